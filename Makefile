@@ -1,0 +1,80 @@
+# Copyright (c) The vault-plugin-secrets-mastersindia authors
+# SPDX-License-Identifier: MPL-2.0
+
+# Needs Go, make, git and gcc (gcc for the race detector only). Everything else is built from source when first needed.
+
+SHELL         := bash
+.SHELLFLAGS   := -euo pipefail -c
+.DEFAULT_GOAL := help
+# The targets of `make test` share two binaries and, often, few cores: one after the other is faster and reads better.
+.NOTPARALLEL:
+
+PLUGIN  := vault-plugin-secrets-mastersindia
+VERSION ?= $(shell cat VERSION)
+COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+# Static and without paths of the building machine: the same source gives the same bytes, so a published SHA-256 means something.
+GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
+
+FUZZTIME ?= 30s
+
+.PHONY: help
+help: ## Show this help
+	@echo "usage: make TARGET [VERSION=vX.Y.Z] [FUZZTIME=30s] [VAULT_BIN=/path/to/vault]"
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  \1\t\2/p' Makefile | expand -t 16
+
+.PHONY: build
+build: ## Build the plugin and the simulator into bin/
+	$(GO_BUILD) -o bin/$(PLUGIN) ./cmd/$(PLUGIN)
+	$(GO_BUILD) -o bin/mastersindia-simulator ./cmd/mastersindia-simulator
+
+.PHONY: test
+test: build unit conformance acceptance ## Run all tests: unit, conformance, and acceptance against a real Vault
+
+.PHONY: unit
+unit: ## Run the unit tests under the race detector
+	go test -race ./...
+
+.PHONY: conformance
+conformance: build ## Drive the built plugin over gRPC as Vault does, without a Vault
+	go test -race -tags acceptance -count=1 -timeout 10m ./acceptance/conformance/...
+
+.PHONY: acceptance
+acceptance: build ## Test the built plugin in a real Vault, which is built once when there is none (15 to 20 minutes)
+	vault_bin="$$(scripts/get-vault)"; \
+	VAULT_BIN="$$vault_bin" go test -race -tags acceptance -count=1 -timeout 30m -v ./acceptance
+
+.PHONY: lint
+lint: bin/golangci-lint ## Check vet, format and the linters of .golangci.yml
+	go vet ./...
+	go vet -tags acceptance ./...
+	@unformatted="$$(gofmt -l .)"; if [ -n "$$unformatted" ]; then \
+	  printf 'not formatted, run "make fmt":\n%s\n' "$$unformatted" >&2; exit 1; fi
+	bin/golangci-lint run ./...
+
+# A module of its own keeps the linter's many dependencies out of the plugin's go.mod, and its version fixed for everybody.
+bin/golangci-lint: tools/lint/go.mod tools/lint/go.sum
+	@echo "building golangci-lint from source into $@: a few minutes, only once" >&2
+	go build -C tools/lint -trimpath -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: fmt
+fmt: ## Format the Go source
+	gofmt -w .
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz test for FUZZTIME (default 30s)
+	scripts/fuzz $(FUZZTIME)
+
+.PHONY: demo
+demo: build ## Show the engine at work: a Vault and the simulator, four accounts, four tokens
+	vault_bin="$$(scripts/get-vault)"; go build -o bin/demo ./scripts/demo; VAULT_BIN="$$vault_bin" exec bin/demo
+
+.PHONY: dev
+dev: build ## Start a Vault with the engine and the simulator to play with, until Ctrl-C
+	vault_bin="$$(scripts/get-vault)"; go build -o bin/demo ./scripts/demo; VAULT_BIN="$$vault_bin" exec bin/demo -stay
+
+.PHONY: clean
+clean: ## Remove what build made (keeps bin/vault and bin/golangci-lint, which take long to build)
+	rm -f bin/$(PLUGIN) bin/mastersindia-simulator bin/demo

@@ -1,0 +1,136 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"strings"
+	"testing"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// policy stores a policy and returns its name.
+func (w *world) policy(t *testing.T, name, rules string) string {
+	t.Helper()
+	if _, err := w.CLI.Must(t.Context(), rules, "policy", "write", name, "-"); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// tokenFor makes a Vault token.
+func (w *world) tokenFor(t *testing.T, args ...string) string {
+	t.Helper()
+	args = append([]string{"token", "create", "-field=token"}, args...)
+	return strings.TrimSpace(w.vault(t, args...))
+}
+
+func TestADeniedRoleIsDeniedHoweverItIsSpelt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.app(t, simulator.JWT)
+	w.writeRole(t, "other", "main")
+	name := w.policy(t, "all-but-app", `
+path "mastersindia/token/*"   { capabilities = ["read"] }
+path "mastersindia/token/app" { capabilities = ["deny"] }`)
+	reader := w.CLI.As(w.tokenFor(t, "-policy="+name))
+	if _, err := reader.Must(t.Context(), "", "read", "mastersindia/token/other"); err != nil {
+		t.Errorf("a role that is not denied: %v", err)
+	}
+	for _, path := range []string{
+		"token/app", "token/APP", "token/App", "token/app/", "token//app", "token/./app", "token/x/../app", "token/app%20", "token/app.",
+	} {
+		result, err := reader.Run(t.Context(), "", "read", "mastersindia/"+path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if result.Code == 0 {
+			t.Errorf("vault read mastersindia/%s gave a token to a reader who is denied token/app", path)
+		}
+	}
+}
+
+func TestAReaderNeedsNothingButReadOnItsRole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.app(t, simulator.JWT)
+	name := w.policy(t, "app", `path "mastersindia/token/app" { capabilities = ["read"] }`)
+	reader := w.CLI.As(w.tokenFor(t, "-policy="+name))
+	if _, err := reader.Must(t.Context(), "", "read", "mastersindia/token/app"); err != nil {
+		t.Error(err)
+	}
+	for _, path := range []string{"config/main", "role/app", "token/other"} {
+		if result, err := reader.Run(t.Context(), "", "read", "mastersindia/"+path); err != nil || result.Code == 0 {
+			t.Errorf("a reader of token/app may read %s (%v)", path, err)
+		}
+	}
+}
+
+func TestAWrappedReadGivesTheTokenOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.app(t, simulator.JWT)
+	wrapped := w.readJSON(t, "read", "-wrap-ttl=60s", "-format=json", "mastersindia/token/app")
+	if wrapped.WrapInfo == nil || wrapped.Data != nil {
+		t.Fatalf("the answer is not wrapped: %v", wrapped.WrapInfo)
+	}
+	answer := w.readJSON(t, "unwrap", "-format=json", wrapped.WrapInfo.Token)
+	w.upstream.wantAccepted(t, simulator.JWT, answer)
+	if answer.LeaseID == "" || answer.LeaseDuration <= 0 {
+		t.Errorf("the wrapped answer has the lease %q of %d s", answer.LeaseID, answer.LeaseDuration)
+	}
+	w.refused(t, "unwrap", wrapped.WrapInfo.Token)
+}
+
+func TestABatchTokenReads(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.app(t, simulator.JWT)
+	name := w.policy(t, "app", `path "mastersindia/token/app" { capabilities = ["read"] }`)
+	reader := w.CLI.As(w.tokenFor(t, "-type=batch", "-ttl=10m", "-policy="+name))
+	out, err := reader.Must(t.Context(), "", "read", "-format=json", "mastersindia/token/app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := harness.ParseSecret(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.upstream.wantAccepted(t, simulator.JWT, answer)
+	if answer.LeaseDuration <= 0 || answer.LeaseDuration > 600 {
+		t.Errorf("a batch token of 10 minutes got a lease of %d s", answer.LeaseDuration)
+	}
+}
+
+func TestTwoMountsShareNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.app(t, simulator.JWT)
+	w.vault(t, "secrets", "enable", "-path=second", harness.PluginName)
+	w.refused(t, "read", "second/config/main")
+	w.refused(t, "read", "second/token/app")
+	w.vault(t, "secrets", "disable", "second")
+	w.upstream.wantAccepted(t, simulator.JWT, w.readToken(t, "app"))
+}
+
+func TestAReadOfWhatIsNotThereSaysWhatToType(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	said := w.refused(t, "read", "mastersindia/token/app")
+	if !strings.Contains(said, "Code: 400") || !strings.Contains(said, "vault write") {
+		t.Errorf("a role that does not exist: want a 400 that says what to type, got: %s", said)
+	}
+	said = w.refused(t, "write", "mastersindia/role/app", "config=main")
+	if !strings.Contains(said, "Code: 400") || !strings.Contains(said, "main") {
+		t.Errorf("a role of a config that does not exist: want a 400 that names the config, got: %s", said)
+	}
+	for _, path := range []string{"config/main", "role/app", "preset/main"} {
+		if said := w.refused(t, "read", "mastersindia/"+path); !strings.Contains(said, "No value found") {
+			t.Errorf("read of %s: want a plain 404, got: %s", path, said)
+		}
+	}
+}

@@ -1,0 +1,202 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package conformance
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+func TestThePluginTellsItsTypeAndVersion(t *testing.T) {
+	t.Parallel()
+	// When a plugin is registered Vault sets it up with nothing at all, to ask for its version.
+	h := startPlugin(t)
+	backend := h.dispense(t, "registering")
+	if err := backend.Setup(deadline(t), &logical.BackendConfig{}); err != nil {
+		t.Fatalf("Setup with an empty configuration: %v", err)
+	}
+	if got := backend.Type(); got != logical.TypeLogical {
+		t.Errorf("the plugin is a %s, want a secrets engine", got)
+	}
+	versioner, ok := backend.(logical.PluginVersioner)
+	if !ok {
+		t.Fatalf("%T tells no version", backend)
+	}
+	want := os.Getenv("VERSION")
+	if want == "" {
+		text, err := os.ReadFile("../../VERSION")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = strings.TrimSpace(string(text))
+	}
+	if got := versioner.PluginVersion().Version; got != want {
+		t.Errorf("the plugin says it is %q, want %q: Vault would refuse to register it", got, want)
+	}
+}
+
+func TestSealedPrefixesAreWholeFolders(t *testing.T) {
+	t.Parallel()
+	_, m := newMount(t)
+	special := m.SpecialPaths()
+	if special == nil || len(special.SealWrapStorage) == 0 || len(special.LocalStorage) == 0 {
+		t.Fatalf("the plugin names no sealed or no local storage: %+v", special)
+	}
+	for _, prefix := range special.SealWrapStorage {
+		if !strings.HasSuffix(prefix, "/") {
+			t.Errorf("%q seals one entry of that name and nothing below it", prefix)
+		}
+	}
+	if len(special.Root) > 0 || len(special.Unauthenticated) > 0 {
+		t.Errorf("paths that need root %q or no login %q: want none", special.Root, special.Unauthenticated)
+	}
+}
+
+func TestSecretsLieInSealedStorageOnly(t *testing.T) {
+	t.Parallel()
+	h, m := newMount(t)
+	u := newUpstream(t)
+	u.configure(t, m, nil)
+	token := m.must(t, logical.ReadOperation, "token/app", nil).Data["access_token"]
+
+	leaks := harness.NewLeaks()
+	text, _ := token.(string)
+	for label, secret := range map[string]string{"password": u.account.Password, "access token": text} {
+		if err := leaks.Add(label, secret); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keys, err := logical.CollectKeys(t.Context(), m.storage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, inSealed := m.SpecialPaths().SealWrapStorage, 0
+	for _, key := range keys {
+		entry, err := m.storage.InmemStorage.Get(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		findings := leaks.SearchText("storage entry "+key, entry.Value)
+		if slices.ContainsFunc(sealed, func(prefix string) bool { return strings.HasPrefix(key, prefix) }) {
+			inSealed += len(findings)
+			continue
+		}
+		for _, finding := range findings {
+			t.Errorf("leaked: %s", finding)
+		}
+	}
+	if inSealed < 2 {
+		t.Errorf("found %d secrets in sealed storage, want the password and the token: the search proves nothing", inSealed)
+	}
+	for _, finding := range leaks.SearchText("the log", []byte(h.output.String())) {
+		t.Errorf("leaked: %s", finding)
+	}
+}
+
+func TestAnotherProcessServesTheStoredToken(t *testing.T) {
+	t.Parallel()
+	h, m := newMount(t)
+	u := newUpstream(t)
+	u.configure(t, m, nil)
+	before := m.must(t, logical.ReadOperation, "token/app", nil).Data["token_id"]
+	h.client.Kill()
+
+	again := mountOn(t, startPlugin(t), "one", m.storage, 0)
+	if after := again.must(t, logical.ReadOperation, "token/app", nil).Data["token_id"]; after != before {
+		t.Errorf("the new process serves the token %v instead of %v", after, before)
+	}
+	u.wantLogins(t, 1)
+}
+
+func TestAWarmReadTouchesNoStorage(t *testing.T) {
+	t.Parallel()
+	_, m := newMount(t)
+	u := newUpstream(t)
+	u.configure(t, m, nil)
+	m.must(t, logical.ReadOperation, "token/app", nil)
+	reads, writes := m.storage.reads.Load(), m.storage.writes.Load()
+	for range 50 {
+		m.must(t, logical.ReadOperation, "token/app", nil)
+	}
+	if m.storage.reads.Load() != reads || m.storage.writes.Load() != writes {
+		t.Errorf("50 warm reads made %d reads and %d writes of storage",
+			m.storage.reads.Load()-reads, m.storage.writes.Load()-writes)
+	}
+}
+
+func TestEqualValuesAreNotWrittenAgain(t *testing.T) {
+	t.Parallel()
+	_, m := newMount(t)
+	u := newUpstream(t)
+	u.configure(t, m, nil)
+	writes := m.storage.writes.Load()
+	u.configure(t, m, nil)
+	if extra := m.storage.writes.Load() - writes; extra != 0 {
+		t.Errorf("writing the same config and role again made %d writes of storage", extra)
+	}
+	u.wantLogins(t, 1)
+}
+
+func TestMountsOfOneProcessShareNothing(t *testing.T) {
+	t.Parallel()
+	h, one := newMount(t)
+	two := mountOn(t, h, "two", newStorage(), 0)
+	u := newUpstream(t)
+	u.configure(t, one, nil)
+	if response, err := two.do(t, logical.ReadOperation, "config/main", nil); err != nil || response != nil {
+		t.Errorf("the second mount knows the config of the first (%v)", err)
+	}
+	u.configure(t, two, nil)
+	first := one.must(t, logical.ReadOperation, "token/app", nil).Data["token_id"]
+	second := two.must(t, logical.ReadOperation, "token/app", nil).Data["token_id"]
+	if first == second {
+		t.Error("two mounts share one token")
+	}
+	one.Cleanup(deadline(t))
+	if third := two.must(t, logical.ReadOperation, "token/app", nil).Data["token_id"]; third != second {
+		t.Error("the end of one mount took the token of another")
+	}
+	u.wantLogins(t, 2)
+}
+
+func TestCleanupDoesNotWaitForALogin(t *testing.T) {
+	t.Parallel()
+	_, m := newMount(t)
+	u := newUpstream(t)
+	u.configure(t, m, map[string]any{"verify_connection": false})
+	u.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute})
+	reading := make(chan error, 1)
+	go func() {
+		_, err := m.do(t, logical.ReadOperation, "token/app", nil)
+		reading <- err
+	}()
+	for u.Counters().Logins == 0 {
+		select {
+		case err := <-reading:
+			t.Fatalf("the read ended before the login began: %v", err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	began := time.Now()
+	m.Cleanup(deadline(t))
+	// Vault kills the process 2 seconds after it asked it to end, and all mounts of the process wait meanwhile.
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("Cleanup took %s with a login in flight", took)
+	}
+	select {
+	case <-reading:
+	case <-time.After(5 * time.Second):
+		t.Error("the reader still waits 5 s after Cleanup")
+	}
+}

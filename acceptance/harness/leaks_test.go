@@ -1,0 +1,128 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package harness
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A search that finds nothing proves nothing unless it finds what is there.
+func TestLeaksFindsEveryFormOfASecret(t *testing.T) {
+	t.Parallel()
+	const secret = `pa"ss & <wörd> 100%\n-4711`
+	inJSON, err := json.Marshal(map[string]string{"k": secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	twice, err := json.Marshal(string(inJSON))
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]string{
+		"raw":       "x" + secret + "y",
+		"quoted":    fmt.Sprintf("%q", secret),
+		"JSON":      string(inJSON),
+		"JSON JSON": string(twice),
+		"query":     url.Values{"k": {secret}}.Encode(),
+		"path":      url.PathEscape(secret),
+		"hex":       "00" + hex.EncodeToString([]byte(secret)),
+		"HEX":       strings.ToUpper(hex.EncodeToString([]byte(secret))),
+		"XML":       "<k>" + xmlText(secret) + "</k>",
+	}
+	for before := range 7 {
+		text := strings.Repeat("u", before) + secret + ":tail"
+		texts[fmt.Sprintf("base64 after %d", before)] = base64.StdEncoding.EncodeToString([]byte(text))
+		texts[fmt.Sprintf("base64url after %d", before)] = base64.URLEncoding.EncodeToString([]byte(text))
+	}
+	leaks := NewLeaks()
+	if err := leaks.Add("the password", secret); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range texts {
+		findings := leaks.SearchText("here", []byte("before "+text+" after"))
+		if len(findings) != 1 || !strings.HasPrefix(findings[0], "the password (") || strings.Contains(findings[0], secret) {
+			t.Errorf("%s: got %q, want one finding that names the secret and does not show it", name, findings)
+		}
+	}
+	if findings := leaks.SearchText("here", []byte("pass word 100% 4711 "+strings.Repeat("abcDEF0123+/", 500))); findings != nil {
+		t.Errorf("found what is not there: %q", findings)
+	}
+}
+
+func TestLeaksRefusesSecretsThatAreTooShort(t *testing.T) {
+	t.Parallel()
+	if err := NewLeaks().Add("pin", "1234"); err == nil {
+		t.Error("a secret of four bytes would be found everywhere, and must be refused")
+	}
+}
+
+func TestLeaksSearchesFilesAndTheirNames(t *testing.T) {
+	t.Parallel()
+	const secret = "tok3n-of-the-upstream"
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"sub/plain.log":        "token=" + secret,
+		"sub/" + secret:        "",
+		"sub/clean.log":        "nothing",
+		"answers/own-answer":   secret,
+		"sub/deep/storage.bin": "\x00\x01" + secret + "\x02",
+	} {
+		file := filepath.Join(dir, name)
+		if err := makeDirs(filepath.Dir(file)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	leaks := NewLeaks()
+	if err := leaks.Add("token", secret); err != nil {
+		t.Fatal(err)
+	}
+	findings, err := leaks.SearchTree(dir, func(path string) bool { return filepath.Base(path) == "answers" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(findings) != 3 {
+		t.Errorf("got %q, want the log, the storage file and the file name", findings)
+	}
+}
+
+func TestLeaksSearchesCommandLinesOfDescendants(t *testing.T) {
+	t.Parallel()
+	if _, err := processParents(); err != nil {
+		t.Skip(err)
+	}
+	const secret = "s3cret-on-a-command-line"
+	child := exec.CommandContext(t.Context(), "sh", "-c", "read _ # "+secret)
+	child.Env = []string{"PATH=" + os.Getenv("PATH"), "LEAKED=" + secret}
+	stdin, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stdin.Close(); _ = child.Wait() }()
+	leaks := NewLeaks()
+	if err := leaks.Add("password", secret); err != nil {
+		t.Fatal(err)
+	}
+	findings, err := leaks.SearchProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(findings) != 2 {
+		t.Errorf("got %q, want the command line and the environment of the child", findings)
+	}
+}

@@ -1,0 +1,91 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package harness
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// RegisterArgs returns the vault command that puts the plugin in the catalog.
+func (v *Vault) RegisterArgs() ([]string, error) {
+	sum, err := fileSHA256(v.binaries.Plugin)
+	if err != nil {
+		return nil, fmt.Errorf("hashing the plugin: %w", err)
+	}
+	return []string{
+		"plugin", "register",
+		"-sha256=" + sum,
+		"-command=" + filepath.Base(v.binaries.Plugin),
+		"-version=" + v.binaries.Version,
+		"secret", PluginName,
+	}, nil
+}
+
+// Install registers the plugin and enables it at each path.
+func (v *Vault) Install(ctx context.Context, paths ...string) error {
+	args, err := v.RegisterArgs()
+	if err != nil {
+		return err
+	}
+	if _, err := v.CLI.Must(ctx, "", args...); err != nil {
+		return err
+	}
+	for _, path := range paths {
+		if _, err := v.CLI.Must(ctx, "", "secrets", "enable", "-path="+path, PluginName); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func fileSHA256(name string) (string, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, file); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
+}
+
+// copyFile copies a file. A link would not do: Vault runs what lies in the plugin directory, not what a link there points to.
+func copyFile(from, to string, mode os.FileMode) error {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = source.Close() }()
+	target, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(target, source); err != nil {
+		return err
+	}
+	return target.Close()
+}
+
+// PluginPIDs returns the process ids of the plugin's running processes. It needs Linux.
+func (v *Vault) PluginPIDs() ([]int, error) {
+	parents, err := processParents()
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	for child := range parents {
+		if child != v.PID() && descends(parents, child, v.PID()) {
+			pids = append(pids, child)
+		}
+	}
+	return pids, nil
+}

@@ -1,0 +1,242 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package harness
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+)
+
+// startTimeout bounds how long a Vault server may take until it answers.
+const startTimeout = time.Minute
+
+// Vault is a Vault server of our own on a free loopback port.
+type Vault struct {
+	// Addr is the server's URL, Token its root token.
+	Addr  string
+	Token string
+	// Dir holds everything that the server and its clients write.
+	Dir string
+	// CLI runs commands as root.
+	CLI *CLI
+
+	binaries  Binaries
+	dev       bool
+	process   *Process
+	unsealKey string
+}
+
+// StartDevVault starts a server that is unsealed and keeps everything in memory. Dir must be an empty directory.
+func StartDevVault(ctx context.Context, binaries Binaries, dir string) (*Vault, error) {
+	return startVault(ctx, binaries, dir, true)
+}
+
+// StartVault starts a server that keeps its storage in dir, initialises and unseals it: it survives Stop and Start. Dir must be an
+// empty directory.
+func StartVault(ctx context.Context, binaries Binaries, dir string) (*Vault, error) {
+	return startVault(ctx, binaries, dir, false)
+}
+
+func startVault(ctx context.Context, binaries Binaries, dir string, dev bool) (*Vault, error) {
+	// Vault refuses a plugin_directory that is a symbolic link, and on some systems the temporary directory is one.
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return nil, err
+	}
+	v := &Vault{Dir: dir, binaries: binaries, dev: dev, Token: "root-" + rand.Text()}
+	if err := v.prepare(); err != nil {
+		return nil, fmt.Errorf("preparing %s for Vault: %w", dir, err)
+	}
+	if err := v.launch(ctx); err != nil {
+		return nil, err
+	}
+	if !dev {
+		if err := v.initialise(ctx); err != nil {
+			return nil, errors.Join(err, v.process.Stop())
+		}
+	}
+	v.CLI = newCLI(binaries.Vault, filepath.Join(dir, "client"), v.Addr, v.Token)
+	if _, err := v.CLI.Must(ctx, "", "audit", "enable", "file", "file_path="+v.AuditLog()); err != nil {
+		return nil, errors.Join(err, v.process.Stop())
+	}
+	return v, nil
+}
+
+// ServerLog is the server's log at the level trace, with the plugin's lines in it.
+func (v *Vault) ServerLog() string { return filepath.Join(v.Dir, "server.log") }
+
+// AuditLog is the file of the audit device.
+func (v *Vault) AuditLog() string { return filepath.Join(v.Dir, "audit.log") }
+
+// PID returns the process id of the server.
+func (v *Vault) PID() int { return v.process.PID() }
+
+// Done is closed when the server has ended, and Err then says why.
+func (v *Vault) Done() <-chan struct{} { return v.process.Done() }
+
+// Err returns an error when the server has ended by itself.
+func (v *Vault) Err() error { return v.process.Err() }
+
+// Stop ends the server in order.
+func (v *Vault) Stop() error { return v.process.Stop() }
+
+// Kill ends the server like a power cut.
+func (v *Vault) Kill() error { return v.process.Kill() }
+
+// Start starts a server from StartVault again, after Stop or Kill, and unseals it.
+func (v *Vault) Start(ctx context.Context) error {
+	if v.dev {
+		return errors.New("a dev server keeps nothing that could be started again")
+	}
+	if err := v.launch(ctx); err != nil {
+		return err
+	}
+	return v.unseal(ctx)
+}
+
+// Client returns a Go client that uses the given Vault token. It never retries: tests want to see each answer.
+func (v *Vault) Client(token string) (*api.Client, error) {
+	config := &api.Config{
+		Address:    v.Addr,
+		Timeout:    commandTimeout,
+		HttpClient: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 128}},
+	}
+	client, err := api.NewClient(config)
+	if err != nil {
+		return nil, fmt.Errorf("making a client for %s: %w", v.Addr, err)
+	}
+	client.SetToken(token)
+	client.SetMaxRetries(0)
+	client.ClearNamespace()
+	return client, nil
+}
+
+// prepare lays out the server's directory.
+func (v *Vault) prepare() error {
+	join := func(name string) string { return filepath.Join(v.Dir, name) }
+	if err := makeDirs(join("tmp"), join("client/tmp"), join("plugins"), join("storage")); err != nil {
+		return err
+	}
+	return copyFile(v.binaries.Plugin, join(filepath.Join("plugins", filepath.Base(v.binaries.Plugin))), 0o700)
+}
+
+func (v *Vault) config() string { return filepath.Join(v.Dir, "server.hcl") }
+
+// launch starts the server process on a free port and waits until it answers. Between finding a free port and listening on it
+// somebody else may take it, so it tries again.
+func (v *Vault) launch(ctx context.Context) error {
+	var err error
+	for range 3 {
+		if err = v.launchOnce(ctx); err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (v *Vault) launchOnce(ctx context.Context) error {
+	address, err := v.chooseAddress()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(v.config(), []byte(v.configText(address)), 0o600); err != nil {
+		return err
+	}
+	args, env := []string{"server", "-config=" + v.config(), "-log-level=trace"}, childEnv(v.Dir)
+	if v.dev {
+		// Not -dev-plugin-dir, which puts plugins in the catalog by itself, without a version and a checksum of ours.
+		args = append(args, "-dev", "-dev-no-store-token", "-dev-no-kv")
+		// In the environment, since everybody on the machine can read a command line.
+		env = append(env, "VAULT_DEV_ROOT_TOKEN_ID="+v.Token, "VAULT_DEV_LISTEN_ADDRESS="+address)
+	}
+	v.process, err = startProcess(processSpec{
+		name: "vault server", path: v.binaries.Vault, args: args, env: env, log: v.ServerLog(),
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := v.process.waitFor(ctx, v.answers); err != nil {
+		return errors.Join(err, v.process.Stop())
+	}
+	return nil
+}
+
+// chooseAddress returns a free loopback address, or the one of before: clients of a server that was restarted find it again.
+func (v *Vault) chooseAddress() (string, error) {
+	if v.unsealKey != "" {
+		return v.Addr[len("http://"):], nil
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("looking for a free port: %w", err)
+	}
+	address := listener.Addr().String()
+	v.Addr = "http://" + address
+	return address, listener.Close()
+}
+
+// configText is the server's configuration file. A dev server adds its own storage and listener.
+func (v *Vault) configText(address string) string {
+	text := fmt.Sprintf("plugin_directory = %q\ndisable_mlock = true\n", filepath.Join(v.Dir, "plugins"))
+	if v.dev {
+		return text
+	}
+	return text + fmt.Sprintf("storage \"file\" {\n  path = %q\n}\n", filepath.Join(v.Dir, "storage")) +
+		fmt.Sprintf("listener \"tcp\" {\n  address = %q\n  tls_disable = true\n}\napi_addr = %q\n", address, v.Addr)
+}
+
+// answers checks that a dev server is ready for requests, or that another one is ready to be unsealed.
+func (v *Vault) answers(ctx context.Context) error {
+	client, err := v.Client(v.Token)
+	if err != nil {
+		return err
+	}
+	if _, err := client.Sys().SealStatusWithContext(ctx); err != nil || !v.dev {
+		return err
+	}
+	_, err = client.Auth().Token().LookupSelfWithContext(ctx)
+	return err
+}
+
+// initialise makes a new storage, keeps its one unseal key and root token, and unseals it.
+func (v *Vault) initialise(ctx context.Context) error {
+	client, err := v.Client("")
+	if err != nil {
+		return err
+	}
+	keys, err := client.Sys().InitWithContext(ctx, &api.InitRequest{SecretShares: 1, SecretThreshold: 1})
+	if err != nil {
+		return fmt.Errorf("initialising Vault: %w", err)
+	}
+	v.Token, v.unsealKey = keys.RootToken, keys.KeysB64[0]
+	return v.unseal(ctx)
+}
+
+// unseal unseals the server and waits until it is active.
+func (v *Vault) unseal(ctx context.Context) error {
+	client, err := v.Client(v.Token)
+	if err != nil {
+		return err
+	}
+	if _, err := client.Sys().UnsealWithContext(ctx, v.unsealKey); err != nil {
+		return fmt.Errorf("unsealing Vault: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	return v.process.waitFor(ctx, func(ctx context.Context) error {
+		_, err := client.Auth().Token().LookupSelfWithContext(ctx)
+		return err
+	})
+}

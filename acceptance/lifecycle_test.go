@@ -1,0 +1,168 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+func TestAReloadOfThePluginCostsNoLogin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.app(t, simulator.JWT)
+	before := w.readToken(t, "app").String("token_id")
+	for round := range 3 {
+		w.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
+		if after := w.readToken(t, "app").String("token_id"); after != before {
+			t.Errorf("reload %d: the token is another one", round+1)
+		}
+	}
+	w.upstream.wantLogins(t, 1)
+}
+
+func TestACrashOfThePluginCostsNoLogin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.app(t, simulator.JWT)
+	before := w.readToken(t, "app").String("token_id")
+	plugins, err := w.PluginPIDs()
+	if err != nil || len(plugins) != 1 {
+		t.Fatalf("found the plugin processes %v (%v), want one", plugins, err)
+	}
+	if err := syscall.Kill(plugins[0], syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if after := w.readToken(t, "app").String("token_id"); after != before {
+		t.Error("after the crash the token is another one")
+	}
+	w.upstream.wantLogins(t, 1)
+}
+
+func TestARestartOfVaultCostsNoLogin(t *testing.T) {
+	t.Parallel()
+	w := newLastingWorld(t)
+	ids := map[simulator.Protocol]string{}
+	for _, protocol := range simulator.Protocols() {
+		w.writeConfig(t, string(protocol), w.account(t, protocol))
+		w.writeRole(t, string(protocol), string(protocol))
+		ids[protocol] = w.readToken(t, string(protocol)).String("token_id")
+	}
+	for name, end := range map[string]func() error{"a stop": w.Stop, "a power cut": w.Kill} {
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for protocol, id := range ids {
+			answer := w.readToken(t, string(protocol))
+			if answer.String("token_id") != id {
+				t.Errorf("%s: after %s the token is another one", protocol, name)
+			}
+			w.upstream.wantAccepted(t, protocol, answer)
+		}
+	}
+	w.upstream.wantLogins(t, len(ids))
+}
+
+func TestEndingALeaseLogsNobodyOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.app(t, simulator.JWT)
+	name := w.policy(t, "app", `path "mastersindia/token/app" { capabilities = ["read"] }`)
+	vaultToken := w.tokenFor(t, "-policy="+name)
+	if _, err := w.CLI.As(vaultToken).Must(t.Context(), "", "read", "mastersindia/token/app"); err != nil {
+		t.Fatal(err)
+	}
+	first, second := w.readToken(t, "app"), w.readToken(t, "app")
+
+	w.vault(t, "token", "revoke", vaultToken)
+	w.vault(t, "lease", "revoke", "-sync", first.LeaseID)
+	w.upstream.wantAccepted(t, simulator.JWT, second)
+	w.vault(t, "lease", "revoke", "-sync", "-prefix", "mastersindia/token/app")
+	w.upstream.wantAccepted(t, simulator.JWT, second)
+	w.wantLeases(t, 0)
+
+	if again := w.readToken(t, "app"); again.String("token_id") != second.String("token_id") {
+		t.Error("the end of the leases threw the shared token away")
+	}
+	w.upstream.wantLogins(t, 1)
+}
+
+func TestLeasesEndWithoutTheirConfigAndWithUpstreamDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.app(t, simulator.JWT)
+	for range 3 {
+		w.readToken(t, "app")
+	}
+	w.vault(t, "delete", "mastersindia/config/main")
+	w.upstream.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+	said := w.refused(t, "read", "mastersindia/token/app")
+	if !strings.Contains(said, "main") || !strings.Contains(said, "Code: 400") {
+		t.Errorf("a role whose config is gone: want a 400 that names the config, got: %s", said)
+	}
+	w.vault(t, "lease", "revoke", "-sync", "-prefix", "mastersindia/")
+	w.wantLeases(t, 0)
+}
+
+func TestTheEngineIsDisabledWithLeasesOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.app(t, simulator.FirstVision)
+	for range 5 {
+		w.readToken(t, "app")
+	}
+	w.upstream.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+	w.vault(t, "secrets", "disable", "mastersindia")
+	w.wantLeases(t, 0)
+	w.upstream.wantLogins(t, 1)
+}
+
+func TestARoleIsDeletedWithLeasesOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.app(t, simulator.JWT)
+	answer := w.readToken(t, "app")
+	w.vault(t, "delete", "mastersindia/role/app")
+	w.refused(t, "read", "mastersindia/token/app")
+	w.vault(t, "lease", "revoke", "-sync", answer.LeaseID)
+	w.wantLeases(t, 0)
+}
+
+// wantLeases checks how many leases Vault has, and that none of them is one that it could not revoke.
+func (w *world) wantLeases(t *testing.T, want int) {
+	t.Helper()
+	client, err := w.Client(w.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	irrevocable, err := client.Logical().ReadWithDataWithContext(
+		t.Context(), "sys/leases/count", map[string][]string{"type": {"irrevocable"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(irrevocable.Data["lease_count"]); got != "0" {
+		t.Errorf("Vault has %s leases that it could not revoke", got)
+	}
+	leases, err := client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/mastersindia/token/app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []any
+	if leases != nil {
+		keys, _ = leases.Data["keys"].([]any)
+	}
+	if len(keys) != want {
+		t.Errorf("Vault has %d leases of token/app, want %d", len(keys), want)
+	}
+}

@@ -1,0 +1,138 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+func TestAnUpstreamThatFailsIsAnsweredWithTheRightCodeAndNoSecret(t *testing.T) {
+	t.Parallel()
+	for kind, code := range map[simulator.FaultKind]string{
+		simulator.FaultDown:        "Code: 502",
+		simulator.FaultUnavailable: "Code: 502",
+		simulator.FaultThrottled:   "Code: 429",
+		simulator.FaultHTML:        "Code: 502",
+		simulator.FaultCut:         "Code: 502",
+		simulator.FaultGarbage:     "Code: 502",
+		simulator.FaultEmpty:       "Code: 502",
+		simulator.FaultRefuse:      "Code: 400",
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			for _, protocol := range simulator.Protocols() {
+				name := string(protocol)
+				w.writeConfig(t, name, w.account(t, protocol), "verify_connection=false")
+				w.writeRole(t, name, name)
+				w.upstream.SetFault(protocol, simulator.Fault{Kind: kind})
+				said := w.readOnce(t, name)
+				if !strings.Contains(said, code) || !strings.Contains(said, name) {
+					t.Errorf("%s: want an answer with %q that names the config, got: %s", name, code, said)
+				}
+			}
+			w.upstream.wantLogins(t, len(simulator.Protocols()))
+		})
+	}
+}
+
+func TestAnUpstreamThatHangsIsLeftAfterTheTimeout(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.writeConfig(t, "main", w.account(t, simulator.JWT), "verify_connection=false", "request_timeout=1s")
+	w.writeRole(t, "app", "main")
+	w.upstream.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute})
+	if said := w.readOnce(t, "app"); !strings.Contains(said, "Code: 504") {
+		t.Errorf("want a 504, got: %s", said)
+	}
+}
+
+func TestAnOutageIsNotFeltWhileTheTokenLives(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.app(t, simulator.OAuth)
+	before := w.readToken(t, "app")
+	w.upstream.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+	for range 3 {
+		if after := w.readToken(t, "app"); after.String("token_id") != before.String("token_id") {
+			t.Error("the token is another one although upstream is down")
+		}
+	}
+}
+
+func TestNoRedirectIsFollowed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var visits atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
+	defer elsewhere.Close()
+	w.writeConfig(t, "main", w.account(t, simulator.JWT), "verify_connection=false")
+	w.writeRole(t, "app", "main")
+	w.upstream.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRedirect, RedirectTo: elsewhere.URL})
+	if said := w.readOnce(t, "app"); !strings.Contains(said, "Code: 502") {
+		t.Errorf("want a 502, got: %s", said)
+	}
+	if visits.Load() > 0 {
+		t.Error("the login followed a redirect, and took the password along")
+	}
+}
+
+func TestACertificateOfAnotherAuthorityIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stdin, args := w.configCommand(t, "main", w.account(t, simulator.JWT), "ca_cert=")
+	if said := w.mustFail(t, stdin, args...).Stderr; !strings.Contains(said, "certificate") {
+		t.Errorf("want to be told of the certificate, got: %s", said)
+	}
+	w.upstream.wantLogins(t, 0)
+}
+
+func TestAWrongClockUpstreamChangesNoLife(t *testing.T) {
+	t.Parallel()
+	for name, offset := range map[string]time.Duration{"ten minutes ahead": 10 * time.Minute, "ten minutes behind": -10 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.upstream.SetClockOffset(offset)
+			for _, protocol := range simulator.Protocols() {
+				account := w.upstream.addAccount(t, simulator.Account{
+					Protocol: protocol, TokenTTL: time.Hour, AbsoluteExpiry: protocol == simulator.FirstVision,
+				})
+				w.writeConfig(t, string(protocol), account)
+				w.writeRole(t, string(protocol), string(protocol))
+				answer := w.readToken(t, string(protocol))
+				if left := answer.Int("expires_in"); left > 3600 || left < 3540 {
+					t.Errorf("%s: a token of an hour has %d s left", protocol, left)
+				}
+			}
+		})
+	}
+}
+
+// readOnce reads a token that cannot be had, and returns what Vault said. It asks once: the vault command would ask again after a 5xx.
+func (w *world) readOnce(t *testing.T, role string) string {
+	t.Helper()
+	client, err := w.Client(w.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.Logical().ReadWithContext(t.Context(), "mastersindia/token/"+role)
+	if err == nil {
+		t.Fatalf("a read of token/%s succeeded, and should have failed", role)
+	}
+	said := err.Error()
+	for _, finding := range append(w.secrets.SearchText("an answer", []byte(said)), w.tokens.SearchText("an answer", []byte(said))...) {
+		t.Errorf("leaked: %s", finding)
+	}
+	return said
+}

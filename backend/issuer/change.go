@@ -1,0 +1,204 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer
+
+import (
+	"context"
+	"crypto/sha256"
+	"sync"
+)
+
+// maxTrials bounds the verifications whose failure is remembered.
+const maxTrials = 1024
+
+// trial is a verification that failed: of which login, and with what pause.
+type trial struct {
+	login   [sha256.Size]byte
+	failure *Failure
+}
+
+// trials remembers the last failed verification of each name, so that the same refused secrets are not sent again and again
+// by whoever keeps pressing the button.
+type trials struct {
+	mu     sync.Mutex
+	byName map[string]trial
+}
+
+func (t *trials) get(name string, login [sha256.Size]byte) *Failure {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if known := t.byName[name]; known.login == login {
+		return known.failure
+	}
+	return nil
+}
+
+func (t *trials) set(name string, login [sha256.Size]byte, f *Failure) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if f == nil {
+		delete(t.byName, name)
+		return
+	}
+	if t.byName == nil {
+		t.byName = make(map[string]trial)
+	}
+	if _, known := t.byName[name]; !known && len(t.byName) >= maxTrials {
+		for other := range t.byName { // any will do: this many wrong logins at a time are no tired person's
+			delete(t.byName, other)
+			break
+		}
+	}
+	t.byName[name] = trial{login: login, failure: f}
+}
+
+// Verify logs in with settings that are not stored yet. Its token is to be handed to Update once they are. A login that
+// failed is not tried again in its pause: the answer comes from memory.
+func (i *Issuer) Verify(ctx context.Context, a *Account) (*Token, error) {
+	login := fingerprint(&a.Upstream)
+	now := i.clock()
+	before := i.trials.get(a.Name, login)
+	if before.paused(now) {
+		return nil, &LoginError{Failure: *before, Remembered: true}
+	}
+	client, err := i.newClient(a)
+	if err != nil {
+		return nil, err
+	}
+	defer client.CloseIdleConnections()
+	// Detached from the request: an operator who hangs up must not leave it open whether the login counted.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(i.ctx, cancel)()
+
+	began := i.clock()
+	up, err := client.Login(ctx)
+	if i.ctx.Err() != nil {
+		return nil, ErrStopped
+	}
+	now = i.clock()
+	if err == nil {
+		token := fromUpstream(up, began, a.Generation, ReasonVerification).clamp(a.Upstream.MaxTokenTTL)
+		if token.alive(now) {
+			i.trials.set(a.Name, login, nil)
+			i.logger.Info("verified the login", "config", a.Name, "token_id", token.ID)
+			return token, nil
+		}
+		err = errExpiredOnArrival
+	}
+	f := newFailure(err, before, now.Wall, a.life(nil))
+	i.trials.set(a.Name, login, f)
+	failed := &LoginError{Failure: *f}
+	i.logFailure(a.Name, ReasonVerification, now.Elapsed-began.Elapsed, failed)
+	return nil, failed
+}
+
+// Update takes over settings that were just stored. Where their generation is new, all that is known of the account begins
+// anew with token, which may be nil: what is in flight is overtaken, and its readers wait for what comes next.
+//
+// The settings are in force already, whatever Update returns: an error means that the token could not be stored.
+func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
+	for {
+		e := i.entry(a.Name)
+		done, err := i.update(ctx, e, a, token)
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+func (i *Issuer) update(ctx context.Context, e *entry, a *Account, token *Token) (bool, error) {
+	e.storing.Lock()
+	defer e.storing.Unlock()
+	if done, ok := i.updateSettings(e, a); !ok || done {
+		return ok, nil
+	}
+	old, err := i.oldRecord(ctx, e)
+	if err != nil {
+		return true, err
+	}
+	e.mu.Lock()
+	if e.dead {
+		e.mu.Unlock()
+		return false, nil
+	}
+	now := i.clock()
+	e.supersede()
+	if e.loaded {
+		e.retire(now)
+		if refreshTarget(&e.settings.Upstream) != refreshTarget(&a.Upstream) {
+			e.dropRefresh()
+		}
+	} else {
+		e.adopt(a, old, now)
+	}
+	e.loaded, e.settings, e.current = true, a, token
+	e.failure = i.trials.get(a.Name, fingerprint(&a.Upstream))
+	e.closeClient()
+	e.publish()
+	i.plan(e)
+	record := e.record()
+	e.mu.Unlock()
+	return true, i.put(ctx, e.name, record)
+}
+
+// updateSettings does all there is to do where the account stays the same: its token and its login in flight stay too. done
+// is false where the generation is new, and ok is false where the entry is dead.
+func (i *Issuer) updateSettings(e *entry, a *Account) (done, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.dead:
+		return false, false
+	case !e.loaded:
+		// A load under way may have read the settings before they were stored.
+		e.supersede()
+		return false, true
+	case e.settings.Generation != a.Generation:
+		return false, true
+	}
+	e.settings = a
+	e.closeClient()
+	e.publish()
+	i.plan(e)
+	return true, true
+}
+
+// oldRecord reads what storage knows of an account that is not in memory, for the tokens of it that are out.
+func (i *Issuer) oldRecord(ctx context.Context, e *entry) (*Record, error) {
+	e.mu.Lock()
+	loaded := e.loaded
+	e.mu.Unlock()
+	if loaded {
+		return nil, nil //nolint:nilnil // nothing to read
+	}
+	return i.store.Load(ctx, e.name)
+}
+
+// Remove forgets an account whose config was just deleted. Readers in flight find out that it is gone.
+func (i *Issuer) Remove(ctx context.Context, name string) error {
+	e := i.entry(name)
+	e.storing.Lock()
+	defer e.storing.Unlock()
+	e.mu.Lock()
+	if e.failure != nil && e.settings != nil {
+		// Deleting a config and writing it again must not be a way around the pause of refused credentials.
+		i.trials.set(name, fingerprint(&e.settings.Upstream), e.failure)
+	}
+	i.drop(e)
+	e.mu.Unlock()
+	return i.store.Delete(ctx, name)
+}
+
+// Forget drops what memory knows of an account that another node has changed.
+func (i *Issuer) Forget(name string) {
+	value, ok := i.entries.Load(name)
+	if !ok {
+		return
+	}
+	e := value.(*entry) //nolint:forcetypeassert // the map holds nothing else
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	i.drop(e)
+}

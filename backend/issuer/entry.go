@@ -1,0 +1,204 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+// maxSuperseded bounds the tokens that are remembered after they were replaced, so that forced rotations cannot grow an
+// account's storage entry without end. The oldest are forgotten first.
+const maxSuperseded = 64
+
+// served is what a reader is given without a lock: a token and the settings that it came with. It is never changed.
+type served struct {
+	account *Account
+	token   *Token
+	// rotateLeft is the life at which the token is due for rotation.
+	rotateLeft time.Duration
+}
+
+// fresh reports whether the token can be handed out with no further thought.
+func (s *served) fresh(now Reading) bool {
+	return s != nil && s.token.Remaining(now) > max(s.rotateLeft, minLife-1)
+}
+
+// entry is all that is known of one account.
+type entry struct {
+	name string
+
+	served   atomic.Pointer[served]
+	lastRead atomic.Int64 // wall clock, nanoseconds
+	reads    atomic.Int64
+
+	// storing is held over writes of the account's record, so that they reach storage in the order of what they say.
+	storing sync.Mutex
+
+	mu sync.Mutex
+	// dead entries are no longer in Issuer.entries: whoever holds one looks the account up again.
+	dead bool
+	// loaded says that settings and what follows are as storage has them.
+	loaded     bool
+	settings   *Account
+	current    *Token
+	superseded []*Token
+	failure    *Failure
+	revokedAt  time.Time
+	// suspect: a login of an exclusive account was cut off, so the current token may be dead.
+	suspect bool
+	// restored: the current token was found alive in storage, which counts as a read.
+	restored bool
+	flight   *flight
+	client   upstream.Client
+
+	lastLogin    time.Time // the last attempt, whatever became of it
+	lastForced   time.Time
+	forcedFrom   *Token // what the last forced login was to replace
+	lastRejected time.Time
+	skew         time.Duration
+	skewKnown    bool
+	logins       int64
+	failures     int64
+}
+
+func (e *entry) touch(now Reading) {
+	e.lastRead.Store(now.Wall.UnixNano())
+	e.reads.Add(1)
+}
+
+// live reports whether the current token may be handed out. Callers hold mu.
+func (e *entry) live(now Reading) bool {
+	return !e.suspect && e.current.alive(now)
+}
+
+// read reports whether somebody has read the account since the given time.
+func (e *entry) readSince(t time.Time) bool {
+	return e.lastRead.Load() >= t.UnixNano() && e.lastRead.Load() > 0
+}
+
+// publish makes what readers are served from what is known. Callers hold mu.
+func (e *entry) publish() {
+	if e.settings == nil || e.settings.Paused || e.current == nil || e.suspect {
+		e.served.Store(nil)
+		return
+	}
+	e.current = e.current.clamp(e.settings.Upstream.MaxTokenTTL)
+	e.served.Store(newServed(e.settings, e.current))
+}
+
+func newServed(a *Account, t *Token) *served {
+	return &served{account: a, token: t, rotateLeft: t.ExpiresAt.Sub(a.rotatesAt(t))}
+}
+
+// supersede cuts off the flight under way, if any: what it brings belongs to a past that nobody asks for any more. Callers
+// hold mu.
+func (e *entry) supersede() {
+	if e.flight == nil {
+		return
+	}
+	e.flight.superseded = true
+	e.flight.cancel()
+	e.flight = nil
+}
+
+// retire puts the current token among the superseded ones. Callers hold mu.
+func (e *entry) retire(now Reading) {
+	if e.current != nil {
+		e.superseded = append(e.superseded, e.current)
+	}
+	e.current, e.suspect, e.restored = nil, false, false
+	e.superseded = slices.DeleteFunc(e.superseded, func(t *Token) bool { return t.Remaining(now) <= 0 })
+	if extra := len(e.superseded) - maxSuperseded; extra > 0 {
+		e.superseded = slices.Delete(e.superseded, 0, extra)
+	}
+}
+
+// dropRefresh forgets the refresh tokens, which may be sent only to the endpoint that gave them. Callers hold mu.
+func (e *entry) dropRefresh() {
+	bare := func(t *Token) *Token {
+		if t == nil || t.refresh == "" {
+			return t
+		}
+		without := *t
+		without.refresh, without.refreshExpiresAt = "", time.Time{}
+		return &without
+	}
+	e.current = bare(e.current)
+	for n, t := range e.superseded {
+		e.superseded[n] = bare(t)
+	}
+}
+
+// closeClient lets go of the connections to an endpoint that is not used any more. Callers hold mu.
+func (e *entry) closeClient() {
+	if e.client != nil {
+		e.client.CloseIdleConnections()
+		e.client = nil
+	}
+}
+
+// record is what storage must know. Callers hold mu.
+func (e *entry) record() *Record {
+	r := &Record{Schema: SchemaVersion, RevokedAt: e.revokedAt}
+	if e.flight != nil {
+		r.Attempt = e.flight.attempt
+	}
+	if e.settings != nil {
+		r.Generation, r.RefreshTarget = e.settings.Generation, refreshTarget(&e.settings.Upstream)
+	}
+	if e.current != nil {
+		stored := storeToken(e.current)
+		r.Current = &stored
+	}
+	for _, t := range e.superseded {
+		r.Superseded = append(r.Superseded, storeToken(t))
+	}
+	if e.failure != nil {
+		r.Failure = &StoredFailure{
+			Kind: e.failure.Kind, Cause: e.failure.Cause, Message: e.failure.Message, At: e.failure.At,
+			Consecutive: e.failure.Consecutive, NextAttempt: e.failure.NextAttempt,
+		}
+	}
+	return r
+}
+
+// adopt takes over settings and record as storage had them. Callers hold mu.
+func (e *entry) adopt(settings *Account, r *Record, now Reading) {
+	e.loaded, e.settings = true, settings
+	e.current, e.superseded, e.failure, e.suspect, e.restored = nil, nil, nil, false, false
+	if r == nil {
+		return
+	}
+	e.revokedAt = r.RevokedAt
+	for _, t := range r.Superseded {
+		e.superseded = append(e.superseded, t.token())
+	}
+	if r.Current != nil {
+		e.current = r.Current.token()
+	}
+	if r.Generation != settings.Generation {
+		e.retire(now)
+		if r.RefreshTarget != refreshTarget(&settings.Upstream) {
+			e.dropRefresh()
+		}
+		return
+	}
+	if r.Failure != nil {
+		e.failure = &Failure{
+			Kind: r.Failure.Kind, Cause: r.Failure.Cause, Message: r.Failure.Message, At: r.Failure.At,
+			Consecutive: r.Failure.Consecutive, NextAttempt: r.Failure.NextAttempt,
+		}
+	}
+	if r.Attempt != nil {
+		e.failure = newFailure(errUnfinished, e.failure, r.Attempt.BeganAt, settings.life(e.current))
+		e.suspect = e.current != nil && settings.exclusive()
+	}
+	e.restored = e.live(now)
+	e.publish()
+}

@@ -1,0 +1,39 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Errors that a caller tells apart.
+var (
+	// ErrNoAccount: there is no config of that name.
+	ErrNoAccount = errors.New("no such account")
+	// ErrStopped: the engine is being unloaded.
+	ErrStopped = errors.New("the engine is stopping")
+)
+
+// PausedError says that the operator has set the account to paused.
+type PausedError struct{ Reason string }
+
+func (e *PausedError) Error() string {
+	if e.Reason == "" {
+		return "the account is paused"
+	}
+	return "the account is paused: " + e.Reason
+}
+
+// LoginError says that there is no token, since a login failed.
+type LoginError struct {
+	Failure
+	// Remembered is true where the upstream was not asked again: the failure is an earlier one, whose pause still holds.
+	Remembered bool
+}
+
+func (e *LoginError) Error() string {
+	return fmt.Sprintf("%s; next attempt at %s", e.Message, e.NextAttempt.UTC().Format(time.RFC3339))
+}

@@ -1,0 +1,334 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+// storageTimeout bounds one storage operation of a flight, which no request's deadline bounds.
+const storageTimeout = 30 * time.Second
+
+// errUnfinished stands for a login of which nobody saw the end, since the process died under it.
+var errUnfinished = errors.New("the last login was cut off when the plugin stopped")
+
+// errOvertaken is the outcome of a flight whose account was changed meanwhile: whoever waited asks again.
+var errOvertaken = errors.New("the account was changed meanwhile")
+
+// errExpiredOnArrival: waiting for it to get better would be a loop of logins.
+var errExpiredOnArrival = &upstream.Error{
+	Kind: upstream.Malformed, Op: "login", Detail: "the token had expired, or nearly, when it arrived",
+}
+
+// errRevokedAgain: a token that was revoked is handed out no more, whoever brings it.
+var errRevokedAgain = &upstream.Error{
+	Kind: upstream.Malformed, Op: "login", Detail: "the upstream gave a token again that was revoked here",
+}
+
+// flight is one piece of work for an account, which many readers may wait for: to load it from storage, to log in, or one
+// after the other. The outcome is set before done is closed and never changes after that.
+type flight struct {
+	done   chan struct{}
+	cancel context.CancelFunc
+	began  Reading
+	reason Reason
+	// attempt is what storage knows of the login under way; nil before and after. It is guarded by entry.mu.
+	attempt *StoredAttempt
+	// slot is true where the flight holds one of Issuer.slots.
+	slot bool
+
+	// superseded is set under entry.mu before the flight lands: the account was changed, so the outcome is about the past.
+	superseded bool
+	// issued is what the login brought; nil where err is set, or where nothing but loading was done.
+	issued *served
+	err    error
+}
+
+// overtaken reports, once the flight has landed, whether its outcome is about the past.
+func (f *flight) overtaken() bool { return errors.Is(f.err, errOvertaken) }
+
+// start begins a flight. The caller holds e.mu and has made sure that there is none.
+func (i *Issuer) start(e *entry, reason Reason, slot bool) *flight {
+	ctx, cancel := context.WithCancel(i.ctx)
+	f := &flight{done: make(chan struct{}), cancel: cancel, began: i.clock(), reason: reason, slot: slot}
+	e.flight = f
+	if !i.goWork(func() { i.fly(ctx, e, f) }) {
+		cancel()
+		e.flight, f.err = nil, ErrStopped
+		close(f.done)
+	}
+	return f
+}
+
+// fly runs the flight and hands its outcome to all that wait.
+func (i *Issuer) fly(ctx context.Context, e *entry, f *flight) {
+	issued, err := i.runSafely(ctx, e, f)
+	e.mu.Lock()
+	f.issued, f.err = issued, err
+	if f.superseded && i.ctx.Err() == nil {
+		f.issued, f.err = nil, errOvertaken
+	}
+	if e.flight == f {
+		e.flight = nil
+	}
+	i.plan(e)
+	e.mu.Unlock()
+	f.cancel()
+	if f.slot {
+		<-i.slots
+		i.queue.signal()
+	}
+	close(f.done)
+}
+
+// runSafely keeps a defect in one account's flight from ending the process, and with it every mount that lives there.
+func (i *Issuer) runSafely(ctx context.Context, e *entry, f *flight) (issued *served, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			// The value of a panic may hold anything; its type and the stack are enough to mend it.
+			i.logger.Error("a login ended in a panic: please report this", "config", e.name,
+				"panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			err = errors.New("internal error: see the server log")
+		}
+	}()
+	if err := i.load(ctx, e, f); err != nil {
+		return nil, err
+	}
+	settings, wanted := i.board(e, f)
+	if !wanted {
+		return nil, nil //nolint:nilnil // nothing but loading was to be done
+	}
+	if err := i.waitForLeases(ctx, e, f); err != nil {
+		return nil, err
+	}
+	return i.login(ctx, e, f, settings)
+}
+
+// load reads what storage knows of the account, unless that was done before.
+func (i *Issuer) load(ctx context.Context, e *entry, f *flight) error {
+	e.mu.Lock()
+	loaded := e.loaded
+	e.mu.Unlock()
+	if loaded {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	settings, err := i.source.Account(ctx, e.name)
+	if err != nil {
+		return err
+	}
+	record, err := i.store.Load(ctx, e.name)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !f.superseded {
+		e.adopt(settings, record, i.clock())
+	}
+	return nil
+}
+
+// board decides, once the account is loaded, whether the flight goes on to log in.
+func (i *Issuer) board(e *entry, f *flight) (*Account, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := i.clock()
+	if f.superseded || e.settings.Paused {
+		return nil, false
+	}
+	switch f.reason {
+	case reasonRestore:
+		return nil, false
+	case ReasonForced:
+		return e.settings, true
+	case ReasonRejected, ReasonRotation:
+		return e.settings, !e.failure.paused(now)
+	default:
+		return e.settings, !e.live(now) && !e.failure.paused(now)
+	}
+}
+
+// waitForLeases holds back the login of an exclusive account for the second in which the old token is too short for a new
+// lease while the last leases on it still run.
+func (i *Issuer) waitForLeases(ctx context.Context, e *entry, f *flight) error {
+	e.mu.Lock()
+	hold := time.Duration(0)
+	if !f.superseded && e.settings.exclusive() && e.current != nil && !e.suspect && f.reason != ReasonForced && f.reason != ReasonRejected {
+		hold = e.current.Remaining(i.clock()) - Margin
+	}
+	e.mu.Unlock()
+	if hold <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(min(hold, minLife))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return i.cancelled()
+	}
+}
+
+// login sends the credentials once and keeps what becomes of it. The steps, each of which leaves the account usable if the
+// next one never comes:
+//
+//  1. note in storage that a login begins, so that a crash in the middle counts as a failure and cannot become a login storm
+//  2. log in
+//  3. store the new token, or the failure and its pause
+//  4. serve it
+func (i *Issuer) login(ctx context.Context, e *entry, f *flight, settings *Account) (*served, error) {
+	client, err := i.clientOf(e, f)
+	if err != nil {
+		return nil, err
+	}
+	attempt := &StoredAttempt{BeganAt: i.clock().Wall}
+	if err := i.save(ctx, e, f, func() { f.attempt = attempt }); err != nil {
+		return nil, err
+	}
+	began := i.clock()
+	up, err := client.Login(ctx)
+	took := i.clock().Elapsed - began.Elapsed
+	if ctx.Err() != nil {
+		return nil, i.cancelled()
+	}
+	var token *Token
+	if err == nil {
+		if token = fromUpstream(up, began, settings.Generation, f.reason).clamp(settings.Upstream.MaxTokenTTL); !token.alive(i.clock()) {
+			token, err = nil, errExpiredOnArrival
+		}
+	}
+	var issued *served
+	saveErr := i.save(ctx, e, f, func() {
+		now := i.clock()
+		f.attempt = nil
+		e.lastLogin = now.Wall
+		e.logins++
+		if err == nil && e.revoked(token.ID) {
+			err = errRevokedAgain
+		}
+		if err != nil {
+			e.failures++
+			e.failure = e.fail(err, f.reason, now, settings)
+			err = &LoginError{Failure: *e.failure}
+			return
+		}
+		e.skew, e.skewKnown = up.ClockSkew, up.SkewKnown
+		i.accept(e, token, now)
+		// Newer settings of the same generation may have come meanwhile: they go with the new token.
+		issued = newServed(e.settings, e.current)
+	})
+	switch {
+	case err != nil:
+		i.logFailure(e.name, f.reason, took, err)
+	case issued == nil:
+		return nil, errOvertaken
+	default:
+		i.logger.Info("logged in upstream", "config", e.name, "reason", f.reason, "token_id", token.ID,
+			"expires_at", token.ExpiresAt.Format(time.RFC3339), "duration", took.Round(time.Millisecond))
+	}
+	if saveErr != nil {
+		// The readers are served all the same: refusing a good token would help nobody. A restart will cost one login more.
+		i.logger.Warn("the shared token could not be stored: a restart will log in again", "config", e.name, "error", saveErr)
+	}
+	return issued, err
+}
+
+// fail is the failure that a login leaves behind. A forced one that fails in a pause changes the reason and not the pause:
+// trying by hand must not push the engine's own next attempt away. Callers hold e.mu.
+func (e *entry) fail(err error, reason Reason, now Reading, settings *Account) *Failure {
+	failure := newFailure(err, e.failure, now.Wall, settings.life(e.current))
+	if reason == ReasonForced && e.failure.paused(now) {
+		failure.Consecutive, failure.NextAttempt = e.failure.Consecutive, e.failure.NextAttempt
+	}
+	return failure
+}
+
+// revoked reports whether the token of that ID was revoked. Callers hold e.mu.
+func (e *entry) revoked(id string) bool {
+	return slices.ContainsFunc(e.superseded, func(t *Token) bool { return t.ID == id && t.revocation != "" })
+}
+
+// accept makes token the current one. Callers hold e.mu.
+func (i *Issuer) accept(e *entry, token *Token, now Reading) {
+	if e.current != nil && e.current.ID == token.ID && e.current.ExpiresAt.Before(token.ExpiresAt) {
+		// An upstream that gives the same token again has not prolonged its life.
+		kept := *token
+		kept.IssuedAt, kept.ExpiresAt, kept.elapsed, kept.timed =
+			e.current.IssuedAt, e.current.ExpiresAt, e.current.elapsed, e.current.timed
+		token, e.current = &kept, nil
+	}
+	e.retire(now)
+	e.current, e.failure = token, nil
+	e.publish()
+}
+
+// save applies change to the entry and writes its record, in this order and unless the flight is of the past. Records are
+// written one after the other, so that the last one written is the last one that was true.
+func (i *Issuer) save(ctx context.Context, e *entry, f *flight, change func()) error {
+	e.storing.Lock()
+	defer e.storing.Unlock()
+	e.mu.Lock()
+	if f.superseded {
+		e.mu.Unlock()
+		return nil
+	}
+	change()
+	record := e.record()
+	e.mu.Unlock()
+	return i.put(ctx, e.name, record)
+}
+
+// put writes a record even if what it is about was cancelled meanwhile: half a truth is worse than none.
+func (i *Issuer) put(ctx context.Context, name string, record *Record) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storageTimeout)
+	defer cancel()
+	return i.store.Save(ctx, name, record)
+}
+
+// clientOf returns the entry's client, made when it is first needed: an account that nobody reads costs no connection.
+func (i *Issuer) clientOf(e *entry, f *flight) (upstream.Client, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if f.superseded {
+		return nil, errOvertaken
+	}
+	if e.client != nil {
+		return e.client, nil
+	}
+	client, err := i.newClient(e.settings)
+	if err != nil {
+		return nil, fmt.Errorf("the stored settings cannot be used: %w", err)
+	}
+	e.client = client
+	return client, nil
+}
+
+// cancelled is the error of work that was cut off: by Stop, or by a change of the account, after which all ask anew.
+func (i *Issuer) cancelled() error {
+	if i.ctx.Err() != nil {
+		return ErrStopped
+	}
+	return errOvertaken
+}
+
+func (i *Issuer) logFailure(name string, reason Reason, took time.Duration, err error) {
+	var failed *LoginError
+	if !errors.As(err, &failed) {
+		i.logger.Error("login failed", "config", name, "reason", reason, "error", err)
+		return
+	}
+	i.logger.Warn("login failed", "config", name, "reason", reason, "kind", failed.Kind, "cause", failed.Cause,
+		"error", failed.Message, "consecutive_failures", failed.Consecutive,
+		"next_attempt_at", failed.NextAttempt.Format(time.RFC3339), "duration", took.Round(time.Millisecond))
+}

@@ -1,0 +1,119 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	forcedEvery        = 10 * time.Second
+	forcedRefusedEvery = time.Minute
+)
+
+// Rotation is what became of a forced login.
+type Rotation struct {
+	Token *Token
+	// Previous is the token that was replaced; nil where there was none that lives.
+	Previous *Token
+}
+
+// Rotate logs in now, also in a pause, and replaces the shared token. It is made at most once in 10 seconds, and once a minute
+// after the upstream has refused the credentials; who asks sooner gets what the last one brought.
+func (i *Issuer) Rotate(ctx context.Context, name string) (Rotation, error) {
+	for {
+		e := i.entry(name)
+		f, rotation, err := i.force(e)
+		if f == nil {
+			return rotation, err
+		}
+		if _, err := f.wait(ctx, 0); err != nil {
+			return Rotation{}, err
+		}
+		switch {
+		case f.issued != nil:
+			return Rotation{Token: f.issued.token, Previous: i.previous(e)}, nil
+		case f.err == nil || f.overtaken():
+			continue
+		default:
+			i.forgetMissing(e, f.err)
+			return Rotation{}, f.err
+		}
+	}
+}
+
+// force starts or joins a login, or says what is to be answered without one.
+func (i *Issuer) force(e *entry) (*flight, Rotation, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := i.clock()
+	if e.flight != nil || !e.loaded || e.dead {
+		return i.joinOrReload(e), Rotation{}, nil
+	}
+	if e.settings.Paused {
+		return nil, Rotation{}, &PausedError{Reason: e.settings.PauseReason}
+	}
+	if since := now.Wall.Sub(e.lastForced); since >= 0 && since < forcedEvery {
+		if e.failure != nil {
+			return nil, Rotation{}, &LoginError{Failure: *e.failure, Remembered: true}
+		}
+		if e.live(now) {
+			return nil, Rotation{Token: e.current, Previous: e.stillOut(now)}, nil
+		}
+	}
+	if e.failure != nil && e.failure.refused() && now.Wall.Sub(e.failure.At).Abs() < forcedRefusedEvery {
+		return nil, Rotation{}, &LoginError{Failure: *e.failure, Remembered: true}
+	}
+	e.lastForced, e.forcedFrom = now.Wall, e.current
+	return i.start(e, ReasonForced, false), Rotation{}, nil
+}
+
+// joinOrReload returns the flight under way, or one that only loads the account. Callers hold e.mu.
+func (i *Issuer) joinOrReload(e *entry) *flight {
+	if !e.dead {
+		return i.join(e, reasonRestore)
+	}
+	gone := &flight{done: make(chan struct{}), err: errOvertaken}
+	close(gone.done)
+	return gone
+}
+
+// stillOut is the token that the last forced login replaced, if it lives. Callers hold e.mu.
+func (e *entry) stillOut(now Reading) *Token {
+	if e.forcedFrom == nil || e.forcedFrom.Remaining(now) <= 0 {
+		return nil
+	}
+	return e.forcedFrom
+}
+
+// previous is the token before the current one, if it lives.
+func (i *Issuer) previous(e *entry) *Token {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if n := len(e.superseded); n > 0 && e.superseded[n-1].Remaining(i.clock()) > 0 {
+		return e.superseded[n-1]
+	}
+	return nil
+}
+
+// load waits until the account is in memory, and returns its entry locked.
+func (i *Issuer) lockLoaded(ctx context.Context, name string) (*entry, error) {
+	for {
+		e := i.entry(name)
+		e.mu.Lock()
+		if e.loaded && !e.dead {
+			return e, nil
+		}
+		f := i.joinOrReload(e)
+		e.mu.Unlock()
+		if _, err := f.wait(ctx, 0); err != nil {
+			return nil, err
+		}
+		if f.err != nil && !f.overtaken() {
+			i.forgetMissing(e, f.err)
+			return nil, f.err
+		}
+	}
+}

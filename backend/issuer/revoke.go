@@ -1,0 +1,216 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+// Outcome is what telling the upstream of a revocation came to.
+type Outcome string
+
+// The outcomes of a revocation.
+const (
+	// Killed: the upstream has exchanged the refresh token, which kills the pair.
+	Killed Outcome = "killed"
+	// Refused: the upstream would not take the refresh token. The pair may have been dead before.
+	Refused Outcome = "refused"
+	// Unknown: the upstream could not be asked.
+	Unknown Outcome = "unknown"
+	// Unsupported: the protocol has no way to kill a token before its time.
+	Unsupported Outcome = "unsupported"
+)
+
+// maxKills bounds the exchanges that one revocation makes at a time.
+const maxKills = 4
+
+// ErrNoToken: the account has no unexpired token of that ID.
+var ErrNoToken = errors.New("no unexpired token of that ID")
+
+// Revocation is what became of one token.
+type Revocation struct {
+	TokenID    string
+	Upstream   Outcome
+	ValidUntil time.Time
+}
+
+// Revoke takes the account's unexpired tokens out of use, the superseded ones included, or only the one of the given ID:
+//
+//  1. note in storage which tokens are revoked, and take the current one from memory in the same step
+//  2. cut off a login in flight: what it brings may be of the same session
+//  3. tell the upstream, where the protocol can
+//
+// An error means that nothing was revoked. What step 3 came to is in the answer.
+func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation, error) {
+	// A caller who hangs up has revoked all the same.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(i.ctx, cancel)()
+
+	e, targets, err := i.markRevoked(ctx, name, tokenID)
+	if err != nil {
+		return nil, err
+	}
+	outcomes := i.kill(ctx, e, targets)
+	if err := i.noteOutcomes(ctx, e, outcomes); err != nil {
+		i.logger.Warn("what the upstream said to a revocation could not be stored", "config", name, "error", err)
+	}
+	answer := make([]Revocation, 0, len(targets))
+	for _, t := range targets {
+		answer = append(answer, Revocation{TokenID: t.ID, Upstream: outcomes[t.ID], ValidUntil: t.ExpiresAt})
+		i.logger.Warn("token revoked", "config", name, "token_id", t.ID, "upstream", outcomes[t.ID],
+			"valid_until", t.ExpiresAt.Format(time.RFC3339))
+	}
+	return answer, nil
+}
+
+// markRevoked does steps 1 and 2.
+func (i *Issuer) markRevoked(ctx context.Context, name, tokenID string) (*entry, []*Token, error) {
+	for {
+		e, err := i.lockLoaded(ctx, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		e.mu.Unlock() // storing comes before mu
+		targets, again, err := i.tryMarkRevoked(ctx, e, tokenID)
+		if !again {
+			return e, targets, err
+		}
+	}
+}
+
+func (i *Issuer) tryMarkRevoked(ctx context.Context, e *entry, tokenID string) (targets []*Token, again bool, err error) {
+	e.storing.Lock()
+	defer e.storing.Unlock()
+	e.mu.Lock()
+	if e.dead || !e.loaded {
+		e.mu.Unlock()
+		return nil, true, nil
+	}
+	now := i.clock()
+	all := e.superseded
+	if e.current != nil {
+		all = append(slices.Clone(all), e.current)
+	}
+	for _, t := range all {
+		if t.Remaining(now) > 0 && (tokenID == "" || tokenID == t.ID) {
+			targets = append(targets, t)
+		}
+	}
+	if tokenID != "" && len(targets) == 0 {
+		e.mu.Unlock()
+		return nil, false, ErrNoToken
+	}
+	if tokenID == "" {
+		e.supersede()
+		e.revokedAt = now.Wall
+	}
+	if slices.Contains(targets, e.current) {
+		e.supersede()
+		e.retire(now)
+		e.revokedAt = now.Wall
+	}
+	for n, t := range e.superseded {
+		if slices.Contains(targets, t) && t.revocation == "" {
+			e.superseded[n] = t.revokedAs(Unknown)
+		}
+	}
+	e.publish()
+	i.plan(e)
+	record := e.record()
+	e.mu.Unlock()
+	return targets, false, i.put(ctx, e.name, record)
+}
+
+// revokedAs is the token with the outcome of its revocation; one that was killed has no refresh token any more.
+func (t *Token) revokedAs(o Outcome) *Token {
+	revoked := *t
+	revoked.revocation = o
+	if o == Killed {
+		revoked.refresh, revoked.refreshExpiresAt = "", time.Time{}
+	}
+	return &revoked
+}
+
+// kill does step 3: it exchanges the refresh token of each target and throws away what comes back.
+func (i *Issuer) kill(ctx context.Context, e *entry, targets []*Token) map[string]Outcome {
+	e.mu.Lock()
+	settings := e.settings
+	e.mu.Unlock()
+	outcomes := make([]Outcome, len(targets))
+	var client upstream.Client
+	var group errgroup.Group
+	group.SetLimit(maxKills)
+	for n, t := range targets {
+		switch {
+		case t.revocation == Killed:
+			outcomes[n] = Killed
+			continue
+		case t.refresh == "" || settings.Upstream.RefreshURL == "":
+			outcomes[n] = Unsupported
+			continue
+		}
+		if client == nil {
+			made, err := i.newClient(settings)
+			if err != nil {
+				i.logger.Error("the stored settings cannot be used", "config", e.name, "error", err)
+				outcomes[n] = Unknown
+				continue
+			}
+			client = made
+			defer client.CloseIdleConnections()
+		}
+		group.Go(func() error {
+			outcomes[n] = killOutcome(client.Refresh(ctx, t.refresh))
+			return nil
+		})
+	}
+	_ = group.Wait() // no member returns an error
+	byID := make(map[string]Outcome, len(targets))
+	for n, t := range targets {
+		byID[t.ID] = outcomes[n]
+	}
+	return byID
+}
+
+// killOutcome says what the answer to an exchange means for the old pair. The new pair is not looked at.
+func killOutcome(_ *upstream.Token, err error) Outcome {
+	var failed *upstream.Error
+	switch {
+	case err == nil:
+		return Killed
+	case errors.Is(err, upstream.ErrRefreshUnsupported):
+		return Unsupported
+	case errors.As(err, &failed) && (failed.Kind == upstream.Rejected || failed.Kind == upstream.Invalid):
+		return Refused
+	default:
+		return Unknown
+	}
+}
+
+// noteOutcomes stores what the upstream said.
+func (i *Issuer) noteOutcomes(ctx context.Context, e *entry, outcomes map[string]Outcome) error {
+	e.storing.Lock()
+	defer e.storing.Unlock()
+	e.mu.Lock()
+	if e.dead || !e.loaded {
+		e.mu.Unlock()
+		return nil
+	}
+	for n, t := range e.superseded {
+		if o, ok := outcomes[t.ID]; ok {
+			e.superseded[n] = t.revokedAs(o)
+		}
+	}
+	record := e.record()
+	e.mu.Unlock()
+	return i.put(ctx, e.name, record)
+}

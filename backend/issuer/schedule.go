@@ -1,0 +1,172 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer
+
+import (
+	"context"
+	"time"
+)
+
+// lookAgain bounds the scheduler's sleep: timers do not notice that the machine was suspended or its clock set.
+const lookAgain = time.Minute
+
+// rotateWhenDue is the scheduler: it rotates the tokens of accounts in use ahead of their expiry, until ctx ends.
+func (i *Issuer) rotateWhenDue(ctx context.Context) {
+	i.restore(ctx)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-i.queue.wake:
+		case <-timer.C:
+		}
+		i.rotateDue()
+		timer.Reset(i.untilNext())
+	}
+}
+
+// restore loads the accounts that have a record, so that tokens which were in use before a restart are rotated in time. A
+// reader who comes earlier loads its account itself.
+func (i *Issuer) restore(ctx context.Context) {
+	names, err := i.store.List(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			i.logger.Warn("the stored tokens could not be listed: they will be rotated when they are read", "error", err)
+		}
+		return
+	}
+	for _, name := range names {
+		if ctx.Err() != nil {
+			return
+		}
+		i.restoreOne(ctx, name)
+	}
+}
+
+// restoreOne loads one account, and lets go of it again where it has no living token: memory is for accounts in use.
+func (i *Issuer) restoreOne(ctx context.Context, name string) {
+	e := i.entry(name)
+	e.mu.Lock()
+	if e.loaded || e.dead {
+		e.mu.Unlock()
+		return
+	}
+	f := i.join(e, reasonRestore)
+	e.mu.Unlock()
+	if landed, err := f.wait(ctx, 0); err != nil || !landed {
+		return
+	}
+	i.forgetMissing(e, f.err)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.loaded && e.flight == nil && !e.live(i.clock()) && e.failure == nil && e.lastRead.Load() == 0 {
+		i.drop(e)
+	}
+}
+
+// rotateDue starts rotations while accounts are due and slots are free.
+func (i *Issuer) rotateDue() {
+	now := i.clock()
+	if next, ok := i.queue.next(); !ok || next.After(now.Wall) || !i.mayLogin() {
+		return
+	}
+	for {
+		select {
+		case i.slots <- struct{}{}:
+		default:
+			return // whoever frees a slot wakes the scheduler
+		}
+		e, ok := i.queue.pop(now.Wall)
+		if !ok {
+			<-i.slots
+			return
+		}
+		if !i.rotate(e, now) {
+			<-i.slots
+		}
+	}
+}
+
+// rotate starts the rotation of an account that is due, if it still wants one, and reports whether it did.
+func (i *Issuer) rotate(e *entry, now Reading) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.dead || !e.loaded || e.settings.Paused || e.flight != nil || !e.wanted(now) {
+		return false
+	}
+	if e.failure.paused(now) || (e.live(now) && newServed(e.settings, e.current).fresh(now)) {
+		i.plan(e) // it was planned by a clock that was set since
+		return false
+	}
+	i.start(e, ReasonRotation, true)
+	return true
+}
+
+// wanted reports whether the account is in use: its token was read since it was issued, or found alive in storage; or,
+// where there is no token since logins fail, somebody has asked for one since the last attempt. Callers hold mu.
+func (e *entry) wanted(now Reading) bool {
+	if e.failure != nil && !e.live(now) {
+		return e.readSince(e.failure.At)
+	}
+	return e.current != nil && (e.restored || e.readSince(e.current.IssuedAt))
+}
+
+// plan says when the scheduler is to look at the account. Callers hold e.mu.
+func (i *Issuer) plan(e *entry) {
+	if e.dead || !e.loaded || e.settings.Paused || e.flight != nil {
+		i.queue.remove(e)
+		return
+	}
+	now := i.clock()
+	var at time.Time
+	switch {
+	case e.current != nil && !e.suspect:
+		s := newServed(e.settings, e.current)
+		at = now.Wall.Add(e.current.Remaining(now) - s.rotateLeft)
+	case e.failure == nil:
+		i.queue.remove(e)
+		return
+	}
+	if e.failure.paused(now) && at.Before(e.failure.NextAttempt) {
+		at = e.failure.NextAttempt
+	}
+	i.queue.set(e, at)
+}
+
+// untilNext is how long the scheduler may sleep.
+func (i *Issuer) untilNext() time.Duration {
+	next, ok := i.queue.next()
+	if !ok {
+		return lookAgain
+	}
+	return min(max(next.Sub(i.clock().Wall), 10*time.Millisecond), lookAgain)
+}
+
+// idleAfter is how long an account without a living token stays in memory after it was last read.
+const idleAfter = 10 * time.Minute
+
+// Sweep plans all accounts anew, in case a clock was set, and lets go of those that are idle. It does no I/O: Vault calls it
+// under a lock of its own.
+func (i *Issuer) Sweep() {
+	now := i.clock()
+	i.entries.Range(func(_, value any) bool {
+		e := value.(*entry) //nolint:forcetypeassert // the map holds nothing else
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.dead || !e.loaded || e.flight != nil {
+			return true
+		}
+		// An account that was refused stays, so that an operator who lists the accounts sees it.
+		failing := e.failure != nil && (e.failure.refused() || e.failure.paused(now))
+		if !failing && !e.live(now) && !e.readSince(now.Wall.Add(-idleAfter)) {
+			i.drop(e)
+			return true
+		}
+		i.plan(e)
+		return true
+	})
+	i.queue.signal()
+}

@@ -1,0 +1,115 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+const (
+	// Margin is the part of a token's life that no lease may use: what a reader's last call needs to arrive upstream.
+	Margin = 5 * time.Second
+	// minLife is the least life with which a token is handed out: the margin and a lease of one second.
+	minLife = Margin + time.Second
+)
+
+// Reason says why a token was asked for.
+type Reason string
+
+// The reasons of a login.
+const (
+	ReasonFirstRead    Reason = "first_read"
+	ReasonRotation     Reason = "rotation"
+	ReasonForced       Reason = "forced"
+	ReasonRejected     Reason = "rejected"
+	ReasonVerification Reason = "verification"
+	ReasonAfterRevoke  Reason = "after_revoke"
+
+	// reasonRestore loads an account and never logs in.
+	reasonRestore Reason = "restore"
+)
+
+// Token is one upstream token. It is never changed once it was made.
+type Token struct {
+	// ID names the token without showing it: the first 16 hex digits of its SHA-256.
+	ID string
+	// Access is the secret itself.
+	Access string
+	// Generation is that of the account when the login began.
+	Generation string
+	// IssuedAt and ExpiresAt are wall clock times, UTC. Life counts from the moment before the request was sent.
+	IssuedAt, ExpiresAt time.Time
+	Reason              Reason
+
+	// revocation is set once the token was revoked: it is never served again.
+	revocation       Outcome
+	refresh          string
+	refreshExpiresAt time.Time
+	// elapsed is the reading at IssuedAt, for a token that this process asked for; timed says whether there is one.
+	elapsed time.Duration
+	timed   bool
+}
+
+// TokenID names a token without showing it.
+func TokenID(access string) string {
+	sum := sha256.Sum256([]byte(access))
+	return hex.EncodeToString(sum[:8])
+}
+
+// String keeps a token that strays into a format string from showing itself.
+func (t *Token) String() string { return "token " + t.ID }
+
+// GoString does the same for %#v.
+func (t *Token) GoString() string { return t.String() }
+
+// Life is how long the token lives in all.
+func (t *Token) Life() time.Duration { return t.ExpiresAt.Sub(t.IssuedAt) }
+
+// Remaining is the life that is left, by whichever clock gives less: a wall clock that was set back lengthens no life, and a
+// suspended machine wakes up to expired tokens.
+func (t *Token) Remaining(now Reading) time.Duration {
+	left := min(t.ExpiresAt.Sub(now.Wall), t.Life())
+	if t.timed {
+		left = min(left, t.Life()-(now.Elapsed-t.elapsed))
+	}
+	return left
+}
+
+// alive reports whether the token may still be handed out.
+func (t *Token) alive(now Reading) bool { return t != nil && t.Remaining(now) >= minLife }
+
+// clamp gives a token no more life than limit; 0 is no limit.
+func (t *Token) clamp(limit time.Duration) *Token {
+	if t == nil || limit <= 0 || t.Life() <= limit {
+		return t
+	}
+	shorter := *t
+	shorter.ExpiresAt = t.IssuedAt.Add(limit)
+	return &shorter
+}
+
+// fromUpstream makes the token that a login which began at the given reading has brought.
+func fromUpstream(up *upstream.Token, began Reading, generation string, reason Reason) *Token {
+	// Upstream's times come from the same wall clock, read a moment later; counting from before the request is the safer side.
+	life := up.ExpiresAt.Sub(up.IssuedAt)
+	t := &Token{
+		ID:         TokenID(up.AccessToken),
+		Access:     up.AccessToken,
+		Generation: generation,
+		IssuedAt:   began.Wall,
+		ExpiresAt:  began.Wall.Add(life),
+		Reason:     reason,
+		refresh:    up.RefreshToken,
+		elapsed:    began.Elapsed,
+		timed:      true,
+	}
+	if !up.RefreshExpiresAt.IsZero() {
+		t.refreshExpiresAt = began.Wall.Add(up.RefreshExpiresAt.Sub(up.IssuedAt))
+	}
+	return t
+}

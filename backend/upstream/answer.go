@@ -1,0 +1,208 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package upstream
+
+import (
+	"bytes"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Bounds on what is believed.
+const (
+	// maxBody is the longest answer that is read. A login's is a few kilobytes.
+	maxBody = 1 << 20
+	// maxToken is the longest token: what fits into a header of the servers that it is meant for, and more.
+	maxToken = 16 << 10
+	// minLife is the shortest life a token is worth handing out with: a lease has to fit in.
+	minLife = 10 * time.Second
+	// maxLife, about 31 years, keeps every sum of a time and a life far from the ends of time.Duration.
+	maxLife = 1e9 * time.Second
+)
+
+// Why an answer cannot be understood. None of it is the upstream's text.
+const (
+	problemEmpty    = "the answer is empty"
+	problemLong     = "the answer is longer than 1 MiB"
+	problemCut      = "the answer is cut short"
+	problemEncoding = "the answer is not UTF-8"
+	problemNotJSON  = "the answer is not JSON"
+	problemNotXML   = "the answer is not XML"
+	problemTrailing = "the answer goes on after its end"
+	problemDoctype  = "the answer declares a document type, which SOAP forbids"
+	problemDepth    = "the answer is nested too deeply"
+	problemNoToken  = "the answer holds no token"
+	problemNoError  = "the answer tells no error that is known"
+	problemToken    = "the token is not plain printable text"
+	problemLength   = "the token is longer than 16 KiB"
+	problemExpiry   = "the token's expiry is not a number"
+	problemLife     = "the token has expired already or lives for less than 10 seconds"
+)
+
+// answer is an HTTP answer with its body read.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	// problem says why the body could not be read to its end; empty where it was.
+	problem string
+	// sent is the moment before the request went out, received the one when the answer's head had come.
+	sent, received time.Time
+}
+
+// reply is what the body of an answer says, in words that all protocols share.
+type reply struct {
+	// problem says why the body cannot be understood; empty where it can.
+	problem        string
+	token, refresh string
+	// expiresIn is nil, a string, a json.Number, or whatever else the upstream put there.
+	expiresIn any
+	// fault is the error that the body tells; nil where it tells none.
+	fault *fault
+	// keys are those of the known key names that the body holds.
+	keys []string
+	// tokens is everything that stands where a token may, for the scrubber.
+	tokens []string
+}
+
+// ok tells whether the status alone lets the answer be a success. It is not enough: see [answer.failure].
+func (a *answer) ok() bool { return a.status >= 200 && a.status <= 299 }
+
+// date returns the answer's Date; ok is false where it has none that is of use.
+func (a *answer) date() (t time.Time, ok bool) {
+	t, err := http.ParseTime(a.header.Get("Date"))
+	return t, err == nil && t.Unix() > 0
+}
+
+// newToken makes a token of the reply to a successful login, or says why that cannot be.
+//
+// Life counts from the moment before the request was sent, on our clock; how long it is, is told by the upstream's clock
+// alone wherever possible. So it does not matter how far the two clocks are apart.
+func newToken(acct *Account, a *answer, r *reply) (t *Token, problem string) {
+	if problem := tokenProblem(r.token); problem != "" {
+		return nil, problem
+	}
+	access, problem := readClaims(r.token)
+	if problem != "" {
+		return nil, problem
+	}
+	life, problem := lifetime(acct, a, r, access)
+	if problem != "" {
+		return nil, problem
+	}
+	t = &Token{AccessToken: r.token, IssuedAt: a.sent, ExpiresAt: a.sent.Add(life)}
+	if date, ok := a.date(); ok {
+		// A Date is cut to the second, so that ours has to be cut as well before the two are compared.
+		t.ClockSkew, t.SkewKnown = date.Sub(a.received.Truncate(time.Second)), true
+	}
+	if tokenProblem(r.refresh) == "" {
+		t.RefreshToken = r.refresh
+		t.RefreshExpiresAt = refreshExpiry(a, r.refresh, access)
+	}
+	return t, ""
+}
+
+// tokenProblem says why a token cannot be used as one: consumers put it into a header as it is.
+func tokenProblem(token string) string {
+	switch {
+	case token == "":
+		return problemNoToken
+	case len(token) > maxToken:
+		return problemLength
+	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return problemToken
+	default:
+		return ""
+	}
+}
+
+// lifetime is how long the access token lives. Where the answer and the token itself both tell, the earlier end counts.
+func lifetime(acct *Account, a *answer, r *reply, access claims) (life time.Duration, problem string) {
+	told, found, problem := number(r.expiresIn)
+	if problem != "" {
+		return 0, problem
+	}
+	seconds := math.Inf(1)
+	switch {
+	case found && told >= epochFrom:
+		seconds = epoch(told) - a.base(access)
+	case found:
+		seconds = told
+	}
+	if access.hasExp {
+		seconds = min(seconds, access.exp-a.base(access))
+	}
+	if !found && !access.hasExp {
+		seconds = acct.DefaultTokenTTL.Seconds()
+	}
+	life = wholeSeconds(seconds)
+	if acct.MaxTokenTTL > 0 {
+		life = min(life, acct.MaxTokenTTL)
+	}
+	if life < minLife {
+		return 0, problemLife
+	}
+	return life, ""
+}
+
+// wholeSeconds drops fractions and never overflows.
+func wholeSeconds(seconds float64) time.Duration {
+	limit := maxLife.Seconds()
+	return time.Duration(math.Floor(max(-limit, min(limit, seconds)))) * time.Second
+}
+
+// base is the moment, on the upstream's clock, that an absolute expiry is counted from: when the token was issued, else
+// when the answer was. Our own clock is the last resort, as it may be minutes off. More than one token's claims may be
+// given; the first that tell count.
+func (a *answer) base(issued ...claims) float64 {
+	for _, c := range issued {
+		if c.hasIat {
+			return c.iat
+		}
+	}
+	if date, ok := a.date(); ok {
+		return float64(date.Unix())
+	}
+	return float64(a.sent.UnixMilli()) / 1000
+}
+
+// refreshExpiry is when the refresh token ends, the zero time where it does not tell. It serves to know how long a token
+// can be killed upstream, so that what cannot be read is no reason to refuse a login.
+func refreshExpiry(a *answer, token string, access claims) time.Time {
+	refresh, problem := readClaims(token)
+	if problem != "" || !refresh.hasExp {
+		return time.Time{}
+	}
+	return a.sent.Add(max(0, wholeSeconds(refresh.exp-a.base(refresh, access))))
+}
+
+// plainText strips a byte order mark, which some servers for Windows send, and refuses what is empty or not UTF-8.
+func plainText(body []byte) (text []byte, problem string) {
+	text = bytes.TrimPrefix(body, []byte("\ufeff"))
+	switch {
+	case len(bytes.TrimSpace(text)) == 0:
+		return nil, problemEmpty
+	case !utf8.Valid(text):
+		return nil, problemEncoding
+	default:
+		return text, ""
+	}
+}
+
+// knownKeys returns those of the names that the vendors' pages know. They help to find out what has answered, and they are
+// our own words: other names may hold anything.
+func knownKeys(names map[string]bool) []string {
+	known := []string{
+		"token", "access_token", "refresh_token", "refresh token", "expires_in", "token_type",
+		"error", "error_description", "errorCode", "errorMessage", "title", "status", "invalid-params",
+		"detail", "non_field_errors", "username", "password",
+		"message", "success", "code", "data", "results",
+		"access_new_tokenResponse", "access_tokenResponse", "Fault", "faultcode", "faultstring",
+	}
+	return slices.DeleteFunc(known, func(name string) bool { return !names[name] })
+}

@@ -1,0 +1,544 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package upstream_test
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+func TestAnAnswerWithATokenIsASuccess(t *testing.T) {
+	t.Parallel()
+	const other = "fedcba9876543210fedcba9876543210fedcba98"
+	tests := map[string]struct {
+		protocol    upstream.Protocol
+		status      int
+		body        string
+		wantRefresh string
+	}{
+		"jwt, token":                      {upstream.JWT, 200, `{"token":"TOKEN"}`, ""},
+		"jwt, access_token":               {upstream.JWT, 200, `{"access_token":"TOKEN"}`, ""},
+		"jwt prefers token":               {upstream.JWT, 200, `{"access_token":"` + other + `","token":"TOKEN"}`, ""},
+		"jwt, token in data":              {upstream.JWT, 200, `{"success":true,"data":{"token":"TOKEN"}}`, ""},
+		"jwt, access_token in results":    {upstream.JWT, 200, `{"results":{"access_token":"TOKEN"}}`, ""},
+		"jwt, status 201":                 {upstream.JWT, 201, `{"token":"TOKEN"}`, ""},
+		"jwt, status 206 without error":   {upstream.JWT, 206, `{"token":"TOKEN"}`, ""},
+		"jwt, refresh_token":              {upstream.JWT, 200, `{"token":"TOKEN","refresh_token":"refresh-1"}`, "refresh-1"},
+		"jwt, refresh token with a space": {upstream.JWT, 200, `{"token":"TOKEN","refresh token":"refresh-2"}`, "refresh-2"},
+		"jwt, both in data":               {upstream.JWT, 200, `{"data":{"token":"TOKEN","refresh_token":"refresh-3"}}`, "refresh-3"},
+		"jwt, a refresh token elsewhere than the token is not taken": {
+			upstream.JWT, 200, `{"refresh_token":"refresh-4","data":{"token":"TOKEN"}}`, "",
+		},
+		"jwt, a refresh token that no request can carry is dropped": {
+			upstream.JWT, 200, `{"token":"TOKEN","refresh_token":"two words"}`, "",
+		},
+		"jwt, a token of another type is passed over": {upstream.JWT, 200, `{"token":17,"access_token":"TOKEN"}`, ""},
+		"jwt, spaces around the token":                {upstream.JWT, 200, `{"token":" TOKEN\n"}`, ""},
+		"jwt, a byte order mark":                      {upstream.JWT, 200, "\ufeff" + `{"token":"TOKEN"}` + "\n", ""},
+		"jwt, whatever the media type":                {upstream.JWT, 200, `{"token":"TOKEN"}`, ""},
+		"jwt, error null":                             {upstream.JWT, 200, `{"token":"TOKEN","error":null}`, ""},
+		"jwt, error false":                            {upstream.JWT, 200, `{"token":"TOKEN","error":false}`, ""},
+		"jwt, error false in a string":                {upstream.JWT, 200, `{"token":"TOKEN","error":"false"}`, ""},
+		"jwt, error empty":                            {upstream.JWT, 200, `{"token":"TOKEN","error":" "}`, ""},
+		"jwt, error an empty list":                    {upstream.JWT, 200, `{"token":"TOKEN","error":[]}`, ""},
+		"jwt, error an empty object":                  {upstream.JWT, 200, `{"token":"TOKEN","error":{}}`, ""},
+		"jwt, error zero":                             {upstream.JWT, 200, `{"token":"TOKEN","error":0,"errorCode":"0"}`, ""},
+		"jwt, error false beside data":                {upstream.JWT, 200, `{"error":"false","code":"200","data":{"token":"TOKEN"}}`, ""},
+		"oauth, access_token":                         {upstream.OAuth, 200, `{"access_token":"TOKEN","expires_in":3600,"token_type":"bearer"}`, ""},
+		"oauth prefers access_token":                  {upstream.OAuth, 200, `{"token":"` + other + `","access_token":"TOKEN"}`, ""},
+		"oauth, token":                                {upstream.OAuth, 200, `{"token":"TOKEN"}`, ""},
+		"oauth, error_description empty":              {upstream.OAuth, 200, `{"access_token":"TOKEN","error_description":""}`, ""},
+		"firstvision, access_token":                   {upstream.FirstVision, 200, `{"access_token":"TOKEN","expires_in":7199,"token_type":"Bearer"}`, ""},
+		"soap":                                        {upstream.SOAP, 200, soapSuccess("TOKEN", "14400"), ""},
+		"soap, with the other response element":       {upstream.SOAP, 200, soapAnswer("access_tokenResponse", "<access_token>TOKEN</access_token>"), ""},
+		"soap, wrapped in return": {
+			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", "<return> <access_token>TOKEN</access_token> </return>"), "",
+		},
+		"soap, a byte order mark": {upstream.SOAP, 200, "\ufeff" + soapSuccess("TOKEN", ""), ""},
+		"soap, any prefix, and none": {
+			upstream.SOAP, 200,
+			`<Envelope><q:Body xmlns:q="urn:q"><access_new_tokenResponse><z:access_token xmlns:z="urn:z">TOKEN</z:access_token>` +
+				`</access_new_tokenResponse></q:Body></Envelope>`, "",
+		},
+		"soap, a token in CDATA":         {upstream.SOAP, 200, soapSuccess("<![CDATA[TOKEN]]>", "14400"), ""},
+		"soap, a token with a reference": {upstream.SOAP, 200, strings.Replace(soapSuccess("TOKEN", ""), "0123", "&#48;1&#x32;3", 1), ""},
+		"soap, comments and instructions": {
+			upstream.SOAP, 200, "<!-- a --><?php x?>" + strings.TrimPrefix(soapSuccess("TOKEN", "9<!-- b -->0"),
+				`<?xml version="1.0" encoding="ISO-8859-1"?>`) + "\n<!-- c -->", "",
+		},
+		"soap, an error that is none": {
+			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", "<error>false</error><access_token>TOKEN</access_token>"), "",
+		},
+		"soap, the first token counts": {
+			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse",
+				"<access_token>TOKEN</access_token><access_token>"+other+"</access_token>"), "",
+		},
+		"soap, a notice beside the token": {
+			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", "Notice: x <access_token>TOKEN</access_token>"), "",
+		},
+		"soap, refresh_token": {
+			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse",
+				"<access_token>TOKEN</access_token><refresh_token>refresh-5</refresh_token>"), "refresh-5",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := strings.ReplaceAll(test.body, "TOKEN", testOpaqueToken)
+			token, err := login(t, test.protocol, always(test.status, "text/plain", body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if token.AccessToken != testOpaqueToken {
+				t.Errorf("the access token is not the one that was sent")
+			}
+			if token.RefreshToken != test.wantRefresh {
+				t.Errorf("the refresh token is %q, want %q", token.RefreshToken, test.wantRefresh)
+			}
+		})
+	}
+}
+
+func TestAnAnswerThatCannotBeUnderstoodIsMalformed(t *testing.T) {
+	t.Parallel()
+	const html = "<html><head><title>502</title></head><body>Bad gateway</body></html>"
+	ok := `{"token":"` + testOpaqueToken + `"}`
+	tests := map[string]struct {
+		protocol upstream.Protocol
+		status   int
+		body     string
+		say      string
+	}{
+		"empty":                                   {upstream.JWT, 200, "", "the answer is empty"},
+		"no content":                              {upstream.JWT, 204, "", "the answer is empty"},
+		"nothing but space":                       {upstream.JWT, 200, " \r\n", "the answer is empty"},
+		"HTML":                                    {upstream.JWT, 200, html, "the answer is not JSON"},
+		"HTML at 404":                             {upstream.OAuth, 404, html, "the answer is not JSON"},
+		"HTML at 403":                             {upstream.OAuth, 403, html, "the answer is not JSON"},
+		"empty at 403":                            {upstream.OAuth, 403, "", "the answer is empty"},
+		"not UTF-8":                               {upstream.OAuth, 200, "{\"token\":\"\xff\xfe\"}", "the answer is not UTF-8"},
+		"not UTF-8 at 400":                        {upstream.OAuth, 400, "{\"error\":\"\xff\"}", "the answer is not UTF-8"},
+		"JSON that is cut short":                  {upstream.JWT, 200, `{"token":"` + testOpaqueToken, "the answer is cut short"},
+		"JSON that is cut short at 400":           {upstream.JWT, 400, `{"username":["missing`, "the answer is cut short"},
+		"JSON with a second value behind it":      {upstream.JWT, 200, ok + ok, "the answer goes on after its end"},
+		"JSON with HTML behind it":                {upstream.JWT, 200, ok + html, "the answer goes on after its end"},
+		"a PHP notice before the JSON":            {upstream.OAuth, 200, "Notice: x" + ok, "the answer is not JSON"},
+		"JSON without a token":                    {upstream.JWT, 200, `{"message":"welcome","success":true}`, "with the keys message, success"},
+		"JSON of unknown keys at 400":             {upstream.JWT, 400, `{"reason":"x"}`, "no known keys"},
+		"an empty token":                          {upstream.JWT, 200, `{"token":""}`, "the answer holds no token"},
+		"a token that is null":                    {upstream.JWT, 200, `{"token":null}`, "the answer holds no token"},
+		"a token that is a number":                {upstream.OAuth, 200, `{"access_token":12345}`, "the answer holds no token"},
+		"a list":                                  {upstream.JWT, 200, `[]`, "the answer holds no token"},
+		"a string":                                {upstream.JWT, 200, `"welcome"`, "the answer holds no token"},
+		"an empty object":                         {upstream.FirstVision, 200, `{}`, "the answer holds no token"},
+		"an empty object at 400":                  {upstream.FirstVision, 400, `{}`, "the answer tells no error that is known"},
+		"lists of something else than texts":      {upstream.JWT, 400, `{"username":[{}]}`, "the answer tells no error"},
+		"a token with a space":                    {upstream.JWT, 200, `{"token":"two words"}`, "not plain printable text"},
+		"a token with a line break":               {upstream.JWT, 200, `{"token":"two\r\nX-Evil: 1"}`, "not plain printable text"},
+		"a token with an umlaut":                  {upstream.JWT, 200, `{"token":"tökentoken"}`, "not plain printable text"},
+		"a token of more than 16 KiB":             {upstream.JWT, 200, `{"token":"` + strings.Repeat("x", 16<<10+1) + `"}`, "longer than 16 KiB"},
+		"SOAP: empty":                             {upstream.SOAP, 200, "", "the answer is empty"},
+		"SOAP: JSON":                              {upstream.SOAP, 200, ok, "the answer is not XML"},
+		"SOAP: HTML of the old kind":              {upstream.SOAP, 200, "<html><br></html>", "the answer is not XML"},
+		"SOAP: HTML with a doctype":               {upstream.SOAP, 404, "<!DOCTYPE html>" + html, "declares a document type"},
+		"SOAP: cut short":                         {upstream.SOAP, 200, soapSuccess(testOpaqueToken, "9")[:330], "the answer is cut short"},
+		"SOAP: not UTF-8":                         {upstream.SOAP, 200, soapSuccess("\xe4", "9"), "the answer is not UTF-8"},
+		"SOAP: no response in the envelope":       {upstream.SOAP, 200, "<Envelope><Body/></Envelope>", "the answer holds no token"},
+		"SOAP: a response with nothing in it":     {upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", ""), "access_new_tokenResponse"},
+		"SOAP: a token outside of the response":   {upstream.SOAP, 200, "<e><access_token>" + testOpaqueToken + "</access_token></e>", "holds no token"},
+		"SOAP: text behind the envelope":          {upstream.SOAP, 200, soapSuccess(testOpaqueToken, "9") + "x", "goes on after its end"},
+		"SOAP: two envelopes":                     {upstream.SOAP, 200, "<a></a><a></a>", "goes on after its end"},
+		"SOAP: nothing but a comment":             {upstream.SOAP, 200, "<!-- a -->", "the answer is not XML"},
+		"SOAP: an entity that is not declared":    {upstream.SOAP, 200, soapSuccess("&secret;", "9"), "the answer is not XML"},
+		"SOAP: elements that cross":               {upstream.SOAP, 200, "<a><b></a></b>", "the answer is not XML"},
+		"SOAP: a document type with an entity":    {upstream.SOAP, 200, `<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>`, "declares a document type"},
+		"SOAP: nested 65 deep":                    {upstream.SOAP, 200, strings.Repeat("<a>", 65) + strings.Repeat("</a>", 65), "nested too deeply"},
+		"SOAP: nested very deep and never closed": {upstream.SOAP, 200, strings.Repeat("<a>", 100_000), "nested too deeply"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			token, err := login(t, test.protocol, always(test.status, "text/html; charset=utf-8", test.body))
+			e := mustFail(t, token, err)
+			mustBe(t, e, "malformed")
+			mustSay(t, e.Detail, test.say, fmt.Sprintf("HTTP %d", test.status), "text/html")
+			mustSay(t, e.Error(), "upstream's answer cannot be understood: ")
+			if test.body != "" {
+				mustSay(t, e.Detail, fmt.Sprintf("%d bytes", len(test.body)))
+			}
+		})
+	}
+}
+
+func TestAnEntityBombIsNotExpanded(t *testing.T) {
+	t.Parallel()
+	bomb := `<?xml version="1.0"?><!DOCTYPE b [<!ENTITY a0 "haha">`
+	for i := range 30 {
+		bomb += fmt.Sprintf(`<!ENTITY a%d "&a%d;&a%d;&a%d;&a%d;">`, i+1, i, i, i, i)
+	}
+	bomb += `]>` + soapSuccess("&a30;", "14400")
+	token, err := login(t, upstream.SOAP, always(200, "text/xml", bomb))
+	mustBe(t, mustFail(t, token, err), "malformed")
+}
+
+func TestATokenOf16KiBIsTaken(t *testing.T) {
+	t.Parallel()
+	want := strings.Repeat("x", 16<<10)
+	token, err := login(t, upstream.JWT, always(200, "application/json", `{"token":"`+want+`"}`))
+	if err != nil || token.AccessToken != want {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestTheLifeOfATokenIsReadFromTheAnswer(t *testing.T) {
+	t.Parallel()
+	now := noon().Unix()
+	const malformed = time.Duration(-1)
+	const none = "none"
+	tests := map[string]struct {
+		expiresIn string
+		claims    claims
+		maximum   time.Duration
+		want      time.Duration
+	}{
+		"seconds":                                  {`3600`, nil, 0, time.Hour},
+		"seconds in a string":                      {`"1799"`, nil, 0, 1799 * time.Second},
+		"seconds in a string with spaces":          {`" 1799\n"`, nil, 0, 1799 * time.Second},
+		"a fraction is dropped":                    {`59.99`, nil, 0, 59 * time.Second},
+		"a fraction in a string is dropped":        {`"59.99"`, nil, 0, 59 * time.Second},
+		"an exponent":                              {`3.6e3`, nil, 0, time.Hour},
+		"ten seconds":                              {`10`, nil, 0, 10 * time.Second},
+		"the longest life":                         {`999999999`, nil, 0, 999999999 * time.Second},
+		"an epoch in seconds":                      {fmt.Sprint(now + 7200), nil, 0, 2 * time.Hour},
+		"an epoch in a string":                     {fmt.Sprintf("%q", fmt.Sprint(now+7200)), nil, 0, 2 * time.Hour},
+		"an epoch in milliseconds":                 {fmt.Sprint((now + 7200) * 1000), nil, 0, 2 * time.Hour},
+		"an epoch in milliseconds in a string":     {fmt.Sprintf("%q", fmt.Sprint((now+7200)*1000)), nil, 0, 2 * time.Hour},
+		"an epoch far away is cut":                 {`99999999999`, nil, 0, 1e9 * time.Second},
+		"an epoch too large for a float is cut":    {`1e999`, nil, 0, 1e9 * time.Second},
+		"an epoch beyond 64 bits is cut":           {`"99999999999999999999999999"`, nil, 0, 1e9 * time.Second},
+		"null is not told":                         {`null`, nil, 0, 24 * time.Hour},
+		"an empty string is not told":              {`""`, nil, 0, 24 * time.Hour},
+		"an empty list is not told":                {`[]`, nil, 0, 24 * time.Hour},
+		"nothing told":                             {none, nil, 0, 24 * time.Hour},
+		"nothing told, with a maximum":             {none, nil, time.Hour, time.Hour},
+		"exp alone":                                {none, claims{"exp": now + 300}, 0, 5 * time.Minute},
+		"exp in a string":                          {none, claims{"exp": fmt.Sprint(now + 300)}, 0, 5 * time.Minute},
+		"exp in milliseconds":                      {none, claims{"exp": (now + 300) * 1000}, 0, 5 * time.Minute},
+		"exp null is not told":                     {none, claims{"exp": nil}, 0, 24 * time.Hour},
+		"claims without exp":                       {none, claims{"username": "x"}, 0, 24 * time.Hour},
+		"exp counts from iat":                      {none, claims{"exp": now + 300, "iat": now - 100}, 0, 400 * time.Second},
+		"exp counts from orig_iat":                 {none, claims{"exp": 86400, "orig_iat": 1}, 0, 86399 * time.Second},
+		"iat counts before orig_iat":               {none, claims{"exp": now + 300, "iat": now, "orig_iat": 1}, 0, 300 * time.Second},
+		"iat in a string":                          {none, claims{"exp": now + 300, "iat": fmt.Sprint(now - 100)}, 0, 400 * time.Second},
+		"iat that is zero is ignored":              {none, claims{"exp": now + 300, "iat": 0}, 0, 300 * time.Second},
+		"iat below zero is ignored":                {none, claims{"exp": now + 300, "iat": -5}, 0, 300 * time.Second},
+		"iat that is no number is ignored":         {none, claims{"exp": now + 300, "iat": "then"}, 0, 300 * time.Second},
+		"an epoch counts from iat":                 {fmt.Sprint(now + 300), claims{"iat": now - 100}, 0, 400 * time.Second},
+		"the earlier counts: the answer":           {`60`, claims{"exp": now + 300}, 0, time.Minute},
+		"the earlier counts: the token":            {`3600`, claims{"exp": now + 300}, 0, 5 * time.Minute},
+		"the earlier counts: an epoch":             {fmt.Sprint(now + 60), claims{"exp": now + 300}, 0, time.Minute},
+		"a maximum":                                {`3600`, nil, time.Minute, time.Minute},
+		"a maximum that is not reached":            {`3600`, nil, 2 * time.Hour, time.Hour},
+		"zero":                                     {`0`, nil, 0, malformed},
+		"below zero":                               {`-3600`, nil, 0, malformed},
+		"far below zero":                           {`-1e999`, nil, 0, malformed},
+		"under ten seconds":                        {`9.99`, nil, 0, malformed},
+		"zero in a string":                         {`"0"`, nil, 0, malformed},
+		"an epoch in the past":                     {`1500000000`, nil, 0, malformed},
+		"an epoch of this very second":             {fmt.Sprint(now), nil, 0, malformed},
+		"an epoch nine seconds ahead":              {fmt.Sprint(now + 9), nil, 0, malformed},
+		"an epoch ten seconds ahead":               {fmt.Sprint(now + 10), nil, 0, 10 * time.Second},
+		"exp in the past":                          {none, claims{"exp": now - 1}, 0, malformed},
+		"exp zero":                                 {none, claims{"exp": 0}, 0, malformed},
+		"exp in the past beside a good expires_in": {`3600`, claims{"exp": now - 1}, 0, malformed},
+		"exp before iat":                           {none, claims{"exp": now + 300, "iat": now + 301}, 0, malformed},
+		"exp that is no number":                    {none, claims{"exp": "tomorrow"}, 0, malformed},
+		"a word":                                   {`"soon"`, nil, 0, malformed},
+		"a number with a unit":                     {`"3600s"`, nil, 0, malformed},
+		"a hexadecimal number":                     {`"0xe10"`, nil, 0, malformed},
+		"infinity":                                 {`"inf"`, nil, 0, malformed},
+		"not a number":                             {`"NaN"`, nil, 0, malformed},
+		"true":                                     {`true`, nil, 0, malformed},
+		"a list":                                   {`[3600]`, nil, 0, malformed},
+		"an object":                                {`{}`, nil, 0, malformed},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			token := testOpaqueToken
+			if test.claims != nil {
+				token = makeJWT(test.claims)
+			}
+			body := fmt.Sprintf(`{"token":%q,"expires_in":%s}`, token, test.expiresIn)
+			if test.expiresIn == none {
+				body = fmt.Sprintf(`{"token":%q}`, token)
+			}
+			s := serve(t, always(200, "application/json", body))
+			a := accountFor(upstream.JWT, s.URL)
+			a.MaxTokenTTL = test.maximum
+			got, err := newClient(t, a).Login(context.Background())
+			s.only(t)
+			if test.want == malformed {
+				mustBe(t, mustFail(t, got, err), "malformed")
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if life := got.ExpiresAt.Sub(got.IssuedAt); life != test.want {
+				t.Errorf("the token lives for %s, want %s", life, test.want)
+			}
+			if !got.IssuedAt.Equal(noon()) {
+				t.Errorf("issued at %s", got.IssuedAt)
+			}
+		})
+	}
+}
+
+func TestExpiresInIsReadBesideTheTokenOrAroundIt(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		body string
+		want time.Duration
+	}{
+		"beside the token in data":        {`{"data":{"token":"TOKEN","expires_in":60}}`, time.Minute},
+		"around data":                     {`{"expires_in":60,"data":{"token":"TOKEN"}}`, time.Minute},
+		"beside the token before outside": {`{"expires_in":60,"data":{"token":"TOKEN","expires_in":120}}`, 2 * time.Minute},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := strings.Replace(test.body, "TOKEN", testOpaqueToken, 1)
+			token, err := login(t, upstream.JWT, always(200, "application/json", body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if life := token.ExpiresAt.Sub(token.IssuedAt); life != test.want {
+				t.Errorf("the token lives for %s, want %s", life, test.want)
+			}
+		})
+	}
+}
+
+func TestALifeThatIsNotToldIsTheAccountsOrTheProtocols(t *testing.T) {
+	t.Parallel()
+	body := `{"token":"` + testOpaqueToken + `"}`
+	tests := map[string]struct {
+		protocol upstream.Protocol
+		body     string
+		ttl      time.Duration
+		want     time.Duration
+	}{
+		"the account's":               {upstream.JWT, body, 3 * time.Hour, 3 * time.Hour},
+		"the account's, of any size":  {upstream.JWT, body, 290 * 365 * 24 * time.Hour, 1e9 * time.Second},
+		"a day for jwt":               {upstream.JWT, body, 0, 24 * time.Hour},
+		"an hour for oauth":           {upstream.OAuth, body, 0, time.Hour},
+		"four hours for soap":         {upstream.SOAP, soapSuccess(testOpaqueToken, ""), 0, 4 * time.Hour},
+		"two hours for firstvision":   {upstream.FirstVision, body, 0, 2 * time.Hour},
+		"what the answer says, first": {upstream.SOAP, soapSuccess(testOpaqueToken, "60"), time.Hour, time.Minute},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, always(200, "application/json", test.body))
+			a := accountFor(test.protocol, s.URL)
+			a.DefaultTokenTTL = test.ttl
+			token, err := newClient(t, a).Login(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if life := token.ExpiresAt.Sub(token.IssuedAt); life != test.want {
+				t.Errorf("the token lives for %s, want %s", life, test.want)
+			}
+		})
+	}
+}
+
+func TestAJWTIsReadByItsPayloadAlone(t *testing.T) {
+	t.Parallel()
+	exp := noon().Add(5 * time.Minute).Unix()
+	payload := fmt.Sprintf(`{"exp":%d,"jti":"0?>~"}`, exp)
+	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"exp": exp}).SignedString([]byte("key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		token string
+		want  time.Duration
+	}{
+		"one that a library has signed":  {signed, 5 * time.Minute},
+		"without padding":                {"h." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".s", 5 * time.Minute},
+		"with padding":                   {"h." + base64.URLEncoding.EncodeToString([]byte(payload)) + ".s", 5 * time.Minute},
+		"with an empty header":           {"." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".", 5 * time.Minute},
+		"with no signature":              {"h." + base64.RawURLEncoding.EncodeToString([]byte(payload)), 5 * time.Minute},
+		"not one: no dots":               {testOpaqueToken, 24 * time.Hour},
+		"not one: no base64":             {"a.!!!.c", 24 * time.Hour},
+		"not one: no JSON":               {"a." + base64.RawURLEncoding.EncodeToString([]byte("exp=1")) + ".c", 24 * time.Hour},
+		"not one: a list":                {"a." + base64.RawURLEncoding.EncodeToString([]byte("[1]")) + ".c", 24 * time.Hour},
+		"not one: JSON that is cut":      {"a." + base64.RawURLEncoding.EncodeToString([]byte(payload[:9])) + ".c", 24 * time.Hour},
+		"not one: something behind JSON": {"a." + base64.RawURLEncoding.EncodeToString([]byte(payload+payload)) + ".c", 24 * time.Hour},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			token, err := login(t, upstream.JWT, always(200, "application/json", `{"token":"`+test.token+`"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if life := token.ExpiresAt.Sub(token.IssuedAt); life != test.want || token.AccessToken != test.token {
+				t.Errorf("the token lives for %s, want %s", life, test.want)
+			}
+		})
+	}
+}
+
+func TestAHostClockTenMinutesOffChangesNothing(t *testing.T) {
+	t.Parallel()
+	now := noon().Unix()
+	absolute := map[string]struct {
+		body string
+		date string
+	}{
+		"exp with iat, no Date":           {fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600, "iat": now})), "Date: "},
+		"exp with orig_iat, no Date":      {fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600, "orig_iat": now})), "Date: "},
+		"exp with Date":                   {fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600})), "X: y"},
+		"an epoch with Date":              {fmt.Sprintf(`{"token":%q,"expires_in":%d}`, testOpaqueToken, now+3600), "X: y"},
+		"an epoch in ms with Date":        {fmt.Sprintf(`{"token":%q,"expires_in":%d}`, testOpaqueToken, (now+3600)*1000), "X: y"},
+		"an epoch with iat, no Date":      {fmt.Sprintf(`{"token":%q,"expires_in":%d}`, makeJWT(claims{"iat": now}), now+3600), "Date: "},
+		"relative, with neither":          {fmt.Sprintf(`{"token":%q,"expires_in":3600}`, testOpaqueToken), "Date: "},
+		"a Date of 1970 is not one":       {fmt.Sprintf(`{"token":%q,"expires_in":3600}`, testOpaqueToken), "Date: Thu, 01 Jan 1970 00:00:00 GMT"},
+		"exp with iat, a Date of nowhere": {fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600, "iat": now})), "Date: yesterday"},
+	}
+	for name, test := range absolute {
+		for _, skew := range []time.Duration{-10 * time.Minute, 0, 10 * time.Minute} {
+			t.Run(fmt.Sprintf("%s, our clock off by %s", name, skew), func(t *testing.T) {
+				t.Parallel()
+				s := serve(t, always(200, "application/json", test.body, test.date))
+				ours := noon().Add(skew + 300*time.Millisecond)
+				token, err := newClientAt(t, accountFor(upstream.JWT, s.URL), ours).Login(context.Background())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !token.IssuedAt.Equal(ours) || token.ExpiresAt.Sub(ours) != time.Hour {
+					t.Errorf("issued at %s, expires at %s", token.IssuedAt, token.ExpiresAt)
+				}
+				if known := test.date == "X: y"; token.SkewKnown != known || known && token.ClockSkew != -skew {
+					t.Errorf("the skew is %s, known: %v", token.ClockSkew, token.SkewKnown)
+				}
+			})
+		}
+	}
+}
+
+func TestOurOwnClockIsTheLastResort(t *testing.T) {
+	t.Parallel()
+	body := fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": noon().Unix() + 3600}))
+	s := serve(t, always(200, "application/json", body, "Date: "))
+	token, err := newClientAt(t, accountFor(upstream.JWT, s.URL), noon().Add(time.Minute)).Login(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if life := token.ExpiresAt.Sub(token.IssuedAt); life != 59*time.Minute || token.SkewKnown {
+		t.Errorf("the token lives for %s, skew known: %v", life, token.SkewKnown)
+	}
+}
+
+func TestTheRefreshTokensEndIsRead(t *testing.T) {
+	t.Parallel()
+	now := noon().Unix()
+	month := 30 * 24 * time.Hour
+	end := now + int64(month.Seconds())
+	tests := map[string]struct {
+		access, refresh claims
+		date            string
+		skew            time.Duration
+		want            time.Duration
+	}{
+		"from its own iat":            {nil, claims{"exp": end, "iat": now}, "Date: ", time.Hour, month},
+		"from the access token's iat": {claims{"iat": now, "exp": now + 60}, claims{"exp": end}, "Date: ", time.Hour, month},
+		"from the Date":               {nil, claims{"exp": end}, "X: y", time.Hour, month},
+		"from our clock":              {nil, claims{"exp": end}, "Date: ", 0, month},
+		"over already":                {nil, claims{"exp": now - 5, "iat": now}, "X: y", 0, 0},
+		"not told":                    {nil, claims{"jti": "7"}, "X: y", 0, -1},
+		"not a number":                {nil, claims{"exp": "later"}, "X: y", 0, -1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			access := testOpaqueToken
+			if test.access != nil {
+				access = makeJWT(test.access)
+			}
+			body := fmt.Sprintf(`{"token":%q,"refresh token":%q}`, access, makeJWT(test.refresh))
+			s := serve(t, always(200, "application/json", body, test.date))
+			ours := noon().Add(test.skew)
+			token, err := newClientAt(t, accountFor(upstream.JWT, s.URL), ours).Login(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := time.Time{}
+			if test.want >= 0 {
+				want = ours.Add(test.want)
+			}
+			if !token.RefreshExpiresAt.Equal(want) {
+				t.Errorf("the refresh token ends at %s, want %s", token.RefreshExpiresAt, want)
+			}
+		})
+	}
+}
+
+func TestLifeCountsFromBeforeTheRequest(t *testing.T) {
+	t.Parallel()
+	var passed atomic.Int64
+	clock := func() time.Time { return noon().Add(time.Duration(passed.Load())) }
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		passed.Store(int64(8 * time.Second)) // The upstream takes its time.
+		w.Header().Set("Date", clock().Format(http.TimeFormat))
+		always(200, "application/json", `{"token":"`+testOpaqueToken+`","expires_in":60}`)(w, r)
+	})
+	c, err := upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{Now: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseIdleConnections()
+	token, err := c.Login(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !token.IssuedAt.Equal(noon()) || !token.ExpiresAt.Equal(noon().Add(time.Minute)) {
+		t.Errorf("issued at %s, expires at %s", token.IssuedAt, token.ExpiresAt)
+	}
+	if !token.SkewKnown || token.ClockSkew != 0 {
+		t.Errorf("a slow answer was taken for a skew of %s", token.ClockSkew)
+	}
+}
+
+func TestTimesCarryNoMonotonicReading(t *testing.T) {
+	t.Parallel()
+	s := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`","expires_in":60}`))
+	c, err := upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseIdleConnections()
+	token, err := c.Login(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []time.Time{token.IssuedAt, token.ExpiresAt} {
+		if at != at.Round(0) {
+			t.Errorf("%s would stand still while the machine is suspended", at)
+		}
+	}
+}

@@ -1,0 +1,260 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package upstream
+
+import (
+	"fmt"
+	"math"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// maxRetryAfter is the longest pause that an upstream can ask for. More than that is more likely a mistake than a wish.
+const maxRetryAfter = time.Hour
+
+// fault is an error as the body of an answer tells it.
+type fault struct {
+	// kind is set where the error's code leaves no doubt; elsewhere the status decides.
+	kind Kind
+	// status is the HTTP status that the body tells, or that its shape implies. It counts where HTTP itself says 2xx.
+	status int
+	code   string
+	text   string
+	// named is set for an "error" field, as opposed to Django's and FirstVision's shapes.
+	named bool
+}
+
+// faultFromError reads an OAuth error, or an "error" that is a sentence.
+func faultFromError(text, description string) *fault {
+	text = strings.TrimSpace(text)
+	if strings.EqualFold(text, "true") {
+		text = ""
+	}
+	if looksLikeCode(text) {
+		return &fault{kind: oauthKind(text), code: text, text: description, named: true}
+	}
+	return &fault{text: join(": ", text, description), named: true}
+}
+
+// looksLikeCode tells a code such as "invalid_grant" or "240101" from a sentence.
+func looksLikeCode(text string) bool {
+	if text == "" || len(text) > 64 {
+		return false
+	}
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		return !letter && (r < '0' || r > '9') && !strings.ContainsRune("_-.", r)
+	})
+}
+
+// oauthKind is what an error code of OAuth 2.0 means, whatever the status is; empty for any other text.
+func oauthKind(code string) Kind {
+	switch strings.ToLower(strings.TrimSpace(code)) {
+	case "invalid_client", "invalid_grant", "unauthorized_client", "invalid_scope", "access_denied",
+		"unsupported_grant_type":
+		return Rejected
+	case "invalid_request":
+		return Invalid
+	case "server_error", "temporarily_unavailable":
+		return Unavailable
+	default:
+		return ""
+	}
+}
+
+// firstVisionKind is what an error code of FirstVision means; empty for codes whose status says more. 240001 is one of
+// these: a record of the account that is missing on their side.
+func firstVisionKind(code string) Kind {
+	switch code {
+	case "240101":
+		return Rejected
+	case "240002", "240003", "240004", "240005", "240006", "240007", "240008", "240009", "240010", "240011",
+		"240501", "340001":
+		return Invalid
+	case "250001", "250301":
+		return Unavailable
+	}
+	if strings.HasPrefix(code, "2415") && len(code) == len("241500") {
+		return Invalid
+	}
+	return oauthKind(code)
+}
+
+// statusOf reads the HTTP status that a body tells; 0 where it tells none.
+func statusOf(v any) int {
+	n, found, problem := number(v)
+	if problem != "" || !found || n < 100 || n > 599 {
+		return 0
+	}
+	return int(n)
+}
+
+// failure returns the error that the answer is, nil where it is a success. Success is a 2xx with a token and without an
+// error: Masters India sends refused credentials as 206, and others are known to send errors as 200.
+func (a *answer) failure(op string, r *reply, s *scrubber) *Error {
+	if a.ok() && r.fault == nil && r.token != "" {
+		return nil
+	}
+	e := &Error{Op: op, Status: a.status}
+	e.Kind, e.Cause = a.judge(op, r.fault)
+	if e.Kind == Throttled {
+		e.RetryAfter = a.retryAfter()
+	}
+	switch {
+	case e.Kind == Malformed:
+		e.Detail = a.notUnderstood(op, r, s)
+	case r.fault != nil:
+		e.Code, e.Detail = r.fault.words(s)
+	default:
+		// The status has said enough, but who has sent the body is worth knowing: it may have been a gateway.
+		e.Detail = join(": ", a.problemWith(op, r), a.facts(r, s))
+	}
+	return e
+}
+
+// malformed is the error of an answer that looked like a success and is none.
+func (a *answer) malformed(op string, r *reply, s *scrubber, problem string) *Error {
+	r.problem = problem
+	return &Error{Kind: Malformed, Op: op, Status: a.status, Detail: a.notUnderstood(op, r, s)}
+}
+
+// judge sorts a failure. The order matters: a status that leaves no doubt comes first, then the error's own code, then the
+// body's shape and the status together.
+func (a *answer) judge(op string, f *fault) (Kind, Cause) {
+	if kind, cause := a.judgeStatus(); kind != "" && (f == nil || f.kind == "" || kind != Unavailable) {
+		return kind, cause
+	}
+	switch {
+	case f == nil:
+		return Malformed, ""
+	case f.kind != "":
+		return f.kind, causeOf(f.kind)
+	case a.ok():
+		return judgeBody(f)
+	case a.status == http.StatusForbidden:
+		return Rejected, ""
+	case op == opRefresh && a.status == http.StatusBadRequest && f.named:
+		// "Expired Refresh token", says the vendor's page: the token is at fault and not the request.
+		return Rejected, ""
+	default:
+		return Invalid, ""
+	}
+}
+
+// judgeStatus sorts by the status alone, where that suffices whatever the body is. Only for a 5xx may a code in the body
+// know better.
+func (a *answer) judgeStatus() (Kind, Cause) {
+	switch {
+	case a.throttled():
+		return Throttled, ""
+	case a.status == http.StatusUnauthorized:
+		return Rejected, ""
+	case a.status == http.StatusRequestTimeout:
+		return Unavailable, CauseTimeout
+	case a.status >= 500:
+		return Unavailable, CauseServer
+	case a.status < 200, a.redirect():
+		return Malformed, ""
+	default:
+		return "", ""
+	}
+}
+
+// judgeBody sorts an error that came over a 2xx, by the status that the body tells: HTTP's own is a lie. Without one it is
+// what 206 means to Masters India: refused credentials.
+func judgeBody(f *fault) (Kind, Cause) {
+	if f.status < 400 {
+		return Rejected, ""
+	}
+	told := answer{status: f.status}
+	return told.judge(opLogin, &fault{})
+}
+
+func causeOf(kind Kind) Cause {
+	if kind == Unavailable {
+		return CauseServer
+	}
+	return ""
+}
+
+func (a *answer) redirect() bool { return a.status >= 300 && a.status <= 399 }
+
+// throttled tells whether the upstream asks for a pause.
+func (a *answer) throttled() bool {
+	return a.status == http.StatusTooManyRequests ||
+		a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") != ""
+}
+
+// retryAfter reads the Retry-After header: seconds, or a date, which is compared with the answer's own Date since our
+// clock may be off. 0 means that it tells nothing of use.
+func (a *answer) retryAfter() time.Duration {
+	value := strings.TrimSpace(a.header.Get("Retry-After"))
+	if seconds, ok := parseNumber(value); ok {
+		return time.Duration(math.Ceil(max(0, min(seconds, maxRetryAfter.Seconds())))) * time.Second
+	}
+	until, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	from, ok := a.date()
+	if !ok {
+		from = a.received.Truncate(time.Second)
+	}
+	return max(0, min(until.Sub(from), maxRetryAfter))
+}
+
+// words returns the fault's code and text, fit to be shown. What is no code any more once the secrets are out of it goes
+// to the text.
+func (f *fault) words(s *scrubber) (code, text string) {
+	if code = s.clean(f.code); looksLikeCode(code) {
+		return code, s.clean(f.text)
+	}
+	return "", s.clean(join(": ", f.code, f.text))
+}
+
+// notUnderstood tells what is wrong with an answer and the little that is known about it, but nothing of its text.
+func (a *answer) notUnderstood(op string, r *reply, s *scrubber) string {
+	return fmt.Sprintf("%s (HTTP %d, %s)", a.problemWith(op, r), a.status, a.facts(r, s))
+}
+
+// problemWith says why the answer is not understood.
+func (a *answer) problemWith(op string, r *reply) string {
+	switch {
+	case a.redirect() && op == opRefresh:
+		return "a redirect was not followed: put the final address into refresh_url"
+	case a.redirect():
+		return "a redirect was not followed: put the final address into token_url"
+	case r.problem != "":
+		return r.problem
+	case a.ok():
+		return problemNoToken
+	default:
+		return problemNoError
+	}
+}
+
+// facts are what helps to find out who has sent an answer.
+func (a *answer) facts(r *reply, s *scrubber) string {
+	length := fmt.Sprintf("%d bytes", len(a.body))
+	if r.problem == problemLong {
+		length = "more than 1 MiB"
+	}
+	keys := "no known keys"
+	if len(r.keys) > 0 {
+		keys = "with the keys " + strings.Join(r.keys, ", ")
+	}
+	return strings.Join([]string{a.mediaType(s), length, keys}, ", ")
+}
+
+// mediaType returns the answer's media type if it is one. It is the upstream's text, so the scrubber sees it as well.
+func (a *answer) mediaType(s *scrubber) string {
+	value, _, _ := strings.Cut(a.header.Get("Content-Type"), ";")
+	main, _, found := strings.Cut(value, "/")
+	if _, _, err := mime.ParseMediaType(value); err != nil || !found || !looksLikeCode(main) || len(value) > 100 {
+		return "no media type"
+	}
+	return orDefault(s.clean(value), "no media type")
+}

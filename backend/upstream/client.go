@@ -1,0 +1,303 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"slices"
+	"time"
+)
+
+const (
+	defaultTimeout   = 15 * time.Second
+	defaultUserAgent = "mastersindia-upstream"
+
+	// maxHeader is the longest head of an answer, in bytes.
+	maxHeader = 64 << 10
+	// idleTimeout is shorter than what servers keep a connection for. A login that goes out on a connection which the
+	// server is just closing is lost, and must not be sent again on our own account.
+	idleTimeout = 30 * time.Second
+)
+
+// protocol is what differs between the login endpoints: how a login asks, and how the body of the answer is read.
+type protocol interface {
+	login(*Account) *message
+	read(body []byte) *reply
+}
+
+// client is the Client of all protocols. Nothing in it changes once it is made.
+type client struct {
+	account   Account
+	protocol  protocol
+	transport *http.Transport
+	userAgent string
+	now       func() time.Time
+}
+
+// New returns a Client for the account. Its errors name the field that is at fault, as users know it, and repeat no value.
+func New(a Account, o Options) (Client, error) {
+	p, err := protocolOf(a)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkURLs(a); err != nil {
+		return nil, err
+	}
+	t, err := newTransport(a, o)
+	if err != nil {
+		return nil, err
+	}
+	c := &client{account: withDefaults(a), protocol: p, transport: t, userAgent: o.UserAgent, now: o.Now}
+	if c.userAgent == "" {
+		c.userAgent = defaultUserAgent
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	return c, nil
+}
+
+// protocolOf picks the protocol and checks that it knows the account's format.
+func protocolOf(a Account) (protocol, error) {
+	known := map[Protocol]protocol{
+		JWT:         jwtProtocol{},
+		OAuth:       oauthProtocol{},
+		SOAP:        soapProtocol{},
+		FirstVision: firstVisionProtocol{},
+	}
+	p, ok := known[a.Protocol]
+	if !ok {
+		return nil, errors.New("protocol must be one of jwt, oauth, soap and firstvision")
+	}
+	formats := a.Protocol.Formats()
+	switch {
+	case a.Format == "" || slices.Contains(formats, a.Format):
+		return p, nil
+	case len(formats) == 0:
+		return nil, fmt.Errorf("request_format is not for protocol %s", a.Protocol)
+	default:
+		return nil, fmt.Errorf("request_format must be one of %q for protocol %s", formats, a.Protocol)
+	}
+}
+
+func checkURLs(a Account) error {
+	if !isURL(a.TokenURL, "https", "http") {
+		return errors.New("token_url must be an http or https URL")
+	}
+	if a.Protocol == JWT && a.RefreshURL != "" && !isURL(a.RefreshURL, "https", "http") {
+		return errors.New("refresh_url must be an http or https URL")
+	}
+	if a.ProxyURL != "" && !isURL(a.ProxyURL, "http", "https", "socks5", "socks5h") {
+		return errors.New("proxy_url must be an http, https or socks5 URL")
+	}
+	return nil
+}
+
+// isURL tells whether the text is a URL with one of the schemes and a host.
+func isURL(text string, schemes ...string) bool {
+	u, err := url.Parse(text)
+	return err == nil && slices.Contains(schemes, u.Scheme) && u.Hostname() != ""
+}
+
+// withDefaults fills in what the account leaves open, and makes the copy independent of the caller's maps.
+func withDefaults(a Account) Account {
+	a.Headers, a.RefreshHeaders = maps.Clone(a.Headers), maps.Clone(a.RefreshHeaders)
+	if formats := a.Protocol.Formats(); a.Format == "" && len(formats) > 0 {
+		a.Format = formats[0]
+	}
+	if a.DefaultTokenTTL <= 0 {
+		a.DefaultTokenTTL = a.Protocol.DefaultTokenTTL()
+	}
+	a.RequestTimeout = timeoutOf(a)
+	return a
+}
+
+func timeoutOf(a Account) time.Duration {
+	if a.RequestTimeout <= 0 {
+		return defaultTimeout
+	}
+	return a.RequestTimeout
+}
+
+// newTransport returns the account's own transport, so that no other account shares its connections, roots or proxy.
+func newTransport(a Account, o Options) (*http.Transport, error) {
+	roots, err := rootsFrom(a.CACert)
+	if err != nil {
+		return nil, err
+	}
+	proxy := http.ProxyFromEnvironment
+	if a.ProxyURL != "" {
+		u, err := url.Parse(a.ProxyURL)
+		if err != nil {
+			return nil, errors.New("proxy_url is not a URL")
+		}
+		proxy = http.ProxyURL(u)
+	}
+	// The request's deadline covers these steps too. They have limits of their own because the transport goes on dialing
+	// when a request has given up, to have a connection for the next one.
+	limit := timeoutOf(a)
+	dial := o.DialContext
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: limit}).DialContext
+	}
+	return &http.Transport{
+		Proxy:                  proxy,
+		OnProxyConnectResponse: checkProxy,
+		DialContext:            dial,
+		TLSHandshakeTimeout:    limit,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		ForceAttemptHTTP2:      true,
+		DisableCompression:     true,
+		MaxIdleConns:           2,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxHeader,
+	}, nil
+}
+
+// rootsFrom reads the PEM certificates; nil, for the system's roots, where there are none. x509's own AppendCertsFromPEM
+// skips what it cannot read: a root that is left out would be found missing by a login that fails.
+func rootsFrom(text string) (*x509.CertPool, error) {
+	if text == "" {
+		return nil, nil
+	}
+	pool := x509.NewCertPool()
+	found := false
+	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			return nil, errors.New("ca_cert must hold certificates only")
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, errors.New("ca_cert holds a certificate that cannot be read")
+		}
+		pool.AddCert(cert)
+		found = true
+	}
+	if !found {
+		return nil, errors.New("ca_cert holds no PEM certificate")
+	}
+	return pool, nil
+}
+
+// Login implements [Client].
+func (c *client) Login(ctx context.Context) (*Token, error) {
+	return c.exchange(ctx, c.protocol.login(&c.account), c.account.secrets())
+}
+
+// Refresh implements [Client].
+func (c *client) Refresh(ctx context.Context, refreshToken string) (*Token, error) {
+	jwt, ok := c.protocol.(jwtProtocol)
+	if !ok || c.account.RefreshURL == "" {
+		return nil, ErrRefreshUnsupported
+	}
+	return c.exchange(ctx, jwt.refresh(&c.account, refreshToken), append(c.account.secrets(), refreshToken))
+}
+
+// CloseIdleConnections implements [Client].
+func (c *client) CloseIdleConnections() { c.transport.CloseIdleConnections() }
+
+// secrets returns what must appear in no message, with the pairs that HTTP Basic would send.
+func (a *Account) secrets() []string {
+	var secrets []string
+	if a.Password != "" {
+		secrets = append(secrets, a.Password, a.Username+":"+a.Password)
+	}
+	if a.ClientSecret != "" {
+		secrets = append(secrets, a.ClientSecret, a.ClientID+":"+a.ClientSecret)
+	}
+	return secrets
+}
+
+// exchange sends one request and makes a token of the answer. Secrets are what its error must not hold.
+func (c *client) exchange(ctx context.Context, m *message, secrets []string) (*Token, error) {
+	a, err := c.send(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	t, e := c.conclude(a, m.op, secrets)
+	if e != nil {
+		return nil, e
+	}
+	return t, nil
+}
+
+// conclude reads an answer: it is either a token or an error.
+func (c *client) conclude(a *answer, op string, secrets []string) (*Token, *Error) {
+	r := &reply{problem: a.problem}
+	if a.problem == "" {
+		r = c.protocol.read(a.body)
+	}
+	s := newScrubber(slices.Concat(secrets, r.tokens))
+	if e := a.failure(op, r, s); e != nil {
+		return nil, e
+	}
+	t, problem := newToken(&c.account, a, r)
+	if problem != "" {
+		return nil, a.malformed(op, r, s, problem)
+	}
+	return t, nil
+}
+
+// send sends the request once and reads the answer. The transport is used without an http.Client, which would follow
+// redirects: a login must go to where the config says and nowhere else.
+func (c *client) send(caller context.Context, m *message) (*answer, error) {
+	ctx, cancel := context.WithTimeout(caller, c.account.RequestTimeout)
+	defer cancel()
+	p := &progress{}
+	req, err := m.request(httptrace.WithClientTrace(ctx, p.trace()), c.userAgent)
+	if err != nil {
+		return nil, &Error{Kind: Invalid, Op: m.op, Detail: "no request can be made of this account's settings"}
+	}
+	// A reading of the monotonic clock would count no time while the machine is suspended.
+	sent := c.now().Round(0)
+	resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return nil, c.noAnswer(ctx, caller, req, m.op, p, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	a := &answer{status: resp.StatusCode, header: resp.Header, sent: sent, received: c.now().Round(0)}
+	if err := a.readBody(resp); err == nil {
+		return a, nil
+	}
+	if errors.Is(caller.Err(), context.Canceled) {
+		return nil, cancelled(m.op)
+	}
+	if kind, _ := a.judgeStatus(); ctx.Err() != nil && kind == "" {
+		return nil, c.timedOut(caller, m.op, a.status)
+	}
+	// What a status says that needs no body stays true without one: refused credentials must not be sent once more only
+	// because the page that goes with them did not come to its end.
+	a.problem = problemCut
+	return a, nil
+}
+
+// readBody reads the body to its end, which is what lets the connection be used again, unless it is too long.
+func (a *answer) readBody(resp *http.Response) error {
+	if a.status < 200 {
+		// A 101 has no body but a connection that is ours from now on, and no deadline would end the reading.
+		return nil
+	}
+	if resp.ContentLength > maxBody {
+		a.problem = problemLong
+		return nil
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	if len(body) > maxBody {
+		a.problem = problemLong
+		return nil
+	}
+	a.body = body
+	return err
+}

@@ -1,0 +1,245 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package upstream_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Invented secrets. None is a substring of another, nor of an ordinary answer.
+const (
+	testUser         = "asha@example.com"
+	testPassword     = `Pä55 <w&rd>"'/\+%~!`
+	testClientID     = "client-0042"
+	testClientSecret = "s3cr+t/of=client&0042"
+	testOpaqueToken  = "0123456789abcdef0123456789abcdef01234567"
+)
+
+// noon is what both clocks show in tests that do not say otherwise.
+func noon() time.Time { return time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC) }
+
+// request is what a server has been sent.
+type request struct {
+	*http.Request
+	body string
+}
+
+// server is an upstream that records what it is sent.
+type server struct {
+	*httptest.Server
+	mu          sync.Mutex
+	requests    []request
+	connections int
+}
+
+// serve starts an upstream. It is stopped with the test.
+func serve(t *testing.T, handle http.HandlerFunc) *server {
+	t.Helper()
+	s := newServer(handle)
+	s.Start()
+	t.Cleanup(s.Close)
+	return s
+}
+
+// newServer makes an upstream that is not started yet.
+func newServer(handle http.HandlerFunc) *server {
+	s := &server{}
+	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		s.mu.Lock()
+		s.requests = append(s.requests, request{Request: r, body: string(body)})
+		s.mu.Unlock()
+		w.Header().Set("Date", noon().Format(http.TimeFormat))
+		handle(w, r)
+	}))
+	// Failed handshakes are what some tests are about; the server need not complain.
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			s.mu.Lock()
+			s.connections++
+			s.mu.Unlock()
+		}
+	}
+	return s
+}
+
+func (s *server) asked() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.requests)
+}
+
+func (s *server) connected() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.connections
+}
+
+// only returns the one request that was sent, and fails the test if there were more or none.
+func (s *server) only(t *testing.T) request {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.requests) != 1 {
+		t.Fatalf("the server was asked %d times, want once", len(s.requests))
+	}
+	return s.requests[0]
+}
+
+// always answers the same whatever it is asked. Headers come as "Name: value".
+func always(status int, contentType, body string, headers ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		for _, line := range headers {
+			name, value, _ := strings.Cut(line, ": ")
+			if value == "" {
+				// The server adds no header of its own where the map has a nil entry.
+				w.Header()[name] = nil
+				continue
+			}
+			w.Header().Set(name, value)
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+// accountFor returns an account with all that the protocol needs.
+func accountFor(p upstream.Protocol, url string) upstream.Account {
+	a := upstream.Account{Protocol: p, TokenURL: url, RequestTimeout: 10 * time.Second}
+	switch p {
+	case upstream.JWT:
+		a.Username, a.Password = testUser, testPassword
+		a.RefreshURL = url + "/refresh/"
+	case upstream.FirstVision:
+		a.ClientID, a.ClientSecret, a.Scope = testClientID, testClientSecret, "accounts cards misc"
+	default:
+		a.Username, a.Password = testUser, testPassword
+		a.ClientID, a.ClientSecret = testClientID, testClientSecret
+	}
+	return a
+}
+
+// newClient makes a client whose clock stands at noon. It lets go of its connections with the test.
+func newClient(t *testing.T, a upstream.Account) upstream.Client {
+	t.Helper()
+	return newClientAt(t, a, noon())
+}
+
+// newClientAt makes a client whose clock stands at now.
+func newClientAt(t *testing.T, a upstream.Account, now time.Time) upstream.Client {
+	t.Helper()
+	c, err := upstream.New(a, upstream.Options{Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	t.Cleanup(c.CloseIdleConnections)
+	return c
+}
+
+// login logs in at a server that always answers the same, and makes sure that it was asked once.
+func login(t *testing.T, p upstream.Protocol, handle http.HandlerFunc) (*upstream.Token, error) {
+	t.Helper()
+	s := serve(t, handle)
+	token, err := newClient(t, accountFor(p, s.URL)).Login(context.Background())
+	s.only(t)
+	return token, err
+}
+
+// refresh is login for a refresh.
+func refresh(t *testing.T, handle http.HandlerFunc) (*upstream.Token, error) {
+	t.Helper()
+	s := serve(t, handle)
+	token, err := newClient(t, accountFor(upstream.JWT, s.URL)).Refresh(context.Background(), "an-old-refresh-token")
+	s.only(t)
+	return token, err
+}
+
+// mustFail returns the error of a failed exchange.
+func mustFail(t *testing.T, token *upstream.Token, err error) *upstream.Error {
+	t.Helper()
+	var e *upstream.Error
+	if !errors.As(err, &e) || token != nil {
+		t.Fatalf("got token %v and error %v, want an *upstream.Error", token, err)
+	}
+	if e.Kind == "" || e.Op == "" || (e.Cause != "") != (e.Kind == upstream.Unavailable) {
+		t.Errorf("the error %#v lacks its kind, its operation or its cause", *e)
+	}
+	return e
+}
+
+// mustBe checks the kind and, for unavailable, the cause of an error, written as "kind" or "kind/cause".
+func mustBe(t *testing.T, e *upstream.Error, want string) {
+	t.Helper()
+	got := string(e.Kind)
+	if e.Cause != "" {
+		got += "/" + string(e.Cause)
+	}
+	if got != want {
+		t.Errorf("got kind %s, want %s (%v)", got, want, e)
+	}
+}
+
+// mustSay checks that a text holds the others.
+func mustSay(t *testing.T, text string, wanted ...string) {
+	t.Helper()
+	for _, want := range wanted {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q does not say %q", text, want)
+		}
+	}
+}
+
+// claims are written into test tokens.
+type claims map[string]any
+
+// makeJWT returns a JWT whose header is as broken as those in the vendors' samples: only its payload can be read.
+func makeJWT(c claims) string {
+	payload, err := json.Marshal(c)
+	if err != nil {
+		panic(err)
+	}
+	return "eyo0eXbroken." + base64.RawURLEncoding.EncodeToString(payload) + ".c2lnbmF0dXJl"
+}
+
+// soapAnswer puts the content of a response element into an envelope as NuSOAP writes it.
+func soapAnswer(element, content string) string {
+	return fmt.Sprintf(`<?xml version="1.0" encoding="ISO-8859-1"?><SOAP-ENV:Envelope `+
+		`xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsd="http://www.w3.org/2001/XMLSchema">`+
+		`<SOAP-ENV:Body><ns1:%[1]s xmlns:ns1="urn:server">%[2]s</ns1:%[1]s></SOAP-ENV:Body></SOAP-ENV:Envelope>`,
+		element, content)
+}
+
+// soapSuccess is a SOAP answer with a token.
+func soapSuccess(token, expiresIn string) string {
+	return soapAnswer("access_new_tokenResponse", "<access_token>"+token+"</access_token><expires_in>"+expiresIn+
+		"</expires_in><token_type>bearer</token_type><error_description/>")
+}
+
+// firstVisionErrors is an answer in FirstVision's present form.
+func firstVisionErrors(code string, status int, reason string) string {
+	return fmt.Sprintf(`[{"detail": "Please refer to invalid-params for error details", "errorCode": %q,
+		"instance": "/v1/api/oauth/token", "invalid-params": [%q], "source": "AGT", "status": %d, "title": "Unauthorized"}]`,
+		code, reason, status)
+}

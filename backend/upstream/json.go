@@ -1,0 +1,280 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package upstream
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// holders are the objects of an answer in which a token or an error may stand: the answer itself, and the envelopes that
+// some versions of the vendor's API put around it.
+func holders(v any) []map[string]any {
+	top, ok := v.(map[string]any)
+	if !ok {
+		return nil
+	}
+	found := []map[string]any{top}
+	for _, name := range []string{"data", "results"} {
+		if inner, ok := top[name].(map[string]any); ok {
+			found = append(found, inner)
+		}
+	}
+	return found
+}
+
+// readJSON reads an answer in JSON. The keys are those that may hold the access token, the likeliest first.
+func readJSON(body []byte, tokenKeys ...string) *reply {
+	v, problem := decodeJSON(body)
+	if problem != "" {
+		return &reply{problem: problem}
+	}
+	r := &reply{keys: knownKeys(namesIn(v)), tokens: tokensIn(v, nil)}
+	for _, holder := range holders(v) {
+		if r.token = firstString(holder, tokenKeys...); r.token != "" {
+			r.refresh = firstString(holder, "refresh_token", "refresh token")
+			r.expiresIn = holder["expires_in"]
+			break
+		}
+	}
+	if r.token != "" && r.expiresIn == nil {
+		// An envelope may hold the token alone and leave its life outside.
+		r.expiresIn = v.(map[string]any)["expires_in"]
+	}
+	r.fault = faultFromJSON(v, r.token != "")
+	return r
+}
+
+// decodeJSON decodes one JSON value and refuses anything behind it. Numbers keep their text, as an epoch in milliseconds
+// or a token's id must not be rounded.
+func decodeJSON(body []byte) (v any, problem string) {
+	body, problem = plainText(body)
+	if problem != "" {
+		return nil, problem
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	if err := d.Decode(&v); err != nil {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, problemCut
+		}
+		return nil, problemNotJSON
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, problemTrailing
+	}
+	return v, ""
+}
+
+// firstString returns the first of the named values that is a string and not blank.
+func firstString(object map[string]any, names ...string) string {
+	for _, name := range names {
+		if s, ok := object[name].(string); ok && strings.TrimSpace(s) != "" {
+			return strings.TrimSpace(s)
+		}
+	}
+	return ""
+}
+
+// tokensIn collects every string that stands where a token may, at any depth, so that none of them slips into a message.
+func tokensIn(v any, found []string) []string {
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v {
+			found = tokensIn(item, found)
+		}
+	case map[string]any:
+		for name, value := range v {
+			if s, ok := value.(string); ok && isTokenKey(name) {
+				found = append(found, strings.TrimSpace(s))
+				continue
+			}
+			found = tokensIn(value, found)
+		}
+	}
+	return found
+}
+
+func isTokenKey(name string) bool {
+	return slices.Contains([]string{"token", "access_token", "refresh_token", "refresh token"}, name)
+}
+
+// namesIn returns the key names of the answer's outer objects.
+func namesIn(v any) map[string]bool {
+	names := map[string]bool{}
+	objects := holders(v)
+	if list, ok := v.([]any); ok {
+		for _, item := range list {
+			objects = append(objects, holders(item)...)
+		}
+	}
+	for _, object := range objects {
+		for name := range object {
+			names[name] = true
+		}
+	}
+	return names
+}
+
+// faultFromJSON returns the error that the answer tells, nil where it tells none. The shapes are tried from the most
+// telling one down. What follows "error" is tried only where there is no token: elsewhere a "detail" may be anything.
+func faultFromJSON(v any, hasToken bool) *fault {
+	if f := faultFromFirstVision(v); f != nil {
+		return f
+	}
+	for _, holder := range holders(v) {
+		if truthy(holder["error"]) || truthy(holder["error_description"]) {
+			return faultFromErrorValue(holder["error"], holder["error_description"])
+		}
+	}
+	object, ok := v.(map[string]any)
+	if !ok || hasToken {
+		return nil
+	}
+	return faultFromDjango(object)
+}
+
+// faultFromErrorValue reads an "error" of whatever type: mostly a string, but true or an object are seen as well.
+func faultFromErrorValue(value, description any) *fault {
+	object, ok := value.(map[string]any)
+	if !ok {
+		return faultFromError(textOf(value), textOf(description))
+	}
+	for _, name := range []string{"error_cd", "errorCode", "code"} {
+		if truthy(object[name]) {
+			return faultFromError(textOf(object[name]), join(": ", textOf(object["message"]), textOf(description)))
+		}
+	}
+	return faultFromError(textOf(object["message"]), textOf(description))
+}
+
+// faultFromFirstVision reads FirstVision's errors: a list of objects or one of them. Where there are several, the first
+// whose code we know speaks for all.
+func faultFromFirstVision(v any) *fault {
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
+	}
+	var first *fault
+	for _, item := range list {
+		object, ok := item.(map[string]any)
+		if !ok || !truthy(object["errorCode"]) {
+			continue
+		}
+		f := firstVisionFault(object)
+		if f.kind != "" {
+			return f
+		}
+		if first == nil {
+			first = f
+		}
+	}
+	return first
+}
+
+// firstVisionFault reads one such object, in its present form or in the flat one of 2022, which has an errorMessage.
+func firstVisionFault(object map[string]any) *fault {
+	code := textOf(object["errorCode"])
+	reasons := textsOf(object["invalid-params"])
+	if reasons == "" {
+		reasons = textOf(object["detail"])
+	}
+	return &fault{
+		kind:   firstVisionKind(code),
+		status: statusOf(object["status"]),
+		code:   code,
+		text:   join(": ", textOf(object["title"]), textOf(object["errorMessage"]), reasons),
+	}
+}
+
+// faultFromDjango reads the error bodies of Django REST framework, by their shape and not by their text.
+func faultFromDjango(object map[string]any) *fault {
+	if text := textOf(object["detail"]); text != "" {
+		return &fault{text: text}
+	}
+	if text := textOf(object["non_field_errors"]); text != "" {
+		return &fault{kind: Rejected, text: text}
+	}
+	var notes []string
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		list, ok := object[name].([]any)
+		if !ok || textOf(list) == "" {
+			// Lists of texts and nothing else: that is what tells a field list from any other object.
+			return nil
+		}
+		if looksLikeCode(name) && len(notes) < maxNotes {
+			notes = append(notes, name+": "+textOf(list))
+		}
+	}
+	if len(object) == 0 {
+		return nil
+	}
+	return &fault{status: 400, text: strings.Join(notes, "; ")}
+}
+
+// maxNotes bounds how many of an answer's remarks go into one message.
+const maxNotes = 3
+
+// textsOf joins the first few texts of a list.
+func textsOf(v any) string {
+	list, ok := v.([]any)
+	if !ok {
+		return textOf(v)
+	}
+	var texts []string
+	for _, item := range list {
+		if text := textOf(item); text != "" && len(texts) < maxNotes {
+			texts = append(texts, text)
+		}
+	}
+	return strings.Join(texts, "; ")
+}
+
+// textOf returns a value's text: that of a string or a number, or the first in a list. Anything else has none.
+func textOf(v any) string {
+	switch v := v.(type) {
+	case string:
+		return strings.TrimSpace(v)
+	case json.Number:
+		return v.String()
+	case []any:
+		for _, item := range v {
+			if text := textOf(item); text != "" {
+				return text
+			}
+		}
+	}
+	return ""
+}
+
+// truthy tells whether an error field says that there is an error. Types drift between versions of the vendors' servers,
+// so that "no error" comes as null, false, 0, an empty list or object, and as each of these in a string.
+func truthy(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return false
+	case bool:
+		return v
+	case json.Number:
+		n, err := v.Float64()
+		return err != nil || n != 0
+	case string:
+		switch strings.ToLower(strings.TrimSpace(v)) {
+		case "", "false", "null", "0", "[]", "{}":
+			return false
+		}
+		return true
+	case []any:
+		return len(v) > 0
+	case map[string]any:
+		return len(v) > 0
+	default:
+		return true
+	}
+}

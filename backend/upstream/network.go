@@ -1,0 +1,168 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+	"syscall"
+)
+
+// progress is how far a request came. The transport may still report when the request has been given up, hence atomics.
+type progress struct {
+	tlsFailed, answering atomic.Bool
+}
+
+// trace returns the hooks that keep the record.
+func (p *progress) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		TLSHandshakeDone:     func(_ tls.ConnectionState, err error) { p.tlsFailed.Store(err != nil) },
+		GotFirstResponseByte: func() { p.answering.Store(true) },
+	}
+}
+
+// proxyRefusal is what a proxy answers that does not open a tunnel. Without it the transport's error would be nothing but
+// the proxy's text.
+type proxyRefusal struct{ status int }
+
+func (p *proxyRefusal) Error() string {
+	return fmt.Sprintf("the proxy answered HTTP %d to CONNECT", p.status)
+}
+
+// checkProxy is the transport's OnProxyConnectResponse.
+func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode == http.StatusOK {
+		return nil
+	}
+	return &proxyRefusal{status: answer.StatusCode}
+}
+
+// cancelled is the error of a caller who has given up. It is no failure of the upstream.
+func cancelled(op string) error { return fmt.Errorf("%s given up: %w", op, context.Canceled) }
+
+// noAnswer explains why a request got no answer. The error's own text is not used, as it holds the URL, addresses, and
+// now and then what the other side has sent.
+func (c *client) noAnswer(ctx, caller context.Context, req *http.Request, op string, p *progress, err error) error {
+	if errors.Is(caller.Err(), context.Canceled) {
+		return cancelled(op)
+	}
+	if isTimeout(ctx, err) {
+		return c.timedOut(caller, op, 0)
+	}
+	e := &Error{Kind: Unavailable, Op: op}
+	if e.Detail = explainDNS(err); e.Detail != "" {
+		e.Cause = CauseDNS
+		return e
+	}
+	host := partner(err, req.URL.Host)
+	if e.Detail = explainTLS(err, host, p.tlsFailed.Load()); e.Detail != "" {
+		e.Cause = CauseTLS
+		return e
+	}
+	if p.answering.Load() && !isClosed(err) {
+		e.Kind, e.Detail = Malformed, "the head of the answer is too long or is not HTTP"
+		return e
+	}
+	e.Cause, e.Detail = CauseNetwork, explainNetwork(err, host)
+	return e
+}
+
+// partner names the other end of the connection that failed: the host, or the proxy on the way to it.
+func partner(err error, host string) string {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" {
+		return "the proxy"
+	}
+	return host
+}
+
+// timedOut is the error of a request that ran into a deadline. Status is 0 unless an answer had begun.
+func (c *client) timedOut(caller context.Context, op string, status int) *Error {
+	e := &Error{Kind: Unavailable, Op: op, Cause: CauseTimeout, Status: status}
+	e.Detail = fmt.Sprintf("timeout after %s", c.account.RequestTimeout)
+	if caller.Err() != nil {
+		e.Detail = "the caller's deadline has passed"
+	}
+	return e
+}
+
+// isTimeout tells whether the request took too long. A resolver that does not answer is a matter of DNS, though, as long
+// as there was time left: that is what has to be mended.
+func isTimeout(ctx context.Context, err error) bool {
+	if ctx.Err() != nil {
+		return true
+	}
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return false
+	}
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
+}
+
+// isClosed tells whether the other side has closed the connection.
+func isClosed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// explainDNS returns an empty text for what is no matter of DNS.
+func explainDNS(err error) string {
+	dns, ok := errors.AsType[*net.DNSError](err)
+	switch {
+	case !ok:
+		return ""
+	case dns.IsNotFound:
+		return fmt.Sprintf("the name %s does not resolve", dns.Name)
+	default:
+		return fmt.Sprintf("the name %s cannot be looked up", dns.Name)
+	}
+}
+
+// explainTLS returns an empty text for what is no matter of TLS.
+func explainTLS(err error, host string, handshakeFailed bool) string {
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return fmt.Sprintf("the certificate of %s is not from a trusted authority", host)
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return fmt.Sprintf("the certificate of %s is for another host name", host)
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		return fmt.Sprintf("the certificate of %s has expired or is not valid yet", host)
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return fmt.Sprintf("the certificate of %s is not valid", host)
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return fmt.Sprintf("%s does not speak TLS", host)
+	}
+	if handshakeFailed {
+		return fmt.Sprintf("the TLS handshake with %s failed; TLS 1.2 is the least that is accepted", host)
+	}
+	return ""
+}
+
+// explainNetwork says what is wrong with the way to the host, or to the proxy before it.
+func explainNetwork(err error, host string) string {
+	if refusal, ok := errors.AsType[*proxyRefusal](err); ok {
+		return refusal.Error()
+	}
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Sprintf("connection refused by %s", host)
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return fmt.Sprintf("there is no route to %s", host)
+	case isClosed(err):
+		return fmt.Sprintf("the connection to %s was closed before an answer came", host)
+	default:
+		return fmt.Sprintf("the connection to %s failed", host)
+	}
+}

@@ -1,0 +1,220 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package upstream
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+)
+
+// maxXMLDepth is far deeper than any SOAP answer; the parser keeps a record of each element that is still open.
+const maxXMLDepth = 64
+
+// soapReader picks the few known texts out of a SOAP answer, by local name and at whatever depth: the response element is
+// named differently for success and failure, and NuSOAP may wrap what it holds in a <return>.
+type soapReader struct {
+	// open holds the names of the elements that are open; sawRoot is set once there was one.
+	open    []string
+	sawRoot bool
+	// inside is the response or the Fault that is being read, and depth is how many elements were open with it.
+	inside soapPart
+	depth  int
+	// leaf collects the text of the element that was opened last, bare the text that stands in the response itself.
+	leaf, bare strings.Builder
+
+	sawFault bool
+	texts    map[string]string
+	tokens   []string
+	seen     map[string]bool
+}
+
+// soapPart is a part of the answer that means something.
+type soapPart int
+
+const (
+	soapNothing soapPart = iota
+	soapResponse
+	soapFault
+)
+
+// readSOAP reads a SOAP answer.
+func readSOAP(body []byte) *reply {
+	body, problem := plainText(body)
+	if problem != "" {
+		return &reply{problem: problem}
+	}
+	s := &soapReader{texts: map[string]string{}, seen: map[string]bool{}}
+	problem = s.parse(body)
+	r := &reply{problem: problem, keys: knownKeys(s.seen), tokens: s.tokens}
+	if problem != "" {
+		return r
+	}
+	r.token, r.refresh = s.texts["access_token"], s.texts["refresh_token"]
+	r.expiresIn = s.texts["expires_in"]
+	r.fault = s.fault()
+	return r
+}
+
+// parse goes over the document once. Entities that a document declares are never expanded: a declaration of any kind ends
+// the reading, as SOAP forbids them all.
+func (s *soapReader) parse(body []byte) (problem string) {
+	d := xml.NewDecoder(bytes.NewReader(body))
+	// NuSOAP labels its answers ISO-8859-1 whatever they hold. The bytes are known to be UTF-8 by now.
+	d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return s.finish()
+		}
+		if err != nil {
+			return xmlProblem(err)
+		}
+		if problem := s.take(token); problem != "" {
+			return problem
+		}
+	}
+}
+
+// xmlProblem says what the parser found, but not in its words: those quote the document.
+func xmlProblem(err error) string {
+	if syntax, ok := errors.AsType[*xml.SyntaxError](err); ok && syntax.Msg == "unexpected EOF" {
+		return problemCut
+	}
+	return problemNotXML
+}
+
+func (s *soapReader) finish() (problem string) {
+	if !s.sawRoot {
+		return problemNotXML
+	}
+	return ""
+}
+
+// take reads one token of the document.
+func (s *soapReader) take(token xml.Token) (problem string) {
+	switch token := token.(type) {
+	case xml.Directive:
+		return problemDoctype
+	case xml.StartElement:
+		return s.start(token.Name.Local)
+	case xml.EndElement:
+		s.end()
+	case xml.CharData:
+		return s.text(token)
+	}
+	return ""
+}
+
+func (s *soapReader) start(name string) (problem string) {
+	if len(s.open) == 0 && s.sawRoot {
+		return problemTrailing
+	}
+	if len(s.open) == maxXMLDepth {
+		return problemDepth
+	}
+	s.sawRoot = true
+	s.open = append(s.open, name)
+	s.seen[name] = true
+	s.leaf.Reset()
+	switch {
+	case name == "Fault":
+		s.sawFault = true
+		s.inside, s.depth = soapFault, len(s.open)
+	case s.inside == soapNothing && (name == "access_new_tokenResponse" || name == "access_tokenResponse"):
+		s.inside, s.depth = soapResponse, len(s.open)
+	}
+	return ""
+}
+
+// text collects character data. A response may hold its error as bare text, where others have elements.
+func (s *soapReader) text(text []byte) (problem string) {
+	if len(s.open) == 0 {
+		return s.outside(text)
+	}
+	s.leaf.Write(text)
+	if s.inside == soapResponse && (len(s.open) == s.depth || s.open[len(s.open)-1] == "return") {
+		s.bare.Write(text)
+	}
+	return ""
+}
+
+// outside judges text that stands in no element, where there may be white space only.
+func (s *soapReader) outside(text []byte) (problem string) {
+	switch {
+	case len(bytes.TrimSpace(text)) == 0:
+		return ""
+	case s.sawRoot:
+		return problemTrailing
+	default:
+		return problemNotXML
+	}
+}
+
+// end keeps the text of the element that closes, if it is one that the reply is made from. The first of a name counts.
+func (s *soapReader) end() {
+	name, text := s.open[len(s.open)-1], strings.TrimSpace(s.leaf.String())
+	s.leaf.Reset()
+	if s.wanted(name) && s.texts[name] == "" {
+		s.texts[name] = text
+	}
+	if name == "access_token" || name == "refresh_token" {
+		s.tokens = append(s.tokens, text)
+	}
+	if len(s.open) == s.depth {
+		s.inside, s.depth = soapNothing, 0
+	}
+	s.open = s.open[:len(s.open)-1]
+}
+
+func (s *soapReader) wanted(name string) bool {
+	switch name {
+	case "access_token", "refresh_token", "expires_in", "error", "error_description":
+		return s.inside == soapResponse
+	case "faultcode", "faultstring":
+		return s.inside == soapFault
+	default:
+		return false
+	}
+}
+
+// fault returns the error that the answer tells, nil where it tells none. Bare text counts only where no token stands
+// beside it: a server that prints a notice into its answer has still logged us in.
+func (s *soapReader) fault() *fault {
+	if s.sawFault {
+		return faultFromSOAP(s.texts["faultcode"], s.texts["faultstring"])
+	}
+	text, description := s.texts["error"], s.texts["error_description"]
+	if truthy(text) || truthy(description) {
+		return faultFromError(text, description)
+	}
+	if bare := strings.TrimSpace(s.bare.String()); truthy(bare) && s.texts["access_token"] == "" {
+		return faultFromError(bare, "")
+	}
+	return nil
+}
+
+// faultFromSOAP reads a Fault of SOAP 1.1. Its code says who is to blame, unless its text is an OAuth code, which says more.
+func faultFromSOAP(code, text string) *fault {
+	_, local, found := strings.Cut(code, ":")
+	if !found {
+		local = code
+	}
+	class, sub, _ := strings.Cut(local, ".")
+	f := &fault{code: local, text: text}
+	switch {
+	case oauthKind(text) != "":
+		f.kind, f.code, f.text = oauthKind(text), strings.TrimSpace(text), ""
+	case class == "Client" && strings.HasPrefix(sub, "Authentication"):
+		f.kind = Rejected
+	case class == "Client", class == "VersionMismatch", class == "MustUnderstand":
+		f.kind = Invalid
+	default:
+		// A Fault over HTTP 200 is no refusal of credentials, so it counts as the 500 that SOAP wants it sent with.
+		f.status = 500
+	}
+	return f
+}

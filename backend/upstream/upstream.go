@@ -1,0 +1,141 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package upstream logs in to the token endpoints of Masters India and of Fiserv FirstVision.
+//
+// It is a plain Go client library: it knows nothing of Vault, keeps no token and never retries. One Client serves one
+// Account; each of the four login protocols lives in a file of its own. An answer is believed only as far as the vendors'
+// pages and practice allow: the rules are in answer.go (success and lifetime) and classify.go (failure).
+package upstream
+
+import (
+	"context"
+	"net"
+	"time"
+)
+
+// Protocol is the wire protocol of a login endpoint.
+type Protocol string
+
+// The protocols that New accepts.
+const (
+	// JWT is Masters India's token-auth, v1 and v2: username and password for a JWT.
+	JWT Protocol = "jwt"
+	// OAuth is Masters India's OAuth 2.0 password grant at /oauth/access_token.
+	OAuth Protocol = "oauth"
+	// SOAP is Masters India's SOAP operation access_new_token.
+	SOAP Protocol = "soap"
+	// FirstVision is Fiserv FirstVision's client credentials grant at /oauth/token.
+	FirstVision Protocol = "firstvision"
+)
+
+// Format says how a login request carries its fields.
+type Format string
+
+// The formats; which of them a protocol knows, and its default first, is told by [Protocol.Formats].
+const (
+	JSON      Format = "json"
+	Form      Format = "form"
+	Multipart Format = "multipart"
+	Query     Format = "query"
+)
+
+// Formats returns the request formats that the protocol knows, its default first. SOAP has none: its body is XML.
+func (p Protocol) Formats() []Format {
+	switch p {
+	case JWT:
+		return []Format{JSON, Form, Multipart}
+	case OAuth:
+		return []Format{JSON, Form}
+	case FirstVision:
+		return []Format{JSON, Query}
+	default:
+		return nil
+	}
+}
+
+// DefaultTokenTTL returns how long the protocol's tokens live by their vendor's pages, for answers that do not tell it.
+func (p Protocol) DefaultTokenTTL() time.Duration {
+	switch p {
+	case JWT:
+		return 24 * time.Hour
+	case SOAP:
+		return 4 * time.Hour
+	case FirstVision:
+		return 2 * time.Hour
+	default:
+		return time.Hour
+	}
+}
+
+// Account is everything that one login sends, and where to. New does not judge it beyond what a request needs.
+type Account struct {
+	Protocol Protocol
+	// TokenURL is the whole login URL; it is used as it is, trailing slash and query and all.
+	TokenURL string
+	// RefreshURL is where a refresh token is exchanged. Only JWT has one; empty means that there is none.
+	RefreshURL string
+	// Format is one of [Protocol.Formats]; empty means the first of them.
+	Format Format
+
+	Username, Password     string
+	ClientID, ClientSecret string
+	Scope                  string
+
+	// Headers go with each request, RefreshHeaders are added (and win) on a refresh.
+	Headers, RefreshHeaders map[string]string
+
+	// SOAPAction, SOAPUsernameElement and SOAPPasswordElement are names that the vendor's page lost. Empty ones mean
+	// "urn:server#access_new_token", "username" and "passwd".
+	SOAPAction, SOAPUsernameElement, SOAPPasswordElement string
+
+	// DefaultTokenTTL is the life of a token whose answer tells none; 0 means [Protocol.DefaultTokenTTL].
+	DefaultTokenTTL time.Duration
+	// MaxTokenTTL caps the life that an answer tells; 0 means no cap.
+	MaxTokenTTL time.Duration
+	// RequestTimeout bounds one request, from dial to the last byte of the answer; 0 means 15 seconds.
+	RequestTimeout time.Duration
+
+	// CACert holds PEM certificates to trust instead of the system's roots; empty means the system's.
+	CACert string
+	// ProxyURL is the proxy of this account; empty means the environment's (HTTPS_PROXY, NO_PROXY and so on).
+	ProxyURL string
+}
+
+// Token is what a login or a refresh gave.
+type Token struct {
+	AccessToken string
+	// RefreshToken is empty where the endpoint gave none.
+	RefreshToken string
+	// IssuedAt is the moment before the request was sent, by Options.Now. Life counts from here: the token cannot be older.
+	IssuedAt time.Time
+	// ExpiresAt is IssuedAt plus the life that the answer tells, whatever the difference between both clocks.
+	ExpiresAt time.Time
+	// RefreshExpiresAt is when the refresh token ends, on the same clock; zero where unknown.
+	RefreshExpiresAt time.Time
+	// ClockSkew is the upstream's Date minus ours, to the second; meaningful only where SkewKnown.
+	ClockSkew time.Duration
+	SkewKnown bool
+}
+
+// Client exchanges the credentials of one account for tokens. It is safe for concurrent use. Every error it returns is,
+// or wraps, an *Error, except where ctx itself was cancelled by the caller: then errors.Is(err, context.Canceled).
+type Client interface {
+	// Login sends the account's credentials, once.
+	Login(ctx context.Context) (*Token, error)
+	// Refresh exchanges a refresh token for a new pair, once. The vendor kills the old pair in doing so ("the current
+	// access and refresh tokens will be invalid"). It returns ErrRefreshUnsupported where the account has no RefreshURL.
+	Refresh(ctx context.Context, refreshToken string) (*Token, error)
+	// CloseIdleConnections lets go of kept-alive connections.
+	CloseIdleConnections()
+}
+
+// Options are what a Client needs besides the account. The zero value is ready to use.
+type Options struct {
+	// UserAgent is sent with each request; empty sends "mastersindia-upstream".
+	UserAgent string
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// DialContext makes the connections; nil means the network. Tests hand in an upstream that lives in memory.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+}

@@ -1,0 +1,294 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package upstream_test
+
+import (
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"maps"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+// fieldsOf reads the fields of a request's body, whichever way they are encoded.
+func fieldsOf(t *testing.T, r request) map[string]string {
+	t.Helper()
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		t.Fatalf("Content-Type %q: %v", r.Header.Get("Content-Type"), err)
+	}
+	fields := map[string]string{}
+	switch media {
+	case "application/json":
+		if err := json.Unmarshal([]byte(r.body), &fields); err != nil {
+			t.Fatalf("the body is not a JSON object of strings: %v", err)
+		}
+	case "application/x-www-form-urlencoded":
+		values, err := url.ParseQuery(r.body)
+		if err != nil {
+			t.Fatalf("the body is no form: %v", err)
+		}
+		for name := range values {
+			fields[name] = values.Get(name)
+		}
+	case "multipart/form-data":
+		reader := multipart.NewReader(strings.NewReader(r.body), params["boundary"])
+		for {
+			part, err := reader.NextPart()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatalf("the body is no multipart form: %v", err)
+			}
+			value, _ := io.ReadAll(part)
+			fields[part.FormName()] = string(value)
+		}
+	default:
+		t.Fatalf("Content-Type is %s", media)
+	}
+	return fields
+}
+
+func TestLoginSendsTheFieldsInTheFormatOfTheAccount(t *testing.T) {
+	t.Parallel()
+	jwtFields := map[string]string{"username": testUser, "password": testPassword}
+	oauthFields := map[string]string{
+		"username": testUser, "password": testPassword, "client_id": testClientID, "client_secret": testClientSecret,
+		"grant_type": "password",
+	}
+	firstVisionFields := map[string]string{
+		"client_id": testClientID, "client_secret": testClientSecret, "scope": "accounts cards misc",
+		"grant_type": "client_credentials",
+	}
+	tests := map[string]struct {
+		protocol upstream.Protocol
+		format   upstream.Format
+		media    string
+		fields   map[string]string
+	}{
+		"jwt sends JSON unless told otherwise":         {upstream.JWT, "", "application/json", jwtFields},
+		"jwt sends JSON":                               {upstream.JWT, upstream.JSON, "application/json", jwtFields},
+		"jwt sends a form":                             {upstream.JWT, upstream.Form, "application/x-www-form-urlencoded", jwtFields},
+		"jwt sends a multipart form":                   {upstream.JWT, upstream.Multipart, "multipart/form-data", jwtFields},
+		"oauth sends JSON unless told otherwise":       {upstream.OAuth, "", "application/json", oauthFields},
+		"oauth sends a form":                           {upstream.OAuth, upstream.Form, "application/x-www-form-urlencoded", oauthFields},
+		"firstvision sends JSON unless told otherwise": {upstream.FirstVision, "", "application/json", firstVisionFields},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`"}`))
+			a := accountFor(test.protocol, s.URL+"/api/v1/token-auth/?app=x%2Fy")
+			a.Format = test.format
+			a.Headers = map[string]string{"Productid": "einvoicing_global", "Content-Type": "text/evil", "X-Trace": "7"}
+			if _, err := newClient(t, a).Login(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			r := s.only(t)
+			if r.Method != http.MethodPost || r.RequestURI != "/api/v1/token-auth/?app=x%2Fy" {
+				t.Errorf("sent %s %s", r.Method, r.RequestURI)
+			}
+			if got := fieldsOf(t, r); !maps.Equal(got, test.fields) {
+				t.Errorf("sent %v, want %v", got, test.fields)
+			}
+			if got := r.Header.Get("Content-Type"); !strings.HasPrefix(got, test.media) {
+				t.Errorf("Content-Type is %q, want %q", got, test.media)
+			}
+			want := map[string]string{
+				"Accept": "application/json", "User-Agent": "mastersindia-upstream", "Productid": "einvoicing_global",
+				"X-Trace": "7", "Authorization": "", "Accept-Encoding": "", "Service": "",
+			}
+			for header, value := range want {
+				if got := r.Header.Get(header); got != value {
+					t.Errorf("header %s is %q, want %q", header, got, value)
+				}
+			}
+		})
+	}
+}
+
+func TestFirstVisionQuerySendsBasicAndAnEmptyBody(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ path, want string }{
+		"with no query of its own": {
+			"/v1/api/oauth/token", "/v1/api/oauth/token?grant_type=client_credentials&scope=accounts%20cards%20misc",
+		},
+		"keeping the query that is there": {
+			"/v2/api/oauth/token?appContext=first%20vision",
+			"/v2/api/oauth/token?appContext=first%20vision&grant_type=client_credentials&scope=accounts%20cards%20misc",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, always(200, "application/json", `{"access_token":"`+testOpaqueToken+`","expires_in":7199}`))
+			a := accountFor(upstream.FirstVision, s.URL+test.path)
+			a.Format = upstream.Query
+			if _, err := newClient(t, a).Login(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			r := s.only(t)
+			if r.Method != http.MethodPost || r.RequestURI != test.want {
+				t.Errorf("sent %s %s, want %s", r.Method, r.RequestURI, test.want)
+			}
+			if id, secret, ok := r.BasicAuth(); !ok || id != testClientID || secret != testClientSecret {
+				t.Errorf("HTTP Basic is %q, %q, %v", id, secret, ok)
+			}
+			if r.body != "" || r.Header.Get("Content-Length") != "0" || r.Header.Get("Content-Type") != "" {
+				t.Errorf("body %q, headers %v: want an empty body, with its length and without a type", r.body, r.Header)
+			}
+		})
+	}
+}
+
+func TestFirstVisionQueryEscapesAPlusInTheScope(t *testing.T) {
+	t.Parallel()
+	s := serve(t, always(200, "application/json", `{"access_token":"`+testOpaqueToken+`"}`))
+	a := accountFor(upstream.FirstVision, s.URL)
+	a.Format, a.Scope = upstream.Query, "a+b c&d"
+	if _, err := newClient(t, a).Login(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.only(t).RequestURI; got != "/?grant_type=client_credentials&scope=a%2Bb%20c%26d" {
+		t.Errorf("sent %s", got)
+	}
+}
+
+// envelope is what a SOAP server reads. Its operation's children are kept in their order.
+type envelope struct {
+	XMLName xml.Name `xml:"http://schemas.xmlsoap.org/soap/envelope/ Envelope"`
+	Body    struct {
+		Operation struct {
+			Fields []struct {
+				XMLName xml.Name
+				Text    string `xml:",chardata"`
+			} `xml:",any"`
+		} `xml:"urn:server access_new_token"`
+	} `xml:"http://schemas.xmlsoap.org/soap/envelope/ Body"`
+}
+
+func TestSOAPSendsTheEnvelopeOfTheVendorsPage(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		username, password, action             string
+		wantUsername, wantPassword, wantAction string
+	}{
+		"with the names that are guessed":    {"", "", "", "username", "passwd", `"urn:server#access_new_token"`},
+		"with names that the account states": {"Username", "password", "urn:x", "Username", "password", `"urn:x"`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, always(200, "text/xml", soapSuccess(testOpaqueToken, "14400")))
+			a := accountFor(upstream.SOAP, s.URL+"/api.einvoice.php?wsdl")
+			a.SOAPUsernameElement, a.SOAPPasswordElement, a.SOAPAction = test.username, test.password, test.action
+			if _, err := newClient(t, a).Login(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			r := s.only(t)
+			if got := r.Header.Get("SOAPAction"); got != test.wantAction {
+				t.Errorf("SOAPAction is %s, want %s", got, test.wantAction)
+			}
+			if got := r.Header.Get("Content-Type"); got != "text/xml; charset=utf-8" {
+				t.Errorf("Content-Type is %s", got)
+			}
+			if got := r.Header.Get("Accept"); got != "text/xml" {
+				t.Errorf("Accept is %s", got)
+			}
+			var sent envelope
+			if err := xml.Unmarshal([]byte(r.body), &sent); err != nil {
+				t.Fatalf("the body is no envelope: %v", err)
+			}
+			want := [][2]string{
+				{test.wantUsername, testUser}, {test.wantPassword, testPassword}, {"client_id", testClientID},
+				{"client_secret", testClientSecret}, {"grant_type", "password"},
+			}
+			if len(sent.Body.Operation.Fields) != len(want) {
+				t.Fatalf("sent %d fields, want %d", len(sent.Body.Operation.Fields), len(want))
+			}
+			for i, field := range sent.Body.Operation.Fields {
+				if field.XMLName.Local != want[i][0] || field.Text != want[i][1] || field.XMLName.Space != "" {
+					t.Errorf("field %d is %v %q, want %q", i, field.XMLName, field.Text, want[i])
+				}
+			}
+		})
+	}
+}
+
+func TestRefreshSendsTheRefreshTokenInTheFieldToken(t *testing.T) {
+	t.Parallel()
+	for _, format := range upstream.JWT.Formats() {
+		t.Run("as "+string(format), func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`","refresh_token":"next-refresh"}`))
+			a := accountFor(upstream.JWT, s.URL)
+			a.RefreshURL = s.URL + "/api/v2/api-token-refresh/"
+			a.Format = format
+			a.Headers = map[string]string{"Productid": "einvoicing_global", "X-Set": "login"}
+			a.RefreshHeaders = map[string]string{"Service": "online_service", "X-Set": "refresh"}
+			token, err := newClient(t, a).Refresh(context.Background(), "old refresh&token")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if token.AccessToken != testOpaqueToken || token.RefreshToken != "next-refresh" {
+				t.Error("the new pair was not read")
+			}
+			r := s.only(t)
+			if r.RequestURI != "/api/v2/api-token-refresh/" {
+				t.Errorf("sent to %s", r.RequestURI)
+			}
+			if got := fieldsOf(t, r); !maps.Equal(got, map[string]string{"token": "old refresh&token"}) {
+				t.Errorf("sent %v", got)
+			}
+			want := map[string]string{"Productid": "einvoicing_global", "Service": "online_service", "X-Set": "refresh"}
+			for header, value := range want {
+				if got := r.Header.Get(header); got != value {
+					t.Errorf("header %s is %q, want %q", header, got, value)
+				}
+			}
+		})
+	}
+}
+
+func TestRefreshIsUnsupportedWithoutARefreshURL(t *testing.T) {
+	t.Parallel()
+	for _, p := range []upstream.Protocol{upstream.JWT, upstream.OAuth, upstream.SOAP, upstream.FirstVision} {
+		s := serve(t, always(200, "application/json", `{}`))
+		a := accountFor(p, s.URL)
+		a.RefreshURL = ""
+		if p != upstream.JWT {
+			a.RefreshURL = s.URL
+		}
+		_, err := newClient(t, a).Refresh(context.Background(), "refresh-token")
+		if !errors.Is(err, upstream.ErrRefreshUnsupported) || s.asked() != 0 {
+			t.Errorf("%s: got %v after %d requests", p, err, s.asked())
+		}
+	}
+}
+
+func TestUserAgentIsThatOfTheOptions(t *testing.T) {
+	t.Parallel()
+	s := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`"}`))
+	c, err := upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{UserAgent: "engine/1.2.3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseIdleConnections()
+	if _, err := c.Login(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.only(t).UserAgent(); got != "engine/1.2.3" {
+		t.Errorf("User-Agent is %q", got)
+	}
+}

@@ -1,0 +1,471 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"flag"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// runMainVariable makes the test binary be the program: signals can only be tested on a process of their own.
+const runMainVariable = "MASTERSINDIA_SIMULATOR_TEST_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runMainVariable) != "" {
+		main()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// output is what a program writes, readable while it runs.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// program is a run in progress.
+type program struct {
+	stdout, stderr output
+	where          addresses
+	stop           func() int
+}
+
+// start runs the program until it is ready.
+func start(t *testing.T, args ...string) *program {
+	t.Helper()
+	ready := filepath.Join(t.TempDir(), "ready.json")
+	p := &program{}
+	ctx, cancel := context.WithCancel(t.Context())
+	code := make(chan int, 1)
+	go func() { code <- run(ctx, append(args, "-ready-file", ready), &p.stdout, &p.stderr) }()
+	p.stop = sync.OnceValue(func() int {
+		cancel()
+		return <-code
+	})
+	t.Cleanup(func() { p.stop() })
+	p.where = waitReady(t, ready)
+	return p
+}
+
+func waitReady(t *testing.T, path string) addresses {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for time.Now().Before(deadline) {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			time.Sleep(5 * time.Millisecond)
+			continue
+		}
+		var where addresses
+		if err := json.Unmarshal(data, &where); err != nil {
+			t.Fatalf("the ready file is never half written: %q %v", data, err)
+		}
+		return where
+	}
+	t.Fatal("the program did not become ready")
+	return addresses{}
+}
+
+func send(t *testing.T, client *http.Client, method, url, body string) (int, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(data)
+}
+
+func newClient(t *testing.T, roots *x509.CertPool) *http.Client {
+	t.Helper()
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+const demoLogin = `{"username":"demo-jwt@simulator.example","password":"demo-jwt-password"}`
+
+func TestRunServesAndEnds(t *testing.T) {
+	t.Parallel()
+	p := start(t, "-listen", "127.0.0.1:0")
+	if p.where.HTTPS != "" {
+		t.Errorf("no TLS was asked for: %s", p.where.HTTPS)
+	}
+	client := newClient(t, nil)
+	status, body := send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", demoLogin)
+	var answer struct{ Token string }
+	if err := json.Unmarshal([]byte(body), &answer); err != nil || status != http.StatusOK || answer.Token == "" {
+		t.Fatalf("got %d %s", status, body)
+	}
+	businessStatus, _, accepted, err := simulator.CallBusiness(t.Context(), p.where.HTTP, client, simulator.JWT, answer.Token, "")
+	if err != nil || !accepted {
+		t.Errorf("got %d %v", businessStatus, err)
+	}
+	send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", strings.Replace(demoLogin, "demo-jwt@", "nobody@", 1))
+	send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", strings.Replace(demoLogin, `-password"`, `-hush"`, 1))
+	client.CloseIdleConnections()
+	if code := p.stop(); code != exitOK {
+		t.Errorf("exit code %d: %s", code, p.stderr.String())
+	}
+	if _, err := net.DialTimeout("tcp", strings.TrimPrefix(p.where.HTTP, "http://"), time.Second); err == nil {
+		t.Error("the port is still open")
+	}
+	wantLog(t, p.stderr.String(), answer.Token)
+}
+
+// wantLog checks the four lines of TestRunServesAndEnds.
+func wantLog(t *testing.T, log, token string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	want := []string{
+		"method=POST path=/api/v1/token-auth/ status=200 account=jwt/demo-jwt@simulator.example duration=",
+		"method=POST path=/api/v1/einvoice/ status=200 account=jwt/demo-jwt@simulator.example duration=",
+		"method=POST path=/api/v1/token-auth/ status=206 account=- duration=",
+		"method=POST path=/api/v1/token-auth/ status=206 account=jwt/demo-jwt@simulator.example duration=",
+	}
+	if len(lines) != len(want) {
+		t.Fatalf("want %d lines, got:\n%s", len(want), log)
+	}
+	for i, line := range lines {
+		if !strings.Contains(line, want[i]) {
+			t.Errorf("line %d: want %s\ngot %s", i+1, want[i], line)
+		}
+	}
+	for _, secret := range []string{token, "demo-jwt-password", "hush", "nobody"} {
+		if strings.Contains(log, secret) {
+			t.Errorf("the log repeats %q:\n%s", secret, log)
+		}
+	}
+}
+
+func TestRunServesTLS(t *testing.T) {
+	t.Parallel()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	p := start(t, "-listen", "", "-tls-listen", "127.0.0.1:0", "-tls-ca-out", ca)
+	if p.where.HTTP != "" {
+		t.Errorf("no plain HTTP was asked for: %s", p.where.HTTP)
+	}
+	pem, err := os.ReadFile(ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		t.Fatalf("no certificate: %s", pem)
+	}
+	status, body := send(t, newClient(t, roots), http.MethodPost, p.where.HTTPS+"/api/v1/token-auth/", demoLogin)
+	if status != http.StatusOK {
+		t.Errorf("got %d %s", status, body)
+	}
+	localhost := strings.Replace(p.where.HTTPS, "127.0.0.1", "localhost", 1)
+	if status, _ := send(t, newClient(t, roots), http.MethodGet, localhost+"/_simulator/", ""); status != http.StatusOK {
+		t.Errorf("localhost: got %d", status)
+	}
+	if _, err := newClient(t, x509.NewCertPool()).Get(p.where.HTTPS); err == nil {
+		t.Error("a client that trusts nobody should not connect")
+	}
+	for _, want := range []string{"ca_cert=@" + ca, "token_url=" + p.where.HTTPS + "/api/v1/token-auth/"} {
+		if !strings.Contains(p.stdout.String(), want) {
+			t.Errorf("the banner lacks %s:\n%s", want, p.stdout.String())
+		}
+	}
+	if strings.Contains(p.stdout.String(), "allow_http") {
+		t.Error("without plain HTTP the commands need no allow_http")
+	}
+}
+
+func TestRunDropsSlowRequestsAtTheEnd(t *testing.T) {
+	t.Parallel()
+	p := start(t, "-listen", "127.0.0.1:0")
+	client := newClient(t, nil)
+	send(t, client, http.MethodPost, p.where.HTTP+"/_simulator/fault", `{"kind":"slow","delay":"1h"}`)
+	answered := make(chan error, 1)
+	go func() {
+		response, err := client.Post(p.where.HTTP+"/api/v1/token-auth/", "application/json", strings.NewReader(demoLogin))
+		if err == nil {
+			response.Body.Close()
+		}
+		answered <- err
+	}()
+	for {
+		_, body := send(t, client, http.MethodGet, p.where.HTTP+"/_simulator/counters", "")
+		if strings.Contains(body, `"logins":1,`) {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	began := time.Now()
+	if code := p.stop(); code != exitOK || time.Since(began) > shutdownTimeout {
+		t.Errorf("exit code %d after %s: %s", code, time.Since(began), p.stderr.String())
+	}
+	if err := <-answered; err == nil {
+		t.Error("the slow request was answered")
+	}
+	if !strings.Contains(p.stderr.String(), "status=dropped") {
+		t.Errorf("log:\n%s", p.stderr.String())
+	}
+}
+
+func TestRunBanner(t *testing.T) {
+	t.Parallel()
+	p := start(t, "-listen", "127.0.0.1:0")
+	text := p.stdout.String()
+	for _, want := range []string{
+		"This is a simulator.",
+		"nothing\nleaves this machine",
+		p.where.HTTP,
+		"POST /api/v2/api-token-refresh/",
+		"printf %s demo-jwt-password | vault write mastersindia/config/demo-jwt \\\n" +
+			"      preset=einvoice-sandbox allow_http=true token_url=" + p.where.HTTP + "/api/v1/token-auth/ \\\n" +
+			"      username=demo-jwt@simulator.example password=-\n",
+		"preset=ksa-qa allow_http=true token_url=" + p.where.HTTP + "/api/v2/token-auth/ \\\n" +
+			"      refresh_url=" + p.where.HTTP + "/api/v2/api-token-refresh/ username=",
+		"config/demo-oauth \\\n      preset=oauth-sandbox",
+		"config/demo-soap \\\n      preset=einvoice-soap-staging",
+		"printf %s demo-firstvision-client-secret | vault write mastersindia/config/demo-firstvision \\\n" +
+			"      preset=firstvision-sandbox allow_http=true token_url=" + p.where.HTTP + "/sandbox/v1/api/oauth/token \\\n" +
+			"      client_id=demo-firstvision-client client_secret=- scope=all\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the banner lacks %q:\n%s", want, text)
+		}
+	}
+}
+
+func TestRunServesAccountsFromAFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "accounts.json")
+	accounts := `[{"protocol":"jwt","username":"o'erp","password":"hush-one"},` +
+		`{"protocol":"firstvision","client_id":"fv","client_secret":"hush-two","scope":"cards loans"}]`
+	if err := os.WriteFile(file, []byte(accounts), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "-listen", "127.0.0.1:0", "-accounts", file)
+	client := newClient(t, nil)
+	login := `{"username":"o'erp","password":"hush-one"}`
+	if status, body := send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", login); status != http.StatusOK {
+		t.Errorf("got %d %s", status, body)
+	}
+	if status, _ := send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", demoLogin); status == http.StatusOK {
+		t.Error("the demo account is served as well")
+	}
+	text := p.stdout.String()
+	for _, want := range []string{
+		`printf %s "$PASSWORD" | vault write mastersindia/config/account-1`, `username='o'\''erp' password=-`,
+		`client_secret=- scope=cards`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the banner lacks %s:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "hush") {
+		t.Errorf("the banner shows a secret that is not ours:\n%s", text)
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	t.Parallel()
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	dir := t.TempDir()
+	bad := filepath.Join(dir, "bad.json")
+	if err := os.WriteFile(bad, []byte(`[{"protocol":"jwt","username":"u"}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	twice := filepath.Join(dir, "twice.json")
+	one := `{"protocol":"jwt","username":"u","password":"p"}`
+	if err := os.WriteFile(twice, []byte(`[`+one+`,`+one+`]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const others = "can be reached from other machines; the simulator serves loopback addresses only"
+	nowhere := filepath.Join(dir, "no", "such", "file")
+	free := []string{"-listen", "127.0.0.1:0"}
+	tests := []struct {
+		name string
+		args []string
+		code int
+		want string
+	}{
+		{"all addresses", []string{"-listen", "0.0.0.0:8270"}, exitUsage, `-listen: "0.0.0.0:8270" ` + others},
+		{"no host", []string{"-listen", ":8270"}, exitUsage, others},
+		{"all addresses 6", []string{"-listen", "[::]:8270"}, exitUsage, others},
+		{"LAN", []string{"-tls-listen", "192.168.1.2:443"}, exitUsage, `-tls-listen: "192.168.1.2:443" ` + others},
+		{"name", []string{"-listen", "example.com:80"}, exitUsage, others},
+		{"no port", []string{"-listen", "127.0.0.1"}, exitUsage, "is not an address such as 127.0.0.1:8270"},
+		{"nothing", []string{"-listen", ""}, exitUsage, "nothing to listen on"},
+		{"CA without TLS", []string{"-tls-ca-out", "ca.pem"}, exitUsage, "-tls-ca-out needs -tls-listen"},
+		{"unknown option", []string{"-port", "1"}, exitUsage, "flag provided but not defined: -port"},
+		{"argument", []string{"serve"}, exitUsage, `unexpected argument "serve"`},
+		{"no accounts file", append(free, "-accounts", nowhere), exitFailed, "-accounts: open"},
+		{"bad accounts file", append(free, "-accounts", bad), exitFailed, `account 1: field "password": required for protocol jwt`},
+		{"account twice", append(free, "-accounts", twice), exitFailed, `account "jwt/u" is given twice`},
+		{"port taken", []string{"-listen", taken.Addr().String()}, exitFailed, "address already in use"},
+		{"TLS port taken", append(free, "-tls-listen", taken.Addr().String()), exitFailed, "-tls-listen: listen tcp"},
+		{"no such folder", append(free, "-ready-file", nowhere), exitFailed, "-ready-file: open"},
+		{"no such CA folder", append(free, "-tls-listen", "127.0.0.1:0", "-tls-ca-out", nowhere), exitFailed, "-tls-ca-out: open"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var stdout, stderr output
+			if code := run(t.Context(), test.args, &stdout, &stderr); code != test.code {
+				t.Errorf("exit code: want %d, got %d", test.code, code)
+			}
+			if !strings.Contains(stderr.String(), test.want) {
+				t.Errorf("want %q, got %q", test.want, stderr.String())
+			}
+		})
+	}
+}
+
+func TestRunRemovesAStaleReadyFile(t *testing.T) {
+	t.Parallel()
+	ready := filepath.Join(t.TempDir(), "ready.json")
+	if err := os.WriteFile(ready, []byte(`{"http":"http://stale"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr output
+	// The run fails after the point where the stale file has to be gone.
+	code := run(t.Context(), []string{"-listen", "127.0.0.1:99999", "-ready-file", ready}, &stdout, &stderr)
+	if _, err := os.Stat(ready); code != exitFailed || !os.IsNotExist(err) {
+		t.Errorf("exit code %d, stat: %v", code, err)
+	}
+}
+
+func TestRunFailsWhenNobodyReads(t *testing.T) {
+	t.Parallel()
+	r, w := io.Pipe()
+	r.Close()
+	var stderr output
+	if code := run(t.Context(), []string{"-listen", "127.0.0.1:0"}, w, &stderr); code != exitFailed {
+		t.Errorf("exit code %d: %s", code, stderr.String())
+	}
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"-help"}, {"--help"}, {"-h"}} {
+		var stdout, stderr output
+		if code := run(t.Context(), args, &stdout, &stderr); code != exitOK || stderr.String() != "" {
+			t.Errorf("%v: exit code %d, %q", args, code, stderr.String())
+		}
+		if !strings.HasPrefix(stdout.String(), "Usage: mastersindia-simulator [options]\n") {
+			t.Errorf("%v: %q", args, stdout.String())
+		}
+	}
+	var stdout, stderr output
+	code := run(t.Context(), []string{"-version"}, &stdout, &stderr)
+	if code != exitOK || !strings.HasPrefix(stdout.String(), "mastersindia-simulator ") {
+		t.Errorf("exit code %d, %q %q", code, stdout.String(), stderr.String())
+	}
+}
+
+// TestHelpNamesEveryOption keeps the help, which is written by hand, and the options together.
+func TestHelpNamesEveryOption(t *testing.T) {
+	t.Parallel()
+	_, flags := newFlags()
+	flags.VisitAll(func(f *flag.Flag) {
+		if !strings.Contains(help, "\n  -"+f.Name+"\n") && !strings.Contains(help, "\n  -"+f.Name+"=<") {
+			t.Errorf("the help lacks -%s", f.Name)
+		}
+	})
+}
+
+// TestHelpExampleAccounts runs the accounts that the help shows.
+func TestHelpExampleAccounts(t *testing.T) {
+	t.Parallel()
+	_, rest, _ := strings.Cut(help, "$ cat accounts.json\n")
+	example, _, _ := strings.Cut(rest, "\n")
+	if _, err := simulator.ParseAccounts([]byte(example)); err != nil {
+		t.Errorf("%s: %v", example, err)
+	}
+}
+
+func TestSignals(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			self, err := os.Executable()
+			if err != nil {
+				t.Fatal(err)
+			}
+			ready := filepath.Join(t.TempDir(), "ready.json")
+			command := exec.CommandContext(t.Context(), self, "-listen", "127.0.0.1:0", "-ready-file", ready)
+			command.Env = append(os.Environ(), runMainVariable+"=1")
+			if err := command.Start(); err != nil {
+				t.Fatal(err)
+			}
+			where := waitReady(t, ready)
+			if status, _ := send(t, newClient(t, nil), http.MethodGet, where.HTTP+"/_simulator/", ""); status != http.StatusOK {
+				t.Errorf("got %d", status)
+			}
+			if err := command.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			if err := command.Wait(); err != nil {
+				t.Errorf("want exit code 0, got %v", err)
+			}
+			if _, err := os.Stat(ready); !os.IsNotExist(err) {
+				t.Errorf("the ready file is still there: %v", err)
+			}
+		})
+	}
+}
+
+func TestQuote(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"demo@x.example": "demo@x.example", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$HOME": "'$HOME'", "p-1/2": "p-1/2",
+	}
+	for word, want := range tests {
+		if got := quote(word); got != want {
+			t.Errorf("%q: want %s, got %s", word, want, got)
+		}
+	}
+}

@@ -1,0 +1,334 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+
+	"vault-plugin-secrets-mastersindia/backend/issuer"
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+// configSchema is the version of config that this code writes. Every version ever released stays readable.
+const configSchema = 1
+
+// config is the storage entry of an upstream account. Durations are whole seconds.
+type config struct {
+	Schema     int    `json:"schema"`
+	Generation string `json:"generation"`
+	// CredentialsUpdatedAt is when a user name, id or secret was last changed.
+	CredentialsUpdatedAt time.Time `json:"credentials_updated_at"`
+
+	Preset              string            `json:"preset,omitempty"`
+	Protocol            string            `json:"protocol"`
+	TokenURL            string            `json:"token_url"`
+	RefreshURL          string            `json:"refresh_url,omitempty"`
+	RequestFormat       string            `json:"request_format,omitempty"`
+	Username            string            `json:"username,omitempty"`
+	Password            string            `json:"password,omitempty"`
+	ClientID            string            `json:"client_id,omitempty"`
+	ClientSecret        string            `json:"client_secret,omitempty"`
+	Scope               string            `json:"scope,omitempty"`
+	Headers             map[string]string `json:"headers,omitempty"`
+	RefreshHeaders      map[string]string `json:"refresh_headers,omitempty"`
+	SOAPAction          string            `json:"soap_action,omitempty"`
+	SOAPUsernameElement string            `json:"soap_username_element,omitempty"`
+	SOAPPasswordElement string            `json:"soap_password_element,omitempty"`
+	AuthorizationScheme string            `json:"authorization_scheme"`
+	DefaultTokenTTL     int               `json:"default_token_ttl"`
+	MaxTokenTTL         int               `json:"max_token_ttl"`
+	RotationPercent     int               `json:"rotation_percent"`
+	RequestTimeout      int               `json:"request_timeout"`
+	CACert              string            `json:"ca_cert,omitempty"`
+	ProxyURL            string            `json:"proxy_url,omitempty"`
+	AllowHTTP           bool              `json:"allow_http,omitempty"`
+	Paused              bool              `json:"paused,omitempty"`
+	PauseReason         string            `json:"pause_reason,omitempty"`
+	LedgerRetention     int               `json:"ledger_retention"`
+}
+
+// String keeps a config that strays into a format string from showing its secrets.
+func (c *config) String() string { return "config of protocol " + c.Protocol }
+
+// GoString does the same for %#v.
+func (c *config) GoString() string { return c.String() }
+
+// clone is a copy that shares nothing with the original.
+func (c *config) clone() *config {
+	copied := *c
+	copied.Headers, copied.RefreshHeaders = maps.Clone(c.Headers), maps.Clone(c.RefreshHeaders)
+	return &copied
+}
+
+// equal reports whether two configs say the same, whenever it was said.
+func (c *config) equal(other *config) bool {
+	a, b := *c, *other
+	a.Generation, a.CredentialsUpdatedAt = b.Generation, b.CredentialsUpdatedAt
+	return reflect.DeepEqual(a, b)
+}
+
+// sameCredentials reports whether two configs log in as the same user with the same secrets.
+func (c *config) sameCredentials(other *config) bool {
+	return c.Username == other.Username && c.Password == other.Password &&
+		c.ClientID == other.ClientID && c.ClientSecret == other.ClientSecret
+}
+
+// account is what the issuer must know of the config.
+func (c *config) account(name string) *issuer.Account {
+	return &issuer.Account{
+		Name:       name,
+		Generation: c.Generation,
+		Upstream: upstream.Account{
+			Protocol:            upstream.Protocol(c.Protocol),
+			TokenURL:            c.TokenURL,
+			RefreshURL:          c.RefreshURL,
+			Format:              upstream.Format(c.RequestFormat),
+			Username:            c.Username,
+			Password:            c.Password,
+			ClientID:            c.ClientID,
+			ClientSecret:        c.ClientSecret,
+			Scope:               c.Scope,
+			Headers:             c.Headers,
+			RefreshHeaders:      c.RefreshHeaders,
+			SOAPAction:          c.SOAPAction,
+			SOAPUsernameElement: c.SOAPUsernameElement,
+			SOAPPasswordElement: c.SOAPPasswordElement,
+			DefaultTokenTTL:     seconds(c.DefaultTokenTTL),
+			MaxTokenTTL:         seconds(c.MaxTokenTTL),
+			RequestTimeout:      seconds(c.RequestTimeout),
+			CACert:              c.CACert,
+			ProxyURL:            c.ProxyURL,
+		},
+		RotationPercent:      c.RotationPercent,
+		Paused:               c.Paused,
+		PauseReason:          c.PauseReason,
+		AuthorizationScheme:  c.AuthorizationScheme,
+		CredentialsUpdatedAt: c.CredentialsUpdatedAt,
+	}
+}
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+
+// configField is one field of config/<name>: its schema, and where its value is kept.
+type configField struct {
+	name        string
+	kind        framework.FieldType
+	description string
+	sensitive   bool
+	// at points to the value: a *string, *int, *bool or *map[string]string.
+	at func(*config) any
+	// fallback is the default under a protocol; nil for the type's zero value.
+	fallback func(protocol string) any
+	// perProtocol says that a value which was right for one protocol is none for another.
+	perProtocol bool
+	// only names the protocols that use the field; nil for all.
+	only []string
+	// moves says that a change moves the place where the secrets are sent.
+	moves bool
+	// filled says that a preset fills the field.
+	filled bool
+}
+
+const (
+	protocolJWT         = string(upstream.JWT)
+	protocolOAuth       = string(upstream.OAuth)
+	protocolSOAP        = string(upstream.SOAP)
+	protocolFirstVision = string(upstream.FirstVision)
+)
+
+func protocols() []string {
+	return []string{protocolJWT, protocolOAuth, protocolSOAP, protocolFirstVision}
+}
+
+// fieldVerifyConnection is a parameter of a write, and no part of what is stored.
+const fieldVerifyConnection = "verify_connection"
+
+// configFields are all stored fields, in the order of the documentation.
+func configFields() []configField {
+	always := func(value any) func(string) any { return func(string) any { return value } }
+	return []configField{
+		{name: "preset", kind: framework.TypeString, at: func(c *config) any { return &c.Preset },
+			description: "Name of a documented endpoint that fills protocol, token_url, refresh_url, request_format, headers, " +
+				"refresh_headers and authorization_scheme. What the same write names wins. See preset/ for the names."},
+		{name: "protocol", kind: framework.TypeString, at: func(c *config) any { return &c.Protocol }, moves: true, filled: true,
+			description: "Wire protocol of the login endpoint: jwt (Masters India token-auth, v1 and v2), oauth (Masters India " +
+				"OAuth password grant), soap (Masters India access_new_token) or firstvision (Fiserv FirstVision oauth/token)."},
+		{name: "token_url", kind: framework.TypeString, at: func(c *config) any { return &c.TokenURL }, moves: true, filled: true,
+			description: "Full URL of the login endpoint, used as it is, trailing slash and query and all. https, unless allow_http."},
+		{name: "refresh_url", kind: framework.TypeString, at: func(c *config) any { return &c.RefreshURL }, moves: true, filled: true,
+			only: []string{protocolJWT},
+			description: "Full URL where a refresh token is exchanged, which kills the old pair. Used to revoke, never to rotate. " +
+				"Only for protocol jwt."},
+		{name: "request_format", kind: framework.TypeString, perProtocol: true, at: func(c *config) any { return &c.RequestFormat }, filled: true,
+			fallback: func(protocol string) any { return defaultFormat(protocol) },
+			description: "How a login carries its fields. jwt: json (default), form, multipart. oauth: json (default), form. " +
+				"firstvision: json (default), query. soap: none."},
+		{name: "username", kind: framework.TypeString, at: func(c *config) any { return &c.Username },
+			only:        []string{protocolJWT, protocolOAuth, protocolSOAP},
+			description: "User name of the account. Protocols jwt, oauth and soap."},
+		{name: "password", kind: framework.TypeString, at: func(c *config) any { return &c.Password }, sensitive: true,
+			only: []string{protocolJWT, protocolOAuth, protocolSOAP},
+			description: "Password of the account, never shown again. Protocols jwt, oauth and soap. Give it as password=- on " +
+				"standard input."},
+		{name: "client_id", kind: framework.TypeString, at: func(c *config) any { return &c.ClientID },
+			only:        []string{protocolOAuth, protocolSOAP, protocolFirstVision},
+			description: "Client id of the account. Protocols oauth, soap and firstvision."},
+		{name: "client_secret", kind: framework.TypeString, at: func(c *config) any { return &c.ClientSecret }, sensitive: true,
+			only: []string{protocolOAuth, protocolSOAP, protocolFirstVision},
+			description: "Client secret of the account, never shown again. Protocols oauth, soap and firstvision. Give it as " +
+				"client_secret=- on standard input."},
+		{name: "scope", kind: framework.TypeString, at: func(c *config) any { return &c.Scope },
+			only:        []string{protocolFirstVision},
+			description: "Scopes to ask for, separated by spaces. Protocol firstvision, required there."},
+		{name: "headers", kind: framework.TypeKVPairs, at: func(c *config) any { return &c.Headers }, filled: true,
+			description: "Request headers to send besides the usual, as name=value pairs. Not for secrets: they are shown on read. " +
+				"An update replaces all of them; an empty value clears them."},
+		{name: "refresh_headers", kind: framework.TypeKVPairs, at: func(c *config) any { return &c.RefreshHeaders }, filled: true,
+			only:        []string{protocolJWT},
+			description: "Request headers to add when a refresh token is exchanged, as name=value pairs. Only for protocol jwt."},
+		{name: "soap_action", kind: framework.TypeString, perProtocol: true, at: func(c *config) any { return &c.SOAPAction },
+			only: []string{protocolSOAP}, fallback: soapOnly("urn:server#access_new_token"),
+			description: "SOAPAction of the login. Default urn:server#access_new_token. Only for protocol soap."},
+		{name: "soap_username_element", kind: framework.TypeString, perProtocol: true, at: func(c *config) any { return &c.SOAPUsernameElement },
+			only: []string{protocolSOAP}, fallback: soapOnly("username"),
+			description: "Name of the XML element that holds the user name. Default username. Only for protocol soap."},
+		{name: "soap_password_element", kind: framework.TypeString, perProtocol: true, at: func(c *config) any { return &c.SOAPPasswordElement },
+			only: []string{protocolSOAP}, fallback: soapOnly("passwd"),
+			description: "Name of the XML element that holds the password. Default passwd. Only for protocol soap."},
+		{name: "authorization_scheme", kind: framework.TypeString, perProtocol: true, at: func(c *config) any { return &c.AuthorizationScheme }, filled: true,
+			fallback:    func(protocol string) any { return defaultScheme(protocol) },
+			description: "First word of authorization in the answer. Default JWT for protocol jwt, Bearer for the others."},
+		{name: "default_token_ttl", kind: framework.TypeDurationSecond, perProtocol: true, at: func(c *config) any { return &c.DefaultTokenTTL },
+			fallback: func(protocol string) any { return defaultTokenTTL(protocol) },
+			description: "Life of a token whose answer tells none, in seconds or as a duration, at least 10s. Default 24h for jwt, " +
+				"1h for oauth, 4h for soap, 2h for firstvision."},
+		{name: "max_token_ttl", kind: framework.TypeDurationSecond, at: func(c *config) any { return &c.MaxTokenTTL },
+			description: "Longest life to believe, whatever an answer tells, in seconds or as a duration, at least 10s. " +
+				"Default 0: no limit."},
+		{name: "rotation_percent", kind: framework.TypeInt, at: func(c *config) any { return &c.RotationPercent }, fallback: always(66),
+			description: "Share of a token's life, in percent from 1 to 100, after which a new login replaces it. Default 66. " +
+				"100 means only when it has expired: for an account whose new login kills the old token."},
+		{name: "request_timeout", kind: framework.TypeDurationSecond, at: func(c *config) any { return &c.RequestTimeout }, fallback: always(15),
+			description: "Time for one login attempt from dial to last byte, in seconds or as a duration, from 1s to 60s. Default 15s."},
+		{name: "ca_cert", kind: framework.TypeString, at: func(c *config) any { return &c.CACert }, moves: true,
+			description: "PEM certificates to trust for this account instead of the system's roots."},
+		{name: "proxy_url", kind: framework.TypeString, at: func(c *config) any { return &c.ProxyURL }, moves: true,
+			description: "Proxy for this account. Default: the environment's (HTTPS_PROXY, NO_PROXY) of the Vault server."},
+		{name: "allow_http", kind: framework.TypeBool, at: func(c *config) any { return &c.AllowHTTP }, moves: true,
+			description: "Allow a plain http URL, over which everyone on the way reads the password. Default false."},
+		{name: "paused", kind: framework.TypeBool, at: func(c *config) any { return &c.Paused },
+			description: "Stop logins and tokens of this account: reads answer with pause_reason. Default false."},
+		{name: "pause_reason", kind: framework.TypeString, at: func(c *config) any { return &c.PauseReason },
+			description: "What readers of a paused account are told."},
+		{name: "ledger_retention", kind: framework.TypeDurationSecond, at: func(c *config) any { return &c.LedgerRetention },
+			fallback: always(int(720 * time.Hour / time.Second)),
+			description: "How long a token is remembered, without the token itself, after it expired: in seconds or as a duration, " +
+				"from 0 to 9600h. Default 720h."},
+	}
+}
+
+func soapOnly(value string) func(string) any {
+	return func(protocol string) any {
+		if protocol == protocolSOAP {
+			return value
+		}
+		return ""
+	}
+}
+
+func defaultFormat(protocol string) string {
+	if formats := upstream.Protocol(protocol).Formats(); len(formats) > 0 {
+		return string(formats[0])
+	}
+	return ""
+}
+
+func defaultScheme(protocol string) string {
+	if protocol == protocolJWT {
+		return "JWT"
+	}
+	return "Bearer"
+}
+
+func defaultTokenTTL(protocol string) int {
+	hours := map[string]int{protocolJWT: 24, protocolOAuth: 1, protocolSOAP: 4, protocolFirstVision: 2}[protocol]
+	return hours * int(time.Hour/time.Second)
+}
+
+// usedBy reports whether a protocol uses the field.
+func (f *configField) usedBy(protocol string) bool {
+	return f.only == nil || slices.Contains(f.only, protocol)
+}
+
+// value is what a read shows.
+func (f *configField) value(c *config) any {
+	switch at := f.at(c).(type) {
+	case *string:
+		return *at
+	case *int:
+		return *at
+	case *bool:
+		return *at
+	case *map[string]string:
+		if *at == nil {
+			return map[string]string{}
+		}
+		return *at
+	default:
+		return nil
+	}
+}
+
+// set stores a decoded value, or the default for the protocol where value is reset.
+func (f *configField) set(c *config, value any) {
+	if _, back := value.(reset); back {
+		f.reset(c)
+		return
+	}
+	switch at := f.at(c).(type) {
+	case *string:
+		*at, _ = value.(string)
+	case *int:
+		*at, _ = value.(int)
+	case *bool:
+		*at, _ = value.(bool)
+	case *map[string]string:
+		*at, _ = value.(map[string]string)
+		if len(*at) == 0 {
+			*at = nil
+		}
+	}
+}
+
+// reset stores the default for the config's protocol.
+func (f *configField) reset(c *config) {
+	if f.fallback != nil {
+		f.set(c, f.fallback(c.Protocol))
+		return
+	}
+	switch at := f.at(c).(type) {
+	case *string:
+		*at = ""
+	case *int:
+		*at = 0
+	case *bool:
+		*at = false
+	case *map[string]string:
+		*at = nil
+	}
+}
+
+// empty reports whether the field holds nothing.
+func (f *configField) empty(c *config) bool {
+	return reflect.ValueOf(f.at(c)).Elem().IsZero()
+}
+
+// fieldNames joins names for a sentence.
+func fieldNames(names []string) string { return strings.Join(names, ", ") }

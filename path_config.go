@@ -1,0 +1,243 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/backend/issuer"
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+const (
+	configHelpSynopsis    = "Manage the upstream accounts that tokens come from."
+	configHelpDescription = `
+A config is one upstream account: where it logs in, how, and with what. Its
+secrets are stored sealed and never shown again.
+
+    $ vault write mastersindia/config/gst preset=einvoice-production \
+        username=api-user password=-
+
+A write that creates a config, or changes what a login sends or where, logs in
+once before anything is stored; give verify_connection=false to store without.
+A write that changes where secrets are sent must give all secrets again. An
+update changes only the fields that it names; a field set to "" goes back to
+its default.
+`
+	configListHelpSynopsis    = "List the upstream accounts."
+	configListHelpDescription = "List the names of the upstream accounts, with protocol, token_url and username of each."
+)
+
+func (b *backend) configPaths() []*framework.Path {
+	stored := configFields()
+	fields := map[string]*framework.FieldSchema{
+		fieldName: nameField("config"),
+		fieldVerifyConnection: {
+			Type: framework.TypeBool, Default: true,
+			Description: "Log in once with the new settings before they are stored. Not stored itself. Default true.",
+		},
+	}
+	shown := make(map[string]*framework.FieldSchema)
+	for n := range stored {
+		f := &stored[n]
+		fields[f.name] = &framework.FieldSchema{
+			Type: f.kind, Description: f.description, DisplayAttrs: &framework.DisplayAttributes{Sensitive: f.sensitive},
+		}
+		if !f.sensitive {
+			shown[f.name] = &framework.FieldSchema{Type: f.kind, Description: f.description}
+		}
+	}
+	write := &framework.PathOperation{
+		Callback:                    b.configWrite,
+		Summary:                     "Create or update an upstream account.",
+		Responses:                   answersNothing("The account is stored."),
+		ForwardPerformanceStandby:   true,
+		ForwardPerformanceSecondary: true,
+	}
+	return []*framework.Path{
+		{
+			Pattern:      "config/" + framework.GenericNameRegex(fieldName),
+			DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationSuffix: "config"},
+			Fields:       fields,
+			Operations: map[logical.Operation]framework.OperationHandler{
+				logical.CreateOperation: write,
+				logical.UpdateOperation: write,
+				logical.ReadOperation: &framework.PathOperation{
+					Callback:  b.configRead,
+					Summary:   "Read an upstream account, without its secrets.",
+					Responses: answers("The account, without its secrets.", shown),
+				},
+				logical.DeleteOperation: &framework.PathOperation{
+					Callback:                    b.configDelete,
+					Summary:                     "Delete an upstream account and drop its tokens.",
+					Responses:                   answersNothing("The account is gone."),
+					ForwardPerformanceStandby:   true,
+					ForwardPerformanceSecondary: true,
+				},
+			},
+			ExistenceCheck:  b.configExists,
+			HelpSynopsis:    configHelpSynopsis,
+			HelpDescription: configHelpDescription,
+		},
+		{
+			Pattern:      "config/?$",
+			DisplayAttrs: display("list", "configs"),
+			Operations: map[logical.Operation]framework.OperationHandler{
+				logical.ListOperation: &framework.PathOperation{
+					Callback: b.configList, Summary: configListHelpSynopsis, Responses: answersList("upstream accounts"),
+				},
+			},
+			HelpSynopsis:    configListHelpSynopsis,
+			HelpDescription: configListHelpDescription,
+		},
+	}
+}
+
+// configWrite stores a config in steps, each of which leaves the mount as it was, or as it is to be, if the next never comes:
+//
+//  1. merge what the write names into what is stored, and judge the whole
+//  2. stop here if nothing changes
+//  3. log in with the new settings, if they send something else or elsewhere
+//  4. store the config under a new generation: from here on the new settings are in force
+//  5. take the issuer along: tokens and logins of the former generation end, the token from step 3 is shared
+func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
+	lock := b.lockFor(configPrefix + name)
+	lock.Lock()
+	defer lock.Unlock()
+
+	old, err := b.store.config(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	p, wrong := decodeParams(d.Schema, req.Data)
+	if err := wrong.err(); err != nil {
+		return logical.ErrorResponse(err.Error()), nil
+	}
+	next, err := merge(old, p)
+	if err != nil {
+		return logical.ErrorResponse(err.Error()), nil
+	}
+	if old != nil && old.equal(next) {
+		return nil, nil //nolint:nilnil // 204
+	}
+	b.stamp(old, next)
+
+	account := next.account(name)
+	verified, err := b.verify(ctx, old, next, account, p)
+	if err != nil {
+		return verifyAnswer(req.MountPoint, name, err)
+	}
+	if err := b.store.putConfig(ctx, name, next); err != nil {
+		return nil, err
+	}
+	if err := b.issuer.Update(ctx, account, verified); err != nil {
+		b.Logger().Warn("the config is stored, its token could not be", "config", name, "error", err)
+		resp := &logical.Response{}
+		resp.AddWarning("The config is stored. Its token could not be stored: a restart will log in again.")
+		return resp, nil
+	}
+	return nil, nil //nolint:nilnil // 204
+}
+
+// stamp marks the config with a new generation where it logs in otherwise, and with the time where its credentials changed.
+func (b *backend) stamp(old, next *config) {
+	if old == nil || !sameLogin(old, next) {
+		next.Generation = rand.Text()
+	}
+	if old == nil || !old.sameCredentials(next) {
+		next.CredentialsUpdatedAt = b.clock().Wall.Truncate(time.Second)
+	}
+}
+
+func sameLogin(a, b *config) bool {
+	one, other := a.account("").Upstream, b.account("").Upstream
+	return issuer.SameLogin(&one, &other)
+}
+
+// verify logs in with settings that are about to be stored, where the write asks for that; the token is nil where it does not.
+func (b *backend) verify(ctx context.Context, old, next *config, a *issuer.Account, p params) (*issuer.Token, error) {
+	wanted, named := p[fieldVerifyConnection].(bool)
+	if named && !wanted || next.Paused || old != nil && sameLogin(old, next) {
+		return nil, nil //nolint:nilnil // there is nothing to verify
+	}
+	return b.issuer.Verify(ctx, a)
+}
+
+// verifyAnswer says that nothing was stored, and how to store all the same.
+func verifyAnswer(mount, name string, err error) (*logical.Response, error) {
+	var failed *issuer.LoginError
+	if !errors.As(err, &failed) {
+		return loginAnswer(mount, name, err)
+	}
+	message := "config " + quoteName(name) + " was not stored, since its login failed: " + failed.Message
+	if failed.Remembered {
+		message += "; the same login failed before and was not tried again, next attempt " + when(failed.NextAttempt)
+	}
+	message += "; correct it and write again, or store it untried with verify_connection=false"
+	return nil, logical.CodedError(statusOf(failed), message)
+}
+
+func (b *backend) configRead(ctx context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	c, err := b.store.config(ctx, d.Get(fieldName).(string)) //nolint:forcetypeassert // captured from the path
+	if err != nil || c == nil {
+		return nil, err
+	}
+	data := make(map[string]any)
+	fields := configFields()
+	for n := range fields {
+		if f := &fields[n]; !f.sensitive {
+			data[f.name] = f.value(c)
+		}
+	}
+	return &logical.Response{Data: data}, nil
+}
+
+// configDelete deletes first and tells the issuer then: a login that begins in between finds no config.
+func (b *backend) configDelete(ctx context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
+	lock := b.lockFor(configPrefix + name)
+	lock.Lock()
+	defer lock.Unlock()
+	if err := b.store.deleteConfig(ctx, name); err != nil {
+		return nil, err
+	}
+	return nil, b.issuer.Remove(ctx, name)
+}
+
+func (b *backend) configList(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	names, err := b.store.list(ctx, configPrefix)
+	if err != nil {
+		return nil, err
+	}
+	info := make(map[string]any)
+	for _, name := range names[:min(len(names), mostListDetails)] {
+		c, err := b.store.config(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			info[name] = map[string]any{
+				"protocol": c.Protocol, "preset": c.Preset, "token_url": c.TokenURL, "username": c.Username, "paused": c.Paused,
+			}
+		}
+	}
+	return listAnswer(names, info), nil
+}
+
+func (b *backend) configExists(ctx context.Context, _ *logical.Request, d *framework.FieldData) (bool, error) {
+	c, err := b.store.config(ctx, d.Get(fieldName).(string)) //nolint:forcetypeassert // captured from the path
+	return c != nil, err
+}
+
+// canRevokeUpstream reports whether revoke/ can kill a token of the account before its time.
+func canRevokeUpstream(a *issuer.Account) bool {
+	return a.Upstream.Protocol == upstream.JWT && a.Upstream.RefreshURL != ""
+}

@@ -1,0 +1,87 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/backend/issuer"
+)
+
+const (
+	fieldTokenID = "token_id"
+
+	revokeHelpSynopsis    = "Take the tokens of a config out of use, and kill them upstream where that can be done."
+	revokeHelpDescription = `
+The kill switch for tokens that are out. It acts on every unexpired token of
+the config, replaced ones included, or on the one that token_id names.
+
+    $ vault write -f mastersindia/revoke/gst
+
+Where the protocol is jwt and the config has a refresh_url, the upstream is told
+to kill the token. Elsewhere a token lives to its end: the answer says until
+when. The next read logs in anew; to stop that, set paused=true on the config.
+Ending leases (vault lease revoke) does not revoke a token: others use it too.
+`
+)
+
+func (b *backend) revokePaths() []*framework.Path {
+	return []*framework.Path{{
+		Pattern: "revoke/" + framework.GenericNameRegex(fieldName),
+		Fields: map[string]*framework.FieldSchema{
+			fieldName:    nameField("config"),
+			fieldTokenID: {Type: framework.TypeString, Description: "Revoke only the token of this ID. Default: all that are not expired."},
+		},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.UpdateOperation: &framework.PathOperation{
+				Callback:     b.revokeUpdate,
+				Summary:      revokeHelpSynopsis,
+				DisplayAttrs: display("revoke", "tokens"),
+				Responses: answers("What became of each token.", map[string]*framework.FieldSchema{
+					"tokens": {Type: framework.TypeMap, Description: "By token_id: upstream (killed, refused, unknown or unsupported) and valid_until."},
+				}),
+				ForwardPerformanceStandby: true,
+			},
+		},
+		HelpSynopsis:    revokeHelpSynopsis,
+		HelpDescription: revokeHelpDescription,
+	}}
+}
+
+func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
+	tokenID, _ := req.Data[fieldTokenID].(string)
+	revoked, err := b.issuer.Revoke(ctx, name, tokenID)
+	if errors.Is(err, issuer.ErrNoToken) {
+		return userError("token_id: config %q has no unexpired token of that ID: see vault read %sstatus/%s", name, req.MountPoint, name)
+	}
+	if err != nil {
+		return loginAnswer(req.MountPoint, name, err)
+	}
+	resp := &logical.Response{Data: map[string]any{"tokens": revocations(revoked)}}
+	for _, r := range revoked {
+		if r.Upstream != issuer.Killed {
+			resp.AddWarning(fmt.Sprintf("Token %s may live upstream until %s: upstream said %q. It is handed out no more.",
+				r.TokenID, r.ValidUntil.Format(time.RFC3339), r.Upstream))
+		}
+	}
+	return resp, nil
+}
+
+func revocations(revoked []issuer.Revocation) map[string]any {
+	tokens := make(map[string]any, len(revoked))
+	for _, r := range revoked {
+		tokens[r.TokenID] = map[string]any{
+			"upstream":    string(r.Upstream),
+			"valid_until": r.ValidUntil.Format(time.RFC3339),
+		}
+	}
+	return tokens
+}

@@ -1,0 +1,208 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia
+
+import (
+	"context"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+const (
+	// roleSchema is the version of role that this code writes. Every version ever released stays readable.
+	roleSchema = 1
+
+	roleHelpSynopsis    = "Manage the roles that applications read tokens through."
+	roleHelpDescription = `
+A role binds its readers to a config and limits their leases.
+
+    $ vault write mastersindia/role/billing config=gst
+    $ vault read mastersindia/token/billing
+
+However many roles name a config, all their readers share its one token.
+`
+	roleListHelpSynopsis    = "List the roles."
+	roleListHelpDescription = "List the names of the roles, with the config of each."
+)
+
+// role is the storage entry of a role. Durations are whole seconds.
+type role struct {
+	Schema int    `json:"schema"`
+	Config string `json:"config"`
+	MaxTTL int    `json:"max_ttl"`
+	// Lease is false for answers without a lease.
+	Lease bool `json:"lease"`
+}
+
+func (b *backend) rolePaths() []*framework.Path {
+	fields := map[string]*framework.FieldSchema{
+		fieldName: nameField("role"),
+		"config":  {Type: framework.TypeString, Description: "Name of the config whose token this role gives. It must exist.", Required: true},
+		"max_ttl": {
+			Type: framework.TypeDurationSecond,
+			Description: "Longest lease, in seconds or as a duration: short leases make clients come back sooner. " +
+				"Default 0: as long as the token and the mount allow.",
+		},
+		"lease": {
+			Type: framework.TypeBool, Default: true,
+			Description: "Whether answers carry a lease. false is for very many readers: they see the life in expires_in and ttl. " +
+				"Default true.",
+		},
+	}
+	shown := map[string]*framework.FieldSchema{
+		"config": fields["config"], "max_ttl": fields["max_ttl"], "lease": fields["lease"],
+	}
+	write := &framework.PathOperation{
+		Callback:                    b.roleWrite,
+		Summary:                     "Create or update a role.",
+		Responses:                   answersNothing("The role is stored."),
+		ForwardPerformanceStandby:   true,
+		ForwardPerformanceSecondary: true,
+	}
+	return []*framework.Path{
+		{
+			Pattern:      "role/" + framework.GenericNameRegex(fieldName),
+			DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationSuffix: "role"},
+			Fields:       fields,
+			Operations: map[logical.Operation]framework.OperationHandler{
+				logical.CreateOperation: write,
+				logical.UpdateOperation: write,
+				logical.ReadOperation: &framework.PathOperation{
+					Callback: b.roleRead, Summary: "Read a role.", Responses: answers("The role.", shown),
+				},
+				logical.DeleteOperation: &framework.PathOperation{
+					Callback:                    b.roleDelete,
+					Summary:                     "Delete a role. Leases made through it live on to their end.",
+					Responses:                   answersNothing("The role is gone."),
+					ForwardPerformanceStandby:   true,
+					ForwardPerformanceSecondary: true,
+				},
+			},
+			ExistenceCheck:  b.roleExists,
+			HelpSynopsis:    roleHelpSynopsis,
+			HelpDescription: roleHelpDescription,
+		},
+		{
+			Pattern:      "role/?$",
+			DisplayAttrs: display("list", "roles"),
+			Operations: map[logical.Operation]framework.OperationHandler{
+				logical.ListOperation: &framework.PathOperation{
+					Callback: b.roleList, Summary: roleListHelpSynopsis, Responses: answersList("roles"),
+				},
+			},
+			HelpSynopsis:    roleListHelpSynopsis,
+			HelpDescription: roleListHelpDescription,
+		},
+	}
+}
+
+func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
+	lock := b.lockFor(rolePrefix + name)
+	lock.Lock()
+	defer lock.Unlock()
+
+	old, err := b.store.role(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	p, wrong := decodeParams(d.Schema, req.Data)
+	next := mergeRole(old, p)
+	checkRole(next, &wrong)
+	if err := wrong.err(); err != nil {
+		return logical.ErrorResponse(err.Error()), nil
+	}
+	if old != nil && *old == *next {
+		return nil, nil //nolint:nilnil // 204
+	}
+	c, err := b.store.config(ctx, next.Config)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		return userError("config: there is none of that name: create it first with vault write %sconfig/<name> preset=..., "+
+			"or see vault list %sconfig", req.MountPoint, req.MountPoint)
+	}
+	if err := b.store.putRole(ctx, name, next); err != nil {
+		return nil, err
+	}
+	b.roles.forget(name)
+	return nil, nil //nolint:nilnil // 204
+}
+
+// mergeRole is what old (nil for a new role) becomes under the parameters.
+func mergeRole(old *role, p params) *role {
+	next := &role{Schema: roleSchema, Lease: true}
+	if old != nil {
+		*next = *old
+	}
+	if p.named("config") {
+		next.Config = p.text("config")
+	}
+	if p.named("max_ttl") {
+		next.MaxTTL, _ = p["max_ttl"].(int)
+	}
+	if value, named := p["lease"]; named {
+		lease, given := value.(bool)
+		next.Lease = lease || !given
+	}
+	return next
+}
+
+func checkRole(r *role, wrong *problems) {
+	switch {
+	case r.Config == "":
+		wrong.add("config", "is needed: the name of the config whose token this role gives")
+	case !validName(r.Config):
+		wrong.add("config", "%s", nameRule)
+	}
+	between(wrong, "max_ttl", r.MaxTTL, 0, mostTokenTTL, "0 for no limit, or from 1s to 9600h")
+	if !r.Lease && r.MaxTTL != 0 {
+		wrong.add("max_ttl", "limits leases, and with lease=false there are none: leave it out, or set it to 0")
+	}
+}
+
+func (b *backend) roleRead(ctx context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	r, err := b.store.role(ctx, d.Get(fieldName).(string)) //nolint:forcetypeassert // captured from the path
+	if err != nil || r == nil {
+		return nil, err
+	}
+	return &logical.Response{Data: map[string]any{"config": r.Config, "max_ttl": r.MaxTTL, "lease": r.Lease}}, nil
+}
+
+func (b *backend) roleDelete(ctx context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
+	lock := b.lockFor(rolePrefix + name)
+	lock.Lock()
+	defer lock.Unlock()
+	if err := b.store.deleteRole(ctx, name); err != nil {
+		return nil, err
+	}
+	b.roles.forget(name)
+	return nil, nil //nolint:nilnil // 204
+}
+
+func (b *backend) roleList(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	names, err := b.store.list(ctx, rolePrefix)
+	if err != nil {
+		return nil, err
+	}
+	info := make(map[string]any)
+	for _, name := range names[:min(len(names), mostListDetails)] {
+		r, err := b.store.role(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if r != nil {
+			info[name] = map[string]any{"config": r.Config, "max_ttl": r.MaxTTL, "lease": r.Lease}
+		}
+	}
+	return listAnswer(names, info), nil
+}
+
+func (b *backend) roleExists(ctx context.Context, _ *logical.Request, d *framework.FieldData) (bool, error) {
+	r, err := b.store.role(ctx, d.Get(fieldName).(string)) //nolint:forcetypeassert // captured from the path
+	return r != nil, err
+}

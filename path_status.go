@@ -1,0 +1,184 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/backend/issuer"
+)
+
+const (
+	statusHelpSynopsis    = "Read the health of a config's account."
+	statusHelpDescription = `
+Says how an account is doing, what is wrong with it, and what to type.
+
+    $ vault read mastersindia/status/gst
+    $ vault list -detailed mastersindia/status
+
+Never logs in and shows no secret.
+`
+	statusListHelpSynopsis    = "List the health of all accounts."
+	statusListHelpDescription = "List the configs, with state, message and the times that matter of each."
+)
+
+func (b *backend) statusPaths() []*framework.Path {
+	return []*framework.Path{
+		{
+			Pattern: "status/" + framework.GenericNameRegex(fieldName),
+			Fields:  map[string]*framework.FieldSchema{fieldName: nameField("config")},
+			Operations: map[logical.Operation]framework.OperationHandler{
+				logical.ReadOperation: &framework.PathOperation{
+					Callback:                  b.statusRead,
+					Summary:                   statusHelpSynopsis,
+					DisplayAttrs:              display("read", "status"),
+					Responses:                 answers("The health of the account.", statusFields()),
+					ForwardPerformanceStandby: true,
+				},
+			},
+			HelpSynopsis:    statusHelpSynopsis,
+			HelpDescription: statusHelpDescription,
+		},
+		{
+			Pattern:      "status/?$",
+			DisplayAttrs: display("list", "statuses"),
+			Operations: map[logical.Operation]framework.OperationHandler{
+				logical.ListOperation: &framework.PathOperation{
+					Callback: b.statusList, Summary: statusListHelpSynopsis, Responses: answersList("configs"),
+					ForwardPerformanceStandby: true,
+				},
+			},
+			HelpSynopsis:    statusListHelpSynopsis,
+			HelpDescription: statusListHelpDescription,
+		},
+	}
+}
+
+func statusFields() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"state":                  textField("idle, ready, backing_off, rejected or paused."),
+		"message":                textField("One sentence: what is wrong, and the command to type."),
+		"token_id":               textField("Names the current token; empty where there is none."),
+		"issued_at":              timeField("When the current token's life began."),
+		"expires_at":             timeField("When the current token dies."),
+		"rotates_at":             timeField("When the current token is to be replaced."),
+		"in_use":                 boolField("Whether the current token was read since it was issued, so that it will be replaced in time."),
+		"last_read_at":           timeField("The last read since the account was taken up."),
+		"last_login_at":          timeField("The last login since the account was taken up."),
+		"last_error":             textField("Why the last login failed; empty where it did not."),
+		"last_error_kind":        textField("rejected, invalid, throttled, unavailable or malformed."),
+		"consecutive_failures":   numberField("Failed logins since the last one that succeeded."),
+		"next_attempt_at":        timeField("When a login may be tried again; empty outside a pause."),
+		"clock_skew_seconds":     numberField("The upstream's clock minus ours, as of the last login."),
+		"can_revoke_upstream":    boolField("Whether revoke/ can kill a token before its time."),
+		"credentials_updated_at": timeField("When a user name, id or secret was last changed."),
+		"logins":                 numberField("Logins since this process started."),
+		"login_failures":         numberField("Failed logins since this process started."),
+		"reads":                  numberField("Reads since this process started."),
+	}
+}
+
+func (b *backend) statusRead(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
+	status, err := b.issuer.Status(ctx, name)
+	if errors.Is(err, issuer.ErrNoAccount) {
+		return nil, nil //nolint:nilnil // 404
+	}
+	if err != nil {
+		return loginAnswer(req.MountPoint, name, err)
+	}
+	return &logical.Response{Data: statusData(req.MountPoint, name, status, b.clock().Wall)}, nil
+}
+
+func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	names, err := b.store.list(ctx, configPrefix)
+	if err != nil {
+		return nil, err
+	}
+	info := make(map[string]any, len(names))
+	for n, name := range names {
+		status, known := b.issuer.Known(name)
+		if !known && n < mostListDetails {
+			if status, err = b.issuer.Status(ctx, name); errors.Is(err, issuer.ErrNoAccount) {
+				continue // deleted since the list was read
+			} else if err != nil {
+				return loginAnswer(req.MountPoint, name, err)
+			}
+			known = true
+		}
+		info[name] = statusSummary(req.MountPoint, name, status, known, b.clock().Wall)
+	}
+	return listAnswer(names, info), nil
+}
+
+// statusSummary is what a list says of an account. One that is not in memory and is too far down to be looked up is not in use.
+func statusSummary(mount, name string, s issuer.Status, known bool, now time.Time) map[string]any {
+	if !known {
+		return map[string]any{"state": string(issuer.StateIdle), "message": "not in use", "expires_at": "", "next_attempt_at": ""}
+	}
+	all := statusData(mount, name, s, now)
+	summary := make(map[string]any)
+	for _, field := range []string{"state", "message", "expires_at", "next_attempt_at"} {
+		summary[field] = all[field]
+	}
+	return summary
+}
+
+func statusData(mount, name string, s issuer.Status, now time.Time) map[string]any {
+	data := map[string]any{
+		"state": string(s.State), "message": statusMessage(mount, name, s, now),
+		"token_id": "", "issued_at": "", "expires_at": "", "rotates_at": "", "in_use": s.InUse,
+		"last_read_at": timeText(s.LastRead), "last_login_at": timeText(s.LastLogin),
+		"last_error": "", "last_error_kind": "", "consecutive_failures": 0, "next_attempt_at": "",
+		"clock_skew_seconds":     int64(s.ClockSkew.Round(time.Second) / time.Second),
+		"can_revoke_upstream":    canRevokeUpstream(s.Account),
+		"credentials_updated_at": timeText(s.Account.CredentialsUpdatedAt),
+		"logins":                 s.Logins, "login_failures": s.Failures, "reads": s.Read,
+	}
+	if s.Token != nil {
+		data["token_id"], data["issued_at"] = s.Token.ID, timeText(s.Token.IssuedAt)
+		data["expires_at"], data["rotates_at"] = timeText(s.Token.ExpiresAt), timeText(s.RotatesAt)
+	}
+	if f := s.Failure; f != nil {
+		data["last_error"], data["last_error_kind"] = f.Message, string(f.Kind)
+		data["consecutive_failures"], data["next_attempt_at"] = f.Consecutive, timeText(f.NextAttempt)
+	}
+	return data
+}
+
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// statusMessage is one sentence: what is wrong, and the command to type.
+func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
+	switch s.State {
+	case issuer.StatePaused:
+		return fmt.Sprintf("paused%s: no login and no token; to resume: vault write %sconfig/%s paused=false",
+			reasonText(s.Account.PauseReason), mount, name)
+	case issuer.StateRejected, issuer.StateBackingOff:
+		served := "reads fail"
+		if s.Token != nil {
+			served = "reads are served from the token that lives until " + timeText(s.Token.ExpiresAt)
+		}
+		next := "with the next read"
+		if s.Failure.NextAttempt.After(now) {
+			next = when(s.Failure.NextAttempt)
+		}
+		return fmt.Sprintf("%s; %s; next attempt %s; %s", s.Failure.Message, served, next, remedy(mount, name, s.Failure))
+	case issuer.StateReady:
+		return "a token is ready: to read it, vault read " + mount + "token/<role>"
+	default:
+		return "no token, since nobody has read one: the next read of " + mount + "token/<role> logs in"
+	}
+}

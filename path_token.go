@@ -1,0 +1,149 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/backend/issuer"
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+const (
+	// pathToken is how the token path begins; the only path whose reads take parameters.
+	pathToken = "token/"
+
+	fieldRole            = "role"
+	fieldRejectedTokenID = "rejected_token_id"
+
+	tokenHelpSynopsis    = "Read the token of a role."
+	tokenHelpDescription = `
+A read answers with the shared token of the role's config, under a lease that
+ends before the token does. Send the value of authorization as it is where the
+API wants an Authorization header.
+
+    $ vault read mastersindia/token/billing
+
+Where the API refuses the token, read once more with rejected_token_id set to
+the token_id you were given, and try the API once more. All who name the same
+token cause one login between them, at most every five minutes.
+`
+)
+
+func (b *backend) tokenPaths() []*framework.Path {
+	read := &framework.PathOperation{
+		Callback: b.tokenRead,
+		Summary:  "Read the token of a role.",
+		Responses: answers("The token.", map[string]*framework.FieldSchema{
+			"access_token":        secretField("The upstream token."),
+			"token_type":          textField("JWT or Bearer: the config's authorization_scheme."),
+			"authorization":       secretField("Ready-made value of an Authorization header."),
+			"token_id":            textField("Names the token without showing it: 16 hex digits of its SHA-256."),
+			"issued_at":           timeField("When the token's life began."),
+			"expires_at":          timeField("When the token dies."),
+			"expires_in":          numberField("Seconds of life left, rounded down."),
+			"config":              textField("The config that the token comes from."),
+			"client_id":           textField("The client id that verification APIs want beside the token. Protocol oauth only."),
+			"ttl":                 numberField("Seconds until the latest planned moment of rotation."),
+			"rotation_period":     numberField("Seconds between rotations."),
+			"last_vault_rotation": timeField("When the token was got."),
+		}),
+		// Its lease, and the login that it may need, are the active node's.
+		ForwardPerformanceStandby: true,
+	}
+	return []*framework.Path{{
+		Pattern:      pathToken + framework.GenericNameRegex(fieldRole),
+		DisplayAttrs: &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationSuffix: "token"},
+		Fields: map[string]*framework.FieldSchema{
+			fieldRole: nameField("role"),
+			fieldRejectedTokenID: {
+				Type:        framework.TypeString,
+				Description: "token_id of a token that the API has refused: 16 hex digits. If it is still the current one it is replaced.",
+			},
+		},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation:   read,
+			logical.UpdateOperation: tokenUpdate(read),
+		},
+		HelpSynopsis:    tokenHelpSynopsis,
+		HelpDescription: tokenHelpDescription,
+	}}
+}
+
+// tokenUpdate is the read under another name in OpenAPI, for clients that can send parameters only in a body.
+func tokenUpdate(read *framework.PathOperation) *framework.PathOperation {
+	update := *read
+	update.DisplayAttrs = display("generate", "token")
+	return &update
+}
+
+func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	name := d.Get(fieldRole).(string) //nolint:forcetypeassert // captured from the path
+	r, err := b.roles.get(ctx, name, b.store.role)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil {
+		return userError("role %q does not exist: create it with vault write %srole/%s config=<config>, or see vault list %srole",
+			name, req.MountPoint, name, req.MountPoint)
+	}
+	answer, err := b.readAccount(ctx, r.Config, req.Data)
+	if err != nil {
+		return loginAnswer(req.MountPoint, r.Config, err)
+	}
+	data := tokenData(answer)
+	if !r.Lease {
+		return &logical.Response{Data: data}, nil
+	}
+	resp := b.Secret(secretTokenType).Response(data, map[string]any{
+		"schema": leaseSchema, "config": r.Config, "role": name, "token_id": answer.Token.ID,
+	})
+	ttl := leaseTTL(answer.Remaining, seconds(r.MaxTTL), b.maxLease.get(b.System(), answer.Now))
+	resp.Secret.TTL, resp.Secret.MaxTTL = ttl, ttl
+	return resp, nil
+}
+
+func (b *backend) readAccount(ctx context.Context, config string, data map[string]any) (issuer.Answer, error) {
+	if rejected, _ := data[fieldRejectedTokenID].(string); rejected != "" {
+		return b.issuer.ReadRejected(ctx, config, rejected)
+	}
+	return b.issuer.Read(ctx, config)
+}
+
+// leaseTTL is the life of a lease on a token with the given life left: whole seconds that end before the token does. It is
+// never 0, which Vault would take for its default of 32 days. The limits do not count where they are 0.
+func leaseTTL(remaining time.Duration, limits ...time.Duration) time.Duration {
+	ttl := remaining - issuer.Margin
+	for _, limit := range limits {
+		if limit > 0 {
+			ttl = min(ttl, limit)
+		}
+	}
+	return max(ttl.Truncate(time.Second), time.Second)
+}
+
+// tokenData is the answer to a read. It holds no time.Duration, which Vault would show in nanoseconds.
+func tokenData(a issuer.Answer) map[string]any {
+	data := map[string]any{
+		"access_token":        a.Token.Access,
+		"token_type":          a.Account.AuthorizationScheme,
+		"authorization":       a.Account.AuthorizationScheme + " " + a.Token.Access,
+		"token_id":            a.Token.ID,
+		"issued_at":           a.Token.IssuedAt.Format(time.RFC3339),
+		"expires_at":          a.Token.ExpiresAt.Format(time.RFC3339),
+		"expires_in":          int64(a.Remaining / time.Second),
+		"config":              a.Account.Name,
+		"ttl":                 int64(a.TTL / time.Second),
+		"rotation_period":     max(int64(a.RotationPeriod/time.Second), 1),
+		"last_vault_rotation": a.Token.IssuedAt.Format(time.RFC3339Nano),
+	}
+	if a.Account.Upstream.Protocol == upstream.OAuth {
+		data["client_id"] = a.Account.Upstream.ClientID
+	}
+	return data
+}

@@ -1,0 +1,200 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+)
+
+// play is what is shown.
+type play struct {
+	*stage
+
+	out     *screen
+	summary [][]string
+}
+
+// demo plays everything through.
+func (p *play) demo(ctx context.Context) error {
+	p.out.printf("%s\n", p.out.style(bold, "vault-plugin-secrets-mastersindia: tokens of Masters India and FirstVision, from Vault"))
+	p.out.step("A Vault server and a simulator of the vendors' endpoints")
+	p.out.good("Vault      %s  (dev mode: all in memory)", p.vault.Addr)
+	p.out.good("simulator  %s  %s  (it plays all the vendors' hosts)", p.simulator.HTTP, p.simulator.HTTPS)
+	for _, scene := range []func(context.Context) error{
+		p.install, p.storeAccounts, p.readTokens, p.renderTemplate, p.refuseWrongPassword, p.sumUp,
+	} {
+		if err := scene(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// install registers and enables the plugin.
+func (p *play) install(ctx context.Context) error {
+	p.out.step("The plugin goes into Vault's catalog and is enabled")
+	args, err := p.vault.RegisterArgs()
+	if err != nil {
+		return err
+	}
+	if _, err := p.vaultCommand(ctx, "", "", args...); err != nil {
+		return err
+	}
+	_, err = p.vaultCommand(ctx, "", "", "secrets", "enable", harness.PluginName)
+	return err
+}
+
+// storeAccounts writes a config and a role for each protocol.
+func (p *play) storeAccounts(ctx context.Context) error {
+	p.out.step("The operator stores an account for each protocol, and a role that applications read")
+	p.out.note("Each write logs in once to check the credentials, and keeps the token that this gives.")
+	for _, a := range p.accounts {
+		stdin, args := a.writeArgs()
+		variable := "PASSWORD"
+		if a.Password == "" {
+			variable = "CLIENT_SECRET"
+		}
+		if _, err := p.vaultCommand(ctx, variable, stdin, args...); err != nil {
+			return err
+		}
+		if _, err := p.vaultCommand(ctx, "", "", "write", "mastersindia/role/"+a.role, "config="+a.config); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readTokens reads a token for each protocol and uses it.
+func (p *play) readTokens(ctx context.Context) error {
+	p.out.step("Applications read tokens and use them")
+	p.summary = [][]string{{"protocol", "config", "token_id", "lease", "token's life", "accepted by"}}
+	for _, a := range p.accounts {
+		answer, err := p.vaultCommand(ctx, "", "", "read", "mastersindia/token/"+a.role)
+		if err != nil {
+			return err
+		}
+		if err := p.checkToken(ctx, a, parseTable(answer)); err != nil {
+			return err
+		}
+	}
+	p.out.printf("\n")
+	logins, err := p.logins(ctx)
+	if err != nil {
+		return err
+	}
+	if logins != len(p.accounts) {
+		return fmt.Errorf("the vendors saw %d logins for %d accounts", logins, len(p.accounts))
+	}
+	p.out.good("the vendors saw %d logins so far, one for each account: readers share the token", logins)
+	return nil
+}
+
+// checkToken checks that the lease ends before the token does, and that the vendor's API accepts the token.
+func (p *play) checkToken(ctx context.Context, a account, answer map[string]string) error {
+	lease, err := time.ParseDuration(answer["lease_duration"])
+	if err != nil {
+		return fmt.Errorf("the answer of token/%s has no lease_duration: %w", a.role, err)
+	}
+	seconds, err := strconv.Atoi(answer["expires_in"])
+	if err != nil {
+		return fmt.Errorf("the answer of token/%s has no expires_in: %w", a.role, err)
+	}
+	life := time.Duration(seconds) * time.Second
+	if lease <= 0 || lease > life {
+		return fmt.Errorf("the lease of token/%s lives %s, and the token %s", a.role, lease, life)
+	}
+	p.out.good("the lease (%s) ends before the token does (%s)", lease, life)
+	if err := p.use(ctx, a, answer["access_token"], answer["client_id"]); err != nil {
+		return err
+	}
+	p.out.good("%s accepted the token", a.api)
+	p.summary = append(p.summary, []string{
+		string(a.Protocol), a.config, answer["token_id"], lease.String(), life.String(), "✓ " + a.api,
+	})
+	return nil
+}
+
+// renderTemplate has a real Vault Agent write a file for an application that knows nothing of Vault.
+func (p *play) renderTemplate(ctx context.Context) error {
+	p.out.step("Vault Agent writes a token into a file, for an application that knows nothing of Vault")
+	const template = "{{ with secret \"mastersindia/token/billing\" -}}\nAuthorization: {{ .Data.authorization }}\n{{ end }}"
+	agent, err := p.vault.StartAgent(filepath.Join(p.dir, "agent"), p.vault.Token, template)
+	if err != nil {
+		return err
+	}
+	rendered, err := agent.WaitRendered(ctx, 30*time.Second, func(text string) error {
+		if !strings.Contains(text, "Authorization: JWT ") {
+			return errors.New("the file has no token yet")
+		}
+		return nil
+	})
+	if err := errors.Join(err, agent.Stop()); err != nil {
+		return err
+	}
+	p.out.note("the template:")
+	p.out.answer(template)
+	p.out.note("the file:")
+	head, token, _ := strings.Cut(strings.TrimSpace(rendered), " JWT ")
+	p.out.answer(head + " JWT " + shorten(token))
+	if err := p.use(ctx, p.accounts[0], token, ""); err != nil {
+		return err
+	}
+	p.out.good("the token in the file was accepted, and no login was needed for it")
+	return nil
+}
+
+// refuseWrongPassword shows that credentials which do not work are not stored.
+func (p *play) refuseWrongPassword(ctx context.Context) error {
+	p.out.step("A wrong password is refused, and nothing is stored")
+	wrong := p.accounts[0]
+	wrong.config, wrong.Password = "typo", "not-the-password"
+	stdin, args := wrong.writeArgs()
+	for _, refused := range []struct {
+		variable, stdin string
+		args            []string
+	}{
+		{"WRONG_PASSWORD", stdin, args},
+		{"", "", []string{"read", "mastersindia/config/typo"}},
+	} {
+		p.out.command(refused.variable, refused.args)
+		result, err := p.vault.CLI.Run(ctx, refused.stdin, refused.args...)
+		if err != nil {
+			return err
+		}
+		p.out.answer(result.Stderr)
+		if result.Code == 0 {
+			return fmt.Errorf("vault %s should have failed", strings.Join(refused.args, " "))
+		}
+	}
+	p.out.good("the login failed, so there is no config %q", wrong.config)
+	return nil
+}
+
+// sumUp shows all tokens side by side.
+func (p *play) sumUp(context.Context) error {
+	p.out.step("In short")
+	p.out.table(p.summary)
+	p.out.printf("\n")
+	p.out.note("Try it yourself: make dev")
+	return nil
+}
+
+// vaultCommand shows a vault command that must succeed, runs it, and shows and returns its answer.
+func (p *play) vaultCommand(ctx context.Context, variable, stdin string, args ...string) (string, error) {
+	p.out.command(variable, args)
+	answer, err := p.vault.CLI.Must(ctx, stdin, args...)
+	if err != nil {
+		return "", err
+	}
+	p.out.answer(hideToken(answer))
+	return answer, nil
+}

@@ -1,0 +1,44 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+)
+
+// stay sets everything up without a word, says how to use it, and stays until it is stopped.
+func (p *play) stay(ctx context.Context) error {
+	if err := p.vault.Install(ctx, "mastersindia"); err != nil {
+		return err
+	}
+	for _, a := range p.accounts {
+		stdin, args := a.writeArgs()
+		if _, err := p.vault.CLI.Must(ctx, stdin, args...); err != nil {
+			return err
+		}
+		if _, err := p.vault.CLI.Must(ctx, "", "write", "mastersindia/role/"+a.role, "config="+a.config); err != nil {
+			return err
+		}
+	}
+	p.out.printf("%s\n\n", p.out.style(bold, "A Vault with the engine at mastersindia/, and the simulator, are running. In another terminal:"))
+	p.out.printf("  export VAULT_ADDR=%s VAULT_TOKEN=%s\n\n", p.vault.Addr, p.vault.Token)
+	p.out.printf("%s\n\n", p.out.style(bold, "Then try:"))
+	p.out.printf("  vault list -detailed mastersindia/config\n")
+	for _, a := range p.accounts {
+		p.out.printf("  vault read mastersindia/token/%s\n", a.role)
+	}
+	p.out.printf("  vault read mastersindia/config/%s\n", p.accounts[0].config)
+	p.out.printf("  vault path-help mastersindia\n\n")
+	p.out.printf("  simulator    %s  %s  (certificate: %s)\n", p.simulator.HTTP, p.simulator.HTTPS, p.simulator.CAFile)
+	p.out.printf("  server log   %s\n  audit log    %s\n\n", p.vault.ServerLog(), p.vault.AuditLog())
+	p.out.printf("%s\n", p.out.style(bold, "Ctrl-C stops everything and removes its files."))
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-p.vault.Done():
+		return p.vault.Err()
+	case <-p.simulator.Done():
+		return p.simulator.Err()
+	}
+}

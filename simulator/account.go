@@ -1,0 +1,212 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package simulator
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Protocol is the wire protocol of a login endpoint.
+type Protocol string
+
+// The protocols that the simulator serves.
+const (
+	// JWT is Masters India's token-auth, v1 and v2.
+	JWT Protocol = "jwt"
+	// OAuth is Masters India's OAuth 2.0 password grant.
+	OAuth Protocol = "oauth"
+	// SOAP is Masters India's SOAP operation access_new_token.
+	SOAP Protocol = "soap"
+	// FirstVision is Fiserv FirstVision's client credentials grant.
+	FirstVision Protocol = "firstvision"
+)
+
+// Protocols lists every protocol, in the order in which the pages are cited.
+func Protocols() []Protocol {
+	return []Protocol{JWT, OAuth, SOAP, FirstVision}
+}
+
+// Account is one upstream account. Credentials must be given; every other zero field takes its default.
+type Account struct {
+	Protocol     Protocol `json:"protocol"`
+	Username     string   `json:"username,omitempty"`
+	Password     string   `json:"password,omitempty"`
+	ClientID     string   `json:"client_id,omitempty"`
+	ClientSecret string   `json:"client_secret,omitempty"`
+
+	// Scope is for firstvision: the scopes, separated by spaces, that this client may ask for. Default: all documented ones.
+	Scope string `json:"scope,omitempty"`
+
+	// TokenTTL is the life of an access token, in whole seconds. Default: jwt 24h, oauth 1h, soap 4h, firstvision 7199s.
+	// A negative one makes tokens that are born dead.
+	TokenTTL time.Duration `json:"token_ttl,omitempty"`
+	// RefreshTTL is the life of a jwt v2 refresh token. Default: 720h, as in the sample of page v2.
+	RefreshTTL time.Duration `json:"refresh_ttl,omitempty"`
+
+	// SingleSession makes a new login kill the older tokens. Nobody knows whether the vendor does that.
+	SingleSession bool `json:"single_session,omitempty"`
+	// AbsoluteExpiry is for firstvision: expires_in is an epoch in seconds, as on the page of 2022.
+	AbsoluteExpiry bool `json:"absolute_expiry,omitempty"`
+	// ExpiresInAsString is for oauth and firstvision: expires_in is a JSON string.
+	ExpiresInAsString bool `json:"expires_in_as_string,omitempty"`
+	// OmitExpiry leaves out whatever tells the life: expires_in, and exp in the token.
+	OmitExpiry bool `json:"omit_expiry,omitempty"`
+	// RepeatTokens is for jwt v1 and firstvision. The claims that the pages show hold nothing unique, so two logins within one
+	// second would give the very same token. That is probably true of the vendors and a trap for tests: it is off unless asked
+	// for, and a random "jti" in the token's header keeps tokens apart.
+	RepeatTokens bool `json:"repeat_tokens,omitempty"`
+	// CorruptHeader is for jwt and firstvision: the token's header is no JSON, as in both samples of page v2.
+	CorruptHeader bool `json:"corrupt_header,omitempty"`
+}
+
+// accountKey names an account: the protocol, and the username (firstvision: the client_id).
+type accountKey struct {
+	protocol Protocol
+	name     string
+}
+
+func (k accountKey) String() string {
+	return string(k.protocol) + "/" + k.name
+}
+
+// Name is what the account logs in as: its username, or for firstvision its client_id.
+func (a Account) Name() string {
+	if a.Protocol == FirstVision {
+		return a.ClientID
+	}
+	return a.Username
+}
+
+func (a Account) key() accountKey {
+	return accountKey{a.Protocol, a.Name()}
+}
+
+// Validate names the first field that is missing or not understood.
+func (a Account) Validate() error {
+	if !slices.Contains(Protocols(), a.Protocol) {
+		return fmt.Errorf("field %q: want one of %v", "protocol", Protocols())
+	}
+	user := []struct{ name, value string }{{"username", a.Username}, {"password", a.Password}}
+	client := []struct{ name, value string }{{"client_id", a.ClientID}, {"client_secret", a.ClientSecret}}
+	required := append(user, client...)
+	switch a.Protocol {
+	case JWT:
+		required = user
+	case FirstVision:
+		required = client
+	}
+	for _, field := range required {
+		if field.value == "" {
+			return fmt.Errorf("field %q: required for protocol %s", field.name, a.Protocol)
+		}
+	}
+	return nil
+}
+
+// withDefaults fills the zero fields.
+func (a Account) withDefaults() Account {
+	if a.TokenTTL == 0 {
+		a.TokenTTL = defaultTokenTTL(a.Protocol)
+	}
+	if a.RefreshTTL == 0 {
+		a.RefreshTTL = 720 * time.Hour
+	}
+	if a.Scope == "" {
+		a.Scope = firstVisionScopes
+	}
+	return a
+}
+
+func defaultTokenTTL(p Protocol) time.Duration {
+	switch p {
+	case OAuth:
+		return time.Hour // page Vanila: 3600
+	case SOAP:
+		return 4 * time.Hour // page SOAP: 14400
+	case FirstVision:
+		return 7199 * time.Second // page AGT, newest revision
+	default:
+		return 24 * time.Hour // page v1
+	}
+}
+
+// DemoAccounts are the invented accounts that the program serves when it is given none: one a protocol.
+func DemoAccounts() []Account {
+	return []Account{
+		{Protocol: JWT, Username: "demo-jwt@simulator.example", Password: "demo-jwt-password"},
+		{
+			Protocol: OAuth, Username: "demo-oauth@simulator.example", Password: "demo-oauth-password",
+			ClientID: "demo-oauth-client", ClientSecret: "demo-oauth-client-secret",
+		},
+		{
+			Protocol: SOAP, Username: "demo-soap@simulator.example", Password: "demo-soap-password",
+			ClientID: "demo-soap-client", ClientSecret: "demo-soap-client-secret",
+		},
+		{Protocol: FirstVision, ClientID: "demo-firstvision-client", ClientSecret: "demo-firstvision-client-secret"},
+	}
+}
+
+// ParseAccounts reads a JSON list of accounts. Errors say which account and which field, and repeat no value.
+func ParseAccounts(data []byte) ([]Account, error) {
+	var entries []json.RawMessage
+	if err := decodeStrict(data, &entries); err != nil {
+		return nil, fmt.Errorf("want a JSON list of accounts: %w", err)
+	}
+	if len(entries) == 0 {
+		return nil, errors.New("the list of accounts is empty")
+	}
+	accounts := make([]Account, len(entries))
+	for i, entry := range entries {
+		if err := decodeStrict(entry, &accounts[i]); err != nil {
+			return nil, fmt.Errorf("account %d: %w", i+1, err)
+		}
+		if err := accounts[i].Validate(); err != nil {
+			return nil, fmt.Errorf("account %d: %w", i+1, err)
+		}
+	}
+	return accounts, nil
+}
+
+// plainAccount is Account without its JSON methods.
+type plainAccount Account
+
+// accountJSON shadows the durations of the embedded account with strings such as "24h".
+type accountJSON struct {
+	plainAccount
+	TokenTTL   string `json:"token_ttl,omitempty"`
+	RefreshTTL string `json:"refresh_ttl,omitempty"`
+}
+
+// MarshalJSON writes durations as Go duration strings. The secrets are in it.
+func (a Account) MarshalJSON() ([]byte, error) {
+	out := accountJSON{plainAccount: plainAccount(a)}
+	if a.TokenTTL != 0 {
+		out.TokenTTL = a.TokenTTL.String()
+	}
+	if a.RefreshTTL != 0 {
+		out.RefreshTTL = a.RefreshTTL.String()
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes, and refuses fields that it does not know.
+func (a *Account) UnmarshalJSON(data []byte) error {
+	var in accountJSON
+	if err := decodeStrict(data, &in); err != nil {
+		return err
+	}
+	var err error
+	if in.plainAccount.TokenTTL, err = parseDuration("token_ttl", in.TokenTTL); err != nil {
+		return err
+	}
+	if in.plainAccount.RefreshTTL, err = parseDuration("refresh_ttl", in.RefreshTTL); err != nil {
+		return err
+	}
+	*a = Account(in.plainAccount)
+	return nil
+}

@@ -1,0 +1,227 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package simulator
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	controlBase = "/_simulator/"
+	// aliveHeader carries the token to ask about: a URL would end up in logs.
+	aliveHeader = "X-Simulator-Token"
+)
+
+func isControl(path string) bool {
+	return path+"/" == controlBase || strings.HasPrefix(path, controlBase)
+}
+
+// serveControl serves orders to the simulator itself, from this machine only. A web page in a browser on this machine is
+// kept out as well: by its Origin, and by its Host where a name of its own was made to point here.
+func (s *Simulator) serveControl(ex *exchange) {
+	if !fromLoopback(ex.r.RemoteAddr) || !toLoopback(ex.r.Host) {
+		ex.controlError(http.StatusForbidden, errors.New("only this machine may control the simulator: use 127.0.0.1"))
+		return
+	}
+	if err := http.NewCrossOriginProtection().Check(ex.r); err != nil {
+		ex.controlError(http.StatusForbidden, errors.New("a web page may not control the simulator"))
+		return
+	}
+	if !ex.readBody() {
+		return
+	}
+	path := strings.TrimPrefix(ex.r.URL.Path+"/", controlBase)
+	order, ok := s.orders()[strings.TrimRight(path, "/")]
+	if !ok {
+		ex.controlError(http.StatusNotFound, errors.New("no such order; GET /_simulator/ lists them"))
+		return
+	}
+	if ex.r.Method != order.method {
+		ex.w.Header().Set("Allow", order.method)
+		ex.controlError(http.StatusMethodNotAllowed, fmt.Errorf("use %s", order.method))
+		return
+	}
+	if err := order.serve(ex); err != nil {
+		ex.controlError(http.StatusBadRequest, err)
+	}
+}
+
+// order is one thing that the simulator can be told or asked. An error means a bad request; nothing was answered then.
+type order struct {
+	method string
+	serve  func(*exchange) error
+}
+
+func (s *Simulator) orders() map[string]order {
+	return map[string]order{
+		"":         {http.MethodGet, s.serveIndex},
+		"counters": {http.MethodGet, s.serveCounters},
+		"alive":    {http.MethodGet, s.serveAlive},
+		"reset":    {http.MethodPost, s.serveReset},
+		"fault":    {http.MethodPost, s.serveFault},
+		"clock":    {http.MethodPost, s.serveClock},
+		"account":  {http.MethodPost, s.serveAccount},
+		"kill":     {http.MethodPost, s.serveKill},
+	}
+}
+
+func (ex *exchange) controlError(status int, err error) {
+	ex.json(status, map[string]string{"error": err.Error()})
+}
+
+func (ex *exchange) done() error {
+	ex.json(http.StatusOK, map[string]bool{"ok": true})
+	return nil
+}
+
+func fromLoopback(remote string) bool {
+	address, err := netip.ParseAddrPort(remote)
+	return err == nil && address.Addr().Unmap().IsLoopback()
+}
+
+func toLoopback(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = strings.Trim(host, "[]")
+	}
+	ip := net.ParseIP(name)
+	return strings.EqualFold(name, "localhost") || (ip != nil && ip.IsLoopback())
+}
+
+func (s *Simulator) serveIndex(ex *exchange) error {
+	ex.text(http.StatusOK, Index())
+	return nil
+}
+
+func (s *Simulator) serveCounters(ex *exchange) error {
+	ex.json(http.StatusOK, s.Counters())
+	return nil
+}
+
+func (s *Simulator) serveReset(ex *exchange) error {
+	s.ResetCounters()
+	return ex.done()
+}
+
+func (s *Simulator) serveAlive(ex *exchange) error {
+	token := ex.r.Header.Get(aliveHeader)
+	if token == "" {
+		return fmt.Errorf("header %q: required, with the access token alone", aliveHeader)
+	}
+	ex.json(http.StatusOK, map[string]bool{"alive": s.TokenAlive(token)})
+	return nil
+}
+
+func (s *Simulator) serveFault(ex *exchange) error {
+	var in struct {
+		Protocol   Protocol    `json:"protocol"`
+		Kind       FaultKind   `json:"kind"`
+		Delay      string      `json:"delay"`
+		RetryAfter string      `json:"retry_after"`
+		RedirectTo string      `json:"redirect_to"`
+		Remaining  int         `json:"remaining"`
+		On         FaultTarget `json:"on"`
+	}
+	if err := decodeStrict(ex.body, &in); err != nil {
+		return err
+	}
+	if err := checkProtocol(in.Protocol); err != nil {
+		return err
+	}
+	f := Fault{Kind: in.Kind, RedirectTo: in.RedirectTo, Remaining: in.Remaining, On: in.On}
+	var err error
+	if f.Delay, err = parseDuration("delay", in.Delay); err != nil {
+		return err
+	}
+	if f.RetryAfter, err = parseDuration("retry_after", in.RetryAfter); err != nil {
+		return err
+	}
+	if err := f.check(); err != nil {
+		return err
+	}
+	s.SetFault(in.Protocol, f)
+	return ex.done()
+}
+
+// check names the first field of a fault that makes no sense.
+func (f Fault) check() error {
+	switch {
+	case f.Kind != "" && !slices.Contains(FaultKinds(), f.Kind):
+		return fmt.Errorf(`field "kind": want one of %v, or nothing to clear`, FaultKinds())
+	case f.Kind == FaultSlow && f.Delay <= 0:
+		return errors.New(`field "delay": required for kind slow`)
+	case f.Kind == FaultRedirect && f.RedirectTo == "":
+		return errors.New(`field "redirect_to": required for kind redirect`)
+	case f.Delay < 0:
+		return errors.New(`field "delay": must not be negative`)
+	case f.RetryAfter < 0:
+		return errors.New(`field "retry_after": must not be negative`)
+	case f.Remaining < 0:
+		return errors.New(`field "remaining": must not be negative`)
+	case f.On.kinds() == nil:
+		return fmt.Errorf(`field "on": want one of %v, or nothing for login and refresh`,
+			[]FaultTarget{OnLogin, OnRefresh, OnBusiness})
+	}
+	return nil
+}
+
+func checkProtocol(p Protocol) error {
+	if p != "" && !slices.Contains(Protocols(), p) {
+		return fmt.Errorf(`field "protocol": want one of %v, or nothing for all`, Protocols())
+	}
+	return nil
+}
+
+func (s *Simulator) serveClock(ex *exchange) error {
+	var in struct {
+		Offset *string `json:"offset"`
+	}
+	if err := decodeStrict(ex.body, &in); err != nil {
+		return err
+	}
+	if in.Offset == nil {
+		return errors.New(`field "offset": required; "0s" sets the clock right`)
+	}
+	offset, err := parseDuration("offset", *in.Offset)
+	if err != nil {
+		return err
+	}
+	s.SetClockOffset(offset)
+	ex.json(http.StatusOK, map[string]string{"time": s.clock().UTC().Format(time.RFC3339)})
+	return nil
+}
+
+func (s *Simulator) serveAccount(ex *exchange) error {
+	var a Account
+	if err := decodeStrict(ex.body, &a); err != nil {
+		return err
+	}
+	if err := a.Validate(); err != nil {
+		return err
+	}
+	s.SetAccount(a)
+	return ex.done()
+}
+
+func (s *Simulator) serveKill(ex *exchange) error {
+	var in struct {
+		Protocol Protocol `json:"protocol"`
+		User     string   `json:"user"`
+	}
+	if err := decodeStrict(ex.body, &in); err != nil {
+		return err
+	}
+	if err := checkProtocol(in.Protocol); err != nil {
+		return err
+	}
+	ex.json(http.StatusOK, map[string]int{"killed": s.KillTokens(in.Protocol, in.User)})
+	return nil
+}

@@ -1,0 +1,218 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package simulator_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+func (b *bed) control(order, body string) answer {
+	b.t.Helper()
+	return b.call(http.MethodPost, "/_simulator/"+order, body)
+}
+
+func TestControl(t *testing.T) {
+	t.Parallel()
+	const ok = `{"ok":true}`
+	b, a := newBed(t), account(simulator.JWT, nil)
+
+	for _, path := range []string{"/_simulator/", "/_simulator"} {
+		if got := b.call(http.MethodGet, path, ""); got.status != 200 || !strings.Contains(got.body, "This is a simulator.") {
+			t.Errorf("%s: got %d %s", path, got.status, got.body)
+		}
+	}
+
+	const throttled = `{"protocol":"jwt","kind":"throttled","retry_after":"30s","remaining":1,"on":"login"}`
+	wantAnswer(t, b.control("fault", throttled), 200, ok)
+	if got := b.login(a); got.status != http.StatusTooManyRequests || got.header.Get("Retry-After") != "30" {
+		t.Errorf("got %d %v", got.status, got.header)
+	}
+	token := b.token(a)
+	wantAnswer(t, b.control("fault", `{"kind":"empty"}`), 200, ok)
+	wantAnswer(t, b.control("fault", `{}`), 200, ok)
+	b.token(a)
+
+	wantAnswer(t, b.call(http.MethodGet, "/_simulator/alive", "", "X-Simulator-Token", token), 200, `{"alive":true}`)
+	wantAnswer(t, b.control("clock", `{"offset":"24h"}`), 200, `{"time":"2030-05-18T09:30:15Z"}`)
+	wantAnswer(t, b.call(http.MethodGet, "/_simulator/alive", "", "X-Simulator-Token", token), 200, `{"alive":false}`)
+	wantAnswer(t, b.control("clock", `{"offset":"0s"}`), 200, `{"time":"2030-05-17T09:30:15Z"}`)
+	wantAnswer(t, b.control("kill", `{"protocol":"jwt","user":"`+a.Username+`"}`), 200, `{"killed":2}`)
+	if b.TokenAlive(token) {
+		t.Error("the token lives")
+	}
+
+	wantAnswer(t, b.control("account", `{"protocol":"jwt","username":"new","password":"pw","token_ttl":"1h"}`), 200, ok)
+	claims, _ := b.verify(b.token(simulator.Account{Protocol: simulator.JWT, Username: "new", Password: "pw"}))
+	if life := number(t, claims, "exp") - number(t, claims, "orig_iat"); life != 3600 {
+		t.Errorf("life %d", life)
+	}
+
+	var counters simulator.Counters
+	b.call(http.MethodGet, "/_simulator/counters", "").json(t, &counters)
+	if counters.Logins != 4 || counters.Faulted != 1 || counters.Of(simulator.JWT, "new").LoginsOK != 1 {
+		t.Errorf("counters %+v", counters)
+	}
+	wantAnswer(t, b.control("reset", ""), 200, ok)
+	if c := b.Counters(); c.Counts != (simulator.Counts{}) {
+		t.Errorf("counters %+v", c)
+	}
+}
+
+func TestControlRefusesNonsense(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	tests := []struct{ order, body, want string }{
+		{"fault", ``, "it is empty"},
+		{"fault", `{`, "it is not valid JSON"},
+		{"fault", `{} {}`, "there is more than one JSON value"},
+		{"fault", `{"kinds":"down"}`, `unknown field "kinds"`},
+		{"fault", `{"kind":"sulking"}`,
+			`field "kind": want one of [down slow throttled unavailable html cut refuse redirect garbage empty], or nothing to clear`},
+		{"fault", `{"kind":"down","protocol":"rest"}`,
+			`field "protocol": want one of [jwt oauth soap firstvision], or nothing for all`},
+		{"fault", `{"kind":"slow"}`, `field "delay": required for kind slow`},
+		{"fault", `{"kind":"slow","delay":"soon"}`, `field "delay": want a Go duration such as "90s" or "1h30m"`},
+		{"fault", `{"kind":"down","delay":"-1s"}`, `field "delay": must not be negative`},
+		{"fault", `{"kind":"throttled","retry_after":5}`, `field "retry_after": want a JSON string, got a JSON number`},
+		{"fault", `{"kind":"throttled","retry_after":"5"}`, `field "retry_after": want a Go duration such as "90s" or "1h30m"`},
+		{"fault", `{"kind":"throttled","retry_after":"-5s"}`, `field "retry_after": must not be negative`},
+		{"fault", `{"kind":"redirect"}`, `field "redirect_to": required for kind redirect`},
+		{"fault", `{"kind":"down","remaining":-1}`, `field "remaining": must not be negative`},
+		{"fault", `{"kind":"down","remaining":1.5}`, `field "remaining": want a whole number, got a JSON number 1.5`},
+		{"fault", `{"kind":"down","on":"monday"}`,
+			`field "on": want one of [login refresh business], or nothing for login and refresh`},
+		{"clock", `{}`, `field "offset": required; "0s" sets the clock right`},
+		{"clock", `{"offset":"late"}`, `field "offset": want a Go duration such as "90s" or "1h30m"`},
+		{"clock", `[]`, `want a JSON object, got a JSON array`},
+		{"account", `{"protocol":"jwt","username":"u"}`, `field "password": required for protocol jwt`},
+		{"account", `{"protocol":"jwt","token_ttl":"x"}`, `field "token_ttl": want a Go duration such as "90s" or "1h30m"`},
+		{"account", `{"protocol":"jwt","secret":"x"}`, `unknown field "secret"`},
+		{"kill", `{"protocol":"rest"}`, `field "protocol": want one of [jwt oauth soap firstvision], or nothing for all`},
+		{"kill", `{"name":"x"}`, `unknown field "name"`},
+	}
+	for _, test := range tests {
+		t.Run(test.order+" "+test.body, func(t *testing.T) {
+			t.Parallel()
+			wantAnswer(t, b.control(test.order, test.body), http.StatusBadRequest, toJSON(map[string]string{"error": test.want}))
+		})
+	}
+	t.Run("alive", func(t *testing.T) {
+		t.Parallel()
+		wantAnswer(t, b.call(http.MethodGet, "/_simulator/alive?token=x", ""), http.StatusBadRequest,
+			toJSON(map[string]string{"error": `header "X-Simulator-Token": required, with the access token alone`}))
+	})
+	t.Run("method", func(t *testing.T) {
+		t.Parallel()
+		got := b.call(http.MethodGet, "/_simulator/fault", "")
+		if got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != http.MethodPost {
+			t.Errorf("got %d %v", got.status, got.header)
+		}
+	})
+	t.Run("no such order", func(t *testing.T) {
+		t.Parallel()
+		if got := b.control("dance", ""); got.status != http.StatusNotFound {
+			t.Errorf("got %d", got.status)
+		}
+	})
+}
+
+func TestControlIsForThisMachineOnly(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, remote, host string
+		header             []string
+		status             int
+	}{
+		{"loopback", "127.0.0.1:999", "127.0.0.1:8270", nil, 200},
+		{"loopback 6", "[::1]:999", "[::1]:8270", nil, 200},
+		{"mapped", "[::ffff:127.0.0.1]:999", "localhost", nil, 200},
+		{"bare 6", "[::1]:999", "[::1]", nil, 200},
+		{"other machine", "192.0.2.1:999", "127.0.0.1:8270", nil, 403},
+		{"no address", "", "127.0.0.1:8270", nil, 403},
+		{"rebound name", "127.0.0.1:999", "rebound.example:8270", nil, 403},
+		{"web page", "127.0.0.1:999", "127.0.0.1:8270", []string{"Sec-Fetch-Site", "cross-site"}, 403},
+		{"old web page", "127.0.0.1:999", "127.0.0.1:8270", []string{"Origin", "https://page.example"}, 403},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			sim, err := simulator.New(simulator.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			request := httptest.NewRequest(http.MethodPost, "/_simulator/reset", nil)
+			request.RemoteAddr, request.Host = test.remote, test.host
+			if test.header != nil {
+				request.Header.Set(test.header[0], test.header[1])
+			}
+			recorder := httptest.NewRecorder()
+			sim.ServeHTTP(recorder, request)
+			if recorder.Code != test.status {
+				t.Errorf("want %d, got %d %s", test.status, recorder.Code, recorder.Body)
+			}
+		})
+	}
+}
+
+func TestOnRequest(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var seen []simulator.RequestInfo
+	a := account(simulator.JWT, nil)
+	sim, err := simulator.New(simulator.Options{Accounts: []simulator.Account{a}, OnRequest: func(info simulator.RequestInfo) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, info)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(sim)
+	b := &bed{Simulator: sim, t: t, url: server.URL, client: server.Client()}
+	token := b.token(a)
+	b.login(simulator.Account{Protocol: simulator.JWT, Username: "a-password-in-the-wrong-field", Password: "x"})
+	b.business(a, token)
+	b.call(http.MethodGet, "/"+token+"/x?access_token="+token, "")
+	sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+	path, contentType, body := loginRequest(a)
+	if _, err := b.try(http.MethodPost, path, body, "Content-Type", contentType); err == nil {
+		t.Error("want no answer")
+	}
+	server.Close() // waits for the handlers
+	want := []simulator.RequestInfo{
+		{Method: "POST", Path: loginV1, Status: 200, Account: "jwt/" + a.Username},
+		{Method: "POST", Path: loginV1, Status: 206},
+		{Method: "POST", Path: "/api/v1/einvoice/", Status: 200, Account: "jwt/" + a.Username},
+		{Method: "GET", Path: "/…/x", Status: 404},
+		{Method: "POST", Path: loginV1, Status: 0, Account: "jwt/" + a.Username},
+	}
+	deadline := time.Now().Add(5 * time.Second)
+	for { // a hijacked connection is not waited for
+		mu.Lock()
+		n := len(seen)
+		mu.Unlock()
+		if n == len(want) || time.Now().After(deadline) {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(seen) != len(want) {
+		t.Fatalf("want %d requests, got %+v", len(want), seen)
+	}
+	for i, got := range seen {
+		got.Duration = 0
+		if got != want[i] {
+			t.Errorf("request %d: want %+v, got %+v", i, want[i], got)
+		}
+	}
+}

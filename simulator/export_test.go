@@ -1,0 +1,36 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package simulator
+
+import (
+	"crypto/rsa"
+	"testing"
+)
+
+// HMACKey lets tests verify the signatures of jwt tokens.
+func (s *Simulator) HMACKey() []byte { return s.hmacKey }
+
+// RSAKey lets tests verify the signatures of firstvision tokens.
+func (s *Simulator) RSAKey(t *testing.T) *rsa.PublicKey {
+	t.Helper()
+	key, err := s.rsaKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &key.PublicKey
+}
+
+// SweepTokensAt makes the simulator forget dead tokens at n tokens already.
+func (s *Simulator) SweepTokensAt(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens.sweepAt = n
+}
+
+// TokenCount is how many tokens the simulator remembers, dead or alive.
+func (s *Simulator) TokenCount() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.tokens.grants)
+}

@@ -1,0 +1,164 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package simulator
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// FaultKind says what goes wrong.
+type FaultKind string
+
+// What can go wrong.
+const (
+	FaultDown        FaultKind = "down"        // the connection is dropped without an answer
+	FaultSlow        FaultKind = "slow"        // the honest answer comes after Delay
+	FaultThrottled   FaultKind = "throttled"   // 429, with Retry-After where RetryAfter is set
+	FaultUnavailable FaultKind = "unavailable" // 503, with Retry-After where RetryAfter is set
+	FaultHTML        FaultKind = "html"        // a proxy's HTML page, 504
+	FaultCut         FaultKind = "cut"         // the honest answer, broken off half-way: upstream has logged in, nobody knows
+	FaultRefuse      FaultKind = "refuse"      // every password is refused, in the vendor's own way
+	FaultRedirect    FaultKind = "redirect"    // 302 to RedirectTo
+	FaultGarbage     FaultKind = "garbage"     // 200 with bytes that are not UTF-8
+	FaultEmpty       FaultKind = "empty"       // 200 with nothing in it
+)
+
+// FaultKinds lists every kind.
+func FaultKinds() []FaultKind {
+	return []FaultKind{
+		FaultDown, FaultSlow, FaultThrottled, FaultUnavailable, FaultHTML,
+		FaultCut, FaultRefuse, FaultRedirect, FaultGarbage, FaultEmpty,
+	}
+}
+
+// FaultTarget says which requests a fault hits.
+type FaultTarget string
+
+// What a fault can hit.
+const (
+	OnAuth     FaultTarget = ""         // logins and refreshes
+	OnLogin    FaultTarget = "login"    // logins only
+	OnRefresh  FaultTarget = "refresh"  // refreshes only
+	OnBusiness FaultTarget = "business" // business calls only
+)
+
+// Fault is an order that something go wrong.
+type Fault struct {
+	Kind FaultKind
+	// Delay passes before the answer, with any kind.
+	Delay      time.Duration
+	RetryAfter time.Duration // rounded up to whole seconds
+	RedirectTo string
+	// Remaining is how many requests it hits; 0 means until it is cleared.
+	Remaining int
+	On        FaultTarget
+}
+
+// SetFault orders a fault for a protocol, in the place of the one before; p "" means all, which then share one Remaining.
+// Fault{} clears.
+func (s *Simulator) SetFault(p Protocol, f Fault) {
+	protocols := []Protocol{p}
+	if p == "" {
+		protocols = Protocols()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range protocols {
+		s.faults[p] = &f
+	}
+}
+
+// takeFault gives the fault that hits this request, if any, and uses one of its turns.
+func (s *Simulator) takeFault(at attempt) Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.faults[at.protocol]
+	if f == nil || f.Kind == "" || !slices.Contains(f.On.kinds(), at.kind) {
+		return Fault{}
+	}
+	hit := *f
+	if f.Remaining == 1 {
+		*f = Fault{}
+	}
+	if f.Remaining > 1 {
+		f.Remaining--
+	}
+	return hit
+}
+
+func (t FaultTarget) kinds() []kind {
+	switch t {
+	case OnAuth:
+		return []kind{kindLogin, kindRefresh}
+	case OnLogin:
+		return []kind{kindLogin}
+	case OnRefresh:
+		return []kind{kindRefresh}
+	case OnBusiness:
+		return []kind{kindBusiness}
+	default:
+		return nil
+	}
+}
+
+// answer answers an attempt, with the fault that hits it or honestly. answered is false where the fault swallowed the
+// attempt: it was then neither granted nor refused.
+func (ex *exchange) answer(at attempt, f Fault) (granted, answered bool) {
+	if f.Kind != "" && !ex.wait(f.Delay) {
+		ex.drop()
+		return false, false
+	}
+	switch f.Kind {
+	case "", FaultSlow:
+		return at.answer(), true
+	case FaultCut:
+		ex.cut = true
+		return at.answer(), true
+	case FaultRefuse:
+		at.refuse()
+		return false, true
+	default:
+		ex.fail(f)
+		return false, false
+	}
+}
+
+// fail answers what does not look like the vendor at all.
+func (ex *exchange) fail(f Fault) {
+	switch f.Kind {
+	case FaultDown:
+		ex.drop()
+	case FaultThrottled:
+		ex.retryAfter(f.RetryAfter)
+		ex.json(http.StatusTooManyRequests, map[string]string{"detail": "Request was throttled."}) // as Django REST framework
+	case FaultUnavailable:
+		ex.retryAfter(f.RetryAfter)
+		ex.reply(http.StatusServiceUnavailable, "text/plain; charset=utf-8", []byte("Service Unavailable\n"))
+	case FaultHTML:
+		// Clients of Masters India report such pages, from the proxy before it.
+		ex.reply(http.StatusGatewayTimeout, "text/html; charset=utf-8", []byte("<html>\r\n<head><title>504 Gateway Time-out"+
+			"</title></head>\r\n<body>\r\n<center><h1>504 Gateway Time-out</h1></center>\r\n</body>\r\n</html>\r\n"))
+	case FaultRedirect:
+		ex.w.Header().Set("Location", f.RedirectTo)
+		ex.reply(http.StatusFound, "text/html; charset=utf-8", nil)
+	case FaultGarbage:
+		ex.reply(http.StatusOK, "application/json", []byte("{\"token\":\"\xff\xfe\x80\xc3\x28\",\"access_token\":\"\xff\xfe\""))
+	case FaultEmpty:
+		ex.reply(http.StatusOK, "application/json", nil)
+	default:
+		ex.internal(fmt.Errorf("fault kind %q is none of %v", f.Kind, FaultKinds()))
+	}
+}
+
+func (ex *exchange) retryAfter(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	seconds := (d + time.Second - 1) / time.Second
+	ex.w.Header().Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
+}

@@ -1,0 +1,338 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package simulator_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unicode/utf8"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		fault  simulator.Fault
+		status int
+		check  func(t *testing.T, got answer)
+	}{
+		{"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 1500 * time.Millisecond}, 429,
+			func(t *testing.T, got answer) { wantHeader(t, got, "Retry-After", "2") }},
+		{"throttled, no word when", simulator.Fault{Kind: simulator.FaultThrottled}, 429,
+			func(t *testing.T, got answer) { wantHeader(t, got, "Retry-After", "") }},
+		{"unavailable", simulator.Fault{Kind: simulator.FaultUnavailable}, 503,
+			func(t *testing.T, got answer) { wantHeader(t, got, "Retry-After", "") }},
+		{"unavailable until", simulator.Fault{Kind: simulator.FaultUnavailable, RetryAfter: time.Minute}, 503,
+			func(t *testing.T, got answer) { wantHeader(t, got, "Retry-After", "60") }},
+		{"html", simulator.Fault{Kind: simulator.FaultHTML}, 504, func(t *testing.T, got answer) {
+			wantHeader(t, got, "Content-Type", "text/html; charset=utf-8")
+			if !strings.HasPrefix(got.body, "<html>") {
+				t.Errorf("body %q", got.body)
+			}
+		}},
+		{"redirect", simulator.Fault{Kind: simulator.FaultRedirect, RedirectTo: "http://elsewhere.example/"}, 302,
+			func(t *testing.T, got answer) { wantHeader(t, got, "Location", "http://elsewhere.example/") }},
+		{"garbage", simulator.Fault{Kind: simulator.FaultGarbage}, 200, func(t *testing.T, got answer) {
+			if utf8.ValidString(got.body) {
+				t.Errorf("body %q", got.body)
+			}
+		}},
+		{"empty", simulator.Fault{Kind: simulator.FaultEmpty}, 200, func(t *testing.T, got answer) {
+			if got.body != "" {
+				t.Errorf("body %q", got.body)
+			}
+		}},
+		{"unknown", simulator.Fault{Kind: "sulking"}, 500, func(t *testing.T, got answer) {
+			if !strings.Contains(got.body, `fault kind "sulking"`) {
+				t.Errorf("body %q", got.body)
+			}
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
+				b.SetFault(a.Protocol, test.fault)
+				got := b.login(a)
+				if got.status != test.status {
+					t.Errorf("status: want %d, got %d", test.status, got.status)
+				}
+				if date := got.header.Get("Date"); date != b.clock.Now().Format(http.TimeFormat) {
+					t.Errorf("Date %q", date)
+				}
+				test.check(t, got)
+				want := simulator.Counts{Logins: 1, Faulted: 1}
+				if c := b.Counters(); c.Counts != want || c.Of(a.Protocol, a.Name()) != want {
+					t.Errorf("counters %+v", c)
+				}
+				b.SetFault(a.Protocol, simulator.Fault{})
+				b.token(a)
+			})
+		})
+	}
+}
+
+func wantHeader(t *testing.T, got answer, name, want string) {
+	t.Helper()
+	if value := got.header.Get(name); value != want {
+		t.Errorf("%s: want %q, got %q", name, want, value)
+	}
+}
+
+func TestFaultRefuse(t *testing.T) {
+	t.Parallel()
+	want := map[simulator.Protocol]struct {
+		status int
+		text   string
+	}{
+		simulator.JWT:         {206, "Unable to login with provided credential"},
+		simulator.OAuth:       {401, `"error":"invalid_grant"`},
+		simulator.SOAP:        {200, "> invalid_grant </ns1:access_tokenResponse>"},
+		simulator.FirstVision: {401, `"errorCode":"240101"`},
+	}
+	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
+		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultRefuse})
+		got := b.login(a)
+		if got.status != want[a.Protocol].status || !strings.Contains(got.body, want[a.Protocol].text) {
+			t.Errorf("got %d %s", got.status, got.body)
+		}
+		if c := b.Counters(); c.Counts != (simulator.Counts{Logins: 1, LoginsRefused: 1, Faulted: 1}) {
+			t.Errorf("counters %+v", c)
+		}
+		b.SetFault(a.Protocol, simulator.Fault{})
+		token := b.token(a)
+		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultRefuse, On: simulator.OnBusiness})
+		if _, body, accepted := b.business(a, token); accepted {
+			t.Errorf("the business call was accepted: %s", body)
+		}
+		b.token(a) // logins are not hit
+	})
+}
+
+func TestFaultOnRefresh(t *testing.T) {
+	t.Parallel()
+	b, a := newBed(t), account(simulator.JWT, nil)
+	access, refresh := b.ksaLogin(a)
+	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultUnavailable, Remaining: 1})
+	if got := b.refresh(refresh); got.status != http.StatusServiceUnavailable {
+		t.Errorf("a fault hits refreshes too, unless told otherwise: got %d", got.status)
+	}
+	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse, On: simulator.OnRefresh})
+	wantAnswer(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
+	b.token(a)
+	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnLogin})
+	if !b.TokenAlive(access) {
+		t.Error("a refused refresh killed the pair")
+	}
+	if got := b.refresh(refresh); got.status != http.StatusOK || b.TokenAlive(access) {
+		t.Errorf("got %d", got.status)
+	}
+	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: "nothing"})
+	b.token(a)
+}
+
+func TestFaultDown(t *testing.T) {
+	t.Parallel()
+	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
+		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultDown})
+		path, contentType, body := loginRequest(a)
+		if got, err := b.try(http.MethodPost, path, body, "Content-Type", contentType); !errors.Is(err, io.EOF) {
+			t.Errorf("want no answer at all, got %+v %v", got, err)
+		}
+		// The simulator still answers others.
+		if got := b.call(http.MethodGet, "/_simulator/counters", ""); got.status != http.StatusOK {
+			t.Errorf("got %d", got.status)
+		}
+	})
+}
+
+func TestFaultDownWithoutConnection(t *testing.T) {
+	t.Parallel()
+	sim, err := simulator.New(simulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sim.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+	recorder := httptest.NewRecorder()
+	sim.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, loginV1, strings.NewReader("{}")))
+	if recorder.Code != http.StatusServiceUnavailable || !strings.Contains(recorder.Body.String(), "cannot be dropped") {
+		t.Errorf("got %d %s", recorder.Code, recorder.Body)
+	}
+}
+
+func TestFaultCut(t *testing.T) {
+	t.Parallel()
+	forEachProtocol(t, func(a *simulator.Account) { a.SingleSession = true }, func(t *testing.T, b *bed, a simulator.Account) {
+		token := b.token(a)
+		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultCut, Remaining: 1})
+		path, contentType, body := loginRequest(a)
+		got, err := b.try(http.MethodPost, path, body, "Content-Type", contentType)
+		if !errors.Is(err, io.ErrUnexpectedEOF) || got.status != http.StatusOK || got.body == "" {
+			t.Errorf("want half an answer, got %+v %v", got, err)
+		}
+		// Upstream did log in: that is what makes a cut answer worse than none.
+		if c := b.Counters(); c.LoginsOK != 2 || c.Faulted != 1 {
+			t.Errorf("counters %+v", c)
+		}
+		if b.TokenAlive(token) {
+			t.Error("the login that nobody heard of should have killed the older token")
+		}
+		b.token(a)
+	})
+}
+
+func TestFaultRemaining(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	jwt, oauth := account(simulator.JWT, nil), account(simulator.OAuth, nil)
+	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultEmpty, Remaining: 2})
+	for range 2 {
+		if tokenIn(b.login(jwt)) != "" {
+			t.Error("the fault should hit")
+		}
+		b.token(oauth)
+	}
+	b.token(jwt)
+
+	b.SetFault("", simulator.Fault{Kind: simulator.FaultEmpty, Remaining: 2})
+	if tokenIn(b.login(jwt)) != "" || tokenIn(b.login(oauth)) != "" {
+		t.Error("the fault should hit all protocols")
+	}
+	b.token(jwt)
+	b.token(oauth)
+
+	b.SetFault("", simulator.Fault{Kind: simulator.FaultEmpty})
+	for _, p := range simulator.Protocols() {
+		if tokenIn(b.login(account(p, nil))) != "" {
+			t.Errorf("the fault should hit %s", p)
+		}
+	}
+	b.SetFault("", simulator.Fault{})
+	for _, p := range simulator.Protocols() {
+		b.token(account(p, nil))
+	}
+}
+
+// bubbleServer serves a simulator inside a synctest bubble, over connections that synctest understands.
+func bubbleServer(t *testing.T, sim http.Handler) *http.Client {
+	t.Helper()
+	listener := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	server := &http.Server{Handler: sim}
+	var group sync.WaitGroup
+	group.Go(func() { _ = server.Serve(listener) })
+	transport := &http.Transport{DialContext: listener.dial}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		_ = server.Close()
+		group.Wait()
+	})
+	return &http.Client{Transport: transport}
+}
+
+type pipeListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case l.conns <- server:
+		return client, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
+
+func TestFaultSlow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := account(simulator.JWT, nil)
+		sim, err := simulator.New(simulator.Options{Accounts: []simulator.Account{a}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := bubbleServer(t, sim)
+		b := &bed{Simulator: sim, t: t, url: "http://simulator", client: client}
+		sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
+		began := time.Now()
+		token := b.token(a)
+		if d := time.Since(began); d != time.Hour {
+			t.Errorf("want an hour, took %s", d)
+		}
+		claims, _ := b.verify(token)
+		if iat := number(t, claims, "orig_iat"); iat != time.Now().Unix() {
+			t.Errorf("the token should be issued after the wait: %d", iat)
+		}
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, _, body := loginRequest(a)
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url+loginV1, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", typeJSON)
+		began = time.Now()
+		response, err := client.Do(request)
+		if err == nil {
+			response.Body.Close()
+		}
+		synctest.Wait()
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Minute {
+			t.Errorf("got %v after %s", err, time.Since(began))
+		}
+		want := simulator.Counts{Logins: 2, LoginsOK: 1, Faulted: 2}
+		if c := sim.Counters(); c.Counts != want {
+			t.Errorf("want %+v, got %+v", want, c)
+		}
+	})
+}
+
+func TestDelayGoesWithEveryKind(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sim, err := simulator.New(simulator.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sim.SetFault("", simulator.Fault{Kind: simulator.FaultUnavailable, Delay: 5 * time.Second})
+		began := time.Now()
+		recorder := httptest.NewRecorder()
+		sim.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/oauth/access_token", nil))
+		if recorder.Code != http.StatusServiceUnavailable || time.Since(began) != 5*time.Second {
+			t.Errorf("got %d after %s", recorder.Code, time.Since(began))
+		}
+	})
+}

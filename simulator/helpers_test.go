@@ -1,0 +1,273 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package simulator_test
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"go.uber.org/goleak"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+// clock is a clock that tests set.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newClock() *clock {
+	return &clock{now: time.Date(2030, time.May, 17, 9, 30, 15, 500_000_000, time.UTC)}
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// bed is a simulator that serves.
+type bed struct {
+	*simulator.Simulator
+	t      *testing.T
+	clock  *clock
+	url    string
+	client *http.Client
+}
+
+// account gives one invented account of a protocol, changed as a test needs it.
+func account(p simulator.Protocol, change func(*simulator.Account)) simulator.Account {
+	for _, a := range simulator.DemoAccounts() {
+		if a.Protocol != p {
+			continue
+		}
+		if change != nil {
+			change(&a)
+		}
+		return a
+	}
+	return simulator.Account{Protocol: p}
+}
+
+// newBed serves the demo accounts, with those given in their places.
+func newBed(t *testing.T, accounts ...simulator.Account) *bed {
+	t.Helper()
+	c := newClock()
+	sim, err := simulator.New(simulator.Options{Accounts: simulator.DemoAccounts(), Now: c.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range accounts {
+		sim.SetAccount(a)
+	}
+	server := httptest.NewServer(sim)
+	t.Cleanup(server.Close)
+	client := server.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &bed{Simulator: sim, t: t, clock: c, url: server.URL, client: client}
+}
+
+// answer is a whole HTTP answer.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// json reads the body.
+func (a answer) json(t *testing.T, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(a.body), into); err != nil {
+		t.Fatalf("body %q: %v", a.body, err)
+	}
+}
+
+// member reads one text member of a JSON object.
+func (a answer) member(t *testing.T, name string) string {
+	t.Helper()
+	var members map[string]any
+	a.json(t, &members)
+	text, _ := members[name].(string)
+	return text
+}
+
+// call sends a request and fails the test where there is no answer. Headers are pairs of name and value.
+func (b *bed) call(method, path, body string, header ...string) answer {
+	b.t.Helper()
+	got, err := b.try(method, path, body, header...)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return got
+}
+
+func (b *bed) try(method, path, body string, header ...string) (answer, error) {
+	b.t.Helper()
+	request, err := http.NewRequestWithContext(b.t.Context(), method, b.url+path, strings.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for pair := range slices.Chunk(header, 2) {
+		request.Header.Set(pair[0], pair[1])
+	}
+	response, err := b.client.Do(request)
+	if err != nil {
+		return answer{}, err
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	return answer{response.StatusCode, response.Header, string(data)}, err
+}
+
+const (
+	typeJSON = "application/json"
+	typeForm = "application/x-www-form-urlencoded"
+	typeXML  = "text/xml; charset=utf-8"
+)
+
+// loginRequest is the usual login of an account.
+func loginRequest(a simulator.Account) (path, contentType, body string) {
+	values := map[string]string{}
+	switch a.Protocol {
+	case simulator.JWT:
+		values = map[string]string{"username": a.Username, "password": a.Password}
+		return "/api/v1/token-auth/", typeJSON, toJSON(values)
+	case simulator.OAuth:
+		values = map[string]string{
+			"username": a.Username, "password": a.Password, "client_id": a.ClientID, "client_secret": a.ClientSecret,
+			"grant_type": "password",
+		}
+		return "/oauth/access_token", typeJSON, toJSON(values)
+	case simulator.SOAP:
+		return "/api.einvoice.php", typeXML, soapLogin(a.Username, a.Password, a.ClientID, a.ClientSecret, "password")
+	default:
+		values = map[string]string{
+			"client_id": a.ClientID, "client_secret": a.ClientSecret, "scope": "cards", "grant_type": "client_credentials",
+		}
+		return "/v1/api/oauth/token", typeJSON, toJSON(values)
+	}
+}
+
+func toJSON(value any) string {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
+}
+
+func toForm(values map[string]string) string {
+	form := url.Values{}
+	for name, value := range values {
+		form.Set(name, value)
+	}
+	return form.Encode()
+}
+
+// login logs in as usual and gives the answer as it is.
+func (b *bed) login(a simulator.Account) answer {
+	b.t.Helper()
+	path, contentType, body := loginRequest(a)
+	return b.call(http.MethodPost, path, body, "Content-Type", contentType)
+}
+
+// token logs in and gives the access token.
+func (b *bed) token(a simulator.Account) string {
+	b.t.Helper()
+	got := b.login(a)
+	token := tokenIn(got)
+	if got.status != http.StatusOK || token == "" {
+		b.t.Fatalf("login as %s: %d %s", a.Name(), got.status, got.body)
+	}
+	return token
+}
+
+// tokenIn finds the access token in a login's answer, or nothing.
+func tokenIn(a answer) string {
+	if _, rest, ok := strings.Cut(a.body, "<access_token>"); ok {
+		token, _, _ := strings.Cut(rest, "<")
+		return token
+	}
+	var members struct {
+		Token       string `json:"token"`
+		AccessToken string `json:"access_token"`
+	}
+	_ = json.Unmarshal([]byte(a.body), &members)
+	return members.Token + members.AccessToken
+}
+
+// business makes the business call with a token.
+func (b *bed) business(a simulator.Account, token string) (status int, body string, accepted bool) {
+	b.t.Helper()
+	status, data, accepted, err := b.CallBusiness(b.t.Context(), b.url, b.client, a.Protocol, token, a.ClientID)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return status, string(data), accepted
+}
+
+// verify checks the signature of a jwt or firstvision token, and nothing else, and gives its claims.
+func (b *bed) verify(token string) (claims jwt.MapClaims, header map[string]any) {
+	b.t.Helper()
+	parser := jwt.NewParser(jwt.WithoutClaimsValidation(), jwt.WithJSONNumber())
+	parsed, err := parser.ParseWithClaims(token, &claims, func(t *jwt.Token) (any, error) {
+		if t.Method == jwt.SigningMethodRS256 {
+			return b.RSAKey(b.t), nil
+		}
+		return b.HMACKey(), nil
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return claims, parsed.Header
+}
+
+// number reads a numeric claim.
+func number(t *testing.T, claims jwt.MapClaims, name string) int64 {
+	t.Helper()
+	n, ok := claims[name].(json.Number)
+	if !ok {
+		t.Fatalf("claim %s: want a number, got %v", name, claims[name])
+	}
+	value, err := n.Int64()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+func wantNames[V any](t *testing.T, m map[string]V, want ...string) {
+	t.Helper()
+	if got := slices.Sorted(maps.Keys(m)); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+		t.Errorf("members: want %v, got %v", want, got)
+	}
+}
+
+func wantAnswer(t *testing.T, got answer, status int, body string) {
+	t.Helper()
+	if got.status != status || got.body != body {
+		t.Errorf("want %d %s\n got %d %s", status, body, got.status, got.body)
+	}
+}

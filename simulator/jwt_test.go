@@ -1,0 +1,276 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package simulator_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+const (
+	loginV1 = "/api/v1/token-auth/"
+	loginV2 = "/api/v2/token-auth/"
+)
+
+// ksaHeader are the headers of page KSA, for both of its calls.
+func ksaHeader() []string {
+	return []string{"Content-Type", typeJSON, "Productid", "einvoicing_global", "Service", "online_service"}
+}
+
+func toMultipart(t *testing.T, values map[string]string) (contentType, body string) {
+	t.Helper()
+	var b bytes.Buffer
+	writer := multipart.NewWriter(&b)
+	for name, value := range values {
+		if err := writer.WriteField(name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return writer.FormDataContentType(), b.String()
+}
+
+func TestJWTLoginTakesEveryEncoding(t *testing.T) {
+	t.Parallel()
+	a := account(simulator.JWT, func(a *simulator.Account) { a.Password = "p&=+ ß\"%" })
+	b := newBed(t, a)
+	values := map[string]string{"username": a.Username, "password": a.Password, "grant_type": "ignored"}
+	multi, multiBody := toMultipart(t, values)
+	tests := []struct{ name, contentType, body string }{
+		{"json", typeJSON, toJSON(values)},
+		{"json with charset", typeJSON + "; charset=utf-8", toJSON(values)},
+		{"form", typeForm, toForm(values)},
+		{"multipart", multi, multiBody},
+	}
+	for _, test := range tests {
+		for _, path := range []string{loginV1, loginV2} {
+			t.Run(test.name+path, func(t *testing.T) {
+				t.Parallel()
+				got := b.call(http.MethodPost, path, test.body, "Content-Type", test.contentType)
+				if got.status != http.StatusOK || !b.TokenAlive(tokenIn(got)) {
+					t.Errorf("got %d %s", got.status, got.body)
+				}
+			})
+		}
+	}
+}
+
+func TestJWTv1Token(t *testing.T) {
+	t.Parallel()
+	b, a := newBed(t), account(simulator.JWT, nil)
+	got := b.login(a)
+	var members map[string]any
+	got.json(t, &members)
+	wantNames(t, members, "token") // page v1: no expires_in, no refresh token
+	claims, header := b.verify(tokenIn(got))
+	wantNames(t, claims, "user_id", "username", "exp", "email", "orig_iat")
+	if header["alg"] != "HS256" || claims["username"] != a.Username || claims["email"] != a.Username {
+		t.Errorf("header %v, claims %v", header, claims)
+	}
+	issued := number(t, claims, "orig_iat")
+	if want := b.clock.Now().Unix(); issued != want {
+		t.Errorf("orig_iat: want %d, got %d", want, issued)
+	}
+	if life := number(t, claims, "exp") - issued; life != 86400 {
+		t.Errorf("life: want 86400, got %d", life)
+	}
+}
+
+func TestJWTv2Pair(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, refreshKey string
+		header           []string
+	}{
+		{"plain", "refresh token", nil},
+		{"KSA", "refresh_token", []string{"Productid", "einvoicing_global"}},
+		{"other product", "refresh token", []string{"Productid", "enterprises"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			b, a := newBed(t), account(simulator.JWT, nil)
+			_, _, body := loginRequest(a)
+			got := b.call(http.MethodPost, loginV2, body, append(test.header, "Content-Type", typeJSON)...)
+			var members map[string]any
+			got.json(t, &members)
+			wantNames(t, members, "token", test.refreshKey)
+			if !strings.HasPrefix(got.body, `{"token":"`) {
+				t.Errorf("the token does not come first: %s", got.body)
+			}
+			access, _ := b.verify(got.member(t, "token"))
+			refresh, _ := b.verify(got.member(t, test.refreshKey))
+			wantNames(t, access, "token_type", "exp", "jti", "user_id", "username", "email", "refresh_jti")
+			wantNames(t, refresh, "token_type", "exp", "jti", "user_id", "username", "email")
+			if access["token_type"] != "access" || refresh["token_type"] != "refresh" || access["refresh_jti"] != refresh["jti"] {
+				t.Errorf("access %v, refresh %v", access, refresh)
+			}
+			if d := number(t, refresh, "exp") - b.clock.Now().Unix(); d != 30*86400 {
+				t.Errorf("life of the refresh token: want 30 days, got %d s", d)
+			}
+			if b.TokenAlive(got.member(t, test.refreshKey)) {
+				t.Error("a business call would take the refresh token")
+			}
+		})
+	}
+}
+
+func TestJWTLoginRefusals(t *testing.T) {
+	t.Parallel()
+	b, a := newBed(t), account(simulator.JWT, nil)
+	wrong := `{"error":"Unable to login with provided credential"}`
+	multi, multiBody := toMultipart(t, map[string]string{"username": "u", "password": "p"})
+	const badMultipart = `{"detail":"Multipart form parse error - Invalid boundary in multipart: None"}`
+	tests := []struct {
+		name, contentType, body string
+		status                  int
+		want                    string
+	}{
+		{"wrong password", typeJSON, toJSON(map[string]string{"username": a.Username, "password": "x"}), 206, wrong},
+		{"unknown user", typeJSON, `{"username":"nobody","password":"x"}`, 206, wrong},
+		{"no username", typeJSON, `{"password":"x"}`, 400, `{"username":["missing field"]}`},
+		{"no password", typeForm, `username=u`, 400, `{"password":["missing field"]}`},
+		{"null", typeJSON, `{"username":null,"password":"x"}`, 400, `{"username":["missing field"]}`},
+		{"empty object", typeJSON, `{}`, 400, `{"password":["missing field"],"username":["missing field"]}`},
+		{"empty body", typeJSON, ``, 400, `{"password":["missing field"],"username":["missing field"]}`},
+		{"number", typeJSON, `{"username":"u","password":1}`, 400, `{"password":["Not a valid string."]}`},
+		{"list", typeJSON, `[]`, 400, `{"non_field_errors":["Invalid data. Expected a dictionary."]}`},
+		{"JSON null", typeJSON, `null`, 400, `{"non_field_errors":["Invalid data. Expected a dictionary."]}`},
+		{"no JSON", typeJSON, `username=u`, 400, `{"detail":"JSON parse error - Expecting value: line 1 column 1 (char 0)"}`},
+		{"cut multipart", multi, multiBody[:len(multiBody)/2], 400, badMultipart},
+		{"no boundary", "multipart/form-data", `x`, 400, badMultipart},
+		{"bad form", typeForm, `username=u&password=%zz`, 400, `{"password":["missing field"]}`},
+		{"text", "text/plain", `x`, 415, `{"detail":"Unsupported media type \"text/plain\" in request."}`},
+		{"no type", "", `x`, 415, `{"detail":"Unsupported media type \"\" in request."}`},
+	}
+	for _, test := range tests {
+		for _, path := range []string{loginV1, loginV2} {
+			t.Run(test.name+path, func(t *testing.T) {
+				t.Parallel()
+				wantAnswer(t, b.call(http.MethodPost, path, test.body, "Content-Type", test.contentType), test.status, test.want)
+			})
+		}
+	}
+}
+
+func TestDjangoPaths(t *testing.T) {
+	t.Parallel()
+	b, a := newBed(t), account(simulator.JWT, nil)
+	_, _, body := loginRequest(a)
+	for _, path := range []string{loginV1, loginV2, "/api/v2/api-token-refresh/", "/api/v1/einvoice/"} {
+		t.Run("redirect "+path, func(t *testing.T) {
+			t.Parallel()
+			got := b.call(http.MethodPost, strings.TrimSuffix(path, "/")+"?a=b", body, "Content-Type", typeJSON)
+			if got.status != http.StatusMovedPermanently || got.header.Get("Location") != path+"?a=b" || got.body != "" {
+				t.Errorf("got %d %q %q", got.status, got.header.Get("Location"), got.body)
+			}
+		})
+		t.Run("GET "+path, func(t *testing.T) {
+			t.Parallel()
+			got := b.call(http.MethodGet, path, "")
+			wantAnswer(t, got, http.StatusMethodNotAllowed, `{"detail":"Method \"GET\" not allowed."}`)
+			if got.header.Get("Allow") != "POST, OPTIONS" {
+				t.Errorf("Allow: %q", got.header.Get("Allow"))
+			}
+		})
+	}
+	t.Run("invalid product", func(t *testing.T) {
+		t.Parallel()
+		wantAnswer(t, b.call(http.MethodPost, "/api/v3/token-auth/", body), http.StatusUnauthorized, `{"detail":"Invalid Product"}`)
+	})
+	t.Run("nowhere", func(t *testing.T) {
+		t.Parallel()
+		if got := b.call(http.MethodPost, "/nowhere/", body); got.status != http.StatusNotFound {
+			t.Errorf("got %d", got.status)
+		}
+	})
+	t.Run("too large", func(t *testing.T) {
+		t.Parallel()
+		got := b.call(http.MethodPost, loginV1, strings.Repeat(" ", 1<<20+1), "Content-Type", typeJSON)
+		if got.status != http.StatusRequestEntityTooLarge {
+			t.Errorf("got %d", got.status)
+		}
+	})
+}
+
+func TestJWTAccountSwitches(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		change func(*simulator.Account)
+		check  func(t *testing.T, b *bed, a simulator.Account)
+	}{
+		{"tokens differ", nil, func(t *testing.T, b *bed, a simulator.Account) {
+			if b.token(a) == b.token(a) {
+				t.Error("two logins in one second gave one token")
+			}
+		}},
+		{"repeat tokens", func(a *simulator.Account) { a.RepeatTokens = true }, func(t *testing.T, b *bed, a simulator.Account) {
+			first := b.token(a)
+			b.KillTokens(simulator.JWT, a.Username)
+			if b.token(a) != first || !b.TokenAlive(first) {
+				t.Error("the second login in the same second should give the same token, and it should live")
+			}
+			b.clock.Advance(time.Second)
+			if b.token(a) == first {
+				t.Error("a second later the token should be another")
+			}
+			if _, header := b.verify(first); header["jti"] != nil {
+				t.Errorf("header %v", header)
+			}
+		}},
+		{"corrupt header", func(a *simulator.Account) { a.CorruptHeader = true }, func(t *testing.T, b *bed, a simulator.Account) {
+			token := b.token(a)
+			parts := strings.Split(token, ".")
+			header, err := base64.RawURLEncoding.DecodeString(parts[0])
+			if err != nil || json.Valid(header) {
+				t.Errorf("the header should be base64 of no JSON: %q %v", header, err)
+			}
+			payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+			if err != nil || !json.Valid(payload) {
+				t.Errorf("the payload should be readable: %q %v", payload, err)
+			}
+			if _, _, ok := b.business(a, token); !ok {
+				t.Error("the token should work")
+			}
+		}},
+		{"omit expiry", func(a *simulator.Account) { a.OmitExpiry = true }, func(t *testing.T, b *bed, a simulator.Account) {
+			token := b.token(a)
+			claims, _ := b.verify(token)
+			wantNames(t, claims, "user_id", "username", "email", "orig_iat")
+			b.clock.Advance(24 * time.Hour)
+			if b.TokenAlive(token) {
+				t.Error("the token should die all the same")
+			}
+		}},
+		{"token_ttl", func(a *simulator.Account) { a.TokenTTL = 90 * time.Second }, func(t *testing.T, b *bed, a simulator.Account) {
+			claims, _ := b.verify(b.token(a))
+			if life := number(t, claims, "exp") - number(t, claims, "orig_iat"); life != 90 {
+				t.Errorf("want 90 s, got %d", life)
+			}
+		}},
+		{"born dead", func(a *simulator.Account) { a.TokenTTL = -time.Minute }, func(t *testing.T, b *bed, a simulator.Account) {
+			if b.TokenAlive(b.token(a)) {
+				t.Error("the token lives")
+			}
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			a := account(simulator.JWT, test.change)
+			test.check(t, newBed(t, a), a)
+		})
+	}
+}

@@ -1,0 +1,114 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package simulator
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+const pathOAuth = "/oauth/access_token"
+
+// oauthError is an error of RFC 6749. Page Vanila shows invalid_client only, without its status. The rest is inferred from
+// bshaffer/oauth2-server-php, whose very words the page's error has.
+type oauthError struct {
+	Status      int    `json:"-"`
+	Code        string `json:"error"`
+	Description string `json:"error_description"`
+}
+
+// oauthToken is the answer of page Vanila, in its order.
+type oauthToken struct {
+	AccessToken string `json:"access_token"`
+	ExpiresIn   any    `json:"expires_in,omitempty"`
+	TokenType   string `json:"token_type"`
+}
+
+// openOAuthLogin reads a password grant. The page has JSON; clients send forms as well.
+func (s *Simulator) openOAuthLogin(ex *exchange) attempt {
+	if ex.r.Method != http.MethodPost {
+		return other(func() {
+			ex.w.Header().Set("Allow", http.MethodPost)
+			ex.oauthRefused(oauthError{http.StatusMethodNotAllowed, "invalid_request",
+				"The request method must be POST when requesting an access token"})
+		})
+	}
+	// A body that cannot be read is to PHP a body without fields.
+	f, _ := readFields(ex.r.Header.Get("Content-Type"), ex.body)
+	return attempt{
+		kind: kindLogin, protocol: OAuth, account: f.values["username"],
+		refuse: func() { ex.oauthRefused(oauthWrongPassword()) },
+		answer: func() bool {
+			a, problem := s.oauthAccount(OAuth, f.values)
+			if problem != nil {
+				ex.oauthRefused(*problem)
+				return false
+			}
+			token, issued, expires := s.issueOpaque(a)
+			ex.noStore()
+			ex.json(http.StatusOK, oauthToken{token, a.expiresIn(issued, expires), "bearer"})
+			return true
+		},
+	}
+}
+
+func (ex *exchange) noStore() {
+	ex.w.Header().Set("Cache-Control", "no-store")
+	ex.w.Header().Set("Pragma", "no-cache")
+}
+
+func (ex *exchange) oauthRefused(e oauthError) {
+	ex.noStore()
+	ex.json(e.Status, e)
+}
+
+func oauthWrongPassword() oauthError {
+	return oauthError{http.StatusUnauthorized, "invalid_grant", "Invalid username and password combination"}
+}
+
+// oauthAccount checks a password grant, in the order in which that server does. SOAP logins go through it too: their error
+// code is the same.
+func (s *Simulator) oauthAccount(p Protocol, values map[string]string) (Account, *oauthError) {
+	bad := func(code, description string) (Account, *oauthError) {
+		return Account{}, &oauthError{http.StatusBadRequest, code, description}
+	}
+	switch {
+	case values["grant_type"] == "":
+		return bad("invalid_request", "The grant type was not specified in the request")
+	case values["grant_type"] != "password":
+		return bad("unsupported_grant_type", fmt.Sprintf("Grant type %q not supported", values["grant_type"]))
+	case values["client_id"] == "":
+		return bad("invalid_client", "Client credentials were not found in the headers or body")
+	case !s.clientExists(p, values["client_id"], values["client_secret"]):
+		return bad("invalid_client", "The client credentials are invalid")
+	case values["username"] == "" || values["password"] == "":
+		return bad("invalid_request", `Missing parameters: "username" and "password" required`)
+	}
+	a, ok := s.account(p, values["username"])
+	if !ok || a.Password != values["password"] || a.ClientID != values["client_id"] {
+		problem := oauthWrongPassword()
+		return Account{}, &problem
+	}
+	return a, nil
+}
+
+func (s *Simulator) clientExists(p Protocol, id, secret string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.accounts {
+		if a.Protocol == p && a.ClientID == id && a.ClientSecret == secret {
+			return true
+		}
+	}
+	return false
+}
+
+// issueOpaque makes a token of 40 hex digits, as in the samples of page Vanila and page SOAP.
+func (s *Simulator) issueOpaque(a Account) (token string, issued, expires time.Time) {
+	token = randomHex(20)
+	issued, expires = s.life(a.TokenTTL)
+	s.recordLogin(a, map[string]grant{token: {owner: a.key(), client: a.ClientID, expires: expires}})
+	return token, issued, expires
+}

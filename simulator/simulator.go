@@ -1,0 +1,152 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package simulator
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options are what New needs. The zero value serves no account.
+type Options struct {
+	Accounts []Account
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// OnRequest, when set, is told of every request after its answer. It must be safe for concurrent use.
+	OnRequest func(RequestInfo)
+	// SOAPUsernameElement and SOAPPasswordElement name the elements of the SOAP login. Page SOAP lost its tags where they
+	// stood, so that nobody outside knows them. Default: "username" and "passwd", the words that the page still shows.
+	SOAPUsernameElement, SOAPPasswordElement string
+}
+
+// RequestInfo tells of one request that was answered. Nothing in it is secret.
+type RequestInfo struct {
+	Method string
+	// Path is without its query, and without segments long enough to be a token.
+	Path string
+	// Status is 0 where the connection was dropped without an answer.
+	Status int
+	// Account is "protocol/name" where the request named an account that exists, otherwise empty.
+	Account  string
+	Duration time.Duration
+}
+
+// Simulator serves the vendors' endpoints. It is safe for concurrent use.
+type Simulator struct {
+	now       func() time.Time
+	offset    atomic.Int64 // a time.Duration: see SetClockOffset
+	onRequest func(RequestInfo)
+	routes    map[string]opener
+	soapNames soapNames
+
+	hmacKey []byte
+	// rsaKey makes the key at the first firstvision login: it takes a good part of a second, and most tests need none.
+	rsaKey func() (*rsa.PrivateKey, error)
+
+	mu       sync.Mutex // guards what follows; never held over a signature, a wait or an answer
+	accounts map[accountKey]Account
+	tokens   tokenStore
+	faults   map[Protocol]*Fault
+	counters counterStore
+}
+
+// New makes a simulator with keys of its own: no token outlives it.
+func New(o Options) (*Simulator, error) {
+	s := &Simulator{
+		now:       o.Now,
+		onRequest: o.OnRequest,
+		soapNames: soapNames{username: o.SOAPUsernameElement, password: o.SOAPPasswordElement},
+		hmacKey:   []byte(rand.Text()),
+		rsaKey:    sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }),
+		accounts:  make(map[accountKey]Account, len(o.Accounts)),
+		tokens:    newTokenStore(),
+		faults:    make(map[Protocol]*Fault),
+		counters:  newCounterStore(),
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.soapNames = s.soapNames.withDefaults()
+	s.routes = s.buildRoutes()
+	for _, a := range o.Accounts {
+		if err := a.Validate(); err != nil {
+			return nil, fmt.Errorf("account %q: %w", a.key(), err)
+		}
+		if _, ok := s.accounts[a.key()]; ok {
+			return nil, fmt.Errorf("account %q is given twice", a.key())
+		}
+		s.SetAccount(a)
+	}
+	return s, nil
+}
+
+// SetAccount adds an account, or replaces the one of the same protocol and name. Tokens that are out stay alive, as a changed
+// password leaves them alive upstream. An account that does not pass Validate can never log in.
+func (s *Simulator) SetAccount(a Account) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accounts[a.key()] = a.withDefaults()
+}
+
+// SetClockOffset orders a wrong clock: it moves every clock that the simulator shows or uses (Date header, iat, exp, and what
+// is still alive) by d.
+func (s *Simulator) SetClockOffset(d time.Duration) {
+	s.offset.Store(int64(d))
+}
+
+// clock is the simulator's own time, right or wrong, without a monotonic reading: the vendors compare wall clocks.
+func (s *Simulator) clock() time.Time {
+	return s.now().Add(time.Duration(s.offset.Load())).Round(0)
+}
+
+// account finds an account by what a login calls itself.
+func (s *Simulator) account(p Protocol, name string) (Account, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a, ok := s.accounts[accountKey{p, name}]
+	return a, ok
+}
+
+// ServeHTTP answers one request.
+func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	ex := &exchange{w: w, r: r, clock: s.clock}
+	s.serve(ex)
+	if s.onRequest == nil {
+		return
+	}
+	info := RequestInfo{Method: r.Method, Path: shownPath(r.URL.Path), Status: ex.status, Duration: time.Since(began)}
+	if ex.account.name != "" {
+		info.Account = ex.account.String()
+	}
+	s.onRequest(info)
+}
+
+func (s *Simulator) serve(ex *exchange) {
+	if isControl(ex.r.URL.Path) {
+		s.serveControl(ex)
+		return
+	}
+	if !ex.readBody() {
+		return
+	}
+	at := s.route(ex.r.URL.Path)(ex)
+	if _, ok := s.account(at.protocol, at.account); ok {
+		ex.account = accountKey{at.protocol, at.account}
+	}
+	s.countArrival(ex, at.kind)
+	fault := s.takeFault(at)
+	if fault.Kind != "" {
+		s.count(ex, func(c *Counts) { c.Faulted++ })
+	}
+	granted, answered := ex.answer(at, fault)
+	if answered {
+		s.countOutcome(ex, at.kind, granted)
+	}
+}

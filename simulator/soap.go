@@ -1,0 +1,120 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package simulator
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+const pathSOAP = "/api.einvoice.php"
+
+// The operations of the one SOAP endpoint, and their namespace (page SOAP).
+const (
+	soapNamespace = "urn:server"
+	opLogin       = "access_new_token"
+	opInvoice     = "eInvoiceGenerate"
+)
+
+// soapNames are the two element names that page SOAP has lost.
+type soapNames struct{ username, password string }
+
+func (n soapNames) withDefaults() soapNames {
+	if n.username == "" {
+		n.username = "username"
+	}
+	if n.password == "" {
+		n.password = "passwd"
+	}
+	return n
+}
+
+// openSOAP reads a call. The page's URL ends in ?wsdl and is posted to: as with NuSOAP the query matters to a GET only.
+func (s *Simulator) openSOAP(ex *exchange) attempt {
+	switch ex.r.Method {
+	case http.MethodPost:
+	case http.MethodGet:
+		return other(func() { s.soapGet(ex) })
+	default:
+		return other(func() { ex.text(http.StatusMethodNotAllowed, "simulated: POST a SOAP envelope\n") })
+	}
+	call, err := readSOAPCall(ex.r.Header.Get("Content-Type"), ex.body)
+	if err != nil {
+		return s.soapUnread(ex, err)
+	}
+	switch call.name {
+	case opLogin:
+		return s.openSOAPLogin(ex, call)
+	case opInvoice:
+		return s.openSOAPInvoice(ex, call)
+	default:
+		return s.soapUnread(ex, soapError(fmt.Sprintf("Operation '%s' is not defined in the WSDL for this service", call.name)))
+	}
+}
+
+// soapUnread answers what is no call of ours. It counts as a login: that is what a client here most likely wanted.
+func (s *Simulator) soapUnread(ex *exchange, err error) attempt {
+	return attempt{
+		kind: kindLogin, protocol: SOAP,
+		refuse: func() { ex.soapLoginRefused("invalid_grant") },
+		answer: func() bool {
+			ex.soapFault(err.Error())
+			return false
+		},
+	}
+}
+
+func (s *Simulator) openSOAPLogin(ex *exchange, call soapCall) attempt {
+	values := map[string]string{
+		"username":      call.fields[s.soapNames.username],
+		"password":      call.fields[s.soapNames.password],
+		"client_id":     call.fields["client_id"],
+		"client_secret": call.fields["client_secret"],
+		"grant_type":    call.fields["grant_type"],
+	}
+	return attempt{
+		kind: kindLogin, protocol: SOAP, account: values["username"],
+		refuse: func() { ex.soapLoginRefused("invalid_grant") },
+		answer: func() bool {
+			a, problem := s.oauthAccount(SOAP, values)
+			if problem != nil {
+				ex.soapLoginRefused(problem.Code)
+				return false
+			}
+			token, issued, expires := s.issueOpaque(a)
+			ex.soapLoggedIn(token, a.expiresIn(issued, expires))
+			return true
+		},
+	}
+}
+
+// openSOAPInvoice reads the business call: the token is the first child of the operation (page Generate IRN, SOAP).
+func (s *Simulator) openSOAPInvoice(ex *exchange, call soapCall) attempt {
+	g, state := s.judge(SOAP, call.fields["access_token"])
+	return attempt{
+		kind: kindBusiness, protocol: SOAP, account: g.owner.name,
+		refuse: func() { ex.soapTokenRefused("The access token provided is invalid") },
+		answer: func() bool {
+			switch state {
+			case verdictLive:
+				ex.soapInvoiced(call)
+				return true
+			case verdictExpired:
+				ex.soapTokenRefused("The access token provided has expired")
+			default:
+				ex.soapTokenRefused("The access token provided is invalid")
+			}
+			return false
+		},
+	}
+}
+
+func (s *Simulator) soapGet(ex *exchange) {
+	if strings.Contains(ex.r.URL.RawQuery, "wsdl") {
+		ex.reply(http.StatusOK, contentTypeXML, []byte(s.wsdl(ex.r)))
+		return
+	}
+	ex.text(http.StatusOK, "simulated: POST a SOAP envelope here, or GET ?wsdl\n")
+}

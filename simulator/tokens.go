@@ -1,0 +1,157 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package simulator
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"maps"
+	"time"
+)
+
+// grant is a token that was issued.
+type grant struct {
+	owner   accountKey
+	client  string // oauth: the client that it was issued to
+	refresh bool   // a refresh token: no business call takes it
+	partner string // jwt v2: the other token of the pair
+	expires time.Time
+	killed  bool
+}
+
+// verdict is what a vendor finds when it looks at a token.
+type verdict int
+
+const (
+	verdictUnknown verdict = iota
+	verdictLive
+	verdictExpired
+	verdictKilled // killed before its time, or no access token
+)
+
+// tokenStore remembers dead tokens too, since the vendors tell an expired token from a made-up one.
+type tokenStore struct {
+	grants  map[string]grant
+	sweepAt int // the size at which dead tokens are forgotten, for long runs
+}
+
+func newTokenStore() tokenStore {
+	return tokenStore{grants: make(map[string]grant), sweepAt: firstSweep}
+}
+
+const firstSweep = 10_000
+
+func (t *tokenStore) add(token string, g grant, now time.Time) {
+	t.grants[token] = g
+	if len(t.grants) < t.sweepAt {
+		return
+	}
+	maps.DeleteFunc(t.grants, func(_ string, g grant) bool { return g.verdict(now) != verdictLive && !g.refreshable(now) })
+	t.sweepAt = max(firstSweep, 2*len(t.grants))
+}
+
+// kill kills every token for which match is true and that lives still.
+func (t *tokenStore) kill(now time.Time, match func(string, grant) bool) {
+	for token, g := range t.grants {
+		if g.killed || !now.Before(g.expires) || !match(token, g) {
+			continue
+		}
+		g.killed = true
+		t.grants[token] = g
+	}
+}
+
+func (g grant) verdict(now time.Time) verdict {
+	switch {
+	case g.killed || g.refresh:
+		return verdictKilled
+	case !now.Before(g.expires):
+		return verdictExpired
+	default:
+		return verdictLive
+	}
+}
+
+func (g grant) refreshable(now time.Time) bool {
+	return g.refresh && !g.killed && now.Before(g.expires)
+}
+
+// TokenAlive tells whether a business call would accept the token now.
+func (s *Simulator) TokenAlive(token string) bool {
+	now := s.clock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g, ok := s.tokens.grants[token]
+	return ok && g.verdict(now) == verdictLive
+}
+
+// KillTokens kills the tokens of an account, as if upstream did so by itself, and tells how many access tokens died; user ""
+// means every account of the protocol, p "" every protocol. Refresh tokens die too.
+func (s *Simulator) KillTokens(p Protocol, user string) int {
+	now := s.clock()
+	access := 0
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens.kill(now, func(_ string, g grant) bool {
+		mine := (p == "" || g.owner.protocol == p) && (user == "" || g.owner.name == user)
+		if mine && !g.refresh {
+			access++
+		}
+		return mine
+	})
+	return access
+}
+
+// judge is how a business endpoint of a protocol looks at a token.
+func (s *Simulator) judge(p Protocol, token string) (grant, verdict) {
+	now := s.clock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g, ok := s.tokens.grants[token]
+	if !ok || g.owner.protocol != p {
+		return grant{}, verdictUnknown
+	}
+	return g, g.verdict(now)
+}
+
+// recordLogin remembers what a login gave. Where the account has a single session the older tokens die.
+func (s *Simulator) recordLogin(a Account, issued map[string]grant) {
+	now := s.clock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a.SingleSession {
+		s.tokens.kill(now, func(_ string, g grant) bool { return g.owner == a.key() })
+	}
+	for token, g := range issued {
+		s.tokens.add(token, g, now)
+	}
+}
+
+// life is when a token issued now begins and ends. The vendors count in whole seconds.
+func (s *Simulator) life(ttl time.Duration) (issued, expires time.Time) {
+	issued = s.clock().Truncate(time.Second)
+	return issued, issued.Add(ttl.Truncate(time.Second))
+}
+
+// expiresIn is the member expires_in as the account has it: a number of seconds, an epoch, or either as a string.
+func (a Account) expiresIn(issued, expires time.Time) any {
+	if a.OmitExpiry {
+		return nil
+	}
+	value := int64(expires.Sub(issued) / time.Second)
+	if a.AbsoluteExpiry && a.Protocol == FirstVision {
+		value = expires.Unix()
+	}
+	if a.ExpiresInAsString {
+		return formatInt(value)
+	}
+	return value
+}
+
+// randomHex gives n random bytes in hex.
+func randomHex(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // it never fails: see crypto/rand
+	return hex.EncodeToString(b)
+}

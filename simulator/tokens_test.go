@@ -1,0 +1,343 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package simulator_test
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// forEachProtocol runs a test with the demo account of each protocol, changed as the test needs it.
+func forEachProtocol(
+	t *testing.T, change func(*simulator.Account), test func(t *testing.T, b *bed, a simulator.Account),
+) {
+	t.Helper()
+	for _, p := range simulator.Protocols() {
+		t.Run(string(p), func(t *testing.T) {
+			t.Parallel()
+			a := account(p, change)
+			test(t, newBed(t, a), a)
+		})
+	}
+}
+
+// refusals are how each vendor refuses a token in a business call.
+func refusals() map[simulator.Protocol]struct {
+	status                   int
+	expired, killed, unknown string
+} {
+	return map[simulator.Protocol]struct {
+		status                   int
+		expired, killed, unknown string
+	}{
+		simulator.JWT: {401, `{"detail":"Signature has expired."}`,
+			`{"detail":"Incorrect authentication credentials."}`, `{"detail":"Error decoding signature."}`},
+		simulator.OAuth: {401, "The access token provided has expired",
+			"The access token provided is invalid", "The access token provided is invalid"},
+		simulator.SOAP: {200, "<error>invalid_token</error><error_description>The access token provided has expired",
+			"The access token provided is invalid", "The access token provided is invalid"},
+		simulator.FirstVision: {401, `"invalid-params":["The token is expired"]`,
+			`"invalid-params":["Unauthorized"]`, `"errorCode":"240004"`},
+	}
+}
+
+func TestBusinessCall(t *testing.T) {
+	t.Parallel()
+	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
+		want := refusals()[a.Protocol]
+		refused := func(token string, status int, text string) {
+			t.Helper()
+			gotStatus, body, accepted := b.business(a, token)
+			if accepted || gotStatus != status || !strings.Contains(body, text) {
+				t.Errorf("want %d %s\n got %d %s, accepted %t", status, text, gotStatus, body, accepted)
+			}
+			if b.TokenAlive(token) {
+				t.Error("TokenAlive says that the token lives")
+			}
+		}
+		killed, live := b.token(a), b.token(a)
+		if n := b.KillTokens(a.Protocol, a.Name()); n != 2 {
+			t.Errorf("want 2 tokens killed, got %d", n)
+		}
+		refused(killed, want.status, want.killed)
+		live = b.token(a)
+		if status, body, accepted := b.business(a, live); !accepted || status != http.StatusOK || !b.TokenAlive(live) {
+			t.Errorf("the live token: %d %s, accepted %t", status, body, accepted)
+		}
+		b.clock.Advance(24 * time.Hour)
+		refused(live, want.status, want.expired)
+		unknownStatus := want.status
+		if a.Protocol == simulator.FirstVision {
+			unknownStatus = http.StatusBadRequest
+		}
+		refused("x", unknownStatus, want.unknown)
+		c := b.Counters().Of(a.Protocol, a.Name())
+		total := b.Counters()
+		if total.BusinessOK != 1 || total.BusinessRefused != 3 || c.BusinessOK != 1 || c.BusinessRefused != 2 {
+			t.Errorf("counters %+v, of the account %+v", total, c)
+		}
+	})
+}
+
+func TestBusinessCallNeedsItsOwnProtocol(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	for _, from := range simulator.Protocols() {
+		token := b.token(account(from, nil))
+		for _, to := range simulator.Protocols() {
+			if _, body, accepted := b.business(account(to, nil), token); accepted != (from == to) {
+				t.Errorf("a token of %s at %s: %s", from, to, body)
+			}
+		}
+	}
+}
+
+func TestCallBusinessErrors(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	if _, _, _, err := simulator.CallBusiness(t.Context(), b.url, nil, "rest", "x", ""); err == nil {
+		t.Error("an unknown protocol should be an error")
+	}
+	if _, _, _, err := simulator.CallBusiness(t.Context(), "http://127.0.0.1:0", nil, simulator.JWT, "x", ""); err == nil {
+		t.Error("a dead address should be an error")
+	}
+	if _, _, _, err := simulator.CallBusiness(t.Context(), ":", nil, simulator.JWT, "x", ""); err == nil {
+		t.Error("a broken address should be an error")
+	}
+	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultCut, On: simulator.OnBusiness})
+	if _, _, accepted, err := simulator.CallBusiness(t.Context(), b.url+"/", b.client, simulator.JWT, "x", ""); err == nil || accepted {
+		t.Error("a cut answer should be an error")
+	}
+}
+
+func TestJWTBusinessHeader(t *testing.T) {
+	t.Parallel()
+	b, a := newBed(t), account(simulator.JWT, nil)
+	token := b.token(a)
+	_, refresh := b.ksaLogin(a)
+	tests := []struct{ name, header, want string }{
+		{"none", "", "Authentication credentials were not provided."},
+		{"Bearer", "Bearer " + token, "Authentication credentials were not provided."},
+		{"no token", "JWT", "Invalid Authorization header. No credentials provided."},
+		{"spaces", "JWT a b", "Invalid Authorization header. Credentials string should not contain spaces."},
+		{"refresh token", "JWT " + refresh, "Incorrect authentication credentials."},
+		{"invented", "JWT x.y.z", "Error decoding signature."},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got := b.call(http.MethodPost, "/api/v1/einvoice/", `{}`, "Authorization", test.header)
+			wantAnswer(t, got, http.StatusUnauthorized, toJSON(map[string]string{"detail": test.want}))
+			if got.header.Get("WWW-Authenticate") != `JWT realm="api"` {
+				t.Errorf("headers %v", got.header)
+			}
+		})
+	}
+	t.Run("business failure", func(t *testing.T) {
+		t.Parallel()
+		got := b.call(http.MethodPost, "/api/v1/einvoice/", `{}`, "Authorization", "jwt "+token)
+		var envelope map[string]map[string]any
+		got.json(t, &envelope)
+		if results := envelope["results"]; got.status != 200 || results["code"] != 204.0 || results["status"] != "Failed" {
+			t.Errorf("got %d %s", got.status, got.body)
+		}
+	})
+}
+
+func TestLife(t *testing.T) {
+	t.Parallel()
+	lives := map[simulator.Protocol]time.Duration{
+		simulator.JWT: 24 * time.Hour, simulator.OAuth: time.Hour, simulator.SOAP: 4 * time.Hour,
+		simulator.FirstVision: 7199 * time.Second,
+	}
+	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
+		token := b.token(a)
+		// The clock stands half a second after a whole one, and the vendors count in whole seconds.
+		b.clock.Advance(lives[a.Protocol] - 501*time.Millisecond)
+		if !b.TokenAlive(token) {
+			t.Error("dead too early")
+		}
+		b.clock.Advance(time.Millisecond)
+		if b.TokenAlive(token) {
+			t.Error("alive too long")
+		}
+	})
+}
+
+func TestSingleSession(t *testing.T) {
+	t.Parallel()
+	for _, single := range []bool{true, false} {
+		forEachProtocol(t, func(a *simulator.Account) { a.SingleSession = single }, func(t *testing.T, b *bed, a simulator.Account) {
+			first := b.token(a)
+			wrong := a
+			wrong.Password, wrong.ClientSecret = "x", "x"
+			b.login(wrong)
+			if !b.TokenAlive(first) {
+				t.Error("a refused login killed the token")
+			}
+			second := b.token(a)
+			if b.TokenAlive(first) == single || !b.TokenAlive(second) {
+				t.Errorf("single session %t: first alive %t, second alive %t", single, b.TokenAlive(first), b.TokenAlive(second))
+			}
+		})
+	}
+}
+
+func TestSingleSessionKillsRefreshTokens(t *testing.T) {
+	t.Parallel()
+	a := account(simulator.JWT, func(a *simulator.Account) { a.SingleSession = true })
+	b := newBed(t, a)
+	_, refresh := b.ksaLogin(a)
+	access, _ := b.ksaLogin(a)
+	wantAnswer(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
+	if !b.TokenAlive(access) {
+		t.Error("the new token died")
+	}
+}
+
+func TestSetAccountChangesThePassword(t *testing.T) {
+	t.Parallel()
+	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
+		token := b.token(a)
+		changed := a
+		changed.Password, changed.ClientSecret = "new", "new"
+		b.SetAccount(changed)
+		if got := tokenIn(b.login(a)); got != "" {
+			t.Error("the old password still works")
+		}
+		b.token(changed)
+		if !b.TokenAlive(token) {
+			t.Error("the token should outlive the password")
+		}
+	})
+}
+
+func TestKillTokens(t *testing.T) {
+	t.Parallel()
+	other := account(simulator.JWT, func(a *simulator.Account) { a.Username = "other" })
+	b := newBed(t, other)
+	mine, _ := b.ksaLogin(account(simulator.JWT, nil))
+	others := b.token(other)
+	oauth := b.token(account(simulator.OAuth, nil))
+	if n := b.KillTokens(simulator.JWT, "nobody"); n != 0 {
+		t.Errorf("nobody: killed %d", n)
+	}
+	if n := b.KillTokens(simulator.JWT, "other"); n != 1 || b.TokenAlive(others) || !b.TokenAlive(mine) {
+		t.Errorf("other: killed %d", n)
+	}
+	if n := b.KillTokens(simulator.JWT, ""); n != 1 || b.TokenAlive(mine) || !b.TokenAlive(oauth) {
+		t.Errorf("jwt: killed %d", n)
+	}
+	if n := b.KillTokens("", ""); n != 1 || b.TokenAlive(oauth) {
+		t.Errorf("all: killed %d", n)
+	}
+}
+
+func TestDeadTokensAreForgottenInTheEnd(t *testing.T) {
+	t.Parallel()
+	b, a := newBed(t), account(simulator.OAuth, nil)
+	b.SweepTokensAt(4)
+	for range 3 {
+		b.token(a)
+	}
+	b.clock.Advance(time.Hour)
+	live := b.token(a)
+	if n := b.TokenCount(); n != 1 || !b.TokenAlive(live) {
+		t.Errorf("want only the live token, got %d", n)
+	}
+}
+
+func TestClockOffset(t *testing.T) {
+	t.Parallel()
+	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
+		b.SetClockOffset(-10 * time.Minute)
+		wrong := b.clock.Now().Add(-10 * time.Minute)
+		got := b.login(a)
+		if date := got.header.Get("Date"); date != wrong.Format(http.TimeFormat) {
+			t.Errorf("Date: want %s, got %s", wrong.Format(http.TimeFormat), date)
+		}
+		token := tokenIn(got)
+		switch a.Protocol {
+		case simulator.JWT:
+			claims, _ := b.verify(token)
+			if iat := number(t, claims, "orig_iat"); iat != wrong.Unix() {
+				t.Errorf("orig_iat: want %d, got %d", wrong.Unix(), iat)
+			}
+		case simulator.FirstVision:
+			claims, _ := b.verify(token)
+			if exp := number(t, claims, "exp"); exp != wrong.Unix()+7199 {
+				t.Errorf("exp: want %d, got %d", wrong.Unix()+7199, exp)
+			}
+		}
+		if !b.TokenAlive(token) {
+			t.Error("the token should live by the wrong clock")
+		}
+		b.SetClockOffset(24 * time.Hour)
+		if b.TokenAlive(token) {
+			t.Error("the token should be dead by a clock a day ahead")
+		}
+		b.SetClockOffset(0)
+		if !b.TokenAlive(token) {
+			t.Error("the token should live by the right clock")
+		}
+	})
+}
+
+func TestConcurrentUse(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	var group sync.WaitGroup
+	for _, p := range simulator.Protocols() {
+		a := account(p, func(a *simulator.Account) { a.SingleSession = true })
+		for range 4 {
+			group.Go(func() {
+				for range 3 {
+					b.SetAccount(a)
+					token := tokenIn(b.login(a))
+					b.business(a, token)
+					b.TokenAlive(token)
+					b.SetFault(p, simulator.Fault{})
+					b.SetClockOffset(time.Second)
+					b.KillTokens(p, a.Name())
+					b.Counters()
+				}
+			})
+		}
+	}
+	group.Wait()
+	if c := b.Counters(); c.Logins != 48 || c.LoginsOK != 48 || c.BusinessOK+c.BusinessRefused != 48 {
+		t.Errorf("counters %+v", c)
+	}
+}
+
+func TestCounters(t *testing.T) {
+	t.Parallel()
+	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
+		b.token(a)
+		wrong := a
+		wrong.Password, wrong.ClientSecret = "x", "x"
+		b.login(wrong)
+		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultUnavailable})
+		b.login(a)
+		unknown := a
+		unknown.Username, unknown.ClientID = "nobody", "nobody"
+		b.login(unknown)
+		mine := simulator.Counts{Logins: 3, LoginsOK: 1, LoginsRefused: 1, Faulted: 1}
+		total := mine
+		total.Logins, total.Faulted = 4, 2
+		got := b.Counters()
+		if got.Counts != total || got.Of(a.Protocol, a.Name()) != mine || len(got.Accounts) != 1 {
+			t.Errorf("want %+v and %+v\n got %+v", total, mine, got)
+		}
+		b.ResetCounters()
+		if got := b.Counters(); got.Counts != (simulator.Counts{}) || len(got.Accounts) != 0 {
+			t.Errorf("after a reset: %+v", got)
+		}
+	})
+}

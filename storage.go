@@ -1,0 +1,133 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/backend/issuer"
+)
+
+// The prefixes of storage. They are fixed: entries of every released version stay where they are.
+const (
+	configPrefix = "config/"
+	rolePrefix   = "role/"
+	tokenPrefix  = "token/"
+)
+
+// storage keeps the entries of a mount. Errors of Vault's storage are returned as they are: Vault knows a read-only one by its
+// text, and forwards the request then.
+type storage struct{ view logical.Storage }
+
+// config returns nil without an error where there is none of that name.
+func (s *storage) config(ctx context.Context, name string) (*config, error) {
+	return getEntry(ctx, s.view, configPrefix+name, func(c *config) int { return c.Schema }, configSchema)
+}
+
+func (s *storage) putConfig(ctx context.Context, name string, c *config) error {
+	return putEntry(ctx, s.view, configPrefix+name, c)
+}
+
+func (s *storage) deleteConfig(ctx context.Context, name string) error {
+	return s.view.Delete(ctx, configPrefix+name)
+}
+
+// role returns nil without an error where there is none of that name.
+func (s *storage) role(ctx context.Context, name string) (*role, error) {
+	return getEntry(ctx, s.view, rolePrefix+name, func(r *role) int { return r.Schema }, roleSchema)
+}
+
+func (s *storage) putRole(ctx context.Context, name string, r *role) error {
+	return putEntry(ctx, s.view, rolePrefix+name, r)
+}
+
+func (s *storage) deleteRole(ctx context.Context, name string) error {
+	return s.view.Delete(ctx, rolePrefix+name)
+}
+
+func (s *storage) list(ctx context.Context, prefix string) ([]string, error) {
+	return s.view.List(ctx, prefix)
+}
+
+// Account implements issuer.Source.
+func (s *storage) Account(ctx context.Context, name string) (*issuer.Account, error) {
+	c, err := s.config(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		return nil, issuer.ErrNoAccount
+	}
+	return c.account(name), nil
+}
+
+// Load implements issuer.Store.
+func (s *storage) Load(ctx context.Context, account string) (*issuer.Record, error) {
+	return getEntry(ctx, s.view, tokenPrefix+account, func(r *issuer.Record) int { return r.Schema }, issuer.SchemaVersion)
+}
+
+// Save implements issuer.Store.
+func (s *storage) Save(ctx context.Context, account string, record *issuer.Record) error {
+	return putEntry(ctx, s.view, tokenPrefix+account, record)
+}
+
+// Delete implements issuer.Store.
+func (s *storage) Delete(ctx context.Context, account string) error {
+	if s.view == nil {
+		return errNoStorage
+	}
+	return s.view.Delete(ctx, tokenPrefix+account)
+}
+
+// List implements issuer.Store.
+func (s *storage) List(ctx context.Context) ([]string, error) {
+	if s.view == nil {
+		return nil, errNoStorage
+	}
+	return s.view.List(ctx, tokenPrefix)
+}
+
+// getEntry reads an entry of a known schema. The error of one that cannot be read names the key and shows nothing of it.
+func getEntry[T any](ctx context.Context, view logical.Storage, key string, schema func(*T) int, newest int) (*T, error) {
+	if view == nil {
+		return nil, errNoStorage
+	}
+	stored, err := view.Get(ctx, key)
+	if err != nil || stored == nil {
+		return nil, err
+	}
+	entry := new(T)
+	if err := stored.DecodeJSON(entry); err != nil {
+		return nil, fmt.Errorf("the storage entry %s cannot be read: it is damaged", key)
+	}
+	if got := schema(entry); got < 1 || got > newest {
+		return nil, fmt.Errorf("the storage entry %s has schema %d, and this version of the plugin knows 1 to %d: "+
+			"was it written by a newer version?", key, got, newest)
+	}
+	return entry, nil
+}
+
+func putEntry(ctx context.Context, view logical.Storage, key string, entry any) error {
+	if view == nil {
+		return errNoStorage
+	}
+	stored, err := logical.StorageEntryJSON(key, entry)
+	if err != nil {
+		return errors.New("the storage entry " + key + " cannot be encoded")
+	}
+	return view.Put(ctx, stored)
+}
+
+// mountLogger names the mount in each line: several mounts share one process, and Vault names only the first of them.
+func mountLogger(conf *logical.BackendConfig) hclog.Logger {
+	if conf.Logger == nil {
+		return hclog.NewNullLogger()
+	}
+	return conf.Logger.With("mount", conf.BackendUUID)
+}
