@@ -74,7 +74,8 @@ func statusOf(f *issuer.LoginError) int {
 
 // failureMessage says what happened, when the next attempt is, and what to type.
 func failureMessage(mount, config string, f *issuer.LoginError) string {
-	return fmt.Sprintf("config %q: %s; next attempt %s; %s", config, f.Message, when(f.NextAttempt), remedy(mount, config, &f.Failure))
+	return fmt.Sprintf("config %q: %s; next attempt %s; %s",
+		config, f.Message, when(f.NextAttempt), remedy(mount, config, &f.Failure))
 }
 
 func when(t time.Time) string { return "at " + t.UTC().Format(time.RFC3339) }

@@ -154,83 +154,161 @@ const fieldVerifyConnection = "verify_connection"
 func configFields() []configField {
 	always := func(value any) func(string) any { return func(string) any { return value } }
 	return []configField{
-		{name: "preset", kind: framework.TypeString, at: func(c *config) any { return &c.Preset },
+		{
+			name: "preset", kind: framework.TypeString,
+			at: func(c *config) any { return &c.Preset },
 			description: "Name of a documented endpoint that fills protocol, token_url, refresh_url, request_format, headers, " +
-				"refresh_headers and authorization_scheme. What the same write names wins. See preset/ for the names."},
-		{name: "protocol", kind: framework.TypeString, at: func(c *config) any { return &c.Protocol }, moves: true, filled: true,
+				"refresh_headers and authorization_scheme. What the same write names wins. See preset/ for the names.",
+		},
+		{
+			name: "protocol", kind: framework.TypeString,
+			at: func(c *config) any { return &c.Protocol }, moves: true, filled: true,
 			description: "Wire protocol of the login endpoint: jwt (Masters India token-auth, v1 and v2), oauth (Masters India " +
-				"OAuth password grant), soap (Masters India access_new_token) or firstvision (Fiserv FirstVision oauth/token)."},
-		{name: "token_url", kind: framework.TypeString, at: func(c *config) any { return &c.TokenURL }, moves: true, filled: true,
-			description: "Full URL of the login endpoint, used as it is, trailing slash and query and all. https, unless allow_http."},
-		{name: "refresh_url", kind: framework.TypeString, at: func(c *config) any { return &c.RefreshURL }, moves: true, filled: true,
+				"OAuth password grant), soap (Masters India access_new_token) or firstvision (Fiserv FirstVision oauth/token).",
+		},
+		{
+			name: "token_url", kind: framework.TypeString,
+			at: func(c *config) any { return &c.TokenURL }, moves: true, filled: true,
+			description: "Full URL of the login endpoint, used as it is, trailing slash and query and all. https, unless allow_http.",
+		},
+		{
+			name: "refresh_url", kind: framework.TypeString,
+			at: func(c *config) any { return &c.RefreshURL }, moves: true, filled: true,
 			only: []string{protocolJWT},
 			description: "Full URL where a refresh token is exchanged, which kills the old pair. Used to revoke, never to rotate. " +
-				"Only for protocol jwt."},
-		{name: "request_format", kind: framework.TypeString, perProtocol: true, at: func(c *config) any { return &c.RequestFormat }, filled: true,
+				"Only for protocol jwt.",
+		},
+		{
+			name: "request_format", kind: framework.TypeString,
+			perProtocol: true, at: func(c *config) any { return &c.RequestFormat }, filled: true,
 			fallback: func(protocol string) any { return defaultFormat(protocol) },
 			description: "How a login carries its fields. jwt: json (default), form, multipart. oauth: json (default), form. " +
-				"firstvision: json (default), query. soap: none."},
-		{name: "username", kind: framework.TypeString, at: func(c *config) any { return &c.Username },
+				"firstvision: json (default), query. soap: none.",
+		},
+		{
+			name: "username", kind: framework.TypeString,
+			at:          func(c *config) any { return &c.Username },
 			only:        []string{protocolJWT, protocolOAuth, protocolSOAP},
-			description: "User name of the account. Protocols jwt, oauth and soap."},
-		{name: "password", kind: framework.TypeString, at: func(c *config) any { return &c.Password }, sensitive: true,
+			description: "User name of the account. Protocols jwt, oauth and soap.",
+		},
+		{
+			name: "password", kind: framework.TypeString,
+			at: func(c *config) any { return &c.Password }, sensitive: true,
 			only: []string{protocolJWT, protocolOAuth, protocolSOAP},
 			description: "Password of the account, never shown again. Protocols jwt, oauth and soap. Give it as password=- on " +
-				"standard input."},
-		{name: "client_id", kind: framework.TypeString, at: func(c *config) any { return &c.ClientID },
+				"standard input.",
+		},
+		{
+			name: "client_id", kind: framework.TypeString,
+			at:          func(c *config) any { return &c.ClientID },
 			only:        []string{protocolOAuth, protocolSOAP, protocolFirstVision},
-			description: "Client id of the account. Protocols oauth, soap and firstvision."},
-		{name: "client_secret", kind: framework.TypeString, at: func(c *config) any { return &c.ClientSecret }, sensitive: true,
+			description: "Client id of the account. Protocols oauth, soap and firstvision.",
+		},
+		{
+			name: "client_secret", kind: framework.TypeString,
+			at: func(c *config) any { return &c.ClientSecret }, sensitive: true,
 			only: []string{protocolOAuth, protocolSOAP, protocolFirstVision},
 			description: "Client secret of the account, never shown again. Protocols oauth, soap and firstvision. Give it as " +
-				"client_secret=- on standard input."},
-		{name: "scope", kind: framework.TypeString, at: func(c *config) any { return &c.Scope },
+				"client_secret=- on standard input.",
+		},
+		{
+			name: "scope", kind: framework.TypeString,
+			at:          func(c *config) any { return &c.Scope },
 			only:        []string{protocolFirstVision},
-			description: "Scopes to ask for, separated by spaces. Protocol firstvision, required there."},
-		{name: "headers", kind: framework.TypeKVPairs, at: func(c *config) any { return &c.Headers }, filled: true,
+			description: "Scopes to ask for, separated by spaces. Protocol firstvision, required there.",
+		},
+		{
+			name: "headers", kind: framework.TypeKVPairs,
+			at: func(c *config) any { return &c.Headers }, filled: true,
 			description: "Request headers to send besides the usual, as name=value pairs. Not for secrets: they are shown on read. " +
-				"An update replaces all of them; an empty value clears them."},
-		{name: "refresh_headers", kind: framework.TypeKVPairs, at: func(c *config) any { return &c.RefreshHeaders }, filled: true,
+				"An update replaces all of them; an empty value clears them.",
+		},
+		{
+			name: "refresh_headers", kind: framework.TypeKVPairs,
+			at: func(c *config) any { return &c.RefreshHeaders }, filled: true,
 			only:        []string{protocolJWT},
-			description: "Request headers to add when a refresh token is exchanged, as name=value pairs. Only for protocol jwt."},
-		{name: "soap_action", kind: framework.TypeString, perProtocol: true, at: func(c *config) any { return &c.SOAPAction },
+			description: "Request headers to add when a refresh token is exchanged, as name=value pairs. Only for protocol jwt.",
+		},
+		{
+			name: "soap_action", kind: framework.TypeString,
+			perProtocol: true, at: func(c *config) any { return &c.SOAPAction },
 			only: []string{protocolSOAP}, fallback: soapOnly("urn:server#access_new_token"),
-			description: "SOAPAction of the login. Default urn:server#access_new_token. Only for protocol soap."},
-		{name: "soap_username_element", kind: framework.TypeString, perProtocol: true, at: func(c *config) any { return &c.SOAPUsernameElement },
+			description: "SOAPAction of the login. Default urn:server#access_new_token. Only for protocol soap.",
+		},
+		{
+			name: "soap_username_element", kind: framework.TypeString,
+			perProtocol: true, at: func(c *config) any { return &c.SOAPUsernameElement },
 			only: []string{protocolSOAP}, fallback: soapOnly("username"),
-			description: "Name of the XML element that holds the user name. Default username. Only for protocol soap."},
-		{name: "soap_password_element", kind: framework.TypeString, perProtocol: true, at: func(c *config) any { return &c.SOAPPasswordElement },
+			description: "Name of the XML element that holds the user name. Default username. Only for protocol soap.",
+		},
+		{
+			name: "soap_password_element", kind: framework.TypeString,
+			perProtocol: true, at: func(c *config) any { return &c.SOAPPasswordElement },
 			only: []string{protocolSOAP}, fallback: soapOnly("passwd"),
-			description: "Name of the XML element that holds the password. Default passwd. Only for protocol soap."},
-		{name: "authorization_scheme", kind: framework.TypeString, perProtocol: true, at: func(c *config) any { return &c.AuthorizationScheme }, filled: true,
+			description: "Name of the XML element that holds the password. Default passwd. Only for protocol soap.",
+		},
+		{
+			name: "authorization_scheme", kind: framework.TypeString,
+			perProtocol: true, at: func(c *config) any { return &c.AuthorizationScheme }, filled: true,
 			fallback:    func(protocol string) any { return defaultScheme(protocol) },
-			description: "First word of authorization in the answer. Default JWT for protocol jwt, Bearer for the others."},
-		{name: "default_token_ttl", kind: framework.TypeDurationSecond, perProtocol: true, at: func(c *config) any { return &c.DefaultTokenTTL },
+			description: "First word of authorization in the answer. Default JWT for protocol jwt, Bearer for the others.",
+		},
+		{
+			name: "default_token_ttl", kind: framework.TypeDurationSecond,
+			perProtocol: true, at: func(c *config) any { return &c.DefaultTokenTTL },
 			fallback: func(protocol string) any { return defaultTokenTTL(protocol) },
 			description: "Life of a token whose answer tells none, in seconds or as a duration, at least 10s. Default 24h for jwt, " +
-				"1h for oauth, 4h for soap, 2h for firstvision."},
-		{name: "max_token_ttl", kind: framework.TypeDurationSecond, at: func(c *config) any { return &c.MaxTokenTTL },
+				"1h for oauth, 4h for soap, 2h for firstvision.",
+		},
+		{
+			name: "max_token_ttl", kind: framework.TypeDurationSecond,
+			at: func(c *config) any { return &c.MaxTokenTTL },
 			description: "Longest life to believe, whatever an answer tells, in seconds or as a duration, at least 10s. " +
-				"Default 0: no limit."},
-		{name: "rotation_percent", kind: framework.TypeInt, at: func(c *config) any { return &c.RotationPercent }, fallback: always(66),
+				"Default 0: no limit.",
+		},
+		{
+			name: "rotation_percent", kind: framework.TypeInt,
+			at: func(c *config) any { return &c.RotationPercent }, fallback: always(66),
 			description: "Share of a token's life, in percent from 1 to 100, after which a new login replaces it. Default 66. " +
-				"100 means only when it has expired: for an account whose new login kills the old token."},
-		{name: "request_timeout", kind: framework.TypeDurationSecond, at: func(c *config) any { return &c.RequestTimeout }, fallback: always(15),
-			description: "Time for one login attempt from dial to last byte, in seconds or as a duration, from 1s to 60s. Default 15s."},
-		{name: "ca_cert", kind: framework.TypeString, at: func(c *config) any { return &c.CACert }, moves: true,
-			description: "PEM certificates to trust for this account instead of the system's roots."},
-		{name: "proxy_url", kind: framework.TypeString, at: func(c *config) any { return &c.ProxyURL }, moves: true,
-			description: "Proxy for this account. Default: the environment's (HTTPS_PROXY, NO_PROXY) of the Vault server."},
-		{name: "allow_http", kind: framework.TypeBool, at: func(c *config) any { return &c.AllowHTTP }, moves: true,
-			description: "Allow a plain http URL, over which everyone on the way reads the password. Default false."},
-		{name: "paused", kind: framework.TypeBool, at: func(c *config) any { return &c.Paused },
-			description: "Stop logins and tokens of this account: reads answer with pause_reason. Default false."},
-		{name: "pause_reason", kind: framework.TypeString, at: func(c *config) any { return &c.PauseReason },
-			description: "What readers of a paused account are told."},
-		{name: "ledger_retention", kind: framework.TypeDurationSecond, at: func(c *config) any { return &c.LedgerRetention },
+				"100 means only when it has expired: for an account whose new login kills the old token.",
+		},
+		{
+			name: "request_timeout", kind: framework.TypeDurationSecond,
+			at: func(c *config) any { return &c.RequestTimeout }, fallback: always(15),
+			description: "Time for one login attempt from dial to last byte, in seconds or as a duration, from 1s to 60s. Default 15s.",
+		},
+		{
+			name: "ca_cert", kind: framework.TypeString,
+			at: func(c *config) any { return &c.CACert }, moves: true,
+			description: "PEM certificates to trust for this account instead of the system's roots.",
+		},
+		{
+			name: "proxy_url", kind: framework.TypeString,
+			at: func(c *config) any { return &c.ProxyURL }, moves: true,
+			description: "Proxy for this account. Default: the environment's (HTTPS_PROXY, NO_PROXY) of the Vault server.",
+		},
+		{
+			name: "allow_http", kind: framework.TypeBool,
+			at: func(c *config) any { return &c.AllowHTTP }, moves: true,
+			description: "Allow a plain http URL, over which everyone on the way reads the password. Default false.",
+		},
+		{
+			name: "paused", kind: framework.TypeBool,
+			at:          func(c *config) any { return &c.Paused },
+			description: "Stop logins and tokens of this account: reads answer with pause_reason. Default false.",
+		},
+		{
+			name: "pause_reason", kind: framework.TypeString,
+			at:          func(c *config) any { return &c.PauseReason },
+			description: "What readers of a paused account are told.",
+		},
+		{
+			name: "ledger_retention", kind: framework.TypeDurationSecond,
+			at:       func(c *config) any { return &c.LedgerRetention },
 			fallback: always(int(720 * time.Hour / time.Second)),
 			description: "How long a token is remembered, without the token itself, after it expired: in seconds or as a duration, " +
-				"from 0 to 9600h. Default 720h."},
+				"from 0 to 9600h. Default 720h.",
+		},
 	}
 }
 

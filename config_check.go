@@ -284,8 +284,9 @@ func between(wrong *problems, field string, n, least, most int, rule string) {
 // checkElement keeps an element's name from being anything else in the XML.
 func checkElement(field, name string, wrong *problems) {
 	for n, r := range name {
-		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-		if !letter && (n == 0 || !(r == '-' || r == '.' || r >= '0' && r <= '9')) {
+		first := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		later := r == '-' || r == '.' || r >= '0' && r <= '9'
+		if !first && (n == 0 || !later) {
 			name = ""
 			break
 		}

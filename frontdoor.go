@@ -53,7 +53,7 @@ func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request
 
 // checkRequest refuses names outside the rule, unknown parameters, and values of the wrong type.
 func (b *backend) checkRequest(req *logical.Request) error {
-	switch req.Operation { //nolint:exhaustive // the operations of users
+	switch req.Operation {
 	case logical.CreateOperation, logical.UpdateOperation, logical.ReadOperation, logical.ListOperation, logical.DeleteOperation:
 	default:
 		return nil
@@ -113,7 +113,7 @@ func acceptedFields(path *framework.Path, op logical.Operation) []string {
 
 // takes reports whether an operation has parameters. A read has them only where the path answers updates in the same way.
 func takes(path *framework.Path, op logical.Operation) bool {
-	switch op { //nolint:exhaustive // only these have parameters
+	switch op {
 	case logical.CreateOperation, logical.UpdateOperation:
 		return true
 	case logical.ReadOperation:
@@ -141,9 +141,47 @@ func checkNames(accepted []string, data map[string]any) error {
 		if len(accepted) == 0 {
 			return fmt.Errorf("unknown parameter %s: this operation takes none", quoteName(name))
 		}
+		if meant := closest(name, accepted); meant != "" {
+			return fmt.Errorf("unknown parameter %s: did you mean %s?", quoteName(name), meant)
+		}
 		return fmt.Errorf("unknown parameter %s: this operation takes %s", quoteName(name), strings.Join(accepted, ", "))
 	}
 	return nil
+}
+
+// closest is the accepted name that a typing error would turn into the given one, or "".
+func closest(name string, accepted []string) string {
+	const typingErrors = 2
+	best, meant := typingErrors+1, ""
+	for _, candidate := range accepted {
+		if d := editDistance(name, candidate, best); d < best {
+			best, meant = d, candidate
+		}
+	}
+	return meant
+}
+
+// editDistance counts the letters to insert, drop or replace between a and b; limit is returned for anything that far apart.
+func editDistance(a, b string, limit int) int {
+	if max(len(a), len(b))-min(len(a), len(b)) >= limit {
+		return limit
+	}
+	row := make([]int, len(b)+1)
+	for n := range row {
+		row[n] = n
+	}
+	for n := range len(a) {
+		diagonal := row[0]
+		row[0] = n + 1
+		for m := range len(b) {
+			cost := 1
+			if a[n] == b[m] {
+				cost = 0
+			}
+			diagonal, row[m+1] = row[m+1], min(diagonal+cost, row[m]+1, row[m+1]+1)
+		}
+	}
+	return min(row[len(b)], limit)
 }
 
 // quoteName makes a parameter's name fit for a message.

@@ -43,11 +43,11 @@ func (p *problems) add(field, format string, args ...any) {
 }
 
 // err is nil where there are none.
-func (p problems) err() error {
-	if len(p) == 0 {
+func (p *problems) err() error {
+	if len(*p) == 0 {
 		return nil
 	}
-	return errors.New(strings.Join(p, "; "))
+	return errors.New(strings.Join(*p, "; "))
 }
 
 // decodeParams reads the request's parameters by the schema. It is stricter than the SDK, which takes 500ms for 0 seconds,
@@ -76,7 +76,7 @@ func decodeParams(schema map[string]*framework.FieldSchema, data map[string]any)
 
 // decodeValue returns the value, or what it should have been.
 func decodeValue(t framework.FieldType, raw any) (value any, expected string) {
-	switch t { //nolint:exhaustive // the types that our schemas use
+	switch t {
 	case framework.TypeString:
 		s, ok := raw.(string)
 		return s, unless(ok, "a string")

@@ -25,14 +25,14 @@ A stored config keeps what was filled in: an upgrade of the plugin changes none.
 	presetListHelpDescription = "List the documented login endpoints, with protocol, token_url and purpose of each."
 )
 
-func (b *backend) presetPaths() []*framework.Path {
+func presetPaths() []*framework.Path {
 	return []*framework.Path{
 		{
 			Pattern: "preset/" + framework.GenericNameRegex(fieldName),
 			Fields:  map[string]*framework.FieldSchema{fieldName: nameField("preset")},
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ReadOperation: &framework.PathOperation{
-					Callback:     b.presetRead,
+					Callback:     presetRead,
 					Summary:      presetHelpSynopsis,
 					DisplayAttrs: display("read", "preset"),
 					Responses:    answers("The preset.", presetFields()),
@@ -46,7 +46,7 @@ func (b *backend) presetPaths() []*framework.Path {
 			DisplayAttrs: display("list", "presets"),
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
-					Callback: b.presetList, Summary: presetListHelpSynopsis, Responses: answersList("presets"),
+					Callback: presetList, Summary: presetListHelpSynopsis, Responses: answersList("presets"),
 				},
 			},
 			HelpSynopsis:    presetListHelpSynopsis,
@@ -77,7 +77,7 @@ func presetFields() map[string]*framework.FieldSchema {
 	}
 }
 
-func (b *backend) presetRead(_ context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+func presetRead(_ context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	p := findPreset(d.Get(fieldName).(string)) //nolint:forcetypeassert // captured from the path
 	if p == nil {
 		return nil, nil //nolint:nilnil // 404
@@ -106,7 +106,7 @@ func (b *backend) presetRead(_ context.Context, _ *logical.Request, d *framework
 	return &logical.Response{Data: data}, nil
 }
 
-func (b *backend) presetList(context.Context, *logical.Request, *framework.FieldData) (*logical.Response, error) {
+func presetList(context.Context, *logical.Request, *framework.FieldData) (*logical.Response, error) {
 	var names []string
 	info := make(map[string]any)
 	for _, p := range presets() {

@@ -37,7 +37,7 @@ func (b *backend) revokePaths() []*framework.Path {
 		Pattern: "revoke/" + framework.GenericNameRegex(fieldName),
 		Fields: map[string]*framework.FieldSchema{
 			fieldName:    nameField("config"),
-			fieldTokenID: {Type: framework.TypeString, Description: "Revoke only the token of this ID. Default: all that are not expired."},
+			fieldTokenID: textField("Revoke only the token of this ID. Default: all that are not expired."),
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: &framework.PathOperation{
@@ -45,7 +45,10 @@ func (b *backend) revokePaths() []*framework.Path {
 				Summary:      revokeHelpSynopsis,
 				DisplayAttrs: display("revoke", "tokens"),
 				Responses: answers("What became of each token.", map[string]*framework.FieldSchema{
-					"tokens": {Type: framework.TypeMap, Description: "By token_id: upstream (killed, refused, unknown or unsupported) and valid_until."},
+					"tokens": {
+						Type:        framework.TypeMap,
+						Description: "By token_id: upstream (killed, refused, unknown or unsupported) and valid_until.",
+					},
 				}),
 				ForwardPerformanceStandby: true,
 			},
@@ -60,16 +63,16 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 	tokenID, _ := req.Data[fieldTokenID].(string)
 	revoked, err := b.issuer.Revoke(ctx, name, tokenID)
 	if errors.Is(err, issuer.ErrNoToken) {
-		return userError("token_id: config %q has no unexpired token of that ID: see vault read %sstatus/%s", name, req.MountPoint, name)
+		return userError("token_id: config %q has no unexpired token of that ID: see vault read %sstatus/%s",
+			name, req.MountPoint, name)
 	}
 	if err != nil {
 		return loginAnswer(req.MountPoint, name, err)
 	}
 	resp := &logical.Response{Data: map[string]any{"tokens": revocations(revoked)}}
 	for _, r := range revoked {
-		if r.Upstream != issuer.Killed {
-			resp.AddWarning(fmt.Sprintf("Token %s may live upstream until %s: upstream said %q. It is handed out no more.",
-				r.TokenID, r.ValidUntil.Format(time.RFC3339), r.Upstream))
+		if warning := revocationWarning(r); warning != "" {
+			resp.AddWarning(warning)
 		}
 	}
 	return resp, nil
@@ -84,4 +87,21 @@ func revocations(revoked []issuer.Revocation) map[string]any {
 		}
 	}
 	return tokens
+}
+
+// revocationWarning says that a token may live on, and why; it is empty for one that is dead.
+func revocationWarning(r issuer.Revocation) string {
+	why := ""
+	switch r.Upstream {
+	case issuer.Killed:
+		return ""
+	case issuer.Unsupported:
+		why = "there is no way to kill it upstream"
+	case issuer.Refused:
+		why = "the upstream would not exchange its refresh token, as it does for a pair that is dead already"
+	case issuer.Unknown:
+		why = "the upstream could not be asked: run the command again"
+	}
+	return fmt.Sprintf("Token %s is handed out no more, but may be good upstream until %s: %s.",
+		r.TokenID, r.ValidUntil.Format(time.RFC3339), why)
 }

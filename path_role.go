@@ -39,7 +39,10 @@ type role struct {
 func (b *backend) rolePaths() []*framework.Path {
 	fields := map[string]*framework.FieldSchema{
 		fieldName: nameField("role"),
-		"config":  {Type: framework.TypeString, Description: "Name of the config whose token this role gives. It must exist.", Required: true},
+		"config": {
+			Type: framework.TypeString, Required: true,
+			Description: "Name of the config whose token this role gives. It must exist.",
+		},
 		"max_ttl": {
 			Type: framework.TypeDurationSecond,
 			Description: "Longest lease, in seconds or as a duration: short leases make clients come back sooner. " +

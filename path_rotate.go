@@ -37,7 +37,7 @@ func (b *backend) rotatePaths() []*framework.Path {
 					"token_id":             textField("Names the new token."),
 					"expires_at":           timeField("When the new token dies."),
 					"previous_token_id":    textField("Names the token that was replaced; empty where there was none alive."),
-					"previous_valid_until": timeField("Until when the upstream takes the old token, unless a new login kills it; empty where there was none."),
+					"previous_valid_until": timeField("Until when the old token may be good upstream; empty where there was none."),
 				}),
 				ForwardPerformanceStandby: true,
 			},

@@ -69,7 +69,7 @@ func statusFields() map[string]*framework.FieldSchema {
 		"issued_at":              timeField("When the current token's life began."),
 		"expires_at":             timeField("When the current token dies."),
 		"rotates_at":             timeField("When the current token is to be replaced."),
-		"in_use":                 boolField("Whether the current token was read since it was issued, so that it will be replaced in time."),
+		"in_use":                 boolField("Whether the current token was read since it was issued: it will be replaced in time."),
 		"last_read_at":           timeField("The last read since the account was taken up."),
 		"last_login_at":          timeField("The last login since the account was taken up."),
 		"last_error":             textField("Why the last login failed; empty where it did not."),

@@ -114,8 +114,9 @@ func presets() []preset {
 			protocol: protocolJWT, requestFormat: "multipart",
 			tokenURL:     "https://api-platform.mastersindia.co/api/v2/token-auth/",
 			documentedAt: pagePlatform, documented: "URL, form-data body, token and refresh token, 206 for refused credentials",
-			seen:    "JSON bodies; refresh token under refresh_token as well as under the documented key with a space",
-			assumed: "no refresh URL, since none is documented for this host", tokenUse: useJWT + ", and headers by product (Gstin, Productid ...)",
+			seen:     "JSON bodies; refresh token under refresh_token as well as under the documented key with a space",
+			assumed:  "no refresh URL, since none is documented for this host",
+			tokenUse: useJWT + ", and headers by product (Gstin, Productid ...)",
 		},
 		{
 			name: "ksa-qa", description: "KSA e-invoicing, QA", protocol: protocolJWT,
@@ -149,7 +150,8 @@ func presets() []preset {
 		{
 			name: "oauth-verification", description: "GSTIN, PAN and return verification over OAuth", protocol: protocolOAuth,
 			tokenURL:     "https://commonapi.mastersindia.co/oauth/access_token",
-			documentedAt: pageOAuth, documented: "JSON body, access_token, expires_in", seen: "the host, and the client_id header, in use by many clients",
+			documentedAt: pageOAuth, documented: "JSON body, access_token, expires_in",
+			seen:    "the host, and the client_id header, in use by many clients",
 			assumed: "HTTP status of refusals", tokenUse: useVerify,
 		},
 		{

@@ -16,19 +16,19 @@ const secretTokenType = "mastersindia_token"
 // leaseSchema is the version of the data that a lease carries.
 const leaseSchema = 1
 
-func (b *backend) tokenSecret() *framework.Secret {
+func tokenSecret() *framework.Secret {
 	return &framework.Secret{
 		Type: secretTokenType,
 		Fields: map[string]*framework.FieldSchema{
 			"access_token": {Type: framework.TypeString, Description: "The upstream token."},
 		},
 		// No Renew: a token's life cannot be prolonged, so its lease cannot either.
-		Revoke: b.secretTokenRevoke,
+		Revoke: secretTokenRevoke,
 	}
 }
 
 // secretTokenRevoke ends a lease, always. It tells nobody upstream and drops nothing: others use the same token, and a Vault
 // token that ends would log all of them out. revoke/ is the way to take a token out of use.
-func (b *backend) secretTokenRevoke(context.Context, *logical.Request, *framework.FieldData) (*logical.Response, error) {
+func secretTokenRevoke(context.Context, *logical.Request, *framework.FieldData) (*logical.Response, error) {
 	return nil, nil //nolint:nilnil // Vault's way to say that the lease has ended
 }

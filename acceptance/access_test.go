@@ -125,8 +125,8 @@ func TestAReadOfWhatIsNotThereSaysWhatToType(t *testing.T) {
 		t.Errorf("a role that does not exist: want a 400 that says what to type, got: %s", said)
 	}
 	said = w.refused(t, "write", "mastersindia/role/app", "config=main")
-	if !strings.Contains(said, "Code: 400") || !strings.Contains(said, "main") {
-		t.Errorf("a role of a config that does not exist: want a 400 that names the config, got: %s", said)
+	if !strings.Contains(said, "Code: 400") || !strings.Contains(said, "vault write mastersindia/config/") {
+		t.Errorf("a role of a config that does not exist: want a 400 that says what to type, got: %s", said)
 	}
 	for _, path := range []string{"config/main", "role/app", "preset/main"} {
 		if said := w.refused(t, "read", "mastersindia/"+path); !strings.Contains(said, "No value found") {

@@ -6,6 +6,7 @@
 package acceptance
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -112,7 +113,7 @@ func TestNames(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	long := strings.Repeat("n", 128)
-	for _, name := range []string{"a..b", "gst.example.in", "A_b-1", "_x_", "7", long} {
+	for _, name := range []string{"gst.example.in", "a.-.b", "A_b-1", "_x_", "7", long} {
 		w.vault(t, "write", "mastersindia/config/"+name, "protocol=jwt", "token_url="+w.upstream.loginURL(simulator.JWT),
 			"username=u", "password=never-used-password", "verify_connection=false")
 		stored := w.readJSON(t, "read", "-format=json", "mastersindia/config/"+name)
@@ -124,9 +125,13 @@ func TestNames(t *testing.T) {
 			t.Errorf("role %s: reads back as %v", name, role.Data)
 		}
 	}
-	for _, name := range []string{"-a", "a-", ".a", "a.", long + "n", "a b", "ä", "a/b", "a:b"} {
+	// Vault's storage takes no key with two dots in a row.
+	for _, name := range []string{"a..b", "-a", "a-", ".a", "a.", long + "n", "a b", "ä", "a/b", "a:b"} {
 		for _, kind := range []string{"config", "role"} {
-			w.refused(t, "write", "mastersindia/"+kind+"/"+name, "protocol=jwt", "config="+long)
+			said := w.refused(t, "write", "mastersindia/"+kind+"/"+name, "protocol=jwt", "config="+long)
+			if strings.Contains(said, "Code: 5") {
+				t.Errorf("%s/%s was refused as if the engine were at fault: %s", kind, name, said)
+			}
 		}
 	}
 	w.refused(t, "read", "mastersindia/config/a_B-1") // Case counts.
@@ -152,6 +157,11 @@ func TestListsShowWhatOneLooksFor(t *testing.T) {
 func TestPresetsResolveWhenWritten(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	user := []string{"username=u", "password=never-used-password"}
+	client := []string{"client_id=c", "client_secret=never-used-secret"}
+	credentials := map[string][]string{
+		"jwt": user, "oauth": slices.Concat(user, client), "firstvision": append(client, "scope=accounts"),
+	}
 	for name, url := range map[string]string{
 		"einvoice-sandbox":    "https://sandb-api.mastersindia.co/api/v1/token-auth/",
 		"platform-production": "https://api-platform.mastersindia.co/api/v2/token-auth/",
@@ -163,8 +173,9 @@ func TestPresetsResolveWhenWritten(t *testing.T) {
 		if preset.String("token_url") != url {
 			t.Errorf("preset %s: token_url is %q, want %q", name, preset.String("token_url"), url)
 		}
-		w.vault(t, "write", "mastersindia/config/"+name, "preset="+name, "verify_connection=false", "username=u", "client_id=c",
-			"password=never-used-password", "client_secret=never-used-secret", "scope=accounts")
+		args := append([]string{"write", "mastersindia/config/" + name, "preset=" + name, "verify_connection=false"},
+			credentials[preset.String("protocol")]...)
+		w.vault(t, args...)
 		stored := w.readJSON(t, "read", "-format=json", "mastersindia/config/"+name)
 		if stored.String("token_url") != url {
 			t.Errorf("config with preset %s: token_url is %q, want %q", name, stored.String("token_url"), url)

@@ -66,7 +66,7 @@ func (a *Account) life(t *Token) time.Duration {
 // It holds secrets only as a digest, and never leaves memory.
 func fingerprint(a *upstream.Account) [sha256.Size]byte {
 	h := sha256.New()
-	field := func(values ...string) { fmt.Fprintf(h, "%q\n", values) }
+	field := func(values ...string) { h.Write(fmt.Appendf(nil, "%q\n", values)) }
 	field(string(a.Protocol), a.TokenURL, a.RefreshURL, string(a.Format), a.CACert, a.ProxyURL)
 	field(a.Username, a.Password, a.ClientID, a.ClientSecret, a.Scope)
 	field(a.SOAPAction, a.SOAPUsernameElement, a.SOAPPasswordElement)

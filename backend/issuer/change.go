@@ -133,10 +133,13 @@ func (i *Issuer) update(ctx context.Context, e *entry, a *Account, token *Token)
 	} else {
 		e.adopt(a, old, now)
 	}
-	e.loaded, e.settings, e.current = true, a, token
+	e.loaded, e.settings = true, a
 	e.failure = i.trials.get(a.Name, fingerprint(&a.Upstream))
 	e.closeClient()
 	e.publish()
+	if token != nil {
+		e.take(token, now)
+	}
 	i.plan(e)
 	record := e.record()
 	e.mu.Unlock()

@@ -11,9 +11,9 @@ import (
 
 // Errors that a caller tells apart.
 var (
-	// ErrNoAccount: there is no config of that name.
+	// ErrNoAccount says that there is no config of that name.
 	ErrNoAccount = errors.New("no such account")
-	// ErrStopped: the engine is being unloaded.
+	// ErrStopped says that the engine is being unloaded.
 	ErrStopped = errors.New("the engine is stopping")
 )
 

@@ -55,8 +55,7 @@ func (f *Failure) refused() bool {
 func newFailure(err error, before *Failure, now time.Time, life time.Duration) *Failure {
 	f := &Failure{Kind: upstream.Unavailable, Message: "the login did not finish", At: now, Consecutive: 1}
 	var retryAfter time.Duration
-	var up *upstream.Error
-	if errors.As(err, &up) {
+	if up, ok := errors.AsType[*upstream.Error](err); ok {
 		f.Kind, f.Cause, f.Message, retryAfter = up.Kind, up.Cause, up.Error(), up.RetryAfter
 	}
 	if before != nil {

@@ -163,7 +163,8 @@ func (i *Issuer) board(e *entry, f *flight) (*Account, bool) {
 func (i *Issuer) waitForLeases(ctx context.Context, e *entry, f *flight) error {
 	e.mu.Lock()
 	hold := time.Duration(0)
-	if !f.superseded && e.settings.exclusive() && e.current != nil && !e.suspect && f.reason != ReasonForced && f.reason != ReasonRejected {
+	impatient := f.reason == ReasonForced || f.reason == ReasonRejected
+	if !f.superseded && !impatient && e.settings.exclusive() && e.current != nil && !e.suspect {
 		hold = e.current.Remaining(i.clock()) - Margin
 	}
 	e.mu.Unlock()
@@ -204,7 +205,8 @@ func (i *Issuer) login(ctx context.Context, e *entry, f *flight, settings *Accou
 	}
 	var token *Token
 	if err == nil {
-		if token = fromUpstream(up, began, settings.Generation, f.reason).clamp(settings.Upstream.MaxTokenTTL); !token.alive(i.clock()) {
+		token = fromUpstream(up, began, settings.Generation, f.reason).clamp(settings.Upstream.MaxTokenTTL)
+		if !token.alive(i.clock()) {
 			token, err = nil, errExpiredOnArrival
 		}
 	}
@@ -212,19 +214,18 @@ func (i *Issuer) login(ctx context.Context, e *entry, f *flight, settings *Accou
 	saveErr := i.save(ctx, e, f, func() {
 		now := i.clock()
 		f.attempt = nil
-		e.lastLogin = now.Wall
-		e.logins++
 		if err == nil && e.revoked(token.ID) {
 			err = errRevokedAgain
 		}
 		if err != nil {
+			e.lastLogin = now.Wall
+			e.logins++
 			e.failures++
 			e.failure = e.fail(err, f.reason, now, settings)
 			err = &LoginError{Failure: *e.failure}
 			return
 		}
-		e.skew, e.skewKnown = up.ClockSkew, up.SkewKnown
-		i.accept(e, token, now)
+		e.accept(token, now)
 		// Newer settings of the same generation may have come meanwhile: they go with the new token.
 		issued = newServed(e.settings, e.current)
 	})
@@ -235,11 +236,12 @@ func (i *Issuer) login(ctx context.Context, e *entry, f *flight, settings *Accou
 		return nil, errOvertaken
 	default:
 		i.logger.Info("logged in upstream", "config", e.name, "reason", f.reason, "token_id", token.ID,
-			"expires_at", token.ExpiresAt.Format(time.RFC3339), "duration", took.Round(time.Millisecond))
+			"expires_at", token.ExpiresAt.Format(time.RFC3339), "duration", took.Round(time.Millisecond).String())
 	}
 	if saveErr != nil {
 		// The readers are served all the same: refusing a good token would help nobody. A restart will cost one login more.
-		i.logger.Warn("the shared token could not be stored: a restart will log in again", "config", e.name, "error", saveErr)
+		i.logger.Warn("the shared token could not be stored: a restart will log in again",
+			"config", e.name, "error", saveErr)
 	}
 	return issued, err
 }
@@ -259,8 +261,8 @@ func (e *entry) revoked(id string) bool {
 	return slices.ContainsFunc(e.superseded, func(t *Token) bool { return t.ID == id && t.revocation != "" })
 }
 
-// accept makes token the current one. Callers hold e.mu.
-func (i *Issuer) accept(e *entry, token *Token, now Reading) {
+// accept replaces the current token by the one that a login has brought. Callers hold mu.
+func (e *entry) accept(token *Token, now Reading) {
 	if e.current != nil && e.current.ID == token.ID && e.current.ExpiresAt.Before(token.ExpiresAt) {
 		// An upstream that gives the same token again has not prolonged its life.
 		kept := *token
@@ -269,7 +271,15 @@ func (i *Issuer) accept(e *entry, token *Token, now Reading) {
 		token, e.current = &kept, nil
 	}
 	e.retire(now)
-	e.current, e.failure = token, nil
+	e.failure = nil
+	e.take(token, now)
+}
+
+// take makes a token that was just got the current one. Callers hold mu.
+func (e *entry) take(token *Token, now Reading) {
+	e.current, e.lastLogin = token, now.Wall
+	e.skew, e.skewKnown = token.skew, token.skewKnown
+	e.logins++
 	e.publish()
 }
 
@@ -330,5 +340,5 @@ func (i *Issuer) logFailure(name string, reason Reason, took time.Duration, err 
 	}
 	i.logger.Warn("login failed", "config", name, "reason", reason, "kind", failed.Kind, "cause", failed.Cause,
 		"error", failed.Message, "consecutive_failures", failed.Consecutive,
-		"next_attempt_at", failed.NextAttempt.Format(time.RFC3339), "duration", took.Round(time.Millisecond))
+		"next_attempt_at", failed.NextAttempt.Format(time.RFC3339), "duration", took.Round(time.Millisecond).String())
 }

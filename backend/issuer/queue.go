@@ -84,11 +84,12 @@ func (q *queue) signal() {
 
 type dueHeap []*due
 
-func (h dueHeap) Len() int           { return len(h) }
-func (h dueHeap) Less(a, b int) bool { return h[a].at.Before(h[b].at) }
-func (h dueHeap) Swap(a, b int) {
-	h[a], h[b] = h[b], h[a]
-	h[a].index, h[b].index = a, b
+func (h *dueHeap) Len() int           { return len(*h) }
+func (h *dueHeap) Less(a, b int) bool { return (*h)[a].at.Before((*h)[b].at) }
+func (h *dueHeap) Swap(a, b int) {
+	items := *h
+	items[a], items[b] = items[b], items[a]
+	items[a].index, items[b].index = a, b
 }
 
 func (h *dueHeap) Push(x any) {

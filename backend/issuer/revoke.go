@@ -32,7 +32,7 @@ const (
 // maxKills bounds the exchanges that one revocation makes at a time.
 const maxKills = 4
 
-// ErrNoToken: the account has no unexpired token of that ID.
+// ErrNoToken says that the account has no unexpired token of that ID.
 var ErrNoToken = errors.New("no unexpired token of that ID")
 
 // Revocation is what became of one token.
@@ -183,13 +183,13 @@ func (i *Issuer) kill(ctx context.Context, e *entry, targets []*Token) map[strin
 
 // killOutcome says what the answer to an exchange means for the old pair. The new pair is not looked at.
 func killOutcome(_ *upstream.Token, err error) Outcome {
-	var failed *upstream.Error
+	failed, _ := errors.AsType[*upstream.Error](err)
 	switch {
 	case err == nil:
 		return Killed
 	case errors.Is(err, upstream.ErrRefreshUnsupported):
 		return Unsupported
-	case errors.As(err, &failed) && (failed.Kind == upstream.Rejected || failed.Kind == upstream.Invalid):
+	case failed != nil && (failed.Kind == upstream.Rejected || failed.Kind == upstream.Invalid):
 		return Refused
 	default:
 		return Unknown

@@ -53,6 +53,9 @@ type Token struct {
 	// elapsed is the reading at IssuedAt, for a token that this process asked for; timed says whether there is one.
 	elapsed time.Duration
 	timed   bool
+	// skew is the upstream's clock minus ours when the token came, where the answer told.
+	skew      time.Duration
+	skewKnown bool
 }
 
 // TokenID names a token without showing it.
@@ -107,6 +110,8 @@ func fromUpstream(up *upstream.Token, began Reading, generation string, reason R
 		refresh:    up.RefreshToken,
 		elapsed:    began.Elapsed,
 		timed:      true,
+		skew:       up.ClockSkew,
+		skewKnown:  up.SkewKnown,
 	}
 	if !up.RefreshExpiresAt.IsZero() {
 		t.refreshExpiresAt = began.Wall.Add(up.RefreshExpiresAt.Sub(up.IssuedAt))

@@ -35,7 +35,7 @@ func (t Token) String() string {
 // GoString is String.
 func (t Token) GoString() string { return t.String() }
 
-// Format prints String, whatever the verb.
+// Format prints String, whatever the verb that fmt asks a value about: all but %T and %p.
 func (t Token) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, t.String()) }
 
 // LogValue is String for log/slog.

@@ -70,7 +70,7 @@ func (c *client) noAnswer(ctx, caller context.Context, req *http.Request, op str
 		return e
 	}
 	if p.answering.Load() && !isClosed(err) {
-		e.Kind, e.Detail = Malformed, "the head of the answer is too long or is not HTTP"
+		e.Kind, e.Detail = Malformed, "the head of the answer is too long, broken off or not HTTP"
 		return e
 	}
 	e.Cause, e.Detail = CauseNetwork, explainNetwork(err, host)

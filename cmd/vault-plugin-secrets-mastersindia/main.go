@@ -49,11 +49,9 @@ func run(args []string, out io.Writer) int {
 	for _, arg := range args {
 		switch arg {
 		case "-version", "--version":
-			fmt.Fprintf(out, "vault-plugin-secrets-mastersindia %s (%s)\n", version, commit)
-			return 0
+			return printed(fmt.Fprintf(out, "vault-plugin-secrets-mastersindia %s (%s)\n", version, commit))
 		case "-help", "--help", "-h":
-			fmt.Fprintf(out, usage, version)
-			return 0
+			return printed(fmt.Fprintf(out, usage, version))
 		}
 	}
 	logger := hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: os.Stderr, JSONFormat: true})
@@ -70,6 +68,14 @@ func run(args []string, out io.Writer) int {
 	})
 	if err != nil {
 		logger.Error("the plugin ended", "error", err)
+		return 1
+	}
+	return 0
+}
+
+// printed is the exit code of a program that was to print something.
+func printed(_ int, err error) int {
+	if err != nil {
 		return 1
 	}
 	return 0

@@ -1,0 +1,541 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package upstream_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+const goodAnswer = `{"token":"` + testOpaqueToken + `","expires_in":3600}`
+
+// rawServer is a server that does as it likes with its connections.
+type rawServer struct {
+	url   string
+	asked atomic.Int64
+	// head is the head of the last request, byte for byte.
+	head atomic.Value
+}
+
+// serveRaw reads one request from each connection, calls answer and closes the connection.
+func serveRaw(t *testing.T, answer func(net.Conn)) *rawServer {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &rawServer{url: "http://" + listener.Addr().String()}
+	done := make(chan struct{})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		<-done
+	})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			s.serve(conn, answer)
+		}
+	}()
+	return s
+}
+
+func (s *rawServer) serve(conn net.Conn, answer func(net.Conn)) {
+	defer func() { _ = conn.Close() }()
+	var head bytes.Buffer
+	r, err := http.ReadRequest(bufio.NewReader(io.TeeReader(conn, &head)))
+	if err != nil {
+		return
+	}
+	_, _ = io.Copy(io.Discard, r.Body)
+	s.head.Store(head.String())
+	s.asked.Add(1)
+	answer(conn)
+}
+
+// loginRaw logs in at a raw server that sends these bytes, and makes sure that it was asked once.
+func loginRaw(t *testing.T, bytes string) *upstream.Error {
+	t.Helper()
+	s := serveRaw(t, func(conn net.Conn) { _, _ = io.WriteString(conn, bytes) })
+	token, err := newClient(t, accountFor(upstream.JWT, s.url)).Login(context.Background())
+	if asked := s.asked.Load(); asked != 1 {
+		t.Errorf("the server was asked %d times, want once", asked)
+	}
+	return mustFail(t, token, err)
+}
+
+func TestAConnectionThatBreaksIsUnderstoodByHowFarItCame(t *testing.T) {
+	t.Parallel()
+	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+	tests := map[string]struct{ bytes, want, say string }{
+		"closed without a byte":          {"", "unavailable/network", "was closed before an answer came"},
+		"closed between two headers":     {head, "unavailable/network", "was closed before an answer came"},
+		"closed within a header":         {"HTTP/1.1 200 OK\r\nContent-Ty", "malformed", "broken off"},
+		"closed behind the head":         {head + "Content-Length: 99\r\n\r\n", "malformed", "the answer is cut short"},
+		"closed within the body":         {head + "Content-Length: 999\r\n\r\n" + goodAnswer, "malformed", "the answer is cut short"},
+		"closed within a chunk":          {head + "Transfer-Encoding: chunked\r\n\r\n999\r\n" + goodAnswer, "malformed", "the answer is cut short"},
+		"closed before the last chunk":   {head + "Transfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n", "malformed", "the answer is cut short"},
+		"cut JSON with no length":        {head + "\r\n" + goodAnswer[:30], "malformed", "the answer is cut short"},
+		"cut short, at 403":              {strings.Replace(head, "200", "403", 1) + "Content-Length: 99\r\n\r\n{", "malformed", "the answer is cut short"},
+		"cut short, at 401":              {strings.Replace(head, "200", "401", 1) + "Content-Length: 99\r\n\r\n{", "rejected", "the answer is cut short"},
+		"cut short, at 429":              {strings.Replace(head, "200", "429", 1) + "Content-Length: 99\r\n\r\n{", "throttled", "the answer is cut short"},
+		"cut short, at 500":              {strings.Replace(head, "200", "500", 1) + "Content-Length: 99\r\n\r\n{", "unavailable/server", "the answer is cut short"},
+		"something else than HTTP":       {"SSH-2.0-OpenSSH_9.9\r\n", "malformed", "not HTTP"},
+		"TLS at a plain URL":             {"\x15\x03\x01\x00\x02\x02\x0a", "malformed", "not HTTP"},
+		"a head without end":             {head + "X-Long: " + strings.Repeat("x", 128<<10) + "\r\n\r\n", "malformed", "too long"},
+		"a switch to another protocol":   {"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", "malformed", "HTTP 101"},
+		"a length that is less than all": {head + "Connection: close\r\nContent-Length: 10\r\n\r\n" + goodAnswer, "malformed", "the answer is cut short"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := loginRaw(t, test.bytes)
+			mustBe(t, e, test.want)
+			mustSay(t, e.Detail, test.say)
+		})
+	}
+}
+
+func TestASwitchOfProtocolsDoesNotHoldTheLoginUp(t *testing.T) {
+	t.Parallel()
+	released := make(chan struct{})
+	s := serveRaw(t, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+		// The connection stays open until the other side closes it.
+		_, _ = io.Copy(io.Discard, conn)
+		close(released)
+	})
+	token, err := newClient(t, accountFor(upstream.JWT, s.url)).Login(context.Background())
+	mustBe(t, mustFail(t, token, err), "malformed")
+	<-released
+}
+
+func TestSOAPActionKeepsTheSpellingOfSOAP(t *testing.T) {
+	t.Parallel()
+	s := serveRaw(t, func(conn net.Conn) {
+		body := soapSuccess(testOpaqueToken, "14400")
+		_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	})
+	if _, err := newClient(t, accountFor(upstream.SOAP, s.url)).Login(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	head, _ := s.head.Load().(string)
+	mustSay(t, head, "POST / HTTP/1.1\r\n", "\r\nSOAPAction: \"urn:server#access_new_token\"\r\n")
+}
+
+func TestANetworkThatFailsIsNamedByItsCause(t *testing.T) {
+	t.Parallel()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = closed.Close()
+	// A label of 64 characters is not looked up by any resolver.
+	unknown := strings.Repeat("x", 64) + ".example"
+	tests := map[string]struct{ url, proxy, want, say string }{
+		"the name does not resolve": {
+			"http://" + unknown + "/path?q=1", "", "unavailable/dns", "the name " + unknown + " does not resolve",
+		},
+		"the name of the proxy does not resolve": {
+			"http://host.example/", "http://" + unknown, "unavailable/dns", "the name " + unknown + " does not resolve",
+		},
+		"connection refused": {
+			"http://" + closed.Addr().String() + "/path?q=1", "", "unavailable/network",
+			"connection refused by " + closed.Addr().String(),
+		},
+		"connection refused by the proxy": {
+			"http://host.example/path?q=1", "http://" + closed.Addr().String(), "unavailable/network",
+			"connection refused by the proxy",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := accountFor(upstream.JWT, test.url)
+			a.ProxyURL = test.proxy
+			token, err := newClient(t, a).Login(context.Background())
+			e := mustFail(t, token, err)
+			mustBe(t, e, test.want)
+			if e.Detail != test.say || e.Status != 0 {
+				t.Errorf("got detail %q and status %d, want %q", e.Detail, e.Status, test.say)
+			}
+			if e.Error() != "upstream cannot be reached: "+test.say {
+				t.Errorf("the error is %q", e)
+			}
+		})
+	}
+}
+
+func TestADeadlineIsATimeout(t *testing.T) {
+	t.Parallel()
+	stuck := map[string]http.HandlerFunc{
+		"before the head": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"in the body": func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, goodAnswer[:20])
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		},
+	}
+	for where, handle := range stuck {
+		t.Run(where+", ours", func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, handle)
+			a := accountFor(upstream.JWT, s.URL)
+			a.RequestTimeout = 150 * time.Millisecond
+			token, err := newClient(t, a).Login(context.Background())
+			e := mustFail(t, token, err)
+			mustBe(t, e, "unavailable/timeout")
+			mustSay(t, e.Error(), "upstream did not answer in time", "timeout after 150ms")
+			if !e.Timeout() {
+				t.Error("Timeout() is false")
+			}
+			s.only(t)
+		})
+		t.Run(where+", the caller's", func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, handle)
+			ctx, cancel := context.WithTimeout(context.Background(), 150*time.Millisecond)
+			defer cancel()
+			token, err := newClient(t, accountFor(upstream.JWT, s.URL)).Login(ctx)
+			e := mustFail(t, token, err)
+			mustBe(t, e, "unavailable/timeout")
+			mustSay(t, e.Detail, "the caller's deadline has passed")
+			s.only(t)
+		})
+		t.Run(where+", given up", func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(context.Background())
+			s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				time.AfterFunc(50*time.Millisecond, cancel)
+				handle(w, r)
+			})
+			token, err := newClient(t, accountFor(upstream.JWT, s.URL)).Login(ctx)
+			if !errors.Is(err, context.Canceled) || token != nil {
+				t.Fatalf("got %v, want context.Canceled", err)
+			}
+			var e *upstream.Error
+			if errors.As(err, &e) || strings.Contains(err.Error(), "127.0.0.1") {
+				t.Errorf("the error is %q", err)
+			}
+			s.only(t)
+		})
+	}
+}
+
+func TestRefusedCredentialsStayRefusedWhenTheBodyIsLate(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	a := accountFor(upstream.JWT, s.URL)
+	a.RequestTimeout = 150 * time.Millisecond
+	token, err := newClient(t, a).Login(context.Background())
+	mustBe(t, mustFail(t, token, err), "rejected")
+	s.only(t)
+}
+
+func TestAContextThatIsOverSendsNothing(t *testing.T) {
+	t.Parallel()
+	s := serve(t, always(200, "application/json", goodAnswer))
+	c := newClient(t, accountFor(upstream.JWT, s.URL))
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := c.Login(cancelled); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	late, cancel := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
+	defer cancel()
+	token, err := c.Login(late)
+	mustBe(t, mustFail(t, token, err), "unavailable/timeout")
+	if s.asked() != 0 {
+		t.Errorf("the server was asked %d times", s.asked())
+	}
+}
+
+func TestConnectionsAreUsedAgain(t *testing.T) {
+	t.Parallel()
+	for _, http2 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("HTTP/2 %v", http2), func(t *testing.T) {
+			t.Parallel()
+			var turn atomic.Int64
+			statuses := []int{200, 400, 401, 500, 302, 206, 200}
+			s := newServer(func(w http.ResponseWriter, r *http.Request) {
+				status := statuses[int(turn.Add(1)-1)%len(statuses)]
+				always(status, "application/json", goodAnswer, "Location: /elsewhere")(w, r)
+			})
+			s.EnableHTTP2 = http2
+			s.StartTLS()
+			t.Cleanup(s.Close)
+			a := accountFor(upstream.JWT, s.URL)
+			a.CACert = certificateOf(s)
+			c := newClient(t, a)
+			for range statuses {
+				_, _ = c.Login(context.Background())
+			}
+			if s.asked() != len(statuses) || s.connected() != 1 {
+				t.Errorf("%d requests over %d connections", s.asked(), s.connected())
+			}
+			if got := s.requests[0].ProtoMajor == 2; got != http2 {
+				t.Errorf("spoke %s", s.requests[0].Proto)
+			}
+		})
+	}
+}
+
+func TestAnAnswerOfMoreThan1MiBIsRefused(t *testing.T) {
+	t.Parallel()
+	padded := goodAnswer + strings.Repeat(" ", 1<<20-len(goodAnswer))
+	tests := map[string]struct {
+		status int
+		body   string
+		length string
+		want   string
+	}{
+		"1 MiB":                           {200, padded, "", ""},
+		"a byte more":                     {200, padded + " ", "", "malformed"},
+		"a byte more, as a length":        {200, padded + " ", fmt.Sprint(len(padded) + 1), "malformed"},
+		"1 MiB, as a length":              {200, padded, fmt.Sprint(len(padded)), ""},
+		"a byte more at 400":              {400, padded + " ", "", "malformed"},
+		"a byte more of a server's error": {500, padded + " ", "", "unavailable/server"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			headers := []string{"X: y"}
+			if test.length != "" {
+				headers = append(headers, "Content-Length: "+test.length)
+			}
+			token, err := login(t, upstream.JWT, always(test.status, "application/json", test.body, headers...))
+			if test.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			e := mustFail(t, token, err)
+			mustBe(t, e, test.want)
+			mustSay(t, e.Detail, "the answer is longer than 1 MiB", "application/json, more than 1 MiB, no known keys")
+		})
+	}
+}
+
+func TestAnAnswerWithoutEndIsNotReadToIt(t *testing.T) {
+	t.Parallel()
+	var sent atomic.Int64
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		block := bytes.Repeat([]byte("x"), 64<<10)
+		for {
+			n, err := w.Write(block)
+			sent.Add(int64(n))
+			if err != nil {
+				return
+			}
+		}
+	})
+	token, err := newClient(t, accountFor(upstream.JWT, s.URL)).Login(context.Background())
+	mustBe(t, mustFail(t, token, err), "malformed")
+	s.Close() // Waits for the handler, which stops because the connection is gone.
+	// What was not read waits in the buffers of both sides' sockets, which are a few megabytes at most.
+	if n := sent.Load(); n > 64<<20 {
+		t.Errorf("the server could send %d bytes", n)
+	}
+}
+
+func TestAProxyOfTheAccountIsUsed(t *testing.T) {
+	t.Parallel()
+	proxy := serve(t, always(200, "application/json", goodAnswer))
+	a := accountFor(upstream.JWT, "http://login.example/api/v1/token-auth/")
+	a.ProxyURL = proxy.URL
+	if _, err := newClient(t, a).Login(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if got := proxy.only(t).RequestURI; got != "http://login.example/api/v1/token-auth/" {
+		t.Errorf("the proxy was asked for %s", got)
+	}
+}
+
+func TestAProxyThatOpensNoTunnelIsNamed(t *testing.T) {
+	t.Parallel()
+	proxy := serve(t, always(407, "text/html", "<html>"+testPassword))
+	a := accountFor(upstream.JWT, "https://login.example/api/v1/token-auth/")
+	a.ProxyURL = proxy.URL
+	token, err := newClient(t, a).Login(context.Background())
+	e := mustFail(t, token, err)
+	mustBe(t, e, "unavailable/network")
+	if e.Detail != "the proxy answered HTTP 407 to CONNECT" {
+		t.Errorf("the detail is %q", e.Detail)
+	}
+	r := proxy.only(t)
+	if r.Method != http.MethodConnect || r.RequestURI != "login.example:443" {
+		t.Errorf("the proxy was asked for %s %s", r.Method, r.RequestURI)
+	}
+}
+
+// certificateOf returns the certificate of a TLS server as PEM.
+func certificateOf(s *server) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
+}
+
+// selfSigned makes a certificate for 127.0.0.1, and returns it as PEM too.
+func selfSigned(t *testing.T, from, to time.Time) (cert tls.Certificate, asPEM string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: to, IsCA: true, BasicConstraintsValid: true,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asPEM = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, asPEM
+}
+
+func TestTLSIsCheckedAndNamedByWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	goodCert, goodPEM := selfSigned(t, now.Add(-time.Hour), now.Add(time.Hour))
+	oldCert, oldPEM := selfSigned(t, now.Add(-2*time.Hour), now.Add(-time.Hour))
+	_, otherPEM := selfSigned(t, now.Add(-time.Hour), now.Add(time.Hour))
+	config := func(cert tls.Certificate) *tls.Config { return &tls.Config{Certificates: []tls.Certificate{cert}} }
+	old := config(goodCert)
+	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+	tests := map[string]struct {
+		config *tls.Config
+		ca     string
+		host   string
+		say    string
+	}{
+		"the right CA":                   {config(goodCert), goodPEM, "127.0.0.1", ""},
+		"the right CA among others":      {config(goodCert), otherPEM + goodPEM, "127.0.0.1", ""},
+		"the system's CAs":               {config(goodCert), "", "127.0.0.1", "is not from a trusted authority"},
+		"another CA":                     {config(goodCert), otherPEM, "127.0.0.1", "is not from a trusted authority"},
+		"a certificate for another name": {config(goodCert), goodPEM, "localhost", "is for another host name"},
+		"a certificate that has expired": {config(oldCert), oldPEM, "127.0.0.1", "has expired or is not valid yet"},
+		"a server of TLS 1.1 at most":    {old, goodPEM, "127.0.0.1", "TLS 1.2 is the least that is accepted"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(always(200, "application/json", goodAnswer))
+			s.TLS = test.config
+			s.StartTLS()
+			t.Cleanup(s.Close)
+			u, err := url.Parse(s.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			u.Host = net.JoinHostPort(test.host, u.Port())
+			a := accountFor(upstream.JWT, u.String())
+			a.CACert = test.ca
+			token, err := newClient(t, a).Login(context.Background())
+			if s.connected() == 0 {
+				t.Error("the server was not connected to")
+			}
+			if test.say == "" {
+				if err != nil || s.only(t).TLS.Version < tls.VersionTLS12 {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			e := mustFail(t, token, err)
+			mustBe(t, e, "unavailable/tls")
+			mustSay(t, e.Detail, test.say, u.Host)
+			if s.asked() != 0 {
+				t.Error("the credentials were sent")
+			}
+		})
+	}
+}
+
+func TestAPlainServerAtAnHTTPSURLIsNamed(t *testing.T) {
+	t.Parallel()
+	s := serve(t, always(200, "application/json", goodAnswer))
+	a := accountFor(upstream.JWT, strings.Replace(s.URL, "http:", "https:", 1))
+	token, err := newClient(t, a).Login(context.Background())
+	e := mustFail(t, token, err)
+	mustBe(t, e, "unavailable/tls")
+	mustSay(t, e.Detail, "does not speak TLS")
+	if s.connected() == 0 {
+		t.Error("the server was not connected to")
+	}
+}
+
+func TestManyLoginsAtOnceDoNotDisturbEachOther(t *testing.T) {
+	t.Parallel()
+	s := serve(t, always(200, "application/json", goodAnswer))
+	c := newClient(t, accountFor(upstream.JWT, s.URL))
+	errs := make(chan error)
+	const logins = 20
+	for range logins {
+		go func() {
+			_, err := c.Login(context.Background())
+			errs <- err
+		}()
+	}
+	for range logins {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	if s.asked() != logins {
+		t.Errorf("the server was asked %d times", s.asked())
+	}
+}
+
+func TestAnAccountsMapsCanBeChangedAfterwards(t *testing.T) {
+	t.Parallel()
+	s := serve(t, always(200, "application/json", goodAnswer))
+	a := accountFor(upstream.JWT, s.URL)
+	a.Headers = map[string]string{"Productid": "arap"}
+	c := newClient(t, a)
+	a.Headers["Productid"] = "changed"
+	if _, err := c.Login(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.only(t).Header.Get("Productid"); got != "arap" {
+		t.Errorf("sent Productid %s", got)
+	}
+}
+
+func TestASettingThatNoRequestCanCarryIsNoPanic(t *testing.T) {
+	t.Parallel()
+	s := serve(t, always(200, "application/json", goodAnswer))
+	a := accountFor(upstream.JWT, s.URL)
+	a.Headers = map[string]string{"X-Bad": testPassword + "\r\nX-Evil: 1"}
+	token, err := newClient(t, a).Login(context.Background())
+	e := mustFail(t, token, err)
+	if s.asked() != 0 || strings.Contains(e.Error(), testPassword) {
+		t.Errorf("asked %d times: %v", s.asked(), e)
+	}
+}

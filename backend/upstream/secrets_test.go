@@ -1,0 +1,383 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package upstream_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+// encodings are the ways in which a server may write what it was sent.
+func encodings() map[string]func(string) string {
+	std, raw64 := base64.StdEncoding.EncodeToString, base64.RawURLEncoding.EncodeToString
+	asJSON := func(s string) string {
+		b, _ := json.Marshal(s)
+		return strings.Trim(string(b), `"`)
+	}
+	asXML := func(s string) string {
+		var b bytes.Buffer
+		_ = xml.EscapeText(&b, []byte(s))
+		return b.String()
+	}
+	return map[string]func(string) string{
+		"as it is":                        func(s string) string { return s },
+		"in small letters":                strings.ToLower,
+		"as a query":                      url.QueryEscape,
+		"as a path":                       url.PathEscape,
+		"as a query, in small letters":    func(s string) string { return strings.ToLower(url.QueryEscape(s)) },
+		"with every byte in percent":      percentAll,
+		"as JavaScript's component":       componentEscape,
+		"as JSON":                         asJSON,
+		"as JSON of ASCII alone":          asciiJSON,
+		"as JSON of PHP":                  func(s string) string { return strings.ReplaceAll(asJSON(s), "/", `\/`) },
+		"as JSON within JSON":             func(s string) string { return asJSON(asJSON(s)) },
+		"as XML":                          asXML,
+		"as HTML":                         html.EscapeString,
+		"as XML with every rune a number": numberAll,
+		"as XML within XML":               func(s string) string { return asXML(asXML(s)) },
+		"as a query within JSON":          func(s string) string { return asJSON(url.QueryEscape(s)) },
+		"as JSON within a query":          func(s string) string { return url.QueryEscape(asJSON(s)) },
+		"as base64":                       func(s string) string { return std([]byte(s)) },
+		"as base64 for URLs":              func(s string) string { return raw64([]byte(s)) },
+		"as base64 within a query":        func(s string) string { return url.QueryEscape(std([]byte(s))) },
+		"as base64 behind a user":         func(s string) string { return std([]byte(testUser + ":" + s)) },
+		"as base64 in the middle":         func(s string) string { return std([]byte("x" + s + "y")) },
+		"as base64 further in the middle": func(s string) string { return std([]byte("xy" + s + "y")) },
+	}
+}
+
+func percentAll(s string) string {
+	var b strings.Builder
+	for _, c := range []byte(s) {
+		b.WriteString("%" + hex.EncodeToString([]byte{c}))
+	}
+	return b.String()
+}
+
+// componentEscape is encodeURIComponent of JavaScript, which leaves more as it is than url.QueryEscape does.
+func componentEscape(s string) string {
+	escaped := strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
+	return strings.NewReplacer("%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*").Replace(escaped)
+}
+
+// asciiJSON is what Python's json.dumps makes of a string.
+func asciiJSON(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteString(`\` + string(r))
+		case r < 0x80:
+			b.WriteRune(r)
+		default:
+			for _, unit := range utf16.Encode([]rune{r}) {
+				fmt.Fprintf(&b, `\u%04x`, unit)
+			}
+		}
+	}
+	return b.String()
+}
+
+func numberAll(s string) string {
+	var b strings.Builder
+	for i, r := range []rune(s) {
+		fmt.Fprintf(&b, []string{"&#%d;", "&#x%x;"}[i%2], r)
+	}
+	return b.String()
+}
+
+// echoes are the answers in which a server may tell what it was sent.
+func echoes() map[string]func(text string) string {
+	quote := func(s string) string {
+		b, _ := json.Marshal(s)
+		return string(b)
+	}
+	escape := func(s string) string {
+		var b bytes.Buffer
+		_ = xml.EscapeText(&b, []byte(s))
+		return b.String()
+	}
+	return map[string]func(string) string{
+		"error":                func(s string) string { return `{"error":` + quote(s) + `}` },
+		"error in data":        func(s string) string { return `{"data":{"error":` + quote(s) + `}}` },
+		"error list":           func(s string) string { return `{"error":[` + quote(s) + `]}` },
+		"error object":         func(s string) string { return `{"error":{"code":` + quote(s) + `,"message":` + quote(s) + `}}` },
+		"error_description":    func(s string) string { return `{"error":"invalid_grant","error_description":` + quote(s) + `}` },
+		"detail":               func(s string) string { return `{"detail":` + quote(s) + `}` },
+		"non_field_errors":     func(s string) string { return `{"non_field_errors":[` + quote(s) + `]}` },
+		"field list":           func(s string) string { return `{"username":[` + quote(s) + `]}` },
+		"field name":           func(s string) string { return `{` + quote(s) + `:["x"]}` },
+		"errorCode":            func(s string) string { return `{"errorCode":` + quote(s) + `,"title":"x"}` },
+		"title":                func(s string) string { return `[{"errorCode":"1","title":` + quote(s) + `}]` },
+		"invalid-params":       func(s string) string { return `[{"errorCode":"1","invalid-params":["x",` + quote(s) + `]}]` },
+		"FirstVision's detail": func(s string) string { return `[{"errorCode":"1","detail":` + quote(s) + `}]` },
+		"errorMessage":         func(s string) string { return `{"errorCode":"1","errorMessage":` + quote(s) + `}` },
+		"status":               func(s string) string { return `{"errorCode":"1","status":` + quote(s) + `}` },
+		"expires_in":           func(s string) string { return `{"token":"` + testOpaqueToken + `","expires_in":` + quote(s) + `}` },
+		"no JSON":              func(s string) string { return "<html>" + s },
+		"unknown key":          func(s string) string { return `{"x":` + quote(s) + `,` + quote(s) + `:1}` },
+		"bare text":            func(s string) string { return soapAnswer("access_tokenResponse", escape(s)) },
+		"error element":        func(s string) string { return soapAnswer("access_tokenResponse", "<error>"+escape(s)+"</error>") },
+		"description element": func(s string) string {
+			return soapAnswer("access_tokenResponse", "<error_description>"+escape(s)+"</error_description>")
+		},
+		"faultcode":   func(s string) string { return soapFault(escape(s), "x") },
+		"faultstring": func(s string) string { return soapFault("s:Client", escape(s)) },
+	}
+}
+
+// mustNotShow checks that nothing of an error holds a secret, in any of the given writings.
+func mustNotShow(t *testing.T, where string, err error, writings ...string) {
+	t.Helper()
+	texts := []string{err.Error(), fmt.Sprintf("%v %+v %#v %s", err, err, err, err)}
+	var e *upstream.Error
+	if errors.As(err, &e) {
+		texts = append(texts, string(e.Kind), e.Op, string(e.Cause), e.Code, e.Detail, fmt.Sprintf("%#v", *e))
+	}
+	for _, text := range texts {
+		for _, writing := range writings {
+			if writing != "" && strings.Contains(text, writing) {
+				t.Fatalf("%s: %q shows %q", where, text, writing)
+			}
+		}
+	}
+}
+
+func TestSecretsThatAreEchoedAreNeverShown(t *testing.T) {
+	t.Parallel()
+	accounts := map[upstream.Protocol][]string{
+		upstream.JWT:         {testPassword},
+		upstream.OAuth:       {testPassword, testClientSecret, testClientID + ":" + testClientSecret},
+		upstream.SOAP:        {testPassword, testClientSecret},
+		upstream.FirstVision: {testClientSecret, testClientID + ":" + testClientSecret},
+	}
+	for protocol, secrets := range accounts {
+		t.Run(string(protocol), func(t *testing.T) {
+			t.Parallel()
+			var status int
+			var body string
+			s := serve(t, func(w http.ResponseWriter, r *http.Request) { always(status, "application/json", body)(w, r) })
+			c := newClient(t, accountFor(protocol, s.URL))
+			asked := 0
+			for _, secret := range secrets {
+				for writing, encode := range encodings() {
+					for field, echo := range echoes() {
+						status = []int{200, 400, 401, 500}[asked%4]
+						body = echo("the value " + encode(secret) + " is wrong")
+						_, err := c.Login(context.Background())
+						if asked++; err == nil || s.asked() != asked {
+							t.Fatalf("asked %d times, %v", s.asked(), err)
+						}
+						where := fmt.Sprintf("%s %s, at HTTP %d", field, writing, status)
+						mustNotShow(t, where, err, secret, encode(secret), html.UnescapeString(encode(secret)))
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestTokensInAFailureAreNeverShown(t *testing.T) {
+	t.Parallel()
+	const token, other = "eyJhbGciOi.eyJleHAiOj.c2lnbmF0dX", "0f1e2d3c4b5a"
+	answers := []string{
+		`{"token":"` + token + `","refresh_token":"` + other + `","error":"not now: TOKEN"}`,
+		`{"access_token":"` + token + `","refresh token":"` + other + `","error":"not now: TOKEN"}`,
+		`{"data":{"token":"` + token + `","user":{"refresh_token":"` + other + `"}},"error":"not now: TOKEN"}`,
+		`[{"errorCode":"1","title":"not now: TOKEN","token":"` + token + `","access_token":"` + other + `"}]`,
+	}
+	for _, answer := range answers {
+		for _, echoed := range []string{token, other, url.QueryEscape(token), base64.StdEncoding.EncodeToString([]byte(other))} {
+			body := strings.Replace(answer, "TOKEN", echoed, 1)
+			got, err := login(t, upstream.OAuth, always(400, "application/json", body))
+			e := mustFail(t, got, err)
+			mustNotShow(t, body, err, token, other, echoed)
+			mustSay(t, e.Detail, "not now: [removed]")
+		}
+	}
+	body := soapAnswer("access_new_tokenResponse", "<access_token>"+token+"</access_token><error>not now: "+token+"</error>")
+	got, err := login(t, upstream.SOAP, always(200, "text/xml", body))
+	mustSay(t, mustFail(t, got, err).Detail, "not now: [removed]")
+}
+
+func TestTheRefreshTokenIsNeverShown(t *testing.T) {
+	t.Parallel()
+	for writing, encode := range encodings() {
+		echoed := encode("an-old-refresh-token")
+		b, _ := json.Marshal(map[string]string{"error": "expired: " + echoed})
+		got, err := refresh(t, always(400, "application/json", string(b)))
+		e := mustFail(t, got, err)
+		mustNotShow(t, writing, err, "an-old-refresh-token", echoed)
+		if !strings.Contains(e.Detail, "[removed]") {
+			t.Errorf("%s: the detail is %q", writing, e.Detail)
+		}
+	}
+}
+
+func TestSecretsInHeadersOfTheAnswerAreNeverShown(t *testing.T) {
+	t.Parallel()
+	const secret = "correct-horse-battery"
+	for _, media := range []string{secret, "text/" + secret, secret + "/html", "text/html; charset=" + secret, "TEXT/" + strings.ToUpper(secret)} {
+		s := serve(t, always(200, media, "<p>", "Location: /"+secret, "Retry-After: "+secret, "X-"+secret+": "+secret))
+		a := accountFor(upstream.JWT, s.URL)
+		a.Password = secret
+		token, err := newClient(t, a).Login(context.Background())
+		mustFail(t, token, err)
+		mustNotShow(t, media, err, secret, strings.ToUpper(secret))
+		s.only(t)
+	}
+}
+
+func TestASecretIsRemovedBeforeTheTextIsCut(t *testing.T) {
+	t.Parallel()
+	const secret = "correct-horse-battery-staple"
+	for before := 150; before <= 200; before++ {
+		s := serve(t, always(206, "application/json", `{"error":"`+strings.Repeat("x", before)+" "+secret+`"}`))
+		a := accountFor(upstream.JWT, s.URL)
+		a.Password = secret
+		token, err := newClient(t, a).Login(context.Background())
+		e := mustFail(t, token, err)
+		if strings.Contains(e.Detail, "corr") || len([]rune(e.Detail)) > 200 {
+			t.Fatalf("%d characters before: %q", before, e.Detail)
+		}
+	}
+}
+
+func TestTextOfTheUpstreamIsMadePlain(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ text, want string }{
+		"line breaks and tabs":            {"a\r\n\tb  c\u2028d\u00a0e", "a b c d e"},
+		"control characters":              {"a\x00b\x1b[31mc\x7f", "ab[31mc"},
+		"marks of direction":              {"a\u202eb\u200bc\ufeff", "abc"},
+		"what is no character":            {"a\ufffdb", "ab"},
+		"letters of any script":           {"é अ 中 😀", "é अ 中 😀"},
+		"more than 200 characters":        {strings.Repeat("अ", 300), strings.Repeat("अ", 200)},
+		"more than could be an error":     {strings.Repeat("a", 40<<10), ""},
+		"a secret parted by nothing":      {"it is pass\x00word-7", "it is [removed]"},
+		"a secret twice":                  {"password-7password-7 password-7", "[removed] [removed]"},
+		"a secret in letters of any size": {"PASSWORD-7", "[removed]"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body, _ := json.Marshal(map[string]any{"error": "x y", "error_description": test.text})
+			s := serve(t, always(206, "application/json", string(body)))
+			a := accountFor(upstream.JWT, s.URL)
+			a.Password = "password-7"
+			token, err := newClient(t, a).Login(context.Background())
+			e := mustFail(t, token, err)
+			want := strings.TrimSuffix("x y: "+test.want, ": ")
+			if len(test.text) > 32<<10 {
+				want = ""
+			}
+			if runes := []rune(want); len(runes) > 200 {
+				want = string(runes[:200])
+			}
+			if e.Detail != want {
+				t.Errorf("the detail is %q, want %q", e.Detail, want)
+			}
+		})
+	}
+}
+
+func TestASecretThatIsHardlyOneSilencesTheUpstream(t *testing.T) {
+	t.Parallel()
+	for _, password := range []string{"a", "abc", "move", "removed", "[removed]"} {
+		body := `{"error":"a remark about abc, move, removed and [removed]"}`
+		s := serve(t, always(206, "application/json", body))
+		a := accountFor(upstream.JWT, s.URL)
+		a.Password = password
+		token, err := newClient(t, a).Login(context.Background())
+		e := mustFail(t, token, err)
+		mustBe(t, e, "rejected")
+		if e.Detail != "" {
+			t.Errorf("with the password %q the detail is %q", password, e.Detail)
+		}
+	}
+}
+
+func TestAnAnswerFullOfTokensSilencesTheUpstream(t *testing.T) {
+	t.Parallel()
+	var tokens []string
+	for i := range 20_000 {
+		tokens = append(tokens, fmt.Sprintf(`{"token":"token-%d"}`, i))
+	}
+	body := `{"error":"a remark","data":{"list":[` + strings.Join(tokens, ",") + `]}}`
+	token, err := login(t, upstream.JWT, always(206, "application/json", body))
+	e := mustFail(t, token, err)
+	mustBe(t, e, "rejected")
+	if e.Detail != "" {
+		t.Errorf("the detail is %q", e.Detail)
+	}
+}
+
+func TestNothingThatHoldsSecretsPrintsThem(t *testing.T) {
+	t.Parallel()
+	a := accountFor(upstream.OAuth, "https://host.example")
+	token := upstream.Token{AccessToken: testOpaqueToken, RefreshToken: "refresh-token-0042", IssuedAt: noon(), ExpiresAt: noon()}
+	c := newClient(t, a)
+	secrets := []string{testPassword, testClientSecret, testOpaqueToken, "refresh-token-0042"}
+	show := func(how, text string) {
+		for _, secret := range secrets {
+			if strings.Contains(text, secret) || strings.Contains(text, hex.EncodeToString([]byte(secret))) {
+				t.Errorf("%s shows a secret: %s", how, text)
+			}
+		}
+		if !strings.Contains(text, "secrets hidden") && !strings.Contains(text, hex.EncodeToString([]byte("secrets hidden"))) {
+			t.Errorf("%s does not say that it hides something: %s", how, text)
+		}
+	}
+	values := map[string]any{
+		"an account": a, "a pointer to an account": &a, "a token": token, "a pointer to a token": &token, "a client": c,
+		"accounts": []upstream.Account{a}, "tokens": map[string]*upstream.Token{"x": &token},
+		"a struct with both": struct {
+			A upstream.Account
+			T upstream.Token
+		}{a, token},
+	}
+	for name, value := range values {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+			if strings.HasPrefix(name, "tokens") && verb == "%#v" {
+				continue // Prints the pointer's address.
+			}
+			show(name+" with "+verb, fmt.Sprintf(verb, value))
+		}
+	}
+	for _, verb := range []string{"%d", "%t", "%e", "%U"} {
+		show("a token with "+verb, fmt.Sprintf(verb, token))
+		show("a client with "+verb, fmt.Sprintf(verb, c))
+	}
+	handlers := map[string]func(io.Writer) slog.Handler{
+		"slog's text": func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) },
+		"slog's JSON": func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) },
+	}
+	for how, handler := range handlers {
+		for _, name := range []string{"an account", "a pointer to an account", "a token", "a pointer to a token", "a client"} {
+			var b bytes.Buffer
+			slog.New(handler(&b)).Info("x", "value", values[name])
+			show(how+" of "+name, b.String())
+		}
+	}
+	for name, text := range map[string]string{
+		"an account": a.String() + a.GoString(), "a token": token.String() + token.GoString(),
+	} {
+		show(name+" in words", text)
+	}
+}
