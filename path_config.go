@@ -131,20 +131,29 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	b.stamp(old, next)
 
 	account := next.account(name)
-	verified, err := b.verify(ctx, old, next, account, p)
+	resp := new(logical.Response)
+	commit := func(token *issuer.Token) error {
+		if err := b.store.putConfig(ctx, name, next); err != nil {
+			return err
+		}
+		if err := b.issuer.Update(ctx, account, token); err != nil {
+			b.Logger().Warn("the config is stored, its token could not be", "config", name, "error", err)
+			resp.AddWarning("The config is stored. Its token could not be stored: a restart will log in again.")
+		}
+		return nil
+	}
+	if wantsVerification(old, next, p) {
+		err = b.issuer.Verify(ctx, account, commit)
+	} else {
+		err = commit(nil)
+	}
 	if err != nil {
 		return verifyAnswer(req.MountPoint, name, err)
 	}
-	if err := b.store.putConfig(ctx, name, next); err != nil {
-		return nil, err
+	if len(resp.Warnings) == 0 {
+		return nil, nil //nolint:nilnil // 204
 	}
-	if err := b.issuer.Update(ctx, account, verified); err != nil {
-		b.Logger().Warn("the config is stored, its token could not be", "config", name, "error", err)
-		resp := &logical.Response{}
-		resp.AddWarning("The config is stored. Its token could not be stored: a restart will log in again.")
-		return resp, nil
-	}
-	return nil, nil //nolint:nilnil // 204
+	return resp, nil
 }
 
 // stamp marks the config with a new generation where it logs in otherwise, and with the time where its credentials changed.
@@ -162,13 +171,11 @@ func sameLogin(a, b *config) bool {
 	return issuer.SameLogin(&one, &other)
 }
 
-// verify logs in with settings that are about to be stored, where the write asks for that; the token is nil where it does not.
-func (b *backend) verify(ctx context.Context, old, next *config, a *issuer.Account, p params) (*issuer.Token, error) {
-	wanted, named := p[fieldVerifyConnection].(bool)
-	if named && !wanted || next.Paused || old != nil && sameLogin(old, next) {
-		return nil, nil //nolint:nilnil // there is nothing to verify
-	}
-	return b.issuer.Verify(ctx, a)
+// wantsVerification reports whether a write logs in before it stores: one that creates a config, or changes what a login sends
+// or where, unless it says otherwise or the account is paused.
+func wantsVerification(old, next *config, p params) bool {
+	wanted, given := p[fieldVerifyConnection].(bool)
+	return (wanted || !given) && !next.Paused && (old == nil || !sameLogin(old, next))
 }
 
 // verifyAnswer says that nothing was stored, and how to store all the same.

@@ -61,6 +61,9 @@ func (b *backend) revokePaths() []*framework.Path {
 func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
 	tokenID, _ := req.Data[fieldTokenID].(string)
+	if tokenID != "" && !isTokenID(tokenID) {
+		return userError("token_id: %s", tokenIDRule)
+	}
 	revoked, err := b.issuer.Revoke(ctx, name, tokenID)
 	if errors.Is(err, issuer.ErrNoToken) {
 		return userError("token_id: config %q has no unexpired token of that ID: see vault read %sstatus/%s",

@@ -172,7 +172,10 @@ func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 			served = "reads are served from the token that lives until " + timeText(s.Token.ExpiresAt)
 		}
 		next := "with the next read"
-		if s.Failure.NextAttempt.After(now) {
+		switch {
+		case s.Token != nil && s.RotatesAt.After(s.Failure.NextAttempt):
+			next = when(s.RotatesAt)
+		case s.Failure.NextAttempt.After(now):
 			next = when(s.Failure.NextAttempt)
 		}
 		return fmt.Sprintf("%s; %s; next attempt %s; %s", s.Failure.Message, served, next, remedy(mount, name, s.Failure))

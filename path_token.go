@@ -5,6 +5,7 @@ package mastersindia
 
 import (
 	"context"
+	"encoding/hex"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -84,6 +85,10 @@ func tokenUpdate(read *framework.PathOperation) *framework.PathOperation {
 
 func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldRole).(string) //nolint:forcetypeassert // captured from the path
+	rejected, _ := req.Data[fieldRejectedTokenID].(string)
+	if rejected != "" && !isTokenID(rejected) {
+		return userError("rejected_token_id: %s", tokenIDRule)
+	}
 	r, err := b.roles.get(ctx, name, b.store.role)
 	if err != nil {
 		return nil, err
@@ -92,7 +97,7 @@ func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framew
 		return userError("role %q does not exist: create it with vault write %srole/%s config=<config>, or see vault list %srole",
 			name, req.MountPoint, name, req.MountPoint)
 	}
-	answer, err := b.readAccount(ctx, r.Config, req.Data)
+	answer, err := b.readAccount(ctx, r.Config, rejected)
 	if err != nil {
 		return loginAnswer(req.MountPoint, r.Config, err)
 	}
@@ -108,11 +113,19 @@ func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framew
 	return resp, nil
 }
 
-func (b *backend) readAccount(ctx context.Context, config string, data map[string]any) (issuer.Answer, error) {
-	if rejected, _ := data[fieldRejectedTokenID].(string); rejected != "" {
+func (b *backend) readAccount(ctx context.Context, config, rejected string) (issuer.Answer, error) {
+	if rejected != "" {
 		return b.issuer.ReadRejected(ctx, config, rejected)
 	}
 	return b.issuer.Read(ctx, config)
+}
+
+// tokenIDRule is for whoever gives the token itself instead.
+const tokenIDRule = "must be the token_id that came with the token: 16 hex digits"
+
+func isTokenID(text string) bool {
+	_, err := hex.DecodeString(text)
+	return err == nil && len(text) == len(issuer.TokenID(""))
 }
 
 // leaseTTL is the life of a lease on a token with the given life left: whole seconds that end before the token does. It is

@@ -20,8 +20,8 @@ type Agent struct {
 	process *Process
 }
 
-// StartAgent starts a Vault Agent in dir, which it makes, with the token of a file, as one would with a token from elsewhere. The
-// template is written in the language of consul-template.
+// StartAgent starts a Vault Agent in dir, which it makes, with the token of a file, as one would with a token from
+// elsewhere. The template is written in the language of consul-template.
 func (v *Vault) StartAgent(dir, token, template string) (*Agent, error) {
 	join := func(name string) string { return filepath.Join(dir, name) }
 	if err := makeDirs(join("tmp")); err != nil {
@@ -49,8 +49,8 @@ func (v *Vault) StartAgent(dir, token, template string) (*Agent, error) {
 	return a, err
 }
 
-// agentConfig is the agent's configuration. It fails on a missing key and gives up after the usual retries, so that a mistake shows as
-// an agent that has ended and not as a file that never comes.
+// agentConfig is the agent's configuration. It fails on a missing key and gives up after the usual retries, so that a
+// mistake shows as an agent that has ended and not as a file that never comes.
 func (v *Vault) agentConfig(token, template, rendered string) string {
 	return strings.Join([]string{
 		fmt.Sprintf("vault {\n  address = %q\n}", v.Addr),

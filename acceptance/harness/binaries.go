@@ -27,8 +27,8 @@ type Binaries struct {
 	Version string
 }
 
-// FindBinaries builds the plugin and the simulator and finds a Vault, or has it built, which takes long: progress is written to
-// progress. It always builds, since tests of yesterday's binary mislead; with nothing to do that takes a second.
+// FindBinaries builds the plugin and the simulator and finds a Vault, or has it built, which takes long: progress is written
+// to progress. It always builds, since tests of yesterday's binary mislead; with nothing to do that takes a second.
 func FindBinaries(ctx context.Context, progress io.Writer) (Binaries, error) {
 	root, err := moduleRoot()
 	if err != nil {
@@ -81,7 +81,8 @@ func moduleRoot() (string, error) {
 	}
 }
 
-// version returns the version that the Makefile builds with: VERSION of the environment (make exports its own) or of the file.
+// version returns the version that the Makefile builds with: VERSION of the environment (make exports its own) or of the
+// file.
 func version(root string) (string, error) {
 	if v := os.Getenv("VERSION"); v != "" {
 		return v, nil

@@ -38,7 +38,8 @@ type Result struct {
 
 // newCLI returns a CLI that keeps its files in dir.
 func newCLI(path, dir, addr, token string) *CLI {
-	return &CLI{Dir: dir, path: path, env: childEnv(dir, "VAULT_ADDR="+addr, "VAULT_TOKEN="+token, "VAULT_CLI_NO_COLOR=1"), ran: &transcript{}}
+	env := childEnv(dir, "VAULT_ADDR="+addr, "VAULT_TOKEN="+token, "VAULT_CLI_NO_COLOR=1")
+	return &CLI{Dir: dir, path: path, env: env, ran: &transcript{}}
 }
 
 // As returns a CLI that uses another Vault token and adds to the same transcript.
@@ -52,8 +53,8 @@ func (c *CLI) As(token string) *CLI {
 	return &CLI{Dir: c.Dir, path: c.path, env: append(env, "VAULT_TOKEN="+token), ran: c.ran}
 }
 
-// Run runs one command with stdin as its standard input. A command that Vault refuses is a Result with its exit code; the error
-// says that it could not be run at all.
+// Run runs one command with stdin as its standard input. A command that Vault refuses is a Result with its exit code; the
+// error says that it could not be run at all.
 func (c *CLI) Run(ctx context.Context, stdin string, args ...string) (Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()

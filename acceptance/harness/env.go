@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 )
 
-// childEnv returns the whole environment of a child process. It is built from nothing, not filtered: a proxy, a VAULT_TOKEN or
-// a VAULT_NAMESPACE of the person at the keyboard must change no result, and HOME must not be theirs, or the vault command would
-// read and write their ~/.vault-token.
+// childEnv returns the whole environment of a child process. It is built from nothing, not filtered: a proxy, a VAULT_TOKEN
+// or a VAULT_NAMESPACE of the person at the keyboard must change no result, and HOME must not be theirs, or the vault
+// command would read and write their ~/.vault-token.
 func childEnv(dir string, extra ...string) []string {
 	env := []string{
 		"HOME=" + dir,

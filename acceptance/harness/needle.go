@@ -63,8 +63,8 @@ func (n needle) find(text []byte) string {
 	return ""
 }
 
-// base64Core returns the characters that the secret has in any base64 text in which it begins at a byte offset of shift modulo 3: those
-// that depend on neighbouring bytes are cut off at both ends.
+// base64Core returns the characters that the secret has in any base64 text in which it begins at a byte offset of shift
+// modulo 3: those that depend on neighbouring bytes are cut off at both ends.
 func base64Core(encoding *base64.Encoding, secret string, shift int) string {
 	text := encoding.EncodeToString(append(make([]byte, shift), secret...))
 	first := (shift*8 + 5) / 6

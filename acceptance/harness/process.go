@@ -117,8 +117,8 @@ func (p *Process) signal(s os.Signal) error {
 	return nil
 }
 
-// waitFor calls ready every few milliseconds until it returns nil. It gives up when the context ends, or at once when the process
-// ends; the error tells why it was not ready when last asked.
+// waitFor calls ready every few milliseconds until it returns nil. It gives up when the context ends, or at once when the
+// process ends; the error tells why it was not ready when last asked.
 func (p *Process) waitFor(ctx context.Context, ready func(context.Context) error) error {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()

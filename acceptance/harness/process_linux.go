@@ -5,8 +5,8 @@ package harness
 
 import "syscall"
 
-// childAttributes gives a child a process group of its own, so that Ctrl-C reaches only us and the children are ended in order,
-// and has the kernel end it should we be killed.
+// childAttributes gives a child a process group of its own, so that Ctrl-C reaches only us and the children are ended in
+// order, and has the kernel end it should we be killed.
 func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }

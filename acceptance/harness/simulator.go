@@ -24,8 +24,8 @@ type Simulator struct {
 	process *Process
 }
 
-// StartSimulator starts a simulator that knows the given accounts (a JSON list, see the simulator's -accounts) and keeps its files in
-// dir, which it makes.
+// StartSimulator starts a simulator that knows the given accounts (a JSON list, see the simulator's -accounts) and keeps its
+// files in dir, which it makes.
 func StartSimulator(ctx context.Context, binaries Binaries, dir string, accounts any) (*Simulator, error) {
 	if err := makeDirs(filepath.Join(dir, "tmp")); err != nil {
 		return nil, err

@@ -41,8 +41,8 @@ func StartDevVault(ctx context.Context, binaries Binaries, dir string) (*Vault, 
 	return startVault(ctx, binaries, dir, true)
 }
 
-// StartVault starts a server that keeps its storage in dir, initialises and unseals it: it survives Stop and Start. Dir must be an
-// empty directory.
+// StartVault starts a server that keeps its storage in dir, initialises and unseals it: it survives Stop and Start. Dir must
+// be an empty directory.
 func StartVault(ctx context.Context, binaries Binaries, dir string) (*Vault, error) {
 	return startVault(ctx, binaries, dir, false)
 }
@@ -145,7 +145,7 @@ func (v *Vault) launch(ctx context.Context) error {
 }
 
 func (v *Vault) launchOnce(ctx context.Context) error {
-	address, err := v.chooseAddress()
+	address, err := v.chooseAddress(ctx)
 	if err != nil {
 		return err
 	}
@@ -174,11 +174,11 @@ func (v *Vault) launchOnce(ctx context.Context) error {
 }
 
 // chooseAddress returns a free loopback address, or the one of before: clients of a server that was restarted find it again.
-func (v *Vault) chooseAddress() (string, error) {
+func (v *Vault) chooseAddress(ctx context.Context) (string, error) {
 	if v.unsealKey != "" {
 		return v.Addr[len("http://"):], nil
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("looking for a free port: %w", err)
 	}

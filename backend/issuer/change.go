@@ -6,6 +6,7 @@ package issuer
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"sync"
 )
 
@@ -53,15 +54,36 @@ func (t *trials) set(name string, login [sha256.Size]byte, f *Failure) {
 	t.byName[name] = trial{login: login, failure: f}
 }
 
-// Verify logs in with settings that are not stored yet. Its token is to be handed to Update once they are. A login that
-// failed is not tried again in its pause: the answer comes from memory.
-func (i *Issuer) Verify(ctx context.Context, a *Account) (*Token, error) {
+// Verify logs in with settings that are not stored yet, and calls commit with the token that this gives, for it to store the
+// settings and to call Update. A login that failed is not tried again in its pause: the answer comes from memory.
+//
+// Until commit has returned this is the account's one login in flight: readers without a token wait for what becomes of it.
+func (i *Issuer) Verify(ctx context.Context, a *Account, commit func(*Token) error) error {
 	login := fingerprint(&a.Upstream)
-	now := i.clock()
 	before := i.trials.get(a.Name, login)
-	if before.paused(now) {
-		return nil, &LoginError{Failure: *before, Remembered: true}
+	if before.paused(i.clock()) {
+		return &LoginError{Failure: *before, Remembered: true}
 	}
+	e, f, err := i.occupy(ctx, a.Name)
+	if err != nil {
+		return err
+	}
+	defer i.release(e, f)
+	token, err := i.try(ctx, a, before)
+	failed, refused := errors.AsType[*LoginError](err)
+	switch {
+	case refused:
+		i.trials.set(a.Name, login, &failed.Failure)
+		return err
+	case err != nil:
+		return err
+	}
+	i.trials.set(a.Name, login, nil)
+	return commit(token)
+}
+
+// try logs in with settings that are not stored yet.
+func (i *Issuer) try(ctx context.Context, a *Account, before *Failure) (*Token, error) {
 	client, err := i.newClient(a)
 	if err != nil {
 		return nil, err
@@ -77,21 +99,55 @@ func (i *Issuer) Verify(ctx context.Context, a *Account) (*Token, error) {
 	if i.ctx.Err() != nil {
 		return nil, ErrStopped
 	}
-	now = i.clock()
+	now := i.clock()
 	if err == nil {
 		token := fromUpstream(up, began, a.Generation, ReasonVerification).clamp(a.Upstream.MaxTokenTTL)
 		if token.alive(now) {
-			i.trials.set(a.Name, login, nil)
 			i.logger.Info("verified the login", "config", a.Name, "token_id", token.ID)
 			return token, nil
 		}
 		err = errExpiredOnArrival
 	}
-	f := newFailure(err, before, now.Wall, a.life(nil))
-	i.trials.set(a.Name, login, f)
-	failed := &LoginError{Failure: *f}
+	failed := &LoginError{Failure: *newFailure(err, before, now.Wall, a.life(nil))}
 	i.logFailure(a.Name, ReasonVerification, now.Elapsed-began.Elapsed, failed)
 	return nil, failed
+}
+
+// occupy makes an empty flight the account's only one, once the one under way has landed.
+func (i *Issuer) occupy(ctx context.Context, name string) (*entry, *flight, error) {
+	for {
+		e := i.entry(name)
+		e.mu.Lock()
+		under := e.flight
+		if under == nil && !e.dead {
+			f := &flight{done: make(chan struct{}), cancel: func() {}, began: i.clock(), reason: ReasonVerification}
+			e.flight = f
+			e.mu.Unlock()
+			return e, f, nil
+		}
+		e.mu.Unlock()
+		if under == nil {
+			continue
+		}
+		if _, err := under.wait(ctx, 0); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// release ends what occupy began: whoever waited asks again.
+func (i *Issuer) release(e *entry, f *flight) {
+	e.mu.Lock()
+	f.err = errOvertaken
+	if e.flight == f {
+		e.flight = nil
+		i.plan(e)
+		if !e.loaded && !e.dead {
+			i.drop(e) // nothing was stored under this name
+		}
+	}
+	e.mu.Unlock()
+	close(f.done)
 }
 
 // Update takes over settings that were just stored. Where their generation is new, all that is known of the account begins

@@ -23,8 +23,11 @@ func (i *Issuer) rotateWhenDue(ctx context.Context) {
 		case <-i.queue.wake:
 		case <-timer.C:
 		}
-		i.rotateDue()
-		timer.Reset(i.untilNext())
+		if i.rotateDue() {
+			timer.Reset(i.untilNext())
+		} else {
+			timer.Reset(lookAgain)
+		}
 	}
 }
 
@@ -67,22 +70,26 @@ func (i *Issuer) restoreOne(ctx context.Context, name string) {
 	}
 }
 
-// rotateDue starts rotations while accounts are due and slots are free.
-func (i *Issuer) rotateDue() {
+// rotateDue starts rotations while accounts are due. It returns false where it had to leave some: for want of a slot, in which
+// case whoever frees one wakes the scheduler, or on a node that may not log in.
+func (i *Issuer) rotateDue() bool {
 	now := i.clock()
-	if next, ok := i.queue.next(); !ok || next.After(now.Wall) || !i.mayLogin() {
-		return
+	if next, ok := i.queue.next(); !ok || next.After(now.Wall) {
+		return true
+	}
+	if !i.mayLogin() {
+		return false
 	}
 	for {
 		select {
 		case i.slots <- struct{}{}:
 		default:
-			return // whoever frees a slot wakes the scheduler
+			return false
 		}
 		e, ok := i.queue.pop(now.Wall)
 		if !ok {
 			<-i.slots
-			return
+			return true
 		}
 		if !i.rotate(e, now) {
 			<-i.slots
@@ -142,7 +149,7 @@ func (i *Issuer) untilNext() time.Duration {
 	if !ok {
 		return lookAgain
 	}
-	return min(max(next.Sub(i.clock().Wall), 10*time.Millisecond), lookAgain)
+	return min(max(next.Sub(i.clock().Wall), 0), lookAgain)
 }
 
 // idleAfter is how long an account without a living token stays in memory after it was last read.

@@ -1,9 +1,9 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command demo shows the secrets engine at work: it starts a Vault server and a simulator of the vendors' endpoints, both on free
-// loopback ports, and plays through what an operator and an application do. With -stay it sets all up and leaves it running, to
-// play with. Nothing leaves the machine, and nothing is left behind.
+// Command demo shows the secrets engine at work: it starts a Vault server and a simulator of the vendors' endpoints, both on
+// free loopback ports, and plays through what an operator and an application do. With -stay it sets all up and leaves it
+// running, to play with. Nothing leaves the machine, and nothing is left behind.
 package main
 
 import (

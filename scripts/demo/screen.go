@@ -42,8 +42,8 @@ func (s *screen) step(title string) {
 }
 
 // note says something in passing.
-func (s *screen) note(format string, values ...any) {
-	s.printf("   %s\n", s.style(dim, fmt.Sprintf(format, values...)))
+func (s *screen) note(text string) {
+	s.printf("   %s\n", s.style(dim, text))
 }
 
 // good says that something is as it should be.

@@ -3,9 +3,7 @@
 
 package main
 
-import (
-	"context"
-)
+import "context"
 
 // stay sets everything up without a word, says how to use it, and stays until it is stopped.
 func (p *play) stay(ctx context.Context) error {
@@ -21,7 +19,7 @@ func (p *play) stay(ctx context.Context) error {
 			return err
 		}
 	}
-	p.out.printf("%s\n\n", p.out.style(bold, "A Vault with the engine at mastersindia/, and the simulator, are running. In another terminal:"))
+	p.out.printf("%s\n\n", p.out.style(bold, "Vault, the engine and the simulator are up. In another terminal:"))
 	p.out.printf("  export VAULT_ADDR=%s VAULT_TOKEN=%s\n\n", p.vault.Addr, p.vault.Token)
 	p.out.printf("%s\n\n", p.out.style(bold, "Then try:"))
 	p.out.printf("  vault list -detailed mastersindia/config\n")
