@@ -49,6 +49,9 @@ type Options struct {
 type backend struct {
 	*framework.Backend
 
+	// parameters are what the paths take, for the checks before the SDK's.
+	parameters map[route]*parameters
+
 	store  *storage
 	roles  cache[role]
 	issuer *issuer.Issuer
@@ -112,6 +115,7 @@ func newBackend(o Options, conf *logical.BackendConfig) *backend {
 		Invalidate:     b.invalidate,
 		Clean:          b.clean,
 	}
+	b.parameters = parametersOf(b.Paths)
 	return b
 }
 

@@ -336,8 +336,7 @@ func defaultScheme(protocol string) string {
 }
 
 func defaultTokenTTL(protocol string) int {
-	hours := map[string]int{protocolJWT: 24, protocolOAuth: 1, protocolSOAP: 4, protocolFirstVision: 2}[protocol]
-	return hours * int(time.Hour/time.Second)
+	return int(upstream.Protocol(protocol).DefaultTokenTTL() / time.Second)
 }
 
 // usedBy reports whether a protocol uses the field.

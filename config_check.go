@@ -248,7 +248,9 @@ func checkHeaders(field string, headers map[string]string, wrong *problems) {
 				"Transfer-Encoding and headers of the connection", canonical)
 		case seen[canonical]:
 			wrong.add(field, "%s is given twice", canonical)
-		case len(value) > mostText || !printable(value):
+		case len(value) > mostText:
+			wrong.add(field, "the value of %s is longer than %d bytes", canonical, mostText)
+		case !printable(value):
 			wrong.add(field, "the value of %s must be one line of printable ASCII", canonical)
 		}
 		seen[canonical] = true

@@ -37,7 +37,30 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 	if wrong := b.checkRequest(req); wrong != nil {
 		return logical.ErrorResponse(wrong.Error()), nil
 	}
-	return b.Backend.HandleRequest(ctx, req)
+	return b.Backend.HandleRequest(ctx, b.forSDK(req))
+}
+
+// forSDK is the request in a form that the SDK takes: for it an empty text is no way to clear a set of pairs.
+func (b *backend) forSDK(req *logical.Request) *logical.Request {
+	path, known := b.parameters[routeOf(req.Path)]
+	if !known {
+		return req
+	}
+	var data map[string]any
+	for field, value := range req.Data {
+		if schema := path.fields[field]; value == "" && schema != nil && schema.Type == framework.TypeKVPairs {
+			if data == nil {
+				data = maps.Clone(req.Data)
+			}
+			data[field] = map[string]any{}
+		}
+	}
+	if data == nil {
+		return req
+	}
+	taken := *req
+	taken.Data = data
+	return &taken
 }
 
 // HandleExistenceCheck tells create from update. The SDK would decode the parameters here, before HandleRequest can refuse a
@@ -58,21 +81,74 @@ func (b *backend) checkRequest(req *logical.Request) error {
 	default:
 		return nil
 	}
-	if _, name, ok := splitPath(req.Path); ok && !validName(name) {
+	prefix, name, named := splitPath(req.Path)
+	_, items := b.parameters[route{prefix, true}]
+	if named && !validName(name) || !named && items && req.Operation != logical.ListOperation {
 		return fmt.Errorf("name: %s", nameRule)
 	}
 	if len(req.Data) == 0 {
 		return nil
 	}
-	path := b.Route(req.Path)
-	if path == nil {
+	path, known := b.parameters[routeOf(req.Path)]
+	if !known {
 		return nil // the SDK answers that the path is unsupported
 	}
-	if err := checkNames(acceptedFields(path, req.Operation), req.Data); err != nil {
+	if err := checkNames(path.accepted(req.Operation), req.Data); err != nil {
 		return err
 	}
-	_, wrong := decodeParams(path.Fields, req.Data)
+	_, wrong := decodeParams(path.fields, req.Data)
 	return wrong.err()
+}
+
+// route names a path without the name in it: the list of a prefix, or an item under it.
+type route struct {
+	prefix string
+	item   bool
+}
+
+func routeOf(path string) route {
+	prefix, _, item := splitPath(path)
+	return route{prefix, item}
+}
+
+// parameters are what the operations of a path take.
+type parameters struct {
+	fields map[string]*framework.FieldSchema
+	// written are the fields of a write: what is captured from the path is none of them.
+	written []string
+	// read are the fields of a read, which has some only where the path answers updates in the same way.
+	read []string
+}
+
+func (p *parameters) accepted(op logical.Operation) []string {
+	switch op {
+	case logical.CreateOperation, logical.UpdateOperation:
+		return p.written
+	case logical.ReadOperation:
+		return p.read
+	default:
+		return nil
+	}
+}
+
+// parametersOf learns from the path table what each path takes, before the SDK makes regular expressions of it.
+func parametersOf(paths []*framework.Path) map[route]*parameters {
+	table := make(map[route]*parameters, len(paths))
+	for _, path := range paths {
+		p := &parameters{fields: path.Fields}
+		for field := range path.Fields {
+			if !strings.Contains(path.Pattern, "(?P<"+field+">") {
+				p.written = append(p.written, field)
+			}
+		}
+		slices.Sort(p.written)
+		if strings.HasPrefix(path.Pattern, pathToken) {
+			p.read = p.written
+		}
+		prefix, _, _ := strings.Cut(path.Pattern, "/")
+		table[route{prefix, strings.Contains(path.Pattern, "(?P<")}] = p
+	}
+	return table
 }
 
 // splitPath takes a path such as config/<name> apart; ok is false for a list and for paths without a name.
@@ -97,34 +173,6 @@ func validName(name string) bool {
 
 func isWord(c byte) bool {
 	return c == '_' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
-}
-
-// acceptedFields are the parameters that an operation takes: what is captured from the path is none of them.
-func acceptedFields(path *framework.Path, op logical.Operation) []string {
-	var fields []string
-	for field, schema := range path.Fields {
-		if takes(path, op) && !isPathField(path, field) && !schema.Deprecated {
-			fields = append(fields, field)
-		}
-	}
-	slices.Sort(fields)
-	return fields
-}
-
-// takes reports whether an operation has parameters. A read has them only where the path answers updates in the same way.
-func takes(path *framework.Path, op logical.Operation) bool {
-	switch op {
-	case logical.CreateOperation, logical.UpdateOperation:
-		return true
-	case logical.ReadOperation:
-		return strings.HasPrefix(path.Pattern, pathToken)
-	default:
-		return false
-	}
-}
-
-func isPathField(path *framework.Path, field string) bool {
-	return strings.Contains(path.Pattern, "(?P<"+field+">")
 }
 
 // vaultsOwn are parameters that Vault, OpenBao and their clients add themselves.

@@ -139,14 +139,14 @@ func decodeInt(raw any) (int, bool) {
 // decodeSeconds takes a number of seconds or a Go duration; what is not whole seconds is refused and not rounded.
 func decodeSeconds(raw any) (int, bool) {
 	if n, ok := decodeInt(raw); ok {
-		return n, true
+		return n, n >= 0
 	}
 	text, ok := raw.(string)
 	if !ok {
 		return 0, false
 	}
 	d, err := time.ParseDuration(text)
-	if err != nil || d%time.Second != 0 {
+	if err != nil || d < 0 || d%time.Second != 0 {
 		return 0, false
 	}
 	return int(d / time.Second), true

@@ -117,16 +117,16 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 	if err := wrong.err(); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
-	if old != nil && *old == *next {
-		return nil, nil //nolint:nilnil // 204
-	}
 	c, err := b.store.config(ctx, next.Config)
 	if err != nil {
 		return nil, err
 	}
 	if c == nil {
-		return userError("config: there is none of that name: create it first with vault write %sconfig/<name> preset=..., "+
-			"or see vault list %sconfig", req.MountPoint, req.MountPoint)
+		return userError("config: %q does not exist: create it first with vault write %sconfig/%s preset=..., "+
+			"or see vault list %sconfig", next.Config, req.MountPoint, next.Config, req.MountPoint)
+	}
+	if old != nil && *old == *next {
+		return nil, nil //nolint:nilnil // 204
 	}
 	if err := b.store.putRole(ctx, name, next); err != nil {
 		return nil, err

@@ -99,6 +99,7 @@ func (a Account) Validate() error {
 		required = user
 	case FirstVision:
 		required = client
+	case OAuth, SOAP: // all four
 	}
 	for _, field := range required {
 		if field.value == "" {

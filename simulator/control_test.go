@@ -7,9 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -164,55 +162,38 @@ func TestControlIsForThisMachineOnly(t *testing.T) {
 
 func TestOnRequest(t *testing.T) {
 	t.Parallel()
-	var mu sync.Mutex
-	var seen []simulator.RequestInfo
+	seen := make(chan simulator.RequestInfo, 1) // an answer is on its way only when its handler has ended
 	a := account(simulator.JWT, nil)
-	sim, err := simulator.New(simulator.Options{Accounts: []simulator.Account{a}, OnRequest: func(info simulator.RequestInfo) {
-		mu.Lock()
-		defer mu.Unlock()
-		seen = append(seen, info)
-	}})
+	sim, err := simulator.New(simulator.Options{
+		Accounts: []simulator.Account{a}, OnRequest: func(info simulator.RequestInfo) { seen <- info },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(sim)
+	defer server.Close()
 	b := &bed{Simulator: sim, t: t, url: server.URL, client: server.Client()}
+	next := func(want simulator.RequestInfo) {
+		t.Helper()
+		got := <-seen
+		got.Duration = 0
+		if got != want {
+			t.Errorf("want %+v\n got %+v", want, got)
+		}
+	}
+	name := "jwt/" + a.Username
 	token := b.token(a)
+	next(simulator.RequestInfo{Method: "POST", Path: loginV1, Status: 200, Account: name})
 	b.login(simulator.Account{Protocol: simulator.JWT, Username: "a-password-in-the-wrong-field", Password: "x"})
+	next(simulator.RequestInfo{Method: "POST", Path: loginV1, Status: 206})
 	b.business(a, token)
+	next(simulator.RequestInfo{Method: "POST", Path: "/api/v1/einvoice/", Status: 200, Account: name})
 	b.call(http.MethodGet, "/"+token+"/x?access_token="+token, "")
+	next(simulator.RequestInfo{Method: "GET", Path: "/…/x", Status: 404})
 	sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 	path, contentType, body := loginRequest(a)
 	if _, err := b.try(http.MethodPost, path, body, "Content-Type", contentType); err == nil {
 		t.Error("want no answer")
 	}
-	server.Close() // waits for the handlers
-	want := []simulator.RequestInfo{
-		{Method: "POST", Path: loginV1, Status: 200, Account: "jwt/" + a.Username},
-		{Method: "POST", Path: loginV1, Status: 206},
-		{Method: "POST", Path: "/api/v1/einvoice/", Status: 200, Account: "jwt/" + a.Username},
-		{Method: "GET", Path: "/…/x", Status: 404},
-		{Method: "POST", Path: loginV1, Status: 0, Account: "jwt/" + a.Username},
-	}
-	deadline := time.Now().Add(5 * time.Second)
-	for { // a hijacked connection is not waited for
-		mu.Lock()
-		n := len(seen)
-		mu.Unlock()
-		if n == len(want) || time.Now().After(deadline) {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
-	mu.Lock()
-	defer mu.Unlock()
-	if len(seen) != len(want) {
-		t.Fatalf("want %d requests, got %+v", len(want), seen)
-	}
-	for i, got := range seen {
-		got.Duration = 0
-		if got != want[i] {
-			t.Errorf("request %d: want %+v, got %+v", i, want[i], got)
-		}
-	}
+	next(simulator.RequestInfo{Method: "POST", Path: loginV1, Status: 0, Account: name})
 }

@@ -73,6 +73,7 @@ func (s *Simulator) countArrival(ex *exchange, k kind) {
 		s.count(ex, func(c *Counts) { c.Logins++ })
 	case kindRefresh:
 		s.count(ex, func(c *Counts) { c.Refreshes++ })
+	case kindBusiness, kindOther: // counted by their outcome, or not at all
 	}
 }
 

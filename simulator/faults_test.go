@@ -195,7 +195,7 @@ func TestFaultCut(t *testing.T) {
 
 func TestFaultRemaining(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newBed(t, account(simulator.FirstVision, nil))
 	jwt, oauth := account(simulator.JWT, nil), account(simulator.OAuth, nil)
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultEmpty, Remaining: 2})
 	for range 2 {

@@ -64,7 +64,8 @@ func fvQuery(path, scope, grant string) string {
 
 func TestFirstVisionForms(t *testing.T) {
 	t.Parallel()
-	b, a := newBed(t), account(simulator.FirstVision, nil)
+	a := account(simulator.FirstVision, nil)
+	b := newBed(t, a)
 	auth := basic(a.ClientID, a.ClientSecret)
 	_, _, body := loginRequest(a)
 	tests := []struct {
@@ -183,7 +184,8 @@ func TestFirstVisionRefusals(t *testing.T) {
 
 func TestFirstVisionBusiness(t *testing.T) {
 	t.Parallel()
-	b, a := newBed(t), account(simulator.FirstVision, nil)
+	a := account(simulator.FirstVision, nil)
+	b := newBed(t, a)
 	token := b.token(a)
 	for _, base := range []string{"", "/sandbox"} {
 		got := b.call(http.MethodGet, base+"/v1/cards/42/details", "", "Authorization", "Bearer "+token)
@@ -216,7 +218,8 @@ func TestFirstVisionBusiness(t *testing.T) {
 func TestFirstVisionValidateToken(t *testing.T) {
 	t.Parallel()
 	other := simulator.Account{Protocol: simulator.FirstVision, ClientID: "other", ClientSecret: "other-secret"}
-	b, a := newBed(t, other), account(simulator.FirstVision, nil)
+	a := account(simulator.FirstVision, nil)
+	b := newBed(t, a, other)
 	token := b.token(a)
 	ask := func(path, token, id, secret string) answer {
 		body := toJSON(map[string]string{"token": token, "client_id": id, "client_secret": secret})

@@ -71,11 +71,14 @@ func account(p simulator.Protocol, change func(*simulator.Account)) simulator.Ac
 	return simulator.Account{Protocol: p}
 }
 
-// newBed serves the demo accounts, with those given in their places.
+// newBed serves the demo accounts, with those given in their places. That of firstvision has to be given: its key costs time.
 func newBed(t *testing.T, accounts ...simulator.Account) *bed {
 	t.Helper()
 	c := newClock()
-	sim, err := simulator.New(simulator.Options{Accounts: simulator.DemoAccounts(), Now: c.Now})
+	demo := slices.DeleteFunc(simulator.DemoAccounts(), func(a simulator.Account) bool {
+		return a.Protocol == simulator.FirstVision
+	})
+	sim, err := simulator.New(simulator.Options{Accounts: demo, Now: c.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,21 +152,16 @@ const (
 
 // loginRequest is the usual login of an account.
 func loginRequest(a simulator.Account) (path, contentType, body string) {
-	values := map[string]string{}
 	switch a.Protocol {
 	case simulator.JWT:
-		values = map[string]string{"username": a.Username, "password": a.Password}
+		values := map[string]string{"username": a.Username, "password": a.Password}
 		return "/api/v1/token-auth/", typeJSON, toJSON(values)
 	case simulator.OAuth:
-		values = map[string]string{
-			"username": a.Username, "password": a.Password, "client_id": a.ClientID, "client_secret": a.ClientSecret,
-			"grant_type": "password",
-		}
-		return "/oauth/access_token", typeJSON, toJSON(values)
+		return "/oauth/access_token", typeJSON, toJSON(oauthValues(a))
 	case simulator.SOAP:
 		return "/api.einvoice.php", typeXML, soapLogin(a.Username, a.Password, a.ClientID, a.ClientSecret, "password")
 	default:
-		values = map[string]string{
+		values := map[string]string{
 			"client_id": a.ClientID, "client_secret": a.ClientSecret, "scope": "cards", "grant_type": "client_credentials",
 		}
 		return "/v1/api/oauth/token", typeJSON, toJSON(values)

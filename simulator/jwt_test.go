@@ -212,7 +212,8 @@ func TestJWTAccountSwitches(t *testing.T) {
 		check  func(t *testing.T, b *bed, a simulator.Account)
 	}{
 		{"tokens differ", nil, func(t *testing.T, b *bed, a simulator.Account) {
-			if b.token(a) == b.token(a) {
+			first := b.token(a)
+			if b.token(a) == first {
 				t.Error("two logins in one second gave one token")
 			}
 		}},

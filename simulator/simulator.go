@@ -46,7 +46,7 @@ type Simulator struct {
 	soapNames soapNames
 
 	hmacKey []byte
-	// rsaKey makes the key at the first firstvision login: it takes a good part of a second, and most tests need none.
+	// rsaKey makes the key when it is first needed: it takes a good part of a second, and most tests need none.
 	rsaKey func() (*rsa.PrivateKey, error)
 
 	mu       sync.Mutex // guards what follows; never held over a signature, a wait or an answer
@@ -89,6 +89,9 @@ func New(o Options) (*Simulator, error) {
 // SetAccount adds an account, or replaces the one of the same protocol and name. Tokens that are out stay alive, as a changed
 // password leaves them alive upstream. An account that does not pass Validate can never log in.
 func (s *Simulator) SetAccount(a Account) {
+	if a.Protocol == FirstVision {
+		_, _ = s.rsaKey() // made now, so that no login takes long; a login tells if it failed
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.accounts[a.key()] = a.withDefaults()

@@ -54,8 +54,10 @@ type entry struct {
 	suspect bool
 	// restored: the current token was found alive in storage, which counts as a read.
 	restored bool
-	flight   *flight
-	client   upstream.Client
+	// quietUntil is when the next rotation may be tried, by Reading.Elapsed, of an upstream that gives the same token again.
+	quietUntil time.Duration
+	flight     *flight
+	client     upstream.Client
 
 	lastLogin    time.Time // the last attempt, whatever became of it
 	lastForced   time.Time
@@ -65,6 +67,21 @@ type entry struct {
 	skewKnown    bool
 	logins       int64
 	failures     int64
+}
+
+// held reports whether no login is to be made now, forced ones aside: in a pause after a failure, or since the upstream has
+// just given the same token again. Callers hold mu.
+func (e *entry) held(now Reading) bool {
+	return e.failure.paused(now) || now.Elapsed < e.quietUntil && e.live(now)
+}
+
+// heldFor is for how long that is. Callers hold mu.
+func (e *entry) heldFor(now Reading) time.Duration {
+	hold := max(e.quietUntil-now.Elapsed, 0)
+	if e.failure.paused(now) {
+		hold = max(hold, e.failure.NextAttempt.Sub(now.Wall))
+	}
+	return hold
 }
 
 func (e *entry) touch(now Reading) {

@@ -152,7 +152,7 @@ func (i *Issuer) board(e *entry, f *flight) (*Account, bool) {
 	case ReasonForced:
 		return e.settings, true
 	case ReasonRejected, ReasonRotation:
-		return e.settings, !e.failure.paused(now)
+		return e.settings, !e.held(now)
 	default:
 		return e.settings, !e.live(now) && !e.failure.paused(now)
 	}
@@ -227,7 +227,9 @@ func (i *Issuer) login(ctx context.Context, e *entry, f *flight, settings *Accou
 		}
 		e.accept(token, now)
 		// Newer settings of the same generation may have come meanwhile: they go with the new token.
-		issued = newServed(e.settings, e.current)
+		if !e.settings.Paused {
+			issued = newServed(e.settings, e.current)
+		}
 	})
 	switch {
 	case err != nil:
@@ -263,16 +265,27 @@ func (e *entry) revoked(id string) bool {
 
 // accept replaces the current token by the one that a login has brought. Callers hold mu.
 func (e *entry) accept(token *Token, now Reading) {
-	if e.current != nil && e.current.ID == token.ID && e.current.ExpiresAt.Before(token.ExpiresAt) {
-		// An upstream that gives the same token again has not prolonged its life.
-		kept := *token
-		kept.IssuedAt, kept.ExpiresAt, kept.elapsed, kept.timed =
-			e.current.IssuedAt, e.current.ExpiresAt, e.current.elapsed, e.current.timed
-		token, e.current = &kept, nil
+	e.quietUntil = 0
+	if e.current != nil && e.current.ID == token.ID {
+		token = e.again(token, now)
+		e.current = nil // it is no former token
 	}
 	e.retire(now)
 	e.failure = nil
 	e.take(token, now)
+}
+
+// again is the current token as an upstream gave it a second time, which prolongs no life. To ask at once for another would be
+// a loop of logins. Callers hold mu.
+func (e *entry) again(token *Token, now Reading) *Token {
+	e.quietUntil = now.Elapsed + max(longestPause, token.Life()/pauseShare)
+	if !e.current.ExpiresAt.Before(token.ExpiresAt) {
+		return token
+	}
+	kept := *token
+	kept.IssuedAt, kept.ExpiresAt = e.current.IssuedAt, e.current.ExpiresAt
+	kept.elapsed, kept.timed = e.current.elapsed, e.current.timed
+	return &kept
 }
 
 // take makes a token that was just got the current one. Callers hold mu.

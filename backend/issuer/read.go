@@ -54,16 +54,12 @@ func (e *entry) answer(now Reading) (Answer, bool) {
 	if s.fresh(now) {
 		return s.answer(now), true
 	}
-	return s.overdueAnswer(now, e.failure), false
+	return s.overdueAnswer(now, e.heldFor(now)), false
 }
 
-// overdueAnswer serves a token whose rotation is late: behind a pause, a slow login or a queue.
-func (s *served) overdueAnswer(now Reading, f *Failure) Answer {
+// overdueAnswer serves a token whose rotation is late: behind a slow login, a queue, or a pause that ends after the given time.
+func (s *served) overdueAnswer(now Reading, next time.Duration) Answer {
 	a := s.answer(now)
-	next := time.Duration(0)
-	if f.paused(now) {
-		next = f.NextAttempt.Sub(now.Wall)
-	}
 	chance := time.Duration(rand.Int64N(int64(overdueSpread))) //nolint:gosec // chance that spreads load, not a secret
 	a.TTL = min(max(next+s.account.Upstream.RequestTimeout+chance, leastTTL), a.Remaining)
 	return a
@@ -168,7 +164,7 @@ func (i *Issuer) decideLive(e *entry, rejected string, now Reading) decision {
 	if rejected != "" && rejected == e.current.ID {
 		return i.decideRejected(e, d, now)
 	}
-	if fresh || (e.flight == nil && e.failure.paused(now)) {
+	if fresh || (e.flight == nil && e.held(now)) {
 		return d
 	}
 	f := i.join(e, ReasonRotation)
@@ -186,7 +182,7 @@ func (i *Issuer) decideRejected(e *entry, d decision, now Reading) decision {
 	}
 	young := now.Wall.Sub(e.current.IssuedAt) < leastRejectedAge
 	again := now.Wall.Sub(e.lastRejected) < rejectedEvery
-	if young || again || e.failure.paused(now) {
+	if young || again || e.held(now) {
 		return d
 	}
 	e.lastRejected = now.Wall

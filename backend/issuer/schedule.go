@@ -104,7 +104,7 @@ func (i *Issuer) rotate(e *entry, now Reading) bool {
 	if e.dead || !e.loaded || e.settings.Paused || e.flight != nil || !e.wanted(now) {
 		return false
 	}
-	if e.failure.paused(now) || (e.live(now) && newServed(e.settings, e.current).fresh(now)) {
+	if e.held(now) || (e.live(now) && newServed(e.settings, e.current).fresh(now)) {
 		i.plan(e) // it was planned by a clock that was set since
 		return false
 	}
@@ -137,8 +137,10 @@ func (i *Issuer) plan(e *entry) {
 		i.queue.remove(e)
 		return
 	}
-	if e.failure.paused(now) && at.Before(e.failure.NextAttempt) {
-		at = e.failure.NextAttempt
+	if e.held(now) {
+		if next := now.Wall.Add(e.heldFor(now)); at.Before(next) {
+			at = next
+		}
 	}
 	i.queue.set(e, at)
 }

@@ -70,8 +70,12 @@ type reply struct {
 	tokens []string
 }
 
-// ok tells whether the status alone lets the answer be a success. It is not enough: see [answer.failure].
+// ok tells whether the status says that the answer is a success. That alone is not enough.
 func (a *answer) ok() bool { return a.status >= 200 && a.status <= 299 }
+
+// succeeded tells whether the answer is a success: a 2xx with a token and without an error. Masters India sends refused
+// credentials as 206, and others are known to send errors as 200.
+func (a *answer) succeeded(r *reply) bool { return a.ok() && r.fault == nil && r.token != "" }
 
 // date returns the answer's Date; ok is false where it has none that is of use.
 func (a *answer) date() (t time.Time, ok bool) {
@@ -153,7 +157,7 @@ func lifetime(acct *Account, a *answer, r *reply, access claims) (life time.Dura
 // wholeSeconds drops fractions and never overflows.
 func wholeSeconds(seconds float64) time.Duration {
 	limit := maxLife.Seconds()
-	return time.Duration(math.Floor(max(-limit, min(limit, seconds)))) * time.Second
+	return time.Duration(max(-limit, min(limit, seconds))) * time.Second
 }
 
 // base is the moment, on the upstream's clock, that an absolute expiry is counted from: when the token was issued, else

@@ -36,7 +36,9 @@ func TestAnAnswerWithATokenIsASuccess(t *testing.T) {
 		"jwt, status 206 without error":   {upstream.JWT, 206, `{"token":"TOKEN"}`, ""},
 		"jwt, refresh_token":              {upstream.JWT, 200, `{"token":"TOKEN","refresh_token":"refresh-1"}`, "refresh-1"},
 		"jwt, refresh token with a space": {upstream.JWT, 200, `{"token":"TOKEN","refresh token":"refresh-2"}`, "refresh-2"},
-		"jwt, both in data":               {upstream.JWT, 200, `{"data":{"token":"TOKEN","refresh_token":"refresh-3"}}`, "refresh-3"},
+		"jwt, both in data": {
+			upstream.JWT, 200, `{"data":{"token":"TOKEN","refresh_token":"refresh-3"}}`, "refresh-3",
+		},
 		"jwt, a refresh token elsewhere than the token is not taken": {
 			upstream.JWT, 200, `{"refresh_token":"refresh-4","data":{"token":"TOKEN"}}`, "",
 		},
@@ -47,6 +49,7 @@ func TestAnAnswerWithATokenIsASuccess(t *testing.T) {
 		"jwt, spaces around the token":                {upstream.JWT, 200, `{"token":" TOKEN\n"}`, ""},
 		"jwt, a byte order mark":                      {upstream.JWT, 200, "\ufeff" + `{"token":"TOKEN"}` + "\n", ""},
 		"jwt, whatever the media type":                {upstream.JWT, 200, `{"token":"TOKEN"}`, ""},
+		"jwt, a detail beside the token":              {upstream.JWT, 200, `{"token":"TOKEN","detail":"Welcome."}`, ""},
 		"jwt, error null":                             {upstream.JWT, 200, `{"token":"TOKEN","error":null}`, ""},
 		"jwt, error false":                            {upstream.JWT, 200, `{"token":"TOKEN","error":false}`, ""},
 		"jwt, error false in a string":                {upstream.JWT, 200, `{"token":"TOKEN","error":"false"}`, ""},
@@ -54,16 +57,29 @@ func TestAnAnswerWithATokenIsASuccess(t *testing.T) {
 		"jwt, error an empty list":                    {upstream.JWT, 200, `{"token":"TOKEN","error":[]}`, ""},
 		"jwt, error an empty object":                  {upstream.JWT, 200, `{"token":"TOKEN","error":{}}`, ""},
 		"jwt, error zero":                             {upstream.JWT, 200, `{"token":"TOKEN","error":0,"errorCode":"0"}`, ""},
-		"jwt, error false beside data":                {upstream.JWT, 200, `{"error":"false","code":"200","data":{"token":"TOKEN"}}`, ""},
-		"oauth, access_token":                         {upstream.OAuth, 200, `{"access_token":"TOKEN","expires_in":3600,"token_type":"bearer"}`, ""},
-		"oauth prefers access_token":                  {upstream.OAuth, 200, `{"token":"` + other + `","access_token":"TOKEN"}`, ""},
-		"oauth, token":                                {upstream.OAuth, 200, `{"token":"TOKEN"}`, ""},
-		"oauth, error_description empty":              {upstream.OAuth, 200, `{"access_token":"TOKEN","error_description":""}`, ""},
-		"firstvision, access_token":                   {upstream.FirstVision, 200, `{"access_token":"TOKEN","expires_in":7199,"token_type":"Bearer"}`, ""},
-		"soap":                                        {upstream.SOAP, 200, soapSuccess("TOKEN", "14400"), ""},
-		"soap, with the other response element":       {upstream.SOAP, 200, soapAnswer("access_tokenResponse", "<access_token>TOKEN</access_token>"), ""},
+		"jwt, error false beside data": {
+			upstream.JWT, 200, `{"error":"false","code":"200","data":{"token":"TOKEN"}}`, "",
+		},
+		"oauth, access_token": {
+			upstream.OAuth, 200, `{"access_token":"TOKEN","expires_in":3600,"token_type":"bearer"}`, "",
+		},
+		"oauth prefers access_token": {
+			upstream.OAuth, 200, `{"token":"` + other + `","access_token":"TOKEN"}`, "",
+		},
+		"oauth, token": {upstream.OAuth, 200, `{"token":"TOKEN"}`, ""},
+		"oauth, error_description empty": {
+			upstream.OAuth, 200, `{"access_token":"TOKEN","error_description":""}`, "",
+		},
+		"firstvision, access_token": {
+			upstream.FirstVision, 200, `{"access_token":"TOKEN","expires_in":7199,"token_type":"Bearer"}`, "",
+		},
+		"soap": {upstream.SOAP, 200, soapSuccess("TOKEN", "14400"), ""},
+		"soap, with the other response element": {
+			upstream.SOAP, 200, soapAnswer("access_tokenResponse", "<access_token>TOKEN</access_token>"), "",
+		},
 		"soap, wrapped in return": {
-			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", "<return> <access_token>TOKEN</access_token> </return>"), "",
+			upstream.SOAP, 200,
+			soapAnswer("access_new_tokenResponse", "<return> <access_token>TOKEN</access_token> </return>"), "",
 		},
 		"soap, a byte order mark": {upstream.SOAP, 200, "\ufeff" + soapSuccess("TOKEN", ""), ""},
 		"soap, any prefix, and none": {
@@ -71,14 +87,17 @@ func TestAnAnswerWithATokenIsASuccess(t *testing.T) {
 			`<Envelope><q:Body xmlns:q="urn:q"><access_new_tokenResponse><z:access_token xmlns:z="urn:z">TOKEN</z:access_token>` +
 				`</access_new_tokenResponse></q:Body></Envelope>`, "",
 		},
-		"soap, a token in CDATA":         {upstream.SOAP, 200, soapSuccess("<![CDATA[TOKEN]]>", "14400"), ""},
-		"soap, a token with a reference": {upstream.SOAP, 200, strings.Replace(soapSuccess("TOKEN", ""), "0123", "&#48;1&#x32;3", 1), ""},
+		"soap, a token in CDATA": {upstream.SOAP, 200, soapSuccess("<![CDATA[TOKEN]]>", "14400"), ""},
+		"soap, a token with a reference": {
+			upstream.SOAP, 200, strings.Replace(soapSuccess("TOKEN", ""), "0123", "&#48;1&#x32;3", 1), "",
+		},
 		"soap, comments and instructions": {
 			upstream.SOAP, 200, "<!-- a --><?php x?>" + strings.TrimPrefix(soapSuccess("TOKEN", "9<!-- b -->0"),
 				`<?xml version="1.0" encoding="ISO-8859-1"?>`) + "\n<!-- c -->", "",
 		},
 		"soap, an error that is none": {
-			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", "<error>false</error><access_token>TOKEN</access_token>"), "",
+			upstream.SOAP, 200,
+			soapAnswer("access_new_tokenResponse", "<error>false</error><access_token>TOKEN</access_token>"), "",
 		},
 		"soap, the first token counts": {
 			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse",
@@ -120,50 +139,81 @@ func TestAnAnswerThatCannotBeUnderstoodIsMalformed(t *testing.T) {
 		body     string
 		say      string
 	}{
-		"empty":                                   {upstream.JWT, 200, "", "the answer is empty"},
-		"no content":                              {upstream.JWT, 204, "", "the answer is empty"},
-		"nothing but space":                       {upstream.JWT, 200, " \r\n", "the answer is empty"},
-		"HTML":                                    {upstream.JWT, 200, html, "the answer is not JSON"},
-		"HTML at 404":                             {upstream.OAuth, 404, html, "the answer is not JSON"},
-		"HTML at 403":                             {upstream.OAuth, 403, html, "the answer is not JSON"},
-		"empty at 403":                            {upstream.OAuth, 403, "", "the answer is empty"},
-		"not UTF-8":                               {upstream.OAuth, 200, "{\"token\":\"\xff\xfe\"}", "the answer is not UTF-8"},
-		"not UTF-8 at 400":                        {upstream.OAuth, 400, "{\"error\":\"\xff\"}", "the answer is not UTF-8"},
-		"JSON that is cut short":                  {upstream.JWT, 200, `{"token":"` + testOpaqueToken, "the answer is cut short"},
-		"JSON that is cut short at 400":           {upstream.JWT, 400, `{"username":["missing`, "the answer is cut short"},
-		"JSON with a second value behind it":      {upstream.JWT, 200, ok + ok, "the answer goes on after its end"},
-		"JSON with HTML behind it":                {upstream.JWT, 200, ok + html, "the answer goes on after its end"},
-		"a PHP notice before the JSON":            {upstream.OAuth, 200, "Notice: x" + ok, "the answer is not JSON"},
-		"JSON without a token":                    {upstream.JWT, 200, `{"message":"welcome","success":true}`, "with the keys message, success"},
-		"JSON of unknown keys at 400":             {upstream.JWT, 400, `{"reason":"x"}`, "no known keys"},
-		"an empty token":                          {upstream.JWT, 200, `{"token":""}`, "the answer holds no token"},
-		"a token that is null":                    {upstream.JWT, 200, `{"token":null}`, "the answer holds no token"},
-		"a token that is a number":                {upstream.OAuth, 200, `{"access_token":12345}`, "the answer holds no token"},
-		"a list":                                  {upstream.JWT, 200, `[]`, "the answer holds no token"},
-		"a string":                                {upstream.JWT, 200, `"welcome"`, "the answer holds no token"},
-		"an empty object":                         {upstream.FirstVision, 200, `{}`, "the answer holds no token"},
-		"an empty object at 400":                  {upstream.FirstVision, 400, `{}`, "the answer tells no error that is known"},
-		"lists of something else than texts":      {upstream.JWT, 400, `{"username":[{}]}`, "the answer tells no error"},
-		"a token with a space":                    {upstream.JWT, 200, `{"token":"two words"}`, "not plain printable text"},
-		"a token with a line break":               {upstream.JWT, 200, `{"token":"two\r\nX-Evil: 1"}`, "not plain printable text"},
-		"a token with an umlaut":                  {upstream.JWT, 200, `{"token":"tökentoken"}`, "not plain printable text"},
-		"a token of more than 16 KiB":             {upstream.JWT, 200, `{"token":"` + strings.Repeat("x", 16<<10+1) + `"}`, "longer than 16 KiB"},
-		"SOAP: empty":                             {upstream.SOAP, 200, "", "the answer is empty"},
-		"SOAP: JSON":                              {upstream.SOAP, 200, ok, "the answer is not XML"},
-		"SOAP: HTML of the old kind":              {upstream.SOAP, 200, "<html><br></html>", "the answer is not XML"},
-		"SOAP: HTML with a doctype":               {upstream.SOAP, 404, "<!DOCTYPE html>" + html, "declares a document type"},
-		"SOAP: cut short":                         {upstream.SOAP, 200, soapSuccess(testOpaqueToken, "9")[:330], "the answer is cut short"},
-		"SOAP: not UTF-8":                         {upstream.SOAP, 200, soapSuccess("\xe4", "9"), "the answer is not UTF-8"},
-		"SOAP: no response in the envelope":       {upstream.SOAP, 200, "<Envelope><Body/></Envelope>", "the answer holds no token"},
-		"SOAP: a response with nothing in it":     {upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", ""), "access_new_tokenResponse"},
-		"SOAP: a token outside of the response":   {upstream.SOAP, 200, "<e><access_token>" + testOpaqueToken + "</access_token></e>", "holds no token"},
-		"SOAP: text behind the envelope":          {upstream.SOAP, 200, soapSuccess(testOpaqueToken, "9") + "x", "goes on after its end"},
-		"SOAP: two envelopes":                     {upstream.SOAP, 200, "<a></a><a></a>", "goes on after its end"},
-		"SOAP: nothing but a comment":             {upstream.SOAP, 200, "<!-- a -->", "the answer is not XML"},
-		"SOAP: an entity that is not declared":    {upstream.SOAP, 200, soapSuccess("&secret;", "9"), "the answer is not XML"},
-		"SOAP: elements that cross":               {upstream.SOAP, 200, "<a><b></a></b>", "the answer is not XML"},
-		"SOAP: a document type with an entity":    {upstream.SOAP, 200, `<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>`, "declares a document type"},
-		"SOAP: nested 65 deep":                    {upstream.SOAP, 200, strings.Repeat("<a>", 65) + strings.Repeat("</a>", 65), "nested too deeply"},
+		"empty":             {upstream.JWT, 200, "", "the answer is empty"},
+		"no content":        {upstream.JWT, 204, "", "the answer is empty"},
+		"nothing but space": {upstream.JWT, 200, " \r\n", "the answer is empty"},
+		"HTML":              {upstream.JWT, 200, html, "the answer is not JSON"},
+		"HTML at 404":       {upstream.OAuth, 404, html, "the answer is not JSON"},
+		"HTML at 403":       {upstream.OAuth, 403, html, "the answer is not JSON"},
+		"empty at 403":      {upstream.OAuth, 403, "", "the answer is empty"},
+		"not UTF-8": {
+			upstream.OAuth, 200, "{\"token\":\"\xff\xfe\"}", "the answer is not UTF-8",
+		},
+		"not UTF-8 at 400": {upstream.OAuth, 400, "{\"error\":\"\xff\"}", "the answer is not UTF-8"},
+		"JSON that is cut short": {
+			upstream.JWT, 200, `{"token":"` + testOpaqueToken, "the answer is cut short",
+		},
+		"JSON that is cut short at 400":      {upstream.JWT, 400, `{"username":["missing`, "the answer is cut short"},
+		"JSON with a second value behind it": {upstream.JWT, 200, ok + ok, "the answer goes on after its end"},
+		"JSON with HTML behind it":           {upstream.JWT, 200, ok + html, "the answer goes on after its end"},
+		"a PHP notice before the JSON":       {upstream.OAuth, 200, "Notice: x" + ok, "the answer is not JSON"},
+		"JSON without a token": {
+			upstream.JWT, 200, `{"message":"welcome","success":true}`, "with the keys message, success",
+		},
+		"JSON of unknown keys at 400": {upstream.JWT, 400, `{"reason":"x"}`, "no known keys"},
+		"an empty token":              {upstream.JWT, 200, `{"token":""}`, "the answer holds no token"},
+		"a token that is null":        {upstream.JWT, 200, `{"token":null}`, "the answer holds no token"},
+		"a token that is a number": {
+			upstream.OAuth, 200, `{"access_token":12345}`, "the answer holds no token",
+		},
+		"a list":          {upstream.JWT, 200, `[]`, "the answer holds no token"},
+		"a string":        {upstream.JWT, 200, `"welcome"`, "the answer holds no token"},
+		"an empty object": {upstream.FirstVision, 200, `{}`, "the answer holds no token"},
+		"an empty object at 400": {
+			upstream.FirstVision, 400, `{}`, "the answer tells no error that is known",
+		},
+		"lists of something else than texts": {upstream.JWT, 400, `{"username":[{}]}`, "the answer tells no error"},
+		"a token with a space":               {upstream.JWT, 200, `{"token":"two words"}`, "not plain printable text"},
+		"a token with a line break": {
+			upstream.JWT, 200, `{"token":"two\r\nX-Evil: 1"}`, "not plain printable text",
+		},
+		"a token with an umlaut": {upstream.JWT, 200, `{"token":"tökentoken"}`, "not plain printable text"},
+		"a token of more than 16 KiB": {
+			upstream.JWT, 200, `{"token":"` + strings.Repeat("x", 16<<10+1) + `"}`, "longer than 16 KiB",
+		},
+		"SOAP: empty":                {upstream.SOAP, 200, "", "the answer is empty"},
+		"SOAP: JSON":                 {upstream.SOAP, 200, ok, "the answer is not XML"},
+		"SOAP: HTML of the old kind": {upstream.SOAP, 200, "<html><br></html>", "the answer is not XML"},
+		"SOAP: HTML with a doctype":  {upstream.SOAP, 404, "<!DOCTYPE html>" + html, "declares a document type"},
+		"SOAP: cut short": {
+			upstream.SOAP, 200, soapSuccess(testOpaqueToken, "9")[:330], "the answer is cut short",
+		},
+		"SOAP: not UTF-8": {upstream.SOAP, 200, soapSuccess("\xe4", "9"), "the answer is not UTF-8"},
+		"SOAP: no response in the envelope": {
+			upstream.SOAP, 200, "<Envelope><Body/></Envelope>", "the answer holds no token",
+		},
+		"SOAP: a response with nothing in it": {
+			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", ""), "access_new_tokenResponse",
+		},
+		"SOAP: a token outside of the response": {
+			upstream.SOAP, 200, "<e><access_token>" + testOpaqueToken + "</access_token></e>", "holds no token",
+		},
+		"SOAP: text behind the envelope": {
+			upstream.SOAP, 200, soapSuccess(testOpaqueToken, "9") + "x", "goes on after its end",
+		},
+		"SOAP: two envelopes":         {upstream.SOAP, 200, "<a></a><a></a>", "goes on after its end"},
+		"SOAP: nothing but a comment": {upstream.SOAP, 200, "<!-- a -->", "the answer is not XML"},
+		"SOAP: an entity that is not declared": {
+			upstream.SOAP, 200, soapSuccess("&secret;", "9"), "the answer is not XML",
+		},
+		"SOAP: elements that cross": {upstream.SOAP, 200, "<a><b></a></b>", "the answer is not XML"},
+		"SOAP: a document type with an entity": {
+			upstream.SOAP, 200, `<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>`,
+			"declares a document type",
+		},
+		"SOAP: nested 65 deep": {
+			upstream.SOAP, 200, strings.Repeat("<a>", 65) + strings.Repeat("</a>", 65), "nested too deeply",
+		},
 		"SOAP: nested very deep and never closed": {upstream.SOAP, 200, strings.Repeat("<a>", 100_000), "nested too deeply"},
 	}
 	for name, test := range tests {
@@ -212,35 +262,39 @@ func TestTheLifeOfATokenIsReadFromTheAnswer(t *testing.T) {
 		maximum   time.Duration
 		want      time.Duration
 	}{
-		"seconds":                                  {`3600`, nil, 0, time.Hour},
-		"seconds in a string":                      {`"1799"`, nil, 0, 1799 * time.Second},
-		"seconds in a string with spaces":          {`" 1799\n"`, nil, 0, 1799 * time.Second},
-		"a fraction is dropped":                    {`59.99`, nil, 0, 59 * time.Second},
-		"a fraction in a string is dropped":        {`"59.99"`, nil, 0, 59 * time.Second},
-		"an exponent":                              {`3.6e3`, nil, 0, time.Hour},
-		"ten seconds":                              {`10`, nil, 0, 10 * time.Second},
-		"the longest life":                         {`999999999`, nil, 0, 999999999 * time.Second},
-		"an epoch in seconds":                      {fmt.Sprint(now + 7200), nil, 0, 2 * time.Hour},
-		"an epoch in a string":                     {fmt.Sprintf("%q", fmt.Sprint(now+7200)), nil, 0, 2 * time.Hour},
-		"an epoch in milliseconds":                 {fmt.Sprint((now + 7200) * 1000), nil, 0, 2 * time.Hour},
-		"an epoch in milliseconds in a string":     {fmt.Sprintf("%q", fmt.Sprint((now+7200)*1000)), nil, 0, 2 * time.Hour},
-		"an epoch far away is cut":                 {`99999999999`, nil, 0, 1e9 * time.Second},
-		"an epoch too large for a float is cut":    {`1e999`, nil, 0, 1e9 * time.Second},
-		"an epoch beyond 64 bits is cut":           {`"99999999999999999999999999"`, nil, 0, 1e9 * time.Second},
-		"null is not told":                         {`null`, nil, 0, 24 * time.Hour},
-		"an empty string is not told":              {`""`, nil, 0, 24 * time.Hour},
-		"an empty list is not told":                {`[]`, nil, 0, 24 * time.Hour},
-		"nothing told":                             {none, nil, 0, 24 * time.Hour},
-		"nothing told, with a maximum":             {none, nil, time.Hour, time.Hour},
-		"exp alone":                                {none, claims{"exp": now + 300}, 0, 5 * time.Minute},
-		"exp in a string":                          {none, claims{"exp": fmt.Sprint(now + 300)}, 0, 5 * time.Minute},
-		"exp in milliseconds":                      {none, claims{"exp": (now + 300) * 1000}, 0, 5 * time.Minute},
-		"exp null is not told":                     {none, claims{"exp": nil}, 0, 24 * time.Hour},
-		"claims without exp":                       {none, claims{"username": "x"}, 0, 24 * time.Hour},
-		"exp counts from iat":                      {none, claims{"exp": now + 300, "iat": now - 100}, 0, 400 * time.Second},
-		"exp counts from orig_iat":                 {none, claims{"exp": 86400, "orig_iat": 1}, 0, 86399 * time.Second},
-		"iat counts before orig_iat":               {none, claims{"exp": now + 300, "iat": now, "orig_iat": 1}, 0, 300 * time.Second},
-		"iat in a string":                          {none, claims{"exp": now + 300, "iat": fmt.Sprint(now - 100)}, 0, 400 * time.Second},
+		"seconds":                               {`3600`, nil, 0, time.Hour},
+		"seconds in a string":                   {`"1799"`, nil, 0, 1799 * time.Second},
+		"seconds in a string with spaces":       {`" 1799\n"`, nil, 0, 1799 * time.Second},
+		"a fraction is dropped":                 {`59.99`, nil, 0, 59 * time.Second},
+		"a fraction in a string is dropped":     {`"59.99"`, nil, 0, 59 * time.Second},
+		"an exponent":                           {`3.6e3`, nil, 0, time.Hour},
+		"ten seconds":                           {`10`, nil, 0, 10 * time.Second},
+		"the longest life":                      {`999999999`, nil, 0, 999999999 * time.Second},
+		"an epoch in seconds":                   {fmt.Sprint(now + 7200), nil, 0, 2 * time.Hour},
+		"an epoch in a string":                  {fmt.Sprintf("%q", fmt.Sprint(now+7200)), nil, 0, 2 * time.Hour},
+		"an epoch in milliseconds":              {fmt.Sprint((now + 7200) * 1000), nil, 0, 2 * time.Hour},
+		"an epoch in milliseconds in a string":  {fmt.Sprintf("%q", fmt.Sprint((now+7200)*1000)), nil, 0, 2 * time.Hour},
+		"an epoch far away is cut":              {`99999999999`, nil, 0, 1e9 * time.Second},
+		"an epoch too large for a float is cut": {`1e999`, nil, 0, 1e9 * time.Second},
+		"an epoch beyond 64 bits is cut":        {`"99999999999999999999999999"`, nil, 0, 1e9 * time.Second},
+		"null is not told":                      {`null`, nil, 0, 24 * time.Hour},
+		"an empty string is not told":           {`""`, nil, 0, 24 * time.Hour},
+		"an empty list is not told":             {`[]`, nil, 0, 24 * time.Hour},
+		"nothing told":                          {none, nil, 0, 24 * time.Hour},
+		"nothing told, with a maximum":          {none, nil, time.Hour, time.Hour},
+		"exp alone":                             {none, claims{"exp": now + 300}, 0, 5 * time.Minute},
+		"exp in a string":                       {none, claims{"exp": fmt.Sprint(now + 300)}, 0, 5 * time.Minute},
+		"exp in milliseconds":                   {none, claims{"exp": (now + 300) * 1000}, 0, 5 * time.Minute},
+		"exp null is not told":                  {none, claims{"exp": nil}, 0, 24 * time.Hour},
+		"claims without exp":                    {none, claims{"username": "x"}, 0, 24 * time.Hour},
+		"exp counts from iat":                   {none, claims{"exp": now + 300, "iat": now - 100}, 0, 400 * time.Second},
+		"exp counts from orig_iat":              {none, claims{"exp": 86400, "orig_iat": 1}, 0, 86399 * time.Second},
+		"iat counts before orig_iat": {
+			none, claims{"exp": now + 300, "iat": now, "orig_iat": 1}, 0, 300 * time.Second,
+		},
+		"iat in a string": {
+			none, claims{"exp": now + 300, "iat": fmt.Sprint(now - 100)}, 0, 400 * time.Second,
+		},
 		"iat that is zero is ignored":              {none, claims{"exp": now + 300, "iat": 0}, 0, 300 * time.Second},
 		"iat below zero is ignored":                {none, claims{"exp": now + 300, "iat": -5}, 0, 300 * time.Second},
 		"iat that is no number is ignored":         {none, claims{"exp": now + 300, "iat": "then"}, 0, 300 * time.Second},
@@ -377,17 +431,27 @@ func TestAJWTIsReadByItsPayloadAlone(t *testing.T) {
 		token string
 		want  time.Duration
 	}{
-		"one that a library has signed":  {signed, 5 * time.Minute},
-		"without padding":                {"h." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".s", 5 * time.Minute},
-		"with padding":                   {"h." + base64.URLEncoding.EncodeToString([]byte(payload)) + ".s", 5 * time.Minute},
-		"with an empty header":           {"." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".", 5 * time.Minute},
-		"with no signature":              {"h." + base64.RawURLEncoding.EncodeToString([]byte(payload)), 5 * time.Minute},
-		"not one: no dots":               {testOpaqueToken, 24 * time.Hour},
-		"not one: no base64":             {"a.!!!.c", 24 * time.Hour},
-		"not one: no JSON":               {"a." + base64.RawURLEncoding.EncodeToString([]byte("exp=1")) + ".c", 24 * time.Hour},
-		"not one: a list":                {"a." + base64.RawURLEncoding.EncodeToString([]byte("[1]")) + ".c", 24 * time.Hour},
-		"not one: JSON that is cut":      {"a." + base64.RawURLEncoding.EncodeToString([]byte(payload[:9])) + ".c", 24 * time.Hour},
-		"not one: something behind JSON": {"a." + base64.RawURLEncoding.EncodeToString([]byte(payload+payload)) + ".c", 24 * time.Hour},
+		"one that a library has signed": {signed, 5 * time.Minute},
+		"without padding": {
+			"h." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".s", 5 * time.Minute,
+		},
+		"with padding": {"h." + base64.URLEncoding.EncodeToString([]byte(payload)) + ".s", 5 * time.Minute},
+		"with an empty header": {
+			"." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".", 5 * time.Minute,
+		},
+		"with no signature":  {"h." + base64.RawURLEncoding.EncodeToString([]byte(payload)), 5 * time.Minute},
+		"not one: no dots":   {testOpaqueToken, 24 * time.Hour},
+		"not one: no base64": {"a.!!!.c", 24 * time.Hour},
+		"not one: no JSON": {
+			"a." + base64.RawURLEncoding.EncodeToString([]byte("exp=1")) + ".c", 24 * time.Hour,
+		},
+		"not one: a list": {"a." + base64.RawURLEncoding.EncodeToString([]byte("[1]")) + ".c", 24 * time.Hour},
+		"not one: JSON that is cut": {
+			"a." + base64.RawURLEncoding.EncodeToString([]byte(payload[:9])) + ".c", 24 * time.Hour,
+		},
+		"not one: something behind JSON": {
+			"a." + base64.RawURLEncoding.EncodeToString([]byte(payload+payload)) + ".c", 24 * time.Hour,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -410,15 +474,27 @@ func TestAHostClockTenMinutesOffChangesNothing(t *testing.T) {
 		body string
 		date string
 	}{
-		"exp with iat, no Date":           {fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600, "iat": now})), "Date: "},
-		"exp with orig_iat, no Date":      {fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600, "orig_iat": now})), "Date: "},
-		"exp with Date":                   {fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600})), "X: y"},
-		"an epoch with Date":              {fmt.Sprintf(`{"token":%q,"expires_in":%d}`, testOpaqueToken, now+3600), "X: y"},
-		"an epoch in ms with Date":        {fmt.Sprintf(`{"token":%q,"expires_in":%d}`, testOpaqueToken, (now+3600)*1000), "X: y"},
-		"an epoch with iat, no Date":      {fmt.Sprintf(`{"token":%q,"expires_in":%d}`, makeJWT(claims{"iat": now}), now+3600), "Date: "},
-		"relative, with neither":          {fmt.Sprintf(`{"token":%q,"expires_in":3600}`, testOpaqueToken), "Date: "},
-		"a Date of 1970 is not one":       {fmt.Sprintf(`{"token":%q,"expires_in":3600}`, testOpaqueToken), "Date: Thu, 01 Jan 1970 00:00:00 GMT"},
-		"exp with iat, a Date of nowhere": {fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600, "iat": now})), "Date: yesterday"},
+		"exp with iat, no Date": {
+			fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600, "iat": now})), "Date: ",
+		},
+		"exp with orig_iat, no Date": {
+			fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600, "orig_iat": now})), "Date: ",
+		},
+		"exp with Date":      {fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600})), "X: y"},
+		"an epoch with Date": {fmt.Sprintf(`{"token":%q,"expires_in":%d}`, testOpaqueToken, now+3600), "X: y"},
+		"an epoch in ms with Date": {
+			fmt.Sprintf(`{"token":%q,"expires_in":%d}`, testOpaqueToken, (now+3600)*1000), "X: y",
+		},
+		"an epoch with iat, no Date": {
+			fmt.Sprintf(`{"token":%q,"expires_in":%d}`, makeJWT(claims{"iat": now}), now+3600), "Date: ",
+		},
+		"relative, with neither": {fmt.Sprintf(`{"token":%q,"expires_in":3600}`, testOpaqueToken), "Date: "},
+		"a Date of 1970 is not one": {
+			fmt.Sprintf(`{"token":%q,"expires_in":3600}`, testOpaqueToken), "Date: Thu, 01 Jan 1970 00:00:00 GMT",
+		},
+		"exp with iat, a Date of nowhere": {
+			fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": now + 3600, "iat": now})), "Date: yesterday",
+		},
 	}
 	for name, test := range absolute {
 		for _, skew := range []time.Duration{-10 * time.Minute, 0, 10 * time.Minute} {

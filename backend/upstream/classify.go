@@ -92,12 +92,8 @@ func statusOf(v any) int {
 	return int(n)
 }
 
-// failure returns the error that the answer is, nil where it is a success. Success is a 2xx with a token and without an
-// error: Masters India sends refused credentials as 206, and others are known to send errors as 200.
+// failure returns the error that an answer is which has not succeeded.
 func (a *answer) failure(op string, r *reply, s *scrubber) *Error {
-	if a.ok() && r.fault == nil && r.token != "" {
-		return nil
-	}
 	e := &Error{Op: op, Status: a.status}
 	e.Kind, e.Cause = a.judge(op, r.fault)
 	if e.Kind == Throttled {

@@ -49,114 +49,285 @@ func TestAFailureIsSortedByItsBodyAndItsStatus(t *testing.T) {
 	const empty = "the answer is empty: application/json, 0 bytes, no known keys"
 	unable := "Unable to login with provided credential"
 	tests := map[string]failing{
-		"206 with error":                          {upstream.JWT, 206, `{"error":"` + unable + `"}`, "rejected", "", unable},
-		"200 with error":                          {upstream.JWT, 200, `{"error":"` + unable + `"}`, "rejected", "", unable},
-		"200 with error true":                     {upstream.JWT, 200, `{"error":true,"message":"x"}`, "rejected", "", ""},
-		"200 with error true in a string":         {upstream.JWT, 200, `{"error":"true"}`, "rejected", "", ""},
-		"200 with error in data":                  {upstream.JWT, 200, `{"data":{"error":"no"}}`, "rejected", "no", ""},
-		"200 with an error object":                {upstream.OAuth, 200, `{"error":{"error_cd":"E7","message":"no way"}}`, "rejected", "E7", "no way"},
-		"200 with an error object without a code": {upstream.OAuth, 200, `{"error":{"message":"no way"}}`, "rejected", "", "no way"},
-		"200 with a list of errors":               {upstream.OAuth, 200, `{"error":["no way","at all"]}`, "rejected", "", "no way"},
-		"200 with error_description alone":        {upstream.OAuth, 200, `{"error_description":"no way"}`, "rejected", "", "no way"},
-		"200 with error 1":                        {upstream.OAuth, 200, `{"error":1}`, "rejected", "1", ""},
-		"200 with an error beside a token":        {upstream.JWT, 200, `{"token":"` + testOpaqueToken + `","error":"no way"}`, "rejected", "", "no way"},
-		"200 with an error around a token":        {upstream.JWT, 200, `{"error":"no way","data":{"token":"` + testOpaqueToken + `"}}`, "rejected", "", "no way"},
-		"200 with a code beside a token":          {upstream.FirstVision, 200, `{"access_token":"` + testOpaqueToken + `","errorCode":"240101"}`, "rejected", "240101", ""},
-		"400 with an error that is a sentence":    {upstream.JWT, 400, `{"error":"no way"}`, "invalid", "", "no way"},
-		"401 with error":                          {upstream.JWT, 401, `{"error":"Invalid Product"}`, "rejected", "", "Invalid Product"},
-		"401 with HTML":                           {upstream.JWT, 401, html, "rejected", "", notJSON},
-		"401 with nothing":                        {upstream.OAuth, 401, "", "rejected", "", empty},
-		"401 with a code that says otherwise":     {upstream.OAuth, 401, `{"error":"server_error"}`, "rejected", "server_error", ""},
-		"403 that is understood":                  {upstream.JWT, 403, `{"detail":"no way"}`, "rejected", "", "no way"},
-		"403 with a field list":                   {upstream.JWT, 403, `{"username":["no way"]}`, "rejected", "", "username: no way"},
-		"403 with HTML":                           {upstream.JWT, 403, html, "malformed", "", "the answer is not JSON"},
-		"404 that is understood":                  {upstream.JWT, 404, `{"detail":"Not found."}`, "invalid", "", "Not found."},
-		"405 that is understood":                  {upstream.JWT, 405, `{"detail":"Method not allowed."}`, "invalid", "", "Method not allowed."},
-		"404 with HTML":                           {upstream.JWT, 404, html, "malformed", "", "the answer is not JSON"},
-		"407 with HTML":                           {upstream.JWT, 407, html, "malformed", "", "the answer is not JSON"},
-		"408":                                     {upstream.JWT, 408, "", "unavailable/timeout", "", empty},
-		"429 with HTML":                           {upstream.JWT, 429, html, "throttled", "", notJSON},
-		"429 with refused credentials":            {upstream.OAuth, 429, `{"error":"invalid_client"}`, "throttled", "invalid_client", ""},
-		"500 with HTML":                           {upstream.JWT, 500, html, "unavailable/server", "", notJSON},
-		"500 with an error that is a sentence":    {upstream.JWT, 500, `{"error":"no way"}`, "unavailable/server", "", "no way"},
+		"206 with error":                  {upstream.JWT, 206, `{"error":"` + unable + `"}`, "rejected", "", unable},
+		"200 with error":                  {upstream.JWT, 200, `{"error":"` + unable + `"}`, "rejected", "", unable},
+		"200 with error true":             {upstream.JWT, 200, `{"error":true,"message":"x"}`, "rejected", "", ""},
+		"200 with error true in a string": {upstream.JWT, 200, `{"error":"true"}`, "rejected", "", ""},
+		"200 with error in data":          {upstream.JWT, 200, `{"data":{"error":"no"}}`, "rejected", "no", ""},
+		"200 with an error object": {
+			upstream.OAuth, 200, `{"error":{"error_cd":"E7","message":"no way"}}`, "rejected", "E7", "no way",
+		},
+		"200 with an error object without a code": {
+			upstream.OAuth, 200, `{"error":{"message":"no way"}}`, "rejected", "", "no way",
+		},
+		"200 with a list of errors": {
+			upstream.OAuth, 200, `{"error":["no way","at all"]}`, "rejected", "", "no way",
+		},
+		"200 with error_description alone": {
+			upstream.OAuth, 200, `{"error_description":"no way"}`, "rejected", "", "no way",
+		},
+		"200 with error 1": {upstream.OAuth, 200, `{"error":1}`, "rejected", "1", ""},
+		"200 with an error beside a token": {
+			upstream.JWT, 200, `{"token":"` + testOpaqueToken + `","error":"no way"}`, "rejected", "", "no way",
+		},
+		"200 with an error around a token": {
+			upstream.JWT, 200, `{"error":"no way","data":{"token":"` + testOpaqueToken + `"}}`, "rejected", "", "no way",
+		},
+		"200 with a code beside a token": {
+			upstream.FirstVision, 200, `{"access_token":"` + testOpaqueToken + `","errorCode":"240101"}`, "rejected",
+			"240101", "",
+		},
+		"400 with an error that is a sentence": {upstream.JWT, 400, `{"error":"no way"}`, "invalid", "", "no way"},
+		"401 with error": {
+			upstream.JWT, 401, `{"error":"Invalid Product"}`, "rejected", "", "Invalid Product",
+		},
+		"401 with HTML":    {upstream.JWT, 401, html, "rejected", "", notJSON},
+		"401 with nothing": {upstream.OAuth, 401, "", "rejected", "", empty},
+		"401 with a code that says otherwise": {
+			upstream.OAuth, 401, `{"error":"server_error"}`, "rejected", "server_error", "",
+		},
+		"403 that is understood": {upstream.JWT, 403, `{"detail":"no way"}`, "rejected", "", "no way"},
+		"403 with a field list": {
+			upstream.JWT, 403, `{"username":["no way"]}`, "rejected", "", "username: no way",
+		},
+		"403 with HTML": {upstream.JWT, 403, html, "malformed", "", "the answer is not JSON"},
+		"404 that is understood": {
+			upstream.JWT, 404, `{"detail":"Not found."}`, "invalid", "", "Not found.",
+		},
+		"405 that is understood": {
+			upstream.JWT, 405, `{"detail":"Method not allowed."}`, "invalid", "", "Method not allowed.",
+		},
+		"404 with HTML": {upstream.JWT, 404, html, "malformed", "", "the answer is not JSON"},
+		"407 with HTML": {upstream.JWT, 407, html, "malformed", "", "the answer is not JSON"},
+		"408":           {upstream.JWT, 408, "", "unavailable/timeout", "", empty},
+		"429 with HTML": {upstream.JWT, 429, html, "throttled", "", notJSON},
+		"429 with refused credentials": {
+			upstream.OAuth, 429, `{"error":"invalid_client"}`, "throttled", "invalid_client", "",
+		},
+		"500 with HTML": {upstream.JWT, 500, html, "unavailable/server", "", notJSON},
+		"500 with an error that is a sentence": {
+			upstream.JWT, 500, `{"error":"no way"}`, "unavailable/server", "", "no way",
+		},
 		"500 with a token": {upstream.JWT, 500, `{"token":"` + testOpaqueToken + `"}`, "unavailable/server", "",
 			"the answer tells no error that is known: application/json, 52 bytes, with the keys token"},
-		"500 with a field list":               {upstream.JWT, 500, `{"username":["no"]}`, "unavailable/server", "", "username: no"},
-		"500 with a code that says otherwise": {upstream.OAuth, 500, `{"error":"invalid_grant"}`, "rejected", "invalid_grant", ""},
-		"502 with HTML":                       {upstream.OAuth, 502, html, "unavailable/server", "", notJSON},
-		"503 without Retry-After":             {upstream.OAuth, 503, html, "unavailable/server", "", notJSON},
-		"504 with HTML":                       {upstream.FirstVision, 504, html, "unavailable/server", "", notJSON},
+		"500 with a field list": {
+			upstream.JWT, 500, `{"username":["no"]}`, "unavailable/server", "", "username: no",
+		},
+		"500 with a code that says otherwise": {
+			upstream.OAuth, 500, `{"error":"invalid_grant"}`, "rejected", "invalid_grant", "",
+		},
+		"502 with HTML":           {upstream.OAuth, 502, html, "unavailable/server", "", notJSON},
+		"503 without Retry-After": {upstream.OAuth, 503, html, "unavailable/server", "", notJSON},
+		"504 with HTML":           {upstream.FirstVision, 504, html, "unavailable/server", "", notJSON},
 		"599": {upstream.SOAP, 599, html, "unavailable/server", "",
 			"the answer tells no error that is known: application/json, 14 bytes, no known keys"},
-		"OAuth: invalid_client at 400":             {upstream.OAuth, 400, `{"error":"invalid_client","error_description":"The client credentials are invalid"}`, "rejected", "invalid_client", "The client credentials are invalid"},
-		"OAuth: invalid_grant at 200":              {upstream.OAuth, 200, `{"error":"invalid_grant"}`, "rejected", "invalid_grant", ""},
-		"OAuth: invalid_grant at 401":              {upstream.OAuth, 401, `{"error":"invalid_grant","error_description":"x"}`, "rejected", "invalid_grant", "x"},
-		"OAuth: unauthorized_client":               {upstream.OAuth, 400, `{"error":"unauthorized_client"}`, "rejected", "unauthorized_client", ""},
-		"OAuth: invalid_scope":                     {upstream.FirstVision, 400, `{"error":"invalid_scope"}`, "rejected", "invalid_scope", ""},
-		"OAuth: access_denied":                     {upstream.OAuth, 403, `{"error":"access_denied"}`, "rejected", "access_denied", ""},
-		"OAuth: unsupported_grant_type":            {upstream.OAuth, 400, `{"error":"unsupported_grant_type"}`, "rejected", "unsupported_grant_type", ""},
-		"OAuth: invalid_request at 400":            {upstream.OAuth, 400, `{"error":"invalid_request"}`, "invalid", "invalid_request", ""},
-		"OAuth: invalid_request at 200":            {upstream.OAuth, 200, `{"error":"invalid_request"}`, "invalid", "invalid_request", ""},
-		"OAuth: server_error at 400":               {upstream.OAuth, 400, `{"error":"server_error"}`, "unavailable/server", "server_error", ""},
-		"OAuth: temporarily_unavailable at 200":    {upstream.OAuth, 200, `{"error":"temporarily_unavailable"}`, "unavailable/server", "temporarily_unavailable", ""},
-		"OAuth: a code in capitals":                {upstream.OAuth, 400, `{"error":" INVALID_GRANT "}`, "rejected", "INVALID_GRANT", ""},
-		"OAuth: a code of its own":                 {upstream.OAuth, 400, `{"error":"locked"}`, "invalid", "locked", ""},
-		"Django: a field list":                     {upstream.JWT, 400, `{"username":["missing field"]}`, "invalid", "", "username: missing field"},
-		"Django: the stock text":                   {upstream.JWT, 400, `{"password":["This field is required."]}`, "invalid", "", "password: This field is required."},
-		"Django: several fields":                   {upstream.JWT, 400, `{"username":["b"],"password":["a","c"]}`, "invalid", "", "password: a; username: b"},
-		"Django: more fields than fit":             {upstream.JWT, 400, `{"a":["1"],"b":["2"],"c":["3"],"d":["4"]}`, "invalid", "", "a: 1; b: 2; c: 3"},
-		"Django: a field list at 206":              {upstream.JWT, 206, `{"username":["missing field"]}`, "invalid", "", "username: missing field"},
-		"Django: a field with a strange name":      {upstream.JWT, 400, `{"<script>":["x"]}`, "invalid", "", ""},
-		"Django: non_field_errors at 400":          {upstream.JWT, 400, `{"non_field_errors":["Unable to log in."]}`, "rejected", "", "Unable to log in."},
-		"Django: non_field_errors at 200":          {upstream.JWT, 200, `{"non_field_errors":["Unable to log in."]}`, "rejected", "", "Unable to log in."},
-		"Django: non_field_errors beside a field":  {upstream.JWT, 400, `{"username":["x"],"non_field_errors":["y"]}`, "rejected", "", "y"},
-		"Django: detail at 401":                    {upstream.JWT, 401, `{"detail":"Signature has expired."}`, "rejected", "", "Signature has expired."},
-		"Django: detail at 400":                    {upstream.JWT, 400, `{"detail":"JSON parse error"}`, "invalid", "", "JSON parse error"},
-		"Django: detail at 200":                    {upstream.JWT, 200, `{"detail":"no way"}`, "rejected", "", "no way"},
-		"Django: detail in a list":                 {upstream.JWT, 400, `{"detail":["no way"]}`, "invalid", "", "no way"},
-		"FirstVision: 240101":                      {upstream.FirstVision, 401, firstVisionErrors("240101", 401, "Invalid client credentials or scope"), "rejected", "240101", "Unauthorized: Invalid client credentials or scope"},
-		"FirstVision: 240101 at 400":               {upstream.FirstVision, 400, firstVisionErrors("240101", 400, "x"), "rejected", "240101", "Unauthorized: x"},
-		"FirstVision: 240101 at 200":               {upstream.FirstVision, 200, firstVisionErrors("240101", 401, "x"), "rejected", "240101", "Unauthorized: x"},
-		"FirstVision: 240101 at 500":               {upstream.FirstVision, 500, firstVisionErrors("240101", 401, "x"), "rejected", "240101", "Unauthorized: x"},
-		"FirstVision: one object":                  {upstream.FirstVision, 422, `{"errorCode":"240009","title":"Bad","status":422}`, "invalid", "240009", "Bad"},
-		"FirstVision: a code that is a number":     {upstream.FirstVision, 422, `{"errorCode":240010,"title":"Bad"}`, "invalid", "240010", "Bad"},
-		"FirstVision: detail without parameters":   {upstream.FirstVision, 400, `[{"errorCode":"240005","title":"Bad","detail":"worse","invalid-params":[]}]`, "invalid", "240005", "Bad: worse"},
-		"FirstVision: the flat form of 2022":       {upstream.FirstVision, 415, `{"errorCode":"AGT415UMT","errorMessage":"Unsupported"}`, "invalid", "AGT415UMT", "Unsupported"},
-		"FirstVision: 240002":                      {upstream.FirstVision, 400, firstVisionErrors("240002", 400, "x"), "invalid", "240002", "Unauthorized: x"},
-		"FirstVision: 240011":                      {upstream.FirstVision, 200, firstVisionErrors("240011", 400, "x"), "invalid", "240011", "Unauthorized: x"},
-		"FirstVision: 241501":                      {upstream.FirstVision, 415, firstVisionErrors("241501", 415, "x"), "invalid", "241501", "Unauthorized: x"},
-		"FirstVision: 241504 at 500":               {upstream.FirstVision, 500, firstVisionErrors("241504", 415, "x"), "invalid", "241504", "Unauthorized: x"},
-		"FirstVision: 240501":                      {upstream.FirstVision, 405, firstVisionErrors("240501", 405, "x"), "invalid", "240501", "Unauthorized: x"},
-		"FirstVision: 340001":                      {upstream.FirstVision, 400, firstVisionErrors("340001", 400, "x"), "invalid", "340001", "Unauthorized: x"},
-		"FirstVision: 250001 at 400":               {upstream.FirstVision, 400, firstVisionErrors("250001", 500, "x"), "unavailable/server", "250001", "Unauthorized: x"},
-		"FirstVision: 250301 at 200":               {upstream.FirstVision, 200, firstVisionErrors("250301", 503, "x"), "unavailable/server", "250301", "Unauthorized: x"},
-		"FirstVision: a code unknown at 400":       {upstream.FirstVision, 400, firstVisionErrors("999999", 500, "x"), "invalid", "999999", "Unauthorized: x"},
-		"FirstVision: a code unknown at 500":       {upstream.FirstVision, 500, firstVisionErrors("999999", 401, "x"), "unavailable/server", "999999", "Unauthorized: x"},
-		"FirstVision: unknown at 200, 401 within":  {upstream.FirstVision, 200, firstVisionErrors("999999", 401, "x"), "rejected", "999999", "Unauthorized: x"},
-		"FirstVision: unknown at 200, 403 within":  {upstream.FirstVision, 200, firstVisionErrors("999999", 403, "x"), "rejected", "999999", "Unauthorized: x"},
-		"FirstVision: unknown at 200, 422 within":  {upstream.FirstVision, 200, firstVisionErrors("999999", 422, "x"), "invalid", "999999", "Unauthorized: x"},
-		"FirstVision: unknown at 200, 429 within":  {upstream.FirstVision, 200, firstVisionErrors("999999", 429, "x"), "throttled", "999999", "Unauthorized: x"},
-		"FirstVision: unknown at 200, 503 within":  {upstream.FirstVision, 200, firstVisionErrors("999999", 503, "x"), "unavailable/server", "999999", "Unauthorized: x"},
-		"FirstVision: unknown at 200, 200 within":  {upstream.FirstVision, 200, firstVisionErrors("999999", 200, "x"), "rejected", "999999", "Unauthorized: x"},
-		"FirstVision: unknown at 200, status text": {upstream.FirstVision, 200, `{"errorCode":"9","status":"503"}`, "unavailable/server", "9", ""},
+		"OAuth: invalid_client at 400": {
+			upstream.OAuth, 400, `{"error":"invalid_client","error_description":"The client credentials are invalid"}`,
+			"rejected", "invalid_client", "The client credentials are invalid",
+		},
+		"OAuth: invalid_grant at 200": {
+			upstream.OAuth, 200, `{"error":"invalid_grant"}`, "rejected", "invalid_grant", "",
+		},
+		"OAuth: invalid_grant at 401": {
+			upstream.OAuth, 401, `{"error":"invalid_grant","error_description":"x"}`, "rejected", "invalid_grant", "x",
+		},
+		"OAuth: unauthorized_client": {
+			upstream.OAuth, 400, `{"error":"unauthorized_client"}`, "rejected", "unauthorized_client", "",
+		},
+		"OAuth: invalid_scope": {
+			upstream.FirstVision, 400, `{"error":"invalid_scope"}`, "rejected", "invalid_scope", "",
+		},
+		"OAuth: access_denied": {
+			upstream.OAuth, 403, `{"error":"access_denied"}`, "rejected", "access_denied", "",
+		},
+		"OAuth: unsupported_grant_type": {
+			upstream.OAuth, 400, `{"error":"unsupported_grant_type"}`, "rejected", "unsupported_grant_type", "",
+		},
+		"OAuth: invalid_request at 400": {
+			upstream.OAuth, 400, `{"error":"invalid_request"}`, "invalid", "invalid_request", "",
+		},
+		"OAuth: invalid_request at 200": {
+			upstream.OAuth, 200, `{"error":"invalid_request"}`, "invalid", "invalid_request", "",
+		},
+		"OAuth: server_error at 400": {
+			upstream.OAuth, 400, `{"error":"server_error"}`, "unavailable/server", "server_error", "",
+		},
+		"OAuth: temporarily_unavailable at 200": {
+			upstream.OAuth, 200, `{"error":"temporarily_unavailable"}`, "unavailable/server", "temporarily_unavailable", "",
+		},
+		"OAuth: a code in capitals": {
+			upstream.OAuth, 400, `{"error":" INVALID_GRANT "}`, "rejected", "INVALID_GRANT", "",
+		},
+		"OAuth: a code of its own": {upstream.OAuth, 400, `{"error":"locked"}`, "invalid", "locked", ""},
+		"Django: a field list": {
+			upstream.JWT, 400, `{"username":["missing field"]}`, "invalid", "", "username: missing field",
+		},
+		"Django: the stock text": {
+			upstream.JWT, 400, `{"password":["This field is required."]}`, "invalid", "", "password: This field is required.",
+		},
+		"Django: several fields": {
+			upstream.JWT, 400, `{"username":["b"],"password":["a","c"]}`, "invalid", "", "password: a; username: b",
+		},
+		"Django: more fields than fit": {
+			upstream.JWT, 400, `{"a":["1"],"b":["2"],"c":["3"],"d":["4"]}`, "invalid", "", "a: 1; b: 2; c: 3",
+		},
+		"Django: a field list at 206": {
+			upstream.JWT, 206, `{"username":["missing field"]}`, "invalid", "", "username: missing field",
+		},
+		"Django: a field with a strange name": {upstream.JWT, 400, `{"<script>":["x"]}`, "invalid", "", ""},
+		"Django: non_field_errors at 400": {
+			upstream.JWT, 400, `{"non_field_errors":["Unable to log in."]}`, "rejected", "", "Unable to log in.",
+		},
+		"Django: non_field_errors at 200": {
+			upstream.JWT, 200, `{"non_field_errors":["Unable to log in."]}`, "rejected", "", "Unable to log in.",
+		},
+		"Django: non_field_errors beside a field": {
+			upstream.JWT, 400, `{"username":["x"],"non_field_errors":["y"]}`, "rejected", "", "y",
+		},
+		"Django: detail at 401": {
+			upstream.JWT, 401, `{"detail":"Signature has expired."}`, "rejected", "", "Signature has expired.",
+		},
+		"Django: detail at 400": {
+			upstream.JWT, 400, `{"detail":"JSON parse error"}`, "invalid", "", "JSON parse error",
+		},
+		"Django: detail at 200":    {upstream.JWT, 200, `{"detail":"no way"}`, "rejected", "", "no way"},
+		"Django: detail in a list": {upstream.JWT, 400, `{"detail":["no way"]}`, "invalid", "", "no way"},
+		"FirstVision: 240101": {
+			upstream.FirstVision, 401, firstVisionErrors("240101", 401, "Invalid client credentials or scope"), "rejected",
+			"240101", "Unauthorized: Invalid client credentials or scope",
+		},
+		"FirstVision: 240101 at 400": {
+			upstream.FirstVision, 400, firstVisionErrors("240101", 400, "x"), "rejected", "240101", "Unauthorized: x",
+		},
+		"FirstVision: 240101 at 200": {
+			upstream.FirstVision, 200, firstVisionErrors("240101", 401, "x"), "rejected", "240101", "Unauthorized: x",
+		},
+		"FirstVision: 240101 at 500": {
+			upstream.FirstVision, 500, firstVisionErrors("240101", 401, "x"), "rejected", "240101", "Unauthorized: x",
+		},
+		"FirstVision: one object": {
+			upstream.FirstVision, 422, `{"errorCode":"240009","title":"Bad","status":422}`, "invalid", "240009", "Bad",
+		},
+		"FirstVision: a code that is a number": {
+			upstream.FirstVision, 422, `{"errorCode":240010,"title":"Bad"}`, "invalid", "240010", "Bad",
+		},
+		"FirstVision: detail without parameters": {
+			upstream.FirstVision, 400, `[{"errorCode":"240005","title":"Bad","detail":"worse","invalid-params":[]}]`,
+			"invalid", "240005", "Bad: worse",
+		},
+		"FirstVision: the flat form of 2022": {
+			upstream.FirstVision, 415, `{"errorCode":"AGT415UMT","errorMessage":"Unsupported"}`, "invalid", "AGT415UMT",
+			"Unsupported",
+		},
+		"FirstVision: 240002": {
+			upstream.FirstVision, 400, firstVisionErrors("240002", 400, "x"), "invalid", "240002", "Unauthorized: x",
+		},
+		"FirstVision: 240011": {
+			upstream.FirstVision, 200, firstVisionErrors("240011", 400, "x"), "invalid", "240011", "Unauthorized: x",
+		},
+		"FirstVision: 241501": {
+			upstream.FirstVision, 415, firstVisionErrors("241501", 415, "x"), "invalid", "241501", "Unauthorized: x",
+		},
+		"FirstVision: 241504 at 500": {
+			upstream.FirstVision, 500, firstVisionErrors("241504", 415, "x"), "invalid", "241504", "Unauthorized: x",
+		},
+		"FirstVision: 240501": {
+			upstream.FirstVision, 405, firstVisionErrors("240501", 405, "x"), "invalid", "240501", "Unauthorized: x",
+		},
+		"FirstVision: 340001": {
+			upstream.FirstVision, 400, firstVisionErrors("340001", 400, "x"), "invalid", "340001", "Unauthorized: x",
+		},
+		"FirstVision: 250001 at 400": {
+			upstream.FirstVision, 400, firstVisionErrors("250001", 500, "x"), "unavailable/server", "250001",
+			"Unauthorized: x",
+		},
+		"FirstVision: 250301 at 200": {
+			upstream.FirstVision, 200, firstVisionErrors("250301", 503, "x"), "unavailable/server", "250301",
+			"Unauthorized: x",
+		},
+		"FirstVision: a code unknown at 400": {
+			upstream.FirstVision, 400, firstVisionErrors("999999", 500, "x"), "invalid", "999999", "Unauthorized: x",
+		},
+		"FirstVision: a code unknown at 500": {
+			upstream.FirstVision, 500, firstVisionErrors("999999", 401, "x"), "unavailable/server", "999999",
+			"Unauthorized: x",
+		},
+		"FirstVision: unknown at 200, 401 within": {
+			upstream.FirstVision, 200, firstVisionErrors("999999", 401, "x"), "rejected", "999999", "Unauthorized: x",
+		},
+		"FirstVision: unknown at 200, 403 within": {
+			upstream.FirstVision, 200, firstVisionErrors("999999", 403, "x"), "rejected", "999999", "Unauthorized: x",
+		},
+		"FirstVision: unknown at 200, 422 within": {
+			upstream.FirstVision, 200, firstVisionErrors("999999", 422, "x"), "invalid", "999999", "Unauthorized: x",
+		},
+		"FirstVision: unknown at 200, 429 within": {
+			upstream.FirstVision, 200, firstVisionErrors("999999", 429, "x"), "throttled", "999999", "Unauthorized: x",
+		},
+		"FirstVision: unknown at 200, 503 within": {
+			upstream.FirstVision, 200, firstVisionErrors("999999", 503, "x"), "unavailable/server", "999999",
+			"Unauthorized: x",
+		},
+		"FirstVision: unknown at 200, 200 within": {
+			upstream.FirstVision, 200, firstVisionErrors("999999", 200, "x"), "rejected", "999999", "Unauthorized: x",
+		},
+		"FirstVision: unknown at 200, status text": {
+			upstream.FirstVision, 200, `{"errorCode":"9","status":"503"}`, "unavailable/server", "9", "",
+		},
 		"FirstVision: the code we know counts": {upstream.FirstVision, 400,
 			`[{"errorCode":"999999","title":"a"},"x",{"errorCode":"240101","title":"b"}]`, "rejected", "240101", "b"},
-		"FirstVision: a code that is a sentence": {upstream.FirstVision, 400, `{"errorCode":"no code","title":"b"}`, "invalid", "", "no code: b"},
-		"SOAP: bare text":                        {upstream.SOAP, 200, soapAnswer("access_tokenResponse", " invalid_grant "), "rejected", "invalid_grant", ""},
-		"SOAP: bare text in return":              {upstream.SOAP, 200, soapAnswer("access_tokenResponse", "<return>invalid_grant</return>"), "rejected", "invalid_grant", ""},
-		"SOAP: bare text that is a sentence":     {upstream.SOAP, 200, soapAnswer("access_tokenResponse", "no way"), "rejected", "", "no way"},
-		"SOAP: bare text at 400":                 {upstream.SOAP, 400, soapAnswer("access_tokenResponse", "no way"), "invalid", "", "no way"},
-		"SOAP: an error element":                 {upstream.SOAP, 200, soapAnswer("access_tokenResponse", "<error>invalid_client</error><error_description>no</error_description>"), "rejected", "invalid_client", "no"},
-		"SOAP: an error beside a token":          {upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", "<access_token>"+testOpaqueToken+"</access_token><error_description>no</error_description>"), "rejected", "", "no"},
-		"SOAP: a Fault of the client at 500":     {upstream.SOAP, 500, soapFault("SOAP-ENV:Client", "method not defined"), "invalid", "Client", "method not defined"},
-		"SOAP: a Fault of the client at 200":     {upstream.SOAP, 200, soapFault("Client", "method not defined"), "invalid", "Client", "method not defined"},
-		"SOAP: a Fault about credentials":        {upstream.SOAP, 500, soapFault("s:Client.Authentication", "no"), "rejected", "Client.Authentication", "no"},
-		"SOAP: a Fault with an OAuth code":       {upstream.SOAP, 500, soapFault("s:Server", " invalid_grant "), "rejected", "invalid_grant", ""},
-		"SOAP: a Fault of the server at 500":     {upstream.SOAP, 500, soapFault("SOAP-ENV:Server", "no"), "unavailable/server", "Server", "no"},
-		"SOAP: a Fault of the server at 200":     {upstream.SOAP, 200, soapFault("SOAP-ENV:Server", "no"), "unavailable/server", "Server", "no"},
-		"SOAP: a Fault at 401":                   {upstream.SOAP, 401, soapFault("SOAP-ENV:Client", "no"), "rejected", "Client", "no"},
-		"SOAP: a Fault of no code":               {upstream.SOAP, 400, soapFault("", "no"), "invalid", "", "no"},
-		"SOAP: a version mismatch":               {upstream.SOAP, 500, soapFault("s:VersionMismatch", ""), "invalid", "VersionMismatch", ""},
+		"FirstVision: a code that is a sentence": {
+			upstream.FirstVision, 400, `{"errorCode":"no code","title":"b"}`, "invalid", "", "no code: b",
+		},
+		"SOAP: bare text": {
+			upstream.SOAP, 200, soapAnswer("access_tokenResponse", " invalid_grant "), "rejected", "invalid_grant", "",
+		},
+		"SOAP: bare text in return": {
+			upstream.SOAP, 200, soapAnswer("access_tokenResponse", "<return>invalid_grant</return>"), "rejected",
+			"invalid_grant", "",
+		},
+		"SOAP: bare text that is a sentence": {
+			upstream.SOAP, 200, soapAnswer("access_tokenResponse", "no way"), "rejected", "", "no way",
+		},
+		"SOAP: bare text at 400": {
+			upstream.SOAP, 400, soapAnswer("access_tokenResponse", "no way"), "invalid", "", "no way",
+		},
+		"SOAP: an error element": {
+			upstream.SOAP, 200,
+			soapAnswer("access_tokenResponse", "<error>invalid_client</error><error_description>no</error_description>"),
+			"rejected", "invalid_client", "no",
+		},
+		"SOAP: an error beside a token": {
+			upstream.SOAP, 200,
+			soapAnswer("access_new_tokenResponse",
+				"<access_token>"+testOpaqueToken+"</access_token><error_description>no</error_description>"),
+			"rejected", "", "no",
+		},
+		"SOAP: a Fault of the client at 500": {
+			upstream.SOAP, 500, soapFault("SOAP-ENV:Client", "method not defined"), "invalid", "Client", "method not defined",
+		},
+		"SOAP: a Fault of the client at 200": {
+			upstream.SOAP, 200, soapFault("Client", "method not defined"), "invalid", "Client", "method not defined",
+		},
+		"SOAP: a Fault about credentials": {
+			upstream.SOAP, 500, soapFault("s:Client.Authentication", "no"), "rejected", "Client.Authentication", "no",
+		},
+		"SOAP: a Fault with an OAuth code": {
+			upstream.SOAP, 500, soapFault("s:Server", " invalid_grant "), "rejected", "invalid_grant", "",
+		},
+		"SOAP: a Fault of the server at 500": {
+			upstream.SOAP, 500, soapFault("SOAP-ENV:Server", "no"), "unavailable/server", "Server", "no",
+		},
+		"SOAP: a Fault of the server at 200": {
+			upstream.SOAP, 200, soapFault("SOAP-ENV:Server", "no"), "unavailable/server", "Server", "no",
+		},
+		"SOAP: a Fault at 401": {
+			upstream.SOAP, 401, soapFault("SOAP-ENV:Client", "no"), "rejected", "Client", "no",
+		},
+		"SOAP: a Fault of no code": {upstream.SOAP, 400, soapFault("", "no"), "invalid", "", "no"},
+		"SOAP: a version mismatch": {
+			upstream.SOAP, 500, soapFault("s:VersionMismatch", ""), "invalid", "VersionMismatch", "",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -176,9 +347,16 @@ func soapFault(code, text string) string {
 func TestAFailedRefreshIsSortedByItsBodyAndItsStatus(t *testing.T) {
 	t.Parallel()
 	tests := map[string]failing{
-		"206 with error":            {upstream.JWT, 206, `{"error":"Passing Incorrect/Invalid token"}`, "rejected", "", "Passing Incorrect/Invalid token"},
-		"400 with error":            {upstream.JWT, 400, `{"error":"Expired Refresh token"}`, "rejected", "", "Expired Refresh token"},
-		"400 with a field list":     {upstream.JWT, 400, `{"token":["missing field"]}`, "invalid", "", "token: missing field"},
+		"206 with error": {
+			upstream.JWT, 206, `{"error":"Passing Incorrect/Invalid token"}`, "rejected", "",
+			"Passing Incorrect/Invalid token",
+		},
+		"400 with error": {
+			upstream.JWT, 400, `{"error":"Expired Refresh token"}`, "rejected", "", "Expired Refresh token",
+		},
+		"400 with a field list": {
+			upstream.JWT, 400, `{"token":["missing field"]}`, "invalid", "", "token: missing field",
+		},
 		"400 with detail":           {upstream.JWT, 400, `{"detail":"no"}`, "invalid", "", "no"},
 		"400 with non_field_errors": {upstream.JWT, 400, `{"non_field_errors":["no"]}`, "rejected", "", "no"},
 		"404 with error":            {upstream.JWT, 404, `{"error":"no way"}`, "invalid", "", "no way"},
@@ -264,7 +442,9 @@ func TestAnErrorSaysInOneSentenceWhatHappened(t *testing.T) {
 			`upstream asks to slow down (HTTP 429, retry after 1m30s)`,
 		},
 		"unavailable: dns": {
-			upstream.Error{Kind: upstream.Unavailable, Op: "login", Cause: upstream.CauseDNS, Detail: "the name x does not resolve"},
+			upstream.Error{
+				Kind: upstream.Unavailable, Op: "login", Cause: upstream.CauseDNS, Detail: "the name x does not resolve",
+			},
 			`upstream cannot be reached: the name x does not resolve`,
 		},
 		"unavailable: timeout": {

@@ -52,8 +52,11 @@ func New(a Account, o Options) (Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkURLs(a); err != nil {
-		return nil, err
+	if _, ok := parseURL(a.TokenURL, "https", "http"); !ok {
+		return nil, errors.New("token_url must be an http or https URL")
+	}
+	if _, ok := parseURL(a.RefreshURL, "https", "http"); !ok && a.Protocol == JWT && a.RefreshURL != "" {
+		return nil, errors.New("refresh_url must be an http or https URL")
 	}
 	t, err := newTransport(a, o)
 	if err != nil {
@@ -92,23 +95,10 @@ func protocolOf(a Account) (protocol, error) {
 	}
 }
 
-func checkURLs(a Account) error {
-	if !isURL(a.TokenURL, "https", "http") {
-		return errors.New("token_url must be an http or https URL")
-	}
-	if a.Protocol == JWT && a.RefreshURL != "" && !isURL(a.RefreshURL, "https", "http") {
-		return errors.New("refresh_url must be an http or https URL")
-	}
-	if a.ProxyURL != "" && !isURL(a.ProxyURL, "http", "https", "socks5", "socks5h") {
-		return errors.New("proxy_url must be an http, https or socks5 URL")
-	}
-	return nil
-}
-
-// isURL tells whether the text is a URL with one of the schemes and a host.
-func isURL(text string, schemes ...string) bool {
+// parseURL parses a URL that must have one of the schemes, and a host. The parser's error would repeat the URL.
+func parseURL(text string, schemes ...string) (u *url.URL, ok bool) {
 	u, err := url.Parse(text)
-	return err == nil && slices.Contains(schemes, u.Scheme) && u.Hostname() != ""
+	return u, err == nil && slices.Contains(schemes, u.Scheme) && u.Hostname() != ""
 }
 
 // withDefaults fills in what the account leaves open, and makes the copy independent of the caller's maps.
@@ -137,13 +127,9 @@ func newTransport(a Account, o Options) (*http.Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	proxy := http.ProxyFromEnvironment
-	if a.ProxyURL != "" {
-		u, err := url.Parse(a.ProxyURL)
-		if err != nil {
-			return nil, errors.New("proxy_url is not a URL")
-		}
-		proxy = http.ProxyURL(u)
+	proxy, err := proxyFrom(a.ProxyURL)
+	if err != nil {
+		return nil, err
 	}
 	// The request's deadline covers these steps too. They have limits of their own because the transport goes on dialing
 	// when a request has given up, to have a connection for the next one.
@@ -164,6 +150,18 @@ func newTransport(a Account, o Options) (*http.Transport, error) {
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeader,
 	}, nil
+}
+
+// proxyFrom returns how the transport finds its proxy.
+func proxyFrom(text string) (func(*http.Request) (*url.URL, error), error) {
+	if text == "" {
+		return http.ProxyFromEnvironment, nil
+	}
+	u, ok := parseURL(text, "http", "https", "socks5", "socks5h")
+	if !ok {
+		return nil, errors.New("proxy_url must be an http, https or socks5 URL")
+	}
+	return http.ProxyURL(u), nil
 }
 
 // rootsFrom reads the PEM certificates; nil, for the system's roots, where there are none. x509's own AppendCertsFromPEM
@@ -239,15 +237,18 @@ func (c *client) conclude(a *answer, op string, secrets []string) (*Token, *Erro
 	if a.problem == "" {
 		r = c.protocol.read(a.body)
 	}
-	s := newScrubber(slices.Concat(secrets, r.tokens))
-	if e := a.failure(op, r, s); e != nil {
-		return nil, e
+	problem := ""
+	if a.succeeded(r) {
+		var t *Token
+		if t, problem = newToken(&c.account, a, r); problem == "" {
+			return t, nil
+		}
 	}
-	t, problem := newToken(&c.account, a, r)
+	s := newScrubber(slices.Concat(secrets, r.tokens))
 	if problem != "" {
 		return nil, a.malformed(op, r, s, problem)
 	}
-	return t, nil
+	return nil, a.failure(op, r, s)
 }
 
 // send sends the request once and reads the answer. The transport is used without an http.Client, which would follow
@@ -258,7 +259,7 @@ func (c *client) send(caller context.Context, m *message) (*answer, error) {
 	p := &progress{}
 	req, err := m.request(httptrace.WithClientTrace(ctx, p.trace()), c.userAgent)
 	if err != nil {
-		return nil, &Error{Kind: Invalid, Op: m.op, Detail: "no request can be made of this account's settings"}
+		return nil, &Error{Kind: Invalid, Op: m.op, Detail: "no request can be made of the account's URL and headers"}
 	}
 	// A reading of the monotonic clock would count no time while the machine is suspended.
 	sent := c.now().Round(0)
@@ -287,10 +288,6 @@ func (c *client) send(caller context.Context, m *message) (*answer, error) {
 func (a *answer) readBody(resp *http.Response) error {
 	if a.status < 200 {
 		// A 101 has no body but a connection that is ours from now on, and no deadline would end the reading.
-		return nil
-	}
-	if resp.ContentLength > maxBody {
-		a.problem = problemLong
 		return nil
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))

@@ -24,23 +24,29 @@ func TestNewNamesTheFieldThatIsAtFaultAndRepeatsNoValue(t *testing.T) {
 		change func(*upstream.Account)
 		want   string
 	}{
-		"no protocol":                 {func(a *upstream.Account) { a.Protocol = "" }, "protocol"},
-		"a protocol of another name":  {func(a *upstream.Account) { a.Protocol = secret }, "protocol"},
-		"a format of another name":    {func(a *upstream.Account) { a.Format = secret }, "request_format"},
-		"a format of another kind":    {func(a *upstream.Account) { a.Format = upstream.Query }, "request_format"},
-		"a format for soap":           {func(a *upstream.Account) { a.Protocol, a.Format = upstream.SOAP, upstream.JSON }, "request_format"},
-		"no token_url":                {func(a *upstream.Account) { a.TokenURL = "" }, "token_url"},
-		"a token_url that is none":    {func(a *upstream.Account) { a.TokenURL = "https://" + secret + "/%zz" }, "token_url"},
-		"a token_url with no scheme":  {func(a *upstream.Account) { a.TokenURL = "//" + secret }, "token_url"},
-		"a token_url with no host":    {func(a *upstream.Account) { a.TokenURL = "https:///" + secret }, "token_url"},
-		"a token_url that is a file":  {func(a *upstream.Account) { a.TokenURL = "file://" + secret }, "token_url"},
-		"a refresh_url that is none":  {func(a *upstream.Account) { a.RefreshURL = "ftp://" + secret }, "refresh_url"},
-		"a proxy_url that is none":    {func(a *upstream.Account) { a.ProxyURL = "https://" + secret + ":port" }, "proxy_url"},
+		"no protocol":                {func(a *upstream.Account) { a.Protocol = "" }, "protocol"},
+		"a protocol of another name": {func(a *upstream.Account) { a.Protocol = secret }, "protocol"},
+		"a format of another name":   {func(a *upstream.Account) { a.Format = secret }, "request_format"},
+		"a format of another kind":   {func(a *upstream.Account) { a.Format = upstream.Query }, "request_format"},
+		"a format for soap": {
+			func(a *upstream.Account) { a.Protocol, a.Format = upstream.SOAP, upstream.JSON }, "request_format",
+		},
+		"no token_url":               {func(a *upstream.Account) { a.TokenURL = "" }, "token_url"},
+		"a token_url that is none":   {func(a *upstream.Account) { a.TokenURL = "https://" + secret + "/%zz" }, "token_url"},
+		"a token_url with no scheme": {func(a *upstream.Account) { a.TokenURL = "//" + secret }, "token_url"},
+		"a token_url with no host":   {func(a *upstream.Account) { a.TokenURL = "https:///" + secret }, "token_url"},
+		"a token_url that is a file": {func(a *upstream.Account) { a.TokenURL = "file://" + secret }, "token_url"},
+		"a refresh_url that is none": {func(a *upstream.Account) { a.RefreshURL = "ftp://" + secret }, "refresh_url"},
+		"a proxy_url that is none": {
+			func(a *upstream.Account) { a.ProxyURL = "https://" + secret + ":port" }, "proxy_url",
+		},
 		"a proxy_url of a bad scheme": {func(a *upstream.Account) { a.ProxyURL = "ftp://" + secret }, "proxy_url"},
 		"a ca_cert that is no PEM":    {func(a *upstream.Account) { a.CACert = secret }, "ca_cert"},
 		"a ca_cert of spaces":         {func(a *upstream.Account) { a.CACert = " \n" }, "ca_cert"},
-		"a ca_cert that is a key":     {func(a *upstream.Account) { a.CACert = block("PRIVATE KEY", secret) }, "ca_cert"},
-		"a ca_cert that is garbage":   {func(a *upstream.Account) { a.CACert = block("CERTIFICATE", secret) }, "ca_cert"},
+		"a ca_cert that is a key": {
+			func(a *upstream.Account) { a.CACert = block("PRIVATE KEY", secret) }, "ca_cert must hold certificates only",
+		},
+		"a ca_cert that is garbage": {func(a *upstream.Account) { a.CACert = block("CERTIFICATE", secret) }, "ca_cert"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -51,7 +57,7 @@ func TestNewNamesTheFieldThatIsAtFaultAndRepeatsNoValue(t *testing.T) {
 			if err == nil || c != nil {
 				t.Fatal("New accepts the account")
 			}
-			if !strings.HasPrefix(err.Error(), test.want+" ") || strings.Contains(err.Error(), secret) {
+			if !strings.HasPrefix(err.Error()+" ", test.want+" ") || strings.Contains(err.Error(), secret) {
 				t.Errorf("the error is %q, want one about %s that repeats no value", err, test.want)
 			}
 		})

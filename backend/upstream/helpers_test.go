@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // Invented secrets. None is a substring of another, nor of an ordinary answer.
 const (
 	testUser         = "asha@example.com"
-	testPassword     = `Pä55 <w&rd>"'/\+%~!`
+	testPassword     = `Pä55😀 <w&rd>"'/\+%~!`
 	testClientID     = "client-0042"
 	testClientSecret = "s3cr+t/of=client&0042"
 	testOpaqueToken  = "0123456789abcdef0123456789abcdef01234567"

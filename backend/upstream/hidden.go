@@ -46,9 +46,6 @@ func (c *client) String() string {
 	return fmt.Sprintf("upstream.Client{Protocol: %q, secrets hidden}", string(c.account.Protocol))
 }
 
-// GoString is String.
-func (c *client) GoString() string { return c.String() }
-
 // Format prints String, whatever the verb.
 func (c *client) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, c.String()) }
 

@@ -272,9 +272,8 @@ func truthy(v any) bool {
 		return true
 	case []any:
 		return len(v) > 0
-	case map[string]any:
-		return len(v) > 0
 	default:
-		return true
+		object, _ := v.(map[string]any)
+		return len(object) > 0
 	}
 }

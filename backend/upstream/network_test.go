@@ -92,23 +92,44 @@ func TestAConnectionThatBreaksIsUnderstoodByHowFarItCame(t *testing.T) {
 	t.Parallel()
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 	tests := map[string]struct{ bytes, want, say string }{
-		"closed without a byte":          {"", "unavailable/network", "was closed before an answer came"},
-		"closed between two headers":     {head, "unavailable/network", "was closed before an answer came"},
-		"closed within a header":         {"HTTP/1.1 200 OK\r\nContent-Ty", "malformed", "broken off"},
-		"closed behind the head":         {head + "Content-Length: 99\r\n\r\n", "malformed", "the answer is cut short"},
-		"closed within the body":         {head + "Content-Length: 999\r\n\r\n" + goodAnswer, "malformed", "the answer is cut short"},
-		"closed within a chunk":          {head + "Transfer-Encoding: chunked\r\n\r\n999\r\n" + goodAnswer, "malformed", "the answer is cut short"},
-		"closed before the last chunk":   {head + "Transfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n", "malformed", "the answer is cut short"},
-		"cut JSON with no length":        {head + "\r\n" + goodAnswer[:30], "malformed", "the answer is cut short"},
-		"cut short, at 403":              {strings.Replace(head, "200", "403", 1) + "Content-Length: 99\r\n\r\n{", "malformed", "the answer is cut short"},
-		"cut short, at 401":              {strings.Replace(head, "200", "401", 1) + "Content-Length: 99\r\n\r\n{", "rejected", "the answer is cut short"},
-		"cut short, at 429":              {strings.Replace(head, "200", "429", 1) + "Content-Length: 99\r\n\r\n{", "throttled", "the answer is cut short"},
-		"cut short, at 500":              {strings.Replace(head, "200", "500", 1) + "Content-Length: 99\r\n\r\n{", "unavailable/server", "the answer is cut short"},
-		"something else than HTTP":       {"SSH-2.0-OpenSSH_9.9\r\n", "malformed", "not HTTP"},
-		"TLS at a plain URL":             {"\x15\x03\x01\x00\x02\x02\x0a", "malformed", "not HTTP"},
-		"a head without end":             {head + "X-Long: " + strings.Repeat("x", 128<<10) + "\r\n\r\n", "malformed", "too long"},
-		"a switch to another protocol":   {"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", "malformed", "HTTP 101"},
-		"a length that is less than all": {head + "Connection: close\r\nContent-Length: 10\r\n\r\n" + goodAnswer, "malformed", "the answer is cut short"},
+		"closed without a byte":      {"", "unavailable/network", "was closed before an answer came"},
+		"closed between two headers": {head, "unavailable/network", "was closed before an answer came"},
+		"closed within a header":     {"HTTP/1.1 200 OK\r\nContent-Ty", "malformed", "broken off"},
+		"closed behind the head":     {head + "Content-Length: 99\r\n\r\n", "malformed", "the answer is cut short"},
+		"closed within the body": {
+			head + "Content-Length: 999\r\n\r\n" + goodAnswer, "malformed", "the answer is cut short",
+		},
+		"closed within a chunk": {
+			head + "Transfer-Encoding: chunked\r\n\r\n999\r\n" + goodAnswer, "malformed", "the answer is cut short",
+		},
+		"closed before the last chunk": {
+			head + "Transfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n", "malformed", "the answer is cut short",
+		},
+		"cut JSON with no length": {head + "\r\n" + goodAnswer[:30], "malformed", "the answer is cut short"},
+		"cut short, at 403": {
+			strings.Replace(head, "200", "403", 1) + "Content-Length: 99\r\n\r\n{", "malformed", "the answer is cut short",
+		},
+		"cut short, at 401": {
+			strings.Replace(head, "200", "401", 1) + "Content-Length: 99\r\n\r\n{", "rejected", "the answer is cut short",
+		},
+		"cut short, at 429": {
+			strings.Replace(head, "200", "429", 1) + "Content-Length: 99\r\n\r\n{", "throttled", "the answer is cut short",
+		},
+		"cut short, at 500": {
+			strings.Replace(head, "200", "500", 1) + "Content-Length: 99\r\n\r\n{", "unavailable/server",
+			"the answer is cut short",
+		},
+		"something else than HTTP": {"SSH-2.0-OpenSSH_9.9\r\n", "malformed", "not HTTP"},
+		"TLS at a plain URL":       {"\x15\x03\x01\x00\x02\x02\x0a", "malformed", "not HTTP"},
+		"a head without end": {
+			head + "X-Long: " + strings.Repeat("x", 128<<10) + "\r\n\r\n", "malformed", "too long",
+		},
+		"a switch to another protocol": {
+			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", "malformed", "HTTP 101",
+		},
+		"a length that is less than all": {
+			head + "Connection: close\r\nContent-Length: 10\r\n\r\n" + goodAnswer, "malformed", "the answer is cut short",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -397,13 +418,46 @@ func TestAProxyThatOpensNoTunnelIsNamed(t *testing.T) {
 	}
 }
 
+func TestATunnelThroughAProxyIsTLSFromEndToEnd(t *testing.T) {
+	t.Parallel()
+	s := newServer(always(200, "application/json", goodAnswer))
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	proxy := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		near, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer func() { _ = near.Close() }()
+		far, err := net.Dial("tcp", r.Host)
+		if err != nil {
+			return
+		}
+		go func() {
+			_, _ = io.Copy(far, buffered)
+			_ = far.Close()
+		}()
+		_, _ = io.Copy(near, far)
+	})
+	a := accountFor(upstream.JWT, s.URL)
+	a.ProxyURL, a.CACert = proxy.URL, certificateOf(s)
+	if _, err := newClient(t, a).Login(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	s.only(t)
+	if r := proxy.only(t); r.Method != http.MethodConnect || r.body != "" {
+		t.Errorf("the proxy saw %s %q", r.Method, r.body)
+	}
+}
+
 // certificateOf returns the certificate of a TLS server as PEM.
 func certificateOf(s *server) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
 }
 
 // selfSigned makes a certificate for 127.0.0.1, and returns it as PEM too.
-func selfSigned(t *testing.T, from, to time.Time) (cert tls.Certificate, asPEM string) {
+func selfSigned(t *testing.T, from, to time.Time, uses ...x509.ExtKeyUsage) (cert tls.Certificate, asPEM string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -412,6 +466,7 @@ func selfSigned(t *testing.T, from, to time.Time) (cert tls.Certificate, asPEM s
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: to, IsCA: true, BasicConstraintsValid: true,
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: uses,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -427,6 +482,7 @@ func TestTLSIsCheckedAndNamedByWhatIsWrong(t *testing.T) {
 	goodCert, goodPEM := selfSigned(t, now.Add(-time.Hour), now.Add(time.Hour))
 	oldCert, oldPEM := selfSigned(t, now.Add(-2*time.Hour), now.Add(-time.Hour))
 	_, otherPEM := selfSigned(t, now.Add(-time.Hour), now.Add(time.Hour))
+	clientCert, clientPEM := selfSigned(t, now.Add(-time.Hour), now.Add(time.Hour), x509.ExtKeyUsageClientAuth)
 	config := func(cert tls.Certificate) *tls.Config { return &tls.Config{Certificates: []tls.Certificate{cert}} }
 	old := config(goodCert)
 	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
@@ -442,6 +498,7 @@ func TestTLSIsCheckedAndNamedByWhatIsWrong(t *testing.T) {
 		"another CA":                     {config(goodCert), otherPEM, "127.0.0.1", "is not from a trusted authority"},
 		"a certificate for another name": {config(goodCert), goodPEM, "localhost", "is for another host name"},
 		"a certificate that has expired": {config(oldCert), oldPEM, "127.0.0.1", "has expired or is not valid yet"},
+		"a certificate not for servers":  {config(clientCert), clientPEM, "127.0.0.1", "is not valid"},
 		"a server of TLS 1.1 at most":    {old, goodPEM, "127.0.0.1", "TLS 1.2 is the least that is accepted"},
 	}
 	for name, test := range tests {
@@ -528,14 +585,42 @@ func TestAnAccountsMapsCanBeChangedAfterwards(t *testing.T) {
 	}
 }
 
-func TestASettingThatNoRequestCanCarryIsNoPanic(t *testing.T) {
+func TestAHeaderThatCannotBeSentIsInvalid(t *testing.T) {
+	t.Parallel()
+	headers := map[string]string{
+		"X-Bad": testPassword + "\r\nX-Evil: 1", "X-Nul": "\x00", "": "x", "X Bad": "x", "X-Bad:": "x", "X-Bäd": "x",
+	}
+	for name, value := range headers {
+		s := serve(t, always(200, "application/json", goodAnswer))
+		a := accountFor(upstream.JWT, s.URL)
+		a.Headers = map[string]string{name: value}
+		token, err := newClient(t, a).Login(context.Background())
+		e := mustFail(t, token, err)
+		mustBe(t, e, "invalid")
+		if s.asked() != 0 || strings.Contains(e.Error(), testPassword) {
+			t.Errorf("asked %d times: %v", s.asked(), e)
+		}
+	}
+}
+
+func TestConnectionsAreMadeAsTheOptionsSay(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", goodAnswer))
-	a := accountFor(upstream.JWT, s.URL)
-	a.Headers = map[string]string{"X-Bad": testPassword + "\r\nX-Evil: 1"}
-	token, err := newClient(t, a).Login(context.Background())
-	e := mustFail(t, token, err)
-	if s.asked() != 0 || strings.Contains(e.Error(), testPassword) {
-		t.Errorf("asked %d times: %v", s.asked(), e)
+	var dialed atomic.Value
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		dialed.Store(address)
+		return (&net.Dialer{}).DialContext(ctx, network, s.Listener.Addr().String())
+	}
+	a := accountFor(upstream.JWT, "http://login.example/")
+	c, err := upstream.New(a, upstream.Options{DialContext: dial})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseIdleConnections()
+	if _, err := c.Login(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if got := dialed.Load(); got != "login.example:80" || s.only(t).Host != "login.example" {
+		t.Errorf("dialed %v", got)
 	}
 }

@@ -4,8 +4,12 @@
 package upstream
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/json"
+	"encoding/xml"
 	"html"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +26,7 @@ const (
 	// minSecret is the shortest secret that can be told from ordinary words.
 	minSecret = 4
 	// maxNeedles bounds the work that an answer full of tokens can cause.
-	maxNeedles = 200
+	maxNeedles = 400
 	// removed stands where a secret stood.
 	removed = "[removed]"
 )
@@ -33,8 +37,8 @@ const (
 type scrubber struct {
 	// needles is what to look for, in lower case.
 	needles []string
-	// mute is set where a secret is so short, or the secrets are so many, that they cannot be taken out one by one: then
-	// nothing of the text is passed on.
+	// mute is set where a secret is so short or so long, or the secrets are so many, that they cannot well be taken out:
+	// then nothing of the text is passed on.
 	mute bool
 }
 
@@ -44,12 +48,13 @@ func newScrubber(secrets []string) *scrubber {
 		if secret == "" {
 			continue
 		}
-		for _, form := range append(base64Cores(secret), secret, printable(secret)) {
-			s.add(form)
+		if len(secret) < minSecret || len(secret) > maxScrubbed || len(s.needles) > maxNeedles {
+			return &scrubber{mute: true}
 		}
-		s.mute = s.mute || len(secret) < minSecret || len(s.needles) > maxNeedles
-		if s.mute {
-			return s
+		for _, form := range slices.Concat([]string{secret}, escaped(secret), base64Cores(secret)) {
+			s.add(form)
+			// The text to search will have been made printable, and so must be what to find in it.
+			s.add(printable(form))
 		}
 	}
 	return s
@@ -59,6 +64,19 @@ func (s *scrubber) add(needle string) {
 	needle = lower(needle)
 	if needle != "" && !slices.Contains(s.needles, needle) {
 		s.needles = append(s.needles, needle)
+	}
+}
+
+// escaped returns how Go's own libraries escape the secret. The decoders find these and many other ways of writing it, but
+// they can be led astray by what stands before: in "%10+0" they see %10, and not a 1, a 0 and a space.
+func escaped(secret string) []string {
+	var xmlText bytes.Buffer
+	// Writing to a buffer does not fail, and a string always encodes.
+	_ = xml.EscapeText(&xmlText, []byte(secret))
+	jsonText, _ := json.Marshal(secret)
+	return []string{
+		url.QueryEscape(secret), url.PathEscape(secret), xmlText.String(), html.EscapeString(secret),
+		string(jsonText[1 : len(jsonText)-1]),
 	}
 }
 
@@ -85,7 +103,8 @@ func (s *scrubber) clean(text string) string {
 	if s.mute || len(text) > maxScrubbed {
 		return ""
 	}
-	text = replaceSpans(printable(text), s.find)
+	// A secret that is not UTF-8 may end within a character of the text, hence the second call of printable.
+	text = printable(replaceSpans(printable(text), s.find))
 	if len(s.find(text)) > 0 {
 		// What we put in has completed a secret, or is one itself.
 		return ""

@@ -7,11 +7,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // The operations, as Error.Op names them.
@@ -57,7 +59,24 @@ func (m *message) request(ctx context.Context, userAgent string) (*http.Request,
 	if m.finish != nil {
 		m.finish(req)
 	}
-	return req, nil
+	return req, checkHeaders(req.Header)
+}
+
+// checkHeaders refuses what cannot be sent as a header. The transport would do so as well, in a way that cannot be told
+// from a network that fails.
+func checkHeaders(headers http.Header) error {
+	for name, values := range headers {
+		badName := name == "" || strings.ContainsFunc(name, func(r rune) bool {
+			return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r)
+		})
+		badValue := strings.ContainsFunc(strings.Join(values, ""), func(r rune) bool {
+			return r < ' ' && r != '\t' || r == 0x7f
+		})
+		if badName || badValue {
+			return errors.New("a header cannot be sent")
+		}
+	}
+	return nil
 }
 
 // encode writes the fields in the given format and returns the media type that goes with it. The order is that of the

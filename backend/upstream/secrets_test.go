@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"unicode/utf16"
 
@@ -104,7 +105,7 @@ func numberAll(s string) string {
 }
 
 // echoes are the answers in which a server may tell what it was sent.
-func echoes() map[string]func(text string) string {
+func echoes(p upstream.Protocol) map[string]func(text string) string {
 	quote := func(s string) string {
 		b, _ := json.Marshal(s)
 		return string(b)
@@ -113,6 +114,19 @@ func echoes() map[string]func(text string) string {
 		var b bytes.Buffer
 		_ = xml.EscapeText(&b, []byte(s))
 		return b.String()
+	}
+	if p == upstream.SOAP {
+		return map[string]func(string) string{
+			"bare text": func(s string) string { return soapAnswer("access_tokenResponse", escape(s)) },
+			"error element": func(s string) string {
+				return soapAnswer("access_tokenResponse", "<error>"+escape(s)+"</error>")
+			},
+			"description element": func(s string) string {
+				return soapAnswer("access_tokenResponse", "<error_description>"+escape(s)+"</error_description>")
+			},
+			"faultcode":   func(s string) string { return soapFault(escape(s), "x") },
+			"faultstring": func(s string) string { return soapFault("s:Client", escape(s)) },
+		}
 	}
 	return map[string]func(string) string{
 		"error":                func(s string) string { return `{"error":` + quote(s) + `}` },
@@ -130,16 +144,11 @@ func echoes() map[string]func(text string) string {
 		"FirstVision's detail": func(s string) string { return `[{"errorCode":"1","detail":` + quote(s) + `}]` },
 		"errorMessage":         func(s string) string { return `{"errorCode":"1","errorMessage":` + quote(s) + `}` },
 		"status":               func(s string) string { return `{"errorCode":"1","status":` + quote(s) + `}` },
-		"expires_in":           func(s string) string { return `{"token":"` + testOpaqueToken + `","expires_in":` + quote(s) + `}` },
-		"no JSON":              func(s string) string { return "<html>" + s },
-		"unknown key":          func(s string) string { return `{"x":` + quote(s) + `,` + quote(s) + `:1}` },
-		"bare text":            func(s string) string { return soapAnswer("access_tokenResponse", escape(s)) },
-		"error element":        func(s string) string { return soapAnswer("access_tokenResponse", "<error>"+escape(s)+"</error>") },
-		"description element": func(s string) string {
-			return soapAnswer("access_tokenResponse", "<error_description>"+escape(s)+"</error_description>")
+		"expires_in": func(s string) string {
+			return `{"token":"` + testOpaqueToken + `","expires_in":` + quote(s) + `}`
 		},
-		"faultcode":   func(s string) string { return soapFault(escape(s), "x") },
-		"faultstring": func(s string) string { return soapFault("s:Client", escape(s)) },
+		"no JSON":     func(s string) string { return "<html>" + s },
+		"unknown key": func(s string) string { return `{"x":` + quote(s) + `,` + quote(s) + `:1}` },
 	}
 }
 
@@ -166,21 +175,21 @@ func TestSecretsThatAreEchoedAreNeverShown(t *testing.T) {
 		upstream.JWT:         {testPassword},
 		upstream.OAuth:       {testPassword, testClientSecret, testClientID + ":" + testClientSecret},
 		upstream.SOAP:        {testPassword, testClientSecret},
-		upstream.FirstVision: {testClientSecret, testClientID + ":" + testClientSecret},
+		upstream.FirstVision: {testClientSecret},
 	}
 	for protocol, secrets := range accounts {
 		t.Run(string(protocol), func(t *testing.T) {
 			t.Parallel()
-			var status int
-			var body string
-			s := serve(t, func(w http.ResponseWriter, r *http.Request) { always(status, "application/json", body)(w, r) })
+			var answer atomic.Pointer[http.HandlerFunc]
+			s := serve(t, func(w http.ResponseWriter, r *http.Request) { (*answer.Load())(w, r) })
 			c := newClient(t, accountFor(protocol, s.URL))
 			asked := 0
 			for _, secret := range secrets {
 				for writing, encode := range encodings() {
-					for field, echo := range echoes() {
-						status = []int{200, 400, 401, 500}[asked%4]
-						body = echo("the value " + encode(secret) + " is wrong")
+					for field, echo := range echoes(protocol) {
+						status := []int{200, 400, 401, 500}[asked%4]
+						handle := always(status, "application/json", echo("the value "+encode(secret)+" is wrong"))
+						answer.Store(&handle)
 						_, err := c.Login(context.Background())
 						if asked++; err == nil || s.asked() != asked {
 							t.Fatalf("asked %d times, %v", s.asked(), err)
@@ -234,7 +243,9 @@ func TestTheRefreshTokenIsNeverShown(t *testing.T) {
 func TestSecretsInHeadersOfTheAnswerAreNeverShown(t *testing.T) {
 	t.Parallel()
 	const secret = "correct-horse-battery"
-	for _, media := range []string{secret, "text/" + secret, secret + "/html", "text/html; charset=" + secret, "TEXT/" + strings.ToUpper(secret)} {
+	for _, media := range []string{
+		secret, "text/" + secret, secret + "/html", "text/html; charset=" + secret, "TEXT/" + strings.ToUpper(secret),
+	} {
 		s := serve(t, always(200, media, "<p>", "Location: /"+secret, "Retry-After: "+secret, "X-"+secret+": "+secret))
 		a := accountFor(upstream.JWT, s.URL)
 		a.Password = secret
@@ -268,6 +279,7 @@ func TestTextOfTheUpstreamIsMadePlain(t *testing.T) {
 		"marks of direction":              {"a\u202eb\u200bc\ufeff", "abc"},
 		"what is no character":            {"a\ufffdb", "ab"},
 		"letters of any script":           {"é अ 中 😀", "é अ 中 😀"},
+		"what only looks escaped":         {`a\q\u12&nosuch;%zz`, `a\q\u12&nosuch;%zz`},
 		"more than 200 characters":        {strings.Repeat("अ", 300), strings.Repeat("अ", 200)},
 		"more than could be an error":     {strings.Repeat("a", 40<<10), ""},
 		"a secret parted by nothing":      {"it is pass\x00word-7", "it is [removed]"},
@@ -297,6 +309,17 @@ func TestTextOfTheUpstreamIsMadePlain(t *testing.T) {
 	}
 }
 
+func TestASecretWithinASecretLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	s := serve(t, always(400, "application/json", `{"error":"no good: my horse battery"}`))
+	a := accountFor(upstream.OAuth, s.URL)
+	a.Password, a.ClientSecret = "my horse battery", "horse"
+	token, err := newClient(t, a).Login(context.Background())
+	if e := mustFail(t, token, err); e.Detail != "no good: [removed]" {
+		t.Errorf("the detail is %q", e.Detail)
+	}
+}
+
 func TestASecretThatIsHardlyOneSilencesTheUpstream(t *testing.T) {
 	t.Parallel()
 	for _, password := range []string{"a", "abc", "move", "removed", "[removed]"} {
@@ -319,12 +342,17 @@ func TestAnAnswerFullOfTokensSilencesTheUpstream(t *testing.T) {
 	for i := range 20_000 {
 		tokens = append(tokens, fmt.Sprintf(`{"token":"token-%d"}`, i))
 	}
-	body := `{"error":"a remark","data":{"list":[` + strings.Join(tokens, ",") + `]}}`
-	token, err := login(t, upstream.JWT, always(206, "application/json", body))
-	e := mustFail(t, token, err)
-	mustBe(t, e, "rejected")
-	if e.Detail != "" {
-		t.Errorf("the detail is %q", e.Detail)
+	bodies := []string{
+		`{"error":"a remark","data":{"list":[` + strings.Join(tokens, ",") + `]}}`,
+		`{"error":"a remark","token":"` + strings.Repeat("x", 900_000) + `"}`,
+	}
+	for _, body := range bodies {
+		token, err := login(t, upstream.JWT, always(206, "application/json", body))
+		e := mustFail(t, token, err)
+		mustBe(t, e, "rejected")
+		if e.Detail != "" {
+			t.Errorf("the detail is %q", e.Detail)
+		}
 	}
 }
 

@@ -77,12 +77,16 @@ func TestLoginSendsTheFieldsInTheFormatOfTheAccount(t *testing.T) {
 		media    string
 		fields   map[string]string
 	}{
-		"jwt sends JSON unless told otherwise":         {upstream.JWT, "", "application/json", jwtFields},
-		"jwt sends JSON":                               {upstream.JWT, upstream.JSON, "application/json", jwtFields},
-		"jwt sends a form":                             {upstream.JWT, upstream.Form, "application/x-www-form-urlencoded", jwtFields},
-		"jwt sends a multipart form":                   {upstream.JWT, upstream.Multipart, "multipart/form-data", jwtFields},
-		"oauth sends JSON unless told otherwise":       {upstream.OAuth, "", "application/json", oauthFields},
-		"oauth sends a form":                           {upstream.OAuth, upstream.Form, "application/x-www-form-urlencoded", oauthFields},
+		"jwt sends JSON unless told otherwise": {upstream.JWT, "", "application/json", jwtFields},
+		"jwt sends JSON":                       {upstream.JWT, upstream.JSON, "application/json", jwtFields},
+		"jwt sends a form": {
+			upstream.JWT, upstream.Form, "application/x-www-form-urlencoded", jwtFields,
+		},
+		"jwt sends a multipart form":             {upstream.JWT, upstream.Multipart, "multipart/form-data", jwtFields},
+		"oauth sends JSON unless told otherwise": {upstream.OAuth, "", "application/json", oauthFields},
+		"oauth sends a form": {
+			upstream.OAuth, upstream.Form, "application/x-www-form-urlencoded", oauthFields,
+		},
 		"firstvision sends JSON unless told otherwise": {upstream.FirstVision, "", "application/json", firstVisionFields},
 	}
 	for name, test := range tests {

@@ -13,8 +13,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
+)
+
+// Set by the linker: see the Makefile.
+var (
+	version = "v0.0.0-dev"
+	commit  = "unknown"
 )
 
 // Exit codes.
@@ -43,7 +48,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	if o.version {
-		fmt.Fprintln(stdout, versionLine())
+		fmt.Fprintf(stdout, "mastersindia-simulator %s (%s)\n", version, commit)
 		return exitOK
 	}
 	if err := serve(ctx, o, stdout, stderr); err != nil {
@@ -51,20 +56,4 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	return exitOK
-}
-
-// versionLine is read from what the Go toolchain recorded in the binary.
-func versionLine() string {
-	const name = "mastersindia-simulator"
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return name + " (unknown build)"
-	}
-	line := name + " " + info.Main.Version
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			line += " (" + setting.Value + ")"
-		}
-	}
-	return line
 }

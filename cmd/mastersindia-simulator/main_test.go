@@ -82,21 +82,33 @@ func start(t *testing.T, args ...string) *program {
 
 func waitReady(t *testing.T, path string) addresses {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for time.Now().Before(deadline) {
+	var where addresses
+	poll(t, "the program to become ready", func() bool {
 		data, err := os.ReadFile(path)
 		if err != nil {
-			time.Sleep(5 * time.Millisecond)
-			continue
+			return false
 		}
-		var where addresses
 		if err := json.Unmarshal(data, &where); err != nil {
 			t.Fatalf("the ready file is never half written: %q %v", data, err)
 		}
-		return where
+		return true
+	})
+	return where
+}
+
+// poll waits for what happens in another process or behind a socket.
+func poll(t *testing.T, what string, happened func() bool) {
+	t.Helper()
+	deadline := time.After(30 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !happened() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited in vain for %s", what)
+		}
 	}
-	t.Fatal("the program did not become ready")
-	return addresses{}
 }
 
 func send(t *testing.T, client *http.Client, method, url, body string) (int, string) {
@@ -203,7 +215,8 @@ func TestRunServesTLS(t *testing.T) {
 	if status, _ := send(t, newClient(t, roots), http.MethodGet, localhost+"/_simulator/", ""); status != http.StatusOK {
 		t.Errorf("localhost: got %d", status)
 	}
-	if _, err := newClient(t, x509.NewCertPool()).Get(p.where.HTTPS); err == nil {
+	if response, err := newClient(t, x509.NewCertPool()).Get(p.where.HTTPS); err == nil {
+		response.Body.Close()
 		t.Error("a client that trusts nobody should not connect")
 	}
 	for _, want := range []string{"ca_cert=@" + ca, "token_url=" + p.where.HTTPS + "/api/v1/token-auth/"} {
@@ -229,13 +242,10 @@ func TestRunDropsSlowRequestsAtTheEnd(t *testing.T) {
 		}
 		answered <- err
 	}()
-	for {
+	poll(t, "the slow request to arrive", func() bool {
 		_, body := send(t, client, http.MethodGet, p.where.HTTP+"/_simulator/counters", "")
-		if strings.Contains(body, `"logins":1,`) {
-			break
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+		return strings.Contains(body, `"logins":1,`)
+	})
 	began := time.Now()
 	if code := p.stop(); code != exitOK || time.Since(began) > shutdownTimeout {
 		t.Errorf("exit code %d after %s: %s", code, time.Since(began), p.stderr.String())
@@ -311,7 +321,7 @@ func TestRunRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	t.Cleanup(func() { _ = taken.Close() }) // the parallel cases outlive this function
 	dir := t.TempDir()
 	bad := filepath.Join(dir, "bad.json")
 	if err := os.WriteFile(bad, []byte(`[{"protocol":"jwt","username":"u"}]`), 0o600); err != nil {
@@ -380,7 +390,9 @@ func TestRunRemovesAStaleReadyFile(t *testing.T) {
 func TestRunFailsWhenNobodyReads(t *testing.T) {
 	t.Parallel()
 	r, w := io.Pipe()
-	r.Close()
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
 	var stderr output
 	if code := run(t.Context(), []string{"-listen", "127.0.0.1:0"}, w, &stderr); code != exitFailed {
 		t.Errorf("exit code %d: %s", code, stderr.String())
@@ -400,7 +412,7 @@ func TestHelpAndVersion(t *testing.T) {
 	}
 	var stdout, stderr output
 	code := run(t.Context(), []string{"-version"}, &stdout, &stderr)
-	if code != exitOK || !strings.HasPrefix(stdout.String(), "mastersindia-simulator ") {
+	if code != exitOK || stdout.String() != "mastersindia-simulator v0.0.0-dev (unknown)\n" {
 		t.Errorf("exit code %d, %q %q", code, stdout.String(), stderr.String())
 	}
 }

@@ -57,7 +57,7 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		}
 	}
 	cancel() // requests that a slow fault holds are dropped now
-	err = errors.Join(err, shutdown(server), removeFile(o.readyFile))
+	err = errors.Join(err, shutdown(context.WithoutCancel(ctx), server), removeFile(o.readyFile))
 	for range running {
 		if e := <-ended; !errors.Is(e, http.ErrServerClosed) {
 			err = errors.Join(err, e)
@@ -176,8 +176,8 @@ func newServer(ctx context.Context, handler http.Handler, log *slog.Logger) *htt
 }
 
 // shutdown lets requests in flight end, and cuts off those that do not.
-func shutdown(server *http.Server) error {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+func shutdown(ctx context.Context, server *http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, shutdownTimeout)
 	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {
 		return errors.Join(err, server.Close())

@@ -7,6 +7,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"log"
 	"os"
 
 	"github.com/hashicorp/go-hclog"
@@ -54,6 +55,9 @@ func run(args []string, out io.Writer) int {
 			return printed(fmt.Fprintf(out, usage, version))
 		}
 	}
+	// net/http writes what a server sends after the end of its answer to the standard logger, which may be part of a token. No
+	// option of a transport's stops it, and nothing of ours logs there.
+	log.SetOutput(io.Discard)
 	logger := hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: os.Stderr, JSONFormat: true})
 	meta := &api.PluginAPIClientMeta{}
 	if err := meta.FlagSet().Parse(args); err != nil {

@@ -1,0 +1,329 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package upstream
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+// The seeds have the shapes of the vendors' pages and of what is seen in practice. Every value in them is invented.
+
+const (
+	fuzzPassword = "correct-horse-battery"
+	fuzzSecret   = "s3cr+t/of=client&0042"
+)
+
+// fuzzNow is what both clocks show.
+func fuzzNow() time.Time { return time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC) }
+
+// fuzzClient makes a client of the protocol, with all the secrets that there are.
+func fuzzClient(t testing.TB, p Protocol) *client {
+	t.Helper()
+	c, err := New(Account{
+		Protocol: p, TokenURL: "https://host.example/", Username: "asha", Password: fuzzPassword,
+		ClientID: "client-0042", ClientSecret: fuzzSecret,
+	}, Options{Now: fuzzNow})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.(*client)
+}
+
+// checkAnswer concludes an answer and checks what must hold whatever it is.
+func checkAnswer(t *testing.T, c *client, op string, a *answer) {
+	t.Helper()
+	a.sent, a.received = fuzzNow(), fuzzNow()
+	if a.header.Get("Date") == "" {
+		a.header.Set("Date", fuzzNow().Format(http.TimeFormat))
+	}
+	token, e := c.conclude(a, op, c.account.secrets())
+	if e != nil {
+		checkError(t, e)
+		return
+	}
+	if !a.ok() {
+		t.Fatalf("HTTP %d is a success", a.status)
+	}
+	if tokenProblem(token.AccessToken) != "" || token.RefreshToken != "" && tokenProblem(token.RefreshToken) != "" {
+		t.Fatal("a token that no header can carry is a success")
+	}
+	if life := token.ExpiresAt.Sub(token.IssuedAt); life < minLife || life > maxLife {
+		t.Fatalf("the token lives for %s", life)
+	}
+	if !token.RefreshExpiresAt.IsZero() && token.RefreshExpiresAt.Before(token.IssuedAt) {
+		t.Fatal("the refresh token ends before it begins")
+	}
+}
+
+// checkError checks what must hold for every error of an answer.
+func checkError(t *testing.T, e *Error) {
+	t.Helper()
+	switch e.Kind {
+	case Rejected, Invalid, Throttled, Malformed, Unavailable:
+	default:
+		t.Fatalf("an error of kind %q", e.Kind)
+	}
+	if (e.Cause != "") != (e.Kind == Unavailable) || e.Op == "" || e.RetryAfter < 0 || e.RetryAfter > maxRetryAfter {
+		t.Fatalf("an error that does not make sense: %+v", *e)
+	}
+	if e.Code != "" && !looksLikeCode(e.Code) {
+		t.Fatalf("a code %q", e.Code)
+	}
+	if e.Kind != Malformed && characters(e.Detail) > maxDetail+len(problemNoError) {
+		t.Fatalf("a detail of %d characters", characters(e.Detail))
+	}
+	for _, text := range []string{e.Error(), e.Code, e.Detail} {
+		for _, secret := range []string{fuzzPassword, fuzzSecret, url.QueryEscape(fuzzSecret)} {
+			if strings.Contains(text, secret) {
+				t.Fatalf("%q shows a secret", text)
+			}
+		}
+		if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			t.Fatalf("%q is not plain", text)
+		}
+	}
+}
+
+func characters(text string) int { return utf8.RuneCountInString(text) }
+
+func addJSONSeeds(f *testing.F) {
+	f.Helper()
+	payload := base64.RawURLEncoding.EncodeToString([]byte(`{"exp":1772370000,"orig_iat":1772366400,"username":"asha"}`))
+	for _, seed := range []struct {
+		status int
+		body   string
+	}{
+		{200, `{"token":"eyJ0.` + payload + `.c2ln"}`},
+		{200, `{"token": "eyJ0.` + payload + `.c2ln",` + "\n\n" + `"refresh token": "eyo0.` + payload + `.c2ln"}`},
+		{200, `{"token":"eyJ0.e30.c2ln","refresh_token":"eyJ0.e30.c2ln"}`},
+		{206, `{"error":"Unable to login with provided credential"}`},
+		{400, `{"username":["missing field"]}`},
+		{400, `{"error":"Expired Refresh token"}`},
+		{400, `{"non_field_errors":["Unable to log in with provided credentials."]}`},
+		{401, `{"detail":"Signature has expired."}`},
+		{200, `{"access_token":"0123456789abcdef0123456789abcdef01234567","expires_in":3600,"token_type":"bearer"}`},
+		{200, `{"access_token":"eyJh.` + payload + `.c2ln","expires_in":1772370000,"token_type":"Bearer"}`},
+		{200, `{"access_token":"eyJh.e30.c2ln","expires_in":"1799","token_type":"BearerToken"}`},
+		{400, `{"error":"invalid_client","error_description":"The client credentials are invalid"}`},
+		{401, `[{"detail":"Please refer to invalid-params","errorCode":"240101","instance":"/v1/api/oauth/token",` +
+			`"invalid-params":["Invalid client credentials or scope"],"source":"AGT","status":401,"title":"Unauthorized"}]`},
+		{415, `{"errorCode":"AGT415UMT","errorMessage":"Unsupported Media Type"}`},
+		{200, `{"success":true,"message":"","data":{"token":"t0k3n","error":"false","code":"200"}}`},
+		{200, `{"results":{"access_token":"t0k3n","expires_in":[]}}`},
+		{200, `{"error":{"error_cd":"E7","message":"` + fuzzPassword + `"}}`},
+		{504, "<html><body>504 Gateway Time-out</body></html>"},
+		{200, "\ufeff{}"},
+		{200, `{"token":"x"} {}`},
+		{302, ``},
+	} {
+		f.Add(seed.status, "application/json; charset=utf-8", seed.body)
+	}
+}
+
+func fuzzJSON(f *testing.F, p Protocol, op string) {
+	f.Helper()
+	addJSONSeeds(f)
+	c := fuzzClient(f, p)
+	f.Fuzz(func(t *testing.T, status int, media, body string) {
+		checkAnswer(t, c, op, &answer{status: status, header: http.Header{"Content-Type": {media}}, body: []byte(body)})
+	})
+}
+
+func FuzzJWTAnswer(f *testing.F)         { fuzzJSON(f, JWT, opLogin) }
+func FuzzRefreshAnswer(f *testing.F)     { fuzzJSON(f, JWT, opRefresh) }
+func FuzzOAuthAnswer(f *testing.F)       { fuzzJSON(f, OAuth, opLogin) }
+func FuzzFirstVisionAnswer(f *testing.F) { fuzzJSON(f, FirstVision, opLogin) }
+
+func FuzzSOAPAnswer(f *testing.F) {
+	const open = `<?xml version="1.0" encoding="ISO-8859-1"?><SOAP-ENV:Envelope SOAP-ENV:encodingStyle="Get Access token" ` +
+		`xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/"><SOAP-ENV:Body>`
+	const end = `</SOAP-ENV:Body></SOAP-ENV:Envelope>`
+	for _, seed := range []string{
+		open + `<ns1:access_new_tokenResponse xmlns:ns1="urn:server"><access_token>0123456789abcdef0123456789abcdef01234567` +
+			`</access_token><expires_in>14400</expires_in><token_type>bearer</token_type><error_description/>` +
+			`</ns1:access_new_tokenResponse>` + end,
+		open + `<ns1:access_tokenResponse xmlns:ns1="urn:server"> invalid_grant </ns1:access_tokenResponse>` + end,
+		open + `<access_tokenResponse><return><error>invalid_grant</error></return></access_tokenResponse>` + end,
+		open + `<SOAP-ENV:Fault><faultcode>SOAP-ENV:Client</faultcode><faultstring>` + fuzzPassword +
+			`</faultstring></SOAP-ENV:Fault>` + end,
+		`<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>`,
+		`<a><b>`,
+		strings.Repeat("<a>", 70),
+		`<!-- a --><a/> `,
+		"\ufeff<a>&#65;&amp;<![CDATA[x]]></a>",
+		"<html><body>504</body></html>",
+	} {
+		f.Add(200, seed)
+		f.Add(500, seed)
+	}
+	c := fuzzClient(f, SOAP)
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		checkAnswer(t, c, opLogin, &answer{status: status, header: http.Header{"Content-Type": {"text/xml"}}, body: []byte(body)})
+	})
+}
+
+func FuzzClaims(f *testing.F) {
+	for _, payload := range []string{
+		`{"token_type":"access","exp":1772370000,"jti":"0","user_id":1,"username":"asha","refresh_jti":"1"}`,
+		`{"exp":"1772370000","iat":0,"orig_iat":1772366400}`, `{"exp":1e999,"iat":-1}`, `{"exp":null}`, `[]`, ``, `{`,
+	} {
+		f.Add("e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".c2ln")
+		f.Add(base64.URLEncoding.EncodeToString([]byte(payload)))
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		c, problem := readClaims(token)
+		if problem != "" && c != (claims{}) {
+			t.Fatalf("%q has claims and a problem", token)
+		}
+		if c.hasIat && !(c.iat > 0) {
+			t.Fatalf("%q was issued at %v", token, c.iat)
+		}
+	})
+}
+
+func FuzzLifetime(f *testing.F) {
+	date := fuzzNow().Format(http.TimeFormat)
+	f.Add(`3600`, `1772370000`, `1772366400`, date, int64(0))
+	f.Add(`"1799"`, `"1772370000"`, `"0"`, "", int64(0))
+	f.Add(`1772370000`, `null`, `-1`, date, int64(time.Hour))
+	f.Add(`1772370000000`, `""`, `null`, "yesterday", int64(time.Second))
+	f.Add(`1e999`, `-1e999`, `1e999`, date, int64(-1))
+	f.Add(`[]`, `1e18`, `1e-9`, "Thu, 01 Jan 1970 00:00:00 GMT", int64(1)<<62)
+	c := fuzzClient(f, OAuth)
+	f.Fuzz(func(t *testing.T, expiresIn, exp, iat, date string, maximum int64) {
+		payload := fmt.Sprintf(`{"exp":%s,"iat":%s}`, exp, iat)
+		token := "e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".c2ln"
+		body := fmt.Sprintf(`{"access_token":%q,"refresh_token":%q,"expires_in":%s}`, token, token, expiresIn)
+		capped := *c
+		capped.account.MaxTokenTTL = time.Duration(maximum)
+		checkAnswer(t, &capped, opLogin, &answer{status: 200, header: http.Header{"Date": {date}}, body: []byte(body)})
+	})
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	for _, value := range []string{
+		"120", "-1", "1.5", "0", "1e9", "99999999999999999999", "Sun, 01 Mar 2026 12:01:00 GMT", "soon", "",
+	} {
+		f.Add(value, "Sun, 01 Mar 2026 12:00:00 GMT", 429)
+		f.Add(value, "", 503)
+	}
+	c := fuzzClient(f, JWT)
+	f.Fuzz(func(t *testing.T, value, date string, status int) {
+		header := http.Header{"Retry-After": {value}, "Date": {date}}
+		a := &answer{status: status, header: header, sent: fuzzNow(), received: fuzzNow()}
+		if wait := a.retryAfter(); wait < 0 || wait > maxRetryAfter {
+			t.Fatalf("wait for %s", wait)
+		}
+		_, e := c.conclude(a, opLogin, nil)
+		checkError(t, e)
+		if throttled := status == 429 || status == 503 && value != ""; throttled != (e.Kind == Throttled) {
+			t.Fatalf("HTTP %d with Retry-After %q is %s", status, value, e.Kind)
+		}
+	})
+}
+
+func FuzzClassify(f *testing.F) {
+	for _, status := range []int{200, 206, 302, 400, 401, 403, 408, 422, 429, 500, 503} {
+		f.Add(status, 0, "invalid_grant", "The credentials are invalid", opLogin, true)
+		f.Add(status, 401, "240101", "Invalid client credentials or scope", opLogin, false)
+		f.Add(status, 0, "", "Expired Refresh token", opRefresh, true)
+	}
+	f.Fuzz(func(t *testing.T, status, told int, code, text, op string, named bool) {
+		s := newScrubber([]string{fuzzPassword, fuzzSecret})
+		if op != opRefresh {
+			op = opLogin
+		}
+		faults := []*fault{
+			nil, faultFromError(code, text), faultFromSOAP(code, text),
+			{kind: firstVisionKind(code), status: told, code: code, text: text, named: named},
+		}
+		for _, fault := range faults {
+			for _, token := range []string{"", "t0k3n"} {
+				a := &answer{status: status, header: http.Header{}, sent: fuzzNow(), received: fuzzNow()}
+				r := &reply{token: token, fault: fault}
+				if a.succeeded(r) != (status >= 200 && status <= 299 && fault == nil && token != "") {
+					t.Fatalf("HTTP %d with %+v is a success", status, fault)
+				}
+				checkError(t, a.failure(op, r, s))
+			}
+		}
+	})
+}
+
+func FuzzScrub(f *testing.F) {
+	f.Add(fuzzPassword, "the password correct-horse-battery is wrong", "")
+	f.Add(fuzzSecret, "a ", " b")
+	f.Add("a b\tc", "%", "+")
+	f.Add("removed", "it is re", "moved")
+	f.Add("x[re", "x", "x")
+	f.Add("é\\\"<&", `\`, `u00e9`)
+	f.Add("%25%25%", "%25", "5%")
+	f.Add("abcd", "xx", "yy")
+	f.Add("10 0", "%", "0")          // What stands before makes another escape of the beginning.
+	f.Add("000\xdd", "\xff", "\xbb") // The secret ends within the character that follows.
+	f.Fuzz(func(t *testing.T, secret, before, behind string) {
+		if secret == "" {
+			return
+		}
+		s := newScrubber([]string{secret, fuzzPassword})
+		std, urlSafe := base64.StdEncoding.EncodeToString, base64.RawURLEncoding.EncodeToString
+		writings := []string{
+			secret, printable(secret), url.QueryEscape(secret), url.PathEscape(secret),
+			std([]byte(secret)), urlSafe([]byte(secret)), fmt.Sprintf("%+q", secret), fmt.Sprintf("%q", secret),
+		}
+		for _, writing := range writings {
+			checkScrubbed(t, s.clean(before+writing+behind), secret)
+			if len(secret) >= minSecret && utf8.ValidString(secret) && printable(writing) == writing {
+				checkScrubbed(t, s.clean(before+" "+writing+" "+behind), secret)
+			}
+		}
+		checkScrubbed(t, s.clean(before+std([]byte(behind+secret+before))+behind), secret)
+	})
+}
+
+func checkScrubbed(t *testing.T, text, secret string) {
+	t.Helper()
+	if characters(text) > maxDetail || !utf8.ValidString(text) || strings.TrimSpace(text) != printable(text) {
+		t.Fatalf("%q is not plain or not short", text)
+	}
+	for _, writing := range []string{secret, base64.StdEncoding.EncodeToString([]byte(secret)), url.QueryEscape(secret)} {
+		if strings.Contains(text, writing) {
+			t.Fatalf("%q shows %q", text, secret)
+		}
+	}
+}
+
+func BenchmarkScrub(b *testing.B) {
+	for name, text := range map[string]string{
+		"short":   "Unable to login with provided credential",
+		"longest": strings.Repeat("%41", maxScrubbed/3),
+	} {
+		b.Run(name, func(b *testing.B) {
+			s := newScrubber([]string{fuzzPassword, "asha:" + fuzzPassword, fuzzSecret, "client-0042:" + fuzzSecret})
+			for b.Loop() {
+				s.clean(text)
+			}
+		})
+	}
+}
+
+func BenchmarkConclude(b *testing.B) {
+	c := fuzzClient(b, JWT)
+	token := "eyJ0." + base64.RawURLEncoding.EncodeToString([]byte(`{"exp":1772370000}`)) + ".c2ln"
+	body := []byte(`{"token":"` + token + `"}`)
+	a := &answer{status: 200, header: http.Header{}, body: body, sent: fuzzNow(), received: fuzzNow()}
+	for b.Loop() {
+		if _, e := c.conclude(a, opLogin, c.account.secrets()); e != nil {
+			b.Fatal(errors.New(e.Detail))
+		}
+	}
+}
