@@ -43,7 +43,7 @@ conformance: build ## Drive the built plugin over gRPC as Vault does, without a 
 
 .PHONY: acceptance
 acceptance: build ## Test the built plugin in a real Vault, which is built once when there is none (15 to 20 minutes)
-	vault_bin="$$(scripts/get-vault)"; \
+	@vault_bin="$$(scripts/get-vault)"; \
 	VAULT_BIN="$$vault_bin" go test -race -tags acceptance -count=1 -timeout 30m -v ./acceptance
 
 .PHONY: lint
@@ -69,11 +69,11 @@ fuzz: ## Run each fuzz test for FUZZTIME (default 30s)
 
 .PHONY: demo
 demo: build ## Show the engine at work: a Vault and the simulator, four accounts, four tokens
-	vault_bin="$$(scripts/get-vault)"; go build -o bin/demo ./scripts/demo; VAULT_BIN="$$vault_bin" exec bin/demo
+	@vault_bin="$$(scripts/get-vault)"; go build -o bin/demo ./scripts/demo; VAULT_BIN="$$vault_bin" exec bin/demo
 
 .PHONY: dev
 dev: build ## Start a Vault with the engine and the simulator to play with, until Ctrl-C
-	vault_bin="$$(scripts/get-vault)"; go build -o bin/demo ./scripts/demo; VAULT_BIN="$$vault_bin" exec bin/demo -stay
+	@vault_bin="$$(scripts/get-vault)"; go build -o bin/demo ./scripts/demo; VAULT_BIN="$$vault_bin" exec bin/demo -stay
 
 .PHONY: clean
 clean: ## Remove what build made (keeps bin/vault and bin/golangci-lint, which take long to build)

@@ -85,7 +85,7 @@ func remedy(mount, config string, f *issuer.Failure) string {
 	path := mount + "config/" + config
 	switch {
 	case f.Kind == upstream.Rejected:
-		return "put the right credentials in with: vault write " + path + " password=- (or client_secret=-)"
+		return "put the right credentials in with: vault write " + path + " " + credentialArgs(f.Protocol)
 	case f.Kind == upstream.Invalid:
 		return "compare the settings with the vendor's page: vault read " + path
 	case f.Kind == upstream.Throttled:
@@ -98,5 +98,17 @@ func remedy(mount, config string, f *issuer.Failure) string {
 		return "check that token_url is the login endpoint: vault read -field=token_url " + path
 	default:
 		return "to try at once: vault write -f " + mount + "rotate/" + config
+	}
+}
+
+// credentialArgs are what a refusal may be about, as one types them.
+func credentialArgs(protocol upstream.Protocol) string {
+	switch protocol {
+	case upstream.JWT:
+		return "password=-"
+	case upstream.FirstVision:
+		return "scope=... client_secret=-"
+	default:
+		return "password=- client_secret=@file"
 	}
 }

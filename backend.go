@@ -88,7 +88,7 @@ func newBackend(o Options, conf *logical.BackendConfig) *backend {
 		Logger:      mountLogger(conf),
 		UserAgent:   "vault-plugin-secrets-mastersindia/" + strings.TrimPrefix(o.Version, "v"),
 		DialContext: o.DialContext,
-		MayLogin:    b.mayLogin,
+		MayLogin:    b.mustBeActive,
 	})
 	b.Backend = &framework.Backend{
 		Help:           strings.TrimSpace(backendHelp),
@@ -161,6 +161,14 @@ func (b *backend) clean(context.Context) {
 func (b *backend) mayLogin() bool {
 	system := b.System()
 	return system != nil && !system.ReplicationState().HasState(consts.ReplicationPerformanceStandby|consts.ReplicationDRSecondary)
+}
+
+// mustBeActive returns the error at which Vault forwards a request to a node that may log in.
+func (b *backend) mustBeActive() error {
+	if !b.mayLogin() {
+		return logical.ErrReadOnly
+	}
+	return nil
 }
 
 // lockFor orders the writes of one name.

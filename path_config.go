@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -162,7 +161,7 @@ func (b *backend) stamp(old, next *config) {
 		next.Generation = rand.Text()
 	}
 	if old == nil || !old.sameCredentials(next) {
-		next.CredentialsUpdatedAt = b.clock().Wall.Truncate(time.Second)
+		next.CredentialsUpdatedAt = b.clock().Wall
 	}
 }
 

@@ -64,6 +64,9 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 	if tokenID != "" && !isTokenID(tokenID) {
 		return userError("token_id: %s", tokenIDRule)
 	}
+	if err := b.mustBeActive(); err != nil {
+		return nil, err
+	}
 	revoked, err := b.issuer.Revoke(ctx, name, tokenID)
 	if errors.Is(err, issuer.ErrNoToken) {
 		return userError("token_id: config %q has no unexpired token of that ID: see vault read %sstatus/%s",

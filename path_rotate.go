@@ -49,6 +49,9 @@ func (b *backend) rotatePaths() []*framework.Path {
 
 func (b *backend) rotateUpdate(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
+	if err := b.mustBeActive(); err != nil {
+		return nil, err
+	}
 	rotation, err := b.issuer.Rotate(ctx, name)
 	if err != nil {
 		return loginAnswer(req.MountPoint, name, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+	"golang.org/x/sync/errgroup"
 
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 )
@@ -87,6 +88,9 @@ func statusFields() map[string]*framework.FieldSchema {
 
 func (b *backend) statusRead(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
+	if err := b.mustBeActive(); err != nil {
+		return nil, err
+	}
 	status, err := b.issuer.Status(ctx, name)
 	if errors.Is(err, issuer.ErrNoAccount) {
 		return nil, nil //nolint:nilnil // 404
@@ -98,31 +102,61 @@ func (b *backend) statusRead(ctx context.Context, req *logical.Request, d *frame
 }
 
 func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	if err := b.mustBeActive(); err != nil {
+		return nil, err
+	}
 	names, err := b.store.list(ctx, configPrefix)
 	if err != nil {
 		return nil, err
 	}
+	found := make([]*issuer.Status, len(names))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(mostListReads)
+	for n, name := range names {
+		if status, known := b.issuer.Known(name); known {
+			found[n] = &status
+			continue
+		}
+		group.Go(func() (err error) {
+			found[n], err = b.statusAtRest(ctx, name, n < mostListDetails)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
 	info := make(map[string]any, len(names))
 	for n, name := range names {
-		status, known := b.issuer.Known(name)
-		if !known && n < mostListDetails {
-			if status, err = b.issuer.Status(ctx, name); errors.Is(err, issuer.ErrNoAccount) {
-				continue // deleted since the list was read
-			} else if err != nil {
-				return loginAnswer(req.MountPoint, name, err)
-			}
-			known = true
+		if found[n] != nil {
+			info[name] = statusSummary(req.MountPoint, name, *found[n], b.clock().Wall)
 		}
-		info[name] = statusSummary(req.MountPoint, name, status, known, b.clock().Wall)
 	}
 	return listAnswer(names, info), nil
 }
 
-// statusSummary is what a list says of an account. One that is not in memory and is too far down to be looked up is not in use.
-func statusSummary(mount, name string, s issuer.Status, known bool, now time.Time) map[string]any {
-	if !known {
-		return map[string]any{"state": string(issuer.StateIdle), "message": "not in use", "expires_at": "", "next_attempt_at": ""}
+// statusAtRest is the status of an account that is not in memory; nil where it was deleted meanwhile. Such an account is idle or
+// paused, unless the engine has only just started: so the first ones are looked up whole, and of the rest only the config.
+func (b *backend) statusAtRest(ctx context.Context, name string, whole bool) (*issuer.Status, error) {
+	if whole {
+		status, err := b.issuer.Status(ctx, name)
+		if errors.Is(err, issuer.ErrNoAccount) {
+			return nil, nil //nolint:nilnil // see above
+		}
+		return &status, err
 	}
+	c, err := b.store.config(ctx, name)
+	if err != nil || c == nil {
+		return nil, err
+	}
+	status := &issuer.Status{State: issuer.StateIdle, Account: c.account(name)}
+	if c.Paused {
+		status.State = issuer.StatePaused
+	}
+	return status, nil
+}
+
+// statusSummary is what a list says of an account.
+func statusSummary(mount, name string, s issuer.Status, now time.Time) map[string]any {
 	all := statusData(mount, name, s, now)
 	summary := make(map[string]any)
 	for _, field := range []string{"state", "message", "expires_at", "next_attempt_at"} {

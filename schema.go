@@ -14,6 +14,8 @@ const (
 	fieldName = "name"
 	// mostListDetails bounds the entries that one list reads to say more than their names.
 	mostListDetails = 256
+	// mostListReads bounds those under way at one time.
+	mostListReads = 16
 )
 
 // nameField is the schema of the name in a path.

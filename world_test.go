@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 type memoryNet struct {
 	conns chan net.Conn
 	done  chan struct{}
+	dials atomic.Int64
 }
 
 func newMemoryNet() *memoryNet {
@@ -46,6 +48,7 @@ func (n *memoryNet) Close() error {
 func (n *memoryNet) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
 
 func (n *memoryNet) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	n.dials.Add(1)
 	client, server := net.Pipe()
 	select {
 	case n.conns <- server:
@@ -65,6 +68,8 @@ type world struct {
 	t       *testing.T
 	sim     *simulator.Simulator
 	net     *memoryNet
+	ear     *ear           // hears every request to the upstream
+	disk    *faultyStorage // what storage is kept on: counts accesses and can be told to fail
 	storage logical.Storage
 	system  *logical.StaticSystemView
 	logs    hclog.Logger
@@ -75,19 +80,30 @@ type world struct {
 // newWorld makes a world that ends with the test. Call it in a synctest bubble to control its time.
 func newWorld(t *testing.T, accounts ...simulator.Account) *world {
 	t.Helper()
+	return newWorldWith(t, func(*world) {}, accounts...)
+}
+
+// newWorldWith makes a world with something changed before it starts.
+func newWorldWith(t *testing.T, change func(*world), accounts ...simulator.Account) *world {
+	t.Helper()
 	sim, err := simulator.New(simulator.Options{Accounts: accounts})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &world{
-		t: t, sim: sim, net: newMemoryNet(), storage: &logical.InmemStorage{}, logs: hclog.NewNullLogger(),
-		system: &logical.StaticSystemView{DefaultLeaseTTLVal: 768 * time.Hour, MaxLeaseTTLVal: 768 * time.Hour},
+		t: t, sim: sim, net: newMemoryNet(), ear: &ear{upstream: sim}, disk: newFaultyStorage(), logs: hclog.NewNullLogger(),
+		system: &logical.StaticSystemView{
+			DefaultLeaseTTLVal: 768 * time.Hour, MaxLeaseTTLVal: 768 * time.Hour,
+			PluginEnvironment: &logical.PluginEnvironment{VaultVersion: "1.21.0"},
+		},
 	}
-	server := &http.Server{Handler: sim, ReadHeaderTimeout: time.Minute}
+	w.storage = w.disk
+	change(w)
+	server := &http.Server{Handler: w.ear, ReadHeaderTimeout: time.Minute, TLSConfig: w.ear.tls}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = server.Serve(w.net)
+		_ = server.Serve(w.ear.listen(w.net))
 	}()
 	w.start()
 	t.Cleanup(func() {

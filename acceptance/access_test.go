@@ -42,7 +42,8 @@ path "mastersindia/token/app" { capabilities = ["deny"] }`)
 		t.Errorf("a role that is not denied: %v", err)
 	}
 	for _, path := range []string{
-		"token/app", "token/APP", "token/App", "token/app/", "token//app", "token/./app", "token/x/../app", "token/app%20", "token/app.",
+		"token/app", "token/APP", "token/App", "token/app/", "token//app",
+		"token/./app", "token/x/../app", "token/app%20", "token/app.",
 	} {
 		result, err := reader.Run(t.Context(), "", "read", "mastersindia/"+path)
 		if err != nil {

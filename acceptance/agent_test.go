@@ -21,7 +21,8 @@ const template = `{{ with secret "mastersindia/token/app" }}{{ .Data.token_id }}
 func TestVaultAgentRendersATokenAndItsSuccessor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	// Vault Agent reads again after 85 to 95 % of the lease; by then two thirds of the token's life are over and it was replaced.
+	// Vault Agent reads again after 85 to 95 % of the lease; by then two thirds of the token's life are over and it was
+	// replaced.
 	account := w.upstream.addAccount(t, simulator.Account{Protocol: simulator.JWT, TokenTTL: 40 * time.Second})
 	w.writeConfig(t, "main", account)
 	w.writeRole(t, "app", "main")

@@ -85,7 +85,8 @@ func TestAReaderThatGivesUpDoesNotSpoilTheLogin(t *testing.T) {
 	w.upstream.wantLogins(t, 1)
 }
 
-// readAtOnce reads through the roles app-0, app-1 and app-2 in turn, all at the same time, and returns the token_id of each answer.
+// readAtOnce reads through the roles app-0, app-1 and app-2 in turn, all at the same time, and returns the token_id of each
+// answer.
 func (w *world) readAtOnce(t *testing.T, readers int) []string {
 	t.Helper()
 	client, err := w.Client(w.Token)

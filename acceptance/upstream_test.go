@@ -23,8 +23,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// upstream is a simulator in the test's own process, so that tests can order faults and read counters. All that it hands out is noted
-// as something that must not leak.
+// upstream is a simulator in the test's own process, so that tests can order faults and read counters. All that it hands out
+// is noted as something that must not leak.
 type upstream struct {
 	*simulator.Simulator
 
@@ -53,8 +53,8 @@ func newUpstream(t *testing.T, w *world) *upstream {
 	return u
 }
 
-// addAccount makes an account known. Credentials that are missing are made up, with the characters that encodings change, so that a
-// login proves that they arrive unharmed and a leak is found in whatever form.
+// addAccount makes an account known. Credentials that are missing are made up, with the characters that encodings change, so
+// that a login proves that they arrive unharmed and a leak is found in whatever form.
 func (u *upstream) addAccount(t *testing.T, account simulator.Account) simulator.Account {
 	t.Helper()
 	made := rand.Text()[:8]
@@ -139,19 +139,19 @@ func (u *upstream) noteTokens(t *testing.T, next http.Handler) http.Handler {
 		var body map[string]any
 		if err := json.Unmarshal(answer.body.Bytes(), &body); err == nil {
 			for _, key := range []string{"token", "access_token"} {
-				u.note(t, u.world.tokens.Add, "access token", body[key])
+				note(t, u.world.tokens.Add, "access token", body[key])
 			}
 			for _, key := range []string{"refresh_token", "refresh token"} {
-				u.note(t, u.world.secrets.Add, "refresh token", body[key])
+				note(t, u.world.secrets.Add, "refresh token", body[key])
 			}
 		}
 		for _, match := range elements.FindAllSubmatch(answer.body.Bytes(), -1) {
-			u.note(t, u.world.tokens.Add, "access token", string(match[1]))
+			note(t, u.world.tokens.Add, "access token", string(match[1]))
 		}
 	})
 }
 
-func (u *upstream) note(t *testing.T, add func(label, secret string) error, label string, value any) {
+func note(t *testing.T, add func(label, secret string) error, label string, value any) {
 	t.Helper()
 	token, ok := value.(string)
 	if !ok {

@@ -18,8 +18,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// world is what one test plays in: a Vault server of its own with the engine at mastersindia/, and an upstream of its own. Both start in
-// a second, and no test can disturb another.
+// world is what one test plays in: a Vault server of its own with the engine at mastersindia/, and an upstream of its own.
+// Both start in a second, and no test can disturb another.
 type world struct {
 	*harness.Vault
 
@@ -49,17 +49,34 @@ func newLastingWorld(t *testing.T) *world {
 	return startWorld(t, harness.StartVault)
 }
 
-type starter func(ctx context.Context, binaries harness.Binaries, dir string) (*harness.Vault, error)
+type starter func(ctx context.Context, binaries harness.Binaries, dir string, env ...string) (*harness.Vault, error)
 
 func startWorld(t *testing.T, start starter) *world {
+	t.Helper()
+	w := prepareWorld(t)
+	w.launch(t, start)
+	if err := w.Install(t.Context(), harness.PluginName); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// prepareWorld makes a world with an upstream and without a Vault.
+func prepareWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{secrets: harness.NewLeaks(), tokens: harness.NewLeaks(), private: t.TempDir()}
+	w.upstream = newUpstream(t, w)
+	return w
+}
+
+// launch starts the world's Vault, which has no plugin yet.
+func (w *world) launch(t *testing.T, start starter, env ...string) {
 	t.Helper()
 	found, err := binaries()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{secrets: harness.NewLeaks(), tokens: harness.NewLeaks(), private: t.TempDir()}
-	w.upstream = newUpstream(t, w)
-	w.Vault, err = start(t.Context(), found, t.TempDir())
+	w.Vault, err = start(t.Context(), found, t.TempDir(), env...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,10 +89,6 @@ func startWorld(t *testing.T, start starter) *world {
 			t.Logf("the end of the server's log:\n%s", lastLines(w.ServerLog(), 40))
 		}
 	})
-	if err := w.Install(t.Context(), harness.PluginName); err != nil {
-		t.Fatal(err)
-	}
-	return w
 }
 
 // vault runs a vault command that must succeed, and returns its standard output.
@@ -106,8 +119,8 @@ func (w *world) mustFail(t *testing.T, stdin string, args ...string) harness.Res
 	return result
 }
 
-// writeConfig stores an account as a person would: the password on standard input, the client secret from a file, so that neither
-// stands on a command line. Extra parameters come last and win.
+// writeConfig stores an account as a person would: the password on standard input, the client secret from a file, so that
+// neither stands on a command line. Extra parameters come last and win.
 func (w *world) writeConfig(t *testing.T, name string, account simulator.Account, extra ...string) {
 	t.Helper()
 	stdin, args := w.configCommand(t, name, account, extra...)

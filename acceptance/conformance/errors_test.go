@@ -60,8 +60,8 @@ func TestStandbysForwardBeforeAnyEffect(t *testing.T) {
 	u.wantLogins(t, 0)
 }
 
-// forwards tells whether Vault would send the request to the active node. The error's identity is lost on the wire, so that its text, and
-// nothing but its text, is what Vault goes by.
+// forwards tells whether Vault would send the request to the active node. The error's identity is lost on the wire, so that
+// its text, and nothing but its text, is what Vault goes by.
 func forwards(err error) bool { return err != nil && err.Error() == logical.ErrReadOnly.Error() }
 
 // statusOf returns the HTTP status that Vault would answer with.

@@ -46,7 +46,7 @@ func startPlugin(t *testing.T) *host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(path) //nolint:noctx // ended by Kill, in the order that go-plugin wants
+	cmd := exec.Command(path)
 	cmd.Env = []string{
 		"TMPDIR=" + t.TempDir(),
 		pluginutil.PluginVaultVersionEnv + "=1.21.0",

@@ -8,6 +8,7 @@ package conformance
 import (
 	"crypto/rand"
 	"encoding/pem"
+	"maps"
 	"net/http/httptest"
 	"testing"
 
@@ -48,9 +49,7 @@ func (u *upstream) configure(t *testing.T, m *mount, extra map[string]any) {
 	data := map[string]any{
 		"protocol": "jwt", "token_url": u.url, "ca_cert": u.ca, "username": u.account.Username, "password": u.account.Password,
 	}
-	for key, value := range extra {
-		data[key] = value
-	}
+	maps.Copy(data, extra)
 	m.must(t, logical.UpdateOperation, "config/main", data)
 	m.must(t, logical.UpdateOperation, "role/app", map[string]any{"config": "main"})
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -52,6 +53,9 @@ func (c *CLI) As(token string) *CLI {
 	}
 	return &CLI{Dir: c.Dir, path: c.path, env: append(env, "VAULT_TOKEN="+token), ran: c.ran}
 }
+
+// Env is the environment of the commands, for whoever runs them through a shell, with more in it.
+func (c *CLI) Env(more ...string) []string { return append(slices.Clone(c.env), more...) }
 
 // Run runs one command with stdin as its standard input. A command that Vault refuses is a Result with its exit code; the
 // error says that it could not be run at all.

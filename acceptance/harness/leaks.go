@@ -14,6 +14,9 @@ import (
 	"sync"
 )
 
+// ErrNoProc says that this system has no /proc, without which one process cannot look at others.
+var ErrNoProc = errors.New("no /proc to look at processes with: this needs Linux")
+
 // Leaks knows every secret of a test run and finds them where they do not belong.
 type Leaks struct {
 	mu      sync.Mutex
@@ -137,7 +140,7 @@ func processParents() (map[int]int, error) {
 		parents[pid] = parent
 	}
 	if len(parents) == 0 {
-		return nil, errors.New("no /proc to read command lines from: this search needs Linux")
+		return nil, ErrNoProc
 	}
 	return parents, nil
 }

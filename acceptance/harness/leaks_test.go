@@ -29,15 +29,15 @@ func TestLeaksFindsEveryFormOfASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	texts := map[string]string{
-		"raw":       "x" + secret + "y",
-		"quoted":    fmt.Sprintf("%q", secret),
-		"JSON":      string(inJSON),
-		"JSON JSON": string(twice),
-		"query":     url.Values{"k": {secret}}.Encode(),
-		"path":      url.PathEscape(secret),
-		"hex":       "00" + hex.EncodeToString([]byte(secret)),
-		"HEX":       strings.ToUpper(hex.EncodeToString([]byte(secret))),
-		"XML":       "<k>" + xmlText(secret) + "</k>",
+		"raw":          "x" + secret + "y",
+		"quoted":       fmt.Sprintf("%q", secret),
+		"JSON":         string(inJSON),
+		"JSON in JSON": string(twice),
+		"query":        url.Values{"k": {secret}}.Encode(),
+		"path":         url.PathEscape(secret),
+		"hex":          "00" + hex.EncodeToString([]byte(secret)),
+		"HEX":          strings.ToUpper(hex.EncodeToString([]byte(secret))),
+		"XML":          "<k>" + xmlText(secret) + "</k>",
 	}
 	for before := range 7 {
 		text := strings.Repeat("u", before) + secret + ":tail"

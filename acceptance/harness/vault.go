@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -32,28 +33,29 @@ type Vault struct {
 
 	binaries  Binaries
 	dev       bool
+	env       []string // of the server, besides its usual environment
 	process   *Process
 	unsealKey string
 }
 
 // StartDevVault starts a server that is unsealed and keeps everything in memory. Dir must be an empty directory.
-func StartDevVault(ctx context.Context, binaries Binaries, dir string) (*Vault, error) {
-	return startVault(ctx, binaries, dir, true)
+func StartDevVault(ctx context.Context, binaries Binaries, dir string, env ...string) (*Vault, error) {
+	return startVault(ctx, binaries, dir, true, env)
 }
 
 // StartVault starts a server that keeps its storage in dir, initialises and unseals it: it survives Stop and Start. Dir must
 // be an empty directory.
-func StartVault(ctx context.Context, binaries Binaries, dir string) (*Vault, error) {
-	return startVault(ctx, binaries, dir, false)
+func StartVault(ctx context.Context, binaries Binaries, dir string, env ...string) (*Vault, error) {
+	return startVault(ctx, binaries, dir, false, env)
 }
 
-func startVault(ctx context.Context, binaries Binaries, dir string, dev bool) (*Vault, error) {
+func startVault(ctx context.Context, binaries Binaries, dir string, dev bool, env []string) (*Vault, error) {
 	// Vault refuses a plugin_directory that is a symbolic link, and on some systems the temporary directory is one.
 	dir, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		return nil, err
 	}
-	v := &Vault{Dir: dir, binaries: binaries, dev: dev, Token: "root-" + rand.Text()}
+	v := &Vault{Dir: dir, binaries: binaries, dev: dev, env: env, Token: "root-" + rand.Text()}
 	if err := v.prepare(); err != nil {
 		return nil, fmt.Errorf("preparing %s for Vault: %w", dir, err)
 	}
@@ -72,11 +74,17 @@ func startVault(ctx context.Context, binaries Binaries, dir string, dev bool) (*
 	return v, nil
 }
 
+// VaultBinary is the path of the program that the server runs.
+func (v *Vault) VaultBinary() string { return v.binaries.Vault }
+
 // ServerLog is the server's log at the level trace, with the plugin's lines in it.
 func (v *Vault) ServerLog() string { return filepath.Join(v.Dir, "server.log") }
 
 // AuditLog is the file of the audit device.
 func (v *Vault) AuditLog() string { return filepath.Join(v.Dir, "audit.log") }
+
+// Binary is the program that the server and the commands run.
+func (v *Vault) Binary() string { return v.binaries.Vault }
 
 // PID returns the process id of the server.
 func (v *Vault) PID() int { return v.process.PID() }
@@ -90,8 +98,29 @@ func (v *Vault) Err() error { return v.process.Err() }
 // Stop ends the server in order.
 func (v *Vault) Stop() error { return v.process.Stop() }
 
-// Kill ends the server like a power cut.
-func (v *Vault) Kill() error { return v.process.Kill() }
+// Crash ends the server without a warning. A plugin does not notice that its Vault has gone: it runs on, and its process ids are
+// returned for EndOrphans. This needs Linux.
+func (v *Vault) Crash() (orphans []int, err error) {
+	orphans, err = v.PluginPIDs()
+	return orphans, errors.Join(err, v.process.Kill())
+}
+
+// Kill ends the server and its plugins like a power cut.
+func (v *Vault) Kill() error {
+	orphans, err := v.Crash()
+	return errors.Join(err, EndOrphans(orphans))
+}
+
+// EndOrphans ends what Crash left.
+func EndOrphans(pids []int) error {
+	var errs []error
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			errs = append(errs, fmt.Errorf("ending the plugin process %d: %w", pid, err))
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // Start starts a server from StartVault again, after Stop or Kill, and unseals it.
 func (v *Vault) Start(ctx context.Context) error {
@@ -152,7 +181,7 @@ func (v *Vault) launchOnce(ctx context.Context) error {
 	if err := os.WriteFile(v.config(), []byte(v.configText(address)), 0o600); err != nil {
 		return err
 	}
-	args, env := []string{"server", "-config=" + v.config(), "-log-level=trace"}, childEnv(v.Dir)
+	args, env := []string{"server", "-config=" + v.config(), "-log-level=trace"}, childEnv(v.Dir, v.env...)
 	if v.dev {
 		// Not -dev-plugin-dir, which puts plugins in the catalog by itself, without a version and a checksum of ours.
 		args = append(args, "-dev", "-dev-no-store-token", "-dev-no-kv")

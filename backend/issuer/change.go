@@ -64,22 +64,52 @@ func (i *Issuer) Verify(ctx context.Context, a *Account, commit func(*Token) err
 	if before.paused(i.clock()) {
 		return &LoginError{Failure: *before, Remembered: true}
 	}
+	if err := i.mayLogin(); err != nil {
+		return err
+	}
 	e, f, err := i.occupy(ctx, a.Name)
 	if err != nil {
 		return err
 	}
 	defer i.release(e, f)
-	token, err := i.try(ctx, a, before)
-	failed, refused := errors.AsType[*LoginError](err)
-	switch {
-	case refused:
-		i.trials.set(a.Name, login, &failed.Failure)
-		return err
-	case err != nil:
+	if err := i.load(ctx, e, f); err != nil && !errors.Is(err, ErrNoAccount) {
 		return err
 	}
-	i.trials.set(a.Name, login, nil)
-	return commit(token)
+	if err := i.noteAttempt(ctx, e, f); err != nil {
+		return err
+	}
+	token, err := i.try(ctx, a, before)
+	if err == nil {
+		i.trials.set(a.Name, login, nil)
+		err = commit(token)
+	} else if failed, ok := errors.AsType[*LoginError](err); ok {
+		i.trials.set(a.Name, login, &failed.Failure)
+	}
+	if err != nil {
+		i.undo(ctx, e, f, err)
+	}
+	return err
+}
+
+// undo clears the note of a verification that led to nothing. The account is as it was, but for the token of an exclusive one
+// that the login may have killed.
+func (i *Issuer) undo(ctx context.Context, e *entry, f *flight, failed error) {
+	e.mu.Lock()
+	known := e.loaded && !e.dead
+	e.mu.Unlock()
+	var err error
+	if known {
+		err = i.save(ctx, e, f, func() {
+			f.attempt = nil
+			e.doubt(e.settings, errors.Unwrap(failed))
+			e.publish()
+		})
+	} else {
+		err = i.store.Delete(context.WithoutCancel(ctx), e.name)
+	}
+	if err != nil {
+		i.logger.Warn("the note of a verification could not be cleared", "config", e.name, "error", err)
+	}
 }
 
 // try logs in with settings that are not stored yet.
@@ -108,7 +138,7 @@ func (i *Issuer) try(ctx context.Context, a *Account, before *Failure) (*Token, 
 		}
 		err = errExpiredOnArrival
 	}
-	failed := &LoginError{Failure: *newFailure(err, before, now.Wall, a.life(nil))}
+	failed := &LoginError{Failure: *newFailure(err, before, now, a, a.life(nil)), err: err}
 	i.logFailure(a.Name, ReasonVerification, now.Elapsed-began.Elapsed, failed)
 	return nil, failed
 }
@@ -167,9 +197,6 @@ func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
 func (i *Issuer) update(ctx context.Context, e *entry, a *Account, token *Token) (bool, error) {
 	e.storing.Lock()
 	defer e.storing.Unlock()
-	if done, ok := i.updateSettings(e, a); !ok || done {
-		return ok, nil
-	}
 	old, err := i.oldRecord(ctx, e)
 	if err != nil {
 		return true, err
@@ -179,49 +206,51 @@ func (i *Issuer) update(ctx context.Context, e *entry, a *Account, token *Token)
 		e.mu.Unlock()
 		return false, nil
 	}
-	now := i.clock()
-	e.supersede()
-	if e.loaded {
-		e.retire(now)
-		if refreshTarget(&e.settings.Upstream) != refreshTarget(&a.Upstream) {
-			e.dropRefresh()
+	if !e.loaded {
+		// A load under way may have read the settings before they were stored.
+		e.supersede()
+		before := *a
+		before.Generation = ""
+		if old != nil {
+			before.Generation = old.Generation
 		}
-	} else {
-		e.adopt(a, old, now)
+		e.adopt(&before, old, i.clock())
 	}
-	e.loaded, e.settings = true, a
-	e.failure = i.trials.get(a.Name, fingerprint(&a.Upstream))
-	e.closeClient()
-	e.publish()
-	if token != nil {
-		e.take(token, now)
+	if e.settings.Generation == a.Generation && token == nil {
+		// The account stays the same, and so do its token and its login in flight.
+		e.settings = a
+		e.closeClient()
+		e.publish()
+		i.plan(e)
+		e.mu.Unlock()
+		return true, nil
 	}
-	i.plan(e)
+	i.begin(e, a, token)
 	record := e.record()
 	e.mu.Unlock()
 	return true, i.put(ctx, e.name, record)
 }
 
-// updateSettings does all there is to do where the account stays the same: its token and its login in flight stay too. done
-// is false where the generation is new, and ok is false where the entry is dead.
-func (i *Issuer) updateSettings(e *entry, a *Account) (done, ok bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	switch {
-	case e.dead:
-		return false, false
-	case !e.loaded:
-		// A load under way may have read the settings before they were stored.
-		e.supersede()
-		return false, true
-	case e.settings.Generation != a.Generation:
-		return false, true
+// begin starts an account anew under another generation. Callers hold e.mu.
+func (i *Issuer) begin(e *entry, a *Account, token *Token) {
+	now := i.clock()
+	e.supersede()
+	e.retire(now)
+	if refreshTarget(&e.settings.Upstream) != refreshTarget(&a.Upstream) {
+		e.dropRefresh()
 	}
 	e.settings = a
+	// Only other credentials, or a login that succeeds, are a way around the pause of refused ones.
+	if !e.failure.refused() || a.CredentialsUpdatedAt.After(e.failure.At) {
+		e.failure = i.trials.get(a.Name, fingerprint(&a.Upstream))
+	}
+	if token != nil {
+		e.failure = nil
+		e.take(token, now)
+	}
 	e.closeClient()
 	e.publish()
 	i.plan(e)
-	return true, true
 }
 
 // oldRecord reads what storage knows of an account that is not in memory, for the tokens of it that are out.
@@ -241,12 +270,13 @@ func (i *Issuer) Remove(ctx context.Context, name string) error {
 	e.storing.Lock()
 	defer e.storing.Unlock()
 	e.mu.Lock()
-	if e.failure != nil && e.settings != nil {
+	if e.failure.refused() && e.settings != nil {
 		// Deleting a config and writing it again must not be a way around the pause of refused credentials.
 		i.trials.set(name, fingerprint(&e.settings.Upstream), e.failure)
 	}
 	i.drop(e)
 	e.mu.Unlock()
+	i.tallies.Delete(name)
 	return i.store.Delete(ctx, name)
 }
 

@@ -14,7 +14,7 @@ import (
 
 // maxSuperseded bounds the tokens that are remembered after they were replaced, so that forced rotations cannot grow an
 // account's storage entry without end. The oldest are forgotten first.
-const maxSuperseded = 64
+const maxSuperseded = 512
 
 // served is what a reader is given without a lock: a token and the settings that it came with. It is never changed.
 type served struct {
@@ -33,9 +33,9 @@ func (s *served) fresh(now Reading) bool {
 type entry struct {
 	name string
 
-	served   atomic.Pointer[served]
-	lastRead atomic.Int64 // wall clock, nanoseconds
-	reads    atomic.Int64
+	*tally
+
+	served atomic.Pointer[served]
 
 	// storing is held over writes of the account's record, so that they reach storage in the order of what they say.
 	storing sync.Mutex
@@ -59,14 +59,22 @@ type entry struct {
 	flight     *flight
 	client     upstream.Client
 
-	lastLogin    time.Time // the last attempt, whatever became of it
 	lastForced   time.Time
 	forcedFrom   *Token // what the last forced login was to replace
 	lastRejected time.Time
 	skew         time.Duration
 	skewKnown    bool
-	logins       int64
-	failures     int64
+}
+
+// tally is what is counted of an account since this process started. It outlives the entry, which goes when it is idle.
+type tally struct {
+	lastRead atomic.Int64 // wall clock, nanoseconds
+	reads    atomic.Int64
+
+	// What follows is guarded by entry.mu.
+	lastLogin time.Time // the last attempt, whatever became of it
+	logins    int64
+	failures  int64
 }
 
 // held reports whether no login is to be made now, forced ones aside: in a pause after a failure, or since the upstream has
@@ -77,11 +85,7 @@ func (e *entry) held(now Reading) bool {
 
 // heldFor is for how long that is. Callers hold mu.
 func (e *entry) heldFor(now Reading) time.Duration {
-	hold := max(e.quietUntil-now.Elapsed, 0)
-	if e.failure.paused(now) {
-		hold = max(hold, e.failure.NextAttempt.Sub(now.Wall))
-	}
-	return hold
+	return max(e.quietUntil-now.Elapsed, e.failure.left(now), 0)
 }
 
 func (e *entry) touch(now Reading) {
@@ -174,14 +178,11 @@ func (e *entry) record() *Record {
 		r.Current = &stored
 	}
 	for _, t := range e.superseded {
-		r.Superseded = append(r.Superseded, storeToken(t))
+		stored := storeToken(t)
+		stored.Access = ""
+		r.Superseded = append(r.Superseded, stored)
 	}
-	if e.failure != nil {
-		r.Failure = &StoredFailure{
-			Kind: e.failure.Kind, Cause: e.failure.Cause, Message: e.failure.Message, At: e.failure.At,
-			Consecutive: e.failure.Consecutive, NextAttempt: e.failure.NextAttempt,
-		}
-	}
+	r.Failure, r.Suspect = storeFailure(e.failure), e.suspect
 	return r
 }
 
@@ -194,27 +195,24 @@ func (e *entry) adopt(settings *Account, r *Record, now Reading) {
 	}
 	e.revokedAt = r.RevokedAt
 	for _, t := range r.Superseded {
-		e.superseded = append(e.superseded, t.token())
+		e.superseded = append(e.superseded, t.token().anchored(now))
 	}
 	if r.Current != nil {
-		e.current = r.Current.token()
+		e.current = r.Current.token().anchored(now)
+	}
+	if r.RefreshTarget != refreshTarget(&settings.Upstream) {
+		e.dropRefresh()
 	}
 	if r.Generation != settings.Generation {
+		// The settings changed and this record did not get to hear of it.
 		e.retire(now)
-		if r.RefreshTarget != refreshTarget(&settings.Upstream) {
-			e.dropRefresh()
-		}
 		return
 	}
-	if r.Failure != nil {
-		e.failure = &Failure{
-			Kind: r.Failure.Kind, Cause: r.Failure.Cause, Message: r.Failure.Message, At: r.Failure.At,
-			Consecutive: r.Failure.Consecutive, NextAttempt: r.Failure.NextAttempt,
-		}
-	}
+	e.failure = r.Failure.failure(settings, now)
+	e.suspect = e.current != nil && (r.Suspect || e.current.fromTheFuture(now))
 	if r.Attempt != nil {
-		e.failure = newFailure(errUnfinished, e.failure, r.Attempt.BeganAt, settings.life(e.current))
-		e.suspect = e.current != nil && settings.exclusive()
+		e.failure = newFailure(errUnfinished, e.failure, now, settings, settings.life(e.current))
+		e.suspect = e.suspect || e.current != nil && r.Attempt.Exclusive
 	}
 	e.restored = e.live(now)
 	e.publish()

@@ -32,7 +32,13 @@ type LoginError struct {
 	Failure
 	// Remembered is true where the upstream was not asked again: the failure is an earlier one, whose pause still holds.
 	Remembered bool
+
+	// err is what the upstream client said; nil for a failure that is remembered.
+	err error
 }
+
+// Unwrap gives the *upstream.Error of a login that has just failed.
+func (e *LoginError) Unwrap() error { return e.err }
 
 func (e *LoginError) Error() string {
 	return fmt.Sprintf("%s; next attempt at %s", e.Message, e.NextAttempt.UTC().Format(time.RFC3339))

@@ -15,7 +15,6 @@ const (
 	firstPause      = time.Second
 	longestPause    = time.Minute
 	longestThrottle = time.Hour
-	clockTolerance  = time.Hour
 	// pauseShare is the part of a token's life that a pause after an outage may take: with short-lived tokens a minute
 	// would be most of the time that is left for a rotation.
 	pauseShare = 20
@@ -27,33 +26,61 @@ const (
 type Failure struct {
 	Kind  upstream.Kind
 	Cause upstream.Cause
+	// Protocol is that of the account, for messages that name its fields.
+	Protocol upstream.Protocol
 	// Message says what happened, without a secret.
 	Message string
 	At      time.Time
 	// Consecutive counts the failures since the last success.
 	Consecutive int
+	// Step counts those of them that share the schedule of pauses.
+	Step int
 	// NextAttempt is when the next login may be tried.
 	NextAttempt time.Time
+
+	// elapsed is the reading at At, as if this process had been there.
+	elapsed time.Duration
 }
 
-// paused reports whether the pause still holds. A failure that lies well in the future was noted by a clock that has been set
-// right since: its pause could last for years, so it counts as over.
-func (f *Failure) paused(now Reading) bool {
+// left is what is left of the pause, by whichever clock gives less. A failure that lies in the future by more than its pause
+// was noted by a clock that has been set right since: its pause could last for years, so it counts as over.
+func (f *Failure) left(now Reading) time.Duration {
 	if f == nil {
-		return false
+		return 0
 	}
-	return now.Wall.Before(f.NextAttempt) && !now.Wall.Before(f.At.Add(-clockTolerance))
+	length := f.NextAttempt.Sub(f.At)
+	byWall := f.NextAttempt.Sub(now.Wall)
+	if byWall > 2*length {
+		return 0
+	}
+	return max(0, min(byWall, length-(now.Elapsed-f.elapsed)))
+}
+
+// paused reports whether the pause still holds.
+func (f *Failure) paused(now Reading) bool { return f.left(now) > 0 }
+
+// anchored is a failure that was read from storage, on the clocks of this process.
+func (f *Failure) anchored(now Reading) *Failure {
+	length := f.NextAttempt.Sub(f.At)
+	f.elapsed = now.Elapsed - length + min(length, max(0, f.NextAttempt.Sub(now.Wall)))
+	return f
 }
 
 // refused reports whether trying again with the same credentials is useless or worse: it may lock the account.
 func (f *Failure) refused() bool {
-	return f.Kind == upstream.Rejected || f.Kind == upstream.Invalid
+	return f != nil && (f.Kind == upstream.Rejected || f.Kind == upstream.Invalid)
 }
 
-// newFailure makes the failure that follows before (nil for none) when a login ended with err at the given time. life is
-// that of the account's tokens.
-func newFailure(err error, before *Failure, now time.Time, life time.Duration) *Failure {
-	f := &Failure{Kind: upstream.Unavailable, Message: "the login did not finish", At: now, Consecutive: 1}
+// newFailure makes the failure that follows before (nil for none) when a login of the account ended with err. life is that of
+// the account's tokens.
+//
+// Once credentials were refused, a login that meets an outage says nothing about them: the refusal stays, and so does its
+// schedule.
+func newFailure(err error, before *Failure, now Reading, a *Account, life time.Duration) *Failure {
+	f := &Failure{
+		Kind: upstream.Unavailable, Protocol: a.Upstream.Protocol, Message: errUnfinished.Error(),
+		At: now.Wall, Consecutive: 1, Step: 1, elapsed: now.Elapsed,
+	}
 	var retryAfter time.Duration
 	if up, ok := errors.AsType[*upstream.Error](err); ok {
 		f.Kind, f.Cause, f.Message, retryAfter = up.Kind, up.Cause, up.Error(), up.RetryAfter
@@ -61,27 +88,25 @@ func newFailure(err error, before *Failure, now time.Time, life time.Duration) *
 	if before != nil {
 		f.Consecutive = before.Consecutive + 1
 	}
-	f.NextAttempt = now.Add(pause(f, streak(f, before), retryAfter, life))
+	if before.refused() && !f.refused() {
+		f.Kind, f.Cause, f.Message = before.Kind, before.Cause, before.Message
+	}
+	if before != nil && before.refused() == f.refused() {
+		f.Step = max(before.Step, 1) + 1
+	}
+	f.NextAttempt = now.Wall.Add(pause(f, retryAfter, life))
 	return f
 }
 
-// streak is how many failures in a row had the same remedy: a refusal after an outage is the first refusal.
-func streak(f, before *Failure) int {
-	if before == nil || before.refused() != f.refused() {
-		return 1
-	}
-	return f.Consecutive
-}
-
-// pause is how long no login is tried after the n-th failure in a row.
-func pause(f *Failure, n int, retryAfter, life time.Duration) time.Duration {
+// pause is how long no login is tried after a failure.
+func pause(f *Failure, retryAfter, life time.Duration) time.Duration {
 	switch {
 	case f.refused():
-		return refusedPause(n)
+		return refusedPause(f.Step)
 	case f.Kind == upstream.Throttled && retryAfter > 0:
 		return min(retryAfter, longestThrottle)
 	default:
-		return jitter(outagePause(n, life))
+		return jitter(outagePause(f.Step, life))
 	}
 }
 

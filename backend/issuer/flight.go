@@ -189,12 +189,14 @@ func (i *Issuer) waitForLeases(ctx context.Context, e *entry, f *flight) error {
 //  3. store the new token, or the failure and its pause
 //  4. serve it
 func (i *Issuer) login(ctx context.Context, e *entry, f *flight, settings *Account) (*served, error) {
+	if err := i.mayLogin(); err != nil {
+		return nil, err
+	}
 	client, err := i.clientOf(e, f)
 	if err != nil {
 		return nil, err
 	}
-	attempt := &StoredAttempt{BeganAt: i.clock().Wall}
-	if err := i.save(ctx, e, f, func() { f.attempt = attempt }); err != nil {
+	if err := i.noteAttempt(ctx, e, f); err != nil {
 		return nil, err
 	}
 	began := i.clock()
@@ -222,6 +224,8 @@ func (i *Issuer) login(ctx context.Context, e *entry, f *flight, settings *Accou
 			e.logins++
 			e.failures++
 			e.failure = e.fail(err, f.reason, now, settings)
+			e.doubt(settings, err)
+			e.publish()
 			err = &LoginError{Failure: *e.failure}
 			return
 		}
@@ -251,11 +255,42 @@ func (i *Issuer) login(ctx context.Context, e *entry, f *flight, settings *Accou
 // fail is the failure that a login leaves behind. A forced one that fails in a pause changes the reason and not the pause:
 // trying by hand must not push the engine's own next attempt away. Callers hold e.mu.
 func (e *entry) fail(err error, reason Reason, now Reading, settings *Account) *Failure {
-	failure := newFailure(err, e.failure, now.Wall, settings.life(e.current))
+	failure := newFailure(err, e.failure, now, settings, settings.life(e.current))
 	if reason == ReasonForced && e.failure.paused(now) {
-		failure.Consecutive, failure.NextAttempt = e.failure.Consecutive, e.failure.NextAttempt
+		failure.Step, failure.NextAttempt = e.failure.Step, e.failure.NextAttempt
 	}
 	return failure
+}
+
+// doubt marks the token of an exclusive account when a login failed in a way that the upstream may have taken for a success:
+// then that token is dead. Callers hold mu.
+func (e *entry) doubt(a *Account, err error) {
+	if a.exclusive() && e.current != nil && maybeLoggedIn(err) {
+		e.suspect = true
+	}
+}
+
+// maybeLoggedIn reports whether the upstream may have logged in although the login failed here.
+func maybeLoggedIn(err error) bool {
+	failed, ok := errors.AsType[*upstream.Error](err)
+	if !ok {
+		return true
+	}
+	switch failed.Kind {
+	case upstream.Malformed:
+		return true
+	case upstream.Unavailable:
+		return failed.Cause != upstream.CauseDNS && failed.Cause != upstream.CauseTLS
+	default:
+		return false
+	}
+}
+
+// noteAttempt stores that a login begins.
+func (i *Issuer) noteAttempt(ctx context.Context, e *entry, f *flight) error {
+	return i.save(ctx, e, f, func() {
+		f.attempt = &StoredAttempt{BeganAt: i.clock().Wall, Exclusive: e.settings != nil && e.settings.exclusive()}
+	})
 }
 
 // revoked reports whether the token of that ID was revoked. Callers hold e.mu.
@@ -284,7 +319,7 @@ func (e *entry) again(token *Token, now Reading) *Token {
 	}
 	kept := *token
 	kept.IssuedAt, kept.ExpiresAt = e.current.IssuedAt, e.current.ExpiresAt
-	kept.elapsed, kept.timed = e.current.elapsed, e.current.timed
+	kept.elapsed = e.current.elapsed
 	return &kept
 }
 

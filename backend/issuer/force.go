@@ -63,7 +63,7 @@ func (i *Issuer) force(e *entry) (*flight, Rotation, error) {
 			return nil, Rotation{Token: e.current, Previous: e.stillOut(now)}, nil
 		}
 	}
-	if e.failure != nil && e.failure.refused() && now.Wall.Sub(e.failure.At).Abs() < forcedRefusedEvery {
+	if e.failure.refused() && now.Wall.Sub(e.failure.At).Abs() < forcedRefusedEvery {
 		return nil, Rotation{}, &LoginError{Failure: *e.failure, Remembered: true}
 	}
 	e.lastForced, e.forcedFrom = now.Wall, e.current

@@ -39,8 +39,8 @@ type Options struct {
 	UserAgent string
 	// DialContext makes the connections to the upstream; nil means the network.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
-	// MayLogin tells whether this node may log in by itself; nil means that it may.
-	MayLogin func() bool
+	// MayLogin returns the error with which a node refuses to log in that must not; nil means that it may.
+	MayLogin func() error
 }
 
 // Issuer hands out the shared tokens of all accounts of one mount. It is safe for concurrent use.
@@ -51,7 +51,7 @@ type Issuer struct {
 	logger    hclog.Logger
 	userAgent string
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
-	mayLogin  func() bool
+	mayLogin  func() error
 
 	// ctx ends when the Issuer is stopped; every flight and the scheduler run under it.
 	ctx  context.Context
@@ -61,6 +61,7 @@ type Issuer struct {
 	work    sync.WaitGroup
 
 	entries sync.Map // account name → *entry
+	tallies sync.Map // account name → *tally, of accounts whose entry was let go
 	queue   *queue
 	slots   chan struct{}
 	trials  trials
@@ -89,7 +90,7 @@ func New(o Options) *Issuer {
 		i.logger = hclog.NewNullLogger()
 	}
 	if i.mayLogin == nil {
-		i.mayLogin = func() bool { return true }
+		i.mayLogin = func() error { return nil }
 	}
 	return i
 }
@@ -132,7 +133,11 @@ func (i *Issuer) entry(name string) *entry {
 	if e, ok := i.entries.Load(name); ok {
 		return e.(*entry) //nolint:forcetypeassert // the map holds nothing else
 	}
-	e, _ := i.entries.LoadOrStore(name, &entry{name: name})
+	counts := new(tally)
+	if known, ok := i.tallies.Load(name); ok {
+		counts = known.(*tally) //nolint:forcetypeassert // the map holds nothing else
+	}
+	e, _ := i.entries.LoadOrStore(name, &entry{name: name, tally: counts})
 	return e.(*entry) //nolint:forcetypeassert // the map holds nothing else
 }
 

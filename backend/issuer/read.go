@@ -167,11 +167,29 @@ func (i *Issuer) decideLive(e *entry, rejected string, now Reading) decision {
 	if fresh || (e.flight == nil && e.held(now)) {
 		return d
 	}
-	f := i.join(e, ReasonRotation)
+	f := i.rotateEarly(e, now)
+	if f == nil {
+		return d
+	}
 	if left := rotationPatience - (now.Elapsed - f.began.Elapsed); left > 0 {
 		d.flight, d.patience = f, left
 	}
 	return d
+}
+
+// rotateEarly returns the flight under way, or starts a rotation for a reader who came before the scheduler. Where all slots are
+// taken the account waits its turn, and the flight is nil. Callers hold e.mu.
+func (i *Issuer) rotateEarly(e *entry, now Reading) *flight {
+	if e.flight != nil {
+		return e.flight
+	}
+	select {
+	case i.slots <- struct{}{}:
+		return i.start(e, ReasonRotation, true)
+	default:
+		i.queue.set(e, now.Wall)
+		return nil
+	}
 }
 
 // decideRejected joins all who name the refused token to one login, if it may be made. Callers hold e.mu.

@@ -34,13 +34,17 @@ type Record struct {
 	// Attempt is there while a login is under way: one that is found at start never ended.
 	Attempt *StoredAttempt `json:"attempt,omitempty"`
 	Failure *StoredFailure `json:"failure,omitempty"`
+	// Suspect says that a login of an exclusive account was lost, so that the current token may be dead.
+	Suspect bool `json:"suspect,omitempty"`
 	// RevokedAt is when tokens of this account were last revoked as a whole.
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
 }
 
 // StoredToken is a token at rest.
 type StoredToken struct {
-	Access           string    `json:"access_token"`
+	ID string `json:"token_id,omitempty"`
+	// Access is kept of the current token only: what is not handed out any more need not be known.
+	Access           string    `json:"access_token,omitempty"`
 	Refresh          string    `json:"refresh_token,omitempty"`
 	RefreshExpiresAt time.Time `json:"refresh_expires_at,omitzero"`
 	Generation       string    `json:"generation"`
@@ -53,6 +57,8 @@ type StoredToken struct {
 // StoredAttempt is a login that began.
 type StoredAttempt struct {
 	BeganAt time.Time `json:"began_at"`
+	// Exclusive says that the account was one whose new login may kill the token that is out.
+	Exclusive bool `json:"exclusive,omitempty"`
 }
 
 // StoredFailure is the failure whose pause is kept.
@@ -62,11 +68,13 @@ type StoredFailure struct {
 	Message     string         `json:"message"`
 	At          time.Time      `json:"at"`
 	Consecutive int            `json:"consecutive"`
+	Step        int            `json:"step,omitempty"`
 	NextAttempt time.Time      `json:"next_attempt_at"`
 }
 
 func storeToken(t *Token) StoredToken {
 	return StoredToken{
+		ID:               t.ID,
 		Access:           t.Access,
 		Refresh:          t.refresh,
 		RefreshExpiresAt: t.refreshExpiresAt,
@@ -79,8 +87,11 @@ func storeToken(t *Token) StoredToken {
 }
 
 func (s StoredToken) token() *Token {
+	if s.ID == "" {
+		s.ID = TokenID(s.Access)
+	}
 	return &Token{
-		ID:               TokenID(s.Access),
+		ID:               s.ID,
 		Access:           s.Access,
 		Generation:       s.Generation,
 		IssuedAt:         s.IssuedAt,
@@ -90,4 +101,25 @@ func (s StoredToken) token() *Token {
 		refresh:          s.Refresh,
 		refreshExpiresAt: s.RefreshExpiresAt,
 	}
+}
+
+func storeFailure(f *Failure) *StoredFailure {
+	if f == nil {
+		return nil
+	}
+	return &StoredFailure{
+		Kind: f.Kind, Cause: f.Cause, Message: f.Message, At: f.At, Consecutive: f.Consecutive, Step: f.Step,
+		NextAttempt: f.NextAttempt,
+	}
+}
+
+func (s *StoredFailure) failure(a *Account, now Reading) *Failure {
+	if s == nil {
+		return nil
+	}
+	f := &Failure{
+		Kind: s.Kind, Cause: s.Cause, Protocol: a.Upstream.Protocol, Message: s.Message, At: s.At,
+		Consecutive: s.Consecutive, Step: s.Step, NextAttempt: s.NextAttempt,
+	}
+	return f.anchored(now)
 }

@@ -5,6 +5,7 @@ package issuer
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -62,12 +63,35 @@ func (i *Issuer) restoreOne(ctx context.Context, name string) {
 	if landed, err := f.wait(ctx, 0); err != nil || !landed {
 		return
 	}
-	i.forgetMissing(e, f.err)
+	if errors.Is(f.err, ErrNoAccount) {
+		i.removeOrphan(ctx, e)
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.loaded && e.flight == nil && !e.live(i.clock()) && e.failure == nil && e.lastRead.Load() == 0 {
+	if e.loaded && e.flight == nil && e.lastRead.Load() == 0 && e.expendable(i.clock()) {
 		i.drop(e)
 	}
+}
+
+// removeOrphan deletes a record whose config is gone: the process ended between the two deletions.
+func (i *Issuer) removeOrphan(ctx context.Context, e *entry) {
+	e.storing.Lock()
+	_, err := i.source.Account(ctx, e.name)
+	if errors.Is(err, ErrNoAccount) {
+		err = i.store.Delete(ctx, e.name)
+	}
+	e.storing.Unlock()
+	i.forgetMissing(e, ErrNoAccount)
+	if err != nil && ctx.Err() == nil {
+		i.logger.Warn("the tokens of a config that is gone could not be deleted", "config", e.name, "error", err)
+	}
+}
+
+// expendable reports whether nothing is lost if the account is let go from memory: it has no living token, and an operator who
+// lists the accounts would find nothing worth knowing. Callers hold mu.
+func (e *entry) expendable(now Reading) bool {
+	return !e.live(now) && !e.settings.Paused && !e.failure.refused() && !e.failure.paused(now)
 }
 
 // rotateDue starts rotations while accounts are due. It returns false where it had to leave some: for want of a slot, in which
@@ -77,7 +101,7 @@ func (i *Issuer) rotateDue() bool {
 	if next, ok := i.queue.next(); !ok || next.After(now.Wall) {
 		return true
 	}
-	if !i.mayLogin() {
+	if i.mayLogin() != nil {
 		return false
 	}
 	for {
@@ -168,9 +192,8 @@ func (i *Issuer) Sweep() {
 		if e.dead || !e.loaded || e.flight != nil {
 			return true
 		}
-		// An account that was refused stays, so that an operator who lists the accounts sees it.
-		failing := e.failure != nil && (e.failure.refused() || e.failure.paused(now))
-		if !failing && !e.live(now) && !e.readSince(now.Wall.Add(-idleAfter)) {
+		if e.expendable(now) && !e.readSince(now.Wall.Add(-idleAfter)) {
+			i.tallies.Store(e.name, e.tally)
 			i.drop(e)
 			return true
 		}

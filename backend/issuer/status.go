@@ -81,7 +81,7 @@ func (e *entry) state(now Reading) State {
 	switch {
 	case e.settings.Paused:
 		return StatePaused
-	case e.failure != nil && e.failure.refused():
+	case e.failure.refused():
 		return StateRejected
 	case e.failure != nil:
 		return StateBackingOff

@@ -14,6 +14,8 @@ import (
 const (
 	// Margin is the part of a token's life that no lease may use: what a reader's last call needs to arrive upstream.
 	Margin = 5 * time.Second
+	// clockTolerance is how far the clocks of two nodes may be apart before a stored token is doubted.
+	clockTolerance = time.Minute
 	// minLife is the least life with which a token is handed out: the margin and a lease of one second.
 	minLife = Margin + time.Second
 )
@@ -50,9 +52,8 @@ type Token struct {
 	revocation       Outcome
 	refresh          string
 	refreshExpiresAt time.Time
-	// elapsed is the reading at IssuedAt, for a token that this process asked for; timed says whether there is one.
+	// elapsed is the reading at IssuedAt, as if this process had been there.
 	elapsed time.Duration
-	timed   bool
 	// skew is the upstream's clock minus ours when the token came, where the answer told.
 	skew      time.Duration
 	skewKnown bool
@@ -76,11 +77,19 @@ func (t *Token) Life() time.Duration { return t.ExpiresAt.Sub(t.IssuedAt) }
 // Remaining is the life that is left, by whichever clock gives less: a wall clock that was set back lengthens no life, and a
 // suspended machine wakes up to expired tokens.
 func (t *Token) Remaining(now Reading) time.Duration {
-	left := min(t.ExpiresAt.Sub(now.Wall), t.Life())
-	if t.timed {
-		left = min(left, t.Life()-(now.Elapsed-t.elapsed))
-	}
-	return left
+	return min(t.ExpiresAt.Sub(now.Wall), t.Life()-(now.Elapsed-t.elapsed))
+}
+
+// anchored is a token that was read from storage, on the clocks of this process.
+func (t *Token) anchored(now Reading) *Token {
+	t.elapsed = now.Elapsed - t.Life() + min(t.Life(), t.ExpiresAt.Sub(now.Wall))
+	return t
+}
+
+// fromTheFuture reports whether the token was issued well after now, by a clock that has been set back since: how much of its
+// life is left is not known.
+func (t *Token) fromTheFuture(now Reading) bool {
+	return now.Wall.Before(t.IssuedAt.Add(-clockTolerance))
 }
 
 // alive reports whether the token may still be handed out.
@@ -109,7 +118,6 @@ func fromUpstream(up *upstream.Token, began Reading, generation string, reason R
 		Reason:     reason,
 		refresh:    up.RefreshToken,
 		elapsed:    began.Elapsed,
-		timed:      true,
 		skew:       up.ClockSkew,
 		skewKnown:  up.SkewKnown,
 	}

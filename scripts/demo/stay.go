@@ -3,7 +3,10 @@
 
 package main
 
-import "context"
+import (
+	"context"
+	"os/exec"
+)
 
 // stay sets everything up without a word, says how to use it, and stays until it is stopped.
 func (p *play) stay(ctx context.Context) error {
@@ -20,7 +23,11 @@ func (p *play) stay(ctx context.Context) error {
 		}
 	}
 	p.out.printf("%s\n\n", p.out.style(bold, "Vault, the engine and the simulator are up. In another terminal:"))
-	p.out.printf("  export VAULT_ADDR=%s VAULT_TOKEN=%s\n\n", p.vault.Addr, p.vault.Token)
+	p.out.printf("  export VAULT_ADDR=%s VAULT_TOKEN=%s\n", p.vault.Addr, p.vault.Token)
+	if _, err := exec.LookPath("vault"); err != nil {
+		p.out.printf("  alias vault=%s\n", quote(p.vault.Binary()))
+	}
+	p.out.printf("\n")
 	p.out.printf("%s\n\n", p.out.style(bold, "Then try:"))
 	p.out.printf("  vault list -detailed mastersindia/config\n")
 	for _, a := range p.accounts {

@@ -1,0 +1,198 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// shown is a command of a document, and the lines of its answer that the document shows.
+type shown struct {
+	command string
+	answer  []string
+}
+
+// TestTheCommandsOfTheDocumentsWork runs every command of every document as it stands there, in one Vault, with the vendors'
+// own host names.
+func TestTheCommandsOfTheDocumentsWork(t *testing.T) {
+	t.Parallel()
+	w := newDocumentedWorld(t)
+	ran := 0
+	for _, document := range []string{"README.md", "docs/configure.md", "docs/use.md", "docs/behaviour.md"} {
+		commands := commandsOf(t, filepath.Join("..", document))
+		if len(commands) == 0 {
+			t.Errorf("%s has no command", document)
+		}
+		ran += len(commands)
+		w.follow(t, document, commands)
+	}
+	t.Logf("%d commands ran", ran)
+	for _, host := range []string{
+		"router.mastersindia.co", "prod-api.mastersindia.co", "qa-globalback.mastersindia-einv.com", "commonapi.mastersindia.co",
+		"staging-soapapi.mastersindia.co", "stg34.visionplus.io",
+	} {
+		if !slices.Contains(w.vendors.asked(), host) {
+			t.Errorf("no login went to %s", host)
+		}
+	}
+}
+
+// TestEveryDocumentIsRun keeps a new document from being left out above.
+func TestEveryDocumentIsRun(t *testing.T) {
+	t.Parallel()
+	documents, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("docs_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, document := range documents {
+		if name := "docs/" + filepath.Base(document); !bytes.Contains(source, []byte(`"`+name+`"`)) {
+			t.Errorf("the commands of %s are not run", name)
+		}
+	}
+}
+
+// documentedWorld is a world as the reader of the documents has it: the plugin is a file, and not yet registered.
+type documentedWorld struct {
+	*world
+
+	vendors  *vendors
+	password string
+	secret   string
+}
+
+func newDocumentedWorld(t *testing.T) *documentedWorld {
+	t.Helper()
+	d := &documentedWorld{}
+	w := prepareWorld(t)
+	d.vendors = newVendors(t, w.upstream.noteTokens(t, w.upstream.Simulator), w.file("vendors.pem"))
+	d.world = w
+	w.launch(t, harness.StartDevVault, d.vendors.env()...)
+	d.password, d.secret = "documented-password-0", "documented-client-secret-0"
+	for _, a := range []simulator.Account{
+		{Protocol: simulator.JWT, Username: "api-user", Password: d.password},
+		{Protocol: simulator.OAuth, Username: "oauth-user", Password: d.password, ClientID: "oauth-client", ClientSecret: d.secret},
+		{Protocol: simulator.SOAP, Username: "soap-user", Password: d.password, ClientID: "soap-client", ClientSecret: d.secret},
+		{Protocol: simulator.FirstVision, ClientID: "fv-client", ClientSecret: d.secret, Scope: "accounts cards"},
+	} {
+		w.upstream.addAccount(t, a)
+	}
+	return d
+}
+
+// follow runs a document's commands in one shell, as a person would, and looks for the answers that it shows.
+func (d *documentedWorld) follow(t *testing.T, document string, commands []shown) {
+	t.Helper()
+	const mark = "==> "
+	var script, typed strings.Builder
+	for n, c := range commands {
+		fmt.Fprintf(&script, "printf '\\n%s%d\\n'\n%s\n", mark, n, c.command)
+		if strings.HasPrefix(c.command, "read ") {
+			typed.WriteString(d.typed(c.command) + "\n")
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script.String())
+	shell.Env = d.CLI.Env("PLUGIN_DIR="+filepath.Join(d.Dir, "plugins"), "PATH="+d.vaultOnPath(t)+":"+os.Getenv("PATH"))
+	shell.Dir, shell.Stdin = t.TempDir(), strings.NewReader(typed.String())
+	output, err := shell.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: a command failed: %v\n%s", document, err, lastOf(output))
+	}
+	parts := regexp.MustCompile(`(?m)^`+mark+`\d+$`).Split(string(output), -1)[1:]
+	for n, c := range commands {
+		for _, line := range c.answer {
+			if !strings.Contains(parts[n], line) {
+				t.Errorf("%s: %s\nshould have answered: %s\nbut did: %s", document, c.command, line, parts[n])
+			}
+		}
+	}
+}
+
+// typed is what a person types when the command asks.
+func (d *documentedWorld) typed(command string) string {
+	if strings.Contains(command, "secret") {
+		return d.secret
+	}
+	return d.password
+}
+
+// vaultOnPath is a folder that has the server's own binary under the name of vault.
+func (d *documentedWorld) vaultOnPath(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Symlink(d.VaultBinary(), filepath.Join(dir, "vault")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func lastOf(output []byte) []byte {
+	const most = 2000
+	return output[max(0, len(output)-most):]
+}
+
+// commandsOf reads the console blocks of a document. make's targets are run as such, and not from here.
+func commandsOf(t *testing.T, name string) []shown {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var commands []shown
+	inside, continued := false, false
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimRight(line, "\n")
+		command, isCommand := strings.CutPrefix(line, "$ ")
+		switch {
+		case strings.HasPrefix(line, "```"):
+			inside = line == "```console"
+		case !inside:
+		case continued:
+			commands[len(commands)-1].command += "\n" + line
+			continued = strings.HasSuffix(line, "\\")
+		case isCommand && strings.HasPrefix(command, "make "):
+			wantTarget(t, command)
+			inside = false
+		case isCommand:
+			commands = append(commands, shown{command: command})
+			continued = strings.HasSuffix(line, "\\")
+		case len(commands) > 0 && strings.TrimSpace(line) != "":
+			last := &commands[len(commands)-1]
+			last.answer = append(last.answer, line)
+		}
+	}
+	return commands
+}
+
+// wantTarget checks that the Makefile has the target of a command.
+func wantTarget(t *testing.T, command string) {
+	t.Helper()
+	text, err := os.ReadFile("../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if target := strings.Fields(command)[1]; !strings.Contains(string(text), "\n"+target+":") {
+		t.Errorf("the Makefile has no target %s", target)
+	}
+}

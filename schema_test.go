@@ -1,0 +1,56 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestWhatIsSecretIsSealedAndTokensStayInTheirCluster(t *testing.T) {
+	t.Parallel()
+	timed(t, "the special paths", func(t *testing.T) {
+		w := newWorld(t)
+		special := w.backend.SpecialPaths()
+		for _, prefix := range []string{"config/", "token/"} {
+			if !slices.Contains(special.SealWrapStorage, prefix) {
+				t.Errorf("sealed are %q, want %q among them", special.SealWrapStorage, prefix)
+			}
+		}
+		if !slices.Contains(special.LocalStorage, "token/") {
+			t.Errorf("local are %q, want token/ among them", special.LocalStorage)
+		}
+		if slices.Contains(special.LocalStorage, "config/") || slices.Contains(special.LocalStorage, "role/") {
+			t.Errorf("local are %q, but configs and roles belong to all clusters", special.LocalStorage)
+		}
+		for _, prefix := range append(slices.Clone(special.SealWrapStorage), special.LocalStorage...) {
+			if !strings.HasSuffix(prefix, "/") {
+				t.Errorf("prefix %q does not end in a slash: it is the name of one entry", prefix)
+			}
+		}
+		if len(special.Root) > 0 || len(special.Unauthenticated) > 0 {
+			t.Errorf("root paths %q, unauthenticated paths %q, want none", special.Root, special.Unauthenticated)
+		}
+	})
+}
+
+func TestTheTypeOfALeaseIsFixed(t *testing.T) {
+	t.Parallel()
+	timed(t, "mastersindia_token", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		data := w.read("token/app").Secret.InternalData
+		if got := data["secret_type"]; got != "mastersindia_token" {
+			t.Errorf("secret_type is %v, want mastersindia_token", got)
+		}
+		if _, there := data["schema"]; !there {
+			t.Errorf("the lease's data carry no schema version")
+		}
+		for name, value := range data {
+			if s, ok := value.(string); ok && strings.Contains(s, "eyJ") {
+				t.Errorf("the lease's %s has a token in it", name)
+			}
+		}
+	})
+}
