@@ -188,6 +188,32 @@ func TestAWallClockThatIsSetBackLengthensNoLife(t *testing.T) {
 	})
 }
 
+func TestAWallClockThatIsSetBackBeforeARestartLengthensNoLife(t *testing.T) {
+	t.Parallel()
+	for _, back := range []time.Duration{10 * time.Minute, 40 * time.Minute, 5 * time.Hour} {
+		timed(t, back.String(), func(t *testing.T) {
+			w, clock := oauth().onJumpyClock(t)
+			w.read("token/app")
+			elapse(30 * time.Minute)
+			w.stop()
+			clock.jump(-back)
+			w.start()
+			resp := w.read("token/app")
+			if got := seconds(t, resp.Data, "expires_in"); got > time.Hour {
+				t.Errorf("expires_in is %s for a token that lives an hour", got)
+			}
+			if back < 30*time.Minute {
+				return // a clock that is still after the token's beginning gives nothing away
+			}
+			token := text(t, resp.Data, "access_token")
+			elapse(resp.Secret.TTL)
+			if !w.sim.TokenAlive(token) {
+				t.Error("the token died before its lease ended")
+			}
+		})
+	}
+}
+
 func TestAWallClockThatJumpsToAndFroNeitherServesTheDeadNorStorms(t *testing.T) {
 	t.Parallel()
 	timed(t, "for a day", func(t *testing.T) {

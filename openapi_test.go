@@ -113,10 +113,7 @@ func contractPaths() map[string][]string {
 		"/rotate/{config}": {"post"},
 		"/revoke/{config}": {"post"},
 		"/status/{config}": {"get"}, "/status/": {"get"},
-		"/lookup":          {"post"},
-		"/ledger/{config}": {"get"}, "/ledger/": {"get"},
 		"/preset/{name}": {"get"}, "/preset/": {"get"},
-		"/metrics": {"get"},
 	}
 }
 
@@ -220,7 +217,7 @@ func TestEveryAnswerThatCarriesSomethingHasASchema(t *testing.T) {
 					if response.Description == "" || response.Description == "OK" {
 						t.Errorf("%s %s: response %s has description %q", method, path, code, response.Description)
 					}
-					if code == "204" || path == "/metrics" {
+					if code == "204" {
 						continue
 					}
 					if len(d.resolve(response.Content["application/json"].Schema).Properties) == 0 {

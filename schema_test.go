@@ -7,7 +7,32 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	mastersindia "vault-plugin-secrets-mastersindia"
 )
+
+func TestTheFactoryWorksWithAnEmptyConfiguration(t *testing.T) {
+	t.Parallel()
+	timed(t, "as Vault calls it to learn the version", func(t *testing.T) {
+		b, err := mastersindia.Factory(mastersindia.Options{Version: "v1.2.3"})(t.Context(), &logical.BackendConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Cleanup(t.Context())
+		if b.Type() != logical.TypeLogical {
+			t.Errorf("type is %s, want %s", b.Type(), logical.TypeLogical)
+		}
+		versioned, ok := b.(logical.PluginVersioner)
+		if !ok {
+			t.Fatal("the backend tells no version")
+		}
+		if got := versioned.PluginVersion().Version; got != "v1.2.3" {
+			t.Errorf("version is %s, want v1.2.3", got)
+		}
+	})
+}
 
 func TestWhatIsSecretIsSealedAndTokensStayInTheirCluster(t *testing.T) {
 	t.Parallel()

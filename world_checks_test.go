@@ -136,6 +136,7 @@ func (w *world) loggingIn(want int, f func()) {
 type refusal struct {
 	status  int
 	message string
+	coded   bool // a bare logical.CodedError
 }
 
 // asRefusal reads an answer as Vault would; ok is false where the request was not refused.
@@ -144,19 +145,20 @@ func asRefusal(resp *logical.Response, err error) (r refusal, ok bool) {
 	case err != nil && resp == nil:
 		// Over gRPC a code survives only where it is the error itself: hence no errors.As here.
 		if coded, bare := err.(logical.HTTPCodedError); bare { //nolint:errorlint // see above
-			return refusal{coded.Code(), err.Error()}, true
+			return refusal{coded.Code(), err.Error(), true}, true
 		}
 		if errors.Is(err, logical.ErrUnsupportedOperation) {
-			return refusal{http.StatusMethodNotAllowed, err.Error()}, true
+			return refusal{status: http.StatusMethodNotAllowed, message: err.Error()}, true
 		}
 		if errors.Is(err, logical.ErrUnsupportedPath) {
-			return refusal{http.StatusNotFound, err.Error()}, true
+			return refusal{status: http.StatusNotFound, message: err.Error()}, true
 		}
-		return refusal{http.StatusInternalServerError, err.Error()}, true
+		return refusal{status: http.StatusInternalServerError, message: err.Error()}, true
 	case err != nil:
-		return refusal{http.StatusInternalServerError, fmt.Sprintf("both an answer and an error: %v, %v", resp.Data, err)}, true
+		both := fmt.Sprintf("both an answer and an error: %v, %v", resp.Data, err)
+		return refusal{status: http.StatusInternalServerError, message: both}, true
 	case resp != nil && resp.IsError():
-		return refusal{http.StatusBadRequest, resp.Error().Error()}, true
+		return refusal{status: http.StatusBadRequest, message: resp.Error().Error()}, true
 	default:
 		return refusal{}, false
 	}
@@ -166,6 +168,19 @@ func asRefusal(resp *logical.Response, err error) (r refusal, ok bool) {
 func (w *world) refusal(op logical.Operation, path string, data map[string]any) refusal {
 	w.t.Helper()
 	return w.refusalIn(w.t.Context(), op, path, data)
+}
+
+// upstreamRefusal is refusal for what went wrong upstream: the code goes to Vault as a bare error.
+func (w *world) upstreamRefusal(op logical.Operation, path string, data map[string]any, statuses ...int) refusal {
+	w.t.Helper()
+	r := w.refusal(op, path, data)
+	if !r.coded {
+		w.t.Errorf("%s %s: %q is no bare logical.CodedError", op, path, r.message)
+	}
+	if !slices.Contains(statuses, r.status) {
+		w.t.Errorf("%s %s: status %d (%q), want one of %v", op, path, r.status, r.message, statuses)
+	}
+	return r
 }
 
 func (w *world) refusalIn(ctx context.Context, op logical.Operation, path string, data map[string]any) refusal {

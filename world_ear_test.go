@@ -42,7 +42,7 @@ func (e *ear) listen(l net.Listener) net.Listener {
 	if e.tls == nil {
 		return l
 	}
-	return tls.NewListener(l, e.tls)
+	return tls.NewListener(patientListener{l}, e.tls)
 }
 
 func (e *ear) ServeHTTP(w http.ResponseWriter, r *http.Request) {

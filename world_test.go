@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,6 +26,9 @@ type memoryNet struct {
 	conns chan net.Conn
 	done  chan struct{}
 	dials atomic.Int64
+
+	mu        sync.Mutex
+	addresses []string // that were dialled
 }
 
 func newMemoryNet() *memoryNet {
@@ -47,8 +51,11 @@ func (n *memoryNet) Close() error {
 
 func (n *memoryNet) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
 
-func (n *memoryNet) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+func (n *memoryNet) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	n.dials.Add(1)
+	n.mu.Lock()
+	n.addresses = append(n.addresses, address)
+	n.mu.Unlock()
 	client, server := net.Pipe()
 	select {
 	case n.conns <- server:

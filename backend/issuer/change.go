@@ -13,45 +13,43 @@ import (
 // maxTrials bounds the verifications whose failure is remembered.
 const maxTrials = 1024
 
-// trial is a verification that failed: of which login, and with what pause.
+// trial is a login that was tried under a name.
 type trial struct {
-	login   [sha256.Size]byte
-	failure *Failure
+	name  string
+	login [sha256.Size]byte
 }
 
-// trials remembers the last failed verification of each name, so that the same refused secrets are not sent again and again
+// trials remembers failed verifications, so that the same refused secrets are not sent again and again
 // by whoever keeps pressing the button.
 type trials struct {
 	mu     sync.Mutex
-	byName map[string]trial
+	failed map[trial]*Failure
 }
 
 func (t *trials) get(name string, login [sha256.Size]byte) *Failure {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if known := t.byName[name]; known.login == login {
-		return known.failure
-	}
-	return nil
+	return t.failed[trial{name, login}]
 }
 
 func (t *trials) set(name string, login [sha256.Size]byte, f *Failure) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	tried := trial{name, login}
 	if f == nil {
-		delete(t.byName, name)
+		delete(t.failed, tried)
 		return
 	}
-	if t.byName == nil {
-		t.byName = make(map[string]trial)
+	if t.failed == nil {
+		t.failed = make(map[trial]*Failure)
 	}
-	if _, known := t.byName[name]; !known && len(t.byName) >= maxTrials {
-		for other := range t.byName { // any will do: this many wrong logins at a time are no tired person's
-			delete(t.byName, other)
+	if _, known := t.failed[tried]; !known && len(t.failed) >= maxTrials {
+		for other := range t.failed { // any will do: this many wrong logins are no tired person's
+			delete(t.failed, other)
 			break
 		}
 	}
-	t.byName[name] = trial{login: login, failure: f}
+	t.failed[tried] = f
 }
 
 // Verify logs in with settings that are not stored yet, and calls commit with the token that this gives, for it to store the

@@ -4,6 +4,7 @@
 package issuer
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -56,8 +57,13 @@ type entry struct {
 	restored bool
 	// quietUntil is when the next rotation may be tried, by Reading.Elapsed, of an upstream that gives the same token again.
 	quietUntil time.Duration
-	flight     *flight
-	client     upstream.Client
+	// obstacle is why the last login could not even be begun, such as a storage that takes no write; until obstacleEnd, by
+	// Reading.Elapsed, it is not tried again. obstacles counts them.
+	obstacle    error
+	obstacles   int
+	obstacleEnd time.Duration
+	flight      *flight
+	client      upstream.Client
 
 	lastForced   time.Time
 	forcedFrom   *Token // what the last forced login was to replace
@@ -77,15 +83,28 @@ type tally struct {
 	failures  int64
 }
 
-// held reports whether no login is to be made now, forced ones aside: in a pause after a failure, or since the upstream has
-// just given the same token again. Callers hold mu.
-func (e *entry) held(now Reading) bool {
-	return e.failure.paused(now) || now.Elapsed < e.quietUntil && e.live(now)
+// held reports whether no login is to be made now, forced ones aside. Callers hold mu.
+func (e *entry) held(now Reading) bool { return e.heldFor(now) > 0 }
+
+// heldFor is for how long that is: in a pause after a failure, behind an obstacle, or since the upstream has just given the same
+// token again. Callers hold mu.
+func (e *entry) heldFor(now Reading) time.Duration {
+	hold := max(e.failure.left(now), e.obstacleEnd-now.Elapsed, 0)
+	if e.live(now) {
+		hold = max(hold, e.quietUntil-now.Elapsed)
+	}
+	return hold
 }
 
-// heldFor is for how long that is. Callers hold mu.
-func (e *entry) heldFor(now Reading) time.Duration {
-	return max(e.quietUntil-now.Elapsed, e.failure.left(now), 0)
+// meet remembers for a moment what kept a flight from logging in, so that it is not run into by every reader. Callers hold mu.
+func (e *entry) meet(err error, now Reading) {
+	_, failed := errors.AsType[*LoginError](err)
+	if err == nil || failed || errors.Is(err, ErrNoAccount) || errors.Is(err, ErrStopped) {
+		e.obstacle, e.obstacles, e.obstacleEnd = nil, 0, 0
+		return
+	}
+	e.obstacles++
+	e.obstacle, e.obstacleEnd = err, now.Elapsed+outagePause(e.obstacles, longestPause*pauseShare)
 }
 
 func (e *entry) touch(now Reading) {
@@ -126,6 +145,13 @@ func (e *entry) supersede() {
 	e.flight.superseded = true
 	e.flight.cancel()
 	e.flight = nil
+}
+
+// cutOff is supersede for all but a verification, which is about other settings. Callers hold mu.
+func (e *entry) cutOff() {
+	if e.flight != nil && e.flight.reason != ReasonVerification {
+		e.supersede()
+	}
 }
 
 // retire puts the current token among the superseded ones. Callers hold mu.

@@ -33,6 +33,11 @@ var errRevokedAgain = &upstream.Error{
 	Kind: upstream.Malformed, Op: "login", Detail: "the upstream gave a token again that was revoked here",
 }
 
+// errSameAgain: a token that was given before has the life that was left of it.
+var errSameAgain = &upstream.Error{
+	Kind: upstream.Malformed, Op: "login", Detail: "the upstream gave the same token again, and it has expired, or nearly",
+}
+
 // flight is one piece of work for an account, which many readers may wait for: to load it from storage, to log in, or one
 // after the other. The outcome is set before done is closed and never changes after that.
 type flight struct {
@@ -78,6 +83,7 @@ func (i *Issuer) fly(ctx context.Context, e *entry, f *flight) {
 	}
 	if e.flight == f {
 		e.flight = nil
+		e.meet(f.err, i.clock())
 	}
 	i.plan(e)
 	e.mu.Unlock()
@@ -216,8 +222,8 @@ func (i *Issuer) login(ctx context.Context, e *entry, f *flight, settings *Accou
 	saveErr := i.save(ctx, e, f, func() {
 		now := i.clock()
 		f.attempt = nil
-		if err == nil && e.revoked(token.ID) {
-			err = errRevokedAgain
+		if err == nil {
+			token, err = e.judge(token, now)
 		}
 		if err != nil {
 			e.lastLogin = now.Wall
@@ -300,9 +306,7 @@ func (e *entry) revoked(id string) bool {
 
 // accept replaces the current token by the one that a login has brought. Callers hold mu.
 func (e *entry) accept(token *Token, now Reading) {
-	e.quietUntil = 0
 	if e.current != nil && e.current.ID == token.ID {
-		token = e.again(token, now)
 		e.current = nil // it is no former token
 	}
 	e.retire(now)
@@ -310,17 +314,27 @@ func (e *entry) accept(token *Token, now Reading) {
 	e.take(token, now)
 }
 
-// again is the current token as an upstream gave it a second time, which prolongs no life. To ask at once for another would be
-// a loop of logins. Callers hold mu.
-func (e *entry) again(token *Token, now Reading) *Token {
-	e.quietUntil = now.Elapsed + max(longestPause, token.Life()/pauseShare)
-	if !e.current.ExpiresAt.Before(token.ExpiresAt) {
-		return token
+// judge looks at a token that a login has brought in the light of those that were known before. Callers hold mu.
+func (e *entry) judge(token *Token, now Reading) (*Token, error) {
+	e.quietUntil = 0
+	if e.revoked(token.ID) {
+		return nil, errRevokedAgain
 	}
-	kept := *token
-	kept.IssuedAt, kept.ExpiresAt = e.current.IssuedAt, e.current.ExpiresAt
-	kept.elapsed = e.current.elapsed
-	return &kept
+	if e.current == nil || e.current.ID != token.ID {
+		return token, nil
+	}
+	// The upstream gave the same token a second time, which prolongs no life. To ask at once for another would be a loop of
+	// logins.
+	e.quietUntil = now.Elapsed + max(longestPause, token.Life()/pauseShare)
+	if e.current.ExpiresAt.Before(token.ExpiresAt) {
+		kept := *token
+		kept.IssuedAt, kept.ExpiresAt, kept.elapsed = e.current.IssuedAt, e.current.ExpiresAt, e.current.elapsed
+		token = &kept
+	}
+	if !token.alive(now) {
+		return nil, errSameAgain
+	}
+	return token, nil
 }
 
 // take makes a token that was just got the current one. Callers hold mu.

@@ -152,6 +152,8 @@ func (i *Issuer) decide(e *entry, rejected string) (d decision, dead bool) {
 		return decision{flight: e.flight}, false
 	case e.failure.paused(now):
 		return decision{err: &LoginError{Failure: *e.failure, Remembered: true}}, false
+	case now.Elapsed < e.obstacleEnd:
+		return decision{err: e.obstacle}, false
 	default:
 		return decision{flight: i.join(e, e.readReason())}, false
 	}

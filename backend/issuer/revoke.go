@@ -110,11 +110,11 @@ func (i *Issuer) tryMarkRevoked(ctx context.Context, e *entry, tokenID string) (
 		return nil, false, ErrNoToken
 	}
 	if tokenID == "" {
-		e.supersede()
+		e.cutOff()
 		e.revokedAt = now.Wall
 	}
 	if slices.Contains(targets, e.current) {
-		e.supersede()
+		e.cutOff()
 		e.retire(now)
 		e.revokedAt = now.Wall
 	}

@@ -1,0 +1,75 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia_test
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// repeating is an upstream that answers with the token it has given before, until that is about to die.
+func (s *stage) repeating(life, until time.Duration) {
+	var mu sync.Mutex
+	var last *httptest.ResponseRecorder
+	var given time.Time
+	s.gate.answers(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if last == nil || time.Since(given) > life-until {
+			last, given = httptest.NewRecorder(), time.Now()
+			s.sim.ServeHTTP(last, r)
+		}
+		for _, name := range []string{"Content-Type"} {
+			w.Header().Set(name, last.Header().Get(name))
+		}
+		w.WriteHeader(last.Code)
+		_, _ = w.Write(bytes.Clone(last.Body.Bytes()))
+	})
+}
+
+// TestAnUpstreamThatGivesTheSameTokenAgainIsNotAskedAgainAndAgain: some give a new token only when the old one is about to die.
+func TestAnUpstreamThatGivesTheSameTokenAgainIsNotAskedAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	for name, until := range map[string]time.Duration{
+		"until a tenth is left": 6 * time.Minute, "until 3 seconds are left": 3 * time.Second, "to its end": 0,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				const life = time.Hour
+				s := gst(t, life)
+				s.repeating(life, until)
+				s.minutes()
+				failed := 0
+				for end := time.Now().Add(3 * time.Hour); time.Now().Before(end); pass(900 * time.Millisecond) {
+					a, err := s.ask(t.Context(), "app", nil)
+					if err != nil {
+						failed++
+						continue
+					}
+					if !s.livesFor(a, a.lease) {
+						t.Fatalf("a lease of %s outlives its token, said to have %s left", a.lease, a.left)
+					}
+					if a.left < 6*time.Second-time.Second {
+						t.Fatalf("a token with %s left was served", a.left)
+					}
+				}
+				logins := len(s.gate.times())
+				t.Logf("%d logins in 3 hours, %d reads failed", logins, failed)
+				// A life has 20 minutes between the time of rotation and the end, with at least a minute between two logins.
+				if logins > 3*25 {
+					t.Errorf("%d logins in 3 hours, want at most 25 a token", logins)
+				}
+				if failed > 3*60 {
+					t.Errorf("%d reads failed", failed)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,300 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia_test
+
+import (
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// rotate forces a rotation of gst.
+func (s *stage) rotate() (map[string]any, error) {
+	resp, err := s.do(s.t.Context(), logical.UpdateOperation, "rotate/gst", nil)
+	switch {
+	case err != nil:
+		return nil, err
+	case resp.IsError():
+		return nil, logical.CodedError(http.StatusBadRequest, resp.Error().Error())
+	default:
+		return resp.Data, nil
+	}
+}
+
+func TestRotateReplacesTheSharedTokenAndLeavesTheOldOneAlive(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		first := s.token("app")
+		pass(time.Minute)
+		data, err := s.rotate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		second := s.token("app")
+		if second.id == first.id || data["token_id"] != second.id || data["previous_token_id"] != first.id {
+			t.Errorf("rotate answers %v; the token was %s and is %s", data, first.id, second.id)
+		}
+		if data["previous_valid_until"] != first.expires.Format(time.RFC3339) || data["expires_at"] != second.expires.Format(time.RFC3339) {
+			t.Errorf("rotate answers %v; the old token lives until %s, the new one until %s", data, first.expires, second.expires)
+		}
+		if !s.sim.TokenAlive(first.access) {
+			t.Error("the old token was killed: it is superseded, not revoked")
+		}
+		if got := s.logins(); got != 2 {
+			t.Errorf("%d logins, want 2", got)
+		}
+	})
+}
+
+func TestRotateOfAColdAccountNamesNoPreviousToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		data, err := s.rotate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data["previous_token_id"] != "" || data["previous_valid_until"] != "" {
+			t.Errorf("rotate answers %v, want no previous token", data)
+		}
+		if a := s.token("app"); a.id != data["token_id"] || s.logins() != 1 {
+			t.Errorf("%d logins, want that of rotate, whose token is shared", s.logins())
+		}
+	})
+}
+
+func TestRotateIsMadeAtMostOnceInTenSeconds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		first := s.token("app")
+		pass(time.Minute)
+		made, err := s.rotate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 9 {
+			pass(time.Second)
+			again, err := s.rotate()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, field := range []string{"token_id", "expires_at", "previous_token_id", "previous_valid_until"} {
+				if again[field] != made[field] {
+					t.Fatalf("asked again, %s is %v, and was %v", field, again[field], made[field])
+				}
+			}
+		}
+		if got := s.logins(); got != 2 {
+			t.Fatalf("%d logins within 10 s, want one of rotate", got-1)
+		}
+		pass(1100 * time.Millisecond)
+		again, err := s.rotate()
+		if err != nil || again["token_id"] == made["token_id"] || again["previous_token_id"] != made["token_id"] {
+			t.Errorf("after 10 s rotate answers %v (%v)", again, err)
+		}
+		_ = first
+	})
+}
+
+func TestManyWhoRotateAtOnceMakeOneLogin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.token("app")
+		s.sim.SetFault(simulator.JWT, latency())
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				if _, err := s.rotate(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if got := s.logins(); got != 2 {
+			t.Errorf("%d logins, want one for all who rotate", got-1)
+		}
+	})
+}
+
+func TestRotateThatFailsKeepsThePauseAndOneThatSucceedsEndsIt(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		fault simulator.Fault
+		code  int
+	}{
+		{"refused", simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest},
+		{"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 20 * time.Minute}, http.StatusTooManyRequests},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := gst(t, time.Hour)
+				s.sim.SetFault(simulator.JWT, c.fault)
+				s.failed("app")
+				next := s.status()["next_attempt_at"]
+				pass(2 * time.Minute)
+				if _, err := s.rotate(); err == nil || codeOf(err) != c.code {
+					t.Fatalf("rotate against an upstream that refuses: %v (%d), want %d", err, codeOf(err), c.code)
+				}
+				if counted := s.sim.Counters(); counted.Logins != 2 || counted.Faulted != 2 {
+					t.Fatalf("%d logins, %d refused; want 2: rotate logs in in a pause as well", counted.Logins, counted.Faulted)
+				}
+				if now := s.status()["next_attempt_at"]; now != next {
+					t.Errorf("rotate that failed moved the next attempt from %v to %v", next, now)
+				}
+				if got := codeOf(s.failed("app")); got != c.code {
+					t.Errorf("a read in the pause answers %d, want %d", got, c.code)
+				}
+				pass(2 * time.Minute)
+				s.sim.SetFault(simulator.JWT, simulator.Fault{})
+				if _, err := s.rotate(); err != nil {
+					t.Fatal(err)
+				}
+				s.token("app")
+				if state := s.status()["state"]; state != "ready" {
+					t.Errorf("state %v after rotate succeeded, want ready", state)
+				}
+				if got := s.logins(); got != 3 {
+					t.Errorf("%d logins, want 3", got)
+				}
+			})
+		})
+	}
+}
+
+func TestRotateAfterARefusalIsMadeAtMostOnceAMinute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.changePassword()
+		s.failed("app")
+		for range 10 * 60 {
+			pass(time.Second)
+			if _, err := s.rotate(); err == nil || codeOf(err) != http.StatusBadRequest {
+				t.Fatalf("rotate with refused credentials: %v", err)
+			}
+		}
+		for n, gap := range s.gaps() {
+			if gap < time.Minute || gap > time.Minute+2*time.Second {
+				t.Errorf("login %d came after %s, want 1m", n+2, gap)
+			}
+		}
+		if c := s.sim.Counters(); c.LoginsRefused != c.Logins || c.Logins < 10 || c.Logins > 11 {
+			t.Errorf("%d logins in 10 minutes, %d refused; want 10", c.Logins, c.LoginsRefused)
+		}
+	})
+}
+
+// TestProbesKeepTheirScheduleWhateverRotateMeets: a forced login that finds the upstream down says nothing of the credentials.
+func TestProbesKeepTheirScheduleWhateverRotateMeets(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.changePassword()
+		s.readEvery("app", time.Minute, 80*time.Minute) // two refusals more: the next probe is in 6 h
+		if got := s.sim.Counters().LoginsRefused; got != 3 {
+			t.Fatalf("%d logins were refused, want 3", got)
+		}
+		s.sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
+		if _, err := s.rotate(); err == nil || s.sim.Counters().Faulted != 1 {
+			t.Fatalf("rotate did not meet the outage: %v", err)
+		}
+		if state := s.status()["state"]; state != "rejected" {
+			t.Errorf("state %v, want rejected: the breaker is open", state)
+		}
+		if got := codeOf(s.failed("app")); got != http.StatusBadRequest {
+			t.Errorf("a read answers %d, want 400: the breaker is open", got)
+		}
+		s.readEvery("app", time.Minute, 6*time.Hour)
+		times := s.gate.times()
+		before := len(times)
+		s.readEvery("app", time.Minute, 6*time.Hour)
+		if got := len(s.gate.times()) - before; got != 0 {
+			t.Errorf("%d logins in the 6 hours after the fourth refusal, want none: all gaps %v", got, s.gaps())
+		}
+	})
+}
+
+func TestRotateOfAMissingConfigIsRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		for _, path := range []string{"rotate/none", "revoke/none"} {
+			resp, err := s.do(t.Context(), logical.UpdateOperation, path, nil)
+			if err != nil || !resp.IsError() {
+				t.Errorf("%s: %v, %v; want 400", path, resp, err)
+			}
+		}
+	})
+}
+
+func TestAPausedConfigGivesNoTokenAndMakesNoLogin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.minutes()
+		first := s.token("app")
+		s.write("config/gst", map[string]any{"paused": true, "pause_reason": "the vendor asked us to"})
+		check := func() {
+			t.Helper()
+			err := s.failed("app")
+			if codeOf(err) != http.StatusBadRequest {
+				t.Errorf("a read answers %d (%v), want 400", codeOf(err), err)
+			}
+			if text := err.Error(); !contains(text, "the vendor asked us to", "vault write mastersindia/config/gst paused=false") {
+				t.Errorf("the answer lacks the reason or the command: %s", text)
+			}
+			if _, err := s.rotate(); err == nil || codeOf(err) != http.StatusBadRequest {
+				t.Errorf("rotate of a paused config: %v, want 400", err)
+			}
+			if _, err := s.ask(t.Context(), "app", reject(first.id)); err == nil {
+				t.Error("a reader who names a rejected token got one")
+			}
+		}
+		check()
+		pass(5 * time.Hour)
+		check()
+		s.reload()
+		check()
+		pass(5 * time.Hour)
+		if got := s.logins(); got != 1 {
+			t.Errorf("%d logins of a paused config", got-1)
+		}
+		s.write("config/gst", map[string]any{"paused": false})
+		s.token("app")
+	})
+}
+
+func TestAReaderWhoWaitsWhenTheConfigIsPausedGetsNoToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		release := s.gate.hold()
+		done := make(chan error, 1)
+		go func() {
+			_, err := s.ask(t.Context(), "app", nil)
+			done <- err
+		}()
+		for s.logins() < 1 {
+			pass(time.Millisecond)
+		}
+		s.write("config/gst", map[string]any{"paused": true})
+		release()
+		if err := <-done; err == nil {
+			t.Error("a reader was given a token of a config that is paused")
+		} else if codeOf(err) != http.StatusBadRequest {
+			t.Errorf("a reader was answered %d (%v), want 400", codeOf(err), err)
+		}
+	})
+}

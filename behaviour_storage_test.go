@@ -1,0 +1,133 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia_test
+
+import (
+	"encoding/json"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+func TestAStorageThatTakesNoWritesIsNotHammered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.minutes()
+		first := s.token("app")
+		pass(30 * time.Minute)
+		disk := s.process.Load().disk
+		before, logins := disk.puts.Load(), s.logins()
+		const most = 3000 // after so many it takes writes again, so that this test comes to an end
+		disk.full.Store(most)
+		for range 20 * 60 {
+			pass(time.Second)
+			if a, err := s.ask(t.Context(), "app", nil); err != nil || !s.sim.TokenAlive(a.access) {
+				t.Fatalf("the token, which lives, was not served: %v", err)
+			}
+		}
+		writes := disk.puts.Load() - before
+		if writes == 0 {
+			t.Fatal("storage was not written to")
+		}
+		if writes > 300 {
+			t.Errorf("%d writes in 20 minutes to a storage that takes none, want a pause between them", writes)
+		}
+		disk.full.Store(0)
+		pass(5 * time.Minute)
+		if a := s.token("app"); a.id == first.id {
+			t.Errorf("the token was not rotated when storage took writes again: %d logins, before %d", s.logins(), logins)
+		}
+	})
+}
+
+func TestAStorageThatHangsHoldsUpNoReadOfALivingToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.minutes()
+		s.token("app")
+		s.process.Load().disk.slow.Store(int64(20 * time.Second))
+		for range 50 * 60 {
+			pass(time.Second)
+			from := time.Now()
+			a, err := s.ask(t.Context(), "app", nil)
+			if err != nil || !s.sim.TokenAlive(a.access) {
+				t.Fatalf("the token, which lives, was not served: %v", err)
+			}
+			if waited := time.Since(from); waited > 2*time.Second {
+				t.Fatalf("a read was held up for %s", waited)
+			}
+		}
+		if got := s.logins(); got != 2 {
+			t.Errorf("%d logins, want 2", got)
+		}
+	})
+}
+
+func TestATokenThatCouldNotBeStoredIsServedAllTheSame(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		release := s.gate.hold()
+		got := make(chan error, 1)
+		go func() {
+			_, err := s.ask(t.Context(), "app", nil)
+			got <- err
+		}()
+		pass(time.Second) // the login has begun, and that is stored
+		s.process.Load().disk.full.Store(1)
+		release()
+		if err := <-got; err != nil {
+			t.Errorf("a good token was refused since it could not be stored: %v", err)
+		}
+		s.token("app")
+		if n := s.logins(); n != 1 {
+			t.Errorf("%d logins, want 1", n)
+		}
+	})
+}
+
+// TestAConfigThatAnotherNodeHasChangedIsFollowed: Vault tells a node of a cluster which entries others have written.
+func TestAConfigThatAnotherNodeHasChangedIsFollowed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.sim.SetAccount(jwtAccount(withTTL(time.Hour), func(a *simulator.Account) { a.Username = "other" }))
+		first := s.token("app")
+		entry, err := s.kept.Get(t.Context(), "config/gst")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var config map[string]any
+		if err := json.Unmarshal(entry.Value, &config); err != nil {
+			t.Fatal(err)
+		}
+		config["username"], config["generation"] = "other", "ANOTHERGENERATION"
+		if entry.Value, err = json.Marshal(config); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.kept.Put(t.Context(), entry); err != nil {
+			t.Fatal(err)
+		}
+		s.backend.InvalidateKey(t.Context(), "config/gst")
+		a := s.token("app")
+		if a.id == first.id || s.logins() != 2 {
+			t.Errorf("after the config was changed elsewhere: %d logins, the old token served: %t", s.logins(), a.id == first.id)
+		}
+		if s.sim.Counters().Of(simulator.JWT, "other").LoginsOK != 1 {
+			t.Error("the new user did not log in")
+		}
+		if _, err := s.do(t.Context(), logical.DeleteOperation, "role/app", nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := codeOf(s.failed("app")); got != 400 {
+			t.Errorf("a role that was deleted answers %d, want 400", got)
+		}
+	})
+}
