@@ -63,7 +63,13 @@ func (s *stage) token(role string) answer {
 }
 
 // failed is ask where the read must fail.
-func (s *stage) failed(role string) error {
+func (s *stage) failed(role string) {
+	s.t.Helper()
+	_ = s.failure(role)
+}
+
+// failure is why a read failed that must fail.
+func (s *stage) failure(role string) error {
 	s.t.Helper()
 	a, err := s.ask(s.t.Context(), role, nil)
 	if err == nil {
@@ -108,8 +114,7 @@ func parseAnswer(resp *logical.Response) (answer, error) {
 
 // codeOf is the HTTP status that Vault makes of an error.
 func codeOf(err error) int {
-	var coded logical.HTTPCodedError
-	if errors.As(err, &coded) {
+	if coded, ok := errors.AsType[logical.HTTPCodedError](err); ok {
 		return coded.Code()
 	}
 	return http.StatusInternalServerError

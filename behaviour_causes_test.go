@@ -4,6 +4,7 @@
 package mastersindia_test
 
 import (
+	"maps"
 	"net"
 	"regexp"
 	"strings"
@@ -41,7 +42,7 @@ func causes() []cause {
 			return s
 		}
 	}
-	clear := func(s *stage) { s.sim.SetFault("", simulator.Fault{}) }
+	back := func(s *stage) { s.sim.SetFault("", simulator.Fault{}) }
 	authority := map[string]any{"password": "pass-of-clerk"} // its certificate is added when it is made, in the bubble's year
 	return []cause{
 		{
@@ -72,7 +73,7 @@ func causes() []cause {
 		},
 		{
 			name: "upstream down", kind: "unavailable", state: "backing_off", words: []string{"cannot be reached|closed|no answer"},
-			make: faulted(simulator.Fault{Kind: simulator.FaultDown}), goes: clear, mended: true,
+			make: faulted(simulator.Fault{Kind: simulator.FaultDown}), goes: back, mended: true,
 		},
 		{
 			name: "TLS not trusted", kind: "unavailable", state: "backing_off", words: []string{"certificate", "trusted"}, mended: true,
@@ -100,7 +101,7 @@ func causes() []cause {
 		},
 		{
 			name: "throttled", kind: "throttled", state: "backing_off", words: []string{"slow down|throttled|too many"},
-			make: faulted(simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour}), goes: clear, mended: true,
+			make: faulted(simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour}), goes: back, mended: true,
 		},
 		{
 			name: "answer not understood", kind: "malformed", state: "backing_off", words: []string{"cannot be understood"},
@@ -118,7 +119,7 @@ func causes() []cause {
 }
 
 // command finds the vault command in a message.
-var command = regexp.MustCompile(`vault (read|write|list)((?: -\S+)*) (mastersindia/\S+)((?: [a-z_]+=\S*)*)`) //nolint:gochecknoglobals // a pattern
+var command = regexp.MustCompile(`vault (read|write|list)((?: -\S+)*) (mastersindia/\S+)((?: [a-z_]+=\S*)*)`)
 
 // run does what the first command in the message says, with what the operator has at hand, and returns what it was.
 func (s *stage) run(message string, given map[string]any) string {
@@ -129,7 +130,7 @@ func (s *stage) run(message string, given map[string]any) string {
 	}
 	verb, path := found[1], strings.TrimPrefix(found[3], "mastersindia/")
 	data := make(map[string]any)
-	for _, pair := range strings.Fields(found[4]) {
+	for pair := range strings.FieldsSeq(found[4]) {
 		name, value, _ := strings.Cut(strings.TrimRight(pair, ";,)"), "=")
 		if value == "-" || strings.HasPrefix(value, "@") || value == "..." {
 			if given[name] == nil {
@@ -141,11 +142,11 @@ func (s *stage) run(message string, given map[string]any) string {
 		data[name] = value
 	}
 	if strings.Contains(message, "all secrets again") {
-		for name, value := range given {
-			data[name] = value
-		}
+		maps.Copy(data, given)
 	}
-	op := map[string]logical.Operation{"read": logical.ReadOperation, "write": logical.UpdateOperation, "list": logical.ListOperation}[verb]
+	op := map[string]logical.Operation{
+		"read": logical.ReadOperation, "write": logical.UpdateOperation, "list": logical.ListOperation,
+	}[verb]
 	path = strings.TrimRight(path, ".;,)")
 	if len(data) == 0 {
 		data = nil
@@ -164,7 +165,7 @@ func TestStatusNamesEachCauseAndACommandThatCanBeTyped(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := c.make(t)
-				read := s.failed("app")
+				read := s.failure("app")
 				status := s.status()
 				message, _ := status["message"].(string)
 				if status["state"] != c.state || status["last_error_kind"] != c.kind {
@@ -173,7 +174,7 @@ func TestStatusNamesEachCauseAndACommandThatCanBeTyped(t *testing.T) {
 				for _, text := range []string{message, read.Error()} {
 					for _, group := range c.words {
 						named := false
-						for _, word := range strings.Split(group, "|") {
+						for word := range strings.SplitSeq(group, "|") {
 							named = named || strings.Contains(text, word)
 						}
 						if !named {

@@ -139,7 +139,7 @@ func TestALoginHasADeadlineOfItsOwn(t *testing.T) {
 		s := gst(t, time.Hour, "request_timeout", "7s")
 		s.sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
 		began := time.Now()
-		err := s.failed("app")
+		err := s.failure("app")
 		if took := time.Since(began); took < 7*time.Second || took > 7*time.Second+time.Second {
 			t.Errorf("the read was answered after %s, want request_timeout (7s)", took)
 		}

@@ -40,7 +40,7 @@ func aDay(t *testing.T, life time.Duration, each int) {
 	s := gst(t, life)
 	s.sim.SetFault(simulator.JWT, latency())
 	s.minutes()
-	f := newFleet(s, each, uint64(life))
+	f := newFleet(s, each, uint64(life.Seconds()))
 	f.run(span)
 	f.check(t)
 	f.served(t)

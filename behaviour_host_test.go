@@ -39,7 +39,7 @@ func (s *stage) suspend(d time.Duration) {
 }
 
 // errDead is what the storage answers to a process that has been killed.
-var errDead = errors.New("storage: the process is dead") //nolint:gochecknoglobals // an error value
+var errDead = errors.New("storage: the process is dead")
 
 // disk is the storage as one process of the plugin sees it.
 type disk struct {

@@ -29,7 +29,7 @@ func TestALeaseEndsFiveSecondsBeforeItsTokenAtWhateverMomentItIsRead(t *testing.
 			if a.id != first.id {
 				t.Fatal("another token although every login fails")
 			}
-			want := first.issued.Add(20*time.Minute).Sub(time.Now()) - 5*time.Second
+			want := time.Until(first.issued.Add(20*time.Minute)) - 5*time.Second
 			if a.lease != want.Truncate(time.Second) || a.lease <= 0 {
 				t.Fatalf("lease of %s with %s to live, want %s", a.lease, want+5*time.Second, want.Truncate(time.Second))
 			}

@@ -110,6 +110,7 @@ func TestPausesAreSpreadByChance(t *testing.T) {
 
 func TestTheAnswersOfAnOutageSayWhetherTheUpstreamWasAsked(t *testing.T) {
 	t.Parallel()
+	const patience, tooMany = time.Minute, http.StatusTooManyRequests
 	for _, c := range []struct {
 		fault        simulator.Fault
 		first, later int
@@ -119,8 +120,8 @@ func TestTheAnswersOfAnOutageSayWhetherTheUpstreamWasAsked(t *testing.T) {
 		{simulator.Fault{Kind: simulator.FaultHTML}, http.StatusBadGateway, http.StatusServiceUnavailable},
 		{simulator.Fault{Kind: simulator.FaultGarbage}, http.StatusBadGateway, http.StatusServiceUnavailable},
 		{simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute}, http.StatusGatewayTimeout, http.StatusServiceUnavailable},
-		{simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Minute}, http.StatusTooManyRequests, http.StatusTooManyRequests},
-		{simulator.Fault{Kind: simulator.FaultUnavailable, RetryAfter: time.Minute}, http.StatusTooManyRequests, http.StatusTooManyRequests},
+		{simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: patience}, tooMany, tooMany},
+		{simulator.Fault{Kind: simulator.FaultUnavailable, RetryAfter: patience}, tooMany, tooMany},
 		{simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest, http.StatusBadRequest},
 	} {
 		t.Run(fmt.Sprintf("%s %s", c.fault.Kind, c.fault.RetryAfter), func(t *testing.T) {

@@ -153,7 +153,7 @@ func TestWhatClosesTheBreaker(t *testing.T) {
 					s.token("app")
 					return
 				}
-				err := s.failed("app")
+				err := s.failure("app")
 				if got := s.logins(); got != 1 {
 					t.Errorf("%d logins: the write opened the way for one more", got)
 				}
@@ -338,7 +338,7 @@ func TestARequestThatTheUpstreamFindsMalformedIsProbedAsRefusedCredentialsAre(t 
 		if kind := s.status()["last_error_kind"]; kind != "invalid" {
 			t.Fatalf("kind %v, want invalid", kind)
 		}
-		if got := codeOf(s.failed("app")); got != http.StatusBadRequest {
+		if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
 			t.Errorf("a read answers %d, want 400", got)
 		}
 		gaps := s.gaps()

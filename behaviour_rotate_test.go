@@ -42,7 +42,8 @@ func TestRotateReplacesTheSharedTokenAndLeavesTheOldOneAlive(t *testing.T) {
 		if second.id == first.id || data["token_id"] != second.id || data["previous_token_id"] != first.id {
 			t.Errorf("rotate answers %v; the token was %s and is %s", data, first.id, second.id)
 		}
-		if data["previous_valid_until"] != first.expires.Format(time.RFC3339) || data["expires_at"] != second.expires.Format(time.RFC3339) {
+		until, expires := first.expires.Format(time.RFC3339), second.expires.Format(time.RFC3339)
+		if data["previous_valid_until"] != until || data["expires_at"] != expires {
 			t.Errorf("rotate answers %v; the old token lives until %s, the new one until %s", data, first.expires, second.expires)
 		}
 		if !s.sim.TokenAlive(first.access) {
@@ -148,12 +149,12 @@ func TestRotateThatFailsKeepsThePauseAndOneThatSucceedsEndsIt(t *testing.T) {
 					t.Fatalf("rotate against an upstream that refuses: %v (%d), want %d", err, codeOf(err), c.code)
 				}
 				if counted := s.sim.Counters(); counted.Logins != 2 || counted.Faulted != 2 {
-					t.Fatalf("%d logins, %d refused; want 2: rotate logs in in a pause as well", counted.Logins, counted.Faulted)
+					t.Fatalf("%d logins, %d refused; want 2: in a pause rotate logs in as well", counted.Logins, counted.Faulted)
 				}
 				if now := s.status()["next_attempt_at"]; now != next {
 					t.Errorf("rotate that failed moved the next attempt from %v to %v", next, now)
 				}
-				if got := codeOf(s.failed("app")); got != c.code {
+				if got := codeOf(s.failure("app")); got != c.code {
 					t.Errorf("a read in the pause answers %d, want %d", got, c.code)
 				}
 				pass(2 * time.Minute)
@@ -213,7 +214,7 @@ func TestProbesKeepTheirScheduleWhateverRotateMeets(t *testing.T) {
 		if state := s.status()["state"]; state != "rejected" {
 			t.Errorf("state %v, want rejected: the breaker is open", state)
 		}
-		if got := codeOf(s.failed("app")); got != http.StatusBadRequest {
+		if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
 			t.Errorf("a read answers %d, want 400: the breaker is open", got)
 		}
 		s.readEvery("app", time.Minute, 6*time.Hour)
@@ -248,7 +249,7 @@ func TestAPausedConfigGivesNoTokenAndMakesNoLogin(t *testing.T) {
 		s.write("config/gst", map[string]any{"paused": true, "pause_reason": "the vendor asked us to"})
 		check := func() {
 			t.Helper()
-			err := s.failed("app")
+			err := s.failure("app")
 			if codeOf(err) != http.StatusBadRequest {
 				t.Errorf("a read answers %d (%v), want 400", codeOf(err), err)
 			}

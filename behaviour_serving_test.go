@@ -169,7 +169,8 @@ func TestTheTTLOfAnOverdueTokenIsTheNextAttemptAndALittleMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, 24*time.Hour, "request_timeout", "15s")
 		first := s.token("still")
-		if due := 24 * time.Hour * 66 / 100; first.ttl < due-2*time.Second || first.ttl > due || first.period != due || first.lease != 0 {
+		due := 24 * time.Hour * 66 / 100
+		if first.ttl < due-2*time.Second || first.ttl > due || first.period != due || first.lease != 0 {
 			t.Errorf("ttl %s, rotation_period %s, lease %s", first.ttl, first.period, first.lease)
 		}
 		s.sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 20 * time.Minute})

@@ -155,7 +155,7 @@ func (s *stage) minutes() {
 }
 
 // pass lets time pass. In a synctest bubble that takes none.
-func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // only in synctest bubbles
+func pass(d time.Duration) { time.Sleep(d) }
 
 // passUntil lets time pass until a moment.
 func passUntil(at time.Time) { pass(time.Until(at)) }

@@ -27,7 +27,7 @@ func TestStatusTellsHowAnAccountIsDoing(t *testing.T) {
 			}
 			return status
 		}
-		if got := state("idle"); got["token_id"] != "" || got["in_use"] != false || got["logins"] != int64(0) {
+		if got := state("idle"); got["token_id"] != "" || fmt.Sprint(got["in_use"]) != "false" || got["logins"] != int64(0) {
 			t.Errorf("idle: %v", got)
 		}
 		a := s.token("app")
@@ -47,7 +47,8 @@ func TestStatusTellsHowAnAccountIsDoing(t *testing.T) {
 		}
 		s.sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		pass(45 * time.Minute)
-		if got := state("backing_off"); got["token_id"] != a.id || got["consecutive_failures"] == 0 || got["last_error_kind"] != "unavailable" {
+		got = state("backing_off")
+		if got["token_id"] != a.id || got["consecutive_failures"] == 0 || got["last_error_kind"] != "unavailable" {
 			t.Errorf("backing off: %v", got)
 		}
 		s.sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})

@@ -126,7 +126,7 @@ func TestAConfigThatAnotherNodeHasChangedIsFollowed(t *testing.T) {
 		if _, err := s.do(t.Context(), logical.DeleteOperation, "role/app", nil); err != nil {
 			t.Fatal(err)
 		}
-		if got := codeOf(s.failed("app")); got != 400 {
+		if got := codeOf(s.failure("app")); got != 400 {
 			t.Errorf("a role that was deleted answers %d, want 400", got)
 		}
 	})

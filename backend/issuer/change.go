@@ -220,10 +220,14 @@ func (i *Issuer) update(ctx context.Context, e *entry, a *Account, token *Token)
 		e.closeClient()
 		e.publish()
 		i.plan(e)
-		e.mu.Unlock()
-		return true, nil
+		if old == nil || old.Attempt == nil {
+			e.mu.Unlock()
+			return true, nil
+		}
+		// A login that was cut off has just been counted, and must not be counted again.
+	} else {
+		i.begin(e, a, token)
 	}
-	i.begin(e, a, token)
 	record := e.record()
 	e.mu.Unlock()
 	return true, i.put(ctx, e.name, record)

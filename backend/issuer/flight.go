@@ -137,9 +137,16 @@ func (i *Issuer) load(ctx context.Context, e *entry, f *flight) error {
 		return err
 	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	if !f.superseded {
 		e.adopt(settings, record, i.clock())
+	}
+	e.mu.Unlock()
+	if record == nil || record.Attempt == nil || i.mayLogin() != nil {
+		return nil
+	}
+	// The login that was cut off has been counted: the next start must not count it again, and begin its pause anew.
+	if err := i.save(ctx, e, f, func() {}); err != nil {
+		i.logger.Warn("that a login was cut off could not be stored", "config", e.name, "error", err)
 	}
 	return nil
 }

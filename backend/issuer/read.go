@@ -61,7 +61,9 @@ func (e *entry) answer(now Reading) (Answer, bool) {
 func (s *served) overdueAnswer(now Reading, next time.Duration) Answer {
 	a := s.answer(now)
 	chance := time.Duration(rand.Int64N(int64(overdueSpread))) //nolint:gosec // chance that spreads load, not a secret
-	a.TTL = min(max(next+s.account.Upstream.RequestTimeout+chance, leastTTL), a.Remaining)
+	// Clients add a chance of their own, of up to a tenth: they must be back before the token dies.
+	latest := a.Remaining * 85 / 100
+	a.TTL = max(min(next+s.account.Upstream.RequestTimeout+chance, latest), min(leastTTL, a.Remaining))
 	return a
 }
 

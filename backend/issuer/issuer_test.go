@@ -1,0 +1,178 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"vault-plugin-secrets-mastersindia/backend/issuer"
+)
+
+func TestReadWorksWithoutStart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.add(account("gst", "one"))
+		first, err := w.Read(t.Context(), "gst")
+		if err != nil {
+			t.Fatal(err)
+		}
+		pass(50 * time.Minute)
+		second, err := w.Read(t.Context(), "gst")
+		if err != nil || second.Token.ID == first.Token.ID {
+			t.Errorf("a reader of an overdue token got %v (%v)", second.Token, err)
+		}
+		if got := w.logins.Load(); got != 2 {
+			t.Errorf("%d logins, want 2", got)
+		}
+	})
+}
+
+// TestStorageErrorsComeBackAsTheyAre: Vault knows a read-only storage by its error alone, and forwards the request then.
+func TestStorageErrorsComeBackAsTheyAre(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.add(account("gst", "one"))
+		readOnly := errors.New("cannot write to readonly storage")
+		w.breaks(readOnly)
+		_, errRead := w.Read(t.Context(), "gst")
+		_, errRotate := w.Rotate(t.Context(), "gst")
+		_, errRevoke := w.Revoke(t.Context(), "gst", "")
+		_, errStatus := w.Status(t.Context(), "gst")
+		for what, err := range map[string]error{"Read": errRead, "Rotate": errRotate, "Revoke": errRevoke, "Status": errStatus} {
+			if err != readOnly { //nolint:errorlint // over gRPC an error is known by its text alone
+				t.Errorf("%s: %v, want storage's error as it is", what, err)
+			}
+		}
+		w.breaks(nil)
+		pass(2 * time.Minute)
+		if _, err := w.Read(t.Context(), "gst"); err != nil {
+			t.Errorf("after storage was mended: %v", err)
+		}
+	})
+}
+
+func TestNothingBeginsAfterStop(t *testing.T) { //nolint:paralleltest // it counts goroutines
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	i := issuer.New(issuer.Options{Source: &world{}, Store: &world{}})
+	i.Start()
+	i.Stop()
+	i.Stop()
+	i.Start()
+	i.Sweep()
+	if _, err := i.Read(t.Context(), "gst"); !errors.Is(err, issuer.ErrStopped) {
+		t.Errorf("Read: %v, want ErrStopped", err)
+	}
+	if _, err := i.ReadRejected(t.Context(), "gst", "0123456789abcdef"); !errors.Is(err, issuer.ErrStopped) {
+		t.Errorf("ReadRejected: %v, want ErrStopped", err)
+	}
+	if _, err := i.Rotate(t.Context(), "gst"); !errors.Is(err, issuer.ErrStopped) {
+		t.Errorf("Rotate: %v, want ErrStopped", err)
+	}
+	if _, err := i.Revoke(t.Context(), "gst", ""); !errors.Is(err, issuer.ErrStopped) {
+		t.Errorf("Revoke: %v, want ErrStopped", err)
+	}
+	i.Wait()
+}
+
+// TestNamesThatDoNotExistPileUpNowhere: whoever may read token/ or status/ can name anything.
+func TestNamesThatDoNotExistPileUpNowhere(t *testing.T) { //nolint:paralleltest // it measures memory
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		ask := func(n int) {
+			name := fmt.Sprintf("none%06d", n)
+			if _, err := w.Read(t.Context(), name); !errors.Is(err, issuer.ErrNoAccount) {
+				t.Fatalf("Read: %v", err)
+			}
+			if _, err := w.Status(t.Context(), name); !errors.Is(err, issuer.ErrNoAccount) {
+				t.Fatalf("Status: %v", err)
+			}
+			if _, err := w.Rotate(t.Context(), name); !errors.Is(err, issuer.ErrNoAccount) {
+				t.Fatalf("Rotate: %v", err)
+			}
+			if _, known := w.Known(name); known {
+				t.Fatal("a name that does not exist is known")
+			}
+		}
+		const names = 10_000
+		for n := range 100 {
+			ask(n)
+		}
+		before := heap()
+		for n := range names {
+			ask(n)
+		}
+		synctest.Wait()
+		if grown := (float64(heap()) - float64(before)) / names; grown > 50 {
+			t.Errorf("%.0f bytes stay in memory of each name that does not exist", grown)
+		}
+	})
+}
+
+func heap() uint64 {
+	for range 3 {
+		runtime.GC()
+	}
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}
+
+func TestATokenThatStraysIntoAFormatStringDoesNotShowItself(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.add(account("gst", "one"))
+		a, err := w.Read(t.Context(), "gst")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+			shown := fmt.Sprintf(verb, a.Token)
+			if strings.Contains(shown, a.Token.Access) || strings.Contains(shown, fmt.Sprintf("%x", a.Token.Access)) {
+				t.Errorf("%s shows the token", verb)
+			}
+		}
+	})
+}
+
+// TestAReadThatIsCancelledReturnsAtOnce also where nothing answers.
+func TestAReadThatIsCancelledReturnsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dead := func(ctx context.Context, _, _ string) (net.Conn, error) {
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(15 * time.Second): // as a net.Dialer gives up
+				return nil, errors.New("timeout")
+			}
+		}
+		w := newWorld(t)
+		w.add(account("gst", "one"))
+		i := issuer.New(issuer.Options{Source: w, Store: w, DialContext: dead})
+		defer pass(time.Minute) // net/http dials on when its request has ended
+		defer i.Stop()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		began := time.Now()
+		if _, err := i.Read(ctx, "gst"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v, want the caller's deadline", err)
+		}
+		if took := time.Since(began); took != 3*time.Second {
+			t.Errorf("a read that may take 3s took %s", took)
+		}
+	})
+}

@@ -1,0 +1,177 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/issuer"
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+// world is an issuer with all that it needs in memory: accounts, records, and an upstream that gives whoever asks a token.
+type world struct {
+	*issuer.Issuer
+
+	logins atomic.Int64
+
+	mu       sync.Mutex
+	accounts map[string]*issuer.Account
+	records  map[string]*issuer.Record
+	broken   error // what storage answers
+}
+
+// newWorld makes a world that ends with the test. Call it in a synctest bubble.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{accounts: make(map[string]*issuer.Account), records: make(map[string]*issuer.Record)}
+	l := &listener{conns: make(chan net.Conn), done: make(chan struct{})}
+	server := &http.Server{Handler: http.HandlerFunc(w.login), ReadHeaderTimeout: time.Minute}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(l)
+	}()
+	w.Issuer = issuer.New(issuer.Options{Source: w, Store: w, DialContext: l.dial})
+	t.Cleanup(func() {
+		w.Stop()
+		w.Wait()
+		_ = server.Close()
+		<-served
+	})
+	return w
+}
+
+// login answers every login with a token that names the user.
+func (w *world) login(answer http.ResponseWriter, r *http.Request) {
+	n := w.logins.Add(1)
+	answer.Header().Set("Content-Type", "application/json")
+	_, _ = fmt.Fprintf(answer, `{"token":"token-%d-of-%s","expires_in":3600}`, n, r.URL.Query().Get("user")) //nolint:gosec // JSON
+}
+
+// account is one whose tokens name the generation.
+func account(name, generation string) *issuer.Account {
+	return &issuer.Account{
+		Name: name, Generation: generation, RotationPercent: 66, AuthorizationScheme: "JWT",
+		Upstream: upstream.Account{
+			Protocol: upstream.JWT, TokenURL: "http://upstream.test/?user=" + generation, Username: generation, Password: "p",
+			DefaultTokenTTL: time.Hour, RequestTimeout: 15 * time.Second,
+		},
+	}
+}
+
+// add stores an account.
+func (w *world) add(a *issuer.Account) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.accounts[a.Name] = a
+}
+
+// remove deletes it.
+func (w *world) remove(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.accounts, name)
+}
+
+// breaks makes storage answer with an error, or mends it.
+func (w *world) breaks(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.broken = err
+}
+
+// Account implements issuer.Source.
+func (w *world) Account(_ context.Context, name string) (*issuer.Account, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.broken != nil {
+		return nil, w.broken
+	}
+	a, ok := w.accounts[name]
+	if !ok {
+		return nil, issuer.ErrNoAccount
+	}
+	return a, nil
+}
+
+// Load implements issuer.Store.
+func (w *world) Load(_ context.Context, name string) (*issuer.Record, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.records[name], w.broken
+}
+
+// Save implements issuer.Store.
+func (w *world) Save(_ context.Context, name string, r *issuer.Record) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.broken == nil {
+		w.records[name] = r
+	}
+	return w.broken
+}
+
+// Delete implements issuer.Store.
+func (w *world) Delete(_ context.Context, name string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.records, name)
+	return w.broken
+}
+
+// List implements issuer.Store.
+func (w *world) List(context.Context) ([]string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	names := make([]string, 0, len(w.records))
+	for name := range w.records {
+		names = append(names, name)
+	}
+	return names, w.broken
+}
+
+// listener is a network in memory, of which testing/synctest knows.
+type listener struct {
+	conns chan net.Conn
+	done  chan struct{}
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *listener) Close() error {
+	close(l.done)
+	return nil
+}
+
+func (l *listener) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (l *listener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case l.conns <- server:
+		return client, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// pass lets time pass. In a synctest bubble that takes none.
+func pass(d time.Duration) { <-time.After(d) }
