@@ -65,7 +65,7 @@ func TestAConfigIsMadePausedWithoutALogin(t *testing.T) {
 	timed(t, "created", func(t *testing.T) {
 		w := newWorld(t, jwtAccount())
 		w.quiet(func() { w.write("config/gst", jwtConfig("paused", true)) })
-		if got := w.read("config/gst").Data["paused"]; got != true {
+		if got := w.read("config/gst").Data["paused"]; got != true { //nolint:revive // it may be of any type
 			t.Errorf("paused is %v, want true", got)
 		}
 	})

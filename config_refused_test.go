@@ -157,7 +157,7 @@ func TestAURLThatCannotBeUsedIsRefused(t *testing.T) {
 		{"a URL without a host", "https:///canary/"},
 		{"a URL of another scheme", "ftp://canary.example/"},
 		{"a file URL", "file:///etc/canary"},
-		{"no URL at all", "canary canary"},
+		{"no URL at all", "canary of canaries"},
 		{"a URL with a user", "https://canary@upstream.test/"},
 		{"a URL with a user and a password", "https://user:canary@upstream.test/"},
 		{"a URL with an empty user", "https://:canary@upstream.test/"},

@@ -143,7 +143,7 @@ func TestTheDefaultsAreThoseOfTheProtocol(t *testing.T) {
 	timed(t, "http is not allowed", func(t *testing.T) {
 		w := newWorld(t)
 		w.write("config/gst", secureOAuth())
-		if got := w.read("config/gst").Data["allow_http"]; got != false {
+		if got := w.read("config/gst").Data["allow_http"]; got != false { //nolint:revive // it may be of any type
 			t.Errorf("allow_http is %v, want false", got)
 		}
 	})

@@ -125,7 +125,7 @@ func TestAFieldSetToNothingGoesBackToItsDefault(t *testing.T) {
 		w := newWorld(t)
 		w.write("config/gst", with(secureOAuth(), "allow_http", true))
 		w.write("config/gst", with(oauth().onlySecrets(), "allow_http", "", "verify_connection", false))
-		if got := w.read("config/gst").Data["allow_http"]; got != false {
+		if got := w.read("config/gst").Data["allow_http"]; got != false { //nolint:revive // it may be of any type
 			t.Errorf("allow_http is %v, want false", got)
 		}
 	})

@@ -168,7 +168,7 @@ func TestWhatAnUpstreamSaysIsCutAndKnownFieldsOnly(t *testing.T) {
 					w.hides(strings.ReplaceAll(text, "canary-key-of-no-use", ""), "canary")
 				}
 			}
-			for _, line := range strings.Split(book.String(), "\n") {
+			for line := range strings.SplitSeq(book.String(), "\n") {
 				if len(line) > 2000 {
 					t.Errorf("a log line of %d bytes", len(line))
 				}

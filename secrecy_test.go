@@ -110,7 +110,7 @@ func TestLogLinesAreWholeAndSayWhichConfig(t *testing.T) {
 	timed(t, "jwt", func(t *testing.T) {
 		w, book := jwtV1().logged(t)
 		w.ordeal(jwtV1())
-		for _, line := range strings.Split(strings.TrimSpace(book.String()), "\n") {
+		for line := range strings.SplitSeq(strings.TrimSpace(book.String()), "\n") {
 			var fields map[string]any
 			if err := json.Unmarshal([]byte(line), &fields); err != nil {
 				t.Errorf("a log line is no JSON: %v", err)

@@ -207,7 +207,7 @@ func (c *client) Refresh(ctx context.Context, refreshToken string) (*Token, erro
 func (c *client) CloseIdleConnections() { c.transport.CloseIdleConnections() }
 
 // secrets returns what must appear in no message, with the pairs that HTTP Basic would send.
-func (a *Account) secrets() []string {
+func (a Account) secrets() []string {
 	var secrets []string
 	if a.Password != "" {
 		secrets = append(secrets, a.Password, a.Username+":"+a.Password)

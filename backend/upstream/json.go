@@ -45,7 +45,9 @@ func readJSON(body []byte, tokenKeys ...string) *reply {
 	}
 	if r.token != "" && r.expiresIn == nil {
 		// An envelope may hold the token alone and leave its life outside.
-		r.expiresIn = v.(map[string]any)["expires_in"]
+		if outer, ok := v.(map[string]any); ok {
+			r.expiresIn = outer["expires_in"]
+		}
 	}
 	r.fault = faultFromJSON(v, r.token != "")
 	return r

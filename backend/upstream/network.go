@@ -31,11 +31,11 @@ func (p *progress) trace() *httptrace.ClientTrace {
 	}
 }
 
-// proxyRefusal is what a proxy answers that does not open a tunnel. Without it the transport's error would be nothing but
+// proxyRefusalError is what a proxy answers that does not open a tunnel. Without it the transport's error would be nothing but
 // the proxy's text.
-type proxyRefusal struct{ status int }
+type proxyRefusalError struct{ status int }
 
-func (p *proxyRefusal) Error() string {
+func (p *proxyRefusalError) Error() string {
 	return fmt.Sprintf("the proxy answered HTTP %d to CONNECT", p.status)
 }
 
@@ -44,7 +44,7 @@ func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Res
 	if answer.StatusCode == http.StatusOK {
 		return nil
 	}
-	return &proxyRefusal{status: answer.StatusCode}
+	return &proxyRefusalError{status: answer.StatusCode}
 }
 
 // cancelled is the error of a caller who has given up. It is no failure of the upstream.
@@ -152,7 +152,7 @@ func explainTLS(err error, host string, handshakeFailed bool) string {
 
 // explainNetwork says what is wrong with the way to the host, or to the proxy before it.
 func explainNetwork(err error, host string) string {
-	if refusal, ok := errors.AsType[*proxyRefusal](err); ok {
+	if refusal, ok := errors.AsType[*proxyRefusalError](err); ok {
 		return refusal.Error()
 	}
 	switch {

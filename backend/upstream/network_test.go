@@ -78,9 +78,9 @@ func (s *rawServer) serve(conn net.Conn, answer func(net.Conn)) {
 }
 
 // loginRaw logs in at a raw server that sends these bytes, and makes sure that it was asked once.
-func loginRaw(t *testing.T, bytes string) *upstream.Error {
+func loginRaw(t *testing.T, sent string) *upstream.Error {
 	t.Helper()
-	s := serveRaw(t, func(conn net.Conn) { _, _ = io.WriteString(conn, bytes) })
+	s := serveRaw(t, func(conn net.Conn) { _, _ = io.WriteString(conn, sent) })
 	token, err := newClient(t, accountFor(upstream.JWT, s.url)).Login(context.Background())
 	if asked := s.asked.Load(); asked != 1 {
 		t.Errorf("the server was asked %d times, want once", asked)
@@ -430,7 +430,7 @@ func TestATunnelThroughAProxyIsTLSFromEndToEnd(t *testing.T) {
 			return
 		}
 		defer func() { _ = near.Close() }()
-		far, err := net.Dial("tcp", r.Host)
+		far, err := net.Dial("tcp", r.Host) //nolint:gosec // the test's own server
 		if err != nil {
 			return
 		}
