@@ -117,7 +117,7 @@ func (e *entry) live(now Reading) bool {
 	return !e.suspect && e.current.alive(now)
 }
 
-// read reports whether somebody has read the account since the given time.
+// readSince reports whether somebody has read the account since the given time.
 func (e *entry) readSince(t time.Time) bool {
 	return e.lastRead.Load() >= t.UnixNano() && e.lastRead.Load() > 0
 }

@@ -98,7 +98,7 @@ func (i *Issuer) previous(e *entry) *Token {
 	return nil
 }
 
-// load waits until the account is in memory, and returns its entry locked.
+// lockLoaded waits until the account is in memory, and returns its entry locked.
 func (i *Issuer) lockLoaded(ctx context.Context, name string) (*entry, error) {
 	for {
 		e := i.entry(name)
