@@ -162,7 +162,7 @@ func TestAccountsThatWereReadOnceCostNoMemoryLater(t *testing.T) { //nolint:para
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, 15*time.Minute)
 		s.token("app")
-		const read = 500
+		const read = 200
 		s.multiply(read, nil)
 		readAll := func() {
 			for n := range read {
