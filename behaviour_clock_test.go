@@ -126,6 +126,7 @@ func TestAClockThatIsSetBackLengthensNoLife(t *testing.T) {
 		{"set back a little", func(s *stage) { s.host.jump(-20 * time.Minute) }},
 		{"a reload, then set back", func(s *stage) { s.reload(); s.token("app"); s.host.jump(-20 * time.Minute) }},
 		{"a reload, then set back a lot", func(s *stage) { s.reload(); s.token("app"); s.host.jump(-3 * time.Hour) }},
+		{"set back a little, then a reload", func(s *stage) { s.host.jump(-20 * time.Minute); s.token("app"); s.reload() }},
 		{"set back a lot, then a reload", func(s *stage) { s.host.jump(-3 * time.Hour); s.token("app"); s.reload() }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

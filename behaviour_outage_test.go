@@ -84,7 +84,7 @@ func TestAnOutageOfAQuarterOfATokensLifeIsNotFelt(t *testing.T) {
 			t.Run(fmt.Sprintf("tokens of %s, seed %d", life, seed), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					f, o := endure(t, life, life/4, 20, seed)
+					f, o := endure(t, life, life/4, 8, seed)
 					f.served(t)
 					if o.asked(f.stage) == 0 && seed%2 == 1 {
 						t.Error("no login met the outage")
@@ -131,7 +131,7 @@ func TestAnOutageOfTwiceATokensLifeIsFeltOnlyWhileThereIsNoToken(t *testing.T) {
 			t.Run(fmt.Sprintf("tokens of %s, seed %d", life, seed), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					f, o := endure(t, life, 2*life, map[bool]int{true: 10, false: 1}[life < 24*time.Hour], seed)
+					f, o := endure(t, life, 2*life, map[bool]int{true: 5, false: 1}[life < 24*time.Hour], seed)
 					if o.asked(f.stage) < 10 {
 						t.Fatalf("only %d logins met the outage", o.asked(f.stage))
 					}

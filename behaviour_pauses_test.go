@@ -54,7 +54,7 @@ func TestAnUpstreamThatIsAwayIsAskedOnceAPauseThatDoubles(t *testing.T) {
 					s := gst(t, c.life, "default_token_ttl", int(c.life.Seconds()))
 					s.minutes()
 					s.sim.SetFault(simulator.JWT, fault)
-					const between = 100 * time.Millisecond
+					const between = 250 * time.Millisecond
 					if served := s.readEvery("app", between, 10*time.Minute); served != 0 {
 						t.Fatalf("%d reads were served", served)
 					}

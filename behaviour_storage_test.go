@@ -5,6 +5,7 @@ package mastersindia_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -130,4 +131,35 @@ func TestAConfigThatAnotherNodeHasChangedIsFollowed(t *testing.T) {
 			t.Errorf("a role that was deleted answers %d, want 400", got)
 		}
 	})
+}
+
+// TestAChangeElsewhereDuringALoginFailsNoReader: the login in flight is overtaken, and nobody's plugin has stopped.
+func TestAChangeElsewhereDuringALoginFailsNoReader(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"config/gst", "token/gst"} {
+		t.Run(key, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := gst(t, time.Hour)
+				release := s.gate.hold()
+				done := make(chan error, 1)
+				go func() {
+					_, err := s.ask(t.Context(), "app", nil)
+					done <- err
+				}()
+				pass(time.Second)
+				if got := s.logins(); got != 1 {
+					t.Fatalf("%d logins, want 1 in flight", got)
+				}
+				s.backend.InvalidateKey(t.Context(), key)
+				release()
+				if err := <-done; err != nil {
+					t.Errorf("a reader was told: %v", err)
+				}
+				if n := s.status()["consecutive_failures"]; fmt.Sprint(n) != "0" {
+					t.Errorf("%v failures, though no login has failed", n)
+				}
+			})
+		})
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,10 +58,13 @@ type story struct {
 	revoked    map[string]int // by token ID: the number of the revocation that has returned
 	absent     bool           // the config was deleted, and is not written again
 	paused     bool
-	epoch      int         // counts what ends absence and pause, so that a reader knows whether it met one for all its time
-	open       int         // reads and writes that have not returned
-	changing   int         // changes that have not returned
-	forced     []time.Time // when an operator did what makes the engine log in anew
+	epoch      int          // counts what ends absence and pause, so that a reader knows whether it met one for all its time
+	open       int          // reads and writes that have not returned
+	changing   int          // changes that have not returned
+	setBack    atomic.Int64 // when the wall clock was last set back, by the upstream's clock
+	blurred    atomic.Int64 // setBack, once the plugin was restarted after it
+	unsure     bool         // whether there is a config
+	forced     []time.Time  // when an operator did what makes the engine log in anew
 	restarts   []time.Time
 	jumped     bool
 }
@@ -158,6 +162,9 @@ func (w *story) happen(s step) {
 		}
 	case "change":
 		w.written()
+		w.mu.Lock()
+		w.changing++
+		w.mu.Unlock()
 		if s.n > 1 {
 			w.aside(func() { w.change(true) }) // a crash may cut it off
 			break
@@ -171,13 +178,18 @@ func (w *story) happen(s step) {
 		w.pause(s.what == "pause")
 	case "reload":
 		w.restarts = append(w.restarts, time.Now())
+		w.blurred.Store(w.setBack.Load())
 		w.reload()
 	case "crash":
 		w.restarts = append(w.restarts, time.Now())
+		w.blurred.Store(w.setBack.Load())
 		w.crash()
 	case "jump":
 		w.jumped = true
 		w.host.jump(s.span)
+		if s.span < 0 {
+			w.setBack.Store(w.upstreamNow().UnixNano())
+		}
 	case "suspend":
 		w.jumped = true
 		w.suspend(s.span)
@@ -234,6 +246,9 @@ func (w *story) reader(role string, data map[string]any) {
 	if slept {
 		return // the machine was suspended while the answer was made
 	}
+	if ends.Add(-w.ttl).UnixNano() <= w.blurred.Load()+int64(time.Second) {
+		return // issued before the clock was set back, and read after a restart: TestAClockThatIsSetBackLengthensNoLife judges that
+	}
 	if end := now.Add(a.lease); end.After(ends) {
 		say("a lease of %s outlives its token by %s", a.lease, end.Sub(ends))
 	}
@@ -241,6 +256,9 @@ func (w *story) reader(role string, data map[string]any) {
 		say("a token was served that had been dead for %s", now.Sub(ends))
 	}
 }
+
+// upstreamNow is the upstream's clock.
+func (w *story) upstreamNow() time.Time { return time.Now().Add(time.Duration(w.away.Load())) }
 
 // claims are whom a token is of and when it ends, by the upstream's clock.
 func (w *story) claims(token string) (username string, ends time.Time) {
@@ -307,7 +325,6 @@ func (w *story) revocation(id string) {
 func (w *story) change(verify bool) {
 	w.mu.Lock()
 	w.writing++
-	w.changing++
 	next, absent, run := w.writing, w.absent, w.process.Load()
 	w.epoch++
 	w.absent = false // a reader may be served from here on
@@ -320,15 +337,17 @@ func (w *story) change(verify bool) {
 	w.changing--
 	switch {
 	case done:
-		w.generation = next
+		w.generation, w.unsure = next, false
 	case run == w.process.Load():
-		w.absent = absent // where the plugin died meanwhile, nobody knows
+		w.absent = absent
+	default:
+		w.unsure = absent // the plugin died meanwhile, and nobody knows whether the config was written
 	}
 }
 
 // written waits until no change is under way: the order of two writes at a time is for the engine to choose.
 func (w *story) written() {
-	for {
+	for range 10 * 60 {
 		w.mu.Lock()
 		changing := w.changing
 		w.mu.Unlock()
@@ -337,6 +356,7 @@ func (w *story) written() {
 		}
 		pass(time.Second)
 	}
+	w.fault("a write of the config has not returned after 10 minutes")
 }
 
 func (w *story) remove() {
@@ -345,7 +365,7 @@ func (w *story) remove() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.absent, w.paused = true, false
+	w.absent, w.paused, w.unsure = true, false, false
 }
 
 func (w *story) pause(paused bool) {
@@ -360,17 +380,24 @@ func (w *story) pause(paused bool) {
 		return
 	}
 	if _, done := w.send(logical.UpdateOperation, "config/gst", map[string]any{"paused": paused}); !done {
-		w.fault("paused=%t was refused", paused)
+		w.mu.Lock()
+		unsure := w.unsure
+		w.mu.Unlock()
+		if !unsure {
+			w.fault("paused=%t was refused", paused)
+		}
+		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.paused = paused
+	w.paused, w.unsure = paused, false
 }
 
 // end heals all that is broken, and checks that the engine recovers and that nothing hangs.
 func (w *story) end() {
 	w.sim.SetFault("", simulator.Fault{})
 	w.written()
+	w.changing++
 	w.change(false)
 	w.pause(false)
 	pass(3 * time.Minute)

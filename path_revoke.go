@@ -69,8 +69,10 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 	}
 	revoked, err := b.issuer.Revoke(ctx, name, tokenID)
 	if errors.Is(err, issuer.ErrNoToken) {
-		return userError("token_id: config %q has no unexpired token of that ID: see vault read %sstatus/%s",
-			name, req.MountPoint, name)
+		resp := &logical.Response{Data: map[string]any{"tokens": map[string]any{}}}
+		resp.AddWarning(fmt.Sprintf("Config %s has no unexpired token of that ID: nothing was revoked. See vault read %sstatus/%s.",
+			name, req.MountPoint, name))
+		return resp, nil
 	}
 	if err != nil {
 		return loginAnswer(req.MountPoint, name, err)

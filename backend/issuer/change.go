@@ -212,7 +212,7 @@ func (i *Issuer) update(ctx context.Context, e *entry, a *Account, token *Token)
 		if old != nil {
 			before.Generation = old.Generation
 		}
-		e.adopt(&before, old, i.clock())
+		e.adopt(&before, old, i.clock(), i.process)
 	}
 	if e.settings.Generation == a.Generation && token == nil {
 		// The account stays the same, and so do its token and its login in flight.

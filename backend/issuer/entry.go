@@ -27,7 +27,11 @@ type served struct {
 
 // fresh reports whether the token can be handed out with no further thought.
 func (s *served) fresh(now Reading) bool {
-	return s != nil && s.token.Remaining(now) > max(s.rotateLeft, minLife-1)
+	if s == nil || s.token.Remaining(now) <= max(s.rotateLeft, minLife-1) {
+		return false
+	}
+	_, wrong := s.token.setRight(now)
+	return !wrong
 }
 
 // entry is all that is known of one account.
@@ -213,7 +217,9 @@ func (e *entry) record() *Record {
 }
 
 // adopt takes over settings and record as storage had them. Callers hold mu.
-func (e *entry) adopt(settings *Account, r *Record, now Reading) {
+//
+// process is this one's name: a login that was cut off in it was overtaken, and is no failure.
+func (e *entry) adopt(settings *Account, r *Record, now Reading, process string) {
 	e.loaded, e.settings = true, settings
 	e.current, e.superseded, e.failure, e.suspect, e.restored = nil, nil, nil, false, false
 	if r == nil {
@@ -237,7 +243,9 @@ func (e *entry) adopt(settings *Account, r *Record, now Reading) {
 	e.failure = r.Failure.failure(settings, now)
 	e.suspect = e.current != nil && (r.Suspect || e.current.fromTheFuture(now))
 	if r.Attempt != nil {
-		e.failure = newFailure(errUnfinished, e.failure, now, settings, settings.life(e.current))
+		if r.Attempt.Process != process {
+			e.failure = newFailure(errUnfinished, e.failure, now, settings, settings.life(e.current))
+		}
 		e.suspect = e.suspect || e.current != nil && r.Attempt.Exclusive
 	}
 	e.restored = e.live(now)

@@ -108,6 +108,9 @@ func (i *Issuer) runSafely(ctx context.Context, e *entry, f *flight) (issued *se
 	if err := i.load(ctx, e, f); err != nil {
 		return nil, err
 	}
+	if f.reason == reasonClock {
+		return nil, i.save(ctx, e, f, func() {})
+	}
 	settings, wanted := i.board(e, f)
 	if !wanted {
 		return nil, nil //nolint:nilnil // nothing but loading was to be done
@@ -138,7 +141,7 @@ func (i *Issuer) load(ctx context.Context, e *entry, f *flight) error {
 	}
 	e.mu.Lock()
 	if !f.superseded {
-		e.adopt(settings, record, i.clock())
+		e.adopt(settings, record, i.clock(), i.process)
 	}
 	e.mu.Unlock()
 	if record == nil || record.Attempt == nil || i.mayLogin() != nil {
@@ -299,10 +302,31 @@ func maybeLoggedIn(err error) bool {
 	}
 }
 
+// setRight corrects the token's times after the wall clock was set back, and starts to store them. It returns nil where nothing
+// is wrong, or where a flight is under way, whose end will store them. Callers hold e.mu.
+func (i *Issuer) setRight(e *entry, now Reading) *flight {
+	if e.current == nil {
+		return nil
+	}
+	right, wrong := e.current.setRight(now)
+	if !wrong {
+		return nil
+	}
+	e.current = right
+	e.publish()
+	i.plan(e)
+	if e.flight != nil || i.mayLogin() != nil {
+		return nil
+	}
+	return i.start(e, reasonClock, false)
+}
+
 // noteAttempt stores that a login begins.
 func (i *Issuer) noteAttempt(ctx context.Context, e *entry, f *flight) error {
 	return i.save(ctx, e, f, func() {
-		f.attempt = &StoredAttempt{BeganAt: i.clock().Wall, Exclusive: e.settings != nil && e.settings.exclusive()}
+		f.attempt = &StoredAttempt{
+			BeganAt: i.clock().Wall, Process: i.process, Exclusive: e.settings != nil && e.settings.exclusive(),
+		}
 	})
 }
 

@@ -82,7 +82,7 @@ func (i *Issuer) joinOrReload(e *entry) *flight {
 
 // stillOut is the token that the last forced login replaced, if it lives. Callers hold e.mu.
 func (e *entry) stillOut(now Reading) *Token {
-	if e.forcedFrom == nil || e.forcedFrom.Remaining(now) <= 0 {
+	if e.forcedFrom == nil || e.forcedFrom.Remaining(now) <= 0 || e.revoked(e.forcedFrom.ID) {
 		return nil
 	}
 	return e.forcedFrom
@@ -92,10 +92,11 @@ func (e *entry) stillOut(now Reading) *Token {
 func (i *Issuer) previous(e *entry) *Token {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if n := len(e.superseded); n > 0 && e.superseded[n-1].Remaining(i.clock()) > 0 {
-		return e.superseded[n-1]
+	n := len(e.superseded)
+	if n == 0 || e.superseded[n-1].Remaining(i.clock()) <= 0 || e.superseded[n-1].revocation != "" {
+		return nil
 	}
-	return nil
+	return e.superseded[n-1]
 }
 
 // lockLoaded waits until the account is in memory, and returns its entry locked.

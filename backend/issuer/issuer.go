@@ -15,6 +15,7 @@ package issuer
 
 import (
 	"context"
+	"crypto/rand"
 	"net"
 	"sync"
 	"time"
@@ -60,6 +61,9 @@ type Issuer struct {
 	running sync.RWMutex
 	work    sync.WaitGroup
 
+	// process names this Issuer in storage.
+	process string
+
 	entries sync.Map // account name → *entry
 	tallies sync.Map // account name → *tally, of accounts whose entry was let go
 	queue   *queue
@@ -80,6 +84,7 @@ func New(o Options) *Issuer {
 		mayLogin:  o.MayLogin,
 		ctx:       ctx,
 		stop:      stop,
+		process:   rand.Text(),
 		queue:     newQueue(),
 		slots:     make(chan struct{}, maxRotations),
 	}

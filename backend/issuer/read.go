@@ -146,6 +146,9 @@ func (i *Issuer) decide(e *entry, rejected string) (d decision, dead bool) {
 		return decision{err: &PausedError{Reason: e.settings.PauseReason}}, false
 	}
 	if e.live(now) {
+		if f := i.setRight(e, now); f != nil {
+			return decision{flight: f, patience: rotationPatience, fallback: true}, false
+		}
 		e.reads.Add(1)
 		return i.decideLive(e, rejected, now), false
 	}

@@ -57,6 +57,8 @@ type StoredToken struct {
 // StoredAttempt is a login that began.
 type StoredAttempt struct {
 	BeganAt time.Time `json:"began_at"`
+	// Process names the one that began the login: only in another was it cut off by a crash.
+	Process string `json:"process,omitempty"`
 	// Exclusive says that the account was one whose new login may kill the token that is out.
 	Exclusive bool `json:"exclusive,omitempty"`
 }

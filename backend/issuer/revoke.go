@@ -56,6 +56,9 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	defer context.AfterFunc(i.ctx, cancel)()
 
 	e, targets, err := i.markRevoked(ctx, name, tokenID)
+	if err != nil && i.ctx.Err() != nil {
+		return nil, ErrStopped
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -197,6 +197,7 @@ func (i *Issuer) Sweep() {
 			i.drop(e)
 			return true
 		}
+		i.setRight(e, now)
 		i.plan(e)
 		return true
 	})

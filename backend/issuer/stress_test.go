@@ -77,7 +77,6 @@ func TestReadersOperatorsAndTheSchedulerAllAtOnce(t *testing.T) {
 			}
 		})
 		work(103, func(*rand.Rand, int) { w.Sweep() })
-		work(104, func(*rand.Rand, int) { w.Forget("gst") })
 		work(105, func(*rand.Rand, int) {
 			if _, err := w.Status(t.Context(), "gst"); err != nil && !errors.Is(err, issuer.ErrNoAccount) {
 				t.Error(err)

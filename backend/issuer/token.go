@@ -34,6 +34,8 @@ const (
 
 	// reasonRestore loads an account and never logs in.
 	reasonRestore Reason = "restore"
+	// reasonClock stores an account anew after the wall clock was set back, and never logs in.
+	reasonClock Reason = "clock"
 )
 
 // Token is one upstream token. It is never changed once it was made.
@@ -90,6 +92,19 @@ func (t *Token) anchored(now Reading) *Token {
 // life is left is not known.
 func (t *Token) fromTheFuture(now Reading) bool {
 	return now.Wall.Before(t.IssuedAt.Add(-clockTolerance))
+}
+
+// setRight is the token on a wall clock that was set back since it was issued, and whether that was so: what is stored must not
+// tell the next process of a longer life. Less than the margin of every lease does no harm.
+func (t *Token) setRight(now Reading) (*Token, bool) {
+	left := t.Life() - (now.Elapsed - t.elapsed)
+	if t.ExpiresAt.Sub(now.Wall)-left <= Margin {
+		return t, false
+	}
+	shifted := *t
+	shifted.ExpiresAt = now.Wall.Add(left)
+	shifted.IssuedAt = shifted.ExpiresAt.Add(-t.Life())
+	return &shifted, true
 }
 
 // alive reports whether the token may still be handed out.
