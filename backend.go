@@ -60,6 +60,7 @@ type backend struct {
 	writes []*locksutil.LockEntry
 
 	maxLease leaseLimit
+	active   activeNode
 	started  sync.Once
 }
 
@@ -139,6 +140,7 @@ func (b *backend) periodic(ctx context.Context, _ *logical.Request) error {
 
 // invalidate drops from memory what another node has changed.
 func (b *backend) invalidate(_ context.Context, key string) {
+	b.active.forget() // another node writes: it may be the active one now
 	prefix, name, ok := splitPath(key)
 	if !ok {
 		return
@@ -160,7 +162,11 @@ func (b *backend) clean(context.Context) {
 // disaster recovery secondary. The active node of a performance secondary may, since tokens are local to the cluster.
 func (b *backend) mayLogin() bool {
 	system := b.System()
-	return system != nil && !system.ReplicationState().HasState(consts.ReplicationPerformanceStandby|consts.ReplicationDRSecondary)
+	return system != nil && isActive(system)
+}
+
+func isActive(system logical.SystemView) bool {
+	return !system.ReplicationState().HasState(consts.ReplicationPerformanceStandby | consts.ReplicationDRSecondary)
 }
 
 // mustBeActive returns the error at which Vault forwards a request to a node that may log in.

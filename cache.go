@@ -41,6 +41,13 @@ func (c *cache[T]) get(ctx context.Context, name string, fetch func(context.Cont
 	return entry, nil
 }
 
+// peek returns the entry if it is known, and nil otherwise.
+func (c *cache[T]) peek(name string) *T {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.entries[name]
+}
+
 // forget drops an entry that has changed.
 func (c *cache[T]) forget(name string) {
 	c.mu.Lock()

@@ -34,6 +34,9 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 			resp, err = nil, logical.CodedError(500, "internal error: see the server log")
 		}
 	}()
+	if resp := b.warmRead(req); resp != nil {
+		return resp, nil
+	}
 	if wrong := b.checkRequest(req); wrong != nil {
 		return logical.ErrorResponse(wrong.Error()), nil
 	}

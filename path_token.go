@@ -6,6 +6,7 @@ package mastersindia
 import (
 	"context"
 	"encoding/hex"
+	"maps"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -101,16 +102,21 @@ func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framew
 	if err != nil {
 		return loginAnswer(req.MountPoint, r.Config, err)
 	}
-	data := tokenData(answer)
+	return b.tokenAnswer(name, r, answer), nil
+}
+
+// tokenAnswer is the answer to whoever reads the role, with a lease unless the role is without.
+func (b *backend) tokenAnswer(name string, r *role, a issuer.Answer) *logical.Response {
+	data := tokenData(a)
 	if !r.Lease {
-		return &logical.Response{Data: data}, nil
+		return &logical.Response{Data: data}
 	}
-	resp := b.Secret(secretTokenType).Response(data, map[string]any{
-		"schema": leaseSchema, "config": r.Config, "role": name, "token_id": answer.Token.ID,
-	})
-	ttl := leaseTTL(answer.Remaining, seconds(r.MaxTTL), b.maxLease.get(b.System(), answer.Now))
+	resp := b.Secret(secretTokenType).Response(data, nil)
+	internal := resp.Secret.InternalData
+	internal["schema"], internal["config"], internal["role"], internal["token_id"] = leaseSchema, r.Config, name, a.Token.ID
+	ttl := leaseTTL(a.Remaining, seconds(r.MaxTTL), b.maxLease.get(b.System(), a.Now))
 	resp.Secret.TTL, resp.Secret.MaxTTL = ttl, ttl
-	return resp, nil
+	return resp
 }
 
 func (b *backend) readAccount(ctx context.Context, config, rejected string) (issuer.Answer, error) {
@@ -142,6 +148,18 @@ func leaseTTL(remaining time.Duration, limits ...time.Duration) time.Duration {
 
 // tokenData is the answer to a read. It holds no time.Duration, which Vault would show in nanoseconds.
 func tokenData(a issuer.Answer) map[string]any {
+	data := maps.Clone(lastingData(a))
+	data["expires_in"] = int64(a.Remaining / time.Second)
+	data["ttl"] = int64(a.TTL / time.Second)
+	return data
+}
+
+// lastingData is the part of the answer that stays the same for as long as the token does, which is most of its cost: it is made
+// once. It must not be changed.
+func lastingData(a issuer.Answer) map[string]any {
+	if made, ok := a.Memo.Load().(map[string]any); ok {
+		return made
+	}
 	data := map[string]any{
 		"access_token":        a.Token.Access,
 		"token_type":          a.Account.AuthorizationScheme,
@@ -149,14 +167,15 @@ func tokenData(a issuer.Answer) map[string]any {
 		"token_id":            a.Token.ID,
 		"issued_at":           a.Token.IssuedAt.Format(time.RFC3339),
 		"expires_at":          a.Token.ExpiresAt.Format(time.RFC3339),
-		"expires_in":          int64(a.Remaining / time.Second),
+		"expires_in":          nil, // room for what changes
 		"config":              a.Account.Name,
-		"ttl":                 int64(a.TTL / time.Second),
+		"ttl":                 nil,
 		"rotation_period":     max(int64(a.RotationPeriod/time.Second), 1),
 		"last_vault_rotation": a.Token.IssuedAt.Format(time.RFC3339Nano),
 	}
 	if a.Account.Upstream.Protocol == upstream.OAuth {
 		data["client_id"] = a.Account.Upstream.ClientID
 	}
+	a.Memo.Store(data)
 	return data
 }

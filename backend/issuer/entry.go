@@ -17,12 +17,14 @@ import (
 // account's storage entry without end. The oldest are forgotten first.
 const maxSuperseded = 512
 
-// served is what a reader is given without a lock: a token and the settings that it came with. It is never changed.
+// served is what a reader is given without a lock: a token and the settings that it came with. It is never changed, but for
+// the memo.
 type served struct {
 	account *Account
 	token   *Token
 	// rotateLeft is the life at which the token is due for rotation.
 	rotateLeft time.Duration
+	memo       atomic.Value // see Answer.Memo
 }
 
 // fresh reports whether the token can be handed out with no further thought.

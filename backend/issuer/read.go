@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,6 +34,9 @@ type Answer struct {
 	TTL time.Duration
 	// RotationPeriod is the time between rotations.
 	RotationPeriod time.Duration
+	// Memo is for the caller, who may keep in it what it has made of Account, Token and RotationPeriod: these stay the same
+	// for many answers, and the memo goes when they go.
+	Memo *atomic.Value
 }
 
 func (s *served) answer(now Reading) Answer {
@@ -44,6 +48,7 @@ func (s *served) answer(now Reading) Answer {
 		Remaining:      left,
 		TTL:            min(max(left-s.rotateLeft, leastTTL), left),
 		RotationPeriod: s.token.Life() - s.rotateLeft,
+		Memo:           &s.memo,
 	}
 }
 
@@ -70,13 +75,26 @@ func (s *served) overdueAnswer(now Reading, next time.Duration) Answer {
 // Read gives the account's shared token, and logs in for it only if it must. Errors: ErrNoAccount, ErrStopped, *PausedError,
 // *LoginError, ctx's own, and storage's unwrapped.
 func (i *Issuer) Read(ctx context.Context, name string) (Answer, error) {
-	e := i.entry(name)
-	now := i.clock()
-	if s := e.served.Load(); s.fresh(now) {
-		e.touch(now)
-		return s.answer(now), nil
+	if a, ok := i.ReadWarm(name, i.clock()); ok {
+		return a, nil
 	}
-	return i.await(ctx, e, "")
+	return i.await(ctx, i.entry(name), "")
+}
+
+// ReadWarm gives the account's shared token if it is in memory and can be handed out with no further thought; otherwise it does
+// nothing. It takes no lock and never waits.
+func (i *Issuer) ReadWarm(name string, now Reading) (Answer, bool) {
+	value, ok := i.entries.Load(name)
+	if !ok {
+		return Answer{}, false
+	}
+	e := value.(*entry) //nolint:forcetypeassert // the map holds nothing else
+	s := e.served.Load()
+	if !s.fresh(now) {
+		return Answer{}, false
+	}
+	e.touch(now)
+	return s.answer(now), true
 }
 
 // ReadRejected is Read for a caller whom an API has refused the token of the given ID. Where that is still the current one,
