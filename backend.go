@@ -20,6 +20,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/backend/issuer"
+	"vault-plugin-secrets-mastersindia/backend/ledger"
 )
 
 const backendHelp = `
@@ -55,6 +56,7 @@ type backend struct {
 	store  *storage
 	roles  cache[role]
 	issuer *issuer.Issuer
+	ledger *ledger.Ledger
 	clock  issuer.Clock
 	// writes orders the writes of one config or role, each of which reads, judges, may log in, and stores.
 	writes []*locksutil.LockEntry
@@ -82,9 +84,11 @@ func newBackend(o Options, conf *logical.BackendConfig) *backend {
 		b.clock = issuer.SystemClock()
 	}
 	b.store = &storage{view: conf.StorageView}
+	b.ledger = ledger.New(conf.StorageView)
 	b.issuer = issuer.New(issuer.Options{
 		Source:      b.store,
 		Store:       b.store,
+		Book:        book{b.ledger},
 		Clock:       b.clock,
 		Logger:      mountLogger(conf),
 		UserAgent:   "vault-plugin-secrets-mastersindia/" + strings.TrimPrefix(o.Version, "v"),
@@ -99,7 +103,7 @@ func newBackend(o Options, conf *logical.BackendConfig) *backend {
 			// Each ends in a slash: without one only a key of exactly that name would be wrapped.
 			SealWrapStorage: []string{configPrefix, tokenPrefix},
 			// Each cluster logs in for itself.
-			LocalStorage: []string{tokenPrefix},
+			LocalStorage: []string{tokenPrefix, ledger.Prefix},
 		},
 		Paths: framework.PathAppend(
 			b.configPaths(),
@@ -108,6 +112,8 @@ func newBackend(o Options, conf *logical.BackendConfig) *backend {
 			b.rotatePaths(),
 			b.revokePaths(),
 			b.statusPaths(),
+			b.lookupPaths(),
+			b.ledgerPaths(),
 			presetPaths(),
 		),
 		Secrets:        []*framework.Secret{tokenSecret()},

@@ -83,7 +83,11 @@ func (d *disk) Put(ctx context.Context, entry *logical.StorageEntry) error {
 		return err
 	}
 	if wait := time.Duration(d.slow.Load()); wait > 0 {
-		pass(wait)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done(): // as the host's storage answers over gRPC
+			return ctx.Err()
+		}
 	}
 	if d.full.Add(-1) >= 0 {
 		return errors.New("storage: no space left on device")

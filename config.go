@@ -111,6 +111,7 @@ func (c *config) account(name string) *issuer.Account {
 		PauseReason:          c.PauseReason,
 		AuthorizationScheme:  c.AuthorizationScheme,
 		CredentialsUpdatedAt: c.CredentialsUpdatedAt,
+		LedgerRetention:      seconds(c.LedgerRetention),
 	}
 }
 

@@ -148,7 +148,7 @@ func parametersOf(paths []*framework.Path) map[route]*parameters {
 		if strings.HasPrefix(path.Pattern, pathToken) {
 			p.read = p.written
 		}
-		prefix, _, _ := strings.Cut(path.Pattern, "/")
+		prefix, _, _ := strings.Cut(strings.TrimSuffix(path.Pattern, "$"), "/")
 		table[route{prefix, strings.Contains(path.Pattern, "(?P<")}] = p
 	}
 	return table

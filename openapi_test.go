@@ -113,6 +113,9 @@ func contractPaths() map[string][]string {
 		"/rotate/{config}": {"post"},
 		"/revoke/{config}": {"post"},
 		"/status/{config}": {"get"}, "/status/": {"get"},
+		"/lookup":          {"post"},
+		"/ledger/{config}": {"get"}, "/ledger/": {"get"},
+		"/metrics":       {"get"},
 		"/preset/{name}": {"get"}, "/preset/": {"get"},
 	}
 }

@@ -44,8 +44,10 @@ func TestWhatIsSecretIsSealedAndTokensStayInTheirCluster(t *testing.T) {
 				t.Errorf("sealed are %q, want %q among them", special.SealWrapStorage, prefix)
 			}
 		}
-		if !slices.Contains(special.LocalStorage, "token/") {
-			t.Errorf("local are %q, want token/ among them", special.LocalStorage)
+		for _, prefix := range []string{"token/", "ledger/"} {
+			if !slices.Contains(special.LocalStorage, prefix) {
+				t.Errorf("local are %q, want %q among them", special.LocalStorage, prefix)
+			}
 		}
 		if slices.Contains(special.LocalStorage, "config/") || slices.Contains(special.LocalStorage, "role/") {
 			t.Errorf("local are %q, but configs and roles belong to all clusters", special.LocalStorage)

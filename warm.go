@@ -44,8 +44,8 @@ func (b *backend) warmRead(req *logical.Request) *logical.Response {
 
 // activeNode remembers for a moment that this node is the active one, or one that acts as such in its cluster.
 //
-// Vault and OpenBao take all mounts down, this one with them, when a node gains or loses the lead: a backend sees one state in its
-// life. So asking once would do. It asks once a second all the same, lest that should ever change:
+// Vault and OpenBao take all mounts down, this one with them, when a node gains or loses the lead: a backend sees one state in
+// its life. So asking once would do. It asks once a second all the same, lest that should ever change:
 //
 //   - A node that has lost the lead serves from memory for less than two seconds. That harms nobody: such a token was the shared
 //     one a moment ago, and a lease cannot be registered on such a node, so Vault itself forwards a read that would make one.

@@ -31,6 +31,8 @@ type Account struct {
 	AuthorizationScheme string
 	// CredentialsUpdatedAt is passed on as well.
 	CredentialsUpdatedAt time.Time
+	// LedgerRetention is how long the Book is to remember a token after it has expired.
+	LedgerRetention time.Duration
 }
 
 // Source finds accounts. It returns ErrNoAccount for a name that has none.

@@ -93,6 +93,7 @@ func (i *Issuer) fly(ctx context.Context, e *entry, f *flight) {
 		i.queue.signal()
 	}
 	close(f.done)
+	i.noteIssued(i.ctx, e, f.issued)
 }
 
 // runSafely keeps a defect in one account's flight from ending the process, and with it every mount that lives there.

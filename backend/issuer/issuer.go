@@ -32,6 +32,8 @@ const maxRotations = 8
 type Options struct {
 	Source Source
 	Store  Store
+	// Book is nil for none.
+	Book Book
 	// Clock is nil for the host's.
 	Clock Clock
 	// Logger is nil for none.
@@ -69,6 +71,7 @@ type Issuer struct {
 	queue   *queue
 	slots   chan struct{}
 	trials  trials
+	notes   notes
 }
 
 // New makes an Issuer. It touches neither storage nor network and starts nothing: see Start.
@@ -87,6 +90,7 @@ func New(o Options) *Issuer {
 		process:   rand.Text(),
 		queue:     newQueue(),
 		slots:     make(chan struct{}, maxRotations),
+		notes:     notes{book: o.Book},
 	}
 	if i.clock == nil {
 		i.clock = SystemClock()
@@ -94,16 +98,20 @@ func New(o Options) *Issuer {
 	if i.logger == nil {
 		i.logger = hclog.NewNullLogger()
 	}
+	i.notes.logger = i.logger
 	if i.mayLogin == nil {
 		i.mayLogin = func() error { return nil }
 	}
 	return i
 }
 
-// Start takes up the accounts whose tokens were left in storage and begins to rotate tokens ahead of their expiry. It returns
-// at once; Read works before and without it.
+// Start takes up the accounts whose tokens were left in storage, and begins to rotate tokens ahead of their expiry and to trim
+// the book. It returns at once; Read works before and without it.
 func (i *Issuer) Start() {
 	i.goWork(func() { i.rotateWhenDue(i.ctx) })
+	if i.notes.book != nil {
+		i.goWork(func() { i.trimBook(i.ctx) })
+	}
 }
 
 // Stop ends all work at once and does not wait for it: Vault holds up every mount of the process until it returns.

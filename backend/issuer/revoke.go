@@ -62,16 +62,23 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	if err != nil {
 		return nil, err
 	}
-	outcomes := i.kill(ctx, e, targets)
+	e.mu.Lock()
+	settings := e.settings
+	e.mu.Unlock()
+	outcomes := i.kill(ctx, settings, targets)
 	if err := i.noteOutcomes(ctx, e, outcomes); err != nil {
 		i.logger.Warn("what the upstream said to a revocation could not be stored", "config", name, "error", err)
 	}
+	at, told := i.clock().Wall, make([]note, 0, len(targets))
 	answer := make([]Revocation, 0, len(targets))
 	for _, t := range targets {
-		answer = append(answer, Revocation{TokenID: t.ID, Upstream: outcomes[t.ID], ValidUntil: t.ExpiresAt})
+		revocation := Revocation{TokenID: t.ID, Upstream: outcomes[t.ID], ValidUntil: t.ExpiresAt}
+		answer = append(answer, revocation)
+		told = append(told, note{account: settings, token: t, revoked: &revocation, at: at})
 		i.logger.Warn("token revoked", "config", name, "token_id", t.ID, "upstream", outcomes[t.ID],
 			"valid_until", t.ExpiresAt.Format(time.RFC3339))
 	}
+	i.notes.tell(ctx, told...)
 	return answer, nil
 }
 
@@ -144,10 +151,7 @@ func (t *Token) revokedAs(o Outcome) *Token {
 }
 
 // kill does step 3: it exchanges the refresh token of each target and throws away what comes back.
-func (i *Issuer) kill(ctx context.Context, e *entry, targets []*Token) map[string]Outcome {
-	e.mu.Lock()
-	settings := e.settings
-	e.mu.Unlock()
+func (i *Issuer) kill(ctx context.Context, settings *Account, targets []*Token) map[string]Outcome {
 	outcomes := make([]Outcome, len(targets))
 	var client upstream.Client
 	var group errgroup.Group
@@ -164,7 +168,7 @@ func (i *Issuer) kill(ctx context.Context, e *entry, targets []*Token) map[strin
 		if client == nil {
 			made, err := i.newClient(settings)
 			if err != nil {
-				i.logger.Error("the stored settings cannot be used", "config", e.name, "error", err)
+				i.logger.Error("the stored settings cannot be used", "config", settings.Name, "error", err)
 				outcomes[n] = Unknown
 				continue
 			}

@@ -197,9 +197,12 @@ func (i *Issuer) Sweep() {
 			i.drop(e)
 			return true
 		}
-		i.setRight(e, now)
+		i.setRight(e, now) //nolint:contextcheck // a flight belongs to the Issuer
 		i.plan(e)
 		return true
 	})
 	i.queue.signal()
+	if i.notes.waiting() {
+		i.goWork(func() { i.tellAgain(i.ctx) })
+	}
 }

@@ -91,3 +91,31 @@ func (e *entry) state(now Reading) State {
 		return StateIdle
 	}
 }
+
+// Tokens is what is known of the tokens of an account, by their IDs.
+type Tokens struct {
+	Account *Account
+	// Current is the ID of the token that readers are given; "" where there is none alive.
+	Current string
+	// Revoked are the unexpired ones that were revoked.
+	Revoked map[string]Outcome
+}
+
+// Tokens tells which tokens of the account are out. It reads storage where the account is not in memory, and never logs in.
+func (i *Issuer) Tokens(ctx context.Context, name string) (Tokens, error) {
+	e, err := i.lockLoaded(ctx, name)
+	if err != nil {
+		return Tokens{}, err
+	}
+	defer e.mu.Unlock()
+	known := Tokens{Account: e.settings, Revoked: make(map[string]Outcome)}
+	if e.live(i.clock()) {
+		known.Current = e.current.ID
+	}
+	for _, t := range e.superseded {
+		if t.revocation != "" {
+			known.Revoked[t.ID] = t.revocation
+		}
+	}
+	return known, nil
+}

@@ -1,0 +1,78 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package ledger
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// storedToken is an Entry at rest. Times are Unix seconds.
+type storedToken struct {
+	ID        string `json:"token_id"`
+	IssuedAt  int64  `json:"issued_at"`
+	ExpiresAt int64  `json:"expires_at"`
+	Reason    string `json:"reason"`
+	RevokedAt int64  `json:"revoked_at,omitempty"`
+	Upstream  string `json:"upstream,omitempty"`
+}
+
+// storedPage holds tokens of one config that are forgotten together, in the order in which they were issued.
+type storedPage struct {
+	Schema int           `json:"schema"`
+	Tokens []storedToken `json:"tokens"`
+}
+
+// storedPlace says where the entry of a token is.
+type storedPlace struct {
+	Schema int    `json:"schema"`
+	Config string `json:"config"`
+	Day    string `json:"day"`
+	Page   int    `json:"page"`
+}
+
+// storedDays says how many pages a config has on each day.
+type storedDays struct {
+	Schema int            `json:"schema"`
+	Pages  map[string]int `json:"pages"`
+}
+
+func (d *storedDays) sorted() []string { return slices.Sorted(maps.Keys(d.Pages)) }
+
+// find returns where in the page the token is, or -1. A page that is not there has none.
+func (p *storedPage) find(tokenID string) int {
+	if p == nil {
+		return -1
+	}
+	return slices.IndexFunc(p.Tokens, func(t storedToken) bool { return t.ID == tokenID })
+}
+
+// add puts a token into the page, or does nothing where a write that was cut off has done so before.
+func (p *storedPage) add(t storedToken) {
+	if p.find(t.ID) < 0 {
+		p.Tokens = append(p.Tokens, t)
+	}
+}
+
+func store(e Entry) storedToken {
+	t := storedToken{
+		ID: e.TokenID, IssuedAt: e.IssuedAt.Unix(), ExpiresAt: e.ExpiresAt.Unix(), Reason: e.Reason, Upstream: e.Upstream,
+	}
+	if !e.RevokedAt.IsZero() {
+		t.RevokedAt = e.RevokedAt.Unix()
+	}
+	return t
+}
+
+func (t storedToken) entry() Entry {
+	e := Entry{
+		TokenID: t.ID, IssuedAt: time.Unix(t.IssuedAt, 0).UTC(), ExpiresAt: time.Unix(t.ExpiresAt, 0).UTC(), Reason: t.Reason,
+		Upstream: t.Upstream,
+	}
+	if t.RevokedAt != 0 {
+		e.RevokedAt = time.Unix(t.RevokedAt, 0).UTC()
+	}
+	return e
+}
