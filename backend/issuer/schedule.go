@@ -197,7 +197,7 @@ func (i *Issuer) Sweep() {
 			i.drop(e)
 			return true
 		}
-		i.setRight(e, now) //nolint:contextcheck // a flight belongs to the Issuer
+		i.setRight(e, now)
 		i.plan(e)
 		return true
 	})
