@@ -40,6 +40,8 @@ const operationPrefix = "masters-india"
 type Options struct {
 	// Version is the build's vX.Y.Z, which Vault shows and compares with the registered one.
 	Version string
+	// Commit is the source that the build was made of; "" where that is not known.
+	Commit string
 	// Clock is nil for the host's.
 	Clock issuer.Clock
 	// DialContext makes the connections to the upstream; nil means the network.
@@ -57,7 +59,9 @@ type backend struct {
 	roles  cache[role]
 	issuer *issuer.Issuer
 	ledger *ledger.Ledger
-	clock  issuer.Clock
+	// metrics are told, besides what issuer.Summary has, what cannot be counted afterwards.
+	metrics *metrics
+	clock   issuer.Clock
 	// writes orders the writes of one config or role, each of which reads, judges, may log in, and stores.
 	writes []*locksutil.LockEntry
 
@@ -79,7 +83,7 @@ func Factory(o Options) logical.Factory {
 }
 
 func newBackend(o Options, conf *logical.BackendConfig) *backend {
-	b := &backend{clock: o.Clock, writes: locksutil.CreateLocks()}
+	b := &backend{clock: o.Clock, writes: locksutil.CreateLocks(), metrics: newMetrics(o.Version, o.Commit)}
 	if b.clock == nil {
 		b.clock = issuer.SystemClock()
 	}
@@ -94,6 +98,7 @@ func newBackend(o Options, conf *logical.BackendConfig) *backend {
 		UserAgent:   "vault-plugin-secrets-mastersindia/" + strings.TrimPrefix(o.Version, "v"),
 		DialContext: o.DialContext,
 		MayLogin:    b.mustBeActive,
+		OnLogin:     b.metrics.loggedIn,
 	})
 	b.Backend = &framework.Backend{
 		Help:           strings.TrimSpace(backendHelp),
@@ -114,6 +119,7 @@ func newBackend(o Options, conf *logical.BackendConfig) *backend {
 			b.statusPaths(),
 			b.lookupPaths(),
 			b.ledgerPaths(),
+			b.metricsPaths(),
 			presetPaths(),
 		),
 		Secrets:        []*framework.Secret{tokenSecret()},

@@ -131,12 +131,16 @@ func (i *Issuer) try(ctx context.Context, a *Account, before *Failure) (*Token, 
 	if err == nil {
 		token := fromUpstream(up, began, a.Generation, ReasonVerification).clamp(a.Upstream.MaxTokenTTL)
 		if token.alive(now) {
+			i.countLogin(a.Name, ReasonVerification, now.Elapsed-began.Elapsed, nil)
 			i.logger.Info("verified the login", "config", a.Name, "token_id", token.ID)
 			return token, nil
 		}
 		err = errExpiredOnArrival
 	}
 	failed := &LoginError{Failure: *newFailure(err, before, now, a, a.life(nil)), err: err}
+	if i.counters.knows(a.Name) { // what is not stored is no account
+		i.countLogin(a.Name, ReasonVerification, now.Elapsed-began.Elapsed, err)
+	}
 	i.logFailure(a.Name, ReasonVerification, now.Elapsed-began.Elapsed, failed)
 	return nil, failed
 }
@@ -280,6 +284,7 @@ func (i *Issuer) Remove(ctx context.Context, name string) error {
 	i.drop(e)
 	e.mu.Unlock()
 	i.tallies.Delete(name)
+	i.counters.forget(name)
 	return i.store.Delete(ctx, name)
 }
 

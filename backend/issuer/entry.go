@@ -42,6 +42,10 @@ type entry struct {
 
 	*tally
 
+	counters *counters
+	// counter is set once the account is known to exist.
+	counter atomic.Pointer[counter]
+
 	served atomic.Pointer[served]
 
 	// storing is held over writes of the account's record, so that they reach storage in the order of what they say.
@@ -118,6 +122,7 @@ func (e *entry) meet(err error, now Reading) {
 func (e *entry) touch(now Reading) {
 	e.lastRead.Store(now.Wall.UnixNano())
 	e.reads.Add(1)
+	e.counter.Load().read(ResultOK)
 }
 
 // live reports whether the current token may be handed out. Callers hold mu.
@@ -132,6 +137,9 @@ func (e *entry) readSince(t time.Time) bool {
 
 // publish makes what readers are served from what is known. Callers hold mu.
 func (e *entry) publish() {
+	if e.settings != nil && e.counter.Load() == nil {
+		e.counter.Store(e.counters.of(e.name))
+	}
 	if e.settings == nil || e.settings.Paused || e.current == nil || e.suspect {
 		e.served.Store(nil)
 		return
@@ -226,6 +234,7 @@ func (e *entry) record() *Record {
 func (e *entry) adopt(settings *Account, r *Record, now Reading, process string) {
 	e.loaded, e.settings = true, settings
 	e.current, e.superseded, e.failure, e.suspect, e.restored = nil, nil, nil, false, false
+	defer e.publish()
 	if r == nil {
 		return
 	}
@@ -253,5 +262,4 @@ func (e *entry) adopt(settings *Account, r *Record, now Reading, process string)
 		e.suspect = e.suspect || e.current != nil && r.Attempt.Exclusive
 	}
 	e.restored = e.live(now)
-	e.publish()
 }

@@ -230,12 +230,14 @@ func (i *Issuer) login(ctx context.Context, e *entry, f *flight, settings *Accou
 		}
 	}
 	var issued *served
+	cause := err
 	saveErr := i.save(ctx, e, f, func() {
 		now := i.clock()
 		f.attempt = nil
 		if err == nil {
 			token, err = e.judge(token, now)
 		}
+		cause = err
 		if err != nil {
 			e.lastLogin = now.Wall
 			e.logins++
@@ -252,6 +254,7 @@ func (i *Issuer) login(ctx context.Context, e *entry, f *flight, settings *Accou
 			issued = newServed(e.settings, e.current)
 		}
 	})
+	i.countLogin(e.name, f.reason, took, cause)
 	switch {
 	case err != nil:
 		i.logFailure(e.name, f.reason, took, err)

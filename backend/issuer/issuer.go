@@ -18,6 +18,7 @@ import (
 	"crypto/rand"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -42,6 +43,8 @@ type Options struct {
 	UserAgent string
 	// DialContext makes the connections to the upstream; nil means the network.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+	// OnLogin hears how long the upstream took to answer a login; nil means nobody.
+	OnLogin func(took time.Duration)
 	// MayLogin returns the error with which a node refuses to log in that must not; nil means that it may.
 	MayLogin func() error
 }
@@ -55,6 +58,7 @@ type Issuer struct {
 	userAgent string
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
 	mayLogin  func() error
+	onLogin   func(took time.Duration)
 
 	// ctx ends when the Issuer is stopped; every flight and the scheduler run under it.
 	ctx  context.Context
@@ -72,6 +76,9 @@ type Issuer struct {
 	slots   chan struct{}
 	trials  trials
 	notes   notes
+
+	counters *counters
+	waiting  atomic.Int64 // readers
 }
 
 // New makes an Issuer. It touches neither storage nor network and starts nothing: see Start.
@@ -85,6 +92,8 @@ func New(o Options) *Issuer {
 		userAgent: o.UserAgent,
 		dial:      o.DialContext,
 		mayLogin:  o.MayLogin,
+		onLogin:   o.OnLogin,
+		counters:  newCounters(),
 		ctx:       ctx,
 		stop:      stop,
 		process:   rand.Text(),
@@ -150,7 +159,7 @@ func (i *Issuer) entry(name string) *entry {
 	if known, ok := i.tallies.Load(name); ok {
 		counts = known.(*tally) //nolint:forcetypeassert // the map holds nothing else
 	}
-	e, _ := i.entries.LoadOrStore(name, &entry{name: name, tally: counts})
+	e, _ := i.entries.LoadOrStore(name, &entry{name: name, tally: counts, counters: i.counters})
 	return e.(*entry) //nolint:forcetypeassert // the map holds nothing else
 }
 

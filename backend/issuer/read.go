@@ -114,9 +114,16 @@ type decision struct {
 	fallback bool
 }
 
-// await decides and waits until there is an answer. It asks again only after a flight that was overtaken by a change of the
-// account, or that did nothing but load it.
+// await gives the reader an answer that is not in memory, and counts it.
 func (i *Issuer) await(ctx context.Context, e *entry, rejected string) (Answer, error) {
+	a, e, err := i.settle(ctx, e, rejected)
+	e.count(err, a.Now)
+	return a, err
+}
+
+// settle decides and waits until there is an answer. It asks again only after a flight that was overtaken by a change of the
+// account, or that did nothing but load it. The entry is that from which the answer comes.
+func (i *Issuer) settle(ctx context.Context, e *entry, rejected string) (Answer, *entry, error) {
 	for {
 		d, dead := i.decide(e, rejected)
 		if dead {
@@ -124,25 +131,25 @@ func (i *Issuer) await(ctx context.Context, e *entry, rejected string) (Answer, 
 			continue
 		}
 		if d.flight == nil {
-			return d.answer, d.err
+			return d.answer, e, d.err
 		}
+		i.waiting.Add(1)
 		landed, err := d.flight.wait(ctx, d.patience)
+		i.waiting.Add(-1)
 		switch {
 		case err != nil:
-			return Answer{}, err
+			return Answer{}, e, err
 		case landed && d.flight.issued != nil:
-			now := i.clock()
-			e.touch(now)
-			return d.flight.issued.answer(now), nil
+			return d.flight.issued.answer(i.clock()), e, nil
 		case landed && (d.flight.err == nil || d.flight.overtaken()):
 			continue
 		}
 		if a, ok := i.fallBack(e); ok && d.fallback {
-			return a, nil
+			return a, e, nil
 		}
 		if landed {
 			i.forgetMissing(e, d.flight.err)
-			return Answer{}, d.flight.err
+			return Answer{}, e, d.flight.err
 		}
 	}
 }
@@ -167,7 +174,6 @@ func (i *Issuer) decide(e *entry, rejected string) (d decision, dead bool) {
 		if f := i.setRight(e, now); f != nil {
 			return decision{flight: f, patience: rotationPatience, fallback: true}, false
 		}
-		e.reads.Add(1)
 		return i.decideLive(e, rejected, now), false
 	}
 	switch {

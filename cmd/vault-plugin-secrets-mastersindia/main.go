@@ -65,7 +65,7 @@ func run(args []string, out io.Writer) int {
 		return 1
 	}
 	err := plugin.ServeMultiplex(&plugin.ServeOpts{
-		BackendFactoryFunc: mastersindia.Factory(mastersindia.Options{Version: version}),
+		BackendFactoryFunc: mastersindia.Factory(mastersindia.Options{Version: version, Commit: commit}),
 		// Vault before 1.12 has no mutual TLS of go-plugin's own.
 		TLSProviderFunc: api.VaultPluginTLSProvider(meta.GetTLSConfig()),
 		Logger:          logger,

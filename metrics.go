@@ -1,0 +1,120 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"vault-plugin-secrets-mastersindia/backend/issuer"
+)
+
+// metricsPrefix begins the name of every metric.
+const metricsPrefix = "mastersindia_"
+
+// metrics are what a mount tells a monitoring system. Each mount has a registry of its own: several live in one process.
+type metrics struct {
+	registry *prometheus.Registry
+	duration prometheus.Histogram
+}
+
+func newMetrics(version, commit string) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: metricsPrefix + "login_duration_seconds",
+			Help: "How long the upstream took to answer a login.",
+			// A login takes 50 to 500 ms on a good day, and request_timeout (15 s unless set) on a bad one.
+			Buckets: []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60},
+		}),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name:        metricsPrefix + "build_info",
+		Help:        "Always 1; the labels name the build of the plugin.",
+		ConstLabels: prometheus.Labels{"version": version, "commit": commit},
+	})
+	build.Set(1)
+	m.registry.MustRegister(m.duration, build)
+	// The process is Vault's child, and nothing else tells how it does. Its mounts share it.
+	own := prometheus.WrapRegistererWithPrefix(metricsPrefix, m.registry)
+	own.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// loggedIn observes how long a login took.
+func (m *metrics) loggedIn(took time.Duration) { m.duration.Observe(took.Seconds()) }
+
+// scrape is what one look at the accounts finds. It is a collector that is made for one answer, so that nothing is counted twice
+// and a config that is gone leaves no series behind.
+type scrape struct {
+	summary issuer.Summary
+	// stored is the number of configs in storage, of which most may not be in memory.
+	stored int
+}
+
+type description = *prometheus.Desc
+
+func describe(name, help string, labels ...string) description {
+	return prometheus.NewDesc(metricsPrefix+name, help, labels, nil)
+}
+
+// Describe implements prometheus.Collector: what there is depends on the accounts, so nothing is said beforehand.
+func (s scrape) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (s scrape) Collect(out chan<- prometheus.Metric) {
+	reads := describe("reads_total", "Reads of token/, by result: ok, paused, cancelled, error, or the kind of the failed login.",
+		"config", "result")
+	logins := describe("logins_total", "Logins upstream, by result: ok, or the kind of the error.", "config", "result")
+	rotations := describe("rotations_total", "Logins that replaced a token: when it was due, forced, or rejected by an API.",
+		"config", "reason")
+	expiry := describe("token_expiry_timestamp_seconds", "When the current token dies, in Unix seconds.", "config")
+	open := describe("breaker_open", "1 while the upstream refuses the credentials, so that logins are hardly tried.", "config")
+	waiting := describe("waiting_readers", "Readers that wait for a login.")
+	accounts := describe("accounts", "Configs by the state of their account.", "state")
+
+	counter := func(d description, value int64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
+	}
+	gauge := func(d description, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	for config, c := range s.summary.Counts {
+		for result, n := range c.Reads {
+			counter(reads, n, config, result)
+		}
+		for result, n := range c.Logins {
+			counter(logins, n, config, result)
+		}
+		for reason, n := range c.Rotations {
+			counter(rotations, n, config, string(reason))
+		}
+	}
+	for config, at := range s.summary.ExpiresAt {
+		gauge(expiry, float64(at.Unix()), config)
+	}
+	for config, n := range s.summary.Open {
+		gauge(open, float64(n), config)
+	}
+	gauge(waiting, float64(s.summary.Waiting))
+	for state, n := range s.states() {
+		gauge(accounts, float64(n), string(state))
+	}
+}
+
+// states counts all configs: those that are not in memory are idle.
+func (s scrape) states() map[issuer.State]int {
+	counts := map[issuer.State]int{
+		issuer.StateIdle: 0, issuer.StateReady: 0, issuer.StateBackingOff: 0, issuer.StateRejected: 0, issuer.StatePaused: 0,
+	}
+	known := 0
+	for state, n := range s.summary.States {
+		counts[state] += n
+		known += n
+	}
+	counts[issuer.StateIdle] += max(s.stored-known, 0)
+	return counts
+}

@@ -1,0 +1,80 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
+)
+
+const (
+	metricsHelpSynopsis    = "Read the metrics of this mount in the text format of Prometheus."
+	metricsHelpDescription = `
+What this mount has done since its process started: logins, rotations and reads
+by config and result, how long logins took, when tokens end, and which accounts
+the upstream refuses.
+
+    $ vault read -format=raw mastersindia/metrics
+
+Like every other path it needs a Vault token with a policy that allows it. At
+most 1,000 accounts are counted one by one, the rest under config="_other".
+`
+)
+
+func (b *backend) metricsPaths() []*framework.Path {
+	return []*framework.Path{{
+		Pattern: "metrics$",
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation: &framework.PathOperation{
+				Callback:     b.metricsRead,
+				Summary:      metricsHelpSynopsis,
+				DisplayAttrs: display("read", "metrics"),
+				Responses: map[int][]framework.Response{http.StatusOK: {{
+					Description: "Metrics.", MediaType: string(expfmt.NewFormat(expfmt.TypeTextPlain)),
+				}}},
+				ForwardPerformanceStandby: true,
+			},
+		},
+		HelpSynopsis:    metricsHelpSynopsis,
+		HelpDescription: metricsHelpDescription,
+	}}
+}
+
+func (b *backend) metricsRead(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	if err := b.mustBeActive(); err != nil {
+		return nil, err
+	}
+	configs, err := b.store.list(ctx, configPrefix)
+	if err != nil {
+		return nil, err
+	}
+	now := prometheus.NewPedanticRegistry()
+	if err := now.Register(scrape{summary: b.issuer.Summary(), stored: len(configs)}); err != nil {
+		return nil, fmt.Errorf("collecting the metrics: %w", err)
+	}
+	families, err := prometheus.Gatherers{b.metrics.registry, now}.Gather()
+	if err != nil {
+		return nil, fmt.Errorf("collecting the metrics: %w", err)
+	}
+	format := expfmt.NewFormat(expfmt.TypeTextPlain)
+	var text bytes.Buffer
+	encoder := expfmt.NewEncoder(&text, format)
+	for _, family := range families {
+		if err := encoder.Encode(family); err != nil {
+			return nil, fmt.Errorf("writing the metrics: %w", err)
+		}
+	}
+	return &logical.Response{Data: map[string]any{
+		logical.HTTPStatusCode:  http.StatusOK,
+		logical.HTTPContentType: string(format),
+		logical.HTTPRawBody:     text.Bytes(),
+	}}, nil
+}
