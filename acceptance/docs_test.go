@@ -34,9 +34,9 @@ func TestTheCommandsOfTheDocumentsWork(t *testing.T) {
 	t.Parallel()
 	w := newDocumentedWorld(t)
 	ran := 0
-	for _, document := range []string{"README.md", "docs/configure.md", "docs/use.md", "docs/behaviour.md"} {
+	for _, document := range []string{"README.md", "docs/configure.md", "docs/use.md", "docs/behaviour.md", "docs/threat-model.md", "docs/incidents.md"} {
 		commands := commandsOf(t, filepath.Join("..", document))
-		if len(commands) == 0 {
+		if len(commands) == 0 && document != "docs/threat-model.md" {
 			t.Errorf("%s has no command", document)
 		}
 		ran += len(commands)
