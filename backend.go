@@ -92,7 +92,7 @@ func newBackend(o Options, conf *logical.BackendConfig) *backend {
 	b.issuer = issuer.New(issuer.Options{
 		Source:      b.store,
 		Store:       b.store,
-		Book:        book{b.ledger},
+		Book:        book{b.ledger, b.clock},
 		Clock:       b.clock,
 		Logger:      mountLogger(conf),
 		UserAgent:   "vault-plugin-secrets-mastersindia/" + strings.TrimPrefix(o.Version, "v"),

@@ -5,7 +5,9 @@ package mastersindia
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/issuer"
@@ -13,23 +15,65 @@ import (
 )
 
 // book writes what the issuer tells into the ledger.
-type book struct{ ledger *ledger.Ledger }
-
-// Issued implements issuer.Book.
-func (b book) Issued(ctx context.Context, a *issuer.Account, t *issuer.Token) error {
-	return b.ledger.Note(ctx, a.Name, ledger.Entry{
-		TokenID: t.ID, IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt, Reason: string(t.Reason),
-	}, a.LedgerRetention)
+type book struct {
+	ledger *ledger.Ledger
+	clock  issuer.Clock
 }
 
-// Revoked implements issuer.Book.
-func (b book) Revoked(ctx context.Context, account string, r issuer.Revocation, at time.Time) error {
-	return b.ledger.Revoked(ctx, account, r.TokenID, at, string(r.Upstream))
+// Note implements issuer.Book.
+func (b book) Note(ctx context.Context, a *issuer.Account, t *issuer.Token) error {
+	return b.ledger.Note(ctx, a.Name, ledgerEntry(t), a.LedgerRetention, b.clock().Wall)
 }
 
 // Trim implements issuer.Book.
 func (b book) Trim(ctx context.Context, now time.Time) (int, error) {
 	return b.ledger.Trim(ctx, now)
+}
+
+func ledgerEntry(t *issuer.Token) ledger.Entry {
+	outcome, at := t.Revocation()
+	return ledger.Entry{
+		TokenID: t.ID, IssuedAt: t.IssuedAt.Truncate(time.Second), ExpiresAt: t.ExpiresAt.Truncate(time.Second),
+		Reason: string(t.Reason), RevokedAt: at.Truncate(time.Second), Upstream: string(outcome),
+	}
+}
+
+// issuedAs tells for which configs the token of that ID was issued, which is more than one where they share an upstream account.
+// What the ledger is yet to be told is among it. Errors: ledger.ErrUnknown, and those of the ledger.
+func (b *backend) issuedAs(ctx context.Context, tokenID string) ([]ledger.Found, error) {
+	untold := b.issuer.Untold(func(n issuer.Note) bool { return n.Token.ID == tokenID })
+	found, err := b.ledger.Find(ctx, tokenID)
+	if err != nil && len(untold) == 0 {
+		return nil, err
+	}
+	for _, n := range untold {
+		if !slices.ContainsFunc(found, func(f ledger.Found) bool { return f.Config == n.Account.Name }) {
+			found = append(found, ledger.Found{Config: n.Account.Name, Entry: ledgerEntry(n.Token)})
+		}
+	}
+	return found, nil
+}
+
+// issuedFor returns the tokens of a config, the newest first, and what the ledger is yet to be told of them among it.
+func (b *backend) issuedFor(ctx context.Context, config string) (entries []ledger.Entry, more bool, err error) {
+	untold := b.issuer.Untold(func(n issuer.Note) bool { return n.Account.Name == config })
+	entries, more, err = b.ledger.Of(ctx, config, mostLedgerTokens)
+	for _, n := range untold {
+		if !slices.ContainsFunc(entries, func(e ledger.Entry) bool { return e.TokenID == n.Token.ID }) {
+			entries = append(entries, ledgerEntry(n.Token))
+		}
+	}
+	slices.SortStableFunc(entries, func(x, y ledger.Entry) int { return y.IssuedAt.Compare(x.IssuedAt) })
+	return entries, more, err
+}
+
+// tokensOf is what the issuer knows of the config's tokens: nothing where the config is gone.
+func (b *backend) tokensOf(ctx context.Context, config string) (issuer.Tokens, error) {
+	known, err := b.issuer.Tokens(ctx, config)
+	if errors.Is(err, issuer.ErrNoAccount) {
+		return issuer.Tokens{}, nil
+	}
+	return known, err
 }
 
 // The states of a token that was issued.
@@ -48,27 +92,36 @@ type issued struct {
 	state  string
 	// usableUntil is when the upstream takes the token no more, as far as is known.
 	usableUntil time.Time
-	// gone says that the config was deleted.
-	gone bool
+	// account is nil where the config was deleted.
+	account *issuer.Account
+	// out says that revoke/ knows the token, and killable that it can have the upstream kill it.
+	out, killable bool
 }
 
 // seen puts an entry of the ledger into the light of what the issuer knows of the config's tokens, which is nothing where the
 // config is gone.
 func seen(config string, e ledger.Entry, known issuer.Tokens, now time.Time) issued {
-	t := issued{Entry: e, config: config, usableUntil: e.ExpiresAt, gone: known.Account == nil}
-	if outcome, revoked := known.Revoked[e.TokenID]; revoked && t.RevokedAt.IsZero() {
-		t.RevokedAt, t.Upstream = now.Truncate(time.Second), string(outcome) // the ledger is yet to hear of it
+	token, out := known.Out[e.TokenID]
+	if out {
+		// The ledger may be yet to hear of a revocation. And its times are of when it was told: the upstream may have given the
+		// token anew since, or the clock was set right.
+		fresh := ledgerEntry(token.Token)
+		e.IssuedAt, e.ExpiresAt = fresh.IssuedAt, fresh.ExpiresAt
+		if fresh.Upstream != "" {
+			e.RevokedAt, e.Upstream = fresh.RevokedAt, fresh.Upstream
+		}
+	}
+	t := issued{Entry: e, config: config, usableUntil: e.ExpiresAt, account: known.Account, out: out, killable: token.Killable}
+	if e.Upstream == string(issuer.Killed) && e.RevokedAt.Before(e.ExpiresAt) {
+		t.usableUntil = e.RevokedAt
 	}
 	switch {
-	case !t.RevokedAt.IsZero():
+	case e.Upstream != "":
 		t.state = tokenRevoked
-		if t.Upstream == string(issuer.Killed) && t.RevokedAt.Before(t.usableUntil) {
-			t.usableUntil = t.RevokedAt
-		}
-	case !e.ExpiresAt.After(now):
-		t.state = tokenExpired
 	case e.TokenID == known.Current:
 		t.state = tokenCurrent
+	case e.ExpiresAt.Sub(now) < issuer.Margin+time.Second: // too short to be handed out
+		t.state = tokenExpired
 	default:
 		t.state = tokenSuperseded
 	}
@@ -90,20 +143,39 @@ func (t *issued) data() map[string]any {
 // advice is what to do about a token that was found where it should not be.
 func (t *issued) advice(mount string, now time.Time) string {
 	if !t.usableUntil.After(now) {
-		return "it is dead: find out how it got where it was found, and who received it (see audit in the documentation)"
+		return "it is dead: find out how it got where it was found; what was issued since: vault read " + mount + "ledger/" + t.config
 	}
 	until := timeText(t.usableUntil)
 	revoke := "vault write " + mount + "revoke/" + t.config + " token_id=" + t.TokenID
 	switch {
-	case t.gone:
-		return fmt.Sprintf("config %s was deleted, so it cannot be revoked here: it is good upstream until %s; "+
-			"ask the vendor to end it", t.config, until)
-	case t.state == tokenRevoked:
-		return fmt.Sprintf("no reader is given it any more, but the upstream could not be made to end it: it is good there until %s; "+
-			"ask the vendor to end it, and change the password", until)
+	case t.account == nil:
+		return fmt.Sprintf("config %s was deleted, so it cannot be revoked here: it is good upstream until %s, unless the vendor ends it; "+
+			"what else was issued: vault read %sledger/%s", t.config, until, mount, t.config)
 	case t.state == tokenCurrent:
-		return fmt.Sprintf("readers are being given it, and it is good upstream until %s: to take it out of use, %s", until, revoke)
+		return fmt.Sprintf("%s, and it is good upstream until %s: %s, %s", t.served(), until, t.revoking(), revoke)
+	case t.out && t.killable && t.state == tokenRevoked:
+		return fmt.Sprintf("no reader is given it any more, but it may be good upstream until %s: to ask the upstream once more to end it, %s",
+			until, revoke)
+	case t.out && t.killable:
+		return fmt.Sprintf("no reader is given it any more, but it is good upstream until %s: to end it sooner, %s", until, revoke)
 	default:
-		return fmt.Sprintf("no reader is given it any more, and it is good upstream until %s: to end it sooner, %s", until, revoke)
+		return fmt.Sprintf("no reader is given it any more, but it is good upstream until %s, unless the vendor ends it: "+
+			"that cannot be done from here; what readers are given now: vault read %sstatus/%s", until, mount, t.config)
 	}
+}
+
+// served says who is given the current token.
+func (t *issued) served() string {
+	if t.account.Paused {
+		return "no reader is given it while the config is paused"
+	}
+	return "readers are being given it"
+}
+
+// revoking says what the command that follows does.
+func (t *issued) revoking() string {
+	if t.killable {
+		return "to end it"
+	}
+	return "to take it out of use, though only the vendor can end it"
 }

@@ -5,10 +5,13 @@ package mastersindia
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/backend/ledger"
 )
 
 const (
@@ -79,18 +82,19 @@ func ledgerFields() map[string]*framework.FieldSchema {
 	}
 }
 
-func (b *backend) ledgerRead(ctx context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+func (b *backend) ledgerRead(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
 	if err := b.mustBeActive(); err != nil {
 		return nil, err
 	}
-	entries, more, err := b.ledger.Of(ctx, name, mostLedgerTokens)
-	if err != nil || len(entries) == 0 {
+	entries, more, err := b.issuedFor(ctx, name)
+	damaged, partly := errors.AsType[*ledger.DamagedError](err)
+	if len(entries) == 0 || err != nil && !partly {
 		return nil, err // 404
 	}
 	known, err := b.tokensOf(ctx, name)
 	if err != nil {
-		return nil, err
+		return loginAnswer(req.MountPoint, name, err)
 	}
 	now := b.clock().Wall
 	tokens := make([]any, 0, len(entries))
@@ -101,6 +105,9 @@ func (b *backend) ledgerRead(ctx context.Context, _ *logical.Request, d *framewo
 	resp := &logical.Response{Data: map[string]any{"tokens": tokens}}
 	if more {
 		resp.AddWarning(fmt.Sprintf("Only the newest %d tokens are shown.", mostLedgerTokens))
+	}
+	if partly {
+		resp.AddWarning("Tokens are missing here: " + damaged.Error() + ".")
 	}
 	return resp, nil
 }
@@ -116,10 +123,14 @@ func (b *backend) ledgerList(ctx context.Context, _ *logical.Request, _ *framewo
 	info := make(map[string]any)
 	for _, name := range names[:min(len(names), mostListDetails)] {
 		until, err := b.ledger.Until(ctx, name)
+		if damaged, is := errors.AsType[*ledger.DamagedError](err); is {
+			info[name] = map[string]any{"remembered_until": "", "message": damaged.Error()}
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
-		info[name] = map[string]any{"remembered_until": until}
+		info[name] = map[string]any{"remembered_until": until, "message": ""}
 	}
 	return listAnswer(names, info), nil
 }

@@ -4,10 +4,12 @@
 package mastersindia
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -64,7 +66,7 @@ func (b *backend) lookupPaths() []*framework.Path {
 func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	token, _ := req.Data[fieldToken].(string)
 	tokenID, _ := req.Data[fieldTokenID].(string)
-	token = bareToken(token)
+	token, tokenID = bareToken(token), strings.ToLower(strings.TrimSpace(tokenID))
 	switch {
 	case token == "" && tokenID == "":
 		return userError("token: is needed, or token_id: vault write %slookup token=- reads it from standard input", req.MountPoint)
@@ -78,23 +80,46 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 	if err := b.mustBeActive(); err != nil {
 		return nil, err
 	}
-	config, entry, err := b.ledger.Find(ctx, strings.ToLower(tokenID))
+	found, err := b.issuedAs(ctx, tokenID)
 	if errors.Is(err, ledger.ErrUnknown) {
-		return nil, logical.CodedError(http.StatusNotFound, fmt.Sprintf("token %s is not known here: it was not issued through %s, "+
-			"or was forgotten ledger_retention after it expired", strings.ToLower(tokenID), req.MountPoint))
+		return nil, logical.CodedError(http.StatusNotFound, unknownToken(req.MountPoint, tokenID, isTokenID(token)))
 	}
-	if err != nil {
-		return nil, err
-	}
-	known, err := b.tokensOf(ctx, config)
 	if err != nil {
 		return nil, err
 	}
 	now := b.clock().Wall
-	found := seen(config, entry, known, now)
-	data := found.data()
-	data["config"], data["advice"] = config, found.advice(req.MountPoint, now)
-	return &logical.Response{Data: data}, nil
+	tokens := make([]issued, len(found))
+	for n, f := range found {
+		known, err := b.tokensOf(ctx, f.Config)
+		if err != nil {
+			return loginAnswer(req.MountPoint, f.Config, err)
+		}
+		tokens[n] = seen(f.Config, f.Entry, known, now)
+	}
+	// The config for which there is most to be done comes first.
+	slices.SortStableFunc(tokens, func(x, y issued) int { return cmp.Compare(urgency(x.state), urgency(y.state)) })
+	data := tokens[0].data()
+	data["config"], data["advice"] = tokens[0].config, tokens[0].advice(req.MountPoint, now)
+	resp := &logical.Response{Data: data}
+	for _, other := range tokens[1:] {
+		resp.AddWarning(fmt.Sprintf("Config %s was given the same token, and it is %s there: see vault read %sledger/%s.",
+			other.config, other.state, req.MountPoint, other.config))
+	}
+	return resp, nil
+}
+
+func urgency(state string) int {
+	return slices.Index([]string{tokenCurrent, tokenSuperseded, tokenRevoked, tokenExpired}, state)
+}
+
+// unknownToken says why a token may not be known. It names the token by its ID.
+func unknownToken(mount, tokenID string, likeAnID bool) string {
+	message := fmt.Sprintf("token %s is not known here: it was not issued through %s, or was forgotten ledger_retention after it expired",
+		tokenID, mount)
+	if likeAnID {
+		message += "; if what you gave is a token_id, give it as token_id"
+	}
+	return message
 }
 
 // bareToken is the token in what was copied from a header, a log or a file. No token has a blank in it.
@@ -104,13 +129,4 @@ func bareToken(text string) string {
 		return ""
 	}
 	return words[len(words)-1]
-}
-
-// tokensOf is what the issuer knows of the config's tokens: nothing where the config is gone.
-func (b *backend) tokensOf(ctx context.Context, config string) (issuer.Tokens, error) {
-	known, err := b.issuer.Tokens(ctx, config)
-	if errors.Is(err, issuer.ErrNoAccount) {
-		return issuer.Tokens{}, nil
-	}
-	return known, err
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// Book remembers which tokens were issued and revoked, for those who ask years later. Both may be told twice of the same.
+// Book remembers which tokens were issued and revoked, for those who ask years later.
 type Book interface {
-	Issued(ctx context.Context, a *Account, t *Token) error
-	Revoked(ctx context.Context, account string, r Revocation, at time.Time) error
+	// Note remembers a token, and its revocation if it was revoked. It may be told twice of the same, in any order.
+	Note(ctx context.Context, a *Account, t *Token) error
 	// Trim forgets what was to be remembered until now, and returns how much that was.
 	Trim(ctx context.Context, now time.Time) (forgotten int, err error)
 }
@@ -26,73 +26,87 @@ const trimEvery = time.Hour
 // maxNotes bounds the notes that wait for a storage that takes them. The oldest are given up first.
 const maxNotes = 1024
 
-// note is what the book is still to be told.
-type note struct {
-	account *Account
-	token   *Token
-	revoked *Revocation
-	at      time.Time
+// Note is what the book is still to be told.
+type Note struct {
+	Account *Account
+	Token   *Token
 }
 
-// notes tells the book. What it does not take is kept and told again later: neither a login nor a revocation fails for the book's
-// sake.
+// notes are what the book is to be told. What it does not take is kept and told again later: neither a login nor a revocation
+// fails for the book's sake.
 type notes struct {
 	book   Book
 	logger hclog.Logger
 
-	mu      sync.Mutex
-	pending []note
+	mu sync.Mutex
+	// pending are the oldest first, with the one that is being told.
+	pending []*Note
 	telling bool
+	// refused says that the book did not take all when it was last told: then it is asked again only now and then.
+	refused bool
 }
 
-// tell tells the book now or, where it would not take what came before, after that.
-func (n *notes) tell(ctx context.Context, what ...note) {
-	if n.book == nil {
-		return
+// add puts notes with those that wait, and reports whether the book is to be told now.
+func (n *notes) add(what ...*Note) bool {
+	if n.book == nil || len(what) == 0 {
+		return false
 	}
 	n.mu.Lock()
-	behind := n.telling || len(n.pending) > 0
-	if behind {
-		n.keep(what)
-	}
+	n.pending = append(n.pending, what...)
+	extra := max(len(n.pending)-maxNotes, 0)
+	n.pending = slices.Delete(n.pending, 0, extra)
+	now := !n.telling && !n.refused
 	n.mu.Unlock()
-	if !behind {
-		n.try(ctx, what)
+	if extra > 0 {
+		n.logger.Error("the ledger has not been writable for too long: tokens are missing in it", "tokens", extra)
 	}
+	return now
 }
 
-// try tells the book until it takes no more, and keeps the rest.
-func (n *notes) try(ctx context.Context, what []note) {
-	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
-	defer cancel()
-	for k, one := range what {
-		err := n.write(ctx, one)
-		if err == nil {
-			continue
-		}
-		n.mu.Lock()
-		n.pending = slices.Concat(what[k:], n.pending)
-		n.keep(nil)
+// tell tells the book all that is pending. Where it does not take something, that account's other notes wait as well. It does
+// nothing where somebody is telling already: he will come to the new ones too.
+func (n *notes) tell(ctx context.Context) {
+	n.mu.Lock()
+	if n.telling {
 		n.mu.Unlock()
-		n.logger.Warn("the ledger could not be written: it will be tried again", "config", one.account.Name,
-			"token_id", one.token.ID, "error", err)
 		return
 	}
+	n.telling, n.refused = true, false
+	n.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	waiting := make(map[string]error)
+	for note := n.next(ctx, waiting); note != nil; note = n.next(ctx, waiting) {
+		err := n.book.Note(ctx, note.Account, note.Token)
+		if err == nil {
+			n.drop(note)
+			continue
+		}
+		if len(waiting) == 0 {
+			n.logger.Warn("the ledger could not be written: it will be tried again", "config", note.Account.Name,
+				"token_id", note.Token.ID, "error", err)
+		}
+		waiting[note.Account.Name] = err
+	}
 }
 
-func (n *notes) write(ctx context.Context, one note) error {
-	if one.revoked != nil {
-		return n.book.Revoked(ctx, one.account.Name, *one.revoked, one.at)
+// next is the oldest note of an account that need not wait; where there is none the telling ends.
+func (n *notes) next(ctx context.Context, waiting map[string]error) *Note {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, note := range n.pending {
+		if ctx.Err() == nil && waiting[note.Account.Name] == nil {
+			return note
+		}
 	}
-	return n.book.Issued(ctx, one.account, one.token)
+	n.telling, n.refused = false, len(n.pending) > 0
+	return nil
 }
 
-// keep puts notes off. Callers hold mu.
-func (n *notes) keep(what []note) {
-	n.pending = append(n.pending, what...)
-	if extra := len(n.pending) - maxNotes; extra > 0 {
-		n.pending = slices.Delete(n.pending, 0, extra)
-	}
+func (n *notes) drop(note *Note) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.pending = slices.DeleteFunc(n.pending, func(other *Note) bool { return other == note })
 }
 
 // waiting reports whether there is anything to be told again.
@@ -102,43 +116,62 @@ func (n *notes) waiting() bool {
 	return len(n.pending) > 0 && !n.telling
 }
 
-// tellAgain tells the book what it would not take before. It does nothing where that is going on already.
-func (i *Issuer) tellAgain(ctx context.Context) {
-	if i.mayLogin() != nil {
-		return
-	}
+// Untold is what the book is still to be told of tokens that match, the last word on each.
+func (i *Issuer) Untold(match func(Note) bool) []Note {
 	n := &i.notes
 	n.mu.Lock()
-	what := n.pending
-	if n.telling || len(what) == 0 {
-		n.mu.Unlock()
-		return
+	defer n.mu.Unlock()
+	var found []Note
+	for _, note := range slices.Backward(n.pending) {
+		known := slices.ContainsFunc(found, func(other Note) bool {
+			return other.Token.ID == note.Token.ID && other.Account.Name == note.Account.Name
+		})
+		if !known && match(*note) {
+			found = append(found, *note)
+		}
 	}
-	n.pending, n.telling = nil, true
-	n.mu.Unlock()
-	n.try(ctx, what)
-	n.mu.Lock()
-	n.telling = false
-	n.mu.Unlock()
+	return found
 }
 
-// noteIssued tells the book of the token that a flight brought or, where it brought none, of the current one: after a restart
-// that makes up for what a crash has kept from being told. It comes after the flight has landed: no reader waits for it.
-func (i *Issuer) noteIssued(ctx context.Context, e *entry, issued *served) {
+// tellAgain tells the book what it would not take before.
+func (i *Issuer) tellAgain() {
+	if i.mayLogin() == nil {
+		i.notes.tell(i.ctx)
+	}
+}
+
+// noteNews has the book told of a token that was just accepted, which may be nil, and when an account was loaded of all its tokens
+// that are out: that makes up for what a crash has kept from being told. It comes after a flight has landed: no reader waits for
+// it.
+func (i *Issuer) noteNews(e *entry, accepted *Token) {
 	if i.notes.book == nil {
 		return
 	}
 	e.mu.Lock()
-	if issued == nil && e.loaded && e.current != nil {
-		issued = newServed(e.settings, e.current)
-	}
-	news := issued != nil && issued.token.ID != e.noted
-	if news {
-		e.noted = issued.token.ID
+	account := e.settings
+	var tokens []*Token
+	if e.loaded && !e.booked {
+		e.booked = true
+		tokens = slices.Clone(e.superseded)
+		if e.current != nil {
+			tokens = append(tokens, e.current)
+		}
 	}
 	e.mu.Unlock()
-	if news {
-		i.notes.tell(ctx, note{account: issued.account, token: issued.token})
+	if accepted != nil && !slices.ContainsFunc(tokens, func(t *Token) bool { return t.ID == accepted.ID }) {
+		tokens = append(tokens, accepted)
+	}
+	i.note(account, tokens...)
+}
+
+// note has the book told of tokens, in the background.
+func (i *Issuer) note(account *Account, tokens ...*Token) {
+	news := make([]*Note, 0, len(tokens))
+	for _, t := range tokens {
+		news = append(news, &Note{Account: account, Token: t.withoutSecrets()})
+	}
+	if i.notes.add(news...) {
+		i.goWork(i.tellAgain)
 	}
 }
 

@@ -191,7 +191,7 @@ func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
 		e := i.entry(a.Name)
 		done, err := i.update(ctx, e, a, token)
 		if done || err != nil {
-			i.noteIssued(context.WithoutCancel(ctx), e, nil)
+			i.noteNews(e, token)
 			return err
 		}
 	}

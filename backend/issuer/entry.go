@@ -74,8 +74,8 @@ type entry struct {
 	obstacleEnd time.Duration
 	flight      *flight
 	client      upstream.Client
-	// noted is the ID of the last token that the book was told of, or is being told of.
-	noted string
+	// booked says that the book was told of the tokens that were found in storage.
+	booked bool
 
 	lastForced   time.Time
 	forcedFrom   *Token // what the last forced login was to replace

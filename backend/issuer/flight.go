@@ -52,6 +52,8 @@ type flight struct {
 
 	// superseded is set under entry.mu before the flight lands: the account was changed, so the outcome is about the past.
 	superseded bool
+	// accepted is the token that the login brought, if it became the shared one, whatever became of the flight after that.
+	accepted *Token
 	// issued is what the login brought; nil where err is set, or where nothing but loading was done.
 	issued *served
 	err    error
@@ -93,7 +95,7 @@ func (i *Issuer) fly(ctx context.Context, e *entry, f *flight) {
 		i.queue.signal()
 	}
 	close(f.done)
-	i.noteIssued(i.ctx, e, f.issued)
+	i.noteNews(e, f.accepted)
 }
 
 // runSafely keeps a defect in one account's flight from ending the process, and with it every mount that lives there.
@@ -171,6 +173,7 @@ func (i *Issuer) board(e *entry, f *flight) (*Account, bool) {
 	case ReasonRejected, ReasonRotation:
 		return e.settings, !e.held(now)
 	default:
+		f.reason = e.readReason() // only now is known what storage has
 		return e.settings, !e.live(now) && !e.failure.paused(now)
 	}
 }
@@ -249,6 +252,7 @@ func (i *Issuer) login(ctx context.Context, e *entry, f *flight, settings *Accou
 			return
 		}
 		e.accept(token, now)
+		f.accepted = token
 		// Newer settings of the same generation may have come meanwhile: they go with the new token.
 		if !e.settings.Paused {
 			issued = newServed(e.settings, e.current)

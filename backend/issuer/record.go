@@ -52,6 +52,8 @@ type StoredToken struct {
 	ExpiresAt        time.Time `json:"expires_at"`
 	Reason           Reason    `json:"reason"`
 	Revocation       Outcome   `json:"revocation,omitempty"`
+	// RevokedAt is when the token was revoked or, where it was killed upstream later, when that was.
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
 }
 
 // StoredAttempt is a login that began.
@@ -85,6 +87,7 @@ func storeToken(t *Token) StoredToken {
 		ExpiresAt:        t.ExpiresAt,
 		Reason:           t.Reason,
 		Revocation:       t.revocation,
+		RevokedAt:        t.revokedAt,
 	}
 }
 
@@ -100,6 +103,7 @@ func (s StoredToken) token() *Token {
 		ExpiresAt:        s.ExpiresAt,
 		Reason:           s.Reason,
 		revocation:       s.Revocation,
+		revokedAt:        s.RevokedAt,
 		refresh:          s.Refresh,
 		refreshExpiresAt: s.RefreshExpiresAt,
 	}

@@ -62,23 +62,24 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	if err != nil {
 		return nil, err
 	}
+	marked := i.clock().Wall
 	e.mu.Lock()
 	settings := e.settings
 	e.mu.Unlock()
 	outcomes := i.kill(ctx, settings, targets)
-	if err := i.noteOutcomes(ctx, e, outcomes); err != nil {
+	at := i.clock().Wall
+	if err := i.noteOutcomes(ctx, e, outcomes, at); err != nil {
 		i.logger.Warn("what the upstream said to a revocation could not be stored", "config", name, "error", err)
 	}
-	at, told := i.clock().Wall, make([]note, 0, len(targets))
+	revoked := make([]*Token, 0, len(targets))
 	answer := make([]Revocation, 0, len(targets))
 	for _, t := range targets {
-		revocation := Revocation{TokenID: t.ID, Upstream: outcomes[t.ID], ValidUntil: t.ExpiresAt}
-		answer = append(answer, revocation)
-		told = append(told, note{account: settings, token: t, revoked: &revocation, at: at})
+		answer = append(answer, Revocation{TokenID: t.ID, Upstream: outcomes[t.ID], ValidUntil: t.ExpiresAt})
+		revoked = append(revoked, t.revokedAs(Unknown, marked).revokedAs(outcomes[t.ID], at))
 		i.logger.Warn("token revoked", "config", name, "token_id", t.ID, "upstream", outcomes[t.ID],
 			"valid_until", t.ExpiresAt.Format(time.RFC3339))
 	}
-	i.notes.tell(ctx, told...)
+	i.note(settings, revoked...)
 	return answer, nil
 }
 
@@ -130,7 +131,7 @@ func (i *Issuer) tryMarkRevoked(ctx context.Context, e *entry, tokenID string) (
 	}
 	for n, t := range e.superseded {
 		if slices.Contains(targets, t) && t.revocation == "" {
-			e.superseded[n] = t.revokedAs(Unknown)
+			e.superseded[n] = t.revokedAs(Unknown, now.Wall)
 		}
 	}
 	e.publish()
@@ -141,8 +142,11 @@ func (i *Issuer) tryMarkRevoked(ctx context.Context, e *entry, tokenID string) (
 }
 
 // revokedAs is the token with the outcome of its revocation; one that was killed has no refresh token any more.
-func (t *Token) revokedAs(o Outcome) *Token {
+func (t *Token) revokedAs(o Outcome, at time.Time) *Token {
 	revoked := *t
+	if t.revocation == "" || o == Killed && t.revocation != Killed {
+		revoked.revokedAt = at
+	}
 	revoked.revocation = o
 	if o == Killed {
 		revoked.refresh, revoked.refreshExpiresAt = "", time.Time{}
@@ -204,7 +208,7 @@ func killOutcome(_ *upstream.Token, err error) Outcome {
 }
 
 // noteOutcomes stores what the upstream said.
-func (i *Issuer) noteOutcomes(ctx context.Context, e *entry, outcomes map[string]Outcome) error {
+func (i *Issuer) noteOutcomes(ctx context.Context, e *entry, outcomes map[string]Outcome, at time.Time) error {
 	e.storing.Lock()
 	defer e.storing.Unlock()
 	e.mu.Lock()
@@ -214,7 +218,7 @@ func (i *Issuer) noteOutcomes(ctx context.Context, e *entry, outcomes map[string
 	}
 	for n, t := range e.superseded {
 		if o, ok := outcomes[t.ID]; ok {
-			e.superseded[n] = t.revokedAs(o)
+			e.superseded[n] = t.revokedAs(o, at)
 		}
 	}
 	record := e.record()

@@ -203,6 +203,6 @@ func (i *Issuer) Sweep() {
 	})
 	i.queue.signal()
 	if i.notes.waiting() {
-		i.goWork(func() { i.tellAgain(i.ctx) })
+		i.goWork(i.tellAgain)
 	}
 }

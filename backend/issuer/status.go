@@ -5,6 +5,7 @@ package issuer
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -95,10 +96,17 @@ func (e *entry) state(now Reading) State {
 // Tokens is what is known of the tokens of an account, by their IDs.
 type Tokens struct {
 	Account *Account
-	// Current is the ID of the token that readers are given; "" where there is none alive.
+	// Current is the ID of the token that readers are given, unless the account is paused; "" where there is none alive.
 	Current string
-	// Revoked are the unexpired ones that were revoked.
-	Revoked map[string]Outcome
+	// Out are the unexpired tokens, the current one and revoked ones included: those that Revoke acts on.
+	Out map[string]Out
+}
+
+// Out is a token that is out.
+type Out struct {
+	Token *Token
+	// Killable says that Revoke can ask the upstream to kill it.
+	Killable bool
 }
 
 // Tokens tells which tokens of the account are out. It reads storage where the account is not in memory, and never logs in.
@@ -108,14 +116,21 @@ func (i *Issuer) Tokens(ctx context.Context, name string) (Tokens, error) {
 		return Tokens{}, err
 	}
 	defer e.mu.Unlock()
-	known := Tokens{Account: e.settings, Revoked: make(map[string]Outcome)}
-	if e.live(i.clock()) {
-		known.Current = e.current.ID
+	now := i.clock()
+	known := Tokens{Account: e.settings, Out: make(map[string]Out)}
+	all := e.superseded
+	if e.current != nil {
+		all = append(slices.Clone(all), e.current)
 	}
-	for _, t := range e.superseded {
-		if t.revocation != "" {
-			known.Revoked[t.ID] = t.revocation
+	for _, t := range all {
+		if t.Remaining(now) > 0 {
+			known.Out[t.ID] = Out{
+				Token: t.withoutSecrets(), Killable: t.refresh != "" && e.settings.Upstream.RefreshURL != "",
+			}
 		}
+	}
+	if e.live(now) {
+		known.Current = e.current.ID
 	}
 	return known, nil
 }

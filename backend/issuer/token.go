@@ -51,7 +51,9 @@ type Token struct {
 	Reason              Reason
 
 	// revocation is set once the token was revoked: it is never served again.
-	revocation       Outcome
+	revocation Outcome
+	// revokedAt is when that was or, where the token was killed upstream later, when that was.
+	revokedAt        time.Time
 	refresh          string
 	refreshExpiresAt time.Time
 	// elapsed is the reading at IssuedAt, as if this process had been there.
@@ -80,6 +82,16 @@ func (t *Token) Life() time.Duration { return t.ExpiresAt.Sub(t.IssuedAt) }
 // suspended machine wakes up to expired tokens.
 func (t *Token) Remaining(now Reading) time.Duration {
 	return min(t.ExpiresAt.Sub(now.Wall), t.Life()-(now.Elapsed-t.elapsed))
+}
+
+// Revocation is what became of telling the upstream that the token was revoked, and when: "" for one that was not.
+func (t *Token) Revocation() (Outcome, time.Time) { return t.revocation, t.revokedAt }
+
+// withoutSecrets is what may be remembered of the token when it is not served any more.
+func (t *Token) withoutSecrets() *Token {
+	bare := *t
+	bare.Access, bare.refresh = "", ""
+	return &bare
 }
 
 // anchored is a token that was read from storage, on the clocks of this process.

@@ -7,7 +7,7 @@
 // Entries are kept in pages, so that neither looking one up nor forgetting old ones walks over all of them:
 //
 //	ledger/day/<day>/<config>/<page>   the entries of a config that are forgotten after that day
-//	ledger/id/<token_id>               in which page the entry is
+//	ledger/id/<token_id>               in which pages the token is: in several where configs share an upstream account
 //	ledger/config/<config>             how many pages the config has on which day
 //
 // A lookup reads two entries of storage, and what is forgotten in one go is all that stands under past days.
@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
@@ -56,111 +57,154 @@ type Entry struct {
 	Upstream  string
 }
 
+// DamagedError says that an entry of storage cannot be read, and will not be the next time. It shows nothing of its content.
+type DamagedError struct {
+	Key string
+	why string
+}
+
+// Error names the entry.
+func (e *DamagedError) Error() string { return "the storage entry " + e.Key + " " + e.why }
+
 // Ledger keeps the entries of one mount. It is safe for concurrent use by one process.
 type Ledger struct {
 	view logical.Storage
-	// locks order the writes about one config.
-	locks []*locksutil.LockEntry
+	// configs order the writes about one config, and ids those about one token; configs come first.
+	configs, ids []*locksutil.LockEntry
+
+	trimming sync.Mutex
+	// trimmed is the day on which all that was due was forgotten.
+	trimmed string
 }
 
 // New makes a ledger in the given storage. It touches nothing yet.
 func New(view logical.Storage) *Ledger {
-	return &Ledger{view: view, locks: locksutil.CreateLocks()}
+	return &Ledger{view: view, configs: locksutil.CreateLocks(), ids: locksutil.CreateLocks()}
 }
 
-// Note remembers a token for keep after it has expired, and at most a day longer. A token that is known already stays as it is.
-func (l *Ledger) Note(ctx context.Context, config string, e Entry, keep time.Duration) error {
-	lock := l.lock(config)
-	defer lock.Unlock()
-	if place, err := l.place(ctx, e.TokenID); err != nil || place != nil && place.Config == config {
-		return err
-	}
-	days, err := l.days(ctx, config)
+// Note remembers a token for keep after it has expired, and at most a day longer. Of a token that is known already only its
+// revocation is news; one that would be forgotten at once is not noted.
+func (l *Ledger) Note(ctx context.Context, config string, e Entry, keep time.Duration, now time.Time) error {
+	defer locked(l.configs, config).Unlock()
+	defer locked(l.ids, e.TokenID).Unlock()
+	places, err := l.places(ctx, e.TokenID)
 	if err != nil {
 		return err
+	}
+	if place, known := places.of(config); known {
+		return l.noteRevoked(ctx, place, e)
 	}
 	day := e.ExpiresAt.Add(keep).UTC().Format(dayLayout)
-	number := max(days.Pages[day], 1)
-	page, err := l.page(ctx, day, config, number)
+	if day < now.UTC().Format(dayLayout) {
+		return nil
+	}
+	number, err := l.addToPage(ctx, day, config, e)
 	if err != nil {
 		return err
+	}
+	places.Places = append(places.Places, storedPlace{Config: config, Day: day, Page: number})
+	return l.put(ctx, idPrefix+e.TokenID, places)
+}
+
+// addToPage puts an entry into the last page of that day, or a new one, and returns its number. The config knows of the page before
+// there is one: whatever is cut off, nothing that was written is out of reach.
+func (l *Ledger) addToPage(ctx context.Context, day, config string, e Entry) (number int, err error) {
+	days, err := l.days(ctx, config)
+	if err != nil {
+		return 0, err
+	}
+	number = max(days.Pages[day], 1)
+	page, err := l.page(ctx, day, config, number)
+	_, damaged := errors.AsType[*DamagedError](err)
+	if err != nil && !damaged {
+		return 0, err
+	}
+	if page.find(e.TokenID) >= 0 {
+		return number, nil // a write that was cut off has come as far as this
+	}
+	if damaged || page != nil && len(page.Tokens) >= pageSize {
+		number, page = number+1, nil
 	}
 	if page == nil {
 		page = &storedPage{Schema: schema}
 	}
-	if len(page.Tokens) >= pageSize {
-		number, page = number+1, &storedPage{Schema: schema}
-	}
-	// Each step leaves what came before reachable: first the config knows of the page, then the page of the token, then the token
-	// of its place.
 	if days.Pages[day] != number {
 		days.Pages[day] = number
 		if err := l.put(ctx, configPrefix+config, days); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	page.add(store(e))
-	if err := l.put(ctx, pageKey(day, config, number), page); err != nil {
-		return err
-	}
-	return l.put(ctx, idPrefix+e.TokenID, storedPlace{Schema: schema, Config: config, Day: day, Page: number})
+	page.Tokens = append(page.Tokens, store(e))
+	return number, l.put(ctx, pageKey(day, config, number), page)
 }
 
-// Revoked remembers that a token was revoked, and what telling the upstream came to. The first moment counts.
-func (l *Ledger) Revoked(ctx context.Context, config, tokenID string, at time.Time, upstream string) error {
-	lock := l.lock(config)
-	defer lock.Unlock()
-	place, err := l.place(ctx, tokenID)
-	if err != nil || place == nil || place.Config != config {
-		return err
-	}
-	page, err := l.page(ctx, place.Day, config, place.Page)
-	if err != nil || page == nil {
-		return err
-	}
-	n := page.find(tokenID)
-	if n < 0 || page.Tokens[n].RevokedAt != 0 && page.Tokens[n].Upstream == upstream {
+// noteRevoked remembers the revocation of a token that is known. The first moment counts, or the later one at which the token
+// really died.
+func (l *Ledger) noteRevoked(ctx context.Context, place storedPlace, e Entry) error {
+	if e.RevokedAt.IsZero() {
 		return nil
-	}
-	if page.Tokens[n].RevokedAt == 0 {
-		page.Tokens[n].RevokedAt = at.Unix()
-	}
-	page.Tokens[n].Upstream = upstream
-	return l.put(ctx, pageKey(place.Day, config, place.Page), page)
-}
-
-// Find tells of the token of that ID for which config it was issued. It reads two entries. Errors: ErrUnknown, and storage's.
-func (l *Ledger) Find(ctx context.Context, tokenID string) (config string, e Entry, err error) {
-	place, err := l.place(ctx, tokenID)
-	if err != nil {
-		return "", Entry{}, err
-	}
-	if place == nil {
-		return "", Entry{}, ErrUnknown
 	}
 	page, err := l.page(ctx, place.Day, place.Config, place.Page)
 	if err != nil {
-		return "", Entry{}, err
+		return err
 	}
-	if n := page.find(tokenID); n >= 0 {
-		return place.Config, page.Tokens[n].entry(), nil
+	n := page.find(e.TokenID)
+	if n < 0 || page.Tokens[n].RevokedAt != 0 && page.Tokens[n].Upstream == e.Upstream {
+		return nil
 	}
-	return "", Entry{}, ErrUnknown
+	revoked := store(e)
+	page.Tokens[n].RevokedAt, page.Tokens[n].Upstream = revoked.RevokedAt, revoked.Upstream
+	return l.put(ctx, pageKey(place.Day, place.Config, place.Page), page)
+}
+
+// Found is a token that was looked up.
+type Found struct {
+	Entry
+
+	Config string
+}
+
+// Find tells for which configs the token of that ID was issued: more than one where configs share an upstream account. It reads
+// one entry, and one for each config. Errors: ErrUnknown, *DamagedError, and storage's.
+func (l *Ledger) Find(ctx context.Context, tokenID string) ([]Found, error) {
+	places, err := l.places(ctx, tokenID)
+	if err != nil {
+		return nil, err
+	}
+	var found []Found
+	for _, place := range places.Places {
+		page, err := l.page(ctx, place.Day, place.Config, place.Page)
+		if err != nil {
+			return nil, err
+		}
+		if n := page.find(tokenID); n >= 0 {
+			found = append(found, Found{Config: place.Config, Entry: page.Tokens[n].entry()})
+		}
+	}
+	if len(found) == 0 {
+		return nil, ErrUnknown
+	}
+	return found, nil
 }
 
 // Of returns the entries of a config, the newest first and no more than most, and whether there are more. It reads one entry, and
-// one for each page.
+// one for each page. Where pages are damaged it returns all others, and the *DamagedError of one.
 func (l *Ledger) Of(ctx context.Context, config string, most int) (entries []Entry, more bool, err error) {
 	days, err := l.days(ctx, config)
 	if err != nil {
 		return nil, false, err
 	}
+	var damaged error
 	for _, day := range slices.Backward(days.sorted()) {
 		if len(entries) > most {
 			break
 		}
 		for number := days.Pages[day]; number >= 1; number-- {
 			page, err := l.page(ctx, day, config, number)
+			if _, is := errors.AsType[*DamagedError](err); is {
+				damaged = err
+				continue
+			}
 			if err != nil {
 				return nil, false, err
 			}
@@ -174,9 +218,9 @@ func (l *Ledger) Of(ctx context.Context, config string, most int) (entries []Ent
 	}
 	slices.SortStableFunc(entries, func(a, b Entry) int { return b.IssuedAt.Compare(a.IssuedAt) })
 	if len(entries) > most {
-		return entries[:most], true, nil
+		return entries[:most], true, damaged
 	}
-	return entries, false, nil
+	return entries, false, damaged
 }
 
 // Configs lists the names of the configs that have entries, deleted ones included.
@@ -197,8 +241,8 @@ func (l *Ledger) Until(ctx context.Context, config string) (string, error) {
 	return sorted[len(sorted)-1], nil
 }
 
-func (l *Ledger) lock(config string) *locksutil.LockEntry {
-	lock := locksutil.LockForKey(l.locks, config)
+func locked(locks []*locksutil.LockEntry, key string) *locksutil.LockEntry {
+	lock := locksutil.LockForKey(locks, key)
 	lock.Lock()
 	return lock
 }
@@ -207,9 +251,13 @@ func pageKey(day, config string, number int) string {
 	return dayPrefix + day + "/" + config + "/" + strconv.Itoa(number)
 }
 
-// place returns nil where the token is not known.
-func (l *Ledger) place(ctx context.Context, tokenID string) (*storedPlace, error) {
-	return get(ctx, l.view, idPrefix+tokenID, func(p *storedPlace) int { return p.Schema })
+// places is never nil: a token that is not known has none.
+func (l *Ledger) places(ctx context.Context, tokenID string) (*storedPlaces, error) {
+	places, err := get(ctx, l.view, idPrefix+tokenID, func(p *storedPlaces) int { return p.Schema })
+	if err == nil && places == nil {
+		places = &storedPlaces{Schema: schema}
+	}
+	return places, err
 }
 
 // page returns nil where there is none of that number.
@@ -232,7 +280,7 @@ func (l *Ledger) days(ctx context.Context, config string) (*storedDays, error) {
 	return days, nil
 }
 
-// get reads an entry; nil where there is none. The error of one that cannot be read names its key.
+// get reads an entry; nil where there is none. Errors: *DamagedError and storage's.
 func get[T any](ctx context.Context, view logical.Storage, key string, version func(*T) int) (*T, error) {
 	if view == nil {
 		return nil, errNoStorage
@@ -243,11 +291,11 @@ func get[T any](ctx context.Context, view logical.Storage, key string, version f
 	}
 	entry := new(T)
 	if err := stored.DecodeJSON(entry); err != nil {
-		return nil, fmt.Errorf("the storage entry %s cannot be read: it is damaged", key)
+		return nil, &DamagedError{key, "cannot be read: it is damaged"}
 	}
 	if got := version(entry); got < 1 || got > schema {
-		return nil, fmt.Errorf("the storage entry %s has schema %d, and this version of the plugin knows 1 to %d: "+
-			"was it written by a newer version?", key, got, schema)
+		return nil, &DamagedError{key, fmt.Sprintf("has schema %d, and this version of the plugin knows 1 to %d: "+
+			"was it written by a newer version?", got, schema)}
 	}
 	return entry, nil
 }

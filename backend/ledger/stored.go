@@ -25,9 +25,13 @@ type storedPage struct {
 	Tokens []storedToken `json:"tokens"`
 }
 
-// storedPlace says where the entry of a token is.
+// storedPlaces says where the entries of a token are, one for each config that was given it.
+type storedPlaces struct {
+	Schema int           `json:"schema"`
+	Places []storedPlace `json:"places"`
+}
+
 type storedPlace struct {
-	Schema int    `json:"schema"`
 	Config string `json:"config"`
 	Day    string `json:"day"`
 	Page   int    `json:"page"`
@@ -49,11 +53,12 @@ func (p *storedPage) find(tokenID string) int {
 	return slices.IndexFunc(p.Tokens, func(t storedToken) bool { return t.ID == tokenID })
 }
 
-// add puts a token into the page, or does nothing where a write that was cut off has done so before.
-func (p *storedPage) add(t storedToken) {
-	if p.find(t.ID) < 0 {
-		p.Tokens = append(p.Tokens, t)
+func (p *storedPlaces) of(config string) (place storedPlace, known bool) {
+	n := slices.IndexFunc(p.Places, func(at storedPlace) bool { return at.Config == config })
+	if n < 0 {
+		return storedPlace{}, false
 	}
+	return p.Places[n], true
 }
 
 func store(e Entry) storedToken {

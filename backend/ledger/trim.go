@@ -6,73 +6,99 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Trim forgets the tokens whose day is over, and returns how many that were. It lists the days, reads only what it forgets, and
-// can be cut off at any point: what is left is forgotten the next time. The error is the first of several.
+// Trim forgets the tokens whose day is over, and returns how many that were. It lists the days once a day, reads only what it
+// forgets, and can be cut off at any point: what is left is forgotten the next time. The error is the first of several.
 func (l *Ledger) Trim(ctx context.Context, now time.Time) (forgotten int, err error) {
 	if l.view == nil {
 		return 0, errNoStorage
+	}
+	l.trimming.Lock()
+	defer l.trimming.Unlock()
+	today := now.UTC().Format(dayLayout)
+	if l.trimmed == today {
+		return 0, nil
 	}
 	days, err := l.view.List(ctx, dayPrefix)
 	if err != nil {
 		return 0, err
 	}
-	today := now.UTC().Format(dayLayout)
 	for _, folder := range days {
 		day := strings.TrimSuffix(folder, "/")
 		if day >= today {
 			continue
 		}
-		configs, failed := l.view.List(ctx, dayPrefix+folder)
-		if failed != nil {
-			return forgotten, failed
+		n, failed := l.trimDay(ctx, day)
+		forgotten += n
+		if ctx.Err() != nil {
+			return forgotten, ctx.Err()
 		}
-		for _, folder := range configs {
-			n, failed := l.trimConfig(ctx, day, strings.TrimSuffix(folder, "/"))
-			forgotten += n
-			if ctx.Err() != nil {
-				return forgotten, ctx.Err()
-			}
-			// One page that cannot be read must not keep all others for ever.
-			err = cmp.Or(err, failed)
-		}
+		err = cmp.Or(err, failed)
+	}
+	if err == nil {
+		l.trimmed = today
 	}
 	return forgotten, err
 }
 
-// trimConfig forgets the pages of one config on one day: in each the places of its tokens first, so that a page that is left says
-// what else is left.
+// trimDay goes on where something cannot be read: one page must not keep all others for ever.
+func (l *Ledger) trimDay(ctx context.Context, day string) (forgotten int, err error) {
+	configs, err := l.view.List(ctx, dayPrefix+day+"/")
+	if err != nil {
+		return 0, err
+	}
+	for _, folder := range configs {
+		n, failed := l.trimConfig(ctx, day, strings.TrimSuffix(folder, "/"))
+		forgotten += n
+		if ctx.Err() != nil {
+			return forgotten, ctx.Err()
+		}
+		err = cmp.Or(err, failed)
+	}
+	return forgotten, err
+}
+
+// trimConfig forgets the pages of one config on one day. The config forgets the day first, and the tokens their places, so that
+// a page that is left says what else is left.
 func (l *Ledger) trimConfig(ctx context.Context, day, config string) (forgotten int, err error) {
-	lock := l.lock(config)
-	defer lock.Unlock()
+	defer locked(l.configs, config).Unlock()
+	if err := l.forgetDay(ctx, day, config); err != nil {
+		return 0, err
+	}
 	numbers, err := l.view.List(ctx, dayPrefix+day+"/"+config+"/")
 	if err != nil {
 		return 0, err
 	}
 	for _, text := range numbers {
-		number, err := strconv.Atoi(text)
-		if err != nil {
+		number, wrong := strconv.Atoi(text)
+		if wrong != nil {
 			continue // none of ours
 		}
-		n, err := l.trimPage(ctx, day, config, number)
+		n, failed := l.trimPage(ctx, day, config, number)
 		forgotten += n
-		if err != nil {
-			return forgotten, err
+		if ctx.Err() != nil {
+			return forgotten, ctx.Err()
 		}
+		err = cmp.Or(err, failed)
 	}
-	kept, err := l.days(ctx, config)
-	if err != nil {
-		return forgotten, err
+	return forgotten, err
+}
+
+func (l *Ledger) forgetDay(ctx context.Context, day, config string) error {
+	days, err := l.days(ctx, config)
+	if err != nil || days.Pages[day] == 0 {
+		return err
 	}
-	delete(kept.Pages, day)
-	if len(kept.Pages) == 0 {
-		return forgotten, l.view.Delete(ctx, configPrefix+config)
+	delete(days.Pages, day)
+	if len(days.Pages) == 0 {
+		return l.view.Delete(ctx, configPrefix+config)
 	}
-	return forgotten, l.put(ctx, configPrefix+config, kept)
+	return l.put(ctx, configPrefix+config, days)
 }
 
 func (l *Ledger) trimPage(ctx context.Context, day, config string, number int) (forgotten int, err error) {
@@ -81,17 +107,25 @@ func (l *Ledger) trimPage(ctx context.Context, day, config string, number int) (
 		return 0, err
 	}
 	for _, t := range page.Tokens {
-		// Two configs of one account may be given the same token: then its place is the one that was noted last.
-		place, err := l.place(ctx, t.ID)
-		if err != nil {
+		if err := l.forgetPlace(ctx, t.ID, storedPlace{Config: config, Day: day, Page: number}); err != nil {
 			return forgotten, err
-		}
-		if place != nil && place.Config == config && place.Day == day {
-			if err := l.view.Delete(ctx, idPrefix+t.ID); err != nil {
-				return forgotten, err
-			}
 		}
 		forgotten++
 	}
 	return forgotten, l.view.Delete(ctx, pageKey(day, config, number))
+}
+
+// forgetPlace forgets one place of a token: another config of the same account may have been given it too, and remember it for
+// longer.
+func (l *Ledger) forgetPlace(ctx context.Context, tokenID string, place storedPlace) error {
+	defer locked(l.ids, tokenID).Unlock()
+	places, err := l.places(ctx, tokenID)
+	if err != nil {
+		return err
+	}
+	places.Places = slices.DeleteFunc(places.Places, func(other storedPlace) bool { return other == place })
+	if len(places.Places) == 0 {
+		return l.view.Delete(ctx, idPrefix+tokenID)
+	}
+	return l.put(ctx, idPrefix+tokenID, places)
 }
