@@ -1,0 +1,172 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// remembered is what ledger/<config> says of one token.
+type remembered struct {
+	ID          string    `json:"token_id"`
+	State       string    `json:"state"`
+	IssuedAt    time.Time `json:"issued_at"`
+	ExpiresAt   time.Time `json:"expires_at"`
+	UsableUntil time.Time `json:"usable_until"`
+	Reason      string    `json:"reason"`
+	Config      string    `json:"config"` // of lookup only, as the next
+	Advice      string    `json:"advice"`
+}
+
+// ledgerOf is the answer of ledger/<config>; nil where that is a 404.
+func (w *world) ledgerOf(config string) []remembered {
+	w.t.Helper()
+	synctest.Wait()
+	resp, err := w.tryRead("ledger/"+config, nil)
+	if err != nil {
+		w.t.Fatalf("ledger/%s: %v", config, err)
+	}
+	if resp == nil {
+		return nil
+	}
+	var answer struct {
+		Tokens []remembered `json:"tokens"`
+	}
+	recode(w.t, resp.Data, &answer)
+	return answer.Tokens
+}
+
+// recode takes an answer as a client sees it.
+func recode(t *testing.T, data map[string]any, into any) {
+	t.Helper()
+	encoded, err := json.Marshal(data)
+	if err == nil {
+		err = json.Unmarshal(encoded, into)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lookUp is the answer of lookup to a token, or a token_id.
+func (w *world) lookUp(field, value string) remembered {
+	w.t.Helper()
+	synctest.Wait()
+	var found remembered
+	recode(w.t, w.write("lookup", map[string]any{field: value}).Data, &found)
+	return found
+}
+
+// forgotten checks that lookup knows no token of that ID.
+func (w *world) forgotten(tokenID string) {
+	w.t.Helper()
+	synctest.Wait()
+	r := w.refusal(logical.UpdateOperation, "lookup", map[string]any{"token_id": tokenID})
+	if r.status != http.StatusNotFound || !r.coded {
+		w.t.Errorf("lookup of %s: %v, want a bare 404", tokenID, r)
+	}
+	w.says(r.message, tokenID, "ledger_retention")
+}
+
+// reasons are those of the tokens of config gst, the oldest first.
+func (w *world) reasons() []string {
+	w.t.Helper()
+	var all []string
+	for _, token := range slices.Backward(w.ledgerOf("gst")) {
+		all = append(all, token.Reason)
+	}
+	return all
+}
+
+func (w *world) wantReasons(want ...string) {
+	w.t.Helper()
+	if got := w.reasons(); !slices.Equal(got, want) {
+		w.t.Errorf("the ledger has %v, want %v", got, want)
+	}
+}
+
+// minute does what Vault does once a minute.
+func (w *world) minute() {
+	w.t.Helper()
+	req := &logical.Request{Operation: logical.RollbackOperation, Storage: w.storage}
+	if _, err := w.backend.HandleRequest(w.t.Context(), req); err != nil &&
+		err != logical.ErrUnsupportedOperation { //nolint:errorlint // the SDK returns it bare
+		w.t.Errorf("the periodic work failed: %v", err)
+	}
+	synctest.Wait()
+}
+
+// ledgerAccesses are those of the ledger's storage while f runs: "put ledger/id/…" becomes "put id".
+func (w *world) ledgerAccesses(f func()) map[string]int {
+	w.t.Helper()
+	synctest.Wait()
+	before := len(w.disk.accesses())
+	f()
+	synctest.Wait()
+	counts := map[string]int{}
+	for _, access := range w.disk.accesses()[before:] {
+		kind, key, _ := strings.Cut(access, " ")
+		if under, ok := strings.CutPrefix(key, "ledger/"); ok {
+			part, _, _ := strings.Cut(under, "/")
+			counts[kind+" "+part]++
+		}
+	}
+	return counts
+}
+
+func writes(counts map[string]int) int {
+	sum := 0
+	for access, n := range counts {
+		if strings.HasPrefix(access, storePut) || strings.HasPrefix(access, storeDelete) {
+			sum += n
+		}
+	}
+	return sum
+}
+
+// run does what an advice says: the command that it ends in.
+func (w *world) run(advice string) *logical.Response {
+	w.t.Helper()
+	_, command, found := strings.Cut(advice, "vault ")
+	words := strings.Fields(command)
+	if !found || len(words) < 2 {
+		w.t.Fatalf("no command in %q", advice)
+	}
+	path := strings.TrimPrefix(words[1], "mastersindia/")
+	if words[0] == "read" {
+		return w.read(path)
+	}
+	data := map[string]any{}
+	for _, word := range words[2:] {
+		name, value, _ := strings.Cut(word, "=")
+		data[name] = value
+	}
+	return w.write(path, data)
+}
+
+// refusing lets f run while the upstream refuses every login.
+func (w *world) refusing(f func()) {
+	w.sim.SetFault("", simulator.Fault{Kind: simulator.FaultRefuse})
+	defer w.sim.SetFault("", simulator.Fault{})
+	f()
+}
+
+func describe(tokens []remembered) string {
+	var b strings.Builder
+	for _, token := range tokens {
+		fmt.Fprintf(&b, "%s %s %s until %s; ", token.ID, token.State, token.Reason, token.UsableUntil.Format(time.RFC3339))
+	}
+	return b.String()
+}
