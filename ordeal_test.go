@@ -38,10 +38,10 @@ func (w *world) ordeal(f fixture) []string {
 		said = append(said, string(encoded))
 	}
 	look := func() {
-		for _, path := range []string{"config/gst", "role/app", "status/gst", "token/app"} {
+		for _, path := range []string{"config/gst", "role/app", "status/gst", "ledger/gst", "token/app"} {
 			hear(logical.ReadOperation, path, nil)
 		}
-		for _, path := range []string{"config/", "role/", "status/"} {
+		for _, path := range []string{"config/", "role/", "status/", "ledger/"} {
 			hear(logical.ListOperation, path, nil)
 		}
 	}

@@ -36,6 +36,8 @@ func everyRequest() []struct {
 		{logical.ReadOperation, "status/gst", nil},
 		{logical.ListOperation, "status/", nil},
 		{logical.UpdateOperation, "revoke/gst", nil},
+		{logical.ReadOperation, "ledger/gst", nil},
+		{logical.ListOperation, "ledger/", nil},
 		{logical.ReadOperation, "preset/ksa-qa", nil},
 		{logical.ListOperation, "preset/", nil},
 		{logical.DeleteOperation, "role/app", nil},

@@ -84,12 +84,17 @@ func TestAPerformanceSecondaryHandsOnWritesAndLogsInForItself(t *testing.T) {
 	})
 }
 
-func TestANodeThatMayNotLogInNeverDoes(t *testing.T) {
-	t.Parallel()
-	for name, state := range map[string]consts.ReplicationState{
+// standbys are the nodes that may not log in.
+func standbys() map[string]consts.ReplicationState {
+	return map[string]consts.ReplicationState{
 		"a performance standby": consts.ReplicationPerformanceStandby,
 		"a DR secondary":        consts.ReplicationDRSecondary,
-	} {
+	}
+}
+
+func TestANodeThatMayNotLogInNeverDoes(t *testing.T) {
+	t.Parallel()
+	for name, state := range standbys() {
 		timed(t, name+" by its timers", func(t *testing.T) {
 			w := jwtV1().as(t, state, func(w *world) { w.read("token/app") })
 			w.quiet(func() { elapse(48 * time.Hour) }) // past the rotation, and past the token's end

@@ -152,10 +152,7 @@ func (i *Issuer) noteNews(e *entry, accepted *Token) {
 	var tokens []*Token
 	if e.loaded && !e.booked {
 		e.booked = true
-		tokens = slices.Clone(e.superseded)
-		if e.current != nil {
-			tokens = append(tokens, e.current)
-		}
+		tokens = e.out(i.clock()) // what has expired may have been forgotten by now, and is not to come back
 	}
 	e.mu.Unlock()
 	if accepted != nil && !slices.ContainsFunc(tokens, func(t *Token) bool { return t.ID == accepted.ID }) {

@@ -4,6 +4,7 @@
 package issuer
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"sync"
@@ -206,6 +207,20 @@ func (e *entry) closeClient() {
 	}
 }
 
+// out are the unexpired tokens, the current one last. Callers hold mu.
+func (e *entry) out(now Reading) []*Token {
+	var out []*Token
+	for _, t := range e.superseded {
+		if t.Remaining(now) > 0 {
+			out = append(out, t)
+		}
+	}
+	if e.current != nil && e.current.Remaining(now) > 0 {
+		out = append(out, e.current)
+	}
+	return out
+}
+
 // record is what storage must know. Callers hold mu.
 func (e *entry) record() *Record {
 	r := &Record{Schema: SchemaVersion, RevokedAt: e.revokedAt}
@@ -239,8 +254,12 @@ func (e *entry) adopt(settings *Account, r *Record, now Reading, process string)
 		return
 	}
 	e.revokedAt = r.RevokedAt
-	for _, t := range r.Superseded {
-		e.superseded = append(e.superseded, t.token().anchored(now))
+	for _, stored := range r.Superseded {
+		t := stored.token().anchored(now)
+		if t.revocation != "" && t.revokedAt.IsZero() { // not kept at first
+			t.revokedAt = cmp.Or(r.RevokedAt, now.Wall)
+		}
+		e.superseded = append(e.superseded, t)
 	}
 	if r.Current != nil {
 		e.current = r.Current.token().anchored(now)

@@ -107,12 +107,8 @@ func (i *Issuer) tryMarkRevoked(ctx context.Context, e *entry, tokenID string) (
 		return nil, true, nil
 	}
 	now := i.clock()
-	all := e.superseded
-	if e.current != nil {
-		all = append(slices.Clone(all), e.current)
-	}
-	for _, t := range all {
-		if t.Remaining(now) > 0 && (tokenID == "" || tokenID == t.ID) {
+	for _, t := range e.out(now) {
+		if tokenID == "" || tokenID == t.ID {
 			targets = append(targets, t)
 		}
 	}

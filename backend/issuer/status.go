@@ -5,7 +5,6 @@ package issuer
 
 import (
 	"context"
-	"slices"
 	"time"
 )
 
@@ -118,16 +117,8 @@ func (i *Issuer) Tokens(ctx context.Context, name string) (Tokens, error) {
 	defer e.mu.Unlock()
 	now := i.clock()
 	known := Tokens{Account: e.settings, Out: make(map[string]Out)}
-	all := e.superseded
-	if e.current != nil {
-		all = append(slices.Clone(all), e.current)
-	}
-	for _, t := range all {
-		if t.Remaining(now) > 0 {
-			known.Out[t.ID] = Out{
-				Token: t.withoutSecrets(), Killable: t.refresh != "" && e.settings.Upstream.RefreshURL != "",
-			}
-		}
+	for _, t := range e.out(now) {
+		known.Out[t.ID] = Out{Token: t.withoutSecrets(), Killable: t.refresh != "" && e.settings.Upstream.RefreshURL != ""}
 	}
 	if e.live(now) {
 		known.Current = e.current.ID

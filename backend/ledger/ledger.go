@@ -119,8 +119,11 @@ func (l *Ledger) addToPage(ctx context.Context, day, config string, e Entry) (nu
 	if err != nil && !damaged {
 		return 0, err
 	}
-	if page.find(e.TokenID) >= 0 {
-		return number, nil // a write that was cut off has come as far as this
+	if n := page.find(e.TokenID); n >= 0 { // a write that was cut off has come as far as this
+		if !page.Tokens[n].revoke(e) {
+			return number, nil
+		}
+		return number, l.put(ctx, pageKey(day, config, number), page)
 	}
 	if damaged || page != nil && len(page.Tokens) >= pageSize {
 		number, page = number+1, nil
@@ -138,8 +141,7 @@ func (l *Ledger) addToPage(ctx context.Context, day, config string, e Entry) (nu
 	return number, l.put(ctx, pageKey(day, config, number), page)
 }
 
-// noteRevoked remembers the revocation of a token that is known. The first moment counts, or the later one at which the token
-// really died.
+// noteRevoked remembers the revocation of a token that is known.
 func (l *Ledger) noteRevoked(ctx context.Context, place storedPlace, e Entry) error {
 	if e.RevokedAt.IsZero() {
 		return nil
@@ -148,12 +150,9 @@ func (l *Ledger) noteRevoked(ctx context.Context, place storedPlace, e Entry) er
 	if err != nil {
 		return err
 	}
-	n := page.find(e.TokenID)
-	if n < 0 || page.Tokens[n].RevokedAt != 0 && page.Tokens[n].Upstream == e.Upstream {
+	if n := page.find(e.TokenID); n < 0 || !page.Tokens[n].revoke(e) {
 		return nil
 	}
-	revoked := store(e)
-	page.Tokens[n].RevokedAt, page.Tokens[n].Upstream = revoked.RevokedAt, revoked.Upstream
 	return l.put(ctx, pageKey(place.Day, place.Config, place.Page), page)
 }
 

@@ -71,7 +71,16 @@ func store(e Entry) storedToken {
 	return t
 }
 
-func (t storedToken) entry() Entry {
+// revoke takes over the revocation of an entry, and reports whether that is news. The same word twice keeps its first moment.
+func (t *storedToken) revoke(e Entry) bool {
+	if e.RevokedAt.IsZero() || t.RevokedAt != 0 && t.Upstream == e.Upstream {
+		return false
+	}
+	t.RevokedAt, t.Upstream = e.RevokedAt.Unix(), e.Upstream
+	return true
+}
+
+func (t *storedToken) entry() Entry {
 	e := Entry{
 		TokenID: t.ID, IssuedAt: time.Unix(t.IssuedAt, 0).UTC(), ExpiresAt: time.Unix(t.ExpiresAt, 0).UTC(), Reason: t.Reason,
 		Upstream: t.Upstream,

@@ -1,0 +1,298 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// cutOff is a storage whose ledger dies at the n-th access: that one and all after it fail, until it is mended. It takes part in
+// no other access.
+type cutOff struct {
+	logical.Storage
+
+	left atomic.Int64 // accesses to the ledger before it dies
+	hits atomic.Int64 // accesses that failed
+}
+
+func (c *cutOff) access(key string) error {
+	if !strings.HasPrefix(key, "ledger/") {
+		return nil
+	}
+	if c.left.Add(-1) < 0 {
+		c.hits.Add(1)
+		return errStorage()
+	}
+	return nil
+}
+
+func (c *cutOff) mend() { c.left.Store(1 << 40) }
+
+func (c *cutOff) List(ctx context.Context, prefix string) ([]string, error) {
+	if err := c.access(prefix); err != nil {
+		return nil, err
+	}
+	return c.Storage.List(ctx, prefix)
+}
+
+func (c *cutOff) Get(ctx context.Context, key string) (*logical.StorageEntry, error) {
+	if err := c.access(key); err != nil {
+		return nil, err
+	}
+	return c.Storage.Get(ctx, key)
+}
+
+func (c *cutOff) Put(ctx context.Context, entry *logical.StorageEntry) error {
+	if err := c.access(entry.Key); err != nil {
+		return err
+	}
+	return c.Storage.Put(ctx, entry)
+}
+
+func (c *cutOff) Delete(ctx context.Context, key string) error {
+	if err := c.access(key); err != nil {
+		return err
+	}
+	return c.Storage.Delete(ctx, key)
+}
+
+// cut is a world on such a storage.
+func (f fixture) cut(t *testing.T, more ...any) (*world, *cutOff) {
+	t.Helper()
+	var c *cutOff
+	w := newWorldWith(t, func(w *world) {
+		c = &cutOff{Storage: w.disk}
+		c.mend()
+		w.storage = c
+	}, f.account)
+	w.mount(f, more...)
+	return w, c
+}
+
+// heal are the ways in which a ledger that could not be written comes right.
+func heal() map[string]func(*world) {
+	return map[string]func(*world){
+		"a minute later":    func(w *world) { w.minute() },
+		"with a reload":     func(w *world) { w.reload() },
+		"with a crash":      func(w *world) { w.stop(); w.start() },
+		"with another read": func(w *world) { w.reload(); w.read("status/gst") },
+	}
+}
+
+// TestNoWordIsLostWhereverTheLedgerDies: a read, a rotation and a revocation, with the storage of the ledger dying at each access.
+func TestNoWordIsLostWhereverTheLedgerDies(t *testing.T) {
+	t.Parallel()
+	for how, mend := range heal() {
+		for n := range 16 {
+			timed(t, fmt.Sprintf("access %d, mended %s", n, how), func(t *testing.T) {
+				w, storage := jwtV2().cut(t)
+				storage.left.Store(int64(n))
+				var ids []string
+				note := func() { ids = append(ids, text(t, w.read("token/app").Data, "token_id")) }
+				w.loggingIn(1, note)
+				elapse(time.Minute)
+				w.loggingIn(1, func() { w.write("rotate/gst", nil); note() })
+				elapse(time.Minute)
+				revokedAt := time.Now()
+				w.write("revoke/gst", map[string]any{"token_id": ids[0]})
+				synctest.Wait()
+				if storage.hits.Load() == 0 && n < 12 {
+					t.Fatal("nothing failed")
+				}
+				// Even now nobody is told that the tokens are not known, unless storage itself says nothing.
+				for _, id := range ids {
+					if r, refused := asRefusal(w.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": id})); refused &&
+						!strings.Contains(r.message, errStorage().Error()) {
+						t.Errorf("lookup while the ledger is dead: %v", r)
+					}
+				}
+				elapse(time.Minute)
+				storage.mend()
+				mend(w)
+				tokens := w.ledgerOf("gst")
+				if len(tokens) != 2 || tokens[0].ID != ids[1] || tokens[1].ID != ids[0] {
+					t.Fatalf("the ledger has %s, want %q", describe(tokens), ids)
+				}
+				if tokens[0].State != "current" || tokens[0].Reason != "forced" || tokens[1].Reason != "first_read" {
+					t.Errorf("the ledger has %s", describe(tokens))
+				}
+				if tokens[1].State != "revoked" || !tokens[1].UsableUntil.Equal(revokedAt) {
+					t.Errorf("the revoked one is %s until %s, want revoked until %s", tokens[1].State, tokens[1].UsableUntil, revokedAt)
+				}
+				// And the ledger itself knows, not only the memory.
+				w.remove("config/gst")
+				w.reload()
+				if found := w.lookUp("token_id", ids[0]); found.State != "revoked" || !found.UsableUntil.Equal(revokedAt) {
+					t.Errorf("without the config: %s until %s", found.State, found.UsableUntil)
+				}
+				if found := w.lookUp("token_id", ids[1]); found.State != "superseded" {
+					t.Errorf("without the config the other is %s", found.State)
+				}
+			})
+		}
+	}
+}
+
+// TestTrimmingThatIsCutOffAnywhereIsMadeUpFor leaves nothing behind.
+func TestTrimmingThatIsCutOffAnywhereIsMadeUpFor(t *testing.T) {
+	t.Parallel()
+	for _, reload := range []bool{false, true} {
+		for n := range 24 {
+			timed(t, fmt.Sprintf("access %d, reload %t", n, reload), func(t *testing.T) {
+				w, storage := oauth().cut(t, "ledger_retention", 0)
+				for range 3 {
+					w.write("rotate/gst", nil)
+					elapse(time.Minute)
+				}
+				w.write("config/gst", map[string]any{"ledger_retention": "480h"})
+				w.write("rotate/gst", nil)
+				last := text(t, w.read("token/app").Data, "token_id")
+				w.write("config/gst", map[string]any{"paused": true})
+				ids := w.ledgerOf("gst")
+				if len(ids) != 4 {
+					t.Fatalf("%d entries, want 4", len(ids))
+				}
+				elapse(time.Until(time.Now().Truncate(day).Add(day - time.Minute)))
+				storage.left.Store(int64(n))
+				elapse(3 * time.Hour)
+				if n < 12 && storage.hits.Load() == 0 {
+					t.Fatal("nothing failed")
+				}
+				storage.mend()
+				if reload {
+					w.reload()
+				}
+				elapse(2 * time.Hour)
+				for _, token := range ids {
+					if token.ID != last {
+						w.forgotten(token.ID)
+					}
+				}
+				if tokens := w.ledgerOf("gst"); len(tokens) != 1 || tokens[0].ID != last {
+					t.Errorf("left are %s, want %s", describe(tokens), last)
+				}
+				if left := w.storedUnder("ledger/"); len(left) != 3 {
+					t.Errorf("%d entries are left in storage, want 3", len(left))
+				}
+			})
+		}
+	}
+}
+
+func TestALedgerThatCannotBeWrittenFailsNoLoginAndIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	for _, access := range []string{storeGet, storePut} {
+		timed(t, access, func(t *testing.T) {
+			w, book := oauth().logged(t)
+			w.disk.fail(access, "ledger/", errStorage())
+			first := w.read("token/app").Data
+			counts := w.ledgerAccesses(func() {
+				for range 30 {
+					elapse(11 * time.Second)
+					w.write("rotate/gst", nil)
+				}
+				w.write("config/gst", map[string]any{"password": "another-of-oauth-clerk", "verify_connection": false})
+			})
+			if sum := counts[access+" id"] + counts[access+" day"] + counts[access+" config"]; sum > 2 {
+				t.Errorf("a broken ledger is tried again with each login: %v", counts)
+			}
+			w.says(book.String(), "the ledger could not be written", errStorage().Error(), text(t, first, "token_id"))
+			for range 5 {
+				counts := w.ledgerAccesses(w.minute)
+				if sum := counts["get id"] + counts["get config"] + counts["get day"] + writes(counts); sum == 0 || sum > 5 {
+					t.Errorf("a minute's try makes %v", counts)
+				}
+			}
+			w.disk.mend()
+			w.minute()
+			if got := len(w.ledgerOf("gst")); got != 31 {
+				t.Errorf("%d entries, want 31", got)
+			}
+			if n := strings.Count(book.String(), "the ledger could not be written"); n < 2 || n > 10 {
+				t.Errorf("it was logged %d times", n)
+			}
+		})
+	}
+}
+
+func TestASlowLedgerHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	timed(t, "a read, a rotation, a revocation and a write", func(t *testing.T) {
+		release := make(chan struct{})
+		w := newWorldWith(t, func(w *world) { w.storage = slowLedger{w.disk, release} }, jwtV2().account)
+		began := time.Now()
+		w.write("config/gst", jwtV2().config)
+		w.write("role/app", map[string]any{"config": "gst"})
+		given := w.read("token/app").Data
+		w.write("rotate/gst", nil)
+		w.write("revoke/gst", nil)
+		w.read("token/app")
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("it took %s", took)
+		}
+		close(release)
+		w.minute()
+		if tokens := w.ledgerOf("gst"); len(tokens) != 3 || w.lookUp("token_id", text(t, given, "token_id")).State != "revoked" {
+			t.Errorf("the ledger has %s", describe(tokens))
+		}
+	})
+}
+
+// slowLedger takes no write of the ledger before it is released.
+type slowLedger struct {
+	logical.Storage
+
+	release chan struct{}
+}
+
+func (s slowLedger) Put(ctx context.Context, entry *logical.StorageEntry) error {
+	if strings.HasPrefix(entry.Key, "ledger/") {
+		select {
+		case <-s.release:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return s.Storage.Put(ctx, entry)
+}
+
+func TestARevocationThatOvertakesTheNoteOfItsTokenIsKept(t *testing.T) {
+	t.Parallel()
+	timed(t, "while the note waits", func(t *testing.T) {
+		w := jwtV2().mounted(t)
+		w.disk.fail(storePut, "ledger/", errStorage())
+		given := w.read("token/app").Data
+		id := text(t, given, "token_id")
+		elapse(time.Minute)
+		w.write("revoke/gst", map[string]any{"token_id": id})
+		revokedAt := time.Now()
+		w.remove("config/gst")
+		w.disk.mend()
+		elapse(time.Minute)
+		w.minute()
+		found := w.lookUp("token_id", id)
+		if found.State != "revoked" || !found.UsableUntil.Equal(revokedAt) {
+			t.Errorf("%s until %s, want revoked until %s", found.State, found.UsableUntil, revokedAt)
+		}
+		if keys := w.storedUnder("ledger/id/"); len(keys) != 1 || !slices.Contains([]string{"ledger/id/" + id}, firstKey(keys)) {
+			t.Errorf("the ledger has %d tokens", len(keys))
+		}
+	})
+}
+
+func firstKey(entries map[string]string) string {
+	for key := range entries {
+		return key
+	}
+	return ""
+}
