@@ -233,6 +233,57 @@ func TestAVerificationOfTheFirstSchemaThatWasNeverFinishedStandsInNobodysWay(t *
 	})
 }
 
+func TestALedgerOfTheFirstSchemaIsRead(t *testing.T) {
+	t.Parallel()
+	timed(t, "of a config that is gone", func(t *testing.T) {
+		first, second, third := tokenID("invented-access-token-1"), tokenID("invented-access-token-2"), tokenID("invented-access-token-3")
+		elapse(time.Hour)
+		w := goldenWorld(t, jwtV2(), "ledger/day/2000-02-01/gst/1", "ledger-day", "ledger/config/gst", "ledger-config",
+			"ledger/id/"+first, "ledger-id", "ledger/id/"+second, "ledger-id-shared", "ledger/id/"+third, "ledger-id")
+		at := func(minute int) time.Time { return time.Date(2000, 1, 1, 0, minute, 0, 0, time.UTC) }
+		want := []remembered{
+			{ID: third, State: "superseded", IssuedAt: at(3), ExpiresAt: at(3).Add(day), UsableUntil: at(3).Add(day), Reason: "after_revoke"},
+			{ID: second, State: "revoked", IssuedAt: at(1), ExpiresAt: at(1).Add(day), UsableUntil: at(1).Add(day), Reason: "forced"},
+			{ID: first, State: "revoked", IssuedAt: at(0), ExpiresAt: at(0).Add(day), UsableUntil: at(2), Reason: "first_read"},
+		}
+		if got := w.ledgerOf("gst"); !slices.Equal(got, want) {
+			t.Errorf("the ledger is %+v, want %+v", got, want)
+		}
+		for n, token := range []string{"invented-access-token-3", "invented-access-token-2", "invented-access-token-1"} {
+			found := w.lookUp("token", token)
+			found.Advice, want[n].Config = "", "gst"
+			if found != want[n] {
+				t.Errorf("found %+v, want %+v", found, want[n])
+			}
+		}
+		elapse(32 * day)
+		if left := w.storedUnder("ledger/"); len(left) != 1 { // the place in the ledger of old, which is not here
+			t.Errorf("%d entries are left after their day, want 1", len(left))
+		}
+	})
+	timed(t, "with tokens that come after it", func(t *testing.T) {
+		w := goldenWorld(t, jwtV2(), "ledger/day/2000-02-01/gst/1", "ledger-day", "ledger/config/gst", "ledger-config")
+		elapse(time.Hour)
+		w.mount(jwtV2())
+		w.read("token/app")
+		if got := len(w.ledgerOf("gst")); got != 4 {
+			t.Errorf("%d entries, want 4", got)
+		}
+		if pages := w.storedUnder("ledger/day/"); len(pages) != 1 {
+			t.Errorf("%d pages, want 1", len(pages))
+		}
+	})
+	timed(t, "and a revocation whose time was not kept", func(t *testing.T) {
+		w := goldenWorld(t, jwtV2(), "config/gst", "config-jwt-v2", "token/gst", "token-revoked")
+		elapse(2 * time.Minute)
+		w.read("status/gst")
+		if found := w.lookUp("token_id", "d0fa5291acc426ad"); found.State != "revoked" ||
+			!found.UsableUntil.Equal(time.Date(2000, 1, 1, 0, 1, 0, 0, time.UTC)) {
+			t.Errorf("%s until %s", found.State, found.UsableUntil)
+		}
+	})
+}
+
 func TestAnEntryThatCannotBeUnderstoodIsAClearErrorWithoutItsContent(t *testing.T) {
 	t.Parallel()
 	entries := map[string]string{
