@@ -26,9 +26,10 @@ help: ## Show this help
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  \1\t\2/p' Makefile | expand -t 16
 
 .PHONY: build
-build: ## Build the plugin and the simulator into bin/
+build: ## Build the plugin, the simulator and the audit report into bin/
 	$(GO_BUILD) -o bin/$(PLUGIN) ./cmd/$(PLUGIN)
 	$(GO_BUILD) -o bin/mastersindia-simulator ./cmd/mastersindia-simulator
+	$(GO_BUILD) -o bin/mastersindia-audit ./cmd/mastersindia-audit
 
 .PHONY: test
 test: build unit conformance acceptance ## Run all tests: unit, conformance, and acceptance against a real Vault
@@ -77,4 +78,4 @@ dev: build ## Start a Vault with the engine and the simulator to play with, unti
 
 .PHONY: clean
 clean: ## Remove what build made (keeps bin/vault and bin/golangci-lint, which take long to build)
-	rm -f bin/$(PLUGIN) bin/mastersindia-simulator bin/demo
+	rm -f bin/$(PLUGIN) bin/mastersindia-simulator bin/mastersindia-audit bin/demo

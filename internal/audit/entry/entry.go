@@ -1,0 +1,138 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package entry knows what one line of Vault's audit log looks like: it picks the lines that can concern a mount, and decodes of
+// them what a report needs.
+package entry
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+)
+
+// Types of entries.
+const (
+	Request  = "request"
+	Response = "response"
+)
+
+// hmacPrefix begins every value that the audit device has hashed.
+const hmacPrefix = "hmac-sha256:"
+
+// ErrNoEntry says that a line is no entry of an audit log.
+var ErrNoEntry = errors.New("not an entry of Vault's audit log")
+
+// Entry is one line, as far as reports use it. Vault's own names are kept.
+type Entry struct {
+	Time     time.Time `json:"-"`
+	Written  string    `json:"time"`
+	Type     string    `json:"type"`
+	Error    string    `json:"error"`
+	Auth     *Auth     `json:"auth"`
+	Request  *Asked    `json:"request"`
+	Response *Answered `json:"response"`
+}
+
+// Auth tells whose Vault token was used, or, in an answer, which one was made.
+type Auth struct {
+	Accessor      string         `json:"accessor"`
+	ClientToken   string         `json:"client_token"`
+	DisplayName   string         `json:"display_name"`
+	EntityID      string         `json:"entity_id"`
+	Policies      []string       `json:"policies"`
+	PolicyResults *PolicyResults `json:"policy_results"`
+}
+
+// PolicyResults tells whether the policies allowed the request.
+type PolicyResults struct {
+	Allowed bool `json:"allowed"`
+}
+
+// Asked is the request of an entry.
+type Asked struct {
+	ID         string          `json:"id"`
+	Operation  string          `json:"operation"`
+	Path       string          `json:"path"`
+	MountPoint string          `json:"mount_point"`
+	Namespace  *Namespace      `json:"namespace"`
+	RemoteAddr string          `json:"remote_address"`
+	Data       json.RawMessage `json:"data"`
+}
+
+// Namespace is where a request went; the root's path is empty.
+type Namespace struct {
+	Path string `json:"path"`
+}
+
+// Answered is the response of an entry.
+type Answered struct {
+	Auth          *Auth           `json:"auth"`
+	Data          json.RawMessage `json:"data"`
+	MountAccessor string          `json:"mount_accessor"`
+	MountPoint    string          `json:"mount_point"`
+	MountType     string          `json:"mount_type"`
+	Secret        *Secret         `json:"secret"`
+	WrapInfo      *WrapInfo       `json:"wrap_info"`
+}
+
+// Secret is a lease.
+type Secret struct {
+	LeaseID string `json:"lease_id"`
+}
+
+// WrapInfo is a wrapping token, and never what is wrapped.
+type WrapInfo struct {
+	Token string `json:"token"`
+}
+
+// Decode decodes a line. The line may begin with what the audit device's prefix option or a syslog puts before the entry.
+func Decode(line []byte) (*Entry, error) {
+	start := bytes.IndexByte(line, '{')
+	if start < 0 {
+		return nil, ErrNoEntry
+	}
+	e := new(Entry)
+	var oddType *json.UnmarshalTypeError
+	if err := json.Unmarshal(line[start:], e); err != nil && !errors.As(err, &oddType) {
+		return nil, ErrNoEntry
+	}
+	if e.Request == nil || e.Type != Request && e.Type != Response {
+		return nil, ErrNoEntry
+	}
+	written, err := time.Parse(time.RFC3339Nano, e.Written)
+	if err != nil {
+		return nil, ErrNoEntry
+	}
+	e.Time = written.UTC()
+	return e, nil
+}
+
+// TimeOf returns the time of a line, or the zero time where it is no entry. The line may be cut off.
+func TimeOf(line []byte) time.Time {
+	const key = `"time":"`
+	if e, err := Decode(line); err == nil {
+		return e.Time
+	}
+	_, rest, found := bytes.Cut(line, []byte(key))
+	text, _, ended := bytes.Cut(rest, []byte{'"'})
+	if !found || !ended {
+		return time.Time{}
+	}
+	at, err := time.Parse(time.RFC3339Nano, string(text))
+	if err != nil {
+		return time.Time{}
+	}
+	return at.UTC()
+}
+
+// Hidden reports whether the audit device has hashed a value.
+func Hidden(value string) bool { return strings.HasPrefix(value, hmacPrefix) }
+
+// LooksLikeEntry is a cheap test for lines that are not decoded, since they concern other mounts.
+func LooksLikeEntry(line []byte) bool {
+	line = bytes.TrimRight(line, " \r\n\t")
+	return len(line) > 1 && line[len(line)-1] == '}' && bytes.IndexByte(line, '{') >= 0
+}

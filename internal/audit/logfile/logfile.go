@@ -1,0 +1,132 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package logfile reads the lines of log files in one pass and in bounded memory: plain or gzip, told apart by content, of any
+// size, cut short or rotated while they are read.
+package logfile
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+)
+
+const (
+	// BlockSize is how many bytes are read at a time. A block holds whole lines.
+	BlockSize = 256 << 10
+	// MaxLine is the longest line that is looked at, in bytes. A longer one is counted and passed over.
+	MaxLine = 8 << 20
+)
+
+// Stdin is the name of standard input.
+const Stdin = "-"
+
+// Source is one file that is open for reading.
+type Source struct {
+	// Name is the file as it was given.
+	Name string
+	// Size is the size of the file in bytes as it is stored, or -1 where nobody knows it.
+	Size int64
+	// Gzip tells that the content is compressed.
+	Gzip bool
+
+	file   *os.File
+	opened os.FileInfo
+	raw    *counter
+	lines  *bufio.Reader
+	stdin  bool
+}
+
+// Open opens a file, or standard input for the name "-".
+func Open(name string, stdin io.Reader) (*Source, error) {
+	s := &Source{Name: name, Size: -1}
+	if name == Stdin {
+		s.stdin = true
+		return s, s.begin(stdin)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("%s is a directory: name the files in it", name)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	s.file, s.opened = file, info
+	if info.Mode().IsRegular() {
+		s.Size = info.Size()
+	}
+	if err := s.begin(file); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return s, nil
+}
+
+// begin finds out what the content is.
+func (s *Source) begin(r io.Reader) error {
+	s.raw = &counter{r: r}
+	buffered := bufio.NewReaderSize(s.raw, 64<<10)
+	magic, err := buffered.Peek(2)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("reading %s: %w", s.Name, err)
+	}
+	s.lines = buffered
+	if !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		return nil
+	}
+	s.Gzip = true
+	unzipped, err := gzip.NewReader(buffered)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", s.Name, err)
+	}
+	s.lines = bufio.NewReaderSize(unzipped, 64<<10)
+	return nil
+}
+
+// FirstLine returns what the file begins with, at most its first line, without consuming it.
+func (s *Source) FirstLine() []byte {
+	start, _ := s.lines.Peek(s.lines.Size())
+	line, _, _ := bytes.Cut(start, []byte{'\n'})
+	return line
+}
+
+// Consumed is the number of bytes of the file as it is stored that were read so far. It may be called while others read.
+func (s *Source) Consumed() int64 { return s.raw.n.Load() }
+
+// Rotated reports whether another file has taken this one's name since it was opened, or it has become shorter.
+func (s *Source) Rotated() bool {
+	if s.stdin {
+		return false
+	}
+	now, err := os.Stat(s.Name)
+	return err != nil || !os.SameFile(now, s.opened) || now.Size() < s.opened.Size()
+}
+
+// Same reports whether two sources are one file.
+func (s *Source) Same(other *Source) bool {
+	return s.opened != nil && other.opened != nil && os.SameFile(s.opened, other.opened)
+}
+
+// Close closes the file.
+func (s *Source) Close() error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file.Close()
+}
+
+// Order sorts sources by the time that their first line tells; those that tell none come first.
+func Order(sources []*Source, timeOf func(line []byte) time.Time) {
+	slices.SortStableFunc(sources, func(a, b *Source) int {
+		return timeOf(a.FirstLine()).Compare(timeOf(b.FirstLine()))
+	})
+}

@@ -1,0 +1,272 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package story
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/internal/audit/entry"
+)
+
+// Observation is what one line tells about the mount.
+type Observation struct {
+	at        time.Time
+	answer    bool
+	id        string
+	kind      Kind
+	outcome   Outcome
+	who       Who
+	accessor  string // HMAC, of the Vault token
+	remote    string
+	path      string
+	namespace string
+	name      string // of the role or config
+	lease     string
+	failure   string
+	fields    []entry.Field
+	token     entry.Token
+	wrapping  string // HMAC of the wrapping token
+	inClear   string // name of a secret that the log shows
+	login     *login
+}
+
+// login is a new Vault token.
+type login struct {
+	accessor, entity string
+	method           string
+	methodAccessor   string
+}
+
+// Related reports whether the line only helps to understand others.
+func (o *Observation) Related() bool { return o.login != nil || o.kind == Unwrap }
+
+// Observer turns entries into observations. It keeps no state, so several goroutines may share one.
+type Observer struct {
+	mount     string
+	namespace *string
+}
+
+// NewObserver returns an observer of a mount such as mastersindia/. A nil namespace means all.
+func NewObserver(mount string, namespace *string) *Observer {
+	return &Observer{mount: mount, namespace: namespace}
+}
+
+// Observe says what an entry tells about the mount, or nil where it concerns others.
+func (ob *Observer) Observe(e *entry.Entry) *Observation {
+	o := &Observation{at: e.Time, answer: e.Type == entry.Response, id: e.Request.ID, remote: e.Request.RemoteAddr}
+	if e.Request.Namespace != nil {
+		o.namespace = e.Request.Namespace.Path
+	}
+	o.path = clip(e.Request.Path)
+	o.who = whoOf(e.Auth)
+	if e.Auth != nil {
+		o.accessor = e.Auth.Accessor
+	}
+	switch {
+	case ob.namespace != nil && *ob.namespace != o.namespace:
+		return nil
+	case e.Request.MountPoint == ob.mount || e.Request.MountPoint == "" && strings.HasPrefix(e.Request.Path, ob.mount):
+		o.onMount(e, strings.TrimPrefix(e.Request.Path, ob.mount))
+	case e.Request.Path == "sys/wrapping/unwrap":
+		return o.unwrapped(e, ob.mount)
+	case ob.administers(e):
+		o.kind, o.name = Admin, e.Request.Operation
+		o.fields = clipFields(entry.Fields(e.Request.Data))
+		o.judge(e)
+	case e.Response != nil && e.Response.Auth != nil:
+		o.login = loginOf(e)
+	default:
+		return nil
+	}
+	return o
+}
+
+// onMount fills in a request on the mount itself.
+func (o *Observation) onMount(e *entry.Entry, rest string) {
+	prefix, name, _ := strings.Cut(rest, "/")
+	o.name = clip(name)
+	o.kind = kindOf(prefix, e.Request.Operation)
+	o.judge(e)
+	if o.kind == Write {
+		o.fields = clipFields(entry.Fields(e.Request.Data))
+		for _, f := range o.fields {
+			if f.InClear {
+				o.inClear = f.Name
+			}
+		}
+	}
+	if e.Response == nil {
+		return
+	}
+	if e.Response.Secret != nil {
+		o.lease = clip(e.Response.Secret.LeaseID)
+	}
+	if e.Response.WrapInfo != nil {
+		o.wrapping = e.Response.WrapInfo.Token
+	}
+}
+
+// kindOf is the kind of a request by the first part of its path.
+func kindOf(prefix, operation string) Kind {
+	writes := slices.Contains([]string{"create", "update", "patch"}, operation)
+	switch {
+	case prefix == "token" && (operation == "read" || writes):
+		return Read
+	case (prefix == "config" || prefix == "role") && writes:
+		return Write
+	case (prefix == "config" || prefix == "role") && operation == "delete":
+		return Delete
+	case prefix == "rotate" && writes:
+		return Rotate
+	case prefix == "revoke" && writes:
+		return Revoke
+	default:
+		return View
+	}
+}
+
+// judge finds out how the request ended.
+func (o *Observation) judge(e *entry.Entry) {
+	if e.Response != nil {
+		o.token = entry.DecodeToken(e.Response.Data)
+		o.hideToken()
+	}
+	o.failure = errorText(e.Error)
+	notAllowed := e.Auth != nil && e.Auth.PolicyResults != nil && !e.Auth.PolicyResults.Allowed
+	switch {
+	case o.failure != "" && (notAllowed || e.Auth == nil || strings.Contains(o.failure, "permission denied")):
+		o.outcome = Denied
+	case o.failure != "":
+		o.outcome = Refused
+	case o.token.Error != "":
+		o.outcome, o.failure = Refused, errorText(o.token.Error)
+		if entry.Hidden(o.token.Error) {
+			o.failure = HiddenError
+		}
+	default:
+		o.outcome = OK
+	}
+}
+
+// hideToken drops an access token that the log shows, and notes that it does.
+func (o *Observation) hideToken() {
+	if o.token.AccessToken == "" || entry.Hidden(o.token.AccessToken) {
+		return
+	}
+	o.token.TokenID, o.token.AccessToken = entry.TokenID(o.token.AccessToken), ""
+	o.inClear = "access_token"
+}
+
+// HiddenError stands for an error that the log hides.
+const HiddenError = "hidden (HMAC): tune the mount to show error"
+
+// unwrapped fills in what was taken out of a wrapping. Which mount it came from is known by its lease, or, later, by the HMAC of
+// the wrapping token.
+func (o *Observation) unwrapped(e *entry.Entry, mount string) *Observation {
+	if e.Response == nil {
+		return nil
+	}
+	o.kind = Unwrap
+	o.judge(e)
+	if o.outcome != OK || o.token.AccessToken == "" && o.inClear == "" {
+		return nil
+	}
+	o.wrapping = entry.Text(e.Request.Data, "token")
+	if o.wrapping == "" && e.Auth != nil {
+		o.wrapping = e.Auth.ClientToken
+		o.who = Who{DisplayName: "holder of the wrapping token"}
+	}
+	if e.Response.Secret != nil && e.Response.Secret.LeaseID != "" {
+		role, mine := strings.CutPrefix(e.Response.Secret.LeaseID, mount+"token/")
+		if !mine {
+			return nil
+		}
+		o.lease = clip(e.Response.Secret.LeaseID)
+		if end := strings.LastIndexByte(role, '/'); end >= 0 {
+			o.name = clip(role[:end])
+		}
+	}
+	return o
+}
+
+// administers reports whether the request changes the mount as a whole, or ends its leases.
+func (ob *Observer) administers(e *entry.Entry) bool {
+	if e.Request.Operation == "read" || e.Request.Operation == "list" || e.Request.Operation == "help" {
+		return false
+	}
+	path := e.Request.Path + "/"
+	for _, prefix := range []string{
+		"sys/mounts/", "sys/leases/revoke/", "sys/leases/revoke-prefix/", "sys/leases/revoke-force/",
+		"sys/revoke/", "sys/revoke-prefix/", "sys/revoke-force/",
+	} {
+		if strings.HasPrefix(path, prefix+ob.mount) {
+			return true
+		}
+	}
+	return false
+}
+
+func loginOf(e *entry.Entry) *login {
+	l := &login{
+		accessor: e.Response.Auth.Accessor, entity: e.Response.Auth.EntityID,
+		method: e.Request.MountPoint, methodAccessor: e.Response.MountAccessor,
+	}
+	if l.method == "" {
+		l.method = e.Response.MountPoint
+	}
+	return l
+}
+
+// nobody is whoever had no valid Vault token.
+const nobody = "(no valid Vault token)"
+
+func whoOf(a *entry.Auth) Who {
+	if a == nil {
+		return Who{DisplayName: nobody}
+	}
+	w := Who{DisplayName: clip(a.DisplayName), EntityID: clip(a.EntityID), Policies: clip(strings.Join(a.Policies, ","))}
+	if w.EntityID == "" {
+		w.Accessor = clip(a.Accessor)
+	}
+	if w.DisplayName == "" {
+		w.DisplayName = "(no name)"
+	}
+	return w
+}
+
+// errorText makes one line of an error: Vault counts and bullets even a single one.
+func errorText(text string) string {
+	var parts []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasSuffix(line, "occurred:") {
+			continue
+		}
+		parts = append(parts, strings.TrimPrefix(line, "* "))
+	}
+	return clip(strings.Join(parts, "; "))
+}
+
+// mostText bounds what is remembered of a text that callers of Vault may have chosen, in bytes.
+const mostText = 400
+
+func clip(text string) string {
+	if len(text) <= mostText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:mostText], "") + "…"
+}
+
+// mostFields bounds how many parameters of a write are remembered: the engine has fewer.
+const mostFields = 40
+
+func clipFields(fields []entry.Field) []entry.Field {
+	fields = fields[:min(len(fields), mostFields)]
+	for n := range fields {
+		fields[n].Name, fields[n].Value = clip(fields[n].Name), clip(fields[n].Value)
+	}
+	return fields
+}
