@@ -23,11 +23,13 @@ type Binaries struct {
 	Vault     string
 	Plugin    string
 	Simulator string
+	// Audit is the program that makes reports of audit logs.
+	Audit string
 	// Version is the plugin's version, as Vault's catalog wants it.
 	Version string
 }
 
-// FindBinaries builds the plugin and the simulator and finds a Vault, or has it built, which takes long: progress is written
+// FindBinaries builds the plugin, the simulator and the audit report and finds a Vault, or has it built, which takes long: progress is written
 // to progress. It always builds, since tests of yesterday's binary mislead; with nothing to do that takes a second.
 func FindBinaries(ctx context.Context, progress io.Writer) (Binaries, error) {
 	root, err := moduleRoot()
@@ -49,6 +51,7 @@ func FindBinaries(ctx context.Context, progress io.Writer) (Binaries, error) {
 		Vault:     vault,
 		Plugin:    filepath.Join(root, "bin", "vault-plugin-secrets-mastersindia"),
 		Simulator: filepath.Join(root, "bin", "mastersindia-simulator"),
+		Audit:     filepath.Join(root, "bin", "mastersindia-audit"),
 		Version:   version,
 	}, nil
 }
