@@ -14,45 +14,26 @@ import (
 
 // Token is what the answers of token/, rotate/ and revoke/ show. Each text may be hidden, and is empty where it is missing.
 type Token struct {
-	AccessToken     string                `json:"access_token"`
-	TokenID         string                `json:"token_id"`
-	PreviousTokenID string                `json:"previous_token_id"`
-	Config          string                `json:"config"`
-	IssuedAt        string                `json:"issued_at"`
-	ExpiresAt       string                `json:"expires_at"`
-	Error           string                `json:"error"`
-	Tokens          map[string]Revocation `json:"tokens"`
+	AccessToken     string
+	TokenID         string
+	PreviousTokenID string
+	Config          string
+	IssuedAt        string
+	ExpiresAt       string
+	Error           string
+	Tokens          map[string]Revocation
 }
 
 // Revocation is what became of one token.
 type Revocation struct {
-	Upstream   string `json:"upstream"`
-	ValidUntil string `json:"valid_until"`
-}
-
-// DecodeToken decodes the data of an answer. What has another type than it should is left empty.
-func DecodeToken(data json.RawMessage) Token {
-	var t Token
-	if len(data) > 0 {
-		_ = json.Unmarshal(data, &t) // The line as a whole was decoded: only types can be wrong.
-	}
-	return t
+	Upstream   string
+	ValidUntil string
 }
 
 // TokenID is the token_id of a token: the first 16 hex digits of its SHA-256.
 func TokenID(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:8])
-}
-
-// Text returns one text of the data.
-func Text(data json.RawMessage, key string) string {
-	var all map[string]json.RawMessage
-	var text string
-	if len(data) == 0 || json.Unmarshal(data, &all) != nil || json.Unmarshal(all[key], &text) != nil {
-		return ""
-	}
-	return text
 }
 
 // Field is one parameter of a request.
@@ -69,7 +50,7 @@ type Field struct {
 }
 
 // Fields are the parameters of a request, by name. Values of secrets are never in them.
-func Fields(data json.RawMessage) []Field {
+func Fields(data []byte) []Field {
 	var all map[string]any
 	if len(data) == 0 || json.Unmarshal(data, &all) != nil {
 		return nil

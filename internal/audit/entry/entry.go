@@ -7,7 +7,6 @@ package entry
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -27,79 +26,62 @@ var ErrNoEntry = errors.New("not an entry of Vault's audit log")
 
 // Entry is one line, as far as reports use it. Vault's own names are kept.
 type Entry struct {
-	Time     time.Time `json:"-"`
-	Written  string    `json:"time"`
-	Type     string    `json:"type"`
-	Error    string    `json:"error"`
-	Auth     *Auth     `json:"auth"`
-	Request  *Asked    `json:"request"`
-	Response *Answered `json:"response"`
+	Time     time.Time
+	Written  string
+	Type     string
+	Error    string
+	Auth     *Auth
+	Request  *Asked
+	Response *Answered
 }
 
 // Auth tells whose Vault token was used, or, in an answer, which one was made.
 type Auth struct {
-	Accessor      string         `json:"accessor"`
-	ClientToken   string         `json:"client_token"`
-	DisplayName   string         `json:"display_name"`
-	EntityID      string         `json:"entity_id"`
-	Policies      []string       `json:"policies"`
-	PolicyResults *PolicyResults `json:"policy_results"`
+	Accessor      string
+	ClientToken   string
+	DisplayName   string
+	EntityID      string
+	Policies      []string
+	PolicyResults *PolicyResults
 }
 
 // PolicyResults tells whether the policies allowed the request.
 type PolicyResults struct {
-	Allowed bool `json:"allowed"`
+	Allowed bool
 }
 
 // Asked is the request of an entry.
 type Asked struct {
-	ID         string          `json:"id"`
-	Operation  string          `json:"operation"`
-	Path       string          `json:"path"`
-	MountPoint string          `json:"mount_point"`
-	Namespace  *Namespace      `json:"namespace"`
-	RemoteAddr string          `json:"remote_address"`
-	Data       json.RawMessage `json:"data"`
-}
-
-// Namespace is where a request went; the root's path is empty.
-type Namespace struct {
-	Path string `json:"path"`
+	ID         string
+	Operation  string
+	Path       string
+	MountPoint string
+	Namespace  string // its path, empty for the root
+	RemoteAddr string
+	Data       []byte
 }
 
 // Answered is the response of an entry.
 type Answered struct {
-	Auth          *Auth           `json:"auth"`
-	Data          json.RawMessage `json:"data"`
-	MountAccessor string          `json:"mount_accessor"`
-	MountPoint    string          `json:"mount_point"`
-	MountType     string          `json:"mount_type"`
-	Secret        *Secret         `json:"secret"`
-	WrapInfo      *WrapInfo       `json:"wrap_info"`
+	Auth          *Auth
+	Data          []byte
+	MountAccessor string
+	MountPoint    string
+	LeaseID       string
+	WrappingToken string // never what is wrapped
 }
 
-// Secret is a lease.
-type Secret struct {
-	LeaseID string `json:"lease_id"`
-}
-
-// WrapInfo is a wrapping token, and never what is wrapped.
-type WrapInfo struct {
-	Token string `json:"token"`
-}
-
-// Decode decodes a line. The line may begin with what the audit device's prefix option or a syslog puts before the entry.
+// Decode decodes a line. The line may begin with what the audit device's prefix option or a syslog puts before the entry. The
+// data of the request and of the response are parts of the line, not copies.
 func Decode(line []byte) (*Entry, error) {
 	start := bytes.IndexByte(line, '{')
 	if start < 0 {
 		return nil, ErrNoEntry
 	}
+	w := &walker{text: line[start:]}
 	e := new(Entry)
-	var oddType *json.UnmarshalTypeError
-	if err := json.Unmarshal(line[start:], e); err != nil && !errors.As(err, &oddType) {
-		return nil, ErrNoEntry
-	}
-	if e.Request == nil || e.Type != Request && e.Type != Response {
+	w.entry(e)
+	if w.bad || w.next() != 0 || e.Request == nil || e.Type != Request && e.Type != Response {
 		return nil, ErrNoEntry
 	}
 	written, err := time.Parse(time.RFC3339Nano, e.Written)

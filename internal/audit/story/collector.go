@@ -97,7 +97,7 @@ const mostRevoked = 20_000
 // NewCollector returns a collector that has seen nothing.
 func NewCollector(o Options) *Collector {
 	l := o.Limits
-	texts := newInterner(20_000)
+	texts := newInterner(l.Texts)
 	c := &Collector{
 		o: o, texts: texts,
 		people: newPeople(l.Who, l.Logins, texts), tokens: newTokens(l.Tokens), pairing: newPairing(l.Window),

@@ -15,12 +15,14 @@ type Limits struct {
 	Pending int
 	// Logins is how many logins are remembered.
 	Logins int
+	// Texts is how many texts, such as names and paths, are kept once instead of once for each row.
+	Texts int
 }
 
 // DefaultLimits hold a Collector below some 60 MB.
 func DefaultLimits() Limits {
 	return Limits{
 		Rows: 10_000, Who: 10_000, Tokens: 20_000, Readings: 30_000, Refusals: 5_000, Objects: 5_000,
-		Window: 200_000, Pending: 10_000, Logins: 200_000,
+		Window: 200_000, Pending: 10_000, Logins: 200_000, Texts: 20_000,
 	}
 }

@@ -57,9 +57,7 @@ func NewObserver(mount string, namespace *string) *Observer {
 // Observe says what an entry tells about the mount, or nil where it concerns others.
 func (ob *Observer) Observe(e *entry.Entry) *Observation {
 	o := &Observation{at: e.Time, answer: e.Type == entry.Response, id: e.Request.ID, remote: e.Request.RemoteAddr}
-	if e.Request.Namespace != nil {
-		o.namespace = e.Request.Namespace.Path
-	}
+	o.namespace = e.Request.Namespace
 	o.path = clip(e.Request.Path)
 	o.who = whoOf(e.Auth)
 	if e.Auth != nil {
@@ -101,12 +99,8 @@ func (o *Observation) onMount(e *entry.Entry, rest string) {
 	if e.Response == nil {
 		return
 	}
-	if e.Response.Secret != nil {
-		o.lease = clip(e.Response.Secret.LeaseID)
-	}
-	if e.Response.WrapInfo != nil {
-		o.wrapping = e.Response.WrapInfo.Token
-	}
+	o.lease = clip(e.Response.LeaseID)
+	o.wrapping = e.Response.WrappingToken
 }
 
 // kindOf is the kind of a request by the first part of its path.
@@ -179,12 +173,12 @@ func (o *Observation) unwrapped(e *entry.Entry, mount string) *Observation {
 		o.wrapping = e.Auth.ClientToken
 		o.who = Who{DisplayName: "holder of the wrapping token"}
 	}
-	if e.Response.Secret != nil && e.Response.Secret.LeaseID != "" {
-		role, mine := strings.CutPrefix(e.Response.Secret.LeaseID, mount+"token/")
+	if e.Response.LeaseID != "" {
+		role, mine := strings.CutPrefix(e.Response.LeaseID, mount+"token/")
 		if !mine {
 			return nil
 		}
-		o.lease = clip(e.Response.Secret.LeaseID)
+		o.lease = clip(e.Response.LeaseID)
 		if end := strings.LastIndexByte(role, '/'); end >= 0 {
 			o.name = clip(role[:end])
 		}
