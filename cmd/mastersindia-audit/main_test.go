@@ -1,0 +1,461 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/internal/audit/entry"
+	"vault-plugin-secrets-mastersindia/internal/audit/sample"
+	"vault-plugin-secrets-mastersindia/internal/audit/story"
+)
+
+// shown are the keys that docs/audit.md tunes, as far as the sample has them.
+func shown() []string {
+	return []string{"token_id", "config", "issued_at", "expires_at", "error", "upstream", "valid_until", "preset", "username", "token_url", "max_ttl"}
+}
+
+// logFile writes a log and returns its name.
+func logFile(t *testing.T, fill func(*sample.Log), keys ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "audit.log")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := sample.New(f, 1)
+	l.Shown = keys
+	fill(l)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// result is what a run of the program gave.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+func runWith(stdin string, args ...string) result {
+	var stdout, stderr bytes.Buffer
+	code := run(context.Background(), args, strings.NewReader(stdin), &stdout, &stderr)
+	return result{code, stdout.String(), stderr.String()}
+}
+
+// must runs the program, which has to succeed.
+func must(t *testing.T, stdin string, args ...string) string {
+	t.Helper()
+	r := runWith(stdin, args...)
+	if r.code != exitOK {
+		t.Fatalf("%q: exit code %d: %s", args, r.code, r.stderr)
+	}
+	return r.stdout
+}
+
+func mustJSON(t *testing.T, stdin string, args ...string) *story.Report {
+	t.Helper()
+	r := new(story.Report)
+	if err := json.Unmarshal([]byte(must(t, stdin, append([]string{"-format=json"}, args...)...)), r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestGolden compares reports of the same day with those of before. UPDATE_GOLDEN=1 writes them anew.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	changing := regexp.MustCompile(`"generated": "[^"]*"`)
+	for name, keys := range map[string][]string{"tuned": shown(), "untuned": nil} {
+		path := logFile(t, (*sample.Log).Day, keys...)
+		for _, format := range []string{"table", "csv", "json"} {
+			got := strings.ReplaceAll(must(t, "", "-format="+format, path), path, "audit.log")
+			got = changing.ReplaceAllString(got, `"generated": "now"`)
+			golden := filepath.Join("testdata", name+"."+format)
+			if os.Getenv("UPDATE_GOLDEN") != "" {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("%s differs from what is now said (UPDATE_GOLDEN=1 takes it over):\n%s", golden, got)
+			}
+		}
+	}
+}
+
+func TestTheHelpNamesEveryOption(t *testing.T) {
+	t.Parallel()
+	_, _, flags := newFlags()
+	said := must(t, "", "-help")
+	for _, name := range strings.Fields("audit-device format help max-rows mount namespace output since until token-file token-stdin version") {
+		if !strings.Contains(said, "\n  -"+name) || name != "help" && flags.Lookup(name) == nil {
+			t.Errorf("-%s is missing", name)
+		}
+	}
+	if !strings.Contains(must(t, "", "-version"), "mastersindia-audit v") {
+		t.Error("-version does not print the version")
+	}
+}
+
+func TestWrongOptionsSayWhatToDo(t *testing.T) {
+	t.Parallel()
+	const secret = "eyJhbGciOiJub25lIn0.e30.invented"
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "name the files"},
+		{[]string{"-format=xml", "f"}, "table, json, csv, html"},
+		{[]string{"-since=yesterday", "f"}, "24h"},
+		{[]string{"-since=1h", "-until=2h", "f"}, "not before"},
+		{[]string{"-mount=/", "f"}, "vault secrets list"},
+		{[]string{"-max-rows=-1", "f"}, "negative"},
+		{[]string{"-nonsense", "f"}, "-help"},
+		{[]string{"-token-file=a", "-token-stdin", "f"}, "one of"},
+		{[]string{"-token-stdin", "-"}, "read once"},
+		{[]string{"-", "-"}, "read once"},
+		{[]string{"-token=" + secret, "f"}, "command line"},
+		{[]string{"-token", secret, "f"}, "command line"},
+		{[]string{secret, "f"}, "command line"},
+		{[]string{"-token-file=" + secret, "f"}, "command line"},
+		{[]string{"-output", "Bearer " + secret, "f"}, "command line"},
+	} {
+		r := runWith("", test.args...)
+		if r.code != exitUsage || !strings.Contains(r.stderr, test.want) || r.stdout != "" {
+			t.Errorf("%q: want exit code 2 and a word of %q, got %+v", test.args, test.want, r)
+		}
+		if strings.Contains(r.stderr, secret) {
+			t.Errorf("%q: the message repeats the token: %s", test.args, r.stderr)
+		}
+	}
+}
+
+func TestWhatCannotBeDoneIsSaidBeforeAnythingIsRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := logFile(t, (*sample.Log).Day)
+	token := filepath.Join(dir, "token")
+	if err := os.WriteFile(token, []byte("two tokens in here\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{filepath.Join(dir, "none.log")}, "no such file"},
+		{[]string{dir}, "directory"},
+		{[]string{path, path}, "same file"},
+		{[]string{"-token-file=" + token, path}, "more than one token"},
+		{[]string{"-token-file=" + filepath.Join(dir, "none"), path}, "no such file"},
+		{[]string{"-output=" + dir, path}, "regular file"},
+		{[]string{"-output=" + filepath.Join(dir, "none", "r.html"), path}, "no such file"},
+	} {
+		r := runWith("", test.args...)
+		if r.code != exitFailed || !strings.Contains(r.stderr, test.want) || strings.Contains(r.stderr, "two tokens") {
+			t.Errorf("%q: want exit code 1 and a word of %q, got %+v", test.args, test.want, r)
+		}
+	}
+}
+
+func TestTheOutputFileIsWholeAndPrivate(t *testing.T) {
+	t.Parallel()
+	path, dir := logFile(t, (*sample.Log).Day), t.TempDir()
+	output := filepath.Join(dir, "report.html")
+	if err := os.WriteFile(output, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if said := must(t, "", "-format=html", "-output="+output, path); said != "" {
+		t.Errorf("with -output there is nothing to print, and still: %.100s", said)
+	}
+	info, err := os.Stat(output)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("want mode 0600, got %v, %v", info.Mode(), err)
+	}
+	text, err := os.ReadFile(output)
+	if err != nil || !bytes.HasSuffix(bytes.TrimSpace(text), []byte("</html>")) {
+		t.Errorf("the page is not whole: %v", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("temporary files are left: %v, %v", left, err)
+	}
+}
+
+func TestStandardInput(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(logFile(t, (*sample.Log).Day))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := mustJSON(t, string(text), "-"); r.Summary.Given != 42 || r.Input.Files[0].Name != "-" {
+		t.Errorf("want 42 tokens from standard input, got %+v", r.Summary)
+	}
+}
+
+func TestTheTimeSpan(t *testing.T) {
+	t.Parallel()
+	path := logFile(t, (*sample.Log).Day, shown()...)
+	r := mustJSON(t, "", "-since=2026-03-01T15:00:00Z", "-until=2026-03-01T15:20:30Z", path)
+	if r.Summary.Given != 1 || r.Summary.Changes != 1 || r.Summary.Revoked != 1 || r.Summary.Denied != 0 {
+		t.Errorf("want one wrapped read, one change and one revocation, got %+v", r.Summary)
+	}
+	if len(r.Objects) != 2 {
+		t.Errorf("what was written before -since tells where configs point, and is missing: %+v", r.Objects)
+	}
+	if all := mustJSON(t, "", "-since=2020-01-01", path); !strings.Contains(strings.Join(all.Notices, " "), "begins at") {
+		t.Errorf("the log begins after -since, and nobody says so: %q", all.Notices)
+	}
+	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]string{
+		"24h": "2026-03-01T12:00:00Z", "7d": "2026-02-23T12:00:00Z", "2026-01-31T22:00:00+05:30": "2026-01-31T16:30:00Z",
+		"2026-01-31": "2026-01-31T00:00:00Z", "": "0001-01-01T00:00:00Z",
+	} {
+		if got, err := parseTime("-since", text, now); err != nil || got.Format(time.RFC3339) != want {
+			t.Errorf("-since=%s: want %s, got %s, %v", text, want, got, err)
+		}
+	}
+}
+
+func TestNamespaces(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(logFile(t, (*sample.Log).Day))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := strings.ReplaceAll(string(text), `"namespace":{"id":"root"}`, `"namespace":{"id":"x1","path":"team/"}`)
+	other = strings.ReplaceAll(other, `-0000-4000-8000-`, `-1111-4000-8000-`)
+	both := string(text) + other
+	for namespace, want := range map[string]int64{"": 84, "team": 42, "team/": 42, "root": 42, "none": 0} {
+		if r := mustJSON(t, both, "-namespace="+namespace, "-"); r.Summary.Given != want {
+			t.Errorf("-namespace=%s: want %d tokens, got %d", namespace, want, r.Summary.Given)
+		}
+	}
+	if said := must(t, both, "-"); !strings.Contains(said, "2 namespaces") {
+		t.Errorf("two mounts are taken together, and nobody says so:\n%s", said)
+	}
+}
+
+// vaultThatHashes is a Vault of which only sys/audit-hash/file answers.
+func vaultThatHashes(t *testing.T, l *sample.Log) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var asked struct{ Input string }
+		if r.URL.Path != "/v1/sys/audit-hash/file" || r.Header.Get("X-Vault-Token") == "" || json.NewDecoder(r.Body).Decode(&asked) != nil {
+			http.Error(w, `{"errors":["unknown audit backend"]}`, http.StatusBadRequest)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"data": map[string]any{"hash": l.HMAC(asked.Input)}})
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// names are those who received the leaked token.
+func names(all []story.Reading) string {
+	var out []string
+	for _, r := range all {
+		out = append(out, r.Who.DisplayName)
+	}
+	return strings.Join(out, " ")
+}
+
+const (
+	wantReceivers = "userpass-asha kubernetes-erp-invoices approle"
+	wantPossible  = "userpass-asha kubernetes-erp-invoices"
+)
+
+func TestALeakedTokenIsTraced(t *testing.T) {
+	tuned, untuned := logFile(t, (*sample.Log).Day, shown()...), logFile(t, (*sample.Log).Day)
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("Authorization: JWT "+sample.Token(2)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address := vaultThatHashes(t, sample.New(&bytes.Buffer{}, 1))
+	for _, test := range []struct{ name, address, log, receivers, unchecked string }{
+		{"by token_id", "", tuned, wantReceivers, "VAULT_ADDR is not set"},
+		{"by audit-hash", address, untuned, wantReceivers, ""},
+		{"by both", address, tuned, wantReceivers, ""},
+		{"by nothing", "", untuned, "", "41 reads"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Setenv("VAULT_ADDR", test.address)
+			t.Setenv("VAULT_TOKEN", "invented-vault-token")
+			r := mustJSON(t, "", "-token-file="+token, test.log)
+			if got := names(r.Leak.Receivers); got != test.receivers {
+				t.Errorf("want %q, got %q", test.receivers, got)
+			}
+			if got := names(r.Leak.Possible); got != wantPossible {
+				t.Errorf("want %q as possible, got %q", wantPossible, got)
+			}
+			if said := strings.Join(r.Leak.Unchecked, "; "); !strings.Contains(said, test.unchecked) || test.unchecked == "" && said != "" {
+				t.Errorf("want %q said of what was not looked for, got %q", test.unchecked, said)
+			}
+			if r.Leak.TokenID != entry.TokenID(sample.Token(2)) {
+				t.Errorf("the token is called %s", r.Leak.TokenID)
+			}
+			for _, format := range []string{"table", "json", "csv", "html"} {
+				if text := must(t, sample.Token(2), "-token-stdin", "-format="+format, test.log); strings.Contains(text, sample.Token(2)) {
+					t.Errorf("%s shows the token", format)
+				}
+			}
+		})
+	}
+	t.Run("a Vault that refuses", func(t *testing.T) {
+		t.Setenv("VAULT_ADDR", address)
+		t.Setenv("VAULT_TOKEN", "invented-vault-token")
+		said := runWith(sample.Token(2), "-token-stdin", "-audit-device=other", tuned)
+		if said.code != exitFailed || !strings.Contains(said.stderr, "vault audit list") || strings.Contains(said.stderr, sample.Token(2)) {
+			t.Errorf("want exit code 1 and what to do, got %+v", said)
+		}
+	})
+	t.Run("readers of a revoked token", func(t *testing.T) {
+		t.Setenv("VAULT_ADDR", address)
+		t.Setenv("VAULT_TOKEN", "invented-vault-token")
+		r := mustJSON(t, "", "-audit-device=file", untuned)
+		if got := strings.Join(r.Revocations[0].Receivers, " "); got != "approle kubernetes-erp-invoices userpass-asha" {
+			t.Errorf("the revoked token had been given to %q", got)
+		}
+	})
+	t.Run("csv", func(t *testing.T) {
+		t.Setenv("VAULT_ADDR", "")
+		rows, err := csv.NewReader(strings.NewReader(must(t, sample.Token(2), "-token-stdin", "-format=csv", tuned))).ReadAll()
+		if err != nil || len(rows) != 6 || rows[1][0] != "yes" || rows[5][0] != "perhaps" {
+			t.Errorf("want 3 lines of yes and 2 of perhaps, got %q, %v", rows, err)
+		}
+	})
+}
+
+func TestARevokedTokenThatIsHandedOutIsAnAlarm(t *testing.T) {
+	t.Parallel()
+	for name, keys := range map[string][]string{"shown": {"token_id"}, "shown at times": {"token_id"}} {
+		path := logFile(t, func(l *sample.Log) {
+			l.Day()
+			if name == "shown at times" {
+				l.Shown = nil // the HMAC of the token joins what was shown before
+			}
+			l.Wait(time.Minute)
+			l.Read(sample.People()[0], "billing", sample.Token(2), "gst")
+		}, keys...)
+		r := mustJSON(t, "", path)
+		if len(r.Alarms) != 1 || !strings.Contains(r.Alarms[0].Message, entry.TokenID(sample.Token(2))) ||
+			!strings.Contains(r.Alarms[0].Message, "userpass-asha") {
+			t.Errorf("%s: want one alarm that names token and reader, got %+v", name, r.Alarms)
+		}
+	}
+	if r := mustJSON(t, "", logFile(t, (*sample.Log).Day, "token_id")); len(r.Alarms) > 0 {
+		t.Errorf("nothing is wrong, and still: %+v", r.Alarms)
+	}
+}
+
+func TestAReadThatBeganBeforeTheRevocationIsNoAlarm(t *testing.T) {
+	t.Parallel()
+	asha, mount := sample.People()[0], "mastersindia/"
+	text, err := os.ReadFile(logFile(t, func(l *sample.Log) {
+		l.Read(asha, "billing", sample.Token(1), "gst")
+		l.Do(sample.Request{By: asha, Operation: "update", Mount: mount, Path: "revoke/gst", Answer: map[string]any{
+			"tokens": map[string]any{entry.TokenID(sample.Token(1)): map[string]any{}},
+		}})
+	}, "token_id"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(text), "\n")
+	crossing := strings.Replace(lines[1], `"time":"2026-03-01T08:00:00.005Z"`, `"time":"2026-03-01T08:00:00.011Z"`, 1)
+	if crossing == lines[1] {
+		t.Fatalf("the response is not at the time that the test takes it for: %s", lines[1])
+	}
+	if r := mustJSON(t, lines[0]+lines[2]+lines[3]+crossing, "-"); len(r.Alarms) != 0 || r.Summary.Given != 1 {
+		t.Errorf("a read that was under way when the token was revoked: %+v, %+v", r.Summary, r.Alarms)
+	}
+}
+
+func TestASecretInTheLogIsAnAlarmAndNotRepeated(t *testing.T) {
+	t.Parallel()
+	path := logFile(t, (*sample.Log).Day, "password", "access_token", "token_id")
+	for _, format := range []string{"table", "json", "csv", "html"} {
+		text := must(t, "", "-format="+format, path)
+		if strings.Contains(text, "invented-password") || strings.Contains(text, sample.Token(1)) {
+			t.Errorf("%s repeats a secret that the log shows", format)
+		}
+		if format != "csv" && !strings.Contains(text, "the log shows password in clear") {
+			t.Errorf("%s raises no alarm", format)
+		}
+	}
+	r := mustJSON(t, sample.Token(2), "-token-stdin", path)
+	if got := names(r.Leak.Receivers); got != wantReceivers {
+		t.Errorf("the token is traced to %q, want %q", got, wantReceivers)
+	}
+}
+
+func TestEntriesThatComeTwiceCountOnce(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(logFile(t, (*sample.Log).Day))
+	if err != nil {
+		t.Fatal(err)
+	}
+	once, twice := mustJSON(t, string(text), "-"), mustJSON(t, string(text)+string(text), "-")
+	if twice.Summary.Given != once.Summary.Given || twice.Summary.Requests != once.Summary.Requests || twice.Input.Duplicates == 0 {
+		t.Errorf("want %+v, got %+v with %d duplicates", once.Summary, twice.Summary, twice.Input.Duplicates)
+	}
+}
+
+func TestHalvesThatLackTheOtherAreCounted(t *testing.T) {
+	t.Parallel()
+	asha := sample.People()[0]
+	r := mustJSON(t, "", logFile(t, func(l *sample.Log) {
+		for n := range 5 {
+			l.Do(sample.Request{By: asha, Operation: "read", Mount: "mastersindia/", Path: "token/billing",
+				NoResponse: n < 2, NoRequest: n == 4, Answer: l.Answer(sample.Token(1), "gst"), Lease: true})
+		}
+	}))
+	if r.Input.RequestsUnanswered != 2 || r.Input.ResponsesAlone != 1 || r.Summary.Unanswered != 2 || r.Summary.Given != 3 {
+		t.Errorf("want 2 requests and 1 response alone, 3 tokens given, got %+v, %+v", r.Input, r.Summary)
+	}
+}
+
+func TestAWrappedTokenIsFollowedToWhoeverUnwrapsIt(t *testing.T) {
+	t.Parallel()
+	people := sample.People()
+	asha, erp, other := people[0], people[3], people[1]
+	unwrap := func(l *sample.Log, by sample.Caller, wrapping string) {
+		l.Do(sample.Request{By: by, Operation: "update", Mount: "sys/", Path: "wrapping/unwrap",
+			Data: map[string]any{"token": wrapping}, Answer: l.Answer(sample.Token(1), "gst")})
+	}
+	path := logFile(t, func(l *sample.Log) {
+		l.Do(sample.Request{By: asha, Operation: "read", Mount: "mastersindia/", Path: "token/billing", Wrap: "wrapping-1"})
+		unwrap(l, erp, "wrapping-1")
+		unwrap(l, other, "wrapping-of-another-mount")
+	})
+	r := mustJSON(t, "", path)
+	var found []string
+	for _, reading := range r.Readings {
+		text := reading.Who.DisplayName + " " + string(reading.Kind)
+		if reading.AskedBy != nil {
+			text += " for " + reading.AskedBy.DisplayName
+		}
+		found = append(found, text)
+	}
+	if got := strings.Join(found, ", "); got != "kubernetes-erp-invoices unwrap for userpass-asha, userpass-asha read" {
+		t.Errorf("got %s", got)
+	}
+}
