@@ -68,6 +68,10 @@ fmt: ## Format the Go source
 fuzz: ## Run each fuzz test for FUZZTIME (default 30s)
 	scripts/fuzz $(FUZZTIME)
 
+.PHONY: golden
+golden: ## Write the expected outputs of the audit report anew, after a change of what it says
+	UPDATE_GOLDEN=1 go test -count=1 -run TestGolden ./cmd/mastersindia-audit
+
 .PHONY: demo
 demo: build ## Show the engine at work: a Vault and the simulator, four accounts, four tokens
 	@vault_bin="$$(scripts/get-vault)"; go build -o bin/demo ./scripts/demo; VAULT_BIN="$$vault_bin" exec bin/demo

@@ -178,6 +178,7 @@ func (w *world) readAs(t *testing.T, vaultToken string, args ...string) harness.
 	return secret
 }
 
+//nolint:tparallel // the parts are steps of one story
 func TestALeakedTokenIsTracedToThoseWhoWereGivenIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -393,4 +394,3 @@ func collect(all map[string][]string, where, key string, value any) {
 	default:
 	}
 }
-

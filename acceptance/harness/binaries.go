@@ -29,8 +29,9 @@ type Binaries struct {
 	Version string
 }
 
-// FindBinaries builds the plugin, the simulator and the audit report and finds a Vault, or has it built, which takes long: progress is written
-// to progress. It always builds, since tests of yesterday's binary mislead; with nothing to do that takes a second.
+// FindBinaries builds the plugin, the simulator and the audit report, and finds a Vault, or has it built, which takes long:
+// progress is written to progress. It always builds, since tests of yesterday's binary mislead; with nothing to do that takes a
+// second.
 func FindBinaries(ctx context.Context, progress io.Writer) (Binaries, error) {
 	root, err := moduleRoot()
 	if err != nil {

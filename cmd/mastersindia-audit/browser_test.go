@@ -76,14 +76,14 @@ func openPage(t *testing.T, url string) *browser {
 		b.must(t, domain+".enable", nil, nil)
 	}
 	b.must(t, "Page.navigate", map[string]any{"url": url}, nil)
-	b.wait(t, `document.documentElement.dataset.ready === "true"`)
+	b.wait(t, `document.documentElement?.dataset.ready === "true"`)
 	return b
 }
 
 // profile is an empty directory. Helpers of the browser write into it for a moment after it has ended.
 func profile(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "chromium-*")
+	dir, err := os.MkdirTemp("", "chromium-*") //nolint:usetesting // t.TempDir fails where something is written while it removes
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,10 @@ func (b *browser) want(t *testing.T, expression string, want any) {
 func (b *browser) wait(t *testing.T, expression string) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
-	for b.eval(t, expression) != true {
+	for {
+		if is, _ := b.eval(t, expression).(bool); is {
+			return
+		}
 		if time.Now().After(deadline) {
 			t.Fatalf("still not true: %s; the page complains: %q", expression, b.complaints)
 		}
@@ -220,7 +223,7 @@ func (b *browser) screenshot(t *testing.T, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(dir+"/"+name+".png", image, 0o600); err != nil {
+	if err := os.WriteFile(dir+"/"+name+".png", image, 0o600); err != nil { //nolint:gosec // G703: whoever runs the test names it
 		t.Fatal(err)
 	}
 }

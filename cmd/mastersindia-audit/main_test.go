@@ -108,7 +108,7 @@ func TestTheHelpNamesEveryOption(t *testing.T) {
 	t.Parallel()
 	_, _, flags := newFlags()
 	said := must(t, "", "-help")
-	for _, name := range strings.Fields("audit-device format help max-rows mount namespace output since until token-file token-stdin version") {
+	for name := range strings.FieldsSeq("audit-device format help max-rows mount namespace output since until token-file token-stdin version") {
 		if !strings.Contains(said, "\n  -"+name) || name != "help" && flags.Lookup(name) == nil {
 			t.Errorf("-%s is missing", name)
 		}

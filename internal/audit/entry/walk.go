@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// walker goes through JSON and looks only at what is asked for: most of an entry is of no interest, and passing over it takes a tenth of
-// the time that encoding/json needs. It is less strict with what it passes over. Once bad, it finds nothing more.
+// walker goes through JSON and looks only at what is asked for: most of an entry is of no interest, and to pass over it takes a
+// fraction of the time that encoding/json needs. It is less strict with what it passes over. Once bad, it finds nothing more.
 type walker struct {
 	text []byte
 	at   int

@@ -17,6 +17,7 @@ import (
 
 // benchmarks are logs by which share of the requests is on the mount.
 func benchmarks(b *testing.B, run func(b *testing.B, text []byte)) {
+	b.Helper()
 	for name, every := range map[string]int{"all on the mount": 1, "1 of 10 on the mount": 10, "1 of 100 on the mount": 100} {
 		b.Run(name, func(b *testing.B) {
 			text := write(b, func(l *sample.Log) { l.Long(20_000_000, every, 200) })
@@ -30,6 +31,7 @@ func benchmarks(b *testing.B, run func(b *testing.B, text []byte)) {
 // BenchmarkReport is the whole way from a file to what a report needs.
 func BenchmarkReport(b *testing.B) {
 	benchmarks(b, func(b *testing.B, text []byte) {
+		b.Helper()
 		path := file(b, "audit.log", text)
 		for b.Loop() {
 			source, err := logfile.Open(path, nil)
@@ -51,6 +53,7 @@ func BenchmarkReport(b *testing.B) {
 // BenchmarkPlainDecoding is what BenchmarkReport is compared with: encoding/json decodes each line into a small struct.
 func BenchmarkPlainDecoding(b *testing.B) {
 	benchmarks(b, func(b *testing.B, text []byte) {
+		b.Helper()
 		for b.Loop() {
 			for line := range bytes.Lines(text) {
 				var e struct {
