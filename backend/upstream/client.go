@@ -257,7 +257,7 @@ func (c *client) send(caller context.Context, m *message) (*answer, error) {
 	ctx, cancel := context.WithTimeout(caller, c.account.RequestTimeout)
 	defer cancel()
 	p := &progress{}
-	req, err := m.request(httptrace.WithClientTrace(ctx, p.trace()), c.userAgent)
+	req, err := m.request(httptrace.WithClientTrace(ctx, p.trace(cancel)), c.userAgent)
 	if err != nil {
 		return nil, &Error{Kind: Invalid, Op: m.op, Detail: "no request can be made of the account's URL and headers"}
 	}
