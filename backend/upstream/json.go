@@ -93,11 +93,33 @@ func tokensIn(v any, found []string) []string {
 		}
 	case map[string]any:
 		for name, value := range v {
-			if s, ok := value.(string); ok && isTokenKey(name) {
-				found = append(found, strings.TrimSpace(s))
+			if isTokenKey(name) {
+				found = wordsIn(value, found)
 				continue
 			}
 			found = tokensIn(value, found)
+		}
+	}
+	return found
+}
+
+// wordsIn collects the strings of a value that stands where a token may. In a list or an object only those of a single word count:
+// Django says in a list of sentences what is wrong with a field.
+func wordsIn(v any, found []string) []string {
+	switch v := v.(type) {
+	case string:
+		return append(found, strings.TrimSpace(v))
+	case []any:
+		for _, item := range v {
+			if s, ok := item.(string); !ok || len(strings.Fields(s)) == 1 {
+				found = wordsIn(item, found)
+			}
+		}
+	case map[string]any:
+		for name, value := range v {
+			if s, ok := value.(string); !ok || isTokenKey(name) || len(strings.Fields(s)) == 1 {
+				found = wordsIn(value, found)
+			}
 		}
 	}
 	return found
