@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -21,8 +22,7 @@ const (
 	tokenPrefix  = "token/"
 )
 
-// storage keeps the entries of a mount. Errors of Vault's storage are returned as they are: Vault knows a read-only one by its
-// text, and forwards the request then.
+// storage keeps the entries of a mount. Its errors say which entry they are about, but for those of a storage that only reads.
 type storage struct{ view logical.Storage }
 
 // config returns nil without an error where there is none of that name.
@@ -35,7 +35,7 @@ func (s *storage) putConfig(ctx context.Context, name string, c *config) error {
 }
 
 func (s *storage) deleteConfig(ctx context.Context, name string) error {
-	return s.view.Delete(ctx, configPrefix+name)
+	return deleteEntry(ctx, s.view, configPrefix+name)
 }
 
 // role returns nil without an error where there is none of that name.
@@ -48,11 +48,11 @@ func (s *storage) putRole(ctx context.Context, name string, r *role) error {
 }
 
 func (s *storage) deleteRole(ctx context.Context, name string) error {
-	return s.view.Delete(ctx, rolePrefix+name)
+	return deleteEntry(ctx, s.view, rolePrefix+name)
 }
 
 func (s *storage) list(ctx context.Context, prefix string) ([]string, error) {
-	return s.view.List(ctx, prefix)
+	return listEntries(ctx, s.view, prefix)
 }
 
 // Account implements issuer.Source.
@@ -79,18 +79,12 @@ func (s *storage) Save(ctx context.Context, account string, record *issuer.Recor
 
 // Delete implements issuer.Store.
 func (s *storage) Delete(ctx context.Context, account string) error {
-	if s.view == nil {
-		return errNoStorage
-	}
-	return s.view.Delete(ctx, tokenPrefix+account)
+	return deleteEntry(ctx, s.view, tokenPrefix+account)
 }
 
 // List implements issuer.Store.
 func (s *storage) List(ctx context.Context) ([]string, error) {
-	if s.view == nil {
-		return nil, errNoStorage
-	}
-	return s.view.List(ctx, tokenPrefix)
+	return listEntries(ctx, s.view, tokenPrefix)
 }
 
 // getEntry reads an entry of a known schema. The error of one that cannot be read names the key and shows nothing of it.
@@ -100,7 +94,7 @@ func getEntry[T any](ctx context.Context, view logical.Storage, key string, sche
 	}
 	stored, err := view.Get(ctx, key)
 	if err != nil || stored == nil {
-		return nil, err
+		return nil, about(err, "reading", key)
 	}
 	entry := new(T)
 	if err := stored.DecodeJSON(entry); err != nil {
@@ -121,7 +115,31 @@ func putEntry(ctx context.Context, view logical.Storage, key string, entry any) 
 	if err != nil {
 		return errors.New("the storage entry " + key + " cannot be encoded")
 	}
-	return view.Put(ctx, stored)
+	return about(view.Put(ctx, stored), "writing", key)
+}
+
+func deleteEntry(ctx context.Context, view logical.Storage, key string) error {
+	if view == nil {
+		return errNoStorage
+	}
+	return about(view.Delete(ctx, key), "deleting", key)
+}
+
+func listEntries(ctx context.Context, view logical.Storage, prefix string) ([]string, error) {
+	if view == nil {
+		return nil, errNoStorage
+	}
+	names, err := view.List(ctx, prefix)
+	return names, about(err, "listing", prefix)
+}
+
+// about adds to an error of Vault's storage what was to be done with which entry. One that says that the storage only reads stays as
+// it is: Vault knows it by its text, and forwards the request then.
+func about(err error, doing, key string) error {
+	if err == nil || strings.Contains(err.Error(), logical.ErrReadOnly.Error()) {
+		return err
+	}
+	return fmt.Errorf("%s the storage entry %s: %w", doing, key, err)
 }
 
 // mountLogger names the mount in each line: several mounts share one process, and Vault names only the first of them.
