@@ -131,8 +131,10 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 
 	account := next.account(name)
 	resp := new(logical.Response)
+	unsure := false
 	commit := func(token *issuer.Token) error {
 		if err := b.store.putConfig(ctx, name, next); err != nil {
+			unsure = true
 			return err
 		}
 		if err := b.issuer.Update(ctx, account, token); err != nil {
@@ -145,6 +147,11 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		err = b.issuer.Verify(ctx, account, commit)
 	} else {
 		err = commit(nil)
+	}
+	if unsure {
+		// A write that failed may have been made all the same. Storage is asked again before anybody is served, and the same write
+		// once more must not find that nothing changes while the former settings are in force.
+		b.issuer.Forget(name)
 	}
 	if err != nil {
 		return verifyAnswer(req.MountPoint, name, err)
@@ -213,6 +220,7 @@ func (b *backend) configDelete(ctx context.Context, _ *logical.Request, d *frame
 	lock.Lock()
 	defer lock.Unlock()
 	if err := b.store.deleteConfig(ctx, name); err != nil {
+		b.issuer.Forget(name) // it may be gone all the same
 		return nil, err
 	}
 	return nil, b.issuer.Remove(ctx, name)

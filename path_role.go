@@ -128,11 +128,9 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 	if old != nil && *old == *next {
 		return nil, nil //nolint:nilnil // 204
 	}
-	if err := b.store.putRole(ctx, name, next); err != nil {
-		return nil, err
-	}
-	b.roles.forget(name)
-	return nil, nil //nolint:nilnil // 204
+	err = b.store.putRole(ctx, name, next)
+	b.roles.forget(name) // after a failure as well: nobody knows what it left
+	return nil, err
 }
 
 // mergeRole is what old (nil for a new role) becomes under the parameters.
@@ -180,11 +178,9 @@ func (b *backend) roleDelete(ctx context.Context, _ *logical.Request, d *framewo
 	lock := b.lockFor(rolePrefix + name)
 	lock.Lock()
 	defer lock.Unlock()
-	if err := b.store.deleteRole(ctx, name); err != nil {
-		return nil, err
-	}
-	b.roles.forget(name)
-	return nil, nil //nolint:nilnil // 204
+	err := b.store.deleteRole(ctx, name)
+	b.roles.forget(name) // after a failure as well: nobody knows what it left
+	return nil, err
 }
 
 func (b *backend) roleList(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {

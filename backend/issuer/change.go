@@ -288,7 +288,7 @@ func (i *Issuer) Remove(ctx context.Context, name string) error {
 	return i.store.Delete(ctx, name)
 }
 
-// Forget drops what memory knows of an account that another node has changed.
+// Forget drops what memory knows of an account that another node has changed, or of which nobody knows what storage holds.
 func (i *Issuer) Forget(name string) {
 	value, ok := i.entries.Load(name)
 	if !ok {
@@ -297,5 +297,8 @@ func (i *Issuer) Forget(name string) {
 	e := value.(*entry) //nolint:forcetypeassert // the map holds nothing else
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if !e.dead {
+		i.tallies.Store(name, e.tally)
+	}
 	i.drop(e)
 }
