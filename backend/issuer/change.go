@@ -235,7 +235,7 @@ func (i *Issuer) update(ctx context.Context, e *entry, a *Account, token *Token)
 	}
 	record := e.record()
 	e.mu.Unlock()
-	return true, i.put(ctx, e.name, record)
+	return true, i.put(ctx, e, record)
 }
 
 // begin starts an account anew under another generation. Callers hold e.mu.

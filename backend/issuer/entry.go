@@ -73,8 +73,10 @@ type entry struct {
 	obstacle    error
 	obstacles   int
 	obstacleEnd time.Duration
-	flight      *flight
-	client      upstream.Client
+	// unsaved says that storage would not take the last record, so that it does not know what memory does.
+	unsaved bool
+	flight  *flight
+	client  upstream.Client
 	// booked says that the book was told of the tokens that were found in storage.
 	booked bool
 

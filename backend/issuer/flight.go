@@ -111,7 +111,7 @@ func (i *Issuer) runSafely(ctx context.Context, e *entry, f *flight) (issued *se
 	if err := i.load(ctx, e, f); err != nil {
 		return nil, err
 	}
-	if f.reason == reasonClock {
+	if f.reason == reasonStore {
 		return nil, i.save(ctx, e, f, func() {})
 	}
 	settings, wanted := i.board(e, f)
@@ -326,7 +326,7 @@ func (i *Issuer) setRight(e *entry, now Reading) *flight {
 	if e.flight != nil || i.mayLogin() != nil {
 		return nil
 	}
-	return i.start(e, reasonClock, false)
+	return i.start(e, reasonStore, false)
 }
 
 // noteAttempt stores that a login begins.
@@ -397,14 +397,19 @@ func (i *Issuer) save(ctx context.Context, e *entry, f *flight, change func()) e
 	change()
 	record := e.record()
 	e.mu.Unlock()
-	return i.put(ctx, e.name, record)
+	return i.put(ctx, e, record)
 }
 
-// put writes a record even if what it is about was cancelled meanwhile: half a truth is worse than none.
-func (i *Issuer) put(ctx context.Context, name string, record *Record) error {
+// put writes an entry's record even if what it is about was cancelled meanwhile: half a truth is worse than none. Callers hold
+// e.storing.
+func (i *Issuer) put(ctx context.Context, e *entry, record *Record) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storageTimeout)
 	defer cancel()
-	return i.store.Save(ctx, name, record)
+	err := i.store.Save(ctx, e.name, record)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.unsaved = err != nil
+	return err
 }
 
 // clientOf returns the entry's client, made when it is first needed: an account that nobody reads costs no connection.

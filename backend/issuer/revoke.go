@@ -134,7 +134,7 @@ func (i *Issuer) tryMarkRevoked(ctx context.Context, e *entry, tokenID string) (
 	i.plan(e)
 	record := e.record()
 	e.mu.Unlock()
-	return targets, false, i.put(ctx, e.name, record)
+	return targets, false, i.put(ctx, e, record)
 }
 
 // revokedAs is the token with the outcome of its revocation; one that was killed has no refresh token any more.
@@ -219,5 +219,5 @@ func (i *Issuer) noteOutcomes(ctx context.Context, e *entry, outcomes map[string
 	}
 	record := e.record()
 	e.mu.Unlock()
-	return i.put(ctx, e.name, record)
+	return i.put(ctx, e, record)
 }

@@ -181,8 +181,8 @@ func (i *Issuer) untilNext() time.Duration {
 // idleAfter is how long an account without a living token stays in memory after it was last read.
 const idleAfter = 10 * time.Minute
 
-// Sweep plans all accounts anew, in case a clock was set, and lets go of those that are idle. It does no I/O: Vault calls it
-// under a lock of its own.
+// Sweep plans all accounts anew, in case a clock was set, stores once more what storage would not take, and lets go of accounts
+// that are idle. It does no I/O itself: Vault calls it under a lock of its own.
 func (i *Issuer) Sweep() {
 	now := i.clock()
 	i.entries.Range(func(_, value any) bool {
@@ -199,6 +199,9 @@ func (i *Issuer) Sweep() {
 		}
 		i.setRight(e, now)
 		i.plan(e)
+		if e.unsaved && e.flight == nil && i.mayLogin() == nil {
+			i.start(e, reasonStore, false)
+		}
 		return true
 	})
 	i.queue.signal()

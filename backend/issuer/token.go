@@ -34,8 +34,8 @@ const (
 
 	// reasonRestore loads an account and never logs in.
 	reasonRestore Reason = "restore"
-	// reasonClock stores an account anew after the wall clock was set back, and never logs in.
-	reasonClock Reason = "clock"
+	// reasonStore stores an account anew, and never logs in: after the wall clock was set back, or where storage failed before.
+	reasonStore Reason = "store"
 )
 
 // Token is one upstream token. It is never changed once it was made.
