@@ -29,7 +29,15 @@ type faultyStorage struct {
 
 	mu    sync.Mutex
 	fault func(access, key string) error
-	calls []string // "put config/gst"
+	// strike, where it is set, is told the number of each access and what it is, such as "put config/gst".
+	strike func(n int, call string) blow
+	calls  []string // "put config/gst"
+}
+
+// blow is what becomes of an access: it fails where err is set, though only after it was done where late is set as well.
+type blow struct {
+	err  error
+	late bool
 }
 
 func newFaultyStorage() *faultyStorage { return &faultyStorage{inner: &logical.InmemStorage{}} }
@@ -59,40 +67,57 @@ func (s *faultyStorage) accesses() []string {
 	return append([]string(nil), s.calls...)
 }
 
-func (s *faultyStorage) access(access, key string) error {
+// access counts an access and does it, unless it is to fail.
+func (s *faultyStorage) access(ctx context.Context, access, key string, do func() error) error {
+	var b blow
+	s.mu.Lock()
+	s.calls = append(s.calls, access+" "+key)
+	if s.fault != nil {
+		b.err = s.fault(access, key)
+	}
+	if s.strike != nil && b.err == nil {
+		b = s.strike(len(s.calls), access+" "+key)
+	}
+	s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err // as over gRPC
+	}
+	if b.err != nil && !b.late {
+		return b.err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	return b.err
+}
+
+// set makes strike decide about every access from now on.
+func (s *faultyStorage) set(strike func(n int, call string) blow) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls = append(s.calls, access+" "+key)
-	if s.fault == nil {
-		return nil
-	}
-	return s.fault(access, key)
+	s.strike = strike
 }
 
-func (s *faultyStorage) List(ctx context.Context, prefix string) ([]string, error) {
-	if err := s.access(storeList, prefix); err != nil {
-		return nil, err
-	}
-	return s.inner.List(ctx, prefix)
+func (s *faultyStorage) List(ctx context.Context, prefix string) (keys []string, err error) {
+	err = s.access(ctx, storeList, prefix, func() (err error) {
+		keys, err = s.inner.List(ctx, prefix)
+		return err
+	})
+	return keys, err
 }
 
-func (s *faultyStorage) Get(ctx context.Context, key string) (*logical.StorageEntry, error) {
-	if err := s.access(storeGet, key); err != nil {
-		return nil, err
-	}
-	return s.inner.Get(ctx, key)
+func (s *faultyStorage) Get(ctx context.Context, key string) (entry *logical.StorageEntry, err error) {
+	err = s.access(ctx, storeGet, key, func() (err error) {
+		entry, err = s.inner.Get(ctx, key)
+		return err
+	})
+	return entry, err
 }
 
 func (s *faultyStorage) Put(ctx context.Context, entry *logical.StorageEntry) error {
-	if err := s.access(storePut, entry.Key); err != nil {
-		return err
-	}
-	return s.inner.Put(ctx, entry)
+	return s.access(ctx, storePut, entry.Key, func() error { return s.inner.Put(ctx, entry) })
 }
 
 func (s *faultyStorage) Delete(ctx context.Context, key string) error {
-	if err := s.access(storeDelete, key); err != nil {
-		return err
-	}
-	return s.inner.Delete(ctx, key)
+	return s.access(ctx, storeDelete, key, func() error { return s.inner.Delete(ctx, key) })
 }
