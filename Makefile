@@ -40,7 +40,7 @@ unit: ## Run the unit tests under the race detector
 
 .PHONY: conformance
 conformance: build ## Drive the built plugin over gRPC as Vault does, without a Vault
-	go test -race -tags acceptance -count=1 -timeout 10m ./acceptance/conformance/...
+	go test -race -tags acceptance -count=1 -parallel 16 -timeout 10m ./acceptance/conformance/...
 
 .PHONY: acceptance
 acceptance: build ## Test the built plugin in a real Vault, which is built once when there is none (15 to 20 minutes)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -30,7 +31,11 @@ func TestStatusCodesSurviveTheWire(t *testing.T) {
 			_, m := newMount(t)
 			u := newUpstream(t)
 			u.configure(t, m, map[string]any{"verify_connection": false})
-			u.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
+			fault := simulator.Fault{Kind: kind}
+			if kind == simulator.FaultThrottled {
+				fault.RetryAfter = time.Minute
+			}
+			u.SetFault(simulator.JWT, fault)
 			response, err := m.do(t, logical.ReadOperation, "token/app", nil)
 			if got := statusOf(response, err); got != want {
 				t.Errorf("got %d (%v), want %d", got, err, want)

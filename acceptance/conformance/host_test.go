@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -74,6 +75,18 @@ func startPlugin(t *testing.T) *host {
 	}
 	h.rpc = client
 	return h
+}
+
+// pid is the id of the plugin's process.
+func (h *host) pid() int { return h.client.ReattachConfig().Pid }
+
+// crash ends the process without a warning.
+func (h *host) crash(t *testing.T) {
+	t.Helper()
+	if err := syscall.Kill(h.pid(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	h.client.Kill() // waits until it is gone
 }
 
 // dispense returns the backend of one mount, not set up yet.
@@ -141,7 +154,7 @@ func (o *output) String() string {
 // deadline is a context for one call: past it the plugin hangs.
 func deadline(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

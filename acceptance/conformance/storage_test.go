@@ -7,6 +7,8 @@ package conformance
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"sync/atomic"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -19,13 +21,55 @@ type storage struct {
 	readOnly atomic.Bool
 	writes   atomic.Int64
 	reads    atomic.Int64
+	// strike, where it is set, decides about each access: see set.
+	mu     sync.Mutex
+	strike strike
+}
+
+// strike is told the number of an access and what it is. The access fails with the error that it returns, and if late only after
+// it was done.
+type strike func(n int64, call string) (late bool, err error)
+
+// set makes strike decide about every access from now on. It is never called twice at a time.
+func (s *storage) set(strike strike) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.strike = strike
 }
 
 func newStorage() *storage { return &storage{} }
 
-func (s *storage) Get(ctx context.Context, key string) (*logical.StorageEntry, error) {
+// access does an access, unless it is to fail.
+func (s *storage) access(call string, do func() error) error {
+	var late bool
+	var err error
+	s.mu.Lock()
+	if s.strike != nil {
+		late, err = s.strike(s.reads.Load()+s.writes.Load(), call)
+	}
+	s.mu.Unlock()
+	if err != nil && !late {
+		return err
+	}
+	return errors.Join(do(), err)
+}
+
+func (s *storage) List(ctx context.Context, prefix string) (names []string, err error) {
 	s.reads.Add(1)
-	return s.InmemStorage.Get(ctx, key)
+	err = s.access("list "+prefix, func() (err error) {
+		names, err = s.InmemStorage.List(ctx, prefix)
+		return err
+	})
+	return names, err
+}
+
+func (s *storage) Get(ctx context.Context, key string) (entry *logical.StorageEntry, err error) {
+	s.reads.Add(1)
+	err = s.access("get "+key, func() (err error) {
+		entry, err = s.InmemStorage.Get(ctx, key)
+		return err
+	})
+	return entry, err
 }
 
 func (s *storage) Put(ctx context.Context, entry *logical.StorageEntry) error {
@@ -33,7 +77,7 @@ func (s *storage) Put(ctx context.Context, entry *logical.StorageEntry) error {
 		return logical.ErrReadOnly
 	}
 	s.writes.Add(1)
-	return s.InmemStorage.Put(ctx, entry)
+	return s.access("put "+entry.Key, func() error { return s.InmemStorage.Put(ctx, entry) })
 }
 
 func (s *storage) Delete(ctx context.Context, key string) error {
@@ -41,5 +85,5 @@ func (s *storage) Delete(ctx context.Context, key string) error {
 		return logical.ErrReadOnly
 	}
 	s.writes.Add(1)
-	return s.InmemStorage.Delete(ctx, key)
+	return s.access("delete "+key, func() error { return s.InmemStorage.Delete(ctx, key) })
 }

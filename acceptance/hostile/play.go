@@ -18,7 +18,7 @@ const (
 	// timeout is the request_timeout of a config, the least there is, and grace what an answer may take on top of it on a machine
 	// that has much else to do.
 	timeout = time.Second
-	grace   = 5 * time.Second
+	grace   = 15 * time.Second
 
 	username, password = "clerk-of-hostile", "pass-of-hostile-clerk"
 	secondPassword     = "second-" + password
@@ -126,7 +126,7 @@ func (p *play) judge(m Meeting, status map[string]any) {
 	}
 	limit := timeout + grace
 	if m.Trick.Growth > 0 {
-		limit += 4 * grace // to take a MiB of JSON or XML apart may take longer than to get it, above all under the race detector
+		limit += 2 * grace // to take a MiB of JSON or XML apart may take longer than to get it, above all under the race detector
 	}
 	if m.Took > limit {
 		p.t.Errorf("answered after %s, with a request_timeout of %s", m.Took, timeout)

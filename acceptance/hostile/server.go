@@ -42,22 +42,10 @@ type Server struct {
 // Start starts a server that plays the trick.
 func Start(trick *Trick) (*Server, error) {
 	s := &Server{trick: trick, end: make(chan struct{})}
+	if err := s.prepareTLS(); err != nil {
+		return nil, err
+	}
 	var err error
-	if s.ca, err = simulator.NewCA(); err != nil {
-		return nil, err
-	}
-	if s.good, err = s.ca.ServerTLS(serverName); err != nil {
-		return nil, err
-	}
-	s.bad = s.good.Clone()
-	if trick.Speaks == HTTP2 {
-		s.bad.NextProtos = []string{"h2"}
-	}
-	if trick.tls != nil {
-		if err := trick.tls(s, s.bad); err != nil {
-			return nil, err
-		}
-	}
 	if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil { //nolint:noctx // binding to loopback does not wait
 		return nil, err
 	}
@@ -67,6 +55,27 @@ func Start(trick *Trick) (*Server, error) {
 	s.work.Go(s.accept)
 	s.work.Go(s.guard)
 	return s, nil
+}
+
+// prepareTLS makes the server's certificates, the right one and what the trick makes of it.
+func (s *Server) prepareTLS() (err error) {
+	if s.trick.Speaks == Plain {
+		return nil
+	}
+	if s.ca, err = simulator.NewCA(); err != nil {
+		return err
+	}
+	if s.good, err = s.ca.ServerTLS(serverName); err != nil {
+		return err
+	}
+	s.bad = s.good.Clone()
+	if s.trick.Speaks == HTTP2 {
+		s.bad.NextProtos = []string{"h2"}
+	}
+	if s.trick.tls == nil {
+		return nil
+	}
+	return s.trick.tls(s, s.bad)
 }
 
 // Close ends the server and all its connections.

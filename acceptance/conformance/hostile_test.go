@@ -1,0 +1,105 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/acceptance/hostile"
+)
+
+// Do implements hostile.Mount.
+func (m *mount) Do(
+	ctx context.Context, operation logical.Operation, path string, data map[string]any,
+) (*logical.Response, error) {
+	return m.HandleRequest(ctx, &logical.Request{
+		Operation: operation, Path: path, Data: data, Storage: m.storage, MountPoint: "mastersindia/",
+	})
+}
+
+// share is how many of the tricks that are not about memory there are to one that is played here: the unit tests play them all.
+const share = 4
+
+// TestAHostileUpstreamIsSurvivedByTheProcess lets one process meet many tricks at the same time, and then measures what is left.
+func TestAHostileUpstreamIsSurvivedByTheProcess(t *testing.T) {
+	t.Parallel()
+	h, m := newMount(t)
+	before, err := harness.ReadUsage(h.pid())
+	if err != nil {
+		t.Skip(err)
+	}
+	var mu sync.Mutex
+	var table []string
+	var servers []*hostile.Server
+	t.Run("tricks", func(t *testing.T) {
+		for n, trick := range hostile.Tricks() {
+			if trick.Growth == 0 && n%share != 0 {
+				continue
+			}
+			t.Run(trick.Name, func(t *testing.T) {
+				t.Parallel()
+				server, err := hostile.Start(&trick)
+				if err != nil {
+					t.Fatal(err)
+				}
+				meeting := hostile.Play(t, m, server, fmt.Sprintf("hostile-%d", n))
+				mu.Lock()
+				defer mu.Unlock()
+				servers = append(servers, server)
+				table = append(table, meeting.String())
+			})
+		}
+	})
+	at := peakOf(t, h)
+	m.Cleanup(deadline(t))
+	for _, server := range servers {
+		server.Close()
+	}
+	after := settled(t, h, func(u harness.Usage) bool { return u.Files <= before.Files+2 })
+	slices.Sort(table)
+	t.Logf("%d tricks: how long the reader waited, what it was answered, and what the upstream saw\n%s",
+		len(table), strings.Join(table, "\n"))
+	t.Logf("the process: before %s, with all accounts in memory %s, after %s", before, at, after)
+	if after.Files > before.Files+2 {
+		t.Errorf("the process keeps %d open files, and had %d", after.Files, before.Files)
+	}
+	if at.Peak > mostMemory {
+		t.Errorf("the process took %d MiB at its peak", at.Peak>>20)
+	}
+}
+
+// mostMemory is what the process may take while two hundred upstreams do their worst at the same time.
+const mostMemory = 512 << 20
+
+func peakOf(t *testing.T, h *host) harness.Usage {
+	t.Helper()
+	u, err := harness.ReadUsage(h.pid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// settled waits, though not for ever, until what the process uses is as it should be, and gives the last reading.
+func settled(t *testing.T, h *host, fine func(harness.Usage) bool) harness.Usage {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; {
+		u := peakOf(t, h)
+		if fine(u) || time.Now().After(end) {
+			return u
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
