@@ -18,10 +18,11 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 
 FUZZTIME ?= 30s
+SOAK     ?= 10m
 
 .PHONY: help
 help: ## Show this help
-	@echo "usage: make TARGET [VERSION=vX.Y.Z] [FUZZTIME=30s] [VAULT_BIN=/path/to/vault]"
+	@echo "usage: make TARGET [VERSION=vX.Y.Z] [FUZZTIME=30s] [SOAK=10m] [VAULT_BIN=/path/to/vault]"
 	@echo
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  \1\t\2/p' Makefile | expand -t 16
 
@@ -46,6 +47,11 @@ conformance: build ## Drive the built plugin over gRPC as Vault does, without a 
 acceptance: build ## Test the built plugin in a real Vault, which is built once when there is none (15 to 20 minutes)
 	@vault_bin="$$(scripts/get-vault)"; \
 	VAULT_BIN="$$vault_bin" go test -race -tags acceptance -count=1 -timeout 30m -v ./acceptance
+
+.PHONY: soak
+soak: build ## Let a real Vault live through load and faults for SOAK (default 10m), and measure what is left
+	@vault_bin="$$(scripts/get-vault)"; \
+	VAULT_BIN="$$vault_bin" go test -race -tags acceptance -count=1 -timeout 0 -v ./acceptance/soak -soak $(SOAK)
 
 .PHONY: lint
 lint: bin/golangci-lint ## Check vet, format and the linters of .golangci.yml

@@ -30,7 +30,7 @@ func (m *mount) Do(
 }
 
 // share is how many of the tricks that are not about memory there are to one that is played here: the unit tests play them all.
-const share = 4
+const share = 6
 
 // TestAHostileUpstreamIsSurvivedByTheProcess lets one process meet many tricks at the same time, and then measures what is left.
 func TestAHostileUpstreamIsSurvivedByTheProcess(t *testing.T) {
