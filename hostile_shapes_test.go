@@ -198,7 +198,7 @@ func TestEveryShapeOfErrorIsSortedAsTheContractSays(t *testing.T) {
 					rw.Header().Set("Retry-After", "7")
 				}
 				rw.WriteHeader(max(status, -status))
-				_, _ = io.WriteString(rw, strings.Replace(now.body, shapeToken, strconv.Itoa(1000+turn)+shapeToken, -1))
+				_, _ = io.WriteString(rw, strings.ReplaceAll(now.body, shapeToken, strconv.Itoa(1000+turn)+shapeToken))
 			})
 			w.mount(f, "max_token_ttl", "3m") // else the tokens that were replaced pile up
 			found := map[string]int{}

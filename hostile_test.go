@@ -70,6 +70,8 @@ func meet(t *testing.T, trick *hostile.Trick) hostile.Meeting {
 
 // TestAHostileUpstreamIsSurvived lets the engine meet the tricks over a real network. The goroutines that are left are those of
 // TestMain to find.
+//
+//nolint:tparallel // the tricks are parallel; what comes after them waits for all
 func TestAHostileUpstreamIsSurvived(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

@@ -133,8 +133,8 @@ func listEntries(ctx context.Context, view logical.Storage, prefix string) ([]st
 	return names, about(err, "listing", prefix)
 }
 
-// about adds to an error of Vault's storage what was to be done with which entry. One that says that the storage only reads stays as
-// it is: Vault knows it by its text, and forwards the request then.
+// about adds to an error of Vault's storage what was to be done with which entry. One that says that the storage only reads stays
+// as it is: Vault knows it by its text, and forwards the request then.
 func about(err error, doing, key string) error {
 	if err == nil || strings.Contains(err.Error(), logical.ErrReadOnly.Error()) {
 		return err

@@ -66,7 +66,7 @@ func changes(call string) bool {
 }
 
 // tell tells the saga, and lets the access of that number go wrong.
-func (s *saga) tell(m mishap, number int) { //nolint:thelper // what fails, fails here
+func (s *saga) tell(m mishap, number int) {
 	struck := ""
 	s.disk.set(func(n int, call string) blow {
 		if n < number || n > number && !m.lasting || number < 0 {
@@ -127,7 +127,7 @@ func (s *saga) tell(m mishap, number int) { //nolint:thelper // what fails, fail
 // minute does what Vault does once a minute.
 func (s *saga) minute() {
 	s.t.Helper()
-	_, err := s.world.do(s.t.Context(), logical.RollbackOperation, "", nil)
+	_, err := s.do(s.t.Context(), logical.RollbackOperation, "", nil)
 	if err != nil && !errors.Is(err, logical.ErrUnsupportedOperation) {
 		s.t.Errorf("the periodic work failed: %v", err)
 	}

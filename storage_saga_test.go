@@ -155,7 +155,7 @@ func (s *saga) try(d deed) bool {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	defer cancel()
 	s.cancel = cancel
-	resp, err := s.world.do(ctx, d.op, d.path, d.data)
+	resp, err := s.do(ctx, d.op, d.path, d.data)
 	synctest.Wait()
 	r, refused := asRefusal(resp, err)
 	if refused {

@@ -33,6 +33,8 @@ func (m *mount) Do(
 const share = 6
 
 // TestAHostileUpstreamIsSurvivedByTheProcess lets one process meet many tricks at the same time, and then measures what is left.
+//
+//nolint:tparallel // the tricks are parallel; what comes after them waits for all
 func TestAHostileUpstreamIsSurvivedByTheProcess(t *testing.T) {
 	t.Parallel()
 	h, m := newMount(t)

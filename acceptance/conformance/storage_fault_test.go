@@ -50,6 +50,8 @@ type mishap struct {
 }
 
 // TestAnyAccessToStorageMayFailOverTheWire is what the unit tests do with more deeds and more kinds of failure.
+//
+//nolint:tparallel // the mishaps are parallel; what comes after them waits for all
 func TestAnyAccessToStorageMayFailOverTheWire(t *testing.T) {
 	t.Parallel()
 	h := startPlugin(t)
@@ -98,7 +100,7 @@ func (u *upstream) live(t *testing.T, m *mount) {
 }
 
 // errBroken is what the storage answers.
-var errBroken = errors.New("the storage of the test is broken") //nolint:gochecknoglobals // as errors are
+var errBroken = errors.New("the storage of the test is broken")
 
 // suffer does all deeds with one mishap on the way. What fails is done again, and must succeed then.
 func (u *upstream) suffer(t *testing.T, m *mount, mishap mishap) {

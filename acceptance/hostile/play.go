@@ -6,6 +6,7 @@ package hostile
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -95,9 +96,7 @@ func (trick *Trick) config(s *Server, more map[string]any) map[string]any {
 	if trick.SOAP {
 		data["protocol"], data["client_id"], data["client_secret"] = "soap", "hostile-app", clientSecret
 	}
-	for field, value := range more {
-		data[field] = value
-	}
+	maps.Copy(data, more)
 	return data
 }
 
@@ -109,8 +108,8 @@ func (trick *Trick) timeout() time.Duration {
 	return patience
 }
 
-// WaitClosed waits until the engine has let go of all connections, as it must when it is stopped. One on which the server has said
-// goodbye in HTTP/2 without closing it is out of the transport's reach, and goes when it has been idle for half a minute.
+// WaitClosed waits until the engine has let go of all connections, as it must when it is stopped. One on which the server has
+// said goodbye in HTTP/2 without closing it is out of the transport's reach, and goes when it has been idle for half a minute.
 func (s *Server) WaitClosed(t *testing.T) {
 	t.Helper()
 	const idle = 30 * time.Second

@@ -68,7 +68,8 @@ func brokenTricks() []Trick {
 func limitTricks() []Trick {
 	var tricks []Trick
 	for _, after := range []string{
-		"99999999999999999999999", "-1", "NaN", "Inf", "1e308", "soon", "Fri, 31 Dec 9999 23:59:59 GMT", "Thu, 01 Jan 1970 00:00:00 GMT",
+		"99999999999999999999999", "-1", "NaN", "Inf", "1e308", "soon", "Fri, 31 Dec 9999 23:59:59 GMT",
+		"Thu, 01 Jan 1970 00:00:00 GMT",
 	} {
 		tricks = append(tricks, Trick{
 			Name: "Retry-After: " + after, Kind: throttled, Code: http.StatusTooManyRequests,

@@ -49,6 +49,14 @@ func dripping(beginning, then string) func(*Visit) {
 
 func endlessTricks() []Trick {
 	token := `{"token":"` + goodToken() + `","expires_in":3600,"x":"`
+	bomb := func(name, answer string) Trick {
+		return Trick{Name: name, Kind: malformed, Code: http.StatusBadGateway, Growth: floodGrowth, answer: says(answer)}
+	}
+	flood := func(name, beginning, then string) Trick {
+		t := bomb(name, "")
+		t.answer = endless(beginning, then)
+		return t
+	}
 	return []Trick{
 		{Name: "says nothing", Kind: unavailable, Code: http.StatusGatewayTimeout, answer: says("")},
 		{Name: "reads nothing", Kind: unavailable, Code: http.StatusGatewayTimeout, Unheard: true, raw: readsNothing},
@@ -64,46 +72,25 @@ func endlessTricks() []Trick {
 			Name: "chunks byte by byte", Kind: unavailable, Code: http.StatusGatewayTimeout,
 			answer: dripping(jsonHead+"Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n"),
 		},
-		{Name: "endless headers", Kind: malformed, Code: http.StatusBadGateway, Growth: floodGrowth, answer: endless(jsonHead, "X-More: more\r\n")},
-		{Name: "endless header line", Kind: malformed, Code: http.StatusBadGateway, Growth: floodGrowth, answer: endless(jsonHead+"X-Long: ", "x")},
-		{Name: "endless status line", Kind: malformed, Code: http.StatusBadGateway, Growth: floodGrowth, answer: endless("HTTP/1.1 200 O", "K")},
-		{
-			Name: "endless 1xx", Kind: malformed, Code: http.StatusBadGateway, Growth: floodGrowth,
-			answer: endless("", "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"),
-		},
-		{Name: "endless 100", Kind: malformed, Code: http.StatusBadGateway, Growth: floodGrowth, answer: endless("", "HTTP/1.1 100 Continue\r\n\r\n")},
+		flood("endless headers", jsonHead, "X-More: more\r\n"),
+		flood("endless header line", jsonHead+"X-Long: ", "x"),
+		flood("endless status line", "HTTP/1.1 200 O", "K"),
+		flood("endless 1xx", "", "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"),
+		flood("endless 100", "", "HTTP/1.1 100 Continue\r\n\r\n"),
 		{Name: "slow 1xx", Kind: unavailable, Code: http.StatusGatewayTimeout, answer: slowInformation},
-		{Name: "endless body", Kind: malformed, Code: http.StatusBadGateway, Growth: floodGrowth, answer: endless(jsonHead+"\r\n"+token, "x")},
-		{
-			Name: "endless chunks", Kind: malformed, Code: http.StatusBadGateway, Growth: floodGrowth,
-			answer: endless(jsonHead+"Transfer-Encoding: chunked\r\n\r\n", "400\r\n"+strings.Repeat(" ", 1<<10)+"\r\n"),
-		},
-		{
-			Name: "endless chunk of a gigabyte", Kind: malformed, Code: http.StatusBadGateway, Growth: floodGrowth,
-			answer: endless(jsonHead+"Transfer-Encoding: chunked\r\n\r\n40000000\r\n", " "),
-		},
-		{
-			Name: "endless chunk extension", Kind: malformed, Code: http.StatusBadGateway, Growth: floodGrowth,
-			answer: endless(jsonHead+"Transfer-Encoding: chunked\r\n\r\n1;", "x"),
-		},
-		{
-			Name: "endless trailers", Kind: malformed, Code: http.StatusBadGateway, Growth: floodGrowth,
-			answer: endless(jsonHead+"Transfer-Encoding: chunked\r\n\r\n1\r\n \r\n0\r\n", "X-More: more\r\n"),
-		},
-		{
-			Name: "a gigabyte, announced", Kind: malformed, Code: http.StatusBadGateway, Growth: floodGrowth,
-			answer: endless(fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", jsonHead, aGigabyte, token), "x"),
-		},
+		flood("endless body", jsonHead+"\r\n"+token, "x"),
+		flood("endless chunks", jsonHead+"Transfer-Encoding: chunked\r\n\r\n", "400\r\n"+strings.Repeat(" ", 1<<10)+"\r\n"),
+		flood("endless chunk of a gigabyte", jsonHead+"Transfer-Encoding: chunked\r\n\r\n40000000\r\n", " "),
+		flood("endless chunk extension", jsonHead+"Transfer-Encoding: chunked\r\n\r\n1;", "x"),
+		flood("endless trailers", jsonHead+"Transfer-Encoding: chunked\r\n\r\n1\r\n \r\n0\r\n", "X-More: more\r\n"),
+		flood("a gigabyte, announced", fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", jsonHead, aGigabyte, token), "x"),
 		{
 			Name: "a gigabyte of error page", Kind: unavailable, Code: http.StatusBadGateway, Growth: floodGrowth,
 			answer: endless("HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/html\r\n\r\n", "<br>"),
 		},
-		{
-			Name: "an exabyte, announced", Kind: malformed, Code: http.StatusBadGateway, Growth: floodGrowth,
-			answer: endless(jsonHead+"Content-Length: 9223372036854775807\r\n\r\n", "x"),
-		},
-		{Name: "gzip bomb", Kind: malformed, Code: http.StatusBadGateway, Growth: floodGrowth, answer: says(gzipBomb("gzip"))},
-		{Name: "deflate bomb", Kind: malformed, Code: http.StatusBadGateway, Growth: floodGrowth, answer: says(gzipBomb("deflate, gzip"))},
+		flood("an exabyte, announced", jsonHead+"Content-Length: 9223372036854775807\r\n\r\n", "x"),
+		bomb("gzip bomb", gzipBomb("gzip")),
+		bomb("deflate bomb", gzipBomb("deflate, gzip")),
 		{Name: "gzip that nobody asked for", Kind: malformed, Code: http.StatusBadGateway, answer: says(zipped(token + `"}`))},
 	}
 }

@@ -41,7 +41,8 @@ func uint32Text(n uint32) string { return string(binary.BigEndian.AppendUint32(n
 
 // field is a header field in HPACK, written out in full. Lengths are below 127.
 func field(name, value string) string {
-	return "\x00" + string(rune(len(name))) + name + string(rune(len(value))) + value
+	short := func(text string) string { return string([]byte{byte(len(text))}) + text } //nolint:gosec // see above
+	return "\x00" + short(name) + short(value)
 }
 
 // statusOK is ":status: 200" in HPACK's static table.

@@ -103,8 +103,8 @@ func tokensIn(v any, found []string) []string {
 	return found
 }
 
-// wordsIn collects the strings of a value that stands where a token may. In a list or an object only those of a single word count:
-// Django says in a list of sentences what is wrong with a field.
+// wordsIn collects the strings of a value that stands where a token may. In a list or an object only those of a single word
+// count: Django says in a list of sentences what is wrong with a field.
 func wordsIn(v any, found []string) []string {
 	switch v := v.(type) {
 	case string:
