@@ -60,7 +60,10 @@ func shapes(protocol string) []shape {
 		{name: "invalid_scope", body: `{"error":"invalid_scope"}`, understood: true, kind: "rejected"},
 		{name: "invalid_request", body: `{"error":"invalid_request"}`, understood: true, kind: "invalid"},
 		{name: "server_error", body: `{"error":"server_error"}`, understood: true, kind: "unavailable"},
-		{name: "a list of codes", body: `[{"errorCode":"240101","title":"Unauthorized","status":401}]`, understood: true, kind: "rejected"},
+		{
+			name: "a list of codes", understood: true, kind: "rejected",
+			body: `[{"errorCode":"240101","title":"Unauthorized","status":401}]`,
+		},
 		{name: "a code", body: `{"errorCode":"240002","title":"Bad Request","status":400}`, understood: true, kind: "invalid"},
 		{name: "an unknown code with 500", body: `[{"errorCode":"999999","status":500}]`, understood: true, told: 500},
 		{name: "an unknown code with 403", body: `[{"errorCode":"999999","status":403}]`, understood: true, told: 403},
@@ -112,8 +115,8 @@ func soapShapes() []shape {
 	}
 }
 
-// shapeStatuses are HTTP statuses; the one with a minus comes with Retry-After. Where another protocol has gone through all with the
-// same way of reading JSON, a few will do.
+// shapeStatuses are HTTP statuses; the one with a minus comes with Retry-After. Where another protocol has gone through all with
+// the same way of reading JSON, a few will do.
 func shapeStatuses(protocol string) []int {
 	if protocol == "oauth" || protocol == "firstvision" {
 		return []int{200, 206, 302, 400, 401, 403, 408, 429, 500, 503, -503}
@@ -179,8 +182,8 @@ func (s shape) code(kind string, status int) int {
 	}
 }
 
-// TestEveryShapeOfErrorIsSortedAsTheContractSays goes through all statuses and bodies, with content types that mean nothing. After
-// each failure the upstream turns good again, and the next login must succeed.
+// TestEveryShapeOfErrorIsSortedAsTheContractSays goes through all statuses and bodies, with content types that mean nothing.
+// After each failure the upstream turns good again, and the next login must succeed.
 func TestEveryShapeOfErrorIsSortedAsTheContractSays(t *testing.T) {
 	t.Parallel()
 	types := []string{"application/json", "text/html", "text/xml; charset=utf-8", "", "application/problem+json", "\"nonsense"}

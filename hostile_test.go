@@ -95,7 +95,8 @@ func TestAHostileUpstreamIsSurvived(t *testing.T) {
 		len(table), strings.Join(table, "\n"))
 }
 
-// TestAHostileUpstreamCannotFillTheMemory does the same with what could fill it. It is not parallel: it measures the memory of the whole process.
+// TestAHostileUpstreamCannotFillTheMemory does the same with what could fill it. It is not parallel: it
+// measures the memory of the whole process.
 //
 //nolint:paralleltest // see above
 func TestAHostileUpstreamCannotFillTheMemory(t *testing.T) {

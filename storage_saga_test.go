@@ -213,7 +213,8 @@ func (s *saga) judgeToken(whose string, resp *logical.Response) {
 		s.t.Errorf("%s serves a token that is dead", whose)
 	}
 	user := userOf(token)
-	if !slices.ContainsFunc(slices.Collect(maps.Keys(s.configs)), func(c configState) bool { return c.username == user && !c.paused }) {
+	served := func(c configState) bool { return c.username == user && !c.paused }
+	if !slices.ContainsFunc(slices.Collect(maps.Keys(s.configs)), served) {
 		s.t.Errorf("%s serves a token of %s, and the config may be %v", whose, user, s.configs)
 	}
 	s.seen[id] = true

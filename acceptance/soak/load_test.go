@@ -162,8 +162,8 @@ func (l *load) read(ctx context.Context, a *account, kind, rejected string) (id 
 	return id
 }
 
-// use has the upstream look at a token that was just read. A revocation that came in between, or this machine being slow, may have
-// ended it.
+// use has the upstream look at a token that was just read. A revocation that came in between, or this machine being slow, may
+// have ended it.
 func (l *load) use(a *account, id, token string, began, expires time.Time) {
 	alive := l.up.TokenAlive(token)
 	a.mu.Lock()

@@ -18,8 +18,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// What the processes may keep when all is over, on top of what they had at rest before. An upstream connection that is idle, and a
-// thread that Go does not give back, are no leaks; memory that was once needed is given back late.
+// What the processes may keep when all is over, on top of what they had at rest before. An upstream connection that is idle, and
+// a thread that Go does not give back, are no leaks; memory that was once needed is given back late.
 const (
 	moreFiles   = 12
 	moreThreads = 24
