@@ -17,6 +17,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"sync/atomic"
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
@@ -32,6 +33,8 @@ type upstream struct {
 	caFile string
 	client *http.Client
 	world  *world
+	// heard counts all requests, whatever they are.
+	heard atomic.Int64
 }
 
 func newUpstream(t *testing.T, w *world) *upstream {
@@ -134,6 +137,7 @@ func (u *upstream) noteTokens(t *testing.T, next http.Handler) http.Handler {
 	t.Helper()
 	elements := regexp.MustCompile(`<access_token>([^<]+)</access_token>`)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		u.heard.Add(1)
 		answer := &recorder{ResponseWriter: rw}
 		next.ServeHTTP(answer, r)
 		var body map[string]any

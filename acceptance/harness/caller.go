@@ -1,0 +1,142 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package harness
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// mostAnswer bounds how much of an answer is read.
+const mostAnswer = 16 << 20
+
+// Caller sends requests to a Vault as they are: the path as it is written, no retry, and no redirect followed.
+type Caller struct {
+	token  string
+	host   string
+	client *http.Client
+}
+
+// Caller returns a caller with the given Vault token.
+func (v *Vault) Caller(token string) *Caller {
+	return &Caller{token: token, host: strings.TrimPrefix(v.Addr, "http://"), client: &http.Client{
+		Timeout:   commandTimeout,
+		Transport: &http.Transport{MaxIdleConnsPerHost: 64},
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		},
+	}}
+}
+
+// As returns a caller with another Vault token and the same connections.
+func (c *Caller) As(token string) *Caller {
+	return &Caller{token: token, host: c.host, client: c.client}
+}
+
+// Host is the host and port that the requests go to.
+func (c *Caller) Host() string { return c.host }
+
+// Token is the Vault token that the requests carry.
+func (c *Caller) Token() string { return c.token }
+
+// Answer is what Vault said to a request.
+type Answer struct {
+	Status int
+	Body   []byte
+}
+
+// OK tells whether the request was granted.
+func (a Answer) OK() bool { return a.Status >= 200 && a.Status < 300 }
+
+// Secret reads the body of an answer that was granted; an empty one is an empty Secret.
+func (a Answer) Secret() (Secret, error) {
+	if len(a.Body) == 0 {
+		return Secret{}, nil
+	}
+	return ParseSecret(string(a.Body))
+}
+
+// ClientToken reads the Vault token in the answer to a login or to the making of a token.
+func (a Answer) ClientToken() (string, error) {
+	var made struct {
+		Auth struct {
+			ClientToken string `json:"client_token"`
+		} `json:"auth"`
+	}
+	if err := json.Unmarshal(a.Body, &made); err != nil || made.Auth.ClientToken == "" {
+		return "", fmt.Errorf("no Vault token in the answer: %d: %s", a.Status, a.Said())
+	}
+	return made.Auth.ClientToken, nil
+}
+
+// Said is the text of a refusal: Vault's list of errors, or the body where it is none.
+func (a Answer) Said() string {
+	var refusal struct {
+		Errors []string `json:"errors"`
+	}
+	if err := json.Unmarshal(a.Body, &refusal); err != nil || len(refusal.Errors) == 0 {
+		return strings.TrimSpace(string(a.Body))
+	}
+	return strings.Join(refusal.Errors, "; ")
+}
+
+// Send sends one request. The path begins after /v1/ and goes out as it is, with its query and its percent signs.
+func (c *Caller) Send(ctx context.Context, method, path string, body []byte) (Answer, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+c.host, bytes.NewReader(body))
+	if err != nil {
+		return Answer{}, err
+	}
+	request.URL = &url.URL{Scheme: "http", Host: c.host, Opaque: "/v1/" + path}
+	request.Header.Set("X-Vault-Token", c.token)
+	request.Header.Set("X-Vault-Request", "true")
+	response, err := c.client.Do(request)
+	if err != nil {
+		return Answer{}, fmt.Errorf("%s %.200s: %w", method, path, bare(err))
+	}
+	defer response.Body.Close()
+	said, err := io.ReadAll(io.LimitReader(response.Body, mostAnswer))
+	if err != nil {
+		return Answer{}, fmt.Errorf("%s %.200s: reading the answer: %w", method, path, err)
+	}
+	return Answer{Status: response.StatusCode, Body: said}, nil
+}
+
+// bare takes the URL out of an error of the HTTP client: it may be as long as a test has made it.
+func bare(err error) error {
+	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
+
+// Call sends data as JSON, or nothing where data is nil.
+func (c *Caller) Call(ctx context.Context, method, path string, data any) (Answer, error) {
+	if data == nil {
+		return c.Send(ctx, method, path, nil)
+	}
+	body, err := json.Marshal(data)
+	if err != nil {
+		return Answer{}, fmt.Errorf("%s %s: encoding the request: %w", method, path, err)
+	}
+	return c.Send(ctx, method, path, body)
+}
+
+// Must makes a call that has to be granted, and returns what it gave.
+func (c *Caller) Must(ctx context.Context, method, path string, data any) (Secret, error) {
+	answer, err := c.Call(ctx, method, path, data)
+	if err != nil {
+		return Secret{}, err
+	}
+	if !answer.OK() {
+		return Secret{}, fmt.Errorf("%s %s: %d: %s", method, path, answer.Status, answer.Said())
+	}
+	return answer.Secret()
+}

@@ -1,0 +1,43 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package harness
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+)
+
+// BuildVersion builds the plugin as make build does, but as another version, into a file.
+func BuildVersion(ctx context.Context, progress io.Writer, version, file string) error {
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	_, err = runIn(ctx, root, progress, "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-buildvcs=false",
+		"-ldflags", "-s -w -X main.version="+version+" -X main.commit=another", "-o", file, "./cmd/vault-plugin-secrets-mastersindia")
+	if err != nil {
+		return fmt.Errorf("building the plugin as %s: %w", version, err)
+	}
+	return nil
+}
+
+// RegisterVersion puts another build of the plugin in the catalog, beside the one that Install registers.
+func (v *Vault) RegisterVersion(ctx context.Context, file, version string) error {
+	command := filepath.Base(v.binaries.Plugin) + "-" + version
+	if err := copyFile(file, filepath.Join(v.Dir, "plugins", command), 0o700); err != nil {
+		return fmt.Errorf("copying the plugin: %w", err)
+	}
+	sum, err := fileSHA256(file)
+	if err != nil {
+		return fmt.Errorf("hashing the plugin: %w", err)
+	}
+	_, err = v.CLI.Must(ctx, "", "plugin", "register", "-sha256="+sum, "-command="+command, "-version="+version,
+		"secret", PluginName)
+	return err
+}
+
+// Version is the version of the plugin that Install registers.
+func (v *Vault) Version() string { return v.binaries.Version }

@@ -1,0 +1,400 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+const (
+	// previousVersion is older than any version of the checkout.
+	previousVersion = "v0.0.1"
+	// shortLease is the longest lease of a reader whose lease expires by itself.
+	shortLease = 2 * time.Second
+	// leaseDeadline is for what Vault does in the background: on a machine at rest it takes milliseconds.
+	leaseDeadline = 40 * time.Second
+)
+
+// leaseRow is one way in which a lease ends.
+type leaseRow struct {
+	name string
+	// version of the plugin that makes the lease; "" is the checkout's.
+	version string
+	// maxTTL limits the leases of the role app.
+	maxTTL time.Duration
+	// happens before the lease ends, and costs so many logins; nil is nothing.
+	happens func(t *testing.T, c *leaseCase)
+	logins  int
+	// end ends the lease; nil has Vault revoke it.
+	end func(t *testing.T, c *leaseCase)
+	// takes are the roles all of whose leases end with it.
+	takes []string
+	// unreadable are the roles that give no token afterwards.
+	unreadable []string
+}
+
+func leaseRows() []leaseRow {
+	app, both := []string{"app"}, []string{"app", "other"}
+	return []leaseRow{
+		{name: "nothing happened"},
+		{name: "config deleted", happens: deleted("config/main"), unreadable: both},
+		{name: "role deleted", happens: deleted("role/app"), unreadable: app},
+		{name: "upstream down", happens: upstreamFails(simulator.FaultDown, http.StatusBadGateway, "backing_off"), logins: 1},
+		{name: "breaker open", happens: upstreamFails(simulator.FaultRefuse, http.StatusBadRequest, "rejected"), logins: 1},
+		{name: "made by an older version", version: previousVersion, happens: upgraded},
+		{name: "Vault token revoked", end: revokeVaultToken},
+		{name: "lease revoke -prefix", end: revokePrefix, takes: app},
+		{name: "secrets disable", end: disable, takes: both, unreadable: both},
+		{name: "expires by itself", maxTTL: shortLease, end: waitOut, takes: app},
+		{
+			name: "all at once", version: previousVersion, logins: 1,
+			happens: func(t *testing.T, c *leaseCase) {
+				upgraded(t, c)
+				upstreamFails(simulator.FaultRefuse, http.StatusBadRequest, "rejected")(t, c)
+				deleted("role/app")(t, c)
+				deleted("config/main")(t, c)
+			},
+			end: disable, takes: both, unreadable: both,
+		},
+	}
+}
+
+// TestEveryLeaseEndsAndNobodyIsLoggedOut ends a lease in every way that there is, alone on its upstream token and not, each on
+// a mount of its own in one Vault.
+func TestEveryLeaseEndsAndNobodyIsLoggedOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	older := filepath.Join(t.TempDir(), "plugin")
+	if err := harness.BuildVersion(t.Context(), os.Stderr, previousVersion, older); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.RegisterVersion(t.Context(), older, previousVersion); err != nil {
+		t.Fatal(err)
+	}
+	root := w.Caller(w.Token)
+	stranger := newLeaseCase(t, w, root, "stranger", leaseRow{}, false)
+	for n, row := range leaseRows() {
+		for _, shared := range []bool{false, true} {
+			name := row.name + ", alone"
+			if shared {
+				name = row.name + ", shared"
+			}
+			//nolint:tparallel // a fault upstream is for all, so one row after the other
+			t.Run(name, func(t *testing.T) {
+				c := newLeaseCase(t, w, root, fmt.Sprintf("case-%d-%t", n, shared), row, shared)
+				c.play(t, row)
+				stranger.wantUndisturbed(t, stranger.mine)
+			})
+		}
+	}
+	if got := w.upstream.Counters().Refreshes; got != 0 {
+		t.Errorf("upstream was told %d times to exchange a refresh token, which logs everybody out", got)
+	}
+	counters := w.upstream.Counters()
+	t.Logf("%d cases on %d mounts: %d logins, 0 irrevocable leases, %d business calls granted and %d refused",
+		2*len(leaseRows()), 2*len(leaseRows())+1, counters.Logins, counters.BusinessOK, counters.BusinessRefused)
+}
+
+// leaseCase is a mount with an account of its own, and the leases on its one token.
+type leaseCase struct {
+	*world
+
+	root  *harness.Caller
+	mount string
+	mine  *reading
+	// others use the same upstream token: one through the same role, one through another.
+	others []*reading
+}
+
+// reading is a reader with a Vault token of its own, and what it was given.
+type reading struct {
+	role   string
+	caller *harness.Caller
+	answer harness.Secret
+}
+
+func newLeaseCase(t *testing.T, w *world, root *harness.Caller, mount string, row leaseRow, shared bool) *leaseCase {
+	t.Helper()
+	c := &leaseCase{world: w, root: root, mount: mount}
+	settings := map[string]any{"type": harness.PluginName}
+	if row.version != "" {
+		settings["config"] = map[string]any{"plugin_version": row.version}
+	}
+	c.call(t, http.MethodPost, "sys/mounts/"+mount, settings)
+	account := w.account(t, simulator.JWT)
+	roots, err := os.ReadFile(w.upstream.caFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The one kind of account whose tokens the engine could kill upstream.
+	c.call(t, http.MethodPost, mount+"/config/main", map[string]any{
+		"protocol": "jwt", "token_url": w.upstream.loginURL(simulator.JWT), "ca_cert": string(roots),
+		"refresh_url": w.upstream.url + "/api/v2/api-token-refresh/", "username": account.Username, "password": account.Password,
+	})
+	c.call(t, http.MethodPost, mount+"/role/app", map[string]any{"config": "main", "max_ttl": row.maxTTL.String()})
+	c.call(t, http.MethodPost, mount+"/role/other", map[string]any{"config": "main"})
+	c.call(t, http.MethodPut, "sys/policies/acl/"+mount, map[string]any{
+		"policy": `path "` + mount + `/token/+" { capabilities = ["read"] }`,
+	})
+	if shared {
+		c.others = []*reading{c.read(t, "app"), c.read(t, "other")}
+	}
+	c.mine = c.read(t, "app")
+	return c
+}
+
+// play lets the row happen and checks all that it must not do.
+func (c *leaseCase) play(t *testing.T, row leaseRow) {
+	t.Helper()
+	defer c.upstream.SetFault("", simulator.Fault{})
+	logins, heard := c.upstream.logins(), c.upstream.heard.Load()
+	if row.happens != nil {
+		row.happens(t, c)
+	}
+	if got := c.upstream.logins() - logins; got != row.logins {
+		t.Errorf("what happens made %d logins, want %d", got, row.logins)
+	}
+	if row.maxTTL == 0 && !c.leased(t, c.mine) {
+		t.Errorf("the lease has ended already, by what happens: this proves nothing")
+	}
+	began := time.Now()
+	if row.end == nil {
+		c.call(t, http.MethodPut, "sys/leases/revoke", map[string]any{"lease_id": c.mine.answer.LeaseID, "sync": true})
+	} else {
+		row.end(t, c)
+	}
+	c.waitGone(t, c.mine)
+	took := time.Since(began)
+	asked := c.upstream.heard.Load() - heard - int64(row.logins)
+	if asked != 0 {
+		t.Errorf("the end of the lease made %d requests upstream, want none", asked)
+	}
+	// The token lives on upstream, also where nobody else is known to use it.
+	c.upstream.wantAccepted(t, simulator.JWT, c.mine.answer)
+	lost := c.checkOthers(t, row)
+	for _, role := range []string{"app", "other"} {
+		c.wantServed(t, role, !slices.Contains(row.unreadable, role))
+	}
+	more := c.upstream.logins() - logins - row.logins
+	if more != 0 {
+		t.Errorf("reading on made %d logins, want none", more)
+	}
+	irrevocable := c.irrevocable(t)
+	c.endAll(t, row)
+	t.Logf("gone after %4d ms; %d other readers, %d of whom lost their lease with it; %d irrevocable, %d logins, %d requests upstream",
+		took.Milliseconds(), len(c.others), lost, irrevocable, more, asked)
+}
+
+// checkOthers checks that the other readers have what the row leaves them, and returns how many lost their lease.
+func (c *leaseCase) checkOthers(t *testing.T, row leaseRow) (lost int) {
+	t.Helper()
+	for _, other := range c.others {
+		c.upstream.wantAccepted(t, simulator.JWT, other.answer)
+		if slices.Contains(row.takes, other.role) {
+			c.waitGone(t, other)
+			lost++
+			continue
+		}
+		if !c.leased(t, other) {
+			t.Errorf("the lease of another reader of token/%s has ended as well", other.role)
+		}
+		if !slices.Contains(row.unreadable, other.role) {
+			c.wantUndisturbed(t, other)
+		}
+	}
+	return lost
+}
+
+// wantUndisturbed checks that a reader still has a lease, a Vault token that reads, and the same upstream token, which works.
+func (c *leaseCase) wantUndisturbed(t *testing.T, r *reading) {
+	t.Helper()
+	if !c.leased(t, r) {
+		t.Errorf("%s: the lease of a reader of token/%s has ended", c.mount, r.role)
+	}
+	again, err := r.caller.Must(t.Context(), http.MethodGet, c.mount+"/token/"+r.role, nil)
+	if err != nil {
+		t.Errorf("another reader: %v", err)
+		return
+	}
+	if again.String("token_id") != r.answer.String("token_id") {
+		t.Errorf("%s: a reader of token/%s is given another token", c.mount, r.role)
+	}
+	c.upstream.wantAccepted(t, simulator.JWT, again)
+}
+
+// wantServed checks that a role gives the shared token as before, or that it gives none.
+func (c *leaseCase) wantServed(t *testing.T, role string, served bool) {
+	t.Helper()
+	answer, err := c.root.Call(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !served {
+		if answer.Status != http.StatusBadRequest && answer.Status != http.StatusNotFound {
+			t.Errorf("token/%s: want 400 or 404, got %d: %s", role, answer.Status, answer.Said())
+		}
+		return
+	}
+	secret, err := answer.Secret()
+	if err != nil || !answer.OK() {
+		t.Errorf("token/%s: %d (%v): %s", role, answer.Status, err, answer.Said())
+		return
+	}
+	if secret.String("token_id") != c.mine.answer.String("token_id") {
+		t.Errorf("token/%s: the end of a lease threw the shared token away", role)
+	}
+}
+
+// endAll ends what leases the case still has, and checks that none is left in any form.
+func (c *leaseCase) endAll(t *testing.T, row leaseRow) {
+	t.Helper()
+	c.call(t, http.MethodPut, "sys/leases/revoke-prefix/"+c.mount, map[string]any{"sync": true})
+	for _, role := range []string{"app", "other"} {
+		left, err := c.root.Call(t.Context(), "LIST", "sys/leases/lookup/"+c.mount+"/token/"+role, nil)
+		if err != nil || left.Status != http.StatusNotFound {
+			t.Errorf("%s: leases of token/%s are left (%v): %s", row.name, role, err, left.Body)
+		}
+	}
+	if left := c.irrevocable(t); left != 0 {
+		t.Errorf("%s: Vault has %d leases that it could not revoke", row.name, left)
+	}
+}
+
+// irrevocable counts the leases that Vault could not revoke, in both of the ways in which Vault tells.
+func (c *leaseCase) irrevocable(t *testing.T) int {
+	t.Helper()
+	count := c.call(t, http.MethodGet, "sys/leases/count?type=irrevocable", nil).Int("lease_count")
+	list := c.call(t, http.MethodGet, "sys/leases?type=irrevocable", nil)
+	if listed := list.Int("lease_count"); listed != count || count != 0 {
+		t.Errorf("Vault counts %d leases that it could not revoke, and lists %d", count, listed)
+	}
+	return count
+}
+
+// read makes a Vault token, and reads with it.
+func (c *leaseCase) read(t *testing.T, role string) *reading {
+	t.Helper()
+	made, err := c.root.Call(t.Context(), http.MethodPost, "auth/token/create", map[string]any{"policies": []string{c.mount}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := made.ClientToken()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &reading{role: role, caller: c.root.As(token)}
+	if r.answer, err = r.caller.Must(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil); err != nil {
+		t.Fatal(err)
+	}
+	if r.answer.LeaseID == "" {
+		t.Fatalf("a read of token/%s made no lease: this would prove nothing", role)
+	}
+	return r
+}
+
+// leased tells whether Vault knows the lease of a reader.
+func (c *leaseCase) leased(t *testing.T, r *reading) bool {
+	t.Helper()
+	answer, err := c.root.Call(t.Context(), http.MethodPut, "sys/leases/lookup", map[string]any{"lease_id": r.answer.LeaseID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !answer.OK() && (answer.Status != http.StatusBadRequest || !strings.Contains(answer.Said(), "invalid lease")) {
+		t.Fatalf("looking a lease up: %d: %s", answer.Status, answer.Said())
+	}
+	return answer.OK()
+}
+
+// waitGone waits until Vault no longer knows a lease.
+func (c *leaseCase) waitGone(t *testing.T, r *reading) {
+	t.Helper()
+	deadline := time.After(leaseDeadline)
+	for c.leased(t, r) {
+		select {
+		case <-deadline:
+			t.Fatalf("%s: the lease on token/%s is still there after %s; see %s", c.mount, r.role, leaseDeadline, c.ServerLog())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// call makes a call as root that has to be granted.
+func (c *leaseCase) call(t *testing.T, method, path string, data any) harness.Secret {
+	t.Helper()
+	secret, err := c.root.Must(t.Context(), method, path, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return secret
+}
+
+// deleted is that something of the mount is deleted.
+func deleted(path string) func(t *testing.T, c *leaseCase) {
+	return func(t *testing.T, c *leaseCase) { c.call(t, http.MethodDelete, c.mount+"/"+path, nil) }
+}
+
+// upstreamFails is that logins fail, and that the engine has found out: by one login, which leaves it in the given state.
+func upstreamFails(kind simulator.FaultKind, status int, state string) func(t *testing.T, c *leaseCase) {
+	return func(t *testing.T, c *leaseCase) {
+		c.upstream.SetFault("", simulator.Fault{Kind: kind})
+		answer, err := c.root.Call(t.Context(), http.MethodPut, c.mount+"/rotate/main", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.Status != status {
+			t.Errorf("a rotation while upstream fails: want %d, got %d: %s", status, answer.Status, answer.Said())
+		}
+		if got := c.call(t, http.MethodGet, c.mount+"/status/main", nil).String("state"); got != state {
+			t.Errorf("the account is %s, want %s", got, state)
+		}
+	}
+}
+
+// upgraded is that the mount is moved to the version of the checkout and reloaded.
+func upgraded(t *testing.T, c *leaseCase) {
+	c.wantVersion(t, previousVersion)
+	c.call(t, http.MethodPost, "sys/mounts/"+c.mount+"/tune", map[string]any{"plugin_version": c.Version()})
+	c.call(t, http.MethodPut, "sys/plugins/reload/backend", map[string]any{"mounts": []string{c.mount}})
+	c.wantVersion(t, c.Version())
+}
+
+func (c *leaseCase) wantVersion(t *testing.T, want string) {
+	t.Helper()
+	mounts := c.call(t, http.MethodGet, "sys/mounts", nil)
+	mount, _ := mounts.Data[c.mount+"/"].(map[string]any)
+	if got := mount["running_plugin_version"]; got != want {
+		t.Fatalf("the mount runs version %v, want %s", got, want)
+	}
+}
+
+func revokeVaultToken(t *testing.T, c *leaseCase) {
+	c.call(t, http.MethodPost, "auth/token/revoke", map[string]any{"token": c.mine.caller.Token()})
+}
+
+func revokePrefix(t *testing.T, c *leaseCase) {
+	c.call(t, http.MethodPut, "sys/leases/revoke-prefix/"+c.mount+"/token/app", map[string]any{"sync": true})
+}
+
+func disable(t *testing.T, c *leaseCase) {
+	c.call(t, http.MethodDelete, "sys/mounts/"+c.mount, nil)
+}
+
+// waitOut does nothing: the lease is so short that it ends by itself.
+func waitOut(t *testing.T, c *leaseCase) {
+	if got := c.mine.answer.LeaseDuration; got > int(shortLease/time.Second) {
+		t.Errorf("the lease lasts %d s, want %s at most", got, shortLease)
+	}
+}
