@@ -25,7 +25,7 @@ const (
 	// shortLease is the longest lease of a reader whose lease expires by itself.
 	shortLease = 2 * time.Second
 	// leaseDeadline is for what Vault does in the background: on a machine at rest it takes milliseconds.
-	leaseDeadline = 40 * time.Second
+	leaseDeadline = 20 * time.Second
 )
 
 // leaseRow is one way in which a lease ends.
