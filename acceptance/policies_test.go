@@ -1,0 +1,193 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// examplePolicies are the files of examples/policies.
+func examplePolicies() []string {
+	return []string{"administrator", "operator", "application", "auditor"}
+}
+
+// policyRow is a request, and who of the holders of the example policies is let through to the engine.
+type policyRow struct {
+	method, path string
+	data         map[string]any
+	// may are the policies that allow it; everybody else gets 403.
+	may []string
+	// coming says that the engine may refuse it: it is checked only who is let through to it.
+	coming bool
+}
+
+func policyRows() []policyRow {
+	administrator, operator := "administrator", "operator"
+	application, auditor := "application", "auditor"
+	staff := []string{administrator, operator, auditor}
+	unset := map[string]any{}
+	rows := []policyRow{
+		{"PUT", "config/spare", map[string]any{"preset": "einvoice-sandbox", "username": "u", "password": "never-used-password", "verify_connection": false}, []string{administrator}, false},
+		{"GET", "config/main", nil, []string{administrator}, false},
+		{"PUT", "config/main", map[string]any{"rotation_percent": 60}, []string{administrator}, false},
+		{"PUT", "config/main", map[string]any{"paused": false}, []string{administrator, operator}, false},
+		{"PUT", "config/main", map[string]any{"pause_reason": "a test"}, []string{administrator, operator}, false},
+		{"PUT", "config/main", map[string]any{"paused": false, "rotation_percent": 66}, []string{administrator}, false},
+		{"PUT", "config/new", map[string]any{"paused": true}, nil, true}, // an operator may not create, an administrator must say more
+		{"DELETE", "config/spare", nil, []string{administrator}, false},
+		{"PUT", "role/spare", map[string]any{"config": "main"}, []string{administrator}, false},
+		{"GET", "role/billing", nil, []string{administrator}, false},
+		{"DELETE", "role/spare", nil, []string{administrator}, false},
+		{"GET", "token/billing", nil, []string{application}, false},
+		{"PUT", "token/billing", unset, []string{application}, false},
+		{"PUT", "token/billing", map[string]any{"rejected_token_id": "0123456789abcdef"}, []string{application}, false},
+		{"GET", "token/billing?rejected_token_id=0123456789abcdef", nil, []string{application}, false},
+		{"PUT", "rotate/main", unset, []string{operator}, false},
+		{"PUT", "revoke/main", map[string]any{"token_id": "0123456789abcdef"}, []string{operator}, false},
+		{"GET", "status/main", nil, staff, false},
+		{"GET", "preset/einvoice-sandbox", nil, []string{administrator}, false},
+		{"LIST", "config", nil, staff, false},
+		{"LIST", "role", nil, staff, false},
+		{"LIST", "status", nil, staff, false},
+		{"LIST", "preset", nil, []string{administrator, auditor}, false},
+		{"GET", "ledger/main", nil, []string{operator, auditor}, true},
+		{"LIST", "ledger", nil, []string{operator, auditor}, true},
+		{"PUT", "lookup", map[string]any{"token_id": "0123456789abcdef"}, []string{auditor}, true},
+		{"GET", "token", nil, nil, false},
+		{"LIST", "token", nil, nil, false},
+		{"DELETE", "token/billing", nil, nil, false},
+	}
+	// Roles beside billing, and other spellings of it. Those with percent signs reach Vault as they stand here.
+	for _, name := range []string{
+		"Billing", "BILLING", "billing2", "billing-admin", "billing.eu", "bill", "other", "billing%20", "billing*",
+		"+", "*", "billing%2F..%2Fother", "%2e%2e/token/other", "billing/other",
+	} {
+		rows = append(rows, policyRow{"GET", "token/" + name, nil, nil, false}, policyRow{"PUT", "token/" + name, unset, nil, false})
+	}
+	// What a "+" must not reach over.
+	for _, path := range []string{"Config/main", "config/main/more", "CONFIG/main", "configs/main", "status/main/more", "Status/main"} {
+		rows = append(rows, policyRow{"GET", path, nil, nil, false})
+	}
+	return rows
+}
+
+func TestTheExamplePoliciesAllowWhatTheySayAndNothingElse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.app(t, simulator.JWT)
+	for _, role := range []string{"billing", "Billing", "billing2", "billing-admin", "billing.eu", "bill", "other"} {
+		w.writeRole(t, role, "main")
+	}
+	holders := w.policyHolders(t)
+	allowed, denied := 0, 0
+	for _, row := range policyRows() {
+		for _, policy := range examplePolicies() {
+			may := false
+			for _, name := range row.may {
+				may = may || name == policy
+			}
+			if row.path == "config/new" && policy == "administrator" {
+				continue // is let through, and refused by the engine for what is missing
+			}
+			answer, err := holders[policy].Call(t.Context(), row.method, "mastersindia/"+row.path, row.data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch {
+			case may && row.coming && answer.Status == http.StatusForbidden,
+				may && !row.coming && !answer.OK():
+				t.Errorf("%s may not %s %s: %d: %s", policy, row.method, row.path, answer.Status, answer.Said())
+			case !may && answer.Status != http.StatusForbidden && !isRedirect(answer.Status):
+				t.Errorf("%s may %s %s: %d: %s", policy, row.method, row.path, answer.Status, answer.Said())
+			case may:
+				allowed++
+			default:
+				denied++
+			}
+		}
+	}
+	t.Logf("%d policies, %d requests: allowed %d times, denied %d times", len(examplePolicies()), len(policyRows()), allowed, denied)
+}
+
+// isRedirect tells whether Vault has sent the caller to another spelling of the path, which is then judged by itself.
+func isRedirect(status int) bool {
+	return status == http.StatusMovedPermanently || status == http.StatusTemporaryRedirect
+}
+
+// TestWhoMayOnlyUpdateCannotHaveThePasswordSentElsewhere tries every setting by which a login could be led to another host: as
+// the operator of the example, and as one whom the policy lets update everything.
+func TestWhoMayOnlyUpdateCannotHaveThePasswordSentElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.app(t, simulator.JWT)
+	var visits atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
+	defer elsewhere.Close()
+	w.policy(t, "updater", `path "mastersindia/config/main" { capabilities = ["update"] }`)
+	callers := map[*harness.Caller]int{
+		w.policyHolders(t)["operator"]:                                http.StatusForbidden,
+		w.Caller(strings.TrimSpace(w.tokenFor(t, "-policy=updater"))): http.StatusBadRequest,
+	}
+	before := w.readJSON(t, "read", "-format=json", "mastersindia/config/main").Data
+	moves := []map[string]any{
+		{"token_url": elsewhere.URL, "allow_http": true},
+		{"token_url": elsewhere.URL, "allow_http": true, "verify_connection": false},
+		{"token_url": strings.Replace(elsewhere.URL, "http:", "https:", 1)},
+		{"refresh_url": elsewhere.URL, "allow_http": true},
+		{"proxy_url": elsewhere.URL},
+		{"proxy_url": strings.Replace(elsewhere.URL, "http:", "socks5:", 1)},
+		{"ca_cert": ""}, {"allow_http": true}, {"preset": "einvoice-sandbox"}, {"protocol": "soap", "client_id": "c", "client_secret": "never-used-secret"},
+		{"headers": "Host=" + strings.TrimPrefix(elsewhere.URL, "http://")},
+		{"token_url": elsewhere.URL, "allow_http": true, "password": ""},
+		{"Token_URL": elsewhere.URL, "Allow_HTTP": true}, {"TOKEN_URL": elsewhere.URL}, {"paused": false, "token_url": elsewhere.URL},
+	}
+	for caller, want := range callers {
+		for _, move := range moves {
+			answer, err := caller.Call(t.Context(), http.MethodPut, "mastersindia/config/main", move)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answer.Status != want {
+				t.Errorf("%v: want %d, got %d: %s", move, want, answer.Status, answer.Said())
+			}
+		}
+	}
+	w.vault(t, "write", "-f", "mastersindia/rotate/main")
+	after := w.readJSON(t, "read", "-format=json", "mastersindia/config/main").Data
+	for field, value := range before {
+		if field != "headers" && field != "refresh_headers" && after[field] != value {
+			t.Errorf("%s has been changed", field)
+		}
+	}
+	if got := visits.Load(); got != 0 {
+		t.Errorf("the other host was asked %d times", got)
+	}
+	w.upstream.wantLogins(t, 2) // of the account, and of the rotation
+	t.Logf("%d ways tried by %d callers: nothing moved, %d visits elsewhere", len(moves), len(callers), visits.Load())
+}
+
+// policyHolders are callers who have one of the example policies each.
+func (w *world) policyHolders(t *testing.T) map[string]*harness.Caller {
+	t.Helper()
+	holders := make(map[string]*harness.Caller)
+	for _, name := range examplePolicies() {
+		rules, err := os.ReadFile("../examples/policies/" + name + ".hcl")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.policy(t, name, string(rules))
+		holders[name] = w.Caller(w.tokenFor(t, "-policy="+name))
+	}
+	return holders
+}
