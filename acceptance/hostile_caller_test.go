@@ -252,7 +252,7 @@ func (h *hostile) playNames(t *testing.T) {
 				// A caller who may do all here, and nothing elsewhere: a path that is cleaned may lead there.
 				answer := h.send(t, h.inside, method, "mastersindia/"+prefix+name, []byte(`{}`))
 				if answer.OK() {
-					t.Errorf("%s %s%.120s was served: %.300s", method, prefix, name, answer.Body)
+					t.Errorf("%s %s%.120s was served", method, prefix, name)
 				}
 				if said := answer.Said(); strings.Contains(said, "name: must be") && strings.Contains(said, "canary") {
 					t.Errorf("%s %s%.120s: the refusal repeats the name: %.300s", method, prefix, name, said)
@@ -261,7 +261,7 @@ func (h *hostile) playNames(t *testing.T) {
 		}
 		for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodGet, http.MethodPatch} { // no name at all
 			if answer := h.send(t, h.inside, method, "mastersindia/"+prefix, []byte(`{}`)); answer.OK() {
-				t.Errorf("%s %s without a name was served: %.300s", method, prefix, answer.Body)
+				t.Errorf("%s %s without a name was served", method, prefix)
 			}
 		}
 	}

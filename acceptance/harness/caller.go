@@ -77,8 +77,12 @@ func (a Answer) ClientToken() (string, error) {
 	return made.Auth.ClientToken, nil
 }
 
-// Said is the text of a refusal: Vault's list of errors, or the body where it is none.
+// Said is the text of a refusal: Vault's list of errors, or the body where it is none. It is empty where the request was granted:
+// that body may hold a token.
 func (a Answer) Said() string {
+	if a.OK() {
+		return ""
+	}
 	var refusal struct {
 		Errors []string `json:"errors"`
 	}
