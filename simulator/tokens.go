@@ -86,6 +86,17 @@ func (s *Simulator) TokenAlive(token string) bool {
 	return ok && g.verdict(now) == verdictLive
 }
 
+// TokenOwner names the account that a token was issued to, as "protocol/name"; it is "" for a token that was not issued here.
+func (s *Simulator) TokenOwner(token string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g, ok := s.tokens.grants[token]
+	if !ok {
+		return ""
+	}
+	return g.owner.String()
+}
+
 // KillTokens kills the tokens of an account, as if upstream did so by itself, and tells how many access tokens died; user ""
 // means every account of the protocol, p "" every protocol. Refresh tokens die too.
 func (s *Simulator) KillTokens(p Protocol, user string) int {

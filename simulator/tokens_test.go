@@ -344,3 +344,15 @@ func TestCounters(t *testing.T) {
 		}
 	})
 }
+
+func TestTokenOwner(t *testing.T) {
+	t.Parallel()
+	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
+		if got, want := b.TokenOwner(b.token(a)), string(a.Protocol)+"/"+a.Name(); got != want {
+			t.Errorf("a token of %s is said to be one of %q", want, got)
+		}
+		if got := b.TokenOwner("made-up"); got != "" {
+			t.Errorf("a token that was never issued is said to be one of %q", got)
+		}
+	})
+}
