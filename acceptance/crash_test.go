@@ -1,0 +1,484 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+const (
+	// recoveryTimeout bounds the wait for a good read after a kill. The pause after a login that was cut off is a second or so;
+	// the rest is for a loaded machine.
+	recoveryTimeout = 30 * time.Second
+	// shortPause is the longest pause that a login which was cut off may cost: a second and its jitter, and the rounding of the
+	// time that is told.
+	shortPause = 2500 * time.Millisecond
+	// cutOff is the reason that is told.
+	cutOff = "cut off when the plugin stopped"
+)
+
+// TestTwentyCrashesOfThePlugin kills the plugin's process again and again, under readers: while they read, in the middle of a
+// login that they wait for, of a forced one and of one in the background.
+func TestTwentyCrashesOfThePlugin(t *testing.T) {
+	t.Parallel()
+	c := newCrashes(t)
+	for _, kill := range []struct {
+		kind  string
+		times int
+		once  func(t *testing.T, n int)
+	}{
+		{"reads", 5, c.amongReads},
+		{"reads, and again as soon as it was back", 1, c.twice},
+		{"a cold login", 4, c.inAColdLogin},
+		{"the end of a login", 3, c.atTheEndOfALogin},
+		{"a forced login", 2, c.inAForcedLogin},
+		{"a verification", 1, c.inAVerification},
+		{"a rotation", 3, c.inARotation},
+	} {
+		var took []time.Duration
+		for n := range kill.times {
+			kill.once(t, n)
+			took = append(took, c.recovered[len(c.recovered)-1])
+		}
+		t.Logf("killed in the middle of %s: %d times; until the next good read: %s", kill.kind, kill.times, medianAndMax(took))
+	}
+	c.crowd.end()
+	c.wantTwentyKills(t)
+	c.wantLoginsFor(t)
+	c.wantFailuresExplained(t)
+	c.crowd.wantNothingWrong(t)
+	c.wantLeasesIntact(t)
+}
+
+// crashes is the world of the test above and what it has seen.
+type crashes struct {
+	*world
+
+	crowd  *crowd
+	client *api.Client
+	// steady accounts log in once and never again. The token of cold is revoked before each login, turning has a new one every
+	// few seconds.
+	steady        []source
+	cold, turning source
+
+	began     time.Time
+	killed    []int           // process ids
+	windows   []window        // from each kill to the recovery from it
+	recovered []time.Duration // from each kill to the next good read
+	struck    int             // reads that were under way at a kill
+	asked     int             // logins that an operator asked for and was told the success of
+	coldOnes  int             // logins that cold's readers needed
+	cutLogins map[string]int  // by account: logins in the middle of which the plugin was killed
+	paused    int             // answers that told of the short pause
+	ended     []string        // leases that were ended right after a kill
+}
+
+func newCrashes(t *testing.T) *crashes {
+	t.Helper()
+	w := newWorld(t)
+	if _, err := w.RunningPlugins(); errors.Is(err, harness.ErrNoProc) {
+		t.Skip(err)
+	}
+	client, err := w.Client(w.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &crashes{world: w, client: client, began: time.Now(), cutLogins: map[string]int{}}
+	add := func(name string, account simulator.Account, config ...string) source {
+		account = w.upstream.addAccount(t, account)
+		w.writeConfig(t, name, account, config...)
+		w.writeRole(t, name, name)
+		return source{path: "mastersindia/token/" + name, config: name, account: account}
+	}
+	c.steady = []source{
+		add("jwt", simulator.Account{Protocol: simulator.JWT}),
+		add("soap", simulator.Account{Protocol: simulator.SOAP}),
+	}
+	w.writeRole(t, "unleased", "jwt", "lease=false")
+	unleased := c.steady[0]
+	unleased.path = "mastersindia/token/unleased"
+	c.cold = add("cold", simulator.Account{Protocol: simulator.OAuth})
+	// One percent of ten minutes: a rotation every six seconds, under a token that lives on for long.
+	c.turning = add("turning", simulator.Account{Protocol: simulator.FirstVision, TokenTTL: 10 * time.Minute}, "rotation_percent=1")
+	c.crowd = w.startCrowd(t, append([]source{unleased, c.cold, c.turning, c.turning}, c.steady...)...)
+	for _, s := range append([]source{unleased, c.cold, c.turning}, c.steady...) {
+		c.crowd.waitForGood(t, s, recoveryTimeout)
+	}
+	return c
+}
+
+// kill ends the plugin.
+func (c *crashes) kill(t *testing.T) {
+	t.Helper()
+	c.killProcess(t, c.find(t))
+}
+
+// find returns the plugin's process.
+func (c *crashes) find(t *testing.T) int {
+	t.Helper()
+	pid, err := c.PluginPID()
+	if err != nil {
+		t.Fatalf("kill %d: %v; the server's log is %s", len(c.killed)+1, err, c.ServerLog())
+	}
+	return pid
+}
+
+// killProcess ends the plugin's process. What is under way at that moment is counted.
+func (c *crashes) killProcess(t *testing.T, pid int) {
+	t.Helper()
+	c.struck += c.crowd.underWay()
+	if err := harness.KillProcess(pid); err != nil {
+		t.Fatal(err)
+	}
+	c.killed = append(c.killed, pid)
+	c.windows = append(c.windows, window{from: time.Now()})
+}
+
+// recover waits for a good read of the source and then of all others, and returns the errors that came before the first.
+func (c *crashes) recover(t *testing.T, first source) []error {
+	t.Helper()
+	last := &c.windows[len(c.windows)-1]
+	_, failed := c.crowd.waitForGood(t, first, recoveryTimeout)
+	c.recovered = append(c.recovered, time.Since(last.from))
+	for _, s := range append([]source{c.cold, c.turning}, c.steady...) {
+		c.crowd.waitForGood(t, s, recoveryTimeout)
+	}
+	last.to = time.Now()
+	return failed
+}
+
+// amongReads kills while reads are under way. In every other round the first request after that ends a lease.
+func (c *crashes) amongReads(t *testing.T, n int) {
+	c.crowd.rush(t, c.steady[n%2])
+	c.kill(t)
+	if n%2 == 1 {
+		c.endLease(t)
+	}
+	c.recover(t, c.steady[n%2])
+}
+
+// endLease ends the newest lease. Vault says so when it found no plugin to tell, and is asked again.
+func (c *crashes) endLease(t *testing.T) {
+	t.Helper()
+	leases := c.crowd.heldLeases()
+	lease := leases[len(leases)-1]
+	c.ended = append(c.ended, lease)
+	deadline := time.Now().Add(recoveryTimeout)
+	for {
+		err := c.client.Sys().RevokeWithContext(t.Context(), lease)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) || !strings.Contains(err.Error(), "code = Unavailable") {
+			t.Fatalf("ending a lease right after a kill: %v", err)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
+// twice kills, and kills again the process that Vault has started in its place as soon as that has answered. (Not sooner: Vault
+// never gets over a plugin that ends between its handshake and the end of its setup.)
+func (c *crashes) twice(t *testing.T, _ int) {
+	c.crowd.rush(t, c.steady[0])
+	c.kill(t)
+	c.crowd.waitForGood(t, c.steady[0], recoveryTimeout)
+	c.windows[len(c.windows)-1].to = time.Now()
+	c.kill(t)
+	c.recover(t, c.steady[0])
+}
+
+// inAColdLogin kills while readers without a token wait for a login.
+func (c *crashes) inAColdLogin(t *testing.T, _ int) {
+	c.startColdLogin(t, time.Minute)
+	c.kill(t)
+	c.cutLogins[c.cold.owner()]++
+	c.coldOnes++
+	c.recover(t, c.cold)
+	c.wantShortPause(t)
+}
+
+// atTheEndOfALogin kills around the moment when the upstream has answered: once just before, then as soon as it has, so that
+// the token may be on its way, or in memory and not yet in storage.
+func (c *crashes) atTheEndOfALogin(t *testing.T, n int) {
+	const takes, early = 400 * time.Millisecond, 20 * time.Millisecond
+	pid, before := c.find(t), c.countsOf(c.cold)
+	c.startColdLogin(t, takes)
+	if n == 0 {
+		<-time.After(takes - early)
+	} else {
+		c.waitForAnswer(t, before.LoginsOK)
+	}
+	c.killProcess(t, pid)
+	c.cutLogins[c.cold.owner()]++
+	c.coldOnes++
+	c.recover(t, c.cold)
+	if made := c.countsOf(c.cold).Logins - before.Logins; made > 2 {
+		t.Errorf("a login that was killed at its end led to %d logins, want at most 2", made)
+	}
+}
+
+// waitForAnswer returns at the moment when the upstream has answered the login of cold.
+func (c *crashes) waitForAnswer(t *testing.T, before int) {
+	t.Helper()
+	deadline := time.Now().Add(recoveryTimeout)
+	for c.countsOf(c.cold).LoginsOK == before {
+		if time.Now().After(deadline) {
+			t.Fatalf("upstream has not answered within %s", recoveryTimeout)
+		}
+		runtime.Gosched()
+	}
+}
+
+// startColdLogin takes the token out of use and waits until a reader has caused the next login, which the upstream holds up.
+func (c *crashes) startColdLogin(t *testing.T, delay time.Duration) {
+	t.Helper()
+	c.slow(t, c.cold, delay, func() {
+		if _, err := c.client.Logical().WriteWithContext(t.Context(), "mastersindia/revoke/"+c.cold.config, nil); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// slow holds up the next login of the account, and returns when that has reached the upstream.
+func (c *crashes) slow(t *testing.T, s source, delay time.Duration, cause func()) {
+	t.Helper()
+	c.upstream.SetFault(s.account.Protocol, simulator.Fault{Kind: simulator.FaultSlow, Delay: delay, Remaining: 1})
+	before := c.upstream.Counters().Faulted
+	cause()
+	deadline := time.Now().Add(recoveryTimeout)
+	for c.upstream.Counters().Faulted == before {
+		if time.Now().After(deadline) {
+			t.Fatalf("no login of %s has come within %s; the server's log is %s", s.config, recoveryTimeout, c.ServerLog())
+		}
+		<-time.After(2 * time.Millisecond)
+	}
+}
+
+// inAForcedLogin kills while an operator's own login is under way. Vault asks the new process again by itself.
+func (c *crashes) inAForcedLogin(t *testing.T, _ int) {
+	c.inALoginOf(t, func() error {
+		_, err := c.client.Logical().WriteWithContext(t.Context(), "mastersindia/rotate/"+c.cold.config, nil)
+		return err
+	})
+}
+
+// inAVerification kills while a changed config is tried. Vault asks the new process again by itself.
+func (c *crashes) inAVerification(t *testing.T, n int) {
+	c.inALoginOf(t, func() error {
+		_, err := c.client.Logical().WriteWithContext(t.Context(), "mastersindia/config/"+c.cold.config,
+			map[string]any{"headers": map[string]any{"X-Round": fmt.Sprint(n)}})
+		return err
+	})
+}
+
+// inALoginOf kills in the middle of a login that an operator's request makes.
+func (c *crashes) inALoginOf(t *testing.T, ask func() error) {
+	t.Helper()
+	answered := make(chan error, 1)
+	c.slow(t, c.cold, time.Minute, func() { go func() { answered <- ask() }() })
+	c.kill(t)
+	c.cutLogins[c.cold.owner()]++
+	// The token that was to be replaced lives on.
+	if failed := c.recover(t, c.cold); mentions(failed, cutOff) {
+		t.Errorf("a login that was asked for and cut off kept readers from the token that lives: %v", errors.Join(failed...))
+	}
+	if err := <-answered; err == nil {
+		c.asked++
+	} else if status := statusOf(err); status != http.StatusInternalServerError {
+		t.Errorf("a request in the middle of whose login the plugin was killed: %v", err)
+	}
+}
+
+// inARotation kills while the engine replaces a token in the background.
+func (c *crashes) inARotation(t *testing.T, _ int) {
+	c.slow(t, c.turning, time.Minute, func() {})
+	c.kill(t)
+	c.cutLogins[c.turning.owner()]++
+	if failed := c.recover(t, c.turning); mentions(failed, cutOff) {
+		t.Errorf("a rotation that was cut off kept readers from the token that lives: %v", errors.Join(failed...))
+	}
+	// The next rotation comes by itself.
+	deadline, before := time.Now().Add(recoveryTimeout), c.countsOf(c.turning).LoginsOK
+	for c.countsOf(c.turning).LoginsOK == before {
+		if time.Now().After(deadline) {
+			t.Fatalf("no rotation followed the one that was cut off; the server's log is %s", c.ServerLog())
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+}
+
+// countsOf returns what the upstream has counted of the account.
+func (c *crashes) countsOf(s source) simulator.Counts {
+	return c.upstream.Counters().Of(s.account.Protocol, s.account.Name())
+}
+
+// wantShortPause checks what readers of cold were told since the last kill: that a login was cut off, and a time of the next
+// attempt that is seconds away.
+func (c *crashes) wantShortPause(t *testing.T) {
+	t.Helper()
+	last, told := c.windows[len(c.windows)-1], 0
+	for _, f := range c.crowd.failures() {
+		if f.to.Before(last.from) || !strings.Contains(f.said, cutOff) {
+			continue
+		}
+		told++
+		match := regexp.MustCompile(`next attempt at (\S+Z)`).FindStringSubmatch(f.said)
+		if match == nil || f.status != http.StatusServiceUnavailable || f.source != c.cold {
+			t.Errorf("want a 503 for a reader of cold that tells the time of the next attempt, got for %s: %s", f.source.path, f.said)
+			continue
+		}
+		next, err := time.Parse(time.RFC3339, match[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pause := next.Sub(f.from); pause > shortPause {
+			t.Errorf("the pause after a login that was cut off is %s long, want at most %s", pause, shortPause)
+		}
+	}
+	if told == 0 {
+		t.Error("nobody was told that a login was cut off")
+	}
+	c.paused += told
+}
+
+func mentions(failed []error, words string) bool {
+	return slices.ContainsFunc(failed, func(err error) bool { return strings.Contains(err.Error(), words) })
+}
+
+func (c *crashes) wantTwentyKills(t *testing.T) {
+	t.Helper()
+	if len(c.killed) != 20 || len(slices.Compact(slices.Sorted(slices.Values(c.killed)))) != 20 {
+		t.Errorf("killed the processes %v, want 20 different ones", c.killed)
+	}
+	if c.struck == 0 {
+		t.Error("no read was under way at any kill: this test proves nothing")
+	}
+	t.Logf("20 kills, %d reads under way at them; until the next good read: %s", c.struck, medianAndMax(c.recovered))
+	t.Logf("%d answers told of the pause after a login that was cut off", c.paused)
+}
+
+// wantLoginsFor checks the logins of each account: no kill costs more than the one that it cut off.
+func (c *crashes) wantLoginsFor(t *testing.T) {
+	t.Helper()
+	lasted := time.Since(c.began)
+	for _, s := range append([]source{c.cold, c.turning}, c.steady...) {
+		counts, cut := c.countsOf(s), c.cutLogins[s.owner()]
+		lost := counts.Logins - counts.LoginsOK
+		t.Logf("%s: %d logins, %d of them cut off, %d good reads", s.config, counts.Logins, lost, c.crowd.goodReads(s))
+		needed := 1
+		switch s {
+		case c.cold:
+			needed += c.coldOnes + c.asked
+		case c.turning:
+			needed += int(lasted / (6 * time.Second))
+		}
+		if extra := counts.Logins - needed; lost > cut || extra > cut {
+			t.Errorf("%s: %d logins came to nothing and %d were more than needed, with %d kills in the middle of one",
+				s.config, lost, extra, cut)
+		}
+	}
+}
+
+// wantFailuresExplained checks that each read that failed was struck by a kill, or told of the pause after one.
+func (c *crashes) wantFailuresExplained(t *testing.T) {
+	t.Helper()
+	struck, paused := 0, 0
+	said := map[string]int{}
+	for _, f := range c.crowd.failures() {
+		said[fmt.Sprintf("%d %s", f.status, shortened(f.said))]++
+		switch {
+		case !f.within(c.windows):
+			t.Errorf("%s failed although nothing was killed: %s", f.source.path, f.said)
+		case strings.Contains(f.said, cutOff) && f.source.path == c.cold.path:
+			paused++
+		case f.status == http.StatusInternalServerError && !strings.Contains(f.said, "config"):
+			struck++
+		default:
+			t.Errorf("%s failed in another way than a kill explains: %s", f.source.path, f.said)
+		}
+	}
+	t.Logf("%d reads were struck by a kill and failed, %d met the pause", struck, paused)
+	for what, times := range said {
+		t.Logf("%d × %s", times, what)
+	}
+}
+
+func shortened(said string) string {
+	_, what, _ := strings.Cut(said, "* ")
+	return strings.TrimSpace(what[:min(len(what), 120)])
+}
+
+// wantLeasesIntact checks that Vault knows each lease that a reader was given, and can end them all.
+func (c *crashes) wantLeasesIntact(t *testing.T) {
+	t.Helper()
+	known := map[string]bool{}
+	for _, s := range append([]source{c.cold, c.turning}, c.steady...) {
+		list, err := c.client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+s.path)
+		if err != nil || list == nil {
+			t.Fatalf("listing the leases of %s: %v, %v", s.path, list, err)
+		}
+		for _, key := range list.Data["keys"].([]any) {
+			known[s.path+"/"+key.(string)] = true
+		}
+	}
+	held := c.crowd.heldLeases()
+	lost := slices.DeleteFunc(slices.Clone(held), func(id string) bool { return known[id] })
+	t.Logf("%d leases were given out, %d are known, %d were ended right after a kill", len(held), len(known), len(c.ended))
+	if !slices.Equal(slices.Sorted(slices.Values(lost)), slices.Sorted(slices.Values(c.ended))) {
+		t.Errorf("Vault does not know the leases %v, want %v", lost, c.ended)
+	}
+	for n := 0; n < len(held); n += max(1, len(held)/50) {
+		if !known[held[n]] {
+			continue
+		}
+		found, err := c.client.Sys().LookupWithContext(t.Context(), held[n])
+		if err != nil || found.Data["expire_time"] == nil {
+			t.Errorf("the lease %s cannot be looked up: %v", held[n], err)
+		}
+	}
+	c.vault(t, "lease", "revoke", "-sync", "-prefix", "mastersindia/")
+	c.wantNoLeases(t)
+	c.wantNoLeasesAt(t, "mastersindia/token/")
+}
+
+// wantNoLeasesAt checks that no lease is left below the path.
+func (w *world) wantNoLeasesAt(t *testing.T, path string) {
+	t.Helper()
+	client, err := w.Client(w.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list != nil {
+		t.Errorf("Vault still has leases below %s: %v", path, list.Data["keys"])
+	}
+}
+
+// medianAndMax describes durations for a log.
+func medianAndMax(all []time.Duration) string {
+	sorted := slices.Sorted(slices.Values(all))
+	if len(sorted) == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("median %s, max %s", sorted[len(sorted)/2].Round(time.Millisecond),
+		sorted[len(sorted)-1].Round(time.Millisecond))
+}
