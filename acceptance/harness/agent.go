@@ -65,6 +65,9 @@ func (v *Vault) agentConfig(token, template, rendered string) string {
 // Log returns the name of the file that holds the agent's output.
 func (a *Agent) Log() string { return a.process.Log() }
 
+// Err returns an error with the last lines of its log when the agent has ended by itself.
+func (a *Agent) Err() error { return a.process.Err() }
+
 // Stop ends the agent.
 func (a *Agent) Stop() error { return a.process.Stop() }
 

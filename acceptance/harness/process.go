@@ -30,7 +30,9 @@ type processSpec struct {
 	name string
 	path string
 	args []string
-	env  []string
+	// dir is the working directory; "" is that of the tests.
+	dir string
+	env []string
 	// log is the file that standard output and standard error are added to.
 	log string
 }
@@ -46,7 +48,7 @@ func startProcess(spec processSpec) (*Process, error) {
 
 	// No CommandContext: it would kill at once what Stop ends in order, and Vault could not end its plugins.
 	cmd := exec.Command(spec.path, spec.args...) //nolint:noctx // lives until Stop, see above
-	cmd.Env = spec.env
+	cmd.Dir, cmd.Env = spec.dir, spec.env
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = childAttributes()
 	if err := cmd.Start(); err != nil {

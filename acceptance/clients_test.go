@@ -1,0 +1,294 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+const (
+	// clientLife is that of the upstream's tokens. They are rotated after 66 % of it, and leases end five seconds before them.
+	// Half a minute would do for all but the shell loop on a loaded machine, where the vault command takes seconds to start.
+	clientLife     = 40 * time.Second
+	rotationsSeen  = 6
+	clientsTimeout = 210 * time.Second
+	// sampleEvery is how often a client's token is tried upstream.
+	sampleEvery = 100 * time.Millisecond
+	useDocument = "../docs/use.md"
+	// readsPerLogin bounds the reads of one client: more would be the spiral of ever shorter leases.
+	readsPerLogin = 4
+)
+
+// TestClientsAlwaysHoldATokenThatIsAccepted runs the clients of the documents, as these have them, over several rotations of
+// short-lived tokens.
+func TestClientsAlwaysHoldATokenThatIsAccepted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	began := time.Now()
+	account := w.upstream.addAccount(t, simulator.Account{Protocol: simulator.JWT, TokenTTL: clientLife})
+	w.writeConfig(t, "gst", account)
+	w.writeRole(t, "billing", "gst")
+	w.writeRole(t, "kiosk", "gst", "lease=false")
+	w.policy(t, "billing", `path "mastersindia/token/+" { capabilities = ["read"] }`)
+	clients := []*holding{
+		w.startAgent(t, "agent", documented(t, "", "{{ with secret")),
+		w.startAgent(t, "agent-kiosk", strings.ReplaceAll(documented(t, "", "{{ with secret"), "/billing", "/kiosk")),
+		w.startGoClient(t),
+	}
+	if _, err := exec.LookPath("jq"); err != nil {
+		t.Logf("the shell loop is left out: %v", err)
+	} else {
+		clients = append(clients, w.startShell(t))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var watches, searches sync.WaitGroup
+	defer searches.Wait()
+	defer watches.Wait()
+	defer cancel()
+	for _, h := range clients {
+		watches.Go(func() { h.watch(ctx) })
+		searches.Go(func() { h.searchCommands(ctx) })
+	}
+	w.readWrapped(t)
+	w.readWithBatchTokens(t)
+	watches.Wait()
+	cancel()
+	searches.Wait()
+	lasted, logins := time.Since(began), w.upstream.logins()
+	reads := w.readsByName(t)
+	t.Logf("%d logins in %s", logins, lasted.Round(time.Second))
+	for _, h := range clients {
+		h.report(t)
+		got := reads["token-"+h.name]
+		t.Logf("%s: %d reads", h.name, got)
+		if most := readsPerLogin * logins; got == 0 || got > most {
+			t.Errorf("%s has read %d times, want at most %d", h.name, got, most)
+		}
+		if err := h.stop(); err != nil {
+			t.Error(err)
+		}
+	}
+	if most := int(lasted/(clientLife*66/100)) + 1; logins > most {
+		t.Errorf("upstream saw %d logins in %s, want at most %d", logins, lasted, most)
+	}
+	w.waitForNoLeases(t, "mastersindia/token/")
+	w.wantNoLeases(t)
+}
+
+// startAgent lets Vault Agent render the template.
+func (w *world) startAgent(t *testing.T, name, template string) *holding {
+	t.Helper()
+	agent, err := w.StartAgent(filepath.Join(w.Dir, name), w.tokenFor(t, "-policy=billing", "-display-name="+name), template)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.hold(t, &holding{name: name, file: agent.Rendered, ended: agent.Err, stop: agent.Stop})
+}
+
+// startShell runs the loop of the document.
+func (w *world) startShell(t *testing.T) *holding {
+	t.Helper()
+	shell, err := exec.LookPath("sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := w.startProgram(t, harness.ProgramSpec{Name: "shell", Path: shell, Args: []string{"-c", documented(t, "sh", "while")}})
+	h.file = filepath.Join(w.file(h.name), "header")
+	return h
+}
+
+// startGoClient runs the example, and checks that the document shows it as it is.
+func (w *world) startGoClient(t *testing.T) *holding {
+	t.Helper()
+	source, err := os.ReadFile("../examples/go-client/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shown := documented(t, "go", "LifetimeWatcher"); !strings.Contains(string(source), shown) {
+		t.Errorf("%s does not show the Go client as it is in examples/go-client", useDocument)
+	}
+	binary := filepath.Join(t.TempDir(), "go-client")
+	if err := harness.BuildProgram(t.Context(), os.Stderr, "./examples/go-client", binary); err != nil {
+		t.Fatal(err)
+	}
+	var h atomic.Pointer[holding]
+	called := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if h := h.Load(); h != nil && !h.take(r.Context(), r.Header.Get("Authorization")) {
+			rw.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	t.Cleanup(called.Close)
+	h.Store(w.startProgram(t, harness.ProgramSpec{
+		Name: "go-client", Path: binary, Args: []string{"-url=" + called.URL, "-every=" + sampleEvery.String()},
+	}))
+	return h.Load()
+}
+
+// startProgram starts a client with a Vault token of its own. Its own files are the client's business; its output is searched.
+func (w *world) startProgram(t *testing.T, spec harness.ProgramSpec) *holding {
+	t.Helper()
+	spec.Token = w.tokenFor(t, "-policy=billing", "-display-name="+spec.Name)
+	spec.Dir, spec.Log = w.file(spec.Name), filepath.Join(w.Dir, spec.Name+".log")
+	program, err := w.StartProgram(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.hold(t, &holding{name: spec.Name, pid: program.PID(), ended: program.Err, stop: program.Stop})
+}
+
+// hold takes charge of a client that was just started.
+func (w *world) hold(t *testing.T, h *holding) *holding {
+	t.Helper()
+	h.world, h.stop = w, sync.OnceValue(h.stop)
+	t.Cleanup(func() {
+		if err := h.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+// readWrapped reads with response wrapping: the token comes out once, and its lease ends like any other.
+func (w *world) readWrapped(t *testing.T) {
+	t.Helper()
+	wrapped := w.readJSON(t, "read", "-wrap-ttl=60s", "-format=json", "mastersindia/token/billing")
+	if wrapped.WrapInfo == nil || wrapped.Data != nil {
+		t.Fatalf("the answer is not wrapped: %v", wrapped.WrapInfo)
+	}
+	answer := w.readJSON(t, "unwrap", "-format=json", wrapped.WrapInfo.Token)
+	w.upstream.wantAccepted(t, simulator.JWT, answer)
+	w.refused(t, "unwrap", wrapped.WrapInfo.Token)
+	w.wantLeaseBeforeToken(t, answer)
+	w.waitForLeaseEnd(t, answer.LeaseID)
+}
+
+// readWithBatchTokens reads with batch tokens: their leases end with them, or with the token that made them.
+func (w *world) readWithBatchTokens(t *testing.T) {
+	t.Helper()
+	w.policy(t, "parent", `path "mastersindia/token/+" { capabilities = ["read"] }
+path "auth/token/create" { capabilities = ["update"] }`)
+	parent := w.tokenFor(t, "-policy=parent")
+	out, err := w.CLI.As(parent).Must(t.Context(), "", "token", "create", "-field=token", "-type=batch", "-ttl=10m", "-policy=parent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := w.readAs(t, strings.TrimSpace(out))
+	w.wantLeaseBeforeToken(t, child)
+	w.vault(t, "token", "revoke", parent)
+	w.waitForLeaseEnd(t, child.LeaseID)
+	w.upstream.wantAccepted(t, simulator.JWT, child) // Others use the same token.
+
+	const life = 8 * time.Second
+	orphan := w.tokenFor(t, "-type=batch", "-orphan", "-policy=billing", "-ttl="+life.String())
+	answer := w.readAs(t, orphan)
+	if got := time.Duration(answer.LeaseDuration) * time.Second; got <= 0 || got > life {
+		t.Errorf("a batch token of %s got a lease of %s", life, got)
+	}
+	w.waitForLeaseEnd(t, answer.LeaseID)
+}
+
+// readAs reads a token with a leased role and checks that it is accepted.
+func (w *world) readAs(t *testing.T, vaultToken string) harness.Secret {
+	t.Helper()
+	out, err := w.CLI.As(vaultToken).Must(t.Context(), "", "read", "-format=json", "mastersindia/token/billing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := harness.ParseSecret(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.upstream.wantAccepted(t, simulator.JWT, answer)
+	return answer
+}
+
+// wantLeaseBeforeToken checks, by Vault's own word, that a lease ends before its token does.
+func (w *world) wantLeaseBeforeToken(t *testing.T, answer harness.Secret) {
+	t.Helper()
+	lease, err := w.lookUpLease(t, answer.LeaseID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends, err := time.Parse(time.RFC3339Nano, fmt.Sprint(lease.Data["expire_time"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dies, err := time.Parse(time.RFC3339, answer.String("expires_at"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !ends.Before(dies) {
+		t.Errorf("the lease ends at %s and its token dies at %s", ends, dies)
+	}
+}
+
+func (w *world) lookUpLease(t *testing.T, id string) (*api.Secret, error) {
+	t.Helper()
+	client, err := w.Client(w.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client.Sys().LookupWithContext(t.Context(), id)
+}
+
+// waitForLeaseEnd waits until Vault does not know the lease any more, which must be within the life of a token.
+func (w *world) waitForLeaseEnd(t *testing.T, id string) {
+	t.Helper()
+	deadline := time.Now().Add(2 * clientLife)
+	for {
+		_, err := w.lookUpLease(t, id)
+		if statusOf(err) == http.StatusBadRequest {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the lease %s has not ended by itself; the server's log is %s", id, w.ServerLog())
+		}
+		<-time.After(sampleEvery)
+	}
+}
+
+// waitForNoLeases waits until all leases below the path have ended by themselves.
+func (w *world) waitForNoLeases(t *testing.T, path string) {
+	t.Helper()
+	client, err := w.Client(w.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(2 * clientLife)
+	for {
+		list, err := client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if list == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("leases below %s have not ended by themselves: %v", path, list.Data["keys"])
+			return
+		}
+		<-time.After(sampleEvery)
+	}
+}

@@ -1,0 +1,267 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"bufio"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// holding is a client, and what was seen of the token that it holds.
+type holding struct {
+	world *world
+	name  string
+	// file is what the client writes; "" where it calls upstream itself, see take.
+	file string
+	// pid is set where the command lines of the client and its children are searched.
+	pid   int
+	ended func() error // an error once the client has ended by itself
+	stop  func() error
+
+	mu      sync.Mutex
+	samples int
+	refused int
+	tokens  []string // those that it held, in this order
+	since   time.Time
+	left    time.Duration // the least life that a token had left when it was used
+	renders int           // how often its file was replaced
+	wrong   []string
+
+	last     fs.FileInfo
+	lastText string
+}
+
+// take tries the value of an Authorization header upstream, as the client would, and reports whether it was accepted.
+func (h *holding) take(ctx context.Context, authorization string) bool {
+	token, ok := strings.CutPrefix(strings.TrimSpace(authorization), "JWT ")
+	left := lifeLeft(token)
+	var status int
+	var body []byte
+	var err error
+	if ok {
+		status, body, ok, err = simulator.CallBusiness(ctx, h.world.upstream.url, h.world.upstream.client, simulator.JWT, token, "")
+	}
+	if ctx.Err() != nil {
+		return false // the client has ended
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.tokens) == 0 || h.tokens[len(h.tokens)-1] != token {
+		if slices.Contains(h.tokens, token) {
+			h.wrong = append(h.wrong, "went back to an older token")
+		}
+		h.tokens, h.since = append(h.tokens, token), time.Now()
+	}
+	if h.samples == 0 || left < h.left {
+		h.left = left
+	}
+	h.samples++
+	if !ok {
+		h.refused++
+		h.wrong = append(h.wrong, fmt.Sprintf("sample %d was refused (%d %s, %v): the client has held this token for %s",
+			h.samples, status, body, err, time.Since(h.since).Round(time.Millisecond)))
+	}
+	return ok
+}
+
+// lifeLeft is what the token, a JWT, says of its own life.
+func lifeLeft(token string) time.Duration {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return 0
+	}
+	var claims struct{ Exp int64 }
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || json.Unmarshal(payload, &claims) != nil {
+		return 0
+	}
+	return time.Until(time.Unix(claims.Exp, 0))
+}
+
+// watch follows the client until it has been through all rotations, or ends.
+func (h *holding) watch(ctx context.Context) {
+	ticker := time.NewTicker(sampleEvery)
+	defer ticker.Stop()
+	deadline := time.Now().Add(clientsTimeout)
+	for h.rotations() < rotationsSeen {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if err := h.ended(); err != nil {
+			h.complain(err.Error())
+			return
+		}
+		if time.Now().After(deadline) {
+			h.complain(fmt.Sprintf("%d rotations within %s, want %d", h.rotations(), clientsTimeout, rotationsSeen))
+			return
+		}
+		h.lookAtFile(ctx)
+	}
+}
+
+// searchCommands looks, now and then, for tokens on the command lines of the client and its children, where everybody could
+// read them.
+func (h *holding) searchCommands(ctx context.Context) {
+	ticker := time.NewTicker(3 * sampleEvery)
+	defer ticker.Stop()
+	for h.pid != 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		found, err := h.world.tokens.SearchProcess(h.pid)
+		if err != nil && !errors.Is(err, harness.ErrNoProc) {
+			h.complain(err.Error())
+		}
+		for _, finding := range found {
+			h.complain("leaked: " + finding)
+		}
+	}
+}
+
+func (h *holding) rotations() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.tokens) - 1
+}
+
+// lookAtFile tries the token in the file that the client writes, and checks that the file is replaced as a whole: it is never
+// gone, never empty, and never another text in the same place.
+func (h *holding) lookAtFile(ctx context.Context) {
+	if h.file == "" {
+		return
+	}
+	text, info, err := readOpened(h.file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && h.last == nil:
+		return // the first token is still to come
+	case err != nil:
+		h.complain("its file: " + err.Error())
+		return
+	case text == "":
+		h.complain("its file is empty")
+		return
+	case h.last == nil || !os.SameFile(h.last, info):
+		h.mu.Lock()
+		h.renders++
+		h.mu.Unlock()
+	case text != h.lastText:
+		h.complain("its file was written over: a reader can find half a token in it")
+	}
+	h.last, h.lastText = info, text
+	authorization, _ := strings.CutPrefix(text, "Authorization: ")
+	h.take(ctx, authorization)
+}
+
+func (h *holding) complain(what string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.wrong = append(h.wrong, what)
+}
+
+// report fails the test for what went wrong, and prints the rest.
+func (h *holding) report(t *testing.T) {
+	t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t.Logf("%s: %d samples, %d refused; %d rotations; %d renders; at the nearest its token had %s left",
+		h.name, h.samples, h.refused, len(h.tokens)-1, h.renders, h.left.Round(100*time.Millisecond))
+	for n, wrong := range h.wrong {
+		if n == 5 {
+			t.Errorf("%s: and %d more", h.name, len(h.wrong)-n)
+			break
+		}
+		t.Errorf("%s: %s; the logs are in %s", h.name, wrong, h.world.Dir)
+	}
+}
+
+// readOpened reads a file and says which one it was.
+func readOpened(name string) (string, fs.FileInfo, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return "", nil, err
+	}
+	defer func() { _ = file.Close() }()
+	info, err := file.Stat()
+	if err != nil {
+		return "", nil, err
+	}
+	text, err := io.ReadAll(file)
+	return string(text), info, err
+}
+
+// documented returns the one block of the document in the given language that has the given words in it.
+func documented(t *testing.T, language, words string) string {
+	t.Helper()
+	text, err := os.ReadFile(useDocument)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	blocks := strings.Split("\n"+string(text), "\n```")
+	for n := 1; n < len(blocks); n += 2 {
+		first, block, _ := strings.Cut(blocks[n], "\n")
+		if first == language && strings.Contains(block, words) {
+			found = append(found, block)
+		}
+	}
+	if len(found) != 1 {
+		t.Fatalf("%s has %d blocks of %q with %q in them, want one", useDocument, len(found), language, words)
+	}
+	return found[0]
+}
+
+// readsByName counts the answers to reads of tokens by the display name of the Vault token, as the audit log has them.
+func (w *world) readsByName(t *testing.T) map[string]int {
+	t.Helper()
+	file, err := os.Open(w.AuditLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	reads := map[string]int{}
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var entry struct {
+			Type string
+			Auth struct {
+				DisplayName string `json:"display_name"`
+			}
+			Request struct{ Operation, Path string }
+			Error   string
+		}
+		if err := json.Unmarshal(lines.Bytes(), &entry); err != nil {
+			t.Fatalf("%s: %v", w.AuditLog(), err)
+		}
+		if entry.Type == "response" && entry.Error == "" && entry.Request.Operation == "read" &&
+			strings.HasPrefix(entry.Request.Path, "mastersindia/token/") {
+			reads[entry.Auth.DisplayName]++
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return reads
+}
