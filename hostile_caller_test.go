@@ -59,6 +59,8 @@ func fieldsOf(path string) []string {
 		return []string{"rejected_token_id"}
 	case "revoke/":
 		return []string{"token_id"}
+	case "lookup":
+		return []string{"token", "token_id"}
 	default:
 		return nil
 	}
@@ -88,6 +90,7 @@ func FuzzRequest(f *testing.F) {
 			f.Add(numbers[logical.CreateOperation], path+"new", fmt.Appendf(nil, `{%q: "canary"}`, field))
 		}
 	}
+	f.Add(numbers[logical.UpdateOperation], "lookup", []byte(`{"token": "canary"}`))
 	f.Fuzz(func(t *testing.T, operation uint8, path string, body []byte) {
 		var data map[string]any
 		if len(body) > 0 && json.Unmarshal(body, &data) != nil {
@@ -119,6 +122,8 @@ func TestHostileRequestsAreBorne(t *testing.T) {
 			w.bearOn()
 			t.Logf("%d requests with names and operations of all kinds", sent)
 		})
+	}
+	for _, path := range append(slices.Collect(maps.Keys(namedPaths())), "lookup") {
 		for _, field := range fieldsOf(path) {
 			timed(t, path+" "+field, func(t *testing.T) {
 				w := jwtV2().mounted(t)
@@ -126,6 +131,10 @@ func TestHostileRequestsAreBorne(t *testing.T) {
 					var data map[string]any
 					if err := json.Unmarshal(fmt.Appendf(nil, "{%q: %s}", field, value), &data); err != nil {
 						t.Fatal(err)
+					}
+					if path == "lookup" {
+						w.bear(logical.UpdateOperation, path, data)
+						continue
 					}
 					w.bear(logical.UpdateOperation, path+"gst", data)
 					w.bear(logical.UpdateOperation, path+"new", with(body(path, logical.CreateOperation), field, data[field]))
