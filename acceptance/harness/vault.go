@@ -36,6 +36,7 @@ type Vault struct {
 	env       []string // of the server, besides its usual environment
 	process   *Process
 	unsealKey string
+	member    *member // nil for a server that is in no cluster
 }
 
 // StartDevVault starts a server that is unsealed and keeps everything in memory. Dir must be an empty directory.
@@ -81,7 +82,12 @@ func (v *Vault) VaultBinary() string { return v.binaries.Vault }
 func (v *Vault) ServerLog() string { return filepath.Join(v.Dir, "server.log") }
 
 // AuditLog is the file of the audit device.
-func (v *Vault) AuditLog() string { return filepath.Join(v.Dir, "audit.log") }
+func (v *Vault) AuditLog() string {
+	if v.member != nil {
+		return v.member.auditLog
+	}
+	return filepath.Join(v.Dir, "audit.log")
+}
 
 // Binary is the program that the server and the commands run.
 func (v *Vault) Binary() string { return v.binaries.Vault }
@@ -207,13 +213,21 @@ func (v *Vault) chooseAddress(ctx context.Context) (string, error) {
 	if v.unsealKey != "" {
 		return v.Addr[len("http://"):], nil
 	}
+	address, err := freeAddress(ctx)
+	if err != nil {
+		return "", err
+	}
+	v.Addr = "http://" + address
+	return address, nil
+}
+
+// freeAddress finds a loopback address that nobody listens on.
+func freeAddress(ctx context.Context) (string, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("looking for a free port: %w", err)
 	}
-	address := listener.Addr().String()
-	v.Addr = "http://" + address
-	return address, listener.Close()
+	return listener.Addr().String(), listener.Close()
 }
 
 // configText is the server's configuration file. A dev server adds its own storage and listener.
@@ -221,6 +235,9 @@ func (v *Vault) configText(address string) string {
 	text := fmt.Sprintf("plugin_directory = %q\ndisable_mlock = true\n", filepath.Join(v.Dir, "plugins"))
 	if v.dev {
 		return text
+	}
+	if v.member != nil {
+		return text + v.member.configText(v, address)
 	}
 	return text + fmt.Sprintf("storage \"file\" {\n  path = %q\n}\n", filepath.Join(v.Dir, "storage")) +
 		fmt.Sprintf("listener \"tcp\" {\n  address = %q\n  tls_disable = true\n}\napi_addr = %q\n", address, v.Addr)

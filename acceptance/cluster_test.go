@@ -1,0 +1,218 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+)
+
+// clusterSize is the smallest cluster that can lose a node.
+const clusterSize = 3
+
+// clusterWorld is a world whose Vault is a cluster. Commands go to its first node, which forwards them.
+type clusterWorld struct {
+	*world
+
+	cluster *harness.Cluster
+}
+
+// newClusterWorld starts a cluster with the plugin registered, once, and enabled at mastersindia/.
+func newClusterWorld(t *testing.T) *clusterWorld {
+	t.Helper()
+	found, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, began := &clusterWorld{world: prepareWorld(t)}, time.Now()
+	if w.cluster, err = harness.StartCluster(t.Context(), found, t.TempDir(), clusterSize); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the cluster took %s to start", time.Since(began).Round(time.Millisecond))
+	w.Vault = w.cluster.Nodes[0]
+	t.Cleanup(func() {
+		for _, node := range w.cluster.Nodes {
+			view := *w.world
+			view.Vault = node
+			view.searchLeaks(t)
+		}
+		if err := w.cluster.Stop(); err != nil {
+			t.Error(err)
+		}
+		if !t.Failed() {
+			return
+		}
+		for _, node := range w.cluster.Nodes {
+			t.Logf("the end of %s:\n%s", node.ServerLog(), lastLines(node.ServerLog(), 15))
+		}
+	})
+	if err := w.cluster.Install(t.Context(), harness.PluginName); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// clients returns a client for each node.
+func (w *clusterWorld) clients(t *testing.T, token string) []*api.Client {
+	t.Helper()
+	clients := make([]*api.Client, len(w.cluster.Nodes))
+	for n, node := range w.cluster.Nodes {
+		client, err := node.Client(token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clients[n] = client
+	}
+	return clients
+}
+
+// reign is a time in which a node was the leader, as far as was seen.
+type reign struct {
+	node int
+	// since is when the node was first known to be unsealed and active; it was so at least until seen.
+	since, seen time.Time
+}
+
+// watch asks the nodes all the time which of them leads.
+type watch struct {
+	clients []*api.Client
+
+	mu     sync.Mutex
+	reigns []reign
+	// over is true while nobody is known to lead.
+	over bool
+}
+
+const (
+	watchEvery = 25 * time.Millisecond
+	// watchTimeout is long, since a leader on a busy machine is still a leader; one that died refuses at once.
+	watchTimeout = 5 * time.Second
+)
+
+// watchLeader begins to watch. The watch ends with the context.
+func (w *clusterWorld) watchLeader(ctx context.Context, t *testing.T) *watch {
+	t.Helper()
+	v := &watch{clients: w.clients(t, ""), over: true}
+	done := make(chan struct{})
+	ctx, cancel := context.WithCancel(ctx)
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	go func() {
+		defer close(done)
+		v.run(ctx)
+	}()
+	return v
+}
+
+func (v *watch) run(ctx context.Context) {
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		v.look(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// look asks the last leader first, and then the others.
+func (v *watch) look(ctx context.Context) {
+	last, known := v.leader()
+	if known {
+		asked := time.Now()
+		if v.active(ctx, last) {
+			v.mu.Lock()
+			v.reigns[len(v.reigns)-1].seen = asked
+			v.mu.Unlock()
+			return
+		}
+	}
+	v.mu.Lock()
+	v.over = true
+	v.mu.Unlock()
+	for node := range v.clients {
+		if v.active(ctx, node) {
+			now := time.Now()
+			v.mu.Lock()
+			v.reigns, v.over = append(v.reigns, reign{node: node, since: now, seen: now}), false
+			v.mu.Unlock()
+			return
+		}
+	}
+}
+
+// active reports whether the node says that it is unsealed and no standby.
+func (v *watch) active(ctx context.Context, node int) bool {
+	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
+	defer cancel()
+	health, err := v.clients[node].Sys().HealthWithContext(ctx)
+	return err == nil && health.Initialized && !health.Sealed && !health.Standby
+}
+
+// leader returns the node that leads, as far as is known.
+func (v *watch) leader() (node int, known bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.over || len(v.reigns) == 0 {
+		return 0, false
+	}
+	return v.reigns[len(v.reigns)-1].node, true
+}
+
+// all returns the reigns so far.
+func (v *watch) all() []reign {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return append([]reign(nil), v.reigns...)
+}
+
+// waitForLeader waits until a node leads whose reign began after the given time, and returns it.
+func (v *watch) waitForLeader(t *testing.T, after time.Time) reign {
+	t.Helper()
+	deadline := time.After(time.Minute)
+	for {
+		if all := v.all(); len(all) > 0 && all[len(all)-1].since.After(after) {
+			return all[len(all)-1]
+		}
+		select {
+		case <-deadline:
+			t.Fatal("the cluster got no new leader within a minute")
+		case <-time.After(watchEvery):
+		}
+	}
+}
+
+// interregnum is a time in which there may have been no leader.
+type interregnum struct{ from, to time.Time }
+
+// interregna returns the times between the reigns.
+func interregna(reigns []reign) []interregnum {
+	var between []interregnum
+	for n := 1; n < len(reigns); n++ {
+		between = append(between, interregnum{reigns[n-1].seen, reigns[n].since})
+	}
+	return between
+}
+
+// overlaps reports whether the time from begin to end was in part without a leader, give or take the margin.
+func overlaps(between []interregnum, begin, end time.Time, margin time.Duration) bool {
+	for _, gap := range between {
+		if begin.Before(gap.to.Add(margin)) && end.After(gap.from.Add(-margin)) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,343 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+//nolint:gochecknoglobals // a list that does not change
+var failoverKinds = []string{kill, stepDown}
+
+const (
+	failovers       = 20
+	failoverReaders = 8
+	keptLeases      = 20
+
+	// shortLife makes several rotations fall between and into the failovers.
+	shortLife = 30 * time.Second
+	// shortRotation is after how much of it a token is replaced: the default rotation_percent.
+	shortRotation = shortLife * 66 / 100
+
+	// backWithin is how soon reads must succeed once a new leader is active.
+	backWithin = 10 * time.Second
+)
+
+// What takes the leader away.
+const (
+	kill     = "SIGKILL"
+	stepDown = "step-down"
+)
+
+// failover is one change of leader and what the readers felt of it.
+type failover struct {
+	kind    string
+	ordered time.Time
+	// settled is when the cluster was whole again.
+	settled time.Time
+	leader  reign
+}
+
+// TestTwentyFailoversUnderReaders takes the leader away twenty times, in order and by SIGKILL, while readers of two accounts
+// read all the time: one whose token outlives the test, and one whose token is rotated again and again.
+func TestTwentyFailoversUnderReaders(t *testing.T) {
+	t.Parallel()
+	w := newClusterWorld(t)
+	main := w.account(t, simulator.JWT)
+	short := w.upstream.addAccount(t, simulator.Account{Protocol: simulator.JWT, TokenTTL: shortLife})
+	w.writeConfig(t, "main", main)
+	w.writeConfig(t, "short", short)
+	// The steady readers' leases end by themselves all through the test; those of "kept" do not.
+	w.writeRole(t, "app", "main", "max_ttl=10s")
+	w.writeRole(t, "short", "short", "max_ttl=10s")
+	w.writeRole(t, "kept", "main")
+	w.wantSamePluginOnAllNodes(t)
+	kept := make([]string, keptLeases)
+	for n := range kept {
+		kept[n] = w.readToken(t, "kept").LeaseID
+	}
+
+	leaders := w.watchLeader(t.Context(), t)
+	logins := w.watchLogins(t, short)
+	began := time.Now()
+	readers := w.readSteadily(t, "steady", failoverReaders, 0, "app", "short")
+	readers.waitForReads(t, 2*failoverReaders)
+	var happened []failover
+	for n := range failovers {
+		happened = append(happened, w.failOver(t, n, leaders, readers))
+	}
+	readers.end()
+	elapsed := time.Since(began)
+	reads, between := readers.all(), interregna(leaders.all())
+
+	readers.wantNoneRefused(t)
+	for _, read := range failed(reads) {
+		if !overlaps(between, read.begin, read.end, 0) {
+			t.Errorf("a read of role %s failed at %s after %s although there was a leader all the time: %v",
+				read.role, clock(read.end), read.end.Sub(read.begin).Round(time.Millisecond), read.err)
+		}
+	}
+	reportFailovers(t, happened, reads, between)
+	w.wantAllNodesHaveServed(t, leaders.all(), reads)
+
+	counters := w.upstream.Counters()
+	if got := counters.Of(simulator.JWT, main.Name()).Logins; got != 1 {
+		t.Errorf("an account whose token outlives the test was logged in to %d times over %d failovers, want once", got, failovers)
+	}
+	if tokens := tokensOf(reads, "app"); len(tokens) != 1 {
+		t.Errorf("readers of a token that outlives the test got %d tokens, want the same one all the time", len(tokens))
+	}
+	wantPlannedRotations(t, tokensOf(reads, "short"), logins(), between, elapsed)
+	w.wantKeptLeases(t, kept)
+}
+
+// failOver takes the leader away and waits until the cluster is whole again.
+func (w *clusterWorld) failOver(t *testing.T, number int, leaders *watch, readers *steadyReaders) failover {
+	t.Helper()
+	old, known := leaders.leader()
+	if !known {
+		old = leaders.waitForLeader(t, time.Time{}).node
+	}
+	down := []int{old}
+	f := failover{kind: failoverKinds[number%len(failoverKinds)]}
+	switch f.kind {
+	case kill:
+		f.ordered = time.Now()
+		w.kill(t, old)
+	case stepDown:
+		// The leader hands over to the node that has most of what was written, and mostly that is the same one every time. Were
+		// one never to lead its plugin would not be tried, so the other one is taken away first.
+		if other, ok := otherThanNew(leaders.all(), len(w.cluster.Nodes), old); ok {
+			down = append(down, other)
+			w.kill(t, other)
+			readers.waitForReads(t, failoverReaders)
+		}
+		f.ordered = time.Now()
+		if err := w.clients(t, w.Token)[old].Sys().StepDownWithContext(t.Context()); err != nil {
+			t.Fatalf("stepping node %d down: %v", old+1, err)
+		}
+	}
+	f.leader = leaders.waitForLeader(t, f.ordered)
+	if f.leader.node == old {
+		t.Errorf("after a %s of node %d it leads again", f.kind, old+1)
+	}
+	readers.waitForReads(t, failoverReaders)
+	if f.kind == stepDown {
+		// Vault lets a node that was stepped down sleep for ten seconds, in which it can lead no more, nor stop in order.
+		w.kill(t, old)
+	}
+	for _, node := range down {
+		if err := w.cluster.Nodes[node].Start(t.Context()); err != nil {
+			t.Fatalf("starting node %d again: %v", node+1, err)
+		}
+	}
+	if err := w.cluster.WaitCaughtUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	readers.waitForReads(t, 2*failoverReaders)
+	f.settled = time.Now()
+	return f
+}
+
+// kill ends a node and its plugin like a power cut.
+func (w *clusterWorld) kill(t *testing.T, node int) {
+	t.Helper()
+	if err := w.cluster.Nodes[node].Kill(); err != nil && !errors.Is(err, harness.ErrNoProc) {
+		t.Fatal(err)
+	}
+}
+
+// otherThanNew returns the standby to take away so that a node leads that never has; ok is false where all have.
+func otherThanNew(reigns []reign, nodes, leader int) (other int, ok bool) {
+	led := map[int]bool{}
+	for _, r := range reigns {
+		led[r.node] = true
+	}
+	for node := range nodes {
+		if node != leader && led[node] {
+			other = node
+		}
+	}
+	return other, len(led) == nodes-1
+}
+
+// reportFailovers prints what the readers felt, and checks that they were served soon after each new leader was active.
+func reportFailovers(t *testing.T, happened []failover, reads []steadyRead, between []interregnum) {
+	t.Helper()
+	total := longestGap(reads, happened[0].ordered, happened[len(happened)-1].settled)
+	t.Logf("%d failovers and %d changes of leader, %d reads, %d failed, longest time without a good read %s",
+		len(happened), len(between), len(reads), len(failed(reads)), length(total))
+	for _, kind := range failoverKinds {
+		var leader, first []time.Duration
+		lost := 0
+		for _, f := range happened {
+			if f.kind != kind {
+				continue
+			}
+			gap := longestGap(reads, f.ordered, f.settled)
+			leader = append(leader, f.leader.since.Sub(f.ordered))
+			first = append(first, gap.to.Sub(f.ordered))
+			for _, read := range failed(reads) {
+				if read.end.After(f.ordered) && read.end.Before(f.settled) {
+					lost++
+				}
+			}
+			if late := gap.to.Sub(f.leader.since); late > backWithin {
+				t.Errorf("after the %s at %s the first good read came %s after the new leader was active",
+					kind, clock(f.ordered), late.Round(time.Millisecond))
+			}
+		}
+		t.Logf("%s, %d times: new leader after %s; first good read after %s; %d failed reads",
+			kind, len(first), spread(leader), spread(first), lost)
+	}
+}
+
+// wantPlannedRotations checks that nobody logged in for a failover's sake: each token was replaced after its time and not before.
+// A login that a failover cuts off is made again, as its token is lost.
+func wantPlannedRotations(
+	t *testing.T, tokens []steadyRead, logins []time.Time, between []interregnum, elapsed time.Duration,
+) {
+	t.Helper()
+	if want := int(elapsed/shortLife) - 1; len(tokens) < max(want, 2) {
+		t.Errorf("readers saw %d tokens of %s in %s: too few rotations to prove anything", len(tokens), shortLife, elapsed)
+	}
+	cut := 0
+	for _, login := range logins {
+		if overlaps(between, login, login, 10*watchEvery) {
+			cut++
+		}
+	}
+	lost := len(logins) - len(tokens)
+	t.Logf("tokens of %s: %d logins in %s, %d of them during a failover, %d whose token nobody got",
+		shortLife, len(logins), elapsed.Round(time.Second), cut, lost)
+	if lost > cut {
+		t.Errorf("the tokens of %d logins reached nobody, and only %d logins were during a failover", lost, cut)
+	}
+	for n := 1; n < len(tokens); n++ {
+		before, err1 := time.Parse(time.RFC3339, tokens[n-1].issuedAt)
+		after, err2 := time.Parse(time.RFC3339, tokens[n].issuedAt)
+		// Both are in whole seconds.
+		if err1 != nil || err2 != nil || after.Sub(before) < shortRotation-time.Second {
+			t.Errorf("the token issued at %s was replaced at %s, sooner than after %s",
+				tokens[n-1].issuedAt, tokens[n].issuedAt, shortRotation)
+		}
+	}
+}
+
+// watchLogins notes when an account is logged in to, and returns how to ask for it.
+func (w *clusterWorld) watchLogins(t *testing.T, account simulator.Account) func() []time.Time {
+	t.Helper()
+	count := func() int {
+		counters := w.upstream.Counters()
+		return counters.Of(account.Protocol, account.Name()).Logins
+	}
+	stop, done := make(chan struct{}), make(chan struct{})
+	var times []time.Time
+	for range count() {
+		times = append(times, time.Now())
+	}
+	go func() {
+		defer close(done)
+		for {
+			for range count() - len(times) {
+				times = append(times, time.Now())
+			}
+			select {
+			case <-stop:
+				return
+			case <-time.After(watchEvery):
+			}
+		}
+	}()
+	end := func() {
+		select {
+		case <-stop:
+		default:
+			close(stop)
+		}
+		<-done
+	}
+	t.Cleanup(end)
+	return func() []time.Time {
+		end()
+		return times
+	}
+}
+
+// wantSamePluginOnAllNodes checks that each node has the file that the catalog names, with the catalog's checksum.
+func (w *clusterWorld) wantSamePluginOnAllNodes(t *testing.T) {
+	t.Helper()
+	running := w.readJSON(t, "read", "-format=json", "sys/mounts/"+harness.PluginName).String("running_plugin_version")
+	info := w.readJSON(t, "read", "-format=json", "sys/plugins/catalog/secret/"+harness.PluginName, "version="+running)
+	for n, node := range w.cluster.Nodes {
+		sum, err := node.PluginSHA256(info.String("command"))
+		if err != nil || sum == "" || sum != info.String("sha256") {
+			t.Errorf("node %d has a plugin of SHA-256 %s (%v), and the catalog wants %s",
+				n+1, sum, err, info.String("sha256"))
+		}
+	}
+}
+
+// wantAllNodesHaveServed checks that each node has led, and that reads succeeded while it did.
+func (w *clusterWorld) wantAllNodesHaveServed(t *testing.T, reigns []reign, reads []steadyRead) {
+	t.Helper()
+	served := make([]int, len(w.cluster.Nodes))
+	for _, read := range good(reads) {
+		for _, r := range reigns {
+			if read.begin.After(r.since) && read.end.Before(r.seen) {
+				served[r.node]++
+			}
+		}
+	}
+	t.Logf("good reads while each node led: %v", served)
+	for n, count := range served {
+		if count == 0 {
+			t.Errorf("no read succeeded while node %d led", n+1)
+		}
+	}
+}
+
+// wantKeptLeases checks that the leases of before the failovers are all there, and that all leases can be ended.
+func (w *clusterWorld) wantKeptLeases(t *testing.T, kept []string) {
+	t.Helper()
+	for _, lease := range kept {
+		if found := w.readJSON(t, "lease", "lookup", "-format=json", lease); found.String("id") != lease {
+			t.Errorf("the lease %s is not what it was: its id is %q", lease, found.String("id"))
+		}
+	}
+	for _, lease := range kept[:len(kept)/2] {
+		w.vault(t, "lease", "revoke", "-sync", lease)
+	}
+	for _, lease := range kept[:len(kept)/2] {
+		if said := w.refused(t, "lease", "lookup", lease); !strings.Contains(said, "invalid lease") {
+			t.Errorf("a lease that was revoked can still be looked up: %s", said)
+		}
+	}
+	w.vault(t, "lease", "revoke", "-sync", "-prefix", "mastersindia/")
+	w.wantNoLeases(t)
+}
+
+func length(gap interregnum) time.Duration { return gap.to.Sub(gap.from).Round(time.Millisecond) }
+
+func clock(at time.Time) string { return at.Format("15:04:05.000") }
+
+// spread tells the middle and the largest of several durations.
+func spread(d []time.Duration) string {
+	if len(d) == 0 {
+		return "none"
+	}
+	sorted := slices.Sorted(slices.Values(d))
+	return fmt.Sprintf("%s (median), %s (at most)",
+		sorted[len(sorted)/2].Round(time.Millisecond), sorted[len(sorted)-1].Round(time.Millisecond))
+}
