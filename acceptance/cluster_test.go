@@ -7,6 +7,8 @@ package acceptance
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,17 +26,19 @@ type clusterWorld struct {
 	*world
 
 	cluster *harness.Cluster
+	// root are clients of the nodes. They come again when a node does not know its leader yet.
+	root []*api.Client
 }
 
 // newClusterWorld starts a cluster with the plugin registered, once, and enabled at mastersindia/.
-func newClusterWorld(t *testing.T) *clusterWorld {
+func newClusterWorld(t *testing.T, patience harness.Patience) *clusterWorld {
 	t.Helper()
 	found, err := binaries()
 	if err != nil {
 		t.Fatal(err)
 	}
 	w, began := &clusterWorld{world: prepareWorld(t)}, time.Now()
-	if w.cluster, err = harness.StartCluster(t.Context(), found, t.TempDir(), clusterSize); err != nil {
+	if w.cluster, err = harness.StartCluster(t.Context(), found, t.TempDir(), clusterSize, patience); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("the cluster took %s to start", time.Since(began).Round(time.Millisecond))
@@ -55,6 +59,10 @@ func newClusterWorld(t *testing.T) *clusterWorld {
 			t.Logf("the end of %s:\n%s", node.ServerLog(), lastLines(node.ServerLog(), 15))
 		}
 	})
+	w.root = w.clients(t, w.Token)
+	for _, client := range w.root {
+		client.SetMaxRetries(5)
+	}
 	if err := w.cluster.Install(t.Context(), harness.PluginName); err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +81,59 @@ func (w *clusterWorld) clients(t *testing.T, token string) []*api.Client {
 		clients[n] = client
 	}
 	return clients
+}
+
+// takeLeases reads tokens of a role and returns their leases.
+func (w *clusterWorld) takeLeases(t *testing.T, role string, count int) []string {
+	t.Helper()
+	leases := make([]string, count)
+	for n := range leases {
+		answer, err := readOnce(t.Context(), w.root[0], "mastersindia/token/"+role)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leases[n] = answer.LeaseID
+	}
+	return leases
+}
+
+// leaseExists looks a lease up.
+func (w *clusterWorld) leaseExists(t *testing.T, lease string) bool {
+	t.Helper()
+	found, err := w.root[0].Sys().LookupWithContext(t.Context(), lease)
+	if refused := (*api.ResponseError)(nil); errors.As(err, &refused) && strings.Contains(refused.Error(), "invalid lease") {
+		return false
+	}
+	if err != nil {
+		t.Fatalf("looking up the lease %s: %v", lease, err)
+	}
+	return found.Data["id"] == lease
+}
+
+// wantLeases checks that leases are still there.
+func (w *clusterWorld) wantLeases(t *testing.T, leases []string) {
+	t.Helper()
+	for _, lease := range leases {
+		if !w.leaseExists(t, lease) {
+			t.Errorf("the lease %s has gone", lease)
+		}
+	}
+}
+
+// endLeases checks that leases are still there, and revokes them.
+func (w *clusterWorld) endLeases(t *testing.T, leases []string) {
+	t.Helper()
+	w.wantLeases(t, leases)
+	for _, lease := range leases {
+		options := &api.RevokeOptions{LeaseID: lease, Sync: true}
+		if err := w.root[0].Sys().RevokeWithOptionsWithContext(t.Context(), options); err != nil {
+			t.Errorf("revoking the lease %s: %v", lease, err)
+		}
+		if w.leaseExists(t, lease) {
+			t.Errorf("the lease %s was revoked and is still there", lease)
+		}
+	}
+	w.wantNoIrrevocable(t)
 }
 
 // reign is a time in which a node was the leader, as far as was seen.
@@ -179,13 +240,15 @@ func (v *watch) all() []reign {
 	return append([]reign(nil), v.reigns...)
 }
 
-// waitForLeader waits until a node leads whose reign began after the given time, and returns it.
-func (v *watch) waitForLeader(t *testing.T, after time.Time) reign {
+// waitForReign waits until there were so many reigns and somebody leads, and returns the last of them.
+func (v *watch) waitForReign(t *testing.T, count int) reign {
 	t.Helper()
 	deadline := time.After(time.Minute)
 	for {
-		if all := v.all(); len(all) > 0 && all[len(all)-1].since.After(after) {
-			return all[len(all)-1]
+		if _, known := v.leader(); known {
+			if all := v.all(); len(all) >= count {
+				return all[len(all)-1]
+			}
 		}
 		select {
 		case <-deadline:
@@ -197,6 +260,8 @@ func (v *watch) waitForLeader(t *testing.T, after time.Time) reign {
 
 // interregnum is a time in which there may have been no leader.
 type interregnum struct{ from, to time.Time }
+
+func length(gap interregnum) time.Duration { return gap.to.Sub(gap.from).Round(time.Millisecond) }
 
 // interregna returns the times between the reigns.
 func interregna(reigns []reign) []interregnum {

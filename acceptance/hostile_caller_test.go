@@ -29,8 +29,8 @@ const (
 	hostileClients = 16
 	// hostileRounds are what each of them does with one config and one role.
 	hostileRounds = 25
-	// cutOff is how many requests are broken off.
-	cutOff = 60
+	// abandoned is how many requests are broken off.
+	abandoned = 60
 	// longestRefusal bounds what is said to a request, however large that was.
 	longestRefusal = 4 << 10
 )
@@ -455,7 +455,7 @@ func (h *hostile) playCutOff(t *testing.T) {
 	h.writeRole(t, "slow", "slow")
 	h.upstream.SetFault(simulator.OAuth, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Second})
 	body := `{"password":"canary-cut-off-password","rotation_percent":50}`
-	for n := range cutOff {
+	for n := range abandoned {
 		var text string
 		switch n % 4 {
 		case 0: // in the middle of the body
@@ -485,7 +485,7 @@ func (h *hostile) playCutOff(t *testing.T) {
 		t.Error("half a request has changed the config")
 	}
 	h.upstream.wantAccepted(t, simulator.OAuth, h.readToken(t, "slow"))
-	t.Logf("%d requests cut off; %d logins in all", cutOff, h.upstream.logins())
+	t.Logf("%d requests cut off; %d logins in all", abandoned, h.upstream.logins())
 }
 
 // rawRequest is a request as it goes over the wire.

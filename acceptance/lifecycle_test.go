@@ -176,6 +176,15 @@ func TestARoleIsDeletedWithLeasesOut(t *testing.T) {
 // wantNoLeases checks that no lease is left, neither a good one nor one that Vault could not revoke.
 func (w *world) wantNoLeases(t *testing.T) {
 	t.Helper()
+	w.wantNoIrrevocable(t)
+	if leases := w.leases(t); len(leases) > 0 {
+		t.Errorf("Vault still has leases of token/app: %v", leases)
+	}
+}
+
+// wantNoIrrevocable checks that there is no lease that Vault could not revoke.
+func (w *world) wantNoIrrevocable(t *testing.T) {
+	t.Helper()
 	client, err := w.Client(w.Token)
 	if err != nil {
 		t.Fatal(err)
@@ -187,9 +196,6 @@ func (w *world) wantNoLeases(t *testing.T) {
 	}
 	if got := fmt.Sprint(irrevocable.Data["lease_count"]); got != "0" {
 		t.Errorf("Vault has %s leases that it could not revoke", got)
-	}
-	if leases := w.leases(t); len(leases) > 0 {
-		t.Errorf("Vault still has leases of token/app: %v", leases)
 	}
 }
 

@@ -38,14 +38,25 @@ type steadyRead struct {
 	err        error
 }
 
+// readerGroup says what steady readers do.
+type readerGroup struct {
+	name    string
+	readers int
+	roles   []string
+	// retries are the Go client's own.
+	retries int
+	// oneNode has each reader know one node only. Otherwise it asks the next one where one has failed, as behind a load balancer.
+	oneNode bool
+}
+
 // steadyReaders read tokens all the time and use each one at once for a business call.
 type steadyReaders struct {
+	readerGroup
+
 	world    *clusterWorld
 	business *http.Client
-	// group names the readers in messages.
-	group string
-	stop  chan struct{}
-	done  errgroup.Group
+	stop     chan struct{}
+	done     errgroup.Group
 
 	mu    sync.Mutex
 	reads []steadyRead
@@ -53,24 +64,26 @@ type steadyReaders struct {
 	refused []string
 }
 
-// readSteadily starts readers of the roles, each of which asks another node when one has failed, as behind a load balancer, and
-// has the client's own retries besides.
-func (w *clusterWorld) readSteadily(t *testing.T, group string, readers, retries int, roles ...string) *steadyReaders {
+// readSteadily starts readers, which read until they are ended.
+func (w *clusterWorld) readSteadily(t *testing.T, group readerGroup) *steadyReaders {
 	t.Helper()
 	transport := w.upstream.client.Transport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = readers
+	transport.MaxIdleConnsPerHost = group.readers
 	s := &steadyReaders{
-		world: w, group: group, stop: make(chan struct{}),
+		readerGroup: group, world: w, stop: make(chan struct{}),
 		business: &http.Client{Transport: transport, Timeout: attemptTimeout},
 	}
 	ctx := t.Context()
-	for n := range readers {
+	for n := range group.readers {
 		clients := w.clients(t, w.Token)
+		if group.oneNode {
+			clients = clients[n%len(clients):][:1]
+		}
 		for _, client := range clients {
-			client.SetMaxRetries(retries)
+			client.SetMaxRetries(group.retries)
 		}
 		s.done.Go(func() error {
-			s.run(ctx, clients, n, roles)
+			s.run(ctx, clients, n)
 			return nil
 		})
 	}
@@ -92,12 +105,12 @@ func (s *steadyReaders) end() {
 }
 
 // run is one reader: it stays with a node until that fails.
-func (s *steadyReaders) run(ctx context.Context, clients []*api.Client, number int, roles []string) {
+func (s *steadyReaders) run(ctx context.Context, clients []*api.Client, number int) {
 	ticker := time.NewTicker(readEvery)
 	defer ticker.Stop()
 	node := number
 	for round := 0; ; round++ {
-		read, answer := s.read(ctx, clients, &node, roles[(number+round)%len(roles)])
+		read, answer := s.read(ctx, clients, &node, s.roles[(number+round)%len(s.roles)])
 		refusal := ""
 		if answer != nil {
 			refusal = s.use(ctx, read, answer)
@@ -180,7 +193,7 @@ func (s *steadyReaders) wantNoneRefused(t *testing.T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, refusal := range s.refused {
-		t.Errorf("%s readers: %s", s.group, refusal)
+		t.Errorf("%s readers: %s", s.name, refusal)
 	}
 }
 
@@ -192,7 +205,7 @@ func (s *steadyReaders) waitForReads(t *testing.T, more int) {
 	for len(good(s.all())) < want {
 		select {
 		case <-deadline:
-			t.Fatalf("the %s readers made fewer than %d good reads in a minute", s.group, more)
+			t.Fatalf("the %s readers made fewer than %d good reads in a minute", s.name, more)
 		case <-time.After(readEvery):
 		}
 	}
@@ -208,21 +221,17 @@ func failed(reads []steadyRead) []steadyRead {
 	return slices.DeleteFunc(slices.Clone(reads), func(r steadyRead) bool { return r.err == nil })
 }
 
-// longestGap returns the longest time between from and to in which no read succeeded.
+// longestGap returns the longest time without a good read that fell, at least in part, between from and to.
 func longestGap(reads []steadyRead, from, to time.Time) interregnum {
-	longest, last := interregnum{from, from}, from
-	step := func(end time.Time) {
-		if end.Sub(last) > longest.to.Sub(longest.from) {
-			longest = interregnum{last, end}
-		}
-		last = end
-	}
+	var longest interregnum
+	last := time.Time{}
 	for _, read := range good(reads) {
-		if read.end.After(from) && read.end.Before(to) {
-			step(read.end)
+		gap := interregnum{last, read.end}
+		if !last.IsZero() && gap.to.After(from) && gap.from.Before(to) && length(gap) > length(longest) {
+			longest = gap
 		}
+		last = read.end
 	}
-	step(to)
 	return longest
 }
 

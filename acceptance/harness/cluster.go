@@ -25,7 +25,8 @@ type Cluster struct {
 type member struct {
 	id string
 	// address is where the nodes talk to each other. It stays the same, since the others remember it.
-	address string
+	address  string
+	patience Patience
 	// auditLog is the same file for all nodes: an audit device belongs to the cluster, and only the active node writes to it.
 	auditLog string
 }
@@ -33,15 +34,26 @@ type member struct {
 // clusterTimeout bounds how long a cluster may take until all nodes have joined, or have caught up.
 const clusterTimeout = time.Minute
 
+// Patience is how long the nodes of a cluster wait for their leader before they elect another one: Vault's
+// performance_multiplier.
+type Patience int
+
+const (
+	// Brisk is what Vault's makers advise for production. On a busy machine a leader may be taken for dead that is only slow.
+	Brisk Patience = 1
+	// Patient is Vault's default, and takes five times as long to miss a leader.
+	Patient Patience = 5
+)
+
 // StartCluster starts a cluster of so many nodes, which keep their files in directories below dir, and unseals them all.
-func StartCluster(ctx context.Context, binaries Binaries, dir string, size int) (*Cluster, error) {
+func StartCluster(ctx context.Context, binaries Binaries, dir string, size int, patience Patience) (*Cluster, error) {
 	dir, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		return nil, err
 	}
 	c := &Cluster{}
 	for n := range size {
-		if err := c.add(ctx, binaries, filepath.Join(dir, fmt.Sprintf("node-%d", n+1))); err != nil {
+		if err := c.add(ctx, binaries, filepath.Join(dir, fmt.Sprintf("node-%d", n+1)), patience); err != nil {
 			return nil, errors.Join(fmt.Errorf("node %d of the cluster: %w", n+1, err), c.Stop())
 		}
 	}
@@ -81,22 +93,47 @@ func (c *Cluster) Active(ctx context.Context) (*Vault, error) {
 	return nil, nil //nolint:nilnil // a cluster has no leader while it elects one
 }
 
+// WaitForwarding waits until every node answers, itself or through the leader: a standby needs a moment to learn who leads.
+func (c *Cluster) WaitForwarding(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, clusterTimeout)
+	defer cancel()
+	for _, node := range c.Nodes {
+		client, err := node.Client(node.Token)
+		if err != nil {
+			return err
+		}
+		err = node.process.waitFor(ctx, func(ctx context.Context) error {
+			_, err := client.Auth().Token().LookupSelfWithContext(ctx)
+			return err
+		})
+		client.CloneConfig().HttpClient.CloseIdleConnections()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // WaitCaughtUp waits until every node is unsealed and has all that the leader has written so far: from then on the cluster can
 // lose any one of them.
 func (c *Cluster) WaitCaughtUp(ctx context.Context) error {
-	leader, err := c.Active(ctx)
-	if err != nil {
-		return err
-	}
-	if leader == nil {
-		return errors.New("the cluster has no leader")
-	}
-	written, err := leader.raftIndex(ctx)
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(ctx, clusterTimeout)
 	defer cancel()
+	var written uint64
+	err := c.Nodes[0].process.waitFor(ctx, func(ctx context.Context) error {
+		leader, err := c.Active(ctx)
+		if err == nil && leader == nil {
+			err = errors.New("the cluster has no leader")
+		}
+		if err != nil {
+			return err
+		}
+		written, err = leader.raftIndex(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	for _, node := range c.Nodes {
 		err := node.process.waitFor(ctx, func(ctx context.Context) error {
 			has, err := node.raftIndex(ctx)
@@ -113,7 +150,7 @@ func (c *Cluster) WaitCaughtUp(ctx context.Context) error {
 }
 
 // add starts one more node. The first one makes a new cluster, the others join it.
-func (c *Cluster) add(ctx context.Context, binaries Binaries, dir string) error {
+func (c *Cluster) add(ctx context.Context, binaries Binaries, dir string, patience Patience) error {
 	address, err := freeAddress(ctx)
 	if err != nil {
 		return err
@@ -121,7 +158,7 @@ func (c *Cluster) add(ctx context.Context, binaries Binaries, dir string) error 
 	// Without the autopilot a node that joins has a vote at once, and not after ten seconds.
 	env := []string{"VAULT_RAFT_AUTOPILOT_DISABLE=true"}
 	v := &Vault{Dir: dir, binaries: binaries, env: env, member: &member{
-		id: filepath.Base(dir), address: address, auditLog: filepath.Join(filepath.Dir(dir), "node-1", "audit.log"),
+		id: filepath.Base(dir), address: address, patience: patience, auditLog: filepath.Join(filepath.Dir(dir), "node-1", "audit.log"),
 	}}
 	if err := v.prepare(); err != nil {
 		return fmt.Errorf("preparing %s for Vault: %w", dir, err)
@@ -204,9 +241,8 @@ func (v *Vault) raftIndex(ctx context.Context) (uint64, error) {
 
 // configText is the part of a node's configuration file that names its storage and addresses.
 func (m *member) configText(v *Vault, address string) string {
-	// Vault's own advice for production: with the default of 5 a cluster takes five times as long to miss its leader.
-	return fmt.Sprintf("storage \"raft\" {\n  path = %q\n  node_id = %q\n  performance_multiplier = 1\n}\n",
-		filepath.Join(v.Dir, "storage"), m.id) +
+	return fmt.Sprintf("storage \"raft\" {\n  path = %q\n  node_id = %q\n  performance_multiplier = %d\n}\n",
+		filepath.Join(v.Dir, "storage"), m.id, m.patience) +
 		fmt.Sprintf("listener \"tcp\" {\n  address = %q\n  cluster_address = %q\n  tls_disable = true\n}\n", address, m.address) +
 		fmt.Sprintf("api_addr = %q\ncluster_addr = %q\n", v.Addr, "https://"+m.address)
 }

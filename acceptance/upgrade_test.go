@@ -1,0 +1,368 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+const (
+	upgradeReaders = 3
+	upgradeLeases  = 6
+	// exchangeWithin bounds how long readers may wait while the plugin is exchanged, on a machine that is busy.
+	exchangeWithin = 15 * time.Second
+)
+
+// upgrade is an upgrade under way: a cluster of which the commands of the guide make one version after the other, while readers
+// read and leases are out.
+type upgrade struct {
+	*clusterWorld
+
+	guide    map[string][]shown
+	shell    *shell
+	old, new string
+	leaders  *watch
+	// plain readers see each failure, patient ones have the usual retries of Vault's Go client.
+	plain, patient *steadyReaders
+	exchanges      []exchange
+}
+
+// exchange is one reload of the plugin.
+type exchange struct {
+	what       string
+	began, end time.Time
+}
+
+// TestAnUpgradeInPlaceUnderReaders follows docs/upgrade.md from end to end, command by command: forward, a failover to a node on
+// which nothing was exchanged, back, a pin, forward again.
+func TestAnUpgradeInPlaceUnderReaders(t *testing.T) {
+	t.Parallel()
+	u := newUpgrade(t)
+	u.wantVersion(t, u.old)
+	before := u.takeLeases(t, "kept", upgradeLeases)
+	ending := u.takeLeases(t, "brief", upgradeLeases)
+
+	for _, node := range u.cluster.Nodes {
+		u.shell.run(t, shown{command: "PLUGIN_DIR=" + filepath.Join(node.Dir, "plugins")})
+		u.follow(t, "1. Put the new file on every node")
+	}
+	u.wantSameFiles(t)
+	u.follow(t, "2. Register it, once")
+	u.wantVersion(t, u.old)
+	u.exchange(t, "3. Exchange it", u.new)
+	u.endLeases(t, before[:upgradeLeases/2])
+	u.wantExpired(t, ending)
+
+	u.failOver(t)
+	u.wantVersion(t, u.new)
+
+	newer := u.takeLeases(t, "kept", upgradeLeases)
+	u.exchange(t, "Go back", u.old)
+	u.endLeases(t, before[upgradeLeases/2:])
+	u.endLeases(t, newer[:upgradeLeases/2])
+
+	u.follow(t, "2. Register it, once") // registering twice changes nothing
+	u.exchange(t, "3. Exchange it", u.new)
+	u.endLeases(t, newer[upgradeLeases/2:])
+	held, freed := u.halves("Hold back all mounts at once")
+	u.exchangeBy(t, "a pin of the old version", held, u.old)
+	if said := u.refused(t, "secrets", "tune", "-plugin-version="+u.new, "mastersindia"); !strings.Contains(said, "pinned version") {
+		t.Errorf("tuning a mount whose plugin is pinned was refused without naming the pin: %s", said)
+	}
+	u.exchangeBy(t, "the end of the pin", freed, u.new)
+	u.follow(t, "Clean up")
+	u.wantVersion(t, u.new)
+	u.wantServed(t)
+}
+
+// newUpgrade starts a cluster with the old version, readers, and a shell in which the guide's commands are typed.
+func newUpgrade(t *testing.T) *upgrade {
+	t.Helper()
+	u := &upgrade{clusterWorld: newClusterWorld(t, harness.Patient)}
+	found, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.old = found.Version
+	if u.new, err = harness.NextMinor(u.old); err != nil {
+		t.Fatal(err)
+	}
+	download := t.TempDir()
+	if err := harness.BuildPlugin(t.Context(), os.Stderr, u.new, filepath.Join(download, filepath.Base(found.Plugin))); err != nil {
+		t.Fatal(err)
+	}
+	u.writeConfig(t, "main", u.account(t, simulator.JWT))
+	u.writeRole(t, "app", "main", "max_ttl=10s")
+	u.writeRole(t, "kept", "main")
+	u.writeRole(t, "brief", "main", "max_ttl=5s")
+
+	u.guide = sectionsOf(t, filepath.Join("..", upgradeGuide))
+	u.shell = startShell(t, download, u.documentEnv(t))
+	u.leaders = u.watchLeader(t.Context(), t)
+	u.leaders.waitForReign(t, 1)
+	group := readerGroup{name: "plain", readers: upgradeReaders, roles: []string{"app"}, oneNode: true}
+	u.plain = u.readSteadily(t, group)
+	group.name, group.retries = "patient", 2
+	u.patient = u.readSteadily(t, group)
+	u.plain.waitForReads(t, upgradeReaders)
+	u.patient.waitForReads(t, upgradeReaders)
+	return u
+}
+
+// failOver has another node lead, and waits until all know it.
+func (u *upgrade) failOver(t *testing.T) {
+	t.Helper()
+	reigns := u.leaders.all()
+	if err := u.root[reigns[len(reigns)-1].node].Sys().StepDownWithContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	u.leaders.waitForReign(t, len(reigns)+1)
+	if err := u.cluster.WaitForwarding(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// documentEnv is the environment of whoever follows a document: their vault is the server's own.
+func (u *upgrade) documentEnv(t *testing.T) []string {
+	t.Helper()
+	d := &documentedWorld{world: u.world}
+	return u.CLI.Env("PATH=" + d.vaultOnPath(t) + ":" + os.Getenv("PATH"))
+}
+
+// follow runs the commands of a section of the guide.
+func (u *upgrade) follow(t *testing.T, section string) {
+	t.Helper()
+	if len(u.guide[section]) == 0 {
+		t.Fatalf("%s has no commands in a section %q", upgradeGuide, section)
+	}
+	for _, c := range u.guide[section] {
+		u.shell.run(t, c)
+	}
+}
+
+// halves are the commands of a section up to its first read of the version, and those that follow.
+func (u *upgrade) halves(section string) (first, second []shown) {
+	for n, c := range u.guide[section] {
+		if strings.Contains(c.command, "running_plugin_version") {
+			return u.guide[section][:n+1], u.guide[section][n+1:]
+		}
+	}
+	return u.guide[section], nil
+}
+
+// exchange follows a section that reloads the plugin, and checks what came of it.
+func (u *upgrade) exchange(t *testing.T, section, version string) {
+	t.Helper()
+	u.exchangeBy(t, section, u.guide[section], version)
+}
+
+func (u *upgrade) exchangeBy(t *testing.T, what string, commands []shown, version string) {
+	t.Helper()
+	reloaded := false
+	for _, c := range commands {
+		began := time.Now()
+		answer := u.shell.run(t, c)
+		if strings.HasPrefix(c.command, "vault plugin reload") {
+			reloaded = true
+			u.exchanges = append(u.exchanges, exchange{what: what, began: began, end: time.Now()})
+		}
+		if strings.Contains(c.command, "running_plugin_version") && strings.TrimSpace(answer) != version {
+			t.Errorf("%s: %s answered %q, want %s", what, c.command, answer, version)
+		}
+	}
+	if !reloaded {
+		t.Fatalf("%s: %s has no command that reloads the plugin", what, upgradeGuide)
+	}
+	u.wantVersion(t, version)
+	u.plain.waitForReads(t, upgradeReaders)
+	u.patient.waitForReads(t, upgradeReaders)
+}
+
+// wantVersion checks which version runs, as Vault tells it in both ways.
+func (u *upgrade) wantVersion(t *testing.T, version string) {
+	t.Helper()
+	mount := u.readJSON(t, "read", "-format=json", "sys/mounts/mastersindia")
+	if got := mount.String("running_plugin_version"); got != version {
+		t.Errorf("the mount runs %s, want %s", got, version)
+	}
+	for line := range strings.Lines(u.vault(t, "secrets", "list", "-detailed")) {
+		if strings.HasPrefix(line, "mastersindia/") && !strings.Contains(line, version) {
+			t.Errorf("vault secrets list -detailed does not show %s: %s", version, line)
+		}
+	}
+}
+
+// wantSameFiles checks that each node has the same new file.
+func (u *upgrade) wantSameFiles(t *testing.T) {
+	t.Helper()
+	sums := map[string]bool{}
+	for n, node := range u.cluster.Nodes {
+		sum, err := node.PluginSHA256("vault-plugin-secrets-mastersindia-" + u.new)
+		if err != nil {
+			t.Errorf("node %d: %v", n+1, err)
+		}
+		sums[sum] = true
+	}
+	if len(sums) != 1 {
+		t.Errorf("the nodes have %d different new files", len(sums))
+	}
+}
+
+// wantExpired waits until leases have ended by themselves.
+func (u *upgrade) wantExpired(t *testing.T, leases []string) {
+	t.Helper()
+	deadline := time.After(time.Minute)
+	for _, lease := range leases {
+		for u.leaseExists(t, lease) {
+			select {
+			case <-deadline:
+				t.Fatalf("the lease %s of five seconds, made by the old version, does not end", lease)
+			case <-time.After(readEvery):
+			}
+		}
+	}
+	u.wantNoIrrevocable(t)
+}
+
+// wantServed checks what the readers got all through.
+func (u *upgrade) wantServed(t *testing.T) {
+	t.Helper()
+	u.plain.end()
+	u.patient.end()
+	between := interregna(u.leaders.all())
+	all := map[string]bool{}
+	for _, group := range []*steadyReaders{u.plain, u.patient} {
+		group.wantNoneRefused(t)
+		reads := group.all()
+		for _, token := range tokensOf(reads, "app") {
+			all[token.tokenID] = true
+		}
+		lost := make([]int, len(u.exchanges)+1)
+		for _, read := range failed(reads) {
+			n := u.exchangeAt(read)
+			if n < 0 && overlaps(between, read.begin, read.end, 0) {
+				continue // the failover
+			}
+			if n < 0 {
+				t.Errorf("a read of the %s readers failed at %s, when nothing was exchanged: %v", group.name, clock(read.end), read.err)
+				continue
+			}
+			lost[n]++
+			if group.retries > 0 {
+				t.Errorf("%s: a read failed in spite of its retries: %v", u.exchanges[n].what, read.err)
+			}
+		}
+		t.Logf("%s readers: %d reads, %d failed", group.name, len(reads), len(failed(reads)))
+		for n, e := range u.exchanges {
+			gap := longestGap(reads, e.began, e.end)
+			if length(gap) > exchangeWithin {
+				t.Errorf("%s: for %s no read of the %s readers succeeded", e.what, length(gap), group.name)
+			}
+			t.Logf("%s readers, %s: the command took %s, longest time without a good read %s, %d failed reads",
+				group.name, e.what, e.end.Sub(e.began).Round(time.Millisecond), length(gap), lost[n])
+		}
+	}
+	if len(all) != 1 {
+		t.Errorf("readers got %d tokens, want the same one all the time", len(all))
+	}
+	u.upstream.wantLogins(t, 1)
+}
+
+// exchangeAt returns the exchange that a read fell into, or -1.
+func (u *upgrade) exchangeAt(read steadyRead) int {
+	for n, e := range u.exchanges {
+		if read.begin.Before(e.end) && read.end.After(e.began) {
+			return n
+		}
+	}
+	return -1
+}
+
+// sectionsOf reads the commands of a document by the headings of the second level that they stand under.
+func sectionsOf(t *testing.T, name string) map[string][]shown {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := map[string][]shown{}
+	for part := range strings.SplitSeq(string(text), "\n## ") {
+		heading, body, _ := strings.Cut(part, "\n")
+		sections[heading] = commandsIn(t, body)
+	}
+	return sections
+}
+
+// shell is a shell that stays open, as that of a person who follows a document: variables last.
+type shell struct {
+	stdin  io.Writer
+	output *bufio.Scanner
+	number int
+}
+
+// startShell starts a shell in a directory. It ends with the test.
+func startShell(t *testing.T, dir string, env []string) *shell {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc")
+	cmd.Dir, cmd.Env = dir, env
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = cmd.Stdout
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = stdin.Close()
+		_ = cmd.Wait() // the last command's exit code, which run has seen
+	})
+	return &shell{stdin: stdin, output: bufio.NewScanner(output)}
+}
+
+// run types a command, which must succeed and answer as shown, and returns what it printed.
+func (s *shell) run(t *testing.T, c shown) string {
+	t.Helper()
+	s.number++
+	mark := fmt.Sprintf("==> %d: ", s.number)
+	if _, err := fmt.Fprintf(s.stdin, "%s\nprintf '\\n%s%%d\\n' \"$?\"\n", c.command, mark); err != nil {
+		t.Fatal(err)
+	}
+	var printed strings.Builder
+	for s.output.Scan() {
+		code, ended := strings.CutPrefix(s.output.Text(), mark)
+		if !ended {
+			printed.WriteString(s.output.Text() + "\n")
+			continue
+		}
+		if code != "0" {
+			t.Fatalf("%s: %s\nfailed with exit code %s: %s", upgradeGuide, c.command, code, printed.String())
+		}
+		for _, line := range c.answer {
+			if !strings.Contains(printed.String(), line) {
+				t.Errorf("%s: %s\nshould have answered: %s\nbut did: %s", upgradeGuide, c.command, line, printed.String())
+			}
+		}
+		return printed.String()
+	}
+	t.Fatalf("%s: the shell ended in %s: %v", upgradeGuide, c.command, s.output.Err())
+	return ""
+}
