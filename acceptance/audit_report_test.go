@@ -163,10 +163,10 @@ func (w *world) entity(t *testing.T, name, policy string) string {
 	return strings.TrimSpace(token)
 }
 
-// readAs reads the role app as somebody.
-func (w *world) readAs(t *testing.T, vaultToken string, args ...string) harness.Secret {
+// readAs reads a role as somebody.
+func (w *world) readAs(t *testing.T, vaultToken, role string, flags ...string) harness.Secret {
 	t.Helper()
-	args = append(append([]string{"read", "-format=json"}, args...), "mastersindia/token/app")
+	args := append(append([]string{"read", "-format=json"}, flags...), "mastersindia/token/"+role)
 	out, err := w.CLI.As(vaultToken).Must(t.Context(), "", args...)
 	if err != nil {
 		t.Fatal(err)
@@ -190,8 +190,8 @@ func TestALeakedTokenIsTracedToThoseWhoWereGivenIt(t *testing.T) {
 	chitra, omar := w.entity(t, "chitra", "default"), w.entity(t, "omar", operator)
 	withVault, alone := []string{"VAULT_ADDR=" + w.Addr, "VAULT_TOKEN=" + w.Token}, []string{"PATH=" + os.Getenv("PATH")}
 
-	first := w.readAs(t, asha).String("access_token")
-	w.readAs(t, bina)
+	first := w.readAs(t, asha, "app").String("access_token")
+	w.readAs(t, bina, "app")
 	if result, err := w.CLI.As(chitra).Run(t.Context(), "", "read", "mastersindia/token/app"); err != nil || result.Code == 0 {
 		t.Fatalf("a reader without a policy was given the token (%v)", err)
 	}
@@ -199,7 +199,7 @@ func TestALeakedTokenIsTracedToThoseWhoWereGivenIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.vault(t, "write", "-f", "mastersindia/rotate/main")
-	second := w.readAs(t, asha).String("access_token")
+	second := w.readAs(t, asha, "app").String("access_token")
 	if first == second {
 		t.Fatal("the rotation did not replace the token")
 	}
@@ -218,7 +218,7 @@ func TestALeakedTokenIsTracedToThoseWhoWereGivenIt(t *testing.T) {
 		w.vault(t, "secrets", "tune", "-audit-non-hmac-response-keys=token_id", "mastersindia/")
 		w.vault(t, "write", "mastersindia/config/main", "rotation_percent=50") // The rotation above is too new for another one.
 		w.vault(t, "write", "-f", "mastersindia/revoke/main")
-		third := w.readAs(t, bina)
+		third := w.readAs(t, bina, "app")
 		report := w.auditJSON(t, alone, third.String("access_token"), "-token-stdin")
 		report.wantReceivers(t, "userpass-bina")
 		if report.Leak.TokenID != third.String("token_id") {
@@ -229,8 +229,8 @@ func TestALeakedTokenIsTracedToThoseWhoWereGivenIt(t *testing.T) {
 		}
 	})
 	t.Run("wrapped", func(t *testing.T) {
-		wrapping := w.readAs(t, asha, "-wrap-ttl=60s").WrapInfo.Token
-		token := w.readAs(t, bina).String("access_token")
+		wrapping := w.readAs(t, asha, "app", "-wrap-ttl=60s").WrapInfo.Token
+		token := w.readAs(t, bina, "app").String("access_token")
 		w.auditJSON(t, alone, token, "-token-stdin").wantReceivers(t, "userpass-bina")
 		if _, err := w.CLI.As(omar).Must(t.Context(), "", "unwrap", wrapping); err != nil {
 			t.Fatal(err)
