@@ -104,37 +104,34 @@ func TestTwentyFailoversUnderReaders(t *testing.T) {
 // failOver takes the leader away and waits until the cluster is whole again.
 func (w *clusterWorld) failOver(t *testing.T, number int, leaders *watch, readers *steadyReaders) failover {
 	t.Helper()
-	old := leaders.waitForReign(t, 1).node
-	down, reigns := []int{old}, 0
 	f := failover{kind: failoverKinds[number%len(failoverKinds)]}
-	switch f.kind {
-	case kill:
-		reigns, f.ordered = len(leaders.all()), time.Now()
-		w.kill(t, old)
-	case stepDown:
+	other, directed := otherThanNew(leaders.all(), len(w.cluster.Nodes))
+	if directed = directed && f.kind == stepDown; directed {
 		// The leader hands over to the node that has most of what was written, and mostly that is the same one every time. Were
 		// one never to lead its plugin would not be tried, so the other one is taken away first.
-		if other, ok := otherThanNew(leaders.all(), len(w.cluster.Nodes), old); ok {
-			down = append(down, other)
-			w.kill(t, other)
-			readers.waitForReads(t, failoverReaders)
-		}
-		reigns, f.ordered = len(leaders.all()), time.Now()
-		if err := w.root[old].Sys().StepDownWithContext(t.Context()); err != nil {
-			t.Fatalf("stepping node %d down: %v", old+1, err)
-		}
+		w.kill(t, other)
+		readers.waitForReads(t, failoverReaders)
 	}
-	f.leader = leaders.waitForReign(t, reigns+1)
+	leaders.waitForReign(t, 1)
+	reigns := leaders.all()
+	old := reigns[len(reigns)-1].node
+	f.ordered = time.Now()
+	if f.kind == kill {
+		w.kill(t, old)
+	} else if err := w.root[old].Sys().StepDownWithContext(t.Context()); err != nil {
+		t.Fatalf("stepping node %d down: %v", old+1, err)
+	}
+	f.leader = leaders.waitForReign(t, len(reigns)+1)
 	readers.waitForReads(t, failoverReaders)
+	if directed {
+		w.start(t, other)
+	}
 	if f.kind == stepDown {
-		// Vault lets a node that was stepped down sleep for ten seconds, in which it can lead no more, nor stop in order.
+		// As in a rolling upgrade. Vault lets a node that was stepped down sleep for ten seconds, in which it can lead no more,
+		// nor stop in order.
 		w.kill(t, old)
 	}
-	for _, node := range down {
-		if err := w.cluster.Nodes[node].Start(t.Context()); err != nil {
-			t.Fatalf("starting node %d again: %v", node+1, err)
-		}
-	}
+	w.start(t, old)
 	if err := w.cluster.WaitCaughtUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -151,12 +148,21 @@ func (w *clusterWorld) kill(t *testing.T, node int) {
 	}
 }
 
+// start starts a node again and unseals it.
+func (w *clusterWorld) start(t *testing.T, node int) {
+	t.Helper()
+	if err := w.cluster.Nodes[node].Start(t.Context()); err != nil {
+		t.Fatalf("starting node %d again: %v", node+1, err)
+	}
+}
+
 // otherThanNew returns the standby to take away so that a node leads that never has; ok is false where all have.
-func otherThanNew(reigns []reign, nodes, leader int) (other int, ok bool) {
+func otherThanNew(reigns []reign, nodes int) (other int, ok bool) {
 	led := map[int]bool{}
 	for _, r := range reigns {
 		led[r.node] = true
 	}
+	leader := reigns[len(reigns)-1].node
 	for node := range nodes {
 		if node != leader && led[node] {
 			other = node
