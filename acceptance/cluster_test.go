@@ -88,7 +88,7 @@ func (w *clusterWorld) takeLeases(t *testing.T, role string, count int) []string
 	t.Helper()
 	leases := make([]string, count)
 	for n := range leases {
-		answer, err := readOnce(t.Context(), w.root[0], "mastersindia/token/"+role)
+		answer, err := readOnce(t.Context(), w.root[0], "mastersindia/token/"+role, patientTimeout)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -260,6 +260,17 @@ func (v *watch) waitForReign(t *testing.T, count int) reign {
 
 // interregnum is a time in which there may have been no leader.
 type interregnum struct{ from, to time.Time }
+
+// leaderAt is the reign that had begun last at the given time.
+func leaderAt(reigns []reign, at time.Time) reign {
+	last := reigns[0]
+	for _, r := range reigns {
+		if r.since.Before(at) {
+			last = r
+		}
+	}
+	return last
+}
 
 func length(gap interregnum) time.Duration { return gap.to.Sub(gap.from).Round(time.Millisecond) }
 

@@ -84,7 +84,7 @@ func TestTwentyFailoversUnderReaders(t *testing.T) {
 				read.role, clock(read.end), read.end.Sub(read.begin).Round(time.Millisecond), read.err)
 		}
 	}
-	reportFailovers(t, happened, reads, between)
+	reportFailovers(t, happened, reads, leaders.all())
 	w.wantAllNodesHaveServed(t, leaders.all(), reads)
 
 	counters := w.upstream.Counters()
@@ -172,11 +172,11 @@ func otherThanNew(reigns []reign, nodes int) (other int, ok bool) {
 }
 
 // reportFailovers prints what the readers felt, and checks that they were served soon after each new leader was active.
-func reportFailovers(t *testing.T, happened []failover, reads []steadyRead, between []interregnum) {
+func reportFailovers(t *testing.T, happened []failover, reads []steadyRead, reigns []reign) {
 	t.Helper()
 	total := longestGap(reads, happened[0].ordered, happened[len(happened)-1].settled)
 	t.Logf("%d failovers (and %d changes of leader that nobody ordered), %d reads, %d failed, longest time without a good read %s",
-		len(happened), len(between)-len(happened), len(reads), len(failed(reads)), length(total))
+		len(happened), len(reigns)-1-len(happened), len(reads), len(failed(reads)), length(total))
 	for _, kind := range failoverKinds {
 		var leader, first []time.Duration
 		lost := 0
@@ -192,7 +192,8 @@ func reportFailovers(t *testing.T, happened []failover, reads []steadyRead, betw
 					lost++
 				}
 			}
-			if late := back.Sub(f.leader.since); late > backWithin {
+			// On a busy machine the new leader may be lost again before anybody has read.
+			if late := back.Sub(leaderAt(reigns, back).since); late > backWithin {
 				t.Errorf("after the %s at %s the first good read came %s after the new leader was active",
 					kind, clock(f.ordered), late.Round(time.Millisecond))
 			}

@@ -24,8 +24,10 @@ import (
 const (
 	// readEvery is how often each steady reader reads.
 	readEvery = 200 * time.Millisecond
-	// attemptTimeout bounds one request to one node.
-	attemptTimeout = 15 * time.Second
+	// attemptTimeout bounds one request to one node, which may be stuck: Vault waits long for a majority that does not come.
+	attemptTimeout = 5 * time.Second
+	// patientTimeout is for whoever has one node only.
+	patientTimeout = 15 * time.Second
 )
 
 // steadyRead is one read of a steady reader, on as many nodes as it took.
@@ -71,7 +73,7 @@ func (w *clusterWorld) readSteadily(t *testing.T, group readerGroup) *steadyRead
 	transport.MaxIdleConnsPerHost = group.readers
 	s := &steadyReaders{
 		readerGroup: group, world: w, stop: make(chan struct{}),
-		business: &http.Client{Transport: transport, Timeout: attemptTimeout},
+		business: &http.Client{Transport: transport, Timeout: patientTimeout},
 	}
 	ctx := t.Context()
 	for n := range group.readers {
@@ -133,12 +135,15 @@ func (s *steadyReaders) run(ctx context.Context, clients []*api.Client, number i
 
 // read reads once, on each node at most.
 func (s *steadyReaders) read(ctx context.Context, clients []*api.Client, node *int, role string) (steadyRead, *api.Secret) {
-	read := steadyRead{role: role, begin: time.Now()}
+	read, timeout := steadyRead{role: role, begin: time.Now()}, attemptTimeout
+	if s.oneNode {
+		timeout = patientTimeout
+	}
 	var errs []error
 	for range clients {
 		client := clients[*node%len(clients)]
 		read.attempts++
-		answer, err := readOnce(ctx, client, "mastersindia/token/"+role)
+		answer, err := readOnce(ctx, client, "mastersindia/token/"+role, timeout)
 		if err == nil {
 			read.end = time.Now()
 			read.tokenID, _ = answer.Data["token_id"].(string)
@@ -152,8 +157,8 @@ func (s *steadyReaders) read(ctx context.Context, clients []*api.Client, node *i
 	return read, nil
 }
 
-func readOnce(ctx context.Context, client *api.Client, path string) (*api.Secret, error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+func readOnce(ctx context.Context, client *api.Client, path string, timeout time.Duration) (*api.Secret, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	answer, err := client.Logical().ReadWithContext(ctx, path)
 	if err == nil && answer == nil {
