@@ -144,7 +144,7 @@ func (u *upgrade) failOver(t *testing.T) {
 func (u *upgrade) documentEnv(t *testing.T) []string {
 	t.Helper()
 	d := &documentedWorld{world: u.world}
-	return u.CLI.Env("PATH=" + d.vaultOnPath(t) + ":" + os.Getenv("PATH"))
+	return u.CLI.Env("PATH=" + d.programsOnPath(t) + ":" + os.Getenv("PATH"))
 }
 
 // follow runs the commands of a section of the guide.
