@@ -78,7 +78,7 @@ func TestEveryLeaseEndsAndNobodyIsLoggedOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	older := filepath.Join(t.TempDir(), "plugin")
-	if err := harness.BuildVersion(t.Context(), os.Stderr, previousVersion, older); err != nil {
+	if err := harness.BuildPlugin(t.Context(), os.Stderr, previousVersion, older); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.RegisterVersion(t.Context(), older, previousVersion); err != nil {

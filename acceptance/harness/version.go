@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 )
 
 // BuildPlugin builds the plugin of this checkout as another version, which must be vX.Y.Z, into the given file.
@@ -33,3 +34,21 @@ func NextMinor(version string) (string, error) {
 	}
 	return fmt.Sprintf("v%d.%d.0", major, minor+1), nil
 }
+
+// RegisterVersion puts another build of the plugin in the catalog, beside the one that Install registers.
+func (v *Vault) RegisterVersion(ctx context.Context, file, version string) error {
+	command := filepath.Base(v.binaries.Plugin) + "-" + version
+	if err := copyFile(file, filepath.Join(v.Dir, "plugins", command), 0o700); err != nil {
+		return fmt.Errorf("copying the plugin: %w", err)
+	}
+	sum, err := fileSHA256(file)
+	if err != nil {
+		return fmt.Errorf("hashing the plugin: %w", err)
+	}
+	_, err = v.CLI.Must(ctx, "", "plugin", "register", "-sha256="+sum, "-command="+command, "-version="+version,
+		"secret", PluginName)
+	return err
+}
+
+// Version is the version of the plugin that Install registers.
+func (v *Vault) Version() string { return v.binaries.Version }
