@@ -74,7 +74,11 @@ func TestEveryWayToGetATokenLeavesOneEntryWithItsReason(t *testing.T) {
 func checkNewest(t *testing.T, w *world, f fixture) {
 	t.Helper()
 	given := w.read("token/app").Data
-	newest := w.ledgerOf("gst")[0]
+	tokens := w.ledgerOf("gst")
+	if len(tokens) == 0 {
+		t.Fatal("the ledger is empty")
+	}
+	newest := tokens[0]
 	if newest.ID != given["token_id"] || newest.State != "current" {
 		t.Errorf("the newest is %s and %s, want %v and current", newest.ID, newest.State, given["token_id"])
 	}

@@ -35,6 +35,7 @@ func documents() []string {
 		"docs/use.md",
 		"docs/behaviour.md",
 		"docs/audit.md",
+		"docs/ledger.md",
 		"docs/architecture.md",
 		"docs/threat-model.md",
 		"docs/incidents.md",

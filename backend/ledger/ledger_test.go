@@ -1,0 +1,199 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/backend/ledger"
+)
+
+const (
+	day  = 24 * time.Hour
+	keep = 2 * day
+)
+
+// began is the noon at which tests begin.
+func began() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
+
+// entry is the n-th token of a config, issued n seconds after the beginning.
+func entry(config string, n int) ledger.Entry {
+	at := began().Add(time.Duration(n) * time.Second)
+	return ledger.Entry{TokenID: fmt.Sprintf("%s-%d", config, n), IssuedAt: at, ExpiresAt: at.Add(time.Hour), Reason: "rotation"}
+}
+
+func fill(t *testing.T, l *ledger.Ledger, config string, tokens int) {
+	t.Helper()
+	for n := range tokens {
+		if err := l.Note(t.Context(), config, entry(config, n), keep, began()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func keys(t *testing.T, view logical.Storage) []string {
+	t.Helper()
+	all, err := logical.CollectKeys(t.Context(), view)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// oneFault is storage of which one write fails.
+type oneFault struct {
+	logical.Storage
+
+	prefix string // of the next write that fails; "" for none
+}
+
+func (s *oneFault) Put(ctx context.Context, e *logical.StorageEntry) error {
+	if s.prefix != "" && strings.HasPrefix(e.Key, s.prefix) {
+		s.prefix = ""
+		return errors.New("no space left")
+	}
+	return s.Storage.Put(ctx, e)
+}
+
+func TestAPageThatIsFullIsFollowedByAnother(t *testing.T) {
+	t.Parallel()
+	view := &logical.InmemStorage{}
+	fill(t, ledger.New(view), "gst", 257)
+	want := []string{"ledger/config/gst", "ledger/day/2026-03-03/gst/1", "ledger/day/2026-03-03/gst/2", "ledger/day/2026-03-03/gst/3"}
+	if got := keys(t, view)[:4]; !slices.Equal(got, want) {
+		t.Errorf("entries %q, want %q", got, want)
+	}
+}
+
+func TestATokenIsNotedOnceWhereverTheFirstNoteWasCutOff(t *testing.T) {
+	t.Parallel()
+	for _, before := range []int{0, 127, 128} {
+		for _, prefix := range []string{"ledger/config/", "ledger/day/", "ledger/id/"} {
+			t.Run(fmt.Sprintf("%s after %d tokens", prefix, before), func(t *testing.T) {
+				t.Parallel()
+				view := &oneFault{Storage: &logical.InmemStorage{}}
+				l := ledger.New(view)
+				fill(t, l, "gst", before)
+				view.prefix = prefix
+				last := entry("gst", before)
+				if err := l.Note(t.Context(), "gst", last, keep, began()); err == nil && view.prefix == "" {
+					t.Fatal("the fault was swallowed")
+				}
+				view.prefix = ""
+				for range 2 {
+					if err := l.Note(t.Context(), "gst", last, keep, began()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				entries, more, err := l.Of(t.Context(), "gst", 1000)
+				if err != nil || more || len(entries) != before+1 || entries[0].TokenID != last.TokenID {
+					t.Errorf("%d entries, want %d: %v", len(entries), before+1, err)
+				}
+			})
+		}
+	}
+}
+
+func TestTheNewestAreShownWhereThereAreTooMany(t *testing.T) {
+	t.Parallel()
+	l := ledger.New(&logical.InmemStorage{})
+	fill(t, l, "gst", 300)
+	entries, more, err := l.Of(t.Context(), "gst", 200)
+	if err != nil || !more || len(entries) != 200 {
+		t.Fatalf("%d entries, more %t, %v, want 200 and more", len(entries), more, err)
+	}
+	for n, e := range entries {
+		if want := entry("gst", 299-n).TokenID; e.TokenID != want {
+			t.Fatalf("entry %d is %s, want %s", n, e.TokenID, want)
+		}
+	}
+}
+
+func TestWhatWouldBeForgottenAtOnceIsNotNoted(t *testing.T) {
+	t.Parallel()
+	view := &logical.InmemStorage{}
+	l := ledger.New(view)
+	for _, late := range []time.Duration{keep + 13*time.Hour, 40 * day} {
+		if err := l.Note(t.Context(), "gst", entry("gst", 0), keep, began().Add(late)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := keys(t, view); len(got) != 0 {
+		t.Errorf("entries %q, want none", got)
+	}
+}
+
+func TestAnUnknownTokenIsAnErrorOfItsOwn(t *testing.T) {
+	t.Parallel()
+	l := ledger.New(&logical.InmemStorage{})
+	if _, err := l.Find(t.Context(), "0123456789abcdef"); !errors.Is(err, ledger.ErrUnknown) {
+		t.Errorf("error %v, want ErrUnknown", err)
+	}
+}
+
+func TestALedgerWithoutStorageSaysSo(t *testing.T) {
+	t.Parallel()
+	l := ledger.New(nil)
+	_, findErr := l.Find(t.Context(), "x")
+	_, _, ofErr := l.Of(t.Context(), "gst", 1)
+	_, configsErr := l.Configs(t.Context())
+	_, trimErr := l.Trim(t.Context(), began())
+	for n, err := range []error{findErr, ofErr, configsErr, trimErr, l.Note(t.Context(), "gst", entry("gst", 0), keep, began())} {
+		if err == nil {
+			t.Errorf("call %d: no error", n)
+		}
+	}
+}
+
+// TestNotesAndTrimsGoTogether is for the race detector: many configs share tokens, while days end.
+func TestNotesAndTrimsGoTogether(t *testing.T) {
+	t.Parallel()
+	view := &logical.InmemStorage{}
+	l := ledger.New(view)
+	var group sync.WaitGroup
+	for c := range 6 {
+		group.Go(func() {
+			for n := range 60 {
+				e := entry("shared", n)
+				e.ExpiresAt = e.ExpiresAt.Add(time.Duration(n%3) * day)
+				if n%2 == 0 {
+					e.RevokedAt, e.Upstream = e.IssuedAt, "killed"
+				}
+				if err := l.Note(t.Context(), fmt.Sprintf("config-%d", c), e, 0, began()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Go(func() {
+		for n := range 3 {
+			if _, err := l.Trim(t.Context(), began().Add(time.Duration(n)*day)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	group.Wait()
+	for n := range 60 {
+		found, err := l.Find(t.Context(), entry("shared", n).TokenID)
+		if n%3 == 2 && (err != nil || len(found) != 6) {
+			t.Errorf("token %d was noted for %d configs, want 6: %v", n, len(found), err)
+		}
+	}
+	if _, err := ledger.New(view).Trim(t.Context(), began().Add(10*day)); err != nil {
+		t.Fatal(err)
+	}
+	if got := keys(t, view); len(got) != 0 {
+		t.Errorf("left are %q", got)
+	}
+}
