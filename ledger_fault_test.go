@@ -206,6 +206,15 @@ func TestALedgerThatCannotBeWrittenFailsNoLoginAndIsTriedAgain(t *testing.T) {
 			if sum := counts[access+" id"] + counts[access+" day"] + counts[access+" config"]; sum > 2 {
 				t.Errorf("a broken ledger is tried again with each login: %v", counts)
 			}
+			if access == storePut { // what the ledger does not know yet is known all the same
+				found := w.lookUp("token_id", text(t, first, "token_id"))
+				if found.Config != "gst" || found.State != "superseded" || found.Reason != "first_read" {
+					t.Errorf("%s of %q, got by %s", found.State, found.Config, found.Reason)
+				}
+				if got := len(w.ledgerOf("gst")); got != 31 {
+					t.Errorf("%d entries while the ledger cannot be written, want 31", got)
+				}
+			}
 			w.says(book.String(), "the ledger could not be written", errStorage().Error(), text(t, first, "token_id"))
 			for range 5 {
 				counts := w.ledgerAccesses(w.minute)

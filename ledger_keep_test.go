@@ -296,6 +296,12 @@ func TestALedgerEntryThatIsDamagedDoesNotStopTheRest(t *testing.T) {
 						t.Errorf("the next token of %s is not found", config)
 					}
 				}
+				if kind == "day" {
+					resp := w.read("ledger/gst")
+					if tokens, _ := resp.Data["tokens"].([]any); len(tokens) != 1 || len(resp.Warnings) != 1 {
+						t.Errorf("%d tokens and warnings %q, want the one that can be read, and one warning", len(tokens), resp.Warnings)
+					}
+				}
 				if got := len(w.ledgerOf("well")); got != 2 {
 					t.Errorf("%d entries of the other config, want 2", got)
 				}
