@@ -149,13 +149,13 @@ func (t *issued) advice(mount string, now time.Time) string {
 	revoke := "vault write " + mount + "revoke/" + t.config + " token_id=" + t.TokenID
 	switch {
 	case t.account == nil:
-		return fmt.Sprintf("config %s was deleted, so it cannot be revoked here: it is good upstream until %s, unless the vendor ends it; "+
-			"what else was issued: vault read %sledger/%s", t.config, until, mount, t.config)
+		return fmt.Sprintf("config %s was deleted, so it cannot be revoked here: it is good upstream until %s, "+
+			"unless the vendor ends it; what else was issued: vault read %sledger/%s", t.config, until, mount, t.config)
 	case t.state == tokenCurrent:
 		return fmt.Sprintf("%s, and it is good upstream until %s: %s, %s", t.served(), until, t.revoking(), revoke)
 	case t.out && t.killable && t.state == tokenRevoked:
-		return fmt.Sprintf("no reader is given it any more, but it may be good upstream until %s: to ask the upstream once more to end it, %s",
-			until, revoke)
+		return fmt.Sprintf("no reader is given it any more, but it may be good upstream until %s: "+
+			"to ask the upstream once more to end it, %s", until, revoke)
 	case t.out && t.killable:
 		return fmt.Sprintf("no reader is given it any more, but it is good upstream until %s: to end it sooner, %s", until, revoke)
 	default:

@@ -114,8 +114,8 @@ func urgency(state string) int {
 
 // unknownToken says why a token may not be known. It names the token by its ID.
 func unknownToken(mount, tokenID string, likeAnID bool) string {
-	message := fmt.Sprintf("token %s is not known here: it was not issued through %s, or was forgotten ledger_retention after it expired",
-		tokenID, mount)
+	message := fmt.Sprintf("token %s is not known here: it was not issued through %s, "+
+		"or was forgotten ledger_retention after it expired", tokenID, mount)
 	if likeAnID {
 		message += "; if what you gave is a token_id, give it as token_id"
 	}

@@ -140,9 +140,9 @@ func (i *Issuer) tellAgain() {
 	}
 }
 
-// noteNews has the book told of a token that was just accepted, which may be nil, and when an account was loaded of all its tokens
-// that are out: that makes up for what a crash has kept from being told. It comes after a flight has landed: no reader waits for
-// it.
+// noteNews has the book told of a token that was just accepted, which may be nil, and when an account was loaded of all its
+// tokens that are out: that makes up for what a crash has kept from being told. It comes after a flight has landed: no reader
+// waits for it.
 func (i *Issuer) noteNews(e *entry, accepted *Token) {
 	if i.notes.book == nil {
 		return

@@ -106,8 +106,8 @@ func (l *Ledger) Note(ctx context.Context, config string, e Entry, keep time.Dur
 	return l.put(ctx, idPrefix+e.TokenID, places)
 }
 
-// addToPage puts an entry into the last page of that day, or a new one, and returns its number. The config knows of the page before
-// there is one: whatever is cut off, nothing that was written is out of reach.
+// addToPage puts an entry into the last page of that day, or a new one, and returns its number. The config knows of the page
+// before there is one: whatever is cut off, nothing that was written is out of reach.
 func (l *Ledger) addToPage(ctx context.Context, day, config string, e Entry) (number int, err error) {
 	days, err := l.days(ctx, config)
 	if err != nil {
