@@ -20,11 +20,19 @@ GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS
 FUZZTIME ?= 30s
 SOAK     ?= 10m
 
+# Of `make bench` and `make benchcmp`: which benchmarks, where the results go, and the commit to compare with. What is empty is
+# as the scripts have it.
+BENCH     ?=
+BENCHTIME ?=
+COUNT     ?=
+OUT       ?= bin/bench.txt
+BASE      ?= HEAD
+
 .PHONY: help
 help: ## Show this help
 	@echo "usage: make TARGET [VERSION=vX.Y.Z] [FUZZTIME=30s] [SOAK=10m] [VAULT_BIN=/path/to/vault]"
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  \1\t\2/p' Makefile | expand -t 16
 
 .PHONY: build
 build: ## Build the plugin, the simulator and the audit report into bin/
@@ -77,6 +85,18 @@ fuzz: ## Run each fuzz test for FUZZTIME (default 30s)
 .PHONY: golden
 golden: ## Write the expected outputs of the audit report anew, after a change of what it says
 	UPDATE_GOLDEN=1 go test -count=1 -run TestGolden ./cmd/mastersindia-audit
+
+.PHONY: bench
+bench: ## Measure the engine in process, into OUT (BENCH=regexp BENCHTIME=1s COUNT=1 OUT=bin/bench.txt)
+	@scripts/bench "$(OUT)" "$(BENCH)" "$(BENCHTIME)" "$(COUNT)"
+
+.PHONY: benchcmp
+benchcmp: bin/benchstat ## Compare the working tree's speed with that of commit BASE (BENCH=regexp BENCHTIME=200ms COUNT=8)
+	@scripts/benchcmp "$(BASE)" "$(BENCH)" "$(BENCHTIME)" "$(COUNT)"
+
+bin/benchstat: tools/benchstat/go.mod tools/benchstat/go.sum
+	@echo "building benchstat from source into $@" >&2
+	go build -C tools/benchstat -trimpath -o ../../$@ golang.org/x/perf/cmd/benchstat
 
 .PHONY: demo
 demo: build ## Show the engine at work: a Vault and the simulator, four accounts, four tokens
