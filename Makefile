@@ -28,6 +28,9 @@ COUNT     ?=
 OUT       ?= bin/bench.txt
 BASE      ?= HEAD
 
+# Flags of the load through Vault: see bin/bench-vault -help.
+LOAD ?=
+
 .PHONY: help
 help: ## Show this help
 	@echo "usage: make TARGET [VERSION=vX.Y.Z] [FUZZTIME=30s] [SOAK=10m] [VAULT_BIN=/path/to/vault]"
@@ -94,6 +97,22 @@ bench: ## Measure the engine in process, into OUT (BENCH=regexp BENCHTIME=1s COU
 benchcmp: bin/benchstat ## Compare the working tree's speed with that of commit BASE (BENCH=regexp BENCHTIME=200ms COUNT=8)
 	@scripts/benchcmp "$(BASE)" "$(BENCH)" "$(BENCHTIME)" "$(COUNT)"
 
+.PHONY: bench-vault
+bench-vault: build ## Measure the engine through a real Vault, beside other ways to do it: 12 minutes (LOAD=-quick: 2 minutes)
+	$(GO_BUILD) -o bin/bench-probe ./acceptance/bench/probe
+	go build -o bin/bench-vault ./acceptance/bench
+	@vault_bin="$$(scripts/get-vault)"; VAULT_BIN="$$vault_bin" bin/bench-vault $(LOAD)
+
+.PHONY: performance
+performance: ## Measure all, and write the tables and plots of docs/performance.md: 20 minutes, best on an idle machine
+	$(MAKE) bench COUNT=5 BENCHTIME=300ms OUT=docs/performance/bench.txt
+	$(MAKE) bench-vault LOAD="-o docs/performance/results.json $(LOAD)"
+	$(MAKE) plots
+
+.PHONY: plots
+plots: ## Write the tables and plots of docs/performance.md anew from what was measured last
+	go run ./acceptance/bench/performance
+
 bin/benchstat: tools/benchstat/go.mod tools/benchstat/go.sum
 	@echo "building benchstat from source into $@" >&2
 	go build -C tools/benchstat -trimpath -o ../../$@ golang.org/x/perf/cmd/benchstat
@@ -108,4 +127,4 @@ dev: build ## Start a Vault with the engine and the simulator to play with, unti
 
 .PHONY: clean
 clean: ## Remove what build made (keeps bin/vault and bin/golangci-lint, which take long to build)
-	rm -f bin/$(PLUGIN) bin/mastersindia-simulator bin/mastersindia-audit bin/demo
+	rm -f bin/$(PLUGIN) bin/mastersindia-simulator bin/mastersindia-audit bin/demo bin/bench*

@@ -33,6 +33,7 @@ type Vault struct {
 
 	binaries  Binaries
 	dev       bool
+	settings  Settings
 	env       []string // of the server, besides its usual environment
 	process   *Process
 	unsealKey string
@@ -51,24 +52,33 @@ func StartVault(ctx context.Context, binaries Binaries, dir string, env ...strin
 }
 
 func startVault(ctx context.Context, binaries Binaries, dir string, dev bool, env []string) (*Vault, error) {
+	v := &Vault{binaries: binaries, dev: dev, env: env, settings: Settings{Storage: StorageFile, LogLevel: "trace", Audit: true}}
+	return v.open(ctx, dir)
+}
+
+// open starts the server in an empty directory.
+func (v *Vault) open(ctx context.Context, dir string) (*Vault, error) {
 	// Vault refuses a plugin_directory that is a symbolic link, and on some systems the temporary directory is one.
 	dir, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		return nil, err
 	}
-	v := &Vault{Dir: dir, binaries: binaries, dev: dev, env: env, Token: "root-" + rand.Text()}
+	v.Dir, v.Token = dir, "root-"+rand.Text()
 	if err := v.prepare(); err != nil {
 		return nil, fmt.Errorf("preparing %s for Vault: %w", dir, err)
 	}
 	if err := v.launch(ctx); err != nil {
 		return nil, err
 	}
-	if !dev {
+	if !v.dev {
 		if err := v.initialise(ctx); err != nil {
 			return nil, errors.Join(err, v.process.Stop())
 		}
 	}
-	v.CLI = newCLI(binaries.Vault, filepath.Join(dir, "client"), v.Addr, v.Token)
+	v.CLI = newCLI(v.binaries.Vault, filepath.Join(dir, "client"), v.Addr, v.Token)
+	if !v.settings.Audit {
+		return v, nil
+	}
 	if _, err := v.CLI.Must(ctx, "", "audit", "enable", "file", "file_path="+v.AuditLog()); err != nil {
 		return nil, errors.Join(err, v.process.Stop())
 	}
@@ -78,7 +88,7 @@ func startVault(ctx context.Context, binaries Binaries, dir string, dev bool, en
 // VaultBinary is the path of the program that the server runs.
 func (v *Vault) VaultBinary() string { return v.binaries.Vault }
 
-// ServerLog is the server's log at the level trace, with the plugin's lines in it.
+// ServerLog is the server's log, at the level trace unless set otherwise, with the plugin's lines in it.
 func (v *Vault) ServerLog() string { return filepath.Join(v.Dir, "server.log") }
 
 // AuditLog is the file of the audit device.
@@ -187,7 +197,7 @@ func (v *Vault) launchOnce(ctx context.Context) error {
 	if err := os.WriteFile(v.config(), []byte(v.configText(address)), 0o600); err != nil {
 		return err
 	}
-	args, env := []string{"server", "-config=" + v.config(), "-log-level=trace"}, childEnv(v.Dir, v.env...)
+	args, env := []string{"server", "-config=" + v.config(), "-log-level=" + v.settings.LogLevel}, childEnv(v.Dir, v.env...)
 	if v.dev {
 		// Not -dev-plugin-dir, which puts plugins in the catalog by itself, without a version and a checksum of ours.
 		args = append(args, "-dev", "-dev-no-store-token", "-dev-no-kv")
@@ -239,8 +249,14 @@ func (v *Vault) configText(address string) string {
 	if v.member != nil {
 		return text + v.member.configText(v, address)
 	}
-	return text + fmt.Sprintf("storage \"file\" {\n  path = %q\n}\n", filepath.Join(v.Dir, "storage")) +
-		fmt.Sprintf("listener \"tcp\" {\n  address = %q\n  tls_disable = true\n}\napi_addr = %q\n", address, v.Addr)
+	return text + v.settings.text(filepath.Join(v.Dir, "storage")) +
+		fmt.Sprintf("listener \"tcp\" {
+  address = %q
+%s  tls_disable = true
+}
+api_addr = %q
+",
+			address, v.settings.listener(), v.Addr)
 }
 
 // answers checks that a dev server is ready for requests, or that another one is ready to be unsealed.

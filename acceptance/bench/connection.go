@@ -1,0 +1,124 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/acceptance/bench/results"
+)
+
+// connection is a client with one connection. It costs less than net/http's, which on few cores would be measured as well.
+type connection struct {
+	net.Conn
+
+	reader *bufio.Reader
+}
+
+// dial opens a connection that ends with the context.
+func dial(ctx context.Context, address string) (*connection, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, func() { _ = conn.Close() })
+	return &connection{conn, bufio.NewReaderSize(conn, 16<<10)}, nil
+}
+
+// getRequest is a request as it goes over the wire.
+func getRequest(address, token, path string) []byte {
+	return fmt.Appendf(nil, "GET /v1/%s HTTP/1.1\r\nHost: %s\r\nX-Vault-Token: %s\r\nX-Vault-Request: true\r\n\r\n",
+		path, address, token)
+}
+
+// get sends a request whose answer must be 200.
+func (c *connection) get(request []byte) error {
+	if _, err := c.Write(request); err != nil {
+		return err
+	}
+	response, err := http.ReadResponse(c.reader, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		const most = 300
+		text, _ := io.ReadAll(io.LimitReader(response.Body, most))
+		return fmt.Errorf("a read was answered with HTTP %d: %s", response.StatusCode, strings.TrimSpace(string(text)))
+	}
+	_, err = io.Copy(io.Discard, response.Body)
+	return err
+}
+
+// warmUp is the part of a load that is not measured.
+const warmUp = 200 * time.Millisecond
+
+// load has clients read, each with a token and a connection of its own, and each the next path when the last was answered.
+// all counts the requests of the warming up as well.
+func load(
+	ctx context.Context, address string, tokens []string, d time.Duration, path func(client, n int) string,
+) (measured results.Load, all int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, warmUp+d+time.Minute)
+	defer cancel()
+	var (
+		clients   sync.WaitGroup
+		began     = time.Now()
+		from, to  = began.Add(warmUp), began.Add(warmUp + d)
+		latencies = make([][]time.Duration, len(tokens))
+		counts    = make([]int, len(tokens))
+		ends      = make([]time.Time, len(tokens))
+		errs      = make([]error, len(tokens))
+	)
+	for client, token := range tokens {
+		clients.Go(func() {
+			conn, err := dial(ctx, address)
+			if err != nil {
+				errs[client] = err
+				return
+			}
+			defer func() { _ = conn.Close() }()
+			var request []byte
+			last := ""
+			for now := time.Now(); now.Before(to); {
+				if p := path(client, counts[client]); p != last {
+					request, last = getRequest(address, token, p), p
+				}
+				sent := now
+				if err := conn.get(request); err != nil {
+					errs[client] = err
+					return
+				}
+				now = time.Now()
+				counts[client]++
+				if !sent.Before(from) {
+					latencies[client] = append(latencies[client], now.Sub(sent))
+				}
+				ends[client] = now
+			}
+		})
+	}
+	clients.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return measured, 0, err
+	}
+	var together []time.Duration
+	last := to
+	for client := range tokens {
+		together = append(together, latencies[client]...)
+		all += counts[client]
+		if ends[client].After(last) {
+			last = ends[client]
+		}
+	}
+	return results.LoadOf(together, last.Sub(from)), all, nil
+}

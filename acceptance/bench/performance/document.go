@@ -1,0 +1,62 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/acceptance/bench/results"
+)
+
+// partsOf are the parts of the document that are written by this command, by the names of their markers.
+func partsOf(r *results.Results, p *results.InProcess) map[string]string {
+	parts := map[string]string{
+		"machine":    machineText(r),
+		"rows":       results.RowTable(),
+		"targets":    results.TargetTable(results.Targets(r, p)),
+		"scale":      r.ScaleTable(),
+		"operations": p.OperationTable(),
+	}
+	for _, storage := range r.Storages() {
+		parts["table "+storage] = r.Table(storage)
+		parts["ratios "+storage] = r.RatioTable(storage)
+	}
+	return parts
+}
+
+func machineText(r *results.Results) string {
+	m := r.Machine
+	return fmt.Sprintf("Measured on %s with %s and %s: %d cores (%s, %s), %s, load average %s before the run. "+
+		"%d rounds of %s a row; the whole run took %s.\n",
+		r.At.Format("2 January 2006"), m.Vault, m.Plugin, m.Cores, m.CPU, m.System, m.Go, m.LoadAvg,
+		r.Rounds, r.Duration, r.Took.Round(time.Second))
+}
+
+// fill puts each part between its markers. A part without markers, or markers without a part, is an error: half a document
+// would tell of two runs.
+func fill(file string, parts map[string]string) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	text := string(data)
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		begin, end := fmt.Sprintf("<!-- begin %s -->\n", name), fmt.Sprintf("<!-- end %s -->\n", name)
+		before, rest, found := strings.Cut(text, begin)
+		_, after, ended := strings.Cut(rest, end)
+		if !found || !ended {
+			return fmt.Errorf("%s has no markers for %q", file, name)
+		}
+		text = before + begin + "\n" + parts[name] + "\n" + end + after
+	}
+	if got := strings.Count(text, "<!-- begin "); got != len(parts) {
+		return fmt.Errorf("%s has markers for %d parts, and there are %d", file, got, len(parts))
+	}
+	return os.WriteFile(file, []byte(text), 0o644) //nolint:gosec // the caller says which file
+}

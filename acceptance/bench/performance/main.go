@@ -1,0 +1,48 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Command performance writes what was measured into the documentation: tables into a Markdown file, between the markers that
+// are there for them, and plots beside it.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"vault-plugin-secrets-mastersindia/acceptance/bench/results"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "performance:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	flags := flag.NewFlagSet("performance", flag.ContinueOnError)
+	throughVault := flags.String("results", "docs/performance/results.json", "what the load through Vault gave")
+	inProcess := flags.String("bench", "docs/performance/bench.txt", "what make bench gave")
+	document := flags.String("doc", "docs/performance.md", "the document with the markers")
+	plots := flags.String("plots", "docs/performance", "where the plots go")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	r, err := results.Read(*throughVault)
+	if err != nil {
+		return err
+	}
+	p, err := results.ReadInProcess(*inProcess)
+	if err != nil {
+		return err
+	}
+	for name, plot := range plotsOf(r, p) {
+		if err := os.WriteFile(filepath.Join(*plots, name), []byte(plot), 0o644); err != nil {
+			return err
+		}
+	}
+	return fill(*document, partsOf(r, p))
+}

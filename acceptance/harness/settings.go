@@ -1,0 +1,94 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package harness
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+)
+
+// Storage is what a Vault server keeps its data in.
+type Storage string
+
+// The storages that the harness can set up.
+const (
+	StorageFile  Storage = "file"
+	StorageInmem Storage = "inmem"
+	StorageRaft  Storage = "raft"
+)
+
+// Settings are what can differ from server to server.
+type Settings struct {
+	Storage Storage
+	// LogLevel is trace, debug, info, warn or error.
+	LogLevel string
+	// Audit enables an audit device that writes to a file.
+	Audit bool
+	// ClusterAddress is where a server on Raft storage would listen for others; see FreeAddress.
+	ClusterAddress string
+}
+
+// StartVaultWith starts a server with the given settings, initialises and unseals it. Dir must be an empty directory. Its
+// metrics are kept for Prometheus.
+func StartVaultWith(ctx context.Context, binaries Binaries, dir string, settings Settings) (*Vault, error) {
+	if settings.Storage == StorageRaft && settings.ClusterAddress == "" {
+		address, err := FreeAddress(ctx)
+		if err != nil {
+			return nil, err
+		}
+		settings.ClusterAddress = address
+	}
+	v := &Vault{binaries: binaries, settings: settings}
+	return v.open(ctx, dir)
+}
+
+// FreeAddress returns a loopback address that nobody listens on.
+func FreeAddress(ctx context.Context) (string, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("looking for a free port: %w", err)
+	}
+	return listener.Addr().String(), listener.Close()
+}
+
+// text is the part of the server's configuration file that the settings make, for storage in the given directory.
+func (s Settings) text(dir string) string {
+	telemetry := "telemetry {\n  prometheus_retention_time = \"1h\"\n  disable_hostname = true\n}\n"
+	switch s.Storage {
+	case StorageInmem:
+		return telemetry + "storage \"inmem\" {}\n"
+	case StorageRaft:
+		return telemetry + fmt.Sprintf("storage \"raft\" {\n  path = %q\n  node_id = \"one\"\n}\ncluster_addr = %q\n",
+			dir, "https://"+s.ClusterAddress)
+	default:
+		return fmt.Sprintf("storage \"file\" {\n  path = %q\n}\n", dir)
+	}
+}
+
+// listener is what the settings add to the listener.
+func (s Settings) listener() string {
+	if s.ClusterAddress == "" {
+		return ""
+	}
+	return fmt.Sprintf("  cluster_address = %q\n", s.ClusterAddress)
+}
+
+// InstallProgram registers another plugin than the one under test, and enables it at a path of its name.
+func (v *Vault) InstallProgram(ctx context.Context, file, name string) error {
+	if err := copyFile(file, filepath.Join(v.Dir, "plugins", filepath.Base(file)), 0o700); err != nil {
+		return fmt.Errorf("installing %s: %w", file, err)
+	}
+	sum, err := fileSHA256(file)
+	if err != nil {
+		return fmt.Errorf("hashing %s: %w", file, err)
+	}
+	if _, err := v.CLI.Must(ctx, "",
+		"plugin", "register", "-sha256="+sum, "-command="+filepath.Base(file), "secret", name); err != nil {
+		return err
+	}
+	_, err = v.CLI.Must(ctx, "", "secrets", "enable", "-path="+name, name)
+	return err
+}
