@@ -36,6 +36,7 @@ func documents() []string {
 		"docs/behaviour.md",
 		"docs/audit.md",
 		"docs/ledger.md",
+		"docs/performance.md",
 		"docs/architecture.md",
 		"docs/threat-model.md",
 		"docs/incidents.md",

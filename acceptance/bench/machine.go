@@ -25,7 +25,7 @@ func machine(ctx context.Context, binaries harness.Binaries) (results.Machine, e
 	if err != nil {
 		return results.Machine{}, err
 	}
-	vault, _, _ = strings.Cut(vault, " (")
+	vault, _, _ = strings.Cut(vault, ",")
 	m := results.Machine{
 		CPU: runtime.GOARCH, Cores: runtime.NumCPU(), System: runtime.GOOS, Go: runtime.Version(), Vault: vault, Plugin: plugin,
 	}

@@ -250,12 +250,7 @@ func (v *Vault) configText(address string) string {
 		return text + v.member.configText(v, address)
 	}
 	return text + v.settings.text(filepath.Join(v.Dir, "storage")) +
-		fmt.Sprintf("listener \"tcp\" {
-  address = %q
-%s  tls_disable = true
-}
-api_addr = %q
-",
+		fmt.Sprintf("listener \"tcp\" {\n  address = %q\n%s  tls_disable = true\n}\napi_addr = %q\n",
 			address, v.settings.listener(), v.Addr)
 }
 

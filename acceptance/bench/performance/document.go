@@ -32,9 +32,9 @@ func partsOf(r *results.Results, p *results.InProcess) map[string]string {
 
 func machineText(r *results.Results) string {
 	m := r.Machine
-	return fmt.Sprintf("Measured on %s with %s and %s: %d cores (%s, %s), %s, load average %s before the run. "+
-		"%d rounds of %s a row; the whole run took %s.\n",
-		r.At.Format("2 January 2006"), m.Vault, m.Plugin, m.Cores, m.CPU, m.System, m.Go, m.LoadAvg,
+	return fmt.Sprintf("Measured on %s: %s, %s,\n%d cores (%s, %s), %s,\nload average %s before the run; "+
+		"%d rounds of %s a row, %s in all.\n",
+		r.At.Format("2 January 2006"), m.Plugin, m.Vault, m.Cores, m.CPU, m.System, m.Go, m.LoadAvg,
 		r.Rounds, r.Duration, r.Took.Round(time.Second))
 }
 

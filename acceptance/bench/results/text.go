@@ -63,7 +63,7 @@ func RowTable() string {
 
 // TargetTable is the Markdown table of the targets.
 func TargetTable(targets []Target) string {
-	t := table{head: []string{"ratio", "target", "measured", ""}}
+	t := table{head: []string{"what", "target", "measured", ""}}
 	for _, target := range targets {
 		got := "–"
 		if target.Known {

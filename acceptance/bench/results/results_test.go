@@ -1,0 +1,128 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package results_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/acceptance/bench/results"
+)
+
+// noisy is a run on a machine that gets ten times slower from round to round: only within a round can rows be compared.
+func noisy() *results.Results {
+	r := &results.Results{Rounds: 3}
+	for round, speed := range []float64{10_000, 1000, 100} {
+		for row, share := range map[string]float64{
+			results.RowProbe: 1, results.RowOurs: 0.9 + 0.1*float64(round), results.RowUsual: 0.5, results.RowLocked: 0.2,
+			results.RowProbeLeased: 0.4, results.RowOursLeased: 0.36, results.RowOursRotating: 0.8,
+		} {
+			slow := func(ms float64) time.Duration { return time.Duration(ms / speed / share * float64(time.Second)) }
+			r.Cells = append(r.Cells, results.Cell{
+				Round: round, Storage: "raft", Clients: 16, Row: row,
+				Load: results.Load{Rate: speed * share, P50: slow(1), P99: slow(4), Max: slow(9)}, Logins: 2,
+			})
+		}
+	}
+	return r
+}
+
+func TestRatiosAreTakenRoundByRound(t *testing.T) {
+	t.Parallel()
+	rate := func(c results.Cell) float64 { return c.Rate }
+	got, ok := noisy().Ratio("raft", 16, results.RowOurs, results.RowProbe, rate)
+	if !ok || got.Median < 0.999 || got.Median > 1.001 || got.Least > 0.901 || got.Most < 1.099 {
+		t.Errorf("ratio %+v (%t), want 1 between 0.9 and 1.1", got, ok)
+	}
+	if _, ok := noisy().Ratio("raft", 64, results.RowOurs, results.RowProbe, rate); ok {
+		t.Error("there is a ratio at a load that was not measured")
+	}
+}
+
+func TestMedianOfTheRounds(t *testing.T) {
+	t.Parallel()
+	c, ok := noisy().Median("raft", 16, results.RowProbe)
+	if !ok || c.Rate != 1000 || c.P50 != time.Millisecond || c.P99 != 4*time.Millisecond {
+		t.Errorf("median %+v (%t), want that of the second round", c, ok)
+	}
+	if c.Logins != 6 {
+		t.Errorf("%d logins, want those of all rounds: 6", c.Logins)
+	}
+}
+
+func TestLoadOf(t *testing.T) {
+	t.Parallel()
+	var latencies []time.Duration
+	for n := 1000; n > 0; n-- {
+		latencies = append(latencies, time.Duration(n)*time.Millisecond)
+	}
+	got := results.LoadOf(latencies, 10*time.Second)
+	want := results.Load{Requests: 1000, Rate: 100, P50: 501 * time.Millisecond, P99: 991 * time.Millisecond, Max: time.Second}
+	if got != want {
+		t.Errorf("load %+v, want %+v", got, want)
+	}
+	if got := results.LoadOf(nil, time.Second); got != (results.Load{}) {
+		t.Errorf("load %+v of nothing", got)
+	}
+}
+
+func TestTargetsSayWhatWasReached(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "bench.txt")
+	err := os.WriteFile(file, []byte(`goos: linux
+BenchmarkWarmRead/leased-2     100  1250 ns/op  0 storage-ops/op  30 allocs/op
+BenchmarkConstantRead/leased/shared-2  100  1000 ns/op  0 storage-ops/op  20 allocs/op
+PASS
+BenchmarkWarmRead/leased-2     100  9000 ns/op  0 storage-ops/op  30 allocs/op
+BenchmarkConstantRead/leased/shared-2  100  9000 ns/op  0 storage-ops/op  20 allocs/op
+BenchmarkWarmRead/leased-2     100  1280 ns/op  0 storage-ops/op  30 allocs/op
+BenchmarkConstantRead/leased/shared-2  100  1000 ns/op  0 storage-ops/op  20 allocs/op
+`), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := results.ReadInProcess(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdicts := map[string]string{}
+	for _, target := range results.Targets(noisy(), p) {
+		verdicts[target.Name] = target.Verdict()
+	}
+	for name, want := range map[string]string{
+		`raft: requests/s of "ours" / "probe"`:                        "met",
+		`raft: requests/s of "ours" / "usual"`:                        "met",
+		`raft: requests/s of "ours, leased" / "probe, leased"`:        "missed",
+		`raft: p99 of "ours, rotating" / "ours"`:                      "missed in the median, met in some rounds",
+		"in process: time of a warm read, leased / a constant":        "met",
+		"in process: allocations of a warm read, leased / a constant": "missed",
+		"in process: accesses to storage of a warm read, leased":      "met",
+		"in process: accesses to storage of a warm read, unleased":    "not measured",
+		"in process: time a read of 64 readers / of 1":                "not measured",
+	} {
+		if got := verdicts[name]; got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestResultsSurviveAFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "results.json")
+	r := noisy()
+	r.Scale = &results.Scale{Accounts: 10, Used: 5, MemoryUsed: 1 << 20}
+	if err := r.Write(file); err != nil {
+		t.Fatal(err)
+	}
+	read, err := results.Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := read.Text()+read.ScaleTable(), r.Text()+r.ScaleTable(); got != want || !strings.Contains(got, "1 MiB") {
+		t.Errorf("read back as\n%s\nwant\n%s", got, want)
+	}
+}
