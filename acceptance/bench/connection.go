@@ -61,13 +61,29 @@ func (c *connection) get(request []byte) error {
 }
 
 // warmUp is the part of a load that is not measured.
-const warmUp = 200 * time.Millisecond
+const warmUp = 150 * time.Millisecond
+
+// sample is what was seen of a load.
+type sample struct {
+	latencies []time.Duration
+	took      time.Duration
+	// all counts the requests of the warming up as well.
+	all int
+}
+
+// add puts two samples of the same load together.
+func (s *sample) add(o sample) {
+	s.latencies = append(s.latencies, o.latencies...)
+	s.took += o.took
+	s.all += o.all
+}
+
+func (s *sample) load() results.Load { return results.LoadOf(s.latencies, s.took) }
 
 // load has clients read, each with a token and a connection of its own, and each the next path when the last was answered.
-// all counts the requests of the warming up as well.
 func load(
 	ctx context.Context, address string, tokens []string, d time.Duration, path func(client, n int) string,
-) (measured results.Load, all int, err error) {
+) (measured sample, err error) {
 	ctx, cancel := context.WithTimeout(ctx, warmUp+d+time.Minute)
 	defer cancel()
 	var (
@@ -109,16 +125,16 @@ func load(
 	}
 	clients.Wait()
 	if err := errors.Join(errs...); err != nil {
-		return measured, 0, err
+		return measured, err
 	}
-	var together []time.Duration
 	last := to
 	for client := range tokens {
-		together = append(together, latencies[client]...)
-		all += counts[client]
+		measured.latencies = append(measured.latencies, latencies[client]...)
+		measured.all += counts[client]
 		if ends[client].After(last) {
 			last = ends[client]
 		}
 	}
-	return results.LoadOf(together, last.Sub(from)), all, nil
+	measured.took = last.Sub(from)
+	return measured, nil
 }

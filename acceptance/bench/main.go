@@ -113,7 +113,7 @@ func (o *options) shorten(given map[string]bool, clients *string) {
 		}
 	}
 	set("rounds", func() { o.rounds = 2 })
-	set("duration", func() { o.duration = 500 * time.Millisecond })
+	set("duration", func() { o.duration = 400 * time.Millisecond })
 	set("clients", func() { *clients = "1,16" })
 	set("accounts", func() { o.scale.accounts = 500 })
 	set("used", func() { o.scale.used = 100 })
@@ -165,9 +165,9 @@ func (b *bench) say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "bench: %s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
 }
 
-// turned is the list in the order of a round: it begins at another place each time, and goes backwards every other time.
+// turned is the list in the order of a round: backwards every other time, and from another place on after that.
 func turned[T any](list []T, round int) []T {
-	at := round % len(list)
+	at := round / 2 % len(list)
 	order := slices.Concat(list[at:], list[:at])
 	if round%2 == 1 {
 		slices.Reverse(order)

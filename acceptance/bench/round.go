@@ -14,8 +14,13 @@ import (
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 )
 
-// rotatingClients is the load under which the account that rotates is measured.
-const rotatingClients = 16
+const (
+	// turns is in how many parts each row is measured in a round, by turns with all others: a machine that is busy with
+	// something else for a second is so for all of them.
+	turns = 4
+	// rotatingClients is the load under which the account that rotates is measured.
+	rotatingClients = 16
+)
 
 // round measures every row under every load on a server of its own: so leases do not pile up from round to round, and what one
 // process got by chance (the layout of its memory, the place of its files) is the same in one round only.
@@ -29,51 +34,93 @@ func (b *bench) round(ctx context.Context, round int, storage harness.Storage) (
 		return err
 	}
 	for _, clients := range turned(b.clients, round) {
-		for _, row := range turned(results.Rows(), round) {
-			if row == results.RowOursRotating && clients != rotatingClients {
-				continue
-			}
-			cell, err := b.cell(ctx, s, row, clients)
-			if err != nil {
-				return err
-			}
+		cells, err := b.measureRows(ctx, s, round, clients)
+		if err != nil {
+			return err
+		}
+		for _, cell := range cells {
 			cell.Round, cell.Storage = round, string(storage)
 			b.results.Cells = append(b.results.Cells, cell)
-			b.say("round %d of %d  %-5s  %2d clients  %-14s  %6.0f/s  p50 %-8s p99 %-8s", round+1, b.rounds, storage, clients, row,
-				cell.Rate, cell.P50.Round(10*time.Microsecond), cell.P99.Round(10*time.Microsecond))
+			b.say("round %d of %d  %-5s  %2d clients  %-14s  %6.0f/s  p50 %-8s p99 %-8s", round+1, b.rounds, storage, clients,
+				cell.Row, cell.Rate, cell.P50.Round(10*time.Microsecond), cell.P99.Round(10*time.Microsecond))
 		}
 	}
 	return nil
 }
 
-// cell measures one row under one load.
-func (b *bench) cell(ctx context.Context, s *stage, row string, clients int) (results.Cell, error) {
-	cell := results.Cell{Row: row, Clients: clients}
-	d := b.duration
-	if row == results.RowOursRotating {
-		d = max(d, rotatingLife*rotatingPercent/100+time.Second) // long enough for a rotation
+// measureRows measures all rows under one load.
+func (b *bench) measureRows(ctx context.Context, s *stage, round, clients int) ([]results.Cell, error) {
+	seen := map[string]*observation{}
+	for _, row := range results.Rows() {
+		seen[row] = &observation{}
 	}
+	for turn := range turns {
+		for _, row := range turned(results.Rows(), round*turns+turn) {
+			if row == results.RowOursRotating {
+				continue
+			}
+			if err := s.observe(ctx, seen[row], row, clients, b.duration/turns); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if clients == rotatingClients {
+		// In one piece, and long enough for a rotation.
+		d := max(b.duration, rotatingLife*rotatingPercent/100+time.Second)
+		if err := s.observe(ctx, seen[results.RowOursRotating], results.RowOursRotating, clients, d); err != nil {
+			return nil, err
+		}
+	}
+	var cells []results.Cell
+	for _, row := range results.Rows() {
+		if o := seen[row]; o.all > 0 {
+			cells = append(cells, results.Cell{
+				Row: row, Clients: clients, Load: o.load(), Logins: o.logins,
+				Gets: o.gets / float64(o.all), Puts: o.puts / float64(o.all), Memory: b.memoryOf(s, row),
+			})
+		}
+	}
+	return cells, nil
+}
+
+// observation is all that is seen of a row.
+type observation struct {
+	sample
+
+	logins     int
+	gets, puts float64 // Vault's accesses to its storage
+}
+
+// observe loads a row for a while, and adds to what was seen of it.
+func (s *stage) observe(ctx context.Context, o *observation, row string, clients int, d time.Duration) error {
 	logins := s.simulator.Counters().Logins
 	gets, puts, err := s.accesses(ctx)
 	if err != nil {
-		return cell, err
+		return err
 	}
-	var all int
-	cell.Load, all, err = load(ctx, s.address, s.tokens[:clients], d, func(int, int) string { return pathOf(row) })
+	seen, err := load(ctx, s.address, s.tokens[:clients], d, func(int, int) string { return pathOf(row) })
 	if err != nil {
-		return cell, err
+		return err
 	}
 	getsAfter, putsAfter, err := s.accesses(ctx)
 	if err != nil {
-		return cell, err
+		return err
 	}
-	cell.Gets, cell.Puts = (getsAfter-gets)/float64(all), (putsAfter-puts)/float64(all)
-	cell.Logins = s.simulator.Counters().Logins - logins
-	switch {
-	case strings.HasPrefix(pathOf(row), harness.PluginName+"/"):
-		cell.Memory = s.memory(filepath.Base(b.binaries.Plugin))
-	case strings.HasPrefix(pathOf(row), probeMount+"/"):
-		cell.Memory = s.memory(filepath.Base(b.probe))
+	o.add(seen)
+	o.gets += getsAfter - gets
+	o.puts += putsAfter - puts
+	o.logins += s.simulator.Counters().Logins - logins
+	return nil
+}
+
+// memoryOf is the memory of the plugin that answers a row.
+func (b *bench) memoryOf(s *stage, row string) int64 {
+	switch mount, _, _ := strings.Cut(pathOf(row), "/"); mount {
+	case harness.PluginName:
+		return s.memory(filepath.Base(b.binaries.Plugin))
+	case probeMount:
+		return s.memory(filepath.Base(b.probe))
+	default:
+		return 0
 	}
-	return cell, nil
 }

@@ -63,9 +63,11 @@ func (b *bench) scale(ctx context.Context) (err error) {
 	quarter := o.life / 4
 	read := func(int, int) string { return rolePath(rand.IntN(o.used)) } //nolint:gosec // which account is read is no secret
 	tokens := s.tokens[:scaleClients]
-	if r.Before, _, err = load(ctx, s.address, tokens, quarter/4, read); err != nil {
+	before, err := load(ctx, s.address, tokens, quarter/4, read)
+	if err != nil {
 		return err
 	}
+	r.Before = before.load()
 	b.say("no rotation due:   %6.0f/s  p50 %s  p99 %s", r.Before.Rate, r.Before.P50, r.Before.P99)
 	if left := quarter - time.Since(began); left < 0 {
 		b.say("the rotations began %s too early: the load before them was not without", -left)
@@ -74,9 +76,11 @@ func (b *bench) scale(ctx context.Context) (err error) {
 	}
 	logins = s.simulator.Counters().Logins
 	r.WaveTook = quarter
-	if r.Wave, _, err = load(ctx, s.address, tokens, quarter, read); err != nil {
+	wave, err := load(ctx, s.address, tokens, quarter, read)
+	if err != nil {
 		return err
 	}
+	r.Wave = wave.load()
 	r.WaveLogins = s.simulator.Counters().Logins - logins
 	b.say("%d rotations in %s:  %6.0f/s  p50 %s  p99 %s", r.WaveLogins, quarter, r.Wave.Rate, r.Wave.P50, r.Wave.P99)
 	b.results.Scale = r

@@ -33,7 +33,7 @@ func TestTheDocumentIsThatOfItsResults(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "performance.md")
-	if err := os.WriteFile(file, kept, 0o600); err != nil {
+	if err := os.WriteFile(file, kept, 0o600); err != nil { //nolint:gosec // a file of the test's own
 		t.Fatal(err)
 	}
 	if err := fill(file, partsOf(r, p)); err != nil {

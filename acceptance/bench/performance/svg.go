@@ -139,7 +139,7 @@ func (l line) svg() string {
 		c.text(x, top+high+18, "middle", fmt.Sprintf("%g", p.x))
 	}
 	fmt.Fprintf(c, `<path d="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.TrimSpace(path.String()), colours()[0])
-	c.text(width-right+14, top+high+18, "start", l.unit)
+	c.text(width-right+24, top+high+18, "start", l.unit)
 	return c.page(top+high+28, l.title)
 }
 
