@@ -68,6 +68,7 @@ func (b *bench) scale(ctx context.Context) (err error) {
 		return err
 	}
 	r.Before = before.load()
+	r.MemoryReloaded = s.memory(plugin)
 	b.say("no rotation due:   %6.0f/s  p50 %s  p99 %s", r.Before.Rate, r.Before.P50, r.Before.P99)
 	if left := quarter - time.Since(began); left < 0 {
 		b.say("the rotations began %s too early: the load before them was not without", -left)

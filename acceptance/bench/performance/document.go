@@ -22,6 +22,7 @@ func partsOf(r *results.Results, p *results.InProcess) map[string]string {
 		"targets":    results.TargetTable(results.Targets(r, p)),
 		"scale":      r.ScaleTable(),
 		"operations": p.OperationTable(),
+		"start":      p.StartTable(),
 	}
 	for _, storage := range r.Storages() {
 		parts["table "+storage] = r.Table(storage)

@@ -110,6 +110,8 @@ type Scale struct {
 	// Memory of the plugin's process with all accounts stored, and none or some in use; in bytes.
 	MemoryStored int64 `json:"memory_stored"`
 	MemoryUsed   int64 `json:"memory_used"`
+	// MemoryReloaded is that after a reload, with the tokens found in storage and no login made.
+	MemoryReloaded int64 `json:"memory_reloaded"`
 	// FirstReads is how long it took to log in for all accounts in use.
 	FirstReads time.Duration `json:"first_reads"`
 	// Reload is the time from the order to reload the plugin until it answered a read, LoginsAfterReload what that cost upstream.

@@ -85,7 +85,7 @@ func (r *Results) targets(storage string) []Target {
 	const others = 0.1
 	ours, _ := r.Median(storage, targetClients, RowOurs)
 	probe, known := r.Median(storage, targetClients, RowProbe)
-	more := ours.Gets + ours.Puts - probe.Gets - probe.Puts
+	more := max(ours.Gets+ours.Puts-probe.Gets-probe.Puts, 0)
 	return []Target{
 		{
 			fmt.Sprintf("%s: accesses to storage of %q beyond those of %q", storage, RowOurs, RowProbe),

@@ -82,7 +82,8 @@ func (r *Results) ScaleTable() string {
 	}
 	t := table{head: []string{fmt.Sprintf("%d accounts stored, %d in use", s.Accounts, s.Used), ""}}
 	t.add("memory of the plugin, none in use", mebibytes(s.MemoryStored))
-	t.add(fmt.Sprintf("memory of the plugin, %d in use", s.Used), mebibytes(s.MemoryUsed))
+	t.add(fmt.Sprintf("memory of the plugin, %d in use, right after their logins", s.Used), mebibytes(s.MemoryUsed))
+	t.add(fmt.Sprintf("memory of the plugin, %d in use, after a reload", s.Used), mebibytes(s.MemoryReloaded))
 	t.add(fmt.Sprintf("%d first reads, by 16 clients, each with a login of 100 ms", s.Used),
 		s.FirstReads.Round(10*time.Millisecond).String())
 	t.add("a reload of the plugin, to the first answer",
@@ -109,11 +110,30 @@ func mebibytes(n int64) string {
 
 // OperationTable is the Markdown table of everything that was measured in process.
 func (p *InProcess) OperationTable() string {
-	t := table{head: []string{"operation", "time", "memory", "allocations", "storage", "calls to Vault"}}
+	t := table{head: []string{"operation", "time", "bytes", "allocations", "storage", "calls to Vault"}}
 	for _, name := range p.Names {
+		if strings.HasPrefix(name, "Start/") {
+			continue // see StartTable
+		}
 		ns, _ := p.Figure(name, "ns/op")
 		t.add(name, microseconds(ns), p.text(name, "B/op"), p.text(name, "allocs/op"), p.text(name, "storage-ops/op"),
 			p.text(name, "host-calls/op"))
+	}
+	return t.String()
+}
+
+// StartTable is the Markdown table of the start of a mount with ten thousand accounts.
+func (p *InProcess) StartTable() string {
+	t := table{head: []string{"10000 accounts stored, in process", "first token after", "all taken up after", "memory an account"}}
+	for _, start := range []struct{ benchmark, what, account string }{
+		{"Start/used=0", "none in use: the first read has to log in", "stored"},
+		{"Start/used=1000", "1000 in use", "in use"},
+	} {
+		ready, _ := p.Figure(start.benchmark, "ns/op")
+		first, _ := p.Figure(start.benchmark, "first-read-ms")
+		held, _ := p.Figure(start.benchmark, "heap-B/account")
+		t.add(start.what, fmt.Sprintf("%.1f ms", first), fmt.Sprintf("%.0f ms", ready/1e6),
+			fmt.Sprintf("%.0f bytes for each %s", held, start.account))
 	}
 	return t.String()
 }
