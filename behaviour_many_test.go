@@ -188,8 +188,9 @@ func TestAccountsThatWereReadOnceCostNoMemoryLater(t *testing.T) { //nolint:para
 		rest()
 		left := (float64(heap()) - float64(before)) / read
 		t.Logf("%.0f bytes an account in use, %.0f bytes one that is not any more", inUse, left)
-		if left > 2048 {
-			t.Errorf("%.0f bytes an account that nobody has read for half an hour, want at most 2048", left)
+		// The storage of this test is in memory too, with what the ledger has of each account's newest token.
+		if left > 3072 {
+			t.Errorf("%.0f bytes an account that nobody has read for half an hour, want at most 3072", left)
 		}
 		runtime.KeepAlive(s)
 	})
