@@ -39,7 +39,7 @@ Options:
 
   -max-rows=<number>
       How many single requests to list at most, of reads and of all else each; the newest are kept. More of them take more
-      memory, about 1 kB each. Counts are exact in any case. The default is 10000.
+      memory, about 1 kB each. Counts are exact in any case. The default is 5000.
 
   -mount=<path>
       Path of the mount. The default is mastersindia/.

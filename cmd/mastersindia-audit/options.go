@@ -15,6 +15,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/internal/audit/logfile"
 	"vault-plugin-secrets-mastersindia/internal/audit/render"
+	"vault-plugin-secrets-mastersindia/internal/audit/story"
 )
 
 type options struct {
@@ -52,7 +53,7 @@ func newFlags() (*options, *texts, *flag.FlagSet) {
 	flags.BoolVar(&o.tokenStdin, "token-stdin", false, "")
 	flags.StringVar(&t.token, "token", "", "")
 	flags.StringVar(&o.auditDevice, "audit-device", "file", "")
-	flags.IntVar(&o.maxRows, "max-rows", 10_000, "")
+	flags.IntVar(&o.maxRows, "max-rows", story.DefaultLimits().Rows, "")
 	flags.BoolVar(&o.version, "version", false, "")
 	return o, t, flags
 }

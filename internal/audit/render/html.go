@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	_ "embed" // the page
 	"encoding/base64"
-	"encoding/json"
 	"io"
 	"strings"
 
@@ -31,19 +30,10 @@ func HTML(w io.Writer, r *story.Report) error {
 	page := strings.NewReplacer("/*css*/", pageCSS, "/*js*/", pageJS, "{{policy}}", policy()).Replace(pageHTML)
 	before, after, _ := strings.Cut(page, mark)
 	out := bufio.NewWriterSize(w, 64<<10)
-	head := *r
-	head.Rows = nil
-	text, err := json.Marshal(&head) // escapes <, > and & as well as U+2028 and U+2029
-	if err != nil {
+	if _, err := out.WriteString(before + `<script type="application/json" id="report">`); err != nil {
 		return err
 	}
-	for _, part := range []string{before, `<script type="application/json" id="report">`, string(text), "</script>\n",
-		`<script type="application/json" id="rows">`} {
-		if _, err := out.WriteString(part); err != nil {
-			return err
-		}
-	}
-	if err := writeRows(out, r.Rows, "\n"); err != nil {
+	if err := writeReport(out, r); err != nil {
 		return err
 	}
 	if _, err := out.WriteString("</script>\n" + after); err != nil {

@@ -77,7 +77,7 @@ func tokenText(t story.TokenName) string {
 }
 
 // whoText is somebody, and by which auth method they came.
-func whoText(w story.Who) string {
+func whoText(w *story.Who) string {
 	if w.AuthMethod == "" {
 		return w.DisplayName
 	}
@@ -89,7 +89,7 @@ func whoText(w story.Who) string {
 }
 
 // idText is the entity, or, for those who have none, the Vault token.
-func idText(w story.Who) string {
+func idText(w *story.Who) string {
 	const digits = 12
 	switch rest, isHMAC := strings.CutPrefix(w.Accessor, "hmac-sha256:"); {
 	case w.EntityID != "":

@@ -61,7 +61,7 @@ func (l *Log) Day() {
 }
 
 // Long writes a log of at least size bytes, of which one request in every is on the mount, by so many callers, with a new token
-// after each 1000 reads.
+// after each 200 reads.
 func (l *Log) Long(size int64, every, callers int) {
 	people := make([]Caller, callers)
 	for n := range people {
@@ -76,7 +76,7 @@ func (l *Log) Long(size int64, every, callers int) {
 		by := people[l.random.IntN(len(people))]
 		if n%every == 0 {
 			reads++
-			l.Read(by, "role-"+strconv.Itoa(reads%5), Token(reads/1000), "gst")
+			l.Read(by, "role-"+strconv.Itoa(reads%5), Token(reads/200), "gst")
 		} else {
 			l.Other(by)
 		}

@@ -100,12 +100,11 @@ func (c *Collector) readingsReport(all []joined) []Reading {
 
 func (c *Collector) readingReport(j joined) Reading {
 	out := Reading{
-		Who: c.people.all[j.who], Kind: j.kind, Role: j.role, Count: j.count, First: j.first, Last: j.last, Lease: j.lease,
+		Who: &c.people.all[j.who], Kind: j.kind, Role: j.role, Count: j.count, First: j.first, Last: j.last, Lease: j.lease,
 		Remote: notNil(j.remote), Wrapped: j.wrapped, Unwrapped: j.unwrapped, Unanswered: j.unanswered,
 	}
 	if j.asker != everybodyElse {
-		asker := c.people.all[j.asker]
-		out.AskedBy = &asker
+		out.AskedBy = &c.people.all[j.asker]
 	}
 	if j.token != noToken {
 		info := c.tokens.info(j.token)
@@ -118,7 +117,7 @@ func (c *Collector) refusalsReport() []Refusal {
 	out := make([]Refusal, 0, len(c.refusals.all))
 	for key, r := range c.refusals.all {
 		out = append(out, Refusal{
-			Who: c.people.all[key.who], Outcome: key.outcome, Path: key.path, Error: key.failure, Count: r.count, First: r.first,
+			Who: &c.people.all[key.who], Outcome: key.outcome, Path: key.path, Error: key.failure, Count: r.count, First: r.first,
 			Last: r.last, Remote: notNil(r.remote),
 		})
 	}
@@ -134,7 +133,7 @@ func (c *Collector) objectsReport() []Object {
 	for _, path := range slices.Sorted(maps.Keys(c.objects.all)) {
 		o := c.objects.all[path]
 		out = append(out, Object{
-			Path: path, Changed: o.changed, By: c.people.all[o.by], Deleted: o.deleted, Writes: o.writes, Fields: o.fields,
+			Path: path, Changed: o.changed, By: &c.people.all[o.by], Deleted: o.deleted, Writes: o.writes, Fields: o.fields,
 		})
 	}
 	return out
@@ -227,7 +226,7 @@ func (c *Collector) revocationsReport(all []joined) []Revocation {
 			continue
 		}
 		one := Revocation{
-			Time: r.at, By: c.people.all[r.by], Config: r.config, TokenID: r.id, Receivers: []string{},
+			Time: r.at, By: &c.people.all[r.by], Config: r.config, TokenID: r.id, Receivers: []string{},
 			Upstream: shownOnly(r.became.Upstream), ValidUntil: shownOnly(r.became.ValidUntil),
 		}
 		if ref, ok := c.tokens.byName[idName(r.id)]; ok {
@@ -250,7 +249,7 @@ func (c *Collector) rowsReport() []Row {
 	out := make([]Row, 0, len(kept))
 	for _, one := range kept {
 		r := Row{
-			Time: one.at, Kind: one.kind, Outcome: one.outcome, Who: c.people.all[one.who], Remote: one.remote, Path: one.path,
+			Time: one.at, Kind: one.kind, Outcome: one.outcome, Who: &c.people.all[one.who], Remote: one.remote, Path: one.path,
 			Name: one.name, Lease: one.lease, Wrapped: one.wrapped, Error: one.failure, Fields: one.fields, RequestID: one.id,
 		}
 		if one.token != noToken {

@@ -101,7 +101,7 @@ func NewCollector(o Options) *Collector {
 	c := &Collector{
 		o: o, texts: texts,
 		people: newPeople(l.Who, l.Logins, texts), tokens: newTokens(l.Tokens), pairing: newPairing(l.Window),
-		pending: newRecent[uint64, *Observation](l.Pending), wrapped: newRecent[string, wrappedRead](l.Pending),
+		pending: newRecent[uint64, *Observation](l.Pending), wrapped: newRecent[string, wrappedRead](l.Wrapped),
 		readings: newBook[readingKey, reading](l.Readings), refusals: newBook[refusalKey, reading](l.Refusals),
 		objects: newBook[string, object](l.Objects), histogram: newHistogram(),
 		reads: newRows(l.Rows), others: newRows(l.Rows),

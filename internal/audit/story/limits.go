@@ -11,18 +11,18 @@ type Limits struct {
 	Who, Tokens, Readings, Refusals, Objects int
 	// Window is among how many requests at a time a request and its response find each other.
 	Window int
-	// Pending is how many unanswered requests and unopened wrappings are remembered at a time.
-	Pending int
+	// Pending is how many unanswered requests are remembered at a time, Wrapped how many unopened wrappings.
+	Pending, Wrapped int
 	// Logins is how many logins are remembered.
 	Logins int
 	// Texts is how many texts, such as names and paths, are kept once instead of once for each row.
 	Texts int
 }
 
-// DefaultLimits hold a Collector below some 60 MB.
+// DefaultLimits hold a program that reads a log and writes a report below 100 MB, whatever is in the log.
 func DefaultLimits() Limits {
 	return Limits{
-		Rows: 10_000, Who: 10_000, Tokens: 20_000, Readings: 30_000, Refusals: 5_000, Objects: 5_000,
-		Window: 200_000, Pending: 10_000, Logins: 200_000, Texts: 20_000,
+		Rows: 5_000, Who: 10_000, Tokens: 10_000, Readings: 30_000, Refusals: 3_000, Objects: 3_000,
+		Window: 100_000, Pending: 2_000, Wrapped: 5_000, Logins: 100_000, Texts: 10_000,
 	}
 }

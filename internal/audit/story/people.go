@@ -3,7 +3,10 @@
 
 package story
 
-import "strings"
+import (
+	"hash/maphash"
+	"strings"
+)
 
 // whoRef names somebody in the table. The first entry stands for all who found no room.
 type whoRef int32
@@ -16,7 +19,8 @@ type people struct {
 	all    []Who
 	most   int
 	texts  *interner
-	logins *recent[string, *method]
+	seed   maphash.Seed
+	logins *recent[uint64, *method]
 	// methods has each auth method once.
 	methods map[method]*method
 	missed  int64
@@ -28,7 +32,7 @@ type method struct{ path, accessor string }
 func newPeople(most, logins int, texts *interner) *people {
 	return &people{
 		byKey: make(map[string]whoRef), all: []Who{{DisplayName: "(everybody else)"}}, most: most, texts: texts,
-		logins: newRecent[string, *method](logins), methods: make(map[method]*method),
+		logins: newRecent[uint64, *method](logins), seed: maphash.MakeSeed(), methods: make(map[method]*method),
 	}
 }
 
@@ -41,19 +45,11 @@ func (p *people) learn(l *login) {
 		}
 		p.methods[m] = &m
 	}
-	// A key is short: HMACs and entity ids are random, so their first digits tell them apart.
-	for _, key := range []string{loginKey(l.accessor), loginKey(l.entity)} {
-		if key != "" {
-			p.logins.put(strings.Clone(key), p.methods[m])
+	for _, id := range []string{l.accessor, l.entity} {
+		if id != "" {
+			p.logins.put(maphash.String(p.seed, id), p.methods[m])
 		}
 	}
-}
-
-// loginKey is enough of an HMAC or entity id to tell it from others.
-func loginKey(id string) string {
-	const most = 16
-	id = strings.TrimPrefix(id, "hmac-sha256:")
-	return id[:min(len(id), most)]
 }
 
 // ref finds or adds somebody.
@@ -83,8 +79,8 @@ func (p *people) findMethod(w *Who, accessor string) {
 	if w.AuthMethod != "" && !w.GuessedMethod {
 		return
 	}
-	for _, key := range []string{loginKey(accessor), loginKey(w.EntityID)} {
-		if m, ok := p.logins.get(key); ok && key != "" {
+	for _, id := range []string{accessor, w.EntityID} {
+		if m, ok := p.logins.get(maphash.String(p.seed, id)); ok && id != "" {
 			w.AuthMethod, w.AuthAccessor, w.GuessedMethod = m.path, m.accessor, false
 			return
 		}

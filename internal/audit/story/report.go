@@ -140,7 +140,7 @@ type TokenName struct {
 
 // Reading is one reader, role and token, and how often they met.
 type Reading struct {
-	Who    Who       `json:"who"`
+	Who    *Who      `json:"who"`
 	Kind   Kind      `json:"kind"`
 	Role   string    `json:"role"`
 	Token  TokenName `json:"token"`
@@ -163,7 +163,7 @@ type Reading struct {
 
 // Refusal is one way in which somebody was denied or refused something, and how often.
 type Refusal struct {
-	Who     Who       `json:"who"`
+	Who     *Who      `json:"who"`
 	Outcome Outcome   `json:"outcome"`
 	Path    string    `json:"path"`
 	Error   string    `json:"error"`
@@ -177,7 +177,7 @@ type Refusal struct {
 type Object struct {
 	Path    string        `json:"path"`
 	Changed time.Time     `json:"changed"`
-	By      Who           `json:"by"`
+	By      *Who          `json:"by"`
 	Deleted bool          `json:"deleted,omitempty"`
 	Writes  int64         `json:"writes"`
 	Fields  []entry.Field `json:"fields"`
@@ -200,7 +200,7 @@ type Token struct {
 // Revocation is one token that revoke/ named.
 type Revocation struct {
 	Time       time.Time `json:"time"`
-	By         Who       `json:"by"`
+	By         *Who      `json:"by"`
 	Config     string    `json:"config"`
 	TokenID    string    `json:"token_id"`
 	Upstream   string    `json:"upstream,omitempty"`
@@ -233,7 +233,7 @@ type Row struct {
 	Time      time.Time     `json:"time"`
 	Kind      Kind          `json:"kind"`
 	Outcome   Outcome       `json:"outcome"`
-	Who       Who           `json:"who"`
+	Who       *Who          `json:"who"`
 	Remote    string        `json:"remote,omitempty"`
 	Path      string        `json:"path"`
 	Name      string        `json:"name,omitempty"`

@@ -6,7 +6,7 @@
 (() => {
   const byId = (id) => document.getElementById(id);
   const report = JSON.parse(byId("report").textContent);
-  const rows = JSON.parse(byId("rows").textContent);
+  const rows = report.rows;
   const filterNames = ["who", "name", "token", "kind", "outcome", "from", "until", "text"];
   const groups = ["given", "denied", "change", "other"];
   const groupText = { given: "tokens handed out", denied: "denied, refused, unanswered", change: "changes, rotations, revocations", other: "other requests" };
