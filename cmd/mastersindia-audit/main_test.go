@@ -279,6 +279,20 @@ func names(all []story.Reading) string {
 	return strings.Join(out, " ")
 }
 
+// withoutTokenID is a log without the HMACs of token_ids, so that only those of tokens are left.
+func withoutTokenID(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(t.TempDir(), "audit.log")
+	if err := os.WriteFile(path, regexp.MustCompile(`,"token_id":"hmac-[^"]*"`).ReplaceAll(text, nil), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 const (
 	wantReceivers = "userpass-asha kubernetes-erp-invoices approle"
 	wantPossible  = "userpass-asha kubernetes-erp-invoices"
@@ -290,10 +304,12 @@ func TestALeakedTokenIsTraced(t *testing.T) {
 	if err := os.WriteFile(token, []byte("Authorization: JWT "+sample.Token(2)+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	withoutID := withoutTokenID(t, untuned)
 	address := vaultThatHashes(t, sample.New(&bytes.Buffer{}, 1))
 	for _, test := range []struct{ name, address, log, receivers, unchecked string }{
 		{"by token_id", "", tuned, wantReceivers, "VAULT_ADDR is not set"},
 		{"by audit-hash", address, untuned, wantReceivers, ""},
+		{"by audit-hash of the token alone", address, withoutID, wantReceivers, ""},
 		{"by both", address, tuned, wantReceivers, ""},
 		{"by nothing", "", untuned, "", "41 reads"},
 	} {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-mastersindia/backend/issuer"
 	"vault-plugin-secrets-mastersindia/internal/audit/entry"
 	"vault-plugin-secrets-mastersindia/internal/audit/sample"
 )
@@ -167,6 +168,13 @@ func TestTheFilterHoldsNothingBackHoweverItIsWritten(t *testing.T) {
 	}
 	if odd := entry.NewFilter("ä&/", false); !odd.Wants([]byte(`{"request":{"path":"\u00e4\u0026/token"}}`)) {
 		t.Error("a mount without a plain letter: its line was held back")
+	}
+}
+
+func TestTheTokenIDIsThatOfTheEngine(t *testing.T) {
+	t.Parallel()
+	if got, want := entry.TokenID("abc"), issuer.TokenID("abc"); got != want || want != "ba7816bf8f01cfea" {
+		t.Errorf("want the engine's %s, got %s", want, got)
 	}
 }
 
