@@ -243,6 +243,26 @@ func TestCountsAreExactWhereListsAreCut(t *testing.T) {
 	}
 }
 
+func TestAllWhoWereGivenALeakedTokenAreListedWhereOthersAreCut(t *testing.T) {
+	t.Parallel()
+	path := file(t, "audit.log", write(t, func(l *sample.Log) { l.Long(2_500_000, 2, 20) }))
+	leaked := &story.Leaked{
+		TokenID:    entry.TokenID(sample.Token(1)),
+		TokenHMACs: []string{sample.New(&bytes.Buffer{}, 1).HMAC(sample.Token(1))},
+	}
+	limits := story.DefaultLimits()
+	want := read(t, story.Options{Limits: limits, Leaked: leaked}, path)
+	limits.Readings = 40
+	got := read(t, story.Options{Limits: limits, Leaked: leaked}, path)
+	if asJSON(t, got.Leak.Receivers) != asJSON(t, want.Leak.Receivers) || len(want.Leak.Receivers) < 60 {
+		t.Errorf("of %d readers of the leaked token %d are listed", len(want.Leak.Receivers), len(got.Leak.Receivers))
+	}
+	if len(got.Readings) >= len(want.Readings) || len(got.Leak.Unchecked) == 0 {
+		t.Errorf("%d of %d readings are listed, and of what is left out the report says %q",
+			len(got.Readings), len(want.Readings), got.Leak.Unchecked)
+	}
+}
+
 // TestMemoryIsBounded compares the memory that is held after a log and after one of four times its length, where each line brings
 // a new caller, role, address and token: the worst case.
 // It runs alone: the memory of other tests would be counted.

@@ -262,7 +262,11 @@ func (c *Collector) rowsReport() []Row {
 
 // alarms are secrets in the log, and tokens that were handed out by requests that began after their revocation had been answered.
 func (c *Collector) alarms(all []joined) []Alarm {
-	out := append([]Alarm{}, c.inClear...)
+	out := []Alarm{}
+	for name, s := range c.inClear {
+		out = append(out, Alarm{Time: s.first, Message: fmt.Sprintf("the log shows %s in clear, %d times, first in request %s on %s: "+
+			"take it out of the mount's audit_non_hmac keys, and replace the secret", name, s.count, s.id, s.path)})
+	}
 	for _, j := range all {
 		if j.token == noToken || j.kind != Read {
 			continue
@@ -276,7 +280,7 @@ func (c *Collector) alarms(all []joined) []Alarm {
 			NameOf(info.name), info.revokedAt.Format(time.RFC3339), c.people.all[j.who].DisplayName, j.role,
 			j.last.Format(time.RFC3339))})
 	}
-	slices.SortStableFunc(out, func(a, b Alarm) int { return a.Time.Compare(b.Time) })
+	slices.SortFunc(out, func(a, b Alarm) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Message, b.Message)) })
 	return out
 }
 

@@ -46,7 +46,8 @@ type Collector struct {
 	reads     *rows
 	others    *rows
 	revoked   []revokedToken
-	inClear   []Alarm
+	leaked    tokenRef                // the token that is traced, if any
+	inClear   map[string]*clearSecret // by the name of the field
 	spaces    map[string]bool
 
 	summary     Summary
@@ -69,6 +70,23 @@ type revokedToken struct {
 	id     string
 	became entry.Revocation
 	listed bool // in the time span
+}
+
+// clearSecret is a field with secrets that the log shows.
+type clearSecret struct {
+	first    time.Time
+	count    int64
+	path, id string // of the first request
+}
+
+// noteClear counts a secret that the log shows.
+func (c *Collector) noteClear(o *Observation) {
+	s := c.inClear[o.inClear]
+	if s == nil {
+		s = &clearSecret{first: o.at, path: o.path, id: clip(o.id)}
+		c.inClear[o.inClear] = s
+	}
+	s.count++
 }
 
 // row is a request as it is remembered.
@@ -105,11 +123,11 @@ func NewCollector(o Options) *Collector {
 		readings: newBook[readingKey, reading](l.Readings), refusals: newBook[refusalKey, reading](l.Refusals),
 		objects: newBook[string, object](l.Objects), histogram: newHistogram(),
 		reads: newRows(l.Rows), others: newRows(l.Rows),
-		given: make(map[string]bool), spaces: make(map[string]bool),
+		given: make(map[string]bool), spaces: make(map[string]bool), inClear: make(map[string]*clearSecret),
 		summary: Summary{ByKind: make(map[string]int64)},
 	}
 	if leaked := o.Leaked; leaked != nil {
-		c.tokens.ref(leaked.TokenID, "")
+		c.leaked = c.tokens.ref(leaked.TokenID, "")
 		for _, hmac := range leaked.TokenHMACs {
 			c.tokens.ref(leaked.TokenID, hmac)
 		}
@@ -199,9 +217,8 @@ func (c *Collector) ended(o *Observation, began time.Time) {
 		c.tokens.learn(token, o.token, c.texts.text)
 	}
 	listed := c.inSpan(o.at)
-	if o.inClear != "" && len(c.inClear) < mostAlarms {
-		c.inClear = append(c.inClear, Alarm{Time: o.at, Message: "the log shows " + o.inClear + " in clear (request " + clip(o.id) +
-			" on " + o.path + "): take it out of the mount's audit_non_hmac keys, and replace the secret"})
+	if o.inClear != "" {
+		c.noteClear(o)
 	}
 	if o.outcome == OK {
 		c.change(o, who, listed)
@@ -256,7 +273,7 @@ func (c *Collector) read(o *Observation, who, asker whoRef, token tokenRef, bega
 		who: who, asker: asker, kind: o.kind, role: c.texts.text(o.name), token: c.tokens.find(token),
 		wrapped: o.kind == Read && o.wrapping != "", unanswered: o.outcome == Unanswered,
 	}
-	r := c.readings.at(key, func(k readingKey) readingKey {
+	r := c.readings.at(key, c.isLeaked(key.token), func(k readingKey) readingKey {
 		k.who, k.asker, k.token, k.role = everybodyElse, everybodyElse, noToken, ""
 		return k
 	})
@@ -270,9 +287,14 @@ func (c *Collector) read(o *Observation, who, asker whoRef, token tokenRef, bega
 	return r
 }
 
+// isLeaked reports whether this is the token that is traced: all who were given it are listed.
+func (c *Collector) isLeaked(ref tokenRef) bool {
+	return c.o.Leaked != nil && ref != noToken && ref == c.tokens.find(c.leaked)
+}
+
 func (c *Collector) refuse(o *Observation, who whoRef) {
 	key := refusalKey{who, o.outcome, c.texts.text(o.path), c.texts.text(o.failure)}
-	r := c.refusals.at(key, func(k refusalKey) refusalKey {
+	r := c.refusals.at(key, false, func(k refusalKey) refusalKey {
 		k.path, k.failure = "(more paths)", "(more reasons)"
 		return k
 	})
@@ -284,7 +306,7 @@ func (c *Collector) refuse(o *Observation, who whoRef) {
 func (c *Collector) change(o *Observation, who whoRef, listed bool) {
 	switch o.kind {
 	case Write, Delete:
-		c.objects.at(c.texts.text(o.path), func(string) string { return "(more configs and roles)" }).change(o, who)
+		c.objects.at(c.texts.text(o.path), false, func(string) string { return "(more configs and roles)" }).change(o, who)
 	case Rotate:
 		token := c.tokens.ref(o.token.TokenID, "")
 		c.tokens.learn(token, o.token, c.texts.text)

@@ -19,7 +19,7 @@ func (c *Collector) leakReport(r *Report, all []joined) *Leak {
 		TokenID: leaked.TokenID, Checked: notNil(leaked.Checked), Unchecked: notNil(leaked.Unchecked),
 		Receivers: []Reading{}, Possible: []Reading{},
 	}
-	ref := c.tokens.find(c.tokens.ref(leaked.TokenID, ""))
+	ref := c.tokens.find(c.leaked)
 	roles := make(map[string]bool)
 	for _, j := range all {
 		if j.token == ref && ref != noToken && j.gave() {

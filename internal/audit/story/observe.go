@@ -92,7 +92,7 @@ func (o *Observation) onMount(e *entry.Entry, rest string) {
 		o.fields = clipFields(entry.Fields(e.Request.Data))
 		for _, f := range o.fields {
 			if f.InClear {
-				o.inClear = f.Name
+				o.inClear = strings.ToLower(f.Name)
 			}
 		}
 	}

@@ -70,11 +70,16 @@ func newBook[K comparable, V any](most int) *book[K, V] {
 	return &book[K, V]{all: make(map[K]*V), most: most}
 }
 
-func (b *book[K, V]) at(key K, overflow func(K) K) *V {
+// What is wanted above all else has more room.
+func (b *book[K, V]) at(key K, wanted bool, overflow func(K) K) *V {
 	if v := b.all[key]; v != nil {
 		return v
 	}
-	if len(b.all) >= b.most {
+	most := b.most
+	if wanted {
+		most *= 4
+	}
+	if len(b.all) >= most {
 		b.missed++
 		key = overflow(key)
 		if v := b.all[key]; v != nil {

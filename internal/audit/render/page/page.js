@@ -10,7 +10,7 @@
   const filterNames = ["who", "name", "token", "kind", "outcome", "from", "until", "text"];
   const groups = ["given", "denied", "change", "other"];
   const groupText = { given: "tokens handed out", denied: "denied, refused, unanswered", change: "changes, rotations, revocations", other: "other requests" };
-  const pageSize = 200;
+  const pageSize = 100;
 
   // ---- small helpers
   const el = (name, attributes, ...children) => {
