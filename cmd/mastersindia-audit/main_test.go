@@ -286,11 +286,11 @@ func withoutTokenID(t *testing.T, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path = filepath.Join(t.TempDir(), "audit.log")
-	if err := os.WriteFile(path, regexp.MustCompile(`,"token_id":"hmac-[^"]*"`).ReplaceAll(text, nil), 0o600); err != nil {
+	stripped := filepath.Join(t.TempDir(), "audit.log")
+	if err := os.WriteFile(stripped, regexp.MustCompile(`,"token_id":"hmac-[^"]*"`).ReplaceAll(text, nil), 0o600); err != nil { //nolint:gosec // G703: a directory of the test
 		t.Fatal(err)
 	}
-	return path
+	return stripped
 }
 
 const (
