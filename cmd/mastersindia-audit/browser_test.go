@@ -49,10 +49,12 @@ func openPage(t *testing.T, url string) *browser {
 	path := findBrowser(t)
 	theirIn, in := pipe(t)
 	out, theirOut := pipe(t)
+	dir := profile(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	command := exec.CommandContext(ctx, path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-		"--window-size=1400,1600", "--user-data-dir="+profile(t), "--remote-debugging-pipe", "about:blank")
+		"--window-size=1400,1600", "--user-data-dir="+dir, "--remote-debugging-pipe", "about:blank")
+	command.Env = append(os.Environ(), "TMPDIR="+dir) // or it leaves files behind
 	command.ExtraFiles = []*os.File{theirIn, theirOut}
 	if err := command.Start(); err != nil {
 		cancel()
