@@ -25,12 +25,28 @@ type served struct {
 	token   *Token
 	// rotateLeft is the life at which the token is due for rotation.
 	rotateLeft time.Duration
-	memo       atomic.Value // see Answer.Memo
+	// freshLeft is the life down to which it is handed out all the same, so that readers need not notice a rotation: see grace.
+	freshLeft time.Duration
+	memo      atomic.Value // see Answer.Memo
 }
+
+// grace is how long a token that is due for rotation goes on to be handed out as if nothing were happening. Most logins end within
+// it, and then no reader has waited. What it takes from the life of a lease is a fiftieth at most, and 2 seconds at most, so that
+// every lease on a token of a quarter of an hour and more still has a third of its life.
+func grace(a *Account, t *Token) time.Duration {
+	const share = 50
+	if a.exclusive() {
+		return 0 // its rotation begins when the token has ended
+	}
+	return min(rotationPatience, t.Life()/share)
+}
+
+// due reports whether the token is to be replaced.
+func (s *served) due(now Reading) bool { return s.token.Remaining(now) <= s.rotateLeft }
 
 // fresh reports whether the token can be handed out with no further thought.
 func (s *served) fresh(now Reading) bool {
-	if s == nil || s.token.Remaining(now) <= max(s.rotateLeft, minLife-1) {
+	if s == nil || s.token.Remaining(now) <= s.freshLeft {
 		return false
 	}
 	_, wrong := s.token.setRight(now)
@@ -152,7 +168,8 @@ func (e *entry) publish() {
 }
 
 func newServed(a *Account, t *Token) *served {
-	return &served{account: a, token: t, rotateLeft: t.ExpiresAt.Sub(a.rotatesAt(t))}
+	rotateLeft := t.ExpiresAt.Sub(a.rotatesAt(t))
+	return &served{account: a, token: t, rotateLeft: rotateLeft, freshLeft: max(rotateLeft-grace(a, t), minLife-1)}
 }
 
 // supersede cuts off the flight under way, if any: what it brings belongs to a past that nobody asks for any more. Callers

@@ -128,7 +128,7 @@ func (i *Issuer) rotate(e *entry, now Reading) bool {
 	if e.dead || !e.loaded || e.settings.Paused || e.flight != nil || !e.wanted(now) {
 		return false
 	}
-	if e.held(now) || (e.live(now) && newServed(e.settings, e.current).fresh(now)) {
+	if e.held(now) || (e.live(now) && !newServed(e.settings, e.current).due(now)) {
 		i.plan(e) // it was planned by a clock that was set since
 		return false
 	}
