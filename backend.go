@@ -52,6 +52,9 @@ type Options struct {
 type backend struct {
 	*framework.Backend
 
+	// name is what log lines call the mount.
+	name *mountName
+
 	// parameters are what the paths take, for the checks before the SDK's.
 	parameters map[route]*parameters
 
@@ -74,7 +77,10 @@ type backend struct {
 // neither storage nor the system.
 func Factory(o Options) logical.Factory {
 	return func(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
+		name := &mountName{uuid: conf.BackendUUID}
+		conf = name.named(conf)
 		b := newBackend(o, conf)
+		b.name = name
 		if err := b.Setup(ctx, conf); err != nil {
 			return nil, err
 		}
@@ -94,7 +100,7 @@ func newBackend(o Options, conf *logical.BackendConfig) *backend {
 		Store:       b.store,
 		Book:        book{b.ledger, b.clock},
 		Clock:       b.clock,
-		Logger:      mountLogger(conf),
+		Logger:      conf.Logger,
 		UserAgent:   "vault-plugin-secrets-mastersindia/" + strings.TrimPrefix(o.Version, "v"),
 		DialContext: o.DialContext,
 		MayLogin:    b.mustBeActive,

@@ -29,7 +29,8 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 		if p := recover(); p != nil {
 			// A panic would end the process, and with it every mount of this plugin. Its value may hold anything, so only its
 			// type is logged.
-			b.Logger().Error("a request ended in a panic: please report this", "operation", req.Operation,
+			prefix, _, _ := splitPath(req.Path)
+			b.Logger().Error("a request ended in a panic: please report this", "operation", req.Operation, "path", prefix,
 				"panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 			resp, err = nil, logical.CodedError(500, "internal error: see the server log")
 		}
@@ -37,6 +38,7 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 	if resp := b.warmRead(req); resp != nil {
 		return resp, nil
 	}
+	b.name.learn(req.MountPoint)
 	if wrong := b.checkRequest(req); wrong != nil {
 		return logical.ErrorResponse(wrong.Error()), nil
 	}

@@ -4,12 +4,14 @@
 package mastersindia
 
 import (
+	"maps"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"vault-plugin-secrets-mastersindia/backend/issuer"
+	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
 // metricsPrefix begins the name of every metric.
@@ -83,13 +85,14 @@ func (s scrape) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
 	for config, c := range s.summary.Counts {
-		for result, n := range c.Reads {
+		// Each series begins at zero: of one that springs up at 1 Prometheus would never see the increase.
+		for result, n := range fromZero(c.Reads, append(results(), issuer.ResultPaused, issuer.ResultCancelled)) {
 			counter(reads, n, config, result)
 		}
-		for result, n := range c.Logins {
+		for result, n := range fromZero(c.Logins, results()) {
 			counter(logins, n, config, result)
 		}
-		for reason, n := range c.Rotations {
+		for reason, n := range fromZero(c.Rotations, rotationReasons()) {
 			counter(rotations, n, config, string(reason))
 		}
 	}
@@ -103,6 +106,28 @@ func (s scrape) Collect(out chan<- prometheus.Metric) {
 	for state, n := range s.states() {
 		gauge(accounts, float64(n), string(state))
 	}
+}
+
+// results are what both reads and logins can come to.
+func results() []string {
+	return []string{
+		issuer.ResultOK, issuer.ResultError, string(upstream.Rejected), string(upstream.Invalid), string(upstream.Throttled),
+		string(upstream.Unavailable), string(upstream.Malformed),
+	}
+}
+
+func rotationReasons() []issuer.Reason {
+	return []issuer.Reason{issuer.ReasonRotation, issuer.ReasonForced, issuer.ReasonRejected}
+}
+
+// fromZero adds a zero for each key that was not counted.
+func fromZero[K comparable](counts map[K]int64, keys []K) map[K]int64 {
+	all := make(map[K]int64, len(keys))
+	for _, key := range keys {
+		all[key] = 0
+	}
+	maps.Copy(all, counts)
+	return all
 }
 
 // states counts all configs: those that are not in memory are idle.

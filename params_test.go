@@ -38,6 +38,7 @@ func everyRequest() []struct {
 		{logical.UpdateOperation, "revoke/gst", nil},
 		{logical.ReadOperation, "ledger/gst", nil},
 		{logical.ListOperation, "ledger/", nil},
+		{logical.ReadOperation, "metrics", nil},
 		{logical.ReadOperation, "preset/ksa-qa", nil},
 		{logical.ListOperation, "preset/", nil},
 		{logical.DeleteOperation, "role/app", nil},

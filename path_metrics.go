@@ -24,6 +24,7 @@ the upstream refuses.
 
     $ vault read -format=raw mastersindia/metrics
 
+Without -format=raw the command fails, since the answer is text and no JSON.
 Like every other path it needs a Vault token with a policy that allows it. At
 most 1,000 accounts are counted one by one, the rest under config="_other".
 `
@@ -57,7 +58,7 @@ func (b *backend) metricsRead(ctx context.Context, _ *logical.Request, _ *framew
 		return nil, err
 	}
 	now := prometheus.NewPedanticRegistry()
-	if err := now.Register(scrape{summary: b.issuer.Summary(), stored: len(configs)}); err != nil {
+	if err := now.Register(scrape{summary: b.issuer.Summary(configs), stored: len(configs)}); err != nil {
 		return nil, fmt.Errorf("collecting the metrics: %w", err)
 	}
 	families, err := prometheus.Gatherers{b.metrics.registry, now}.Gather()

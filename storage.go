@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/backend/issuer"
@@ -140,12 +139,4 @@ func about(err error, doing, key string) error {
 		return err
 	}
 	return fmt.Errorf("%s the storage entry %s: %w", doing, key, err)
-}
-
-// mountLogger names the mount in each line: several mounts share one process, and Vault names only the first of them.
-func mountLogger(conf *logical.BackendConfig) hclog.Logger {
-	if conf.Logger == nil {
-		return hclog.NewNullLogger()
-	}
-	return conf.Logger.With("mount", conf.BackendUUID)
 }

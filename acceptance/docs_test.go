@@ -38,6 +38,7 @@ func documents() []string {
 		"docs/ledger.md",
 		"docs/performance.md",
 		"docs/architecture.md",
+		"docs/monitoring.md",
 		"docs/threat-model.md",
 		"docs/incidents.md",
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"sync"
+	"time"
 )
 
 // maxTrials bounds the verifications whose failure is remembered.
@@ -76,13 +77,16 @@ func (i *Issuer) Verify(ctx context.Context, a *Account, commit func(*Token) err
 	if err := i.noteAttempt(ctx, e, f); err != nil {
 		return err
 	}
+	began := i.clock()
 	token, err := i.try(ctx, a, before)
+	took, tried := i.clock().Elapsed-began.Elapsed, err
 	if err == nil {
 		i.trials.set(a.Name, login, nil)
 		err = commit(token)
 	} else if failed, ok := errors.AsType[*LoginError](err); ok {
 		i.trials.set(a.Name, login, &failed.Failure)
 	}
+	i.countVerification(e, took, tried)
 	if err != nil {
 		i.undo(ctx, e, f, err)
 	}
@@ -128,20 +132,18 @@ func (i *Issuer) try(ctx context.Context, a *Account, before *Failure) (*Token, 
 		return nil, ErrStopped
 	}
 	now := i.clock()
+	took := now.Elapsed - began.Elapsed
 	if err == nil {
 		token := fromUpstream(up, began, a.Generation, ReasonVerification).clamp(a.Upstream.MaxTokenTTL)
 		if token.alive(now) {
-			i.countLogin(a.Name, ReasonVerification, now.Elapsed-began.Elapsed, nil)
-			i.logger.Info("verified the login", "config", a.Name, "token_id", token.ID)
+			i.logger.Info("verified the login", "config", a.Name, "token_id", token.ID,
+				"expires_at", token.ExpiresAt.Format(time.RFC3339), "duration", rounded(took))
 			return token, nil
 		}
 		err = errExpiredOnArrival
 	}
 	failed := &LoginError{Failure: *newFailure(err, before, now, a, a.life(nil)), err: err}
-	if i.counters.knows(a.Name) { // what is not stored is no account
-		i.countLogin(a.Name, ReasonVerification, now.Elapsed-began.Elapsed, err)
-	}
-	i.logFailure(a.Name, ReasonVerification, now.Elapsed-began.Elapsed, failed)
+	i.logFailure(a.Name, ReasonVerification, took, failed)
 	return nil, failed
 }
 

@@ -75,46 +75,67 @@ func (c *counter) counts() Counts {
 	return all
 }
 
-// counters gives each account its counter. An account keeps the one that it was first given: a count must never go back.
+// counters gives each account its counter. An account keeps the one that it was first given, be that its own or the one that it
+// shares with others: a count must never go back, nor be torn in two.
 type counters struct {
 	mu     sync.Mutex
-	own    map[string]*counter
+	by     map[string]*counter // account name → its own, or others
+	own    int                 // accounts that have their own
 	others *counter
+	// shared says that some account was ever given others.
+	shared bool
 }
 
 func newCounter() *counter {
 	return &counter{unserved: map[string]int64{}, logins: map[string]int64{}, rotations: map[Reason]int64{}}
 }
 
-func newCounters() *counters { return &counters{own: map[string]*counter{}, others: newCounter()} }
+func newCounters() *counters { return &counters{by: map[string]*counter{}, others: newCounter()} }
 
 func (c *counters) of(account string) *counter {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if known, ok := c.own[account]; ok {
+	if known, ok := c.by[account]; ok {
 		return known
 	}
-	if len(c.own) >= MaxCounted {
-		return c.others
+	given := c.others
+	if c.own < MaxCounted {
+		given = newCounter()
+		c.own++
+	} else {
+		c.shared = true
 	}
-	made := newCounter()
-	c.own[account] = made
-	return made
-}
-
-// knows reports whether the account has a counter of its own.
-func (c *counters) knows(account string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, known := c.own[account]
-	return known
+	c.by[account] = given
+	return given
 }
 
 // forget makes room for another account when one is deleted.
 func (c *counters) forget(account string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.own, account)
+	known, ok := c.by[account]
+	if ok && known != c.others {
+		c.own--
+	}
+	delete(c.by, account)
+}
+
+// all is every counter by the name that it is shown under, and the accounts that have none of their own.
+func (c *counters) all() (own map[string]*counter, sharing []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	own = make(map[string]*counter, c.own+1)
+	for account, counter := range c.by {
+		if counter == c.others {
+			sharing = append(sharing, account)
+			continue
+		}
+		own[account] = counter
+	}
+	if c.shared {
+		own[OtherAccounts] = c.others
+	}
+	return own, sharing
 }
 
 // Summary is what a monitoring system wants to know of all accounts.
@@ -131,59 +152,93 @@ type Summary struct {
 	Open map[string]int
 }
 
-// Summary looks at all accounts that are in memory. It reads no storage.
-func (i *Issuer) Summary() Summary {
+// Summary looks at all accounts that are in memory and among the stored ones: another cluster may have deleted some. It reads no
+// storage.
+func (i *Issuer) Summary(stored []string) Summary {
+	exists := make(map[string]bool, len(stored))
+	for _, name := range stored {
+		exists[name] = true
+	}
 	s := Summary{
 		Counts: map[string]Counts{}, Waiting: i.waiting.Load(), States: map[State]int{},
 		ExpiresAt: map[string]time.Time{}, Open: map[string]int{},
 	}
-	i.counters.mu.Lock()
-	own := maps.Clone(i.counters.own)
-	i.counters.mu.Unlock()
+	own, sharing := i.counters.all()
 	for name, c := range own {
-		s.Counts[name] = c.counts()
-		s.Open[name] = 0
+		if name != OtherAccounts && !exists[name] {
+			i.forgetGone(name)
+			delete(own, name)
+			continue
+		}
+		s.Counts[name], s.Open[name] = c.counts(), 0
 	}
-	if len(own) >= MaxCounted {
-		s.Counts[OtherAccounts] = i.counters.others.counts()
-		s.Open[OtherAccounts] = 0
+	for _, name := range sharing {
+		if !exists[name] {
+			i.forgetGone(name)
+		}
 	}
 	now := i.clock()
 	i.entries.Range(func(_, value any) bool {
 		e := value.(*entry) //nolint:forcetypeassert // the map holds nothing else
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		if e.dead || !e.loaded {
-			return true
-		}
-		s.States[e.state(now)]++
-		name := OtherAccounts
-		if _, counted := own[e.name]; counted {
-			name = e.name
-			if e.live(now) {
-				s.ExpiresAt[name] = e.current.ExpiresAt
-			}
-		}
-		if e.failure.refused() {
-			s.Open[name]++
+		if exists[e.name] {
+			e.addTo(&s, own, now)
 		}
 		return true
 	})
-	if s.Open[OtherAccounts] == 0 && len(own) < MaxCounted {
-		delete(s.Open, OtherAccounts)
-	}
 	return s
+}
+
+// forgetGone forgets what was counted of an account that is not stored, unless it has come into being just now.
+func (i *Issuer) forgetGone(name string) {
+	if _, known := i.entries.Load(name); !known {
+		i.counters.forget(name)
+	}
+}
+
+// addTo adds the account to a summary of those that have a counter of their own, and of all others.
+func (e *entry) addTo(s *Summary, own map[string]*counter, now Reading) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.dead || !e.loaded {
+		return
+	}
+	s.States[e.state(now)]++
+	name := e.name
+	if _, counted := own[name]; !counted {
+		name = OtherAccounts
+	}
+	if name != OtherAccounts && e.live(now) {
+		s.ExpiresAt[name] = e.current.ExpiresAt
+	}
+	if e.failure.refused() {
+		s.Open[name]++
+	}
+}
+
+// counted gives the counter of an account that is in use, and makes it where there is none. Callers hold mu and have found that
+// the account exists.
+func (e *entry) counted() *counter {
+	if c := e.counter.Load(); c != nil {
+		return c
+	}
+	c := e.counters.of(e.name)
+	e.counter.Store(c)
+	return c
 }
 
 // count remembers what a read came to.
 func (e *entry) count(err error, now Reading) {
-	c := e.counter.Load()
 	if err == nil {
 		e.touch(now)
 		return
 	}
-	if c != nil && !errors.Is(err, ErrNoAccount) {
-		c.read(readResult(err))
+	if errors.Is(err, ErrNoAccount) {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.loaded && !e.dead {
+		e.counted().read(readResult(err))
 	}
 }
 
@@ -201,8 +256,9 @@ func readResult(err error) string {
 	return ResultError
 }
 
-// countLogin remembers what a login came to, and how long the upstream took to answer. A login that was cut off comes to nothing.
-func (i *Issuer) countLogin(account string, reason Reason, took time.Duration, err error) {
+// countLogin remembers what a login came to, and how long the upstream took to answer. A login that was cut off, or overtaken by
+// a change of the account, comes to nothing.
+func (i *Issuer) countLogin(c *counter, reason Reason, took time.Duration, err error) {
 	result := ResultOK
 	if err != nil {
 		result = ResultError
@@ -210,8 +266,20 @@ func (i *Issuer) countLogin(account string, reason Reason, took time.Duration, e
 	if failed, ok := errors.AsType[*upstream.Error](err); ok {
 		result = string(failed.Kind)
 	}
-	i.counters.of(account).login(result, reason)
+	c.login(result, reason)
 	if i.onLogin != nil {
 		i.onLogin(took)
+	}
+}
+
+// countVerification is countLogin for a verification: what is not stored is no account, and not counted.
+func (i *Issuer) countVerification(e *entry, took time.Duration, err error) {
+	if _, failed := errors.AsType[*LoginError](err); err != nil && !failed {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.loaded && !e.dead {
+		i.countLogin(e.counted(), ReasonVerification, took, err)
 	}
 }

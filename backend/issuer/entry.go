@@ -60,7 +60,7 @@ type entry struct {
 	*tally
 
 	counters *counters
-	// counter is set once the account is known to exist.
+	// counter is set once the account is in use: see counted.
 	counter atomic.Pointer[counter]
 
 	served atomic.Pointer[served]
@@ -141,7 +141,7 @@ func (e *entry) meet(err error, now Reading) {
 func (e *entry) touch(now Reading) {
 	e.lastRead.Store(now.Wall.UnixNano())
 	e.reads.Add(1)
-	e.counter.Load().read(ResultOK)
+	e.counted().read(ResultOK)
 }
 
 // live reports whether the current token may be handed out. Callers hold mu.
@@ -156,9 +156,6 @@ func (e *entry) readSince(t time.Time) bool {
 
 // publish makes what readers are served from what is known. Callers hold mu.
 func (e *entry) publish() {
-	if e.settings != nil && e.counter.Load() == nil {
-		e.counter.Store(e.counters.of(e.name))
-	}
 	if e.settings == nil || e.settings.Paused || e.current == nil || e.suspect {
 		e.served.Store(nil)
 		return
@@ -300,4 +297,7 @@ func (e *entry) adopt(settings *Account, r *Record, now Reading, process string)
 		e.suspect = e.suspect || e.current != nil && r.Attempt.Exclusive
 	}
 	e.restored = e.live(now)
+	if e.restored || e.failure.refused() {
+		e.counted()
+	}
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
@@ -89,6 +91,7 @@ func (i *Issuer) fly(ctx context.Context, e *entry, f *flight) {
 	}
 	i.plan(e)
 	e.mu.Unlock()
+	i.logObstacle(e.name, f)
 	f.cancel()
 	if f.slot {
 		<-i.slots
@@ -124,6 +127,15 @@ func (i *Issuer) runSafely(ctx context.Context, e *entry, f *flight) (issued *se
 	return i.login(ctx, e, f, settings)
 }
 
+// logObstacle says what kept a flight from logging in: nobody else would where no reader waits.
+func (i *Issuer) logObstacle(name string, f *flight) {
+	_, failed := errors.AsType[*LoginError](f.err)
+	if f.err == nil || failed || f.overtaken() || errors.Is(f.err, ErrNoAccount) || errors.Is(f.err, ErrStopped) {
+		return
+	}
+	i.logger.Warn("no login could be begun: it will be tried again", "config", name, "reason", f.reason, "error", f.err)
+}
+
 // load reads what storage knows of the account, unless that was done before.
 func (i *Issuer) load(ctx context.Context, e *entry, f *flight) error {
 	e.mu.Lock()
@@ -149,6 +161,10 @@ func (i *Issuer) load(ctx context.Context, e *entry, f *flight) error {
 	e.mu.Unlock()
 	if record == nil || record.Attempt == nil || i.mayLogin() != nil {
 		return nil
+	}
+	if record.Attempt.Process != i.process {
+		i.logger.Warn("a login was cut off when the plugin stopped: it counts as failed", "config", e.name,
+			"began_at", record.Attempt.BeganAt.Format(time.RFC3339))
 	}
 	// The login that was cut off has been counted: the next start must not count it again, and begin its pause anew.
 	if err := i.save(ctx, e, f, func() {}); err != nil {
@@ -233,10 +249,11 @@ func (i *Issuer) login(ctx context.Context, e *entry, f *flight, settings *Accou
 		}
 	}
 	var issued *served
+	var count *counter
 	cause := err
 	saveErr := i.save(ctx, e, f, func() {
 		now := i.clock()
-		f.attempt = nil
+		f.attempt, count = nil, e.counted()
 		if err == nil {
 			token, err = e.judge(token, now)
 		}
@@ -258,20 +275,25 @@ func (i *Issuer) login(ctx context.Context, e *entry, f *flight, settings *Accou
 			issued = newServed(e.settings, e.current)
 		}
 	})
-	i.countLogin(e.name, f.reason, took, cause)
-	switch {
-	case err != nil:
-		i.logFailure(e.name, f.reason, took, err)
-	case issued == nil:
-		return nil, errOvertaken
-	default:
+	if count == nil {
+		i.logger.Info("a login was overtaken by a change of its config: what it brought is not used", "config", e.name,
+			"reason", f.reason, "duration", rounded(took))
+		return nil, i.cancelled()
+	}
+	i.countLogin(count, f.reason, took, cause)
+	if failed, ok := errors.AsType[*LoginError](err); ok {
+		i.logFailure(e.name, f.reason, took, failed)
+	} else {
 		i.logger.Info("logged in upstream", "config", e.name, "reason", f.reason, "token_id", token.ID,
-			"expires_at", token.ExpiresAt.Format(time.RFC3339), "duration", took.Round(time.Millisecond).String())
+			"expires_at", token.ExpiresAt.Format(time.RFC3339), "duration", rounded(took))
 	}
 	if saveErr != nil {
 		// The readers are served all the same: refusing a good token would help nobody. A restart will cost one login more.
 		i.logger.Warn("the shared token could not be stored: a restart will log in again",
 			"config", e.name, "error", saveErr)
+	}
+	if err == nil && issued == nil {
+		return nil, errOvertaken // paused meanwhile
 	}
 	return issued, err
 }
@@ -379,6 +401,7 @@ func (e *entry) judge(token *Token, now Reading) (*Token, error) {
 // take makes a token that was just got the current one. Callers hold mu.
 func (e *entry) take(token *Token, now Reading) {
 	e.current, e.lastLogin = token, now.Wall
+	e.counted()
 	e.skew, e.skewKnown = token.skew, token.skewKnown
 	e.logins++
 	e.publish()
@@ -438,13 +461,16 @@ func (i *Issuer) cancelled() error {
 	return errOvertaken
 }
 
-func (i *Issuer) logFailure(name string, reason Reason, took time.Duration, err error) {
-	var failed *LoginError
-	if !errors.As(err, &failed) {
-		i.logger.Error("login failed", "config", name, "reason", reason, "error", err)
-		return
+// logFailure says that a login failed. That credentials were refused needs somebody to act, unless who sent them was told.
+func (i *Issuer) logFailure(name string, reason Reason, took time.Duration, failed *LoginError) {
+	level := hclog.Warn
+	if failed.refused() && reason != ReasonVerification {
+		level = hclog.Error
 	}
-	i.logger.Warn("login failed", "config", name, "reason", reason, "kind", failed.Kind, "cause", failed.Cause,
+	i.logger.Log(level, "login failed", "config", name, "reason", reason, "kind", failed.Kind, "cause", failed.Cause,
 		"error", failed.Message, "consecutive_failures", failed.Consecutive,
-		"next_attempt_at", failed.NextAttempt.Format(time.RFC3339), "duration", took.Round(time.Millisecond).String())
+		"next_attempt_at", failed.NextAttempt.Format(time.RFC3339), "duration", rounded(took))
 }
+
+// rounded is a duration as log lines have it.
+func rounded(d time.Duration) string { return d.Round(time.Millisecond).String() }
