@@ -19,6 +19,7 @@ func (f fixture) as(t *testing.T, state consts.ReplicationState, before func(*wo
 	w := f.mounted(t)
 	before(w)
 	w.stop()
+	synctest.Wait() // what was under way may still look at the state
 	w.system.ReplicationStateVal = state
 	w.start()
 	return w
