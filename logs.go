@@ -10,8 +10,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// mountName is what log lines call a mount: several share one process, and Vault names only the first of them. It is the path that
-// the last request came by, and before there was one the UUID that Vault has told.
+// mountName is what log lines call a mount: several share one process, and Vault names only the first of them. It is the path by
+// which the last request came, and before there was one the UUID that Vault has told.
 type mountName struct {
 	uuid string
 	path atomic.Pointer[string]

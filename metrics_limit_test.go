@@ -35,7 +35,7 @@ func (w *world) copies(n int, change func(raw []byte, name string) []byte) {
 func TestAThousandConfigsAreCountedOneByOneAndTheRestTogether(t *testing.T) {
 	t.Parallel()
 	timed(t, "all in use", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+		w := jwtV1().mounted(t, "ledger_retention", 0)
 		w.read("token/app")
 		const many = mostSeries + 4 // and gst
 		w.copies(many, func(raw []byte, _ string) []byte { return raw })

@@ -92,7 +92,7 @@ func TestTheDocumentsTableOfMetricsIsTheEngines(t *testing.T) {
 	t.Parallel()
 	timed(t, "and every value of a label is named", func(t *testing.T) {
 		rows := tableIn(t, "name", 0)
-		for name, real := range realMetrics(t) {
+		for name, is := range realMetrics(t) {
 			if shared := regexp.MustCompile(`^mastersindia_(go|process)_`).FindString(name); shared != "" {
 				if rows[shared+"*"] == nil {
 					t.Errorf("%s is not in the document, nor is %s*", name, shared)
@@ -105,10 +105,10 @@ func TestTheDocumentsTableOfMetricsIsTheEngines(t *testing.T) {
 				t.Errorf("%s is not in the document", name)
 				continue
 			}
-			if row[1] != real[0][0] || !slices.Equal(named(row[2]), real[1]) {
-				t.Errorf("%s is a %s with labels %v; the document has %q and %q", name, real[0][0], real[1], row[1], row[2])
+			if row[1] != is[0][0] || !slices.Equal(named(row[2]), is[1]) {
+				t.Errorf("%s is a %s with labels %v; the document has %q and %q", name, is[0][0], is[1], row[1], row[2])
 			}
-			for _, value := range real[2] {
+			for _, value := range is[2] {
 				if !slices.Contains(named(row[3]), value) {
 					t.Errorf("%s: the document does not name %q", name, value)
 				}
@@ -125,7 +125,7 @@ func TestTheDocumentsTableOfMetricsIsTheEngines(t *testing.T) {
 func TestTheExamplesAskForMetricsThatExist(t *testing.T) {
 	t.Parallel()
 	timed(t, "alerts, their tests and the dashboard", func(t *testing.T) {
-		real := realMetrics(t)
+		known := realMetrics(t)
 		for _, file := range []string{"alerts.yml", "alerts_test.yml", "dashboard.json"} {
 			text, err := os.ReadFile(filepath.Join("examples/monitoring", file))
 			if err != nil {
@@ -137,7 +137,7 @@ func TestTheExamplesAskForMetricsThatExist(t *testing.T) {
 			}
 			for _, name := range names {
 				bare := regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(name, "")
-				if _, there := real[name]; !there && (real[bare][0] == nil || real[bare][0][0] != "histogram") {
+				if _, there := known[name]; !there && (known[bare][0] == nil || known[bare][0][0] != "histogram") {
 					t.Errorf("%s: there is no metric %s", file, name)
 				}
 			}

@@ -163,8 +163,8 @@ func (p *Prometheus) get(ctx context.Context, path string, into any, field strin
 	return json.Unmarshal(answer.Data[field], into)
 }
 
-// Promtool runs promtool with stdin as its standard input, in the directory of the files that it is to read. The error has what it
-// said.
+// Promtool runs promtool with stdin as its standard input, in the directory of the files that it is to read. The error has what
+// it said.
 func Promtool(ctx context.Context, program, dir, stdin string, args ...string) error {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir, cmd.Stdin = dir, strings.NewReader(stdin)
