@@ -78,6 +78,7 @@ func TestAWarmReadTouchesNeitherStorageNorTheHostNorTheUpstream(t *testing.T) {
 		s := gst(t, time.Hour)
 		s.token("app")
 		s.token("still")
+		synctest.Wait() // the ledger is told
 		disk := s.process.Load().disk
 		storage, host := disk.calls.Load(), s.node.calls.Load()
 		const reads = 100

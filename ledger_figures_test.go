@@ -82,6 +82,7 @@ func TestFiguresOfTheLedger(t *testing.T) {
 		w.write("config/cold", with(oauth().config, "verify_connection", false))
 		w.write("role/cold", map[string]any{"config": "cold"})
 		cold := w.read("token/cold").Data["token_id"]
+		synctest.Wait() // the ledger is told
 		w.stop()
 		elapse(2 * time.Hour)
 		w.start()

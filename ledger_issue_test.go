@@ -161,6 +161,7 @@ func TestTheReasonIsRightAfterARestartToo(t *testing.T) {
 	timed(t, "a token that expired meanwhile", func(t *testing.T) {
 		w := oauth().mounted(t)
 		w.read("token/app")
+		synctest.Wait() // the ledger is told
 		w.stop()
 		elapse(2 * time.Hour)
 		w.start()

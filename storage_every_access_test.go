@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,20 +68,31 @@ func changes(call string) bool {
 
 // tell tells the saga, and lets the access of that number go wrong.
 func (s *saga) tell(m mishap, number int) {
+	var mu sync.Mutex // the engine makes some accesses in the background
 	struck := ""
 	s.disk.set(func(n int, call string) blow {
 		if n < number || n > number && !m.lasting || number < 0 {
 			return blow{}
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		if struck == "" {
 			struck = call
 		}
 		if m.hangUp {
-			s.cancel()
+			if cancel := s.cancel.Load(); cancel != nil {
+				(*cancel)()
+			}
 			return blow{}
 		}
 		return blow{err: errStorage(), late: m.late && changes(call)}
 	})
+	hit := func() string {
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		return struck
+	}
 	checked := m.lasting
 	for _, d := range deeds() {
 		if d.before != nil {
@@ -91,14 +103,14 @@ func (s *saga) tell(m mishap, number int) {
 		if !ok && number < 0 {
 			s.t.Fatalf("with a storage that is well: %q", s.told)
 		}
-		if struck == "" || checked {
+		if hit() == "" || checked {
 			if !ok && !m.lasting {
 				s.t.Fatalf("%s failed, and storage was well again: %q", d.name, s.told)
 			}
 			continue
 		}
 		checked = true
-		s.clear(struck, s.told[told:], m)
+		s.clear(hit(), s.told[told:], m)
 		s.check()
 		elapse(2 * time.Minute)
 		s.minute()
@@ -111,7 +123,7 @@ func (s *saga) tell(m mishap, number int) {
 	}
 	s.ended = len(s.disk.accesses())
 	s.disk.set(nil)
-	if struck == "" && number > 0 && number <= s.ended { // one telling may need an access less than another
+	if hit() == "" && number > 0 && number <= s.ended { // one telling may need an access less than another
 		s.t.Errorf("access %d did not come: this test proves nothing", number)
 	}
 	elapse(2 * time.Minute)

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,11 +55,11 @@ type saga struct {
 	roles   map[roleState]bool
 	seen    map[string]bool // by token ID
 	revoked map[string]bool
-	cancel  context.CancelFunc // of the request under way
-	began   int                // accesses before the first deed
-	ended   int                // accesses after the last one
-	told    []string           // what was refused, and how
-	extra   int                // logins that only the checks have made
+	cancel  atomic.Pointer[context.CancelFunc] // of the request under way
+	began   int                                // accesses before the first deed
+	ended   int                                // accesses after the last one
+	told    []string                           // what was refused, and how
+	extra   int                                // logins that only the checks have made
 	// refusing says that the upstream has refused the credentials, and nobody has logged in since.
 	refusing bool
 }
@@ -73,7 +74,7 @@ func newSaga(t *testing.T) *saga {
 	synctest.Wait()
 	return &saga{
 		world: w, configs: map[configState]bool{{}: true}, roles: map[roleState]bool{{}: true},
-		seen: map[string]bool{}, revoked: map[string]bool{}, cancel: func() {}, began: len(w.disk.accesses()),
+		seen: map[string]bool{}, revoked: map[string]bool{}, began: len(w.disk.accesses()),
 	}
 }
 
@@ -154,7 +155,7 @@ func (s *saga) try(d deed) bool {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
 	defer cancel()
-	s.cancel = cancel
+	s.cancel.Store(&cancel)
 	resp, err := s.do(ctx, d.op, d.path, d.data)
 	synctest.Wait()
 	r, refused := asRefusal(resp, err)

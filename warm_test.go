@@ -62,6 +62,7 @@ func warmed(t *testing.T) (*world, *askedSystem) {
 	system := new(askedSystem)
 	w.on(system)
 	w.read("token/app")
+	synctest.Wait() // the ledger is told
 	w.read("token/app")
 	system.asked.Store(0)
 	return w, system

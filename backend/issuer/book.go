@@ -46,21 +46,33 @@ type notes struct {
 	refused bool
 }
 
-// add puts notes with those that wait, and reports whether the book is to be told now.
-func (n *notes) add(what ...*Note) bool {
-	if n.book == nil || len(what) == 0 {
-		return false
+// add puts tokens with those of which the book is to be told.
+func (n *notes) add(account *Account, tokens ...*Token) {
+	if n.book == nil || len(tokens) == 0 {
+		return
 	}
 	n.mu.Lock()
-	n.pending = append(n.pending, what...)
+	for _, t := range tokens {
+		said := slices.ContainsFunc(n.pending, func(other *Note) bool {
+			return other.Token.ID == t.ID && other.Token.revocation == t.revocation && other.Account.Name == account.Name
+		})
+		if !said {
+			n.pending = append(n.pending, &Note{Account: account, Token: t.withoutSecrets()})
+		}
+	}
 	extra := max(len(n.pending)-maxNotes, 0)
 	n.pending = slices.Delete(n.pending, 0, extra)
-	now := !n.telling && !n.refused
 	n.mu.Unlock()
 	if extra > 0 {
 		n.logger.Error("the ledger has not been writable for too long: tokens are missing in it", "tokens", extra)
 	}
-	return now
+}
+
+// urgent reports whether the book is to be told now.
+func (n *notes) urgent() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.pending) > 0 && !n.telling && !n.refused
 }
 
 // tell tells the book all that is pending. Where it does not take something, that account's other notes wait as well. It does
@@ -140,35 +152,21 @@ func (i *Issuer) tellAgain() {
 	}
 }
 
-// noteNews has the book told of a token that was just accepted, which may be nil, and when an account was loaded of all its
-// tokens that are out: that makes up for what a crash has kept from being told. It comes after a flight has landed: no reader
+// noteNews has the book told of what is news: tokens that were just accepted or revoked, and when an account was loaded all its
+// tokens that are out, which makes up for what a crash has kept from being told. It comes after a flight has landed: no reader
 // waits for it.
-func (i *Issuer) noteNews(e *entry, accepted *Token) {
+func (i *Issuer) noteNews(e *entry) {
 	if i.notes.book == nil {
 		return
 	}
 	e.mu.Lock()
-	account := e.settings
-	var tokens []*Token
 	if e.loaded && !e.booked {
 		e.booked = true
-		tokens = e.out(i.clock()) // what has expired may have been forgotten by now, and is not to come back
+		i.notes.add(e.settings, e.out(i.clock())...) // what has expired may have been forgotten by now, and is not to come back
 	}
 	e.mu.Unlock()
-	if accepted != nil && !slices.ContainsFunc(tokens, func(t *Token) bool { return t.ID == accepted.ID }) {
-		tokens = append(tokens, accepted)
-	}
-	i.note(account, tokens...)
-}
-
-// note has the book told of tokens, in the background.
-func (i *Issuer) note(account *Account, tokens ...*Token) {
-	news := make([]*Note, 0, len(tokens))
-	for _, t := range tokens {
-		news = append(news, &Note{Account: account, Token: t.withoutSecrets()})
-	}
-	if i.notes.add(news...) {
-		i.goWork(i.tellAgain)
+	if i.notes.urgent() {
+		i.goWork(func() { i.notes.tell(i.ctx) })
 	}
 }
 

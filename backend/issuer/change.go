@@ -193,7 +193,7 @@ func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
 		e := i.entry(a.Name)
 		done, err := i.update(ctx, e, a, token)
 		if done || err != nil {
-			i.noteNews(e, token)
+			i.noteNews(e)
 			return err
 		}
 	}
@@ -255,6 +255,7 @@ func (i *Issuer) begin(e *entry, a *Account, token *Token) {
 	}
 	if token != nil {
 		e.failure = nil
+		i.notes.add(a, token)
 		e.take(token, now)
 	}
 	e.closeClient()

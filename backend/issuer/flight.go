@@ -54,8 +54,6 @@ type flight struct {
 
 	// superseded is set under entry.mu before the flight lands: the account was changed, so the outcome is about the past.
 	superseded bool
-	// accepted is the token that the login brought, if it became the shared one, whatever became of the flight after that.
-	accepted *Token
 	// issued is what the login brought; nil where err is set, or where nothing but loading was done.
 	issued *served
 	err    error
@@ -98,7 +96,7 @@ func (i *Issuer) fly(ctx context.Context, e *entry, f *flight) {
 		i.queue.signal()
 	}
 	close(f.done)
-	i.noteNews(e, f.accepted)
+	i.noteNews(e)
 }
 
 // runSafely keeps a defect in one account's flight from ending the process, and with it every mount that lives there.
@@ -268,8 +266,8 @@ func (i *Issuer) login(ctx context.Context, e *entry, f *flight, settings *Accou
 			err = &LoginError{Failure: *e.failure}
 			return
 		}
+		i.notes.add(e.settings, token) // before any reader has it, and can ask what it is
 		e.accept(token, now)
-		f.accepted = token
 		// Newer settings of the same generation may have come meanwhile: they go with the new token.
 		if !e.settings.Paused {
 			issued = newServed(e.settings, e.current)

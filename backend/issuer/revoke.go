@@ -79,7 +79,8 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 		i.logger.Warn("token revoked", "config", name, "token_id", t.ID, "upstream", outcomes[t.ID],
 			"valid_until", t.ExpiresAt.Format(time.RFC3339))
 	}
-	i.note(settings, revoked...)
+	i.notes.add(settings, revoked...)
+	i.noteNews(e)
 	return answer, nil
 }
 
