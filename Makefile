@@ -85,6 +85,10 @@ fmt: ## Format the Go source
 fuzz: ## Run each fuzz test for FUZZTIME (default 30s)
 	scripts/fuzz $(FUZZTIME)
 
+.PHONY: docs
+docs: ## Write docs/reference.md anew, after a change of paths, fields or help
+	UPDATE_DOCS=1 go test -count=1 -run TestTheReference .
+
 .PHONY: golden
 golden: ## Write the expected outputs of the audit report anew, after a change of what it says
 	UPDATE_GOLDEN=1 go test -count=1 -run TestGolden ./cmd/mastersindia-audit

@@ -127,6 +127,8 @@ type configField struct {
 	at func(*config) any
 	// fallback is the default under a protocol; nil for the type's zero value.
 	fallback func(protocol string) any
+	// allowed are all values of the field, where they are few.
+	allowed []any
 	// perProtocol says that a value which was right for one protocol is none for another.
 	perProtocol bool
 	// only names the protocols that use the field; nil for all.
@@ -164,6 +166,7 @@ func configFields() []configField {
 		{
 			name: "protocol", kind: framework.TypeString,
 			at: func(c *config) any { return &c.Protocol }, moves: true, filled: true,
+			allowed: []any{protocolJWT, protocolOAuth, protocolSOAP, protocolFirstVision},
 			description: "Wire protocol of the login endpoint: jwt (Masters India token-auth, v1 and v2), oauth (Masters India " +
 				"OAuth password grant), soap (Masters India access_new_token) or firstvision (Fiserv FirstVision oauth/token).",
 		},
@@ -311,6 +314,38 @@ func configFields() []configField {
 				"from 0 to 9600h. Default 720h.",
 		},
 	}
+}
+
+// documentedDefault is the default for the documentation, in the type that it shows the field in; nil where there is none, or none
+// that is right for every protocol.
+func (f *configField) documentedDefault() any {
+	switch {
+	case f.perProtocol:
+		return nil
+	case f.fallback == nil && f.kind == framework.TypeBool:
+		return false
+	case f.fallback == nil && f.kind == framework.TypeDurationSecond:
+		return shortDuration(0)
+	case f.fallback == nil:
+		return nil
+	}
+	value := f.fallback("")
+	if n, is := value.(int); is && f.kind == framework.TypeDurationSecond {
+		return shortDuration(n)
+	}
+	return value
+}
+
+// shortDuration is a number of seconds as people write it, such as 15s or 24h.
+func shortDuration(n int) string {
+	text := seconds(n).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 func soapOnly(value string) func(string) any {

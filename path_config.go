@@ -48,6 +48,7 @@ func (b *backend) configPaths() []*framework.Path {
 		f := &stored[n]
 		fields[f.name] = &framework.FieldSchema{
 			Type: f.kind, Description: f.description, DisplayAttrs: &framework.DisplayAttributes{Sensitive: f.sensitive},
+			Default: f.documentedDefault(), AllowedValues: f.allowed,
 		}
 		if !f.sensitive {
 			shown[f.name] = &framework.FieldSchema{Type: f.kind, Description: f.description}
@@ -90,7 +91,7 @@ func (b *backend) configPaths() []*framework.Path {
 			DisplayAttrs: display("list", "configs"),
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
-					Callback: b.configList, Summary: configListHelpSynopsis, Responses: answersList("upstream accounts"),
+					Callback: b.configList, Summary: configListHelpSynopsis, Responses: answersList("upstream accounts", "protocol", "preset", "token_url", "username", "paused"),
 				},
 			},
 			HelpSynopsis:    configListHelpSynopsis,

@@ -60,7 +60,7 @@ func (b *backend) ledgerPaths() []*framework.Path {
 			DisplayAttrs: display("list", "ledgers"),
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
-					Callback: b.ledgerList, Summary: ledgerListHelpSynopsis, Responses: answersList("configs"),
+					Callback: b.ledgerList, Summary: ledgerListHelpSynopsis, Responses: answersList("configs", "remembered_until", "message"),
 					ForwardPerformanceStandby: true,
 				},
 			},

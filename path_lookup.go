@@ -31,8 +31,8 @@ was issued for, whether it still lives and until when, and what to do.
 
     $ vault write mastersindia/lookup token=-
 
-reads the token from standard input, so that it stands on no command line. Whoever
-has only its token_id gives that instead.
+This reads the token from standard input, so that it stands on no command line.
+Whoever has only its token_id gives that instead.
 
 Every token that was shared is remembered for the config's ledger_retention after
 it expired, also when the config is gone. The token itself is not kept.

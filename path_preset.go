@@ -46,7 +46,7 @@ func presetPaths() []*framework.Path {
 			DisplayAttrs: display("list", "presets"),
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
-					Callback: presetList, Summary: presetListHelpSynopsis, Responses: answersList("presets"),
+					Callback: presetList, Summary: presetListHelpSynopsis, Responses: answersList("presets", "protocol", "token_url", "description"),
 				},
 			},
 			HelpSynopsis:    presetListHelpSynopsis,

@@ -44,7 +44,7 @@ func (b *backend) rolePaths() []*framework.Path {
 			Description: "Name of the config whose token this role gives. It must exist.",
 		},
 		"max_ttl": {
-			Type: framework.TypeDurationSecond,
+			Type: framework.TypeDurationSecond, Default: shortDuration(0),
 			Description: "Longest lease, in seconds or as a duration: short leases make clients come back sooner. " +
 				"Default 0: as long as the token and the mount allow.",
 		},
@@ -92,7 +92,7 @@ func (b *backend) rolePaths() []*framework.Path {
 			DisplayAttrs: display("list", "roles"),
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
-					Callback: b.roleList, Summary: roleListHelpSynopsis, Responses: answersList("roles"),
+					Callback: b.roleList, Summary: roleListHelpSynopsis, Responses: answersList("roles", "config", "max_ttl", "lease"),
 				},
 			},
 			HelpSynopsis:    roleListHelpSynopsis,

@@ -37,11 +37,11 @@ func answersNothing(description string) map[int][]framework.Response {
 	return map[int][]framework.Response{http.StatusNoContent: {{Description: description}}}
 }
 
-// answersList is the OpenAPI description of a list.
-func answersList(what string) map[int][]framework.Response {
+// answersList is the OpenAPI description of a list that says the given facts of each name.
+func answersList(what string, facts ...string) map[int][]framework.Response {
 	return answers("Names of the "+what+".", map[string]*framework.FieldSchema{
 		"keys":     {Type: framework.TypeStringSlice, Description: "Names."},
-		"key_info": {Type: framework.TypeMap, Description: "A few facts by name."},
+		"key_info": {Type: framework.TypeMap, Description: "By name: " + fieldNames(facts) + "."},
 	})
 }
 

@@ -37,6 +37,7 @@ func documents() []string {
 		"docs/audit.md",
 		"docs/ledger.md",
 		"docs/performance.md",
+		"docs/reference.md",
 		"docs/architecture.md",
 		"docs/monitoring.md",
 		"docs/threat-model.md",

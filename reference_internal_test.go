@@ -1,0 +1,388 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// referenceFile is the reference of the paths. It is written by "make docs".
+const referenceFile = "docs/reference.md"
+
+// chapter is what the reference says of one path besides what the code declares.
+type chapter struct {
+	// path is the path as people write it, with its name in angle brackets.
+	path string
+	// statuses are the errors that the path can answer with, and when it does.
+	statuses []status
+	// example is a block of commands, which the acceptance tests run.
+	example string
+}
+
+type status struct {
+	code int
+	when string
+}
+
+// chapters are in the order of the reference.
+func chapters() []chapter {
+	absent := status{http.StatusNotFound, "there is none of that name"}
+	none := status{http.StatusNotFound, "the list is empty"}
+	// upstream are the statuses of everything that may log in.
+	upstream := []status{
+		{http.StatusTooManyRequests, "the upstream asks to slow down; the message says until when"},
+		{http.StatusBadGateway, "the upstream was asked and cannot be reached, reports an error, or answers what cannot be understood"},
+		{http.StatusServiceUnavailable, "the same, remembered: the upstream is not asked again before the time that the message says"},
+		{http.StatusGatewayTimeout, "the upstream was asked and did not answer in time"},
+	}
+	and := func(first ...status) []status { return append(first, upstream...) }
+	return []chapter{
+		{
+			path: "config/<name>",
+			statuses: and(
+				status{http.StatusBadRequest, "a field is refused, or the upstream refuses the login: nothing is stored"},
+				absent,
+			),
+			example: "$ vault read mastersindia/config/gst\n$ vault read -field=protocol mastersindia/config/gst\njwt",
+		},
+		{path: "config/", statuses: []status{none}, example: "$ vault list -detailed mastersindia/config"},
+		{
+			path:     "role/<name>",
+			statuses: []status{{http.StatusBadRequest, "a field is refused, or the config does not exist"}, absent},
+			example: "$ vault write mastersindia/role/billing config=gst max_ttl=1h\n" +
+				"Success! Data written to: mastersindia/role/billing\n" +
+				"$ vault read mastersindia/role/billing\n" +
+				"$ vault write mastersindia/role/billing max_ttl=0\n" +
+				"Success! Data written to: mastersindia/role/billing",
+		},
+		{path: "role/", statuses: []status{none}, example: "$ vault list -detailed mastersindia/role"},
+		{
+			path: "token/<role>",
+			statuses: and(status{
+				http.StatusBadRequest,
+				"the role or its config does not exist, the config is paused, or the upstream refuses the credentials",
+			}),
+			example: "$ vault read mastersindia/token/billing\n$ vault read -field=authorization mastersindia/token/billing",
+		},
+		{
+			path: "rotate/<config>",
+			statuses: and(status{
+				http.StatusBadRequest, "the config does not exist or is paused, or the upstream refuses the credentials",
+			}),
+			example: "$ vault write -f mastersindia/rotate/gst",
+		},
+		{
+			path: "revoke/<config>",
+			statuses: []status{{
+				http.StatusBadRequest, "the config does not exist, or token_id is none. Whatever the upstream says is no error",
+			}},
+			example: "$ vault write -f mastersindia/revoke/gst",
+		},
+		{
+			path: "status/<config>", statuses: []status{absent},
+			example: "$ vault read mastersindia/status/gst\n$ vault read -field=message mastersindia/status/gst",
+		},
+		{path: "status/", statuses: []status{none}, example: "$ vault list -detailed mastersindia/status"},
+		{
+			path: "lookup",
+			statuses: []status{
+				{http.StatusBadRequest, "neither token nor token_id is given, or both are, or token_id is none"},
+				{http.StatusNotFound, "no token of that token_id is remembered; the message says why that may be"},
+			},
+			example: "$ vault read -field=access_token mastersindia/token/billing | vault write mastersindia/lookup token=-",
+		},
+		{
+			path: "ledger/<config>", statuses: []status{{http.StatusNotFound, "no token is remembered for that name"}},
+			example: "$ vault read mastersindia/ledger/gst",
+		},
+		{path: "ledger/", statuses: []status{none}, example: "$ vault list -detailed mastersindia/ledger"},
+		{
+			path: "preset/<name>", statuses: []status{absent},
+			example: "$ vault read mastersindia/preset/einvoice-production\n" +
+				"$ vault read -field=revocable mastersindia/preset/ksa-qa\ntrue",
+		},
+		{path: "preset/", example: "$ vault list -detailed mastersindia/preset"},
+		{path: "metrics", example: "$ vault read -format=raw mastersindia/metrics"},
+	}
+}
+
+const referenceHead = `# Reference
+
+Every path of the engine, as the code declares it: this document is written by ` + "`make docs`" + `, and a test fails where it differs.
+Vault shows the same with ` + "`vault path-help`" + `, and to programs as OpenAPI:
+
+` + "```console" + `
+$ vault path-help mastersindia/
+$ vault path-help mastersindia/config/gst
+$ vault read -format=json sys/internal/specs/openapi > openapi.json
+` + "```" + `
+
+One value of an answer is had with ` + "`-field`" + `, or with [jq](https://jqlang.org):
+
+` + "```sh" + `
+vault read -format=json mastersindia/status/gst | jq -r '.data | .state + ": " + .message'
+vault list -format=json -detailed mastersindia/status | jq -r '.data.key_info | to_entries[] | .key + "\t" + .value.state'
+` + "```" + `
+
+The paths are those of an engine that is mounted at ` + "`mastersindia/`" + `.
+
+**Names** have 1 to 128 letters, digits, ` + "`_`, `-` and `.`" + `; they begin and end with a letter, a digit or ` + "`_`" + `, and have no two dots in
+a row. Case counts. **Unknown parameters** are refused, on every operation. **Durations** are whole seconds, such as ` + "`90`" + `, or Go
+durations of whole seconds, such as ` + "`15m`" + `; answers have them in seconds. **Times** in answers are RFC 3339 in UTC, and empty where
+there is none. A field of a config or role that is set to ` + "`\"\"`" + ` goes back to its default.
+
+Besides the errors of each path, every one can answer 400 (a parameter is unknown or of the wrong type, or the name is none), 403 (no
+policy of the Vault token allows it; the engine itself never answers that), 500 (Vault's storage fails, or holds what cannot be read)
+and 503 (Vault is sealed, or the plugin is being reloaded). [operate.md](operate.md#troubleshooting-by-message) has every message, and
+what to do about it.
+`
+
+// reference is the whole document.
+func reference(t *testing.T) string {
+	t.Helper()
+	b := newBackend(Options{}, &logical.BackendConfig{})
+	t.Cleanup(b.issuer.Stop)
+	left := make(map[string]*framework.Path)
+	for _, path := range b.Paths {
+		left[unnamedPath(path.Pattern)] = path
+	}
+	var doc strings.Builder
+	doc.WriteString(referenceHead)
+	for _, c := range chapters() {
+		key := regexp.MustCompile(`<\w+>`).ReplaceAllString(c.path, "<>")
+		path := left[key]
+		if path == nil {
+			t.Fatalf("there is no path %s", c.path)
+		}
+		delete(left, key)
+		writeChapter(&doc, c, path)
+	}
+	for path := range left {
+		t.Errorf("the reference has no chapter on %s", path)
+	}
+	return doc.String()
+}
+
+// unnamedPath is a path's pattern as people write it, without the name of its name: config/<> for config/(?P<name>...).
+func unnamedPath(pattern string) string {
+	pattern = regexp.MustCompile(`\(\?P<\w+>.*\)`).ReplaceAllString(pattern, "<>")
+	return strings.NewReplacer("/?$", "/", "$", "").Replace(pattern)
+}
+
+func writeChapter(doc *strings.Builder, c chapter, path *framework.Path) {
+	fmt.Fprintf(doc, "\n## `%s`\n\n%s\n\n```console\n%s\n```\n", c.path, path.HelpSynopsis, c.example)
+	if rest := prose(path.HelpDescription); rest != "" && rest != path.HelpSynopsis {
+		fmt.Fprintf(doc, "\n%s\n", rest)
+	}
+	writeOperations(doc, c, path)
+	writeFields(doc, path)
+	writeAnswers(doc, path)
+	if len(c.statuses) > 0 {
+		doc.WriteString("\n| error | when |\n|---|---|\n")
+		for _, s := range c.statuses {
+			fmt.Fprintf(doc, "| %d | %s |\n", s.code, s.when)
+		}
+	}
+}
+
+// prose is a help text without its examples, which the reference has of its own: those here are run.
+func prose(help string) string {
+	var paragraphs []string
+	for paragraph := range strings.SplitSeq(strings.TrimSpace(help), "\n\n") {
+		if !strings.HasPrefix(paragraph, "    ") {
+			paragraphs = append(paragraphs, strings.ReplaceAll(paragraph, "<", "&lt;"))
+		}
+	}
+	return strings.Join(paragraphs, "\n\n")
+}
+
+// verbs are the operations in the order of the reference, each with its HTTP method.
+func verbs() []struct {
+	op     logical.Operation
+	method string
+} {
+	return []struct {
+		op     logical.Operation
+		method string
+	}{
+		{logical.CreateOperation, http.MethodPost},
+		{logical.UpdateOperation, http.MethodPost},
+		{logical.ReadOperation, http.MethodGet},
+		{logical.ListOperation, "LIST"},
+		{logical.DeleteOperation, http.MethodDelete},
+	}
+}
+
+func writeOperations(doc *strings.Builder, c chapter, path *framework.Path) {
+	doc.WriteString("\n| capability | HTTP | what it does |\n|---|---|---|\n")
+	for _, verb := range verbs() {
+		handler, has := path.Operations[verb.op]
+		if !has {
+			continue
+		}
+		capability := "`" + string(verb.op) + "`"
+		switch _, creates := path.Operations[logical.CreateOperation]; {
+		case creates && verb.op == logical.CreateOperation:
+			continue // the next row is about both
+		case creates && verb.op == logical.UpdateOperation:
+			capability = "`create`, `update`"
+		}
+		fmt.Fprintf(doc, "| %s | `%s /v1/mastersindia/%s` | %s |\n",
+			capability, verb.method, strings.TrimSuffix(c.path, "/"), cell(handler.Properties().Summary))
+	}
+}
+
+// writeFields lists the parameters of a path, those that its name is captured from left out.
+func writeFields(doc *strings.Builder, path *framework.Path) {
+	names := slices.DeleteFunc(slices.Collect(maps.Keys(path.Fields)), func(name string) bool {
+		return strings.Contains(path.Pattern, "(?P<"+name+">")
+	})
+	if len(names) == 0 {
+		return
+	}
+	sortFields(names)
+	doc.WriteString("\n| parameter | type | default | meaning |\n|---|---|---|---|\n")
+	for _, name := range names {
+		field := path.Fields[name]
+		fmt.Fprintf(doc, "| `%s` | %s | %s | %s |\n", name, typeName(field.Type), defaultOf(name, field), cell(field.Description))
+	}
+}
+
+// sortFields puts the fields of a config in the order in which they are declared, and others behind them by name.
+func sortFields(names []string) {
+	var declared []configField
+	if slices.Contains(names, "protocol") {
+		declared = configFields()
+	}
+	place := func(name string) int {
+		n := slices.IndexFunc(declared, func(f configField) bool { return f.name == name })
+		if n < 0 {
+			return len(declared)
+		}
+		return n
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a, b))
+	})
+}
+
+// defaultOf is the default of a parameter as a cell of a table.
+func defaultOf(name string, field *framework.FieldSchema) string {
+	switch {
+	case field.Required:
+		return "required"
+	case field.Default != nil:
+		return fmt.Sprintf("`%v`", field.Default)
+	}
+	for _, f := range configFields() {
+		if f.name != name || !f.perProtocol {
+			continue
+		}
+		var byProtocol []string
+		for _, protocol := range protocols() {
+			value := f.fallback(protocol)
+			if n, is := value.(int); is {
+				value = shortDuration(n)
+			}
+			if value != "" {
+				byProtocol = append(byProtocol, fmt.Sprintf("%s: `%v`", protocol, value))
+			}
+		}
+		return strings.Join(byProtocol, "<br>")
+	}
+	return ""
+}
+
+func writeAnswers(doc *strings.Builder, path *framework.Path) {
+	written := false
+	for _, verb := range verbs() {
+		handler, has := path.Operations[verb.op]
+		if !has || written {
+			continue
+		}
+		for _, response := range handler.Properties().Responses[http.StatusOK] {
+			written = true
+			if len(response.Fields) == 0 {
+				fmt.Fprintf(doc, "\nAnswers `%s`, and no JSON.\n", response.MediaType)
+				continue
+			}
+			writeAnswer(doc, path, response.Fields)
+		}
+	}
+}
+
+// writeAnswer lists the fields of an answer. One that gives back what was written is said in a sentence.
+func writeAnswer(doc *strings.Builder, path *framework.Path, fields map[string]*framework.FieldSchema) {
+	names := slices.Collect(maps.Keys(fields))
+	sortFields(names)
+	if !slices.ContainsFunc(names, func(name string) bool { return path.Fields[name] == nil }) {
+		missing := slices.DeleteFunc(slices.Sorted(maps.Keys(path.Fields)), func(name string) bool {
+			return fields[name] != nil || strings.Contains(path.Pattern, "(?P<"+name+">")
+		})
+		but := ""
+		if len(missing) > 0 {
+			but = " but `" + strings.Join(missing, "`, `") + "`"
+		}
+		fmt.Fprintf(doc, "\nA read answers with every parameter%s.\n", but)
+		return
+	}
+	doc.WriteString("\n| in the answer | type | meaning |\n|---|---|---|\n")
+	for _, name := range names {
+		fmt.Fprintf(doc, "| `%s` | %s | %s |\n", name, typeName(fields[name].Type), cell(fields[name].Description))
+	}
+}
+
+func typeName(t framework.FieldType) string {
+	switch t {
+	case framework.TypeDurationSecond:
+		return "duration"
+	case framework.TypeKVPairs:
+		return "key=value pairs"
+	case framework.TypeTime:
+		return "time"
+	case framework.TypeInt:
+		return "number"
+	case framework.TypeSlice, framework.TypeStringSlice:
+		return "list"
+	default:
+		return t.String()
+	}
+}
+
+// cell is a text on one line, with what would be a tag or a new column left as it stands.
+func cell(text string) string {
+	return strings.NewReplacer("\n", " ", "|", "\\|", "<", "&lt;").Replace(text)
+}
+
+func TestTheReferenceIsWhatTheCodeSays(t *testing.T) {
+	t.Parallel()
+	want := reference(t)
+	if os.Getenv("UPDATE_DOCS") != "" {
+		if err := os.WriteFile(referenceFile, []byte(want), 0o644); err != nil { //nolint:gosec // a document
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(referenceFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	have, expected := strings.Split(string(got), "\n"), strings.Split(want, "\n")
+	for n := range max(len(have), len(expected)) {
+		if n >= len(have) || n >= len(expected) || have[n] != expected[n] {
+			t.Fatalf("%s is not what the code says from line %d on: run make docs", referenceFile, n+1)
+		}
+	}
+}
