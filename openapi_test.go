@@ -221,8 +221,8 @@ func TestEveryAnswerThatCarriesSomethingHasASchema(t *testing.T) {
 					if response.Description == "" || response.Description == "OK" {
 						t.Errorf("%s %s: response %s has description %q", method, path, code, response.Description)
 					}
-					if code == "204" {
-						continue
+					if code == "204" || path == "/metrics" {
+						continue // no body, and text: the SDK gives a schema to JSON only
 					}
 					if len(d.resolve(response.Content["application/json"].Schema).Properties) == 0 {
 						t.Errorf("%s %s: response %s has no schema", method, path, code)
