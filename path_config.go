@@ -31,7 +31,12 @@ update changes only the fields that it names; a field set to "" goes back to
 its default.
 `
 	configListHelpSynopsis    = "List the upstream accounts."
-	configListHelpDescription = "List the names of the upstream accounts, with protocol, token_url and username of each."
+	configListHelpDescription = `
+List the names of the upstream accounts. The details of a name are its protocol,
+preset, token_url and username, and whether it is paused.
+
+    $ vault list -detailed mastersindia/config
+`
 )
 
 func (b *backend) configPaths() []*framework.Path {

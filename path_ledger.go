@@ -25,12 +25,19 @@ lives, and whether it was replaced or revoked.
 
     $ vault read mastersindia/ledger/gst
 
-A token is remembered for the config's ledger_retention after it expired (as that
-was when the token was issued) and at most a day longer, also when the config is
-gone. To find out which config a token came from: vault write mastersindia/lookup
+A token is remembered for the config's ledger_retention after it expired (as
+that was when the token was issued) and at most a day longer, also when the
+config is gone. Which config a token came from is told by lookup:
+
+    $ vault write mastersindia/lookup token=-
 `
 	ledgerListHelpSynopsis    = "List the configs for which tokens were issued."
-	ledgerListHelpDescription = "List the configs with remembered tokens, deleted ones included."
+	ledgerListHelpDescription = `
+List the configs of which tokens are remembered, deleted ones included. The
+details of a name say until when.
+
+    $ vault list -detailed mastersindia/ledger
+`
 )
 
 func (b *backend) ledgerPaths() []*framework.Path {

@@ -26,16 +26,16 @@ const (
 
 	lookupHelpSynopsis    = "Find out which account a token came from, and what became of it."
 	lookupHelpDescription = `
-For a token that was found in a log, a repository or a mail: says which config it
-was issued for, whether it still lives and until when, and what to do.
+For a token that was found in a log, a repository or a mail: says which config
+it was issued for, whether it still lives and until when, and what to do.
 
     $ vault write mastersindia/lookup token=-
 
 This reads the token from standard input, so that it stands on no command line.
 Whoever has only its token_id gives that instead.
 
-Every token that was shared is remembered for the config's ledger_retention after
-it expired, also when the config is gone. The token itself is not kept.
+Every token that was shared is remembered for the config's ledger_retention
+after it expired, also when the config is gone. The token itself is not kept.
 `
 )
 

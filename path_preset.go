@@ -22,7 +22,12 @@ config, and it fills protocol, token_url and what else belongs to them.
 A stored config keeps what was filled in: an upgrade of the plugin changes none.
 `
 	presetListHelpSynopsis    = "List the presets."
-	presetListHelpDescription = "List the documented login endpoints, with protocol, token_url and purpose of each."
+	presetListHelpDescription = `
+List the documented login endpoints. The details of a name are its protocol,
+token_url and description.
+
+    $ vault list -detailed mastersindia/preset
+`
 )
 
 func presetPaths() []*framework.Path {

@@ -24,7 +24,11 @@ A role binds its readers to a config and limits their leases.
 However many roles name a config, all their readers share its one token.
 `
 	roleListHelpSynopsis    = "List the roles."
-	roleListHelpDescription = "List the names of the roles, with the config of each."
+	roleListHelpDescription = `
+List the names of the roles. The details of a name are its config and its limits.
+
+    $ vault list -detailed mastersindia/role
+`
 )
 
 // role is the storage entry of a role. Durations are whole seconds.

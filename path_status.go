@@ -27,7 +27,12 @@ Says how an account is doing, what is wrong with it, and what to type.
 Never logs in and shows no secret.
 `
 	statusListHelpSynopsis    = "List the health of all accounts."
-	statusListHelpDescription = "List the configs, with state, message and the times that matter of each."
+	statusListHelpDescription = `
+List the configs. The details of a name are its state, what is wrong and what to
+type, until when its token lives, and when the next login may be tried.
+
+    $ vault list -detailed mastersindia/status
+`
 )
 
 func (b *backend) statusPaths() []*framework.Path {

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -40,29 +41,44 @@ Options:
 
   Those that Vault gives to its plugins (-ca-cert, -client-cert and so on) are
   taken as well.
+
+Exit codes: 0 ended by Vault, 1 could not serve, 2 wrong options.
 `
 
+// Exit codes.
+const (
+	exitOK     = 0 // ended by Vault, or after -help or -version
+	exitFailed = 1 // could not serve
+	exitUsage  = 2 // the options make no sense
+)
+
 func main() {
-	os.Exit(run(os.Args[1:], os.Stdout))
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-func run(args []string, out io.Writer) int {
+// run is the whole program. Errors before the plugin serves are written for people where people have started it, and else as
+// Vault takes them into its log.
+func run(args []string, stdout, stderr io.Writer) int {
 	for _, arg := range args {
 		switch arg {
 		case "-version", "--version":
-			return printed(fmt.Fprintf(out, "vault-plugin-secrets-mastersindia %s (%s)\n", version, commit))
-		case "-help", "--help", "-h":
-			return printed(fmt.Fprintf(out, usage, version))
+			return printed(fmt.Fprintf(stdout, "vault-plugin-secrets-mastersindia %s (%s)\n", version, commit))
+		case "-help", "--help", "-h", "--h":
+			return printed(fmt.Fprintf(stdout, usage, version))
 		}
 	}
 	// net/http writes what a server sends after the end of its answer to the standard logger, which may be part of a token. No
 	// option of a transport's stops it, and nothing of ours logs there.
 	log.SetOutput(io.Discard)
-	logger := hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: os.Stderr, JSONFormat: true})
+	logger := hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: stderr, JSONFormat: true})
 	meta := &api.PluginAPIClientMeta{}
-	if err := meta.FlagSet().Parse(args); err != nil {
-		logger.Error("wrong arguments: check -args in the plugin catalog", "error", err)
-		return 1
+	if err := parse(meta.FlagSet(), args); err != nil {
+		if startedByVault() {
+			logger.Error("wrong arguments: check -args in the plugin catalog", "error", err)
+		} else {
+			fmt.Fprintf(stderr, "Error: %s\nRun vault-plugin-secrets-mastersindia -help for the options.\n", err)
+		}
+		return exitUsage
 	}
 	err := plugin.ServeMultiplex(&plugin.ServeOpts{
 		BackendFactoryFunc: mastersindia.Factory(mastersindia.Options{Version: version, Commit: commit}),
@@ -72,15 +88,31 @@ func run(args []string, out io.Writer) int {
 	})
 	if err != nil {
 		logger.Error("the plugin ended", "error", err)
-		return 1
+		return exitFailed
 	}
-	return 0
+	return exitOK
+}
+
+func parse(flags *flag.FlagSet, args []string) error {
+	flags.SetOutput(io.Discard) // run prints the error
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q: everything is an option", flags.Arg(0))
+	}
+	return nil
+}
+
+// startedByVault tells Vault from a person by the variable that Vault sets for its plugins.
+func startedByVault() bool {
+	return os.Getenv(plugin.HandshakeConfig.MagicCookieKey) != ""
 }
 
 // printed is the exit code of a program that was to print something.
 func printed(_ int, err error) int {
 	if err != nil {
-		return 1
+		return exitFailed
 	}
-	return 0
+	return exitOK
 }

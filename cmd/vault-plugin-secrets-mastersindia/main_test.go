@@ -1,0 +1,81 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+)
+
+func TestHelpAndVersion(t *testing.T) {
+	for _, args := range [][]string{{"-help"}, {"--help"}, {"-h"}, {"-tls-skip-verify", "-help"}} {
+		var stdout, stderr strings.Builder
+		if code := run(args, &stdout, &stderr); code != exitOK {
+			t.Errorf("%q: exit code %d", args, code)
+		}
+		for n, line := range strings.Split(stdout.String(), "\n") {
+			if len(line) > 80 {
+				t.Errorf("%q: line %d has %d columns", args, n+1, len(line))
+			}
+		}
+		if !strings.HasPrefix(stdout.String(), "Usage: vault-plugin-secrets-mastersindia [options]\n") || stderr.Len() > 0 {
+			t.Errorf("%q: said %q and %q", args, stdout.String(), stderr.String())
+		}
+	}
+	for _, arg := range []string{"-version", "--version"} {
+		var stdout, stderr strings.Builder
+		code := run([]string{arg}, &stdout, &stderr)
+		if want := "vault-plugin-secrets-mastersindia v0.0.0-dev (unknown)\n"; code != exitOK || stdout.String() != want {
+			t.Errorf("%s: exit code %d, said %q, want %q", arg, code, stdout.String(), want)
+		}
+	}
+}
+
+func TestWrongOptionsSayWhatToDo(t *testing.T) {
+	for arg, want := range map[string]string{
+		"-nonsense": "flag provided but not defined: -nonsense",
+		"server":    `unexpected argument "server"`,
+	} {
+		var stdout, stderr strings.Builder
+		if code := run([]string{arg}, &stdout, &stderr); code != exitUsage {
+			t.Errorf("%s: exit code %d, want %d", arg, code, exitUsage)
+		}
+		said := stderr.String()
+		if !strings.HasPrefix(said, "Error: "+want) || !strings.Contains(said, "\nRun vault-plugin-secrets-mastersindia -help") {
+			t.Errorf("%s: said %q", arg, said)
+		}
+		if stdout.Len() > 0 {
+			t.Errorf("%s: wrote %q to standard output", arg, stdout.String())
+		}
+	}
+}
+
+// TestWrongOptionsInTheCatalogReachVaultsLog: Vault takes lines of JSON from its plugins and keeps their level.
+func TestWrongOptionsInTheCatalogReachVaultsLog(t *testing.T) {
+	t.Setenv("VAULT_BACKEND_PLUGIN", "set by Vault")
+	var stderr strings.Builder
+	if code := run([]string{"-nonsense"}, io.Discard, &stderr); code != exitUsage {
+		t.Errorf("exit code %d, want %d", code, exitUsage)
+	}
+	var line map[string]any
+	if err := json.Unmarshal([]byte(stderr.String()), &line); err != nil {
+		t.Fatalf("%q is not JSON: %v", stderr.String(), err)
+	}
+	if line["@level"] != "error" || !strings.Contains(line["@message"].(string), "-args") {
+		t.Errorf("the line is %v", line)
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+func TestWhatCannotBePrintedIsAFailure(t *testing.T) {
+	if code := run([]string{"-help"}, full{}, io.Discard); code != exitFailed {
+		t.Errorf("exit code %d, want %d", code, exitFailed)
+	}
+}
