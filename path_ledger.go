@@ -27,9 +27,7 @@ lives, and whether it was replaced or revoked.
 
 A token is remembered for the config's ledger_retention after it expired (as
 that was when the token was issued) and at most a day longer, also when the
-config is gone. Which config a token came from is told by lookup:
-
-    $ vault write mastersindia/lookup token=-
+config is gone. To find out which config a token came from, see lookup.
 `
 	ledgerListHelpSynopsis    = "List the configs for which tokens were issued."
 	ledgerListHelpDescription = `

@@ -25,7 +25,7 @@ However many roles name a config, all their readers share its one token.
 `
 	roleListHelpSynopsis    = "List the roles."
 	roleListHelpDescription = `
-List the names of the roles. The details of a name are its config and its limits.
+List the names of the roles. The details of a name are its config and limits.
 
     $ vault list -detailed mastersindia/role
 `

@@ -1,0 +1,170 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// registration is a Vault into whose catalog scripts/register puts the plugin.
+type registration struct {
+	*documentedWorld
+
+	old, new         string // versions
+	oldFile, newFile string
+}
+
+func newRegistration(t *testing.T) *registration {
+	t.Helper()
+	found, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &registration{documentedWorld: &documentedWorld{world: prepareWorld(t)}, old: found.Version}
+	r.launch(t, harness.StartDevVault)
+	if r.new, err = harness.NextMinor(r.old); err != nil {
+		t.Fatal(err)
+	}
+	plugins := filepath.Join(r.Dir, "plugins")
+	r.oldFile, r.newFile = filepath.Join(plugins, filepath.Base(found.Plugin)), filepath.Join(plugins, "mastersindia-"+r.new)
+	if err := harness.BuildPlugin(t.Context(), os.Stderr, r.new, r.newFile); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// register runs the script and returns all that it said.
+func (r *registration) register(t *testing.T, wantCode int, args ...string) string {
+	t.Helper()
+	script, err := filepath.Abs("../scripts/register")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), script, args...)
+	cmd.Env = r.CLI.Env("PATH=" + r.programsOnPath(t) + ":" + os.Getenv("PATH"))
+	output, err := cmd.CombinedOutput()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if code := cmd.ProcessState.ExitCode(); code != wantCode {
+		t.Fatalf("register %q: exit code %d, want %d\n%s", args, code, wantCode, output)
+	}
+	return string(output)
+}
+
+func (r *registration) wantSaid(t *testing.T, said string, wanted ...string) {
+	t.Helper()
+	for _, want := range wanted {
+		if !strings.Contains(said, want) {
+			t.Errorf("the script did not say %q, but: %s", want, said)
+		}
+	}
+}
+
+func (r *registration) running(t *testing.T) string {
+	t.Helper()
+	return strings.TrimSpace(r.vault(t, "read", "-field=running_plugin_version", "sys/mounts/mastersindia"))
+}
+
+func sumOf(t *testing.T, file string) string {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
+
+func TestTheScriptRegistersAVersionAndGoesBack(t *testing.T) {
+	t.Parallel()
+	r := newRegistration(t)
+	r.wantSaid(t, r.register(t, 0, "-sha256="+sumOf(t, r.oldFile), r.oldFile), r.old+" is registered; no mount uses it yet")
+	r.vault(t, "secrets", "enable", harness.PluginName)
+	if got := r.running(t); got != r.old {
+		t.Fatalf("the mount runs %s, want %s", got, r.old)
+	}
+	r.app(t, simulator.JWT)
+	before := r.readToken(t, "app").String("token_id")
+
+	if said := r.register(t, 0, "-dry-run", r.newFile); strings.Contains(said, "runs "+r.new) {
+		t.Errorf("a dry run says that the version runs: %s", said)
+	} else {
+		r.wantSaid(t, said, "$ vault plugin register -sha256="+sumOf(t, r.newFile), "$ vault plugin reload", "nothing was changed")
+	}
+	if listed := r.vault(t, "plugin", "list", "secret"); strings.Contains(listed, r.new) {
+		t.Fatalf("a dry run has registered the version: %s", listed)
+	}
+
+	r.wantSaid(t, r.register(t, 0, r.newFile), "mastersindia/ runs "+r.new)
+	if got := r.running(t); got != r.new {
+		t.Errorf("the mount runs %s, want %s", got, r.new)
+	}
+	r.register(t, 0, r.newFile) // again changes nothing
+	r.register(t, 0, r.oldFile)
+	if got := r.running(t); got != r.old {
+		t.Errorf("after going back the mount runs %s, want %s", got, r.old)
+	}
+	if after := r.readToken(t, "app").String("token_id"); after != before {
+		t.Error("the token is another one")
+	}
+	r.upstream.wantLogins(t, 1)
+}
+
+func TestTheScriptRefusesWhatCannotBeRight(t *testing.T) {
+	t.Parallel()
+	r := newRegistration(t)
+	plugins := filepath.Dir(r.oldFile)
+	put := func(name, text string, mode os.FileMode) string {
+		file := filepath.Join(plugins, name)
+		if err := os.WriteFile(file, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	link := filepath.Join(plugins, "link")
+	if err := os.Symlink(r.oldFile, link); err != nil {
+		t.Fatal(err)
+	}
+	other := put("other", "#!/bin/sh\necho other-plugin v1.0.0\n", 0o700)
+	for _, c := range []struct {
+		code int
+		args []string
+		want string
+	}{
+		{2, nil, "name the plugin's file"},
+		{2, []string{"-nonsense", r.oldFile}, "unknown option -nonsense"},
+		{2, []string{"-timeout=soon", r.oldFile}, "-timeout must be whole seconds"},
+		{1, []string{filepath.Join(plugins, "absent")}, "is not there"},
+		{1, []string{put("plain", "no program", 0o600)}, "is not executable: chmod 0755"},
+		{1, []string{link}, "is a symbolic link"},
+		{1, []string{other}, "is not this plugin"},
+		{1, []string{"-sha256=" + strings.Repeat("0", 64), r.oldFile}, "do not use it, download it again"},
+	} {
+		r.wantSaid(t, r.register(t, c.code, c.args...), c.want)
+	}
+	sums := put("SHA256SUMS", strings.Repeat("0", 64)+"  "+filepath.Base(r.oldFile)+"\n", 0o600)
+	r.wantSaid(t, r.register(t, 1, r.oldFile), "do not use it, download it again")
+	r.wantSaid(t, r.register(t, 1, r.newFile), "has no line for "+filepath.Base(r.newFile))
+	if listed := r.vault(t, "plugin", "list", "secret"); strings.Contains(listed, harness.PluginName) {
+		t.Errorf("what was refused is in the catalog: %s", listed)
+	}
+	put(filepath.Base(sums), sumOf(t, r.oldFile)+"  "+filepath.Base(r.oldFile)+"\n", 0o600)
+	if err := r.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	r.wantSaid(t, r.register(t, 1, r.oldFile), "does not answer")
+}
