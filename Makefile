@@ -46,6 +46,21 @@ build: ## Build the plugin, the simulator and the audit report into bin/
 .PHONY: test
 test: build unit conformance acceptance ## Run all tests: unit, conformance, and acceptance against a real Vault
 
+.PHONY: check
+check: ## Check vet, format and the quick tests: before every commit
+	go vet ./... && go vet -tags acceptance ./...
+	@unformatted="$$(gofmt -l .)"; if [ -n "$$unformatted" ]; then \
+	  printf 'not formatted, run "make fmt":\n%s\n' "$$unformatted" >&2; exit 1; fi
+	go test ./...
+
+.PHONY: cover
+cover: ## Print which share of the statements the unit tests run, by package and in all (profile in coverage.out)
+	go test -coverpkg=./... -coverprofile=coverage.out ./... >/dev/null
+	@awk 'NR > 1 { split($$1, at, ":"); sub("/[^/]*$$", "", at[1]); n[$$1] = $$2; of[$$1] = at[1]; if ($$3 > 0) ran[$$1] = 1 } \
+	  END { for (b in n) { all[of[b]] += n[b]; total += n[b]; if (b in ran) { hit[of[b]] += n[b]; hits += n[b] } } \
+	    for (p in all) printf "%5.1f %%  %s\n", 100 * hit[p] / all[p], p | "sort -k 3"; close("sort -k 3"); \
+	    printf "%5.1f %%  total\n", 100 * hits / total }' coverage.out
+
 .PHONY: unit
 unit: ## Run the unit tests under the race detector
 	go test -race ./...

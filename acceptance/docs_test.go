@@ -7,6 +7,7 @@ package acceptance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,6 +31,7 @@ type shown struct {
 // documents are those whose commands are run, in this order, in one Vault: the last one leaves accounts paused.
 func documents() []string {
 	return []string{
+		"docs/install.md", // removes what it installs
 		"README.md",
 		"docs/configure.md",
 		"docs/use.md",
@@ -128,7 +130,7 @@ func (d *documentedWorld) follow(t *testing.T, document string, commands []shown
 	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script.String())
 	shell.Env = d.CLI.Env("PLUGIN_DIR="+filepath.Join(d.Dir, "plugins"), "AUDIT_LOG="+d.AuditLog(),
 		"PATH="+d.programsOnPath(t)+":"+os.Getenv("PATH"))
-	shell.Dir, shell.Stdin = t.TempDir(), strings.NewReader(typed.String())
+	shell.Dir, shell.Stdin = d.download(t), strings.NewReader(typed.String())
 	output, err := shell.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: a command failed: %v\n%s", document, err, lastOf(output))
@@ -141,6 +143,25 @@ func (d *documentedWorld) follow(t *testing.T, document string, commands []shown
 			}
 		}
 	}
+}
+
+// download is a folder as a release leaves it.
+func (d *documentedWorld) download(t *testing.T) string {
+	t.Helper()
+	found, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, name := t.TempDir(), filepath.Base(found.Plugin)
+	sums := sumOf(t, found.Plugin) + "  " + name + "\n" + strings.Repeat("0", 64) + "  that-of-another-machine\n"
+	err = errors.Join(
+		os.Symlink(found.Plugin, filepath.Join(dir, name)),
+		os.WriteFile(filepath.Join(dir, "SHA256SUMS"), []byte(sums), 0o600),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // typed is what a person types when the command asks.
