@@ -1,0 +1,205 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// troubleshootingFile has the table of all messages.
+const troubleshootingFile = "docs/operate.md"
+
+// TestEveryMessageIsExplained compares the messages in the source with the first column of the tables below "Troubleshooting":
+// what changes in a message is "…" in both.
+func TestEveryMessageIsExplained(t *testing.T) {
+	t.Parallel()
+	said, explained := messagesOfTheSource(t), messagesOfTheDocument(t)
+	t.Logf("%d messages in the source, %d in %s", len(said), len(explained), troubleshootingFile)
+	if len(said) < 50 {
+		t.Fatal("the source has hardly a message: has the way changed in which they are made?")
+	}
+	for message, where := range said {
+		if !slices.Contains(explained, message) {
+			t.Errorf("%s: is not explained in %s: %s", where, troubleshootingFile, message)
+		}
+	}
+	for _, message := range explained {
+		if said[message] == "" {
+			t.Errorf("%s explains what the engine does not say: %s", troubleshootingFile, message)
+		}
+	}
+}
+
+// messagesOfTheDocument are the texts in the first cells of the tables.
+func messagesOfTheDocument(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(troubleshootingFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(text), "\n## Troubleshooting by message\n")
+	if !found {
+		t.Fatalf("%s has no section on troubleshooting", troubleshootingFile)
+	}
+	var messages []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `(.+?)` \\|").FindAllStringSubmatch(section, -1) {
+		messages = append(messages, row[1])
+	}
+	return messages
+}
+
+// messagesOfTheSource are all texts that a caller or the server's log can get to see, and where they are made.
+func messagesOfTheSource(t *testing.T) map[string]string {
+	t.Helper()
+	var files []string
+	for _, pattern := range []string{
+		"*.go", "backend/issuer/*.go", "backend/ledger/*.go", "backend/upstream/error.go", "backend/upstream/network.go",
+		"backend/upstream/classify.go", "cmd/vault-plugin-secrets-mastersindia/*.go",
+	} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	c := collector{fset: token.NewFileSet(), said: make(map[string]string)}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(c.fset, file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, declaration := range parsed.Decls {
+			c.function = ""
+			if f, is := declaration.(*ast.FuncDecl); is {
+				c.function = f.Name.Name
+			}
+			ast.Inspect(declaration, c.visit)
+		}
+	}
+	return c.said
+}
+
+// collector finds messages by the calls that make them.
+type collector struct {
+	fset     *token.FileSet
+	function string // that is looked at
+	said     map[string]string
+}
+
+func (c *collector) visit(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.CallExpr:
+		c.call(n)
+	case *ast.ValueSpec:
+		if strings.HasSuffix(n.Names[0].Name, "Rule") && len(n.Values) == 1 {
+			c.note(n, "…: "+text(n.Values[0]))
+		}
+	case *ast.ReturnStmt:
+		if slices.Contains([]string{"headline", "Error", "remedy", "statusMessage", "failureMessage", "revocationWarning"}, c.function) {
+			for _, result := range n.Results {
+				c.note(result, text(result))
+			}
+		}
+	case *ast.AssignStmt:
+		if slices.Contains([]string{"verifyAnswer", "unknownToken", "revocationWarning", "notUnderstood"}, c.function) {
+			for _, value := range n.Rhs {
+				c.note(value, text(value))
+			}
+		}
+	}
+	return true
+}
+
+// call takes the message out of a call that makes one.
+func (c *collector) call(n *ast.CallExpr) {
+	args := n.Args
+	switch name := nameOf(n.Fun); {
+	case name == "userError" || name == "Errorf" || name == "New" && len(args) == 1 || name == "AddWarning":
+		c.note(n, text(args[0]))
+	case name == "CodedError" && len(args) == 2:
+		c.note(n, text(args[1]))
+	case (name == "Warn" || name == "Error") && len(args) > 0:
+		c.note(n, text(args[0]))
+	case name == "add" && len(args) >= 2: // (*problems).add
+		c.note(n, field(args[0])+text(args[1]))
+	case name == "unless": // what a value should have been
+		c.note(n, "…: must be "+text(args[1]))
+	case name == "between":
+		c.note(n, field(args[1])+"must be "+text(args[5]))
+	}
+}
+
+// field is the beginning of a message about a field.
+func field(e ast.Expr) string { return text(e) + ": " }
+
+// note keeps a message, unless it is none: it has two words of its own.
+func (c *collector) note(at ast.Node, message string) {
+	message = strings.TrimSpace(regexp.MustCompile(`(… ?)+…`).ReplaceAllString(message, "…"))
+	if len(regexp.MustCompile(`[a-z]{2,}`).FindAllString(message, 3)) < 2 || slices.Contains(unseen(), message) {
+		return
+	}
+	c.said[message] = c.fset.Position(at.Pos()).String()
+}
+
+// unseen are texts that nobody gets to see as they stand: callers recognise them and say more, or fill them with others.
+func unseen() []string {
+	return []string{
+		"no such account", "the engine is stopping", "the account is paused", "the account is paused: …", "…; next attempt at …",
+		"no unexpired token of that ID", "no token of that ID in the ledger", "this account has no refresh endpoint",
+		"the storage entry …", "…: must be …", "…; …; next attempt …; …", "token_id: …", "rejected_token_id: …",
+	}
+}
+
+// nameOf is the name of the function that is called.
+func nameOf(fun ast.Expr) string {
+	switch fun := fun.(type) {
+	case *ast.Ident:
+		return fun.Name
+	case *ast.SelectorExpr:
+		return fun.Sel.Name
+	default:
+		return ""
+	}
+}
+
+// text is the text that an expression gives, with "…" for what is known at run time only.
+func text(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		if e.Kind != token.STRING {
+			return "…"
+		}
+		unquoted, err := strconv.Unquote(e.Value)
+		if err != nil {
+			return "…"
+		}
+		return regexp.MustCompile(`%%|%[a-z]`).ReplaceAllStringFunc(unquoted, func(verb string) string {
+			if verb == "%%" {
+				return "%"
+			}
+			return "…"
+		})
+	case *ast.BinaryExpr:
+		return text(e.X) + text(e.Y)
+	case *ast.CallExpr:
+		if nameOf(e.Fun) == "Sprintf" && len(e.Args) > 0 {
+			return text(e.Args[0])
+		}
+		return "…"
+	default:
+		return "…"
+	}
+}
