@@ -210,3 +210,39 @@ func TestALoginIsNotedBeforeItIsMade(t *testing.T) {
 		})
 	}
 }
+
+// TestATokenWhoseAccountCannotBeReadAfterItsVerification: the engine tells the ledger of the token in the background, where a panic
+// would end the process with every mount in it.
+func TestATokenWhoseAccountCannotBeReadAfterItsVerification(t *testing.T) {
+	t.Parallel()
+	timed(t, "a new config", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		stored, struck := false, false
+		w.disk.set(func(_ int, call string) blow {
+			switch {
+			case call == "put config/new":
+				stored = true
+			case call == "get token/new" && stored:
+				struck = true
+				return blow{err: errStorage()}
+			}
+			return blow{}
+		})
+		resp, err := w.do(t.Context(), logical.CreateOperation, "config/new", jwtConfig())
+		if err != nil || resp == nil || len(resp.Warnings) != 1 {
+			t.Errorf("the write answered %v, %v; want a warning that the token could not be stored", resp, err)
+		}
+		synctest.Wait() // the ledger is told
+		w.disk.set(nil)
+		if !struck {
+			t.Fatal("storage was not asked for the account's tokens after the config was stored: this tests nothing")
+		}
+		if got := text(t, w.read("status/new").Data, "state"); got == "" {
+			t.Error("the new config has no state")
+		}
+		tokens, is := w.read("ledger/new").Data["tokens"].([]any)
+		if !is || len(tokens) != 1 {
+			t.Errorf("the ledger has %d tokens of the new config, want the one of the verification", len(tokens))
+		}
+	})
+}

@@ -16,7 +16,9 @@ package issuer
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -146,7 +148,17 @@ func (i *Issuer) goWork(f func()) bool {
 	if i.ctx.Err() != nil {
 		return false
 	}
-	i.work.Go(f)
+	i.work.Go(func() {
+		// A panic would end the process, and with it every mount that lives there. Its value may hold anything, so only its type
+		// is logged.
+		defer func() {
+			if p := recover(); p != nil {
+				i.logger.Error("work in the background ended in a panic: please report this", "panic", fmt.Sprintf("%T", p),
+					"stack", string(debug.Stack()))
+			}
+		}()
+		f()
+	})
 	return true
 }
 
