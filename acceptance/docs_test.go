@@ -40,6 +40,7 @@ func documents() []string {
 		"docs/ledger.md",
 		"docs/performance.md",
 		"docs/reference.md",
+		"docs/operate.md",
 		"docs/architecture.md",
 		"docs/monitoring.md",
 		"docs/threat-model.md",
