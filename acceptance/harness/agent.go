@@ -38,15 +38,31 @@ func (v *Vault) StartAgent(dir, token, template string) (*Agent, error) {
 			return nil, err
 		}
 	}
+	return a, a.start(v, dir)
+}
+
+// StartAgentWith starts a Vault Agent in dir, which it makes, with a configuration that renders to the given file.
+func (v *Vault) StartAgentWith(dir, config, rendered string) (*Agent, error) {
+	if err := makeDirs(filepath.Join(dir, "tmp")); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "agent.hcl"), []byte(config), 0o600); err != nil {
+		return nil, err
+	}
+	a := &Agent{Rendered: rendered}
+	return a, a.start(v, dir)
+}
+
+func (a *Agent) start(v *Vault, dir string) error {
 	var err error
 	a.process, err = startProcess(processSpec{
 		name: "vault agent",
 		path: v.binaries.Vault,
-		args: []string{"agent", "-config=" + join("agent.hcl"), "-log-level=debug"},
+		args: []string{"agent", "-config=" + filepath.Join(dir, "agent.hcl"), "-log-level=debug"},
 		env:  childEnv(dir),
-		log:  join("agent.log"),
+		log:  filepath.Join(dir, "agent.log"),
 	})
-	return a, err
+	return err
 }
 
 // agentConfig is the agent's configuration. It fails on a missing key and gives up after the usual retries, so that a

@@ -1,0 +1,145 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+const agentExample = "../examples/agent/"
+
+// TestTheExampleOfAnAgentKeepsATokenCurrent runs the configuration of examples/agent, with other folders and another address,
+// and the policy and the AppRole that its document has.
+func TestTheExampleOfAnAgentKeepsATokenCurrent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	account := w.upstream.addAccount(t, simulator.Account{Protocol: simulator.JWT, TokenTTL: clientLife})
+	w.writeConfig(t, "gst", account)
+	w.writeRole(t, "billing", "gst")
+	w.vault(t, "policy", "write", "billing", absolute(t, "../examples/policies/application.hcl"))
+	w.vault(t, "auth", "enable", "approle")
+	w.vault(t, "write", "auth/approle/role/billing", "token_policies=billing", "token_period=1h", "secret_id_bound_cidrs=127.0.0.1/32")
+
+	etc, credentials, run := t.TempDir(), t.TempDir(), t.TempDir()
+	for name, secret := range map[string]string{
+		"role-id":   w.vault(t, "read", "-field=role_id", "auth/approle/role/billing/role-id"),
+		"secret-id": w.vault(t, "write", "-f", "-field=secret_id", "auth/approle/role/billing/secret-id"),
+	} {
+		if err := os.WriteFile(filepath.Join(credentials, name), []byte(secret), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(etc, "header.ctmpl"), []byte(agentFile(t, "header.ctmpl")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := agentFile(t, "agent.hcl")
+	for from, to := range map[string]string{
+		`"https://vault.example.com:8200"`:            `"` + w.Addr + `"`,
+		`/run/credentials/mastersindia-agent.service`: credentials,
+		`"/etc/mastersindia-agent/`:                   `"` + etc + `/`,
+		`"/run/mastersindia-agent/`:                   `"` + run + `/`,
+	} {
+		if !strings.Contains(config, from) {
+			t.Fatalf("examples/agent/agent.hcl has no %s any more", from)
+		}
+		config = strings.ReplaceAll(config, from, to)
+	}
+	header := filepath.Join(run, "header")
+	agent, err := w.StartAgentWith(filepath.Join(w.Dir, "agent"), config, header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := agent.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	var first string
+	for _, what := range []string{"the first token", "its successor"} {
+		text, err := agent.WaitRendered(t.Context(), 2*clientLife, func(text string) error {
+			token, ok := strings.CutPrefix(strings.TrimSpace(text), "Authorization: JWT ")
+			switch {
+			case !ok:
+				return errors.New("the file is no Authorization header")
+			case text == first:
+				return errors.New("still the first token")
+			case !w.upstream.TokenAlive(token):
+				return errors.New("upstream does not know the rendered token")
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		first = text
+	}
+	info, err := os.Stat(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Mode().Perm(); got != 0o640 {
+		t.Errorf("the file has the mode %o, want 640", got)
+	}
+	w.upstream.wantLogins(t, 2)
+}
+
+// TestTheUnitOfTheAgentIsValid has systemd judge the unit, with the path of a Vault that is here.
+func TestTheUnitOfTheAgentIsValid(t *testing.T) {
+	t.Parallel()
+	const installed = "ExecStart=/usr/bin/vault "
+	unit := agentFile(t, "mastersindia-agent.service")
+	for _, has := range []string{
+		installed, "-config=/etc/mastersindia-agent/agent.hcl",
+		"LoadCredential=role-id:", "LoadCredential=secret-id:", "RuntimeDirectory=mastersindia-agent\n",
+	} {
+		if !strings.Contains(unit, has) {
+			t.Errorf("the unit and agent.hcl do not go together: no %q in the unit", has)
+		}
+	}
+	systemd, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skipf("the rest is left out: %v", err)
+	}
+	found, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "mastersindia-agent.service")
+	unit = strings.Replace(unit, installed, fmt.Sprintf("ExecStart=%s ", found.Vault), 1)
+	if err := os.WriteFile(file, []byte(unit), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said, err := exec.Command(systemd, "verify", "--man=no", file).CombinedOutput()
+	if err != nil || len(said) > 0 {
+		t.Errorf("systemd-analyze verify: %v\n%s", err, said)
+	}
+}
+
+func agentFile(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(agentExample + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func absolute(t *testing.T, name string) string {
+	t.Helper()
+	path, err := filepath.Abs(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
