@@ -173,10 +173,10 @@ func (c *exampleClient) replacesATokenThatWasKilled(t *testing.T) {
 	if got := c.api.refusals(); got != 1 {
 		t.Errorf("%s: the API has refused %d calls, want 1: the scenario did not happen", c.name, got)
 	}
-	t.Logf("%s: token %s, killed, was replaced by %s with one login", c.name, seen.tokenID, seen.lastTokenID)
 	if seen.tokenID == seen.lastTokenID {
 		t.Errorf("%s was given the same token again", c.name)
 	}
+	t.Logf("%s: token %s was killed, then came %s, after %d logins", c.name, seen.tokenID, seen.lastTokenID, seen.logins)
 }
 
 // run runs the client once, and counts what it does.
