@@ -34,8 +34,10 @@ resource "vault_generic_endpoint" "role" {
 
   path = "${vault_mount.mastersindia.path}/role/${each.key}"
 
-  # What is left out is left to the engine, and is no difference at the next plan.
-  data_json            = jsonencode({ for field, value in each.value : field => value if value != null })
+  # Every field, so that one which is taken out of the variable goes back to its default.
+  data_json = jsonencode(each.value)
+
+  # A later version of the engine may answer with fields that this one does not know.
   ignore_absent_fields = true
 }
 

@@ -8,12 +8,12 @@ variable "mount" {
 }
 
 variable "roles" {
-  description = "The roles by name: the account that each reads, and its limits. max_ttl is in seconds, and for roles with leases only."
+  description = "The roles by name: the account that each reads, and its limits. max_ttl is in seconds, 0 is none."
 
   type = map(object({
     config  = string
-    lease   = optional(bool)
-    max_ttl = optional(number)
+    lease   = optional(bool, true)
+    max_ttl = optional(number, 0)
   }))
 
   default = {
