@@ -42,6 +42,7 @@ func documents() []string {
 		"docs/reference.md",
 		"docs/operate.md",
 		"docs/architecture.md",
+		"docs/reliability.md",
 		"docs/monitoring.md",
 		"docs/threat-model.md",
 		"docs/incidents.md",
