@@ -316,8 +316,8 @@ func configFields() []configField {
 	}
 }
 
-// documentedDefault is the default for the documentation, in the type that it shows the field in; nil where there is none, or none
-// that is right for every protocol.
+// documentedDefault is the default for the documentation, in the type that it shows the field in; nil where there is none, or
+// none that is right for every protocol.
 func (f *configField) documentedDefault() any {
 	switch {
 	case f.perProtocol:

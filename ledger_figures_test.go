@@ -20,7 +20,7 @@ import (
 func TestFiguresOfTheLedger(t *testing.T) {
 	t.Parallel()
 	const (
-		accounts, days, logins = 10, 30, 36
+		accounts, days, logins = 4, 30, 36
 		life                   = time.Hour
 		keep                   = 30 * day
 	)

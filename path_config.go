@@ -96,7 +96,8 @@ func (b *backend) configPaths() []*framework.Path {
 			DisplayAttrs: display("list", "configs"),
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
-					Callback: b.configList, Summary: configListHelpSynopsis, Responses: answersList("upstream accounts", "protocol", "preset", "token_url", "username", "paused"),
+					Callback: b.configList, Summary: configListHelpSynopsis,
+					Responses: answersList("upstream accounts", "protocol", "preset", "token_url", "username", "paused"),
 				},
 			},
 			HelpSynopsis:    configListHelpSynopsis,

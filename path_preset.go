@@ -51,7 +51,8 @@ func presetPaths() []*framework.Path {
 			DisplayAttrs: display("list", "presets"),
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
-					Callback: presetList, Summary: presetListHelpSynopsis, Responses: answersList("presets", "protocol", "token_url", "description"),
+					Callback: presetList, Summary: presetListHelpSynopsis,
+					Responses: answersList("presets", "protocol", "token_url", "description"),
 				},
 			},
 			HelpSynopsis:    presetListHelpSynopsis,

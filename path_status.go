@@ -57,7 +57,8 @@ func (b *backend) statusPaths() []*framework.Path {
 			DisplayAttrs: display("list", "statuses"),
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
-					Callback: b.statusList, Summary: statusListHelpSynopsis, Responses: answersList("configs", "state", "message", "expires_at", "next_attempt_at"),
+					Callback: b.statusList, Summary: statusListHelpSynopsis,
+					Responses: answersList("configs", "state", "message", "expires_at", "next_attempt_at"),
 					ForwardPerformanceStandby: true,
 				},
 			},

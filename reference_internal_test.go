@@ -370,7 +370,7 @@ func TestTheReferenceIsWhatTheCodeSays(t *testing.T) {
 	t.Parallel()
 	want := reference(t)
 	if os.Getenv("UPDATE_DOCS") != "" {
-		if err := os.WriteFile(referenceFile, []byte(want), 0o644); err != nil { //nolint:gosec // a document
+		if err := os.WriteFile(referenceFile, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return

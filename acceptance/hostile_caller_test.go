@@ -50,6 +50,8 @@ type hostile struct {
 
 // TestAHostileCallerGetsPlainRefusals sends a real Vault what nobody means: each path without leave, names and values of all kinds,
 // floods, collisions and requests that end in the middle.
+//
+//nolint:tparallel // its parts share the one Vault that they count in
 func TestAHostileCallerGetsPlainRefusals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -476,7 +478,7 @@ func (h *hostile) playCutOff(t *testing.T) {
 		}
 		if n%8 >= 4 {
 			// With a reset instead of an orderly end.
-			_ = connection.(*net.TCPConn).SetLinger(0) //nolint:forcetypeassert // dialled with tcp
+			_ = connection.(*net.TCPConn).SetLinger(0)
 		}
 		_ = connection.Close()
 	}

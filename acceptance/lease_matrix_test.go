@@ -74,6 +74,8 @@ func leaseRows() []leaseRow {
 
 // TestEveryLeaseEndsAndNobodyIsLoggedOut ends a lease in every way that there is, alone on its upstream token and not, each on
 // a mount of its own in one Vault.
+//
+//nolint:tparallel // a fault upstream is for all, so one row after the other
 func TestEveryLeaseEndsAndNobodyIsLoggedOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -92,7 +94,6 @@ func TestEveryLeaseEndsAndNobodyIsLoggedOut(t *testing.T) {
 			if shared {
 				name = row.name + ", shared"
 			}
-			//nolint:tparallel // a fault upstream is for all, so one row after the other
 			t.Run(name, func(t *testing.T) {
 				c := newLeaseCase(t, w, root, fmt.Sprintf("case-%d-%t", n, shared), row, shared)
 				c.play(t, row)

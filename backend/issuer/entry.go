@@ -30,9 +30,9 @@ type served struct {
 	memo      atomic.Value // see Answer.Memo
 }
 
-// grace is how long a token that is due for rotation goes on to be handed out as if nothing were happening. Most logins end within
-// it, and then no reader has waited. What it takes from the life of a lease is a fiftieth at most, and 2 seconds at most, so that
-// every lease on a token of a quarter of an hour and more still has a third of its life.
+// grace is how long a token that is due for rotation goes on to be handed out as if nothing were happening. Most logins end
+// within it, and then no reader has waited. What it takes from the life of a lease is a fiftieth at most, and 2 seconds at most,
+// so that every lease on a token of a quarter of an hour and more still has a third of its life.
 func grace(a *Account, t *Token) time.Duration {
 	const share = 50
 	if a.exclusive() {
