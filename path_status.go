@@ -58,7 +58,7 @@ func (b *backend) statusPaths() []*framework.Path {
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
 					Callback: b.statusList, Summary: statusListHelpSynopsis,
-					Responses: answersList("configs", "state", "message", "expires_at", "next_attempt_at"),
+					Responses:                 answersList("configs", "state", "message", "expires_at", "next_attempt_at"),
 					ForwardPerformanceStandby: true,
 				},
 			},

@@ -31,14 +31,15 @@ type served struct {
 }
 
 // grace is how long a token that is due for rotation goes on to be handed out as if nothing were happening. Most logins end
-// within it, and then no reader has waited. What it takes from the life of a lease is a fiftieth at most, and 2 seconds at most,
-// so that every lease on a token of a quarter of an hour and more still has a third of its life.
+// within it, and then no reader has waited. It is less than what clients that follow Answer.TTL add to it (Vault Agent a second, the
+// Secrets Operator half of one), so that these find the new token; and it is a fiftieth of the token's life at most, so that every
+// lease on a token of a quarter of an hour and more still has a third of it.
 func grace(a *Account, t *Token) time.Duration {
-	const share = 50
+	const longest, share = 400 * time.Millisecond, 50
 	if a.exclusive() {
 		return 0 // its rotation begins when the token has ended
 	}
-	return min(rotationPatience, t.Life()/share)
+	return min(longest, t.Life()/share)
 }
 
 // due reports whether the token is to be replaced.
