@@ -150,8 +150,14 @@ func leaseTTL(remaining time.Duration, limits ...time.Duration) time.Duration {
 func tokenData(a issuer.Answer) map[string]any {
 	data := maps.Clone(lastingData(a))
 	data["expires_in"] = int64(a.Remaining / time.Second)
-	data["ttl"] = int64(a.TTL / time.Second)
+	data["ttl"] = wholeTTL(a)
 	return data
+}
+
+// wholeTTL is the time until a new token can be had in whole seconds, rounded up: whoever comes back a fraction of a second before
+// the rotation has come for nothing. It never passes the token's end.
+func wholeTTL(a issuer.Answer) int64 {
+	return min(int64((a.TTL+time.Second-1)/time.Second), int64(a.Remaining/time.Second))
 }
 
 // lastingData is the part of the answer that stays the same for as long as the token does, which is most of its cost: it is made

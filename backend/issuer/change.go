@@ -189,6 +189,9 @@ func (i *Issuer) release(e *entry, f *flight) {
 //
 // The settings are in force already, whatever Update returns: an error means that the token could not be stored.
 func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
+	if token != nil {
+		i.notes.add(a, token) // before any reader has it, and can ask what it is
+	}
 	for {
 		e := i.entry(a.Name)
 		done, err := i.update(ctx, e, a, token)
@@ -255,7 +258,6 @@ func (i *Issuer) begin(e *entry, a *Account, token *Token) {
 	}
 	if token != nil {
 		e.failure = nil
-		i.notes.add(a, token)
 		e.take(token, now)
 	}
 	e.closeClient()
