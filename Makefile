@@ -17,6 +17,9 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 # Static and without paths of the building machine: the same source gives the same bytes, so a published SHA-256 means something.
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 
+# Tests that take most of the time of all; "make unit" runs them too.
+SLOW := Hostile|AnyStory|Wherever|TestNoAccessToStorageMayFailBadly|TestTenThousandAccounts
+
 FUZZTIME ?= 30s
 SOAK     ?= 10m
 
@@ -47,11 +50,11 @@ build: ## Build the plugin, the simulator and the audit report into bin/
 test: build unit conformance acceptance ## Run all tests: unit, conformance, and acceptance against a real Vault
 
 .PHONY: check
-check: ## Check vet, format and the quick tests: before every commit
+check: ## Check vet, format and the quick tests, without the race detector: before every commit
 	go vet ./... && go vet -tags acceptance ./...
 	@unformatted="$$(gofmt -l .)"; if [ -n "$$unformatted" ]; then \
 	  printf 'not formatted, run "make fmt":\n%s\n' "$$unformatted" >&2; exit 1; fi
-	go test ./...
+	go test -skip '$(SLOW)' ./...
 
 .PHONY: cover
 cover: ## Print which share of the statements the unit tests run, by package and in all (profile in coverage.out)
