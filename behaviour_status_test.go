@@ -60,6 +60,7 @@ func TestStatusTellsHowAnAccountIsDoing(t *testing.T) {
 		state("paused")
 		s.sim.SetFault(simulator.JWT, simulator.Fault{})
 		s.write("config/gst", map[string]any{"paused": false})
+		pass(time.Minute) // else it may be answered with the refusal, which is that new
 		if _, err := s.rotate(); err != nil {
 			t.Fatal(err)
 		}
