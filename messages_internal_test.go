@@ -133,6 +133,8 @@ func (c *collector) call(n *ast.CallExpr) {
 		c.note(n, text(args[1]))
 	case (name == "Warn" || name == "Error") && len(args) > 0:
 		c.note(n, text(args[0]))
+	case name == "Log" && len(args) > 1: // at a level that is found out
+		c.note(n, text(args[1]))
 	case name == "add" && len(args) >= 2: // (*problems).add
 		c.note(n, field(args[0])+text(args[1]))
 	case name == "unless": // what a value should have been
