@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +29,9 @@ const (
 	shortLife = 30 * time.Second
 	// shortRotation is after how much of it a token is replaced: the default rotation_percent.
 	shortRotation = shortLife * 66 / 100
+
+	// cutOffPause is how long the pause after a login that was cut off may last, from when there is a leader again.
+	cutOffPause = 5 * time.Second
 
 	// backWithin is how soon reads must succeed once a new leader is active.
 	backWithin = 10 * time.Second
@@ -78,12 +82,19 @@ func TestTwentyFailoversUnderReaders(t *testing.T) {
 	reads, between := readers.all(), interregna(leaders.all())
 
 	readers.wantNoneRefused(t)
+	paused := 0
 	for _, read := range failed(reads) {
+		// A login that was cut off by the kill, of an account whose token ended while there was no leader, is followed by a pause.
+		if strings.Contains(read.err.Error(), cutOff) && overlaps(between, read.begin, read.end, cutOffPause) {
+			paused++
+			continue
+		}
 		if !overlaps(between, read.begin, read.end, 0) {
 			t.Errorf("a read of role %s failed at %s after %s although there was a leader all the time: %v",
 				read.role, clock(read.end), read.end.Sub(read.begin).Round(time.Millisecond), read.err)
 		}
 	}
+	t.Logf("%d reads were told that a login had been cut off", paused)
 	reportFailovers(t, happened, reads, leaders.all())
 	w.wantAllNodesHaveServed(t, leaders.all(), reads)
 
