@@ -36,7 +36,7 @@ LOAD ?=
 
 .PHONY: help
 help: ## Show this help
-	@echo "usage: make TARGET [VERSION=vX.Y.Z] [FUZZTIME=30s] [SOAK=10m] [VAULT_BIN=/path/to/vault]"
+	@echo "usage: make TARGET [VERSION=vX.Y.Z] [FUZZTIME=30s] [SOAK=10m] [VAULT_BIN=/path/to/vault | BAO_BIN=/path/to/bao]"
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  \1\t\2/p' Makefile | expand -t 16
 
