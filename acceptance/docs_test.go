@@ -88,6 +88,49 @@ func TestEveryDocumentIsRun(t *testing.T) {
 	}
 }
 
+// TestTheTestsThatDocumentsNameExist keeps a claim from resting on a test that was renamed. A name may be cut short by an ellipsis.
+func TestTheTestsThatDocumentsNameExist(t *testing.T) {
+	t.Parallel()
+	var source strings.Builder
+	for _, pattern := range []string{"*_test.go", "../*_test.go", "../backend/*/*_test.go", "../internal/audit/*/*_test.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			source.Write(text)
+		}
+	}
+	documents, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, document := range documents {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w+)(…?)`").FindAllStringSubmatch(string(text), -1) {
+			named++
+			want := "func " + found[1]
+			if found[2] == "" {
+				want += "("
+			}
+			if !strings.Contains(source.String(), want) {
+				t.Errorf("%s names %s, which is not there", document, found[0])
+			}
+		}
+	}
+	if named < 10 {
+		t.Errorf("the documents name only %d tests: this test proves little", named)
+	}
+}
+
 // documentedWorld is a world as the reader of the documents has it: the plugin is a file, and not yet registered.
 type documentedWorld struct {
 	*world
