@@ -154,8 +154,8 @@ func tokenData(a issuer.Answer) map[string]any {
 	return data
 }
 
-// wholeTTL is the time until a new token can be had in whole seconds, rounded up: whoever comes back a fraction of a second before
-// the rotation has come for nothing. It never passes the token's end.
+// wholeTTL is the time until a new token can be had in whole seconds, rounded up: whoever comes back a fraction of a second
+// before the rotation has come for nothing. It never passes the token's end.
 func wholeTTL(a issuer.Answer) int64 {
 	return min(int64((a.TTL+time.Second-1)/time.Second), int64(a.Remaining/time.Second))
 }

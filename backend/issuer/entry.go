@@ -31,9 +31,9 @@ type served struct {
 }
 
 // grace is how long a token that is due for rotation goes on to be handed out as if nothing were happening. Most logins end
-// within it, and then no reader has waited. It is less than what clients that follow Answer.TTL add to it (Vault Agent a second, the
-// Secrets Operator half of one), so that these find the new token; and it is a fiftieth of the token's life at most, so that every
-// lease on a token of a quarter of an hour and more still has a third of it.
+// within it, and then no reader has waited. It is less than what clients that follow Answer.TTL add to it (Vault Agent a second,
+// the Secrets Operator half of one), so that these find the new token; and it is a fiftieth of the token's life at most, so that
+// every lease on a token of a quarter of an hour and more still has a third of it.
 func grace(a *Account, t *Token) time.Duration {
 	const longest, share = 400 * time.Millisecond, 50
 	if a.exclusive() {
