@@ -198,7 +198,8 @@ func (v *Vault) launchOnce(ctx context.Context) error {
 	if err := os.WriteFile(v.config(), []byte(v.configText(address)), 0o600); err != nil {
 		return err
 	}
-	args, env := []string{"server", "-config=" + v.config(), "-log-level=" + cmp.Or(v.settings.LogLevel, "trace")}, childEnv(v.Dir, v.env...)
+	args := []string{"server", "-config=" + v.config(), "-log-level=" + cmp.Or(v.settings.LogLevel, "trace")}
+	env := childEnv(v.Dir, v.env...)
 	if v.dev {
 		// Not -dev-plugin-dir, which puts plugins in the catalog by itself, without a version and a checksum of ours.
 		args = append(args, "-dev", "-dev-no-store-token", "-dev-no-kv")
