@@ -134,14 +134,14 @@ func newTransport(a Account, o Options) (*http.Transport, error) {
 	// The request's deadline covers these steps too. They have limits of their own because the transport goes on dialing
 	// when a request has given up, to have a connection for the next one.
 	limit := timeoutOf(a)
-	dial := o.DialContext
+	dial := dialer(o.DialContext)
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: limit}).DialContext
 	}
 	return &http.Transport{
 		Proxy:                  proxy,
 		OnProxyConnectResponse: checkProxy,
-		DialContext:            dial,
+		DialContext:            dial.patient(limit),
 		TLSHandshakeTimeout:    limit,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		ForceAttemptHTTP2:      true,
