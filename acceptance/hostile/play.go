@@ -109,11 +109,12 @@ func (trick *Trick) timeout() time.Duration {
 }
 
 // WaitClosed waits until the engine has let go of all connections, as it must when it is stopped. One on which the server has
-// said goodbye in HTTP/2 without closing it is out of the transport's reach, and goes when it has been idle for half a minute.
+// said goodbye in HTTP/2 without closing it is out of the transport's reach, and goes when it has been idle for half a minute, or
+// when nothing has come for so long and a request's time.
 func (s *Server) WaitClosed(t *testing.T) {
 	t.Helper()
 	const idle = 30 * time.Second
-	for deadline := time.Now().Add(idle + grace); s.Open() > 0; {
+	for deadline := time.Now().Add(idle + s.trick.timeout() + grace); s.Open() > 0; {
 		if time.Now().After(deadline) {
 			t.Errorf("%d connections stay open", s.Open())
 			return
