@@ -7,7 +7,6 @@ package mastersindia
 
 import (
 	"context"
-	"errors"
 	"net"
 	"strings"
 	"sync"
@@ -222,6 +221,3 @@ func (l *leaseLimit) get(system logical.SystemView, now issuer.Reading) time.Dur
 	l.last.Store(&limitReading{limit: limit, at: now.Elapsed})
 	return limit
 }
-
-// errNoStorage: the backend was made without storage, as Vault does to learn its version.
-var errNoStorage = errors.New("this backend has no storage")

@@ -11,7 +11,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-mastersindia/backend/ledger"
+	"vault-plugin-secrets-mastersindia/backend/stored"
 )
 
 const (
@@ -93,7 +93,7 @@ func (b *backend) ledgerRead(ctx context.Context, req *logical.Request, d *frame
 		return nil, err
 	}
 	entries, more, err := b.issuedFor(ctx, name)
-	damaged, partly := errors.AsType[*ledger.DamagedError](err)
+	damaged, partly := errors.AsType[*stored.DamagedError](err)
 	if len(entries) == 0 || err != nil && !partly {
 		return nil, err // 404
 	}
@@ -128,7 +128,7 @@ func (b *backend) ledgerList(ctx context.Context, _ *logical.Request, _ *framewo
 	info := make(map[string]any)
 	for _, name := range names[:min(len(names), mostListDetails)] {
 		until, err := b.ledger.Until(ctx, name)
-		if damaged, is := errors.AsType[*ledger.DamagedError](err); is {
+		if damaged, is := errors.AsType[*stored.DamagedError](err); is {
 			info[name] = map[string]any{"remembered_until": "", "message": damaged.Error()}
 			continue
 		}

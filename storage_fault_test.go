@@ -50,6 +50,8 @@ func storageFaults() []storageFault {
 		{storeGet, "token/", logical.ReadOperation, "token/app", nil},
 		{storeGet, "token/", logical.UpdateOperation, "rotate/gst", nil},
 		{storeGet, "token/", logical.UpdateOperation, "revoke/gst", nil},
+		{storeGet, "ledger/", logical.ReadOperation, "ledger/gst", nil},
+		{storeList, "ledger/", logical.ListOperation, "ledger/", nil},
 		// An attempt that cannot be noted is not made.
 		{storePut, "token/", logical.ReadOperation, "token/app", nil},
 		{storePut, "token/", logical.UpdateOperation, "token/app", nil},
@@ -68,7 +70,7 @@ func TestStorageThatFailsIsAClearErrorWithoutALoginOrAChange(t *testing.T) {
 			w.idle(func() {
 				w.disk.fail(fault.access, fault.prefix, errStorage())
 				r := w.refusal(fault.op, fault.path, fault.data)
-				w.says(r.message, errStorage().Error())
+				w.says(r.message, fault.prefix, errStorage().Error())
 				w.hides(r.message, jwtV1().secrets()...)
 				w.disk.mend()
 			})

@@ -16,7 +16,6 @@ package ledger
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"sync"
@@ -24,6 +23,8 @@ import (
 
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/backend/stored"
 )
 
 // Prefix is where the ledger keeps its entries. It is fixed, as is all that stands under it.
@@ -56,15 +57,6 @@ type Entry struct {
 	RevokedAt time.Time
 	Upstream  string
 }
-
-// DamagedError says that an entry of storage cannot be read, and will not be the next time. It shows nothing of its content.
-type DamagedError struct {
-	Key string
-	why string
-}
-
-// Error names the entry.
-func (e *DamagedError) Error() string { return "the storage entry " + e.Key + " " + e.why }
 
 // Ledger keeps the entries of one mount. It is safe for concurrent use by one process.
 type Ledger struct {
@@ -115,7 +107,7 @@ func (l *Ledger) addToPage(ctx context.Context, day, config string, e Entry) (nu
 	}
 	number = max(days.Pages[day], 1)
 	page, err := l.page(ctx, day, config, number)
-	_, damaged := errors.AsType[*DamagedError](err)
+	_, damaged := errors.AsType[*stored.DamagedError](err)
 	if err != nil && !damaged {
 		return 0, err
 	}
@@ -164,7 +156,7 @@ type Found struct {
 }
 
 // Find tells for which configs the token of that ID was issued: more than one where configs share an upstream account. It reads
-// one entry, and one for each config. Errors: ErrUnknown, *DamagedError, and storage's.
+// one entry, and one for each config. Errors: ErrUnknown, *stored.DamagedError, and storage's.
 func (l *Ledger) Find(ctx context.Context, tokenID string) ([]Found, error) {
 	places, err := l.places(ctx, tokenID)
 	if err != nil {
@@ -187,7 +179,7 @@ func (l *Ledger) Find(ctx context.Context, tokenID string) ([]Found, error) {
 }
 
 // Of returns the entries of a config, the newest first and no more than most, and whether there are more. It reads one entry, and
-// one for each page. Where pages are damaged it returns all others, and the *DamagedError of one.
+// one for each page. Where pages are damaged it returns all others, and the *stored.DamagedError of one.
 func (l *Ledger) Of(ctx context.Context, config string, most int) (entries []Entry, more bool, err error) {
 	days, err := l.days(ctx, config)
 	if err != nil {
@@ -200,7 +192,7 @@ func (l *Ledger) Of(ctx context.Context, config string, most int) (entries []Ent
 		}
 		for number := days.Pages[day]; number >= 1; number-- {
 			page, err := l.page(ctx, day, config, number)
-			if _, is := errors.AsType[*DamagedError](err); is {
+			if _, is := errors.AsType[*stored.DamagedError](err); is {
 				damaged = err
 				continue
 			}
@@ -224,10 +216,7 @@ func (l *Ledger) Of(ctx context.Context, config string, most int) (entries []Ent
 
 // Configs lists the names of the configs that have entries, deleted ones included.
 func (l *Ledger) Configs(ctx context.Context) ([]string, error) {
-	if l.view == nil {
-		return nil, errNoStorage
-	}
-	return l.view.List(ctx, configPrefix)
+	return stored.List(ctx, l.view, configPrefix)
 }
 
 // Until is the day after which all that is remembered of a config now will be forgotten; "" where nothing is.
@@ -252,7 +241,7 @@ func pageKey(day, config string, number int) string {
 
 // places is never nil: a token that is not known has none.
 func (l *Ledger) places(ctx context.Context, tokenID string) (*storedPlaces, error) {
-	places, err := get(ctx, l.view, idPrefix+tokenID, func(p *storedPlaces) int { return p.Schema })
+	places, err := stored.Get(ctx, l.view, idPrefix+tokenID, func(p *storedPlaces) int { return p.Schema }, schema)
 	if err == nil && places == nil {
 		places = &storedPlaces{Schema: schema}
 	}
@@ -261,12 +250,12 @@ func (l *Ledger) places(ctx context.Context, tokenID string) (*storedPlaces, err
 
 // page returns nil where there is none of that number.
 func (l *Ledger) page(ctx context.Context, day, config string, number int) (*storedPage, error) {
-	return get(ctx, l.view, pageKey(day, config, number), func(p *storedPage) int { return p.Schema })
+	return stored.Get(ctx, l.view, pageKey(day, config, number), func(p *storedPage) int { return p.Schema }, schema)
 }
 
 // days is never nil.
 func (l *Ledger) days(ctx context.Context, config string) (*storedDays, error) {
-	days, err := get(ctx, l.view, configPrefix+config, func(d *storedDays) int { return d.Schema })
+	days, err := stored.Get(ctx, l.view, configPrefix+config, func(d *storedDays) int { return d.Schema }, schema)
 	if err != nil {
 		return nil, err
 	}
@@ -279,33 +268,6 @@ func (l *Ledger) days(ctx context.Context, config string) (*storedDays, error) {
 	return days, nil
 }
 
-// get reads an entry; nil where there is none. Errors: *DamagedError and storage's.
-func get[T any](ctx context.Context, view logical.Storage, key string, version func(*T) int) (*T, error) {
-	if view == nil {
-		return nil, errNoStorage
-	}
-	stored, err := view.Get(ctx, key)
-	if err != nil || stored == nil {
-		return nil, err
-	}
-	entry := new(T)
-	if err := stored.DecodeJSON(entry); err != nil {
-		return nil, &DamagedError{key, "cannot be read: it is damaged"}
-	}
-	if got := version(entry); got < 1 || got > schema {
-		return nil, &DamagedError{key, fmt.Sprintf("has schema %d, and this version of the plugin knows 1 to %d: "+
-			"was it written by a newer version?", got, schema)}
-	}
-	return entry, nil
-}
-
 func (l *Ledger) put(ctx context.Context, key string, entry any) error {
-	stored, err := logical.StorageEntryJSON(key, entry)
-	if err != nil {
-		return errors.New("the storage entry " + key + " cannot be encoded")
-	}
-	return l.view.Put(ctx, stored)
+	return stored.Put(ctx, l.view, key, entry)
 }
-
-// errNoStorage: the backend was made without storage, as Vault does to learn its version.
-var errNoStorage = errors.New("this backend has no storage")

@@ -10,21 +10,20 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/stored"
 )
 
 // Trim forgets the tokens whose day is over, and returns how many that were. It lists the days once a day, reads only what it
 // forgets, and can be cut off at any point: what is left is forgotten the next time. The error is the first of several.
 func (l *Ledger) Trim(ctx context.Context, now time.Time) (forgotten int, err error) {
-	if l.view == nil {
-		return 0, errNoStorage
-	}
 	l.trimming.Lock()
 	defer l.trimming.Unlock()
 	today := now.UTC().Format(dayLayout)
 	if l.trimmed == today {
 		return 0, nil
 	}
-	days, err := l.view.List(ctx, dayPrefix)
+	days, err := stored.List(ctx, l.view, dayPrefix)
 	if err != nil {
 		return 0, err
 	}
@@ -48,7 +47,7 @@ func (l *Ledger) Trim(ctx context.Context, now time.Time) (forgotten int, err er
 
 // trimDay goes on where something cannot be read: one page must not keep all others for ever.
 func (l *Ledger) trimDay(ctx context.Context, day string) (forgotten int, err error) {
-	configs, err := l.view.List(ctx, dayPrefix+day+"/")
+	configs, err := stored.List(ctx, l.view, dayPrefix+day+"/")
 	if err != nil {
 		return 0, err
 	}
@@ -70,7 +69,7 @@ func (l *Ledger) trimConfig(ctx context.Context, day, config string) (forgotten 
 	if err := l.forgetDay(ctx, day, config); err != nil {
 		return 0, err
 	}
-	numbers, err := l.view.List(ctx, dayPrefix+day+"/"+config+"/")
+	numbers, err := stored.List(ctx, l.view, dayPrefix+day+"/"+config+"/")
 	if err != nil {
 		return 0, err
 	}
@@ -96,7 +95,7 @@ func (l *Ledger) forgetDay(ctx context.Context, day, config string) error {
 	}
 	delete(days.Pages, day)
 	if len(days.Pages) == 0 {
-		return l.view.Delete(ctx, configPrefix+config)
+		return stored.Delete(ctx, l.view, configPrefix+config)
 	}
 	return l.put(ctx, configPrefix+config, days)
 }
@@ -112,7 +111,7 @@ func (l *Ledger) trimPage(ctx context.Context, day, config string, number int) (
 		}
 		forgotten++
 	}
-	return forgotten, l.view.Delete(ctx, pageKey(day, config, number))
+	return forgotten, stored.Delete(ctx, l.view, pageKey(day, config, number))
 }
 
 // forgetPlace forgets one place of a token: another config of the same account may have been given it too, and remember it for
@@ -125,7 +124,7 @@ func (l *Ledger) forgetPlace(ctx context.Context, tokenID string, place storedPl
 	}
 	places.Places = slices.DeleteFunc(places.Places, func(other storedPlace) bool { return other == place })
 	if len(places.Places) == 0 {
-		return l.view.Delete(ctx, idPrefix+tokenID)
+		return stored.Delete(ctx, l.view, idPrefix+tokenID)
 	}
 	return l.put(ctx, idPrefix+tokenID, places)
 }
