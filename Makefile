@@ -83,11 +83,13 @@ soak: build ## Let a real Vault live through load and faults for SOAK (default 1
 	VAULT_BIN="$$vault_bin" go test -race -tags acceptance -count=1 -timeout 0 -v ./acceptance/soak -soak $(SOAK)
 
 .PHONY: lint
-lint: bin/golangci-lint ## Check vet, format and the linters of .golangci.yml
+lint: bin/golangci-lint ## Check vet, format, go.mod and the linters of .golangci.yml
 	go vet ./...
 	go vet -tags acceptance ./...
 	@unformatted="$$(gofmt -l .)"; if [ -n "$$unformatted" ]; then \
 	  printf 'not formatted, run "make fmt":\n%s\n' "$$unformatted" >&2; exit 1; fi
+	go mod tidy -diff
+	go mod tidy -C tools/lint -diff
 	bin/golangci-lint run ./...
 
 # A module of its own keeps the linter's many dependencies out of the plugin's go.mod, and its version fixed for everybody.

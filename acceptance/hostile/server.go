@@ -185,9 +185,6 @@ type Visit struct {
 	in *bufio.Reader
 }
 
-// Close closes the connection, and not the server.
-func (v *Visit) Close() error { return v.Conn.Close() }
-
 // http1 reads one request, answers it as the trick wants, and waits for the other side to let go.
 func (v *Visit) http1(answer func(*Visit)) {
 	if !v.readRequest() {

@@ -71,9 +71,6 @@ func (l *Log) HMAC(text string) string {
 // Wait lets time pass.
 func (l *Log) Wait(d time.Duration) { l.now = l.now.Add(d) }
 
-// Now is the time of the next entry.
-func (l *Log) Now() time.Time { return l.now }
-
 // Close writes what is left.
 func (l *Log) Close() error { return l.out.Flush() }
 
