@@ -7,15 +7,12 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/internal/command"
 )
 
 // Set by the linker: see the Makefile.
@@ -24,44 +21,20 @@ var (
 	commit  = "unknown"
 )
 
-// Exit codes.
-const (
-	exitOK     = 0 // the report is written, or after -help or -version
-	exitFailed = 1 // no report
-	exitUsage  = 2 // the options make no sense
-)
-
 // softMemory is where the garbage collector begins to work harder: it keeps the whole process below 100 MB.
 const softMemory = 72 << 20
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// After the first signal the next one kills, should the orderly end hang.
-	context.AfterFunc(ctx, stop)
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(softMemory)
 	}
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(command.Context(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run is the whole program. It ends when ctx does.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	o, err := parseOptions(args, time.Now())
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stdout, help)
-		return exitOK
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "Error: %s\nRun mastersindia-audit -help for the options.\n", err)
-		return exitUsage
-	}
-	if o.version {
-		fmt.Fprintf(stdout, "mastersindia-audit %s (%s)\n", version, commit)
-		return exitOK
-	}
-	if err := report(ctx, o, stdin, stdout, stderr); err != nil {
-		fmt.Fprintf(stderr, "Error: %s\n", err)
-		return exitFailed
-	}
-	return exitOK
+	program := command.Program{Name: "mastersindia-audit", Version: version, Commit: commit, Help: help}
+	return command.Run(program, stdout, stderr,
+		func() (options, error) { return parseOptions(args, time.Now()) },
+		func(o options) error { return report(ctx, o, stdin, stdout, stderr) })
 }

@@ -20,6 +20,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/audit/entry"
 	"vault-plugin-secrets-mastersindia/internal/audit/sample"
 	"vault-plugin-secrets-mastersindia/internal/audit/story"
+	"vault-plugin-secrets-mastersindia/internal/command"
 )
 
 // shown are the keys that docs/audit.md tunes, as far as the sample has them.
@@ -63,7 +64,7 @@ func runWith(stdin string, args ...string) result {
 func must(t *testing.T, stdin string, args ...string) string {
 	t.Helper()
 	r := runWith(stdin, args...)
-	if r.code != exitOK {
+	if r.code != command.ExitOK {
 		t.Fatalf("%q: exit code %d: %s", args, r.code, r.stderr)
 	}
 	return r.stdout
@@ -142,7 +143,7 @@ func TestWrongOptionsSayWhatToDo(t *testing.T) {
 		{[]string{"-output", "Bearer " + secret, "f"}, "command line"},
 	} {
 		r := runWith("", test.args...)
-		if r.code != exitUsage || !strings.Contains(r.stderr, test.want) || r.stdout != "" {
+		if r.code != command.ExitUsage || !strings.Contains(r.stderr, test.want) || r.stdout != "" {
 			t.Errorf("%q: want exit code 2 and a word of %q, got %+v", test.args, test.want, r)
 		}
 		if strings.Contains(r.stderr, secret) {
@@ -172,7 +173,7 @@ func TestWhatCannotBeDoneIsSaidBeforeAnythingIsRead(t *testing.T) {
 		{[]string{"-output=" + filepath.Join(dir, "none", "r.html"), path}, "no such file"},
 	} {
 		r := runWith("", test.args...)
-		if r.code != exitFailed || !strings.Contains(r.stderr, test.want) || strings.Contains(r.stderr, "two tokens") {
+		if r.code != command.ExitFailed || !strings.Contains(r.stderr, test.want) || strings.Contains(r.stderr, "two tokens") {
 			t.Errorf("%q: want exit code 1 and a word of %q, got %+v", test.args, test.want, r)
 		}
 	}
@@ -340,7 +341,7 @@ func TestALeakedTokenIsTraced(t *testing.T) {
 		t.Setenv("VAULT_ADDR", address)
 		t.Setenv("VAULT_TOKEN", "invented-vault-token")
 		said := runWith(sample.Token(2), "-token-stdin", "-audit-device=other", tuned)
-		if said.code != exitFailed || !strings.Contains(said.stderr, "vault audit list") || strings.Contains(said.stderr, sample.Token(2)) {
+		if said.code != command.ExitFailed || !strings.Contains(said.stderr, "vault audit list") || strings.Contains(said.stderr, sample.Token(2)) {
 			t.Errorf("want exit code 1 and what to do, got %+v", said)
 		}
 	})

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/audit/logfile"
 	"vault-plugin-secrets-mastersindia/internal/audit/render"
 	"vault-plugin-secrets-mastersindia/internal/audit/story"
+	"vault-plugin-secrets-mastersindia/internal/command"
 )
 
 type options struct {
@@ -31,7 +31,6 @@ type options struct {
 	// resolve tells that Vault may be asked for more than the leaked token.
 	resolve bool
 	maxRows int
-	version bool
 	files   []string
 }
 
@@ -39,10 +38,9 @@ type options struct {
 type texts struct{ namespace, since, until, token string }
 
 // newFlags binds the flags to options with their defaults. The help is written by hand: see help.
-func newFlags() (*options, *texts, *flag.FlagSet) {
+func newFlags() (*options, *texts, *command.Flags) {
 	o, t := new(options), new(texts)
-	flags := flag.NewFlagSet("mastersindia-audit", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // run prints the error
+	flags := command.NewFlags()
 	flags.StringVar(&o.mount, "mount", "mastersindia/", "")
 	flags.StringVar(&t.namespace, "namespace", "", "")
 	flags.StringVar(&t.since, "since", "", "")
@@ -54,7 +52,6 @@ func newFlags() (*options, *texts, *flag.FlagSet) {
 	flags.StringVar(&t.token, "token", "", "")
 	flags.StringVar(&o.auditDevice, "audit-device", "file", "")
 	flags.IntVar(&o.maxRows, "max-rows", story.DefaultLimits().Rows, "")
-	flags.BoolVar(&o.version, "version", false, "")
 	return o, t, flags
 }
 
@@ -74,9 +71,6 @@ func parseOptions(args []string, now time.Time) (options, error) {
 	o.files = flags.Args()
 	if t.token != "" {
 		return options{}, errTokenShown
-	}
-	if o.version {
-		return *o, nil
 	}
 	if t.namespace != "" {
 		path := strings.Trim(t.namespace, "/") + "/"

@@ -7,13 +7,10 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
+
+	"vault-plugin-secrets-mastersindia/internal/command"
 )
 
 // Set by the linker: see the Makefile.
@@ -22,38 +19,14 @@ var (
 	commit  = "unknown"
 )
 
-// Exit codes.
-const (
-	exitOK     = 0 // ended by a signal, or after -help or -version
-	exitFailed = 1 // could not start, or could not go on
-	exitUsage  = 2 // the options make no sense
-)
-
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// After the first signal the next one kills, should the orderly end hang.
-	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(command.Context(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // run is the whole program. It ends when ctx does.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	o, err := parseOptions(args)
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stdout, help)
-		return exitOK
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "Error: %s\nRun mastersindia-simulator -help for the options.\n", err)
-		return exitUsage
-	}
-	if o.version {
-		fmt.Fprintf(stdout, "mastersindia-simulator %s (%s)\n", version, commit)
-		return exitOK
-	}
-	if err := serve(ctx, o, stdout, stderr); err != nil {
-		fmt.Fprintf(stderr, "Error: %s\n", err)
-		return exitFailed
-	}
-	return exitOK
+	program := command.Program{Name: "mastersindia-simulator", Version: version, Commit: commit, Help: help}
+	return command.Run(program, stdout, stderr,
+		func() (options, error) { return parseOptions(args) },
+		func(o options) error { return serve(ctx, o, stdout, stderr) })
 }

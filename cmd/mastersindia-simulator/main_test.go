@@ -24,6 +24,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"vault-plugin-secrets-mastersindia/internal/command"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -158,7 +159,7 @@ func TestRunServesAndEnds(t *testing.T) {
 	send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", strings.Replace(demoLogin, "demo-jwt@", "nobody@", 1))
 	send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", strings.Replace(demoLogin, `-password"`, `-hush"`, 1))
 	client.CloseIdleConnections()
-	if code := p.stop(); code != exitOK {
+	if code := p.stop(); code != command.ExitOK {
 		t.Errorf("exit code %d: %s", code, p.stderr.String())
 	}
 	if _, err := net.DialTimeout("tcp", strings.TrimPrefix(p.where.HTTP, "http://"), time.Second); err == nil {
@@ -247,7 +248,7 @@ func TestRunDropsSlowRequestsAtTheEnd(t *testing.T) {
 		return strings.Contains(body, `"logins":1,`)
 	})
 	began := time.Now()
-	if code := p.stop(); code != exitOK || time.Since(began) > shutdownTimeout {
+	if code := p.stop(); code != command.ExitOK || time.Since(began) > shutdownTimeout {
 		t.Errorf("exit code %d after %s: %s", code, time.Since(began), p.stderr.String())
 	}
 	if err := <-answered; err == nil {
@@ -341,23 +342,23 @@ func TestRunRefuses(t *testing.T) {
 		code int
 		want string
 	}{
-		{"all addresses", []string{"-listen", "0.0.0.0:8270"}, exitUsage, `-listen: "0.0.0.0:8270" ` + others},
-		{"no host", []string{"-listen", ":8270"}, exitUsage, others},
-		{"all addresses 6", []string{"-listen", "[::]:8270"}, exitUsage, others},
-		{"LAN", []string{"-tls-listen", "192.168.1.2:443"}, exitUsage, `-tls-listen: "192.168.1.2:443" ` + others},
-		{"name", []string{"-listen", "example.com:80"}, exitUsage, others},
-		{"no port", []string{"-listen", "127.0.0.1"}, exitUsage, "is not an address such as 127.0.0.1:8270"},
-		{"nothing", []string{"-listen", ""}, exitUsage, "nothing to listen on"},
-		{"CA without TLS", []string{"-tls-ca-out", "ca.pem"}, exitUsage, "-tls-ca-out needs -tls-listen"},
-		{"unknown option", []string{"-port", "1"}, exitUsage, "flag provided but not defined: -port"},
-		{"argument", []string{"serve"}, exitUsage, `unexpected argument "serve"`},
-		{"no accounts file", append(free, "-accounts", nowhere), exitFailed, "-accounts: open"},
-		{"bad accounts file", append(free, "-accounts", bad), exitFailed, `account 1: field "password": required for protocol jwt`},
-		{"account twice", append(free, "-accounts", twice), exitFailed, `account "jwt/u" is given twice`},
-		{"port taken", []string{"-listen", taken.Addr().String()}, exitFailed, "address already in use"},
-		{"TLS port taken", append(free, "-tls-listen", taken.Addr().String()), exitFailed, "-tls-listen: listen tcp"},
-		{"no such folder", append(free, "-ready-file", nowhere), exitFailed, "-ready-file: open"},
-		{"no such CA folder", append(free, "-tls-listen", "127.0.0.1:0", "-tls-ca-out", nowhere), exitFailed, "-tls-ca-out: open"},
+		{"all addresses", []string{"-listen", "0.0.0.0:8270"}, command.ExitUsage, `-listen: "0.0.0.0:8270" ` + others},
+		{"no host", []string{"-listen", ":8270"}, command.ExitUsage, others},
+		{"all addresses 6", []string{"-listen", "[::]:8270"}, command.ExitUsage, others},
+		{"LAN", []string{"-tls-listen", "192.168.1.2:443"}, command.ExitUsage, `-tls-listen: "192.168.1.2:443" ` + others},
+		{"name", []string{"-listen", "example.com:80"}, command.ExitUsage, others},
+		{"no port", []string{"-listen", "127.0.0.1"}, command.ExitUsage, "is not an address such as 127.0.0.1:8270"},
+		{"nothing", []string{"-listen", ""}, command.ExitUsage, "nothing to listen on"},
+		{"CA without TLS", []string{"-tls-ca-out", "ca.pem"}, command.ExitUsage, "-tls-ca-out needs -tls-listen"},
+		{"unknown option", []string{"-port", "1"}, command.ExitUsage, "flag provided but not defined: -port"},
+		{"argument", []string{"serve"}, command.ExitUsage, `unexpected argument "serve"`},
+		{"no accounts file", append(free, "-accounts", nowhere), command.ExitFailed, "-accounts: open"},
+		{"bad accounts file", append(free, "-accounts", bad), command.ExitFailed, `account 1: field "password": required for protocol jwt`},
+		{"account twice", append(free, "-accounts", twice), command.ExitFailed, `account "jwt/u" is given twice`},
+		{"port taken", []string{"-listen", taken.Addr().String()}, command.ExitFailed, "address already in use"},
+		{"TLS port taken", append(free, "-tls-listen", taken.Addr().String()), command.ExitFailed, "-tls-listen: listen tcp"},
+		{"no such folder", append(free, "-ready-file", nowhere), command.ExitFailed, "-ready-file: open"},
+		{"no such CA folder", append(free, "-tls-listen", "127.0.0.1:0", "-tls-ca-out", nowhere), command.ExitFailed, "-tls-ca-out: open"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -382,7 +383,7 @@ func TestRunRemovesAStaleReadyFile(t *testing.T) {
 	var stdout, stderr output
 	// The run fails after the point where the stale file has to be gone.
 	code := run(t.Context(), []string{"-listen", "127.0.0.1:99999", "-ready-file", ready}, &stdout, &stderr)
-	if _, err := os.Stat(ready); code != exitFailed || !os.IsNotExist(err) {
+	if _, err := os.Stat(ready); code != command.ExitFailed || !os.IsNotExist(err) {
 		t.Errorf("exit code %d, stat: %v", code, err)
 	}
 }
@@ -394,7 +395,7 @@ func TestRunFailsWhenNobodyReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stderr output
-	if code := run(t.Context(), []string{"-listen", "127.0.0.1:0"}, w, &stderr); code != exitFailed {
+	if code := run(t.Context(), []string{"-listen", "127.0.0.1:0"}, w, &stderr); code != command.ExitFailed {
 		t.Errorf("exit code %d: %s", code, stderr.String())
 	}
 }
@@ -403,7 +404,7 @@ func TestHelpAndVersion(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"-help"}, {"--help"}, {"-h"}} {
 		var stdout, stderr output
-		if code := run(t.Context(), args, &stdout, &stderr); code != exitOK || stderr.String() != "" {
+		if code := run(t.Context(), args, &stdout, &stderr); code != command.ExitOK || stderr.String() != "" {
 			t.Errorf("%v: exit code %d, %q", args, code, stderr.String())
 		}
 		if !strings.HasPrefix(stdout.String(), "Usage: mastersindia-simulator [options]\n") {
@@ -412,7 +413,7 @@ func TestHelpAndVersion(t *testing.T) {
 	}
 	var stdout, stderr output
 	code := run(t.Context(), []string{"-version"}, &stdout, &stderr)
-	if code != exitOK || stdout.String() != "mastersindia-simulator v0.0.0-dev (unknown)\n" {
+	if code != command.ExitOK || stdout.String() != "mastersindia-simulator v0.0.0-dev (unknown)\n" {
 		t.Errorf("exit code %d, %q %q", code, stdout.String(), stderr.String())
 	}
 }

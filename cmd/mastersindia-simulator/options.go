@@ -5,10 +5,10 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"net"
+
+	"vault-plugin-secrets-mastersindia/internal/command"
 )
 
 // help is written like that of Vault's own tools.
@@ -70,20 +70,17 @@ type options struct {
 	tlsCAOut  string
 	accounts  string
 	readyFile string
-	version   bool
 }
 
 // newFlags binds the flags to options with their defaults. The help is written by hand: see help.
-func newFlags() (*options, *flag.FlagSet) {
+func newFlags() (*options, *command.Flags) {
 	o := new(options)
-	flags := flag.NewFlagSet("mastersindia-simulator", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // run prints the error
+	flags := command.NewFlags()
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8270", "")
 	flags.StringVar(&o.tlsListen, "tls-listen", "", "")
 	flags.StringVar(&o.tlsCAOut, "tls-ca-out", "", "")
 	flags.StringVar(&o.accounts, "accounts", "", "")
 	flags.StringVar(&o.readyFile, "ready-file", "", "")
-	flags.BoolVar(&o.version, "version", false, "")
 	return o, flags
 }
 
