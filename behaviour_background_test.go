@@ -172,9 +172,7 @@ func TestAStandbyMakesNoLoginAndForwardsReads(t *testing.T) {
 				pass(2 * time.Minute)
 				s.token("app")
 				pass(41 * time.Minute)
-				if got := s.logins(); got != 3 {
-					t.Errorf("%d logins, want 3: the node that became active reads and rotates", got)
-				}
+				s.wantLogins(3, "the node that became active reads and rotates")
 			})
 		})
 	}
@@ -219,9 +217,7 @@ func TestAPerformanceSecondaryForwardsWritesBeforeAnyEffect(t *testing.T) {
 		}
 		// Its own readers are served: each cluster has its own shared token.
 		s.token("app")
-		if got := s.logins(); got != 1 {
-			t.Errorf("%d logins, want 1", got)
-		}
+		s.wantLogins(1)
 	})
 }
 

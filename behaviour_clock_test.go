@@ -95,9 +95,7 @@ func TestASuspendedMachineWakesUpToExpiredTokens(t *testing.T) {
 				t.Fatal("a dead token was served after the machine woke up")
 			}
 		}
-		if got := s.logins(); got != 2 {
-			t.Errorf("%d logins, want 2", got)
-		}
+		s.wantLogins(2)
 	})
 }
 
@@ -110,9 +108,7 @@ func TestASuspendedMachineRotatesSoonAfterItWakesUp(t *testing.T) {
 		pass(time.Minute)
 		s.suspend(45 * time.Minute)
 		pass(2 * time.Minute)
-		if got := s.logins(); got != 2 {
-			t.Errorf("%d logins two minutes after the machine woke up with a rotation overdue, want 2", got)
-		}
+		s.wantLogins(2, "two minutes after the machine woke up with a rotation overdue")
 	})
 }
 
@@ -173,9 +169,7 @@ func TestAClockThatIsSetForwardCostsOneLogin(t *testing.T) {
 				t.Fatal("a lease outlives its token")
 			}
 		}
-		if got := s.logins(); got != 2 {
-			t.Errorf("%d logins, want 2", got)
-		}
+		s.wantLogins(2)
 	})
 }
 

@@ -106,9 +106,7 @@ func TestAReaderWhoGivesUpDoesNotCancelTheLoginForTheOthers(t *testing.T) {
 		synctest.Wait()
 		sameToken(t, s.crowd(20, toApp, nil))
 		readers.Wait()
-		if got := s.logins(); got != 1 {
-			t.Errorf("%d logins, want 1", got)
-		}
+		s.wantLogins(1)
 	})
 }
 
@@ -127,9 +125,7 @@ func TestALoginGoesOnWhenAllItsReadersHaveGone(t *testing.T) {
 			t.Fatalf("%d logins succeeded, want the one that the reader left behind", got)
 		}
 		s.token("app")
-		if got := s.logins(); got != 1 {
-			t.Errorf("%d logins, want 1: the token of the first should have been kept", got)
-		}
+		s.wantLogins(1, "the token of the first should have been kept")
 	})
 }
 
@@ -146,9 +142,7 @@ func TestALoginHasADeadlineOfItsOwn(t *testing.T) {
 		if codeOf(err) != http.StatusGatewayTimeout {
 			t.Errorf("a login that timed out was answered with %d (%v), want 504", codeOf(err), err)
 		}
-		if got := s.logins(); got != 1 {
-			t.Errorf("%d logins, want 1", got)
-		}
+		s.wantLogins(1)
 	})
 }
 
@@ -180,8 +174,6 @@ func TestAThousandReadersAgainstRefusedCredentialsMakeOneLogin(t *testing.T) {
 				t.Fatalf("in the pause readers waited %s, want an answer from memory", waited)
 			}
 		}
-		if got := s.logins(); got != 1 {
-			t.Errorf("%d logins within 15 minutes, want 1", got)
-		}
+		s.wantLogins(1, "within 15 minutes")
 	})
 }

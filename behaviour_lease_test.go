@@ -94,9 +94,7 @@ func TestAWarmReadTouchesNeitherStorageNorTheHostNorTheUpstream(t *testing.T) {
 		if got := s.node.calls.Load() - host; got > 2*reads+1 {
 			t.Errorf("%d calls to the host in %d warm reads, want one a read", got, 2*reads)
 		}
-		if got := s.logins(); got != 1 {
-			t.Errorf("%d logins, want 1", got)
-		}
+		s.wantLogins(1)
 	})
 }
 

@@ -112,9 +112,7 @@ func TestAProbeThatSucceedsClosesTheBreaker(t *testing.T) {
 		if state := s.status()["state"]; state != "ready" {
 			t.Errorf("state is %v after a probe that succeeded, want ready", state)
 		}
-		if got := s.logins(); got != 2 {
-			t.Errorf("%d logins, want 2", got)
-		}
+		s.wantLogins(2)
 	})
 }
 
@@ -258,9 +256,7 @@ func TestARefusedVerificationIsAnsweredFromMemoryWhenTheSameSecretsAreSentAgain(
 			pass(time.Minute)
 			s.refused(logical.UpdateOperation, "config/gst", jwtConfig())
 		}
-		if got := s.logins(); got != 1 {
-			t.Errorf("%d logins for the same refused secrets, want 1", got)
-		}
+		s.wantLogins(1, "for the same refused secrets")
 		// Stored untried, they are still known to be refused.
 		s.write("config/gst", jwtConfig("verify_connection", false))
 		s.write("role/app", map[string]any{"config": "gst"})
@@ -270,9 +266,7 @@ func TestARefusedVerificationIsAnsweredFromMemoryWhenTheSameSecretsAreSentAgain(
 		}
 		pass(time.Minute)
 		s.failed("app")
-		if got := s.logins(); got != 2 {
-			t.Errorf("%d logins when the pause was over, want 2", got)
-		}
+		s.wantLogins(2, "when the pause was over")
 	})
 }
 

@@ -42,9 +42,7 @@ func TestAThousandReadersNamingOneRejectedTokenMakeOneLogin(t *testing.T) {
 				t.Fatal("a straggler was given a token that the upstream refuses")
 			}
 		}
-		if got := s.logins(); got != 2 {
-			t.Errorf("%d logins, want 2: stragglers make none", got)
-		}
+		s.wantLogins(2, "stragglers make none")
 	})
 }
 
@@ -106,9 +104,7 @@ func TestARejectedTokenThatIsNotTheCurrentOneMakesNoLogin(t *testing.T) {
 				t.Errorf("rejecting %q gave %s (%v), want the current token", id, a.id, err)
 			}
 		}
-		if got := s.logins(); got != 1 {
-			t.Errorf("%d logins, want 1", got)
-		}
+		s.wantLogins(1)
 	})
 }
 

@@ -33,9 +33,7 @@ func TestReloadsAndCrashesCostNoLogin(t *testing.T) {
 						t.Fatalf("after a %s: %v", name, o.err)
 					}
 				}
-				if got := s.logins(); got != 1 {
-					t.Errorf("%d logins, want 1", got)
-				}
+				s.wantLogins(1)
 			})
 		})
 	}
@@ -111,9 +109,7 @@ func TestAFailureAndItsPauseSurviveReloads(t *testing.T) {
 					}
 					pass(3 * time.Minute)
 					s.failed("app")
-					if got := s.logins(); got != 2 {
-						t.Errorf("%d logins when the pause was over, want 2", got)
-					}
+					s.wantLogins(2, "when the pause was over")
 				})
 			})
 		}

@@ -71,9 +71,7 @@ func TestRevokeKillsEveryUnexpiredTokenUpstreamWhereThatCanBeDone(t *testing.T) 
 		for range 4 {
 			held = append(held, s.token("app"))
 			pass(15 * time.Second)
-			if _, err := s.rotate(); err != nil {
-				t.Fatal(err)
-			}
+			s.mustRotate()
 		}
 		held = append(held, s.token("app"))
 		logins := s.logins()
@@ -116,9 +114,7 @@ func TestTokensIssuedBeforeARestartAreKilledToo(t *testing.T) {
 		s := ksa(t, time.Hour)
 		first := s.token("app")
 		pass(15 * time.Second)
-		if _, err := s.rotate(); err != nil {
-			t.Fatal(err)
-		}
+		s.mustRotate()
 		second := s.token("app")
 		s.crash()
 		revoked, _ := s.revoke("")
@@ -137,9 +133,7 @@ func TestRevokeOfOneTokenLeavesTheOthers(t *testing.T) {
 		s := ksa(t, time.Hour)
 		first := s.token("app")
 		pass(15 * time.Second)
-		if _, err := s.rotate(); err != nil {
-			t.Fatal(err)
-		}
+		s.mustRotate()
 		second := s.token("app")
 		revoked, _ := s.revoke(first.id)
 		if len(revoked) != 1 || revoked[first.id].upstream != "killed" {
@@ -314,9 +308,7 @@ func TestRevokeOfAPausedConfigWorks(t *testing.T) {
 			t.Errorf("revoke of a paused config answers %+v", revoked)
 		}
 		s.failed("app")
-		if got := s.logins(); got != 1 {
-			t.Errorf("%d logins, want 1", got)
-		}
+		s.wantLogins(1)
 	})
 }
 
@@ -369,9 +361,7 @@ func TestRevokeActsOnEveryUnexpiredTokenHoweverManyThereAre(t *testing.T) {
 		for range 80 {
 			held = append(held, s.token("app"))
 			pass(11 * time.Second)
-			if _, err := s.rotate(); err != nil {
-				t.Fatal(err)
-			}
+			s.mustRotate()
 		}
 		revoked, _ := s.revoke("")
 		living := 0

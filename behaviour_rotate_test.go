@@ -28,16 +28,23 @@ func (s *stage) rotate() (map[string]any, error) {
 	}
 }
 
+// mustRotate rotates with success.
+func (s *stage) mustRotate() map[string]any {
+	s.t.Helper()
+	data, err := s.rotate()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return data
+}
+
 func TestRotateReplacesTheSharedTokenAndLeavesTheOldOneAlive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
 		first := s.token("app")
 		pass(time.Minute)
-		data, err := s.rotate()
-		if err != nil {
-			t.Fatal(err)
-		}
+		data := s.mustRotate()
 		second := s.token("app")
 		if second.id == first.id || data["token_id"] != second.id || data["previous_token_id"] != first.id {
 			t.Errorf("rotate answers %v; the token was %s and is %s", data, first.id, second.id)
@@ -49,9 +56,7 @@ func TestRotateReplacesTheSharedTokenAndLeavesTheOldOneAlive(t *testing.T) {
 		if !s.sim.TokenAlive(first.access) {
 			t.Error("the old token was killed: it is superseded, not revoked")
 		}
-		if got := s.logins(); got != 2 {
-			t.Errorf("%d logins, want 2", got)
-		}
+		s.wantLogins(2)
 	})
 }
 
@@ -59,10 +64,7 @@ func TestRotateOfAColdAccountNamesNoPreviousToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
-		data, err := s.rotate()
-		if err != nil {
-			t.Fatal(err)
-		}
+		data := s.mustRotate()
 		if data["previous_token_id"] != "" || data["previous_valid_until"] != "" {
 			t.Errorf("rotate answers %v, want no previous token", data)
 		}
@@ -78,16 +80,10 @@ func TestRotateIsMadeAtMostOnceInTenSeconds(t *testing.T) {
 		s := gst(t, time.Hour)
 		first := s.token("app")
 		pass(time.Minute)
-		made, err := s.rotate()
-		if err != nil {
-			t.Fatal(err)
-		}
+		made := s.mustRotate()
 		for range 9 {
 			pass(time.Second)
-			again, err := s.rotate()
-			if err != nil {
-				t.Fatal(err)
-			}
+			again := s.mustRotate()
 			for _, field := range []string{"token_id", "expires_at", "previous_token_id", "previous_valid_until"} {
 				if again[field] != made[field] {
 					t.Fatalf("asked again, %s is %v, and was %v", field, again[field], made[field])
@@ -159,16 +155,12 @@ func TestRotateThatFailsKeepsThePauseAndOneThatSucceedsEndsIt(t *testing.T) {
 				}
 				pass(2 * time.Minute)
 				s.sim.SetFault(simulator.JWT, simulator.Fault{})
-				if _, err := s.rotate(); err != nil {
-					t.Fatal(err)
-				}
+				s.mustRotate()
 				s.token("app")
 				if state := s.status()["state"]; state != "ready" {
 					t.Errorf("state %v after rotate succeeded, want ready", state)
 				}
-				if got := s.logins(); got != 3 {
-					t.Errorf("%d logins, want 3", got)
-				}
+				s.wantLogins(3)
 			})
 		})
 	}

@@ -65,9 +65,7 @@ func TestATokenThatNobodyHasReadSinceItWasIssuedIsLeftAlone(t *testing.T) {
 			t.Errorf("%d logins for an account that nobody has read for two days", got-2)
 		}
 		s.token("app")
-		if got := s.logins(); got != 3 {
-			t.Errorf("%d logins after a read, want 3", got)
-		}
+		s.wantLogins(3, "after a read")
 	})
 }
 
@@ -115,9 +113,7 @@ func TestAReadWaitsAtMostTwoSecondsForARotationAndNotAtAllAfterThat(t *testing.T
 		if a := s.token("app"); a.id == first.id {
 			t.Error("the old token is still served after the rotation")
 		}
-		if got := s.logins(); got != 2 {
-			t.Errorf("%d logins, want 2", got)
-		}
+		s.wantLogins(2)
 	})
 }
 
@@ -160,9 +156,7 @@ func TestARotationThatIsQuickIsNoticedByNobody(t *testing.T) {
 				t.Fatalf("after it a reader got %s after %s (%v), want the new token at once", o.answer.id, o.waited, o.err)
 			}
 		}
-		if got := s.logins(); got != 2 {
-			t.Errorf("%d logins, want 2", got)
-		}
+		s.wantLogins(2)
 	})
 }
 

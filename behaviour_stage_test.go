@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	mastersindia "vault-plugin-secrets-mastersindia"
+	"vault-plugin-secrets-mastersindia/internal/memorynet"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -60,7 +61,7 @@ func newStageOver(t *testing.T, over func(net.Listener) net.Listener, accounts .
 	}
 	s := &stage{
 		world: &world{
-			t: t, sim: sim, net: newMemoryNet(), logs: hclog.NewNullLogger(),
+			t: t, sim: sim, net: memorynet.New(), logs: hclog.NewNullLogger(),
 			system: &logical.StaticSystemView{DefaultLeaseTTLVal: 768 * time.Hour, MaxLeaseTTLVal: 768 * time.Hour},
 		},
 		gate: newGate(sim), host: &hostClock{}, kept: &logical.InmemStorage{},
@@ -106,7 +107,7 @@ func (s *stage) dial(ctx context.Context, network, address string) (net.Conn, er
 	if err := s.dialFails.Load(); err != nil {
 		return nil, err
 	}
-	return s.net.dial(ctx, network, address)
+	return s.net.Dial(ctx, network, address)
 }
 
 // reload ends the plugin in good order and starts it again, as Vault does for an upgrade.
@@ -129,11 +130,7 @@ func (s *stage) crash() {
 func (s *stage) minute() {
 	s.t.Helper()
 	p := s.process.Load()
-	req := &logical.Request{Operation: logical.RollbackOperation, Path: "", Storage: p.disk}
-	if _, err := p.backend.HandleRequest(context.WithoutCancel(s.t.Context()), req); err != nil &&
-		err != logical.ErrUnsupportedOperation { //nolint:errorlint // the SDK returns it bare
-		s.t.Errorf("the periodic work failed: %v", err)
-	}
+	periodic(s.t, p.backend, p.disk)
 }
 
 // minutes does it every minute until the test ends.

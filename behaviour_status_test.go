@@ -61,9 +61,7 @@ func TestStatusTellsHowAnAccountIsDoing(t *testing.T) {
 		s.sim.SetFault(simulator.JWT, simulator.Fault{})
 		s.write("config/gst", map[string]any{"paused": false})
 		pass(time.Minute) // else it may be answered with the refusal, which is that new
-		if _, err := s.rotate(); err != nil {
-			t.Fatal(err)
-		}
+		s.mustRotate()
 		state("ready")
 		if resp, err := s.tryRead("status/none", nil); resp != nil || err != nil {
 			t.Errorf("status of a config that does not exist: %v, %v; want 404", resp, err)

@@ -65,9 +65,7 @@ func TestAStorageThatHangsHoldsUpNoReadOfALivingToken(t *testing.T) {
 				t.Fatalf("a read was held up for %s", waited)
 			}
 		}
-		if got := s.logins(); got != 2 {
-			t.Errorf("%d logins, want 2", got)
-		}
+		s.wantLogins(2)
 	})
 }
 

@@ -17,13 +17,14 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	mastersindia "vault-plugin-secrets-mastersindia"
+	"vault-plugin-secrets-mastersindia/internal/memorynet"
 )
 
 // measured is a mount whose accesses to storage and calls to the host are counted, with an upstream that answers at once. The
 // benchmarks use nothing of the engine but its factory, so that they also run on older versions of it: see scripts/benchcmp.
 type measured struct {
 	b       *testing.B
-	net     *memoryNet
+	net     *memorynet.Net
 	storage *countedStorage
 	host    *countedHost
 	backend logical.Backend
@@ -33,7 +34,7 @@ type measured struct {
 func newMeasured(b *testing.B) *measured {
 	b.Helper()
 	m := &measured{
-		b: b, net: newMemoryNet(), storage: &countedStorage{inner: &logical.InmemStorage{}},
+		b: b, net: memorynet.New(), storage: &countedStorage{inner: &logical.InmemStorage{}},
 		host: &countedHost{StaticSystemView: logical.StaticSystemView{
 			DefaultLeaseTTLVal: 768 * time.Hour, MaxLeaseTTLVal: 768 * time.Hour,
 			PluginEnvironment: &logical.PluginEnvironment{VaultVersion: "1.21.0"},
@@ -73,7 +74,7 @@ func instantUpstream() http.Handler {
 
 func (m *measured) start() {
 	m.b.Helper()
-	factory := mastersindia.Factory(mastersindia.Options{Version: "v0.0.0-test", DialContext: m.net.dial})
+	factory := mastersindia.Factory(mastersindia.Options{Version: "v0.0.0-test", DialContext: m.net.Dial})
 	ctx := context.WithoutCancel(m.b.Context())
 	backend, err := factory(ctx, &logical.BackendConfig{
 		StorageView: m.storage, System: m.host, BackendUUID: "00000000-0000-0000-0000-000000000000",

@@ -87,9 +87,7 @@ func TestAnUpdateWithRefusedCredentialsLeavesEverythingAsItWas(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
-			w := newWorld(t, f.account)
-			w.write("config/gst", f.config)
-			w.write("role/app", map[string]any{"config": "gst"})
+			w := f.mounted(t, "verify_connection", true)
 			before, token := w.storedUnder("config/"), w.read("token/app").Data["token_id"]
 			w.loggingIn(1, func() {
 				r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest)
@@ -243,9 +241,7 @@ func TestNewSecretsStoredUntriedAreUsedByTheNextRead(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
-			w := newWorld(t, f.account)
-			w.write("config/gst", f.config)
-			w.write("role/app", map[string]any{"config": "gst"})
+			w := f.mounted(t, "verify_connection", true)
 			old := w.read("token/app").Data["token_id"]
 			a := f.account
 			change := map[string]any{"password": "pass-two", "verify_connection": false}

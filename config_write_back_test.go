@@ -29,9 +29,7 @@ func TestAReadWrittenBackWithTheSecretsChangesNothing(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
-			w := newWorld(t, f.account)
-			w.write("config/gst", f.config)
-			w.write("role/app", map[string]any{"config": "gst"})
+			w := f.mounted(t, "verify_connection", true)
 			token, before := w.read("token/app").Data, w.read("config/gst").Data
 			for name, back := range map[string]map[string]any{
 				"as it is":              before,

@@ -97,17 +97,6 @@ func (w *world) wantReasons(want ...string) {
 	}
 }
 
-// minute does what Vault does once a minute.
-func (w *world) minute() {
-	w.t.Helper()
-	req := &logical.Request{Operation: logical.RollbackOperation, Storage: w.storage}
-	if _, err := w.backend.HandleRequest(w.t.Context(), req); err != nil &&
-		err != logical.ErrUnsupportedOperation { //nolint:errorlint // the SDK returns it bare
-		w.t.Errorf("the periodic work failed: %v", err)
-	}
-	synctest.Wait()
-}
-
 // ledgerAccesses are those of the ledger's storage while f runs: "put ledger/id/…" becomes "put id".
 func (w *world) ledgerAccesses(f func()) map[string]int {
 	w.t.Helper()

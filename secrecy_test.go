@@ -146,9 +146,7 @@ func TestNoSecretIsInAnAnswerThatIsNotTheToken(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
-			w := newWorld(t, f.account)
-			w.write("config/gst", f.config)
-			w.write("role/app", map[string]any{"config": "gst"})
+			w := f.mounted(t, "verify_connection", true)
 			w.read("token/app")
 			elapse(time.Minute)
 			rotated := w.write("rotate/gst", nil)

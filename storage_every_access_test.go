@@ -4,15 +4,12 @@
 package mastersindia_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/hashicorp/vault/sdk/logical"
 )
 
 // mishap is how an access to storage goes wrong.
@@ -134,16 +131,6 @@ func (s *saga) tell(m mishap, number int) {
 	if number < 0 {
 		s.t.Logf("%d logins where all goes well", s.logins()-s.extra)
 	}
-}
-
-// minute does what Vault does once a minute.
-func (s *saga) minute() {
-	s.t.Helper()
-	_, err := s.do(s.t.Context(), logical.RollbackOperation, "", nil)
-	if err != nil && !errors.Is(err, logical.ErrUnsupportedOperation) {
-		s.t.Errorf("the periodic work failed: %v", err)
-	}
-	synctest.Wait()
 }
 
 // clear checks that what a request was refused with names what went wrong.

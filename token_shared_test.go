@@ -73,9 +73,7 @@ func TestEachConfigLogsInForItself(t *testing.T) {
 			}
 			tokens[resp.Data["token_id"]] = config
 		}
-		if got := w.logins(); got != 10 {
-			t.Errorf("%d logins, want 10", got)
-		}
+		w.wantLogins(10)
 	})
 }
 
@@ -180,8 +178,6 @@ func TestARestartDuringALoginMakesOneMoreAtMost(t *testing.T) {
 		w.start()
 		elapse(2 * time.Minute) // the pause after an attempt that was never finished
 		w.read("token/app")
-		if got := w.logins(); got != 2 {
-			t.Errorf("%d logins, want 2", got)
-		}
+		w.wantLogins(2)
 	})
 }

@@ -156,7 +156,7 @@ func TestTheTokenIsAcceptedByTheBusinessCall(t *testing.T) {
 			w := f.mounted(t)
 			data := w.read("token/app").Data
 			clientID, _ := data["client_id"].(string)
-			transport := &http.Transport{DialContext: w.net.dial}
+			transport := &http.Transport{DialContext: w.net.Dial}
 			defer transport.CloseIdleConnections()
 			status, body, accepted, err := w.sim.CallBusiness(t.Context(), upstreamURL, &http.Client{Transport: transport},
 				f.account.Protocol, text(t, data, "access_token"), clientID)

@@ -59,7 +59,7 @@ func TestALoginOverTLSNeedsRootsThatVouchForTheHost(t *testing.T) {
 				r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", verifiedOAuth("ca_cert", bad.roots(own)), http.StatusBadGateway)
 				w.says(r.message, "gst", "verify_connection=false")
 			})
-			if w.net.dials.Load() == 0 {
+			if len(w.net.Dialed()) == 0 {
 				t.Error("the upstream was not even dialled")
 			}
 			if configs := w.storedUnder("config/"); len(configs) > 0 {
@@ -79,10 +79,8 @@ func TestALoginGoesThroughTheProxyOfItsConfig(t *testing.T) {
 		timed(t, "proxy "+proxy, func(t *testing.T) {
 			w := newWorld(t, oauth().account)
 			w.loggingIn(1, func() { w.write("config/gst", with(oauth().config, "proxy_url", proxy)) })
-			w.net.mu.Lock()
-			defer w.net.mu.Unlock()
-			if want := []string{address}; !slices.Equal(w.net.addresses, want) {
-				t.Errorf("dialled were %q, want %q", w.net.addresses, want)
+			if got, want := w.net.Dialed(), []string{address}; !slices.Equal(got, want) {
+				t.Errorf("dialled were %q, want %q", got, want)
 			}
 		})
 	}

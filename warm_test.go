@@ -44,7 +44,7 @@ func (w *world) on(system *askedSystem) {
 	w.t.Helper()
 	w.stop()
 	system.StaticSystemView = *w.system
-	factory := mastersindia.Factory(mastersindia.Options{Version: "v0.0.0-test", DialContext: w.net.dial, Clock: w.clock})
+	factory := mastersindia.Factory(mastersindia.Options{Version: "v0.0.0-test", DialContext: w.net.Dial, Clock: w.clock})
 	b, err := factory(w.t.Context(), &logical.BackendConfig{StorageView: w.storage, System: system, Logger: w.logs})
 	if err != nil {
 		w.t.Fatal(err)

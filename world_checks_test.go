@@ -97,12 +97,12 @@ func (w *world) heard() []request {
 // quiet runs f and checks that nothing was sent upstream, not even a connection begun.
 func (w *world) quiet(f func()) {
 	w.t.Helper()
-	asked, dialled, logins := len(w.heard()), w.net.dials.Load(), w.logins()
+	asked, dialled, logins := len(w.heard()), len(w.net.Dialed()), w.logins()
 	f()
 	if now := len(w.heard()); now != asked {
 		w.t.Errorf("%d requests went upstream, want none", now-asked)
 	}
-	if now := w.net.dials.Load(); now != dialled {
+	if now := len(w.net.Dialed()); now != dialled {
 		w.t.Errorf("%d connections were made upstream, want none", now-dialled)
 	}
 	if now := w.logins(); now != logins {

@@ -6,11 +6,10 @@ package mastersindia_test
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
-	"sync"
-	"sync/atomic"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -18,54 +17,9 @@ import (
 
 	mastersindia "vault-plugin-secrets-mastersindia"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
+	"vault-plugin-secrets-mastersindia/internal/memorynet"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
-
-// memoryNet is a network in memory: everything that waits on it is known to testing/synctest, so that time can be controlled.
-type memoryNet struct {
-	conns chan net.Conn
-	done  chan struct{}
-	dials atomic.Int64
-
-	mu        sync.Mutex
-	addresses []string // that were dialled
-}
-
-func newMemoryNet() *memoryNet {
-	return &memoryNet{conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-func (n *memoryNet) Accept() (net.Conn, error) {
-	select {
-	case c := <-n.conns:
-		return c, nil
-	case <-n.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (n *memoryNet) Close() error {
-	close(n.done)
-	return nil
-}
-
-func (n *memoryNet) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
-
-func (n *memoryNet) dial(ctx context.Context, _, address string) (net.Conn, error) {
-	n.dials.Add(1)
-	n.mu.Lock()
-	n.addresses = append(n.addresses, address)
-	n.mu.Unlock()
-	client, server := net.Pipe()
-	select {
-	case n.conns <- server:
-		return client, nil
-	case <-n.done:
-		return nil, errors.New("the upstream is gone")
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
 
 // upstreamURL is where the simulator lives in memory.
 const upstreamURL = "http://upstream.test"
@@ -74,7 +28,7 @@ const upstreamURL = "http://upstream.test"
 type world struct {
 	t       *testing.T
 	sim     *simulator.Simulator
-	net     *memoryNet
+	net     *memorynet.Net
 	ear     *ear           // hears every request to the upstream
 	disk    *faultyStorage // what storage is kept on: counts accesses and can be told to fail
 	storage logical.Storage
@@ -98,7 +52,7 @@ func newWorldWith(t *testing.T, change func(*world), accounts ...simulator.Accou
 		t.Fatal(err)
 	}
 	w := &world{
-		t: t, sim: sim, net: newMemoryNet(), ear: &ear{upstream: sim}, disk: newFaultyStorage(), logs: hclog.NewNullLogger(),
+		t: t, sim: sim, net: memorynet.New(), ear: &ear{upstream: sim}, disk: newFaultyStorage(), logs: hclog.NewNullLogger(),
 		system: &logical.StaticSystemView{
 			DefaultLeaseTTLVal: 768 * time.Hour, MaxLeaseTTLVal: 768 * time.Hour,
 			PluginEnvironment: &logical.PluginEnvironment{VaultVersion: "1.21.0"},
@@ -124,7 +78,7 @@ func newWorldWith(t *testing.T, change func(*world), accounts ...simulator.Accou
 // start makes the backend, as Vault does for a mount or after a reload.
 func (w *world) start() {
 	w.t.Helper()
-	factory := mastersindia.Factory(mastersindia.Options{Version: "v0.0.0-test", DialContext: w.net.dial, Clock: w.clock})
+	factory := mastersindia.Factory(mastersindia.Options{Version: "v0.0.0-test", DialContext: w.net.Dial, Clock: w.clock})
 	b, err := factory(w.t.Context(), &logical.BackendConfig{
 		StorageView: w.storage, System: w.system, Logger: w.logs, BackendUUID: "00000000-0000-0000-0000-000000000000",
 	})
@@ -145,6 +99,23 @@ func (w *world) reload() {
 	w.t.Helper()
 	w.stop()
 	w.start()
+}
+
+// minute does what Vault does once a minute.
+func (w *world) minute() {
+	w.t.Helper()
+	periodic(w.t, w.backend, w.storage)
+	synctest.Wait()
+}
+
+// periodic is what Vault has a backend do once a minute.
+func periodic(t *testing.T, b logical.Backend, storage logical.Storage) {
+	t.Helper()
+	req := &logical.Request{Operation: logical.RollbackOperation, Storage: storage}
+	_, err := b.HandleRequest(context.WithoutCancel(t.Context()), req)
+	if err != nil && !errors.Is(err, logical.ErrUnsupportedOperation) {
+		t.Errorf("the periodic work failed: %v", err)
+	}
 }
 
 // do sends a request, with the existence check that Vault makes before a write.
@@ -239,3 +210,11 @@ func jwtConfig(more ...any) map[string]any {
 
 // logins counts the login attempts that reached the upstream.
 func (w *world) logins() int { return w.sim.Counters().Logins }
+
+// wantLogins checks how many login attempts have reached the upstream; why says more of that number.
+func (w *world) wantLogins(want int, why ...string) {
+	w.t.Helper()
+	if got := w.logins(); got != want {
+		w.t.Errorf("%d logins, want %d %s", got, want, strings.Join(why, " "))
+	}
+}

@@ -6,7 +6,6 @@ package issuer_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/memorynet"
 )
 
 // world is an issuer with all that it needs in memory: accounts, records, and an upstream that gives whoever asks a token.
@@ -33,14 +33,14 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{accounts: make(map[string]*issuer.Account), records: make(map[string]*issuer.Record)}
-	l := &listener{conns: make(chan net.Conn), done: make(chan struct{})}
+	l := memorynet.New()
 	server := &http.Server{Handler: http.HandlerFunc(w.login), ReadHeaderTimeout: time.Minute}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
 		_ = server.Serve(l)
 	}()
-	w.Issuer = issuer.New(issuer.Options{Source: w, Store: w, DialContext: l.dial})
+	w.Issuer = issuer.New(issuer.Options{Source: w, Store: w, DialContext: l.Dial})
 	t.Cleanup(func() {
 		w.Stop()
 		w.Wait()
@@ -137,40 +137,6 @@ func (w *world) List(context.Context) ([]string, error) {
 		names = append(names, name)
 	}
 	return names, w.broken
-}
-
-// listener is a network in memory, of which testing/synctest knows.
-type listener struct {
-	conns chan net.Conn
-	done  chan struct{}
-}
-
-func (l *listener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *listener) Close() error {
-	close(l.done)
-	return nil
-}
-
-func (l *listener) Addr() net.Addr { return &net.TCPAddr{} }
-
-func (l *listener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case l.conns <- server:
-		return client, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // pass lets time pass. In a synctest bubble that takes none.
