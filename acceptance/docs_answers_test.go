@@ -1,0 +1,158 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// gap is a line of a document that stands for any number of lines of an answer.
+const gap = "…"
+
+// mostShown is how many lines of an answer a document is given; what follows is a gap.
+const mostShown = 30
+
+// passing is what differs from one run to the next in answers that are the same, and what is put in its place to compare them.
+func passing() []struct {
+	pattern *regexp.Regexp
+	mask    string
+} {
+	type masked = struct {
+		pattern *regexp.Regexp
+		mask    string
+	}
+	return []masked{
+		{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)`), "TIME"},
+		{regexp.MustCompile(`\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?`), "DAY"},
+		{regexp.MustCompile(`eyJ[\w.-]*…?`), "JWT"},
+		{regexp.MustCompile(`hv[a-z]\.[\w-]+…?`), "VAULT-TOKEN"},
+		{regexp.MustCompile(`\b[0-9a-f]{16,64}\b…?`), "HEX"},
+		{regexp.MustCompile(`(token/[\w-]+)/[A-Za-z0-9]{24}\b`), "$1/LEASE"},
+		{regexp.MustCompile(`\b[a-z2-7]{30,}\b…?|\b[A-Za-z0-9]{4,}…`), "OPAQUE"},
+		{regexp.MustCompile(`\b(\d+h)?(\d+m)?\d+(\.\d+)?s\b`), "SPAN"},
+		{regexp.MustCompile(`\b127\.0\.0\.1:\d+\b`), "LOOPBACK"},
+		{regexp.MustCompile(`\b\d{3,}\b`), "NUMBER"},
+		{regexp.MustCompile(`-{3,}`), "---"},
+		{regexp.MustCompile(`[ \t]+`), " "},
+	}
+}
+
+func masked(line string) string {
+	for _, p := range passing() {
+		line = p.pattern.ReplaceAllString(line, p.mask)
+	}
+	return strings.TrimSpace(line)
+}
+
+// compare looks for the lines that a document shows in what a command answered, in their order, and returns the first that is not
+// there; "" if all are. A document that shows nothing of an answer hides it: quiet says that there is none.
+func compare(answer string, lines []string) (missing string, quiet bool) {
+	var given []string
+	for line := range strings.Lines(answer) {
+		if line = masked(line); line != "" {
+			given = append(given, line)
+		}
+	}
+	at := 0
+	for _, line := range lines {
+		if strings.TrimSpace(line) == gap {
+			continue
+		}
+		found := slices.IndexFunc(given[at:], func(other string) bool { return strings.Contains(other, masked(line)) })
+		if found < 0 {
+			return line, len(given) == 0
+		}
+		at += found
+	}
+	return "", len(given) == 0
+}
+
+// check compares an answer with what the document shows of it.
+func (c shown) check(t *testing.T, document, answer string) {
+	t.Helper()
+	missing, quiet := compare(answer, c.answer)
+	switch {
+	case missing != "":
+		t.Errorf("%s: %s\nshould have answered: %s\nbut did: %s", document, c.command, missing, answer)
+	case !quiet && len(c.answer) == 0 && os.Getenv("UPDATE_DOCS") == "":
+		t.Errorf("%s: %s\nanswers, and the document does not show it; UPDATE_DOCS=1 writes it there: %s", document, c.command, answer)
+	}
+}
+
+// write puts the answers into a document where it shows none.
+func writeAnswers(t *testing.T, document string, commands []shown, answers []string) {
+	t.Helper()
+	if os.Getenv("UPDATE_DOCS") == "" {
+		return
+	}
+	name := filepath.Join("..", document)
+	source, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, from := string(source), 0
+	for n, c := range commands {
+		at := strings.Index(text[from:], "\n$ "+c.command+"\n")
+		if at < 0 {
+			t.Fatalf("%s has no line %q where it should be", document, c.command)
+		}
+		from += at + len("\n$ "+c.command+"\n")
+		if len(c.answer) == 0 {
+			answer := presentable(answers[n])
+			text = text[:from] + answer + text[from:]
+			from += len(answer)
+		}
+		from-- // the next command begins with the same end of line
+	}
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// presentable is an answer as a document shows it: no longer than a reader wants, and without whole tokens.
+func presentable(answer string) string {
+	answer = regexp.MustCompile(`(eyJ[\w-]{8})[\w.-]+`).ReplaceAllString(answer, "$1…")
+	answer = regexp.MustCompile(`(hv[a-z]\.[\w-]{4})[\w-]+`).ReplaceAllString(answer, "$1…")
+	answer = regexp.MustCompile(`\b([a-z2-7]{8})[a-z2-7]{22,}\b`).ReplaceAllString(answer, "$1…")
+	var lines []string
+	for line := range strings.Lines(answer) {
+		if line = strings.TrimRight(line, " \n"); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) > mostShown {
+		lines = append(lines[:mostShown], gap)
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// TestAnswersAreCompared shows that an answer that is another is not taken for the one that a document shows.
+func TestAnswersAreCompared(t *testing.T) {
+	t.Parallel()
+	const answer = "\nKey      Value\n---      -----\nstate    ready\nuntil    2026-11-22T10:00:00Z\ntoken    eyJhbGciOiJIUzI1NiJ9.e30.c2ln\n"
+	for _, c := range []struct {
+		shows   []string
+		missing string
+	}{
+		{[]string{"Key  Value", "---  -----", "state  ready", "until  2025-01-01T00:00:00Z", "token  eyJhbGci…"}, ""},
+		{[]string{"state ready", "…", "token eyJhbGci…"}, ""},
+		{[]string{"state paused"}, "state paused"},
+		{[]string{"until ready"}, "until ready"},
+		{[]string{"token eyJhbGci…", "state ready"}, "state ready"}, // in another order
+	} {
+		if missing, _ := compare(answer, c.shows); missing != c.missing {
+			t.Errorf("of %q line %q was missed, want %q", c.shows, missing, c.missing)
+		}
+	}
+}
