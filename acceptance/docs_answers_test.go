@@ -117,7 +117,7 @@ func writeAnswers(t *testing.T, document string, commands []shown, answers []str
 		}
 		from-- // the next command begins with the same end of line
 	}
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil { //nolint:gosec // the name is one of documents()
 		t.Fatal(err)
 	}
 }
