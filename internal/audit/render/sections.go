@@ -4,6 +4,7 @@
 package render
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ func (p *page) head(r *story.Report) {
 	if r.Summary.First != nil {
 		span = clock(*r.Summary.First) + " to " + clock(*r.Summary.Last) + " UTC"
 	}
-	p.line("%s, from %s of log in %d file(s)", span, size(r.Input.Bytes), len(r.Input.Files))
+	p.line("%s, from %s of log in %s", span, size(r.Input.Bytes), counted(len(r.Input.Files), "file"))
 	if r.Since != nil {
 		p.line("asked for: since %s UTC", clock(*r.Since))
 	}
@@ -72,8 +73,8 @@ func revokedText(at *time.Time) string {
 func (p *page) summary(s *story.Summary) {
 	p.title("summary")
 	rows := [][]string{
-		{"tokens handed out", number(s.Given), "to " + number(int64(s.Readers)) + " callers, through " + number(int64(s.Roles)) +
-			" roles; " + number(int64(s.Tokens)) + " different tokens are known by name or HMAC"},
+		{"tokens handed out", number(s.Given), fmt.Sprintf("to %s, through %s; %s known by name or HMAC",
+			counted(s.Readers, "caller"), counted(s.Roles, "role"), counted(s.Tokens, "different token"))},
 		{"denied by Vault", number(s.Denied), ""},
 		{"refused by engine or upstream", number(s.Refused), ""},
 		{"configs, roles, mount changed", number(s.Changes), ""},

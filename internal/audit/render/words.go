@@ -52,6 +52,14 @@ func number(n int64) string {
 	return text
 }
 
+// counted is a number of things, of one or of many.
+func counted(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return number(int64(n)) + " " + thing
+}
+
 // size is a number of bytes for people.
 func size(n int64) string {
 	switch {
