@@ -33,6 +33,16 @@ type clusterWorld struct {
 // newClusterWorld starts a cluster with the plugin registered, once, and enabled at mastersindia/.
 func newClusterWorld(t *testing.T, patience harness.Patience) *clusterWorld {
 	t.Helper()
+	w := startClusterWorld(t, patience)
+	if err := w.cluster.Install(t.Context(), harness.PluginName); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// startClusterWorld starts a cluster that has no plugin yet.
+func startClusterWorld(t *testing.T, patience harness.Patience) *clusterWorld {
+	t.Helper()
 	found, err := binaries()
 	if err != nil {
 		t.Fatal(err)
@@ -62,9 +72,6 @@ func newClusterWorld(t *testing.T, patience harness.Patience) *clusterWorld {
 	w.root = w.clients(t, w.Token)
 	for _, client := range w.root {
 		client.SetMaxRetries(5)
-	}
-	if err := w.cluster.Install(t.Context(), harness.PluginName); err != nil {
-		t.Fatal(err)
 	}
 	return w
 }

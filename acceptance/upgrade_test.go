@@ -6,11 +6,8 @@
 package acceptance
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -115,7 +112,7 @@ func newUpgrade(t *testing.T) *upgrade {
 	u.writeRole(t, "brief", "main", fmt.Sprintf("max_ttl=%s", briefLease))
 
 	u.guide = sectionsOf(t, filepath.Join("..", upgradeGuide))
-	u.shell = startShell(t, download, u.documentEnv(t))
+	u.shell = u.openShell(t, u.cluster.Nodes[0], upgradeGuide, download)
 	u.leaders = u.watchLeader(t.Context(), t)
 	u.leaders.waitForReign(t, 1)
 	group := readerGroup{name: "plain", readers: upgradeReaders, roles: []string{"app"}, oneNode: true}
@@ -140,22 +137,10 @@ func (u *upgrade) failOver(t *testing.T) {
 	}
 }
 
-// documentEnv is the environment of whoever follows a document: their vault is the server's own.
-func (u *upgrade) documentEnv(t *testing.T) []string {
-	t.Helper()
-	d := &documentedWorld{world: u.world}
-	return u.CLI.Env("PATH=" + d.programsOnPath(t) + ":" + os.Getenv("PATH"))
-}
-
 // follow runs the commands of a section of the guide.
 func (u *upgrade) follow(t *testing.T, section string) {
 	t.Helper()
-	if len(u.guide[section]) == 0 {
-		t.Fatalf("%s has no commands in a section %q", upgradeGuide, section)
-	}
-	for _, c := range u.guide[section] {
-		u.shell.run(t, c)
-	}
+	u.shell.follow(t, u.guide, section)
 }
 
 // halves are the commands of a section up to its first read of the version, and those that follow.
@@ -322,79 +307,4 @@ func (u *upgrade) exchangeAt(read steadyRead) int {
 		}
 	}
 	return -1
-}
-
-// sectionsOf reads the commands of a document by the headings of the second level that they stand under.
-func sectionsOf(t *testing.T, name string) map[string][]shown {
-	t.Helper()
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sections := map[string][]shown{}
-	for part := range strings.SplitSeq(string(text), "\n## ") {
-		heading, body, _ := strings.Cut(part, "\n")
-		sections[heading] = commandsIn(t, body)
-	}
-	return sections
-}
-
-// shell is a shell that stays open, as that of a person who follows a document: variables last.
-type shell struct {
-	stdin  io.Writer
-	output *bufio.Scanner
-	number int
-}
-
-// startShell starts a shell in a directory. It ends with the test.
-func startShell(t *testing.T, dir string, env []string) *shell {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc")
-	cmd.Dir, cmd.Env = dir, env
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	output, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stderr = cmd.Stdout
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = stdin.Close()
-		_ = cmd.Wait() // the last command's exit code, which run has seen
-	})
-	return &shell{stdin: stdin, output: bufio.NewScanner(output)}
-}
-
-// run types a command, which must succeed and answer as shown, and returns what it printed.
-func (s *shell) run(t *testing.T, c shown) string {
-	t.Helper()
-	s.number++
-	mark := fmt.Sprintf("==> %d: ", s.number)
-	if _, err := fmt.Fprintf(s.stdin, "%s\nprintf '\\n%s%%d\\n' \"$?\"\n", c.command, mark); err != nil {
-		t.Fatal(err)
-	}
-	var printed strings.Builder
-	for s.output.Scan() {
-		code, ended := strings.CutPrefix(s.output.Text(), mark)
-		if !ended {
-			printed.WriteString(s.output.Text() + "\n")
-			continue
-		}
-		if code != "0" {
-			t.Fatalf("%s: %s\nfailed with exit code %s: %s", upgradeGuide, c.command, code, printed.String())
-		}
-		for _, line := range c.answer {
-			if !strings.Contains(printed.String(), line) {
-				t.Errorf("%s: %s\nshould have answered: %s\nbut did: %s", upgradeGuide, c.command, line, printed.String())
-			}
-		}
-		return printed.String()
-	}
-	t.Fatalf("%s: the shell ended in %s: %v", upgradeGuide, c.command, s.output.Err())
-	return ""
 }

@@ -1,0 +1,134 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+)
+
+// sectionsOf reads the commands of a document by the headings that they stand under.
+func sectionsOf(t *testing.T, name string) map[string][]shown {
+	t.Helper()
+	sections := map[string][]shown{}
+	for heading, text := range sectionTexts(t, name) {
+		sections[heading] = commandsIn(t, text)
+	}
+	return sections
+}
+
+// sectionTexts cuts a document at its headings, of any level below the title.
+func sectionTexts(t *testing.T, name string) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := map[string]string{}
+	for _, part := range regexp.MustCompile(`(?m)^##+ `).Split(string(text), -1) {
+		heading, body, _ := strings.Cut(part, "\n")
+		sections[heading] = body
+	}
+	return sections
+}
+
+// shell is a shell that stays open, as that of a person who follows a document: variables last.
+type shell struct {
+	document string
+	stdin    io.Writer
+	output   *bufio.Scanner
+	number   int
+}
+
+// openShell opens a shell on a node, for the commands of a document: vault is the server's own, and talks to that node. The shell
+// ends with the test.
+func (w *world) openShell(t *testing.T, node *harness.Vault, document, dir string) *shell {
+	t.Helper()
+	cmd := w.bash(t, node, dir)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = cmd.Stdout
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = stdin.Close()
+		_ = cmd.Wait() // the last command's exit code, which run has seen
+	})
+	return &shell{document: document, stdin: stdin, output: bufio.NewScanner(output)}
+}
+
+// bash is a shell as somebody has it who is logged in to a node's machine.
+func (w *world) bash(t *testing.T, node *harness.Vault, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	d := &documentedWorld{world: w}
+	cmd := exec.CommandContext(t.Context(), "bash", append([]string{"--noprofile", "--norc"}, args...)...)
+	cmd.Dir = dir
+	cmd.Env = node.CLI.Env("PLUGIN_DIR="+filepath.Join(node.Dir, "plugins"), "PATH="+d.programsOnPath(t)+":"+os.Getenv("PATH"))
+	return cmd
+}
+
+// follow types the commands of a section, which must have some, and returns what they printed.
+func (s *shell) follow(t *testing.T, sections map[string][]shown, section string) []string {
+	t.Helper()
+	if len(sections[section]) == 0 {
+		t.Fatalf("%s has no commands in a section %q", s.document, section)
+	}
+	var printed []string
+	for _, c := range sections[section] {
+		printed = append(printed, s.run(t, c))
+	}
+	return printed
+}
+
+// run types a command, which must succeed and answer as shown, and returns what it printed.
+func (s *shell) run(t *testing.T, c shown) string {
+	t.Helper()
+	printed, code := s.try(t, c.command)
+	if code != "0" {
+		t.Fatalf("%s: %s\nfailed with exit code %s: %s", s.document, c.command, code, printed)
+	}
+	for _, line := range c.answer {
+		if !strings.Contains(printed, line) {
+			t.Errorf("%s: %s\nshould have answered: %s\nbut did: %s", s.document, c.command, line, printed)
+		}
+	}
+	return printed
+}
+
+// try types a command, and returns what it printed and its exit code.
+func (s *shell) try(t *testing.T, command string) (printed, code string) {
+	t.Helper()
+	s.number++
+	mark := fmt.Sprintf("==> %d: ", s.number)
+	if _, err := fmt.Fprintf(s.stdin, "%s\nprintf '\\n%s%%d\\n' \"$?\"\n", command, mark); err != nil {
+		t.Fatal(err)
+	}
+	var lines strings.Builder
+	for s.output.Scan() {
+		if code, ended := strings.CutPrefix(s.output.Text(), mark); ended {
+			return lines.String(), code
+		}
+		lines.WriteString(s.output.Text() + "\n")
+	}
+	t.Fatalf("%s: the shell ended in %s: %v", s.document, command, s.output.Err())
+	return "", ""
+}
