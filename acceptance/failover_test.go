@@ -209,6 +209,9 @@ func reportFailovers(t *testing.T, happened []failover, reads []steadyRead, reig
 					kind, clock(f.ordered), late.Round(time.Millisecond))
 			}
 		}
+		if len(first) == 0 {
+			continue
+		}
 		t.Logf("%s, %d times: new leader after %s; first good read after %s; %d failed reads",
 			kind, len(first), spread(leader), spread(first), lost)
 	}

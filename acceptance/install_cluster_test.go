@@ -1,0 +1,385 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// Where the guide says what is done here.
+const (
+	configurationStep = "What each node's configuration has"
+	fileStep          = "The file, on every node"
+	registerStep      = "Register and enable it, once"
+	compareStep       = "Compare, on every node"
+	rehearsalStep     = "Rehearse it, before it is called installed"
+	mendStep          = "When a node has no file, or another one"
+	// mendCommands are those of mendStep that mend the file; the others end the leases that were left.
+	mendCommands = 4
+)
+
+const (
+	installReaders = 4
+	// minTerminalReads is fewer than what the terminal reads in three rounds of 15 seconds on a machine that is busy.
+	minTerminalReads = 15
+	stepDownCommand  = "vault operator step-down"
+)
+
+// installation is a cluster on which somebody installs the plugin as docs/install.md says, with a shell on each node.
+type installation struct {
+	*clusterWorld
+
+	guide   map[string][]shown
+	shells  []*shell
+	leaders *watch
+	// version is that of the plugin, and command the name of its file.
+	version, command string
+	// wrong is a program that is not the plugin.
+	wrong string
+}
+
+// TestThreeNodesInstalledByTheDocument follows the section of docs/install.md on clusters, command by command: it installs the
+// plugin, has each of three nodes lead once while readers read, and mends a node without the file and one with another file.
+func TestThreeNodesInstalledByTheDocument(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	i.wantDescribedConfiguration(t)
+	for _, shell := range i.shells {
+		shell.follow(t, i.guide, fileStep)
+	}
+	i.shells[1].follow(t, i.guide, registerStep) // not the node that leads
+	for _, shell := range i.shells {
+		i.wantCompared(t, shell)
+	}
+	i.wantSamePluginOnAllNodes(t)
+
+	i.writeConfig(t, "gst", i.account(t, simulator.JWT))
+	i.writeRole(t, "billing", "gst", "max_ttl=10s")
+	i.rehearse(t)
+
+	i.mendAnAbsentFile(t)
+	i.escapeAWrongFile(t)
+	for _, shell := range i.shells {
+		i.wantCompared(t, shell)
+	}
+	i.endLeftLeases(t)
+	i.upstream.wantLogins(t, 1)
+}
+
+func newInstallation(t *testing.T) *installation {
+	t.Helper()
+	i := &installation{
+		clusterWorld: startClusterWorld(t, harness.Patient),
+		guide:        sectionsOf(t, filepath.Join("..", installGuide)),
+	}
+	found, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.version, i.wrong = found.Version, found.Simulator
+	i.command = filepath.Base(found.Plugin) + "-" + i.version
+	download := (&documentedWorld{world: i.world}).download(t)
+	for _, node := range i.cluster.Nodes {
+		i.shells = append(i.shells, i.openShell(t, node, installGuide, download))
+	}
+	i.leaders = i.watchLeader(t.Context(), t)
+	i.leaders.waitForReign(t, 1)
+	return i
+}
+
+// wantDescribedConfiguration checks that the nodes are configured as the guide says, and each as a node of its own.
+func (i *installation) wantDescribedConfiguration(t *testing.T) {
+	t.Helper()
+	_, block, _ := strings.Cut(sectionTexts(t, filepath.Join("..", installGuide))[configurationStep], "```hcl\n")
+	block, _, _ = strings.Cut(block, "```")
+	settings := regexp.MustCompile(`(?m)^\s*(\w+)\s*=`).FindAllStringSubmatch(block, -1)
+	if len(settings) < 5 {
+		t.Fatalf("the guide shows only %d settings of a node", len(settings))
+	}
+	for _, setting := range settings {
+		values := map[string]bool{}
+		for _, node := range i.cluster.Nodes {
+			config, err := os.ReadFile(filepath.Join(node.Dir, "server.hcl"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			values[regexp.MustCompile(`(?m)^\s*`+setting[1]+`\s*=.*$`).FindString(string(config))] = true
+		}
+		if values[""] || len(values) != len(i.cluster.Nodes) {
+			t.Errorf("the guide names the setting %s, and the nodes have %d different values of it", setting[1], len(values))
+		}
+	}
+}
+
+// wantCompared has the guide's commands compare the file of a node, which must be right.
+func (i *installation) wantCompared(t *testing.T, node *shell) {
+	t.Helper()
+	all := strings.Join(node.follow(t, i.guide, compareStep), "")
+	for _, want := range []string{i.command + ": OK", i.version} {
+		if !strings.Contains(all, want) {
+			t.Errorf("the comparison did not say %q, but: %s", want, all)
+		}
+	}
+}
+
+// rehearse has each node lead once, by the guide, while the guide's terminal and readers of our own read.
+func (i *installation) rehearse(t *testing.T) {
+	t.Helper()
+	commands := i.guide[rehearsalStep]
+	if len(commands) < 2 || !strings.HasPrefix(commands[0].command, "while ") {
+		t.Fatalf("%s no longer begins with a terminal that reads: %v", rehearsalStep, commands)
+	}
+	first := i.leaders.waitForReign(t, 1).node
+	desk := (first + 1) % len(i.shells) // never stopped below
+	terminal := i.openTerminal(t, i.cluster.Nodes[desk], commands[0].command)
+	readers := i.readSteadily(t, readerGroup{name: "steady", readers: installReaders, roles: []string{"billing"}})
+	readers.waitForReads(t, 2*installReaders)
+
+	happened := []failover{i.stepDown(t, i.shells[desk], commands[1:], readers)}
+	// Two of three are enough, and the one that is left and has not led comes next.
+	if err := i.cluster.Nodes[first].Stop(); err != nil {
+		t.Fatal(err)
+	}
+	readers.waitForReads(t, installReaders)
+	happened = append(happened, i.stepDown(t, i.shells[desk], commands[1:], readers))
+	i.start(t, first)
+	if err := i.cluster.WaitCaughtUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	happened = append(happened, i.stepDown(t, i.shells[desk], commands[1:], readers))
+	readers.end()
+
+	reads, between := readers.all(), interregna(i.leaders.all())
+	readers.wantNoneRefused(t)
+	for _, read := range failed(reads) {
+		if !overlaps(between, read.begin, read.end, 0) {
+			t.Errorf("a read failed at %s although there was a leader all the time: %v", clock(read.end), read.err)
+		}
+	}
+	reportFailovers(t, happened, reads, i.leaders.all())
+	i.wantAllNodesHaveServed(t, i.leaders.all(), reads)
+	tokens := tokensOf(reads, "billing")
+	if len(tokens) != 1 {
+		t.Fatalf("readers got %d tokens, want the same one all the time", len(tokens))
+	}
+	terminal.wantOnly(t, tokens[0].tokenID)
+	i.upstream.wantLogins(t, 1)
+}
+
+// stepDown follows one round of the rehearsal.
+func (i *installation) stepDown(t *testing.T, desk *shell, round []shown, readers *steadyReaders) failover {
+	t.Helper()
+	f, reigns := failover{kind: stepDown, ordered: time.Now()}, len(i.leaders.all())
+	for _, c := range round {
+		answer := strings.TrimSpace(desk.run(t, c))
+		switch {
+		case c.command == stepDownCommand:
+			f.leader = i.leaders.waitForReign(t, reigns+1)
+		case strings.Contains(c.command, "leader_address"):
+			if want := i.cluster.Nodes[f.leader.node].Addr; answer != want {
+				t.Errorf("%s answered %s, and %s leads", c.command, answer, want)
+			}
+		}
+	}
+	readers.waitForReads(t, 2*installReaders)
+	f.settled = time.Now()
+	return f
+}
+
+// mendAnAbsentFile takes the file from both standbys, has one of them lead, and mends it as the guide says.
+func (i *installation) mendAnAbsentFile(t *testing.T) {
+	t.Helper()
+	leader := i.leaders.waitForReign(t, 1).node
+	for n, node := range i.cluster.Nodes {
+		if n == leader {
+			continue
+		}
+		if err := os.Remove(i.fileOn(node)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bad := i.handOver(t)
+	i.wantNoEngine(t, bad, "no such file or directory")
+	i.wantNotReloaded(t, bad, "no such file or directory")
+	i.put(t, bad, i.fileOn(i.cluster.Nodes[leader]), "0600")
+	i.wantNotReloaded(t, bad, "permission denied")
+
+	for _, c := range i.guide[mendStep][:mendCommands] {
+		i.shells[bad].run(t, c)
+	}
+	i.wantServed(t)
+	i.wantCompared(t, i.shells[bad])
+}
+
+// escapeAWrongFile has the one node lead that was not mended, now with another file, and has a node take over that is right.
+func (i *installation) escapeAWrongFile(t *testing.T) {
+	t.Helper()
+	leader := i.leaders.waitForReign(t, 1).node
+	bad := slices.IndexFunc(i.cluster.Nodes, func(node *harness.Vault) bool {
+		_, err := os.Stat(i.fileOn(node))
+		return err != nil
+	})
+	if bad < 0 || bad == leader {
+		t.Fatalf("node %d leads and node %d lacks the file: nothing is left to try", leader+1, bad+1)
+	}
+	i.put(t, bad, i.wrong, "0700")
+	other := len(i.cluster.Nodes) - leader - bad // of the numbers 0, 1 and 2
+	i.kill(t, other)
+	if got := i.handOver(t); got != bad {
+		t.Fatalf("node %d leads, and not node %d", got+1, bad+1)
+	}
+	i.wantNoEngine(t, bad, "checksums did not match")
+	i.wantNotReloaded(t, bad, "checksums did not match")
+	i.start(t, other)
+	if err := i.cluster.WaitCaughtUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	i.handOver(t) // and nothing else
+	i.wantServed(t)
+	i.shells[bad].run(t, i.guide[mendStep][0])
+}
+
+// endLeftLeases ends the leases that ended while there was no engine, as the guide says.
+func (i *installation) endLeftLeases(t *testing.T) {
+	t.Helper()
+	commands := i.guide[mendStep][mendCommands:]
+	if len(commands) != 2 {
+		t.Fatalf("%q no longer ends with two commands about leases: %v", mendStep, commands)
+	}
+	left := i.shells[0].run(t, commands[0])
+	t.Logf("leases that ended while the leader had no engine: %s", strings.Join(strings.Fields(left), " "))
+	if regexp.MustCompile(`lease_count\s+0`).MatchString(left) {
+		t.Error("no lease ended while the leader had no engine: what the guide says of them was not tried")
+	}
+	i.shells[0].run(t, commands[1])
+	i.wantNoIrrevocable(t)
+}
+
+// handOver has the leader step down, and returns which node leads then.
+func (i *installation) handOver(t *testing.T) int {
+	t.Helper()
+	reigns := len(i.leaders.all())
+	leader := i.leaders.waitForReign(t, reigns).node
+	i.shells[leader].run(t, shown{command: stepDownCommand})
+	return i.leaders.waitForReign(t, reigns+1).node
+}
+
+// wantNoEngine checks what the guide says of a leader whose file is not right.
+func (i *installation) wantNoEngine(t *testing.T, leader int, reason string) {
+	t.Helper()
+	node := i.shells[leader]
+	for command, want := range map[string]string{
+		"vault read mastersindia/token/billing":            "No value found at mastersindia/token/billing",
+		"vault list mastersindia/preset":                   "No value found at mastersindia/preset",
+		"vault write mastersindia/role/billing config=gst": "backend is nil",
+		i.guide[compareStep][2].command:                    "FAILED",
+	} {
+		if printed, code := node.try(t, command); code == "0" || !strings.Contains(printed, want) {
+			t.Errorf("%s: exit code %s, without %q: %s", command, code, want, printed)
+		}
+	}
+	if got := node.run(t, shown{command: "vault read -field=running_plugin_version sys/mounts/mastersindia"}); strings.TrimSpace(got) != i.version {
+		t.Errorf("the mount no longer seems to run: %s", got)
+	}
+	node.run(t, shown{command: "vault plugin list secret", answer: []string{harness.PluginName}})
+	log, err := os.ReadFile(i.cluster.Nodes[leader].ServerLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"skipping plugin-based mount entry: path=mastersindia/", reason} {
+		if !bytes.Contains(log, []byte(want)) {
+			t.Errorf("the log of node %d does not say %q", leader+1, want)
+		}
+	}
+}
+
+// wantNotReloaded checks that a reload fails and says why.
+func (i *installation) wantNotReloaded(t *testing.T, leader int, reason string) {
+	t.Helper()
+	for _, c := range i.guide[mendStep] {
+		if !strings.HasPrefix(c.command, "vault plugin reload") {
+			continue
+		}
+		if printed, code := i.shells[leader].try(t, c.command); code == "0" || !strings.Contains(printed, reason) {
+			t.Errorf("%s: exit code %s, without %q: %s", c.command, code, reason, printed)
+		}
+		return
+	}
+	t.Fatalf("%q has no command that reloads the plugin", mendStep)
+}
+
+// wantServed checks that reads succeed on every node.
+func (i *installation) wantServed(t *testing.T) {
+	t.Helper()
+	if err := i.cluster.WaitForwarding(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, shell := range i.shells {
+		shell.run(t, shown{command: "vault read mastersindia/token/billing", answer: []string{"access_token"}})
+	}
+}
+
+func (i *installation) fileOn(node *harness.Vault) string {
+	return filepath.Join(node.Dir, "plugins", i.command)
+}
+
+// put gives a node a file under the name that the catalog has.
+func (i *installation) put(t *testing.T, node int, file, mode string) {
+	t.Helper()
+	i.shells[node].run(t, shown{command: "install -m " + mode + " " + file + " " + i.fileOn(i.cluster.Nodes[node])})
+}
+
+// terminal is a command that goes on until somebody presses Ctrl-C.
+type terminal struct {
+	cmd     *exec.Cmd
+	printed bytes.Buffer
+}
+
+func (i *installation) openTerminal(t *testing.T, node *harness.Vault, command string) *terminal {
+	t.Helper()
+	o := &terminal{cmd: i.bash(t, node, t.TempDir(), "-c", command)}
+	o.cmd.Stdout, o.cmd.Stderr = &o.printed, &o.printed
+	o.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := o.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(o.end)
+	return o
+}
+
+// end presses Ctrl-C. Ending it twice is fine.
+func (o *terminal) end() {
+	if o.cmd.ProcessState != nil {
+		return
+	}
+	_ = syscall.Kill(-o.cmd.Process.Pid, syscall.SIGINT)
+	_ = o.cmd.Wait() // it ended by the signal
+}
+
+// wantOnly checks that the terminal printed the same token_id again and again, and reports what else it printed.
+func (o *terminal) wantOnly(t *testing.T, tokenID string) {
+	t.Helper()
+	o.end()
+	printed := o.printed.String()
+	count := strings.Count(printed, tokenID)
+	rest := strings.TrimSpace(strings.ReplaceAll(printed, tokenID, ""))
+	t.Logf("the terminal read the token %d times, and failed %d times", count, strings.Count(rest, "Error reading"))
+	if count < minTerminalReads || regexp.MustCompile(`\b[0-9a-f]{16}\b`).MatchString(rest) {
+		t.Errorf("the terminal read %s %d times, and this besides: %s", tokenID, count, rest)
+	}
+}
