@@ -27,14 +27,14 @@ type registration struct {
 	oldFile, newFile string
 }
 
-func newRegistration(t *testing.T) *registration {
+func newRegistration(t *testing.T, start starter) *registration {
 	t.Helper()
 	found, err := binaries()
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := &registration{documentedWorld: &documentedWorld{world: prepareWorld(t)}, old: found.Version}
-	r.launch(t, harness.StartDevVault)
+	r.launch(t, start)
 	if r.new, err = harness.NextMinor(r.old); err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func sumOf(t *testing.T, file string) string {
 
 func TestTheScriptRegistersAVersionAndGoesBack(t *testing.T) {
 	t.Parallel()
-	r := newRegistration(t)
+	r := newRegistration(t, harness.StartDevVault)
 	r.wantSaid(t, r.register(t, 0, "-sha256="+sumOf(t, r.oldFile), r.oldFile), r.old+" is registered; no mount uses it yet")
 	r.vault(t, "secrets", "enable", harness.PluginName)
 	if got := r.running(t); got != r.old {
@@ -126,7 +126,7 @@ func TestTheScriptRegistersAVersionAndGoesBack(t *testing.T) {
 
 func TestTheScriptRefusesWhatCannotBeRight(t *testing.T) {
 	t.Parallel()
-	r := newRegistration(t)
+	r := newRegistration(t, harness.StartDevVault)
 	plugins := filepath.Dir(r.oldFile)
 	put := func(name, text string, mode os.FileMode) string {
 		file := filepath.Join(plugins, name)
@@ -167,4 +167,82 @@ func TestTheScriptRefusesWhatCannotBeRight(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.wantSaid(t, r.register(t, 1, r.oldFile), "does not answer")
+}
+
+// TestThePinOfTheScriptIsLeftByTheGuide checks what the documents say of the pin that the script sets, beside mounts that are tuned to
+// another version: that it excludes tuning, that it hides what they are tuned to, and that the guide's commands leave it.
+func TestThePinOfTheScriptIsLeftByTheGuide(t *testing.T) {
+	t.Parallel()
+	r := newRegistration(t, harness.StartVault)
+	r.register(t, 0, r.oldFile)
+	r.vault(t, "secrets", "enable", harness.PluginName)
+	r.app(t, simulator.JWT)
+	before := r.readToken(t, "app").String("token_id")
+	r.register(t, 0, r.newFile)
+	r.wantTuned(t, r.old, r.new)
+
+	const refusal = "as a pinned version"
+	r.wantSaid(t, r.refused(t, "secrets", "tune", "-plugin-version="+r.old, "mastersindia"), refusal, r.new)
+	r.wantSaid(t, r.refused(t, "secrets", "tune", "-plugin-version="+r.new, "mastersindia"), refusal, r.new)
+	r.wantSaid(t, r.refused(t, "secrets", "enable", "-path=other", "-plugin-version="+r.new, harness.PluginName), "pinned to version "+r.new)
+	r.wantSaid(t, r.refused(t, "plugin", "deregister", "-version="+r.new, "secret", harness.PluginName), "cannot delete a pinned version")
+	r.vault(t, "secrets", "enable", "-path=later", harness.PluginName)
+	if later := r.readJSON(t, "read", "-format=json", "sys/mounts/later").String("plugin_version"); later != r.new {
+		t.Errorf("a mount that was enabled under the pin is tuned to %s, want %s", later, r.new)
+	}
+	r.vault(t, "secrets", "disable", "later")
+
+	// Whoever deletes the pin and does no more is back at the old version, or has no engine at all.
+	const pin = "sys/plugins/pins/secret/" + harness.PluginName
+	r.vault(t, "delete", pin)
+	r.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
+	r.wantTuned(t, r.old, r.old)
+	r.register(t, 0, r.newFile)
+	r.vault(t, "plugin", "deregister", "-version="+r.old, "secret", harness.PluginName)
+	r.vault(t, "delete", pin)
+	said := r.refused(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
+	r.wantSaid(t, said, "plugin not found in the catalog", r.old)
+	r.wantTuned(t, r.old, r.new)
+	r.restart(t)
+	if said := r.refused(t, "read", "mastersindia/token/app"); !strings.Contains(said, "No value found") {
+		t.Errorf("a mount that is tuned to what is not registered answers: %s", said)
+	}
+	r.vault(t, "secrets", "tune", "-plugin-version="+r.new, "mastersindia")
+	r.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
+	r.wantTuned(t, r.new, r.new)
+	r.readToken(t, "app")
+
+	r.register(t, 0, r.oldFile) // the pin again, of another version than what the mount is tuned to
+	r.wantTuned(t, r.new, r.old)
+	guide := sectionsOf(t, filepath.Join("..", upgradeGuide))
+	shell := r.openShell(t, r.Vault, upgradeGuide, t.TempDir())
+	answers := shell.follow(t, guide, "Leave a pin")
+	if last := strings.TrimSpace(answers[len(answers)-1]); last != r.old {
+		t.Errorf("the guide leaves the mount tuned to %q, want %s", last, r.old)
+	}
+	r.restart(t)
+	r.wantTuned(t, r.old, r.old)
+	r.vault(t, "secrets", "tune", "-plugin-version="+r.new, "mastersindia")
+	if after := r.readToken(t, "app").String("token_id"); after != before {
+		t.Error("the token is another one")
+	}
+	r.upstream.wantLogins(t, 1)
+}
+
+// restart stops and starts the server, which does to a mount what a failover does.
+func (r *registration) restart(t *testing.T) {
+	t.Helper()
+	if err := errors.Join(r.Stop(), r.Start(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantTuned checks what the mount is tuned to, and what it runs.
+func (r *registration) wantTuned(t *testing.T, tuned, running string) {
+	t.Helper()
+	mount := r.readJSON(t, "read", "-format=json", "sys/mounts/mastersindia")
+	if mount.String("plugin_version") != tuned || mount.String("running_plugin_version") != running {
+		t.Errorf("the mount is tuned to %s and runs %s, want %s and %s",
+			mount.String("plugin_version"), mount.String("running_plugin_version"), tuned, running)
+	}
 }
