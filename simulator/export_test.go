@@ -12,9 +12,9 @@ import (
 func (s *Simulator) HMACKey() []byte { return s.hmacKey }
 
 // RSAKey lets tests verify the signatures of firstvision tokens.
-func (s *Simulator) RSAKey(t *testing.T) *rsa.PublicKey {
+func RSAKey(t *testing.T) *rsa.PublicKey {
 	t.Helper()
-	key, err := s.rsaKey()
+	key, err := rsaKey()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -160,7 +160,7 @@ func (s *Simulator) issueFirstVision(a Account, scope string) (token string, iss
 	issued, expires = s.life(a.TokenTTL)
 	claims := jwt.MapClaims{"scope": scope, "client_id": a.ClientID, "firstVisionId": "00000SIMUL"}
 	a.setExpiry(claims, expires)
-	token, err = s.signRS256(a, claims)
+	token, err = signRS256(a, claims)
 	if err != nil {
 		return "", issued, expires, err
 	}

@@ -232,7 +232,7 @@ func (b *bed) verify(token string) (claims jwt.MapClaims, header map[string]any)
 	parser := jwt.NewParser(jwt.WithoutClaimsValidation(), jwt.WithJSONNumber())
 	parsed, err := parser.ParseWithClaims(token, &claims, func(t *jwt.Token) (any, error) {
 		if t.Method == jwt.SigningMethodRS256 {
-			return b.RSAKey(b.t), nil
+			return simulator.RSAKey(b.t), nil
 		}
 		return b.HMACKey(), nil
 	})

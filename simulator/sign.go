@@ -18,8 +18,8 @@ func (s *Simulator) signHS256(a Account, claims jwt.MapClaims, unique bool) (str
 }
 
 // signRS256 signs as FirstVision does. The header of its samples has nothing but alg.
-func (s *Simulator) signRS256(a Account, claims jwt.MapClaims) (string, error) {
-	key, err := s.rsaKey()
+func signRS256(a Account, claims jwt.MapClaims) (string, error) {
+	key, err := rsaKey()
 	if err != nil {
 		return "", err
 	}

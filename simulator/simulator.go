@@ -46,8 +46,6 @@ type Simulator struct {
 	soapNames soapNames
 
 	hmacKey []byte
-	// rsaKey makes the key when it is first needed: it takes a good part of a second, and most tests need none.
-	rsaKey func() (*rsa.PrivateKey, error)
 
 	mu       sync.Mutex // guards what follows; never held over a signature, a wait or an answer
 	accounts map[accountKey]Account
@@ -56,14 +54,19 @@ type Simulator struct {
 	counters counterStore
 }
 
-// New makes a simulator with keys of its own: no token outlives it.
+// rsaKey is the key of FirstVision's signatures. It is made when first needed, since that takes a good part of a second and most
+// tests need none, and then serves all simulators of the process: which of them issued a token, they know without it.
+//
+//nolint:gochecknoglobals // see above
+var rsaKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
+// New makes a simulator that knows no token yet: none outlives the one that issued it.
 func New(o Options) (*Simulator, error) {
 	s := &Simulator{
 		now:       o.Now,
 		onRequest: o.OnRequest,
 		soapNames: soapNames{username: o.SOAPUsernameElement, password: o.SOAPPasswordElement},
 		hmacKey:   []byte(rand.Text()),
-		rsaKey:    sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }),
 		accounts:  make(map[accountKey]Account, len(o.Accounts)),
 		tokens:    newTokenStore(),
 		faults:    make(map[Protocol]*Fault),
@@ -90,7 +93,7 @@ func New(o Options) (*Simulator, error) {
 // password leaves them alive upstream. An account that does not pass Validate can never log in.
 func (s *Simulator) SetAccount(a Account) {
 	if a.Protocol == FirstVision {
-		_, _ = s.rsaKey() // made now, so that no login takes long; a login tells if it failed
+		_, _ = rsaKey() // made now, so that no login takes long; a login tells if it failed
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
