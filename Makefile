@@ -20,6 +20,9 @@ GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS
 # Tests that take most of the time of all; "make unit" runs them too.
 SLOW := Hostile|AnyStory|Wherever|TestNoAccessToStorageMayFailBadly|TestTenThousandAccounts
 
+# When the commit was made, which is all the time that a release knows of.
+CREATED ?= $(shell git log -1 --format=%cI 2>/dev/null || echo 1970-01-01T00:00:00Z)
+
 FUZZTIME ?= 30s
 SOAK     ?= 10m
 
@@ -30,6 +33,9 @@ BENCHTIME ?=
 COUNT     ?=
 OUT       ?= bin/bench.txt
 BASE      ?= HEAD
+
+# Of `make reproducible`: the commit or tag.
+REV ?= HEAD
 
 # Flags of the load through Vault: see bin/bench-vault -help.
 LOAD ?=
@@ -141,6 +147,38 @@ bin/benchstat: tools/benchstat/go.mod tools/benchstat/go.sum
 	@echo "building benchstat from source into $@" >&2
 	go build -C tools/benchstat -trimpath -o ../../$@ golang.org/x/perf/cmd/benchstat
 
+.PHONY: image
+image: ## Build the plugin's container image for amd64 and arm64 into bin/image/, without a container engine
+	rm -rf bin/image && mkdir -p bin/image
+	GOOS=linux GOARCH=amd64 $(GO_BUILD) -o bin/image/linux-amd64 ./cmd/$(PLUGIN)
+	GOOS=linux GOARCH=arm64 $(GO_BUILD) -o bin/image/linux-arm64 ./cmd/$(PLUGIN)
+	go run -C tools/roots . >bin/image/roots.pem
+	go run ./scripts/release/image -version=$(VERSION) -revision=$(COMMIT) -created=$(CREATED) -roots=bin/image/roots.pem \
+	  -o=bin/image/oci linux/amd64=bin/image/linux-amd64 linux/arm64=bin/image/linux-arm64 >bin/image/digests
+	@cat bin/image/digests
+
+.PHONY: bin/sbom
+bin/sbom:
+	go build -o $@ ./scripts/release/sbom
+
+.PHONY: release-check
+release-check: bin/goreleaser bin/sbom image ## Build all that a release has into dist/, and check it; nothing is published
+	bin/goreleaser check
+	bin/goreleaser release --snapshot --clean --skip=sign --parallelism=1
+	scripts/release/check dist
+
+bin/goreleaser: tools/goreleaser/go.mod tools/goreleaser/go.sum
+	@echo "building GoReleaser from source into $@: about ten minutes, only once" >&2
+	go build -C tools/goreleaser -trimpath -o ../../$@ github.com/goreleaser/goreleaser/v2
+
+.PHONY: reproducible
+reproducible: ## Build one commit twice, in other folders and with cold caches, and compare every file (REV=HEAD)
+	@scripts/reproduce $(REV)
+
+.PHONY: workflows
+workflows: ## Check the workflows of GitHub Actions
+	go run -C tools/actionlint github.com/rhysd/actionlint/cmd/actionlint $(CURDIR)/.github/workflows/*.yml
+
 .PHONY: demo
 demo: build ## Show the engine at work: a Vault and the simulator, four accounts, four tokens
 	@vault_bin="$$(scripts/get-vault)"; go build -o bin/demo ./scripts/demo; VAULT_BIN="$$vault_bin" exec bin/demo
@@ -150,5 +188,6 @@ dev: build ## Start a Vault with the engine and the simulator to play with, unti
 	@vault_bin="$$(scripts/get-vault)"; go build -o bin/demo ./scripts/demo; VAULT_BIN="$$vault_bin" exec bin/demo -stay
 
 .PHONY: clean
-clean: ## Remove what build made (keeps bin/vault and bin/golangci-lint, which take long to build)
-	rm -f bin/$(PLUGIN) bin/mastersindia-simulator bin/mastersindia-audit bin/demo bin/bench*
+clean: ## Remove what build made (keeps bin/vault, bin/golangci-lint and bin/goreleaser, which take long to build)
+	rm -f bin/$(PLUGIN) bin/mastersindia-simulator bin/mastersindia-audit bin/demo bin/bench* bin/sbom
+	rm -rf bin/image dist
