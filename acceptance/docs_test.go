@@ -46,6 +46,7 @@ func documents() []string {
 		"docs/monitoring.md",
 		"docs/threat-model.md",
 		"docs/incidents.md",
+		"docs/releasing.md",
 	}
 }
 
@@ -193,7 +194,7 @@ func (d *documentedWorld) follow(t *testing.T, document string, commands []shown
 	writeAnswers(t, document, commands, parts)
 }
 
-// download is a folder as a release leaves it.
+// download is a folder with the files of a release: the plugin as it is published, and as it comes out of its archive.
 func (d *documentedWorld) download(t *testing.T) string {
 	t.Helper()
 	found, err := binaries()
@@ -201,8 +202,10 @@ func (d *documentedWorld) download(t *testing.T) string {
 		t.Fatal(err)
 	}
 	dir, name := t.TempDir(), filepath.Base(found.Plugin)
-	sums := sumOf(t, found.Plugin) + "  " + name + "\n" + strings.Repeat("0", 64) + "  that-of-another-machine\n"
+	published := name + "_" + found.Version + "_linux_amd64"
+	sums := sumOf(t, found.Plugin) + "  " + published + "\n" + strings.Repeat("0", 64) + "  that-of-another-machine\n"
 	err = errors.Join(
+		os.Symlink(found.Plugin, filepath.Join(dir, published)),
 		os.Symlink(found.Plugin, filepath.Join(dir, name)),
 		os.WriteFile(filepath.Join(dir, "SHA256SUMS"), []byte(sums), 0o600),
 	)
