@@ -30,6 +30,15 @@ FirstVision.
 Store an upstream account under config/, bind a role to it under role/, and
 read the token from token/. All readers of an account share one token, which
 is replaced before it expires. Its lease ends before the token does.
+
+    $ vault write mastersindia/config/gst preset=einvoice-production \
+        username=api-user password=-
+    $ vault write mastersindia/role/billing config=gst
+    $ vault read mastersindia/token/billing
+
+How all accounts are doing, and what to type where one is not well:
+
+    $ vault list -detailed mastersindia/status
 `
 
 // operationPrefix is the first part of every OpenAPI operation name.
@@ -134,6 +143,7 @@ func newBackend(o Options, conf *logical.BackendConfig) *backend {
 		Clean:          b.clean,
 	}
 	b.parameters = parametersOf(b.Paths)
+	wrapDescriptions(b.Paths)
 	return b
 }
 

@@ -42,7 +42,11 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 	if wrong := b.checkRequest(req); wrong != nil {
 		return logical.ErrorResponse(wrong.Error()), nil
 	}
-	return b.Backend.HandleRequest(ctx, b.forSDK(req))
+	resp, err = b.Backend.HandleRequest(ctx, b.forSDK(req))
+	if req.Operation == logical.HelpOperation && resp != nil {
+		completeDocument(resp.Data)
+	}
+	return resp, err
 }
 
 // forSDK is the request in a form that the SDK takes: for it an empty text is no way to clear a set of pairs.

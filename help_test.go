@@ -41,13 +41,19 @@ func TestEveryPathHasHelpThatReadsLikeVaultsOwn(t *testing.T) {
 					t.Errorf("%s: the help has %q in it", path, placeholder)
 				}
 			}
-			for n, line := range strings.Split(description, "\n") {
-				if len(line) > 80 { // what a terminal has
-					t.Errorf("%s: line %d of the description has %d columns", path, n+1, len(line))
-				}
-			}
+			checkWidth(t, path, help)
 		}
 	})
+}
+
+// checkWidth wants a text to fit into a terminal.
+func checkWidth(t *testing.T, of, help string) {
+	t.Helper()
+	for line := range strings.Lines(help) {
+		if columns := len(strings.TrimRight(line, "\n")); columns > 80 {
+			t.Errorf("%s: a line has %d columns: %s", of, columns, line)
+		}
+	}
 }
 
 func TestTheHelpOfTheMountNamesEveryPath(t *testing.T) {
@@ -62,6 +68,7 @@ func TestTheHelpOfTheMountNamesEveryPath(t *testing.T) {
 		if !strings.Contains(help, "Masters India") {
 			t.Errorf("the help does not say what the engine is for: %q", help)
 		}
+		checkWidth(t, "the mount", help)
 		for path := range w.document().Paths {
 			first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 			if !strings.Contains(help, "^"+first) {

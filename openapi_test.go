@@ -6,12 +6,14 @@ package mastersindia_test
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 
+	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
@@ -34,6 +36,7 @@ type documentPath struct {
 
 type documentOperation struct {
 	Summary     string                      `json:"summary"`
+	Description string                      `json:"description"`
 	OperationID string                      `json:"operationId"`
 	Parameters  []documentParameter         `json:"parameters"`
 	RequestBody *documentBody               `json:"requestBody"`
@@ -172,6 +175,9 @@ func TestEveryOperationHasANameOfItsOwnWithThePrefix(t *testing.T) {
 				if !regexp.MustCompile(`^[A-Z].*\.$`).MatchString(op.Summary) {
 					t.Errorf("%s %s: summary %q is no sentence", method, path, op.Summary)
 				}
+				if !regexp.MustCompile(`^\w.*\.$`).MatchString(op.Description) || op.Description == op.Summary {
+					t.Errorf("%s %s: description %q is no other sentence", method, path, op.Description)
+				}
 			}
 		}
 	})
@@ -221,13 +227,44 @@ func TestEveryAnswerThatCarriesSomethingHasASchema(t *testing.T) {
 					if response.Description == "" || response.Description == "OK" {
 						t.Errorf("%s %s: response %s has description %q", method, path, code, response.Description)
 					}
-					if code == "204" || path == "/metrics" {
-						continue // no body, and text: the SDK gives a schema to JSON only
+					if code == "204" {
+						continue // no body
+					}
+					if path == "/metrics" && code == "200" {
+						if response.Content["text/plain"].Schema.Type != "string" {
+							t.Errorf("%s %s: response %s is no text", method, path, code)
+						}
+						continue
 					}
 					if len(d.resolve(response.Content["application/json"].Schema).Properties) == 0 {
 						t.Errorf("%s %s: response %s has no schema", method, path, code)
 					}
 				}
+			}
+		}
+	})
+}
+
+// TestReferencesArriveAtVault is about what Vault does not decode when it takes over the document of a plugin.
+func TestReferencesArriveAtVault(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := newWorld(t)
+		resp, err := w.do(t.Context(), logical.HelpOperation, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, _ := resp.Data["openapi"].(map[string]any)
+		taken, err := framework.NewOASDocumentFromMap(own)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for path, item := range taken.Paths {
+			if item.Get == nil || path == "/metrics" {
+				continue
+			}
+			if ref := item.Get.Responses[http.StatusOK].Content["application/json"].Schema.Ref; ref == "" {
+				t.Errorf("%s: the schema of the answer gets lost", path)
 			}
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"net/http"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -56,13 +57,18 @@ func (b *backend) configPaths() []*framework.Path {
 			Default: f.documentedDefault(), AllowedValues: f.allowed,
 		}
 		if !f.sensitive {
-			shown[f.name] = &framework.FieldSchema{Type: f.kind, Description: f.description}
+			shown[f.name] = answered(fields[f.name])
 		}
 	}
+	shown["protocol"].AllowedValues = fields["protocol"].AllowedValues // the others may be empty
+	absent := failure{http.StatusNotFound, "there is none of that name"}
 	write := &framework.PathOperation{
-		Callback:                    b.configWrite,
-		Summary:                     "Create or update an upstream account.",
-		Responses:                   answersNothing("The account is stored."),
+		Callback: b.configWrite,
+		Summary:  "Create or update an upstream account.",
+		Description: "Logs in once with the new settings before they are stored, where they change what a login sends or where. " +
+			"An update changes only the fields that it names.",
+		Responses: answersNothing("The account is stored.", append(upstreamFailures(),
+			failure{http.StatusBadRequest, "a field is refused, or the upstream refuses the login: nothing is stored"})...),
 		ForwardPerformanceStandby:   true,
 		ForwardPerformanceSecondary: true,
 	}
@@ -75,13 +81,15 @@ func (b *backend) configPaths() []*framework.Path {
 				logical.CreateOperation: write,
 				logical.UpdateOperation: write,
 				logical.ReadOperation: &framework.PathOperation{
-					Callback:  b.configRead,
-					Summary:   "Read an upstream account, without its secrets.",
-					Responses: answers("The account, without its secrets.", shown),
+					Callback:    b.configRead,
+					Summary:     "Read an upstream account, without its secrets.",
+					Description: "Gives every setting that can be written, but password and client_secret.",
+					Responses:   answers("The account, without its secrets.", shown, absent),
 				},
 				logical.DeleteOperation: &framework.PathOperation{
 					Callback:                    b.configDelete,
 					Summary:                     "Delete an upstream account and drop its tokens.",
+					Description:                 "Roles that name it answer 400 from then on. Tokens that were read live on upstream.",
 					Responses:                   answersNothing("The account is gone."),
 					ForwardPerformanceStandby:   true,
 					ForwardPerformanceSecondary: true,
@@ -96,7 +104,7 @@ func (b *backend) configPaths() []*framework.Path {
 			DisplayAttrs: display("list", "configs"),
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
-					Callback: b.configList, Summary: configListHelpSynopsis,
+					Callback: b.configList, Summary: configListHelpSynopsis, Description: listDescription,
 					Responses: answersList("upstream accounts", "protocol", "preset", "token_url", "username", "paused"),
 				},
 			},

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -45,15 +46,17 @@ func (b *backend) ledgerPaths() []*framework.Path {
 			Fields:  map[string]*framework.FieldSchema{fieldName: nameField("config")},
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ReadOperation: &framework.PathOperation{
-					Callback:     b.ledgerRead,
-					Summary:      ledgerHelpSynopsis,
+					Callback: b.ledgerRead,
+					Summary:  ledgerHelpSynopsis,
+					Description: "Gives every shared token that is remembered, the newest first: when and why it was issued, until when it " +
+						"lives, and whether it was replaced or revoked.",
 					DisplayAttrs: display("read", "ledger"),
 					Responses: answers("The tokens that were issued.", map[string]*framework.FieldSchema{
 						"tokens": {
-							Type:        framework.TypeSlice,
+							Type: framework.TypeSlice, Required: true,
 							Description: "Newest first; of each token_id, state, issued_at, expires_at, usable_until and reason.",
 						},
-					}),
+					}, failure{http.StatusNotFound, "no token is remembered for that name"}),
 					ForwardPerformanceStandby: true,
 				},
 			},
@@ -65,7 +68,8 @@ func (b *backend) ledgerPaths() []*framework.Path {
 			DisplayAttrs: display("list", "ledgers"),
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
-					Callback: b.ledgerList, Summary: ledgerListHelpSynopsis, Responses: answersList("configs", "remembered_until", "message"),
+					Callback: b.ledgerList, Summary: ledgerListHelpSynopsis, Description: listDescription,
+					Responses:                 answersList("configs", "remembered_until", "message"),
 					ForwardPerformanceStandby: true,
 				},
 			},
@@ -78,8 +82,9 @@ func (b *backend) ledgerPaths() []*framework.Path {
 // ledgerFields are what is said of one token.
 func ledgerFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
-		"token_id":     textField("Names the token without showing it."),
-		"state":        textField("current, superseded (replaced, and alive upstream), revoked or expired."),
+		"token_id": textField("Names the token without showing it."),
+		"state": textField("current, superseded (replaced, and alive upstream), revoked or expired.",
+			tokenCurrent, tokenSuperseded, tokenRevoked, tokenExpired),
 		"issued_at":    timeField("When the token's life began."),
 		"expires_at":   timeField("When the token dies by itself."),
 		"usable_until": timeField("Until when the upstream takes the token, as far as is known: it may have been killed sooner."),

@@ -46,15 +46,23 @@ func (b *backend) lookupPaths() []*framework.Path {
 	return []*framework.Path{{
 		Pattern: pathLookup + "$",
 		Fields: map[string]*framework.FieldSchema{
-			fieldToken:   secretField("The token. A scheme before it (JWT, Bearer) is ignored, and so are blanks around it."),
-			fieldTokenID: textField("The token_id instead of the token: 16 hex digits."),
+			fieldToken: {
+				Type:         framework.TypeString,
+				Description:  "The token. A scheme before it (JWT, Bearer) is ignored, and so are blanks around it.",
+				DisplayAttrs: &framework.DisplayAttributes{Sensitive: true},
+			},
+			fieldTokenID: {Type: framework.TypeString, Description: "The token_id instead of the token: 16 hex digits."},
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: &framework.PathOperation{
-				Callback:                  b.lookupUpdate,
-				Summary:                   lookupHelpSynopsis,
-				DisplayAttrs:              display("look-up", "token"),
-				Responses:                 answers("What is known of the token.", shown),
+				Callback: b.lookupUpdate,
+				Summary:  lookupHelpSynopsis,
+				Description: "For a token that was found where it should not be. Takes the token, or its token_id, and says which config " +
+					"it was issued for, until when it lives, and what to do.",
+				DisplayAttrs: display("look-up", "token"),
+				Responses: answers("What is known of the token.", shown,
+					failure{http.StatusBadRequest, "neither token nor token_id is given, or both are, or token_id is none"},
+					failure{http.StatusNotFound, "no token of that token_id is remembered; the message says why that may be"}),
 				ForwardPerformanceStandby: true,
 			},
 		},

@@ -16,6 +16,8 @@ import (
 )
 
 const (
+	pathMetrics = "metrics"
+
 	metricsHelpSynopsis    = "Read the metrics of this mount in the text format of Prometheus."
 	metricsHelpDescription = `
 What this mount has done since its process started: logins, rotations and reads
@@ -32,11 +34,12 @@ most 1,000 accounts are counted one by one, the rest under config="_other".
 
 func (b *backend) metricsPaths() []*framework.Path {
 	return []*framework.Path{{
-		Pattern: "metrics$",
+		Pattern: pathMetrics + "$",
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{
 				Callback:     b.metricsRead,
 				Summary:      metricsHelpSynopsis,
+				Description:  "The answer is text and no JSON: what this mount has done since its process started.",
 				DisplayAttrs: display("read", "metrics"),
 				Responses: map[int][]framework.Response{http.StatusOK: {{
 					Description: "Metrics.", MediaType: string(expfmt.NewFormat(expfmt.TypeTextPlain)),

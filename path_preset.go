@@ -5,6 +5,7 @@ package mastersindia
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -39,8 +40,9 @@ func presetPaths() []*framework.Path {
 				logical.ReadOperation: &framework.PathOperation{
 					Callback:     presetRead,
 					Summary:      presetHelpSynopsis,
+					Description:  "Says what is documented, what is only seen in use and what is assumed, and how the token is then used.",
 					DisplayAttrs: display("read", "preset"),
-					Responses:    answers("The preset.", presetFields()),
+					Responses:    answers("The preset.", presetFields(), failure{http.StatusNotFound, "there is none of that name"}),
 				},
 			},
 			HelpSynopsis:    presetHelpSynopsis,
@@ -51,8 +53,8 @@ func presetPaths() []*framework.Path {
 			DisplayAttrs: display("list", "presets"),
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
-					Callback: presetList, Summary: presetListHelpSynopsis,
-					Responses: answersList("presets", "protocol", "token_url", "description"),
+					Callback: presetList, Summary: presetListHelpSynopsis, Description: listDescription,
+					Responses: answers("Names of the presets.", listFields("protocol", "token_url", "description")),
 				},
 			},
 			HelpSynopsis:    presetListHelpSynopsis,
@@ -68,8 +70,8 @@ func presetFields() map[string]*framework.FieldSchema {
 		"token_url":            textField("Filled into a config."),
 		"refresh_url":          textField("Filled into a config."),
 		"request_format":       textField("Filled into a config."),
-		"headers":              {Type: framework.TypeKVPairs, Description: "Filled into a config."},
-		"refresh_headers":      {Type: framework.TypeKVPairs, Description: "Filled into a config."},
+		"headers":              {Type: framework.TypeKVPairs, Required: true, Description: "Filled into a config."},
+		"refresh_headers":      {Type: framework.TypeKVPairs, Required: true, Description: "Filled into a config."},
 		"authorization_scheme": textField("Filled into a config."),
 		"documented_at":        textField("The vendor's page."),
 		"documented":           textField("What the vendor's page says."),

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -18,7 +19,7 @@ import (
 const (
 	fieldTokenID = "token_id"
 
-	revokeHelpSynopsis    = "Take the tokens of a config out of use, and kill them upstream where that can be done."
+	revokeHelpSynopsis    = "Take a config's tokens out of use, and kill them upstream if possible."
 	revokeHelpDescription = `
 The kill switch for tokens that are out. It acts on every unexpired token of
 the config, replaced ones included, or on the one that token_id names.
@@ -36,20 +37,25 @@ func (b *backend) revokePaths() []*framework.Path {
 	return []*framework.Path{{
 		Pattern: "revoke/" + framework.GenericNameRegex(fieldName),
 		Fields: map[string]*framework.FieldSchema{
-			fieldName:    nameField("config"),
-			fieldTokenID: textField("Revoke only the token of this ID. Default: all that are not expired."),
+			fieldName: nameField("config"),
+			fieldTokenID: {
+				Type:        framework.TypeString,
+				Description: "Revoke only the token of this ID: 16 hex digits. Default: all that are not expired.",
+			},
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: &framework.PathOperation{
-				Callback:     b.revokeUpdate,
-				Summary:      revokeHelpSynopsis,
+				Callback: b.revokeUpdate,
+				Summary:  revokeHelpSynopsis,
+				Description: "Acts on every unexpired token of the config, or on the one that token_id names. Answers 200 whatever the " +
+					"upstream says, and warns of each token that may live on. The next read logs in anew.",
 				DisplayAttrs: display("revoke", "tokens"),
 				Responses: answers("What became of each token.", map[string]*framework.FieldSchema{
 					"tokens": {
-						Type:        framework.TypeMap,
+						Type: framework.TypeMap, Required: true,
 						Description: "By token_id: upstream (killed, refused, unknown or unsupported) and valid_until.",
 					},
-				}),
+				}, failure{http.StatusBadRequest, "the config does not exist, or token_id is none. Whatever the upstream says is no error"}),
 				ForwardPerformanceStandby: true,
 			},
 		},

@@ -5,6 +5,7 @@ package mastersindia
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -59,12 +60,15 @@ func (b *backend) rolePaths() []*framework.Path {
 		},
 	}
 	shown := map[string]*framework.FieldSchema{
-		"config": fields["config"], "max_ttl": fields["max_ttl"], "lease": fields["lease"],
+		"config": answered(fields["config"]), "max_ttl": answered(fields["max_ttl"]), "lease": answered(fields["lease"]),
 	}
+	absent := failure{http.StatusNotFound, "there is none of that name"}
 	write := &framework.PathOperation{
-		Callback:                    b.roleWrite,
-		Summary:                     "Create or update a role.",
-		Responses:                   answersNothing("The role is stored."),
+		Callback:    b.roleWrite,
+		Summary:     "Create or update a role.",
+		Description: "The config that it names must exist. An update changes only the fields that it names.",
+		Responses: answersNothing("The role is stored.",
+			failure{http.StatusBadRequest, "a field is refused, or the config does not exist"}),
 		ForwardPerformanceStandby:   true,
 		ForwardPerformanceSecondary: true,
 	}
@@ -77,11 +81,14 @@ func (b *backend) rolePaths() []*framework.Path {
 				logical.CreateOperation: write,
 				logical.UpdateOperation: write,
 				logical.ReadOperation: &framework.PathOperation{
-					Callback: b.roleRead, Summary: "Read a role.", Responses: answers("The role.", shown),
+					Callback: b.roleRead, Summary: "Read a role.",
+					Description: "Gives the config that the role names, and what it says of leases.",
+					Responses:   answers("The role.", shown, absent),
 				},
 				logical.DeleteOperation: &framework.PathOperation{
 					Callback:                    b.roleDelete,
-					Summary:                     "Delete a role. Leases made through it live on to their end.",
+					Summary:                     "Delete a role.",
+					Description:                 "Leases made through it live on to their end.",
 					Responses:                   answersNothing("The role is gone."),
 					ForwardPerformanceStandby:   true,
 					ForwardPerformanceSecondary: true,
@@ -96,7 +103,8 @@ func (b *backend) rolePaths() []*framework.Path {
 			DisplayAttrs: display("list", "roles"),
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
-					Callback: b.roleList, Summary: roleListHelpSynopsis, Responses: answersList("roles", "config", "max_ttl", "lease"),
+					Callback: b.roleList, Summary: roleListHelpSynopsis, Description: listDescription,
+					Responses: answersList("roles", "config", "max_ttl", "lease"),
 				},
 			},
 			HelpSynopsis:    roleListHelpSynopsis,

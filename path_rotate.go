@@ -5,6 +5,7 @@ package mastersindia
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -30,15 +31,19 @@ func (b *backend) rotatePaths() []*framework.Path {
 		Fields:  map[string]*framework.FieldSchema{fieldName: nameField("config")},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: &framework.PathOperation{
-				Callback:     b.rotateUpdate,
-				Summary:      rotateHelpSynopsis,
+				Callback: b.rotateUpdate,
+				Summary:  rotateHelpSynopsis,
+				Description: "Logs in also in a pause that follows a failed login; at most once in 10 seconds, and once a minute after " +
+					"the upstream has refused the credentials. The old token is handed out no more, and dies by itself upstream.",
 				DisplayAttrs: display("rotate", "token"),
 				Responses: answers("The new token, without itself.", map[string]*framework.FieldSchema{
 					"token_id":             textField("Names the new token."),
 					"expires_at":           timeField("When the new token dies."),
 					"previous_token_id":    textField("Names the token that was replaced; empty where there was none alive."),
-					"previous_valid_until": timeField("Until when the old token may be good upstream; empty where there was none."),
-				}),
+					"previous_valid_until": maybeTimeField("Until when the old token may be good upstream.", "where there was none"),
+				}, append(upstreamFailures(), failure{
+					http.StatusBadRequest, "the config does not exist or is paused, or the upstream refuses the credentials",
+				})...),
 				ForwardPerformanceStandby: true,
 			},
 		},

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -14,17 +15,31 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"vault-plugin-secrets-mastersindia/backend/issuer"
+	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
 const (
 	statusHelpSynopsis    = "Read the health of a config's account."
 	statusHelpDescription = `
-Says how an account is doing, what is wrong with it, and what to type.
+Says how an account is doing, what is wrong with it, and what to type. Never
+logs in and shows no secret.
 
     $ vault read mastersindia/status/gst
     $ vault list -detailed mastersindia/status
 
-Never logs in and shows no secret.
+The state is one of these:
+
+  * "idle" - there is no token, since nobody has read one
+
+  * "ready" - a token is there
+
+  * "backing_off" - the upstream is down, throttles, or answers what cannot be
+    understood; the next login is tried at next_attempt_at
+
+  * "rejected" - the upstream refuses the credentials, or the request as
+    malformed; somebody must correct the config
+
+  * "paused" - somebody has set paused=true on the config
 `
 	statusListHelpSynopsis    = "List the health of all accounts."
 	statusListHelpDescription = `
@@ -42,10 +57,12 @@ func (b *backend) statusPaths() []*framework.Path {
 			Fields:  map[string]*framework.FieldSchema{fieldName: nameField("config")},
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ReadOperation: &framework.PathOperation{
-					Callback:                  b.statusRead,
-					Summary:                   statusHelpSynopsis,
-					DisplayAttrs:              display("read", "status"),
-					Responses:                 answers("The health of the account.", statusFields()),
+					Callback:     b.statusRead,
+					Summary:      statusHelpSynopsis,
+					Description:  "Says what is wrong and what to type. Never logs in, and shows no secret.",
+					DisplayAttrs: display("read", "status"),
+					Responses: answers("The health of the account.", statusFields(),
+						failure{http.StatusNotFound, "there is none of that name"}),
 					ForwardPerformanceStandby: true,
 				},
 			},
@@ -57,7 +74,7 @@ func (b *backend) statusPaths() []*framework.Path {
 			DisplayAttrs: display("list", "statuses"),
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
-					Callback: b.statusList, Summary: statusListHelpSynopsis,
+					Callback: b.statusList, Summary: statusListHelpSynopsis, Description: listDescription,
 					Responses:                 answersList("configs", "state", "message", "expires_at", "next_attempt_at"),
 					ForwardPerformanceStandby: true,
 				},
@@ -69,23 +86,30 @@ func (b *backend) statusPaths() []*framework.Path {
 }
 
 func statusFields() map[string]*framework.FieldSchema {
+	const none = "where there is none"
+	kinds := []any{
+		"", string(upstream.Rejected), string(upstream.Invalid), string(upstream.Throttled), string(upstream.Unavailable),
+		string(upstream.Malformed),
+	}
 	return map[string]*framework.FieldSchema{
-		"state":                  textField("idle, ready, backing_off, rejected or paused."),
+		"state": textField("How the account is doing: see the description of status/.",
+			string(issuer.StateIdle), string(issuer.StateReady), string(issuer.StateBackingOff), string(issuer.StateRejected),
+			string(issuer.StatePaused)),
 		"message":                textField("One sentence: what is wrong, and the command to type."),
 		"token_id":               textField("Names the current token; empty where there is none."),
-		"issued_at":              timeField("When the current token's life began."),
-		"expires_at":             timeField("When the current token dies."),
-		"rotates_at":             timeField("When the current token is to be replaced."),
+		"issued_at":              maybeTimeField("When the current token's life began.", none),
+		"expires_at":             maybeTimeField("When the current token dies.", none),
+		"rotates_at":             maybeTimeField("When the current token is to be replaced.", none),
 		"in_use":                 boolField("Whether the current token was read since it was issued: it will be replaced in time."),
-		"last_read_at":           timeField("The last read since the account was taken up."),
-		"last_login_at":          timeField("The last login since the account was taken up."),
+		"last_read_at":           maybeTimeField("The last read since the account was taken up.", none),
+		"last_login_at":          maybeTimeField("The last login since the account was taken up.", none),
 		"last_error":             textField("Why the last login failed; empty where it did not."),
-		"last_error_kind":        textField("rejected, invalid, throttled, unavailable or malformed."),
+		"last_error_kind":        textField("What kind of failure that was; empty where it did not fail.", kinds...),
 		"consecutive_failures":   numberField("Failed logins since the last one that succeeded."),
-		"next_attempt_at":        timeField("When a login may be tried again; empty outside a pause."),
-		"clock_skew_seconds":     numberField("The upstream's clock minus ours, as of the last login."),
+		"next_attempt_at":        maybeTimeField("When a login may be tried again.", "outside a pause"),
+		"clock_skew_seconds":     numberField("The upstream's clock minus ours in seconds, as of the last login."),
 		"can_revoke_upstream":    boolField("Whether revoke/ can kill a token before its time."),
-		"credentials_updated_at": timeField("When a user name, id or secret was last changed."),
+		"credentials_updated_at": maybeTimeField("When a user name, id or secret was last changed.", "where that is not known"),
 		"logins":                 numberField("Logins since this process started."),
 		"login_failures":         numberField("Failed logins since this process started."),
 		"reads":                  numberField("Reads since this process started."),

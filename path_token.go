@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/hex"
 	"maps"
+	"net/http"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -41,20 +42,28 @@ func (b *backend) tokenPaths() []*framework.Path {
 	read := &framework.PathOperation{
 		Callback: b.tokenRead,
 		Summary:  "Read the token of a role.",
+		Description: "Logs in only where there is no token that can be served. The answer has a lease, which ends before the token " +
+			"does and cannot be renewed, unless the role says lease=false.",
 		Responses: answers("The token.", map[string]*framework.FieldSchema{
-			"access_token":        secretField("The upstream token."),
-			"token_type":          textField("JWT or Bearer: the config's authorization_scheme."),
-			"authorization":       secretField("Ready-made value of an Authorization header."),
-			"token_id":            textField("Names the token without showing it: 16 hex digits of its SHA-256."),
-			"issued_at":           timeField("When the token's life began."),
-			"expires_at":          timeField("When the token dies."),
-			"expires_in":          numberField("Seconds of life left, rounded down."),
-			"config":              textField("The config that the token comes from."),
-			"client_id":           textField("The client id that verification APIs want beside the token. Protocol oauth only."),
+			"access_token":  secretField("The upstream token."),
+			"token_type":    textField("JWT or Bearer: the config's authorization_scheme."),
+			"authorization": secretField("Ready-made value of an Authorization header."),
+			"token_id":      textField("Names the token without showing it: 16 hex digits of its SHA-256."),
+			"issued_at":     timeField("When the token's life began."),
+			"expires_at":    timeField("When the token dies."),
+			"expires_in":    numberField("Seconds of life left, rounded down."),
+			"config":        textField("The config that the token comes from."),
+			"client_id": {
+				Type:        framework.TypeString,
+				Description: "The client id that verification APIs want beside the token. Protocol oauth only.",
+			},
 			"ttl":                 numberField("Seconds until the latest planned moment of rotation."),
 			"rotation_period":     numberField("Seconds between rotations."),
 			"last_vault_rotation": timeField("When the token was got."),
-		}),
+		}, append(upstreamFailures(), failure{
+			http.StatusBadRequest,
+			"the role or its config does not exist, the config is paused, or the upstream refuses the credentials",
+		})...),
 		// Its lease, and the login that it may need, are the active node's.
 		ForwardPerformanceStandby: true,
 	}
@@ -64,7 +73,7 @@ func (b *backend) tokenPaths() []*framework.Path {
 		Fields: map[string]*framework.FieldSchema{
 			fieldRole: nameField("role"),
 			fieldRejectedTokenID: {
-				Type:        framework.TypeString,
+				Type: framework.TypeString, Query: true, // of a read
 				Description: "token_id of a token that the API has refused: 16 hex digits. If it is still the current one it is replaced.",
 			},
 		},
@@ -81,6 +90,7 @@ func (b *backend) tokenPaths() []*framework.Path {
 func tokenUpdate(read *framework.PathOperation) *framework.PathOperation {
 	update := *read
 	update.DisplayAttrs = display("generate", "token")
+	update.Description = "The same as a read, for clients that can send rejected_token_id only in a body."
 	return &update
 }
 

@@ -25,103 +25,40 @@ const referenceFile = "docs/reference.md"
 type chapter struct {
 	// path is the path as people write it, with its name in angle brackets.
 	path string
-	// statuses are the errors that the path can answer with, and when it does.
-	statuses []status
 	// example is a block of commands, which the acceptance tests run.
 	example string
 }
 
-type status struct {
-	code int
-	when string
-}
-
 // chapters are in the order of the reference.
 func chapters() []chapter {
-	absent := status{http.StatusNotFound, "there is none of that name"}
-	none := status{http.StatusNotFound, "the list is empty"}
-	// upstream are the statuses of everything that may log in.
-	upstream := []status{
-		{http.StatusTooManyRequests, "the upstream asks to slow down; the message says until when"},
-		{http.StatusBadGateway, "the upstream was asked and cannot be reached, reports an error, or answers what cannot be understood"},
-		{http.StatusServiceUnavailable, "the same, remembered: the upstream is not asked again before the time that the message says"},
-		{http.StatusGatewayTimeout, "the upstream was asked and did not answer in time"},
-	}
-	and := func(first ...status) []status { return append(first, upstream...) }
 	return []chapter{
-		{
-			path: "config/<name>",
-			statuses: and(
-				status{http.StatusBadRequest, "a field is refused, or the upstream refuses the login: nothing is stored"},
-				absent,
-			),
-			example: "$ vault read mastersindia/config/gst\n$ vault read -field=protocol mastersindia/config/gst\njwt",
-		},
-		{path: "config/", statuses: []status{none}, example: "$ vault list -detailed mastersindia/config"},
-		{
-			path:     "role/<name>",
-			statuses: []status{{http.StatusBadRequest, "a field is refused, or the config does not exist"}, absent},
-			example: "$ vault write mastersindia/role/billing config=gst max_ttl=1h\n" +
-				"Success! Data written to: mastersindia/role/billing\n" +
-				"$ vault read mastersindia/role/billing\n" +
-				"$ vault write mastersindia/role/billing max_ttl=0\n" +
-				"Success! Data written to: mastersindia/role/billing",
-		},
-		{path: "role/", statuses: []status{none}, example: "$ vault list -detailed mastersindia/role"},
-		{
-			path: "token/<role>",
-			statuses: and(status{
-				http.StatusBadRequest,
-				"the role or its config does not exist, the config is paused, or the upstream refuses the credentials",
-			}),
-			example: "$ vault read mastersindia/token/billing\n$ vault read -field=authorization mastersindia/token/billing",
-		},
-		{
-			path: "rotate/<config>",
-			statuses: and(status{
-				http.StatusBadRequest, "the config does not exist or is paused, or the upstream refuses the credentials",
-			}),
-			example: "$ vault write -f mastersindia/rotate/gst",
-		},
-		{
-			path: "revoke/<config>",
-			statuses: []status{{
-				http.StatusBadRequest, "the config does not exist, or token_id is none. Whatever the upstream says is no error",
-			}},
-			example: "$ vault write -f mastersindia/revoke/gst",
-		},
-		{
-			path: "status/<config>", statuses: []status{absent},
-			example: "$ vault read mastersindia/status/gst\n$ vault read -field=message mastersindia/status/gst",
-		},
-		{path: "status/", statuses: []status{none}, example: "$ vault list -detailed mastersindia/status"},
-		{
-			path: "lookup",
-			statuses: []status{
-				{http.StatusBadRequest, "neither token nor token_id is given, or both are, or token_id is none"},
-				{http.StatusNotFound, "no token of that token_id is remembered; the message says why that may be"},
-			},
-			example: "$ vault read -field=access_token mastersindia/token/billing | vault write mastersindia/lookup token=-",
-		},
-		{
-			path: "ledger/<config>", statuses: []status{{http.StatusNotFound, "no token is remembered for that name"}},
-			example: "$ vault read mastersindia/ledger/gst",
-		},
-		{path: "ledger/", statuses: []status{none}, example: "$ vault list -detailed mastersindia/ledger"},
-		{
-			path: "preset/<name>", statuses: []status{absent},
-			example: "$ vault read mastersindia/preset/einvoice-production\n" +
-				"$ vault read -field=revocable mastersindia/preset/ksa-qa\ntrue",
-		},
-		{path: "preset/", example: "$ vault list -detailed mastersindia/preset"},
-		{path: "metrics", example: "$ vault read -format=raw mastersindia/metrics"},
+		{"config/<name>", "$ vault read mastersindia/config/gst\n$ vault read -field=protocol mastersindia/config/gst\njwt"},
+		{"config/", "$ vault list -detailed mastersindia/config"},
+		{"role/<name>", "$ vault write mastersindia/role/billing config=gst max_ttl=1h\n" +
+			"Success! Data written to: mastersindia/role/billing\n" +
+			"$ vault read mastersindia/role/billing\n" +
+			"$ vault write mastersindia/role/billing max_ttl=0\n" +
+			"Success! Data written to: mastersindia/role/billing"},
+		{"role/", "$ vault list -detailed mastersindia/role"},
+		{"token/<role>", "$ vault read mastersindia/token/billing\n$ vault read -field=authorization mastersindia/token/billing"},
+		{"rotate/<config>", "$ vault write -f mastersindia/rotate/gst"},
+		{"revoke/<config>", "$ vault write -f mastersindia/revoke/gst"},
+		{"status/<config>", "$ vault read mastersindia/status/gst\n$ vault read -field=message mastersindia/status/gst"},
+		{"status/", "$ vault list -detailed mastersindia/status"},
+		{"lookup", "$ vault read -field=access_token mastersindia/token/billing | vault write mastersindia/lookup token=-"},
+		{"ledger/<config>", "$ vault read mastersindia/ledger/gst"},
+		{"ledger/", "$ vault list -detailed mastersindia/ledger"},
+		{"preset/<name>", "$ vault read mastersindia/preset/einvoice-production\n" +
+			"$ vault read -field=revocable mastersindia/preset/ksa-qa\ntrue"},
+		{"preset/", "$ vault list -detailed mastersindia/preset"},
+		{"metrics", "$ vault read -format=raw mastersindia/metrics"},
 	}
 }
 
 const referenceHead = `# Reference
 
 Every path of the engine, as the code declares it: this document is written by ` + "`make docs`" + `, and a test fails where it differs.
-Vault shows the same with ` + "`vault path-help`" + `, and to programs as OpenAPI:
+Vault shows the same with ` + "`vault path-help`" + `, and to programs as OpenAPI, with a schema for every request, answer and error:
 
 ` + "```console" + `
 $ vault path-help mastersindia/
@@ -189,11 +126,25 @@ func writeChapter(doc *strings.Builder, c chapter, path *framework.Path) {
 	writeOperations(doc, c, path)
 	writeFields(doc, path)
 	writeAnswers(doc, path)
-	if len(c.statuses) > 0 {
-		doc.WriteString("\n| error | when |\n|---|---|\n")
-		for _, s := range c.statuses {
-			fmt.Fprintf(doc, "| %d | %s |\n", s.code, s.when)
+	writeFailures(doc, path)
+}
+
+// writeFailures lists the errors of all operations of a path.
+func writeFailures(doc *strings.Builder, path *framework.Path) {
+	when := make(map[int]string)
+	for _, handler := range path.Operations {
+		for status, responses := range handler.Properties().Responses {
+			if status >= http.StatusBadRequest {
+				when[status] = responses[0].Description
+			}
 		}
+	}
+	if len(when) == 0 {
+		return
+	}
+	doc.WriteString("\n| error | when |\n|---|---|\n")
+	for _, status := range slices.Sorted(maps.Keys(when)) {
+		fmt.Fprintf(doc, "| %d | %s |\n", status, when[status])
 	}
 }
 
@@ -239,8 +190,11 @@ func writeOperations(doc *strings.Builder, c chapter, path *framework.Path) {
 		case creates && verb.op == logical.UpdateOperation:
 			capability = "`create`, `update`"
 		}
-		fmt.Fprintf(doc, "| %s | `%s /v1/mastersindia/%s` | %s |\n",
-			capability, verb.method, strings.TrimSuffix(c.path, "/"), cell(handler.Properties().Summary))
+		what := handler.Properties().Summary
+		if len(path.Operations) > 1 { // else the text above says it
+			what += " " + handler.Properties().Description
+		}
+		fmt.Fprintf(doc, "| %s | `%s /v1/mastersindia/%s` | %s |\n", capability, verb.method, strings.TrimSuffix(c.path, "/"), cell(what))
 	}
 }
 

@@ -5,6 +5,7 @@ package mastersindia
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -12,6 +13,8 @@ import (
 
 const (
 	fieldName = "name"
+	// listDescription describes every list in OpenAPI.
+	listDescription = "keys has the names, and key_info what one looks for most in each; where they are many, in the first ones."
 	// mostListDetails bounds the entries that one list reads to say more than their names.
 	mostListDetails = 256
 	// mostListReads bounds those under way at one time.
@@ -27,50 +30,125 @@ func nameField(what string) *framework.FieldSchema {
 	}
 }
 
+// failure is an error that an operation can answer with, besides those that every one can.
+type failure struct {
+	status int
+	when   string
+}
+
+// upstreamFailures are those of everything that may log in.
+func upstreamFailures() []failure {
+	return []failure{
+		{http.StatusTooManyRequests, "the upstream asks to slow down; the message says until when"},
+		{http.StatusBadGateway, "the upstream was asked and cannot be reached, reports an error, or answers what cannot be understood"},
+		{http.StatusServiceUnavailable, "the upstream failed lately: it is not asked again before the time that the message says"},
+		{http.StatusGatewayTimeout, "the upstream was asked and did not answer in time"},
+	}
+}
+
 // answers is the OpenAPI description of an operation that answers with data.
-func answers(description string, fields map[string]*framework.FieldSchema) map[int][]framework.Response {
-	return map[int][]framework.Response{http.StatusOK: {{Description: description, Fields: fields}}}
+func answers(description string, fields map[string]*framework.FieldSchema, failures ...failure) map[int][]framework.Response {
+	return withFailures(http.StatusOK, framework.Response{Description: description, Fields: fields}, failures)
 }
 
 // answersNothing is the OpenAPI description of an operation that answers without data.
-func answersNothing(description string) map[int][]framework.Response {
-	return map[int][]framework.Response{http.StatusNoContent: {{Description: description}}}
+func answersNothing(description string, failures ...failure) map[int][]framework.Response {
+	return withFailures(http.StatusNoContent, framework.Response{Description: description}, failures)
 }
 
 // answersList is the OpenAPI description of a list that says the given facts of each name.
 func answersList(what string, facts ...string) map[int][]framework.Response {
-	return answers("Names of the "+what+".", map[string]*framework.FieldSchema{
-		"keys":     {Type: framework.TypeStringSlice, Description: "Names."},
-		"key_info": {Type: framework.TypeMap, Description: "By name: " + fieldNames(facts) + "."},
-	})
+	return answers("Names of the "+what+".", listFields(facts...), failure{http.StatusNotFound, "the list is empty"})
 }
 
-// textField, numberField and so on describe fields of an answer.
-func textField(description string) *framework.FieldSchema {
-	return &framework.FieldSchema{Type: framework.TypeString, Description: description}
-}
-
-func secretField(description string) *framework.FieldSchema {
-	return &framework.FieldSchema{
-		Type: framework.TypeString, Description: description, DisplayAttrs: &framework.DisplayAttributes{Sensitive: true},
+func listFields(facts ...string) map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"keys":     {Type: framework.TypeStringSlice, Required: true, Description: "Names."},
+		"key_info": {Type: framework.TypeMap, Required: true, Description: "By name: " + fieldNames(facts) + "."},
 	}
 }
 
+func withFailures(status int, answer framework.Response, failures []failure) map[int][]framework.Response {
+	responses := map[int][]framework.Response{status: {answer}}
+	for _, f := range failures {
+		responses[f.status] = []framework.Response{{Description: f.when}}
+	}
+	return responses
+}
+
+// textField, numberField and so on describe fields that are in every answer.
+func textField(description string, all ...any) *framework.FieldSchema {
+	return &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: description, AllowedValues: all}
+}
+
+func secretField(description string) *framework.FieldSchema {
+	field := textField(description)
+	field.DisplayAttrs = &framework.DisplayAttributes{Sensitive: true}
+	return field
+}
+
 func numberField(description string) *framework.FieldSchema {
-	return &framework.FieldSchema{Type: framework.TypeInt, Description: description}
+	return &framework.FieldSchema{Type: framework.TypeInt, Required: true, Description: description}
 }
 
 func boolField(description string) *framework.FieldSchema {
-	return &framework.FieldSchema{Type: framework.TypeBool, Description: description}
+	return &framework.FieldSchema{Type: framework.TypeBool, Required: true, Description: description}
 }
 
 func timeField(description string) *framework.FieldSchema {
-	return &framework.FieldSchema{Type: framework.TypeTime, Description: description + " RFC 3339, UTC."}
+	return &framework.FieldSchema{Type: framework.TypeTime, Required: true, Description: description + " RFC 3339, UTC."}
+}
+
+// maybeTimeField describes a time that is empty where there is none, which OpenAPI's date-time cannot be.
+func maybeTimeField(description, without string) *framework.FieldSchema {
+	return textField(description + " RFC 3339, UTC; empty " + without + ".")
+}
+
+// answered is what a read says of a field that is written: durations are numbers there, and there is no default.
+func answered(written *framework.FieldSchema) *framework.FieldSchema {
+	field := &framework.FieldSchema{Type: written.Type, Required: true, Description: written.Description}
+	if field.Type == framework.TypeDurationSecond {
+		field.Type = framework.TypeInt
+		field.Description = strings.Replace(field.Description, "in seconds or as a duration", "in seconds", 1)
+	}
+	return field
 }
 
 // listAnswer is a list with facts; Vault makes a 404 of an empty one.
 func listAnswer(names []string, info map[string]any) *logical.Response {
 	return logical.ListResponseWithInfo(names, info)
+}
+
+// helpWidth is the room that Vault's path-help has for the description of a field: 80 columns without its indent.
+const helpWidth = 72
+
+// wrapDescriptions breaks the descriptions of all fields into lines, since path-help shows them as they are. OpenAPI has them on
+// one line again.
+func wrapDescriptions(paths []*framework.Path) {
+	for _, path := range paths {
+		for _, field := range path.Fields {
+			field.Description = wrapped(field.Description, helpWidth)
+		}
+	}
+}
+
+func wrapped(text string, width int) string {
+	var lines strings.Builder
+	column := 0
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case column == 0:
+		case column+1+len(word) > width:
+			lines.WriteByte('\n')
+			column = 0
+		default:
+			lines.WriteByte(' ')
+			column++
+		}
+		lines.WriteString(word)
+		column += len(word)
+	}
+	return lines.String()
 }
 
 // display names an operation in OpenAPI.

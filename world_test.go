@@ -130,7 +130,9 @@ func (w *world) do(ctx context.Context, op logical.Operation, path string, data 
 			req.Operation = logical.CreateOperation
 		}
 	}
-	return w.backend.HandleRequest(ctx, req)
+	resp, err := w.backend.HandleRequest(ctx, req)
+	w.checkAnswer(req, resp, err)
+	return resp, err
 }
 
 // write sends a write that must succeed.

@@ -1,0 +1,217 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// specification is the part of an OpenAPI document that is about the engine.
+type specification struct {
+	Version    string                     `json:"openapi"`
+	Info       json.RawMessage            `json:"info"`
+	Paths      map[string]json.RawMessage `json:"paths"`
+	Components struct {
+		Schemas map[string]json.RawMessage `json:"schemas"`
+	} `json:"components"`
+}
+
+type specifiedPath struct {
+	Get    *specifiedOperation `json:"get,omitempty"`
+	Post   *specifiedOperation `json:"post,omitempty"`
+	Delete *specifiedOperation `json:"delete,omitempty"`
+}
+
+type specifiedOperation struct {
+	OperationID string `json:"operationId"`
+	Summary     string `json:"summary"`
+	Description string `json:"description"`
+	Responses   map[string]struct {
+		Content map[string]json.RawMessage `json:"content"`
+	} `json:"responses"`
+}
+
+// judgedAnswer is what tools/openapi compares with the document.
+type judgedAnswer struct {
+	Path   string          `json:"path"`
+	Method string          `json:"method"`
+	Status int             `json:"status"`
+	Body   json.RawMessage `json:"body"`
+}
+
+// TestTheOpenAPIDocumentIsValidAndTrue has a validator judge what Vault tells programs of the mount, and what the mount answers.
+func TestTheOpenAPIDocumentIsValidAndTrue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.app(t, simulator.OAuth)
+	caller := w.Caller(w.Token)
+	answers := everyAnswer(t, w, caller)
+
+	spec := specificationOf(t, caller, "sys/internal/specs/openapi", "/mastersindia/")
+	checkOperations(t, spec, answers)
+	judge(t, spec, answers)
+
+	generic := specificationOf(t, caller, "sys/internal/specs/openapi?generic_mount_paths=true", "/{mastersindia_mount_path}/")
+	if len(generic.Paths) != len(spec.Paths) {
+		t.Errorf("%d paths where the mount's path is left open, want %d", len(generic.Paths), len(spec.Paths))
+	}
+	judge(t, generic, nil)
+}
+
+// specificationOf fetches Vault's document and keeps what is about the engine: other engines are not always valid.
+func specificationOf(t *testing.T, caller *harness.Caller, from, prefix string) specification {
+	t.Helper()
+	answer, err := caller.Call(t.Context(), http.MethodGet, from, nil)
+	if err != nil || !answer.OK() {
+		t.Fatalf("%s: %d %v", from, answer.Status, err)
+	}
+	var spec specification
+	if err := json.Unmarshal(answer.Body, &spec); err != nil {
+		t.Fatal(err)
+	}
+	maps.DeleteFunc(spec.Paths, func(path string, _ json.RawMessage) bool { return !strings.HasPrefix(path, prefix) })
+	maps.DeleteFunc(spec.Components.Schemas, func(name string, _ json.RawMessage) bool {
+		return !strings.HasPrefix(name, "MastersIndia")
+	})
+	if len(spec.Paths) == 0 || len(spec.Components.Schemas) == 0 {
+		t.Fatalf("%s has %d paths and %d schemas of the engine", from, len(spec.Paths), len(spec.Components.Schemas))
+	}
+	return spec
+}
+
+// everyAnswer asks every operation once, and some for an error.
+func everyAnswer(t *testing.T, w *world, caller *harness.Caller) []judgedAnswer {
+	t.Helper()
+	tokenID := w.readToken(t, "app").String("token_id")
+	var answers []judgedAnswer
+	for _, r := range []struct {
+		method, template, path string
+		data                   map[string]any
+		status                 int
+	}{
+		{"LIST", "config/", "config", nil, 200},
+		{http.MethodPost, "config/{name}", "config/main", map[string]any{"request_timeout": "20s"}, 204},
+		{http.MethodGet, "config/{name}", "config/main", nil, 200},
+		{http.MethodGet, "config/{name}", "config/none", nil, 404},
+		{http.MethodPost, "config/{name}", "config/main", map[string]any{"password": "wrong", "client_secret": "wrong"}, 400},
+		{"LIST", "role/", "role", nil, 200},
+		{http.MethodPost, "role/{name}", "role/app", map[string]any{"max_ttl": "30m"}, 204},
+		{http.MethodGet, "role/{name}", "role/app", nil, 200},
+		{http.MethodGet, "token/{role}", "token/app", nil, 200},
+		{http.MethodGet, "token/{role}", "token/none", nil, 400},
+		{http.MethodPost, "token/{role}", "token/app", nil, 200},
+		{http.MethodPost, "rotate/{name}", "rotate/main", nil, 200},
+		{http.MethodGet, "status/{name}", "status/main", nil, 200},
+		{"LIST", "status/", "status", nil, 200},
+		{http.MethodPost, "lookup", "lookup", map[string]any{"token_id": tokenID}, 200},
+		{http.MethodPost, "lookup", "lookup", map[string]any{"token_id": strings.Repeat("0", 16)}, 404},
+		{http.MethodPost, "revoke/{name}", "revoke/main", nil, 200},
+		{http.MethodGet, "status/{name}", "status/main", nil, 200}, // without a token
+		{http.MethodGet, "ledger/{name}", "ledger/main", nil, 200},
+		{"LIST", "ledger/", "ledger", nil, 200},
+		{http.MethodGet, "metrics", "metrics", nil, 200},
+		{"LIST", "preset/", "preset", nil, 200},
+		{http.MethodGet, "preset/{name}", "preset/ksa-qa", nil, 200},
+		{http.MethodDelete, "role/{name}", "role/app", nil, 204},
+		{http.MethodDelete, "config/{name}", "config/main", nil, 204},
+		{"LIST", "config/", "config", nil, 404},
+	} {
+		answer, err := caller.Call(t.Context(), r.method, "mastersindia/"+r.path, r.data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.Status != r.status {
+			t.Errorf("%s %s answered %d, want %d", r.method, r.path, answer.Status, r.status)
+		}
+		method := r.method
+		if method == "LIST" {
+			method = http.MethodGet // as OpenAPI has it, with a slash at the end
+		}
+		answers = append(answers, judgedAnswer{"/mastersindia/" + r.template, method, answer.Status, answer.Body})
+	}
+	return answers
+}
+
+// checkOperations wants every operation to be described, and each of its successes to have been seen.
+func checkOperations(t *testing.T, spec specification, answers []judgedAnswer) {
+	t.Helper()
+	ids := make(map[string]string)
+	for path, text := range spec.Paths {
+		var p specifiedPath
+		if err := json.Unmarshal(text, &p); err != nil {
+			t.Fatal(err)
+		}
+		for method, op := range map[string]*specifiedOperation{
+			http.MethodGet: p.Get, http.MethodPost: p.Post, http.MethodDelete: p.Delete,
+		} {
+			if op == nil {
+				continue
+			}
+			if !strings.HasPrefix(op.OperationID, "masters-india-") || ids[op.OperationID] != "" {
+				t.Errorf("%s %s: operationId %q is not the engine's, or that of %q too", method, path, op.OperationID, ids[op.OperationID])
+			}
+			ids[op.OperationID] = method + " " + path
+			if op.Summary == "" || op.Description == "" {
+				t.Errorf("%s %s: summary %q, description %q", method, path, op.Summary, op.Description)
+			}
+			for status, response := range op.Responses {
+				if status != "204" && len(response.Content) == 0 {
+					t.Errorf("%s %s: nothing is said of the body of a %s", method, path, status)
+				}
+				if strings.HasPrefix(status, "2") && !slices.ContainsFunc(answers, func(a judgedAnswer) bool {
+					return a.Path == path && a.Method == method && strconv.Itoa(a.Status) == status
+				}) {
+					t.Errorf("%s %s: no answer with %s was seen", method, path, status)
+				}
+			}
+		}
+	}
+	if len(ids) < 20 {
+		t.Errorf("there are only %d operations", len(ids))
+	}
+}
+
+// judge has tools/openapi compare the document with the rules of OpenAPI, and the answers with the document.
+func judge(t *testing.T, spec specification, answers []judgedAnswer) {
+	t.Helper()
+	var bodies []judgedAnswer
+	for _, a := range answers {
+		switch {
+		case a.Status == http.StatusNoContent || strings.HasSuffix(a.Path, "/metrics"):
+			continue // no JSON
+		case a.Status == http.StatusOK:
+			// Vault's document describes the data of an answer, and not what is around it.
+			var whole struct {
+				Data json.RawMessage `json:"data"`
+			}
+			if err := json.Unmarshal(a.Body, &whole); err != nil {
+				t.Fatal(err)
+			}
+			a.Body = whole.Data
+		}
+		bodies = append(bodies, a)
+	}
+	evidence, err := json.Marshal(map[string]any{"document": spec, "answers": bodies})
+	if err != nil {
+		t.Fatal(err)
+	}
+	validator := exec.CommandContext(t.Context(), "go", "run", ".")
+	validator.Dir, validator.Stdin = "../tools/openapi", bytes.NewReader(evidence)
+	if problems, err := validator.CombinedOutput(); err != nil {
+		t.Errorf("tools/openapi: %v\n%s", err, problems)
+	}
+}
