@@ -65,7 +65,7 @@ func resolve(next *config, p params, wrong *problems) (protocol string, filled *
 	protocol = next.Protocol
 	if name := p.text("preset"); name != "" {
 		if filled = findPreset(name); filled == nil {
-			wrong.add("preset", "there is none of that name: see vault list <mount>/preset")
+			wrong.add("preset", "must be one of %s", fieldNames(presetNames()))
 			return protocol, nil
 		}
 		protocol = filled.protocol

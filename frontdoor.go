@@ -4,6 +4,7 @@
 package mastersindia
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -39,6 +40,9 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 		return resp, nil
 	}
 	b.name.learn(req.MountPoint)
+	if resp, err := b.refuseAstray(req); resp != nil || err != nil {
+		return resp, err
+	}
 	if wrong := b.checkRequest(req); wrong != nil {
 		return logical.ErrorResponse(wrong.Error()), nil
 	}
@@ -90,9 +94,7 @@ func (b *backend) checkRequest(req *logical.Request) error {
 	default:
 		return nil
 	}
-	prefix, name, named := splitPath(req.Path)
-	_, items := b.parameters[route{prefix, true}]
-	if named && !validName(name) || !named && items && req.Operation != logical.ListOperation {
+	if _, name, named := splitPath(req.Path); named && !validName(name) {
 		return fmt.Errorf("name: %s", nameRule)
 	}
 	if len(req.Data) == 0 {
@@ -100,7 +102,7 @@ func (b *backend) checkRequest(req *logical.Request) error {
 	}
 	path, known := b.parameters[routeOf(req.Path)]
 	if !known {
-		return nil // the SDK answers that the path is unsupported
+		return nil // the root, of which the SDK answers that it is unsupported
 	}
 	if err := checkNames(path.accepted(req.Operation), req.Data); err != nil {
 		return err
@@ -123,10 +125,20 @@ func routeOf(path string) route {
 // parameters are what the operations of a path take.
 type parameters struct {
 	fields map[string]*framework.FieldSchema
+	// operations are what the path can do.
+	operations map[logical.Operation]framework.OperationHandler
 	// written are the fields of a write: what is captured from the path is none of them.
 	written []string
 	// read are the fields of a read, which has some only where the path answers updates in the same way.
 	read []string
+}
+
+// can reports whether there is such a path, and it can do that. Where nothing tells a create from an update, one is the other.
+func (p *parameters) can(op logical.Operation) bool {
+	if p == nil {
+		return false
+	}
+	return p.operations[op] != nil || op == logical.CreateOperation && p.operations[logical.UpdateOperation] != nil
 }
 
 func (p *parameters) accepted(op logical.Operation) []string {
@@ -144,7 +156,7 @@ func (p *parameters) accepted(op logical.Operation) []string {
 func parametersOf(paths []*framework.Path) map[route]*parameters {
 	table := make(map[route]*parameters, len(paths))
 	for _, path := range paths {
-		p := &parameters{fields: path.Fields}
+		p := &parameters{fields: path.Fields, operations: path.Operations}
 		for field := range path.Fields {
 			if !strings.Contains(path.Pattern, "(?P<"+field+">") {
 				p.written = append(p.written, field)
@@ -198,7 +210,7 @@ func checkNames(accepted []string, data map[string]any) error {
 		if len(accepted) == 0 {
 			return fmt.Errorf("unknown parameter %s: this operation takes none", quoteName(name))
 		}
-		if meant := closest(name, accepted); meant != "" {
+		if meant := cmp.Or(closest(name, accepted), containing(name, accepted)); meant != "" {
 			return fmt.Errorf("unknown parameter %s: did you mean %s?", quoteName(name), meant)
 		}
 		return fmt.Errorf("unknown parameter %s: this operation takes %s", quoteName(name), strings.Join(accepted, ", "))
@@ -216,6 +228,16 @@ func closest(name string, accepted []string) string {
 		}
 	}
 	return meant
+}
+
+// containing are the accepted names that the given one is a part of, such as password where pass is given, or "".
+func containing(name string, accepted []string) string {
+	const leastPart = 3 // of which a name says something
+	if len(name) < leastPart {
+		return ""
+	}
+	whole := slices.DeleteFunc(slices.Clone(accepted), func(candidate string) bool { return !strings.Contains(candidate, name) })
+	return strings.Join(whole, " or ")
 }
 
 // editDistance counts the letters to insert, drop or replace between a and b; limit is returned for anything that far apart.

@@ -85,13 +85,13 @@ func decodeValue(t framework.FieldType, raw any) (value any, expected string) {
 		return b, unless(ok, "true or false")
 	case framework.TypeInt:
 		n, ok := decodeInt(raw)
-		return n, unless(ok, "a whole number")
+		return n, unless(ok, "a whole number, without a unit")
 	case framework.TypeDurationSecond:
 		n, ok := decodeSeconds(raw)
 		return n, unless(ok, "whole seconds, such as 90, or a duration of whole seconds, such as 90s, 15m or 24h")
 	case framework.TypeKVPairs:
 		m, ok := decodePairs(raw)
-		return m, unless(ok, "key=value pairs: name=value once a pair, or a map of strings")
+		return m, unless(ok, "name=value, such as Productid=einvoicing_global, once for each pair; in JSON a map of strings")
 	default:
 		return nil, "left out: this field cannot be set"
 	}

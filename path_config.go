@@ -209,8 +209,24 @@ func verifyAnswer(mount, name string, err error) (*logical.Response, error) {
 	if failed.Remembered {
 		message += "; the same login failed before and was not tried again, next attempt " + when(failed.NextAttempt)
 	}
-	message += "; correct it and write again, or store it untried with verify_connection=false"
+	message += "; " + correction(&failed.Failure) + ", or store it untried with verify_connection=false"
 	return nil, logical.CodedError(statusOf(failed), message)
+}
+
+// correction is what to do about a login that failed, for whoever has just typed it.
+func correction(f *issuer.Failure) string {
+	switch {
+	case f.Kind == upstream.Rejected:
+		return "correct the credentials and write again"
+	case f.Kind == upstream.Malformed:
+		return "check that token_url is the login endpoint, and write again"
+	case f.Cause == upstream.CauseTLS:
+		return "if the upstream has a private CA, write again with ca_cert=@ca.pem"
+	case f.Cause == upstream.CauseDNS:
+		return "check the host of token_url, and write again"
+	default:
+		return "correct it and write again"
+	}
 }
 
 func (b *backend) configRead(ctx context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {

@@ -167,7 +167,7 @@ func mergeRole(old *role, p params) *role {
 func checkRole(r *role, wrong *problems) {
 	switch {
 	case r.Config == "":
-		wrong.add("config", "is needed: the name of the config whose token this role gives")
+		wrong.add("config", "is needed: the name of the config whose token this role gives, such as config=gst")
 	case !validName(r.Config):
 		wrong.add("config", "%s", nameRule)
 	}

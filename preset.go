@@ -80,6 +80,14 @@ func findPreset(name string) *preset {
 	return nil
 }
 
+func presetNames() []string {
+	var names []string
+	for _, p := range presets() {
+		names = append(names, p.name)
+	}
+	return names
+}
+
 // presets are the login endpoints that the vendors document, by name.
 func presets() []preset {
 	return []preset{
