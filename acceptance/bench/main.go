@@ -26,14 +26,19 @@ import (
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 )
 
+const about = `Measures what a read costs through a real Vault: of this engine, of the least
+  that a plugin can do, of the usual way to write such an engine, and of Vault's
+  own KV. Build it and the probe with: make bench-vault`
+
 func main() {
-	o, err := parse(os.Args[1:])
-	if errors.Is(err, flag.ErrHelp) {
-		return
+	flags := flag.NewFlagSet("bench-vault", flag.ContinueOnError)
+	given := define(flags)
+	if code, done := harness.Arguments(flags, about, os.Args[1:], os.Stdout, os.Stderr); done {
+		os.Exit(code)
 	}
+	o, err := given.options(flags)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(2)
+		os.Exit(harness.WrongArguments(flags, err, os.Stderr))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -61,37 +66,45 @@ type scaleOptions struct {
 	life time.Duration
 }
 
-func parse(args []string) (options, error) {
-	var o options
-	var clients, storages string
-	var quick bool
-	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+// given are the flags as they were typed.
+type given struct {
+	o                 options
+	clients, storages string
+	quick             bool
+}
+
+func define(flags *flag.FlagSet) *given {
+	g := &given{}
+	o := &g.o
 	flags.IntVar(&o.rounds, "rounds", 5, "how often everything is measured")
 	flags.DurationVar(&o.duration, "duration", 1600*time.Millisecond, "how long each row is measured under each load in a round")
-	flags.StringVar(&clients, "clients", "1,16,64", "how many clients read at once")
-	flags.StringVar(&storages, "storage", "inmem,raft", "what Vault keeps its data in")
+	flags.StringVar(&g.clients, "clients", "1,16,64", "how many clients read at once")
+	flags.StringVar(&g.storages, "storage", "inmem,raft", "what Vault keeps its data in")
 	flags.IntVar(&o.scale.accounts, "accounts", 10_000, "accounts stored in the part with many; 0 leaves it out")
 	flags.IntVar(&o.scale.used, "used", 1000, "accounts in use in that part")
 	flags.DurationVar(&o.scale.life, "life", 4*time.Minute, "life of a token in that part; rotations fall due in its second quarter")
 	flags.StringVar(&o.probe, "probe", "bin/bench-probe", "the probe plugin")
 	flags.StringVar(&o.out, "o", "bin/bench-vault.json", "where the results go")
-	flags.BoolVar(&quick, "quick", false, "take a minute or two: enough to see that it works, and for coarse ratios")
-	if err := flags.Parse(args); err != nil {
-		return o, err
-	}
-	if quick {
+	flags.BoolVar(&g.quick, "quick", false, "take a minute or two: enough to see that it works, and for coarse ratios")
+	return g
+}
+
+// options are what was typed, once it is judged.
+func (g *given) options(flags *flag.FlagSet) (options, error) {
+	o := g.o
+	if g.quick {
 		given := map[string]bool{}
 		flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
-		o.shorten(given, &clients)
+		o.shorten(given, &g.clients)
 	}
-	for text := range strings.SplitSeq(clients, ",") {
+	for text := range strings.SplitSeq(g.clients, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
 			return o, fmt.Errorf("-clients: %q is no number of clients", text)
 		}
 		o.clients = append(o.clients, n)
 	}
-	for text := range strings.SplitSeq(storages, ",") {
+	for text := range strings.SplitSeq(g.storages, ",") {
 		storage := harness.Storage(text)
 		if !slices.Contains([]harness.Storage{harness.StorageInmem, harness.StorageRaft}, storage) {
 			return o, fmt.Errorf("-storage: %q is neither inmem nor raft", text)

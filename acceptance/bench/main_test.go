@@ -4,6 +4,7 @@
 package main
 
 import (
+	"flag"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -31,6 +32,15 @@ func TestEveryRowTakesEveryPlaceInTurn(t *testing.T) {
 	if rows[0] != "a" || rows[3] != "d" {
 		t.Errorf("the list itself has become %v", rows)
 	}
+}
+
+func parse(args []string) (options, error) {
+	flags := flag.NewFlagSet("", flag.ContinueOnError)
+	g := define(flags)
+	if err := flags.Parse(args); err != nil {
+		return options{}, err
+	}
+	return g.options(flags)
 }
 
 func TestParse(t *testing.T) {

@@ -80,6 +80,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 		return exitUsage
 	}
+	if !startedByVault() {
+		fmt.Fprint(stderr, "Error: this is a plugin, which Vault starts by itself: it is registered, and not run by hand.\n\n")
+		fmt.Fprintf(stderr, usage, version)
+		return exitUsage
+	}
 	err := plugin.ServeMultiplex(&plugin.ServeOpts{
 		BackendFactoryFunc: mastersindia.Factory(mastersindia.Options{Version: version, Commit: commit}),
 		// Vault before 1.12 has no mutual TLS of go-plugin's own.

@@ -14,11 +14,20 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
 )
 
+const about = `Shows the secrets engine at work, in a Vault and with an upstream of its own on
+  free ports of this machine. Nothing leaves the machine, and nothing is left.
+  VAULT_BIN names the vault to use. NO_COLOR turns colours off.`
+
 func main() {
-	stay := flag.Bool("stay", false, "set up, print how to use it, and stay until Ctrl-C")
-	flag.Parse()
+	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+	stay := flags.Bool("stay", false, "set up, print how to use it, and stay until Ctrl-C")
+	if code, done := harness.Arguments(flags, about, os.Args[1:], os.Stdout, os.Stderr); done {
+		os.Exit(code)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, newScreen(os.Stdout), *stay))

@@ -6,43 +6,46 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"vault-plugin-secrets-mastersindia/acceptance/bench/results"
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
 )
 
-func main() {
-	if err := run(os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "performance:", err)
-		os.Exit(1)
-	}
-}
+const about = `Writes the tables and plots of docs/performance.md anew from what was measured
+  last. Run it in the root of the checkout, as make plots does.`
 
-func run(args []string) error {
+func main() {
 	flags := flag.NewFlagSet("performance", flag.ContinueOnError)
 	throughVault := flags.String("results", "docs/performance/results.json", "what the load through Vault gave")
 	inProcess := flags.String("bench", "docs/performance/bench.txt", "what make bench gave")
 	document := flags.String("doc", "docs/performance.md", "the document with the markers")
 	plots := flags.String("plots", "docs/performance", "where the plots go")
-	if err := flags.Parse(args); err != nil {
-		return err
+	if code, done := harness.Arguments(flags, about, os.Args[1:], os.Stdout, os.Stderr); done {
+		os.Exit(code)
 	}
-	r, err := results.Read(*throughVault)
+	if err := run(*throughVault, *inProcess, *document, *plots); err != nil {
+		fmt.Fprintln(os.Stderr, "performance:", err)
+		os.Exit(1)
+	}
+}
+
+func run(throughVault, inProcess, document, plots string) error {
+	r, err := results.Read(throughVault)
 	if err != nil {
 		return err
 	}
-	p, err := results.ReadInProcess(*inProcess)
+	p, err := results.ReadInProcess(inProcess)
 	if err != nil {
 		return err
 	}
 	for name, plot := range plotsOf(r, p) {
-		if err := os.WriteFile(filepath.Join(*plots, name), []byte(plot), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(plots, name), []byte(plot), 0o644); err != nil {
 			return err
 		}
 	}
-	return fill(*document, partsOf(r, p))
+	return fill(document, partsOf(r, p))
 }

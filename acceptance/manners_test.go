@@ -1,0 +1,131 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+)
+
+// programs are what people start, by the name that each has for itself: packages, and scripts.
+func programs() map[string]string {
+	return map[string]string{
+		"vault-plugin-secrets-mastersindia": "cmd/vault-plugin-secrets-mastersindia",
+		"mastersindia-audit":                "cmd/mastersindia-audit",
+		"mastersindia-simulator":            "cmd/mastersindia-simulator",
+		"bench-vault":                       "acceptance/bench",
+		"performance":                       "acceptance/bench/performance",
+		"demo":                              "scripts/demo",
+		"scripts/bench":                     "scripts/bench",
+		"scripts/benchcmp":                  "scripts/benchcmp",
+		"scripts/fuzz":                      "scripts/fuzz",
+		"scripts/get-chromium":              "scripts/get-chromium",
+		"scripts/get-prometheus":            "scripts/get-prometheus",
+		"scripts/get-runtimes":              "scripts/get-runtimes",
+		"scripts/get-vault":                 "scripts/get-vault",
+		"scripts/register":                  "scripts/register",
+	}
+}
+
+// TestEveryProgramHasManners: whoever asks for help or the version is answered on standard output, and whoever types what it does not
+// know is told on standard error where to look.
+func TestEveryProgramHasManners(t *testing.T) {
+	t.Parallel()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, at := range programs() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run := filepath.Join(root, at)
+			if info, err := os.Stat(run); err != nil {
+				t.Fatal(err)
+			} else if info.IsDir() {
+				run = filepath.Join(t.TempDir(), name)
+				if err := harness.BuildProgram(t.Context(), os.Stderr, "./"+at, run); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, option := range []string{"-h", "-help", "--help"} {
+				said := start(t, run, option)
+				said.want(t, option, 0, `^Usage: `+name+`\b`, `^$`)
+			}
+			for _, option := range []string{"-version", "--version"} {
+				said := start(t, run, option)
+				said.want(t, option, 0, `^`+name+` v\d+\.\d+\.\d+.*\n$`, `^$`)
+			}
+			said := start(t, run, "-nonsense")
+			said.want(t, "-nonsense", 2, `^$`, `^Error: .*-?nonsense\nRun `+name+` -help for `)
+		})
+	}
+}
+
+// TestNoProgramIsLeftOut keeps a new one from being forgotten above.
+func TestNoProgramIsLeftOut(t *testing.T) {
+	t.Parallel()
+	var known []string
+	for _, at := range programs() {
+		known = append(known, filepath.Join("..", at))
+	}
+	for _, pattern := range []string{"../cmd/*", "../scripts/*"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range found {
+			if !slices.Contains(known, at) && at != "../scripts/lib" {
+				t.Errorf("%s is not tried", at)
+			}
+		}
+	}
+}
+
+// TestThePluginTellsWhoStartsItByHandWhatItIs: go-plugin would only say that it is a plugin.
+func TestThePluginTellsWhoStartsItByHandWhatItIs(t *testing.T) {
+	t.Parallel()
+	found, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := start(t, found.Plugin)
+	said.want(t, "nothing", 2, `^$`, `(?s)^Error: this is a plugin, .*vault plugin register .*vault secrets enable mastersindia`)
+}
+
+// said is what a program said before it ended.
+type said struct {
+	code           int
+	stdout, stderr string
+}
+
+// start runs a program to its end.
+func start(t *testing.T, program string, args ...string) said {
+	t.Helper()
+	var stdout, stderr strings.Builder
+	command := exec.CommandContext(t.Context(), program, args...)
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err := command.Run()
+	exit := (*exec.ExitError)(nil)
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return said{command.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+func (s said) want(t *testing.T, asked string, code int, stdout, stderr string) {
+	t.Helper()
+	if s.code != code || !regexp.MustCompile(stdout).MatchString(s.stdout) || !regexp.MustCompile(stderr).MatchString(s.stderr) {
+		t.Errorf("%s: ended with %d, standard output %q, standard error %q", asked, s.code, s.stdout, s.stderr)
+	}
+}

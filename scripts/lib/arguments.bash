@@ -1,0 +1,16 @@
+# Copyright (c) The vault-plugin-secrets-mastersindia authors
+# SPDX-License-Identifier: MPL-2.0
+#
+# Sourced by the scripts, in the root of the checkout: source scripts/lib/arguments.bash LEAST MOST "$@"
+# Answers -help with the comment at the script's top and -version with the project's, and refuses what is no argument of the script,
+# which takes LEAST to MOST of them.
+script="scripts/${0##*/}" least="$1" most="$2"
+shift 2
+wrong() { printf 'Error: %s\nRun %s -help for how to use it.\n' "$*" "$script" >&2; exit 2; }
+case "${1:-}" in
+  -h | -help | --help) sed -n '5,/^set /{/^set /d;s/^# \{0,1\}//;p;}' "$script"; exit 0 ;;
+  -version | --version) printf '%s %s\n' "$script" "$(cat VERSION)"; exit 0 ;;
+  -*) wrong "unknown option $1" ;;
+esac
+[ "$#" -ge "$least" ] || wrong "an argument is missing"
+[ "$#" -le "$most" ] || wrong "too many arguments"
