@@ -52,6 +52,37 @@ func TestAConnectionOnWhichNothingComesEnds(t *testing.T) {
 	})
 }
 
+// TestAConnectionFromWhichNobodyReadsEnds is about what has to be acknowledged and is sent for ever.
+func TestAConnectionFromWhichNobodyReadsEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer func() { _ = theirs.Close() }()
+		const timeout = 15 * time.Second
+		dial := dialer(func(context.Context, string, string) (net.Conn, error) { return ours, nil }).patient(timeout)
+		conn, err := dial(t.Context(), "tcp", "example.com:443")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+
+		go func() {
+			<-time.After(timeout)
+			_, _ = theirs.Read(make([]byte, 1))
+		}()
+		if _, err := conn.Write([]byte{1}); err != nil {
+			t.Errorf("a byte that is read after %s: %v", timeout, err)
+		}
+		began := time.Now()
+		if _, err := conn.Write([]byte{1}); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("a write that nobody reads ended with %v, want a deadline", err)
+		}
+		if waited := time.Since(began); waited > timeout+2*time.Second {
+			t.Errorf("it took %s, want %s and little more", waited, timeout)
+		}
+	})
+}
+
 // TestADialThatFailsStaysAFailure would panic at a connection that is nil.
 func TestADialThatFailsStaysAFailure(t *testing.T) {
 	t.Parallel()
