@@ -75,6 +75,7 @@ func TestAGoodbyeBeforeTheRequestLeavesNoConnection(t *testing.T) {
 				return
 			}
 			said = true
+			synctest.Wait() // the settings have to come first
 			_, _ = io.WriteString(s.last, goodbye)
 			synctest.Wait()
 		}})
