@@ -106,10 +106,8 @@ func (s *shell) run(t *testing.T, c shown) string {
 	if code != "0" {
 		t.Fatalf("%s: %s\nfailed with exit code %s: %s", s.document, c.command, code, printed)
 	}
-	for _, line := range c.answer {
-		if !strings.Contains(printed, line) {
-			t.Errorf("%s: %s\nshould have answered: %s\nbut did: %s", s.document, c.command, line, printed)
-		}
+	if missing, _ := compare(printed, c.answer); missing != "" {
+		t.Errorf("%s: %s\nshould have answered: %s\nbut did: %s", s.document, c.command, missing, printed)
 	}
 	return printed
 }
