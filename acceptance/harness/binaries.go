@@ -20,7 +20,9 @@ const PluginName = "mastersindia"
 
 // Binaries are the programs that the harness runs.
 type Binaries struct {
-	Vault     string
+	Vault string
+	// OpenBao says that Vault is an OpenBao, which takes some other settings.
+	OpenBao   bool
 	Plugin    string
 	Simulator string
 	// Audit is the program that makes reports of audit logs.
@@ -48,8 +50,13 @@ func FindBinaries(ctx context.Context, progress io.Writer) (Binaries, error) {
 	if err != nil {
 		return Binaries{}, fmt.Errorf("finding a Vault: %w", err)
 	}
+	product, err := exec.CommandContext(ctx, vault, "version").Output()
+	if err != nil {
+		return Binaries{}, fmt.Errorf("asking %s for its version: %w", vault, err)
+	}
 	return Binaries{
 		Vault:     vault,
+		OpenBao:   strings.HasPrefix(string(product), "OpenBao "),
 		Plugin:    filepath.Join(root, "bin", "vault-plugin-secrets-mastersindia"),
 		Simulator: filepath.Join(root, "bin", "mastersindia-simulator"),
 		Audit:     filepath.Join(root, "bin", "mastersindia-audit"),

@@ -186,7 +186,13 @@ func (v *Vault) found(ctx context.Context) error {
 		return err
 	}
 	audit := &api.EnableAuditOptions{Type: "file", Options: map[string]string{"file_path": v.AuditLog()}}
-	if err := client.Sys().EnableAuditWithOptionsWithContext(ctx, "file", audit); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	// A leader of OpenBao answers before it can write its table of audit devices.
+	err = v.process.waitFor(ctx, func(ctx context.Context) error {
+		return client.Sys().EnableAuditWithOptionsWithContext(ctx, "file", audit)
+	})
+	if err != nil {
 		return fmt.Errorf("enabling the audit device: %w", err)
 	}
 	return nil

@@ -202,7 +202,10 @@ func (v *Vault) launchOnce(ctx context.Context) error {
 	env := childEnv(v.Dir, v.env...)
 	if v.dev {
 		// Not -dev-plugin-dir, which puts plugins in the catalog by itself, without a version and a checksum of ours.
-		args = append(args, "-dev", "-dev-no-store-token", "-dev-no-kv")
+		args = append(args, "-dev", "-dev-no-store-token")
+		if !v.binaries.OpenBao {
+			args = append(args, "-dev-no-kv")
+		}
 		// In the environment, since everybody on the machine can read a command line.
 		env = append(env, "VAULT_DEV_ROOT_TOKEN_ID="+v.Token, "VAULT_DEV_LISTEN_ADDRESS="+address)
 	}
@@ -245,6 +248,10 @@ func freeAddress(ctx context.Context) (string, error) {
 // configText is the server's configuration file. A dev server adds its own storage and listener.
 func (v *Vault) configText(address string) string {
 	text := fmt.Sprintf("plugin_directory = %q\ndisable_mlock = true\n", filepath.Join(v.Dir, "plugins"))
+	if v.binaries.OpenBao {
+		// An audit device is otherwise a part of the configuration, and can be neither enabled nor disabled by a command.
+		text += "unsafe_allow_api_audit_creation = true\n"
+	}
 	if v.dev {
 		return text
 	}
