@@ -30,7 +30,7 @@ func (p *play) demo(ctx context.Context) error {
 	p.out.good("Vault      %s  (dev mode: all in memory)", p.vault.Addr)
 	p.out.good("simulator  %s  %s  (it plays all the vendors' hosts)", p.simulator.HTTP, p.simulator.HTTPS)
 	for _, scene := range []func(context.Context) error{
-		p.install, p.storeAccounts, p.readTokens, p.renderTemplate, p.refuseWrongPassword, p.sumUp,
+		p.install, p.storeAccounts, p.readTokens, p.renderTemplate, p.findTheToken, p.refuseWrongPassword, p.readHealth, p.sumUp,
 	} {
 		if err := scene(ctx); err != nil {
 			return err
@@ -77,10 +77,15 @@ func (p *play) storeAccounts(ctx context.Context) error {
 func (p *play) readTokens(ctx context.Context) error {
 	p.out.step("Applications read tokens and use them")
 	p.summary = [][]string{{"protocol", "config", "token_id", "lease", "token's life", "accepted by"}}
-	for _, a := range p.accounts {
-		answer, err := p.vaultCommand(ctx, "", "", "read", "mastersindia/token/"+a.role)
+	for n, a := range p.accounts {
+		args := []string{"read", "mastersindia/token/" + a.role}
+		p.out.command("", args)
+		answer, err := p.vault.CLI.Must(ctx, "", args...)
 		if err != nil {
 			return err
+		}
+		if n == 0 { // the others look the same
+			p.out.answer(hideToken(answer))
 		}
 		if err := p.checkToken(ctx, a, parseTable(answer)); err != nil {
 			return err
@@ -149,6 +154,38 @@ func (p *play) renderTemplate(ctx context.Context) error {
 		return err
 	}
 	p.out.good("the token in the file was accepted, and no login was needed for it")
+	return nil
+}
+
+// findTheToken shows what the engine knows of a token that somebody has found.
+func (p *play) findTheToken(ctx context.Context) error {
+	p.out.step("A token turned up in a log: whose is it, and what to do?")
+	token, err := p.vault.CLI.Must(ctx, "", "read", "-field=access_token", "mastersindia/token/billing")
+	if err != nil {
+		return err
+	}
+	answer, err := p.vaultCommand(ctx, "TOKEN", token, "write", "mastersindia/lookup", "token=-")
+	if err != nil {
+		return err
+	}
+	if config := parseTable(answer)["config"]; config != "gst" {
+		return fmt.Errorf("the token is said to come from config %q", config)
+	}
+	p.out.good("the engine knew it by its token_id, the beginning of its SHA-256")
+	return nil
+}
+
+// readHealth shows the command for three in the morning.
+func (p *play) readHealth(ctx context.Context) error {
+	p.out.step("How are the accounts, and what is to be done?")
+	answer, err := p.vaultCommand(ctx, "", "", "read", "mastersindia/status/gst")
+	if err != nil {
+		return err
+	}
+	if state := parseTable(answer)["state"]; state != "ready" {
+		return fmt.Errorf("the account is %q", state)
+	}
+	p.out.note("Of all accounts at once: vault list -detailed mastersindia/status")
 	return nil
 }
 
