@@ -5,6 +5,7 @@
 # Answers -help with the comment at the script's top and -version with the project's, and refuses what is no argument of the script,
 # which takes LEAST to MOST of them.
 script="scripts/${0##*/}" least="$1" most="$2"
+[ -f "$script" ] || script="scripts/release/${0##*/}"
 shift 2
 wrong() { printf 'Error: %s\nRun %s -help for how to use it.\n' "$*" "$script" >&2; exit 2; }
 case "${1:-}" in
