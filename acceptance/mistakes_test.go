@@ -1,0 +1,42 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"strings"
+	"testing"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// TestTheVaultCommandShowsWhatToType is about mistakes of which the vault command would show nothing, or nothing of use.
+func TestTheVaultCommandShowsWhatToType(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.app(t, simulator.JWT)
+	for typed, want := range map[string]string{
+		"read mastersindia/tokens/app":                        "did you mean vault read mastersindia/token/app?",
+		"read mastersindia/creds/app":                         "see vault path-help mastersindia/",
+		"read mastersindia/config":                            "the name is missing: vault read mastersindia/config/<name>; for the names, vault list mastersindia/config",
+		"read mastersindia/rotate/main":                       "it is used as in vault write -f mastersindia/rotate/main",
+		"list mastersindia/token":                             "it is used as in vault list mastersindia/role",
+		"list mastersindia/config/main":                       "it is used as in vault list mastersindia/config",
+		"delete mastersindia/status/main":                     "it is used as in vault read mastersindia/status/main",
+		"patch mastersindia/config/main paused=true":          "it is used as in vault write mastersindia/config/main ...",
+		"write mastersindia/roles/app config=main":            "did you mean vault write mastersindia/role/app ...?",
+		"write mastersindia/status/main paused=true":          "it is used as in vault read mastersindia/status/main",
+		"write mastersindia/config/main user=clerk":           "did you mean soap_username_element or username?",
+		"write mastersindia/config/new preset=einvoice-prod":  "preset: must be one of einvoice-sandbox, einvoice-production, ",
+		"write mastersindia/role/new config=mian":             `config: "mian" does not exist`,
+		"write mastersindia/role/new config=main max_ttl=1d":  "max_ttl: must be whole seconds, such as 90, or a duration",
+		"write mastersindia/config/main rotation_percent=66%": "rotation_percent: must be a whole number, without a unit",
+		"write -f mastersindia/config/new":                    "or name a preset, which fills it",
+	} {
+		if said := w.refused(t, strings.Fields(typed)...); !strings.Contains(strings.Join(strings.Fields(said), " "), want) {
+			t.Errorf("vault %s says:\n%s\nwant: %s", typed, said, want)
+		}
+	}
+}
