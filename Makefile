@@ -115,6 +115,11 @@ fuzz: ## Run each fuzz test for FUZZTIME (default 30s)
 docs: ## Write docs/reference.md anew, after a change of paths, fields or help
 	UPDATE_DOCS=1 go test -count=1 -run TestTheReference .
 
+.PHONY: answers
+answers: build ## Write what a real Vault answers to the commands of the documents, where they show nothing
+	@vault_bin="$$(scripts/get-vault)"; \
+	VAULT_BIN="$$vault_bin" UPDATE_DOCS=1 go test -tags acceptance -count=1 -run TestTheCommandsOfTheDocumentsWork ./acceptance
+
 .PHONY: golden
 golden: ## Write the expected outputs of the audit report anew, after a change of what it says
 	UPDATE_GOLDEN=1 go test -count=1 -run TestGolden ./cmd/mastersindia-audit

@@ -88,7 +88,7 @@ func (c shown) check(t *testing.T, document, answer string) {
 	case missing != "":
 		t.Errorf("%s: %s\nshould have answered: %s\nbut did: %s", document, c.command, missing, answer)
 	case !quiet && len(c.answer) == 0 && os.Getenv("UPDATE_DOCS") == "":
-		t.Errorf("%s: %s\nanswers, and the document does not show it; UPDATE_DOCS=1 writes it there: %s", document, c.command, answer)
+		t.Errorf("%s: %s\nanswers, and the document does not show it; \"make answers\" writes it there: %s", document, c.command, answer)
 	}
 }
 
