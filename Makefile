@@ -96,6 +96,8 @@ lint: bin/golangci-lint ## Check vet, format, go.mod and the linters of .golangc
 	  printf 'not formatted, run "make fmt":\n%s\n' "$$unformatted" >&2; exit 1; fi
 	go mod tidy -diff
 	go mod tidy -C tools/lint -diff
+	go mod tidy -C tools/actionlint -diff
+	go mod tidy -C tools/roots -diff
 	bin/golangci-lint run ./...
 
 # A module of its own keeps the linter's many dependencies out of the plugin's go.mod, and its version fixed for everybody.

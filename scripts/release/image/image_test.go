@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"vault-plugin-secrets-mastersindia/internal/command"
 )
 
 const roots = "-----BEGIN CERTIFICATE-----\ninvented\n-----END CERTIFICATE-----\n"
@@ -44,7 +46,7 @@ func build(t *testing.T) built {
 		"-o=" + b.folder, "linux/amd64=" + file("amd64", "program of amd64"), "linux/arm64=" + file("arm64", "program of arm64"),
 	}
 	var stdout, stderr bytes.Buffer
-	if code := run(b.args, &stdout, &stderr); code != exitOK {
+	if code := run(b.args, &stdout, &stderr); code != command.ExitOK {
 		t.Fatalf("exit %d: %s", code, stderr.String())
 	}
 	b.said = stdout.String()
@@ -181,11 +183,11 @@ func TestAnImageThatWouldNotDoIsNotWritten(t *testing.T) {
 		args []string
 		code int
 	}{
-		"has no certificate":     {append(b.args[:4:4], "-o="+filepath.Join(dir, "new"), b.args[5]), exitFailed},
-		"file exists":            {b.args, exitFailed},
-		"are needed":             {b.args[1:], exitUsage},
-		"is not OS/ARCH=BINARY":  {append(b.args[:5:5], "linux=amd64"), exitUsage},
-		"-created: parsing time": {append(b.args[:2:2], append([]string{"-created=today"}, b.args[3:]...)...), exitUsage},
+		"has no certificate":     {append(b.args[:4:4], "-o="+filepath.Join(dir, "new"), b.args[5]), command.ExitFailed},
+		"file exists":            {b.args, command.ExitFailed},
+		"are needed":             {b.args[1:], command.ExitUsage},
+		"is not OS/ARCH=BINARY":  {append(b.args[:5:5], "linux=amd64"), command.ExitUsage},
+		"-created: parsing time": {append(b.args[:2:2], append([]string{"-created=today"}, b.args[3:]...)...), command.ExitUsage},
 	} {
 		var stdout, stderr bytes.Buffer
 		if code := run(c.args, &stdout, &stderr); code != c.code || !strings.Contains(stderr.String(), why) {

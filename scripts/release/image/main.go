@@ -13,6 +13,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/internal/command"
 )
 
 const usage = `Usage: image -version=v0.1.0 -created=TIME -roots=FILE [options] OS/ARCH=BINARY ...
@@ -34,32 +36,17 @@ Options:
 Exit codes: 0 written, 1 something failed, 2 wrong options.
 `
 
-// Exit codes.
-const (
-	exitOK     = 0 // written
-	exitFailed = 1 // something could not be read or written
-	exitUsage  = 2 // the options make no sense
-)
-
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
+// run is the whole program.
 func run(args []string, stdout, stderr io.Writer) int {
-	o, err := parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stdout, usage)
-		return exitOK
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "Error: %v\nRun it with -help for the options.\n", err)
-		return exitUsage
-	}
-	if err := write(o, stdout); err != nil {
-		fmt.Fprintf(stderr, "Error: %v\n", err)
-		return exitFailed
-	}
-	return exitOK
+	return command.Run(
+		command.Program{Name: "image", Help: usage}, stdout, stderr,
+		func() (options, error) { return parse(args) },
+		func(o options) error { return write(o, stdout) },
+	)
 }
 
 // options say what goes into the image and where it goes.
@@ -81,7 +68,7 @@ type program struct {
 func parse(args []string) (options, error) {
 	o := options{}
 	flags := flag.NewFlagSet("image", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // run prints the error
+	flags.SetOutput(io.Discard) // command.Run prints the error
 	flags.StringVar(&o.version, "version", "", "")
 	flags.StringVar(&o.revision, "revision", "unknown", "")
 	flags.StringVar(&o.roots, "roots", "", "")

@@ -15,6 +15,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/internal/command"
 )
 
 const usage = `Usage: sbom -created=TIME [-o=FILE] ARCHIVE
@@ -32,58 +34,59 @@ Options:
 Exit codes: 0 written, 1 something failed, 2 wrong options.
 `
 
-// Exit codes.
-const (
-	exitOK     = 0 // written
-	exitFailed = 1 // something could not be read or written
-	exitUsage  = 2 // the options make no sense
-)
-
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
+// run is the whole program.
 func run(args []string, stdout, stderr io.Writer) int {
-	flags := flag.NewFlagSet("sbom", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // run prints the error
-	created := flags.String("created", "", "")
-	out := flags.String("o", "", "")
-	err := flags.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stdout, usage)
-		return exitOK
-	}
-	at, timeErr := time.Parse(time.RFC3339, *created)
-	if err == nil && (timeErr != nil || flags.NArg() != 1) {
-		err = errors.New("-created=TIME and one archive are needed")
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "Error: %v\nRun it with -help for the options.\n", err)
-		return exitUsage
-	}
-	if err := write(flags.Arg(0), at.UTC(), *out, stdout); err != nil {
-		fmt.Fprintf(stderr, "Error: %v\n", err)
-		return exitFailed
-	}
-	return exitOK
+	return command.Run(
+		command.Program{Name: "sbom", Help: usage}, stdout, stderr,
+		func() (options, error) { return parse(args) },
+		func(o options) error { return write(o, stdout) },
+	)
 }
 
-func write(archive string, created time.Time, file string, stdout io.Writer) error {
-	programs, err := programsOf(archive)
+// options say which archive is read, and where its bill goes.
+type options struct {
+	archive string
+	created time.Time
+	file    string
+}
+
+func parse(args []string) (options, error) {
+	o := options{}
+	flags := flag.NewFlagSet("sbom", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // command.Run prints the error
+	created := flags.String("created", "", "")
+	flags.StringVar(&o.file, "o", "", "")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	at, err := time.Parse(time.RFC3339, *created)
+	if err != nil || flags.NArg() != 1 {
+		return o, errors.New("-created=TIME and one archive are needed")
+	}
+	o.created, o.archive = at.UTC(), flags.Arg(0)
+	return o, nil
+}
+
+func write(o options, stdout io.Writer) error {
+	programs, err := programsOf(o.archive)
 	if err != nil {
 		return err
 	}
 	if len(programs) == 0 {
-		return fmt.Errorf("%s has no Go program", archive)
+		return fmt.Errorf("%s has no Go program", o.archive)
 	}
-	text, err := json.MarshalIndent(document(filepath.Base(archive), created, programs), "", "  ")
+	text, err := json.MarshalIndent(document(filepath.Base(o.archive), o.created, programs), "", "  ")
 	if err != nil {
 		return err
 	}
 	text = append(text, '\n')
-	if file == "" {
+	if o.file == "" {
 		_, err = stdout.Write(text)
 		return err
 	}
-	return os.WriteFile(file, text, 0o644) //nolint:gosec // a bill of materials is for everybody to read
+	return os.WriteFile(o.file, text, 0o644) //nolint:gosec // a bill of materials is for everybody to read
 }

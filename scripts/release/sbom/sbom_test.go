@@ -20,6 +20,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"vault-plugin-secrets-mastersindia/internal/command"
 )
 
 const audited = "vault-plugin-secrets-mastersindia/cmd/mastersindia-audit"
@@ -94,7 +96,7 @@ func billOf(t *testing.T, archive string) (string, bill) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "bill.json")
 	var stderr bytes.Buffer
-	if code := run([]string{"-created=2026-01-31T13:00:00+01:00", "-o=" + file, archive}, io.Discard, &stderr); code != exitOK {
+	if code := run([]string{"-created=2026-01-31T13:00:00+01:00", "-o=" + file, archive}, io.Discard, &stderr); code != command.ExitOK {
 		t.Fatalf("exit %d: %s", code, stderr.String())
 	}
 	text, err := os.ReadFile(file)
@@ -166,11 +168,11 @@ func TestWhatIsNoArchiveOfProgramsGetsNoBill(t *testing.T) {
 		code int
 		why  string
 	}{
-		{[]string{created, empty}, exitFailed, "has no Go program"},
-		{[]string{created, text}, exitFailed, "not a valid zip"},
-		{[]string{created, filepath.Join(dir, "none.tar.gz")}, exitFailed, "no such file"},
-		{[]string{empty}, exitUsage, "-created=TIME and one archive"},
-		{[]string{created}, exitUsage, "-created=TIME and one archive"},
+		{[]string{created, empty}, command.ExitFailed, "has no Go program"},
+		{[]string{created, text}, command.ExitFailed, "not a valid zip"},
+		{[]string{created, filepath.Join(dir, "none.tar.gz")}, command.ExitFailed, "no such file"},
+		{[]string{empty}, command.ExitUsage, "-created=TIME and one archive"},
+		{[]string{created}, command.ExitUsage, "-created=TIME and one archive"},
 	} {
 		var stdout, stderr bytes.Buffer
 		if code := run(c.args, &stdout, &stderr); code != c.code || !strings.Contains(stderr.String(), c.why) || stdout.Len() > 0 {
