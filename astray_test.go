@@ -79,7 +79,7 @@ func TestTheWayThatOneIsToldExists(t *testing.T) {
 						if does == logical.ListOperation {
 							to += "/"
 						}
-						if declared := w.declared(to); declared == nil || declared.Operations[does] == nil {
+						if path := declared(w.backend, to); path == nil || path.Operations[does] == nil {
 							t.Errorf("%s %s: there is no %s", op, asked, command[0])
 						}
 					}

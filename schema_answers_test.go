@@ -24,12 +24,12 @@ import (
 
 // checkAnswer compares an answer with what the engine's OpenAPI document says of the operation. Every answer to a world's do passes
 // here, so that no test can get an answer that is not documented.
-func (w *world) checkAnswer(req *logical.Request, resp *logical.Response, err error) {
+func (w *world) checkAnswer(backend logical.Backend, req *logical.Request, resp *logical.Response, err error) {
 	w.t.Helper()
 	if req.Operation == logical.HelpOperation {
 		return
 	}
-	path := w.declared(req.Path)
+	path := declared(backend, req.Path)
 	if path == nil || path.Operations[req.Operation] == nil {
 		return // the SDK refuses it
 	}
@@ -40,8 +40,8 @@ func (w *world) checkAnswer(req *logical.Request, resp *logical.Response, err er
 }
 
 // declared is what the engine declares of a path, nil where there is none such.
-func (w *world) declared(path string) *framework.Path {
-	return w.backend.(interface {
+func declared(backend logical.Backend, path string) *framework.Path {
+	return backend.(interface {
 		Route(path string) *framework.Path
 	}).Route(path)
 }
@@ -153,7 +153,7 @@ func TestEveryOperationAnswersAsDocumented(t *testing.T) {
 			if err != nil || resp.IsError() {
 				t.Fatalf("%s %s: %v %v", op, path, resp, err)
 			}
-			declared := w.declared(path)
+			declared := declared(w.backend, path)
 			answered[declared.Pattern+" "+string(op)] = true
 			if path == "metrics" {
 				return // is text
@@ -169,7 +169,7 @@ func TestEveryOperationAnswersAsDocumented(t *testing.T) {
 			ask(r.op, r.path, r.data)
 		}
 		for path, p := range w.document().Paths {
-			declared := w.declared(example(path))
+			declared := declared(w.backend, example(path))
 			for op := range declared.Operations {
 				if op != logical.CreateOperation && !answered[declared.Pattern+" "+string(op)] { // Vault makes it of an update
 					t.Errorf("%s %s was not asked; the document has %d operations there", op, path, len(p.operations()))

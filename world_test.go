@@ -120,9 +120,10 @@ func periodic(t *testing.T, b logical.Backend, storage logical.Storage) {
 
 // do sends a request, with the existence check that Vault makes before a write.
 func (w *world) do(ctx context.Context, op logical.Operation, path string, data map[string]any) (*logical.Response, error) {
+	backend := w.backend // the one of now: a test may start another meanwhile
 	req := &logical.Request{Operation: op, Path: path, Data: data, Storage: w.storage, MountPoint: "mastersindia/"}
 	if op == logical.UpdateOperation {
-		found, exists, err := w.backend.HandleExistenceCheck(ctx, req)
+		found, exists, err := backend.HandleExistenceCheck(ctx, req)
 		if err != nil && !errors.Is(err, logical.ErrUnsupportedPath) { // of which Vault makes nothing yet
 			return nil, err
 		}
@@ -130,8 +131,8 @@ func (w *world) do(ctx context.Context, op logical.Operation, path string, data 
 			req.Operation = logical.CreateOperation
 		}
 	}
-	resp, err := w.backend.HandleRequest(ctx, req)
-	w.checkAnswer(req, resp, err)
+	resp, err := backend.HandleRequest(ctx, req)
+	w.checkAnswer(backend, req, resp, err)
 	return resp, err
 }
 
