@@ -72,7 +72,7 @@ cover: ## Print which share of the shipped statements the tests of "make check" 
 
 .PHONY: unit
 unit: ## Run the unit tests under the race detector
-	go test -race ./...
+	go test -race -timeout 20m ./...
 
 .PHONY: conformance
 conformance: build ## Drive the built plugin over gRPC as Vault does, without a Vault
