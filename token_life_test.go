@@ -6,6 +6,8 @@ package mastersindia_test
 import (
 	"testing"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 func TestTheLifeOfATokenIsWhatIsToldOrTheDefaultAndNeverTooLong(t *testing.T) {
@@ -40,4 +42,44 @@ func TestTheLifeOfATokenIsWhatIsToldOrTheDefaultAndNeverTooLong(t *testing.T) {
 			})
 		}
 	}
+}
+
+const year = 365 * 24 * time.Hour
+
+func TestATokenOfManyYearsIsRotatedWhenItIsDue(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		for _, life := range []time.Duration{9 * year, 27 * year} {
+			timed(t, f.name+" "+life.String(), func(t *testing.T) {
+				startIn(t, 2026)
+				w := f.living(life).mounted(t)
+				w.loggingIn(1, func() {
+					for range 3 {
+						left := seconds(t, w.read("token/app").Data, "ttl")
+						if left < life/10*6 || left > life/10*7 {
+							t.Errorf("the rotation is in %s, want it after two thirds of %s", left, life)
+						}
+						elapse(time.Minute)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestATokenOfManyYearsWhoseRotationIsLateTellsWhenToComeBack(t *testing.T) {
+	t.Parallel()
+	timed(t, "jwt-v1", func(t *testing.T) {
+		startIn(t, 2026)
+		w := jwtV1().living(5*year).mounted(t, "rotation_percent", 1)
+		w.read("token/app")
+		w.sim.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+		elapse(5*year/100 + time.Minute)
+		if w.sim.Counters().Faulted == 0 {
+			t.Error("no rotation was tried")
+		}
+		if left := seconds(t, w.read("token/app").Data, "ttl"); left < 15*time.Second || left > 3*time.Minute {
+			t.Errorf("the reader is told to come back in %s, want the next attempt and request_timeout", left)
+		}
+	})
 }

@@ -49,7 +49,8 @@ func (a *Account) rotatesAt(t *Token) time.Time {
 		// Not before the last lease has ended: the login would kill the token under it.
 		return t.ExpiresAt.Add(-Margin)
 	}
-	return t.IssuedAt.Add(t.Life() * time.Duration(a.RotationPercent) / 100)
+	// Divided first: the other way round, a life of five years is more than a time.Duration holds.
+	return t.IssuedAt.Add(t.Life() / 100 * time.Duration(a.RotationPercent))
 }
 
 // life is how long this account's tokens are thought to live, for pauses, before one is known.

@@ -67,7 +67,7 @@ func (s *served) overdueAnswer(now Reading, next time.Duration) Answer {
 	a := s.answer(now)
 	chance := time.Duration(rand.Int64N(int64(overdueSpread))) //nolint:gosec // chance that spreads load, not a secret
 	// Clients add a chance of their own, of up to a tenth: they must be back before the token dies.
-	latest := a.Remaining * 85 / 100
+	latest := a.Remaining / 100 * 85 // see rotatesAt
 	a.TTL = max(min(next+s.account.Upstream.RequestTimeout+chance, latest), min(leastTTL, a.Remaining))
 	return a
 }
