@@ -160,3 +160,23 @@ func TestRejectedTokenIDIsTakenByReadsAndByUpdates(t *testing.T) {
 		})
 	}
 }
+
+func TestARejectedTokenIsReplacedAlsoAfterTheClockWasSetBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, 24*time.Hour)
+		first := s.token("app")
+		pass(2 * time.Minute)
+		if _, err := s.ask(t.Context(), "app", reject(first.id)); err != nil {
+			t.Fatal(err)
+		}
+		s.wantLogins(2)
+		s.host.jump(-3 * time.Hour)
+		second := s.token("app")
+		pass(10 * time.Minute)
+		if a, err := s.ask(t.Context(), "app", reject(second.id)); err != nil || a.id == second.id {
+			t.Errorf("a rejected token was not replaced ten minutes after the last one (%v)", err)
+		}
+		s.wantLogins(3)
+	})
+}

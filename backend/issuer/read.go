@@ -230,7 +230,7 @@ func (i *Issuer) decideRejected(e *entry, d decision, now Reading) decision {
 		return d
 	}
 	young := now.Wall.Sub(e.current.IssuedAt) < leastRejectedAge
-	again := now.Wall.Sub(e.lastRejected) < rejectedEvery
+	again := now.Wall.Sub(e.lastRejected).Abs() < rejectedEvery // after a clock that was set back as well
 	if young || again || e.held(now) {
 		return d
 	}
