@@ -263,8 +263,13 @@ func (b *backend) configList(ctx context.Context, _ *logical.Request, _ *framewo
 		return nil, err
 	}
 	info := make(map[string]any)
+	var damaged []error
 	for _, name := range names[:min(len(names), mostListDetails)] {
 		c, err := b.store.config(ctx, name)
+		if isDamaged(err) {
+			damaged = append(damaged, err)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -274,7 +279,7 @@ func (b *backend) configList(ctx context.Context, _ *logical.Request, _ *framewo
 			}
 		}
 	}
-	return listAnswer(names, info), nil
+	return listAnswer(names, info, damaged...), nil
 }
 
 func (b *backend) configExists(ctx context.Context, _ *logical.Request, d *framework.FieldData) (bool, error) {

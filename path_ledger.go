@@ -133,8 +133,8 @@ func (b *backend) ledgerList(ctx context.Context, _ *logical.Request, _ *framewo
 	info := make(map[string]any)
 	for _, name := range names[:min(len(names), mostListDetails)] {
 		until, err := b.ledger.Until(ctx, name)
-		if damaged, is := errors.AsType[*stored.DamagedError](err); is {
-			info[name] = map[string]any{"remembered_until": "", "message": damaged.Error()}
+		if isDamaged(err) {
+			info[name] = map[string]any{"remembered_until": "", "message": err.Error()}
 			continue
 		}
 		if err != nil {

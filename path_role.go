@@ -201,8 +201,13 @@ func (b *backend) roleList(ctx context.Context, _ *logical.Request, _ *framework
 		return nil, err
 	}
 	info := make(map[string]any)
+	var damaged []error
 	for _, name := range names[:min(len(names), mostListDetails)] {
 		r, err := b.store.role(ctx, name)
+		if isDamaged(err) {
+			damaged = append(damaged, err)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -210,7 +215,7 @@ func (b *backend) roleList(ctx context.Context, _ *logical.Request, _ *framework
 			info[name] = map[string]any{"config": r.Config, "max_ttl": r.MaxTTL, "lease": r.Lease}
 		}
 	}
-	return listAnswer(names, info), nil
+	return listAnswer(names, info, damaged...), nil
 }
 
 func (b *backend) roleExists(ctx context.Context, _ *logical.Request, d *framework.FieldData) (bool, error) {

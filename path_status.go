@@ -139,7 +139,7 @@ func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *frame
 	if err != nil {
 		return nil, err
 	}
-	found := make([]*issuer.Status, len(names))
+	found, damaged := make([]*issuer.Status, len(names)), make([]error, len(names))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(mostListReads)
 	for n, name := range names {
@@ -149,6 +149,10 @@ func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *frame
 		}
 		group.Go(func() (err error) {
 			found[n], err = b.statusAtRest(ctx, name, n < mostListDetails)
+			if isDamaged(err) {
+				found[n], damaged[n] = nil, err
+				return nil
+			}
 			return err
 		})
 	}
@@ -161,7 +165,7 @@ func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *frame
 			info[name] = statusSummary(req.MountPoint, name, *found[n], b.clock().Wall)
 		}
 	}
-	return listAnswer(names, info), nil
+	return listAnswer(names, info, damaged...), nil
 }
 
 // statusAtRest is the status of an account that is not in memory; nil where it was deleted meanwhile. Such an account is idle or

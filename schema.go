@@ -4,11 +4,14 @@
 package mastersindia
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/backend/stored"
 )
 
 const (
@@ -114,9 +117,21 @@ func answered(written *framework.FieldSchema) *framework.FieldSchema {
 	return field
 }
 
-// listAnswer is a list with facts; Vault makes a 404 of an empty one.
-func listAnswer(names []string, info map[string]any) *logical.Response {
-	return logical.ListResponseWithInfo(names, info)
+// listAnswer is a list with facts; Vault makes a 404 of an empty one. It warns of entries that are damaged: one of them must not
+// hide all others.
+func listAnswer(names []string, info map[string]any, damaged ...error) *logical.Response {
+	resp := logical.ListResponseWithInfo(names, info)
+	for _, err := range damaged {
+		if err != nil {
+			resp.AddWarning("Details are missing here: " + err.Error() + ".")
+		}
+	}
+	return resp
+}
+
+func isDamaged(err error) bool {
+	_, is := errors.AsType[*stored.DamagedError](err)
+	return is
 }
 
 // helpWidth is the room that Vault's path-help has for the description of a field: 80 columns without its indent.
