@@ -5,9 +5,9 @@
 // remember.
 //
 // Read is the way of a reader. A token that is fresh is answered from memory, without a lock (served). Everything else goes
-// through the entry of the account: decide.go says what is to be done, and whatever needs storage or the upstream is done by
-// a flight, of which there is at most one an account. A flight belongs to the Issuer and not to the reader who caused it; all
-// readers who need its outcome wait for it, each as long as its own context allows.
+// through the entry of the account: decide, in read.go, says what is to be done, and whatever needs storage or the upstream is
+// done by a flight, of which there is at most one an account. A flight belongs to the Issuer and not to the reader who caused
+// it; all readers who need its outcome wait for it, each as long as its own context allows.
 //
 // Three locks, in the order in which they are taken: entry.storing (held over storage writes, never by a reader), entry.mu
 // (never held over I/O), queue.mu.

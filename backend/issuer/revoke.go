@@ -48,7 +48,8 @@ type Revocation struct {
 //  2. cut off a login in flight: what it brings may be of the same session
 //  3. tell the upstream, where the protocol can
 //
-// An error means that nothing was revoked. What step 3 came to is in the answer.
+// An error means that the upstream was told nothing. Where storage would not take step 1, the tokens are handed out no more all
+// the same, and it is stored later: see Sweep. What step 3 came to is in the answer.
 func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation, error) {
 	// A caller who hangs up has revoked all the same.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))

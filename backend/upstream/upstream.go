@@ -119,7 +119,8 @@ type Token struct {
 }
 
 // Client exchanges the credentials of one account for tokens. It is safe for concurrent use. Every error it returns is,
-// or wraps, an *Error, except where ctx itself was cancelled by the caller: then errors.Is(err, context.Canceled).
+// or wraps, an *Error, except ErrRefreshUnsupported, and where ctx itself was cancelled by the caller: then
+// errors.Is(err, context.Canceled).
 type Client interface {
 	// Login sends the account's credentials, once.
 	Login(ctx context.Context) (*Token, error)

@@ -143,7 +143,7 @@ func parseTime(name, text string, now time.Time) (time.Time, error) {
 	return now.UTC().Add(-ago), nil
 }
 
-// looksLikeToken recognises what somebody may have typed in place of a file: a JWT, or a long text that names none.
+// looksLikeToken recognises what somebody may have typed in place of a file: a JWT, the value of a header, or a Vault token.
 func looksLikeToken(arg string) bool {
 	if _, value, isFlag := strings.Cut(arg, "="); isFlag && strings.HasPrefix(arg, "-") {
 		arg = value
