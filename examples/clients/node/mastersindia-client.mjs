@@ -59,16 +59,26 @@ export class Client {
 async function readToken(role, rejected) {
   const path = `${mount}/token/${encodeURIComponent(role)}`;
   const query = rejected ? `?rejected_token_id=${rejected}` : "";
+  const address = env("VAULT_ADDR").replace(/\/+$/, "");
   const headers = { "X-Vault-Token": env("VAULT_TOKEN"), "X-Vault-Request": "true" };
   if (process.env.VAULT_NAMESPACE) headers["X-Vault-Namespace"] = process.env.VAULT_NAMESPACE;
-  const answer = await get(`${env("VAULT_ADDR").replace(/\/+$/, "")}/v1/${path}${query}`, headers);
+  const answer = await get(`${address}/v1/${path}${query}`, headers);
   if (answer.status === 403) {
     throw new ClientError(`Vault answers 403: does VAULT_TOKEN live (vault token lookup), and may it read ${path}?`);
   }
-  if (answer.status !== 200) throw new ClientError(`Vault answers ${answer.status} to a read of ${path}: ${answer.body.trim()}`);
+  if (answer.status !== 200) throw new ClientError(`Vault answers ${answer.status} to a read of ${path}: ${reasons(answer.body)}`);
   const { data, lease_duration: lease } = JSON.parse(answer.body);
   // Until there may be a newer one, or until the lease ends. A role may be without leases: 0.
   return { ...data, keepFor: lease > 0 ? Math.min(lease, data.ttl) : data.ttl };
+}
+
+// What Vault says in words, or the body where something else has answered.
+function reasons(body) {
+  try {
+    return JSON.parse(body).errors.join("; ") || "it gives no reason";
+  } catch {
+    return body.trim();
+  }
 }
 
 // A redirect is not followed: it would take the token along.

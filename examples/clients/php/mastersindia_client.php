@@ -58,7 +58,7 @@ final class MastersIndiaClient
             throw new MastersIndiaError("Vault answers 403: does VAULT_TOKEN live (vault token lookup), and may it read $path?");
         }
         if ($status !== 200) {
-            throw new MastersIndiaError("Vault answers $status to a read of $path: " . trim($body));
+            throw new MastersIndiaError("Vault answers $status to a read of $path: " . self::reasons($body));
         }
         ['data' => $this->token, 'lease_duration' => $lease] = json_decode($body, true, 512, JSON_THROW_ON_ERROR);
         // Until there may be a newer one, or until the lease ends. A role may be without leases: 0.
@@ -78,6 +78,13 @@ final class MastersIndiaClient
             throw new MastersIndiaError("calling $url failed: " . (error_get_last()['message'] ?? 'no answer'));
         }
         return [(int) $found[1], $body];
+    }
+
+    /** Returns what Vault says in words, or the body where something else has answered. */
+    private static function reasons(string $body): string
+    {
+        $errors = json_decode($body, true)['errors'] ?? null;
+        return is_array($errors) ? (implode('; ', $errors) ?: 'it gives no reason') : trim($body);
     }
 
     private function env(string $name): string

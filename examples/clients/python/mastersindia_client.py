@@ -40,6 +40,14 @@ def _get(url, headers):
         raise ClientError(f"calling {url} failed: {problem}") from problem
 
 
+def _reasons(body):
+    """Returns what Vault says in words, or the body where something else has answered."""
+    try:
+        return "; ".join(json.loads(body)["errors"]) or "it gives no reason"
+    except (ValueError, KeyError, TypeError):
+        return body.strip()
+
+
 def read_token(role, rejected=""):
     """Reads the token of a role. rejected is the token_id of a token that the API has refused."""
     for name in ("VAULT_ADDR", "VAULT_TOKEN"):
@@ -54,7 +62,7 @@ def read_token(role, rejected=""):
     if status == 403:
         raise ClientError(f"Vault answers 403: does VAULT_TOKEN live (vault token lookup), and may it read {path}?")
     if status != 200:
-        raise ClientError(f"Vault answers {status} to a read of {path}: {body.strip()}")
+        raise ClientError(f"Vault answers {status} to a read of {path}: {_reasons(body)}")
     answer = json.loads(body)
     token = answer["data"]
     # Until there may be a newer one, or until the lease ends. A role may be without leases: 0.
