@@ -91,7 +91,8 @@ func remedy(mount, config string, f *issuer.Failure) string {
 	case f.Kind == upstream.Throttled:
 		return "nothing to do but wait; to try at once: vault write -f " + mount + "rotate/" + config
 	case f.Cause == upstream.CauseTLS:
-		return "if the upstream has a private CA: vault write " + path + " ca_cert=@ca.pem password=- (with all secrets again)"
+		return "check the host and port of token_url, or, if the upstream has a private CA: vault write " + path +
+			" ca_cert=@ca.pem password=- (with all secrets again)"
 	case f.Cause == upstream.CauseDNS:
 		return "check the host of token_url: vault read -field=token_url " + path
 	case f.Kind == upstream.Malformed:

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -81,6 +82,30 @@ func TestAConfigWithRefusedCredentialsIsNotStored(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAPlainServerAtAnHTTPSURLIsNoMatterOfTheAuthorityAlone types https for a server that speaks http: what is wrong is the URL.
+func TestAPlainServerAtAnHTTPSURLIsNoMatterOfTheAuthorityAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, jwtAccount(withTTL(time.Hour)))
+		url := strings.Replace(upstreamURL, "http:", "https:", 1) + "/api/v1/token-auth/"
+		config := jwtConfig("token_url", url)
+		for _, want := range []string{"does not speak TLS", "check the host and port of token_url", "ca_cert=@ca.pem"} {
+			if said := s.refused(logical.UpdateOperation, "config/gst", config); !strings.Contains(said, want) {
+				t.Errorf("the write says %q, want %q in it", said, want)
+			}
+		}
+		s.write("config/gst", with(config, "verify_connection", false))
+		s.write("role/app", map[string]any{"config": "gst"})
+		for _, want := range []string{
+			"does not speak TLS", "check the host and port of token_url", "vault write mastersindia/config/gst ca_cert=@ca.pem",
+		} {
+			if said := s.refused(logical.ReadOperation, "token/app", nil); !strings.Contains(said, want) {
+				t.Errorf("the read says %q, want %q in it", said, want)
+			}
+		}
+	})
 }
 
 func TestAnUpdateWithRefusedCredentialsLeavesEverythingAsItWas(t *testing.T) {
