@@ -92,6 +92,11 @@ func sumOf(t *testing.T, file string) string {
 func TestTheScriptRegistersAVersionAndGoesBack(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartDevVault)
+	if said := r.register(t, 0, "-dry-run", r.oldFile); strings.Contains(said, "is registered") {
+		t.Errorf("a dry run says that the version is registered: %s", said)
+	} else {
+		r.wantSaid(t, said, "nothing was changed")
+	}
 	r.wantSaid(t, r.register(t, 0, "-sha256="+sumOf(t, r.oldFile), r.oldFile), r.old+" is registered; no mount uses it yet")
 	r.vault(t, "secrets", "enable", harness.PluginName)
 	if got := r.running(t); got != r.old {
