@@ -33,6 +33,7 @@ func passing() []struct {
 		mask    string
 	}
 	return []masked{
+		{regexp.MustCompile(`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`), "UUID"},
 		{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)`), "TIME"},
 		{regexp.MustCompile(`\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?`), "DAY"},
 		{regexp.MustCompile(`eyJ[\w.-]*…?`), "JWT"},

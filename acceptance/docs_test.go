@@ -205,7 +205,8 @@ func withoutMissing(t *testing.T, commands []shown) []shown {
 	return slices.DeleteFunc(commands, func(c shown) bool { return strings.Contains(c.command, "jq -r ") })
 }
 
-// download is a folder with the files of a release: the plugin as it is published, and as it comes out of its archive.
+// download is a folder with the files of a release, the plugin as it is published and as it comes out of its archive, and with
+// what "make build" leaves in bin.
 func (d *documentedWorld) download(t *testing.T) string {
 	t.Helper()
 	found, err := binaries()
@@ -216,6 +217,7 @@ func (d *documentedWorld) download(t *testing.T) string {
 	published := name + "_" + found.Version + "_linux_amd64"
 	sums := sumOf(t, found.Plugin) + "  " + published + "\n" + strings.Repeat("0", 64) + "  that-of-another-machine\n"
 	err = errors.Join(
+		os.Symlink(filepath.Dir(found.Plugin), filepath.Join(dir, "bin")),
 		os.Symlink(found.Plugin, filepath.Join(dir, published)),
 		os.Symlink(found.Plugin, filepath.Join(dir, name)),
 		os.WriteFile(filepath.Join(dir, "SHA256SUMS"), []byte(sums), 0o600),
@@ -280,6 +282,7 @@ func commandsIn(t *testing.T, text string) []shown {
 	t.Helper()
 	var commands []shown
 	inside, continued := false, false
+	end := "" // the line that ends the text which a command is given
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
 		command, isCommand := strings.CutPrefix(line, "$ ")
@@ -287,6 +290,11 @@ func commandsIn(t *testing.T, text string) []shown {
 		case strings.HasPrefix(line, "```"):
 			inside = line == "```console"
 		case !inside:
+		case end != "":
+			commands[len(commands)-1].command += "\n" + line
+			if line == end {
+				end = ""
+			}
 		case continued:
 			commands[len(commands)-1].command += "\n" + line
 			continued = strings.HasSuffix(line, "\\")
@@ -296,6 +304,8 @@ func commandsIn(t *testing.T, text string) []shown {
 		case isCommand:
 			commands = append(commands, shown{command: command})
 			continued = strings.HasSuffix(line, "\\")
+			_, end, _ = strings.Cut(command, "<<'")
+			end = strings.TrimSuffix(end, "'")
 		case len(commands) > 0 && strings.TrimSpace(line) != "":
 			last := &commands[len(commands)-1]
 			last.answer = append(last.answer, line)
