@@ -6,6 +6,8 @@ package main
 import (
 	"context"
 	"os/exec"
+
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // stay sets everything up without a word, says how to use it, and stays until it is stopped.
@@ -34,7 +36,12 @@ func (p *play) stay(ctx context.Context) error {
 		p.out.printf("  vault read mastersindia/token/%s\n", a.role)
 	}
 	p.out.printf("  vault read mastersindia/config/%s\n", p.accounts[0].config)
-	p.out.printf("  vault path-help mastersindia\n\n")
+	p.out.printf("  vault path-help mastersindia\n")
+	for _, a := range p.accounts {
+		if a.Protocol == simulator.FirstVision { // the one whose call to try a token on is a plain GET
+			p.out.printf("  go run ./examples/clients/go %s %s/v1/cards/1/details\n\n", a.role, p.simulator.HTTP)
+		}
+	}
 	p.out.printf("  simulator    %s  %s  (certificate: %s)\n", p.simulator.HTTP, p.simulator.HTTPS, p.simulator.CAFile)
 	p.out.printf("  server log   %s\n  audit log    %s\n\n", p.vault.ServerLog(), p.vault.AuditLog())
 	p.out.printf("%s\n", p.out.style(bold, "Ctrl-C stops everything and removes its files."))
