@@ -5,6 +5,7 @@ package mastersindia_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +14,28 @@ import (
 
 	"vault-plugin-secrets-mastersindia/simulator"
 )
+
+// TestStatusTellsTheRotationFromTheNextAttemptThatIsAllowed: with a token that is good for long, a login may be tried again at once,
+// and none is due.
+func TestStatusTellsTheRotationFromTheNextAttemptThatIsAllowed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.token("app")
+		s.sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultUnavailable})
+		if _, err := s.rotate(); err == nil {
+			t.Fatal("rotate succeeded against an upstream that is down")
+		}
+		status := s.status()
+		message, rotates := fmt.Sprint(status["message"]), fmt.Sprint(status["rotates_at"])
+		if rotates == fmt.Sprint(status["next_attempt_at"]) {
+			t.Fatalf("rotates_at and next_attempt_at are both %s: the scenario did not happen", rotates)
+		}
+		if want := "next attempt when that one is to be replaced, at " + rotates; !strings.Contains(message, want) {
+			t.Errorf("the message is %q, want %q in it", message, want)
+		}
+	})
+}
 
 func TestStatusTellsHowAnAccountIsDoing(t *testing.T) {
 	t.Parallel()

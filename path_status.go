@@ -242,7 +242,7 @@ func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 		next := "with the next read"
 		switch {
 		case s.Token != nil && s.RotatesAt.After(s.Failure.NextAttempt):
-			next = when(s.RotatesAt)
+			next = "when that one is to be replaced, " + when(s.RotatesAt) // not to be taken for next_attempt_at
 		case s.Failure.NextAttempt.After(now):
 			next = when(s.Failure.NextAttempt)
 		}
