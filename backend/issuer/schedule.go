@@ -129,7 +129,8 @@ func (i *Issuer) rotate(e *entry, now Reading) bool {
 		return false
 	}
 	if e.held(now) || (e.live(now) && !newServed(e.settings, e.current).due(now)) {
-		i.plan(e) // it was planned by a clock that was set since
+		// It was planned by a clock that was set since. By another moment than this it could be due again at once, and for ever.
+		i.planAt(e, now)
 		return false
 	}
 	i.start(e, ReasonRotation, true)
@@ -146,12 +147,14 @@ func (e *entry) wanted(now Reading) bool {
 }
 
 // plan says when the scheduler is to look at the account. Callers hold e.mu.
-func (i *Issuer) plan(e *entry) {
+func (i *Issuer) plan(e *entry) { i.planAt(e, i.clock()) }
+
+// planAt is plan at a moment that the caller has judged the account by.
+func (i *Issuer) planAt(e *entry, now Reading) {
 	if e.dead || !e.loaded || e.settings.Paused || e.flight != nil {
 		i.queue.remove(e)
 		return
 	}
-	now := i.clock()
 	var at time.Time
 	switch {
 	case e.current != nil && !e.suspect:
