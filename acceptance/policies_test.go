@@ -63,7 +63,7 @@ func policyRows() []policyRow {
 		{"LIST", "preset", nil, []string{administrator, auditor}, false},
 		{"GET", "ledger/main", nil, []string{operator, auditor}, true},
 		{"LIST", "ledger", nil, []string{operator, auditor}, true},
-		{"PUT", "lookup", map[string]any{"token_id": "0123456789abcdef"}, []string{auditor}, true},
+		{"PUT", "lookup", map[string]any{"token_id": "0123456789abcdef"}, []string{operator, auditor}, true},
 		{"GET", "token", nil, nil, false},
 		{"LIST", "token", nil, nil, false},
 		{"DELETE", "token/billing", nil, nil, false},
