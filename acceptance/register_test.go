@@ -25,6 +25,7 @@ type registration struct {
 
 	old, new         string // versions
 	oldFile, newFile string
+	folder           string // where the script is run
 }
 
 func newRegistration(t *testing.T, start starter) *registration {
@@ -55,6 +56,7 @@ func (r *registration) register(t *testing.T, wantCode int, args ...string) stri
 	}
 	cmd := exec.CommandContext(t.Context(), script, args...)
 	cmd.Env = r.CLI.Env("PATH=" + r.programsOnPath(t) + ":" + os.Getenv("PATH"))
+	cmd.Dir = r.folder
 	output, err := cmd.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
@@ -163,10 +165,21 @@ func TestTheScriptRefusesWhatCannotBeRight(t *testing.T) {
 	}
 	sums := put("SHA256SUMS", strings.Repeat("0", 64)+"  "+filepath.Base(r.oldFile)+"\n", 0o600)
 	r.wantSaid(t, r.register(t, 1, r.oldFile), "do not use it, download it again")
-	r.wantSaid(t, r.register(t, 1, r.newFile), "has no line for "+filepath.Base(r.newFile))
+	r.wantSaid(t, r.register(t, 1, r.newFile), "has neither the name nor the sum of "+filepath.Base(r.newFile))
 	if listed := r.vault(t, "plugin", "list", "secret"); strings.Contains(listed, harness.PluginName) {
 		t.Errorf("what was refused is in the catalog: %s", listed)
 	}
+	put(filepath.Base(sums), sumOf(t, r.newFile)+"  vault-plugin-secrets-mastersindia_"+r.new+"_linux_amd64\n", 0o600)
+	if said := r.register(t, 0, "-dry-run", r.newFile); strings.Contains(said, "no published checksum") || strings.Contains(said, "plugin_directory") {
+		t.Errorf("a file that has the sum of one in the release, and another name: %s", said)
+	}
+	elsewhere := filepath.Join(t.TempDir(), "astray")
+	if err := os.Link(r.newFile, elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	r.wantSaid(t, r.register(t, 0, "-dry-run", elsewhere), "Vault's plugin_directory is "+plugins+", and astray must be there")
+	r.folder = filepath.Dir(elsewhere)
+	r.wantSaid(t, r.register(t, 0, "-dry-run", "astray"), "-command=astray")
 	put(filepath.Base(sums), sumOf(t, r.oldFile)+"  "+filepath.Base(r.oldFile)+"\n", 0o600)
 	if err := r.Stop(); err != nil {
 		t.Fatal(err)

@@ -132,6 +132,7 @@ func TestWrongOptionsSayWhatToDo(t *testing.T) {
 		{[]string{"-since=1h", "-until=2h", "f"}, "not before"},
 		{[]string{"-mount=/", "f"}, "vault secrets list"},
 		{[]string{"-max-rows=-1", "f"}, "negative"},
+		{[]string{"f", "-since=1h"}, "options come first"},
 		{[]string{"-nonsense", "f"}, "-help"},
 		{[]string{"-token-file=a", "-token-stdin", "f"}, "one of"},
 		{[]string{"-token-stdin", "-"}, "read once"},

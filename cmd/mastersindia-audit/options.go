@@ -94,8 +94,11 @@ func parseOptions(args []string, now time.Time) (options, error) {
 func (o *options) check() error {
 	fromStdin := 0
 	for _, file := range o.files {
-		if file == logfile.Stdin {
+		switch {
+		case file == logfile.Stdin:
 			fromStdin++
+		case strings.HasPrefix(file, "-"):
+			return fmt.Errorf("%s stands behind a file: options come first (a file of that name is ./%s)", file, file)
 		}
 	}
 	switch {
