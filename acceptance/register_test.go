@@ -264,3 +264,30 @@ func (r *registration) wantTuned(t *testing.T, tuned, running string) {
 			mount.String("plugin_version"), mount.String("running_plugin_version"), tuned, running)
 	}
 }
+
+// TestTheInstallersPolicyIsEnough installs, exchanges and removes the plugin with the policy that docs/install.md names.
+func TestTheInstallersPolicyIsEnough(t *testing.T) {
+	t.Parallel()
+	r := newRegistration(t, harness.StartDevVault)
+	rules, err := os.ReadFile("../examples/policies/installer.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.policy(t, "installer", string(rules))
+	r.CLI = r.CLI.As(r.tokenFor(t, "-policy=installer"))
+	const mount, pin = "sys/mounts/" + harness.PluginName, "sys/plugins/pins/secret/" + harness.PluginName
+	r.register(t, 0, r.oldFile)
+	r.vault(t, "secrets", "enable", harness.PluginName)
+	r.wantSaid(t, r.register(t, 0, r.newFile), "mastersindia/ runs "+r.new)
+	r.vault(t, "delete", pin)
+	r.vault(t, "secrets", "tune", "-plugin-version="+r.new, harness.PluginName)
+	r.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
+	r.vault(t, "read", mount)
+	r.vault(t, "read", "sys/config/state/sanitized")
+	r.wantSaid(t, r.refused(t, "secrets", "enable", "-path=other", harness.PluginName), "permission denied")
+	r.wantSaid(t, r.refused(t, "write", "mastersindia/config/gst", "preset=einvoice-sandbox"), "permission denied")
+	r.vault(t, "secrets", "disable", harness.PluginName)
+	for _, version := range []string{r.old, r.new} {
+		r.vault(t, "plugin", "deregister", "-version="+version, "secret", harness.PluginName)
+	}
+}

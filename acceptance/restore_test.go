@@ -1,0 +1,67 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// TestASnapshotOfYesterdayIsRestored checks what docs/operate.md says is older than the world then, and that nothing has to be repaired.
+func TestASnapshotOfYesterdayIsRestored(t *testing.T) {
+	t.Parallel()
+	w := startWorld(t, func(ctx context.Context, binaries harness.Binaries, dir string, _ ...string) (*harness.Vault, error) {
+		return harness.StartVaultWith(ctx, binaries, dir, harness.Settings{Storage: harness.StorageRaft, LogLevel: "trace", Audit: true})
+	})
+	w.app(t, simulator.JWT)
+	w.writeRole(t, "gate", "main")
+	yesterday := w.readToken(t, "app").String("token_id")
+	w.vault(t, "operator", "raft", "snapshot", "save", w.file("yesterday.snap"))
+
+	w.vault(t, "write", "-f", "mastersindia/revoke/main")
+	today := w.readToken(t, "app").String("token_id")
+	w.vault(t, "write", "mastersindia/config/main", "paused=true", "pause_reason=an incident")
+	w.vault(t, "delete", "mastersindia/role/gate")
+	w.vault(t, "operator", "raft", "snapshot", "restore", w.file("yesterday.snap"))
+	w.waitUntilServing(t)
+
+	if got := w.readToken(t, "gate").String("token_id"); got != yesterday {
+		t.Errorf("the role that was deleted reads %s, want the token of the snapshot, %s", got, yesterday)
+	}
+	if said := w.refused(t, "write", "mastersindia/lookup", "token_id="+today); !strings.Contains(said, "is not known here") {
+		t.Errorf("a token that was issued after the snapshot: %s", said)
+	}
+	w.upstream.wantLogins(t, 2)
+	w.vault(t, "write", "-f", "mastersindia/rotate/main")
+	if got := w.readToken(t, "app").String("token_id"); got == yesterday {
+		t.Error("the token of the snapshot is handed out after a rotation")
+	}
+	w.upstream.wantLogins(t, 3)
+}
+
+// waitUntilServing waits until Vault has taken over what was restored: it seals for a few seconds.
+func (w *world) waitUntilServing(t *testing.T) {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for {
+		result, err := w.CLI.Run(t.Context(), "", "read", "-field=state", "mastersindia/status/main")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if result.Code == 0 && result.Stdout == "ready" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not within a minute: %s", result.Stderr)
+		}
+		<-time.After(sampleEvery)
+	}
+}
