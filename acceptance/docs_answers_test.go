@@ -43,7 +43,7 @@ func passing() []struct {
 		{regexp.MustCompile(`\b[a-z2-7]{30,}\b…?|\b[A-Za-z0-9]{4,}…`), "OPAQUE"},
 		{regexp.MustCompile(`\b(\d+h)?(\d+m)?\d+(\.\d+)?s\b`), "SPAN"},
 		{regexp.MustCompile(`\b127\.0\.0\.1:\d+\b`), "LOOPBACK"},
-		{regexp.MustCompile(`\b\d{3,}\b`), "NUMBER"},
+		{regexp.MustCompile(`\b\d{3,}(\.\d+)?\b`), "NUMBER"},
 		{regexp.MustCompile(`-{3,}`), "---"},
 		{regexp.MustCompile(`[ \t]+`), " "},
 	}
