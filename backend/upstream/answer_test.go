@@ -613,7 +613,7 @@ func TestTimesCarryNoMonotonicReading(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, at := range []time.Time{token.IssuedAt, token.ExpiresAt} {
-		if at != at.Round(0) { //nolint:revive // Equal does not see the monotonic part
+		if strings.Contains(at.String(), "m=") { // the monotonic part, which Equal does not see
 			t.Errorf("%s would stand still while the machine is suspended", at)
 		}
 	}
