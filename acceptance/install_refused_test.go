@@ -6,11 +6,16 @@
 package acceptance
 
 import (
+	"context"
+	"fmt"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 )
@@ -57,6 +62,40 @@ func TestWhatTheInstallGuideSaysOfRefusalsIsWhatVaultSays(t *testing.T) {
 			r.vault(t, "secrets", "enable", harness.PluginName)
 			return r.refused(t, "secrets", "enable", harness.PluginName)
 		},
+		"Code: 403": func() string {
+			token := strings.TrimSpace(r.vault(t, "token", "create", "-policy=default", "-field=token"))
+			command := exec.CommandContext(t.Context(), r.VaultBinary(), register("unprivileged", sum, r.old, command)...)
+			command.Env = r.CLI.Env("VAULT_TOKEN=" + token)
+			said, err := command.CombinedOutput()
+			if err == nil {
+				t.Error("a token without rights may register plugins")
+			}
+			return string(said)
+		},
+		"Text file busy": func() string {
+			replace := exec.CommandContext(t.Context(), "cp", r.newFile, r.oldFile) // it runs since a mount was enabled
+			replace.Env = []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH")}
+			said, err := replace.CombinedOutput()
+			if err == nil {
+				t.Error("cp wrote over a program that runs")
+			}
+			return string(said)
+		},
+		"missing API address": func() string {
+			return r.refusedStart(t, fmt.Sprintf("storage \"raft\" {\n  path = %q\n  node_id = \"vault-1\"\n}\n"+
+				"listener \"tcp\" {\n  address = \"127.0.0.1:0\"\n  tls_disable = true\n}\n"+
+				"cluster_addr = \"http://127.0.0.1:1\"\ndisable_mlock = true\n", t.TempDir()))
+		},
+		"plugin directory is not configured": func() string {
+			return r.refusedBy(t, "disable_mlock = true\n", register("nowhere", sum, r.old, command)...)
+		},
+		"cannot execute files outside of configured plugin directory": func() string {
+			link := filepath.Join(t.TempDir(), "plugins")
+			if err := os.Symlink(filepath.Dir(r.oldFile), link); err != nil {
+				t.Fatal(err)
+			}
+			return r.refusedBy(t, fmt.Sprintf("plugin_directory = %q\n", link), register("linked", sum, r.old, command)...)
+		},
 	}
 	for _, text := range refusalsOfTheInstallGuide(t) {
 		mistake, known := mistakes[text]
@@ -72,6 +111,65 @@ func TestWhatTheInstallGuideSaysOfRefusalsIsWhatVaultSays(t *testing.T) {
 	for text := range mistakes {
 		t.Errorf("%s does not explain %q", installGuide, text)
 	}
+}
+
+// refusedStart gives what a server says that must not start with this configuration.
+func (r *registration) refusedStart(t *testing.T, config string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	said, err := r.server(ctx, t, config).CombinedOutput()
+	if err == nil || ctx.Err() != nil {
+		t.Fatalf("the server started: %s", lastOf(said))
+	}
+	return string(said)
+}
+
+// refusedBy gives what a dev server of this configuration answers to a command that it must refuse.
+func (r *registration) refusedBy(t *testing.T, config string, args ...string) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // binding to loopback does not wait
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	_ = listener.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	server := r.server(ctx, t, config, "-dev", "-dev-root-token-id=root", "-dev-no-store-token", "-dev-listen-address="+address)
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		cancel()
+		_ = server.Wait()
+	}()
+	for range 300 {
+		command := exec.CommandContext(ctx, r.VaultBinary(), args...)
+		command.Env = append(server.Env, "VAULT_ADDR=http://"+address, "VAULT_TOKEN=root")
+		said, err := command.CombinedOutput()
+		if err == nil {
+			t.Fatalf("vault %q was not refused", args)
+		}
+		if strings.Contains(string(said), "Code: 500") {
+			return string(said)
+		}
+		<-time.After(100 * time.Millisecond) // it is still starting
+	}
+	t.Fatal("the server did not answer")
+	return ""
+}
+
+// server is a server of this configuration, not started.
+func (r *registration) server(ctx context.Context, t *testing.T, config string, args ...string) *exec.Cmd {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "server.hcl")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, r.VaultBinary(), append([]string{"server", "-config=" + file}, args...)...)
+	cmd.Env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH")}
+	return cmd
 }
 
 // refusalsOfTheInstallGuide are the texts in the first cells of the table.
