@@ -128,7 +128,7 @@ func (r *registration) refusedStart(t *testing.T, config string) string {
 // refusedBy gives what a dev server of this configuration answers to a command that it must refuse.
 func (r *registration) refusedBy(t *testing.T, config string, args ...string) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // binding to loopback does not wait
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
