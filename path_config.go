@@ -61,7 +61,7 @@ func (b *backend) configPaths() []*framework.Path {
 		}
 	}
 	shown["protocol"].AllowedValues = fields["protocol"].AllowedValues // the others may be empty
-	absent := failure{http.StatusNotFound, "there is none of that name"}
+	absent := noneOfThatName()
 	write := &framework.PathOperation{
 		Callback: b.configWrite,
 		Summary:  "Create or update an upstream account.",
@@ -262,24 +262,15 @@ func (b *backend) configList(ctx context.Context, _ *logical.Request, _ *framewo
 	if err != nil {
 		return nil, err
 	}
-	info := make(map[string]any)
-	var damaged []error
-	for _, name := range names[:min(len(names), mostListDetails)] {
+	return listEntries(names, func(name string) (map[string]any, error) {
 		c, err := b.store.config(ctx, name)
-		if isDamaged(err) {
-			damaged = append(damaged, err)
-			continue
-		}
-		if err != nil {
+		if c == nil {
 			return nil, err
 		}
-		if c != nil {
-			info[name] = map[string]any{
-				"protocol": c.Protocol, "preset": c.Preset, "token_url": c.TokenURL, "username": c.Username, "paused": c.Paused,
-			}
-		}
-	}
-	return listAnswer(names, info, damaged...), nil
+		return map[string]any{
+			"protocol": c.Protocol, "preset": c.Preset, "token_url": c.TokenURL, "username": c.Username, "paused": c.Paused,
+		}, nil
+	})
 }
 
 func (b *backend) configExists(ctx context.Context, _ *logical.Request, d *framework.FieldData) (bool, error) {

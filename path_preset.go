@@ -5,7 +5,6 @@ package mastersindia
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -42,7 +41,7 @@ func presetPaths() []*framework.Path {
 					Summary:      presetHelpSynopsis,
 					Description:  "Says what is documented, what is only seen in use and what is assumed, and how the token is then used.",
 					DisplayAttrs: display("read", "preset"),
-					Responses:    answers("The preset.", presetFields(), failure{http.StatusNotFound, "there is none of that name"}),
+					Responses:    answers("The preset.", presetFields(), noneOfThatName()),
 				},
 			},
 			HelpSynopsis:    presetHelpSynopsis,

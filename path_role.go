@@ -62,7 +62,7 @@ func (b *backend) rolePaths() []*framework.Path {
 	shown := map[string]*framework.FieldSchema{
 		"config": answered(fields["config"]), "max_ttl": answered(fields["max_ttl"]), "lease": answered(fields["lease"]),
 	}
-	absent := failure{http.StatusNotFound, "there is none of that name"}
+	absent := noneOfThatName()
 	write := &framework.PathOperation{
 		Callback:    b.roleWrite,
 		Summary:     "Create or update a role.",
@@ -200,22 +200,13 @@ func (b *backend) roleList(ctx context.Context, _ *logical.Request, _ *framework
 	if err != nil {
 		return nil, err
 	}
-	info := make(map[string]any)
-	var damaged []error
-	for _, name := range names[:min(len(names), mostListDetails)] {
+	return listEntries(names, func(name string) (map[string]any, error) {
 		r, err := b.store.role(ctx, name)
-		if isDamaged(err) {
-			damaged = append(damaged, err)
-			continue
-		}
-		if err != nil {
+		if r == nil {
 			return nil, err
 		}
-		if r != nil {
-			info[name] = map[string]any{"config": r.Config, "max_ttl": r.MaxTTL, "lease": r.Lease}
-		}
-	}
-	return listAnswer(names, info, damaged...), nil
+		return map[string]any{"config": r.Config, "max_ttl": r.MaxTTL, "lease": r.Lease}, nil
+	})
 }
 
 func (b *backend) roleExists(ctx context.Context, _ *logical.Request, d *framework.FieldData) (bool, error) {

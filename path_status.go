@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -62,7 +61,7 @@ func (b *backend) statusPaths() []*framework.Path {
 					Description:  "Says what is wrong and what to type. Never logs in, and shows no secret.",
 					DisplayAttrs: display("read", "status"),
 					Responses: answers("The health of the account.", statusFields(),
-						failure{http.StatusNotFound, "there is none of that name"}),
+						noneOfThatName()),
 					ForwardPerformanceStandby: true,
 				},
 			},

@@ -39,6 +39,8 @@ type failure struct {
 	when   string
 }
 
+func noneOfThatName() failure { return failure{http.StatusNotFound, "there is none of that name"} }
+
 // upstreamFailures are those of everything that may log in.
 func upstreamFailures() []failure {
 	return []failure{
@@ -127,6 +129,24 @@ func listAnswer(names []string, info map[string]any, damaged ...error) *logical.
 		}
 	}
 	return resp
+}
+
+// listEntries is a list with the facts that read gives of each stored entry, or nil where there is none any more.
+func listEntries(names []string, read func(name string) (map[string]any, error)) (*logical.Response, error) {
+	info := make(map[string]any)
+	var damaged []error
+	for _, name := range names[:min(len(names), mostListDetails)] {
+		facts, err := read(name)
+		switch {
+		case isDamaged(err):
+			damaged = append(damaged, err)
+		case err != nil:
+			return nil, err
+		case facts != nil:
+			info[name] = facts
+		}
+	}
+	return listAnswer(names, info, damaged...), nil
 }
 
 func isDamaged(err error) bool {

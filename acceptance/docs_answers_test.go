@@ -23,16 +23,17 @@ const (
 	widest    = 150
 )
 
-// passing is what differs from one run to the next in answers that are the same, and what is put in its place to compare them.
-func passing() []struct {
+// mask is put in the place of what differs from one run to the next in answers that are the same.
+type mask struct {
 	pattern *regexp.Regexp
-	mask    string
-} {
-	type masked = struct {
-		pattern *regexp.Regexp
-		mask    string
-	}
-	return []masked{
+	with    string
+}
+
+// masks make lines comparable.
+type masks []mask
+
+func passing() masks {
+	return masks{
 		{regexp.MustCompile(`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`), "UUID"},
 		{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)`), "TIME"},
 		{regexp.MustCompile(`\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?`), "DAY"},
@@ -49,9 +50,9 @@ func passing() []struct {
 	}
 }
 
-func masked(line string) string {
-	for _, p := range passing() {
-		line = p.pattern.ReplaceAllString(line, p.mask)
+func (m masks) on(line string) string {
+	for _, mask := range m {
+		line = mask.pattern.ReplaceAllString(line, mask.with)
 	}
 	return strings.TrimSpace(line)
 }
@@ -59,9 +60,10 @@ func masked(line string) string {
 // compare looks for the lines that a document shows in what a command answered, in their order, and returns the first that is not
 // there; "" if all are. A document that shows nothing of an answer hides it: quiet says that there is none.
 func compare(answer string, lines []string) (missing string, quiet bool) {
+	passing := passing()
 	var given []string
 	for line := range strings.Lines(answer) {
-		if line = masked(line); line != "" {
+		if line = passing.on(line); line != "" {
 			given = append(given, line)
 		}
 	}
@@ -71,7 +73,7 @@ func compare(answer string, lines []string) (missing string, quiet bool) {
 			continue
 		}
 		// A line that ends in a gap goes on.
-		want := masked(strings.TrimSuffix(line, " "+gap))
+		want := passing.on(strings.TrimSuffix(line, " "+gap))
 		found := slices.IndexFunc(given[at:], func(other string) bool { return strings.Contains(other, want) })
 		if found < 0 {
 			return line, len(given) == 0

@@ -24,6 +24,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/acceptance/bench/results"
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/command"
 )
 
 const about = `Measures what a read costs through a real Vault: of this engine, of the least
@@ -38,7 +39,7 @@ func main() {
 	}
 	o, err := given.options(flags)
 	if err != nil {
-		os.Exit(harness.WrongArguments(flags, err, os.Stderr))
+		os.Exit(command.Misused(flags.Name(), err, os.Stderr))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

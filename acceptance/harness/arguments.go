@@ -8,12 +8,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
-)
 
-// Exit codes of the programs that are not shipped.
-const (
-	exitOK    = 0
-	exitUsage = 2
+	"vault-plugin-secrets-mastersindia/internal/command"
 )
 
 // Arguments parses the arguments of a program that is not shipped, which has options only. Where done is true the program is to
@@ -30,7 +26,7 @@ func Arguments(flags *flag.FlagSet, about string, args []string, stdout, stderr 
 		var v string
 		if v, err = checkoutVersion(); err == nil {
 			_, _ = fmt.Fprintf(stdout, "%s %s\n", flags.Name(), v)
-			return exitOK, true
+			return command.ExitOK, true
 		}
 	}
 	switch {
@@ -38,19 +34,12 @@ func Arguments(flags *flag.FlagSet, about string, args []string, stdout, stderr 
 		_, _ = fmt.Fprintf(stdout, "Usage: %s [options]\n\n  %s\n\nOptions:\n\n", flags.Name(), about)
 		flags.SetOutput(stdout)
 		flags.PrintDefaults()
-		return exitOK, true
+		return command.ExitOK, true
 	case err != nil:
-		WrongArguments(flags, err, stderr)
-		return exitUsage, true
+		return command.Misused(flags.Name(), err, stderr), true
 	default:
-		return exitOK, false
+		return command.ExitOK, false
 	}
-}
-
-// WrongArguments says what is wrong with the arguments of a program, and returns its exit code.
-func WrongArguments(flags *flag.FlagSet, err error, stderr io.Writer) (code int) {
-	_, _ = fmt.Fprintf(stderr, "Error: %s\nRun %s -help for the options.\n", err, flags.Name())
-	return exitUsage
 }
 
 func checkoutVersion() (string, error) {

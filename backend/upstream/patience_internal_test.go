@@ -13,19 +13,28 @@ import (
 	"time"
 )
 
+// dialPatiently gives both ends of a connection, ours being a patient one.
+func dialPatiently(t *testing.T, timeout time.Duration) (conn, theirs net.Conn) {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	dial := dialer(func(context.Context, string, string) (net.Conn, error) { return ours, nil }).patient(timeout)
+	conn, err := dial(t.Context(), "tcp", "example.com:443")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = theirs.Close()
+		_ = conn.Close()
+	})
+	return conn, theirs
+}
+
 // TestAConnectionOnWhichNothingComesEnds is about the connections that net/http forgets: nothing but a read is left of them.
 func TestAConnectionOnWhichNothingComesEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		ours, theirs := net.Pipe()
-		defer func() { _ = theirs.Close() }()
 		const timeout = 15 * time.Second
-		dial := dialer(func(context.Context, string, string) (net.Conn, error) { return ours, nil }).patient(timeout)
-		conn, err := dial(t.Context(), "tcp", "example.com:443")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = conn.Close() }()
+		conn, theirs := dialPatiently(t, timeout)
 
 		// A byte that comes as late as it can of a request that went out as late as it could is waited for, each time.
 		const late = idleTimeout + timeout
@@ -56,15 +65,8 @@ func TestAConnectionOnWhichNothingComesEnds(t *testing.T) {
 func TestAConnectionFromWhichNobodyReadsEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		ours, theirs := net.Pipe()
-		defer func() { _ = theirs.Close() }()
 		const timeout = 15 * time.Second
-		dial := dialer(func(context.Context, string, string) (net.Conn, error) { return ours, nil }).patient(timeout)
-		conn, err := dial(t.Context(), "tcp", "example.com:443")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = conn.Close() }()
+		conn, theirs := dialPatiently(t, timeout)
 
 		go func() {
 			<-time.After(timeout)

@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/vault/sdk/plugin"
 
 	mastersindia "vault-plugin-secrets-mastersindia"
+	"vault-plugin-secrets-mastersindia/internal/command"
 )
 
 // Set by the linker: see the Makefile. The version must be vX.Y.Z, as Vault compares it with the registered one.
@@ -45,13 +46,6 @@ Options:
 Exit codes: 0 ended by Vault, 1 could not serve, 2 wrong options.
 `
 
-// Exit codes.
-const (
-	exitOK     = 0 // ended by Vault, or after -help or -version
-	exitFailed = 1 // could not serve
-	exitUsage  = 2 // the options make no sense
-)
-
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
@@ -76,14 +70,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 		if startedByVault() {
 			logger.Error("wrong arguments: check -args in the plugin catalog", "error", err)
 		} else {
-			fmt.Fprintf(stderr, "Error: %s\nRun vault-plugin-secrets-mastersindia -help for the options.\n", err)
+			command.Misused("vault-plugin-secrets-mastersindia", err, stderr)
 		}
-		return exitUsage
+		return command.ExitUsage
 	}
 	if !startedByVault() {
 		fmt.Fprint(stderr, "Error: this is a plugin, which Vault starts by itself: it is registered, and not run by hand.\n\n")
 		fmt.Fprintf(stderr, usage, version)
-		return exitUsage
+		return command.ExitUsage
 	}
 	err := plugin.ServeMultiplex(&plugin.ServeOpts{
 		BackendFactoryFunc: mastersindia.Factory(mastersindia.Options{Version: version, Commit: commit}),
@@ -93,9 +87,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	})
 	if err != nil {
 		logger.Error("the plugin ended", "error", err)
-		return exitFailed
+		return command.ExitFailed
 	}
-	return exitOK
+	return command.ExitOK
 }
 
 func parse(flags *flag.FlagSet, args []string) error {
@@ -117,7 +111,7 @@ func startedByVault() bool {
 // printed is the exit code of a program that was to print something.
 func printed(_ int, err error) int {
 	if err != nil {
-		return exitFailed
+		return command.ExitFailed
 	}
-	return exitOK
+	return command.ExitOK
 }

@@ -9,12 +9,14 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"vault-plugin-secrets-mastersindia/internal/command"
 )
 
 func TestHelpAndVersion(t *testing.T) {
 	for _, args := range [][]string{{"-help"}, {"--help"}, {"-h"}, {"-tls-skip-verify", "-help"}} {
 		var stdout, stderr strings.Builder
-		if code := run(args, &stdout, &stderr); code != exitOK {
+		if code := run(args, &stdout, &stderr); code != command.ExitOK {
 			t.Errorf("%q: exit code %d", args, code)
 		}
 		for n, line := range strings.Split(stdout.String(), "\n") {
@@ -29,7 +31,7 @@ func TestHelpAndVersion(t *testing.T) {
 	for _, arg := range []string{"-version", "--version"} {
 		var stdout, stderr strings.Builder
 		code := run([]string{arg}, &stdout, &stderr)
-		if want := "vault-plugin-secrets-mastersindia v0.0.0-dev (unknown)\n"; code != exitOK || stdout.String() != want {
+		if want := "vault-plugin-secrets-mastersindia v0.0.0-dev (unknown)\n"; code != command.ExitOK || stdout.String() != want {
 			t.Errorf("%s: exit code %d, said %q, want %q", arg, code, stdout.String(), want)
 		}
 	}
@@ -41,8 +43,8 @@ func TestWrongOptionsSayWhatToDo(t *testing.T) {
 		"server":    `unexpected argument "server"`,
 	} {
 		var stdout, stderr strings.Builder
-		if code := run([]string{arg}, &stdout, &stderr); code != exitUsage {
-			t.Errorf("%s: exit code %d, want %d", arg, code, exitUsage)
+		if code := run([]string{arg}, &stdout, &stderr); code != command.ExitUsage {
+			t.Errorf("%s: exit code %d, want %d", arg, code, command.ExitUsage)
 		}
 		said := stderr.String()
 		if !strings.HasPrefix(said, "Error: "+want) || !strings.Contains(said, "\nRun vault-plugin-secrets-mastersindia -help") {
@@ -58,8 +60,8 @@ func TestWrongOptionsSayWhatToDo(t *testing.T) {
 func TestWrongOptionsInTheCatalogReachVaultsLog(t *testing.T) {
 	t.Setenv("VAULT_BACKEND_PLUGIN", "set by Vault")
 	var stderr strings.Builder
-	if code := run([]string{"-nonsense"}, io.Discard, &stderr); code != exitUsage {
-		t.Errorf("exit code %d, want %d", code, exitUsage)
+	if code := run([]string{"-nonsense"}, io.Discard, &stderr); code != command.ExitUsage {
+		t.Errorf("exit code %d, want %d", code, command.ExitUsage)
 	}
 	var line map[string]any
 	if err := json.Unmarshal([]byte(stderr.String()), &line); err != nil {
@@ -75,7 +77,7 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
 func TestWhatCannotBePrintedIsAFailure(t *testing.T) {
-	if code := run([]string{"-help"}, full{}, io.Discard); code != exitFailed {
-		t.Errorf("exit code %d, want %d", code, exitFailed)
+	if code := run([]string{"-help"}, full{}, io.Discard); code != command.ExitFailed {
+		t.Errorf("exit code %d, want %d", code, command.ExitFailed)
 	}
 }

@@ -66,6 +66,12 @@ func (f *Flags) Parse(args []string) error {
 	return nil
 }
 
+// Misused says what is wrong with the options of a program, and returns its exit code.
+func Misused(name string, err error, stderr io.Writer) int {
+	fmt.Fprintf(stderr, "Error: %s\nRun %s -help for the options.\n", err, name)
+	return ExitUsage
+}
+
 // Run does what the options say, and returns the exit code.
 func Run[O any](p Program, stdout, stderr io.Writer, options func() (O, error), do func(O) error) int {
 	o, err := options()
@@ -75,8 +81,7 @@ func Run[O any](p Program, stdout, stderr io.Writer, options func() (O, error), 
 	case errors.Is(err, errVersion):
 		_, err = fmt.Fprintf(stdout, "%s %s (%s)\n", p.Name, p.Version, p.Commit)
 	case err != nil:
-		fmt.Fprintf(stderr, "Error: %s\nRun %s -help for the options.\n", err, p.Name)
-		return ExitUsage
+		return Misused(p.Name, err, stderr)
 	default:
 		err = do(o)
 	}
