@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -65,7 +66,9 @@ const warmUp = 150 * time.Millisecond
 
 // sample is what was seen of a load.
 type sample struct {
+	// latencies are those of the requests sent at these times.
 	latencies []time.Duration
+	sent      []time.Time
 	took      time.Duration
 	// all counts the requests of the warming up as well.
 	all int
@@ -74,11 +77,12 @@ type sample struct {
 // add puts two samples of the same load together.
 func (s *sample) add(o sample) {
 	s.latencies = append(s.latencies, o.latencies...)
+	s.sent = append(s.sent, o.sent...)
 	s.took += o.took
 	s.all += o.all
 }
 
-func (s *sample) load() results.Load { return results.LoadOf(s.latencies, s.took) }
+func (s *sample) load() results.Load { return results.LoadOf(slices.Clone(s.latencies), s.took) }
 
 // load has clients read, each with a token and a connection of its own, and each the next path when the last was answered.
 func load(
@@ -87,54 +91,54 @@ func load(
 	ctx, cancel := context.WithTimeout(ctx, warmUp+d+time.Minute)
 	defer cancel()
 	var (
-		clients   sync.WaitGroup
-		began     = time.Now()
-		from, to  = began.Add(warmUp), began.Add(warmUp + d)
-		latencies = make([][]time.Duration, len(tokens))
-		counts    = make([]int, len(tokens))
-		ends      = make([]time.Time, len(tokens))
-		errs      = make([]error, len(tokens))
+		clients sync.WaitGroup
+		from    = time.Now().Add(warmUp)
+		to      = from.Add(d)
+		samples = make([]sample, len(tokens))
+		errs    = make([]error, len(tokens))
 	)
 	for client, token := range tokens {
 		clients.Go(func() {
-			conn, err := dial(ctx, address)
-			if err != nil {
-				errs[client] = err
-				return
-			}
-			defer func() { _ = conn.Close() }()
-			var request []byte
-			last := ""
-			for now := time.Now(); now.Before(to); {
-				if p := path(client, counts[client]); p != last {
-					request, last = getRequest(address, token, p), p
-				}
-				sent := now
-				if err := conn.get(request); err != nil {
-					errs[client] = err
-					return
-				}
-				now = time.Now()
-				counts[client]++
-				if !sent.Before(from) {
-					latencies[client] = append(latencies[client], now.Sub(sent))
-				}
-				ends[client] = now
-			}
+			paths := func(n int) string { return path(client, n) }
+			samples[client], errs[client] = loadOne(ctx, address, token, from, to, paths)
 		})
 	}
 	clients.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return measured, err
 	}
-	last := to
-	for client := range tokens {
-		measured.latencies = append(measured.latencies, latencies[client]...)
-		measured.all += counts[client]
-		if ends[client].After(last) {
-			last = ends[client]
+	for _, s := range samples {
+		took := max(measured.took, s.took)
+		measured.add(s)
+		measured.took = took // they ran at the same time
+	}
+	return measured, nil
+}
+
+// loadOne is one client of load: it measures what it sends from one moment to another.
+func loadOne(ctx context.Context, address, token string, from, to time.Time, path func(n int) string) (s sample, err error) {
+	conn, err := dial(ctx, address)
+	if err != nil {
+		return s, err
+	}
+	defer func() { _ = conn.Close() }()
+	var request []byte
+	last := ""
+	now := time.Now()
+	for now.Before(to) {
+		if p := path(s.all); p != last {
+			request, last = getRequest(address, token, p), p
+		}
+		sent := now
+		if err := conn.get(request); err != nil {
+			return s, err
+		}
+		now = time.Now()
+		s.all++
+		if !sent.Before(from) {
+			s.latencies, s.sent = append(s.latencies, now.Sub(sent)), append(s.sent, sent)
 		}
 	}
-	measured.took = last.Sub(from)
-	return measured, nil
+	s.took = now.Sub(from)
+	return s, nil
 }

@@ -53,6 +53,8 @@ func main() {
 type options struct {
 	rounds   int
 	duration time.Duration // of a cell
+	// windows is how often the rows with and without rotations are measured in a round.
+	windows  int
 	clients  []int
 	storages []harness.Storage
 	scale    scaleOptions
@@ -79,6 +81,7 @@ func define(flags *flag.FlagSet) *given {
 	o := &g.o
 	flags.IntVar(&o.rounds, "rounds", 5, "how often everything is measured")
 	flags.DurationVar(&o.duration, "duration", 1600*time.Millisecond, "how long each row is measured under each load in a round")
+	flags.IntVar(&o.windows, "windows", 2, "how often reads beside rotations, and without, are measured in a round, 7s each; 0: not")
 	flags.StringVar(&g.clients, "clients", "1,16,64", "how many clients read at once")
 	flags.StringVar(&g.storages, "storage", "inmem,raft", "what Vault keeps its data in")
 	flags.IntVar(&o.scale.accounts, "accounts", 10_000, "accounts stored in the part with many; 0 leaves it out")
@@ -112,7 +115,7 @@ func (g *given) options(flags *flag.FlagSet) (options, error) {
 		}
 		o.storages = append(o.storages, storage)
 	}
-	if o.rounds < 1 || o.duration < 100*time.Millisecond || o.scale.used < 1 || o.scale.life < 20*time.Second {
+	if o.rounds < 1 || o.windows < 0 || o.duration < 100*time.Millisecond || o.scale.used < 1 || o.scale.life < 20*time.Second {
 		return o, errors.New("take at least one round, 100ms a row, one account in use, and tokens that live for 20s")
 	}
 	o.scale.used = min(o.scale.used, o.scale.accounts)
@@ -128,6 +131,7 @@ func (o *options) shorten(given map[string]bool, clients *string) {
 	}
 	set("rounds", func() { o.rounds = 2 })
 	set("duration", func() { o.duration = 400 * time.Millisecond })
+	set("windows", func() { o.windows = 1 })
 	set("clients", func() { *clients = "1,16" })
 	set("accounts", func() { o.scale.accounts = 500 })
 	set("used", func() { o.scale.used = 100 })
@@ -136,7 +140,7 @@ func (o *options) shorten(given map[string]bool, clients *string) {
 
 // measure does all of it, and writes what it has even where a part fails.
 func measure(ctx context.Context, o options) (err error) {
-	b := &bench{options: o, results: &results.Results{
+	b := &bench{options: o, around: map[harness.Storage][][]time.Duration{}, results: &results.Results{
 		At: time.Now().UTC().Truncate(time.Second), Rounds: o.rounds, Duration: o.duration,
 	}}
 	if b.binaries, err = harness.FindBinaries(ctx, os.Stderr); err != nil {
@@ -158,6 +162,7 @@ func measure(ctx context.Context, o options) (err error) {
 			return fmt.Errorf("the part with many accounts: %w", err)
 		}
 	}
+	b.results.Rotations = b.rotations()
 	b.results.Took = time.Since(b.results.At).Truncate(time.Second)
 	if err := b.results.Write(o.out); err != nil {
 		return err
@@ -173,6 +178,8 @@ type bench struct {
 
 	binaries harness.Binaries
 	results  *results.Results
+	// around are the latencies of reads around logins, in the steps of results.Rotation.
+	around map[harness.Storage][][]time.Duration
 }
 
 func (b *bench) say(format string, args ...any) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,13 +15,9 @@ import (
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 )
 
-const (
-	// turns is in how many parts each row is measured in a round, by turns with all others: a machine that is busy with
-	// something else for a second is so for all of them.
-	turns = 4
-	// rotatingClients is the load under which the account that rotates is measured.
-	rotatingClients = 16
-)
+// turns is in how many parts each row is measured in a round, by turns with all others: a machine that is busy with something
+// else for a second is so for all of them.
+const turns = 4
 
 // round measures every row under every load on a server of its own: so leases do not pile up from round to round, and what one
 // process got by chance (the layout of its memory, the place of its files) is the same in one round only.
@@ -38,49 +35,58 @@ func (b *bench) round(ctx context.Context, round int, storage harness.Storage) (
 		if err != nil {
 			return err
 		}
-		for _, cell := range cells {
-			cell.Round, cell.Storage = round, string(storage)
-			b.results.Cells = append(b.results.Cells, cell)
-			b.say("round %d of %d  %-5s  %2d clients  %-14s  %6.0f/s  p50 %-8s p99 %-8s", round+1, b.rounds, storage, clients,
-				cell.Row, cell.Rate, cell.P50.Round(10*time.Microsecond), cell.P99.Round(10*time.Microsecond))
-		}
+		b.keep(round, storage, cells)
 	}
+	if b.windows == 0 {
+		return nil
+	}
+	cells, err := b.measureRotation(ctx, s, round)
+	if err != nil {
+		return err
+	}
+	b.keep(round, storage, cells)
 	return nil
 }
 
-// measureRows measures all rows under one load.
+// keep puts the cells of a round into the results, and shows them.
+func (b *bench) keep(round int, storage harness.Storage, cells []results.Cell) {
+	for _, cell := range cells {
+		cell.Round, cell.Storage = round, string(storage)
+		b.results.Cells = append(b.results.Cells, cell)
+		b.say("round %d of %d  %-5s  %2d clients  %-14s  %6.0f/s  p50 %-8s p99 %-8s", round+1, b.rounds, storage, cell.Clients,
+			cell.Row, cell.Rate, cell.P50.Round(10*time.Microsecond), cell.P99.Round(10*time.Microsecond))
+	}
+}
+
+// measureRows measures all rows under one load, but for the pair of measureRotation.
 func (b *bench) measureRows(ctx context.Context, s *stage, round, clients int) ([]results.Cell, error) {
 	seen := map[string]*observation{}
-	for _, row := range results.Rows() {
+	rows := slices.DeleteFunc(results.Rows(), func(row string) bool {
+		return row == results.RowOursCalm || row == results.RowOursRotating
+	})
+	for _, row := range rows {
 		seen[row] = &observation{}
 	}
 	for turn := range turns {
-		for _, row := range turned(results.Rows(), round*turns+turn) {
-			if row == results.RowOursRotating {
-				continue
-			}
+		for _, row := range turned(rows, round*turns+turn) {
 			if err := s.observe(ctx, seen[row], row, clients, b.duration/turns); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if clients == rotatingClients {
-		// In one piece, and long enough for a rotation.
-		d := max(b.duration, rotatingLife*rotatingPercent/100+time.Second)
-		if err := s.observe(ctx, seen[results.RowOursRotating], results.RowOursRotating, clients, d); err != nil {
-			return nil, err
-		}
-	}
 	var cells []results.Cell
-	for _, row := range results.Rows() {
-		if o := seen[row]; o.all > 0 {
-			cells = append(cells, results.Cell{
-				Row: row, Clients: clients, Load: o.load(), Logins: o.logins,
-				Gets: o.gets / float64(o.all), Puts: o.puts / float64(o.all), Memory: b.memoryOf(s, row),
-			})
-		}
+	for _, row := range rows {
+		cells = append(cells, b.cell(s, row, clients, seen[row]))
 	}
 	return cells, nil
+}
+
+// cell is what was seen of a row.
+func (b *bench) cell(s *stage, row string, clients int, o *observation) results.Cell {
+	return results.Cell{
+		Row: row, Clients: clients, Load: o.load(), Logins: o.logins,
+		Gets: o.gets / float64(o.all), Puts: o.puts / float64(o.all), Memory: b.memoryOf(s, row),
+	}
 }
 
 // observation is all that is seen of a row.

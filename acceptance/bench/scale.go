@@ -63,18 +63,18 @@ func (b *bench) scale(ctx context.Context) (err error) {
 	quarter := o.life / 4
 	read := func(int, int) string { return rolePath(rand.IntN(o.used)) } //nolint:gosec // which account is read is no secret
 	tokens := s.tokens[:scaleClients]
-	before, err := load(ctx, s.address, tokens, quarter/4, read)
+	calm := quarter - time.Since(began) - warmUp
+	if least := quarter / 4; calm < least {
+		b.say("the first rotations fall due %s before the load without them ends", least-calm)
+		calm = least
+	}
+	before, err := load(ctx, s.address, tokens, calm, read)
 	if err != nil {
 		return err
 	}
 	r.Before = before.load()
 	r.MemoryReloaded = s.memory(plugin)
 	b.say("no rotation due:   %6.0f/s  p50 %s  p99 %s", r.Before.Rate, r.Before.P50, r.Before.P99)
-	if left := quarter - time.Since(began); left < 0 {
-		b.say("the rotations began %s too early: the load before them was not without", -left)
-	} else if err := wait(ctx, left); err != nil {
-		return err
-	}
 	logins = s.simulator.Counters().Logins
 	r.WaveTook = quarter
 	wave, err := load(ctx, s.address, tokens, quarter, read)

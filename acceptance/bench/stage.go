@@ -25,9 +25,7 @@ import (
 
 const (
 	probeMount = "bench-probe"
-	// loginTakes is how long the upstream takes over a login.
-	loginTakes = 100 * time.Millisecond
-	// rotatingLife and rotatingPercent make an account whose token is rotated every three seconds.
+	// rotatingLife and rotatingPercent make an account whose token is rotated three seconds after each login.
 	rotatingLife, rotatingPercent = time.Minute, 5
 )
 
@@ -36,8 +34,10 @@ type stage struct {
 	*harness.Vault
 
 	root      *api.Client
+	storage   harness.Storage
 	simulator *simulator.Simulator
 	upstream  *httptest.Server
+	logins    clock
 	dir       string
 	address   string
 	tokens    []string // of the clients
@@ -45,7 +45,7 @@ type stage struct {
 
 // open starts a stage.
 func (b *bench) open(ctx context.Context, storage harness.Storage, accounts ...simulator.Account) (_ *stage, err error) {
-	s := &stage{}
+	s := &stage{storage: storage}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -57,8 +57,11 @@ func (b *bench) open(ctx context.Context, storage harness.Storage, accounts ...s
 	if s.simulator, err = simulator.New(simulator.Options{Accounts: accounts}); err != nil {
 		return nil, err
 	}
-	s.simulator.SetFault("", simulator.Fault{Kind: simulator.FaultSlow, Delay: loginTakes, On: simulator.OnLogin})
-	s.upstream = httptest.NewServer(s.simulator)
+	s.simulator.SetFault("", simulator.Fault{Kind: simulator.FaultSlow, Delay: results.LoginTakes, On: simulator.OnLogin})
+	s.upstream = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.logins.note()
+		s.simulator.ServeHTTP(w, r)
+	}))
 	s.Vault, err = harness.StartVaultWith(ctx, b.binaries, s.dir, harness.Settings{Storage: storage, LogLevel: "warn"})
 	if err != nil {
 		return nil, err

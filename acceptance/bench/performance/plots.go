@@ -22,6 +22,9 @@ func plotsOf(r *results.Results, p *results.InProcess) map[string]string {
 		plots["throughput-"+storage+".svg"] = throughput(r, storage).svg()
 		plots["latency-"+storage+".svg"] = latency(r, storage).svg()
 	}
+	for _, rotation := range r.Rotations {
+		plots["rotation-"+rotation.Storage+".svg"] = aroundLogins(r, rotation).svg()
+	}
 	plots["accounts.svg"] = growth(p, "Accounts/", "Time of a warm read by accounts in use, in process", "accounts").svg()
 	plots["readers.svg"] = growth(p, "Readers/", "Time a warm read by readers at once, in process", "readers").svg()
 	return plots
@@ -48,13 +51,30 @@ func latency(r *results.Results, storage string) bars {
 		title:  fmt.Sprintf("Latency at %d clients in milliseconds, %s storage (less is better)", plotClients, storage),
 		series: []string{"p50", "p99"}, unit: "%.1f",
 	}
-	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 	for _, row := range results.Rows() {
 		c, _ := r.Median(storage, plotClients, row)
-		b.groups = append(b.groups, group{row, []float64{ms(c.P50), ms(c.P99)}})
+		b.groups = append(b.groups, group{row, []float64{milliseconds(c.P50), milliseconds(c.P99)}})
 	}
 	return b
 }
+
+// aroundLogins is what readers see of a rotation: their latencies by when they sent the read, beside those of calm windows.
+func aroundLogins(r *results.Results, rotation results.Rotation) course {
+	calm, _ := r.Median(rotation.Storage, plotClients, results.RowOursCalm)
+	median := curve{name: "p50, dashed: no rotations", usual: milliseconds(calm.P50)}
+	tail := curve{name: "p99, dashed: no rotations", usual: milliseconds(calm.P99)}
+	for _, step := range rotation.Steps {
+		median.values = append(median.values, milliseconds(step.P50))
+		tail.values = append(tail.values, milliseconds(step.P99))
+	}
+	return course{
+		title: fmt.Sprintf("Latency in milliseconds by when a read was sent, %s storage", rotation.Storage),
+		unit:  "s", from: results.AroundFrom.Seconds(), step: results.AroundStep.Seconds(),
+		event: "login", until: results.LoginTakes.Seconds(), curves: []curve{median, tail},
+	}
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // growth is the time of the benchmarks whose names are the prefix and a number.
 func growth(p *results.InProcess, prefix, title, unit string) line {

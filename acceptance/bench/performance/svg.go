@@ -98,6 +98,34 @@ func (b bars) svg() string {
 	return c.page(y, b.title)
 }
 
+// The measures of a plot with a vertical axis.
+const (
+	high   = 220
+	leftOf = 60
+)
+
+// heights draws the rules of a vertical axis from 0 to most or a little more, and returns where a value is on it.
+func (c *canvas) heights(most float64) (at func(value float64) float64) {
+	step := tick(most)
+	most = math.Ceil(most/step) * step
+	at = func(value float64) float64 { return top + high*(1-value/most) }
+	for value := 0.0; value <= most+step/2; value += step {
+		c.rule(leftOf, at(value), width-right, at(value))
+		c.text(leftOf-8, at(value)+4, "end", fmt.Sprintf("%g", value))
+	}
+	return at
+}
+
+// path joins points, which are in pixels.
+func (c *canvas) path(points []point, colour string, more ...string) {
+	var path strings.Builder
+	for n, p := range points {
+		fmt.Fprintf(&path, "%s%.1f %.1f ", map[bool]string{true: "M", false: "L"}[n == 0], p.x, p.y)
+	}
+	fmt.Fprintf(c, `<path d="%s" fill="none" stroke="%s" stroke-width="2" %s/>`+"\n", strings.TrimSpace(path.String()), colour,
+		strings.Join(more, " "))
+}
+
 // line is a plot of points over a logarithmic axis, joined by lines.
 type line struct {
 	title, unit string
@@ -107,7 +135,6 @@ type line struct {
 type point struct{ x, y float64 }
 
 func (l line) svg() string {
-	const high, leftOf = 220, 60
 	c := &canvas{}
 	if len(l.points) == 0 {
 		return c.page(top, l.title)
@@ -116,31 +143,76 @@ func (l line) svg() string {
 	for _, p := range l.points {
 		mostX, mostY = max(mostX, p.x), max(mostY, p.y)
 	}
-	step := tick(mostY)
-	mostY = math.Ceil(mostY/step) * step
-	at := func(p point) (x, y float64) {
-		x = leftOf
+	height := c.heights(mostY)
+	var joined []point
+	for _, p := range l.points {
+		at := point{leftOf, height(p.y)}
 		if mostX > 1 {
-			x += math.Log(p.x) / math.Log(mostX) * (width - leftOf - right)
+			at.x += math.Log(p.x) / math.Log(mostX) * (width - leftOf - right)
 		}
-		return x, top + high*(1-p.y/mostY)
+		joined = append(joined, at)
+		fmt.Fprintf(c, `<circle cx="%.1f" cy="%.1f" r="4" fill="%s"/>`+"\n", at.x, at.y, colours()[0])
+		c.text(at.x, at.y-9, "middle", fmt.Sprintf("%.1f", p.y), `font-size="11"`)
+		c.text(at.x, top+high+18, "middle", fmt.Sprintf("%g", p.x))
 	}
-	for value := 0.0; value <= mostY+step/2; value += step {
-		_, y := at(point{1, value})
-		c.rule(leftOf, y, width-right, y)
-		c.text(leftOf-8, y+4, "end", fmt.Sprintf("%g", value))
-	}
-	var path strings.Builder
-	for n, p := range l.points {
-		x, y := at(p)
-		fmt.Fprintf(&path, "%s%.1f %.1f ", map[bool]string{true: "M", false: "L"}[n == 0], x, y)
-		fmt.Fprintf(c, `<circle cx="%.1f" cy="%.1f" r="4" fill="%s"/>`+"\n", x, y, colours()[0])
-		c.text(x, y-9, "middle", fmt.Sprintf("%.1f", p.y), `font-size="11"`)
-		c.text(x, top+high+18, "middle", fmt.Sprintf("%g", p.x))
-	}
-	fmt.Fprintf(c, `<path d="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.TrimSpace(path.String()), colours()[0])
+	c.path(joined, colours()[0])
 	c.text(width-right+24, top+high+18, "start", l.unit)
 	return c.page(top+high+28, l.title)
+}
+
+// course is a plot of values in the course of time, each beside what it is without what is going on.
+type course struct {
+	title, unit string
+	from, step  float64 // of the horizontal axis
+	// event is what goes on from 0 to until.
+	event  string
+	until  float64
+	curves []curve
+}
+
+type curve struct {
+	name   string
+	values []float64
+	usual  float64 // drawn as a dashed line
+}
+
+func (o course) svg() string {
+	c := &canvas{}
+	most, steps := 0.0, 0
+	for _, curve := range o.curves {
+		steps = max(steps, len(curve.values))
+		for _, value := range append([]float64{curve.usual}, curve.values...) {
+			most = max(most, value)
+		}
+	}
+	if most == 0 {
+		return c.page(top, o.title)
+	}
+	at := func(x float64) float64 { return leftOf + (x-o.from)/(o.step*float64(steps))*(width-leftOf-right) }
+	fmt.Fprintf(c, `<rect x="%.1f" y="%d" width="%.1f" height="%d" fill="%s" fill-opacity="0.2"/>`+"\n",
+		at(0), top, at(o.until)-at(0), high, ink)
+	c.text(at(0), top-6, "start", o.event, `font-size="11"`)
+	height := c.heights(most)
+	x := 0.0
+	for n, curve := range o.curves {
+		colour := colours()[n%len(colours())]
+		c.rect(x, 32, 11, 11, colour)
+		c.text(x+16, 42, "start", curve.name)
+		x += 40 + 7*float64(len(curve.name))
+		var joined []point
+		for step, value := range curve.values {
+			joined = append(joined, point{at(o.from + o.step*(float64(step)+0.5)), height(value)})
+		}
+		c.path(joined, colour)
+		c.path([]point{{leftOf, height(curve.usual)}, {width - right, height(curve.usual)}}, colour, `stroke-dasharray="4 4"`,
+			`stroke-opacity="0.8"`)
+	}
+	const marks = 0.5
+	for value := o.from; value <= o.from+o.step*float64(steps)+marks/2; value += marks {
+		c.text(at(value), top+high+18, "middle", fmt.Sprintf("%g", value))
+	}
+	c.text(width-right+24, top+high+18, "start", o.unit)
+	return c.page(top+high+28, o.title)
 }
 
 // tick is the distance of about five rules up to most, a round number.

@@ -19,6 +19,7 @@ const (
 	RowProbeLeased  = "probe, leased"
 	RowOurs         = "ours"
 	RowOursLeased   = "ours, leased"
+	RowOursCalm     = "ours, calm"
 	RowOursRotating = "ours, rotating"
 	RowUsual        = "usual"
 	RowLocked       = "usual, locked"
@@ -26,7 +27,7 @@ const (
 
 // Rows are all rows, in the order of the tables.
 func Rows() []string {
-	return []string{RowKV, RowProbe, RowOurs, RowOursRotating, RowUsual, RowLocked, RowProbeLeased, RowOursLeased}
+	return []string{RowKV, RowProbe, RowOurs, RowOursCalm, RowOursRotating, RowUsual, RowLocked, RowProbeLeased, RowOursLeased}
 }
 
 // Meaning says what is read in a row.
@@ -38,8 +39,10 @@ func Meaning(row string) string {
 		return "a plugin that answers the same data from memory: the floor of every plugin"
 	case RowOurs:
 		return "this engine, role with `lease=false`"
+	case RowOursCalm:
+		return "the same once more, in longer windows that take turns with those of the next row"
 	case RowOursRotating:
-		return "the same, while the token is rotated every few seconds by a login of 100 ms"
+		return "the same, while the token is rotated three seconds after each login; a login takes 100 ms"
 	case RowUsual:
 		return "a plugin that reads role, config and token from storage for every request"
 	case RowLocked:
@@ -61,7 +64,9 @@ type Results struct {
 	Rounds   int           `json:"rounds"`
 	Duration time.Duration `json:"duration"`
 	Cells    []Cell        `json:"cells"`
-	Scale    *Scale        `json:"scale,omitempty"`
+	// Rotations are sorted by storage.
+	Rotations []Rotation `json:"rotations,omitempty"`
+	Scale     *Scale     `json:"scale,omitempty"`
 }
 
 // Machine is what was measured on.
@@ -100,6 +105,23 @@ type Load struct {
 	P50      time.Duration `json:"p50"`
 	P99      time.Duration `json:"p99"`
 	Max      time.Duration `json:"max"`
+}
+
+// LoginTakes is how long the upstream takes over a login.
+const LoginTakes = 100 * time.Millisecond
+
+// The time around a login that is looked at, and its steps.
+const (
+	AroundFrom = -500 * time.Millisecond
+	AroundTo   = 2500 * time.Millisecond
+	AroundStep = 100 * time.Millisecond
+)
+
+// Rotation is what readers saw around the logins that rotated their token.
+type Rotation struct {
+	Storage string `json:"storage"`
+	// Steps are the reads by when they were sent: the first step begins at AroundFrom after a login did.
+	Steps []Load `json:"steps"`
 }
 
 // Scale is a mount with many accounts.

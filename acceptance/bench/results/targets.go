@@ -96,7 +96,7 @@ func (r *Results) targets(storage string) []Target {
 		target("requests/s", RowOursLeased, RowProbeLeased, 0.95, false, rate),
 		target("requests/s", RowOurs, RowUsual, 1.5, false, rate),
 		target("requests/s", RowOurs, RowLocked, 2.5, false, rate),
-		target("p99", RowOursRotating, RowOurs, 1.2, true, p99),
+		target("p99", RowOursRotating, RowOursCalm, 1.2, true, p99),
 	}
 }
 
