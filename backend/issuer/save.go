@@ -1,0 +1,55 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer
+
+import (
+	"context"
+)
+
+// save applies change to the entry and writes its record, in this order and unless the flight is of the past. Records are
+// written one after the other, so that the last one written is the last one that was true.
+func (i *Issuer) save(ctx context.Context, e *entry, f *flight, change func()) error {
+	e.storing.Lock()
+	defer e.storing.Unlock()
+	e.mu.Lock()
+	if f.superseded {
+		e.mu.Unlock()
+		return nil
+	}
+	change()
+	record := e.record()
+	e.mu.Unlock()
+	return i.put(ctx, e, record)
+}
+
+// put writes an entry's record even if what it is about was cancelled meanwhile: half a truth is worse than none. Callers hold
+// e.storing.
+func (i *Issuer) put(ctx context.Context, e *entry, record *Record) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storageTimeout)
+	defer cancel()
+	err := i.store.Save(ctx, e.name, record)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.unsaved = err != nil
+	return err
+}
+
+// setRight corrects the token's times after the wall clock was set back, and starts to store them. It returns nil where nothing
+// is wrong, or where a flight is under way, whose end will store them. Callers hold e.mu.
+func (i *Issuer) setRight(e *entry, now Reading) *flight {
+	if e.current == nil {
+		return nil
+	}
+	right, wrong := e.current.setRight(now)
+	if !wrong {
+		return nil
+	}
+	e.current = right
+	e.publish()
+	i.plan(e)
+	if e.flight != nil || i.mayLogin() != nil {
+		return nil
+	}
+	return i.start(e, reasonStore, false)
+}
