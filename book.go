@@ -39,19 +39,19 @@ func ledgerEntry(t *issuer.Token) ledger.Entry {
 }
 
 // issuedAs tells for which configs the token of that ID was issued, which is more than one where they share an upstream account.
-// What the ledger is yet to be told is among it. Errors: ledger.ErrUnknown, and those of the ledger.
+// What the ledger is yet to be told is among it. Errors: those of Ledger.Find.
 func (b *backend) issuedAs(ctx context.Context, tokenID string) ([]ledger.Found, error) {
 	untold := b.issuer.Untold(func(n issuer.Note) bool { return n.Token.ID == tokenID })
 	found, err := b.ledger.Find(ctx, tokenID)
-	if err != nil && len(untold) == 0 {
-		return nil, err
+	if errors.Is(err, ledger.ErrUnknown) && len(untold) > 0 {
+		err = nil
 	}
 	for _, n := range untold {
 		if !slices.ContainsFunc(found, func(f ledger.Found) bool { return f.Config == n.Account.Name }) {
 			found = append(found, ledger.Found{Config: n.Account.Name, Entry: ledgerEntry(n.Token)})
 		}
 	}
-	return found, nil
+	return found, err
 }
 
 // issuedFor returns the tokens of a config, the newest first, and what the ledger is yet to be told of them among it.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -360,5 +361,37 @@ func TestTwoConfigsThatAreGivenTheSameTokenAreBothTold(t *testing.T) {
 		}
 		elapse(20 * 24 * time.Hour)
 		w.forgotten(id)
+	})
+}
+
+// TestADamagedPageDoesNotHideWhoElseWasGivenTheToken: whoever answers for a leak needs all that there is.
+func TestADamagedPageDoesNotHideWhoElseWasGivenTheToken(t *testing.T) {
+	t.Parallel()
+	timed(t, "of two configs", func(t *testing.T) {
+		f := jwtV1()
+		f.account.RepeatTokens = true
+		w := f.mounted(t)
+		w.write("config/other", with(f.config, "verify_connection", false))
+		w.write("role/other", map[string]any{"config": "other"})
+		id := text(t, w.read("token/app").Data, "token_id")
+		w.read("token/other")
+		synctest.Wait() // the ledger is told
+		hurt := 0
+		for key := range w.storedUnder("ledger/day/") {
+			if strings.Contains(key, "/gst/") {
+				w.put(key, `{"schema":1,"canary`)
+				hurt++
+			}
+		}
+		if hurt != 1 {
+			t.Fatalf("%d pages of gst, want one: this tests nothing", hurt)
+		}
+		resp := w.write("lookup", map[string]any{"token_id": id})
+		if got := resp.Data["config"]; got != "other" {
+			t.Errorf("found for %v, want other", got)
+		}
+		warnings := strings.Join(resp.Warnings, " ")
+		w.says(warnings, "Another config may have been given the same token", "ledger/day/", "/gst/")
+		w.hides(warnings, "canary")
 	})
 }

@@ -17,6 +17,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 	"vault-plugin-secrets-mastersindia/backend/ledger"
+	"vault-plugin-secrets-mastersindia/backend/stored"
 )
 
 const (
@@ -92,7 +93,8 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 	if errors.Is(err, ledger.ErrUnknown) {
 		return nil, logical.CodedError(http.StatusNotFound, unknownToken(req.MountPoint, tokenID, isTokenID(token)))
 	}
-	if err != nil {
+	damaged, partly := errors.AsType[*stored.DamagedError](err)
+	if len(found) == 0 || err != nil && !partly {
 		return nil, err
 	}
 	now := b.clock().Wall
@@ -112,6 +114,9 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 	for _, other := range tokens[1:] {
 		resp.AddWarning(fmt.Sprintf("Config %s was given the same token, and it is %s there: see vault read %sledger/%s.",
 			other.config, other.state, req.MountPoint, other.config))
+	}
+	if partly {
+		resp.AddWarning("Another config may have been given the same token: " + damaged.Error() + ".")
 	}
 	return resp, nil
 }

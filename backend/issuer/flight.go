@@ -93,7 +93,7 @@ func (i *Issuer) runSafely(ctx context.Context, e *entry, f *flight) (issued *se
 		return nil, err
 	}
 	if f.reason == reasonStore {
-		return nil, i.save(ctx, e, f, func() {})
+		return nil, i.saveAgain(ctx, e, f)
 	}
 	settings, wanted := i.board(e, f)
 	if !wanted {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -177,4 +178,74 @@ func TestAReadThatIsCancelledReturnsAtOnce(t *testing.T) {
 			t.Errorf("a read that may take 3s took %s", took)
 		}
 	})
+}
+
+// TestTheHostIsAskedUnderNoLock: the question whether this node may log in goes to another process, and nobody is to wait for
+// the answer who has not asked. The test is in no bubble, in which time would not pass for those who wait for a lock.
+func TestTheHostIsAskedUnderNoLock(t *testing.T) {
+	t.Parallel()
+	const patience = 10 * time.Second
+	var w *world
+	var back atomic.Int64
+	asked := make(chan struct{}, 100)
+	w = newWorld(t, func(o *issuer.Options) {
+		system := issuer.SystemClock()
+		o.Clock = func() issuer.Reading {
+			now := system()
+			now.Wall = now.Wall.Add(-time.Duration(back.Load()))
+			return now
+		}
+		o.MayLogin = func() error {
+			looked := make(chan struct{})
+			go func() {
+				defer close(looked)
+				w.Known("gst") // takes the account's lock, and does nothing else that takes time
+			}()
+			select {
+			case <-looked:
+			case <-time.After(patience):
+				t.Error("the account is locked while the host is asked")
+			}
+			asked <- struct{}{}
+			return nil
+		}
+	})
+	w.add(account("gst", "one"))
+	read := func() {
+		if _, err := w.Read(t.Context(), "gst"); err != nil {
+			t.Error(err)
+		}
+	}
+	forget := func() {
+		for len(asked) > 0 {
+			<-asked
+		}
+	}
+	setBack := func() { back.Add(int64(10 * time.Minute)) }
+	full := errors.New("storage is full")
+	for _, step := range []struct {
+		what string
+		do   func()
+	}{
+		{"a first read", read},
+		{"a read after the clock was set back", func() { setBack(); read() }},
+		{"the periodic work after the clock was set back", func() { setBack(); w.Sweep() }},
+		{"the periodic work after storage took no note of a login", func() {
+			w.breaks(full)
+			if _, err := w.Rotate(t.Context(), "gst"); !errors.Is(err, full) {
+				t.Errorf("a login that could not be noted ended with %v", err)
+			}
+			w.breaks(nil)
+			forget()
+			w.Sweep()
+		}},
+	} {
+		forget()
+		step.do()
+		select {
+		case <-asked:
+		case <-time.After(2 * patience):
+			t.Errorf("%s did not ask", step.what)
+		}
+	}
 }

@@ -3,9 +3,7 @@
 
 package issuer
 
-import (
-	"context"
-)
+import "context"
 
 // save applies change to the entry and writes its record, in this order and unless the flight is of the past. Records are
 // written one after the other, so that the last one written is the last one that was true.
@@ -35,6 +33,14 @@ func (i *Issuer) put(ctx context.Context, e *entry, record *Record) error {
 	return err
 }
 
+// saveAgain is all that a flight for reasonStore does. A node that may not log in may not write either: there it does nothing.
+func (i *Issuer) saveAgain(ctx context.Context, e *entry, f *flight) error {
+	if i.mayLogin() == nil {
+		return i.save(ctx, e, f, func() {})
+	}
+	return nil
+}
+
 // setRight corrects the token's times after the wall clock was set back, and starts to store them. It returns nil where nothing
 // is wrong, or where a flight is under way, whose end will store them. Callers hold e.mu.
 func (i *Issuer) setRight(e *entry, now Reading) *flight {
@@ -48,7 +54,7 @@ func (i *Issuer) setRight(e *entry, now Reading) *flight {
 	e.current = right
 	e.publish()
 	i.plan(e)
-	if e.flight != nil || i.mayLogin() != nil {
+	if e.flight != nil {
 		return nil
 	}
 	return i.start(e, reasonStore, false)

@@ -202,7 +202,7 @@ func (i *Issuer) Sweep() {
 		}
 		i.setRight(e, now)
 		i.plan(e)
-		if e.unsaved && e.flight == nil && i.mayLogin() == nil {
+		if e.unsaved && e.flight == nil {
 			i.start(e, reasonStore, false)
 		}
 		return true

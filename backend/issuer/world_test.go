@@ -29,8 +29,8 @@ type world struct {
 	broken   error // what storage answers
 }
 
-// newWorld makes a world that ends with the test. Call it in a synctest bubble.
-func newWorld(t *testing.T) *world {
+// newWorld makes a world that ends with the test. Call it in a synctest bubble where time is to pass.
+func newWorld(t *testing.T, change ...func(*issuer.Options)) *world {
 	t.Helper()
 	w := &world{accounts: make(map[string]*issuer.Account), records: make(map[string]*issuer.Record)}
 	l := memorynet.New()
@@ -40,7 +40,11 @@ func newWorld(t *testing.T) *world {
 		defer close(served)
 		_ = server.Serve(l)
 	}()
-	w.Issuer = issuer.New(issuer.Options{Source: w, Store: w, DialContext: l.Dial})
+	options := issuer.Options{Source: w, Store: w, DialContext: l.Dial}
+	for _, f := range change {
+		f(&options)
+	}
+	w.Issuer = issuer.New(options)
 	t.Cleanup(func() {
 		w.Stop()
 		w.Wait()

@@ -156,15 +156,21 @@ type Found struct {
 }
 
 // Find tells for which configs the token of that ID was issued: more than one where configs share an upstream account. It reads
-// one entry, and one for each config. Errors: ErrUnknown, *stored.DamagedError, and storage's.
+// one entry, and one for each config. Where one of these is damaged it returns all others, and the *stored.DamagedError. Errors
+// besides: ErrUnknown, and storage's.
 func (l *Ledger) Find(ctx context.Context, tokenID string) ([]Found, error) {
 	places, err := l.places(ctx, tokenID)
 	if err != nil {
 		return nil, err
 	}
 	var found []Found
+	var damaged error
 	for _, place := range places.Places {
 		page, err := l.page(ctx, place.Day, place.Config, place.Page)
+		if _, is := errors.AsType[*stored.DamagedError](err); is {
+			damaged = err
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -172,10 +178,10 @@ func (l *Ledger) Find(ctx context.Context, tokenID string) ([]Found, error) {
 			found = append(found, Found{Config: place.Config, Entry: page.Tokens[n].entry()})
 		}
 	}
-	if len(found) == 0 {
+	if len(found) == 0 && damaged == nil {
 		return nil, ErrUnknown
 	}
-	return found, nil
+	return found, damaged
 }
 
 // Of returns the entries of a config, the newest first and no more than most, and whether there are more. It reads one entry, and
