@@ -5,13 +5,18 @@ package main
 
 import (
 	"flag"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
 )
 
 func TestEveryRowTakesEveryPlaceInTurn(t *testing.T) {
@@ -85,5 +90,63 @@ func TestLoadCountsWhatTheServerAnswers(t *testing.T) {
 	}
 	if _, err := load(t.Context(), address, []string{"three"}, time.Second, path); err == nil || !strings.Contains(err.Error(), "403") {
 		t.Errorf("a refused read gave %v, want an error that says 403", err)
+	}
+}
+
+func TestProcessorTimeAndMemoryAreThoseOfTheProcess(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells")
+	}
+	own := os.Getpid()
+	before, began := processorTime(own), time.Now()
+	for n := 0; time.Since(began) < 300*time.Millisecond; n++ {
+		runtime.KeepAlive(n)
+	}
+	if used := processorTime(own) - before; used < 50*time.Millisecond || used > 100*time.Second {
+		t.Errorf("%s of processor time for 300 ms of work", used)
+	}
+	if memory := memoryOf(own); memory < 1<<20 {
+		t.Errorf("%d bytes of memory", memory)
+	}
+	const nobody = 1 << 30
+	if processorTime(nobody) != 0 || memoryOf(nobody) != 0 {
+		t.Error("a process that is none has used something")
+	}
+}
+
+func TestReadsAreKeptByWhenTheyWereSentAfterALogin(t *testing.T) {
+	t.Parallel()
+	b := &bench{around: map[harness.Storage][][]time.Duration{}}
+	began := time.Now()
+	at := func(d time.Duration) time.Time { return began.Add(d) }
+	logins := []time.Time{at(0), at(3100 * time.Millisecond), at(6200 * time.Millisecond)}
+	var seen sample
+	for _, read := range []struct{ sent, took time.Duration }{
+		{-600 * time.Millisecond, time.Hour}, // before anything that is looked at
+		{-500 * time.Millisecond, 1},
+		{-1, 2},
+		{0, 3},
+		{2499 * time.Millisecond, 4},
+		{2500 * time.Millisecond, time.Hour}, // between two
+		{3199 * time.Millisecond, 5},
+	} {
+		seen.sent, seen.latencies = append(seen.sent, at(read.sent)), append(seen.latencies, read.took)
+	}
+	b.keepAround(harness.StorageRaft, seen, logins)
+	b.keepAround(harness.StorageRaft, sample{}, logins)
+	got := map[int][]time.Duration{}
+	for step, latencies := range b.around[harness.StorageRaft] {
+		if len(latencies) > 0 {
+			got[step] = latencies
+		}
+	}
+	want := map[int][]time.Duration{0: {1}, 4: {2}, 5: {3, 5}, 29: {4}}
+	if !maps.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("kept %v, want %v", got, want)
+	}
+	r := b.rotations()
+	if len(r) != 1 || r[0].Storage != "raft" || len(r[0].Steps) != 30 || r[0].Steps[5].Max != 5 || r[0].Steps[6].Requests != 0 {
+		t.Errorf("rotations %+v", r)
 	}
 }

@@ -37,7 +37,7 @@ func (b *bench) measureRotation(ctx context.Context, s *stage, round int) ([]res
 					return nil, err
 				}
 			}
-			if err := s.observe(ctx, o, row, rotatingClients, rotationWindow); err != nil {
+			if err := b.observe(ctx, s, o, row, rotatingClients, rotationWindow); err != nil {
 				return nil, err
 			}
 		}

@@ -6,9 +6,7 @@ package main
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/bench/results"
@@ -69,7 +67,7 @@ func (b *bench) measureRows(ctx context.Context, s *stage, round, clients int) (
 	}
 	for turn := range turns {
 		for _, row := range turned(rows, round*turns+turn) {
-			if err := s.observe(ctx, seen[row], row, clients, b.duration/turns); err != nil {
+			if err := b.observe(ctx, s, seen[row], row, clients, b.duration/turns); err != nil {
 				return nil, err
 			}
 		}
@@ -83,9 +81,11 @@ func (b *bench) measureRows(ctx context.Context, s *stage, round, clients int) (
 
 // cell is what was seen of a row.
 func (b *bench) cell(s *stage, row string, clients int, o *observation) results.Cell {
+	all := float64(o.all)
 	return results.Cell{
-		Row: row, Clients: clients, Load: o.load(), Logins: o.logins,
-		Gets: o.gets / float64(o.all), Puts: o.puts / float64(o.all), Memory: b.memoryOf(s, row),
+		Row: row, Clients: clients, Load: o.load(), Logins: o.logins, Gets: o.gets / all, Puts: o.puts / all,
+		VaultCPU: time.Duration(float64(o.vault) / all), PluginCPU: time.Duration(float64(o.plugin) / all),
+		Memory: memoryOf(b.pluginOf(s, row)),
 	}
 }
 
@@ -95,19 +95,25 @@ type observation struct {
 
 	logins     int
 	gets, puts float64 // Vault's accesses to its storage
+	// vault and plugin are the processor time of the two processes.
+	vault, plugin time.Duration
 }
 
 // observe loads a row for a while, and adds to what was seen of it.
-func (s *stage) observe(ctx context.Context, o *observation, row string, clients int, d time.Duration) error {
+func (b *bench) observe(ctx context.Context, s *stage, o *observation, row string, clients int, d time.Duration) error {
 	logins := s.simulator.Counters().Logins
 	gets, puts, err := s.accesses(ctx)
 	if err != nil {
 		return err
 	}
+	pid := b.pluginOf(s, row)
+	vault, plugin := processorTime(s.PID()), processorTime(pid)
 	seen, err := load(ctx, s.address, s.tokens[:clients], d, func(int, int) string { return pathOf(row) })
 	if err != nil {
 		return err
 	}
+	o.vault += processorTime(s.PID()) - vault
+	o.plugin += processorTime(pid) - plugin
 	getsAfter, putsAfter, err := s.accesses(ctx)
 	if err != nil {
 		return err
@@ -117,16 +123,4 @@ func (s *stage) observe(ctx context.Context, o *observation, row string, clients
 	o.puts += putsAfter - puts
 	o.logins += s.simulator.Counters().Logins - logins
 	return nil
-}
-
-// memoryOf is the memory of the plugin that answers a row.
-func (b *bench) memoryOf(s *stage, row string) int64 {
-	switch mount, _, _ := strings.Cut(pathOf(row), "/"); mount {
-	case harness.PluginName:
-		return s.memory(filepath.Base(b.binaries.Plugin))
-	case probeMount:
-		return s.memory(filepath.Base(b.probe))
-	default:
-		return 0
-	}
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -32,7 +31,7 @@ func (b *bench) scale(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	plugin := filepath.Base(b.binaries.Plugin)
+	memory := func() int64 { return memoryOf(s.plugin(b.binaries.Plugin)) }
 
 	b.say("storing %d accounts", o.accounts)
 	if err := s.storeAccounts(ctx, o); err != nil {
@@ -41,14 +40,14 @@ func (b *bench) scale(ctx context.Context) (err error) {
 	if _, err := s.reload(ctx, 0); err != nil {
 		return err
 	}
-	r.MemoryStored = s.memory(plugin)
+	r.MemoryStored = memory()
 
 	began := time.Now()
 	if err := s.readAll(ctx, o.used); err != nil {
 		return err
 	}
 	r.FirstReads = time.Since(began)
-	r.MemoryUsed = s.memory(plugin)
+	r.MemoryUsed = memory()
 	b.say("%d first reads took %s; %d MiB with none in use, %d MiB then", o.used, r.FirstReads.Round(time.Millisecond),
 		r.MemoryStored>>20, r.MemoryUsed>>20)
 
@@ -73,7 +72,7 @@ func (b *bench) scale(ctx context.Context) (err error) {
 		return err
 	}
 	r.Before = before.load()
-	r.MemoryReloaded = s.memory(plugin)
+	r.MemoryReloaded = memory()
 	b.say("no rotation due:   %6.0f/s  p50 %s  p99 %s", r.Before.Rate, r.Before.P50, r.Before.P99)
 	logins = s.simulator.Counters().Logins
 	r.WaveTook = quarter

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -259,28 +258,4 @@ func (s *stage) accesses(ctx context.Context) (gets, puts float64, err error) {
 		}
 	}
 	return gets, puts, lines.Err()
-}
-
-// memory is the resident memory of a plugin's process, or 0 where the system does not tell.
-func (s *stage) memory(program string) int64 {
-	pids, err := s.PluginPIDs()
-	if err != nil {
-		return 0
-	}
-	for _, pid := range pids {
-		if file, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err != nil || filepath.Base(file) != program {
-			continue
-		}
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		if err != nil {
-			return 0
-		}
-		for line := range strings.Lines(string(status)) {
-			var kib int64
-			if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &kib); err == nil {
-				return kib << 10
-			}
-		}
-	}
-	return 0
 }

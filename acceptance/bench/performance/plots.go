@@ -21,6 +21,7 @@ func plotsOf(r *results.Results, p *results.InProcess) map[string]string {
 	for _, storage := range r.Storages() {
 		plots["throughput-"+storage+".svg"] = throughput(r, storage).svg()
 		plots["latency-"+storage+".svg"] = latency(r, storage).svg()
+		plots["processor-"+storage+".svg"] = processor(r, storage).svg()
 	}
 	for _, rotation := range r.Rotations {
 		plots["rotation-"+rotation.Storage+".svg"] = aroundLogins(r, rotation).svg()
@@ -54,6 +55,19 @@ func latency(r *results.Results, storage string) bars {
 	for _, row := range results.Rows() {
 		c, _ := r.Median(storage, plotClients, row)
 		b.groups = append(b.groups, group{row, []float64{milliseconds(c.P50), milliseconds(c.P99)}})
+	}
+	return b
+}
+
+func processor(r *results.Results, storage string) bars {
+	b := bars{
+		title:  fmt.Sprintf("Processor time of a read in µs at %d clients, %s storage (less is better)", plotClients, storage),
+		series: []string{"Vault", "plugin"}, unit: "%.0f",
+	}
+	microseconds := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+	for _, row := range results.Rows() {
+		c, _ := r.Median(storage, plotClients, row)
+		b.groups = append(b.groups, group{row, []float64{microseconds(c.VaultCPU), microseconds(c.PluginCPU)}})
 	}
 	return b
 }

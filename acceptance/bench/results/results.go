@@ -94,6 +94,9 @@ type Cell struct {
 	// Gets and Puts are Vault's accesses to its storage for each request, its own (such as for the caller's token) included.
 	Gets float64 `json:"gets"`
 	Puts float64 `json:"puts"`
+	// VaultCPU and PluginCPU are the processor time that Vault and the plugin used for each request; 0 where it is not known.
+	VaultCPU  time.Duration `json:"vault_cpu,omitempty"`
+	PluginCPU time.Duration `json:"plugin_cpu,omitempty"`
 	// Memory is the resident memory of the plugin's process afterwards, in bytes; 0 where it is not known.
 	Memory int64 `json:"memory,omitempty"`
 }
@@ -218,6 +221,8 @@ func (r *Results) Median(storage string, clients int, row string) (c Cell, ok bo
 	c.Max = time.Duration(value(func(c Cell) float64 { return float64(c.Max) }))
 	c.Gets = value(func(c Cell) float64 { return c.Gets })
 	c.Puts = value(func(c Cell) float64 { return c.Puts })
+	c.VaultCPU = time.Duration(value(func(c Cell) float64 { return float64(c.VaultCPU) }))
+	c.PluginCPU = time.Duration(value(func(c Cell) float64 { return float64(c.PluginCPU) }))
 	c.Memory = int64(value(func(c Cell) float64 { return float64(c.Memory) }))
 	for _, cell := range cells {
 		c.Logins += cell.Logins // of all rounds

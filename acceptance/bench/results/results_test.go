@@ -25,6 +25,7 @@ func noisy() *results.Results {
 			r.Cells = append(r.Cells, results.Cell{
 				Round: round, Storage: "raft", Clients: 16, Row: row,
 				Load: results.Load{Rate: speed * share, P50: slow(1), P99: slow(4), Max: slow(9)}, Logins: 2,
+				VaultCPU: slow(3), PluginCPU: slow(1),
 			})
 		}
 	}
@@ -124,5 +125,22 @@ func TestResultsSurviveAFile(t *testing.T) {
 	}
 	if got, want := read.Text()+read.ScaleTable(), r.Text()+r.ScaleTable(); got != want || !strings.Contains(got, "1 MiB") {
 		t.Errorf("read back as\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestTablesTellProcessorTime(t *testing.T) {
+	t.Parallel()
+	r := noisy()
+	if table := r.Table("raft"); !strings.Contains(table, "| probe          | 1000       | 1.00 ms | 4.00 ms  | 3000 µs     | 1000 µs  |") {
+		t.Errorf("no processor time of the probe in\n%s", table)
+	}
+	if table := r.RatioTable("raft"); !strings.Contains(table, "| 1.00 (0.91 to 1.11) |") {
+		t.Errorf("no ratio of processor times in\n%s", table)
+	}
+	for n := range r.Cells {
+		r.Cells[n].VaultCPU, r.Cells[n].PluginCPU = 0, 0 // a system that does not tell
+	}
+	if tables := r.Table("raft") + r.RatioTable("raft"); strings.Contains(tables, " 0 µs") || !strings.Contains(tables, "| – ") {
+		t.Errorf("what is not known is told in\n%s", tables)
 	}
 }

@@ -23,7 +23,9 @@ func (r *Results) Text() string {
 
 // Table is the Markdown table of one storage.
 func (r *Results) Table(storage string) string {
-	t := table{head: []string{"clients", "read", "requests/s", "p50", "p99", "storage gets", "puts", "logins", "plugin's memory"}}
+	t := table{head: []string{
+		"clients", "read", "requests/s", "p50", "p99", "Vault's CPU", "plugin's", "storage gets", "puts", "logins", "plugin's memory",
+	}}
 	for _, clients := range r.Clients() {
 		for _, row := range Rows() {
 			c, ok := r.Median(storage, clients, row)
@@ -31,6 +33,7 @@ func (r *Results) Table(storage string) string {
 				continue
 			}
 			t.add(fmt.Sprint(clients), row, fmt.Sprintf("%.0f", c.Rate), milliseconds(c.P50), milliseconds(c.P99),
+				processor(c.VaultCPU), processor(c.PluginCPU),
 				fmt.Sprintf("%.1f", c.Gets), fmt.Sprintf("%.1f", c.Puts), fmt.Sprint(c.Logins), mebibytes(c.Memory))
 		}
 	}
@@ -39,14 +42,17 @@ func (r *Results) Table(storage string) string {
 
 // RatioTable is the Markdown table of the engine beside everything else, at the clients of the targets.
 func (r *Results) RatioTable(storage string) string {
-	t := table{head: []string{"this engine", "beside", "requests/s", "p99"}}
+	t := table{head: []string{"this engine", "beside", "requests/s", "p99", "CPU, both"}}
 	for _, pair := range [][2]string{
 		{RowOurs, RowKV}, {RowOurs, RowProbe}, {RowOurs, RowUsual}, {RowOurs, RowLocked}, {RowOursLeased, RowProbeLeased},
 	} {
 		rate, ok := r.Ratio(storage, targetClients, pair[0], pair[1], func(c Cell) float64 { return c.Rate })
 		p99, _ := r.Ratio(storage, targetClients, pair[0], pair[1], func(c Cell) float64 { return float64(c.P99) })
+		cpu, known := r.Ratio(storage, targetClients, pair[0], pair[1], func(c Cell) float64 {
+			return float64(c.VaultCPU + c.PluginCPU)
+		})
 		if ok {
-			t.add(pair[0], pair[1], rate.String(), p99.String())
+			t.add(pair[0], pair[1], rate.String(), p99.String(), map[bool]string{true: cpu.String(), false: "–"}[known])
 		}
 	}
 	return t.String()
@@ -99,6 +105,14 @@ func (l Load) text() string {
 
 func milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond))
+}
+
+// processor is the processor time of a request.
+func processor(d time.Duration) string {
+	if d == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.0f µs", float64(d)/float64(time.Microsecond))
 }
 
 func mebibytes(n int64) string {
