@@ -135,13 +135,13 @@ benchcmp: bin/benchstat ## Compare the working tree's speed with that of commit 
 	@scripts/benchcmp "$(BASE)" "$(BENCH)" "$(BENCHTIME)" "$(COUNT)"
 
 .PHONY: bench-vault
-bench-vault: build ## Measure the engine through a real Vault, beside other ways to do it: 20 minutes (LOAD=-quick: 3 minutes)
+bench-vault: build ## Measure the engine through a real Vault, beside other ways to do it: 18 minutes (LOAD=-quick: 3 minutes)
 	$(GO_BUILD) -o bin/bench-probe ./acceptance/bench/probe
 	go build -o bin/bench-vault ./acceptance/bench
 	@vault_bin="$$(scripts/get-vault)"; VAULT_BIN="$$vault_bin" bin/bench-vault $(LOAD)
 
 .PHONY: performance
-performance: ## Measure all, and write the tables and plots of docs/performance.md: 25 minutes, best on an idle machine
+performance: ## Measure all, and write the tables and plots of docs/performance.md: 20 minutes, best on an idle machine
 	$(MAKE) bench COUNT=5 BENCHTIME=300ms OUT=docs/performance/bench.txt
 	$(MAKE) bench-vault LOAD="-o docs/performance/results.json $(LOAD)"
 	$(MAKE) plots

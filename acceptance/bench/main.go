@@ -89,7 +89,7 @@ func define(flags *flag.FlagSet) *given {
 	flags.DurationVar(&o.scale.life, "life", 4*time.Minute, "life of a token in that part; rotations fall due in its second quarter")
 	flags.StringVar(&o.probe, "probe", "bin/bench-probe", "the probe plugin")
 	flags.StringVar(&o.out, "o", "bin/bench-vault.json", "where the results go")
-	flags.BoolVar(&g.quick, "quick", false, "take a minute or two: enough to see that it works, and for coarse ratios")
+	flags.BoolVar(&g.quick, "quick", false, "take three minutes: enough to see that it works, and for coarse ratios")
 	return g
 }
 
