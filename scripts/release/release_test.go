@@ -244,7 +244,7 @@ func nameFiles(t *testing.T, g goreleaser, a archive, platform map[string]string
 			t.Errorf("%s has the time %q in archives: another each time", f.Src, f.Info.Mtime)
 		}
 	}
-	if !slices.Equal(texts, []string{"LICENSE", "README.md", "CHANGELOG.md"}) {
+	if !slices.Equal(texts, []string{"LICENSE", "README.md", "CHANGELOG.md", "scripts/register", "VERSION"}) {
 		t.Errorf("archives have %v beside the programs", texts)
 	}
 }
