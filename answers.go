@@ -74,8 +74,18 @@ func statusOf(f *issuer.LoginError) int {
 
 // failureMessage says what happened, when the next attempt is, and what to type.
 func failureMessage(mount, config string, f *issuer.LoginError) string {
-	return fmt.Sprintf("config %q: %s; next attempt %s; %s",
-		config, f.Message, when(f.NextAttempt), remedy(mount, config, &f.Failure))
+	return fmt.Sprintf("config %q: %s%s; next attempt %s; %s",
+		config, f.Message, untried(f), when(f.NextAttempt), remedy(mount, config, &f.Failure))
+}
+
+// untried says of a forced login that came too soon that it was not made: whoever has just had the account unlocked by the vendor
+// must not take the answer for a new refusal.
+func untried(f *issuer.LoginError) string {
+	if f.ForcedAfter.IsZero() {
+		return ""
+	}
+	return "; that was the last login, and no new one was made: rotate/ makes one again from " +
+		f.ForcedAfter.UTC().Format(time.RFC3339) + " on"
 }
 
 func when(t time.Time) string { return "at " + t.UTC().Format(time.RFC3339) }

@@ -5,6 +5,7 @@ package mastersindia_test
 
 import (
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -185,6 +186,44 @@ func TestRotateAfterARefusalIsMadeAtMostOnceAMinute(t *testing.T) {
 		}
 		if c := s.sim.Counters(); c.LoginsRefused != c.Logins || c.Logins < 10 || c.Logins > 11 {
 			t.Errorf("%d logins in 10 minutes, %d refused; want 10", c.Logins, c.LoginsRefused)
+		}
+	})
+}
+
+// TestRotateThatWasNotMadeSaysSo: whoever has had the account unlocked by the vendor must not take the old refusal for a new one.
+func TestRotateThatWasNotMadeSaysSo(t *testing.T) {
+	t.Parallel()
+	const untried = "no new one was made: rotate/ makes one again from "
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.changePassword()
+		s.failed("app")
+		again := time.Now().Add(time.Minute)
+		pass(20 * time.Second)
+		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried+again.UTC().Format(time.RFC3339)) {
+			t.Errorf("rotate within a minute of a refusal: %v", err)
+		}
+		s.wantLogins(1)
+		if said := s.failure("app").Error(); strings.Contains(said, untried) {
+			t.Errorf("a read speaks of rotate: %s", said)
+		}
+		pass(41 * time.Second)
+		if _, err := s.rotate(); err == nil || strings.Contains(err.Error(), untried) {
+			t.Errorf("rotate that was made and refused: %v", err)
+		}
+		s.wantLogins(2)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.token("app")
+		s.sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		if _, err := s.rotate(); err == nil || strings.Contains(err.Error(), untried) {
+			t.Errorf("rotate that met an outage: %v", err)
+		}
+		again := time.Now().Add(10 * time.Second)
+		pass(3 * time.Second)
+		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried+again.UTC().Format(time.RFC3339)) {
+			t.Errorf("rotate within 10 s of the last: %v", err)
 		}
 	})
 }

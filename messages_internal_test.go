@@ -108,7 +108,7 @@ func (c *collector) visit(n ast.Node) bool {
 			c.note(n, "…: "+text(n.Values[0]))
 		}
 	case *ast.ReturnStmt:
-		if slices.Contains([]string{"headline", "Error", "remedy", "correction", "statusMessage", "failureMessage", "revocationWarning"}, c.function) {
+		if slices.Contains([]string{"headline", "Error", "remedy", "correction", "statusMessage", "failureMessage", "untried", "revocationWarning"}, c.function) {
 			for _, result := range n.Results {
 				c.note(result, text(result))
 			}

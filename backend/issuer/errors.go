@@ -32,6 +32,8 @@ type LoginError struct {
 	Failure
 	// Remembered is true where the upstream was not asked again: the failure is an earlier one, whose pause still holds.
 	Remembered bool
+	// ForcedAfter is when a forced login may be made again, where one was asked for too soon after the last; zero otherwise.
+	ForcedAfter time.Time
 
 	// err is what the upstream client said; nil for a failure that is remembered.
 	err error

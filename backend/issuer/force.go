@@ -55,16 +55,20 @@ func (i *Issuer) force(e *entry) (*flight, Rotation, error) {
 	if e.settings.Paused {
 		return nil, Rotation{}, &PausedError{Reason: e.settings.PauseReason}
 	}
+	var notBefore time.Time
 	if since := now.Wall.Sub(e.lastForced); since >= 0 && since < forcedEvery {
-		if e.failure != nil {
-			return nil, Rotation{}, &LoginError{Failure: *e.failure, Remembered: true}
-		}
-		if e.live(now) {
+		if e.failure == nil && e.live(now) {
 			return nil, Rotation{Token: e.current, Previous: e.stillOut(now)}, nil
+		}
+		if e.failure != nil {
+			notBefore = e.lastForced.Add(forcedEvery)
 		}
 	}
 	if e.failure.refused() && now.Wall.Sub(e.failure.At).Abs() < forcedRefusedEvery {
-		return nil, Rotation{}, &LoginError{Failure: *e.failure, Remembered: true}
+		notBefore = e.failure.At.Add(forcedRefusedEvery)
+	}
+	if !notBefore.IsZero() {
+		return nil, Rotation{}, &LoginError{Failure: *e.failure, Remembered: true, ForcedAfter: notBefore}
 	}
 	e.lastForced, e.forcedFrom = now.Wall, e.current
 	return i.start(e, ReasonForced, false), Rotation{}, nil
