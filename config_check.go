@@ -312,8 +312,9 @@ func checkMove(fields []configField, old, next *config, p params, wrong *problem
 		return
 	}
 	_, secrets := credentials(next.Protocol)
+	stored := map[string]string{"password": next.Password, "client_secret": next.ClientSecret}
 	for _, field := range secrets {
-		if p.text(field) == "" {
+		if p.text(field) == "" && stored[field] != "" { // one that is missing altogether is refused for that
 			wrong.add(field, "must be given again (%s=-), since this write changes where it is sent: %s", field, fieldNames(moved))
 		}
 	}

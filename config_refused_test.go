@@ -5,6 +5,7 @@ package mastersindia_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -64,6 +65,34 @@ func TestAConfigWithAnUnknownProtocolOrPresetIsRefused(t *testing.T) {
 	timed(t, "create with nothing", func(t *testing.T) {
 		w := newWorld(t, jwtAccount())
 		w.badRequest(logical.UpdateOperation, "config/gst", nil, "protocol", "preset")
+	})
+}
+
+// TestAChangeOfAConfigWhoseNameIsMisspeltSaysThatThereIsNone, and nothing of protocols, which nobody wanted to change.
+func TestAChangeOfAConfigWhoseNameIsMisspeltSaysThatThereIsNone(t *testing.T) {
+	t.Parallel()
+	for _, change := range []map[string]any{
+		{"paused": true, "pause_reason": "canary"}, {"password": "canary"}, {"rotation_percent": 70, "preset": ""},
+		{"token_url": "canary"},
+	} {
+		timed(t, fmt.Sprint(change), func(t *testing.T) {
+			w := jwtV1().unserved(t)
+			w.badRequest(logical.UpdateOperation, "config/gts", change,
+				`config "gts" does not exist`, "vault list mastersindia/config", "preset=...")
+		})
+	}
+}
+
+// TestASecretThatWasNeverGivenIsNotAskedForAgain: a change of protocol needs one more secret, and one problem a secret says it all.
+func TestASecretThatWasNeverGivenIsNotAskedForAgain(t *testing.T) {
+	t.Parallel()
+	timed(t, "jwt to oauth", func(t *testing.T) {
+		w := jwtV1().unserved(t)
+		said := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"protocol": "oauth", "client_id": "canary"},
+			"client_secret: is needed", "password: must be given again")
+		if strings.Contains(said, "client_secret: must be given again") {
+			t.Errorf("a secret that was never given is asked for again: %s", said)
+		}
 	})
 }
 

@@ -84,6 +84,27 @@ func TestAConfigWithRefusedCredentialsIsNotStored(t *testing.T) {
 	}
 }
 
+// TestWhoeverTypedNothingWrongIsNotToldToCorrectIt: an upstream that is down or throttles is no fault of the write.
+func TestWhoeverTypedNothingWrongIsNotToldToCorrectIt(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[simulator.FaultKind]string{
+		simulator.FaultThrottled:   "; write again later, or store it untried",
+		simulator.FaultUnavailable: "; write again later, or store it untried",
+		simulator.FaultDown:        "; check the host and port of token_url, and the proxy if there is one, and write again, or store it untried",
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t, jwtAccount(withTTL(time.Hour)))
+				s.sim.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
+				if said := s.refused(logical.UpdateOperation, "config/gst", jwtConfig()); !strings.Contains(said, want) {
+					t.Errorf("the write says %q, want %q in it", said, want)
+				}
+			})
+		})
+	}
+}
+
 // TestAPlainServerAtAnHTTPSURLIsNoMatterOfTheAuthorityAlone types https for a server that speaks http: what is wrong is the URL.
 func TestAPlainServerAtAnHTTPSURLIsNoMatterOfTheAuthorityAlone(t *testing.T) {
 	t.Parallel()

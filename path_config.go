@@ -135,6 +135,12 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	if err := wrong.err(); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
+	if old == nil && p.text("preset") == "" && p.text("protocol") == "" {
+		// Most likely a change of a config whose name was misspelt.
+		return userError("config %s does not exist, so there is nothing to change (for the names, vault list %sconfig); "+
+			"to create it, name a protocol, or a preset, which fills it: preset=... (see vault list %spreset)",
+			quoteName(name), req.MountPoint, req.MountPoint)
+	}
 	next, err := merge(old, p)
 	if err != nil {
 		return logical.ErrorResponse(err.Error()), nil
@@ -224,6 +230,10 @@ func correction(f *issuer.Failure) string {
 		return "check the host and port of token_url, or, if the upstream has a private CA, write again with ca_cert=@ca.pem"
 	case f.Cause == upstream.CauseDNS:
 		return "check the host of token_url, and write again"
+	case f.Cause == upstream.CauseNetwork:
+		return "check the host and port of token_url, and the proxy if there is one, and write again"
+	case f.Kind == upstream.Throttled, f.Kind == upstream.Unavailable:
+		return "write again later"
 	default:
 		return "correct it and write again"
 	}
