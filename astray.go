@@ -18,7 +18,7 @@ import (
 // read or a list.
 func (b *backend) refuseAstray(req *logical.Request) (*logical.Response, error) {
 	done := participle(req.Operation)
-	if done == "" || req.Path == "" { // what Vault asks for itself, and the root
+	if done == "" || req.Path == "" && req.Operation == logical.HelpOperation { // Vault asks for itself, or for all help
 		return nil, nil //nolint:nilnil // see above
 	}
 	prefix, name, named := splitPath(req.Path)
@@ -55,6 +55,8 @@ func participle(op logical.Operation) string {
 		return "patched"
 	case logical.DeleteOperation:
 		return "deleted"
+	case logical.HelpOperation:
+		return "explained"
 	default:
 		return ""
 	}
@@ -85,11 +87,13 @@ func (b *backend) command(mount, prefix, name string, op logical.Operation) stri
 	path, at := mount+prefix, bare
 	if item != nil {
 		if !validName(name) {
-			name = "<name>"
+			name = placeholder(op)
 		}
 		path, at = path+"/"+name, item
 	}
 	switch {
+	case op == logical.HelpOperation:
+		return "vault path-help " + path
 	case op == logical.DeleteOperation && at.can(op):
 		return "vault delete " + path
 	case prefix == pathMetrics:
@@ -103,4 +107,13 @@ func (b *backend) command(mount, prefix, name string, op logical.Operation) stri
 	default:
 		return "vault read " + path
 	}
+}
+
+// placeholder is what stands for a name in a command. Help takes any name, so there it is one, and the command can be typed as
+// it is.
+func placeholder(op logical.Operation) string {
+	if op == logical.HelpOperation {
+		return "x"
+	}
+	return "<name>"
 }

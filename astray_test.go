@@ -39,16 +39,38 @@ func TestWhoGoesAstrayIsToldTheWay(t *testing.T) {
 		{logical.PatchOperation, "config/gst", http.StatusMethodNotAllowed, "cannot be patched: it is used as in vault write mastersindia/config/gst ..."},
 		{logical.ListOperation, "config/gst/", http.StatusMethodNotAllowed, "cannot be listed: it is used as in vault list mastersindia/config"},
 		{logical.ListOperation, "token/", http.StatusMethodNotAllowed, "cannot be listed: it is used as in vault list mastersindia/role"},
+		{logical.ListOperation, "", http.StatusBadRequest, "role, rotate, status, token: see vault path-help mastersindia/"},
+		{logical.ReadOperation, "", http.StatusBadRequest, "role, rotate, status, token: see vault path-help mastersindia/"},
+		{logical.HelpOperation, "configs", http.StatusBadRequest, "did you mean vault path-help mastersindia/config/x?"},
+		{logical.HelpOperation, "configs/gst", http.StatusBadRequest, "did you mean vault path-help mastersindia/config/gst?"},
+		{logical.HelpOperation, "creds/app", http.StatusBadRequest, "role, rotate, status, token: see vault path-help mastersindia/"},
+		{logical.HelpOperation, "lookup/app", http.StatusBadRequest, "did you mean vault path-help mastersindia/lookup?"},
+		{logical.HelpOperation, "token", http.StatusBadRequest, "name is missing: vault path-help mastersindia/token/x"},
+		{logical.HelpOperation, "config/<name>", http.StatusBadRequest, "and have no two dots in a row"},
 		{logical.ReadOperation, "rotate/a b", http.StatusMethodNotAllowed, "as in vault write -f mastersindia/rotate/<name>"},
 	} {
 		timed(t, string(wrong.op)+" "+wrong.path, func(t *testing.T) {
 			w := jwtV1().mounted(t)
 			r := w.refusal(wrong.op, wrong.path, nil)
+			if wrong.op == logical.HelpOperation && !r.coded {
+				t.Errorf("%q is no bare logical.CodedError: Vault shows nothing of any other answer to path-help", r.message)
+			}
 			if r.status != wrong.status || !strings.HasSuffix(r.message, wrong.says) && !strings.Contains(r.message, wrong.says+";") {
 				t.Errorf("answered %d: %s\nwant %d: ... %s", r.status, r.message, wrong.status, wrong.says)
 			}
 		})
 	}
+}
+
+// TestAnOptionBehindThePathIsTakenForOne: the vault command sends what stands there on as a parameter.
+func TestAnOptionBehindThePathIsTakenForOne(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.badRequest(logical.ReadOperation, "token/app", map[string]any{"-format": "json"}, `"-format"`, "stand before the path")
+		w.badRequest(logical.ReadOperation, "status/gst", map[string]any{"--field": "state"}, `"--field"`, "stand before the path")
+		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"-force": "true"}, `"-force"`, "stand before the path")
+	})
 }
 
 // TestTheWayThatOneIsToldExists follows the commands that are in such messages.

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -40,7 +41,11 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 		return resp, nil
 	}
 	b.name.learn(req.MountPoint)
-	if resp, err := b.refuseAstray(req); resp != nil || err != nil {
+	if resp, err := b.refuse(req); resp != nil || err != nil {
+		if req.Operation == logical.HelpOperation && resp.IsError() {
+			// Of an answer to path-help Vault passes on the help only: an error in it would come out as no help at all.
+			return nil, logical.CodedError(http.StatusBadRequest, resp.Error().Error())
+		}
 		return resp, err
 	}
 	if wrong := b.checkRequest(req); wrong != nil {
@@ -50,6 +55,17 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 	if req.Operation == logical.HelpOperation && resp != nil {
 		completeDocument(resp.Data)
 	}
+// refuse refuses what no path should see.
+func (b *backend) refuse(req *logical.Request) (*logical.Response, error) {
+	if resp, err := b.refuseAstray(req); resp != nil || err != nil {
+		return resp, err
+	}
+	if wrong := b.checkRequest(req); wrong != nil {
+		return logical.ErrorResponse(wrong.Error()), nil
+	}
+	return nil, nil //nolint:nilnil // nothing is wrong with it
+}
+
 	return resp, err
 }
 
@@ -90,7 +106,8 @@ func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request
 // checkRequest refuses names outside the rule, unknown parameters, and values of the wrong type.
 func (b *backend) checkRequest(req *logical.Request) error {
 	switch req.Operation {
-	case logical.CreateOperation, logical.UpdateOperation, logical.ReadOperation, logical.ListOperation, logical.DeleteOperation:
+	case logical.CreateOperation, logical.UpdateOperation, logical.ReadOperation, logical.ListOperation, logical.DeleteOperation,
+		logical.HelpOperation:
 	default:
 		return nil
 	}
@@ -138,7 +155,8 @@ func (p *parameters) can(op logical.Operation) bool {
 	if p == nil {
 		return false
 	}
-	return p.operations[op] != nil || op == logical.CreateOperation && p.operations[logical.UpdateOperation] != nil
+	return p.operations[op] != nil || op == logical.HelpOperation ||
+		op == logical.CreateOperation && p.operations[logical.UpdateOperation] != nil
 }
 
 func (p *parameters) accepted(op logical.Operation) []string {
@@ -206,6 +224,10 @@ func checkNames(accepted []string, data map[string]any) error {
 	for _, name := range slices.Sorted(maps.Keys(data)) {
 		if slices.Contains(accepted, name) || vaultsOwn(name) {
 			continue
+		}
+		if strings.HasPrefix(name, "-") {
+			return fmt.Errorf("unknown parameter %s: options of the vault command stand before the path, "+
+				"as in vault read -field=ttl <path>", quoteName(name))
 		}
 		if len(accepted) == 0 {
 			return fmt.Errorf("unknown parameter %s: this operation takes none", quoteName(name))

@@ -33,7 +33,14 @@ func TestTheVaultCommandShowsWhatToType(t *testing.T) {
 		"write mastersindia/role/new config=mian":             `config: "mian" does not exist`,
 		"write mastersindia/role/new config=main max_ttl=1d":  "max_ttl: must be whole seconds, such as 90, or a duration",
 		"write mastersindia/config/main rotation_percent=66%": "rotation_percent: must be a whole number, without a unit",
-		"write -f mastersindia/config/new":                    "or name a preset, which fills it",
+		"write -f mastersindia/config/new":                    "to create it, name a protocol, or a preset, which fills it",
+		"write mastersindia/config/mian paused=true":          `config "mian" does not exist, so there is nothing to change`,
+		"write mastersindia/config/main protocol=smtp":        "or name a preset, which fills it",
+		"list mastersindia":                                   "see vault path-help mastersindia/",
+		"read mastersindia/status/main -format=json":          "options of the vault command stand before the path",
+		"path-help mastersindia/configs":                      "did you mean vault path-help mastersindia/config/x?",
+		"path-help mastersindia/token":                        "the name is missing: vault path-help mastersindia/token/x",
+		"path-help mastersindia/role/<name>":                  "name: must be 1 to 128 letters",
 	} {
 		if said := w.refused(t, strings.Fields(typed)...); !strings.Contains(strings.Join(strings.Fields(said), " "), want) {
 			t.Errorf("vault %s says:\n%s\nwant: %s", typed, said, want)
