@@ -32,7 +32,8 @@ Options:
       file. Once it is given, Vault is also asked for the HMACs of tokens that were revoked.
 
   -format=<format>
-      table, json, csv or html. The default is table. csv lists single requests, or, with a leaked token, those who received it.
+      table, json, csv or html. The default is table. csv lists single requests, or, with a leaked token, those who received it;
+      notes on what is missing go to standard error then.
 
   -help
       Print this help.

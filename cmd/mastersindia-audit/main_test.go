@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -211,6 +212,38 @@ func TestStandardInput(t *testing.T) {
 	}
 	if r := mustJSON(t, string(text), "-"); r.Summary.Given != 42 || r.Input.Files[0].Name != "-" {
 		t.Errorf("want 42 tokens from standard input, got %+v", r.Summary)
+	}
+}
+
+// TestALogThatCannotBeReadWholeSaysSo: else nobody seems to have been given what the missing part tells of.
+func TestALogThatCannotBeReadWholeSaysSo(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(logFile(t, (*sample.Log).Day))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, magic := range []string{"\xfd7zXZ\x00", "\x28\xb5\x2f\xfd", "BZh9", "PK\x03\x04"} {
+		r := runWith(magic+string(text), "-")
+		if r.code != command.ExitFailed || r.stdout != "" || !strings.Contains(r.stderr, "unpack it first") {
+			t.Errorf("%q: exit code %d: %s%s", magic, r.code, r.stdout, r.stderr)
+		}
+	}
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	if _, err := z.Write(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const missing = "what comes after is missing"
+	cut := zipped.String()[:zipped.Len()/2]
+	if said, _, _ := strings.Cut(must(t, cut, "-"), "SUMMARY"); !strings.Contains(said, missing) {
+		t.Errorf("a file that was cut short is not mentioned before the summary:\n%s", said)
+	}
+	if r := runWith(cut, "-format=csv", "-"); r.code != command.ExitOK || !strings.Contains(r.stderr, "Note: -: ") ||
+		!strings.Contains(r.stderr, missing) || strings.Contains(r.stdout, missing) {
+		t.Errorf("csv has no place for notes, and they are not on standard error: %d: %s", r.code, r.stderr)
 	}
 }
 

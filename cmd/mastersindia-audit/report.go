@@ -52,7 +52,15 @@ func report(ctx context.Context, o options, stdin io.Reader, stdout, stderr io.W
 	}
 	r := collector.Report()
 	complete(r, o, read, notices)
-	return write(o, r, stdout)
+	if err := write(o, r, stdout); err != nil {
+		return err
+	}
+	if o.format == "csv" { // which has no place for them
+		for _, notice := range r.Notices {
+			fmt.Fprintln(stderr, "Note: "+notice)
+		}
+	}
+	return nil
 }
 
 // complete adds what the collector does not know.
@@ -64,6 +72,11 @@ func complete(r *story.Report, o options, read story.Input, notices []string) {
 		r.Namespace = *o.namespace
 	}
 	r.Notices = append(r.Notices, notices...)
+	for _, file := range read.Files {
+		if file.Note != "" {
+			r.Notices = append(r.Notices, file.Name+": "+file.Note+".")
+		}
+	}
 	if read.Entries == 0 {
 		r.Notices = append(r.Notices,
 			"The log has no entry of the mount "+o.mount+": vault secrets list shows the paths, give one with -mount.")

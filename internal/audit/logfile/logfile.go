@@ -75,12 +75,15 @@ func Open(name string, stdin io.Reader) (*Source, error) {
 func (s *Source) begin(r io.Reader) error {
 	s.raw = &counter{r: r}
 	buffered := bufio.NewReaderSize(s.raw, 64<<10)
-	magic, err := buffered.Peek(2)
+	magic, err := buffered.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("reading %s: %w", s.Name, err)
 	}
 	s.lines = buffered
-	if !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+	if tool := unpackedBy(magic); tool != "" {
+		return fmt.Errorf("%s is compressed, and not by gzip: unpack it first (%s)", s.Name, tool)
+	}
+	if !bytes.HasPrefix(magic, []byte{0x1f, 0x8b}) {
 		return nil
 	}
 	s.Gzip = true
@@ -90,6 +93,19 @@ func (s *Source) begin(r io.Reader) error {
 	}
 	s.lines = bufio.NewReaderSize(unzipped, 64<<10)
 	return nil
+}
+
+// unpackedBy is what unpacks content that begins like this and cannot be read here, or "". A report of it would say that nobody
+// was given anything.
+func unpackedBy(magic []byte) string {
+	for beginning, tool := range map[string]string{
+		"\xfd7zX": "xz -d", "\x28\xb5\x2f\xfd": "zstd -d", "BZh": "bzip2 -d", "PK\x03\x04": "unzip",
+	} {
+		if bytes.HasPrefix(magic, []byte(beginning)) {
+			return tool
+		}
+	}
+	return ""
 }
 
 // FirstLine returns what the file begins with, at most its first line, without consuming it.
