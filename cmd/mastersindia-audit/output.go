@@ -23,7 +23,7 @@ func writeFile(path string, content func(io.Writer) error) (err error) {
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // made with 0600
 	if err != nil {
-		return err
+		return &fs.PathError{Op: "open", Path: path, Err: errors.Unwrap(err)} // not by the name that it has until it is complete
 	}
 	defer func() {
 		if err != nil {

@@ -31,7 +31,7 @@ func writeReady(path string, where addresses) error {
 func writeFile(path string, data []byte) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return err
+		return &fs.PathError{Op: "open", Path: path, Err: errors.Unwrap(err)} // not by the name that it has until it is complete
 	}
 	defer func() {
 		if err != nil {

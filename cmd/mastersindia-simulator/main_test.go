@@ -357,8 +357,8 @@ func TestRunRefuses(t *testing.T) {
 		{"account twice", append(free, "-accounts", twice), command.ExitFailed, `account "jwt/u" is given twice`},
 		{"port taken", []string{"-listen", taken.Addr().String()}, command.ExitFailed, "address already in use"},
 		{"TLS port taken", append(free, "-tls-listen", taken.Addr().String()), command.ExitFailed, "-tls-listen: listen tcp"},
-		{"no such folder", append(free, "-ready-file", nowhere), command.ExitFailed, "-ready-file: open"},
-		{"no such CA folder", append(free, "-tls-listen", "127.0.0.1:0", "-tls-ca-out", nowhere), command.ExitFailed, "-tls-ca-out: open"},
+		{"no such folder", append(free, "-ready-file", nowhere), command.ExitFailed, "-ready-file: open " + nowhere + ":"},
+		{"no such CA folder", append(free, "-tls-listen", "127.0.0.1:0", "-tls-ca-out", nowhere), command.ExitFailed, "-tls-ca-out: open " + nowhere + ":"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
