@@ -114,6 +114,16 @@ func TestTheWayThatOneIsToldExists(t *testing.T) {
 	})
 }
 
+// TestWhatVaultReadGaveIsWrittenBackWithoutWhatIsAroundIt: or somebody is used to KV version 2.
+func TestWhatVaultReadGaveIsWrittenBackWithoutWhatIsAroundIt(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		whole := map[string]any{"data": map[string]any{"paused": true}, "lease_id": ""}
+		w.badRequest(logical.UpdateOperation, "config/gst", whole, `"data": the parameters themselves are the JSON`, "jq .data")
+	})
+}
+
 func TestAPartOfAParametersNameIsRecognised(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {

@@ -48,13 +48,13 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 		}
 		return resp, err
 	}
-	if wrong := b.checkRequest(req); wrong != nil {
-		return logical.ErrorResponse(wrong.Error()), nil
-	}
 	resp, err = b.Backend.HandleRequest(ctx, b.forSDK(req))
 	if req.Operation == logical.HelpOperation && resp != nil {
 		completeDocument(resp.Data)
 	}
+	return resp, err
+}
+
 // refuse refuses what no path should see.
 func (b *backend) refuse(req *logical.Request) (*logical.Response, error) {
 	if resp, err := b.refuseAstray(req); resp != nil || err != nil {
@@ -64,9 +64,6 @@ func (b *backend) refuse(req *logical.Request) (*logical.Response, error) {
 		return logical.ErrorResponse(wrong.Error()), nil
 	}
 	return nil, nil //nolint:nilnil // nothing is wrong with it
-}
-
-	return resp, err
 }
 
 // forSDK is the request in a form that the SDK takes: for it an empty text is no way to clear a set of pairs.
@@ -228,6 +225,10 @@ func checkNames(accepted []string, data map[string]any) error {
 		if strings.HasPrefix(name, "-") {
 			return fmt.Errorf("unknown parameter %s: options of the vault command stand before the path, "+
 				"as in vault read -field=ttl <path>", quoteName(name))
+		}
+		if name == "data" {
+			return fmt.Errorf("unknown parameter %s: the parameters themselves are the JSON, with nothing around them (jq .data)",
+				quoteName(name))
 		}
 		if len(accepted) == 0 {
 			return fmt.Errorf("unknown parameter %s: this operation takes none", quoteName(name))
