@@ -105,6 +105,35 @@ func TestWhoeverTypedNothingWrongIsNotToldToCorrectIt(t *testing.T) {
 	}
 }
 
+// TestARefreshURLThatThePresetFilledOnAnotherHostIsPointedOut: whoever names a token_url of their own forgets the other one, and a
+// revocation would send refresh tokens of production to the vendor's test host.
+func TestARefreshURLThatThePresetFilledOnAnotherHostIsPointedOut(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := newWorld(t)
+		preset := map[string]any{"preset": "ksa-qa", "username": "u", "password": "p", "verify_connection": false}
+		moved := with(preset, "token_url", "https://login.example/api/v2/token-auth/")
+		for n, write := range []struct {
+			data   map[string]any
+			warned bool
+		}{
+			{preset, false},
+			{moved, true},
+			{map[string]any{"rotation_percent": 70}, false},
+			{with(moved, "refresh_url", "https://LOGIN.example:8443/refresh/"), false},
+			{with(moved, "refresh_url", ""), false},
+		} {
+			resp, err := w.do(t.Context(), logical.UpdateOperation, "config/ksa", write.data)
+			if err != nil || resp.IsError() {
+				t.Fatalf("write %d: %v, %v", n, resp, err)
+			}
+			if warned := resp != nil && strings.Contains(strings.Join(resp.Warnings, " "), "refresh_url is on another host"); warned != write.warned {
+				t.Errorf("write %d: warned %v, want %v", n, warned, write.warned)
+			}
+		}
+	})
+}
+
 // TestAPlainServerAtAnHTTPSURLIsNoMatterOfTheAuthorityAlone types https for a server that speaks http: what is wrong is the URL.
 func TestAPlainServerAtAnHTTPSURLIsNoMatterOfTheAuthorityAlone(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -177,10 +179,25 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	if err != nil {
 		return verifyAnswer(req.MountPoint, name, err)
 	}
+	if apart(next) && (old == nil || old.TokenURL != next.TokenURL || old.RefreshURL != next.RefreshURL) {
+		resp.AddWarning("The config is stored. Its refresh_url is on another host than its token_url: " +
+			"revoke/ sends refresh tokens there.")
+	}
 	if len(resp.Warnings) == 0 {
 		return nil, nil //nolint:nilnil // 204
 	}
 	return resp, nil
+}
+
+// apart reports whether the endpoints are on two hosts. Most likely one of them is that of a preset, and only the other was
+// named.
+func apart(c *config) bool {
+	login, err := url.Parse(c.TokenURL)
+	if err != nil || c.RefreshURL == "" {
+		return false
+	}
+	refresh, err := url.Parse(c.RefreshURL)
+	return err == nil && !strings.EqualFold(login.Hostname(), refresh.Hostname())
 }
 
 // stamp marks the config with a new generation where it logs in otherwise, and with the time where its credentials changed.
