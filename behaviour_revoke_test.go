@@ -411,3 +411,48 @@ func TestRevokeDuringAVerificationLeavesOneLoginInFlight(t *testing.T) {
 		}
 	})
 }
+
+// TestARevocationThatStorageDidNotTakeOutlivesTheIdleTime: an account that nobody reads is let go from memory, but not while storage
+// would bring the revoked token back.
+func TestARevocationThatStorageDidNotTakeOutlivesTheIdleTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ksa(t, 24*time.Hour)
+		first := s.token("app")
+		s.minutes()
+		pass(30*time.Minute + 30*time.Second)
+		s.process.Load().disk.full.Store(1)
+		if _, err := s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil); err == nil {
+			t.Fatal("revoke/ is answered though storage took nothing")
+		}
+		pass(time.Minute)
+		if a := s.token("app"); a.id == first.id {
+			t.Error("a revoked token was served")
+		}
+	})
+}
+
+// TestAnAccountIsNotLetGoWhileItsRevocationIsWritten: Vault's minute may come in the middle.
+func TestAnAccountIsNotLetGoWhileItsRevocationIsWritten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ksa(t, 24*time.Hour)
+		first := s.token("app")
+		pass(30 * time.Minute)
+		s.process.Load().disk.slow.Store(int64(3 * time.Second))
+		revoked := make(chan struct{})
+		go func() {
+			defer close(revoked)
+			_, _ = s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
+		}()
+		pass(time.Second)
+		s.minute()
+		if id := s.status()["token_id"]; id == first.id {
+			t.Error("a token is said to be served while it is being revoked")
+		}
+		<-revoked
+		if a := s.token("app"); a.id == first.id {
+			t.Error("a revoked token was served")
+		}
+	})
+}

@@ -69,8 +69,8 @@ func (i *Issuer) restoreOne(ctx context.Context, name string) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.loaded && e.flight == nil && e.lastRead.Load() == 0 && e.expendable(i.clock()) {
-		i.drop(e)
+	if e.loaded && e.flight == nil && e.lastRead.Load() == 0 {
+		i.letGo(e, i.clock())
 	}
 }
 
@@ -88,10 +88,22 @@ func (i *Issuer) removeOrphan(ctx context.Context, e *entry) {
 	}
 }
 
-// expendable reports whether nothing is lost if the account is let go from memory: it has no living token, and an operator who
-// lists the accounts would find nothing worth knowing. Callers hold mu.
+// expendable reports whether nothing is lost if the account is let go from memory: storage knows what memory does, there is no
+// living token, and an operator who lists the accounts would find nothing worth knowing. Callers hold mu.
 func (e *entry) expendable(now Reading) bool {
-	return !e.live(now) && !e.settings.Paused && !e.failure.refused() && !e.failure.paused(now)
+	return !e.unsaved && !e.live(now) && !e.settings.Paused && !e.failure.refused() && !e.failure.paused(now)
+}
+
+// letGo takes an account out of memory that is expendable, and reports whether it did. It does not while the account's record is
+// being written: whoever came next would read the former one. Callers hold mu, so that storing must not be waited for.
+func (i *Issuer) letGo(e *entry, now Reading) bool {
+	if !e.expendable(now) || !e.storing.TryLock() {
+		return false
+	}
+	defer e.storing.Unlock()
+	i.tallies.Store(e.name, e.tally)
+	i.drop(e)
+	return true
 }
 
 // rotateDue starts rotations while accounts are due. It returns false where it had to leave some: for want of a slot, in which
@@ -195,9 +207,7 @@ func (i *Issuer) Sweep() {
 		if e.dead || !e.loaded || e.flight != nil {
 			return true
 		}
-		if e.expendable(now) && !e.readSince(now.Wall.Add(-idleAfter)) {
-			i.tallies.Store(e.name, e.tally)
-			i.drop(e)
+		if !e.readSince(now.Wall.Add(-idleAfter)) && i.letGo(e, now) {
 			return true
 		}
 		i.setRight(e, now)
