@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -247,5 +249,48 @@ func TestTheHostIsAskedUnderNoLock(t *testing.T) {
 		case <-time.After(2 * patience):
 			t.Errorf("%s did not ask", step.what)
 		}
+	}
+}
+
+// TestARefreshTokenStaysWithItsEndpointThoughTheSettingsChangeDuringItsRevocation: the change comes when the revocation has been
+// stored and the upstream is yet to be told.
+func TestARefreshTokenStaysWithItsEndpointThoughTheSettingsChangeDuringItsRevocation(t *testing.T) {
+	t.Parallel()
+	var meanwhile func()
+	clock := issuer.SystemClock()
+	var asked []string
+	w := newWorld(t, func(o *issuer.Options) {
+		o.Clock = func() issuer.Reading {
+			if f := meanwhile; f != nil {
+				meanwhile = nil
+				f()
+			}
+			return clock()
+		}
+	})
+	w.answer = func(answer http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.Path)
+		_, _ = fmt.Fprintf(answer, `{"token":"token-%d","refresh_token":"refresh-token","expires_in":3600}`, len(asked))
+	}
+	before, after := account("gst", "a"), account("gst", "b")
+	before.Upstream.RefreshURL, after.Upstream.RefreshURL = "http://upstream.test/here", "http://upstream.test/elsewhere"
+	w.add(before)
+	if _, err := w.Read(t.Context(), "gst"); err != nil {
+		t.Fatal(err)
+	}
+	w.saved = func() {
+		w.saved = nil
+		meanwhile = func() {
+			w.add(after)
+			if err := w.Update(t.Context(), after, nil); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if _, err := w.Revoke(t.Context(), "gst", ""); err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(asked, "/elsewhere") || !slices.Contains(asked, "/here") {
+		t.Errorf("requests went to %q, want the refresh token to go to the endpoint that gave it", asked)
 	}
 }

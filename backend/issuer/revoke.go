@@ -56,7 +56,7 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	defer cancel()
 	defer context.AfterFunc(i.ctx, cancel)()
 
-	e, targets, err := i.markRevoked(ctx, name, tokenID)
+	e, settings, targets, err := i.markRevoked(ctx, name, tokenID)
 	if err != nil && i.ctx.Err() != nil {
 		return nil, ErrStopped
 	}
@@ -64,9 +64,6 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 		return nil, err
 	}
 	marked := i.clock().Wall
-	e.mu.Lock()
-	settings := e.settings
-	e.mu.Unlock()
 	outcomes := i.kill(ctx, settings, targets)
 	at := i.clock().Wall
 	if err := i.noteOutcomes(ctx, e, outcomes, at); err != nil {
@@ -85,29 +82,32 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	return answer, nil
 }
 
-// markRevoked does steps 1 and 2.
-func (i *Issuer) markRevoked(ctx context.Context, name, tokenID string) (*entry, []*Token, error) {
+// markRevoked does steps 1 and 2. The settings are those under which the targets were found: newer ones may name another
+// endpoint, to which the refresh tokens of these must not go.
+func (i *Issuer) markRevoked(ctx context.Context, name, tokenID string) (*entry, *Account, []*Token, error) {
 	for {
 		e, err := i.lockLoaded(ctx, name)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		e.mu.Unlock() // storing comes before mu
-		targets, again, err := i.tryMarkRevoked(ctx, e, tokenID)
-		if !again {
-			return e, targets, err
+		settings, targets, err := i.tryMarkRevoked(ctx, e, tokenID)
+		if settings != nil {
+			return e, settings, targets, err
 		}
 	}
 }
 
-func (i *Issuer) tryMarkRevoked(ctx context.Context, e *entry, tokenID string) (targets []*Token, again bool, err error) {
+// tryMarkRevoked gives no settings where the entry is not in memory any more.
+func (i *Issuer) tryMarkRevoked(ctx context.Context, e *entry, tokenID string) (settings *Account, targets []*Token, err error) {
 	e.storing.Lock()
 	defer e.storing.Unlock()
 	e.mu.Lock()
 	if e.dead || !e.loaded {
 		e.mu.Unlock()
-		return nil, true, nil
+		return nil, nil, nil
 	}
+	settings = e.settings
 	now := i.clock()
 	for _, t := range e.out(now) {
 		if tokenID == "" || tokenID == t.ID {
@@ -116,7 +116,7 @@ func (i *Issuer) tryMarkRevoked(ctx context.Context, e *entry, tokenID string) (
 	}
 	if tokenID != "" && len(targets) == 0 {
 		e.mu.Unlock()
-		return nil, false, ErrNoToken
+		return settings, nil, ErrNoToken
 	}
 	if tokenID == "" {
 		e.cutOff()
@@ -136,7 +136,7 @@ func (i *Issuer) tryMarkRevoked(ctx context.Context, e *entry, tokenID string) (
 	i.plan(e)
 	record := e.record()
 	e.mu.Unlock()
-	return targets, false, i.put(ctx, e, record)
+	return settings, targets, i.put(ctx, e, record)
 }
 
 // revokedAs is the token with the outcome of its revocation; one that was killed has no refresh token any more.

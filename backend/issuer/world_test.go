@@ -27,6 +27,9 @@ type world struct {
 	accounts map[string]*issuer.Account
 	records  map[string]*issuer.Record
 	broken   error // what storage answers
+	// saved, where it is set, is told when a record was stored; answer is another upstream.
+	saved  func()
+	answer http.HandlerFunc
 }
 
 // newWorld makes a world that ends with the test. Call it in a synctest bubble where time is to pass.
@@ -58,6 +61,10 @@ func newWorld(t *testing.T, change ...func(*issuer.Options)) *world {
 func (w *world) login(answer http.ResponseWriter, r *http.Request) {
 	n := w.logins.Add(1)
 	answer.Header().Set("Content-Type", "application/json")
+	if w.answer != nil {
+		w.answer(answer, r)
+		return
+	}
 	_, _ = fmt.Fprintf(answer, `{"token":"token-%d-of-%s","expires_in":3600}`, n, r.URL.Query().Get("user")) //nolint:gosec // JSON
 }
 
@@ -120,6 +127,9 @@ func (w *world) Save(_ context.Context, name string, r *issuer.Record) error {
 	defer w.mu.Unlock()
 	if w.broken == nil {
 		w.records[name] = r
+	}
+	if w.saved != nil {
+		w.saved()
 	}
 	return w.broken
 }
