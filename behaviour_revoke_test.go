@@ -5,6 +5,7 @@ package mastersindia_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -455,4 +456,56 @@ func TestAnAccountIsNotLetGoWhileItsRevocationIsWritten(t *testing.T) {
 			t.Error("a revoked token was served")
 		}
 	})
+}
+
+// TestATokenThatWasKilledStaysKilled: of two who revoke at a time, the upstream refuses the second what it did for the first.
+func TestATokenThatWasKilledStaysKilled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ksa(t, 24*time.Hour)
+		first := s.token("app")
+		s.sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 2 * time.Second, On: simulator.OnRefresh})
+		var all sync.WaitGroup
+		for range 2 {
+			all.Go(func() { _, _ = s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil) })
+			pass(time.Second)
+		}
+		all.Wait()
+		if c := s.sim.Counters(); c.Refreshes != 2 || c.RefreshesOK != 1 {
+			t.Fatalf("%d exchanges, %d of them made; want 2 and 1", c.Refreshes, c.RefreshesOK)
+		}
+		s.wantKilled(first.id)
+	})
+}
+
+// TestARevocationIsRememberedThoughTheAccountWasLetGoMeanwhile: nobody has read it, and Vault's minute comes while the upstream is
+// asked.
+func TestARevocationIsRememberedThoughTheAccountWasLetGoMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ksa(t, 24*time.Hour)
+		first := s.token("app")
+		pass(30 * time.Minute)
+		s.sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second, On: simulator.OnRefresh})
+		revoked := make(chan struct{})
+		go func() {
+			defer close(revoked)
+			_, _ = s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
+		}()
+		pass(time.Second)
+		s.minute()
+		<-revoked
+		s.wantKilled(first.id)
+	})
+}
+
+// wantKilled checks that a token is known to have been killed, and that nobody is told that it may be good.
+func (s *stage) wantKilled(id string) {
+	s.t.Helper()
+	if until := moment(s.t, s.write("lookup", map[string]any{"token_id": id}).Data, "usable_until"); until.After(time.Now()) {
+		s.t.Errorf("a token that was killed is said to be usable until %s", until)
+	}
+	if revoked, warnings := s.revoke(id); revoked[id].upstream != "killed" || len(warnings) > 0 {
+		s.t.Errorf("asked again, revoke answers %+v, warnings %q; want killed", revoked, warnings)
+	}
 }

@@ -66,18 +66,21 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	marked := i.clock().Wall
 	outcomes := i.kill(ctx, settings, targets)
 	at := i.clock().Wall
-	if err := i.noteOutcomes(ctx, e, outcomes, at); err != nil {
+	known, err := i.noteOutcomes(ctx, name, outcomes, at)
+	if err != nil {
 		i.logger.Warn("what the upstream said to a revocation could not be stored", "config", name, "error", err)
 	}
-	revoked := make([]*Token, 0, len(targets))
 	answer := make([]Revocation, 0, len(targets))
 	for _, t := range targets {
-		answer = append(answer, Revocation{TokenID: t.ID, Upstream: outcomes[t.ID], ValidUntil: t.ExpiresAt})
-		revoked = append(revoked, t.revokedAs(Unknown, marked).revokedAs(outcomes[t.ID], at))
-		i.logger.Warn("token revoked", "config", name, "token_id", t.ID, "upstream", outcomes[t.ID],
+		revoked := known[t.ID]
+		if revoked == nil { // the config was deleted meanwhile, or the token has expired
+			revoked = t.revokedAs(Unknown, marked).revokedAs(outcomes[t.ID], at)
+			i.notes.add(settings, revoked)
+		}
+		answer = append(answer, Revocation{TokenID: t.ID, Upstream: revoked.revocation, ValidUntil: t.ExpiresAt})
+		i.logger.Warn("token revoked", "config", name, "token_id", t.ID, "upstream", revoked.revocation,
 			"valid_until", t.ExpiresAt.Format(time.RFC3339))
 	}
-	i.notes.add(settings, revoked...)
 	i.noteNews(e)
 	return answer, nil
 }
@@ -139,10 +142,14 @@ func (i *Issuer) tryMarkRevoked(ctx context.Context, e *entry, tokenID string) (
 	return settings, targets, i.put(ctx, e, record)
 }
 
-// revokedAs is the token with the outcome of its revocation; one that was killed has no refresh token any more.
+// revokedAs is the token with the outcome of its revocation; one that was killed has no refresh token any more. It stays killed:
+// of two who revoke it at a time, the upstream refuses the second.
 func (t *Token) revokedAs(o Outcome, at time.Time) *Token {
+	if t.revocation == Killed {
+		return t
+	}
 	revoked := *t
-	if t.revocation == "" || o == Killed && t.revocation != Killed {
+	if t.revocation == "" || o == Killed {
 		revoked.revokedAt = at
 	}
 	revoked.revocation = o
@@ -205,21 +212,46 @@ func killOutcome(_ *upstream.Token, err error) Outcome {
 	}
 }
 
-// noteOutcomes stores what the upstream said.
-func (i *Issuer) noteOutcomes(ctx context.Context, e *entry, outcomes map[string]Outcome, at time.Time) error {
+// noteOutcomes stores what the upstream said, and tells the book. It returns the tokens as they are known now, by their IDs.
+func (i *Issuer) noteOutcomes(
+	ctx context.Context, name string, outcomes map[string]Outcome, at time.Time,
+) (map[string]*Token, error) {
+	for {
+		// Asking took time: the account may have been let go from memory.
+		e, err := i.lockLoaded(ctx, name)
+		if errors.Is(err, ErrNoAccount) {
+			return nil, nil //nolint:nilnil // it was deleted, with all that is known of its tokens
+		}
+		if err != nil {
+			return nil, err
+		}
+		e.mu.Unlock() // storing comes before mu
+		if known, err := i.tryNoteOutcomes(ctx, e, outcomes, at); known != nil {
+			return known, err
+		}
+	}
+}
+
+// tryNoteOutcomes gives no map where the entry is not in memory any more.
+func (i *Issuer) tryNoteOutcomes(
+	ctx context.Context, e *entry, outcomes map[string]Outcome, at time.Time,
+) (map[string]*Token, error) {
 	e.storing.Lock()
 	defer e.storing.Unlock()
 	e.mu.Lock()
 	if e.dead || !e.loaded {
 		e.mu.Unlock()
-		return nil
+		return nil, nil //nolint:nilnil // see above
 	}
+	known := make(map[string]*Token, len(outcomes))
 	for n, t := range e.superseded {
 		if o, ok := outcomes[t.ID]; ok {
 			e.superseded[n] = t.revokedAs(o, at)
+			known[t.ID] = e.superseded[n]
+			i.notes.add(e.settings, known[t.ID])
 		}
 	}
 	record := e.record()
 	e.mu.Unlock()
-	return i.put(ctx, e, record)
+	return known, i.put(ctx, e, record)
 }
