@@ -346,3 +346,31 @@ func TestARequestThatTheUpstreamFindsMalformedIsProbedAsRefusedCredentialsAre(t 
 		}
 	})
 }
+
+// TestARefusalThatRotateFindsInAnOutageIsProbedByTheScheduleOfRefusals: the upstream has come back in the outage's pause, and knows
+// another password.
+func TestARefusalThatRotateFindsInAnOutageIsProbedByTheScheduleOfRefusals(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.minutes()
+		s.sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		s.readEvery("app", time.Second, 10*time.Minute)
+		s.sim.SetFault(simulator.JWT, simulator.Fault{})
+		s.changePassword()
+		s.gate.forget()
+		if _, err := s.rotate(); codeOf(err) != http.StatusBadRequest {
+			t.Fatalf("rotate with refused credentials: %v", err)
+		}
+		s.readEvery("app", time.Minute, 8*time.Hour)
+		gaps := s.gaps()
+		if want := 3; len(gaps) != want {
+			t.Errorf("%d probes in 8 hours (%v), want %d", len(gaps), gaps, want)
+		}
+		for n, gap := range gaps {
+			if want := probes(n); gap < want || gap > want+time.Minute+time.Second {
+				t.Errorf("probe %d came after %s, want %s", n+1, gap, want)
+			}
+		}
+	})
+}

@@ -186,10 +186,11 @@ func (e *entry) take(token *Token, now Reading) {
 }
 
 // fail is the failure that a login leaves behind. A forced one that fails in a pause changes the reason and not the pause:
-// trying by hand must not push the engine's own next attempt away. Callers hold e.mu.
+// trying by hand must not push the engine's own next attempt away. But where it finds out that credentials are refused, the pause
+// of an outage would have them sent again within a minute. Callers hold e.mu.
 func (e *entry) fail(err error, reason Reason, now Reading, settings *Account) *Failure {
 	failure := newFailure(err, e.failure, now, settings, settings.life(e.current))
-	if reason == ReasonForced && e.failure.paused(now) {
+	if reason == ReasonForced && e.failure.paused(now) && e.failure.refused() == failure.refused() {
 		failure.Step, failure.NextAttempt = e.failure.Step, e.failure.NextAttempt
 	}
 	return failure
