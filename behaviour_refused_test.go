@@ -374,3 +374,16 @@ func TestARefusalThatRotateFindsInAnOutageIsProbedByTheScheduleOfRefusals(t *tes
 		}
 	})
 }
+
+func TestOtherCredentialsCloseTheBreakerAlsoAfterTheClockWasSetBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.sim.SetAccount(jwtAccount(func(a *simulator.Account) { a.Password = "right-at-last" }))
+		s.failed("app")
+		pass(time.Minute)
+		s.host.jump(-5 * time.Minute)
+		s.write("config/gst", map[string]any{"password": "right-at-last", "verify_connection": false})
+		s.token("app")
+	})
+}

@@ -251,9 +251,11 @@ func (i *Issuer) begin(e *entry, a *Account, token *Token) {
 	if refreshTarget(&e.settings.Upstream) != refreshTarget(&a.Upstream) {
 		e.dropRefresh()
 	}
+	// Only other credentials, or a login that succeeds, are a way around the pause of refused ones. The time alone does not tell:
+	// the clock may have been set back since.
+	others := !a.CredentialsUpdatedAt.Equal(e.settings.CredentialsUpdatedAt)
 	e.settings = a
-	// Only other credentials, or a login that succeeds, are a way around the pause of refused ones.
-	if !e.failure.refused() || a.CredentialsUpdatedAt.After(e.failure.At) {
+	if !e.failure.refused() || others || a.CredentialsUpdatedAt.After(e.failure.At) {
 		e.failure = i.trials.get(a.Name, fingerprint(&a.Upstream))
 	}
 	if token != nil {
