@@ -193,3 +193,20 @@ func TestABackgroundRotationObeysRetryAfterToo(t *testing.T) {
 		}
 	})
 }
+
+// TestAPauseDuringALoginIsNoObstacleAfterIt: the account was paused for the moment in which a login came to its end.
+func TestAPauseDuringALoginIsNoObstacleAfterIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		release := s.gate.hold()
+		go func() { _, _ = s.ask(t.Context(), "app", nil) }()
+		pass(time.Second)
+		s.write("config/gst", map[string]any{"paused": true})
+		release()
+		pass(100 * time.Millisecond)
+		s.write("config/gst", map[string]any{"paused": false})
+		s.revoke("")
+		s.token("app")
+	})
+}

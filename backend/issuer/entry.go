@@ -131,7 +131,7 @@ func (e *entry) heldFor(now Reading) time.Duration {
 // meet remembers for a moment what kept a flight from logging in, so that it is not run into by every reader. Callers hold mu.
 func (e *entry) meet(err error, now Reading) {
 	_, failed := errors.AsType[*LoginError](err)
-	if err == nil || failed || errors.Is(err, ErrNoAccount) || errors.Is(err, ErrStopped) {
+	if err == nil || failed || errors.Is(err, errOvertaken) || errors.Is(err, ErrNoAccount) || errors.Is(err, ErrStopped) {
 		e.obstacle, e.obstacles, e.obstacleEnd = nil, 0, 0
 		return
 	}
