@@ -5,6 +5,7 @@ package mastersindia_test
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -71,5 +72,42 @@ func TestAnUpstreamThatGivesTheSameTokenAgainIsNotAskedAgainAndAgain(t *testing.
 				}
 			})
 		})
+	}
+}
+
+// TestATokenThatIsGivenAgainUnderOtherSettingsIsTheSameToken: it lives no longer than before, and is not served once it was revoked.
+func TestATokenThatIsGivenAgainUnderOtherSettingsIsTheSameToken(t *testing.T) {
+	t.Parallel()
+	for _, verify := range []bool{true, false} {
+		for _, revoked := range []bool{true, false} {
+			t.Run(fmt.Sprintf("verified %t, revoked %t", verify, revoked), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					s := gst(t, time.Hour)
+					s.gate.answers(func(w http.ResponseWriter, _ *http.Request) {
+						w.Header().Set("Content-Type", "application/json")
+						_, _ = w.Write([]byte(`{"token":"the-only-token-there-is","expires_in":3600}`))
+					})
+					first := s.token("app")
+					pass(30 * time.Minute)
+					if revoked {
+						s.revoke("")
+					}
+					s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": verify})
+					if revoked {
+						if a, err := s.ask(t.Context(), "app", nil); err == nil {
+							t.Errorf("token %s was served, and %s was revoked", a.id, first.id)
+						}
+						return
+					}
+					if a := s.token("app"); a.id != first.id || !a.expires.Equal(first.expires) {
+						t.Errorf("token %s lives until %s, and was said to live until %s", a.id, a.expires, first.expires)
+					}
+					if out := s.write("revoke/gst", nil); len(out.Warnings) != 1 {
+						t.Errorf("warnings %q of the one token that is out", out.Warnings)
+					}
+				})
+			})
+		}
 	}
 }

@@ -260,7 +260,10 @@ func (i *Issuer) begin(e *entry, a *Account, token *Token) {
 	}
 	if token != nil {
 		e.failure = nil
-		e.take(token, now)
+		// A token that is not to be handed out again is left, and the next reader logs in.
+		if judged, err := e.judge(token, now); err == nil {
+			e.take(judged, now)
+		}
 	}
 	e.closeClient()
 	e.publish()

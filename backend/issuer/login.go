@@ -144,21 +144,34 @@ func (e *entry) judge(token *Token, now Reading) (*Token, error) {
 	if e.revoked(token.ID) {
 		return nil, errRevokedAgain
 	}
-	if e.current == nil || e.current.ID != token.ID {
+	given := e.known(token.ID)
+	if given == nil {
 		return token, nil
 	}
 	// The upstream gave the same token a second time, which prolongs no life. To ask at once for another would be a loop of
 	// logins.
 	e.quietUntil = now.Elapsed + max(longestPause, token.Life()/pauseShare)
-	if e.current.ExpiresAt.Before(token.ExpiresAt) {
+	if given.ExpiresAt.Before(token.ExpiresAt) {
 		kept := *token
-		kept.IssuedAt, kept.ExpiresAt, kept.elapsed = e.current.IssuedAt, e.current.ExpiresAt, e.current.elapsed
+		kept.IssuedAt, kept.ExpiresAt, kept.elapsed = given.IssuedAt, given.ExpiresAt, given.elapsed
 		token = &kept
 	}
 	if !token.alive(now) {
 		return nil, errSameAgain
 	}
 	return token, nil
+}
+
+// known is the token of that ID if it was given before: it may be a former one, since a change of the settings supersedes the
+// token that is out. Callers hold e.mu.
+func (e *entry) known(id string) *Token {
+	if e.current != nil && e.current.ID == id {
+		return e.current
+	}
+	if n := slices.IndexFunc(e.superseded, func(t *Token) bool { return t.ID == id }); n >= 0 {
+		return e.superseded[n]
+	}
+	return nil
 }
 
 // revoked reports whether the token of that ID was revoked. Callers hold e.mu.
@@ -168,9 +181,6 @@ func (e *entry) revoked(id string) bool {
 
 // accept replaces the current token by the one that a login has brought. Callers hold mu.
 func (e *entry) accept(token *Token, now Reading) {
-	if e.current != nil && e.current.ID == token.ID {
-		e.current = nil // it is no former token
-	}
 	e.retire(now)
 	e.failure = nil
 	e.take(token, now)
@@ -178,6 +188,7 @@ func (e *entry) accept(token *Token, now Reading) {
 
 // take makes a token that was just got the current one. Callers hold mu.
 func (e *entry) take(token *Token, now Reading) {
+	e.superseded = slices.DeleteFunc(e.superseded, func(t *Token) bool { return t.ID == token.ID }) // it is no former token
 	e.current, e.lastLogin = token, now.Wall
 	e.counted()
 	e.skew, e.skewKnown = token.skew, token.skewKnown
