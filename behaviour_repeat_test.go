@@ -111,3 +111,17 @@ func TestATokenThatIsGivenAgainUnderOtherSettingsIsTheSameToken(t *testing.T) {
 		}
 	}
 }
+
+func TestRotateThatGivesTheSameTokenAgainNamesNoPreviousOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.repeating(time.Hour, 0)
+		s.token("app")
+		for n := range 2 { // the second is answered with the first
+			if data := s.mustRotate(); data["previous_token_id"] != "" {
+				t.Errorf("rotate number %d: token %v replaces %v, want none replaced", n+1, data["token_id"], data["previous_token_id"])
+			}
+		}
+	})
+}

@@ -84,9 +84,10 @@ func (i *Issuer) joinOrReload(e *entry) *flight {
 	return gone
 }
 
-// stillOut is the token that the last forced login replaced, if it lives. Callers hold e.mu.
+// stillOut is the token that the last forced login replaced, if it lives: the upstream may have given the same one again. Callers
+// hold e.mu and have found the current token alive.
 func (e *entry) stillOut(now Reading) *Token {
-	if e.forcedFrom == nil || e.forcedFrom.Remaining(now) <= 0 || e.revoked(e.forcedFrom.ID) {
+	if e.forcedFrom == nil || e.forcedFrom.ID == e.current.ID || e.forcedFrom.Remaining(now) <= 0 || e.revoked(e.forcedFrom.ID) {
 		return nil
 	}
 	return e.forcedFrom
