@@ -125,3 +125,34 @@ func TestRotateThatGivesTheSameTokenAgainNamesNoPreviousOne(t *testing.T) {
 		}
 	})
 }
+
+// TestACorrectedLifeCountsForATokenThatIsGivenAgain: where the upstream tells no life, the settings do, and they may have been
+// wrong. The life is counted from when the token was first given all the same.
+func TestACorrectedLifeCountsForATokenThatIsGivenAgain(t *testing.T) {
+	t.Parallel()
+	for _, verify := range []bool{true, false} {
+		for _, after := range []time.Duration{30 * time.Minute, 59*time.Minute + 57*time.Second} {
+			t.Run(fmt.Sprintf("verified %t, after %s", verify, after), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					s := gst(t, time.Hour, "default_token_ttl", "1h")
+					s.gate.answers(func(w http.ResponseWriter, _ *http.Request) {
+						w.Header().Set("Content-Type", "application/json")
+						_, _ = w.Write([]byte(`{"token":"the-only-token-there-is"}`))
+					})
+					first := s.token("app")
+					if left := time.Until(first.expires); left > time.Hour {
+						t.Fatalf("the token is said to live for %s: this tests nothing", left)
+					}
+					pass(after)
+					s.write("config/gst", map[string]any{"default_token_ttl": "24h", "verify_connection": verify})
+					pass(2 * time.Hour)
+					a := s.token("app")
+					if want := first.expires.Add(23 * time.Hour); a.id != first.id || a.expires.Sub(want).Abs() > time.Second {
+						t.Errorf("token %s lives until %s, want %s until %s", a.id, a.expires, first.id, want)
+					}
+				})
+			})
+		}
+	}
+}

@@ -154,6 +154,10 @@ func (e *entry) judge(token *Token, now Reading) (*Token, error) {
 	if given.ExpiresAt.Before(token.ExpiresAt) {
 		kept := *token
 		kept.IssuedAt, kept.ExpiresAt, kept.elapsed = given.IssuedAt, given.ExpiresAt, given.elapsed
+		// What the settings say of a token's life may have been put right since.
+		if end := given.IssuedAt.Add(token.Life()); end.After(kept.ExpiresAt) {
+			kept.ExpiresAt = end
+		}
 		token = &kept
 	}
 	if !token.alive(now) {

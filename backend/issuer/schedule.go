@@ -101,7 +101,9 @@ func (i *Issuer) letGo(e *entry, now Reading) bool {
 		return false
 	}
 	defer e.storing.Unlock()
-	i.tallies.Store(e.name, e.tally)
+	if e.lastRead.Load() > 0 || e.logins > 0 { // else nothing was counted, and there may be thousands of these after a start
+		i.tallies.Store(e.name, e.tally)
+	}
 	i.drop(e)
 	return true
 }
