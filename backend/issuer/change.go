@@ -205,7 +205,7 @@ func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
 func (i *Issuer) update(ctx context.Context, e *entry, a *Account, token *Token) (bool, error) {
 	e.storing.Lock()
 	defer e.storing.Unlock()
-	old, err := i.oldRecord(ctx, e)
+	old, owed, err := i.oldRecord(ctx, e)
 	if err != nil {
 		return true, err
 	}
@@ -223,6 +223,7 @@ func (i *Issuer) update(ctx context.Context, e *entry, a *Account, token *Token)
 			before.Generation = old.Generation
 		}
 		e.adopt(&before, old, i.clock(), i.process)
+		e.unsaved = owed
 	}
 	if e.settings.Generation == a.Generation && token == nil {
 		// The account stays the same, and so do its token and its login in flight.
@@ -271,14 +272,14 @@ func (i *Issuer) begin(e *entry, a *Account, token *Token) {
 }
 
 // oldRecord reads what storage knows of an account that is not in memory, for the tokens of it that are out.
-func (i *Issuer) oldRecord(ctx context.Context, e *entry) (*Record, error) {
+func (i *Issuer) oldRecord(ctx context.Context, e *entry) (record *Record, owed bool, err error) {
 	e.mu.Lock()
 	loaded := e.loaded
 	e.mu.Unlock()
 	if loaded {
-		return nil, nil //nolint:nilnil // nothing to read
+		return nil, false, nil
 	}
-	return i.store.Load(ctx, e.name)
+	return i.record(ctx, e.name)
 }
 
 // Remove forgets an account whose config was just deleted. Readers in flight find out that it is gone.
@@ -295,6 +296,7 @@ func (i *Issuer) Remove(ctx context.Context, name string) error {
 	e.mu.Unlock()
 	i.tallies.Delete(name)
 	i.counters.forget(name)
+	i.owed.Delete(name)
 	return i.store.Delete(ctx, name)
 }
 
@@ -309,6 +311,9 @@ func (i *Issuer) Forget(name string) {
 	defer e.mu.Unlock()
 	if !e.dead {
 		i.tallies.Store(name, e.tally)
+	}
+	if e.loaded && !e.settled() {
+		i.owed.Store(name, e.record())
 	}
 	i.drop(e)
 }

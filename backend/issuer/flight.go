@@ -125,16 +125,20 @@ func (i *Issuer) load(ctx context.Context, e *entry, f *flight) error {
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
 	settings, err := i.source.Account(ctx, e.name)
+	if errors.Is(err, ErrNoAccount) {
+		i.owed.Delete(e.name) // its tokens went with it
+	}
 	if err != nil {
 		return err
 	}
-	record, err := i.store.Load(ctx, e.name)
+	record, owed, err := i.record(ctx, e.name)
 	if err != nil {
 		return err
 	}
 	e.mu.Lock()
 	if !f.superseded {
 		e.adopt(settings, record, i.clock(), i.process)
+		e.unsaved = owed
 	}
 	e.mu.Unlock()
 	if record == nil || record.Attempt == nil || i.mayLogin() != nil {

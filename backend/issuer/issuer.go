@@ -74,6 +74,7 @@ type Issuer struct {
 
 	entries sync.Map // account name → *entry
 	tallies sync.Map // account name → *tally, of accounts whose entry was let go
+	owed    sync.Map // account name → *Record that storage has not taken yet, of accounts whose entry was dropped all the same
 	queue   *queue
 	slots   chan struct{}
 	trials  trials

@@ -30,7 +30,40 @@ func (i *Issuer) put(ctx context.Context, e *entry, record *Record) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.unsaved = err != nil
+	if err == nil {
+		i.owed.Delete(e.name)
+	}
 	return err
+}
+
+// record is the account's record: the one that storage has not taken yet, or what storage knows.
+func (i *Issuer) record(ctx context.Context, name string) (record *Record, owed bool, err error) {
+	if value, ok := i.owed.Load(name); ok {
+		return value.(*Record), true, nil //nolint:forcetypeassert // the map holds nothing else
+	}
+	record, err = i.store.Load(ctx, name)
+	return record, false, err
+}
+
+// settled reports whether storage knows what memory does. Callers hold mu, so that storing must not be waited for.
+func (e *entry) settled() bool {
+	if e.unsaved || !e.storing.TryLock() {
+		return false
+	}
+	e.storing.Unlock()
+	return true
+}
+
+// storeOwed starts to store the records of entries that were dropped before storage had taken them.
+func (i *Issuer) storeOwed() {
+	for name := range i.owed.Range {
+		e := i.entry(name.(string)) //nolint:forcetypeassert // the map holds nothing else
+		e.mu.Lock()
+		if !e.dead && !e.loaded {
+			i.join(e, reasonStore)
+		}
+		e.mu.Unlock()
+	}
 }
 
 // saveAgain is all that a flight for reasonStore does. A node that may not log in may not write either: there it does nothing.

@@ -219,6 +219,7 @@ func (i *Issuer) Sweep() {
 		}
 		return true
 	})
+	i.storeOwed()
 	i.queue.signal()
 	if i.notes.waiting() {
 		i.goWork(i.tellAgain)
