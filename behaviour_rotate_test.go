@@ -330,3 +330,22 @@ func TestAReaderWhoWaitsWhenTheConfigIsPausedGetsNoToken(t *testing.T) {
 		}
 	})
 }
+
+// TestRotateThatCouldNotBeBegunIsNoRotation: whoever tries once more is not to take the old token for a new one.
+func TestRotateThatCouldNotBeBegunIsNoRotation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		first := s.token("app")
+		pass(time.Minute)
+		s.process.Load().disk.full.Store(1)
+		if data, err := s.rotate(); err == nil {
+			t.Fatalf("rotate answers %v though storage took nothing", data)
+		}
+		pass(3 * time.Second)
+		if data := s.mustRotate(); data["token_id"] == first.id || data["previous_token_id"] != first.id {
+			t.Errorf("rotate answers %v, want a new token in place of %s", data, first.id)
+		}
+		s.wantLogins(2)
+	})
+}

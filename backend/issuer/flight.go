@@ -66,6 +66,9 @@ func (i *Issuer) fly(ctx context.Context, e *entry, f *flight) {
 	if e.flight == f {
 		e.flight = nil
 		e.meet(f.err, i.clock())
+		if f.reason == ReasonForced && e.obstacle != nil {
+			e.lastForced = time.Time{} // nothing was forced: whoever asks again is not to be answered with the old token
+		}
 	}
 	i.plan(e)
 	e.mu.Unlock()
