@@ -156,3 +156,21 @@ func TestACorrectedLifeCountsForATokenThatIsGivenAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestRotateThatGivesTheSameTokenAgainNamesNoneOfThoseBeforeIt: that was replaced by another rotation.
+func TestRotateThatGivesTheSameTokenAgainNamesNoneOfThoseBeforeIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.token("app")
+		pass(time.Minute)
+		s.repeating(time.Hour, 0)
+		made := s.mustRotate()
+		pass(time.Minute)
+		for range 2 { // the second is answered with the first
+			if data := s.mustRotate(); data["token_id"] != made["token_id"] || data["previous_token_id"] != "" {
+				t.Errorf("rotate answers %v, want token %v again and none replaced", data, made["token_id"])
+			}
+		}
+	})
+}

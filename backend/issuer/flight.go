@@ -37,6 +37,8 @@ type flight struct {
 	// issued is what the login brought; nil where err is set, or where nothing but loading was done.
 	issued *served
 	err    error
+	// replaced is the token that was the latest before; nil where there was none.
+	replaced *Token
 }
 
 // overtaken reports, once the flight has landed, whether its outcome is about the past.

@@ -34,7 +34,7 @@ func (i *Issuer) Rotate(ctx context.Context, name string) (Rotation, error) {
 		}
 		switch {
 		case f.issued != nil:
-			return Rotation{Token: f.issued.token, Previous: i.previous(e)}, nil
+			return Rotation{Token: f.issued.token, Previous: i.previous(e, f)}, nil
 		case f.err == nil || f.overtaken():
 			continue
 		default:
@@ -58,7 +58,7 @@ func (i *Issuer) force(e *entry) (*flight, Rotation, error) {
 	var notBefore time.Time
 	if since := now.Wall.Sub(e.lastForced); since >= 0 && since < forcedEvery {
 		if e.failure == nil && e.live(now) {
-			return nil, Rotation{Token: e.current, Previous: e.stillOut(now)}, nil
+			return nil, Rotation{Token: e.current, Previous: e.stillOut(e.forcedFrom, e.current, now)}, nil
 		}
 		if e.failure != nil {
 			notBefore = e.lastForced.Add(forcedEvery)
@@ -70,7 +70,7 @@ func (i *Issuer) force(e *entry) (*flight, Rotation, error) {
 	if !notBefore.IsZero() {
 		return nil, Rotation{}, &LoginError{Failure: *e.failure, Remembered: true, ForcedAfter: notBefore}
 	}
-	e.lastForced, e.forcedFrom = now.Wall, e.current
+	e.lastForced, e.forcedFrom = now.Wall, e.latest()
 	return i.start(e, ReasonForced, false), Rotation{}, nil
 }
 
@@ -84,24 +84,28 @@ func (i *Issuer) joinOrReload(e *entry) *flight {
 	return gone
 }
 
-// stillOut is the token that the last forced login replaced, if it lives: the upstream may have given the same one again. Callers
-// hold e.mu and have found the current token alive.
-func (e *entry) stillOut(now Reading) *Token {
-	if e.forcedFrom == nil || e.forcedFrom.ID == e.current.ID || e.forcedFrom.Remaining(now) <= 0 || e.revoked(e.forcedFrom.ID) {
-		return nil
-	}
-	return e.forcedFrom
-}
-
-// previous is the token before the current one, if it lives.
-func (i *Issuer) previous(e *entry) *Token {
+// previous is the token that the login of the flight has replaced, if it lives.
+func (i *Issuer) previous(e *entry, f *flight) *Token {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	n := len(e.superseded)
-	if n == 0 || e.superseded[n-1].Remaining(i.clock()) <= 0 || e.superseded[n-1].revocation != "" {
+	return e.stillOut(f.replaced, f.issued.token, i.clock())
+}
+
+// stillOut is the old token, if it lives and was replaced: the upstream may have given the same one again. Callers hold e.mu.
+func (e *entry) stillOut(old, next *Token, now Reading) *Token {
+	if old == nil || old.ID == next.ID || old.Remaining(now) <= 0 || e.revoked(old.ID) {
 		return nil
 	}
-	return e.superseded[n-1]
+	return old
+}
+
+// latest is the token that was got last, though it may be a former one: a change of the settings supersedes the token that is
+// out. Callers hold e.mu.
+func (e *entry) latest() *Token {
+	if n := len(e.superseded); e.current == nil && n > 0 {
+		return e.superseded[n-1]
+	}
+	return e.current
 }
 
 // lockLoaded waits until the account is in memory, and returns its entry locked.

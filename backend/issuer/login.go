@@ -82,6 +82,7 @@ func (i *Issuer) login(ctx context.Context, e *entry, f *flight, settings *Accou
 			return
 		}
 		i.notes.add(e.settings, token) // before any reader has it, and can ask what it is
+		f.replaced = e.latest()
 		e.accept(token, now)
 		// Newer settings of the same generation may have come meanwhile: they go with the new token.
 		if !e.settings.Paused {
