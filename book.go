@@ -107,7 +107,8 @@ func seen(config string, e ledger.Entry, known issuer.Tokens, now time.Time) iss
 		// token anew since, or the clock was set right.
 		fresh := ledgerEntry(token.Token)
 		e.IssuedAt, e.ExpiresAt = fresh.IssuedAt, fresh.ExpiresAt
-		if fresh.Upstream != "" {
+		// What readers are given now is not revoked, whatever became of it before the config was deleted and written again.
+		if fresh.Upstream != "" || e.TokenID == known.Current {
 			e.RevokedAt, e.Upstream = fresh.RevokedAt, fresh.Upstream
 		}
 	}

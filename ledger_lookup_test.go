@@ -395,3 +395,28 @@ func TestADamagedPageDoesNotHideWhoElseWasGivenTheToken(t *testing.T) {
 		w.hides(warnings, "canary")
 	})
 }
+
+// TestATokenThatReadersAreGivenIsCurrentWhateverBecameOfItBefore: of a config that is deleted and written again nothing is known, and
+// the upstream may give the token once more.
+func TestATokenThatReadersAreGivenIsCurrentWhateverBecameOfItBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.gate.answers(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"token":"the-only-token-there-is","expires_in":3600}`))
+		})
+		first := s.token("app")
+		s.revoke("")
+		if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
+			t.Fatal(err)
+		}
+		s.write("config/gst", jwtConfig())
+		if a, err := s.ask(t.Context(), "app", nil); err != nil || a.id != first.id {
+			t.Skip("it is not given to readers again")
+		}
+		if found := s.lookUp("token_id", first.id); found.State != "current" || !strings.Contains(found.Advice, "readers are being given it") {
+			t.Errorf("a token that readers are given is said to be %s: %s", found.State, found.Advice)
+		}
+	})
+}
