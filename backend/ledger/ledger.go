@@ -185,7 +185,9 @@ func (l *Ledger) Find(ctx context.Context, tokenID string) ([]Found, error) {
 }
 
 // Of returns the entries of a config, the newest first and no more than most, and whether there are more. It reads one entry, and
-// one for each page. Where pages are damaged it returns all others, and the *stored.DamagedError of one.
+// one for each page, but on no day more pages than it takes to find one in which all is too old: where the time that tokens are
+// kept was changed, the newest need not stand under the last days. Where pages are damaged it returns all others, and the
+// *stored.DamagedError of one.
 func (l *Ledger) Of(ctx context.Context, config string, most int) (entries []Entry, more bool, err error) {
 	days, err := l.days(ctx, config)
 	if err != nil {
@@ -193,9 +195,6 @@ func (l *Ledger) Of(ctx context.Context, config string, most int) (entries []Ent
 	}
 	var damaged error
 	for _, day := range slices.Backward(days.sorted()) {
-		if len(entries) > most {
-			break
-		}
 		for number := days.Pages[day]; number >= 1; number-- {
 			page, err := l.page(ctx, day, config, number)
 			if _, is := errors.AsType[*stored.DamagedError](err); is {
@@ -208,16 +207,24 @@ func (l *Ledger) Of(ctx context.Context, config string, most int) (entries []Ent
 			if page == nil {
 				continue
 			}
+			if more && !page.hasNewer(entries[most-1].IssuedAt) {
+				break
+			}
 			for _, t := range page.Tokens {
 				entries = append(entries, t.entry())
 			}
+			if len(entries) > most {
+				newestFirst(entries)
+				entries, more = entries[:most], true
+			}
 		}
 	}
+	newestFirst(entries)
+	return entries, more, damaged
+}
+
+func newestFirst(entries []Entry) {
 	slices.SortStableFunc(entries, func(a, b Entry) int { return b.IssuedAt.Compare(a.IssuedAt) })
-	if len(entries) > most {
-		return entries[:most], true, damaged
-	}
-	return entries, false, damaged
 }
 
 // Configs lists the names of the configs that have entries, deleted ones included.

@@ -197,3 +197,28 @@ func TestNotesAndTrimsGoTogether(t *testing.T) {
 		t.Errorf("left are %q", got)
 	}
 }
+
+func TestTheNewestAreShownAlsoWhereTheyAreForgottenFirst(t *testing.T) {
+	t.Parallel()
+	l := ledger.New(&logical.InmemStorage{})
+	note := func(from, to int, keep time.Duration) {
+		for n := from; n < to; n++ {
+			if err := l.Note(t.Context(), "gst", entry("gst", n), keep, began()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	note(0, 150, 9*day)
+	note(150, 300, 8*day)
+	note(300, 310, keep) // ledger_retention was lowered
+	const most = 200
+	entries, more, err := l.Of(t.Context(), "gst", most)
+	if err != nil || !more || len(entries) != most {
+		t.Fatalf("%d entries, more %t, %v, want %d and more", len(entries), more, err, most)
+	}
+	for n, e := range entries {
+		if want := entry("gst", 309-n).TokenID; e.TokenID != want {
+			t.Fatalf("entry %d is %s, want %s", n, e.TokenID, want)
+		}
+	}
+}

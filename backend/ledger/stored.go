@@ -53,6 +53,11 @@ func (p *storedPage) find(tokenID string) int {
 	return slices.IndexFunc(p.Tokens, func(t storedToken) bool { return t.ID == tokenID })
 }
 
+// hasNewer reports whether a token in the page was issued after that moment.
+func (p *storedPage) hasNewer(than time.Time) bool {
+	return slices.ContainsFunc(p.Tokens, func(t storedToken) bool { return t.IssuedAt > than.Unix() })
+}
+
 func (p *storedPlaces) of(config string) (place storedPlace, known bool) {
 	n := slices.IndexFunc(p.Places, func(at storedPlace) bool { return at.Config == config })
 	if n < 0 {
