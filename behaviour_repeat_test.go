@@ -174,3 +174,24 @@ func TestRotateThatGivesTheSameTokenAgainNamesNoneOfThoseBeforeIt(t *testing.T) 
 		}
 	})
 }
+
+// TestAClockThatIsSetBackLengthensNoLifeOfATokenThatIsGivenAgain: a former token is not set right when the clock is.
+func TestAClockThatIsSetBackLengthensNoLifeOfATokenThatIsGivenAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.gate.answers(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"token":"the-only-token-there-is","expires_in":3600}`))
+		})
+		began := time.Now()
+		first := s.token("app")
+		pass(30 * time.Minute)
+		s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false})
+		s.host.jump(-40 * time.Minute)
+		a := s.token("app")
+		if left := time.Hour - time.Since(began); a.id != first.id || a.left > left {
+			t.Errorf("token %s is said to have %s left, want %s with %s", a.id, a.left, first.id, left)
+		}
+	})
+}

@@ -149,6 +149,7 @@ func (e *entry) judge(token *Token, now Reading) (*Token, error) {
 	if given == nil {
 		return token, nil
 	}
+	given, _ = given.setRight(now) // a former one may date from a clock that was set back since
 	// The upstream gave the same token a second time, which prolongs no life. To ask at once for another would be a loop of
 	// logins.
 	e.quietUntil = now.Elapsed + max(longestPause, token.Life()/pauseShare)
