@@ -207,6 +207,7 @@ func (i *Issuer) update(ctx context.Context, e *entry, a *Account, token *Token)
 	defer e.storing.Unlock()
 	old, owed, err := i.oldRecord(ctx, e)
 	if err != nil {
+		i.Forget(e.name) // a load under way may have read the settings before they were stored
 		return true, err
 	}
 	e.mu.Lock()

@@ -294,3 +294,56 @@ func TestARefreshTokenStaysWithItsEndpointThoughTheSettingsChangeDuringItsRevoca
 		t.Errorf("requests went to %q, want the refresh token to go to the endpoint that gave it", asked)
 	}
 }
+
+// loads is a store of which a test decides what a load answers.
+type loads struct {
+	issuer.Store
+
+	load func(ctx context.Context, name string) (*issuer.Record, error)
+}
+
+func (s *loads) Load(ctx context.Context, name string) (*issuer.Record, error) {
+	return s.load(ctx, name)
+}
+
+// TestSettingsAreInForceThoughTheTokensCouldNotBeRead: a load that has read the former settings lands after they were changed.
+func TestSettingsAreInForceThoughTheTokensCouldNotBeRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int64
+		read := make(chan struct{})
+		w := newWorld(t, func(o *issuer.Options) {
+			store := o.Store
+			o.Store = &loads{Store: store, load: func(ctx context.Context, name string) (*issuer.Record, error) {
+				switch n.Add(1) {
+				case 1:
+					<-read
+				case 2:
+					return nil, errors.New("the read timed out")
+				}
+				return store.Load(ctx, name)
+			}}
+		})
+		w.add(account("gst", "first"))
+		got := make(chan string)
+		go func() {
+			a, err := w.Read(t.Context(), "gst")
+			if err != nil {
+				t.Error(err)
+				close(got)
+				return
+			}
+			got <- a.Token.Generation
+		}()
+		synctest.Wait()
+		next := account("gst", "second")
+		w.add(next)
+		if err := w.Update(t.Context(), next, nil); err == nil {
+			t.Error("the tokens were read")
+		}
+		close(read)
+		if g := <-got; g != "second" {
+			t.Errorf("a token of the %s settings was served", g)
+		}
+	})
+}
