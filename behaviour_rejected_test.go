@@ -180,3 +180,22 @@ func TestARejectedTokenIsReplacedAlsoAfterTheClockWasSetBack(t *testing.T) {
 		s.wantLogins(3)
 	})
 }
+
+// TestARejectedTokenIsReplacedThoughTheFirstLoginCouldNotBeBegun: that was none of the logins that are made once in five minutes.
+func TestARejectedTokenIsReplacedThoughTheFirstLoginCouldNotBeBegun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		first := s.token("app")
+		pass(2 * time.Minute)
+		s.process.Load().disk.full.Store(1)
+		if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id != first.id {
+			t.Fatalf("token %s (%v) though storage took nothing", a.id, err)
+		}
+		pass(30 * time.Second)
+		if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id == first.id {
+			t.Errorf("token %s (%v), want another one than %s", a.id, err, first.id)
+		}
+		s.wantLogins(2)
+	})
+}

@@ -71,6 +71,9 @@ func (i *Issuer) fly(ctx context.Context, e *entry, f *flight) {
 		if f.reason == ReasonForced && e.obstacle != nil {
 			e.lastForced = time.Time{} // nothing was forced: whoever asks again is not to be answered with the old token
 		}
+		if f.reason == ReasonRejected && e.obstacle != nil {
+			e.lastRejected = time.Time{} // nor was this one of those that are made now and then
+		}
 	}
 	i.plan(e)
 	e.mu.Unlock()
