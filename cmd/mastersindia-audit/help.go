@@ -43,7 +43,7 @@ Options:
       memory, about 1 kB each. Counts are exact in any case. The default is 5000.
 
   -mount=<path>
-      Path of the mount. The default is mastersindia/.
+      Path of the mount in its namespace. The default is mastersindia/.
 
   -namespace=<path>
       Only the mount in this namespace, root for the root namespace. The default is all.

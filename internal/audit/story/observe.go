@@ -66,7 +66,7 @@ func (ob *Observer) Observe(e *entry.Entry) *Observation {
 	switch {
 	case ob.namespace != nil && *ob.namespace != o.namespace:
 		return nil
-	case e.Request.MountPoint == ob.mount || e.Request.MountPoint == "" && strings.HasPrefix(e.Request.Path, ob.mount):
+	case ob.routes(e.Request):
 		o.onMount(e, strings.TrimPrefix(e.Request.Path, ob.mount))
 	case e.Request.Path == "sys/wrapping/unwrap":
 		return o.unwrapped(e, ob.mount)
@@ -80,6 +80,13 @@ func (ob *Observer) Observe(e *entry.Entry) *Observation {
 		return nil
 	}
 	return o
+}
+
+// routes reports whether the request is on the mount itself. Vault writes the namespace before the mount point, and not before
+// the path.
+func (ob *Observer) routes(r *entry.Asked) bool {
+	here := r.MountPoint == "" || r.MountPoint == ob.mount || r.MountPoint == r.Namespace+ob.mount
+	return here && strings.HasPrefix(r.Path, ob.mount)
 }
 
 // onMount fills in a request on the mount itself.
