@@ -511,3 +511,20 @@ func TestAWrappedTokenIsFollowedToWhoeverUnwrapsIt(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// TestAWrappingFromBeforeTheTimeSpanIsFollowed is about a role without leases: its unwrapping is known by the wrapping token alone.
+func TestAWrappingFromBeforeTheTimeSpanIsFollowed(t *testing.T) {
+	t.Parallel()
+	asha, erp := sample.People()[0], sample.People()[3]
+	path := logFile(t, func(l *sample.Log) {
+		l.Do(sample.Request{By: asha, Operation: "read", Mount: "mastersindia/", Path: "token/billing", Wrap: "wrapping-1"})
+		l.Wait(2 * time.Hour)
+		l.Do(sample.Request{By: erp, Operation: "update", Mount: "sys/", Path: "wrapping/unwrap",
+			Data: map[string]any{"token": "wrapping-1"}, Answer: l.Answer(sample.Token(1), "gst")})
+	})
+	r := mustJSON(t, "", "-since=2026-03-01T09:00:00Z", path)
+	if len(r.Readings) != 1 || r.Readings[0].Who.DisplayName != erp.Name || r.Readings[0].Role != "billing" ||
+		r.Readings[0].AskedBy == nil || r.Readings[0].AskedBy.DisplayName != asha.Name {
+		t.Errorf("want the unwrapping by %s of what %s asked for, got %+v", erp.Name, asha.Name, r.Readings)
+	}
+}

@@ -57,7 +57,7 @@ type Collector struct {
 
 // wrappedRead is a read whose answer is in a wrapping.
 type wrappedRead struct {
-	reading *reading
+	reading *reading // nil for a read outside of the time span
 	who     whoRef
 	role    string
 }
@@ -224,19 +224,24 @@ func (c *Collector) ended(o *Observation, began time.Time) {
 		c.change(o, who, listed)
 	}
 	if !listed {
+		c.wrap(o, nil, who) // it may be unwrapped in the time span
 		return
 	}
 	c.count(o)
 	switch {
 	case o.kind == Read && (o.outcome == OK || o.outcome == Unanswered):
-		r := c.read(o, who, everybodyElse, token, began)
-		if o.wrapping != "" {
-			c.wrapped.put(o.wrapping, wrappedRead{r, who, o.name})
-		}
+		c.wrap(o, c.read(o, who, everybodyElse, token, began), who)
 	case o.outcome == Denied || o.outcome == Refused:
 		c.refuse(o, who)
 	}
 	c.list(o, who, token)
+}
+
+// wrap remembers a read whose answer is in a wrapping.
+func (c *Collector) wrap(o *Observation, r *reading, who whoRef) {
+	if o.kind == Read && o.outcome == OK && o.wrapping != "" {
+		c.wrapped.put(o.wrapping, wrappedRead{r, who, o.name})
+	}
 }
 
 // unwrapped takes a token that came out of its wrapping.
@@ -252,7 +257,9 @@ func (c *Collector) unwrapped(o *Observation) {
 	token := c.tokens.ref(o.token.TokenID, o.token.AccessToken)
 	asker := everybodyElse
 	if known {
-		asked.reading.unwrapped++
+		if asked.reading != nil {
+			asked.reading.unwrapped++
+		}
 		asker = asked.who
 		if o.name == "" {
 			o.name = asked.role
