@@ -394,6 +394,10 @@ func TestALeakedTokenIsTraced(t *testing.T) {
 		if err != nil || len(rows) != 6 || rows[1][0] != "yes" || rows[5][0] != "perhaps" {
 			t.Errorf("want 3 lines of yes and 2 of perhaps, got %q, %v", rows, err)
 		}
+		r := runWith(sample.Token(2), "-token-stdin", "-format=csv", untuned)
+		if r.code != command.ExitOK || !strings.Contains(r.stderr, "NOT looked for: 41 reads") {
+			t.Errorf("no line of csv has a receiver, and nobody says that all reads are hidden: %d: %s", r.code, r.stderr)
+		}
 	})
 }
 
@@ -526,5 +530,13 @@ func TestAWrappingFromBeforeTheTimeSpanIsFollowed(t *testing.T) {
 	if len(r.Readings) != 1 || r.Readings[0].Who.DisplayName != erp.Name || r.Readings[0].Role != "billing" ||
 		r.Readings[0].AskedBy == nil || r.Readings[0].AskedBy.DisplayName != asha.Name {
 		t.Errorf("want the unwrapping by %s of what %s asked for, got %+v", erp.Name, asha.Name, r.Readings)
+	}
+}
+
+func TestCSVRaisesAlarmsOnStandardError(t *testing.T) {
+	t.Parallel()
+	path := logFile(t, (*sample.Log).Day, "password")
+	if r := runWith("", "-format=csv", path); !strings.Contains(r.stderr, "Alarm: the log shows password in clear") {
+		t.Errorf("no alarm: %d: %s", r.code, r.stderr)
 	}
 }

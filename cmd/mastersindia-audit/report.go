@@ -55,10 +55,8 @@ func report(ctx context.Context, o options, stdin io.Reader, stdout, stderr io.W
 	if err := write(o, r, stdout); err != nil {
 		return err
 	}
-	if o.format == "csv" { // which has no place for them
-		for _, notice := range r.Notices {
-			fmt.Fprintln(stderr, "Note: "+notice)
-		}
+	if o.format == "csv" {
+		return render.Notes(stderr, r)
 	}
 	return nil
 }

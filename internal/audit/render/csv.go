@@ -4,6 +4,7 @@
 package render
 
 import (
+	"bufio"
 	"encoding/csv"
 	"io"
 	"strconv"
@@ -23,6 +24,23 @@ func CSV(w io.Writer, r *story.Report) error {
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// Notes writes what CSV has no place for: alarms, what the lists lack, and how a leaked token was not looked for.
+func Notes(w io.Writer, r *story.Report) error {
+	p := &page{out: bufio.NewWriter(w)}
+	for _, a := range r.Alarms {
+		p.line("Alarm: %s", clean(a.Message))
+	}
+	for _, notice := range r.Notices {
+		p.line("Note: %s", clean(notice))
+	}
+	if r.Leak != nil {
+		for _, how := range r.Leak.Unchecked {
+			p.line("Note: NOT looked for: %s", clean(how))
+		}
+	}
+	return p.out.Flush()
 }
 
 func writeRowsCSV(out *csv.Writer, rows []story.Row) {
