@@ -540,3 +540,21 @@ func TestCSVRaisesAlarmsOnStandardError(t *testing.T) {
 		t.Errorf("no alarm: %d: %s", r.code, r.stderr)
 	}
 }
+
+// TestARenewedTokenKeepsItsAuthMethod: the answer to a renewal looks like that to a login, and that to the making of a child token
+// has the parent's entity.
+func TestARenewedTokenKeepsItsAuthMethod(t *testing.T) {
+	t.Parallel()
+	app := sample.People()[2]
+	child := app
+	child.Name = "token"
+	r := mustJSON(t, "", logFile(t, func(l *sample.Log) {
+		l.Do(sample.Request{By: sample.Caller{Remote: app.Remote}, Operation: "update", Mount: "auth/approle/", Path: "login", Login: &app})
+		l.Do(sample.Request{By: app, Operation: "update", Mount: "auth/token/", Path: "renew-self", Login: &app})
+		l.Do(sample.Request{By: app, Operation: "update", Mount: "auth/token/", Path: "create", Login: &child})
+		l.Read(app, "billing", sample.Token(1), "gst")
+	}))
+	if who := r.Readings[0].Who; who.AuthMethod != "auth/approle/" || who.GuessedMethod {
+		t.Errorf("%s came by auth/approle/, and the report says %s", who.DisplayName, who.AuthMethod)
+	}
+}

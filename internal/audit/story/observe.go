@@ -74,7 +74,7 @@ func (ob *Observer) Observe(e *entry.Entry) *Observation {
 		o.kind, o.name = Admin, e.Request.Operation
 		o.fields = clipFields(entry.Fields(e.Request.Data))
 		o.judge(e)
-	case e.Response != nil && e.Response.Auth != nil:
+	case e.Response != nil && e.Response.Auth != nil && !strings.HasPrefix(e.Request.Path, "auth/token/renew"):
 		o.login = loginOf(e)
 	default:
 		return nil
@@ -217,6 +217,9 @@ func loginOf(e *entry.Entry) *login {
 	}
 	if l.method == "" {
 		l.method = e.Response.MountPoint
+	}
+	if strings.HasPrefix(e.Request.Path, "auth/token/") {
+		l.entity = "" // that of the parent, who came by another method
 	}
 	return l
 }
