@@ -558,3 +558,26 @@ func TestARenewedTokenKeepsItsAuthMethod(t *testing.T) {
 		t.Errorf("%s came by auth/approle/, and the report says %s", who.DisplayName, who.AuthMethod)
 	}
 }
+
+// TestEachAliasOfAnEntityIsNamed: one person who logs in by two methods is one caller, and still each read says by which name.
+func TestEachAliasOfAnEntityIsNamed(t *testing.T) {
+	t.Parallel()
+	asha := sample.People()[0]
+	app := asha
+	app.Name, app.Method = "approle", "approle"
+	r := mustJSON(t, "", logFile(t, func(l *sample.Log) {
+		l.Do(sample.Request{By: sample.Caller{Remote: asha.Remote}, Operation: "update", Mount: "auth/userpass/", Path: "login/x", Login: &asha})
+		l.Read(asha, "billing", sample.Token(1), "gst")
+		l.Wait(time.Minute)
+		l.Read(app, "billing", sample.Token(1), "gst")
+	}))
+	if got := names(r.Readings); got != "approle userpass-asha" {
+		t.Errorf("want both names of the entity, got %q", got)
+	}
+	if first := r.Readings[0].Who; first.AuthMethod == "auth/userpass/" && !first.GuessedMethod {
+		t.Errorf("%s did not come by %s", first.DisplayName, first.AuthMethod)
+	}
+	if r.Summary.Readers != 1 || r.Tokens[0].Readers != 1 {
+		t.Errorf("one entity is one caller, and counted as %d and %d", r.Summary.Readers, r.Tokens[0].Readers)
+	}
+}

@@ -153,7 +153,7 @@ func (c *Collector) tokensReport(all []joined) []Token {
 			used[j.token], readers[j.token] = t, make(map[whoRef]bool)
 		}
 		t.Count += j.count
-		readers[j.token][j.who] = true
+		readers[j.token][c.people.person(j.who)] = true
 		if t.First == nil || j.first.Before(*t.First) {
 			t.First = &j.first
 		}
@@ -206,7 +206,7 @@ func (c *Collector) readers(all []joined) int {
 	seen := make(map[whoRef]bool)
 	for _, j := range all {
 		if !j.unanswered && j.kind == Read {
-			seen[j.who] = true
+			seen[c.people.person(j.who)] = true
 		}
 	}
 	return len(seen)

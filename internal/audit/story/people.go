@@ -16,6 +16,9 @@ const everybodyElse whoRef = 0
 // people are those who made requests.
 type people struct {
 	byKey  map[string]whoRef
+	// entities has the first name of each entity.
+	entities map[string]whoRef
+
 	all    []Who
 	most   int
 	texts  *interner
@@ -31,7 +34,8 @@ type method struct{ path, accessor string }
 
 func newPeople(most, logins int, texts *interner) *people {
 	return &people{
-		byKey: make(map[string]whoRef), all: []Who{{DisplayName: "(everybody else)"}}, most: most, texts: texts,
+		byKey: make(map[string]whoRef), entities: make(map[string]whoRef),
+		all: []Who{{DisplayName: "(everybody else)"}}, most: most, texts: texts,
 		logins: newRecent[uint64, *method](logins), seed: maphash.MakeSeed(), methods: make(map[method]*method),
 	}
 }
@@ -54,10 +58,8 @@ func (p *people) learn(l *login) {
 
 // ref finds or adds somebody.
 func (p *people) ref(w Who, accessor string) whoRef {
-	key := w.EntityID
-	if key == "" {
-		key = w.DisplayName + "\x00" + w.Accessor
-	}
+	// An entity has a name for each of its aliases, and only one of them may have been taken over.
+	key := w.EntityID + "\x00" + w.DisplayName + "\x00" + w.Accessor
 	ref, known := p.byKey[key]
 	if !known {
 		if len(p.all) > p.most {
@@ -69,8 +71,19 @@ func (p *people) ref(w Who, accessor string) whoRef {
 			DisplayName: p.texts.text(w.DisplayName), EntityID: w.EntityID, Accessor: w.Accessor, Policies: p.texts.text(w.Policies),
 		})
 		p.byKey[key] = ref
+		if _, met := p.entities[w.EntityID]; !met && w.EntityID != "" {
+			p.entities[w.EntityID] = ref
+		}
 	}
 	p.findMethod(&p.all[ref], accessor)
+	return ref
+}
+
+// person is the same for all names of an entity.
+func (p *people) person(ref whoRef) whoRef {
+	if first, ok := p.entities[p.all[ref].EntityID]; ok {
+		return first
+	}
 	return ref
 }
 
@@ -79,9 +92,9 @@ func (p *people) findMethod(w *Who, accessor string) {
 	if w.AuthMethod != "" && !w.GuessedMethod {
 		return
 	}
-	for _, id := range []string{accessor, w.EntityID} {
+	for n, id := range []string{accessor, w.EntityID} {
 		if m, ok := p.logins.get(maphash.String(p.seed, id)); ok && id != "" {
-			w.AuthMethod, w.AuthAccessor, w.GuessedMethod = m.path, m.accessor, false
+			w.AuthMethod, w.AuthAccessor, w.GuessedMethod = m.path, m.accessor, n > 0 // an entity may have several methods
 			return
 		}
 	}

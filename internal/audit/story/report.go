@@ -121,7 +121,8 @@ type Who struct {
 	DisplayName string `json:"display_name"`
 	EntityID    string `json:"entity_id,omitempty"`
 	// AuthMethod is the path of the auth method that made the Vault token, such as auth/userpass/; AuthAccessor its accessor.
-	// They are known where the log shows the login; GuessedMethod tells that the path was derived from the display name.
+	// They are known where the log shows the login; GuessedMethod tells that the path was derived from the display name,
+	// or is that of another login of the entity.
 	AuthMethod    string `json:"auth_method,omitempty"`
 	AuthAccessor  string `json:"auth_accessor,omitempty"`
 	GuessedMethod bool   `json:"guessed_method,omitempty"`
