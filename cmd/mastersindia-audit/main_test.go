@@ -581,3 +581,25 @@ func TestEachAliasOfAnEntityIsNamed(t *testing.T) {
 		t.Errorf("one entity is one caller, and counted as %d and %d", r.Summary.Readers, r.Tokens[0].Readers)
 	}
 }
+
+// TestATokenFileIsReadAsItWasMeantOrRefused: a search for anything else than the token would find nobody.
+func TestATokenFileIsReadAsItWasMeantOrRefused(t *testing.T) {
+	path := logFile(t, (*sample.Log).Day, shown()...)
+	t.Setenv("VAULT_ADDR", "")
+	token := sample.Token(2)
+	for _, text := range []string{
+		token, "\ufeff" + token + "\r\n", `"` + token + `"` + "\n", "JWT " + token, `"JWT ` + token + `"`, "authorization: Bearer " + token,
+	} {
+		if got := names(mustJSON(t, text, "-token-stdin", path).Leak.Receivers); got != wantReceivers {
+			t.Errorf("%q is traced to %q, want %q", text, got, wantReceivers)
+		}
+	}
+	for _, text := range []string{
+		`{"access_token":"` + token + `"}`, `"access_token": "` + token + `",`, token + "\n" + sample.Token(1) + "\n",
+		"\xff\xfei\x00n\x00", "",
+	} {
+		if r := runWith(text, "-token-stdin", path); r.code != command.ExitFailed || strings.Contains(r.stderr, token) {
+			t.Errorf("%q: want exit code 1 and no token shown, got %d: %s", text, r.code, r.stderr)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"unicode"
 )
 
 // mostToken bounds a token, in bytes. The vendors' have some hundred.
@@ -38,18 +39,34 @@ func Read(r io.Reader) (string, error) {
 	if len(text) > mostToken {
 		return "", fmt.Errorf("this is longer than %d bytes and no token", mostToken)
 	}
+	// Editors put a byte order mark before a text, and jq puts quotes around it.
+	text = bytes.Trim(bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff"))), `"`)
 	words := bytes.Fields(text)
 	if len(words) > 0 && bytes.EqualFold(words[0], []byte("Authorization:")) {
 		words = words[1:]
 	}
-	switch len(words) {
-	case 0:
+	switch {
+	case len(words) == 0:
 		return "", errors.New("there is no token in it")
-	case 1:
-		return string(words[0]), nil
-	case 2:
-		return string(words[1]), nil // after a scheme such as JWT or Bearer
-	default:
+	case len(words) > 2, len(words) == 2 && !isScheme(words[0]):
 		return "", errors.New("there is more than one token in it: give one, alone or as the value of an Authorization header")
 	}
+	token := words[len(words)-1] // after a scheme such as JWT or Bearer
+	if bytes.ContainsFunc(token, inNoToken) {
+		return "", errors.New("there is more in it than a token: give it alone in plain text, or as the value of a header")
+	}
+	return string(token), nil
 }
+
+// mostScheme is the longest scheme, in bytes.
+const mostScheme = 20
+
+// isScheme tells a scheme from a token.
+func isScheme(word []byte) bool {
+	return len(word) <= mostScheme && !bytes.ContainsFunc(word, func(r rune) bool {
+		return r > unicode.MaxASCII || r != '-' && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
+}
+
+// inNoToken finds what would make a search find nobody: JSON, and texts in UTF-16.
+func inNoToken(r rune) bool { return r <= ' ' || r > '~' || r == '"' }
