@@ -603,3 +603,26 @@ func TestATokenFileIsReadAsItWasMeantOrRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestAllReadsThatMayHaveGivenALeakedTokenAreNamed: a token is shared by all roles of its config, and the request that made Vault
+// get it is older than the token.
+func TestAllReadsThatMayHaveGivenALeakedTokenAreNamed(t *testing.T) {
+	t.Setenv("VAULT_ADDR", "")
+	people, mount := sample.People(), "mastersindia/"
+	path := logFile(t, func(l *sample.Log) {
+		l.Read(people[4], "other", sample.Token(9), "another")
+		l.Wait(time.Hour)
+		l.Do(sample.Request{By: people[1], Operation: "read", Mount: mount, Path: "token/billing", NoResponse: true})
+		l.Wait(2 * time.Second)
+		l.Read(people[0], "billing", sample.Token(1), "gst")
+		l.Wait(time.Minute)
+		l.Do(sample.Request{By: people[2], Operation: "read", Mount: mount, Path: "token/kiosk", NoResponse: true})
+		l.Do(sample.Request{By: people[4], Operation: "read", Mount: mount, Path: "token/other", NoResponse: true})
+		l.Wait(48 * time.Hour)
+		l.Do(sample.Request{By: people[3], Operation: "read", Mount: mount, Path: "token/billing", NoResponse: true})
+	}, shown()...)
+	r := mustJSON(t, sample.Token(1), "-token-stdin", path)
+	if got, want := names(r.Leak.Possible), people[2].Name+" "+people[1].Name; got != want {
+		t.Errorf("want %q as possible, got %q", want, got)
+	}
+}

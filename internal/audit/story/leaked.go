@@ -20,11 +20,9 @@ func (c *Collector) leakReport(r *Report, all []joined) *Leak {
 		Receivers: []Reading{}, Possible: []Reading{},
 	}
 	ref := c.tokens.find(c.leaked)
-	roles := make(map[string]bool)
 	for _, j := range all {
 		if j.token == ref && ref != noToken && j.gave() {
 			out.Receivers = append(out.Receivers, c.readingReport(j))
-			roles[j.role] = true
 		}
 	}
 	for n := range r.Tokens {
@@ -32,8 +30,9 @@ func (c *Collector) leakReport(r *Report, all []joined) *Leak {
 			out.Token = t
 		}
 	}
+	elsewhere := c.rolesOfOthers(all, ref)
 	for _, j := range all {
-		if c.mayHaveGiven(j, ref) && (len(roles) == 0 || roles[j.role]) {
+		if c.mayHaveGiven(j, ref) && !elsewhere[j.role] {
 			out.Possible = append(out.Possible, c.readingReport(j))
 		}
 	}
@@ -46,6 +45,33 @@ func (c *Collector) leakReport(r *Report, all []joined) *Leak {
 	}
 	return out
 }
+
+// rolesOfOthers are roles that gave tokens of other configs than the leaked token's, and of no config that the log hides. Other
+// roles of its config share the token.
+func (c *Collector) rolesOfOthers(all []joined, leaked tokenRef) map[string]bool {
+	others := make(map[string]bool)
+	if leaked == noToken || c.tokens.info(leaked).config == "" {
+		return others
+	}
+	for _, j := range all {
+		if !j.gave() {
+			continue
+		}
+		config := ""
+		if j.token != noToken {
+			config = c.tokens.info(j.token).config
+		}
+		other := config != "" && config != c.tokens.info(leaked).config
+		if before, met := others[j.role]; !met || before {
+			others[j.role] = other
+		}
+	}
+	return others
+}
+
+// longestRequest is how long a request without an answer may have gone on. Vault ends those that take longer than 90 seconds,
+// unless its default_max_request_duration says otherwise.
+const longestRequest = 5 * time.Minute
 
 // hiddenReads counts the tokens that were handed out without their token_id in the log.
 func (c *Collector) hiddenReads(all []joined) int64 {
@@ -68,7 +94,7 @@ func (c *Collector) mayHaveGiven(j joined, ref tokenRef) bool {
 	if until, err := time.Parse(time.RFC3339, info.expiresAt); err == nil && j.first.After(until) {
 		return false
 	}
-	if from, err := time.Parse(time.RFC3339, info.issuedAt); err == nil && j.last.Before(from) {
+	if from, err := time.Parse(time.RFC3339, info.issuedAt); err == nil && j.last.Add(longestRequest).Before(from) {
 		return false
 	}
 	return true

@@ -15,7 +15,7 @@ const everybodyElse whoRef = 0
 
 // people are those who made requests.
 type people struct {
-	byKey  map[string]whoRef
+	byKey map[string]whoRef
 	// entities has the first name of each entity.
 	entities map[string]whoRef
 
