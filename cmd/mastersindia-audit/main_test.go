@@ -626,3 +626,18 @@ func TestAllReadsThatMayHaveGivenALeakedTokenAreNamed(t *testing.T) {
 		t.Errorf("want %q as possible, got %q", want, got)
 	}
 }
+
+// TestReadsOutsideOfTheTimeSpanAreNotDenied: "nobody was given it" would be wrong.
+func TestReadsOutsideOfTheTimeSpanAreNotDenied(t *testing.T) {
+	t.Setenv("VAULT_ADDR", "")
+	path := logFile(t, (*sample.Log).Day, shown()...)
+	const since = "-since=2026-03-01T15:00:00Z"
+	r := mustJSON(t, sample.Token(2), "-token-stdin", since, path)
+	if said := strings.Join(r.Leak.Unchecked, "; "); len(r.Leak.Receivers) > 0 || !strings.Contains(said, "20 reads that gave it outside") {
+		t.Errorf("20 reads before -since gave the token, and the report says %q of what it left out", said)
+	}
+	r = mustJSON(t, "", since, path)
+	if said := strings.Join(r.Notices, "; "); !strings.Contains(said, "40 tokens were handed out outside") {
+		t.Errorf("the revoked token was handed out before -since, and the report says %q", said)
+	}
+}

@@ -322,6 +322,9 @@ func (c *Collector) notices() []string {
 	if n := int64(len(c.spaces)); n > 1 {
 		say(n, "Mounts of this path in %d namespaces are taken together: choose one with -namespace.", n)
 	}
+	if slices.ContainsFunc(c.revoked, func(r revokedToken) bool { return r.listed }) {
+		say(c.outside, "%d tokens were handed out outside of the time that was asked for: revocations do not tell to whom.", c.outside)
+	}
 	if !c.o.Since.IsZero() && c.first.After(c.o.Since) {
 		out = append(out, fmt.Sprintf("The log begins at %s, after -since: the files from before may be missing.",
 			c.first.Format(time.RFC3339)))

@@ -47,6 +47,8 @@ type Collector struct {
 	others    *rows
 	revoked   []revokedToken
 	leaked    tokenRef                // the token that is traced, if any
+	outside   int64                   // tokens handed out outside of the time span
+	gaveLeak  int64                   // of these, the one that is traced
 	inClear   map[string]*clearSecret // by the name of the field
 	spaces    map[string]bool
 
@@ -225,6 +227,7 @@ func (c *Collector) ended(o *Observation, began time.Time) {
 	}
 	if !listed {
 		c.wrap(o, nil, who) // it may be unwrapped in the time span
+		c.passOver(o, token)
 		return
 	}
 	c.count(o)
@@ -235,6 +238,17 @@ func (c *Collector) ended(o *Observation, began time.Time) {
 		c.refuse(o, who)
 	}
 	c.list(o, who, token)
+}
+
+// passOver counts a token that was handed out outside of the time span.
+func (c *Collector) passOver(o *Observation, token tokenRef) {
+	if o.outcome != OK || o.kind != Read && o.kind != Unwrap {
+		return
+	}
+	c.outside++
+	if c.isLeaked(c.tokens.find(token)) {
+		c.gaveLeak++
+	}
 }
 
 // wrap remembers a read whose answer is in a wrapping.
@@ -266,6 +280,7 @@ func (c *Collector) unwrapped(o *Observation) {
 		}
 	}
 	if !c.inSpan(o.at) {
+		c.passOver(o, token)
 		return
 	}
 	who := c.people.ref(o.who, o.accessor)

@@ -40,6 +40,10 @@ func (c *Collector) leakReport(r *Report, all []joined) *Leak {
 		out.Unchecked = append(out.Unchecked, fmt.Sprintf("%d reads of which the log shows nothing but HMACs: any of them may have "+
 			"given the token. Set VAULT_ADDR and VAULT_TOKEN to have Vault hash it", n))
 	}
+	if c.gaveLeak > 0 {
+		out.Unchecked = append(out.Unchecked, fmt.Sprintf("%d reads that gave it outside of the time that was asked for: look without "+
+			"-since and -until", c.gaveLeak))
+	}
 	if c.readings.missed > 0 || c.tokens.missed > 0 {
 		out.Unchecked = append(out.Unchecked, "reads that found no room in memory: see the notices, and look at a shorter time span")
 	}
