@@ -172,6 +172,7 @@ func TestWhatCannotBeDoneIsSaidBeforeAnythingIsRead(t *testing.T) {
 		{[]string{"-token-file=" + token, path}, "more than one token"},
 		{[]string{"-token-file=" + filepath.Join(dir, "none"), path}, "no such file"},
 		{[]string{"-output=" + dir, path}, "regular file"},
+		{[]string{"-output=" + path, path}, "take its place"},
 		{[]string{"-output=" + filepath.Join(dir, "none", "r.html"), path}, filepath.Join("none", "r.html") + ": no such file"},
 	} {
 		r := runWith("", test.args...)

@@ -34,6 +34,11 @@ func report(ctx context.Context, o options, stdin io.Reader, stdout, stderr io.W
 	if err != nil {
 		return err
 	}
+	for _, source := range sources {
+		if o.output != "" && source.Is(o.output) {
+			return fmt.Errorf("-output: %s is a log that is to be read, and the report would take its place", o.output)
+		}
+	}
 	limits := story.DefaultLimits()
 	limits.Rows = o.maxRows
 	collector := story.NewCollector(story.Options{Mount: o.mount, Since: o.since, Until: o.until, Limits: limits, Leaked: leaked})

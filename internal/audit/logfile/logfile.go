@@ -132,6 +132,12 @@ func (s *Source) Same(other *Source) bool {
 	return s.opened != nil && other.opened != nil && os.SameFile(s.opened, other.opened)
 }
 
+// Is reports whether a name is that of this source's file.
+func (s *Source) Is(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && s.opened != nil && os.SameFile(info, s.opened)
+}
+
 // Close closes the file.
 func (s *Source) Close() error {
 	if s.file == nil {
