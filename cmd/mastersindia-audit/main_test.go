@@ -642,3 +642,31 @@ func TestReadsOutsideOfTheTimeSpanAreNotDenied(t *testing.T) {
 		t.Errorf("the revoked token was handed out before -since, and the report says %q", said)
 	}
 }
+
+// TestCallersWithoutEntityAreToldApart by the accessors of their Vault tokens, which an audit device may show.
+func TestCallersWithoutEntityAreToldApart(t *testing.T) {
+	t.Setenv("VAULT_ADDR", "")
+	root := sample.Caller{Name: "root", Remote: "10.1.0.1", Policies: []string{"root"}}
+	path := logFile(t, func(l *sample.Log) { l.Read(root, "billing", sample.Token(1), "gst") }, shown()...)
+	hmac := sample.New(&bytes.Buffer{}, 1).HMAC("accessor root")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shownClear := strings.ReplaceAll(string(text), hmac, "an-invented-accessor-000")
+	for log, accessor := range map[string]string{string(text): hmac, shownClear: "an-invented-accessor-000"} {
+		if said := must(t, log, "-format=csv", "-"); !strings.Contains(said, ","+accessor+",") {
+			t.Errorf("csv has no accessor:\n%s", said)
+		}
+		token := filepath.Join(t.TempDir(), "token")
+		if err := os.WriteFile(token, []byte(sample.Token(1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if said := must(t, log, "-format=csv", "-token-file="+token, "-"); !strings.Contains(said, "yes,root,,"+accessor+",") {
+			t.Errorf("csv of a leaked token has no accessor:\n%s", said)
+		}
+	}
+	if said := must(t, shownClear, "-"); !strings.Contains(said, "Vault token an-invented-accessor-000") {
+		t.Errorf("the table does not show the accessor that the log shows:\n%s", said)
+	}
+}

@@ -44,19 +44,19 @@ func Notes(w io.Writer, r *story.Report) error {
 }
 
 func writeRowsCSV(out *csv.Writer, rows []story.Row) {
-	writeCSV(out, "time", "kind", "outcome", "display_name", "entity_id", "auth_method", "auth_accessor", "policies",
+	writeCSV(out, "time", "kind", "outcome", "display_name", "entity_id", "accessor", "auth_method", "auth_accessor", "policies",
 		"remote_address", "path", "name", "token_id", "token_hmac", "lease_id", "wrapped", "error", "parameters", "request_id")
 	for n := range rows {
 		r := &rows[n]
 		writeCSV(out, r.Time.Format(time.RFC3339Nano), string(r.Kind), string(r.Outcome), r.Who.DisplayName, r.Who.EntityID,
-			r.Who.AuthMethod, r.Who.AuthAccessor, r.Who.Policies, r.Remote, r.Path, r.Name, r.Token.ID, r.Token.HMAC, r.Lease,
-			strconv.FormatBool(r.Wrapped), r.Error, fieldsText(r.Fields), r.RequestID)
+			r.Who.Accessor, r.Who.AuthMethod, r.Who.AuthAccessor, r.Who.Policies, r.Remote, r.Path, r.Name, r.Token.ID, r.Token.HMAC,
+			r.Lease, strconv.FormatBool(r.Wrapped), r.Error, fieldsText(r.Fields), r.RequestID)
 	}
 }
 
 func writeLeakCSV(out *csv.Writer, l *story.Leak) {
-	writeCSV(out, "received", "display_name", "entity_id", "auth_method", "auth_accessor", "policies", "kind", "role", "token_id",
-		"token_hmac", "times", "first", "last", "last_lease", "remote_addresses", "asked_by")
+	writeCSV(out, "received", "display_name", "entity_id", "accessor", "auth_method", "auth_accessor", "policies", "kind", "role",
+		"token_id", "token_hmac", "times", "first", "last", "last_lease", "remote_addresses", "asked_by")
 	for _, part := range []struct {
 		received string
 		readings []story.Reading
@@ -67,9 +67,9 @@ func writeLeakCSV(out *csv.Writer, l *story.Leak) {
 			if r.AskedBy != nil {
 				asker = r.AskedBy.DisplayName
 			}
-			writeCSV(out, part.received, r.Who.DisplayName, r.Who.EntityID, r.Who.AuthMethod, r.Who.AuthAccessor, r.Who.Policies,
-				string(r.Kind), r.Role, r.Token.ID, r.Token.HMAC, strconv.FormatInt(r.Count, 10), r.First.Format(time.RFC3339Nano),
-				r.Last.Format(time.RFC3339Nano), r.Lease, strings.Join(r.Remote, " "), asker)
+			writeCSV(out, part.received, r.Who.DisplayName, r.Who.EntityID, r.Who.Accessor, r.Who.AuthMethod, r.Who.AuthAccessor,
+				r.Who.Policies, string(r.Kind), r.Role, r.Token.ID, r.Token.HMAC, strconv.FormatInt(r.Count, 10),
+				r.First.Format(time.RFC3339Nano), r.Last.Format(time.RFC3339Nano), r.Lease, strings.Join(r.Remote, " "), asker)
 		}
 	}
 }

@@ -104,6 +104,8 @@ func idText(w *story.Who) string {
 		return w.EntityID
 	case isHMAC:
 		return "Vault token hmac:" + rest[:min(len(rest), digits)] + "…"
+	case w.Accessor != "": // of an audit device with hmac_accessor=false
+		return "Vault token " + w.Accessor
 	default:
 		return "-"
 	}

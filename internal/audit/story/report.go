@@ -126,7 +126,7 @@ type Who struct {
 	AuthMethod    string `json:"auth_method,omitempty"`
 	AuthAccessor  string `json:"auth_accessor,omitempty"`
 	GuessedMethod bool   `json:"guessed_method,omitempty"`
-	// Accessor is the HMAC of the accessor of the Vault token, and tells apart those who have no entity.
+	// Accessor is the accessor of the Vault token, or the HMAC of it, and tells apart those who have no entity.
 	Accessor string `json:"accessor,omitempty"`
 	Policies string `json:"policies,omitempty"`
 }
