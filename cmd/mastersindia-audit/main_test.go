@@ -670,3 +670,18 @@ func TestCallersWithoutEntityAreToldApart(t *testing.T) {
 		t.Errorf("the table does not show the accessor that the log shows:\n%s", said)
 	}
 }
+
+func TestAnImpossibleTimeCostsOneLineAndNotTheReport(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(logFile(t, (*sample.Log).Day))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, impossible := range []string{"9999-12-31T23:59:59-05:00", "0000-01-01T00:00:00+05:00"} {
+		log := string(text) + `{"time":"` + impossible + `","type":"request","request":{"id":"x","operation":"read",` +
+			`"path":"mastersindia/token/billing","mount_point":"mastersindia/"}}` + "\n"
+		if r := mustJSON(t, log, "-"); r.Summary.Given != 42 || r.Input.Garbage != 1 {
+			t.Errorf("%s: want 42 tokens and one unreadable line, got %d and %d", impossible, r.Summary.Given, r.Input.Garbage)
+		}
+	}
+}

@@ -24,6 +24,9 @@ const hmacPrefix = "hmac-sha256:"
 // ErrNoEntry says that a line is no entry of an audit log.
 var ErrNoEntry = errors.New("not an entry of Vault's audit log")
 
+// lastYear is the last with four digits, which the zone of a time may go beyond.
+const lastYear = 9999
+
 // Entry is one line, as far as reports use it. Vault's own names are kept.
 type Entry struct {
 	Time     time.Time
@@ -89,6 +92,9 @@ func Decode(line []byte) (*Entry, error) {
 		return nil, ErrNoEntry
 	}
 	e.Time = written.UTC()
+	if year := e.Time.Year(); year < 1 || year > lastYear {
+		return nil, ErrNoEntry // no JSON can be made of it
+	}
 	return e, nil
 }
 
