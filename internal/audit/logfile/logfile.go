@@ -108,11 +108,16 @@ func unpackedBy(magic []byte) string {
 	return ""
 }
 
-// FirstLine returns what the file begins with, at most its first line, without consuming it.
-func (s *Source) FirstLine() []byte {
+// firstTime is the first time that the beginning of the file tells, without consuming it. A file may begin within a line, or with
+// one that is no entry.
+func (s *Source) firstTime(timeOf func(line []byte) time.Time) time.Time {
 	start, _ := s.lines.Peek(s.lines.Size())
-	line, _, _ := bytes.Cut(start, []byte{'\n'})
-	return line
+	for line := range bytes.Lines(start) {
+		if at := timeOf(line); !at.IsZero() {
+			return at
+		}
+	}
+	return time.Time{}
 }
 
 // Consumed is the number of bytes of the file as it is stored that were read so far. It may be called while others read.
@@ -146,9 +151,11 @@ func (s *Source) Close() error {
 	return s.file.Close()
 }
 
-// Order sorts sources by the time that their first line tells; those that tell none come first.
+// Order sorts sources by the first time that their first lines tell; those that tell none come first.
 func Order(sources []*Source, timeOf func(line []byte) time.Time) {
-	slices.SortStableFunc(sources, func(a, b *Source) int {
-		return timeOf(a.FirstLine()).Compare(timeOf(b.FirstLine()))
-	})
+	first := make(map[*Source]time.Time, len(sources))
+	for _, source := range sources {
+		first[source] = source.firstTime(timeOf)
+	}
+	slices.SortStableFunc(sources, func(a, b *Source) int { return first[a].Compare(first[b]) })
 }

@@ -122,6 +122,24 @@ func TestAnyOrderAndPackingOfFilesGivesTheSameReport(t *testing.T) {
 	}
 }
 
+// TestAFileThatBeginsWithNoEntryIsReadInItsOrder: a rotation may cut a line, and a wrapping is followed to its unwrapping only.
+func TestAFileThatBeginsWithNoEntryIsReadInItsOrder(t *testing.T) {
+	t.Parallel()
+	asha, erp := sample.People()[0], sample.People()[3]
+	text := write(t, func(l *sample.Log) {
+		l.Do(sample.Request{By: asha, Operation: "read", Mount: mount, Path: "token/billing", Wrap: "wrapping-1"})
+		l.Do(sample.Request{By: erp, Operation: "update", Mount: "sys/", Path: "wrapping/unwrap",
+			Data: map[string]any{"token": "wrapping-1"}, Answer: l.Answer(sample.Token(1), "gst")})
+	})
+	lines := bytes.SplitAfter(text, []byte{'\n'})
+	early := file(t, "audit.log.1", bytes.Join(lines[:2], nil))
+	late := file(t, "audit.log", append([]byte("\n\"}}\n"), bytes.Join(lines[2:], nil)...))
+	r := read(t, story.Options{}, late, early)
+	if len(r.Readings) != 2 || r.Readings[0].Who.DisplayName != erp.Name {
+		t.Errorf("want the wrapping and its unwrapping by %s, got %s", erp.Name, asJSON(t, r.Readings))
+	}
+}
+
 func asJSON(tb testing.TB, value any) string {
 	tb.Helper()
 	text, err := json.Marshal(value)
