@@ -685,3 +685,30 @@ func TestAnImpossibleTimeCostsOneLineAndNotTheReport(t *testing.T) {
 		}
 	}
 }
+
+// TestAWrappingIsFollowedOnItsOtherWays: into another wrapping, and to who reads it where Vault keeps it.
+func TestAWrappingIsFollowedOnItsOtherWays(t *testing.T) {
+	t.Setenv("VAULT_ADDR", "")
+	asha, erp := sample.People()[0], sample.People()[3]
+	path := logFile(t, func(l *sample.Log) {
+		wrapped := func(wrapping string) {
+			l.Do(sample.Request{By: asha, Operation: "read", Mount: "mastersindia/", Path: "token/billing", Wrap: wrapping})
+		}
+		wrapped("wrapping-1")
+		l.Do(sample.Request{By: asha, Operation: "update", Mount: "sys/", Path: "wrapping/rewrap",
+			Data: map[string]any{"token": "wrapping-1"}, Wrap: "wrapping-2"})
+		l.Do(sample.Request{By: erp, Operation: "update", Mount: "sys/", Path: "wrapping/unwrap",
+			Data: map[string]any{"token": "wrapping-2"}, Answer: l.Answer(sample.Token(1), "gst")})
+		wrapped("wrapping-3")
+		l.Raw(`{"time":"2026-03-01T09:00:00Z","type":"response","auth":{"client_token":"` + l.HMAC("wrapping-3") + `"},` +
+			`"request":{"id":"1","operation":"read","path":"cubbyhole/response","mount_point":"cubbyhole/","remote_address":"10.9.9.9"},` +
+			`"response":{"data":{"response":"` + l.HMAC("all of it") + `"}}}`)
+	})
+	r := mustJSON(t, sample.Token(1), "-token-stdin", path)
+	if got := names(r.Readings); got != "holder of the wrapping token userpass-asha kubernetes-erp-invoices" {
+		t.Errorf("want both who unwrapped and who asked, got %q", got)
+	}
+	if got := names(r.Leak.Possible); got != "holder of the wrapping token" || r.Leak.Possible[0].Remote[0] != "10.9.9.9" {
+		t.Errorf("whoever read the wrapping may have been given the token, and is not named: %q", got)
+	}
+}

@@ -12,19 +12,21 @@ import "bytes"
 // or with letters written as \u00XX, which no program does without need. Lines with such an escape of a letter are all let
 // through.
 type Filter struct {
-	needle []byte
-	unwrap []byte
-	logins bool
+	needle   []byte
+	wrapping []byte // paths on which a wrapping is opened, or changed for another
+	old      []byte // where it was opened long ago
+	logins   bool
 }
 
 // NewFilter returns the filter for a mount. With logins it lets through what tells by which auth method a Vault token was made.
 func NewFilter(mount string, logins bool) *Filter {
-	return &Filter{needle: longestPlain(mount), unwrap: []byte("unwrap"), logins: logins}
+	return &Filter{needle: longestPlain(mount), wrapping: []byte("wrapping"), old: []byte("cubbyhole"), logins: logins}
 }
 
 // Wants reports whether a line must be decoded.
 func (f *Filter) Wants(line []byte) bool {
-	return bytes.Contains(line, f.needle) || bytes.Contains(line, f.unwrap) || hasEscapedLetter(line) || f.logins && isLogin(line)
+	return bytes.Contains(line, f.needle) || bytes.Contains(line, f.wrapping) || bytes.Contains(line, f.old) ||
+		hasEscapedLetter(line) || f.logins && isLogin(line)
 }
 
 // isLogin recognises an answer with a new Vault token in it as Vault writes it. Logins only add the auth method to a report, so

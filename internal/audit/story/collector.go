@@ -145,6 +145,10 @@ func (c *Collector) Add(o *Observation) {
 	switch {
 	case o.login != nil:
 		c.people.learn(o.login)
+	case o.rewrapping != "":
+		if asked, known := c.wrapped.take(o.wrapping); known {
+			c.wrapped.put(o.rewrapping, asked)
+		}
 	case o.kind == Unwrap:
 		c.unwrapped(o)
 	case !o.answer:

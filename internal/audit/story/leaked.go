@@ -90,7 +90,7 @@ func (c *Collector) hiddenReads(all []joined) int64 {
 
 // mayHaveGiven reports whether the log leaves open what these reads gave, and it may have been the token.
 func (c *Collector) mayHaveGiven(j joined, ref tokenRef) bool {
-	open := j.unanswered || j.wrapped && j.count > j.unwrapped
+	open := j.unanswered || j.wrapped && j.count > j.unwrapped || j.kind == Unwrap && j.token == noToken
 	if !open || ref == noToken {
 		return open
 	}

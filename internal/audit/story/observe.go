@@ -13,24 +13,25 @@ import (
 
 // Observation is what one line tells about the mount.
 type Observation struct {
-	at        time.Time
-	answer    bool
-	id        string
-	kind      Kind
-	outcome   Outcome
-	who       Who
-	accessor  string // HMAC, of the Vault token
-	remote    string
-	path      string
-	namespace string
-	name      string // of the role or config
-	lease     string
-	failure   string
-	fields    []entry.Field
-	token     entry.Token
-	wrapping  string // HMAC of the wrapping token
-	inClear   string // name of a secret that the log shows
-	login     *login
+	at         time.Time
+	answer     bool
+	id         string
+	kind       Kind
+	outcome    Outcome
+	who        Who
+	accessor   string // HMAC, of the Vault token
+	remote     string
+	path       string
+	namespace  string
+	name       string // of the role or config
+	lease      string
+	failure    string
+	fields     []entry.Field
+	token      entry.Token
+	wrapping   string // HMAC of the wrapping token
+	rewrapping string // HMAC of the wrapping token that took its place
+	inClear    string // name of a secret that the log shows
+	login      *login
 }
 
 // login is a new Vault token.
@@ -41,7 +42,7 @@ type login struct {
 }
 
 // Related reports whether the line only helps to understand others.
-func (o *Observation) Related() bool { return o.login != nil || o.kind == Unwrap }
+func (o *Observation) Related() bool { return o.login != nil || o.kind == Unwrap || o.rewrapping != "" }
 
 // Observer turns entries into observations. It keeps no state, so several goroutines may share one.
 type Observer struct {
@@ -70,6 +71,10 @@ func (ob *Observer) Observe(e *entry.Entry) *Observation {
 		o.onMount(e, strings.TrimPrefix(e.Request.Path, ob.mount))
 	case e.Request.Path == "sys/wrapping/unwrap":
 		return o.unwrapped(e, ob.mount)
+	case e.Request.Path == "sys/wrapping/rewrap":
+		return o.rewrapped(e)
+	case e.Request.Path == "cubbyhole/response":
+		return o.unwrappedAsText(e)
 	case ob.administers(e):
 		o.kind, o.name = Admin, e.Request.Operation
 		o.fields = clipFields(entry.Fields(e.Request.Data))
@@ -178,7 +183,7 @@ func (o *Observation) unwrapped(e *entry.Entry, mount string) *Observation {
 	o.wrapping = entry.Text(e.Request.Data, "token")
 	if o.wrapping == "" && e.Auth != nil {
 		o.wrapping = e.Auth.ClientToken
-		o.who = Who{DisplayName: "holder of the wrapping token"}
+		o.who = Who{DisplayName: holder}
 	}
 	if e.Response.LeaseID != "" {
 		role, mine := strings.CutPrefix(e.Response.LeaseID, mount+"token/")
@@ -192,6 +197,33 @@ func (o *Observation) unwrapped(e *entry.Entry, mount string) *Observation {
 	}
 	return o
 }
+
+// rewrapped fills in that what was in one wrapping is in another now.
+func (o *Observation) rewrapped(e *entry.Entry) *Observation {
+	if e.Response == nil || e.Response.WrappingToken == "" || e.Error != "" {
+		return nil
+	}
+	o.wrapping, o.rewrapping = entry.Text(e.Request.Data, "token"), e.Response.WrappingToken
+	return o
+}
+
+// unwrappedAsText fills in that a wrapping was read where Vault keeps it, as was done long ago and still can be.
+// The log has one HMAC of all that was in it.
+func (o *Observation) unwrappedAsText(e *entry.Entry) *Observation {
+	if e.Response == nil || len(e.Response.Data) == 0 || e.Auth == nil || e.Request.Operation != "read" {
+		return nil
+	}
+	o.kind = Unwrap
+	o.judge(e)
+	if o.outcome != OK {
+		return nil
+	}
+	o.wrapping, o.who = e.Auth.ClientToken, Who{DisplayName: holder}
+	return o
+}
+
+// holder is whoever used a wrapping token as their Vault token.
+const holder = "holder of the wrapping token"
 
 // administers reports whether the request changes the mount as a whole, or ends its leases.
 func (ob *Observer) administers(e *entry.Entry) bool {
