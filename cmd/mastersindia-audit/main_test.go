@@ -9,11 +9,14 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -710,5 +713,32 @@ func TestAWrappingIsFollowedOnItsOtherWays(t *testing.T) {
 	}
 	if got := names(r.Leak.Possible); got != "holder of the wrapping token" || r.Leak.Possible[0].Remote[0] != "10.9.9.9" {
 		t.Errorf("whoever read the wrapping may have been given the token, and is not named: %q", got)
+	}
+}
+
+// TestParametersThatNobodyKnowsHideNothing: Vault passes over them, and names sort before token_url.
+func TestParametersThatNobodyKnowsHideNothing(t *testing.T) {
+	t.Parallel()
+	omar := sample.People()[4]
+	junk := make(map[string]any)
+	for n := range 60 {
+		junk[fmt.Sprintf("a%02d", n)+strings.Repeat("x", 1000)] = true
+	}
+	r := mustJSON(t, "", logFile(t, func(l *sample.Log) {
+		l.Do(sample.Request{By: omar, Operation: "update", Mount: "mastersindia/", Path: "config/gst", Data: junk})
+		hidden := maps.Clone(junk)
+		hidden["token_url"] = "https://login.example.net/"
+		l.Do(sample.Request{By: omar, Operation: "update", Mount: "mastersindia/", Path: "config/gst", Data: hidden})
+	}, "token_url"))
+	for what, fields := range map[string][]entry.Field{"the config": r.Objects[0].Fields, "the request": r.Rows[1].Fields} {
+		at := slices.IndexFunc(fields, func(f entry.Field) bool { return f.Name == "token_url" })
+		if at < 0 || fields[at].Value != "https://login.example.net/" {
+			t.Errorf("%s does not show where the config points: %+v", what, fields)
+		}
+		for _, f := range fields {
+			if len(f.Name) > 100 {
+				t.Errorf("%s takes %d bytes for one name", what, len(f.Name))
+			}
+		}
 	}
 }

@@ -43,7 +43,7 @@ func (o *object) change(ob *Observation, by whoRef) {
 		switch {
 		case found:
 			o.fields[at] = f
-		case len(o.fields) < mostFields:
+		case len(o.fields) < mostFields || odd(f.Name) == 0:
 			o.fields = slices.Insert(o.fields, at, f)
 		}
 	}

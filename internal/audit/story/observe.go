@@ -4,6 +4,7 @@
 package story
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -289,20 +290,47 @@ func errorText(text string) string {
 // mostText bounds what is remembered of a text that callers of Vault may have chosen, in bytes.
 const mostText = 400
 
-func clip(text string) string {
-	if len(text) <= mostText {
+func clip(text string) string { return clipTo(mostText, text) }
+
+func clipTo(most int, text string) string {
+	if len(text) <= most {
 		return text
 	}
-	return strings.ToValidUTF8(text[:mostText], "") + "…"
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
-// mostFields bounds how many parameters of a write are remembered: the engine has fewer.
-const mostFields = 40
+// mostFields bounds how many parameters of a write are remembered, and mostOdd, in bytes, the name and value of one that the
+// engine does not have.
+const (
+	mostFields = 40
+	mostOdd    = 64
+)
 
+// clipFields keeps what the engine has in any case: Vault passes over other parameters, so that whoever writes could add as many
+// of them as would hide where a config points.
 func clipFields(fields []entry.Field) []entry.Field {
-	fields = fields[:min(len(fields), mostFields)]
+	slices.SortStableFunc(fields, func(a, b entry.Field) int { return cmp.Compare(odd(a.Name), odd(b.Name)) })
+	fields = slices.Clone(fields[:min(len(fields), mostFields)])
 	for n := range fields {
-		fields[n].Name, fields[n].Value = clip(fields[n].Name), clip(fields[n].Value)
+		f := &fields[n]
+		if odd(f.Name) > 0 {
+			f.Name, f.Value = clipTo(mostOdd, f.Name), clipTo(mostOdd, f.Value)
+		}
+		f.Value = clip(f.Value)
 	}
+	slices.SortFunc(fields, func(a, b entry.Field) int { return strings.Compare(a.Name, b.Name) })
 	return fields
+}
+
+// odd is 1 for a parameter that no config or role of the engine has, or else 0.
+func odd(name string) int {
+	switch name {
+	case "allow_http", "authorization_scheme", "ca_cert", "client_id", "client_secret", "config", "default_token_ttl", "headers",
+		"lease", "ledger_retention", "max_token_ttl", "max_ttl", "password", "pause_reason", "paused", "preset", "protocol",
+		"proxy_url", "refresh_headers", "refresh_url", "request_format", "request_timeout", "rotation_percent", "scope",
+		"soap_action", "soap_password_element", "soap_username_element", "token_url", "username", "verify_connection":
+		return 0
+	default:
+		return 1
+	}
 }
