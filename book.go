@@ -57,12 +57,13 @@ func (b *backend) issuedAs(ctx context.Context, tokenID string) ([]ledger.Found,
 // issuedFor returns the tokens of a config, the newest first, and what the ledger is yet to be told of them among it.
 func (b *backend) issuedFor(ctx context.Context, config string) (entries []ledger.Entry, more bool, err error) {
 	untold := b.issuer.Untold(func(n issuer.Note) bool { return n.Account.Name == config })
-	entries, more, err = b.ledger.Of(ctx, config, mostLedgerTokens)
-	for _, n := range untold {
-		if !slices.ContainsFunc(entries, func(e ledger.Entry) bool { return e.TokenID == n.Token.ID }) {
+	known, more, err := b.ledger.Of(ctx, config, mostLedgerTokens)
+	for _, n := range untold { // these are the latest, and of one second they come first
+		if !slices.ContainsFunc(known, func(e ledger.Entry) bool { return e.TokenID == n.Token.ID }) {
 			entries = append(entries, ledgerEntry(n.Token))
 		}
 	}
+	entries = append(entries, known...)
 	slices.SortStableFunc(entries, func(x, y ledger.Entry) int { return y.IssuedAt.Compare(x.IssuedAt) })
 	return entries, more, err
 }

@@ -210,7 +210,7 @@ func (l *Ledger) Of(ctx context.Context, config string, most int) (entries []Ent
 			if more && !page.hasNewer(entries[most-1].IssuedAt) {
 				break
 			}
-			for _, t := range page.Tokens {
+			for _, t := range slices.Backward(page.Tokens) { // of one second, the last that was noted comes first
 				entries = append(entries, t.entry())
 			}
 			if len(entries) > most {

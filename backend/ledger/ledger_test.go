@@ -120,6 +120,31 @@ func TestTheNewestAreShownWhereThereAreTooMany(t *testing.T) {
 	}
 }
 
+func TestOfOneSecondTheLastTokenComesFirst(t *testing.T) {
+	t.Parallel()
+	l := ledger.New(&logical.InmemStorage{})
+	var want []string
+	for n := range 300 {
+		e := entry("gst", n)
+		e.IssuedAt = began()
+		if err := l.Note(t.Context(), "gst", e, keep, began()); err != nil {
+			t.Fatal(err)
+		}
+		want = append([]string{e.TokenID}, want...)
+	}
+	entries, _, err := l.Of(t.Context(), "gst", 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.TokenID)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("tokens %q, want %q", got, want)
+	}
+}
+
 func TestWhatWouldBeForgottenAtOnceIsNotNoted(t *testing.T) {
 	t.Parallel()
 	view := &logical.InmemStorage{}
