@@ -115,7 +115,10 @@ func (g *given) options(flags *flag.FlagSet) (options, error) {
 		}
 		o.storages = append(o.storages, storage)
 	}
-	if o.rounds < 1 || o.windows < 0 || o.duration < 100*time.Millisecond || o.scale.used < 1 || o.scale.life < 20*time.Second {
+	if o.windows < 0 {
+		return o, fmt.Errorf("-windows: %d is no number of windows; 0 leaves them out", o.windows)
+	}
+	if o.rounds < 1 || o.duration < 100*time.Millisecond || o.scale.used < 1 || o.scale.life < 20*time.Second {
 		return o, errors.New("take at least one round, 100ms a row, one account in use, and tokens that live for 20s")
 	}
 	o.scale.used = min(o.scale.used, o.scale.accounts)

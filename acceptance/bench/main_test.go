@@ -54,7 +54,7 @@ func TestParse(t *testing.T) {
 	if err != nil || o.rounds != 7 || o.duration > time.Second || len(o.storages) != 1 || !slices.Contains(o.clients, rotatingClients) {
 		t.Errorf("options %+v (%v)", o, err)
 	}
-	for _, wrong := range []string{"-clients=0", "-clients=1,", "-storage=disk", "-rounds=0", "-duration=1ms", "-life=1s"} {
+	for _, wrong := range []string{"-clients=0", "-clients=1,", "-storage=disk", "-rounds=0", "-windows=-1", "-duration=1ms", "-life=1s"} {
 		if _, err := parse([]string{wrong}); err == nil {
 			t.Errorf("%s is taken", wrong)
 		}
