@@ -9,11 +9,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
+
+	"vault-plugin-secrets-mastersindia/internal/command"
 )
 
-// writeFile writes a file all at once, which only its owner can read: it appears complete or not at all.
-func writeFile(path string, content func(io.Writer) error) (err error) {
+// writeFile writes a file that only its owner can read, and takes the place of nothing but a file.
+func writeFile(path string, content func(io.Writer) error) error {
 	info, err := os.Lstat(path)
 	switch {
 	case err == nil && !info.Mode().IsRegular():
@@ -21,17 +22,6 @@ func writeFile(path string, content func(io.Writer) error) (err error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // made with 0600
-	if err != nil {
-		return &fs.PathError{Op: "open", Path: path, Err: errors.Unwrap(err)} // not by the name that it has until it is complete
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if err = errors.Join(content(f), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	const owner = 0o600
+	return command.WriteFile(path, owner, content)
 }

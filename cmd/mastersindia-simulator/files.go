@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
+
+	"vault-plugin-secrets-mastersindia/internal/command"
 )
 
 // writeReady tells a script where the simulator serves.
@@ -27,22 +29,13 @@ func writeReady(path string, where addresses) error {
 	return nil
 }
 
-// writeFile writes a file all at once: whoever waits for it never sees half of it.
-func writeFile(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return &fs.PathError{Op: "open", Path: path, Err: errors.Unwrap(err)} // not by the name that it has until it is complete
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+// writeFile writes a file that everybody may read.
+func writeFile(path string, data []byte) error {
+	const everybody = 0o644
+	return command.WriteFile(path, everybody, func(w io.Writer) error {
+		_, err := w.Write(data)
 		return err
-	}
-	return os.Rename(f.Name(), path)
+	})
 }
 
 func removeFile(path string) error {
