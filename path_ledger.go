@@ -133,7 +133,7 @@ func (b *backend) ledgerList(ctx context.Context, _ *logical.Request, _ *framewo
 	info := make(map[string]any)
 	for _, name := range names[:min(len(names), mostListDetails)] {
 		until, err := b.ledger.Until(ctx, name)
-		if isDamaged(err) {
+		if stored.IsDamaged(err) {
 			info[name] = map[string]any{"remembered_until": "", "message": err.Error()}
 			continue
 		}

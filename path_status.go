@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"vault-plugin-secrets-mastersindia/backend/issuer"
+	"vault-plugin-secrets-mastersindia/backend/stored"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
@@ -148,7 +149,7 @@ func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *frame
 		}
 		group.Go(func() (err error) {
 			found[n], err = b.statusAtRest(ctx, name, n < mostListDetails)
-			if isDamaged(err) {
+			if stored.IsDamaged(err) {
 				found[n], damaged[n] = nil, err
 				return nil
 			}

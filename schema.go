@@ -4,7 +4,6 @@
 package mastersindia
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 
@@ -138,7 +137,7 @@ func listEntries(names []string, read func(name string) (map[string]any, error))
 	for _, name := range names[:min(len(names), mostListDetails)] {
 		facts, err := read(name)
 		switch {
-		case isDamaged(err):
+		case stored.IsDamaged(err):
 			damaged = append(damaged, err)
 		case err != nil:
 			return nil, err
@@ -147,11 +146,6 @@ func listEntries(names []string, read func(name string) (map[string]any, error))
 		}
 	}
 	return listAnswer(names, info, damaged...), nil
-}
-
-func isDamaged(err error) bool {
-	_, is := errors.AsType[*stored.DamagedError](err)
-	return is
 }
 
 // helpWidth is the room that Vault's path-help has for the description of a field: 80 columns without its indent.

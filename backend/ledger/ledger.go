@@ -107,7 +107,7 @@ func (l *Ledger) addToPage(ctx context.Context, day, config string, e Entry) (nu
 	}
 	number = max(days.Pages[day], 1)
 	page, err := l.page(ctx, day, config, number)
-	_, damaged := errors.AsType[*stored.DamagedError](err)
+	damaged := stored.IsDamaged(err)
 	if err != nil && !damaged {
 		return 0, err
 	}
@@ -167,7 +167,7 @@ func (l *Ledger) Find(ctx context.Context, tokenID string) ([]Found, error) {
 	var damaged error
 	for _, place := range places.Places {
 		page, err := l.page(ctx, place.Day, place.Config, place.Page)
-		if _, is := errors.AsType[*stored.DamagedError](err); is {
+		if stored.IsDamaged(err) {
 			damaged = err
 			continue
 		}
@@ -197,7 +197,7 @@ func (l *Ledger) Of(ctx context.Context, config string, most int) (entries []Ent
 	for _, day := range slices.Backward(days.sorted()) {
 		for number := days.Pages[day]; number >= 1; number-- {
 			page, err := l.page(ctx, day, config, number)
-			if _, is := errors.AsType[*stored.DamagedError](err); is {
+			if stored.IsDamaged(err) {
 				damaged = err
 				continue
 			}

@@ -23,6 +23,12 @@ type DamagedError struct{ err error }
 // Error names the entry.
 func (e *DamagedError) Error() string { return e.err.Error() }
 
+// IsDamaged reports whether an error is, or wraps, a DamagedError.
+func IsDamaged(err error) bool {
+	_, is := errors.AsType[*DamagedError](err)
+	return is
+}
+
 // Get reads an entry of a schema from 1 to newest; nil where there is none. Errors: ErrNoStorage, *DamagedError, and storage's.
 func Get[T any](ctx context.Context, view logical.Storage, key string, schema func(*T) int, newest int) (*T, error) {
 	if view == nil {
