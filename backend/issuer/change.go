@@ -205,7 +205,7 @@ func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
 func (i *Issuer) update(ctx context.Context, e *entry, a *Account, token *Token) (bool, error) {
 	e.storing.Lock()
 	defer e.storing.Unlock()
-	old, owed, err := i.oldRecord(ctx, e)
+	old, err := i.oldRecord(ctx, e)
 	if err != nil {
 		i.Forget(e.name) // a load under way may have read the settings before they were stored
 		return true, err
@@ -223,8 +223,7 @@ func (i *Issuer) update(ctx context.Context, e *entry, a *Account, token *Token)
 		if old != nil {
 			before.Generation = old.Generation
 		}
-		e.adopt(&before, old, i.clock(), i.process)
-		e.unsaved = owed
+		i.adopt(e, &before, old)
 	}
 	if e.settings.Generation == a.Generation && token == nil {
 		// The account stays the same, and so do its token and its login in flight.
@@ -273,12 +272,12 @@ func (i *Issuer) begin(e *entry, a *Account, token *Token) {
 }
 
 // oldRecord reads what storage knows of an account that is not in memory, for the tokens of it that are out.
-func (i *Issuer) oldRecord(ctx context.Context, e *entry) (record *Record, owed bool, err error) {
+func (i *Issuer) oldRecord(ctx context.Context, e *entry) (*Record, error) {
 	e.mu.Lock()
 	loaded := e.loaded
 	e.mu.Unlock()
 	if loaded {
-		return nil, false, nil
+		return nil, nil //nolint:nilnil // nothing to read
 	}
 	return i.record(ctx, e.name)
 }

@@ -68,11 +68,8 @@ func (i *Issuer) fly(ctx context.Context, e *entry, f *flight) {
 	if e.flight == f {
 		e.flight = nil
 		e.meet(f.err, i.clock())
-		if f.reason == ReasonForced && e.obstacle != nil {
-			e.lastForced = time.Time{} // nothing was forced: whoever asks again is not to be answered with the old token
-		}
-		if f.reason == ReasonRejected && e.obstacle != nil {
-			e.lastRejected = time.Time{} // nor was this one of those that are made now and then
+		if e.obstacle != nil {
+			e.unmade(f.reason)
 		}
 	}
 	i.plan(e)
@@ -85,6 +82,18 @@ func (i *Issuer) fly(ctx context.Context, e *entry, f *flight) {
 	}
 	close(f.done)
 	i.noteNews(e)
+}
+
+// unmade takes back that a login was made for a reason for which one is made only now and then: whoever asks again is not to be
+// answered with the old token. Callers hold mu.
+func (e *entry) unmade(reason Reason) {
+	switch reason {
+	case ReasonForced:
+		e.lastForced = time.Time{}
+	case ReasonRejected:
+		e.lastRejected = time.Time{}
+	default:
+	}
 }
 
 // runSafely keeps a defect in one account's flight from ending the process, and with it every mount that lives there.
@@ -139,14 +148,13 @@ func (i *Issuer) load(ctx context.Context, e *entry, f *flight) error {
 	if err != nil {
 		return err
 	}
-	record, owed, err := i.record(ctx, e.name)
+	record, err := i.record(ctx, e.name)
 	if err != nil {
 		return err
 	}
 	e.mu.Lock()
 	if !f.superseded {
-		e.adopt(settings, record, i.clock(), i.process)
-		e.unsaved = owed
+		i.adopt(e, settings, record)
 	}
 	e.mu.Unlock()
 	if record == nil || record.Attempt == nil || i.mayLogin() != nil {

@@ -85,31 +85,34 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	return answer, nil
 }
 
-// markRevoked does steps 1 and 2. The settings are those under which the targets were found: newer ones may name another
-// endpoint, to which the refresh tokens of these must not go.
-func (i *Issuer) markRevoked(ctx context.Context, name, tokenID string) (*entry, *Account, []*Token, error) {
+// lockForChange waits until the account is in memory, and returns its entry with storing and mu locked.
+func (i *Issuer) lockForChange(ctx context.Context, name string) (*entry, error) {
 	for {
 		e, err := i.lockLoaded(ctx, name)
 		if err != nil {
-			return nil, nil, nil, err
+			return nil, err
 		}
 		e.mu.Unlock() // storing comes before mu
-		settings, targets, err := i.tryMarkRevoked(ctx, e, tokenID)
-		if settings != nil {
-			return e, settings, targets, err
+		e.storing.Lock()
+		e.mu.Lock()
+		if e.loaded && !e.dead {
+			return e, nil
 		}
+		e.mu.Unlock()
+		e.storing.Unlock()
 	}
 }
 
-// tryMarkRevoked gives no settings where the entry is not in memory any more.
-func (i *Issuer) tryMarkRevoked(ctx context.Context, e *entry, tokenID string) (settings *Account, targets []*Token, err error) {
-	e.storing.Lock()
-	defer e.storing.Unlock()
-	e.mu.Lock()
-	if e.dead || !e.loaded {
-		e.mu.Unlock()
-		return nil, nil, nil
+// markRevoked does steps 1 and 2. The settings are those under which the targets were found: newer ones may name another
+// endpoint, to which the refresh tokens of these must not go.
+func (i *Issuer) markRevoked(
+	ctx context.Context, name, tokenID string,
+) (e *entry, settings *Account, targets []*Token, err error) {
+	e, err = i.lockForChange(ctx, name)
+	if err != nil {
+		return nil, nil, nil, err
 	}
+	defer e.storing.Unlock()
 	settings = e.settings
 	now := i.clock()
 	for _, t := range e.out(now) {
@@ -119,7 +122,7 @@ func (i *Issuer) tryMarkRevoked(ctx context.Context, e *entry, tokenID string) (
 	}
 	if tokenID != "" && len(targets) == 0 {
 		e.mu.Unlock()
-		return settings, nil, ErrNoToken
+		return nil, nil, nil, ErrNoToken
 	}
 	if tokenID == "" {
 		e.cutOff()
@@ -139,7 +142,7 @@ func (i *Issuer) tryMarkRevoked(ctx context.Context, e *entry, tokenID string) (
 	i.plan(e)
 	record := e.record()
 	e.mu.Unlock()
-	return settings, targets, i.put(ctx, e, record)
+	return e, settings, targets, i.put(ctx, e, record)
 }
 
 // revokedAs is the token with the outcome of its revocation; one that was killed has no refresh token any more. It stays killed:
@@ -216,33 +219,14 @@ func killOutcome(_ *upstream.Token, err error) Outcome {
 func (i *Issuer) noteOutcomes(
 	ctx context.Context, name string, outcomes map[string]Outcome, at time.Time,
 ) (map[string]*Token, error) {
-	for {
-		// Asking took time: the account may have been let go from memory.
-		e, err := i.lockLoaded(ctx, name)
-		if errors.Is(err, ErrNoAccount) {
-			return nil, nil //nolint:nilnil // it was deleted, with all that is known of its tokens
-		}
-		if err != nil {
-			return nil, err
-		}
-		e.mu.Unlock() // storing comes before mu
-		if known, err := i.tryNoteOutcomes(ctx, e, outcomes, at); known != nil {
-			return known, err
-		}
+	e, err := i.lockForChange(ctx, name) // asking took time: the account may have been let go from memory
+	if errors.Is(err, ErrNoAccount) {
+		return nil, nil //nolint:nilnil // it was deleted, with all that is known of its tokens
 	}
-}
-
-// tryNoteOutcomes gives no map where the entry is not in memory any more.
-func (i *Issuer) tryNoteOutcomes(
-	ctx context.Context, e *entry, outcomes map[string]Outcome, at time.Time,
-) (map[string]*Token, error) {
-	e.storing.Lock()
+	if err != nil {
+		return nil, err
+	}
 	defer e.storing.Unlock()
-	e.mu.Lock()
-	if e.dead || !e.loaded {
-		e.mu.Unlock()
-		return nil, nil //nolint:nilnil // see above
-	}
 	known := make(map[string]*Token, len(outcomes))
 	for n, t := range e.superseded {
 		if o, ok := outcomes[t.ID]; ok {

@@ -37,12 +37,17 @@ func (i *Issuer) put(ctx context.Context, e *entry, record *Record) error {
 }
 
 // record is the account's record: the one that storage has not taken yet, or what storage knows.
-func (i *Issuer) record(ctx context.Context, name string) (record *Record, owed bool, err error) {
+func (i *Issuer) record(ctx context.Context, name string) (*Record, error) {
 	if value, ok := i.owed.Load(name); ok {
-		return value.(*Record), true, nil //nolint:forcetypeassert // the map holds nothing else
+		return value.(*Record), nil //nolint:forcetypeassert // the map holds nothing else
 	}
-	record, err = i.store.Load(ctx, name)
-	return record, false, err
+	return i.store.Load(ctx, name)
+}
+
+// adopt has the entry take over settings and record, and know whether storage has still to take the record. Callers hold e.mu.
+func (i *Issuer) adopt(e *entry, settings *Account, record *Record) {
+	e.adopt(settings, record, i.clock(), i.process)
+	_, e.unsaved = i.owed.Load(e.name)
 }
 
 // settled reports whether storage knows what memory does. Callers hold mu, so that storing must not be waited for.

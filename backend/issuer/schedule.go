@@ -88,19 +88,18 @@ func (i *Issuer) removeOrphan(ctx context.Context, e *entry) {
 	}
 }
 
-// expendable reports whether nothing is lost if the account is let go from memory: storage knows what memory does, there is no
-// living token, and an operator who lists the accounts would find nothing worth knowing. Callers hold mu.
+// expendable reports whether nothing is lost if the account is let go from memory once it is settled: it has no living token, and
+// an operator who lists the accounts would find nothing worth knowing. Callers hold mu.
 func (e *entry) expendable(now Reading) bool {
-	return !e.unsaved && !e.live(now) && !e.settings.Paused && !e.failure.refused() && !e.failure.paused(now)
+	return !e.live(now) && !e.settings.Paused && !e.failure.refused() && !e.failure.paused(now)
 }
 
 // letGo takes an account out of memory that is expendable, and reports whether it did. It does not while the account's record is
-// being written: whoever came next would read the former one. Callers hold mu, so that storing must not be waited for.
+// being written, or is to be: whoever came next would read the former one. Callers hold mu.
 func (i *Issuer) letGo(e *entry, now Reading) bool {
-	if !e.expendable(now) || !e.storing.TryLock() {
+	if !e.settled() || !e.expendable(now) {
 		return false
 	}
-	defer e.storing.Unlock()
 	if e.lastRead.Load() > 0 || e.logins > 0 { // else nothing was counted, and there may be thousands of these after a start
 		i.tallies.Store(e.name, e.tally)
 	}
