@@ -48,28 +48,32 @@ func throughput(r *results.Results, storage string) bars {
 }
 
 func latency(r *results.Results, storage string) bars {
-	b := bars{
+	return bars{
 		title:  fmt.Sprintf("Latency at %d clients in milliseconds, %s storage (less is better)", plotClients, storage),
 		series: []string{"p50", "p99"}, unit: "%.1f",
+		groups: groups(r, storage, func(c results.Cell) []float64 { return []float64{milliseconds(c.P50), milliseconds(c.P99)} }),
 	}
-	for _, row := range results.Rows() {
-		c, _ := r.Median(storage, plotClients, row)
-		b.groups = append(b.groups, group{row, []float64{milliseconds(c.P50), milliseconds(c.P99)}})
-	}
-	return b
 }
 
 func processor(r *results.Results, storage string) bars {
-	b := bars{
+	microseconds := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+	return bars{
 		title:  fmt.Sprintf("Processor time of a read in µs at %d clients, %s storage (less is better)", plotClients, storage),
 		series: []string{"Vault", "plugin"}, unit: "%.0f",
+		groups: groups(r, storage, func(c results.Cell) []float64 {
+			return []float64{microseconds(c.VaultCPU), microseconds(c.PluginCPU)}
+		}),
 	}
-	microseconds := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+}
+
+// groups are the values of each row at plotClients.
+func groups(r *results.Results, storage string, values func(results.Cell) []float64) []group {
+	var all []group
 	for _, row := range results.Rows() {
 		c, _ := r.Median(storage, plotClients, row)
-		b.groups = append(b.groups, group{row, []float64{microseconds(c.VaultCPU), microseconds(c.PluginCPU)}})
+		all = append(all, group{row, values(c)})
 	}
-	return b
+	return all
 }
 
 // aroundLogins is what readers see of a rotation: their latencies by when they sent the read, beside those of calm windows.
