@@ -59,19 +59,11 @@ func TestRefusedCredentialsAreProbedOverAWeekByTheScheduleAndNoMoreOften(t *test
 		if served := s.readEvery("app", time.Minute, 7*24*time.Hour); served != 0 {
 			t.Fatalf("%d reads were given a token for refused credentials", served)
 		}
-		gaps := s.gaps()
-		if want := 3 + 6; len(gaps) != want {
-			t.Errorf("%d probes in a week (%v), want %d", len(gaps), gaps, want)
-		}
-		for n, gap := range gaps {
-			// Readers come once a minute, and one of them, or the engine itself, makes the probe.
-			if want := probes(n); gap < want || gap > want+time.Minute+time.Second {
-				t.Errorf("probe %d came after %s, want %s", n+1, gap, want)
-			}
-		}
+		const probed = 3 + 6
+		s.wantProbes(probed)
 		c := s.sim.Counters()
-		if c.LoginsRefused != c.Logins || c.Logins != len(gaps)+1 {
-			t.Errorf("%d logins, %d refused by the upstream, %d seen: want all the same", c.Logins, c.LoginsRefused, len(gaps)+1)
+		if c.LoginsRefused != c.Logins || c.Logins != probed+1 {
+			t.Errorf("%d logins, %d refused by the upstream, %d seen: want all the same", c.Logins, c.LoginsRefused, probed+1)
 		}
 	})
 }
@@ -335,16 +327,23 @@ func TestARequestThatTheUpstreamFindsMalformedIsProbedAsRefusedCredentialsAre(t 
 		if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
 			t.Errorf("a read answers %d, want 400", got)
 		}
-		gaps := s.gaps()
-		if len(gaps) != 4 {
-			t.Errorf("%d probes in two days (%v), want 4", len(gaps), gaps)
-		}
-		for n, gap := range gaps {
-			if want := probes(n); gap < want || gap > want+time.Minute+time.Second {
-				t.Errorf("probe %d came after %s, want %s", n+1, gap, want)
-			}
-		}
+		s.wantProbes(4)
 	})
+}
+
+// wantProbes checks how many logins there were after the first, and that they kept to the schedule of refused credentials.
+func (s *stage) wantProbes(want int) {
+	s.t.Helper()
+	gaps := s.gaps()
+	if len(gaps) != want {
+		s.t.Errorf("%d probes (%v), want %d", len(gaps), gaps, want)
+	}
+	for n, gap := range gaps {
+		// Readers come once a minute, and one of them, or the engine itself, makes the probe.
+		if want := probes(n); gap < want || gap > want+time.Minute+time.Second {
+			s.t.Errorf("probe %d came after %s, want %s", n+1, gap, want)
+		}
+	}
 }
 
 // TestARefusalThatRotateFindsInAnOutageIsProbedByTheScheduleOfRefusals: the upstream has come back in the outage's pause, and knows
@@ -363,15 +362,7 @@ func TestARefusalThatRotateFindsInAnOutageIsProbedByTheScheduleOfRefusals(t *tes
 			t.Fatalf("rotate with refused credentials: %v", err)
 		}
 		s.readEvery("app", time.Minute, 8*time.Hour)
-		gaps := s.gaps()
-		if want := 3; len(gaps) != want {
-			t.Errorf("%d probes in 8 hours (%v), want %d", len(gaps), gaps, want)
-		}
-		for n, gap := range gaps {
-			if want := probes(n); gap < want || gap > want+time.Minute+time.Second {
-				t.Errorf("probe %d came after %s, want %s", n+1, gap, want)
-			}
-		}
+		s.wantProbes(3)
 	})
 }
 

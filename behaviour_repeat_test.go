@@ -34,6 +34,14 @@ func (s *stage) repeating(life, until time.Duration) {
 	})
 }
 
+// answering is an upstream that answers every login with the same JSON.
+func (s *stage) answering(body string) {
+	s.gate.answers(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(body))
+	})
+}
+
 // TestAnUpstreamThatGivesTheSameTokenAgainIsNotAskedAgainAndAgain: some give a new token only when the old one is about to die.
 func TestAnUpstreamThatGivesTheSameTokenAgainIsNotAskedAgainAndAgain(t *testing.T) {
 	t.Parallel()
@@ -84,10 +92,7 @@ func TestATokenThatIsGivenAgainUnderOtherSettingsIsTheSameToken(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					s := gst(t, time.Hour)
-					s.gate.answers(func(w http.ResponseWriter, _ *http.Request) {
-						w.Header().Set("Content-Type", "application/json")
-						_, _ = w.Write([]byte(`{"token":"the-only-token-there-is","expires_in":3600}`))
-					})
+					s.answering(`{"token":"the-only-token-there-is","expires_in":3600}`)
 					first := s.token("app")
 					pass(30 * time.Minute)
 					if revoked {
@@ -136,10 +141,7 @@ func TestACorrectedLifeCountsForATokenThatIsGivenAgain(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					s := gst(t, time.Hour, "default_token_ttl", "1h")
-					s.gate.answers(func(w http.ResponseWriter, _ *http.Request) {
-						w.Header().Set("Content-Type", "application/json")
-						_, _ = w.Write([]byte(`{"token":"the-only-token-there-is"}`))
-					})
+					s.answering(`{"token":"the-only-token-there-is"}`)
 					first := s.token("app")
 					if left := time.Until(first.expires); left > time.Hour {
 						t.Fatalf("the token is said to live for %s: this tests nothing", left)
@@ -180,10 +182,7 @@ func TestAClockThatIsSetBackLengthensNoLifeOfATokenThatIsGivenAgain(t *testing.T
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
-		s.gate.answers(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write([]byte(`{"token":"the-only-token-there-is","expires_in":3600}`))
-		})
+		s.answering(`{"token":"the-only-token-there-is","expires_in":3600}`)
 		began := time.Now()
 		first := s.token("app")
 		pass(30 * time.Minute)

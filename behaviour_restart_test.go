@@ -126,15 +126,7 @@ func TestTheScheduleOfRefusedCredentialsGoesOnOverReloads(t *testing.T) {
 			synctest.Wait() // a probe that a reload cuts off counts as a failure, which is another test's matter
 			s.reload()
 		}
-		gaps := s.gaps()
-		if len(gaps) != 9 {
-			t.Errorf("%d probes in a week of reloads (%v), want 9", len(gaps), gaps)
-		}
-		for n, gap := range gaps {
-			if want := probes(n); gap < want || gap > want+time.Minute+time.Second {
-				t.Errorf("probe %d came after %s, want %s", n+1, gap, want)
-			}
-		}
+		s.wantProbes(9)
 	})
 }
 
