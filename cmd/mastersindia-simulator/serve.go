@@ -18,8 +18,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// shutdownTimeout is how long requests in flight may take to end. It is more than the five seconds, and a poll, for which net/http
-// waits on a connection that was opened and has not been used: such a one is no request that must be cut off.
+// shutdownTimeout is how long requests in flight may take to end. It is more than the five seconds, and a poll, for which
+// net/http waits on a connection that was opened and has not been used: such a one is no request that must be cut off.
 const shutdownTimeout = 7 * time.Second
 
 // serve runs the simulator until ctx ends.
