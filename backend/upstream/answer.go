@@ -100,6 +100,9 @@ func newToken(acct *Account, a *answer, r *reply) (t *Token, problem string) {
 		return nil, problem
 	}
 	t = &Token{AccessToken: r.token, IssuedAt: a.sent, ExpiresAt: a.sent.Add(life)}
+	if _, told, _ := number(r.expiresIn); !told && !access.hasExp {
+		t.LifeAssumed = true
+	}
 	if date, ok := a.date(); ok {
 		// A Date is cut to the second, so that ours has to be cut as well before the two are compared.
 		t.ClockSkew, t.SkewKnown = date.Sub(a.received.Truncate(time.Second)), true

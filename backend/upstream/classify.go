@@ -4,6 +4,8 @@
 package upstream
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"mime"
@@ -114,7 +116,12 @@ func (a *answer) failure(op string, r *reply, s *scrubber) *Error {
 // malformed is the error of an answer that looked like a success and is none.
 func (a *answer) malformed(op string, r *reply, s *scrubber, problem string) *Error {
 	r.problem = problem
-	return &Error{Kind: Malformed, Op: op, Status: a.status, Detail: a.notUnderstood(op, r, s)}
+	e := &Error{Kind: Malformed, Op: op, Status: a.status, Detail: a.notUnderstood(op, r, s)}
+	if problem == problemLife {
+		sum := sha256.Sum256([]byte(r.token))
+		e.TokenID = hex.EncodeToString(sum[:8])
+	}
+	return e
 }
 
 // judge sorts a failure. The order matters: a status that leaves no doubt comes first, then the error's own code, then the

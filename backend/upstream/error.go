@@ -60,6 +60,8 @@ type Error struct {
 	Detail string
 	// RetryAfter is how long a Throttled upstream asked us to wait; 0 where it did not say.
 	RetryAfter time.Duration
+	// TokenID is set where a token came whose life is too short to use it: the first 16 hex digits of its SHA-256.
+	TokenID string
 }
 
 // Error says in one sentence, without a secret, what went wrong.

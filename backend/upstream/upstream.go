@@ -116,6 +116,8 @@ type Token struct {
 	// ClockSkew is the upstream's Date minus ours, to the second; meaningful only where SkewKnown.
 	ClockSkew time.Duration
 	SkewKnown bool
+	// LifeAssumed says that the response told no lifetime: [Account.DefaultTokenTTL] stands for it.
+	LifeAssumed bool
 }
 
 // Client exchanges the credentials of one account for tokens. It is safe for concurrent use. Every error it returns is,
