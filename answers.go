@@ -37,6 +37,10 @@ func loginAnswer(mount, config string, err error) (*logical.Response, error) {
 			config, mount, config, mount)
 	case errors.Is(err, issuer.ErrStopped):
 		return nil, logical.CodedError(http.StatusServiceUnavailable, "the plugin is being reloaded: try again")
+	case errors.Is(err, issuer.ErrStillWaiting):
+		return nil, logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
+			"config %q: the upstream has not responded yet, and the login goes on: try again; how it went: vault read %sstatus/%s",
+			config, mount, config))
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, logical.CodedError(http.StatusGatewayTimeout,
 			fmt.Sprintf("config %q: the request ended before the upstream answered: try again", config))
@@ -60,7 +64,7 @@ func statusOf(f *issuer.LoginError) int {
 		return http.StatusBadRequest
 	case upstream.Throttled:
 		return http.StatusTooManyRequests
-	case upstream.Unavailable, upstream.Malformed:
+	case upstream.Unavailable, upstream.Malformed, issuer.Blocked:
 	}
 	switch {
 	case f.Remembered:
@@ -98,6 +102,8 @@ func remedy(mount, config string, f *issuer.Failure) string {
 		return "put the right credentials in with: vault write " + path + " " + credentialArgs(f.Protocol)
 	case f.Kind == upstream.Invalid:
 		return "compare the settings with the vendor's page: vault read " + path
+	case f.Kind == issuer.Blocked:
+		return "the upstream was not asked: see whether Vault's storage takes writes, with vault status and in the server's log"
 	case f.Kind == upstream.Throttled:
 		return "nothing to do but wait; to try at once: vault write -f " + mount + "rotate/" + config
 	case f.Cause == upstream.CauseTLS:

@@ -106,7 +106,7 @@ func newBackend(o Options, conf *logical.BackendConfig) *backend {
 	b.issuer = issuer.New(issuer.Options{
 		Source:      b.store,
 		Store:       b.store,
-		Book:        book{b.ledger, b.clock},
+		Ledger:      issuedLedger{b.ledger, b.clock},
 		Clock:       b.clock,
 		Logger:      conf.Logger,
 		UserAgent:   "vault-plugin-secrets-mastersindia/" + strings.TrimPrefix(o.Version, "v"),
@@ -176,7 +176,7 @@ func (b *backend) invalidate(_ context.Context, key string) {
 	case rolePrefix:
 		b.roles.forget(name)
 	case configPrefix, tokenPrefix:
-		b.issuer.Forget(name)
+		b.issuer.Invalidate(name)
 	}
 }
 

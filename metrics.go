@@ -112,7 +112,7 @@ func (s scrape) Collect(out chan<- prometheus.Metric) {
 func results() []string {
 	return []string{
 		issuer.ResultOK, issuer.ResultError, string(upstream.Rejected), string(upstream.Invalid), string(upstream.Throttled),
-		string(upstream.Unavailable), string(upstream.Malformed),
+		string(upstream.Unavailable), string(upstream.Malformed), string(issuer.Blocked),
 	}
 }
 
@@ -131,8 +131,8 @@ func fromZero[K comparable](counts map[K]int64, keys []K) map[K]int64 {
 }
 
 // states counts all configs: those that are not in memory are idle.
-func (s scrape) states() map[issuer.State]int {
-	counts := map[issuer.State]int{
+func (s scrape) states() map[issuer.AccountState]int {
+	counts := map[issuer.AccountState]int{
 		issuer.StateIdle: 0, issuer.StateReady: 0, issuer.StateBackingOff: 0, issuer.StateRejected: 0, issuer.StatePaused: 0,
 	}
 	known := 0

@@ -174,7 +174,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	if unsure {
 		// A write that failed may have been made all the same. Storage is asked again before anybody is served, and the same write
 		// once more must not find that nothing changes while the former settings are in force.
-		b.issuer.Forget(name)
+		b.issuer.Invalidate(name)
 	}
 	if err != nil {
 		return verifyAnswer(req.MountPoint, name, err)
@@ -278,7 +278,7 @@ func (b *backend) configDelete(ctx context.Context, _ *logical.Request, d *frame
 	lock.Lock()
 	defer lock.Unlock()
 	if err := b.store.deleteConfig(ctx, name); err != nil {
-		b.issuer.Forget(name) // it may be gone all the same
+		b.issuer.Invalidate(name) // it may be gone all the same
 		return nil, err
 	}
 	return nil, b.issuer.Remove(ctx, name)

@@ -89,7 +89,7 @@ func statusFields() map[string]*framework.FieldSchema {
 	const none = "where there is none"
 	kinds := []any{
 		"", string(upstream.Rejected), string(upstream.Invalid), string(upstream.Throttled), string(upstream.Unavailable),
-		string(upstream.Malformed),
+		string(upstream.Malformed), string(issuer.Blocked),
 	}
 	return map[string]*framework.FieldSchema{
 		"state": textField("How the account is doing: see the description of status/.",
@@ -216,7 +216,10 @@ func statusData(mount, name string, s issuer.Status, now time.Time) map[string]a
 	}
 	if f := s.Failure; f != nil {
 		data["last_error"], data["last_error_kind"] = f.Message, string(f.Kind)
-		data["consecutive_failures"], data["next_attempt_at"] = f.Consecutive, timeText(f.NextAttempt)
+		data["consecutive_failures"] = f.Consecutive
+		if s.Held {
+			data["next_attempt_at"] = timeText(f.NextAttempt)
+		}
 	}
 	return data
 }

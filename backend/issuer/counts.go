@@ -10,8 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
 // MaxCounted bounds the accounts that are counted one by one. All others are counted together, under OtherAccounts.
@@ -145,7 +143,7 @@ type Summary struct {
 	// Waiting is the number of readers that wait for a login.
 	Waiting int64
 	// States counts the accounts that are in memory.
-	States map[State]int
+	States map[AccountState]int
 	// ExpiresAt has the end of the current token of each account that has one and is counted by itself.
 	ExpiresAt map[string]time.Time
 	// Open counts, by account or under OtherAccounts, those whose credentials the upstream has refused.
@@ -160,7 +158,7 @@ func (i *Issuer) Summary(stored []string) Summary {
 		exists[name] = true
 	}
 	s := Summary{
-		Counts: map[string]Counts{}, Waiting: i.waiting.Load(), States: map[State]int{},
+		Counts: map[string]Counts{}, Waiting: i.waiting.Load(), States: map[AccountState]int{},
 		ExpiresAt: map[string]time.Time{}, Open: map[string]int{},
 	}
 	own, sharing := i.counters.all()
@@ -178,67 +176,73 @@ func (i *Issuer) Summary(stored []string) Summary {
 		}
 	}
 	now := i.clock()
-	i.entries.Range(func(_, value any) bool {
-		e := value.(*entry) //nolint:forcetypeassert // the map holds nothing else
-		if exists[e.name] {
-			e.addTo(&s, own, now)
+	for _, value := range i.workers.Range {
+		w := value.(*worker) //nolint:forcetypeassert // the map holds nothing else
+		if exists[w.name] {
+			w.addTo(&s, own, now)
 		}
-		return true
-	})
+	}
 	return s
 }
 
 // forgetGone forgets what was counted of an account that is not stored, unless it has come into being just now.
 func (i *Issuer) forgetGone(name string) {
-	if _, known := i.entries.Load(name); !known {
+	if _, ok := i.lookup(name); !ok {
 		i.counters.forget(name)
 	}
 }
 
 // addTo adds the account to a summary of those that have a counter of their own, and of all others.
-func (e *entry) addTo(s *Summary, own map[string]*counter, now Reading) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.dead || !e.loaded {
+func (w *worker) addTo(s *Summary, own map[string]*counter, now Reading) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	state := &w.state
+	if state.Known != known {
 		return
 	}
-	s.States[e.state(now)]++
-	name := e.name
+	s.States[state.health(now)]++
+	name := w.name
 	if _, counted := own[name]; !counted {
 		name = OtherAccounts
 	}
-	if name != OtherAccounts && e.live(now) {
-		s.ExpiresAt[name] = e.current.ExpiresAt
+	if name != OtherAccounts && state.usable(now) {
+		s.ExpiresAt[name] = state.Current.ExpiresAt
 	}
-	if e.failure.refused() {
+	if state.Failure.refused() {
 		s.Open[name]++
 	}
 }
 
-// counted gives the counter of an account that is in use, and makes it where there is none. Callers hold mu and have found that
-// the account exists.
-func (e *entry) counted() *counter {
-	if c := e.counter.Load(); c != nil {
+// counted gives the counter of an account that is in use, and makes it where there is none.
+func (w *worker) counted() *counter {
+	if c := w.counter.Load(); c != nil {
 		return c
 	}
-	c := e.counters.of(e.name)
-	e.counter.Store(c)
+	c := w.issuer.counters.of(w.name)
+	w.counter.Store(c)
 	return c
 }
 
-// count remembers what a read came to.
-func (e *entry) count(err error, now Reading) {
+// touch counts a read that was served.
+func (w *worker) touch(now Reading) {
+	w.lastRead.Store(now.Wall.UnixNano())
+	w.reads.Add(1)
+	w.counted().read(ResultOK)
+}
+
+// count counts a read that was not warm.
+func (w *worker) count(err error, now Reading) {
 	if err == nil {
-		e.touch(now)
+		w.touch(now)
 		return
 	}
 	if errors.Is(err, ErrNoAccount) {
 		return
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.loaded && !e.dead {
-		e.counted().read(readResult(err))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.state.Known == known {
+		w.counted().read(readResult(err))
 	}
 }
 
@@ -250,36 +254,8 @@ func readResult(err error) string {
 	if _, ok := errors.AsType[*PausedError](err); ok {
 		return ResultPaused
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrStillWaiting) {
 		return ResultCancelled
 	}
 	return ResultError
-}
-
-// countLogin remembers what a login came to, and how long the upstream took to answer. A login that was cut off, or overtaken by
-// a change of the account, comes to nothing.
-func (i *Issuer) countLogin(c *counter, reason Reason, took time.Duration, err error) {
-	result := ResultOK
-	if err != nil {
-		result = ResultError
-	}
-	if failed, ok := errors.AsType[*upstream.Error](err); ok {
-		result = string(failed.Kind)
-	}
-	c.login(result, reason)
-	if i.onLogin != nil {
-		i.onLogin(took)
-	}
-}
-
-// countVerification is countLogin for a verification: what is not stored is no account, and not counted.
-func (i *Issuer) countVerification(e *entry, took time.Duration, err error) {
-	if _, failed := errors.AsType[*LoginError](err); err != nil && !failed {
-		return
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.loaded && !e.dead {
-		i.countLogin(e.counted(), ReasonVerification, took, err)
-	}
 }

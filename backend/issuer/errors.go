@@ -15,6 +15,12 @@ var (
 	ErrNoAccount = errors.New("no such account")
 	// ErrStopped says that the engine is being unloaded.
 	ErrStopped = errors.New("the engine is stopping")
+	// ErrStillWaiting says that a reader has waited as long as readers wait. The login goes on.
+	ErrStillWaiting = errors.New("the upstream has not responded yet: the login goes on")
+	// ErrNoToken says that the account has no unexpired token of that ID.
+	ErrNoToken = errors.New("no unexpired token of that ID")
+
+	errPanic = errors.New("internal error: see the server log")
 )
 
 // PausedError says that the operator has set the account to paused.
@@ -30,12 +36,12 @@ func (e *PausedError) Error() string {
 // LoginError says that there is no token, since a login failed.
 type LoginError struct {
 	Failure
-	// Remembered is true where the upstream was not asked again: the failure is an earlier one, whose pause still holds.
+	// Remembered is true where the upstream was not asked again: the failure is an earlier one, whose hold still runs.
 	Remembered bool
 	// ForcedAfter is when a forced login may be made again, where one was asked for too soon after the last; zero otherwise.
 	ForcedAfter time.Time
 
-	// err is what the upstream client said; nil for a failure that is remembered.
+	// err is what the upstream client returned; nil for a failure that is remembered.
 	err error
 }
 

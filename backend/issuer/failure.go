@@ -5,24 +5,26 @@ package issuer
 
 import (
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
+// Blocked is the kind of a login that could not begin, because storage takes no writes, say. The upstream heard nothing of it.
+const Blocked upstream.Kind = "blocked"
+
 const (
-	firstPause      = time.Second
-	longestPause    = time.Minute
+	firstBackoff    = time.Second
+	longestBackoff  = time.Minute
 	longestThrottle = time.Hour
-	// pauseShare is the part of a token's life that a pause after an outage may take: with short-lived tokens a minute
+	// backoffShare is the part of a token's life that a backoff after an outage may take: with short-lived tokens a minute
 	// would be most of the time that is left for a rotation.
-	pauseShare = 20
-	// pauseJitter spreads the attempts of many accounts that lost the same upstream at the same moment.
-	pauseJitter = 0.25
+	backoffShare = 20
+	// backoffJitter spreads the attempts of many accounts that lost the same upstream at the same moment.
+	backoffJitter = 0.25
 )
 
-// Failure is a login that failed, and the pause that follows it. All that read the account share it.
+// Failure is a login that failed, and the hold that follows it: no login is made before NextAttempt. It is immutable.
 type Failure struct {
 	Kind  upstream.Kind
 	Cause upstream.Cause
@@ -33,17 +35,21 @@ type Failure struct {
 	At      time.Time
 	// Consecutive counts the failures since the last success.
 	Consecutive int
-	// Step counts those of them that share the schedule of pauses.
+	// Step counts those of them that share the schedule of holds.
 	Step int
 	// NextAttempt is when the next login may be tried.
 	NextAttempt time.Time
 
-	// elapsed is the reading at At, as if this process had been there.
+	// elapsed is Reading.Elapsed at At, as if this process had been running then.
 	elapsed time.Duration
+	// credentials names those that the login sent: see credentialsOf.
+	credentials string
+	// err is what kept a login of kind Blocked from beginning.
+	err error
 }
 
-// left is what is left of the pause, by whichever clock gives less. A failure that lies in the future by more than its pause
-// was noted by a clock that has been set right since: its pause could last for years, so it counts as over.
+// left is what is left of the hold, by whichever clock gives less. A failure that lies in the future by more than its hold
+// was recorded by a clock that has been corrected since: its hold could last for years, so it counts as over.
 func (f *Failure) left(now Reading) time.Duration {
 	if f == nil {
 		return 0
@@ -56,8 +62,8 @@ func (f *Failure) left(now Reading) time.Duration {
 	return max(0, min(byWall, length-(now.Elapsed-f.elapsed)))
 }
 
-// paused reports whether the pause still holds.
-func (f *Failure) paused(now Reading) bool { return f.left(now) > 0 }
+// holds reports whether no login may be made yet.
+func (f *Failure) holds(now Reading) bool { return f.left(now) > 0 }
 
 // anchored is a failure that was read from storage, on the clocks of this process.
 func (f *Failure) anchored(now Reading) *Failure {
@@ -66,54 +72,68 @@ func (f *Failure) anchored(now Reading) *Failure {
 	return f
 }
 
-// refused reports whether trying again with the same credentials is useless or worse: it may lock the account.
+// refused reports whether the circuit breaker is open: trying again with the same credentials may lock the account, and a request
+// that the upstream calls malformed will not get better.
 func (f *Failure) refused() bool {
 	return f != nil && (f.Kind == upstream.Rejected || f.Kind == upstream.Invalid)
 }
 
+// concerns reports whether the failure says something about an account under other settings than those it came with. Refused
+// credentials stay refused, and a throttled caller stays throttled, whatever else was changed; an outage or a malformed request may
+// have been mended by the change.
+func (f *Failure) concerns(a *Account) bool {
+	if f == nil || f.Kind != upstream.Rejected && f.Kind != upstream.Throttled {
+		return false
+	}
+	if f.credentials == "" { // stored by an older version
+		return !a.CredentialsUpdatedAt.After(f.At)
+	}
+	return f.credentials == credentialsOf(&a.Upstream)
+}
+
 // newFailure makes the failure that follows before (nil for none) when a login of the account ended with err. life is that of
-// the account's tokens.
+// the account's tokens, and chance in [0, 1) spreads the backoff.
 //
 // Once credentials were refused, a login that meets an outage says nothing about them: the refusal stays, and so does its
 // schedule.
-func newFailure(err error, before *Failure, now Reading, a *Account, life time.Duration) *Failure {
+func newFailure(err error, before *Failure, env Env, a *Account, life time.Duration) *Failure {
 	f := &Failure{
-		Kind: upstream.Unavailable, Protocol: a.Upstream.Protocol, Message: errUnfinished.Error(),
-		At: now.Wall, Consecutive: 1, Step: 1, elapsed: now.Elapsed,
+		Kind: upstream.Unavailable, Protocol: a.Upstream.Protocol, Message: err.Error(), credentials: credentialsOf(&a.Upstream),
+		At: env.Wall, Consecutive: 1, Step: 1, elapsed: env.Elapsed,
 	}
 	var retryAfter time.Duration
-	if up, ok := errors.AsType[*upstream.Error](err); ok {
-		f.Kind, f.Cause, f.Message, retryAfter = up.Kind, up.Cause, up.Error(), up.RetryAfter
+	if failed, ok := errors.AsType[*upstream.Error](err); ok {
+		f.Kind, f.Cause, f.Message, retryAfter = failed.Kind, failed.Cause, failed.Error(), failed.RetryAfter
 	}
 	if before != nil {
 		f.Consecutive = before.Consecutive + 1
 	}
 	if before.refused() && !f.refused() {
-		f.Kind, f.Cause, f.Message = before.Kind, before.Cause, before.Message
+		f.Kind, f.Cause, f.Message, f.credentials = before.Kind, before.Cause, before.Message, before.credentials
 	}
 	if before != nil && before.refused() == f.refused() {
 		f.Step = max(before.Step, 1) + 1
 	}
-	f.NextAttempt = now.Wall.Add(pause(f, retryAfter, life))
+	f.NextAttempt = env.Wall.Add(holdLength(f, min(retryAfter, longestThrottle), life, env.Chance))
 	return f
 }
 
-// pause is how long no login is tried after a failure.
-func pause(f *Failure, retryAfter, life time.Duration) time.Duration {
+// holdLength is how long no login is tried after a failure.
+func holdLength(f *Failure, retryAfter, life time.Duration, chance float64) time.Duration {
 	switch {
 	case f.refused():
-		return refusedPause(f.Step)
-	case f.Kind == upstream.Throttled && retryAfter > 0:
-		return min(retryAfter, longestThrottle)
+		return max(probeAfter(f.Step), retryAfter)
+	case retryAfter > 0:
+		return retryAfter
 	default:
-		return jitter(outagePause(f.Step, life))
+		return time.Duration(float64(backoff(f.Step, life)) * (1 + backoffJitter*(2*chance-1)))
 	}
 }
 
-// refusedPause holds few enough probes that no lock-out policy known to us minds them, and finds out within a day that the
-// vendor has let the account in again.
-func refusedPause(n int) time.Duration {
-	switch n {
+// probeAfter is the schedule of an open circuit breaker: few enough probes that no lock-out policy known to us minds them, and an
+// account that the vendor has unlocked is found within a day.
+func probeAfter(step int) time.Duration {
+	switch step {
 	case 1:
 		return 15 * time.Minute
 	case 2:
@@ -125,16 +145,74 @@ func refusedPause(n int) time.Duration {
 	}
 }
 
-// outagePause doubles from one second to a minute, or to a twentieth of the token's life where that is less.
-func outagePause(n int, life time.Duration) time.Duration {
-	longest := max(firstPause, min(longestPause, life/pauseShare))
-	if n > 6 { // 2^6 s is more than a minute
+// backoff doubles from one second to a minute, or to a twentieth of the token's life where that is less.
+func backoff(step int, life time.Duration) time.Duration {
+	longest := max(firstBackoff, min(longestBackoff, life/backoffShare))
+	if step > 6 { // 2^6 s is more than a minute
 		return longest
 	}
-	return min(firstPause<<(n-1), longest)
+	return min(firstBackoff<<(step-1), longest)
 }
 
-func jitter(d time.Duration) time.Duration {
-	share := 1 + pauseJitter*(2*rand.Float64()-1) //nolint:gosec // chance that spreads load, not a secret
-	return time.Duration(float64(d) * share)
+// blocked is the failure that follows when a login could not begin. A hold that is still running stays as it is: the upstream has
+// said nothing that would change it.
+func (f *Failure) blocked(err error, env Env, a *Account) *Failure {
+	if f.holds(env.Reading) {
+		return f
+	}
+	next := &Failure{
+		Kind: Blocked, Protocol: a.Upstream.Protocol, Message: "a login could not begin: " + err.Error(), At: env.Wall, Consecutive: 1,
+		Step: 1, elapsed: env.Elapsed, credentials: credentialsOf(&a.Upstream), err: err,
+	}
+	switch {
+	case f.refused():
+		// The circuit breaker stays open. Its probe comes again when the login can begin.
+		kept := *f
+		kept.At, kept.elapsed = env.Wall, env.Elapsed
+		kept.NextAttempt = env.Wall.Add(longestBackoff)
+		return &kept
+	case f != nil && f.Kind == Blocked:
+		next.Consecutive, next.Step = f.Consecutive+1, f.Step+1
+	case f != nil:
+		next.Consecutive = f.Consecutive + 1
+	}
+	next.NextAttempt = env.Wall.Add(backoff(next.Step, longestBackoff*backoffShare))
+	return next
+}
+
+// afterForced is the failure that a forced login leaves which was made while before still held. Trying by hand must not push the
+// engine's own next attempt away, nor bring it nearer than what the upstream has just asked for.
+func (f *Failure) afterForced(before *Failure, env Env) *Failure {
+	if !before.holds(env.Reading) {
+		return f
+	}
+	kept := *f
+	switch {
+	case before.refused() && f.refused():
+		kept.Step, kept.NextAttempt = before.Step, later(before.NextAttempt, throttleEnd(f))
+	case f.refused(): // an outage's hold would have the refused credentials sent again within a minute
+	case f.Kind == upstream.Throttled:
+		kept.NextAttempt = later(before.NextAttempt, f.NextAttempt)
+	default:
+		kept.Step, kept.NextAttempt = before.Step, before.NextAttempt
+		if before.Kind == upstream.Throttled { // the upstream's Retry-After still runs
+			kept.Kind, kept.Cause, kept.Message = before.Kind, before.Cause, before.Message
+		}
+	}
+	return &kept
+}
+
+// throttleEnd is the end of the hold where the upstream has asked for one that is longer than the schedule; else the zero time.
+func throttleEnd(f *Failure) time.Time {
+	if f.NextAttempt.Sub(f.At) > probeAfter(f.Step) {
+		return f.NextAttempt
+	}
+	return time.Time{}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

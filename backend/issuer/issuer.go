@@ -4,18 +4,15 @@
 // Package issuer keeps one shared upstream token an account: it decides when to log in, whom to serve with what, and what to
 // remember.
 //
-// Read is the way of a reader. A token that is fresh is answered from memory, without a lock (served). Everything else goes
-// through the entry of the account: decide, in read.go, says what is to be done, and whatever needs storage or the upstream is
-// done by a flight, of which there is at most one an account. A flight belongs to the Issuer and not to the reader who caused
-// it; all readers who need its outcome wait for it, each as long as its own context allows.
+// All that is decided is decided by State.Apply, which is pure: see state.go, event.go and apply.go. A worker, one an account, performs
+// what that asks for: it reads and writes storage, logs in, and wakes the callers that wait. A token that is fresh is served from
+// memory, without a lock: see serve.go.
 //
-// Three locks, in the order in which they are taken: entry.storing (held over storage writes, never by a reader), entry.mu
-// (never held over I/O), queue.mu.
+// Two locks, in the order in which they are taken, and neither held over I/O: worker.mu, and that of the scheduler or the outbox.
 package issuer
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"net"
 	"runtime/debug"
@@ -28,15 +25,12 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
-// maxRotations bounds the logins that the engine makes by itself at one time, over all accounts.
-const maxRotations = 8
-
 // Options are what an Issuer needs. Source and Store must be set.
 type Options struct {
 	Source Source
 	Store  Store
-	// Book is nil for none.
-	Book Book
+	// Ledger is nil for none.
+	Ledger Ledger
 	// Clock is nil for the host's.
 	Clock Clock
 	// Logger is nil for none.
@@ -45,7 +39,7 @@ type Options struct {
 	UserAgent string
 	// DialContext makes the connections to the upstream; nil means the network.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
-	// OnLogin hears how long the upstream took to answer a login; nil means nobody.
+	// OnLogin is called with the time that the upstream took to respond to a login; may be nil.
 	OnLogin func(took time.Duration)
 	// MayLogin returns the error with which a node refuses to log in that must not; nil means that it may.
 	MayLogin func() error
@@ -62,23 +56,19 @@ type Issuer struct {
 	mayLogin  func() error
 	onLogin   func(took time.Duration)
 
-	// ctx ends when the Issuer is stopped; every flight and the scheduler run under it.
+	// ctx ends when the Issuer is stopped; all that it does by itself runs under it.
 	ctx  context.Context
 	stop context.CancelFunc
 	// running guards work.Add against a Stop that comes at the same time.
 	running sync.RWMutex
 	work    sync.WaitGroup
 
-	// process names this Issuer in storage.
-	process string
-
-	entries sync.Map // account name → *entry
-	tallies sync.Map // account name → *tally, of accounts whose entry was let go
-	owed    sync.Map // account name → *Record that storage has not taken yet, of accounts whose entry was dropped all the same
-	queue   *queue
-	slots   chan struct{}
-	trials  trials
-	notes   notes
+	workers  sync.Map // account name → *worker
+	unsent   sync.Map // account name → *worker, of those with something in the outbox
+	tallies  sync.Map // account name → *tally, of accounts that were evicted
+	schedule *scheduler
+	outbox   outbox
+	sweeping atomic.Bool
 
 	counters *counters
 	waiting  atomic.Int64 // readers
@@ -99,10 +89,11 @@ func New(o Options) *Issuer {
 		counters:  newCounters(),
 		ctx:       ctx,
 		stop:      stop,
-		process:   rand.Text(),
-		queue:     newQueue(),
-		slots:     make(chan struct{}, maxRotations),
-		notes:     notes{book: o.Book},
+		schedule:  newScheduler(),
+	}
+	i.outbox = outbox{issuer: i, ledger: o.Ledger, queued: make(map[*worker]bool)}
+	if o.Ledger == nil {
+		i.outbox.ledger = noLedger{}
 	}
 	if i.clock == nil {
 		i.clock = SystemClock()
@@ -110,7 +101,6 @@ func New(o Options) *Issuer {
 	if i.logger == nil {
 		i.logger = hclog.NewNullLogger()
 	}
-	i.notes.logger = i.logger
 	if i.mayLogin == nil {
 		i.mayLogin = func() error { return nil }
 	}
@@ -118,12 +108,10 @@ func New(o Options) *Issuer {
 }
 
 // Start takes up the accounts whose tokens were left in storage, and begins to rotate tokens ahead of their expiry and to trim
-// the book. It returns at once; Read works before and without it.
+// the ledger. It returns at once; Read works before and without it.
 func (i *Issuer) Start() {
 	i.goWork(func() { i.rotateWhenDue(i.ctx) })
-	if i.notes.book != nil {
-		i.goWork(func() { i.trimBook(i.ctx) })
-	}
+	i.goWork(func() { i.trimLedger(i.ctx) })
 }
 
 // Stop ends all work at once and does not wait for it: Vault holds up every mount of the process until it returns.
@@ -131,11 +119,11 @@ func (i *Issuer) Stop() {
 	i.running.Lock()
 	i.stop()
 	i.running.Unlock()
-	for _, value := range i.entries.Range {
-		e := value.(*entry) //nolint:forcetypeassert // the map holds nothing else
-		e.mu.Lock()
-		e.closeClient()
-		e.mu.Unlock()
+	for _, value := range i.workers.Range {
+		w := value.(*worker) //nolint:forcetypeassert // the map holds nothing else
+		w.mu.Lock()
+		w.closeClient()
+		w.mu.Unlock()
 	}
 }
 
@@ -161,19 +149,6 @@ func (i *Issuer) goWork(f func()) bool {
 		f()
 	})
 	return true
-}
-
-// entry finds the account's entry, or makes an empty one that knows nothing yet.
-func (i *Issuer) entry(name string) *entry {
-	if e, ok := i.entries.Load(name); ok {
-		return e.(*entry) //nolint:forcetypeassert // the map holds nothing else
-	}
-	counts := new(tally)
-	if known, ok := i.tallies.Load(name); ok {
-		counts = known.(*tally) //nolint:forcetypeassert // the map holds nothing else
-	}
-	e, _ := i.entries.LoadOrStore(name, &entry{name: name, tally: counts, counters: i.counters})
-	return e.(*entry) //nolint:forcetypeassert // the map holds nothing else
 }
 
 // newClient makes the client for an account's endpoint.

@@ -4,225 +4,211 @@
 package issuer
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
+
+// errUnfinished stands for a login whose end nobody saw, since the process ended meanwhile.
+var errUnfinished = &upstream.Error{
+	Kind: upstream.Unavailable, Op: "login", Detail: "the plugin stopped before the upstream had responded",
+}
 
 // errExpiredOnArrival: waiting for it to get better would be a loop of logins.
 var errExpiredOnArrival = &upstream.Error{
 	Kind: upstream.Malformed, Op: "login", Detail: "the token had expired, or nearly, when it arrived",
 }
 
-// errRevokedAgain: a token that was revoked is handed out no more, whoever brings it.
+// errRevokedAgain: a revoked token is never served again, whatever login brings it.
 var errRevokedAgain = &upstream.Error{
-	Kind: upstream.Malformed, Op: "login", Detail: "the upstream gave a token again that was revoked here",
+	Kind: upstream.Malformed, Op: "login", Detail: "the upstream repeats a token that was revoked here",
 }
 
-// errSameAgain: a token that was given before has the life that was left of it.
-var errSameAgain = &upstream.Error{
-	Kind: upstream.Malformed, Op: "login", Detail: "the upstream gave the same token again, and it has expired, or nearly",
+// repeatError says that the upstream repeats a token which is nearly at its end: until then there is no other.
+type repeatError struct{ until time.Time }
+
+func (e *repeatError) Error() string { return e.Unwrap().Error() }
+
+func (e *repeatError) Unwrap() error {
+	return &upstream.Error{
+		Kind: upstream.Malformed, Op: "login", Detail: "the upstream repeats its last token, which is about to expire, and gives no other",
+	}
 }
 
-// login sends the credentials once and keeps what becomes of it. The steps, each of which leaves the account usable if the
-// next one never comes:
-//
-//  1. note in storage that a login begins, so that a crash in the middle counts as a failure and cannot become a login storm
-//  2. log in
-//  3. store the new token, or the failure and its pause
-//  4. serve it
-func (i *Issuer) login(ctx context.Context, e *entry, f *flight, settings *Account) (*served, error) {
-	if err := i.mayLogin(); err != nil {
-		return nil, err
+// read makes sure that what a reader needs is under way. Rotations ahead of time are the scheduler's: see due.
+func (t *transition) read(e Read) {
+	if t.Known != known {
+		t.load()
+		return
 	}
-	client, err := i.clientOf(e, f)
-	if err != nil {
-		return nil, err
+	if reason := t.readReason(e.Rejected); reason != "" {
+		t.startIfAllowed(reason)
 	}
-	if err := i.noteAttempt(ctx, e, f); err != nil {
-		return nil, err
+}
+
+// readReasonAt is why a read causes a login; "" where it needs none.
+func (s *State) readReasonAt(now Reading, rejected string) Reason {
+	switch {
+	case s.usable(now) && rejected == s.Current.ID:
+		return ReasonRejected
+	case s.usable(now):
+		return ""
+	case s.Current == nil && !s.RevokedAt.IsZero():
+		return ReasonAfterRevoke
+	case s.Current == nil:
+		return ReasonFirstRead
+	default:
+		return ReasonRotation
 	}
-	began := i.clock()
-	up, err := client.Login(ctx)
-	took := i.clock().Elapsed - began.Elapsed
-	if ctx.Err() != nil {
-		return nil, i.cancelled()
+}
+
+func (t *transition) readReason(rejected string) Reason {
+	return t.readReasonAt(t.env.Reading, rejected)
+}
+
+// due begins a rotation, now that the account has its turn, if it still wants one.
+func (t *transition) due() {
+	if t.Known == known && t.inUse(t.env) {
+		t.startIfAllowed(ReasonRotation)
 	}
-	var token *Token
-	if err == nil {
-		token = fromUpstream(up, began, settings.Generation, f.reason).clamp(settings.Upstream.MaxTokenTTL)
-		if !token.alive(i.clock()) {
-			token, err = nil, errExpiredOnArrival
-		}
+}
+
+// startIfAllowed begins a login with the settings in force, where there is none in flight.
+func (t *transition) startIfAllowed(reason Reason) {
+	if t.Work == nil && t.mayLogin(t.env, reason, t.Account) == nil {
+		t.start(reason, t.Account)
 	}
-	var issued *served
-	var count *counter
-	cause := err
-	saveErr := i.save(ctx, e, f, func() {
-		now := i.clock()
-		f.attempt, count = nil, e.counted()
-		if err == nil {
-			token, err = e.judge(token, now)
-		}
-		cause = err
-		if err != nil {
-			e.lastLogin = now.Wall
-			e.logins++
-			e.failures++
-			e.failure = e.fail(err, f.reason, now, settings)
-			e.doubt(settings, err)
-			e.publish()
-			err = &LoginError{Failure: *e.failure}
-			return
-		}
-		i.notes.add(e.settings, token) // before any reader has it, and can ask what it is
-		f.replaced = e.latest()
-		e.accept(token, now)
-		// Newer settings of the same generation may have come meanwhile: they go with the new token.
-		if !e.settings.Paused {
-			issued = newServed(e.settings, e.current)
-		}
-	})
-	if count == nil {
-		i.logger.Info("a login was overtaken by a change of its config: what it brought is not used", "config", e.name,
-			"reason", f.reason, "duration", rounded(took))
-		return nil, i.cancelled()
+}
+
+// start begins a login. Storage is told first: a crash in the middle counts as a failure, and cannot become a login storm.
+func (t *transition) start(reason Reason, a *Account) {
+	t.WorkID++
+	t.changed()
+	t.Work = &Work{ID: t.WorkID, Reason: reason, Step: noting, Account: a, Began: t.env.Reading, Version: t.Version}
+}
+
+// startFailed ends a login that could not begin.
+func (t *transition) startFailed(err error) {
+	w := t.Work
+	t.Work = nil
+	t.changedLazily()
+	if w.verifies() {
+		t.endVerification(w, err)
+		return
 	}
-	i.countLogin(count, f.reason, took, cause)
-	if failed, ok := errors.AsType[*LoginError](err); ok {
-		i.logFailure(e.name, f.reason, took, failed)
+	t.Failure = t.Failure.blocked(err, t.env, w.Account)
+	t.endLogin(err)
+	t.emit(Report{Reason: w.Reason, Failure: t.Failure, Err: err})
+}
+
+// notStarted is startFailed for a login that storage knows of.
+func (t *transition) notStarted(e NotStarted) {
+	if t.Work != nil && t.Work.ID == e.Work {
+		t.startFailed(e.Err)
+		t.changed()
+	}
+}
+
+// endLogin has all that waited for the login ask again.
+func (t *transition) endLogin(err error) {
+	t.Logins++
+	t.LoginErr = err
+	t.emit(Wake{})
+}
+
+// cancelWork gives the login in flight up. What it has brought already stays known: a token can be revoked, and a failure holds.
+func (t *transition) cancelWork() {
+	w := t.Work
+	if w == nil {
+		return
+	}
+	switch {
+	case w.Step == loggingIn:
+		t.emit(CancelLogin{Work: w.ID})
+	case w.Failure != nil:
+		t.State = t.failed()
+	case w.Token != nil:
+		t.supersede(w.Token)
+	}
+	t.Work = nil
+	t.changed()
+	t.emit(Wake{})
+	t.emit(Report{Reason: w.Reason})
+}
+
+// loginEnded looks at what a login brought. Storage is told first and the callers then: so no crash leaves readers with a token that
+// nobody knows of, and none takes a hold away.
+func (t *transition) loginEnded(e LoginEnded) {
+	w := t.Work
+	if w == nil || w.ID != e.Work || w.Step != loggingIn {
+		return // the account has changed since, and the login was given up
+	}
+	if w.verifies() {
+		t.verified(w, e)
+		return
+	}
+	t.advance(storing)
+	ended := *t.Work
+	ended.Took = e.Took
+	if token, err := t.judge(e.Token, e.Err, w.Account); err != nil {
+		ended.Err, ended.Failure = err, t.failureAfter(w, err)
 	} else {
-		i.logger.Info("logged in upstream", "config", e.name, "reason", f.reason, "token_id", token.ID,
-			"expires_at", token.ExpiresAt.Format(time.RFC3339), "duration", rounded(took))
+		ended.Token = token
+		t.tell(token, w.Account.LedgerRetention)
 	}
-	if saveErr != nil {
-		// The readers are served all the same: refusing a good token would help nobody. A restart will cost one login more.
-		i.logger.Warn("the shared token could not be stored: a restart will log in again",
-			"config", e.name, "error", saveErr)
-	}
-	if err == nil && issued == nil {
-		return nil, errOvertaken // paused meanwhile
-	}
-	return issued, err
+	t.changed()
+	ended.Version = t.Version
+	t.Work = &ended
 }
 
-// clientOf returns the entry's client, made when it is first needed: an account that nobody reads costs no connection.
-func (i *Issuer) clientOf(e *entry, f *flight) (upstream.Client, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if f.superseded {
-		return nil, errOvertaken
+// finish ends a login whose result storage has taken, or refused: that changes nothing for those who wait.
+func (t *transition) finish(saveErr error) {
+	w := t.Work
+	if w.Failure == nil {
+		t.accept(w.Token)
+		t.emit(Report{Reason: w.Reason, Token: w.Token, Took: w.Took, Err: saveErr})
+		return
 	}
-	if e.client != nil {
-		return e.client, nil
-	}
-	client, err := i.newClient(e.settings)
-	if err != nil {
-		return nil, fmt.Errorf("the stored settings cannot be used: %w", err)
-	}
-	e.client = client
-	return client, nil
+	t.State = t.failed()
+	t.endLogin(&LoginError{Failure: *t.Failure, err: w.Err})
+	t.emit(Report{Reason: w.Reason, Failure: t.Failure, Took: w.Took, Err: w.Err})
 }
 
-// noteAttempt stores that a login begins.
-func (i *Issuer) noteAttempt(ctx context.Context, e *entry, f *flight) error {
-	return i.save(ctx, e, f, func() {
-		f.attempt = &StoredAttempt{
-			BeganAt: i.clock().Wall, Process: i.process, Exclusive: e.settings != nil && e.settings.exclusive(),
-		}
-	})
+// failureAfter is the failure that a login leaves, and its hold.
+func (t *transition) failureAfter(w *Work, err error) *Failure {
+	f := newFailure(err, t.Failure, t.env, w.Account, w.Account.life(t.Current))
+	if w.Reason == ReasonForced {
+		f = f.afterForced(t.Failure, t.env)
+	}
+	if repeated, ok := errors.AsType[*repeatError](err); ok {
+		until := *f
+		until.NextAttempt = repeated.until
+		f = &until
+	}
+	return f
 }
 
-// judge looks at a token that a login has brought in the light of those that were known before. Callers hold mu.
-func (e *entry) judge(token *Token, now Reading) (*Token, error) {
-	e.quietUntil = 0
-	if e.revoked(token.ID) {
-		return nil, errRevokedAgain
+// failed is the state once the failure of the login in flight is in force.
+func (s *State) failed() State {
+	w, next := s.Work, *s
+	next.Failure, next.Work = w.Failure, nil
+	if w.Reason == ReasonForced {
+		next.ForcedAt = w.Failure.At
 	}
-	given := e.known(token.ID)
-	if given == nil {
-		return token, nil
-	}
-	given, _ = given.setRight(now) // a former one may date from a clock that was set back since
-	// The upstream gave the same token a second time, which prolongs no life. To ask at once for another would be a loop of
-	// logins.
-	e.quietUntil = now.Elapsed + max(longestPause, token.Life()/pauseShare)
-	if given.ExpiresAt.Before(token.ExpiresAt) {
-		kept := *token
-		kept.IssuedAt, kept.ExpiresAt, kept.elapsed = given.IssuedAt, given.ExpiresAt, given.elapsed
-		// What the settings say of a token's life may have been put right since.
-		if end := given.IssuedAt.Add(token.Life()); end.After(kept.ExpiresAt) {
-			kept.ExpiresAt = end
-		}
-		token = &kept
-	}
-	if !token.alive(now) {
-		return nil, errSameAgain
-	}
-	return token, nil
+	next.Suspect = s.Suspect || s.killedBy(w.Err)
+	return next
 }
 
-// known is the token of that ID if it was given before: it may be a former one, since a change of the settings supersedes the
-// token that is out. Callers hold e.mu.
-func (e *entry) known(id string) *Token {
-	if e.current != nil && e.current.ID == id {
-		return e.current
-	}
-	if n := slices.IndexFunc(e.superseded, func(t *Token) bool { return t.ID == id }); n >= 0 {
-		return e.superseded[n]
-	}
-	return nil
+// killedBy reports whether a login that ended like this may have killed the current token: that of a single-session account, where the
+// upstream may have taken for a success what failed here.
+func (s *State) killedBy(err error) bool {
+	return s.Account != nil && s.Account.singleSession() && s.Current != nil && mayHaveLoggedIn(err)
 }
 
-// revoked reports whether the token of that ID was revoked. Callers hold e.mu.
-func (e *entry) revoked(id string) bool {
-	return slices.ContainsFunc(e.superseded, func(t *Token) bool { return t.ID == id && t.revocation != "" })
-}
-
-// accept replaces the current token by the one that a login has brought. Callers hold mu.
-func (e *entry) accept(token *Token, now Reading) {
-	e.retire(now)
-	e.failure = nil
-	e.take(token, now)
-}
-
-// take makes a token that was just got the current one. Callers hold mu.
-func (e *entry) take(token *Token, now Reading) {
-	e.superseded = slices.DeleteFunc(e.superseded, func(t *Token) bool { return t.ID == token.ID }) // it is no former token
-	e.current, e.lastLogin = token, now.Wall
-	e.counted()
-	e.skew, e.skewKnown = token.skew, token.skewKnown
-	e.logins++
-	e.publish()
-}
-
-// fail is the failure that a login leaves behind. A forced one that fails in a pause changes the reason and not the pause:
-// trying by hand must not push the engine's own next attempt away. But where it finds out that credentials are refused, the pause
-// of an outage would have them sent again within a minute. Callers hold e.mu.
-func (e *entry) fail(err error, reason Reason, now Reading, settings *Account) *Failure {
-	failure := newFailure(err, e.failure, now, settings, settings.life(e.current))
-	if reason == ReasonForced && e.failure.paused(now) && e.failure.refused() == failure.refused() {
-		failure.Step, failure.NextAttempt = e.failure.Step, e.failure.NextAttempt
-	}
-	return failure
-}
-
-// doubt marks the token of an exclusive account when a login failed in a way that the upstream may have taken for a success:
-// then that token is dead. Callers hold mu.
-func (e *entry) doubt(a *Account, err error) {
-	if a.exclusive() && e.current != nil && maybeLoggedIn(err) {
-		e.suspect = true
-	}
-}
-
-// maybeLoggedIn reports whether the upstream may have logged in although the login failed here.
-func maybeLoggedIn(err error) bool {
+// mayHaveLoggedIn reports whether the upstream may have logged in although the login failed here.
+func mayHaveLoggedIn(err error) bool {
 	failed, ok := errors.AsType[*upstream.Error](err)
 	if !ok {
 		return true
@@ -237,16 +223,123 @@ func maybeLoggedIn(err error) bool {
 	}
 }
 
-// logFailure says that a login failed. That credentials were refused needs somebody to act, unless who sent them was told.
-func (i *Issuer) logFailure(name string, reason Reason, took time.Duration, failed *LoginError) {
-	level := hclog.Warn
-	if failed.refused() && reason != ReasonVerification {
-		level = hclog.Error
+// judge looks at what a login brought in the light of the tokens that were known before.
+//
+// Some upstreams give the same token again. It keeps the end that was first told until that end has come, since a repeated
+// expires_in prolongs nothing; from then on what the upstream tells anew is believed.
+func (t *transition) judge(token *Token, err error, a *Account) (*Token, error) {
+	now := t.env.Reading
+	if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.TokenID != "" {
+		if given := t.find(failed.TokenID); given != nil && given.Remaining(now) > 0 {
+			return nil, &repeatError{until: given.ExpiresAt}
+		}
 	}
-	i.logger.Log(level, "login failed", "config", name, "reason", reason, "kind", failed.Kind, "cause", failed.Cause,
-		"error", failed.Message, "consecutive_failures", failed.Consecutive,
-		"next_attempt_at", failed.NextAttempt.Format(time.RFC3339), "duration", rounded(took))
+	if err != nil {
+		return nil, err
+	}
+	if t.isRevoked(token.ID) {
+		return nil, errRevokedAgain
+	}
+	token = t.asFirstTold(token).clamp(a.Upstream.MaxTokenTTL)
+	switch {
+	case token.usable(now):
+		return token, nil
+	case token.repeated:
+		return nil, &repeatError{until: token.ExpiresAt}
+	default:
+		return nil, errExpiredOnArrival
+	}
 }
 
-// rounded is a duration as log lines have it.
-func rounded(d time.Duration) string { return d.Round(time.Millisecond).String() }
+// asFirstTold is the token with the times that it had when it was first given, where these are not over.
+func (t *transition) asFirstTold(token *Token) *Token {
+	given := t.find(token.ID)
+	if given == nil {
+		return token
+	}
+	end := given.ExpiresAt
+	if token.lifeAssumed {
+		end = later(end, given.IssuedAt.Add(token.Life())) // default_token_ttl may have been corrected since
+	}
+	kept := *token
+	kept.IssuedAt, kept.elapsed, kept.repeated = given.IssuedAt, given.elapsed, true
+	kept.ExpiresAt = end
+	if token.ExpiresAt.Before(end) {
+		kept.ExpiresAt = token.ExpiresAt
+	}
+	if kept.Remaining(t.env.Reading) <= 0 {
+		return token
+	}
+	return &kept
+}
+
+// accept makes a token that a login brought the current one.
+func (t *transition) accept(token *Token) {
+	reason := token.Reason
+	t.State = t.accepted(token, t.env)
+	t.Work = nil
+	if reason != ReasonVerification {
+		t.endLogin(nil)
+	}
+}
+
+// accepted is the state once the token is the current one. It is what storage is told before that, too.
+func (s *State) accepted(token *Token, env Env) State {
+	next := *s
+	replaced := next.latest()
+	if next.Current != nil && next.Current.ID != token.ID {
+		next.Superseded = superseded(next.Superseded, next.Current, env.Reading)
+	}
+	next.Superseded = slices.DeleteFunc(slices.Clone(next.Superseded), func(t *Token) bool { return t.ID == token.ID })
+	current := *token
+	if replaced != nil && replaced.ID != token.ID {
+		current.replaced = replaced.ID
+	}
+	next.Current, next.Suspect, next.Restored = &current, false, false
+	next.Failure, next.RevokedAt = nil, time.Time{}
+	switch token.Reason {
+	case ReasonForced:
+		next.ForcedAt = env.Wall
+	case ReasonRejected:
+		next.RejectedAt = env.Wall
+	default:
+	}
+	if next.Account != nil {
+		credentials := credentialsOf(&next.Account.Upstream)
+		next.Verifications = slices.DeleteFunc(slices.Clone(next.Verifications), func(v failedVerification) bool {
+			return v.Credentials == credentials
+		})
+	}
+	// The upstream has moved on from tokens that ended before it gave another one.
+	next.Revoked = slices.DeleteFunc(slices.Clone(next.Revoked), func(r revokedToken) bool { return !r.End.After(env.Wall) })
+	return next
+}
+
+// supersede keeps a token that is served no more, for as long as it is good upstream.
+func (t *transition) supersede(token *Token) {
+	t.Superseded = superseded(t.Superseded, token, t.env.Reading)
+}
+
+// supersedeCurrent takes the current token out of use.
+func (t *transition) supersedeCurrent() {
+	if t.Current != nil {
+		t.supersede(t.Current)
+	}
+	t.Current, t.Suspect, t.Restored = nil, false, false
+}
+
+// superseded is the list with one token more, without those that have expired.
+func superseded(tokens []*Token, token *Token, now Reading) []*Token {
+	next := make([]*Token, 0, len(tokens)+1)
+	for _, t := range tokens {
+		if t.ID != token.ID && t.Remaining(now) > 0 {
+			next = append(next, t)
+		}
+	}
+	next = append(next, token)
+	for len(next) > maxSuperseded {
+		first := slices.MinFunc(next, func(a, b *Token) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
+		next = slices.DeleteFunc(next, func(t *Token) bool { return t == first })
+	}
+	return next
+}

@@ -4,6 +4,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -28,22 +29,28 @@ type Record struct {
 	Schema     int    `json:"schema"`
 	Generation string `json:"generation"`
 	// RefreshTarget names the endpoint to which the refresh tokens in this record may go.
-	RefreshTarget string        `json:"refresh_target,omitempty"`
-	Current       *StoredToken  `json:"current,omitempty"`
-	Superseded    []StoredToken `json:"superseded,omitempty"`
+	RefreshTarget string          `json:"refresh_target,omitempty"`
+	Current       *StoredToken    `json:"current,omitempty"`
+	Superseded    []StoredToken   `json:"superseded,omitempty"`
+	Revoked       []StoredRevoked `json:"revoked,omitempty"`
 	// Attempt is there while a login is under way: one that is found at start never ended.
 	Attempt *StoredAttempt `json:"attempt,omitempty"`
 	Failure *StoredFailure `json:"failure,omitempty"`
-	// Suspect says that a login of an exclusive account was lost, so that the current token may be dead.
+	// Suspect says that a login of a single-session account was lost, so that the current token may be dead.
 	Suspect bool `json:"suspect,omitempty"`
-	// RevokedAt is when tokens of this account were last revoked as a whole.
+	// RevokedAt is when tokens of this account were revoked, until the next login.
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
+	// ForcedAt and RejectedAt are when such a login was last made.
+	ForcedAt   time.Time `json:"forced_at,omitzero"`
+	RejectedAt time.Time `json:"rejected_at,omitzero"`
+	// Outbox is what the ledger has not been told yet.
+	Outbox []StoredOutboxEntry `json:"outbox,omitempty"`
 }
 
 // StoredToken is a token at rest.
 type StoredToken struct {
 	ID string `json:"token_id,omitempty"`
-	// Access is kept of the current token only: what is not handed out any more need not be known.
+	// Access is kept of the current token only: one that is not served any more need not be known.
 	Access           string    `json:"access_token,omitempty"`
 	Refresh          string    `json:"refresh_token,omitempty"`
 	RefreshExpiresAt time.Time `json:"refresh_expires_at,omitzero"`
@@ -54,18 +61,24 @@ type StoredToken struct {
 	Revocation       Outcome   `json:"revocation,omitempty"`
 	// RevokedAt is when the token was revoked or, where it was killed upstream later, when that was.
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
+	Replaced  string    `json:"replaced,omitempty"`
+	Repeated  bool      `json:"repeated,omitempty"`
+}
+
+// StoredRevoked is the ID of a token that is never served again, and the token's last known end.
+type StoredRevoked struct {
+	ID  string    `json:"token_id"`
+	End time.Time `json:"end"`
 }
 
 // StoredAttempt is a login that began.
 type StoredAttempt struct {
 	BeganAt time.Time `json:"began_at"`
-	// Process names the one that began the login: only in another was it cut off by a crash.
-	Process string `json:"process,omitempty"`
-	// Exclusive says that the account was one whose new login may kill the token that is out.
+	// Exclusive says that the account was a single-session one, whose new login may kill the token that is out.
 	Exclusive bool `json:"exclusive,omitempty"`
 }
 
-// StoredFailure is the failure whose pause is kept.
+// StoredFailure is the failure whose hold is kept.
 type StoredFailure struct {
 	Kind        upstream.Kind  `json:"kind"`
 	Cause       upstream.Cause `json:"cause,omitempty"`
@@ -74,58 +87,129 @@ type StoredFailure struct {
 	Consecutive int            `json:"consecutive"`
 	Step        int            `json:"step,omitempty"`
 	NextAttempt time.Time      `json:"next_attempt_at"`
+	// Credentials is a digest of those that the failure is about.
+	Credentials string `json:"credentials,omitempty"`
+}
+
+// StoredOutboxEntry is a token of which the ledger has not been told, without secrets.
+type StoredOutboxEntry struct {
+	StoredToken
+
+	// KeepSeconds is how long the ledger is to remember it after it has expired.
+	KeepSeconds int64 `json:"keep_seconds"`
+}
+
+// record is what storage must know; nil for nothing. While a token is being stored it is that of the state which follows.
+func (s *State) record(env Env) *Record {
+	if s.Work != nil && s.Work.Step == storing {
+		next := s.failedOrAccepted(env)
+		return next.record(env)
+	}
+	if s.Known == absent && s.Work == nil && len(s.Revoked) == 0 && len(s.Outbox) == 0 {
+		return nil
+	}
+	r := &Record{
+		Schema: SchemaVersion, Generation: s.Generation, RefreshTarget: s.RefreshTarget, Suspect: s.Suspect,
+		RevokedAt: s.RevokedAt, ForcedAt: s.ForcedAt, RejectedAt: s.RejectedAt, Failure: storeFailure(s.Failure),
+	}
+	if s.Work != nil {
+		r.Attempt = &StoredAttempt{BeganAt: s.Work.Began.Wall, Exclusive: s.Account != nil && s.Account.singleSession()}
+	}
+	if s.Current != nil {
+		stored := storeToken(s.Current)
+		r.Current = &stored
+	}
+	for _, t := range s.Superseded {
+		stored := storeToken(t)
+		stored.Access = ""
+		r.Superseded = append(r.Superseded, stored)
+	}
+	for _, revoked := range s.Revoked {
+		r.Revoked = append(r.Revoked, StoredRevoked(revoked))
+	}
+	for _, o := range s.Outbox {
+		r.Outbox = append(r.Outbox, StoredOutboxEntry{StoredToken: storeToken(o.Token), KeepSeconds: int64(o.Keep / time.Second)})
+	}
+	return r
+}
+
+// failedOrAccepted is the state that follows when the result of the login in flight is stored.
+func (s *State) failedOrAccepted(env Env) State {
+	if s.Work.Failure != nil {
+		return s.failed()
+	}
+	next := s.accepted(s.Work.Token, env)
+	next.Work = nil
+	return next
+}
+
+// restore takes over a record. What it means under the present settings is for adopt.
+func (t *transition) restore(r *Record) {
+	now := t.env.Reading
+	t.Generation, t.RefreshTarget = r.Generation, r.RefreshTarget
+	t.RevokedAt, t.ForcedAt, t.RejectedAt = r.RevokedAt, r.ForcedAt, r.RejectedAt
+	t.Failure = r.Failure.failure(now)
+	for _, revoked := range r.Revoked {
+		t.Revoked = append(t.Revoked, revokedToken(revoked))
+	}
+	for _, stored := range r.Superseded {
+		token := stored.token().anchored(now)
+		if token.revocation != "" && token.revokedAt.IsZero() { // not kept by the first version
+			token.revokedAt = cmp.Or(r.RevokedAt, now.Wall)
+		}
+		if token.revocation != "" && !t.isRevoked(token.ID) { // kept by tokens alone at first
+			t.Revoked = append(t.Revoked, revokedToken{ID: token.ID, End: token.ExpiresAt})
+		}
+		t.Superseded = append(t.Superseded, token)
+	}
+	for _, stored := range r.Outbox {
+		keep := time.Duration(stored.KeepSeconds) * time.Second
+		t.Outbox = append(t.Outbox, OutboxEntry{Token: stored.token().anchored(now), Keep: keep})
+	}
+	if r.Current == nil {
+		return
+	}
+	t.Current = r.Current.token().anchored(now)
+	t.Suspect = r.Suspect || t.Current.isFromFuture(now)
+	if t.isRevoked(t.Current.ID) {
+		t.supersedeCurrent()
+	}
 }
 
 func storeToken(t *Token) StoredToken {
 	return StoredToken{
-		ID:               t.ID,
-		Access:           t.Access,
-		Refresh:          t.refresh,
-		RefreshExpiresAt: t.refreshExpiresAt,
-		Generation:       t.Generation,
-		IssuedAt:         t.IssuedAt,
-		ExpiresAt:        t.ExpiresAt,
-		Reason:           t.Reason,
-		Revocation:       t.revocation,
-		RevokedAt:        t.revokedAt,
+		ID: t.ID, Access: t.Access, Refresh: t.refresh, RefreshExpiresAt: t.refreshExpiresAt, Generation: t.Generation,
+		IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt, Reason: t.Reason, Revocation: t.revocation, RevokedAt: t.revokedAt,
+		Replaced: t.replaced, Repeated: t.repeated,
 	}
 }
 
 func (s StoredToken) token() *Token {
-	if s.ID == "" {
-		s.ID = TokenID(s.Access)
-	}
 	return &Token{
-		ID:               s.ID,
-		Access:           s.Access,
-		Generation:       s.Generation,
-		IssuedAt:         s.IssuedAt,
-		ExpiresAt:        s.ExpiresAt,
-		Reason:           s.Reason,
-		revocation:       s.Revocation,
-		revokedAt:        s.RevokedAt,
-		refresh:          s.Refresh,
-		refreshExpiresAt: s.RefreshExpiresAt,
+		ID: cmp.Or(s.ID, TokenID(s.Access)), Access: s.Access, refresh: s.Refresh, refreshExpiresAt: s.RefreshExpiresAt,
+		Generation: s.Generation, IssuedAt: s.IssuedAt, ExpiresAt: s.ExpiresAt, Reason: s.Reason,
+		revocation: s.Revocation, revokedAt: s.RevokedAt, replaced: s.Replaced, repeated: s.Repeated,
 	}
 }
 
+// storeFailure is the failure at rest. One of a login that could not begin is not kept: storage took no writes.
 func storeFailure(f *Failure) *StoredFailure {
-	if f == nil {
+	if f == nil || f.Kind == Blocked {
 		return nil
 	}
 	return &StoredFailure{
 		Kind: f.Kind, Cause: f.Cause, Message: f.Message, At: f.At, Consecutive: f.Consecutive, Step: f.Step,
-		NextAttempt: f.NextAttempt,
+		NextAttempt: f.NextAttempt, Credentials: f.credentials,
 	}
 }
 
-func (s *StoredFailure) failure(a *Account, now Reading) *Failure {
+func (s *StoredFailure) failure(now Reading) *Failure {
 	if s == nil {
 		return nil
 	}
 	f := &Failure{
-		Kind: s.Kind, Cause: s.Cause, Protocol: a.Upstream.Protocol, Message: s.Message, At: s.At,
-		Consecutive: s.Consecutive, Step: s.Step, NextAttempt: s.NextAttempt,
+		Kind: s.Kind, Cause: s.Cause, Message: s.Message, At: s.At, Consecutive: s.Consecutive, Step: s.Step,
+		NextAttempt: s.NextAttempt, credentials: s.Credentials,
 	}
 	return f.anchored(now)
 }

@@ -8,30 +8,32 @@ import (
 	"time"
 )
 
-// State is how an account is doing.
-type State string
+// AccountState is how an account is doing.
+type AccountState string
 
 // The states of an account.
 const (
-	StateIdle       State = "idle"        // no token, and nobody needs one
-	StateReady      State = "ready"       // a token, and no login has failed since
-	StateBackingOff State = "backing_off" // logins fail; the next attempt waits its turn
-	StateRejected   State = "rejected"    // the upstream refuses the credentials or the request
-	StatePaused     State = "paused"      // stopped by the operator
+	StateIdle       AccountState = "idle"        // no token, and nobody needs one
+	StateReady      AccountState = "ready"       // a token, and no login has failed since
+	StateBackingOff AccountState = "backing_off" // logins fail; the next attempt waits its turn
+	StateRejected   AccountState = "rejected"    // the upstream refuses the credentials or the request
+	StatePaused     AccountState = "paused"      // stopped by the operator
 )
 
 // Status is the health of an account, without a secret.
 type Status struct {
-	State   State
+	State   AccountState
 	Account *Account
-	// Token is the current one if it lives, else nil.
+	// Token is the current one if it is usable, else nil.
 	Token     *Token
 	RotatesAt time.Time
 	InUse     bool
-	// LastRead and LastLogin are zero where there was none since the account was loaded.
+	// LastRead and LastLogin are zero where there was none since this process started.
 	LastRead, LastLogin time.Time
 	// Failure is nil where the last login succeeded.
-	Failure                *Failure
+	Failure *Failure
+	// Held says that Failure.NextAttempt is yet to come.
+	Held                   bool
 	ClockSkew              time.Duration
 	SkewKnown              bool
 	Logins, Failures, Read int64
@@ -39,53 +41,56 @@ type Status struct {
 
 // Status tells how the account is doing. It reads storage where the account is not in memory, and never logs in.
 func (i *Issuer) Status(ctx context.Context, name string) (Status, error) {
-	e, err := i.lockLoaded(ctx, name)
-	if err != nil {
+	w := i.acquire(name)
+	defer w.release()
+	if err := w.ready(ctx); err != nil {
 		return Status{}, err
 	}
-	defer e.mu.Unlock()
-	return e.status(i.clock()), nil
+	defer w.mu.Unlock()
+	return w.status(), nil
 }
 
 // Known is Status for an account that is in memory; ok is false for any other.
 func (i *Issuer) Known(name string) (s Status, ok bool) {
-	value, ok := i.entries.Load(name)
+	w, ok := i.lookup(name)
 	if !ok {
 		return Status{}, false
 	}
-	e := value.(*entry) //nolint:forcetypeassert // the map holds nothing else
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.dead || !e.loaded {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.state.Known != known {
 		return Status{}, false
 	}
-	return e.status(i.clock()), true
+	return w.status(), true
 }
 
-// status is Status for callers that hold mu.
-func (e *entry) status(now Reading) Status {
+// status is Status for a caller that holds w.mu.
+func (w *worker) status() Status {
+	env, state := w.env(true), &w.state
 	s := Status{
-		State: e.state(now), Account: e.settings, Failure: e.failure, LastLogin: e.lastLogin,
-		ClockSkew: e.skew, SkewKnown: e.skewKnown, Logins: e.logins, Failures: e.failures, Read: e.reads.Load(),
+		State: state.health(env.Reading), Account: state.Account, Failure: state.Failure, Held: state.Failure.holds(env.Reading),
+		LastRead: env.LastRead, ClockSkew: time.Duration(w.skew.Load()), SkewKnown: w.skewKnown.Load(),
+		Logins: w.logins.Load(), Failures: w.failures.Load(), Read: w.reads.Load(),
 	}
-	if at := e.lastRead.Load(); at > 0 {
-		s.LastRead = time.Unix(0, at).UTC()
+	if at := w.lastLogin.Load(); at > 0 {
+		s.LastLogin = time.Unix(0, at).UTC()
 	}
-	if e.live(now) {
-		s.Token, s.RotatesAt, s.InUse = e.current, e.settings.rotatesAt(e.current), e.wanted(now)
+	if state.usable(env.Reading) {
+		s.Token, s.RotatesAt, s.InUse = state.Current, state.Account.rotatesAt(state.Current), state.inUse(env)
 	}
 	return s
 }
 
-func (e *entry) state(now Reading) State {
+// health is the state that status/ shows.
+func (s *State) health(now Reading) AccountState {
 	switch {
-	case e.settings.Paused:
+	case s.Account.Paused:
 		return StatePaused
-	case e.failure.refused():
+	case s.Failure.refused():
 		return StateRejected
-	case e.failure != nil:
+	case s.Failure != nil:
 		return StateBackingOff
-	case e.live(now):
+	case s.usable(now):
 		return StateReady
 	default:
 		return StateIdle
@@ -95,7 +100,7 @@ func (e *entry) state(now Reading) State {
 // Tokens is what is known of the tokens of an account, by their IDs.
 type Tokens struct {
 	Account *Account
-	// Current is the ID of the token that readers are given, unless the account is paused; "" where there is none alive.
+	// Current is the ID of the token that readers are given, unless the account is paused; "" where there is none.
 	Current string
 	// Out are the unexpired tokens, the current one and revoked ones included: those that Revoke acts on.
 	Out map[string]Out
@@ -110,18 +115,19 @@ type Out struct {
 
 // Tokens tells which tokens of the account are out. It reads storage where the account is not in memory, and never logs in.
 func (i *Issuer) Tokens(ctx context.Context, name string) (Tokens, error) {
-	e, err := i.lockLoaded(ctx, name)
-	if err != nil {
+	w := i.acquire(name)
+	defer w.release()
+	if err := w.ready(ctx); err != nil {
 		return Tokens{}, err
 	}
-	defer e.mu.Unlock()
-	now := i.clock()
-	known := Tokens{Account: e.settings, Out: make(map[string]Out)}
-	for _, t := range e.out(now) {
-		known.Out[t.ID] = Out{Token: t.withoutSecrets(), Killable: t.refresh != "" && e.settings.Upstream.RefreshURL != ""}
+	defer w.mu.Unlock()
+	now, s := i.clock(), &w.state
+	tokens := Tokens{Account: s.Account, Out: make(map[string]Out)}
+	for _, t := range s.out(now) {
+		tokens.Out[t.ID] = Out{Token: t.withoutSecrets(), Killable: s.Account.canKill(t)}
 	}
-	if e.live(now) {
-		known.Current = e.current.ID
+	if s.usable(now) {
+		tokens.Current = s.Current.ID
 	}
-	return known, nil
+	return tokens, nil
 }

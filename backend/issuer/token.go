@@ -14,9 +14,9 @@ import (
 const (
 	// Margin is the part of a token's life that no lease may use: what a reader's last call needs to arrive upstream.
 	Margin = 5 * time.Second
-	// clockTolerance is how far the clocks of two nodes may be apart before a stored token is doubted.
+	// clockTolerance is how far the clocks of two nodes may be apart before a stored token is suspect.
 	clockTolerance = time.Minute
-	// minLife is the least life with which a token is handed out: the margin and a lease of one second.
+	// minLife is the least life with which a token is served: the margin and a lease of one second.
 	minLife = Margin + time.Second
 )
 
@@ -31,14 +31,24 @@ const (
 	ReasonRejected     Reason = "rejected"
 	ReasonVerification Reason = "verification"
 	ReasonAfterRevoke  Reason = "after_revoke"
-
-	// reasonRestore loads an account and never logs in.
-	reasonRestore Reason = "restore"
-	// reasonStore stores an account anew, and never logs in: after the wall clock was set back, or where storage failed before.
-	reasonStore Reason = "store"
 )
 
-// Token is one upstream token. It is never changed once it was made.
+// Outcome is the upstream's response to a revocation.
+type Outcome string
+
+// The outcomes of a revocation.
+const (
+	// Killed: the upstream has exchanged the refresh token, which kills the pair.
+	Killed Outcome = "killed"
+	// Refused: the upstream would not take the refresh token. The pair may have been dead before.
+	Refused Outcome = "refused"
+	// Unknown: the upstream could not be asked, or has not responded yet.
+	Unknown Outcome = "unknown"
+	// Unsupported: the protocol has no way to kill a token before its time.
+	Unsupported Outcome = "unsupported"
+)
+
+// Token is one upstream token. It is immutable.
 type Token struct {
 	// ID names the token without showing it: the first 16 hex digits of its SHA-256.
 	ID string
@@ -50,15 +60,21 @@ type Token struct {
 	IssuedAt, ExpiresAt time.Time
 	Reason              Reason
 
-	// revocation is set once the token was revoked: it is never served again.
+	// revocation is set once the token was revoked.
 	revocation Outcome
 	// revokedAt is when that was or, where the token was killed upstream later, when that was.
 	revokedAt        time.Time
 	refresh          string
 	refreshExpiresAt time.Time
-	// elapsed is the reading at IssuedAt, as if this process had been there.
+	// replaced is the ID of the token that this one took over from; "" where there was none.
+	replaced string
+	// repeated says that a later login has brought this token again: until its end there is no other.
+	repeated bool
+	// lifeAssumed says that the response told no lifetime, so that default_token_ttl stands for it.
+	lifeAssumed bool
+	// elapsed is Reading.Elapsed at IssuedAt, as if this process had been running then.
 	elapsed time.Duration
-	// skew is the upstream's clock minus ours when the token came, where the answer told.
+	// skew is the upstream's clock minus ours when the token came, where the response had a Date.
 	skew      time.Duration
 	skewKnown bool
 }
@@ -69,7 +85,7 @@ func TokenID(access string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// String keeps a token that strays into a format string from showing itself.
+// String keeps a token in a format string from showing itself.
 func (t *Token) String() string { return "token " + t.ID }
 
 // GoString does the same for %#v.
@@ -84,13 +100,23 @@ func (t *Token) Remaining(now Reading) time.Duration {
 	return min(t.ExpiresAt.Sub(now.Wall), t.Life()-(now.Elapsed-t.elapsed))
 }
 
-// Revocation is what became of telling the upstream that the token was revoked, and when: "" for one that was not.
+// Revocation is the upstream's response to the token's revocation, and when that was; "" for a token that was not revoked.
 func (t *Token) Revocation() (Outcome, time.Time) { return t.revocation, t.revokedAt }
 
-// withoutSecrets is what may be remembered of the token when it is not served any more.
+// withoutSecrets is what may be remembered of a token that is not served any more.
 func (t *Token) withoutSecrets() *Token {
 	bare := *t
 	bare.Access, bare.refresh = "", ""
+	return &bare
+}
+
+// withoutRefresh is the token without its refresh token.
+func (t *Token) withoutRefresh() *Token {
+	if t == nil || t.refresh == "" {
+		return t
+	}
+	bare := *t
+	bare.refresh, bare.refreshExpiresAt = "", time.Time{}
 	return &bare
 }
 
@@ -100,15 +126,15 @@ func (t *Token) anchored(now Reading) *Token {
 	return t
 }
 
-// fromTheFuture reports whether the token was issued well after now, by a clock that has been set back since: how much of its
-// life is left is not known.
-func (t *Token) fromTheFuture(now Reading) bool {
+// isFromFuture reports whether the token was issued well after now, by a clock that has been set back since: how much of its life
+// is left is not known.
+func (t *Token) isFromFuture(now Reading) bool {
 	return now.Wall.Before(t.IssuedAt.Add(-clockTolerance))
 }
 
-// setRight is the token on a wall clock that was set back since it was issued, and whether that was so: what is stored must not
-// tell the next process of a longer life. Less than the margin of every lease does no harm.
-func (t *Token) setRight(now Reading) (*Token, bool) {
+// corrected is the token on a wall clock that was set back since it was issued, and whether that was so: what is stored must not
+// give the next process a longer life. A difference below the margin of every lease does no harm.
+func (t *Token) corrected(now Reading) (*Token, bool) {
 	left := t.Life() - (now.Elapsed - t.elapsed)
 	if t.ExpiresAt.Sub(now.Wall)-left <= Margin {
 		return t, false
@@ -119,8 +145,8 @@ func (t *Token) setRight(now Reading) (*Token, bool) {
 	return &shifted, true
 }
 
-// alive reports whether the token may still be handed out.
-func (t *Token) alive(now Reading) bool { return t != nil && t.Remaining(now) >= minLife }
+// usable reports whether the token may still be served.
+func (t *Token) usable(now Reading) bool { return t != nil && t.Remaining(now) >= minLife }
 
 // clamp gives a token no more life than limit; 0 is no limit.
 func (t *Token) clamp(limit time.Duration) *Token {
@@ -132,24 +158,42 @@ func (t *Token) clamp(limit time.Duration) *Token {
 	return &shorter
 }
 
-// fromUpstream makes the token that a login which began at the given reading has brought.
-func fromUpstream(up *upstream.Token, began Reading, generation string, reason Reason) *Token {
-	// Upstream's times come from the same wall clock, read a moment later; counting from before the request is the safer side.
-	life := up.ExpiresAt.Sub(up.IssuedAt)
-	t := &Token{
-		ID:         TokenID(up.AccessToken),
-		Access:     up.AccessToken,
-		Generation: generation,
-		IssuedAt:   began.Wall,
-		ExpiresAt:  began.Wall.Add(life),
-		Reason:     reason,
-		refresh:    up.RefreshToken,
-		elapsed:    began.Elapsed,
-		skew:       up.ClockSkew,
-		skewKnown:  up.SkewKnown,
+// revokedAs is the token with the outcome of its revocation. It stays killed: of two callers who revoke it at a time, the upstream
+// refuses the second.
+func (t *Token) revokedAs(o Outcome, at time.Time) *Token {
+	if t.revocation == Killed {
+		return t
 	}
-	if !up.RefreshExpiresAt.IsZero() {
-		t.refreshExpiresAt = began.Wall.Add(up.RefreshExpiresAt.Sub(up.IssuedAt))
+	revoked := *t
+	if t.revocation == "" || o == Killed {
+		revoked.revokedAt = at
+	}
+	revoked.revocation = o
+	if o == Killed {
+		revoked.refresh, revoked.refreshExpiresAt = "", time.Time{}
+	}
+	return &revoked
+}
+
+// newToken makes a token of the grant that a login which began at the given reading has brought.
+func newToken(grant *upstream.Token, began Reading, generation string, reason Reason) *Token {
+	// Upstream's times come from the same wall clock, read a moment later; counting from before the request is the safer side.
+	life := grant.ExpiresAt.Sub(grant.IssuedAt)
+	t := &Token{
+		ID:          TokenID(grant.AccessToken),
+		Access:      grant.AccessToken,
+		Generation:  generation,
+		IssuedAt:    began.Wall,
+		ExpiresAt:   began.Wall.Add(life),
+		Reason:      reason,
+		refresh:     grant.RefreshToken,
+		lifeAssumed: grant.LifeAssumed,
+		elapsed:     began.Elapsed,
+		skew:        grant.ClockSkew,
+		skewKnown:   grant.SkewKnown,
+	}
+	if !grant.RefreshExpiresAt.IsZero() {
+		t.refreshExpiresAt = began.Wall.Add(grant.RefreshExpiresAt.Sub(grant.IssuedAt))
 	}
 	return t
 }

@@ -1,0 +1,168 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer
+
+import (
+	"slices"
+	"time"
+)
+
+// transition is one Apply under way: the state as it becomes, and the effects so far.
+type transition struct {
+	State
+
+	env     Env
+	effects []Effect
+}
+
+// Apply says what becomes of an account when something happens to it, and what is to be done. It is pure, and nothing else changes a
+// State.
+func (s State) Apply(env Env, event Event) (State, []Effect) { //nolint:gocritic // a value, so that it cannot be changed elsewhere
+	t := &transition{State: s, env: env}
+	t.correctClock()
+	switch e := event.(type) {
+	case Want:
+		t.want(e)
+	case Read:
+		t.read(e)
+	case Force:
+		t.startIfAllowed(ReasonForced)
+	case Due:
+		t.due()
+	case Verify:
+		t.verify(e)
+	case Abandon:
+		t.abandon(e)
+	case Written:
+		t.written(e)
+	case Removed:
+		t.settingsGone(false)
+	case Invalidated:
+		t.invalidated()
+	case Revoke:
+		t.revoke(e)
+	case KillEnded:
+		t.killed(e)
+	case Sweep:
+		t.sweep()
+	case Loaded:
+		t.loaded(e)
+	case Saved:
+		t.saved(e)
+	case LoginEnded:
+		t.loginEnded(e)
+	case NotStarted:
+		t.notStarted(e)
+	case Told:
+		t.told(e)
+	}
+	t.save()
+	return t.State, t.effects
+}
+
+func (t *transition) emit(e Effect) { t.effects = append(t.effects, e) }
+
+// changed says that storage must be told, at once.
+func (t *transition) changed() {
+	t.Version++
+	t.Urgent = t.Version
+}
+
+// changedLazily says that storage must be told, with the next write or the next sweep.
+func (t *transition) changedLazily() { t.Version++ }
+
+// save begins a write if one is wanted and none is in flight: so the latest record is always the last one written.
+func (t *transition) save() {
+	if t.Saving != 0 || !t.env.Active || t.Urgent <= t.Saved || t.Urgent <= t.Lost {
+		return
+	}
+	t.Saving = t.Version
+	t.emit(SaveRecord{Version: t.Version, Record: t.record(t.env)})
+}
+
+// saved takes note of what became of a write, and goes on with the work that waited for it.
+func (t *transition) saved(e Saved) {
+	t.Saving, t.SaveErr = 0, e.Err
+	if e.Err == nil {
+		t.Saved = e.Version
+	} else {
+		t.Lost = e.Version
+	}
+	if len(t.Outbox) > 0 {
+		t.emit(TellLedger{})
+	}
+	t.emit(Wake{})
+	w := t.Work
+	if w == nil || e.Version < w.Version {
+		return
+	}
+	switch {
+	case w.Step == noting && e.Err != nil:
+		t.startFailed(e.Err)
+	case w.Step == noting:
+		t.advance(loggingIn)
+		t.emit(Login{Work: t.Work})
+	case w.Step == storing:
+		t.finish(e.Err)
+	}
+}
+
+// advance brings the work in flight to another step.
+func (t *transition) advance(s step) {
+	w := *t.Work
+	w.Step = s
+	t.Work = &w
+}
+
+// sweep is for what no event brings: storage and ledger are told again what they refused, and what has ended is dropped.
+func (t *transition) sweep() {
+	if t.Version > t.Saved {
+		t.changed()
+	}
+	if len(t.Outbox) > 0 {
+		t.emit(TellLedger{})
+	}
+	t.Verifications = slices.DeleteFunc(slices.Clone(t.Verifications), func(v failedVerification) bool {
+		return !v.Failure.holds(t.env.Reading)
+	})
+	if t.Known == absent {
+		t.dropRevokedOfDeleted()
+	}
+}
+
+// told drops what the ledger knows from the outbox.
+func (t *transition) told(e Told) {
+	before := len(t.Outbox)
+	t.Outbox = slices.DeleteFunc(slices.Clone(t.Outbox), func(o OutboxEntry) bool { return slices.Contains(e.Entries, o) })
+	if len(t.Outbox) != before {
+		t.changedLazily()
+	}
+}
+
+// tell puts a token into the outbox, unless what it says is there already.
+func (t *transition) tell(token *Token, keep time.Duration) {
+	bare := token.withoutSecrets()
+	same := func(o OutboxEntry) bool { return o.Token.ID == bare.ID && o.Token.revocation == bare.revocation }
+	if slices.ContainsFunc(t.Outbox, same) {
+		return
+	}
+	t.Outbox = append(slices.Clip(t.Outbox), OutboxEntry{Token: bare, Keep: keep})
+}
+
+// correctClock corrects the tokens' times where the wall clock was set back since they were issued.
+func (t *transition) correctClock() {
+	if t.Current != nil {
+		if right, wrong := t.Current.corrected(t.env.Reading); wrong {
+			t.Current = right
+			t.changed()
+		}
+	}
+	for n, token := range t.Superseded {
+		if right, wrong := token.corrected(t.env.Reading); wrong {
+			t.Superseded = slices.Clone(t.Superseded)
+			t.Superseded[n] = right
+			t.changed()
+		}
+	}
+}

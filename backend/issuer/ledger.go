@@ -1,0 +1,163 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Ledger remembers which tokens were issued and revoked, for questions that come years later.
+type Ledger interface {
+	// Note remembers a token of a config for keep after it has expired, and its revocation if it was revoked. It may be told twice of
+	// the same, in any order.
+	Note(ctx context.Context, config string, t *Token, keep time.Duration) error
+	// Trim forgets what was to be remembered until now, and returns how much that was.
+	Trim(ctx context.Context, now time.Time) (forgotten int, err error)
+}
+
+const (
+	// trimEvery is how often the ledger is trimmed.
+	trimEvery = time.Hour
+	// noteTimeout bounds one write of the ledger.
+	noteTimeout = 30 * time.Second
+)
+
+// noLedger is for an Issuer without one.
+type noLedger struct{}
+
+func (noLedger) Note(context.Context, string, *Token, time.Duration) error { return nil }
+
+func (noLedger) Trim(context.Context, time.Time) (int, error) { return 0, nil }
+
+// outbox tells the ledger what the accounts have in their outboxes. These are stored with the tokens themselves, so nothing is lost by a
+// crash, however many log in at once.
+type outbox struct {
+	issuer *Issuer
+	ledger Ledger
+
+	mu      sync.Mutex
+	waiting []*worker
+	queued  map[*worker]bool // those that wait
+	telling bool
+}
+
+// add has the ledger told of an account. The caller holds the worker's lock, so nothing here waits.
+func (o *outbox) add(w *worker) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.queued[w] {
+		o.queued[w] = true
+		o.waiting = append(o.waiting, w)
+	}
+	if !o.telling {
+		o.telling = o.issuer.goWork(o.tell)
+	}
+}
+
+func (o *outbox) next() *worker {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.waiting) == 0 || o.issuer.ctx.Err() != nil {
+		o.telling = false
+		return nil
+	}
+	w := o.waiting[0]
+	o.waiting = o.waiting[1:]
+	delete(o.queued, w)
+	return w
+}
+
+// tell tells the ledger of one account after the other. What it does not take stays in the outbox until the next sweep.
+func (o *outbox) tell() {
+	active := o.issuer.mayLogin() == nil
+	warned := false
+	for w := o.next(); w != nil; w = o.next() {
+		if !active {
+			continue
+		}
+		told, err := o.tellOf(w)
+		if len(told) > 0 {
+			w.apply(Told{Entries: told}, true)
+		}
+		if err != nil && !warned && o.issuer.ctx.Err() == nil {
+			warned = true
+			o.issuer.logger.Warn("the ledger could not be written: it will be tried again", "config", w.name, "error", err)
+		}
+	}
+}
+
+func (o *outbox) tellOf(w *worker) (told []OutboxEntry, first error) {
+	w.mu.Lock()
+	entries := w.state.Outbox
+	w.mu.Unlock()
+	for _, e := range entries {
+		ctx, cancel := context.WithTimeout(o.issuer.ctx, noteTimeout)
+		err := o.ledger.Note(ctx, w.name, e.Token, e.Keep)
+		cancel()
+		if err == nil {
+			told = append(told, e)
+		} else if first == nil {
+			first = err
+		}
+	}
+	return told, first
+}
+
+// Unsent is what the ledger has not been told yet.
+type Unsent struct {
+	Config string
+	Token  *Token
+}
+
+// Unsent is what the ledger has not been told yet, the latest entry of each token: of the config of that name, or of all where it is "".
+func (i *Issuer) Unsent(config string) []Unsent {
+	var found []Unsent
+	add := func(w *worker) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, o := range slices.Backward(w.state.Outbox) {
+			if !slices.ContainsFunc(found, func(u Unsent) bool { return u.Config == w.name && u.Token.ID == o.Token.ID }) {
+				found = append(found, Unsent{Config: w.name, Token: o.Token})
+			}
+		}
+	}
+	if config != "" {
+		if w, ok := i.lookup(config); ok {
+			add(w)
+		}
+		return found
+	}
+	for _, value := range i.unsent.Range {
+		add(value.(*worker)) //nolint:forcetypeassert // the map holds nothing else
+	}
+	return found
+}
+
+// trimLedger trims the ledger now and then, until ctx ends.
+func (i *Issuer) trimLedger(ctx context.Context) {
+	ticker := time.NewTicker(trimEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if i.mayLogin() != nil {
+			continue
+		}
+		forgotten, err := i.outbox.ledger.Trim(ctx, i.clock().Wall)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			i.logger.Warn("the ledger could not be trimmed: it will be tried again", "error", err, "forgotten", forgotten)
+		case forgotten > 0:
+			i.logger.Info("trimmed the ledger", "forgotten", forgotten)
+		}
+	}
+}

@@ -1,0 +1,134 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer
+
+import (
+	"errors"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+const (
+	forcedEvery        = 10 * time.Second
+	forcedRefusedEvery = time.Minute
+	// A token that an API refused is replaced only if it had time to die, and only so often.
+	leastRejectedAge = time.Minute
+	rejectedEvery    = 5 * time.Minute
+)
+
+// Why a login is not made although nothing has failed.
+var (
+	errNotLoaded     = errors.New("the settings are not in memory")
+	errNotDue        = errors.New("the current token is not to be replaced yet")
+	errTooSoon       = errors.New("such a login was made only just now")
+	errLeasesRunning = errors.New("the last leases on the old token have not ended yet")
+)
+
+// mayLogin says why a login may not be made now, or nil. It is asked for every login, by readers, scheduler, rotate/ and verifications
+// alike, and nothing else decides that. a has the settings that the login would use.
+func (s *State) mayLogin(env Env, reason Reason, a *Account) error {
+	switch {
+	case reason == ReasonVerification:
+		return s.mayVerify(env, a)
+	case s.Known != known:
+		return errNotLoaded
+	case s.Account.Paused:
+		return &PausedError{Reason: s.Account.PauseReason}
+	case reason == ReasonForced:
+		return s.mayForce(env)
+	}
+	if err := s.holdError(env); err != nil {
+		return err
+	}
+	if s.usable(env.Reading) {
+		return s.mayReplace(env, reason)
+	}
+	// For a second the token is too short for a new lease while the last leases on it still run.
+	if s.Current != nil && !s.Suspect && s.Account.singleSession() && s.Current.Remaining(env.Reading) > Margin {
+		return errLeasesRunning
+	}
+	return nil
+}
+
+// mayReplace is mayLogin for a login that replaces a usable token.
+func (s *State) mayReplace(env Env, reason Reason) error {
+	switch {
+	case reason == ReasonRotation && s.isDue(env.Reading):
+		return nil
+	case reason != ReasonRejected:
+		return errNotDue
+	case env.Wall.Sub(s.Current.IssuedAt) < leastRejectedAge:
+		return errTooSoon
+	case env.Wall.Sub(s.RejectedAt).Abs() < rejectedEvery: // also after the clock was set back
+		return errTooSoon
+	default:
+		return nil
+	}
+}
+
+// mayForce is mayLogin for a forced login, which no hold keeps back.
+func (s *State) mayForce(env Env) error {
+	var notBefore time.Time
+	if since := env.Wall.Sub(s.ForcedAt); since >= 0 && since < forcedEvery {
+		if s.Failure == nil && s.usable(env.Reading) {
+			return errTooSoon
+		}
+		if s.Failure != nil {
+			notBefore = s.ForcedAt.Add(forcedEvery)
+		}
+	}
+	if s.Failure.refused() && env.Wall.Sub(s.Failure.At).Abs() < forcedRefusedEvery {
+		notBefore = s.Failure.At.Add(forcedRefusedEvery)
+	}
+	if notBefore.IsZero() {
+		return nil
+	}
+	return &LoginError{Failure: *s.Failure, Remembered: true, ForcedAfter: notBefore}
+}
+
+// mayVerify is mayLogin for a verification. While the circuit breaker is open or a Retry-After runs, a write that changes no credential
+// is not verified, whatever else it changes: the same refused password would be sent again with each.
+func (s *State) mayVerify(env Env, a *Account) error {
+	if f := s.failedVerification(a); f.holds(env.Reading) {
+		return &LoginError{Failure: *f, Remembered: true}
+	}
+	if s.Known == known && s.Failure.holds(env.Reading) && s.Failure.concerns(a) {
+		return &LoginError{Failure: *s.Failure, Remembered: true}
+	}
+	return nil
+}
+
+// failedVerification is the remembered failure of a verification that concerns these settings.
+func (s *State) failedVerification(a *Account) *Failure {
+	login := loginOf(&a.Upstream)
+	for _, v := range s.Verifications {
+		if v.Login == login || v.Failure.concerns(a) {
+			return v.Failure
+		}
+	}
+	return nil
+}
+
+// holdError is the error with which a reader is answered while no login may be made; nil where there is no hold.
+func (s *State) holdError(env Env) error {
+	if s.Failure.holds(env.Reading) {
+		if s.Failure.Kind == Blocked {
+			return s.Failure.err
+		}
+		return &LoginError{Failure: *s.Failure, Remembered: true}
+	}
+	if t := s.Current; t != nil && t.repeated && !s.Suspect && t.Remaining(env.Reading) > 0 && s.isEnding(env.Reading) {
+		return &LoginError{Remembered: true, Failure: Failure{
+			Kind: upstream.Malformed, Protocol: s.Account.Upstream.Protocol, Message: (&repeatError{}).Error(),
+			At: env.Wall, Consecutive: 1, Step: 1, NextAttempt: t.ExpiresAt,
+		}}
+	}
+	return nil
+}
+
+// isEnding reports whether the current token is too short to be served, but not at its end yet.
+func (s *State) isEnding(now Reading) bool {
+	return !s.Current.usable(now) && s.Current.Remaining(now) > 0
+}

@@ -1,0 +1,100 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer
+
+import (
+	"errors"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+// report logs and counts what has happened. The caller does not hold w.mu.
+func (w *worker) report(reports []Effect) {
+	for _, effect := range reports {
+		switch e := effect.(type) {
+		case Report:
+			w.reportLogin(e)
+		case ReportUnfinished:
+			w.issuer.logger.Warn("a login was cut off when the plugin stopped: it counts as failed", "config", w.name,
+				"began_at", e.BeganAt.Format(time.RFC3339))
+		}
+	}
+}
+
+func (w *worker) reportLogin(e Report) {
+	log := w.issuer.logger.With("config", w.name, "reason", e.Reason)
+	switch {
+	case e.Token == nil && e.Failure == nil:
+		log.Info("a login was given up after a change of its config: what it brings is not used")
+		return
+	case e.Failure != nil && e.Failure.Kind == Blocked || e.Failure != nil && e.Took == 0 && !isUpstream(e.Err):
+		log.Warn("no login could begin: it will be tried again", "error", e.Err)
+		w.countLogin(string(Blocked), e.Reason)
+		return
+	case e.Failure != nil:
+		w.reportFailure(log, e)
+		return
+	case e.Reason == ReasonVerification:
+		log.Info("verified the login", "token_id", e.Token.ID, "expires_at", e.Token.ExpiresAt.Format(time.RFC3339),
+			"duration", rounded(e.Took))
+	default:
+		log.Info("logged in upstream", "token_id", e.Token.ID, "expires_at", e.Token.ExpiresAt.Format(time.RFC3339),
+			"duration", rounded(e.Took))
+	}
+	w.skew.Store(int64(e.Token.skew))
+	w.skewKnown.Store(e.Token.skewKnown)
+	w.countAnswered(ResultOK, e)
+	if e.Err != nil {
+		log.Warn("the shared token could not be stored: a restart will log in again", "error", e.Err)
+	}
+}
+
+// isUpstream reports whether the upstream was asked.
+func isUpstream(err error) bool {
+	_, ok := errors.AsType[*upstream.Error](err)
+	return ok || errors.Is(err, errPanic)
+}
+
+// reportFailure says that a login failed. Refused credentials need an operator to act, unless the one who sent them was told.
+func (w *worker) reportFailure(log hclog.Logger, e Report) {
+	f, level := e.Failure, hclog.Warn
+	if f.refused() && e.Reason != ReasonVerification {
+		level = hclog.Error
+	}
+	log.Log(level, "login failed", "kind", f.Kind, "cause", f.Cause, "error", f.Message, "consecutive_failures", f.Consecutive,
+		"next_attempt_at", f.NextAttempt.Format(time.RFC3339), "duration", rounded(e.Took))
+	result := string(f.Kind)
+	if failed, ok := errors.AsType[*upstream.Error](e.Err); ok {
+		result = string(failed.Kind)
+	}
+	w.countAnswered(result, e)
+}
+
+// countAnswered counts a login that the upstream responded to. One of a config that is not stored is not counted by account.
+func (w *worker) countAnswered(result string, e Report) {
+	if w.countLogin(result, e.Reason) && w.issuer.onLogin != nil {
+		w.issuer.onLogin(e.Took)
+	}
+}
+
+func (w *worker) countLogin(result string, reason Reason) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.state.Known != known {
+		return false
+	}
+	w.counted().login(result, reason)
+	w.lastLogin.Store(w.issuer.clock().Wall.UnixNano())
+	w.logins.Add(1)
+	if result != ResultOK {
+		w.failures.Add(1)
+	}
+	return true
+}
+
+// rounded is a duration as log lines have it.
+func rounded(d time.Duration) string { return d.Round(time.Millisecond).String() }

@@ -1,0 +1,116 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer
+
+import (
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// leastTTL keeps clients that follow Answer.TTL from coming more often than this.
+	leastTTL = 5 * time.Second
+	// overdueSpread spreads clients that all wait for the same late rotation.
+	overdueSpread = 10 * time.Second
+)
+
+// Answer is what a reader gets. All of it comes from one reading of the clock.
+type Answer struct {
+	Account *Account
+	Token   *Token
+	Now     Reading
+	// Remaining is the life that the token has left.
+	Remaining time.Duration
+	// TTL is the time until the latest planned moment of rotation, after which a reader finds a new token.
+	TTL time.Duration
+	// RotationPeriod is the time between rotations.
+	RotationPeriod time.Duration
+	// Memo is where the caller may keep what it has made of Account, Token and RotationPeriod, which stay the same for many reads.
+	Memo *atomic.Value
+}
+
+// served is what warm reads are given without a lock: a token and the settings that it came with. It is immutable, but for the memo.
+type served struct {
+	account *Account
+	token   *Token
+	// rotateLeft is the life at which the token is due for rotation.
+	rotateLeft time.Duration
+	// freshLeft is the life down to which it is served all the same, so that readers need not notice a rotation: see grace.
+	freshLeft time.Duration
+	memo      atomic.Value // see Answer.Memo
+}
+
+func newServed(a *Account, t *Token) *served {
+	rotateLeft := t.ExpiresAt.Sub(a.rotatesAt(t))
+	return &served{account: a, token: t, rotateLeft: rotateLeft, freshLeft: max(rotateLeft-grace(a, t), minLife-1)}
+}
+
+// grace is how long a token that is due for rotation goes on to be served as if nothing were happening. Most logins end within it,
+// and then no reader has waited. It is less than what clients that follow Answer.TTL add to it (Vault Agent a second, the Secrets
+// Operator half of one), so that these find the new token; and it is a fiftieth of the token's life at most, so that every lease on
+// a token of a quarter of an hour and more still has a third of it.
+func grace(a *Account, t *Token) time.Duration {
+	const longest, share = 400 * time.Millisecond, 50
+	if a.singleSession() || t.repeated {
+		return 0 // the rotation begins when the token has ended
+	}
+	return min(longest, t.Life()/share)
+}
+
+// fresh reports whether the token can be served with no further thought.
+func (s *served) fresh(now Reading) bool {
+	if s == nil || s.token.Remaining(now) <= s.freshLeft {
+		return false
+	}
+	_, wrong := s.token.corrected(now)
+	return !wrong
+}
+
+func (s *served) answer(now Reading) Answer {
+	left := s.token.Remaining(now)
+	return Answer{
+		Account:        s.account,
+		Token:          s.token,
+		Now:            now,
+		Remaining:      left,
+		TTL:            min(max(left-s.rotateLeft, leastTTL), left),
+		RotationPeriod: s.token.Life() - s.rotateLeft,
+		Memo:           &s.memo,
+	}
+}
+
+// overdueAnswer serves a token whose rotation is late: behind a slow login, a queue, or a hold that ends after the given time.
+func (s *served) overdueAnswer(now Reading, next time.Duration) Answer {
+	a := s.answer(now)
+	chance := time.Duration(rand.Int64N(int64(overdueSpread))) //nolint:gosec // chance that spreads load, not a secret
+	// Clients add a chance of their own, of up to a tenth: they must be back before the token dies.
+	latest := a.Remaining / 100 * 85
+	a.TTL = max(min(next+s.account.Upstream.RequestTimeout+chance, latest), min(leastTTL, a.Remaining))
+	return a
+}
+
+// publish makes what warm reads load follow from the state. The caller holds w.mu.
+func (w *worker) publish() {
+	s := &w.state
+	if s.Known == known && (s.usable(w.issuer.clock()) || s.Failure.refused()) {
+		w.counted()
+	}
+	if s.Known != known || s.Account.Paused || s.Current == nil || s.Suspect {
+		w.served.Store(nil)
+		return
+	}
+	if old := w.served.Load(); old == nil || old.account != s.Account || old.token != s.Current {
+		w.served.Store(newServed(s.Account, s.Current))
+	}
+}
+
+// answer is what a reader gets now. The caller holds w.mu and has found that the token can be served.
+func (w *worker) answer(now Reading) Answer {
+	s := w.served.Load()
+	if s.fresh(now) {
+		return s.answer(now)
+	}
+	return s.overdueAnswer(now, w.state.Failure.left(now))
+}

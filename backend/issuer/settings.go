@@ -1,0 +1,241 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer
+
+import (
+	"slices"
+	"time"
+)
+
+// revokedKeptAfterDelete is how long the IDs of revoked tokens outlive their end where the config was deleted: it may be written anew,
+// and the upstream may give its one token again.
+const revokedKeptAfterDelete = 30 * 24 * time.Hour
+
+// want has the account loaded where it is not in memory.
+func (t *transition) want(e Want) {
+	switch {
+	case t.Known != known:
+		t.load()
+	case e.AtStart && t.Logins == 0:
+		t.Restored = t.usable(t.env.Reading)
+	}
+}
+
+// load begins to read the account, unless that is under way.
+func (t *transition) load() {
+	if t.Loading == 0 {
+		t.LoadID++
+		t.Loading = t.LoadID
+		t.emit(LoadAccount{ID: t.LoadID})
+	}
+}
+
+// invalidated has the settings read again before anything is served. What is in flight goes on: only another generation ends it.
+func (t *transition) invalidated() {
+	if t.Known == known {
+		t.Known = stale
+	}
+	if t.Loading != 0 { // what it reads may be of before the change
+		t.Loading = 0
+		t.load()
+	}
+	t.emit(Wake{})
+}
+
+// loaded takes over what storage has.
+func (t *transition) loaded(e Loaded) {
+	if e.ID != t.Loading {
+		return // the account has changed since that load began
+	}
+	t.Loading = 0
+	t.Loads++
+	t.emit(Wake{})
+	t.LoadErr = e.Err
+	if e.Err != nil {
+		return
+	}
+	first := t.Known == unknown
+	if first && e.Record != nil {
+		t.restore(e.Record)
+	}
+	switch {
+	case e.Account != nil:
+	case t.Known == absent: // as before: a verification that would create the config goes on
+		return
+	default:
+		t.settingsGone(e.Record != nil)
+		return
+	}
+	if first && e.Record == nil { // nothing that storage would have to be told
+		t.Generation, t.RefreshTarget = e.Account.Generation, refreshTarget(&e.Account.Upstream)
+	}
+	t.adopt(e.Account)
+	if first && e.Record != nil && e.Record.Attempt != nil {
+		t.unfinished(e.Record.Attempt)
+	}
+}
+
+// unfinished counts a login that was cut off when the last process ended as one failure.
+func (t *transition) unfinished(a *StoredAttempt) {
+	t.Failure = newFailure(errUnfinished, t.Failure, t.env, t.Account, t.Account.life(t.Current))
+	t.Suspect = t.Current != nil && (t.Suspect || a.Exclusive || t.Account.singleSession())
+	t.changed() // the next start must not count it again
+	t.emit(ReportUnfinished{BeganAt: a.BeganAt})
+}
+
+// written takes over settings that were just stored, and the token that their verification brought.
+func (t *transition) written(e Written) {
+	t.Loading = 0
+	if w := t.Work; w.verifies() {
+		t.Work = nil
+		t.changed()
+		t.emit(Report{Reason: ReasonVerification, Token: w.Token, Took: w.Took})
+	}
+	t.adopt(e.Account)
+	if e.Token != nil {
+		// A token that must not be served is dropped, and the next reader logs in.
+		if token, err := t.judge(e.Token, nil, e.Account); err == nil {
+			t.tell(token, e.Account.LedgerRetention)
+			t.accept(token)
+			t.changed()
+		}
+	}
+	t.emit(Wake{})
+}
+
+// adopt is the one place that decides what new settings mean for token, login, hold and failure: for a write here, a write on another
+// cluster and a load alike.
+func (t *transition) adopt(a *Account) {
+	t.Known, t.Account = known, a
+	if t.Failure != nil && t.Failure.Protocol == "" {
+		restored := *t.Failure
+		restored.Protocol = a.Upstream.Protocol
+		t.Failure = &restored
+	}
+	if a.Generation != t.Generation {
+		t.adoptOther(a)
+	}
+	if clamped := t.Current.clamp(a.Upstream.MaxTokenTTL); clamped != t.Current {
+		t.Current = clamped
+		t.changed()
+	}
+}
+
+// adoptOther takes over settings that log in otherwise than before.
+func (t *transition) adoptOther(a *Account) {
+	if !t.Work.verifies() {
+		t.cancelWork()
+	}
+	t.supersedeCurrent()
+	if target := refreshTarget(&a.Upstream); target != t.RefreshTarget {
+		t.RefreshTarget = target
+		t.dropRefreshTokens()
+	}
+	if !t.Failure.concerns(a) {
+		t.Failure = nil
+		if f := t.failedVerification(a); f.refused() || f.holds(t.env.Reading) {
+			t.Failure = f
+		}
+	}
+	t.Generation = a.Generation
+	t.changed()
+}
+
+// dropRefreshTokens forgets the refresh tokens, which may be sent only to the endpoint that gave them.
+func (t *transition) dropRefreshTokens() {
+	t.Current = t.Current.withoutRefresh()
+	t.Superseded = slices.Clone(t.Superseded)
+	for n, token := range t.Superseded {
+		t.Superseded[n] = token.withoutRefresh()
+	}
+}
+
+// settingsGone drops all that goes with a config that does not exist any more. What the ledger is yet to be told stays, and which tokens
+// were revoked: a config of the same name may be written, and its upstream may repeat them. stored says that storage has a record.
+func (t *transition) settingsGone(stored bool) {
+	if t.Failure.refused() && t.Account != nil {
+		// Deleting a config and writing it again is no way around an open circuit breaker.
+		t.remember(t.Account, t.Failure)
+	}
+	t.cancelWork()
+	stored = stored || t.Known == known || t.Known == stale
+	t.State = State{
+		Known: absent, LoadID: t.LoadID, Revoked: t.Revoked, Verifications: t.Verifications, Outbox: t.Outbox,
+		Version: t.Version, Urgent: t.Urgent, Saving: t.Saving, Saved: t.Saved, Lost: t.Lost,
+		SaveErr: t.SaveErr, Loads: t.Loads, LoadErr: t.LoadErr, Logins: t.Logins, WorkID: t.WorkID,
+	}
+	t.dropRevokedOfDeleted()
+	if stored {
+		t.changed()
+	}
+	t.emit(Wake{})
+}
+
+func (t *transition) dropRevokedOfDeleted() {
+	before := len(t.Revoked)
+	t.Revoked = slices.DeleteFunc(slices.Clone(t.Revoked), func(r revokedToken) bool {
+		return t.env.Wall.Sub(r.End) > revokedKeptAfterDelete
+	})
+	if len(t.Revoked) != before {
+		t.changed()
+	}
+}
+
+// maxVerifications bounds the failed verifications that are remembered of one account.
+const maxVerifications = 8
+
+// remember keeps the failure of a verification, so that the same refused secrets are not sent again and again.
+func (t *transition) remember(a *Account, f *Failure) {
+	login := loginOf(&a.Upstream)
+	next := slices.DeleteFunc(slices.Clone(t.Verifications), func(v failedVerification) bool { return v.Login == login })
+	next = append(next, failedVerification{Login: login, Credentials: credentialsOf(&a.Upstream), Failure: f})
+	t.Verifications = next[max(0, len(next)-maxVerifications):]
+}
+
+// verify begins a login with settings that are not stored yet.
+func (t *transition) verify(e Verify) {
+	if t.Work == nil && (t.Known == known || t.Known == absent) && t.mayLogin(t.env, ReasonVerification, e.Account) == nil {
+		t.start(ReasonVerification, e.Account)
+	}
+}
+
+// verified looks at what a verification brought. A token waits until the settings are stored: see written.
+func (t *transition) verified(w *Work, e LoginEnded) {
+	token, err := e.Token, e.Err
+	if err == nil && !token.clamp(w.Account.Upstream.MaxTokenTTL).usable(t.env.Reading) {
+		err = errExpiredOnArrival
+	}
+	if err == nil {
+		t.advance(committing)
+		done := *t.Work
+		done.Token, done.Took = token.clamp(w.Account.Upstream.MaxTokenTTL), e.Took
+		t.Work = &done
+		t.emit(Wake{})
+		return
+	}
+	f := newFailure(err, t.failedVerification(w.Account), t.env, w.Account, w.Account.life(nil))
+	t.remember(w.Account, f)
+	t.Suspect = t.Suspect || t.killedBy(err)
+	t.Work = nil
+	t.emit(Report{Reason: ReasonVerification, Failure: f, Took: e.Took, Err: err})
+	t.endVerification(w, &LoginError{Failure: *f, err: err})
+}
+
+// endVerification ends one that leads to nothing: the account stays as it was.
+func (t *transition) endVerification(w *Work, err error) {
+	t.VerifyWork, t.VerifyErr = w.ID, err
+	t.changed()
+	t.emit(Wake{})
+}
+
+// abandon ends a verification whose settings were not stored. The login has been made all the same.
+func (t *transition) abandon(e Abandon) {
+	if t.Work == nil || t.Work.ID != e.Work {
+		return
+	}
+	t.Work = nil
+	t.Suspect = t.Suspect || t.Current != nil && t.Account != nil && t.Account.singleSession()
+	t.changed()
+	t.emit(Wake{})
+}

@@ -1,0 +1,372 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+// loadTimeout bounds reading one account from storage. Writes have no such bound: one that was given up could land after the next.
+const loadTimeout = 30 * time.Second
+
+// worker performs what the state machine of one account asks for. There is one for a name as long as anything about that name is in
+// flight, unsaved, or waited for.
+type worker struct {
+	name   string
+	issuer *Issuer
+
+	*tally
+
+	counter atomic.Pointer[counter] // set once the account is in use
+	served  atomic.Pointer[served]  // what warm reads load; follows from state
+
+	mu    sync.Mutex
+	state State
+	// changed is closed, and replaced, when callers that wait should ask again.
+	changed chan struct{}
+	// callers are those that hold on to the worker.
+	callers int
+	evicted bool
+	// turn is set while the scheduler counts a login of this account.
+	turn   *turn
+	cancel context.CancelFunc // of the login in flight
+	client upstream.Client
+	// clientOf are the settings that client was made for.
+	clientOf *Account
+}
+
+// tally is what is counted of an account since this process started. It outlives the worker.
+type tally struct {
+	lastRead  atomic.Int64 // wall clock, nanoseconds
+	reads     atomic.Int64
+	lastLogin atomic.Int64 // the last attempt, whatever became of it
+	logins    atomic.Int64
+	failures  atomic.Int64
+	skew      atomic.Int64 // nanoseconds
+	skewKnown atomic.Bool
+}
+
+// acquire returns the account's worker, made where there is none, and keeps it until release.
+func (i *Issuer) acquire(name string) *worker {
+	for {
+		value, ok := i.workers.Load(name)
+		if !ok {
+			made := &worker{name: name, issuer: i, tally: new(tally), changed: make(chan struct{})}
+			if known, ok := i.tallies.Load(name); ok {
+				made.tally = known.(*tally) //nolint:forcetypeassert // the map holds nothing else
+			}
+			value, _ = i.workers.LoadOrStore(name, made)
+		}
+		w := value.(*worker) //nolint:forcetypeassert // the map holds nothing else
+		w.mu.Lock()
+		if !w.evicted {
+			w.callers++
+			w.mu.Unlock()
+			return w
+		}
+		w.mu.Unlock()
+	}
+}
+
+// lookup returns the account's worker if there is one. The caller only looks at it.
+func (i *Issuer) lookup(name string) (*worker, bool) {
+	value, ok := i.workers.Load(name)
+	if !ok {
+		return nil, false
+	}
+	return value.(*worker), true //nolint:forcetypeassert // the map holds nothing else
+}
+
+func (w *worker) release() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.callers--
+	if w.state.Known != known { // an account that exists is evicted by sweep, when it has been idle for a while
+		w.evictIfIdle(w.issuer.clock())
+	}
+}
+
+// evictIfIdle takes the account out of memory if nothing is lost by it. The caller holds w.mu.
+func (w *worker) evictIfIdle(now Reading) {
+	if w.evicted || w.callers > 0 || !w.state.isIdle(now) {
+		return
+	}
+	w.evicted = true
+	w.served.Store(nil)
+	w.closeClient()
+	w.issuer.schedule.remove(w)
+	if w.state.Known == known && (w.lastRead.Load() > 0 || w.logins.Load() > 0) {
+		w.issuer.tallies.Store(w.name, w.tally)
+	}
+	w.issuer.workers.CompareAndDelete(w.name, w)
+}
+
+// apply has something happen to the account, and performs what follows. active says that this node may log in and write.
+func (w *worker) apply(event Event, active bool) {
+	w.mu.Lock()
+	reports := w.applyLocked(event, active)
+	w.mu.Unlock()
+	w.report(reports)
+}
+
+// applyLocked is apply for a caller that holds w.mu, and is to report what it returns when it has let go.
+func (w *worker) applyLocked(event Event, active bool) []Effect {
+	env := w.env(active)
+	before := w.state
+	next, effects := before.Apply(env, event)
+	w.state = next
+	var reports []Effect
+	for _, effect := range effects {
+		switch e := effect.(type) {
+		case Wake:
+			close(w.changed)
+			w.changed = make(chan struct{})
+		case Report, ReportUnfinished:
+			reports = append(reports, effect)
+		default:
+			w.perform(e)
+		}
+	}
+	switch {
+	case len(next.Outbox) > 0:
+		w.issuer.unsent.Store(w.name, w)
+	case len(before.Outbox) > 0:
+		w.issuer.unsent.Delete(w.name)
+	}
+	w.publish()
+	w.plan(env)
+	if w.state.Known != known {
+		w.evictIfIdle(env.Reading)
+	}
+	return reports
+}
+
+func (w *worker) env(active bool) Env {
+	env := Env{Reading: w.issuer.clock(), Active: active, Chance: rand.Float64()} //nolint:gosec // spreads load, not a secret
+	if at := w.lastRead.Load(); at > 0 {
+		env.LastRead = time.Unix(0, at).UTC()
+	}
+	return env
+}
+
+// perform starts an effect. The caller holds w.mu, so nothing here waits.
+func (w *worker) perform(effect Effect) {
+	i := w.issuer
+	switch e := effect.(type) {
+	case LoadAccount:
+		i.goWork(func() { w.apply(i.load(w.name, e.ID)) })
+	case SaveRecord:
+		i.goWork(func() { w.apply(Saved{Version: e.Version, Err: i.put(w.name, e.Record)}, true) })
+	case Login:
+		ctx, cancel := context.WithCancel(i.ctx)
+		w.cancel = cancel
+		i.goWork(func() {
+			defer cancel()
+			if event := w.login(ctx, e.Work); event != nil {
+				w.apply(event, true)
+			}
+		})
+	case CancelLogin:
+		if w.cancel != nil {
+			w.cancel()
+		}
+	case TellLedger:
+		i.outbox.add(w)
+	}
+}
+
+// load reads settings and record.
+func (i *Issuer) load(name string, id uint64) (Event, bool) {
+	ctx, cancel := context.WithTimeout(i.ctx, loadTimeout)
+	defer cancel()
+	result := Loaded{ID: id}
+	account, err := i.source.Account(ctx, name)
+	if err == nil {
+		result.Account = account
+	} else if !errors.Is(err, ErrNoAccount) {
+		result.Err = err
+		return result, false
+	}
+	if result.Record, err = i.store.Load(ctx, name); err != nil {
+		return Loaded{ID: id, Err: err}, false
+	}
+	return result, i.mayLogin() == nil
+}
+
+// put writes a record, or deletes it. It returns when storage has responded, however long that takes: a write that was given up could
+// land after the next one.
+func (i *Issuer) put(name string, r *Record) error {
+	ctx := context.WithoutCancel(i.ctx)
+	if r == nil {
+		return i.store.Delete(ctx, name)
+	}
+	return i.store.Save(ctx, name, r)
+}
+
+// login sends the credentials once.
+func (w *worker) login(ctx context.Context, work *Work) (event Event) {
+	defer func() {
+		if p := recover(); p != nil {
+			// The value of a panic may hold anything; its type and the stack are enough to fix it.
+			w.issuer.logger.Error("a login ended in a panic: please report this", "config", w.name,
+				"panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			event = LoginEnded{Work: work.ID, Err: errPanic}
+		}
+	}()
+	if err := w.issuer.mayLogin(); err != nil {
+		return NotStarted{Work: work.ID, Err: err}
+	}
+	client, err := w.clientFor(work)
+	if err != nil {
+		return NotStarted{Work: work.ID, Err: fmt.Errorf("the stored settings cannot be used: %w", err)}
+	}
+	if work.verifies() {
+		defer client.CloseIdleConnections()
+	}
+	began := w.issuer.clock()
+	grant, err := client.Login(ctx)
+	if ctx.Err() != nil {
+		return nil // given up: nothing is waiting for the result
+	}
+	took := w.issuer.clock().Elapsed - began.Elapsed
+	if err != nil {
+		return LoginEnded{Work: work.ID, Err: err, Took: took}
+	}
+	return LoginEnded{Work: work.ID, Token: newToken(grant, began, work.Account.Generation, work.Reason), Took: took}
+}
+
+// clientFor returns the account's client, made when it is first needed: an account that nobody reads costs no connection. A
+// verification has one of its own.
+func (w *worker) clientFor(work *Work) (upstream.Client, error) {
+	if work.verifies() {
+		return w.issuer.newClient(work.Account)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.client != nil && w.clientOf == work.Account {
+		return w.client, nil
+	}
+	client, err := w.issuer.newClient(work.Account)
+	if err != nil {
+		return nil, err
+	}
+	w.closeClient()
+	w.client, w.clientOf = client, work.Account
+	return client, nil
+}
+
+// closeClient closes the connections to an endpoint that is not used any more. The caller holds w.mu.
+func (w *worker) closeClient() {
+	if w.client != nil {
+		w.client.CloseIdleConnections()
+		w.client, w.clientOf = nil, nil
+	}
+}
+
+// plan tells the scheduler when to look at the account. The caller holds w.mu.
+func (w *worker) plan(env Env) {
+	s := w.issuer.schedule
+	if w.state.Work == nil && w.turn != nil {
+		s.giveBack(w.turn)
+		w.turn = nil
+	}
+	if w.client != nil && w.state.Work == nil && w.state.Account != w.clientOf {
+		w.closeClient()
+	}
+	at, ok := w.state.rotationDue(env.Reading)
+	if !ok {
+		s.remove(w)
+		return
+	}
+	s.set(w, w.state.Account.host(), at)
+}
+
+// wait returns when something has changed, the time is over, or the caller is gone. A zero wait has no bound.
+func (w *worker) wait(ctx context.Context, changed <-chan struct{}, bound time.Duration) error {
+	var over <-chan time.Time
+	if bound > 0 {
+		timer := time.NewTimer(bound)
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case <-changed:
+	case <-over:
+	case <-w.issuer.ctx.Done():
+		return ErrStopped
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// ready waits until the account is in memory, and returns with w.mu locked; on an error it is not. Errors: ErrNoAccount, ErrStopped,
+// ctx's and storage's.
+func (w *worker) ready(ctx context.Context) error {
+	if err := w.loaded(ctx); err != nil {
+		return err
+	}
+	if w.state.Known == absent {
+		w.mu.Unlock()
+		return ErrNoAccount
+	}
+	return nil
+}
+
+// loaded is ready also for an account that does not exist.
+func (w *worker) loaded(ctx context.Context) error {
+	w.mu.Lock()
+	for asked := w.state.Loads; ; {
+		news := w.state.Loads > asked
+		switch {
+		case w.issuer.ctx.Err() != nil:
+			w.mu.Unlock()
+			return ErrStopped
+		case w.state.Known == known || news && w.state.LoadErr == nil && w.state.Known == absent:
+			return nil
+		case news && w.state.LoadErr != nil:
+			err := w.state.LoadErr
+			w.mu.Unlock()
+			return err
+		}
+		reports := w.applyLocked(Want{}, true)
+		changed := w.changed
+		w.mu.Unlock()
+		w.report(reports)
+		if err := w.wait(ctx, changed, 0); err != nil {
+			return err
+		}
+		w.mu.Lock()
+	}
+}
+
+// saved waits until storage has taken, or refused, the record of that version.
+func (w *worker) saved(ctx context.Context, version uint64) error {
+	for {
+		w.mu.Lock()
+		s, changed := &w.state, w.changed
+		if s.Saved >= version {
+			w.mu.Unlock()
+			return nil
+		}
+		if s.Lost >= version {
+			err := s.SaveErr
+			w.mu.Unlock()
+			return err
+		}
+		w.mu.Unlock()
+		if err := w.wait(ctx, changed, 0); err != nil {
+			return err
+		}
+	}
+}
