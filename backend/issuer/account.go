@@ -59,7 +59,7 @@ func (a *Account) rotatesAt(t *Token) time.Time {
 	switch {
 	case t.repeated:
 		// Until then the upstream gives the same token again.
-		return t.ExpiresAt
+		return t.ExpiresAt.Add(repeatMargin)
 	case a.singleSession():
 		// Not before the last lease has ended: the login would kill the token under it.
 		return t.ExpiresAt.Add(-Margin)

@@ -191,7 +191,7 @@ func (f *Failure) afterForced(before *Failure, env Env) *Failure {
 	case before.refused() && f.refused():
 		kept.Step, kept.NextAttempt = before.Step, later(before.NextAttempt, throttleEnd(f))
 	case f.refused(): // an outage's hold would have the refused credentials sent again within a minute
-	case f.Kind == upstream.Throttled:
+	case f.Kind == upstream.Throttled && before.Kind != upstream.Throttled:
 		kept.NextAttempt = later(before.NextAttempt, f.NextAttempt)
 	default:
 		kept.Step, kept.NextAttempt = before.Step, before.NextAttempt

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/stored"
 )
 
 // Ledger remembers which tokens were issued and revoked, for questions that come years later.
@@ -43,6 +45,8 @@ type outbox struct {
 	waiting []*worker
 	queued  map[*worker]bool // those that wait
 	telling bool
+	// refused says that storage would not take something. It is tried again with the next sweep.
+	refused bool
 }
 
 // add has the ledger told of an account. The caller holds the worker's lock, so nothing here waits.
@@ -53,15 +57,22 @@ func (o *outbox) add(w *worker) {
 		o.queued[w] = true
 		o.waiting = append(o.waiting, w)
 	}
-	if !o.telling {
+	if !o.telling && !o.refused {
 		o.telling = o.issuer.goWork(o.tell)
 	}
+}
+
+// retry has the ledger told again of what it would not take.
+func (o *outbox) retry() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.refused = false
 }
 
 func (o *outbox) next() *worker {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.waiting) == 0 || o.issuer.ctx.Err() != nil {
+	if len(o.waiting) == 0 || o.refused || o.issuer.ctx.Err() != nil {
 		o.telling = false
 		return nil
 	}
@@ -71,26 +82,22 @@ func (o *outbox) next() *worker {
 	return w
 }
 
-// tell tells the ledger of one account after the other. What it does not take stays in the outbox until the next sweep.
+// tell tells the ledger of one account after the other.
 func (o *outbox) tell() {
 	active := o.issuer.mayLogin() == nil
-	warned := false
 	for w := o.next(); w != nil; w = o.next() {
 		if !active {
 			continue
 		}
-		told, err := o.tellOf(w)
-		if len(told) > 0 {
+		if told := o.tellOf(w); len(told) > 0 {
 			w.apply(Told{Entries: told}, true)
-		}
-		if err != nil && !warned && o.issuer.ctx.Err() == nil {
-			warned = true
-			o.issuer.logger.Warn("the ledger could not be written: it will be tried again", "config", w.name, "error", err)
 		}
 	}
 }
 
-func (o *outbox) tellOf(w *worker) (told []OutboxEntry, first error) {
+// tellOf tells the ledger of one account, and returns what it has taken. What it has not stays in the outbox until the next sweep: a
+// damaged page stops nothing but what belongs there, and a storage that fails stops all.
+func (o *outbox) tellOf(w *worker) (told []OutboxEntry) {
 	w.mu.Lock()
 	entries := w.state.Outbox
 	w.mu.Unlock()
@@ -98,13 +105,23 @@ func (o *outbox) tellOf(w *worker) (told []OutboxEntry, first error) {
 		ctx, cancel := context.WithTimeout(o.issuer.ctx, noteTimeout)
 		err := o.ledger.Note(ctx, w.name, e.Token, e.Keep)
 		cancel()
-		if err == nil {
+		switch {
+		case err == nil:
 			told = append(told, e)
-		} else if first == nil {
-			first = err
+			continue
+		case o.issuer.ctx.Err() != nil:
+			return told
+		}
+		o.issuer.logger.Warn("the ledger could not be written: it will be tried again", "config", w.name, "token_id", e.Token.ID,
+			"error", err)
+		if !stored.IsDamaged(err) {
+			o.mu.Lock()
+			o.refused = true
+			o.mu.Unlock()
+			return told
 		}
 	}
-	return told, first
+	return told
 }
 
 // Unsent is what the ledger has not been told yet.

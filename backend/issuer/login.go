@@ -12,9 +12,7 @@ import (
 )
 
 // errUnfinished stands for a login whose end nobody saw, since the process ended meanwhile.
-var errUnfinished = &upstream.Error{
-	Kind: upstream.Unavailable, Op: "login", Detail: "the plugin stopped before the upstream had responded",
-}
+var errUnfinished = errors.New("the last login was cut off when the plugin stopped")
 
 // errExpiredOnArrival: waiting for it to get better would be a loop of logins.
 var errExpiredOnArrival = &upstream.Error{
@@ -231,7 +229,7 @@ func (t *transition) judge(token *Token, err error, a *Account) (*Token, error) 
 	now := t.env.Reading
 	if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.TokenID != "" {
 		if given := t.find(failed.TokenID); given != nil && given.Remaining(now) > 0 {
-			return nil, &repeatError{until: given.ExpiresAt}
+			return nil, &repeatError{until: given.ExpiresAt.Add(repeatMargin)}
 		}
 	}
 	if err != nil {
@@ -245,7 +243,7 @@ func (t *transition) judge(token *Token, err error, a *Account) (*Token, error) 
 	case token.usable(now):
 		return token, nil
 	case token.repeated:
-		return nil, &repeatError{until: token.ExpiresAt}
+		return nil, &repeatError{until: token.ExpiresAt.Add(repeatMargin)}
 	default:
 		return nil, errExpiredOnArrival
 	}
@@ -267,7 +265,7 @@ func (t *transition) asFirstTold(token *Token) *Token {
 	if token.ExpiresAt.Before(end) {
 		kept.ExpiresAt = token.ExpiresAt
 	}
-	if kept.Remaining(t.env.Reading) <= 0 {
+	if kept.Remaining(t.env.Reading) <= -repeatMargin {
 		return token
 	}
 	return &kept

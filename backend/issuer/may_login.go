@@ -4,7 +4,6 @@
 package issuer
 
 import (
-	"errors"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
@@ -19,12 +18,17 @@ const (
 )
 
 // Why a login is not made although nothing has failed.
-var (
-	errNotLoaded     = errors.New("the settings are not in memory")
-	errNotDue        = errors.New("the current token is not to be replaced yet")
-	errTooSoon       = errors.New("such a login was made only just now")
-	errLeasesRunning = errors.New("the last leases on the old token have not ended yet")
+const (
+	errNotLoaded     = notNow("the settings are not in memory")
+	errNotDue        = notNow("the current token is not to be replaced yet")
+	errTooSoon       = notNow("such a login was made only just now")
+	errLeasesRunning = notNow("the last leases on the old token have not ended yet")
 )
+
+// notNow is a reason that no caller gets to see.
+type notNow string
+
+func (n notNow) Error() string { return string(n) }
 
 // mayLogin says why a login may not be made now, or nil. It is asked for every login, by readers, scheduler, rotate/ and verifications
 // alike, and nothing else decides that. a has the settings that the login would use.
@@ -119,16 +123,14 @@ func (s *State) holdError(env Env) error {
 		}
 		return &LoginError{Failure: *s.Failure, Remembered: true}
 	}
-	if t := s.Current; t != nil && t.repeated && !s.Suspect && t.Remaining(env.Reading) > 0 && s.isEnding(env.Reading) {
+	if s.Current != nil && s.Current.repeated && !s.Suspect && s.isEnding(env.Reading) {
 		return &LoginError{Remembered: true, Failure: Failure{
 			Kind: upstream.Malformed, Protocol: s.Account.Upstream.Protocol, Message: (&repeatError{}).Error(),
-			At: env.Wall, Consecutive: 1, Step: 1, NextAttempt: t.ExpiresAt,
+			At: env.Wall, Consecutive: 1, Step: 1, NextAttempt: s.Account.rotatesAt(s.Current),
 		}}
 	}
 	return nil
 }
 
-// isEnding reports whether the current token is too short to be served, but not at its end yet.
-func (s *State) isEnding(now Reading) bool {
-	return !s.Current.usable(now) && s.Current.Remaining(now) > 0
-}
+// isEnding reports whether the current token is too short to be served, but not to be replaced yet.
+func (s *State) isEnding(now Reading) bool { return !s.Current.usable(now) && !s.isDue(now) }

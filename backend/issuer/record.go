@@ -43,8 +43,8 @@ type Record struct {
 	// ForcedAt and RejectedAt are when such a login was last made.
 	ForcedAt   time.Time `json:"forced_at,omitzero"`
 	RejectedAt time.Time `json:"rejected_at,omitzero"`
-	// Outbox is what the ledger has not been told yet.
-	Outbox []StoredOutboxEntry `json:"outbox,omitempty"`
+	// Outbox is what the ledger has not been told yet. It is nil in a record of an older version, which did not keep it.
+	Outbox []StoredOutboxEntry `json:"outbox"`
 }
 
 // StoredToken is a token at rest.
@@ -111,6 +111,7 @@ func (s *State) record(env Env) *Record {
 	r := &Record{
 		Schema: SchemaVersion, Generation: s.Generation, RefreshTarget: s.RefreshTarget, Suspect: s.Suspect,
 		RevokedAt: s.RevokedAt, ForcedAt: s.ForcedAt, RejectedAt: s.RejectedAt, Failure: storeFailure(s.Failure),
+		Outbox: make([]StoredOutboxEntry, 0, len(s.Outbox)),
 	}
 	if s.Work != nil {
 		r.Attempt = &StoredAttempt{BeganAt: s.Work.Began.Wall, Exclusive: s.Account != nil && s.Account.singleSession()}

@@ -26,30 +26,31 @@ func (w *worker) report(reports []Effect) {
 }
 
 func (w *worker) reportLogin(e Report) {
-	log := w.issuer.logger.With("config", w.name, "reason", e.Reason)
+	logger := w.issuer.logger
 	switch {
 	case e.Token == nil && e.Failure == nil:
-		log.Info("a login was given up after a change of its config: what it brings is not used")
+		logger.Info("a login was given up after a change of its config: what it brings is not used", "config", w.name,
+			"reason", e.Reason)
 		return
-	case e.Failure != nil && e.Failure.Kind == Blocked || e.Failure != nil && e.Took == 0 && !isUpstream(e.Err):
-		log.Warn("no login could begin: it will be tried again", "error", e.Err)
+	case e.Failure != nil && (e.Failure.Kind == Blocked || !isUpstream(e.Err)):
+		logger.Warn("no login could begin: it will be tried again", "config", w.name, "reason", e.Reason, "error", e.Err)
 		w.countLogin(string(Blocked), e.Reason)
 		return
 	case e.Failure != nil:
-		w.reportFailure(log, e)
+		w.reportFailure(e)
 		return
 	case e.Reason == ReasonVerification:
-		log.Info("verified the login", "token_id", e.Token.ID, "expires_at", e.Token.ExpiresAt.Format(time.RFC3339),
-			"duration", rounded(e.Took))
+		logger.Info("verified the login", "config", w.name, "token_id", e.Token.ID,
+			"expires_at", e.Token.ExpiresAt.Format(time.RFC3339), "duration", rounded(e.Took))
 	default:
-		log.Info("logged in upstream", "token_id", e.Token.ID, "expires_at", e.Token.ExpiresAt.Format(time.RFC3339),
-			"duration", rounded(e.Took))
+		logger.Info("logged in upstream", "config", w.name, "reason", e.Reason, "token_id", e.Token.ID,
+			"expires_at", e.Token.ExpiresAt.Format(time.RFC3339), "duration", rounded(e.Took))
 	}
 	w.skew.Store(int64(e.Token.skew))
 	w.skewKnown.Store(e.Token.skewKnown)
 	w.countAnswered(ResultOK, e)
 	if e.Err != nil {
-		log.Warn("the shared token could not be stored: a restart will log in again", "error", e.Err)
+		logger.Warn("the shared token could not be stored: a restart will log in again", "config", w.name, "error", e.Err)
 	}
 }
 
@@ -60,13 +61,14 @@ func isUpstream(err error) bool {
 }
 
 // reportFailure says that a login failed. Refused credentials need an operator to act, unless the one who sent them was told.
-func (w *worker) reportFailure(log hclog.Logger, e Report) {
+func (w *worker) reportFailure(e Report) {
 	f, level := e.Failure, hclog.Warn
 	if f.refused() && e.Reason != ReasonVerification {
 		level = hclog.Error
 	}
-	log.Log(level, "login failed", "kind", f.Kind, "cause", f.Cause, "error", f.Message, "consecutive_failures", f.Consecutive,
-		"next_attempt_at", f.NextAttempt.Format(time.RFC3339), "duration", rounded(e.Took))
+	w.issuer.logger.Log(level, "login failed", "config", w.name, "reason", e.Reason, "kind", f.Kind, "cause", f.Cause,
+		"error", f.Message, "consecutive_failures", f.Consecutive, "next_attempt_at", f.NextAttempt.Format(time.RFC3339),
+		"duration", rounded(e.Took))
 	result := string(f.Kind)
 	if failed, ok := errors.AsType[*upstream.Error](e.Err); ok {
 		result = string(failed.Kind)

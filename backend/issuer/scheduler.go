@@ -301,6 +301,7 @@ func (i *Issuer) Sweep() {
 	if !i.goWork(func() {
 		defer i.sweeping.Store(false)
 		active := i.mayLogin() == nil
+		i.outbox.retry()
 		for _, value := range i.workers.Range {
 			value.(*worker).sweep(active) //nolint:forcetypeassert // the map holds nothing else
 		}

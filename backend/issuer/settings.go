@@ -71,8 +71,17 @@ func (t *transition) loaded(e Loaded) {
 		t.Generation, t.RefreshTarget = e.Account.Generation, refreshTarget(&e.Account.Upstream)
 	}
 	t.adopt(e.Account)
+	if first && e.Record != nil && e.Record.Outbox == nil {
+		for _, token := range t.out(t.env.Reading) {
+			t.tell(token, e.Account.LedgerRetention)
+		}
+		t.changedLazily()
+	}
 	if first && e.Record != nil && e.Record.Attempt != nil {
 		t.unfinished(e.Record.Attempt)
+	}
+	if len(t.Outbox) > 0 {
+		t.emit(TellLedger{})
 	}
 }
 
@@ -93,6 +102,9 @@ func (t *transition) written(e Written) {
 		t.emit(Report{Reason: ReasonVerification, Token: w.Token, Took: w.Took})
 	}
 	t.adopt(e.Account)
+	if t.Version == 0 {
+		t.changed() // a restart must find the account
+	}
 	if e.Token != nil {
 		// A token that must not be served is dropped, and the next reader logs in.
 		if token, err := t.judge(e.Token, nil, e.Account); err == nil {

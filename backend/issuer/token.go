@@ -14,6 +14,10 @@ import (
 const (
 	// Margin is the part of a token's life that no lease may use: what a reader's last call needs to arrive upstream.
 	Margin = 5 * time.Second
+	// repeatMargin is how long after the end of a token which the upstream repeats the next login is made. That end is counted from
+	// before the request was sent, and times are told in whole seconds: a login at that very moment could bring the same token once
+	// more, with a life that it has not.
+	repeatMargin = 2 * time.Second
 	// clockTolerance is how far the clocks of two nodes may be apart before a stored token is suspect.
 	clockTolerance = time.Minute
 	// minLife is the least life with which a token is served: the margin and a lease of one second.
