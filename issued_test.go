@@ -4,7 +4,6 @@
 package mastersindia_test
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -12,7 +11,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 )
 
 // issued are the tokens that the upstream has given out at logins.
@@ -30,7 +31,8 @@ func (s *stage) recordIssued() *issued {
 		var grant struct {
 			Token string `json:"token"`
 		}
-		if json.Unmarshal(bytes.Clone(response.Body.Bytes()), &grant) == nil && grant.Token != "" {
+		login := !strings.Contains(r.URL.Path, "refresh")
+		if login && json.Unmarshal(response.Body.Bytes(), &grant) == nil && grant.Token != "" {
 			i.mu.Lock()
 			i.tokens = append(i.tokens, grant.Token)
 			i.mu.Unlock()
@@ -53,10 +55,30 @@ func (i *issued) ids() []string {
 	return ids
 }
 
-func (i *issued) has(id string) bool { return slices.Contains(i.ids(), id) }
+// all are the tokens themselves.
+func (i *issued) all() []string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Clone(i.tokens)
+}
 
 // tokenIDOf is the contract's name of a token: the first 16 hex digits of its SHA-256.
 func tokenIDOf(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])[:16]
+}
+
+// capitals is an ID as some programs print it.
+func capitals(id string) string { return strings.ToUpper(id) }
+
+// lettered is the current token of role app, whose ID has a letter in it: nearly every one has.
+func lettered(s *stage) answer {
+	s.t.Helper()
+	for {
+		if a := s.token("app"); capitals(a.id) != a.id {
+			return a
+		}
+		pass(time.Minute)
+		s.mustRotate()
+	}
 }
