@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
 )
 
 // oneToken makes the upstream answer every login with one token. left tells how many seconds of life it says that this has.
@@ -160,5 +162,77 @@ func TestRepeated_RevokedTokenIsNeverServed(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestRepeated_RevokedTokenIsNeverServedLater: the upstream gives another token first, and the revoked one long after its end.
+func TestRepeated_RevokedTokenIsNeverServedLater(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		ask  func(s *stage) error
+	}{
+		{"read", func(s *stage) error {
+			_, err := s.ask(s.t.Context(), "app", nil)
+			return err
+		}},
+		{"rotate", func(s *stage) error {
+			_, err := s.rotate()
+			return err
+		}},
+		{"verification", func(s *stage) error {
+			resp, err := s.do(s.t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+			if err == nil && resp.IsError() {
+				err = resp.Error()
+			}
+			return err
+		}},
+		{"restart and read", func(s *stage) error {
+			s.reload()
+			_, err := s.ask(s.t.Context(), "app", nil)
+			return err
+		}},
+		{"write and read", func(s *stage) error {
+			s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false})
+			_, err := s.ask(s.t.Context(), "app", nil)
+			return err
+		}},
+	} {
+		for _, between := range []bool{false, true} {
+			for _, after := range []time.Duration{30 * time.Minute, 2 * time.Hour, 30 * time.Hour} {
+				t.Run(fmt.Sprintf("%s, another between %t, after %s", c.name, between, after), func(t *testing.T) {
+					t.Parallel()
+					synctest.Test(t, func(t *testing.T) { repeatRevoked(t, between, after, c.ask) })
+				})
+			}
+		}
+	}
+}
+
+func repeatRevoked(t *testing.T, between bool, after time.Duration, ask func(*stage) error) {
+	t.Helper()
+	s := gst(t, time.Hour)
+	token := "the-revoked-token"
+	s.gate.answers(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"token":%q,"expires_in":3600}`, token)
+	})
+	s.minutes()
+	first := s.token("app")
+	pass(time.Minute)
+	s.revoke("")
+	if between {
+		token = "another-token"
+		s.token("app")
+	}
+	pass(after)
+	token = "the-revoked-token"
+	before := len(s.gate.times())
+	err := ask(s)
+	if a, failed := s.ask(t.Context(), "app", nil); failed == nil && a.id == first.id {
+		t.Errorf("token %s is served, which was revoked (asked first: %v)", a.id, err)
+	}
+	if !between && len(s.gate.times()) == before {
+		t.Error("the upstream was not asked")
 	}
 }
