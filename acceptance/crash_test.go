@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,8 @@ const (
 	shortPause = 2500 * time.Millisecond
 	// cutOff is the reason that is told.
 	cutOff = "cut off when the plugin stopped"
+	// storeTimeout bounds how long after the upstream has answered a login its token may still be on its way into storage.
+	storeTimeout = time.Second
 )
 
 // TestTwentyCrashesOfThePlugin kills the plugin's process again and again, under readers: while they read, in the middle of a
@@ -87,6 +90,9 @@ type crashes struct {
 	cutLogins map[string]int  // by account: logins in the middle of which the plugin was killed
 	paused    int             // answers that told of the short pause
 	ended     []string        // leases that were ended right after a kill
+
+	// lastRotation is when the upstream last saw a login of turning begin or end, in nanoseconds of the Unix epoch.
+	lastRotation atomic.Int64
 }
 
 func newCrashes(t *testing.T) *crashes {
@@ -116,6 +122,7 @@ func newCrashes(t *testing.T) *crashes {
 	c.cold = add("cold", simulator.Account{Protocol: simulator.OAuth})
 	// One percent of ten minutes: a rotation every six seconds, under a token that lives on for long.
 	c.turning = add("turning", simulator.Account{Protocol: simulator.FirstVision, TokenTTL: 10 * time.Minute}, "rotation_percent=1")
+	c.watchRotations(t)
 	c.crowd = w.startCrowd(t, append([]source{unleased, c.cold, c.turning, c.turning}, c.steady...)...)
 	for _, s := range append([]source{unleased, c.cold, c.turning}, c.steady...) {
 		c.crowd.waitForGood(t, s, recoveryTimeout)
@@ -123,10 +130,37 @@ func newCrashes(t *testing.T) *crashes {
 	return c
 }
 
-// kill ends the plugin.
-func (c *crashes) kill(t *testing.T) {
+// watchRotations keeps lastRotation up to date until the test ends.
+func (c *crashes) watchRotations(t *testing.T) {
 	t.Helper()
-	c.killProcess(t, c.find(t))
+	done, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		ticker := time.NewTicker(2 * time.Millisecond)
+		defer ticker.Stop()
+		var seen simulator.Counts
+		for {
+			if now := c.countsOf(c.turning); now.Logins != seen.Logins || now.LoginsOK != seen.LoginsOK {
+				seen = now
+				c.lastRotation.Store(time.Now().UnixNano())
+			}
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		close(done)
+		<-stopped
+	})
+}
+
+// kill ends the plugin, in the middle of a login of the given accounts.
+func (c *crashes) kill(t *testing.T, loggingIn ...source) {
+	t.Helper()
+	c.killProcess(t, c.find(t), loggingIn...)
 }
 
 // find returns the plugin's process.
@@ -139,15 +173,23 @@ func (c *crashes) find(t *testing.T) int {
 	return pid
 }
 
-// killProcess ends the plugin's process. What is under way at that moment is counted.
-func (c *crashes) killProcess(t *testing.T, pid int) {
+// killProcess ends the plugin's process. What is under way at that moment is counted: the logins of the given accounts, and a
+// rotation of turning, whose time may come at any kill.
+func (c *crashes) killProcess(t *testing.T, pid int, loggingIn ...source) {
 	t.Helper()
 	c.struck += c.crowd.underWay()
+	began := time.Now() // a read can fail as soon as the signal is sent, before the call returns
 	if err := harness.KillProcess(pid); err != nil {
 		t.Fatal(err)
 	}
 	c.killed = append(c.killed, pid)
-	c.windows = append(c.windows, window{from: time.Now()})
+	c.windows = append(c.windows, window{from: began})
+	if !slices.Contains(loggingIn, c.turning) && began.Sub(time.Unix(0, c.lastRotation.Load())) < storeTimeout {
+		loggingIn = append(loggingIn, c.turning)
+	}
+	for _, s := range loggingIn {
+		c.cutLogins[s.owner()]++
+	}
 }
 
 // recover waits for a good read of the source and then of all others, and returns the errors that came before the first.
@@ -206,8 +248,7 @@ func (c *crashes) twice(t *testing.T, _ int) {
 // inAColdLogin kills while readers without a token wait for a login.
 func (c *crashes) inAColdLogin(t *testing.T, _ int) {
 	c.startColdLogin(t, time.Minute)
-	c.kill(t)
-	c.cutLogins[c.cold.owner()]++
+	c.kill(t, c.cold)
 	c.coldOnes++
 	c.recover(t, c.cold)
 	c.wantShortPause(t)
@@ -224,8 +265,7 @@ func (c *crashes) atTheEndOfALogin(t *testing.T, n int) {
 	} else {
 		c.waitForAnswer(t, before.LoginsOK)
 	}
-	c.killProcess(t, pid)
-	c.cutLogins[c.cold.owner()]++
+	c.killProcess(t, pid, c.cold)
 	c.coldOnes++
 	c.recover(t, c.cold)
 	if made := c.countsOf(c.cold).Logins - before.Logins; made > 2 {
@@ -292,8 +332,7 @@ func (c *crashes) inALoginOf(t *testing.T, ask func() error) {
 	t.Helper()
 	answered := make(chan error, 1)
 	c.slow(t, c.cold, time.Minute, func() { go func() { answered <- ask() }() })
-	c.kill(t)
-	c.cutLogins[c.cold.owner()]++
+	c.kill(t, c.cold)
 	// The token that was to be replaced lives on.
 	if failed := c.recover(t, c.cold); mentions(failed, cutOff) {
 		t.Errorf("a login that was asked for and cut off kept readers from the token that lives: %v", errors.Join(failed...))
@@ -308,8 +347,7 @@ func (c *crashes) inALoginOf(t *testing.T, ask func() error) {
 // inARotation kills while the engine replaces a token in the background.
 func (c *crashes) inARotation(t *testing.T, _ int) {
 	c.slow(t, c.turning, time.Minute, func() {})
-	c.kill(t)
-	c.cutLogins[c.turning.owner()]++
+	c.kill(t, c.turning)
 	if failed := c.recover(t, c.turning); mentions(failed, cutOff) {
 		t.Errorf("a rotation that was cut off kept readers from the token that lives: %v", errors.Join(failed...))
 	}
