@@ -120,7 +120,6 @@ func (i *Issuer) try(ctx context.Context, a *Account, before *Failure) (*Token, 
 	if err != nil {
 		return nil, err
 	}
-	defer client.CloseIdleConnections()
 	// Detached from the request: an operator who hangs up must not leave it open whether the login counted.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()

@@ -216,13 +216,8 @@ func (e *entry) dropRefresh() {
 	}
 }
 
-// closeClient lets go of the connections to an endpoint that is not used any more. Callers hold mu.
-func (e *entry) closeClient() {
-	if e.client != nil {
-		e.client.CloseIdleConnections()
-		e.client = nil
-	}
-}
+// closeClient drops the client of an endpoint that is not used any more. Callers hold mu.
+func (e *entry) closeClient() { e.client = nil }
 
 // out are the unexpired tokens, the current one last. Callers hold mu.
 func (e *entry) out(now Reading) []*Token {

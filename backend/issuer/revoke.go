@@ -185,7 +185,6 @@ func (i *Issuer) kill(ctx context.Context, settings *Account, targets []*Token) 
 				continue
 			}
 			client = made
-			defer client.CloseIdleConnections()
 		}
 		group.Go(func() error {
 			outcomes[n] = killOutcome(client.Refresh(ctx, t.refresh))

@@ -587,7 +587,6 @@ func TestLifeCountsFromBeforeTheRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.CloseIdleConnections()
 	token, err := c.Login(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -607,7 +606,6 @@ func TestTimesCarryNoMonotonicReading(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.CloseIdleConnections()
 	token, err := c.Login(context.Background())
 	if err != nil {
 		t.Fatal(err)

@@ -5,14 +5,12 @@ package upstream
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -23,12 +21,6 @@ import (
 const (
 	defaultTimeout   = 15 * time.Second
 	defaultUserAgent = "mastersindia-upstream"
-
-	// maxHeader is the longest head of an answer, in bytes.
-	maxHeader = 64 << 10
-	// idleTimeout is shorter than what servers keep a connection for. A login that goes out on a connection which the
-	// server is just closing is lost, and must not be sent again on our own account.
-	idleTimeout = 30 * time.Second
 )
 
 // protocol is what differs between the login endpoints: how a login asks, and how the body of the answer is read.
@@ -41,7 +33,7 @@ type protocol interface {
 type client struct {
 	account   Account
 	protocol  protocol
-	transport *http.Transport
+	network   network
 	userAgent string
 	now       func() time.Time
 }
@@ -58,11 +50,11 @@ func New(a Account, o Options) (Client, error) {
 	if _, ok := parseURL(a.RefreshURL, "https", "http"); !ok && a.Protocol == JWT && a.RefreshURL != "" {
 		return nil, errors.New("refresh_url must be an http or https URL")
 	}
-	t, err := newTransport(a, o)
+	n, err := newNetwork(a, o)
 	if err != nil {
 		return nil, err
 	}
-	c := &client{account: withDefaults(a), protocol: p, transport: t, userAgent: o.UserAgent, now: o.Now}
+	c := &client{account: withDefaults(a), protocol: p, network: n, userAgent: o.UserAgent, now: o.Now}
 	if c.userAgent == "" {
 		c.userAgent = defaultUserAgent
 	}
@@ -110,46 +102,10 @@ func withDefaults(a Account) Account {
 	if a.DefaultTokenTTL <= 0 {
 		a.DefaultTokenTTL = a.Protocol.DefaultTokenTTL()
 	}
-	a.RequestTimeout = timeoutOf(a)
-	return a
-}
-
-func timeoutOf(a Account) time.Duration {
 	if a.RequestTimeout <= 0 {
-		return defaultTimeout
+		a.RequestTimeout = defaultTimeout
 	}
-	return a.RequestTimeout
-}
-
-// newTransport returns the account's own transport, so that no other account shares its connections, roots or proxy.
-func newTransport(a Account, o Options) (*http.Transport, error) {
-	roots, err := rootsFrom(a.CACert)
-	if err != nil {
-		return nil, err
-	}
-	proxy, err := proxyFrom(a.ProxyURL)
-	if err != nil {
-		return nil, err
-	}
-	// The request's deadline covers these steps too. They have limits of their own because the transport goes on dialing
-	// when a request has given up, to have a connection for the next one.
-	limit := timeoutOf(a)
-	dial := dialer(o.DialContext)
-	if dial == nil {
-		dial = (&net.Dialer{Timeout: limit}).DialContext
-	}
-	return &http.Transport{
-		Proxy:                  proxy,
-		OnProxyConnectResponse: checkProxy,
-		DialContext:            dial.patient(limit),
-		TLSHandshakeTimeout:    limit,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-		ForceAttemptHTTP2:      true,
-		DisableCompression:     true,
-		MaxIdleConns:           2,
-		IdleConnTimeout:        idleTimeout,
-		MaxResponseHeaderBytes: maxHeader,
-	}, nil
+	return a
 }
 
 // proxyFrom returns how the transport finds its proxy.
@@ -203,9 +159,6 @@ func (c *client) Refresh(ctx context.Context, refreshToken string) (*Token, erro
 	return c.exchange(ctx, jwt.refresh(&c.account, refreshToken), append(c.account.secrets(), refreshToken))
 }
 
-// CloseIdleConnections implements [Client].
-func (c *client) CloseIdleConnections() { c.transport.CloseIdleConnections() }
-
 // secrets returns what must appear in no message, with the pairs that HTTP Basic would send.
 func (a Account) secrets() []string {
 	var secrets []string
@@ -251,8 +204,8 @@ func (c *client) conclude(a *answer, op string, secrets []string) (*Token, *Erro
 	return nil, a.failure(op, r, s)
 }
 
-// send sends the request once and reads the answer. The transport is used without an http.Client, which would follow
-// redirects: a login must go to where the config says and nowhere else.
+// send sends the request once and reads the answer. Its connections end with it. The transport is used without an
+// http.Client, which would follow redirects: a login must go to where the config says and nowhere else.
 func (c *client) send(caller context.Context, m *message) (*answer, error) {
 	ctx, cancel := context.WithTimeout(caller, c.account.RequestTimeout)
 	defer cancel()
@@ -263,7 +216,7 @@ func (c *client) send(caller context.Context, m *message) (*answer, error) {
 	}
 	// A reading of the monotonic clock would count no time while the machine is suspended.
 	sent := c.now().Round(0)
-	resp, err := c.transport.RoundTrip(req)
+	resp, err := c.network.transport(req.Context()).RoundTrip(req)
 	if err != nil {
 		return nil, c.noAnswer(ctx, caller, req, m.op, p, err)
 	}
@@ -284,7 +237,7 @@ func (c *client) send(caller context.Context, m *message) (*answer, error) {
 	return a, nil
 }
 
-// readBody reads the body to its end, which is what lets the connection be used again, unless it is too long.
+// readBody reads the body to its end, unless it is too long.
 func (a *answer) readBody(resp *http.Response) error {
 	if a.status < 200 {
 		// A 101 has no body but a connection that is ours from now on, and no deadline would end the reading.

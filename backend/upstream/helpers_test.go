@@ -141,7 +141,7 @@ func accountFor(p upstream.Protocol, url string) upstream.Account {
 	return a
 }
 
-// newClient makes a client whose clock stands at noon. It lets go of its connections with the test.
+// newClient makes a client whose clock stands at noon.
 func newClient(t *testing.T, a upstream.Account) upstream.Client {
 	t.Helper()
 	return newClientAt(t, a, noon())
@@ -154,7 +154,6 @@ func newClientAt(t *testing.T, a upstream.Account, now time.Time) upstream.Clien
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
-	t.Cleanup(c.CloseIdleConnections)
 	return c
 }
 

@@ -21,29 +21,25 @@ import (
 // progress is how far a request came. The transport may still report when the request has been given up, hence atomics.
 type progress struct {
 	tlsFailed, answering atomic.Bool
-	// http2 says that the connection speaks it; sent that the request's head went out on such a one, and returned that the
-	// server gave the request back.
-	http2, sent, returned atomic.Bool
+	// sent says that the request's head went out, and returned that the transport was about to send it once more.
+	sent, returned atomic.Bool
 }
 
 // trace returns the hooks that keep the record.
 //
 // It calls giveUp when the transport is about to send the request a second time. Over HTTP/2 it does so, again and again, for a
-// server that refuses the stream or says goodbye: that would be a storm of logins. Over HTTP/1.1 it sends again only what never
-// left this machine.
+// server that refuses the stream or says goodbye: that would be a storm of logins.
 func (p *progress) trace(giveUp func()) *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		TLSHandshakeDone:     func(_ tls.ConnectionState, err error) { p.tlsFailed.Store(err != nil) },
 		GotFirstResponseByte: func() { p.answering.Store(true) },
-		GotConn: func(info httptrace.GotConnInfo) {
+		GotConn: func(httptrace.GotConnInfo) {
 			if p.sent.Load() {
 				p.returned.Store(true)
 				giveUp()
 			}
-			conn, ok := info.Conn.(*tls.Conn)
-			p.http2.Store(ok && conn.ConnectionState().NegotiatedProtocol == "h2")
 		},
-		WroteHeaders: func() { p.sent.Store(p.http2.Load()) },
+		WroteHeaders: func() { p.sent.Store(true) },
 	}
 }
 

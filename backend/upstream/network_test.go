@@ -299,7 +299,7 @@ func TestAContextThatIsOverSendsNothing(t *testing.T) {
 	}
 }
 
-func TestConnectionsAreUsedAgain(t *testing.T) {
+func TestConnection_OneForEachLogin(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("HTTP/2 %v", http2), func(t *testing.T) {
@@ -319,8 +319,8 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 			for range statuses {
 				_, _ = c.Login(context.Background())
 			}
-			if s.asked() != len(statuses) || s.connected() != 1 {
-				t.Errorf("%d requests over %d connections", s.asked(), s.connected())
+			if s.asked() != len(statuses) || s.connected() != len(statuses) {
+				t.Errorf("%d requests over %d connections, want %d over as many", s.asked(), s.connected(), len(statuses))
 			}
 			if got := s.requests[0].ProtoMajor == 2; got != http2 {
 				t.Errorf("spoke %s", s.requests[0].Proto)
@@ -616,7 +616,6 @@ func TestConnectionsAreMadeAsTheOptionsSay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.CloseIdleConnections()
 	if _, err := c.Login(context.Background()); err != nil {
 		t.Fatal(err)
 	}

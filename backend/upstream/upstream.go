@@ -127,8 +127,6 @@ type Client interface {
 	// Refresh exchanges a refresh token for a new pair, once. The vendor kills the old pair in doing so ("the current
 	// access and refresh tokens will be invalid"). It returns ErrRefreshUnsupported where the account has no RefreshURL.
 	Refresh(ctx context.Context, refreshToken string) (*Token, error)
-	// CloseIdleConnections lets go of kept-alive connections.
-	CloseIdleConnections()
 }
 
 // Options are what a Client needs besides the account. The zero value is ready to use.

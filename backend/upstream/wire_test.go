@@ -288,7 +288,6 @@ func TestUserAgentIsThatOfTheOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.CloseIdleConnections()
 	if _, err := c.Login(context.Background()); err != nil {
 		t.Fatal(err)
 	}
