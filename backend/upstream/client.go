@@ -146,29 +146,22 @@ func rootsFrom(text string) (*x509.CertPool, error) {
 }
 
 // Login implements [Client].
-func (c *client) Login(ctx context.Context) (*Token, error) {
-	return c.exchange(ctx, c.protocol.login(&c.account), c.account.secrets())
+func (c *client) Login(ctx context.Context, redact ...string) (*Token, error) {
+	return c.exchange(ctx, c.protocol.login(&c.account), c.account.secrets(redact...))
 }
 
 // Refresh implements [Client].
-func (c *client) Refresh(ctx context.Context, refreshToken string) (*Token, error) {
+func (c *client) Refresh(ctx context.Context, refreshToken string, redact ...string) (*Token, error) {
 	jwt, ok := c.protocol.(jwtProtocol)
 	if !ok || c.account.RefreshURL == "" {
 		return nil, ErrRefreshUnsupported
 	}
-	return c.exchange(ctx, jwt.refresh(&c.account, refreshToken), append(c.account.secrets(), refreshToken))
+	return c.exchange(ctx, jwt.refresh(&c.account, refreshToken), c.account.secrets(append(redact, refreshToken)...))
 }
 
-// secrets returns what must appear in no message, with the pairs that HTTP Basic would send.
-func (a Account) secrets() []string {
-	var secrets []string
-	if a.Password != "" {
-		secrets = append(secrets, a.Password, a.Username+":"+a.Password)
-	}
-	if a.ClientSecret != "" {
-		secrets = append(secrets, a.ClientSecret, a.ClientID+":"+a.ClientSecret)
-	}
-	return secrets
+// secrets returns what must appear in no message: the account's own secrets and others.
+func (a Account) secrets(others ...string) []string {
+	return append([]string{a.Password, a.ClientSecret}, others...)
 }
 
 // exchange sends one request and makes a token of the answer. Secrets are what its error must not hold.

@@ -305,7 +305,7 @@ func checkScrubbed(t *testing.T, text, secret string) {
 func BenchmarkScrub(b *testing.B) {
 	for name, text := range map[string]string{
 		"short":   "Unable to login with provided credential",
-		"longest": strings.Repeat("%41", maxScrubbed/3),
+		"longest": strings.Repeat("%41", maxText/3),
 	} {
 		b.Run(name, func(b *testing.B) {
 			s := newScrubber([]string{fuzzPassword, "asha:" + fuzzPassword, fuzzSecret, "client-0042:" + fuzzSecret})

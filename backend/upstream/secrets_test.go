@@ -61,7 +61,57 @@ func encodings() map[string]func(string) string {
 		"as base64 behind a user":         func(s string) string { return std([]byte(testUser + ":" + s)) },
 		"as base64 in the middle":         func(s string) string { return std([]byte("x" + s + "y")) },
 		"as base64 further in the middle": func(s string) string { return std([]byte("xy" + s + "y")) },
+		"as base64 in lines of 76":        func(s string) string { return wrap(std([]byte(strings.Repeat("x", 50) + s + "y"))) },
+		"as hex":                          func(s string) string { return hex.EncodeToString([]byte(s)) },
+		"as hex in capitals":              func(s string) string { return fmt.Sprintf("% X", s) },
+		"as UTF-8 read as Latin-1":        latin1,
+		"without what is not ASCII":       func(s string) string { return mapNonASCII(s, "") },
+		"with ? for what is not ASCII":    func(s string) string { return mapNonASCII(s, "?") },
+		"without punctuation":             lettersAndDigits,
+		"with its last letter cut":        func(s string) string { return s[:strings.LastIndexAny(s, asciiWord)] },
+		"with its first letter cut":       func(s string) string { return s[strings.IndexAny(s, asciiWord)+1:] },
 	}
+}
+
+const asciiWord = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+func lettersAndDigits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(asciiWord, r) {
+			return r
+		}
+		return -1
+	}, s)
+}
+
+func mapNonASCII(s, to string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r < 0x80 {
+			b.WriteRune(r)
+			continue
+		}
+		b.WriteString(to)
+	}
+	return b.String()
+}
+
+// latin1 is what a program shows that takes each byte of UTF-8 for a character.
+func latin1(s string) string {
+	var b strings.Builder
+	for _, c := range []byte(s) {
+		b.WriteRune(rune(c))
+	}
+	return b.String()
+}
+
+// wrap breaks a text into lines of 76 characters, as MIME does.
+func wrap(s string) string {
+	var b strings.Builder
+	for ; len(s) > 76; s = s[76:] {
+		b.WriteString(s[:76] + "\r\n")
+	}
+	return b.String() + s
 }
 
 func percentAll(s string) string {
@@ -217,12 +267,16 @@ func TestTokensInAFailureAreNeverShown(t *testing.T) {
 			got, err := login(t, upstream.OAuth, always(400, "application/json", body))
 			e := mustFail(t, got, err)
 			mustNotShow(t, body, err, token, other, echoed)
-			mustSay(t, e.Detail, "not now: [removed]")
+			if strings.Contains(e.Detail, "not now") {
+				t.Errorf("a text with a token is passed on: %q", e.Detail)
+			}
 		}
 	}
 	body := soapAnswer("access_new_tokenResponse", "<access_token>"+token+"</access_token><error>not now: "+token+"</error>")
 	got, err := login(t, upstream.SOAP, always(200, "text/xml", body))
-	mustSay(t, mustFail(t, got, err).Detail, "not now: [removed]")
+	if e := mustFail(t, got, err); e.Detail != "" {
+		t.Errorf("a text with a token is passed on: %q", e.Detail)
+	}
 }
 
 func TestTheRefreshTokenIsNeverShown(t *testing.T) {
@@ -233,7 +287,7 @@ func TestTheRefreshTokenIsNeverShown(t *testing.T) {
 		got, err := refresh(t, always(400, "application/json", string(b)))
 		e := mustFail(t, got, err)
 		mustNotShow(t, writing, err, "an-old-refresh-token", echoed)
-		if !strings.Contains(e.Detail, "[removed]") {
+		if e.Detail != "" {
 			t.Errorf("%s: the detail is %q", writing, e.Detail)
 		}
 	}
@@ -259,7 +313,7 @@ func TestASecretIsRemovedBeforeTheTextIsCut(t *testing.T) {
 	t.Parallel()
 	const secret = "correct-horse-battery-staple"
 	for before := 150; before <= 200; before++ {
-		s := serve(t, always(206, "application/json", `{"error":"`+strings.Repeat("x", before)+" "+secret+`"}`))
+		s := serve(t, always(206, "application/json", `{"error":"`+strings.Repeat("x ", before/2)+" "+secret+`"}`))
 		a := accountFor(upstream.JWT, s.URL)
 		a.Password = secret
 		token, err := newClient(t, a).Login(context.Background())
@@ -281,9 +335,13 @@ func TestTextOfTheUpstreamIsMadePlain(t *testing.T) {
 		"what only looks escaped":         {`a\q\u12&nosuch;%zz`, `a\q\u12&nosuch;%zz`},
 		"more than 200 characters":        {strings.Repeat("अ", 300), strings.Repeat("अ", 200)},
 		"more than could be an error":     {strings.Repeat("a", 40<<10), ""},
-		"a secret parted by nothing":      {"it is pass\x00word-7", "it is [removed]"},
-		"a secret twice":                  {"password-7password-7 password-7", "[removed] [removed]"},
-		"a secret in letters of any size": {"PASSWORD-7", "[removed]"},
+		"a secret parted by nothing":      {"it is horse\x00radish-7", "-"},
+		"a secret twice":                  {"horseradish-7horseradish-7 horseradish-7", "-"},
+		"a secret in letters of any size": {"HORSERADISH-7", "-"},
+		"half a secret":                   {"horse and radish", "horse and radish"},
+		"a word that may be a token":      {"session 0f1e2d3c4b5a69788796 is open", "session … is open"},
+		"a long word that is none":        {"a NullPointerExceptionInAuthentication", "a NullPointerExceptionInAuthentication"},
+		"a word longer than any":          {"a " + strings.Repeat("x", 40), "a …"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -291,11 +349,11 @@ func TestTextOfTheUpstreamIsMadePlain(t *testing.T) {
 			body, _ := json.Marshal(map[string]any{"error": "x y", "error_description": test.text})
 			s := serve(t, always(206, "application/json", string(body)))
 			a := accountFor(upstream.JWT, s.URL)
-			a.Password = "password-7"
+			a.Password = "horseradish-7"
 			token, err := newClient(t, a).Login(context.Background())
 			e := mustFail(t, token, err)
 			want := strings.TrimSuffix("x y: "+test.want, ": ")
-			if len(test.text) > 32<<10 {
+			if test.want == "-" || len(test.text) > 16<<10 {
 				want = ""
 			}
 			if runes := []rune(want); len(runes) > 200 {
@@ -314,7 +372,7 @@ func TestASecretWithinASecretLeavesNothingBehind(t *testing.T) {
 	a := accountFor(upstream.OAuth, s.URL)
 	a.Password, a.ClientSecret = "my horse battery", "horse"
 	token, err := newClient(t, a).Login(context.Background())
-	if e := mustFail(t, token, err); e.Detail != "no good: [removed]" {
+	if e := mustFail(t, token, err); e.Detail != "" {
 		t.Errorf("the detail is %q", e.Detail)
 	}
 }
@@ -406,5 +464,29 @@ func TestNothingThatHoldsSecretsPrintsThem(t *testing.T) {
 		"an account": a.String() + a.GoString(), "a token": token.String() + token.GoString(),
 	} {
 		show(name+" in words", text)
+	}
+}
+
+// TestRedact_TokensOfOtherLogins has the upstream speak of tokens that neither the request nor the response holds.
+func TestRedact_TokensOfOtherLogins(t *testing.T) {
+	t.Parallel()
+	// Short and without a digit: nothing but the list that the caller gives tells that they are secrets.
+	const current, superseded = "quietmeadow", "silver-lantern"
+	for writing, encode := range encodings() {
+		for _, open := range []string{current, superseded} {
+			b, _ := json.Marshal(map[string]string{"error": "session " + encode(open) + " is still open"})
+			s := serve(t, always(400, "application/json", string(b)))
+			client := newClient(t, accountFor(upstream.JWT, s.URL))
+			token, err := client.Login(t.Context(), current, superseded)
+			e := mustFail(t, token, err)
+			mustNotShow(t, writing, err, open, encode(open))
+			token, err = client.Refresh(t.Context(), "an-old-refresh-token", current, superseded)
+			mustNotShow(t, writing, mustFail(t, token, err), open, encode(open))
+
+			token, err = client.Login(t.Context())
+			if without := mustFail(t, token, err); without.Detail == e.Detail {
+				t.Errorf("%s: the detail is %q without the list as well: this test shows nothing", writing, without.Detail)
+			}
+		}
 	}
 }

@@ -122,11 +122,13 @@ type Token struct {
 // or wraps, an *Error, except ErrRefreshUnsupported, and where ctx itself was cancelled by the caller: then
 // errors.Is(err, context.Canceled).
 type Client interface {
-	// Login sends the account's credentials, once.
-	Login(ctx context.Context) (*Token, error)
+	// Login sends the account's credentials, once. An error holds none of redact: the account's tokens that are out, of which
+	// the upstream may speak ("session <token> is still open").
+	Login(ctx context.Context, redact ...string) (*Token, error)
 	// Refresh exchanges a refresh token for a new pair, once. The vendor kills the old pair in doing so ("the current
 	// access and refresh tokens will be invalid"). It returns ErrRefreshUnsupported where the account has no RefreshURL.
-	Refresh(ctx context.Context, refreshToken string) (*Token, error)
+	// An error holds neither refreshToken nor any of redact.
+	Refresh(ctx context.Context, refreshToken string, redact ...string) (*Token, error)
 }
 
 // Options are what a Client needs besides the account. The zero value is ready to use.
