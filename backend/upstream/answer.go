@@ -64,6 +64,8 @@ type reply struct {
 	expiresIn any
 	// fault is the error that the body tells; nil where it tells none.
 	fault *fault
+	// isJSON is set for any JSON value, and isObject for an object.
+	isJSON, isObject bool
 	// keys are those of the known key names that the body holds.
 	keys []string
 	// tokens is everything that stands where a token may, for the scrubber.
@@ -160,19 +162,35 @@ func wholeSeconds(seconds float64) time.Duration {
 	return time.Duration(max(-limit, min(limit, seconds))) * time.Second
 }
 
-// base is the moment, on the upstream's clock, that an absolute expiry is counted from: when the token was issued, else
-// when the answer was. Our own clock is the last resort, as it may be minutes off. More than one token's claims may be
-// given; the first that tell count.
+// base is the moment, on the upstream's clock, that an absolute expiry is counted from: when the token was issued, else when the
+// answer was. A Date that is later than the token by more than a minute tells that the token was not made now: then what is left of
+// it by Date counts. Our own clock is the last resort, as it may be minutes off. More than one token's claims may be given; the first
+// that tell count.
 func (a *answer) base(issued ...claims) float64 {
+	const madeNow = 60 // seconds
+	date, hasDate := a.date()
 	for _, c := range issued {
-		if c.hasIat {
+		if c.hasIat && !(hasDate && float64(date.Unix()) > c.iat+madeNow) {
 			return c.iat
 		}
+		if c.hasIat {
+			break
+		}
 	}
-	if date, ok := a.date(); ok {
+	if hasDate {
 		return float64(date.Unix())
 	}
 	return float64(a.sent.UnixMilli()) / 1000
+}
+
+// withoutScheme takes the scheme off a token that comes as "Bearer abc" or "JWT abc".
+func withoutScheme(token string) string {
+	token = strings.TrimSpace(token)
+	scheme, rest, found := strings.Cut(token, " ")
+	if found && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "JWT")) {
+		return strings.TrimSpace(rest)
+	}
+	return token
 }
 
 // refreshExpiry is when the refresh token ends, the zero time where it does not tell. It serves to know how long a token

@@ -56,6 +56,12 @@ func TestAnAnswerWithATokenIsASuccess(t *testing.T) {
 		"jwt, error empty":                            {upstream.JWT, 200, `{"token":"TOKEN","error":" "}`, ""},
 		"jwt, error an empty list":                    {upstream.JWT, 200, `{"token":"TOKEN","error":[]}`, ""},
 		"jwt, error an empty object":                  {upstream.JWT, 200, `{"token":"TOKEN","error":{}}`, ""},
+		"jwt, a token behind Bearer":                  {upstream.JWT, 200, `{"token":"Bearer TOKEN","refresh_token":"JWT refresh-5"}`, "refresh-5"},
+		"oauth, a token behind JWT":                   {upstream.OAuth, 200, `{"access_token":"jwt  TOKEN"}`, ""},
+		"jwt, data that is a string":                  {upstream.JWT, 200, `{"error":false,"data":"{\"token\":\"TOKEN\",\"refresh_token\":\"refresh-6\"}"}`, "refresh-6"},
+		"jwt, error of nothing":                       {upstream.JWT, 200, `{"token":"TOKEN","error":{"code":0,"message":""}}`, ""},
+		"soap, JSON in return":                        {upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", `<return>{"access_token":"TOKEN","expires_in":3600}</return>`), ""},
+		"soap, a token behind bearer":                 {upstream.SOAP, 200, soapSuccess("bearer TOKEN", "3600"), ""},
 		"jwt, error zero":                             {upstream.JWT, 200, `{"token":"TOKEN","error":0,"errorCode":"0"}`, ""},
 		"jwt, error false beside data": {
 			upstream.JWT, 200, `{"error":"false","code":"200","data":{"token":"TOKEN"}}`, "",
@@ -160,7 +166,12 @@ func TestAnAnswerThatCannotBeUnderstoodIsMalformed(t *testing.T) {
 		"JSON without a token": {
 			upstream.JWT, 200, `{"message":"welcome","success":true}`, "with the keys message, success",
 		},
-		"JSON of unknown keys at 400": {upstream.JWT, 400, `{"reason":"x"}`, "no known keys"},
+		"JSON of unknown keys at 404": {upstream.JWT, 404, `{"reason":"x"}`, "no known keys"},
+		"a list at 400":               {upstream.JWT, 400, `["x"]`, "no known keys"},
+		"HTML at 206":                 {upstream.JWT, 206, `<html>`, "the answer is not JSON"},
+		"nothing at 206":              {upstream.JWT, 206, ``, "the answer is empty"},
+		"JSON cut short at 206":       {upstream.JWT, 206, `{"error":"Unab`, "the answer is cut short"},
+		"Latin-1 in JSON":             {upstream.JWT, 206, "{\"error\":\"pas d'acc\xe8s\"}", "the answer is not UTF-8"},
 		"an empty token":              {upstream.JWT, 200, `{"token":""}`, "the answer holds no token"},
 		"a token that is null":        {upstream.JWT, 200, `{"token":null}`, "the answer holds no token"},
 		"a token that is a number": {
@@ -169,10 +180,10 @@ func TestAnAnswerThatCannotBeUnderstoodIsMalformed(t *testing.T) {
 		"a list":          {upstream.JWT, 200, `[]`, "the answer holds no token"},
 		"a string":        {upstream.JWT, 200, `"welcome"`, "the answer holds no token"},
 		"an empty object": {upstream.FirstVision, 200, `{}`, "the answer holds no token"},
-		"an empty object at 400": {
-			upstream.FirstVision, 400, `{}`, "the answer tells no error that is known",
+		"an empty object at 405": {
+			upstream.FirstVision, 405, `{}`, "the answer tells no error that is known",
 		},
-		"lists of something else than texts": {upstream.JWT, 400, `{"username":[{}]}`, "the answer tells no error"},
+		"lists of something else than texts": {upstream.JWT, 404, `{"username":[{}]}`, "the answer tells no error"},
 		"a token with a space":               {upstream.JWT, 200, `{"token":"two words"}`, "not plain printable text"},
 		"a token with a line break": {
 			upstream.JWT, 200, `{"token":"two\r\nX-Evil: 1"}`, "not plain printable text",
@@ -188,7 +199,7 @@ func TestAnAnswerThatCannotBeUnderstoodIsMalformed(t *testing.T) {
 		"SOAP: cut short": {
 			upstream.SOAP, 200, soapSuccess(testOpaqueToken, "9")[:330], "the answer is cut short",
 		},
-		"SOAP: not UTF-8": {upstream.SOAP, 200, soapSuccess("\xe4", "9"), "the answer is not UTF-8"},
+		"SOAP: not UTF-8": {upstream.SOAP, 200, strings.Replace(soapSuccess("\xe4", "9"), "ISO-8859-1", "UTF-8", 1), "the answer is not UTF-8"},
 		"SOAP: no response in the envelope": {
 			upstream.SOAP, 200, "<Envelope><Body/></Envelope>", "the answer holds no token",
 		},
@@ -287,18 +298,22 @@ func TestTheLifeOfATokenIsReadFromTheAnswer(t *testing.T) {
 		"exp in milliseconds":                   {none, claims{"exp": (now + 300) * 1000}, 0, 5 * time.Minute},
 		"exp null is not told":                  {none, claims{"exp": nil}, 0, 24 * time.Hour},
 		"claims without exp":                    {none, claims{"username": "x"}, 0, 24 * time.Hour},
-		"exp counts from iat":                   {none, claims{"exp": now + 300, "iat": now - 100}, 0, 400 * time.Second},
-		"exp counts from orig_iat":              {none, claims{"exp": 86400, "orig_iat": 1}, 0, 86399 * time.Second},
+		"exp counts from iat":                   {none, claims{"exp": now + 300, "iat": now - 60}, 0, 360 * time.Second},
+		"exp counts from orig_iat":              {none, claims{"exp": now + 300, "orig_iat": now - 30}, 0, 330 * time.Second},
+		"exp of an old token":                   {none, claims{"exp": now + 3600, "iat": now - 82800}, 0, time.Hour},
+		"exp of a token of 61 seconds ago":      {none, claims{"exp": now + 300, "iat": now - 61}, 0, 300 * time.Second},
+		"an epoch of an old token":              {fmt.Sprint(now + 3600), claims{"iat": now - 82800}, 0, time.Hour},
+		"exp of an old token that has died":     {none, claims{"exp": now - 5, "orig_iat": now - 82800}, 0, malformed},
 		"iat counts before orig_iat": {
 			none, claims{"exp": now + 300, "iat": now, "orig_iat": 1}, 0, 300 * time.Second,
 		},
 		"iat in a string": {
-			none, claims{"exp": now + 300, "iat": fmt.Sprint(now - 100)}, 0, 400 * time.Second,
+			none, claims{"exp": now + 300, "iat": fmt.Sprint(now - 50)}, 0, 350 * time.Second,
 		},
 		"iat that is zero is ignored":              {none, claims{"exp": now + 300, "iat": 0}, 0, 300 * time.Second},
 		"iat below zero is ignored":                {none, claims{"exp": now + 300, "iat": -5}, 0, 300 * time.Second},
 		"iat that is no number is ignored":         {none, claims{"exp": now + 300, "iat": "then"}, 0, 300 * time.Second},
-		"an epoch counts from iat":                 {fmt.Sprint(now + 300), claims{"iat": now - 100}, 0, 400 * time.Second},
+		"an epoch counts from iat":                 {fmt.Sprint(now + 300), claims{"iat": now - 10}, 0, 310 * time.Second},
 		"the earlier counts: the answer":           {`60`, claims{"exp": now + 300}, 0, time.Minute},
 		"the earlier counts: the token":            {`3600`, claims{"exp": now + 300}, 0, 5 * time.Minute},
 		"the earlier counts: an epoch":             {fmt.Sprint(now + 60), claims{"exp": now + 300}, 0, time.Minute},
@@ -438,6 +453,10 @@ func TestAJWTIsReadByItsPayloadAlone(t *testing.T) {
 		"with padding": {"h." + base64.URLEncoding.EncodeToString([]byte(payload)) + ".s", 5 * time.Minute},
 		"with an empty header": {
 			"." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".", 5 * time.Minute,
+		},
+		"in the standard alphabet": {"h." + base64.StdEncoding.EncodeToString([]byte(payload)) + ".s", 5 * time.Minute},
+		"with a byte of Latin-1": {
+			"h." + base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(payload, "0?", "Ren\xe9", 1))) + ".s", 5 * time.Minute,
 		},
 		"with no signature":  {"h." + base64.RawURLEncoding.EncodeToString([]byte(payload)), 5 * time.Minute},
 		"not one: no dots":   {testOpaqueToken, 24 * time.Hour},

@@ -8,6 +8,7 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -95,7 +96,7 @@ func statusOf(v any) int {
 // failure returns the error that an answer is which has not succeeded.
 func (a *answer) failure(op string, r *reply, s *scrubber) *Error {
 	e := &Error{Op: op, Status: a.status}
-	e.Kind, e.Cause = a.judge(op, r.fault)
+	e.Kind, e.Cause = a.judgeReply(op, r)
 	if e.Kind == Throttled {
 		e.RetryAfter = a.retryAfter()
 	}
@@ -115,6 +116,19 @@ func (a *answer) failure(op string, r *reply, s *scrubber) *Error {
 func (a *answer) malformed(op string, r *reply, s *scrubber, problem string) *Error {
 	r.problem = problem
 	return &Error{Kind: Malformed, Op: op, Status: a.status, Detail: a.notUnderstood(op, r, s)}
+}
+
+// judgeReply sorts a failure by the little that is known where the body tells no error: JSON at 206 is how Masters India refuses
+// credentials, whatever it says, and an object at 400, 403 or 422 says that the request is at fault.
+func (a *answer) judgeReply(op string, r *reply) (Kind, Cause) {
+	if a.status == http.StatusPartialContent && r.isJSON && (r.token == "" || r.fault != nil) {
+		return Rejected, ""
+	}
+	kind, cause := a.judge(op, r.fault)
+	if r.fault == nil && kind == Malformed && r.isObject && slices.Contains([]int{400, 403, 422}, a.status) {
+		return Invalid, ""
+	}
+	return kind, cause
 }
 
 // judge sorts a failure. The order matters: a status that leaves no doubt comes first, then the error's own code, then the

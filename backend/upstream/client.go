@@ -181,7 +181,7 @@ func (c *client) exchange(ctx context.Context, m *message, secrets []string) (*T
 func (c *client) conclude(a *answer, op string, secrets []string) (*Token, *Error) {
 	r := &reply{problem: a.problem}
 	if a.problem == "" {
-		r = c.protocol.read(a.body)
+		r = c.protocol.read(a.text())
 	}
 	problem := ""
 	if a.succeeded(r) {

@@ -5,6 +5,8 @@ package upstream
 
 import (
 	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -124,6 +127,11 @@ func addJSONSeeds(f *testing.F) {
 		{200, "\ufeff{}"},
 		{200, `{"token":"x"} {}`},
 		{302, ``},
+		{200, `{"error":true,"message":"Invalid access token","data":""}`},
+		{206, `{"success":false,"message":"` + fuzzPassword + `"}`},
+		{200, `{"error":false,"data":"{\"token\":\"Bearer t0k3n\",\"expires_in\":\"60\"}"}`},
+		{200, `{"token":"JWT t0k3n","error":{"code":0,"message":""}}`},
+		{206, `"` + fuzzSecret + `"`},
 	} {
 		f.Add(seed.status, "application/json; charset=utf-8", seed.body)
 	}
@@ -161,6 +169,9 @@ func FuzzSOAPAnswer(f *testing.F) {
 		`<!-- a --><a/> `,
 		"\ufeff<a>&#65;&amp;<![CDATA[x]]></a>",
 		"<html><body>504</body></html>",
+		open + `<access_new_tokenResponse><return>{"access_token":"t0k3n"}</return></access_new_tokenResponse>` + end,
+		open + `<access_new_tokenResponse><return>0123456789abcdef0123456789abcdef01234567</return></access_new_tokenResponse>` + end,
+		open + "<access_tokenResponse>acc\xe8s refus\xe9</access_tokenResponse>" + end,
 	} {
 		f.Add(200, seed)
 		f.Add(500, seed)
@@ -168,6 +179,63 @@ func FuzzSOAPAnswer(f *testing.F) {
 	c := fuzzClient(f, SOAP)
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		checkAnswer(t, c, opLogin, &answer{status: status, header: http.Header{"Content-Type": {"text/xml"}}, body: []byte(body)})
+	})
+}
+
+// FuzzSOAPToken has a login succeed with a token in any place of the response: no message may hold it.
+func FuzzSOAPToken(f *testing.F) {
+	f.Add("access_new_tokenResponse", "", "", "0123456789abcdef0123456789abcdef01234567")
+	f.Add("access_tokenResponse", "<return>", "</return>", "eyJ0eXAiOiJKV1Qi.e30.c2ln")
+	f.Add("access_tokenResponse", `<return>{"token":"`, `"}</return>`, "quietmeadowandsilverlantern")
+	f.Add("Fault", "<faultstring>session ", " is open</faultstring>", "4f3c2b1a4f3c2b1a4f3c2b1a")
+	c := fuzzClient(f, SOAP)
+	f.Fuzz(func(t *testing.T, element, before, behind, token string) {
+		isWord := len(token) >= 20 && skeleton(token) == token && strings.ContainsAny(token, "0123456789") &&
+			strings.ContainsFunc(token, unicode.IsLetter)
+		if !isWord || strings.Contains(element+before+behind, token) {
+			return
+		}
+		body := "<" + element + ">" + before + token + behind + "</" + element + ">"
+		a := &answer{status: 200, header: http.Header{"Content-Type": {"text/xml"}}, body: []byte(body), sent: fuzzNow(), received: fuzzNow()}
+		if _, e := c.conclude(a, opLogin, nil); e != nil && strings.Contains(e.Error()+e.Code+e.Detail, token) {
+			t.Fatalf("%q shows the token", e.Error())
+		}
+	})
+}
+
+// FuzzCharset checks that a body is decoded only where it is not UTF-8, and then completely.
+func FuzzCharset(f *testing.F) {
+	f.Add("text/xml", "<?xml version='1.0' encoding='ISO-8859-1'?><a>acc\xe8s</a>")
+	f.Add("text/xml; charset=windows-1252", "<a>d\x92acc\xe8s \x81</a>")
+	f.Add("text/xml", "<?xml encoding=")
+	f.Add("text/xml", "<?xml encoding?>\xff")
+	f.Add("application/json; charset=latin1", "{\"error\":\"\xe8\"}")
+	f.Fuzz(func(t *testing.T, media, body string) {
+		a := &answer{header: http.Header{"Content-Type": {media}}, body: []byte(body)}
+		text := string(a.text())
+		if text == body {
+			return
+		}
+		if utf8.ValidString(body) || !utf8.ValidString(text) || characters(text) != len(body) {
+			t.Fatalf("%q became %q", body, text)
+		}
+	})
+}
+
+// FuzzHollowError checks that no depth or spelling of nothing is an error, and that something is one.
+func FuzzHollowError(f *testing.F) {
+	for _, seed := range []string{`{"code":0,"message":""}`, `[""]`, `"None"`, `"0.0"`, `"[\"\"]"`, `{"a":[{"b":"null"}]}`, `[0,"x"]`, `"no"`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		v, problem := decodeJSON([]byte(text))
+		if problem != "" {
+			return
+		}
+		wrapped := map[string]any{"a": []any{v, "", json.Number("0")}}
+		if truthy(v) != truthy(wrapped) {
+			t.Fatalf("%s is an error: %v, and in an object and a list: %v", text, truthy(v), truthy(wrapped))
+		}
 	})
 }
 
@@ -279,6 +347,7 @@ func FuzzScrub(f *testing.F) {
 		writings := []string{
 			secret, printable(secret), url.QueryEscape(secret), url.PathEscape(secret),
 			std([]byte(secret)), urlSafe([]byte(secret)), fmt.Sprintf("%+q", secret), fmt.Sprintf("%q", secret),
+			hex.EncodeToString([]byte(secret)),
 		}
 		for _, writing := range writings {
 			checkScrubbed(t, s.clean(before+writing+behind), secret)
@@ -295,7 +364,7 @@ func checkScrubbed(t *testing.T, text, secret string) {
 	if characters(text) > maxDetail || !utf8.ValidString(text) || strings.TrimSpace(text) != printable(text) {
 		t.Fatalf("%q is not plain or not short", text)
 	}
-	for _, writing := range []string{secret, base64.StdEncoding.EncodeToString([]byte(secret)), url.QueryEscape(secret)} {
+	for _, writing := range []string{secret, hex.EncodeToString([]byte(secret)), base64.StdEncoding.EncodeToString([]byte(secret)), url.QueryEscape(secret)} {
 		if strings.Contains(text, writing) {
 			t.Fatalf("%q shows %q", text, secret)
 		}

@@ -27,9 +27,12 @@ type soapReader struct {
 	leaf, bare strings.Builder
 
 	sawFault bool
-	texts    map[string]string
-	tokens   []string
-	seen     map[string]bool
+	// isErrorElement is set where the response element is the one that the vendor's page shows for an error.
+	isErrorElement bool
+
+	texts  map[string]string
+	tokens []string
+	seen   map[string]bool
 }
 
 // soapPart is a part of the answer that means something.
@@ -53,9 +56,19 @@ func readSOAP(body []byte) *reply {
 	if problem != "" {
 		return r
 	}
-	r.token, r.refresh = s.texts["access_token"], s.texts["refresh_token"]
+	r.token, r.refresh = withoutScheme(s.texts["access_token"]), withoutScheme(s.texts["refresh_token"])
 	r.expiresIn = s.texts["expires_in"]
-	r.fault = s.fault()
+	bare := strings.TrimSpace(s.bare.String())
+	if r.token == "" && strings.HasPrefix(bare, "{") {
+		// PHP likes to return JSON in a string, also over SOAP.
+		inner := readJSON([]byte(bare), "access_token", "token")
+		inner.keys, inner.isJSON, inner.isObject = append(r.keys, inner.keys...), false, false
+		return inner
+	}
+	r.fault = s.fault(bare)
+	if r.fault == nil && r.token == "" {
+		r.tokens = append(r.tokens, bare)
+	}
 	return r
 }
 
@@ -126,6 +139,7 @@ func (s *soapReader) start(name string) (problem string) {
 		s.inside, s.depth = soapFault, len(s.open)
 	case s.inside == soapNothing && (name == "access_new_tokenResponse" || name == "access_tokenResponse"):
 		s.inside, s.depth = soapResponse, len(s.open)
+		s.isErrorElement = name == "access_tokenResponse"
 	}
 	return ""
 }
@@ -181,9 +195,9 @@ func (s *soapReader) wanted(name string) bool {
 	}
 }
 
-// fault returns the error that the answer tells, nil where it tells none. Bare text counts only where no token stands
-// beside it: a server that prints a notice into its answer has still logged us in.
-func (s *soapReader) fault() *fault {
+// fault returns the error that the answer tells, nil where it tells none. Bare text counts only where no token stands beside it: a
+// server that prints a notice into its answer has still logged us in.
+func (s *soapReader) fault(bare string) *fault {
 	if s.sawFault {
 		return faultFromSOAP(s.texts["faultcode"], s.texts["faultstring"])
 	}
@@ -191,10 +205,17 @@ func (s *soapReader) fault() *fault {
 	if truthy(text) || truthy(description) {
 		return faultFromError(text, description)
 	}
-	if bare := strings.TrimSpace(s.bare.String()); truthy(bare) && s.texts["access_token"] == "" {
+	if truthy(bare) && s.texts["access_token"] == "" && s.mayBeError(bare) {
 		return faultFromError(bare, "")
 	}
 	return nil
+}
+
+// mayBeError tells whether bare text is an error: a sentence or a known code anywhere, and any short word in the element that the
+// vendor's page shows for errors. Any other single word may be the token.
+func (s *soapReader) mayBeError(bare string) bool {
+	const longWord = 16
+	return oauthKind(bare) != "" || len(strings.Fields(bare)) > 1 || s.isErrorElement && len(bare) < longWord
 }
 
 // faultFromSOAP reads a Fault of SOAP 1.1. Its code says who is to blame, unless its text is an OAuth code, which says more.
