@@ -4,6 +4,7 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
@@ -15,6 +16,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -120,27 +122,31 @@ func proxyFrom(text string) (func(*http.Request) (*url.URL, error), error) {
 	return http.ProxyURL(u), nil
 }
 
-// rootsFrom reads the PEM certificates; nil, for the system's roots, where there are none. x509's own AppendCertsFromPEM
-// skips what it cannot read: a root that is left out would be found missing by a login that fails.
-func rootsFrom(text string) (*x509.CertPool, error) {
+// Certificates reads PEM certificates; nil, for the system's roots, where there is no text. x509's own AppendCertsFromPEM skips what it
+// cannot read, and so does package pem: a root that is left out would be found missing by a login that fails.
+func Certificates(text string) (*x509.CertPool, error) {
 	if text == "" {
 		return nil, nil
 	}
 	pool := x509.NewCertPool()
-	found := false
-	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {
+	found := 0
+	block, rest := pem.Decode([]byte(text))
+	for ; block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
-			return nil, errors.New("ca_cert must hold certificates only")
+			return nil, errors.New("must hold certificates only, and no key")
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, errors.New("ca_cert holds a certificate that cannot be read")
+			return nil, errors.New("holds a certificate that cannot be read")
 		}
 		pool.AddCert(cert)
-		found = true
+		found++
 	}
-	if !found {
-		return nil, errors.New("ca_cert holds no PEM certificate")
+	if strings.Count(text, "-----BEGIN") > found || strings.Count(text, "-----END") > found {
+		return nil, errors.New("holds a certificate that is not whole")
+	}
+	if found == 0 || len(bytes.TrimSpace(rest)) > 0 {
+		return nil, errors.New("must be PEM certificates (-----BEGIN CERTIFICATE-----)")
 	}
 	return pool, nil
 }

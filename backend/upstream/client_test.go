@@ -44,7 +44,7 @@ func TestNewNamesTheFieldThatIsAtFaultAndRepeatsNoValue(t *testing.T) {
 		"a ca_cert that is no PEM":    {func(a *upstream.Account) { a.CACert = secret }, "ca_cert"},
 		"a ca_cert of spaces":         {func(a *upstream.Account) { a.CACert = " \n" }, "ca_cert"},
 		"a ca_cert that is a key": {
-			func(a *upstream.Account) { a.CACert = block("PRIVATE KEY", secret) }, "ca_cert must hold certificates only",
+			func(a *upstream.Account) { a.CACert = block("PRIVATE KEY", secret) }, "ca_cert must hold certificates only, and no key",
 		},
 		"a ca_cert that is garbage": {func(a *upstream.Account) { a.CACert = block("CERTIFICATE", secret) }, "ca_cert"},
 	}

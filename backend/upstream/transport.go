@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -27,9 +28,9 @@ type network struct {
 
 // newNetwork reads the account's roots and proxy.
 func newNetwork(a Account, o Options) (network, error) {
-	roots, err := rootsFrom(a.CACert)
+	roots, err := Certificates(a.CACert)
 	if err != nil {
-		return network{}, err
+		return network{}, fmt.Errorf("ca_cert %w", err)
 	}
 	proxy, err := proxyFrom(a.ProxyURL)
 	if err != nil {
@@ -42,7 +43,7 @@ func newNetwork(a Account, o Options) (network, error) {
 	return n, nil
 }
 
-// transport returns a transport for one request. When ctx ends, the dial ends and every connection is closed.
+// transport returns a transport for one request. When ctx ends, so does the dial, and every connection is closed.
 //
 // Logins are hours apart, so a connection that is kept open serves nobody, and is where requests go wrong: an HTTP/2 connection
 // that stopped answering would be given the next attempts as well, net/http sends some requests again when a connection that
@@ -62,7 +63,6 @@ func (n network) transport(ctx context.Context) *http.Transport {
 		},
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: n.roots},
 		ForceAttemptHTTP2:      true,
-		DisableKeepAlives:      true,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxHeader,
 	}
