@@ -16,7 +16,7 @@ const windows1252 = "€\ufffd‚ƒ„…†‡ˆ‰Š‹Œ\ufffdŽ\ufffd\ufffd�
 
 // text returns the body as UTF-8. Bytes that are UTF-8 are left alone, since NuSOAP labels its answers ISO-8859-1 whatever they hold;
 // so are those of JSON, which has no other encoding, and of an encoding that is not known.
-func (a *answer) text() []byte {
+func (a *response) text() []byte {
 	if utf8.Valid(a.body) || !bytes.HasPrefix(bytes.TrimSpace(a.body), []byte("<")) {
 		return a.body
 	}

@@ -12,7 +12,7 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
-// failing is an answer that is a failure, and what it means.
+// failing is a response that is a failure, and what it means.
 type failing struct {
 	protocol   upstream.Protocol
 	status     int
@@ -46,8 +46,8 @@ func (f failing) compare(t *testing.T, e *upstream.Error) {
 func TestAFailureIsSortedByItsBodyAndItsStatus(t *testing.T) {
 	t.Parallel()
 	const html = "<html>x</html>"
-	const notJSON = "the answer is not JSON: application/json, 14 bytes, no known keys"
-	const empty = "the answer is empty: application/json, 0 bytes, no known keys"
+	const notJSON = "the response is not JSON: application/json, 14 bytes, no known keys"
+	const empty = "the response is empty: application/json, 0 bytes, no known keys"
 	unable := "Unable to login with provided credential"
 	tests := map[string]failing{
 		"206 with error":                  {upstream.JWT, 206, `{"error":"` + unable + `"}`, "rejected", "", unable},
@@ -84,32 +84,32 @@ func TestAFailureIsSortedByItsBodyAndItsStatus(t *testing.T) {
 		},
 		"206 with error true": {upstream.JWT, 206, `{"error":true,"message":"no way"}`, "rejected", "", "no way"},
 		"206 with a string": {
-			upstream.JWT, 206, `"no way"`, "rejected", "", "the answer holds no token: application/json, 8 bytes, no known keys",
+			upstream.JWT, 206, `"no way"`, "rejected", "", "the response holds no token: application/json, 8 bytes, no known keys",
 		},
 		"206 with a list": {
-			upstream.OAuth, 206, `[]`, "rejected", "", "the answer holds no token: application/json, 2 bytes, no known keys",
+			upstream.OAuth, 206, `[]`, "rejected", "", "the response holds no token: application/json, 2 bytes, no known keys",
 		},
 		"206 with a code of the server": {
 			upstream.FirstVision, 206, firstVisionErrors("250301", 503, "x"), "rejected", "250301", "Unauthorized: x",
 		},
 		"206 with a message": {
 			upstream.JWT, 206, `{"message":"x"}`, "rejected", "",
-			"the answer holds no token: application/json, 15 bytes, with the keys message",
+			"the response holds no token: application/json, 15 bytes, with the keys message",
 		},
 		"206 with an error beside a token": {
 			upstream.JWT, 206, `{"token":"` + testOpaqueToken + `","error":"server_error"}`, "rejected", "server_error", "",
 		},
 		"400 with an object of unknown keys": {
 			upstream.JWT, 400, `{"reason":"x"}`, "invalid", "",
-			"the answer tells no error that is known: application/json, 14 bytes, no known keys",
+			"the response tells no error that is known: application/json, 14 bytes, no known keys",
 		},
 		"403 with an object of unknown keys": {
 			upstream.OAuth, 403, `{"reason":"x"}`, "invalid", "",
-			"the answer tells no error that is known: application/json, 14 bytes, no known keys",
+			"the response tells no error that is known: application/json, 14 bytes, no known keys",
 		},
 		"422 with an object of nothing": {
 			upstream.FirstVision, 422, `{}`, "invalid", "",
-			"the answer tells no error that is known: application/json, 2 bytes, no known keys",
+			"the response tells no error that is known: application/json, 2 bytes, no known keys",
 		},
 		"200 with error in data": {upstream.JWT, 200, `{"data":{"error":"no"}}`, "rejected", "no", ""},
 		"200 with an error object": {
@@ -148,15 +148,15 @@ func TestAFailureIsSortedByItsBodyAndItsStatus(t *testing.T) {
 		"403 with a field list": {
 			upstream.JWT, 403, `{"username":["no way"]}`, "rejected", "", "username: no way",
 		},
-		"403 with HTML": {upstream.JWT, 403, html, "malformed", "", "the answer is not JSON"},
+		"403 with HTML": {upstream.JWT, 403, html, "malformed", "", "the response is not JSON"},
 		"404 that is understood": {
 			upstream.JWT, 404, `{"detail":"Not found."}`, "invalid", "", "Not found.",
 		},
 		"405 that is understood": {
 			upstream.JWT, 405, `{"detail":"Method not allowed."}`, "invalid", "", "Method not allowed.",
 		},
-		"404 with HTML": {upstream.JWT, 404, html, "malformed", "", "the answer is not JSON"},
-		"407 with HTML": {upstream.JWT, 407, html, "malformed", "", "the answer is not JSON"},
+		"404 with HTML": {upstream.JWT, 404, html, "malformed", "", "the response is not JSON"},
+		"407 with HTML": {upstream.JWT, 407, html, "malformed", "", "the response is not JSON"},
 		"408":           {upstream.JWT, 408, "", "unavailable/timeout", "", empty},
 		"429 with HTML": {upstream.JWT, 429, html, "throttled", "", notJSON},
 		"429 with refused credentials": {
@@ -167,7 +167,7 @@ func TestAFailureIsSortedByItsBodyAndItsStatus(t *testing.T) {
 			upstream.JWT, 500, `{"error":"no way"}`, "unavailable/server", "", "no way",
 		},
 		"500 with a token": {upstream.JWT, 500, `{"token":"` + testOpaqueToken + `"}`, "unavailable/server", "",
-			"the answer tells no error that is known: application/json, 52 bytes, with the keys token"},
+			"the response tells no error that is known: application/json, 52 bytes, with the keys token"},
 		"500 with a field list": {
 			upstream.JWT, 500, `{"username":["no"]}`, "unavailable/server", "", "username: no",
 		},
@@ -178,7 +178,7 @@ func TestAFailureIsSortedByItsBodyAndItsStatus(t *testing.T) {
 		"503 without Retry-After": {upstream.OAuth, 503, html, "unavailable/server", "", notJSON},
 		"504 with HTML":           {upstream.FirstVision, 504, html, "unavailable/server", "", notJSON},
 		"599": {upstream.SOAP, 599, html, "unavailable/server", "",
-			"the answer tells no error that is known: application/json, 14 bytes, no known keys"},
+			"the response tells no error that is known: application/json, 14 bytes, no known keys"},
 		"OAuth: invalid_client at 400": {
 			upstream.OAuth, 400, `{"error":"invalid_client","error_description":"The client credentials are invalid"}`,
 			"rejected", "invalid_client", "The client credentials are invalid",
@@ -434,7 +434,7 @@ func TestAFailedRefreshIsSortedByItsBodyAndItsStatus(t *testing.T) {
 			upstream.JWT, 206, `{"success":false,"message":"no way"}`, "rejected", "", "no way",
 		},
 		"206 with a string": {
-			upstream.JWT, 206, `"no way"`, "rejected", "", "the answer holds no token: application/json, 8 bytes, no known keys",
+			upstream.JWT, 206, `"no way"`, "rejected", "", "the response holds no token: application/json, 8 bytes, no known keys",
 		},
 		"400 with error true": {
 			upstream.JWT, 400, `{"error":true,"message":"the session is over"}`, "rejected", "", "the session is over",
@@ -449,7 +449,7 @@ func TestAFailedRefreshIsSortedByItsBodyAndItsStatus(t *testing.T) {
 		"400 with non_field_errors": {upstream.JWT, 400, `{"non_field_errors":["no"]}`, "rejected", "", "no"},
 		"404 with error":            {upstream.JWT, 404, `{"error":"no way"}`, "invalid", "", "no way"},
 		"500": {upstream.JWT, 500, ``, "unavailable/server", "",
-			"the answer is empty: application/json, 0 bytes, no known keys"},
+			"the response is empty: application/json, 0 bytes, no known keys"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -482,7 +482,7 @@ func TestThrottlingTellsHowLongToWait(t *testing.T) {
 		"429 with a date":                     {429, "Retry-After: " + at(90*time.Second), "X: y", 90 * time.Second},
 		"503 with a date":                     {503, "Retry-After: " + at(90*time.Second), "X: y", 90 * time.Second},
 		"429 with a date in the past":         {429, "Retry-After: " + at(-time.Minute), "X: y", 0},
-		"a date counts from the answer's":     {429, "Retry-After: " + at(0), "Date: " + at(-time.Minute), time.Minute},
+		"a date counts from the response's":   {429, "Retry-After: " + at(0), "Date: " + at(-time.Minute), time.Minute},
 		"a date counts from our clock if not": {429, "Retry-After: " + at(0), "Date: ", 0},
 		"more than an hour":                   {429, "Retry-After: 86400", "X: y", time.Hour},
 		"a date in more than an hour":         {429, "Retry-After: " + at(48*time.Hour), "X: y", time.Hour},
@@ -544,8 +544,8 @@ func TestAnErrorSaysInOneSentenceWhatHappened(t *testing.T) {
 			`upstream reports an error of its own (HTTP 503)`,
 		},
 		"malformed": {
-			upstream.Error{Kind: upstream.Malformed, Op: "login", Status: 200, Detail: "the answer is empty (HTTP 200)"},
-			`upstream's answer cannot be understood: the answer is empty (HTTP 200)`,
+			upstream.Error{Kind: upstream.Malformed, Op: "login", Status: 200, Detail: "the response is empty (HTTP 200)"},
+			`upstream's response cannot be understood: the response is empty (HTTP 200)`,
 		},
 	}
 	for name, test := range tests {

@@ -25,10 +25,10 @@ const (
 	defaultUserAgent = "mastersindia-upstream"
 )
 
-// protocol is what differs between the login endpoints: how a login asks, and how the body of the answer is read.
+// protocol is what differs between the login endpoints: how a login asks, and how the body of the response is read.
 type protocol interface {
 	login(*Account) *message
-	read(body []byte) *reply
+	read(body []byte) *grant
 }
 
 // client is the Client of all protocols. Nothing in it changes once it is made.
@@ -170,7 +170,7 @@ func (a Account) secrets(others ...string) []string {
 	return append([]string{a.Password, a.ClientSecret}, others...)
 }
 
-// exchange sends one request and makes a token of the answer. Secrets are what its error must not hold.
+// exchange sends one request and makes a token of the response. Secrets are what its error must not hold.
 func (c *client) exchange(ctx context.Context, m *message, secrets []string) (*Token, error) {
 	a, err := c.send(ctx, m)
 	if err != nil {
@@ -183,9 +183,9 @@ func (c *client) exchange(ctx context.Context, m *message, secrets []string) (*T
 	return t, nil
 }
 
-// conclude reads an answer: it is either a token or an error.
-func (c *client) conclude(a *answer, op string, secrets []string) (*Token, *Error) {
-	r := &reply{problem: a.problem}
+// conclude reads a response: it is either a token or an error.
+func (c *client) conclude(a *response, op string, secrets []string) (*Token, *Error) {
+	r := &grant{problem: a.problem}
 	if a.problem == "" {
 		r = c.protocol.read(a.text())
 	}
@@ -203,9 +203,9 @@ func (c *client) conclude(a *answer, op string, secrets []string) (*Token, *Erro
 	return nil, a.failure(op, r, s)
 }
 
-// send sends the request once and reads the answer. Its connections end with it. The transport is used without an
+// send sends the request once and reads the response. Its connections end with it. The transport is used without an
 // http.Client, which would follow redirects: a login must go to where the config says and nowhere else.
-func (c *client) send(caller context.Context, m *message) (*answer, error) {
+func (c *client) send(caller context.Context, m *message) (*response, error) {
 	ctx, cancel := context.WithTimeout(caller, c.account.RequestTimeout)
 	defer cancel()
 	p := &progress{}
@@ -217,17 +217,17 @@ func (c *client) send(caller context.Context, m *message) (*answer, error) {
 	sent := c.now().Round(0)
 	resp, err := c.network.transport(req.Context()).RoundTrip(req)
 	if err != nil {
-		return nil, c.noAnswer(ctx, caller, req, m.op, p, err)
+		return nil, c.transportError(ctx, caller, req, m.op, p, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	a := &answer{status: resp.StatusCode, header: resp.Header, sent: sent, received: c.now().Round(0)}
+	a := &response{status: resp.StatusCode, header: resp.Header, sent: sent, received: c.now().Round(0)}
 	if err := a.readBody(resp); err == nil {
 		return a, nil
 	}
 	if errors.Is(caller.Err(), context.Canceled) {
 		return nil, cancelled(m.op)
 	}
-	if kind, _ := a.judgeStatus(); ctx.Err() != nil && kind == "" {
+	if kind, _ := a.classifyStatus(); ctx.Err() != nil && kind == "" {
 		return nil, c.timedOut(caller, m.op, a.status)
 	}
 	// What a status says that needs no body stays true without one: refused credentials must not be sent once more only
@@ -237,7 +237,7 @@ func (c *client) send(caller context.Context, m *message) (*answer, error) {
 }
 
 // readBody reads the body to its end, unless it is too long.
-func (a *answer) readBody(resp *http.Response) error {
+func (a *response) readBody(resp *http.Response) error {
 	if a.status < 200 {
 		// A 101 has no body but a connection that is ours from now on, and no deadline would end the reading.
 		return nil

@@ -116,7 +116,7 @@ func TestConnection_NotUsedAgainAfterTimeout(t *testing.T) {
 							<-r.Context().Done()
 							return
 						}
-						always(200, "application/json", goodAnswer)(w, r)
+						always(200, "application/json", goodResponse)(w, r)
 					}),
 				}
 				served := make(chan struct{})
@@ -265,7 +265,7 @@ func TestLogin_SentOnceOnBrokenConnection(t *testing.T) {
 			var asked atomic.Int64
 			s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				if asked.Add(1) == 1 {
-					always(200, "application/json", goodAnswer)(w, r)
+					always(200, "application/json", goodResponse)(w, r)
 					return
 				}
 				conn, _, err := http.NewResponseController(w).Hijack()

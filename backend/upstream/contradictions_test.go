@@ -187,7 +187,7 @@ func TestContradiction09ErrorsComeInManyShapes(t *testing.T) {
 		{upstream.FirstVision, 401, `{"errorCode":"240101","errorMessage":"no way"}`, "rejected", "240101", "no way"},
 		{upstream.SOAP, 200, soapAnswer("access_tokenResponse", "no way"), "rejected", "", "no way"},
 		{upstream.JWT, 504, "<html>no way</html>", "unavailable/server", "",
-			"the answer is not JSON: application/json, 19 bytes, no known keys"},
+			"the response is not JSON: application/json, 19 bytes, no known keys"},
 		{upstream.JWT, 206, `{"error":"` + strings.Repeat("ä", 5000) + `"}`, "rejected", "", strings.Repeat("ä", 200)},
 	}
 	for _, shape := range shapes {

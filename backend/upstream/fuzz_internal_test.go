@@ -41,8 +41,8 @@ func fuzzClient(t testing.TB, p Protocol) *client {
 	return c.(*client)
 }
 
-// checkAnswer concludes an answer and checks what must hold whatever it is.
-func checkAnswer(t *testing.T, c *client, op string, a *answer) {
+// checkResponse concludes a response and checks what must hold whatever it is.
+func checkResponse(t *testing.T, c *client, op string, a *response) {
 	t.Helper()
 	a.sent, a.received = fuzzNow(), fuzzNow()
 	if a.header.Get("Date") == "" {
@@ -67,7 +67,7 @@ func checkAnswer(t *testing.T, c *client, op string, a *answer) {
 	}
 }
 
-// checkError checks what must hold for every error of an answer.
+// checkError checks what must hold for every error of a response.
 func checkError(t *testing.T, e *Error) {
 	t.Helper()
 	switch e.Kind {
@@ -142,16 +142,16 @@ func fuzzJSON(f *testing.F, p Protocol, op string) {
 	addJSONSeeds(f)
 	c := fuzzClient(f, p)
 	f.Fuzz(func(t *testing.T, status int, media, body string) {
-		checkAnswer(t, c, op, &answer{status: status, header: http.Header{"Content-Type": {media}}, body: []byte(body)})
+		checkResponse(t, c, op, &response{status: status, header: http.Header{"Content-Type": {media}}, body: []byte(body)})
 	})
 }
 
-func FuzzJWTAnswer(f *testing.F)         { fuzzJSON(f, JWT, opLogin) }
-func FuzzRefreshAnswer(f *testing.F)     { fuzzJSON(f, JWT, opRefresh) }
-func FuzzOAuthAnswer(f *testing.F)       { fuzzJSON(f, OAuth, opLogin) }
-func FuzzFirstVisionAnswer(f *testing.F) { fuzzJSON(f, FirstVision, opLogin) }
+func FuzzJWTResponse(f *testing.F)         { fuzzJSON(f, JWT, opLogin) }
+func FuzzRefreshResponse(f *testing.F)     { fuzzJSON(f, JWT, opRefresh) }
+func FuzzOAuthResponse(f *testing.F)       { fuzzJSON(f, OAuth, opLogin) }
+func FuzzFirstVisionResponse(f *testing.F) { fuzzJSON(f, FirstVision, opLogin) }
 
-func FuzzSOAPAnswer(f *testing.F) {
+func FuzzSOAPResponse(f *testing.F) {
 	const open = `<?xml version="1.0" encoding="ISO-8859-1"?><SOAP-ENV:Envelope SOAP-ENV:encodingStyle="Get Access token" ` +
 		`xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/"><SOAP-ENV:Body>`
 	const end = `</SOAP-ENV:Body></SOAP-ENV:Envelope>`
@@ -178,7 +178,7 @@ func FuzzSOAPAnswer(f *testing.F) {
 	}
 	c := fuzzClient(f, SOAP)
 	f.Fuzz(func(t *testing.T, status int, body string) {
-		checkAnswer(t, c, opLogin, &answer{status: status, header: http.Header{"Content-Type": {"text/xml"}}, body: []byte(body)})
+		checkResponse(t, c, opLogin, &response{status: status, header: http.Header{"Content-Type": {"text/xml"}}, body: []byte(body)})
 	})
 }
 
@@ -196,7 +196,7 @@ func FuzzSOAPToken(f *testing.F) {
 			return
 		}
 		body := "<" + element + ">" + before + token + behind + "</" + element + ">"
-		a := &answer{status: 200, header: http.Header{"Content-Type": {"text/xml"}}, body: []byte(body), sent: fuzzNow(), received: fuzzNow()}
+		a := &response{status: 200, header: http.Header{"Content-Type": {"text/xml"}}, body: []byte(body), sent: fuzzNow(), received: fuzzNow()}
 		if _, e := c.conclude(a, opLogin, nil); e != nil && strings.Contains(e.Error()+e.Code+e.Detail, token) {
 			t.Fatalf("%q shows the token", e.Error())
 		}
@@ -211,7 +211,7 @@ func FuzzCharset(f *testing.F) {
 	f.Add("text/xml", "<?xml encoding?>\xff")
 	f.Add("application/json; charset=latin1", "{\"error\":\"\xe8\"}")
 	f.Fuzz(func(t *testing.T, media, body string) {
-		a := &answer{header: http.Header{"Content-Type": {media}}, body: []byte(body)}
+		a := &response{header: http.Header{"Content-Type": {media}}, body: []byte(body)}
 		text := string(a.text())
 		if text == body {
 			return
@@ -273,7 +273,7 @@ func FuzzLifetime(f *testing.F) {
 		body := fmt.Sprintf(`{"access_token":%q,"refresh_token":%q,"expires_in":%s}`, token, token, expiresIn)
 		capped := *c
 		capped.account.MaxTokenTTL = time.Duration(maximum)
-		checkAnswer(t, &capped, opLogin, &answer{status: 200, header: http.Header{"Date": {date}}, body: []byte(body)})
+		checkResponse(t, &capped, opLogin, &response{status: 200, header: http.Header{"Date": {date}}, body: []byte(body)})
 	})
 }
 
@@ -287,7 +287,7 @@ func FuzzRetryAfter(f *testing.F) {
 	c := fuzzClient(f, JWT)
 	f.Fuzz(func(t *testing.T, value, date string, status int) {
 		header := http.Header{"Retry-After": {value}, "Date": {date}}
-		a := &answer{status: status, header: header, sent: fuzzNow(), received: fuzzNow()}
+		a := &response{status: status, header: header, sent: fuzzNow(), received: fuzzNow()}
 		if wait := a.retryAfter(); wait < 0 || wait > maxRetryAfter {
 			t.Fatalf("wait for %s", wait)
 		}
@@ -316,8 +316,8 @@ func FuzzClassify(f *testing.F) {
 		}
 		for _, fault := range faults {
 			for _, token := range []string{"", "t0k3n"} {
-				a := &answer{status: status, header: http.Header{}, sent: fuzzNow(), received: fuzzNow()}
-				r := &reply{token: token, fault: fault}
+				a := &response{status: status, header: http.Header{}, sent: fuzzNow(), received: fuzzNow()}
+				r := &grant{token: token, fault: fault}
 				if a.succeeded(r) != (status >= 200 && status <= 299 && fault == nil && token != "") {
 					t.Fatalf("HTTP %d with %+v is a success", status, fault)
 				}
@@ -389,7 +389,7 @@ func BenchmarkConclude(b *testing.B) {
 	c := fuzzClient(b, JWT)
 	token := "eyJ0." + base64.RawURLEncoding.EncodeToString([]byte(`{"exp":1772370000}`)) + ".c2ln"
 	body := []byte(`{"token":"` + token + `"}`)
-	a := &answer{status: 200, header: http.Header{}, body: body, sent: fuzzNow(), received: fuzzNow()}
+	a := &response{status: 200, header: http.Header{}, body: body, sent: fuzzNow(), received: fuzzNow()}
 	for b.Loop() {
 		if _, e := c.conclude(a, opLogin, c.account.secrets()); e != nil {
 			b.Fatal(errors.New(e.Detail))

@@ -26,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Invented secrets. None is a substring of another, nor of an ordinary answer.
+// Invented secrets. None is a substring of another, nor of an ordinary response.
 const (
 	testUser         = "asha@example.com"
 	testPassword     = `Pä55😀 <w&rd>"'/\+%~!`
@@ -230,13 +230,13 @@ func soapAnswer(element, content string) string {
 		element, content)
 }
 
-// soapSuccess is a SOAP answer with a token.
+// soapSuccess is a SOAP response with a token.
 func soapSuccess(token, expiresIn string) string {
 	return soapAnswer("access_new_tokenResponse", "<access_token>"+token+"</access_token><expires_in>"+expiresIn+
 		"</expires_in><token_type>bearer</token_type><error_description/>")
 }
 
-// firstVisionErrors is an answer in FirstVision's present form.
+// firstVisionErrors is a response in FirstVision's present form.
 func firstVisionErrors(code string, status int, reason string) string {
 	return fmt.Sprintf(`[{"detail": "Please refer to invalid-params for error details", "errorCode": %q,
 		"instance": "/v1/api/oauth/token", "invalid-params": [%q], "source": "AGT", "status": %d, "title": "Unauthorized"}]`,

@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-// holders are the objects of an answer in which a token or an error may stand: the answer itself, and what its envelopes hold.
+// holders are the objects of a response in which a token or an error may stand: the response itself, and what its envelopes hold.
 func holders(v any) []map[string]any {
 	top, ok := v.(map[string]any)
 	if !ok {
@@ -47,18 +47,18 @@ func openStrings(v any) {
 	}
 }
 
-// envelopes are the keys that some versions of the vendor's API put around what they answer.
+// envelopes are the keys that some versions of the vendor's API put around their content.
 func envelopes() []string { return []string{"data", "results"} }
 
-// readJSON reads an answer in JSON. The keys are those that may hold the access token, the likeliest first.
-func readJSON(body []byte, tokenKeys ...string) *reply {
+// readJSON reads a response in JSON. The keys are those that may hold the access token, the likeliest first.
+func readJSON(body []byte, tokenKeys ...string) *grant {
 	v, problem := decodeJSON(body)
 	if problem != "" {
-		return &reply{problem: problem}
+		return &grant{problem: problem}
 	}
 	openStrings(v)
 	_, isObject := v.(map[string]any)
-	r := &reply{isJSON: true, isObject: isObject, keys: knownKeys(namesIn(v)), tokens: tokensIn(v, nil)}
+	r := &grant{isJSON: true, isObject: isObject, keys: knownKeys(namesIn(v)), tokens: tokensIn(v, nil)}
 	for _, holder := range holders(v) {
 		if r.token = withoutScheme(firstString(holder, tokenKeys...)); r.token != "" {
 			r.refresh = withoutScheme(firstString(holder, "refresh_token", "refresh token"))
@@ -152,7 +152,7 @@ func isTokenKey(name string) bool {
 	return slices.Contains([]string{"token", "access_token", "refresh_token", "refresh token"}, name)
 }
 
-// namesIn returns the key names of the answer's outer objects.
+// namesIn returns the key names of the response's outer objects.
 func namesIn(v any) map[string]bool {
 	names := map[string]bool{}
 	objects := holders(v)
@@ -169,7 +169,7 @@ func namesIn(v any) map[string]bool {
 	return names
 }
 
-// faultFromJSON returns the error that the answer tells, nil where it tells none. The shapes are tried from the most
+// faultFromJSON returns the error that the response tells, nil where it tells none. The shapes are tried from the most
 // telling one down. What follows "error" is tried only where there is no token: elsewhere a "detail" may be anything.
 func faultFromJSON(v any, hasToken bool) *fault {
 	if f := faultFromFirstVision(v); f != nil {
@@ -313,7 +313,7 @@ func faultFromDjango(object map[string]any) *fault {
 	return &fault{status: 400, text: strings.Join(notes, "; ")}
 }
 
-// maxNotes bounds how many of an answer's remarks go into one message.
+// maxNotes bounds how many of a response's remarks go into one message.
 const maxNotes = 3
 
 // textsOf joins the first few texts of a list.

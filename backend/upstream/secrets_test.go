@@ -229,8 +229,8 @@ func TestSecretsThatAreEchoedAreNeverShown(t *testing.T) {
 	for protocol, secrets := range accounts {
 		t.Run(string(protocol), func(t *testing.T) {
 			t.Parallel()
-			var answer atomic.Pointer[http.HandlerFunc]
-			s := serve(t, func(w http.ResponseWriter, r *http.Request) { (*answer.Load())(w, r) })
+			var response atomic.Pointer[http.HandlerFunc]
+			s := serve(t, func(w http.ResponseWriter, r *http.Request) { (*response.Load())(w, r) })
 			c := newClient(t, accountFor(protocol, s.URL))
 			asked := 0
 			for _, secret := range secrets {
@@ -238,7 +238,7 @@ func TestSecretsThatAreEchoedAreNeverShown(t *testing.T) {
 					for field, echo := range echoes(protocol) {
 						status := []int{200, 400, 401, 500}[asked%4]
 						handle := always(status, "application/json", echo("the value "+encode(secret)+" is wrong"))
-						answer.Store(&handle)
+						response.Store(&handle)
 						_, err := c.Login(context.Background())
 						if asked++; err == nil || s.asked() != asked {
 							t.Fatalf("asked %d times, %v", s.asked(), err)
@@ -261,9 +261,9 @@ func TestTokensInAFailureAreNeverShown(t *testing.T) {
 		`{"data":{"token":"` + token + `","user":{"refresh_token":"` + other + `"}},"error":"not now: TOKEN"}`,
 		`[{"errorCode":"1","title":"not now: TOKEN","token":"` + token + `","access_token":"` + other + `"}]`,
 	}
-	for _, answer := range answers {
+	for _, response := range answers {
 		for _, echoed := range []string{token, other, url.QueryEscape(token), base64.StdEncoding.EncodeToString([]byte(other))} {
-			body := strings.Replace(answer, "TOKEN", echoed, 1)
+			body := strings.Replace(response, "TOKEN", echoed, 1)
 			got, err := login(t, upstream.OAuth, always(400, "application/json", body))
 			e := mustFail(t, got, err)
 			mustNotShow(t, body, err, token, other, echoed)

@@ -13,7 +13,7 @@ import (
 	"net/url"
 )
 
-// maxHeader is the longest head of an answer, in bytes.
+// maxHeader is the longest head of a response, in bytes.
 const maxHeader = 64 << 10
 
 // dialer makes a connection.

@@ -4,8 +4,8 @@
 // Package upstream logs in to the token endpoints of Masters India and of Fiserv FirstVision.
 //
 // It is a plain Go client library: it knows nothing of Vault, keeps no token and never retries. One Client serves one
-// Account; each of the four login protocols lives in a file of its own. An answer is believed only as far as the vendors'
-// pages and practice allow: the rules are in answer.go (success and lifetime) and classify.go (failure).
+// Account; each of the four login protocols lives in a file of its own. A response is believed only as far as the vendors'
+// pages and practice allow: the rules are in response.go (success and lifetime) and classify.go (failure).
 package upstream
 
 import (
@@ -89,11 +89,11 @@ type Account struct {
 	// "urn:server#access_new_token", "username" and "passwd".
 	SOAPAction, SOAPUsernameElement, SOAPPasswordElement string
 
-	// DefaultTokenTTL is the life of a token whose answer tells none; 0 means [Protocol.DefaultTokenTTL].
+	// DefaultTokenTTL is the life of a token whose response tells none; 0 means [Protocol.DefaultTokenTTL].
 	DefaultTokenTTL time.Duration
-	// MaxTokenTTL caps the life that an answer tells; 0 means no cap.
+	// MaxTokenTTL caps the life that a response tells; 0 means no cap.
 	MaxTokenTTL time.Duration
-	// RequestTimeout bounds one request, from dial to the last byte of the answer; 0 means 15 seconds.
+	// RequestTimeout bounds one request, from dial to the last byte of the response; 0 means 15 seconds.
 	RequestTimeout time.Duration
 
 	// CACert holds PEM certificates to trust instead of the system's roots; empty means the system's.
@@ -109,7 +109,7 @@ type Token struct {
 	RefreshToken string
 	// IssuedAt is the moment before the request was sent, by Options.Now. Life counts from here: the token cannot be older.
 	IssuedAt time.Time
-	// ExpiresAt is IssuedAt plus the life that the answer tells, whatever the difference between both clocks.
+	// ExpiresAt is IssuedAt plus the life that the response tells, whatever the difference between both clocks.
 	ExpiresAt time.Time
 	// RefreshExpiresAt is when the refresh token ends, on the same clock; zero where unknown.
 	RefreshExpiresAt time.Time

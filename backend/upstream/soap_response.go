@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// maxXMLDepth is far deeper than any SOAP answer; the parser keeps a record of each element that is still open.
+// maxXMLDepth is far deeper than any SOAP response; the parser keeps a record of each element that is still open.
 const maxXMLDepth = 64
 
-// soapReader picks the few known texts out of a SOAP answer, by local name and at whatever depth: the response element is
+// soapReader picks the few known texts out of a SOAP response, by local name and at whatever depth: the response element is
 // named differently for success and failure, and NuSOAP may wrap what it holds in a <return>.
 type soapReader struct {
 	// open holds the names of the elements that are open; sawRoot is set once there was one.
@@ -35,7 +35,7 @@ type soapReader struct {
 	seen   map[string]bool
 }
 
-// soapPart is a part of the answer that means something.
+// soapPart is a part of the response that means something.
 type soapPart int
 
 const (
@@ -44,15 +44,15 @@ const (
 	soapFault
 )
 
-// readSOAP reads a SOAP answer.
-func readSOAP(body []byte) *reply {
+// readSOAP reads a SOAP response.
+func readSOAP(body []byte) *grant {
 	body, problem := plainText(body)
 	if problem != "" {
-		return &reply{problem: problem}
+		return &grant{problem: problem}
 	}
 	s := &soapReader{texts: map[string]string{}, seen: map[string]bool{}}
 	problem = s.parse(body)
-	r := &reply{problem: problem, keys: knownKeys(s.seen), tokens: s.tokens}
+	r := &grant{problem: problem, keys: knownKeys(s.seen), tokens: s.tokens}
 	if problem != "" {
 		return r
 	}
@@ -168,7 +168,7 @@ func (s *soapReader) outside(text []byte) (problem string) {
 	}
 }
 
-// end keeps the text of the element that closes, if it is one that the reply is made from. The first of a name counts.
+// end keeps the text of the element that closes, if it is one that the grant is made from. The first of a name counts.
 func (s *soapReader) end() {
 	name, text := s.open[len(s.open)-1], strings.TrimSpace(s.leaf.String())
 	s.leaf.Reset()
@@ -195,8 +195,8 @@ func (s *soapReader) wanted(name string) bool {
 	}
 }
 
-// fault returns the error that the answer tells, nil where it tells none. Bare text counts only where no token stands beside it: a
-// server that prints a notice into its answer has still logged us in.
+// fault returns the error that the response tells, nil where it tells none. Bare text counts only where no token stands beside it: a
+// server that prints a notice into its response has still logged us in.
 func (s *soapReader) fault(bare string) *fault {
 	if s.sawFault {
 		return faultFromSOAP(s.texts["faultcode"], s.texts["faultstring"])
