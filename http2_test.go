@@ -27,11 +27,11 @@ func TestHTTP2_FirstSuccessAfterStall(t *testing.T) {
 		timed(t, speaks+", every connection for five minutes", func(t *testing.T) {
 			w := stalling(t, speaks)
 			w.sim.SetFault(simulator.OAuth, simulator.Fault{Kind: simulator.FaultStall})
-			clear := time.AfterFunc(5*time.Minute, func() {
+			recovery := time.AfterFunc(5*time.Minute, func() {
 				w.began = time.Now()
 				w.sim.SetFault(simulator.OAuth, simulator.Fault{})
 			})
-			defer clear.Stop()
+			defer recovery.Stop()
 			// Holds have grown to 60 s by now, give or take a quarter.
 			if failures, waited := readUntilSuccess(t, w), w.since(); failures < 100 || waited > 15*time.Second+75*time.Second+time.Second {
 				t.Errorf("%d reads failed, and the first success came %s after the end of the stall", failures, waited)
@@ -67,7 +67,7 @@ func readUntilSuccess(t *testing.T, w *stallingWorld) int {
 		if !strings.Contains(err.Error(), "in time") {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 	}
 	t.Fatal("no read has succeeded")
 	return 0

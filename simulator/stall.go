@@ -14,8 +14,8 @@ type connection struct{ stalled atomic.Bool }
 
 type connectionKey struct{}
 
-// ConnContext is for http.Server: with it a stall lasts as long as its connection, and not only as long as its request. Over HTTP/2
-// that is what a client sees of a load balancer whose backend has died.
+// ConnContext is for http.Server: with it a stall lasts as long as its connection, and not only as long as its request.
+// Over HTTP/2 that is what a client sees of a load balancer whose backend has died.
 func (s *Simulator) ConnContext(ctx context.Context, _ net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, new(connection))
 }

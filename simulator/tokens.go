@@ -139,7 +139,8 @@ func (s *Simulator) recordLogin(a Account, issued map[string]grant) {
 	}
 }
 
-// again gives the token that an account has already, "" where it has none or is to have another. One that is renewed ends at expires.
+// again gives the token that an account has already, "" where it has none or is to have another. One that is renewed
+// ends at expires.
 func (s *Simulator) again(a Account, expires time.Time) string {
 	now := s.clock()
 	s.mu.Lock()

@@ -46,8 +46,8 @@ func readClaims(token string) (c claims, problem string) {
 	return c, ""
 }
 
-// jwtPayload decodes the middle part of a JWT; nil where the token is none. It takes either alphabet of base64, and names that are
-// not UTF-8: the claims that matter are numbers.
+// jwtPayload decodes the middle part of a JWT; nil where the token is none. It takes either alphabet of base64, and
+// names that are not UTF-8: the claims that matter are numbers.
 func jwtPayload(token string) map[string]any {
 	_, rest, _ := strings.Cut(token, ".")
 	encoded, _, _ := strings.Cut(rest, ".")

@@ -131,8 +131,8 @@ func (a *response) classify(op string, r *grant) (Kind, Cause) {
 	return kind, cause
 }
 
-// classifyFault sorts a failure. The order matters: a status that leaves no doubt comes first, then the error's own code, then the
-// body's shape and the status together.
+// classifyFault sorts a failure. The order matters: a status that leaves no doubt comes first, then the error's own
+// code, then the body's shape and the status together.
 func (a *response) classifyFault(op string, f *fault) (Kind, Cause) {
 	if kind, cause := a.classifyStatus(); kind != "" && (f == nil || f.kind == "" || kind != Unavailable) {
 		return kind, cause

@@ -357,6 +357,10 @@ func TestAFailureIsSortedByItsBodyAndItsStatus(t *testing.T) {
 		"SOAP: a short word in the element of an error": {
 			upstream.SOAP, 200, soapAnswer("access_tokenResponse", "locked"), "rejected", "locked", "",
 		},
+		"SOAP: an error that is true": {
+			upstream.SOAP, 200,
+			soapAnswer("access_tokenResponse", "<error>true</error><error_description>no way</error_description>"), "rejected", "", "no way",
+		},
 		"SOAP: JSON with an error": {
 			upstream.SOAP, 200, soapAnswer("access_tokenResponse", `<return>{"error":"invalid_grant"}</return>`), "rejected",
 			"invalid_grant", "",

@@ -122,8 +122,9 @@ func proxyFrom(text string) (func(*http.Request) (*url.URL, error), error) {
 	return http.ProxyURL(u), nil
 }
 
-// Certificates reads PEM certificates; nil, for the system's roots, where there is no text. x509's own AppendCertsFromPEM skips what it
-// cannot read, and so does package pem: a root that is left out would be found missing by a login that fails.
+// Certificates reads PEM certificates; nil, for the system's roots, where there is no text. x509's own
+// AppendCertsFromPEM skips what it cannot read, and so does package pem: a root that is left out would be found missing
+// by a login that fails.
 func Certificates(text string) (*x509.CertPool, error) {
 	if text == "" {
 		return nil, nil
@@ -209,13 +210,14 @@ func (c *client) send(caller context.Context, m *message) (*response, error) {
 	ctx, cancel := context.WithTimeout(caller, c.account.RequestTimeout)
 	defer cancel()
 	p := &progress{}
-	req, err := m.request(httptrace.WithClientTrace(ctx, p.trace(cancel)), c.userAgent)
+	traced := httptrace.WithClientTrace(ctx, p.trace(cancel))
+	req, err := m.request(traced, c.userAgent)
 	if err != nil {
 		return nil, &Error{Kind: Invalid, Op: m.op, Detail: "no request can be made of the account's URL and headers"}
 	}
 	// A reading of the monotonic clock would count no time while the machine is suspended.
 	sent := c.now().Round(0)
-	resp, err := c.network.transport(req.Context()).RoundTrip(req)
+	resp, err := c.network.transport(traced).RoundTrip(req)
 	if err != nil {
 		return nil, c.transportError(ctx, caller, req, m.op, p, err)
 	}

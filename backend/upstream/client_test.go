@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
@@ -45,6 +46,12 @@ func TestNewNamesTheFieldThatIsAtFaultAndRepeatsNoValue(t *testing.T) {
 		"a ca_cert of spaces":         {func(a *upstream.Account) { a.CACert = " \n" }, "ca_cert"},
 		"a ca_cert that is a key": {
 			func(a *upstream.Account) { a.CACert = block("PRIVATE KEY", secret) }, "ca_cert must hold certificates only, and no key",
+		},
+		"a ca_cert that is broken before a whole one": {
+			func(a *upstream.Account) {
+				_, whole := selfSigned(t, time.Now(), time.Now().Add(time.Hour))
+				a.CACert = strings.Replace(whole, "-----END", "----END", 1) + whole
+			}, "ca_cert holds a certificate that is not whole",
 		},
 		"a ca_cert that is garbage": {func(a *upstream.Account) { a.CACert = block("CERTIFICATE", secret) }, "ca_cert"},
 	}

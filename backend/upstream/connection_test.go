@@ -182,12 +182,46 @@ func TestConnection_ClosedAfterGoodbye(t *testing.T) {
 	})
 }
 
+// TestLogin_SentOnceOnRefusedStream has an HTTP/2 server refuse the stream, which is its leave to send the request again.
+func TestLogin_SentOnceOnRefusedStream(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const refused = "\x00\x00\x04\x03\x00\x00\x00\x00\x01" + "\x00\x00\x00\x07"
+		account, config := secureAccount(t, "h2")
+		var asked atomic.Int64
+		p := &pipes{serve: func(conn net.Conn) {
+			secured := tls.Server(conn, config)
+			_, _ = io.ReadFull(secured, make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")))
+			go func() { _, _ = io.WriteString(secured, settings) }()
+			for head := make([]byte, 9); ; {
+				if _, err := io.ReadFull(secured, head); err != nil {
+					return
+				}
+				length := int64(head[0])<<16 | int64(head[1])<<8 | int64(head[2])
+				_, _ = io.CopyN(io.Discard, secured, length)
+				if isHeaders := head[3] == 1; isHeaders {
+					asked.Add(1)
+					go func() { _, _ = io.WriteString(secured, refused) }()
+				}
+			}
+		}}
+		token, err := newClientOn(t, account, p.dial).Login(t.Context())
+		e := mustFail(t, token, err)
+		mustBe(t, e, "unavailable/network")
+		mustSay(t, e.Detail, "did not take the request")
+		p.mustBeClosed(t, p.dialed.Load())
+		if asked.Load() != 1 {
+			t.Errorf("the login was sent %d times", asked.Load())
+		}
+	})
+}
+
 // TestConnection_ClosedAtDeadline has the other end keep a connection busy for hours, each in a way that net/http alone would put
 // up with.
 func TestConnection_ClosedAtDeadline(t *testing.T) {
 	t.Parallel()
 	trickle := func(conn net.Conn, text string) {
-		for ; ; time.Sleep(5 * time.Second) {
+		for ; ; <-time.After(5 * time.Second) {
 			if _, err := io.WriteString(conn, text); err != nil {
 				return
 			}
@@ -226,7 +260,7 @@ func TestConnection_ClosedAtDeadline(t *testing.T) {
 					t.Errorf("the login took %s, want %s", passed, account.RequestTimeout)
 				}
 				p.mustBeClosed(t, 1)
-				time.Sleep(time.Minute) // lets the other end find out
+				<-time.After(time.Minute) // lets the other end find out
 			})
 		})
 	}

@@ -15,7 +15,8 @@ import (
 	"strings"
 )
 
-// holders are the objects of a response in which a token or an error may stand: the response itself, and what its envelopes hold.
+// holders are the objects of a response in which a token or an error may stand: the response itself, and what its
+// envelopes hold.
 func holders(v any) []map[string]any {
 	top, ok := v.(map[string]any)
 	if !ok {
@@ -193,18 +194,20 @@ func faultFromJSON(v any, hasToken bool) *fault {
 // isBareTrue tells whether an error field says that there is an error and nothing else of it.
 func isBareTrue(v any) bool {
 	text, _ := v.(string)
-	return v == true || strings.EqualFold(strings.TrimSpace(text), "true")
+	isTrue, _ := v.(bool)
+	return isTrue || strings.EqualFold(strings.TrimSpace(text), "true")
 }
 
 // isBareFalse tells whether a success field says that there is none.
 func isBareFalse(v any) bool {
 	text, _ := v.(string)
-	return v == false || strings.EqualFold(strings.TrimSpace(text), "false")
+	isTrue, isBool := v.(bool)
+	return isBool && !isTrue || strings.EqualFold(strings.TrimSpace(text), "false")
 }
 
-// faultFromEnvelope reads the vendor's business envelope, {"error":true,"message":"...","data":{...}} or with "success":false. Its
-// text is all that tells refused credentials from a service that is down, so it takes a text that speaks of credentials to be told
-// from an outage.
+// faultFromEnvelope reads the vendor's business envelope, {"error":true,"message":"...","data":{...}} or with
+// "success":false. Its text is all that tells refused credentials from a service that is down, so it takes a text that
+// speaks of credentials to be told from an outage.
 func faultFromEnvelope(v any) *fault {
 	f := &fault{status: http.StatusServiceUnavailable, named: true}
 	for _, holder := range holders(v) {
@@ -349,8 +352,8 @@ func textOf(v any) string {
 }
 
 // truthy tells whether an error field says that there is an error. Types drift between versions of the vendors' servers,
-// so that "no error" comes as null, false, 0, "None", an empty list or object, each of these in a string, or a list or an object
-// of nothing else.
+// so that "no error" comes as null, false, 0, "None", an empty list or object, each of these in a string, or a list or
+// an object of nothing else.
 func truthy(v any) bool {
 	switch v := v.(type) {
 	case nil:

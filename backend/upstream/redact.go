@@ -36,9 +36,9 @@ const (
 
 // scrubber keeps secrets out of the upstream's words. A text that holds a secret is not passed on at all.
 //
-// Secret and text are compared by their ASCII letters and digits alone, in lower case and in a row. So a secret is found however
-// the upstream has garbled, wrapped or quoted it: what it may have lost or replaced on the way is none of these. Escapes are
-// removed first; base64 and hex are encodings of the secret to look for as well.
+// Secret and text are compared by their ASCII letters and digits alone, in lower case and in a row. So a secret is found
+// however the upstream has garbled, wrapped or quoted it: what it may have lost or replaced on the way is none of these.
+// Escapes are removed first; base64 and hex are encodings of the secret to look for as well.
 type scrubber struct {
 	// needles are the secrets in each encoding, as skeletons.
 	needles []string
@@ -68,8 +68,8 @@ func newScrubber(secrets []string) *scrubber {
 	return s
 }
 
-// encoded returns the secret in hex and as it is usually escaped. Text that stands before an escape can hide it from whoever removes
-// escapes: in "%10+0" there is %10, and no 1, a space and a 0.
+// encoded returns the secret in hex and as it is usually escaped. Text that stands before an escape can hide it from
+// whoever removes escapes: in "%10+0" there is %10, and no 1, a space and a 0.
 func encoded(secret string) []string {
 	return []string{
 		skeleton(hex.EncodeToString([]byte(secret))), skeleton(url.QueryEscape(secret)),
@@ -89,8 +89,8 @@ func base64Cores(secret string) []string {
 	return cores
 }
 
-// clean makes a text of the upstream's fit to be shown: printable, on one line, short, without a word that may be a token. It is
-// empty where it would show a secret.
+// clean makes a text of the upstream's fit to be shown: printable, on one line, short, without a word that may be a
+// token. It is empty where it would show a secret.
 func (s *scrubber) clean(text string) string {
 	if s.mute || len(text) > maxText || s.shows(text) {
 		return ""

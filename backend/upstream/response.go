@@ -162,10 +162,10 @@ func wholeSeconds(seconds float64) time.Duration {
 	return time.Duration(max(-limit, min(limit, seconds))) * time.Second
 }
 
-// base is the moment, on the upstream's clock, that an absolute expiry is counted from: when the token was issued, else when the
-// response was. A Date that is later than the token by more than a minute tells that the token was not made now: then what is left of
-// it by Date counts. Our own clock is the last resort, as it may be minutes off. More than one token's claims may be given; the first
-// that tell count.
+// base is the moment, on the upstream's clock, that an absolute expiry is counted from: when the token was issued, else
+// when the response was. A Date that is later than the token by more than a minute tells that the token was not made
+// now: then what is left of it by Date counts. Our own clock is the last resort, as it may be minutes off. More than one
+// token's claims may be given; the first that tell count.
 func (a *response) base(issued ...claims) float64 {
 	const madeNow = 60 // seconds
 	date, hasDate := a.date()

@@ -68,6 +68,7 @@ func encodings() map[string]func(string) string {
 		"without what is not ASCII":       func(s string) string { return mapNonASCII(s, "") },
 		"with ? for what is not ASCII":    func(s string) string { return mapNonASCII(s, "?") },
 		"without punctuation":             lettersAndDigits,
+		"as JSON in two lines":            func(s string) string { return asJSON(s[:1]) + `\n` + asJSON(s[1:]) },
 		"with its last letter cut":        func(s string) string { return s[:strings.LastIndexAny(s, asciiWord)] },
 		"with its first letter cut":       func(s string) string { return s[strings.IndexAny(s, asciiWord)+1:] },
 	}
@@ -259,6 +260,8 @@ func TestTokensInAFailureAreNeverShown(t *testing.T) {
 		`{"token":"` + token + `","refresh_token":"` + other + `","error":"not now: TOKEN"}`,
 		`{"access_token":"` + token + `","refresh token":"` + other + `","error":"not now: TOKEN"}`,
 		`{"data":{"token":"` + token + `","user":{"refresh_token":"` + other + `"}},"error":"not now: TOKEN"}`,
+		`{"token":{"value":"` + token + `","user":{"refresh_token":"` + other + `"}},"error":"not now: TOKEN"}`,
+		`{"token":["` + token + `",["` + other + `"]],"error":"not now: TOKEN"}`,
 		`[{"errorCode":"1","title":"not now: TOKEN","token":"` + token + `","access_token":"` + other + `"}]`,
 	}
 	for _, response := range answers {

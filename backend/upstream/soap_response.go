@@ -195,8 +195,8 @@ func (s *soapReader) wanted(name string) bool {
 	}
 }
 
-// fault returns the error that the response tells, nil where it tells none. Bare text counts only where no token stands beside it: a
-// server that prints a notice into its response has still logged us in.
+// fault returns the error that the response tells, nil where it tells none. Bare text counts only where no token stands
+// beside it: a server that prints a notice into its response has still logged us in.
 func (s *soapReader) fault(bare string) *fault {
 	if s.sawFault {
 		return faultFromSOAP(s.texts["faultcode"], s.texts["faultstring"])
@@ -211,8 +211,8 @@ func (s *soapReader) fault(bare string) *fault {
 	return nil
 }
 
-// mayBeError tells whether bare text is an error: a sentence or a known code anywhere, and any short word in the element that the
-// vendor's page shows for errors. Any other single word may be the token.
+// mayBeError tells whether bare text is an error: a sentence or a known code anywhere, and any short word in the element
+// that the vendor's page shows for errors. Any other single word may be the token.
 func (s *soapReader) mayBeError(bare string) bool {
 	const longWord = 16
 	return oauthKind(bare) != "" || len(strings.Fields(bare)) > 1 || s.isErrorElement && len(bare) < longWord
