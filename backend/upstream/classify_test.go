@@ -43,7 +43,7 @@ func (f failing) compare(t *testing.T, e *upstream.Error) {
 	}
 }
 
-func TestAFailureIsSortedByItsBodyAndItsStatus(t *testing.T) {
+func TestClassify_Login(t *testing.T) {
 	t.Parallel()
 	const html = "<html>x</html>"
 	const notJSON = "the response is not JSON: application/json, 14 bytes, no known keys"
@@ -427,7 +427,7 @@ func soapFault(code, text string) string {
 		`</faultstring><detail>at line 7</detail></s:Fault></s:Body></s:Envelope>`
 }
 
-func TestAFailedRefreshIsSortedByItsBodyAndItsStatus(t *testing.T) {
+func TestClassify_Refresh(t *testing.T) {
 	t.Parallel()
 	tests := map[string]failing{
 		"206 with error": {
@@ -468,7 +468,7 @@ func TestAFailedRefreshIsSortedByItsBodyAndItsStatus(t *testing.T) {
 	}
 }
 
-func TestThrottlingTellsHowLongToWait(t *testing.T) {
+func TestClassify_RetryAfter(t *testing.T) {
 	t.Parallel()
 	at := func(d time.Duration) string { return noon().Add(d).Format("Mon, 02 Jan 2006 15:04:05") + " GMT" }
 	tests := map[string]struct {
@@ -507,7 +507,7 @@ func TestThrottlingTellsHowLongToWait(t *testing.T) {
 	}
 }
 
-func TestAnErrorSaysInOneSentenceWhatHappened(t *testing.T) {
+func TestError_Text(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		err  upstream.Error

@@ -14,7 +14,7 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
-func TestNewNamesTheFieldThatIsAtFaultAndRepeatsNoValue(t *testing.T) {
+func TestNew_NamesFieldNotValue(t *testing.T) {
 	t.Parallel()
 	// Each wrong value holds this word, which must not be repeated.
 	const secret = "hunter-two"
@@ -71,7 +71,7 @@ func TestNewNamesTheFieldThatIsAtFaultAndRepeatsNoValue(t *testing.T) {
 	}
 }
 
-func TestNewTakesEveryFormatOfEveryProtocol(t *testing.T) {
+func TestNew_EveryFormatOfEveryProtocol(t *testing.T) {
 	t.Parallel()
 	for _, p := range []upstream.Protocol{upstream.JWT, upstream.OAuth, upstream.SOAP, upstream.FirstVision} {
 		for _, format := range append(p.Formats(), "") {
@@ -84,7 +84,7 @@ func TestNewTakesEveryFormatOfEveryProtocol(t *testing.T) {
 	}
 }
 
-func TestNewTakesABundleOfCertificates(t *testing.T) {
+func TestNew_BundleOfCertificates(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewTLSServer(http.NotFoundHandler())
 	defer s.Close()

@@ -88,7 +88,7 @@ func loginRaw(t *testing.T, sent string) *upstream.Error {
 	return mustFail(t, token, err)
 }
 
-func TestAConnectionThatBreaksIsUnderstoodByHowFarItCame(t *testing.T) {
+func TestConnection_BrokenAtEachStage(t *testing.T) {
 	t.Parallel()
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 	tests := map[string]struct{ bytes, want, say string }{
@@ -141,7 +141,7 @@ func TestAConnectionThatBreaksIsUnderstoodByHowFarItCame(t *testing.T) {
 	}
 }
 
-func TestASwitchOfProtocolsDoesNotHoldTheLoginUp(t *testing.T) {
+func TestConnection_SwitchOfProtocols(t *testing.T) {
 	t.Parallel()
 	released := make(chan struct{})
 	s := serveRaw(t, func(conn net.Conn) {
@@ -155,7 +155,7 @@ func TestASwitchOfProtocolsDoesNotHoldTheLoginUp(t *testing.T) {
 	<-released
 }
 
-func TestSOAPActionKeepsTheSpellingOfSOAP(t *testing.T) {
+func TestSOAPAction_Spelling(t *testing.T) {
 	t.Parallel()
 	s := serveRaw(t, func(conn net.Conn) {
 		body := soapSuccess(testOpaqueToken, "14400")
@@ -168,7 +168,7 @@ func TestSOAPActionKeepsTheSpellingOfSOAP(t *testing.T) {
 	mustSay(t, head, "POST / HTTP/1.1\r\n", "\r\nSOAPAction: \"urn:server#access_new_token\"\r\n")
 }
 
-func TestANetworkThatFailsIsNamedByItsCause(t *testing.T) {
+func TestNetworkError_NamesCause(t *testing.T) {
 	t.Parallel()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -211,7 +211,7 @@ func TestANetworkThatFailsIsNamedByItsCause(t *testing.T) {
 	}
 }
 
-func TestADeadlineIsATimeout(t *testing.T) {
+func TestTimeout_Deadline(t *testing.T) {
 	t.Parallel()
 	stuck := map[string]http.HandlerFunc{
 		"before the head": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
@@ -267,7 +267,7 @@ func TestADeadlineIsATimeout(t *testing.T) {
 	}
 }
 
-func TestRefusedCredentialsStayRefusedWhenTheBodyIsLate(t *testing.T) {
+func TestTimeout_RefusedWithLateBody(t *testing.T) {
 	t.Parallel()
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
@@ -281,7 +281,7 @@ func TestRefusedCredentialsStayRefusedWhenTheBodyIsLate(t *testing.T) {
 	s.only(t)
 }
 
-func TestAContextThatIsOverSendsNothing(t *testing.T) {
+func TestLogin_NotSentWhenContextEnded(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", goodResponse))
 	c := newClient(t, accountFor(upstream.JWT, s.URL))
@@ -329,7 +329,7 @@ func TestConnection_OneForEachLogin(t *testing.T) {
 	}
 }
 
-func TestAnAnswerOfMoreThan1MiBIsRefused(t *testing.T) {
+func TestResponse_Over1MiBRefused(t *testing.T) {
 	t.Parallel()
 	padded := goodResponse + strings.Repeat(" ", 1<<20-len(goodResponse))
 	tests := map[string]struct {
@@ -366,7 +366,7 @@ func TestAnAnswerOfMoreThan1MiBIsRefused(t *testing.T) {
 	}
 }
 
-func TestAnAnswerWithoutEndIsNotReadToIt(t *testing.T) {
+func TestResponse_EndlessNotRead(t *testing.T) {
 	t.Parallel()
 	var sent atomic.Int64
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -388,7 +388,7 @@ func TestAnAnswerWithoutEndIsNotReadToIt(t *testing.T) {
 	}
 }
 
-func TestAProxyOfTheAccountIsUsed(t *testing.T) {
+func TestProxy_OfAccountUsed(t *testing.T) {
 	t.Parallel()
 	proxy := serve(t, always(200, "application/json", goodResponse))
 	a := accountFor(upstream.JWT, "http://login.example/api/v1/token-auth/")
@@ -401,7 +401,7 @@ func TestAProxyOfTheAccountIsUsed(t *testing.T) {
 	}
 }
 
-func TestAProxyThatOpensNoTunnelIsNamed(t *testing.T) {
+func TestProxy_RefusedTunnelNamed(t *testing.T) {
 	t.Parallel()
 	proxy := serve(t, always(407, "text/html", "<html>"+testPassword))
 	a := accountFor(upstream.JWT, "https://login.example/api/v1/token-auth/")
@@ -418,7 +418,7 @@ func TestAProxyThatOpensNoTunnelIsNamed(t *testing.T) {
 	}
 }
 
-func TestATunnelThroughAProxyIsTLSFromEndToEnd(t *testing.T) {
+func TestProxy_TunnelIsTLS(t *testing.T) {
 	t.Parallel()
 	s := newServer(always(200, "application/json", goodResponse))
 	s.StartTLS()
@@ -476,7 +476,7 @@ func selfSigned(t *testing.T, from, to time.Time, uses ...x509.ExtKeyUsage) (cer
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, asPEM
 }
 
-func TestTLSIsCheckedAndNamedByWhatIsWrong(t *testing.T) {
+func TestTLS_NamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	goodCert, goodPEM := selfSigned(t, now.Add(-time.Hour), now.Add(time.Hour))
@@ -535,7 +535,7 @@ func TestTLSIsCheckedAndNamedByWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestAPlainServerAtAnHTTPSURLIsNamed(t *testing.T) {
+func TestTLS_PlainServerNamed(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", goodResponse))
 	a := accountFor(upstream.JWT, strings.Replace(s.URL, "http:", "https:", 1))
@@ -548,7 +548,7 @@ func TestAPlainServerAtAnHTTPSURLIsNamed(t *testing.T) {
 	}
 }
 
-func TestManyLoginsAtOnceDoNotDisturbEachOther(t *testing.T) {
+func TestLogin_ManyAtOnce(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", goodResponse))
 	c := newClient(t, accountFor(upstream.JWT, s.URL))
@@ -570,7 +570,7 @@ func TestManyLoginsAtOnceDoNotDisturbEachOther(t *testing.T) {
 	}
 }
 
-func TestAnAccountsMapsCanBeChangedAfterwards(t *testing.T) {
+func TestNew_CopiesMaps(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", goodResponse))
 	a := accountFor(upstream.JWT, s.URL)
@@ -585,7 +585,7 @@ func TestAnAccountsMapsCanBeChangedAfterwards(t *testing.T) {
 	}
 }
 
-func TestAHeaderThatCannotBeSentIsInvalid(t *testing.T) {
+func TestLogin_UnsendableHeaderInvalid(t *testing.T) {
 	t.Parallel()
 	headers := map[string]string{
 		"X-Bad": testPassword + "\r\nX-Evil: 1", "X-Nul": "\x00", "": "x", "X Bad": "x", "X-Bad:": "x", "X-Bäd": "x",
@@ -603,7 +603,7 @@ func TestAHeaderThatCannotBeSentIsInvalid(t *testing.T) {
 	}
 }
 
-func TestConnectionsAreMadeAsTheOptionsSay(t *testing.T) {
+func TestConnection_DialContextUsed(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", goodResponse))
 	var dialed atomic.Value

@@ -18,7 +18,7 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
-func TestAnAnswerWithATokenIsASuccess(t *testing.T) {
+func TestResponse_WithTokenSucceeds(t *testing.T) {
 	t.Parallel()
 	const other = "fedcba9876543210fedcba9876543210fedcba98"
 	tests := map[string]struct {
@@ -135,7 +135,7 @@ func TestAnAnswerWithATokenIsASuccess(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatCannotBeUnderstoodIsMalformed(t *testing.T) {
+func TestResponse_NotUnderstoodIsMalformed(t *testing.T) {
 	t.Parallel()
 	const html = "<html><head><title>502</title></head><body>Bad gateway</body></html>"
 	ok := `{"token":"` + testOpaqueToken + `"}`
@@ -242,7 +242,7 @@ func TestAnAnswerThatCannotBeUnderstoodIsMalformed(t *testing.T) {
 	}
 }
 
-func TestAnEntityBombIsNotExpanded(t *testing.T) {
+func TestSOAP_EntityBombNotExpanded(t *testing.T) {
 	t.Parallel()
 	bomb := `<?xml version="1.0"?><!DOCTYPE b [<!ENTITY a0 "haha">`
 	for i := range 30 {
@@ -253,7 +253,7 @@ func TestAnEntityBombIsNotExpanded(t *testing.T) {
 	mustBe(t, mustFail(t, token, err), "malformed")
 }
 
-func TestATokenOf16KiBIsTaken(t *testing.T) {
+func TestToken_Of16KiBTaken(t *testing.T) {
 	t.Parallel()
 	want := strings.Repeat("x", 16<<10)
 	token, err := login(t, upstream.JWT, always(200, "application/json", `{"token":"`+want+`"}`))
@@ -262,7 +262,7 @@ func TestATokenOf16KiBIsTaken(t *testing.T) {
 	}
 }
 
-func TestTheLifeOfATokenIsReadFromTheAnswer(t *testing.T) {
+func TestLifetime_FromResponse(t *testing.T) {
 	t.Parallel()
 	now := noon().Unix()
 	const malformed = time.Duration(-1)
@@ -375,7 +375,7 @@ func TestTheLifeOfATokenIsReadFromTheAnswer(t *testing.T) {
 	}
 }
 
-func TestExpiresInIsReadBesideTheTokenOrAroundIt(t *testing.T) {
+func TestLifetime_ExpiresInBesideOrAroundToken(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		body string
@@ -400,7 +400,7 @@ func TestExpiresInIsReadBesideTheTokenOrAroundIt(t *testing.T) {
 	}
 }
 
-func TestALifeThatIsNotToldIsTheAccountsOrTheProtocols(t *testing.T) {
+func TestLifetime_DefaultOfAccountOrProtocol(t *testing.T) {
 	t.Parallel()
 	body := `{"token":"` + testOpaqueToken + `"}`
 	tests := map[string]struct {
@@ -434,7 +434,7 @@ func TestALifeThatIsNotToldIsTheAccountsOrTheProtocols(t *testing.T) {
 	}
 }
 
-func TestAJWTIsReadByItsPayloadAlone(t *testing.T) {
+func TestClaims_PayloadAlone(t *testing.T) {
 	t.Parallel()
 	exp := noon().Add(5 * time.Minute).Unix()
 	payload := fmt.Sprintf(`{"exp":%d,"jti":"0?>~"}`, exp)
@@ -486,7 +486,7 @@ func TestAJWTIsReadByItsPayloadAlone(t *testing.T) {
 	}
 }
 
-func TestAHostClockTenMinutesOffChangesNothing(t *testing.T) {
+func TestClock_TenMinutesOff(t *testing.T) {
 	t.Parallel()
 	now := noon().Unix()
 	absolute := map[string]struct {
@@ -536,7 +536,7 @@ func TestAHostClockTenMinutesOffChangesNothing(t *testing.T) {
 	}
 }
 
-func TestOurOwnClockIsTheLastResort(t *testing.T) {
+func TestClock_OwnIsLastResort(t *testing.T) {
 	t.Parallel()
 	body := fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": noon().Unix() + 3600}))
 	s := serve(t, always(200, "application/json", body, "Date: "))
@@ -549,7 +549,7 @@ func TestOurOwnClockIsTheLastResort(t *testing.T) {
 	}
 }
 
-func TestTheRefreshTokensEndIsRead(t *testing.T) {
+func TestRefreshToken_ExpiryRead(t *testing.T) {
 	t.Parallel()
 	now := noon().Unix()
 	month := 30 * 24 * time.Hour
@@ -593,7 +593,7 @@ func TestTheRefreshTokensEndIsRead(t *testing.T) {
 	}
 }
 
-func TestLifeCountsFromBeforeTheRequest(t *testing.T) {
+func TestLifetime_CountsFromBeforeRequest(t *testing.T) {
 	t.Parallel()
 	var passed atomic.Int64
 	clock := func() time.Time { return noon().Add(time.Duration(passed.Load())) }
@@ -618,7 +618,7 @@ func TestLifeCountsFromBeforeTheRequest(t *testing.T) {
 	}
 }
 
-func TestTimesCarryNoMonotonicReading(t *testing.T) {
+func TestClock_NoMonotonicReading(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`","expires_in":60}`))
 	c, err := upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{})

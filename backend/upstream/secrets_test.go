@@ -219,7 +219,7 @@ func mustNotShow(t *testing.T, where string, err error, writings ...string) {
 	}
 }
 
-func TestSecretsThatAreEchoedAreNeverShown(t *testing.T) {
+func TestRedact_EchoedSecrets(t *testing.T) {
 	t.Parallel()
 	accounts := map[upstream.Protocol][]string{
 		upstream.JWT:         {testPassword},
@@ -253,7 +253,7 @@ func TestSecretsThatAreEchoedAreNeverShown(t *testing.T) {
 	}
 }
 
-func TestTokensInAFailureAreNeverShown(t *testing.T) {
+func TestRedact_TokensOfResponse(t *testing.T) {
 	t.Parallel()
 	const token, other = "eyJhbGciOi.eyJleHAiOj.c2lnbmF0dX", "0f1e2d3c4b5a"
 	answers := []string{
@@ -282,7 +282,7 @@ func TestTokensInAFailureAreNeverShown(t *testing.T) {
 	}
 }
 
-func TestTheRefreshTokenIsNeverShown(t *testing.T) {
+func TestRedact_RefreshToken(t *testing.T) {
 	t.Parallel()
 	for writing, encode := range encodings() {
 		echoed := encode("an-old-refresh-token")
@@ -296,7 +296,7 @@ func TestTheRefreshTokenIsNeverShown(t *testing.T) {
 	}
 }
 
-func TestSecretsInHeadersOfTheAnswerAreNeverShown(t *testing.T) {
+func TestRedact_ResponseHeaders(t *testing.T) {
 	t.Parallel()
 	const secret = "correct-horse-battery"
 	for _, media := range []string{
@@ -312,7 +312,7 @@ func TestSecretsInHeadersOfTheAnswerAreNeverShown(t *testing.T) {
 	}
 }
 
-func TestASecretIsRemovedBeforeTheTextIsCut(t *testing.T) {
+func TestRedact_BeforeCut(t *testing.T) {
 	t.Parallel()
 	const secret = "correct-horse-battery-staple"
 	for before := 150; before <= 200; before++ {
@@ -327,7 +327,7 @@ func TestASecretIsRemovedBeforeTheTextIsCut(t *testing.T) {
 	}
 }
 
-func TestTextOfTheUpstreamIsMadePlain(t *testing.T) {
+func TestRedact_TextMadePlain(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ text, want string }{
 		"line breaks and tabs":            {"a\r\n\tb  c\u2028d\u00a0e", "a b c d e"},
@@ -369,7 +369,7 @@ func TestTextOfTheUpstreamIsMadePlain(t *testing.T) {
 	}
 }
 
-func TestASecretWithinASecretLeavesNothingBehind(t *testing.T) {
+func TestRedact_SecretWithinSecret(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(400, "application/json", `{"error":"no good: my horse battery"}`))
 	a := accountFor(upstream.OAuth, s.URL)
@@ -380,7 +380,7 @@ func TestASecretWithinASecretLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-func TestASecretThatIsHardlyOneSilencesTheUpstream(t *testing.T) {
+func TestRedact_ShortSecretSilences(t *testing.T) {
 	t.Parallel()
 	for _, password := range []string{"a", "abc", "move", "removed", "[removed]"} {
 		body := `{"error":"a remark about abc, move, removed and [removed]"}`
@@ -396,7 +396,7 @@ func TestASecretThatIsHardlyOneSilencesTheUpstream(t *testing.T) {
 	}
 }
 
-func TestAnAnswerFullOfTokensSilencesTheUpstream(t *testing.T) {
+func TestRedact_ManyTokensSilence(t *testing.T) {
 	t.Parallel()
 	var tokens []string
 	for i := range 20_000 {
@@ -416,7 +416,7 @@ func TestAnAnswerFullOfTokensSilencesTheUpstream(t *testing.T) {
 	}
 }
 
-func TestNothingThatHoldsSecretsPrintsThem(t *testing.T) {
+func TestRedacted_NothingPrintsSecrets(t *testing.T) {
 	t.Parallel()
 	a := accountFor(upstream.OAuth, "https://host.example")
 	token := upstream.Token{AccessToken: testOpaqueToken, RefreshToken: "refresh-token-0042", IssuedAt: noon(), ExpiresAt: noon()}
