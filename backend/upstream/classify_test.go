@@ -357,6 +357,14 @@ func TestClassify_Login(t *testing.T) {
 		"SOAP: a short word in the element of an error": {
 			upstream.SOAP, 200, soapAnswer("access_tokenResponse", "locked"), "rejected", "locked", "",
 		},
+		"SOAP: JSON at 206": {
+			upstream.SOAP, 206, `{"message":"x"}`, "rejected", "",
+			"the response is not XML: application/json, 15 bytes, no known keys",
+		},
+		"SOAP: a JSON object at 403": {
+			upstream.SOAP, 403, `{"message":"x"}`, "invalid", "",
+			"the response is not XML: application/json, 15 bytes, no known keys",
+		},
 		"SOAP: an error that is true": {
 			upstream.SOAP, 200,
 			soapAnswer("access_tokenResponse", "<error>true</error><error_description>no way</error_description>"), "rejected", "", "no way",

@@ -14,7 +14,9 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -491,5 +493,25 @@ func TestRedact_TokensOfOtherLogins(t *testing.T) {
 				t.Errorf("%s: the detail is %q without the list as well: this test shows nothing", writing, without.Detail)
 			}
 		}
+	}
+}
+
+// TestRedact_NetHTTPLogsNothing has a server send more than the response says that it has: net/http logs the rest, word for word,
+// where the connection is kept. It is not parallel, as the log is the process's.
+func TestRedact_NetHTTPLogsNothing(t *testing.T) { //nolint:paralleltest // see above
+	var logged bytes.Buffer
+	before := log.Writer()
+	log.SetOutput(&logged)
+	defer log.SetOutput(before)
+	body := `{"token":"` + testOpaqueToken + `"}`
+	s := serveRaw(t, func(conn net.Conn) {
+		_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s%s", len(body), body, body)
+		_, _ = io.Copy(io.Discard, conn) // until the client has closed it
+	})
+	if _, err := newClient(t, accountFor(upstream.JWT, s.url)).Login(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if logged.Len() > 0 {
+		t.Errorf("logged: %s", logged.String())
 	}
 }

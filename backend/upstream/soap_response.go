@@ -54,6 +54,10 @@ func readSOAP(body []byte) *grant {
 	problem = s.parse(body)
 	r := &grant{problem: problem, keys: knownKeys(s.seen), tokens: s.tokens}
 	if problem != "" {
+		// A gateway before the SOAP server may speak JSON, and its status then means what it means elsewhere.
+		v, notJSON := decodeJSON(body)
+		r.isJSON = notJSON == ""
+		_, r.isObject = v.(map[string]any)
 		return r
 	}
 	r.token, r.refresh = withoutScheme(s.texts["access_token"]), withoutScheme(s.texts["refresh_token"])

@@ -61,8 +61,10 @@ func (n network) transport(ctx context.Context) *http.Transport {
 			context.AfterFunc(ctx, func() { _ = conn.Close() })
 			return conn, nil
 		},
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: n.roots},
-		ForceAttemptHTTP2:      true,
+		TLSClientConfig:   &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: n.roots},
+		ForceAttemptHTTP2: true,
+		// On a connection that waits for its next request, net/http logs what comes, and that may be the rest of a token.
+		DisableKeepAlives:      true,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxHeader,
 	}
