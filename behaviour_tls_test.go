@@ -69,6 +69,9 @@ func (c *patientConn) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
+// SetWriteDeadline does nothing: at the end of a connection crypto/tls sets one that would cut off what is still on its way.
+func (c *patientConn) SetWriteDeadline(time.Time) error { return nil }
+
 func (c *patientConn) Close() error {
 	c.close.Do(func() {
 		c.mu.Lock()

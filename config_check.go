@@ -4,13 +4,13 @@
 package mastersindia
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"net/textproto"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
@@ -23,6 +23,7 @@ const (
 	mostText           = 4 << 10
 	mostPEM            = 128 << 10
 	mostHeaders        = 32
+	mostHeaderName     = 128
 )
 
 // merge is what old (nil for a new config) becomes under the parameters, or what is wrong with them.
@@ -43,15 +44,18 @@ func merge(old *config, p params) (*config, error) {
 		f := &fields[n]
 		switch {
 		case f.name == "protocol":
-		case filled != nil && f.filled:
+		case filled != nil && f.filled && filled.suits(f, protocol):
 			f.set(next, filled.fieldValue(f))
-		case old == nil, switched && (f.perProtocol || !f.usedBy(protocol)):
+		case old == nil, filled != nil && f.filled, switched && (f.perProtocol || !f.usedBy(protocol)):
 			// What was right for the former protocol is wrong for this one.
 			f.reset(next)
 		}
 		if value, named := p[f.name]; named && f.name != "protocol" {
 			f.set(next, value)
 		}
+	}
+	if p := findPreset(next.Preset); p != nil && (next.Protocol != p.protocol || next.TokenURL != p.tokenURL) {
+		next.Preset = "" // what a preset says of its endpoint, such as how the token is sent, is not true of another one
 	}
 	checkConfig(fields, next, &wrong)
 	if old != nil {
@@ -165,8 +169,12 @@ func checkURL(field, text string, allowHTTP, required bool, wrong *problems) {
 	}
 	u, err := url.Parse(text)
 	switch {
+	case hasSpace(text):
+		wrong.add(field, "must not contain a space: write it as %%20")
 	case err != nil || u.Host == "" || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http"):
 		wrong.add(field, "must be a full URL, such as https://host/path/")
+	case !validPort(u):
+		wrong.add(field, "must have a port from 1 to 65535, or none")
 	case u.User != nil:
 		wrong.add(field, "must not carry a user or password: they have fields of their own")
 	case u.Fragment != "" || strings.HasSuffix(text, "#"):
@@ -182,35 +190,28 @@ func checkProxy(text string, wrong *problems) {
 	}
 	u, err := url.Parse(text)
 	switch {
-	case err != nil || u.Hostname() == "" || !slices.Contains([]string{"http", "https", "socks5"}, u.Scheme):
+	case err != nil || hasSpace(text) || u.Hostname() == "" || !slices.Contains([]string{"http", "https", "socks5"}, u.Scheme):
 		wrong.add("proxy_url", "must be a full URL, such as http://proxy:3128")
+	case !validPort(u):
+		wrong.add("proxy_url", "must have a port from 1 to 65535, or none")
 	case u.User != nil:
 		wrong.add("proxy_url", "must not carry a user or password: it is shown on read")
 	}
 }
 
+func hasSpace(text string) bool { return strings.ContainsFunc(text, unicode.IsSpace) }
+
+func validPort(u *url.URL) bool {
+	if u.Port() == "" {
+		return true
+	}
+	port, err := strconv.Atoi(u.Port())
+	return err == nil && port >= 1 && port <= 65535
+}
+
 func checkPEM(text string, wrong *problems) {
-	if text == "" {
-		return
-	}
-	rest, found := []byte(text), 0
-	for {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
-		if block.Type != "CERTIFICATE" {
-			wrong.add("ca_cert", "must hold certificates only, and no key")
-			return
-		}
-		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-			wrong.add("ca_cert", "holds a certificate that cannot be read")
-			return
-		}
-		found++
-	}
-	if found == 0 || strings.TrimSpace(string(rest)) != "" {
-		wrong.add("ca_cert", "must be PEM certificates (-----BEGIN CERTIFICATE-----): give a file as ca_cert=@ca.pem")
+	if _, err := upstream.Certificates(text); err != nil {
+		wrong.add("ca_cert", "%v: give a file as ca_cert=@ca.pem", err)
 	}
 }
 
@@ -243,9 +244,11 @@ func checkHeaders(field string, headers map[string]string, wrong *problems) {
 		switch {
 		case !isToken(name):
 			wrong.add(field, "a header's name must be letters, digits and hyphens")
+		case len(name) > mostHeaderName:
+			wrong.add(field, "a header's name is longer than %d bytes", mostHeaderName)
 		case reservedHeader(canonical):
 			wrong.add(field, "%s cannot be set here: not allowed are Host, Content-*, Authorization, Proxy-*, Cookie, "+
-				"Transfer-Encoding and headers of the connection", canonical)
+				"Transfer-Encoding, Idempotency-Key and headers of the connection", canonical)
 		case seen[canonical]:
 			wrong.add(field, "%s is given twice", canonical)
 		case len(value) > mostText:
@@ -264,6 +267,8 @@ func reservedHeader(canonical string) bool {
 	return slices.Contains([]string{
 		"Host", "Authorization", "Cookie", "Transfer-Encoding", "Connection", "Keep-Alive", "Te", "Trailer", "Upgrade", "Expect",
 		"Accept-Encoding", "Soapaction",
+		// net/http takes these for leave to send a request again.
+		"Idempotency-Key", "X-Idempotency-Key",
 	}, canonical)
 }
 

@@ -4,6 +4,7 @@
 package mastersindia_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hashicorp/vault/sdk/logical"
 )
@@ -41,13 +43,15 @@ func shapes(protocol string) []shape {
 		{name: "nothing"}, {name: "a page", body: "<html><body>Bad Gateway</body></html>"}, {name: "a word", body: "Forbidden"},
 		{name: "null", body: "null"}, {name: "true", body: "true"}, {name: "a number", body: "42"}, {name: "a text", body: `"no"`},
 		{name: "an empty list", body: "[]"}, {name: "an empty object", body: "{}"}, {name: "half an object", body: `{"error":"no`},
-		{name: "a message", body: `{"message":"no such thing"}`}, {name: "success is false", body: `{"success":false,"code":7}`},
+		{name: "a message", body: `{"message":"no such thing"}`}, {name: "success is false", body: `{"success":false,"code":7}`, understood: true, told: 503},
 		{name: "a list of lists", body: `[["no"]]`}, {name: "not UTF-8", body: "{\"error\":\"\xff\"}"},
 		{name: "no error", body: `{"error":false,"error_description":""}`}, {name: "two values", body: `{"error":"no"}{"error":"no"}`},
 		{name: "XML", body: `<?xml version="1.0"?><error>no</error>`},
 
 		{name: "a sentence", body: `{"error":"Unable to login with provided credential"}`, understood: true},
-		{name: "error is true", body: `{"error":true,"message":"no"}`, understood: true},
+		{name: "error is true", body: `{"error":true,"message":"no"}`, understood: true, told: 503},
+		{name: "error is true for a token", body: `{"error":true,"message":"Invalid access token"}`, understood: true, kind: "rejected"},
+		{name: "an error of nothing", body: `{"error":{"code":0,"message":""}}`},
 		{name: "error is an object", body: `{"error":{"message":"not today"}}`, understood: true},
 		{name: "error in data", body: `{"data":{"error":"not today"}}`, understood: true},
 		{name: "a description alone", body: `{"error_description":"not today"}`, understood: true},
@@ -141,6 +145,10 @@ func (s shape) wanted(status int) string {
 		return "malformed"
 	case status < 300 && s.token:
 		return ""
+	case status == 206 && isJSON(s.body):
+		return "rejected"
+	case slices.Contains([]int{400, 403, 422}, status) && !understood && isObject(s.body):
+		return "invalid"
 	case !understood:
 		return "malformed"
 	case s.kind != "":
@@ -153,6 +161,11 @@ func (s shape) wanted(status int) string {
 		return "rejected"
 	}
 }
+
+// isObject reports whether a body is a JSON object.
+func isObject(body string) bool { return isJSON(body) && strings.HasPrefix(body, "{") }
+
+func isJSON(body string) bool { return json.Valid([]byte(body)) && utf8.ValidString(body) }
 
 // kindTold is the kind of an error that is known by nothing but its status.
 func kindTold(status int) string {

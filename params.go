@@ -91,7 +91,7 @@ func decodeValue(t framework.FieldType, raw any) (value any, expected string) {
 		return n, unless(ok, "whole seconds, such as 90, or a duration of whole seconds, such as 90s, 15m or 24h")
 	case framework.TypeKVPairs:
 		m, ok := decodePairs(raw)
-		return m, unless(ok, "name=value, such as Productid=einvoicing_global, once for each pair; in JSON a map of strings")
+		return m, unless(ok, "name=value, such as Productid=einvoicing_global, once for each name; in JSON a map of strings")
 	default:
 		return nil, "left out: this field cannot be set"
 	}
@@ -130,7 +130,7 @@ func decodeInt(raw any) (int, bool) {
 		return decodeInt(string(v))
 	case string:
 		n, err := strconv.Atoi(v)
-		return n, err == nil
+		return n, err == nil && strconv.Itoa(n) == v // the SDK reads 010 as 8, and refuses 08 with the value in its message
 	default:
 		return 0, false
 	}
@@ -188,10 +188,12 @@ func decodePairs(raw any) (map[string]string, bool) {
 	}
 }
 
+// addPair adds a pair that is written as name=value. Of two values for one name none would be right.
 func addPair(pairs map[string]string, text string) bool {
 	key, value, ok := strings.Cut(text, "=")
-	if ok {
-		pairs[key] = value
+	if _, twice := pairs[key]; !ok || twice {
+		return false
 	}
-	return ok
+	pairs[key] = value
+	return true
 }

@@ -67,6 +67,11 @@ func (p *preset) fieldValue(f *configField) any {
 	return reset{}
 }
 
+// suits reports whether what the preset says of a field is right for a config that it fills and that names its own protocol.
+func (p *preset) suits(f *configField, protocol string) bool {
+	return p.protocol == protocol || !f.perProtocol && f.usedBy(protocol)
+}
+
 // revocable reports whether the upstream can be told to kill a token before its time.
 func (p *preset) revocable() bool { return p.refreshURL != "" }
 

@@ -60,7 +60,9 @@ func newWorldWith(t *testing.T, change func(*world), accounts ...simulator.Accou
 	}
 	w.storage = w.disk
 	change(w)
-	server := &http.Server{Handler: w.ear, ReadHeaderTimeout: time.Minute, TLSConfig: w.ear.tls}
+	server := &http.Server{
+		Handler: w.ear, ReadHeaderTimeout: time.Minute, TLSConfig: w.ear.tls, ConnContext: sim.ConnContext,
+	}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)

@@ -60,9 +60,28 @@ type Account struct {
 	// second would give the very same token. That is probably true of the vendors and a trap for tests: it is off unless asked
 	// for, and a random "jti" in the token's header keeps tokens apart.
 	RepeatTokens bool `json:"repeat_tokens,omitempty"`
+	// SameToken is for oauth and soap: what a login gives while a token of the account is alive.
+	SameToken SameToken `json:"same_token,omitempty"`
+	// BusinessEnvelope is for jwt and oauth: logins are answered in the envelope of the business calls, over 200, with the token in
+	// a string that holds JSON.
+	BusinessEnvelope bool `json:"business_envelope,omitempty"`
+	// Latin1 is for soap: logins are answered in ISO-8859-1, and refused in words that need it.
+	Latin1 bool `json:"latin1,omitempty"`
 	// CorruptHeader is for jwt and firstvision: the token's header is no JSON, as in both samples of page v2.
 	CorruptHeader bool `json:"corrupt_header,omitempty"`
 }
+
+// SameToken says what a login gives while a token of the account is alive.
+type SameToken string
+
+const (
+	// NewToken is the default: every login gives another token.
+	NewToken SameToken = ""
+	// TokenRepeated gives the token again, and tells its whole life anew, though it ends when it was to end.
+	TokenRepeated SameToken = "repeated"
+	// TokenRenewed gives the token again, and prolongs it.
+	TokenRenewed SameToken = "renewed"
+)
 
 // accountKey names an account: the protocol, and the username (firstvision: the client_id).
 type accountKey struct {
@@ -105,6 +124,9 @@ func (a Account) Validate() error {
 		if field.value == "" {
 			return fmt.Errorf("field %q: required for protocol %s", field.name, a.Protocol)
 		}
+	}
+	if !slices.Contains([]SameToken{NewToken, TokenRepeated, TokenRenewed}, a.SameToken) {
+		return fmt.Errorf("field %q: want %s, %s or nothing", "same_token", TokenRepeated, TokenRenewed)
 	}
 	return nil
 }

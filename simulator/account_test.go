@@ -17,7 +17,8 @@ func TestAccountJSON(t *testing.T) {
 	want := simulator.Account{
 		Protocol: simulator.FirstVision, Username: "u", Password: "p", ClientID: "c", ClientSecret: "s", Scope: "cards",
 		TokenTTL: 90 * time.Second, RefreshTTL: time.Hour, SingleSession: true, AbsoluteExpiry: true, ExpiresInAsString: true,
-		OmitExpiry: true, RepeatTokens: true, CorruptHeader: true,
+		OmitExpiry: true, RepeatTokens: true, CorruptHeader: true, BusinessEnvelope: true, Latin1: true,
+		SameToken: simulator.TokenRenewed,
 	}
 	data, err := json.Marshal(want)
 	if err != nil {

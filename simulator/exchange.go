@@ -27,6 +27,8 @@ type exchange struct {
 	account accountKey // where the request named an account that exists
 	status  int        // 0 until answered
 	cut     bool       // the answer breaks off half-way: see FaultCut
+	wrapped bool       // see Account.BusinessEnvelope
+	latin1  bool       // see Account.Latin1
 }
 
 // readBody reads the whole request first: net/http notices that a client has gone only after that, and faults must notice.
@@ -67,6 +69,9 @@ func (ex *exchange) json(status int, value any) {
 	if err != nil {
 		ex.internal(err)
 		return
+	}
+	if ex.wrapped {
+		status, body = enveloped(status, body)
 	}
 	ex.reply(status, "application/json", body)
 }

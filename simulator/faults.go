@@ -26,13 +26,14 @@ const (
 	FaultRedirect    FaultKind = "redirect"    // 302 to RedirectTo
 	FaultGarbage     FaultKind = "garbage"     // 200 with bytes that are not UTF-8
 	FaultEmpty       FaultKind = "empty"       // 200 with nothing in it
+	FaultStall       FaultKind = "stall"       // nothing, now and later, on this connection: see ConnContext
 )
 
 // FaultKinds lists every kind.
 func FaultKinds() []FaultKind {
 	return []FaultKind{
 		FaultDown, FaultSlow, FaultThrottled, FaultUnavailable, FaultHTML,
-		FaultCut, FaultRefuse, FaultRedirect, FaultGarbage, FaultEmpty,
+		FaultCut, FaultRefuse, FaultRedirect, FaultGarbage, FaultEmpty, FaultStall,
 	}
 }
 
@@ -133,6 +134,8 @@ func (ex *exchange) fail(f Fault) {
 	switch f.Kind {
 	case FaultDown:
 		ex.drop()
+	case FaultStall:
+		ex.stall()
 	case FaultThrottled:
 		ex.retryAfter(f.RetryAfter)
 		ex.json(http.StatusTooManyRequests, map[string]string{"detail": "Request was throttled."}) // as Django REST framework

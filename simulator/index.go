@@ -31,7 +31,7 @@ Control, from this machine only; bodies are JSON
   GET  /_simulator/counters    what happened so far
   POST /_simulator/reset       counters to zero
   POST /_simulator/fault       {"protocol":"jwt","kind":"throttled","retry_after":"30s","remaining":2}; {} clears all
-                               kinds: down slow throttled unavailable html cut refuse redirect garbage empty
+                               kinds: down slow throttled unavailable html cut refuse redirect garbage empty stall
                                also: delay, redirect_to, on (login, refresh or business)
   POST /_simulator/clock       {"offset":"10m"}: the wrong clock to order
   POST /_simulator/account     {"protocol":"jwt","username":"...","password":"...","token_ttl":"1h"}: add or replace

@@ -62,6 +62,8 @@ func (s *Simulator) openTokenAuth(ex *exchange, issue func(Account) (any, error)
 		return other(ex.djangoMethodNotAllowed)
 	}
 	f, err := readFields(ex.r.Header.Get("Content-Type"), ex.body)
+	asked, _ := s.account(JWT, f.values["username"])
+	ex.wrapped = asked.BusinessEnvelope
 	refuse := func() { ex.json(http.StatusPartialContent, map[string]string{"error": wrongPassword}) }
 	return attempt{
 		kind: kindLogin, protocol: JWT, account: f.values["username"], refuse: refuse,

@@ -37,6 +37,8 @@ func (s *Simulator) openOAuthLogin(ex *exchange) attempt {
 	}
 	// A body that cannot be read is to PHP a body without fields.
 	f, _ := readFields(ex.r.Header.Get("Content-Type"), ex.body)
+	asked, _ := s.account(OAuth, f.values["username"])
+	ex.wrapped = asked.BusinessEnvelope
 	return attempt{
 		kind: kindLogin, protocol: OAuth, account: f.values["username"],
 		refuse: func() { ex.oauthRefused(oauthWrongPassword()) },
@@ -105,10 +107,13 @@ func (s *Simulator) clientExists(p Protocol, id, secret string) bool {
 	return false
 }
 
-// issueOpaque makes a token of 40 hex digits, as in the samples of page Vanila and page SOAP.
+// issueOpaque makes a token of 40 hex digits, as in the samples of page Vanila and page SOAP, or gives one again: see SameToken.
 func (s *Simulator) issueOpaque(a Account) (token string, issued, expires time.Time) {
-	token = randomHex(20)
 	issued, expires = s.life(a.TokenTTL)
+	if token = s.again(a, expires); token != "" {
+		return token, issued, expires
+	}
+	token = randomHex(20)
 	s.recordLogin(a, map[string]grant{token: {owner: a.key(), client: a.ClientID, expires: expires}})
 	return token, issued, expires
 }

@@ -147,6 +147,11 @@ func (s *Simulator) serve(ex *exchange) {
 		ex.account = accountKey{at.protocol, at.account}
 	}
 	s.countArrival(ex, at.kind)
+	if ex.stalled() {
+		s.count(ex, func(c *Counts) { c.Faulted++ })
+		ex.waitForever()
+		return
+	}
 	fault := s.takeFault(at)
 	if fault.Kind != "" {
 		s.count(ex, func(c *Counts) { c.Faulted++ })

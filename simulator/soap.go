@@ -74,6 +74,8 @@ func (s *Simulator) openSOAPLogin(ex *exchange, call soapCall) attempt {
 		"client_secret": call.fields["client_secret"],
 		"grant_type":    call.fields["grant_type"],
 	}
+	asked, _ := s.account(SOAP, values["username"])
+	ex.latin1 = asked.Latin1
 	return attempt{
 		kind: kindLogin, protocol: SOAP, account: values["username"],
 		refuse: func() { ex.soapLoginRefused("invalid_grant") },

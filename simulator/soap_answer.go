@@ -10,6 +10,18 @@ import (
 
 const contentTypeXML = "text/xml; charset=UTF-8"
 
+// refusedInFrench is the refusal of a server whose messages need more than ASCII.
+const refusedInFrench = "Accès refusé"
+
+// soap sends an envelope, in the encoding of the account.
+func (ex *exchange) soap(status int, envelope []byte) {
+	if ex.latin1 {
+		ex.reply(status, "text/xml; charset=ISO-8859-1", latin1(envelope))
+		return
+	}
+	ex.reply(status, contentTypeXML, envelope)
+}
+
 // soapEnvelope wraps a body as the samples of page SOAP are wrapped.
 func soapEnvelope(attributes, body string) []byte {
 	return []byte(`<?xml version="1.0" encoding="UTF-8"?>` +
@@ -25,7 +37,7 @@ func (ex *exchange) soapLoggedIn(token string, expiresIn any) {
 	if expiresIn != nil {
 		life = fmt.Sprintf("<expires_in>%v</expires_in>", expiresIn)
 	}
-	ex.reply(http.StatusOK, contentTypeXML, soapEnvelope("", `<ns1:access_new_tokenResponse xmlns:ns1="urn:server">`+
+	ex.soap(http.StatusOK, soapEnvelope("", `<ns1:access_new_tokenResponse xmlns:ns1="urn:server">`+
 		`<access_token>`+token+`</access_token>`+life+`<token_type>bearer</token_type><error_description/>`+
 		`</ns1:access_new_tokenResponse>`))
 }
@@ -33,28 +45,31 @@ func (ex *exchange) soapLoggedIn(token string, expiresIn any) {
 // soapLoginRefused is the error of page SOAP. It is no Fault but another element, named after another operation, with the
 // code as bare text; and encodingStyle, meant for a URI, says what went wrong. Status 200 is inferred.
 func (ex *exchange) soapLoginRefused(code string) {
-	ex.reply(http.StatusOK, contentTypeXML, soapEnvelope(` SOAP-ENV:encodingStyle="Get Access token"`,
+	if ex.latin1 {
+		code = refusedInFrench
+	}
+	ex.soap(http.StatusOK, soapEnvelope(` SOAP-ENV:encodingStyle="Get Access token"`,
 		`<ns1:access_tokenResponse xmlns:ns1="urn:server"> `+xmlText(code)+` </ns1:access_tokenResponse>`))
 }
 
 // soapInvoiced answers a business call whose token was accepted. No page shows this answer: it is the JSON envelope of the
 // other APIs, as XML.
 func (ex *exchange) soapInvoiced(call soapCall) {
-	ex.reply(http.StatusOK, contentTypeXML, soapEnvelope("", `<ns1:eInvoiceGenerateResponse xmlns:ns1="urn:server"><results>`+
+	ex.soap(http.StatusOK, soapEnvelope("", `<ns1:eInvoiceGenerateResponse xmlns:ns1="urn:server"><results>`+
 		`<message><Irn>`+invoiceNumber([]byte(call.fields["user_gstin"]))+`</Irn><Remarks>simulated</Remarks></message>`+
 		`<errorMessage/><status>Success</status><code>200</code></results></ns1:eInvoiceGenerateResponse>`))
 }
 
 // soapTokenRefused refuses a token, in the words of the OAuth server behind it (inferred).
 func (ex *exchange) soapTokenRefused(description string) {
-	ex.reply(http.StatusOK, contentTypeXML, soapEnvelope("", `<ns1:eInvoiceGenerateResponse xmlns:ns1="urn:server">`+
+	ex.soap(http.StatusOK, soapEnvelope("", `<ns1:eInvoiceGenerateResponse xmlns:ns1="urn:server">`+
 		`<error>invalid_token</error><error_description>`+xmlText(description)+`</error_description>`+
 		`</ns1:eInvoiceGenerateResponse>`))
 }
 
 // soapFault is NuSOAP's Fault; SOAP 1.1 wants status 500 with it.
 func (ex *exchange) soapFault(text string) {
-	ex.reply(http.StatusInternalServerError, contentTypeXML, soapEnvelope("", `<SOAP-ENV:Fault>`+
+	ex.soap(http.StatusInternalServerError, soapEnvelope("", `<SOAP-ENV:Fault>`+
 		`<faultcode xsi:type="xsd:string">SOAP-ENV:Client</faultcode><faultactor xsi:type="xsd:string"></faultactor>`+
 		`<faultstring xsi:type="xsd:string">`+xmlText(text)+`</faultstring><detail xsi:type="xsd:string"></detail>`+
 		`</SOAP-ENV:Fault>`))

@@ -102,7 +102,7 @@ func (t *transition) saved(e Saved) {
 		t.startFailed(e.Err)
 	case w.Step == noting:
 		t.advance(loggingIn)
-		t.emit(Login{Work: t.Work})
+		t.emit(Login{Work: t.Work, Redact: t.secrets()})
 	case w.Step == storing:
 		t.finish(e.Err)
 	}

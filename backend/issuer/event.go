@@ -100,8 +100,11 @@ type (
 		Version uint64
 		Record  *Record
 	}
-	// Login sends the credentials once, and comes back as LoginEnded.
-	Login struct{ Work *Work }
+	// Login sends the credentials once, and comes back as LoginEnded or NotStarted. No message may hold one of the secrets in Redact.
+	Login struct {
+		Work   *Work
+		Redact []string
+	}
 	// CancelLogin gives a login up.
 	CancelLogin struct{ Work uint64 }
 	// TellLedger tells the ledger what is in the outbox, and comes back as Told.

@@ -119,12 +119,6 @@ func (i *Issuer) Stop() {
 	i.running.Lock()
 	i.stop()
 	i.running.Unlock()
-	for _, value := range i.workers.Range {
-		w := value.(*worker) //nolint:forcetypeassert // the map holds nothing else
-		w.mu.Lock()
-		w.closeClient()
-		w.mu.Unlock()
-	}
 }
 
 // Wait returns when all work that was under way at Stop has ended.

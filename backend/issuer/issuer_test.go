@@ -256,18 +256,8 @@ func TestTheHostIsAskedUnderNoLock(t *testing.T) {
 // stored and the upstream is yet to be told.
 func TestARefreshTokenStaysWithItsEndpointThoughTheSettingsChangeDuringItsRevocation(t *testing.T) {
 	t.Parallel()
-	var meanwhile func()
-	clock := issuer.SystemClock()
 	var asked []string
-	w := newWorld(t, func(o *issuer.Options) {
-		o.Clock = func() issuer.Reading {
-			if f := meanwhile; f != nil {
-				meanwhile = nil
-				f()
-			}
-			return clock()
-		}
-	})
+	w := newWorld(t)
 	w.answer = func(answer http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.URL.Path)
 		_, _ = fmt.Fprintf(answer, `{"token":"token-%d","refresh_token":"refresh-token","expires_in":3600}`, len(asked))
@@ -278,18 +268,21 @@ func TestARefreshTokenStaysWithItsEndpointThoughTheSettingsChangeDuringItsRevoca
 	if _, err := w.Read(t.Context(), "gst"); err != nil {
 		t.Fatal(err)
 	}
-	w.saved = func() {
+	changed := make(chan struct{})
+	w.saved = func() { // holds w.mu
 		w.saved = nil
-		meanwhile = func() {
-			w.add(after)
+		w.accounts["gst"] = after
+		go func() {
+			defer close(changed)
 			if err := w.Update(t.Context(), after, nil); err != nil {
 				t.Error(err)
 			}
-		}
+		}()
 	}
 	if _, err := w.Revoke(t.Context(), "gst", ""); err != nil {
 		t.Fatal(err)
 	}
+	<-changed
 	if slices.Contains(asked, "/elsewhere") || !slices.Contains(asked, "/here") {
 		t.Errorf("requests went to %q, want the refresh token to go to the endpoint that gave it", asked)
 	}
@@ -328,6 +321,9 @@ func TestSettingsAreInForceThoughTheTokensCouldNotBeRead(t *testing.T) {
 		got := make(chan string)
 		go func() {
 			a, err := w.Read(t.Context(), "gst")
+			if err != nil { // the load that took the place of the first one has failed
+				a, err = w.Read(t.Context(), "gst")
+			}
 			if err != nil {
 				t.Error(err)
 				close(got)

@@ -128,12 +128,13 @@ func (w *worker) killAll(settings *Account, tokens []*Token) {
 		}
 		return
 	}
-	defer client.CloseIdleConnections()
+	s, _ := w.look()
+	redact := s.secrets()
 	var group errgroup.Group
 	group.SetLimit(maxKills)
 	for _, t := range tokens {
 		group.Go(func() error {
-			_, err := client.Refresh(w.issuer.ctx, t.refresh)
+			_, err := client.Refresh(w.issuer.ctx, t.refresh, redact...)
 			w.killed(settings, t, killOutcome(err))
 			return nil
 		})

@@ -196,6 +196,22 @@ func (s *State) out(now Reading) []*Token {
 	return out
 }
 
+// secrets are the tokens that no message may hold: an upstream may name one in its response to a later login.
+func (s *State) secrets() []string {
+	var all []string
+	for _, t := range append(slices.Clone(s.Superseded), s.Current) {
+		if t == nil {
+			continue
+		}
+		for _, secret := range []string{t.Access, t.refresh} {
+			if secret != "" {
+				all = append(all, secret)
+			}
+		}
+	}
+	return all
+}
+
 // readSince reports whether the account was read since the given time.
 func readSince(env Env, t time.Time) bool {
 	return !env.LastRead.IsZero() && !env.LastRead.Before(t)

@@ -12,8 +12,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
 // loadTimeout bounds reading one account from storage. Writes have no such bound: one that was given up could land after the next.
@@ -42,9 +40,6 @@ type worker struct {
 	// turn is set while the scheduler counts a login of this account.
 	turn   *turn
 	cancel context.CancelFunc // of the login in flight
-	client upstream.Client
-	// clientOf are the settings that client was made for.
-	clientOf *Account
 }
 
 // tally is what is counted of an account since this process started. It outlives the worker.
@@ -111,7 +106,6 @@ func (w *worker) evictIfIdle(now Reading) {
 	}
 	w.evicted = true
 	w.served.Store(nil)
-	w.closeClient()
 	w.issuer.schedule.remove(w)
 	if w.state.Known == known && (w.lastRead.Load() > 0 || w.logins.Load() > 0) {
 		w.issuer.tallies.Store(w.name, w.tally)
@@ -188,7 +182,7 @@ func (w *worker) perform(effect Effect) {
 		w.cancel = cancel
 		i.goWork(func() {
 			defer cancel()
-			if event := w.login(ctx, e.Work); event != nil {
+			if event := w.login(ctx, e); event != nil {
 				w.apply(event, true)
 			}
 		})
@@ -230,7 +224,8 @@ func (i *Issuer) put(name string, r *Record) error {
 }
 
 // login sends the credentials once.
-func (w *worker) login(ctx context.Context, work *Work) (event Event) {
+func (w *worker) login(ctx context.Context, e Login) (event Event) {
+	work := e.Work
 	defer func() {
 		if p := recover(); p != nil {
 			// The value of a panic may hold anything; its type and the stack are enough to fix it.
@@ -242,15 +237,12 @@ func (w *worker) login(ctx context.Context, work *Work) (event Event) {
 	if err := w.issuer.mayLogin(); err != nil {
 		return NotStarted{Work: work.ID, Err: err}
 	}
-	client, err := w.clientFor(work)
+	client, err := w.issuer.newClient(work.Account)
 	if err != nil {
 		return NotStarted{Work: work.ID, Err: fmt.Errorf("the stored settings cannot be used: %w", err)}
 	}
-	if work.verifies() {
-		defer client.CloseIdleConnections()
-	}
 	began := w.issuer.clock()
-	grant, err := client.Login(ctx)
+	grant, err := client.Login(ctx, e.Redact...)
 	if ctx.Err() != nil {
 		return nil // given up: nothing is waiting for the result
 	}
@@ -261,43 +253,12 @@ func (w *worker) login(ctx context.Context, work *Work) (event Event) {
 	return LoginEnded{Work: work.ID, Token: newToken(grant, began, work.Account.Generation, work.Reason), Took: took}
 }
 
-// clientFor returns the account's client, made when it is first needed: an account that nobody reads costs no connection. A
-// verification has one of its own.
-func (w *worker) clientFor(work *Work) (upstream.Client, error) {
-	if work.verifies() {
-		return w.issuer.newClient(work.Account)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.client != nil && w.clientOf == work.Account {
-		return w.client, nil
-	}
-	client, err := w.issuer.newClient(work.Account)
-	if err != nil {
-		return nil, err
-	}
-	w.closeClient()
-	w.client, w.clientOf = client, work.Account
-	return client, nil
-}
-
-// closeClient closes the connections to an endpoint that is not used any more. The caller holds w.mu.
-func (w *worker) closeClient() {
-	if w.client != nil {
-		w.client.CloseIdleConnections()
-		w.client, w.clientOf = nil, nil
-	}
-}
-
 // replan tells the scheduler when to look at the account. The caller holds w.mu.
 func (w *worker) replan(env Env) {
 	s := w.issuer.schedule
 	if w.state.Work == nil && w.turn != nil {
 		s.giveBack(w.turn)
 		w.turn = nil
-	}
-	if w.client != nil && w.state.Work == nil && w.state.Account != w.clientOf {
-		w.closeClient()
 	}
 	if p, ok := w.state.rotationPlan(env.Reading); ok {
 		s.set(w, w.state.Account.host(), p, env.Wall)

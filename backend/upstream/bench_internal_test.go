@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// BenchmarkAnswer is what it takes to make a token, or an error without a secret in it, of the upstream's answer.
-func BenchmarkAnswer(b *testing.B) {
+// BenchmarkResponse is what it takes to make a token, or an error without a secret in it, of the upstream's response.
+func BenchmarkResponse(b *testing.B) {
 	token := benchToken()
 	soap := func(inner string) string {
 		return `<?xml version="1.0" encoding="UTF-8"?><SOAP-ENV:Envelope xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/">` +
@@ -44,9 +44,9 @@ func BenchmarkAnswer(b *testing.B) {
 			secrets, body := client.account.secrets(), []byte(c.body)
 			b.ReportAllocs()
 			for b.Loop() {
-				a := &answer{status: c.status, header: header, body: body, sent: fuzzNow(), received: fuzzNow()}
+				a := &response{status: c.status, header: header, body: body, sent: fuzzNow(), received: fuzzNow()}
 				if _, err := client.conclude(a, "login", secrets); (err == nil) != (c.name == "token") {
-					b.Fatalf("the answer was read as %v", err)
+					b.Fatalf("the response was read as %v", err)
 				}
 			}
 		})

@@ -4,6 +4,7 @@
 package upstream
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"math"
@@ -45,15 +46,17 @@ func readClaims(token string) (c claims, problem string) {
 	return c, ""
 }
 
-// jwtPayload decodes the middle part of a JWT; nil where the token is none.
+// jwtPayload decodes the middle part of a JWT; nil where the token is none. It takes either alphabet of base64, and
+// names that are not UTF-8: the claims that matter are numbers.
 func jwtPayload(token string) map[string]any {
 	_, rest, _ := strings.Cut(token, ".")
 	encoded, _, _ := strings.Cut(rest, ".")
-	decoded, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(encoded, "="))
+	encoded = strings.NewReplacer("+", "-", "/", "_").Replace(strings.TrimRight(encoded, "="))
+	decoded, err := base64.RawURLEncoding.DecodeString(encoded)
 	if err != nil {
 		return nil
 	}
-	v, problem := decodeJSON(decoded)
+	v, problem := decodeJSON(bytes.ToValidUTF8(decoded, []byte("?")))
 	if problem != "" {
 		return nil
 	}

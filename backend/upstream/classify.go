@@ -10,6 +10,7 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -17,7 +18,7 @@ import (
 // maxRetryAfter is the longest pause that an upstream can ask for. More than that is more likely a mistake than a wish.
 const maxRetryAfter = time.Hour
 
-// fault is an error as the body of an answer tells it.
+// fault is an error as the body of a response tells it.
 type fault struct {
 	// kind is set where the error's code leaves no doubt; elsewhere the status decides.
 	kind Kind
@@ -94,16 +95,16 @@ func statusOf(v any) int {
 	return int(n)
 }
 
-// failure returns the error that an answer is which has not succeeded.
-func (a *answer) failure(op string, r *reply, s *scrubber) *Error {
+// failure returns the error that a response is which has not succeeded.
+func (a *response) failure(op string, r *grant, s *scrubber) *Error {
 	e := &Error{Op: op, Status: a.status}
-	e.Kind, e.Cause = a.judge(op, r.fault)
+	e.Kind, e.Cause = a.classify(op, r)
 	if e.Kind == Throttled {
 		e.RetryAfter = a.retryAfter()
 	}
 	switch {
 	case e.Kind == Malformed:
-		e.Detail = a.notUnderstood(op, r, s)
+		e.Detail = a.describe(op, r, s)
 	case r.fault != nil:
 		e.Code, e.Detail = r.fault.words(s)
 	default:
@@ -113,10 +114,10 @@ func (a *answer) failure(op string, r *reply, s *scrubber) *Error {
 	return e
 }
 
-// malformed is the error of an answer that looked like a success and is none.
-func (a *answer) malformed(op string, r *reply, s *scrubber, problem string) *Error {
+// malformed is the error of a response that looked like a success and is none.
+func (a *response) malformed(op string, r *grant, s *scrubber, problem string) *Error {
 	r.problem = problem
-	e := &Error{Kind: Malformed, Op: op, Status: a.status, Detail: a.notUnderstood(op, r, s)}
+	e := &Error{Kind: Malformed, Op: op, Status: a.status, Detail: a.describe(op, r, s)}
 	if problem == problemLife {
 		sum := sha256.Sum256([]byte(r.token))
 		e.TokenID = hex.EncodeToString(sum[:8])
@@ -124,10 +125,23 @@ func (a *answer) malformed(op string, r *reply, s *scrubber, problem string) *Er
 	return e
 }
 
-// judge sorts a failure. The order matters: a status that leaves no doubt comes first, then the error's own code, then the
-// body's shape and the status together.
-func (a *answer) judge(op string, f *fault) (Kind, Cause) {
-	if kind, cause := a.judgeStatus(); kind != "" && (f == nil || f.kind == "" || kind != Unavailable) {
+// classify sorts a failure by the little that is known where the body tells no error: JSON at 206 is how Masters India refuses
+// credentials, whatever it says, and an object at 400, 403 or 422 says that the request is at fault.
+func (a *response) classify(op string, r *grant) (Kind, Cause) {
+	if a.status == http.StatusPartialContent && r.isJSON && (r.token == "" || r.fault != nil) {
+		return Rejected, ""
+	}
+	kind, cause := a.classifyFault(op, r.fault)
+	if r.fault == nil && kind == Malformed && r.isObject && slices.Contains([]int{400, 403, 422}, a.status) {
+		return Invalid, ""
+	}
+	return kind, cause
+}
+
+// classifyFault sorts a failure. The order matters: a status that leaves no doubt comes first, then the error's own
+// code, then the body's shape and the status together.
+func (a *response) classifyFault(op string, f *fault) (Kind, Cause) {
+	if kind, cause := a.classifyStatus(); kind != "" && (f == nil || f.kind == "" || kind != Unavailable) {
 		return kind, cause
 	}
 	switch {
@@ -136,7 +150,7 @@ func (a *answer) judge(op string, f *fault) (Kind, Cause) {
 	case f.kind != "":
 		return f.kind, causeOf(f.kind)
 	case a.ok():
-		return judgeBody(f)
+		return classifyBody(f)
 	case a.status == http.StatusForbidden:
 		return Rejected, ""
 	case op == opRefresh && a.status == http.StatusBadRequest && f.named:
@@ -147,9 +161,9 @@ func (a *answer) judge(op string, f *fault) (Kind, Cause) {
 	}
 }
 
-// judgeStatus sorts by the status alone, where that suffices whatever the body is. Only for a 5xx may a code in the body
+// classifyStatus sorts by the status alone, where that suffices whatever the body is. Only for a 5xx may a code in the body
 // know better.
-func (a *answer) judgeStatus() (Kind, Cause) {
+func (a *response) classifyStatus() (Kind, Cause) {
 	switch {
 	case a.throttled():
 		return Throttled, ""
@@ -166,14 +180,14 @@ func (a *answer) judgeStatus() (Kind, Cause) {
 	}
 }
 
-// judgeBody sorts an error that came over a 2xx, by the status that the body tells: HTTP's own is a lie. Without one it is
+// classifyBody sorts an error that came over a 2xx, by the status that the body tells: HTTP's own is a lie. Without one it is
 // what 206 means to Masters India: refused credentials.
-func judgeBody(f *fault) (Kind, Cause) {
+func classifyBody(f *fault) (Kind, Cause) {
 	if f.status < 400 {
 		return Rejected, ""
 	}
-	told := answer{status: f.status}
-	return told.judge(opLogin, &fault{})
+	told := response{status: f.status}
+	return told.classifyFault(opLogin, &fault{})
 }
 
 func causeOf(kind Kind) Cause {
@@ -183,17 +197,17 @@ func causeOf(kind Kind) Cause {
 	return ""
 }
 
-func (a *answer) redirect() bool { return a.status >= 300 && a.status <= 399 }
+func (a *response) redirect() bool { return a.status >= 300 && a.status <= 399 }
 
 // throttled tells whether the upstream asks for a pause.
-func (a *answer) throttled() bool {
+func (a *response) throttled() bool {
 	return a.status == http.StatusTooManyRequests ||
 		a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") != ""
 }
 
-// retryAfter reads the Retry-After header: seconds, or a date, which is compared with the answer's own Date since our
+// retryAfter reads the Retry-After header: seconds, or a date, which is compared with the response's own Date since our
 // clock may be off. 0 means that it tells nothing of use.
-func (a *answer) retryAfter() time.Duration {
+func (a *response) retryAfter() time.Duration {
 	value := strings.TrimSpace(a.header.Get("Retry-After"))
 	if seconds, ok := parseNumber(value); ok {
 		return time.Duration(math.Ceil(max(0, min(seconds, maxRetryAfter.Seconds())))) * time.Second
@@ -218,13 +232,13 @@ func (f *fault) words(s *scrubber) (code, text string) {
 	return "", s.clean(join(": ", f.code, f.text))
 }
 
-// notUnderstood tells what is wrong with an answer and the little that is known about it, but nothing of its text.
-func (a *answer) notUnderstood(op string, r *reply, s *scrubber) string {
+// describe tells what is wrong with a response and the little that is known about it, but nothing of its text.
+func (a *response) describe(op string, r *grant, s *scrubber) string {
 	return fmt.Sprintf("%s (HTTP %d, %s)", a.problemWith(op, r), a.status, a.facts(r, s))
 }
 
-// problemWith says why the answer is not understood.
-func (a *answer) problemWith(op string, r *reply) string {
+// problemWith says why the response is not understood.
+func (a *response) problemWith(op string, r *grant) string {
 	switch {
 	case a.redirect() && op == opRefresh:
 		return "a redirect was not followed: put the final address into refresh_url"
@@ -239,8 +253,8 @@ func (a *answer) problemWith(op string, r *reply) string {
 	}
 }
 
-// facts are what helps to find out who has sent an answer.
-func (a *answer) facts(r *reply, s *scrubber) string {
+// facts are what helps to find out who has sent a response.
+func (a *response) facts(r *grant, s *scrubber) string {
 	length := fmt.Sprintf("%d bytes", len(a.body))
 	if r.problem == problemLong {
 		length = "more than 1 MiB"
@@ -252,8 +266,8 @@ func (a *answer) facts(r *reply, s *scrubber) string {
 	return strings.Join([]string{a.mediaType(s), length, keys}, ", ")
 }
 
-// mediaType returns the answer's media type if it is one. It is the upstream's text, so the scrubber sees it as well.
-func (a *answer) mediaType(s *scrubber) string {
+// mediaType returns the response's media type if it is one. It is the upstream's text, so the scrubber sees it as well.
+func (a *response) mediaType(s *scrubber) string {
 	value, _, _ := strings.Cut(a.header.Get("Content-Type"), ";")
 	main, _, found := strings.Cut(value, "/")
 	if _, _, err := mime.ParseMediaType(value); err != nil || !found || !looksLikeCode(main) || len(value) > 100 {

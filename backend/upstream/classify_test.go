@@ -4,6 +4,7 @@
 package upstream_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +12,7 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
-// failing is an answer that is a failure, and what it means.
+// failing is a response that is a failure, and what it means.
 type failing struct {
 	protocol   upstream.Protocol
 	status     int
@@ -42,18 +43,75 @@ func (f failing) compare(t *testing.T, e *upstream.Error) {
 	}
 }
 
-func TestAFailureIsSortedByItsBodyAndItsStatus(t *testing.T) {
+func TestClassify_Login(t *testing.T) {
 	t.Parallel()
 	const html = "<html>x</html>"
-	const notJSON = "the answer is not JSON: application/json, 14 bytes, no known keys"
-	const empty = "the answer is empty: application/json, 0 bytes, no known keys"
+	const notJSON = "the response is not JSON: application/json, 14 bytes, no known keys"
+	const empty = "the response is empty: application/json, 0 bytes, no known keys"
 	unable := "Unable to login with provided credential"
 	tests := map[string]failing{
 		"206 with error":                  {upstream.JWT, 206, `{"error":"` + unable + `"}`, "rejected", "", unable},
 		"200 with error":                  {upstream.JWT, 200, `{"error":"` + unable + `"}`, "rejected", "", unable},
-		"200 with error true":             {upstream.JWT, 200, `{"error":true,"message":"x"}`, "rejected", "", ""},
-		"200 with error true in a string": {upstream.JWT, 200, `{"error":"true"}`, "rejected", "", ""},
-		"200 with error in data":          {upstream.JWT, 200, `{"data":{"error":"no"}}`, "rejected", "no", ""},
+		"200 with error true":             {upstream.JWT, 200, `{"error":true,"message":"x"}`, "unavailable/server", "", "x"},
+		"200 with error true in a string": {upstream.JWT, 200, `{"error":"true"}`, "unavailable/server", "", ""},
+		"200 with error true about the token": {
+			upstream.OAuth, 200, `{"error":true,"message":"Invalid access token","data":""}`, "rejected", "", "Invalid access token",
+		},
+		"200 with error true about the grant": {
+			upstream.OAuth, 200, `{"error":"True","message":"invalid_grant"}`, "rejected", "", "invalid_grant",
+		},
+		"200 with error true in data": {
+			upstream.OAuth, 200, `{"data":{"error":true,"message":"down for maintenance"}}`, "unavailable/server", "",
+			"down for maintenance",
+		},
+		"200 with the error in data": {
+			upstream.OAuth, 200, `{"error":true,"message":"","data":{"error":{"error_cd":"E7","message":"no way"}}}`,
+			"unavailable/server", "E7", "no way",
+		},
+		"200 with the error in data that is a string": {
+			upstream.OAuth, 200, `{"error":true,"message":"","data":"{\"error\":\"invalid_client\"}"}`, "rejected", "invalid_client", "",
+		},
+		"200 without success": {
+			upstream.JWT, 200, `{"success":false,"message":"try later"}`, "unavailable/server", "", "try later",
+		},
+		"400 with error true": {upstream.OAuth, 400, `{"error":true,"message":"no way"}`, "invalid", "", "no way"},
+		"500 with error true about credentials": {
+			upstream.OAuth, 500, `{"error":true,"message":"Unable to login with provided credentials"}`, "rejected", "",
+			"Unable to login with provided credentials",
+		},
+		"206 without success": {
+			upstream.JWT, 206, `{"success":false,"message":"no way"}`, "rejected", "", "no way",
+		},
+		"206 with error true": {upstream.JWT, 206, `{"error":true,"message":"no way"}`, "rejected", "", "no way"},
+		"206 with a string": {
+			upstream.JWT, 206, `"no way"`, "rejected", "", "the response holds no token: application/json, 8 bytes, no known keys",
+		},
+		"206 with a list": {
+			upstream.OAuth, 206, `[]`, "rejected", "", "the response holds no token: application/json, 2 bytes, no known keys",
+		},
+		"206 with a code of the server": {
+			upstream.FirstVision, 206, firstVisionErrors("250301", 503, "x"), "rejected", "250301", "Unauthorized: x",
+		},
+		"206 with a message": {
+			upstream.JWT, 206, `{"message":"x"}`, "rejected", "",
+			"the response holds no token: application/json, 15 bytes, with the keys message",
+		},
+		"206 with an error beside a token": {
+			upstream.JWT, 206, `{"token":"` + testOpaqueToken + `","error":"server_error"}`, "rejected", "server_error", "",
+		},
+		"400 with an object of unknown keys": {
+			upstream.JWT, 400, `{"reason":"x"}`, "invalid", "",
+			"the response tells no error that is known: application/json, 14 bytes, no known keys",
+		},
+		"403 with an object of unknown keys": {
+			upstream.OAuth, 403, `{"reason":"x"}`, "invalid", "",
+			"the response tells no error that is known: application/json, 14 bytes, no known keys",
+		},
+		"422 with an object of nothing": {
+			upstream.FirstVision, 422, `{}`, "invalid", "",
+			"the response tells no error that is known: application/json, 2 bytes, no known keys",
+		},
+		"200 with error in data": {upstream.JWT, 200, `{"data":{"error":"no"}}`, "rejected", "no", ""},
 		"200 with an error object": {
 			upstream.OAuth, 200, `{"error":{"error_cd":"E7","message":"no way"}}`, "rejected", "E7", "no way",
 		},
@@ -90,15 +148,15 @@ func TestAFailureIsSortedByItsBodyAndItsStatus(t *testing.T) {
 		"403 with a field list": {
 			upstream.JWT, 403, `{"username":["no way"]}`, "rejected", "", "username: no way",
 		},
-		"403 with HTML": {upstream.JWT, 403, html, "malformed", "", "the answer is not JSON"},
+		"403 with HTML": {upstream.JWT, 403, html, "malformed", "", "the response is not JSON"},
 		"404 that is understood": {
 			upstream.JWT, 404, `{"detail":"Not found."}`, "invalid", "", "Not found.",
 		},
 		"405 that is understood": {
 			upstream.JWT, 405, `{"detail":"Method not allowed."}`, "invalid", "", "Method not allowed.",
 		},
-		"404 with HTML": {upstream.JWT, 404, html, "malformed", "", "the answer is not JSON"},
-		"407 with HTML": {upstream.JWT, 407, html, "malformed", "", "the answer is not JSON"},
+		"404 with HTML": {upstream.JWT, 404, html, "malformed", "", "the response is not JSON"},
+		"407 with HTML": {upstream.JWT, 407, html, "malformed", "", "the response is not JSON"},
 		"408":           {upstream.JWT, 408, "", "unavailable/timeout", "", empty},
 		"429 with HTML": {upstream.JWT, 429, html, "throttled", "", notJSON},
 		"429 with refused credentials": {
@@ -109,7 +167,7 @@ func TestAFailureIsSortedByItsBodyAndItsStatus(t *testing.T) {
 			upstream.JWT, 500, `{"error":"no way"}`, "unavailable/server", "", "no way",
 		},
 		"500 with a token": {upstream.JWT, 500, `{"token":"` + testOpaqueToken + `"}`, "unavailable/server", "",
-			"the answer tells no error that is known: application/json, 52 bytes, with the keys token"},
+			"the response tells no error that is known: application/json, 52 bytes, with the keys token"},
 		"500 with a field list": {
 			upstream.JWT, 500, `{"username":["no"]}`, "unavailable/server", "", "username: no",
 		},
@@ -120,7 +178,7 @@ func TestAFailureIsSortedByItsBodyAndItsStatus(t *testing.T) {
 		"503 without Retry-After": {upstream.OAuth, 503, html, "unavailable/server", "", notJSON},
 		"504 with HTML":           {upstream.FirstVision, 504, html, "unavailable/server", "", notJSON},
 		"599": {upstream.SOAP, 599, html, "unavailable/server", "",
-			"the answer tells no error that is known: application/json, 14 bytes, no known keys"},
+			"the response tells no error that is known: application/json, 14 bytes, no known keys"},
 		"OAuth: invalid_client at 400": {
 			upstream.OAuth, 400, `{"error":"invalid_client","error_description":"The client credentials are invalid"}`,
 			"rejected", "invalid_client", "The client credentials are invalid",
@@ -172,7 +230,7 @@ func TestAFailureIsSortedByItsBodyAndItsStatus(t *testing.T) {
 			upstream.JWT, 400, `{"a":["1"],"b":["2"],"c":["3"],"d":["4"]}`, "invalid", "", "a: 1; b: 2; c: 3",
 		},
 		"Django: a field list at 206": {
-			upstream.JWT, 206, `{"username":["missing field"]}`, "invalid", "", "username: missing field",
+			upstream.JWT, 206, `{"username":["missing field"]}`, "rejected", "", "username: missing field",
 		},
 		"Django: a field with a strange name": {upstream.JWT, 400, `{"<script>":["x"]}`, "invalid", "", ""},
 		"Django: non_field_errors at 400": {
@@ -289,6 +347,39 @@ func TestAFailureIsSortedByItsBodyAndItsStatus(t *testing.T) {
 		"SOAP: bare text that is a sentence": {
 			upstream.SOAP, 200, soapAnswer("access_tokenResponse", "no way"), "rejected", "", "no way",
 		},
+		"SOAP: a sentence in the element of a success": {
+			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", "<return>no way</return>"), "rejected", "", "no way",
+		},
+		"SOAP: a known code in the element of a success": {
+			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", "unsupported_grant_type"), "rejected", "unsupported_grant_type",
+			"",
+		},
+		"SOAP: a short word in the element of an error": {
+			upstream.SOAP, 200, soapAnswer("access_tokenResponse", "locked"), "rejected", "locked", "",
+		},
+		"SOAP: JSON at 206": {
+			upstream.SOAP, 206, `{"message":"x"}`, "rejected", "",
+			"the response is not XML: application/json, 15 bytes, no known keys",
+		},
+		"SOAP: a JSON object at 403": {
+			upstream.SOAP, 403, `{"message":"x"}`, "invalid", "",
+			"the response is not XML: application/json, 15 bytes, no known keys",
+		},
+		"SOAP: an error that is true": {
+			upstream.SOAP, 200,
+			soapAnswer("access_tokenResponse", "<error>true</error><error_description>no way</error_description>"), "rejected", "", "no way",
+		},
+		"SOAP: JSON with an error": {
+			upstream.SOAP, 200, soapAnswer("access_tokenResponse", `<return>{"error":"invalid_grant"}</return>`), "rejected",
+			"invalid_grant", "",
+		},
+		"SOAP: bare text in ISO-8859-1": {
+			upstream.SOAP, 200, soapAnswer("access_tokenResponse", "acc\xe8s refus\xe9"), "rejected", "", "accès refusé",
+		},
+		"SOAP: an error in windows-1252": {
+			upstream.SOAP, 200, strings.Replace(soapAnswer("access_tokenResponse", "<error>pas d\x92acc\xe8s</error>"), "ISO-8859-1",
+				"Windows-1252", 1), "rejected", "", "pas d’accès",
+		},
 		"SOAP: bare text at 400": {
 			upstream.SOAP, 400, soapAnswer("access_tokenResponse", "no way"), "invalid", "", "no way",
 		},
@@ -344,12 +435,21 @@ func soapFault(code, text string) string {
 		`</faultstring><detail>at line 7</detail></s:Fault></s:Body></s:Envelope>`
 }
 
-func TestAFailedRefreshIsSortedByItsBodyAndItsStatus(t *testing.T) {
+func TestClassify_Refresh(t *testing.T) {
 	t.Parallel()
 	tests := map[string]failing{
 		"206 with error": {
 			upstream.JWT, 206, `{"error":"Passing Incorrect/Invalid token"}`, "rejected", "",
 			"Passing Incorrect/Invalid token",
+		},
+		"206 without success": {
+			upstream.JWT, 206, `{"success":false,"message":"no way"}`, "rejected", "", "no way",
+		},
+		"206 with a string": {
+			upstream.JWT, 206, `"no way"`, "rejected", "", "the response holds no token: application/json, 8 bytes, no known keys",
+		},
+		"400 with error true": {
+			upstream.JWT, 400, `{"error":true,"message":"the session is over"}`, "rejected", "", "the session is over",
 		},
 		"400 with error": {
 			upstream.JWT, 400, `{"error":"Expired Refresh token"}`, "rejected", "", "Expired Refresh token",
@@ -361,7 +461,7 @@ func TestAFailedRefreshIsSortedByItsBodyAndItsStatus(t *testing.T) {
 		"400 with non_field_errors": {upstream.JWT, 400, `{"non_field_errors":["no"]}`, "rejected", "", "no"},
 		"404 with error":            {upstream.JWT, 404, `{"error":"no way"}`, "invalid", "", "no way"},
 		"500": {upstream.JWT, 500, ``, "unavailable/server", "",
-			"the answer is empty: application/json, 0 bytes, no known keys"},
+			"the response is empty: application/json, 0 bytes, no known keys"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -376,7 +476,7 @@ func TestAFailedRefreshIsSortedByItsBodyAndItsStatus(t *testing.T) {
 	}
 }
 
-func TestThrottlingTellsHowLongToWait(t *testing.T) {
+func TestClassify_RetryAfter(t *testing.T) {
 	t.Parallel()
 	at := func(d time.Duration) string { return noon().Add(d).Format("Mon, 02 Jan 2006 15:04:05") + " GMT" }
 	tests := map[string]struct {
@@ -394,7 +494,7 @@ func TestThrottlingTellsHowLongToWait(t *testing.T) {
 		"429 with a date":                     {429, "Retry-After: " + at(90*time.Second), "X: y", 90 * time.Second},
 		"503 with a date":                     {503, "Retry-After: " + at(90*time.Second), "X: y", 90 * time.Second},
 		"429 with a date in the past":         {429, "Retry-After: " + at(-time.Minute), "X: y", 0},
-		"a date counts from the answer's":     {429, "Retry-After: " + at(0), "Date: " + at(-time.Minute), time.Minute},
+		"a date counts from the response's":   {429, "Retry-After: " + at(0), "Date: " + at(-time.Minute), time.Minute},
 		"a date counts from our clock if not": {429, "Retry-After: " + at(0), "Date: ", 0},
 		"more than an hour":                   {429, "Retry-After: 86400", "X: y", time.Hour},
 		"a date in more than an hour":         {429, "Retry-After: " + at(48*time.Hour), "X: y", time.Hour},
@@ -415,7 +515,7 @@ func TestThrottlingTellsHowLongToWait(t *testing.T) {
 	}
 }
 
-func TestAnErrorSaysInOneSentenceWhatHappened(t *testing.T) {
+func TestError_Text(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		err  upstream.Error
@@ -456,8 +556,8 @@ func TestAnErrorSaysInOneSentenceWhatHappened(t *testing.T) {
 			`upstream reports an error of its own (HTTP 503)`,
 		},
 		"malformed": {
-			upstream.Error{Kind: upstream.Malformed, Op: "login", Status: 200, Detail: "the answer is empty (HTTP 200)"},
-			`upstream's answer cannot be understood: the answer is empty (HTTP 200)`,
+			upstream.Error{Kind: upstream.Malformed, Op: "login", Status: 200, Detail: "the response is empty (HTTP 200)"},
+			`upstream's response cannot be understood: the response is empty (HTTP 200)`,
 		},
 	}
 	for name, test := range tests {
@@ -470,5 +570,39 @@ func TestAnErrorSaysInOneSentenceWhatHappened(t *testing.T) {
 				t.Errorf("Timeout() is %v", got)
 			}
 		})
+	}
+}
+
+// TestSOAP_TokenNeverBecomesMessage has a login succeed in a form that nobody has documented: the token must not be taken for the
+// text of an error, and the credentials not for refused ones.
+func TestSOAP_TokenNeverBecomesMessage(t *testing.T) {
+	t.Parallel()
+	for _, token := range []string{testOpaqueToken, "quietmeadowandsilverlantern", makeJWT(claims{"exp": 1})} {
+		for _, element := range []string{"access_new_tokenResponse", "access_tokenResponse"} {
+			for _, content := range []string{"%s", "<return>%s</return>", "<error>%s</error>", "<error_description>session %s open</error_description>"} {
+				body := soapAnswer(element, fmt.Sprintf(content, token))
+				got, err := login(t, upstream.SOAP, always(200, "text/xml", body, "X-Token: "+token))
+				e := mustFail(t, got, err)
+				if strings.Contains(e.Error()+e.Code+e.Detail, token) && (strings.ContainsAny(token, "0123456789") || !strings.Contains(content, "error")) {
+					t.Errorf("%s: %v", body, e)
+				}
+				if !strings.Contains(content, "error") {
+					mustBe(t, e, "malformed")
+				}
+			}
+		}
+	}
+}
+
+// TestCharset_NamedByContentType has no XML declaration.
+func TestCharset_NamedByContentType(t *testing.T) {
+	t.Parallel()
+	_, body, _ := strings.Cut(soapAnswer("access_tokenResponse", "acc\xe8s refus\xe9"), "?>")
+	for media, want := range map[string]string{
+		"text/xml; charset=ISO-8859-1": "rejected", `text/xml; charset="windows-1252"`: "rejected",
+		"text/xml; charset=utf-8": "malformed", "text/xml": "malformed", "text/xml; charset=koi8-r": "malformed",
+	} {
+		token, err := login(t, upstream.SOAP, always(200, media, body))
+		mustBe(t, mustFail(t, token, err), want)
 	}
 }

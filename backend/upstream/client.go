@@ -4,44 +4,38 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
 const (
 	defaultTimeout   = 15 * time.Second
 	defaultUserAgent = "mastersindia-upstream"
-
-	// maxHeader is the longest head of an answer, in bytes.
-	maxHeader = 64 << 10
-	// idleTimeout is shorter than what servers keep a connection for. A login that goes out on a connection which the
-	// server is just closing is lost, and must not be sent again on our own account.
-	idleTimeout = 30 * time.Second
 )
 
-// protocol is what differs between the login endpoints: how a login asks, and how the body of the answer is read.
+// protocol is what differs between the login endpoints: how a login asks, and how the body of the response is read.
 type protocol interface {
 	login(*Account) *message
-	read(body []byte) *reply
+	read(body []byte) *grant
 }
 
 // client is the Client of all protocols. Nothing in it changes once it is made.
 type client struct {
 	account   Account
 	protocol  protocol
-	transport *http.Transport
+	network   network
 	userAgent string
 	now       func() time.Time
 }
@@ -58,11 +52,11 @@ func New(a Account, o Options) (Client, error) {
 	if _, ok := parseURL(a.RefreshURL, "https", "http"); !ok && a.Protocol == JWT && a.RefreshURL != "" {
 		return nil, errors.New("refresh_url must be an http or https URL")
 	}
-	t, err := newTransport(a, o)
+	n, err := newNetwork(a, o)
 	if err != nil {
 		return nil, err
 	}
-	c := &client{account: withDefaults(a), protocol: p, transport: t, userAgent: o.UserAgent, now: o.Now}
+	c := &client{account: withDefaults(a), protocol: p, network: n, userAgent: o.UserAgent, now: o.Now}
 	if c.userAgent == "" {
 		c.userAgent = defaultUserAgent
 	}
@@ -110,46 +104,10 @@ func withDefaults(a Account) Account {
 	if a.DefaultTokenTTL <= 0 {
 		a.DefaultTokenTTL = a.Protocol.DefaultTokenTTL()
 	}
-	a.RequestTimeout = timeoutOf(a)
-	return a
-}
-
-func timeoutOf(a Account) time.Duration {
 	if a.RequestTimeout <= 0 {
-		return defaultTimeout
+		a.RequestTimeout = defaultTimeout
 	}
-	return a.RequestTimeout
-}
-
-// newTransport returns the account's own transport, so that no other account shares its connections, roots or proxy.
-func newTransport(a Account, o Options) (*http.Transport, error) {
-	roots, err := rootsFrom(a.CACert)
-	if err != nil {
-		return nil, err
-	}
-	proxy, err := proxyFrom(a.ProxyURL)
-	if err != nil {
-		return nil, err
-	}
-	// The request's deadline covers these steps too. They have limits of their own because the transport goes on dialing
-	// when a request has given up, to have a connection for the next one.
-	limit := timeoutOf(a)
-	dial := dialer(o.DialContext)
-	if dial == nil {
-		dial = (&net.Dialer{Timeout: limit}).DialContext
-	}
-	return &http.Transport{
-		Proxy:                  proxy,
-		OnProxyConnectResponse: checkProxy,
-		DialContext:            dial.patient(limit),
-		TLSHandshakeTimeout:    limit,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-		ForceAttemptHTTP2:      true,
-		DisableCompression:     true,
-		MaxIdleConns:           2,
-		IdleConnTimeout:        idleTimeout,
-		MaxResponseHeaderBytes: maxHeader,
-	}, nil
+	return a
 }
 
 // proxyFrom returns how the transport finds its proxy.
@@ -164,61 +122,56 @@ func proxyFrom(text string) (func(*http.Request) (*url.URL, error), error) {
 	return http.ProxyURL(u), nil
 }
 
-// rootsFrom reads the PEM certificates; nil, for the system's roots, where there are none. x509's own AppendCertsFromPEM
-// skips what it cannot read: a root that is left out would be found missing by a login that fails.
-func rootsFrom(text string) (*x509.CertPool, error) {
+// Certificates reads PEM certificates; nil, for the system's roots, where there is no text. x509's own
+// AppendCertsFromPEM skips what it cannot read, and so does package pem: a root that is left out would be found missing
+// by a login that fails.
+func Certificates(text string) (*x509.CertPool, error) {
 	if text == "" {
 		return nil, nil
 	}
 	pool := x509.NewCertPool()
-	found := false
-	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {
+	found := 0
+	block, rest := pem.Decode([]byte(text))
+	for ; block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
-			return nil, errors.New("ca_cert must hold certificates only")
+			return nil, errors.New("must hold certificates only, and no key")
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, errors.New("ca_cert holds a certificate that cannot be read")
+			return nil, errors.New("holds a certificate that cannot be read")
 		}
 		pool.AddCert(cert)
-		found = true
+		found++
 	}
-	if !found {
-		return nil, errors.New("ca_cert holds no PEM certificate")
+	if strings.Count(text, "-----BEGIN") > found || strings.Count(text, "-----END") > found {
+		return nil, errors.New("holds a certificate that is not whole")
+	}
+	if found == 0 || len(bytes.TrimSpace(rest)) > 0 {
+		return nil, errors.New("must be PEM certificates (-----BEGIN CERTIFICATE-----)")
 	}
 	return pool, nil
 }
 
 // Login implements [Client].
-func (c *client) Login(ctx context.Context) (*Token, error) {
-	return c.exchange(ctx, c.protocol.login(&c.account), c.account.secrets())
+func (c *client) Login(ctx context.Context, redact ...string) (*Token, error) {
+	return c.exchange(ctx, c.protocol.login(&c.account), c.account.secrets(redact...))
 }
 
 // Refresh implements [Client].
-func (c *client) Refresh(ctx context.Context, refreshToken string) (*Token, error) {
+func (c *client) Refresh(ctx context.Context, refreshToken string, redact ...string) (*Token, error) {
 	jwt, ok := c.protocol.(jwtProtocol)
 	if !ok || c.account.RefreshURL == "" {
 		return nil, ErrRefreshUnsupported
 	}
-	return c.exchange(ctx, jwt.refresh(&c.account, refreshToken), append(c.account.secrets(), refreshToken))
+	return c.exchange(ctx, jwt.refresh(&c.account, refreshToken), c.account.secrets(append(redact, refreshToken)...))
 }
 
-// CloseIdleConnections implements [Client].
-func (c *client) CloseIdleConnections() { c.transport.CloseIdleConnections() }
-
-// secrets returns what must appear in no message, with the pairs that HTTP Basic would send.
-func (a Account) secrets() []string {
-	var secrets []string
-	if a.Password != "" {
-		secrets = append(secrets, a.Password, a.Username+":"+a.Password)
-	}
-	if a.ClientSecret != "" {
-		secrets = append(secrets, a.ClientSecret, a.ClientID+":"+a.ClientSecret)
-	}
-	return secrets
+// secrets returns what must appear in no message: the account's own secrets and others.
+func (a Account) secrets(others ...string) []string {
+	return append([]string{a.Password, a.ClientSecret}, others...)
 }
 
-// exchange sends one request and makes a token of the answer. Secrets are what its error must not hold.
+// exchange sends one request and makes a token of the response. Secrets are what its error must not hold.
 func (c *client) exchange(ctx context.Context, m *message, secrets []string) (*Token, error) {
 	a, err := c.send(ctx, m)
 	if err != nil {
@@ -231,11 +184,11 @@ func (c *client) exchange(ctx context.Context, m *message, secrets []string) (*T
 	return t, nil
 }
 
-// conclude reads an answer: it is either a token or an error.
-func (c *client) conclude(a *answer, op string, secrets []string) (*Token, *Error) {
-	r := &reply{problem: a.problem}
+// conclude reads a response: it is either a token or an error.
+func (c *client) conclude(a *response, op string, secrets []string) (*Token, *Error) {
+	r := &grant{problem: a.problem}
 	if a.problem == "" {
-		r = c.protocol.read(a.body)
+		r = c.protocol.read(a.text())
 	}
 	problem := ""
 	if a.succeeded(r) {
@@ -251,31 +204,32 @@ func (c *client) conclude(a *answer, op string, secrets []string) (*Token, *Erro
 	return nil, a.failure(op, r, s)
 }
 
-// send sends the request once and reads the answer. The transport is used without an http.Client, which would follow
-// redirects: a login must go to where the config says and nowhere else.
-func (c *client) send(caller context.Context, m *message) (*answer, error) {
+// send sends the request once and reads the response. Its connections end with it. The transport is used without an
+// http.Client, which would follow redirects: a login must go to where the config says and nowhere else.
+func (c *client) send(caller context.Context, m *message) (*response, error) {
 	ctx, cancel := context.WithTimeout(caller, c.account.RequestTimeout)
 	defer cancel()
 	p := &progress{}
-	req, err := m.request(httptrace.WithClientTrace(ctx, p.trace(cancel)), c.userAgent)
+	traced := httptrace.WithClientTrace(ctx, p.trace(cancel))
+	req, err := m.request(traced, c.userAgent)
 	if err != nil {
 		return nil, &Error{Kind: Invalid, Op: m.op, Detail: "no request can be made of the account's URL and headers"}
 	}
 	// A reading of the monotonic clock would count no time while the machine is suspended.
 	sent := c.now().Round(0)
-	resp, err := c.transport.RoundTrip(req)
+	resp, err := c.network.transport(traced).RoundTrip(req)
 	if err != nil {
-		return nil, c.noAnswer(ctx, caller, req, m.op, p, err)
+		return nil, c.transportError(ctx, caller, req, m.op, p, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	a := &answer{status: resp.StatusCode, header: resp.Header, sent: sent, received: c.now().Round(0)}
+	a := &response{status: resp.StatusCode, header: resp.Header, sent: sent, received: c.now().Round(0)}
 	if err := a.readBody(resp); err == nil {
 		return a, nil
 	}
 	if errors.Is(caller.Err(), context.Canceled) {
 		return nil, cancelled(m.op)
 	}
-	if kind, _ := a.judgeStatus(); ctx.Err() != nil && kind == "" {
+	if kind, _ := a.classifyStatus(); ctx.Err() != nil && kind == "" {
 		return nil, c.timedOut(caller, m.op, a.status)
 	}
 	// What a status says that needs no body stays true without one: refused credentials must not be sent once more only
@@ -284,8 +238,8 @@ func (c *client) send(caller context.Context, m *message) (*answer, error) {
 	return a, nil
 }
 
-// readBody reads the body to its end, which is what lets the connection be used again, unless it is too long.
-func (a *answer) readBody(resp *http.Response) error {
+// readBody reads the body to its end, unless it is too long.
+func (a *response) readBody(resp *http.Response) error {
 	if a.status < 200 {
 		// A 101 has no body but a connection that is ours from now on, and no deadline would end the reading.
 		return nil

@@ -9,11 +9,12 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
-func TestNewNamesTheFieldThatIsAtFaultAndRepeatsNoValue(t *testing.T) {
+func TestNew_NamesFieldNotValue(t *testing.T) {
 	t.Parallel()
 	// Each wrong value holds this word, which must not be repeated.
 	const secret = "hunter-two"
@@ -44,7 +45,13 @@ func TestNewNamesTheFieldThatIsAtFaultAndRepeatsNoValue(t *testing.T) {
 		"a ca_cert that is no PEM":    {func(a *upstream.Account) { a.CACert = secret }, "ca_cert"},
 		"a ca_cert of spaces":         {func(a *upstream.Account) { a.CACert = " \n" }, "ca_cert"},
 		"a ca_cert that is a key": {
-			func(a *upstream.Account) { a.CACert = block("PRIVATE KEY", secret) }, "ca_cert must hold certificates only",
+			func(a *upstream.Account) { a.CACert = block("PRIVATE KEY", secret) }, "ca_cert must hold certificates only, and no key",
+		},
+		"a ca_cert that is broken before a whole one": {
+			func(a *upstream.Account) {
+				_, whole := selfSigned(t, time.Now(), time.Now().Add(time.Hour))
+				a.CACert = strings.Replace(whole, "-----END", "----END", 1) + whole
+			}, "ca_cert holds a certificate that is not whole",
 		},
 		"a ca_cert that is garbage": {func(a *upstream.Account) { a.CACert = block("CERTIFICATE", secret) }, "ca_cert"},
 	}
@@ -64,7 +71,7 @@ func TestNewNamesTheFieldThatIsAtFaultAndRepeatsNoValue(t *testing.T) {
 	}
 }
 
-func TestNewTakesEveryFormatOfEveryProtocol(t *testing.T) {
+func TestNew_EveryFormatOfEveryProtocol(t *testing.T) {
 	t.Parallel()
 	for _, p := range []upstream.Protocol{upstream.JWT, upstream.OAuth, upstream.SOAP, upstream.FirstVision} {
 		for _, format := range append(p.Formats(), "") {
@@ -77,7 +84,7 @@ func TestNewTakesEveryFormatOfEveryProtocol(t *testing.T) {
 	}
 }
 
-func TestNewTakesABundleOfCertificates(t *testing.T) {
+func TestNew_BundleOfCertificates(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewTLSServer(http.NotFoundHandler())
 	defer s.Close()

@@ -28,7 +28,7 @@ const (
 	Throttled Kind = "throttled"
 	// Unavailable: network, TLS, timeout or another 5xx.
 	Unavailable Kind = "unavailable"
-	// Malformed: an answer that cannot be understood.
+	// Malformed: a response that cannot be understood.
 	Malformed Kind = "malformed"
 )
 
@@ -52,7 +52,7 @@ type Error struct {
 	Op string
 	// Cause is set for Unavailable.
 	Cause Cause
-	// Status is the HTTP status; 0 where no answer came.
+	// Status is the HTTP status; 0 where no response came.
 	Status int
 	// Code is the upstream's own error code, such as "invalid_grant" or "240101"; may be empty.
 	Code string
@@ -97,7 +97,7 @@ func (e *Error) headline() string {
 	case e.Kind == Throttled:
 		return "upstream asks to slow down"
 	case e.Kind == Malformed:
-		return "upstream's answer cannot be understood"
+		return "upstream's response cannot be understood"
 	case e.Cause == CauseTimeout:
 		return "upstream did not answer in time"
 	case e.Cause == CauseServer:

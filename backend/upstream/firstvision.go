@@ -33,7 +33,7 @@ func (firstVisionProtocol) login(a *Account) *message {
 	return m
 }
 
-func (firstVisionProtocol) read(body []byte) *reply { return readJSON(body, "access_token", "token") }
+func (firstVisionProtocol) read(body []byte) *grant { return readJSON(body, "access_token", "token") }
 
 // firstVisionQuery adds to the URL's query, which may hold an appContext already. Spaces between scopes become %20 and not
 // a plus sign: the plus is understood in form bodies only, and the vendor's server is not known to take it in a query.

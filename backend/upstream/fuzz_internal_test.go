@@ -5,6 +5,8 @@ package upstream
 
 import (
 	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -38,8 +41,8 @@ func fuzzClient(t testing.TB, p Protocol) *client {
 	return c.(*client)
 }
 
-// checkAnswer concludes an answer and checks what must hold whatever it is.
-func checkAnswer(t *testing.T, c *client, op string, a *answer) {
+// checkResponse concludes a response and checks what must hold whatever it is.
+func checkResponse(t *testing.T, c *client, op string, a *response) {
 	t.Helper()
 	a.sent, a.received = fuzzNow(), fuzzNow()
 	if a.header.Get("Date") == "" {
@@ -64,7 +67,7 @@ func checkAnswer(t *testing.T, c *client, op string, a *answer) {
 	}
 }
 
-// checkError checks what must hold for every error of an answer.
+// checkError checks what must hold for every error of a response.
 func checkError(t *testing.T, e *Error) {
 	t.Helper()
 	switch e.Kind {
@@ -124,6 +127,11 @@ func addJSONSeeds(f *testing.F) {
 		{200, "\ufeff{}"},
 		{200, `{"token":"x"} {}`},
 		{302, ``},
+		{200, `{"error":true,"message":"Invalid access token","data":""}`},
+		{206, `{"success":false,"message":"` + fuzzPassword + `"}`},
+		{200, `{"error":false,"data":"{\"token\":\"Bearer t0k3n\",\"expires_in\":\"60\"}"}`},
+		{200, `{"token":"JWT t0k3n","error":{"code":0,"message":""}}`},
+		{206, `"` + fuzzSecret + `"`},
 	} {
 		f.Add(seed.status, "application/json; charset=utf-8", seed.body)
 	}
@@ -134,16 +142,16 @@ func fuzzJSON(f *testing.F, p Protocol, op string) {
 	addJSONSeeds(f)
 	c := fuzzClient(f, p)
 	f.Fuzz(func(t *testing.T, status int, media, body string) {
-		checkAnswer(t, c, op, &answer{status: status, header: http.Header{"Content-Type": {media}}, body: []byte(body)})
+		checkResponse(t, c, op, &response{status: status, header: http.Header{"Content-Type": {media}}, body: []byte(body)})
 	})
 }
 
-func FuzzJWTAnswer(f *testing.F)         { fuzzJSON(f, JWT, opLogin) }
-func FuzzRefreshAnswer(f *testing.F)     { fuzzJSON(f, JWT, opRefresh) }
-func FuzzOAuthAnswer(f *testing.F)       { fuzzJSON(f, OAuth, opLogin) }
-func FuzzFirstVisionAnswer(f *testing.F) { fuzzJSON(f, FirstVision, opLogin) }
+func FuzzJWTResponse(f *testing.F)         { fuzzJSON(f, JWT, opLogin) }
+func FuzzRefreshResponse(f *testing.F)     { fuzzJSON(f, JWT, opRefresh) }
+func FuzzOAuthResponse(f *testing.F)       { fuzzJSON(f, OAuth, opLogin) }
+func FuzzFirstVisionResponse(f *testing.F) { fuzzJSON(f, FirstVision, opLogin) }
 
-func FuzzSOAPAnswer(f *testing.F) {
+func FuzzSOAPResponse(f *testing.F) {
 	const open = `<?xml version="1.0" encoding="ISO-8859-1"?><SOAP-ENV:Envelope SOAP-ENV:encodingStyle="Get Access token" ` +
 		`xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/"><SOAP-ENV:Body>`
 	const end = `</SOAP-ENV:Body></SOAP-ENV:Envelope>`
@@ -161,13 +169,73 @@ func FuzzSOAPAnswer(f *testing.F) {
 		`<!-- a --><a/> `,
 		"\ufeff<a>&#65;&amp;<![CDATA[x]]></a>",
 		"<html><body>504</body></html>",
+		open + `<access_new_tokenResponse><return>{"access_token":"t0k3n"}</return></access_new_tokenResponse>` + end,
+		open + `<access_new_tokenResponse><return>0123456789abcdef0123456789abcdef01234567</return></access_new_tokenResponse>` + end,
+		open + "<access_tokenResponse>acc\xe8s refus\xe9</access_tokenResponse>" + end,
 	} {
 		f.Add(200, seed)
 		f.Add(500, seed)
 	}
 	c := fuzzClient(f, SOAP)
 	f.Fuzz(func(t *testing.T, status int, body string) {
-		checkAnswer(t, c, opLogin, &answer{status: status, header: http.Header{"Content-Type": {"text/xml"}}, body: []byte(body)})
+		checkResponse(t, c, opLogin, &response{status: status, header: http.Header{"Content-Type": {"text/xml"}}, body: []byte(body)})
+	})
+}
+
+// FuzzSOAPToken has a login succeed with a token in any place of the response: no message may hold it.
+func FuzzSOAPToken(f *testing.F) {
+	f.Add("access_new_tokenResponse", "", "", "0123456789abcdef0123456789abcdef01234567")
+	f.Add("access_tokenResponse", "<return>", "</return>", "eyJ0eXAiOiJKV1Qi.e30.c2ln")
+	f.Add("access_tokenResponse", `<return>{"token":"`, `"}</return>`, "quietmeadowandsilverlantern")
+	f.Add("Fault", "<faultstring>session ", " is open</faultstring>", "4f3c2b1a4f3c2b1a4f3c2b1a")
+	c := fuzzClient(f, SOAP)
+	f.Fuzz(func(t *testing.T, element, before, behind, token string) {
+		isWord := len(token) >= 20 && skeleton(token) == token && strings.ContainsAny(token, "0123456789") &&
+			strings.ContainsFunc(token, unicode.IsLetter)
+		if !isWord || strings.Contains(element+before+behind, token) {
+			return
+		}
+		body := "<" + element + ">" + before + token + behind + "</" + element + ">"
+		a := &response{status: 200, header: http.Header{"Content-Type": {"text/xml"}}, body: []byte(body), sent: fuzzNow(), received: fuzzNow()}
+		if _, e := c.conclude(a, opLogin, nil); e != nil && strings.Contains(e.Error()+e.Code+e.Detail, token) {
+			t.Fatalf("%q shows the token", e.Error())
+		}
+	})
+}
+
+// FuzzCharset checks that a body is decoded only where it is not UTF-8, and then completely.
+func FuzzCharset(f *testing.F) {
+	f.Add("text/xml", "<?xml version='1.0' encoding='ISO-8859-1'?><a>acc\xe8s</a>")
+	f.Add("text/xml; charset=windows-1252", "<a>d\x92acc\xe8s \x81</a>")
+	f.Add("text/xml", "<?xml encoding=")
+	f.Add("text/xml", "<?xml encoding?>\xff")
+	f.Add("application/json; charset=latin1", "{\"error\":\"\xe8\"}")
+	f.Fuzz(func(t *testing.T, media, body string) {
+		a := &response{header: http.Header{"Content-Type": {media}}, body: []byte(body)}
+		text := string(a.text())
+		if text == body {
+			return
+		}
+		if utf8.ValidString(body) || !utf8.ValidString(text) || characters(text) != len(body) {
+			t.Fatalf("%q became %q", body, text)
+		}
+	})
+}
+
+// FuzzHollowError checks that no depth or spelling of nothing is an error, and that something is one.
+func FuzzHollowError(f *testing.F) {
+	for _, seed := range []string{`{"code":0,"message":""}`, `[""]`, `"None"`, `"0.0"`, `"[\"\"]"`, `{"a":[{"b":"null"}]}`, `[0,"x"]`, `"no"`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		v, problem := decodeJSON([]byte(text))
+		if problem != "" {
+			return
+		}
+		wrapped := map[string]any{"a": []any{v, "", json.Number("0")}}
+		if truthy(v) != truthy(wrapped) {
+			t.Fatalf("%s is an error: %v, and in an object and a list: %v", text, truthy(v), truthy(wrapped))
+		}
 	})
 }
 
@@ -205,7 +273,7 @@ func FuzzLifetime(f *testing.F) {
 		body := fmt.Sprintf(`{"access_token":%q,"refresh_token":%q,"expires_in":%s}`, token, token, expiresIn)
 		capped := *c
 		capped.account.MaxTokenTTL = time.Duration(maximum)
-		checkAnswer(t, &capped, opLogin, &answer{status: 200, header: http.Header{"Date": {date}}, body: []byte(body)})
+		checkResponse(t, &capped, opLogin, &response{status: 200, header: http.Header{"Date": {date}}, body: []byte(body)})
 	})
 }
 
@@ -219,7 +287,7 @@ func FuzzRetryAfter(f *testing.F) {
 	c := fuzzClient(f, JWT)
 	f.Fuzz(func(t *testing.T, value, date string, status int) {
 		header := http.Header{"Retry-After": {value}, "Date": {date}}
-		a := &answer{status: status, header: header, sent: fuzzNow(), received: fuzzNow()}
+		a := &response{status: status, header: header, sent: fuzzNow(), received: fuzzNow()}
 		if wait := a.retryAfter(); wait < 0 || wait > maxRetryAfter {
 			t.Fatalf("wait for %s", wait)
 		}
@@ -248,8 +316,8 @@ func FuzzClassify(f *testing.F) {
 		}
 		for _, fault := range faults {
 			for _, token := range []string{"", "t0k3n"} {
-				a := &answer{status: status, header: http.Header{}, sent: fuzzNow(), received: fuzzNow()}
-				r := &reply{token: token, fault: fault}
+				a := &response{status: status, header: http.Header{}, sent: fuzzNow(), received: fuzzNow()}
+				r := &grant{token: token, fault: fault}
 				if a.succeeded(r) != (status >= 200 && status <= 299 && fault == nil && token != "") {
 					t.Fatalf("HTTP %d with %+v is a success", status, fault)
 				}
@@ -279,6 +347,7 @@ func FuzzScrub(f *testing.F) {
 		writings := []string{
 			secret, printable(secret), url.QueryEscape(secret), url.PathEscape(secret),
 			std([]byte(secret)), urlSafe([]byte(secret)), fmt.Sprintf("%+q", secret), fmt.Sprintf("%q", secret),
+			hex.EncodeToString([]byte(secret)),
 		}
 		for _, writing := range writings {
 			checkScrubbed(t, s.clean(before+writing+behind), secret)
@@ -295,7 +364,7 @@ func checkScrubbed(t *testing.T, text, secret string) {
 	if characters(text) > maxDetail || !utf8.ValidString(text) || strings.TrimSpace(text) != printable(text) {
 		t.Fatalf("%q is not plain or not short", text)
 	}
-	for _, writing := range []string{secret, base64.StdEncoding.EncodeToString([]byte(secret)), url.QueryEscape(secret)} {
+	for _, writing := range []string{secret, hex.EncodeToString([]byte(secret)), base64.StdEncoding.EncodeToString([]byte(secret)), url.QueryEscape(secret)} {
 		if strings.Contains(text, writing) {
 			t.Fatalf("%q shows %q", text, secret)
 		}
@@ -305,7 +374,7 @@ func checkScrubbed(t *testing.T, text, secret string) {
 func BenchmarkScrub(b *testing.B) {
 	for name, text := range map[string]string{
 		"short":   "Unable to login with provided credential",
-		"longest": strings.Repeat("%41", maxScrubbed/3),
+		"longest": strings.Repeat("%41", maxText/3),
 	} {
 		b.Run(name, func(b *testing.B) {
 			s := newScrubber([]string{fuzzPassword, "asha:" + fuzzPassword, fuzzSecret, "client-0042:" + fuzzSecret})
@@ -320,7 +389,7 @@ func BenchmarkConclude(b *testing.B) {
 	c := fuzzClient(b, JWT)
 	token := "eyJ0." + base64.RawURLEncoding.EncodeToString([]byte(`{"exp":1772370000}`)) + ".c2ln"
 	body := []byte(`{"token":"` + token + `"}`)
-	a := &answer{status: 200, header: http.Header{}, body: body, sent: fuzzNow(), received: fuzzNow()}
+	a := &response{status: 200, header: http.Header{}, body: body, sent: fuzzNow(), received: fuzzNow()}
 	for b.Loop() {
 		if _, e := c.conclude(a, opLogin, c.account.secrets()); e != nil {
 			b.Fatal(errors.New(e.Detail))

@@ -26,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Invented secrets. None is a substring of another, nor of an ordinary answer.
+// Invented secrets. None is a substring of another, nor of an ordinary response.
 const (
 	testUser         = "asha@example.com"
 	testPassword     = `Pä55😀 <w&rd>"'/\+%~!`
@@ -141,7 +141,7 @@ func accountFor(p upstream.Protocol, url string) upstream.Account {
 	return a
 }
 
-// newClient makes a client whose clock stands at noon. It lets go of its connections with the test.
+// newClient makes a client whose clock stands at noon.
 func newClient(t *testing.T, a upstream.Account) upstream.Client {
 	t.Helper()
 	return newClientAt(t, a, noon())
@@ -154,7 +154,6 @@ func newClientAt(t *testing.T, a upstream.Account, now time.Time) upstream.Clien
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
-	t.Cleanup(c.CloseIdleConnections)
 	return c
 }
 
@@ -231,13 +230,13 @@ func soapAnswer(element, content string) string {
 		element, content)
 }
 
-// soapSuccess is a SOAP answer with a token.
+// soapSuccess is a SOAP response with a token.
 func soapSuccess(token, expiresIn string) string {
 	return soapAnswer("access_new_tokenResponse", "<access_token>"+token+"</access_token><expires_in>"+expiresIn+
 		"</expires_in><token_type>bearer</token_type><error_description/>")
 }
 
-// firstVisionErrors is an answer in FirstVision's present form.
+// firstVisionErrors is a response in FirstVision's present form.
 func firstVisionErrors(code string, status int, reason string) string {
 	return fmt.Sprintf(`[{"detail": "Please refer to invalid-params for error details", "errorCode": %q,
 		"instance": "/v1/api/oauth/token", "invalid-params": [%q], "source": "AGT", "status": %d, "title": "Unauthorized"}]`,

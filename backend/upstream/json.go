@@ -5,23 +5,25 @@ package upstream
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 )
 
-// holders are the objects of an answer in which a token or an error may stand: the answer itself, and the envelopes that
-// some versions of the vendor's API put around it.
+// holders are the objects of a response in which a token or an error may stand: the response itself, and what its
+// envelopes hold.
 func holders(v any) []map[string]any {
 	top, ok := v.(map[string]any)
 	if !ok {
 		return nil
 	}
 	found := []map[string]any{top}
-	for _, name := range []string{"data", "results"} {
+	for _, name := range envelopes() {
 		if inner, ok := top[name].(map[string]any); ok {
 			found = append(found, inner)
 		}
@@ -29,16 +31,38 @@ func holders(v any) []map[string]any {
 	return found
 }
 
-// readJSON reads an answer in JSON. The keys are those that may hold the access token, the likeliest first.
-func readJSON(body []byte, tokenKeys ...string) *reply {
+// openStrings replaces an envelope's content that is JSON in a string by that JSON.
+func openStrings(v any) {
+	top, ok := v.(map[string]any)
+	if !ok {
+		return
+	}
+	for _, name := range envelopes() {
+		text, ok := top[name].(string)
+		if !ok {
+			continue
+		}
+		if inner, problem := decodeJSON([]byte(text)); problem == "" {
+			top[name] = inner
+		}
+	}
+}
+
+// envelopes are the keys that some versions of the vendor's API put around their content.
+func envelopes() []string { return []string{"data", "results"} }
+
+// readJSON reads a response in JSON. The keys are those that may hold the access token, the likeliest first.
+func readJSON(body []byte, tokenKeys ...string) *grant {
 	v, problem := decodeJSON(body)
 	if problem != "" {
-		return &reply{problem: problem}
+		return &grant{problem: problem}
 	}
-	r := &reply{keys: knownKeys(namesIn(v)), tokens: tokensIn(v, nil)}
+	openStrings(v)
+	_, isObject := v.(map[string]any)
+	r := &grant{isJSON: true, isObject: isObject, keys: knownKeys(namesIn(v)), tokens: tokensIn(v, nil)}
 	for _, holder := range holders(v) {
-		if r.token = firstString(holder, tokenKeys...); r.token != "" {
-			r.refresh = firstString(holder, "refresh_token", "refresh token")
+		if r.token = withoutScheme(firstString(holder, tokenKeys...)); r.token != "" {
+			r.refresh = withoutScheme(firstString(holder, "refresh_token", "refresh token"))
 			r.expiresIn = holder["expires_in"]
 			break
 		}
@@ -129,7 +153,7 @@ func isTokenKey(name string) bool {
 	return slices.Contains([]string{"token", "access_token", "refresh_token", "refresh token"}, name)
 }
 
-// namesIn returns the key names of the answer's outer objects.
+// namesIn returns the key names of the response's outer objects.
 func namesIn(v any) map[string]bool {
 	names := map[string]bool{}
 	objects := holders(v)
@@ -146,13 +170,16 @@ func namesIn(v any) map[string]bool {
 	return names
 }
 
-// faultFromJSON returns the error that the answer tells, nil where it tells none. The shapes are tried from the most
+// faultFromJSON returns the error that the response tells, nil where it tells none. The shapes are tried from the most
 // telling one down. What follows "error" is tried only where there is no token: elsewhere a "detail" may be anything.
 func faultFromJSON(v any, hasToken bool) *fault {
 	if f := faultFromFirstVision(v); f != nil {
 		return f
 	}
 	for _, holder := range holders(v) {
+		if isBareTrue(holder["error"]) || isBareFalse(holder["success"]) {
+			return faultFromEnvelope(v)
+		}
 		if truthy(holder["error"]) || truthy(holder["error_description"]) {
 			return faultFromErrorValue(holder["error"], holder["error_description"])
 		}
@@ -162,6 +189,53 @@ func faultFromJSON(v any, hasToken bool) *fault {
 		return nil
 	}
 	return faultFromDjango(object)
+}
+
+// isBareTrue tells whether an error field says that there is an error and nothing else of it.
+func isBareTrue(v any) bool {
+	text, _ := v.(string)
+	isTrue, _ := v.(bool)
+	return isTrue || strings.EqualFold(strings.TrimSpace(text), "true")
+}
+
+// isBareFalse tells whether a success field says that there is none.
+func isBareFalse(v any) bool {
+	text, _ := v.(string)
+	isTrue, isBool := v.(bool)
+	return isBool && !isTrue || strings.EqualFold(strings.TrimSpace(text), "false")
+}
+
+// faultFromEnvelope reads the vendor's business envelope, {"error":true,"message":"...","data":{...}} or with
+// "success":false. Its text is all that tells refused credentials from a service that is down, so it takes a text that
+// speaks of credentials to be told from an outage.
+func faultFromEnvelope(v any) *fault {
+	f := &fault{status: http.StatusServiceUnavailable, named: true}
+	for _, holder := range holders(v) {
+		value := holder["error"]
+		if isBareTrue(value) {
+			value = nil
+		}
+		inner := &fault{text: textOf(holder["message"])}
+		if truthy(value) || truthy(holder["error_description"]) {
+			inner = faultFromErrorValue(value, join(": ", inner.text, textOf(holder["error_description"])))
+		}
+		f.kind, f.code = cmp.Or(f.kind, inner.kind), cmp.Or(f.code, inner.code)
+		f.text = join(": ", f.text, inner.text)
+	}
+	f.kind = cmp.Or(f.kind, oauthKind(f.text))
+	if f.kind == "" && speaksOfCredentials(f.text) {
+		f.kind = Rejected
+	}
+	return f
+}
+
+// speaksOfCredentials tells whether a text says that credentials were refused.
+func speaksOfCredentials(text string) bool {
+	text = strings.ToLower(text)
+	return slices.ContainsFunc([]string{
+		"access token", "access_token", "invalid_grant", "invalid grant", "invalid_client", "invalid client", "credential",
+		"invalid username", "invalid password", "incorrect username", "incorrect password", "wrong password",
+	}, func(phrase string) bool { return strings.Contains(text, phrase) })
 }
 
 // faultFromErrorValue reads an "error" of whatever type: mostly a string, but true or an object are seen as well.
@@ -242,7 +316,7 @@ func faultFromDjango(object map[string]any) *fault {
 	return &fault{status: 400, text: strings.Join(notes, "; ")}
 }
 
-// maxNotes bounds how many of an answer's remarks go into one message.
+// maxNotes bounds how many of a response's remarks go into one message.
 const maxNotes = 3
 
 // textsOf joins the first few texts of a list.
@@ -278,7 +352,8 @@ func textOf(v any) string {
 }
 
 // truthy tells whether an error field says that there is an error. Types drift between versions of the vendors' servers,
-// so that "no error" comes as null, false, 0, an empty list or object, and as each of these in a string.
+// so that "no error" comes as null, false, 0, "None", an empty list or object, each of these in a string, or a list or
+// an object of nothing else.
 func truthy(v any) bool {
 	switch v := v.(type) {
 	case nil:
@@ -289,15 +364,28 @@ func truthy(v any) bool {
 		n, err := v.Float64()
 		return err != nil || n != 0
 	case string:
-		switch strings.ToLower(strings.TrimSpace(v)) {
-		case "", "false", "null", "0", "[]", "{}":
-			return false
-		}
-		return true
+		return truthyText(v)
 	case []any:
-		return len(v) > 0
-	default:
-		object, _ := v.(map[string]any)
-		return len(object) > 0
+		return slices.ContainsFunc(v, truthy)
+	case map[string]any:
+		for _, inner := range v {
+			if truthy(inner) {
+				return true
+			}
+		}
 	}
+	return false
+}
+
+func truthyText(text string) bool {
+	text = strings.ToLower(strings.TrimSpace(text))
+	switch text {
+	case "", "none", "nil":
+		return false
+	}
+	v, problem := decodeJSON([]byte(text))
+	if _, isText := v.(string); problem != "" || isText {
+		return true
+	}
+	return truthy(v)
 }

@@ -35,4 +35,4 @@ func (jwtProtocol) refresh(a *Account, refreshToken string) *message {
 	}
 }
 
-func (jwtProtocol) read(body []byte) *reply { return readJSON(body, "token", "access_token") }
+func (jwtProtocol) read(body []byte) *grant { return readJSON(body, "token", "access_token") }

@@ -28,7 +28,7 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
-const goodAnswer = `{"token":"` + testOpaqueToken + `","expires_in":3600}`
+const goodResponse = `{"token":"` + testOpaqueToken + `","expires_in":3600}`
 
 // rawServer is a server that does as it likes with its connections.
 type rawServer struct {
@@ -38,8 +38,8 @@ type rawServer struct {
 	head atomic.Value
 }
 
-// serveRaw reads one request from each connection, calls answer and closes the connection.
-func serveRaw(t *testing.T, answer func(net.Conn)) *rawServer {
+// serveRaw reads one request from each connection, calls response and closes the connection.
+func serveRaw(t *testing.T, response func(net.Conn)) *rawServer {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -58,13 +58,13 @@ func serveRaw(t *testing.T, answer func(net.Conn)) *rawServer {
 			if err != nil {
 				return
 			}
-			s.serve(conn, answer)
+			s.serve(conn, response)
 		}
 	}()
 	return s
 }
 
-func (s *rawServer) serve(conn net.Conn, answer func(net.Conn)) {
+func (s *rawServer) serve(conn net.Conn, response func(net.Conn)) {
 	defer func() { _ = conn.Close() }()
 	var head bytes.Buffer
 	r, err := http.ReadRequest(bufio.NewReader(io.TeeReader(conn, &head)))
@@ -74,7 +74,7 @@ func (s *rawServer) serve(conn net.Conn, answer func(net.Conn)) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	s.head.Store(head.String())
 	s.asked.Add(1)
-	answer(conn)
+	response(conn)
 }
 
 // loginRaw logs in at a raw server that sends these bytes, and makes sure that it was asked once.
@@ -88,36 +88,36 @@ func loginRaw(t *testing.T, sent string) *upstream.Error {
 	return mustFail(t, token, err)
 }
 
-func TestAConnectionThatBreaksIsUnderstoodByHowFarItCame(t *testing.T) {
+func TestConnection_BrokenAtEachStage(t *testing.T) {
 	t.Parallel()
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 	tests := map[string]struct{ bytes, want, say string }{
-		"closed without a byte":      {"", "unavailable/network", "was closed before an answer came"},
-		"closed between two headers": {head, "unavailable/network", "was closed before an answer came"},
+		"closed without a byte":      {"", "unavailable/network", "was closed before a response came"},
+		"closed between two headers": {head, "unavailable/network", "was closed before a response came"},
 		"closed within a header":     {"HTTP/1.1 200 OK\r\nContent-Ty", "malformed", "broken off"},
-		"closed behind the head":     {head + "Content-Length: 99\r\n\r\n", "malformed", "the answer is cut short"},
+		"closed behind the head":     {head + "Content-Length: 99\r\n\r\n", "malformed", "the response is cut short"},
 		"closed within the body": {
-			head + "Content-Length: 999\r\n\r\n" + goodAnswer, "malformed", "the answer is cut short",
+			head + "Content-Length: 999\r\n\r\n" + goodResponse, "malformed", "the response is cut short",
 		},
 		"closed within a chunk": {
-			head + "Transfer-Encoding: chunked\r\n\r\n999\r\n" + goodAnswer, "malformed", "the answer is cut short",
+			head + "Transfer-Encoding: chunked\r\n\r\n999\r\n" + goodResponse, "malformed", "the response is cut short",
 		},
 		"closed before the last chunk": {
-			head + "Transfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n", "malformed", "the answer is cut short",
+			head + "Transfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n", "malformed", "the response is cut short",
 		},
-		"cut JSON with no length": {head + "\r\n" + goodAnswer[:30], "malformed", "the answer is cut short"},
+		"cut JSON with no length": {head + "\r\n" + goodResponse[:30], "malformed", "the response is cut short"},
 		"cut short, at 403": {
-			strings.Replace(head, "200", "403", 1) + "Content-Length: 99\r\n\r\n{", "malformed", "the answer is cut short",
+			strings.Replace(head, "200", "403", 1) + "Content-Length: 99\r\n\r\n{", "malformed", "the response is cut short",
 		},
 		"cut short, at 401": {
-			strings.Replace(head, "200", "401", 1) + "Content-Length: 99\r\n\r\n{", "rejected", "the answer is cut short",
+			strings.Replace(head, "200", "401", 1) + "Content-Length: 99\r\n\r\n{", "rejected", "the response is cut short",
 		},
 		"cut short, at 429": {
-			strings.Replace(head, "200", "429", 1) + "Content-Length: 99\r\n\r\n{", "throttled", "the answer is cut short",
+			strings.Replace(head, "200", "429", 1) + "Content-Length: 99\r\n\r\n{", "throttled", "the response is cut short",
 		},
 		"cut short, at 500": {
 			strings.Replace(head, "200", "500", 1) + "Content-Length: 99\r\n\r\n{", "unavailable/server",
-			"the answer is cut short",
+			"the response is cut short",
 		},
 		"something else than HTTP": {"SSH-2.0-OpenSSH_9.9\r\n", "malformed", "not HTTP"},
 		"TLS at a plain URL":       {"\x15\x03\x01\x00\x02\x02\x0a", "malformed", "not HTTP"},
@@ -128,7 +128,7 @@ func TestAConnectionThatBreaksIsUnderstoodByHowFarItCame(t *testing.T) {
 			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", "malformed", "HTTP 101",
 		},
 		"a length that is less than all": {
-			head + "Connection: close\r\nContent-Length: 10\r\n\r\n" + goodAnswer, "malformed", "the answer is cut short",
+			head + "Connection: close\r\nContent-Length: 10\r\n\r\n" + goodResponse, "malformed", "the response is cut short",
 		},
 	}
 	for name, test := range tests {
@@ -141,7 +141,7 @@ func TestAConnectionThatBreaksIsUnderstoodByHowFarItCame(t *testing.T) {
 	}
 }
 
-func TestASwitchOfProtocolsDoesNotHoldTheLoginUp(t *testing.T) {
+func TestConnection_SwitchOfProtocols(t *testing.T) {
 	t.Parallel()
 	released := make(chan struct{})
 	s := serveRaw(t, func(conn net.Conn) {
@@ -155,7 +155,7 @@ func TestASwitchOfProtocolsDoesNotHoldTheLoginUp(t *testing.T) {
 	<-released
 }
 
-func TestSOAPActionKeepsTheSpellingOfSOAP(t *testing.T) {
+func TestSOAPAction_Spelling(t *testing.T) {
 	t.Parallel()
 	s := serveRaw(t, func(conn net.Conn) {
 		body := soapSuccess(testOpaqueToken, "14400")
@@ -168,7 +168,7 @@ func TestSOAPActionKeepsTheSpellingOfSOAP(t *testing.T) {
 	mustSay(t, head, "POST / HTTP/1.1\r\n", "\r\nSOAPAction: \"urn:server#access_new_token\"\r\n")
 }
 
-func TestANetworkThatFailsIsNamedByItsCause(t *testing.T) {
+func TestNetworkError_NamesCause(t *testing.T) {
 	t.Parallel()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -211,12 +211,12 @@ func TestANetworkThatFailsIsNamedByItsCause(t *testing.T) {
 	}
 }
 
-func TestADeadlineIsATimeout(t *testing.T) {
+func TestTimeout_Deadline(t *testing.T) {
 	t.Parallel()
 	stuck := map[string]http.HandlerFunc{
 		"before the head": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 		"in the body": func(w http.ResponseWriter, r *http.Request) {
-			_, _ = io.WriteString(w, goodAnswer[:20])
+			_, _ = io.WriteString(w, goodResponse[:20])
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
 		},
@@ -267,7 +267,7 @@ func TestADeadlineIsATimeout(t *testing.T) {
 	}
 }
 
-func TestRefusedCredentialsStayRefusedWhenTheBodyIsLate(t *testing.T) {
+func TestTimeout_RefusedWithLateBody(t *testing.T) {
 	t.Parallel()
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
@@ -281,9 +281,9 @@ func TestRefusedCredentialsStayRefusedWhenTheBodyIsLate(t *testing.T) {
 	s.only(t)
 }
 
-func TestAContextThatIsOverSendsNothing(t *testing.T) {
+func TestLogin_NotSentWhenContextEnded(t *testing.T) {
 	t.Parallel()
-	s := serve(t, always(200, "application/json", goodAnswer))
+	s := serve(t, always(200, "application/json", goodResponse))
 	c := newClient(t, accountFor(upstream.JWT, s.URL))
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -299,7 +299,7 @@ func TestAContextThatIsOverSendsNothing(t *testing.T) {
 	}
 }
 
-func TestConnectionsAreUsedAgain(t *testing.T) {
+func TestConnection_OneForEachLogin(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("HTTP/2 %v", http2), func(t *testing.T) {
@@ -308,7 +308,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 			statuses := []int{200, 400, 401, 500, 302, 206, 200}
 			s := newServer(func(w http.ResponseWriter, r *http.Request) {
 				status := statuses[int(turn.Add(1)-1)%len(statuses)]
-				always(status, "application/json", goodAnswer, "Location: /elsewhere")(w, r)
+				always(status, "application/json", goodResponse, "Location: /elsewhere")(w, r)
 			})
 			s.EnableHTTP2 = http2
 			s.StartTLS()
@@ -319,8 +319,8 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 			for range statuses {
 				_, _ = c.Login(context.Background())
 			}
-			if s.asked() != len(statuses) || s.connected() != 1 {
-				t.Errorf("%d requests over %d connections", s.asked(), s.connected())
+			if s.asked() != len(statuses) || s.connected() != len(statuses) {
+				t.Errorf("%d requests over %d connections, want %d over as many", s.asked(), s.connected(), len(statuses))
 			}
 			if got := s.requests[0].ProtoMajor == 2; got != http2 {
 				t.Errorf("spoke %s", s.requests[0].Proto)
@@ -329,9 +329,9 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 	}
 }
 
-func TestAnAnswerOfMoreThan1MiBIsRefused(t *testing.T) {
+func TestResponse_Over1MiBRefused(t *testing.T) {
 	t.Parallel()
-	padded := goodAnswer + strings.Repeat(" ", 1<<20-len(goodAnswer))
+	padded := goodResponse + strings.Repeat(" ", 1<<20-len(goodResponse))
 	tests := map[string]struct {
 		status int
 		body   string
@@ -361,12 +361,12 @@ func TestAnAnswerOfMoreThan1MiBIsRefused(t *testing.T) {
 			}
 			e := mustFail(t, token, err)
 			mustBe(t, e, test.want)
-			mustSay(t, e.Detail, "the answer is longer than 1 MiB", "application/json, more than 1 MiB, no known keys")
+			mustSay(t, e.Detail, "the response is longer than 1 MiB", "application/json, more than 1 MiB, no known keys")
 		})
 	}
 }
 
-func TestAnAnswerWithoutEndIsNotReadToIt(t *testing.T) {
+func TestResponse_EndlessNotRead(t *testing.T) {
 	t.Parallel()
 	var sent atomic.Int64
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -388,9 +388,9 @@ func TestAnAnswerWithoutEndIsNotReadToIt(t *testing.T) {
 	}
 }
 
-func TestAProxyOfTheAccountIsUsed(t *testing.T) {
+func TestProxy_OfAccountUsed(t *testing.T) {
 	t.Parallel()
-	proxy := serve(t, always(200, "application/json", goodAnswer))
+	proxy := serve(t, always(200, "application/json", goodResponse))
 	a := accountFor(upstream.JWT, "http://login.example/api/v1/token-auth/")
 	a.ProxyURL = proxy.URL
 	if _, err := newClient(t, a).Login(context.Background()); err != nil {
@@ -401,7 +401,7 @@ func TestAProxyOfTheAccountIsUsed(t *testing.T) {
 	}
 }
 
-func TestAProxyThatOpensNoTunnelIsNamed(t *testing.T) {
+func TestProxy_RefusedTunnelNamed(t *testing.T) {
 	t.Parallel()
 	proxy := serve(t, always(407, "text/html", "<html>"+testPassword))
 	a := accountFor(upstream.JWT, "https://login.example/api/v1/token-auth/")
@@ -418,9 +418,9 @@ func TestAProxyThatOpensNoTunnelIsNamed(t *testing.T) {
 	}
 }
 
-func TestATunnelThroughAProxyIsTLSFromEndToEnd(t *testing.T) {
+func TestProxy_TunnelIsTLS(t *testing.T) {
 	t.Parallel()
-	s := newServer(always(200, "application/json", goodAnswer))
+	s := newServer(always(200, "application/json", goodResponse))
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	proxy := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -476,7 +476,7 @@ func selfSigned(t *testing.T, from, to time.Time, uses ...x509.ExtKeyUsage) (cer
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, asPEM
 }
 
-func TestTLSIsCheckedAndNamedByWhatIsWrong(t *testing.T) {
+func TestTLS_NamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	goodCert, goodPEM := selfSigned(t, now.Add(-time.Hour), now.Add(time.Hour))
@@ -504,7 +504,7 @@ func TestTLSIsCheckedAndNamedByWhatIsWrong(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newServer(always(200, "application/json", goodAnswer))
+			s := newServer(always(200, "application/json", goodResponse))
 			s.TLS = test.config
 			s.StartTLS()
 			t.Cleanup(s.Close)
@@ -535,9 +535,9 @@ func TestTLSIsCheckedAndNamedByWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestAPlainServerAtAnHTTPSURLIsNamed(t *testing.T) {
+func TestTLS_PlainServerNamed(t *testing.T) {
 	t.Parallel()
-	s := serve(t, always(200, "application/json", goodAnswer))
+	s := serve(t, always(200, "application/json", goodResponse))
 	a := accountFor(upstream.JWT, strings.Replace(s.URL, "http:", "https:", 1))
 	token, err := newClient(t, a).Login(context.Background())
 	e := mustFail(t, token, err)
@@ -548,9 +548,9 @@ func TestAPlainServerAtAnHTTPSURLIsNamed(t *testing.T) {
 	}
 }
 
-func TestManyLoginsAtOnceDoNotDisturbEachOther(t *testing.T) {
+func TestLogin_ManyAtOnce(t *testing.T) {
 	t.Parallel()
-	s := serve(t, always(200, "application/json", goodAnswer))
+	s := serve(t, always(200, "application/json", goodResponse))
 	c := newClient(t, accountFor(upstream.JWT, s.URL))
 	errs := make(chan error)
 	const logins = 20
@@ -570,9 +570,9 @@ func TestManyLoginsAtOnceDoNotDisturbEachOther(t *testing.T) {
 	}
 }
 
-func TestAnAccountsMapsCanBeChangedAfterwards(t *testing.T) {
+func TestNew_CopiesMaps(t *testing.T) {
 	t.Parallel()
-	s := serve(t, always(200, "application/json", goodAnswer))
+	s := serve(t, always(200, "application/json", goodResponse))
 	a := accountFor(upstream.JWT, s.URL)
 	a.Headers = map[string]string{"Productid": "arap"}
 	c := newClient(t, a)
@@ -585,13 +585,13 @@ func TestAnAccountsMapsCanBeChangedAfterwards(t *testing.T) {
 	}
 }
 
-func TestAHeaderThatCannotBeSentIsInvalid(t *testing.T) {
+func TestLogin_UnsendableHeaderInvalid(t *testing.T) {
 	t.Parallel()
 	headers := map[string]string{
 		"X-Bad": testPassword + "\r\nX-Evil: 1", "X-Nul": "\x00", "": "x", "X Bad": "x", "X-Bad:": "x", "X-Bäd": "x",
 	}
 	for name, value := range headers {
-		s := serve(t, always(200, "application/json", goodAnswer))
+		s := serve(t, always(200, "application/json", goodResponse))
 		a := accountFor(upstream.JWT, s.URL)
 		a.Headers = map[string]string{name: value}
 		token, err := newClient(t, a).Login(context.Background())
@@ -603,9 +603,9 @@ func TestAHeaderThatCannotBeSentIsInvalid(t *testing.T) {
 	}
 }
 
-func TestConnectionsAreMadeAsTheOptionsSay(t *testing.T) {
+func TestConnection_DialContextUsed(t *testing.T) {
 	t.Parallel()
-	s := serve(t, always(200, "application/json", goodAnswer))
+	s := serve(t, always(200, "application/json", goodResponse))
 	var dialed atomic.Value
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		dialed.Store(address)
@@ -616,7 +616,6 @@ func TestConnectionsAreMadeAsTheOptionsSay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.CloseIdleConnections()
 	if _, err := c.Login(context.Background()); err != nil {
 		t.Fatal(err)
 	}

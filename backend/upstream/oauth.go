@@ -25,4 +25,4 @@ func (oauthProtocol) login(a *Account) *message {
 	}
 }
 
-func (oauthProtocol) read(body []byte) *reply { return readJSON(body, "access_token", "token") }
+func (oauthProtocol) read(body []byte) *grant { return readJSON(body, "access_token", "token") }

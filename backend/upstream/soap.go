@@ -37,7 +37,7 @@ func (soapProtocol) login(a *Account) *message {
 	}
 }
 
-func (soapProtocol) read(body []byte) *reply { return readSOAP(body) }
+func (soapProtocol) read(body []byte) *grant { return readSOAP(body) }
 
 // soapEnvelope writes the request. The elements keep the order of the vendor's page.
 func soapEnvelope(a *Account) []byte {

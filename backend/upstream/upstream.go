@@ -4,8 +4,8 @@
 // Package upstream logs in to the token endpoints of Masters India and of Fiserv FirstVision.
 //
 // It is a plain Go client library: it knows nothing of Vault, keeps no token and never retries. One Client serves one
-// Account; each of the four login protocols lives in a file of its own. An answer is believed only as far as the vendors'
-// pages and practice allow: the rules are in answer.go (success and lifetime) and classify.go (failure).
+// Account; each of the four login protocols lives in a file of its own. A response is believed only as far as the vendors'
+// pages and practice allow: the rules are in response.go (success and lifetime) and classify.go (failure).
 package upstream
 
 import (
@@ -89,11 +89,11 @@ type Account struct {
 	// "urn:server#access_new_token", "username" and "passwd".
 	SOAPAction, SOAPUsernameElement, SOAPPasswordElement string
 
-	// DefaultTokenTTL is the life of a token whose answer tells none; 0 means [Protocol.DefaultTokenTTL].
+	// DefaultTokenTTL is the life of a token whose response tells none; 0 means [Protocol.DefaultTokenTTL].
 	DefaultTokenTTL time.Duration
-	// MaxTokenTTL caps the life that an answer tells; 0 means no cap.
+	// MaxTokenTTL caps the life that a response tells; 0 means no cap.
 	MaxTokenTTL time.Duration
-	// RequestTimeout bounds one request, from dial to the last byte of the answer; 0 means 15 seconds.
+	// RequestTimeout bounds one request, from dial to the last byte of the response; 0 means 15 seconds.
 	RequestTimeout time.Duration
 
 	// CACert holds PEM certificates to trust instead of the system's roots; empty means the system's.
@@ -109,7 +109,7 @@ type Token struct {
 	RefreshToken string
 	// IssuedAt is the moment before the request was sent, by Options.Now. Life counts from here: the token cannot be older.
 	IssuedAt time.Time
-	// ExpiresAt is IssuedAt plus the life that the answer tells, whatever the difference between both clocks.
+	// ExpiresAt is IssuedAt plus the life that the response tells, whatever the difference between both clocks.
 	ExpiresAt time.Time
 	// RefreshExpiresAt is when the refresh token ends, on the same clock; zero where unknown.
 	RefreshExpiresAt time.Time
@@ -124,13 +124,13 @@ type Token struct {
 // or wraps, an *Error, except ErrRefreshUnsupported, and where ctx itself was cancelled by the caller: then
 // errors.Is(err, context.Canceled).
 type Client interface {
-	// Login sends the account's credentials, once.
-	Login(ctx context.Context) (*Token, error)
+	// Login sends the account's credentials, once. An error holds none of redact: the account's tokens that are out, of which
+	// the upstream may speak ("session <token> is still open").
+	Login(ctx context.Context, redact ...string) (*Token, error)
 	// Refresh exchanges a refresh token for a new pair, once. The vendor kills the old pair in doing so ("the current
 	// access and refresh tokens will be invalid"). It returns ErrRefreshUnsupported where the account has no RefreshURL.
-	Refresh(ctx context.Context, refreshToken string) (*Token, error)
-	// CloseIdleConnections lets go of kept-alive connections.
-	CloseIdleConnections()
+	// An error holds neither refreshToken nor any of redact.
+	Refresh(ctx context.Context, refreshToken string, redact ...string) (*Token, error)
 }
 
 // Options are what a Client needs besides the account. The zero value is ready to use.

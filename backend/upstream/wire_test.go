@@ -60,7 +60,7 @@ func fieldsOf(t *testing.T, r request) map[string]string {
 	return fields
 }
 
-func TestLoginSendsTheFieldsInTheFormatOfTheAccount(t *testing.T) {
+func TestRequest_FieldsInFormat(t *testing.T) {
 	t.Parallel()
 	jwtFields := map[string]string{"username": testUser, "password": testPassword}
 	oauthFields := map[string]string{
@@ -122,7 +122,7 @@ func TestLoginSendsTheFieldsInTheFormatOfTheAccount(t *testing.T) {
 	}
 }
 
-func TestFirstVisionQuerySendsBasicAndAnEmptyBody(t *testing.T) {
+func TestRequest_FirstVisionQuery(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ path, want string }{
 		"with no query of its own": {
@@ -156,7 +156,7 @@ func TestFirstVisionQuerySendsBasicAndAnEmptyBody(t *testing.T) {
 	}
 }
 
-func TestFirstVisionQueryEscapesAPlusInTheScope(t *testing.T) {
+func TestRequest_FirstVisionScopeEscaped(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", `{"access_token":"`+testOpaqueToken+`"}`))
 	a := accountFor(upstream.FirstVision, s.URL)
@@ -182,7 +182,7 @@ type envelope struct {
 	} `xml:"http://schemas.xmlsoap.org/soap/envelope/ Body"`
 }
 
-func TestSOAPSendsTheEnvelopeOfTheVendorsPage(t *testing.T) {
+func TestRequest_SOAPEnvelope(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		username, password, action             string
@@ -230,7 +230,7 @@ func TestSOAPSendsTheEnvelopeOfTheVendorsPage(t *testing.T) {
 	}
 }
 
-func TestRefreshSendsTheRefreshTokenInTheFieldToken(t *testing.T) {
+func TestRequest_RefreshTokenField(t *testing.T) {
 	t.Parallel()
 	for _, format := range upstream.JWT.Formats() {
 		t.Run("as "+string(format), func(t *testing.T) {
@@ -265,7 +265,7 @@ func TestRefreshSendsTheRefreshTokenInTheFieldToken(t *testing.T) {
 	}
 }
 
-func TestRefreshIsUnsupportedWithoutARefreshURL(t *testing.T) {
+func TestRefresh_UnsupportedWithoutURL(t *testing.T) {
 	t.Parallel()
 	for _, p := range []upstream.Protocol{upstream.JWT, upstream.OAuth, upstream.SOAP, upstream.FirstVision} {
 		s := serve(t, always(200, "application/json", `{}`))
@@ -281,14 +281,13 @@ func TestRefreshIsUnsupportedWithoutARefreshURL(t *testing.T) {
 	}
 }
 
-func TestUserAgentIsThatOfTheOptions(t *testing.T) {
+func TestRequest_UserAgent(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`"}`))
 	c, err := upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{UserAgent: "engine/1.2.3"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.CloseIdleConnections()
 	if _, err := c.Login(context.Background()); err != nil {
 		t.Fatal(err)
 	}

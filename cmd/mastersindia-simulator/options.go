@@ -40,10 +40,14 @@ Options:
   -accounts=<file>
       JSON list of the accounts to serve. An account has protocol (jwt, oauth, soap or firstvision), username, password,
       client_id, client_secret, scope, and, all optional, token_ttl, refresh_ttl, single_session, absolute_expiry,
-      expires_in_as_string, omit_expiry, repeat_tokens, corrupt_header. The default is one demo account a protocol.
+      expires_in_as_string, omit_expiry, repeat_tokens, same_token (repeated or renewed), business_envelope, latin1,
+      corrupt_header. The default is one demo account a protocol.
 
   -help
       Print this help.
+
+  -http2
+      Offer HTTP/2 over TLS. Its connections cannot be dropped, so that the fault down answers 503 on them.
 
   -listen=<address>
       Loopback address to serve plain HTTP on; port 0 picks a free one, an empty address means no plain HTTP. The default
@@ -70,6 +74,7 @@ type options struct {
 	tlsCAOut  string
 	accounts  string
 	readyFile string
+	http2     bool
 }
 
 // newFlags binds the flags to options with their defaults. The help is written by hand: see help.
@@ -81,6 +86,7 @@ func newFlags() (*options, *command.Flags) {
 	flags.StringVar(&o.tlsCAOut, "tls-ca-out", "", "")
 	flags.StringVar(&o.accounts, "accounts", "", "")
 	flags.StringVar(&o.readyFile, "ready-file", "", "")
+	flags.BoolVar(&o.http2, "http2", false, "")
 	return o, flags
 }
 
@@ -101,6 +107,8 @@ func (o options) check() error {
 		return errors.New("nothing to listen on: set -listen or -tls-listen")
 	case o.tlsCAOut != "" && o.tlsListen == "":
 		return errors.New("-tls-ca-out needs -tls-listen")
+	case o.http2 && o.tlsListen == "":
+		return errors.New("-http2 needs -tls-listen")
 	}
 	if err := checkLoopback("-listen", o.listen); err != nil {
 		return err

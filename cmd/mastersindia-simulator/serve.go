@@ -43,7 +43,7 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	server := newServer(ctx, sim, log)
+	server := newServer(ctx, o, sim, log)
 	ended := make(chan error, len(listeners))
 	for _, l := range listeners {
 		go func() { ended <- server.Serve(l) }()
@@ -131,7 +131,7 @@ func listen(ctx context.Context, o options) (addresses, []net.Listener, error) {
 		}
 		open = append(open, l)
 		where.HTTPS = "https://" + l.Addr().String()
-		ca, config, err := newTLS()
+		ca, config, err := newTLS(o)
 		if err != nil {
 			return fail(err)
 		}
@@ -154,20 +154,27 @@ func listenLoopback(ctx context.Context, flagName, address string) (net.Listener
 	return l, nil
 }
 
-func newTLS() (ca []byte, config *tls.Config, err error) {
+func newTLS(o options) (ca []byte, config *tls.Config, err error) {
 	authority, err := simulator.NewCA()
 	if err != nil {
 		return nil, nil, err
 	}
-	config, err = authority.ServerTLS()
-	return authority.CertPEM(), config, err
+	if config, err = authority.ServerTLS(); err != nil {
+		return nil, nil, err
+	}
+	if o.http2 {
+		config.NextProtos = []string{"h2", "http/1.1"}
+	}
+	return authority.CertPEM(), config, nil
 }
 
-func newServer(ctx context.Context, handler http.Handler, log *slog.Logger) *http.Server {
+func newServer(ctx context.Context, o options, sim *simulator.Simulator, log *slog.Logger) *http.Server {
 	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true) // see simulator.CA.ServerTLS
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(o.http2) // see simulator.CA.ServerTLS
 	return &http.Server{
-		Handler:           handler,
+		Handler:           sim,
+		ConnContext:       sim.ConnContext,
 		Protocols:         protocols,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,

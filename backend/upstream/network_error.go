@@ -21,29 +21,25 @@ import (
 // progress is how far a request came. The transport may still report when the request has been given up, hence atomics.
 type progress struct {
 	tlsFailed, answering atomic.Bool
-	// http2 says that the connection speaks it; sent that the request's head went out on such a one, and returned that the
-	// server gave the request back.
-	http2, sent, returned atomic.Bool
+	// sent says that the request's head went out, and returned that the transport was about to send it once more.
+	sent, returned atomic.Bool
 }
 
 // trace returns the hooks that keep the record.
 //
 // It calls giveUp when the transport is about to send the request a second time. Over HTTP/2 it does so, again and again, for a
-// server that refuses the stream or says goodbye: that would be a storm of logins. Over HTTP/1.1 it sends again only what never
-// left this machine.
+// server that refuses the stream or says goodbye: that would be a storm of logins.
 func (p *progress) trace(giveUp func()) *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		TLSHandshakeDone:     func(_ tls.ConnectionState, err error) { p.tlsFailed.Store(err != nil) },
 		GotFirstResponseByte: func() { p.answering.Store(true) },
-		GotConn: func(info httptrace.GotConnInfo) {
+		GotConn: func(httptrace.GotConnInfo) {
 			if p.sent.Load() {
 				p.returned.Store(true)
 				giveUp()
 			}
-			conn, ok := info.Conn.(*tls.Conn)
-			p.http2.Store(ok && conn.ConnectionState().NegotiatedProtocol == "h2")
 		},
-		WroteHeaders: func() { p.sent.Store(p.http2.Load()) },
+		WroteHeaders: func() { p.sent.Store(true) },
 	}
 }
 
@@ -56,19 +52,19 @@ func (p *proxyRefusalError) Error() string {
 }
 
 // checkProxy is the transport's OnProxyConnectResponse.
-func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
-	if answer.StatusCode == http.StatusOK {
+func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, response *http.Response) error {
+	if response.StatusCode == http.StatusOK {
 		return nil
 	}
-	return &proxyRefusalError{status: answer.StatusCode}
+	return &proxyRefusalError{status: response.StatusCode}
 }
 
 // cancelled is the error of a caller who has given up. It is no failure of the upstream.
 func cancelled(op string) error { return fmt.Errorf("%s given up: %w", op, context.Canceled) }
 
-// noAnswer explains why a request got no answer. The error's own text is not used, as it holds the URL, addresses, and
+// transportError explains why a request got no response. The error's own text is not used, as it holds the URL, addresses, and
 // now and then what the other side has sent.
-func (c *client) noAnswer(ctx, caller context.Context, req *http.Request, op string, p *progress, err error) error {
+func (c *client) transportError(ctx, caller context.Context, req *http.Request, op string, p *progress, err error) error {
 	if errors.Is(caller.Err(), context.Canceled) {
 		return cancelled(op)
 	}
@@ -85,28 +81,28 @@ func (c *client) noAnswer(ctx, caller context.Context, req *http.Request, op str
 		e.Cause = CauseDNS
 		return e
 	}
-	host := partner(err, req.URL.Host)
+	host := peer(err, req.URL.Host)
 	if e.Detail = explainTLS(err, host, p.tlsFailed.Load()); e.Detail != "" {
 		e.Cause = CauseTLS
 		return e
 	}
 	if p.answering.Load() && !isClosed(err) {
-		e.Kind, e.Detail = Malformed, "the head of the answer is too long, broken off or not HTTP"
+		e.Kind, e.Detail = Malformed, "the head of the response is too long, broken off or not HTTP"
 		return e
 	}
 	e.Cause, e.Detail = CauseNetwork, explainNetwork(err, host)
 	return e
 }
 
-// partner names the other end of the connection that failed: the host, or the proxy on the way to it.
-func partner(err error, host string) string {
+// peer names the other end of the connection that failed: the host, or the proxy on the way to it.
+func peer(err error, host string) string {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" {
 		return "the proxy"
 	}
 	return host
 }
 
-// timedOut is the error of a request that ran into a deadline. Status is 0 unless an answer had begun.
+// timedOut is the error of a request that ran into a deadline. Status is 0 unless a response had begun.
 func (c *client) timedOut(caller context.Context, op string, status int) *Error {
 	e := &Error{Kind: Unavailable, Op: op, Cause: CauseTimeout, Status: status}
 	e.Detail = fmt.Sprintf("timeout after %s", c.account.RequestTimeout)
@@ -182,7 +178,7 @@ func explainNetwork(err error, host string) string {
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return fmt.Sprintf("there is no route to %s", host)
 	case isClosed(err):
-		return fmt.Sprintf("the connection to %s was closed before an answer came", host)
+		return fmt.Sprintf("the connection to %s was closed before a response came", host)
 	default:
 		return fmt.Sprintf("the connection to %s failed", host)
 	}

@@ -15,7 +15,7 @@ import (
 
 // Bounds on what is believed.
 const (
-	// maxBody is the longest answer that is read. A login's is a few kilobytes.
+	// maxBody is the longest response that is read. A login's is a few kilobytes.
 	maxBody = 1 << 20
 	// maxToken is the longest token: what fits into a header of the servers that it is meant for, and more.
 	maxToken = 16 << 10
@@ -25,38 +25,38 @@ const (
 	maxLife = 1e9 * time.Second
 )
 
-// Why an answer cannot be understood. None of it is the upstream's text.
+// Why a response cannot be understood. None of it is the upstream's text.
 const (
-	problemEmpty    = "the answer is empty"
-	problemLong     = "the answer is longer than 1 MiB"
-	problemCut      = "the answer is cut short"
-	problemEncoding = "the answer is not UTF-8"
-	problemNotJSON  = "the answer is not JSON"
-	problemNotXML   = "the answer is not XML"
-	problemTrailing = "the answer goes on after its end"
-	problemDoctype  = "the answer declares a document type, which SOAP forbids"
-	problemDepth    = "the answer is nested too deeply"
-	problemNoToken  = "the answer holds no token"
-	problemNoError  = "the answer tells no error that is known"
+	problemEmpty    = "the response is empty"
+	problemLong     = "the response is longer than 1 MiB"
+	problemCut      = "the response is cut short"
+	problemEncoding = "the response is not UTF-8"
+	problemNotJSON  = "the response is not JSON"
+	problemNotXML   = "the response is not XML"
+	problemTrailing = "the response goes on after its end"
+	problemDoctype  = "the response declares a document type, which SOAP forbids"
+	problemDepth    = "the response is nested too deeply"
+	problemNoToken  = "the response holds no token"
+	problemNoError  = "the response tells no error that is known"
 	problemToken    = "the token is not plain printable text"
 	problemLength   = "the token is longer than 16 KiB"
 	problemExpiry   = "the token's expiry is not a number"
 	problemLife     = "the token has expired already or lives for less than 10 seconds"
 )
 
-// answer is an HTTP answer with its body read.
-type answer struct {
+// response is an HTTP response with its body read.
+type response struct {
 	status int
 	header http.Header
 	body   []byte
 	// problem says why the body could not be read to its end; empty where it was.
 	problem string
-	// sent is the moment before the request went out, received the one when the answer's head had come.
+	// sent is the moment before the request went out, received the one when the response's head had come.
 	sent, received time.Time
 }
 
-// reply is what the body of an answer says, in words that all protocols share.
-type reply struct {
+// grant is what the body of a response says, in words that all protocols share.
+type grant struct {
 	// problem says why the body cannot be understood; empty where it can.
 	problem        string
 	token, refresh string
@@ -64,30 +64,32 @@ type reply struct {
 	expiresIn any
 	// fault is the error that the body tells; nil where it tells none.
 	fault *fault
+	// isJSON is set for any JSON value, and isObject for an object.
+	isJSON, isObject bool
 	// keys are those of the known key names that the body holds.
 	keys []string
 	// tokens is everything that stands where a token may, for the scrubber.
 	tokens []string
 }
 
-// ok tells whether the status says that the answer is a success. That alone is not enough.
-func (a *answer) ok() bool { return a.status >= 200 && a.status <= 299 }
+// ok tells whether the status says that the response is a success. That alone is not enough.
+func (a *response) ok() bool { return a.status >= 200 && a.status <= 299 }
 
-// succeeded tells whether the answer is a success: a 2xx with a token and without an error. Masters India sends refused
+// succeeded tells whether the response is a success: a 2xx with a token and without an error. Masters India sends refused
 // credentials as 206, and others are known to send errors as 200.
-func (a *answer) succeeded(r *reply) bool { return a.ok() && r.fault == nil && r.token != "" }
+func (a *response) succeeded(r *grant) bool { return a.ok() && r.fault == nil && r.token != "" }
 
-// date returns the answer's Date; ok is false where it has none that is of use.
-func (a *answer) date() (t time.Time, ok bool) {
+// date returns the response's Date; ok is false where it has none that is of use.
+func (a *response) date() (t time.Time, ok bool) {
 	t, err := http.ParseTime(a.header.Get("Date"))
 	return t, err == nil && t.Unix() > 0
 }
 
-// newToken makes a token of the reply to a successful login, or says why that cannot be.
+// newToken makes a token of the grant to a successful login, or says why that cannot be.
 //
 // Life counts from the moment before the request was sent, on our clock; how long it is, is told by the upstream's clock
 // alone wherever possible. So it does not matter how far the two clocks are apart.
-func newToken(acct *Account, a *answer, r *reply) (t *Token, problem string) {
+func newToken(acct *Account, a *response, r *grant) (t *Token, problem string) {
 	if problem := tokenProblem(r.token); problem != "" {
 		return nil, problem
 	}
@@ -128,8 +130,8 @@ func tokenProblem(token string) string {
 	}
 }
 
-// lifetime is how long the access token lives. Where the answer and the token itself both tell, the earlier end counts.
-func lifetime(acct *Account, a *answer, r *reply, access claims) (life time.Duration, problem string) {
+// lifetime is how long the access token lives. Where the response and the token itself both tell, the earlier end counts.
+func lifetime(acct *Account, a *response, r *grant, access claims) (life time.Duration, problem string) {
 	told, found, problem := number(r.expiresIn)
 	if problem != "" {
 		return 0, problem
@@ -164,23 +166,39 @@ func wholeSeconds(seconds float64) time.Duration {
 }
 
 // base is the moment, on the upstream's clock, that an absolute expiry is counted from: when the token was issued, else
-// when the answer was. Our own clock is the last resort, as it may be minutes off. More than one token's claims may be
-// given; the first that tell count.
-func (a *answer) base(issued ...claims) float64 {
+// when the response was. A Date that is later than the token by more than a minute tells that the token was not made
+// now: then what is left of it by Date counts. Our own clock is the last resort, as it may be minutes off. More than one
+// token's claims may be given; the first that tell count.
+func (a *response) base(issued ...claims) float64 {
+	const madeNow = 60 // seconds
+	date, hasDate := a.date()
 	for _, c := range issued {
-		if c.hasIat {
+		if c.hasIat && !(hasDate && float64(date.Unix()) > c.iat+madeNow) {
 			return c.iat
 		}
+		if c.hasIat {
+			break
+		}
 	}
-	if date, ok := a.date(); ok {
+	if hasDate {
 		return float64(date.Unix())
 	}
 	return float64(a.sent.UnixMilli()) / 1000
 }
 
+// withoutScheme takes the scheme off a token that comes as "Bearer abc" or "JWT abc".
+func withoutScheme(token string) string {
+	token = strings.TrimSpace(token)
+	scheme, rest, found := strings.Cut(token, " ")
+	if found && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "JWT")) {
+		return strings.TrimSpace(rest)
+	}
+	return token
+}
+
 // refreshExpiry is when the refresh token ends, the zero time where it does not tell. It serves to know how long a token
 // can be killed upstream, so that what cannot be read is no reason to refuse a login.
-func refreshExpiry(a *answer, token string, access claims) time.Time {
+func refreshExpiry(a *response, token string, access claims) time.Time {
 	refresh, problem := readClaims(token)
 	if problem != "" || !refresh.hasExp {
 		return time.Time{}

@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// maxXMLDepth is far deeper than any SOAP answer; the parser keeps a record of each element that is still open.
+// maxXMLDepth is far deeper than any SOAP response; the parser keeps a record of each element that is still open.
 const maxXMLDepth = 64
 
-// soapReader picks the few known texts out of a SOAP answer, by local name and at whatever depth: the response element is
+// soapReader picks the few known texts out of a SOAP response, by local name and at whatever depth: the response element is
 // named differently for success and failure, and NuSOAP may wrap what it holds in a <return>.
 type soapReader struct {
 	// open holds the names of the elements that are open; sawRoot is set once there was one.
@@ -27,12 +27,15 @@ type soapReader struct {
 	leaf, bare strings.Builder
 
 	sawFault bool
-	texts    map[string]string
-	tokens   []string
-	seen     map[string]bool
+	// isErrorElement is set where the response element is the one that the vendor's page shows for an error.
+	isErrorElement bool
+
+	texts  map[string]string
+	tokens []string
+	seen   map[string]bool
 }
 
-// soapPart is a part of the answer that means something.
+// soapPart is a part of the response that means something.
 type soapPart int
 
 const (
@@ -41,21 +44,35 @@ const (
 	soapFault
 )
 
-// readSOAP reads a SOAP answer.
-func readSOAP(body []byte) *reply {
+// readSOAP reads a SOAP response.
+func readSOAP(body []byte) *grant {
 	body, problem := plainText(body)
 	if problem != "" {
-		return &reply{problem: problem}
+		return &grant{problem: problem}
 	}
 	s := &soapReader{texts: map[string]string{}, seen: map[string]bool{}}
 	problem = s.parse(body)
-	r := &reply{problem: problem, keys: knownKeys(s.seen), tokens: s.tokens}
+	r := &grant{problem: problem, keys: knownKeys(s.seen), tokens: s.tokens}
 	if problem != "" {
+		// A gateway before the SOAP server may speak JSON, and its status then means what it means elsewhere.
+		v, notJSON := decodeJSON(body)
+		r.isJSON = notJSON == ""
+		_, r.isObject = v.(map[string]any)
 		return r
 	}
-	r.token, r.refresh = s.texts["access_token"], s.texts["refresh_token"]
+	r.token, r.refresh = withoutScheme(s.texts["access_token"]), withoutScheme(s.texts["refresh_token"])
 	r.expiresIn = s.texts["expires_in"]
-	r.fault = s.fault()
+	bare := strings.TrimSpace(s.bare.String())
+	if r.token == "" && strings.HasPrefix(bare, "{") {
+		// PHP likes to return JSON in a string, also over SOAP.
+		inner := readJSON([]byte(bare), "access_token", "token")
+		inner.keys, inner.isJSON, inner.isObject = append(r.keys, inner.keys...), false, false
+		return inner
+	}
+	r.fault = s.fault(bare)
+	if r.fault == nil && r.token == "" {
+		r.tokens = append(r.tokens, bare)
+	}
 	return r
 }
 
@@ -126,6 +143,7 @@ func (s *soapReader) start(name string) (problem string) {
 		s.inside, s.depth = soapFault, len(s.open)
 	case s.inside == soapNothing && (name == "access_new_tokenResponse" || name == "access_tokenResponse"):
 		s.inside, s.depth = soapResponse, len(s.open)
+		s.isErrorElement = name == "access_tokenResponse"
 	}
 	return ""
 }
@@ -154,7 +172,7 @@ func (s *soapReader) outside(text []byte) (problem string) {
 	}
 }
 
-// end keeps the text of the element that closes, if it is one that the reply is made from. The first of a name counts.
+// end keeps the text of the element that closes, if it is one that the grant is made from. The first of a name counts.
 func (s *soapReader) end() {
 	name, text := s.open[len(s.open)-1], strings.TrimSpace(s.leaf.String())
 	s.leaf.Reset()
@@ -181,9 +199,9 @@ func (s *soapReader) wanted(name string) bool {
 	}
 }
 
-// fault returns the error that the answer tells, nil where it tells none. Bare text counts only where no token stands
-// beside it: a server that prints a notice into its answer has still logged us in.
-func (s *soapReader) fault() *fault {
+// fault returns the error that the response tells, nil where it tells none. Bare text counts only where no token stands
+// beside it: a server that prints a notice into its response has still logged us in.
+func (s *soapReader) fault(bare string) *fault {
 	if s.sawFault {
 		return faultFromSOAP(s.texts["faultcode"], s.texts["faultstring"])
 	}
@@ -191,10 +209,17 @@ func (s *soapReader) fault() *fault {
 	if truthy(text) || truthy(description) {
 		return faultFromError(text, description)
 	}
-	if bare := strings.TrimSpace(s.bare.String()); truthy(bare) && s.texts["access_token"] == "" {
+	if truthy(bare) && s.texts["access_token"] == "" && s.mayBeError(bare) {
 		return faultFromError(bare, "")
 	}
 	return nil
+}
+
+// mayBeError tells whether bare text is an error: a sentence or a known code anywhere, and any short word in the element
+// that the vendor's page shows for errors. Any other single word may be the token.
+func (s *soapReader) mayBeError(bare string) bool {
+	const longWord = 16
+	return oauthKind(bare) != "" || len(strings.Fields(bare)) > 1 || s.isErrorElement && len(bare) < longWord
 }
 
 // faultFromSOAP reads a Fault of SOAP 1.1. Its code says who is to blame, unless its text is an OAuth code, which says more.

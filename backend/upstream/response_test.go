@@ -18,7 +18,7 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
-func TestAnAnswerWithATokenIsASuccess(t *testing.T) {
+func TestResponse_WithTokenSucceeds(t *testing.T) {
 	t.Parallel()
 	const other = "fedcba9876543210fedcba9876543210fedcba98"
 	tests := map[string]struct {
@@ -56,6 +56,12 @@ func TestAnAnswerWithATokenIsASuccess(t *testing.T) {
 		"jwt, error empty":                            {upstream.JWT, 200, `{"token":"TOKEN","error":" "}`, ""},
 		"jwt, error an empty list":                    {upstream.JWT, 200, `{"token":"TOKEN","error":[]}`, ""},
 		"jwt, error an empty object":                  {upstream.JWT, 200, `{"token":"TOKEN","error":{}}`, ""},
+		"jwt, a token behind Bearer":                  {upstream.JWT, 200, `{"token":"Bearer TOKEN","refresh_token":"JWT refresh-5"}`, "refresh-5"},
+		"oauth, a token behind JWT":                   {upstream.OAuth, 200, `{"access_token":"jwt  TOKEN"}`, ""},
+		"jwt, data that is a string":                  {upstream.JWT, 200, `{"error":false,"data":"{\"token\":\"TOKEN\",\"refresh_token\":\"refresh-6\"}"}`, "refresh-6"},
+		"jwt, error of nothing":                       {upstream.JWT, 200, `{"token":"TOKEN","error":{"code":0,"message":""}}`, ""},
+		"soap, JSON in return":                        {upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", `<return>{"access_token":"TOKEN","expires_in":3600}</return>`), ""},
+		"soap, a token behind bearer":                 {upstream.SOAP, 200, soapSuccess("bearer TOKEN", "3600"), ""},
 		"jwt, error zero":                             {upstream.JWT, 200, `{"token":"TOKEN","error":0,"errorCode":"0"}`, ""},
 		"jwt, error false beside data": {
 			upstream.JWT, 200, `{"error":"false","code":"200","data":{"token":"TOKEN"}}`, "",
@@ -129,7 +135,7 @@ func TestAnAnswerWithATokenIsASuccess(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatCannotBeUnderstoodIsMalformed(t *testing.T) {
+func TestResponse_NotUnderstoodIsMalformed(t *testing.T) {
 	t.Parallel()
 	const html = "<html><head><title>502</title></head><body>Bad gateway</body></html>"
 	ok := `{"token":"` + testOpaqueToken + `"}`
@@ -139,40 +145,45 @@ func TestAnAnswerThatCannotBeUnderstoodIsMalformed(t *testing.T) {
 		body     string
 		say      string
 	}{
-		"empty":             {upstream.JWT, 200, "", "the answer is empty"},
-		"no content":        {upstream.JWT, 204, "", "the answer is empty"},
-		"nothing but space": {upstream.JWT, 200, " \r\n", "the answer is empty"},
-		"HTML":              {upstream.JWT, 200, html, "the answer is not JSON"},
-		"HTML at 404":       {upstream.OAuth, 404, html, "the answer is not JSON"},
-		"HTML at 403":       {upstream.OAuth, 403, html, "the answer is not JSON"},
-		"empty at 403":      {upstream.OAuth, 403, "", "the answer is empty"},
+		"empty":             {upstream.JWT, 200, "", "the response is empty"},
+		"no content":        {upstream.JWT, 204, "", "the response is empty"},
+		"nothing but space": {upstream.JWT, 200, " \r\n", "the response is empty"},
+		"HTML":              {upstream.JWT, 200, html, "the response is not JSON"},
+		"HTML at 404":       {upstream.OAuth, 404, html, "the response is not JSON"},
+		"HTML at 403":       {upstream.OAuth, 403, html, "the response is not JSON"},
+		"empty at 403":      {upstream.OAuth, 403, "", "the response is empty"},
 		"not UTF-8": {
-			upstream.OAuth, 200, "{\"token\":\"\xff\xfe\"}", "the answer is not UTF-8",
+			upstream.OAuth, 200, "{\"token\":\"\xff\xfe\"}", "the response is not UTF-8",
 		},
-		"not UTF-8 at 400": {upstream.OAuth, 400, "{\"error\":\"\xff\"}", "the answer is not UTF-8"},
+		"not UTF-8 at 400": {upstream.OAuth, 400, "{\"error\":\"\xff\"}", "the response is not UTF-8"},
 		"JSON that is cut short": {
-			upstream.JWT, 200, `{"token":"` + testOpaqueToken, "the answer is cut short",
+			upstream.JWT, 200, `{"token":"` + testOpaqueToken, "the response is cut short",
 		},
-		"JSON that is cut short at 400":      {upstream.JWT, 400, `{"username":["missing`, "the answer is cut short"},
-		"JSON with a second value behind it": {upstream.JWT, 200, ok + ok, "the answer goes on after its end"},
-		"JSON with HTML behind it":           {upstream.JWT, 200, ok + html, "the answer goes on after its end"},
-		"a PHP notice before the JSON":       {upstream.OAuth, 200, "Notice: x" + ok, "the answer is not JSON"},
+		"JSON that is cut short at 400":      {upstream.JWT, 400, `{"username":["missing`, "the response is cut short"},
+		"JSON with a second value behind it": {upstream.JWT, 200, ok + ok, "the response goes on after its end"},
+		"JSON with HTML behind it":           {upstream.JWT, 200, ok + html, "the response goes on after its end"},
+		"a PHP notice before the JSON":       {upstream.OAuth, 200, "Notice: x" + ok, "the response is not JSON"},
 		"JSON without a token": {
 			upstream.JWT, 200, `{"message":"welcome","success":true}`, "with the keys message, success",
 		},
-		"JSON of unknown keys at 400": {upstream.JWT, 400, `{"reason":"x"}`, "no known keys"},
-		"an empty token":              {upstream.JWT, 200, `{"token":""}`, "the answer holds no token"},
-		"a token that is null":        {upstream.JWT, 200, `{"token":null}`, "the answer holds no token"},
+		"JSON of unknown keys at 404": {upstream.JWT, 404, `{"reason":"x"}`, "no known keys"},
+		"a list at 400":               {upstream.JWT, 400, `["x"]`, "no known keys"},
+		"HTML at 206":                 {upstream.JWT, 206, `<html>`, "the response is not JSON"},
+		"nothing at 206":              {upstream.JWT, 206, ``, "the response is empty"},
+		"JSON cut short at 206":       {upstream.JWT, 206, `{"error":"Unab`, "the response is cut short"},
+		"Latin-1 in JSON":             {upstream.JWT, 206, "{\"error\":\"pas d'acc\xe8s\"}", "the response is not UTF-8"},
+		"an empty token":              {upstream.JWT, 200, `{"token":""}`, "the response holds no token"},
+		"a token that is null":        {upstream.JWT, 200, `{"token":null}`, "the response holds no token"},
 		"a token that is a number": {
-			upstream.OAuth, 200, `{"access_token":12345}`, "the answer holds no token",
+			upstream.OAuth, 200, `{"access_token":12345}`, "the response holds no token",
 		},
-		"a list":          {upstream.JWT, 200, `[]`, "the answer holds no token"},
-		"a string":        {upstream.JWT, 200, `"welcome"`, "the answer holds no token"},
-		"an empty object": {upstream.FirstVision, 200, `{}`, "the answer holds no token"},
-		"an empty object at 400": {
-			upstream.FirstVision, 400, `{}`, "the answer tells no error that is known",
+		"a list":          {upstream.JWT, 200, `[]`, "the response holds no token"},
+		"a string":        {upstream.JWT, 200, `"welcome"`, "the response holds no token"},
+		"an empty object": {upstream.FirstVision, 200, `{}`, "the response holds no token"},
+		"an empty object at 405": {
+			upstream.FirstVision, 405, `{}`, "the response tells no error that is known",
 		},
-		"lists of something else than texts": {upstream.JWT, 400, `{"username":[{}]}`, "the answer tells no error"},
+		"lists of something else than texts": {upstream.JWT, 404, `{"username":[{}]}`, "the response tells no error"},
 		"a token with a space":               {upstream.JWT, 200, `{"token":"two words"}`, "not plain printable text"},
 		"a token with a line break": {
 			upstream.JWT, 200, `{"token":"two\r\nX-Evil: 1"}`, "not plain printable text",
@@ -181,16 +192,16 @@ func TestAnAnswerThatCannotBeUnderstoodIsMalformed(t *testing.T) {
 		"a token of more than 16 KiB": {
 			upstream.JWT, 200, `{"token":"` + strings.Repeat("x", 16<<10+1) + `"}`, "longer than 16 KiB",
 		},
-		"SOAP: empty":                {upstream.SOAP, 200, "", "the answer is empty"},
-		"SOAP: JSON":                 {upstream.SOAP, 200, ok, "the answer is not XML"},
-		"SOAP: HTML of the old kind": {upstream.SOAP, 200, "<html><br></html>", "the answer is not XML"},
+		"SOAP: empty":                {upstream.SOAP, 200, "", "the response is empty"},
+		"SOAP: JSON":                 {upstream.SOAP, 200, ok, "the response is not XML"},
+		"SOAP: HTML of the old kind": {upstream.SOAP, 200, "<html><br></html>", "the response is not XML"},
 		"SOAP: HTML with a doctype":  {upstream.SOAP, 404, "<!DOCTYPE html>" + html, "declares a document type"},
 		"SOAP: cut short": {
-			upstream.SOAP, 200, soapSuccess(testOpaqueToken, "9")[:330], "the answer is cut short",
+			upstream.SOAP, 200, soapSuccess(testOpaqueToken, "9")[:330], "the response is cut short",
 		},
-		"SOAP: not UTF-8": {upstream.SOAP, 200, soapSuccess("\xe4", "9"), "the answer is not UTF-8"},
+		"SOAP: not UTF-8": {upstream.SOAP, 200, strings.Replace(soapSuccess("\xe4", "9"), "ISO-8859-1", "UTF-8", 1), "the response is not UTF-8"},
 		"SOAP: no response in the envelope": {
-			upstream.SOAP, 200, "<Envelope><Body/></Envelope>", "the answer holds no token",
+			upstream.SOAP, 200, "<Envelope><Body/></Envelope>", "the response holds no token",
 		},
 		"SOAP: a response with nothing in it": {
 			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", ""), "access_new_tokenResponse",
@@ -202,11 +213,11 @@ func TestAnAnswerThatCannotBeUnderstoodIsMalformed(t *testing.T) {
 			upstream.SOAP, 200, soapSuccess(testOpaqueToken, "9") + "x", "goes on after its end",
 		},
 		"SOAP: two envelopes":         {upstream.SOAP, 200, "<a></a><a></a>", "goes on after its end"},
-		"SOAP: nothing but a comment": {upstream.SOAP, 200, "<!-- a -->", "the answer is not XML"},
+		"SOAP: nothing but a comment": {upstream.SOAP, 200, "<!-- a -->", "the response is not XML"},
 		"SOAP: an entity that is not declared": {
-			upstream.SOAP, 200, soapSuccess("&secret;", "9"), "the answer is not XML",
+			upstream.SOAP, 200, soapSuccess("&secret;", "9"), "the response is not XML",
 		},
-		"SOAP: elements that cross": {upstream.SOAP, 200, "<a><b></a></b>", "the answer is not XML"},
+		"SOAP: elements that cross": {upstream.SOAP, 200, "<a><b></a></b>", "the response is not XML"},
 		"SOAP: a document type with an entity": {
 			upstream.SOAP, 200, `<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>`,
 			"declares a document type",
@@ -223,7 +234,7 @@ func TestAnAnswerThatCannotBeUnderstoodIsMalformed(t *testing.T) {
 			e := mustFail(t, token, err)
 			mustBe(t, e, "malformed")
 			mustSay(t, e.Detail, test.say, fmt.Sprintf("HTTP %d", test.status), "text/html")
-			mustSay(t, e.Error(), "upstream's answer cannot be understood: ")
+			mustSay(t, e.Error(), "upstream's response cannot be understood: ")
 			if test.body != "" {
 				mustSay(t, e.Detail, fmt.Sprintf("%d bytes", len(test.body)))
 			}
@@ -231,7 +242,7 @@ func TestAnAnswerThatCannotBeUnderstoodIsMalformed(t *testing.T) {
 	}
 }
 
-func TestAnEntityBombIsNotExpanded(t *testing.T) {
+func TestSOAP_EntityBombNotExpanded(t *testing.T) {
 	t.Parallel()
 	bomb := `<?xml version="1.0"?><!DOCTYPE b [<!ENTITY a0 "haha">`
 	for i := range 30 {
@@ -242,7 +253,7 @@ func TestAnEntityBombIsNotExpanded(t *testing.T) {
 	mustBe(t, mustFail(t, token, err), "malformed")
 }
 
-func TestATokenOf16KiBIsTaken(t *testing.T) {
+func TestToken_Of16KiBTaken(t *testing.T) {
 	t.Parallel()
 	want := strings.Repeat("x", 16<<10)
 	token, err := login(t, upstream.JWT, always(200, "application/json", `{"token":"`+want+`"}`))
@@ -251,7 +262,7 @@ func TestATokenOf16KiBIsTaken(t *testing.T) {
 	}
 }
 
-func TestTheLifeOfATokenIsReadFromTheAnswer(t *testing.T) {
+func TestLifetime_FromResponse(t *testing.T) {
 	t.Parallel()
 	now := noon().Unix()
 	const malformed = time.Duration(-1)
@@ -287,19 +298,23 @@ func TestTheLifeOfATokenIsReadFromTheAnswer(t *testing.T) {
 		"exp in milliseconds":                   {none, claims{"exp": (now + 300) * 1000}, 0, 5 * time.Minute},
 		"exp null is not told":                  {none, claims{"exp": nil}, 0, 24 * time.Hour},
 		"claims without exp":                    {none, claims{"username": "x"}, 0, 24 * time.Hour},
-		"exp counts from iat":                   {none, claims{"exp": now + 300, "iat": now - 100}, 0, 400 * time.Second},
-		"exp counts from orig_iat":              {none, claims{"exp": 86400, "orig_iat": 1}, 0, 86399 * time.Second},
+		"exp counts from iat":                   {none, claims{"exp": now + 300, "iat": now - 60}, 0, 360 * time.Second},
+		"exp counts from orig_iat":              {none, claims{"exp": now + 300, "orig_iat": now - 30}, 0, 330 * time.Second},
+		"exp of an old token":                   {none, claims{"exp": now + 3600, "iat": now - 82800}, 0, time.Hour},
+		"exp of a token of 61 seconds ago":      {none, claims{"exp": now + 300, "iat": now - 61}, 0, 300 * time.Second},
+		"an epoch of an old token":              {fmt.Sprint(now + 3600), claims{"iat": now - 82800}, 0, time.Hour},
+		"exp of an old token that has died":     {none, claims{"exp": now - 5, "orig_iat": now - 82800}, 0, malformed},
 		"iat counts before orig_iat": {
 			none, claims{"exp": now + 300, "iat": now, "orig_iat": 1}, 0, 300 * time.Second,
 		},
 		"iat in a string": {
-			none, claims{"exp": now + 300, "iat": fmt.Sprint(now - 100)}, 0, 400 * time.Second,
+			none, claims{"exp": now + 300, "iat": fmt.Sprint(now - 50)}, 0, 350 * time.Second,
 		},
 		"iat that is zero is ignored":              {none, claims{"exp": now + 300, "iat": 0}, 0, 300 * time.Second},
 		"iat below zero is ignored":                {none, claims{"exp": now + 300, "iat": -5}, 0, 300 * time.Second},
 		"iat that is no number is ignored":         {none, claims{"exp": now + 300, "iat": "then"}, 0, 300 * time.Second},
-		"an epoch counts from iat":                 {fmt.Sprint(now + 300), claims{"iat": now - 100}, 0, 400 * time.Second},
-		"the earlier counts: the answer":           {`60`, claims{"exp": now + 300}, 0, time.Minute},
+		"an epoch counts from iat":                 {fmt.Sprint(now + 300), claims{"iat": now - 10}, 0, 310 * time.Second},
+		"the earlier counts: the response":         {`60`, claims{"exp": now + 300}, 0, time.Minute},
 		"the earlier counts: the token":            {`3600`, claims{"exp": now + 300}, 0, 5 * time.Minute},
 		"the earlier counts: an epoch":             {fmt.Sprint(now + 60), claims{"exp": now + 300}, 0, time.Minute},
 		"a maximum":                                {`3600`, nil, time.Minute, time.Minute},
@@ -360,7 +375,7 @@ func TestTheLifeOfATokenIsReadFromTheAnswer(t *testing.T) {
 	}
 }
 
-func TestExpiresInIsReadBesideTheTokenOrAroundIt(t *testing.T) {
+func TestLifetime_ExpiresInBesideOrAroundToken(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		body string
@@ -385,7 +400,7 @@ func TestExpiresInIsReadBesideTheTokenOrAroundIt(t *testing.T) {
 	}
 }
 
-func TestALifeThatIsNotToldIsTheAccountsOrTheProtocols(t *testing.T) {
+func TestLifetime_DefaultOfAccountOrProtocol(t *testing.T) {
 	t.Parallel()
 	body := `{"token":"` + testOpaqueToken + `"}`
 	tests := map[string]struct {
@@ -394,13 +409,13 @@ func TestALifeThatIsNotToldIsTheAccountsOrTheProtocols(t *testing.T) {
 		ttl      time.Duration
 		want     time.Duration
 	}{
-		"the account's":               {upstream.JWT, body, 3 * time.Hour, 3 * time.Hour},
-		"the account's, of any size":  {upstream.JWT, body, 290 * 365 * 24 * time.Hour, 1e9 * time.Second},
-		"a day for jwt":               {upstream.JWT, body, 0, 24 * time.Hour},
-		"an hour for oauth":           {upstream.OAuth, body, 0, time.Hour},
-		"four hours for soap":         {upstream.SOAP, soapSuccess(testOpaqueToken, ""), 0, 4 * time.Hour},
-		"two hours for firstvision":   {upstream.FirstVision, body, 0, 2 * time.Hour},
-		"what the answer says, first": {upstream.SOAP, soapSuccess(testOpaqueToken, "60"), time.Hour, time.Minute},
+		"the account's":                 {upstream.JWT, body, 3 * time.Hour, 3 * time.Hour},
+		"the account's, of any size":    {upstream.JWT, body, 290 * 365 * 24 * time.Hour, 1e9 * time.Second},
+		"a day for jwt":                 {upstream.JWT, body, 0, 24 * time.Hour},
+		"an hour for oauth":             {upstream.OAuth, body, 0, time.Hour},
+		"four hours for soap":           {upstream.SOAP, soapSuccess(testOpaqueToken, ""), 0, 4 * time.Hour},
+		"two hours for firstvision":     {upstream.FirstVision, body, 0, 2 * time.Hour},
+		"what the response says, first": {upstream.SOAP, soapSuccess(testOpaqueToken, "60"), time.Hour, time.Minute},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -419,7 +434,7 @@ func TestALifeThatIsNotToldIsTheAccountsOrTheProtocols(t *testing.T) {
 	}
 }
 
-func TestAJWTIsReadByItsPayloadAlone(t *testing.T) {
+func TestClaims_PayloadAlone(t *testing.T) {
 	t.Parallel()
 	exp := noon().Add(5 * time.Minute).Unix()
 	payload := fmt.Sprintf(`{"exp":%d,"jti":"0?>~"}`, exp)
@@ -438,6 +453,10 @@ func TestAJWTIsReadByItsPayloadAlone(t *testing.T) {
 		"with padding": {"h." + base64.URLEncoding.EncodeToString([]byte(payload)) + ".s", 5 * time.Minute},
 		"with an empty header": {
 			"." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".", 5 * time.Minute,
+		},
+		"in the standard alphabet": {"h." + base64.StdEncoding.EncodeToString([]byte(payload)) + ".s", 5 * time.Minute},
+		"with a byte of Latin-1": {
+			"h." + base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(payload, "0?", "Ren\xe9", 1))) + ".s", 5 * time.Minute,
 		},
 		"with no signature":  {"h." + base64.RawURLEncoding.EncodeToString([]byte(payload)), 5 * time.Minute},
 		"not one: no dots":   {testOpaqueToken, 24 * time.Hour},
@@ -467,7 +486,7 @@ func TestAJWTIsReadByItsPayloadAlone(t *testing.T) {
 	}
 }
 
-func TestAHostClockTenMinutesOffChangesNothing(t *testing.T) {
+func TestClock_TenMinutesOff(t *testing.T) {
 	t.Parallel()
 	now := noon().Unix()
 	absolute := map[string]struct {
@@ -517,7 +536,7 @@ func TestAHostClockTenMinutesOffChangesNothing(t *testing.T) {
 	}
 }
 
-func TestOurOwnClockIsTheLastResort(t *testing.T) {
+func TestClock_OwnIsLastResort(t *testing.T) {
 	t.Parallel()
 	body := fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": noon().Unix() + 3600}))
 	s := serve(t, always(200, "application/json", body, "Date: "))
@@ -530,7 +549,7 @@ func TestOurOwnClockIsTheLastResort(t *testing.T) {
 	}
 }
 
-func TestTheRefreshTokensEndIsRead(t *testing.T) {
+func TestRefreshToken_ExpiryRead(t *testing.T) {
 	t.Parallel()
 	now := noon().Unix()
 	month := 30 * 24 * time.Hour
@@ -574,7 +593,7 @@ func TestTheRefreshTokensEndIsRead(t *testing.T) {
 	}
 }
 
-func TestLifeCountsFromBeforeTheRequest(t *testing.T) {
+func TestLifetime_CountsFromBeforeRequest(t *testing.T) {
 	t.Parallel()
 	var passed atomic.Int64
 	clock := func() time.Time { return noon().Add(time.Duration(passed.Load())) }
@@ -587,7 +606,6 @@ func TestLifeCountsFromBeforeTheRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.CloseIdleConnections()
 	token, err := c.Login(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -596,18 +614,17 @@ func TestLifeCountsFromBeforeTheRequest(t *testing.T) {
 		t.Errorf("issued at %s, expires at %s", token.IssuedAt, token.ExpiresAt)
 	}
 	if !token.SkewKnown || token.ClockSkew != 0 {
-		t.Errorf("a slow answer was taken for a skew of %s", token.ClockSkew)
+		t.Errorf("a slow response was taken for a skew of %s", token.ClockSkew)
 	}
 }
 
-func TestTimesCarryNoMonotonicReading(t *testing.T) {
+func TestClock_NoMonotonicReading(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`","expires_in":60}`))
 	c, err := upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.CloseIdleConnections()
 	token, err := c.Login(context.Background())
 	if err != nil {
 		t.Fatal(err)

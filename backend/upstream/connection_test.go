@@ -1,0 +1,323 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package upstream_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/memorynet"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+const (
+	// settings and goodbye are frames of HTTP/2: no setting at all, and a GOAWAY that knows of no request.
+	settings = "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+	goodbye  = "\x00\x00\x08\x07\x00\x00\x00\x00\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00"
+)
+
+// pipes hands out connections in memory and counts those that the client has closed.
+type pipes struct {
+	serve          func(net.Conn)
+	dialed, closed atomic.Int64
+}
+
+// dial implements upstream.Options.DialContext.
+func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	p.dialed.Add(1)
+	go p.serve(theirs)
+	return &countedConn{Conn: ours, closed: &p.closed}, nil
+}
+
+// countedConn is a connection that counts its end.
+type countedConn struct {
+	net.Conn
+	once   sync.Once
+	closed *atomic.Int64
+}
+
+// Close implements net.Conn.
+func (c *countedConn) Close() error {
+	c.once.Do(func() { c.closed.Add(1) })
+	return c.Conn.Close()
+}
+
+// mustBeClosed checks that want connections were made and that none is open any more.
+func (p *pipes) mustBeClosed(t *testing.T, want int64) {
+	t.Helper()
+	synctest.Wait()
+	if dialed, closed := p.dialed.Load(), p.closed.Load(); dialed != want || closed != want {
+		t.Errorf("%d connections were made and %d are closed, want %d of each", dialed, closed, want)
+	}
+}
+
+// secureAccount returns an account for a TLS server in memory that speaks the given protocol, and the server's configuration.
+func secureAccount(t *testing.T, speaks string) (upstream.Account, *tls.Config) {
+	t.Helper()
+	ca, err := simulator.NewCA()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := ca.ServerTLS("upstream.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.NextProtos = []string{speaks}
+	account := accountFor(upstream.JWT, "https://upstream.example/token-auth/")
+	account.CACert = string(ca.CertPEM())
+	return account, config
+}
+
+// newClientOn makes a client whose connections come from dial.
+func newClientOn(t *testing.T, account upstream.Account, dial func(context.Context, string, string) (net.Conn, error)) upstream.Client {
+	t.Helper()
+	client, err := upstream.New(account, upstream.Options{DialContext: dial})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// TestConnection_NotUsedAgainAfterTimeout has an upstream whose first connection stops answering for ever, while new ones are
+// answered at once: what a load balancer does with a backend that died.
+func TestConnection_NotUsedAgainAfterTimeout(t *testing.T) {
+	t.Parallel()
+	for _, speaks := range []string{"h2", "http/1.1"} {
+		t.Run(speaks, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				account, config := secureAccount(t, speaks)
+				network := memorynet.New()
+				type connection struct{}
+				var connections, asked atomic.Int64
+				server := &http.Server{
+					ReadHeaderTimeout: time.Hour,
+					ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
+						return context.WithValue(ctx, connection{}, connections.Add(1))
+					},
+					Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						asked.Add(1)
+						_, _ = io.Copy(io.Discard, r.Body) // net/http notices after that only that a client has gone
+						if r.Context().Value(connection{}) == int64(1) {
+							<-r.Context().Done()
+							return
+						}
+						always(200, "application/json", goodResponse)(w, r)
+					}),
+				}
+				served := make(chan struct{})
+				go func() {
+					defer close(served)
+					_ = server.Serve(tls.NewListener(network, config))
+				}()
+				defer func() {
+					_ = server.Close()
+					<-served
+				}()
+				client := newClientOn(t, account, network.Dial)
+
+				began := time.Now()
+				token, err := client.Login(t.Context())
+				mustBe(t, mustFail(t, token, err), "unavailable/timeout")
+				if passed := time.Since(began); passed != account.RequestTimeout {
+					t.Errorf("the login that was not answered took %s, want %s", passed, account.RequestTimeout)
+				}
+				if _, err := client.Login(t.Context()); err != nil {
+					t.Errorf("the next login: %v", err)
+				}
+				if passed := time.Since(began); passed != account.RequestTimeout {
+					t.Errorf("the first success came after %s, want it right after the timeout", passed)
+				}
+				if asked.Load() != 2 || connections.Load() != 2 {
+					t.Errorf("%d requests over %d connections, want 2 over 2", asked.Load(), connections.Load())
+				}
+			})
+		})
+	}
+}
+
+// TestConnection_ClosedAfterGoodbye says goodbye at the one moment after which net/http loses track of the connection: a request
+// has been given it, and has not gone out.
+func TestConnection_ClosedAfterGoodbye(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		account, config := secureAccount(t, "h2")
+		var last net.Conn
+		p := &pipes{serve: func(conn net.Conn) {
+			secured := tls.Server(conn, config)
+			last = secured
+			if secured.Handshake() == nil {
+				go func() { _, _ = io.WriteString(secured, settings) }()
+				_, _ = io.Copy(io.Discard, secured)
+			}
+		}}
+		said := false
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
+			if said {
+				return
+			}
+			said = true
+			synctest.Wait() // the settings have to come first
+			_, _ = io.WriteString(last, goodbye)
+			synctest.Wait()
+		}})
+
+		token, err := newClientOn(t, account, p.dial).Login(ctx)
+		mustBe(t, mustFail(t, token, err), "unavailable/timeout")
+		p.mustBeClosed(t, 2)
+	})
+}
+
+// TestLogin_SentOnceOnRefusedStream has an HTTP/2 server refuse the stream, which is its leave to send the request again.
+func TestLogin_SentOnceOnRefusedStream(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const refused = "\x00\x00\x04\x03\x00\x00\x00\x00\x01" + "\x00\x00\x00\x07"
+		account, config := secureAccount(t, "h2")
+		var asked atomic.Int64
+		p := &pipes{serve: func(conn net.Conn) {
+			secured := tls.Server(conn, config)
+			_, _ = io.ReadFull(secured, make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")))
+			go func() { _, _ = io.WriteString(secured, settings) }()
+			for head := make([]byte, 9); ; {
+				if _, err := io.ReadFull(secured, head); err != nil {
+					return
+				}
+				length := int64(head[0])<<16 | int64(head[1])<<8 | int64(head[2])
+				_, _ = io.CopyN(io.Discard, secured, length)
+				if isHeaders := head[3] == 1; isHeaders {
+					asked.Add(1)
+					go func() { _, _ = io.WriteString(secured, refused) }()
+				}
+			}
+		}}
+		token, err := newClientOn(t, account, p.dial).Login(t.Context())
+		e := mustFail(t, token, err)
+		mustBe(t, e, "unavailable/network")
+		mustSay(t, e.Detail, "did not take the request")
+		p.mustBeClosed(t, p.dialed.Load())
+		if asked.Load() != 1 {
+			t.Errorf("the login was sent %d times", asked.Load())
+		}
+	})
+}
+
+// TestConnection_ClosedAtDeadline has the other end keep a connection busy for hours, each in a way that net/http alone would put
+// up with.
+func TestConnection_ClosedAtDeadline(t *testing.T) {
+	t.Parallel()
+	trickle := func(conn net.Conn, text string) {
+		for ; ; <-time.After(5 * time.Second) {
+			if _, err := io.WriteString(conn, text); err != nil {
+				return
+			}
+		}
+	}
+	stuck := map[string]struct {
+		proxy string
+		serve func(net.Conn)
+	}{
+		"a SOCKS5 proxy": {"socks5://proxy.example:1080", func(conn net.Conn) {
+			_, _ = io.ReadFull(conn, make([]byte, 3))
+			_, _ = io.WriteString(conn, "\x05\x00")
+			_, _ = io.ReadFull(conn, make([]byte, len("\x05\x01\x00\x03?upstream.example??")))
+			_, _ = io.WriteString(conn, "\x05\x00\x00\x03\xff") // a name of 255 bytes follows
+			trickle(conn, "x")
+		}},
+		"an HTTP proxy": {"http://proxy.example:3128", func(conn net.Conn) {
+			_, _ = http.ReadRequest(bufio.NewReader(conn))
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n")
+			trickle(conn, "X: y\r\n")
+		}},
+		"a TLS handshake":             {"", func(conn net.Conn) { trickle(conn, "\x16\x03\x03\x00\x00") }},
+		"a server that reads nothing": {"", func(net.Conn) {}},
+	}
+	for name, test := range stuck {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				account, _ := secureAccount(t, "h2")
+				account.ProxyURL = test.proxy
+				p := &pipes{serve: test.serve}
+				began := time.Now()
+				token, err := newClientOn(t, account, p.dial).Login(t.Context())
+				mustBe(t, mustFail(t, token, err), "unavailable/timeout")
+				if passed := time.Since(began); passed != account.RequestTimeout {
+					t.Errorf("the login took %s, want %s", passed, account.RequestTimeout)
+				}
+				p.mustBeClosed(t, 1)
+				<-time.After(time.Minute) // lets the other end find out
+			})
+		})
+	}
+}
+
+// TestDial_EndsWithTheLogin has a dial that neither succeeds nor fails.
+func TestDial_EndsWithTheLogin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		account, _ := secureAccount(t, "h2")
+		var ended atomic.Int64
+		client := newClientOn(t, account, func(ctx context.Context, _, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			ended.Add(1)
+			return nil, ctx.Err()
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		if _, err := client.Login(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want the caller's context.Canceled", err)
+		}
+		synctest.Wait()
+		if ended.Load() != 1 {
+			t.Error("the dial goes on after the login has been given up")
+		}
+	})
+}
+
+// TestLogin_SentOnceOnBrokenConnection has a server that answers one login, and then reads one and closes the connection. A
+// header Idempotency-Key makes net/http send such a request again over a connection that was kept open.
+func TestLogin_SentOnceOnBrokenConnection(t *testing.T) {
+	t.Parallel()
+	for _, header := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
+		t.Run(header, func(t *testing.T) {
+			t.Parallel()
+			var asked atomic.Int64
+			s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				if asked.Add(1) == 1 {
+					always(200, "application/json", goodResponse)(w, r)
+					return
+				}
+				conn, _, err := http.NewResponseController(w).Hijack()
+				if err == nil {
+					_ = conn.Close()
+				}
+			})
+			account := accountFor(upstream.JWT, s.URL)
+			account.Headers = map[string]string{header: "4711"}
+			client := newClient(t, account)
+			if _, err := client.Login(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			token, err := client.Login(t.Context())
+			mustBe(t, mustFail(t, token, err), "unavailable/network")
+			if asked.Load() != 2 {
+				t.Errorf("two logins were sent %d times", asked.Load())
+			}
+		})
+	}
+}

@@ -1,0 +1,71 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+)
+
+// maxHeader is the longest head of a response, in bytes.
+const maxHeader = 64 << 10
+
+// dialer makes a connection.
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+// network is how an account's requests reach the upstream.
+type network struct {
+	dial  dialer
+	proxy func(*http.Request) (*url.URL, error)
+	roots *x509.CertPool
+}
+
+// newNetwork reads the account's roots and proxy.
+func newNetwork(a Account, o Options) (network, error) {
+	roots, err := Certificates(a.CACert)
+	if err != nil {
+		return network{}, fmt.Errorf("ca_cert %w", err)
+	}
+	proxy, err := proxyFrom(a.ProxyURL)
+	if err != nil {
+		return network{}, err
+	}
+	n := network{dial: o.DialContext, proxy: proxy, roots: roots}
+	if n.dial == nil {
+		n.dial = (&net.Dialer{}).DialContext
+	}
+	return n, nil
+}
+
+// transport returns a transport for one request. When ctx ends, so does the dial, and every connection is closed.
+//
+// Logins are hours apart, so a connection that is kept open serves nobody, and is where requests go wrong: an HTTP/2 connection
+// that stopped answering would be given the next attempts as well, net/http sends some requests again when a connection that
+// was kept breaks, and it has no deadline for a SOCKS5 handshake, nor for a connection that the server has said goodbye on.
+func (n network) transport(ctx context.Context) *http.Transport {
+	return &http.Transport{
+		Proxy:                  n.proxy,
+		OnProxyConnectResponse: checkProxy,
+		// The transport's own context is not that of the request: it goes on when the request has given up.
+		DialContext: func(_ context.Context, network, address string) (net.Conn, error) {
+			conn, err := n.dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			context.AfterFunc(ctx, func() { _ = conn.Close() })
+			return conn, nil
+		},
+		TLSClientConfig:   &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: n.roots},
+		ForceAttemptHTTP2: true,
+		// On a connection that waits for its next request, net/http logs what comes, and that may be the rest of a token.
+		DisableKeepAlives:      true,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: maxHeader,
+	}
+}

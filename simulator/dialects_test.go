@@ -1,0 +1,157 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package simulator_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+func TestEnvelope_HoldsLoginAsString(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range []simulator.Protocol{simulator.JWT, simulator.OAuth} {
+		t.Run(string(protocol), func(t *testing.T) {
+			t.Parallel()
+			a := account(protocol, func(a *simulator.Account) { a.BusinessEnvelope = true })
+			b := newBed(t, a)
+			var envelope struct {
+				Error   bool
+				Message string
+				Data    string
+			}
+			got := b.login(a)
+			got.json(t, &envelope)
+			var data map[string]any
+			if err := json.Unmarshal([]byte(envelope.Data), &data); err != nil {
+				t.Fatalf("data is no JSON: %v", err)
+			}
+			token, _ := data["token"].(string)
+			if protocol == simulator.OAuth {
+				token, _ = data["access_token"].(string)
+			}
+			if got.status != http.StatusOK || envelope.Error || !b.TokenAlive(token) {
+				t.Errorf("got %d %s", got.status, got.body)
+			}
+
+			wrong := a
+			wrong.Password = "another"
+			got = b.login(wrong)
+			got.json(t, &envelope)
+			if got.status != http.StatusOK || !envelope.Error || envelope.Message == "" {
+				t.Errorf("refused with %d %s", got.status, got.body)
+			}
+			b.SetFault(protocol, simulator.Fault{Kind: simulator.FaultThrottled})
+			if got := b.login(a); got.status != http.StatusTooManyRequests || strings.Contains(got.body, "data") {
+				t.Errorf("throttled with %d %s", got.status, got.body)
+			}
+		})
+	}
+}
+
+func TestLatin1_SOAP(t *testing.T) {
+	t.Parallel()
+	a := account(simulator.SOAP, func(a *simulator.Account) { a.Latin1 = true })
+	b := newBed(t, a)
+	if got := b.login(a); !b.TokenAlive(tokenIn(got)) || !strings.Contains(got.body, `encoding="ISO-8859-1"`) {
+		t.Errorf("got %s", got.body)
+	}
+	wrong := a
+	wrong.Password = "another"
+	got := b.login(wrong)
+	if !strings.Contains(got.body, "Acc\xe8s refus\xe9") || !strings.Contains(got.header.Get("Content-Type"), "ISO-8859-1") {
+		t.Errorf("refused with %q", got.body)
+	}
+}
+
+func TestSameToken_RepeatedOrRenewed(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range []simulator.Protocol{simulator.OAuth, simulator.SOAP} {
+		for _, same := range []simulator.SameToken{simulator.TokenRepeated, simulator.TokenRenewed} {
+			t.Run(string(protocol)+" "+string(same), func(t *testing.T) {
+				t.Parallel()
+				a := account(protocol, func(a *simulator.Account) { a.SameToken, a.TokenTTL = same, time.Hour })
+				b := newBed(t, a)
+				first := b.login(a)
+				b.clock.Advance(40 * time.Minute)
+				if second := b.login(a); second.body != first.body {
+					t.Fatalf("got %s, want the same token and the same expires_in as in %s", second.body, first.body)
+				}
+				b.clock.Advance(40 * time.Minute)
+				token := tokenIn(first)
+				if alive := b.TokenAlive(token); alive != (same == simulator.TokenRenewed) {
+					t.Errorf("80 minutes after the first login the token is alive: %v", alive)
+				}
+				b.clock.Advance(time.Hour)
+				if another := b.token(a); another == token || !b.TokenAlive(another) {
+					t.Error("a dead token is given again")
+				}
+			})
+		}
+	}
+	bad := account(simulator.OAuth, func(a *simulator.Account) { a.SameToken = "sometimes" })
+	if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), "same_token") {
+		t.Errorf("an unknown same_token: %v", err)
+	}
+}
+
+// TestStall_LastsAsLongAsTheConnection orders one stall. The connection that it hits answers nothing any more; a new one does.
+func TestStall_LastsAsLongAsTheConnection(t *testing.T) {
+	t.Parallel()
+	for _, speaks := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		t.Run(speaks, func(t *testing.T) {
+			t.Parallel()
+			a := account(simulator.JWT, nil)
+			sim, err := simulator.New(simulator.Options{Accounts: []simulator.Account{a}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			server := httptest.NewUnstartedServer(sim)
+			server.Config.ConnContext = sim.ConnContext
+			server.EnableHTTP2 = speaks == "HTTP/2.0"
+			server.StartTLS()
+			t.Cleanup(server.Close)
+			client := server.Client()
+			login := func(client *http.Client) error {
+				ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+				defer cancel()
+				path, contentType, body := loginRequest(a)
+				request, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+path, strings.NewReader(body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				request.Header.Set("Content-Type", contentType)
+				response, err := client.Do(request)
+				if err != nil {
+					return err
+				}
+				if response.Proto != speaks {
+					t.Errorf("spoke %s, want %s", response.Proto, speaks)
+				}
+				return response.Body.Close()
+			}
+			sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall, Remaining: 1})
+			if err := login(client); !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatalf("the login that stalls: %v", err)
+			}
+			// net/http drops an HTTP/1.1 connection after that, and keeps one of HTTP/2.
+			if err := login(client); errors.Is(err, context.DeadlineExceeded) != (speaks == "HTTP/2.0") {
+				t.Errorf("the next login: %v", err)
+			}
+			client.CloseIdleConnections()
+			fresh := &http.Client{Transport: client.Transport.(*http.Transport).Clone()}
+			t.Cleanup(fresh.CloseIdleConnections)
+			if err := login(fresh); err != nil {
+				t.Errorf("a login on a new connection: %v", err)
+			}
+		})
+	}
+}
