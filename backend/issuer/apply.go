@@ -135,8 +135,12 @@ func (t *transition) sweep() {
 func (t *transition) told(e Told) {
 	before := len(t.Outbox)
 	t.Outbox = slices.DeleteFunc(slices.Clone(t.Outbox), func(o OutboxEntry) bool { return slices.Contains(e.Entries, o) })
-	if len(t.Outbox) != before {
-		t.changedLazily()
+	switch {
+	case len(t.Outbox) == before:
+	case t.usable(t.env.Reading):
+		t.changedLazily() // the next write is not far
+	default:
+		t.changed()
 	}
 }
 

@@ -212,7 +212,7 @@ func (i *Issuer) rotateWhenDue(ctx context.Context) {
 
 // rotateDue begins the rotations that are due, as many as may be in flight, and returns how long to sleep.
 func (i *Issuer) rotateDue() time.Duration {
-	for asked := false; ; asked = true {
+	for asked := false; i.ctx.Err() == nil; asked = true {
 		now := i.clock()
 		if !asked && i.schedule.sleep(now.Wall) > 0 && !i.schedule.anyWaits() {
 			return i.schedule.sleep(now.Wall)
@@ -226,6 +226,7 @@ func (i *Issuer) rotateDue() time.Duration {
 		}
 		w.takeTurn(turn)
 	}
+	return lookAgain
 }
 
 // isDue reports whether the account would have its turn again at once.
@@ -283,18 +284,12 @@ func (i *Issuer) restore(ctx context.Context) {
 	}
 }
 
-// restoreOne loads one account, and evicts it again where it has no usable token: memory is for accounts in use.
+// restoreOne loads one account. It is evicted again where it has no usable token: memory is for accounts in use.
 func (i *Issuer) restoreOne(ctx context.Context, name string) {
 	w := i.acquire(name)
 	defer w.release()
 	_ = w.ready(ctx, func() []Effect { // one that fails is loaded when it is read
-		reports := w.applyLocked(Want{AtStart: true}, true)
-		if w.lastRead.Load() == 0 {
-			w.callers--
-			w.evictIfIdle(i.clock())
-			w.callers++
-		}
-		return reports
+		return w.applyLocked(Want{AtStart: true}, true)
 	})
 }
 

@@ -94,8 +94,14 @@ func (w *worker) release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.callers--
-	if w.state.Known != known { // an account that exists is evicted by sweep, when it has been idle for a while
-		w.evictIfIdle(w.issuer.clock())
+	w.evictIfUnread(w.issuer.clock())
+}
+
+// evictIfUnread evicts an idle account that nobody has read. One that was read is evicted by sweep, when it has been idle for a while.
+// The caller holds w.mu.
+func (w *worker) evictIfUnread(now Reading) {
+	if w.state.Known != known || w.lastRead.Load() == 0 {
+		w.evictIfIdle(now)
 	}
 }
 
@@ -155,9 +161,7 @@ func (w *worker) applyLocked(event Event, active bool) []Effect {
 	}
 	w.publish()
 	w.replan(env)
-	if w.state.Known != known {
-		w.evictIfIdle(env.Reading)
-	}
+	w.evictIfUnread(env.Reading)
 	return reports
 }
 
