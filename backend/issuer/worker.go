@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
 // loadTimeout bounds reading one account from storage. Writes have no such bound: one that was given up could land after the next.
@@ -40,6 +42,9 @@ type worker struct {
 	// turn is set while the scheduler counts a login of this account.
 	turn   *turn
 	cancel context.CancelFunc // of the login in flight
+	// client remembers the upstream's clock between logins; clientOf are the settings that it was made for.
+	client   upstream.Client
+	clientOf *Account
 }
 
 // tally is what is counted of an account since this process started. It outlives the worker.
@@ -241,7 +246,7 @@ func (w *worker) login(ctx context.Context, e Login) (event Event) {
 	if err := w.issuer.mayLogin(); err != nil {
 		return NotStarted{Work: work.ID, Err: err}
 	}
-	client, err := w.issuer.newClient(work.Account)
+	client, err := w.clientFor(work.Account)
 	if err != nil {
 		return NotStarted{Work: work.ID, Err: fmt.Errorf("the stored settings cannot be used: %w", err)}
 	}
@@ -255,6 +260,20 @@ func (w *worker) login(ctx context.Context, e Login) (event Event) {
 		return LoginEnded{Work: work.ID, Err: err, Took: took}
 	}
 	return LoginEnded{Work: work.ID, Token: newToken(grant, began, work.Account.Generation, work.Reason), Took: took}
+}
+
+// clientFor returns the account's client, made when it is first needed.
+func (w *worker) clientFor(a *Account) (upstream.Client, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.client != nil && w.clientOf == a {
+		return w.client, nil
+	}
+	client, err := w.issuer.newClient(a)
+	if err == nil {
+		w.client, w.clientOf = client, a
+	}
+	return client, err
 }
 
 // replan tells the scheduler when to look at the account. The caller holds w.mu.
