@@ -141,7 +141,8 @@ func (s *State) wantsRotation(env Env) bool {
 func (s *State) readNeeds(env Env, r *reader) bool {
 	switch {
 	case s.Known != known:
-		return s.Loading == 0 && s.Loads == r.loads
+		isAnswered := s.Loads > r.loads && (s.LoadErr != nil || s.Known == absent)
+		return s.Loading == 0 && !isAnswered
 	case s.Work != nil:
 		return false
 	}
