@@ -106,13 +106,13 @@ func TestWhatKeepsALoginFromBeginningIsLogged(t *testing.T) {
 		w.read("token/app")
 		w.disk.fail(storePut, "token/", errStorage())
 		w.quiet(func() { elapse(42 * time.Minute) })
-		line := book.last(t, "no login could be begun: it will be tried again")
+		line := book.last(t, "no login could begin: it will be tried again")
 		said, _ := line["error"].(string)
 		if line["@level"] != "warn" || line["config"] != "gst" || line["reason"] != "rotation" ||
 			!strings.Contains(said, errStorage().Error()) {
 			t.Errorf("line %v", line)
 		}
-		if n := len(book.lines(t, "no login could be begun: it will be tried again")); n > 20 {
+		if n := len(book.lines(t, "no login could begin: it will be tried again")); n > 20 {
 			t.Errorf("%d lines in two minutes", n)
 		}
 		w.disk.mend()

@@ -73,7 +73,7 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 				if entry, _ := info["gst"].(map[string]any); entry["state"] != "backing_off" {
 					t.Errorf("list status says %v, want backing_off", entry)
 				}
-				metrics := fmt.Sprint(s.read("metrics").Data)
+				metrics := fmt.Sprintf("%s", s.read("metrics").Data[logical.HTTPRawBody])
 				if !strings.Contains(metrics, `result="blocked"} `) {
 					t.Error("metrics count no login of kind blocked")
 				}

@@ -225,7 +225,7 @@ func TestATokenWhoseAccountCannotBeReadAfterItsVerification(t *testing.T) {
 			switch {
 			case call == "put config/new":
 				stored = true
-			case call == "get token/new" && stored:
+			case call == "put token/new" && stored:
 				struck = true
 				return blow{err: errStorage()}
 			}
@@ -238,7 +238,7 @@ func TestATokenWhoseAccountCannotBeReadAfterItsVerification(t *testing.T) {
 		synctest.Wait() // the ledger is told
 		w.disk.set(nil)
 		if !struck {
-			t.Fatal("storage was not asked for the account's tokens after the config was stored: this tests nothing")
+			t.Fatal("storage was not told of the token after the config was stored: this tests nothing")
 		}
 		if got := text(t, w.read("status/new").Data, "state"); got == "" {
 			t.Error("the new config has no state")

@@ -38,23 +38,26 @@ func (i *Issuer) Verify(ctx context.Context, a *Account, commit func(*Token) err
 // beginVerification waits until the account has no other login in flight, and begins one.
 func (w *worker) beginVerification(ctx context.Context, a *Account) (id uint64, err error) {
 	for {
-		if err := w.loaded(ctx); err != nil {
-			return 0, err
-		}
-		env, s := w.env(true), &w.state
-		if err := s.mayLogin(env, ReasonVerification, a); err != nil {
-			w.mu.Unlock()
-			return 0, err
-		}
-		if s.Work == nil {
+		var changed <-chan struct{}
+		var refused error
+		if err := w.loaded(ctx, func() []Effect {
+			s := &w.state
+			if refused = s.mayLogin(w.env(true), ReasonVerification, a); refused != nil {
+				return nil
+			}
+			if s.Work != nil {
+				changed = w.changed
+				return nil
+			}
 			reports := w.applyLocked(Verify{Account: a}, true)
-			id := w.state.WorkID
-			w.mu.Unlock()
-			w.report(reports)
-			return id, nil
+			id = w.state.WorkID
+			return reports
+		}); err != nil {
+			return 0, err
 		}
-		changed := w.changed
-		w.mu.Unlock()
+		if refused != nil || changed == nil {
+			return id, refused
+		}
 		if err := w.wait(ctx, changed, 0); err != nil {
 			return 0, err
 		}
@@ -64,9 +67,7 @@ func (w *worker) beginVerification(ctx context.Context, a *Account) (id uint64, 
 // verification waits for the token that a verification brings. Where it fails, storage has been told that it has ended.
 func (w *worker) verification(ctx context.Context, id uint64) (*Token, error) {
 	for {
-		w.mu.Lock()
-		s, changed := w.state, w.changed
-		w.mu.Unlock()
+		s, changed := w.look()
 		switch {
 		case s.Work != nil && s.Work.ID == id && s.Work.Step == committing:
 			return s.Work.Token, nil
@@ -93,20 +94,30 @@ func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
 	ctx = context.WithoutCancel(ctx)
 	w := i.acquire(a.Name)
 	defer w.release()
-	// The tokens that are out are in the record of the former settings. A load in flight may have read these.
-	w.mu.Lock()
-	if w.state.Known == unknown || w.state.Known == stale {
-		reports := w.applyLocked(Invalidated{}, true)
-		w.mu.Unlock()
-		w.report(reports)
-		if err := w.loaded(ctx); err != nil {
+	isLoaded := true
+	w.do(func() []Effect {
+		if isLoaded = w.state.Known == known || w.state.Known == absent; isLoaded {
+			return nil
+		}
+		return w.applyLocked(Invalidated{}, true) // a load in flight may have read the former settings
+	})
+	if !isLoaded {
+		// The tokens that are out are in the record of the former settings.
+		if err := w.loaded(ctx, func() []Effect { return nil }); err != nil {
 			return err
 		}
 	}
-	reports := w.applyLocked(Written{Account: a, Token: token}, true)
-	version := w.state.Urgent
-	w.mu.Unlock()
-	w.report(reports)
+	return w.applyAndSave(ctx, Written{Account: a, Token: token})
+}
+
+// applyAndSave is apply, and waits until storage has taken what follows.
+func (w *worker) applyAndSave(ctx context.Context, event Event) error {
+	var version uint64
+	w.do(func() []Effect {
+		reports := w.applyLocked(event, true)
+		version = w.state.Urgent
+		return reports
+	})
 	return w.saved(ctx, version)
 }
 
@@ -115,18 +126,20 @@ func (i *Issuer) Remove(ctx context.Context, name string) error {
 	ctx = context.WithoutCancel(ctx)
 	w := i.acquire(name)
 	defer w.release()
-	if err := w.loaded(ctx); err != nil {
+	if err := w.loaded(ctx, func() []Effect { return nil }); err != nil {
 		return err
 	}
-	reports := w.applyLocked(Removed{}, true)
-	version := w.state.Urgent
-	w.tally = new(tally)
-	w.counter.Store(nil)
-	w.mu.Unlock()
-	w.report(reports)
+	err := w.applyAndSave(ctx, Removed{})
+	w.do(func() []Effect {
+		if w.state.Known == absent {
+			w.tally = new(tally)
+			w.counter.Store(nil)
+		}
+		return nil
+	})
 	i.tallies.Delete(name)
 	i.counters.forget(name)
-	return w.saved(ctx, version)
+	return err
 }
 
 // Invalidate has the settings of an account read again that another node may have changed, or of which nobody knows what storage holds.

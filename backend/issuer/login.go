@@ -53,7 +53,9 @@ func (s *State) readReasonAt(now Reading, rejected string) Reason {
 		return ReasonRejected
 	case s.usable(now):
 		return ""
-	case s.Current == nil && !s.RevokedAt.IsZero():
+	case s.Current == nil && !s.RevokedAt.IsZero() && slices.ContainsFunc(s.Revoked, func(r revokedToken) bool {
+		return r.End.After(now.Wall)
+	}):
 		return ReasonAfterRevoke
 	case s.Current == nil:
 		return ReasonFirstRead
@@ -124,6 +126,7 @@ func (t *transition) cancelWork() {
 	}
 	switch {
 	case w.Step == loggingIn:
+		t.GivenUp = &w.Began
 		t.emit(CancelLogin{Work: w.ID})
 	case w.Failure != nil:
 		t.State = t.failed()
@@ -335,9 +338,14 @@ func superseded(tokens []*Token, token *Token, now Reading) []*Token {
 		}
 	}
 	next = append(next, token)
-	for len(next) > maxSuperseded {
+	size := 0
+	for _, t := range next {
+		size += len(t.refresh)
+	}
+	for len(next) > maxSuperseded || size > maxRefreshBytes {
 		first := slices.MinFunc(next, func(a, b *Token) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
 		next = slices.DeleteFunc(next, func(t *Token) bool { return t == first })
+		size -= len(first.refresh)
 	}
 	return next
 }

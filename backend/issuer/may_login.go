@@ -12,6 +12,8 @@ import (
 const (
 	forcedEvery        = 10 * time.Second
 	forcedRefusedEvery = time.Minute
+	// givenUpEvery bounds how often a login is given up for another one, whatever changes the account that often.
+	givenUpEvery = 5 * time.Second
 	// A token that an API refused is replaced only if it had time to die, and only so often.
 	leastRejectedAge = time.Minute
 	rejectedEvery    = 5 * time.Minute
@@ -22,6 +24,7 @@ const (
 	errNotLoaded     = notNow("the settings are not in memory")
 	errNotDue        = notNow("the current token is not to be replaced yet")
 	errTooSoon       = notNow("such a login was made only just now")
+	errGivenUp       = notNow("the last login was given up only just now, and may have reached the upstream")
 	errLeasesRunning = notNow("the last leases on the old token have not ended yet")
 )
 
@@ -40,6 +43,8 @@ func (s *State) mayLogin(env Env, reason Reason, a *Account) error {
 		return errNotLoaded
 	case s.Account.Paused:
 		return &PausedError{Reason: s.Account.PauseReason}
+	case s.givenUpLeft(env.Reading) > 0:
+		return errGivenUp
 	case reason == ReasonForced:
 		return s.mayForce(env)
 	}

@@ -6,6 +6,7 @@ package issuer
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -43,7 +44,7 @@ func (i *Issuer) ReadWarm(name string, now Reading) (Answer, bool) {
 // ReadRejected is Read for a caller whom an API has refused the token of the given ID. Where that is still the current one,
 // and old enough to have died, it is replaced once for all who ask; else they get what is current.
 func (i *Issuer) ReadRejected(ctx context.Context, name, tokenID string) (Answer, error) {
-	return i.read(ctx, name, tokenID)
+	return i.read(ctx, name, strings.ToLower(tokenID))
 }
 
 // reader is one read that is not warm.
@@ -74,32 +75,18 @@ func (i *Issuer) read(ctx context.Context, name, rejected string) (Answer, error
 
 // await asks the state what the reader gets, and waits until something has changed where that is nothing yet.
 func (w *worker) await(ctx context.Context, r *reader) (Answer, error) {
-	w.mu.Lock()
-	r.loads, r.logins = w.state.Loads, w.state.Logins
-	for active := false; ; {
-		env := w.env(active)
-		if !active && w.state.readNeeds(env, r) {
-			w.mu.Unlock()
+	w.do(func() []Effect {
+		r.loads, r.logins = w.state.Loads, w.state.Logins
+		return nil
+	})
+	for {
+		a, v, changed, needs := w.ask(r, false)
+		if needs {
 			if err := w.issuer.startable(); err != nil { // asks another process, so it is asked under no lock
 				return Answer{}, err
 			}
-			active = true
-			w.mu.Lock()
-			continue
+			a, v, changed, _ = w.ask(r, true)
 		}
-		var reports []Effect
-		if active {
-			reports = w.applyForReader(env, r)
-			env = w.env(active)
-		}
-		v := w.state.verdict(env, r)
-		var a Answer
-		if !v.wait && v.err == nil {
-			a = w.answer(env.Reading)
-		}
-		changed := w.changed
-		w.mu.Unlock()
-		w.report(reports)
 		if !v.wait {
 			return a, v.err
 		}
@@ -109,9 +96,28 @@ func (w *worker) await(ctx context.Context, r *reader) (Answer, error) {
 		if err != nil {
 			return Answer{}, err
 		}
-		w.mu.Lock()
-		active = false
 	}
+}
+
+// ask asks the state once. needs says that something is to be begun first, which only an active node may.
+func (w *worker) ask(r *reader, active bool) (a Answer, v verdict, changed <-chan struct{}, needs bool) {
+	w.do(func() (reports []Effect) {
+		env := w.env(active)
+		if needs = w.state.readNeeds(env, r); needs {
+			if !active {
+				return nil
+			}
+			reports = w.applyForReader(env, r)
+			env = w.env(active)
+		}
+		v = w.state.verdict(env, r)
+		if !v.wait && v.err == nil {
+			a = w.answer(env.Reading)
+		}
+		changed = w.changed
+		return reports
+	})
+	return a, v, changed, needs
 }
 
 // startable returns the error with which this node refuses to begin anything.
@@ -193,6 +199,8 @@ func (s *State) verdict(env Env, r *reader) verdict {
 	switch err := s.mayLogin(env, s.readReasonAt(env.Reading, ""), s.Account); {
 	case errors.Is(err, errLeasesRunning):
 		return wait(s.Current.Remaining(env.Reading) - Margin)
+	case errors.Is(err, errGivenUp):
+		return wait(s.givenUpLeft(env.Reading))
 	case err != nil:
 		return verdict{err: err}
 	default:

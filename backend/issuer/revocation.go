@@ -45,26 +45,21 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	defer cancel()
 	w := i.acquire(name)
 	defer w.release()
-	if err := w.ready(ctx); err != nil {
+	r := revocation{tokenID: strings.ToLower(tokenID)}
+	if err := w.ready(ctx, func() []Effect { return w.revoke(&r) }); err != nil {
 		return nil, err
 	}
-	settings := w.state.Account // the refresh tokens of its tokens must not go to the endpoint of newer settings
-	targets := w.state.revocable(i.clock(), strings.ToLower(tokenID))
-	if tokenID != "" && len(targets) == 0 {
-		w.mu.Unlock()
+	if tokenID != "" && len(r.targets) == 0 {
 		return nil, ErrNoToken
 	}
-	reports := w.applyLocked(Revoke{TokenID: strings.ToLower(tokenID)}, true)
-	version := w.state.Urgent
-	w.mu.Unlock()
-	w.report(reports)
-	if err := w.saved(ctx, version); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	if err := w.saved(ctx, r.version); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return nil, err
 	}
-	outcomes := i.kill(ctx, w, settings, targets)
-	results := make([]Revocation, 0, len(targets))
-	for _, t := range targets {
-		outcome := outcomes.of(t)
+	w.kill(r.settings, r.targets)
+	w.told(ctx, r.targets)
+	results := make([]Revocation, 0, len(r.targets))
+	for _, t := range r.targets {
+		outcome := w.outcome(t)
 		results = append(results, Revocation{TokenID: t.ID, Upstream: outcome, ValidUntil: t.ExpiresAt})
 		i.logger.Warn("token revoked", "config", name, "token_id", t.ID, "upstream", outcome,
 			"valid_until", t.ExpiresAt.Format(time.RFC3339))
@@ -72,96 +67,126 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	return results, nil
 }
 
-// outcomes are what the upstream responded in time, by token ID.
-type outcomes map[string]Outcome
-
-func (o outcomes) of(t *Token) Outcome {
-	if outcome, ok := o[t.ID]; ok {
-		return outcome
-	}
-	return Unknown
+// revocation is one call of Revoke.
+type revocation struct {
+	tokenID string
+	targets []*Token
+	// settings are those under which the targets were found: newer ones may name another endpoint, to which the refresh tokens of these
+	// must not go.
+	settings *Account
+	version  uint64
 }
 
-// kill exchanges the refresh token of each target and throws away what comes back. It returns when all is told or ctx ends; what is
-// left goes on to be told.
-func (i *Issuer) kill(ctx context.Context, w *worker, settings *Account, targets []*Token) outcomes {
-	responded := make(chan *Token, len(targets))
-	respond := func(t *Token, o Outcome) {
-		w.apply(KillEnded{Token: t, Outcome: o, Keep: settings.LedgerRetention}, true)
-		responded <- t
+// revoke does step 1. The caller holds w.mu.
+func (w *worker) revoke(r *revocation) []Effect {
+	r.settings = w.state.Account
+	r.targets = w.state.revocable(w.issuer.clock(), r.tokenID)
+	if r.tokenID != "" && len(r.targets) == 0 {
+		return nil
 	}
+	reports := w.applyLocked(Revoke{TokenID: r.tokenID}, true)
+	r.version = w.state.Urgent
+	return reports
+}
+
+// kill does step 2 in the background: it exchanges the refresh token of each token and throws away what comes back. Tokens that the
+// upstream is being asked about already are left out.
+func (w *worker) kill(settings *Account, tokens []*Token) {
 	var asked []*Token
-	for _, t := range targets {
-		switch {
-		case t.revocation == Killed:
-			respond(t, Killed)
-		case !settings.canKill(t):
-			respond(t, Unsupported)
-		default:
+	w.do(func() []Effect {
+		for _, t := range tokens {
+			if t.revocation == Killed || !settings.canKill(t) || w.telling[t.ID] {
+				continue
+			}
+			if w.telling == nil {
+				w.telling = make(map[string]bool)
+			}
+			w.telling[t.ID] = true
 			asked = append(asked, t)
 		}
+		return nil
+	})
+	if len(asked) == 0 {
+		return
 	}
-	held := i.acquire(w.name) // for the work in the background
-	if !i.goWork(func() {
+	held := w.issuer.acquire(w.name)
+	if !w.issuer.goWork(func() {
 		defer held.release()
-		i.killAll(settings, asked, respond)
+		w.killAll(settings, asked)
 	}) {
 		held.release()
 	}
-	known := make(outcomes, len(targets))
-	for range targets {
-		select {
-		case t := <-responded:
-			known[t.ID] = w.outcome(t)
-		case <-ctx.Done():
-			return known
-		case <-i.ctx.Done():
-			return known
-		}
-	}
-	return known
-}
-
-// outcome is what is known of a token's revocation: of two callers who revoke it at a time the upstream refuses the second, and it is
-// dead all the same. A token that has gone from memory meanwhile is in the outbox.
-func (w *worker) outcome(t *Token) Outcome {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if now := w.state.find(t.ID); now != nil {
-		return now.revocation
-	}
-	for _, o := range slices.Backward(w.state.Outbox) {
-		if o.Token.ID == t.ID {
-			return o.Token.revocation
-		}
-	}
-	return Unknown
 }
 
 // killAll asks the upstream to kill each token, a few at a time.
-func (i *Issuer) killAll(settings *Account, tokens []*Token, responded func(*Token, Outcome)) {
-	if len(tokens) == 0 {
-		return
-	}
-	client, err := i.newClient(settings)
+func (w *worker) killAll(settings *Account, tokens []*Token) {
+	client, err := w.issuer.newClient(settings)
 	if err != nil {
-		i.logger.Error("the stored settings cannot be used", "config", settings.Name, "error", err)
+		w.issuer.logger.Error("the stored settings cannot be used", "config", settings.Name, "error", err)
 		for _, t := range tokens {
-			responded(t, Unknown)
+			w.killed(settings, t, Unknown)
 		}
 		return
 	}
 	defer client.CloseIdleConnections()
 	var group errgroup.Group
 	group.SetLimit(maxKills)
-	for t := range slices.Values(tokens) {
+	for _, t := range tokens {
 		group.Go(func() error {
-			_, err := client.Refresh(i.ctx, t.refresh)
-			responded(t, killOutcome(err))
+			_, err := client.Refresh(w.issuer.ctx, t.refresh)
+			w.killed(settings, t, killOutcome(err))
 			return nil
 		})
 	}
 	_ = group.Wait() // no member returns an error
+}
+
+func (w *worker) killed(settings *Account, t *Token, o Outcome) {
+	w.do(func() []Effect {
+		delete(w.telling, t.ID)
+		return w.applyLocked(KillEnded{Token: t, Outcome: o, Keep: settings.LedgerRetention}, true)
+	})
+}
+
+// told waits until the upstream has responded about all tokens, or ctx ends. What is left goes on to be told.
+func (w *worker) told(ctx context.Context, tokens []*Token) {
+	for {
+		waiting := false
+		var changed <-chan struct{}
+		w.do(func() []Effect {
+			waiting = slices.ContainsFunc(tokens, func(t *Token) bool { return w.telling[t.ID] })
+			changed = w.changed
+			return nil
+		})
+		if !waiting || w.wait(ctx, changed, 0) != nil {
+			return
+		}
+	}
+}
+
+// tellAgain tells the upstream of the revocations to which it has not responded.
+func (w *worker) tellAgain() {
+	s, _ := w.look()
+	if s.Known != known {
+		return
+	}
+	tokens := slices.DeleteFunc(s.out(w.issuer.clock()), func(t *Token) bool { return t.revocation != Unknown })
+	w.kill(s.Account, tokens)
+}
+
+// outcome is what is known of a token's revocation: of two callers who revoke it at a time the upstream refuses the second, and it is
+// dead all the same. A token that has gone from memory meanwhile is in the outbox.
+func (w *worker) outcome(t *Token) Outcome {
+	s, _ := w.look()
+	if now := s.find(t.ID); now != nil {
+		return now.revocation
+	}
+	for _, o := range slices.Backward(s.Outbox) {
+		if o.Token.ID == t.ID {
+			return o.Token.revocation
+		}
+	}
+	return Unknown
 }
 
 // killOutcome says what the response to an exchange means for the old pair. The new pair is not looked at.

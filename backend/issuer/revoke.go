@@ -57,7 +57,11 @@ func (t *transition) markRevoked(target *Token) {
 	if target.revocation != "" {
 		return // already known to be
 	}
-	t.replace(target.ID, target.revokedAs(Unknown, t.env.Wall))
+	outcome := Unsupported
+	if t.Account.canKill(target) {
+		outcome = Unknown // until the upstream has responded
+	}
+	t.replace(target.ID, target.revokedAs(outcome, t.env.Wall))
 }
 
 // replace puts another version of a superseded token in its place, and tells the ledger.

@@ -6,6 +6,7 @@ package issuer
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Rotation is the result of a forced login.
@@ -23,45 +24,57 @@ func (i *Issuer) Rotate(ctx context.Context, name string) (Rotation, error) {
 	}
 	w := i.acquire(name)
 	defer w.release()
-	if err := w.ready(ctx); err != nil {
-		return Rotation{}, err
-	}
-	logins := w.state.Logins
-	for {
-		done, rotation, reports, err := w.rotate(logins)
-		changed := w.changed
-		w.mu.Unlock()
-		w.report(reports)
-		if done {
-			return rotation, err
-		}
-		if err := w.wait(ctx, changed, 0); err != nil {
+	for logins := -1; ; {
+		var made rotationVerdict
+		err := w.ready(ctx, func() (reports []Effect) {
+			if logins < 0 {
+				logins = w.state.Logins
+			}
+			made, reports = w.rotate(logins)
+			return reports
+		})
+		if err != nil {
 			return Rotation{}, err
 		}
-		if err := w.ready(ctx); err != nil {
+		if made.changed == nil {
+			return made.Rotation, made.err
+		}
+		if err := w.wait(ctx, made.changed, made.bound); err != nil {
 			return Rotation{}, err
 		}
 	}
 }
 
+// rotationVerdict is what Rotate returns, or what it waits for.
+type rotationVerdict struct {
+	Rotation
+
+	err     error
+	changed <-chan struct{}
+	bound   time.Duration
+}
+
 // rotate says what Rotate returns, or begins the login that it waits for. The caller holds w.mu.
-func (w *worker) rotate(logins int) (done bool, rotation Rotation, reports []Effect, err error) {
+func (w *worker) rotate(logins int) (v rotationVerdict, reports []Effect) {
 	env, s := w.env(true), &w.state
+	current := Rotation{Token: s.Current, Previous: s.previous(env.Reading)}
 	switch {
 	case s.Logins > logins && s.LoginErr != nil:
-		return true, Rotation{}, nil, s.LoginErr
+		return rotationVerdict{err: s.LoginErr}, nil
 	case s.Logins > logins && s.canServe(env.Reading):
-		return true, Rotation{Token: s.Current, Previous: s.previous(env.Reading)}, nil, nil
+		return rotationVerdict{Rotation: current}, nil
 	case s.Work != nil:
-		return false, Rotation{}, nil, nil
+		return rotationVerdict{changed: w.changed}, nil
 	}
-	err = s.mayLogin(env, ReasonForced, s.Account)
+	err := s.mayLogin(env, ReasonForced, s.Account)
 	switch {
 	case errors.Is(err, errTooSoon):
-		return true, Rotation{Token: s.Current, Previous: s.previous(env.Reading)}, nil, nil
+		return rotationVerdict{Rotation: current}, nil
+	case errors.Is(err, errGivenUp):
+		return rotationVerdict{changed: w.changed, bound: s.givenUpLeft(env.Reading)}, nil
 	case err != nil:
-		return true, Rotation{}, nil, err
-	default:
-		return false, Rotation{}, w.applyLocked(Force{}, true), nil
+		return rotationVerdict{err: err}, nil
 	}
+	reports = w.applyLocked(Force{}, true)
+	return rotationVerdict{changed: w.changed}, reports
 }

@@ -4,6 +4,7 @@
 package issuer
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"slices"
@@ -20,8 +21,8 @@ const (
 	lookAgain = time.Minute
 )
 
-// scheduler says whose turn it is to rotate. An account waits in planned until its time has come, and then in the queue of its host, first
-// come first served. However often it is read meanwhile, its turn stays the same.
+// scheduler says whose turn it is to rotate. An account waits in planned until its time has come, and then in the queue of its host, where
+// the one that has waited longest is first. However often an account is read meanwhile, its turn stays the same.
 type scheduler struct {
 	// wake holds one token when run should look again.
 	wake chan struct{}
@@ -42,9 +43,10 @@ type hostQueue struct {
 
 // due is an account and when it is to be looked at.
 type due struct {
+	plan
+
 	worker *worker
 	host   string
-	at     time.Time
 	index  int  // in planned
 	queued bool // waits for its turn
 }
@@ -56,19 +58,18 @@ func newScheduler() *scheduler {
 	return &scheduler{wake: make(chan struct{}, 1), at: make(map[*worker]*due), hosts: make(map[string]*hostQueue)}
 }
 
-// set plans the account for the given time, in place of what was planned for it. One that waits for its turn keeps it, unless its time
-// is put off.
-func (s *scheduler) set(w *worker, host string, at time.Time) {
+// set plans the account, in place of what was planned for it. One that waits for its turn keeps it, unless its time is put off.
+func (s *scheduler) set(w *worker, host string, p plan, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d, ok := s.at[w]
-	if ok && d.queued && d.host == host && !at.After(d.at) {
+	if ok && d.queued && d.host == host && !p.at.After(now) {
 		return
 	}
 	if ok {
 		s.take(d)
 	}
-	d = &due{worker: w, host: host, at: at}
+	d = &due{worker: w, host: host, plan: p}
 	s.at[w] = d
 	heap.Push(&s.planned, d)
 	s.signal()
@@ -101,11 +102,15 @@ func (s *scheduler) next(now time.Time) (w *worker, t *turn, ok bool) {
 	for len(s.planned) > 0 && !s.planned[0].at.After(now) {
 		d := heap.Pop(&s.planned).(*due) //nolint:forcetypeassert // the heap holds nothing else
 		d.queued = true
-		s.host(d.host).waiting = append(s.host(d.host).waiting, d)
+		h := s.host(d.host)
+		n, _ := slices.BinarySearchFunc(h.waiting, d.since, func(other *due, t time.Time) int {
+			return cmp.Or(other.since.Compare(t), -1) // behind those of the same time
+		})
+		h.waiting = slices.Insert(h.waiting, n, d)
 	}
 	var first *due
 	for host, h := range s.hosts {
-		if len(h.waiting) > 0 && s.isFree(host) && (first == nil || h.waiting[0].at.Before(first.at)) {
+		if len(h.waiting) > 0 && s.isFree(host) && (first == nil || h.waiting[0].since.Before(first.since)) {
 			first = h.waiting[0]
 		}
 	}
@@ -223,6 +228,14 @@ func (i *Issuer) rotateDue() time.Duration {
 	}
 }
 
+// isDue reports whether the account would have its turn again at once.
+func (s *scheduler) isDue(w *worker) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, ok := s.at[w]
+	return ok && (d.queued || !d.at.After(w.issuer.clock().Wall))
+}
+
 // anyWaits reports whether an account's time has come that has not had its turn.
 func (s *scheduler) anyWaits() bool {
 	s.mu.Lock()
@@ -237,21 +250,19 @@ func (s *scheduler) anyWaits() bool {
 
 // takeTurn rotates the account, if it still wants that.
 func (w *worker) takeTurn(t *turn) {
-	w.mu.Lock()
-	if w.evicted || w.state.Work != nil {
-		w.mu.Unlock()
-		w.issuer.schedule.giveBack(t)
-		return
-	}
-	w.turn = t
-	env := w.env(true)
-	wants := w.state.Known == known && w.state.inUse(env)
-	reports := w.applyLocked(Due{}, true)
-	if !wants {
-		w.issuer.schedule.remove(w) // until somebody reads it
-	}
-	w.mu.Unlock()
-	w.report(reports)
+	w.do(func() []Effect {
+		if w.evicted || w.state.Work != nil {
+			w.issuer.schedule.giveBack(t)
+			return nil
+		}
+		w.turn = t
+		wants := w.state.Known == known && w.state.inUse(w.env(true))
+		reports := w.applyLocked(Due{}, true)
+		if !wants || w.state.Work == nil && w.issuer.schedule.isDue(w) {
+			w.issuer.schedule.remove(w) // until it is read, or the next sweep
+		}
+		return reports
+	})
 }
 
 // restore loads the accounts that have a record, so that tokens which were in use before a restart are rotated in time. A
@@ -276,17 +287,15 @@ func (i *Issuer) restore(ctx context.Context) {
 func (i *Issuer) restoreOne(ctx context.Context, name string) {
 	w := i.acquire(name)
 	defer w.release()
-	if err := w.ready(ctx); err != nil {
-		return
-	}
-	reports := w.applyLocked(Want{AtStart: true}, true)
-	if w.lastRead.Load() == 0 {
-		w.callers--
-		w.evictIfIdle(i.clock())
-		w.callers++
-	}
-	w.mu.Unlock()
-	w.report(reports)
+	_ = w.ready(ctx, func() []Effect { // one that fails is loaded when it is read
+		reports := w.applyLocked(Want{AtStart: true}, true)
+		if w.lastRead.Load() == 0 {
+			w.callers--
+			w.evictIfIdle(i.clock())
+			w.callers++
+		}
+		return reports
+	})
 }
 
 // idleAfter is how long an account without a usable token stays in memory after it was last read.
@@ -312,15 +321,18 @@ func (i *Issuer) Sweep() {
 }
 
 func (w *worker) sweep(active bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	env := w.env(active)
-	if w.state.Known != known || !readSince(env, env.Wall.Add(-idleAfter)) {
-		w.evictIfIdle(env.Reading)
-	}
-	if !w.evicted {
-		reports := w.applyLocked(Sweep{}, active)
-		defer w.report(reports)
+	w.do(func() []Effect {
+		env := w.env(active)
+		if w.state.Known != known || !readSince(env, env.Wall.Add(-idleAfter)) {
+			w.evictIfIdle(env.Reading)
+		}
+		if w.evicted {
+			return nil
+		}
+		return w.applyLocked(Sweep{}, active)
+	})
+	if active {
+		w.tellAgain()
 	}
 }
 

@@ -8,9 +8,12 @@ import (
 	"time"
 )
 
-// maxSuperseded bounds the tokens that are remembered after they were replaced, so that one storage entry can hold them. Those that
-// end first are dropped first.
-const maxSuperseded = 512
+// maxSuperseded and maxRefreshBytes bound the tokens that are remembered after they were replaced, and their refresh tokens, so that one
+// storage entry of Vault can hold them (1 MiB). Those that end first are dropped first.
+const (
+	maxSuperseded   = 1024
+	maxRefreshBytes = 512 << 10
+)
 
 // Env is what an event finds outside the account: the pure core asks for nothing else.
 type Env struct {
@@ -146,6 +149,16 @@ type State struct {
 	VerifyWork uint64
 	// WorkID is the last that was used.
 	WorkID uint64
+	// GivenUp is when the login began that was given up last; nil for none.
+	GivenUp *Reading
+}
+
+// givenUpLeft is how long no login is made since one was given up.
+func (s *State) givenUpLeft(now Reading) time.Duration {
+	if s.GivenUp == nil {
+		return 0
+	}
+	return max(0, givenUpEvery-(now.Elapsed-s.GivenUp.Elapsed))
 }
 
 // usable reports whether the current token may be served. Whether the settings allow that is for canServe.
@@ -200,19 +213,33 @@ func (s *State) inUse(env Env) bool {
 	return s.Current != nil && (s.Restored || readSince(env, s.Current.IssuedAt))
 }
 
-// rotationDue is when the current token is to be replaced, if there is one, or the failed login tried again; ok is false where
+// plan is when the scheduler is to look at an account, and its place among those whose time has come.
+type plan struct {
+	at time.Time
+	// since is when the account was due first or, after a login that failed, when that was: the longest ago comes first.
+	since time.Time
+}
+
+// rotationPlan is when the current token is to be replaced, if there is one, or the failed login tried again; ok is false where
 // nothing is planned. Whether the account is in use is asked when that time has come.
-func (s *State) rotationDue(now Reading) (at time.Time, ok bool) {
+func (s *State) rotationPlan(now Reading) (p plan, ok bool) {
 	if s.Known != known || s.Account.Paused || s.Work != nil {
-		return time.Time{}, false
+		return plan{}, false
 	}
 	switch {
 	case s.Current != nil && !s.Suspect:
-		at = now.Wall.Add(s.Current.Remaining(now) - s.rotateLeft())
+		p.at = now.Wall.Add(s.Current.Remaining(now) - s.rotateLeft())
 	case s.Failure == nil:
-		return time.Time{}, false
+		return plan{}, false
 	}
-	return later(at, now.Wall.Add(s.Failure.left(now))), true
+	p.since = p.at
+	if s.Failure != nil {
+		p.since = later(p.since, s.Failure.At)
+	}
+	if left := max(s.Failure.left(now), s.givenUpLeft(now)); left > 0 {
+		p.at = later(p.at, now.Wall.Add(left))
+	}
+	return p, true
 }
 
 // rotateLeft is the life at which the current token is to be replaced.

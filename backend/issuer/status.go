@@ -40,14 +40,14 @@ type Status struct {
 }
 
 // Status tells how the account is doing. It reads storage where the account is not in memory, and never logs in.
-func (i *Issuer) Status(ctx context.Context, name string) (Status, error) {
+func (i *Issuer) Status(ctx context.Context, name string) (s Status, err error) {
 	w := i.acquire(name)
 	defer w.release()
-	if err := w.ready(ctx); err != nil {
-		return Status{}, err
-	}
-	defer w.mu.Unlock()
-	return w.status(), nil
+	err = w.ready(ctx, func() []Effect {
+		s = w.status()
+		return nil
+	})
+	return s, err
 }
 
 // Known is Status for an account that is in memory; ok is false for any other.
@@ -114,14 +114,17 @@ type Out struct {
 }
 
 // Tokens tells which tokens of the account are out. It reads storage where the account is not in memory, and never logs in.
-func (i *Issuer) Tokens(ctx context.Context, name string) (Tokens, error) {
+func (i *Issuer) Tokens(ctx context.Context, name string) (tokens Tokens, err error) {
 	w := i.acquire(name)
 	defer w.release()
-	if err := w.ready(ctx); err != nil {
-		return Tokens{}, err
-	}
-	defer w.mu.Unlock()
-	now, s := i.clock(), &w.state
+	err = w.ready(ctx, func() []Effect {
+		tokens = w.state.tokens(i.clock())
+		return nil
+	})
+	return tokens, err
+}
+
+func (s *State) tokens(now Reading) Tokens {
 	tokens := Tokens{Account: s.Account, Out: make(map[string]Out)}
 	for _, t := range s.out(now) {
 		tokens.Out[t.ID] = Out{Token: t.withoutSecrets(), Killable: s.Account.canKill(t)}
@@ -129,5 +132,5 @@ func (i *Issuer) Tokens(ctx context.Context, name string) (Tokens, error) {
 	if s.usable(now) {
 		tokens.Current = s.Current.ID
 	}
-	return tokens, nil
+	return tokens
 }

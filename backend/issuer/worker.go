@@ -37,6 +37,8 @@ type worker struct {
 	// callers are those that hold on to the worker.
 	callers int
 	evicted bool
+	// telling are the revoked tokens that the upstream is being asked to kill, by ID.
+	telling map[string]bool
 	// turn is set while the scheduler counts a login of this account.
 	turn   *turn
 	cancel context.CancelFunc // of the login in flight
@@ -68,14 +70,20 @@ func (i *Issuer) acquire(name string) *worker {
 			value, _ = i.workers.LoadOrStore(name, made)
 		}
 		w := value.(*worker) //nolint:forcetypeassert // the map holds nothing else
-		w.mu.Lock()
-		if !w.evicted {
-			w.callers++
-			w.mu.Unlock()
+		if w.hold() {
 			return w
 		}
-		w.mu.Unlock()
 	}
+}
+
+// hold keeps the worker until release. It fails for one that was evicted meanwhile.
+func (w *worker) hold() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.evicted {
+		w.callers++
+	}
+	return !w.evicted
 }
 
 // lookup returns the account's worker if there is one. The caller only looks at it.
@@ -113,10 +121,18 @@ func (w *worker) evictIfIdle(now Reading) {
 
 // apply has something happen to the account, and performs what follows. active says that this node may log in and write.
 func (w *worker) apply(event Event, active bool) {
+	w.do(func() []Effect { return w.applyLocked(event, active) })
+}
+
+// do runs f with the account locked, and reports what f returns when it is not any more.
+func (w *worker) do(f func() (reports []Effect)) {
+	w.report(w.locked(f))
+}
+
+func (w *worker) locked(f func() []Effect) []Effect {
 	w.mu.Lock()
-	reports := w.applyLocked(event, active)
-	w.mu.Unlock()
-	w.report(reports)
+	defer w.mu.Unlock()
+	return f()
 }
 
 // applyLocked is apply for a caller that holds w.mu, and is to report what it returns when it has let go.
@@ -144,7 +160,7 @@ func (w *worker) applyLocked(event Event, active bool) []Effect {
 		w.issuer.unsent.Delete(w.name)
 	}
 	w.publish()
-	w.plan(env)
+	w.replan(env)
 	if w.state.Known != known {
 		w.evictIfIdle(env.Reading)
 	}
@@ -273,8 +289,8 @@ func (w *worker) closeClient() {
 	}
 }
 
-// plan tells the scheduler when to look at the account. The caller holds w.mu.
-func (w *worker) plan(env Env) {
+// replan tells the scheduler when to look at the account. The caller holds w.mu.
+func (w *worker) replan(env Env) {
 	s := w.issuer.schedule
 	if w.state.Work == nil && w.turn != nil {
 		s.giveBack(w.turn)
@@ -283,12 +299,11 @@ func (w *worker) plan(env Env) {
 	if w.client != nil && w.state.Work == nil && w.state.Account != w.clientOf {
 		w.closeClient()
 	}
-	at, ok := w.state.rotationDue(env.Reading)
-	if !ok {
+	if p, ok := w.state.rotationPlan(env.Reading); ok {
+		s.set(w, w.state.Account.host(), p, env.Wall)
+	} else {
 		s.remove(w)
-		return
 	}
-	s.set(w, w.state.Account.host(), at)
 }
 
 // wait returns when something has changed, the time is over, or the caller is gone. A zero wait has no bound.
@@ -310,63 +325,76 @@ func (w *worker) wait(ctx context.Context, changed <-chan struct{}, bound time.D
 	return nil
 }
 
-// ready waits until the account is in memory, and returns with w.mu locked; on an error it is not. Errors: ErrNoAccount, ErrStopped,
-// ctx's and storage's.
-func (w *worker) ready(ctx context.Context) error {
-	if err := w.loaded(ctx); err != nil {
-		return err
-	}
-	if w.state.Known == absent {
-		w.mu.Unlock()
+// ready waits until the account is in memory, and runs f with it locked. Errors: ErrNoAccount, ErrStopped, ctx's and storage's, in which
+// case f was not run.
+func (w *worker) ready(ctx context.Context, f func() []Effect) error {
+	missing := false
+	err := w.loaded(ctx, func() []Effect {
+		if missing = w.state.Known == absent; missing {
+			return nil
+		}
+		return f()
+	})
+	if err == nil && missing {
 		return ErrNoAccount
 	}
-	return nil
+	return err
 }
 
 // loaded is ready also for an account that does not exist.
-func (w *worker) loaded(ctx context.Context) error {
-	w.mu.Lock()
-	for asked := w.state.Loads; ; {
-		news := w.state.Loads > asked
-		switch {
-		case w.issuer.ctx.Err() != nil:
-			w.mu.Unlock()
-			return ErrStopped
-		case w.state.Known == known || news && w.state.LoadErr == nil && w.state.Known == absent:
+func (w *worker) loaded(ctx context.Context, f func() []Effect) error {
+	asked, first := 0, true
+	for {
+		var changed <-chan struct{}
+		var err error
+		w.do(func() []Effect {
+			s := &w.state
+			if first {
+				asked, first = s.Loads, false
+			}
+			news := s.Loads > asked
+			switch {
+			case w.issuer.ctx.Err() != nil:
+				err = ErrStopped
+			case s.Known == known || news && s.LoadErr == nil && s.Known == absent:
+				return f()
+			case news && s.LoadErr != nil:
+				err = s.LoadErr
+			default:
+				reports := w.applyLocked(Want{}, true)
+				changed = w.changed
+				return reports
+			}
 			return nil
-		case news && w.state.LoadErr != nil:
-			err := w.state.LoadErr
-			w.mu.Unlock()
+		})
+		if err != nil || changed == nil {
 			return err
 		}
-		reports := w.applyLocked(Want{}, true)
-		changed := w.changed
-		w.mu.Unlock()
-		w.report(reports)
 		if err := w.wait(ctx, changed, 0); err != nil {
 			return err
 		}
-		w.mu.Lock()
 	}
 }
 
 // saved waits until storage has taken, or refused, the record of that version.
 func (w *worker) saved(ctx context.Context, version uint64) error {
 	for {
-		w.mu.Lock()
-		s, changed := &w.state, w.changed
-		if s.Saved >= version {
-			w.mu.Unlock()
+		s, changed := w.look()
+		switch {
+		case s.Saved >= version:
 			return nil
+		case s.Lost >= version:
+			return s.SaveErr
 		}
-		if s.Lost >= version {
-			err := s.SaveErr
-			w.mu.Unlock()
-			return err
-		}
-		w.mu.Unlock()
 		if err := w.wait(ctx, changed, 0); err != nil {
 			return err
 		}
 	}
+}
+
+// look returns the state, and what is closed when it has changed.
+func (w *worker) look() (State, <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.state, w.changed
 }
