@@ -324,9 +324,10 @@ func (w *modelWorld) deadlines() []time.Duration {
 			all = append(all, d)
 		}
 	}
-	if at, ok := s.rotationDue(now); ok {
-		add(at.Sub(now.Wall))
+	if p, ok := s.rotationPlan(now); ok {
+		add(p.at.Sub(now.Wall))
 	}
+	add(s.givenUpLeft(now))
 	add(s.Failure.left(now))
 	if t := s.Current; t != nil {
 		add(t.Remaining(now) - minLife + time.Millisecond)

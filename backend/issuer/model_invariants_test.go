@@ -431,7 +431,7 @@ func (w *modelWorld) check() {
 		}
 	}
 	for _, r := range w.readers {
-		if s.Loading == 0 && s.Work == nil && !(s.Current != nil && s.Account != nil && s.Account.singleSession()) {
+		if s.Loading == 0 && s.Work == nil && s.givenUpLeft(w.now()) == 0 && !(s.Current != nil && s.Account != nil && s.Account.singleSession()) {
 			w.breaks(ruleWait, fmt.Sprintf("a reader (rejected %q) waits for nothing", r.rejected))
 		}
 	}

@@ -303,6 +303,9 @@ func (e *encoder) state(s *State) {
 		e.version(v)
 	}
 	e.workID(s.VerifyWork)
+	if s.GivenUp != nil {
+		e.dur(s.givenUpLeft(e.now))
+	}
 }
 
 func (e *encoder) ghost(g *ghost) {
