@@ -88,8 +88,8 @@ func (s *State) mayForce(env Env) error {
 			notBefore = s.ForcedAt.Add(forcedEvery)
 		}
 	}
-	if s.Failure.refused() && env.Wall.Sub(s.Failure.At).Abs() < forcedRefusedEvery {
-		notBefore = s.Failure.At.Add(forcedRefusedEvery)
+	if s.Failure.refused() && s.Failure.age(env.Reading) < forcedRefusedEvery {
+		notBefore = env.Wall.Add(forcedRefusedEvery - s.Failure.age(env.Reading))
 	}
 	if notBefore.IsZero() {
 		return nil

@@ -87,7 +87,8 @@ func (t *transition) loaded(e Loaded) {
 
 // unfinished counts a login that was cut off when the last process ended as one failure.
 func (t *transition) unfinished(a *StoredAttempt) {
-	t.Failure = newFailure(errUnfinished, t.Failure, t.env, t.Account, t.Account.life(t.Current))
+	// A forced login may be cut off during a hold, which goes on then.
+	t.Failure = newFailure(errUnfinished, t.Failure, t.env, t.Account, t.Account.life(t.Current)).afterForced(t.Failure, t.env)
 	t.Suspect = t.Current != nil && (t.Suspect || a.Exclusive || t.Account.singleSession())
 	t.changed() // the next start must not count it again
 	t.emit(ReportUnfinished{BeganAt: a.BeganAt})
@@ -96,24 +97,37 @@ func (t *transition) unfinished(a *StoredAttempt) {
 // written takes over settings that were just stored, and the token that their verification brought.
 func (t *transition) written(e Written) {
 	t.Loading = 0
-	if w := t.Work; w.verifies() {
+	verification := t.Work
+	if verification.verifies() {
 		t.Work = nil
 		t.changed()
-		t.emit(Report{Reason: ReasonVerification, Token: w.Token, Took: w.Took})
 	}
 	t.adopt(e.Account)
 	if t.Version == 0 {
 		t.changed() // a restart must find the account
 	}
 	if e.Token != nil {
-		// A token that must not be served is dropped, and the next reader logs in.
-		if token, err := t.judge(e.Token, nil, e.Account); err == nil {
-			t.tell(token, e.Account.LedgerRetention)
-			t.accept(token)
-			t.changed()
-		}
+		t.storeVerified(e, verification)
 	}
 	t.emit(Wake{})
+}
+
+// storeVerified tells storage of the token that a verification brought, before readers get it. One that must not be served is dropped,
+// and the next reader logs in.
+func (t *transition) storeVerified(e Written, verification *Work) {
+	token, err := t.judge(e.Token, nil, e.Account)
+	if err != nil {
+		return
+	}
+	t.cancelWork()
+	t.tell(token, e.Account.LedgerRetention)
+	t.start(ReasonVerification, e.Account)
+	work := *t.Work
+	work.Step, work.Token = storing, token
+	if verification.verifies() {
+		work.Began, work.Took = verification.Began, verification.Took
+	}
+	t.Work = &work
 }
 
 // adopt is the one place that decides what new settings mean for token, login, hold and failure: for a write here, a write on another

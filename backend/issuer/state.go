@@ -74,8 +74,11 @@ type Work struct {
 	Took    time.Duration
 }
 
-// verifies reports whether the work is a verification, which is about other settings than those in force.
-func (w *Work) verifies() bool { return w != nil && w.Reason == ReasonVerification }
+// verifies reports whether the work is a verification, which is about other settings than those in force. Once these are stored it is a
+// login as any other.
+func (w *Work) verifies() bool {
+	return w != nil && w.Reason == ReasonVerification && w.Step != storing
+}
 
 // revokedToken is a token ID that is never served again.
 type revokedToken struct {
