@@ -13,8 +13,9 @@ import (
 const (
 	// rotationWait is how long a reader who could be given the old token waits for a rotation, from when it began.
 	rotationWait = 2 * time.Second
-	// readWait is how long a reader waits at most: sealing and step-down wait for the requests that are open.
-	readWait = 15 * time.Second
+	// readWait is how long a reader waits at most: sealing and step-down wait for the requests that are open. It is a little more than
+	// the default request_timeout, so that the reader who caused a login that times out is told so.
+	readWait = 15*time.Second + 50*time.Millisecond
 )
 
 // Read gives the account's shared token, and logs in for it only if it must. Errors: ErrNoAccount, ErrStopped, ErrStillWaiting,
