@@ -1,0 +1,60 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+)
+
+// TestTheMapShowsTheTree: each row of the map is of something that is there, and no source file or folder is on none.
+func TestTheMapShowsTheTree(t *testing.T) {
+	t.Parallel()
+	root := os.DirFS(mounttest.ModuleRoot(t))
+	text, err := fs.ReadFile(root, "docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "## The map\n\n```\n")
+	rows, _, found := strings.Cut(section, "\n```")
+	if !found {
+		t.Fatal("there is no map")
+	}
+	const mapColumn = 23 // where what is said of them begins
+	onMap := map[string]bool{}
+	for row := range strings.SplitSeq(rows, "\n") {
+		for pattern := range strings.FieldsSeq(row[:min(len(row), mapColumn)]) {
+			shown, err := fs.Glob(root, path.Clean(pattern))
+			if err != nil || len(shown) == 0 {
+				t.Errorf("the map shows %s, which is not there", pattern)
+			}
+			for _, file := range shown {
+				onMap[file] = true
+			}
+		}
+	}
+	unshown := []string{"backend", "internal", "bin", "dist"} // their content is on the map, or what was built
+	for _, pattern := range []string{"[a-z]*", "backend/*", "internal/*"} {
+		paths, err := fs.Glob(root, pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			info, err := fs.Stat(root, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			source := strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go")
+			if (source || info.IsDir() && !slices.Contains(unshown, path)) && !onMap[path] {
+				t.Errorf("%s is not on the map", path)
+			}
+		}
+	}
+}

@@ -1,0 +1,179 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+const crowdSize = 1000
+
+// outcome is what one reader of a crowd got.
+type outcome struct {
+	answer answer
+	err    error
+	waited time.Duration
+}
+
+// crowd lets many readers in at the same moment and returns what each of them got.
+func (s *testMount) crowd(n int, role func(n int) string, data map[string]any) []outcome {
+	outcomes := make([]outcome, n)
+	var readers sync.WaitGroup
+	for reader := range n {
+		readers.Go(func() {
+			began := time.Now()
+			o := &outcomes[reader]
+			o.answer, o.err = s.ask(s.t.Context(), role(reader), data)
+			o.waited = time.Since(began)
+		})
+	}
+	readers.Wait()
+	return outcomes
+}
+
+func toApp(int) string { return "app" }
+
+// sameToken fails the test unless all readers got one and the same token.
+func sameToken(t *testing.T, outcomes []outcome) string {
+	t.Helper()
+	ids := make(map[string]int)
+	for _, o := range outcomes {
+		if o.err != nil {
+			t.Fatalf("a reader of the crowd got no token: %v", o.err)
+		}
+		ids[o.answer.id]++
+	}
+	if len(ids) != 1 {
+		t.Fatalf("%d readers got %d different tokens: %v", len(outcomes), len(ids), ids)
+	}
+	return outcomes[0].answer.id
+}
+
+func TestAThousandReadersAtOnceThroughFourRolesMakeOneLogin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		for n := range 4 {
+			s.write(fmt.Sprintf("role/app%d", n), map[string]any{"config": "gst", "lease": n%2 == 0})
+		}
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 3 * time.Second})
+		outcomes := s.crowd(crowdSize, func(n int) string { return fmt.Sprintf("app%d", n%4) }, nil)
+		sameToken(t, outcomes)
+		for _, o := range outcomes {
+			if o.waited != 3*time.Second {
+				t.Fatalf("a reader waited %s for a login of 3s", o.waited)
+			}
+		}
+		if got := s.logins(); got != 1 {
+			t.Errorf("%d logins for %d readers, want 1", got, crowdSize)
+		}
+		if got := s.Upstream.MostInFlight(""); got != 1 {
+			t.Errorf("%d logins in flight at once, want 1", got)
+		}
+	})
+}
+
+func TestAReaderWhoGivesUpDoesNotCancelTheLoginForTheOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
+		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		var readers sync.WaitGroup
+		readers.Go(func() {
+			// The first, who causes the login, is the one who gives up.
+			if _, err := s.ask(impatient, "app", nil); err == nil {
+				t.Error("a reader got a token after it gave up")
+			} else if !errors.Is(err, context.DeadlineExceeded) && codeOf(err) != http.StatusGatewayTimeout {
+				t.Errorf("a reader who gave up was told: %v", err)
+			}
+			if waited := time.Since(began); waited != time.Second {
+				t.Errorf("a reader who gave up after 1s was kept for %s", waited)
+			}
+		})
+		synctest.Wait()
+		sameToken(t, s.crowd(20, toApp, nil))
+		readers.Wait()
+		s.wantLogins(1)
+	})
+}
+
+func TestALoginGoesOnWhenAllItsReadersHaveGone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
+		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := s.ask(impatient, "app", nil); err == nil {
+			t.Fatal("a reader got a token after it gave up")
+		}
+		advance(10 * time.Second)
+		if got := s.Simulator.Counters().LoginsOK; got != 1 {
+			t.Fatalf("%d logins succeeded, want the one that the reader left behind", got)
+		}
+		s.token("app")
+		s.wantLogins(1, "the token of the first should have been kept")
+	})
+}
+
+func TestALoginHasADeadlineOfItsOwn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour, "request_timeout", "7s")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
+		began := time.Now()
+		err := s.failure("app")
+		if took := time.Since(began); took < 7*time.Second || took > 7*time.Second+time.Second {
+			t.Errorf("the read was answered after %s, want request_timeout (7s)", took)
+		}
+		if codeOf(err) != http.StatusGatewayTimeout {
+			t.Errorf("a login that timed out was answered with %d (%v), want 504", codeOf(err), err)
+		}
+		s.wantLogins(1)
+	})
+}
+
+func TestAThousandReadersAgainstRefusedCredentialsMakeOneLogin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.changePassword()
+		refusedAll := func(outcomes []outcome) {
+			t.Helper()
+			for _, o := range outcomes {
+				if o.err == nil {
+					t.Fatal("a reader got a token for refused credentials")
+				}
+				if codeOf(o.err) != http.StatusBadRequest {
+					t.Fatalf("refused credentials were answered with %d (%v), want 400", codeOf(o.err), o.err)
+				}
+			}
+		}
+		refusedAll(s.crowd(crowdSize, toApp, nil))
+		if c := s.Simulator.Counters(); c.Logins != 1 || c.LoginsRefused != 1 {
+			t.Fatalf("%d logins, %d refused; want 1 that was refused", c.Logins, c.LoginsRefused)
+		}
+		for range 14 {
+			advance(time.Minute)
+			began := time.Now()
+			refusedAll(s.crowd(crowdSize/10, toApp, nil))
+			if waited := time.Since(began); waited != 0 {
+				t.Fatalf("in the pause readers waited %s, want an answer from memory", waited)
+			}
+		}
+		s.wantLogins(1, "within 15 minutes")
+	})
+}

@@ -1,0 +1,227 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// living is the fixture with another life of its tokens.
+func (f fixture) living(life time.Duration) fixture {
+	f.account.TokenTTL, f.life = life, life
+	return f
+}
+
+func TestALeaseIsCappedByTheRoleAndTheMount(t *testing.T) {
+	t.Parallel()
+	for name, limits := range map[string]struct {
+		role, mount, want time.Duration
+	}{
+		"neither":                 {0, 768 * time.Hour, 24*time.Hour - margin},
+		"the role":                {10 * time.Minute, 768 * time.Hour, 10 * time.Minute},
+		"the mount":               {0, time.Hour, time.Hour},
+		"the role below":          {10 * time.Minute, time.Hour, 10 * time.Minute},
+		"the mount below":         {2 * time.Hour, time.Hour, time.Hour},
+		"a limit beyond the life": {48 * time.Hour, 768 * time.Hour, 24*time.Hour - margin},
+		"a second":                {time.Second, 768 * time.Hour, time.Second},
+	} {
+		timed(t, name, func(t *testing.T) {
+			w := newTestMountWith(t, func(w *testMount) { w.Node.SetMaxLease(limits.mount) }, jwtV1().account)
+			w.mount(jwtV1())
+			w.write("role/app", map[string]any{"max_ttl": limits.role.String()})
+			resp := w.read("token/app")
+			if resp.Secret.TTL != limits.want || resp.Secret.MaxTTL != limits.want {
+				t.Errorf("lease of %s, at most %s, want %s", resp.Secret.TTL, resp.Secret.MaxTTL, limits.want)
+			}
+			if len(resp.Warnings) > 0 {
+				t.Errorf("warnings %q on every read, want none", resp.Warnings)
+			}
+		})
+	}
+}
+
+func TestANewMaximumOfTheMountHoldsWithinAMinute(t *testing.T) {
+	t.Parallel()
+	timed(t, "an hour, then ten minutes", func(t *testing.T) {
+		w := newTestMountWith(t, func(w *testMount) { w.Node.SetMaxLease(time.Hour) }, jwtV1().account)
+		w.mount(jwtV1())
+		w.read("token/app")
+		w.Node.SetMaxLease(10 * time.Minute)
+		advance(61 * time.Second)
+		if got := w.read("token/app").Secret.TTL; got != 10*time.Minute {
+			t.Errorf("lease of %s, want 10m", got)
+		}
+	})
+}
+
+func TestALeaseIsNeverZeroAndNeverOutlivesItsToken(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			f := f.living(time.Minute)
+			w := f.mounted(t, "rotation_percent", 100)
+			for range 1000 { // every fraction of a second comes up in the end
+				began := time.Now()
+				resp := w.read("token/app")
+				if resp.Secret.TTL < time.Second {
+					t.Fatalf("lease of %s", resp.Secret.TTL)
+				}
+				checkLease(t, resp, began)
+				ends := began.Add(resp.Secret.TTL)
+				if expires := moment(t, resp.Data, "expires_at"); ends.Add(margin).After(expires.Add(time.Second)) {
+					t.Fatalf("the lease ends at %s, the token at %s", ends, expires)
+				}
+				advance(1370 * time.Millisecond)
+			}
+		})
+	}
+}
+
+func TestATokenWithLessThanSixSecondsCountsAsExpired(t *testing.T) {
+	t.Parallel()
+	for left, alive := range map[time.Duration]bool{
+		10 * time.Second: true, 7 * time.Second: true, 6 * time.Second: true,
+		5900 * time.Millisecond: false, 5 * time.Second: false, time.Second: false, 0: false, -30 * time.Second: false,
+	} {
+		timed(t, left.String()+" left", func(t *testing.T) {
+			f := oauth().living(time.Minute)
+			w := f.mounted(t, "rotation_percent", 100)
+			first := w.read("token/app")
+			advance(time.Minute - left)
+			resp := w.read("token/app")
+			if same := resp.Data["token_id"] == first.Data["token_id"]; same != alive {
+				t.Errorf("the same token is served: %v, want %v", same, alive)
+			}
+			want := 2
+			if alive {
+				want = 1
+			}
+			if got := w.logins(); got != want {
+				t.Errorf("%d logins, want %d", got, want)
+			}
+			if alive && resp.Secret.TTL != (left-margin).Truncate(time.Second) {
+				t.Errorf("lease of %s with %s left", resp.Secret.TTL, left)
+			}
+		})
+	}
+}
+
+func TestATokenWithLessThanSixSecondsIsNotTakenFromStorage(t *testing.T) {
+	t.Parallel()
+	timed(t, "after a restart", func(t *testing.T) {
+		f := oauth().living(time.Minute)
+		w := f.mounted(t, "rotation_percent", 100)
+		first := w.read("token/app").Data["token_id"]
+		advance(55 * time.Second)
+		w.Reload()
+		if got := w.read("token/app").Data["token_id"]; got == first {
+			t.Error("the token of five seconds is served")
+		}
+	})
+}
+
+// endLease ends a lease, as Vault does.
+func (w *testMount) endLease(secret *logical.Secret) {
+	w.t.Helper()
+	resp, err := w.Backend().HandleRequest(w.t.Context(), w.leaseRequest(logical.RevokeOperation, secret))
+	if err != nil || (resp != nil && resp.IsError()) {
+		w.t.Errorf("the lease cannot be ended: %v, %v", resp, err)
+	}
+}
+
+func TestEndingALeaseWorksAndKeepsTheSharedToken(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t)
+			first, second := w.read("token/app"), w.read("token/app")
+			w.idle(func() { w.endLease(first.Secret) })
+			w.quiet(func() {
+				if got := w.read("token/app").Data["token_id"]; got != second.Data["token_id"] {
+					t.Errorf("token %v is served, want %v as before", got, second.Data["token_id"])
+				}
+			})
+			if !w.Simulator.TokenAlive(text(t, second.Data, "access_token")) {
+				t.Error("the token was killed upstream")
+			}
+		})
+	}
+}
+
+func TestEndingALeaseWorksWhateverHasHappenedSince(t *testing.T) {
+	t.Parallel()
+	since := map[string]func(w *testMount){
+		"the config is gone":              func(w *testMount) { w.remove("config/gst") },
+		"the role is gone":                func(w *testMount) { w.remove("role/app") },
+		"the role and the config":         func(w *testMount) { w.remove("role/app"); w.remove("config/gst") },
+		"the config is paused":            func(w *testMount) { w.write("config/gst", map[string]any{"paused": true}) },
+		"the config was made again":       func(w *testMount) { w.remove("config/gst"); w.mount(jwtV1()) },
+		"the upstream is down":            func(w *testMount) { w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown}) },
+		"the token has expired":           func(*testMount) { advance(48 * time.Hour) },
+		"the token was revoked":           func(w *testMount) { w.write("revoke/gst", nil) },
+		"the token was rotated":           func(w *testMount) { w.write("rotate/gst", nil) },
+		"the engine was restarted":        func(w *testMount) { w.Reload() },
+		"storage cannot be read":          func(w *testMount) { w.Storage.Fail(mounttest.Get, "", mounttest.ErrStorage()) },
+		"storage cannot be written":       func(w *testMount) { w.Storage.Fail(mounttest.Put, "", mounttest.ErrStorage()) },
+		"the entry of the token is wrong": func(w *testMount) { w.put("token/gst", "canary {"); w.Reload() },
+	}
+	for name, happen := range since {
+		timed(t, name, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			secret := w.read("token/app").Secret
+			happen(w)
+			w.idle(func() { w.endLease(secret) })
+		})
+	}
+}
+
+func TestEndingALeaseOfAnotherVersionWorks(t *testing.T) {
+	t.Parallel()
+	for name, internal := range map[string]map[string]any{
+		"nothing known":         {"secret_type": "mastersindia_token"},
+		"a later schema":        {"secret_type": "mastersindia_token", "schema": 99, "canary": map[string]any{"a": []any{1}}},
+		"a schema as text":      {"secret_type": "mastersindia_token", "schema": "two"},
+		"a schema over gRPC":    {"secret_type": "mastersindia_token", "schema": float64(1), "config": "gst", "role": "app"},
+		"no schema":             {"secret_type": "mastersindia_token", "config": "gst", "role": "app"},
+		"fields of other types": {"secret_type": "mastersindia_token", "schema": 1, "config": 5, "role": nil, "token_id": []any{}},
+	} {
+		timed(t, name, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			token := w.read("token/app").Data["token_id"]
+			w.idle(func() { w.endLease(&logical.Secret{InternalData: internal}) })
+			w.quiet(func() {
+				if got := w.read("token/app").Data["token_id"]; got != token {
+					t.Errorf("token %v is served, want %v as before", got, token)
+				}
+			})
+		})
+	}
+}
+
+func TestALeaseCannotBeRenewed(t *testing.T) {
+	t.Parallel()
+	timed(t, "asked all the same", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		secret := w.read("token/app").Secret
+		w.idle(func() {
+			resp, err := w.Backend().HandleRequest(t.Context(), w.leaseRequest(logical.RenewOperation, secret))
+			if err == nil && (resp == nil || !resp.IsError()) {
+				t.Errorf("the lease was renewed: %v", resp)
+			}
+		})
+	})
+}
+
+// leaseRequest is Vault's request to end or renew a lease.
+func (w *testMount) leaseRequest(op logical.Operation, secret *logical.Secret) *logical.Request {
+	req := w.Request(op, "token/app", nil)
+	req.Secret = secret
+	return req
+}
