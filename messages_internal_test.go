@@ -114,7 +114,7 @@ func (c *collector) visit(n ast.Node) bool {
 			}
 		}
 	case *ast.AssignStmt:
-		if slices.Contains([]string{"verifyAnswer", "unknownToken", "revocationWarning", "notUnderstood"}, c.function) {
+		if slices.Contains([]string{"verificationErrorResponse", "unknownToken", "revocationWarning", "notUnderstood"}, c.function) {
 			for _, value := range n.Rhs {
 				c.note(value, text(value))
 			}

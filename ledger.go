@@ -14,19 +14,19 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/ledger"
 )
 
-// book writes what the issuer tells into the ledger.
-type book struct {
+// ledgerAdapter writes the tokens that the issuer reports into the ledger.
+type ledgerAdapter struct {
 	ledger *ledger.Ledger
 	clock  issuer.Clock
 }
 
 // Note implements issuer.Book.
-func (b book) Note(ctx context.Context, a *issuer.Account, t *issuer.Token) error {
+func (b ledgerAdapter) Note(ctx context.Context, a *issuer.Account, t *issuer.Token) error {
 	return b.ledger.Note(ctx, a.Name, ledgerEntry(t), a.LedgerRetention, b.clock().Wall)
 }
 
 // Trim implements issuer.Book.
-func (b book) Trim(ctx context.Context, now time.Time) (int, error) {
+func (b ledgerAdapter) Trim(ctx context.Context, now time.Time) (int, error) {
 	return b.ledger.Trim(ctx, now)
 }
 
@@ -38,15 +38,15 @@ func ledgerEntry(t *issuer.Token) ledger.Entry {
 	}
 }
 
-// issuedAs tells for which configs the token of that ID was issued, which is more than one where they share an upstream account.
-// What the ledger is yet to be told is among it. Errors: those of Ledger.Find.
-func (b *backend) issuedAs(ctx context.Context, tokenID string) ([]ledger.Found, error) {
-	untold := b.issuer.Untold(func(n issuer.Note) bool { return n.Token.ID == tokenID })
+// findIssued returns the configs for which the token of that ID was issued: more than one where they share an upstream account.
+// Entries that are not saved yet are included. Errors: those of Ledger.Find.
+func (b *backend) findIssued(ctx context.Context, tokenID string) ([]ledger.Found, error) {
+	unsaved := b.issuer.Untold(func(n issuer.Note) bool { return n.Token.ID == tokenID })
 	found, err := b.ledger.Find(ctx, tokenID)
-	if errors.Is(err, ledger.ErrUnknown) && len(untold) > 0 {
+	if errors.Is(err, ledger.ErrUnknown) && len(unsaved) > 0 {
 		err = nil
 	}
-	for _, n := range untold {
+	for _, n := range unsaved {
 		if !slices.ContainsFunc(found, func(f ledger.Found) bool { return f.Config == n.Account.Name }) {
 			found = append(found, ledger.Found{Config: n.Account.Name, Entry: ledgerEntry(n.Token)})
 		}
@@ -54,11 +54,11 @@ func (b *backend) issuedAs(ctx context.Context, tokenID string) ([]ledger.Found,
 	return found, err
 }
 
-// issuedFor returns the tokens of a config, the newest first, and what the ledger is yet to be told of them among it.
-func (b *backend) issuedFor(ctx context.Context, config string) (entries []ledger.Entry, more bool, err error) {
-	untold := b.issuer.Untold(func(n issuer.Note) bool { return n.Account.Name == config })
+// listIssued returns the tokens of a config, the newest first. Entries that are not saved yet are included.
+func (b *backend) listIssued(ctx context.Context, config string) (entries []ledger.Entry, more bool, err error) {
+	unsaved := b.issuer.Untold(func(n issuer.Note) bool { return n.Account.Name == config })
 	known, more, err := b.ledger.Of(ctx, config, mostLedgerTokens)
-	for _, n := range untold { // these are the latest, and of one second they come first
+	for _, n := range unsaved { // these are the latest, and of one second they come first
 		if !slices.ContainsFunc(known, func(e ledger.Entry) bool { return e.TokenID == n.Token.ID }) {
 			entries = append(entries, ledgerEntry(n.Token))
 		}

@@ -13,11 +13,10 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// refuseAstray refuses a request for a path or an operation that the engine does not have, with a command that it has, and is nil
-// for every other one. The SDK would say that the path is unsupported, with a 404, of which the vault command shows nothing for a
-// read or a list.
-func (b *backend) refuseAstray(req *logical.Request) (*logical.Response, error) {
-	done := participle(req.Operation)
+// refuseUnknownPath refuses a request for an unknown path or an unsupported operation, with the command that was probably meant, and
+// is nil for every other request. The SDK would answer 404, of which the vault command shows nothing for a read or a list.
+func (b *backend) refuseUnknownPath(req *logical.Request) (*logical.Response, error) {
+	done := pastParticiple(req.Operation)
 	if done == "" || req.Path == "" && req.Operation == logical.HelpOperation { // Vault asks for itself, or for all help
 		return nil, nil //nolint:nilnil // see above
 	}
@@ -42,8 +41,8 @@ func (b *backend) refuseAstray(req *logical.Request) (*logical.Response, error) 
 	}
 }
 
-// participle says what an operation of a caller does to a path; it is "" for what Vault asks for itself.
-func participle(op logical.Operation) string {
+// pastParticiple is what an operation of a caller does to a path, for messages; it is "" for operations that Vault does by itself.
+func pastParticiple(op logical.Operation) string {
 	switch op {
 	case logical.ReadOperation:
 		return "read"

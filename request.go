@@ -24,8 +24,8 @@ const maxNameLength = 128
 const nameRule = "must be 1 to 128 letters, digits, '_', '-' or '.', begin and end with a letter, digit or '_', " +
 	"and have no two dots in a row"
 
-// HandleRequest checks what the SDK would let pass, or would refuse with the value in its message, and only then hands the
-// request to it.
+// HandleRequest validates what the SDK would accept, or would refuse with the value in its message, and then passes the request to
+// the SDK.
 func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp *logical.Response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -37,27 +37,27 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 			resp, err = nil, logical.CodedError(500, "internal error: see the server log")
 		}
 	}()
-	if resp := b.warmRead(req); resp != nil {
+	if resp := b.fastRead(req); resp != nil {
 		return resp, nil
 	}
 	b.name.learn(req.MountPoint)
-	if resp, err := b.refuse(req); resp != nil || err != nil {
+	if resp, err := b.validate(req); resp != nil || err != nil {
 		if req.Operation == logical.HelpOperation && resp.IsError() {
 			// Of an answer to path-help Vault passes on the help only: an error in it would come out as no help at all.
 			return nil, logical.CodedError(http.StatusBadRequest, resp.Error().Error())
 		}
 		return resp, err
 	}
-	resp, err = b.Backend.HandleRequest(ctx, b.forSDK(req))
+	resp, err = b.Backend.HandleRequest(ctx, b.normalize(req))
 	if req.Operation == logical.HelpOperation && resp != nil {
 		completeDocument(resp.Data)
 	}
 	return resp, err
 }
 
-// refuse refuses what no path should see.
-func (b *backend) refuse(req *logical.Request) (*logical.Response, error) {
-	if resp, err := b.refuseAstray(req); resp != nil || err != nil {
+// validate refuses requests that no path should see.
+func (b *backend) validate(req *logical.Request) (*logical.Response, error) {
+	if resp, err := b.refuseUnknownPath(req); resp != nil || err != nil {
 		return resp, err
 	}
 	if wrong := b.checkRequest(req); wrong != nil {
@@ -66,8 +66,8 @@ func (b *backend) refuse(req *logical.Request) (*logical.Response, error) {
 	return nil, nil //nolint:nilnil // nothing is wrong with it
 }
 
-// forSDK is the request in a form that the SDK takes: for it an empty text is no way to clear a set of pairs.
-func (b *backend) forSDK(req *logical.Request) *logical.Request {
+// normalize returns the request in a form that the SDK accepts: it does not take an empty string for an empty set of pairs.
+func (b *backend) normalize(req *logical.Request) *logical.Request {
 	path, known := b.parameters[routeOf(req.Path)]
 	if !known {
 		return req
@@ -141,7 +141,7 @@ type parameters struct {
 	fields map[string]*framework.FieldSchema
 	// operations are what the path can do.
 	operations map[logical.Operation]framework.OperationHandler
-	// written are the fields of a write: what is captured from the path is none of them.
+	// written are the fields of a write. Fields that are captured from the path are not among them.
 	written []string
 	// read are the fields of a read, which has some only where the path answers updates in the same way.
 	read []string
@@ -167,7 +167,7 @@ func (p *parameters) accepted(op logical.Operation) []string {
 	}
 }
 
-// parametersOf learns from the path table what each path takes, before the SDK makes regular expressions of it.
+// parametersOf collects what each path takes from the path table, before the SDK compiles its patterns.
 func parametersOf(paths []*framework.Path) map[route]*parameters {
 	table := make(map[route]*parameters, len(paths))
 	for _, path := range paths {
@@ -187,7 +187,7 @@ func parametersOf(paths []*framework.Path) map[route]*parameters {
 	return table
 }
 
-// splitPath takes a path such as config/<name> apart; ok is false for a list and for paths without a name.
+// splitPath splits a path such as config/<name>; ok is false for a list and for paths without a name.
 func splitPath(path string) (prefix, name string, ok bool) {
 	prefix, name, ok = strings.Cut(path, "/")
 	return prefix, name, ok && name != ""
@@ -211,15 +211,15 @@ func isWord(c byte) bool {
 	return c == '_' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }
 
-// vaultsOwn are parameters that Vault, OpenBao and their clients add themselves.
-func vaultsOwn(name string) bool {
+// isVaultParameter reports whether Vault, OpenBao or one of their clients adds the parameter by itself.
+func isVaultParameter(name string) bool {
 	return slices.Contains([]string{"list", "help", "scan", "after", "limit", "version"}, name)
 }
 
 // checkNames refuses parameters that the operation does not have: a typing error must not pass for a setting.
 func checkNames(accepted []string, data map[string]any) error {
 	for _, name := range slices.Sorted(maps.Keys(data)) {
-		if slices.Contains(accepted, name) || vaultsOwn(name) {
+		if slices.Contains(accepted, name) || isVaultParameter(name) {
 			continue
 		}
 		if strings.HasPrefix(name, "-") {

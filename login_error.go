@@ -21,9 +21,9 @@ func userError(format string, args ...any) (*logical.Response, error) {
 	return logical.ErrorResponse(fmt.Sprintf(format, args...)), nil
 }
 
-// loginAnswer turns an error of the issuer into an answer. Codes go as bare coded errors: Vault loses the code of anything that
+// loginErrorResponse turns an error of the issuer into an answer. Codes go as bare coded errors: Vault loses the code of anything that
 // wraps one, or that comes with a response.
-func loginAnswer(mount, config string, err error) (*logical.Response, error) {
+func loginErrorResponse(mount, config string, err error) (*logical.Response, error) {
 	var failed *issuer.LoginError
 	var paused *issuer.PausedError
 	switch {

@@ -13,13 +13,13 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 )
 
-// warmRead answers the common case, the read of a role and a token that are both in memory, and returns nil for everything
-// else: the SDK's router and tokenRead, to which that goes, answer the same. It is a way of its own since the router asks the
-// host for the replication state on every request, which is a round trip between two processes and about a quarter of a read.
+// fastRead is the fast path: the read of a role and a token that are both in memory. It returns nil for everything else, which
+// goes through the SDK's router to tokenRead and gets the same response. The router asks the host for the replication state on
+// every request, which is a round trip between two processes and about a quarter of a read.
 //
-// What the router would ask for is whether to forward the request to the active node. See activeNode for why the answer need not
-// be asked for again each time.
-func (b *backend) warmRead(req *logical.Request) *logical.Response {
+// The router uses the state to decide whether to forward the request to the active node. See activeNode for why it need not be
+// asked for each time.
+func (b *backend) fastRead(req *logical.Request) *logical.Response {
 	if req.Operation != logical.ReadOperation && req.Operation != logical.UpdateOperation || len(req.Data) > 0 {
 		return nil
 	}
@@ -35,11 +35,11 @@ func (b *backend) warmRead(req *logical.Request) *logical.Response {
 	if !b.active.is(b.System(), now) {
 		return nil
 	}
-	answer, warm := b.issuer.ReadWarm(r.Config, now)
+	current, warm := b.issuer.ReadWarm(r.Config, now)
 	if !warm {
 		return nil
 	}
-	return b.tokenAnswer(name, r, answer)
+	return b.tokenResponse(name, r, current)
 }
 
 // activeNode remembers for a moment that this node is the active one, or one that acts as such in its cluster.
