@@ -52,36 +52,16 @@ func TestANewMaximumOfTheMountHoldsWithinAMinute(t *testing.T) {
 	timed(t, "an hour, then ten minutes", func(t *testing.T) {
 		w := newTestMountWith(t, func(w *testMount) { w.Node.SetMaxLease(time.Hour) }, jwtV1().account)
 		w.mount(jwtV1())
+		w.write("role/short", map[string]any{"config": "gst", "max_ttl": "11m"})
 		w.read("token/app")
 		w.Node.SetMaxLease(10 * time.Minute)
 		advance(61 * time.Second)
-		if got := w.read("token/app").Secret.TTL; got != 10*time.Minute {
-			t.Errorf("lease of %s, want 10m", got)
+		for _, path := range []string{"token/app", "token/short"} {
+			if got := w.read(path).Secret.TTL; got != 10*time.Minute {
+				t.Errorf("%s: lease of %s, want 10m", path, got)
+			}
 		}
 	})
-}
-
-func TestALeaseIsNeverZeroAndNeverOutlivesItsToken(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			f := f.living(time.Minute)
-			w := f.mounted(t, "rotation_percent", 100)
-			for range 1000 { // every fraction of a second comes up in the end
-				began := time.Now()
-				resp := w.read("token/app")
-				if resp.Secret.TTL < time.Second {
-					t.Fatalf("lease of %s", resp.Secret.TTL)
-				}
-				checkLease(t, resp, began)
-				ends := began.Add(resp.Secret.TTL)
-				if expires := moment(t, resp.Data, "expires_at"); ends.Add(margin).After(expires.Add(time.Second)) {
-					t.Fatalf("the lease ends at %s, the token at %s", ends, expires)
-				}
-				advance(1370 * time.Millisecond)
-			}
-		})
-	}
 }
 
 func TestATokenWithLessThanSixSecondsCountsAsExpired(t *testing.T) {
@@ -170,6 +150,7 @@ func TestEndingALeaseWorksWhateverHasHappenedSince(t *testing.T) {
 		"the engine was restarted":        func(w *testMount) { w.Reload() },
 		"storage cannot be read":          func(w *testMount) { w.Storage.Fail(mounttest.Get, "", mounttest.ErrStorage()) },
 		"storage cannot be written":       func(w *testMount) { w.Storage.Fail(mounttest.Put, "", mounttest.ErrStorage()) },
+		"storage is gone":                 func(w *testMount) { w.LoseStorage() },
 		"the entry of the token is wrong": func(w *testMount) { w.put("token/gst", "canary {"); w.Reload() },
 	}
 	for name, happen := range since {
@@ -224,4 +205,41 @@ func (w *testMount) leaseRequest(op logical.Operation, secret *logical.Secret) *
 	req := w.Request(op, "token/app", nil)
 	req.Secret = secret
 	return req
+}
+
+func TestALeaseEndsFiveSecondsBeforeItsTokenAtWhateverMomentItIsRead(t *testing.T) {
+	t.Parallel()
+	const life = 20 * time.Minute
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			s := f.living(life).mounted(t)
+			first := s.token("app")
+			s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+			var last answer
+			for {
+				advance(457 * time.Millisecond)
+				a, err := s.ask(t.Context(), "app", nil)
+				if err != nil {
+					break
+				}
+				if a.id != first.id {
+					t.Fatal("another token although every login fails")
+				}
+				want := time.Until(first.expires) - 5*time.Second
+				if a.lease != want.Truncate(time.Second) || a.lease <= 0 {
+					t.Fatalf("lease of %s with %s to live, want %s", a.lease, want+5*time.Second, want.Truncate(time.Second))
+				}
+				last = a
+			}
+			if s.Simulator.Counters().Faulted == 0 {
+				t.Fatal("the upstream was never asked")
+			}
+			if last.lease != time.Second {
+				t.Errorf("the last lease was of %s, want 1s: a token is served down to 6 s", last.lease)
+			}
+			if left := time.Until(first.expires); left >= 6*time.Second || left < 5*time.Second {
+				t.Errorf("reads began to fail with %s left, want just under 6s", left)
+			}
+		})
+	}
 }

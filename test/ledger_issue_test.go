@@ -30,7 +30,7 @@ func TestEveryWayToGetATokenLeavesOneEntryWithItsReason(t *testing.T) {
 			"rejected": {"first_read", func(_ *testing.T, w *testMount) {
 				id := w.read("token/app").Data["token_id"]
 				advance(61 * time.Second)
-				w.rejecting(id)
+				w.write("token/app", map[string]any{"rejected_token_id": id})
 			}},
 			"after_revoke": {"first_read", func(_ *testing.T, w *testMount) {
 				w.write("revoke/gst", nil)

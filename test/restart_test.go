@@ -16,16 +16,18 @@ import (
 func TestReloadsAndCrashesCostNoLogin(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]func(*testMount){"reload": (*testMount).Reload, "crash": (*testMount).Crash} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := gst(t, 24*time.Hour)
+		for _, f := range fixtures() {
+			timed(t, name+", "+f.name, func(t *testing.T) {
+				s := f.mounted(t)
 				first := s.token("app")
 				for range 20 {
 					advance(time.Minute)
 					restart(s)
-					if a := s.token("app"); a.id != first.id || !a.issued.Equal(first.issued) || !a.expires.Equal(first.expires) {
-						t.Fatalf("after a %s token %s of %s, want %s of %s", name, a.id, a.issued, first.id, first.issued)
+					a := s.token("app")
+					for _, field := range []string{"access_token", "token_id", "issued_at", "expires_at", "authorization", "client_id"} {
+						if a.data[field] != first.data[field] {
+							t.Fatalf("%s is another after a %s", field, name)
+						}
 					}
 				}
 				for _, o := range s.crowd(100, toApp, nil) {
@@ -35,7 +37,7 @@ func TestReloadsAndCrashesCostNoLogin(t *testing.T) {
 				}
 				s.wantLogins(1)
 			})
-		})
+		}
 	}
 }
 
@@ -259,6 +261,7 @@ func TestALoginCutOffByAReloadCountsAsAFailureToo(t *testing.T) {
 		}
 		advance(2 * time.Second)
 		s.token("app")
+		s.wantLogins(2)
 	})
 }
 
@@ -280,5 +283,25 @@ func TestADeletedConfigLeavesNothingThatANewOneOfItsNameWouldServe(t *testing.T)
 		if a := s.token("app"); a.id == first.id {
 			t.Error("a token of the deleted config is served")
 		}
+	})
+}
+
+func TestARestartServesTheStoredToken(t *testing.T) {
+	t.Parallel()
+	timed(t, "though the upstream is down", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		before := w.read("token/app").Data["token_id"]
+		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+		w.Reload()
+		if got := w.read("token/app").Data["token_id"]; got != before {
+			t.Errorf("token %v is served, want %v", got, before)
+		}
+	})
+	timed(t, "for the token of a verification that nobody has read", func(t *testing.T) {
+		w := newTestMount(t, jwtAccount())
+		w.write("config/gst", jwtConfig())
+		w.write("role/app", map[string]any{"config": "gst"})
+		w.Reload()
+		w.quiet(func() { w.read("token/app") })
 	})
 }

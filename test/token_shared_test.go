@@ -5,48 +5,184 @@ package test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/vault/sdk/logical"
-
 	"vault-plugin-secrets-mastersindia/simulator"
+
+	"github.com/hashicorp/vault/sdk/logical"
 )
 
-func TestAHundredColdReadersThroughThreeRolesMakeOneLogin(t *testing.T) {
+const crowdSize = 1000
+
+// outcome is what one reader of a crowd got.
+type outcome struct {
+	answer answer
+	err    error
+	waited time.Duration
+}
+
+// crowd lets many readers in at the same moment and returns what each of them got.
+func (s *testMount) crowd(n int, role func(n int) string, data map[string]any) []outcome {
+	return s.crowdIn(s.t.Context(), n, role, data)
+}
+
+func (s *testMount) crowdIn(ctx context.Context, n int, role func(n int) string, data map[string]any) []outcome {
+	outcomes := make([]outcome, n)
+	var readers sync.WaitGroup
+	for reader := range n {
+		readers.Go(func() {
+			began := time.Now()
+			o := &outcomes[reader]
+			o.answer, o.err = s.ask(ctx, role(reader), data)
+			o.waited = time.Since(began)
+		})
+	}
+	readers.Wait()
+	return outcomes
+}
+
+func toApp(int) string { return "app" }
+
+// sameToken fails the test unless all readers got one and the same token.
+func sameToken(t *testing.T, outcomes []outcome) string {
+	t.Helper()
+	ids := make(map[string]int)
+	for _, o := range outcomes {
+		if o.err != nil {
+			t.Fatalf("a reader of the crowd got no token: %v", o.err)
+		}
+		ids[o.answer.id]++
+	}
+	if len(ids) != 1 {
+		t.Fatalf("%d readers got %d different tokens: %v", len(outcomes), len(ids), ids)
+	}
+	return outcomes[0].answer.id
+}
+
+func TestAThousandReadersAtOnceThroughFourRolesMakeOneLogin(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			w.write("role/two", map[string]any{"config": "gst", "max_ttl": "10m"})
-			w.write("role/three", map[string]any{"config": "gst", "lease": false})
-			w.slow(3 * time.Second) // so that they really meet
-			roles := []string{"app", "two", "three"}
-			var answers []<-chan reply
-			for n := range 100 {
-				answers = append(answers, w.async("token/"+roles[n%len(roles)]))
+			s := f.mounted(t)
+			for n := range 4 {
+				s.write(fmt.Sprintf("role/app%d", n), map[string]any{"config": "gst", "lease": n%2 == 0})
 			}
-			advance(time.Second)
-			if got := w.Simulator.Counters().Logins; got != 1 {
-				t.Errorf("%d logins are in flight, want 1", got)
-			}
-			tokens := map[string]int{}
-			for _, answer := range answers {
-				resp, err := w.wait(answer).unpack()
-				if err != nil || resp.IsError() {
-					t.Fatalf("a reader was answered %v, %v", resp, err)
+			s.slow(3 * time.Second)
+			outcomes := s.crowd(crowdSize, func(n int) string { return fmt.Sprintf("app%d", n%4) }, nil)
+			sameToken(t, outcomes)
+			for _, o := range outcomes {
+				if o.waited != 3*time.Second {
+					t.Fatalf("a reader waited %s for a login of 3s", o.waited)
 				}
-				tokens[text(t, resp.Data, "access_token")]++
 			}
-			if got := w.Simulator.Counters(); got.Logins != 1 || got.LoginsOK != 1 {
-				t.Errorf("%d logins, %d granted, want one", got.Logins, got.LoginsOK)
+			if got := s.Simulator.Counters(); got.Logins != 1 || got.LoginsOK != 1 {
+				t.Errorf("%d logins for %d readers, %d succeeded; want one", got.Logins, crowdSize, got.LoginsOK)
 			}
-			if len(tokens) != 1 {
-				t.Errorf("%d tokens were given out, want one", len(tokens))
+			if got := s.Upstream.MostInFlight(""); got != 1 {
+				t.Errorf("%d logins in flight at once, want 1", got)
 			}
 		})
 	}
+}
+
+func TestAReaderWhoGivesUpDoesNotCancelTheLoginForTheOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
+		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		var readers sync.WaitGroup
+		readers.Go(func() {
+			// The first, who causes the login, is the one who gives up.
+			if _, err := s.ask(impatient, "app", nil); err == nil {
+				t.Error("a reader got a token after it gave up")
+			} else if !errors.Is(err, context.DeadlineExceeded) && codeOf(err) != http.StatusGatewayTimeout {
+				t.Errorf("a reader who gave up was told: %v", err)
+			}
+			if waited := time.Since(began); waited != time.Second {
+				t.Errorf("a reader who gave up after 1s was kept for %s", waited)
+			}
+		})
+		synctest.Wait()
+		sameToken(t, s.crowd(20, toApp, nil))
+		readers.Wait()
+		s.wantLogins(1)
+	})
+}
+
+func TestALoginGoesOnWhenAllItsReadersHaveGone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
+		impatient, hangUp := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, hangUp)
+		for _, o := range s.crowdIn(impatient, 2, toApp, nil) {
+			if o.err == nil {
+				t.Fatal("a reader got a token after it gave up")
+			}
+		}
+		advance(10 * time.Second)
+		if got := s.Simulator.Counters().LoginsOK; got != 1 {
+			t.Fatalf("%d logins succeeded, want the one that the reader left behind", got)
+		}
+		s.token("app")
+		s.wantLogins(1, "the token of the first should have been kept")
+	})
+}
+
+func TestALoginHasADeadlineOfItsOwn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour, "request_timeout", "7s")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
+		began := time.Now()
+		s.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusGatewayTimeout)
+		if took := time.Since(began); took != 7*time.Second {
+			t.Errorf("the read was answered after %s, want request_timeout (7s)", took)
+		}
+		s.wantLogins(1)
+	})
+}
+
+func TestAThousandReadersAgainstRefusedCredentialsMakeOneLogin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.changePassword()
+		refusedAll := func(outcomes []outcome) {
+			t.Helper()
+			for _, o := range outcomes {
+				if o.err == nil {
+					t.Fatal("a reader got a token for refused credentials")
+				}
+				if codeOf(o.err) != http.StatusBadRequest {
+					t.Fatalf("refused credentials were answered with %d (%v), want 400", codeOf(o.err), o.err)
+				}
+			}
+		}
+		refusedAll(s.crowd(crowdSize, toApp, nil))
+		if c := s.Simulator.Counters(); c.Logins != 1 || c.LoginsRefused != 1 {
+			t.Fatalf("%d logins, %d refused; want 1 that was refused", c.Logins, c.LoginsRefused)
+		}
+		for range 14 {
+			advance(time.Minute)
+			began := time.Now()
+			refusedAll(s.crowd(crowdSize/10, toApp, nil))
+			if waited := time.Since(began); waited != 0 {
+				t.Fatalf("in the pause readers waited %s, want an answer from memory", waited)
+			}
+		}
+		s.wantLogins(1, "within 15 minutes")
+	})
 }
 
 func TestEachConfigLogsInForItself(t *testing.T) {
@@ -77,107 +213,17 @@ func TestEachConfigLogsInForItself(t *testing.T) {
 	})
 }
 
-func TestAReaderThatHangsUpEarlyCancelsNobody(t *testing.T) {
+func TestAReaderThatHasGoneBeforeItsReadCostsAtMostOneLogin(t *testing.T) {
 	t.Parallel()
-	timed(t, "the first of two", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.slow(5 * time.Second)
-		ctx, hangUp := context.WithCancel(t.Context())
-		early := w.asyncIn(ctx, "token/app")
-		advance(time.Second)
-		patient := w.async("token/app")
-		advance(time.Second)
-		hangUp()
-		if _, refused := asRefusal(w.wait(early).unpack()); !refused {
-			t.Error("the reader that hung up was answered with a token")
-		}
-		resp, err := w.wait(patient).unpack()
-		if err != nil || resp.IsError() {
-			t.Fatalf("the patient reader was answered %v, %v", resp, err)
-		}
-		if got := w.Simulator.Counters(); got.Logins != 1 || got.LoginsOK != 1 {
-			t.Errorf("%d logins, %d granted, want one", got.Logins, got.LoginsOK)
-		}
-	})
-	timed(t, "all of them", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.slow(5 * time.Second)
-		ctx, hangUp := context.WithCancel(t.Context())
-		answers := []<-chan reply{w.asyncIn(ctx, "token/app"), w.asyncIn(ctx, "token/app")}
-		advance(time.Second)
-		hangUp()
-		for _, answer := range answers {
-			w.wait(answer)
-		}
-		advance(10 * time.Second)
-		w.quiet(func() { w.read("token/app") })
-	})
-	timed(t, "one that never began to wait", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, _ = w.do(ctx, logical.ReadOperation, "token/app", nil)
+		_, _ = s.do(ctx, logical.ReadOperation, "token/app", nil)
 		advance(10 * time.Second)
-		w.read("token/app")
-		if got := w.logins(); got > 1 {
+		s.token("app")
+		if got := s.logins(); got > 1 {
 			t.Errorf("%d logins, want at most one", got)
 		}
-	})
-}
-
-func TestARestartCostsNoLogin(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			before := w.read("token/app").Data
-			for range 3 {
-				w.quiet(func() {
-					advance(time.Minute)
-					w.Reload()
-					after := w.read("token/app").Data
-					for _, field := range []string{"access_token", "token_id", "issued_at", "expires_at", "authorization", "client_id"} {
-						if after[field] != before[field] {
-							t.Errorf("%s is another after a restart", field)
-						}
-					}
-				})
-			}
-		})
-	}
-	timed(t, "though the upstream is down", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		before := w.read("token/app").Data["token_id"]
-		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
-		w.Reload()
-		if got := w.read("token/app").Data["token_id"]; got != before {
-			t.Errorf("token %v is served, want %v", got, before)
-		}
-	})
-	timed(t, "for the token of a verification that nobody has read", func(t *testing.T) {
-		w := newTestMount(t, jwtAccount())
-		w.write("config/gst", jwtConfig())
-		w.write("role/app", map[string]any{"config": "gst"})
-		w.Reload()
-		w.quiet(func() { w.read("token/app") })
-	})
-}
-
-func TestARestartDuringALoginMakesOneMoreAtMost(t *testing.T) {
-	t.Parallel()
-	timed(t, "after a second", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.slow(5 * time.Second)
-		answer := w.async("token/app")
-		advance(time.Second)
-		w.Stop()
-		if _, refused := asRefusal(w.wait(answer).unpack()); !refused {
-			t.Error("the engine has stopped, and yet the reader has a token")
-		}
-		w.Simulator.SetFault("", simulator.Fault{})
-		w.Start()
-		advance(2 * time.Minute) // the pause after an attempt that was never finished
-		w.read("token/app")
-		w.wantLogins(2)
 	})
 }

@@ -4,7 +4,6 @@
 package test
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
@@ -222,44 +221,4 @@ func TestLifeCountsFromBeforeTheRequestWasSent(t *testing.T) {
 			checkLease(t, resp, time.Now())
 		})
 	}
-}
-
-func TestAWarmReadTouchesNothing(t *testing.T) {
-	t.Parallel()
-	for name, path := range map[string]string{"leased": "token/app", "unleased": "token/many"} {
-		timed(t, name, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			w.write("role/many", map[string]any{"config": "gst", "lease": false})
-			w.read(path)
-			advance(time.Second)
-			before := len(w.Storage.Accesses())
-			w.quiet(func() {
-				for range 100 {
-					w.read(path)
-				}
-			})
-			if accesses := w.Storage.Accesses()[before:]; len(accesses) > 0 {
-				t.Errorf("%d storage accesses for 100 warm reads, the first %q, want none", len(accesses), accesses[0])
-			}
-		})
-	}
-}
-
-func TestAReaderHasADeadlineOfItsOwn(t *testing.T) {
-	t.Parallel()
-	timed(t, "half a second", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.slow(5 * time.Second)
-		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-		defer cancel()
-		began := time.Now()
-		if _, refused := asRefusal(w.do(ctx, logical.ReadOperation, "token/app", nil)); !refused {
-			t.Error("the read was answered with a token")
-		}
-		if waited := time.Since(began); waited > time.Second {
-			t.Errorf("the reader was answered after %s, want half a second", waited)
-		}
-		advance(10 * time.Second)
-		w.quiet(func() { w.read("token/app") }) // the login went on, and its token is kept
-	})
 }

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -124,17 +123,4 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestALoginEndsWithItsTimeout(t *testing.T) {
-	t.Parallel()
-	timed(t, "three seconds", func(t *testing.T) {
-		w := jwtV1().mounted(t, "request_timeout", "3s")
-		w.slow(10 * time.Second)
-		began := time.Now()
-		w.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusGatewayTimeout)
-		if took := time.Since(began); took != 3*time.Second {
-			t.Errorf("the reader was answered after %s, want 3s", took)
-		}
-	})
 }
