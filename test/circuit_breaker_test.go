@@ -5,12 +5,9 @@ package test
 
 import (
 	"net/http"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
@@ -231,84 +228,6 @@ func TestACrashDuringAProbeDoesNotCloseTheBreaker(t *testing.T) {
 		s.readEvery("app", time.Minute, 50*time.Minute)
 		if got := s.logins(); got != 4 {
 			t.Errorf("%d logins in the 50 minutes after a probe that a crash cut off, want none", got-4)
-		}
-	})
-}
-
-func TestARefusedVerificationIsAnsweredFromMemoryWhenTheSameSecretsAreSentAgain(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := newTestMount(t, jwtAccount())
-		s.changePassword()
-		first := s.refused(logical.UpdateOperation, "config/gst", jwtConfig())
-		if c := s.Simulator.Counters(); c.LoginsRefused != 1 {
-			t.Fatalf("%d logins were refused, want 1", c.LoginsRefused)
-		}
-		if !strings.Contains(first, "verify_connection=false") {
-			t.Errorf("the refusal does not say how to store without verification: %s", first)
-		}
-		for range 14 {
-			advance(time.Minute)
-			s.refused(logical.UpdateOperation, "config/gst", jwtConfig())
-		}
-		s.wantLogins(1, "for the same refused secrets")
-		// Stored untried, they are still known to be refused.
-		s.write("config/gst", jwtConfig("verify_connection", false))
-		s.write("role/app", map[string]any{"config": "gst"})
-		s.failed("app")
-		if got := s.logins(); got != 1 {
-			t.Errorf("%d logins after the refused secrets were stored untried, want still 1", got)
-		}
-		advance(time.Minute)
-		s.failed("app")
-		s.wantLogins(2, "when the pause was over")
-	})
-}
-
-func TestOtherSecretsAreVerifiedAtOnce(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := newTestMount(t, jwtAccount())
-		s.refused(logical.UpdateOperation, "config/gst", jwtConfig("password", "mistyped"))
-		s.write("config/gst", jwtConfig())
-		s.write("role/app", map[string]any{"config": "gst"})
-		s.token("app")
-		if c := s.Simulator.Counters(); c.Logins != 2 || c.LoginsOK != 1 {
-			t.Errorf("%d logins, %d succeeded; want 2 and 1: the verification's token is the shared one", c.Logins, c.LoginsOK)
-		}
-	})
-}
-
-func TestAVerificationOfAnUpdateThatFailsLeavesTheOldTokenShared(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
-		before := s.token("app")
-		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "mistyped"})
-		if c := s.Simulator.Counters(); c.LoginsRefused != 1 {
-			t.Fatalf("%d logins were refused, want 1", c.LoginsRefused)
-		}
-		if after := s.token("app"); after.id != before.id {
-			t.Error("the shared token has changed although nothing was stored")
-		}
-		if state := s.status()["state"]; state != "ready" {
-			t.Errorf("state is %v, want ready: what failed was not stored", state)
-		}
-	})
-}
-
-func TestAlternatingBetweenTwoRefusedPasswordsSendsEachOnce(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := newTestMount(t, jwtAccount())
-		for range 5 {
-			for _, password := range []string{"mistyped", "mistyped-too"} {
-				s.refused(logical.UpdateOperation, "config/gst", jwtConfig("password", password))
-				advance(10 * time.Second)
-			}
-		}
-		if c := s.Simulator.Counters(); c.LoginsRefused != c.Logins || c.Logins != 2 {
-			t.Errorf("%d logins, %d refused; want 2: the same refused secrets are answered from memory", c.Logins, c.LoginsRefused)
 		}
 	})
 }

@@ -4,8 +4,11 @@
 package test
 
 import (
+	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // wrongClocks are the fixtures, and such whose answers tell an absolute time or leave it to the token.
@@ -79,87 +82,6 @@ func TestAnUpstreamClockThatIsSetRightDoesNoHarm(t *testing.T) {
 	}
 }
 
-func TestATokenThatExpiredWhileTheMachineSleptIsNotServed(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			f := f.living(time.Hour)
-			w := f.mounted(t)
-			old := text(t, w.read("token/app").Data, "access_token")
-			advance(time.Minute)
-			w.Clock.Jump(2 * time.Hour) // asleep: only the wall clock and the world went on
-			w.Simulator.SetClockOffset(2 * time.Hour)
-			if w.Simulator.TokenAlive(old) {
-				t.Fatal("the token should be dead")
-			}
-			resp := w.read("token/app")
-			if token := text(t, resp.Data, "access_token"); !w.Simulator.TokenAlive(token) {
-				t.Error("a dead token is served")
-			}
-			checkLease(t, resp, w.Clock.Now())
-		})
-	}
-}
-
-func TestATokenThatSleptThroughPartOfItsLifeIsLeasedForTheRest(t *testing.T) {
-	t.Parallel()
-	timed(t, "twenty minutes of an hour", func(t *testing.T) {
-		w := oauth().mounted(t)
-		old := w.read("token/app").Data["token_id"]
-		w.Clock.Jump(20 * time.Minute)
-		w.quiet(func() {
-			resp := w.read("token/app")
-			if resp.Data["token_id"] != old {
-				t.Error("a live token was refused")
-			}
-			if got, want := resp.Secret.TTL, 40*time.Minute-margin; got > want || got < want-time.Second {
-				t.Errorf("lease of %s, want %s", got, want)
-			}
-		})
-	})
-}
-
-func TestAWallClockThatIsSetBackLengthensNoLife(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			f := f.living(time.Hour)
-			w := f.mounted(t, "rotation_percent", 100)
-			w.read("token/app")
-			advance(20 * time.Minute)
-			w.Clock.Jump(-10 * time.Minute)
-			for range 12 {
-				advance(5 * time.Minute)
-				resp := w.read("token/app")
-				if token := text(t, resp.Data, "access_token"); !w.Simulator.TokenAlive(token) {
-					t.Fatal("a dead token is served")
-				}
-				advance(min(resp.Secret.TTL, time.Minute))
-				if token := text(t, resp.Data, "access_token"); !w.Simulator.TokenAlive(token) {
-					t.Fatal("a token died before its lease ended")
-				}
-			}
-		})
-	}
-	timed(t, "by more than the token has lived", func(t *testing.T) {
-		w := oauth().mounted(t, "rotation_percent", 100)
-		w.read("token/app")
-		advance(50 * time.Minute)
-		w.Clock.Jump(-5 * time.Hour)
-		resp := w.read("token/app")
-		if resp.Secret.TTL > 10*time.Minute {
-			t.Errorf("lease of %s for a token of ten minutes", resp.Secret.TTL)
-		}
-		if got := seconds(t, resp.Data, "expires_in"); got > 10*time.Minute {
-			t.Errorf("expires_in is %s for a token of ten minutes", got)
-		}
-		advance(11 * time.Minute)
-		if token := text(t, w.read("token/app").Data, "access_token"); !w.Simulator.TokenAlive(token) {
-			t.Error("a dead token is served")
-		}
-	})
-}
-
 func TestAWallClockThatIsSetBackBeforeARestartLengthensNoLife(t *testing.T) {
 	t.Parallel()
 	for _, back := range []time.Duration{10 * time.Minute, 40 * time.Minute, 5 * time.Hour} {
@@ -205,4 +127,190 @@ func TestAWallClockThatJumpsToAndFroNeitherServesTheDeadNorStorms(t *testing.T) 
 			t.Errorf("%d logins in a day of tokens that live an hour", got)
 		}
 	})
+}
+
+// livesFor reports whether the upstream will take the token to the end of the span.
+func (s *testMount) livesFor(a answer, span time.Duration) bool {
+	away := s.Clock.Suspended()
+	s.Simulator.SetClockOffset(away + span)
+	defer s.Simulator.SetClockOffset(away)
+	return s.Simulator.TokenAlive(a.access)
+}
+
+func TestAHostClockThatIsWrongNeitherServesDeadTokensNorRefusesLivingOnes(t *testing.T) {
+	t.Parallel()
+	startAt := time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC) // an epoch has ten digits
+	kinds := map[string]func(s *testMount, ttl time.Duration){
+		"jwt v1": func(s *testMount, ttl time.Duration) {
+			s.Simulator.SetAccount(jwtAccount(withTTL(ttl)))
+			s.write("config/gst", jwtConfig("verify_connection", false))
+		},
+		"jwt v2": func(s *testMount, ttl time.Duration) {
+			s.Simulator.SetAccount(jwtAccount(withTTL(ttl)))
+			s.write("config/gst", jwtConfig("token_url", upstreamURL+"/api/v2/token-auth/", "verify_connection", false))
+		},
+		"firstvision, absolute expiry": func(s *testMount, ttl time.Duration) {
+			s.Simulator.SetAccount(simulator.Account{
+				Protocol: simulator.FirstVision, ClientID: "desk", ClientSecret: "secret-of-desk", TokenTTL: ttl, AbsoluteExpiry: true,
+			})
+			s.write("config/gst", map[string]any{
+				"protocol": "firstvision", "token_url": upstreamURL + "/v1/api/oauth/token", "allow_http": true,
+				"client_id": "desk", "client_secret": "secret-of-desk", "scope": "accounts", "verify_connection": false,
+			})
+		},
+	}
+	for name, kind := range kinds {
+		for _, wrong := range []time.Duration{-10 * time.Minute, -37 * time.Second, 0, 10 * time.Minute} {
+			t.Run(fmt.Sprintf("%s, %s", name, wrong), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					const life = 15 * time.Minute
+					advanceUntil(startAt) // before the engine starts, which would count every minute
+					s := newTestMount(t)
+					s.Clock.Jump(wrong)
+					kind(s, life)
+					s.write("role/app", map[string]any{"config": "gst"})
+					s.EveryMinute()
+					for range 60 {
+						a := s.token("app")
+						if a.life() < life-2*time.Second || a.life() > life {
+							t.Fatalf("a token of %s is believed to live for %s", life, a.life())
+						}
+						if !s.livesFor(a, a.lease) {
+							t.Fatalf("a lease of %s outlives its token", a.lease)
+						}
+						advance(time.Minute)
+					}
+					skew, _ := s.status()["clock_skew_seconds"].(int64)
+					if want := -int64(wrong / time.Second); skew < want-1 || skew > want+1 {
+						t.Errorf("clock_skew_seconds is %d, want %d", skew, want)
+					}
+					// 66 % of 15 minutes is 9.9 minutes: an hour has 6 rotations.
+					if got := s.logins(); got > 8 {
+						t.Errorf("%d logins in an hour, want 7", got)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestASuspendedMachineWakesUpToExpiredTokens(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			s := f.living(time.Hour).mounted(t)
+			first := s.token("app")
+			advance(time.Minute)
+			s.Suspend(30 * time.Minute)
+			want := 29*time.Minute - margin
+			if a := s.token("app"); a.id != first.id || a.lease > want || a.lease < want-time.Second || !s.livesFor(a, a.lease) {
+				t.Errorf("after half an hour of sleep a lease of %s with %s left, want %s", a.lease, a.left, want)
+			}
+			s.Suspend(5 * time.Hour)
+			for range 10 {
+				a := s.token("app")
+				if !s.Simulator.TokenAlive(a.access) || !s.livesFor(a, a.lease) {
+					t.Fatal("a dead token was served after the machine woke up")
+				}
+			}
+			s.wantLogins(2)
+		})
+	}
+}
+
+func TestASuspendedMachineRotatesSoonAfterItWakesUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		advance(time.Minute)
+		s.Suspend(45 * time.Minute)
+		advance(2 * time.Minute)
+		s.wantLogins(2, "two minutes after the machine woke up with a rotation overdue")
+	})
+}
+
+func TestAClockThatIsSetBackLengthensNoLife(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		events func(s *testMount)
+	}{
+		{"set back", func(s *testMount) { s.Clock.Jump(-3 * time.Hour) }},
+		{"set back a little", func(s *testMount) { s.Clock.Jump(-20 * time.Minute) }},
+		{"a reload, then set back", func(s *testMount) { s.Reload(); s.token("app"); s.Clock.Jump(-20 * time.Minute) }},
+		{"a reload, then set back a lot", func(s *testMount) { s.Reload(); s.token("app"); s.Clock.Jump(-3 * time.Hour) }},
+		{"set back a little, then a reload", func(s *testMount) { s.Clock.Jump(-20 * time.Minute); s.token("app"); s.Reload() }},
+		{"set back a lot, then a reload", func(s *testMount) { s.Clock.Jump(-3 * time.Hour); s.token("app"); s.Reload() }},
+	} {
+		for _, f := range fixtures() {
+			timed(t, f.name+", "+c.name, func(t *testing.T) {
+				s := f.living(time.Hour).mounted(t)
+				s.EveryMinute()
+				first := s.token("app")
+				advance(30 * time.Minute)
+				c.events(s)
+				s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown}) // nothing hides the old token
+				for passed := 30 * time.Minute; passed < 2*time.Hour; passed += 20 * time.Second {
+					a, err := s.ask(t.Context(), "app", nil)
+					if err == nil && a.id != first.id {
+						t.Fatal("another token although every login fails")
+					}
+					if err == nil && !s.livesFor(a, a.lease) {
+						t.Fatalf("%s after the token was issued, a lease of %s outlives it", passed, a.lease)
+					}
+					if err == nil && a.left > time.Hour-passed+time.Second {
+						t.Fatalf("%s after it was issued, a token of 1h is said to have %s left", passed, a.left)
+					}
+					advance(20 * time.Second)
+				}
+				if s.Simulator.Counters().Faulted == 0 {
+					t.Error("the upstream was not asked")
+				}
+			})
+		}
+	}
+}
+
+func TestAClockThatIsSetForwardCostsOneLogin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		advance(time.Minute)
+		s.Clock.Jump(3 * time.Hour)
+		for range 100 {
+			a := s.token("app")
+			if !s.livesFor(a, a.lease) {
+				t.Fatal("a lease outlives its token")
+			}
+		}
+		s.wantLogins(2)
+	})
+}
+
+// TestAPauseDoesNotLastForYearsWhenAClockIsSetRight: a failure that was noted by a clock in the future.
+func TestAPauseDoesNotLastForYearsWhenAClockIsSetRight(t *testing.T) {
+	t.Parallel()
+	for _, wrong := range []time.Duration{30 * time.Minute, 3 * time.Hour, 365 * 24 * time.Hour} {
+		t.Run(wrong.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := gst(t, time.Hour)
+				s.EveryMinute()
+				s.Clock.Jump(wrong)
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+				s.failed("app")
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+				s.Clock.Jump(-wrong)
+				advance(5 * time.Minute)
+				if a, err := s.ask(t.Context(), "app", nil); err != nil {
+					t.Errorf("5 minutes after an outage of a moment, noted by a clock that was %s fast: %v (%s)", wrong, err, a.id)
+				}
+			})
+		})
+	}
 }

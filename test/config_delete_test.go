@@ -60,17 +60,21 @@ func TestARoleWhoseConfigWasDeletedSaysWhatToType(t *testing.T) {
 func TestAConfigMadeAgainBeginsAnew(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			old := w.read("token/app").Data["token_id"]
-			w.remove("config/gst")
-			w.quiet(func() { w.write("config/gst", with(f.config, "verify_connection", false)) })
-			w.loggingIn(1, func() {
-				if got := w.read("token/app").Data["token_id"]; got == old {
-					t.Error("the token of the deleted config is served")
-				}
+		for name, restart := range map[string]func(*testMount){"at once": func(*testMount) {}, "after restarts": (*testMount).Reload} {
+			timed(t, f.name+" "+name, func(t *testing.T) {
+				w := f.mounted(t)
+				old := w.read("token/app").Data["token_id"]
+				w.remove("config/gst")
+				restart(w)
+				w.quiet(func() { w.write("config/gst", with(f.config, "verify_connection", false)) })
+				restart(w)
+				w.loggingIn(1, func() {
+					if got := w.read("token/app").Data["token_id"]; got == old {
+						t.Error("the token of the deleted config is served")
+					}
+				})
 			})
-		})
+		}
 	}
 }
 

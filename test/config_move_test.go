@@ -119,9 +119,12 @@ func TestAnOldRefreshTokenIsNeverSentToANewRefreshURL(t *testing.T) {
 		timed(t, strings.Trim(verifying(verify), ", "), func(t *testing.T) {
 			f := jwtV2()
 			w := f.mounted(t)
-			w.read("token/app")
+			oldToken := text(t, w.read("token/app").Data, "access_token")
 			old := refreshToken(t, w.heard()[0])
 			w.write("config/gst", with(f.onlySecrets(), "refresh_url", upstreamURL+"/elsewhere/", "verify_connection", verify))
+			if revoked, warnings := w.revoke(tokenID(oldToken)); revoked[tokenID(oldToken)].upstream != "unsupported" || len(warnings) == 0 {
+				t.Errorf("revoke of a token of the former endpoint answers %+v, warnings %q", revoked, warnings)
+			}
 			w.read("token/app")
 			for range 2 {
 				w.write("revoke/gst", nil)

@@ -4,7 +4,9 @@
 package test
 
 import (
+	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -16,16 +18,20 @@ func TestAPausedConfigGivesNoTokenAndTheReason(t *testing.T) {
 		for where, restart := range map[string]bool{"": false, " after a restart": true} {
 			timed(t, name+where, func(t *testing.T) {
 				w := jwtV1().mounted(t)
+				w.EveryMinute()
+				rejected := any("0123456789abcdef")
 				if before {
-					w.read("token/app")
+					rejected = w.read("token/app").Data["token_id"]
 				}
 				w.quiet(func() { w.write("config/gst", map[string]any{"paused": true, "pause_reason": "year-end audit: 100%d"}) })
 				if restart {
 					w.Reload()
 				}
 				for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
-					w.badRequest(op, "token/app", nil, "gst", "year-end audit: 100%d")
+					w.badRequest(op, "token/app", nil, "gst", "year-end audit: 100%d", "vault write mastersindia/config/gst paused=false")
 				}
+				w.badRequest(logical.UpdateOperation, "rotate/gst", nil, "year-end audit: 100%d")
+				w.badRequest(logical.UpdateOperation, "token/app", map[string]any{"rejected_token_id": rejected}, "year-end audit: 100%d")
 				w.quiet(func() { advance(48 * time.Hour) })
 				w.badRequest(logical.ReadOperation, "token/app", nil, "gst", "year-end audit: 100%d")
 			})
@@ -34,10 +40,6 @@ func TestAPausedConfigGivesNoTokenAndTheReason(t *testing.T) {
 	timed(t, "without a reason", func(t *testing.T) {
 		w := jwtV1().mounted(t, "paused", true)
 		w.badRequest(logical.ReadOperation, "token/app", nil, "gst", "paused")
-	})
-	timed(t, "asked to rotate", func(t *testing.T) {
-		w := jwtV1().mounted(t, "paused", true, "pause_reason", "audit")
-		w.quiet(func() { w.says(w.refusal(logical.UpdateOperation, "rotate/gst", nil).message, "audit") })
 	})
 }
 
@@ -75,20 +77,27 @@ func TestAConfigIsMadePausedWithoutALogin(t *testing.T) {
 	})
 }
 
-func TestALoginInFlightGivesNothingToAPausedConfig(t *testing.T) {
+func TestAReaderWhoWaitsWhenTheConfigIsPausedGetsNoToken(t *testing.T) {
 	t.Parallel()
-	timed(t, "paused after a second", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.slow(5 * time.Second)
-		answer := w.async("token/app")
-		advance(time.Second)
-		w.write("config/gst", map[string]any{"paused": true, "pause_reason": "audit"})
-		written := time.Now()
-		r := w.wait(answer)
-		if _, refused := asRefusal(r.unpack()); !refused && r.at.After(written) {
-			t.Errorf("%s after the write that paused the config a reader was given a token", r.at.Sub(written))
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		release := s.Upstream.Hold()
+		done := make(chan error, 1)
+		go func() {
+			_, err := s.ask(t.Context(), "app", nil)
+			done <- err
+		}()
+		for s.logins() < 1 {
+			advance(time.Millisecond)
+		}
+		s.write("config/gst", map[string]any{"paused": true, "pause_reason": "audit"})
+		release()
+		if err := <-done; err == nil {
+			t.Error("a reader was given a token of a config that is paused")
+		} else if codeOf(err) != http.StatusBadRequest {
+			t.Errorf("a reader was answered %d (%v), want 400", codeOf(err), err)
 		}
 		advance(time.Minute)
-		w.badRequest(logical.ReadOperation, "token/app", nil, "audit")
+		s.badRequest(logical.ReadOperation, "token/app", nil, "audit")
 	})
 }

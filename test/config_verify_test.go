@@ -175,6 +175,9 @@ func TestAnUpdateWithRefusedCredentialsLeavesEverythingAsItWas(t *testing.T) {
 				if got := w.read("token/app").Data["token_id"]; got != token {
 					t.Errorf("token %v is served, want %v as before", got, token)
 				}
+				if state := w.read("status/gst").Data["state"]; state != "ready" {
+					t.Errorf("state is %v, want ready: what failed was not stored", state)
+				}
 			})
 		})
 	}
@@ -186,7 +189,7 @@ func TestTheSameRefusedSecretsAreAnsweredFromMemory(t *testing.T) {
 		timed(t, f.name, func(t *testing.T) {
 			w := newTestMount(t, f.account)
 			w.refusal(logical.UpdateOperation, "config/gst", f.wrong())
-			for range 5 {
+			for range 14 {
 				w.quiet(func() {
 					r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest)
 					w.says(r.message, "verify_connection=false")
@@ -194,6 +197,16 @@ func TestTheSameRefusedSecretsAreAnsweredFromMemory(t *testing.T) {
 				})
 				advance(time.Minute)
 			}
+			// Stored untried, they are still known to be refused, until the pause is over.
+			w.quiet(func() {
+				w.write("config/gst", with(f.wrong(), "verify_connection", false))
+				w.write("role/app", map[string]any{"config": "gst"})
+				w.refusal(logical.ReadOperation, "token/app", nil)
+			})
+			w.loggingIn(1, func() {
+				advance(time.Minute)
+				w.refusal(logical.ReadOperation, "token/app", nil)
+			})
 		})
 		timed(t, f.name+" and its config exists", func(t *testing.T) {
 			w := newTestMount(t, f.account)
@@ -333,4 +346,20 @@ func TestNewSecretsStoredUntriedAreUsedByTheNextRead(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAlternatingBetweenTwoRefusedPasswordsSendsEachOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestMount(t, jwtAccount())
+		for range 5 {
+			for _, password := range []string{"mistyped", "mistyped-too"} {
+				s.refused(logical.UpdateOperation, "config/gst", jwtConfig("password", password))
+				advance(10 * time.Second)
+			}
+		}
+		if c := s.Simulator.Counters(); c.LoginsRefused != c.Logins || c.Logins != 2 {
+			t.Errorf("%d logins, %d refused; want 2: the same refused secrets are answered from memory", c.Logins, c.LoginsRefused)
+		}
+	})
 }

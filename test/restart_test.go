@@ -8,8 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/vault/sdk/logical"
-
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -262,27 +260,6 @@ func TestALoginCutOffByAReloadCountsAsAFailureToo(t *testing.T) {
 		advance(2 * time.Second)
 		s.token("app")
 		s.wantLogins(2)
-	})
-}
-
-func TestADeletedConfigLeavesNothingThatANewOneOfItsNameWouldServe(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
-		first := s.token("app")
-		if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
-			t.Fatal(err)
-		}
-		if got := codeOf(s.failure("app")); got != 400 {
-			t.Errorf("a role without its config answers %d, want 400", got)
-		}
-		s.Reload()
-		s.failed("app")
-		s.write("config/gst", jwtConfig("verify_connection", false))
-		s.Reload()
-		if a := s.token("app"); a.id == first.id {
-			t.Error("a token of the deleted config is served")
-		}
 	})
 }
 

@@ -334,25 +334,6 @@ func TestATokenThatIsGivenAgainAfterItsRevocationIsNotServed(t *testing.T) {
 	})
 }
 
-// TestNoRefreshTokenGoesToANewPlace: what was given by one endpoint is not sent to another.
-func TestNoRefreshTokenGoesToANewPlace(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := ksa(t, time.Hour)
-		first := s.token("app")
-		s.write("config/gst", map[string]any{
-			"refresh_url": "http://elsewhere.test/api/v2/api-token-refresh/", "password": "pass-of-clerk", "verify_connection": false,
-		})
-		revoked, warnings := s.revoke("")
-		if got := revoked[first.id].upstream; got != "unsupported" || len(warnings) == 0 {
-			t.Errorf("revoke of a token of the former endpoint answers %+v, warnings %q", revoked, warnings)
-		}
-		if got := s.Simulator.Counters().Refreshes; got != 0 {
-			t.Errorf("%d refresh tokens were sent, want none", got)
-		}
-	})
-}
-
 // TestRevokeActsOnEveryUnexpiredTokenHoweverManyThereAre: an operator who pressed rotate/ for an hour.
 func TestRevokeActsOnEveryUnexpiredTokenHoweverManyThereAre(t *testing.T) {
 	t.Parallel()

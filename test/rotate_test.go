@@ -271,66 +271,6 @@ func TestRotateOfAMissingConfigIsRefused(t *testing.T) {
 	})
 }
 
-func TestAPausedConfigGivesNoTokenAndMakesNoLogin(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
-		s.EveryMinute()
-		first := s.token("app")
-		s.write("config/gst", map[string]any{"paused": true, "pause_reason": "the vendor asked us to"})
-		check := func() {
-			t.Helper()
-			err := s.failure("app")
-			if codeOf(err) != http.StatusBadRequest {
-				t.Errorf("a read answers %d (%v), want 400", codeOf(err), err)
-			}
-			if text := err.Error(); !contains(text, "the vendor asked us to", "vault write mastersindia/config/gst paused=false") {
-				t.Errorf("the answer lacks the reason or the command: %s", text)
-			}
-			if _, err := s.rotate(); err == nil || codeOf(err) != http.StatusBadRequest {
-				t.Errorf("rotate of a paused config: %v, want 400", err)
-			}
-			if _, err := s.ask(t.Context(), "app", reject(first.id)); err == nil {
-				t.Error("a reader who names a rejected token got one")
-			}
-		}
-		check()
-		advance(5 * time.Hour)
-		check()
-		s.Reload()
-		check()
-		advance(5 * time.Hour)
-		if got := s.logins(); got != 1 {
-			t.Errorf("%d logins of a paused config", got-1)
-		}
-		s.write("config/gst", map[string]any{"paused": false})
-		s.token("app")
-	})
-}
-
-func TestAReaderWhoWaitsWhenTheConfigIsPausedGetsNoToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
-		release := s.Upstream.Hold()
-		done := make(chan error, 1)
-		go func() {
-			_, err := s.ask(t.Context(), "app", nil)
-			done <- err
-		}()
-		for s.logins() < 1 {
-			advance(time.Millisecond)
-		}
-		s.write("config/gst", map[string]any{"paused": true})
-		release()
-		if err := <-done; err == nil {
-			t.Error("a reader was given a token of a config that is paused")
-		} else if codeOf(err) != http.StatusBadRequest {
-			t.Errorf("a reader was answered %d (%v), want 400", codeOf(err), err)
-		}
-	})
-}
-
 // TestRotateThatCouldNotBeBegunIsNoRotation: whoever tries once more is not to take the old token for a new one.
 func TestRotateThatCouldNotBeBegunIsNoRotation(t *testing.T) {
 	t.Parallel()

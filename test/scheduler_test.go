@@ -4,17 +4,12 @@
 package test
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/vault/sdk/helper/consts"
-	"github.com/hashicorp/vault/sdk/logical"
-
-	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -132,93 +127,6 @@ func TestAccountsThatHangDoNotKeepTheOthersFromTheirRotation(t *testing.T) {
 		if late > 0 {
 			t.Errorf("%d of %d healthy accounts were not rotated 15 minutes after their time", late, healthy)
 		}
-	})
-}
-
-func TestAStandbyMakesNoLoginAndForwardsReads(t *testing.T) {
-	t.Parallel()
-	for name, state := range map[string]consts.ReplicationState{
-		"performance standby": consts.ReplicationPerformanceStandby, "DR secondary": consts.ReplicationDRSecondary,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := gst(t, time.Hour)
-				s.token("app")
-				s.Node.SetState(state)
-				s.Reload()
-				s.EveryMinute()
-				advance(3 * time.Hour) // long past the token's rotation, and its end
-				if got := s.logins(); got != 1 {
-					t.Fatalf("%d logins by a %s", got-1, name)
-				}
-				puts := s.Storage.Count(mounttest.Put)
-				for _, c := range []struct {
-					op   logical.Operation
-					path string
-				}{
-					{logical.ReadOperation, "token/app"}, {logical.UpdateOperation, "token/app"}, {logical.UpdateOperation, "rotate/gst"},
-					{logical.UpdateOperation, "revoke/gst"}, {logical.ReadOperation, "status/gst"}, {logical.ListOperation, "status/"},
-				} {
-					req := s.Request(c.op, c.path, nil)
-					resp, err := s.Backend().HandleRequest(t.Context(), req)
-					if !errors.Is(err, logical.ErrReadOnly) || resp != nil {
-						t.Errorf("%s %s: error %v, answered: %t; want a bare ErrReadOnly, on which Vault forwards", c.op, c.path, err, resp != nil)
-					}
-				}
-				if s.logins() != 1 || s.Storage.Count(mounttest.Put) != puts {
-					t.Error("a request on a standby had an effect before it was forwarded")
-				}
-				s.Node.SetState(0) // it becomes the active node
-				advance(2 * time.Minute)
-				s.token("app")
-				advance(41 * time.Minute)
-				s.wantLogins(3, "the node that became active reads and rotates")
-			})
-		})
-	}
-}
-
-func TestANodeThatBecomesAStandbyStopsRotating(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
-		s.EveryMinute()
-		s.token("app")
-		advance(time.Minute)
-		s.Node.SetState(consts.ReplicationPerformanceStandby)
-		advance(24 * time.Hour)
-		if got := s.logins(); got != 1 {
-			t.Errorf("%d logins by a standby", got-1)
-		}
-	})
-}
-
-func TestAPerformanceSecondaryForwardsWritesBeforeAnyEffect(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
-		s.Node.SetState(consts.ReplicationPerformanceSecondary)
-		s.Reload()
-		for path, data := range map[string]map[string]any{
-			"config/gst": {"password": "pass-of-clerk", "headers": "X-Branch=7"}, "config/new": jwtConfig(), "role/new": {"config": "gst"},
-		} {
-			for _, op := range []logical.Operation{logical.CreateOperation, logical.UpdateOperation, logical.DeleteOperation} {
-				if op == logical.DeleteOperation {
-					data = nil
-				}
-				req := s.Request(op, path, data)
-				if resp, err := s.Backend().HandleRequest(t.Context(), req); !errors.Is(err, logical.ErrReadOnly) || resp != nil {
-					t.Errorf("%s %s: %v, %v; want ErrReadOnly", op, path, resp, err)
-				}
-			}
-		}
-		if got := s.logins(); got != 0 {
-			t.Errorf("%d logins by writes that were forwarded", got)
-		}
-		// Its own readers are served: each cluster has its own shared token.
-		s.token("app")
-		s.wantLogins(1)
 	})
 }
 

@@ -64,6 +64,18 @@ func TestAPerformanceStandbyHandsOnWhatOnlyTheActiveNodeMayDo(t *testing.T) {
 			})
 		})
 	}
+	for name, state := range standbys() {
+		timed(t, name+" whose token has expired", func(t *testing.T) {
+			w := jwtV1().as(t, state, func(w *testMount) { w.read("token/app") })
+			advance(48 * time.Hour)
+			w.forwards(logical.ReadOperation, "token/app", nil)
+			w.forwards(logical.UpdateOperation, "token/app", nil)
+			w.forwards(logical.UpdateOperation, "rotate/gst", nil)
+			w.forwards(logical.UpdateOperation, "revoke/gst", nil)
+			w.forwards(logical.ReadOperation, "status/gst", nil)
+			w.forwards(logical.ListOperation, "status/", nil)
+		})
+	}
 }
 
 func TestAPerformanceSecondaryHandsOnWritesAndLogsInForItself(t *testing.T) {
@@ -71,6 +83,8 @@ func TestAPerformanceSecondaryHandsOnWritesAndLogsInForItself(t *testing.T) {
 	timed(t, "writes", func(t *testing.T) {
 		w := jwtV1().as(t, consts.ReplicationPerformanceSecondary, func(*testMount) {})
 		w.forwards(logical.UpdateOperation, "config/gst", map[string]any{"headers": "X-Team=gst"})
+		w.forwards(logical.UpdateOperation, "config/gst", jwtV1().onlySecrets())
+		w.forwards(logical.CreateOperation, "config/new", jwtConfig())
 		w.forwards(logical.UpdateOperation, "config/new", jwtConfig())
 		w.forwards(logical.DeleteOperation, "config/gst", nil)
 		w.forwards(logical.UpdateOperation, "role/app", map[string]any{"max_ttl": 60})
@@ -100,6 +114,7 @@ func TestANodeThatMayNotLogInNeverDoes(t *testing.T) {
 	for name, state := range standbys() {
 		timed(t, name+" by its timers", func(t *testing.T) {
 			w := jwtV1().as(t, state, func(w *testMount) { w.read("token/app") })
+			w.EveryMinute()
 			w.quiet(func() { advance(48 * time.Hour) }) // past the rotation, and past the token's end
 		})
 		for _, r := range []struct {
@@ -134,5 +149,29 @@ func TestANodeThatBecomesActiveServesTheTokenOfTheOneBefore(t *testing.T) {
 				t.Errorf("token %v is served, want %v", got, token)
 			}
 		})
+		w.EveryMinute()
+		w.loggingIn(1, func() { advance(17 * time.Hour) }) // and rotates it
+	})
+	for name, state := range standbys() {
+		timed(t, "without a restart, "+name, func(t *testing.T) {
+			w := jwtV1().as(t, state, func(w *testMount) { w.read("token/app") })
+			w.Node.SetState(0)
+			w.quiet(func() { w.read("token/app") })
+		})
+	}
+}
+
+func TestANodeThatBecomesAStandbyStopsRotating(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		advance(time.Minute)
+		s.Node.SetState(consts.ReplicationPerformanceStandby)
+		advance(24 * time.Hour)
+		if got := s.logins(); got != 1 {
+			t.Errorf("%d logins by a standby", got-1)
+		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -123,4 +124,19 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// overTLS is a stage whose upstream has a certificate of an authority of its own.
+func overTLS(t *testing.T, ca *simulator.CA) *testMount {
+	t.Helper()
+	config, err := ca.ServerTLS("upstream.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newTestMountWith(t, func(m *testMount) { m.TLS = config }, jwtAccount(withTTL(time.Hour)))
+	s.write("config/gst", jwtConfig(
+		"token_url", strings.Replace(upstreamURL, "http:", "https:", 1)+"/api/v1/token-auth/", "verify_connection", false,
+	))
+	s.write("role/app", map[string]any{"config": "gst"})
+	return s
 }
