@@ -14,43 +14,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	mastersindia "vault-plugin-secrets-mastersindia"
 	"vault-plugin-secrets-mastersindia/acceptance/hostile"
 )
 
-// realMount is a mount of the engine on the real network and in real time.
-type realMount struct {
-	backend logical.Backend
-	storage logical.Storage
-}
-
-func newRealMount(t *testing.T) *realMount {
-	t.Helper()
-	m := &realMount{storage: &logical.InmemStorage{}}
-	b, err := mastersindia.Factory(mastersindia.Options{Version: "v0.0.0-test"})(t.Context(), &logical.BackendConfig{
-		StorageView: m.storage, Logger: hclog.NewNullLogger(), BackendUUID: "00000000-0000-0000-0000-000000000000",
-		System: &logical.StaticSystemView{DefaultLeaseTTLVal: 768 * time.Hour, MaxLeaseTTLVal: 768 * time.Hour},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := b.Initialize(t.Context(), &logical.InitializationRequest{Storage: m.storage}); err != nil {
-		t.Fatal(err)
-	}
-	m.backend = b
-	return m
-}
+// hostileMount is a mount of the engine on the real network and in real time.
+type hostileMount struct{ *testMount }
 
 // Do implements hostile.Mount.
-func (m *realMount) Do(
+func (m hostileMount) Do(
 	ctx context.Context, operation logical.Operation, path string, data map[string]any,
 ) (*logical.Response, error) {
-	return m.backend.HandleRequest(ctx, &logical.Request{
-		Operation: operation, Path: path, Data: data, Storage: m.storage, MountPoint: "mastersindia/",
-	})
+	return m.do(ctx, operation, path, data)
 }
 
 // meet lets an engine of its own meet a trick, and checks that nothing of the meeting stays when the engine is stopped.
@@ -61,9 +37,9 @@ func meet(t *testing.T, trick *hostile.Trick) hostile.Meeting {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	m := newRealMount(t)
+	m := hostileMount{newTestMountWith(t, func(m *testMount) { m.RealNetwork = true })}
 	meeting := hostile.Play(t, m, server, "hostile")
-	m.backend.Cleanup(context.WithoutCancel(t.Context()))
+	m.Stop()
 	server.WaitClosed(t)
 	return meeting
 }

@@ -45,6 +45,8 @@ type Mount struct {
 	Logger hclog.Logger
 	// TLS makes the upstream speak TLS. It can only be set before the first start.
 	TLS *tls.Config
+	// RealNetwork makes the plugin dial as it does by itself. It counts from the next start.
+	RealNetwork bool
 
 	t         testing.TB
 	dialError atomic.Pointer[net.OpError]
@@ -101,8 +103,11 @@ func New(t testing.TB, prepare func(*Mount), accounts ...simulator.Account) *Mou
 func (m *Mount) Start() {
 	m.t.Helper()
 	p := &process{storage: m.Storage.newProcess()}
-	factory := mastersindia.Factory(mastersindia.Options{Version: "v0.0.0-test", DialContext: m.dial, Clock: m.Clock.new()})
-	b, err := factory(m.t.Context(), &logical.BackendConfig{
+	options := mastersindia.Options{Version: "v0.0.0-test", DialContext: m.dial, Clock: m.Clock.new()}
+	if m.RealNetwork {
+		options.DialContext = nil
+	}
+	b, err := mastersindia.Factory(options)(m.t.Context(), &logical.BackendConfig{
 		StorageView: p.storage, System: m.Node, Logger: m.Logger, BackendUUID: "00000000-0000-0000-0000-000000000000",
 	})
 	if err != nil {
