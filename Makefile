@@ -18,7 +18,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 
 # Tests that take most of the time of all; "make unit" runs them too.
-SLOW := Hostile|AnyStory|Wherever|TestNoAccessToStorageMayFailBadly|TestTenThousandAccounts
+SLOW := Hostile|TestHistory_|TestStorageFaultSequence_|TestManyAccounts_TenThousand|TestLedgerFault_(Nothing|Interrupted)
 
 # When the commit was made, which is all the time that a release knows of.
 CREATED ?= $(shell git log -1 --format=%cI 2>/dev/null || echo 1970-01-01T00:00:00Z)
@@ -115,7 +115,7 @@ fuzz: ## Run each fuzz test for FUZZTIME (default 30s)
 
 .PHONY: docs
 docs: ## Write docs/reference.md anew, after a change of paths, fields or help
-	UPDATE_DOCS=1 go test -count=1 -run TestTheReference .
+	UPDATE_DOCS=1 go test -count=1 -run TestReference_ .
 
 .PHONY: answers
 answers: build ## Write what a real Vault answers to the commands of the documents, where they show nothing

@@ -19,9 +19,9 @@ import (
 // troubleshootingFile has the table of all messages.
 const troubleshootingFile = "docs/operate.md"
 
-// TestEveryMessageIsExplained compares the messages in the source with the first column of the tables below "Troubleshooting":
-// what changes in a message is "…" in both.
-func TestEveryMessageIsExplained(t *testing.T) {
+// TestMessages_AllExplainedInDocument compares the messages in the source with the first column of the tables below
+// "Troubleshooting": what changes in a message is "…" in both.
+func TestMessages_AllExplainedInDocument(t *testing.T) {
 	t.Parallel()
 	said, explained := messagesOfTheSource(t), messagesOfTheDocument(t)
 	t.Logf("%d messages in the source, %d in %s", len(said), len(explained), troubleshootingFile)

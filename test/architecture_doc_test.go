@@ -14,8 +14,9 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestTheMapShowsTheTree: each row of the map is of something that is there, and no source file or folder is on none.
-func TestTheMapShowsTheTree(t *testing.T) {
+// TestArchitectureDoc_MapShowsTheTree: the map shows the tree. Each row of the map is of something that is there, and no source
+// file or folder is on none.
+func TestArchitectureDoc_MapShowsTheTree(t *testing.T) {
 	t.Parallel()
 	root := os.DirFS(mounttest.ModuleRoot(t))
 	text, err := fs.ReadFile(root, "docs/architecture.md")

@@ -41,7 +41,8 @@ func doubling(t *testing.T, gaps []time.Duration, longest, between time.Duration
 	}
 }
 
-func TestAnUpstreamThatIsAwayIsAskedOnceAPauseThatDoubles(t *testing.T) {
+// TestBackoff_DoublesWhileUpstreamIsDown: an upstream that is away is asked once a pause that doubles.
+func TestBackoff_DoublesWhileUpstreamIsDown(t *testing.T) {
 	t.Parallel()
 	for _, fault := range away() {
 		for _, c := range []struct{ life, longest time.Duration }{
@@ -73,7 +74,8 @@ func TestAnUpstreamThatIsAwayIsAskedOnceAPauseThatDoubles(t *testing.T) {
 	}
 }
 
-func TestThePausesOfALivingTokensRotationDoubleAsWell(t *testing.T) {
+// TestBackoff_DoublesForFailedRotations: the pauses of a living token's rotation double as well.
+func TestBackoff_DoublesForFailedRotations(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -91,7 +93,8 @@ func TestThePausesOfALivingTokensRotationDoubleAsWell(t *testing.T) {
 	})
 }
 
-func TestPausesAreSpreadByChance(t *testing.T) {
+// TestBackoff_HasJitter: pauses are spread by chance.
+func TestBackoff_HasJitter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -108,7 +111,8 @@ func TestPausesAreSpreadByChance(t *testing.T) {
 	})
 }
 
-func TestTheAnswersOfAnOutageSayWhetherTheUpstreamWasAsked(t *testing.T) {
+// TestBackoff_StatusTellsWhetherUpstreamWasAsked: the answers of an outage say whether the upstream was asked.
+func TestBackoff_StatusTellsWhetherUpstreamWasAsked(t *testing.T) {
 	t.Parallel()
 	const patience, tooMany = time.Minute, http.StatusTooManyRequests
 	for _, c := range []struct {
@@ -148,7 +152,8 @@ func TestTheAnswersOfAnOutageSayWhetherTheUpstreamWasAsked(t *testing.T) {
 	}
 }
 
-func TestRetryAfterIsObeyedForAtMostAnHour(t *testing.T) {
+// TestRetryAfter_ObeyedForAtMostAnHour: Retry-After is obeyed for at most an hour.
+func TestRetryAfter_ObeyedForAtMostAnHour(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []simulator.FaultKind{simulator.FaultThrottled, simulator.FaultUnavailable} {
 		for _, asked := range []time.Duration{10 * time.Second, 20 * time.Minute, time.Hour, 5 * time.Hour} {
@@ -173,7 +178,8 @@ func TestRetryAfterIsObeyedForAtMostAnHour(t *testing.T) {
 	}
 }
 
-func TestABackgroundRotationObeysRetryAfterToo(t *testing.T) {
+// TestRetryAfter_ObeyedByBackgroundRotation: a background rotation obeys Retry-After too.
+func TestRetryAfter_ObeyedByBackgroundRotation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -194,8 +200,9 @@ func TestABackgroundRotationObeysRetryAfterToo(t *testing.T) {
 	})
 }
 
-// TestAPauseDuringALoginIsNoObstacleAfterIt: the account was paused for the moment in which a login came to its end.
-func TestAPauseDuringALoginIsNoObstacleAfterIt(t *testing.T) {
+// TestBackoff_NotCausedByPauseDuringLogin: a pause during a login is no obstacle after it. The account was paused for the moment
+// in which a login came to its end.
+func TestBackoff_NotCausedByPauseDuringLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)

@@ -48,7 +48,8 @@ func (s *testMount) gaps() []time.Duration {
 	return gaps
 }
 
-func TestRefusedCredentialsAreProbedOverAWeekByTheScheduleAndNoMoreOften(t *testing.T) {
+// TestCircuitBreaker_ProbesByScheduleForAWeek: refused credentials are probed over a week by the schedule and no more often.
+func TestCircuitBreaker_ProbesByScheduleForAWeek(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -66,7 +67,8 @@ func TestRefusedCredentialsAreProbedOverAWeekByTheScheduleAndNoMoreOften(t *test
 	})
 }
 
-func TestAnAccountThatNobodyReadsIsNotProbed(t *testing.T) {
+// TestCircuitBreaker_NoProbeWithoutReaders: an account that nobody reads is not probed.
+func TestCircuitBreaker_NoProbeWithoutReaders(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -85,7 +87,8 @@ func TestAnAccountThatNobodyReadsIsNotProbed(t *testing.T) {
 	})
 }
 
-func TestAProbeThatSucceedsClosesTheBreaker(t *testing.T) {
+// TestCircuitBreaker_ClosedBySuccessfulProbe: a probe that succeeds closes the breaker.
+func TestCircuitBreaker_ClosedBySuccessfulProbe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -106,7 +109,8 @@ func TestAProbeThatSucceedsClosesTheBreaker(t *testing.T) {
 	})
 }
 
-func TestWhatClosesTheBreaker(t *testing.T) {
+// TestCircuitBreaker_ClosedByWhichWrites: what closes the breaker.
+func TestCircuitBreaker_ClosedByWhichWrites(t *testing.T) {
 	t.Parallel()
 	changes := []struct {
 		name   string
@@ -153,8 +157,9 @@ func TestWhatClosesTheBreaker(t *testing.T) {
 	}
 }
 
-// TestAWriteRightAfterARestartDoesNotCloseTheBreaker: the account may not have been taken up from storage yet.
-func TestAWriteRightAfterARestartDoesNotCloseTheBreaker(t *testing.T) {
+// TestCircuitBreaker_StaysOpenAfterRestartAndWrite: a write right after a restart does not close the breaker. The account may not
+// have been taken up from storage yet.
+func TestCircuitBreaker_StaysOpenAfterRestartAndWrite(t *testing.T) {
 	t.Parallel()
 	for name, blind := range map[string]bool{"taken up at start": false, "taken up by the write": true} {
 		t.Run(name, func(t *testing.T) {
@@ -182,7 +187,8 @@ func TestAWriteRightAfterARestartDoesNotCloseTheBreaker(t *testing.T) {
 	}
 }
 
-func TestAnOutageDuringAProbeDoesNotCloseTheBreaker(t *testing.T) {
+// TestCircuitBreaker_StaysOpenAfterOutageDuringProbe: an outage during a probe does not close the breaker.
+func TestCircuitBreaker_StaysOpenAfterOutageDuringProbe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -209,7 +215,8 @@ func TestAnOutageDuringAProbeDoesNotCloseTheBreaker(t *testing.T) {
 	})
 }
 
-func TestACrashDuringAProbeDoesNotCloseTheBreaker(t *testing.T) {
+// TestCircuitBreaker_StaysOpenAfterCrashDuringProbe: a crash during a probe does not close the breaker.
+func TestCircuitBreaker_StaysOpenAfterCrashDuringProbe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -232,8 +239,8 @@ func TestACrashDuringAProbeDoesNotCloseTheBreaker(t *testing.T) {
 	})
 }
 
-// TestARequestThatTheUpstreamFindsMalformedIsProbedAsRefusedCredentialsAre.
-func TestARequestThatTheUpstreamFindsMalformedIsProbedAsRefusedCredentialsAre(t *testing.T) {
+// TestCircuitBreaker_OpenedByInvalidRequest: a request that the upstream finds malformed is probed as refused credentials are.
+func TestCircuitBreaker_OpenedByInvalidRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -268,9 +275,9 @@ func (s *testMount) wantProbes(want int) {
 	}
 }
 
-// TestARefusalThatRotateFindsInAnOutageIsProbedByTheScheduleOfRefusals: the upstream has come back in the outage's pause, and knows
-// another password.
-func TestARefusalThatRotateFindsInAnOutageIsProbedByTheScheduleOfRefusals(t *testing.T) {
+// TestCircuitBreaker_OpenedByRotateDuringOutage: a refusal that rotate finds in an outage is probed by the schedule of refusals.
+// The upstream has come back in the outage's pause, and knows another password.
+func TestCircuitBreaker_OpenedByRotateDuringOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -288,7 +295,9 @@ func TestARefusalThatRotateFindsInAnOutageIsProbedByTheScheduleOfRefusals(t *tes
 	})
 }
 
-func TestOtherCredentialsCloseTheBreakerAlsoAfterTheClockWasSetBack(t *testing.T) {
+// TestCircuitBreaker_ClosedByNewCredentialsAfterClockSetBack: other credentials close the breaker also after the clock was set
+// back.
+func TestCircuitBreaker_ClosedByNewCredentialsAfterClockSetBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)

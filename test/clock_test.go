@@ -20,7 +20,8 @@ func wrongClocks() []fixture {
 	return append(fixtures(), absolute, asString, corrupt)
 }
 
-func TestAnUpstreamClockThatIsTenMinutesOffDoesNoHarm(t *testing.T) {
+// TestClock_UpstreamTenMinutesOff: an upstream clock that is ten minutes off does no harm.
+func TestClock_UpstreamTenMinutesOff(t *testing.T) {
 	t.Parallel()
 	for _, f := range wrongClocks() {
 		for _, off := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
@@ -59,7 +60,8 @@ func TestAnUpstreamClockThatIsTenMinutesOffDoesNoHarm(t *testing.T) {
 	}
 }
 
-func TestAnUpstreamClockThatIsSetRightDoesNoHarm(t *testing.T) {
+// TestClock_UpstreamSetRight: an upstream clock that is set right does no harm.
+func TestClock_UpstreamSetRight(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
 		timed(t, "that was off by "+off.String(), func(t *testing.T) {
@@ -82,7 +84,8 @@ func TestAnUpstreamClockThatIsSetRightDoesNoHarm(t *testing.T) {
 	}
 }
 
-func TestAWallClockThatIsSetBackBeforeARestartLengthensNoLife(t *testing.T) {
+// TestClock_SetBackWhileStopped: a wall clock that is set back before a restart lengthens no life.
+func TestClock_SetBackWhileStopped(t *testing.T) {
 	t.Parallel()
 	for _, back := range []time.Duration{10 * time.Minute, 40 * time.Minute, 5 * time.Hour} {
 		timed(t, back.String(), func(t *testing.T) {
@@ -108,7 +111,8 @@ func TestAWallClockThatIsSetBackBeforeARestartLengthensNoLife(t *testing.T) {
 	}
 }
 
-func TestAWallClockThatJumpsToAndFroNeitherServesTheDeadNorStorms(t *testing.T) {
+// TestClock_JumpsToAndFroForADay: a wall clock that jumps to and fro neither serves the dead nor storms.
+func TestClock_JumpsToAndFroForADay(t *testing.T) {
 	t.Parallel()
 	timed(t, "for a day", func(t *testing.T) {
 		w := oauth().mounted(t)
@@ -137,7 +141,8 @@ func (s *testMount) livesFor(a answer, span time.Duration) bool {
 	return s.Simulator.TokenAlive(a.access)
 }
 
-func TestAHostClockThatIsWrongNeitherServesDeadTokensNorRefusesLivingOnes(t *testing.T) {
+// TestClock_HostWrong: a host clock that is wrong neither serves dead tokens nor refuses living ones.
+func TestClock_HostWrong(t *testing.T) {
 	t.Parallel()
 	startAt := time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC) // an epoch has ten digits
 	kinds := map[string]func(s *testMount, ttl time.Duration){
@@ -195,7 +200,8 @@ func TestAHostClockThatIsWrongNeitherServesDeadTokensNorRefusesLivingOnes(t *tes
 	}
 }
 
-func TestASuspendedMachineWakesUpToExpiredTokens(t *testing.T) {
+// TestClock_SuspendedPastTokenExpiry: a suspended machine wakes up to expired tokens.
+func TestClock_SuspendedPastTokenExpiry(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -219,7 +225,8 @@ func TestASuspendedMachineWakesUpToExpiredTokens(t *testing.T) {
 	}
 }
 
-func TestASuspendedMachineRotatesSoonAfterItWakesUp(t *testing.T) {
+// TestClock_SuspendedPastRotation: a suspended machine rotates soon after it wakes up.
+func TestClock_SuspendedPastRotation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -232,7 +239,8 @@ func TestASuspendedMachineRotatesSoonAfterItWakesUp(t *testing.T) {
 	})
 }
 
-func TestAClockThatIsSetBackLengthensNoLife(t *testing.T) {
+// TestClock_SetBackLengthensNoTokenLife: a clock that is set back lengthens no life.
+func TestClock_SetBackLengthensNoTokenLife(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
@@ -274,7 +282,8 @@ func TestAClockThatIsSetBackLengthensNoLife(t *testing.T) {
 	}
 }
 
-func TestAClockThatIsSetForwardCostsOneLogin(t *testing.T) {
+// TestClock_SetForwardCostsOneLogin: a clock that is set forward costs one login.
+func TestClock_SetForwardCostsOneLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -292,8 +301,9 @@ func TestAClockThatIsSetForwardCostsOneLogin(t *testing.T) {
 	})
 }
 
-// TestAPauseDoesNotLastForYearsWhenAClockIsSetRight: a failure that was noted by a clock in the future.
-func TestAPauseDoesNotLastForYearsWhenAClockIsSetRight(t *testing.T) {
+// TestClock_BackoffEndsAfterClockSetRight: a pause does not last for years when a clock is set right. A failure that was noted by
+// a clock in the future.
+func TestClock_BackoffEndsAfterClockSetRight(t *testing.T) {
 	t.Parallel()
 	for _, wrong := range []time.Duration{30 * time.Minute, 3 * time.Hour, 365 * 24 * time.Hour} {
 		t.Run(wrong.String(), func(t *testing.T) {

@@ -20,7 +20,8 @@ func (w *testMount) remove(path string) {
 	}
 }
 
-func TestADeletedConfigDropsItsTokens(t *testing.T) {
+// TestConfigDelete_DropsTokens: a deleted config drops its tokens.
+func TestConfigDelete_DropsTokens(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -37,7 +38,8 @@ func TestADeletedConfigDropsItsTokens(t *testing.T) {
 	}
 }
 
-func TestARoleWhoseConfigWasDeletedSaysWhatToType(t *testing.T) {
+// TestConfigDelete_RoleSaysWhatToType: a role whose config was deleted says what to type.
+func TestConfigDelete_RoleSaysWhatToType(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]bool{"at once": false, "after a restart": true} {
 		timed(t, name, func(t *testing.T) {
@@ -57,7 +59,8 @@ func TestARoleWhoseConfigWasDeletedSaysWhatToType(t *testing.T) {
 	}
 }
 
-func TestAConfigMadeAgainBeginsAnew(t *testing.T) {
+// TestConfigDelete_RecreatedConfigStartsFresh: a config made again begins anew.
+func TestConfigDelete_RecreatedConfigStartsFresh(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		for name, restart := range map[string]func(*testMount){"at once": func(*testMount) {}, "after restarts": (*testMount).Reload} {
@@ -78,7 +81,8 @@ func TestAConfigMadeAgainBeginsAnew(t *testing.T) {
 	}
 }
 
-func TestAConfigThatIsNotThereCanBeDeleted(t *testing.T) {
+// TestConfigDelete_OfAbsentConfig: a config that is not there can be deleted.
+func TestConfigDelete_OfAbsentConfig(t *testing.T) {
 	t.Parallel()
 	timed(t, "config, role, and twice", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -91,7 +95,8 @@ func TestAConfigThatIsNotThereCanBeDeleted(t *testing.T) {
 	})
 }
 
-func TestADeletedConfigIsNotRotatedByItsTimers(t *testing.T) {
+// TestConfigDelete_StopsRotation: a deleted config is not rotated by its timers.
+func TestConfigDelete_StopsRotation(t *testing.T) {
 	t.Parallel()
 	timed(t, "two days", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -101,7 +106,8 @@ func TestADeletedConfigIsNotRotatedByItsTimers(t *testing.T) {
 	})
 }
 
-func TestAConfigDeletedDuringALoginLeavesNoToken(t *testing.T) {
+// TestConfigDelete_DuringLoginLeavesNoToken: a config deleted during a login leaves no token.
+func TestConfigDelete_DuringLoginLeavesNoToken(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {

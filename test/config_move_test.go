@@ -47,7 +47,8 @@ func secureOAuth() map[string]any {
 		"verify_connection", false)
 }
 
-func TestSecretsGoNowhereElseUnlessTheyAreGivenAgain(t *testing.T) {
+// TestConfigMove_NeedsSecretsAgain: secrets go nowhere else unless they are given again.
+func TestConfigMove_NeedsSecretsAgain(t *testing.T) {
 	t.Parallel()
 	for name, move := range moves(t) {
 		for _, verify := range []bool{true, false} {
@@ -91,7 +92,8 @@ func verifying(verify bool) string {
 	return ", not verified,"
 }
 
-func TestARefreshTokenGoesNowhereElseUnlessTheSecretsAreGivenAgain(t *testing.T) {
+// TestConfigMove_NewRefreshURLNeedsSecretsAgain: a refresh token goes nowhere else unless the secrets are given again.
+func TestConfigMove_NewRefreshURLNeedsSecretsAgain(t *testing.T) {
 	t.Parallel()
 	f := jwtV2()
 	for name, move := range map[string]map[string]any{
@@ -113,7 +115,8 @@ func TestARefreshTokenGoesNowhereElseUnlessTheSecretsAreGivenAgain(t *testing.T)
 	})
 }
 
-func TestAnOldRefreshTokenIsNeverSentToANewRefreshURL(t *testing.T) {
+// TestConfigMove_OldRefreshTokenNotSentToNewURL: an old refresh token is never sent to a new refresh URL.
+func TestConfigMove_OldRefreshTokenNotSentToNewURL(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{true, false} {
 		timed(t, strings.Trim(verifying(verify), ", "), func(t *testing.T) {
@@ -158,7 +161,8 @@ func refreshToken(t *testing.T, login mounttest.Request) string {
 	return answer.Refresh
 }
 
-func TestWhatDoesNotMoveTheSecretsNeedsNoneOfThem(t *testing.T) {
+// TestConfigMove_OtherFieldsNeedNoSecrets: what does not move the secrets needs none of them.
+func TestConfigMove_OtherFieldsNeedNoSecrets(t *testing.T) {
 	t.Parallel()
 	for field, value := range map[string]any{
 		"rotation_percent": 50, "request_timeout": "20s", "pause_reason": "audit", "paused": true, "ledger_retention": "1h",

@@ -12,7 +12,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-func TestAPausedConfigGivesNoTokenAndTheReason(t *testing.T) {
+// TestConfigPause_ReadsAnswerWithReason: a paused config gives no token and the reason.
+func TestConfigPause_ReadsAnswerWithReason(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]bool{"with a token": true, "without one": false} {
 		for where, restart := range map[string]bool{"": false, " after a restart": true} {
@@ -43,7 +44,8 @@ func TestAPausedConfigGivesNoTokenAndTheReason(t *testing.T) {
 	})
 }
 
-func TestAConfigThatIsPausedNoMoreServesAgain(t *testing.T) {
+// TestConfigPause_ResumedServesAgain: a config that is paused no more serves again.
+func TestConfigPause_ResumedServesAgain(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]bool{"at once": false, "after a restart": true} {
 		timed(t, name, func(t *testing.T) {
@@ -62,7 +64,8 @@ func TestAConfigThatIsPausedNoMoreServesAgain(t *testing.T) {
 	}
 }
 
-func TestAConfigIsMadePausedWithoutALogin(t *testing.T) {
+// TestConfigPause_CreatedPausedWithoutLogin: a config is made paused without a login.
+func TestConfigPause_CreatedPausedWithoutLogin(t *testing.T) {
 	t.Parallel()
 	timed(t, "created", func(t *testing.T) {
 		w := newTestMount(t, jwtAccount())
@@ -77,7 +80,8 @@ func TestAConfigIsMadePausedWithoutALogin(t *testing.T) {
 	})
 }
 
-func TestAReaderWhoWaitsWhenTheConfigIsPausedGetsNoToken(t *testing.T) {
+// TestConfigPause_WaitingReaderGetsNoToken: a reader who waits when the config is paused gets no token.
+func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)

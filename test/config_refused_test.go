@@ -39,7 +39,8 @@ func refuseAll(t *testing.T, f fixture, writes []badWrite) {
 	}
 }
 
-func TestAConfigWithAnUnknownParameterIsRefusedByItsName(t *testing.T) {
+// TestConfigRefused_UnknownParameter: a config with an unknown parameter is refused by its name.
+func TestConfigRefused_UnknownParameter(t *testing.T) {
 	t.Parallel()
 	refuseAll(t, jwtV1(), []badWrite{
 		{"a misspelt name", jwtConfig("passwort", "canary"), []string{"passwort"}},
@@ -50,7 +51,8 @@ func TestAConfigWithAnUnknownParameterIsRefusedByItsName(t *testing.T) {
 	})
 }
 
-func TestAConfigWithAnUnknownProtocolOrPresetIsRefused(t *testing.T) {
+// TestConfigRefused_UnknownProtocolOrPreset: a config with an unknown protocol or preset is refused.
+func TestConfigRefused_UnknownProtocolOrPreset(t *testing.T) {
 	t.Parallel()
 	protocols := []string{"protocol", "jwt", "oauth", "soap", "firstvision"}
 	refuseAll(t, jwtV1(), []badWrite{
@@ -68,8 +70,8 @@ func TestAConfigWithAnUnknownProtocolOrPresetIsRefused(t *testing.T) {
 	})
 }
 
-// TestAChangeOfAConfigWhoseNameIsMisspeltSaysThatThereIsNone, and nothing of protocols, which nobody wanted to change.
-func TestAChangeOfAConfigWhoseNameIsMisspeltSaysThatThereIsNone(t *testing.T) {
+// TestConfigRefused_MisspelledConfigName, and nothing of protocols, which nobody wanted to change.
+func TestConfigRefused_MisspelledConfigName(t *testing.T) {
 	t.Parallel()
 	for _, change := range []map[string]any{
 		{"paused": true, "pause_reason": "canary"}, {"password": "canary"}, {"rotation_percent": 70, "preset": ""},
@@ -83,8 +85,9 @@ func TestAChangeOfAConfigWhoseNameIsMisspeltSaysThatThereIsNone(t *testing.T) {
 	}
 }
 
-// TestASecretThatWasNeverGivenIsNotAskedForAgain: a change of protocol needs one more secret, and one problem a secret says it all.
-func TestASecretThatWasNeverGivenIsNotAskedForAgain(t *testing.T) {
+// TestConfigRefused_AbsentSecretNotAskedForAgain: a secret that was never given is not asked for again. A change of protocol
+// needs one more secret, and one problem a secret says it all.
+func TestConfigRefused_AbsentSecretNotAskedForAgain(t *testing.T) {
 	t.Parallel()
 	timed(t, "jwt to oauth", func(t *testing.T) {
 		w := jwtV1().unserved(t)
@@ -96,7 +99,8 @@ func TestASecretThatWasNeverGivenIsNotAskedForAgain(t *testing.T) {
 	})
 }
 
-func TestAConfigWithoutTheCredentialsOfItsProtocolIsRefused(t *testing.T) {
+// TestConfigRefused_MissingCredentials: a config without the credentials of its protocol is refused.
+func TestConfigRefused_MissingCredentials(t *testing.T) {
 	t.Parallel()
 	required := map[string][]string{
 		"jwt-v1":      {"token_url", "username", "password"},
@@ -123,7 +127,8 @@ func TestAConfigWithoutTheCredentialsOfItsProtocolIsRefused(t *testing.T) {
 	}
 }
 
-func TestAConfigWithFieldsOfAnotherProtocolIsRefused(t *testing.T) {
+// TestConfigRefused_FieldsOfAnotherProtocol: a config with fields of another protocol is refused.
+func TestConfigRefused_FieldsOfAnotherProtocol(t *testing.T) {
 	t.Parallel()
 	others := []struct {
 		of     fixture
@@ -154,7 +159,8 @@ func TestAConfigWithFieldsOfAnotherProtocolIsRefused(t *testing.T) {
 	}
 }
 
-func TestARequestFormatThatTheProtocolLacksIsRefusedWithThoseItHas(t *testing.T) {
+// TestConfigRefused_UnsupportedRequestFormat: a request format that the protocol lacks is refused with those it has.
+func TestConfigRefused_UnsupportedRequestFormat(t *testing.T) {
 	t.Parallel()
 	formats := []struct {
 		of     fixture
@@ -177,7 +183,8 @@ func TestARequestFormatThatTheProtocolLacksIsRefusedWithThoseItHas(t *testing.T)
 	}
 }
 
-func TestAURLThatCannotBeUsedIsRefused(t *testing.T) {
+// TestConfigRefused_UnusableURL: AURL that cannot be used is refused.
+func TestConfigRefused_UnusableURL(t *testing.T) {
 	t.Parallel()
 	urls := []struct{ name, url string }{
 		{"a relative URL", "/canary/token-auth/"},
@@ -203,7 +210,8 @@ func TestAURLThatCannotBeUsedIsRefused(t *testing.T) {
 	}
 }
 
-func TestAPlainHTTPURLIsRefusedUnlessItIsAllowed(t *testing.T) {
+// TestConfigRefused_PlainHTTPUnlessAllowed: a plain HTTP URL is refused unless it is allowed.
+func TestConfigRefused_PlainHTTPUnlessAllowed(t *testing.T) {
 	t.Parallel()
 	secure := with(jwtV2().config, "token_url", "https://upstream.test/api/v2/token-auth/",
 		"refresh_url", "https://upstream.test/api/v2/api-token-refresh/", "verify_connection", false)
@@ -222,7 +230,8 @@ func TestAPlainHTTPURLIsRefusedUnlessItIsAllowed(t *testing.T) {
 	})
 }
 
-func TestRootsThatAreNoPEMCertificatesAreRefused(t *testing.T) {
+// TestConfigRefused_InvalidCACert: roots that are no PEM certificates are refused.
+func TestConfigRefused_InvalidCACert(t *testing.T) {
 	t.Parallel()
 	ca, err := simulator.NewCA()
 	if err != nil {
@@ -245,7 +254,8 @@ func TestRootsThatAreNoPEMCertificatesAreRefused(t *testing.T) {
 	}
 }
 
-func TestADurationThatIsNotWholeSecondsIsRefused(t *testing.T) {
+// TestConfigRefused_DurationNotInWholeSeconds: a duration that is not whole seconds is refused.
+func TestConfigRefused_DurationNotInWholeSeconds(t *testing.T) {
 	t.Parallel()
 	durations := map[string]any{
 		"half a second":            "500ms",
@@ -278,7 +288,8 @@ func durationFields() []string {
 	return []string{"default_token_ttl", "max_token_ttl", "request_timeout", "ledger_retention"}
 }
 
-func TestASecretThatIsNoStringIsRefused(t *testing.T) {
+// TestConfigRefused_SecretNotAString: a secret that is no string is refused.
+func TestConfigRefused_SecretNotAString(t *testing.T) {
 	t.Parallel()
 	values := map[string]any{
 		"a JSON number": json.Number("86397"),
@@ -297,7 +308,8 @@ func TestASecretThatIsNoStringIsRefused(t *testing.T) {
 	}
 }
 
-func TestASecretThatEndsInALineBreakIsRefusedWithTheCure(t *testing.T) {
+// TestConfigRefused_SecretEndsInNewline: a secret that ends in a line break is refused with the cure.
+func TestConfigRefused_SecretEndsInNewline(t *testing.T) {
 	t.Parallel()
 	for _, field := range secretFields() {
 		for name, end := range map[string]string{"a newline": "\n", "a carriage return": "\r", "both": "\r\n"} {
@@ -309,7 +321,8 @@ func TestASecretThatEndsInALineBreakIsRefusedWithTheCure(t *testing.T) {
 	}
 }
 
-func TestAHeaderThatIsNotTheCallersToSetIsRefused(t *testing.T) {
+// TestConfigRefused_ReservedHeader: a header that is not the caller's to set is refused.
+func TestConfigRefused_ReservedHeader(t *testing.T) {
 	t.Parallel()
 	names := []string{
 		"Host", "Content-Type", "Content-Length", "Content-Encoding", "Authorization", "Proxy-Authorization",
@@ -330,7 +343,8 @@ func TestAHeaderThatIsNotTheCallersToSetIsRefused(t *testing.T) {
 	}
 }
 
-func TestAHeaderThatCannotBeSentIsRefused(t *testing.T) {
+// TestConfigRefused_InvalidHeader: a header that cannot be sent is refused.
+func TestConfigRefused_InvalidHeader(t *testing.T) {
 	t.Parallel()
 	headers := map[string]map[string]any{
 		"a newline in its value":         {"X-Good": "canary\nX-Bad: 1"},
@@ -359,7 +373,8 @@ func TestAHeaderThatCannotBeSentIsRefused(t *testing.T) {
 	}
 }
 
-func TestANumberOutOfItsRangeIsRefusedWithTheRange(t *testing.T) {
+// TestConfigRefused_NumberOutOfRange: a number out of its range is refused with the range.
+func TestConfigRefused_NumberOutOfRange(t *testing.T) {
 	t.Parallel()
 	numbers := []struct {
 		field string
@@ -394,7 +409,8 @@ func TestANumberOutOfItsRangeIsRefusedWithTheRange(t *testing.T) {
 	}
 }
 
-func TestAYesOrNoThatIsNeitherIsRefused(t *testing.T) {
+// TestConfigRefused_InvalidBool: a yes or no that is neither is refused.
+func TestConfigRefused_InvalidBool(t *testing.T) {
 	t.Parallel()
 	for _, field := range []string{"allow_http", "paused", "verify_connection"} {
 		refuseAll(t, jwtV1(), []badWrite{
@@ -405,7 +421,8 @@ func TestAYesOrNoThatIsNeitherIsRefused(t *testing.T) {
 	}
 }
 
-func TestTheEndsOfEveryRangeAreAccepted(t *testing.T) {
+// TestConfig_EndsOfRangesAccepted: the ends of every range are accepted.
+func TestConfig_EndsOfRangesAccepted(t *testing.T) {
 	t.Parallel()
 	values := map[string][]any{
 		"rotation_percent":  {1, 100, json.Number("66"), float64(50), "33"},

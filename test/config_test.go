@@ -78,7 +78,8 @@ func checkConfigRead(t *testing.T, data map[string]any) {
 	}
 }
 
-func TestAReadOfAConfigGivesEveryFieldButTheSecretsInOneType(t *testing.T) {
+// TestConfig_ReadHasAllFieldsButSecrets: a read of a config gives every field but the secrets in one type.
+func TestConfig_ReadHasAllFieldsButSecrets(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -110,7 +111,8 @@ func TestAReadOfAConfigGivesEveryFieldButTheSecretsInOneType(t *testing.T) {
 	}
 }
 
-func TestTheDefaultsAreThoseOfTheProtocol(t *testing.T) {
+// TestConfig_DefaultsOfProtocol: the defaults are those of the protocol.
+func TestConfig_DefaultsOfProtocol(t *testing.T) {
 	t.Parallel()
 	common := map[string]any{
 		"preset": "", "refresh_url": "", "max_token_ttl": 0.0, "rotation_percent": 66.0, "request_timeout": 15.0, "ca_cert": "",
@@ -149,7 +151,8 @@ func TestTheDefaultsAreThoseOfTheProtocol(t *testing.T) {
 	})
 }
 
-func TestAReadOfAConfigThatDoesNotExistIsAPlain404(t *testing.T) {
+// TestConfig_ReadOfAbsentConfigIs404: a read of a config that does not exist is a plain 404.
+func TestConfig_ReadOfAbsentConfigIs404(t *testing.T) {
 	t.Parallel()
 	timed(t, "with others there", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -164,7 +167,8 @@ func TestAReadOfAConfigThatDoesNotExistIsAPlain404(t *testing.T) {
 	})
 }
 
-func TestConfigsAreListedWithTheFactsThatOneLooksFor(t *testing.T) {
+// TestConfig_ListHasKeyInfo: configs are listed with the facts that one looks for.
+func TestConfig_ListHasKeyInfo(t *testing.T) {
 	t.Parallel()
 	timed(t, "one a protocol", func(t *testing.T) {
 		w := newTestMount(t)
@@ -209,7 +213,8 @@ func TestConfigsAreListedWithTheFactsThatOneLooksFor(t *testing.T) {
 	})
 }
 
-func TestNamesThatDifferInCaseAreDifferentConfigs(t *testing.T) {
+// TestConfig_NamesAreCaseSensitive: names that differ in case are different configs.
+func TestConfig_NamesAreCaseSensitive(t *testing.T) {
 	t.Parallel()
 	timed(t, "gst and GST", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -223,7 +228,8 @@ func TestNamesThatDifferInCaseAreDifferentConfigs(t *testing.T) {
 	})
 }
 
-func TestLongValuesAreKeptWhole(t *testing.T) {
+// TestConfig_LongValuesKeptWhole: long values are kept whole.
+func TestConfig_LongValuesKeptWhole(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("0123456789", 400)
 	timed(t, "4 kB each", func(t *testing.T) {
@@ -256,7 +262,8 @@ func TestLongValuesAreKeptWhole(t *testing.T) {
 	})
 }
 
-func TestAValueThatIsTooLongIsRefusedByItsFieldAndTheLimit(t *testing.T) {
+// TestConfigRefused_ValueTooLong: a value that is too long is refused by its field and the limit.
+func TestConfigRefused_ValueTooLong(t *testing.T) {
 	t.Parallel()
 	long := "canary" + strings.Repeat("0123456789", 1024)
 	for field, value := range map[string]any{

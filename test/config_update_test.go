@@ -73,7 +73,8 @@ func (c change) want() any {
 	return c.read
 }
 
-func TestAnUpdateChangesOnlyWhatItNames(t *testing.T) {
+// TestConfigUpdate_ChangesOnlyNamedFields: an update changes only what it names.
+func TestConfigUpdate_ChangesOnlyNamedFields(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		for _, c := range f.changes(t) {
@@ -98,7 +99,8 @@ func TestAnUpdateChangesOnlyWhatItNames(t *testing.T) {
 	}
 }
 
-func TestAFieldSetToNothingGoesBackToItsDefault(t *testing.T) {
+// TestConfigUpdate_EmptyFieldGoesBackToDefault: a field set to nothing goes back to its default.
+func TestConfigUpdate_EmptyFieldGoesBackToDefault(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		for _, c := range f.changes(t) {
@@ -131,7 +133,8 @@ func TestAFieldSetToNothingGoesBackToItsDefault(t *testing.T) {
 	})
 }
 
-func TestAnUpdateReplacesAllHeadersAndNothingClearsThem(t *testing.T) {
+// TestConfigUpdate_ReplacesAllHeaders: an update replaces all headers and nothing clears them.
+func TestConfigUpdate_ReplacesAllHeaders(t *testing.T) {
 	t.Parallel()
 	for _, field := range []string{"headers", "refresh_headers"} {
 		for name, nothing := range map[string]any{
@@ -158,7 +161,8 @@ func TestAnUpdateReplacesAllHeadersAndNothingClearsThem(t *testing.T) {
 	}
 }
 
-func TestHeadersAreSentWithALoginAndRefreshHeadersAreAddedToARefresh(t *testing.T) {
+// TestConfigUpdate_HeadersAreSent: headers are sent with a login and refresh headers are added to a refresh.
+func TestConfigUpdate_HeadersAreSent(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -188,7 +192,8 @@ func TestHeadersAreSentWithALoginAndRefreshHeadersAreAddedToARefresh(t *testing.
 	})
 }
 
-func TestAConfigMayChangeItsProtocol(t *testing.T) {
+// TestConfigUpdate_ChangesProtocol: a config may change its protocol.
+func TestConfigUpdate_ChangesProtocol(t *testing.T) {
 	t.Parallel()
 	for _, from := range fixtures() {
 		for _, to := range fixtures() {
@@ -235,7 +240,8 @@ func cleared(from, to fixture) map[string]any {
 	return data
 }
 
-func TestAProtocolIsNotChangedWithoutWhatItNeeds(t *testing.T) {
+// TestConfigUpdate_NewProtocolNeedsItsFields: a protocol is not changed without what it needs.
+func TestConfigUpdate_NewProtocolNeedsItsFields(t *testing.T) {
 	t.Parallel()
 	timed(t, "oauth to firstvision without a scope", func(t *testing.T) {
 		w := oauth().mounted(t)

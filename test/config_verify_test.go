@@ -23,7 +23,8 @@ func (f fixture) wrong() map[string]any {
 	return with(f.config, "password", "canary-of-a-wrong-password")
 }
 
-func TestAConfigIsStoredOnlyAfterALoginWhoseTokenIsKept(t *testing.T) {
+// TestConfigVerify_StoresAfterLoginAndKeepsToken: a config is stored only after a login whose token is kept.
+func TestConfigVerify_StoresAfterLoginAndKeepsToken(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -40,7 +41,8 @@ func TestAConfigIsStoredOnlyAfterALoginWhoseTokenIsKept(t *testing.T) {
 	}
 }
 
-func TestAConfigThatMustNotBeVerifiedIsStoredWithoutALogin(t *testing.T) {
+// TestConfigVerify_DisabledMakesNoLogin: a config that must not be verified is stored without a login.
+func TestConfigVerify_DisabledMakesNoLogin(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -57,7 +59,8 @@ func TestAConfigThatMustNotBeVerifiedIsStoredWithoutALogin(t *testing.T) {
 	}
 }
 
-func TestAConfigWithRefusedCredentialsIsNotStored(t *testing.T) {
+// TestConfigVerify_RefusedCredentialsNotStored: a config with refused credentials is not stored.
+func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -84,8 +87,9 @@ func TestAConfigWithRefusedCredentialsIsNotStored(t *testing.T) {
 	}
 }
 
-// TestWhoeverTypedNothingWrongIsNotToldToCorrectIt: an upstream that is down or throttles is no fault of the write.
-func TestWhoeverTypedNothingWrongIsNotToldToCorrectIt(t *testing.T) {
+// TestConfigVerify_MessageBlamesOnlyWhatWasTyped: whoever typed nothing wrong is not told to correct it. An upstream that is down
+// or throttles is no fault of the write.
+func TestConfigVerify_MessageBlamesOnlyWhatWasTyped(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[simulator.FaultKind]string{
 		simulator.FaultThrottled:   "; write again later, or store it untried",
@@ -105,9 +109,10 @@ func TestWhoeverTypedNothingWrongIsNotToldToCorrectIt(t *testing.T) {
 	}
 }
 
-// TestARefreshURLThatThePresetFilledOnAnotherHostIsPointedOut: whoever names a token_url of their own forgets the other one, and a
-// revocation would send refresh tokens of production to the vendor's test host.
-func TestARefreshURLThatThePresetFilledOnAnotherHostIsPointedOut(t *testing.T) {
+// TestConfigVerify_WarnsOfRefreshURLOnAnotherHost: a refresh URL that the preset filled on another host is pointed out. Whoever
+// names a token_url of their own forgets the other one, and a revocation would send refresh tokens of production to the vendor's
+// test host.
+func TestConfigVerify_WarnsOfRefreshURLOnAnotherHost(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
 		w := newTestMount(t)
@@ -134,8 +139,8 @@ func TestARefreshURLThatThePresetFilledOnAnotherHostIsPointedOut(t *testing.T) {
 	})
 }
 
-// TestAPlainServerAtAnHTTPSURLIsNoMatterOfTheAuthorityAlone types https for a server that speaks http: what is wrong is the URL.
-func TestAPlainServerAtAnHTTPSURLIsNoMatterOfTheAuthorityAlone(t *testing.T) {
+// TestConfigVerify_PlainServerAtHTTPSURL types https for a server that speaks http: what is wrong is the URL.
+func TestConfigVerify_PlainServerAtHTTPSURL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newTestMount(t, jwtAccount(withTTL(time.Hour)))
@@ -158,7 +163,8 @@ func TestAPlainServerAtAnHTTPSURLIsNoMatterOfTheAuthorityAlone(t *testing.T) {
 	})
 }
 
-func TestAnUpdateWithRefusedCredentialsLeavesEverythingAsItWas(t *testing.T) {
+// TestConfigVerify_RefusedUpdateChangesNothing: an update with refused credentials leaves everything as it was.
+func TestConfigVerify_RefusedUpdateChangesNothing(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -183,7 +189,8 @@ func TestAnUpdateWithRefusedCredentialsLeavesEverythingAsItWas(t *testing.T) {
 	}
 }
 
-func TestTheSameRefusedSecretsAreAnsweredFromMemory(t *testing.T) {
+// TestConfigVerify_SameRefusedSecretsAnsweredFromMemory: the same refused secrets are answered from memory.
+func TestConfigVerify_SameRefusedSecretsAnsweredFromMemory(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -217,7 +224,8 @@ func TestTheSameRefusedSecretsAreAnsweredFromMemory(t *testing.T) {
 	}
 }
 
-func TestRefusedSecretsMayBeTriedAgainAfterThePause(t *testing.T) {
+// TestConfigVerify_RefusedSecretsRetriedAfterBackoff: refused secrets may be tried again after the pause.
+func TestConfigVerify_RefusedSecretsRetriedAfterBackoff(t *testing.T) {
 	t.Parallel()
 	timed(t, "a quarter of an hour", func(t *testing.T) {
 		f := jwtV1()
@@ -230,7 +238,8 @@ func TestRefusedSecretsMayBeTriedAgainAfterThePause(t *testing.T) {
 	})
 }
 
-func TestOtherSecretsAfterRefusedOnesAreTriedAtOnce(t *testing.T) {
+// TestConfigVerify_OtherSecretsTriedAtOnce: other secrets after refused ones are tried at once.
+func TestConfigVerify_OtherSecretsTriedAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -243,7 +252,8 @@ func TestOtherSecretsAfterRefusedOnesAreTriedAtOnce(t *testing.T) {
 	}
 }
 
-func TestAnUpstreamThatIsDownStoresNothingAndTheCodeSaysThatItMayPass(t *testing.T) {
+// TestConfigVerify_UpstreamDownStoresNothing: an upstream that is down stores nothing and the code says that it may pass.
+func TestConfigVerify_UpstreamDownStoresNothing(t *testing.T) {
 	t.Parallel()
 	faults := []struct {
 		fault  simulator.Fault
@@ -287,7 +297,8 @@ func TestAnUpstreamThatIsDownStoresNothingAndTheCodeSaysThatItMayPass(t *testing
 	}
 }
 
-func TestOnlyAWriteThatChangesTheLoginLogsIn(t *testing.T) {
+// TestConfigVerify_OnlyWritesThatChangeTheLogin: only a write that changes the login logs in.
+func TestConfigVerify_OnlyWritesThatChangeTheLogin(t *testing.T) {
 	t.Parallel()
 	for field, value := range map[string]any{
 		"rotation_percent": 50, "request_timeout": "20s", "pause_reason": "audit", "paused": true, "ledger_retention": "1h",
@@ -325,7 +336,8 @@ func TestOnlyAWriteThatChangesTheLoginLogsIn(t *testing.T) {
 	})
 }
 
-func TestNewSecretsStoredUntriedAreUsedByTheNextRead(t *testing.T) {
+// TestConfigVerify_UntriedSecretsUsedByNextRead: new secrets stored untried are used by the next read.
+func TestConfigVerify_UntriedSecretsUsedByNextRead(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -348,7 +360,8 @@ func TestNewSecretsStoredUntriedAreUsedByTheNextRead(t *testing.T) {
 	}
 }
 
-func TestAlternatingBetweenTwoRefusedPasswordsSendsEachOnce(t *testing.T) {
+// TestConfigVerify_AlternatingRefusedPasswordsSentOnceEach: alternating between two refused passwords sends each once.
+func TestConfigVerify_AlternatingRefusedPasswordsSentOnceEach(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newTestMount(t, jwtAccount())

@@ -10,7 +10,8 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-func TestWhatAConfigNamesIsWhatIsSent(t *testing.T) {
+// TestConfigWire_SendsConfiguredValues: what a config names is what is sent.
+func TestConfigWire_SendsConfiguredValues(t *testing.T) {
 	t.Parallel()
 	type wire struct {
 		of     fixture
@@ -56,7 +57,8 @@ func TestWhatAConfigNamesIsWhatIsSent(t *testing.T) {
 	}
 }
 
-func TestATokenURLIsUsedAsItIs(t *testing.T) {
+// TestConfigWire_TokenURLUnchanged: a token URL is used as it is.
+func TestConfigWire_TokenURLUnchanged(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{
 		"/api/v1/token-auth/", "/api/v1/token-auth", "/", "/api.einvoice.php?wsdl", "/a//b/../c/", "/p%20q/%2F?x=1&y=%26&y=2", "/?a;b",
@@ -76,7 +78,8 @@ func TestATokenURLIsUsedAsItIs(t *testing.T) {
 	}
 }
 
-func TestASecretIsSentAsItIs(t *testing.T) {
+// TestConfigWire_SecretUnchanged: a secret is sent as it is.
+func TestConfigWire_SecretUnchanged(t *testing.T) {
 	t.Parallel()
 	for _, plain := range variants() {
 		timed(t, plain.name, func(t *testing.T) {

@@ -27,7 +27,8 @@ func (w *testMount) unwritten(f func()) {
 	}
 }
 
-func TestAReadWrittenBackWithTheSecretsChangesNothing(t *testing.T) {
+// TestConfigWriteBack_ReadWithSecretsChangesNothing: a read written back with the secrets changes nothing.
+func TestConfigWriteBack_ReadWithSecretsChangesNothing(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -60,7 +61,8 @@ func TestAReadWrittenBackWithTheSecretsChangesNothing(t *testing.T) {
 	}
 }
 
-func TestAPresetReadWrittenBackWithTheSecretsChangesNothing(t *testing.T) {
+// TestConfigWriteBack_PresetReadChangesNothing: a preset read written back with the secrets changes nothing.
+func TestConfigWriteBack_PresetReadChangesNothing(t *testing.T) {
 	t.Parallel()
 	for _, name := range presets() {
 		timed(t, name, func(t *testing.T) {
@@ -80,7 +82,8 @@ func TestAPresetReadWrittenBackWithTheSecretsChangesNothing(t *testing.T) {
 	}
 }
 
-func TestAReadOfOneConfigMakesAnother(t *testing.T) {
+// TestConfigWriteBack_ReadOfOneConfigCreatesAnother: a read of one config makes another.
+func TestConfigWriteBack_ReadOfOneConfigCreatesAnother(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -95,7 +98,8 @@ func TestAReadOfOneConfigMakesAnother(t *testing.T) {
 	}
 }
 
-func TestValuesInOtherWordsAreEqualValues(t *testing.T) {
+// TestConfigWriteBack_EquivalentValuesAreEqual: values in other words are equal values.
+func TestConfigWriteBack_EquivalentValuesAreEqual(t *testing.T) {
 	t.Parallel()
 	timed(t, "durations, numbers and headers", func(t *testing.T) {
 		f := jwtV2()
@@ -112,7 +116,8 @@ func TestValuesInOtherWordsAreEqualValues(t *testing.T) {
 	})
 }
 
-func TestARefusedWriteIsNoReasonToForget(t *testing.T) {
+// TestConfigWriteBack_RefusedWriteKeepsToken: a refused write is no reason to forget.
+func TestConfigWriteBack_RefusedWriteKeepsToken(t *testing.T) {
 	t.Parallel()
 	timed(t, "the token stays", func(t *testing.T) {
 		w := jwtV1().mounted(t)

@@ -29,7 +29,8 @@ func warmed(t *testing.T) *testMount {
 	return w
 }
 
-func TestAWarmReadAsksNobody(t *testing.T) {
+// TestFastPath_TouchesNeitherStorageNorHost: a warm read asks nobody.
+func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 	t.Parallel()
 	timed(t, "a thousand reads in a moment", func(t *testing.T) {
 		w := warmed(t)
@@ -75,7 +76,8 @@ func TestAWarmReadAsksNobody(t *testing.T) {
 	})
 }
 
-func TestAWarmReadAnswersAsAColdOneDoes(t *testing.T) {
+// TestFastPath_SameResponseAsSlowPath: a warm read answers as a cold one does.
+func TestFastPath_SameResponseAsSlowPath(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -111,7 +113,8 @@ func TestAWarmReadAnswersAsAColdOneDoes(t *testing.T) {
 	}
 }
 
-func TestAnAnswerBelongsToWhoeverGotIt(t *testing.T) {
+// TestFastPath_ResponsesAreNotShared: an answer belongs to whoever got it.
+func TestFastPath_ResponsesAreNotShared(t *testing.T) {
 	t.Parallel()
 	timed(t, "changed by its reader", func(t *testing.T) {
 		w := warmed(t)
@@ -125,7 +128,8 @@ func TestAnAnswerBelongsToWhoeverGotIt(t *testing.T) {
 	})
 }
 
-func TestANodeThatLosesTheLeadUnderneathUsStopsServing(t *testing.T) {
+// TestFastPath_StopsWhenNodeLosesLeadership: a node that loses the lead underneath us stops serving.
+func TestFastPath_StopsWhenNodeLosesLeadership(t *testing.T) {
 	t.Parallel()
 	for name, state := range map[string]consts.ReplicationState{
 		"to a standby": consts.ReplicationPerformanceStandby, "to a DR secondary": consts.ReplicationDRSecondary,

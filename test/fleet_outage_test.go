@@ -77,7 +77,8 @@ func (o outage) asked(s *testMount) int {
 	return n
 }
 
-func TestAnOutageOfAQuarterOfATokensLifeIsNotFelt(t *testing.T) {
+// TestFleetOutage_QuarterOfTokenLifeUnnoticed: an outage of a quarter of a token's life is not felt.
+func TestFleetOutage_QuarterOfTokenLifeUnnoticed(t *testing.T) {
 	t.Parallel()
 	for _, life := range []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour} {
 		for seed := range seeds(life, 8) {
@@ -95,8 +96,8 @@ func TestAnOutageOfAQuarterOfATokensLifeIsNotFelt(t *testing.T) {
 	}
 }
 
-// TestAnOutageThatBeginsWithTheRotationIsNotFelt is the worst moment, which chance seldom finds.
-func TestAnOutageThatBeginsWithTheRotationIsNotFelt(t *testing.T) {
+// TestFleetOutage_FromRotationOnUnnoticed is the worst moment, which chance seldom finds.
+func TestFleetOutage_FromRotationOnUnnoticed(t *testing.T) {
 	t.Parallel()
 	for _, life := range []time.Duration{15 * time.Minute, time.Hour} {
 		for _, fault := range outages() {
@@ -124,7 +125,8 @@ func TestAnOutageThatBeginsWithTheRotationIsNotFelt(t *testing.T) {
 	}
 }
 
-func TestAnOutageOfTwiceATokensLifeIsFeltOnlyWhileThereIsNoToken(t *testing.T) {
+// TestFleetOutage_TwiceTokenLifeFailsOnlyWithoutToken: an outage of twice a token's life is felt only while there is no token.
+func TestFleetOutage_TwiceTokenLifeFailsOnlyWithoutToken(t *testing.T) {
 	t.Parallel()
 	for _, life := range []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour} {
 		for seed := range seeds(life, 4) {

@@ -17,7 +17,8 @@ func example(path string) string {
 	return strings.TrimPrefix(regexp.MustCompile(`\{\w+\}`).ReplaceAllString(path, "gst"), "/")
 }
 
-func TestEveryPathHasHelpThatReadsLikeVaultsOwn(t *testing.T) {
+// TestHelp_EveryPathHasSynopsisAndDescription: every path has help that reads like Vault's own.
+func TestHelp_EveryPathHasSynopsisAndDescription(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
 		w := newTestMount(t)
@@ -56,7 +57,8 @@ func checkWidth(t *testing.T, of, help string) {
 	}
 }
 
-func TestTheHelpOfTheMountNamesEveryPath(t *testing.T) {
+// TestHelp_OfMountNamesEveryPath: the help of the mount names every path.
+func TestHelp_OfMountNamesEveryPath(t *testing.T) {
 	t.Parallel()
 	timed(t, "at its root", func(t *testing.T) {
 		w := newTestMount(t)
@@ -78,7 +80,8 @@ func TestTheHelpOfTheMountNamesEveryPath(t *testing.T) {
 	})
 }
 
-func TestHelpAsksNothingOfStorageOrUpstream(t *testing.T) {
+// TestHelp_TouchesNeitherStorageNorUpstream: help asks nothing of storage or upstream.
+func TestHelp_TouchesNeitherStorageNorUpstream(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
 		w := jwtV1().mounted(t)

@@ -56,8 +56,11 @@ func steps(jumps bool) *rapid.Generator[step] {
 
 // Run more of these with: go test -run AnyStory . -rapid.checks=5000.
 
-func TestAnyStoryEndsWell(t *testing.T)               { stories(t, false) }
-func TestAnyStoryWithAWildClockEndsWell(t *testing.T) { stories(t, true) }
+// TestHistory_RandomOperations: any story ends well.
+func TestHistory_RandomOperations(t *testing.T) { stories(t, false) }
+
+// TestHistory_RandomOperationsAndClock: any story with a wild clock ends well.
+func TestHistory_RandomOperationsAndClock(t *testing.T) { stories(t, true) }
 
 // stories draws stories and tells each in a bubble of its own, which also notices what hangs and what is left running.
 func stories(t *testing.T, jumps bool) {

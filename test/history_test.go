@@ -248,7 +248,7 @@ func (w *story) reader(role string, data map[string]any) {
 		return // the machine was suspended while the answer was made
 	}
 	if ends.Add(-w.ttl).UnixNano() <= w.blurred.Load()+int64(time.Second) {
-		return // issued before the clock was set back, and read after a restart: TestAClockThatIsSetBackLengthensNoLife judges that
+		return // issued before the clock was set back, and read after a restart: TestClock_SetBackLengthensNoTokenLife judges that
 	}
 	if end := now.Add(a.lease); end.After(ends) {
 		say("a lease of %s outlives its token by %s", a.lease, end.Sub(ends))

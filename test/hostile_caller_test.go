@@ -105,8 +105,9 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// TestHostileRequestsAreBorne sends every value to every field of every path, and every operation to every name, good and bad.
-func TestHostileRequestsAreBorne(t *testing.T) {
+// TestHostileCaller_RequestsAreRefused sends every value to every field of every path, and every operation to every name, good
+// and bad.
+func TestHostileCaller_RequestsAreRefused(t *testing.T) {
 	t.Parallel()
 	for path := range namedPaths() {
 		timed(t, path, func(t *testing.T) {
@@ -145,8 +146,8 @@ func TestHostileRequestsAreBorne(t *testing.T) {
 	}
 }
 
-// TestTheHostileRequestsNameEveryField keeps a new field from being left out above.
-func TestTheHostileRequestsNameEveryField(t *testing.T) {
+// TestHostileCaller_RequestsCoverEveryField keeps a new field from being left out above.
+func TestHostileCaller_RequestsCoverEveryField(t *testing.T) {
 	t.Parallel()
 	timed(t, "by the OpenAPI document", func(t *testing.T) {
 		d := newTestMount(t).document()
@@ -165,8 +166,8 @@ func TestTheHostileRequestsNameEveryField(t *testing.T) {
 	})
 }
 
-// TestAFloodOfParametersIsRefusedInAFewWords sends more of everything than anybody means.
-func TestAFloodOfParametersIsRefusedInAFewWords(t *testing.T) {
+// TestHostileCaller_ParameterFloodShortMessage sends more of everything than anybody means.
+func TestHostileCaller_ParameterFloodShortMessage(t *testing.T) {
 	t.Parallel()
 	const many = 10_000
 	unknown, headers := map[string]any{}, map[string]any{}

@@ -183,9 +183,9 @@ func (s shape) code(kind string, status int) int {
 	}
 }
 
-// TestEveryShapeOfErrorIsSortedAsTheContractSays goes through all statuses and bodies, with content types that mean nothing.
-// After each failure the upstream turns good again, and the next login must succeed.
-func TestEveryShapeOfErrorIsSortedAsTheContractSays(t *testing.T) {
+// TestHostileUpstream_ErrorShapesClassified goes through all statuses and bodies, with content types that mean nothing. After
+// each failure the upstream turns good again, and the next login must succeed.
+func TestHostileUpstream_ErrorShapesClassified(t *testing.T) {
 	t.Parallel()
 	types := []string{"application/json", "text/html", "text/xml; charset=utf-8", "", "application/problem+json", "\"nonsense"}
 	for _, f := range []fixture{jwtV1(), oauth(), soap(), firstVision()} {

@@ -44,18 +44,18 @@ func meet(t *testing.T, trick *hostile.Trick) hostile.Meeting {
 	return meeting
 }
 
-// TestAHostileUpstreamIsSurvived lets the engine meet the tricks over a real network. The goroutines that are left are those of
-// TestMain to find.
+// TestHostileUpstream_EveryTrickSurvived lets the engine meet the tricks over a real network. The goroutines that are left are
+// those of TestMain to find.
 //
 //nolint:tparallel // the tricks are parallel; what comes after them waits for all
-func TestAHostileUpstreamIsSurvived(t *testing.T) {
+func TestHostileUpstream_EveryTrickSurvived(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var table []string
 	t.Run("tricks", func(t *testing.T) {
 		for _, trick := range hostile.Tricks() {
 			if trick.Growth > 0 {
-				continue // see TestAHostileUpstreamCannotFillTheMemory
+				continue // see TestHostileUpstream_CannotExhaustMemory
 			}
 			t.Run(trick.Name, func(t *testing.T) {
 				t.Parallel()
@@ -71,11 +71,11 @@ func TestAHostileUpstreamIsSurvived(t *testing.T) {
 		len(table), strings.Join(table, "\n"))
 }
 
-// TestAHostileUpstreamCannotFillTheMemory does the same with what could fill it. It is not parallel: it
-// measures the memory of the whole process.
+// TestHostileUpstream_CannotExhaustMemory does the same with what could fill it. It is not parallel: it measures the memory of
+// the whole process.
 //
 //nolint:paralleltest // see above
-func TestAHostileUpstreamCannotFillTheMemory(t *testing.T) {
+func TestHostileUpstream_CannotExhaustMemory(t *testing.T) {
 	before := debug.SetGCPercent(20) // so that the heap is near what is really held
 	defer debug.SetGCPercent(before)
 	var table []string

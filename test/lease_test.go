@@ -19,7 +19,8 @@ func (f fixture) living(life time.Duration) fixture {
 	return f
 }
 
-func TestALeaseIsCappedByTheRoleAndTheMount(t *testing.T) {
+// TestLease_CappedByRoleAndMount: a lease is capped by the role and the mount.
+func TestLease_CappedByRoleAndMount(t *testing.T) {
 	t.Parallel()
 	for name, limits := range map[string]struct {
 		role, mount, want time.Duration
@@ -47,7 +48,8 @@ func TestALeaseIsCappedByTheRoleAndTheMount(t *testing.T) {
 	}
 }
 
-func TestANewMaximumOfTheMountHoldsWithinAMinute(t *testing.T) {
+// TestLease_NewMountLimitWithinAMinute: a new maximum of the mount holds within a minute.
+func TestLease_NewMountLimitWithinAMinute(t *testing.T) {
 	t.Parallel()
 	timed(t, "an hour, then ten minutes", func(t *testing.T) {
 		w := newTestMountWith(t, func(w *testMount) { w.Node.SetMaxLease(time.Hour) }, jwtV1().account)
@@ -64,7 +66,8 @@ func TestANewMaximumOfTheMountHoldsWithinAMinute(t *testing.T) {
 	})
 }
 
-func TestATokenWithLessThanSixSecondsCountsAsExpired(t *testing.T) {
+// TestLease_TokenUnderSixSecondsIsExpired: a token with less than six seconds counts as expired.
+func TestLease_TokenUnderSixSecondsIsExpired(t *testing.T) {
 	t.Parallel()
 	for left, alive := range map[time.Duration]bool{
 		10 * time.Second: true, 7 * time.Second: true, 6 * time.Second: true,
@@ -93,7 +96,8 @@ func TestATokenWithLessThanSixSecondsCountsAsExpired(t *testing.T) {
 	}
 }
 
-func TestATokenWithLessThanSixSecondsIsNotTakenFromStorage(t *testing.T) {
+// TestLease_StoredTokenUnderSixSecondsIsExpired: a token with less than six seconds is not taken from storage.
+func TestLease_StoredTokenUnderSixSecondsIsExpired(t *testing.T) {
 	t.Parallel()
 	timed(t, "after a restart", func(t *testing.T) {
 		f := oauth().living(time.Minute)
@@ -116,7 +120,8 @@ func (w *testMount) endLease(secret *logical.Secret) {
 	}
 }
 
-func TestEndingALeaseWorksAndKeepsTheSharedToken(t *testing.T) {
+// TestLease_RevokeKeepsSharedToken: ending a lease works and keeps the shared token.
+func TestLease_RevokeKeepsSharedToken(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -135,7 +140,8 @@ func TestEndingALeaseWorksAndKeepsTheSharedToken(t *testing.T) {
 	}
 }
 
-func TestEndingALeaseWorksWhateverHasHappenedSince(t *testing.T) {
+// TestLease_RevokeAlwaysSucceeds: ending a lease works whatever has happened since.
+func TestLease_RevokeAlwaysSucceeds(t *testing.T) {
 	t.Parallel()
 	since := map[string]func(w *testMount){
 		"the config is gone":              func(w *testMount) { w.remove("config/gst") },
@@ -163,7 +169,8 @@ func TestEndingALeaseWorksWhateverHasHappenedSince(t *testing.T) {
 	}
 }
 
-func TestEndingALeaseOfAnotherVersionWorks(t *testing.T) {
+// TestLease_RevokeOfOtherVersions: ending a lease of another version works.
+func TestLease_RevokeOfOtherVersions(t *testing.T) {
 	t.Parallel()
 	for name, internal := range map[string]map[string]any{
 		"nothing known":         {"secret_type": "mastersindia_token"},
@@ -186,7 +193,8 @@ func TestEndingALeaseOfAnotherVersionWorks(t *testing.T) {
 	}
 }
 
-func TestALeaseCannotBeRenewed(t *testing.T) {
+// TestLease_NotRenewable: a lease cannot be renewed.
+func TestLease_NotRenewable(t *testing.T) {
 	t.Parallel()
 	timed(t, "asked all the same", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -207,7 +215,8 @@ func (w *testMount) leaseRequest(op logical.Operation, secret *logical.Secret) *
 	return req
 }
 
-func TestALeaseEndsFiveSecondsBeforeItsTokenAtWhateverMomentItIsRead(t *testing.T) {
+// TestLease_EndsFiveSecondsBeforeToken: a lease ends five seconds before its token at whatever moment it is read.
+func TestLease_EndsFiveSecondsBeforeToken(t *testing.T) {
 	t.Parallel()
 	const life = 20 * time.Minute
 	for _, f := range fixtures() {

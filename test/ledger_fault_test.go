@@ -56,8 +56,9 @@ func heal() map[string]func(*testMount) {
 	}
 }
 
-// TestNoWordIsLostWhereverTheLedgerDies: a read, a rotation and a revocation, with the storage of the ledger dying at each access.
-func TestNoWordIsLostWhereverTheLedgerDies(t *testing.T) {
+// TestLedgerFault_NothingLostAtAnyAccess: no word is lost wherever the ledger dies. A read, a rotation and a revocation, with the
+// storage of the ledger dying at each access.
+func TestLedgerFault_NothingLostAtAnyAccess(t *testing.T) {
 	t.Parallel()
 	for how, mend := range heal() {
 		for n := range 16 {
@@ -110,8 +111,8 @@ func TestNoWordIsLostWhereverTheLedgerDies(t *testing.T) {
 	}
 }
 
-// TestTrimmingThatIsCutOffAnywhereIsMadeUpFor leaves nothing behind.
-func TestTrimmingThatIsCutOffAnywhereIsMadeUpFor(t *testing.T) {
+// TestLedgerFault_InterruptedTrimResumes leaves nothing behind.
+func TestLedgerFault_InterruptedTrimResumes(t *testing.T) {
 	t.Parallel()
 	for _, reload := range []bool{false, true} {
 		for n := range 24 {
@@ -156,7 +157,8 @@ func TestTrimmingThatIsCutOffAnywhereIsMadeUpFor(t *testing.T) {
 	}
 }
 
-func TestALedgerThatCannotBeWrittenFailsNoLoginAndIsTriedAgain(t *testing.T) {
+// TestLedgerFault_UnwritableFailsNoLogin: a ledger that cannot be written fails no login and is tried again.
+func TestLedgerFault_UnwritableFailsNoLogin(t *testing.T) {
 	t.Parallel()
 	for _, access := range []string{mounttest.Get, mounttest.Put} {
 		timed(t, access, func(t *testing.T) {
@@ -201,7 +203,8 @@ func TestALedgerThatCannotBeWrittenFailsNoLoginAndIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestASlowLedgerHoldsUpNobody(t *testing.T) {
+// TestLedgerFault_SlowBlocksNobody: a slow ledger holds up nobody.
+func TestLedgerFault_SlowBlocksNobody(t *testing.T) {
 	t.Parallel()
 	timed(t, "a read, a rotation, a revocation and a write", func(t *testing.T) {
 		release := make(chan struct{})
@@ -230,7 +233,8 @@ func TestASlowLedgerHoldsUpNobody(t *testing.T) {
 	})
 }
 
-func TestARevocationThatOvertakesTheNoteOfItsTokenIsKept(t *testing.T) {
+// TestLedgerFault_RevocationBeforeItsEntryKept: a revocation that overtakes the note of its token is kept.
+func TestLedgerFault_RevocationBeforeItsEntryKept(t *testing.T) {
 	t.Parallel()
 	timed(t, "while the note waits", func(t *testing.T) {
 		w := jwtV2().mounted(t)

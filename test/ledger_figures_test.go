@@ -15,9 +15,9 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/ledger"
 )
 
-// TestFiguresOfTheLedger fills a month of hourly tokens that are rotated at 66 %, and measures. No account's figures depend on how
-// many others there are, but for the lists, whose length is said.
-func TestFiguresOfTheLedger(t *testing.T) {
+// TestLedger_SizeAndReadsOfAMonth fills a month of hourly tokens that are rotated at 66 %, and measures. No account's figures
+// depend on how many others there are, but for the lists, whose length is said.
+func TestLedger_SizeAndReadsOfAMonth(t *testing.T) {
 	t.Parallel()
 	const (
 		accounts, days, logins = 4, 30, 36

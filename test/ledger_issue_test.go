@@ -14,7 +14,8 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-func TestEveryWayToGetATokenLeavesOneEntryWithItsReason(t *testing.T) {
+// TestLedgerIssue_OneEntryWithReason: every way to get a token leaves one entry with its reason.
+func TestLedgerIssue_OneEntryWithReason(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		ways := map[string]struct {
@@ -95,7 +96,8 @@ func checkNewest(t *testing.T, w *testMount, f fixture) {
 	}
 }
 
-func TestALoginCostsTheLedgerThreeReadsAndTwoWrites(t *testing.T) {
+// TestLedgerIssue_CostsThreeReadsAndTwoWrites: a login costs the ledger three reads and two writes.
+func TestLedgerIssue_CostsThreeReadsAndTwoWrites(t *testing.T) {
 	t.Parallel()
 	timed(t, "and one more a day", func(t *testing.T) {
 		w := oauth().mounted(t)
@@ -113,7 +115,8 @@ func TestALoginCostsTheLedgerThreeReadsAndTwoWrites(t *testing.T) {
 	})
 }
 
-func TestALoginThatFailsLeavesNoEntry(t *testing.T) {
+// TestLedgerIssue_FailedLoginHasNoEntry: a login that fails leaves no entry.
+func TestLedgerIssue_FailedLoginHasNoEntry(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -136,7 +139,8 @@ func TestALoginThatFailsLeavesNoEntry(t *testing.T) {
 	}
 }
 
-func TestAVerifiedTokenThatWasNotStoredIsNoSharedToken(t *testing.T) {
+// TestLedgerIssue_UnstoredVerificationHasNoEntry: a verified token that was not stored is no shared token.
+func TestLedgerIssue_UnstoredVerificationHasNoEntry(t *testing.T) {
 	t.Parallel()
 	timed(t, "and is not in the ledger", func(t *testing.T) {
 		w := newTestMount(t, oauth().account)
@@ -149,7 +153,8 @@ func TestAVerifiedTokenThatWasNotStoredIsNoSharedToken(t *testing.T) {
 	})
 }
 
-func TestTheReasonIsRightAfterARestartToo(t *testing.T) {
+// TestLedgerIssue_ReasonSurvivesRestart: the reason is right after a restart too.
+func TestLedgerIssue_ReasonSurvivesRestart(t *testing.T) {
 	t.Parallel()
 	timed(t, "a revocation before it", func(t *testing.T) {
 		w := jwtV2().mounted(t)
@@ -172,7 +177,8 @@ func TestTheReasonIsRightAfterARestartToo(t *testing.T) {
 	})
 }
 
-func TestATokenThatTheUpstreamGivesAgainHasOneEntry(t *testing.T) {
+// TestLedgerIssue_RepeatedTokenHasOneEntry: a token that the upstream gives again has one entry.
+func TestLedgerIssue_RepeatedTokenHasOneEntry(t *testing.T) {
 	t.Parallel()
 	timed(t, "three times", func(t *testing.T) {
 		f := jwtV1()
@@ -187,7 +193,8 @@ func TestATokenThatTheUpstreamGivesAgainHasOneEntry(t *testing.T) {
 	})
 }
 
-func TestManyTokensOfOneDayAreAllThereInTheirOrder(t *testing.T) {
+// TestLedgerIssue_ManyTokensOfADayInOrder: many tokens of one day are all there in their order.
+func TestLedgerIssue_ManyTokensOfADayInOrder(t *testing.T) {
 	t.Parallel()
 	timed(t, "three pages", func(t *testing.T) {
 		w := oauth().mounted(t)
@@ -222,7 +229,8 @@ func TestManyTokensOfOneDayAreAllThereInTheirOrder(t *testing.T) {
 	})
 }
 
-func TestATokenIsNowhereButWhereItIsServed(t *testing.T) {
+// TestLedgerIssue_TokenItselfIsNowhereStored: a token is nowhere but where it is served.
+func TestLedgerIssue_TokenItselfIsNowhereStored(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {

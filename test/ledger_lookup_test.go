@@ -25,7 +25,8 @@ func canonical(t *testing.T, data map[string]any) string {
 	return string(encoded)
 }
 
-func TestATokenIsFoundHoweverItWasCopied(t *testing.T) {
+// TestLookup_FindsTokenHoweverCopied: a token is found however it was copied.
+func TestLookup_FindsTokenHoweverCopied(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -49,7 +50,8 @@ func TestATokenIsFoundHoweverItWasCopied(t *testing.T) {
 	}
 }
 
-func TestALookupThatCannotBeMadeIsRefusedWithoutTheToken(t *testing.T) {
+// TestLookup_InvalidRequestHidesToken: a lookup that cannot be made is refused without the token.
+func TestLookup_InvalidRequestHidesToken(t *testing.T) {
 	t.Parallel()
 	timed(t, "by what is wrong", func(t *testing.T) {
 		w := oauth().mounted(t)
@@ -81,7 +83,8 @@ func TestALookupThatCannotBeMadeIsRefusedWithoutTheToken(t *testing.T) {
 	})
 }
 
-func TestATokenThatIsNotKnownIsA404WithAMessage(t *testing.T) {
+// TestLookup_UnknownTokenIs404: a token that is not known is a 404 with a message.
+func TestLookup_UnknownTokenIs404(t *testing.T) {
 	t.Parallel()
 	timed(t, "by token and by ID", func(t *testing.T) {
 		w := oauth().mounted(t)
@@ -113,7 +116,8 @@ func TestATokenThatIsNotKnownIsA404WithAMessage(t *testing.T) {
 	})
 }
 
-func TestTheStateSaysWhatBecameOfAToken(t *testing.T) {
+// TestLookup_StateOfToken: the state says what became of a token.
+func TestLookup_StateOfToken(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -164,7 +168,8 @@ func TestTheStateSaysWhatBecameOfAToken(t *testing.T) {
 	}
 }
 
-func TestATokenThatIsTooShortToBeHandedOutIsExpired(t *testing.T) {
+// TestLookup_TokenTooShortToServeIsExpired: a token that is too short to be handed out is expired.
+func TestLookup_TokenTooShortToServeIsExpired(t *testing.T) {
 	t.Parallel()
 	timed(t, "current and superseded", func(t *testing.T) {
 		f := oauth().living(time.Minute)
@@ -193,8 +198,8 @@ func TestATokenThatIsTooShortToBeHandedOutIsExpired(t *testing.T) {
 	})
 }
 
-// TestEveryAdviceNamesACommandThatDoesWhatItSays runs it.
-func TestEveryAdviceNamesACommandThatDoesWhatItSays(t *testing.T) {
+// TestLookup_AdviceCommandsWork runs it.
+func TestLookup_AdviceCommandsWork(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		killable := f.name == "jwt-v2"
@@ -279,7 +284,8 @@ func TestEveryAdviceNamesACommandThatDoesWhatItSays(t *testing.T) {
 	}
 }
 
-func TestARevocationThatTheUpstreamDidNotHearIsToldWithTheWayToTryAgain(t *testing.T) {
+// TestLookup_FailedRevocationTellsHowToRetry: a revocation that the upstream did not hear is told with the way to try again.
+func TestLookup_FailedRevocationTellsHowToRetry(t *testing.T) {
 	t.Parallel()
 	timed(t, "and ends the token when it did", func(t *testing.T) {
 		w := jwtV2().mounted(t)
@@ -314,7 +320,8 @@ func TestARevocationThatTheUpstreamDidNotHearIsToldWithTheWayToTryAgain(t *testi
 	})
 }
 
-func TestTwoConfigsThatAreGivenTheSameTokenAreBothTold(t *testing.T) {
+// TestLookup_TokenOfTwoConfigs: two configs that are given the same token are both told.
+func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 	t.Parallel()
 	timed(t, "with ledgers of their own", func(t *testing.T) {
 		f := jwtV1()
@@ -364,8 +371,9 @@ func TestTwoConfigsThatAreGivenTheSameTokenAreBothTold(t *testing.T) {
 	})
 }
 
-// TestADamagedPageDoesNotHideWhoElseWasGivenTheToken: whoever answers for a leak needs all that there is.
-func TestADamagedPageDoesNotHideWhoElseWasGivenTheToken(t *testing.T) {
+// TestLookup_DamagedPageHidesNoOtherConfig: a damaged page does not hide who else was given the token. Whoever answers for a leak
+// needs all that there is.
+func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
 	t.Parallel()
 	timed(t, "of two configs", func(t *testing.T) {
 		f := jwtV1()
@@ -396,9 +404,9 @@ func TestADamagedPageDoesNotHideWhoElseWasGivenTheToken(t *testing.T) {
 	})
 }
 
-// TestATokenThatReadersAreGivenIsCurrentWhateverBecameOfItBefore: of a config that is deleted and written again nothing is known, and
-// the upstream may give the token once more.
-func TestATokenThatReadersAreGivenIsCurrentWhateverBecameOfItBefore(t *testing.T) {
+// TestLookup_ServedTokenIsCurrent: a token that readers are given is current whatever became of it before. Of a config that is
+// deleted and written again nothing is known, and the upstream may give the token once more.
+func TestLookup_ServedTokenIsCurrent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)

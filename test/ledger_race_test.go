@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// TestTheLedgerStandsALotAtOnce is for the race detector, and checks that in the end every token that was given out is known.
-func TestTheLedgerStandsALotAtOnce(t *testing.T) {
+// TestLedger_ConcurrentUse is for the race detector, and checks that in the end every token that was given out is known.
+func TestLedger_ConcurrentUse(t *testing.T) {
 	t.Parallel()
 	timed(t, "notes, lookups, trims and revocations", func(t *testing.T) {
 		f := jwtV2()

@@ -15,7 +15,8 @@ import (
 
 const day = 24 * time.Hour
 
-func TestATokenIsRememberedForAsLongAsTheConfigSays(t *testing.T) {
+// TestLedgerRetention_AsConfigured: a token is remembered for as long as the config says.
+func TestLedgerRetention_AsConfigured(t *testing.T) {
 	t.Parallel()
 	for name, keep := range map[string]time.Duration{"0": 0, "default": 720 * time.Hour, "36h": 36 * time.Hour} {
 		for _, gone := range []bool{false, true} {
@@ -59,7 +60,8 @@ func TestATokenIsRememberedForAsLongAsTheConfigSays(t *testing.T) {
 	}
 }
 
-func TestARetentionThatIsChangedHoldsForTokensFromThenOn(t *testing.T) {
+// TestLedgerRetention_ChangeHoldsForLaterTokens: a retention that is changed holds for tokens from then on.
+func TestLedgerRetention_ChangeHoldsForLaterTokens(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string][2]string{"shorter": {"240h", "0"}, "longer": {"0", "240h"}} {
 		timed(t, name, func(t *testing.T) {
@@ -82,7 +84,8 @@ func TestARetentionThatIsChangedHoldsForTokensFromThenOn(t *testing.T) {
 	}
 }
 
-func TestTrimmingReadsOnlyWhatItForgets(t *testing.T) {
+// TestLedgerRetention_TrimReadsOnlyWhatItRemoves: trimming reads only what it forgets.
+func TestLedgerRetention_TrimReadsOnlyWhatItRemoves(t *testing.T) {
 	t.Parallel()
 	timed(t, "for a fortnight of days", func(t *testing.T) {
 		w := oauth().mounted(t, "ledger_retention", "240h")
@@ -110,7 +113,8 @@ func TestTrimmingReadsOnlyWhatItForgets(t *testing.T) {
 	})
 }
 
-func TestAConfigThatWasDeletedKeepsItsLedgerThroughItsNamesake(t *testing.T) {
+// TestLedgerRetention_KeptThroughConfigDelete: a config that was deleted keeps its ledger through its namesake.
+func TestLedgerRetention_KeptThroughConfigDelete(t *testing.T) {
 	t.Parallel()
 	timed(t, "of another account", func(t *testing.T) {
 		f := oauth()
@@ -143,7 +147,8 @@ func TestAConfigThatWasDeletedKeepsItsLedgerThroughItsNamesake(t *testing.T) {
 	})
 }
 
-func TestTheListSaysHowLongEachLedgerIsRemembered(t *testing.T) {
+// TestLedgerRetention_InList: the list says how long each ledger is remembered.
+func TestLedgerRetention_InList(t *testing.T) {
 	t.Parallel()
 	timed(t, "with key_info", func(t *testing.T) {
 		w := oauth().mounted(t, "ledger_retention", "48h")
@@ -178,7 +183,8 @@ func TestTheListSaysHowLongEachLedgerIsRemembered(t *testing.T) {
 	})
 }
 
-func TestWhatLookupAnswersIsDocumented(t *testing.T) {
+// TestLookup_FieldsAreDocumented: what lookup answers is documented.
+func TestLookup_FieldsAreDocumented(t *testing.T) {
 	t.Parallel()
 	timed(t, "field by field", func(t *testing.T) {
 		w := oauth().mounted(t)
@@ -205,7 +211,8 @@ func TestWhatLookupAnswersIsDocumented(t *testing.T) {
 	})
 }
 
-func TestTheLedgerIsTheActiveNodesAlone(t *testing.T) {
+// TestLedger_OnlyOnActiveNode: the ledger is the active node's alone.
+func TestLedger_OnlyOnActiveNode(t *testing.T) {
 	t.Parallel()
 	for name, state := range standbys() {
 		timed(t, name, func(t *testing.T) {
@@ -249,7 +256,8 @@ func TestTheLedgerIsTheActiveNodesAlone(t *testing.T) {
 	})
 }
 
-func TestALedgerEntryThatIsDamagedDoesNotStopTheRest(t *testing.T) {
+// TestLedgerFault_DamagedEntryStopsNothingElse: a ledger entry that is damaged does not stop the rest.
+func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
 	t.Parallel()
 	for which, broken := range map[string]string{
 		"text": "canary", "cut": `{"schema":1,"tokens":[{"canary`, "a later schema": `{"schema":99,"canary":"canary"}`, "nothing": "",

@@ -43,7 +43,8 @@ func (l *logbook) last(t *testing.T, message string) map[string]any {
 	return lines[len(lines)-1]
 }
 
-func TestLogLinesNameTheMount(t *testing.T) {
+// TestLogs_NameTheMount: log lines name the mount.
+func TestLogs_NameTheMount(t *testing.T) {
 	t.Parallel()
 	timed(t, "by its path once a request came, and by its UUID before", func(t *testing.T) {
 		w, book := oauth().logged(t)
@@ -75,7 +76,8 @@ func TestLogLinesNameTheMount(t *testing.T) {
 	})
 }
 
-func TestAFailedLoginIsLoggedByWhoMustAct(t *testing.T) {
+// TestLogs_FailedLoginLevel: a failed login is logged by who must act.
+func TestLogs_FailedLoginLevel(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[simulator.FaultKind]struct{ level, kind string }{
 		simulator.FaultRefuse:      {"error", "rejected"},
@@ -100,7 +102,8 @@ func TestAFailedLoginIsLoggedByWhoMustAct(t *testing.T) {
 	})
 }
 
-func TestWhatKeepsALoginFromBeginningIsLogged(t *testing.T) {
+// TestLogs_BlockedLogin: what keeps a login from beginning is logged.
+func TestLogs_BlockedLogin(t *testing.T) {
 	t.Parallel()
 	timed(t, "in the background, where no reader is told", func(t *testing.T) {
 		w, book := oauth().logged(t)
@@ -121,7 +124,8 @@ func TestWhatKeepsALoginFromBeginningIsLogged(t *testing.T) {
 	})
 }
 
-func TestALoginThatWasCutOffOrOvertakenIsLogged(t *testing.T) {
+// TestLogs_CutOffOrStaleLogin: a login that was cut off or overtaken is logged.
+func TestLogs_CutOffOrStaleLogin(t *testing.T) {
 	t.Parallel()
 	timed(t, "by the end of the process", func(t *testing.T) {
 		w, book := jwtV1().logged(t)

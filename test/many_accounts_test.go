@@ -77,8 +77,8 @@ func heap() uint64 {
 	return stats.HeapAlloc
 }
 
-// TestTenThousandAccountsInOneMount runs by the host's own clock, alone: what it measures is time and memory.
-func TestTenThousandAccountsInOneMount(t *testing.T) { //nolint:paralleltest // it measures memory
+// TestManyAccounts_TenThousandInOneMount runs by the host's own clock, alone: what it measures is time and memory.
+func TestManyAccounts_TenThousandInOneMount(t *testing.T) { //nolint:paralleltest // it measures memory
 	for name, record := range map[string]func([]byte, string) []byte{"never read": nil, "read long ago": longAgo} {
 		t.Run(name, func(t *testing.T) {
 			defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
@@ -161,8 +161,8 @@ func (s *testMount) settle() time.Duration {
 	return last.Sub(began)
 }
 
-// TestAccountsThatWereReadOnceCostNoMemoryLater: memory follows the accounts in use.
-func TestAccountsThatWereReadOnceCostNoMemoryLater(t *testing.T) { //nolint:paralleltest // it measures memory
+// TestManyAccounts_UnusedAreEvicted: accounts that were read once cost no memory later. Memory follows the accounts in use.
+func TestManyAccounts_UnusedAreEvicted(t *testing.T) { //nolint:paralleltest // it measures memory
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, 15*time.Minute)
 		s.token("app")

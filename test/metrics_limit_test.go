@@ -32,7 +32,8 @@ func (w *testMount) copies(n int, change func(raw []byte, name string) []byte) {
 	synctest.Wait()
 }
 
-func TestAThousandConfigsAreCountedOneByOneAndTheRestTogether(t *testing.T) {
+// TestMetricsLimit_ThousandConfigsThenOther: a thousand configs are counted one by one and the rest together.
+func TestMetricsLimit_ThousandConfigsThenOther(t *testing.T) {
 	t.Parallel()
 	timed(t, "all in use", func(t *testing.T) {
 		w := jwtV1().mounted(t, "ledger_retention", 0)
@@ -111,7 +112,8 @@ func (w *testMount) thereIsRoomAgain(before scraped, deleted, other string) {
 	}
 }
 
-func TestConfigsThatNobodyUsesTakeNoSeries(t *testing.T) {
+// TestMetricsLimit_UnusedConfigsTakeNoSeries: configs that nobody uses take no series.
+func TestMetricsLimit_UnusedConfigsTakeNoSeries(t *testing.T) {
 	t.Parallel()
 	timed(t, "after a restart with many tokens that are long dead", func(t *testing.T) {
 		w := jwtV1().mounted(t)

@@ -44,7 +44,8 @@ func (s scraped) durations(t *testing.T) {
 	}
 }
 
-func TestMetricsCountReadsAndLoginsByResult(t *testing.T) {
+// TestMetrics_ReadsAndLoginsByResult: metrics count reads and logins by result.
+func TestMetrics_ReadsAndLoginsByResult(t *testing.T) {
 	t.Parallel()
 	type counts = map[string]float64
 	read := func(w *testMount) { w.refused(logical.ReadOperation, "token/app", nil) }
@@ -101,7 +102,8 @@ func TestMetricsCountReadsAndLoginsByResult(t *testing.T) {
 	}
 }
 
-func TestMetricsBeginAtZero(t *testing.T) {
+// TestMetrics_StartAtZero: metrics begin at zero.
+func TestMetrics_StartAtZero(t *testing.T) {
 	t.Parallel()
 	timed(t, "so that the first failure is an increase", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -120,7 +122,8 @@ func TestMetricsBeginAtZero(t *testing.T) {
 	})
 }
 
-func TestMetricsCountVerificationsOfWhatIsStored(t *testing.T) {
+// TestMetrics_Verifications: metrics count verifications of what is stored.
+func TestMetrics_Verifications(t *testing.T) {
 	t.Parallel()
 	timed(t, "one that succeeds", func(t *testing.T) {
 		w := newTestMount(t, jwtAccount())
@@ -152,7 +155,8 @@ func TestMetricsCountVerificationsOfWhatIsStored(t *testing.T) {
 	})
 }
 
-func TestMetricsCountRotationsByReason(t *testing.T) {
+// TestMetrics_RotationsByReason: metrics count rotations by reason.
+func TestMetrics_RotationsByReason(t *testing.T) {
 	t.Parallel()
 	timed(t, "each", func(t *testing.T) {
 		w := oauth().mounted(t)
@@ -173,7 +177,8 @@ func TestMetricsCountRotationsByReason(t *testing.T) {
 	})
 }
 
-func TestMetricsTellWhoWaitsAndHowLongALoginTook(t *testing.T) {
+// TestMetrics_WaitingReadersAndLoginDuration: metrics tell who waits and how long a login took.
+func TestMetrics_WaitingReadersAndLoginDuration(t *testing.T) {
 	t.Parallel()
 	timed(t, "while a login hangs", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -201,7 +206,8 @@ func TestMetricsTellWhoWaitsAndHowLongALoginTook(t *testing.T) {
 	})
 }
 
-func TestMetricsTellWhenTheTokenDies(t *testing.T) {
+// TestMetrics_TokenExpiry: metrics tell when the token dies.
+func TestMetrics_TokenExpiry(t *testing.T) {
 	t.Parallel()
 	timed(t, "and nothing of one that is dead", func(t *testing.T) {
 		w := oauth().mounted(t)
@@ -222,7 +228,8 @@ func TestMetricsTellWhenTheTokenDies(t *testing.T) {
 	})
 }
 
-func TestMetricsTellWhetherTheBreakerIsOpen(t *testing.T) {
+// TestMetrics_CircuitBreakerOpen: metrics tell whether the breaker is open.
+func TestMetrics_CircuitBreakerOpen(t *testing.T) {
 	t.Parallel()
 	timed(t, "until the right password is written", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -242,7 +249,8 @@ func TestMetricsTellWhetherTheBreakerIsOpen(t *testing.T) {
 	})
 }
 
-func TestMetricsCountAccountsByStateAlsoThoseNotInMemory(t *testing.T) {
+// TestMetrics_AccountsByState: metrics count accounts by state also those not in memory.
+func TestMetrics_AccountsByState(t *testing.T) {
 	t.Parallel()
 	timed(t, "five of them and a hundred", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -274,7 +282,8 @@ func TestMetricsCountAccountsByStateAlsoThoseNotInMemory(t *testing.T) {
 	})
 }
 
-func TestMetricsNameTheBuildAndDoNotMixMounts(t *testing.T) {
+// TestMetrics_BuildInfoOfEachMount: metrics name the build and do not mix mounts.
+func TestMetrics_BuildInfoOfEachMount(t *testing.T) {
 	t.Parallel()
 	timed(t, "two in one process", func(t *testing.T) {
 		factory := mastersindia.Factory(mastersindia.Options{Version: "v1.2.3", Commit: "0123456789ab"})
@@ -303,7 +312,8 @@ func TestMetricsNameTheBuildAndDoNotMixMounts(t *testing.T) {
 	})
 }
 
-func TestMetricsAreAsPromtoolWantsThem(t *testing.T) {
+// TestMetrics_PromtoolLint: metrics are as promtool wants them.
+func TestMetrics_PromtoolLint(t *testing.T) {
 	t.Parallel()
 	timed(t, "after everything has happened", func(t *testing.T) {
 		w := jwtV2().mounted(t)
@@ -327,7 +337,8 @@ func TestMetricsAreAsPromtoolWantsThem(t *testing.T) {
 	})
 }
 
-func TestNoSecretIsInTheMetrics(t *testing.T) {
+// TestMetrics_HaveNoSecret: no secret is in the metrics.
+func TestMetrics_HaveNoSecret(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -342,7 +353,8 @@ func TestNoSecretIsInTheMetrics(t *testing.T) {
 	}
 }
 
-func TestCountersNeverGoBack(t *testing.T) {
+// TestMetrics_CountersNeverDecrease: counters never go back.
+func TestMetrics_CountersNeverDecrease(t *testing.T) {
 	t.Parallel()
 	timed(t, "in a week of rotations, idleness, outages and changes", func(t *testing.T) {
 		w := oauth().mounted(t)
@@ -387,7 +399,8 @@ func (w *testMount) periodic() {
 	}
 }
 
-func TestADeletedConfigLeavesNoSeries(t *testing.T) {
+// TestMetrics_DeletedConfigHasNoSeries: a deleted config leaves no series.
+func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 	t.Parallel()
 	gone := func(t *testing.T, w *testMount) {
 		t.Helper()
@@ -446,7 +459,8 @@ func TestADeletedConfigLeavesNoSeries(t *testing.T) {
 	})
 }
 
-func TestAScrapeCostsOneListAndNothingElse(t *testing.T) {
+// TestMetrics_ScrapeCostsOneList: a scrape costs one list and nothing else.
+func TestMetrics_ScrapeCostsOneList(t *testing.T) {
 	t.Parallel()
 	timed(t, "of a mount with a token and one without", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -466,7 +480,8 @@ func TestAScrapeCostsOneListAndNothingElse(t *testing.T) {
 	})
 }
 
-func TestMetricsComeFromTheActiveNode(t *testing.T) {
+// TestMetrics_OnlyOnActiveNode: metrics come from the active node.
+func TestMetrics_OnlyOnActiveNode(t *testing.T) {
 	t.Parallel()
 	for name, state := range map[string]consts.ReplicationState{
 		"a performance standby forwards": consts.ReplicationPerformanceStandby,
@@ -483,7 +498,8 @@ func TestMetricsComeFromTheActiveNode(t *testing.T) {
 	})
 }
 
-func TestTheHelpOfMetricsSaysHowToReadThem(t *testing.T) {
+// TestMetrics_HelpShowsCommand: the help of metrics says how to read them.
+func TestMetrics_HelpShowsCommand(t *testing.T) {
 	t.Parallel()
 	timed(t, "with a command", func(t *testing.T) {
 		w := newTestMount(t)
@@ -498,8 +514,8 @@ func TestTheHelpOfMetricsSaysHowToReadThem(t *testing.T) {
 	})
 }
 
-// TestScrapesAndReadsDoNotRace runs by the host's own clock: the race detector is to see what it can.
-func TestScrapesAndReadsDoNotRace(t *testing.T) {
+// TestMetrics_ConcurrentScrapesAndReads runs by the host's own clock: the race detector is to see what it can.
+func TestMetrics_ConcurrentScrapesAndReads(t *testing.T) {
 	t.Parallel()
 	w := newTestMount(t, jwtAccount())
 	w.mount(jwtV1())

@@ -89,7 +89,8 @@ func realMetrics(t *testing.T) map[string][3][]string {
 	return all
 }
 
-func TestTheDocumentsTableOfMetricsIsTheEngines(t *testing.T) {
+// TestMonitoringDoc_MetricsTable: the document's table of metrics is the engine's.
+func TestMonitoringDoc_MetricsTable(t *testing.T) {
 	t.Parallel()
 	timed(t, "and every value of a label is named", func(t *testing.T) {
 		rows := tableIn(t, "name", 0)
@@ -123,7 +124,8 @@ func TestTheDocumentsTableOfMetricsIsTheEngines(t *testing.T) {
 	})
 }
 
-func TestTheExamplesAskForMetricsThatExist(t *testing.T) {
+// TestMonitoringDoc_ExamplesUseExistingMetrics: the examples ask for metrics that exist.
+func TestMonitoringDoc_ExamplesUseExistingMetrics(t *testing.T) {
 	t.Parallel()
 	timed(t, "alerts, their tests and the dashboard", func(t *testing.T) {
 		known := realMetrics(t)
@@ -238,7 +240,8 @@ func literal(e ast.Expr) string {
 	return fmt.Sprintf("%T", e)
 }
 
-func TestTheDocumentsTableOfLogLinesIsTheSources(t *testing.T) {
+// TestMonitoringDoc_LogLinesTable: the document's table of log lines is the source's.
+func TestMonitoringDoc_LogLinesTable(t *testing.T) {
 	t.Parallel()
 	rows := tableIn(t, "level", 1)
 	lines := logLines(t)

@@ -73,7 +73,8 @@ func badNames() map[string]string {
 	}
 }
 
-func TestANameOutsideTheRuleIsRefusedWithTheRule(t *testing.T) {
+// TestNames_InvalidRefusedWithRule: a name outside the rule is refused with the rule.
+func TestNames_InvalidRefusedWithRule(t *testing.T) {
 	t.Parallel()
 	for path, operations := range namedPaths() {
 		for which, name := range badNames() {
@@ -90,7 +91,8 @@ func TestANameOutsideTheRuleIsRefusedWithTheRule(t *testing.T) {
 	}
 }
 
-func TestNoNameAtAllIsRefused(t *testing.T) {
+// TestNames_MissingRefused: no name at all is refused.
+func TestNames_MissingRefused(t *testing.T) {
 	t.Parallel()
 	for path, operations := range namedPaths() {
 		timed(t, path, func(t *testing.T) {
@@ -108,7 +110,8 @@ func TestNoNameAtAllIsRefused(t *testing.T) {
 	}
 }
 
-func TestANameWithinTheRuleIsTakenAsItIs(t *testing.T) {
+// TestNames_ValidUsedUnchanged: a name within the rule is taken as it is.
+func TestNames_ValidUsedUnchanged(t *testing.T) {
 	t.Parallel()
 	for which, name := range map[string]string{
 		"one letter": "a", "one digit": "7", "one underscore": "_", "128 characters": strings.Repeat("Ab1.-_c9", 16),

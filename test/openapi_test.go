@@ -127,7 +127,8 @@ func contractPaths() map[string][]string {
 // unnamed is a path with its parameter's name left out: what it is called is not promised.
 func unnamed(path string) string { return regexp.MustCompile(`\{\w+\}`).ReplaceAllString(path, "{}") }
 
-func TestTheDocumentHasThePathsAndOperationsOfTheContract(t *testing.T) {
+// TestOpenAPI_PathsAndOperationsOfContract: the document has the paths and operations of the contract.
+func TestOpenAPI_PathsAndOperationsOfContract(t *testing.T) {
 	t.Parallel()
 	for path, want := range contractPaths() {
 		timed(t, path, func(t *testing.T) {
@@ -158,7 +159,8 @@ func TestTheDocumentHasThePathsAndOperationsOfTheContract(t *testing.T) {
 	})
 }
 
-func TestEveryOperationHasANameOfItsOwnWithThePrefix(t *testing.T) {
+// TestOpenAPI_OperationIDsUniqueWithPrefix: every operation has a name of its own with the prefix.
+func TestOpenAPI_OperationIDsUniqueWithPrefix(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
 		w := newTestMount(t)
@@ -183,7 +185,8 @@ func TestEveryOperationHasANameOfItsOwnWithThePrefix(t *testing.T) {
 	})
 }
 
-func TestEveryFieldIsDescribed(t *testing.T) {
+// TestOpenAPI_EveryFieldDescribed: every field is described.
+func TestOpenAPI_EveryFieldDescribed(t *testing.T) {
 	t.Parallel()
 	timed(t, "parameters, requests and answers", func(t *testing.T) {
 		w := newTestMount(t)
@@ -213,7 +216,8 @@ func checkParameters(t *testing.T, of string, parameters []documentParameter) {
 	}
 }
 
-func TestEveryAnswerThatCarriesSomethingHasASchema(t *testing.T) {
+// TestOpenAPI_ResponsesHaveSchemas: every answer that carries something has a schema.
+func TestOpenAPI_ResponsesHaveSchemas(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
 		w := newTestMount(t)
@@ -245,8 +249,8 @@ func TestEveryAnswerThatCarriesSomethingHasASchema(t *testing.T) {
 	})
 }
 
-// TestReferencesArriveAtVault is about what Vault does not decode when it takes over the document of a plugin.
-func TestReferencesArriveAtVault(t *testing.T) {
+// TestOpenAPI_ReferencesResolveInVault is about what Vault does not decode when it takes over the document of a plugin.
+func TestOpenAPI_ReferencesResolveInVault(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
 		w := newTestMount(t)
@@ -270,7 +274,8 @@ func TestReferencesArriveAtVault(t *testing.T) {
 	})
 }
 
-func TestSecretsAreMarkedAsSuchWhereTheyAreWritten(t *testing.T) {
+// TestOpenAPI_SecretsMarkedSensitive: secrets are marked as such where they are written.
+func TestOpenAPI_SecretsMarkedSensitive(t *testing.T) {
 	t.Parallel()
 	timed(t, "in a config", func(t *testing.T) {
 		w := newTestMount(t)
@@ -289,7 +294,8 @@ func TestSecretsAreMarkedAsSuchWhereTheyAreWritten(t *testing.T) {
 	})
 }
 
-func TestTheDocumentedFieldsOfAReadAreThoseOfARead(t *testing.T) {
+// TestOpenAPI_ReadFieldsMatchResponses: the documented fields of a read are those of a read.
+func TestOpenAPI_ReadFieldsMatchResponses(t *testing.T) {
 	t.Parallel()
 	for path, template := range map[string]string{
 		"config/gst": "/config/{name}", "role/app": "/role/{name}", "token/app": "/token/{role}",

@@ -46,7 +46,8 @@ func everyRequest() []struct {
 	}
 }
 
-func TestAnUnknownParameterIsRefusedByNameOnEveryOperation(t *testing.T) {
+// TestParams_UnknownRefusedOnEveryOperation: an unknown parameter is refused by name on every operation.
+func TestParams_UnknownRefusedOnEveryOperation(t *testing.T) {
 	t.Parallel()
 	for _, r := range everyRequest() {
 		timed(t, string(r.op)+" "+r.path, func(t *testing.T) {
@@ -61,7 +62,8 @@ func TestAnUnknownParameterIsRefusedByNameOnEveryOperation(t *testing.T) {
 	}
 }
 
-func TestWhatVaultAddsItselfIsLetThrough(t *testing.T) {
+// TestParams_VaultsOwnAccepted: what Vault adds itself is let through.
+func TestParams_VaultsOwnAccepted(t *testing.T) {
 	t.Parallel()
 	for _, r := range everyRequest() {
 		timed(t, string(r.op)+" "+r.path, func(t *testing.T) {
@@ -77,7 +79,8 @@ func TestWhatVaultAddsItselfIsLetThrough(t *testing.T) {
 	}
 }
 
-func TestALongParameterNameIsNotRepeatedWhole(t *testing.T) {
+// TestParams_LongNameCutInMessage: a long parameter name is not repeated whole.
+func TestParams_LongNameCutInMessage(t *testing.T) {
 	t.Parallel()
 	timed(t, "on a write", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -89,7 +92,8 @@ func TestALongParameterNameIsNotRepeatedWhole(t *testing.T) {
 	})
 }
 
-func TestANameInTheBodyDoesNotMoveAWrite(t *testing.T) {
+// TestParams_NameInBodyIgnored: a name in the body does not move a write.
+func TestParams_NameInBodyIgnored(t *testing.T) {
 	t.Parallel()
 	timed(t, "name and path differ", func(t *testing.T) {
 		w := jwtV1().mounted(t)

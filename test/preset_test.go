@@ -91,7 +91,8 @@ func (p presetFacts) fields() map[string]any {
 	}
 }
 
-func TestAPresetFillsWhatTheContractSays(t *testing.T) {
+// TestPreset_FillsFieldsOfContract: a preset fills what the contract says.
+func TestPreset_FillsFieldsOfContract(t *testing.T) {
 	t.Parallel()
 	for name, facts := range presetTable() {
 		timed(t, name, func(t *testing.T) {
@@ -108,7 +109,8 @@ func TestAPresetFillsWhatTheContractSays(t *testing.T) {
 	}
 }
 
-func TestAPresetsReadSaysWhatItFillsAndHowFarThatIsKnown(t *testing.T) {
+// TestPreset_ReadTellsFieldsAndEvidence: a preset's read says what it fills and how far that is known.
+func TestPreset_ReadTellsFieldsAndEvidence(t *testing.T) {
 	t.Parallel()
 	for name, facts := range presetTable() {
 		timed(t, name, func(t *testing.T) {
@@ -131,7 +133,8 @@ func TestAPresetsReadSaysWhatItFillsAndHowFarThatIsKnown(t *testing.T) {
 	}
 }
 
-func TestPresetsAreListed(t *testing.T) {
+// TestPreset_List: presets are listed.
+func TestPreset_List(t *testing.T) {
 	t.Parallel()
 	timed(t, "all of them", func(t *testing.T) {
 		w := newTestMount(t)
@@ -154,7 +157,8 @@ func TestPresetsAreListed(t *testing.T) {
 	})
 }
 
-func TestAPresetIsWrittenByNobody(t *testing.T) {
+// TestPreset_NotWritable: a preset is written by nobody.
+func TestPreset_NotWritable(t *testing.T) {
 	t.Parallel()
 	timed(t, "write and delete", func(t *testing.T) {
 		w := newTestMount(t)
@@ -165,7 +169,8 @@ func TestAPresetIsWrittenByNobody(t *testing.T) {
 	})
 }
 
-func TestThePresetForPlainHTTPNeedsLeave(t *testing.T) {
+// TestPreset_PlainHTTPNeedsAllowHTTP: the preset for plain HTTP needs leave.
+func TestPreset_PlainHTTPNeedsAllowHTTP(t *testing.T) {
 	t.Parallel()
 	timed(t, "without allow_http", func(t *testing.T) {
 		w := newTestMount(t)
@@ -174,7 +179,8 @@ func TestThePresetForPlainHTTPNeedsLeave(t *testing.T) {
 	})
 }
 
-func TestWhatTheSameWriteNamesWinsOverThePreset(t *testing.T) {
+// TestPreset_NamedFieldsWin: what the same write names wins over the preset.
+func TestPreset_NamedFieldsWin(t *testing.T) {
 	t.Parallel()
 	for field, value := range map[string]any{
 		"token_url":            upstreamURL + "/api/v2/token-auth/",
@@ -205,7 +211,8 @@ func TestWhatTheSameWriteNamesWinsOverThePreset(t *testing.T) {
 	})
 }
 
-func TestAnUpdateThatDoesNotNameThePresetKeepsWhatWasChanged(t *testing.T) {
+// TestPreset_UpdateWithoutItKeepsChanges: an update that does not name the preset keeps what was changed.
+func TestPreset_UpdateWithoutItKeepsChanges(t *testing.T) {
 	t.Parallel()
 	timed(t, "headers", func(t *testing.T) {
 		w := newTestMount(t)
@@ -222,7 +229,8 @@ func TestAnUpdateThatDoesNotNameThePresetKeepsWhatWasChanged(t *testing.T) {
 	})
 }
 
-func TestAPresetWrittenAgainReplacesAllThatItFills(t *testing.T) {
+// TestPreset_WrittenAgainReplacesItsFields: a preset written again replaces all that it fills.
+func TestPreset_WrittenAgainReplacesItsFields(t *testing.T) {
 	t.Parallel()
 	secrets := jwtV1().onlySecrets()
 	changed := map[string]any{
@@ -267,7 +275,8 @@ func TestAPresetWrittenAgainReplacesAllThatItFills(t *testing.T) {
 	})
 }
 
-func TestAPresetKeepsWhatItDoesNotFill(t *testing.T) {
+// TestPreset_KeepsOtherFields: a preset keeps what it does not fill.
+func TestPreset_KeepsOtherFields(t *testing.T) {
 	t.Parallel()
 	timed(t, "timeouts and the rest", func(t *testing.T) {
 		w := newTestMount(t)

@@ -42,8 +42,9 @@ func (s *testMount) answering(body string) {
 	})
 }
 
-// TestAnUpstreamThatGivesTheSameTokenAgainIsNotAskedAgainAndAgain: some give a new token only when the old one is about to die.
-func TestAnUpstreamThatGivesTheSameTokenAgainIsNotAskedAgainAndAgain(t *testing.T) {
+// TestRepeatedToken_CausesNoLoginStorm: an upstream that gives the same token again is not asked again and again. Some give a new
+// token only when the old one is about to die.
+func TestRepeatedToken_CausesNoLoginStorm(t *testing.T) {
 	t.Parallel()
 	for name, until := range map[string]time.Duration{
 		"until a tenth is left": 6 * time.Minute, "until 3 seconds are left": 3 * time.Second, "to its end": 0,
@@ -83,8 +84,9 @@ func TestAnUpstreamThatGivesTheSameTokenAgainIsNotAskedAgainAndAgain(t *testing.
 	}
 }
 
-// TestATokenThatIsGivenAgainUnderOtherSettingsIsTheSameToken: it lives no longer than before, and is not served once it was revoked.
-func TestATokenThatIsGivenAgainUnderOtherSettingsIsTheSameToken(t *testing.T) {
+// TestRepeatedToken_UnderOtherSettings: a token that is given again under other settings is the same token. It lives no longer
+// than before, and is not served once it was revoked.
+func TestRepeatedToken_UnderOtherSettings(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{true, false} {
 		for _, revoked := range []bool{true, false} {
@@ -117,7 +119,8 @@ func TestATokenThatIsGivenAgainUnderOtherSettingsIsTheSameToken(t *testing.T) {
 	}
 }
 
-func TestRotateThatGivesTheSameTokenAgainNamesNoPreviousOne(t *testing.T) {
+// TestRepeatedToken_RotateNamesNoPrevious: rotate that gives the same token again names no previous one.
+func TestRepeatedToken_RotateNamesNoPrevious(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -131,9 +134,9 @@ func TestRotateThatGivesTheSameTokenAgainNamesNoPreviousOne(t *testing.T) {
 	})
 }
 
-// TestACorrectedLifeCountsForATokenThatIsGivenAgain: where the upstream tells no life, the settings do, and they may have been
-// wrong. The life is counted from when the token was first given all the same.
-func TestACorrectedLifeCountsForATokenThatIsGivenAgain(t *testing.T) {
+// TestRepeatedToken_CorrectedLifeCounts: a corrected life counts for a token that is given again. Where the upstream tells no
+// life, the settings do, and they may have been wrong. The life is counted from when the token was first given all the same.
+func TestRepeatedToken_CorrectedLifeCounts(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{true, false} {
 		for _, after := range []time.Duration{30 * time.Minute, 59*time.Minute + 57*time.Second} {
@@ -159,8 +162,9 @@ func TestACorrectedLifeCountsForATokenThatIsGivenAgain(t *testing.T) {
 	}
 }
 
-// TestRotateThatGivesTheSameTokenAgainNamesNoneOfThoseBeforeIt: that was replaced by another rotation.
-func TestRotateThatGivesTheSameTokenAgainNamesNoneOfThoseBeforeIt(t *testing.T) {
+// TestRepeatedToken_RotateNamesNoEarlierOnes: rotate that gives the same token again names none of those before it. That was
+// replaced by another rotation.
+func TestRepeatedToken_RotateNamesNoEarlierOnes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -177,8 +181,9 @@ func TestRotateThatGivesTheSameTokenAgainNamesNoneOfThoseBeforeIt(t *testing.T) 
 	})
 }
 
-// TestAClockThatIsSetBackLengthensNoLifeOfATokenThatIsGivenAgain: a former token is not set right when the clock is.
-func TestAClockThatIsSetBackLengthensNoLifeOfATokenThatIsGivenAgain(t *testing.T) {
+// TestRepeatedToken_ClockSetBackLengthensNoLife: a clock that is set back lengthens no life of a token that is given again. A
+// former token is not set right when the clock is.
+func TestRepeatedToken_ClockSetBackLengthensNoLife(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)

@@ -140,7 +140,8 @@ func isOfType(value any, t framework.FieldType) bool {
 	}
 }
 
-func TestEveryOperationAnswersAsDocumented(t *testing.T) {
+// TestResponseSchema_EveryOperationAsDocumented: every operation answers as documented.
+func TestResponseSchema_EveryOperationAsDocumented(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
 		w := oauth().mounted(t) // the one protocol whose answers have client_id

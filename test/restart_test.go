@@ -11,7 +11,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func TestReloadsAndCrashesCostNoLogin(t *testing.T) {
+// TestRestart_CostsNoLogin: reloads and crashes cost no login.
+func TestRestart_CostsNoLogin(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]func(*testMount){"reload": (*testMount).Reload, "crash": (*testMount).Crash} {
 		for _, f := range fixtures() {
@@ -39,7 +40,8 @@ func TestReloadsAndCrashesCostNoLogin(t *testing.T) {
 	}
 }
 
-func TestATokenFoundAliveAtStartIsRotatedInTimeOnceThoughNobodyReadsIt(t *testing.T) {
+// TestRestart_StoredTokenRotatedOnceUnread: a token found alive at start is rotated in time once though nobody reads it.
+func TestRestart_StoredTokenRotatedOnceUnread(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -58,7 +60,8 @@ func TestATokenFoundAliveAtStartIsRotatedInTimeOnceThoughNobodyReadsIt(t *testin
 	})
 }
 
-func TestAReloadWithARotationOverdueServesTheOldTokenAndRotates(t *testing.T) {
+// TestRestart_OverdueRotation: a reload with a rotation overdue serves the old token and rotates.
+func TestRestart_OverdueRotation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -74,7 +77,8 @@ func TestAReloadWithARotationOverdueServesTheOldTokenAndRotates(t *testing.T) {
 	})
 }
 
-func TestAFailureAndItsPauseSurviveReloads(t *testing.T) {
+// TestRestart_KeepsFailureAndBackoff: a failure and its pause survive reloads.
+func TestRestart_KeepsFailureAndBackoff(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
@@ -116,7 +120,8 @@ func TestAFailureAndItsPauseSurviveReloads(t *testing.T) {
 	}
 }
 
-func TestTheScheduleOfRefusedCredentialsGoesOnOverReloads(t *testing.T) {
+// TestRestart_KeepsCircuitBreakerSchedule: the schedule of refused credentials goes on over reloads.
+func TestRestart_KeepsCircuitBreakerSchedule(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -130,7 +135,8 @@ func TestTheScheduleOfRefusedCredentialsGoesOnOverReloads(t *testing.T) {
 	})
 }
 
-func TestACrashInMidLoginCountsAsOneFailure(t *testing.T) {
+// TestRestart_CrashDuringLoginIsOneFailure: a crash in mid login counts as one failure.
+func TestRestart_CrashDuringLoginIsOneFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -157,8 +163,9 @@ func TestACrashInMidLoginCountsAsOneFailure(t *testing.T) {
 	})
 }
 
+// TestRestart_UnfinishedLoginCountsOnce: an unfinished login counts once however many restarts follow.
 // TestAnUnfinishedLoginCountsOnce: its pause runs from when it began, however often the plugin is restarted after that.
-func TestAnUnfinishedLoginCountsOnceHoweverManyRestartsFollow(t *testing.T) {
+func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -188,8 +195,9 @@ func TestAnUnfinishedLoginCountsOnceHoweverManyRestartsFollow(t *testing.T) {
 	})
 }
 
-// TestCrashesInMidLoginCannotBecomeALoginStorm: Vault restarts a plugin that crashes at once and sends the request again.
-func TestCrashesInMidLoginCannotBecomeALoginStorm(t *testing.T) {
+// TestRestart_CrashesCauseNoLoginStorm: crashes in mid login cannot become a login storm. Vault restarts a plugin that crashes at
+// once and sends the request again.
+func TestRestart_CrashesCauseNoLoginStorm(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, 24*time.Hour)
@@ -214,7 +222,8 @@ func TestCrashesInMidLoginCannotBecomeALoginStorm(t *testing.T) {
 	})
 }
 
-func TestACrashAfterTheUpstreamHasAnsweredLosesOneTokenAndNothingElse(t *testing.T) {
+// TestRestart_CrashAfterResponseLosesOneToken: a crash after the upstream has answered loses one token and nothing else.
+func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -236,7 +245,8 @@ func TestACrashAfterTheUpstreamHasAnsweredLosesOneTokenAndNothingElse(t *testing
 	})
 }
 
-func TestALoginCutOffByAReloadCountsAsAFailureToo(t *testing.T) {
+// TestRestart_ReloadDuringLoginIsOneFailure: a login cut off by a reload counts as a failure too.
+func TestRestart_ReloadDuringLoginIsOneFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -263,7 +273,8 @@ func TestALoginCutOffByAReloadCountsAsAFailureToo(t *testing.T) {
 	})
 }
 
-func TestARestartServesTheStoredToken(t *testing.T) {
+// TestRestart_ServesStoredToken: a restart serves the stored token.
+func TestRestart_ServesStoredToken(t *testing.T) {
 	t.Parallel()
 	timed(t, "though the upstream is down", func(t *testing.T) {
 		w := jwtV1().mounted(t)

@@ -64,7 +64,8 @@ func (s *testMount) revoke(id string) (map[string]revocation, []string) {
 	return revoked, resp.Warnings
 }
 
-func TestRevokeKillsEveryUnexpiredTokenUpstreamWhereThatCanBeDone(t *testing.T) {
+// TestRevoke_KillsEveryUnexpiredToken: revoke kills every unexpired token upstream where that can be done.
+func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := ksa(t, time.Hour)
@@ -109,7 +110,8 @@ func TestRevokeKillsEveryUnexpiredTokenUpstreamWhereThatCanBeDone(t *testing.T) 
 	})
 }
 
-func TestTokensIssuedBeforeARestartAreKilledToo(t *testing.T) {
+// TestRevoke_KillsTokensIssuedBeforeRestart: tokens issued before a restart are killed too.
+func TestRevoke_KillsTokensIssuedBeforeRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := ksa(t, time.Hour)
@@ -128,7 +130,8 @@ func TestTokensIssuedBeforeARestartAreKilledToo(t *testing.T) {
 	})
 }
 
-func TestRevokeOfOneTokenLeavesTheOthers(t *testing.T) {
+// TestRevoke_OneTokenLeavesOthers: revoke of one token leaves the others.
+func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := ksa(t, time.Hour)
@@ -154,7 +157,8 @@ func TestRevokeOfOneTokenLeavesTheOthers(t *testing.T) {
 	})
 }
 
-func TestRevokeSaysUntilWhenATokenLivesThatCannotBeKilled(t *testing.T) {
+// TestRevoke_UnsupportedTellsExpiry: revoke says until when a token lives that cannot be killed.
+func TestRevoke_UnsupportedTellsExpiry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -178,7 +182,8 @@ func TestRevokeSaysUntilWhenATokenLivesThatCannotBeKilled(t *testing.T) {
 	})
 }
 
-func TestRevokeWithTheUpstreamAwayStillTakesTheTokensOutOfUse(t *testing.T) {
+// TestRevoke_UpstreamDownStopsServing: revoke with the upstream away still takes the tokens out of use.
+func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		fault    simulator.Fault
@@ -218,7 +223,8 @@ func TestRevokeWithTheUpstreamAwayStillTakesTheTokensOutOfUse(t *testing.T) {
 	}
 }
 
-func TestARevokedTokenIsNotServedAfterARestart(t *testing.T) {
+// TestRevoke_NotServedAfterRestart: a revoked token is not served after a restart.
+func TestRevoke_NotServedAfterRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := ksa(t, time.Hour)
@@ -240,7 +246,8 @@ func TestARevokedTokenIsNotServedAfterARestart(t *testing.T) {
 	})
 }
 
-func TestRevokeOfAColdAccountAnswersNoTokens(t *testing.T) {
+// TestRevoke_OfUnusedAccount: revoke of a cold account answers no tokens.
+func TestRevoke_OfUnusedAccount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := ksa(t, time.Hour)
@@ -258,7 +265,8 @@ func TestRevokeOfAColdAccountAnswersNoTokens(t *testing.T) {
 	})
 }
 
-func TestRevokeDuringALoginInFlightThrowsAwayWhatItBrings(t *testing.T) {
+// TestRevoke_DuringLoginDropsItsToken: revoke during a login in flight throws away what it brings.
+func TestRevoke_DuringLoginDropsItsToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := ksa(t, time.Hour)
@@ -298,7 +306,8 @@ func TestRevokeDuringALoginInFlightThrowsAwayWhatItBrings(t *testing.T) {
 	})
 }
 
-func TestRevokeOfAPausedConfigWorks(t *testing.T) {
+// TestRevoke_OfPausedConfig: revoke of a paused config works.
+func TestRevoke_OfPausedConfig(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := ksa(t, time.Hour)
@@ -313,7 +322,8 @@ func TestRevokeOfAPausedConfigWorks(t *testing.T) {
 	})
 }
 
-func TestATokenThatIsGivenAgainAfterItsRevocationIsNotServed(t *testing.T) {
+// TestRevoke_RepeatedTokenNotServed: a token that is given again after its revocation is not served.
+func TestRevoke_RepeatedTokenNotServed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -334,8 +344,9 @@ func TestATokenThatIsGivenAgainAfterItsRevocationIsNotServed(t *testing.T) {
 	})
 }
 
-// TestRevokeActsOnEveryUnexpiredTokenHoweverManyThereAre: an operator who pressed rotate/ for an hour.
-func TestRevokeActsOnEveryUnexpiredTokenHoweverManyThereAre(t *testing.T) {
+// TestRevoke_ActsOnAnyNumberOfTokens: revoke acts on every unexpired token however many there are. An operator who pressed
+// rotate/ for an hour.
+func TestRevoke_ActsOnAnyNumberOfTokens(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := ksa(t, 24*time.Hour)
@@ -358,7 +369,8 @@ func TestRevokeActsOnEveryUnexpiredTokenHoweverManyThereAre(t *testing.T) {
 	})
 }
 
-func TestRevokeDuringAVerificationLeavesOneLoginInFlight(t *testing.T) {
+// TestRevoke_DuringVerificationLeavesOneLogin: revoke during a verification leaves one login in flight.
+func TestRevoke_DuringVerificationLeavesOneLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -394,9 +406,9 @@ func TestRevokeDuringAVerificationLeavesOneLoginInFlight(t *testing.T) {
 	})
 }
 
-// TestARevocationThatStorageDidNotTakeOutlivesTheIdleTime: an account that nobody reads is let go from memory, but not while storage
-// would bring the revoked token back.
-func TestARevocationThatStorageDidNotTakeOutlivesTheIdleTime(t *testing.T) {
+// TestRevokeUnsaved_KeptWhileIdle: a revocation that storage did not take outlives the idle time. An account that nobody reads is
+// let go from memory, but not while storage would bring the revoked token back.
+func TestRevokeUnsaved_KeptWhileIdle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := ksa(t, 24*time.Hour)
@@ -414,8 +426,9 @@ func TestARevocationThatStorageDidNotTakeOutlivesTheIdleTime(t *testing.T) {
 	})
 }
 
-// TestAnAccountIsNotLetGoWhileItsRevocationIsWritten: Vault's minute may come in the middle.
-func TestAnAccountIsNotLetGoWhileItsRevocationIsWritten(t *testing.T) {
+// TestRevokeUnsaved_AccountNotEvictedWhileWriting: an account is not let go while its revocation is written. Vault's minute may
+// come in the middle.
+func TestRevokeUnsaved_AccountNotEvictedWhileWriting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := ksa(t, 24*time.Hour)
@@ -439,8 +452,9 @@ func TestAnAccountIsNotLetGoWhileItsRevocationIsWritten(t *testing.T) {
 	})
 }
 
-// TestATokenThatWasKilledStaysKilled: of two who revoke at a time, the upstream refuses the second what it did for the first.
-func TestATokenThatWasKilledStaysKilled(t *testing.T) {
+// TestRevoke_KilledStaysKilled: a token that was killed stays killed. Of two who revoke at a time, the upstream refuses the
+// second what it did for the first.
+func TestRevoke_KilledStaysKilled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := ksa(t, 24*time.Hour)
@@ -459,9 +473,9 @@ func TestATokenThatWasKilledStaysKilled(t *testing.T) {
 	})
 }
 
-// TestARevocationIsRememberedThoughTheAccountWasLetGoMeanwhile: nobody has read it, and Vault's minute comes while the upstream is
-// asked.
-func TestARevocationIsRememberedThoughTheAccountWasLetGoMeanwhile(t *testing.T) {
+// TestRevoke_KeptThroughEviction: a revocation is remembered though the account was let go meanwhile. Nobody has read it, and
+// Vault's minute comes while the upstream is asked.
+func TestRevoke_KeptThroughEviction(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := ksa(t, 24*time.Hour)

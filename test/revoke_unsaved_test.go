@@ -12,9 +12,9 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestARevocationThatStorageDidNotTakeOutlivesWhateverHasTheAccountLoadedAnew: whoever cannot revoke tries to pause the account,
-// and that fails as well.
-func TestARevocationThatStorageDidNotTakeOutlivesWhateverHasTheAccountLoadedAnew(t *testing.T) {
+// TestRevokeUnsaved_KeptThroughReloads: a revocation that storage did not take outlives whatever has the account loaded anew.
+// Whoever cannot revoke tries to pause the account, and that fails as well.
+func TestRevokeUnsaved_KeptThroughReloads(t *testing.T) {
 	t.Parallel()
 	for name, happens := range map[string]func(s *testMount){
 		"a pause that is not stored": func(s *testMount) {
@@ -67,8 +67,9 @@ func (s *testMount) elsewhere(writes int) {
 	}
 }
 
-// TestARevocationThatIsBeingWrittenOutlivesAWriteOfAnotherCluster: it may come in the middle.
-func TestARevocationThatIsBeingWrittenOutlivesAWriteOfAnotherCluster(t *testing.T) {
+// TestRevokeUnsaved_KeptThroughRemoteWrite: a revocation that is being written outlives a write of another cluster. It may come
+// in the middle.
+func TestRevokeUnsaved_KeptThroughRemoteWrite(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := ksa(t, 24*time.Hour)

@@ -10,7 +10,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-func TestARoleThatCannotWorkIsRefused(t *testing.T) {
+// TestRoleRefused_InvalidFields: a role that cannot work is refused.
+func TestRoleRefused_InvalidFields(t *testing.T) {
 	t.Parallel()
 	type refused struct {
 		data  map[string]any
@@ -76,7 +77,8 @@ func TestARoleThatCannotWorkIsRefused(t *testing.T) {
 	})
 }
 
-func TestATokenOfARoleThatDoesNotExistSaysWhatToType(t *testing.T) {
+// TestRoleRefused_AbsentRoleSaysWhatToType: a token of a role that does not exist says what to type.
+func TestRoleRefused_AbsentRoleSaysWhatToType(t *testing.T) {
 	t.Parallel()
 	timed(t, "read and update", func(t *testing.T) {
 		w := jwtV1().mounted(t)

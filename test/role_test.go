@@ -13,7 +13,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-func TestARoleHasTheDefaultsOfTheContract(t *testing.T) {
+// TestRole_Defaults: a role has the defaults of the contract.
+func TestRole_Defaults(t *testing.T) {
 	t.Parallel()
 	timed(t, "config alone", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -26,7 +27,8 @@ func TestARoleHasTheDefaultsOfTheContract(t *testing.T) {
 	})
 }
 
-func TestARoleIsReadAsItWasWritten(t *testing.T) {
+// TestRole_ReadAsWritten: a role is read as it was written.
+func TestRole_ReadAsWritten(t *testing.T) {
 	t.Parallel()
 	for name, role := range map[string]struct{ written, read map[string]any }{
 		"a limit as a duration": {map[string]any{"max_ttl": "15m"}, map[string]any{"max_ttl": 900.0, "lease": true}},
@@ -51,7 +53,8 @@ func TestARoleIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
-func TestAnUpdateOfARoleChangesOnlyWhatItNames(t *testing.T) {
+// TestRole_UpdateChangesOnlyNamedFields: an update of a role changes only what it names.
+func TestRole_UpdateChangesOnlyNamedFields(t *testing.T) {
 	t.Parallel()
 	for field, change := range map[string]struct{ written, read any }{
 		"config":  {"other", "other"},
@@ -87,7 +90,8 @@ func TestAnUpdateOfARoleChangesOnlyWhatItNames(t *testing.T) {
 	})
 }
 
-func TestARoleThatChangesItsConfigGivesTheOtherToken(t *testing.T) {
+// TestRole_OtherConfigGivesOtherToken: a role that changes its config gives the other token.
+func TestRole_OtherConfigGivesOtherToken(t *testing.T) {
 	t.Parallel()
 	timed(t, "jwt to oauth", func(t *testing.T) {
 		w := newTestMount(t, jwtV1().account, oauth().account)
@@ -102,7 +106,8 @@ func TestARoleThatChangesItsConfigGivesTheOtherToken(t *testing.T) {
 	})
 }
 
-func TestRolesAreListedWithTheFactsThatOneLooksFor(t *testing.T) {
+// TestRole_ListHasKeyInfo: roles are listed with the facts that one looks for.
+func TestRole_ListHasKeyInfo(t *testing.T) {
 	t.Parallel()
 	timed(t, "three", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -127,7 +132,8 @@ func TestRolesAreListedWithTheFactsThatOneLooksFor(t *testing.T) {
 	})
 }
 
-func TestRoleNamesThatDifferInCaseAreDifferentRoles(t *testing.T) {
+// TestRole_NamesAreCaseSensitive: role names that differ in case are different roles.
+func TestRole_NamesAreCaseSensitive(t *testing.T) {
 	t.Parallel()
 	timed(t, "app and APP", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -142,7 +148,8 @@ func TestRoleNamesThatDifferInCaseAreDifferentRoles(t *testing.T) {
 	})
 }
 
-func TestADeletedRoleGivesNoToken(t *testing.T) {
+// TestRole_DeletedGivesNoToken: a deleted role gives no token.
+func TestRole_DeletedGivesNoToken(t *testing.T) {
 	t.Parallel()
 	timed(t, "and says what to type", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -157,7 +164,8 @@ func TestADeletedRoleGivesNoToken(t *testing.T) {
 	})
 }
 
-func TestTheLimitOfARoleHoldsFromTheNextRead(t *testing.T) {
+// TestRole_NewLimitHoldsFromNextRead: the limit of a role holds from the next read.
+func TestRole_NewLimitHoldsFromNextRead(t *testing.T) {
 	t.Parallel()
 	timed(t, "an hour, then ten minutes", func(t *testing.T) {
 		w := jwtV1().mounted(t)

@@ -39,7 +39,8 @@ func (s *testMount) mustRotate() map[string]any {
 	return data
 }
 
-func TestRotateReplacesTheSharedTokenAndLeavesTheOldOneAlive(t *testing.T) {
+// TestRotate_ReplacesTokenAndLeavesOldAlive: rotate replaces the shared token and leaves the old one alive.
+func TestRotate_ReplacesTokenAndLeavesOldAlive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -61,7 +62,8 @@ func TestRotateReplacesTheSharedTokenAndLeavesTheOldOneAlive(t *testing.T) {
 	})
 }
 
-func TestRotateOfAColdAccountNamesNoPreviousToken(t *testing.T) {
+// TestRotate_UnusedAccountHasNoPrevious: rotate of a cold account names no previous token.
+func TestRotate_UnusedAccountHasNoPrevious(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -75,7 +77,8 @@ func TestRotateOfAColdAccountNamesNoPreviousToken(t *testing.T) {
 	})
 }
 
-func TestRotateIsMadeAtMostOnceInTenSeconds(t *testing.T) {
+// TestRotate_OncePerTenSeconds: rotate is made at most once in ten seconds.
+func TestRotate_OncePerTenSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -103,7 +106,8 @@ func TestRotateIsMadeAtMostOnceInTenSeconds(t *testing.T) {
 	})
 }
 
-func TestManyWhoRotateAtOnceMakeOneLogin(t *testing.T) {
+// TestRotate_ConcurrentCallsMakeOneLogin: many who rotate at once make one login.
+func TestRotate_ConcurrentCallsMakeOneLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -124,7 +128,8 @@ func TestManyWhoRotateAtOnceMakeOneLogin(t *testing.T) {
 	})
 }
 
-func TestRotateThatFailsKeepsThePauseAndOneThatSucceedsEndsIt(t *testing.T) {
+// TestRotate_FailureKeepsBackoffSuccessEndsIt: rotate that fails keeps the pause and one that succeeds ends it.
+func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
@@ -167,7 +172,8 @@ func TestRotateThatFailsKeepsThePauseAndOneThatSucceedsEndsIt(t *testing.T) {
 	}
 }
 
-func TestRotateAfterARefusalIsMadeAtMostOnceAMinute(t *testing.T) {
+// TestRotate_OncePerMinuteAfterRefusal: rotate after a refusal is made at most once a minute.
+func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -190,8 +196,9 @@ func TestRotateAfterARefusalIsMadeAtMostOnceAMinute(t *testing.T) {
 	})
 }
 
-// TestRotateThatWasNotMadeSaysSo: whoever has had the account unlocked by the vendor must not take the old refusal for a new one.
-func TestRotateThatWasNotMadeSaysSo(t *testing.T) {
+// TestRotate_NotMadeSaysSo: rotate that was not made says so. Whoever has had the account unlocked by the vendor must not take
+// the old refusal for a new one.
+func TestRotate_NotMadeSaysSo(t *testing.T) {
 	t.Parallel()
 	const untried = "no new one was made: rotate/ makes one again from "
 	synctest.Test(t, func(t *testing.T) {
@@ -228,8 +235,9 @@ func TestRotateThatWasNotMadeSaysSo(t *testing.T) {
 	})
 }
 
-// TestProbesKeepTheirScheduleWhateverRotateMeets: a forced login that finds the upstream down says nothing of the credentials.
-func TestProbesKeepTheirScheduleWhateverRotateMeets(t *testing.T) {
+// TestRotate_KeepsProbeSchedule: probes keep their schedule whatever rotate meets. A forced login that finds the upstream down
+// says nothing of the credentials.
+func TestRotate_KeepsProbeSchedule(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -258,7 +266,8 @@ func TestProbesKeepTheirScheduleWhateverRotateMeets(t *testing.T) {
 	})
 }
 
-func TestRotateOfAMissingConfigIsRefused(t *testing.T) {
+// TestRotate_AbsentConfigRefused: rotate of a missing config is refused.
+func TestRotate_AbsentConfigRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -271,8 +280,9 @@ func TestRotateOfAMissingConfigIsRefused(t *testing.T) {
 	})
 }
 
-// TestRotateThatCouldNotBeBegunIsNoRotation: whoever tries once more is not to take the old token for a new one.
-func TestRotateThatCouldNotBeBegunIsNoRotation(t *testing.T) {
+// TestRotate_BlockedIsNoRotation: rotate that could not be begun is no rotation. Whoever tries once more is not to take the old
+// token for a new one.
+func TestRotate_BlockedIsNoRotation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)

@@ -36,7 +36,8 @@ func (s *testMount) rotations() map[string]int {
 	return counts
 }
 
-func TestTwoHundredAccountsDueAtOnceAreRotatedEightAtATime(t *testing.T) {
+// TestScheduler_RotatesEightAccountsAtATime: two hundred accounts due at once are rotated eight at a time.
+func TestScheduler_RotatesEightAccountsAtATime(t *testing.T) {
 	t.Parallel()
 	for _, reading := range []bool{false, true} {
 		t.Run(fmt.Sprintf("read meanwhile: %t", reading), func(t *testing.T) {
@@ -93,8 +94,9 @@ func TestTwoHundredAccountsDueAtOnceAreRotatedEightAtATime(t *testing.T) {
 	}
 }
 
+// TestScheduler_HangingAccountsDelayNoOthers: accounts that hang do not keep the others from their rotation.
 // TestAnAccountThatHangsDoesNotHoldUpTheOthers: eight that hang must not take all the places for good.
-func TestAccountsThatHangDoNotKeepTheOthersFromTheirRotation(t *testing.T) {
+func TestScheduler_HangingAccountsDelayNoOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const hanging, healthy = 16, 20
@@ -130,7 +132,8 @@ func TestAccountsThatHangDoNotKeepTheOthersFromTheirRotation(t *testing.T) {
 	})
 }
 
-func TestStopEndsALoginAtOnceAndDoesNotWait(t *testing.T) {
+// TestStop_EndsLoginsAtOnce: stop ends a login at once and does not wait.
+func TestStop_EndsLoginsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newTestMount(t, jwtAccount(withTTL(time.Hour)))
@@ -165,7 +168,8 @@ func TestStopEndsALoginAtOnceAndDoesNotWait(t *testing.T) {
 	})
 }
 
-func TestStopIsNotHeldUpByStorage(t *testing.T) {
+// TestStop_NotDelayedByStorage: stop is not held up by storage.
+func TestStop_NotDelayedByStorage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)

@@ -13,7 +13,8 @@ import (
 	mastersindia "vault-plugin-secrets-mastersindia"
 )
 
-func TestTheFactoryWorksWithAnEmptyConfiguration(t *testing.T) {
+// TestSchema_FactoryWithEmptyConfiguration: the factory works with an empty configuration.
+func TestSchema_FactoryWithEmptyConfiguration(t *testing.T) {
 	t.Parallel()
 	timed(t, "as Vault calls it to learn the version", func(t *testing.T) {
 		b, err := mastersindia.Factory(mastersindia.Options{Version: "v1.2.3"})(t.Context(), &logical.BackendConfig{})
@@ -34,7 +35,8 @@ func TestTheFactoryWorksWithAnEmptyConfiguration(t *testing.T) {
 	})
 }
 
-func TestWhatIsSecretIsSealedAndTokensStayInTheirCluster(t *testing.T) {
+// TestSchema_SealedAndLocalPaths: what is secret is sealed and tokens stay in their cluster.
+func TestSchema_SealedAndLocalPaths(t *testing.T) {
 	t.Parallel()
 	timed(t, "the special paths", func(t *testing.T) {
 		w := newTestMount(t)
@@ -63,7 +65,8 @@ func TestWhatIsSecretIsSealedAndTokensStayInTheirCluster(t *testing.T) {
 	})
 }
 
-func TestTheTypeOfALeaseIsFixed(t *testing.T) {
+// TestSchema_LeaseType: the type of a lease is fixed.
+func TestSchema_LeaseType(t *testing.T) {
 	t.Parallel()
 	timed(t, "mastersindia_token", func(t *testing.T) {
 		w := jwtV1().mounted(t)

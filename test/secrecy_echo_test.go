@@ -95,7 +95,8 @@ func (f fixture) picks() []func(mounttest.Request) string {
 	}
 }
 
-func TestAnUpstreamThatEchoesSecretsIsNotPassedOn(t *testing.T) {
+// TestSecrecy_EchoedSecretsNotPassedOn: an upstream that echoes secrets is not passed on.
+func TestSecrecy_EchoedSecretsNotPassedOn(t *testing.T) {
 	t.Parallel()
 	query := firstVision()
 	query.name, query.config = "firstvision in query", with(query.config, "request_format", "query")
@@ -138,7 +139,8 @@ func TestAnUpstreamThatEchoesSecretsIsNotPassedOn(t *testing.T) {
 	}
 }
 
-func TestWhatAnUpstreamSaysIsCutAndKnownFieldsOnly(t *testing.T) {
+// TestSecrecy_UpstreamTextIsCut: what an upstream says is cut and known fields only.
+func TestSecrecy_UpstreamTextIsCut(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("lorem ipsum ", 1000)
 	bodies := map[string]string{

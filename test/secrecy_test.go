@@ -79,7 +79,8 @@ func disguises(f fixture) []string {
 	return slices.Compact(all)
 }
 
-func TestNoSecretIsLoggedOrSaid(t *testing.T) {
+// TestSecrecy_NothingLoggedOrAnswered: no secret is logged or said.
+func TestSecrecy_NothingLoggedOrAnswered(t *testing.T) {
 	t.Parallel()
 	for _, plain := range variants() {
 		for kind, f := range map[string]fixture{"plain": plain, "awkward": plain.awkward()} {
@@ -105,7 +106,8 @@ func TestNoSecretIsLoggedOrSaid(t *testing.T) {
 	}
 }
 
-func TestLogLinesAreWholeAndSayWhichConfig(t *testing.T) {
+// TestLogs_WholeLinesNameConfig: log lines are whole and say which config.
+func TestLogs_WholeLinesNameConfig(t *testing.T) {
 	t.Parallel()
 	timed(t, "jwt", func(t *testing.T) {
 		w, book := jwtV1().logged(t)
@@ -124,7 +126,8 @@ func TestLogLinesAreWholeAndSayWhichConfig(t *testing.T) {
 	})
 }
 
-func TestFormatVerbsAreOnlyLetters(t *testing.T) {
+// TestSecrecy_FormatVerbsAreText: format verbs are only letters.
+func TestSecrecy_FormatVerbsAreText(t *testing.T) {
 	t.Parallel()
 	const verbs = "100%d %s %v %!(NOVERB)"
 	timed(t, "in a pause", func(t *testing.T) {
@@ -142,7 +145,8 @@ func TestFormatVerbsAreOnlyLetters(t *testing.T) {
 	})
 }
 
-func TestNoSecretIsInAnAnswerThatIsNotTheToken(t *testing.T) {
+// TestSecrecy_OnlyTokenResponsesHaveTokens: no secret is in an answer that is not the token.
+func TestSecrecy_OnlyTokenResponsesHaveTokens(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {

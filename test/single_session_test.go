@@ -22,7 +22,8 @@ func exclusive(t *testing.T, ttl time.Duration, more ...any) *testMount {
 	return s
 }
 
-func TestASingleSessionHasOneLivingTokenAndNoLeaseOutlivesIt(t *testing.T) {
+// TestSingleSession_OneLiveTokenNoLongerLease: a single session has one living token and no lease outlives it.
+func TestSingleSession_OneLiveTokenNoLongerLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const life = 15 * time.Minute
@@ -69,7 +70,8 @@ func TestASingleSessionHasOneLivingTokenAndNoLeaseOutlivesIt(t *testing.T) {
 	})
 }
 
-func TestClientsOfASingleSessionNeverHoldADeadTokenUnderALease(t *testing.T) {
+// TestSingleSession_ClientsHoldNoDeadToken: clients of a single session never hold a dead token under a lease.
+func TestSingleSession_ClientsHoldNoDeadToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := exclusive(t, time.Hour)
@@ -86,7 +88,8 @@ func TestClientsOfASingleSessionNeverHoldADeadTokenUnderALease(t *testing.T) {
 	})
 }
 
-func TestASingleSessionCrashedInMidLoginDoesNotServeTheStoredToken(t *testing.T) {
+// TestSingleSession_CrashDuringLoginMakesTokenSuspect: a single session crashed in mid login does not serve the stored token.
+func TestSingleSession_CrashDuringLoginMakesTokenSuspect(t *testing.T) {
 	t.Parallel()
 	for name, restarts := range map[string]int{"once": 1, "and reloaded after a login that failed": 2} {
 		t.Run(name, func(t *testing.T) {
@@ -132,7 +135,8 @@ func TestASingleSessionCrashedInMidLoginDoesNotServeTheStoredToken(t *testing.T)
 	}
 }
 
-func TestASuspectTokenStaysSuspectThroughWritesOfTheConfig(t *testing.T) {
+// TestSingleSession_SuspectTokenSurvivesConfigWrites: a suspect token stays suspect through writes of the config.
+func TestSingleSession_SuspectTokenSurvivesConfigWrites(t *testing.T) {
 	t.Parallel()
 	for name, blind := range map[string]bool{"taken up at start": false, "taken up by the write": true} {
 		t.Run(name, func(t *testing.T) {
@@ -160,8 +164,9 @@ func TestASuspectTokenStaysSuspectThroughWritesOfTheConfig(t *testing.T) {
 	}
 }
 
-// TestASingleSessionWhoseVerificationCrashesDoesNotServeTheStoredToken: a verification is a login as any other.
-func TestASingleSessionWhoseVerificationCrashesDoesNotServeTheStoredToken(t *testing.T) {
+// TestSingleSession_CrashDuringVerificationMakesTokenSuspect: a single session whose verification crashes does not serve the
+// stored token. A verification is a login as any other.
+func TestSingleSession_CrashDuringVerificationMakesTokenSuspect(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := exclusive(t, time.Hour)
@@ -183,8 +188,10 @@ func TestASingleSessionWhoseVerificationCrashesDoesNotServeTheStoredToken(t *tes
 	})
 }
 
-// TestASingleSessionWhoseLoginIsLostOnTheWayBack is the same without a crash: the upstream has logged in, and nobody knows.
-func TestASingleSessionWhoseLoginIsLostOnTheWayBackDoesNotServeTheOldToken(t *testing.T) {
+// TestSingleSession_LostResponseMakesTokenSuspect: a single session whose login is lost on the way back does not serve the old
+// token. TestASingleSessionWhoseLoginIsLostOnTheWayBack is the same without a crash: the upstream has logged in, and nobody
+// knows.
+func TestSingleSession_LostResponseMakesTokenSuspect(t *testing.T) {
 	t.Parallel()
 	for name, login := range map[string]func(s *testMount){
 		"rotate": func(s *testMount) { _, _ = s.do(s.t.Context(), logical.UpdateOperation, "rotate/gst", nil) },

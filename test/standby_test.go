@@ -46,7 +46,8 @@ func (w *testMount) forwards(op logical.Operation, path string, data map[string]
 	}
 }
 
-func TestAPerformanceStandbyHandsOnWhatOnlyTheActiveNodeMayDo(t *testing.T) {
+// TestStandby_ForwardsToActiveNode: a performance standby hands on what only the active node may do.
+func TestStandby_ForwardsToActiveNode(t *testing.T) {
 	t.Parallel()
 	for _, r := range everyRequest() {
 		reads := r.op == logical.ReadOperation || r.op == logical.ListOperation
@@ -78,7 +79,8 @@ func TestAPerformanceStandbyHandsOnWhatOnlyTheActiveNodeMayDo(t *testing.T) {
 	}
 }
 
-func TestAPerformanceSecondaryHandsOnWritesAndLogsInForItself(t *testing.T) {
+// TestSecondary_ForwardsWritesAndLogsIn: a performance secondary hands on writes and logs in for itself.
+func TestSecondary_ForwardsWritesAndLogsIn(t *testing.T) {
 	t.Parallel()
 	timed(t, "writes", func(t *testing.T) {
 		w := jwtV1().as(t, consts.ReplicationPerformanceSecondary, func(*testMount) {})
@@ -109,7 +111,8 @@ func standbys() map[string]consts.ReplicationState {
 	}
 }
 
-func TestANodeThatMayNotLogInNeverDoes(t *testing.T) {
+// TestStandby_NeverLogsIn: a node that may not log in never does.
+func TestStandby_NeverLogsIn(t *testing.T) {
 	t.Parallel()
 	for name, state := range standbys() {
 		timed(t, name+" by its timers", func(t *testing.T) {
@@ -135,7 +138,8 @@ func TestANodeThatMayNotLogInNeverDoes(t *testing.T) {
 	}
 }
 
-func TestANodeThatBecomesActiveServesTheTokenOfTheOneBefore(t *testing.T) {
+// TestStandby_BecomesActiveServesStoredToken: a node that becomes active serves the token of the one before.
+func TestStandby_BecomesActiveServesStoredToken(t *testing.T) {
 	t.Parallel()
 	timed(t, "from standby to active", func(t *testing.T) {
 		var token any
@@ -161,7 +165,8 @@ func TestANodeThatBecomesActiveServesTheTokenOfTheOneBefore(t *testing.T) {
 	}
 }
 
-func TestANodeThatBecomesAStandbyStopsRotating(t *testing.T) {
+// TestStandby_StopsRotating: a node that becomes a standby stops rotating.
+func TestStandby_StopsRotating(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)

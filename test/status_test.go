@@ -16,9 +16,9 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestStatusTellsTheRotationFromTheNextAttemptThatIsAllowed: with a token that is good for long, a login may be tried again at once,
-// and none is due.
-func TestStatusTellsTheRotationFromTheNextAttemptThatIsAllowed(t *testing.T) {
+// TestStatus_RotationAndNextAttemptDiffer: status tells the rotation from the next attempt that is allowed. With a token that is
+// good for long, a login may be tried again at once, and none is due.
+func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -38,7 +38,8 @@ func TestStatusTellsTheRotationFromTheNextAttemptThatIsAllowed(t *testing.T) {
 	})
 }
 
-func TestStatusTellsHowAnAccountIsDoing(t *testing.T) {
+// TestStatus_StatesOfAccount: status tells how an account is doing.
+func TestStatus_StatesOfAccount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -100,7 +101,8 @@ func TestStatusTellsHowAnAccountIsDoing(t *testing.T) {
 	})
 }
 
-func TestStatusCountsSinceThisProcessStarted(t *testing.T) {
+// TestStatus_CountsSinceStart: status counts since this process started.
+func TestStatus_CountsSinceStart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, 15*time.Minute)
@@ -119,7 +121,8 @@ func TestStatusCountsSinceThisProcessStarted(t *testing.T) {
 	})
 }
 
-func TestTheListOfStatusesTellsAllThatIsWrong(t *testing.T) {
+// TestStatusList_TellsEveryFault: the list of statuses tells all that is wrong.
+func TestStatusList_TellsEveryFault(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -154,8 +157,9 @@ func TestTheListOfStatusesTellsAllThatIsWrong(t *testing.T) {
 	})
 }
 
-// TestTheListOfStatusesTellsTheTruthOfManyAccounts: whoever looks at three in the morning must not be told that all is well.
-func TestTheListOfStatusesTellsTheTruthOfManyAccounts(t *testing.T) {
+// TestStatusList_ManyAccounts: the list of statuses tells the truth of many accounts. Whoever looks at three in the morning must
+// not be told that all is well.
+func TestStatusList_ManyAccounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)

@@ -21,9 +21,9 @@ type mishap struct {
 	late, lasting, hangUp bool
 }
 
-// TestNoAccessToStorageMayFailBadly tells the life of a config again and again, and lets another access to storage go wrong each
-// time: from the first to the last, in every way.
-func TestNoAccessToStorageMayFailBadly(t *testing.T) {
+// TestStorageFaultSequence_EveryAccessFails tells the life of a config again and again, and lets another access to storage go
+// wrong each time: from the first to the last, in every way.
+func TestStorageFaultSequence_EveryAccessFails(t *testing.T) {
 	t.Parallel()
 	var calls []string
 	t.Run("none", func(t *testing.T) {

@@ -64,7 +64,8 @@ func storageFaults() []storageFault {
 	}
 }
 
-func TestStorageThatFailsIsAClearErrorWithoutALoginOrAChange(t *testing.T) {
+// TestStorageFault_ClearErrorWithoutEffect: storage that fails is a clear error without a login or a change.
+func TestStorageFault_ClearErrorWithoutEffect(t *testing.T) {
 	t.Parallel()
 	for _, fault := range storageFaults() {
 		timed(t, fault.access+" "+fault.prefix+" for "+string(fault.op)+" "+fault.path, func(t *testing.T) {
@@ -85,7 +86,8 @@ func TestStorageThatFailsIsAClearErrorWithoutALoginOrAChange(t *testing.T) {
 	}
 }
 
-func TestAnUnreadableStorageIsNotAnAccountThatIsMissing(t *testing.T) {
+// TestStorageFault_UnreadableIsNotAbsent: an unreadable storage is not an account that is missing.
+func TestStorageFault_UnreadableIsNotAbsent(t *testing.T) {
 	t.Parallel()
 	timed(t, "config", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -98,7 +100,8 @@ func TestAnUnreadableStorageIsNotAnAccountThatIsMissing(t *testing.T) {
 	})
 }
 
-func TestAStorageThatOnlyReadsIsSaidInItsOwnWords(t *testing.T) {
+// TestStorageFault_ReadOnlyErrorPassedThrough: a storage that only reads is said in its own words.
+func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
 	t.Parallel()
 	// Over gRPC an error keeps nothing but its words: whoever looks for these must find them, and nothing else.
 	readOnly := errors.New(logical.ErrReadOnly.Error())
@@ -120,7 +123,8 @@ func TestAStorageThatOnlyReadsIsSaidInItsOwnWords(t *testing.T) {
 	}
 }
 
-func TestATokenInMemoryIsServedThoughStorageFails(t *testing.T) {
+// TestStorageFault_TokenInMemoryServed: a token in memory is served though storage fails.
+func TestStorageFault_TokenInMemoryServed(t *testing.T) {
 	t.Parallel()
 	for _, access := range []string{mounttest.Get, mounttest.Put, mounttest.Delete, mounttest.List} {
 		timed(t, access, func(t *testing.T) {
@@ -136,7 +140,8 @@ func TestATokenInMemoryIsServedThoughStorageFails(t *testing.T) {
 	}
 }
 
-func TestATokenThatCannotBeStoredMakesNoLoginStorm(t *testing.T) {
+// TestStorageFault_UnsavedTokenCausesNoLoginStorm: a token that cannot be stored makes no login storm.
+func TestStorageFault_UnsavedTokenCausesNoLoginStorm(t *testing.T) {
 	t.Parallel()
 	timed(t, "fifty readers", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -154,7 +159,8 @@ func TestATokenThatCannotBeStoredMakesNoLoginStorm(t *testing.T) {
 	})
 }
 
-func TestADeleteThatFailsHalfWayLeavesNoTokenBehindForGood(t *testing.T) {
+// TestStorageFault_PartialDeleteLeavesNoToken: a delete that fails half way leaves no token behind for good.
+func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
 	t.Parallel()
 	timed(t, "the token's entry cannot be deleted", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -186,7 +192,8 @@ func TestADeleteThatFailsHalfWayLeavesNoTokenBehindForGood(t *testing.T) {
 	})
 }
 
-func TestALoginIsNotedBeforeItIsMade(t *testing.T) {
+// TestStorageFault_LoginRecordedBeforeItIsMade: a login is noted before it is made.
+func TestStorageFault_LoginRecordedBeforeItIsMade(t *testing.T) {
 	t.Parallel()
 	for _, r := range []struct {
 		op   logical.Operation
@@ -218,9 +225,9 @@ func TestALoginIsNotedBeforeItIsMade(t *testing.T) {
 	}
 }
 
-// TestATokenWhoseAccountCannotBeReadAfterItsVerification: the engine tells the ledger of the token in the background, where a panic
-// would end the process with every mount in it.
-func TestATokenWhoseAccountCannotBeReadAfterItsVerification(t *testing.T) {
+// TestStorageFault_AccountUnreadableAfterVerification: a token whose account cannot be read after its verification. The engine
+// tells the ledger of the token in the background, where a panic would end the process with every mount in it.
+func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
 	t.Parallel()
 	timed(t, "a new config", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -254,7 +261,8 @@ func TestATokenWhoseAccountCannotBeReadAfterItsVerification(t *testing.T) {
 	})
 }
 
-func TestAnEntryThatIsDamagedDoesNotHideAllOthersFromAList(t *testing.T) {
+// TestStorageFault_DamagedEntryHidesNoOthers: an entry that is damaged does not hide all others from a list.
+func TestStorageFault_DamagedEntryHidesNoOthers(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ damaged, path string }{
 		{"config/hurt", "config/"}, {"config/hurt", "status/"}, {"token/hurt", "status/"}, {"role/hurt", "role/"},

@@ -16,7 +16,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func TestAStorageThatTakesNoWritesIsNotHammered(t *testing.T) {
+// TestStorageOutage_WritesBackOff: a storage that takes no writes is not hammered.
+func TestStorageOutage_WritesBackOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -47,7 +48,8 @@ func TestAStorageThatTakesNoWritesIsNotHammered(t *testing.T) {
 	})
 }
 
-func TestAStorageThatHangsHoldsUpNoReadOfALivingToken(t *testing.T) {
+// TestStorageOutage_HangingDelaysNoRead: a storage that hangs holds up no read of a living token.
+func TestStorageOutage_HangingDelaysNoRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -69,7 +71,8 @@ func TestAStorageThatHangsHoldsUpNoReadOfALivingToken(t *testing.T) {
 	})
 }
 
-func TestATokenThatCouldNotBeStoredIsServedAllTheSame(t *testing.T) {
+// TestStorageOutage_UnsavedTokenServed: a token that could not be stored is served all the same.
+func TestStorageOutage_UnsavedTokenServed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -92,8 +95,9 @@ func TestATokenThatCouldNotBeStoredIsServedAllTheSame(t *testing.T) {
 	})
 }
 
-// TestAConfigThatAnotherNodeHasChangedIsFollowed: Vault tells a node of a cluster which entries others have written.
-func TestAConfigThatAnotherNodeHasChangedIsFollowed(t *testing.T) {
+// TestInvalidation_ConfigChangedElsewhere: a config that another node has changed is followed. Vault tells a node of a cluster
+// which entries others have written.
+func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -131,8 +135,9 @@ func TestAConfigThatAnotherNodeHasChangedIsFollowed(t *testing.T) {
 	})
 }
 
-// TestAChangeElsewhereDuringALoginFailsNoReader: the login in flight is overtaken, and nobody's plugin has stopped.
-func TestAChangeElsewhereDuringALoginFailsNoReader(t *testing.T) {
+// TestInvalidation_DuringLoginFailsNoReader: a change elsewhere during a login fails no reader. The login in flight is overtaken,
+// and nobody's plugin has stopped.
+func TestInvalidation_DuringLoginFailsNoReader(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"config/gst", "token/gst"} {
 		t.Run(key, func(t *testing.T) {

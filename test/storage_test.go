@@ -42,7 +42,8 @@ func goldenWorld(t *testing.T, f fixture, entries ...string) *testMount {
 	}, f.account)
 }
 
-func TestWhatTheFirstSchemaStoredIsReadForEver(t *testing.T) {
+// TestStorage_FirstSchemaIsRead: what the first schema stored is read for ever.
+func TestStorage_FirstSchemaIsRead(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -92,7 +93,8 @@ func checkToken(t *testing.T, data map[string]any, f fixture) {
 	}
 }
 
-func TestAConfigOfTheFirstSchemaWithEveryFieldIsRead(t *testing.T) {
+// TestStorage_FirstSchemaConfigWithEveryField: a config of the first schema with every field is read.
+func TestStorage_FirstSchemaConfigWithEveryField(t *testing.T) {
 	t.Parallel()
 	timed(t, "all fields", func(t *testing.T) {
 		w := goldenWorld(t, jwtV1(), "config/gst", "config-full", "role/app", "role")
@@ -116,7 +118,8 @@ func TestAConfigOfTheFirstSchemaWithEveryFieldIsRead(t *testing.T) {
 	})
 }
 
-func TestAnUpdateOfAnOldEntryKeepsAllThatItDoesNotName(t *testing.T) {
+// TestStorage_UpdateOfOldEntryKeepsFields: an update of an old entry keeps all that it does not name.
+func TestStorage_UpdateOfOldEntryKeepsFields(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -138,7 +141,8 @@ func TestAnUpdateOfAnOldEntryKeepsAllThatItDoesNotName(t *testing.T) {
 	}
 }
 
-func TestATokenOfAnotherGenerationIsNotServed(t *testing.T) {
+// TestStorage_TokenOfOtherGenerationNotServed: a token of another generation is not served.
+func TestStorage_TokenOfOtherGenerationNotServed(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -155,7 +159,8 @@ func TestATokenOfAnotherGenerationIsNotServed(t *testing.T) {
 	}
 }
 
-func TestTokensOfTheFirstSchemaCanBeRevoked(t *testing.T) {
+// TestStorage_FirstSchemaTokensCanBeRevoked: tokens of the first schema can be revoked.
+func TestStorage_FirstSchemaTokensCanBeRevoked(t *testing.T) {
 	t.Parallel()
 	timed(t, "superseded ones included", func(t *testing.T) {
 		f := jwtV2()
@@ -187,7 +192,8 @@ func TestTokensOfTheFirstSchemaCanBeRevoked(t *testing.T) {
 	})
 }
 
-func TestAFailureOfTheFirstSchemaIsRemembered(t *testing.T) {
+// TestStorage_FirstSchemaFailureIsKept: a failure of the first schema is remembered.
+func TestStorage_FirstSchemaFailureIsKept(t *testing.T) {
 	t.Parallel()
 	timed(t, "refused credentials", func(t *testing.T) {
 		advance(2 * time.Minute)
@@ -223,7 +229,9 @@ func TestAFailureOfTheFirstSchemaIsRemembered(t *testing.T) {
 	})
 }
 
-func TestAVerificationOfTheFirstSchemaThatWasNeverFinishedStandsInNobodysWay(t *testing.T) {
+// TestStorage_FirstSchemaUnfinishedVerification: a verification of the first schema that was never finished stands in nobody's
+// way.
+func TestStorage_FirstSchemaUnfinishedVerification(t *testing.T) {
 	t.Parallel()
 	timed(t, "its config was not stored", func(t *testing.T) {
 		advance(61 * time.Second)
@@ -235,7 +243,8 @@ func TestAVerificationOfTheFirstSchemaThatWasNeverFinishedStandsInNobodysWay(t *
 	})
 }
 
-func TestALedgerOfTheFirstSchemaIsRead(t *testing.T) {
+// TestStorage_FirstSchemaLedgerIsRead: a ledger of the first schema is read.
+func TestStorage_FirstSchemaLedgerIsRead(t *testing.T) {
 	t.Parallel()
 	timed(t, "of a config that is gone", func(t *testing.T) {
 		first, second, third := tokenID("invented-access-token-1"), tokenID("invented-access-token-2"), tokenID("invented-access-token-3")
@@ -286,7 +295,8 @@ func TestALedgerOfTheFirstSchemaIsRead(t *testing.T) {
 	})
 }
 
-func TestAnEntryThatCannotBeUnderstoodIsAClearErrorWithoutItsContent(t *testing.T) {
+// TestStorage_DamagedEntryHidesContent: an entry that cannot be understood is a clear error without its content.
+func TestStorage_DamagedEntryHidesContent(t *testing.T) {
 	t.Parallel()
 	entries := map[string]string{
 		"a later schema":       `{"schema":99,"canary":"canary","password":"canary","access_token":"canary"}`,
@@ -340,7 +350,8 @@ func TestAnEntryThatCannotBeUnderstoodIsAClearErrorWithoutItsContent(t *testing.
 	}
 }
 
-func TestNothingSecretIsStoredOutsideTheSealedPrefixes(t *testing.T) {
+// TestStorage_SecretsOnlyUnderSealedPrefixes: nothing secret is stored outside the sealed prefixes.
+func TestStorage_SecretsOnlyUnderSealedPrefixes(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -364,7 +375,8 @@ func TestNothingSecretIsStoredOutsideTheSealedPrefixes(t *testing.T) {
 	}
 }
 
-func TestWhatWasVerifiedAndNotStoredIsNowhereInStorage(t *testing.T) {
+// TestStorage_UnstoredVerificationLeavesNothing: what was verified and not stored is nowhere in storage.
+func TestStorage_UnstoredVerificationLeavesNothing(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {

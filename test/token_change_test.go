@@ -48,7 +48,8 @@ func otherClerk(verify bool) map[string]any {
 	return map[string]any{"username": "other", "password": "pass-of-other", "verify_connection": verify}
 }
 
-func TestAWriteDuringALoginNeverLetsTheOldAccountsTokenOut(t *testing.T) {
+// TestTokenChange_DuringLoginDropsOldAccountsToken: a write during a login never lets the old account's token out.
+func TestTokenChange_DuringLoginDropsOldAccountsToken(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{true, false} {
 		timed(t, strings.Trim(verifying(verify), ", "), func(t *testing.T) {
@@ -91,7 +92,8 @@ func TestAWriteDuringALoginNeverLetsTheOldAccountsTokenOut(t *testing.T) {
 	}
 }
 
-func TestALoginOfTheOldAccountThatFailsLateIsNotHeldAgainstTheNew(t *testing.T) {
+// TestTokenChange_StaleFailureIgnored: a login of the old account that fails late is not held against the new.
+func TestTokenChange_StaleFailureIgnored(t *testing.T) {
 	t.Parallel()
 	timed(t, "refused after five seconds", func(t *testing.T) {
 		w := twoClerks(t)
@@ -112,7 +114,8 @@ func TestALoginOfTheOldAccountThatFailsLateIsNotHeldAgainstTheNew(t *testing.T) 
 	})
 }
 
-func TestAWriteThatChangesTheAccountDropsItsToken(t *testing.T) {
+// TestTokenChange_DropsToken: a write that changes the account drops its token.
+func TestTokenChange_DropsToken(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{true, false} {
 		timed(t, strings.Trim(verifying(verify), ", "), func(t *testing.T) {
@@ -130,7 +133,8 @@ func TestAWriteThatChangesTheAccountDropsItsToken(t *testing.T) {
 	}
 }
 
-func TestAWriteThatFailsToBeStoredLeavesTheOldAccountInPlace(t *testing.T) {
+// TestTokenChange_FailedWriteKeepsOldAccount: a write that fails to be stored leaves the old account in place.
+func TestTokenChange_FailedWriteKeepsOldAccount(t *testing.T) {
 	t.Parallel()
 	timed(t, "verified, then not stored", func(t *testing.T) {
 		w := twoClerks(t)
@@ -151,7 +155,8 @@ func TestAWriteThatFailsToBeStoredLeavesTheOldAccountInPlace(t *testing.T) {
 	})
 }
 
-func TestWritesAndReadsAtTheSameTimeAgreeInTheEnd(t *testing.T) {
+// TestTokenChange_ConcurrentWritesAndReadsAgree: writes and reads at the same time agree in the end.
+func TestTokenChange_ConcurrentWritesAndReadsAgree(t *testing.T) {
 	t.Parallel()
 	timed(t, "fifty of each", func(t *testing.T) {
 		w := twoClerks(t)

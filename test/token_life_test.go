@@ -10,7 +10,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func TestTheLifeOfATokenIsWhatIsToldOrTheDefaultAndNeverTooLong(t *testing.T) {
+// TestTokenLife_FromResponseDefaultAndLimit: the life of a token is what is told or the default and never too long.
+func TestTokenLife_FromResponseDefaultAndLimit(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		usual := f.life
@@ -46,7 +47,8 @@ func TestTheLifeOfATokenIsWhatIsToldOrTheDefaultAndNeverTooLong(t *testing.T) {
 
 const year = 365 * 24 * time.Hour
 
-func TestATokenOfManyYearsIsRotatedWhenItIsDue(t *testing.T) {
+// TestTokenLife_ManyYearsRotatedWhenDue: a token of many years is rotated when it is due.
+func TestTokenLife_ManyYearsRotatedWhenDue(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		for _, life := range []time.Duration{9 * year, 27 * year} {
@@ -67,7 +69,8 @@ func TestATokenOfManyYearsIsRotatedWhenItIsDue(t *testing.T) {
 	}
 }
 
-func TestATokenOfManyYearsWhoseRotationIsLateTellsWhenToComeBack(t *testing.T) {
+// TestTokenLife_ManyYearsOverdueTellsTTL: a token of many years whose rotation is late tells when to come back.
+func TestTokenLife_ManyYearsOverdueTellsTTL(t *testing.T) {
 	t.Parallel()
 	timed(t, "jwt-v1", func(t *testing.T) {
 		startIn(t, 2026)

@@ -16,7 +16,8 @@ import (
 // reject is a reader whom an API has refused the token of the given ID.
 func reject(id string) map[string]any { return map[string]any{"rejected_token_id": id} }
 
-func TestAThousandReadersNamingOneRejectedTokenMakeOneLogin(t *testing.T) {
+// TestTokenRejected_ThousandReadersMakeOneLogin: a thousand readers naming one rejected token make one login.
+func TestTokenRejected_ThousandReadersMakeOneLogin(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -48,7 +49,8 @@ func TestAThousandReadersNamingOneRejectedTokenMakeOneLogin(t *testing.T) {
 	}
 }
 
-func TestARejectedTokenYoungerThanAMinuteIsNotReplaced(t *testing.T) {
+// TestTokenRejected_YoungerThanAMinuteKept: a rejected token younger than a minute is not replaced.
+func TestTokenRejected_YoungerThanAMinuteKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -69,7 +71,8 @@ func TestARejectedTokenYoungerThanAMinuteIsNotReplaced(t *testing.T) {
 	})
 }
 
-func TestRejectedTokensAreReplacedAtMostOnceInFiveMinutes(t *testing.T) {
+// TestTokenRejected_OncePerFiveMinutes: rejected tokens are replaced at most once in five minutes.
+func TestTokenRejected_OncePerFiveMinutes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -95,7 +98,8 @@ func TestRejectedTokensAreReplacedAtMostOnceInFiveMinutes(t *testing.T) {
 	})
 }
 
-func TestARejectedTokenThatIsNotTheCurrentOneMakesNoLogin(t *testing.T) {
+// TestTokenRejected_NotCurrentMakesNoLogin: a rejected token that is not the current one makes no login.
+func TestTokenRejected_NotCurrentMakesNoLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -114,7 +118,8 @@ func TestARejectedTokenThatIsNotTheCurrentOneMakesNoLogin(t *testing.T) {
 	})
 }
 
-func TestARejectedTokenObeysThePauseOfFailedLogins(t *testing.T) {
+// TestTokenRejected_ObeysBackoff: a rejected token obeys the pause of failed logins.
+func TestTokenRejected_ObeysBackoff(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []simulator.FaultKind{simulator.FaultRefuse, simulator.FaultDown} {
 		t.Run(string(kind), func(t *testing.T) {
@@ -146,7 +151,8 @@ func TestARejectedTokenObeysThePauseOfFailedLogins(t *testing.T) {
 	}
 }
 
-func TestRejectedTokenIDIsTakenByReadsAndByUpdates(t *testing.T) {
+// TestTokenRejected_ByReadAndByUpdate: rejected token ID is taken by reads and by updates.
+func TestTokenRejected_ByReadAndByUpdate(t *testing.T) {
 	t.Parallel()
 	for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
 		t.Run(string(op), func(t *testing.T) {
@@ -167,7 +173,8 @@ func TestRejectedTokenIDIsTakenByReadsAndByUpdates(t *testing.T) {
 	}
 }
 
-func TestARejectedTokenIsReplacedAlsoAfterTheClockWasSetBack(t *testing.T) {
+// TestTokenRejected_AfterClockSetBack: a rejected token is replaced also after the clock was set back.
+func TestTokenRejected_AfterClockSetBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, 24*time.Hour)
@@ -187,8 +194,9 @@ func TestARejectedTokenIsReplacedAlsoAfterTheClockWasSetBack(t *testing.T) {
 	})
 }
 
-// TestARejectedTokenIsReplacedThoughTheFirstLoginCouldNotBeBegun: that was none of the logins that are made once in five minutes.
-func TestARejectedTokenIsReplacedThoughTheFirstLoginCouldNotBeBegun(t *testing.T) {
+// TestTokenRejected_AfterBlockedLogin: a rejected token is replaced though the first login could not be begun. That was none of
+// the logins that are made once in five minutes.
+func TestTokenRejected_AfterBlockedLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)

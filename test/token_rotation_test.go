@@ -28,7 +28,8 @@ func (s *testMount) untilRotation(a answer) {
 	}
 }
 
-func TestATokenInUseIsRotatedInTheBackgroundAtItsTime(t *testing.T) {
+// TestTokenRotation_InBackgroundWhenDue: a token in use is rotated in the background at its time.
+func TestTokenRotation_InBackgroundWhenDue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -50,7 +51,8 @@ func TestATokenInUseIsRotatedInTheBackgroundAtItsTime(t *testing.T) {
 	})
 }
 
-func TestATokenThatNobodyHasReadSinceItWasIssuedIsLeftAlone(t *testing.T) {
+// TestTokenRotation_NotOfUnreadToken: a token that nobody has read since it was issued is left alone.
+func TestTokenRotation_NotOfUnreadToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -69,7 +71,8 @@ func TestATokenThatNobodyHasReadSinceItWasIssuedIsLeftAlone(t *testing.T) {
 	})
 }
 
-func TestATokenThatAVerificationGaveIsLeftAloneUntilItIsRead(t *testing.T) {
+// TestTokenRotation_NotOfUnreadVerification: a token that a verification gave is left alone until it is read.
+func TestTokenRotation_NotOfUnreadVerification(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newTestMount(t, jwtAccount(withTTL(time.Hour)))
@@ -83,7 +86,8 @@ func TestATokenThatAVerificationGaveIsLeftAloneUntilItIsRead(t *testing.T) {
 	})
 }
 
-func TestAReadWaitsAtMostTwoSecondsForARotationAndNotAtAllAfterThat(t *testing.T) {
+// TestTokenRotation_ReadWaitsAtMostTwoSeconds: a read waits at most two seconds for a rotation and not at all after that.
+func TestTokenRotation_ReadWaitsAtMostTwoSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -117,7 +121,8 @@ func TestAReadWaitsAtMostTwoSecondsForARotationAndNotAtAllAfterThat(t *testing.T
 	})
 }
 
-func TestAReadThatWaitsForAQuickRotationGetsTheNewToken(t *testing.T) {
+// TestTokenRotation_WaitingReadGetsNewToken: a read that waits for a quick rotation gets the new token.
+func TestTokenRotation_WaitingReadGetsNewToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -133,7 +138,8 @@ func TestAReadThatWaitsForAQuickRotationGetsTheNewToken(t *testing.T) {
 	})
 }
 
-func TestARotationThatIsQuickIsNoticedByNobody(t *testing.T) {
+// TestTokenRotation_QuickIsUnnoticed: a rotation that is quick is noticed by nobody.
+func TestTokenRotation_QuickIsUnnoticed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -160,7 +166,8 @@ func TestARotationThatIsQuickIsNoticedByNobody(t *testing.T) {
 	})
 }
 
-func TestInAPauseTheCurrentTokenIsServedAtOnce(t *testing.T) {
+// TestTokenRotation_BackoffServesCurrentAtOnce: in a pause the current token is served at once.
+func TestTokenRotation_BackoffServesCurrentAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []simulator.FaultKind{simulator.FaultDown, simulator.FaultRefuse, simulator.FaultHTML} {
 		t.Run(string(kind), func(t *testing.T) {
@@ -188,7 +195,8 @@ func TestInAPauseTheCurrentTokenIsServedAtOnce(t *testing.T) {
 	}
 }
 
-func TestTheTTLOfAnOverdueTokenIsTheNextAttemptAndALittleMore(t *testing.T) {
+// TestTokenRotation_OverdueTTLIsNextAttempt: the TTL of an overdue token is the next attempt and a little more.
+func TestTokenRotation_OverdueTTLIsNextAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, 24*time.Hour, "request_timeout", "15s")

@@ -65,7 +65,8 @@ func sameToken(t *testing.T, outcomes []outcome) string {
 	return outcomes[0].answer.id
 }
 
-func TestAThousandReadersAtOnceThroughFourRolesMakeOneLogin(t *testing.T) {
+// TestTokenShared_ThousandReadersMakeOneLogin: a thousand readers at once through four roles make one login.
+func TestTokenShared_ThousandReadersMakeOneLogin(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -91,7 +92,8 @@ func TestAThousandReadersAtOnceThroughFourRolesMakeOneLogin(t *testing.T) {
 	}
 }
 
-func TestAReaderWhoGivesUpDoesNotCancelTheLoginForTheOthers(t *testing.T) {
+// TestTokenShared_CanceledReaderCancelsNoOthers: a reader who gives up does not cancel the login for the others.
+func TestTokenShared_CanceledReaderCancelsNoOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -118,7 +120,8 @@ func TestAReaderWhoGivesUpDoesNotCancelTheLoginForTheOthers(t *testing.T) {
 	})
 }
 
-func TestALoginGoesOnWhenAllItsReadersHaveGone(t *testing.T) {
+// TestTokenShared_LoginOutlivesItsReaders: a login goes on when all its readers have gone.
+func TestTokenShared_LoginOutlivesItsReaders(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -139,7 +142,8 @@ func TestALoginGoesOnWhenAllItsReadersHaveGone(t *testing.T) {
 	})
 }
 
-func TestALoginHasADeadlineOfItsOwn(t *testing.T) {
+// TestTokenShared_RequestTimeoutEndsLogin: a login has a deadline of its own.
+func TestTokenShared_RequestTimeoutEndsLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour, "request_timeout", "7s")
@@ -153,7 +157,8 @@ func TestALoginHasADeadlineOfItsOwn(t *testing.T) {
 	})
 }
 
-func TestAThousandReadersAgainstRefusedCredentialsMakeOneLogin(t *testing.T) {
+// TestTokenShared_RefusedForThousandReadersMakesOneLogin: a thousand readers against refused credentials make one login.
+func TestTokenShared_RefusedForThousandReadersMakesOneLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)
@@ -185,7 +190,8 @@ func TestAThousandReadersAgainstRefusedCredentialsMakeOneLogin(t *testing.T) {
 	})
 }
 
-func TestEachConfigLogsInForItself(t *testing.T) {
+// TestTokenShared_EachConfigHasItsOwn: each config logs in for itself.
+func TestTokenShared_EachConfigHasItsOwn(t *testing.T) {
 	t.Parallel()
 	timed(t, "ten configs", func(t *testing.T) {
 		w := newTestMount(t, jwtAccount())
@@ -213,7 +219,8 @@ func TestEachConfigLogsInForItself(t *testing.T) {
 	})
 }
 
-func TestAReaderThatHasGoneBeforeItsReadCostsAtMostOneLogin(t *testing.T) {
+// TestTokenShared_CanceledBeforeReadMakesOneLogin: a reader that has gone before its read costs at most one login.
+func TestTokenShared_CanceledBeforeReadMakesOneLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gst(t, time.Hour)

@@ -55,7 +55,8 @@ func variants() []fixture {
 	return all
 }
 
-func TestATokenReadAnswersEverythingThatTheContractPromises(t *testing.T) {
+// TestToken_ReadHasEveryFieldOfContract: a token read answers everything that the contract promises.
+func TestToken_ReadHasEveryFieldOfContract(t *testing.T) {
 	t.Parallel()
 	for _, f := range variants() {
 		timed(t, f.name, func(t *testing.T) {
@@ -129,7 +130,8 @@ func checkLease(t *testing.T, resp *logical.Response, now time.Time) {
 	}
 }
 
-func TestAReadAndAnUpdateOfATokenGiveTheSame(t *testing.T) {
+// TestToken_ReadAndUpdateAreEqual: a read and an update of a token give the same.
+func TestToken_ReadAndUpdateAreEqual(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -148,7 +150,8 @@ func TestAReadAndAnUpdateOfATokenGiveTheSame(t *testing.T) {
 	}
 }
 
-func TestTheTokenIsAcceptedByTheBusinessCall(t *testing.T) {
+// TestToken_AcceptedByBusinessCall: the token is accepted by the business call.
+func TestToken_AcceptedByBusinessCall(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -166,7 +169,8 @@ func TestTheTokenIsAcceptedByTheBusinessCall(t *testing.T) {
 	}
 }
 
-func TestARoleWithoutLeasesGivesTheSameAnswerUnleased(t *testing.T) {
+// TestToken_UnleasedRoleHasSameData: a role without leases gives the same answer unleased.
+func TestToken_UnleasedRoleHasSameData(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -186,7 +190,8 @@ func TestARoleWithoutLeasesGivesTheSameAnswerUnleased(t *testing.T) {
 	}
 }
 
-func TestTheSchemeOfTheConfigIsTheFirstWordOfTheHeader(t *testing.T) {
+// TestToken_AuthorizationScheme: the scheme of the config is the first word of the header.
+func TestToken_AuthorizationScheme(t *testing.T) {
 	t.Parallel()
 	timed(t, "changed without a login", func(t *testing.T) {
 		w := oauth().mounted(t)
@@ -204,7 +209,8 @@ func TestTheSchemeOfTheConfigIsTheFirstWordOfTheHeader(t *testing.T) {
 	})
 }
 
-func TestLifeCountsFromBeforeTheRequestWasSent(t *testing.T) {
+// TestToken_LifeCountsFromBeforeRequest: life counts from before the request was sent.
+func TestToken_LifeCountsFromBeforeRequest(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {

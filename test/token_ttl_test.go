@@ -11,7 +11,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func TestTheAnswerTellsWhenARotationIsPlanned(t *testing.T) {
+// TestTokenTTL_TellsPlannedRotation: the answer tells when a rotation is planned.
+func TestTokenTTL_TellsPlannedRotation(t *testing.T) {
 	t.Parallel()
 	for _, percent := range []int{1, 33, 66, 90, 100} {
 		timed(t, (time.Duration(percent)*time.Hour/100).String()+" of an hour", func(t *testing.T) {
@@ -36,7 +37,8 @@ func TestTheAnswerTellsWhenARotationIsPlanned(t *testing.T) {
 	}
 }
 
-func TestWhoeverComesBackAfterTheTTLFindsANewToken(t *testing.T) {
+// TestTokenTTL_ReturningClientFindsNewToken: whoever comes back after the TTL finds a new token.
+func TestTokenTTL_ReturningClientFindsNewToken(t *testing.T) {
 	t.Parallel()
 	for _, f := range []fixture{jwtV1(), oauth(), oauth().living(10 * time.Minute), firstVision().living(5 * time.Minute)} {
 		for _, path := range []string{"token/app", "token/many"} {
@@ -63,7 +65,8 @@ func TestWhoeverComesBackAfterTheTTLFindsANewToken(t *testing.T) {
 	}
 }
 
-func TestTheTTLIsNeverBelowFiveAndNeverPassesTheTokensEnd(t *testing.T) {
+// TestTokenTTL_FiveSecondsToTokenEnd: the TTL is never below five and never passes the token's end.
+func TestTokenTTL_FiveSecondsToTokenEnd(t *testing.T) {
 	t.Parallel()
 	for name, disturb := range map[string]func(w *testMount){
 		"in peace":                    func(*testMount) {},
@@ -97,7 +100,8 @@ func TestTheTTLIsNeverBelowFiveAndNeverPassesTheTokensEnd(t *testing.T) {
 	}
 }
 
-func TestEveryLeaseHasAThirdOfTheTokensLife(t *testing.T) {
+// TestTokenTTL_LeaseHasAThirdOfTokenLife: every lease has a third of the token's life.
+func TestTokenTTL_LeaseHasAThirdOfTokenLife(t *testing.T) {
 	t.Parallel()
 	for _, life := range []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour} {
 		timed(t, life.String(), func(t *testing.T) {
@@ -117,7 +121,8 @@ func TestEveryLeaseHasAThirdOfTheTokensLife(t *testing.T) {
 	}
 }
 
-func TestEveryClientFindsANewTokenAtItsFirstReturn(t *testing.T) {
+// TestTokenTTL_EveryClientFindsNewToken: every client finds a new token at its first return.
+func TestTokenTTL_EveryClientFindsNewToken(t *testing.T) {
 	t.Parallel()
 	for client, share := range map[string]struct{ from, to float64 }{
 		"Vault Agent":            {0.85, 0.95},
@@ -149,7 +154,8 @@ func TestEveryClientFindsANewTokenAtItsFirstReturn(t *testing.T) {
 	}
 }
 
-func TestAnAccountThatNobodyReadsIsLeftAlone(t *testing.T) {
+// TestTokenTTL_UnreadAccountIsLeftAlone: an account that nobody reads is left alone.
+func TestTokenTTL_UnreadAccountIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	timed(t, "a week", func(t *testing.T) {
 		w := oauth().mounted(t)

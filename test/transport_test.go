@@ -38,7 +38,8 @@ func verifiedOAuth(more ...any) map[string]any {
 	return with(with(secureOAuth(), "verify_connection", true), more...)
 }
 
-func TestALoginOverTLSNeedsRootsThatVouchForTheHost(t *testing.T) {
+// TestTransport_TLSNeedsTrustedRoots: a login over TLS needs roots that vouch for the host.
+func TestTransport_TLSNeedsTrustedRoots(t *testing.T) {
 	t.Parallel()
 	timed(t, "the right ones", func(t *testing.T) {
 		w, roots := secure(t, "upstream.test", func(*tls.Config) {})
@@ -72,7 +73,8 @@ func TestALoginOverTLSNeedsRootsThatVouchForTheHost(t *testing.T) {
 
 func olderTLS(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }
 
-func TestALoginGoesThroughTheProxyOfItsConfig(t *testing.T) {
+// TestTransport_ProxyOfConfig: a login goes through the proxy of its config.
+func TestTransport_ProxyOfConfig(t *testing.T) {
 	t.Parallel()
 	for proxy, address := range map[string]string{
 		"": "upstream.test:80", "http://proxy.test:3128": "proxy.test:3128", "http://proxy.test": "proxy.test:80",
@@ -87,7 +89,8 @@ func TestALoginGoesThroughTheProxyOfItsConfig(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatIsTooLargeIsRefused(t *testing.T) {
+// TestTransport_ResponseTooLarge: an answer that is too large is refused.
+func TestTransport_ResponseTooLarge(t *testing.T) {
 	t.Parallel()
 	for name, padding := range map[string]int{"half a MiB": 1 << 19, "two MiB": 1 << 21} {
 		timed(t, name, func(t *testing.T) {
@@ -109,7 +112,8 @@ func TestAnAnswerThatIsTooLargeIsRefused(t *testing.T) {
 	}
 }
 
-func TestARedirectIsNotFollowed(t *testing.T) {
+// TestTransport_RedirectNotFollowed: a redirect is not followed.
+func TestTransport_RedirectNotFollowed(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		timed(t, http.StatusText(status), func(t *testing.T) {

@@ -12,7 +12,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-func TestWhoGoesAstrayIsToldTheWay(t *testing.T) {
+// TestUnknownPath_NamesProbablePath: who goes astray is told the way.
+func TestUnknownPath_NamesProbablePath(t *testing.T) {
 	t.Parallel()
 	for _, wrong := range []struct {
 		op     logical.Operation
@@ -62,8 +63,9 @@ func TestWhoGoesAstrayIsToldTheWay(t *testing.T) {
 	}
 }
 
-// TestAnOptionBehindThePathIsTakenForOne: the vault command sends what stands there on as a parameter.
-func TestAnOptionBehindThePathIsTakenForOne(t *testing.T) {
+// TestUnknownPath_OptionAfterPath: an option behind the path is taken for one. The vault command sends what stands there on as a
+// parameter.
+func TestUnknownPath_OptionAfterPath(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -73,8 +75,8 @@ func TestAnOptionBehindThePathIsTakenForOne(t *testing.T) {
 	})
 }
 
-// TestTheWayThatOneIsToldExists follows the commands that are in such messages.
-func TestTheWayThatOneIsToldExists(t *testing.T) {
+// TestUnknownPath_SuggestedPathExists follows the commands that are in such messages.
+func TestUnknownPath_SuggestedPathExists(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -114,8 +116,9 @@ func TestTheWayThatOneIsToldExists(t *testing.T) {
 	})
 }
 
-// TestWhatVaultReadGaveIsWrittenBackWithoutWhatIsAroundIt: or somebody is used to KV version 2.
-func TestWhatVaultReadGaveIsWrittenBackWithoutWhatIsAroundIt(t *testing.T) {
+// TestUnknownPath_WrittenBackWithEnvelope: what Vault read gave is written back without what is around it. Or somebody is used to
+// KV version 2.
+func TestUnknownPath_WrittenBackWithEnvelope(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -124,7 +127,8 @@ func TestWhatVaultReadGaveIsWrittenBackWithoutWhatIsAroundIt(t *testing.T) {
 	})
 }
 
-func TestAPartOfAParametersNameIsRecognised(t *testing.T) {
+// TestUnknownPath_PartOfParameterName: a part of a parameter's name is recognised.
+func TestUnknownPath_PartOfParameterName(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
 		w := jwtV1().mounted(t)
