@@ -52,7 +52,7 @@ func TestBackoff_DoublesWhileUpstreamIsDown(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, tokens of %s", fault.Kind, c.life), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					s := gst(t, c.life, "default_token_ttl", int(c.life.Seconds()))
+					s := gstMount(t, c.life, "default_token_ttl", int(c.life.Seconds()))
 					s.EveryMinute()
 					s.Simulator.SetFault(simulator.JWT, fault)
 					const between = 250 * time.Millisecond
@@ -78,7 +78,7 @@ func TestBackoff_DoublesWhileUpstreamIsDown(t *testing.T) {
 func TestBackoff_DoublesForFailedRotations(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		advance(59 * time.Minute)
@@ -97,7 +97,7 @@ func TestBackoff_DoublesForFailedRotations(t *testing.T) {
 func TestBackoff_HasJitter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		advance(59 * time.Minute)
@@ -131,7 +131,7 @@ func TestBackoff_StatusTellsWhetherUpstreamWasAsked(t *testing.T) {
 		t.Run(fmt.Sprintf("%s %s", c.fault.Kind, c.fault.RetryAfter), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := gst(t, time.Hour)
+				s := gstMount(t, time.Hour)
 				s.Simulator.SetFault(simulator.JWT, c.fault)
 				for _, o := range s.crowd(50, toApp, nil) {
 					if o.err == nil || codeOf(o.err) != c.first {
@@ -160,7 +160,7 @@ func TestRetryAfter_ObeyedForAtMostAnHour(t *testing.T) {
 			t.Run(fmt.Sprintf("%s for %s", kind, asked), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					s := gst(t, time.Hour)
+					s := gstMount(t, time.Hour)
 					s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind, RetryAfter: asked})
 					want := min(asked, time.Hour)
 					s.readEvery("app", max(want/600, time.Second), 4*want)
@@ -182,7 +182,7 @@ func TestRetryAfter_ObeyedForAtMostAnHour(t *testing.T) {
 func TestRetryAfter_ObeyedByBackgroundRotation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute})
@@ -205,7 +205,7 @@ func TestRetryAfter_ObeyedByBackgroundRotation(t *testing.T) {
 func TestBackoff_NotCausedByPauseDuringLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		release := s.Upstream.Hold()
 		go func() { _, _ = s.ask(t.Context(), "app", nil) }()
 		advance(time.Second)

@@ -261,40 +261,40 @@ func canaries(data map[string]any) []string {
 
 func secretFields() []string { return []string{"password", "client_secret"} }
 
-// reply is an answer that came later.
-type reply struct {
+// asyncResult is a response that came later.
+type asyncResult struct {
 	resp *logical.Response
 	err  error
 	at   time.Time
 }
 
-func (r reply) unpack() (*logical.Response, error) { return r.resp, r.err }
+func (r asyncResult) unpack() (*logical.Response, error) { return r.resp, r.err }
 
 // async reads at once, and gives the answer when it comes.
-func (w *testMount) async(path string) <-chan reply { return w.asyncIn(w.t.Context(), path) }
+func (w *testMount) async(path string) <-chan asyncResult { return w.asyncIn(w.t.Context(), path) }
 
-func (w *testMount) asyncIn(ctx context.Context, path string) <-chan reply {
+func (w *testMount) asyncIn(ctx context.Context, path string) <-chan asyncResult {
 	return w.asyncRequest(ctx, logical.ReadOperation, path, nil)
 }
 
-func (w *testMount) asyncRequest(ctx context.Context, op logical.Operation, path string, data map[string]any) <-chan reply {
-	answer := make(chan reply, 1)
+func (w *testMount) asyncRequest(ctx context.Context, op logical.Operation, path string, data map[string]any) <-chan asyncResult {
+	answer := make(chan asyncResult, 1)
 	go func() {
 		resp, err := w.do(ctx, op, path, data)
-		answer <- reply{resp, err, time.Now()}
+		answer <- asyncResult{resp, err, time.Now()}
 	}()
 	return answer
 }
 
 // wait waits for an answer, though not for ever: in a bubble with timers that would be an endless loop.
-func (w *testMount) wait(answer <-chan reply) reply {
+func (w *testMount) wait(answer <-chan asyncResult) asyncResult {
 	w.t.Helper()
 	select {
 	case r := <-answer:
 		return r
 	case <-time.After(10 * time.Minute):
 		w.t.Fatal("no answer within ten minutes")
-		return reply{}
+		return asyncResult{}
 	}
 }
 

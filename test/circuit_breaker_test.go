@@ -52,7 +52,7 @@ func (s *testMount) gaps() []time.Duration {
 func TestCircuitBreaker_ProbesByScheduleForAWeek(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		s.changePassword()
 		if served := s.readEvery("app", time.Minute, 7*24*time.Hour); served != 0 {
@@ -71,7 +71,7 @@ func TestCircuitBreaker_ProbesByScheduleForAWeek(t *testing.T) {
 func TestCircuitBreaker_NoProbeWithoutReaders(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		s.changePassword()
 		s.failed("app")
@@ -91,7 +91,7 @@ func TestCircuitBreaker_NoProbeWithoutReaders(t *testing.T) {
 func TestCircuitBreaker_ClosedBySuccessfulProbe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
 		s.failed("app")
 		if c := s.Simulator.Counters(); c.LoginsRefused != 1 {
@@ -128,7 +128,7 @@ func TestCircuitBreaker_ClosedByWhichWrites(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := gst(t, time.Hour)
+				s := gstMount(t, time.Hour)
 				s.Simulator.SetAccount(jwtAccount(func(a *simulator.Account) { a.Password = "right-at-last" }))
 				s.failed("app")
 				if got := s.Simulator.Counters().LoginsRefused; got != 1 {
@@ -165,7 +165,7 @@ func TestCircuitBreaker_StaysOpenAfterRestartAndWrite(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := gst(t, time.Hour)
+				s := gstMount(t, time.Hour)
 				s.changePassword()
 				s.failed("app")
 				if got := s.Simulator.Counters().LoginsRefused; got != 1 {
@@ -191,7 +191,7 @@ func TestCircuitBreaker_StaysOpenAfterRestartAndWrite(t *testing.T) {
 func TestCircuitBreaker_StaysOpenAfterOutageDuringProbe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.changePassword()
 		s.readEvery("app", time.Minute, 7*time.Hour+10*time.Minute) // three refusals: the next probe is in 6 h
 		if c := s.Simulator.Counters(); c.LoginsRefused != 3 {
@@ -219,7 +219,7 @@ func TestCircuitBreaker_StaysOpenAfterOutageDuringProbe(t *testing.T) {
 func TestCircuitBreaker_StaysOpenAfterCrashDuringProbe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.changePassword()
 		s.readEvery("app", time.Minute, 7*time.Hour+10*time.Minute)
 		if c := s.Simulator.Counters(); c.LoginsRefused != 3 {
@@ -243,7 +243,7 @@ func TestCircuitBreaker_StaysOpenAfterCrashDuringProbe(t *testing.T) {
 func TestCircuitBreaker_OpenedByInvalidRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusBadRequest)
@@ -280,7 +280,7 @@ func (s *testMount) wantProbes(want int) {
 func TestCircuitBreaker_OpenedByRotateDuringOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		s.readEvery("app", time.Second, 10*time.Minute)
@@ -300,7 +300,7 @@ func TestCircuitBreaker_OpenedByRotateDuringOutage(t *testing.T) {
 func TestCircuitBreaker_ClosedByNewCredentialsAfterClockSetBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.Simulator.SetAccount(jwtAccount(func(a *simulator.Account) { a.Password = "right-at-last" }))
 		s.failed("app")
 		advance(time.Minute)

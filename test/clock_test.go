@@ -134,7 +134,7 @@ func TestClock_JumpsToAndFroForADay(t *testing.T) {
 }
 
 // livesFor reports whether the upstream will take the token to the end of the span.
-func (s *testMount) livesFor(a answer, span time.Duration) bool {
+func (s *testMount) livesFor(a tokenResponse, span time.Duration) bool {
 	away := s.Clock.Suspended()
 	s.Simulator.SetClockOffset(away + span)
 	defer s.Simulator.SetClockOffset(away)
@@ -229,7 +229,7 @@ func TestClock_SuspendedPastTokenExpiry(t *testing.T) {
 func TestClock_SuspendedPastRotation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		s.token("app")
 		advance(time.Minute)
@@ -286,7 +286,7 @@ func TestClock_SetBackLengthensNoTokenLife(t *testing.T) {
 func TestClock_SetForwardCostsOneLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		s.token("app")
 		advance(time.Minute)
@@ -309,7 +309,7 @@ func TestClock_BackoffEndsAfterClockSetRight(t *testing.T) {
 		t.Run(wrong.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := gst(t, time.Hour)
+				s := gstMount(t, time.Hour)
 				s.EveryMinute()
 				s.Clock.Jump(wrong)
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})

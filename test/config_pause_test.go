@@ -84,7 +84,7 @@ func TestConfigPause_CreatedPausedWithoutLogin(t *testing.T) {
 func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		release := s.Upstream.Hold()
 		done := make(chan error, 1)
 		go func() {

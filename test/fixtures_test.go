@@ -131,7 +131,7 @@ func without(data map[string]any, names ...string) map[string]any {
 	return data
 }
 
-// mounted is a world with a config "gst" for the fixture and a role "app" for it. The config was stored without a login.
+// mounted is a mount with a config "gst" for the fixture and a role "app" for it. The config was stored without a login.
 func (f fixture) mounted(t *testing.T, more ...any) *testMount {
 	t.Helper()
 	w := newTestMount(t, f.account)

@@ -38,7 +38,7 @@ func aDay(t *testing.T, life time.Duration, each int) {
 	if life == span {
 		span = 8 * 24 * time.Hour
 	}
-	s := gst(t, life)
+	s := gstMount(t, life)
 	s.Simulator.SetFault(simulator.JWT, latency())
 	s.EveryMinute()
 	f := newFleet(s, each, uint64(life.Seconds()))

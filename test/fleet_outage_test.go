@@ -34,7 +34,7 @@ type outage struct {
 func endure(t *testing.T, life, length time.Duration, each int, seed uint64) (*fleet, outage) {
 	t.Helper()
 	span := 12 * life
-	s := gst(t, life, "default_token_ttl", int(life.Seconds()))
+	s := gstMount(t, life, "default_token_ttl", int(life.Seconds()))
 	s.Simulator.SetFault(simulator.JWT, latency())
 	s.EveryMinute()
 	random := rand.New(rand.NewPCG(seed, uint64(life))) //nolint:gosec // repeatable chance for a test
@@ -104,7 +104,7 @@ func TestFleetOutage_FromRotationOnUnnoticed(t *testing.T) {
 			t.Run(fmt.Sprintf("tokens of %s, %s", life, fault.Kind), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					s := gst(t, life, "default_token_ttl", int(life.Seconds()))
+					s := gstMount(t, life, "default_token_ttl", int(life.Seconds()))
 					s.EveryMinute()
 					f := newFleet(s, 20, 1)
 					go func() {

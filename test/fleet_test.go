@@ -16,7 +16,7 @@ type rule struct {
 	name string
 	role string
 	// wait is how long the client keeps what it has read.
-	wait func(r *rand.Rand, a answer) time.Duration
+	wait func(r *rand.Rand, a tokenResponse) time.Duration
 	// least is the least possible number of reads in a span, for a token of the given life.
 	least func(life, span time.Duration) float64
 }
@@ -29,23 +29,23 @@ func rules() []rule {
 	}
 	static := func(life, span time.Duration) float64 { return float64(span) / (0.66 * float64(life)) }
 	return []rule{
-		{name: "Vault Agent", role: "app", least: leased(0.90), wait: func(r *rand.Rand, a answer) time.Duration {
+		{name: "Vault Agent", role: "app", least: leased(0.90), wait: func(r *rand.Rand, a tokenResponse) time.Duration {
 			return time.Duration(between(r, 0.85, 0.95) * float64(a.lease))
 		}},
-		{name: "Secrets Operator", role: "app", least: leased(0.72), wait: func(r *rand.Rand, a answer) time.Duration {
+		{name: "Secrets Operator", role: "app", least: leased(0.72), wait: func(r *rand.Rand, a tokenResponse) time.Duration {
 			return time.Duration((0.67 + 0.10 - between(r, 0, 0.10)) * float64(a.lease))
 		}},
-		{name: "LifetimeWatcher", role: "app", least: leased(0.717), wait: func(r *rand.Rand, a answer) time.Duration {
+		{name: "LifetimeWatcher", role: "app", least: leased(0.717), wait: func(r *rand.Rand, a tokenResponse) time.Duration {
 			grace := between(r, 0.10, 0.20) * float64(a.lease)
 			return time.Duration(float64(a.lease)*2/3 + grace/3)
 		}},
-		{name: "Vault Agent, static", role: "still", least: static, wait: func(_ *rand.Rand, a answer) time.Duration {
+		{name: "Vault Agent, static", role: "still", least: static, wait: func(_ *rand.Rand, a tokenResponse) time.Duration {
 			if a.ttl == 0 {
 				return 5 * time.Minute // consul-template's default, which takes over where the ttl is 0
 			}
 			return a.ttl + time.Second
 		}},
-		{name: "Secrets Operator, static", role: "still", least: static, wait: func(r *rand.Rand, a answer) time.Duration {
+		{name: "Secrets Operator, static", role: "still", least: static, wait: func(r *rand.Rand, a tokenResponse) time.Duration {
 			return a.ttl + 500*time.Millisecond + time.Duration(between(r, 0, 0.10)*float64(a.ttl))
 		}},
 	}
@@ -57,7 +57,7 @@ type client struct {
 	random *rand.Rand
 
 	reads    int
-	holds    answer
+	holds    tokenResponse
 	readAt   time.Time
 	failing  int // reads that failed in a row
 	closest  time.Duration
@@ -169,7 +169,7 @@ func (c *client) problem(format string, args ...any) {
 }
 
 // leased watches the token until its last lease has ended: it must live for that long.
-func (f *fleet) leased(a answer) {
+func (f *fleet) leased(a tokenResponse) {
 	end := time.Now().Add(a.lease)
 	f.mu.Lock()
 	defer f.mu.Unlock()

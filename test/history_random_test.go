@@ -14,7 +14,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// steps draws the events of a story. Reads and waits are the most, as in life.
+// steps draws the events of a history. Reads and waits are the most, as in life.
 func steps(jumps bool) *rapid.Generator[step] {
 	spans := []time.Duration{
 		time.Millisecond, 300 * time.Millisecond, time.Second, 3 * time.Second, 11 * time.Second, time.Minute, 6 * time.Minute,
@@ -54,27 +54,27 @@ func steps(jumps bool) *rapid.Generator[step] {
 	})
 }
 
-// Run more of these with: go test -run AnyStory . -rapid.checks=5000.
+// Run more of these with: go test -run TestHistory_ ./test -rapid.checks=5000.
 
-// TestHistory_RandomOperations: any story ends well.
-func TestHistory_RandomOperations(t *testing.T) { stories(t, false) }
+// TestHistory_RandomOperations: any history ends well.
+func TestHistory_RandomOperations(t *testing.T) { checkHistories(t, false) }
 
-// TestHistory_RandomOperationsAndClock: any story with a wild clock ends well.
-func TestHistory_RandomOperationsAndClock(t *testing.T) { stories(t, true) }
+// TestHistory_RandomOperationsAndClock: any history with a wild clock ends well.
+func TestHistory_RandomOperationsAndClock(t *testing.T) { checkHistories(t, true) }
 
-// stories draws stories and tells each in a bubble of its own, which also notices what hangs and what is left running.
-func stories(t *testing.T, jumps bool) {
+// checkHistories draws scenarios and runs each in a bubble of its own, which also notices what hangs and what is left running.
+func checkHistories(t *testing.T, jumps bool) {
 	t.Helper()
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		p := plot{
+		p := scenario{
 			ttl:     rapid.SampledFrom([]time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour}).Draw(rt, "life"),
 			percent: rapid.SampledFrom([]int{66, 66, 10, 100}).Draw(rt, "rotation_percent"),
 			calm:    rapid.Bool().Draw(rt, "calm"),
 			steps:   rapid.SliceOfN(steps(jumps), 1, 40).Draw(rt, "steps"),
 		}
 		var wrong []string
-		synctest.Test(t, func(t *testing.T) { wrong = tell(t, p) })
+		synctest.Test(t, func(t *testing.T) { wrong = runHistory(t, p) })
 		if len(wrong) > 0 {
 			rt.Fatalf("%s", strings.Join(wrong, "\n"))
 		}

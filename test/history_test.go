@@ -22,7 +22,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// step is one event of a story.
+// step is one event of a history.
 type step struct {
 	what string
 	n    int           // how many readers, or which token of those seen
@@ -44,8 +44,8 @@ func (s step) String() string {
 	return text
 }
 
-// story is a run of steps, with all that must hold.
-type story struct {
+// history is a run of steps, with all that must hold.
+type history struct {
 	*testMount
 
 	ttl     time.Duration
@@ -74,7 +74,7 @@ type story struct {
 func clerk(generation int) string { return fmt.Sprintf("clerk%03d", generation) }
 
 // settings are those of a generation: another user, so that each token tells which it is of.
-func (w *story) settings(generation int) map[string]any {
+func (w *history) settings(generation int) map[string]any {
 	label := clerk(generation)
 	w.Simulator.SetAccount(jwtAccount(withTTL(w.ttl), func(a *simulator.Account) { a.Username = label }))
 	return jwtConfig(
@@ -86,8 +86,8 @@ func (w *story) settings(generation int) map[string]any {
 	)
 }
 
-// plot is what a story is told of.
-type plot struct {
+// scenario is what a history is made of.
+type scenario struct {
 	ttl     time.Duration
 	percent int
 	// calm lets each step come to rest before the next.
@@ -95,10 +95,10 @@ type plot struct {
 	steps []step
 }
 
-// tell runs a story and returns what was wrong in it.
-func tell(t *testing.T, p plot) []string {
+// runHistory runs a history and returns what was wrong in it.
+func runHistory(t *testing.T, p scenario) []string {
 	t.Helper()
-	w := &story{testMount: newTestMount(t), ttl: p.ttl, percent: p.percent, revoked: make(map[string]int)}
+	w := &history{testMount: newTestMount(t), ttl: p.ttl, percent: p.percent, revoked: make(map[string]int)}
 	w.EveryMinute()
 	data := w.settings(0)
 	data["verify_connection"] = false
@@ -106,7 +106,7 @@ func tell(t *testing.T, p plot) []string {
 	w.write("role/app", map[string]any{"config": "gst"})
 	w.write("role/still", map[string]any{"config": "gst", "lease": false})
 	for _, s := range p.steps {
-		w.happen(s)
+		w.apply(s)
 		if p.calm {
 			synctest.Wait()
 		}
@@ -117,14 +117,14 @@ func tell(t *testing.T, p plot) []string {
 	return w.wrong
 }
 
-func (w *story) fault(format string, args ...any) {
+func (w *history) fault(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.wrong = append(w.wrong, fmt.Sprintf(format, args...))
 }
 
-// aside runs f in a goroutine of its own: what follows in the story happens while it is under way.
-func (w *story) aside(f func()) {
+// inBackground runs f in a goroutine of its own: what follows in the history happens while it is under way.
+func (w *history) inBackground(f func()) {
 	w.mu.Lock()
 	w.open++
 	w.mu.Unlock()
@@ -138,28 +138,28 @@ func (w *story) aside(f func()) {
 	}()
 }
 
-// happen makes one step happen.
-func (w *story) happen(s step) {
+// apply makes one step happen.
+func (w *history) apply(s step) {
 	switch s.what {
 	case "read":
 		for n := range s.n {
-			w.aside(func() { w.reader([]string{"app", "still"}[n%2], nil) })
+			w.inBackground(func() { w.reader([]string{"app", "still"}[n%2], nil) })
 		}
 	case "reject":
 		if id := w.oneSeen(s.n); id != "" {
-			w.aside(func() { w.reader("app", reject(id)) })
+			w.inBackground(func() { w.reader("app", reject(id)) })
 		}
 	case "wait":
 		time.Sleep(s.span)
 	case "fault":
 		w.Simulator.SetFault("", simulator.Fault{Kind: s.kind, Delay: s.span})
 	case "rotate":
-		w.aside(w.forceRotation)
+		w.inBackground(w.forceRotation)
 	case "revoke":
-		w.aside(func() { w.revocation("") })
+		w.inBackground(func() { w.revocation("") })
 	case "revoke one":
 		if id := w.oneSeen(s.n); id != "" {
-			w.aside(func() { w.revocation(id) })
+			w.inBackground(func() { w.revocation(id) })
 		}
 	case "change":
 		w.written()
@@ -167,7 +167,7 @@ func (w *story) happen(s step) {
 		w.changing++
 		w.mu.Unlock()
 		if s.n > 1 {
-			w.aside(func() { w.change(true) }) // a crash may cut it off
+			w.inBackground(func() { w.change(true) }) // a crash may cut it off
 			break
 		}
 		w.change(s.n > 0)
@@ -200,7 +200,7 @@ func (w *story) happen(s step) {
 }
 
 // oneSeen is one of the tokens that were seen, the newest first.
-func (w *story) oneSeen(n int) string {
+func (w *history) oneSeen(n int) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.seen) == 0 {
@@ -210,7 +210,7 @@ func (w *story) oneSeen(n int) string {
 }
 
 // reader reads once and judges what it gets by what was known before it began.
-func (w *story) reader(role string, data map[string]any) {
+func (w *history) reader(role string, data map[string]any) {
 	w.mu.Lock()
 	generation, revoked := w.generation, len(w.revoked)
 	known := make(map[string]bool, revoked)
@@ -259,10 +259,10 @@ func (w *story) reader(role string, data map[string]any) {
 }
 
 // upstreamNow is the upstream's clock.
-func (w *story) upstreamNow() time.Time { return time.Now().Add(w.Clock.Suspended()) }
+func (w *history) upstreamNow() time.Time { return time.Now().Add(w.Clock.Suspended()) }
 
 // claims are whom a token is of and when it ends, by the upstream's clock.
-func (w *story) claims(token string) (username string, ends time.Time) {
+func (w *history) claims(token string) (username string, ends time.Time) {
 	var c struct {
 		Username string `json:"username"`
 		Exp      int64  `json:"exp"`
@@ -276,19 +276,19 @@ func (w *story) claims(token string) (username string, ends time.Time) {
 }
 
 // send sends a request to whichever process runs, and reports whether it was done.
-func (w *story) send(op logical.Operation, path string, data map[string]any) (*logical.Response, bool) {
+func (w *history) send(op logical.Operation, path string, data map[string]any) (*logical.Response, bool) {
 	_, resp, err := w.Do(context.Background(), op, path, data)
 	return resp, err == nil && (resp == nil || !resp.IsError())
 }
 
-func (w *story) forceRotation() {
+func (w *history) forceRotation() {
 	w.mu.Lock()
 	w.forced = append(w.forced, time.Now())
 	w.mu.Unlock()
 	w.send(logical.UpdateOperation, "rotate/gst", nil)
 }
 
-func (w *story) revocation(id string) {
+func (w *history) revocation(id string) {
 	w.mu.Lock()
 	seen := slices.Clone(w.seen)
 	w.forced = append(w.forced, time.Now()) // it cuts off a login in flight, whose answer nobody hears
@@ -314,7 +314,7 @@ func (w *story) revocation(id string) {
 }
 
 // change writes settings of a new generation.
-func (w *story) change(verify bool) {
+func (w *history) change(verify bool) {
 	w.mu.Lock()
 	w.writing++
 	next, absent, run := w.writing, w.absent, w.Backend()
@@ -338,7 +338,7 @@ func (w *story) change(verify bool) {
 }
 
 // written waits until no change is under way: the order of two writes at a time is for the engine to choose.
-func (w *story) written() {
+func (w *history) written() {
 	for range 10 * 60 {
 		w.mu.Lock()
 		changing := w.changing
@@ -351,7 +351,7 @@ func (w *story) written() {
 	w.fault("a write of the config has not returned after 10 minutes")
 }
 
-func (w *story) remove() {
+func (w *history) remove() {
 	if _, done := w.send(logical.DeleteOperation, "config/gst", nil); !done {
 		return
 	}
@@ -360,7 +360,7 @@ func (w *story) remove() {
 	w.absent, w.paused, w.unsure = true, false, false
 }
 
-func (w *story) pause(paused bool) {
+func (w *history) pause(paused bool) {
 	w.mu.Lock()
 	absent := w.absent
 	if !paused {
@@ -386,7 +386,7 @@ func (w *story) pause(paused bool) {
 }
 
 // end heals all that is broken, and checks that the engine recovers and that nothing hangs.
-func (w *story) end() {
+func (w *history) end() {
 	w.Simulator.SetFault("", simulator.Fault{})
 	w.written()
 	w.changing++
@@ -412,7 +412,7 @@ func (w *story) end() {
 }
 
 // pace checks that no login followed a refusal of the same credentials within 15 minutes, unless an operator forced it.
-func (w *story) pace() {
+func (w *history) pace() {
 	if w.jumped {
 		return // the engine's pauses are by the wall clock
 	}
@@ -434,5 +434,5 @@ func (w *story) pace() {
 	}
 }
 
-// GoString shows a step in a story that went wrong.
+// GoString shows a step in a history that went wrong.
 func (s step) GoString() string { return s.String() }

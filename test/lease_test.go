@@ -224,7 +224,7 @@ func TestLease_EndsFiveSecondsBeforeToken(t *testing.T) {
 			s := f.living(life).mounted(t)
 			first := s.token("app")
 			s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
-			var last answer
+			var last tokenResponse
 			for {
 				advance(457 * time.Millisecond)
 				a, err := s.ask(t.Context(), "app", nil)

@@ -409,7 +409,7 @@ func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
 func TestLookup_ServedTokenIsCurrent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.answering(`{"token":"the-only-token-there-is","expires_in":3600}`)
 		first := s.token("app")
 		s.revoke("")

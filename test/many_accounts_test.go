@@ -89,7 +89,7 @@ func TestManyAccounts_TenThousandInOneMount(t *testing.T) { //nolint:paralleltes
 
 func tenThousand(t *testing.T, record func([]byte, string) []byte) {
 	t.Helper()
-	s := gst(t, time.Hour)
+	s := gstMount(t, time.Hour)
 	s.token("app")
 	s.multiply(manyAccounts, record)
 	before := heap()
@@ -164,7 +164,7 @@ func (s *testMount) settle() time.Duration {
 // TestManyAccounts_UnusedAreEvicted: accounts that were read once cost no memory later. Memory follows the accounts in use.
 func TestManyAccounts_UnusedAreEvicted(t *testing.T) { //nolint:paralleltest // it measures memory
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, 15*time.Minute)
+		s := gstMount(t, 15*time.Minute)
 		s.token("app")
 		const read = 200
 		s.multiply(read, nil)

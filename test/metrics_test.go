@@ -183,7 +183,7 @@ func TestMetrics_WaitingReadersAndLoginDuration(t *testing.T) {
 	timed(t, "while a login hangs", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.slow(700 * time.Millisecond)
-		var answers []<-chan reply
+		var answers []<-chan asyncResult
 		for range 3 {
 			answers = append(answers, w.async("token/app"))
 		}
@@ -317,7 +317,7 @@ func TestMetrics_PromtoolLint(t *testing.T) {
 	t.Parallel()
 	timed(t, "after everything has happened", func(t *testing.T) {
 		w := jwtV2().mounted(t)
-		w.ordeal(jwtV2())
+		w.collectMessages(jwtV2())
 		now := w.scrape()
 		problems, err := promlint.New(strings.NewReader(now.text)).Lint()
 		if err != nil {
@@ -343,7 +343,7 @@ func TestMetrics_HaveNoSecret(t *testing.T) {
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
 			w := f.mounted(t)
-			w.ordeal(f)
+			w.collectMessages(f)
 			secrets := append(disguises(f), w.issued()...)
 			if len(secrets) < 10 {
 				t.Fatalf("%d secrets are too few to prove anything", len(secrets))

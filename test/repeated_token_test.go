@@ -53,7 +53,7 @@ func TestRepeatedToken_CausesNoLoginStorm(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				const life = time.Hour
-				s := gst(t, life)
+				s := gstMount(t, life)
 				s.repeating(life, until)
 				s.EveryMinute()
 				failed := 0
@@ -93,7 +93,7 @@ func TestRepeatedToken_UnderOtherSettings(t *testing.T) {
 			t.Run(fmt.Sprintf("verified %t, revoked %t", verify, revoked), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					s := gst(t, time.Hour)
+					s := gstMount(t, time.Hour)
 					s.answering(`{"token":"the-only-token-there-is","expires_in":3600}`)
 					first := s.token("app")
 					advance(30 * time.Minute)
@@ -123,7 +123,7 @@ func TestRepeatedToken_UnderOtherSettings(t *testing.T) {
 func TestRepeatedToken_RotateNamesNoPrevious(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.repeating(time.Hour, 0)
 		s.token("app")
 		for n := range 2 { // the second is answered with the first
@@ -143,7 +143,7 @@ func TestRepeatedToken_CorrectedLifeCounts(t *testing.T) {
 			t.Run(fmt.Sprintf("verified %t, after %s", verify, after), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					s := gst(t, time.Hour, "default_token_ttl", "1h")
+					s := gstMount(t, time.Hour, "default_token_ttl", "1h")
 					s.answering(`{"token":"the-only-token-there-is"}`)
 					first := s.token("app")
 					if left := time.Until(first.expires); left > time.Hour {
@@ -167,7 +167,7 @@ func TestRepeatedToken_CorrectedLifeCounts(t *testing.T) {
 func TestRepeatedToken_RotateNamesNoEarlierOnes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.token("app")
 		advance(time.Minute)
 		s.repeating(time.Hour, 0)
@@ -186,7 +186,7 @@ func TestRepeatedToken_RotateNamesNoEarlierOnes(t *testing.T) {
 func TestRepeatedToken_ClockSetBackLengthensNoLife(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.answering(`{"token":"the-only-token-there-is","expires_in":3600}`)
 		began := time.Now()
 		first := s.token("app")

@@ -44,7 +44,7 @@ func TestRestart_CostsNoLogin(t *testing.T) {
 func TestRestart_StoredTokenRotatedOnceUnread(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.token("app")
 		advance(30 * time.Minute)
 		s.Reload()
@@ -64,7 +64,7 @@ func TestRestart_StoredTokenRotatedOnceUnread(t *testing.T) {
 func TestRestart_OverdueRotation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		first := s.token("app")
 		s.Stop()
 		advance(50 * time.Minute)
@@ -92,7 +92,7 @@ func TestRestart_KeepsFailureAndBackoff(t *testing.T) {
 			t.Run(c.name+", "+restart, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					s := gst(t, time.Hour)
+					s := gstMount(t, time.Hour)
 					s.Simulator.SetFault(simulator.JWT, c.fault)
 					before := codeOf(s.failure("app"))
 					status := s.status()
@@ -124,7 +124,7 @@ func TestRestart_KeepsFailureAndBackoff(t *testing.T) {
 func TestRestart_KeepsCircuitBreakerSchedule(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.changePassword()
 		for end := time.Now().Add(7 * 24 * time.Hour); time.Now().Before(end); {
 			s.readEvery("app", time.Minute, time.Hour-time.Minute)
@@ -139,7 +139,7 @@ func TestRestart_KeepsCircuitBreakerSchedule(t *testing.T) {
 func TestRestart_CrashDuringLoginIsOneFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second})
 		go func() { _, _ = s.ask(t.Context(), "app", nil) }()
 		for s.logins() < 1 {
@@ -168,7 +168,7 @@ func TestRestart_CrashDuringLoginIsOneFailure(t *testing.T) {
 func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.changePassword()
 		s.readEvery("app", time.Minute, 80*time.Minute) // refused three times: the next probe is in 6 h
 		if got := s.Simulator.Counters().LoginsRefused; got != 3 {
@@ -200,7 +200,7 @@ func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 func TestRestart_CrashesCauseNoLoginStorm(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, 24*time.Hour)
+		s := gstMount(t, 24*time.Hour)
 		release := s.Upstream.Hold()
 		defer release()
 		began := time.Now()
@@ -226,7 +226,7 @@ func TestRestart_CrashesCauseNoLoginStorm(t *testing.T) {
 func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		first := s.token("app")
 		release := s.Upstream.Hold()
 		advanceUntil(first.issued.Add(time.Hour*66/100 + time.Second)) // the rotation has begun, and its answer is held back
@@ -249,7 +249,7 @@ func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
 func TestRestart_ReloadDuringLoginIsOneFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		release := s.Upstream.Hold()
 		done := make(chan error, 1)
 		go func() {

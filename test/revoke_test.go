@@ -25,8 +25,8 @@ func contains(text string, parts ...string) bool {
 	return true
 }
 
-// ksa is a stage with an account whose tokens can be killed upstream.
-func ksa(t *testing.T, ttl time.Duration) *testMount {
+// ksaMount is a mount with an account whose tokens can be killed upstream.
+func ksaMount(t *testing.T, ttl time.Duration) *testMount {
 	t.Helper()
 	s := newTestMount(t, jwtAccount(withTTL(ttl)))
 	s.write("config/gst", jwtConfig(
@@ -68,8 +68,8 @@ func (s *testMount) revoke(id string) (map[string]revocation, []string) {
 func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := ksa(t, time.Hour)
-		var held []answer
+		s := ksaMount(t, time.Hour)
+		var held []tokenResponse
 		for range 4 {
 			held = append(held, s.token("app"))
 			advance(15 * time.Second)
@@ -114,7 +114,7 @@ func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
 func TestRevoke_KillsTokensIssuedBeforeRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := ksa(t, time.Hour)
+		s := ksaMount(t, time.Hour)
 		first := s.token("app")
 		advance(15 * time.Second)
 		s.mustRotate()
@@ -134,7 +134,7 @@ func TestRevoke_KillsTokensIssuedBeforeRestart(t *testing.T) {
 func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := ksa(t, time.Hour)
+		s := ksaMount(t, time.Hour)
 		first := s.token("app")
 		advance(15 * time.Second)
 		s.mustRotate()
@@ -161,7 +161,7 @@ func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
 func TestRevoke_UnsupportedTellsExpiry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		first := s.token("app")
 		revoked, warnings := s.revoke("")
 		want := revocation{"unsupported", first.expires.Format(time.RFC3339)}
@@ -196,7 +196,7 @@ func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 		t.Run(string(c.fault.Kind), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := ksa(t, time.Hour)
+				s := ksaMount(t, time.Hour)
 				first := s.token("app")
 				s.Simulator.SetFault(simulator.JWT, c.fault)
 				revoked, warnings := s.revoke("")
@@ -227,7 +227,7 @@ func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 func TestRevoke_NotServedAfterRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := ksa(t, time.Hour)
+		s := ksaMount(t, time.Hour)
 		first := s.token("app")
 		// The upstream hangs while it is told; Vault crashes in the middle.
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute, On: simulator.OnRefresh})
@@ -250,7 +250,7 @@ func TestRevoke_NotServedAfterRestart(t *testing.T) {
 func TestRevoke_OfUnusedAccount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := ksa(t, time.Hour)
+		s := ksaMount(t, time.Hour)
 		if revoked, warnings := s.revoke(""); len(revoked) != 0 || len(warnings) != 0 {
 			t.Errorf("revoke answers %+v, warnings %q", revoked, warnings)
 		}
@@ -269,11 +269,11 @@ func TestRevoke_OfUnusedAccount(t *testing.T) {
 func TestRevoke_DuringLoginDropsItsToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := ksa(t, time.Hour)
+		s := ksaMount(t, time.Hour)
 		first := s.token("app")
 		advance(2 * time.Hour) // that token has expired, and so has the one that replaced it
 		release := s.Upstream.Hold()
-		readers := make(chan answer, 3)
+		readers := make(chan tokenResponse, 3)
 		for range cap(readers) {
 			go func() {
 				a, err := s.ask(t.Context(), "app", nil)
@@ -310,7 +310,7 @@ func TestRevoke_DuringLoginDropsItsToken(t *testing.T) {
 func TestRevoke_OfPausedConfig(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := ksa(t, time.Hour)
+		s := ksaMount(t, time.Hour)
 		first := s.token("app")
 		s.write("config/gst", map[string]any{"paused": true})
 		revoked, _ := s.revoke("")
@@ -326,7 +326,7 @@ func TestRevoke_OfPausedConfig(t *testing.T) {
 func TestRevoke_RepeatedTokenNotServed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		// Two logins within one second give the same token, as with the vendor.
 		s.Simulator.SetAccount(jwtAccount(withTTL(time.Hour), func(a *simulator.Account) { a.RepeatTokens = true }))
 		first := s.token("app")
@@ -349,8 +349,8 @@ func TestRevoke_RepeatedTokenNotServed(t *testing.T) {
 func TestRevoke_ActsOnAnyNumberOfTokens(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := ksa(t, 24*time.Hour)
-		var held []answer
+		s := ksaMount(t, 24*time.Hour)
+		var held []tokenResponse
 		for range 80 {
 			held = append(held, s.token("app"))
 			advance(11 * time.Second)
@@ -373,7 +373,7 @@ func TestRevoke_ActsOnAnyNumberOfTokens(t *testing.T) {
 func TestRevoke_DuringVerificationLeavesOneLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		first := s.token("app")
 		release := s.Upstream.Hold()
 		written := make(chan struct{})
@@ -386,7 +386,7 @@ func TestRevoke_DuringVerificationLeavesOneLogin(t *testing.T) {
 			t.Fatalf("%d logins, want 2, one of them the verification in flight", got)
 		}
 		s.revoke("")
-		read := make(chan answer, 1)
+		read := make(chan tokenResponse, 1)
 		go func() {
 			a, err := s.ask(t.Context(), "app", nil)
 			if err != nil {
@@ -411,7 +411,7 @@ func TestRevoke_DuringVerificationLeavesOneLogin(t *testing.T) {
 func TestRevokeUnsaved_KeptWhileIdle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := ksa(t, 24*time.Hour)
+		s := ksaMount(t, 24*time.Hour)
 		first := s.token("app")
 		s.EveryMinute()
 		advance(30*time.Minute + 30*time.Second)
@@ -431,7 +431,7 @@ func TestRevokeUnsaved_KeptWhileIdle(t *testing.T) {
 func TestRevokeUnsaved_AccountNotEvictedWhileWriting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := ksa(t, 24*time.Hour)
+		s := ksaMount(t, 24*time.Hour)
 		first := s.token("app")
 		advance(30 * time.Minute)
 		s.Storage.SlowPuts(3 * time.Second)
@@ -457,7 +457,7 @@ func TestRevokeUnsaved_AccountNotEvictedWhileWriting(t *testing.T) {
 func TestRevoke_KilledStaysKilled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := ksa(t, 24*time.Hour)
+		s := ksaMount(t, 24*time.Hour)
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 2 * time.Second, On: simulator.OnRefresh})
 		var all sync.WaitGroup
@@ -478,7 +478,7 @@ func TestRevoke_KilledStaysKilled(t *testing.T) {
 func TestRevoke_KeptThroughEviction(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := ksa(t, 24*time.Hour)
+		s := ksaMount(t, 24*time.Hour)
 		first := s.token("app")
 		advance(30 * time.Minute)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second, On: simulator.OnRefresh})

@@ -34,7 +34,7 @@ func TestRevokeUnsaved_KeptThroughReloads(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, and a restart %t", name, restart), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					s := ksa(t, 24*time.Hour)
+					s := ksaMount(t, 24*time.Hour)
 					first := s.token("app")
 					advance(time.Minute)
 					s.Storage.FailPuts(1)
@@ -72,7 +72,7 @@ func (s *testMount) elsewhere(writes int) {
 func TestRevokeUnsaved_KeptThroughRemoteWrite(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := ksa(t, 24*time.Hour)
+		s := ksaMount(t, 24*time.Hour)
 		first := s.token("app")
 		advance(time.Minute)
 		s.Storage.SlowPuts(3 * time.Second)

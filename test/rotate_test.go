@@ -43,7 +43,7 @@ func (s *testMount) mustRotate() map[string]any {
 func TestRotate_ReplacesTokenAndLeavesOldAlive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		first := s.token("app")
 		advance(time.Minute)
 		data := s.mustRotate()
@@ -66,7 +66,7 @@ func TestRotate_ReplacesTokenAndLeavesOldAlive(t *testing.T) {
 func TestRotate_UnusedAccountHasNoPrevious(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		data := s.mustRotate()
 		if data["previous_token_id"] != "" || data["previous_valid_until"] != "" {
 			t.Errorf("rotate answers %v, want no previous token", data)
@@ -81,7 +81,7 @@ func TestRotate_UnusedAccountHasNoPrevious(t *testing.T) {
 func TestRotate_OncePerTenSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		first := s.token("app")
 		advance(time.Minute)
 		made := s.mustRotate()
@@ -110,7 +110,7 @@ func TestRotate_OncePerTenSeconds(t *testing.T) {
 func TestRotate_ConcurrentCallsMakeOneLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.token("app")
 		s.Simulator.SetFault(simulator.JWT, latency())
 		var all sync.WaitGroup
@@ -142,7 +142,7 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := gst(t, time.Hour)
+				s := gstMount(t, time.Hour)
 				s.Simulator.SetFault(simulator.JWT, c.fault)
 				s.failed("app")
 				next := s.status()["next_attempt_at"]
@@ -176,7 +176,7 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.changePassword()
 		s.failed("app")
 		for range 10 * 60 {
@@ -202,7 +202,7 @@ func TestRotate_NotMadeSaysSo(t *testing.T) {
 	t.Parallel()
 	const untried = "no new one was made: rotate/ makes one again from "
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.changePassword()
 		s.failed("app")
 		again := time.Now().Add(time.Minute)
@@ -221,7 +221,7 @@ func TestRotate_NotMadeSaysSo(t *testing.T) {
 		s.wantLogins(2)
 	})
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		if _, err := s.rotate(); err == nil || strings.Contains(err.Error(), untried) {
@@ -240,7 +240,7 @@ func TestRotate_NotMadeSaysSo(t *testing.T) {
 func TestRotate_KeepsProbeSchedule(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.changePassword()
 		s.readEvery("app", time.Minute, 80*time.Minute) // two refusals more: the next probe is in 6 h
 		if got := s.Simulator.Counters().LoginsRefused; got != 3 {
@@ -270,7 +270,7 @@ func TestRotate_KeepsProbeSchedule(t *testing.T) {
 func TestRotate_AbsentConfigRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		for _, path := range []string{"rotate/none", "revoke/none"} {
 			resp, err := s.do(t.Context(), logical.UpdateOperation, path, nil)
 			if err != nil || !resp.IsError() {
@@ -285,7 +285,7 @@ func TestRotate_AbsentConfigRefused(t *testing.T) {
 func TestRotate_BlockedIsNoRotation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		first := s.token("app")
 		advance(time.Minute)
 		s.Storage.FailPuts(1)

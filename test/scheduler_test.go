@@ -172,7 +172,7 @@ func TestStop_EndsLoginsAtOnce(t *testing.T) {
 func TestStop_NotDelayedByStorage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.token("app")
 		s.LoseStorage()
 		began := time.Now()

@@ -68,7 +68,7 @@ func echoes() map[string]func(w http.ResponseWriter, sent string) {
 	return all
 }
 
-// answering is a world whose upstream answers every login with reply, and a logbook.
+// answering is a mount whose upstream answers every login with reply, and a logbook.
 func answering(t *testing.T, reply func(http.ResponseWriter, mounttest.Request)) (*testMount, *logbook) {
 	t.Helper()
 	book := &logbook{}

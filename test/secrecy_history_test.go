@@ -15,12 +15,12 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// ordeal lets everything happen to the config "gst" and its role "app" that can, and gives every word that the engine said
+// collectMessages lets everything happen to the config "gst" and its role "app" that can, and gives every word that the engine said
 // about it: errors, warnings, and all answers but those of token/.
-func (w *testMount) ordeal(f fixture) []string {
+func (w *testMount) collectMessages(f fixture) []string {
 	w.t.Helper()
 	var said []string
-	hear := func(op logical.Operation, path string, data map[string]any) {
+	send := func(op logical.Operation, path string, data map[string]any) {
 		resp, err := w.do(w.t.Context(), op, path, data)
 		if err != nil {
 			said = append(said, err.Error(), fmt.Sprintf("%#v", err))
@@ -38,44 +38,44 @@ func (w *testMount) ordeal(f fixture) []string {
 		}
 		said = append(said, string(encoded))
 	}
-	look := func() {
+	readAll := func() {
 		for _, path := range []string{"config/gst", "role/app", "status/gst", "ledger/gst", "token/app"} {
-			hear(logical.ReadOperation, path, nil)
+			send(logical.ReadOperation, path, nil)
 		}
 		for _, path := range []string{"config/", "role/", "status/", "ledger/"} {
-			hear(logical.ListOperation, path, nil)
+			send(logical.ListOperation, path, nil)
 		}
 	}
-	look()
-	hear(logical.UpdateOperation, "config/gst", f.wrong())
-	hear(logical.UpdateOperation, "config/gst", with(f.config, "headers", "Host=x"))
+	readAll()
+	send(logical.UpdateOperation, "config/gst", f.wrong())
+	send(logical.UpdateOperation, "config/gst", with(f.config, "headers", "Host=x"))
 	for _, kind := range simulator.FaultKinds() {
 		w.Simulator.SetFault("", simulator.Fault{Kind: kind, Delay: time.Second, RedirectTo: upstreamURL + "/elsewhere/"})
-		hear(logical.UpdateOperation, "rotate/gst", nil)
-		look()
-		hear(logical.UpdateOperation, "config/gst", with(f.config, "headers", "X-Try="+string(kind)))
+		send(logical.UpdateOperation, "rotate/gst", nil)
+		readAll()
+		send(logical.UpdateOperation, "config/gst", with(f.config, "headers", "X-Try="+string(kind)))
 		w.Simulator.SetFault("", simulator.Fault{})
 		advance(2 * time.Minute)
-		hear(logical.UpdateOperation, "rotate/gst", nil)
-		look()
+		send(logical.UpdateOperation, "rotate/gst", nil)
+		readAll()
 	}
 	for _, access := range []string{mounttest.Get, mounttest.Put, mounttest.Delete, mounttest.List} {
 		w.Storage.Fail(access, "", mounttest.ErrStorage())
 		advance(time.Minute)
-		hear(logical.UpdateOperation, "rotate/gst", nil)
-		hear(logical.UpdateOperation, "config/gst", with(f.config, "headers", "X-Try="+access))
-		look()
+		send(logical.UpdateOperation, "rotate/gst", nil)
+		send(logical.UpdateOperation, "config/gst", with(f.config, "headers", "X-Try="+access))
+		readAll()
 		w.Storage.Heal()
 	}
-	hear(logical.UpdateOperation, "rotate/gst", nil)
+	send(logical.UpdateOperation, "rotate/gst", nil)
 	advance(time.Minute)
-	hear(logical.UpdateOperation, "revoke/gst", nil)
-	look()
+	send(logical.UpdateOperation, "revoke/gst", nil)
+	readAll()
 	w.Reload()
-	look()
+	readAll()
 	advance(30 * time.Hour)
-	look()
-	hear(logical.UpdateOperation, "revoke/gst", map[string]any{"token_id": "0123456789abcdef"})
+	readAll()
+	send(logical.UpdateOperation, "revoke/gst", map[string]any{"token_id": "0123456789abcdef"})
 	return said
 }
 

@@ -37,7 +37,7 @@ func (l *logbook) String() string {
 	return l.text.String()
 }
 
-// logged is a world with the fixture's config and role, and a logbook of all levels.
+// logged is a mount with the fixture's config and role, and a logbook of all levels.
 func (f fixture) logged(t *testing.T) (*testMount, *logbook) {
 	t.Helper()
 	book := &logbook{}
@@ -86,7 +86,7 @@ func TestSecrecy_NothingLoggedOrAnswered(t *testing.T) {
 		for kind, f := range map[string]fixture{"plain": plain, "awkward": plain.awkward()} {
 			timed(t, plain.name+" with "+kind+" secrets", func(t *testing.T) {
 				w, book := f.logged(t)
-				said := w.ordeal(f)
+				said := w.collectMessages(f)
 				secrets := append(disguises(f), w.issued()...)
 				lines := strings.Split(book.String(), "\n")
 				if len(lines) < 10 || len(said) < 100 || len(secrets) < 10 {
@@ -111,7 +111,7 @@ func TestLogs_WholeLinesNameConfig(t *testing.T) {
 	t.Parallel()
 	timed(t, "jwt", func(t *testing.T) {
 		w, book := jwtV1().logged(t)
-		w.ordeal(jwtV1())
+		w.collectMessages(jwtV1())
 		for line := range strings.SplitSeq(strings.TrimSpace(book.String()), "\n") {
 			var fields map[string]any
 			if err := json.Unmarshal([]byte(line), &fields); err != nil {

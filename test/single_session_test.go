@@ -14,10 +14,10 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// exclusive is a stage whose account has a single session: a new login kills the old token.
-func exclusive(t *testing.T, ttl time.Duration, more ...any) *testMount {
+// singleSessionMount is a mount whose account has a single session: a new login kills the old token.
+func singleSessionMount(t *testing.T, ttl time.Duration, more ...any) *testMount {
 	t.Helper()
-	s := gst(t, ttl, append([]any{"rotation_percent", 100}, more...)...)
+	s := gstMount(t, ttl, append([]any{"rotation_percent", 100}, more...)...)
 	s.Simulator.SetAccount(jwtAccount(withTTL(ttl), func(a *simulator.Account) { a.SingleSession = true }))
 	return s
 }
@@ -27,7 +27,7 @@ func TestSingleSession_OneLiveTokenNoLongerLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const life = 15 * time.Minute
-		s := exclusive(t, life)
+		s := singleSessionMount(t, life)
 		s.Simulator.SetFault(simulator.JWT, latency())
 		s.EveryMinute()
 		ends := make(map[string]time.Time) // by token: the end of its last lease
@@ -74,7 +74,7 @@ func TestSingleSession_OneLiveTokenNoLongerLease(t *testing.T) {
 func TestSingleSession_ClientsHoldNoDeadToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := exclusive(t, time.Hour)
+		s := singleSessionMount(t, time.Hour)
 		s.Simulator.SetFault(simulator.JWT, latency())
 		s.EveryMinute()
 		f := newFleet(s, 10, 1)
@@ -95,7 +95,7 @@ func TestSingleSession_CrashDuringLoginMakesTokenSuspect(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := exclusive(t, time.Hour)
+				s := singleSessionMount(t, time.Hour)
 				first := s.token("app")
 				advance(10 * time.Minute)
 				release := s.Upstream.Hold()
@@ -142,7 +142,7 @@ func TestSingleSession_SuspectTokenSurvivesConfigWrites(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := exclusive(t, time.Hour)
+				s := singleSessionMount(t, time.Hour)
 				s.token("app")
 				advance(10 * time.Minute)
 				release := s.Upstream.Hold()
@@ -169,7 +169,7 @@ func TestSingleSession_SuspectTokenSurvivesConfigWrites(t *testing.T) {
 func TestSingleSession_CrashDuringVerificationMakesTokenSuspect(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := exclusive(t, time.Hour)
+		s := singleSessionMount(t, time.Hour)
 		first := s.token("app")
 		advance(10 * time.Minute)
 		release := s.Upstream.Hold()
@@ -202,7 +202,7 @@ func TestSingleSession_LostResponseMakesTokenSuspect(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := exclusive(t, time.Hour)
+				s := singleSessionMount(t, time.Hour)
 				first := s.token("app")
 				advance(10 * time.Minute)
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultCut})

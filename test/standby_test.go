@@ -15,7 +15,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// as is a world of a config and a role that starts again as a node of another kind.
+// as is a mount of a config and a role that starts again as a node of another kind.
 func (f fixture) as(t *testing.T, state consts.ReplicationState, before func(*testMount)) *testMount {
 	t.Helper()
 	w := f.mounted(t)
@@ -169,7 +169,7 @@ func TestStandby_BecomesActiveServesStoredToken(t *testing.T) {
 func TestStandby_StopsRotating(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		s.token("app")
 		advance(time.Minute)

@@ -37,7 +37,7 @@ func causes() []cause {
 	faulted := func(f simulator.Fault) func(t *testing.T) *testMount {
 		return func(t *testing.T) *testMount {
 			t.Helper()
-			s := gst(t, time.Hour)
+			s := gstMount(t, time.Hour)
 			s.Simulator.SetFault(simulator.JWT, f)
 			return s
 		}
@@ -49,7 +49,7 @@ func causes() []cause {
 			name: "wrong password", kind: "rejected", state: "rejected", words: []string{"refused the credentials|password"}, mended: true,
 			make: func(t *testing.T) *testMount {
 				t.Helper()
-				s := gst(t, time.Hour)
+				s := gstMount(t, time.Hour)
 				s.Simulator.SetAccount(jwtAccount(func(a *simulator.Account) { a.Password = "the-right-one" }))
 				return s
 			},
@@ -92,7 +92,7 @@ func causes() []cause {
 			name: "name not resolved", kind: "unavailable", state: "backing_off", words: []string{"upstream.test", "resolve"},
 			make: func(t *testing.T) *testMount {
 				t.Helper()
-				s := gst(t, time.Hour)
+				s := gstMount(t, time.Hour)
 				s.FailDials(&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{
 					Err: "no such host", Name: "upstream.test", IsNotFound: true,
 				}})
@@ -111,7 +111,7 @@ func causes() []cause {
 			name: "paused", kind: "", state: "paused", words: []string{"paused", "moving house"}, mended: true,
 			make: func(t *testing.T) *testMount {
 				t.Helper()
-				s := gst(t, time.Hour, "paused", true, "pause_reason", "moving house")
+				s := gstMount(t, time.Hour, "paused", true, "pause_reason", "moving house")
 				return s
 			},
 		},

@@ -21,7 +21,7 @@ import (
 func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultUnavailable})
 		if _, err := s.rotate(); err == nil {
@@ -42,7 +42,7 @@ func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
 func TestStatus_StatesOfAccount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		state := func(want string) map[string]any {
 			t.Helper()
@@ -105,7 +105,7 @@ func TestStatus_StatesOfAccount(t *testing.T) {
 func TestStatus_CountsSinceStart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, 15*time.Minute)
+		s := gstMount(t, 15*time.Minute)
 		s.EveryMinute()
 		const reads = 10
 		for range reads {
@@ -125,7 +125,7 @@ func TestStatus_CountsSinceStart(t *testing.T) {
 func TestStatusList_TellsEveryFault(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		for _, name := range []string{"paused", "refused", "idle"} {
 			s.write("config/"+name, jwtConfig("verify_connection", false))
 			s.write("role/"+name, map[string]any{"config": name})
@@ -162,7 +162,7 @@ func TestStatusList_TellsEveryFault(t *testing.T) {
 func TestStatusList_ManyAccounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		const many = 400
 		for n := range many {
 			s.write(fmt.Sprintf("config/c%03d", n), jwtConfig("verify_connection", false, "paused", true))

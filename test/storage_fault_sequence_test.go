@@ -14,8 +14,8 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// mishap is how an access to storage goes wrong.
-type mishap struct {
+// accessFault is how an access to storage goes wrong.
+type accessFault struct {
 	name string
 	// late: the access is made, and fails all the same. lasting: so do all that follow. hangUp: it is the caller who gives up.
 	late, lasting, hangUp bool
@@ -28,15 +28,15 @@ func TestStorageFaultSequence_EveryAccessFails(t *testing.T) {
 	var calls []string
 	t.Run("none", func(t *testing.T) {
 		timed(t, "of them", func(t *testing.T) {
-			s := newSaga(t)
-			s.tell(mishap{}, -1)
+			s := newStorageHistory(t)
+			s.run(accessFault{}, -1)
 			calls = s.Storage.Accesses()[s.began:s.ended]
 		})
 	})
 	if len(calls) == 0 {
 		t.Fatal("nothing was counted")
 	}
-	for _, m := range []mishap{
+	for _, m := range []accessFault{
 		{name: "once"}, {name: "once, and late", late: true}, {name: "from then on", lasting: true},
 		{name: "from then on, and late", late: true, lasting: true}, {name: "by the caller", hangUp: true},
 	} {
@@ -47,8 +47,8 @@ func TestStorageFaultSequence_EveryAccessFails(t *testing.T) {
 					continue // a read that fails late is one that fails
 				}
 				timed(t, fmt.Sprintf("%d %s", n+1, call), func(t *testing.T) {
-					s := newSaga(t)
-					s.tell(m, s.began+n+1)
+					s := newStorageHistory(t)
+					s.run(m, s.began+n+1)
 				})
 			}
 		})
@@ -65,18 +65,18 @@ func changes(call string) bool {
 	return strings.HasPrefix(call, mounttest.Put) || strings.HasPrefix(call, mounttest.Delete)
 }
 
-// tell tells the saga, and lets the access of that number go wrong.
-func (s *saga) tell(m mishap, number int) {
+// run runs the history, and lets the access of that number go wrong.
+func (s *storageHistory) run(m accessFault, number int) {
 	var mu sync.Mutex // the engine makes some accesses in the background
-	struck := ""
+	failed := ""
 	s.Storage.SetFault(func(n int, access, key string) mounttest.Fault {
 		if n < number || n > number && !m.lasting || number < 0 {
 			return mounttest.Fault{}
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if struck == "" {
-			struck = access + " " + key
+		if failed == "" {
+			failed = access + " " + key
 		}
 		if m.hangUp {
 			if cancel := s.cancel.Load(); cancel != nil {
@@ -90,26 +90,26 @@ func (s *saga) tell(m mishap, number int) {
 		synctest.Wait()
 		mu.Lock()
 		defer mu.Unlock()
-		return struck
+		return failed
 	}
 	checked := m.lasting
-	for _, d := range deeds() {
+	for _, d := range operations() {
 		if d.before != nil {
 			d.before(s)
 		}
-		told := len(s.told)
+		told := len(s.messages)
 		ok := s.try(d)
 		if !ok && number < 0 {
-			s.t.Fatalf("with a storage that is well: %q", s.told)
+			s.t.Fatalf("with a storage that is well: %q", s.messages)
 		}
 		if hit() == "" || checked {
 			if !ok && !m.lasting {
-				s.t.Fatalf("%s failed, and storage was well again: %q", d.name, s.told)
+				s.t.Fatalf("%s failed, and storage was well again: %q", d.name, s.messages)
 			}
 			continue
 		}
 		checked = true
-		s.clear(hit(), s.told[told:], m)
+		s.checkMessages(hit(), s.messages[told:], m)
 		s.check()
 		advance(2 * time.Minute)
 		s.minute()
@@ -117,7 +117,7 @@ func (s *saga) tell(m mishap, number int) {
 			continue
 		}
 		if !s.try(d) {
-			s.t.Fatalf("%s fails, though storage is well again: %q", d.name, s.told)
+			s.t.Fatalf("%s fails, though storage is well again: %q", d.name, s.messages)
 		}
 	}
 	s.ended = len(s.Storage.Accesses())
@@ -135,10 +135,10 @@ func (s *saga) tell(m mishap, number int) {
 	}
 }
 
-// clear checks that what a request was refused with names what went wrong.
-func (s *saga) clear(struck string, told []string, m mishap) {
+// checkMessages checks that what a request was refused with names what went wrong.
+func (s *storageHistory) checkMessages(failed string, told []string, m accessFault) {
 	s.t.Helper()
-	_, key, _ := strings.Cut(struck, " ")
+	_, key, _ := strings.Cut(failed, " ")
 	for _, message := range told {
 		if strings.Contains(message, mounttest.ErrStorage().Error()) && !strings.Contains(message, key) {
 			s.t.Errorf("the message does not name %s: %s", key, message)
@@ -149,6 +149,6 @@ func (s *saga) clear(struck string, told []string, m mishap) {
 	}
 }
 
-// mostLogins is how many logins the saga needs when all goes well, and two: the one whose outcome may be lost, and the one that a
+// mostLogins is how many logins the history needs when all goes well, and two: the one whose outcome may be lost, and the one that a
 // request makes which is made again.
 const mostLogins = 11

@@ -32,39 +32,39 @@ type roleState struct{ maxTTL int }
 
 func (r roleState) exists() bool { return r.maxTTL > 0 }
 
-// deed is one request of a saga, and what it does to the config and the role when it succeeds.
-type deed struct {
+// operation is one request of a history, and what it does to the config and the role when it succeeds.
+type operation struct {
 	name   string
 	op     logical.Operation
 	path   string
 	data   map[string]any
 	config func(configState) configState
 	role   func(roleState) roleState
-	// before is done first, such as to let time pass. It is not done again when the deed is.
-	before func(*saga)
-	// fails says that the deed is to be refused.
+	// before is done first, such as to let time pass. It is not done again when the operation is.
+	before func(*storageHistory)
+	// fails says that the operation is to be refused.
 	fails bool
 }
 
-// saga is the whole life of a config, while storage fails. It knows all states in which the config and the role may be: those
+// storageHistory is the whole life of a config, while storage fails. It knows all states in which the config and the role may be: those
 // before and after each request whose outcome is not known, and one alone after each that has succeeded.
-type saga struct {
+type storageHistory struct {
 	*testMount
 
-	configs map[configState]bool
-	roles   map[roleState]bool
-	seen    map[string]bool // by token ID
-	revoked map[string]bool
-	cancel  atomic.Pointer[context.CancelFunc] // of the request under way
-	began   int                                // accesses before the first deed
-	ended   int                                // accesses after the last one
-	told    []string                           // what was refused, and how
-	extra   int                                // logins that only the checks have made
+	configs  map[configState]bool
+	roles    map[roleState]bool
+	seen     map[string]bool // by token ID
+	revoked  map[string]bool
+	cancel   atomic.Pointer[context.CancelFunc] // of the request under way
+	began    int                                // accesses before the first operation
+	ended    int                                // accesses after the last one
+	messages []string                           // what was refused, and how
+	extra    int                                // logins that only the checks have made
 	// refusing says that the upstream has refused the credentials, and nobody has logged in since.
 	refusing bool
 }
 
-func newSaga(t *testing.T) *saga {
+func newStorageHistory(t *testing.T) *storageHistory {
 	t.Helper()
 	var accounts []simulator.Account
 	for n := range 3 {
@@ -72,23 +72,23 @@ func newSaga(t *testing.T) *saga {
 	}
 	w := newTestMount(t, accounts...)
 	synctest.Wait()
-	return &saga{
+	return &storageHistory{
 		testMount: w, configs: map[configState]bool{{}: true}, roles: map[roleState]bool{{}: true},
 		seen: map[string]bool{}, revoked: map[string]bool{}, began: len(w.Storage.Accesses()),
 	}
 }
 
-// deeds are a saga's.
-func deeds() []deed {
-	create := func(n int, verify bool) deed {
-		return deed{
+// operations are those of a history.
+func operations() []operation {
+	create := func(n int, verify bool) operation {
+		return operation{
 			name: fmt.Sprintf("create the config of %s", clerk(n)), op: logical.UpdateOperation, path: "config/gst",
 			data:   with(jwtV2().config, "username", clerk(n), "verify_connection", verify, "rotation_percent", 66, "paused", false),
 			config: func(configState) configState { return configState{clerk(n), 66, false} },
 		}
 	}
-	update := func(name string, change func(configState) configState, data map[string]any) deed {
-		return deed{
+	update := func(name string, change func(configState) configState, data map[string]any) operation {
+		return operation{
 			name: name, op: logical.UpdateOperation, path: "config/gst", data: data,
 			config: func(c configState) configState {
 				if c.username == "" {
@@ -98,34 +98,36 @@ func deeds() []deed {
 			},
 		}
 	}
-	look := func(op logical.Operation, path string) deed { return deed{name: "look at " + path, op: op, path: path} }
-	read := deed{name: "read", op: logical.ReadOperation, path: "token/app"}
-	later := func(d deed, span time.Duration) deed {
-		d.before = func(*saga) { advance(span) }
+	look := func(op logical.Operation, path string) operation {
+		return operation{name: "look at " + path, op: op, path: path}
+	}
+	read := operation{name: "read", op: logical.ReadOperation, path: "token/app"}
+	later := func(d operation, span time.Duration) operation {
+		d.before = func(*storageHistory) { advance(span) }
 		return d
 	}
-	reloaded := func(d deed) deed {
-		d.before = func(s *saga) { s.Reload() }
+	reloaded := func(d operation) operation {
+		d.before = func(s *storageHistory) { s.Reload() }
 		return d
 	}
-	rotate := later(deed{name: "rotate", op: logical.UpdateOperation, path: "rotate/gst"}, 11*time.Second)
-	revoke := deed{name: "revoke", op: logical.UpdateOperation, path: "revoke/gst"}
-	role := func(name string, maxTTL int) deed {
-		return deed{
+	rotate := later(operation{name: "rotate", op: logical.UpdateOperation, path: "rotate/gst"}, 11*time.Second)
+	revoke := operation{name: "revoke", op: logical.UpdateOperation, path: "revoke/gst"}
+	role := func(name string, maxTTL int) operation {
+		return operation{
 			name: name, op: logical.UpdateOperation, path: "role/app", data: map[string]any{"config": "gst", "max_ttl": maxTTL},
 			role: func(roleState) roleState { return roleState{maxTTL} },
 		}
 	}
-	refuse := func(s *saga) {
+	refuse := func(s *storageHistory) {
 		advance(11 * time.Second)
 		s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultRefuse})
 		s.refusing = true
 	}
-	forgive := func(s *saga) {
+	forgive := func(s *storageHistory) {
 		s.Simulator.SetFault("", simulator.Fault{})
 		advance(61 * time.Second)
 	}
-	return []deed{
+	return []operation{
 		create(0, true), role("create the role", 3600), read, rotate, read,
 		update("rotate earlier", func(c configState) configState { c.percent = 50; return c }, map[string]any{"rotation_percent": 50}),
 		update("change the user", func(c configState) configState { c.username = clerk(1); return c },
@@ -150,8 +152,8 @@ func deeds() []deed {
 	}
 }
 
-// try does a deed and notes what it may have changed. It reports whether it went as it should.
-func (s *saga) try(d deed) bool {
+// try sends the request of an operation and notes what it may have changed. It reports whether it went as it should.
+func (s *storageHistory) try(d operation) bool {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
 	defer cancel()
@@ -161,7 +163,7 @@ func (s *saga) try(d deed) bool {
 	r, refused := asRefusal(resp, err)
 	if refused {
 		s.hides(r.message, jwtV2().secrets()...)
-		s.told = append(s.told, d.name+": "+r.message)
+		s.messages = append(s.messages, d.name+": "+r.message)
 	}
 	s.configs = moved(s.configs, d.config, refused)
 	s.roles = moved(s.roles, d.role, refused)
@@ -187,11 +189,11 @@ func moved[T comparable](states map[T]bool, change func(T) T, failed bool) map[T
 }
 
 // note looks at an answer in the light of what is known.
-func (s *saga) note(d deed, resp *logical.Response) {
+func (s *storageHistory) note(d operation, resp *logical.Response) {
 	s.t.Helper()
 	switch {
 	case d.path == "token/app":
-		s.judgeToken("the engine", resp)
+		s.checkToken("the engine", resp)
 	case d.path == "rotate/gst", d.data["username"] != nil:
 		s.refusing = false
 	case strings.HasPrefix(d.path, "revoke/"):
@@ -203,8 +205,8 @@ func (s *saga) note(d deed, resp *logical.Response) {
 	}
 }
 
-// judgeToken checks a token that was served: it is alive, not revoked, and of a user that the config may have.
-func (s *saga) judgeToken(whose string, resp *logical.Response) {
+// checkToken checks a token that was served: it is alive, not revoked, and of a user that the config may have.
+func (s *storageHistory) checkToken(whose string, resp *logical.Response) {
 	s.t.Helper()
 	id, token := text(s.t, resp.Data, "token_id"), text(s.t, resp.Data, "access_token")
 	if s.revoked[id] {
@@ -236,7 +238,7 @@ func userOf(token string) string {
 
 // check looks, with storage healed, at the engine as it is and at one that begins anew on a copy of the storage: both must be in
 // the same state, which is one of those that may be, and serve a token if there is one to be had.
-func (s *saga) check() {
+func (s *storageHistory) check() {
 	s.t.Helper()
 	s.Storage.WithoutFaults(func() {
 		s.checkAs("the engine, healed,")
@@ -250,7 +252,7 @@ func (s *saga) check() {
 	})
 }
 
-func (s *saga) checkAs(whose string) {
+func (s *storageHistory) checkAs(whose string) {
 	s.t.Helper()
 	config, role := s.states(whose)
 	if !s.configs[config] {
@@ -272,7 +274,7 @@ func (s *saga) checkAs(whose string) {
 	case err == nil && !able:
 		s.t.Errorf("%s serves a token, with config %+v and role %+v", whose, config, role)
 	case err == nil:
-		s.judgeToken(whose, resp)
+		s.checkToken(whose, resp)
 		if life := resp.Secret.TTL; life > time.Duration(role.maxTTL)*time.Second {
 			s.t.Errorf("%s gives a lease of %s, and the role allows %d s", whose, life, role.maxTTL)
 		}
@@ -280,7 +282,7 @@ func (s *saga) checkAs(whose string) {
 }
 
 // states are what the engine says of the config and the role.
-func (s *saga) states(whose string) (c configState, r roleState) {
+func (s *storageHistory) states(whose string) (c configState, r roleState) {
 	s.t.Helper()
 	config, err := s.tryRead("config/gst", nil)
 	if err != nil {

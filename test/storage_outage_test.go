@@ -20,7 +20,7 @@ import (
 func TestStorageOutage_WritesBackOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		first := s.token("app")
 		advance(30 * time.Minute)
@@ -52,7 +52,7 @@ func TestStorageOutage_WritesBackOff(t *testing.T) {
 func TestStorageOutage_HangingDelaysNoRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		s.token("app")
 		s.Storage.SlowPuts(20 * time.Second)
@@ -75,7 +75,7 @@ func TestStorageOutage_HangingDelaysNoRead(t *testing.T) {
 func TestStorageOutage_UnsavedTokenServed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		release := s.Upstream.Hold()
 		got := make(chan error, 1)
 		go func() {
@@ -100,7 +100,7 @@ func TestStorageOutage_UnsavedTokenServed(t *testing.T) {
 func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.Simulator.SetAccount(jwtAccount(withTTL(time.Hour), func(a *simulator.Account) { a.Username = "other" }))
 		first := s.token("app")
 		entry, err := s.Storage.Entries.Get(t.Context(), "config/gst")
@@ -143,7 +143,7 @@ func TestInvalidation_DuringLoginFailsNoReader(t *testing.T) {
 		t.Run(key, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := gst(t, time.Hour)
+				s := gstMount(t, time.Hour)
 				release := s.Upstream.Hold()
 				done := make(chan error, 1)
 				go func() {

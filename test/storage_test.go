@@ -32,7 +32,7 @@ func golden(t *testing.T, name string) string {
 	return string(content)
 }
 
-// goldenWorld is a world whose storage holds golden files: key, name of the file, and so on.
+// goldenWorld is a mount whose storage holds golden files: key, name of the file, and so on.
 func goldenWorld(t *testing.T, f fixture, entries ...string) *testMount {
 	t.Helper()
 	return newTestMountWith(t, func(w *testMount) {
@@ -356,7 +356,7 @@ func TestStorage_SecretsOnlyUnderSealedPrefixes(t *testing.T) {
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
 			w := f.mounted(t)
-			w.ordeal(f)
+			w.collectMessages(f)
 			secrets := append(f.secrets(), w.issued()...)
 			if len(secrets) < 4 {
 				t.Fatalf("%d secrets to look for: too few to be all", len(secrets))

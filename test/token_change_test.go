@@ -36,7 +36,7 @@ func ownerOf(t *testing.T, token string) string {
 	return claims.Username
 }
 
-// twoClerks is a world with two accounts, whose config is that of the first.
+// twoClerks is a mount with two accounts, whose config is that of the first.
 func twoClerks(t *testing.T) *testMount {
 	t.Helper()
 	w := newTestMount(t, jwtAccount(), simulator.Account{Protocol: simulator.JWT, Username: "other", Password: "pass-of-other"})
@@ -55,7 +55,7 @@ func TestTokenChange_DuringLoginDropsOldAccountsToken(t *testing.T) {
 		timed(t, strings.Trim(verifying(verify), ", "), func(t *testing.T) {
 			w := twoClerks(t)
 			w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second, Remaining: 1})
-			var waiting []<-chan reply
+			var waiting []<-chan asyncResult
 			for range 5 {
 				waiting = append(waiting, w.async("token/app"))
 			}
@@ -160,7 +160,7 @@ func TestTokenChange_ConcurrentWritesAndReadsAgree(t *testing.T) {
 	t.Parallel()
 	timed(t, "fifty of each", func(t *testing.T) {
 		w := twoClerks(t)
-		var answers []<-chan reply
+		var answers []<-chan asyncResult
 		for n := range 50 {
 			answers = append(answers, w.async("token/app"))
 			data := otherClerk(false)

@@ -53,7 +53,7 @@ func TestTokenRejected_ThousandReadersMakeOneLogin(t *testing.T) {
 func TestTokenRejected_YoungerThanAMinuteKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		first := s.token("app")
 		for range 59 {
 			advance(time.Second)
@@ -75,7 +75,7 @@ func TestTokenRejected_YoungerThanAMinuteKept(t *testing.T) {
 func TestTokenRejected_OncePerFiveMinutes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		current := s.token("app").id
 		advance(time.Minute)
 		// Somebody for whom no token is good enough: say, the API refuses the account.
@@ -102,7 +102,7 @@ func TestTokenRejected_OncePerFiveMinutes(t *testing.T) {
 func TestTokenRejected_NotCurrentMakesNoLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		first := s.token("app")
 		advance(2 * time.Minute)
 		for _, id := range []string{"0123456789abcdef", ""} {
@@ -125,7 +125,7 @@ func TestTokenRejected_ObeysBackoff(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := gst(t, 24*time.Hour)
+				s := gstMount(t, 24*time.Hour)
 				first := s.token("app")
 				advance(2 * time.Minute)
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
@@ -158,7 +158,7 @@ func TestTokenRejected_ByReadAndByUpdate(t *testing.T) {
 		t.Run(string(op), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := gst(t, time.Hour)
+				s := gstMount(t, time.Hour)
 				first := s.token("app")
 				advance(2 * time.Minute)
 				resp, err := s.do(t.Context(), op, "token/app", reject(first.id))
@@ -177,7 +177,7 @@ func TestTokenRejected_ByReadAndByUpdate(t *testing.T) {
 func TestTokenRejected_AfterClockSetBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, 24*time.Hour)
+		s := gstMount(t, 24*time.Hour)
 		first := s.token("app")
 		advance(2 * time.Minute)
 		if _, err := s.ask(t.Context(), "app", reject(first.id)); err != nil {
@@ -199,7 +199,7 @@ func TestTokenRejected_AfterClockSetBack(t *testing.T) {
 func TestTokenRejected_AfterBlockedLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		first := s.token("app")
 		advance(2 * time.Minute)
 		s.Storage.FailPuts(1)

@@ -15,8 +15,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// answer is what a reader of token/<role> got.
-type answer struct {
+// tokenResponse is what a reader of token/<role> got.
+type tokenResponse struct {
 	access, id, config string
 	issued, expires    time.Time
 	left, ttl, period  time.Duration
@@ -26,13 +26,13 @@ type answer struct {
 }
 
 // life is how long the token lives in all.
-func (a answer) life() time.Duration { return a.expires.Sub(a.issued) }
+func (a tokenResponse) life() time.Duration { return a.expires.Sub(a.issued) }
 
 // share is the part of its life that the token had left when it was read.
-func (a answer) share() float64 { return float64(a.left) / float64(a.life()) }
+func (a tokenResponse) share() float64 { return float64(a.left) / float64(a.life()) }
 
 // ask reads a token from whichever process runs, by an update where there are parameters. It may be called from any goroutine.
-func (s *testMount) ask(ctx context.Context, role string, data map[string]any) (answer, error) {
+func (s *testMount) ask(ctx context.Context, role string, data map[string]any) (tokenResponse, error) {
 	var op logical.Operation = logical.ReadOperation
 	if data != nil {
 		op = logical.UpdateOperation
@@ -40,17 +40,17 @@ func (s *testMount) ask(ctx context.Context, role string, data map[string]any) (
 	_, resp, err := s.Do(ctx, op, "token/"+role, data)
 	switch {
 	case err != nil:
-		return answer{}, err
+		return tokenResponse{}, err
 	case resp == nil:
-		return answer{}, errors.New("an empty answer")
+		return tokenResponse{}, errors.New("an empty answer")
 	case resp.IsError():
-		return answer{}, logical.CodedError(http.StatusBadRequest, resp.Error().Error())
+		return tokenResponse{}, logical.CodedError(http.StatusBadRequest, resp.Error().Error())
 	}
-	return parseAnswer(resp)
+	return parseTokenResponse(resp)
 }
 
 // token is ask where the read must succeed.
-func (s *testMount) token(role string) answer {
+func (s *testMount) token(role string) tokenResponse {
 	s.t.Helper()
 	a, err := s.ask(s.t.Context(), role, nil)
 	if err != nil {
@@ -75,8 +75,8 @@ func (s *testMount) failure(role string) error {
 	return err
 }
 
-func parseAnswer(resp *logical.Response) (answer, error) {
-	a := answer{data: resp.Data}
+func parseTokenResponse(resp *logical.Response) (tokenResponse, error) {
+	a := tokenResponse{data: resp.Data}
 	var err error
 	text := func(field string) string {
 		value, ok := resp.Data[field].(string)
@@ -118,7 +118,7 @@ func codeOf(err error) int {
 }
 
 // gst is the usual testMount: config gst for jwtAccount, stored without a login, and role app on it.
-func gst(t *testing.T, ttl time.Duration, more ...any) *testMount {
+func gstMount(t *testing.T, ttl time.Duration, more ...any) *testMount {
 	t.Helper()
 	s := newTestMount(t, jwtAccount(withTTL(ttl)))
 	s.write("config/gst", jwtConfig(append([]any{"verify_connection", false}, more...)...))

@@ -13,7 +13,7 @@ import (
 )
 
 // untilRotation lets time pass until the rotation of a token has just begun.
-func (s *testMount) untilRotation(a answer) {
+func (s *testMount) untilRotation(a tokenResponse) {
 	s.t.Helper()
 	logins := s.logins()
 	advanceUntil(a.issued.Add(a.life()*66/100 - time.Second))
@@ -32,7 +32,7 @@ func (s *testMount) untilRotation(a answer) {
 func TestTokenRotation_InBackgroundWhenDue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		first := s.token("app")
 		advance(39*time.Minute + 30*time.Second)
 		if got := s.logins(); got != 1 {
@@ -55,7 +55,7 @@ func TestTokenRotation_InBackgroundWhenDue(t *testing.T) {
 func TestTokenRotation_NotOfUnreadToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		s.token("app")
 		advance(41 * time.Minute) // it was read, so it is replaced once
@@ -90,7 +90,7 @@ func TestTokenRotation_NotOfUnreadVerification(t *testing.T) {
 func TestTokenRotation_ReadWaitsAtMostTwoSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second})
 		s.untilRotation(first)
@@ -125,7 +125,7 @@ func TestTokenRotation_ReadWaitsAtMostTwoSeconds(t *testing.T) {
 func TestTokenRotation_WaitingReadGetsNewToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Second})
 		s.untilRotation(first)
@@ -142,7 +142,7 @@ func TestTokenRotation_WaitingReadGetsNewToken(t *testing.T) {
 func TestTokenRotation_QuickIsUnnoticed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		first := s.token("app")
 		const login = 300 * time.Millisecond
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: login})
@@ -173,7 +173,7 @@ func TestTokenRotation_BackoffServesCurrentAtOnce(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := gst(t, time.Hour)
+				s := gstMount(t, time.Hour)
 				first := s.token("app")
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
 				for time.Since(first.issued) < 59*time.Minute+30*time.Second {
@@ -199,7 +199,7 @@ func TestTokenRotation_BackoffServesCurrentAtOnce(t *testing.T) {
 func TestTokenRotation_OverdueTTLIsNextAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, 24*time.Hour, "request_timeout", "15s")
+		s := gstMount(t, 24*time.Hour, "request_timeout", "15s")
 		first := s.token("still")
 		due := 24 * time.Hour * 66 / 100
 		if first.ttl < due-2*time.Second || first.ttl > due || first.period != due || first.lease != 0 {

@@ -22,7 +22,7 @@ const crowdSize = 1000
 
 // outcome is what one reader of a crowd got.
 type outcome struct {
-	answer answer
+	answer tokenResponse
 	err    error
 	waited time.Duration
 }
@@ -96,7 +96,7 @@ func TestTokenShared_ThousandReadersMakeOneLogin(t *testing.T) {
 func TestTokenShared_CanceledReaderCancelsNoOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
 		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -124,7 +124,7 @@ func TestTokenShared_CanceledReaderCancelsNoOthers(t *testing.T) {
 func TestTokenShared_LoginOutlivesItsReaders(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
 		impatient, hangUp := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, hangUp)
@@ -146,7 +146,7 @@ func TestTokenShared_LoginOutlivesItsReaders(t *testing.T) {
 func TestTokenShared_RequestTimeoutEndsLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour, "request_timeout", "7s")
+		s := gstMount(t, time.Hour, "request_timeout", "7s")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
 		began := time.Now()
 		s.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusGatewayTimeout)
@@ -161,7 +161,7 @@ func TestTokenShared_RequestTimeoutEndsLogin(t *testing.T) {
 func TestTokenShared_RefusedForThousandReadersMakesOneLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		s.changePassword()
 		refusedAll := func(outcomes []outcome) {
 			t.Helper()
@@ -195,7 +195,7 @@ func TestTokenShared_EachConfigHasItsOwn(t *testing.T) {
 	t.Parallel()
 	timed(t, "ten configs", func(t *testing.T) {
 		w := newTestMount(t, jwtAccount())
-		var answers []<-chan reply
+		var answers []<-chan asyncResult
 		w.slow(3 * time.Second)
 		for n := range 10 {
 			name := fmt.Sprintf("gst-%d", n)
@@ -223,7 +223,7 @@ func TestTokenShared_EachConfigHasItsOwn(t *testing.T) {
 func TestTokenShared_CanceledBeforeReadMakesOneLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, time.Hour)
+		s := gstMount(t, time.Hour)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, _ = s.do(ctx, logical.ReadOperation, "token/app", nil)

@@ -18,7 +18,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// secure is a world whose upstream speaks TLS with a certificate for host, and the roots that vouch for it.
+// secure is a mount whose upstream speaks TLS with a certificate for host, and the roots that vouch for it.
 func secure(t *testing.T, host string, change func(*tls.Config)) (*testMount, string) {
 	t.Helper()
 	ca, err := simulator.NewCA()
@@ -130,7 +130,7 @@ func TestTransport_RedirectNotFollowed(t *testing.T) {
 	}
 }
 
-// overTLS is a stage whose upstream has a certificate of an authority of its own.
+// overTLS is a mount whose upstream has a certificate of an authority of its own.
 func overTLS(t *testing.T, ca *simulator.CA) *testMount {
 	t.Helper()
 	config, err := ca.ServerTLS("upstream.test")
