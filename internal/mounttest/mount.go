@@ -141,6 +141,21 @@ func (m *Mount) Crash() {
 // LoseStorage takes storage from the plugin until the next start: every access fails.
 func (m *Mount) LoseStorage() { m.process.Load().storage.lost.Store(true) }
 
+// NewCluster starts a mount of another cluster on the same upstream, network and clock, on entries of its own. It ends with the
+// test. Two clusters share entries where their storages do.
+func (m *Mount) NewCluster(entries logical.Storage) *Mount {
+	m.t.Helper()
+	storage := newStorage()
+	storage.Entries = entries
+	other := &Mount{
+		Simulator: m.Simulator, Upstream: m.Upstream, Network: m.Network, Storage: storage, Node: newNode(),
+		Clock: m.Clock, Logger: m.Logger, RealNetwork: m.RealNetwork, t: m.t,
+	}
+	other.Start()
+	m.t.Cleanup(other.Stop)
+	return other
+}
+
 // OnCopy runs f with another process of the plugin, which is started on a copy of what storage holds. The first one goes on when f
 // has ended.
 func (m *Mount) OnCopy(f func()) {
