@@ -140,25 +140,6 @@ func TestStorageFault_TokenInMemoryServed(t *testing.T) {
 	}
 }
 
-// TestStorageFault_UnsavedTokenCausesNoLoginStorm: a token that cannot be stored makes no login storm.
-func TestStorageFault_UnsavedTokenCausesNoLoginStorm(t *testing.T) {
-	t.Parallel()
-	timed(t, "fifty readers", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.slow(time.Second)
-		answer := w.async("token/app")
-		advance(500 * time.Millisecond) // the attempt is noted, the login in flight
-		w.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
-		w.wait(answer)
-		for range 50 {
-			_, _ = w.do(t.Context(), logical.ReadOperation, "token/app", nil)
-		}
-		if got := w.logins(); got > 1 {
-			t.Errorf("%d logins, want 1", got)
-		}
-	})
-}
-
 // TestStorageFault_PartialDeleteLeavesNoToken: a delete that fails half way leaves no token behind for good.
 func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
 	t.Parallel()

@@ -57,6 +57,7 @@ func TestTokenRotation_NotOfUnreadToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.EveryMinute()
+		s.quiet(func() { advance(7 * 24 * time.Hour) })
 		s.token("app")
 		advance(41 * time.Minute) // it was read, so it is replaced once
 		if got := s.logins(); got != 2 {

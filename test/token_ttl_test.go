@@ -153,20 +153,3 @@ func TestTokenTTL_EveryClientFindsNewToken(t *testing.T) {
 		}
 	}
 }
-
-// TestTokenTTL_UnreadAccountIsLeftAlone: an account that nobody reads is left alone.
-func TestTokenTTL_UnreadAccountIsLeftAlone(t *testing.T) {
-	t.Parallel()
-	timed(t, "a week", func(t *testing.T) {
-		w := oauth().mounted(t)
-		w.quiet(func() { advance(7 * 24 * time.Hour) })
-	})
-	timed(t, "a week after one read", func(t *testing.T) {
-		w := oauth().mounted(t)
-		w.read("token/app")
-		advance(7 * 24 * time.Hour)
-		if got := w.logins(); got > 2 {
-			t.Errorf("%d logins for one read, want at most one rotation", got)
-		}
-	})
-}
