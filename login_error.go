@@ -21,8 +21,8 @@ func userError(format string, args ...any) (*logical.Response, error) {
 	return logical.ErrorResponse(fmt.Sprintf(format, args...)), nil
 }
 
-// loginErrorResponse turns an error of the issuer into an answer. Codes go as bare coded errors: Vault loses the code of anything that
-// wraps one, or that comes with a response.
+// loginErrorResponse turns an error of the issuer into an answer. Codes go as bare coded errors: Vault loses the code of anything
+// that wraps one, or that comes with a response.
 func loginErrorResponse(mount, config string, err error) (*logical.Response, error) {
 	var failed *issuer.LoginError
 	var paused *issuer.PausedError

@@ -189,8 +189,8 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	return resp, nil
 }
 
-// onDifferentHosts reports whether the endpoints are on two hosts. Most likely one of them is that of a preset, and only the other was
-// named.
+// onDifferentHosts reports whether the endpoints are on two hosts. Most likely one of them is that of a preset, and only the
+// other was named.
 func onDifferentHosts(c *config) bool {
 	login, err := url.Parse(c.TokenURL)
 	if err != nil || c.RefreshURL == "" {
@@ -200,7 +200,8 @@ func onDifferentHosts(c *config) bool {
 	return err == nil && !strings.EqualFold(login.Hostname(), refresh.Hostname())
 }
 
-// setGeneration marks the config with a new generation where it logs in otherwise, and with the time where its credentials changed.
+// setGeneration marks the config with a new generation where it logs in otherwise, and with the time where its credentials
+// changed.
 func (b *backend) setGeneration(old, next *config) {
 	if old == nil || !sameLogin(old, next) {
 		next.Generation = rand.Text()

@@ -24,8 +24,8 @@ const maxNameLength = 128
 const nameRule = "must be 1 to 128 letters, digits, '_', '-' or '.', begin and end with a letter, digit or '_', " +
 	"and have no two dots in a row"
 
-// HandleRequest validates what the SDK would accept, or would refuse with the value in its message, and then passes the request to
-// the SDK.
+// HandleRequest validates what the SDK would accept, or would refuse with the value in its message, and then passes the request
+// to the SDK.
 func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp *logical.Response, err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -118,8 +118,8 @@ func inResponse(written *framework.FieldSchema) *framework.FieldSchema {
 	return field
 }
 
-// listResponse is a list with facts; Vault makes a 404 of an empty one. It warns of entries that are damaged: one of them must not
-// hide all others.
+// listResponse is a list with facts; Vault makes a 404 of an empty one. It warns of entries that are damaged: one of them must
+// not hide all others.
 func listResponse(names []string, info map[string]any, damaged ...error) *logical.Response {
 	resp := logical.ListResponseWithInfo(names, info)
 	for _, err := range damaged {

@@ -13,8 +13,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// refuseUnknownPath refuses a request for an unknown path or an unsupported operation, with the command that was probably meant, and
-// is nil for every other request. The SDK would answer 404, of which the vault command shows nothing for a read or a list.
+// refuseUnknownPath refuses a request for an unknown path or an unsupported operation, with the command that was probably meant,
+// and is nil for every other request. The SDK would answer 404, of which the vault command shows nothing for a read or a list.
 func (b *backend) refuseUnknownPath(req *logical.Request) (*logical.Response, error) {
 	done := pastParticiple(req.Operation)
 	if done == "" || req.Path == "" && req.Operation == logical.HelpOperation { // Vault asks for itself, or for all help
@@ -41,7 +41,8 @@ func (b *backend) refuseUnknownPath(req *logical.Request) (*logical.Response, er
 	}
 }
 
-// pastParticiple is what an operation of a caller does to a path, for messages; it is "" for operations that Vault does by itself.
+// pastParticiple is what an operation of a caller does to a path, for messages; it is "" for operations that Vault does by
+// itself.
 func pastParticiple(op logical.Operation) string {
 	switch op {
 	case logical.ReadOperation:

@@ -47,14 +47,14 @@ func TestArchitectureDoc_MapShowsTheTree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, path := range paths {
-			info, err := fs.Stat(root, path)
+		for _, file := range paths {
+			info, err := fs.Stat(root, file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			source := strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go")
-			if (source || info.IsDir() && !slices.Contains(unshown, path)) && !onMap[path] {
-				t.Errorf("%s is not on the map", path)
+			source := strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go")
+			if (source || info.IsDir() && !slices.Contains(unshown, file)) && !onMap[file] {
+				t.Errorf("%s is not on the map", file)
 			}
 		}
 	}

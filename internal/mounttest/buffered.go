@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// bufferedListener accepts connections to which one can write before the other side reads, as the kernel's are. Else a client that
-// refuses a certificate and a server that goes on talking would wait for each other.
+// bufferedListener accepts connections to which one can write before the other side reads, as the kernel's are. Else a client
+// that refuses a certificate and a server that goes on talking would wait for each other.
 type bufferedListener struct{ net.Listener }
 
 // Accept implements net.Listener.

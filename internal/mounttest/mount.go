@@ -1,9 +1,9 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package mounttest is the harness of all black-box tests: a mount of the engine and a simulator as its upstream, in memory and on
-// one clock. What fails in the world around a mount can be made to fail here: storage, the upstream, the network, the node's place
-// in the cluster, the host's clock, and the plugin's process itself.
+// Package mounttest is the harness of all black-box tests: a mount of the engine and a simulator as its upstream, in memory and
+// on one clock. What fails in the world around a mount can be made to fail here: storage, the upstream, the network, the node's
+// place in the cluster, the host's clock, and the plugin's process itself.
 package mounttest
 
 import (
@@ -156,8 +156,8 @@ func (m *Mount) NewCluster(entries logical.Storage) *Mount {
 	return other
 }
 
-// OnCopy runs f with another process of the plugin, which is started on a copy of what storage holds. The first one goes on when f
-// has ended.
+// OnCopy runs f with another process of the plugin, which is started on a copy of what storage holds. The first one goes on when
+// f has ended.
 func (m *Mount) OnCopy(f func()) {
 	m.t.Helper()
 	storage, first := m.Storage, m.process.Load()
