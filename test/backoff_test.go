@@ -152,8 +152,8 @@ func TestBackoff_StatusTellsWhetherUpstreamWasAsked(t *testing.T) {
 	}
 }
 
-// TestRetryAfter_ObeyedForAtMostAnHour: Retry-After is obeyed for at most an hour.
-func TestRetryAfter_ObeyedForAtMostAnHour(t *testing.T) {
+// TestRetryAfter_ObeyedForAnHour: Retry-After is obeyed for at most an hour.
+func TestRetryAfter_ObeyedForAnHour(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []simulator.FaultKind{simulator.FaultThrottled, simulator.FaultUnavailable} {
 		for _, asked := range []time.Duration{10 * time.Second, 20 * time.Minute, time.Hour, 5 * time.Hour} {

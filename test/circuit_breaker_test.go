@@ -48,8 +48,8 @@ func (s *testMount) gaps() []time.Duration {
 	return gaps
 }
 
-// TestCircuitBreaker_ProbesByScheduleForAWeek: refused credentials are probed over a week by the schedule and no more often.
-func TestCircuitBreaker_ProbesByScheduleForAWeek(t *testing.T) {
+// TestCircuitBreaker_ProbesBySchedule: refused credentials are probed over a week by the schedule and no more often.
+func TestCircuitBreaker_ProbesBySchedule(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
@@ -157,9 +157,9 @@ func TestCircuitBreaker_ClosedByWhichWrites(t *testing.T) {
 	}
 }
 
-// TestCircuitBreaker_StaysOpenAfterRestartAndWrite: a write right after a restart does not close the breaker. The account may not
+// TestCircuitBreaker_StaysOpenAfterRestart: a write right after a restart does not close the breaker. The account may not
 // have been taken up from storage yet.
-func TestCircuitBreaker_StaysOpenAfterRestartAndWrite(t *testing.T) {
+func TestCircuitBreaker_StaysOpenAfterRestart(t *testing.T) {
 	t.Parallel()
 	for name, blind := range map[string]bool{"taken up at start": false, "taken up by the write": true} {
 		t.Run(name, func(t *testing.T) {
@@ -187,8 +187,8 @@ func TestCircuitBreaker_StaysOpenAfterRestartAndWrite(t *testing.T) {
 	}
 }
 
-// TestCircuitBreaker_StaysOpenAfterOutageDuringProbe: an outage during a probe does not close the breaker.
-func TestCircuitBreaker_StaysOpenAfterOutageDuringProbe(t *testing.T) {
+// TestCircuitBreaker_StaysOpenAfterOutage: an outage during a probe does not close the breaker.
+func TestCircuitBreaker_StaysOpenAfterOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
@@ -215,8 +215,8 @@ func TestCircuitBreaker_StaysOpenAfterOutageDuringProbe(t *testing.T) {
 	})
 }
 
-// TestCircuitBreaker_StaysOpenAfterCrashDuringProbe: a crash during a probe does not close the breaker.
-func TestCircuitBreaker_StaysOpenAfterCrashDuringProbe(t *testing.T) {
+// TestCircuitBreaker_StaysOpenAfterCrash: a crash during a probe does not close the breaker.
+func TestCircuitBreaker_StaysOpenAfterCrash(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
@@ -295,9 +295,9 @@ func TestCircuitBreaker_OpenedByRotateDuringOutage(t *testing.T) {
 	})
 }
 
-// TestCircuitBreaker_ClosedByNewCredentialsAfterClockSetBack: other credentials close the breaker also after the clock was set
+// TestCircuitBreaker_ClosedAfterClockSetBack: other credentials close the breaker also after the clock was set
 // back.
-func TestCircuitBreaker_ClosedByNewCredentialsAfterClockSetBack(t *testing.T) {
+func TestCircuitBreaker_ClosedAfterClockSetBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)

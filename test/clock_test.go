@@ -111,8 +111,8 @@ func TestClock_SetBackWhileStopped(t *testing.T) {
 	}
 }
 
-// TestClock_JumpsToAndFroForADay: a wall clock that jumps to and fro neither serves the dead nor storms.
-func TestClock_JumpsToAndFroForADay(t *testing.T) {
+// TestClock_JumpsToAndFro: a wall clock that jumps to and fro neither serves the dead nor storms.
+func TestClock_JumpsToAndFro(t *testing.T) {
 	t.Parallel()
 	timed(t, "for a day", func(t *testing.T) {
 		w := oauth().mounted(t)

@@ -92,8 +92,8 @@ func verifying(verify bool) string {
 	return ", not verified,"
 }
 
-// TestConfigMove_NewRefreshURLNeedsSecretsAgain: a refresh token goes nowhere else unless the secrets are given again.
-func TestConfigMove_NewRefreshURLNeedsSecretsAgain(t *testing.T) {
+// TestConfigMove_NewRefreshURLNeedsSecrets: a refresh token goes nowhere else unless the secrets are given again.
+func TestConfigMove_NewRefreshURLNeedsSecrets(t *testing.T) {
 	t.Parallel()
 	f := jwtV2()
 	for name, move := range map[string]map[string]any{
@@ -115,8 +115,8 @@ func TestConfigMove_NewRefreshURLNeedsSecretsAgain(t *testing.T) {
 	})
 }
 
-// TestConfigMove_OldRefreshTokenNotSentToNewURL: an old refresh token is never sent to a new refresh URL.
-func TestConfigMove_OldRefreshTokenNotSentToNewURL(t *testing.T) {
+// TestConfigMove_OldRefreshTokenNotSent: an old refresh token is never sent to a new refresh URL.
+func TestConfigMove_OldRefreshTokenNotSent(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{true, false} {
 		timed(t, strings.Trim(verifying(verify), ", "), func(t *testing.T) {

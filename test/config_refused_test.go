@@ -85,9 +85,9 @@ func TestConfigRefused_MisspelledConfigName(t *testing.T) {
 	}
 }
 
-// TestConfigRefused_AbsentSecretNotAskedForAgain: a secret that was never given is not asked for again. A change of protocol
+// TestConfigRefused_AbsentSecretNotAskedFor: a secret that was never given is not asked for again. A change of protocol
 // needs one more secret, and one problem a secret says it all.
-func TestConfigRefused_AbsentSecretNotAskedForAgain(t *testing.T) {
+func TestConfigRefused_AbsentSecretNotAskedFor(t *testing.T) {
 	t.Parallel()
 	timed(t, "jwt to oauth", func(t *testing.T) {
 		w := jwtV1().unserved(t)

@@ -99,8 +99,8 @@ func TestConfigUpdate_ChangesOnlyNamedFields(t *testing.T) {
 	}
 }
 
-// TestConfigUpdate_EmptyFieldGoesBackToDefault: a field set to nothing goes back to its default.
-func TestConfigUpdate_EmptyFieldGoesBackToDefault(t *testing.T) {
+// TestConfigUpdate_EmptyFieldResetsToDefault: a field set to nothing goes back to its default.
+func TestConfigUpdate_EmptyFieldResetsToDefault(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		for _, c := range f.changes(t) {

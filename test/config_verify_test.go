@@ -23,8 +23,8 @@ func (f fixture) wrong() map[string]any {
 	return with(f.config, "password", "canary-of-a-wrong-password")
 }
 
-// TestConfigVerify_StoresAfterLoginAndKeepsToken: a config is stored only after a login whose token is kept.
-func TestConfigVerify_StoresAfterLoginAndKeepsToken(t *testing.T) {
+// TestConfigVerify_KeepsTokenOfLogin: a config is stored only after a login whose token is kept.
+func TestConfigVerify_KeepsTokenOfLogin(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -87,9 +87,9 @@ func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {
 	}
 }
 
-// TestConfigVerify_MessageBlamesOnlyWhatWasTyped: whoever typed nothing wrong is not told to correct it. An upstream that is down
+// TestConfigVerify_BlamesOnlyTypedFields: whoever typed nothing wrong is not told to correct it. An upstream that is down
 // or throttles is no fault of the write.
-func TestConfigVerify_MessageBlamesOnlyWhatWasTyped(t *testing.T) {
+func TestConfigVerify_BlamesOnlyTypedFields(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[simulator.FaultKind]string{
 		simulator.FaultThrottled:   "; write again later, or store it untried",
@@ -109,10 +109,10 @@ func TestConfigVerify_MessageBlamesOnlyWhatWasTyped(t *testing.T) {
 	}
 }
 
-// TestConfigVerify_WarnsOfRefreshURLOnAnotherHost: a refresh URL that the preset filled on another host is pointed out. Whoever
+// TestConfigVerify_WarnsOfForeignRefreshURL: a refresh URL that the preset filled on another host is pointed out. Whoever
 // names a token_url of their own forgets the other one, and a revocation would send refresh tokens of production to the vendor's
 // test host.
-func TestConfigVerify_WarnsOfRefreshURLOnAnotherHost(t *testing.T) {
+func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
 		w := newTestMount(t)
@@ -189,8 +189,8 @@ func TestConfigVerify_RefusedUpdateChangesNothing(t *testing.T) {
 	}
 }
 
-// TestConfigVerify_SameRefusedSecretsAnsweredFromMemory: the same refused secrets are answered from memory.
-func TestConfigVerify_SameRefusedSecretsAnsweredFromMemory(t *testing.T) {
+// TestConfigVerify_SameSecretsAnsweredFromMemory: the same refused secrets are answered from memory.
+func TestConfigVerify_SameSecretsAnsweredFromMemory(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -297,8 +297,8 @@ func TestConfigVerify_UpstreamDownStoresNothing(t *testing.T) {
 	}
 }
 
-// TestConfigVerify_OnlyWritesThatChangeTheLogin: only a write that changes the login logs in.
-func TestConfigVerify_OnlyWritesThatChangeTheLogin(t *testing.T) {
+// TestConfigVerify_OnlyWhenLoginChanges: only a write that changes the login logs in.
+func TestConfigVerify_OnlyWhenLoginChanges(t *testing.T) {
 	t.Parallel()
 	for field, value := range map[string]any{
 		"rotation_percent": 50, "request_timeout": "20s", "pause_reason": "audit", "paused": true, "ledger_retention": "1h",
@@ -336,8 +336,8 @@ func TestConfigVerify_OnlyWritesThatChangeTheLogin(t *testing.T) {
 	})
 }
 
-// TestConfigVerify_UntriedSecretsUsedByNextRead: new secrets stored untried are used by the next read.
-func TestConfigVerify_UntriedSecretsUsedByNextRead(t *testing.T) {
+// TestConfigVerify_UntriedSecretsUsedLater: new secrets stored untried are used by the next read.
+func TestConfigVerify_UntriedSecretsUsedLater(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -360,8 +360,8 @@ func TestConfigVerify_UntriedSecretsUsedByNextRead(t *testing.T) {
 	}
 }
 
-// TestConfigVerify_AlternatingRefusedPasswordsSentOnceEach: alternating between two refused passwords sends each once.
-func TestConfigVerify_AlternatingRefusedPasswordsSentOnceEach(t *testing.T) {
+// TestConfigVerify_AlternatingPasswordsSentOnce: alternating between two refused passwords sends each once.
+func TestConfigVerify_AlternatingPasswordsSentOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newTestMount(t, jwtAccount())

@@ -27,8 +27,8 @@ func (w *testMount) unwritten(f func()) {
 	}
 }
 
-// TestConfigWriteBack_ReadWithSecretsChangesNothing: a read written back with the secrets changes nothing.
-func TestConfigWriteBack_ReadWithSecretsChangesNothing(t *testing.T) {
+// TestConfigWriteBack_ReadChangesNothing: a read written back with the secrets changes nothing.
+func TestConfigWriteBack_ReadChangesNothing(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -82,8 +82,8 @@ func TestConfigWriteBack_PresetReadChangesNothing(t *testing.T) {
 	}
 }
 
-// TestConfigWriteBack_ReadOfOneConfigCreatesAnother: a read of one config makes another.
-func TestConfigWriteBack_ReadOfOneConfigCreatesAnother(t *testing.T) {
+// TestConfigWriteBack_ReadCreatesAnotherConfig: a read of one config makes another.
+func TestConfigWriteBack_ReadCreatesAnotherConfig(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {

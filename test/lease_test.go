@@ -96,8 +96,8 @@ func TestLease_TokenUnderSixSecondsIsExpired(t *testing.T) {
 	}
 }
 
-// TestLease_StoredTokenUnderSixSecondsIsExpired: a token with less than six seconds is not taken from storage.
-func TestLease_StoredTokenUnderSixSecondsIsExpired(t *testing.T) {
+// TestLease_StoredTokenUnderSixSeconds: a token with less than six seconds is not taken from storage.
+func TestLease_StoredTokenUnderSixSeconds(t *testing.T) {
 	t.Parallel()
 	timed(t, "after a restart", func(t *testing.T) {
 		f := oauth().living(time.Minute)

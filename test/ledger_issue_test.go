@@ -96,8 +96,8 @@ func checkNewest(t *testing.T, w *testMount, f fixture) {
 	}
 }
 
-// TestLedgerIssue_CostsThreeReadsAndTwoWrites: a login costs the ledger three reads and two writes.
-func TestLedgerIssue_CostsThreeReadsAndTwoWrites(t *testing.T) {
+// TestLedgerIssue_ReadsAndWritesOfLogin: a login costs the ledger three reads and two writes.
+func TestLedgerIssue_ReadsAndWritesOfLogin(t *testing.T) {
 	t.Parallel()
 	timed(t, "and one more a day", func(t *testing.T) {
 		w := oauth().mounted(t)
@@ -193,8 +193,8 @@ func TestLedgerIssue_RepeatedTokenHasOneEntry(t *testing.T) {
 	})
 }
 
-// TestLedgerIssue_ManyTokensOfADayInOrder: many tokens of one day are all there in their order.
-func TestLedgerIssue_ManyTokensOfADayInOrder(t *testing.T) {
+// TestLedgerIssue_ManyTokensInOrder: many tokens of one day are all there in their order.
+func TestLedgerIssue_ManyTokensInOrder(t *testing.T) {
 	t.Parallel()
 	timed(t, "three pages", func(t *testing.T) {
 		w := oauth().mounted(t)

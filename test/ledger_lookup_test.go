@@ -168,8 +168,8 @@ func TestLookup_StateOfToken(t *testing.T) {
 	}
 }
 
-// TestLookup_TokenTooShortToServeIsExpired: a token that is too short to be handed out is expired.
-func TestLookup_TokenTooShortToServeIsExpired(t *testing.T) {
+// TestLookup_ShortLivedTokenIsExpired: a token that is too short to be handed out is expired.
+func TestLookup_ShortLivedTokenIsExpired(t *testing.T) {
 	t.Parallel()
 	timed(t, "current and superseded", func(t *testing.T) {
 		f := oauth().living(time.Minute)

@@ -84,8 +84,8 @@ func TestLedgerRetention_ChangeHoldsForLaterTokens(t *testing.T) {
 	}
 }
 
-// TestLedgerRetention_TrimReadsOnlyWhatItRemoves: trimming reads only what it forgets.
-func TestLedgerRetention_TrimReadsOnlyWhatItRemoves(t *testing.T) {
+// TestLedgerRetention_TrimReadsOnlyExpired: trimming reads only what it forgets.
+func TestLedgerRetention_TrimReadsOnlyExpired(t *testing.T) {
 	t.Parallel()
 	timed(t, "for a fortnight of days", func(t *testing.T) {
 		w := oauth().mounted(t, "ledger_retention", "240h")

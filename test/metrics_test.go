@@ -122,8 +122,8 @@ func TestMetrics_StartAtZero(t *testing.T) {
 	})
 }
 
-// TestMetrics_Verifications: metrics count verifications of what is stored.
-func TestMetrics_Verifications(t *testing.T) {
+// TestMetrics_CountVerifications: metrics count verifications of what is stored.
+func TestMetrics_CountVerifications(t *testing.T) {
 	t.Parallel()
 	timed(t, "one that succeeds", func(t *testing.T) {
 		w := newTestMount(t, jwtAccount())

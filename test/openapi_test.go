@@ -159,8 +159,8 @@ func TestOpenAPI_PathsAndOperationsOfContract(t *testing.T) {
 	})
 }
 
-// TestOpenAPI_OperationIDsUniqueWithPrefix: every operation has a name of its own with the prefix.
-func TestOpenAPI_OperationIDsUniqueWithPrefix(t *testing.T) {
+// TestOpenAPI_OperationIDsUnique: every operation has a name of its own with the prefix.
+func TestOpenAPI_OperationIDsUnique(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
 		w := newTestMount(t)

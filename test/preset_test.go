@@ -133,8 +133,8 @@ func TestPreset_ReadTellsFieldsAndEvidence(t *testing.T) {
 	}
 }
 
-// TestPreset_List: presets are listed.
-func TestPreset_List(t *testing.T) {
+// TestPreset_ListNamesAll: presets are listed.
+func TestPreset_ListNamesAll(t *testing.T) {
 	t.Parallel()
 	timed(t, "all of them", func(t *testing.T) {
 		w := newTestMount(t)

@@ -181,9 +181,9 @@ func TestRepeatedToken_RotateNamesNoEarlierOnes(t *testing.T) {
 	})
 }
 
-// TestRepeatedToken_ClockSetBackLengthensNoLife: a clock that is set back lengthens no life of a token that is given again. A
+// TestRepeatedToken_ClockSetBack: a clock that is set back lengthens no life of a token that is given again. A
 // former token is not set right when the clock is.
-func TestRepeatedToken_ClockSetBackLengthensNoLife(t *testing.T) {
+func TestRepeatedToken_ClockSetBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)

@@ -77,8 +77,8 @@ func TestRoleRefused_InvalidFields(t *testing.T) {
 	})
 }
 
-// TestRoleRefused_AbsentRoleSaysWhatToType: a token of a role that does not exist says what to type.
-func TestRoleRefused_AbsentRoleSaysWhatToType(t *testing.T) {
+// TestRoleRefused_AbsentRole: a token of a role that does not exist says what to type.
+func TestRoleRefused_AbsentRole(t *testing.T) {
 	t.Parallel()
 	timed(t, "read and update", func(t *testing.T) {
 		w := jwtV1().mounted(t)

@@ -13,8 +13,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestRole_Defaults: a role has the defaults of the contract.
-func TestRole_Defaults(t *testing.T) {
+// TestRole_DefaultsOfContract: a role has the defaults of the contract.
+func TestRole_DefaultsOfContract(t *testing.T) {
 	t.Parallel()
 	timed(t, "config alone", func(t *testing.T) {
 		w := jwtV1().mounted(t)

@@ -22,8 +22,8 @@ func singleSessionMount(t *testing.T, ttl time.Duration, more ...any) *testMount
 	return s
 }
 
-// TestSingleSession_OneLiveTokenNoLongerLease: a single session has one living token and no lease outlives it.
-func TestSingleSession_OneLiveTokenNoLongerLease(t *testing.T) {
+// TestSingleSession_OneLiveToken: a single session has one living token and no lease outlives it.
+func TestSingleSession_OneLiveToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const life = 15 * time.Minute
@@ -88,8 +88,8 @@ func TestSingleSession_ClientsHoldNoDeadToken(t *testing.T) {
 	})
 }
 
-// TestSingleSession_CrashDuringLoginMakesTokenSuspect: a single session crashed in mid login does not serve the stored token.
-func TestSingleSession_CrashDuringLoginMakesTokenSuspect(t *testing.T) {
+// TestSingleSession_SuspectAfterCrashDuringLogin: a single session crashed in mid login does not serve the stored token.
+func TestSingleSession_SuspectAfterCrashDuringLogin(t *testing.T) {
 	t.Parallel()
 	for name, restarts := range map[string]int{"once": 1, "and reloaded after a login that failed": 2} {
 		t.Run(name, func(t *testing.T) {
@@ -164,9 +164,9 @@ func TestSingleSession_SuspectTokenSurvivesConfigWrites(t *testing.T) {
 	}
 }
 
-// TestSingleSession_CrashDuringVerificationMakesTokenSuspect: a single session whose verification crashes does not serve the
+// TestSingleSession_SuspectAfterCrashDuringVerification: a single session whose verification crashes does not serve the
 // stored token. A verification is a login as any other.
-func TestSingleSession_CrashDuringVerificationMakesTokenSuspect(t *testing.T) {
+func TestSingleSession_SuspectAfterCrashDuringVerification(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := singleSessionMount(t, time.Hour)
@@ -188,10 +188,10 @@ func TestSingleSession_CrashDuringVerificationMakesTokenSuspect(t *testing.T) {
 	})
 }
 
-// TestSingleSession_LostResponseMakesTokenSuspect: a single session whose login is lost on the way back does not serve the old
+// TestSingleSession_SuspectAfterLostResponse: a single session whose login is lost on the way back does not serve the old
 // token. TestASingleSessionWhoseLoginIsLostOnTheWayBack is the same without a crash: the upstream has logged in, and nobody
 // knows.
-func TestSingleSession_LostResponseMakesTokenSuspect(t *testing.T) {
+func TestSingleSession_SuspectAfterLostResponse(t *testing.T) {
 	t.Parallel()
 	for name, login := range map[string]func(s *testMount){
 		"rotate": func(s *testMount) { _, _ = s.do(s.t.Context(), logical.UpdateOperation, "rotate/gst", nil) },

@@ -173,8 +173,8 @@ func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
 	})
 }
 
-// TestStorageFault_LoginRecordedBeforeItIsMade: a login is noted before it is made.
-func TestStorageFault_LoginRecordedBeforeItIsMade(t *testing.T) {
+// TestStorageFault_LoginRecordedBeforehand: a login is noted before it is made.
+func TestStorageFault_LoginRecordedBeforehand(t *testing.T) {
 	t.Parallel()
 	for _, r := range []struct {
 		op   logical.Operation

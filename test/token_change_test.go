@@ -48,8 +48,8 @@ func otherClerk(verify bool) map[string]any {
 	return map[string]any{"username": "other", "password": "pass-of-other", "verify_connection": verify}
 }
 
-// TestTokenChange_DuringLoginDropsOldAccountsToken: a write during a login never lets the old account's token out.
-func TestTokenChange_DuringLoginDropsOldAccountsToken(t *testing.T) {
+// TestTokenChange_DuringLoginDropsToken: a write during a login never lets the old account's token out.
+func TestTokenChange_DuringLoginDropsToken(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{true, false} {
 		timed(t, strings.Trim(verifying(verify), ", "), func(t *testing.T) {

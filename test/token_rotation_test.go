@@ -87,8 +87,8 @@ func TestTokenRotation_NotOfUnreadVerification(t *testing.T) {
 	})
 }
 
-// TestTokenRotation_ReadWaitsAtMostTwoSeconds: a read waits at most two seconds for a rotation and not at all after that.
-func TestTokenRotation_ReadWaitsAtMostTwoSeconds(t *testing.T) {
+// TestTokenRotation_ReadWaitsTwoSeconds: a read waits at most two seconds for a rotation and not at all after that.
+func TestTokenRotation_ReadWaitsTwoSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)

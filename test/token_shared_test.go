@@ -157,8 +157,8 @@ func TestTokenShared_RequestTimeoutEndsLogin(t *testing.T) {
 	})
 }
 
-// TestTokenShared_RefusedForThousandReadersMakesOneLogin: a thousand readers against refused credentials make one login.
-func TestTokenShared_RefusedForThousandReadersMakesOneLogin(t *testing.T) {
+// TestTokenShared_RefusedReadersMakeOneLogin: a thousand readers against refused credentials make one login.
+func TestTokenShared_RefusedReadersMakeOneLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
@@ -219,8 +219,8 @@ func TestTokenShared_EachConfigHasItsOwn(t *testing.T) {
 	})
 }
 
-// TestTokenShared_CanceledBeforeReadMakesOneLogin: a reader that has gone before its read costs at most one login.
-func TestTokenShared_CanceledBeforeReadMakesOneLogin(t *testing.T) {
+// TestTokenShared_CanceledBeforeRead: a reader that has gone before its read costs at most one login.
+func TestTokenShared_CanceledBeforeRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)

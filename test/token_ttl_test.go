@@ -100,8 +100,8 @@ func TestTokenTTL_FiveSecondsToTokenEnd(t *testing.T) {
 	}
 }
 
-// TestTokenTTL_LeaseHasAThirdOfTokenLife: every lease has a third of the token's life.
-func TestTokenTTL_LeaseHasAThirdOfTokenLife(t *testing.T) {
+// TestTokenTTL_LeaseAtLeastAThird: every lease has a third of the token's life.
+func TestTokenTTL_LeaseAtLeastAThird(t *testing.T) {
 	t.Parallel()
 	for _, life := range []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour} {
 		timed(t, life.String(), func(t *testing.T) {
