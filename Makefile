@@ -21,7 +21,7 @@ GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS
 GO_FILES = $(shell git ls-files --cached --others --exclude-standard '*.go' 2>/dev/null | grep . || find . -name '*.go')
 
 # Tests that take most of the time of all; "make unit" runs them too.
-SLOW := Hostile|TestHistory_|TestStorageFaultSequence_|TestManyAccounts_TenThousand|TestLedgerFault_(Nothing|Interrupted)
+SLOW := TestHostileCaller_|TestHostileUpstream_(EveryTrick|CannotExhaust)|TestHistory_|TestStorageFaultSequence_|TestManyAccounts_TenThousand|TestLedgerFault_Nothing
 
 # Tests that `make unit` runs without the race detector: they measure memory, which it multiplies, or repeat one history for every
 # access to storage, where it would take minutes and find nothing that it does not find in the others.
