@@ -171,7 +171,7 @@ func TestClock_HostWrong(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					const life = 15 * time.Minute
 					advanceUntil(startAt) // before the engine starts, which would count every minute
-					s := newTestMount(t)
+					s := newLatencyMount(t)
 					s.Clock.Jump(wrong)
 					kind(s, life)
 					s.write("role/app", map[string]any{"config": "gst"})

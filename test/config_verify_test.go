@@ -364,7 +364,7 @@ func TestConfigVerify_UntriedSecretsUsedLater(t *testing.T) {
 func TestConfigVerify_AlternatingPasswordsSentOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newTestMount(t, jwtAccount())
+		s := newLatencyMount(t, jwtAccount())
 		for range 5 {
 			for _, password := range []string{"mistyped", "mistyped-too"} {
 				s.refused(logical.UpdateOperation, "config/gst", jwtConfig("password", password))

@@ -98,7 +98,7 @@ type scenario struct {
 // runHistory runs a history and returns what was wrong in it.
 func runHistory(t *testing.T, p scenario) []string {
 	t.Helper()
-	w := &history{testMount: newTestMount(t), ttl: p.ttl, percent: p.percent, revoked: make(map[string]int)}
+	w := &history{testMount: newLatencyMount(t), ttl: p.ttl, percent: p.percent, revoked: make(map[string]int)}
 	w.EveryMinute()
 	data := w.settings(0)
 	data["verify_connection"] = false

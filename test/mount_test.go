@@ -42,6 +42,13 @@ func newTestMountWith(t *testing.T, change func(*testMount), accounts ...simulat
 	return w
 }
 
+// newLatencyMount starts a mount whose upstream takes a nanosecond over a login: to the engine, a real login never ends in the
+// moment in which it began, and what was read before it is older.
+func newLatencyMount(t *testing.T, accounts ...simulator.Account) *testMount {
+	t.Helper()
+	return newTestMountWith(t, func(w *testMount) { w.Upstream.Latency = time.Nanosecond }, accounts...)
+}
+
 // minute has the plugin do what Vault has it do once a minute.
 func (w *testMount) minute() {
 	w.t.Helper()

@@ -28,7 +28,7 @@ func contains(text string, parts ...string) bool {
 // ksaMount is a mount with an account whose tokens can be killed upstream.
 func ksaMount(t *testing.T, ttl time.Duration) *testMount {
 	t.Helper()
-	s := newTestMount(t, jwtAccount(withTTL(ttl)))
+	s := newLatencyMount(t, jwtAccount(withTTL(ttl)))
 	s.write("config/gst", jwtConfig(
 		"token_url", upstreamURL+"/api/v2/token-auth/", "refresh_url", upstreamURL+"/api/v2/api-token-refresh/",
 		"headers", map[string]any{"Productid": "einvoicing_global"},

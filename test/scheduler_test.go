@@ -44,7 +44,7 @@ func TestScheduler_RotatesEightAccountsAtATime(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				const many = 200
-				s := newTestMount(t, jwtAccount(withTTL(time.Hour)))
+				s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
 				s.EveryMinute()
 				s.accounts(many)
 				for n := range many {
@@ -100,7 +100,7 @@ func TestScheduler_HangingAccountsDelayNoOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const hanging, healthy = 16, 20
-		s := newTestMount(t, jwtAccount(withTTL(time.Hour)), simulator.Account{
+		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)), simulator.Account{
 			Protocol: simulator.OAuth, Username: "u", Password: "p", ClientID: "c", ClientSecret: "x", TokenTTL: time.Hour,
 		})
 		s.EveryMinute()
@@ -136,7 +136,7 @@ func TestScheduler_HangingAccountsDelayNoOthers(t *testing.T) {
 func TestStop_EndsLoginsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newTestMount(t, jwtAccount(withTTL(time.Hour)))
+		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
 		const many = 20
 		s.accounts(many)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})

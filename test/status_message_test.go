@@ -59,7 +59,7 @@ func causes() []cause {
 			name: "wrong scope", kind: "rejected", state: "rejected", words: []string{"scope"}, mended: true,
 			make: func(t *testing.T) *testMount {
 				t.Helper()
-				s := newTestMount(t, simulator.Account{
+				s := newLatencyMount(t, simulator.Account{
 					Protocol: simulator.FirstVision, ClientID: "desk", ClientSecret: "secret-of-desk", Scope: "accounts",
 				})
 				s.write("config/gst", map[string]any{

@@ -120,7 +120,7 @@ func codeOf(err error) int {
 // gst is the usual testMount: config gst for jwtAccount, stored without a login, and role app on it.
 func gstMount(t *testing.T, ttl time.Duration, more ...any) *testMount {
 	t.Helper()
-	s := newTestMount(t, jwtAccount(withTTL(ttl)))
+	s := newLatencyMount(t, jwtAccount(withTTL(ttl)))
 	s.write("config/gst", jwtConfig(append([]any{"verify_connection", false}, more...)...))
 	s.write("role/app", map[string]any{"config": "gst"})
 	s.write("role/still", map[string]any{"config": "gst", "lease": false})

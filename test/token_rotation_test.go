@@ -76,7 +76,7 @@ func TestTokenRotation_NotOfUnreadToken(t *testing.T) {
 func TestTokenRotation_NotOfUnreadVerification(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newTestMount(t, jwtAccount(withTTL(time.Hour)))
+		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
 		s.EveryMinute()
 		s.write("config/gst", jwtConfig())
 		s.write("role/app", map[string]any{"config": "gst"})

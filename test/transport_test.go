@@ -137,7 +137,7 @@ func overTLS(t *testing.T, ca *simulator.CA) *testMount {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newTestMountWith(t, func(m *testMount) { m.TLS = config }, jwtAccount(withTTL(time.Hour)))
+	s := newTestMountWith(t, func(m *testMount) { m.TLS, m.Upstream.Latency = config, time.Nanosecond }, jwtAccount(withTTL(time.Hour)))
 	s.write("config/gst", jwtConfig(
 		"token_url", strings.Replace(upstreamURL, "http:", "https:", 1)+"/api/v1/token-auth/", "verify_connection", false,
 	))

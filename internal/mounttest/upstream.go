@@ -19,6 +19,9 @@ import (
 // flight at a time, and can hold back a response after the upstream has done its part. A label, given as ?label= in a token_url,
 // tells configs apart.
 type Upstream struct {
+	// Latency is what each login takes besides what the simulator makes of it. It can only be set before the first start.
+	Latency time.Duration
+
 	mu       sync.Mutex
 	next     http.Handler
 	requests []Request
@@ -74,9 +77,11 @@ func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	arrived, held, others := u.arrive(r)
 	defer u.leave(r)
+	latency := u.Latency
 	if others {
-		time.Sleep(time.Nanosecond) // a client that hung up at this very moment is noticed first
+		latency = max(latency, time.Nanosecond) // a client that hung up at this very moment is noticed first
 	}
+	time.Sleep(latency)
 	u.count()
 	response.held = held
 	u.handler().ServeHTTP(response, r)
