@@ -51,10 +51,7 @@ func newClusters(t *testing.T, ttl time.Duration, more ...any) *clusters {
 	s := newLatencyMount(t, jwtAccount(withTTL(ttl)))
 	s.Stop()
 	shared := &logical.InmemStorage{}
-	primary := &testMount{t: t, sim: s.Simulator, net: s.Network, system: s.system, logs: s.Logger, clock: s.clock}
-	primary.storage = &replicated{shared: shared, local: &logical.InmemStorage{}}
-	primary.Start()
-	t.Cleanup(primary.Stop)
+	primary := &testMount{Mount: s.NewCluster(&replicated{shared: shared, local: &logical.InmemStorage{}}), t: t}
 	s.Storage.Entries = &replicated{shared: shared, local: s.Storage.Entries}
 	s.Node.SetState(consts.ReplicationPerformanceSecondary)
 	s.Start()

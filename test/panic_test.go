@@ -13,22 +13,18 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
-
-	"vault-plugin-secrets-mastersindia/backend/issuer"
 )
 
-// panicClock is a clock that panics at one of its calls, though only in requests that expect it: a panic in a goroutine of the engine's
-// own would end the test.
-type panicClock struct {
-	inner issuer.Clock
-	left  atomic.Int64 // calls until the panic; below 0 there is none
+// clockPanic makes a clock panic at one of its calls, though only in requests that expect it: a panic in a goroutine of the engine's own
+// would end the test.
+type clockPanic struct {
+	left atomic.Int64 // calls until the panic; below 0 there is none
 }
 
-func (c *panicClock) read() issuer.Reading {
+func (c *clockPanic) beforeReading() {
 	if c.left.Load() >= 0 && isExpected() && c.left.Add(-1) < 0 {
 		panic("the clock of the test has stopped")
 	}
-	return c.inner()
 }
 
 // isExpected reports whether expectPanic is among the callers.
@@ -52,11 +48,6 @@ func expectPanic(send func()) {
 	send()
 }
 
-// noCleanup is a backend that is left as it is.
-type noCleanup struct{ logical.Backend }
-
-func (noCleanup) Cleanup(context.Context) {}
-
 // TestPanic_LeavesNoLock: a panic in the middle of a request is that request's end, and not the account's.
 func TestPanic_LeavesNoLock(t *testing.T) {
 	t.Parallel()
@@ -75,7 +66,7 @@ func TestPanic_LeavesNoLock(t *testing.T) {
 		"delete":         request(logical.DeleteOperation, "config/gst", nil),
 		"invalidation":   func(s *testMount) { s.Backend().InvalidateKey(s.t.Context(), "config/gst") },
 		"minute": func(s *testMount) {
-			req := &logical.Request{Operation: logical.RollbackOperation, Storage: s.storage}
+			req := s.Request(logical.RollbackOperation, "", nil)
 			_, _ = s.Backend().HandleRequest(context.WithoutCancel(s.t.Context()), req)
 		},
 	} {
@@ -102,10 +93,10 @@ func TestPanic_LeavesNoLock(t *testing.T) {
 // whether the request came to that call.
 func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 	t.Helper()
-	s := gstMount(t, time.Hour)
-	clock := &panicClock{inner: s.clock}
+	clock := new(clockPanic)
 	clock.left.Store(-1)
-	s.clock = clock.read
+	s := gstMount(t, time.Hour)
+	s.Clock.BeforeReading = clock.beforeReading
 	s.Reload()
 	if warm {
 		s.token("app")
@@ -122,7 +113,6 @@ func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 			return false
 		}
 	case <-time.After(3 * time.Second):
-		s.Backend() = noCleanup{s.Backend()} // it would wait for the same lock
 		t.Fatalf("the request hangs itself after a panic at call %d of the clock", call+1)
 	}
 	for _, next := range []struct {
@@ -139,8 +129,7 @@ func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 		select {
 		case <-s.asyncRequest(context.WithoutCancel(t.Context()), next.op, next.path, next.data):
 		case <-time.After(next.wait):
-			s.Backend() = noCleanup{s.Backend()} // it would wait for the same lock
-			t.Fatalf("%s %s is not answered after a panic at call %d of the clock", next.op, next.path, call+1)
+				t.Fatalf("%s %s is not answered after a panic at call %d of the clock", next.op, next.path, call+1)
 		}
 	}
 	stopped := make(chan struct{})
@@ -151,7 +140,6 @@ func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 	select {
 	case <-stopped:
 	case <-time.After(3 * time.Second):
-		s.Backend() = noCleanup{s.Backend()}
 		t.Fatalf("the plugin cannot be stopped after a panic at call %d of the clock", call+1)
 	}
 	return true

@@ -94,11 +94,9 @@ func TestMemory_MissingNamesAreNotKept(t *testing.T) { //nolint:paralleltest // 
 			for n := range many {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 				name := fmt.Sprintf("%s%05d%s", prefix, n, strings.Repeat("x", 100))
-				req := &logical.Request{
-					Operation: logical.ReadOperation, Path: "status/" + name, Storage: s.storage, MountPoint: "mastersindia/",
-				}
+				req := s.Request(logical.ReadOperation, "status/"+name, nil)
 				if n%2 == 1 {
-					req.Operation, req.Path = logical.UpdateOperation, "rotate/"+name
+					req = s.Request(logical.UpdateOperation, "rotate/"+name, nil)
 				}
 				go func() {
 					defer cancel()

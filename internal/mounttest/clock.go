@@ -13,6 +13,9 @@ import (
 // Clock is the host's two clocks. The wall clock can be set, and neither of the plugin's timers runs while the machine is
 // suspended: see Mount.Suspend.
 type Clock struct {
+	// BeforeReading, where a test sets it before the mount starts, is called before each reading of the plugin.
+	BeforeReading func()
+
 	offset    atomic.Int64 // of the wall clock, as a time.Duration
 	suspended atomic.Int64 // in all, as a time.Duration
 }
@@ -21,6 +24,9 @@ type Clock struct {
 func (c *Clock) new() issuer.Clock {
 	read := issuer.SystemClock()
 	return func() issuer.Reading {
+		if c.BeforeReading != nil {
+			c.BeforeReading()
+		}
 		r := read()
 		r.Wall = r.Wall.Add(time.Duration(c.offset.Load()))
 		return r
