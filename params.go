@@ -190,7 +190,7 @@ func decodePairs(raw any) (map[string]string, bool) {
 
 func addPair(pairs map[string]string, text string) bool {
 	key, value, ok := strings.Cut(text, "=")
-	if ok {
+	if ok = ok && key != ""; ok { // the SDK refuses an empty key, and repeats the value
 		pairs[key] = value
 	}
 	return ok

@@ -73,7 +73,7 @@ func TestControlRefusesNonsense(t *testing.T) {
 		{"fault", `{} {}`, "there is more than one JSON value"},
 		{"fault", `{"kinds":"down"}`, `unknown field "kinds"`},
 		{"fault", `{"kind":"sulking"}`,
-			`field "kind": want one of [down slow throttled unavailable html cut refuse redirect garbage empty], or nothing to clear`},
+			`field "kind": want one of [down slow throttled unavailable html cut refuse redirect garbage empty quota], or nothing to clear`},
 		{"fault", `{"kind":"down","protocol":"rest"}`,
 			`field "protocol": want one of [jwt oauth soap firstvision], or nothing for all`},
 		{"fault", `{"kind":"slow"}`, `field "delay": required for kind slow`},

@@ -26,13 +26,14 @@ const (
 	FaultRedirect    FaultKind = "redirect"    // 302 to RedirectTo
 	FaultGarbage     FaultKind = "garbage"     // 200 with bytes that are not UTF-8
 	FaultEmpty       FaultKind = "empty"       // 200 with nothing in it
+	FaultQuota       FaultKind = "quota"       // a quota is used up: 429 without Retry-After, in the vendor's own way if it has one
 )
 
 // FaultKinds lists every kind.
 func FaultKinds() []FaultKind {
 	return []FaultKind{
 		FaultDown, FaultSlow, FaultThrottled, FaultUnavailable, FaultHTML,
-		FaultCut, FaultRefuse, FaultRedirect, FaultGarbage, FaultEmpty,
+		FaultCut, FaultRefuse, FaultRedirect, FaultGarbage, FaultEmpty, FaultQuota,
 	}
 }
 
@@ -122,6 +123,13 @@ func (ex *exchange) answer(at attempt, f Fault) (granted, answered bool) {
 	case FaultRefuse:
 		at.refuse()
 		return false, true
+	case FaultQuota:
+		if at.quota != nil {
+			at.quota()
+			return false, false
+		}
+		ex.fail(Fault{Kind: FaultThrottled})
+		return false, false
 	default:
 		ex.fail(f)
 		return false, false

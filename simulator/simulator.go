@@ -20,6 +20,9 @@ type Options struct {
 	Now func() time.Time
 	// OnRequest, when set, is told of every request after its answer. It must be safe for concurrent use.
 	OnRequest func(RequestInfo)
+	// OnToken, when set, is given every token before the answer that holds it, refresh tokens as well: so a test can watch for
+	// leaks of whatever a protocol calls its tokens. It must be safe for concurrent use.
+	OnToken func(token string, refresh bool)
 	// SOAPUsernameElement and SOAPPasswordElement name the elements of the SOAP login. Page SOAP lost its tags where they
 	// stood, so that nobody outside knows them. Default: "username" and "passwd", the words that the page still shows.
 	SOAPUsernameElement, SOAPPasswordElement string
@@ -42,6 +45,7 @@ type Simulator struct {
 	now       func() time.Time
 	offset    atomic.Int64 // a time.Duration: see SetClockOffset
 	onRequest func(RequestInfo)
+	onToken   func(token string, refresh bool)
 	routes    map[string]opener
 	soapNames soapNames
 
@@ -49,9 +53,11 @@ type Simulator struct {
 
 	mu       sync.Mutex // guards what follows; never held over a signature, a wait or an answer
 	accounts map[accountKey]Account
-	tokens   tokenStore
-	faults   map[Protocol]*Fault
-	counters counterStore
+	// assertions are those that were accepted and live still, by client and jti.
+	assertions map[string]time.Time
+	tokens     tokenStore
+	faults     map[Protocol]*Fault
+	counters   counterStore
 }
 
 // rsaKey is the key of FirstVision's signatures. It is made when first needed, since that takes a good part of a second and most
@@ -65,12 +71,15 @@ func New(o Options) (*Simulator, error) {
 	s := &Simulator{
 		now:       o.Now,
 		onRequest: o.OnRequest,
+		onToken:   o.OnToken,
 		soapNames: soapNames{username: o.SOAPUsernameElement, password: o.SOAPPasswordElement},
 		hmacKey:   []byte(rand.Text()),
 		accounts:  make(map[accountKey]Account, len(o.Accounts)),
 		tokens:    newTokenStore(),
 		faults:    make(map[Protocol]*Fault),
-		counters:  newCounterStore(),
+
+		assertions: make(map[string]time.Time),
+		counters:   newCounterStore(),
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -92,8 +101,8 @@ func New(o Options) (*Simulator, error) {
 // SetAccount adds an account, or replaces the one of the same protocol and name. Tokens that are out stay alive, as a changed
 // password leaves them alive upstream. An account that does not pass Validate can never log in.
 func (s *Simulator) SetAccount(a Account) {
-	if a.Protocol == FirstVision {
-		_, _ = rsaKey() // made now, so that no login takes long; a login tells if it failed
+	if prepare := vendorOf(a.Protocol).prepare; prepare != nil {
+		prepare()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -128,6 +128,7 @@ func (s *Simulator) judge(p Protocol, token string) (grant, verdict) {
 
 // recordLogin remembers what a login gave. Where the account has a single session the older tokens die.
 func (s *Simulator) recordLogin(a Account, issued map[string]grant) {
+	s.tellTokens(issued)
 	now := s.clock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,6 +137,16 @@ func (s *Simulator) recordLogin(a Account, issued map[string]grant) {
 	}
 	for token, g := range issued {
 		s.tokens.add(token, g, now)
+	}
+}
+
+// tellTokens gives new tokens to whoever watches them.
+func (s *Simulator) tellTokens(issued map[string]grant) {
+	if s.onToken == nil {
+		return
+	}
+	for token, g := range issued {
+		s.onToken(token, g.refresh)
 	}
 }
 

@@ -83,6 +83,16 @@ func (a *answer) date() (t time.Time, ok bool) {
 	return t, err == nil && t.Unix() > 0
 }
 
+// skew returns the upstream's clock minus ours; known is false where the answer does not tell its time.
+func (a *answer) skew() (skew time.Duration, known bool) {
+	date, known := a.date()
+	if !known {
+		return 0, false
+	}
+	// A Date is cut to the second, so that ours has to be cut as well before the two are compared.
+	return date.Sub(a.received.Truncate(time.Second)), true
+}
+
 // newToken makes a token of the reply to a successful login, or says why that cannot be.
 //
 // Life counts from the moment before the request was sent, on our clock; how long it is, is told by the upstream's clock
@@ -100,10 +110,7 @@ func newToken(acct *Account, a *answer, r *reply) (t *Token, problem string) {
 		return nil, problem
 	}
 	t = &Token{AccessToken: r.token, IssuedAt: a.sent, ExpiresAt: a.sent.Add(life)}
-	if date, ok := a.date(); ok {
-		// A Date is cut to the second, so that ours has to be cut as well before the two are compared.
-		t.ClockSkew, t.SkewKnown = date.Sub(a.received.Truncate(time.Second)), true
-	}
+	t.ClockSkew, t.SkewKnown = a.skew()
 	if tokenProblem(r.refresh) == "" {
 		t.RefreshToken = r.refresh
 		t.RefreshExpiresAt = refreshExpiry(a, r.refresh, access)
@@ -201,12 +208,12 @@ func plainText(body []byte) (text []byte, problem string) {
 // knownKeys returns those of the names that the vendors' pages know. They help to find out what has answered, and they are
 // our own words: other names may hold anything.
 func knownKeys(names map[string]bool) []string {
-	known := []string{
-		"token", "access_token", "refresh_token", "refresh token", "expires_in", "token_type",
+	known := append(SecretKeys(),
+		"expires_in", "token_type",
 		"error", "error_description", "errorCode", "errorMessage", "title", "status", "invalid-params",
 		"detail", "non_field_errors", "username", "password",
 		"message", "success", "code", "data", "results",
 		"access_new_tokenResponse", "access_tokenResponse", "Fault", "faultcode", "faultstring",
-	}
+	)
 	return slices.DeleteFunc(known, func(name string) bool { return !names[name] })
 }

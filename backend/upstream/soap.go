@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"net/http"
+	"time"
 )
 
 // The names of the SOAP operation. The vendor's page has lost those of the user and the password element and tells no
@@ -20,7 +21,28 @@ const (
 // soapProtocol is Masters India's SOAP 1.1 operation access_new_token.
 type soapProtocol struct{}
 
-func (soapProtocol) login(a *Account) *message {
+func (soapProtocol) spec() Spec {
+	return Spec{
+		Protocol: SOAP,
+		Summary:  "Masters India access_new_token",
+		Fields: []Field{
+			{Name: FieldUsername, Required: true},
+			{Name: FieldPassword, Required: true},
+			{Name: FieldClientID, Required: true},
+			{Name: FieldClientSecret, Required: true},
+			{Name: FieldSOAPAction, Default: soapDefaultAction},
+			{Name: FieldSOAPUsernameElement, Default: soapDefaultUsernameElement},
+			{Name: FieldSOAPPasswordElement, Default: soapDefaultPasswordElement},
+		},
+		TokenKeys:       []string{"access_token"},
+		RefreshKeys:     []string{"refresh_token"},
+		DefaultTokenTTL: 4 * time.Hour,
+		Scheme:          "Bearer",
+		TokenUse:        "element <access_token>, first child of the operation in the SOAP body, and not the authorization header",
+	}
+}
+
+func (soapProtocol) login(a *Account, _ time.Time) *message {
 	action := orDefault(a.SOAPAction, soapDefaultAction)
 	return &message{
 		op:          opLogin,
