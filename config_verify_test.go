@@ -334,3 +334,39 @@ func TestNewSecretsStoredUntriedAreUsedByTheNextRead(t *testing.T) {
 		})
 	}
 }
+
+// A secret that is shorter than HS256 wants signs all the same, and whoever writes it is told, once.
+func TestAssertion_ShortSecretIsAllowedWithAWarning(t *testing.T) {
+	t.Parallel()
+	timed(t, "short, long and short again", func(t *testing.T) {
+		short := assertion()
+		short.account.ClientSecret = "secret-of-emea-app"
+		short.config = with(short.config, "client_secret", short.account.ClientSecret)
+		w := newWorld(t, short.account)
+		warned := func(data map[string]any) bool {
+			resp := w.write("config/gst", data)
+			return resp != nil && len(resp.Warnings) == 1 && strings.Contains(resp.Warnings[0], "client_secret has fewer than 32 bytes")
+		}
+		if !warned(short.config) {
+			t.Error("no warning of a short secret")
+		}
+		w.wantLogins(1)
+		if warned(map[string]any{"rotation_percent": 70}) {
+			t.Error("a write that has nothing to do with the secret warns of it")
+		}
+		w.sim.SetAccount(assertion().account)
+		if warned(assertion().onlySecrets()) {
+			t.Error("a warning of a secret of 40 bytes")
+		}
+		w.sim.SetAccount(short.account)
+		if !warned(short.onlySecrets()) {
+			t.Error("no warning of a short secret that replaces a long one")
+		}
+	})
+	timed(t, "not where nothing is signed", func(t *testing.T) {
+		w := newWorld(t, firstVision().account)
+		if resp := w.write("config/gst", firstVision().config); resp != nil {
+			t.Errorf("warnings %q", resp.Warnings)
+		}
+	})
+}

@@ -37,7 +37,7 @@ type upstream struct {
 func newUpstream(t *testing.T, w *world) *upstream {
 	t.Helper()
 	u := &upstream{world: w, caFile: w.file("ca.pem")}
-	sim, err := simulator.New(simulator.Options{OnToken: func(token string, refresh bool) { u.noteToken(t, token, refresh) }})
+	sim, err := simulator.New(simulator.Options{OnSecret: func(what simulator.Secret, value string) { u.note(t, what, value) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,14 +127,14 @@ func (u *upstream) wantAccepted(t *testing.T, protocol simulator.Protocol, answe
 	}
 }
 
-// noteToken notes a token that is about to be answered. It must show up nowhere, but an access token in the answers to readers.
-func (u *upstream) noteToken(t *testing.T, token string, refresh bool) {
+// note notes what must not leak: it must show up nowhere, but an access token in the answers to readers.
+func (u *upstream) note(t *testing.T, what simulator.Secret, value string) {
 	t.Helper()
-	leaks, label := u.world.tokens, "access token"
-	if refresh {
-		leaks, label = u.world.secrets, "refresh token"
+	leaks := u.world.secrets
+	if what == simulator.AccessToken {
+		leaks = u.world.tokens
 	}
-	if err := leaks.Add(label, token); err != nil {
+	if err := leaks.Add(string(what), value); err != nil {
 		t.Error(err)
 	}
 }

@@ -63,6 +63,9 @@ func (s *Simulator) openGateway(region string) opener {
 			})
 		}
 		f, media := readGatewayForm(ex)
+		if assertion := f.values["client_assertion"]; assertion != "" {
+			s.onSecret(Assertion, assertion)
+		}
 		return attempt{
 			kind: kindLogin, protocol: FirstVision, account: f.values["client_id"],
 			refuse: func() { ex.gatewayRefused(gatewayWrongAssertion()) },

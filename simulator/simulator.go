@@ -20,13 +20,23 @@ type Options struct {
 	Now func() time.Time
 	// OnRequest, when set, is told of every request after its answer. It must be safe for concurrent use.
 	OnRequest func(RequestInfo)
-	// OnToken, when set, is given every token before the answer that holds it, refresh tokens as well: so a test can watch for
-	// leaks of whatever a protocol calls its tokens. It must be safe for concurrent use.
-	OnToken func(token string, refresh bool)
+	// OnSecret, when set, is given every token before the answer that holds it, and every assertion that comes in: so a test can
+	// watch for leaks of them, whatever a protocol calls them. It must be safe for concurrent use.
+	OnSecret func(what Secret, value string)
 	// SOAPUsernameElement and SOAPPasswordElement name the elements of the SOAP login. Page SOAP lost its tags where they
 	// stood, so that nobody outside knows them. Default: "username" and "passwd", the words that the page still shows.
 	SOAPUsernameElement, SOAPPasswordElement string
 }
+
+// Secret says what a secret is.
+type Secret string
+
+// What is secret besides the credentials.
+const (
+	AccessToken  Secret = "access token"
+	RefreshToken Secret = "refresh token"
+	Assertion    Secret = "assertion"
+)
 
 // RequestInfo tells of one request that was answered. Nothing in it is secret.
 type RequestInfo struct {
@@ -45,7 +55,7 @@ type Simulator struct {
 	now       func() time.Time
 	offset    atomic.Int64 // a time.Duration: see SetClockOffset
 	onRequest func(RequestInfo)
-	onToken   func(token string, refresh bool)
+	onSecret  func(what Secret, value string)
 	routes    map[string]opener
 	soapNames soapNames
 
@@ -71,7 +81,7 @@ func New(o Options) (*Simulator, error) {
 	s := &Simulator{
 		now:       o.Now,
 		onRequest: o.OnRequest,
-		onToken:   o.OnToken,
+		onSecret:  o.OnSecret,
 		soapNames: soapNames{username: o.SOAPUsernameElement, password: o.SOAPPasswordElement},
 		hmacKey:   []byte(rand.Text()),
 		accounts:  make(map[accountKey]Account, len(o.Accounts)),
@@ -83,6 +93,9 @@ func New(o Options) (*Simulator, error) {
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.onSecret == nil {
+		s.onSecret = func(Secret, string) {}
 	}
 	s.soapNames = s.soapNames.withDefaults()
 	s.routes = s.buildRoutes()

@@ -142,11 +142,12 @@ func (s *Simulator) recordLogin(a Account, issued map[string]grant) {
 
 // tellTokens gives new tokens to whoever watches them.
 func (s *Simulator) tellTokens(issued map[string]grant) {
-	if s.onToken == nil {
-		return
-	}
 	for token, g := range issued {
-		s.onToken(token, g.refresh)
+		what := AccessToken
+		if g.refresh {
+			what = RefreshToken
+		}
+		s.onSecret(what, token)
 	}
 }
 

@@ -341,7 +341,7 @@ func FuzzAssertion(f *testing.F) {
 	f.Add("client-0042", fuzzSecret, "https://authorization.example/security/v1/token", int64(1772366400))
 	f.Add("<&>\"\\\u2028", "x", "é", int64(-1))
 	f.Fuzz(func(t *testing.T, id, secret, audience string, now int64) {
-		if secret == "" || !utf8.ValidString(id+audience) || now > 1<<40 || now < -1<<40 {
+		if secret == "" || !utf8.ValidString(id) || !utf8.ValidString(audience) || now > 1<<40 || now < -1<<40 {
 			return // what no config can hold
 		}
 		a := &Account{Format: Assertion, ClientID: id, ClientSecret: secret, AssertionAudience: audience}

@@ -39,7 +39,7 @@ func demoAccount(sim *harness.Simulator, a simulator.Account, login simulator.Lo
 		base, trust = sim.HTTPS, "ca_cert=@ca.pem"
 	}
 	settings := []string{"token_url=" + base + login.Path, trust}
-	how := login.Config
+	how := "no preset"
 	if login.Preset != "" {
 		settings = append([]string{"preset=" + login.Preset}, settings...)
 		how = login.Preset
