@@ -14,18 +14,6 @@ import (
 // Protocol is the wire protocol of a login endpoint.
 type Protocol string
 
-// The protocols that the simulator serves.
-const (
-	// JWT is Masters India's token-auth, v1 and v2.
-	JWT Protocol = "jwt"
-	// OAuth is Masters India's OAuth 2.0 password grant.
-	OAuth Protocol = "oauth"
-	// SOAP is Masters India's SOAP operation access_new_token.
-	SOAP Protocol = "soap"
-	// FirstVision is Fiserv FirstVision's client credentials grant.
-	FirstVision Protocol = "firstvision"
-)
-
 // Protocols lists every protocol, in the order in which the pages are cited.
 func Protocols() []Protocol {
 	var names []Protocol

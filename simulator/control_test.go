@@ -4,6 +4,7 @@
 package simulator_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -75,7 +76,7 @@ func TestControlRefusesNonsense(t *testing.T) {
 		{"fault", `{"kind":"sulking"}`,
 			`field "kind": want one of [down slow throttled unavailable html cut refuse redirect garbage empty quota], or nothing to clear`},
 		{"fault", `{"kind":"down","protocol":"rest"}`,
-			`field "protocol": want one of [jwt oauth soap firstvision], or nothing for all`},
+			`field "protocol": want one of ` + fmt.Sprint(simulator.Protocols()) + `, or nothing for all`},
 		{"fault", `{"kind":"slow"}`, `field "delay": required for kind slow`},
 		{"fault", `{"kind":"slow","delay":"soon"}`, `field "delay": want a Go duration such as "90s" or "1h30m"`},
 		{"fault", `{"kind":"down","delay":"-1s"}`, `field "delay": must not be negative`},
@@ -93,7 +94,7 @@ func TestControlRefusesNonsense(t *testing.T) {
 		{"account", `{"protocol":"jwt","username":"u"}`, `field "password": required for protocol jwt`},
 		{"account", `{"protocol":"jwt","token_ttl":"x"}`, `field "token_ttl": want a Go duration such as "90s" or "1h30m"`},
 		{"account", `{"protocol":"jwt","secret":"x"}`, `unknown field "secret"`},
-		{"kill", `{"protocol":"rest"}`, `field "protocol": want one of [jwt oauth soap firstvision], or nothing for all`},
+		{"kill", `{"protocol":"rest"}`, `field "protocol": want one of ` + fmt.Sprint(simulator.Protocols()) + `, or nothing for all`},
 		{"kill", `{"name":"x"}`, `unknown field "name"`},
 	}
 	for _, test := range tests {

@@ -25,6 +25,9 @@ const (
 const firstVisionScopes = "accounts auth bnpl cards customers loans loyalty misc products users all " +
 	"firstvision.all aplus.all emea_firstvision apac_firstvision"
 
+// FirstVision is Fiserv FirstVision's client credentials grant.
+const FirstVision Protocol = "firstvision"
+
 func firstVisionVendor() vendor {
 	return vendor{
 		protocol: FirstVision,

@@ -160,11 +160,14 @@ func loginRequest(a simulator.Account) (path, contentType, body string) {
 		return "/oauth/access_token", typeJSON, toJSON(oauthValues(a))
 	case simulator.SOAP:
 		return "/api.einvoice.php", typeXML, soapLogin(a.Username, a.Password, a.ClientID, a.ClientSecret, "password")
-	default:
+	case simulator.FirstVision:
 		values := map[string]string{
 			"client_id": a.ClientID, "client_secret": a.ClientSecret, "scope": "cards", "grant_type": "client_credentials",
 		}
 		return "/v1/api/oauth/token", typeJSON, toJSON(values)
+	default: // all credentials in JSON
+		encoded, _ := json.Marshal(a)
+		return simulator.Logins(a.Protocol)[0].Path, typeJSON, string(encoded)
 	}
 }
 

@@ -18,6 +18,9 @@ const (
 	pathLoginV2 = "/api/v2/token-auth/"
 )
 
+// JWT is Masters India's token-auth, v1 and v2.
+const JWT Protocol = "jwt"
+
 func jwtVendor() vendor {
 	return vendor{
 		protocol: JWT,

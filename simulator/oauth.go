@@ -13,6 +13,9 @@ import (
 
 const pathOAuth = "/oauth/access_token"
 
+// OAuth is Masters India's OAuth 2.0 password grant.
+const OAuth Protocol = "oauth"
+
 func oauthVendor() vendor {
 	return vendor{
 		protocol: OAuth,

@@ -21,6 +21,9 @@ const (
 	opInvoice     = "eInvoiceGenerate"
 )
 
+// SOAP is Masters India's SOAP operation access_new_token.
+const SOAP Protocol = "soap"
+
 func soapVendor() vendor {
 	return vendor{
 		protocol: SOAP,

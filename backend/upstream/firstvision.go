@@ -13,6 +13,9 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
+// FirstVision is Fiserv FirstVision's client credentials grant.
+const FirstVision Protocol = "firstvision"
+
 // firstVisionProtocol is Fiserv FirstVision's client credentials grant. How the client proves who it is depends on where:
 //
 //   - JSON: all fields in a JSON body (APAC sandbox, get-access-token.md since November 2022)

@@ -5,6 +5,9 @@ package upstream
 
 import "time"
 
+// JWT is Masters India's token-auth, v1 and v2: username and password for a JWT.
+const JWT Protocol = "jwt"
+
 // jwtProtocol is Masters India's token-auth, v1 and v2: username and password for a JWT. The v2 endpoints give a refresh
 // token as well. The vendor's pages do not agree on the encoding of the body, so the account names it.
 type jwtProtocol struct{}

@@ -5,6 +5,9 @@ package upstream
 
 import "time"
 
+// OAuth is Masters India's OAuth 2.0 password grant at /oauth/access_token.
+const OAuth Protocol = "oauth"
+
 // oauthProtocol is Masters India's OAuth 2.0 password grant at /oauth/access_token. Unlike RFC 6749 it takes the client's
 // credentials in the body, beside the user's, and its pages send that body as JSON.
 type oauthProtocol struct{}

@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// SOAP is Masters India's SOAP operation access_new_token.
+const SOAP Protocol = "soap"
+
 // The names of the SOAP operation. The vendor's page has lost those of the user and the password element and tells no
 // action; these are what its NuSOAP server most likely wants, and an account can set others.
 const (

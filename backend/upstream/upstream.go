@@ -14,20 +14,8 @@ import (
 	"time"
 )
 
-// Protocol is the wire protocol of a login endpoint.
+// Protocol is the wire protocol of a login endpoint. Each has its constant in its own file; Specs lists all.
 type Protocol string
-
-// The protocols that New accepts.
-const (
-	// JWT is Masters India's token-auth, v1 and v2: username and password for a JWT.
-	JWT Protocol = "jwt"
-	// OAuth is Masters India's OAuth 2.0 password grant at /oauth/access_token.
-	OAuth Protocol = "oauth"
-	// SOAP is Masters India's SOAP operation access_new_token.
-	SOAP Protocol = "soap"
-	// FirstVision is Fiserv FirstVision's client credentials grant.
-	FirstVision Protocol = "firstvision"
-)
 
 // Format says how a login request carries its fields.
 type Format string
