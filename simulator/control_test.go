@@ -165,15 +165,16 @@ func TestOnRequest(t *testing.T) {
 	t.Parallel()
 	seen := make(chan simulator.RequestInfo, 1) // an answer is on its way only when its handler has ended
 	a := account(simulator.JWT, nil)
+	b := &bed{t: t, issued: map[string]bool{}}
 	sim, err := simulator.New(simulator.Options{
-		Accounts: []simulator.Account{a}, OnRequest: func(info simulator.RequestInfo) { seen <- info },
+		Accounts: []simulator.Account{a}, OnRequest: func(info simulator.RequestInfo) { seen <- info }, OnSecret: b.note,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(sim)
 	defer server.Close()
-	b := &bed{Simulator: sim, t: t, url: server.URL, client: server.Client()}
+	b.Simulator, b.url, b.client = sim, server.URL, server.Client()
 	next := func(want simulator.RequestInfo) {
 		t.Helper()
 		got := <-seen
