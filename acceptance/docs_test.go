@@ -72,8 +72,8 @@ func TestTheCommandsOfTheDocumentsWork(t *testing.T) {
 	}
 	t.Logf("%d commands ran", ran)
 	for _, host := range []string{
-		"router.mastersindia.co", "prod-api.mastersindia.co", "qa-globalback.mastersindia-einv.com", "commonapi.mastersindia.co",
-		"staging-soapapi.mastersindia.co", "stg34.visionplus.io",
+		"router.mastersindia.co", "qa-globalback.mastersindia-einv.com", "commonapi.mastersindia.co",
+		"staging-soapapi.mastersindia.co", "stg34.visionplus.io", "prod.emea.api.fiservapps.com", "latam.example",
 	} {
 		if !slices.Contains(w.vendors.asked(), host) {
 			t.Errorf("no login went to %s", host)
