@@ -188,8 +188,8 @@ func configFields() []configField {
 			name: "request_format", kind: framework.TypeString,
 			perProtocol: true, at: func(c *config) any { return &c.RequestFormat }, filled: true,
 			fallback: func(spec upstream.Spec) any { return string(spec.DefaultFormat()) },
-			description: "How a login carries its fields. " + formatWords() + ". assertion: a form with an assertion that is signed with " +
-				"the client secret, which itself is not sent.",
+			description: "How a login carries its fields. " + formatWords() + ". assertion: a form with an assertion that is signed " +
+				"with the client secret, which itself is not sent.",
 		},
 		{
 			name: upstream.FieldAssertionAudience, kind: framework.TypeString,

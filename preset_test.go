@@ -340,8 +340,9 @@ func TestPreset_FillsScopeAndAudienceOnlyWhereItHasThem(t *testing.T) {
 			w.write("config/gst", with(with(secrets, "preset", preset, "verify_connection", false), more...))
 			return w.read("config/gst").Data
 		}
-		data := write("firstvision-sandbox", "client_id", "card-app", "scope", "cards")
-		if data = write("firstvision-sandbox"); data["scope"] != "cards" || data["assertion_audience"] != "" {
+		write("firstvision-sandbox", "client_id", "card-app", "scope", "cards")
+		data := write("firstvision-sandbox")
+		if data["scope"] != "cards" || data["assertion_audience"] != "" {
 			t.Errorf("scope is %v and assertion_audience %v", data["scope"], data["assertion_audience"])
 		}
 		if data = write("firstvision-apac-uat"); data["scope"] != "apac_firstvision" || data["assertion_audience"] == "" {

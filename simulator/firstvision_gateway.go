@@ -120,8 +120,8 @@ func audience(host, region string) string {
 
 const sampleHost = "cert.api.firstdata.com"
 
-// audiences are what the claim aud may be: the token URL of the host that is asked, or the sample's; never the URL that a login is
-// sent to.
+// audiences are what the claim aud may be: the token URL of the host that is asked, or the sample's; never the URL that a login
+// is sent to.
 func audiences(a Account, region, host string) []string {
 	if a.AssertionAudience != "" {
 		return []string{a.AssertionAudience}
@@ -144,7 +144,7 @@ func (s *Simulator) checkAssertion(a Account, audiences []string, values map[str
 	switch {
 	case errors.Is(err, jwt.ErrTokenInvalidIssuer), errors.Is(err, jwt.ErrTokenInvalidSubject):
 		return &wrongFields
-	case expiry, err == nil && claims.ExpiresAt.Time.Sub(s.clock()) > longestAssertion:
+	case expiry, err == nil && claims.ExpiresAt.Sub(s.clock()) > longestAssertion:
 		return &gatewayProblem{
 			http.StatusBadRequest, "API-Sec-013", "The JWT has an invalid expiry. Please send a request with a valid JWT",
 		}

@@ -105,6 +105,11 @@ func TestGateway_RefusesWhatIsNoGoodAssertion(t *testing.T) {
 	t.Parallel()
 	a := account(simulator.FirstVision, nil)
 	b := newBed(t, a)
+	t.Cleanup(func() {
+		if counts := b.Counters(); counts.LoginsOK != 0 || counts.LoginsRefused == 0 {
+			t.Errorf("%d logins succeeded and %d were refused", counts.LoginsOK, counts.LoginsRefused)
+		}
+	})
 	now := b.clock.Now().Unix()
 	claims := map[string]struct {
 		change map[string]any
@@ -129,6 +134,7 @@ func TestGateway_RefusesWhatIsNoGoodAssertion(t *testing.T) {
 		n++
 		assertion := assertionOf(hs256, b.goodClaims(a, fmt.Sprint("jti-", n), test.change), a.ClientSecret)
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			wantGatewayError(t, b.gateway(a, assertion, nil), http.StatusBadRequest, test.code)
 		})
 	}
@@ -142,6 +148,7 @@ func TestGateway_RefusesWhatIsNoGoodAssertion(t *testing.T) {
 		"no JWT":         "a.b",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			wantGatewayError(t, b.gateway(a, assertion, nil), http.StatusBadRequest, "API-Sec-004")
 		})
 	}
@@ -159,11 +166,9 @@ func TestGateway_RefusesWhatIsNoGoodAssertion(t *testing.T) {
 		n++
 		assertion := assertionOf(hs256, b.goodClaims(a, fmt.Sprint("jti-", n), nil), a.ClientSecret)
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			wantGatewayError(t, b.gateway(a, assertion, test.change), test.status, test.code)
 		})
-	}
-	if counts := b.Counters(); counts.LoginsOK != 0 || counts.LoginsRefused == 0 {
-		t.Errorf("%d logins succeeded and %d were refused", counts.LoginsOK, counts.LoginsRefused)
 	}
 }
 

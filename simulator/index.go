@@ -10,10 +10,12 @@ import (
 
 // Index is the list of everything that the simulator serves, for people.
 func Index() string {
-	return indexHead + "\nLogins\n" + endpointLines(false) + "\nBusiness calls, to try a token on\n" + endpointLines(true) + indexControl
+	return indexHead + "\nLogins\n" + endpointLines(false) +
+		"\nBusiness calls, to try a token on\n" + endpointLines(true) + indexControl
 }
 
-const indexHead = `This is a simulator. It is not Masters India and not Fiserv: every account, token and answer is invented, and nothing
+const indexHead = `This is a simulator. It is not Masters India and not Fiserv: every account, token and answer is invented,` +
+	` and nothing
 leaves this machine.
 `
 

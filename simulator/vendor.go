@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// vendor is what the file of a protocol declares. Everything else in the simulator, in its program and in the demo follows from it.
+// vendor is what the file of a protocol declares. Everything else in the simulator, in its program and in the demo follows from
+// it.
 type vendor struct {
 	protocol Protocol
 	// demo is the invented account that is served when none is given. Its credentials are the ones that every account needs.

@@ -27,8 +27,8 @@ import (
 const firstVisionSuccess = `{"access_token":"` + testOpaqueToken + `","expires_in":3600,"token_type":"Bearer"}`
 
 // assertionAccount logs in with a signed assertion.
-func assertionAccount(url string) upstream.Account {
-	return accountWith(upstream.FirstVision, upstream.Assertion, url)
+func assertionAccount(tokenURL string) upstream.Account {
+	return accountWith(upstream.FirstVision, upstream.Assertion, tokenURL)
 }
 
 // claimsOf decodes the payload of an assertion.

@@ -142,7 +142,7 @@ func SecretKeys() []string {
 }
 
 // CanRefresh reports whether a refresh token of the account can be exchanged, which kills the pair.
-func (a *Account) CanRefresh() bool {
+func (a Account) CanRefresh() bool {
 	s, ok := SpecOf(a.Protocol)
 	return ok && s.Mentions(FieldRefreshURL) && a.RefreshURL != ""
 }

@@ -5,7 +5,8 @@
 //
 // It is a plain Go client library: it knows nothing of Vault, keeps no token and never retries. One Client serves one
 // Account; each login protocol lives in a file of its own, with a Spec that says what it needs and holds. An answer is believed
-// only as far as the vendors' pages and practice allow: the rules are in answer.go (success and lifetime) and classify.go (failure).
+// only as far as the vendors' pages and practice allow: the rules are in answer.go (success and lifetime) and classify.go
+// (failure).
 package upstream
 
 import (
