@@ -14,10 +14,8 @@ func Index() string {
 		"\nBusiness calls, to try a token on\n" + endpointLines(true) + indexControl
 }
 
-const indexHead = `This is a simulator. It is not Masters India and not Fiserv: every account, token and answer is invented,` +
-	` and nothing
-leaves this machine.
-`
+const indexHead = "This is a simulator. It is not Masters India and not Fiserv: every account, token and answer is invented, " +
+	"and nothing\nleaves this machine.\n"
 
 const indexControl = `
 Control, from this machine only; bodies are JSON
