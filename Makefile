@@ -187,7 +187,7 @@ workflows: ## Check the workflows of GitHub Actions
 	go run -C tools/actionlint github.com/rhysd/actionlint/cmd/actionlint $(CURDIR)/.github/workflows/*.yml
 
 .PHONY: demo
-demo: build ## Show the engine at work: a Vault and the simulator, four accounts, four tokens
+demo: build ## Show the engine at work: a Vault and the simulator, and a token for each way to log in
 	@vault_bin="$$(scripts/get-vault)"; go build -o bin/demo ./scripts/demo; VAULT_BIN="$$vault_bin" exec bin/demo
 
 .PHONY: dev

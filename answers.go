@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -118,14 +119,19 @@ func remedy(mount, config string, f *issuer.Failure) string {
 	}
 }
 
-// credentialArgs are what a refusal may be about, as one types them.
+// credentialArgs are what a refusal may be about, as one types them: of two secrets one comes from standard input.
 func credentialArgs(protocol upstream.Protocol) string {
-	switch protocol {
-	case upstream.JWT:
-		return "password=-"
-	case upstream.FirstVision:
-		return "scope=... client_secret=-"
-	default:
-		return "password=- client_secret=@file"
+	spec := specOf(string(protocol))
+	var args []string
+	if spec.Mentions(upstream.FieldScope) {
+		args = append(args, "scope=...")
 	}
+	given := "=-"
+	for _, f := range configFields() {
+		if f.sensitive && spec.Mentions(f.name) {
+			args = append(args, f.name+given)
+			given = "=@file"
+		}
+	}
+	return strings.Join(args, " ")
 }

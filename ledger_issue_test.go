@@ -21,7 +21,7 @@ func TestEveryWayToGetATokenLeavesOneEntryWithItsReason(t *testing.T) {
 		}{
 			"first_read": {"", func(_ *testing.T, w *world) { w.read("token/app") }},
 			"verification": {"", func(_ *testing.T, w *world) {
-				w.write("config/gst", with(f.config, "headers", "X-Team=gst"))
+				w.write("config/gst", with(f.config, "headers", f.headersAnd("X-Team", "gst")))
 			}},
 			"forced":   {"first_read", func(_ *testing.T, w *world) { w.write("rotate/gst", nil) }},
 			"rotation": {"first_read", func(_ *testing.T, _ *world) { elapse(f.life * 67 / 100) }},

@@ -55,7 +55,11 @@ func (b *backend) tokenPaths() []*framework.Path {
 			"config":        textField("The config that the token comes from."),
 			"client_id": {
 				Type:        framework.TypeString,
-				Description: "The client id that verification APIs want beside the token. Protocol oauth only.",
+				Description: "The client id that verification APIs want beside the token." + clientIDWords(),
+			},
+			"metadata": {
+				Type:        framework.TypeKVPairs,
+				Description: "What the role says that each API request needs besides the token. Where the role has any.",
 			},
 			"ttl":                 numberField("Seconds until the latest planned moment of rotation."),
 			"rotation_period":     numberField("Seconds between rotations."),
@@ -84,6 +88,17 @@ func (b *backend) tokenPaths() []*framework.Path {
 		HelpSynopsis:    tokenHelpSynopsis,
 		HelpDescription: tokenHelpDescription,
 	}}
+}
+
+// clientIDWords says which protocols answer with the client id.
+func clientIDWords() string {
+	var names []string
+	for _, spec := range upstream.Specs() {
+		if spec.ClientIDWithToken {
+			names = append(names, string(spec.Protocol))
+		}
+	}
+	return " Only for protocol " + inWords(names, "and") + "."
 }
 
 // tokenUpdate is the read under another name in OpenAPI, for clients that can send parameters only in a body.
@@ -118,6 +133,9 @@ func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framew
 // tokenAnswer is the answer to whoever reads the role, with a lease unless the role is without.
 func (b *backend) tokenAnswer(name string, r *role, a issuer.Answer) *logical.Response {
 	data := tokenData(a)
+	if len(r.Metadata) > 0 {
+		data["metadata"] = r.Metadata // never changed: an update makes a new role
+	}
 	if !r.Lease {
 		return &logical.Response{Data: data}
 	}
@@ -189,7 +207,7 @@ func lastingData(a issuer.Answer) map[string]any {
 		"rotation_period":     max(int64(a.RotationPeriod/time.Second), 1),
 		"last_vault_rotation": a.Token.IssuedAt.Format(time.RFC3339Nano),
 	}
-	if a.Account.Upstream.Protocol == upstream.OAuth {
+	if specOf(string(a.Account.Upstream.Protocol)).ClientIDWithToken {
 		data["client_id"] = a.Account.Upstream.ClientID
 	}
 	a.Memo.Store(data)

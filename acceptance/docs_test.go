@@ -72,8 +72,8 @@ func TestTheCommandsOfTheDocumentsWork(t *testing.T) {
 	}
 	t.Logf("%d commands ran", ran)
 	for _, host := range []string{
-		"router.mastersindia.co", "prod-api.mastersindia.co", "qa-globalback.mastersindia-einv.com", "commonapi.mastersindia.co",
-		"staging-soapapi.mastersindia.co", "stg34.visionplus.io",
+		"router.mastersindia.co", "qa-globalback.mastersindia-einv.com", "commonapi.mastersindia.co",
+		"staging-soapapi.mastersindia.co", "stg34.visionplus.io", "prod.emea.api.fiservapps.com", "latam.example",
 	} {
 		if !slices.Contains(w.vendors.asked(), host) {
 			t.Errorf("no login went to %s", host)
@@ -151,7 +151,7 @@ func newDocumentedWorld(t *testing.T) *documentedWorld {
 	t.Helper()
 	d := &documentedWorld{}
 	w := prepareWorld(t)
-	d.vendors = newVendors(t, w.upstream.noteTokens(t, w.upstream.Simulator), w.file("vendors.pem"))
+	d.vendors = newVendors(t, w.upstream.Simulator, w.file("vendors.pem"))
 	d.world = w
 	w.launch(t, harness.StartDevVault, d.vendors.env()...)
 	d.password, d.secret = "documented-password-0", "documented-client-secret-0"
@@ -159,7 +159,7 @@ func newDocumentedWorld(t *testing.T) *documentedWorld {
 		{Protocol: simulator.JWT, Username: "api-user", Password: d.password},
 		{Protocol: simulator.OAuth, Username: "oauth-user", Password: d.password, ClientID: "oauth-client", ClientSecret: d.secret},
 		{Protocol: simulator.SOAP, Username: "soap-user", Password: d.password, ClientID: "soap-client", ClientSecret: d.secret},
-		{Protocol: simulator.FirstVision, ClientID: "fv-client", ClientSecret: d.secret, Scope: "accounts cards"},
+		{Protocol: simulator.FirstVision, ClientID: "fv-client", ClientSecret: d.secret},
 	} {
 		w.upstream.addAccount(t, a)
 	}

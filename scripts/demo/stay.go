@@ -6,8 +6,6 @@ package main
 import (
 	"context"
 	"os/exec"
-
-	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // stay sets everything up without a word, says how to use it, and stays until it is stopped.
@@ -38,7 +36,7 @@ func (p *play) stay(ctx context.Context) error {
 	p.out.printf("  vault read mastersindia/config/%s\n", p.accounts[0].config)
 	p.out.printf("  vault path-help mastersindia\n")
 	for _, a := range p.accounts {
-		if a.Protocol == simulator.FirstVision { // the one whose call to try a token on is a plain GET
+		if a.config == "cards" { // the one whose call to try a token on is a plain GET
 			p.out.printf("  go run ./examples/clients/go %s %s/v1/cards/1/details\n\n", a.role, p.simulator.HTTP)
 		}
 	}
