@@ -105,6 +105,9 @@ func TestAFieldSetToNothingGoesBackToItsDefault(t *testing.T) {
 			if c.field == "token_url" || c.field == "username" || c.field == "client_id" || c.field == "scope" {
 				continue // they have no default
 			}
+			if c.field == "paused" {
+				continue // refused: TestConfig_EmptyPausedRefused
+			}
 			timed(t, f.name+" "+c.field, func(t *testing.T) {
 				w := newWorld(t)
 				plain := without(with(f.config, "verify_connection", false), c.field)
