@@ -154,7 +154,7 @@ func (w *world) exampleClient(t *testing.T, name string, command []string) *exam
 	c.oauth = w.account(t, simulator.OAuth)
 	w.writeConfig(t, name+"-oauth", c.oauth)
 	w.writeRole(t, name+"-oauth", name+"-oauth")
-	c.api = &pickyAPI{client: c}
+	c.api = &pickyAPI{client: c, once: make(map[string]bool)}
 	server := httptest.NewServer(c.api)
 	t.Cleanup(server.Close)
 	c.api.url = server.URL

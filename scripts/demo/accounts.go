@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
@@ -46,7 +47,7 @@ func demoAccount(sim *harness.Simulator, a simulator.Account) (account, error) {
 			"preset=oauth-verification", "token_url=" + sim.HTTP + "/oauth/access_token", "allow_http=true",
 		}}, nil
 	case simulator.SOAP:
-		return account{Account: a, config: "einvoice-soap", role: "legacy", api: "eInvoiceGenerate", settings: []string{
+		return account{Account: a, config: "soap", role: "legacy", api: "eInvoiceGenerate", settings: []string{
 			"preset=einvoice-soap-staging", "token_url=" + sim.HTTP + "/api.einvoice.php", "allow_http=true",
 		}}, nil
 	case simulator.FirstVision:
@@ -56,6 +57,22 @@ func demoAccount(sim *harness.Simulator, a simulator.Account) (account, error) {
 	default:
 		return account{}, fmt.Errorf("the simulator has an account of the protocol %q, which this demo does not know", a.Protocol)
 	}
+}
+
+// ksaAccount is the jwt account once more, behind the one endpoint whose tokens can be killed. The drills of docs/incidents.md
+// want it.
+func ksaAccount(sim *harness.Simulator, accounts []account) (account, error) {
+	for _, a := range accounts {
+		if a.Protocol == simulator.JWT {
+			a.config, a.role = "ksa", "zatca"
+			a.settings = []string{
+				"preset=ksa-qa", "token_url=" + sim.HTTPS + "/api/v2/token-auth/", "refresh_url=" + sim.HTTPS + "/api/v2/api-token-refresh/",
+				"ca_cert=@ca.pem",
+			}
+			return a, nil
+		}
+	}
+	return account{}, errors.New("the simulator has no jwt account")
 }
 
 // secretFile is the file that holds the client secret for the vault command.

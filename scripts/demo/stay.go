@@ -6,8 +6,6 @@ package main
 import (
 	"context"
 	"os/exec"
-
-	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // stay sets everything up without a word, says how to use it, and stays until it is stopped.
@@ -15,6 +13,11 @@ func (p *play) stay(ctx context.Context) error {
 	if err := p.vault.Install(ctx, "mastersindia"); err != nil {
 		return err
 	}
+	ksa, err := ksaAccount(p.simulator, p.accounts)
+	if err != nil {
+		return err
+	}
+	p.accounts = append(p.accounts, ksa)
 	for _, a := range p.accounts {
 		stdin, args := a.writeArgs()
 		if _, err := p.vault.CLI.Must(ctx, stdin, args...); err != nil {
@@ -37,11 +40,9 @@ func (p *play) stay(ctx context.Context) error {
 	}
 	p.out.printf("  vault read mastersindia/config/%s\n", p.accounts[0].config)
 	p.out.printf("  vault path-help mastersindia\n")
-	for _, a := range p.accounts {
-		if a.Protocol == simulator.FirstVision { // the one whose call to try a token on is a plain GET
-			p.out.printf("  go run ./examples/clients/go %s %s/v1/cards/1/details\n\n", a.role, p.simulator.HTTP)
-		}
-	}
+	p.out.printf("  go run ./examples/clients/go -d '{\"user_gstin\": \"29ABCDE1234F2Z5\"}' %s %s/api/v1/einvoice/\n\n",
+		p.accounts[0].role, p.simulator.HTTP)
+	p.out.printf("  password     of %s and %s, should a drill ask for it: %s\n", p.accounts[0].config, ksa.config, ksa.Password)
 	p.out.printf("  simulator    %s  %s  (certificate: %s)\n", p.simulator.HTTP, p.simulator.HTTPS, p.simulator.CAFile)
 	p.out.printf("  server log   %s\n  audit log    %s\n\n", p.vault.ServerLog(), p.vault.AuditLog())
 	p.out.printf("%s\n", p.out.style(bold, "Ctrl-C stops everything and removes its files."))
