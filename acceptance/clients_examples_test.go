@@ -406,7 +406,7 @@ func TestClients_ReadmeCommandsRun(t *testing.T) {
 	invoiceFile, snippet := filepath.Join(dir, "invoice.json"), filepath.Join(dir, "snippet.py")
 	_, python, _ := strings.Cut(string(text), "```python\n")
 	python, _, _ = strings.Cut(python, "```")
-	python = fmt.Sprintf("import json\nurl, invoice = %q, json.loads(%q)\n%sprint(reply.text)\n", c.api.url+"/hvac", invoice, python)
+	python = fmt.Sprintf("import json\nurl, invoice = %q, json.loads(%q)\n%sprint(reply.text)\n", c.api.url+"/api/v1/einvoice/", invoice, python)
 	for name, content := range map[string]string{invoiceFile: invoice, snippet: python} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			t.Fatal(err)

@@ -1,0 +1,138 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
+)
+
+// TestDevServer_InstalledAndUpgradedByTheGuides makes a dev server as install.md has it, and follows upgrade.md there and back.
+func TestDevServer_InstalledAndUpgradedByTheGuides(t *testing.T) {
+	t.Parallel()
+	found, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := harness.NextMinor(found.Version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, download, bin := t.TempDir(), t.TempDir(), t.TempDir()
+	for link, target := range map[string]string{
+		filepath.Join(dir, "bin"): filepath.Dir(found.Plugin), filepath.Join(bin, "vault"): found.Vault,
+	} {
+		if err := os.Symlink(target, link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := harness.BuildPlugin(t.Context(), os.Stderr, next, filepath.Join(download, filepath.Base(found.Plugin))); err != nil {
+		t.Fatal(err)
+	}
+	vaultAddress, simulatorAddress := freeAddress(t), freeAddress(t)
+	env := append(os.Environ(), "HOME="+dir, "VAULT_DEV_LISTEN_ADDRESS="+vaultAddress, "VAULT_ADDR=http://"+vaultAddress,
+		"PATH="+bin+":"+os.Getenv("PATH"))
+	blocks := devServerBlocks(t)
+	begin(t, dir, env, blocks[0])
+	begin(t, dir, env, strings.Replace(blocks[1], "bin/mastersindia-simulator", "bin/mastersindia-simulator -listen="+simulatorAddress, 1))
+	waitForPort(t, vaultAddress)
+	waitForPort(t, simulatorAddress)
+
+	script := strings.NewReplacer("127.0.0.1:8200", vaultAddress, "127.0.0.1:8270", simulatorAddress).Replace(blocks[2]) +
+		"\ncd " + download + "\n"
+	guide := sectionsOf(t, filepath.Join("..", upgradeGuide))
+	for _, section := range []string{"1. Put the new file on every node", "2. Register it, once", "3. Exchange it", "Go back"} {
+		if len(guide[section]) == 0 {
+			t.Fatalf("%s has no commands under %q", upgradeGuide, section)
+		}
+		for _, c := range guide[section] {
+			script += c.command + "\n"
+		}
+		script += "vault write -f mastersindia/rotate/gst\n" // a repair or an upgrade is proved by a write
+		script += "sleep 10.5\n"                             // one forced login in ten seconds
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
+	shell.Env, shell.Dir = env, dir
+	out, err := shell.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, lastOf(out))
+	}
+	if ran := regexp.MustCompile(`(?m)^v\d+\.\d+\.\d+`).FindAllString(string(out), -1); !slices.Equal(ran, []string{next, found.Version}) {
+		t.Errorf("the mount has run %v, want %s and then %s:\n%s", ran, next, found.Version, out)
+	}
+}
+
+// devServerBlocks are what is typed in three terminals.
+func devServerBlocks(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", installGuide))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## On a dev server\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var blocks []string
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(section, -1) {
+		blocks = append(blocks, block[1])
+	}
+	if len(blocks) != 3 {
+		t.Fatalf("%s has %d terminals for a dev server, want 3", installGuide, len(blocks))
+	}
+	return blocks
+}
+
+// begin runs what is typed in a terminal, and ends it with the test as Ctrl-C does.
+func begin(t *testing.T, dir string, env []string, script string) {
+	t.Helper()
+	terminal := exec.Command("bash", "-euo", "pipefail", "-c", script) //nolint:noctx // it is ended by a signal, as a person does
+	terminal.Dir, terminal.Env = dir, env
+	terminal.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := terminal.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Kill(-terminal.Process.Pid, syscall.SIGINT); err != nil {
+			t.Error(err)
+		}
+		_ = terminal.Wait() // it says that it was interrupted
+	})
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func waitForPort(t *testing.T, address string) {
+	t.Helper()
+	for range 300 {
+		connection, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = connection.Close()
+			return
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+	t.Fatalf("nobody listens at %s", address)
+}
