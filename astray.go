@@ -103,6 +103,8 @@ func (b *backend) command(mount, prefix, name string, op logical.Operation) stri
 		return "vault read -format=raw " + path
 	case prefix == pathLookup:
 		return "vault write " + path + " token=-"
+	case prefix+"/" == pathRevoke: // as it stands it must not revoke every token
+		return "vault write " + path + " token_id=<token_id>"
 	case !at.can(logical.ReadOperation):
 		return "vault write -f " + path
 	case op != logical.ReadOperation && at.operations[logical.CreateOperation] != nil:
@@ -124,8 +126,9 @@ func placeholder(op logical.Operation) string {
 // mostRolesNamed bounds the roles that a message names.
 const mostRolesNamed = 5
 
-// configNotFound refuses a name under rotate/ or revoke/ that no config has, with the right command where a role has it.
-func (b *backend) configNotFound(ctx context.Context, mount, prefix, name string) (*logical.Response, error) {
+// configNotFound refuses a name under rotate/ or revoke/ that no config has, with the right command where a role has it. The command
+// has the given parameters: without its token_id it would revoke more than was asked for.
+func (b *backend) configNotFound(ctx context.Context, mount, prefix, name, parameters string) (*logical.Response, error) {
 	r, err := b.store.role(ctx, name)
 	if err != nil && !stored.IsDamaged(err) {
 		return nil, err
@@ -133,8 +136,11 @@ func (b *backend) configNotFound(ctx context.Context, mount, prefix, name string
 	if r == nil {
 		return noConfig(mount, name)
 	}
-	return userError("config %q does not exist: that is a role of config %s, whose token all its roles share: vault write -f %s%s%s",
-		name, r.Config, mount, prefix, r.Config)
+	command := "vault write -f " + mount + prefix + r.Config
+	if parameters != "" {
+		command = "vault write " + mount + prefix + r.Config + " " + parameters
+	}
+	return userError("config %q does not exist: that is a role of config %s, whose token all its roles share: %s", name, r.Config, command)
 }
 
 // noConfig refuses the name of a config that does not exist.

@@ -17,6 +17,7 @@ import (
 )
 
 const (
+	pathRevoke   = "revoke/"
 	fieldTokenID = "token_id"
 
 	revokeHelpSynopsis    = "Take a config's tokens out of use, and kill them upstream if possible."
@@ -35,7 +36,7 @@ Ending leases (vault lease revoke) does not revoke a token: others use it too.
 
 func (b *backend) revokePaths() []*framework.Path {
 	return []*framework.Path{{
-		Pattern: "revoke/" + framework.GenericNameRegex(fieldName),
+		Pattern: pathRevoke + framework.GenericNameRegex(fieldName),
 		Fields: map[string]*framework.FieldSchema{
 			fieldName: nameField("config"),
 			fieldTokenID: {
@@ -79,7 +80,7 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 	}
 	revoked, err := b.issuer.Revoke(ctx, name, tokenID)
 	if errors.Is(err, issuer.ErrNoAccount) {
-		return b.configNotFound(ctx, req.MountPoint, "revoke/", name)
+		return b.configNotFound(ctx, req.MountPoint, pathRevoke, name, tokenIDParameter(tokenID))
 	}
 	if errors.Is(err, issuer.ErrNoToken) {
 		resp := &logical.Response{Data: map[string]any{"tokens": map[string]any{}}}
@@ -97,6 +98,14 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 		}
 	}
 	return resp, nil
+}
+
+// tokenIDParameter stands for a token_id in a command; messages repeat no value. It is "" for none.
+func tokenIDParameter(tokenID string) string {
+	if tokenID == "" {
+		return ""
+	}
+	return "token_id=<token_id>"
 }
 
 func revocations(revoked []issuer.Revocation) map[string]any {

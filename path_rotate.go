@@ -62,7 +62,7 @@ func (b *backend) rotateUpdate(ctx context.Context, req *logical.Request, d *fra
 	}
 	rotation, err := b.issuer.Rotate(ctx, name)
 	if errors.Is(err, issuer.ErrNoAccount) {
-		return b.configNotFound(ctx, req.MountPoint, "rotate/", name)
+		return b.configNotFound(ctx, req.MountPoint, "rotate/", name, "")
 	}
 	if err != nil {
 		return loginAnswer(req.MountPoint, name, err)
