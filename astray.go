@@ -126,8 +126,8 @@ func placeholder(op logical.Operation) string {
 // mostRolesNamed bounds the roles that a message names.
 const mostRolesNamed = 5
 
-// configNotFound refuses a name under rotate/ or revoke/ that no config has, with the right command where a role has it. The command
-// has the given parameters: without its token_id it would revoke more than was asked for.
+// configNotFound refuses a name under rotate/ or revoke/ that no config has, with the right command where a role has it. The
+// command has the given parameters: without its token_id it would revoke more than was asked for.
 func (b *backend) configNotFound(ctx context.Context, mount, prefix, name, parameters string) (*logical.Response, error) {
 	r, err := b.store.role(ctx, name)
 	if err != nil && !stored.IsDamaged(err) {
@@ -140,7 +140,8 @@ func (b *backend) configNotFound(ctx context.Context, mount, prefix, name, param
 	if parameters != "" {
 		command = "vault write " + mount + prefix + r.Config + " " + parameters
 	}
-	return userError("config %q does not exist: that is a role of config %s, whose token all its roles share: %s", name, r.Config, command)
+	return userError("config %q does not exist: that is a role of config %s, whose token all its roles share: %s",
+		name, r.Config, command)
 }
 
 // noConfig refuses the name of a config that does not exist.

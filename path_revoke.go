@@ -56,7 +56,10 @@ func (b *backend) revokePaths() []*framework.Path {
 						Type: framework.TypeMap, Required: true,
 						Description: "By token_id: upstream (killed, refused, unknown or unsupported) and valid_until.",
 					},
-				}, failure{http.StatusBadRequest, "the config does not exist, or token_id is not 16 hex digits. Upstream outcomes are reported in the body"}),
+				}, failure{
+					http.StatusBadRequest,
+					"the config does not exist, or token_id is not 16 hex digits. Upstream outcomes are reported in the body",
+				}),
 				ForwardPerformanceStandby: true,
 			},
 		},

@@ -99,13 +99,13 @@ func (p *pickyAPI) goesWrong(rw http.ResponseWriter, path string) bool {
 }
 
 func (p *pickyAPI) passOn(rw http.ResponseWriter, r *http.Request, path string, body []byte) {
-	request, err := http.NewRequestWithContext(r.Context(), r.Method, p.client.upstream.url+path, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(r.Context(), r.Method, p.client.upstream.url+path, bytes.NewReader(body)) //nolint:gosec // to the simulator
 	if err != nil {
 		http.Error(rw, err.Error(), http.StatusBadGateway)
 		return
 	}
 	request.Header = r.Header.Clone()
-	response, err := p.client.upstream.client.Do(request)
+	response, err := p.client.upstream.client.Do(request) //nolint:gosec // to the simulator
 	if err != nil {
 		http.Error(rw, err.Error(), http.StatusBadGateway)
 		return

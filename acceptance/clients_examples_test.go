@@ -194,6 +194,7 @@ func (c *exampleClient) sendsTheTokenWhereItsHostWantsIt(t *testing.T) {
 	if got := c.api.lastHeader().Get("client_id"); got != c.oauth.ClientID {
 		t.Errorf("%s has sent the client_id %q, want %q", c.name, got, c.oauth.ClientID)
 	}
+	c.renew(t)
 	seen = c.run(t, c.name, "/worded", "/misspelt")
 	seen.want(t, wanted{code: 1, calls: 3, reads: 2, answers: 1, said: []string{"401", "not about the token", "Invalid Product"}})
 }
@@ -279,13 +280,19 @@ func (c *exampleClient) readsAgainWhenItsLeaseHasEnded(t *testing.T) {
 // givesUpOnASecondRefusal has an API that refuses whatever comes, a token that has just been issued first: for that one the
 // engine does not log in.
 func (c *exampleClient) givesUpOnASecondRefusal(t *testing.T) {
+	c.renew(t)
+	seen := c.run(t, c.name, "/never", "/accepted")
+	seen.want(t, wanted{code: 1, calls: 2, reads: 2, said: []string{"twice", seen.tokenID, "vault read mastersindia/status/" + c.name}})
+}
+
+// renew has the engine issue a token that is too young for it to believe that the API refuses it.
+func (c *exampleClient) renew(t *testing.T) {
+	t.Helper()
 	c.vault(t, "write", "-f", "mastersindia/rotate/"+c.name)
 	var err error
 	if c.issued, err = time.Parse(time.RFC3339, c.readToken(t, c.name).String("issued_at")); err != nil {
 		t.Fatal(err)
 	}
-	seen := c.run(t, c.name, "/never", "/accepted")
-	seen.want(t, wanted{code: 1, calls: 2, reads: 2, said: []string{"twice", seen.tokenID, "vault read mastersindia/status/" + c.name}})
 }
 
 // replacesATokenThatWasKilled has upstream kill the token between two calls. A minute must have passed since it was issued.

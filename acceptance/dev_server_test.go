@@ -100,7 +100,8 @@ func devServerBlocks(t *testing.T) []string {
 // begin runs what is typed in a terminal, and ends it with the test as Ctrl-C does.
 func begin(t *testing.T, dir string, env []string, script string) {
 	t.Helper()
-	terminal := exec.Command("bash", "-euo", "pipefail", "-c", script) //nolint:noctx // it is ended by a signal, as a person does
+	// It is ended by a signal, as a person does, and by no context.
+	terminal := exec.Command("bash", "-euo", "pipefail", "-c", script)
 	terminal.Dir, terminal.Env = dir, env
 	terminal.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := terminal.Start(); err != nil {
@@ -120,7 +121,7 @@ func freeAddress(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	return listener.Addr().String()
 }
 

@@ -50,8 +50,9 @@ func startDev(t *testing.T) *dev {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
-	run := exec.Command(program, "-stay") //nolint:noctx // it is ended by a signal, as a person does
+	defer func() { _ = file.Close() }()
+	// It is ended by a signal, as a person does, and by no context.
+	run := exec.Command(program, "-stay")
 	run.Dir, run.Stdout, run.Stderr = "..", file, file
 	run.Env = append(os.Environ(), "VAULT_BIN="+found.Vault, "NO_COLOR=1")
 	if err := run.Start(); err != nil {
@@ -105,6 +106,8 @@ func waitForText(t *testing.T, name, text string) string {
 }
 
 // TestMakeDev_FirstTime follows the page for developers without a vault command, to an e-invoice that the simulator accepts.
+//
+//nolint:tparallel // its only subtests say that a language is left out
 func TestMakeDev_FirstTime(t *testing.T) {
 	t.Parallel()
 	dev := startDev(t)

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
 )
@@ -88,9 +89,7 @@ func newRequest(ctx context.Context, what call, t token) (*http.Request, error) 
 	for name, value := range t.Metadata {
 		request.Header.Set(name, value)
 	}
-	for name, values := range what.header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, what.header)
 	if what.field == "" {
 		request.Header.Set("Authorization", t.Authorization)
 		if t.ClientID != "" { // the verification APIs want it
