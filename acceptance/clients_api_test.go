@@ -80,6 +80,9 @@ func (p *pickyAPI) goesWrong(rw http.ResponseWriter, path string) bool {
 	switch {
 	case path == "/forbidden":
 		rw.WriteHeader(http.StatusForbidden)
+	case path == "/moved": // whoever follows takes the token along
+		rw.Header().Set("Location", p.url+"/accepted")
+		rw.WriteHeader(http.StatusTemporaryRedirect)
 	case path == "/misspelt":
 		http.Error(rw, `{"detail":"Invalid Product"}`, http.StatusUnauthorized)
 	case path == "/never":

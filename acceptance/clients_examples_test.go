@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -118,6 +119,7 @@ func TestTheExampleClientsGetOverATokenThatDied(t *testing.T) {
 			c.sendsMetadata(t)
 			c.findsItsVaultToken(t)
 			c.saysWhyTLSFails(t)
+			c.doesNotFeelThatVaultIsDown(t)
 		})
 	}
 	for _, c := range clients {
@@ -165,6 +167,8 @@ func (w *world) exampleClient(t *testing.T, name string, command []string) *exam
 func (c *exampleClient) isToldOfARefusal(t *testing.T) {
 	seen := c.run(t, c.name, "/accepted", "/forbidden")
 	seen.want(t, wanted{code: 1, calls: 2, reads: 1, answers: 1, said: []string{"403", seen.tokenID}})
+	seen = c.run(t, c.name, "/moved")
+	seen.want(t, wanted{code: 1, calls: 1, reads: 1, said: []string{"307", seen.tokenID}})
 }
 
 // isToldWhatVaultSays has Vault refuse.
@@ -240,6 +244,34 @@ func (c *exampleClient) saysWhyTLSFails(t *testing.T) {
 	seen.want(t, wanted{code: 1})
 	if !strings.Contains(strings.ToLower(seen.stderr), "certif") {
 		t.Errorf("%s does not say that the certificate is not trusted:\n%s", c.name, seen.stderr)
+	}
+}
+
+// doesNotFeelThatVaultIsDown lets the lease end while Vault is sealed: the token lives, and is sent. The shell client keeps it to
+// the end of its lease only.
+func (c *exampleClient) doesNotFeelThatVaultIsDown(t *testing.T) {
+	vault, err := url.Parse(c.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reads atomic.Int64
+	proxy := httputil.NewSingleHostReverseProxy(vault)
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if reads.Add(1) == 1 {
+			proxy.ServeHTTP(rw, r)
+			return
+		}
+		http.Error(rw, `{"errors":["Vault is sealed"]}`, http.StatusServiceUnavailable)
+	}))
+	t.Cleanup(server.Close)
+	seen := c.call(t, exampleCall{role: c.name + "-short", paths: []string{"/slow", "/accepted"}, env: []string{"VAULT_ADDR=" + server.URL}})
+	want := wanted{calls: 2, reads: 1, answers: 2}
+	if c.name == "shell" {
+		want = wanted{code: 1, calls: 1, reads: 1, answers: 1, said: []string{"503", "Vault is sealed"}}
+	}
+	seen.want(t, want)
+	if reads.Load() < 2 {
+		t.Errorf("%s has not asked Vault again: nothing is proved", c.name)
 	}
 }
 

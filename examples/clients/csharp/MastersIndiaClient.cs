@@ -100,7 +100,8 @@ public sealed class MastersIndiaClient
         {
             var mount = path.Substring(0, Math.Max(0, path.LastIndexOf("/token/", StringComparison.Ordinal)));
             throw new MastersIndiaException(url + " refuses the token twice, the last time token_id " + token.TokenId + ". Is it the API " +
-                "of this account? Else ask an operator for: vault read " + mount + "/status/" + token.Config, answer.Item1);
+                "of this account, and is the token in the right place (-f)? Else ask an operator for: vault read " + mount + "/status/" +
+                token.Config, answer.Item1);
         }
         if (answer.Item1 < 200 || answer.Item1 > 299)
         {
@@ -181,11 +182,13 @@ public sealed class MastersIndiaClient
         var answer = await SendAsync(NewRequest("GET", url, null, headers), VaultTimeout).ConfigureAwait(false);
         if (answer.Item1 == 403)
         {
-            throw new MastersIndiaException("Vault answers 403: does the Vault token live (vault token lookup), and may it read " + path + "?", 403);
+            throw new MastersIndiaException("Vault answers 403: does the Vault token live (vault token lookup), and may it read " + path +
+                "?", 403);
         }
         if (answer.Item1 != 200)
         {
-            throw new MastersIndiaException("Vault answers " + answer.Item1 + " to a read of " + path + ": " + Reasons(answer.Item2), answer.Item1);
+            throw new MastersIndiaException("Vault answers " + answer.Item1 + " to a read of " + path + ": " + Reasons(answer.Item2),
+                answer.Item1);
         }
         Keep(answer.Item2);
     }
@@ -255,7 +258,10 @@ public sealed class MastersIndiaClient
             }
         }
         if (token == "") throw new MastersIndiaException("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes");
-        if (!Regex.IsMatch(token, "^[!-~]+$")) throw new MastersIndiaException(name + " has a blank or another character in it that no Vault token has");
+        if (!Regex.IsMatch(token, "^[!-~]+$"))
+        {
+            throw new MastersIndiaException(name + " has a blank or another character in it that no Vault token has");
+        }
         return token;
     }
 
@@ -317,10 +323,14 @@ public sealed class MastersIndiaClient
         }
         if (rest.Count < 2 || rest[0].StartsWith("-", StringComparison.Ordinal))
         {
-            throw new MastersIndiaException("usage: MastersIndiaClient.exe [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...");
+            throw new MastersIndiaException(
+                "usage: MastersIndiaClient.exe [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...");
         }
         if (body != null && body.StartsWith("@", StringComparison.Ordinal)) body = File.ReadAllText(body.Substring(1));
         var client = new MastersIndiaClient(rest[0]);
-        foreach (var url in rest.Skip(1)) Console.WriteLine(await client.CallAsync(url, method, body, headers, field).ConfigureAwait(false));
+        foreach (var url in rest.Skip(1))
+        {
+            Console.WriteLine(await client.CallAsync(url, method, body, headers, field).ConfigureAwait(false));
+        }
     }
 }

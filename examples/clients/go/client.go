@@ -42,8 +42,8 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case refused(status, body):
-		return nil, fmt.Errorf("%s refuses the token twice, the last time token_id %s. Is it the API of this account? "+
-			"Else ask an operator for: vault read %s/status/%s", what.url, t.ID, c.mount(), t.Config)
+		return nil, fmt.Errorf("%s refuses the token twice, the last time token_id %s. Is it the API of this account, and is "+
+			"the token in the right place (-f)? Else ask an operator for: vault read %s/status/%s", what.url, t.ID, c.mount(), t.Config)
 	case status < 200 || status > 299:
 		return nil, fmt.Errorf("%s answers %d, which is not about the token (token_id %s): %s", what.url, status, t.ID, body)
 	}

@@ -109,8 +109,8 @@ public final class MastersIndiaClient {
         }
         if (refused(answer)) {
             throw new ClientException(url + " refuses the token twice, the last time token_id " + token.tokenId + ". Is it the API of "
-                + "this account? Else ask an operator for: vault read " + path.split("/token/")[0] + "/status/" + token.config,
-                answer.status);
+                + "this account, and is the token in the right place (-f)? Else ask an operator for: vault read "
+                + path.split("/token/")[0] + "/status/" + token.config, answer.status);
         }
         if (answer.status < 200 || answer.status > 299) {
             throw new ClientException(url + " answers " + answer.status + ", which is not about the token (token_id " + token.tokenId
@@ -178,10 +178,12 @@ public final class MastersIndiaClient {
         HttpRequest request = newRequest(address + "/v1/" + path + query, VAULT_TIMEOUT, headers).build();
         Answer answer = send(newHttpClient(env("VAULT_CACERT")), request);
         if (answer.status == 403) {
-            throw new ClientException("Vault answers 403: does the Vault token live (vault token lookup), and may it read " + path + "?", 403);
+            throw new ClientException("Vault answers 403: does the Vault token live (vault token lookup), and may it read " + path + "?",
+                403);
         }
         if (answer.status != 200) {
-            throw new ClientException("Vault answers " + answer.status + " to a read of " + path + ": " + reasons(answer.body), answer.status);
+            throw new ClientException("Vault answers " + answer.status + " to a read of " + path + ": " + reasons(answer.body),
+                answer.status);
         }
         String body = METADATA.matcher(answer.body).replaceFirst(""); // whose names may be any
         if (text(body, "authorization") == null || text(body, "token_id") == null) {

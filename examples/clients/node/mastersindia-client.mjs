@@ -75,7 +75,8 @@ export class Client {
     if (refused(answer)) {
       const mount = this.#path.slice(0, this.#path.lastIndexOf("/token/"));
       throw new ClientError(`${url} refuses the token twice, the last time token_id ${token.token_id}. Is it the API of this ` +
-        `account? Else ask an operator for: vault read ${mount}/status/${token.config}`, answer.status);
+        `account, and is the token in the right place (-f)? Else ask an operator for: vault read ${mount}/status/${token.config}`,
+        answer.status);
     }
     if (!answer.ok) {
       throw new ClientError(`${url} answers ${answer.status}, which is not about the token (token_id ${token.token_id}): ` +

@@ -71,7 +71,8 @@ final class MastersIndiaClient
         if (self::refused($status, $reply)) {
             $mount = strstr($this->path, '/token/', true);
             throw new MastersIndiaError("$url refuses the token twice, the last time token_id $id. Is it the API of this "
-                . "account? Else ask an operator for: vault read $mount/status/$config", $status);
+                . 'account, and is the token in the right place (-f)? Else ask an operator for: '
+                . "vault read $mount/status/$config", $status);
         }
         if ($status < 200 || $status > 299) {
             throw new MastersIndiaError("$url answers $status, which is not about the token (token_id $id): $reply", $status);
@@ -127,7 +128,8 @@ final class MastersIndiaClient
         $url = "$address/v1/$path" . ($rejected === '' ? '' : "?rejected_token_id=$rejected");
         [$status, $reply] = $this->send($url, 'GET', null, $headers, self::VAULT_TIMEOUT, getenv('VAULT_CACERT') ?: null);
         if ($status === 403) {
-            throw new MastersIndiaError("Vault answers 403: does the Vault token live (vault token lookup), and may it read {$this->path}?", 403);
+            throw new MastersIndiaError('Vault answers 403: does the Vault token live (vault token lookup), and may it read '
+                . "{$this->path}?", 403);
         }
         $answer = json_decode($reply, true);
         if ($status !== 200) {
@@ -203,7 +205,8 @@ final class MastersIndiaClient
     /** Who may not read the role in Vault does not find it here either: the Vault token is part of the key. */
     private function cacheKey(): string
     {
-        return 'mastersindia:' . hash('sha256', implode("\n", [getenv('VAULT_ADDR'), getenv('VAULT_NAMESPACE'), self::vaultToken(), $this->path]));
+        $whose = [getenv('VAULT_ADDR'), getenv('VAULT_NAMESPACE'), self::vaultToken(), $this->path];
+        return 'mastersindia:' . hash('sha256', implode("\n", $whose));
     }
 }
 

@@ -65,7 +65,8 @@ class Client:
             status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
         if _refused(status, reply):
             raise ClientError(f"{url} refuses the token twice, the last time token_id {token['token_id']}. Is it the API of this "
-                              f"account? Else ask an operator for: vault read {self._mount()}/status/{token['config']}", status)
+                              f"account, and is the token in the right place (-f)? Else ask an operator for: vault read "
+                              f"{self._mount()}/status/{token['config']}", status)
         if not 200 <= status < 300:
             raise ClientError(f"{url} answers {status}, which is not about the token (token_id {token['token_id']}): {reply}",
                               status)
