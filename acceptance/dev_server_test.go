@@ -43,14 +43,12 @@ func TestDevServer_InstalledAndUpgradedByTheGuides(t *testing.T) {
 	if err := harness.BuildPlugin(t.Context(), os.Stderr, next, filepath.Join(download, filepath.Base(found.Plugin))); err != nil {
 		t.Fatal(err)
 	}
-	vaultAddress, simulatorAddress := freeAddress(t), freeAddress(t)
-	env := append(os.Environ(), "HOME="+dir, "VAULT_DEV_LISTEN_ADDRESS="+vaultAddress, "VAULT_ADDR=http://"+vaultAddress,
-		"PATH="+bin+":"+os.Getenv("PATH"))
+	env := append(os.Environ(), "HOME="+dir, "PATH="+bin+":"+os.Getenv("PATH"))
 	blocks := devServerBlocks(t)
-	begin(t, dir, env, blocks[0])
-	begin(t, dir, env, strings.Replace(blocks[1], "bin/mastersindia-simulator", "bin/mastersindia-simulator -listen="+simulatorAddress, 1))
-	waitForPort(t, vaultAddress)
-	waitForPort(t, simulatorAddress)
+	vaultAddress := serve(t, dir, env, func(address string) string { return "export VAULT_DEV_LISTEN_ADDRESS=" + address + "\n" + blocks[0] })
+	simulatorAddress := serve(t, dir, env, func(address string) string {
+		return strings.Replace(blocks[1], "bin/mastersindia-simulator", "bin/mastersindia-simulator -listen="+address, 1)
+	})
 
 	script := strings.NewReplacer("127.0.0.1:8200", vaultAddress, "127.0.0.1:8270", simulatorAddress).Replace(blocks[2]) +
 		"\ncd " + download + "\n"
@@ -97,43 +95,75 @@ func devServerBlocks(t *testing.T) []string {
 	return blocks
 }
 
-// begin runs what is typed in a terminal, and ends it with the test as Ctrl-C does.
-func begin(t *testing.T, dir string, env []string, script string) {
+// serve runs in a terminal what makes a server listen at an address, and ends it with the test as Ctrl-C does. Where somebody else
+// has taken the port meanwhile it tries another one.
+func serve(t *testing.T, dir string, env []string, script func(address string) string) string {
 	t.Helper()
+	var said []byte
+	for range 3 {
+		address, err := harness.FreeAddress(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		log := filepath.Join(t.TempDir(), "log")
+		ended := begin(t, dir, env, script(address), log)
+		if listens(t, address, ended) {
+			return address
+		}
+		if said, err = os.ReadFile(log); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Fatalf("nobody listens:\n%s", lastOf(said))
+	return ""
+}
+
+// begin runs a script in the background, with its output in a file, and returns a channel that is closed when it has ended.
+func begin(t *testing.T, dir string, env []string, script, log string) <-chan struct{} {
+	t.Helper()
+	file, err := os.Create(log) //nolint:gosec // a temporary file of this test
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
 	// It is ended by a signal, as a person does, and by no context.
 	terminal := exec.Command("bash", "-euo", "pipefail", "-c", script)
-	terminal.Dir, terminal.Env = dir, env
+	terminal.Dir, terminal.Env, terminal.Stdout, terminal.Stderr = dir, env, file, file
 	terminal.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := terminal.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := syscall.Kill(-terminal.Process.Pid, syscall.SIGINT); err != nil {
-			t.Error(err)
-		}
+	ended := make(chan struct{})
+	go func() {
 		_ = terminal.Wait() // it says that it was interrupted
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		_ = syscall.Kill(-terminal.Process.Pid, syscall.SIGINT) // it may have ended
+		<-ended
 	})
+	return ended
 }
 
-func freeAddress(t *testing.T) string {
+// listens waits until somebody listens at the address and has not ended a second later, as a server does that finds its second port
+// taken.
+func listens(t *testing.T, address string, ended <-chan struct{}) bool {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
-}
-
-func waitForPort(t *testing.T, address string) {
-	t.Helper()
+	seen := 0
 	for range 300 {
 		connection, err := net.Dial("tcp", address)
 		if err == nil {
 			_ = connection.Close()
-			return
+			seen++
 		}
-		<-time.After(100 * time.Millisecond)
+		select {
+		case <-ended:
+			return false
+		case <-time.After(100 * time.Millisecond):
+		}
+		if seen > 10 {
+			return true
+		}
 	}
-	t.Fatalf("nobody listens at %s", address)
+	return false
 }
