@@ -121,7 +121,7 @@ func serve(t *testing.T, dir string, env []string, script func(address string) s
 // begin runs a script in the background, with its output in a file, and returns a channel that is closed when it has ended.
 func begin(t *testing.T, dir string, env []string, script, log string) <-chan struct{} {
 	t.Helper()
-	file, err := os.Create(log) //nolint:gosec // a temporary file of this test
+	file, err := os.Create(log)
 	if err != nil {
 		t.Fatal(err)
 	}
