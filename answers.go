@@ -34,8 +34,7 @@ func loginAnswer(mount, config string, err error) (*logical.Response, error) {
 		return userError("config %q is paused%s: to resume, vault write %sconfig/%s paused=false",
 			config, reasonText(paused.Reason), mount, config)
 	case errors.Is(err, issuer.ErrNoAccount):
-		return userError("config %q does not exist: create it with vault write %sconfig/%s preset=... (see vault list %spreset)",
-			config, mount, config, mount)
+		return noConfig(mount, config)
 	case errors.Is(err, issuer.ErrStopped):
 		return nil, logical.CodedError(http.StatusServiceUnavailable, "the plugin is being reloaded: try again")
 	case errors.Is(err, issuer.ErrStillWaiting):
@@ -106,7 +105,7 @@ func remedy(mount, config string, f *issuer.Failure) string {
 	case f.Kind == issuer.Blocked:
 		return "the upstream was not asked: see whether Vault's storage takes writes, with vault status and in the server's log"
 	case f.Kind == upstream.Throttled:
-		return "nothing to do but wait; to try at once: vault write -f " + mount + "rotate/" + config
+		return "wait; to see how it went: vault read " + mount + "status/" + config
 	case f.Cause == upstream.CauseTLS:
 		return "check the host and port of token_url, or, if the upstream has a private CA: vault write " + path +
 			" ca_cert=@ca.pem password=- (with all secrets again)"

@@ -34,6 +34,10 @@ func merge(old *config, p params) (*config, error) {
 		next = old.clone()
 	}
 	protocol, filled := resolve(next, p, &wrong)
+	if _, empty := p["paused"].(reset); empty {
+		// An unset shell variable must not resume an account.
+		wrong.add("paused", "is empty: must be true or false")
+	}
 	if err := wrong.err(); err != nil {
 		return nil, err
 	}
@@ -69,7 +73,7 @@ func resolve(next *config, p params, wrong *problems) (protocol string, filled *
 	protocol = next.Protocol
 	if name := p.text("preset"); name != "" {
 		if filled = findPreset(name); filled == nil {
-			wrong.add("preset", "must be one of %s", fieldNames(presetNames()))
+			wrong.add("preset", "must be one of %s%s", fieldNames(presetNames()), didYouMean(nearest(name, presetNames())))
 			return protocol, nil
 		}
 		protocol = string(filled.protocol)

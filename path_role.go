@@ -166,8 +166,7 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 		return nil, err
 	}
 	if c == nil {
-		return userError("config: %q does not exist: create it first with vault write %sconfig/%s preset=..., "+
-			"or see vault list %sconfig", next.Config, req.MountPoint, next.Config, req.MountPoint)
+		return b.roleWithoutConfig(ctx, req.MountPoint, next.Config)
 	}
 	if old != nil && old.equal(next) {
 		return nil, nil //nolint:nilnil // 204

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"maps"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -112,7 +113,7 @@ func tokenUpdate(read *framework.PathOperation) *framework.PathOperation {
 func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldRole).(string) //nolint:forcetypeassert // captured from the path
 	rejected, _ := req.Data[fieldRejectedTokenID].(string)
-	if rejected != "" && !isTokenID(rejected) {
+	if rejected = foldTokenID(rejected); rejected != "" && !isTokenID(rejected) {
 		return userError("rejected_token_id: %s", tokenIDRule)
 	}
 	r, err := b.roles.get(ctx, name, b.store.role)
@@ -120,8 +121,7 @@ func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framew
 		return nil, err
 	}
 	if r == nil {
-		return userError("role %q does not exist: create it with vault write %srole/%s config=<config>, or see vault list %srole",
-			name, req.MountPoint, name, req.MountPoint)
+		return b.roleNotFound(ctx, req.MountPoint, name)
 	}
 	answer, err := b.readAccount(ctx, r.Config, rejected)
 	if err != nil {
@@ -156,6 +156,9 @@ func (b *backend) readAccount(ctx context.Context, config, rejected string) (iss
 
 // tokenIDRule is for whoever gives the token itself instead.
 const tokenIDRule = "must be the token_id that came with the token: 16 hex digits"
+
+// foldTokenID accepts an ID as people copy it: with capitals, or blanks around it.
+func foldTokenID(text string) string { return strings.ToLower(strings.TrimSpace(text)) }
 
 func isTokenID(text string) bool {
 	_, err := hex.DecodeString(text)
