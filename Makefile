@@ -198,7 +198,7 @@ workflows: ## tests: Check the workflows of GitHub Actions
 	go run -C tools/actionlint github.com/rhysd/actionlint/cmd/actionlint $(CURDIR)/.github/workflows/*.yml
 
 .PHONY: demo
-demo: build ## start: Show the engine at work: a Vault and the simulator, four accounts, four tokens (half a minute)
+demo: build ## start: Show the engine at work: a Vault and the simulator, and a token for each way to log in (half a minute)
 	@vault_bin="$$(scripts/get-vault)"; go build -o bin/demo ./scripts/demo; VAULT_BIN="$$vault_bin" exec bin/demo
 
 .PHONY: dev

@@ -6,7 +6,6 @@ package mastersindia
 import (
 	"maps"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +30,7 @@ type config struct {
 	TokenURL            string            `json:"token_url"`
 	RefreshURL          string            `json:"refresh_url,omitempty"`
 	RequestFormat       string            `json:"request_format,omitempty"`
+	AssertionAudience   string            `json:"assertion_audience,omitempty"`
 	Username            string            `json:"username,omitempty"`
 	Password            string            `json:"password,omitempty"`
 	ClientID            string            `json:"client_id,omitempty"`
@@ -90,6 +90,7 @@ func (c *config) account(name string) *issuer.Account {
 			TokenURL:            c.TokenURL,
 			RefreshURL:          c.RefreshURL,
 			Format:              upstream.Format(c.RequestFormat),
+			AssertionAudience:   c.AssertionAudience,
 			Username:            c.Username,
 			Password:            c.Password,
 			ClientID:            c.ClientID,
@@ -126,49 +127,52 @@ type configField struct {
 	// at points to the value: a *string, *int, *bool or *map[string]string.
 	at func(*config) any
 	// fallback is the default under a protocol; nil for the type's zero value.
-	fallback func(protocol string) any
+	fallback func(upstream.Spec) any
 	// allowed are all values of the field, where they are few.
 	allowed []any
 	// perProtocol says that a value which was right for one protocol is none for another.
 	perProtocol bool
-	// only names the protocols that use the field; nil for all.
-	only []string
+	// declared says that a protocol uses the field only if its upstream.Spec says so.
+	declared bool
 	// moves says that a change moves the place where the secrets are sent.
 	moves bool
-	// filled says that a preset fills the field.
-	filled bool
-}
-
-const (
-	protocolJWT         = string(upstream.JWT)
-	protocolOAuth       = string(upstream.OAuth)
-	protocolSOAP        = string(upstream.SOAP)
-	protocolFirstVision = string(upstream.FirstVision)
-)
-
-func protocols() []string {
-	return []string{protocolJWT, protocolOAuth, protocolSOAP, protocolFirstVision}
+	// filled says that a preset fills the field, and ifSaid that it does so only where the preset says something of it.
+	filled, ifSaid bool
 }
 
 // fieldVerifyConnection is a parameter of a write, and no part of what is stored.
 const fieldVerifyConnection = "verify_connection"
 
-// configFields are all stored fields, in the order of the documentation.
+// specOf is what a protocol declares; what declares nothing for a protocol that there is not.
+func specOf(protocol string) upstream.Spec {
+	spec, _ := upstream.SpecOf(upstream.Protocol(protocol))
+	return spec
+}
+
+func protocols() []string {
+	var names []string
+	for _, spec := range upstream.Specs() {
+		names = append(names, string(spec.Protocol))
+	}
+	return names
+}
+
+// configFields are all stored fields, in the order of the documentation. request_format stands before the fields that only some
+// formats use: a write is merged in this order.
 func configFields() []configField {
-	always := func(value any) func(string) any { return func(string) any { return value } }
-	return []configField{
+	always := func(value any) func(upstream.Spec) any { return func(upstream.Spec) any { return value } }
+	fields := []configField{
 		{
 			name: "preset", kind: framework.TypeString,
 			at: func(c *config) any { return &c.Preset },
 			description: "Name of a documented endpoint that fills protocol, token_url, refresh_url, request_format, headers, " +
-				"refresh_headers and authorization_scheme. What the same write names wins. See preset/ for the names.",
+				"refresh_headers and authorization_scheme, and where it says so assertion_audience and scope. What the same write " +
+				"names wins. See preset/ for the names.",
 		},
 		{
 			name: "protocol", kind: framework.TypeString,
 			at: func(c *config) any { return &c.Protocol }, moves: true, filled: true,
-			allowed: []any{protocolJWT, protocolOAuth, protocolSOAP, protocolFirstVision},
-			description: "Wire protocol of the login endpoint: jwt (Masters India token-auth, v1 and v2), oauth (Masters India " +
-				"OAuth password grant), soap (Masters India access_new_token) or firstvision (Fiserv FirstVision oauth/token).",
+			description: "Wire protocol of the login endpoint: " + protocolWords() + ".",
 		},
 		{
 			name: "token_url", kind: framework.TypeString,
@@ -176,50 +180,46 @@ func configFields() []configField {
 			description: "Full URL of the login endpoint, used as it is, trailing slash and query and all. https, unless allow_http.",
 		},
 		{
-			name: "refresh_url", kind: framework.TypeString,
-			at: func(c *config) any { return &c.RefreshURL }, moves: true, filled: true,
-			only: []string{protocolJWT},
-			description: "Full URL where a refresh token is exchanged, which kills the old pair. Used to revoke, never to rotate. " +
-				"Only for protocol jwt.",
+			name: upstream.FieldRefreshURL, kind: framework.TypeString,
+			at: func(c *config) any { return &c.RefreshURL }, moves: true, filled: true, declared: true,
+			description: "Full URL where a refresh token is exchanged, which kills the old pair. Used to revoke, never to rotate.",
 		},
 		{
 			name: "request_format", kind: framework.TypeString,
 			perProtocol: true, at: func(c *config) any { return &c.RequestFormat }, filled: true,
-			fallback: func(protocol string) any { return defaultFormat(protocol) },
-			description: "How a login carries its fields. jwt: json (default), form, multipart. oauth: json (default), form. " +
-				"firstvision: json (default), query. soap: none.",
+			fallback: func(spec upstream.Spec) any { return string(spec.DefaultFormat()) },
+			description: "How a login carries its fields. " + formatWords() + ". assertion: a form with an assertion that is signed " +
+				"with the client secret, which itself is not sent.",
 		},
 		{
-			name: "username", kind: framework.TypeString,
-			at:          func(c *config) any { return &c.Username },
-			only:        []string{protocolJWT, protocolOAuth, protocolSOAP},
-			description: "User name of the account. Protocols jwt, oauth and soap.",
+			name: upstream.FieldAssertionAudience, kind: framework.TypeString,
+			at: func(c *config) any { return &c.AssertionAudience }, filled: true, ifSaid: true, declared: true,
+			description: "Audience of the signed assertion: the token URL of the authorization server, which is not token_url.",
 		},
 		{
-			name: "password", kind: framework.TypeString,
-			at: func(c *config) any { return &c.Password }, sensitive: true,
-			only: []string{protocolJWT, protocolOAuth, protocolSOAP},
-			description: "Password of the account, never shown again. Protocols jwt, oauth and soap. Give it as password=- on " +
-				"standard input.",
+			name: upstream.FieldUsername, kind: framework.TypeString,
+			at: func(c *config) any { return &c.Username }, declared: true,
+			description: "User name of the account.",
 		},
 		{
-			name: "client_id", kind: framework.TypeString,
-			at:          func(c *config) any { return &c.ClientID },
-			only:        []string{protocolOAuth, protocolSOAP, protocolFirstVision},
-			description: "Client id of the account. Protocols oauth, soap and firstvision.",
+			name: upstream.FieldPassword, kind: framework.TypeString,
+			at: func(c *config) any { return &c.Password }, sensitive: true, declared: true,
+			description: "Password of the account, never shown again. Give it as password=- on standard input.",
 		},
 		{
-			name: "client_secret", kind: framework.TypeString,
-			at: func(c *config) any { return &c.ClientSecret }, sensitive: true,
-			only: []string{protocolOAuth, protocolSOAP, protocolFirstVision},
-			description: "Client secret of the account, never shown again. Protocols oauth, soap and firstvision. Give it as " +
-				"client_secret=- on standard input.",
+			name: upstream.FieldClientID, kind: framework.TypeString,
+			at: func(c *config) any { return &c.ClientID }, declared: true,
+			description: "Client id of the account.",
 		},
 		{
-			name: "scope", kind: framework.TypeString,
-			at:          func(c *config) any { return &c.Scope },
-			only:        []string{protocolFirstVision},
-			description: "Scopes to ask for, separated by spaces. Protocol firstvision, required there.",
+			name: upstream.FieldClientSecret, kind: framework.TypeString,
+			at: func(c *config) any { return &c.ClientSecret }, sensitive: true, declared: true,
+			description: "Client secret of the account, never shown again. Give it as client_secret=- on standard input.",
+		},
+		{
+			name: upstream.FieldScope, kind: framework.TypeString,
+			at: func(c *config) any { return &c.Scope }, filled: true, ifSaid: true, declared: true,
+			description: "Scopes to ask for, separated by spaces.",
 		},
 		{
 			name: "headers", kind: framework.TypeKVPairs,
@@ -228,41 +228,41 @@ func configFields() []configField {
 				"An update replaces all of them; an empty value clears them.",
 		},
 		{
-			name: "refresh_headers", kind: framework.TypeKVPairs,
-			at: func(c *config) any { return &c.RefreshHeaders }, filled: true,
-			only:        []string{protocolJWT},
-			description: "Request headers to add when a refresh token is exchanged, as name=value pairs. Only for protocol jwt.",
+			name: upstream.FieldRefreshHeaders, kind: framework.TypeKVPairs,
+			at: func(c *config) any { return &c.RefreshHeaders }, filled: true, declared: true,
+			description: "Request headers to add when a refresh token is exchanged, as name=value pairs.",
 		},
 		{
-			name: "soap_action", kind: framework.TypeString,
-			perProtocol: true, at: func(c *config) any { return &c.SOAPAction },
-			only: []string{protocolSOAP}, fallback: soapOnly("urn:server#access_new_token"),
-			description: "SOAPAction of the login. Default urn:server#access_new_token. Only for protocol soap.",
+			name: upstream.FieldSOAPAction, kind: framework.TypeString,
+			perProtocol: true, at: func(c *config) any { return &c.SOAPAction }, declared: true,
+			description: "SOAPAction of the login.",
 		},
 		{
-			name: "soap_username_element", kind: framework.TypeString,
-			perProtocol: true, at: func(c *config) any { return &c.SOAPUsernameElement },
-			only: []string{protocolSOAP}, fallback: soapOnly("username"),
-			description: "Name of the XML element that holds the user name. Default username. Only for protocol soap.",
+			name: upstream.FieldSOAPUsernameElement, kind: framework.TypeString,
+			perProtocol: true, at: func(c *config) any { return &c.SOAPUsernameElement }, declared: true,
+			description: "Name of the XML element that holds the user name.",
 		},
 		{
-			name: "soap_password_element", kind: framework.TypeString,
-			perProtocol: true, at: func(c *config) any { return &c.SOAPPasswordElement },
-			only: []string{protocolSOAP}, fallback: soapOnly("passwd"),
-			description: "Name of the XML element that holds the password. Default passwd. Only for protocol soap.",
+			name: upstream.FieldSOAPPasswordElement, kind: framework.TypeString,
+			perProtocol: true, at: func(c *config) any { return &c.SOAPPasswordElement }, declared: true,
+			description: "Name of the XML element that holds the password.",
 		},
 		{
 			name: "authorization_scheme", kind: framework.TypeString,
 			perProtocol: true, at: func(c *config) any { return &c.AuthorizationScheme }, filled: true,
-			fallback:    func(protocol string) any { return defaultScheme(protocol) },
-			description: "First word of authorization in the answer. Default JWT for protocol jwt, Bearer for the others.",
+			fallback: func(spec upstream.Spec) any { return spec.Scheme },
+			description: "First word of authorization in the answer. " + defaultWords(func(spec upstream.Spec) string {
+				return spec.Scheme
+			}) + ".",
 		},
 		{
 			name: "default_token_ttl", kind: framework.TypeDurationSecond,
 			perProtocol: true, at: func(c *config) any { return &c.DefaultTokenTTL },
-			fallback: func(protocol string) any { return defaultTokenTTL(protocol) },
-			description: "Life of a token whose answer tells none, in seconds or as a duration, at least 10s. Default 24h for jwt, " +
-				"1h for oauth, 4h for soap, 2h for firstvision.",
+			fallback: func(spec upstream.Spec) any { return int(spec.DefaultTokenTTL / time.Second) },
+			description: "Life of a token whose answer tells none, in seconds or as a duration, at least 10s. " +
+				defaultWords(func(spec upstream.Spec) string {
+					return shortDuration(int(spec.DefaultTokenTTL / time.Second))
+				}) + ".",
 		},
 		{
 			name: "max_token_ttl", kind: framework.TypeDurationSecond,
@@ -314,6 +314,29 @@ func configFields() []configField {
 				"from 0 to 9600h. Default 720h.",
 		},
 	}
+	for n := range fields {
+		fields[n].declare()
+	}
+	return fields
+}
+
+// declare completes a field with what the protocols say of it.
+func (f *configField) declare() {
+	if f.name == "protocol" {
+		for _, name := range protocols() {
+			f.allowed = append(f.allowed, name)
+		}
+	}
+	if !f.declared {
+		return
+	}
+	f.description += usedByWords(f.name)
+	if f.fallback == nil && f.perProtocol {
+		f.fallback = func(spec upstream.Spec) any {
+			use, _ := spec.Use(f.name, spec.DefaultFormat())
+			return use.Default
+		}
+	}
 }
 
 // documentedDefault is the default for the documentation, in the type that it shows the field in; nil where there is none, or
@@ -329,7 +352,7 @@ func (f *configField) documentedDefault() any {
 	case f.fallback == nil:
 		return nil
 	}
-	value := f.fallback("")
+	value := f.fallback(upstream.Spec{})
 	if n, is := value.(int); is && f.kind == framework.TypeDurationSecond {
 		return shortDuration(n)
 	}
@@ -348,36 +371,13 @@ func shortDuration(n int) string {
 	return text
 }
 
-func soapOnly(value string) func(string) any {
-	return func(protocol string) any {
-		if protocol == protocolSOAP {
-			return value
-		}
-		return ""
+// usedBy reports whether a login by the config uses the field.
+func (f *configField) usedBy(c *config) bool {
+	if !f.declared {
+		return true
 	}
-}
-
-func defaultFormat(protocol string) string {
-	if formats := upstream.Protocol(protocol).Formats(); len(formats) > 0 {
-		return string(formats[0])
-	}
-	return ""
-}
-
-func defaultScheme(protocol string) string {
-	if protocol == protocolJWT {
-		return "JWT"
-	}
-	return "Bearer"
-}
-
-func defaultTokenTTL(protocol string) int {
-	return int(upstream.Protocol(protocol).DefaultTokenTTL() / time.Second)
-}
-
-// usedBy reports whether a protocol uses the field.
-func (f *configField) usedBy(protocol string) bool {
-	return f.only == nil || slices.Contains(f.only, protocol)
+	_, used := specOf(c.Protocol).Use(f.name, upstream.Format(c.RequestFormat))
+	return used
 }
 
 // value is what a read shows.
@@ -423,7 +423,7 @@ func (f *configField) set(c *config, value any) {
 // reset stores the default for the config's protocol.
 func (f *configField) reset(c *config) {
 	if f.fallback != nil {
-		f.set(c, f.fallback(c.Protocol))
+		f.set(c, f.fallback(specOf(c.Protocol)))
 		return
 	}
 	switch at := f.at(c).(type) {

@@ -34,6 +34,10 @@ func merge(old *config, p params) (*config, error) {
 		next = old.clone()
 	}
 	protocol, filled := resolve(next, p, &wrong)
+	if _, empty := p["paused"].(reset); empty {
+		// An unset shell variable must not resume an account.
+		wrong.add("paused", "is empty: must be true or false")
+	}
 	if err := wrong.err(); err != nil {
 		return nil, err
 	}
@@ -44,17 +48,17 @@ func merge(old *config, p params) (*config, error) {
 		f := &fields[n]
 		switch {
 		case f.name == "protocol":
-		case filled != nil && f.filled && filled.suits(f, protocol):
+		case filled != nil && filled.fills(f) && filled.suits(f, next):
 			f.set(next, filled.fieldValue(f))
-		case old == nil, filled != nil && f.filled, switched && (f.perProtocol || !f.usedBy(protocol)):
-			// What was right for the former protocol is wrong for this one.
+		case old == nil, filled != nil && filled.fills(f), switched && f.perProtocol, f.usedBy(old) && !f.usedBy(next):
+			// What was right for the former protocol or format is wrong for this one.
 			f.reset(next)
 		}
 		if value, named := p[f.name]; named && f.name != "protocol" {
 			f.set(next, value)
 		}
 	}
-	if p := findPreset(next.Preset); p != nil && (next.Protocol != p.protocol || next.TokenURL != p.tokenURL) {
+	if p := findPreset(next.Preset); p != nil && (next.Protocol != string(p.protocol) || next.TokenURL != p.tokenURL) {
 		next.Preset = "" // what a preset says of its endpoint, such as how the token is sent, is not true of another one
 	}
 	checkConfig(fields, next, &wrong)
@@ -69,10 +73,10 @@ func resolve(next *config, p params, wrong *problems) (protocol string, filled *
 	protocol = next.Protocol
 	if name := p.text("preset"); name != "" {
 		if filled = findPreset(name); filled == nil {
-			wrong.add("preset", "must be one of %s", fieldNames(presetNames()))
+			wrong.add("preset", "must be one of %s%s", fieldNames(presetNames()), didYouMean(nearest(name, presetNames())))
 			return protocol, nil
 		}
-		protocol = filled.protocol
+		protocol = string(filled.protocol)
 	}
 	if p.named("protocol") {
 		protocol = p.text("protocol")
@@ -87,14 +91,14 @@ func resolve(next *config, p params, wrong *problems) (protocol string, filled *
 func checkConfig(fields []configField, c *config, wrong *problems) {
 	for n := range fields {
 		f := &fields[n]
-		if !f.usedBy(c.Protocol) && !f.empty(c) {
-			wrong.add(f.name, "is not used by protocol %s: leave it out", c.Protocol)
+		if !f.usedBy(c) && !f.empty(c) {
+			wrong.add(f.name, "is not used by %s: leave it out", loginWords(f, c))
 		}
 		if text, ok := f.at(c).(*string); ok {
 			checkText(f, *text, wrong)
 		}
 	}
-	checkCredentials(c, wrong)
+	checkRequired(fields, c, wrong)
 	checkURL("token_url", c.TokenURL, c.AllowHTTP, true, wrong)
 	checkURL("refresh_url", c.RefreshURL, c.AllowHTTP, false, wrong)
 	checkProxy(c.ProxyURL, wrong)
@@ -103,9 +107,9 @@ func checkConfig(fields []configField, c *config, wrong *problems) {
 	checkHeaders("headers", c.Headers, wrong)
 	checkHeaders("refresh_headers", c.RefreshHeaders, wrong)
 	checkNumbers(c, wrong)
-	if c.Protocol == protocolSOAP {
-		checkElement("soap_username_element", c.SOAPUsernameElement, wrong)
-		checkElement("soap_password_element", c.SOAPPasswordElement, wrong)
+	if specOf(c.Protocol).Mentions(upstream.FieldSOAPAction) {
+		checkElement(upstream.FieldSOAPUsernameElement, c.SOAPUsernameElement, wrong)
+		checkElement(upstream.FieldSOAPPasswordElement, c.SOAPPasswordElement, wrong)
 		if strings.ContainsAny(c.SOAPAction, "\"\\") || !printable(c.SOAPAction) {
 			wrong.add("soap_action", "must be printable ASCII without quotes or backslashes")
 		}
@@ -127,37 +131,35 @@ func checkText(f *configField, text string, wrong *problems) {
 	case f.name == "ca_cert":
 	case strings.HasSuffix(text, "\n") || strings.HasSuffix(text, "\r"):
 		wrong.add(f.name, "ends in a newline: use printf %%s instead of echo")
-	case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }):
+	case !isOneLine(text):
 		wrong.add(f.name, "must be one line of text without control characters")
 	}
 }
 
-// credentials are the fields that a protocol needs, and which of them are secret.
-func credentials(protocol string) (needed, secret []string) {
-	switch protocol {
-	case protocolJWT:
-		return []string{"username", "password"}, []string{"password"}
-	case protocolFirstVision:
-		return []string{"client_id", "client_secret", "scope"}, []string{"client_secret"}
-	default:
-		return []string{"username", "password", "client_id", "client_secret"}, []string{"password", "client_secret"}
+// checkRequired demands the fields without which a login of the config's protocol and format is none.
+func checkRequired(fields []configField, c *config, wrong *problems) {
+	for n := range fields {
+		f := &fields[n]
+		use, used := specOf(c.Protocol).Use(f.name, upstream.Format(c.RequestFormat))
+		switch {
+		case !used || !use.Required || !f.empty(c):
+		case f.sensitive:
+			wrong.add(f.name, "is needed by protocol %s: give it as %s=- on standard input", c.Protocol, f.name)
+		case f.name == upstream.FieldAssertionAudience:
+			wrong.add(f.name, "is needed by %s: the token URL of the authorization server, which is not token_url", loginWords(f, c))
+		default:
+			wrong.add(f.name, "is needed by %s", loginWords(f, c))
+		}
 	}
 }
 
-func checkCredentials(c *config, wrong *problems) {
-	needed, secret := credentials(c.Protocol)
-	have := map[string]string{
-		"username": c.Username, "password": c.Password, "client_id": c.ClientID, "client_secret": c.ClientSecret, "scope": c.Scope,
+// loginWords name the config's protocol, with its format where the field depends on that.
+func loginWords(f *configField, c *config) string {
+	words := "protocol " + c.Protocol
+	if spec := specOf(c.Protocol); spec.Mentions(f.name) && conditionWords(spec, f.name) != "" {
+		words += " with request_format=" + c.RequestFormat
 	}
-	for _, field := range needed {
-		switch {
-		case have[field] != "":
-		case slices.Contains(secret, field):
-			wrong.add(field, "is needed by protocol %s: give it as %s=- on standard input", c.Protocol, field)
-		default:
-			wrong.add(field, "is needed by protocol %s", c.Protocol)
-		}
-	}
+	return words
 }
 
 func checkURL(field, text string, allowHTTP, required bool, wrong *problems) {
@@ -216,7 +218,7 @@ func checkPEM(text string, wrong *problems) {
 }
 
 func checkFormat(c *config, wrong *problems) {
-	formats := upstream.Protocol(c.Protocol).Formats()
+	formats := specOf(c.Protocol).Formats
 	if len(formats) == 0 {
 		if c.RequestFormat != "" {
 			wrong.add("request_format", "is not used by protocol %s: leave it out", c.Protocol)
@@ -316,11 +318,10 @@ func checkMove(fields []configField, old, next *config, p params, wrong *problem
 	if len(moved) == 0 {
 		return
 	}
-	_, secrets := credentials(next.Protocol)
-	stored := map[string]string{"password": next.Password, "client_secret": next.ClientSecret}
-	for _, field := range secrets {
-		if p.text(field) == "" && stored[field] != "" { // one that is missing altogether is refused for that
-			wrong.add(field, "must be given again (%s=-), since this write changes where it is sent: %s", field, fieldNames(moved))
+	for n := range fields {
+		f := &fields[n]
+		if f.sensitive && p.text(f.name) == "" && !f.empty(next) { // one that is missing altogether is refused for that
+			wrong.add(f.name, "must be given again (%s=-), since this write changes where it is sent: %s", f.name, fieldNames(moved))
 		}
 	}
 }
@@ -330,6 +331,11 @@ func isToken(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
 		return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r)
 	})
+}
+
+// isOneLine reports whether a text has no control characters, and none that is broken.
+func isOneLine(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' })
 }
 
 func printable(text string) bool {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -33,8 +34,7 @@ func loginErrorResponse(mount, config string, err error) (*logical.Response, err
 		return userError("config %q is paused%s: to resume, vault write %sconfig/%s paused=false",
 			config, reasonText(paused.Reason), mount, config)
 	case errors.Is(err, issuer.ErrNoAccount):
-		return userError("config %q does not exist: create it with vault write %sconfig/%s preset=... (see vault list %spreset)",
-			config, mount, config, mount)
+		return noConfig(mount, config)
 	case errors.Is(err, issuer.ErrStopped):
 		return nil, logical.CodedError(http.StatusServiceUnavailable, "the plugin is being reloaded: try again")
 	case errors.Is(err, issuer.ErrStillWaiting):
@@ -105,7 +105,7 @@ func remedy(mount, config string, f *issuer.Failure) string {
 	case f.Kind == issuer.Blocked:
 		return "the upstream was not asked: see whether Vault's storage takes writes, with vault status and in the server's log"
 	case f.Kind == upstream.Throttled:
-		return "nothing to do but wait; to try at once: vault write -f " + mount + "rotate/" + config
+		return "wait; to see how it went: vault read " + mount + "status/" + config
 	case f.Cause == upstream.CauseTLS:
 		return "check the host and port of token_url, or, if the upstream has a private CA: vault write " + path +
 			" ca_cert=@ca.pem password=- (with all secrets again)"
@@ -118,14 +118,19 @@ func remedy(mount, config string, f *issuer.Failure) string {
 	}
 }
 
-// credentialArgs are what a refusal may be about, as one types them.
+// credentialArgs are what a refusal may be about, as one types them: of two secrets one comes from standard input.
 func credentialArgs(protocol upstream.Protocol) string {
-	switch protocol {
-	case upstream.JWT:
-		return "password=-"
-	case upstream.FirstVision:
-		return "scope=... client_secret=-"
-	default:
-		return "password=- client_secret=@file"
+	spec := specOf(string(protocol))
+	var args []string
+	if spec.Mentions(upstream.FieldScope) {
+		args = append(args, "scope=...")
 	}
+	given := "=-"
+	for _, f := range configFields() {
+		if f.sensitive && spec.Mentions(f.name) {
+			args = append(args, f.name+given)
+			given = "=@file"
+		}
+	}
+	return strings.Join(args, " ")
 }

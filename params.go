@@ -188,10 +188,11 @@ func decodePairs(raw any) (map[string]string, bool) {
 	}
 }
 
-// addPair adds a pair that is written as name=value. Of two values for one name none would be right.
+// addPair adds a pair that is written as name=value. Of two values for one name none would be right. A pair without a name is
+// refused here, because the SDK would repeat its value.
 func addPair(pairs map[string]string, text string) bool {
 	key, value, ok := strings.Cut(text, "=")
-	if _, twice := pairs[key]; !ok || twice {
+	if _, twice := pairs[key]; !ok || key == "" || twice {
 		return false
 	}
 	pairs[key] = value

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -183,6 +184,10 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		resp.AddWarning("The config is stored. Its refresh_url is on another host than its token_url: " +
 			"revoke/ sends refresh tokens there.")
 	}
+	if weakKey(next) && (old == nil || !weakKey(old) || old.ClientSecret != next.ClientSecret) {
+		resp.AddWarning(fmt.Sprintf("The config is stored. Its client_secret has fewer than %d bytes: the signature of an assertion "+
+			"is only as hard to forge as the secret is to guess. Ask the vendor for a longer one.", leastKey))
+	}
 	if len(resp.Warnings) == 0 {
 		return nil, nil //nolint:nilnil // 204
 	}
@@ -198,6 +203,14 @@ func onDifferentHosts(c *config) bool {
 	}
 	refresh, err := url.Parse(c.RefreshURL)
 	return err == nil && !strings.EqualFold(login.Hostname(), refresh.Hostname())
+}
+
+// leastKey is the shortest key that RFC 7518, section 3.2, allows for HS256, in bytes.
+const leastKey = 32
+
+// weakKey reports whether the config signs with a secret that is shorter than that.
+func weakKey(c *config) bool {
+	return c.RequestFormat == string(upstream.Assertion) && len(c.ClientSecret) < leastKey
 }
 
 // setGeneration marks the config with a new generation where it logs in otherwise, and with the time where its credentials
@@ -307,6 +320,4 @@ func (b *backend) configExists(ctx context.Context, _ *logical.Request, d *frame
 }
 
 // canRevokeUpstream reports whether revoke/ can kill a token of the account before its time.
-func canRevokeUpstream(a *issuer.Account) bool {
-	return a.Upstream.Protocol == upstream.JWT && a.Upstream.RefreshURL != ""
-}
+func canRevokeUpstream(a *issuer.Account) bool { return a.Upstream.CanRefresh() }

@@ -75,7 +75,7 @@ func (b *backend) lookupPaths() []*framework.Path {
 func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	token, _ := req.Data[fieldToken].(string)
 	tokenID, _ := req.Data[fieldTokenID].(string)
-	token, tokenID = bareToken(token), strings.ToLower(strings.TrimSpace(tokenID))
+	token, tokenID = bareToken(token), foldTokenID(tokenID)
 	switch {
 	case token == "" && tokenID == "":
 		return userError("token: is needed, or token_id: vault write %slookup token=- reads it from standard input", req.MountPoint)

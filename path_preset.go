@@ -63,25 +63,24 @@ func presetPaths() []*framework.Path {
 }
 
 func presetFields() map[string]*framework.FieldSchema {
-	return map[string]*framework.FieldSchema{
-		"description":          textField("What the endpoint is for."),
-		"protocol":             textField("Filled into a config."),
-		"token_url":            textField("Filled into a config."),
-		"refresh_url":          textField("Filled into a config."),
-		"request_format":       textField("Filled into a config."),
-		"headers":              {Type: framework.TypeKVPairs, Required: true, Description: "Filled into a config."},
-		"refresh_headers":      {Type: framework.TypeKVPairs, Required: true, Description: "Filled into a config."},
-		"authorization_scheme": textField("Filled into a config."),
-		"documented_at":        textField("The vendor's page."),
-		"documented":           textField("What the vendor's page says."),
-		"seen":                 textField("What is seen in use, but not documented."),
-		"assumed":              textField("What is neither documented nor seen, but assumed."),
-		"token_use":            textField("How an application sends the token."),
-		"revocable":            boolField("Whether a token can be killed upstream before its time."),
-		"single_session":       textField("Whether a second login kills the first token: unknown where nobody knows."),
-		"needs":                textField("What a config must give besides its credentials; may be empty."),
-		"caveat":               textField("What one should know before using it; may be empty."),
+	shown := map[string]*framework.FieldSchema{
+		"description":    textField("What the endpoint is for."),
+		"documented_at":  textField("The vendor's page."),
+		"documented":     textField("What the vendor's page says."),
+		"seen":           textField("What is seen in use, but not documented."),
+		"assumed":        textField("What is neither documented nor seen, but assumed."),
+		"token_use":      textField("How an application sends the token."),
+		"revocable":      boolField("Whether a token can be killed upstream before its time."),
+		"single_session": textField("Whether a second login kills the first token: unknown where nobody knows."),
+		"needs":          textField("What a config must give besides its credentials; may be empty."),
+		"caveat":         textField("What one should know before using it; may be empty."),
 	}
+	for _, f := range configFields() {
+		if f.filled {
+			shown[f.name] = &framework.FieldSchema{Type: f.kind, Required: true, Description: "Filled into a config."}
+		}
+	}
+	return shown
 }
 
 func presetRead(_ context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
@@ -89,10 +88,10 @@ func presetRead(_ context.Context, _ *logical.Request, d *framework.FieldData) (
 	if p == nil {
 		return nil, nil //nolint:nilnil // 404
 	}
-	filled := &config{Protocol: p.protocol}
+	filled := &config{Protocol: string(p.protocol)}
 	data := map[string]any{
 		"description":    p.description,
-		"protocol":       p.protocol,
+		"protocol":       string(p.protocol),
 		"documented_at":  p.documentedAt,
 		"documented":     p.documented,
 		"seen":           p.seen,
@@ -118,7 +117,7 @@ func presetList(context.Context, *logical.Request, *framework.FieldData) (*logic
 	info := make(map[string]any)
 	for _, p := range presets() {
 		names = append(names, p.name)
-		info[p.name] = map[string]any{"protocol": p.protocol, "token_url": p.tokenURL, "description": p.description}
+		info[p.name] = map[string]any{"protocol": string(p.protocol), "token_url": p.tokenURL, "description": p.description}
 	}
 	return listResponse(names, info), nil
 }

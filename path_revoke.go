@@ -17,6 +17,7 @@ import (
 )
 
 const (
+	pathRevoke   = "revoke/"
 	fieldTokenID = "token_id"
 
 	revokeHelpSynopsis    = "Take a config's tokens out of use, and kill them upstream if possible."
@@ -35,12 +36,12 @@ Ending leases (vault lease revoke) does not revoke a token: others use it too.
 
 func (b *backend) revokePaths() []*framework.Path {
 	return []*framework.Path{{
-		Pattern: "revoke/" + framework.GenericNameRegex(fieldName),
+		Pattern: pathRevoke + framework.GenericNameRegex(fieldName),
 		Fields: map[string]*framework.FieldSchema{
 			fieldName: nameField("config"),
 			fieldTokenID: {
 				Type:        framework.TypeString,
-				Description: "Revoke only the token of this ID: 16 hex digits. Default: all that are not expired.",
+				Description: "Revoke only the token of this ID: 16 hex digits. Left out: all that are not expired. Empty: refused.",
 			},
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
@@ -55,7 +56,10 @@ func (b *backend) revokePaths() []*framework.Path {
 						Type: framework.TypeMap, Required: true,
 						Description: "By token_id: upstream (killed, refused, unknown or unsupported) and valid_until.",
 					},
-				}, failure{http.StatusBadRequest, "the config does not exist, or token_id is none. Whatever the upstream says is no error"}),
+				}, failure{
+					http.StatusBadRequest,
+					"the config does not exist, or token_id is not 16 hex digits. Upstream outcomes are reported in the body",
+				}),
 				ForwardPerformanceStandby: true,
 			},
 		},
@@ -66,14 +70,21 @@ func (b *backend) revokePaths() []*framework.Path {
 
 func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
-	tokenID, _ := req.Data[fieldTokenID].(string)
-	if tokenID != "" && !isTokenID(tokenID) {
+	tokenID, given := req.Data[fieldTokenID].(string)
+	tokenID = foldTokenID(tokenID)
+	switch {
+	case given && tokenID == "": // an unset shell variable must not turn one token into all
+		return userError("token_id: is empty: give the ID of the token, or leave it out to revoke all tokens of the config")
+	case given && !isTokenID(tokenID):
 		return userError("token_id: %s", tokenIDRule)
 	}
 	if err := b.mustBeActive(); err != nil {
 		return nil, err
 	}
 	revoked, err := b.issuer.Revoke(ctx, name, tokenID)
+	if errors.Is(err, issuer.ErrNoAccount) {
+		return b.configNotFound(ctx, req.MountPoint, pathRevoke, name, tokenIDParameter(tokenID))
+	}
 	if errors.Is(err, issuer.ErrNoToken) {
 		resp := &logical.Response{Data: map[string]any{"tokens": map[string]any{}}}
 		resp.AddWarning(fmt.Sprintf("Config %s has no unexpired token of that ID: nothing was revoked. See vault read %sstatus/%s.",
@@ -90,6 +101,14 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 		}
 	}
 	return resp, nil
+}
+
+// tokenIDParameter stands for a token_id in a command; messages repeat no value. It is "" for none.
+func tokenIDParameter(tokenID string) string {
+	if tokenID == "" {
+		return ""
+	}
+	return "token_id=<token_id>"
 }
 
 func revocations(revoked []issuer.Revocation) map[string]any {

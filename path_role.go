@@ -5,7 +5,10 @@ package mastersindia
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -22,7 +25,11 @@ A role binds its readers to a config and limits their leases.
     $ vault write mastersindia/role/billing config=gst
     $ vault read mastersindia/token/billing
 
-However many roles name a config, all their readers share its one token.
+However many roles name a config, all their readers share its one token. What
+each API request needs besides it, such as a GSTIN, can stand in the metadata of
+a role, one role for each.
+
+    $ vault write mastersindia/role/fastag config=gst metadata=productid=arap
 `
 	roleListHelpSynopsis    = "List the roles."
 	roleListHelpDescription = `
@@ -39,6 +46,23 @@ type role struct {
 	MaxTTL int    `json:"max_ttl"`
 	// Lease is false for answers without a lease.
 	Lease bool `json:"lease"`
+	// Metadata is returned with the token. It is never changed: readers share it.
+	Metadata map[string]string `json:"metadata,omitempty"`
+}
+
+// equal reports whether two roles say the same.
+func (r *role) equal(other *role) bool {
+	return r.Schema == other.Schema && r.Config == other.Config && r.MaxTTL == other.MaxTTL && r.Lease == other.Lease &&
+		maps.Equal(r.Metadata, other.Metadata)
+}
+
+// data is what a read shows.
+func (r *role) data() map[string]any {
+	metadata := r.Metadata
+	if metadata == nil {
+		metadata = map[string]string{}
+	}
+	return map[string]any{"config": r.Config, "max_ttl": r.MaxTTL, "lease": r.Lease, fieldMetadata: metadata}
 }
 
 func (b *backend) rolePaths() []*framework.Path {
@@ -58,9 +82,17 @@ func (b *backend) rolePaths() []*framework.Path {
 			Description: "Whether answers carry a lease. false is for very many readers: they see the life in expires_in and ttl. " +
 				"Default true.",
 		},
+		fieldMetadata: {
+			Type: framework.TypeKVPairs,
+			Description: fmt.Sprintf("What each API request needs besides the token, as name=value pairs, such as "+
+				"gstin=29ABCDE1234F2Z5: it is returned with the token. Not for secrets: it is shown on read. At most %d pairs of %d "+
+				"bytes; a name is a letter, then letters, digits, '_' or '-'. An update replaces all of them; an empty value clears "+
+				"them.", mostMetadata, mostMetadataPair),
+		},
 	}
 	shown := map[string]*framework.FieldSchema{
 		"config": inResponse(fields["config"]), "max_ttl": inResponse(fields["max_ttl"]), "lease": inResponse(fields["lease"]),
+		fieldMetadata: inResponse(fields[fieldMetadata]),
 	}
 	absent := nameNotFound()
 	write := &framework.PathOperation{
@@ -82,7 +114,7 @@ func (b *backend) rolePaths() []*framework.Path {
 				logical.UpdateOperation: write,
 				logical.ReadOperation: &framework.PathOperation{
 					Callback: b.roleRead, Summary: "Read a role.",
-					Description: "Gives the config that the role names, and what it says of leases.",
+					Description: "Gives the config that the role names, what it says of leases, and its metadata.",
 					Responses:   responds("The role.", shown, absent),
 				},
 				logical.DeleteOperation: &framework.PathOperation{
@@ -134,10 +166,9 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 		return nil, err
 	}
 	if c == nil {
-		return userError("config: %q does not exist: create it first with vault write %sconfig/%s preset=..., "+
-			"or see vault list %sconfig", next.Config, req.MountPoint, next.Config, req.MountPoint)
+		return b.roleWithoutConfig(ctx, req.MountPoint, next.Config)
 	}
-	if old != nil && *old == *next {
+	if old != nil && old.equal(next) {
 		return nil, nil //nolint:nilnil // 204
 	}
 	err = b.store.putRole(ctx, name, next)
@@ -161,6 +192,9 @@ func mergeRole(old *role, p params) *role {
 		lease, given := value.(bool)
 		next.Lease = lease || !given
 	}
+	if p.named(fieldMetadata) {
+		next.Metadata, _ = p[fieldMetadata].(map[string]string)
+	}
 	return next
 }
 
@@ -175,6 +209,46 @@ func checkRole(r *role, wrong *problems) {
 	if !r.Lease && r.MaxTTL != 0 {
 		wrong.add("max_ttl", "limits leases, and with lease=false there are none: leave it out, or set it to 0")
 	}
+	checkMetadata(r.Metadata, wrong)
+}
+
+const (
+	fieldMetadata = "metadata"
+	// mostMetadata and mostMetadataPair bound what a role adds to each of its answers: pairs, and bytes of one of them.
+	mostMetadata     = 32
+	mostMetadataPair = 1 << 10
+)
+
+// checkMetadata names no pair that is not a plain word: it may be a secret that was put into the wrong place.
+func checkMetadata(metadata map[string]string, wrong *problems) {
+	if len(metadata) > mostMetadata {
+		wrong.add(fieldMetadata, "must be at most %d pairs", mostMetadata)
+	}
+	for _, name := range slices.Sorted(maps.Keys(metadata)) {
+		value := metadata[name]
+		switch {
+		case !isPlainWord(name):
+			wrong.add(fieldMetadata, "a name must be a letter, then letters, digits, '_' or '-', as in gstin=29ABCDE1234F2Z5")
+			return
+		case len(name)+len(value) > mostMetadataPair:
+			wrong.add(fieldMetadata, "%.64s and its value are longer than %d bytes", name, mostMetadataPair)
+			return
+		case !isOneLine(value):
+			wrong.add(fieldMetadata, "the value of %s must be one line of text without control characters", name)
+			return
+		}
+	}
+}
+
+// isPlainWord reports whether a name can stand in a template as it is, and be the name of a header.
+func isPlainWord(name string) bool {
+	for n, r := range name {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		if !letter && (n == 0 || r != '_' && r != '-' && (r < '0' || r > '9')) {
+			return false
+		}
+	}
+	return name != ""
 }
 
 func (b *backend) roleRead(ctx context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
@@ -182,7 +256,7 @@ func (b *backend) roleRead(ctx context.Context, _ *logical.Request, d *framework
 	if err != nil || r == nil {
 		return nil, err
 	}
-	return &logical.Response{Data: map[string]any{"config": r.Config, "max_ttl": r.MaxTTL, "lease": r.Lease}}, nil
+	return &logical.Response{Data: r.data()}, nil
 }
 
 func (b *backend) roleDelete(ctx context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {

@@ -5,11 +5,14 @@ package mastersindia
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/backend/issuer"
 )
 
 const (
@@ -58,6 +61,9 @@ func (b *backend) rotateUpdate(ctx context.Context, req *logical.Request, d *fra
 		return nil, err
 	}
 	rotation, err := b.issuer.Rotate(ctx, name)
+	if errors.Is(err, issuer.ErrNoAccount) {
+		return b.configNotFound(ctx, req.MountPoint, "rotate/", name, "")
+	}
 	if err != nil {
 		return loginErrorResponse(req.MountPoint, name, err)
 	}

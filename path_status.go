@@ -110,6 +110,7 @@ func statusFields() map[string]*framework.FieldSchema {
 		"clock_skew_seconds":     numberField("The upstream's clock minus ours in seconds, as of the last login."),
 		"can_revoke_upstream":    boolField("Whether revoke/ can kill a token before its time."),
 		"credentials_updated_at": maybeTimeField("When a user name, id or secret was last changed.", "where that is not known"),
+		"token_use":              textField("How an application sends the token, by the vendor's pages."),
 		"logins":                 numberField("Logins since this process started."),
 		"login_failures":         numberField("Failed logins since this process started."),
 		"reads":                  numberField("Reads since this process started."),
@@ -208,6 +209,7 @@ func statusData(mount, name string, s issuer.Status, now time.Time) map[string]a
 		"clock_skew_seconds":     int64(s.ClockSkew.Round(time.Second) / time.Second),
 		"can_revoke_upstream":    canRevokeUpstream(s.Account),
 		"credentials_updated_at": timeText(s.Account.CredentialsUpdatedAt),
+		"token_use":              tokenUse(&s.Account.Upstream),
 		"logins":                 s.Logins, "login_failures": s.Failures, "reads": s.Read,
 	}
 	if s.Token != nil {

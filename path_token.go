@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"maps"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -55,7 +56,11 @@ func (b *backend) tokenPaths() []*framework.Path {
 			"config":        textField("The config that the token comes from."),
 			"client_id": {
 				Type:        framework.TypeString,
-				Description: "The client id that verification APIs want beside the token. Protocol oauth only.",
+				Description: "The client id that verification APIs want beside the token." + clientIDWords(),
+			},
+			"metadata": {
+				Type:        framework.TypeKVPairs,
+				Description: "What the role says that each API request needs besides the token. Where the role has any.",
 			},
 			"ttl":                 numberField("Seconds until the latest planned moment of rotation."),
 			"rotation_period":     numberField("Seconds between rotations."),
@@ -86,6 +91,17 @@ func (b *backend) tokenPaths() []*framework.Path {
 	}}
 }
 
+// clientIDWords says which protocols answer with the client id.
+func clientIDWords() string {
+	var names []string
+	for _, spec := range upstream.Specs() {
+		if spec.ClientIDWithToken {
+			names = append(names, string(spec.Protocol))
+		}
+	}
+	return " Only for protocol " + inWords(names, "and") + "."
+}
+
 // tokenUpdate is the read under another name in OpenAPI, for clients that can send parameters only in a body.
 func tokenUpdate(read *framework.PathOperation) *framework.PathOperation {
 	update := *read
@@ -97,7 +113,7 @@ func tokenUpdate(read *framework.PathOperation) *framework.PathOperation {
 func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldRole).(string) //nolint:forcetypeassert // captured from the path
 	rejected, _ := req.Data[fieldRejectedTokenID].(string)
-	if rejected != "" && !isTokenID(rejected) {
+	if rejected = foldTokenID(rejected); rejected != "" && !isTokenID(rejected) {
 		return userError("rejected_token_id: %s", tokenIDRule)
 	}
 	r, err := b.roles.get(ctx, name, b.store.role)
@@ -105,8 +121,7 @@ func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framew
 		return nil, err
 	}
 	if r == nil {
-		return userError("role %q does not exist: create it with vault write %srole/%s config=<config>, or see vault list %srole",
-			name, req.MountPoint, name, req.MountPoint)
+		return b.roleNotFound(ctx, req.MountPoint, name)
 	}
 	answer, err := b.readAccount(ctx, r.Config, rejected)
 	if err != nil {
@@ -118,6 +133,9 @@ func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framew
 // tokenResponse is the answer to whoever reads the role, with a lease unless the role is without.
 func (b *backend) tokenResponse(name string, r *role, a issuer.Answer) *logical.Response {
 	data := tokenData(a)
+	if len(r.Metadata) > 0 {
+		data["metadata"] = r.Metadata // never changed: an update makes a new role
+	}
 	if !r.Lease {
 		return &logical.Response{Data: data}
 	}
@@ -138,6 +156,9 @@ func (b *backend) readAccount(ctx context.Context, config, rejected string) (iss
 
 // tokenIDRule is for whoever gives the token itself instead.
 const tokenIDRule = "must be the token_id that came with the token: 16 hex digits"
+
+// foldTokenID accepts an ID as people copy it: with capitals, or blanks around it.
+func foldTokenID(text string) string { return strings.ToLower(strings.TrimSpace(text)) }
 
 func isTokenID(text string) bool {
 	_, err := hex.DecodeString(text)
@@ -189,7 +210,7 @@ func cachedData(a issuer.Answer) map[string]any {
 		"rotation_period":     max(int64(a.RotationPeriod/time.Second), 1),
 		"last_vault_rotation": a.Token.IssuedAt.Format(time.RFC3339Nano),
 	}
-	if a.Account.Upstream.Protocol == upstream.OAuth {
+	if specOf(string(a.Account.Upstream.Protocol)).ClientIDWithToken {
 		data["client_id"] = a.Account.Upstream.ClientID
 	}
 	a.Memo.Store(data)

@@ -3,17 +3,26 @@
 
 package mastersindia
 
+import (
+	"net/url"
+	"strings"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
 // preset is a documented login endpoint that a config can name.
 type preset struct {
 	name        string
 	description string
 
-	protocol       string
+	protocol       upstream.Protocol
 	tokenURL       string
 	refreshURL     string
-	requestFormat  string
+	requestFormat  upstream.Format
 	headers        map[string]string
 	refreshHeaders map[string]string
+	// audience and scope are filled only where the preset has them.
+	audience, scope string
 
 	// documentedAt is the vendor's page.
 	documentedAt string
@@ -38,18 +47,27 @@ const (
 	pageFirstVision = "Fiserv/firstvision-apac: docs/APIs/Security/get-access-token.md"
 
 	useJWT       = "header Authorization: JWT <token>"
-	useBody      = "field access_token in the JSON body (in the query for GET)"
+	useBody      = "field access_token in the JSON body (in the query for GET), and not the authorization header"
 	useVerify    = "header Authorization: Bearer <token>, and header client_id"
-	useSOAP      = "element <access_token>, first child of the operation in the SOAP body"
+	useSOAP      = "element <access_token>, first child of the operation in the SOAP body, and not the authorization header"
 	useBearer    = "header Authorization: Bearer <token>"
 	documentsJWT = "URL, username and password, token, 206 for refused credentials, life of 24 h"
 )
+
+// fills reports whether writing the preset sets a field.
+func (p *preset) fills(f *configField) bool {
+	return f.filled && (!f.ifSaid || p.fieldValue(f) != "")
+}
 
 // fieldValue is what the preset fills a field with; where it says nothing that is the protocol's default.
 func (p *preset) fieldValue(f *configField) any {
 	switch f.name {
 	case "token_url":
 		return p.tokenURL
+	case upstream.FieldAssertionAudience:
+		return p.audience
+	case upstream.FieldScope:
+		return p.scope
 	case "refresh_url":
 		return p.refreshURL
 	case "headers":
@@ -58,18 +76,19 @@ func (p *preset) fieldValue(f *configField) any {
 		return p.refreshHeaders
 	case "request_format":
 		if p.requestFormat != "" {
-			return p.requestFormat
+			return string(p.requestFormat)
 		}
 	}
 	if f.fallback != nil {
-		return f.fallback(p.protocol)
+		return f.fallback(specOf(string(p.protocol)))
 	}
 	return reset{}
 }
 
-// suits reports whether what the preset says of a field is right for a config that it fills and that names its own protocol.
-func (p *preset) suits(f *configField, protocol string) bool {
-	return p.protocol == protocol || !f.perProtocol && f.usedBy(protocol)
+// suits reports whether what the preset says of a field is right for a config that it fills and that may name a protocol or format
+// of its own.
+func (p *preset) suits(f *configField, c *config) bool {
+	return f.usedBy(c) && (string(p.protocol) == c.Protocol || !f.perProtocol)
 }
 
 // revocable reports whether the upstream can be told to kill a token before its time.
@@ -85,6 +104,26 @@ func findPreset(name string) *preset {
 	return nil
 }
 
+// tokenUse says how an application sends the account's token: by the preset of the host that it logs in at, since a config may
+// keep a preset's name and go elsewhere, else by the protocol.
+func tokenUse(a *upstream.Account) string {
+	host := hostOf(a.TokenURL)
+	for _, p := range presets() {
+		if p.protocol == a.Protocol && hostOf(p.tokenURL) == host {
+			return p.tokenUse
+		}
+	}
+	return specOf(string(a.Protocol)).TokenUse
+}
+
+func hostOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Host)
+}
+
 func presetNames() []string {
 	var names []string
 	for _, p := range presets() {
@@ -97,42 +136,54 @@ func presetNames() []string {
 func presets() []preset {
 	return []preset{
 		{
-			name: "einvoice-sandbox", description: "GST e-invoicing, sandbox", protocol: protocolJWT,
+			name: "einvoice-sandbox", description: "GST e-invoicing, sandbox", protocol: upstream.JWT,
 			tokenURL:     "https://sandb-api.mastersindia.co/api/v1/token-auth/",
 			documentedAt: pageEinvoice, documented: documentsJWT, seen: "request bodies in JSON, form and multipart",
 			assumed: "JSON as the default body", tokenUse: useJWT,
 		},
 		{
-			name: "einvoice-production", description: "GST e-invoicing, production", protocol: protocolJWT,
+			name: "einvoice-production", description: "GST e-invoicing, production", protocol: upstream.JWT,
 			tokenURL:     "https://router.mastersindia.co/api/v1/token-auth/",
 			documentedAt: pageEinvoice, documented: documentsJWT,
-			seen:    "clients that log in at prod-api.mastersindia.co instead: set token_url if that is what you were given",
+			seen:    "clients that log in at prod-api.mastersindia.co instead: preset=prod-api-production",
 			assumed: "JSON as the default body", tokenUse: useJWT,
 		},
 		{
-			name: "eway-sandbox", description: "E-way bill, sandbox", protocol: protocolJWT,
+			name: "prod-api-production", description: "GST e-invoicing and e-way bill, production, the other host", protocol: upstream.JWT,
+			tokenURL:     "https://prod-api.mastersindia.co/api/v1/token-auth/",
+			documentedAt: "nowhere: the pages name router.mastersindia.co (einvoice-production)",
+			documented:   "nothing of this host",
+			seen:         "the host and path, in several independent clients; tokens from here used on router and api-platform",
+			assumed:      "that the answers are those of the documented host", tokenUse: useJWT,
+			caveat: "use it if the vendor gave you this host; einvoice-production is the documented one",
+		},
+		{
+			name: "eway-sandbox", description: "E-way bill, sandbox", protocol: upstream.JWT,
 			tokenURL:     "https://sandb-api.edoc.mastersindia.co/api/v1/token-auth/",
 			documentedAt: pageEway, documented: documentsJWT, seen: "reports that the name does not resolve",
 			assumed: "JSON as the default body", tokenUse: useJWT,
 			caveat: "if the name does not resolve, use preset=einvoice-sandbox",
 		},
 		{
-			name: "eway-production", description: "E-way bill, production", protocol: protocolJWT,
+			name: "eway-production", description: "E-way bill, production", protocol: upstream.JWT,
 			tokenURL:     "https://router.mastersindia.co/api/v1/token-auth/",
 			documentedAt: pageEway, documented: documentsJWT, seen: "request bodies in JSON, form and multipart",
 			assumed: "JSON as the default body", tokenUse: useJWT,
 		},
 		{
 			name: "platform-production", description: "API platform (IRN list, FASTag, Vahan, OCR, MCA ...), production",
-			protocol: protocolJWT, requestFormat: "multipart",
+			protocol: upstream.JWT, requestFormat: upstream.JSON,
 			tokenURL:     "https://api-platform.mastersindia.co/api/v2/token-auth/",
-			documentedAt: pagePlatform, documented: "URL, form-data body, token and refresh token, 206 for refused credentials",
-			seen:     "JSON bodies; refresh token under refresh_token as well as under the documented key with a space",
+			documentedAt: pagePlatform,
+			documented: "URL, token and refresh token, 206 for refused credentials; a JSON body on one page, form-data " +
+				"(request_format=multipart) on another",
+			seen: "JSON bodies alone; refresh token under refresh_token as well as under the documented key with a space; 403 as " +
+				"well as 401 for a dead token",
 			assumed:  "no refresh URL, since none is documented for this host",
-			tokenUse: useJWT + ", and headers by product (Gstin, Productid ...)",
+			tokenUse: useJWT + ", and headers by product (Gstin, Productid, Subid, Mode): see metadata of a role",
 		},
 		{
-			name: "ksa-qa", description: "KSA e-invoicing, QA", protocol: protocolJWT,
+			name: "ksa-qa", description: "KSA e-invoicing, QA", protocol: upstream.JWT,
 			tokenURL:       "https://qa-globalback.mastersindia-einv.com/api/v2/token-auth/",
 			refreshURL:     "https://qa-globalback.mastersindia-einv.com/api/v2/api-token-refresh/",
 			headers:        map[string]string{"Productid": "einvoicing_global"},
@@ -141,7 +192,7 @@ func presets() []preset {
 			seen: "nothing beyond the page", assumed: "JSON as the default body", tokenUse: useJWT,
 		},
 		{
-			name: "einvoice-soap-staging", description: "GST e-invoicing over SOAP, staging", protocol: protocolSOAP,
+			name: "einvoice-soap-staging", description: "GST e-invoicing over SOAP, staging", protocol: upstream.SOAP,
 			tokenURL:     "http://staging-soapapi.mastersindia.co/api.einvoice.php",
 			documentedAt: pageSOAP, documented: "URL, operation, client_id, client_secret, grant_type, answers",
 			seen:    "nothing: no public client uses it",
@@ -149,30 +200,74 @@ func presets() []preset {
 			needs: "allow_http=true", caveat: "plain http: everyone on the way reads the password",
 		},
 		{
-			name: "oauth-sandbox", description: "E-invoice and e-way bill over OAuth, sandbox", protocol: protocolOAuth,
+			name: "oauth-sandbox", description: "E-invoice and e-way bill over OAuth, sandbox", protocol: upstream.OAuth,
 			tokenURL:     "https://clientbasic.mastersindia.co/oauth/access_token",
 			documentedAt: pageOAuthEway, documented: "URL, JSON body, access_token, expires_in", seen: "form bodies",
 			assumed: "HTTP status of refusals", tokenUse: useBody,
 		},
 		{
-			name: "oauth-production", description: "E-invoice and e-way bill over OAuth, production", protocol: protocolOAuth,
+			name: "oauth-production", description: "E-invoice and e-way bill over OAuth, production", protocol: upstream.OAuth,
 			tokenURL:     "https://pro.mastersindia.co/oauth/access_token",
 			documentedAt: pageOAuth, documented: "JSON body, access_token, expires_in", seen: "the host, in use by many clients",
 			assumed: "HTTP status of refusals", tokenUse: useBody,
 		},
 		{
-			name: "oauth-verification", description: "GSTIN, PAN and return verification over OAuth", protocol: protocolOAuth,
+			name: "oauth-verification", description: "GSTIN, PAN and return verification over OAuth", protocol: upstream.OAuth,
 			tokenURL:     "https://commonapi.mastersindia.co/oauth/access_token",
 			documentedAt: pageOAuth, documented: "JSON body, access_token, expires_in",
 			seen:    "the host, and the client_id header, in use by many clients",
 			assumed: "HTTP status of refusals", tokenUse: useVerify,
 		},
 		{
-			name: "firstvision-sandbox", description: "Fiserv FirstVision APAC, sandbox", protocol: protocolFirstVision,
+			name: "firstvision-sandbox", description: "Fiserv FirstVision APAC, sandbox", protocol: upstream.FirstVision,
 			tokenURL:     "https://stg34.visionplus.io/sandbox/v1/api/oauth/token",
 			documentedAt: pageFirstVision, documented: "path, JSON body with client_id and client_secret, expires_in, array of errors",
-			seen:    "the host, in the vendor's API descriptions",
-			assumed: "JSON, as the newest pages have it: set request_format=query for the older form with HTTP Basic", tokenUse: useBearer,
+			seen: "the host, in the vendor's API descriptions; recipes of the vendor's that send a GET",
+			assumed: "JSON, as the newest pages have it: set request_format=query for the older form with HTTP Basic; POST, as the API " +
+				"description has it",
+			tokenUse: useBearer, needs: "scope, such as scope=\"accounts cards\"",
 		},
+		{
+			name: "firstvision-sandbox-v2", description: "Fiserv FirstVision APAC, sandbox, API version 2", protocol: upstream.FirstVision,
+			tokenURL:     "https://stg34.visionplus.io/sandbox/v2/api/oauth/token?appContext=firstvision",
+			documentedAt: pageFirstVision + " and the API description beside it",
+			documented:   "path, appContext, JSON body, the scope firstvision.all",
+			seen:         "the host, in the vendor's API descriptions", assumed: "nothing more",
+			tokenUse: useBearer, needs: "scope, such as scope=firstvision.all",
+		},
+		firstVisionRegion("emea", "sandbox", "cert.api.firstdata.com", "",
+			"nothing beyond the page", "nothing: the sample request is for this host"),
+		firstVisionRegion("emea", "uat", "cat.emea.api.fiservapps.com", "", seenNothing, assumedAudience),
+		firstVisionRegion("emea", "production", "prod.emea.api.fiservapps.com",
+			"the vendor's pages disagree: Client-Onboarding.md has the host emea.api.fiservapps.com", seenNothing, assumedAudience),
+		firstVisionRegion("apac", "uat", "cat.apac.api.fiservapps.com",
+			"the vendor's pages disagree: Client-Onboarding.md has the host cat-fsapi-apac.fiservsoa.com", seenNothing, assumedAudience),
+		firstVisionRegion("apac", "production", "prod.apac.api.fiservapps.com",
+			"the vendor's pages disagree: Client-Onboarding.md has the host fsapi-apac.fiservsoa.com", seenNothing, assumedAudience),
+	}
+}
+
+const (
+	pageRegions     = "Fiserv/firstvision-emea: docs/Support/Registration-and-Token.md, which covers APAC too"
+	seenNothing     = "nothing: no public client logs in here"
+	assumedAudience = "assertion_audience, of which the page shows the sandbox's only: token_url without /jwt/generate"
+)
+
+// firstVisionRegion is an endpoint of the gateway that EMEA and APAC share. It takes nothing but a signed assertion.
+func firstVisionRegion(region, environment, host, caveat, seen, assumed string) preset {
+	token := "https://" + host + "/api/fs/fv_" + region + "/security/v1/token"
+	use := useBearer
+	if environment == "uat" {
+		use += ", and header AppCode, which the vendor gives out (Error-codes.md): see metadata of a role"
+	}
+	return preset{
+		name:        "firstvision-" + region + "-" + environment,
+		description: "Fiserv FirstVision " + strings.ToUpper(region) + ", " + strings.Replace(environment, "uat", "UAT", 1),
+		protocol:    upstream.FirstVision, requestFormat: upstream.Assertion,
+		tokenURL: token + "/jwt/generate", audience: token, scope: region + "_firstvision",
+		documentedAt: pageRegions, documented: "URL, form with a signed assertion, its claims, scope, life of 60 minutes, error codes",
+		seen: seen, assumed: assumed, tokenUse: use,
+		needs:  "credentials of this region and environment: those of another do not work",
+		caveat: caveat,
 	}
 }

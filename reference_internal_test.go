@@ -246,7 +246,7 @@ func defaultOf(name string, field *framework.FieldSchema) string {
 		}
 		var byProtocol []string
 		for _, protocol := range protocols() {
-			value := f.fallback(protocol)
+			value := f.fallback(specOf(protocol))
 			if n, is := value.(int); is {
 				value = shortDuration(n)
 			}

@@ -244,7 +244,24 @@ func checkNames(accepted []string, data map[string]any) error {
 // closest is the accepted name that a typing error would turn into the given one, or "".
 func closest(name string, accepted []string) string {
 	const typingErrors = 2
-	best, meant := typingErrors+1, ""
+	return within(typingErrors, name, accepted)
+}
+
+// nearest is the accepted name that most likely was meant by a long one, or "".
+func nearest(name string, accepted []string) string {
+	return cmp.Or(closest(name, accepted), containing(name, accepted), within(2*len(name)/3, name, accepted))
+}
+
+func didYouMean(name string) string {
+	if name == "" {
+		return ""
+	}
+	return "; did you mean " + name + "?"
+}
+
+// within is the accepted name with the fewest edits from the given one, at most so many, or "".
+func within(edits int, name string, accepted []string) string {
+	best, meant := edits+1, ""
 	for _, candidate := range accepted {
 		if d := editDistance(name, candidate, best); d < best {
 			best, meant = d, candidate
@@ -260,6 +277,7 @@ func containing(name string, accepted []string) string {
 		return ""
 	}
 	whole := slices.DeleteFunc(slices.Clone(accepted), func(candidate string) bool { return !strings.Contains(candidate, name) })
+	slices.SortStableFunc(whole, func(a, b string) int { return strings.Index(a, name) - strings.Index(b, name) })
 	return strings.Join(whole, " or ")
 }
 

@@ -4,6 +4,7 @@
 package mastersindia
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/backend/stored"
 )
 
 // refuseUnknownPath refuses a request for an unknown path or an unsupported operation, with the command that was probably meant,
@@ -100,6 +103,8 @@ func (b *backend) command(mount, prefix, name string, op logical.Operation) stri
 		return "vault read -format=raw " + path
 	case prefix == pathLookup:
 		return "vault write " + path + " token=-"
+	case prefix+"/" == pathRevoke: // as it stands it must not revoke every token
+		return "vault write " + path + " token_id=<token_id>"
 	case !at.can(logical.ReadOperation):
 		return "vault write -f " + path
 	case op != logical.ReadOperation && at.operations[logical.CreateOperation] != nil:
@@ -116,4 +121,88 @@ func placeholder(op logical.Operation) string {
 		return "x"
 	}
 	return "<name>"
+}
+
+// mostRolesNamed bounds the roles that a message names.
+const mostRolesNamed = 5
+
+// configNotFound refuses a name under rotate/ or revoke/ that no config has, with the right command where a role has it. The
+// command has the given parameters: without its token_id it would revoke more than was asked for.
+func (b *backend) configNotFound(ctx context.Context, mount, prefix, name, parameters string) (*logical.Response, error) {
+	r, err := b.store.role(ctx, name)
+	if err != nil && !stored.IsDamaged(err) {
+		return nil, err
+	}
+	if r == nil {
+		return noConfig(mount, name)
+	}
+	command := "vault write -f " + mount + prefix + r.Config
+	if parameters != "" {
+		command = "vault write " + mount + prefix + r.Config + " " + parameters
+	}
+	return userError("config %q does not exist: that is a role of config %s, whose token all its roles share: %s",
+		name, r.Config, command)
+}
+
+// noConfig refuses the name of a config that does not exist.
+func noConfig(mount, name string) (*logical.Response, error) {
+	return userError("config %q does not exist: create it with vault write %sconfig/%s preset=... (see vault list %spreset)",
+		name, mount, name, mount)
+}
+
+// roleNotFound refuses a name under token/ that no role has, with the roles to read where a config has it.
+func (b *backend) roleNotFound(ctx context.Context, mount, name string) (*logical.Response, error) {
+	c, err := b.store.config(ctx, name)
+	if err != nil && !stored.IsDamaged(err) {
+		return nil, err
+	}
+	if c == nil {
+		return userError("role %q does not exist: create it with vault write %srole/%s config=<config>, or see vault list %srole",
+			name, mount, name, mount)
+	}
+	roles, err := b.rolesOf(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if len(roles) == 0 {
+		return userError("role %q does not exist: that is a config, and it has no role yet: vault write %srole/%s config=%s",
+			name, mount, name, name)
+	}
+	return userError("role %q does not exist: that is a config; its roles are %s: vault read %stoken/%s",
+		name, strings.Join(roles, ", "), mount, roles[0])
+}
+
+// roleWithoutConfig refuses a role that names a config that does not exist.
+func (b *backend) roleWithoutConfig(ctx context.Context, mount, config string) (*logical.Response, error) {
+	r, err := b.store.role(ctx, config)
+	if err != nil && !stored.IsDamaged(err) {
+		return nil, err
+	}
+	if r != nil {
+		return userError("config: %q is a role, and no config: use config=%s, as that role does", config, r.Config)
+	}
+	return userError("config: %q does not exist: create it first with vault write %sconfig/%s preset=..., "+
+		"or see vault list %sconfig", config, mount, config, mount)
+}
+
+// rolesOf returns the first few roles of a config. Of a mount with very many roles it looks through the first ones only.
+func (b *backend) rolesOf(ctx context.Context, config string) ([]string, error) {
+	names, err := b.store.list(ctx, rolePrefix)
+	if err != nil {
+		return nil, err
+	}
+	var roles []string
+	for _, name := range names[:min(len(names), mostListDetails)] {
+		r, err := b.store.role(ctx, name)
+		if err != nil && !stored.IsDamaged(err) {
+			return nil, err
+		}
+		if r == nil || r.Config != config {
+			continue
+		}
+		if roles = append(roles, name); len(roles) == mostRolesNamed {
+			break
+		}
+	}
+	return roles, nil
 }

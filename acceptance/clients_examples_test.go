@@ -8,21 +8,20 @@ package acceptance
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/acceptance/harness"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -44,34 +43,52 @@ type exampleClient struct {
 	name    string
 	command []string
 	account simulator.Account
-	token   string // of Vault
+	oauth   simulator.Account // of the older API
+	token   string            // of Vault
 	issued  time.Time
 	api     *pickyAPI
 }
 
-// exampleCommands are the commands that run the clients, by name and as their README has them. Each takes a role and URLs.
+// exampleCommands are the commands that run the clients, by name and as their README has them: each takes a role and URLs. Those
+// that are compiled first are, and a client whose programs are not here is left out.
 func exampleCommands(t *testing.T) map[string][]string {
 	t.Helper()
 	dir, err := filepath.Abs("../examples/clients")
 	if err != nil {
 		t.Fatal(err)
 	}
-	goClient := filepath.Join(t.TempDir(), "client")
-	if err := harness.BuildProgram(t.Context(), os.Stderr, "./examples/clients/go", goClient); err != nil {
-		t.Fatal(err)
-	}
-	return map[string][]string{
+	built := t.TempDir()
+	commands := map[string][]string{
 		"shell":  {filepath.Join(dir, "shell/mastersindia-call")},
 		"python": {filepath.Join(dir, "python/mastersindia_client.py")},
 		"php":    {"php", filepath.Join(dir, "php/mastersindia_client.php")},
 		"node":   {filepath.Join(dir, "node/mastersindia-client.mjs")},
-		"go":     {goClient},
+		"go":     {filepath.Join(built, "client")},
+		"java":   {"java", "-cp", built, "MastersIndiaClient"},
+		"csharp": {"mono", filepath.Join(built, "MastersIndiaClient.exe")},
 	}
-}
-
-// interpreters are the programs that run the clients, by name.
-func interpreters() map[string]string {
-	return map[string]string{"shell": "sh", "python": "python3", "php": "php", "node": "node", "go": "go"}
+	for name, programs := range map[string][]string{
+		"shell": {"sh", "curl", "jq"}, "python": {"python3"}, "php": {"php"}, "node": {"node"}, "go": {"go"},
+		"java": {"java", "javac"}, "csharp": {"mono", "mcs"},
+	} {
+		if !runtimeOf(t, name, programs...) {
+			delete(commands, name)
+		}
+	}
+	for name, compiler := range map[string][]string{
+		"go":   {"go", "build", "-o", built + "/client", dir + "/go/main.go", dir + "/go/client.go", dir + "/go/token.go"},
+		"java": {"javac", "-Xlint:all,-serial", "-Werror", "-d", built, dir + "/java/MastersIndiaClient.java"},
+		"csharp": {"mcs", "-warnaserror", "-out:" + built + "/MastersIndiaClient.exe", "-r:System.Net.Http", "-r:System.Xml",
+			"-r:System.Xml.Linq", "-r:System.Runtime.Serialization", dir + "/csharp/MastersIndiaClient.cs"},
+	} {
+		if commands[name] == nil {
+			continue
+		}
+		if out, err := exec.CommandContext(t.Context(), compiler[0], compiler[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("compiling the client %s: %v\n%s", name, err, out)
+		}
+	}
+	return commands
 }
 
 // TestTheExampleClientsGetOverATokenThatDied runs each client against an API that refuses tokens: one that is too young for the
@@ -82,11 +99,12 @@ func TestTheExampleClientsGetOverATokenThatDied(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.policy(t, "examples", `path "mastersindia/token/+" { capabilities = ["read"] }`)
+	if err := os.WriteFile(w.file("invoice.json"), []byte(invoice), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	var clients []*exampleClient
 	for name, command := range exampleCommands(t) {
-		if runtimeOf(t, name, interpreters()[name]) {
-			clients = append(clients, w.exampleClient(t, name, command))
-		}
+		clients = append(clients, w.exampleClient(t, name, command))
 	}
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
@@ -94,6 +112,11 @@ func TestTheExampleClientsGetOverATokenThatDied(t *testing.T) {
 			c.isToldOfARefusal(t)
 			c.isToldWhatVaultSays(t)
 			c.readsAgainWhenItsLeaseHasEnded(t)
+			c.sendsTheTokenWhereItsHostWantsIt(t)
+			c.sendsMetadata(t)
+			c.findsItsVaultToken(t)
+			c.saysWhyTLSFails(t)
+			c.doesNotFeelThatVaultIsDown(t)
 		})
 	}
 	for _, c := range clients {
@@ -101,19 +124,22 @@ func TestTheExampleClientsGetOverATokenThatDied(t *testing.T) {
 	}
 }
 
-// runtimeOf reports whether the program of a client is here. Where everything must be tested it has to be.
-func runtimeOf(t *testing.T, name, program string) bool {
+// runtimeOf reports whether the programs of a client are here. Where everything must be tested they have to be.
+func runtimeOf(t *testing.T, name string, programs ...string) bool {
 	t.Helper()
-	_, err := exec.LookPath(program)
-	if err == nil {
-		return true
-	}
-	if os.Getenv("CI") == "true" {
-		t.Errorf("the client %s cannot be run: %v; scripts/get-runtimes installs what is missing", name, err)
+	for _, program := range programs {
+		_, err := exec.LookPath(program)
+		if err == nil {
+			continue
+		}
+		if os.Getenv("CI") == "true" {
+			t.Errorf("the client %s cannot be run: %v; scripts/get-runtimes installs what is missing", name, err)
+			return false
+		}
+		t.Run(name, func(t *testing.T) { t.Skipf("%v; scripts/get-runtimes installs what is missing", err) })
 		return false
 	}
-	t.Run(name, func(t *testing.T) { t.Skipf("%v; scripts/get-runtimes installs what is missing", err) })
-	return false
+	return true
 }
 
 // exampleClient stores an account for a client, with two roles, and starts an API for it.
@@ -124,7 +150,10 @@ func (w *world) exampleClient(t *testing.T, name string, command []string) *exam
 	w.writeRole(t, name, name)
 	w.writeRole(t, name+"-short", name, "max_ttl="+exampleLease.String())
 	c.token = w.tokenFor(t, "-policy=examples", "-display-name="+name)
-	c.api = &pickyAPI{client: c}
+	c.oauth = w.account(t, simulator.OAuth)
+	w.writeConfig(t, name+"-oauth", c.oauth)
+	w.writeRole(t, name+"-oauth", name+"-oauth")
+	c.api = &pickyAPI{client: c, once: make(map[string]bool)}
 	server := httptest.NewServer(c.api)
 	t.Cleanup(server.Close)
 	c.api.url = server.URL
@@ -135,6 +164,8 @@ func (w *world) exampleClient(t *testing.T, name string, command []string) *exam
 func (c *exampleClient) isToldOfARefusal(t *testing.T) {
 	seen := c.run(t, c.name, "/accepted", "/forbidden")
 	seen.want(t, wanted{code: 1, calls: 2, reads: 1, answers: 1, said: []string{"403", seen.tokenID}})
+	seen = c.run(t, c.name, "/moved")
+	seen.want(t, wanted{code: 1, calls: 1, reads: 1, said: []string{"307", seen.tokenID}})
 }
 
 // isToldWhatVaultSays has Vault refuse.
@@ -144,10 +175,102 @@ func (c *exampleClient) isToldWhatVaultSays(t *testing.T) {
 	seen.want(t, wanted{code: 1, reads: 1, said: []string{
 		"role", "does not exist", "vault write mastersindia/role/nobody config=<config>",
 	}})
-	stranger := *c
-	stranger.token = "hvs.not-a-token"
-	seen = stranger.run(t, c.name, "/accepted")
-	seen.want(t, wanted{code: 1, said: []string{"403", "VAULT_TOKEN", "vault token lookup", "mastersindia/token/" + c.name}})
+	seen = c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, env: []string{"VAULT_TOKEN=hvs.not-a-token"}})
+	seen.want(t, wanted{code: 1, said: []string{"403", "Vault token", "vault token lookup", "mastersindia/token/" + c.name}})
+}
+
+// sendsTheTokenWhereItsHostWantsIt issues an e-invoice by the older API, which wants the token in the body, and asks the
+// verification API, which wants the client_id beside it.
+func (c *exampleClient) sendsTheTokenWhereItsHostWantsIt(t *testing.T) {
+	role := "mastersindia/token/" + c.name + "-oauth" // a full path is taken as well
+	seen := c.call(t, exampleCall{
+		role: role, paths: []string{"/generateEinvoice"}, options: []string{"-d", invoice, "-f", "access_token"},
+	})
+	seen.want(t, wanted{calls: 1, reads: 1, answers: 1})
+	if got := c.api.lastHeader(); got.Get("Authorization") != "" || got.Get("client_id") != "" {
+		t.Errorf("%s has sent headers that the host does not want", c.name)
+	}
+	seen = c.call(t, exampleCall{role: role, paths: []string{"/commonapis/searchgstin?gstin=29ABCDE1234F2Z5"}, options: []string{"-X", "GET"}})
+	seen.want(t, wanted{calls: 1, reads: 1, answers: 1})
+	if got := c.api.lastHeader().Get("client_id"); got != c.oauth.ClientID {
+		t.Errorf("%s has sent the client_id %q, want %q", c.name, got, c.oauth.ClientID)
+	}
+	c.renew(t)
+	seen = c.run(t, c.name, "/worded", "/misspelt")
+	seen.want(t, wanted{code: 1, calls: 3, reads: 2, answers: 1, said: []string{"401", "not about the token", "Invalid Product"}})
+}
+
+// sendsMetadata has a role with metadata, whose names are no reason to take them for anything else.
+func (c *exampleClient) sendsMetadata(t *testing.T) {
+	role := c.name + "-metadata"
+	c.writeRole(t, role, c.name, "metadata=Gstin=29ABCDE1234F2Z5", "metadata=productid=arap", "metadata=ttl=1", "metadata=token_id=none")
+	seen := c.call(t, exampleCall{
+		role: role, paths: []string{"/accepted", "/accepted"},
+		options: []string{"-d", "@" + c.file("invoice.json"), "-H", "productid: enterprises"},
+	})
+	seen.want(t, wanted{calls: 2, reads: 1, answers: 2})
+	got := c.api.lastHeader()
+	if got.Get("Gstin") != "29ABCDE1234F2Z5" || c.name != "shell" && got.Get("productid") != "enterprises" {
+		t.Errorf("%s has sent Gstin %q and productid %q", c.name, got.Get("Gstin"), got.Get("productid"))
+	}
+}
+
+// findsItsVaultToken gives the Vault token with a newline, in a file, not at all, and with what no token has in it.
+func (c *exampleClient) findsItsVaultToken(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "vault-token")
+	if err := os.WriteFile(file, []byte(c.token+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, try := range []struct {
+		env  []string
+		want wanted
+	}{
+		{[]string{"VAULT_TOKEN=" + c.token + "\n"}, wanted{calls: 1, reads: 1, answers: 1}},
+		{[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + file}, wanted{calls: 1, reads: 1, answers: 1}},
+		{[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + file + "-none"}, wanted{code: 1, said: []string{"VAULT_TOKEN_FILE", "is Vault Agent running?"}}},
+		{[]string{"VAULT_TOKEN="}, wanted{code: 1, said: []string{"set VAULT_TOKEN"}}},
+		{[]string{"VAULT_TOKEN=" + c.token + "\nX: y"}, wanted{code: 1, said: []string{"VAULT_TOKEN", "no Vault token has"}}},
+		{[]string{"VAULT_TOKEN=" + c.token + " " + "€"}, wanted{code: 1, said: []string{"VAULT_TOKEN", "no Vault token has"}}},
+	} {
+		c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, env: try.env}).want(t, try.want)
+	}
+}
+
+// saysWhyTLSFails has a Vault whose certificate is not trusted.
+func (c *exampleClient) saysWhyTLSFails(t *testing.T) {
+	seen := c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, env: []string{"VAULT_ADDR=" + c.upstream.url}})
+	seen.want(t, wanted{code: 1})
+	if !strings.Contains(strings.ToLower(seen.stderr), "certif") {
+		t.Errorf("%s does not say that the certificate is not trusted:\n%s", c.name, seen.stderr)
+	}
+}
+
+// doesNotFeelThatVaultIsDown lets the lease end while Vault is sealed: the token lives, and is sent. The shell client keeps it to
+// the end of its lease only.
+func (c *exampleClient) doesNotFeelThatVaultIsDown(t *testing.T) {
+	vault, err := url.Parse(c.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reads atomic.Int64
+	proxy := httputil.NewSingleHostReverseProxy(vault)
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if reads.Add(1) == 1 {
+			proxy.ServeHTTP(rw, r)
+			return
+		}
+		http.Error(rw, `{"errors":["Vault is sealed"]}`, http.StatusServiceUnavailable)
+	}))
+	t.Cleanup(server.Close)
+	seen := c.call(t, exampleCall{role: c.name + "-short", paths: []string{"/slow", "/accepted"}, env: []string{"VAULT_ADDR=" + server.URL}})
+	want := wanted{calls: 2, reads: 1, answers: 2}
+	if c.name == "shell" {
+		want = wanted{code: 1, calls: 1, reads: 1, answers: 1, said: []string{"503", "Vault is sealed"}}
+	}
+	seen.want(t, want)
+	if reads.Load() < 2 {
+		t.Errorf("%s has not asked Vault again: nothing is proved", c.name)
+	}
 }
 
 // readsAgainWhenItsLeaseHasEnded lets the lease end while the API takes its time.
@@ -159,13 +282,19 @@ func (c *exampleClient) readsAgainWhenItsLeaseHasEnded(t *testing.T) {
 // givesUpOnASecondRefusal has an API that refuses whatever comes, a token that has just been issued first: for that one the
 // engine does not log in.
 func (c *exampleClient) givesUpOnASecondRefusal(t *testing.T) {
+	c.renew(t)
+	seen := c.run(t, c.name, "/never", "/accepted")
+	seen.want(t, wanted{code: 1, calls: 2, reads: 2, said: []string{"twice", seen.tokenID, "vault read mastersindia/status/" + c.name}})
+}
+
+// renew has the engine issue a token that is too young for it to believe that the API refuses it.
+func (c *exampleClient) renew(t *testing.T) {
+	t.Helper()
 	c.vault(t, "write", "-f", "mastersindia/rotate/"+c.name)
 	var err error
 	if c.issued, err = time.Parse(time.RFC3339, c.readToken(t, c.name).String("issued_at")); err != nil {
 		t.Fatal(err)
 	}
-	seen := c.run(t, c.name, "/never", "/accepted")
-	seen.want(t, wanted{code: 1, calls: 2, reads: 2, said: []string{"twice", seen.tokenID, "vault read mastersindia/status/" + c.name}})
 }
 
 // replacesATokenThatWasKilled has upstream kill the token between two calls. A minute must have passed since it was issued.
@@ -186,13 +315,27 @@ func (c *exampleClient) replacesATokenThatWasKilled(t *testing.T) {
 	t.Logf("%s: token %s was killed, then came %s, after %d logins", c.name, seen.tokenID, seen.lastTokenID, seen.logins)
 }
 
-// run runs the client once, and counts what it does.
+// exampleCall is one run of a client. Without options it issues an invoice at each path of the API.
+type exampleCall struct {
+	role                string
+	paths, options, env []string
+}
+
+// run runs the client once, with an invoice, and counts what it does.
 func (c *exampleClient) run(t *testing.T, role string, paths ...string) *exampleRun {
+	t.Helper()
+	return c.call(t, exampleCall{role: role, paths: paths})
+}
+
+func (c *exampleClient) call(t *testing.T, call exampleCall) *exampleRun {
 	t.Helper()
 	c.api.forget()
 	reads, logins := c.readsByName(t)["token-"+c.name], c.upstream.logins()
-	args := append(append([]string{}, c.command[1:]...), role)
-	for _, path := range paths {
+	if call.options == nil {
+		call.options = []string{"-d", invoice}
+	}
+	args := append(append(append([]string{}, c.command[1:]...), call.options...), call.role)
+	for _, path := range call.paths {
 		args = append(args, c.api.url+path)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), exampleTimeout)
@@ -200,22 +343,21 @@ func (c *exampleClient) run(t *testing.T, role string, paths ...string) *example
 	var stdout, stderr bytes.Buffer
 	command := exec.CommandContext(ctx, c.command[0], args...)
 	command.Dir, command.Stdout, command.Stderr = t.TempDir(), &stdout, &stderr
-	bin := t.TempDir()
-	if err := os.Symlink(c.Binary(), filepath.Join(bin, "vault")); err != nil {
-		t.Fatal(err)
-	}
-	command.Env = c.CLI.As(c.token).Env("PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"))
+	command.Env = append(c.CLI.As(c.token).Env("PATH="+os.Getenv("PATH")), call.env...)
 	command.WaitDelay = time.Second
 	err := command.Run()
 	if exit := (*exec.ExitError)(nil); ctx.Err() != nil || (err != nil && !errors.As(err, &exit)) {
-		t.Fatalf("%s %s: %v (%v); it said: %s", c.name, strings.Join(paths, " "), err, ctx.Err(), stderr.String())
+		t.Fatalf("%s %s: %v (%v); it said: %s", c.name, strings.Join(call.paths, " "), err, ctx.Err(), stderr.String())
 	}
 	for _, finding := range c.tokens.SearchText("the output of "+c.name, append(stdout.Bytes(), stderr.Bytes()...)) {
 		t.Errorf("leaked: %s", finding)
 	}
+	if strings.Contains(stdout.String()+stderr.String(), c.token) {
+		t.Errorf("%s has shown its Vault token", c.name)
+	}
 	ids := c.api.tokenIDs()
 	seen := &exampleRun{
-		what: c.name + " " + strings.Join(paths, " "), stdout: stdout.String(), stderr: stderr.String(),
+		what: c.name + " " + strings.Join(call.paths, " "), stdout: stdout.String(), stderr: stderr.String(),
 		code: command.ProcessState.ExitCode(), calls: len(ids),
 		reads: c.readsByName(t)["token-"+c.name] - reads, logins: c.upstream.logins() - logins,
 	}
@@ -241,7 +383,7 @@ type wanted struct {
 
 func (r *exampleRun) want(t *testing.T, want wanted) {
 	t.Helper()
-	got := wanted{code: r.code, calls: r.calls, reads: r.reads, logins: r.logins, answers: strings.Count(r.stdout, answered)}
+	got := wanted{code: r.code, calls: r.calls, reads: r.reads, logins: r.logins, answers: strings.Count(r.stdout, `"status":"Success"`) + strings.Count(r.stdout, `"sts":"Active"`)}
 	if got.code != want.code || got.calls != want.calls || got.reads != want.reads || got.logins != want.logins ||
 		got.answers != want.answers {
 		t.Errorf("%s: exit code %d after %d calls of the API, %d reads of Vault, %d logins and %d answers; "+
@@ -258,71 +400,53 @@ func (r *exampleRun) want(t *testing.T, want wanted) {
 	}
 }
 
-// answered is the body of an answer.
-const answered = `{"invoice":"accepted"}`
-
-// pickyAPI is an API in front of upstream's: it tries each token there, and its paths say what goes wrong besides.
-type pickyAPI struct {
-	client *exampleClient
-	url    string
-
-	mu      sync.Mutex
-	ids     []string // of the tokens of the calls
-	refused int
-	killed  bool
-}
-
-func (p *pickyAPI) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	c := p.client
-	token, isJWT := strings.CutPrefix(r.Header.Get("Authorization"), "JWT ")
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.ids = append(p.ids, tokenID(token))
-	switch r.URL.Path {
-	case "/forbidden":
-		rw.WriteHeader(http.StatusForbidden)
-		return
-	case "/never":
-		rw.WriteHeader(http.StatusUnauthorized)
-		return
-	case "/slow":
-		<-time.After(exampleLease + time.Second)
-	case "/killed":
-		if !p.killed {
-			c.upstream.KillTokens(simulator.JWT, c.account.Name())
-			p.killed = true
+// TestClients_ReadmeCommandsRun runs the commands of the README and the snippet for hvac as they stand there, but for the hosts.
+func TestClients_ReadmeCommandsRun(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../examples/clients/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	w.policy(t, "examples", `path "mastersindia/token/+" { capabilities = ["read", "update"] }`)
+	c := w.exampleClient(t, "billing", nil)
+	built := exampleCommands(t)
+	dir := t.TempDir()
+	invoiceFile, snippet := filepath.Join(dir, "invoice.json"), filepath.Join(dir, "snippet.py")
+	_, python, _ := strings.Cut(string(text), "```python\n")
+	python, _, _ = strings.Cut(python, "```")
+	python = fmt.Sprintf("import json\nurl, invoice = %q, json.loads(%q)\n%sprint(reply.text)\n", c.api.url+"/api/v1/einvoice/", invoice, python)
+	for name, content := range map[string]string{invoiceFile: invoice, snippet: python} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
-	_, _, accepted, err := simulator.CallBusiness(r.Context(), c.upstream.url, c.upstream.client, simulator.JWT, token, "")
-	if err != nil || !isJWT || !accepted || r.Header.Get("X-Vault-Token") != "" {
-		p.refused++
-		rw.WriteHeader(http.StatusUnauthorized)
-		return
+	commands := []string{"/usr/bin/python3 " + snippet}
+	for _, command := range commandsIn(t, string(text)) {
+		if strings.HasPrefix(command.command, "export ") {
+			continue
+		}
+		if strings.HasPrefix(command.command, "mono ") && built["csharp"] == nil ||
+			strings.HasPrefix(command.command, "java ") && built["java"] == nil || strings.HasPrefix(command.command, "php ") && built["php"] == nil {
+			continue // left out by exampleCommands
+		}
+		commands = append(commands, command.command)
 	}
-	_, _ = fmt.Fprint(rw, answered) // A client that has gone shows in its own output.
-}
-
-// tokenID names a token as the engine does.
-func tokenID(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:])[:16]
-}
-
-// forget starts the counts anew.
-func (p *pickyAPI) forget() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.ids, p.refused = nil, 0
-}
-
-func (p *pickyAPI) tokenIDs() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return append([]string(nil), p.ids...)
-}
-
-func (p *pickyAPI) refusals() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.refused
+	for _, command := range commands {
+		exe := ""
+		if built["csharp"] != nil {
+			exe = built["csharp"][1]
+		}
+		command = strings.NewReplacer("https://api.example.com/api/v1/einvoice/", c.api.url+"/accepted", "@invoice.json", "@"+invoiceFile,
+			"MastersIndiaClient.exe", exe).Replace(command)
+		run := exec.CommandContext(t.Context(), "sh", "-c", command)
+		run.Dir, run.Env = "..", append(os.Environ(), "VAULT_ADDR="+c.Addr, "VAULT_TOKEN="+c.token)
+		out, err := run.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), `"status":"Success"`) {
+			t.Errorf("%s: %v\n%s", command, err, out)
+		}
+	}
+	if len(commands) < 5 {
+		t.Errorf("only %d commands", len(commands))
+	}
 }

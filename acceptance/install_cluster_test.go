@@ -29,8 +29,8 @@ const (
 	compareStep       = "Compare, on every node"
 	rehearsalStep     = "Rehearse it, before it is called installed"
 	mendStep          = "When a node has no file, or another one"
-	// mendCommands are those of mendStep that mend the file; the others end the leases that were left.
-	mendCommands = 4
+	// mendCommands are those of mendStep that mend the file. Those after them prove it, and the rest ends the leases that were left.
+	mendCommands, proofCommands = 4, 3
 )
 
 const (
@@ -78,7 +78,7 @@ func TestThreeNodesInstalledByTheDocument(t *testing.T) {
 		i.wantCompared(t, shell)
 	}
 	i.endLeftLeases(t)
-	i.upstream.wantLogins(t, 1)
+	i.upstream.wantLogins(t, 2) // that of the first read, and the proof of the repair
 }
 
 func newInstallation(t *testing.T) *installation {
@@ -224,6 +224,33 @@ func (i *installation) mendAnAbsentFile(t *testing.T) {
 	}
 	i.wantServed(t)
 	i.wantCompared(t, i.shells[bad])
+	i.proveByAWrite(t, bad, leader)
+}
+
+// proveByAWrite checks that the mended mount cannot write, as the guide says, and can when another node leads. Meanwhile the node
+// that has no file yet is away.
+func (i *installation) proveByAWrite(t *testing.T, mended, right int) {
+	t.Helper()
+	proof := i.guide[mendStep][mendCommands : mendCommands+proofCommands]
+	write := proof[len(proof)-1]
+	if printed, code := i.shells[mended].try(t, write.command); code == "0" || !strings.Contains(printed, "cannot write to storage during setup") {
+		t.Errorf("%s: exit code %s: the guide need not say that this fails before a step-down: %s", write.command, code, printed)
+	}
+	absent := len(i.cluster.Nodes) - mended - right // of the numbers 0, 1 and 2
+	i.kill(t, absent)
+	if proof[0].command != stepDownCommand {
+		t.Fatalf("%q no longer steps down: %v", mendStep, proof)
+	}
+	if got := i.handOver(t); got != right {
+		t.Fatalf("node %d leads, and not node %d", got+1, right+1)
+	}
+	for _, c := range proof[1:] {
+		i.shells[right].run(t, c)
+	}
+	i.start(t, absent)
+	if err := i.cluster.WaitCaughtUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // escapeAWrongFile has the one node lead that was not mended, now with another file, and has a node take over that is right.
@@ -257,7 +284,7 @@ func (i *installation) escapeAWrongFile(t *testing.T) {
 // endLeftLeases ends the leases that ended while there was no engine, as the guide says.
 func (i *installation) endLeftLeases(t *testing.T) {
 	t.Helper()
-	commands := i.guide[mendStep][mendCommands:]
+	commands := i.guide[mendStep][mendCommands+proofCommands:]
 	if len(commands) != 2 {
 		t.Fatalf("%q no longer ends with two commands about leases: %v", mendStep, commands)
 	}

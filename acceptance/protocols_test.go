@@ -8,6 +8,7 @@ package acceptance
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,20 +18,22 @@ import (
 
 func TestEachProtocolGivesATokenThatUpstreamAccepts(t *testing.T) {
 	t.Parallel()
-	lives := map[simulator.Protocol]time.Duration{
-		simulator.JWT: 24 * time.Hour, simulator.OAuth: time.Hour,
-		simulator.SOAP: 4 * time.Hour, simulator.FirstVision: 7199 * time.Second,
+	lives := map[string]time.Duration{
+		"gst": 24 * time.Hour, "ksa": 24 * time.Hour, "verify": time.Hour, "einvoice-soap": 4 * time.Hour,
+		"cards": 7199 * time.Second, "cards-emea": time.Hour, "cards-latam": 1799 * time.Second,
 	}
-	for _, protocol := range simulator.Protocols() {
-		t.Run(string(protocol), func(t *testing.T) {
+	for _, way := range waysToLogIn() {
+		t.Run(way.protocol+" "+way.Config, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.app(t, protocol)
+			protocol := simulator.Protocol(way.protocol)
+			w.writeLogin(t, "main", w.account(t, protocol), way.Login)
+			w.writeRole(t, "app", "main")
 			answer := w.readToken(t, "app")
 			w.upstream.wantAccepted(t, protocol, answer)
 			w.upstream.wantLogins(t, 1) // The login that verified the account gave the token.
 
-			life := int(lives[protocol] / time.Second)
+			life := int(lives[way.Config] / time.Second)
 			left := answer.Int("expires_in")
 			if left > life || left < life-60 {
 				t.Errorf("expires_in is %d, want a little less than %d", left, life)
@@ -47,6 +50,132 @@ func TestEachProtocolGivesATokenThatUpstreamAccepts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// way is a way to log in.
+type way struct {
+	simulator.Login
+
+	protocol string
+}
+
+func waysToLogIn() []way {
+	var ways []way
+	for _, protocol := range simulator.Protocols() {
+		for _, login := range simulator.Logins(protocol) {
+			ways = append(ways, way{login, string(protocol)})
+		}
+	}
+	return ways
+}
+
+// writeLogin stores an account with one way to log in, as the preset of the real endpoint has it.
+func (w *world) writeLogin(t *testing.T, name string, account simulator.Account, login simulator.Login, extra ...string) {
+	t.Helper()
+	settings := login.SettingsFor(account)
+	if login.Preset != "" {
+		settings = append(settings, "preset="+login.Preset, "protocol="+string(account.Protocol))
+	}
+	settings = append(settings, "token_url="+w.upstream.url+login.Path)
+	if login.RefreshPath != "" {
+		settings = append(settings, "refresh_url="+w.upstream.url+login.RefreshPath)
+	}
+	if login.Preset != "" && !slices.ContainsFunc(settings, func(s string) bool { return strings.HasPrefix(s, "scope=") }) {
+		settings = append(settings, w.presetSettings(t, login.Preset)...)
+	}
+	w.writeConfig(t, name, account, append(settings, extra...)...)
+}
+
+// presetSettings are those that the preset fills and that the account's usual way to log in would name otherwise.
+func (w *world) presetSettings(t *testing.T, preset string) []string {
+	t.Helper()
+	if scope := w.readJSON(t, "read", "-format=json", "mastersindia/preset/"+preset).String("scope"); scope != "" {
+		return []string{"scope=" + scope}
+	}
+	return nil
+}
+
+// A vendor that has seen an assertion refuses it for as long as it lives: twenty rotations need twenty-one that differ.
+func TestAssertion_TwentyRotationsReplayNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	account := w.assertionAccount(t, simulator.Account{TokenTTL: time.Minute}, "rotation_percent=1")
+	seen := map[string]bool{}
+	for deadline := time.Now().Add(2 * time.Minute); len(seen) <= 20 && time.Now().Before(deadline); {
+		answer := w.readToken(t, "app")
+		w.upstream.wantAccepted(t, simulator.FirstVision, answer)
+		seen[answer.String("token_id")] = true
+	}
+	counts := w.upstream.Counters().Of(simulator.FirstVision, account.Name())
+	if len(seen) <= 20 || counts.LoginsOK < 21 || counts.LoginsRefused != 0 {
+		t.Errorf("%d tokens were read; %d logins succeeded and %d were refused", len(seen), counts.LoginsOK, counts.LoginsRefused)
+	}
+}
+
+// assertionAccount is the config "main" that logs in by assertion, with the role "app".
+func (w *world) assertionAccount(t *testing.T, account simulator.Account, extra ...string) simulator.Account {
+	t.Helper()
+	account.Protocol = simulator.FirstVision
+	account = w.upstream.addAccount(t, account)
+	for _, way := range waysToLogIn() {
+		if way.Config == "cards-emea" {
+			w.writeLogin(t, "main", account, way.Login, extra...)
+		}
+	}
+	w.writeRole(t, "app", "main")
+	return account
+}
+
+// The vendor's clock counts: an assertion that is not valid by it is made again by what its Date says.
+func TestAssertion_AClockTenMinutesOffRefusesNoLogin(t *testing.T) {
+	t.Parallel()
+	for _, off := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
+		t.Run(off.String(), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.upstream.SetClockOffset(off)
+			account := w.assertionAccount(t, simulator.Account{})
+			answer := w.readToken(t, "app")
+			w.upstream.wantAccepted(t, simulator.FirstVision, answer)
+			if left := answer.Int("expires_in"); left > 3600 || left < 3540 {
+				t.Errorf("expires_in is %d, want a little less than 3600", left)
+			}
+			// The first assertion was not valid upstream. The clock is known from then on.
+			w.vault(t, "write", "-f", "mastersindia/rotate/main")
+			w.upstream.wantAccepted(t, simulator.FirstVision, w.readToken(t, "app"))
+			counts := w.upstream.Counters().Of(simulator.FirstVision, account.Name())
+			if counts.LoginsRefused == 0 || counts.LoginsOK != 2 {
+				t.Errorf("%d logins succeeded and %d were refused: was the clock off at all?", counts.LoginsOK, counts.LoginsRefused)
+			}
+			skew := w.readJSON(t, "read", "-format=json", "mastersindia/status/main").Int("clock_skew_seconds")
+			if want := int(off / time.Second); skew < want-2 || skew > want+2 {
+				t.Errorf("clock_skew_seconds is %d, want %d", skew, want)
+			}
+		})
+	}
+}
+
+// What an API request needs besides the token comes with it, one role for each GSTIN, and all from one login.
+func TestRole_MetadataComesWithTheToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.app(t, simulator.JWT)
+	w.writeRole(t, "pune", "main", "metadata=gstin=27ABCDE1234F2Z5", "metadata=mode=Buyer")
+	w.writeRole(t, "goa", "main", "metadata=gstin=30ABCDE1234F2Z5", "lease=false")
+	for role, gstin := range map[string]string{"pune": "27ABCDE1234F2Z5", "goa": "30ABCDE1234F2Z5"} {
+		metadata, _ := w.readToken(t, role).Data["metadata"].(map[string]any)
+		if metadata["gstin"] != gstin {
+			t.Errorf("the metadata of role %s is %v", role, metadata)
+		}
+	}
+	if w.readToken(t, "app").Data["metadata"] != nil {
+		t.Error("a role without metadata answers with some")
+	}
+	said := w.refused(t, "write", "mastersindia/role/pune", "metadata=two words=1")
+	if !strings.Contains(said, "metadata: a name must be") {
+		t.Errorf("a name that is no word was refused with: %s", said)
+	}
+	w.upstream.wantLogins(t, 1)
 }
 
 func TestATokenAnswerHasEveryFieldOfTheContract(t *testing.T) {
@@ -106,7 +235,7 @@ func TestEachRequestFormatLogsIn(t *testing.T) {
 	formats := map[simulator.Protocol][]string{
 		simulator.JWT:         {"json", "form", "multipart"},
 		simulator.OAuth:       {"json", "form"},
-		simulator.FirstVision: {"json", "query"},
+		simulator.FirstVision: {"json", "query"}, // each of the others has an endpoint of its own
 	}
 	for protocol, list := range formats {
 		for _, format := range list {

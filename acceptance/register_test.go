@@ -9,10 +9,16 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
@@ -26,6 +32,7 @@ type registration struct {
 	old, new         string // versions
 	oldFile, newFile string
 	folder           string // where the script is run
+	env              []string
 }
 
 func newRegistration(t *testing.T, start starter) *registration {
@@ -55,7 +62,7 @@ func (r *registration) register(t *testing.T, wantCode int, args ...string) stri
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), script, args...)
-	cmd.Env = r.CLI.Env("PATH=" + r.programsOnPath(t) + ":" + os.Getenv("PATH"))
+	cmd.Env = append(r.CLI.Env("PATH="+r.programsOnPath(t)+":"+os.Getenv("PATH")), r.env...)
 	cmd.Dir = r.folder
 	output, err := cmd.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
@@ -89,6 +96,45 @@ func sumOf(t *testing.T, file string) string {
 	}
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:])
+}
+
+// TestRegister_TunesWithoutPins has a server that knows no pins and no reload by type, as OpenBao does not: the script goes on to
+// the end, there and back.
+func TestRegister_TunesWithoutPins(t *testing.T) {
+	t.Parallel()
+	r := newRegistration(t, harness.StartDevVault)
+	r.register(t, 0, r.oldFile)
+	r.vault(t, "delete", "sys/plugins/pins/secret/mastersindia")
+	r.vault(t, "secrets", "enable", harness.PluginName)
+	r.app(t, simulator.JWT)
+	vault, err := url.Parse(r.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refused atomic.Int64
+	pass := httputil.NewSingleHostReverseProxy(vault)
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		if strings.HasPrefix(req.URL.Path, "/v1/sys/plugins/pins") || strings.HasPrefix(req.URL.Path, "/v1/sys/plugins/reload/secret") {
+			refused.Add(1)
+			rw.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(rw, `{"errors":[]}`)
+			return
+		}
+		pass.ServeHTTP(rw, req)
+	}))
+	t.Cleanup(server.Close)
+	r.env = []string{"VAULT_ADDR=" + server.URL}
+	for _, step := range []struct{ file, version string }{{r.newFile, r.new}, {r.oldFile, r.old}} {
+		said := r.register(t, 0, step.file)
+		r.wantSaid(t, said, "this server has no pins: each mount is tuned to "+step.version, "mastersindia/ runs "+step.version)
+		if got := r.running(t); got != step.version {
+			t.Errorf("the mount runs %s, want %s", got, step.version)
+		}
+		r.vault(t, "write", "-f", "mastersindia/rotate/main")
+	}
+	if refused.Load() == 0 {
+		t.Error("nobody has asked for pins: nothing is proved")
+	}
 }
 
 func TestTheScriptRegistersAVersionAndGoesBack(t *testing.T) {

@@ -6,9 +6,7 @@
 package acceptance
 
 import (
-	"bytes"
 	"crypto/rand"
-	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -16,7 +14,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"regexp"
 	"sync/atomic"
 	"testing"
 
@@ -39,12 +36,16 @@ type upstream struct {
 
 func newUpstream(t *testing.T, w *world) *upstream {
 	t.Helper()
-	sim, err := simulator.New(simulator.Options{})
+	u := &upstream{world: w, caFile: w.file("ca.pem")}
+	sim, err := simulator.New(simulator.Options{OnSecret: func(what simulator.Secret, value string) { u.note(t, what, value) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &upstream{Simulator: sim, world: w, caFile: w.file("ca.pem")}
-	server := httptest.NewUnstartedServer(u.noteTokens(t, sim))
+	u.Simulator = sim
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		u.heard.Add(1)
+		sim.ServeHTTP(rw, r)
+	}))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // Tests of certificates and of dropped connections make it talk.
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -66,16 +67,19 @@ func (u *upstream) addAccount(t *testing.T, account simulator.Account) simulator
 			*field = value
 		}
 	}
-	if account.Protocol != simulator.FirstVision {
-		fill(&account.Username, "user-"+made+"@example.com")
-		fill(&account.Password, canary("password"))
-	}
-	if account.Protocol != simulator.JWT {
-		fill(&account.ClientID, "client-"+made)
-		fill(&account.ClientSecret, canary("client-secret"))
-	}
-	if account.Protocol == simulator.FirstVision {
-		fill(&account.Scope, "accounts cards")
+	for _, name := range simulator.Needs(account.Protocol) {
+		switch name {
+		case "username":
+			fill(&account.Username, "user-"+made+"@example.com")
+		case "password":
+			fill(&account.Password, canary("password"))
+		case "client_id":
+			fill(&account.ClientID, "client-"+made)
+		case "client_secret":
+			fill(&account.ClientSecret, canary("client-secret"))
+		default:
+			t.Fatalf("accounts of protocol %s need %s, which this test does not know", account.Protocol, name)
+		}
 	}
 	u.SetAccount(account)
 	for label, secret := range map[string]string{"password": account.Password, "client_secret": account.ClientSecret} {
@@ -96,16 +100,7 @@ func canary(what string) string {
 
 // loginURL is the URL at which accounts of the protocol log in.
 func (u *upstream) loginURL(protocol simulator.Protocol) string {
-	switch protocol {
-	case simulator.JWT:
-		return u.url + "/api/v2/token-auth/"
-	case simulator.OAuth:
-		return u.url + "/oauth/access_token"
-	case simulator.SOAP:
-		return u.url + "/api.einvoice.php"
-	default:
-		return u.url + "/v1/api/oauth/token"
-	}
+	return u.url + simulator.FullLogin(protocol).Path
 }
 
 // logins returns how often anybody tried to log in.
@@ -132,51 +127,14 @@ func (u *upstream) wantAccepted(t *testing.T, protocol simulator.Protocol, answe
 	}
 }
 
-// noteTokens passes requests on and notes every token in the answers.
-func (u *upstream) noteTokens(t *testing.T, next http.Handler) http.Handler {
+// note notes what must not leak: it must show up nowhere, but an access token in the answers to readers.
+func (u *upstream) note(t *testing.T, what simulator.Secret, value string) {
 	t.Helper()
-	elements := regexp.MustCompile(`<access_token>([^<]+)</access_token>`)
-	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		u.heard.Add(1)
-		answer := &recorder{ResponseWriter: rw}
-		next.ServeHTTP(answer, r)
-		var body map[string]any
-		if err := json.Unmarshal(answer.body.Bytes(), &body); err == nil {
-			for _, key := range []string{"token", "access_token"} {
-				note(t, u.world.tokens.Add, "access token", body[key])
-			}
-			for _, key := range []string{"refresh_token", "refresh token"} {
-				note(t, u.world.secrets.Add, "refresh token", body[key])
-			}
-		}
-		for _, match := range elements.FindAllSubmatch(answer.body.Bytes(), -1) {
-			note(t, u.world.tokens.Add, "access token", string(match[1]))
-		}
-	})
-}
-
-func note(t *testing.T, add func(label, secret string) error, label string, value any) {
-	t.Helper()
-	token, ok := value.(string)
-	if !ok {
-		return
+	leaks := u.world.secrets
+	if what == simulator.AccessToken {
+		leaks = u.world.tokens
 	}
-	if err := add(label, token); err != nil {
+	if err := leaks.Add(string(what), value); err != nil {
 		t.Error(err)
 	}
 }
-
-// recorder keeps a copy of an answer.
-type recorder struct {
-	http.ResponseWriter
-
-	body bytes.Buffer
-}
-
-func (r *recorder) Write(data []byte) (int, error) {
-	r.body.Write(data)
-	return r.ResponseWriter.Write(data)
-}
-
-// Unwrap lets the simulator take over the connection, which it does to drop it.
-func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

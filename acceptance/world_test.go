@@ -150,7 +150,10 @@ func (w *world) configCommand(
 	add("ca_cert", "@"+w.upstream.caFile)
 	add("username", account.Username)
 	add("client_id", account.ClientID)
-	add("scope", account.Scope)
+	for _, setting := range simulator.FullLogin(account.Protocol).SettingsFor(account) {
+		key, value, _ := strings.Cut(setting, "=")
+		add(key, value)
+	}
 	if account.ClientSecret != "" {
 		add("client_secret", "@"+w.keep(t, account.ClientSecret))
 	}

@@ -14,21 +14,13 @@ import (
 // Protocol is the wire protocol of a login endpoint.
 type Protocol string
 
-// The protocols that the simulator serves.
-const (
-	// JWT is Masters India's token-auth, v1 and v2.
-	JWT Protocol = "jwt"
-	// OAuth is Masters India's OAuth 2.0 password grant.
-	OAuth Protocol = "oauth"
-	// SOAP is Masters India's SOAP operation access_new_token.
-	SOAP Protocol = "soap"
-	// FirstVision is Fiserv FirstVision's client credentials grant.
-	FirstVision Protocol = "firstvision"
-)
-
 // Protocols lists every protocol, in the order in which the pages are cited.
 func Protocols() []Protocol {
-	return []Protocol{JWT, OAuth, SOAP, FirstVision}
+	var names []Protocol
+	for _, v := range vendors() {
+		names = append(names, v.protocol)
+	}
+	return names
 }
 
 // Account is one upstream account. Credentials must be given; every other zero field takes its default.
@@ -41,9 +33,12 @@ type Account struct {
 
 	// Scope is for firstvision: the scopes, separated by spaces, that this client may ask for. Default: all documented ones.
 	Scope string `json:"scope,omitempty"`
+	// AssertionAudience is for firstvision: what the claim aud of an assertion must be. Default: the token URL of the page's sample
+	// or of the host that is asked, for the region of the endpoint.
+	AssertionAudience string `json:"assertion_audience,omitempty"`
 
-	// TokenTTL is the life of an access token, in whole seconds. Default: jwt 24h, oauth 1h, soap 4h, firstvision 7199s.
-	// A negative one makes tokens that are born dead.
+	// TokenTTL is the life of an access token, in whole seconds. Default: what the vendor's page says. A negative one makes tokens
+	// that are born dead.
 	TokenTTL time.Duration `json:"token_ttl,omitempty"`
 	// RefreshTTL is the life of a jwt v2 refresh token. Default: 720h, as in the sample of page v2.
 	RefreshTTL time.Duration `json:"refresh_ttl,omitempty"`
@@ -83,7 +78,7 @@ const (
 	TokenRenewed SameToken = "renewed"
 )
 
-// accountKey names an account: the protocol, and the username (firstvision: the client_id).
+// accountKey names an account: the protocol, and the username (where accounts have none: the client_id).
 type accountKey struct {
 	protocol Protocol
 	name     string
@@ -93,12 +88,21 @@ func (k accountKey) String() string {
 	return string(k.protocol) + "/" + k.name
 }
 
-// Name is what the account logs in as: its username, or for firstvision its client_id.
+// Name is what the account logs in as: its username, or its client_id where accounts of its protocol have no username.
 func (a Account) Name() string {
-	if a.Protocol == FirstVision {
+	if !slices.Contains(Needs(a.Protocol), "username") {
 		return a.ClientID
 	}
 	return a.Username
+}
+
+// credential is one of the values that an account may log in with.
+type credential struct{ name, value string }
+
+func (a Account) credentials() []credential {
+	return []credential{
+		{"username", a.Username}, {"password", a.Password}, {"client_id", a.ClientID}, {"client_secret", a.ClientSecret},
+	}
 }
 
 func (a Account) key() accountKey {
@@ -110,18 +114,9 @@ func (a Account) Validate() error {
 	if !slices.Contains(Protocols(), a.Protocol) {
 		return fmt.Errorf("field %q: want one of %v", "protocol", Protocols())
 	}
-	user := []struct{ name, value string }{{"username", a.Username}, {"password", a.Password}}
-	client := []struct{ name, value string }{{"client_id", a.ClientID}, {"client_secret", a.ClientSecret}}
-	required := append(user, client...)
-	switch a.Protocol {
-	case JWT:
-		required = user
-	case FirstVision:
-		required = client
-	case OAuth, SOAP: // all four
-	}
-	for _, field := range required {
-		if field.value == "" {
+	needs := Needs(a.Protocol)
+	for _, field := range a.credentials() {
+		if field.value == "" && slices.Contains(needs, field.name) {
 			return fmt.Errorf("field %q: required for protocol %s", field.name, a.Protocol)
 		}
 	}
@@ -134,7 +129,7 @@ func (a Account) Validate() error {
 // withDefaults fills the zero fields.
 func (a Account) withDefaults() Account {
 	if a.TokenTTL == 0 {
-		a.TokenTTL = defaultTokenTTL(a.Protocol)
+		a.TokenTTL = vendorOf(a.Protocol).tokenTTL
 	}
 	if a.RefreshTTL == 0 {
 		a.RefreshTTL = 720 * time.Hour
@@ -145,33 +140,13 @@ func (a Account) withDefaults() Account {
 	return a
 }
 
-func defaultTokenTTL(p Protocol) time.Duration {
-	switch p {
-	case OAuth:
-		return time.Hour // page Vanila: 3600
-	case SOAP:
-		return 4 * time.Hour // page SOAP: 14400
-	case FirstVision:
-		return 7199 * time.Second // page AGT, newest revision
-	default:
-		return 24 * time.Hour // page v1
-	}
-}
-
 // DemoAccounts are the invented accounts that the program serves when it is given none: one a protocol.
 func DemoAccounts() []Account {
-	return []Account{
-		{Protocol: JWT, Username: "demo-jwt@simulator.example", Password: "demo-jwt-password"},
-		{
-			Protocol: OAuth, Username: "demo-oauth@simulator.example", Password: "demo-oauth-password",
-			ClientID: "demo-oauth-client", ClientSecret: "demo-oauth-client-secret",
-		},
-		{
-			Protocol: SOAP, Username: "demo-soap@simulator.example", Password: "demo-soap-password",
-			ClientID: "demo-soap-client", ClientSecret: "demo-soap-client-secret",
-		},
-		{Protocol: FirstVision, ClientID: "demo-firstvision-client", ClientSecret: "demo-firstvision-client-secret"},
+	var accounts []Account
+	for _, v := range vendors() {
+		accounts = append(accounts, v.demo)
 	}
+	return accounts
 }
 
 // ParseAccounts reads a JSON list of accounts. Errors say which account and which field, and repeat no value.

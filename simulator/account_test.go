@@ -5,6 +5,7 @@ package simulator_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -63,7 +64,7 @@ func TestParseAccounts(t *testing.T) {
 			`account 1: field "refresh_ttl": want a Go duration such as "90s" or "1h30m"`, 0},
 		{"number", `[{"protocol":"jwt","token_ttl":60}]`, `account 1: field "token_ttl": want a JSON string, got a JSON number`, 0},
 		{"bool", `[{"single_session":"yes"}]`, `account 1: field "single_session": want true or false, got a JSON string`, 0},
-		{"protocol", `[` + jwt + `,{"protocol":"rest"}]`, `account 2: field "protocol": want one of [jwt oauth soap firstvision]`, 0},
+		{"protocol", `[` + jwt + `,{"protocol":"rest"}]`, `account 2: field "protocol": want one of ` + fmt.Sprint(simulator.Protocols()), 0},
 		{"no password", `[{"protocol":"jwt","username":"u"}]`, `account 1: field "password": required for protocol jwt`, 0},
 		{"no client", `[{"protocol":"soap","username":"u","password":"p"}]`,
 			`account 1: field "client_id": required for protocol soap`, 0},

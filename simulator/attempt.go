@@ -20,6 +20,7 @@ type attempt struct {
 	account  string      // the account that the request claims to be
 	answer   func() bool // answers honestly; true where a token was given or accepted
 	refuse   func()      // answers as the vendor does when the password (or the token) is wrong
+	quota    func()      // answers as the vendor does when a quota is used up; nil where no page says how
 }
 
 // opener reads a request.

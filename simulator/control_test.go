@@ -4,6 +4,7 @@
 package simulator_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -73,9 +74,9 @@ func TestControlRefusesNonsense(t *testing.T) {
 		{"fault", `{} {}`, "there is more than one JSON value"},
 		{"fault", `{"kinds":"down"}`, `unknown field "kinds"`},
 		{"fault", `{"kind":"sulking"}`,
-			`field "kind": want one of [down slow throttled unavailable html cut refuse redirect garbage empty stall], or nothing to clear`},
+			`field "kind": want one of [down slow throttled unavailable html cut refuse redirect garbage empty stall quota], or nothing to clear`},
 		{"fault", `{"kind":"down","protocol":"rest"}`,
-			`field "protocol": want one of [jwt oauth soap firstvision], or nothing for all`},
+			`field "protocol": want one of ` + fmt.Sprint(simulator.Protocols()) + `, or nothing for all`},
 		{"fault", `{"kind":"slow"}`, `field "delay": required for kind slow`},
 		{"fault", `{"kind":"slow","delay":"soon"}`, `field "delay": want a Go duration such as "90s" or "1h30m"`},
 		{"fault", `{"kind":"down","delay":"-1s"}`, `field "delay": must not be negative`},
@@ -93,7 +94,7 @@ func TestControlRefusesNonsense(t *testing.T) {
 		{"account", `{"protocol":"jwt","username":"u"}`, `field "password": required for protocol jwt`},
 		{"account", `{"protocol":"jwt","token_ttl":"x"}`, `field "token_ttl": want a Go duration such as "90s" or "1h30m"`},
 		{"account", `{"protocol":"jwt","secret":"x"}`, `unknown field "secret"`},
-		{"kill", `{"protocol":"rest"}`, `field "protocol": want one of [jwt oauth soap firstvision], or nothing for all`},
+		{"kill", `{"protocol":"rest"}`, `field "protocol": want one of ` + fmt.Sprint(simulator.Protocols()) + `, or nothing for all`},
 		{"kill", `{"name":"x"}`, `unknown field "name"`},
 	}
 	for _, test := range tests {
@@ -164,15 +165,16 @@ func TestOnRequest(t *testing.T) {
 	t.Parallel()
 	seen := make(chan simulator.RequestInfo, 1) // an answer is on its way only when its handler has ended
 	a := account(simulator.JWT, nil)
+	b := &bed{t: t, issued: map[string]bool{}}
 	sim, err := simulator.New(simulator.Options{
-		Accounts: []simulator.Account{a}, OnRequest: func(info simulator.RequestInfo) { seen <- info },
+		Accounts: []simulator.Account{a}, OnRequest: func(info simulator.RequestInfo) { seen <- info }, OnSecret: b.note,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(sim)
 	defer server.Close()
-	b := &bed{Simulator: sim, t: t, url: server.URL, client: server.Client()}
+	b.Simulator, b.url, b.client = sim, server.URL, server.Client()
 	next := func(want simulator.RequestInfo) {
 		t.Helper()
 		got := <-seen

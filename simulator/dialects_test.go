@@ -61,7 +61,7 @@ func TestLatin1_SOAP(t *testing.T) {
 	t.Parallel()
 	a := account(simulator.SOAP, func(a *simulator.Account) { a.Latin1 = true })
 	b := newBed(t, a)
-	if got := b.login(a); !b.TokenAlive(tokenIn(got)) || !strings.Contains(got.body, `encoding="ISO-8859-1"`) {
+	if got := b.login(a); !b.TokenAlive(b.tokenIn(got)) || !strings.Contains(got.body, `encoding="ISO-8859-1"`) {
 		t.Errorf("got %s", got.body)
 	}
 	wrong := a
@@ -86,7 +86,7 @@ func TestSameToken_RepeatedOrRenewed(t *testing.T) {
 					t.Fatalf("got %s, want the same token and the same expires_in as in %s", second.body, first.body)
 				}
 				b.clock.Advance(40 * time.Minute)
-				token := tokenIn(first)
+				token := b.tokenIn(first)
 				if alive := b.TokenAlive(token); alive != (same == simulator.TokenRenewed) {
 					t.Errorf("80 minutes after the first login the token is alive: %v", alive)
 				}

@@ -15,7 +15,9 @@
 //   - "page KSA": Masters India, KSA e-invoicing, Access Tokens (v2 with product headers, and the refresh)
 //   - "page Vanila": Masters India, Access Token Vanila (/oauth/access_token)
 //   - "page SOAP": Masters India, Access Token SOAP (api.einvoice.php)
-//   - "page AGT": Fiserv FirstVision, Get Access Token, Check Token Validation, Common Error Code
+//   - "page AGT": Fiserv FirstVision APAC, Get Access Token, Check Token Validation, Common Error Code
+//   - "page Regions": Fiserv FirstVision EMEA, Registration and Token, and "page Errors": Error codes
+//   - "page LATAM": Fiserv FirstVision LATAM, Access Token
 //
 // What no page tells is marked "inferred", with the public software that its wording points to: Django REST framework with
 // drf-jwt, bshaffer/oauth2-server-php, NuSOAP.

@@ -27,13 +27,14 @@ const (
 	FaultGarbage     FaultKind = "garbage"     // 200 with bytes that are not UTF-8
 	FaultEmpty       FaultKind = "empty"       // 200 with nothing in it
 	FaultStall       FaultKind = "stall"       // nothing, now and later, on this connection: see ConnContext
+	FaultQuota       FaultKind = "quota"       // a quota is used up: 429 without Retry-After, in the vendor's own way if it has one
 )
 
 // FaultKinds lists every kind.
 func FaultKinds() []FaultKind {
 	return []FaultKind{
 		FaultDown, FaultSlow, FaultThrottled, FaultUnavailable, FaultHTML,
-		FaultCut, FaultRefuse, FaultRedirect, FaultGarbage, FaultEmpty, FaultStall,
+		FaultCut, FaultRefuse, FaultRedirect, FaultGarbage, FaultEmpty, FaultStall, FaultQuota,
 	}
 }
 
@@ -123,6 +124,13 @@ func (ex *exchange) answer(at attempt, f Fault) (granted, answered bool) {
 	case FaultRefuse:
 		at.refuse()
 		return false, true
+	case FaultQuota:
+		if at.quota != nil {
+			at.quota()
+			return false, false
+		}
+		ex.fail(Fault{Kind: FaultThrottled})
+		return false, false
 	default:
 		ex.fail(f)
 		return false, false

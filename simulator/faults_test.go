@@ -93,19 +93,10 @@ func wantHeader(t *testing.T, got answer, name, want string) {
 
 func TestFaultRefuse(t *testing.T) {
 	t.Parallel()
-	want := map[simulator.Protocol]struct {
-		status int
-		text   string
-	}{
-		simulator.JWT:         {206, "Unable to login with provided credential"},
-		simulator.OAuth:       {401, `"error":"invalid_grant"`},
-		simulator.SOAP:        {200, "> invalid_grant </ns1:access_tokenResponse>"},
-		simulator.FirstVision: {401, `"errorCode":"240101"`},
-	}
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
 		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultRefuse})
-		got := b.login(a)
-		if got.status != want[a.Protocol].status || !strings.Contains(got.body, want[a.Protocol].text) {
+		got, want := b.login(a), factsOf(t, a.Protocol).refused
+		if got.status != want.status || !strings.Contains(got.body, want.text) {
 			t.Errorf("got %d %s", got.status, got.body)
 		}
 		if c := b.Counters(); c.Counts != (simulator.Counts{Logins: 1, LoginsRefused: 1, Faulted: 1}) {
@@ -199,7 +190,7 @@ func TestFaultRemaining(t *testing.T) {
 	jwt, oauth := account(simulator.JWT, nil), account(simulator.OAuth, nil)
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultEmpty, Remaining: 2})
 	for range 2 {
-		if tokenIn(b.login(jwt)) != "" {
+		if b.tokenIn(b.login(jwt)) != "" {
 			t.Error("the fault should hit")
 		}
 		b.token(oauth)
@@ -207,7 +198,7 @@ func TestFaultRemaining(t *testing.T) {
 	b.token(jwt)
 
 	b.SetFault("", simulator.Fault{Kind: simulator.FaultEmpty, Remaining: 2})
-	if tokenIn(b.login(jwt)) != "" || tokenIn(b.login(oauth)) != "" {
+	if b.tokenIn(b.login(jwt)) != "" || b.tokenIn(b.login(oauth)) != "" {
 		t.Error("the fault should hit all protocols")
 	}
 	b.token(jwt)
@@ -215,7 +206,7 @@ func TestFaultRemaining(t *testing.T) {
 
 	b.SetFault("", simulator.Fault{Kind: simulator.FaultEmpty})
 	for _, p := range simulator.Protocols() {
-		if tokenIn(b.login(account(p, nil))) != "" {
+		if b.tokenIn(b.login(account(p, nil))) != "" {
 			t.Errorf("the fault should hit %s", p)
 		}
 	}
@@ -279,12 +270,12 @@ func TestFaultSlow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := account(simulator.JWT, nil)
-		sim, err := simulator.New(simulator.Options{Accounts: []simulator.Account{a}})
+		b := &bed{t: t, url: "http://simulator", issued: map[string]bool{}}
+		sim, err := simulator.New(simulator.Options{Accounts: []simulator.Account{a}, OnSecret: b.note})
 		if err != nil {
 			t.Fatal(err)
 		}
-		client := bubbleServer(t, sim)
-		b := &bed{Simulator: sim, t: t, url: "http://simulator", client: client}
+		b.Simulator, b.client = sim, bubbleServer(t, sim)
 		sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
 		began := time.Now()
 		token := b.token(a)
@@ -305,7 +296,7 @@ func TestFaultSlow(t *testing.T) {
 		}
 		request.Header.Set("Content-Type", typeJSON)
 		began = time.Now()
-		response, err := client.Do(request)
+		response, err := b.client.Do(request)
 		if err == nil {
 			response.Body.Close()
 		}

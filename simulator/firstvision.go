@@ -4,6 +4,8 @@
 package simulator
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -14,12 +16,87 @@ import (
 )
 
 const (
-	sandboxBase     = "/sandbox" // the server in the vendor's API descriptions ends in /sandbox/
-	pathFirstVision = "/v1/api/oauth/token"
+	sandboxBase      = "/sandbox" // the server in the vendor's API descriptions ends in /sandbox/
+	pathFirstVision  = "/v1/api/oauth/token"
+	pathFirstVision2 = "/v2/api/oauth/token" // with ?appContext=firstvision
 )
 
-// firstVisionScopes are the documented scopes of the v1 endpoint.
-const firstVisionScopes = "accounts auth bnpl cards customers loans loyalty misc products users all"
+// firstVisionScopes are the documented scopes: of the v1 endpoint, of the v2 endpoint, and of the regions.
+const firstVisionScopes = "accounts auth bnpl cards customers loans loyalty misc products users all " +
+	"firstvision.all aplus.all emea_firstvision apac_firstvision"
+
+// FirstVision is Fiserv FirstVision's client credentials grant.
+const FirstVision Protocol = "firstvision"
+
+func firstVisionVendor() vendor {
+	return vendor{
+		protocol: FirstVision,
+		demo: Account{
+			Protocol: FirstVision, ClientID: "demo-firstvision-client", ClientSecret: "demo-firstvision-client-secret",
+		},
+		tokenTTL: 7199 * time.Second,         // page AGT, newest revision
+		prepare:  func() { _, _ = rsaKey() }, // a login tells if it failed
+		logins: []Login{
+			{
+				Config: "cards", Role: "issuing", Preset: "firstvision-sandbox", Path: sandboxBase + pathFirstVision,
+				Settings: func(a Account) []string { return []string{"scope=" + a.someScope()} },
+			},
+			{Config: "cards-emea", Role: "issuing-emea", Preset: "firstvision-emea-sandbox", Path: pathGatewayEMEA},
+			{
+				Config: "cards-latam", Role: "issuing-latam", Path: pathLATAM,
+				Settings: func(a Account) []string {
+					return []string{"protocol=firstvision", "request_format=form", "headers=apikey=" + a.ClientID}
+				},
+			},
+		},
+		endpoints: []endpoint{
+			{false, "POST " + pathFirstVision, "firstvision: a JSON body, or HTTP Basic with scope in the query and no body; also " +
+				"below " + sandboxBase},
+			{false, "POST " + pathFirstVision2, "firstvision: a JSON body; ?appContext=firstvision; also below " + sandboxBase},
+			{false, "POST " + pathGatewayEMEA, "firstvision: a form with a signed client_assertion, whose aud is " +
+				audience(sampleHost, "emea")},
+			{false, "POST " + pathGatewayAPAC, "firstvision: the same for APAC"},
+			{false, "POST " + pathLATAM, "firstvision: HTTP Basic, the client id in the header apikey, a form"},
+			{true, "GET  /v1/cards/{id}/details", "firstvision: Authorization: Bearer <token>; also below " + sandboxBase},
+			{true, "POST " + pathValidateToken, "firstvision: token, client_id, client_secret; also below " + sandboxBase},
+		},
+		routes: func(s *Simulator) map[string]opener {
+			routes := map[string]opener{
+				pathGatewayEMEA: s.openGateway("emea"), pathGatewayAPAC: s.openGateway("apac"), pathLATAM: s.openLATAM,
+			}
+			// The sandbox is the same API one folder down.
+			for _, base := range []string{"", sandboxBase} {
+				routes[base+pathFirstVision] = s.openFirstVisionLogin
+				routes[base+pathFirstVision2] = s.openFirstVisionLogin
+				routes[base+pathValidateToken] = s.openValidateToken
+			}
+			return routes
+		},
+		call: "GET /v1/cards/{id}/details",
+		business: func(ctx context.Context, base, token, _ string) (*http.Request, error) {
+			return newBusinessRequest(ctx, http.MethodGet, base+"/v1/cards/0000000000000000001/details", "",
+				map[string]string{"Authorization": "Bearer " + token})
+		},
+		accepted: func(body []byte) bool { return json.Valid(body) },
+	}
+}
+
+// someScope is a scope that the account may ask for at the sandbox.
+func (a Account) someScope() string {
+	if a.Scope == "" {
+		return "accounts cards"
+	}
+	scope, _, _ := strings.Cut(a.Scope, " ")
+	return scope
+}
+
+// fvToken is the answer to a login.
+type fvToken struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"`
+	ExpiresIn   any    `json:"expires_in,omitempty"`
+	Scope       string `json:"scope,omitempty"` // v2 only
+}
 
 // The longest values that the newest API description allows.
 const (
@@ -135,11 +212,11 @@ func (s *Simulator) fvLogin(ex *exchange, r fvRequest) bool {
 		ex.internal(err)
 		return false
 	}
-	ex.json(http.StatusOK, struct {
-		AccessToken string `json:"access_token"`
-		TokenType   string `json:"token_type"`
-		ExpiresIn   any    `json:"expires_in,omitempty"`
-	}{token, "Bearer", a.expiresIn(issued, expires)})
+	answer := fvToken{token, "Bearer", a.expiresIn(issued, expires), ""}
+	if strings.HasSuffix(ex.r.URL.Path, pathFirstVision2) {
+		answer.Scope = r.scope
+	}
+	ex.json(http.StatusOK, answer)
 	return true
 }
 

@@ -82,7 +82,7 @@ func TestFirstVisionForms(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			got := b.call(http.MethodPost, test.path, test.body, test.header...)
-			token := tokenIn(got)
+			token := b.tokenIn(got)
 			wantAnswer(t, got, http.StatusOK, `{"access_token":"`+token+`","token_type":"Bearer","expires_in":7199}`)
 			claims, header := b.verify(token)
 			wantNames(t, claims, "scope", "client_id", "firstVisionId", "exp")
@@ -119,7 +119,7 @@ func TestFirstVisionExpiry(t *testing.T) {
 			if !strings.HasSuffix(got.body, test.want) {
 				t.Errorf("want %s, got %s", test.want, got.body)
 			}
-			claims, _ := b.verify(tokenIn(got))
+			claims, _ := b.verify(b.tokenIn(got))
 			if _, told := claims["exp"]; told == a.OmitExpiry {
 				t.Errorf("claims %v", claims)
 			}

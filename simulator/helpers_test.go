@@ -55,6 +55,18 @@ type bed struct {
 	clock  *clock
 	url    string
 	client *http.Client
+
+	mu     sync.Mutex
+	issued map[string]bool // access tokens
+}
+
+// note remembers an access token.
+func (b *bed) note(what simulator.Secret, value string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if what == simulator.AccessToken {
+		b.issued[value] = true
+	}
 }
 
 // account gives one invented account of a protocol, changed as a test needs it.
@@ -78,10 +90,12 @@ func newBed(t *testing.T, accounts ...simulator.Account) *bed {
 	demo := slices.DeleteFunc(simulator.DemoAccounts(), func(a simulator.Account) bool {
 		return a.Protocol == simulator.FirstVision
 	})
-	sim, err := simulator.New(simulator.Options{Accounts: demo, Now: c.Now})
+	b := &bed{t: t, clock: c, issued: map[string]bool{}}
+	sim, err := simulator.New(simulator.Options{Accounts: demo, Now: c.Now, OnSecret: b.note})
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.Simulator = sim
 	for _, a := range accounts {
 		sim.SetAccount(a)
 	}
@@ -89,7 +103,8 @@ func newBed(t *testing.T, accounts ...simulator.Account) *bed {
 	t.Cleanup(server.Close)
 	client := server.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &bed{Simulator: sim, t: t, clock: c, url: server.URL, client: client}
+	b.url, b.client = server.URL, client
+	return b
 }
 
 // answer is a whole HTTP answer.
@@ -160,11 +175,14 @@ func loginRequest(a simulator.Account) (path, contentType, body string) {
 		return "/oauth/access_token", typeJSON, toJSON(oauthValues(a))
 	case simulator.SOAP:
 		return "/api.einvoice.php", typeXML, soapLogin(a.Username, a.Password, a.ClientID, a.ClientSecret, "password")
-	default:
+	case simulator.FirstVision:
 		values := map[string]string{
 			"client_id": a.ClientID, "client_secret": a.ClientSecret, "scope": "cards", "grant_type": "client_credentials",
 		}
 		return "/v1/api/oauth/token", typeJSON, toJSON(values)
+	default: // all credentials in JSON
+		encoded, _ := json.Marshal(a)
+		return simulator.Logins(a.Protocol)[0].Path, typeJSON, string(encoded)
 	}
 }
 
@@ -195,25 +213,23 @@ func (b *bed) login(a simulator.Account) answer {
 func (b *bed) token(a simulator.Account) string {
 	b.t.Helper()
 	got := b.login(a)
-	token := tokenIn(got)
+	token := b.tokenIn(got)
 	if got.status != http.StatusOK || token == "" {
 		b.t.Fatalf("login as %s: %d %s", a.Name(), got.status, got.body)
 	}
 	return token
 }
 
-// tokenIn finds the access token in a login's answer, or nothing.
-func tokenIn(a answer) string {
-	if _, rest, ok := strings.Cut(a.body, "<access_token>"); ok {
-		token, _, _ := strings.Cut(rest, "<")
-		return token
+// tokenIn finds the access token in a login's answer, under whatever name, or nothing.
+func (b *bed) tokenIn(a answer) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for token := range b.issued {
+		if strings.Contains(a.body, token) {
+			return token
+		}
 	}
-	var members struct {
-		Token       string `json:"token"`
-		AccessToken string `json:"access_token"`
-	}
-	_ = json.Unmarshal([]byte(a.body), &members)
-	return members.Token + members.AccessToken
+	return ""
 }
 
 // business makes the business call with a token.

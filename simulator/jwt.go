@@ -4,8 +4,11 @@
 package simulator
 
 import (
+	"context"
+	"encoding/json"
 	"hash/fnv"
 	"net/http"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -14,6 +17,42 @@ const (
 	pathLoginV1 = "/api/v1/token-auth/"
 	pathLoginV2 = "/api/v2/token-auth/"
 )
+
+// JWT is Masters India's token-auth, v1 and v2.
+const JWT Protocol = "jwt"
+
+func jwtVendor() vendor {
+	return vendor{
+		protocol: JWT,
+		demo:     Account{Protocol: JWT, Username: "demo-jwt@simulator.example", Password: "demo-jwt-password"},
+		tokenTTL: 24 * time.Hour, // page v1
+		logins: []Login{
+			{Config: "gst", Role: "billing", Preset: "einvoice-sandbox", Path: pathLoginV1},
+			{Config: "ksa", Role: "ksa", Preset: "ksa-qa", Path: pathLoginV2, RefreshPath: pathRefresh},
+		},
+		endpoints: []endpoint{
+			{false, "POST " + pathLoginV1, "jwt v1: username, password (JSON, form or multipart)"},
+			{false, "POST " + pathLoginV2, "jwt v2, with a refresh token; KSA form with the header Productid: einvoicing_global"},
+			{false, "POST " + pathRefresh, "jwt v2: the refresh token in the field token; headers Productid: einvoicing_global " +
+				"and Service: online_service"},
+			{true, "POST " + pathEinvoice, "jwt: Authorization: JWT <token>"},
+		},
+		routes: func(s *Simulator) map[string]opener {
+			return map[string]opener{
+				pathLoginV1: s.openLoginV1, pathLoginV2: s.openLoginV2, pathRefresh: s.openRefresh, pathEinvoice: s.openEinvoice,
+			}
+		},
+		call: "POST " + pathEinvoice,
+		business: func(ctx context.Context, base, token, _ string) (*http.Request, error) {
+			return newBusinessRequest(ctx, http.MethodPost, base+pathEinvoice, `{"user_gstin":"`+inventedGSTIN+`"}`,
+				map[string]string{"Authorization": "JWT " + token, "Content-Type": "application/json"})
+		},
+		accepted: func(body []byte) bool {
+			var answer struct{ Results json.RawMessage }
+			return json.Unmarshal(body, &answer) == nil && answer.Results != nil
+		},
+	}
+}
 
 // wrongPassword comes with status 206, a success by HTTP's own rules (page v1, page KSA).
 const wrongPassword = "Unable to login with provided credential"

@@ -58,7 +58,7 @@ func TestJWTLoginTakesEveryEncoding(t *testing.T) {
 			t.Run(test.name+path, func(t *testing.T) {
 				t.Parallel()
 				got := b.call(http.MethodPost, path, test.body, "Content-Type", test.contentType)
-				if got.status != http.StatusOK || !b.TokenAlive(tokenIn(got)) {
+				if got.status != http.StatusOK || !b.TokenAlive(b.tokenIn(got)) {
 					t.Errorf("got %d %s", got.status, got.body)
 				}
 			})
@@ -73,7 +73,7 @@ func TestJWTv1Token(t *testing.T) {
 	var members map[string]any
 	got.json(t, &members)
 	wantNames(t, members, "token") // page v1: no expires_in, no refresh token
-	claims, header := b.verify(tokenIn(got))
+	claims, header := b.verify(b.tokenIn(got))
 	wantNames(t, claims, "user_id", "username", "exp", "email", "orig_iat")
 	if header["alg"] != "HS256" || claims["username"] != a.Username || claims["email"] != a.Username {
 		t.Errorf("header %v, claims %v", header, claims)

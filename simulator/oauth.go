@@ -4,12 +4,48 @@
 package simulator
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
 )
 
 const pathOAuth = "/oauth/access_token"
+
+// OAuth is Masters India's OAuth 2.0 password grant.
+const OAuth Protocol = "oauth"
+
+func oauthVendor() vendor {
+	return vendor{
+		protocol: OAuth,
+		demo: Account{
+			Protocol: OAuth, Username: "demo-oauth@simulator.example", Password: "demo-oauth-password",
+			ClientID: "demo-oauth-client", ClientSecret: "demo-oauth-client-secret",
+		},
+		tokenTTL: time.Hour, // page Vanila: 3600
+		logins:   []Login{{Config: "verify", Role: "kyc", Preset: "oauth-verification", Path: pathOAuth}},
+		endpoints: []endpoint{
+			{false, "POST " + pathOAuth, "oauth: username, password, client_id, client_secret, grant_type (JSON or form)"},
+			{true, "GET  " + pathSearchGSTIN + "?gstin=...", "oauth: Authorization: Bearer <token>, and the header client_id"},
+			{true, "POST " + pathOAuthEinvoice, "oauth: the token in the body field access_token"},
+		},
+		routes: func(s *Simulator) map[string]opener {
+			return map[string]opener{
+				pathOAuth: s.openOAuthLogin, pathSearchGSTIN: s.openSearchGSTIN, pathOAuthEinvoice: s.openOAuthEinvoice,
+			}
+		},
+		call: "GET " + pathSearchGSTIN,
+		business: func(ctx context.Context, base, token, clientID string) (*http.Request, error) {
+			return newBusinessRequest(ctx, http.MethodGet, base+pathSearchGSTIN+"?gstin="+inventedGSTIN, "",
+				map[string]string{"Authorization": "Bearer " + token, "client_id": clientID})
+		},
+		accepted: func(body []byte) bool {
+			var answer struct{ Error bool }
+			return json.Unmarshal(body, &answer) == nil && !answer.Error
+		},
+	}
+}
 
 // oauthError is an error of RFC 6749. Page Vanila shows invalid_client only, without its status. The rest is inferred from
 // bshaffer/oauth2-server-php, whose very words the page's error has.

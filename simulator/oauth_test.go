@@ -41,7 +41,7 @@ func TestOAuthLogin(t *testing.T) {
 					body = toForm(oauthValues(a))
 				}
 				got := b.call(http.MethodPost, "/oauth/access_token", body, "Content-Type", contentType)
-				token := tokenIn(got)
+				token := b.tokenIn(got)
 				if !regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(token) || !b.TokenAlive(token) {
 					t.Errorf("token %q", token)
 				}

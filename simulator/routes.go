@@ -4,6 +4,7 @@
 package simulator
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 )
@@ -11,22 +12,9 @@ import (
 // buildRoutes lists every vendor endpoint with a fixed path. net/http's ServeMux is not used: it would add its own redirects
 // to the vendors'.
 func (s *Simulator) buildRoutes() map[string]opener {
-	routes := map[string]opener{
-		pathLoginV1:  s.openLoginV1,
-		pathLoginV2:  s.openLoginV2,
-		pathRefresh:  s.openRefresh,
-		pathEinvoice: s.openEinvoice,
-
-		pathOAuth:         s.openOAuthLogin,
-		pathSearchGSTIN:   s.openSearchGSTIN,
-		pathOAuthEinvoice: s.openOAuthEinvoice,
-
-		pathSOAP: s.openSOAP,
-	}
-	// The FirstVision sandbox is the same API one folder down.
-	for _, base := range []string{"", sandboxBase} {
-		routes[base+pathFirstVision] = s.openFirstVisionLogin
-		routes[base+pathValidateToken] = s.openValidateToken
+	routes := make(map[string]opener)
+	for _, v := range vendors() {
+		maps.Copy(routes, v.routes(s))
 	}
 	return routes
 }

@@ -20,10 +20,23 @@ type Options struct {
 	Now func() time.Time
 	// OnRequest, when set, is told of every request after its answer. It must be safe for concurrent use.
 	OnRequest func(RequestInfo)
+	// OnSecret, when set, is given every token before the answer that holds it, and every assertion that comes in: so a test can
+	// watch for leaks of them, whatever a protocol calls them. It must be safe for concurrent use.
+	OnSecret func(what Secret, value string)
 	// SOAPUsernameElement and SOAPPasswordElement name the elements of the SOAP login. Page SOAP lost its tags where they
 	// stood, so that nobody outside knows them. Default: "username" and "passwd", the words that the page still shows.
 	SOAPUsernameElement, SOAPPasswordElement string
 }
+
+// Secret says what a secret is.
+type Secret string
+
+// What is secret besides the credentials.
+const (
+	AccessToken  Secret = "access token"
+	RefreshToken Secret = "refresh token"
+	Assertion    Secret = "assertion"
+)
 
 // RequestInfo tells of one request that was answered. Nothing in it is secret.
 type RequestInfo struct {
@@ -42,6 +55,7 @@ type Simulator struct {
 	now       func() time.Time
 	offset    atomic.Int64 // a time.Duration: see SetClockOffset
 	onRequest func(RequestInfo)
+	onSecret  func(what Secret, value string)
 	routes    map[string]opener
 	soapNames soapNames
 
@@ -49,9 +63,11 @@ type Simulator struct {
 
 	mu       sync.Mutex // guards what follows; never held over a signature, a wait or an answer
 	accounts map[accountKey]Account
-	tokens   tokenStore
-	faults   map[Protocol]*Fault
-	counters counterStore
+	// assertions are those that were accepted and live still, by client and jti.
+	assertions map[string]time.Time
+	tokens     tokenStore
+	faults     map[Protocol]*Fault
+	counters   counterStore
 }
 
 // rsaKey is the key of FirstVision's signatures. It is made when first needed, since that takes a good part of a second and most
@@ -65,15 +81,21 @@ func New(o Options) (*Simulator, error) {
 	s := &Simulator{
 		now:       o.Now,
 		onRequest: o.OnRequest,
+		onSecret:  o.OnSecret,
 		soapNames: soapNames{username: o.SOAPUsernameElement, password: o.SOAPPasswordElement},
 		hmacKey:   []byte(rand.Text()),
 		accounts:  make(map[accountKey]Account, len(o.Accounts)),
 		tokens:    newTokenStore(),
 		faults:    make(map[Protocol]*Fault),
-		counters:  newCounterStore(),
+
+		assertions: make(map[string]time.Time),
+		counters:   newCounterStore(),
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.onSecret == nil {
+		s.onSecret = func(Secret, string) {}
 	}
 	s.soapNames = s.soapNames.withDefaults()
 	s.routes = s.buildRoutes()
@@ -92,8 +114,8 @@ func New(o Options) (*Simulator, error) {
 // SetAccount adds an account, or replaces the one of the same protocol and name. Tokens that are out stay alive, as a changed
 // password leaves them alive upstream. An account that does not pass Validate can never log in.
 func (s *Simulator) SetAccount(a Account) {
-	if a.Protocol == FirstVision {
-		_, _ = rsaKey() // made now, so that no login takes long; a login tells if it failed
+	if prepare := vendorOf(a.Protocol).prepare; prepare != nil {
+		prepare()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -4,9 +4,12 @@
 package simulator
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 const pathSOAP = "/api.einvoice.php"
@@ -17,6 +20,34 @@ const (
 	opLogin       = "access_new_token"
 	opInvoice     = "eInvoiceGenerate"
 )
+
+// SOAP is Masters India's SOAP operation access_new_token.
+const SOAP Protocol = "soap"
+
+func soapVendor() vendor {
+	return vendor{
+		protocol: SOAP,
+		demo: Account{
+			Protocol: SOAP, Username: "demo-soap@simulator.example", Password: "demo-soap-password",
+			ClientID: "demo-soap-client", ClientSecret: "demo-soap-client-secret",
+		},
+		tokenTTL: 4 * time.Hour, // page SOAP: 14400
+		logins:   []Login{{Config: "einvoice-soap", Role: "legacy", Preset: "einvoice-soap-staging", Path: pathSOAP}},
+		endpoints: []endpoint{
+			{false, "POST " + pathSOAP, "soap: operation " + opLogin + "; GET ?wsdl describes it"},
+			{true, "POST " + pathSOAP, "soap: operation " + opInvoice + ", the token in access_token"},
+		},
+		routes: func(s *Simulator) map[string]opener { return map[string]opener{pathSOAP: s.openSOAP} },
+		call:   opInvoice,
+		business: func(ctx context.Context, base, token, _ string) (*http.Request, error) {
+			envelope := soapEnvelope("", `<urn:eInvoiceGenerate xmlns:urn="urn:server"><access_token>`+xmlText(token)+
+				`</access_token><user_gstin>`+inventedGSTIN+`</user_gstin></urn:eInvoiceGenerate>`)
+			return newBusinessRequest(ctx, http.MethodPost, base+pathSOAP, string(envelope),
+				map[string]string{"Content-Type": contentTypeXML, "SOAPAction": `"urn:server#eInvoiceGenerate"`})
+		},
+		accepted: func(body []byte) bool { return bytes.Contains(body, []byte("<status>Success</status>")) },
+	}
+}
 
 // soapNames are the two element names that page SOAP has lost.
 type soapNames struct{ username, password string }

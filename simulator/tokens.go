@@ -128,6 +128,7 @@ func (s *Simulator) judge(p Protocol, token string) (grant, verdict) {
 
 // recordLogin remembers what a login gave. Where the account has a single session the older tokens die.
 func (s *Simulator) recordLogin(a Account, issued map[string]grant) {
+	s.tellTokens(issued)
 	now := s.clock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,6 +157,17 @@ func (s *Simulator) again(a Account, expires time.Time) string {
 		return token
 	}
 	return ""
+}
+
+// tellTokens gives new tokens to whoever watches them.
+func (s *Simulator) tellTokens(issued map[string]grant) {
+	for token, g := range issued {
+		what := AccessToken
+		if g.refresh {
+			what = RefreshToken
+		}
+		s.onSecret(what, token)
+	}
 }
 
 // life is when a token issued now begins and ends. The vendors count in whole seconds.

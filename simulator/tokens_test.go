@@ -27,35 +27,61 @@ func forEachProtocol(
 	}
 }
 
-// refusals are how each vendor refuses a token in a business call.
-func refusals() map[simulator.Protocol]struct {
-	status                   int
-	expired, killed, unknown string
-} {
-	return map[simulator.Protocol]struct {
-		status                   int
-		expired, killed, unknown string
-	}{
-		simulator.JWT: {401, `{"detail":"Signature has expired."}`,
-			`{"detail":"Incorrect authentication credentials."}`, `{"detail":"Error decoding signature."}`},
-		simulator.OAuth: {401, "The access token provided has expired",
-			"The access token provided is invalid", "The access token provided is invalid"},
-		simulator.SOAP: {200, "<error>invalid_token</error><error_description>The access token provided has expired",
-			"The access token provided is invalid", "The access token provided is invalid"},
-		simulator.FirstVision: {401, `"invalid-params":["The token is expired"]`,
-			`"invalid-params":["Unauthorized"]`, `"errorCode":"240004"`},
+// facts are what each vendor's pages say that the tests of all protocols check.
+type facts struct {
+	life time.Duration
+	// refused is how a wrong password is answered.
+	refused refusal
+	// expired, killed and unknown are how a business call refuses such a token.
+	expired, killed, unknown refusal
+}
+
+// refusal is a status, and a part of the body.
+type refusal struct {
+	status int
+	text   string
+}
+
+func factsOf(t *testing.T, p simulator.Protocol) facts {
+	t.Helper()
+	all := map[simulator.Protocol]facts{
+		simulator.JWT: {
+			24 * time.Hour, refusal{206, "Unable to login with provided credential"},
+			refusal{401, `{"detail":"Signature has expired."}`}, refusal{401, `{"detail":"Incorrect authentication credentials."}`},
+			refusal{401, `{"detail":"Error decoding signature."}`},
+		},
+		simulator.OAuth: {
+			time.Hour, refusal{401, `"error":"invalid_grant"`},
+			refusal{401, "The access token provided has expired"}, refusal{401, "The access token provided is invalid"},
+			refusal{401, "The access token provided is invalid"},
+		},
+		simulator.SOAP: {
+			4 * time.Hour, refusal{200, "> invalid_grant </ns1:access_tokenResponse>"},
+			refusal{200, "<error>invalid_token</error><error_description>The access token provided has expired"},
+			refusal{200, "The access token provided is invalid"}, refusal{200, "The access token provided is invalid"},
+		},
+		simulator.FirstVision: {
+			7199 * time.Second, refusal{401, `"errorCode":"240101"`},
+			refusal{401, `"invalid-params":["The token is expired"]`}, refusal{401, `"invalid-params":["Unauthorized"]`},
+			refusal{400, `"errorCode":"240004"`},
+		},
 	}
+	known, ok := all[p]
+	if !ok {
+		t.Fatalf("say here how the vendor of protocol %s answers", p)
+	}
+	return known
 }
 
 func TestBusinessCall(t *testing.T) {
 	t.Parallel()
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
-		want := refusals()[a.Protocol]
-		refused := func(token string, status int, text string) {
+		want := factsOf(t, a.Protocol)
+		refused := func(token string, want refusal) {
 			t.Helper()
 			gotStatus, body, accepted := b.business(a, token)
-			if accepted || gotStatus != status || !strings.Contains(body, text) {
-				t.Errorf("want %d %s\n got %d %s, accepted %t", status, text, gotStatus, body, accepted)
+			if accepted || gotStatus != want.status || !strings.Contains(body, want.text) {
+				t.Errorf("want %d %s\n got %d %s, accepted %t", want.status, want.text, gotStatus, body, accepted)
 			}
 			if b.TokenAlive(token) {
 				t.Error("TokenAlive says that the token lives")
@@ -65,19 +91,15 @@ func TestBusinessCall(t *testing.T) {
 		if n := b.KillTokens(a.Protocol, a.Name()); n != 2 {
 			t.Errorf("want 2 tokens killed, got %d", n)
 		}
-		refused(killed, want.status, want.killed)
-		refused(alsoKilled, want.status, want.killed)
+		refused(killed, want.killed)
+		refused(alsoKilled, want.killed)
 		live := b.token(a)
 		if status, body, accepted := b.business(a, live); !accepted || status != http.StatusOK || !b.TokenAlive(live) {
 			t.Errorf("the live token: %d %s, accepted %t", status, body, accepted)
 		}
 		b.clock.Advance(24 * time.Hour)
-		refused(live, want.status, want.expired)
-		unknownStatus := want.status
-		if a.Protocol == simulator.FirstVision {
-			unknownStatus = http.StatusBadRequest
-		}
-		refused("x", unknownStatus, want.unknown)
+		refused(live, want.expired)
+		refused("x", want.unknown)
 		c := b.Counters().Of(a.Protocol, a.Name())
 		total := b.Counters()
 		if total.BusinessOK != 1 || total.BusinessRefused != 4 || c.BusinessOK != 1 || c.BusinessRefused != 3 {
@@ -154,14 +176,10 @@ func TestJWTBusinessHeader(t *testing.T) {
 
 func TestLife(t *testing.T) {
 	t.Parallel()
-	lives := map[simulator.Protocol]time.Duration{
-		simulator.JWT: 24 * time.Hour, simulator.OAuth: time.Hour, simulator.SOAP: 4 * time.Hour,
-		simulator.FirstVision: 7199 * time.Second,
-	}
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
 		token := b.token(a)
 		// The clock stands half a second after a whole one, and the vendors count in whole seconds.
-		b.clock.Advance(lives[a.Protocol] - 501*time.Millisecond)
+		b.clock.Advance(factsOf(t, a.Protocol).life - 501*time.Millisecond)
 		if !b.TokenAlive(token) {
 			t.Error("dead too early")
 		}
@@ -210,7 +228,7 @@ func TestSetAccountChangesThePassword(t *testing.T) {
 		changed := a
 		changed.Password, changed.ClientSecret = "new", "new"
 		b.SetAccount(changed)
-		if got := tokenIn(b.login(a)); got != "" {
+		if got := b.tokenIn(b.login(a)); got != "" {
 			t.Error("the old password still works")
 		}
 		b.token(changed)
@@ -264,7 +282,7 @@ func TestClockOffset(t *testing.T) {
 		if date := got.header.Get("Date"); date != wrong.Format(http.TimeFormat) {
 			t.Errorf("Date: want %s, got %s", wrong.Format(http.TimeFormat), date)
 		}
-		token := tokenIn(got)
+		token := b.tokenIn(got)
 		switch a.Protocol {
 		case simulator.JWT:
 			claims, _ := b.verify(token)
@@ -302,7 +320,7 @@ func TestConcurrentUse(t *testing.T) {
 			group.Go(func() {
 				for range 3 {
 					b.SetAccount(a)
-					token := tokenIn(b.login(a))
+					token := b.tokenIn(b.login(a))
 					b.business(a, token)
 					b.TokenAlive(token)
 					b.SetFault(p, simulator.Fault{})
@@ -314,7 +332,8 @@ func TestConcurrentUse(t *testing.T) {
 		}
 	}
 	group.Wait()
-	if c := b.Counters(); c.Logins != 48 || c.LoginsOK != 48 || c.BusinessOK+c.BusinessRefused != 48 {
+	want := 4 * 3 * len(simulator.Protocols())
+	if c := b.Counters(); c.Logins != want || c.LoginsOK != want || c.BusinessOK+c.BusinessRefused != want {
 		t.Errorf("counters %+v", c)
 	}
 }

@@ -30,17 +30,24 @@ func BenchmarkWarmRead(b *testing.B) {
 	m.account("gst")
 	m.read("token/gst")
 	for _, mode := range leaseModes() {
-		b.Run(mode, func(b *testing.B) {
-			req := m.request(logical.ReadOperation, "token/"+benchRole(mode), nil)
-			m.mustDo(req)
-			b.ReportAllocs()
-			before := m.counts()
-			for b.Loop() {
-				m.mustDo(req)
-			}
-			m.reportCounts(b, before)
-		})
+		measureWarmRead(b, m, mode, benchRole(mode))
 	}
+	m.write("role/gst-metadata", map[string]any{"config": "gst", "metadata": []any{"gstin=29ABCDE1234F2Z5", "mode=Buyer"}})
+	measureWarmRead(b, m, "leased with metadata", "gst-metadata")
+}
+
+func measureWarmRead(b *testing.B, m *measured, name, role string) {
+	b.Helper()
+	b.Run(name, func(b *testing.B) {
+		req := m.request(logical.ReadOperation, "token/"+role, nil)
+		m.mustDo(req)
+		b.ReportAllocs()
+		before := m.counts()
+		for b.Loop() {
+			m.mustDo(req)
+		}
+		m.reportCounts(b, before)
+	})
 }
 
 // BenchmarkConstantRead is the floor of a warm read: a path of the SDK, of the same pattern, that answers with the same data

@@ -108,6 +108,9 @@ func TestConfigRefused_MissingCredentials(t *testing.T) {
 		"oauth":       {"token_url", "username", "password", "client_id", "client_secret"},
 		"soap":        {"token_url", "username", "password", "client_id", "client_secret"},
 		"firstvision": {"token_url", "client_id", "client_secret", "scope"},
+
+		"firstvision-assertion": {"token_url", "client_id", "client_secret", "scope", "assertion_audience"},
+		"firstvision-form":      {"token_url", "client_id", "client_secret"},
 	}
 	for _, f := range fixtures() {
 		for _, field := range required[f.name] {
@@ -136,6 +139,7 @@ func TestConfigRefused_FieldsOfAnotherProtocol(t *testing.T) {
 	}{
 		{jwtV1(), map[string]any{
 			"client_id": "canary", "client_secret": "canary-secret", "scope": "canary", "soap_action": "urn:canary",
+			"assertion_audience":    "canary",
 			"soap_username_element": "canary", "soap_password_element": "canary", "request_format": "query",
 		}},
 		{oauth(), map[string]any{
@@ -147,8 +151,9 @@ func TestConfigRefused_FieldsOfAnotherProtocol(t *testing.T) {
 		}},
 		{firstVision(), map[string]any{
 			"username": "canary", "password": "canary-secret", "refresh_url": upstreamURL + "/canary/",
-			"soap_password_element": "canary", "request_format": "form",
+			"soap_password_element": "canary", "assertion_audience": "canary", "request_format": "multipart",
 		}},
+		{latam(), map[string]any{"assertion_audience": "canary", "username": "canary"}},
 	}
 	for _, other := range others {
 		for field, value := range other.fields {
@@ -173,8 +178,8 @@ func TestConfigRefused_UnsupportedRequestFormat(t *testing.T) {
 		{oauth(), "multipart", []string{"request_format", "json", "form"}},
 		{oauth(), "query", []string{"request_format", "json", "form"}},
 		{soap(), "json", []string{"request_format"}},
-		{firstVision(), "form", []string{"request_format", "json", "query"}},
-		{firstVision(), "multipart", []string{"request_format", "json", "query"}},
+		{firstVision(), "multipart", []string{"request_format", "json", "query", "form", "assertion"}},
+		{firstVision(), "Assertion", []string{"request_format", "json", "query", "form", "assertion"}},
 	}
 	for _, format := range formats {
 		refuseAll(t, format.of, []badWrite{

@@ -20,7 +20,7 @@ import (
 func readFields() map[string]string {
 	return map[string]string{
 		"preset": "string", "protocol": "string", "token_url": "string", "refresh_url": "string", "request_format": "string",
-		"username": "string", "client_id": "string", "scope": "string", "headers": "object", "refresh_headers": "object",
+		"assertion_audience": "string", "username": "string", "client_id": "string", "scope": "string", "headers": "object", "refresh_headers": "object",
 		"soap_action": "string", "soap_username_element": "string", "soap_password_element": "string",
 		"authorization_scheme": "string", "default_token_ttl": "number", "max_token_ttl": "number", "rotation_percent": "number",
 		"request_timeout": "number", "ca_cert": "string", "proxy_url": "string", "allow_http": "bool", "paused": "bool",

@@ -5,6 +5,7 @@ package test
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,10 +55,15 @@ func (f fixture) changes(t *testing.T) []change {
 		},
 		simulator.FirstVision: {
 			{field: "client_id", written: "app-two"}, {field: "scope", written: "accounts"},
-			{field: "request_format", written: "query"},
 		},
 	}
 	all = append(all, of[f.account.Protocol]...)
+	switch f.name {
+	case "firstvision":
+		all = append(all, change{field: "request_format", written: "query"})
+	case "firstvision-assertion":
+		all = append(all, change{field: "assertion_audience", written: "https://other.example/token"})
+	}
 	if f.name == "jwt-v2" {
 		all = append(all,
 			change{field: "refresh_url", written: upstreamURL + "/elsewhere/", secrets: true},
@@ -104,8 +110,11 @@ func TestConfigUpdate_EmptyFieldResetsToDefault(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		for _, c := range f.changes(t) {
-			if c.field == "token_url" || c.field == "username" || c.field == "client_id" || c.field == "scope" {
+			if slices.Contains([]string{"token_url", "username", "client_id", "scope", "assertion_audience"}, c.field) {
 				continue // they have no default
+			}
+			if c.field == "paused" {
+				continue // refused: TestConfig_EmptyPausedRefused
 			}
 			timed(t, f.name+" "+c.field, func(t *testing.T) {
 				w := newTestMount(t)
@@ -166,7 +175,7 @@ func TestConfigUpdate_HeadersAreSent(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t, "headers", "X-Team=gst")
+			w := f.mounted(t, "headers", f.headersAnd("X-Team", "gst"))
 			w.read("token/app")
 			for _, r := range w.heard() {
 				if got := r.Header.Get("X-Team"); got != "gst" {

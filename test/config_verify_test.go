@@ -376,3 +376,81 @@ func TestConfigVerify_AlternatingPasswordsSentOnce(t *testing.T) {
 		}
 	})
 }
+
+// A secret that is shorter than HS256 wants signs all the same, and whoever writes it is told, once.
+func TestAssertion_ShortSecretIsAllowedWithAWarning(t *testing.T) {
+	t.Parallel()
+	timed(t, "short, long and short again", func(t *testing.T) {
+		short := assertion()
+		short.account.ClientSecret = "secret-of-emea-app"
+		short.config = with(short.config, "client_secret", short.account.ClientSecret)
+		w := newTestMount(t, short.account)
+		warned := func(data map[string]any) bool {
+			resp := w.write("config/gst", data)
+			return resp != nil && len(resp.Warnings) == 1 && strings.Contains(resp.Warnings[0], "client_secret has fewer than 32 bytes")
+		}
+		if !warned(short.config) {
+			t.Error("no warning of a short secret")
+		}
+		w.wantLogins(1)
+		if warned(map[string]any{"rotation_percent": 70}) {
+			t.Error("a write that has nothing to do with the secret warns of it")
+		}
+		w.Simulator.SetAccount(assertion().account)
+		if warned(assertion().onlySecrets()) {
+			t.Error("a warning of a secret of 40 bytes")
+		}
+		w.Simulator.SetAccount(short.account)
+		if !warned(short.onlySecrets()) {
+			t.Error("no warning of a short secret that replaces a long one")
+		}
+	})
+	timed(t, "not where nothing is signed", func(t *testing.T) {
+		w := newTestMount(t, firstVision().account)
+		if resp := w.write("config/gst", firstVision().config); resp != nil {
+			t.Errorf("warnings %q", resp.Warnings)
+		}
+	})
+}
+
+// The audience is part of what a login sends: a change of it is verified, and a wrong one is not stored.
+func TestAssertion_ChangeOfTheAudienceIsVerified(t *testing.T) {
+	t.Parallel()
+	timed(t, "a wrong one, and the right one again", func(t *testing.T) {
+		w := assertion().mounted(t)
+		w.read("token/app")
+		said := ""
+		w.loggingIn(1, func() {
+			said = w.refusal(logical.UpdateOperation, "config/gst", map[string]any{"assertion_audience": "https://wrong.example/token"}).message
+		})
+		w.says(said, "was not stored", "API-Sec-003")
+		if got := w.read("config/gst").Data["assertion_audience"]; got != assertionAudience {
+			t.Errorf("assertion_audience is %v", got)
+		}
+		w.quiet(func() { w.write("config/gst", map[string]any{"assertion_audience": assertionAudience}) })
+	})
+}
+
+// What only one request format uses goes with it.
+func TestConfig_ChangeOfTheFormatDropsWhatOnlyTheFormerUsed(t *testing.T) {
+	t.Parallel()
+	timed(t, "assertion to json and back", func(t *testing.T) {
+		w := assertion().unserved(t)
+		write := func(data map[string]any) map[string]any {
+			w.write("config/gst", with(data, "verify_connection", false))
+			return w.read("config/gst").Data
+		}
+		if data := write(map[string]any{"request_format": "json"}); data["assertion_audience"] != "" || data["scope"] != "emea_firstvision" {
+			t.Errorf("assertion_audience is %v, scope %v", data["assertion_audience"], data["scope"])
+		}
+		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"request_format": "assertion"},
+			"assertion_audience", "is needed by protocol firstvision with request_format=assertion")
+		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"assertion_audience": "canary"},
+			"assertion_audience", "is not used by protocol firstvision with request_format=json")
+		if data := write(map[string]any{"request_format": "form", "scope": ""}); data["scope"] != "" {
+			t.Errorf("scope is %v", data["scope"])
+		}
+		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"request_format": "json"},
+			"scope", "is needed by protocol firstvision with request_format=json")
+	})
+}

@@ -21,9 +21,9 @@ type fixture struct {
 	life    time.Duration // of a token, unless the account says otherwise
 }
 
-// fixtures are one for each protocol and both versions of jwt.
+// fixtures are one for each protocol, both versions of jwt, and each way to log in at firstvision.
 func fixtures() []fixture {
-	return []fixture{jwtV1(), jwtV2(), oauth(), soap(), firstVision()}
+	return []fixture{jwtV1(), jwtV2(), oauth(), soap(), firstVision(), assertion(), latam()}
 }
 
 func jwtV1() fixture {
@@ -81,6 +81,38 @@ func firstVision() fixture {
 	}
 }
 
+// assertionAudience is what the simulator wants as the claim aud.
+const assertionAudience = "https://cert.api.firstdata.com/api/fs/fv_emea/security/v1/token"
+
+// assertion is firstvision outside of the APAC sandbox.
+func assertion() fixture {
+	return fixture{
+		"firstvision-assertion", simulator.Account{
+			Protocol: simulator.FirstVision, ClientID: "emea-app", ClientSecret: "secret-of-emea-app-as-long-as-hs256-wants",
+		},
+		map[string]any{
+			"protocol": "firstvision", "token_url": upstreamURL + "/api/fs/fv_emea/security/v1/token/jwt/generate",
+			"allow_http": true, "request_format": "assertion", "assertion_audience": assertionAudience,
+			"client_id": "emea-app", "client_secret": "secret-of-emea-app-as-long-as-hs256-wants", "scope": "emea_firstvision",
+		},
+		"Bearer", time.Hour,
+	}
+}
+
+// latam is firstvision in Latin America.
+func latam() fixture {
+	return fixture{
+		"firstvision-form", simulator.Account{
+			Protocol: simulator.FirstVision, ClientID: "latam-app", ClientSecret: "secret-of-latam-app",
+		},
+		map[string]any{
+			"protocol": "firstvision", "token_url": upstreamURL + "/cards/token", "allow_http": true, "request_format": "form",
+			"client_id": "latam-app", "client_secret": "secret-of-latam-app", "headers": "apikey=latam-app",
+		},
+		"Bearer", 1799 * time.Second,
+	}
+}
+
 // secrets are what of the fixture must never be shown.
 func (f fixture) secrets() []string {
 	var found []string
@@ -90,6 +122,16 @@ func (f fixture) secrets() []string {
 		}
 	}
 	return found
+}
+
+// headersAnd are the headers that the fixture's login needs, and one more.
+func (f fixture) headersAnd(name, value string) map[string]any {
+	headers := map[string]any{name: value}
+	if own, _ := f.config["headers"].(string); own != "" {
+		key, value, _ := strings.Cut(own, "=")
+		headers[key] = value
+	}
+	return headers
 }
 
 // onlySecrets are the secrets as a write names them.

@@ -24,7 +24,7 @@ func TestLedgerIssue_OneEntryWithReason(t *testing.T) {
 		}{
 			"first_read": {"", func(_ *testing.T, w *testMount) { w.read("token/app") }},
 			"verification": {"", func(_ *testing.T, w *testMount) {
-				w.write("config/gst", with(f.config, "headers", "X-Team=gst"))
+				w.write("config/gst", with(f.config, "headers", f.headersAnd("X-Team", "gst")))
 			}},
 			"forced":   {"first_read", func(_ *testing.T, w *testMount) { w.write("rotate/gst", nil) }},
 			"rotation": {"first_read", func(_ *testing.T, _ *testMount) { advance(f.life * 67 / 100) }},

@@ -303,6 +303,7 @@ func TestOpenAPI_ReadFieldsMatchResponses(t *testing.T) {
 	} {
 		timed(t, path, func(t *testing.T) {
 			w := oauth().mounted(t) // the one protocol whose answers have client_id
+			w.write("role/app", map[string]any{"metadata": "mode=Buyer"})
 			w.read("token/app")
 			synctest.Wait() // the ledger is told of the token
 			d := w.document()

@@ -17,6 +17,15 @@ import (
 type presetFacts struct {
 	protocol, url, format, refreshURL, scheme string
 	headers, refreshHeaders                   map[string]any
+	audience, scope                           string
+}
+
+// assertionFacts are what the contract says of a preset of FirstVision in EMEA or APAC.
+func assertionFacts(host, region string) presetFacts {
+	token := "https://" + host + "/api/fs/fv_" + region + "/security/v1/token"
+	return presetFacts{
+		protocol: "firstvision", url: token + "/jwt/generate", format: "assertion", audience: token, scope: region + "_firstvision",
+	}
 }
 
 func presetTable() map[string]presetFacts {
@@ -28,8 +37,9 @@ func presetTable() map[string]presetFacts {
 		"eway-production":     {protocol: "jwt", url: router},
 		"eway-sandbox":        {protocol: "jwt", url: "https://sandb-api.edoc.mastersindia.co/api/v1/token-auth/"},
 		"platform-production": {
-			protocol: "jwt", url: "https://api-platform.mastersindia.co/api/v2/token-auth/", format: "multipart",
+			protocol: "jwt", url: "https://api-platform.mastersindia.co/api/v2/token-auth/",
 		},
+		"prod-api-production": {protocol: "jwt", url: "https://prod-api.mastersindia.co/api/v1/token-auth/"},
 		"ksa-qa": {
 			protocol: "jwt", url: ksa + "/api/v2/token-auth/", refreshURL: ksa + "/api/v2/api-token-refresh/",
 			headers:        map[string]any{"Productid": "einvoicing_global"},
@@ -40,6 +50,14 @@ func presetTable() map[string]presetFacts {
 		"oauth-production":      {protocol: "oauth", url: "https://pro.mastersindia.co/oauth/access_token"},
 		"oauth-verification":    {protocol: "oauth", url: "https://commonapi.mastersindia.co/oauth/access_token"},
 		"firstvision-sandbox":   {protocol: "firstvision", url: "https://stg34.visionplus.io/sandbox/v1/api/oauth/token"},
+		"firstvision-sandbox-v2": {
+			protocol: "firstvision", url: "https://stg34.visionplus.io/sandbox/v2/api/oauth/token?appContext=firstvision",
+		},
+		"firstvision-emea-sandbox":    assertionFacts("cert.api.firstdata.com", "emea"),
+		"firstvision-emea-uat":        assertionFacts("cat.emea.api.fiservapps.com", "emea"),
+		"firstvision-emea-production": assertionFacts("prod.emea.api.fiservapps.com", "emea"),
+		"firstvision-apac-uat":        assertionFacts("cat.apac.api.fiservapps.com", "apac"),
+		"firstvision-apac-production": assertionFacts("prod.apac.api.fiservapps.com", "apac"),
 	}
 	for name, fact := range facts {
 		if fact.format == "" && fact.protocol != "soap" {
@@ -70,7 +88,11 @@ func ofPreset(name string) map[string]any {
 		"soap":        without(soap().config, "token_url", "protocol"),
 		"firstvision": without(firstVision().config, "token_url", "allow_http", "protocol"),
 	}
-	return with(credentials[presetTable()[name].protocol], "preset", name)
+	data := with(credentials[presetTable()[name].protocol], "preset", name)
+	if presetTable()[name].scope != "" {
+		delete(data, "scope") // the preset fills it
+	}
+	return data
 }
 
 // filled is the part of a read that a preset fills.
@@ -78,6 +100,7 @@ func filled(data map[string]any) map[string]any {
 	part := map[string]any{}
 	for _, name := range []string{
 		"protocol", "token_url", "refresh_url", "request_format", "headers", "refresh_headers", "authorization_scheme",
+		"assertion_audience",
 	} {
 		part[name] = data[name]
 	}
@@ -88,6 +111,7 @@ func (p presetFacts) fields() map[string]any {
 	return map[string]any{
 		"protocol": p.protocol, "token_url": p.url, "refresh_url": p.refreshURL, "request_format": p.format,
 		"headers": p.headers, "refresh_headers": p.refreshHeaders, "authorization_scheme": p.scheme,
+		"assertion_audience": p.audience,
 	}
 }
 
@@ -104,6 +128,9 @@ func TestPreset_FillsFieldsOfContract(t *testing.T) {
 			}
 			if data["preset"] != name {
 				t.Errorf("preset is %v, want %s", data["preset"], name)
+			}
+			if want, fixed := facts.scope, facts.scope != ""; fixed && data["scope"] != want {
+				t.Errorf("scope is %v, want %s", data["scope"], want)
 			}
 		})
 	}
@@ -290,6 +317,52 @@ func TestPreset_KeepsOtherFields(t *testing.T) {
 			if got[field] != want[field] {
 				t.Errorf("%s is %v, want %v as before", field, got[field], want[field])
 			}
+		}
+	})
+}
+
+// The two pages of the vendor name different hosts for these.
+func TestPreset_SaysWhereTheVendorsPagesDisagree(t *testing.T) {
+	t.Parallel()
+	other := map[string]string{
+		"firstvision-emea-production": "emea.api.fiservapps.com", "firstvision-apac-uat": "cat-fsapi-apac.fiservsoa.com",
+		"firstvision-apac-production": "fsapi-apac.fiservsoa.com",
+	}
+	timed(t, "all of them", func(t *testing.T) {
+		w := newTestMount(t)
+		for name, host := range other {
+			data := w.read("preset/" + name).Data
+			if said := text(t, data, "caveat"); !strings.Contains(said, "disagree") || !strings.Contains(said, host) {
+				t.Errorf("%s: caveat is %q, want the other host %s", name, said, host)
+			}
+		}
+	})
+}
+
+// A preset that fills no scope keeps the one that is stored; one that has a scope replaces it.
+func TestPreset_FillsScopeAndAudienceOnlyWhereItHasThem(t *testing.T) {
+	t.Parallel()
+	timed(t, "there and back", func(t *testing.T) {
+		w := newTestMount(t)
+		secrets := firstVision().onlySecrets()
+		write := func(preset string, more ...any) map[string]any {
+			w.write("config/gst", with(with(secrets, "preset", preset, "verify_connection", false), more...))
+			return w.read("config/gst").Data
+		}
+		write("firstvision-sandbox", "client_id", "card-app", "scope", "cards")
+		data := write("firstvision-sandbox")
+		if data["scope"] != "cards" || data["assertion_audience"] != "" {
+			t.Errorf("scope is %v and assertion_audience %v", data["scope"], data["assertion_audience"])
+		}
+		if data = write("firstvision-apac-uat"); data["scope"] != "apac_firstvision" || data["assertion_audience"] == "" {
+			t.Errorf("scope is %v and assertion_audience %v", data["scope"], data["assertion_audience"])
+		}
+		if data = write("firstvision-emea-uat", "scope", "special"); data["scope"] != "special" {
+			t.Errorf("scope is %v, want what the write named", data["scope"])
+		}
+		data = write("firstvision-sandbox-v2", "scope", "firstvision.all")
+		if data["assertion_audience"] != "" || data["request_format"] != "json" {
+			t.Errorf("assertion_audience is %v with request_format %v", data["assertion_audience"], data["request_format"])
 		}
 	})
 }

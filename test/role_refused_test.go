@@ -86,8 +86,4 @@ func TestRoleRefused_AbsentRole(t *testing.T) {
 			w.badRequest(op, "token/nobody", nil, "nobody", "vault write mastersindia/role/nobody")
 		}
 	})
-	timed(t, "a config of that name is no role", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.badRequest(logical.ReadOperation, "token/gst", nil, "gst", "vault write mastersindia/role/gst")
-	})
 }

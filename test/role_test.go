@@ -5,8 +5,10 @@ package test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,9 +20,9 @@ func TestRole_DefaultsOfContract(t *testing.T) {
 	t.Parallel()
 	timed(t, "config alone", func(t *testing.T) {
 		w := jwtV1().mounted(t)
-		want := map[string]any{"config": "gst", "max_ttl": 0.0, "lease": true}
+		want := map[string]any{"config": "gst", "max_ttl": 0.0, "lease": true, "metadata": map[string]any{}}
 		w.idle(func() {
-			if got := overTheWire(t, w.read("role/app").Data); !maps.Equal(got, want) {
+			if got := overTheWire(t, w.read("role/app").Data); !reflect.DeepEqual(got, want) {
 				t.Errorf("the role is %v, want %v", got, want)
 			}
 		})
@@ -36,11 +38,24 @@ func TestRole_ReadAsWritten(t *testing.T) {
 		"a limit as JSON":       {map[string]any{"max_ttl": json.Number("900")}, map[string]any{"max_ttl": 900.0, "lease": true}},
 		"no lease":              {map[string]any{"lease": false}, map[string]any{"max_ttl": 0.0, "lease": false}},
 		"no lease as text":      {map[string]any{"lease": "false"}, map[string]any{"max_ttl": 0.0, "lease": false}},
+		"metadata as a map": {
+			map[string]any{"metadata": map[string]any{"Gstin": "29ABCDE1234F2Z5", "sub_id-2": "पुणे = é"}},
+			map[string]any{"max_ttl": 0.0, "lease": true, "metadata": map[string]any{"Gstin": "29ABCDE1234F2Z5", "sub_id-2": "पुणे = é"}},
+		},
+		"metadata as pairs": {
+			map[string]any{"metadata": []any{"gstin=29ABCDE1234F2Z5", "mode=Buyer", "empty="}},
+			map[string]any{"max_ttl": 0.0, "lease": true, "metadata": map[string]any{
+				"gstin": "29ABCDE1234F2Z5", "mode": "Buyer", "empty": "",
+			}},
+		},
 	} {
 		timed(t, name, func(t *testing.T) {
 			w := jwtV1().mounted(t)
 			w.write("role/other", with(role.written, "config", "gst"))
 			got, want := overTheWire(t, w.read("role/other").Data), with(role.read, "config", "gst")
+			if role.written["metadata"] == nil {
+				want["metadata"] = map[string]any{}
+			}
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("the role is %v, want %v", got, want)
 			}
@@ -57,15 +72,17 @@ func TestRole_ReadAsWritten(t *testing.T) {
 func TestRole_UpdateChangesOnlyNamedFields(t *testing.T) {
 	t.Parallel()
 	for field, change := range map[string]struct{ written, read any }{
-		"config":  {"other", "other"},
-		"max_ttl": {"10m", 600.0},
+		"config":   {"other", "other"},
+		"max_ttl":  {"10m", 600.0},
+		"metadata": {map[string]any{"mode": "Seller"}, map[string]any{"mode": "Seller"}},
 	} {
 		timed(t, field, func(t *testing.T) {
 			w := jwtV1().mounted(t)
 			w.write("config/other", jwtConfig("verify_connection", false))
-			w.write("role/limited", map[string]any{"config": "gst", "max_ttl": "1h"})
+			old := map[string]any{"gstin": "29ABCDE1234F2Z5"}
+			w.write("role/limited", map[string]any{"config": "gst", "max_ttl": "1h", "metadata": old})
 			w.write("role/limited", map[string]any{field: change.written})
-			want := with(map[string]any{"config": "gst", "max_ttl": 3600.0, "lease": true}, field, change.read)
+			want := with(map[string]any{"config": "gst", "max_ttl": 3600.0, "lease": true, "metadata": old}, field, change.read)
 			if got := overTheWire(t, w.read("role/limited").Data); !reflect.DeepEqual(got, want) {
 				t.Errorf("the role is %v, want %v", got, want)
 			}
@@ -174,6 +191,91 @@ func TestRole_NewLimitHoldsFromNextRead(t *testing.T) {
 			if got := w.read("token/app").Secret.TTL; got != limit {
 				t.Errorf("lease of %s, want %s", got, limit)
 			}
+		}
+	})
+}
+
+// Metadata is what each request needs besides the token: one login serves many GSTINs.
+func TestRole_MetadataComesWithTheToken(t *testing.T) {
+	t.Parallel()
+	for _, leased := range []bool{true, false} {
+		timed(t, fmt.Sprintf("lease=%t", leased), func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			w.write("role/pune", map[string]any{"config": "gst", "lease": leased, "metadata": []any{"gstin=27ABCDE1234F2Z5", "mode=Buyer"}})
+			w.write("role/goa", map[string]any{"config": "gst", "lease": leased, "metadata": "gstin=30ABCDE1234F2Z5"})
+			wanted := map[string]map[string]any{
+				"pune": {"gstin": "27ABCDE1234F2Z5", "mode": "Buyer"}, "goa": {"gstin": "30ABCDE1234F2Z5"}, "app": nil,
+			}
+			for range 2 { // through the router, and from memory
+				for name, want := range wanted {
+					got, has := overTheWire(t, w.read("token/"+name).Data)["metadata"].(map[string]any)
+					if has != (want != nil) || !maps.Equal(got, want) {
+						t.Errorf("metadata of %s is %v, want %v", name, got, want)
+					}
+				}
+			}
+			w.wantLogins(1)
+			w.write("role/goa", map[string]any{"metadata": "gstin=30XXXXX1234F2Z5"})
+			if got := overTheWire(t, w.read("token/goa").Data)["metadata"]; !reflect.DeepEqual(got, map[string]any{"gstin": "30XXXXX1234F2Z5"}) {
+				t.Errorf("after an update metadata is %v", got)
+			}
+			w.write("role/goa", map[string]any{"metadata": ""})
+			if got, has := w.read("token/goa").Data["metadata"]; has {
+				t.Errorf("after it was cleared metadata is %v", got)
+			}
+			w.wantLogins(1)
+		})
+	}
+}
+
+func TestRole_MetadataOutOfBoundsIsRefused(t *testing.T) {
+	t.Parallel()
+	many := map[string]any{}
+	for n := range 33 {
+		many[fmt.Sprintf("name%d", n)] = "x"
+	}
+	named := func(name string) map[string]any { return map[string]any{name: "canary"} }
+	const words = "a letter, then letters, digits, '_' or '-'"
+	for name, bad := range map[string]struct {
+		metadata any
+		want     string
+	}{
+		"33 pairs":                    {many, "at most 32 pairs"},
+		"a pair of 1025 bytes":        {map[string]any{"gstin": strings.Repeat("x", 1020)}, "longer than 1024 bytes"},
+		"a carriage return":           {map[string]any{"gstin": "canary\r"}, "one line of text"},
+		"a line feed":                 {map[string]any{"gstin": "canary\nX-Other: 1"}, "one line of text"},
+		"a NUL":                       {map[string]any{"gstin": "canary\x00"}, "one line of text"},
+		"what is not UTF-8":           {map[string]any{"gstin": "canary\xff"}, "one line of text"},
+		"a name with a space":         {named("a canary"), words},
+		"a name with a line feed":     {named("canary\n"), words},
+		"a name with a colon":         {named("canary:"), words},
+		"a name that begins with '-'": {named("-canary"), words},
+		"a name that is a digit":      {named("7canary"), words},
+		"a name with an accent":       {named("canaryé"), words},
+		"no name":                     {"=canary", "name=value"},
+		"no pair":                     {"canary", "name=value"},
+		"a number":                    {map[string]any{"canary": 7}, "name=value"},
+		"a list in a list":            {[]any{[]any{"canary=1"}}, "name=value"},
+	} {
+		timed(t, name, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			w.write("role/app", map[string]any{"metadata": "gstin=29ABCDE1234F2Z5"})
+			w.badRequest(logical.UpdateOperation, "role/app", map[string]any{"metadata": bad.metadata}, "metadata", bad.want)
+			w.badRequest(logical.UpdateOperation, "role/new", map[string]any{"config": "gst", "metadata": bad.metadata}, "metadata", bad.want)
+			if got := overTheWire(t, w.read("role/app").Data)["metadata"]; !reflect.DeepEqual(got, map[string]any{"gstin": "29ABCDE1234F2Z5"}) {
+				t.Errorf("the refused write changed the metadata to %v", got)
+			}
+		})
+	}
+	timed(t, "as much as there may be", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		most := map[string]any{}
+		for n := range 32 {
+			most[fmt.Sprintf("name-%02d", n)] = strings.Repeat("x", 1017)
+		}
+		w.write("role/app", map[string]any{"metadata": most})
+		if got, _ := overTheWire(t, w.read("token/app").Data)["metadata"].(map[string]any); !maps.Equal(got, most) {
+			t.Errorf("%d pairs came back", len(got))
 		}
 	})
 }

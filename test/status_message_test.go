@@ -101,7 +101,7 @@ func causes() []cause {
 		},
 		{
 			name: "throttled", kind: "throttled", state: "backing_off", words: []string{"slow down|throttled|too many"},
-			make: faulted(simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour}), goes: back, mended: true,
+			make: faulted(simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour}),
 		},
 		{
 			name: "answer not understood", kind: "malformed", state: "backing_off", words: []string{"cannot be understood"},

@@ -187,3 +187,31 @@ func TestStatusList_ManyAccounts(t *testing.T) {
 		}
 	})
 }
+
+// The ready-made authorization header is not what every API wants: token_use says so, by the host and not by the preset's label.
+func TestStatus_TokenUseIsThatOfTheHost(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		config map[string]any
+		wants  []string
+	}{
+		"a preset of clientbasic":   {with(ofPreset("oauth-sandbox"), "verify_connection", false), []string{"field access_token", "not the authorization header"}},
+		"a preset of pro":           {with(ofPreset("oauth-production"), "verify_connection", false), []string{"field access_token", "not the authorization header"}},
+		"a preset of commonapi":     {with(ofPreset("oauth-verification"), "verify_connection", false), []string{"Bearer", "client_id"}},
+		"the host without a preset": {with(oauth().config, "token_url", "https://PRO.mastersindia.co/oauth/access_token", "verify_connection", false), []string{"field access_token"}},
+		"a preset that is left": {
+			with(ofPreset("oauth-verification"), "token_url", "https://pro.mastersindia.co/oauth/access_token", "verify_connection", false),
+			[]string{"field access_token"},
+		},
+		"a host that nobody knows": {with(oauth().config, "verify_connection", false), []string{"by API host", "commonapi", "clientbasic"}},
+		"jwt":                      {with(jwtV1().config, "verify_connection", false), []string{"Authorization: JWT <token>"}},
+		"soap":                     {with(soap().config, "verify_connection", false), []string{"element <access_token>"}},
+		"firstvision":              {with(assertion().config, "verify_connection", false), []string{"Authorization: Bearer <token>"}},
+	} {
+		timed(t, name, func(t *testing.T) {
+			w := newTestMount(t)
+			w.write("config/gst", c.config)
+			w.quiet(func() { w.says(text(t, w.read("status/gst").Data, "token_use"), c.wants...) })
+		})
+	}
+}

@@ -56,8 +56,8 @@ func TestStorage_FirstSchemaIsRead(t *testing.T) {
 				if got, want := w.read("config/gst").Data, w.read("config/today").Data; !reflect.DeepEqual(got, want) {
 					t.Errorf("the config is %v, want %v", got, want)
 				}
-				want := map[string]any{"config": "gst", "max_ttl": 900.0, "lease": true}
-				if got := overTheWire(t, w.read("role/app").Data); !maps.Equal(got, want) {
+				want := map[string]any{"config": "gst", "max_ttl": 900.0, "lease": true, "metadata": map[string]any{}}
+				if got := overTheWire(t, w.read("role/app").Data); !reflect.DeepEqual(got, want) {
 					t.Errorf("the role is %v, want %v", got, want)
 				}
 				resp := w.read("token/app")
@@ -74,6 +74,18 @@ func TestStorage_FirstSchemaIsRead(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestStorage_RoleWithMetadataIsReadForEver(t *testing.T) {
+	t.Parallel()
+	timed(t, "jwt-v1", func(t *testing.T) {
+		w := goldenWorld(t, jwtV1(), "config/gst", "config-jwt-v1", "token/gst", "token-jwt-v1")
+		w.put("role/app", strings.ReplaceAll(golden(t, "role-metadata"), "jwt-v1", "gst"))
+		want := map[string]any{"gstin": "29ABCDE1234F2Z5", "productid": "arap"}
+		if got := overTheWire(t, w.read("token/app").Data)["metadata"]; !reflect.DeepEqual(got, want) {
+			t.Errorf("metadata is %v, want %v", got, want)
+		}
+	})
 }
 
 // checkToken checks the answer for the token of a golden file.
@@ -102,7 +114,7 @@ func TestStorage_FirstSchemaConfigWithEveryField(t *testing.T) {
 		want := map[string]any{
 			"preset": "ksa-qa", "protocol": "jwt", "token_url": ksa + "/api/v2/token-auth/",
 			"refresh_url": ksa + "/api/v2/api-token-refresh/", "request_format": "json", "username": "clerk", "client_id": "",
-			"scope": "", "headers": map[string]any{"Productid": "einvoicing_global"},
+			"assertion_audience": "", "scope": "", "headers": map[string]any{"Productid": "einvoicing_global"},
 			"refresh_headers": map[string]any{"Service": "online_service"}, "soap_action": "", "soap_username_element": "",
 			"soap_password_element": "", "authorization_scheme": "Token", "default_token_ttl": 21600.0, "max_token_ttl": 43200.0,
 			"rotation_percent": 50.0, "request_timeout": 20.0, "proxy_url": "http://proxy.test:3128", "allow_http": true,

@@ -133,8 +133,8 @@ func TestUnknownPath_PartOfParameterName(t *testing.T) {
 	timed(t, "all", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		for given, meant := range map[string]string{
-			"pass": "did you mean password or soap_password_element?", "user": "did you mean soap_username_element or username?",
-			"secret": "did you mean client_secret?", "url": "did you mean proxy_url or refresh_url or token_url?",
+			"pass": "did you mean password or soap_password_element?", "user": "did you mean username or soap_username_element?",
+			"secret": "did you mean client_secret?", "url": "did you mean proxy_url or token_url or refresh_url?",
 		} {
 			if message := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{given: "canary"}); !strings.HasSuffix(message, meant) {
 				t.Errorf("%s: %s", given, message)

@@ -28,7 +28,7 @@ type ProgramSpec struct {
 	Args     []string
 }
 
-// BuildProgram builds a program of this module, such as ./examples/go-client, and writes it to the file out.
+// BuildProgram builds a program of this module, such as ./examples/clients/go, and writes it to the file out.
 func BuildProgram(ctx context.Context, progress io.Writer, pkg, out string) error {
 	root, err := moduleRoot()
 	if err != nil {

@@ -13,6 +13,8 @@ import (
 	"io"
 	"log"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -69,20 +71,14 @@ func newUpstream(t *testing.T) *upstream {
 
 // newAccount makes an account whose tokens are short-lived, so that there is something to rotate.
 func (u *upstream) newAccount(protocol simulator.Protocol, n int) *account {
-	path := map[simulator.Protocol]string{
-		simulator.JWT: "/api/v2/token-auth/", simulator.OAuth: "/oauth/access_token", simulator.SOAP: "/api.einvoice.php",
-		simulator.FirstVision: "/v1/api/oauth/token",
-	}[protocol]
-	a := &account{name: fmt.Sprintf("%s-%d", protocol, n), url: u.server.URL + path, revoked: map[string]bool{}}
+	url := u.server.URL + simulator.FullLogin(protocol).Path
+	a := &account{name: fmt.Sprintf("%s-%d", protocol, n), url: url, revoked: map[string]bool{}}
 	a.at = simulator.Account{Protocol: protocol, TokenTTL: time.Duration(30+20*n) * time.Second}
-	if protocol != simulator.FirstVision {
+	if slices.Contains(simulator.Needs(protocol), "username") {
 		a.at.Username, a.at.Password = "user-"+a.name, rand.Text()
 	}
-	if protocol != simulator.JWT {
+	if slices.Contains(simulator.Needs(protocol), "client_id") {
 		a.at.ClientID, a.at.ClientSecret = "client-"+a.name, rand.Text()
-	}
-	if protocol == simulator.FirstVision {
-		a.at.Scope = "accounts cards"
 	}
 	u.SetAccount(a.at)
 	return a
@@ -95,14 +91,18 @@ func (a *account) config(u *upstream) map[string]any {
 	data := map[string]any{"protocol": string(a.at.Protocol), "token_url": a.url, "ca_cert": u.ca, "request_timeout": "3s"}
 	for field, value := range map[string]string{
 		"username": a.at.Username, "password": a.at.Password, "client_id": a.at.ClientID, "client_secret": a.at.ClientSecret,
-		"scope": a.at.Scope,
 	} {
 		if value != "" {
 			data[field] = value
 		}
 	}
-	if a.at.Protocol == simulator.JWT {
-		data["refresh_url"] = u.server.URL + "/api/v2/api-token-refresh/"
+	login := simulator.FullLogin(a.at.Protocol)
+	if login.RefreshPath != "" {
+		data["refresh_url"] = u.server.URL + login.RefreshPath
+	}
+	for _, setting := range login.SettingsFor(a.at) {
+		name, value, _ := strings.Cut(setting, "=")
+		data[name] = value
 	}
 	return data
 }
@@ -112,7 +112,7 @@ func (a *account) changeSecret(u *upstream) map[string]any {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	secret := rand.Text()
-	if a.at.Protocol == simulator.FirstVision {
+	if a.at.Password == "" {
 		a.at.ClientSecret = secret
 		u.SetAccount(a.at)
 		return map[string]any{"client_secret": secret}

@@ -87,7 +87,7 @@ func loginOf(a *upstream.Account) string {
 	field := func(values ...string) { h.Write(fmt.Appendf(nil, "%q\n", values)) }
 	field(string(a.Protocol), a.TokenURL, a.RefreshURL, string(a.Format), a.CACert, a.ProxyURL)
 	field(a.Username, a.Password, a.ClientID, a.ClientSecret, a.Scope)
-	field(a.SOAPAction, a.SOAPUsernameElement, a.SOAPPasswordElement)
+	field(a.SOAPAction, a.SOAPUsernameElement, a.SOAPPasswordElement, a.AssertionAudience)
 	for _, name := range slices.Sorted(maps.Keys(a.Headers)) {
 		field(name, a.Headers[name])
 	}

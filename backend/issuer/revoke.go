@@ -90,4 +90,4 @@ func (t *transition) killed(e KillEnded) {
 }
 
 // canKill reports whether the upstream can be asked to kill the token.
-func (a *Account) canKill(t *Token) bool { return t.refresh != "" && a.Upstream.RefreshURL != "" }
+func (a *Account) canKill(t *Token) bool { return t.refresh != "" && a.Upstream.CanRefresh() }

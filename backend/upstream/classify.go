@@ -4,6 +4,7 @@
 package upstream
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -83,7 +84,7 @@ func firstVisionKind(code string) Kind {
 	if strings.HasPrefix(code, "2415") && len(code) == len("241500") {
 		return Invalid
 	}
-	return oauthKind(code)
+	return cmp.Or(gatewayKind(code), oauthKind(code))
 }
 
 // statusOf reads the HTTP status that a body tells; 0 where it tells none.

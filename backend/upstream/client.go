@@ -5,6 +5,7 @@ package upstream
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
@@ -17,6 +18,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,19 +27,15 @@ const (
 	defaultUserAgent = "mastersindia-upstream"
 )
 
-// protocol is what differs between the login endpoints: how a login asks, and how the body of the response is read.
-type protocol interface {
-	login(*Account) *message
-	read(body []byte) *grant
-}
-
-// client is the Client of all protocols. Nothing in it changes once it is made.
+// client is the Client of all protocols. Nothing in it changes once it is made, but the skew.
 type client struct {
 	account   Account
 	protocol  protocol
 	network   network
 	userAgent string
 	now       func() time.Time
+	// skew is the upstream's clock minus ours, a time.Duration, as the last response with a Date told it.
+	skew atomic.Int64
 }
 
 // New returns a Client for the account. Its errors name the field that is at fault, as users know it, and repeat no value.
@@ -49,14 +47,14 @@ func New(a Account, o Options) (Client, error) {
 	if _, ok := parseURL(a.TokenURL, "https", "http"); !ok {
 		return nil, errors.New("token_url must be an http or https URL")
 	}
-	if _, ok := parseURL(a.RefreshURL, "https", "http"); !ok && a.Protocol == JWT && a.RefreshURL != "" {
+	if _, ok := parseURL(a.RefreshURL, "https", "http"); !ok && a.CanRefresh() {
 		return nil, errors.New("refresh_url must be an http or https URL")
 	}
 	n, err := newNetwork(a, o)
 	if err != nil {
 		return nil, err
 	}
-	c := &client{account: withDefaults(a), protocol: p, network: n, userAgent: o.UserAgent, now: o.Now}
+	c := &client{account: withDefaults(a, p.spec()), protocol: p, network: n, userAgent: o.UserAgent, now: o.Now}
 	if c.userAgent == "" {
 		c.userAgent = defaultUserAgent
 	}
@@ -68,17 +66,15 @@ func New(a Account, o Options) (Client, error) {
 
 // protocolOf picks the protocol and checks that it knows the account's format.
 func protocolOf(a Account) (protocol, error) {
-	known := map[Protocol]protocol{
-		JWT:         jwtProtocol{},
-		OAuth:       oauthProtocol{},
-		SOAP:        soapProtocol{},
-		FirstVision: firstVisionProtocol{},
-	}
-	p, ok := known[a.Protocol]
+	p, ok := protocolNamed(a.Protocol)
 	if !ok {
-		return nil, errors.New("protocol must be one of jwt, oauth, soap and firstvision")
+		var names []Protocol
+		for _, s := range Specs() {
+			names = append(names, s.Protocol)
+		}
+		return nil, fmt.Errorf("protocol must be one of %q", names)
 	}
-	formats := a.Protocol.Formats()
+	formats := p.spec().Formats
 	switch {
 	case a.Format == "" || slices.Contains(formats, a.Format):
 		return p, nil
@@ -96,13 +92,13 @@ func parseURL(text string, schemes ...string) (u *url.URL, ok bool) {
 }
 
 // withDefaults fills in what the account leaves open, and makes the copy independent of the caller's maps.
-func withDefaults(a Account) Account {
+func withDefaults(a Account, s Spec) Account {
 	a.Headers, a.RefreshHeaders = maps.Clone(a.Headers), maps.Clone(a.RefreshHeaders)
-	if formats := a.Protocol.Formats(); a.Format == "" && len(formats) > 0 {
-		a.Format = formats[0]
+	if a.Format == "" {
+		a.Format = s.DefaultFormat()
 	}
 	if a.DefaultTokenTTL <= 0 {
-		a.DefaultTokenTTL = a.Protocol.DefaultTokenTTL()
+		a.DefaultTokenTTL = s.DefaultTokenTTL
 	}
 	if a.RequestTimeout <= 0 {
 		a.RequestTimeout = defaultTimeout
@@ -154,30 +150,49 @@ func Certificates(text string) (*x509.CertPool, error) {
 
 // Login implements [Client].
 func (c *client) Login(ctx context.Context, redact ...string) (*Token, error) {
-	return c.exchange(ctx, c.protocol.login(&c.account), c.account.secrets(redact...))
+	until := time.Now().Add(c.account.RequestTimeout)
+	m := c.protocol.login(&c.account, c.upstreamTime())
+	t, err := c.exchange(ctx, m, redact)
+	left := time.Until(until)
+	if !isRefusal(err) || m.validAt(c.upstreamTime()) || left <= 0 {
+		return t, err
+	}
+	m = c.protocol.login(&c.account, c.upstreamTime())
+	m.timeout = left
+	return c.exchange(ctx, m, redact)
 }
+
+// isRefusal reports whether a response came, and says that it does not accept the request.
+func isRefusal(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Status != 0 && (e.Kind == Rejected || e.Kind == Invalid || e.Kind == Malformed)
+}
+
+// upstreamTime returns the time on the upstream's clock, and on ours as long as no response told it.
+func (c *client) upstreamTime() time.Time { return c.now().Add(time.Duration(c.skew.Load())) }
 
 // Refresh implements [Client].
 func (c *client) Refresh(ctx context.Context, refreshToken string, redact ...string) (*Token, error) {
-	jwt, ok := c.protocol.(jwtProtocol)
+	p, ok := c.protocol.(refresher)
 	if !ok || c.account.RefreshURL == "" {
 		return nil, ErrRefreshUnsupported
 	}
-	return c.exchange(ctx, jwt.refresh(&c.account, refreshToken), c.account.secrets(append(redact, refreshToken)...))
+	return c.exchange(ctx, p.refresh(&c.account, refreshToken), redact)
 }
 
-// secrets returns what must appear in no message: the account's own secrets and others.
-func (a Account) secrets(others ...string) []string {
-	return append([]string{a.Password, a.ClientSecret}, others...)
-}
+// secrets returns the account's secrets, which must appear in no message.
+func (a Account) secrets() []string { return []string{a.Password, a.ClientSecret} }
 
-// exchange sends one request and makes a token of the response. Secrets are what its error must not hold.
-func (c *client) exchange(ctx context.Context, m *message, secrets []string) (*Token, error) {
+// exchange sends one request and makes a token of the response. Its error holds none of redact, nor another secret.
+func (c *client) exchange(ctx context.Context, m *message, redact []string) (*Token, error) {
 	a, err := c.send(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	t, e := c.conclude(a, m.op, secrets)
+	if skew, known := a.skew(); known {
+		c.skew.Store(int64(skew))
+	}
+	t, e := c.conclude(a, m.op, slices.Concat(c.account.secrets(), m.secrets, redact))
 	if e != nil {
 		return nil, e
 	}
@@ -207,7 +222,7 @@ func (c *client) conclude(a *response, op string, secrets []string) (*Token, *Er
 // send sends the request once and reads the response. Its connections end with it. The transport is used without an
 // http.Client, which would follow redirects: a login must go to where the config says and nowhere else.
 func (c *client) send(caller context.Context, m *message) (*response, error) {
-	ctx, cancel := context.WithTimeout(caller, c.account.RequestTimeout)
+	ctx, cancel := context.WithTimeout(caller, cmp.Or(m.timeout, c.account.RequestTimeout))
 	defer cancel()
 	p := &progress{}
 	traced := httptrace.WithClientTrace(ctx, p.trace(cancel))

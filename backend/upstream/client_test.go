@@ -73,12 +73,11 @@ func TestNew_NamesFieldNotValue(t *testing.T) {
 
 func TestNew_EveryFormatOfEveryProtocol(t *testing.T) {
 	t.Parallel()
-	for _, p := range []upstream.Protocol{upstream.JWT, upstream.OAuth, upstream.SOAP, upstream.FirstVision} {
-		for _, format := range append(p.Formats(), "") {
-			a := accountFor(p, "https://host.example")
-			a.Format = format
+	for _, spec := range upstream.Specs() {
+		for _, format := range append(spec.Formats, "") {
+			a := accountWith(spec.Protocol, format, "https://host.example")
 			if _, err := upstream.New(a, upstream.Options{}); err != nil {
-				t.Errorf("%s as %q: %v", p, format, err)
+				t.Errorf("%s as %q: %v", spec.Protocol, format, err)
 			}
 		}
 	}

@@ -113,13 +113,14 @@ func TestContradiction05_JSONOrForm(t *testing.T) {
 		always(200, "application/json", `{"token":"`+testOpaqueToken+`"}`)(w, r)
 	})
 	a := accountFor(upstream.JWT, s.URL)
-	for _, format := range a.Protocol.Formats() {
+	spec, _ := upstream.SpecOf(a.Protocol)
+	for _, format := range spec.Formats {
 		a.Format = format
 		if _, err := newClient(t, a).Login(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for i, format := range a.Protocol.Formats() {
+	for i, format := range spec.Formats {
 		if got := fieldsOf(t, s.requests[i]); got["username"] != testUser || got["password"] != testPassword {
 			t.Errorf("as %s: sent %v", format, got)
 		}

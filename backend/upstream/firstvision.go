@@ -4,42 +4,147 @@
 package upstream
 
 import (
+	"crypto/rand"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
-// firstVisionProtocol is Fiserv FirstVision's client credentials grant at /oauth/token. Its newest pages put everything
-// into a JSON body; older ones want HTTP Basic, the grant and the scope in the query, and a body that is empty.
+// FirstVision is Fiserv FirstVision's client credentials grant.
+const FirstVision Protocol = "firstvision"
+
+// firstVisionProtocol is Fiserv FirstVision's client credentials grant. How the client proves who it is depends on where:
+//
+//   - JSON: all fields in a JSON body (APAC sandbox, get-access-token.md since November 2022)
+//   - Query: HTTP Basic, grant and scope in the query, an empty body (the same page before that)
+//   - Form: HTTP Basic, grant and scope in a form (LATAM, accessToken.md)
+//   - Assertion: a form with a signed assertion in place of the secret: RFC 7523, client_secret_jwt. EMEA and APAC accept
+//     nothing else outside of the APAC sandbox (firstvision-emea, Registration-and-Token.md)
 type firstVisionProtocol struct{}
 
-func (firstVisionProtocol) login(a *Account) *message {
+const (
+	grantClientCredentials = "client_credentials"
+	assertionTypeJWT       = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+	// assertionLife is from an assertion's iat to its exp.
+	assertionLife = 5 * time.Minute
+	// assertionSlack is how far iat lies in the past, so that an upstream whose clock is a little behind does not see an
+	// assertion from the future.
+	assertionSlack = 30 * time.Second
+
+	// codeReplay is the gateway's error for an assertion that it has seen before.
+	codeReplay    = "API-Sec-006"
+	problemReplay = "the upstream took the assertion for one that was used before (" + codeReplay + ")"
+)
+
+func (firstVisionProtocol) spec() Spec {
+	return Spec{
+		Protocol: FirstVision,
+		Summary:  "Fiserv FirstVision client credentials",
+		Formats:  []Format{JSON, Query, Form, Assertion},
+		Fields: []Field{
+			{Name: FieldClientID, Required: true},
+			{Name: FieldClientSecret, Required: true},
+			{Name: FieldScope, Required: true, Formats: []Format{JSON, Query, Assertion}},
+			{Name: FieldScope, Formats: []Format{Form}},
+			{Name: FieldAssertionAudience, Required: true, Formats: []Format{Assertion}},
+		},
+		TokenKeys:       []string{"access_token", "token"},
+		RefreshKeys:     []string{"refresh_token", "refresh token"},
+		DefaultTokenTTL: 2 * time.Hour,
+		Scheme:          "Bearer",
+		TokenUse:        "header Authorization: Bearer <token>",
+	}
+}
+
+func (firstVisionProtocol) login(a *Account, now time.Time) *message {
 	m := &message{
 		op:      opLogin,
 		url:     a.TokenURL,
 		accept:  mediaJSON,
 		headers: []map[string]string{a.Headers},
 	}
-	if a.Format == Query {
+	switch a.Format {
+	case Query:
 		m.finish = func(req *http.Request) { firstVisionQuery(req, a) }
-		return m
+	case Form:
+		fields := map[string]string{"grant_type": grantClientCredentials}
+		if a.Scope != "" {
+			fields["scope"] = a.Scope
+		}
+		m.body, m.contentType = encode(Form, fields)
+		m.finish = func(req *http.Request) { req.SetBasicAuth(a.ClientID, a.ClientSecret) }
+	case Assertion:
+		m.validFrom = now.Add(-assertionSlack)
+		m.validUntil = m.validFrom.Add(assertionLife)
+		assertion := signAssertion(a, m.validFrom, m.validUntil)
+		m.secrets = []string{assertion, assertion[strings.LastIndexByte(assertion, '.')+1:]}
+		m.body, m.contentType = encode(Form, map[string]string{
+			"grant_type":            grantClientCredentials,
+			"scope":                 a.Scope,
+			"client_id":             a.ClientID,
+			"client_assertion_type": assertionTypeJWT,
+			"client_assertion":      assertion,
+		})
+	case JSON, Multipart: // New lets nobody have Multipart here
+		m.body, m.contentType = encode(JSON, map[string]string{
+			"grant_type":    grantClientCredentials,
+			"scope":         a.Scope,
+			"client_id":     a.ClientID,
+			"client_secret": a.ClientSecret,
+		})
 	}
-	m.body, m.contentType = encode(JSON, map[string]string{
-		"grant_type":    "client_credentials",
-		"scope":         a.Scope,
-		"client_id":     a.ClientID,
-		"client_secret": a.ClientSecret,
-	})
 	return m
 }
 
-func (firstVisionProtocol) read(body []byte) *grant { return readJSON(body, "access_token", "token") }
+// signAssertion makes the JWT that stands in for the secret. Its jti is new each time: an upstream refuses one that it has seen.
+func signAssertion(a *Account, from, until time.Time) string {
+	token := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+		"iss": a.ClientID,
+		"sub": a.ClientID,
+		"aud": a.AssertionAudience,
+		"jti": rand.Text(),
+		"iat": from.Unix(),
+		"exp": until.Unix(),
+	})
+	// Strings and numbers always encode, and HMAC takes a key of any length.
+	signed, _ := token.SignedString([]byte(a.ClientSecret))
+	return signed
+}
+
+func (p firstVisionProtocol) read(body []byte) *grant {
+	r := readJSON(body, p.spec())
+	if r.fault != nil && r.fault.code == codeReplay {
+		r.problem = problemReplay
+	}
+	return r
+}
+
+// gatewayKind is what an error code of the gateway of EMEA and APAC means (firstvision-emea, Error-codes.md); "" for other codes.
+// A replayed assertion says nothing about the credentials, nor does one that is outdated: the next login makes a new one.
+func gatewayKind(code string) Kind {
+	switch code {
+	case "API-Sec-001", "API-Sec-002", "API-Sec-004", "API-Sec-007", "API-Sec-008":
+		return Rejected
+	case "API-Sec-003", "API-Sec-005":
+		return Invalid
+	case codeReplay, "API-Sec-013":
+		return Malformed
+	case "API-Sec-009", "API-Sec-010", "API-Sec-011", "API-Sec-012":
+		return Throttled
+	default:
+		return ""
+	}
+}
 
 // firstVisionQuery adds to the URL's query, which may hold an appContext already. Spaces between scopes become %20 and not
 // a plus sign: the plus is understood in form bodies only, and the vendor's server is not known to take it in a query.
 func firstVisionQuery(req *http.Request, a *Account) {
 	scope := strings.ReplaceAll(url.QueryEscape(a.Scope), "+", "%20")
-	added := "grant_type=client_credentials&scope=" + scope
+	added := "grant_type=" + grantClientCredentials + "&scope=" + scope
 	req.URL.RawQuery = join("&", req.URL.RawQuery, added)
 	req.SetBasicAuth(a.ClientID, a.ClientSecret)
 }

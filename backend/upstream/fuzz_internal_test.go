@@ -4,6 +4,8 @@
 package upstream
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -120,6 +122,11 @@ func addJSONSeeds(f *testing.F) {
 		{401, `[{"detail":"Please refer to invalid-params","errorCode":"240101","instance":"/v1/api/oauth/token",` +
 			`"invalid-params":["Invalid client credentials or scope"],"source":"AGT","status":401,"title":"Unauthorized"}]`},
 		{415, `{"errorCode":"AGT415UMT","errorMessage":"Unsupported Media Type"}`},
+		{403, `{"errorCode":"API-Sec-006","errorMessage":"Replay attack detected."}`},
+		{400, `{"errorCode":"API-Sec-004","errorMessage":"Invalid request. The client_assertion JWT is invalid."}`},
+		{429, `{"errorCode":"API-Sec-011","errorMessage":"You have exceeded the Product level quota"}`},
+		{200, `{"token_type":"BearerToken","issued_at":"1772366400000","access_token":"0123456789abcdefABCD",` +
+			`"expires_in":"1799","status":"approved"}`},
 		{200, `{"success":true,"message":"","data":{"token":"t0k3n","error":"false","code":"200"}}`},
 		{200, `{"results":{"access_token":"t0k3n","expires_in":[]}}`},
 		{200, `{"error":{"error_cd":"E7","message":"` + fuzzPassword + `"}}`},
@@ -271,9 +278,9 @@ func FuzzLifetime(f *testing.F) {
 		payload := fmt.Sprintf(`{"exp":%s,"iat":%s}`, exp, iat)
 		token := "e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".c2ln"
 		body := fmt.Sprintf(`{"access_token":%q,"refresh_token":%q,"expires_in":%s}`, token, token, expiresIn)
-		capped := *c
+		capped := &client{account: c.account, protocol: c.protocol}
 		capped.account.MaxTokenTTL = time.Duration(maximum)
-		checkResponse(t, &capped, opLogin, &response{status: 200, header: http.Header{"Date": {date}}, body: []byte(body)})
+		checkResponse(t, capped, opLogin, &response{status: 200, header: http.Header{"Date": {date}}, body: []byte(body)})
 	})
 }
 
@@ -395,4 +402,49 @@ func BenchmarkConclude(b *testing.B) {
 			b.Fatal(errors.New(e.Detail))
 		}
 	}
+}
+
+// An assertion is a JWS of the claims, signed with the secret, whatever they are.
+func FuzzAssertion(f *testing.F) {
+	f.Add("client-0042", fuzzSecret, "https://authorization.example/security/v1/token", int64(1772366400))
+	f.Add("<&>\"\\\u2028", "x", "é", int64(-1))
+	f.Fuzz(func(t *testing.T, id, secret, audience string, now int64) {
+		if secret == "" || !utf8.ValidString(id) || !utf8.ValidString(audience) || now > 1<<40 || now < -1<<40 {
+			return // what no config can hold
+		}
+		a := &Account{Format: Assertion, ClientID: id, ClientSecret: secret, AssertionAudience: audience}
+		m := firstVisionProtocol{}.login(a, time.Unix(now, 0))
+		values, err := url.ParseQuery(string(m.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		assertion := values.Get("client_assertion")
+		input, signature, _ := strings.Cut(assertion, ".")
+		payload, signature, _ := strings.Cut(signature, ".")
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write([]byte(input + "." + payload))
+		if base64.RawURLEncoding.EncodeToString(mac.Sum(nil)) != signature {
+			t.Fatal("the signature is not that of the secret")
+		}
+		decoded, err := base64.RawURLEncoding.DecodeString(payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var claims struct {
+			Iss, Sub, Aud, Jti string
+			Iat, Exp           int64
+		}
+		if err := json.Unmarshal(decoded, &claims); err != nil {
+			t.Fatal(err)
+		}
+		if claims.Iss != id || claims.Sub != id || claims.Aud != audience || claims.Jti == "" {
+			t.Fatalf("the claims are %+v", claims)
+		}
+		if claims.Iat > now || claims.Exp <= now || claims.Exp-claims.Iat != 300 || !m.validAt(time.Unix(now, 0)) {
+			t.Fatalf("valid from %d to %d at %d", claims.Iat, claims.Exp, now)
+		}
+		if text := newScrubber(m.secrets).clean("x " + assertion + " y"); strings.Contains(text, signature) {
+			t.Fatalf("%q shows the assertion", text)
+		}
+	})
 }

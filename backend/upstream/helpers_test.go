@@ -4,6 +4,7 @@
 package upstream_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -32,6 +33,7 @@ const (
 	testPassword     = `Pä55😀 <w&rd>"'/\+%~!`
 	testClientID     = "client-0042"
 	testClientSecret = "s3cr+t/of=client&0042"
+	testAudience     = "https://authorization.example/security/v1/token"
 	testOpaqueToken  = "0123456789abcdef0123456789abcdef01234567"
 )
 
@@ -69,6 +71,7 @@ func newServer(handle http.HandlerFunc) *server {
 		s.mu.Lock()
 		s.requests = append(s.requests, request{Request: r, body: string(body)})
 		s.mu.Unlock()
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		w.Header().Set("Date", noon().Format(http.TimeFormat))
 		handle(w, r)
 	}))
@@ -125,18 +128,43 @@ func always(status int, contentType, body string, headers ...string) http.Handle
 	}
 }
 
-// accountFor returns an account with all that the protocol needs.
+// protocols are all that there are.
+func protocols() []upstream.Protocol {
+	var names []upstream.Protocol
+	for _, spec := range upstream.Specs() {
+		names = append(names, spec.Protocol)
+	}
+	return names
+}
+
+// accountFor returns an account with every setting that the protocol uses with its default format.
 func accountFor(p upstream.Protocol, url string) upstream.Account {
-	a := upstream.Account{Protocol: p, TokenURL: url, RequestTimeout: 10 * time.Second}
-	switch p {
-	case upstream.JWT:
-		a.Username, a.Password = testUser, testPassword
-		a.RefreshURL = url + "/refresh/"
-	case upstream.FirstVision:
-		a.ClientID, a.ClientSecret, a.Scope = testClientID, testClientSecret, "accounts cards misc"
-	default:
-		a.Username, a.Password = testUser, testPassword
-		a.ClientID, a.ClientSecret = testClientID, testClientSecret
+	return accountWith(p, "", url)
+}
+
+// accountWith returns an account with every setting that the protocol uses with the format.
+func accountWith(p upstream.Protocol, format upstream.Format, url string) upstream.Account {
+	a := upstream.Account{Protocol: p, Format: format, TokenURL: url, RequestTimeout: 10 * time.Second}
+	values := map[string]struct {
+		at    *string
+		value string
+	}{
+		upstream.FieldUsername:          {&a.Username, testUser},
+		upstream.FieldPassword:          {&a.Password, testPassword},
+		upstream.FieldClientID:          {&a.ClientID, testClientID},
+		upstream.FieldClientSecret:      {&a.ClientSecret, testClientSecret},
+		upstream.FieldScope:             {&a.Scope, "accounts cards misc"},
+		upstream.FieldAssertionAudience: {&a.AssertionAudience, testAudience},
+		upstream.FieldRefreshURL:        {&a.RefreshURL, url + "/refresh/"},
+	}
+	spec, _ := upstream.SpecOf(p)
+	if format == "" {
+		format = spec.DefaultFormat()
+	}
+	for name, field := range values {
+		if _, used := spec.Use(name, format); used {
+			*field.at = field.value
+		}
 	}
 	return a
 }

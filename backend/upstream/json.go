@@ -51,18 +51,18 @@ func openStrings(v any) {
 // envelopes are the keys that some versions of the vendor's API put around their content.
 func envelopes() []string { return []string{"data", "results"} }
 
-// readJSON reads a response in JSON. The keys are those that may hold the access token, the likeliest first.
-func readJSON(body []byte, tokenKeys ...string) *grant {
+// readJSON reads a response in JSON, whose tokens stand under the keys that the protocol declares.
+func readJSON(body []byte, s Spec) *grant {
 	v, problem := decodeJSON(body)
 	if problem != "" {
 		return &grant{problem: problem}
 	}
 	openStrings(v)
 	_, isObject := v.(map[string]any)
-	r := &grant{isJSON: true, isObject: isObject, keys: knownKeys(namesIn(v)), tokens: tokensIn(v, nil)}
+	r := &grant{isJSON: true, isObject: isObject, keys: knownKeys(namesIn(v)), tokens: tokensIn(v, SecretKeys(), nil)}
 	for _, holder := range holders(v) {
-		if r.token = withoutScheme(firstString(holder, tokenKeys...)); r.token != "" {
-			r.refresh = withoutScheme(firstString(holder, "refresh_token", "refresh token"))
+		if r.token = withoutScheme(firstString(holder, s.TokenKeys...)); r.token != "" {
+			r.refresh = withoutScheme(firstString(holder, s.RefreshKeys...))
 			r.expiresIn = holder["expires_in"]
 			break
 		}
@@ -108,20 +108,20 @@ func firstString(object map[string]any, names ...string) string {
 	return ""
 }
 
-// tokensIn collects every string that stands where a token may, at any depth, so that none of them slips into a message.
-func tokensIn(v any, found []string) []string {
+// tokensIn collects every string that stands under one of the keys, at any depth, so that none of them slips into a message.
+func tokensIn(v any, keys, found []string) []string {
 	switch v := v.(type) {
 	case []any:
 		for _, item := range v {
-			found = tokensIn(item, found)
+			found = tokensIn(item, keys, found)
 		}
 	case map[string]any:
 		for name, value := range v {
-			if isTokenKey(name) {
-				found = wordsIn(value, found)
+			if slices.Contains(keys, name) {
+				found = wordsIn(value, keys, found)
 				continue
 			}
-			found = tokensIn(value, found)
+			found = tokensIn(value, keys, found)
 		}
 	}
 	return found
@@ -129,28 +129,24 @@ func tokensIn(v any, found []string) []string {
 
 // wordsIn collects the strings of a value that stands where a token may. In a list or an object only those of a single word
 // count: Django says in a list of sentences what is wrong with a field.
-func wordsIn(v any, found []string) []string {
+func wordsIn(v any, keys, found []string) []string {
 	switch v := v.(type) {
 	case string:
 		return append(found, strings.TrimSpace(v))
 	case []any:
 		for _, item := range v {
 			if s, ok := item.(string); !ok || len(strings.Fields(s)) == 1 {
-				found = wordsIn(item, found)
+				found = wordsIn(item, keys, found)
 			}
 		}
 	case map[string]any:
 		for name, value := range v {
-			if s, ok := value.(string); !ok || isTokenKey(name) || len(strings.Fields(s)) == 1 {
-				found = wordsIn(value, found)
+			if s, ok := value.(string); !ok || slices.Contains(keys, name) || len(strings.Fields(s)) == 1 {
+				found = wordsIn(value, keys, found)
 			}
 		}
 	}
 	return found
-}
-
-func isTokenKey(name string) bool {
-	return slices.Contains([]string{"token", "access_token", "refresh_token", "refresh token"}, name)
 }
 
 // namesIn returns the key names of the response's outer objects.

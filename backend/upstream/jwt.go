@@ -3,11 +3,35 @@
 
 package upstream
 
+import "time"
+
+// JWT is Masters India's token-auth, v1 and v2: username and password for a JWT.
+const JWT Protocol = "jwt"
+
 // jwtProtocol is Masters India's token-auth, v1 and v2: username and password for a JWT. The v2 endpoints give a refresh
 // token as well. The vendor's pages do not agree on the encoding of the body, so the account names it.
 type jwtProtocol struct{}
 
-func (jwtProtocol) login(a *Account) *message {
+func (jwtProtocol) spec() Spec {
+	return Spec{
+		Protocol: JWT,
+		Summary:  "Masters India token-auth, v1 and v2",
+		Formats:  []Format{JSON, Form, Multipart},
+		Fields: []Field{
+			{Name: FieldUsername, Required: true},
+			{Name: FieldPassword, Required: true},
+			{Name: FieldRefreshURL},
+			{Name: FieldRefreshHeaders},
+		},
+		TokenKeys:       []string{"token", "access_token"},
+		RefreshKeys:     []string{"refresh_token", "refresh token"},
+		DefaultTokenTTL: 24 * time.Hour,
+		Scheme:          "JWT",
+		TokenUse:        "header Authorization: JWT <token>",
+	}
+}
+
+func (jwtProtocol) login(a *Account, _ time.Time) *message {
 	body, contentType := encode(a.Format, map[string]string{
 		"username": a.Username,
 		"password": a.Password,
@@ -32,7 +56,8 @@ func (jwtProtocol) refresh(a *Account, refreshToken string) *message {
 		contentType: contentType,
 		headers:     []map[string]string{a.Headers, a.RefreshHeaders},
 		body:        body,
+		secrets:     []string{refreshToken},
 	}
 }
 
-func (jwtProtocol) read(body []byte) *grant { return readJSON(body, "token", "access_token") }
+func (p jwtProtocol) read(body []byte) *grant { return readJSON(body, p.spec()) }

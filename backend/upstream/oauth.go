@@ -3,11 +3,37 @@
 
 package upstream
 
+import "time"
+
+// OAuth is Masters India's OAuth 2.0 password grant at /oauth/access_token.
+const OAuth Protocol = "oauth"
+
 // oauthProtocol is Masters India's OAuth 2.0 password grant at /oauth/access_token. Unlike RFC 6749 it takes the client's
 // credentials in the body, beside the user's, and its pages send that body as JSON.
 type oauthProtocol struct{}
 
-func (oauthProtocol) login(a *Account) *message {
+func (oauthProtocol) spec() Spec {
+	return Spec{
+		Protocol: OAuth,
+		Summary:  "Masters India OAuth password grant",
+		Formats:  []Format{JSON, Form},
+		Fields: []Field{
+			{Name: FieldUsername, Required: true},
+			{Name: FieldPassword, Required: true},
+			{Name: FieldClientID, Required: true},
+			{Name: FieldClientSecret, Required: true},
+		},
+		TokenKeys:       []string{"access_token", "token"},
+		RefreshKeys:     []string{"refresh_token", "refresh token"},
+		DefaultTokenTTL: time.Hour,
+		Scheme:          "Bearer",
+		TokenUse: "by API host: on pro and clientbasic field access_token in the JSON body (in the query for GET), and not the " +
+			"authorization header; on commonapi headers Authorization: Bearer <token> and client_id",
+		ClientIDWithToken: true,
+	}
+}
+
+func (oauthProtocol) login(a *Account, _ time.Time) *message {
 	body, contentType := encode(a.Format, map[string]string{
 		"grant_type":    "password",
 		"username":      a.Username,
@@ -25,4 +51,4 @@ func (oauthProtocol) login(a *Account) *message {
 	}
 }
 
-func (oauthProtocol) read(body []byte) *grant { return readJSON(body, "access_token", "token") }
+func (p oauthProtocol) read(body []byte) *grant { return readJSON(body, p.spec()) }

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // The operations, as Error.Op names them.
@@ -22,7 +23,7 @@ const (
 	opRefresh = "refresh"
 )
 
-// The media types that requests are sent with and answers are asked for in.
+// The media types that requests are sent with and responses are asked for in.
 const (
 	mediaJSON = "application/json"
 	mediaForm = "application/x-www-form-urlencoded"
@@ -38,6 +39,17 @@ type message struct {
 	body    []byte
 	// finish adds what only one protocol has; it may be nil.
 	finish func(*http.Request)
+	// secrets are what the request holds besides the account's own secrets: they must appear in no message.
+	secrets []string
+	// validFrom and validUntil bound when, on the upstream's clock, the request means something; zero where it always does.
+	validFrom, validUntil time.Time
+	// timeout bounds the request; 0 means the account's.
+	timeout time.Duration
+}
+
+// validAt reports whether the request means something to an upstream whose clock shows now.
+func (m *message) validAt(now time.Time) bool {
+	return m.validUntil.IsZero() || !now.Before(m.validFrom) && now.Before(m.validUntil)
 }
 
 // request turns the message into an HTTP request. The protocol's own headers are set last, so that they win.
@@ -87,11 +99,13 @@ func encode(format Format, fields map[string]string) (body []byte, contentType s
 		return encodeForm(fields), mediaForm
 	case Multipart:
 		return encodeMultipart(fields)
-	default:
+	case JSON:
 		// A map of strings always encodes.
 		body, _ = json.Marshal(fields)
 		return body, mediaJSON
+	case Query, Assertion: // their protocol writes them
 	}
+	return nil, ""
 }
 
 // encodeForm writes the fields as an HTML form does.

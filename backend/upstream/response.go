@@ -85,6 +85,16 @@ func (a *response) date() (t time.Time, ok bool) {
 	return t, err == nil && t.Unix() > 0
 }
 
+// skew returns the upstream's clock minus ours; known is false where the response does not tell its time.
+func (a *response) skew() (skew time.Duration, known bool) {
+	date, known := a.date()
+	if !known {
+		return 0, false
+	}
+	// A Date is cut to the second, so that ours has to be cut as well before the two are compared.
+	return date.Sub(a.received.Truncate(time.Second)), true
+}
+
 // newToken makes a token of the grant to a successful login, or says why that cannot be.
 //
 // Life counts from the moment before the request was sent, on our clock; how long it is, is told by the upstream's clock
@@ -105,10 +115,7 @@ func newToken(acct *Account, a *response, r *grant) (t *Token, problem string) {
 	if _, told, _ := number(r.expiresIn); !told && !access.hasExp {
 		t.LifeAssumed = true
 	}
-	if date, ok := a.date(); ok {
-		// A Date is cut to the second, so that ours has to be cut as well before the two are compared.
-		t.ClockSkew, t.SkewKnown = date.Sub(a.received.Truncate(time.Second)), true
-	}
+	t.ClockSkew, t.SkewKnown = a.skew()
 	if tokenProblem(r.refresh) == "" {
 		t.RefreshToken = r.refresh
 		t.RefreshExpiresAt = refreshExpiry(a, r.refresh, access)
@@ -222,12 +229,12 @@ func plainText(body []byte) (text []byte, problem string) {
 // knownKeys returns those of the names that the vendors' pages know. They help to find out what has answered, and they are
 // our own words: other names may hold anything.
 func knownKeys(names map[string]bool) []string {
-	known := []string{
-		"token", "access_token", "refresh_token", "refresh token", "expires_in", "token_type",
+	known := append(SecretKeys(),
+		"expires_in", "token_type",
 		"error", "error_description", "errorCode", "errorMessage", "title", "status", "invalid-params",
 		"detail", "non_field_errors", "username", "password",
 		"message", "success", "code", "data", "results",
 		"access_new_tokenResponse", "access_tokenResponse", "Fault", "faultcode", "faultstring",
-	}
+	)
 	return slices.DeleteFunc(known, func(name string) bool { return !names[name] })
 }

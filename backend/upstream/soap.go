@@ -7,7 +7,11 @@ import (
 	"bytes"
 	"encoding/xml"
 	"net/http"
+	"time"
 )
+
+// SOAP is Masters India's SOAP operation access_new_token.
+const SOAP Protocol = "soap"
 
 // The names of the SOAP operation. The vendor's page has lost those of the user and the password element and tells no
 // action; these are what its NuSOAP server most likely wants, and an account can set others.
@@ -20,7 +24,29 @@ const (
 // soapProtocol is Masters India's SOAP 1.1 operation access_new_token.
 type soapProtocol struct{}
 
-func (soapProtocol) login(a *Account) *message {
+func (soapProtocol) spec() Spec {
+	return Spec{
+		Protocol: SOAP,
+		Summary:  "Masters India access_new_token",
+		Fields: []Field{
+			{Name: FieldUsername, Required: true},
+			{Name: FieldPassword, Required: true},
+			{Name: FieldClientID, Required: true},
+			{Name: FieldClientSecret, Required: true},
+			{Name: FieldSOAPAction, Default: soapDefaultAction},
+			{Name: FieldSOAPUsernameElement, Default: soapDefaultUsernameElement},
+			{Name: FieldSOAPPasswordElement, Default: soapDefaultPasswordElement},
+		},
+		// PHP may return JSON in a string, with the names that it has in JSON.
+		TokenKeys:       []string{"access_token", "token"},
+		RefreshKeys:     []string{"refresh_token", "refresh token"},
+		DefaultTokenTTL: 4 * time.Hour,
+		Scheme:          "Bearer",
+		TokenUse:        "element <access_token>, first child of the operation in the SOAP body, and not the authorization header",
+	}
+}
+
+func (soapProtocol) login(a *Account, _ time.Time) *message {
 	action := orDefault(a.SOAPAction, soapDefaultAction)
 	return &message{
 		op:          opLogin,

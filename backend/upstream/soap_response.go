@@ -65,7 +65,7 @@ func readSOAP(body []byte) *grant {
 	bare := strings.TrimSpace(s.bare.String())
 	if r.token == "" && strings.HasPrefix(bare, "{") {
 		// PHP likes to return JSON in a string, also over SOAP.
-		inner := readJSON([]byte(bare), "access_token", "token")
+		inner := readJSON([]byte(bare), soapProtocol{}.spec())
 		inner.keys, inner.isJSON, inner.isObject = append(r.keys, inner.keys...), false, false
 		return inner
 	}

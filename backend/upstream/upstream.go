@@ -4,8 +4,9 @@
 // Package upstream logs in to the token endpoints of Masters India and of Fiserv FirstVision.
 //
 // It is a plain Go client library: it knows nothing of Vault, keeps no token and never retries. One Client serves one
-// Account; each of the four login protocols lives in a file of its own. A response is believed only as far as the vendors'
-// pages and practice allow: the rules are in response.go (success and lifetime) and classify.go (failure).
+// Account; each login protocol lives in a file of its own, with a Spec that says what it needs and holds. A response is believed
+// only as far as the vendors' pages and practice allow: the rules are in response.go (success and lifetime) and classify.go
+// (failure).
 package upstream
 
 import (
@@ -14,59 +15,20 @@ import (
 	"time"
 )
 
-// Protocol is the wire protocol of a login endpoint.
+// Protocol is the wire protocol of a login endpoint. Each has its constant in its own file; Specs lists all.
 type Protocol string
-
-// The protocols that New accepts.
-const (
-	// JWT is Masters India's token-auth, v1 and v2: username and password for a JWT.
-	JWT Protocol = "jwt"
-	// OAuth is Masters India's OAuth 2.0 password grant at /oauth/access_token.
-	OAuth Protocol = "oauth"
-	// SOAP is Masters India's SOAP operation access_new_token.
-	SOAP Protocol = "soap"
-	// FirstVision is Fiserv FirstVision's client credentials grant at /oauth/token.
-	FirstVision Protocol = "firstvision"
-)
 
 // Format says how a login request carries its fields.
 type Format string
 
-// The formats; which of them a protocol knows, and its default first, is told by [Protocol.Formats].
+// The formats; [Spec.Formats] says which of them a protocol knows.
 const (
 	JSON      Format = "json"
 	Form      Format = "form"
 	Multipart Format = "multipart"
 	Query     Format = "query"
+	Assertion Format = "assertion"
 )
-
-// Formats returns the request formats that the protocol knows, its default first. SOAP has none: its body is XML.
-func (p Protocol) Formats() []Format {
-	switch p {
-	case JWT:
-		return []Format{JSON, Form, Multipart}
-	case OAuth:
-		return []Format{JSON, Form}
-	case FirstVision:
-		return []Format{JSON, Query}
-	default:
-		return nil
-	}
-}
-
-// DefaultTokenTTL returns how long the protocol's tokens live by their vendor's pages, for answers that do not tell it.
-func (p Protocol) DefaultTokenTTL() time.Duration {
-	switch p {
-	case JWT:
-		return 24 * time.Hour
-	case SOAP:
-		return 4 * time.Hour
-	case FirstVision:
-		return 2 * time.Hour
-	default:
-		return time.Hour
-	}
-}
 
 // Account is everything that one login sends, and where to. New does not judge it beyond what a request needs.
 type Account struct {
@@ -75,12 +37,14 @@ type Account struct {
 	TokenURL string
 	// RefreshURL is where a refresh token is exchanged. Only JWT has one; empty means that there is none.
 	RefreshURL string
-	// Format is one of [Protocol.Formats]; empty means the first of them.
+	// Format is one of [Spec.Formats]; empty means the first of them.
 	Format Format
 
 	Username, Password     string
 	ClientID, ClientSecret string
 	Scope                  string
+	// AssertionAudience is the claim aud of a signed assertion: the token URL of the authorization server, not TokenURL.
+	AssertionAudience string
 
 	// Headers go with each request, RefreshHeaders are added (and win) on a refresh.
 	Headers, RefreshHeaders map[string]string
@@ -89,7 +53,7 @@ type Account struct {
 	// "urn:server#access_new_token", "username" and "passwd".
 	SOAPAction, SOAPUsernameElement, SOAPPasswordElement string
 
-	// DefaultTokenTTL is the life of a token whose response tells none; 0 means [Protocol.DefaultTokenTTL].
+	// DefaultTokenTTL is the life of a token whose response tells none; 0 means [Spec.DefaultTokenTTL].
 	DefaultTokenTTL time.Duration
 	// MaxTokenTTL caps the life that a response tells; 0 means no cap.
 	MaxTokenTTL time.Duration
@@ -124,8 +88,9 @@ type Token struct {
 // or wraps, an *Error, except ErrRefreshUnsupported, and where ctx itself was cancelled by the caller: then
 // errors.Is(err, context.Canceled).
 type Client interface {
-	// Login sends the account's credentials, once. An error holds none of redact: the account's tokens that are out, of which
-	// the upstream may speak ("session <token> is still open").
+	// Login sends the account's credentials, once. Only where they are in an assertion, and the response shows that the upstream's
+	// clock is so far off ours that the assertion was not valid there, a second one is made by that clock. An error holds none of
+	// redact: the account's tokens that are out, of which the upstream may speak ("session <token> is still open").
 	Login(ctx context.Context, redact ...string) (*Token, error)
 	// Refresh exchanges a refresh token for a new pair, once. The vendor kills the old pair in doing so ("the current
 	// access and refresh tokens will be invalid"). It returns ErrRefreshUnsupported where the account has no RefreshURL.

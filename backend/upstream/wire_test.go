@@ -232,7 +232,8 @@ func TestRequest_SOAPEnvelope(t *testing.T) {
 
 func TestRequest_RefreshTokenField(t *testing.T) {
 	t.Parallel()
-	for _, format := range upstream.JWT.Formats() {
+	spec, _ := upstream.SpecOf(upstream.JWT)
+	for _, format := range spec.Formats {
 		t.Run("as "+string(format), func(t *testing.T) {
 			t.Parallel()
 			s := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`","refresh_token":"next-refresh"}`))
@@ -267,7 +268,7 @@ func TestRequest_RefreshTokenField(t *testing.T) {
 
 func TestRefresh_UnsupportedWithoutURL(t *testing.T) {
 	t.Parallel()
-	for _, p := range []upstream.Protocol{upstream.JWT, upstream.OAuth, upstream.SOAP, upstream.FirstVision} {
+	for _, p := range protocols() {
 		s := serve(t, always(200, "application/json", `{}`))
 		a := accountFor(p, s.URL)
 		a.RefreshURL = ""

@@ -38,41 +38,61 @@ func banner(o options, where addresses, accounts []simulator.Account, demo bool)
 	return b.String()
 }
 
-// commands are the vault commands for one account. Secrets are shown only where we invented them ourselves.
+// commands are the vault commands for one account, one for each way in which it can log in. Secrets are shown only where we
+// invented them ourselves.
 func commands(name string, o options, where addresses, a simulator.Account, demo bool) []string {
 	base, trust := where.HTTP, "allow_http=true"
 	if base == "" {
 		base, trust = where.HTTPS, "ca_cert=@"+quote(caFile(o))
 	}
-	password, clientSecret := `"$PASSWORD"`, `"$CLIENT_SECRET"`
-	if demo {
-		password, clientSecret = quote(a.Password), quote(a.ClientSecret)
-	}
-	user := "username=" + quote(a.Username) + " password=-"
-	client := "client_id=" + quote(a.ClientID) + " client_secret=" + clientSecret
-	write := func(secret, name, preset, url, rest string) string {
-		return fmt.Sprintf("printf %%s %s | vault write mastersindia/config/%s \\\n"+
-			"      preset=%s %s token_url=%s \\\n      %s", secret, name, preset, trust, base+url, rest)
-	}
-	switch a.Protocol {
-	case simulator.JWT:
-		return []string{
-			write(password, name, "einvoice-sandbox", "/api/v1/token-auth/", user),
-			write(password, name+"-ksa", "ksa-qa", "/api/v2/token-auth/",
-				"refresh_url="+base+"/api/v2/api-token-refresh/ "+user),
+	stdin, credentials := credentialArgs(a, demo)
+	var list []string
+	for n, login := range simulator.Logins(a.Protocol) {
+		config := name
+		if n > 0 {
+			config = name + "-" + login.Config
 		}
-	case simulator.OAuth:
-		return []string{write(password, name, "oauth-sandbox", "/oauth/access_token", client+" "+user)}
-	case simulator.SOAP:
-		return []string{write(password, name, "einvoice-soap-staging", "/api.einvoice.php", client+" "+user)}
-	default:
-		scope, _, _ := strings.Cut(a.Scope, " ")
-		if scope == "" {
-			scope = "all"
+		where, rest := trust+" token_url="+base+login.Path, credentials
+		if login.Preset != "" {
+			where = "preset=" + login.Preset + " " + where
 		}
-		return []string{write(clientSecret, name, "firstvision-sandbox", "/sandbox/v1/api/oauth/token",
-			"client_id="+quote(a.ClientID)+" client_secret=- scope="+quote(scope))}
+		if login.RefreshPath != "" {
+			rest = "refresh_url=" + base + login.RefreshPath + " " + rest
+		}
+		for _, setting := range login.SettingsFor(a) {
+			key, value, _ := strings.Cut(setting, "=")
+			rest += " " + key + "=" + quote(value)
+		}
+		list = append(list, fmt.Sprintf("printf %%s %s | vault write mastersindia/config/%s \\\n      %s \\\n      %s",
+			stdin, config, where, rest))
 	}
+	return list
+}
+
+// credentialArgs are the credentials as one types them, and what goes to standard input: of two secrets only one can.
+func credentialArgs(a simulator.Account, demo bool) (stdin, args string) {
+	secret := func(variable, value string) string {
+		if demo {
+			return quote(value)
+		}
+		return `"$` + variable + `"`
+	}
+	var words []string
+	if a.ClientID != "" {
+		words = append(words, "client_id="+quote(a.ClientID))
+	}
+	switch {
+	case a.Password == "":
+		stdin = secret("CLIENT_SECRET", a.ClientSecret)
+		words = append(words, "client_secret=-")
+	case a.ClientSecret != "":
+		words = append(words, "client_secret="+secret("CLIENT_SECRET", a.ClientSecret))
+	}
+	if a.Password != "" {
+		stdin = secret("PASSWORD", a.Password)
+		words = append(words, "username="+quote(a.Username), "password=-")
+	}
+	return stdin, strings.Join(words, " ")
 }
 
 func caFile(o options) string {

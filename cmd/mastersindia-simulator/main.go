@@ -25,7 +25,7 @@ func main() {
 
 // run is the whole program. It ends when ctx does.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	program := command.Program{Name: "mastersindia-simulator", Version: version, Commit: commit, Help: help}
+	program := command.Program{Name: "mastersindia-simulator", Version: version, Commit: commit, Help: help()}
 	return command.Run(program, stdout, stderr,
 		func() (options, error) { return parseOptions(args) },
 		func(o options) error { return serve(ctx, o, stdout, stderr) })

@@ -273,11 +273,13 @@ func TestRunBanner(t *testing.T) {
 			"      username=demo-jwt@simulator.example password=-\n",
 		"preset=ksa-qa allow_http=true token_url=" + p.where.HTTP + "/api/v2/token-auth/ \\\n" +
 			"      refresh_url=" + p.where.HTTP + "/api/v2/api-token-refresh/ username=",
-		"config/demo-oauth \\\n      preset=oauth-sandbox",
+		"config/demo-oauth \\\n      preset=oauth-verification",
 		"config/demo-soap \\\n      preset=einvoice-soap-staging",
 		"printf %s demo-firstvision-client-secret | vault write mastersindia/config/demo-firstvision \\\n" +
 			"      preset=firstvision-sandbox allow_http=true token_url=" + p.where.HTTP + "/sandbox/v1/api/oauth/token \\\n" +
-			"      client_id=demo-firstvision-client client_secret=- scope=all\n",
+			"      client_id=demo-firstvision-client client_secret=- scope='accounts cards'\n",
+		"preset=firstvision-emea-sandbox allow_http=true token_url=" + p.where.HTTP + "/api/fs/fv_emea/security/v1/token/jwt/generate",
+		"protocol=firstvision request_format=form headers=apikey=demo-firstvision-client",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the banner lacks %q:\n%s", want, text)
@@ -423,7 +425,7 @@ func TestHelpNamesEveryOption(t *testing.T) {
 	t.Parallel()
 	_, flags := newFlags()
 	flags.VisitAll(func(f *flag.Flag) {
-		if !strings.Contains(help, "\n  -"+f.Name+"\n") && !strings.Contains(help, "\n  -"+f.Name+"=<") {
+		if !strings.Contains(help(), "\n  -"+f.Name+"\n") && !strings.Contains(help(), "\n  -"+f.Name+"=<") {
 			t.Errorf("the help lacks -%s", f.Name)
 		}
 	})
@@ -432,7 +434,7 @@ func TestHelpNamesEveryOption(t *testing.T) {
 // TestHelpExampleAccounts runs the accounts that the help shows.
 func TestHelpExampleAccounts(t *testing.T) {
 	t.Parallel()
-	_, rest, _ := strings.Cut(help, "$ cat accounts.json\n")
+	_, rest, _ := strings.Cut(help(), "$ cat accounts.json\n")
 	example, _, _ := strings.Cut(rest, "\n")
 	if _, err := simulator.ParseAccounts([]byte(example)); err != nil {
 		t.Errorf("%s: %v", example, err)

@@ -7,17 +7,30 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"vault-plugin-secrets-mastersindia/internal/command"
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // help is written like that of Vault's own tools.
-const help = `Usage: mastersindia-simulator [options]
+func help() string { return strings.Replace(helpText, "PROTOCOLS", protocolNames(), 1) }
+
+// protocolNames are all protocols, for a sentence.
+func protocolNames() string {
+	var names []string
+	for _, p := range simulator.Protocols() {
+		names = append(names, string(p))
+	}
+	return strings.Join(names, ", ")
+}
+
+const helpText = `Usage: mastersindia-simulator [options]
 
   Serves the login endpoints of Masters India and of Fiserv FirstVision as they are documented, quirks included, for tests
   and for people who have no account yet. Everything is simulated: nothing leaves this machine, and no token works elsewhere.
 
-  Serve four demo accounts, and print the commands that use them:
+  Serve a demo account of each protocol, and print the commands that use them:
 
       $ mastersindia-simulator
 
@@ -38,10 +51,10 @@ const help = `Usage: mastersindia-simulator [options]
 Options:
 
   -accounts=<file>
-      JSON list of the accounts to serve. An account has protocol (jwt, oauth, soap or firstvision), username, password,
-      client_id, client_secret, scope, and, all optional, token_ttl, refresh_ttl, single_session, absolute_expiry,
-      expires_in_as_string, omit_expiry, repeat_tokens, same_token (repeated or renewed), business_envelope, latin1,
-      corrupt_header. The default is one demo account a protocol.
+      JSON list of the accounts to serve. An account has protocol (one of PROTOCOLS), username, password,
+      client_id, client_secret, scope, and, all optional, assertion_audience, token_ttl, refresh_ttl, single_session,
+      absolute_expiry, expires_in_as_string, omit_expiry, repeat_tokens, same_token (repeated or renewed), business_envelope,
+      latin1, corrupt_header. The default is one demo account a protocol.
 
   -help
       Print this help.

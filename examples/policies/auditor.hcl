@@ -22,7 +22,8 @@ path "mastersindia/lookup" {
   capabilities = ["update"]
 }
 
-# Lists show names, and the few facts that vault list -detailed prints. To read config/+ would show headers and user names too.
+# Lists show names, and the few facts that vault list -detailed prints, user names among them. To read config/+ would show all
+# settings but the secrets.
 path "mastersindia/config/" {
   capabilities = ["list"]
 }

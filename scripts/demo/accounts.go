@@ -4,8 +4,6 @@
 package main
 
 import (
-	"fmt"
-
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -17,44 +15,41 @@ type account struct {
 	config string
 	role   string
 	api    string
+	// how names the way to log in: the protocol, with the request format where that is not the usual one.
+	how string
 	// settings are the parameters of the config that are no credentials.
 	settings []string
 }
 
-// demoAccounts returns one account for each protocol.
-func demoAccounts(sim *harness.Simulator, accounts []simulator.Account) ([]account, error) {
-	list := make([]account, 0, len(accounts))
+// demoAccounts returns an account for each way to log in of each protocol.
+func demoAccounts(sim *harness.Simulator, accounts []simulator.Account) []account {
+	var list []account
 	for _, a := range accounts {
-		known, err := demoAccount(sim, a)
-		if err != nil {
-			return nil, err
+		for _, login := range simulator.Logins(a.Protocol) {
+			list = append(list, demoAccount(sim, a, login, len(list) == 0))
 		}
-		list = append(list, known)
 	}
-	return list, nil
+	return list
 }
 
-// demoAccount names the config and the role of an account. The jwt one logs in over TLS, as one does; the others show allow_http.
-func demoAccount(sim *harness.Simulator, a simulator.Account) (account, error) {
-	switch a.Protocol {
-	case simulator.JWT:
-		return account{Account: a, config: "gst", role: "billing", api: "POST /api/v1/einvoice/", settings: []string{
-			"preset=einvoice-sandbox", "token_url=" + sim.HTTPS + "/api/v1/token-auth/", "ca_cert=@ca.pem",
-		}}, nil
-	case simulator.OAuth:
-		return account{Account: a, config: "verify", role: "kyc", api: "GET /commonapis/searchgstin", settings: []string{
-			"preset=oauth-verification", "token_url=" + sim.HTTP + "/oauth/access_token", "allow_http=true",
-		}}, nil
-	case simulator.SOAP:
-		return account{Account: a, config: "einvoice-soap", role: "legacy", api: "eInvoiceGenerate", settings: []string{
-			"preset=einvoice-soap-staging", "token_url=" + sim.HTTP + "/api.einvoice.php", "allow_http=true",
-		}}, nil
-	case simulator.FirstVision:
-		return account{Account: a, config: "cards", role: "issuing", api: "GET /v1/cards/{id}/details", settings: []string{
-			"preset=firstvision-sandbox", "token_url=" + sim.HTTP + "/v1/api/oauth/token", "allow_http=true", "scope=accounts cards",
-		}}, nil
-	default:
-		return account{}, fmt.Errorf("the simulator has an account of the protocol %q, which this demo does not know", a.Protocol)
+// demoAccount is the account with one way to log in. The first logs in over TLS, as one does; the others show allow_http.
+func demoAccount(sim *harness.Simulator, a simulator.Account, login simulator.Login, secure bool) account {
+	base, trust := sim.HTTP, "allow_http=true"
+	if secure {
+		base, trust = sim.HTTPS, "ca_cert=@ca.pem"
+	}
+	settings := []string{"token_url=" + base + login.Path, trust}
+	how := "no preset"
+	if login.Preset != "" {
+		settings = append([]string{"preset=" + login.Preset}, settings...)
+		how = login.Preset
+	}
+	if login.RefreshPath != "" {
+		settings = append(settings, "refresh_url="+base+login.RefreshPath)
+	}
+	return account{
+		Account: a, config: login.Config, role: login.Role, api: simulator.BusinessCall(a.Protocol),
+		how: string(a.Protocol) + ", " + how, settings: append(settings, login.SettingsFor(a)...),
 	}
 }
 

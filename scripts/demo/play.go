@@ -53,9 +53,9 @@ func (p *play) install(ctx context.Context) error {
 	return err
 }
 
-// storeAccounts writes a config and a role for each protocol.
+// storeAccounts writes a config and a role for each way to log in.
 func (p *play) storeAccounts(ctx context.Context) error {
-	p.out.step("The operator stores an account for each protocol, and a role that applications read")
+	p.out.step("The operator stores an account for each way to log in, and a role that applications read")
 	p.out.note("Each write logs in once to check the credentials, and keeps the token that this gives.")
 	for _, a := range p.accounts {
 		stdin, args := a.writeArgs()
@@ -73,10 +73,10 @@ func (p *play) storeAccounts(ctx context.Context) error {
 	return nil
 }
 
-// readTokens reads a token for each protocol and uses it.
+// readTokens reads a token of each account and uses it.
 func (p *play) readTokens(ctx context.Context) error {
 	p.out.step("Applications read tokens and use them")
-	p.summary = [][]string{{"protocol", "config", "token_id", "lease", "token's life", "accepted by"}}
+	p.summary = [][]string{{"protocol, and how", "config", "token_id", "lease", "token's life", "accepted by"}}
 	for n, a := range p.accounts {
 		args := []string{"read", "mastersindia/token/" + a.role}
 		p.out.command("", args)
@@ -99,7 +99,7 @@ func (p *play) readTokens(ctx context.Context) error {
 	if logins != len(p.accounts) {
 		return fmt.Errorf("the vendors saw %d logins for %d accounts", logins, len(p.accounts))
 	}
-	p.out.good("the vendors saw %d logins so far, one for each account: readers share the token", logins)
+	p.out.good("the vendors saw %d logins so far, one for each config: readers share the token", logins)
 	return nil
 }
 
@@ -123,7 +123,7 @@ func (p *play) checkToken(ctx context.Context, a account, answer map[string]stri
 	}
 	p.out.good("%s accepted the token", a.api)
 	p.summary = append(p.summary, []string{
-		string(a.Protocol), a.config, answer["token_id"], lease.String(), life.String(), "✓ " + a.api,
+		a.how, a.config, answer["token_id"], lease.String(), life.String(), "✓ " + a.api,
 	})
 	return nil
 }

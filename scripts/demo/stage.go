@@ -53,9 +53,7 @@ func openStage(ctx context.Context) (_ *stage, err error) {
 	if s.vault, err = harness.StartDevVault(ctx, binaries, vaultDir); err != nil {
 		return nil, err
 	}
-	if s.accounts, err = demoAccounts(s.simulator, accounts); err != nil {
-		return nil, err
-	}
+	s.accounts = demoAccounts(s.simulator, accounts)
 	return s, s.layOutFiles()
 }
 

@@ -6,8 +6,7 @@ package main
 import (
 	"context"
 	"os/exec"
-
-	"vault-plugin-secrets-mastersindia/simulator"
+	"strings"
 )
 
 // stay sets everything up without a word, says how to use it, and stays until it is stopped.
@@ -37,11 +36,9 @@ func (p *play) stay(ctx context.Context) error {
 	}
 	p.out.printf("  vault read mastersindia/config/%s\n", p.accounts[0].config)
 	p.out.printf("  vault path-help mastersindia\n")
-	for _, a := range p.accounts {
-		if a.Protocol == simulator.FirstVision { // the one whose call to try a token on is a plain GET
-			p.out.printf("  go run ./examples/clients/go %s %s/v1/cards/1/details\n\n", a.role, p.simulator.HTTP)
-		}
-	}
+	p.out.printf("  go run ./examples/clients/go -d '{\"user_gstin\": \"29ABCDE1234F2Z5\"}' %s %s/api/v1/einvoice/\n\n",
+		p.accounts[0].role, p.simulator.HTTP)
+	p.out.printf("  password     of %s, should a drill ask for it: %s\n", p.sameUser(p.accounts[0]), p.accounts[0].Password)
 	p.out.printf("  simulator    %s  %s  (certificate: %s)\n", p.simulator.HTTP, p.simulator.HTTPS, p.simulator.CAFile)
 	p.out.printf("  server log   %s\n  audit log    %s\n\n", p.vault.ServerLog(), p.vault.AuditLog())
 	p.out.printf("%s\n", p.out.style(bold, "Ctrl-C stops everything and removes its files."))
@@ -53,4 +50,15 @@ func (p *play) stay(ctx context.Context) error {
 	case <-p.simulator.Done():
 		return p.simulator.Err()
 	}
+}
+
+// sameUser names the configs that log in as the user of an account.
+func (p *play) sameUser(as account) string {
+	var names []string
+	for _, a := range p.accounts {
+		if a.Username == as.Username {
+			names = append(names, a.config)
+		}
+	}
+	return strings.Join(names, " and ")
 }

@@ -4,68 +4,139 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
-	"sync"
-	"time"
-
-	"github.com/hashicorp/vault/api"
+	"regexp"
 )
 
-const mount = "mastersindia"
+// call is a request to the API, without the token.
+type call struct {
+	method string // empty for GET, or POST with a body
+	url    string
+	header http.Header
+	body   []byte // nil for none
+	field  string // of the JSON body that the token goes into; empty for the header Authorization
+}
 
-// client calls an API with the token of a role, and keeps that token for as long as it is good.
-type client struct {
-	vault *api.Client
-	api   *http.Client
-	role  string
+// call returns the body of the API's response. A token that the API refuses is replaced, and the call tried once more, never in
+// a loop.
+func (c *client) call(ctx context.Context, what call) ([]byte, error) {
+	t, err := c.token(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	status, body, err := c.send(ctx, what, t)
+	if err == nil && refused(status, body) {
+		if t, err = c.token(ctx, t.ID); err != nil {
+			return nil, err
+		}
+		status, body, err = c.send(ctx, what, t)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case refused(status, body):
+		return nil, fmt.Errorf("%s refuses the token twice, the last time token_id %s. Is it the API of this account, and is "+
+			"the token in the right place (-f)? Else ask an operator for: vault read %s/status/%s", what.url, t.ID, c.mount(), t.Config)
+	case status < 200 || status > 299:
+		return nil, fmt.Errorf("%s answers %d, which is not about the token (token_id %s): %s", what.url, status, t.ID, body)
+	}
+	return body, nil
+}
 
-	mu        sync.Mutex // held while a token is read: callers that come meanwhile share it
-	token     token
-	keepUntil time.Time
+func (c *client) send(ctx context.Context, what call, t token) (status int, body []byte, err error) {
+	request, err := newRequest(ctx, what, t)
+	if err != nil {
+		return 0, nil, err
+	}
+	response, err := c.api.Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	body, err = io.ReadAll(response.Body)
+	return response.StatusCode, body, err
+}
+
+// newRequest makes a request with the token. The role's metadata are headers that each call needs.
+func newRequest(ctx context.Context, what call, t token) (*http.Request, error) {
+	method, sent := what.method, what.body
+	if method == "" {
+		method = http.MethodGet
+		if sent != nil {
+			method = http.MethodPost
+		}
+	}
+	if what.field != "" {
+		var err error
+		if sent, err = withField(sent, what.field, t.Access); err != nil {
+			return nil, err
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, method, what.url, bytes.NewReader(sent))
+	if err != nil {
+		return nil, err
+	}
+	if sent != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for name, value := range t.Metadata {
+		request.Header.Set(name, value)
+	}
+	maps.Copy(request.Header, what.header)
+	if what.field == "" {
+		request.Header.Set("Authorization", t.Authorization)
+		if t.ClientID != "" { // the verification APIs want it
+			request.Header.Set("client_id", t.ClientID)
+		}
+	}
+	return request, nil
+}
+
+// withField puts a field in front of the others of a JSON object, and leaves these as they are.
+func withField(object []byte, field, value string) ([]byte, error) {
+	rest, isObject := bytes.CutPrefix(bytes.TrimSpace(object), []byte("{"))
+	if !isObject {
+		return nil, fmt.Errorf("the token goes into the field %s of the body, which must be a JSON object", field)
+	}
+	added, err := json.Marshal(map[string]string{field: value})
+	if err != nil {
+		return nil, err
+	}
+	added = added[:len(added)-1]
+	if rest = bytes.TrimSpace(rest); !bytes.HasPrefix(rest, []byte("}")) {
+		added = append(added, ", "...)
+	}
+	return append(added, rest...), nil
+}
+
+// refused tells whether a response means that the token is dead. A wrong path is answered with 401 too, and some APIs say it in
+// words.
+func refused(status int, body []byte) bool {
+	if status == http.StatusUnauthorized {
+		return !bytes.Contains(body, []byte("Invalid Product"))
+	}
+	const invalidToken = 498 // of FirstVision's gateway
+	said := regexp.MustCompile(`(?i)"(error|error_description|message)"\s*:\s*"[^"]*(access token|invalid[_ ]grant)`)
+	fine := regexp.MustCompile(`(?i)"error"\s*:\s*"?false`)
+	return status == invalidToken || said.Match(body) && !fine.Match(body)
 }
 
 // noRedirect keeps the token from being taken along to wherever a redirect points.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// call returns what the API answers. A token that it refuses is replaced, and the call tried once more, never in a loop.
-func (c *client) call(ctx context.Context, url string) ([]byte, error) {
-	t, err := c.current(ctx, "")
-	if err != nil {
-		return nil, err
+// parseHeader reads NAME: VALUE.
+func parseHeader(header http.Header, text string) error {
+	name, value, found := bytes.Cut([]byte(text), []byte(":"))
+	if !found {
+		return errors.New("give a header as NAME: VALUE")
 	}
-	status, body, err := c.get(ctx, url, t)
-	if err == nil && status == http.StatusUnauthorized { // Upstream may have killed the token.
-		if t, err = c.current(ctx, t.ID); err != nil {
-			return nil, err
-		}
-		status, body, err = c.get(ctx, url, t)
-	}
-	switch {
-	case err != nil:
-		return nil, err
-	case status == http.StatusUnauthorized:
-		return nil, fmt.Errorf("%s refuses the token twice, the last time token_id %s. Is it the API of this account? "+
-			"Else ask an operator for: vault read %s/status/%s", url, t.ID, mount, t.Config)
-	case status < 200 || status > 299:
-		return nil, fmt.Errorf("%s answers %d, which is not about the token (token_id %s): %s", url, status, t.ID, body)
-	}
-	return body, nil
-}
-
-func (c *client) get(ctx context.Context, url string, t token) (status int, body []byte, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		return 0, nil, err
-	}
-	request.Header.Set("Authorization", t.Authorization)
-	answer, err := c.api.Do(request)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer answer.Body.Close()
-	body, err = io.ReadAll(answer.Body)
-	return answer.StatusCode, body, err
+	header.Set(string(bytes.TrimSpace(name)), string(bytes.TrimSpace(value)))
+	return nil
 }

@@ -1,9 +1,8 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command go calls each URL with the token that a role of the mastersindia engine gives, and prints the answers:
-//
-//	VAULT_ADDR=... VAULT_TOKEN=... go run ./examples/clients/go ROLE URL...
+// Command go calls each URL with the token that a role of the mastersindia engine gives, and prints the responses. With -every it
+// goes on until it is stopped. README.md has the options and the environment.
 package main
 
 import (
@@ -14,6 +13,9 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"os/signal"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -21,23 +23,58 @@ import (
 
 func main() {
 	log.SetFlags(0)
+	what := call{header: make(http.Header)}
+	flag.StringVar(&what.method, "X", "", "method; default GET, or POST with a body")
+	flag.Func("H", "'NAME: VALUE' of a header", func(text string) error { return parseHeader(what.header, text) })
+	flag.Func("d", "body, or @file", func(text string) (err error) { what.body, err = readBody(text); return err })
+	flag.StringVar(&what.field, "f", "", "put the token into this field of the JSON body")
+	every := flag.Duration("every", 0, "call again and again, so often")
 	flag.Parse()
 	if flag.NArg() < 2 {
-		log.Fatal("usage: go run ./examples/clients/go ROLE URL...")
+		log.Fatal("usage: go run ./examples/clients/go [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...")
 	}
-	if err := run(context.Background(), os.Stdout, flag.Arg(0), flag.Args()[1:]); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Stdout, *every, what, flag.Arg(0), flag.Args()[1:]); err != nil {
+		stop()
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, out io.Writer, role string, urls []string) error {
+func readBody(text string) ([]byte, error) {
+	if file, isFile := strings.CutPrefix(text, "@"); isFile {
+		return os.ReadFile(file) //nolint:gosec // named by whoever starts the program
+	}
+	return []byte(text), nil
+}
+
+// run calls the URLs once, and ends at the first error; or again and again until ctx ends, and logs the errors.
+func run(ctx context.Context, out io.Writer, every time.Duration, what call, role string, urls []string) error {
 	vault, err := api.NewClient(api.DefaultConfig())
 	if err != nil {
 		return fmt.Errorf("making a client of Vault from the environment: %w", err)
 	}
-	c := &client{vault: vault, role: role, api: &http.Client{Timeout: time.Minute, CheckRedirect: noRedirect}}
+	c := newClient(vault, role)
+	for {
+		err := c.callAll(ctx, out, what, urls)
+		switch {
+		case every == 0:
+			return err
+		case err != nil && ctx.Err() == nil:
+			log.Print(err)
+		}
+		select {
+		case <-time.After(every):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (c *client) callAll(ctx context.Context, out io.Writer, what call, urls []string) error {
 	for _, url := range urls {
-		body, err := c.call(ctx, url)
+		what.url = url
+		body, err := c.call(ctx, what)
 		if err != nil {
 			return err
 		}

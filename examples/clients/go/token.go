@@ -10,51 +10,132 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/vault/api"
 )
 
-// token is what the client uses of the answer.
-type token struct {
-	Authorization string `json:"authorization"`
-	ID            string `json:"token_id"`
-	Config        string `json:"config"`
-	TTL           int    `json:"ttl"`
+const (
+	// margin is how long before its end a token is taken for dead.
+	margin = 5 * time.Second
+	// again is when Vault is asked again after it could not be reached.
+	again = 5 * time.Second
+)
+
+// client calls an API with the token of a role. It keeps that token until there may be a newer one, and, while Vault cannot be
+// reached, for as long as it lives.
+type client struct {
+	vault *api.Client
+	api   *http.Client
+	path  string // of the role
+
+	mu         sync.Mutex // held while a token is read: callers that come meanwhile share it
+	kept       token
+	keepUntil  time.Time
+	livesUntil time.Time
 }
 
-// current returns the token that is kept, or reads it. rejected is the token_id of a token that the API has refused.
-func (c *client) current(ctx context.Context, rejected string) (token, error) {
+// token is what the client uses of the response.
+type token struct {
+	Access        string            `json:"access_token"`
+	Authorization string            `json:"authorization"`
+	ID            string            `json:"token_id"`
+	ClientID      string            `json:"client_id"`
+	Metadata      map[string]string `json:"metadata"`
+	Config        string            `json:"config"`
+	TTL           int               `json:"ttl"`
+	ExpiresIn     int               `json:"expires_in"`
+}
+
+// newClient takes a role of the mount mastersindia, or a full path such as gst/token/billing.
+func newClient(vault *api.Client, role string) *client {
+	path := strings.Trim(role, "/")
+	if !strings.Contains(path, "/") {
+		path = "mastersindia/token/" + path
+	}
+	return &client{vault: vault, path: path, api: &http.Client{Timeout: time.Minute, CheckRedirect: noRedirect}}
+}
+
+func (c *client) mount() string {
+	mount, _, _ := strings.Cut(c.path, "/token/")
+	return mount
+}
+
+// token returns the token that is kept, or reads it. rejected is the token_id of a token that the API has refused.
+func (c *client) token(ctx context.Context, rejected string) (token, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if rejected == "" && time.Now().Before(c.keepUntil) {
-		return c.token, nil
+	// Round drops the monotonic reading: it stands still while a machine sleeps, and the token grows old.
+	now := time.Now().Round(0)
+	if rejected == "" && now.Before(c.keepUntil) {
+		return c.kept, nil
 	}
-	path, query := mount+"/token/"+c.role, map[string][]string{}
+	t, lease, err := c.read(ctx, rejected)
+	if err != nil {
+		var refused *api.ResponseError
+		isRefused := errors.As(err, &refused) && refused.StatusCode < http.StatusInternalServerError
+		if rejected != "" || isRefused || ctx.Err() != nil || !now.Before(c.livesUntil) {
+			return token{}, err
+		}
+		c.keepUntil = now.Add(again) // a Vault that is down is not felt while the token lives
+		return c.kept, nil
+	}
+	// A role may be without leases: 0.
+	keep := min(t.TTL, cmp.Or(lease, t.TTL))
+	c.kept, c.keepUntil = t, now.Add(time.Duration(keep)*time.Second)
+	c.livesUntil = now.Add(time.Duration(t.ExpiresIn)*time.Second - margin)
+	return t, nil
+}
+
+// read reads the token from Vault, and returns the seconds of its lease with it.
+func (c *client) read(ctx context.Context, rejected string) (t token, lease int, err error) {
+	if err := useVaultToken(c.vault); err != nil {
+		return token{}, 0, err
+	}
+	query := map[string][]string{}
 	if rejected != "" {
 		query["rejected_token_id"] = []string{rejected}
 	}
-	secret, err := c.vault.Logical().ReadWithDataWithContext(ctx, path, query)
-	if answer := (*api.ResponseError)(nil); errors.As(err, &answer) && answer.StatusCode == http.StatusForbidden {
-		return token{}, fmt.Errorf("does VAULT_TOKEN live (vault token lookup), and does its policy let it read %s? %w", path, err)
-	}
-	if err != nil {
-		return token{}, fmt.Errorf("reading %s: %w", path, err)
-	}
-	if secret == nil {
-		return token{}, fmt.Errorf("nothing at %s: is %s/ the mount of the engine?", path, mount)
+	secret, err := c.vault.Logical().ReadWithDataWithContext(ctx, c.path, query)
+	var answer *api.ResponseError
+	switch {
+	case errors.As(err, &answer) && answer.StatusCode == http.StatusForbidden:
+		return token{}, 0, fmt.Errorf("does the Vault token live (vault token lookup), and may it read %s? %w", c.path, err)
+	case err != nil:
+		return token{}, 0, fmt.Errorf("reading %s: %w", c.path, err)
+	case secret == nil:
+		return token{}, 0, fmt.Errorf("nothing at %s: is %s/ the mount of the engine?", c.path, c.mount())
 	}
 	data, err := json.Marshal(secret.Data)
 	if err != nil {
-		return token{}, err
+		return token{}, 0, err
 	}
-	var t token
-	if err := json.Unmarshal(data, &t); err != nil {
-		return token{}, fmt.Errorf("the answer at %s: %w", path, err)
+	if err := json.Unmarshal(data, &t); err != nil || t.Authorization == "" {
+		return token{}, 0, fmt.Errorf("what is read at %s is no token: is it a path of the engine?", c.path)
 	}
-	// Until there may be a newer one, or until the lease ends. A role may be without leases: 0.
-	keep := min(t.TTL, cmp.Or(secret.LeaseDuration, t.TTL))
-	// Round drops the monotonic reading: it stands still while a machine sleeps, and the token grows old.
-	c.token, c.keepUntil = t, time.Now().Round(0).Add(time.Duration(keep)*time.Second)
-	return t, nil
+	return t, secret.LeaseDuration, nil
+}
+
+// useVaultToken takes the Vault token from VAULT_TOKEN, or anew from the file that Vault Agent keeps. It is in no message.
+func useVaultToken(vault *api.Client) error {
+	name, text := "VAULT_TOKEN", strings.TrimSpace(os.Getenv("VAULT_TOKEN")) // many a file or variable ends in a newline
+	if file := os.Getenv("VAULT_TOKEN_FILE"); text == "" && file != "" {
+		content, err := os.ReadFile(file) //nolint:gosec // named by whoever starts the program
+		if err != nil {
+			return fmt.Errorf("reading VAULT_TOKEN_FILE: %w: is Vault Agent running?", err)
+		}
+		name, text = "VAULT_TOKEN_FILE", strings.TrimSpace(string(content))
+	}
+	if text == "" {
+		return errors.New("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes")
+	}
+	if !regexp.MustCompile(`^[!-~]+$`).MatchString(text) {
+		return fmt.Errorf("%s has a blank or another character in it that no Vault token has", name)
+	}
+	vault.SetToken(text)
+	return nil
 }

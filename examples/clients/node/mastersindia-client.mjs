@@ -2,74 +2,158 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 //
-// Calls an API with the token that a role of the mastersindia engine gives. Node 18 or newer, no package.
+// Calls an API with the token that a role of the mastersindia engine gives. Node 18.3 or newer, no package.
 //
-//   as a program: VAULT_ADDR=... VAULT_TOKEN=... mastersindia-client.mjs ROLE URL...
-//   as a module:  const client = new Client("billing"); const body = await client.call("https://...");
+//   as a module:  const client = new Client("billing");
+//                 const reply = await client.call("https://...", { method: "POST", body: JSON.stringify(invoice) });
+//   as a program: mastersindia-client.mjs [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...
 //
-// A CA of your own is named by NODE_EXTRA_CA_CERTS.
-import { realpathSync } from "node:fs";
+// README.md has the options and the environment. A CA of your own is named by NODE_EXTRA_CA_CERTS.
+import { readFileSync, realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 
-const mount = "mastersindia";
+const vaultTimeout = 30_000, apiTimeout = 60_000; // milliseconds
 
-/** Something that a person must look at; the message says what to do. */
-export class ClientError extends Error {}
-
-export class Client {
-  #role;
-  #reading; // the token, or the promise of it: calls that come at the same time share one read
-  #keepUntil = 0;
-
-  constructor(role) {
-    this.#role = role;
-  }
-
-  /** Returns what the API answers. A token that it refuses is replaced, and the call tried once more, never in a loop. */
-  async call(url) {
-    let token = await this.#token();
-    let answer = await get(url, { Authorization: token.authorization });
-    if (answer.status === 401) { // Upstream may have killed the token.
-      token = await this.#token(token.token_id);
-      answer = await get(url, { Authorization: token.authorization });
-    }
-    if (answer.status === 401) {
-      throw new ClientError(`${url} refuses the token twice, the last time token_id ${token.token_id}. Is it the API of this ` +
-        `account? Else ask an operator for: vault read ${mount}/status/${token.config}`);
-    }
-    if (!answer.ok) {
-      throw new ClientError(`${url} answers ${answer.status}, which is not about the token (token_id ${token.token_id}): ` +
-        answer.body);
-    }
-    return answer.body;
-  }
-
-  /** Returns the token that is kept, or reads it. rejected is the token_id of a token that the API has refused. */
-  async #token(rejected = "") {
-    if (rejected || Date.now() >= this.#keepUntil) {
-      this.#keepUntil = Infinity; // until the read that begins here has ended
-      this.#reading = readToken(this.#role, rejected).then(
-        (token) => { this.#keepUntil = Date.now() + token.keepFor * 1000; return token; },
-        (problem) => { this.#keepUntil = 0; throw problem; });
-    }
-    return this.#reading;
+/** Something that a person must look at; the message says what to do. status is the HTTP status, 0 without one. */
+export class ClientError extends Error {
+  constructor(message, status = 0) {
+    super(message);
+    this.status = status;
   }
 }
 
-async function readToken(role, rejected) {
-  const path = `${mount}/token/${encodeURIComponent(role)}`;
-  const query = rejected ? `?rejected_token_id=${rejected}` : "";
-  const address = env("VAULT_ADDR").replace(/\/+$/, "");
-  const headers = { "X-Vault-Token": env("VAULT_TOKEN"), "X-Vault-Request": "true" };
-  if (process.env.VAULT_NAMESPACE) headers["X-Vault-Namespace"] = process.env.VAULT_NAMESPACE;
-  const answer = await get(`${address}/v1/${path}${query}`, headers);
-  if (answer.status === 403) {
-    throw new ClientError(`Vault answers 403: does VAULT_TOKEN live (vault token lookup), and may it read ${path}?`);
+/** Hands out the token of a role, and calls an API with it. One object serves a whole program. */
+export class Client {
+  #path;
+  #reading; // the promise of the token: calls that come at the same time share one read
+  #keepUntil = 0;
+  #livesUntil = 0;
+
+  /** The role is one of the mount mastersindia, or a full path such as gst/token/billing. */
+  constructor(role) {
+    role = role.replace(/^\/+|\/+$/g, "");
+    this.#path = role.includes("/") ? role : `mastersindia/token/${role}`;
   }
-  if (answer.status !== 200) throw new ClientError(`Vault answers ${answer.status} to a read of ${path}: ${reasons(answer.body)}`);
-  const { data, lease_duration: lease } = JSON.parse(answer.body);
-  // Until there may be a newer one, or until the lease ends. A role may be without leases: 0.
-  return { ...data, keepFor: lease > 0 ? Math.min(lease, data.ttl) : data.ttl };
+
+  /**
+   * Returns what Vault gives: access_token, authorization, metadata and so on. It is kept until there may be a newer one.
+   * rejected is the token_id of a token that the API has refused.
+   */
+  async token(rejected = "") {
+    if (rejected || Date.now() >= this.#keepUntil) {
+      const kept = this.#reading;
+      this.#keepUntil = Infinity; // until the read that begins here has ended
+      this.#reading = read(this.#path, rejected).then(
+        ({ token, keep, life }) => {
+          this.#keepUntil = Date.now() + keep * 1000;
+          this.#livesUntil = Date.now() + life * 1000;
+          return token;
+        },
+        (problem) => {
+          const refused = problem.status >= 400 && problem.status < 500;
+          const alive = !rejected && !refused && Date.now() < this.#livesUntil;
+          this.#keepUntil = alive ? Date.now() + 5000 : 0;
+          if (alive) return kept; // a Vault that is down is not felt while the token lives
+          throw problem;
+        });
+    }
+    return this.#reading;
+  }
+
+  /**
+   * Returns what the API answers. With field the token goes into that field of the JSON body, and else into the header
+   * Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop.
+   */
+  async call(url, { method, body, headers, field } = {}) {
+    let token = await this.token();
+    let answer = await send(url, request(token, method, body, headers, field), apiTimeout);
+    if (refused(answer)) {
+      token = await this.token(token.token_id);
+      answer = await send(url, request(token, method, body, headers, field), apiTimeout);
+    }
+    if (refused(answer)) {
+      const mount = this.#path.slice(0, this.#path.lastIndexOf("/token/"));
+      throw new ClientError(`${url} refuses the token twice, the last time token_id ${token.token_id}. Is it the API of this ` +
+        `account, and is the token in the right place (-f)? Else ask an operator for: vault read ${mount}/status/${token.config}`,
+        answer.status);
+    }
+    if (!answer.ok) {
+      throw new ClientError(`${url} answers ${answer.status}, which is not about the token (token_id ${token.token_id}): ` +
+        answer.body, answer.status);
+    }
+    return answer.body;
+  }
+}
+
+// Method, body and headers of a call with the token. The role's metadata are headers that each call needs.
+function request(token, method, body, headers, field) {
+  const sent = { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...token.metadata, ...headers };
+  if (field) {
+    body = withField(body ?? "", field, token.access_token);
+  } else {
+    sent.Authorization = token.authorization;
+    if (token.client_id) sent.client_id = token.client_id; // the verification APIs want it
+  }
+  for (const [name, value] of Object.entries(sent)) {
+    if (!/^[\w-]+$/.test(name) || /[^\t\x20-\x7e\x80-\xff]/.test(value)) {
+      throw new ClientError(`header ${name} cannot be sent: give one line of text, as NAME: VALUE`);
+    }
+  }
+  return { method: method || (body === undefined ? "GET" : "POST"), body, headers: sent };
+}
+
+// Puts a field in front of the others of a JSON object, and leaves these as they are.
+function withField(body, field, value) {
+  const rest = /^\s*\{\s*([^]*)$/.exec(body)?.[1];
+  if (rest === undefined) throw new ClientError(`the token goes into the field ${field} of the body, which must be a JSON object`);
+  return `{${JSON.stringify(field)}: ${JSON.stringify(value)}${rest.startsWith("}") ? "" : ", "}${rest}`;
+}
+
+// Tells whether an answer means that the token is dead. A wrong path is answered with 401 too, and some APIs say it in words.
+function refused({ status, body }) {
+  if (status === 401) return !body.includes("Invalid Product");
+  return status === 498 || (/"(error|error_description|message)"\s*:\s*"[^"]*(access token|invalid[_ ]grant)/i.test(body) &&
+    !/"error"\s*:\s*"?false/i.test(body));
+}
+
+async function read(path, rejected) {
+  const address = (process.env.VAULT_ADDR ?? "").trim().replace(/\/+$/, "");
+  if (!address) throw new ClientError("set VAULT_ADDR to the URL of Vault");
+  const headers = { "X-Vault-Token": vaultToken(), "X-Vault-Request": "true" };
+  if (process.env.VAULT_NAMESPACE) headers["X-Vault-Namespace"] = process.env.VAULT_NAMESPACE.trim();
+  const query = rejected ? `?rejected_token_id=${rejected}` : "";
+  const url = `${address}/v1/${path.split("/").map(encodeURIComponent).join("/")}${query}`;
+  const { status, body } = await send(url, { headers }, vaultTimeout);
+  if (status === 403) {
+    throw new ClientError(`Vault answers 403: does the Vault token live (vault token lookup), and may it read ${path}?`, status);
+  }
+  if (status !== 200) throw new ClientError(`Vault answers ${status} to a read of ${path}: ${reasons(body)}`, status);
+  try {
+    const { data: token, lease_duration: lease } = JSON.parse(body);
+    if (!token.authorization) throw new TypeError("no token");
+    // A newer token is there after ttl seconds. A role may be without leases: 0.
+    return { token, keep: Math.min(token.ttl, lease || token.ttl), life: token.expires_in - 5 };
+  } catch {
+    throw new ClientError(`what is read at ${path} is no token: is it a path of the engine?`, 400);
+  }
+}
+
+// The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps; it is in no message.
+function vaultToken() {
+  let name = "VAULT_TOKEN";
+  let token = (process.env.VAULT_TOKEN ?? "").trim(); // many a file or variable ends in a newline
+  if (!token && process.env.VAULT_TOKEN_FILE) {
+    name = "VAULT_TOKEN_FILE";
+    try {
+      token = readFileSync(process.env[name], "utf8").trim();
+    } catch (problem) {
+      throw new ClientError(`${name} cannot be read (${problem.code}): is Vault Agent running?`);
+    }
+  }
+  if (!token) throw new ClientError("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes");
+  if (!/^[!-~]+$/.test(token)) throw new ClientError(`${name} has a blank or another character in it that no Vault token has`);
+  return token;
 }
 
 // What Vault says in words, or the body where something else has answered.
@@ -82,28 +166,37 @@ function reasons(body) {
 }
 
 // A redirect is not followed: it would take the token along.
-async function get(url, headers) {
+async function send(url, options, timeout) {
   try {
-    const answer = await fetch(url, { headers, redirect: "manual", signal: AbortSignal.timeout(60_000) });
+    const answer = await fetch(url, { ...options, redirect: "manual", signal: AbortSignal.timeout(timeout) });
     return { ok: answer.ok, status: answer.status, body: await answer.text() };
   } catch (problem) {
-    throw new ClientError(`calling ${url} failed: ${problem.cause?.message ?? problem.message}`);
+    throw new ClientError(`calling ${url} failed: ${problem.cause?.message || problem.cause?.code || problem.message}`);
   }
 }
 
-function env(name) {
-  if (!process.env[name]) throw new ClientError(`set ${name} in the environment`);
-  return process.env[name];
+async function main() {
+  const { values, positionals: [role, ...urls] } = parseArgs({
+    allowPositionals: true,
+    options: {
+      method: { type: "string", short: "X" }, header: { type: "string", short: "H", multiple: true, default: [] },
+      data: { type: "string", short: "d" }, field: { type: "string", short: "f" },
+    },
+  });
+  if (urls.length === 0) {
+    throw new ClientError("usage: mastersindia-client.mjs [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...");
+  }
+  const headers = Object.fromEntries(values.header.map((header) => header.split(/:(.*)/s).map((part) => part.trim())));
+  const body = values.data?.startsWith("@") ? readFileSync(values.data.slice(1), "utf8") : values.data;
+  const client = new Client(role);
+  for (const url of urls) console.log(await client.call(url, { method: values.method, body, headers, field: values.field }));
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const [role, ...urls] = process.argv.slice(2);
   try {
-    if (urls.length === 0) throw new ClientError("usage: mastersindia-client.mjs ROLE URL...");
-    const client = new Client(role);
-    for (const url of urls) console.log(await client.call(url));
+    await main();
   } catch (problem) {
-    if (!(problem instanceof ClientError)) throw problem;
+    if (!(problem instanceof ClientError) && !problem.code) throw problem; // a defect; the others are of the arguments
     console.error(`mastersindia-client: ${problem.message}`);
     process.exitCode = 1;
   }

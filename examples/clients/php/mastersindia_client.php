@@ -2,103 +2,233 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 //
-// Calls each URL with the token that a role of the mastersindia engine gives, and prints the answers. PHP 8.1, no extension but
-// openssl:
+// Calls an API with the token that a role of the mastersindia engine gives. PHP 8.1 or newer, with curl.
 //
-//   VAULT_ADDR=... VAULT_TOKEN=... php mastersindia_client.php ROLE URL...
+//   as a class:   $client = new MastersIndiaClient('billing');
+//                 $reply = $client->call('https://...', 'POST', json_encode($invoice));
+//   as a program: php mastersindia_client.php [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...
 //
-// Under PHP-FPM each request starts with an empty cache: keep $token in APCu there, for $token['keep_for'] seconds.
+// README.md has the options and the environment. Under PHP-FPM the token is kept in APCu, if the extension is there, so that
+// requests share it. All pools of one php-fpm master share APCu: do not let a pool of somebody else run under it.
 
 declare(strict_types=1);
 
+/** Something that a person must look at; the message says what to do. The code is the HTTP status, 0 without one. */
 final class MastersIndiaError extends RuntimeException {}
 
 final class MastersIndiaClient
 {
-    private const MOUNT = 'mastersindia';
+    private const VAULT_TIMEOUT = 30; // seconds
+    private const API_TIMEOUT = 60;
 
-    private array $token = [];
-    private float $keepUntil = 0;
+    private readonly string $path;
+    private array $kept = ['token' => null, 'keep_until' => 0, 'lives_until' => 0];
 
-    public function __construct(private readonly string $role) {}
-
-    /** Returns what the API answers. A token that it refuses is replaced, and the call tried once more, never in a loop. */
-    public function call(string $url): string
+    /** The role is one of the mount mastersindia, or a full path such as gst/token/billing. */
+    public function __construct(string $role)
     {
-        if (microtime(true) >= $this->keepUntil) {
-            $this->readToken();
-        }
-        [$status, $body] = $this->get($url, ['Authorization: ' . $this->token['authorization']]);
-        if ($status === 401) { // Upstream may have killed the token.
-            $this->readToken($this->token['token_id']);
-            [$status, $body] = $this->get($url, ['Authorization: ' . $this->token['authorization']]);
-        }
-        ['token_id' => $id, 'config' => $config] = $this->token;
-        if ($status === 401) {
-            throw new MastersIndiaError("$url refuses the token twice, the last time token_id $id. Is it the API of this "
-                . 'account? Else ask an operator for: vault read ' . self::MOUNT . "/status/$config");
-        }
-        if ($status < 200 || $status > 299) {
-            throw new MastersIndiaError("$url answers $status, which is not about the token (token_id $id): $body");
-        }
-        return $body;
+        $role = trim($role, '/');
+        $this->path = str_contains($role, '/') ? $role : "mastersindia/token/$role";
     }
 
-    /** Reads the token. $rejected is the token_id of a token that the API has refused. */
-    private function readToken(string $rejected = ''): void
+    /**
+     * Returns what Vault gives: access_token, authorization, metadata and so on. It is kept until there may be a newer one.
+     * $rejected is the token_id of a token that the API has refused.
+     */
+    public function token(string $rejected = ''): array
     {
-        $path = self::MOUNT . '/token/' . rawurlencode($this->role);
-        $url = rtrim($this->env('VAULT_ADDR'), '/') . "/v1/$path" . ($rejected === '' ? '' : "?rejected_token_id=$rejected");
-        $headers = ['X-Vault-Token: ' . $this->env('VAULT_TOKEN'), 'X-Vault-Request: true'];
+        $kept = $this->recall();
+        if ($rejected === '' && time() < $kept['keep_until']) {
+            return $kept['token'];
+        }
+        try {
+            $kept = $this->read($rejected);
+        } catch (MastersIndiaError $error) {
+            // A Vault that is down is not felt while the token lives.
+            $code = $error->getCode();
+            if ($rejected !== '' || time() >= $kept['lives_until'] || $code >= 400 && $code < 500) {
+                throw $error;
+            }
+            $kept['keep_until'] = time() + 5;
+        }
+        $this->remember($kept);
+        return $kept['token'];
+    }
+
+    /**
+     * Returns what the API answers. With $field the token goes into that field of the JSON body, and else into the header
+     * Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop.
+     */
+    public function call(string $url, string $method = '', ?string $body = null, array $headers = [], string $field = ''): string
+    {
+        $token = $this->token();
+        [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
+        if (self::refused($status, $reply)) {
+            $token = $this->token($token['token_id']);
+            [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
+        }
+        ['token_id' => $id, 'config' => $config] = $token;
+        if (self::refused($status, $reply)) {
+            $mount = strstr($this->path, '/token/', true);
+            throw new MastersIndiaError("$url refuses the token twice, the last time token_id $id. Is it the API of this "
+                . 'account, and is the token in the right place (-f)? Else ask an operator for: '
+                . "vault read $mount/status/$config", $status);
+        }
+        if ($status < 200 || $status > 299) {
+            throw new MastersIndiaError("$url answers $status, which is not about the token (token_id $id): $reply", $status);
+        }
+        return $reply;
+    }
+
+    private function callWith(array $token, string $url, string $method, ?string $body, array $headers, string $field): array
+    {
+        $sent = $body === null ? [] : ['Content-Type' => 'application/json'];
+        $sent = array_merge($sent, $token['metadata'] ?? [], $headers); // the role's metadata are headers that each call needs
+        if ($field !== '') {
+            $body = self::withField($body ?? '', $field, $token['access_token']);
+        } else {
+            $sent['Authorization'] = $token['authorization'];
+            if (isset($token['client_id'])) { // the verification APIs want it
+                $sent['client_id'] = $token['client_id'];
+            }
+        }
+        return $this->send($url, $method ?: ($body === null ? 'GET' : 'POST'), $body, $sent, self::API_TIMEOUT);
+    }
+
+    /** Puts a field in front of the others of a JSON object, and leaves these as they are. */
+    private static function withField(string $body, string $field, string $value): string
+    {
+        $rest = ltrim($body);
+        if (!str_starts_with($rest, '{')) {
+            throw new MastersIndiaError("the token goes into the field $field of the body, which must be a JSON object");
+        }
+        $rest = ltrim(substr($rest, 1));
+        return '{' . json_encode($field) . ': ' . json_encode($value) . (str_starts_with($rest, '}') ? '' : ', ') . $rest;
+    }
+
+    /** Tells whether an answer means that the token is dead. A wrong path is answered with 401 too, and some APIs say it in words. */
+    private static function refused(int $status, string $reply): bool
+    {
+        if ($status === 401) {
+            return !str_contains($reply, 'Invalid Product');
+        }
+        return $status === 498
+            || preg_match('/"(error|error_description|message)"\s*:\s*"[^"]*(access token|invalid[_ ]grant)/i', $reply)
+            && !preg_match('/"error"\s*:\s*"?false/i', $reply);
+    }
+
+    private function read(string $rejected): array
+    {
+        $address = rtrim(trim((string) getenv('VAULT_ADDR')), '/') ?: throw new MastersIndiaError('set VAULT_ADDR to the URL of Vault');
+        $headers = ['X-Vault-Token' => self::vaultToken(), 'X-Vault-Request' => 'true'];
         if (getenv('VAULT_NAMESPACE')) {
-            $headers[] = 'X-Vault-Namespace: ' . getenv('VAULT_NAMESPACE');
+            $headers['X-Vault-Namespace'] = trim(getenv('VAULT_NAMESPACE'));
         }
-        [$status, $body] = $this->get($url, $headers, getenv('VAULT_CACERT') ?: null);
+        $path = implode('/', array_map('rawurlencode', explode('/', $this->path)));
+        $url = "$address/v1/$path" . ($rejected === '' ? '' : "?rejected_token_id=$rejected");
+        [$status, $reply] = $this->send($url, 'GET', null, $headers, self::VAULT_TIMEOUT, getenv('VAULT_CACERT') ?: null);
         if ($status === 403) {
-            throw new MastersIndiaError("Vault answers 403: does VAULT_TOKEN live (vault token lookup), and may it read $path?");
+            throw new MastersIndiaError('Vault answers 403: does the Vault token live (vault token lookup), and may it read '
+                . "{$this->path}?", 403);
         }
+        $answer = json_decode($reply, true);
         if ($status !== 200) {
-            throw new MastersIndiaError("Vault answers $status to a read of $path: " . self::reasons($body));
+            $errors = $answer['errors'] ?? null;
+            $reasons = is_array($errors) ? (implode('; ', $errors) ?: 'it gives no reason') : trim($reply);
+            throw new MastersIndiaError("Vault answers $status to a read of {$this->path}: $reasons", $status);
         }
-        ['data' => $this->token, 'lease_duration' => $lease] = json_decode($body, true, 512, JSON_THROW_ON_ERROR);
-        // Until there may be a newer one, or until the lease ends. A role may be without leases: 0.
-        $this->token['keep_for'] = $lease > 0 ? min($lease, $this->token['ttl']) : $this->token['ttl'];
-        $this->keepUntil = microtime(true) + $this->token['keep_for'];
+        $token = $answer['data'] ?? [];
+        if (!isset($token['authorization'], $token['ttl'], $token['expires_in'])) {
+            throw new MastersIndiaError("what is read at {$this->path} is no token: is it a path of the engine?", 400);
+        }
+        // A newer token is there after ttl seconds. A role may be without leases: 0.
+        $keep = min($token['ttl'], $answer['lease_duration'] ?: $token['ttl']);
+        return ['token' => $token, 'keep_until' => time() + $keep, 'lives_until' => time() + $token['expires_in'] - 5];
+    }
+
+    /** The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps; it is in no message. */
+    private static function vaultToken(): string
+    {
+        [$name, $token] = ['VAULT_TOKEN', trim((string) getenv('VAULT_TOKEN'))]; // many a file or variable ends in a newline
+        if ($token === '' && getenv('VAULT_TOKEN_FILE')) {
+            $name = 'VAULT_TOKEN_FILE';
+            $token = @file_get_contents(getenv($name));
+            $token !== false || throw new MastersIndiaError("$name cannot be read: is Vault Agent running?");
+            $token = trim($token);
+        }
+        $token !== '' || throw new MastersIndiaError('set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes');
+        preg_match('/^[!-~]+\z/', $token)
+            || throw new MastersIndiaError("$name has a blank or another character in it that no Vault token has");
+        return $token;
     }
 
     /** Returns the HTTP status and the body. No redirect is followed: it would take the token along. */
-    private function get(string $url, array $headers, ?string $caFile = null): array
+    private function send(string $url, string $method, ?string $body, array $headers, int $timeout, ?string $caFile = null): array
     {
-        $context = stream_context_create([
-            'http' => ['header' => $headers, 'timeout' => 60, 'ignore_errors' => true, 'follow_location' => 0],
-            'ssl' => $caFile === null ? [] : ['cafile' => $caFile],
-        ]);
-        $body = @file_get_contents($url, false, $context);
-        if ($body === false || !preg_match('~^HTTP/\S+ (\d{3})~', $http_response_header[0] ?? '', $found)) {
-            throw new MastersIndiaError("calling $url failed: " . (error_get_last()['message'] ?? 'no answer'));
+        $lines = [];
+        foreach ($headers as $name => $value) {
+            if (!preg_match('/^[\w-]+\z/', (string) $name) || preg_match('/[\r\n\0]/', (string) $value)) {
+                throw new MastersIndiaError("header $name cannot be sent: give one line of text, as NAME: VALUE");
+            }
+            $lines[] = "$name: $value";
         }
-        return [(int) $found[1], $body];
+        $curl = curl_init($url);
+        curl_setopt_array($curl, [
+            CURLOPT_CUSTOMREQUEST => $method, CURLOPT_HTTPHEADER => [...$lines, 'Expect:'], CURLOPT_RETURNTRANSFER => true,
+            CURLOPT_TIMEOUT => $timeout, CURLOPT_CONNECTTIMEOUT => 10, CURLOPT_PROTOCOLS => CURLPROTO_HTTP | CURLPROTO_HTTPS,
+        ] + ($body === null ? [] : [CURLOPT_POSTFIELDS => $body]) + ($caFile === null ? [] : [CURLOPT_CAINFO => $caFile]));
+        $reply = curl_exec($curl);
+        if ($reply === false) {
+            throw new MastersIndiaError("calling $url failed: " . curl_error($curl));
+        }
+        return [curl_getinfo($curl, CURLINFO_RESPONSE_CODE), $reply];
     }
 
-    /** Returns what Vault says in words, or the body where something else has answered. */
-    private static function reasons(string $body): string
+    private function recall(): array
     {
-        $errors = json_decode($body, true)['errors'] ?? null;
-        return is_array($errors) ? (implode('; ', $errors) ?: 'it gives no reason') : trim($body);
+        return self::shared() ? (apcu_fetch($this->cacheKey()) ?: $this->kept) : $this->kept;
     }
 
-    private function env(string $name): string
+    private function remember(array $kept): void
     {
-        return getenv($name) ?: throw new MastersIndiaError("set $name in the environment");
+        $this->kept = $kept;
+        if (self::shared()) {
+            apcu_store($this->cacheKey(), $kept, max(1, (int) ($kept['lives_until'] - time())));
+        }
+    }
+
+    private static function shared(): bool
+    {
+        return function_exists('apcu_enabled') && apcu_enabled();
+    }
+
+    /** Who may not read the role in Vault does not find it here either: the Vault token is part of the key. */
+    private function cacheKey(): string
+    {
+        $whose = [getenv('VAULT_ADDR'), getenv('VAULT_NAMESPACE'), self::vaultToken(), $this->path];
+        return 'mastersindia:' . hash('sha256', implode("\n", $whose));
     }
 }
 
-if (realpath($_SERVER['SCRIPT_FILENAME']) === __FILE__) {
+if (PHP_SAPI === 'cli' && realpath($_SERVER['SCRIPT_FILENAME']) === __FILE__) {
     try {
-        $argc > 2 || throw new MastersIndiaError('usage: mastersindia_client.php ROLE URL...');
-        $client = new MastersIndiaClient($argv[1]);
-        foreach (array_slice($argv, 2) as $url) {
-            echo $client->call($url), "\n";
+        $options = getopt('X:H:d:f:', [], $first);
+        $urls = array_slice($argv, $first + 1);
+        $urls || throw new MastersIndiaError(
+            "usage: mastersindia_client.php [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...");
+        $headers = [];
+        foreach ((array) ($options['H'] ?? []) as $header) {
+            [$name, $value] = explode(':', $header, 2) + [1 => ''];
+            $headers[trim($name)] = trim($value);
+        }
+        $body = $options['d'] ?? null;
+        if ($body !== null && str_starts_with($body, '@')) {
+            $body = @file_get_contents(substr($body, 1));
+            $body !== false || throw new MastersIndiaError('the file behind -d @ cannot be read');
+        }
+        $client = new MastersIndiaClient($argv[$first]);
+        foreach ($urls as $url) {
+            echo $client->call($url, $options['X'] ?? '', $body, $headers, $options['f'] ?? ''), "\n";
         }
     } catch (MastersIndiaError $error) {
         fwrite(STDERR, "mastersindia_client: {$error->getMessage()}\n");

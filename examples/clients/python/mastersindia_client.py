@@ -1,12 +1,19 @@
 #!/usr/bin/env python3
 # Copyright (c) The vault-plugin-secrets-mastersindia authors
 # SPDX-License-Identifier: MPL-2.0
-"""Calls an API with the token that a role of the mastersindia engine gives.
-As a program:  VAULT_ADDR=... VAULT_TOKEN=... mastersindia_client.py ROLE URL...
-As a module:   source = CachedToken("billing"); body = call("https://...", source)
+"""Calls an API with the token that a role of the mastersindia engine gives. Python 3.8 or newer, no package.
+
+As a module:
+    client = Client("billing")
+    reply = client.call("https://...", "POST", json.dumps(invoice))
+As a program (README.md has the options and the environment):
+    mastersindia_client.py [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...
 """
+import argparse
+import http.client
 import json
 import os
+import re
 import ssl
 import sys
 import time
@@ -14,11 +21,133 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-MOUNT = "mastersindia"
+VAULT_TIMEOUT, API_TIMEOUT = 30, 60  # seconds
 
 
 class ClientError(Exception):
-    """Something that a person must look at; the message says what to do."""
+    """Something that a person must look at; the message says what to do. status is the HTTP status, 0 without one."""
+    def __init__(self, message, status=0):
+        super().__init__(message)
+        self.status = status
+
+
+class Client:
+    """Hands out the token of a role, and calls an API with it. One object serves a whole program."""
+    def __init__(self, role):
+        role = role.strip("/")  # a role of the mount mastersindia, or a full path such as gst/token/billing
+        self.path = role if "/" in role else f"mastersindia/token/{role}"
+        self._kept = (None, 0.0, 0.0)  # the token, until when it is kept, and until when it lives
+
+    def token(self, rejected=""):
+        """Returns what Vault gives: access_token, authorization, metadata and so on. It is kept until there may be a newer one.
+        rejected is the token_id of a token that the API has refused."""
+        token, keep_until, lives_until = self._kept
+        if not rejected and time.time() < keep_until:
+            return token
+        try:
+            token, keep, life = self._read(rejected)
+        except ClientError as error:
+            # A Vault that is down is not felt while the token lives.
+            if rejected or time.time() >= lives_until or 400 <= error.status < 500:
+                raise
+            self._kept = (token, time.time() + 5, lives_until)
+            return token
+        self._kept = (token, time.time() + keep, time.time() + life)
+        return token
+
+    def call(self, url, method="", body=None, headers=None, field=""):
+        """Returns what the API answers. With field the token goes into that field of the JSON body, and else into the header
+        Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop."""
+        token = self.token()
+        status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
+        if _refused(status, reply):
+            token = self.token(rejected=token["token_id"])
+            status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
+        if _refused(status, reply):
+            raise ClientError(f"{url} refuses the token twice, the last time token_id {token['token_id']}. Is it the API of this "
+                              f"account, and is the token in the right place (-f)? Else ask an operator for: vault read "
+                              f"{self._mount()}/status/{token['config']}", status)
+        if not 200 <= status < 300:
+            raise ClientError(f"{url} answers {status}, which is not about the token (token_id {token['token_id']}): {reply}",
+                              status)
+        return reply
+
+    def _mount(self):
+        return self.path.rpartition("/token/")[0]
+
+    def _read(self, rejected):
+        address = os.environ.get("VAULT_ADDR", "").strip().rstrip("/")
+        if not address:
+            raise ClientError("set VAULT_ADDR to the URL of Vault")
+        headers = {"X-Vault-Token": _vault_token(), "X-Vault-Request": "true"}
+        if os.environ.get("VAULT_NAMESPACE"):
+            headers["X-Vault-Namespace"] = os.environ["VAULT_NAMESPACE"].strip()
+        query = f"?rejected_token_id={rejected}" if rejected else ""
+        url = f"{address}/v1/{urllib.parse.quote(self.path)}{query}"
+        status, reply = _send(url, "GET", None, headers, VAULT_TIMEOUT, os.environ.get("VAULT_CACERT"))
+        if status == 403:
+            raise ClientError(f"Vault answers 403: does the Vault token live (vault token lookup), and may it read {self.path}?", 403)
+        if status != 200:
+            raise ClientError(f"Vault answers {status} to a read of {self.path}: {_reasons(reply)}", status)
+        try:
+            answer = json.loads(reply)
+            token, lease = answer["data"], answer["lease_duration"]
+            # A newer token is there after ttl seconds. A role may be without leases: 0.
+            return token, min(token["ttl"], lease or token["ttl"]), token["expires_in"] - 5
+        except (ValueError, KeyError, TypeError):
+            raise ClientError(f"what is read at {self.path} is no token: is it a path of the engine?", 400) from None
+
+
+def _vault_token():
+    """The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps; it is in no message."""
+    token, name = os.environ.get("VAULT_TOKEN", ""), "VAULT_TOKEN"
+    if not token.strip() and os.environ.get("VAULT_TOKEN_FILE"):
+        name = "VAULT_TOKEN_FILE"
+        try:
+            with open(os.environ[name], encoding="utf-8", errors="replace") as file:
+                token = file.read()
+        except OSError as problem:
+            raise ClientError(f"VAULT_TOKEN_FILE cannot be read: {problem.strerror}: is Vault Agent running?") from None
+    token = token.strip()  # many a file or variable ends in a newline
+    if not token:
+        raise ClientError("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes")
+    if not re.fullmatch(r"[!-~]+", token):
+        raise ClientError(f"{name} has a blank or another character in it that no Vault token has")
+    return token
+
+
+def _request(token, method, body, headers, field):
+    """Returns method, body and headers of a call with the token. The role's metadata are headers that each call needs."""
+    sent = {"Content-Type": "application/json"} if body is not None else {}
+    sent.update(token.get("metadata") or {})
+    sent.update(headers or {})
+    if field:
+        body = _with_field(body, field, token["access_token"])
+    else:
+        sent["Authorization"] = token["authorization"]
+        if token.get("client_id"):  # the verification APIs want it
+            sent["client_id"] = token["client_id"]
+    for name, value in sent.items():
+        if not re.fullmatch(r"[\w-]+", name) or re.search(r"[\r\n\0]", str(value)):
+            raise ClientError(f"header {name!r} cannot be sent: give one line of text, as NAME: VALUE")
+    return method or ("GET" if body is None else "POST"), body, sent
+
+
+def _with_field(body, field, value):
+    """Puts a field in front of the others of a JSON object, and leaves these as they are."""
+    rest = (body or "").lstrip()
+    if not rest.startswith("{"):
+        raise ClientError(f"the token goes into the field {field} of the body, which must be a JSON object")
+    rest = rest[1:].lstrip()
+    return "{" + json.dumps(field) + ": " + json.dumps(value) + ("" if rest.startswith("}") else ", ") + rest
+
+
+def _refused(status, reply):
+    """Tells whether an answer means that the token is dead. A wrong path is answered with 401 too, and some APIs say it in words."""
+    if status == 401:
+        return "Invalid Product" not in reply
+    said = re.search(r'"(error|error_description|message)"\s*:\s*"[^"]*(access token|invalid[_ ]grant)', reply, re.IGNORECASE)
+    return status == 498 or bool(said) and not re.search(r'"error"\s*:\s*"?false', reply, re.IGNORECASE)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -27,82 +156,48 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _get(url, headers):
+def _send(url, method, body, headers, timeout, ca_file=None):
     """Returns the HTTP status and the body, whatever the status is."""
-    trust = ssl.create_default_context(cafile=os.environ.get("VAULT_CACERT") if "X-Vault-Token" in headers else None)
-    opener = urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=trust))
     try:
-        with opener.open(urllib.request.Request(url, headers=headers), timeout=60) as answer:
-            return answer.status, answer.read().decode()
+        trust = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca_file or None))
+        data = None if body is None else body.encode()
+        request = urllib.request.Request(url, data, headers, method=method)
+        with urllib.request.build_opener(_NoRedirect, trust).open(request, timeout=timeout) as answer:
+            return answer.status, answer.read().decode(errors="replace")
     except urllib.error.HTTPError as refusal:
         return refusal.code, refusal.read().decode(errors="replace")
-    except OSError as problem:
-        raise ClientError(f"calling {url} failed: {problem}") from problem
+    except (OSError, ValueError, http.client.HTTPException) as problem:
+        raise ClientError(f"calling {url} failed: {getattr(problem, 'reason', problem)}") from None
 
 
-def _reasons(body):
+def _reasons(reply):
     """Returns what Vault says in words, or the body where something else has answered."""
     try:
-        return "; ".join(json.loads(body)["errors"]) or "it gives no reason"
+        return "; ".join(json.loads(reply)["errors"]) or "it gives no reason"
     except (ValueError, KeyError, TypeError):
-        return body.strip()
+        return reply.strip()
 
 
-def read_token(role, rejected=""):
-    """Reads the token of a role. rejected is the token_id of a token that the API has refused."""
-    for name in ("VAULT_ADDR", "VAULT_TOKEN"):
-        if not os.environ.get(name):
-            raise ClientError(f"set {name} in the environment")
-    path = f"{MOUNT}/token/{urllib.parse.quote(role, safe='')}"
-    query = f"?rejected_token_id={rejected}" if rejected else ""
-    headers = {"X-Vault-Token": os.environ["VAULT_TOKEN"], "X-Vault-Request": "true"}
-    if os.environ.get("VAULT_NAMESPACE"):
-        headers["X-Vault-Namespace"] = os.environ["VAULT_NAMESPACE"]
-    status, body = _get(f"{os.environ['VAULT_ADDR'].rstrip('/')}/v1/{path}{query}", headers)
-    if status == 403:
-        raise ClientError(f"Vault answers 403: does VAULT_TOKEN live (vault token lookup), and may it read {path}?")
-    if status != 200:
-        raise ClientError(f"Vault answers {status} to a read of {path}: {_reasons(body)}")
-    answer = json.loads(body)
-    token = answer["data"]
-    # Until there may be a newer one, or until the lease ends. A role may be without leases: 0.
-    token["keep_for"] = min(token["ttl"], answer["lease_duration"] or token["ttl"])
-    return token
-
-
-class CachedToken:
-    """Hands out the token of a role and keeps it in memory for as long as it is good."""
-    def __init__(self, role):
-        self._role, self._token, self._keep_until = role, None, 0.0
-
-    def __call__(self, rejected=""):
-        if rejected or time.time() >= self._keep_until:
-            self._token = read_token(self._role, rejected)
-            self._keep_until = time.time() + self._token["keep_for"]
-        return self._token
-
-
-def call(url, token_source):
-    """Returns what the API answers. A token that it refuses is replaced, and the call tried once more, never in a loop."""
-    token = token_source()
-    status, body = _get(url, {"Authorization": token["authorization"]})
-    if status == 401:  # Upstream may have killed the token.
-        token = token_source(rejected=token["token_id"])
-        status, body = _get(url, {"Authorization": token["authorization"]})
-    if status == 401:
-        raise ClientError(f"{url} refuses the token twice, the last time token_id {token['token_id']}. Is it the API of this "
-                          f"account? Else ask an operator for: vault read {MOUNT}/status/{token['config']}")
-    if not 200 <= status < 300:
-        raise ClientError(f"{url} answers {status}, which is not about the token (token_id {token['token_id']}): {body}")
-    return body
+def main():
+    options = argparse.ArgumentParser(description="Calls each URL with the token of a role, and prints the answers.")
+    options.add_argument("-X", dest="method", default="", help="default: GET, or POST with a body")
+    options.add_argument("-H", dest="headers", action="append", default=[], metavar="'NAME: VALUE'")
+    options.add_argument("-d", dest="body", metavar="BODY|@FILE")
+    options.add_argument("-f", dest="field", default="", help="put the token into this field of the JSON body")
+    options.add_argument("role")
+    options.add_argument("urls", nargs="+", metavar="URL")
+    given = options.parse_args()
+    try:
+        if given.body and given.body.startswith("@"):
+            with open(given.body[1:], encoding="utf-8") as file:
+                given.body = file.read()
+        headers = {name.strip(): value.strip() for name, _, value in (header.partition(":") for header in given.headers)}
+        client = Client(given.role)
+        for url in given.urls:
+            print(client.call(url, given.method, given.body, headers, given.field))
+    except (ClientError, OSError) as error:
+        sys.exit(f"mastersindia_client: {error}")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3:
-        sys.exit("usage: mastersindia_client.py ROLE URL...")
-    try:
-        source = CachedToken(sys.argv[1])
-        for target in sys.argv[2:]:
-            print(call(target, source))
-    except ClientError as error:
-        sys.exit(f"mastersindia_client: {error}")
+    main()

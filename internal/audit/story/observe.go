@@ -328,7 +328,8 @@ func odd(name string) int {
 	case "allow_http", "authorization_scheme", "ca_cert", "client_id", "client_secret", "config", "default_token_ttl", "headers",
 		"lease", "ledger_retention", "max_token_ttl", "max_ttl", "password", "pause_reason", "paused", "preset", "protocol",
 		"proxy_url", "refresh_headers", "refresh_url", "request_format", "request_timeout", "rotation_percent", "scope",
-		"soap_action", "soap_password_element", "soap_username_element", "token_url", "username", "verify_connection":
+		"soap_action", "soap_password_element", "soap_username_element", "token_url", "username", "verify_connection",
+		"assertion_audience", "metadata":
 		return 0
 	default:
 		return 1

@@ -1,0 +1,153 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+//go:build acceptance
+
+package acceptance
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// invoice is what the clients send: an e-invoice as far as the simulator reads one, with what a careless client would change.
+const invoice = ` { "user_gstin": "29ABCDE1234F2Z5", "value": 100.10, "remarks": "50 % \"off\" € \\ line\nline" }`
+
+// pickyAPI is an API in front of upstream's: it passes each call on, and its paths say what goes wrong before.
+type pickyAPI struct {
+	client *exampleClient
+	url    string
+
+	mu      sync.Mutex
+	ids     []string // of the tokens of the calls
+	refused int
+	once    map[string]bool // what has gone wrong once
+	last    http.Header
+}
+
+func (p *pickyAPI) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		rw.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ids, p.last = append(p.ids, tokenID(tokenOf(r, body))), r.Header
+	path := r.URL.RequestURI()
+	if strings.Count(path, "/") == 1 && path != "/generateEinvoice" {
+		if p.goesWrong(rw, path) {
+			return
+		}
+		path = "/api/v1/einvoice/"
+		if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" || string(body) != invoice {
+			http.Error(rw, "the invoice has not arrived as it was sent", http.StatusUnprocessableEntity)
+			return
+		}
+	}
+	if r.Header.Get("X-Vault-Token") != "" {
+		http.Error(rw, "a Vault token was sent to the API", http.StatusUnprocessableEntity)
+		return
+	}
+	p.passOn(rw, r, path, body)
+}
+
+// tokenOf is the token of a call, wherever its host wants it.
+func tokenOf(r *http.Request, body []byte) string {
+	if _, token, found := strings.Cut(r.Header.Get("Authorization"), " "); found {
+		return token
+	}
+	var object struct {
+		Token string `json:"access_token"`
+	}
+	_ = json.Unmarshal(body, &object) // what is no JSON has no token
+	return object.Token
+}
+
+// goesWrong does what the path says, and reports whether that was all.
+func (p *pickyAPI) goesWrong(rw http.ResponseWriter, path string) bool {
+	first := !p.once[path]
+	p.once[path] = true
+	switch {
+	case path == "/forbidden":
+		rw.WriteHeader(http.StatusForbidden)
+	case path == "/moved": // whoever follows takes the token along
+		rw.Header().Set("Location", p.url+"/accepted")
+		rw.WriteHeader(http.StatusTemporaryRedirect)
+	case path == "/misspelt":
+		http.Error(rw, `{"detail":"Invalid Product"}`, http.StatusUnauthorized)
+	case path == "/never":
+		rw.WriteHeader(http.StatusUnauthorized)
+	case path == "/worded" && first: // as the verification API says it
+		_, _ = io.WriteString(rw, `{"error":true,"message":"Invalid access token","data":""}`)
+	case path == "/slow":
+		<-time.After(exampleLease + time.Second)
+		return false
+	case path == "/killed" && first:
+		p.client.upstream.KillTokens(simulator.JWT, p.client.account.Name())
+		return false
+	default:
+		return false
+	}
+	return true
+}
+
+func (p *pickyAPI) passOn(rw http.ResponseWriter, r *http.Request, path string, body []byte) {
+	request, err := http.NewRequestWithContext(r.Context(), r.Method, p.client.upstream.url+path, bytes.NewReader(body)) //nolint:gosec // to the simulator
+	if err != nil {
+		http.Error(rw, err.Error(), http.StatusBadGateway)
+		return
+	}
+	request.Header = r.Header.Clone()
+	response, err := p.client.upstream.client.Do(request) //nolint:gosec // to the simulator
+	if err != nil {
+		http.Error(rw, err.Error(), http.StatusBadGateway)
+		return
+	}
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusUnauthorized {
+		p.refused++
+	}
+	rw.WriteHeader(response.StatusCode)
+	_, _ = io.Copy(rw, response.Body) // a client that has gone shows in its own output
+}
+
+// tokenID names a token as the engine does.
+func tokenID(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])[:16]
+}
+
+// forget starts the counts anew.
+func (p *pickyAPI) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ids, p.refused, p.once = nil, 0, make(map[string]bool)
+}
+
+func (p *pickyAPI) tokenIDs() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string(nil), p.ids...)
+}
+
+func (p *pickyAPI) refusals() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.refused
+}
+
+func (p *pickyAPI) lastHeader() http.Header {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last
+}

@@ -1,0 +1,320 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package upstream_test
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/memorynet"
+)
+
+const firstVisionSuccess = `{"access_token":"` + testOpaqueToken + `","expires_in":3600,"token_type":"Bearer"}`
+
+// assertionAccount logs in with a signed assertion.
+func assertionAccount(tokenURL string) upstream.Account {
+	return accountWith(upstream.FirstVision, upstream.Assertion, tokenURL)
+}
+
+// claimsOf decodes the payload of an assertion.
+func claimsOf(t *testing.T, assertion string) map[string]any {
+	t.Helper()
+	parts := strings.Split(assertion, ".")
+	if len(parts) != 3 {
+		t.Fatalf("the assertion has %d parts, want 3", len(parts))
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims map[string]any
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		t.Fatal(err)
+	}
+	return claims
+}
+
+// The assertion is computed again here by the steps of RFC 7515, section 5.1, without the library that signs it.
+func TestAssertion_IsTheOneOfRFC7515(t *testing.T) {
+	t.Parallel()
+	s := serve(t, always(200, "application/json", firstVisionSuccess))
+	if _, err := newClient(t, assertionAccount(s.URL+"/api/fs/fv_emea/security/v1/token/jwt/generate")).
+		Login(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	r := s.only(t)
+	fields := fieldsOf(t, r)
+	assertion := fields["client_assertion"]
+	delete(fields, "client_assertion")
+	want := map[string]string{
+		"grant_type": "client_credentials", "scope": "accounts cards misc", "client_id": testClientID,
+		"client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+	}
+	if !maps.Equal(fields, want) {
+		t.Errorf("sent %v, want %v and the assertion", fields, want)
+	}
+	if r.Header.Get("Authorization") != "" || strings.Contains(r.body, url.QueryEscape(testClientSecret)) {
+		t.Error("the secret itself was sent")
+	}
+
+	jti, _ := claimsOf(t, assertion)["jti"].(string)
+	issued := noon().Add(-30 * time.Second).Unix()
+	header := `{"alg":"HS256","typ":"JWT"}`
+	payload := fmt.Sprintf(`{"aud":%q,"exp":%d,"iat":%d,"iss":%q,"jti":%q,"sub":%q}`,
+		testAudience, issued+300, issued, testClientID, jti, testClientID)
+	input := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
+	mac := hmac.New(sha256.New, []byte(testClientSecret))
+	mac.Write([]byte(input))
+	if computed := input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)); assertion != computed {
+		t.Errorf("sent the assertion\n%s, want\n%s", assertion, computed)
+	}
+	if len(jti) < 22 {
+		t.Errorf("jti %q has less than 128 bits", jti)
+	}
+}
+
+func TestAssertion_IsNewForEachLogin(t *testing.T) {
+	t.Parallel()
+	s := serve(t, always(200, "application/json", firstVisionSuccess))
+	c := newClient(t, assertionAccount(s.URL))
+	seen := map[any]bool{}
+	for range 50 {
+		if _, err := c.Login(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, r := range s.requests {
+		seen[claimsOf(t, fieldsOf(t, r)["client_assertion"])["jti"]] = true
+	}
+	if len(seen) != 50 {
+		t.Errorf("50 logins had %d different jti", len(seen))
+	}
+}
+
+// strictClock answers as a gateway does whose clock is off ours, and which refuses what is not valid by its own.
+func strictClock(t *testing.T, off time.Duration) http.HandlerFunc {
+	t.Helper()
+	return func(w http.ResponseWriter, r *http.Request) {
+		now := noon().Add(off)
+		w.Header().Set("Date", now.Format(http.TimeFormat))
+		claims := claimsOf(t, postForm(r).Get("client_assertion"))
+		issued, expires := int64(claims["iat"].(float64)), int64(claims["exp"].(float64))
+		if issued > now.Unix() || expires <= now.Unix() || expires > now.Unix()+300 {
+			always(400, "application/json", `{"errorCode":"API-Sec-013","errorMessage":"The JWT has an invalid expiry."}`)(w, r)
+			return
+		}
+		always(200, "application/json", firstVisionSuccess)(w, r)
+	}
+}
+
+func postForm(r *http.Request) url.Values {
+	body, _ := io.ReadAll(r.Body) // it is in memory
+	values, _ := url.ParseQuery(string(body))
+	return values
+}
+
+func TestAssertion_FollowsTheUpstreamsClock(t *testing.T) {
+	t.Parallel()
+	for off, logins := range map[time.Duration]int{
+		-10 * time.Minute: 2, -45 * time.Second: 2, -10 * time.Second: 1, 0: 1, 4 * time.Minute: 1, 10 * time.Minute: 2,
+		-90 * 24 * time.Hour: 2, 90 * 24 * time.Hour: 2,
+	} {
+		t.Run(off.String(), func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, strictClock(t, off))
+			c := newClient(t, assertionAccount(s.URL))
+			token, err := c.Login(context.Background())
+			if err != nil || token.AccessToken != testOpaqueToken {
+				t.Fatal(err)
+			}
+			if s.asked() != logins {
+				t.Errorf("the first login sent %d requests, want %d", s.asked(), logins)
+			}
+			// The clock is known from then on.
+			if _, err := c.Login(context.Background()); err != nil || s.asked() != logins+1 {
+				t.Errorf("the second login sent %d requests, want 1: %v", s.asked()-logins, err)
+			}
+		})
+	}
+}
+
+// A refusal is repeated for no other reason than the clock: refused credentials sent twice may lock the account.
+func TestAssertion_RefusalIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	refused := always(400, "application/json", `{"errorCode":"API-Sec-004","errorMessage":"The client_assertion JWT is invalid"}`)
+	for name, handle := range map[string]http.HandlerFunc{
+		"the clocks agree": refused,
+		"no Date": func(w http.ResponseWriter, r *http.Request) {
+			w.Header()["Date"] = nil
+			refused(w, r)
+		},
+		"a Date that is none": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Date", "yesterday")
+			refused(w, r)
+		},
+		"throttled by a clock that is off": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Date", noon().Add(time.Hour).Format(http.TimeFormat))
+			always(429, "application/json", `{"errorCode":"API-Sec-012","errorMessage":"Too many requests"}`)(w, r)
+		},
+		"down, with a clock that is off": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Date", noon().Add(time.Hour).Format(http.TimeFormat))
+			always(500, "application/json", `{}`)(w, r)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, handle)
+			token, err := newClient(t, assertionAccount(s.URL)).Login(context.Background())
+			_ = mustFail(t, token, err)
+			s.only(t)
+		})
+	}
+	t.Run("refused by the right clock as well", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Date", noon().Add(time.Hour).Format(http.TimeFormat))
+			refused(w, r)
+		})
+		token, err := newClient(t, assertionAccount(s.URL)).Login(context.Background())
+		mustBe(t, mustFail(t, token, err), "rejected")
+		if s.asked() != 2 {
+			t.Errorf("sent %d requests, want one for each clock", s.asked())
+		}
+	})
+}
+
+// Both requests of a login share the one request_timeout.
+func TestAssertion_SecondRequestKeepsTheTimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		network := memorynet.New()
+		var gone atomic.Bool
+		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_ = postForm(r) // net/http notices that a client has gone only after the body
+			select {
+			case <-time.After(6 * time.Second):
+			case <-r.Context().Done():
+				gone.Store(true)
+				return
+			}
+			w.Header().Set("Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"errorCode":"API-Sec-013","errorMessage":"The JWT has an invalid expiry."}`)
+		})}
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			_ = server.Serve(network)
+		}()
+		a := assertionAccount("http://upstream.test/")
+		c, err := upstream.New(a, upstream.Options{DialContext: network.Dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		token, err := c.Login(t.Context())
+		mustBe(t, mustFail(t, token, err), "unavailable/timeout")
+		if took := time.Since(began); took != a.RequestTimeout {
+			t.Errorf("the login took %s, want %s", took, a.RequestTimeout)
+		}
+		if synctest.Wait(); !gone.Load() {
+			t.Error("there was no second request")
+		}
+		_ = server.Close()
+		<-served
+		synctest.Wait()
+	})
+}
+
+func TestAssertion_IsNeverShown(t *testing.T) {
+	t.Parallel()
+	for writing, encode := range encodings() {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			body, _ := json.Marshal(map[string]string{
+				"errorCode": "API-Sec-004", "errorMessage": "not good: " + encode(postForm(r).Get("client_assertion")),
+			})
+			always(400, "application/json", string(body))(w, r)
+		})
+		token, err := newClient(t, assertionAccount(s.URL)).Login(context.Background())
+		e := mustFail(t, token, err)
+		assertion := fieldsOf(t, s.only(t))["client_assertion"]
+		mustNotShow(t, writing, err, assertion, encode(assertion), assertion[strings.LastIndexByte(assertion, '.')+1:])
+		if e.Code != "API-Sec-004" || e.Detail != "" {
+			t.Errorf("%s: code %q, detail %q: want the code alone", writing, e.Code, e.Detail)
+		}
+	}
+}
+
+func TestForm_SendsBasicAndTheGrantInAForm(t *testing.T) {
+	t.Parallel()
+	for scope, want := range map[string]map[string]string{
+		"":      {"grant_type": "client_credentials"},
+		"cards": {"grant_type": "client_credentials", "scope": "cards"},
+	} {
+		s := serve(t, always(200, "application/json", `{"token_type":"BearerToken","issued_at":"1772366400000",`+
+			`"client_id":"`+testClientID+`","access_token":"`+testOpaqueToken+`","expires_in":"1799","status":"approved"}`))
+		a := accountWith(upstream.FirstVision, upstream.Form, s.URL+"/cards/token")
+		a.Scope, a.Headers = scope, map[string]string{"apikey": testClientID}
+		token, err := newClient(t, a).Login(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if life := token.ExpiresAt.Sub(token.IssuedAt); life != 1799*time.Second {
+			t.Errorf("the token lives for %s", life)
+		}
+		r := s.only(t)
+		if got := fieldsOf(t, r); !maps.Equal(got, want) {
+			t.Errorf("sent %v, want %v", got, want)
+		}
+		if id, secret, ok := r.BasicAuth(); !ok || id != testClientID || secret != testClientSecret {
+			t.Errorf("HTTP Basic is %q, %q, %v", id, secret, ok)
+		}
+		if r.Header.Get("apikey") != testClientID {
+			t.Errorf("apikey is %q", r.Header.Get("apikey"))
+		}
+	}
+}
+
+// The statuses are those of firstvision-emea's Error-codes.md, which lists some codes with two.
+func TestGateway_ErrorsAreToldApart(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		status     int
+		code, want string
+	}{
+		{401, "API-Sec-001", "rejected"}, {401, "API-Sec-002", "rejected"}, {400, "API-Sec-002", "rejected"},
+		{400, "API-Sec-003", "invalid"}, {400, "API-Sec-004", "rejected"}, {404, "API-Sec-005", "invalid"},
+		{403, "API-Sec-006", "malformed"}, {401, "API-Sec-007", "rejected"}, {403, "API-Sec-008", "rejected"},
+		{429, "API-Sec-009", "throttled"}, {429, "API-Sec-010", "throttled"}, {429, "API-Sec-011", "throttled"},
+		{429, "API-Sec-012", "throttled"}, {400, "API-Sec-013", "malformed"},
+	}
+	for _, test := range tests {
+		t.Run(fmt.Sprintf("%s at %d", test.code, test.status), func(t *testing.T) {
+			t.Parallel()
+			body := fmt.Sprintf(`{"errorCode":%q,"errorMessage":"what the gateway says"}`, test.code)
+			s := serve(t, always(test.status, "application/json", body))
+			token, err := newClient(t, assertionAccount(s.URL)).Login(context.Background())
+			e := mustFail(t, token, err)
+			mustBe(t, e, test.want)
+			s.only(t)
+			if test.code == "API-Sec-006" {
+				mustSay(t, e.Error(), "used before", "API-Sec-006")
+			}
+		})
+	}
+}

@@ -1,0 +1,109 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia
+
+import (
+	"slices"
+	"strings"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+// What the help of config/<name> says of the protocols is made from what they declare.
+
+// protocolWords names every protocol and what it is.
+func protocolWords() string {
+	var words []string
+	for _, spec := range upstream.Specs() {
+		words = append(words, string(spec.Protocol)+" ("+spec.Summary+")")
+	}
+	return inWords(words, "or")
+}
+
+// formatWords names the request formats of every protocol.
+func formatWords() string {
+	var words []string
+	for _, spec := range upstream.Specs() {
+		formats := "none"
+		for n, format := range spec.Formats {
+			if n == 0 {
+				formats = string(format) + " (default)"
+				continue
+			}
+			formats += ", " + string(format)
+		}
+		words = append(words, string(spec.Protocol)+": "+formats)
+	}
+	return strings.Join(words, ". ")
+}
+
+// defaultWords says which default each protocol has. Protocols with one value are named together.
+func defaultWords(valueOf func(upstream.Spec) string) string {
+	var values []string
+	users := make(map[string][]string)
+	for _, spec := range upstream.Specs() {
+		value := valueOf(spec)
+		if !slices.Contains(values, value) {
+			values = append(values, value)
+		}
+		users[value] = append(users[value], string(spec.Protocol))
+	}
+	var words []string
+	for _, value := range values {
+		words = append(words, value+" for "+inWords(users[value], "and"))
+	}
+	return "Default " + strings.Join(words, ", ")
+}
+
+// usedByWords says which protocols use a field, with which formats, and with which default.
+func usedByWords(field string) string {
+	var users []string
+	standard := ""
+	for _, spec := range upstream.Specs() {
+		if !spec.Mentions(field) {
+			continue
+		}
+		users = append(users, string(spec.Protocol)+conditionWords(spec, field))
+		if use, _ := spec.Use(field, spec.DefaultFormat()); use.Default != "" {
+			standard = " Default " + use.Default + "."
+		}
+	}
+	if len(users) == 1 {
+		return standard + " Only for protocol " + users[0] + "."
+	}
+	return standard + " Protocols " + inWords(users, "and") + "."
+}
+
+// conditionWords says on which formats it depends whether a protocol uses a field; "" where it does with all.
+func conditionWords(spec upstream.Spec, field string) string {
+	var required, optional []string
+	for _, format := range spec.Formats {
+		switch use, used := spec.Use(field, format); {
+		case used && use.Required:
+			required = append(required, string(format))
+		case used:
+			optional = append(optional, string(format))
+		}
+	}
+	some := len(required)+len(optional) < len(spec.Formats)
+	switch {
+	case some && len(optional) == 0:
+		return " with request_format=" + inWords(required, "or") + ", required there"
+	case some:
+		return " with request_format=" + inWords(append(required, optional...), "or")
+	case len(required) > 0 && len(optional) > 0:
+		return ", required unless request_format=" + inWords(optional, "or")
+	default:
+		return ""
+	}
+}
+
+// inWords joins names for a sentence: a, b and c.
+func inWords(names []string, last string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	end := len(names) - 1
+	return strings.Join(names[:end], ", ") + " " + last + " " + names[end]
+}

@@ -1,0 +1,336 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Net.Http;
+using System.Runtime.Serialization.Json;
+using System.Text;
+using System.Text.RegularExpressions;
+using System.Threading;
+using System.Threading.Tasks;
+using System.Xml;
+using System.Xml.Linq;
+
+/// <summary>Something that a person must look at; the message says what to do.</summary>
+public sealed class MastersIndiaException : Exception
+{
+    /// <summary>The HTTP status, 0 without one.</summary>
+    public int Status { get; }
+
+    public MastersIndiaException(string message, int status = 0) : base(message) { Status = status; }
+}
+
+/// <summary>What Vault gives. Fields that Vault did not give are null.</summary>
+public sealed class MastersIndiaToken
+{
+    public string AccessToken, Authorization, TokenId, Config, ClientId;
+    public Dictionary<string, string> Metadata = new Dictionary<string, string>();
+}
+
+/// <summary>
+/// Hands out the token of a role of the mastersindia engine, and calls an API with it. .NET Framework 4.6.1 or newer, .NET, or
+/// Mono; no package. One object serves a whole program.
+///
+///   as a class:   var client = new MastersIndiaClient("billing");
+///                 string reply = await client.CallAsync("https://...", "POST", invoice);
+///   as a program: MastersIndiaClient.exe [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...
+///
+/// README.md has the options and the environment. A CA of your own goes into the machine's store.
+/// </summary>
+public sealed class MastersIndiaClient
+{
+    static readonly TimeSpan VaultTimeout = TimeSpan.FromSeconds(30), ApiTimeout = TimeSpan.FromSeconds(60);
+    // A redirect is not followed: it would take the token along.
+    static readonly HttpClient http = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false, UseCookies = false });
+
+    readonly string path;
+    readonly SemaphoreSlim reading = new SemaphoreSlim(1);
+    MastersIndiaToken kept;
+    DateTime keepUntil, livesUntil;
+
+    /// <param name="role">a role of the mount mastersindia, or a full path such as gst/token/billing</param>
+    public MastersIndiaClient(string role)
+    {
+        role = role.Trim('/');
+        path = role.Contains("/") ? role : "mastersindia/token/" + role;
+    }
+
+    /// <summary>Returns the token of the role. It is kept until there may be a newer one.</summary>
+    /// <param name="rejected">the token_id of a token that the API has refused</param>
+    public async Task<MastersIndiaToken> TokenAsync(string rejected = "")
+    {
+        await reading.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            if (rejected == "" && DateTime.UtcNow < keepUntil) return kept;
+            try
+            {
+                await ReadAsync(rejected).ConfigureAwait(false);
+            }
+            catch (MastersIndiaException e) when (rejected == "" && DateTime.UtcNow < livesUntil && (e.Status < 400 || e.Status >= 500))
+            {
+                keepUntil = DateTime.UtcNow.AddSeconds(5); // a Vault that is down is not felt while the token lives
+            }
+            return kept;
+        }
+        finally
+        {
+            reading.Release();
+        }
+    }
+
+    /// <summary>
+    /// Returns what the API answers. With field the token goes into that field of the JSON body, and else into the header
+    /// Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop.
+    /// </summary>
+    public async Task<string> CallAsync(string url, string method = "", string body = null,
+        IDictionary<string, string> headers = null, string field = "")
+    {
+        var token = await TokenAsync().ConfigureAwait(false);
+        var answer = await SendAsync(Request(token, url, method, body, headers, field), ApiTimeout).ConfigureAwait(false);
+        if (Refused(answer))
+        {
+            token = await TokenAsync(token.TokenId).ConfigureAwait(false);
+            answer = await SendAsync(Request(token, url, method, body, headers, field), ApiTimeout).ConfigureAwait(false);
+        }
+        if (Refused(answer))
+        {
+            var mount = path.Substring(0, Math.Max(0, path.LastIndexOf("/token/", StringComparison.Ordinal)));
+            throw new MastersIndiaException(url + " refuses the token twice, the last time token_id " + token.TokenId + ". Is it the API " +
+                "of this account, and is the token in the right place (-f)? Else ask an operator for: vault read " + mount + "/status/" +
+                token.Config, answer.Item1);
+        }
+        if (answer.Item1 < 200 || answer.Item1 > 299)
+        {
+            throw new MastersIndiaException(url + " answers " + answer.Item1 + ", which is not about the token (token_id " + token.TokenId +
+                "): " + answer.Item2, answer.Item1);
+        }
+        return answer.Item2;
+    }
+
+    static HttpRequestMessage Request(MastersIndiaToken token, string url, string method, string body,
+        IDictionary<string, string> headers, string field)
+    {
+        var sent = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        if (body != null) sent["Content-Type"] = "application/json";
+        foreach (var header in token.Metadata) sent[header.Key] = header.Value; // the role's: headers that each call needs
+        foreach (var header in headers ?? new Dictionary<string, string>()) sent[header.Key] = header.Value;
+        if (field != "")
+        {
+            body = WithField(body ?? "", field, token.AccessToken);
+        }
+        else
+        {
+            sent["Authorization"] = token.Authorization;
+            if (token.ClientId != null) sent["client_id"] = token.ClientId; // the verification APIs want it
+        }
+        return NewRequest(method != "" ? method : body == null ? "GET" : "POST", url, body, sent);
+    }
+
+    static HttpRequestMessage NewRequest(string method, string url, string body, IDictionary<string, string> headers)
+    {
+        if (!Uri.TryCreate(url, UriKind.Absolute, out var target)) throw new MastersIndiaException(url + " is no URL");
+        var request = new HttpRequestMessage(new HttpMethod(method), target);
+        if (body != null) request.Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body));
+        foreach (var header in headers)
+        {
+            bool fit = !header.Value.Any(char.IsControl);
+            bool ofContent = header.Key.StartsWith("Content-", StringComparison.OrdinalIgnoreCase) && request.Content != null;
+            if (!fit || !(ofContent ? request.Content.Headers.TryAddWithoutValidation(header.Key, header.Value)
+                : request.Headers.TryAddWithoutValidation(header.Key, header.Value)))
+            {
+                throw new MastersIndiaException("header " + header.Key + " cannot be sent: give one line of text, as NAME: VALUE");
+            }
+        }
+        return request;
+    }
+
+    /// <summary>Puts a field in front of the others of a JSON object, and leaves these as they are.</summary>
+    static string WithField(string body, string field, string value)
+    {
+        var rest = body.TrimStart();
+        if (!rest.StartsWith("{", StringComparison.Ordinal))
+        {
+            throw new MastersIndiaException("the token goes into the field " + field + " of the body, which must be a JSON object");
+        }
+        rest = rest.Substring(1).TrimStart();
+        return "{" + Quote(field) + ": " + Quote(value) + (rest.StartsWith("}", StringComparison.Ordinal) ? "" : ", ") + rest;
+    }
+
+    static string Quote(string text) { return "\"" + text.Replace("\\", "\\\\").Replace("\"", "\\\"") + "\""; }
+
+    /// <summary>Tells whether an answer means a dead token. A wrong path is answered with 401 too; some APIs say it in words.</summary>
+    static bool Refused(Tuple<int, string> answer)
+    {
+        if (answer.Item1 == 401) return !answer.Item2.Contains("Invalid Product");
+        const string said = "\"(error|error_description|message)\"\\s*:\\s*\"[^\"]*(access token|invalid[_ ]grant)";
+        return answer.Item1 == 498 || Regex.IsMatch(answer.Item2, said, RegexOptions.IgnoreCase) &&
+            !Regex.IsMatch(answer.Item2, "\"error\"\\s*:\\s*\"?false", RegexOptions.IgnoreCase);
+    }
+
+    async Task ReadAsync(string rejected)
+    {
+        var address = Env("VAULT_ADDR").TrimEnd('/');
+        if (address == "") throw new MastersIndiaException("set VAULT_ADDR to the URL of Vault");
+        var headers = new Dictionary<string, string> { { "X-Vault-Token", VaultToken() }, { "X-Vault-Request", "true" } };
+        if (Env("VAULT_NAMESPACE") != "") headers["X-Vault-Namespace"] = Env("VAULT_NAMESPACE");
+        var url = address + "/v1/" + string.Join("/", path.Split('/').Select(Uri.EscapeDataString)) +
+            (rejected == "" ? "" : "?rejected_token_id=" + rejected);
+        var answer = await SendAsync(NewRequest("GET", url, null, headers), VaultTimeout).ConfigureAwait(false);
+        if (answer.Item1 == 403)
+        {
+            throw new MastersIndiaException("Vault answers 403: does the Vault token live (vault token lookup), and may it read " + path +
+                "?", 403);
+        }
+        if (answer.Item1 != 200)
+        {
+            throw new MastersIndiaException("Vault answers " + answer.Item1 + " to a read of " + path + ": " + Reasons(answer.Item2),
+                answer.Item1);
+        }
+        Keep(answer.Item2);
+    }
+
+    void Keep(string json)
+    {
+        XElement root = Parse(json), data = root.Element("data");
+        Func<string, string> text = name => (string)data.Element(name);
+        if (data == null || text("authorization") == null || text("ttl") == null)
+        {
+            throw new MastersIndiaException("what is read at " + path + " is no token: is it a path of the engine?", 400);
+        }
+        var token = new MastersIndiaToken
+        {
+            AccessToken = text("access_token"), Authorization = text("authorization"), TokenId = text("token_id"),
+            Config = text("config"), ClientId = text("client_id"),
+        };
+        foreach (var pair in data.Elements("metadata").Elements())
+        {
+            token.Metadata[(string)pair.Attribute("item") ?? pair.Name.LocalName] = pair.Value; // item: a name that XML cannot have
+        }
+        // A newer token is there after ttl seconds. A role may be without leases: 0.
+        double ttl = double.Parse(text("ttl")), lease = (double?)root.Element("lease_duration") ?? 0;
+        kept = token;
+        keepUntil = DateTime.UtcNow.AddSeconds(lease > 0 ? Math.Min(lease, ttl) : ttl);
+        livesUntil = DateTime.UtcNow.AddSeconds(double.Parse(text("expires_in")) - 5);
+    }
+
+    /// <summary>Reads JSON; what is none is an empty object.</summary>
+    static XElement Parse(string json)
+    {
+        try
+        {
+            return XElement.Load(JsonReaderWriterFactory.CreateJsonReader(Encoding.UTF8.GetBytes(json), XmlDictionaryReaderQuotas.Max));
+        }
+        catch (XmlException)
+        {
+            return new XElement("root");
+        }
+    }
+
+    /// <summary>What Vault says in words, or the body where something else has answered.</summary>
+    static string Reasons(string body)
+    {
+        var errors = Parse(body).Element("errors");
+        if (errors == null) return body.Trim();
+        var reasons = string.Join("; ", errors.Elements().Select(error => error.Value));
+        return reasons == "" ? "it gives no reason" : reasons;
+    }
+
+    static string Env(string name) { return (Environment.GetEnvironmentVariable(name) ?? "").Trim(); } // many end in a newline
+
+    /// <summary>The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps; it is in no message.</summary>
+    static string VaultToken()
+    {
+        string name = "VAULT_TOKEN", token = Env(name);
+        if (token == "" && Env("VAULT_TOKEN_FILE") != "")
+        {
+            name = "VAULT_TOKEN_FILE";
+            try
+            {
+                token = File.ReadAllText(Env(name)).Trim();
+            }
+            catch (Exception e) when (e is IOException || e is UnauthorizedAccessException)
+            {
+                throw new MastersIndiaException(name + " cannot be read: " + e.Message + ": is Vault Agent running?");
+            }
+        }
+        if (token == "") throw new MastersIndiaException("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes");
+        if (!Regex.IsMatch(token, "^[!-~]+$"))
+        {
+            throw new MastersIndiaException(name + " has a blank or another character in it that no Vault token has");
+        }
+        return token;
+    }
+
+    static async Task<Tuple<int, string>> SendAsync(HttpRequestMessage request, TimeSpan timeout)
+    {
+        using (var stop = new CancellationTokenSource(timeout))
+        {
+            try
+            {
+                using (var answer = await http.SendAsync(request, stop.Token).ConfigureAwait(false))
+                {
+                    return Tuple.Create((int)answer.StatusCode, await answer.Content.ReadAsStringAsync().ConfigureAwait(false));
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                throw new MastersIndiaException("calling " + request.RequestUri + " failed: no answer within " + timeout.TotalSeconds + " s");
+            }
+            catch (HttpRequestException e)
+            {
+                var reasons = new List<string>(); // why a certificate is not trusted is the innermost one
+                for (Exception cause = e; cause != null; cause = cause.InnerException) reasons.Add(cause.Message);
+                throw new MastersIndiaException("calling " + request.RequestUri + " failed: " + string.Join(": ", reasons));
+            }
+        }
+    }
+
+    public static int Main(string[] args)
+    {
+        try
+        {
+            RunAsync(args).GetAwaiter().GetResult();
+            return 0;
+        }
+        catch (Exception e) when (e is MastersIndiaException || e is IOException)
+        {
+            Console.Error.WriteLine("MastersIndiaClient: " + e.Message);
+            return 1;
+        }
+    }
+
+    static async Task RunAsync(string[] args)
+    {
+        string method = "", body = null, field = "";
+        var headers = new Dictionary<string, string>();
+        var rest = new List<string>();
+        for (int n = 0; n < args.Length; n++)
+        {
+            string option = n + 1 < args.Length ? args[n] : "";
+            if (option == "-X") method = args[++n];
+            else if (option == "-d") body = args[++n];
+            else if (option == "-f") field = args[++n];
+            else if (option == "-H")
+            {
+                var header = args[++n].Split(new[] { ':' }, 2);
+                headers[header[0].Trim()] = header.Length == 2 ? header[1].Trim() : "";
+            }
+            else rest.Add(args[n]);
+        }
+        if (rest.Count < 2 || rest[0].StartsWith("-", StringComparison.Ordinal))
+        {
+            throw new MastersIndiaException(
+                "usage: MastersIndiaClient.exe [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...");
+        }
+        if (body != null && body.StartsWith("@", StringComparison.Ordinal)) body = File.ReadAllText(body.Substring(1));
+        var client = new MastersIndiaClient(rest[0]);
+        foreach (var url in rest.Skip(1))
+        {
+            Console.WriteLine(await client.CallAsync(url, method, body, headers, field).ConfigureAwait(false));
+        }
+    }
+}

@@ -1,0 +1,356 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+import java.io.FileInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateFactory;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManagerFactory;
+
+/**
+ * Hands out the token of a role of the mastersindia engine, and calls an API with it. Java 17 or newer, no library. One object
+ * serves a whole program, and all its threads.
+ *
+ * <pre>
+ *   as a class:   var client = new MastersIndiaClient("billing");
+ *                 String reply = client.call("https://...", "POST", invoice, Map.of(), "");
+ *   as a program: java MastersIndiaClient.java [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...
+ * </pre>
+ *
+ * README.md has the options and the environment.
+ */
+public final class MastersIndiaClient {
+    private static final Duration VAULT_TIMEOUT = Duration.ofSeconds(30), API_TIMEOUT = Duration.ofSeconds(60);
+
+    /** Something that a person must look at; the message says what to do. */
+    public static final class ClientException extends Exception {
+        /** The HTTP status, 0 without one. */
+        public final int status;
+
+        ClientException(String message, int status) {
+            super(message);
+            this.status = status;
+        }
+    }
+
+    /** What Vault gives; metadata are the role's. Text that Vault did not give is null. */
+    public record Token(String accessToken, String authorization, String tokenId, String config, String clientId,
+            Map<String, String> metadata) {
+        @Override public String toString() { return "token " + tokenId; } // it stays out of logs
+    }
+
+    private record Kept(Token token, Instant keepUntil, Instant livesUntil) {}
+
+    private record Answer(int status, String body) {}
+
+    private final String path;
+    private final HttpClient api = newHttpClient(null);
+    private Kept kept = new Kept(null, Instant.MIN, Instant.MIN);
+
+    /** @param role a role of the mount mastersindia, or a full path such as gst/token/billing */
+    public MastersIndiaClient(String role) throws ClientException {
+        String trimmed = role.replaceAll("^/+|/+$", "");
+        this.path = trimmed.contains("/") ? trimmed : "mastersindia/token/" + trimmed;
+    }
+
+    /** Returns the token of the role. It is kept until there may be a newer one. */
+    public Token token() throws ClientException { return token(""); }
+
+    /** @param rejected the token_id of a token that the API has refused */
+    public synchronized Token token(String rejected) throws ClientException {
+        if (rejected.isEmpty() && Instant.now().isBefore(kept.keepUntil)) {
+            return kept.token;
+        }
+        try {
+            kept = read(rejected);
+        } catch (ClientException e) {
+            boolean refused = e.status >= 400 && e.status < 500;
+            if (!rejected.isEmpty() || refused || !Instant.now().isBefore(kept.livesUntil)) {
+                throw e;
+            }
+            // A Vault that is down is not felt while the token lives.
+            kept = new Kept(kept.token, Instant.now().plusSeconds(5), kept.livesUntil);
+        }
+        return kept.token;
+    }
+
+    /**
+     * Returns what the API answers. A token that the API refuses is replaced, and the call tried once more, never in a loop.
+     *
+     * @param method empty for GET, or POST with a body
+     * @param body null for none
+     * @param field the field of the JSON body that the token goes into; empty for the header Authorization
+     */
+    public String call(String url, String method, String body, Map<String, String> headers, String field) throws ClientException {
+        Token token = token();
+        Answer answer = send(api, request(token, url, method, body, headers, field));
+        if (refused(answer)) {
+            token = token(token.tokenId);
+            answer = send(api, request(token, url, method, body, headers, field));
+        }
+        if (refused(answer)) {
+            throw new ClientException(url + " refuses the token twice, the last time token_id " + token.tokenId + ". Is it the API of "
+                + "this account, and is the token in the right place (-f)? Else ask an operator for: vault read "
+                + path.split("/token/")[0] + "/status/" + token.config, answer.status);
+        }
+        if (answer.status < 200 || answer.status > 299) {
+            throw new ClientException(url + " answers " + answer.status + ", which is not about the token (token_id " + token.tokenId
+                + "): " + answer.body, answer.status);
+        }
+        return answer.body;
+    }
+
+    private static HttpRequest request(Token token, String url, String method, String body, Map<String, String> headers, String field)
+            throws ClientException {
+        Map<String, String> sent = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
+        if (body != null) {
+            sent.put("Content-Type", "application/json");
+        }
+        sent.putAll(token.metadata); // the role's metadata are headers that each call needs
+        sent.putAll(headers);
+        String text = body;
+        if (!field.isEmpty()) {
+            text = withField(body == null ? "" : body, field, token.accessToken);
+        } else {
+            sent.put("Authorization", token.authorization);
+            if (token.clientId != null) { // the verification APIs want it
+                sent.put("client_id", token.clientId);
+            }
+        }
+        String verb = method.isEmpty() ? (text == null ? "GET" : "POST") : method;
+        return newRequest(url, API_TIMEOUT, sent)
+            .method(verb, text == null ? HttpRequest.BodyPublishers.noBody() : HttpRequest.BodyPublishers.ofString(text)).build();
+    }
+
+    /** Puts a field in front of the others of a JSON object, and leaves these as they are. */
+    private static String withField(String body, String field, String value) throws ClientException {
+        String rest = body.stripLeading();
+        if (!rest.startsWith("{")) {
+            throw new ClientException("the token goes into the field " + field + " of the body, which must be a JSON object", 0);
+        }
+        rest = rest.substring(1).stripLeading();
+        return "{" + quote(field) + ": " + quote(value) + (rest.startsWith("}") ? "" : ", ") + rest;
+    }
+
+    private static String quote(String text) { return '"' + text.replace("\\", "\\\\").replace("\"", "\\\"") + '"'; }
+
+    private static final Pattern SAYS_REFUSED = Pattern.compile(
+        "\"(error|error_description|message)\"\\s*:\\s*\"[^\"]*(access token|invalid[_ ]grant)", Pattern.CASE_INSENSITIVE);
+    private static final Pattern SAYS_FINE = Pattern.compile("\"error\"\\s*:\\s*\"?false", Pattern.CASE_INSENSITIVE);
+
+    /** Tells whether an answer means that the token is dead. A wrong path is answered with 401 too; some APIs say it in words. */
+    private static boolean refused(Answer answer) {
+        if (answer.status == 401) {
+            return !answer.body.contains("Invalid Product");
+        }
+        return answer.status == 498 || SAYS_REFUSED.matcher(answer.body).find() && !SAYS_FINE.matcher(answer.body).find();
+    }
+
+    private Kept read(String rejected) throws ClientException {
+        String address = env("VAULT_ADDR").replaceAll("/+$", "");
+        if (address.isEmpty()) {
+            throw new ClientException("set VAULT_ADDR to the URL of Vault", 0);
+        }
+        Map<String, String> headers = new HashMap<>(Map.of("X-Vault-Token", vaultToken(), "X-Vault-Request", "true"));
+        if (!env("VAULT_NAMESPACE").isEmpty()) {
+            headers.put("X-Vault-Namespace", env("VAULT_NAMESPACE"));
+        }
+        String query = rejected.isEmpty() ? "" : "?rejected_token_id=" + rejected;
+        HttpRequest request = newRequest(address + "/v1/" + path + query, VAULT_TIMEOUT, headers).build();
+        Answer answer = send(newHttpClient(env("VAULT_CACERT")), request);
+        if (answer.status == 403) {
+            throw new ClientException("Vault answers 403: does the Vault token live (vault token lookup), and may it read " + path + "?",
+                403);
+        }
+        if (answer.status != 200) {
+            throw new ClientException("Vault answers " + answer.status + " to a read of " + path + ": " + reasons(answer.body),
+                answer.status);
+        }
+        String body = METADATA.matcher(answer.body).replaceFirst(""); // whose names may be any
+        if (text(body, "authorization") == null || text(body, "token_id") == null) {
+            throw new ClientException("what is read at " + path + " is no token: is it a path of the engine?", 400);
+        }
+        Token token = new Token(text(body, "access_token"), text(body, "authorization"), text(body, "token_id"), text(body, "config"),
+            text(body, "client_id"), metadata(answer.body));
+        // A newer token is there after ttl seconds. A role may be without leases: 0.
+        long ttl = number(body, "ttl"), lease = number(body, "lease_duration");
+        Instant now = Instant.now();
+        return new Kept(token, now.plusSeconds(lease > 0 ? Math.min(lease, ttl) : ttl), now.plusSeconds(number(body, "expires_in") - 5));
+    }
+
+    // The JDK has no reader of JSON. Of Vault's answer a few fields are wanted, whose names occur once; text may be escaped.
+    private static final String STRING = "\"((?:[^\"\\\\]++|\\\\.)*+)\"";
+    private static final Pattern METADATA = Pattern.compile("\"metadata\"\\s*:\\s*\\{((?:\\s|[:,]|" + STRING + ")*+)\\}");
+
+    /** What Vault says in words, or the body where something else has answered. */
+    private static String reasons(String json) {
+        Matcher errors = Pattern.compile("\"errors\"\\s*:\\s*\\[((?:\\s|,|" + STRING + ")*+)\\]").matcher(json);
+        if (!errors.find()) {
+            return json.strip();
+        }
+        List<String> reasons = new ArrayList<>();
+        Pattern.compile(STRING).matcher(errors.group(1)).results().forEach(found -> reasons.add(unescape(found.group(1))));
+        return reasons.isEmpty() ? "it gives no reason" : String.join("; ", reasons);
+    }
+
+    private static String text(String json, String field) {
+        Matcher found = Pattern.compile("\"" + field + "\"\\s*:\\s*" + STRING).matcher(json);
+        return found.find() ? unescape(found.group(1)) : null;
+    }
+
+    private static long number(String json, String field) {
+        Matcher found = Pattern.compile("\"" + field + "\"\\s*:\\s*(\\d+)").matcher(json);
+        return found.find() ? Long.parseLong(found.group(1)) : 0;
+    }
+
+    private static Map<String, String> metadata(String json) {
+        Map<String, String> pairs = new HashMap<>();
+        Matcher object = METADATA.matcher(json);
+        if (object.find()) {
+            Matcher pair = Pattern.compile(STRING + "\\s*:\\s*" + STRING).matcher(object.group(1));
+            while (pair.find()) {
+                pairs.put(unescape(pair.group(1)), unescape(pair.group(2)));
+            }
+        }
+        return pairs;
+    }
+
+    private static String unescape(String text) {
+        String simple = Pattern.compile("\\\\u([0-9a-fA-F]{4})").matcher(text)
+            .replaceAll(m -> Matcher.quoteReplacement(String.valueOf((char) Integer.parseInt(m.group(1), 16))));
+        return simple.replace("\\n", " ").replace("\\t", " ").replaceAll("\\\\([\"\\\\/])", "$1");
+    }
+
+    private static String env(String name) {
+        String value = System.getenv(name);
+        return value == null ? "" : value.strip(); // many a variable ends in a newline
+    }
+
+    /** The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps; it is in no message. */
+    private static String vaultToken() throws ClientException {
+        String name = "VAULT_TOKEN", token = env(name);
+        if (token.isEmpty() && !env("VAULT_TOKEN_FILE").isEmpty()) {
+            name = "VAULT_TOKEN_FILE";
+            try {
+                token = Files.readString(Path.of(env(name))).strip();
+            } catch (IOException e) {
+                throw new ClientException(name + " cannot be read: " + e + ": is Vault Agent running?", 0);
+            }
+        }
+        if (token.isEmpty()) {
+            throw new ClientException("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes", 0);
+        }
+        if (!token.matches("[!-~]+")) {
+            throw new ClientException(name + " has a blank or another character in it that no Vault token has", 0);
+        }
+        return token;
+    }
+
+    private static HttpRequest.Builder newRequest(String url, Duration timeout, Map<String, String> headers) throws ClientException {
+        HttpRequest.Builder request;
+        try {
+            request = HttpRequest.newBuilder(URI.create(url)).timeout(timeout);
+        } catch (IllegalArgumentException e) {
+            throw new ClientException(url + " is no URL: " + e.getMessage(), 0);
+        }
+        for (Map.Entry<String, String> header : headers.entrySet()) {
+            try {
+                request.setHeader(header.getKey(), header.getValue());
+            } catch (IllegalArgumentException e) { // its message has the value
+                throw new ClientException("header " + header.getKey() + " cannot be sent: give one line of text, as NAME: VALUE", 0);
+            }
+        }
+        return request;
+    }
+
+    /** It follows no redirect, which would take the token along. */
+    private static HttpClient newHttpClient(String caFile) throws ClientException {
+        HttpClient.Builder client = HttpClient.newBuilder().followRedirects(HttpClient.Redirect.NEVER)
+            .connectTimeout(Duration.ofSeconds(10));
+        if (caFile == null || caFile.isEmpty()) {
+            return client.build();
+        }
+        try (InputStream file = new FileInputStream(caFile)) {
+            KeyStore trusted = KeyStore.getInstance(KeyStore.getDefaultType());
+            trusted.load(null, null);
+            for (Certificate certificate : CertificateFactory.getInstance("X.509").generateCertificates(file)) {
+                trusted.setCertificateEntry("ca-" + trusted.size(), certificate);
+            }
+            TrustManagerFactory factory = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+            factory.init(trusted);
+            SSLContext context = SSLContext.getInstance("TLS");
+            context.init(null, factory.getTrustManagers(), null);
+            return client.sslContext(context).build();
+        } catch (IOException | GeneralSecurityException e) {
+            throw new ClientException("VAULT_CACERT cannot be used: " + e.getMessage(), 0);
+        }
+    }
+
+    private static Answer send(HttpClient client, HttpRequest request) throws ClientException {
+        String where = request.uri().toString();
+        try {
+            HttpResponse<String> response = client.send(request, HttpResponse.BodyHandlers.ofString());
+            return new Answer(response.statusCode(), response.body());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new ClientException("calling " + where + " was interrupted", 0);
+        } catch (IOException e) {
+            throw new ClientException("calling " + where + " failed: " + e, 0);
+        }
+    }
+
+    public static void main(String[] args) {
+        try {
+            run(args);
+        } catch (ClientException | IOException e) {
+            System.err.println("MastersIndiaClient: " + e.getMessage());
+            System.exit(1);
+        }
+    }
+
+    private static void run(String[] args) throws ClientException, IOException {
+        Map<String, String> options = new HashMap<>(), headers = new HashMap<>();
+        List<String> rest = new ArrayList<>();
+        for (int n = 0; n < args.length; n++) {
+            if (!args[n].matches("-[XHdf]") || n + 1 == args.length) {
+                rest.add(args[n]);
+            } else if (args[n++].equals("-H")) {
+                String[] header = args[n].split(":", 2);
+                headers.put(header[0].strip(), header.length == 2 ? header[1].strip() : "");
+            } else {
+                options.put(args[n - 1], args[n]);
+            }
+        }
+        if (rest.size() < 2 || rest.get(0).startsWith("-")) {
+            throw new ClientException(
+                "usage: MastersIndiaClient.java [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...", 0);
+        }
+        String body = options.get("-d");
+        if (body != null && body.startsWith("@")) {
+            body = Files.readString(Path.of(body.substring(1)));
+        }
+        MastersIndiaClient client = new MastersIndiaClient(rest.get(0));
+        for (String url : rest.subList(1, rest.size())) {
+            System.out.println(client.call(url, options.getOrDefault("-X", ""), body, headers, options.getOrDefault("-f", "")));
+        }
+    }
+}
