@@ -85,8 +85,8 @@ func (p *preset) fieldValue(f *configField) any {
 	return reset{}
 }
 
-// suits reports whether what the preset says of a field is right for a config that it fills and that may name a protocol or format
-// of its own.
+// suits reports whether what the preset says of a field is right for a config that it fills and that may name a protocol or a
+// format of its own.
 func (p *preset) suits(f *configField, c *config) bool {
 	return f.usedBy(c) && (string(p.protocol) == c.Protocol || !f.perProtocol)
 }

@@ -364,5 +364,8 @@ func TestPreset_FillsScopeAndAudienceOnlyWhereItHasThem(t *testing.T) {
 		if data["assertion_audience"] != "" || data["request_format"] != "json" {
 			t.Errorf("assertion_audience is %v with request_format %v", data["assertion_audience"], data["request_format"])
 		}
+		if data = write("firstvision-apac-uat", "request_format", "query"); data["assertion_audience"] != "" {
+			t.Errorf("assertion_audience is %v with request_format %v", data["assertion_audience"], data["request_format"])
+		}
 	})
 }
