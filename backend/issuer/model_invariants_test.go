@@ -136,6 +136,12 @@ func (g *ghost) setBack(inMemory bool) {
 			g.holds[n] = ghostHold{}
 		}
 	}
+	g.tokens = slices.Clone(g.tokens)
+	for n := range g.tokens {
+		if !inMemory { // a process that begins later cannot know
+			g.tokens[n].end = -1
+		}
+	}
 }
 
 // crashed takes note of what a crash makes the account forget, and of what it must not.
@@ -161,7 +167,7 @@ func (g *ghost) crashed(w *modelWorld) {
 	}
 	g.verHolds, g.forced, g.cutOff = [2]ghostHold{}, 0, 0
 	if w.record != nil && w.record.Attempt != nil {
-		g.cutOff, g.cutOffGeneration = w.true+1, w.record.Generation
+		g.cutOff, g.cutOffGeneration = w.true, w.record.Generation
 	}
 	g.uncorrected, g.uncorrectedVersion = false, 0
 }
@@ -176,7 +182,7 @@ func (w *modelWorld) sent(work *Work) {
 		w.breaks(ruleNoted, "storage does not know of it")
 	}
 	isSame := work.Account.Generation == g.cutOffGeneration && work.Reason != ReasonForced && work.Reason != ReasonVerification
-	if g.cutOff > 0 && isSame && w.true < g.cutOff-1+750*time.Millisecond {
+	if g.cutOff > 0 && isSame && w.true < g.cutOff+750*time.Millisecond {
 		w.breaks(ruleHold, "a login that was cut off by a crash is repeated at once")
 	}
 	switch h := g.holds[c]; work.Reason {
@@ -320,7 +326,7 @@ func (w *modelWorld) applied(before *State, event Event) {
 		g.forced, g.rejected, g.rejectedVersion = 0, 0, 0
 	}
 	if before.Work != nil && before.Work.Reason == ReasonRejected && s.Work == nil && s.Current != before.Current && s.Current != nil {
-		g.rejected = w.true + 1
+		g.rejected = w.true
 		g.rejectedVersion = 0
 		if s.Lost >= before.Work.Version && s.Saved < before.Work.Version {
 			g.rejectedVersion = s.Version
@@ -371,7 +377,7 @@ func (w *modelWorld) checkServing() {
 		w.breaks(ruleSuspect, id)
 	}
 	refused := s.Lost > s.Saved
-	if !refused && !t.excused && (w.record == nil || w.record.Current == nil || w.record.Current.ID != id) {
+	if !refused && !t.excused && !w.record.has(id) {
 		w.breaks(ruleKnown, id)
 	}
 	if !t.served {

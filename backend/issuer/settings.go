@@ -180,11 +180,11 @@ func (t *transition) dropRefreshTokens() {
 // settingsGone drops all that goes with a config that does not exist any more. What the ledger is yet to be told stays, and which tokens
 // were revoked: a config of the same name may be written, and its upstream may repeat them. stored says that storage has a record.
 func (t *transition) settingsGone(stored bool) {
+	t.cancelWork() // may have brought a failure
 	if t.Failure.refused() && t.Account != nil {
 		// Deleting a config and writing it again is no way around an open circuit breaker.
 		t.remember(t.Account, t.Failure)
 	}
-	t.cancelWork()
 	stored = stored || t.Known == known || t.Known == stale
 	t.State = State{
 		Known: absent, LoadID: t.LoadID, Revoked: t.Revoked, Verifications: t.Verifications, Outbox: t.Outbox,
