@@ -235,7 +235,7 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 	if err == nil {
 		t.advance(committing)
 		done := *t.Work
-		done.Token, done.Took = token.clamp(w.Account.Upstream.MaxTokenTTL), e.Took
+		done.Token, done.Took = t.asFirstTold(token).clamp(w.Account.Upstream.MaxTokenTTL), e.Took
 		t.Work = &done
 		t.emit(Wake{})
 		return
