@@ -160,9 +160,10 @@ func (t *transition) adoptOther(a *Account) {
 	}
 	if !t.Failure.concerns(a) {
 		t.Failure = nil
-		if f := t.failedVerification(a); f.refused() || f.holds(t.env.Reading) {
-			t.Failure = f
-		}
+	}
+	// A verification that failed since counts as a login does.
+	if f := t.failedVerification(a); t.Failure == nil && f.refused() || f.left(t.env.Reading) > t.Failure.left(t.env.Reading) {
+		t.Failure = f
 	}
 	t.Generation = a.Generation
 	t.changed()
