@@ -241,6 +241,7 @@ func (t *transition) judge(token *Token, err error, a *Account) (*Token, error) 
 	if t.isRevoked(token.ID) {
 		return nil, errRevokedAgain
 	}
+	token, _ = token.corrected(now) // the clock may have been set back since the login began
 	token = t.asFirstTold(token).clamp(a.Upstream.MaxTokenTTL)
 	switch {
 	case token.usable(now):

@@ -166,7 +166,8 @@ func (g *ghost) crashed(w *modelWorld) {
 		g.rejected, g.rejectedVersion = 0, 0
 	}
 	g.verHolds, g.forced, g.cutOff = [2]ghostHold{}, 0, 0
-	if w.record != nil && w.record.Attempt != nil {
+	held := g.holds[0].until > w.true || g.holds[1].until > w.true // goes on
+	if w.record != nil && w.record.Attempt != nil && !held {
 		g.cutOff, g.cutOffGeneration = w.true, w.record.Generation
 	}
 	g.uncorrected, g.uncorrectedVersion = false, 0
@@ -202,7 +203,7 @@ func (w *modelWorld) sent(work *Work) {
 	default:
 		w.sentDuring(h, work, h.kind == upstream.Rejected || h.kind == upstream.Throttled || h.generation == work.Account.Generation)
 		v := g.verHolds[c]
-		w.sentDuring(v, work, v.login == loginOf(&work.Account.Upstream) && v.kind == upstream.Rejected)
+		w.sentDuring(v, work, v.login == loginOf(&work.Account.Upstream) && v.kind == upstream.Rejected && !w.changed)
 		if work.Reason == ReasonRejected && g.rejected > 0 && w.true < g.rejected+rejectedEvery {
 			w.breaks(ruleRejected, "the last was less than 5 minutes ago")
 		}
@@ -231,8 +232,7 @@ func (g *ghost) ended(w *modelWorld, work *Work, err *upstream.Error) {
 		g.forced = w.true
 	}
 	if err == nil {
-		g.holds[c], g.verHolds[c] = ghostHold{}, ghostHold{}
-		return
+		return // whether it is one for the account: see applied
 	}
 	if work.Reason == ReasonVerification {
 		g.verHolds[c] = g.verHolds[c].after(w, work, err)
@@ -245,6 +245,9 @@ func (g *ghost) ended(w *modelWorld, work *Work, err *upstream.Error) {
 func (h ghostHold) after(w *modelWorld, work *Work, err *upstream.Error) ghostHold {
 	next := ghostHold{
 		kind: err.Kind, at: w.true, step: 1, generation: work.Account.Generation, login: loginOf(&work.Account.Upstream),
+	}
+	if h.kind != upstream.Rejected && h.kind != upstream.Throttled && h.generation != next.generation {
+		h = ghostHold{} // an outage may have been mended by the change
 	}
 	open := h.kind == upstream.Rejected
 	if open { // an outage says nothing about the credentials
@@ -260,6 +263,10 @@ func (h ghostHold) after(w *modelWorld, work *Work, err *upstream.Error) ghostHo
 		next.until = w.true + err.RetryAfter
 	default:
 		next.until = w.true + min(time.Second<<min(next.step-1, 6), modelLife/20)*3/4
+	}
+	blocked := w.state.Failure != nil && w.state.Failure.Kind == Blocked && w.state.Failure.holds(w.now())
+	if f := w.state.Failure; blocked && work.Reason == ReasonForced && next.kind != upstream.Rejected {
+		next.until, next.step = min(next.until, w.true+f.left(w.now())), 1
 	}
 	if open && err.Kind != upstream.Rejected {
 		next.at = h.at // of the last refusal
@@ -303,9 +310,15 @@ func (w *modelWorld) applied(before *State, event Event) {
 	switch e := event.(type) {
 	case LoginEnded:
 		// A success that is none for the account counts as an outage.
-		if work := s.Work; work != nil && work.ID == e.Work && work.Step == storing {
+		if work := s.Work; work != nil && work.ID == e.Work && work.Step >= storing {
 			c := credentialsIn(work.Account)
-			if work.Failure != nil && e.Err == nil {
+			switch {
+			case work.Failure == nil:
+				g.holds[c], g.verHolds[c] = ghostHold{}, ghostHold{}
+			case e.Err == nil:
+				if g.holds[c].kind == upstream.Rejected {
+					g.holds[c] = ghostHold{} // the credentials were taken
+				}
 				g.holds[c] = g.holds[c].after(w, work, errRevokedAgain)
 			}
 			if work.Failure != nil {
@@ -413,7 +426,7 @@ func (w *modelWorld) waiting(r *modelReader, v verdict) {
 		w.breaks(ruleWait, "a reader waits beside a token for nothing")
 	case s.canServe(now) && s.Work.Reason != ReasonRejected && now.Elapsed-s.Work.Began.Elapsed >= rotationWait:
 		w.breaks(ruleWait, "a reader waits longer than 2 s beside a token")
-	case s.canServe(now) && s.Failure.holds(now) && s.Work.Reason != ReasonForced:
+	case s.canServe(now) && s.Failure.holds(now) && s.Work.Reason != ReasonForced && s.Work.Reason != ReasonVerification:
 		w.breaks(ruleWait, "a reader waits in a hold")
 	}
 }

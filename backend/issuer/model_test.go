@@ -149,7 +149,7 @@ func modelLimits(t *testing.T) limits {
 	t.Helper()
 	switch v := os.Getenv("MODEL"); v {
 	case "":
-		return limits{depth: math.MaxInt, states: 4_000}
+		return limits{depth: math.MaxInt, states: 8_000}
 	case "full":
 		return limits{depth: math.MaxInt, states: 90_000}
 	default:
