@@ -265,7 +265,7 @@ func (h ghostHold) after(w *modelWorld, work *Work, err *upstream.Error) ghostHo
 		next.until = w.true + min(time.Second<<min(next.step-1, 6), modelLife/20)*3/4
 	}
 	blocked := w.state.Failure != nil && w.state.Failure.Kind == Blocked && w.state.Failure.holds(w.now())
-	if f := w.state.Failure; blocked && work.Reason == ReasonForced && next.kind != upstream.Rejected {
+	if f := w.state.Failure; blocked && work.Reason == ReasonForced && next.kind != upstream.Rejected && err.RetryAfter == 0 {
 		next.until, next.step = min(next.until, w.true+f.left(w.now())), 1
 	}
 	if open && err.Kind != upstream.Rejected {
