@@ -82,6 +82,8 @@ type ghostHold struct {
 	durable    bool
 	// offClock says that the wall clock was set back since: only this process knows how long the hold lasts.
 	offClock bool
+	// loose says that it is not known how long the hold must be.
+	loose bool
 }
 
 func (g *ghost) find(id string) int {
@@ -211,7 +213,7 @@ func (w *modelWorld) sent(work *Work) {
 }
 
 func (w *modelWorld) sentDuring(h ghostHold, work *Work, concerns bool) {
-	if !concerns || w.true >= h.until {
+	if !concerns || h.loose || w.true >= h.until {
 		return
 	}
 	rule := ruleHold
@@ -243,8 +245,10 @@ func (g *ghost) ended(w *modelWorld, work *Work, err *upstream.Error) {
 
 // after is the hold that follows a failure, at the shortest.
 func (h ghostHold) after(w *modelWorld, work *Work, err *upstream.Error) ghostHold {
+	forced := work.Reason == ReasonForced
 	next := ghostHold{
-		kind: err.Kind, at: w.true, step: 1, generation: work.Account.Generation, login: loginOf(&work.Account.Upstream),
+		loose: h.loose && forced,
+		kind:  err.Kind, at: w.true, step: 1, generation: work.Account.Generation, login: loginOf(&work.Account.Upstream),
 	}
 	if h.kind != upstream.Rejected && h.kind != upstream.Throttled && h.generation != next.generation {
 		h = ghostHold{} // an outage may have been mended by the change
@@ -265,13 +269,13 @@ func (h ghostHold) after(w *modelWorld, work *Work, err *upstream.Error) ghostHo
 		next.until = w.true + min(time.Second<<min(next.step-1, 6), modelLife/20)*3/4
 	}
 	blocked := w.state.Failure != nil && w.state.Failure.Kind == Blocked && w.state.Failure.holds(w.now())
-	if f := w.state.Failure; blocked && work.Reason == ReasonForced && next.kind != upstream.Rejected && err.RetryAfter == 0 {
+	if f := w.state.Failure; blocked && forced && next.kind != upstream.Rejected && err.RetryAfter == 0 {
 		next.until, next.step = min(next.until, w.true+f.left(w.now())), 1
 	}
 	if open && err.Kind != upstream.Rejected {
 		next.at = h.at // of the last refusal
 	}
-	if work.Reason == ReasonForced && w.true < h.until { // trying by hand brings the next attempt no nearer
+	if forced && w.true < h.until { // trying by hand brings the next attempt no nearer
 		next.until, next.step = max(h.until, w.true+err.RetryAfter), h.step
 		if h.kind == upstream.Throttled && err.Kind != upstream.Rejected {
 			next.kind, next.until = upstream.Throttled, h.until
@@ -316,10 +320,10 @@ func (w *modelWorld) applied(before *State, event Event) {
 			case work.Failure == nil:
 				g.holds[c], g.verHolds[c] = ghostHold{}, ghostHold{}
 			case e.Err == nil:
-				if g.holds[c].kind == upstream.Rejected {
-					g.holds[c] = ghostHold{} // the credentials were taken
-				}
+				// A circuit breaker that is open may close, as the credentials were taken, or stay.
+				loose := g.holds[c].kind == upstream.Rejected || g.holds[c].loose
 				g.holds[c] = g.holds[c].after(w, work, errRevokedAgain)
+				g.holds[c].loose = loose
 			}
 			if work.Failure != nil {
 				g.holds[c].version = work.Version

@@ -332,7 +332,7 @@ func (e *encoder) ghost(g *ghost) {
 				e.text(h.login[:8])
 			}
 			e.version(h.version)
-			e.bool(h.durable, h.offClock)
+			e.bool(h.durable, h.offClock, h.loose)
 		}
 	}
 	for _, at := range []time.Duration{g.forced, g.rejected, g.cutOff} {

@@ -149,6 +149,9 @@ func modelLimits(t *testing.T) limits {
 	t.Helper()
 	switch v := os.Getenv("MODEL"); v {
 	case "":
+		if testing.Short() {
+			return limits{depth: math.MaxInt, states: 2_000}
+		}
 		return limits{depth: math.MaxInt, states: 8_000}
 	case "full":
 		return limits{depth: math.MaxInt, states: 90_000}

@@ -64,9 +64,10 @@ func (m mutant) try(ctx context.Context) (caught string, err error) {
 	if err != nil {
 		return "", err
 	}
-	for _, depth := range []string{"", "full"} {
-		cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-overlay", overlay, "-run", "^TestModel$", "./"+folder)
-		cmd.Env = append(os.Environ(), "MODEL="+depth)
+	for _, run := range []struct{ short, depth string }{{"-short", ""}, {"-short=false", ""}, {"-short=false", "full"}} {
+		cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-failfast", "-vet=off", run.short, "-overlay", overlay,
+			"-run", "^TestModel$", "./"+folder)
+		cmd.Env = append(os.Environ(), "MODEL="+run.depth)
 		out, err := cmd.CombinedOutput()
 		broken := regexp.MustCompile(`broken: ([^\n]*)\n\s*after (\d+) steps`).FindAllStringSubmatch(string(out), -1)
 		switch {
