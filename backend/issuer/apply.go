@@ -163,6 +163,13 @@ func (t *transition) correctClock() {
 			t.Corrected = t.Version
 		}
 	}
+	if w := t.Work; w != nil && w.Token != nil {
+		if right, wrong := w.Token.corrected(t.env.Reading); wrong {
+			next := *w
+			next.Token, t.Work = right, &next
+			t.changed()
+		}
+	}
 	for n, token := range t.Superseded {
 		if right, wrong := token.corrected(t.env.Reading); wrong {
 			t.Superseded = slices.Clone(t.Superseded)

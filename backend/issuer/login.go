@@ -241,6 +241,7 @@ func (t *transition) judge(token *Token, err error, a *Account) (*Token, error) 
 	if t.isRevoked(token.ID) {
 		return nil, errRevokedAgain
 	}
+	token, _ = token.corrected(now) // the clock may have been set back since the login began
 	token = t.asFirstTold(token).clamp(a.Upstream.MaxTokenTTL)
 	switch {
 	case token.usable(now):
@@ -311,8 +312,7 @@ func (s *State) accepted(token *Token, env Env) State {
 			return v.Credentials == credentials
 		})
 	}
-	// The upstream has moved on from tokens that ended before it gave another one.
-	next.Revoked = slices.DeleteFunc(slices.Clone(next.Revoked), func(r revokedToken) bool { return !r.End.After(env.Wall) })
+	next.Revoked = slices.DeleteFunc(slices.Clone(next.Revoked), func(r revokedToken) bool { return r.isOver(env.Wall) })
 	return next
 }
 

@@ -82,6 +82,8 @@ type ghostHold struct {
 	durable    bool
 	// offClock says that the wall clock was set back since: only this process knows how long the hold lasts.
 	offClock bool
+	// loose says that it is not known how long the hold must be.
+	loose bool
 }
 
 func (g *ghost) find(id string) int {
@@ -136,6 +138,12 @@ func (g *ghost) setBack(inMemory bool) {
 			g.holds[n] = ghostHold{}
 		}
 	}
+	g.tokens = slices.Clone(g.tokens)
+	for n := range g.tokens {
+		if !inMemory { // a process that begins later cannot know
+			g.tokens[n].end = -1
+		}
+	}
 }
 
 // crashed takes note of what a crash makes the account forget, and of what it must not.
@@ -152,6 +160,9 @@ func (g *ghost) crashed(w *modelWorld) {
 		}
 	}
 	for n := range g.holds {
+		if h := &g.holds[n]; w.state.Failure != nil && w.state.Failure.Kind == Blocked && h.kind != upstream.Rejected {
+			h.step = 0 // is not stored while logins cannot begin
+		}
 		if !g.holds[n].durable || g.holds[n].offClock {
 			g.holds[n] = ghostHold{}
 		}
@@ -160,8 +171,9 @@ func (g *ghost) crashed(w *modelWorld) {
 		g.rejected, g.rejectedVersion = 0, 0
 	}
 	g.verHolds, g.forced, g.cutOff = [2]ghostHold{}, 0, 0
-	if w.record != nil && w.record.Attempt != nil {
-		g.cutOff, g.cutOffGeneration = w.true+1, w.record.Generation
+	held := w.record != nil && w.record.Failure != nil && w.record.Failure.NextAttempt.After(w.now().Wall) // goes on
+	if w.record != nil && w.record.Attempt != nil && !held {
+		g.cutOff, g.cutOffGeneration = w.true, w.record.Generation
 	}
 	g.uncorrected, g.uncorrectedVersion = false, 0
 }
@@ -176,7 +188,7 @@ func (w *modelWorld) sent(work *Work) {
 		w.breaks(ruleNoted, "storage does not know of it")
 	}
 	isSame := work.Account.Generation == g.cutOffGeneration && work.Reason != ReasonForced && work.Reason != ReasonVerification
-	if g.cutOff > 0 && isSame && w.true < g.cutOff-1+750*time.Millisecond {
+	if g.cutOff > 0 && isSame && w.true < g.cutOff+750*time.Millisecond {
 		w.breaks(ruleHold, "a login that was cut off by a crash is repeated at once")
 	}
 	switch h := g.holds[c]; work.Reason {
@@ -196,7 +208,7 @@ func (w *modelWorld) sent(work *Work) {
 	default:
 		w.sentDuring(h, work, h.kind == upstream.Rejected || h.kind == upstream.Throttled || h.generation == work.Account.Generation)
 		v := g.verHolds[c]
-		w.sentDuring(v, work, v.login == loginOf(&work.Account.Upstream) && v.kind == upstream.Rejected)
+		w.sentDuring(v, work, v.login == loginOf(&work.Account.Upstream) && v.kind == upstream.Rejected && !w.changed)
 		if work.Reason == ReasonRejected && g.rejected > 0 && w.true < g.rejected+rejectedEvery {
 			w.breaks(ruleRejected, "the last was less than 5 minutes ago")
 		}
@@ -204,7 +216,7 @@ func (w *modelWorld) sent(work *Work) {
 }
 
 func (w *modelWorld) sentDuring(h ghostHold, work *Work, concerns bool) {
-	if !concerns || w.true >= h.until {
+	if !concerns || h.loose || w.true >= h.until {
 		return
 	}
 	rule := ruleHold
@@ -225,8 +237,7 @@ func (g *ghost) ended(w *modelWorld, work *Work, err *upstream.Error) {
 		g.forced = w.true
 	}
 	if err == nil {
-		g.holds[c], g.verHolds[c] = ghostHold{}, ghostHold{}
-		return
+		return // whether it is one for the account: see applied
 	}
 	if work.Reason == ReasonVerification {
 		g.verHolds[c] = g.verHolds[c].after(w, work, err)
@@ -237,8 +248,13 @@ func (g *ghost) ended(w *modelWorld, work *Work, err *upstream.Error) {
 
 // after is the hold that follows a failure, at the shortest.
 func (h ghostHold) after(w *modelWorld, work *Work, err *upstream.Error) ghostHold {
+	forced := work.Reason == ReasonForced
 	next := ghostHold{
-		kind: err.Kind, at: w.true, step: 1, generation: work.Account.Generation, login: loginOf(&work.Account.Upstream),
+		loose: h.loose && forced,
+		kind:  err.Kind, at: w.true, step: 1, generation: work.Account.Generation, login: loginOf(&work.Account.Upstream),
+	}
+	if h.kind != upstream.Rejected && h.kind != upstream.Throttled && h.generation != next.generation {
+		h = ghostHold{} // an outage may have been mended by the change
 	}
 	open := h.kind == upstream.Rejected
 	if open { // an outage says nothing about the credentials
@@ -255,10 +271,14 @@ func (h ghostHold) after(w *modelWorld, work *Work, err *upstream.Error) ghostHo
 	default:
 		next.until = w.true + min(time.Second<<min(next.step-1, 6), modelLife/20)*3/4
 	}
+	// What could not begin has a hold as well, of which the checker does not know, and by hand it becomes no longer.
+	if f := w.state.Failure; f.holds(w.now()) && forced && next.kind != upstream.Rejected && err.RetryAfter == 0 {
+		next.until, next.step = min(next.until, w.true+f.left(w.now())), 1
+	}
 	if open && err.Kind != upstream.Rejected {
 		next.at = h.at // of the last refusal
 	}
-	if work.Reason == ReasonForced && w.true < h.until { // trying by hand brings the next attempt no nearer
+	if forced && w.true < h.until { // trying by hand brings the next attempt no nearer
 		next.until, next.step = max(h.until, w.true+err.RetryAfter), h.step
 		if h.kind == upstream.Throttled && err.Kind != upstream.Rejected {
 			next.kind, next.until = upstream.Throttled, h.until
@@ -297,10 +317,16 @@ func (w *modelWorld) applied(before *State, event Event) {
 	switch e := event.(type) {
 	case LoginEnded:
 		// A success that is none for the account counts as an outage.
-		if work := s.Work; work != nil && work.ID == e.Work && work.Step == storing {
+		if work := s.Work; work != nil && work.ID == e.Work && work.Step >= storing {
 			c := credentialsIn(work.Account)
-			if work.Failure != nil && e.Err == nil {
+			switch {
+			case work.Failure == nil:
+				g.holds[c], g.verHolds[c] = ghostHold{}, ghostHold{}
+			case e.Err == nil:
+				// A circuit breaker that is open may close, as the credentials were taken, or stay.
+				loose := g.holds[c].kind == upstream.Rejected || g.holds[c].loose
 				g.holds[c] = g.holds[c].after(w, work, errRevokedAgain)
+				g.holds[c].loose = loose
 			}
 			if work.Failure != nil {
 				g.holds[c].version = work.Version
@@ -320,7 +346,7 @@ func (w *modelWorld) applied(before *State, event Event) {
 		g.forced, g.rejected, g.rejectedVersion = 0, 0, 0
 	}
 	if before.Work != nil && before.Work.Reason == ReasonRejected && s.Work == nil && s.Current != before.Current && s.Current != nil {
-		g.rejected = w.true + 1
+		g.rejected = w.true
 		g.rejectedVersion = 0
 		if s.Lost >= before.Work.Version && s.Saved < before.Work.Version {
 			g.rejectedVersion = s.Version
@@ -371,7 +397,7 @@ func (w *modelWorld) checkServing() {
 		w.breaks(ruleSuspect, id)
 	}
 	refused := s.Lost > s.Saved
-	if !refused && !t.excused && (w.record == nil || w.record.Current == nil || w.record.Current.ID != id) {
+	if !refused && !t.excused && !w.record.has(id) {
 		w.breaks(ruleKnown, id)
 	}
 	if !t.served {
@@ -411,7 +437,7 @@ func (w *modelWorld) waiting(r *modelReader, v verdict) {
 		w.breaks(ruleWait, "a reader waits beside a token for nothing")
 	case s.canServe(now) && s.Work.Reason != ReasonRejected && now.Elapsed-s.Work.Began.Elapsed >= rotationWait:
 		w.breaks(ruleWait, "a reader waits longer than 2 s beside a token")
-	case s.canServe(now) && s.Failure.holds(now) && s.Work.Reason != ReasonForced:
+	case s.canServe(now) && s.Failure.holds(now) && s.Work.Reason != ReasonForced && s.Work.Reason != ReasonVerification:
 		w.breaks(ruleWait, "a reader waits in a hold")
 	}
 }

@@ -209,7 +209,7 @@ func (e *encoder) outbox(entries []OutboxEntry) {
 
 // revokedEnd is long kept.
 func (e *encoder) revokedEnd(t time.Time) {
-	e.int(int64(max(t.Sub(e.now.Wall), -revokedKeptAfterDelete-time.Hour) / time.Millisecond))
+	e.int(int64(max(t.Sub(e.now.Wall), -revokedKept-time.Hour) / time.Millisecond))
 }
 
 func (e *encoder) record(r *Record) {
@@ -332,7 +332,7 @@ func (e *encoder) ghost(g *ghost) {
 				e.text(h.login[:8])
 			}
 			e.version(h.version)
-			e.bool(h.durable, h.offClock)
+			e.bool(h.durable, h.offClock, h.loose)
 		}
 	}
 	for _, at := range []time.Duration{g.forced, g.rejected, g.cutOff} {

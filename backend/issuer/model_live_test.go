@@ -84,9 +84,7 @@ func (w *modelWorld) replacesRejected() string {
 	}
 	age := w.now().Wall.Sub(s.Current.IssuedAt)
 	wait := max(0, leastRejectedAge-age, s.Failure.left(w.now()))
-	if g := &w.ghost; g.rejected > 0 {
-		wait = max(wait, g.rejected+rejectedEvery-w.true)
-	}
+	wait = max(wait, rejectedEvery-w.now().Wall.Sub(s.RejectedAt))
 	if w.set != 0 || w.record != nil && w.record.RejectedAt.After(w.now().Wall) {
 		return "" // such a mark lasts longer where the clock was set back
 	}

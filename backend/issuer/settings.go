@@ -8,9 +8,12 @@ import (
 	"time"
 )
 
-// revokedKeptAfterDelete is how long the IDs of revoked tokens outlive their end where the config was deleted: it may be written anew,
-// and the upstream may give its one token again.
-const revokedKeptAfterDelete = 30 * 24 * time.Hour
+// revokedKept is how long the ID of a revoked token outlives its end. An upstream may give its one token again, also when other credentials
+// were used meanwhile, or the config was deleted and written anew. It is dropped when another token has come after that.
+const revokedKept = 30 * 24 * time.Hour
+
+// isOver reports whether no upstream is thought to give the token again.
+func (r revokedToken) isOver(now time.Time) bool { return now.Sub(r.End) > revokedKept }
 
 // want has the account loaded where it is not in memory.
 func (t *transition) want(e Want) {
@@ -160,9 +163,10 @@ func (t *transition) adoptOther(a *Account) {
 	}
 	if !t.Failure.concerns(a) {
 		t.Failure = nil
-		if f := t.failedVerification(a); f.refused() || f.holds(t.env.Reading) {
-			t.Failure = f
-		}
+	}
+	// A verification that failed since counts as a login does.
+	if f := t.failedVerification(a); t.Failure == nil && f.refused() || f.left(t.env.Reading) > t.Failure.left(t.env.Reading) {
+		t.Failure = f
 	}
 	t.Generation = a.Generation
 	t.changed()
@@ -180,11 +184,11 @@ func (t *transition) dropRefreshTokens() {
 // settingsGone drops all that goes with a config that does not exist any more. What the ledger is yet to be told stays, and which tokens
 // were revoked: a config of the same name may be written, and its upstream may repeat them. stored says that storage has a record.
 func (t *transition) settingsGone(stored bool) {
+	t.cancelWork() // may have brought a failure
 	if t.Failure.refused() && t.Account != nil {
 		// Deleting a config and writing it again is no way around an open circuit breaker.
 		t.remember(t.Account, t.Failure)
 	}
-	t.cancelWork()
 	stored = stored || t.Known == known || t.Known == stale
 	t.State = State{
 		Known: absent, LoadID: t.LoadID, Revoked: t.Revoked, Verifications: t.Verifications, Outbox: t.Outbox,
@@ -200,9 +204,7 @@ func (t *transition) settingsGone(stored bool) {
 
 func (t *transition) dropRevokedOfDeleted() {
 	before := len(t.Revoked)
-	t.Revoked = slices.DeleteFunc(slices.Clone(t.Revoked), func(r revokedToken) bool {
-		return t.env.Wall.Sub(r.End) > revokedKeptAfterDelete
-	})
+	t.Revoked = slices.DeleteFunc(slices.Clone(t.Revoked), func(r revokedToken) bool { return r.isOver(t.env.Wall) })
 	if len(t.Revoked) != before {
 		t.changed()
 	}
@@ -235,7 +237,7 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 	if err == nil {
 		t.advance(committing)
 		done := *t.Work
-		done.Token, done.Took = token.clamp(w.Account.Upstream.MaxTokenTTL), e.Took
+		done.Token, done.Took = t.asFirstTold(token).clamp(w.Account.Upstream.MaxTokenTTL), e.Took
 		t.Work = &done
 		t.emit(Wake{})
 		return

@@ -1,0 +1,56 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+// mutants are the changes, each of which breaks a rule.
+func mutants() []mutant {
+	return []mutant{
+		{"a revocation is not remembered", "revoke.go", "t.Revoked = next[max(0, len(next)-maxRevoked):]", "_ = next"},
+		{"a login may bring a revoked token back", "login.go", "if t.isRevoked(token.ID) {", "if false {"},
+		{
+			"a new token ends all revocations", "login.go",
+			"func(r revokedToken) bool { return r.isOver(env.Wall) }", "func(revokedToken) bool { return true }",
+		},
+		{"a restart forgets revocations", "record.go", "range r.Revoked {", "range r.Revoked[:0] {"},
+		{"new settings leave the login in flight", "settings.go", "\tif !t.Work.verifies() {\n\t\tt.cancelWork()", "\tif false {\n\t\tt.cancelWork()"},
+		{"new settings leave the token in use", "settings.go", "\tt.supersedeCurrent()\n\tif target", "\tif target"},
+		{"an invalidation is not heeded", "settings.go", "t.Known = stale", "t.Known = known"},
+		{"a load that was overtaken counts", "settings.go", "if e.ID != t.Loading {", "if false {"},
+		{"a paused account is served", "state.go", "s.Known == known && !s.Account.Paused && s.usable(now)", "s.Known == known && s.usable(now)"},
+		{"a login begins beside another", "login.go", "if t.Work == nil && t.mayLogin(", "if t.mayLogin("},
+		{"the result of a login that was given up counts", "login.go", "w == nil || w.ID != e.Work || w.Step", "w == nil || w.Step"},
+		{"a login is sent that could not be noted", "apply.go", "w.Step == noting && e.Err != nil:", "w.Step == noting && e.Err != nil && false:"},
+		{"the record says nothing of a login in flight", "record.go", "\tif s.Work != nil {\n\t\tr.Attempt", "\tif false {\n\t\tr.Attempt"},
+		{"a login that was cut off does not count", "settings.go", "e.Record != nil && e.Record.Attempt != nil {", "false {"},
+		{"holds are not heeded", "may_login.go", "if err := s.holdError(env); err != nil {", "if err := s.holdError(env); false {"},
+		{
+			"a verification does not ask for the account's hold", "may_login.go",
+			"if s.Known == known && s.Failure.holds(env.Reading) &&", "if false &&",
+		},
+		{"new settings close the circuit breaker", "settings.go", "if !t.Failure.concerns(a) {\n", "if true {\n"},
+		{"Retry-After is not heeded", "failure.go", "case retryAfter > 0:", "case retryAfter > 2*longestThrottle:"},
+		{"a restart forgets failures", "record.go", "Failure: storeFailure(s.Failure)", "Failure: storeFailure(nil)"},
+		{"a refusal counts no minute for logins by hand", "may_login.go", "s.Failure.age(env.Reading) < forcedRefusedEvery {", "false {"},
+		{"a rejected token is replaced each time", "may_login.go", "case env.Wall.Sub(s.RejectedAt).Abs() < rejectedEvery:", "case false:"},
+		{"a repeated token gets a new life", "login.go", "\tif given == nil {", "\tif true {"},
+		{
+			"only the wall clock tells a token's life", "token.go",
+			"return min(t.ExpiresAt.Sub(now.Wall), t.Life()-(now.Elapsed-t.elapsed))", "return t.ExpiresAt.Sub(now.Wall)",
+		},
+		{"only the elapsed clock tells a token's life", "token.go", "return min(t.ExpiresAt.Sub(now.Wall), t.Life()-(now.Elapsed-t.elapsed))", "return t.Life() - (now.Elapsed - t.elapsed)"},
+		{"a token is served to its very end", "token.go", "t.Remaining(now) >= minLife }", "t.Remaining(now) > 0 }"},
+		{"a token that a lost login may have killed stays in use", "login.go", "s.Current != nil && mayHaveLoggedIn(err)", "false"},
+		{
+			"a token is served before storage has it", "login.go", "\tended.Version = t.Version\n\tt.Work = &ended\n",
+			"\tended.Version = t.Version\n\tt.Work = &ended\n\tif ended.Failure == nil {\n\t\tt.accept(ended.Token)\n\t}\n",
+		},
+		{"two writes are in flight", "apply.go", "if t.Saving != 0 || !t.env.Active", "if !t.env.Active"},
+		{"a standby writes", "apply.go", "if t.Saving != 0 || !t.env.Active ||", "if t.Saving != 0 ||"},
+		{"a write that failed is not made again", "apply.go", "\tif t.Version > t.Saved {\n\t\tt.changed()", "\tif false {\n\t\tt.changed()"},
+		{"the outbox loses what was not told", "apply.go", "return slices.Contains(e.Entries, o) }", "return true }"},
+		{"the record has no outbox", "record.go", "range s.Outbox {", "range s.Outbox[:0] {"},
+		{"a reader does not cause the rotation that is due", "read.go", "return s.canServe(env.Reading) && s.Work == nil &&", "return false &&"},
+		{"a reader whose settings became stale waits for nothing", "read.go", "return s.Loading == 0 && !isAnswered", "return s.Loading == 0 && s.Loads == r.loads"},
+	}
+}
