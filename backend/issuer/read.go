@@ -146,8 +146,8 @@ func (s *State) wantsRotation(env Env) bool {
 // readNeeds reports whether something is to be begun, or corrected, for the reader.
 func (s *State) readNeeds(env Env, r *reader) bool {
 	switch {
-	case s.Known != known:
-		return s.Loading == 0 && s.Loads == r.loads
+	case s.Known != known: // also where the settings have become stale since the reader came
+		return s.Loading == 0 && (s.Loads == r.loads || s.Known == stale && s.LoadErr == nil)
 	case s.Work != nil:
 		return false
 	}
