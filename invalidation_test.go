@@ -48,3 +48,18 @@ func TestInvalidation_ReaderThatWaitsGetsTheToken(t *testing.T) {
 		})
 	}
 }
+
+// TestInvalidation_RotatesAheadOfTime: an account in use is rotated in the background also where its settings were written elsewhere since
+// it was read.
+func TestInvalidation_RotatesAheadOfTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newClusters(t, time.Hour)
+		s.minutes()
+		s.token("app")
+		pass(10 * time.Minute)
+		s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
+		pass(31 * time.Minute) // 66 % of an hour have passed
+		s.wantLogins(2, "after the time of the rotation")
+	})
+}

@@ -115,8 +115,12 @@ func (t *transition) advance(s step) {
 	t.Work = &w
 }
 
-// sweep is for what no event brings: storage and ledger are told again what they refused, and what has ended is dropped.
+// sweep is for what no event brings: stale settings are read again though nobody asks, storage and ledger are told again what they
+// refused, and what has ended is dropped.
 func (t *transition) sweep() {
+	if t.Known == stale {
+		t.load()
+	}
 	if t.Version > t.Saved {
 		t.changed()
 	}
