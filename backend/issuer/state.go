@@ -264,7 +264,7 @@ func (s *State) rotateLeft() time.Duration {
 func (s *State) isDue(now Reading) bool { return s.Current.Remaining(now) <= s.rotateLeft() }
 
 // isIdle reports whether nothing is lost if the account is evicted from memory: storage and ledger know all, nothing is in flight,
-// there is no usable token, and no hold that a list of the accounts should show.
+// there is no usable token, no hold that a list of the accounts should show, and no revocation that the upstream is yet to be told of.
 func (s *State) isIdle(now Reading) bool {
 	settled := s.Loading == 0 && s.Work == nil && s.Saving == 0 && s.Version == s.Saved && len(s.Outbox) == 0
 	if !settled || slices.ContainsFunc(s.Verifications, func(v failedVerification) bool { return v.Failure.holds(now) }) {
@@ -272,6 +272,9 @@ func (s *State) isIdle(now Reading) bool {
 	}
 	if s.Known != known {
 		return s.Known != stale
+	}
+	if slices.ContainsFunc(s.out(now), func(t *Token) bool { return t.revocation == Unknown && s.Account.canKill(t) }) {
+		return false
 	}
 	return !s.usable(now) && !s.Account.Paused && !s.Failure.refused() && !s.Failure.holds(now)
 }
