@@ -48,27 +48,26 @@ type Failure struct {
 	err error
 }
 
-// left is what is left of the hold, by whichever clock gives less. A failure that lies in the future by more than its hold
-// was recorded by a clock that has been corrected since: its hold could last for years, so it counts as over.
+// left is what is left of the hold, by whichever clock gives less.
 func (f *Failure) left(now Reading) time.Duration {
 	if f == nil {
 		return 0
 	}
-	length := f.NextAttempt.Sub(f.At)
-	byWall := f.NextAttempt.Sub(now.Wall)
-	if byWall > 2*length {
-		return 0
-	}
-	return max(0, min(byWall, length-(now.Elapsed-f.elapsed)))
+	return max(0, min(f.NextAttempt.Sub(now.Wall), f.NextAttempt.Sub(f.At)-(now.Elapsed-f.elapsed)))
 }
 
 // holds reports whether no login may be made yet.
 func (f *Failure) holds(now Reading) bool { return f.left(now) > 0 }
 
-// anchored is a failure that was read from storage, on the clocks of this process.
+// anchored is a failure that was read from storage, on the clocks of this process. One that lies in the future by more than its hold
+// was recorded by a clock that has been corrected since: its hold counts as over, since nobody knows how much of it has passed.
 func (f *Failure) anchored(now Reading) *Failure {
 	length := f.NextAttempt.Sub(f.At)
-	f.elapsed = now.Elapsed - length + min(length, max(0, f.NextAttempt.Sub(now.Wall)))
+	left := max(0, f.NextAttempt.Sub(now.Wall))
+	if left > 2*length {
+		left = 0
+	}
+	f.elapsed = now.Elapsed - length + min(length, left)
 	return f
 }
 
