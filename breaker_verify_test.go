@@ -1,0 +1,40 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia_test
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// TestVerification_IsTheProbeOfAnOpenBreaker: the hold of refused credentials is over, and a write of headers finds them refused still.
+// Readers do not send them once more.
+func TestVerification_IsTheProbeOfAnOpenBreaker(t *testing.T) {
+	t.Parallel()
+	for _, restart := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := gst(t, time.Hour)
+			s.changePassword()
+			s.failed("app")
+			pass(2 * time.Hour)
+			before := s.logins()
+			s.refused(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+			s.wantLogins(before+1, "by a verification after the hold")
+			if restart {
+				s.reload()
+			}
+			for range 50 {
+				pass(time.Minute)
+				if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
+					t.Errorf("a reader is answered %d, want 400", got)
+				}
+			}
+			s.wantLogins(before+1, "in the hour after a verification that was refused")
+		})
+	}
+}
