@@ -38,3 +38,19 @@ func TestVerification_IsTheProbeOfAnOpenBreaker(t *testing.T) {
 		})
 	}
 }
+
+// TestVerification_RefusalsKeepTheirSchedule: a config is written again and again with a password that the upstream refuses.
+func TestVerification_RefusalsKeepTheirSchedule(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, time.Hour)
+		s.minutes()
+		for range 24 * 60 / 17 {
+			s.refused(logical.UpdateOperation, "config/other", jwtConfig("password", "mistyped"))
+			pass(17 * time.Minute)
+		}
+		if got := s.sim.Counters().LoginsRefused; got < 3 || got > 4 {
+			t.Errorf("%d logins were refused in a day, want those of the schedule: 15 minutes, 1 hour and 6 hours apart", got)
+		}
+	})
+}

@@ -128,7 +128,7 @@ func (t *transition) sweep() {
 		t.emit(TellLedger{})
 	}
 	t.Verifications = slices.DeleteFunc(slices.Clone(t.Verifications), func(v failedVerification) bool {
-		return !v.Failure.holds(t.env.Reading)
+		return v.isOver(t.env.Reading)
 	})
 	if t.Known == absent {
 		t.dropRevokedOfDeleted()

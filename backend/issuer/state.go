@@ -91,6 +91,15 @@ type failedVerification struct {
 	Failure     *Failure
 }
 
+// refusalKept is how long a refused verification is remembered after its hold: the next refusal of the same is one of a series.
+const refusalKept = 24 * time.Hour
+
+// isOver reports whether the verification says nothing about the next one.
+func (v failedVerification) isOver(now Reading) bool {
+	kept := v.Failure.refused() && now.Wall.Sub(v.Failure.NextAttempt).Abs() < refusalKept
+	return !kept && !v.Failure.holds(now)
+}
+
 // OutboxEntry is what the ledger has not been told yet.
 type OutboxEntry struct {
 	Token *Token // without secrets
@@ -267,7 +276,7 @@ func (s *State) isDue(now Reading) bool { return s.Current.Remaining(now) <= s.r
 // there is no usable token, no hold that a list of the accounts should show, and no revocation that the upstream is yet to be told of.
 func (s *State) isIdle(now Reading) bool {
 	settled := s.Loading == 0 && s.Work == nil && s.Saving == 0 && s.Version == s.Saved && len(s.Outbox) == 0
-	if !settled || slices.ContainsFunc(s.Verifications, func(v failedVerification) bool { return v.Failure.holds(now) }) {
+	if !settled || slices.ContainsFunc(s.Verifications, func(v failedVerification) bool { return !v.isOver(now) }) {
 		return false
 	}
 	if s.Known != known {
