@@ -4,9 +4,13 @@
 package mastersindia_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
 )
 
 // TestRevoke_GoesOnTellingThoughNobodyReads: the refresh endpoint hangs for half an hour, and the account is not read any more.
@@ -40,4 +44,31 @@ func TestRevoke_GoesOnTellingThoughNobodyReads(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRevoke_SaysThatItIsNotStored: storage does not respond. Whoever is told that the tokens are revoked relies on it after a restart.
+func TestRevoke_SaysThatItIsNotStored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gst(t, 24*time.Hour)
+		held := s.onHeldStorage()
+		a := s.token("app")
+		pass(time.Minute)
+		caught, release := held.holdNextPut("token/gst")
+		r := s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil))
+		if !closed(caught) {
+			t.Fatal("the write was not held")
+		}
+		if refused, is := asRefusal(r.unpack()); is {
+			t.Fatalf("revoke/ is answered %v, want 200", refused)
+		}
+		warned := slices.ContainsFunc(r.resp.Warnings, func(w string) bool { return strings.Contains(w, "restart") })
+		s.process.Load().disk.dead.Store(true)
+		s.stop()
+		s.boot()
+		defer release() // the write that was held never lands
+		if after := s.token("app"); after.id == a.id && !warned {
+			t.Error("a restart brings the token back, and revoke/ did not warn of that")
+		}
+	})
 }
