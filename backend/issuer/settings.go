@@ -64,7 +64,7 @@ func (t *transition) loaded(e Loaded) {
 	case t.Known == absent: // as before: a verification that would create the config goes on
 		return
 	default:
-		t.settingsGone(e.Record != nil)
+		t.settingsGone(e.Record != nil && !e.Record.isOfDeleted())
 		return
 	}
 	if first && e.Record == nil { // nothing that storage would have to be told
