@@ -155,7 +155,8 @@ func (t *transition) tell(token *Token, keep time.Duration) {
 	if slices.ContainsFunc(t.Outbox, same) {
 		return
 	}
-	t.Outbox = append(slices.Clip(t.Outbox), OutboxEntry{Token: bare, Keep: keep})
+	next := append(slices.Clip(t.Outbox), OutboxEntry{Token: bare, Keep: keep})
+	t.Outbox = next[max(0, len(next)-maxOutbox):]
 }
 
 // correctClock corrects the tokens' times where the wall clock was set back since they were issued.

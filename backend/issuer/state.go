@@ -13,6 +13,8 @@ import (
 const (
 	maxSuperseded   = 1024
 	maxRefreshBytes = 512 << 10
+	// maxOutbox bounds what the ledger has not been told, likewise: a ledger that is damaged for good must not end the logins.
+	maxOutbox = 2048
 )
 
 // Env is what an event finds outside the account: the pure core asks for nothing else.
