@@ -19,7 +19,8 @@ const (
 	tokenPrefix  = "token/"
 )
 
-// storage keeps the entries of a mount.
+// storage keeps the entries of a mount. No write is given up when its caller hangs up: it could land all the same, after storage was
+// asked what it has.
 type storage struct{ view logical.Storage }
 
 // config returns nil without an error where there is none of that name.
@@ -28,11 +29,11 @@ func (s *storage) config(ctx context.Context, name string) (*config, error) {
 }
 
 func (s *storage) putConfig(ctx context.Context, name string, c *config) error {
-	return stored.Put(ctx, s.view, configPrefix+name, c)
+	return stored.Put(context.WithoutCancel(ctx), s.view, configPrefix+name, c)
 }
 
 func (s *storage) deleteConfig(ctx context.Context, name string) error {
-	return stored.Delete(ctx, s.view, configPrefix+name)
+	return stored.Delete(context.WithoutCancel(ctx), s.view, configPrefix+name)
 }
 
 // role returns nil without an error where there is none of that name.
@@ -41,11 +42,11 @@ func (s *storage) role(ctx context.Context, name string) (*role, error) {
 }
 
 func (s *storage) putRole(ctx context.Context, name string, r *role) error {
-	return stored.Put(ctx, s.view, rolePrefix+name, r)
+	return stored.Put(context.WithoutCancel(ctx), s.view, rolePrefix+name, r)
 }
 
 func (s *storage) deleteRole(ctx context.Context, name string) error {
-	return stored.Delete(ctx, s.view, rolePrefix+name)
+	return stored.Delete(context.WithoutCancel(ctx), s.view, rolePrefix+name)
 }
 
 func (s *storage) list(ctx context.Context, prefix string) ([]string, error) {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -130,4 +131,22 @@ func TestConfigDelete_DuringLoginLeavesNoToken(t *testing.T) {
 			w.badRequest(logical.ReadOperation, "token/app", nil, "gst")
 		})
 	}
+}
+
+// TestConfigDelete_ReadsOfTheRoleWriteNothing: what is kept of a deleted config is which of its tokens were revoked.
+func TestConfigDelete_ReadsOfTheRoleWriteNothing(t *testing.T) {
+	t.Parallel()
+	timed(t, "a revoked token is remembered", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.read("token/app")
+		w.write("revoke/gst", nil)
+		w.remove("config/gst")
+		advance(time.Second)
+		w.unwritten(func() {
+			for range 10 {
+				w.refused(logical.ReadOperation, "token/app", nil)
+				synctest.Wait()
+			}
+		})
+	})
 }

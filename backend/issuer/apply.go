@@ -115,8 +115,12 @@ func (t *transition) advance(s step) {
 	t.Work = &w
 }
 
-// sweep is for what no event brings: storage and ledger are told again what they refused, and what has ended is dropped.
+// sweep is for what no event brings: stale settings are read again though nobody asks, storage and ledger are told again what they
+// refused, and what has ended is dropped.
 func (t *transition) sweep() {
+	if t.Known == stale {
+		t.load()
+	}
 	if t.Version > t.Saved {
 		t.changed()
 	}
@@ -124,7 +128,7 @@ func (t *transition) sweep() {
 		t.emit(TellLedger{})
 	}
 	t.Verifications = slices.DeleteFunc(slices.Clone(t.Verifications), func(v failedVerification) bool {
-		return !v.Failure.holds(t.env.Reading)
+		return v.isOver(t.env.Reading)
 	})
 	if t.Known == absent {
 		t.dropRevokedOfDeleted()
@@ -151,7 +155,8 @@ func (t *transition) tell(token *Token, keep time.Duration) {
 	if slices.ContainsFunc(t.Outbox, same) {
 		return
 	}
-	t.Outbox = append(slices.Clip(t.Outbox), OutboxEntry{Token: bare, Keep: keep})
+	next := append(slices.Clip(t.Outbox), OutboxEntry{Token: bare, Keep: keep})
+	t.Outbox = next[max(0, len(next)-maxOutbox):]
 }
 
 // correctClock corrects the tokens' times where the wall clock was set back since they were issued.

@@ -132,7 +132,7 @@ func (i *Issuer) Remove(ctx context.Context, name string) error {
 	err := w.applyAndSave(ctx, Removed{})
 	w.do(func() []Effect {
 		if w.state.Known == absent {
-			w.tally = new(tally)
+			w.reset()
 			w.counter.Store(nil)
 		}
 		return nil

@@ -83,6 +83,12 @@ func (f *Failure) refused() bool {
 	return f != nil && (f.Kind == upstream.Rejected || f.Kind == upstream.Invalid)
 }
 
+// isRefusal reports whether the upstream has refused the credentials.
+func isRefusal(err error) bool {
+	failed, ok := errors.AsType[*upstream.Error](err)
+	return ok && failed.Kind == upstream.Rejected
+}
+
 // concerns reports whether the failure says something about an account under other settings than those it came with. Refused
 // credentials stay refused, and a throttled caller stays throttled, whatever else was changed; an outage or a malformed request may
 // have been mended by the change.

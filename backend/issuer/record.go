@@ -134,6 +134,11 @@ func (s *State) record(env Env) *Record {
 	return r
 }
 
+// isOfDeleted reports whether the record has nothing but what outlives the config.
+func (r *Record) isOfDeleted() bool {
+	return r.Generation == "" && r.Attempt == nil && len(r.Revoked)+len(r.Outbox) > 0
+}
+
 // failedOrAccepted is the state that follows when the result of the login in flight is stored.
 func (s *State) failedOrAccepted(env Env) State {
 	if s.Work.Failure != nil {

@@ -27,6 +27,8 @@ type Revocation struct {
 	TokenID    string
 	Upstream   Outcome
 	ValidUntil time.Time
+	// Stored says that storage has taken the revocation: until it has, a restart would bring the token back.
+	Stored bool
 }
 
 // Revoke takes the account's unexpired tokens out of use, the superseded ones included, or only the one of the given ID:
@@ -52,15 +54,16 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	if tokenID != "" && len(r.targets) == 0 {
 		return nil, ErrNoToken
 	}
-	if err := w.saved(ctx, r.version); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return nil, err
+	stored := w.saved(ctx, r.version)
+	if stored != nil && ctx.Err() == nil {
+		return nil, stored
 	}
 	w.kill(r.settings, r.targets)
 	w.told(ctx, r.targets)
 	results := make([]Revocation, 0, len(r.targets))
 	for _, t := range r.targets {
 		outcome := w.outcome(t)
-		results = append(results, Revocation{TokenID: t.ID, Upstream: outcome, ValidUntil: t.ExpiresAt})
+		results = append(results, Revocation{TokenID: t.ID, Upstream: outcome, ValidUntil: t.ExpiresAt, Stored: stored == nil})
 		i.logger.Warn("token revoked", "config", name, "token_id", t.ID, "upstream", outcome,
 			"valid_until", t.ExpiresAt.Format(time.RFC3339))
 	}

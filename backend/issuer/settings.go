@@ -67,7 +67,7 @@ func (t *transition) loaded(e Loaded) {
 	case t.Known == absent: // as before: a verification that would create the config goes on
 		return
 	default:
-		t.settingsGone(e.Record != nil)
+		t.settingsGone(e.Record != nil && !e.Record.isOfDeleted())
 		return
 	}
 	if first && e.Record == nil { // nothing that storage would have to be told
@@ -242,8 +242,15 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 		t.emit(Wake{})
 		return
 	}
-	f := newFailure(err, t.failedVerification(w.Account), t.env, w.Account, w.Account.life(nil))
+	before, isProbe := t.failedVerification(w.Account), t.Failure.refused() && t.Failure.concerns(w.Account)
+	if isProbe {
+		before = t.Failure
+	}
+	f := newFailure(err, before, t.env, w.Account, w.Account.life(nil))
 	t.remember(w.Account, f)
+	if isProbe && isRefusal(err) {
+		t.Failure = f // the breaker was open: the account's own next attempt would send what was just refused
+	}
 	t.Suspect = t.Suspect || t.killedBy(err)
 	t.Work = nil
 	t.emit(Report{Reason: ReasonVerification, Failure: f, Took: e.Took, Err: err})

@@ -13,6 +13,8 @@ import (
 const (
 	maxSuperseded   = 1024
 	maxRefreshBytes = 512 << 10
+	// maxOutbox bounds what the ledger has not been told, likewise: a ledger that is damaged for good must not end the logins.
+	maxOutbox = 2048
 )
 
 // Env is what an event finds outside the account: the pure core asks for nothing else.
@@ -92,6 +94,15 @@ type failedVerification struct {
 	Login       string
 	Credentials string
 	Failure     *Failure
+}
+
+// refusalKept is how long a refused verification is remembered after its hold: the next refusal of the same is one of a series.
+const refusalKept = 24 * time.Hour
+
+// isOver reports whether the verification says nothing about the next one.
+func (v failedVerification) isOver(now Reading) bool {
+	kept := v.Failure.refused() && now.Wall.Sub(v.Failure.NextAttempt).Abs() < refusalKept
+	return !kept && !v.Failure.holds(now)
 }
 
 // OutboxEntry is what the ledger has not been told yet.
@@ -269,14 +280,17 @@ func (s *State) rotateLeft() time.Duration {
 func (s *State) isDue(now Reading) bool { return s.Current.Remaining(now) <= s.rotateLeft() }
 
 // isIdle reports whether nothing is lost if the account is evicted from memory: storage and ledger know all, nothing is in flight,
-// there is no usable token, and no hold that a list of the accounts should show.
+// there is no usable token, no hold that a list of the accounts should show, and no revocation that the upstream is yet to be told of.
 func (s *State) isIdle(now Reading) bool {
 	settled := s.Loading == 0 && s.Work == nil && s.Saving == 0 && s.Version == s.Saved && len(s.Outbox) == 0
-	if !settled || slices.ContainsFunc(s.Verifications, func(v failedVerification) bool { return v.Failure.holds(now) }) {
+	if !settled || slices.ContainsFunc(s.Verifications, func(v failedVerification) bool { return !v.isOver(now) }) {
 		return false
 	}
 	if s.Known != known {
 		return s.Known != stale
+	}
+	if slices.ContainsFunc(s.out(now), func(t *Token) bool { return t.revocation == Unknown && s.Account.canKill(t) }) {
+		return false
 	}
 	return !s.usable(now) && !s.Account.Paused && !s.Failure.refused() && !s.Failure.holds(now)
 }

@@ -58,6 +58,14 @@ type tally struct {
 	skewKnown atomic.Bool
 }
 
+// reset forgets all. Readers look at a tally without a lock, so it is not replaced.
+func (t *tally) reset() {
+	for _, n := range []*atomic.Int64{&t.lastRead, &t.reads, &t.lastLogin, &t.logins, &t.failures, &t.skew} {
+		n.Store(0)
+	}
+	t.skewKnown.Store(false)
+}
+
 // acquire returns the account's worker, made where there is none, and keeps it until release.
 func (i *Issuer) acquire(name string) *worker {
 	for {

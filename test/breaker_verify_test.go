@@ -1,0 +1,56 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// TestVerification_IsTheProbeOfAnOpenBreaker: the hold of refused credentials is over, and a write of headers finds them refused still.
+// Readers do not send them once more.
+func TestVerification_IsTheProbeOfAnOpenBreaker(t *testing.T) {
+	t.Parallel()
+	for _, restart := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.changePassword()
+			s.failed("app")
+			advance(2 * time.Hour)
+			before := s.logins()
+			s.refused(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+			s.wantLogins(before+1, "by a verification after the hold")
+			if restart {
+				s.Reload()
+			}
+			for range 50 {
+				advance(time.Minute)
+				if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
+					t.Errorf("a reader is answered %d, want 400", got)
+				}
+			}
+			s.wantLogins(before+1, "in the hour after a verification that was refused")
+		})
+	}
+}
+
+// TestVerification_RefusalsKeepTheirSchedule: a config is written again and again with a password that the upstream refuses.
+func TestVerification_RefusalsKeepTheirSchedule(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		for range 24 * 60 / 17 {
+			s.refused(logical.UpdateOperation, "config/other", jwtConfig("password", "mistyped"))
+			advance(17 * time.Minute)
+		}
+		if got := s.Simulator.Counters().LoginsRefused; got < 3 || got > 4 {
+			t.Errorf("%d logins were refused in a day, want those of the schedule: 15 minutes, 1 hour and 6 hours apart", got)
+		}
+	})
+}

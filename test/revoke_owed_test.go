@@ -1,0 +1,74 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// TestRevoke_GoesOnTellingThoughNobodyReads: the refresh endpoint hangs for half an hour, and the account is not read any more.
+func TestRevoke_GoesOnTellingThoughNobodyReads(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name      string
+		meanwhile func(s *testMount)
+	}{
+		{"the same process", func(*testMount) {}},
+		{"a restart", (*testMount).Reload},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := ksaMount(t, 24*time.Hour)
+				s.EveryMinute()
+				a := s.token("app")
+				mend := s.hangingRefresh()
+				revoked, _ := s.revoke("")
+				if got := revoked[a.id].upstream; got != "unknown" {
+					t.Fatalf("upstream is %q, want unknown: the endpoint did not hang", got)
+				}
+				c.meanwhile(s)
+				advance(30 * time.Minute)
+				mend()
+				advance(5 * time.Minute)
+				if s.Simulator.TokenAlive(a.access) {
+					t.Error("the revoked token is alive five minutes after the endpoint was mended")
+				}
+			})
+		})
+	}
+}
+
+// TestRevoke_SaysThatItIsNotStored: storage does not respond. Whoever is told that the tokens are revoked relies on it after a restart.
+func TestRevoke_SaysThatItIsNotStored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, 24*time.Hour)
+		held := s.onHeldStorage()
+		a := s.token("app")
+		advance(time.Minute)
+		caught, release := held.holdNextPut("token/gst")
+		r := s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil))
+		if !closed(caught) {
+			t.Fatal("the write was not held")
+		}
+		if refused, is := asRefusal(r.unpack()); is {
+			t.Fatalf("revoke/ is answered %v, want 200", refused)
+		}
+		warned := slices.ContainsFunc(r.resp.Warnings, func(w string) bool { return strings.Contains(w, "restart") })
+		s.LoseStorage()
+		s.Stop()
+		s.Start()
+		defer release() // the write that was held never lands
+		if after := s.token("app"); after.id == a.id && !warned {
+			t.Error("a restart brings the token back, and revoke/ did not warn of that")
+		}
+	})
+}
