@@ -14,7 +14,8 @@ import (
 const (
 	// rotationPatience is how long a reader who could be given the old token waits for a rotation, from when it began.
 	rotationPatience = 2 * time.Second
-	// leastTTL keeps clients that follow Answer.TTL from coming more often than this, whatever goes wrong.
+	// leastTTL keeps clients that follow Answer.TTL from coming more often than this while a rotation is overdue, for however long
+	// that is. Just before a rotation they are told the second that is left: with more they would miss it.
 	leastTTL = 5 * time.Second
 	// overdueSpread spreads clients that all wait for the same late rotation.
 	overdueSpread = 10 * time.Second
@@ -46,7 +47,7 @@ func (s *served) answer(now Reading) Answer {
 		Token:          s.token,
 		Now:            now,
 		Remaining:      left,
-		TTL:            min(max(left-s.rotateLeft, leastTTL), left),
+		TTL:            min(max(left-s.rotateLeft, time.Second), left),
 		RotationPeriod: s.token.Life() - s.rotateLeft,
 		Memo:           &s.memo,
 	}
