@@ -37,6 +37,9 @@ BASE      ?= HEAD
 # Of `make reproducible`: the commit or tag.
 REV ?= HEAD
 
+# Of `make matrix`: the versions of Vault.
+MATRIX ?= 1.16.3 1.18.5 1.19.5 1.20.4 1.21.2
+
 # Flags of the load through Vault: see bin/bench-vault -help.
 LOAD ?=
 
@@ -79,9 +82,18 @@ conformance: build ## Drive the built plugin over gRPC as Vault does, without a 
 	go test -race -tags acceptance -count=1 -parallel 16 -timeout 10m ./acceptance/conformance/...
 
 .PHONY: acceptance
-acceptance: build ## Test the built plugin in a real Vault, which is built once when there is none (15 to 20 minutes)
+acceptance: build ## Test the built plugin in a real Vault, which is built once when there is none (5 to 10 minutes)
 	@vault_bin="$$(scripts/get-vault)"; \
 	VAULT_BIN="$$vault_bin" go test -race -tags acceptance -count=1 -timeout 30m -v ./acceptance
+
+.PHONY: kubernetes
+kubernetes: build ## Try the Kubernetes examples on a real API server and controller, which are built once
+	@vault_bin="$$(scripts/get-vault)"; programs="$$(scripts/get-kubernetes)"; \
+	env $$programs VAULT_BIN="$$vault_bin" go test -race -tags acceptance -count=1 -timeout 30m -v ./acceptance/kubernetes
+
+.PHONY: matrix
+matrix: build ## Run the acceptance tests on each version of Vault in MATRIX, each built once
+	@scripts/matrix $(MATRIX)
 
 .PHONY: soak
 soak: build ## Let a real Vault live through load and faults for SOAK (default 10m), and measure what is left
