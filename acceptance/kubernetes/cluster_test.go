@@ -195,10 +195,13 @@ type object struct {
 // apply does what kubectl apply --server-side --validate=strict does with a manifest of one or more objects.
 func (c *cluster) apply(t *testing.T, manifest string) {
 	t.Helper()
-	for document := range strings.SplitSeq(manifest, "\n---\n") {
+	for document := range strings.SplitSeq("\n"+manifest, "\n---\n") {
 		var o object
 		if err := yaml.Unmarshal([]byte(document), &o); err != nil {
 			t.Fatal(err)
+		}
+		if o.Kind == "" {
+			continue // nothing but comments
 		}
 		path := c.collection(t, o) + "/" + o.Metadata.Name + "?fieldManager=test&force=true&fieldValidation=Strict"
 		if _, err := c.request(t.Context(), http.MethodPatch, path, "application/apply-patch+yaml", []byte(document)); err != nil {

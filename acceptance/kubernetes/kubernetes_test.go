@@ -192,7 +192,7 @@ func (c *cluster) defineKinds(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.apply(t, strings.TrimPrefix(string(text), "---\n"))
+			c.apply(t, string(text))
 		}
 	}
 }
