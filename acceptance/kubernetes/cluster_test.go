@@ -126,16 +126,17 @@ func freeAddress(t *testing.T) string {
 // eventually tries until it succeeds, twice a second.
 func eventually(t *testing.T, what string, try func() error) {
 	t.Helper()
-	deadline := time.Now().Add(startTimeout)
+	deadline := time.After(startTimeout)
 	for {
 		err := try()
 		if err == nil {
 			return
 		}
-		if time.Now().After(deadline) {
+		select {
+		case <-deadline:
 			t.Fatalf("after %s still not: %s: %v", startTimeout, what, err)
+		case <-time.After(500 * time.Millisecond):
 		}
-		time.Sleep(500 * time.Millisecond)
 	}
 }
 
