@@ -44,6 +44,9 @@ BASE      ?= HEAD
 # Of `make reproducible`: the commit or tag.
 REV ?= HEAD
 
+# Of `make matrix`: the versions of Vault, of those that Go's module proxy has all parts of.
+MATRIX ?= 1.16.3 1.19.5 1.21.2
+
 # Flags of the load through Vault: see bin/bench-vault -help.
 LOAD ?=
 
@@ -90,9 +93,18 @@ conformance: build ## tests: Drive the built plugin over gRPC as Vault does, wit
 	go test -race -tags acceptance -count=1 -parallel 16 -timeout 10m ./acceptance/conformance/...
 
 .PHONY: acceptance
-acceptance: build ## tests: Test the built plugin in a real Vault, which is built once when there is none (15 to 20 min)
+acceptance: build ## tests: Test the built plugin in a real Vault, which is built once when there is none (5 to 10 min)
 	@vault_bin="$$(scripts/get-vault)"; \
 	VAULT_BIN="$$vault_bin" go test -race -tags acceptance -count=1 -timeout 30m -v ./acceptance
+
+.PHONY: kubernetes
+kubernetes: build ## tests: Try the Kubernetes examples on a real API server and controller, which are built once
+	@vault_bin="$$(scripts/get-vault)"; programs="$$(scripts/get-kubernetes)"; \
+	env $$programs VAULT_BIN="$$vault_bin" go test -race -tags acceptance -count=1 -timeout 30m -v ./acceptance/kubernetes
+
+.PHONY: matrix
+matrix: build ## tests: Run the acceptance tests on each version of Vault in MATRIX, each built once
+	@scripts/matrix $(MATRIX)
 
 .PHONY: soak
 soak: build ## tests: Let a real Vault live through load and faults, and measure what is left (SOAK=10m)

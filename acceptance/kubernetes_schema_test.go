@@ -111,6 +111,9 @@ func TestTheKubernetesExamplesFitThePublishedSchemas(t *testing.T) {
 	t.Logf("checked: %s", strings.Join(checked, ", "))
 	t.Logf("not checked, since no schema of them is at hand (%s): %s", crdFolders, strings.Join(unknown, ", "))
 	for _, kind := range unknown {
+		if strings.HasPrefix(kind, "rbac.authorization.k8s.io/") {
+			continue // the module lacks it; make kubernetes has an API server check it
+		}
 		if os.Getenv(crdFolders) != "" || !strings.HasPrefix(kind, "secrets.hashicorp.com/") && !strings.HasPrefix(kind, "secrets-store.csi") {
 			t.Errorf("there is no schema of %s", kind)
 		}

@@ -31,14 +31,17 @@ func programs() map[string]string {
 		"scripts/benchcmp":                  "scripts/benchcmp",
 		"scripts/fuzz":                      "scripts/fuzz",
 		"scripts/get-chromium":              "scripts/get-chromium",
+		"scripts/get-kubernetes":            "scripts/get-kubernetes",
 		"scripts/get-prometheus":            "scripts/get-prometheus",
 		"scripts/get-runtimes":              "scripts/get-runtimes",
 		"scripts/get-vault":                 "scripts/get-vault",
+		"scripts/matrix":                    "scripts/matrix",
 		"scripts/register":                  "scripts/register",
 		"scripts/release/check":             "scripts/release/check",
 		"scripts/release/notes":             "scripts/release/notes",
 		"scripts/release/try-image":         "scripts/release/try-image",
 		"scripts/reproduce":                 "scripts/reproduce",
+		"scripts/try-first-run":             "scripts/try-first-run",
 	}
 }
 

@@ -65,8 +65,38 @@ func TestTokenTTL_ReturningClientFindsNewToken(t *testing.T) {
 	}
 }
 
-// TestTokenTTL_FiveSecondsToTokenEnd: the TTL is never below five and never passes the token's end.
-func TestTokenTTL_FiveSecondsToTokenEnd(t *testing.T) {
+// TestTokenTTL_CountsDownToTheRotation reads just before a rotation: with a longer ttl, clients that follow it would come too late.
+func TestTokenTTL_CountsDownToTheRotation(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"token/app", "token/many"} {
+		timed(t, path, func(t *testing.T) {
+			w := oauth().living(10 * time.Minute).mounted(t)
+			w.write("role/many", map[string]any{"config": "gst", "lease": false})
+			first := w.read(path).Data
+			planned := time.Now().Add(seconds(t, first, "ttl"))
+			advance(time.Until(planned) - 6*time.Second)
+			least := time.Hour
+			for {
+				data := w.read(path).Data
+				if data["token_id"] != first["token_id"] {
+					break
+				}
+				ttl, until := seconds(t, data, "ttl"), time.Until(planned)
+				least = min(least, ttl)
+				if ttl > max(until, 0)+time.Second || ttl < time.Second {
+					t.Errorf("ttl is %s, %s before the rotation", ttl, until)
+				}
+				advance(250 * time.Millisecond)
+			}
+			if least != time.Second {
+				t.Errorf("the least ttl before the rotation is %s, want 1s", least)
+			}
+		})
+	}
+}
+
+// TestTokenTTL_BelowFiveBeforeRotationOnly: while a rotation is overdue the TTL is never below five. It never passes the token's end.
+func TestTokenTTL_BelowFiveBeforeRotationOnly(t *testing.T) {
 	t.Parallel()
 	for name, disturb := range map[string]func(w *testMount){
 		"in peace":                    func(*testMount) {},
@@ -78,7 +108,7 @@ func TestTokenTTL_FiveSecondsToTokenEnd(t *testing.T) {
 		timed(t, name, func(t *testing.T) {
 			f := oauth().living(10 * time.Minute)
 			w := f.mounted(t)
-			w.read("token/app")
+			planned := time.Now().Add(seconds(t, w.read("token/app").Data, "ttl"))
 			disturb(w)
 			for began := time.Now(); time.Since(began) < 9*time.Minute+50*time.Second; advance(7300 * time.Millisecond) {
 				resp, err := w.tryRead("token/app", nil)
@@ -89,7 +119,7 @@ func TestTokenTTL_FiveSecondsToTokenEnd(t *testing.T) {
 				if ttl > left+time.Second {
 					t.Errorf("ttl is %s, but the token ends in %s", ttl, left)
 				}
-				if ttl < 5*time.Second && ttl < left-time.Second {
+				if overdue := time.Now().After(planned) && name != "in peace"; overdue && ttl < 5*time.Second && ttl < left-time.Second {
 					t.Errorf("ttl is %s, want at least 5s", ttl)
 				}
 				if seconds(t, resp.Data, "rotation_period") < time.Second {

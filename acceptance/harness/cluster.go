@@ -151,7 +151,7 @@ func (c *Cluster) WaitCaughtUp(ctx context.Context) error {
 
 // add starts one more node. The first one makes a new cluster, the others join it.
 func (c *Cluster) add(ctx context.Context, binaries Binaries, dir string, patience Patience) error {
-	address, err := freeAddress(ctx)
+	address, err := FreeAddress(ctx)
 	if err != nil {
 		return err
 	}

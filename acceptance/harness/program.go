@@ -40,6 +40,20 @@ func BuildProgram(ctx context.Context, progress io.Writer, pkg, out string) erro
 	return nil
 }
 
+// StartDaemon starts a program that knows nothing of Vault. The environment is added to its usual one.
+func StartDaemon(spec ProgramSpec, env ...string) (*Program, error) {
+	if err := makeDirs(filepath.Join(spec.Dir, "tmp")); err != nil {
+		return nil, err
+	}
+	process, err := startProcess(processSpec{
+		name: spec.Name, path: spec.Path, args: spec.Args, dir: spec.Dir, env: childEnv(spec.Dir, env...), log: spec.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Program{process}, nil
+}
+
 // StartProgram starts a program.
 func (v *Vault) StartProgram(spec ProgramSpec) (*Program, error) {
 	bin := filepath.Join(spec.Dir, "bin")

@@ -15,7 +15,6 @@ type Storage string
 
 // The storages that the harness can set up.
 const (
-	StorageFile  Storage = "file"
 	StorageInmem Storage = "inmem"
 	StorageRaft  Storage = "raft"
 )
@@ -27,20 +26,15 @@ type Settings struct {
 	LogLevel string
 	// Audit enables an audit device that writes to a file.
 	Audit bool
-	// ClusterAddress is where a server on Raft storage would listen for others; see FreeAddress.
+	// ClusterAddress is where a server on Raft storage would listen for others; a free address where it is empty.
 	ClusterAddress string
+	// More is more of the server's configuration, such as another listener.
+	More string
 }
 
 // StartVaultWith starts a server with the given settings, initialises and unseals it. Dir must be an empty directory. Its
 // metrics are kept for Prometheus.
 func StartVaultWith(ctx context.Context, binaries Binaries, dir string, settings Settings) (*Vault, error) {
-	if settings.Storage == StorageRaft && settings.ClusterAddress == "" {
-		address, err := FreeAddress(ctx)
-		if err != nil {
-			return nil, err
-		}
-		settings.ClusterAddress = address
-	}
 	v := &Vault{binaries: binaries, settings: settings}
 	return v.open(ctx, dir)
 }
@@ -57,15 +51,11 @@ func FreeAddress(ctx context.Context) (string, error) {
 // text is the part of the server's configuration file that the settings make, for storage in the given directory.
 func (s Settings) text(dir string) string {
 	telemetry := "telemetry {\n  prometheus_retention_time = \"1h\"\n  disable_hostname = true\n}\n"
-	switch s.Storage {
-	case StorageInmem:
-		return telemetry + "storage \"inmem\" {}\n"
-	case StorageRaft:
-		return telemetry + fmt.Sprintf("storage \"raft\" {\n  path = %q\n  node_id = \"one\"\n}\ncluster_addr = %q\n",
-			dir, "https://"+s.ClusterAddress)
-	default:
-		return fmt.Sprintf("storage \"file\" {\n  path = %q\n}\n", dir)
+	if s.Storage == StorageInmem {
+		return telemetry + "storage \"inmem\" {}\n" + s.More
 	}
+	return telemetry + fmt.Sprintf("storage \"raft\" {\n  path = %q\n  node_id = \"one\"\n}\ncluster_addr = %q\n",
+		dir, "https://"+s.ClusterAddress) + s.More
 }
 
 // listener is what the settings add to the listener.

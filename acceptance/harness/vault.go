@@ -9,7 +9,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -53,7 +52,7 @@ func StartVault(ctx context.Context, binaries Binaries, dir string, env ...strin
 }
 
 func startVault(ctx context.Context, binaries Binaries, dir string, dev bool, env []string) (*Vault, error) {
-	v := &Vault{binaries: binaries, dev: dev, env: env, settings: Settings{Storage: StorageFile, LogLevel: "trace", Audit: true}}
+	v := &Vault{binaries: binaries, dev: dev, env: env, settings: Settings{Storage: StorageRaft, LogLevel: "trace", Audit: true}}
 	return v.open(ctx, dir)
 }
 
@@ -65,6 +64,11 @@ func (v *Vault) open(ctx context.Context, dir string) (*Vault, error) {
 		return nil, err
 	}
 	v.Dir, v.Token = dir, "root-"+rand.Text()
+	if !v.dev && v.settings.Storage == StorageRaft && v.settings.ClusterAddress == "" {
+		if v.settings.ClusterAddress, err = FreeAddress(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err := v.prepare(); err != nil {
 		return nil, fmt.Errorf("preparing %s for Vault: %w", dir, err)
 	}
@@ -228,21 +232,12 @@ func (v *Vault) chooseAddress(ctx context.Context) (string, error) {
 	if v.unsealKey != "" {
 		return v.Addr[len("http://"):], nil
 	}
-	address, err := freeAddress(ctx)
+	address, err := FreeAddress(ctx)
 	if err != nil {
 		return "", err
 	}
 	v.Addr = "http://" + address
 	return address, nil
-}
-
-// freeAddress finds a loopback address that nobody listens on.
-func freeAddress(ctx context.Context) (string, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("looking for a free port: %w", err)
-	}
-	return listener.Addr().String(), listener.Close()
 }
 
 // configText is the server's configuration file. A dev server adds its own storage and listener.

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// leastTTL keeps clients that follow Answer.TTL from coming more often than this.
+	// leastTTL keeps clients that follow Answer.TTL from coming more often than this while a rotation is overdue, for however long that
+	// is. Just before a rotation they are told the second that is left: with more they would miss it.
 	leastTTL = 5 * time.Second
 	// overdueSpread spreads clients that all wait for the same late rotation.
 	overdueSpread = 10 * time.Second
@@ -75,7 +76,7 @@ func (s *served) answer(now Reading) Answer {
 		Token:          s.token,
 		Now:            now,
 		Remaining:      left,
-		TTL:            min(max(left-s.rotateLeft, leastTTL), left),
+		TTL:            min(max(left-s.rotateLeft, time.Second), left),
 		RotationPeriod: s.token.Life() - s.rotateLeft,
 		Memo:           &s.memo,
 	}
