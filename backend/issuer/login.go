@@ -231,7 +231,8 @@ func mayHaveLoggedIn(err error) bool {
 func (t *transition) judge(token *Token, err error, a *Account) (*Token, error) {
 	now := t.env.Reading
 	if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.TokenID != "" {
-		if given := t.find(failed.TokenID); given != nil && given.Remaining(now) > 0 {
+		// Where it was to live on for long its end is not known: then the error is one like any other.
+		if given := t.find(failed.TokenID); given != nil && given.Remaining(now) > 0 && given.Remaining(now) <= longestBackoff {
 			return nil, &repeatError{until: given.ExpiresAt.Add(repeatMargin)}
 		}
 	}
