@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package mastersindia_test
+package test
 
 import (
 	"testing"
@@ -14,16 +14,16 @@ import (
 func TestRepeated_EndToldEarlierIsBelieved(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gst(t, 24*time.Hour)
+		s := gstMount(t, 24*time.Hour)
 		s.answering(`{"token":"the-one-token","expires_in":86400}`)
 		a := s.token("app")
-		pass(time.Hour)
+		advance(time.Hour)
 		s.answering(`{"token":"the-one-token","expires_in":3}`)
 		if _, err := s.rotate(); err == nil {
 			t.Fatal("a token with three seconds of life was taken")
 		}
 		s.answering(`{"token":"another-token","expires_in":86400}`)
-		pass(5 * time.Minute)
+		advance(5 * time.Minute)
 		after, err := s.ask(t.Context(), "app", map[string]any{"rejected_token_id": a.id})
 		if err != nil || after.id == a.id {
 			t.Errorf("five minutes later a read gives the token that has ended (%v): next attempt %v", err, s.status()["next_attempt_at"])
