@@ -16,6 +16,8 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 # Static and without paths of the building machine: the same source gives the same bytes, so a published SHA-256 means something.
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
+# The audit report is a module of its own, so that its database is none of the plugin's dependencies.
+GO_BUILD_AUDIT := CGO_ENABLED=0 go build -C audit -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 
 # Tests that take most of the time of all; "make unit" runs them too.
 SLOW := Hostile|AnyStory|Wherever|TestNoAccessToStorageMayFailBadly|TestTenThousandAccounts
@@ -50,17 +52,18 @@ help: ## Show this help
 build: ## Build the plugin, the simulator and the audit report into bin/
 	$(GO_BUILD) -o bin/$(PLUGIN) ./cmd/$(PLUGIN)
 	$(GO_BUILD) -o bin/mastersindia-simulator ./cmd/mastersindia-simulator
-	$(GO_BUILD) -o bin/mastersindia-audit ./cmd/mastersindia-audit
+	$(GO_BUILD_AUDIT) -o ../bin/mastersindia-audit .
 
 .PHONY: test
 test: build unit conformance acceptance ## Run all tests: unit, conformance, and acceptance against a real Vault
 
 .PHONY: check
 check: ## Check vet, format and the quick tests, without the race detector: before every commit
-	go vet ./... && go vet -tags acceptance ./...
+	go vet ./... && go vet -tags acceptance ./... && go vet -C audit ./...
 	@unformatted="$$(gofmt -l .)"; if [ -n "$$unformatted" ]; then \
 	  printf 'not formatted, run "make fmt":\n%s\n' "$$unformatted" >&2; exit 1; fi
 	go test -skip '$(SLOW)' ./...
+	go test -C audit ./...
 
 .PHONY: cover
 cover: ## Print which share of the shipped statements the tests of "make check" run, by package and in all
@@ -73,6 +76,7 @@ cover: ## Print which share of the shipped statements the tests of "make check" 
 .PHONY: unit
 unit: ## Run the unit tests under the race detector
 	go test -race -timeout 20m ./...
+	go test -C audit -race -timeout 20m ./...
 
 .PHONY: conformance
 conformance: build ## Drive the built plugin over gRPC as Vault does, without a Vault
@@ -92,13 +96,16 @@ soak: build ## Let a real Vault live through load and faults for SOAK (default 1
 lint: bin/golangci-lint ## Check vet, format, go.mod and the linters of .golangci.yml
 	go vet ./...
 	go vet -tags acceptance ./...
+	go vet -C audit ./...
 	@unformatted="$$(gofmt -l .)"; if [ -n "$$unformatted" ]; then \
 	  printf 'not formatted, run "make fmt":\n%s\n' "$$unformatted" >&2; exit 1; fi
 	go mod tidy -diff
+	go mod tidy -C audit -diff
 	go mod tidy -C tools/lint -diff
 	go mod tidy -C tools/actionlint -diff
 	go mod tidy -C tools/roots -diff
 	bin/golangci-lint run ./...
+	cd audit && ../bin/golangci-lint run --path-prefix=audit ./...
 
 # A module of its own keeps the linter's many dependencies out of the plugin's go.mod, and its version fixed for everybody.
 bin/golangci-lint: tools/lint/go.mod tools/lint/go.sum
@@ -124,7 +131,7 @@ answers: build ## Write what a real Vault answers to the commands of the documen
 
 .PHONY: golden
 golden: ## Write the expected outputs of the audit report anew, after a change of what it says
-	UPDATE_GOLDEN=1 go test -count=1 -run TestGolden ./cmd/mastersindia-audit
+	UPDATE_GOLDEN=1 go test -C audit -count=1 -run TestGolden .
 
 .PHONY: bench
 bench: ## Measure the engine in process, into OUT (BENCH=regexp BENCHTIME=1s COUNT=1 OUT=bin/bench.txt)

@@ -48,7 +48,7 @@ const (
 var errIncomplete = errors.New("the log does not tell all: see the notes in the report")
 
 // softMemory is where the garbage collector begins to work harder: it keeps the whole process below 100 MB.
-const softMemory = 48 << 20
+const softMemory = 32 << 20
 
 func main() {
 	if os.Getenv("GOMEMLIMIT") == "" {

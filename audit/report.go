@@ -64,12 +64,12 @@ const rowsQuery = `SELECT * FROM (
 ) ORDER BY time, request_id`
 
 // histogramQuery counts requests over time in at most 600 steps.
-const histogramQuery = `WITH span AS (SELECT min(ns) / 1000000000 AS first, (max(ns) - min(ns)) / 600000000000 + 1 AS step FROM requests WHERE in_span)
+const histogramQuery = `WITH span AS (SELECT (max(ns) - min(ns)) / 600000000000 + 1 AS step FROM request WHERE mine AND in_span)
 SELECT strftime('%Y-%m-%dT%H:%M:%SZ', ns / 1000000000 / step * step, 'unixepoch') AS start, step AS step_seconds,
-  count(*) FILTER (WHERE outcome = 'ok' AND kind IN ('read', 'unwrap')) AS given, count(*) FILTER (WHERE outcome <> 'ok') AS denied,
-  count(*) FILTER (WHERE outcome = 'ok' AND kind NOT IN ('read', 'unwrap', 'view')) AS change,
-  count(*) FILTER (WHERE outcome = 'ok' AND kind = 'view') AS other
-FROM requests, span WHERE in_span GROUP BY 1 ORDER BY 1`
+  count(*) FILTER (WHERE outcome = 5 AND kind IN ('read', 'unwrap')) AS given, count(*) FILTER (WHERE outcome <> 5) AS denied,
+  count(*) FILTER (WHERE outcome = 5 AND kind NOT IN ('read', 'unwrap', 'view')) AS change,
+  count(*) FILTER (WHERE outcome = 5 AND kind = 'view') AS other
+FROM request, span WHERE mine AND in_span GROUP BY 1 ORDER BY 1`
 
 // internal are columns that join tables, and mean nothing outside of the database.
 var internal = []string{"key", "ns", "caller", "token", "in_span", "verdict"}
@@ -164,21 +164,13 @@ func writeReport(ctx context.Context, o options, s *store, stdout, stderr io.Wri
 
 // noteRows notes that single requests are not listed.
 func (s *store) noteRows(ctx context.Context, o options) error {
-	for _, part := range []string{"", "NOT "} {
-		n, err := s.number(ctx, "SELECT count(*) FROM requests WHERE in_span AND "+part+"(outcome = 'ok' AND kind IN ('read', 'unwrap', 'view'))")
-		if err != nil || n <= int64(o.maxRows) {
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		what := map[string]string{"": "reads", "NOT ": "other requests"}[part]
-		if err := s.note(ctx, false, "Only the newest %d of %d %s are listed one by one: list more with -max-rows, or fewer with -since and -until. "+
-			"All are counted.", o.maxRows, n, what); err != nil {
-			return err
-		}
+	texts, err := s.texts(ctx, `SELECT max(0, reads - ?1) + max(0, all_of_them - reads - ?1) AS left_out FROM (
+		SELECT count(*) FILTER (WHERE outcome = 5 AND kind IN ('read', 'unwrap', 'view')) AS reads, count(*) AS all_of_them FROM request WHERE mine AND in_span)
+		WHERE left_out > 0`, o.maxRows)
+	if err != nil || len(texts) == 0 {
+		return err
 	}
-	return nil
+	return s.note(ctx, false, "%s requests are not listed one by one: list more with -max-rows, or fewer with -since and -until. All are counted.", texts[0])
 }
 
 // checkOutput finds out before the log is read whether the report can take the place of what is there.

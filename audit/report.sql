@@ -10,28 +10,35 @@ SELECT r.time, r.kind, CASE r.outcome WHEN 1 THEN 'forwarded' WHEN 2 THEN 'unans
   c.entity_id, c.accessor, c.identity, s.method AS auth_method, s.method_accessor AS auth_accessor, s.policies,
   r.remote AS remote_address, r.operation, r.namespace, r.mount, r.path, r.name, coalesce(t.token_id, '') AS token_id, coalesce(t.hmac, '') AS token_hmac,
   coalesce(t.config, '') AS config, r.lease AS lease_id,
-  CASE WHEN r.kind = 'read' AND r.made <> '' THEN CASE WHEN r.opened_by IS NULL THEN 'wrapped' ELSE 'wrapped, unwrapped' END
+  CASE WHEN r.kind = 'read' AND r.made IS NOT NULL THEN CASE WHEN r.opened_by IS NULL THEN 'wrapped' ELSE 'wrapped, unwrapped' END
     WHEN r.kind = 'unwrap' THEN 'unwrapped' ELSE '' END AS wrapping,
   coalesce(a.display, '') AS asked_by, r.reason AS error,
   coalesce((SELECT group_concat(p.name || CASE p.state WHEN 'shown' THEN '=' || p.value ELSE ' (' || p.state || ')' END, ', ' ORDER BY p.name)
     FROM parameter p WHERE p.request = r.key), '') AS written,
   coalesce(t.revoked_at, '') AS revoked_at, r.id AS request_id, r.key, r.ns, r.caller, r.token,
-  r.ns >= coalesce((SELECT value FROM setting WHERE name = 'since'), r.ns) AND r.ns < coalesce((SELECT value FROM setting WHERE name = 'until'), r.ns + 1) AS in_span
+  r.in_span
 FROM request r JOIN seen_caller s ON s.id = r.seen JOIN caller c ON c.id = r.caller LEFT JOIN token t ON t.id = r.token
   LEFT JOIN request o ON o.key = r.origin LEFT JOIN seen_caller a ON a.id = o.seen
 WHERE r.mine OR r.key IN (SELECT request FROM leak);
 
 -- Who read what: reads that gave a token, or may have, by caller, role and token.
 CREATE VIEW readings AS
-SELECT who, display_name, entity_id, accessor, identity, max(auth_method) AS auth_method, max(auth_accessor) AS auth_accessor,
-  substr(max(time || policies), 31) AS policies, kind, mount, name AS role, token_id, token_hmac,
-  CASE outcome WHEN 'ok' THEN wrapping ELSE outcome END AS state, max(config) AS config, count(*) AS times, min(time) AS first, max(time) AS last,
-  CASE WHEN count(DISTINCT remote_address) < 9 THEN replace(group_concat(DISTINCT remote_address ORDER BY remote_address), ',', ' ')
-    ELSE min(remote_address) || ' and ' || (count(DISTINCT remote_address) - 1) || ' more' END AS remote_addresses,
-  substr(max(time || lease_id), 31) AS last_lease, asked_by, revoked_at, verdict, why, max(in_span) AS in_span
-FROM requests LEFT JOIN leak ON leak.request = requests.key
-WHERE kind IN ('read', 'unwrap') AND (outcome IN ('ok', 'unanswered') OR verdict IS NOT NULL) AND (in_span OR verdict IS NOT NULL)
-GROUP BY who, display_name, entity_id, accessor, identity, kind, mount, name, token, token_id, token_hmac, state, asked_by, revoked_at, verdict, why, in_span;
+SELECT g.display || CASE WHEN g.method = '' THEN '' ELSE ' (' || rtrim(g.method, '/') || ')' END AS who, g.display AS display_name, c.entity_id,
+  c.accessor, c.identity, g.method AS auth_method, g.auth_accessor, g.policies, g.kind, g.mount, g.name AS role, coalesce(t.token_id, '') AS token_id,
+  coalesce(t.hmac, '') AS token_hmac, g.state, coalesce(t.config, '') AS config, g.times, g.first, g.last, g.remote_addresses, g.last_lease,
+  g.asked_by, coalesce(t.revoked_at, '') AS revoked_at, g.verdict, g.why, g.in_span
+FROM (SELECT r.caller, s.display, s.method, max(s.method_accessor) AS auth_accessor, substr(max(r.time || s.policies), 31) AS policies,
+    r.kind, r.mount, r.name, r.token, CASE r.outcome WHEN 1 THEN 'forwarded' WHEN 2 THEN 'unanswered' ELSE CASE WHEN r.kind = 'unwrap' THEN 'unwrapped'
+      WHEN r.made IS NULL THEN '' WHEN r.opened_by IS NULL THEN 'wrapped' ELSE 'wrapped, unwrapped' END END AS state,
+    count(*) AS times, min(r.time) AS first, max(r.time) AS last,
+    CASE WHEN count(DISTINCT r.remote) < 9 THEN replace(group_concat(DISTINCT r.remote ORDER BY r.remote), ',', ' ')
+      ELSE min(r.remote) || ' and ' || (count(DISTINCT r.remote) - 1) || ' more' END AS remote_addresses,
+    substr(max(r.time || r.lease), 31) AS last_lease, coalesce(a.display, '') AS asked_by, l.verdict, l.why, r.in_span
+  FROM request r JOIN seen_caller s ON s.id = r.seen LEFT JOIN leak l ON l.request = r.key
+    LEFT JOIN request o ON o.key = r.origin LEFT JOIN seen_caller a ON a.id = o.seen
+  WHERE r.kind IN ('read', 'unwrap') AND (r.mine AND r.in_span AND r.outcome IN (2, 5) OR l.verdict IS NOT NULL)
+  GROUP BY r.caller, s.display, s.method, r.kind, r.mount, r.name, r.token, state, asked_by, l.verdict, l.why, r.in_span) g
+JOIN caller c ON c.id = g.caller LEFT JOIN token t ON t.id = g.token;
 
 CREATE VIEW refusals AS
 SELECT outcome, who, display_name, entity_id, accessor, identity, path, error, count(*) AS times, min(time) AS first, max(time) AS last,
@@ -99,14 +106,14 @@ WHERE q.kind = 'read' AND q.outcome = 'ok' AND t.revoked_ns IS NOT NULL
 GROUP BY q.token, q.who, q.identity, q.name;
 
 CREATE VIEW summary AS
-SELECT coalesce(min(time), '') AS first, coalesce(max(time), '') AS last, count(*) FILTER (WHERE kind <> 'unwrap' AND outcome <> 'forwarded') AS requests,
-  count(*) FILTER (WHERE kind = 'read' AND outcome = 'ok') AS given,
-  count(*) FILTER (WHERE kind = 'read' AND outcome = 'ok' AND wrapping <> '') AS wrapped,
-  count(DISTINCT caller) FILTER (WHERE kind IN ('read', 'unwrap') AND outcome = 'ok') AS callers,
-  count(DISTINCT name) FILTER (WHERE kind = 'read' AND outcome = 'ok') AS roles,
-  count(DISTINCT token) FILTER (WHERE kind IN ('read', 'unwrap') AND outcome = 'ok' AND token <> 0) AS tokens,
-  count(*) FILTER (WHERE outcome = 'denied') AS denied, count(*) FILTER (WHERE outcome = 'refused') AS refused,
-  count(*) FILTER (WHERE outcome = 'unanswered') AS unanswered, count(*) FILTER (WHERE outcome = 'forwarded') AS forwarded,
-  count(*) FILTER (WHERE kind IN ('write', 'delete', 'admin') AND outcome = 'ok') AS changes,
-  count(*) FILTER (WHERE kind = 'rotate' AND outcome = 'ok') AS rotations, count(*) FILTER (WHERE kind = 'revoke' AND outcome = 'ok') AS revocations
-FROM requests WHERE in_span;
+SELECT coalesce(min(time), '') AS first, coalesce(max(time), '') AS last, count(*) FILTER (WHERE kind <> 'unwrap' AND outcome <> 1) AS requests,
+  count(*) FILTER (WHERE kind = 'read' AND outcome = 5) AS given,
+  count(*) FILTER (WHERE kind = 'read' AND outcome = 5 AND made IS NOT NULL) AS wrapped,
+  count(DISTINCT caller) FILTER (WHERE kind IN ('read', 'unwrap') AND outcome = 5) AS callers,
+  count(DISTINCT name) FILTER (WHERE kind = 'read' AND outcome = 5) AS roles,
+  count(DISTINCT token) FILTER (WHERE kind IN ('read', 'unwrap') AND outcome = 5 AND token <> 0) AS tokens,
+  count(*) FILTER (WHERE outcome = 3) AS denied, count(*) FILTER (WHERE outcome = 4) AS refused,
+  count(*) FILTER (WHERE outcome = 2) AS unanswered, count(*) FILTER (WHERE outcome = 1) AS forwarded,
+  count(*) FILTER (WHERE kind IN ('write', 'delete', 'admin') AND outcome = 5) AS changes,
+  count(*) FILTER (WHERE kind = 'rotate' AND outcome = 5) AS rotations, count(*) FILTER (WHERE kind = 'revoke' AND outcome = 5) AS revocations
+FROM request WHERE mine AND in_span;

@@ -32,7 +32,7 @@ func (s *store) resolve(ctx context.Context, o options, leaked string) error {
 	if err := s.settings(ctx, o, leaked); err != nil {
 		return err
 	}
-	if err := s.exec(ctx, part("merge")); err != nil {
+	if err := s.exec(ctx, part("index")); err != nil {
 		return err
 	}
 	if err := s.askVault(ctx, o, leaked); err != nil {
@@ -43,7 +43,7 @@ func (s *store) resolve(ctx context.Context, o options, leaked string) error {
 			return err
 		}
 	}
-	if err := s.exec(ctx, part("link")); err != nil {
+	if err := s.exec(ctx, part("merge")); err != nil {
 		return err
 	}
 	id, err := s.number(ctx, "SELECT coalesce(max(id), 0) FROM token WHERE token_id = ?", tokenID(leaked))
@@ -76,8 +76,7 @@ func (s *store) settings(ctx context.Context, o options, leaked string) error {
 	if leaked != "" {
 		id = tokenID(leaked)
 	}
-	return s.exec(ctx, "INSERT INTO setting VALUES ('version', ?), ('mount', ?), ('namespace', ?), ('since', ?), ('until', ?), ('leaked', ?)",
-		version, o.mount, o.namespace, since, until, id)
+	return s.exec(ctx, "INSERT INTO setting VALUES (?, ?, ?, ?, ?, ?)", version, o.mount, o.namespace, since, until, id)
 }
 
 // union says which rows of a table are of one class: the first of a pair may be the second's.
@@ -94,15 +93,13 @@ func unions() []union {
 			"SELECT id, min(id) OVER (PARTITION BY accessor) FROM seen_caller WHERE entity = '' AND accessor <> ''",
 			"SELECT id, min(id) OVER (PARTITION BY client) FROM seen_caller WHERE entity = '' AND client <> ''",
 			"SELECT id, min(id) OVER (PARTITION BY inbound) FROM seen_caller WHERE entity = '' AND inbound <> ''",
-			`SELECT DISTINCT a.id, b.id FROM line JOIN request ON key = request JOIN seen_caller a ON a.id = line.caller
-				JOIN seen_caller b ON b.id = seen WHERE line.caller <> seen AND a.entity = '' AND b.entity = ''`,
+			together("caller") + " JOIN seen_caller a ON a.id = line.caller JOIN seen_caller b ON b.id = least WHERE a.entity = '' AND b.entity = ''",
 		}},
 		{"seen_token", []string{
 			"SELECT id, min(id) OVER (PARTITION BY token_id) FROM seen_token WHERE token_id <> ''",
 			"SELECT id, min(id) OVER (PARTITION BY hidden_id) FROM seen_token WHERE hidden_id <> ''",
 			"SELECT id, min(id) OVER (PARTITION BY access) FROM seen_token WHERE access <> ''",
-			`SELECT DISTINCT line.token, seen_token FROM line JOIN request ON key = request
-				WHERE line.token <> 0 AND line.token <> seen_token`,
+			together("token"),
 		}},
 		// All names of one wrapping: those of other devices, and those before and after it was wrapped anew.
 		{"wrapping", []string{
@@ -110,6 +107,12 @@ func unions() []union {
 				SELECT request, made AS name FROM line WHERE made <> '' UNION SELECT request, opened FROM line WHERE opened <> '') USING (name)`,
 		}},
 	}
+}
+
+// together are pairs of values that a column has in lines of one request.
+func together(column string) string {
+	return "SELECT DISTINCT line." + column + ", least FROM (SELECT request, min(" + column + ") AS least FROM line WHERE " + column +
+		" <> 0 GROUP BY request HAVING min(" + column + ") <> max(" + column + ")) m JOIN line ON line.request = m.request AND line." + column + " NOT IN (0, least)"
 }
 
 // unite gives rows that are equal, in however many steps, the same class: the smallest id among them.
@@ -163,7 +166,7 @@ func (s *store) noteGaps(ctx context.Context, o options) error {
 		text       string // with a %s for each text of the query
 	}
 	all := []gap{
-		{"SELECT value FROM setting WHERE name = 'mount' AND NOT EXISTS (SELECT 1 FROM request WHERE mine AND kind NOT IN ('admin', 'unwrap'))", true,
+		{"SELECT mount FROM setting WHERE NOT EXISTS (SELECT 1 FROM request WHERE mine AND kind NOT IN ('admin', 'unwrap'))", true,
 			"The log has nothing about the mount %s: vault secrets list shows the paths, give one with -mount."},
 		{"SELECT count(DISTINCT namespace) FROM request WHERE mine HAVING count(DISTINCT namespace) > 1", false,
 			"Mounts of this path in %s namespaces are reported together: choose one with -namespace."},

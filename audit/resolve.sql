@@ -3,62 +3,48 @@
 
 -- What the lines tell together. The parts run in this order; resolve.go unites the classes in between.
 
--- part: merge
-CREATE INDEX line_request ON line (request);
-
--- One request, merged of its halves, from all devices, nodes and copies of files. Nothing depends on the order of lines.
-CREATE TABLE request (
-  key INTEGER PRIMARY KEY, id TEXT, began INTEGER, ns INTEGER, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT, mount TEXT,
-  accessor TEXT, path TEXT, name TEXT, seen INTEGER, seen_token INTEGER, remote TEXT, lease TEXT, reason TEXT, made TEXT, opened TEXT,
-  as_text INTEGER,
-  caller INTEGER, token INTEGER NOT NULL DEFAULT 0,
-  mine INTEGER NOT NULL DEFAULT 0,       -- it is about the mount of the report
-  made_class INTEGER, opened_class INTEGER,
-  origin INTEGER,                        -- of an unwrapping: the request whose response was wrapped
-  opened_by INTEGER,                     -- of a wrapped read: the request that unwrapped it
-  followed INTEGER NOT NULL DEFAULT 0,   -- of a forwarded request: the active node's log has it too
-  time TEXT GENERATED ALWAYS AS (strftime('%Y-%m-%dT%H:%M:%S', ns / 1000000000, 'unixepoch') || printf('.%09dZ', ns % 1000000000)) VIRTUAL);
-
-INSERT INTO request (key, id, began, ns, kind, outcome, operation, namespace, mount, accessor, path, name, seen, seen_token, remote, lease,
-  reason, made, opened, as_text)
-SELECT request, min(id), min(CASE half WHEN 1 THEN time END), coalesce(min(CASE half WHEN 2 THEN time END), min(time)),
-  coalesce(max(CASE half WHEN 2 THEN kind END), max(kind)), coalesce(max(CASE half WHEN 2 THEN outcome END), max(outcome)),
-  max(operation), max(namespace), max(mount), max(accessor), max(path), max(name),
-  coalesce(max(CASE half WHEN 2 THEN caller END), max(caller)), max(token), max(remote), max(lease), max(reason), max(made), max(opened),
-  max(as_text)
-FROM line GROUP BY request;
-UPDATE request SET reason = '' WHERE outcome NOT IN (3, 4) AND reason <> '';
-
+-- part: index
+CREATE INDEX line_request ON line (request, half, caller, token);
 CREATE TABLE wrapping (id INTEGER PRIMARY KEY, name TEXT UNIQUE, class INTEGER);
 INSERT INTO wrapping (name) SELECT made FROM line WHERE made <> '' UNION SELECT opened FROM line WHERE opened <> '';
 UPDATE wrapping SET class = id;
 
--- part: link
-UPDATE request SET caller = (SELECT class FROM seen_caller WHERE id = seen);
-UPDATE request SET token = (SELECT class FROM seen_token WHERE id = seen_token) WHERE seen_token <> 0;
-UPDATE request SET made_class = (SELECT class FROM wrapping WHERE name = made) WHERE made <> '';
-UPDATE request SET opened_class = (SELECT class FROM wrapping WHERE name = opened) WHERE opened <> '';
-
--- Mounts of the engine under the paths that they had. A mount that is moved keeps its accessor.
-CREATE TABLE mount AS
-  SELECT accessor, namespace, mount AS path, min(ns) AS first, max(ns) AS last FROM request
-  WHERE kind IN ('read', 'write', 'delete', 'rotate', 'revoke', 'view') AND accessor <> '' GROUP BY 1, 2, 3;
-
-UPDATE request SET mine = 1
-WHERE (SELECT value FROM setting WHERE name = 'namespace') IN ('*', namespace)
-  AND (mount = (SELECT value FROM setting WHERE name = 'mount')
-    OR accessor <> '' AND accessor IN (SELECT accessor FROM mount WHERE path = (SELECT value FROM setting WHERE name = 'mount'))
-    OR kind = 'admin' AND (path = 'sys/remount' OR mount IN (SELECT path FROM mount WHERE accessor IN (
-      SELECT accessor FROM mount WHERE path = (SELECT value FROM setting WHERE name = 'mount')))));
+-- part: merge
+-- One request, merged of its halves, from all devices, nodes and copies of files. Nothing depends on the order of lines.
+CREATE TABLE request (
+  key INTEGER PRIMARY KEY, id TEXT, began INTEGER, ns INTEGER, time TEXT, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT,
+  mount TEXT, accessor TEXT, path TEXT, name TEXT, seen INTEGER, seen_token INTEGER, remote TEXT, lease TEXT, reason TEXT, as_text INTEGER,
+  made INTEGER, opened INTEGER, -- classes of the wrappings
+  caller INTEGER, token INTEGER, -- classes
+  mine INTEGER,      -- it is about the mount of the report
+  in_span INTEGER,   -- it is between -since and -until
+  origin INTEGER,    -- of an unwrapping: the request whose response was wrapped
+  opened_by INTEGER, -- of a wrapped read: the request that unwrapped it
+  followed INTEGER); -- of a forwarded request: the active node's log has it too
+INSERT INTO request
+SELECT m.key, m.id, began, ns, time, kind, outcome, operation, m.namespace, m.mount, m.accessor, path, m.name, seen, seen_token, remote, lease,
+  CASE WHEN m.outcome IN (3, 4) THEN reason ELSE '' END, as_text, (SELECT class FROM wrapping WHERE made <> '' AND wrapping.name = made),
+  (SELECT class FROM wrapping WHERE opened <> '' AND wrapping.name = opened), s.class, coalesce((SELECT class FROM seen_token WHERE id = seen_token), 0),
+  p.namespace IN ('*', m.namespace) AND (m.mount = p.mount OR m.accessor <> '' AND m.accessor IN (SELECT accessor FROM mount WHERE path = p.mount)
+    OR kind = 'admin' AND (m.path = 'sys/remount' OR m.mount IN (
+      SELECT path FROM mount WHERE accessor IN (SELECT accessor FROM mount WHERE path = p.mount)))),
+  ns >= coalesce(p.since, ns) AND ns < coalesce(p.until, ns + 1), NULL, NULL, 0
+FROM (SELECT request AS key, min(id) AS id, min(CASE half WHEN 1 THEN ns END) AS began, coalesce(min(CASE half WHEN 2 THEN ns END), min(ns)) AS ns,
+    coalesce(min(CASE half WHEN 2 THEN time END), min(time)) AS time, coalesce(max(CASE half WHEN 2 THEN kind END), max(kind)) AS kind,
+    coalesce(max(CASE half WHEN 2 THEN outcome END), max(outcome)) AS outcome, max(operation) AS operation, max(namespace) AS namespace, max(mount) AS mount,
+    max(accessor) AS accessor, max(path) AS path, max(name) AS name, coalesce(max(CASE half WHEN 2 THEN caller END), max(caller)) AS seen,
+    max(token) AS seen_token, max(remote) AS remote, max(lease) AS lease, max(reason) AS reason,
+    max(as_text) AS as_text, max(made) AS made, max(opened) AS opened
+  FROM line GROUP BY request) m JOIN seen_caller s ON s.id = m.seen, setting p;
 
 -- Wrapped reads and who unwrapped them, in whatever number of steps.
-CREATE INDEX request_made ON request (made_class) WHERE made_class IS NOT NULL;
-CREATE INDEX request_opened ON request (opened_class) WHERE opened_class IS NOT NULL;
-UPDATE request SET origin = (SELECT min(o.key) FROM request o WHERE o.made_class = request.opened_class AND o.kind NOT IN ('unwrap', 'rewrap'))
-  WHERE kind = 'unwrap' AND opened_class IS NOT NULL;
+CREATE INDEX request_made ON request (made) WHERE made IS NOT NULL;
+CREATE INDEX request_opened ON request (opened) WHERE opened IS NOT NULL;
+UPDATE request SET origin = (SELECT min(o.key) FROM request o WHERE o.made = request.opened AND o.kind NOT IN ('unwrap', 'rewrap'))
+  WHERE kind = 'unwrap' AND opened IS NOT NULL;
 UPDATE request SET opened_by = (
-    SELECT min(u.key) FROM request u WHERE u.opened_class = request.made_class AND u.kind = 'unwrap' AND u.outcome = 5)
-  WHERE kind = 'read' AND made_class IS NOT NULL;
+    SELECT min(u.key) FROM request u WHERE u.opened = request.made AND u.kind = 'unwrap' AND u.outcome = 5)
+  WHERE kind = 'read' AND made IS NOT NULL;
 UPDATE request SET token = coalesce((SELECT u.token FROM request u WHERE u.key = request.opened_by), 0) WHERE opened_by IS NOT NULL;
 UPDATE request SET name = o.name, mount = o.mount, accessor = o.accessor, mine = o.mine
   FROM request o WHERE o.key = request.origin AND o.kind = 'read';
@@ -67,14 +53,14 @@ UPDATE request SET mount = substr(lease, 1, instr(lease, 'token/') - 1),
     name = substr(lease, instr(lease, 'token/') + 6, instr(substr(lease, instr(lease, 'token/') + 6), '/') - 1)
   WHERE kind = 'unwrap' AND origin IS NULL AND lease LIKE '%_/token/_%/_%';
 UPDATE request SET mine = 1 WHERE kind = 'unwrap' AND origin IS NULL AND seen_token <> 0
-  AND (SELECT value FROM setting WHERE name = 'namespace') IN ('*', namespace)
-  AND (mount = (SELECT value FROM setting WHERE name = 'mount')
+  AND (SELECT namespace FROM setting) IN ('*', request.namespace)
+  AND (mount = (SELECT mount FROM setting)
     OR mount IN (SELECT path FROM mount WHERE accessor IN (
-      SELECT accessor FROM mount WHERE path = (SELECT value FROM setting WHERE name = 'mount')))
+      SELECT accessor FROM mount WHERE path = (SELECT mount FROM setting)))
     OR lease = '' AND EXISTS (SELECT 1 FROM seen_token t WHERE t.id = seen_token AND t.access <> '' AND t.token_id || t.hidden_id <> ''));
 
 -- A standby forwards what only the active node can do, which logs it under an id of its own.
-CREATE INDEX request_caller ON request (caller, path, ns);
+CREATE INDEX request_caller ON request (caller, ns);
 UPDATE request SET followed = 1 WHERE outcome = 1 AND EXISTS (
   SELECT 1 FROM request a WHERE a.caller = request.caller AND a.path = request.path AND a.outcome <> 1
     AND a.ns BETWEEN request.ns - 60000000000 AND request.ns + 120000000000);
@@ -111,7 +97,6 @@ UPDATE token SET (revoked_ns, revoked_at) = (
     SELECT ns, time FROM request JOIN revoked ON revoked.request = request.key
     WHERE revoked.token_id = token.token_id AND request.kind = 'revoke' AND request.outcome = 5 ORDER BY ns LIMIT 1)
   WHERE token_id <> '';
-CREATE INDEX request_ns ON request (mine, ns);
 
 -- part: leak
 -- What a read says of the leaked token: yes, or possible and why. Reads that certainly gave another token are not in it.
@@ -121,7 +106,7 @@ INSERT INTO leak SELECT key,
   CASE WHEN outcome = 5 AND token = :leaked THEN ''
     WHEN outcome = 2 THEN 'its response is not in the log'
     WHEN outcome = 1 THEN 'forwarded to the active node, whose log does not have it'
-    WHEN kind = 'read' AND made <> '' THEN 'wrapped, and not unwrapped in the log'
+    WHEN kind = 'read' AND made IS NOT NULL THEN 'wrapped, and not unwrapped in the log'
     WHEN as_text THEN 'unwrapped as one text, of which the log has one HMAC'
     WHEN seen_token = 0 THEN 'its response shows no token'
     WHEN NOT EXISTS (SELECT 1 FROM hmac) THEN 'the log has HMACs only, and Vault was not asked for that of the token'

@@ -57,7 +57,7 @@ func scan(ctx context.Context, names []string, stdin io.Reader, c *classifier, s
 	if len(failed) == len(names) {
 		return errors.Join(failed...)
 	}
-	if err := s.commit(); err != nil {
+	if err := s.commit(ctx); err != nil {
 		return err
 	}
 	for _, err := range failed {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver
 )
@@ -30,11 +31,12 @@ type store struct {
 	insert map[string]*sql.Stmt
 	// recent are keys of rows that were just inserted, so that those that many lines share are inserted once.
 	recent map[int64]bool
+	mounts map[[3]string][2]int64 // first and last time of a mount's accessor, namespace and path
 }
 
 // openStore makes the database: a temporary file that close removes, or the file of -db, which must not exist.
 func openStore(ctx context.Context, o options) (*store, error) {
-	s := &store{path: o.database, keep: o.database != "", insert: make(map[string]*sql.Stmt), recent: make(map[int64]bool)}
+	s := &store{path: o.database, keep: o.database != "", insert: make(map[string]*sql.Stmt), recent: make(map[int64]bool), mounts: make(map[[3]string][2]int64)}
 	const owner = 0o600
 	var file *os.File
 	var err error
@@ -62,7 +64,7 @@ func openStore(ctx context.Context, o options) (*store, error) {
 // prepare trades safety for speed: nobody reads the database before it is complete.
 func (s *store) prepare(ctx context.Context) (err error) {
 	if s.db, err = sql.Open("sqlite", "file:"+filepath.ToSlash(s.path)+"?"+strings.Join([]string{
-		"_pragma=journal_mode(off)", "_pragma=synchronous(off)", "_pragma=locking_mode(exclusive)", "_pragma=cache_size(-12000)",
+		"_pragma=journal_mode(off)", "_pragma=synchronous(off)", "_pragma=locking_mode(exclusive)", "_pragma=cache_size(-6000)",
 		"_pragma=temp_store(1)", "_pragma=page_size(8192)",
 	}, "&")); err != nil {
 		return err
@@ -126,8 +128,16 @@ func (s *store) add(ctx context.Context, f *fact) error {
 	if f.token.id != "" || f.token.hiddenID != "" || f.token.access != "" {
 		token = f.token.key()
 	}
-	err := s.into(ctx, "line", request, f.half, f.at, f.id, f.kind, f.outcome, f.operation, f.namespace, f.mount, f.accessor, f.path,
+	err := s.into(ctx, "line", request, f.half, f.at, time.Unix(0, f.at).UTC().Format("2006-01-02T15:04:05.000000000Z"), f.id, f.kind, f.outcome, f.operation, f.namespace, f.mount, f.accessor, f.path,
 		f.name, who, token, f.remote, f.lease, f.reason, f.made, f.opened, f.asText)
+	if f.accessor != "" {
+		at := [3]string{f.accessor, f.namespace, f.mount}
+		span, known := s.mounts[at]
+		if !known {
+			span = [2]int64{f.at, f.at}
+		}
+		s.mounts[at] = [2]int64{min(span[0], f.at), max(span[1], f.at)}
+	}
 	if c := f.caller; err == nil && s.once(who) {
 		err = s.into(ctx, "seen_caller", who, c.entity, c.accessor, c.client, c.inbound, c.display, c.policies, who)
 	}
@@ -151,7 +161,12 @@ func (s *store) addToken(ctx context.Context, t token) error {
 }
 
 // commit ends the transaction of the lines.
-func (s *store) commit() error {
+func (s *store) commit(ctx context.Context) error {
+	for at, span := range s.mounts {
+		if err := s.into(ctx, "mount", at[0], at[1], at[2], span[0], span[1]); err != nil {
+			return err
+		}
+	}
 	clear(s.insert) // ended with their transaction
 	tx := s.tx
 	s.tx = nil

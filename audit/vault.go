@@ -60,7 +60,7 @@ func (s *store) askVault(ctx context.Context, o options, leaked string) error {
 		return err
 	}
 	known, err := s.texts(ctx, `SELECT 'JWT' UNION SELECT 'Bearer' UNION SELECT value FROM parameter WHERE name = 'authorization_scheme' AND state = 'shown'
-		UNION SELECT name FROM request WHERE path LIKE '%config/%' OR kind IN ('rotate', 'revoke') UNION SELECT config FROM seen_token WHERE config <> ''`)
+		UNION SELECT name FROM line WHERE path LIKE '%config/%' OR kind IN ('rotate', 'revoke') UNION SELECT config FROM seen_token WHERE config <> ''`)
 	if err != nil {
 		return err
 	}
