@@ -81,7 +81,7 @@ type revocation struct{ tokenID, upstream, validUntil string }
 // key identifies a row by its content, so that the same row from another line or file is the same row.
 func key(parts ...string) int64 {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return int64(binary.BigEndian.Uint64(sum[:]) >> 1) //nolint:gosec // 63 bits
+	return int64(binary.BigEndian.Uint64(sum[:]) >> 1)
 }
 
 func (c caller) key() int64 {
@@ -379,7 +379,8 @@ func anyOf(data json.RawMessage) (value any) {
 }
 
 func (c *classifier) callerOf(e *entry) caller {
-	who := caller{accessor: e.Request.ClientTokenAccessor, inbound: pseudonym(e.Request.ClientToken), display: "(no valid Vault token)"}
+	who := caller{inbound: pseudonym(e.Request.ClientToken), display: "(no valid Vault token)"}
+	who.accessor = e.Request.ClientTokenAccessor
 	if a := e.Auth; a != nil && (a.Accessor != "" || a.ClientToken != "" || a.EntityID != "" || a.DisplayName != "") {
 		who.entity, who.client = c.text(a.EntityID), pseudonym(a.ClientToken)
 		who.display, who.policies = c.text(a.DisplayName), c.text(strings.Join(a.Policies, ","))

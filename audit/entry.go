@@ -70,7 +70,7 @@ var errNoEntry = errors.New("not an entry of Vault's audit log")
 // decode decodes a line. The line may begin with what the audit device's prefix option or a syslog puts before the entry.
 func decode(line []byte) (*entry, error) {
 	line = bytes.TrimSpace(line)
-	for tries := 0; tries < 4; tries++ { // a prefix may have a brace of its own
+	for range 4 { // a prefix may have a brace of its own
 		start := bytes.IndexByte(line, '{')
 		if start < 0 {
 			return nil, errNoEntry

@@ -372,6 +372,31 @@ func TestMount_Moved(t *testing.T) {
 	}
 }
 
+// TestMount_MovedOutOfSight: under a name of its own the plugin's new path cannot be found, and nobody is cleared.
+func TestMount_MovedOutOfSight(t *testing.T) {
+	withoutVault(t)
+	text := strings.ReplaceAll(logOf(t, "", moved, tuned()...), "mastersindia_0a1b2c3d", "my-plugin_0a1b2c3d")
+	r := runWith(t, Token(1), "-token-stdin", file(t, text))
+	if r.code != exitIncomplete || !strings.Contains(r.stdout, "cannot be followed") {
+		t.Errorf("want exit code 3 and a note, got %d: %s", r.code, r.stdout)
+	}
+}
+
+// TestLeak_WrappedBySomebodyElse: a reader may wrap the token as any text.
+func TestLeak_WrappedBySomebodyElse(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	hand := func(key string) string {
+		return file(t, logOf(t, key, func(l *Log) {
+			l.Read(People()[0], "billing", Token(1), "gst")
+			l.Do(Request{By: People()[0], Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: map[string]any{"access_token": Token(1)}, Wrap: "w"})
+			l.Do(Request{By: People()[1], Operation: "update", Mount: "sys/", Path: "wrapping/unwrap",
+				Data: map[string]any{"token": "w"}, Answer: map[string]any{"access_token": Token(1)}})
+		}))
+	}
+	wantLeak(t, search(t, Token(1), hand("key")), exitOK, "userpass-asha userpass-bina", "")
+	wantLeak(t, search(t, Token(1), hand("former key")), exitIncomplete, "", "userpass-asha userpass-bina")
+}
+
 func TestMount_DisabledPointsNowhere(t *testing.T) {
 	withoutVault(t)
 	config := Request{By: People()[4], Operation: "create", Mount: mountPath, Path: "config/gst", Data: map[string]any{"username": "api-user"}}

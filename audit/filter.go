@@ -57,7 +57,8 @@ const hexDigits = "0123456789abcdef"
 // longestPlain is the longest part of a path that every program writes in the same way.
 func longestPlain(path string) []byte {
 	var best []byte
-	for _, part := range bytes.FieldsFunc([]byte(path), func(r rune) bool { return r > 0x7f || !isPlain(byte(r)) }) { //nolint:gosec // ASCII
+	odd := func(r rune) bool { return r > 0x7f || !isPlain(byte(r)) } //nolint:gosec // ASCII
+	for _, part := range bytes.FieldsFunc([]byte(path), odd) {
 		if len(part) > len(best) {
 			best = part
 		}

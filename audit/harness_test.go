@@ -45,7 +45,7 @@ func logOf(t *testing.T, key string, fill func(*Log), names ...string) string {
 func file(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "audit.log")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil { //nolint:gosec // a folder of the test
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -111,7 +111,7 @@ func mustJSON(t *testing.T, stdin string, args ...string) report {
 }
 
 // count is a number of the summary.
-func (r report) count(name string) int { return int(r["summary"][0][name].(float64)) } //nolint:forcetypeassert // a number
+func (r report) count(name string) int { return int(r["summary"][0][name].(float64)) }
 
 // all joins a column of a list.
 func (r report) all(list, name string) string {

@@ -24,7 +24,7 @@ func TestGolden(t *testing.T) {
 			got := must(t, "", "-format="+format, path)
 			golden := filepath.Join("testdata", name+"."+format)
 			if os.Getenv("UPDATE_GOLDEN") != "" {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil { //nolint:gosec // as the others in the repository
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -176,7 +176,12 @@ func TestNamespaces_AreToldApart(t *testing.T) {
 	}
 }
 
-const dayReceivers = "approle kubernetes-erp-invoices userpass-asha"
+const (
+	dayReceivers = "approle kubernetes-erp-invoices userpass-asha"
+	// dayPossible are the readers of the day without Vault: each of the tokens, and two reads that the log does not show.
+	dayPossible = "approle approle approle kubernetes-erp-invoices kubernetes-erp-invoices kubernetes-erp-invoices " + //nolint:dupword // three tokens each
+		"userpass-asha userpass-asha userpass-asha" //nolint:dupword // three tokens each
+)
 
 func TestLeak_IsTraced(t *testing.T) {
 	shown, hidden := logFile(t, (*Log).Day, tuned()...), logFile(t, (*Log).Day)
@@ -191,7 +196,7 @@ func TestLeak_IsTraced(t *testing.T) {
 		{true, hidden, dayReceivers, "kubernetes-erp-invoices userpass-asha"},
 		{true, withoutID, dayReceivers, "kubernetes-erp-invoices userpass-asha"},
 		{true, shown, dayReceivers, "kubernetes-erp-invoices userpass-asha"},
-		{false, hidden, "", "approle approle approle kubernetes-erp-invoices kubernetes-erp-invoices kubernetes-erp-invoices userpass-asha userpass-asha userpass-asha"},
+		{false, hidden, "", dayPossible},
 	} {
 		withoutVault(t)
 		if test.vault {

@@ -82,7 +82,8 @@ func (w *writer) summary(out io.Writer) error {
 			{"tokens handed out", "given"}, {"  of these wrapped", "wrapped"}, {"  to callers", "callers"}, {"  through roles", "roles"},
 			{"  different tokens", "tokens"}, {"denied by Vault", "denied"}, {"refused by engine or upstream", "refused"},
 			{"without a response in the log", "unanswered"}, {"forwarded by a standby", "forwarded"},
-			{"configs, roles, mount changed", "changes"}, {"rotations", "rotations"}, {"revocations", "revocations"}, {"all requests", "requests"},
+			{"configs, roles, mount changed", "changes"}, {"rotations", "rotations"}, {"revocations", "revocations"},
+			{"all requests", "requests"},
 		} {
 			fmt.Fprintf(grid, "  %s\t%s\n", line[0], r.text(line[1]))
 		}
@@ -93,17 +94,17 @@ func (w *writer) summary(out io.Writer) error {
 // section writes a part of the report as aligned columns, if it has rows.
 func (w *writer) section(out io.Writer, s section) error {
 	grid := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	n := 0
+	n, columns := 0, strings.Fields(s.columns)
 	err := w.store.rows(w.ctx, s.query, func(r row) error {
 		if n++; n == 1 {
 			fmt.Fprintf(out, "\n%s\n", strings.ToUpper(s.title))
-			fmt.Fprintf(grid, "  %s\n", strings.Join(s.heads, "\t"))
+			fmt.Fprintf(grid, "  %s\n", strings.ReplaceAll(strings.ToUpper(strings.Join(columns, "\t")), "_", " "))
 		}
 		if n > mostLines && !s.all {
 			return nil
 		}
-		cells := make([]string, len(s.columns))
-		for i, name := range s.columns {
+		cells := make([]string, len(columns))
+		for i, name := range columns {
 			cells[i] = cell(name, r.text(name))
 		}
 		_, err := fmt.Fprintf(grid, "  %s\n", strings.Join(cells, "\t"))
@@ -142,8 +143,8 @@ func cell(name, text string) string {
 	return clean(hmacPattern.ReplaceAllString(text, "hmac:$1…"))
 }
 
-// clean makes text from a log fit for a terminal: what moves the cursor, changes colours, reverses the direction or cannot be seen
-// is written as an escape.
+// clean makes text from a log fit for a terminal: what moves the cursor, changes colours, reverses the direction or cannot be
+// seen is written as an escape.
 func clean(text string) string {
 	if strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
 		return text
@@ -165,8 +166,8 @@ func (w *writer) csv(out io.Writer) error {
 	lines := csv.NewWriter(out)
 	query, args := rowsQuery, []any{w.o.maxRows}
 	if w.searching() {
-		query, args = "SELECT CASE verdict WHEN 'yes' THEN 'yes' ELSE 'possible' END AS received, * FROM readings WHERE verdict IS NOT NULL "+
-			"ORDER BY 1 DESC, last DESC, who, identity, role, kind, token_id, token_hmac, state, why, asked_by, in_span", nil
+		query, args = "SELECT verdict AS received, * FROM readings WHERE verdict IS NOT NULL"+
+			strings.Replace(readingsOrder, "BY", "BY verdict = 'yes' DESC,", 1), nil
 	}
 	head := false
 	err := w.store.rows(w.ctx, query, func(r row) error {
@@ -225,8 +226,8 @@ func (w *writer) json(out io.Writer) error {
 	return err
 }
 
-// list writes the rows of a query. The encoder writes <, > and & as escapes, and also U+2028 and U+2029, so that a script element of
-// a page can hold it.
+// list writes the rows of a query. The encoder writes <, > and & as escapes, and also U+2028 and U+2029, so that a script element
+// of a page can hold it.
 func (w *writer) list(out io.Writer, id, query string, args ...any) error {
 	fmt.Fprintf(out, ",\n%q: [", id)
 	between := "\n  "

@@ -20,47 +20,43 @@ func formats() []string { return []string{"table", "json", "csv", "html"} }
 
 // section is a part of the report: a query, whose columns JSON, CSV and the page have, and those that the table shows.
 type section struct {
-	id, title, query string
-	heads            []string // of the table
-	columns          []string
-	all              bool // lists more than mostLines in the table
+	id, title, query, columns string
+	all                       bool // lists more than mostLines in the table
 }
+
+// readingsOrder is the order of readings, the newest first.
+const readingsOrder = " ORDER BY last DESC, who, identity, role, kind, token_id, token_hmac, state, why, asked_by, in_span"
 
 // sections are the parts of the report in the order of the table, after notes, alarms and summary.
 func sections() []section {
-	who := []string{"WHO", "IDENTITY", "ROLE", "TOKEN", "TIMES", "FIRST", "LAST", "FROM", "LAST LEASE"}
-	whoColumns := []string{"who", "identity", "role", "token", "times", "first", "last", "remote_addresses", "last_lease"}
-	const ordered = " ORDER BY last DESC, who, identity, role, kind, token_id, token_hmac, state, why, asked_by, in_span"
+	const who = "who identity role token times first last remote_addresses last_lease"
 	return []section{
-		{"receivers", "given the leaked token", "SELECT * FROM readings WHERE verdict = 'yes'" + ordered, who, whoColumns, true},
-		{"possible", "possibly given the leaked token", "SELECT * FROM readings WHERE verdict = 'possible'" + ordered,
-			append(slices.Clone(who), "WHY"), append(slices.Clone(whoColumns), "why"), true},
-		{"readings", "who read what", "SELECT * FROM readings WHERE in_span AND state NOT IN ('forwarded')" + ordered, who, whoColumns, false},
+		{"receivers", "given the leaked token", "SELECT * FROM readings WHERE verdict = 'yes'" + readingsOrder, who, true},
+		{"possible", "possibly given the leaked token", "SELECT * FROM readings WHERE verdict = 'possible'" + readingsOrder,
+			who + " why", true},
+		{"readings", "who read what", "SELECT * FROM readings WHERE in_span AND state <> 'forwarded'" + readingsOrder, who, false},
 		{"refusals", "denied and refused", "SELECT * FROM refusals ORDER BY last DESC, path, who, identity, error, outcome",
-			[]string{"", "WHO", "IDENTITY", "PATH", "TIMES", "FIRST", "LAST", "FROM", "WHY"},
-			[]string{"outcome", "who", "identity", "path", "times", "first", "last", "remote_addresses", "error"}, false},
-		{"changes", "changes", "SELECT * FROM requests WHERE kind IN ('write', 'delete', 'admin') AND outcome = 'ok' AND in_span ORDER BY time DESC, request_id",
-			[]string{"TIME", "WHO", "IDENTITY", "FROM", "WHAT", "PATH", "WRITTEN"},
-			[]string{"time", "who", "identity", "remote_address", "operation", "path", "written"}, false},
-		{"objects", "where configs and roles point now, as far as this log tells", "SELECT * FROM objects ORDER BY path, changed, state",
-			[]string{"PATH", "LAST CHANGE", "BY", "VALUES"}, []string{"path", "changed", "changed_by", "state"}, false},
-		{"rotations", "rotations", "SELECT * FROM requests WHERE kind = 'rotate' AND outcome = 'ok' AND in_span ORDER BY time DESC, request_id",
-			[]string{"TIME", "WHO", "IDENTITY", "FROM", "CONFIG", "NEW TOKEN"},
-			[]string{"time", "who", "identity", "remote_address", "name", "token"}, false},
+			"outcome who identity path times first last remote_addresses error", false},
+		{"changes", "changes", `SELECT * FROM requests WHERE kind IN ('write', 'delete', 'admin') AND outcome = 'ok' AND in_span
+			ORDER BY time DESC, request_id`, "time who identity remote_address operation path written", false},
+		{"objects", "where configs and roles point now, as far as this log tells",
+			"SELECT * FROM objects ORDER BY path, changed, state", "path changed changed_by state", false},
+		{"rotations", "rotations", `SELECT * FROM requests WHERE kind = 'rotate' AND outcome = 'ok' AND in_span
+			ORDER BY time DESC, request_id`, "time who identity remote_address name token", false},
 		{"revocations", "revocations", "SELECT * FROM revocations ORDER BY time DESC, token_id, upstream, valid_until",
-			[]string{"TIME", "WHO", "CONFIG", "TOKEN", "UPSTREAM", "VALID UNTIL", "HAD BEEN GIVEN TO"},
-			[]string{"time", "who", "config", "token_id", "upstream", "valid_until", "receivers"}, false},
+			"time who config token_id upstream valid_until receivers", false},
 		{"tokens", "tokens", "SELECT * FROM tokens ORDER BY max(last, revoked_at) DESC, token_id, token_hmac",
-			[]string{"TOKEN", "CONFIG", "TIMES", "CALLERS", "FIRST GIVEN", "LAST GIVEN", "EXPIRES", "REVOKED"},
-			[]string{"token", "config", "times", "callers", "first", "last", "expires_at", "revoked_at"}, false},
+			"token config times callers first last expires_at revoked_at", false},
 	}
 }
 
 // rowsQuery lists single requests: the newest, as many as its parameter says of reads and of all else each.
 const rowsQuery = `SELECT * FROM (
-  SELECT * FROM (SELECT * FROM requests WHERE in_span AND outcome = 'ok' AND kind IN ('read', 'unwrap', 'view') ORDER BY ns DESC, request_id LIMIT ?1)
+  SELECT * FROM (SELECT * FROM requests WHERE in_span AND outcome = 'ok' AND kind IN ('read', 'unwrap', 'view')
+    ORDER BY ns DESC, request_id LIMIT ?1)
   UNION ALL
-  SELECT * FROM (SELECT * FROM requests WHERE in_span AND NOT (outcome = 'ok' AND kind IN ('read', 'unwrap', 'view')) ORDER BY ns DESC, request_id LIMIT ?1)
+  SELECT * FROM (SELECT * FROM requests WHERE in_span AND NOT (outcome = 'ok' AND kind IN ('read', 'unwrap', 'view'))
+    ORDER BY ns DESC, request_id LIMIT ?1)
 ) ORDER BY time, request_id`
 
 // histogramQuery counts requests over time in at most 600 steps.
@@ -71,8 +67,10 @@ SELECT strftime('%Y-%m-%dT%H:%M:%SZ', ns / 1000000000 / step * step, 'unixepoch'
   count(*) FILTER (WHERE outcome = 5 AND kind = 'view') AS other
 FROM request, span WHERE mine AND in_span GROUP BY 1 ORDER BY 1`
 
-// internal are columns that join tables, and mean nothing outside of the database.
-var internal = []string{"key", "ns", "caller", "token", "in_span", "verdict"}
+// isInternal reports whether a column joins tables, and means nothing outside of the database.
+func isInternal(name string) bool {
+	return slices.Contains([]string{"key", "ns", "caller", "token", "in_span", "verdict"}, name)
+}
 
 // row is one row of a query: names and values in the order of the columns.
 type row struct {
@@ -83,10 +81,10 @@ type row struct {
 // text is a value as text. token is the best name of a token that there is.
 func (r row) text(name string) string {
 	if name == "token" {
-		switch state := r.text("state"); {
-		case state == "wrapped", state == "unanswered", state == "forwarded":
+		switch state := r.text("state"); state {
+		case "wrapped", "unanswered", "forwarded":
 			return "(" + state + ")"
-		case state == "wrapped, unwrapped":
+		case "wrapped, unwrapped":
 			return "(wrapped, see unwrapped)"
 		}
 		text := r.text("token_id")
@@ -96,7 +94,7 @@ func (r row) text(name string) string {
 		if r.text("state") == "unwrapped" {
 			text += " (unwrapped)"
 		}
-		if r.text("revoked_at") != "" && !slices.Contains(r.names, "times") || r.text("kind") == "read" && r.text("revoked_at") != "" {
+		if r.text("revoked_at") != "" && r.text("kind") != "" {
 			text += " revoked"
 		}
 		return text
@@ -129,7 +127,7 @@ func (s *store) rows(ctx context.Context, query string, take func(row) error, ar
 		}
 		r := row{}
 		for n, name := range names {
-			if !slices.Contains(internal, name) {
+			if !isInternal(name) {
 				r.names, r.values = append(r.names, name), append(r.values, values[n])
 			}
 		}
@@ -165,12 +163,14 @@ func writeReport(ctx context.Context, o options, s *store, stdout, stderr io.Wri
 // noteRows notes that single requests are not listed.
 func (s *store) noteRows(ctx context.Context, o options) error {
 	texts, err := s.texts(ctx, `SELECT max(0, reads - ?1) + max(0, all_of_them - reads - ?1) AS left_out FROM (
-		SELECT count(*) FILTER (WHERE outcome = 5 AND kind IN ('read', 'unwrap', 'view')) AS reads, count(*) AS all_of_them FROM request WHERE mine AND in_span)
+		SELECT count(*) FILTER (WHERE outcome = 5 AND kind IN ('read', 'unwrap', 'view')) AS reads, count(*) AS all_of_them
+		FROM request WHERE mine AND in_span)
 		WHERE left_out > 0`, o.maxRows)
 	if err != nil || len(texts) == 0 {
 		return err
 	}
-	return s.note(ctx, false, "%s requests are not listed one by one: list more with -max-rows, or fewer with -since and -until. All are counted.", texts[0])
+	return s.note(ctx, false, "%s requests are not listed one by one: list more with -max-rows, or fewer with -since and -until. "+
+		"All are counted.", texts[0])
 }
 
 // checkOutput finds out before the log is read whether the report can take the place of what is there.

@@ -9,7 +9,6 @@ import (
 	"database/sql"
 	_ "embed" // SQL
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 )
@@ -27,7 +26,7 @@ func part(name string) string {
 	return text
 }
 
-// resolve merges what belongs together, judges who was given the leaked token, if there is one, and makes the views of the report.
+// resolve merges what belongs together, judges who was given the leaked token, and makes the views of the report.
 func (s *store) resolve(ctx context.Context, o options, leaked string) error {
 	if err := s.settings(ctx, o, leaked); err != nil {
 		return err
@@ -93,7 +92,8 @@ func unions() []union {
 			"SELECT id, min(id) OVER (PARTITION BY accessor) FROM seen_caller WHERE entity = '' AND accessor <> ''",
 			"SELECT id, min(id) OVER (PARTITION BY client) FROM seen_caller WHERE entity = '' AND client <> ''",
 			"SELECT id, min(id) OVER (PARTITION BY inbound) FROM seen_caller WHERE entity = '' AND inbound <> ''",
-			together("caller") + " JOIN seen_caller a ON a.id = line.caller JOIN seen_caller b ON b.id = least WHERE a.entity = '' AND b.entity = ''",
+			together("caller") + ` JOIN seen_caller a ON a.id = line.caller JOIN seen_caller b ON b.id = least
+				WHERE a.entity = '' AND b.entity = ''`,
 		}},
 		{"seen_token", []string{
 			"SELECT id, min(id) OVER (PARTITION BY token_id) FROM seen_token WHERE token_id <> ''",
@@ -104,15 +104,17 @@ func unions() []union {
 		// All names of one wrapping: those of other devices, and those before and after it was wrapped anew.
 		{"wrapping", []string{
 			`SELECT id, min(id) OVER (PARTITION BY request) FROM wrapping JOIN (
-				SELECT request, made AS name FROM line WHERE made <> '' UNION SELECT request, opened FROM line WHERE opened <> '') USING (name)`,
+				SELECT request, made AS name FROM line WHERE made <> ''
+				UNION SELECT request, opened FROM line WHERE opened <> '') USING (name)`,
 		}},
 	}
 }
 
 // together are pairs of values that a column has in lines of one request.
 func together(column string) string {
-	return "SELECT DISTINCT line." + column + ", least FROM (SELECT request, min(" + column + ") AS least FROM line WHERE " + column +
-		" <> 0 GROUP BY request HAVING min(" + column + ") <> max(" + column + ")) m JOIN line ON line.request = m.request AND line." + column + " NOT IN (0, least)"
+	return strings.ReplaceAll(`SELECT DISTINCT line.COLUMN, least FROM (
+			SELECT request, min(COLUMN) AS least FROM line WHERE COLUMN <> 0 GROUP BY request HAVING min(COLUMN) <> max(COLUMN)) m
+		JOIN line ON line.request = m.request AND line.COLUMN NOT IN (0, least)`, "COLUMN", column)
 }
 
 // unite gives rows that are equal, in however many steps, the same class: the smallest id among them.
@@ -150,8 +152,9 @@ func (s *store) unite(ctx context.Context, table string, queries []string) error
 	if err != nil {
 		return err
 	}
+	update := "UPDATE " + table + " SET class = ? WHERE id = ?"
 	for id := range parent {
-		if _, err := tx.ExecContext(ctx, "UPDATE "+table+" SET class = ? WHERE id = ?", find(id), id); err != nil {
+		if _, err := tx.ExecContext(ctx, update, find(id), id); err != nil {
 			return errors.Join(err, tx.Rollback())
 		}
 	}
@@ -172,10 +175,15 @@ func (s *store) noteGaps(ctx context.Context, o options) error {
 			"Mounts of this path in %s namespaces are reported together: choose one with -namespace."},
 		{"SELECT count(*) FROM request WHERE mine AND outcome = 1 AND NOT followed HAVING count(*) > 0", true,
 			"%s requests were forwarded to the active node, and the log of that node does not have them: give the files of all nodes."},
-		{`SELECT 'at ' || m.path || ' until ' || strftime('%Y-%m-%d %H:%M:%S', m.last / 1000000000, 'unixepoch') || ' and at ' || n.path || ' from '
-			|| strftime('%Y-%m-%d %H:%M:%S', n.first / 1000000000, 'unixepoch') FROM mount m, mount n
+		{`SELECT 'at ' || m.path || ' until ' || strftime('%Y-%m-%d %H:%M:%S', m.last / 1000000000, 'unixepoch')
+			|| ' and at ' || n.path || ' from ' || strftime('%Y-%m-%d %H:%M:%S', n.first / 1000000000, 'unixepoch') FROM mount m, mount n
 			WHERE m.accessor = n.accessor AND m.namespace = n.namespace AND m.path <> n.path AND m.first < n.first
 			AND m.accessor IN (SELECT accessor FROM request WHERE mine) ORDER BY 1`, false, "The mount was moved: it was %s (UTC)."},
+		{`SELECT count(*) FROM request WHERE kind = 'admin' AND path = 'sys/remount' AND outcome = 5
+			AND EXISTS (SELECT 1 FROM request WHERE mine AND accessor NOT LIKE '%mastersindia%' AND kind <> 'admin')
+			HAVING count(*) > 0`, true,
+			"%s mounts were moved, and the log hides which. The plugin of this mount is registered under a name by which it cannot be " +
+				"followed: make a report with -mount of each path that it had."},
 		{"SELECT CAST(count(*) AS TEXT) FROM request WHERE mine AND (kind = 'read' AND began IS NULL) HAVING count(*) > 0", false,
 			"%s reads have a response and no request in the log: a file before may be missing."},
 	}
@@ -208,12 +216,13 @@ func (s *store) noteLeak(ctx context.Context, leaked string) error {
 	}
 	possible, err := s.number(ctx, "SELECT count(*) FROM leak WHERE verdict = 'possible'")
 	if err == nil && possible > 0 {
-		err = s.note(ctx, true, "%d reads may have given the leaked token, and the log does not tell: they are listed as possible, with the reason.", possible)
+		err = s.note(ctx, true, "%d reads may have given the leaked token, and the log does not tell: "+
+			"they are listed as possible, with the reason.", possible)
 	}
 	certain, failed := s.number(ctx, "SELECT count(*) FROM leak WHERE verdict = 'yes'")
 	if err = cmp.Or(err, failed); err != nil || certain > 0 {
 		return err
 	}
-	return s.note(ctx, true, "%s", fmt.Sprintf("No read in the log is known to have given the leaked token, so that this clears nobody: it was given in "+
-		"files that are not here, through another mount, or not by this Vault (token_id %s).", tokenID(leaked)))
+	return s.note(ctx, true, "No read in the log is known to have given the leaked token, so that this clears nobody: "+
+		"it was given in files that are not here, through another mount, or not by this Vault (token_id %s).", tokenID(leaked))
 }

@@ -116,9 +116,10 @@ FROM request
 WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NOT (outcome = 1 AND followed) AND NOT (kind = 'read' AND opened_by IS NOT NULL)
   AND CASE
     WHEN outcome = 5 AND token = :leaked THEN 1
-    WHEN NOT mine AND NOT (kind = 'unwrap' AND origin IS NULL AND (as_text OR outcome = 2)) THEN 0
-    WHEN outcome = 5 AND kind = 'unwrap' AND seen_token = 0 AND NOT as_text THEN 0
     WHEN outcome = 5 AND (SELECT known FROM token WHERE id = request.token) THEN 0
+    WHEN outcome = 5 AND kind = 'unwrap' AND seen_token = 0 AND NOT as_text THEN 0
+    -- What somebody else has wrapped may be the token all the same: sys/wrapping/wrap takes any text.
+    WHEN NOT mine AND NOT (kind = 'unwrap' AND (seen_token <> 0 OR origin IS NULL AND (as_text OR outcome = 2))) THEN 0
     ELSE 1 END;
 
 -- Outside of the token's life nobody is given it: five minutes are for slow requests and for clocks that differ.

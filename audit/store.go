@@ -36,7 +36,10 @@ type store struct {
 
 // openStore makes the database: a temporary file that close removes, or the file of -db, which must not exist.
 func openStore(ctx context.Context, o options) (*store, error) {
-	s := &store{path: o.database, keep: o.database != "", insert: make(map[string]*sql.Stmt), recent: make(map[int64]bool), mounts: make(map[[3]string][2]int64)}
+	s := &store{
+		path: o.database, keep: o.database != "", insert: make(map[string]*sql.Stmt), recent: make(map[int64]bool),
+		mounts: make(map[[3]string][2]int64),
+	}
 	const owner = 0o600
 	var file *os.File
 	var err error
@@ -64,7 +67,7 @@ func openStore(ctx context.Context, o options) (*store, error) {
 // prepare trades safety for speed: nobody reads the database before it is complete.
 func (s *store) prepare(ctx context.Context) (err error) {
 	if s.db, err = sql.Open("sqlite", "file:"+filepath.ToSlash(s.path)+"?"+strings.Join([]string{
-		"_pragma=journal_mode(off)", "_pragma=synchronous(off)", "_pragma=locking_mode(exclusive)", "_pragma=cache_size(-6000)",
+		"_pragma=journal_mode(off)", "_pragma=synchronous(off)", "_pragma=locking_mode(exclusive)", "_pragma=cache_size(-14000)",
 		"_pragma=temp_store(1)", "_pragma=page_size(8192)",
 	}, "&")); err != nil {
 		return err
@@ -128,15 +131,16 @@ func (s *store) add(ctx context.Context, f *fact) error {
 	if f.token.id != "" || f.token.hiddenID != "" || f.token.access != "" {
 		token = f.token.key()
 	}
-	err := s.into(ctx, "line", request, f.half, f.at, time.Unix(0, f.at).UTC().Format("2006-01-02T15:04:05.000000000Z"), f.id, f.kind, f.outcome, f.operation, f.namespace, f.mount, f.accessor, f.path,
-		f.name, who, token, f.remote, f.lease, f.reason, f.made, f.opened, f.asText)
+	at := time.Unix(0, f.at).UTC().Format("2006-01-02T15:04:05.000000000Z")
+	err := s.into(ctx, "line", request, f.half, f.at, at, f.id, f.kind, f.outcome, f.operation, f.namespace, f.mount, f.accessor,
+		f.path, f.name, who, token, f.remote, f.lease, f.reason, f.made, f.opened, f.asText)
 	if f.accessor != "" {
-		at := [3]string{f.accessor, f.namespace, f.mount}
-		span, known := s.mounts[at]
+		mount := [3]string{f.accessor, f.namespace, f.mount}
+		span, known := s.mounts[mount]
 		if !known {
 			span = [2]int64{f.at, f.at}
 		}
-		s.mounts[at] = [2]int64{min(span[0], f.at), max(span[1], f.at)}
+		s.mounts[mount] = [2]int64{min(span[0], f.at), max(span[1], f.at)}
 	}
 	if c := f.caller; err == nil && s.once(who) {
 		err = s.into(ctx, "seen_caller", who, c.entity, c.accessor, c.client, c.inbound, c.display, c.policies, who)
@@ -157,7 +161,8 @@ func (s *store) add(ctx context.Context, f *fact) error {
 }
 
 func (s *store) addToken(ctx context.Context, t token) error {
-	return s.into(ctx, "seen_token", t.key(), t.id, t.hiddenID, t.access, t.kind, t.hiddenConfig, t.config, t.issued, t.expires, t.key())
+	id := t.key()
+	return s.into(ctx, "seen_token", id, t.id, t.hiddenID, t.access, t.kind, t.hiddenConfig, t.config, t.issued, t.expires, id)
 }
 
 // commit ends the transaction of the lines.
@@ -217,7 +222,7 @@ func (s *store) close() (err error) {
 		err = s.db.Close()
 	}
 	if !s.keep {
-		err = errors.Join(err, os.Remove(s.path))
+		err = errors.Join(err, os.Remove(s.path)) //nolint:gosec // G703: a temporary file of our own
 	}
 	return err
 }

@@ -43,7 +43,8 @@ func (s *store) askVault(ctx context.Context, o options, leaked string) error {
 		return nil
 	}
 	if os.Getenv("VAULT_ADDR") == "" || os.Getenv("VAULT_TOKEN") == "" {
-		return s.note(ctx, false, "Vault was not asked for HMACs: VAULT_ADDR and VAULT_TOKEN are not both set. Only token_ids that the log shows could be compared.")
+		return s.note(ctx, false, "Vault was not asked for HMACs: VAULT_ADDR and VAULT_TOKEN are not both set. "+
+			"Only token_ids that the log shows could be compared.")
 	}
 	config := api.DefaultConfig()
 	if config.Error != nil {
@@ -59,8 +60,10 @@ func (s *store) askVault(ctx context.Context, o options, leaked string) error {
 	if err != nil {
 		return err
 	}
-	known, err := s.texts(ctx, `SELECT 'JWT' UNION SELECT 'Bearer' UNION SELECT value FROM parameter WHERE name = 'authorization_scheme' AND state = 'shown'
-		UNION SELECT name FROM line WHERE path LIKE '%config/%' OR kind IN ('rotate', 'revoke') UNION SELECT config FROM seen_token WHERE config <> ''`)
+	known, err := s.texts(ctx, `SELECT 'JWT' AS text UNION SELECT 'Bearer'
+		UNION SELECT value FROM parameter WHERE name = 'authorization_scheme' AND state = 'shown' AND value <> ''
+		UNION SELECT name FROM line WHERE name <> '' AND (path LIKE '%config/%' OR kind IN ('rotate', 'revoke'))
+		UNION SELECT config FROM seen_token WHERE config <> '' ORDER BY 1`)
 	if err != nil {
 		return err
 	}
@@ -84,8 +87,8 @@ func (s *store) devices(ctx context.Context, client *api.Client, given []string)
 		err = errors.New("it has none")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("asking Vault at %s for its audit devices: %w; the Vault token needs read and sudo on sys/audit, or name the "+
-			"devices with -audit-device, or unset VAULT_ADDR to compare token_ids alone", client.Address(), err)
+		return nil, fmt.Errorf("asking Vault at %s for its audit devices: %w; the Vault token needs read and sudo on sys/audit, "+
+			"or name the devices with -audit-device, or unset VAULT_ADDR to compare token_ids alone", client.Address(), err)
 	}
 	devices := slices.Sorted(maps.Keys(listed))
 	for n := range devices {
