@@ -152,7 +152,7 @@ func (s *store) unite(ctx context.Context, table string, queries []string) error
 	if err != nil {
 		return err
 	}
-	update := "UPDATE " + table + " SET class = ? WHERE id = ?"
+	update := "UPDATE " + table + " SET class = ? WHERE id = ?" //nolint:gosec // G202: the tables are those of unions
 	for id := range parent {
 		if _, err := tx.ExecContext(ctx, update, find(id), id); err != nil {
 			return errors.Join(err, tx.Rollback())

@@ -11,7 +11,6 @@
   const groups = ["given", "denied", "change", "other"];
   const groupText = { given: "tokens handed out", denied: "denied, refused, unanswered", change: "changes, rotations, revocations", other: "other requests" };
   const pageSize = 100;
-
   // ---- small helpers
   const el = (name, attributes, ...children) => {
     const node = document.createElement(name);
@@ -40,7 +39,6 @@
   const whoKey = (r) => r.display_name + (r.identity ? " \u00b7 " + short(r.identity) : "");
   const nameOf = (r) => r.name ?? r.role;
   const groupOf = (r) => r.outcome !== "ok" ? "denied" : r.kind === "read" || r.kind === "unwrap" ? "given" : r.kind === "view" ? "other" : "change";
-
   // ---- filters, kept in the address so that a view can be sent to a colleague with the file
   const state = {};
   const readHash = () => {
@@ -84,7 +82,6 @@
     select.append(el("option", { value: "" }, "all"));
     for (const value of [...new Set(values)].filter(Boolean).sort()) select.append(el("option", { value }, plain(value)));
   };
-
   // ---- tables
   const cell = (value, kind) => {
     if (kind === "tag") return el("td", {}, el("span", { class: "tag" + (value === "ok" ? "" : " bad") }, plain(value)));
@@ -135,7 +132,6 @@
     ["first", (r) => r.first, "time"], ["last", (r) => r.last, "time"], ["from", (r) => r.remote_addresses, "mono"],
     ["last lease", (r) => r.last_lease, "mono"],
   ];
-
   // ---- the fixed parts
   const fixed = () => {
     const s = report.summary[0];
@@ -167,7 +163,6 @@
     table("receivers", "Given the leaked token", readingColumns, report.receivers, [5, true]);
     table("possible", "Possibly given the leaked token", readingColumns.concat([["why", (r) => r.why, "wide"]]), report.possible, [5, true]);
   };
-
   // ---- the timeline
   const timeline = (test, filtered) => {
     const parts = report.histogram, step = (parts[0]?.step_seconds ?? 1) * 1000;
@@ -251,7 +246,6 @@
     timeline(test, filtered);
     for (const t of tables) t.draw(test);
   };
-
   // ---- begin
   fixed();
   options("f-who", rows.map(whoKey).concat(report.readings.map(whoKey), report.refusals.map(whoKey)));
