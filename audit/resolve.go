@@ -171,7 +171,7 @@ func (s *store) noteGaps(ctx context.Context, o options) error {
 	all := []gap{
 		{"SELECT mount FROM setting WHERE NOT EXISTS (SELECT 1 FROM request WHERE mine AND kind NOT IN ('admin', 'unwrap'))", true,
 			"The log has nothing about the mount %s: vault secrets list shows the paths, give one with -mount."},
-		{"SELECT count(DISTINCT namespace) FROM request WHERE mine HAVING count(DISTINCT namespace) > 1", false,
+		{"SELECT count(DISTINCT mount.namespace) AS n FROM mount JOIN setting ON mount.path = setting.mount HAVING n > 1", false,
 			"Mounts of this path in %s namespaces are reported together: choose one with -namespace."},
 		{"SELECT count(*) FROM request WHERE mine AND outcome = 1 AND NOT followed HAVING count(*) > 0", true,
 			"%s requests were forwarded to the active node, and the log of that node does not have them: give the files of all nodes."},

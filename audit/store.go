@@ -67,7 +67,7 @@ func openStore(ctx context.Context, o options) (*store, error) {
 // prepare trades safety for speed: nobody reads the database before it is complete.
 func (s *store) prepare(ctx context.Context) (err error) {
 	if s.db, err = sql.Open("sqlite", "file:"+filepath.ToSlash(s.path)+"?"+strings.Join([]string{
-		"_pragma=journal_mode(off)", "_pragma=synchronous(off)", "_pragma=locking_mode(exclusive)", "_pragma=cache_size(-14000)",
+		"_pragma=journal_mode(off)", "_pragma=synchronous(off)", "_pragma=locking_mode(exclusive)", "_pragma=cache_size(-6000)",
 		"_pragma=temp_store(1)", "_pragma=page_size(8192)",
 	}, "&")); err != nil {
 		return err
