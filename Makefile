@@ -16,6 +16,8 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 # Static and without paths of the building machine: the same source gives the same bytes, so a published SHA-256 means something.
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
+# The audit report is a module of its own, so that its database is none of the plugin's dependencies.
+GO_BUILD_AUDIT := CGO_ENABLED=0 go build -C audit -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 
 # What git tracks, or would: not what was built or what the documents' commands have made.
 GO_FILES = $(shell git ls-files --cached --others --exclude-standard '*.go' 2>/dev/null | grep . || find . -name '*.go')
@@ -63,17 +65,18 @@ help: ## start: Show this help
 build: ## start: Build the plugin, the simulator and the audit report into bin/
 	$(GO_BUILD) -o bin/$(PLUGIN) ./cmd/$(PLUGIN)
 	$(GO_BUILD) -o bin/mastersindia-simulator ./cmd/mastersindia-simulator
-	$(GO_BUILD) -o bin/mastersindia-audit ./cmd/mastersindia-audit
+	$(GO_BUILD_AUDIT) -o ../bin/mastersindia-audit .
 
 .PHONY: test
 test: build unit conformance acceptance ## tests: Run all tests: unit, conformance, and acceptance against a real Vault (25 min)
 
 .PHONY: check
 check: ## start: Check vet, format and the quick tests: before every commit (30 s)
-	go vet ./... && go vet -tags acceptance ./...
+	go vet ./... && go vet -tags acceptance ./... && go vet -C audit ./...
 	@unformatted="$$(gofmt -l $(GO_FILES))"; if [ -n "$$unformatted" ]; then \
 	  printf 'not formatted, run "make fmt":\n%s\n' "$$unformatted" >&2; exit 1; fi
 	go test -parallel 8 -skip '$(SLOW)' ./...
+	go test -C audit ./...
 
 .PHONY: cover
 cover: ## tests: Print which share of the shipped statements the tests of "make check" run, by package and in all
@@ -87,6 +90,7 @@ cover: ## tests: Print which share of the shipped statements the tests of "make 
 unit: ## tests: Run the unit tests, under the race detector (2 to 3 min)
 	go test -race -parallel 8 -timeout 20m -skip '$(UNRACED)' ./...
 	go test -parallel 8 -timeout 20m -run '$(UNRACED)' ./test
+	go test -C audit -race -timeout 20m ./...
 
 .PHONY: conformance
 conformance: build ## tests: Drive the built plugin over gRPC as Vault does, without a Vault
@@ -115,13 +119,16 @@ soak: build ## tests: Let a real Vault live through load and faults, and measure
 lint: bin/golangci-lint ## tests: Check vet, format, go.mod and the linters of .golangci.yml
 	go vet ./...
 	go vet -tags acceptance ./...
+	go vet -C audit ./...
 	@unformatted="$$(gofmt -l $(GO_FILES))"; if [ -n "$$unformatted" ]; then \
 	  printf 'not formatted, run "make fmt":\n%s\n' "$$unformatted" >&2; exit 1; fi
 	go mod tidy -diff
+	go mod tidy -C audit -diff
 	go mod tidy -C tools/lint -diff
 	go mod tidy -C tools/actionlint -diff
 	go mod tidy -C tools/roots -diff
 	bin/golangci-lint run ./...
+	cd audit && ../bin/golangci-lint run ./...
 
 # A module of its own keeps the linter's many dependencies out of the plugin's go.mod, and its version fixed for everybody.
 bin/golangci-lint: tools/lint/go.mod tools/lint/go.sum
@@ -147,7 +154,7 @@ answers: build ## documents: Write what a real Vault answers to the commands of 
 
 .PHONY: golden
 golden: ## documents: Write the expected outputs of the audit report anew, after a change of what it says
-	UPDATE_GOLDEN=1 go test -count=1 -run TestGolden ./cmd/mastersindia-audit
+	UPDATE_GOLDEN=1 go test -C audit -count=1 -run TestGolden .
 
 .PHONY: bench
 bench: ## speed: Measure the engine in process, into OUT (BENCH=regexp BENCHTIME=1s COUNT=1 OUT=bin/bench.txt)

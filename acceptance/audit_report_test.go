@@ -7,7 +7,10 @@ package acceptance
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,95 +18,31 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// auditReport is what the tests look at of a report in JSON.
-type auditReport struct {
-	Notices []string `json:"notices"`
-	Alarms  []struct {
-		Message string `json:"message"`
-	} `json:"alarms"`
-	Input struct {
-		Entries            int `json:"entries"`
-		Garbage            int `json:"garbage"`
-		RequestsUnanswered int `json:"requests_without_response"`
-		ResponsesAlone     int `json:"responses_without_request"`
-	} `json:"input"`
-	Summary struct {
-		Given   int `json:"given"`
-		Denied  int `json:"denied"`
-		Refused int `json:"refused"`
-	} `json:"summary"`
-	Readings []auditReading `json:"readings"`
-	Refusals []struct {
-		Who     auditWho `json:"who"`
-		Outcome string   `json:"outcome"`
-		Path    string   `json:"path"`
-		Error   string   `json:"error"`
-	} `json:"refusals"`
-	Objects []struct {
-		Path    string       `json:"path"`
-		By      auditWho     `json:"by"`
-		Deleted bool         `json:"deleted"`
-		Fields  []auditField `json:"fields"`
-	} `json:"objects"`
-	Revocations []struct {
-		TokenID   string   `json:"token_id"`
-		Upstream  string   `json:"upstream"`
-		Receivers []string `json:"receivers"`
-	} `json:"revocations"`
-	Leak *struct {
-		TokenID   string         `json:"token_id"`
-		Checked   []string       `json:"checked"`
-		Unchecked []string       `json:"unchecked"`
-		Receivers []auditReading `json:"receivers"`
-		Possible  []auditReading `json:"possible"`
-	} `json:"leak"`
+// auditRun is what one run of the report gave.
+type auditRun struct {
+	code            int
+	stdout, stderr  string
+	given, possible []string // identities, sorted
 }
 
-type auditWho struct {
-	DisplayName  string `json:"display_name"`
-	EntityID     string `json:"entity_id"`
-	AuthMethod   string `json:"auth_method"`
-	AuthAccessor string `json:"auth_accessor"`
-	Policies     string `json:"policies"`
-}
-
-type auditReading struct {
-	Who   auditWho `json:"who"`
-	Kind  string   `json:"kind"`
-	Role  string   `json:"role"`
-	Token struct {
-		ID   string `json:"token_id"`
-		HMAC string `json:"token_hmac"`
-	} `json:"token"`
-	Count     int      `json:"count"`
-	LastLease string   `json:"last_lease"`
-	Remote    []string `json:"remote"`
-}
-
-type auditField struct {
-	Name   string `json:"name"`
-	Value  string `json:"value"`
-	Hidden bool   `json:"hidden"`
-	Secret bool   `json:"secret"`
-}
-
-// audit runs the report over the world's audit log with this environment, and the token on standard input.
-func (w *world) audit(t *testing.T, env []string, token string, args ...string) []byte {
+// audit runs the report over files with this environment, and the token on standard input.
+func (w *world) audit(t *testing.T, env []string, token string, args ...string) (r auditRun) {
 	t.Helper()
 	found, err := binaries()
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(t.Context(), found.Audit, append(args, w.AuditLog())...)
+	command := exec.CommandContext(t.Context(), found.Audit, args...)
 	command.Env, command.Stdin = env, strings.NewReader(token)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
-	if err := command.Run(); err != nil {
+	if err := command.Run(); err != nil && command.ProcessState.ExitCode() != 3 {
 		t.Fatalf("mastersindia-audit %s: %v: %s", strings.Join(args, " "), err, stderr.String())
 	}
 	for _, output := range [][]byte{stdout.Bytes(), stderr.Bytes()} {
@@ -111,39 +50,32 @@ func (w *world) audit(t *testing.T, env []string, token string, args ...string) 
 			t.Errorf("leaked: %s", leaked)
 		}
 	}
-	return stdout.Bytes()
+	return auditRun{code: command.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String()}
 }
 
-func (w *world) auditJSON(t *testing.T, env []string, token string, args ...string) *auditReport {
+// trace searches a leaked token, and returns the display names of its readers.
+func (w *world) trace(t *testing.T, env []string, token string, files ...string) auditRun {
 	t.Helper()
-	report := new(auditReport)
-	if err := json.Unmarshal(w.audit(t, env, token, append([]string{"-format=json"}, args...)...), report); err != nil {
+	r := w.audit(t, env, token, append([]string{"-format=json", "-token-stdin"}, files...)...)
+	var report struct {
+		Receivers, Possible []struct {
+			Name string `json:"display_name"`
+		}
+	}
+	if err := json.Unmarshal([]byte(r.stdout), &report); err != nil {
 		t.Fatal(err)
 	}
-	return report
-}
-
-// wantReceivers checks that the leaked token is traced to exactly these, each known by entity and auth method.
-func (r *auditReport) wantReceivers(t *testing.T, want ...string) {
-	t.Helper()
-	if r.Leak == nil {
-		t.Fatal("the report tells nothing of the leaked token")
+	for _, reader := range report.Receivers {
+		r.given = append(r.given, reader.Name)
 	}
-	got := []string{}
-	for _, reading := range r.Leak.Receivers {
-		got = append(got, reading.Who.DisplayName)
-		if reading.Who.EntityID == "" || reading.Who.AuthMethod == "" || reading.Who.AuthAccessor == "" || len(reading.Remote) == 0 {
-			t.Errorf("%s: want entity, auth method, its accessor and remote address, got %+v", reading.Who.DisplayName, reading)
-		}
-		if !strings.HasPrefix(reading.LastLease, "mastersindia/token/app/") {
-			t.Errorf("%s: the lease is %q", reading.Who.DisplayName, reading.LastLease)
-		}
+	for _, reader := range report.Possible {
+		r.possible = append(r.possible, reader.Name)
 	}
-	slices.Sort(got)
-	slices.Sort(want)
-	if !slices.Equal(got, want) {
-		t.Errorf("token %s is traced to %q, want %q (looked for: %q, not: %q)", r.Leak.TokenID, got, want, r.Leak.Checked, r.Leak.Unchecked)
+	for _, names := range []*[]string{&r.given, &r.possible} {
+		slices.Sort(*names)
+		*names = slices.Compact(*names)
 	}
+	return r
 }
 
 // entity makes somebody with an entity, and returns a Vault token of theirs.
@@ -178,102 +110,237 @@ func (w *world) readAs(t *testing.T, vaultToken, role string, flags ...string) h
 	return secret
 }
 
-//nolint:tparallel // the parts are steps of one story
-func TestALeakedTokenIsTracedToThoseWhoWereGivenIt(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.app(t, simulator.JWT)
-	w.vault(t, "auth", "enable", "userpass")
-	reader := w.policy(t, "app", `path "mastersindia/token/app" { capabilities = ["read"] }`)
-	operator := w.policy(t, "operator", `path "mastersindia/*" { capabilities = ["create", "read", "update", "list"] }`)
-	asha, bina := w.entity(t, "asha", reader), w.entity(t, "bina", reader)
-	chitra, omar := w.entity(t, "chitra", "default"), w.entity(t, "omar", operator)
-	withVault, alone := []string{"VAULT_ADDR=" + w.Addr, "VAULT_TOKEN=" + w.Token}, []string{"PATH=" + os.Getenv("PATH")}
+// leakScript plays what the report is about on a cluster of three nodes with two audit devices.
+type leakScript struct {
+	*clusterWorld
 
-	first := w.readAs(t, asha, "app").String("access_token")
-	w.readAs(t, bina, "app")
-	if result, err := w.CLI.As(chitra).Run(t.Context(), "", "read", "mastersindia/token/app"); err != nil || result.Code == 0 {
-		t.Fatalf("a reader without a policy was given the token (%v)", err)
-	}
-	if _, err := w.CLI.As(omar).Must(t.Context(), "", "write", "mastersindia/config/main", "request_timeout=20s"); err != nil {
-		t.Fatal(err)
-	}
-	w.vault(t, "write", "-f", "mastersindia/rotate/main")
-	second := w.readAs(t, asha, "app").String("access_token")
-	if first == second {
-		t.Fatal("the rotation did not replace the token")
-	}
-
-	t.Run("by audit-hash", func(t *testing.T) {
-		w.auditJSON(t, withVault, first, "-token-stdin").wantReceivers(t, "userpass-asha", "userpass-bina")
-		w.auditJSON(t, withVault, "Authorization: JWT "+second+"\n", "-token-stdin").wantReceivers(t, "userpass-asha")
-		unknown := w.auditJSON(t, alone, first, "-token-stdin")
-		unknown.wantReceivers(t)
-		if said := strings.Join(unknown.Leak.Unchecked, "; "); !strings.Contains(said, "VAULT_ADDR") || !strings.Contains(said, "3 reads") {
-			t.Errorf("without Vault the report says only %q", said)
-		}
-	})
-	t.Run("what happened", func(t *testing.T) { w.wantStory(t, w.auditJSON(t, alone, "")) })
-	t.Run("by token_id", func(t *testing.T) {
-		w.vault(t, "secrets", "tune", "-audit-non-hmac-response-keys=token_id", "mastersindia/")
-		w.vault(t, "write", "mastersindia/config/main", "rotation_percent=50") // The rotation above is too new for another one.
-		w.vault(t, "write", "-f", "mastersindia/revoke/main")
-		third := w.readAs(t, bina, "app")
-		report := w.auditJSON(t, alone, third.String("access_token"), "-token-stdin")
-		report.wantReceivers(t, "userpass-bina")
-		if report.Leak.TokenID != third.String("token_id") {
-			t.Errorf("the report calls the token %s, the engine %s", report.Leak.TokenID, third.String("token_id"))
-		}
-		if len(report.Alarms) > 0 {
-			t.Errorf("there is nothing to be alarmed by, and still: %v", report.Alarms)
-		}
-	})
-	t.Run("wrapped", func(t *testing.T) {
-		wrapping := w.readAs(t, asha, "app", "-wrap-ttl=60s").WrapInfo.Token
-		token := w.readAs(t, bina, "app").String("access_token")
-		w.auditJSON(t, alone, token, "-token-stdin").wantReceivers(t, "userpass-bina")
-		if _, err := w.CLI.As(omar).Must(t.Context(), "", "unwrap", wrapping); err != nil {
-			t.Fatal(err)
-		}
-		w.auditJSON(t, alone, token, "-token-stdin").wantReceivers(t, "userpass-bina", "userpass-omar")
-	})
-	t.Run("revoked", func(t *testing.T) {
-		report := w.auditJSON(t, withVault, "", "-audit-device=file")
-		var had []string
-		for _, r := range report.Revocations {
-			had = append(had, strings.Join(r.Receivers, "+"))
-		}
-		slices.Sort(had)
-		if want := []string{"userpass-asha", "userpass-asha+userpass-bina"}; !slices.Equal(had, want) {
-			t.Errorf("the revoked tokens had been given to %q, want %q", had, want)
-		}
-	})
+	t      *testing.T
+	people map[string]string // Vault tokens by display name
+	names  []string
+	// had are the receivers of each upstream token, as the script knows them.
+	had      map[string]map[string]bool
+	accesses int
+	mount    string
+	files    []string
+	removed  []string // of the device that was enabled anew
 }
 
-// wantStory checks what the report tells of the first part of the test above.
-func (w *world) wantStory(t *testing.T, r *auditReport) {
-	t.Helper()
-	if r.Summary.Given != 3 || r.Summary.Denied != 1 || r.Input.Garbage != 0 {
-		t.Errorf("want 3 tokens given and 1 request denied, got %+v, %+v", r.Summary, r.Input)
+// read reads the role as somebody.
+func (s *leakScript) read(name string) string {
+	s.t.Helper()
+	out, err := s.CLI.As(s.people[name]).Must(s.t.Context(), "", "read", "-field=access_token", s.mount+"token/app")
+	if err != nil {
+		s.t.Fatal(err)
 	}
-	if r.Input.RequestsUnanswered != 0 || r.Input.ResponsesAlone != 0 {
-		t.Errorf("entries lack their other half: %+v", r.Input)
+	s.receive(out, name)
+	return out
+}
+
+func (s *leakScript) receive(token, name string) {
+	s.accesses++
+	if s.had[token] == nil {
+		s.had[token] = map[string]bool{}
 	}
-	if len(r.Refusals) != 1 || r.Refusals[0].Who.DisplayName != "userpass-chitra" || r.Refusals[0].Error != "permission denied" {
-		t.Errorf("want chitra denied, got %+v", r.Refusals)
+	s.had[token][name] = true
+}
+
+// wrap reads the role wrapped as one, has it wrapped anew as often as asked, and unwraps it as another.
+func (s *leakScript) wrap(asker, rewrapper, reader string) {
+	s.t.Helper()
+	must := func(name string, args ...string) string {
+		s.t.Helper()
+		out, err := s.CLI.As(s.people[name]).Must(s.t.Context(), "", args...)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return strings.TrimSpace(out)
 	}
-	changed := false
-	for _, o := range r.Objects {
-		changed = changed || o.Path == "mastersindia/config/main" && o.By.DisplayName == "userpass-omar"
+	wrapping := must(asker, "read", "-wrap-ttl=120s", "-field=wrapping_token", s.mount+"token/app")
+	s.accesses++
+	if rewrapper != "" {
+		wrapping = must(rewrapper, "write", "-field=wrapping_token", "sys/wrapping/rewrap", "token="+wrapping)
+		s.accesses++
 	}
-	if !changed {
-		t.Errorf("the change by omar is missing: %+v", r.Objects)
+	s.receive(must(reader, "unwrap", "-field=access_token", wrapping), reader)
+}
+
+// nextNode has another node lead, which writes logs of its own.
+func (s *leakScript) nextNode() {
+	s.t.Helper()
+	leader, err := s.cluster.Active(s.t.Context())
+	if err != nil || leader == nil {
+		s.t.Fatal("no leader", err)
 	}
-	for _, format := range []string{"table", "csv", "html"} {
-		if text := w.audit(t, nil, "", "-format="+format); !bytes.Contains(text, []byte("userpass-chitra")) {
-			t.Errorf("-format=%s does not name who was denied:\n%s", format, text)
+	for _, device := range []string{s.AuditLog(), s.file("second.log")} {
+		name := s.file(fmt.Sprintf("%s-%d", filepath.Base(device), len(s.files)))
+		if err := os.Rename(device, name); err != nil {
+			s.t.Fatal(err)
+		}
+		s.files = append(s.files, name)
+	}
+	client, err := leader.Client(s.Token)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := client.Sys().StepDownWithContext(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+	deadline := time.Now().Add(time.Minute)
+	for {
+		now, err := s.cluster.Active(s.t.Context())
+		if err == nil && now != nil && now != leader {
+			break
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatal("no other node became the leader")
+		}
+		time.Sleep(200 * time.Millisecond) //nolint:forbidigo // of a real cluster
+	}
+	if err := s.cluster.WaitForwarding(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// enter makes twelve people: eight with an entity, two with batch tokens and two with service tokens, which have none.
+func (s *leakScript) enter() {
+	s.t.Helper()
+	reader := s.policy(s.t, "reader", `path "+/token/app" { capabilities = ["read"] }
+		path "sys/wrapping/rewrap" { capabilities = ["update"] }`)
+	s.vault(s.t, "auth", "enable", "userpass")
+	for n := range 12 {
+		name := fmt.Sprintf("person%d", n)
+		if n < 8 {
+			s.people["userpass-"+name] = s.entity(s.t, name, reader)
+			continue
+		}
+		kind := map[bool]string{true: "batch", false: "service"}[n < 10]
+		s.people["token-"+name] = strings.TrimSpace(s.vault(s.t, "token", "create", "-field=token", "-orphan", "-type="+kind,
+			"-display-name="+name, "-policy="+reader))
+	}
+	s.names = slices.Sorted(maps.Keys(s.people))
+}
+
+// play makes forty accesses through three upstream tokens, three leaders, two mounts, and one move, and returns the tokens.
+func (s *leakScript) play() (tokens [3]string) {
+	s.t.Helper()
+	for n := range 8 {
+		tokens[0] = s.read(s.names[n%4])
+	}
+	s.wrap(s.names[4], "", s.names[5])
+	s.wrap(s.names[6], s.names[4], s.names[7])
+	s.vault(s.t, "write", "-f", "mastersindia/rotate/main")
+	s.nextNode()
+	for n := range 14 {
+		tokens[1] = s.read(s.names[3+n%6])
+	}
+	s.wrap(s.names[0], s.names[1], s.names[11])
+	s.vault(s.t, "audit", "disable", "second")
+	if err := os.Rename(s.file("second.log"), s.file("removed.log")); err != nil {
+		s.t.Fatal(err)
+	}
+	s.removed = append(s.removed, s.file("removed.log"))
+	s.vault(s.t, "audit", "enable", "-path=second", "file", "file_path="+s.file("second.log"))
+	s.vault(s.t, "write", "mastersindia/config/main", "rotation_percent=50") // the rotation above is too new for another one
+	s.vault(s.t, "write", "-f", "mastersindia/revoke/main")
+	for n := range 4 {
+		tokens[2] = s.read(s.names[n])
+	}
+	s.nextNode()
+	s.vault(s.t, "secrets", "move", "mastersindia/", "moved/")
+	s.mount = "moved/"
+	for n := range 4 {
+		tokens[2] = s.read(s.names[8+n])
+	}
+	s.wrap(s.names[2], "", s.names[6])
+	return tokens
+}
+
+// TestAuditReport_NamesReceivers leaks three tokens, and has the report name exactly those who were given each.
+func TestAuditReport_NamesReceivers(t *testing.T) {
+	t.Parallel()
+	s := &leakScript{
+		clusterWorld: newClusterWorld(t, harness.Patient), t: t, people: map[string]string{}, had: map[string]map[string]bool{}, mount: "mastersindia/",
+	}
+	s.app(t, simulator.JWT)
+	s.vault(t, "audit", "enable", "-path=second", "file", "file_path="+s.file("second.log"))
+	s.vault(t, "secrets", "enable", "-path=tuned", harness.PluginName)
+	s.vault(t, "secrets", "tune", "-audit-non-hmac-response-keys=token_id", "tuned/")
+	s.enter()
+	tokens := s.play()
+	if s.accesses < 40 || len(s.had) != 3 || tokens[0] == tokens[1] || tokens[1] == tokens[2] {
+		t.Fatalf("the script made %d accesses to %d tokens", s.accesses, len(s.had))
+	}
+	files := slices.Concat(s.files, s.removed, []string{s.AuditLog(), s.file("second.log")})
+	env := []string{"VAULT_ADDR=" + s.Addr, "VAULT_TOKEN=" + s.Token}
+	for n, token := range tokens {
+		want := slices.Sorted(maps.Keys(s.had[token]))
+		got := s.trace(t, env, token, files...)
+		if !slices.Equal(got.given, want) || len(got.possible) > 0 || got.code != 0 {
+			t.Errorf("token %d: want %q and exit code 0, got %q, possible %q, exit code %d", n, want, got.given, got.possible, got.code)
+		}
+		t.Logf("token %d was given to %d of 12 people: exit code %d, %q", n, len(want), got.code, got.given)
+	}
+	s.wantUnknown(tokens[0], env)
+	s.wantSame(tokens[1], env, files)
+}
+
+// wantUnknown checks that files of the device that was enabled anew clear nobody.
+func (s *leakScript) wantUnknown(token string, env []string) {
+	s.t.Helper()
+	want := slices.Sorted(maps.Keys(s.had[token]))
+	got := s.trace(s.t, env, token, s.files[1])
+	if len(got.given) > 0 || got.code != 3 || !slices.Equal(got.possible, want) {
+		s.t.Errorf("with a salt of before: want exit code 3 and %q as possible, got %d, %q, %q", want, got.code, got.given, got.possible)
+	}
+	got = s.trace(s.t, nil, token, s.files[0])
+	if len(got.given) > 0 || got.code != 3 || !slices.Equal(got.possible, want) {
+		s.t.Errorf("without Vault: want exit code 3 and %q as possible, got %d, %q, %q", want, got.code, got.given, got.possible)
+	}
+}
+
+// wantSame checks that the order of files, copies and compression change nothing.
+func (s *leakScript) wantSame(token string, env, files []string) {
+	s.t.Helper()
+	report := func(files []string) string {
+		return s.audit(s.t, env, token, append([]string{"-token-stdin"}, files...)...).stdout
+	}
+	want := report(files)
+	orders := 0
+	for n := range files {
+		order := slices.Concat(files[n:], files[:n])
+		for range 2 {
+			if report(order) != want {
+				s.t.Errorf("another report for the order %q", order)
+			}
+			orders++
+			slices.Reverse(order)
 		}
 	}
+	zipped := make([]string, len(files))
+	for n, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		var packed bytes.Buffer
+		z := gzip.NewWriter(&packed)
+		if _, err := z.Write(text); err != nil {
+			s.t.Fatal(err)
+		}
+		if err := z.Close(); err != nil {
+			s.t.Fatal(err)
+		}
+		zipped[n] = s.file(fmt.Sprintf("packed-%d.gz", n))
+		if err := os.WriteFile(zipped[n], packed.Bytes(), 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	for what, others := range map[string][]string{"gzipped": zipped, "doubled": slices.Concat(files, files), "both": slices.Concat(zipped, files)} {
+		if report(others) != want {
+			s.t.Errorf("another report of %s files", what)
+		}
+	}
+	s.t.Logf("%d orders, gzipped and doubled files: the same %d bytes; %d accesses", orders, len(want), s.accesses)
 }
 
 // TestTheDocumentedTuningShowsWhatHelpsAndNoSecret makes requests with every tuned key, before and after the command of

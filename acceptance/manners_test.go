@@ -22,7 +22,7 @@ import (
 func programs() map[string]string {
 	return map[string]string{
 		"vault-plugin-secrets-mastersindia": "cmd/vault-plugin-secrets-mastersindia",
-		"mastersindia-audit":                "cmd/mastersindia-audit",
+		"mastersindia-audit":                "audit",
 		"mastersindia-simulator":            "cmd/mastersindia-simulator",
 		"bench-vault":                       "acceptance/bench",
 		"performance":                       "acceptance/bench/performance",

@@ -182,8 +182,8 @@ func logLines(t *testing.T) []logLine {
 		case err != nil:
 			return err
 		case entry.IsDir() && slices.Contains([]string{
-			".git", "acceptance", "bin", "examples", "internal", "scripts", "simulator", "test", "tools", "cmd/mastersindia-simulator",
-			"cmd/mastersindia-audit",
+			".git", "acceptance", "audit", "bin", "examples", "internal", "scripts", "simulator", "test", "tools",
+			"cmd/mastersindia-simulator",
 		}, path):
 			return fs.SkipDir
 		case entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):

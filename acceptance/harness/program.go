@@ -34,7 +34,7 @@ func BuildProgram(ctx context.Context, progress io.Writer, pkg, out string) erro
 	if err != nil {
 		return err
 	}
-	if _, err := runIn(ctx, root, progress, "go", "build", "-o", out, pkg); err != nil {
+	if _, err := runIn(ctx, root, progress, "go", "build", "-C", pkg, "-o", out, "."); err != nil {
 		return fmt.Errorf("building %s: %w", pkg, err)
 	}
 	return nil

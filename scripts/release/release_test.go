@@ -25,7 +25,7 @@ const root = "../.."
 type goreleaser struct {
 	ProjectName string `yaml:"project_name"`
 	Builds      []struct {
-		Main, Binary         string
+		Dir, Main, Binary    string
 		Env, Flags, Ldflags  []string
 		Goos, Goarch, Ignore []string
 		ModTimestamp         string `yaml:"mod_timestamp"`
@@ -125,8 +125,12 @@ func TestAReleaseIsBuiltAsMakeBuilds(t *testing.T) {
 		t.Errorf("GoReleaser builds %d programs, make build %d", len(g.Builds), len(commands))
 	}
 	for _, b := range g.Builds {
-		command := strings.Join(b.Env, " ") + " go build " + strings.Join(b.Flags, " ") +
-			` -ldflags "` + fill(t, strings.Join(b.Ldflags, " "), nil) + `" -o bin/` + b.Binary + " " + b.Main
+		change, bin := "", "bin/"
+		if b.Dir != "" {
+			change, bin = "-C "+b.Dir+" ", "../bin/"
+		}
+		command := strings.Join(b.Env, " ") + " go build " + change + strings.Join(b.Flags, " ") +
+			` -ldflags "` + fill(t, strings.Join(b.Ldflags, " "), nil) + `" -o ` + bin + b.Binary + " " + b.Main
 		if !slices.Contains(commands, command) {
 			t.Errorf("GoReleaser runs\n%s\nbut make build\n%s", command, output)
 		}
@@ -142,8 +146,8 @@ func TestEveryProgramIsReleasedForEveryPlatform(t *testing.T) {
 	released := map[string]bool{}
 	for _, b := range readGoreleaser(t).Builds {
 		released[b.Binary] = true
-		if b.Main != "./cmd/"+b.Binary {
-			t.Errorf("%s is built from %s", b.Binary, b.Main)
+		if b.Main != "./cmd/"+b.Binary && b.Dir+b.Main != "audit." {
+			t.Errorf("%s is built from %s in %q", b.Binary, b.Main, b.Dir)
 		}
 		if !slices.Equal(b.Goos, []string{"linux", "darwin", "windows"}) || !slices.Equal(b.Goarch, []string{"amd64", "arm64"}) ||
 			len(b.Ignore) > 0 {

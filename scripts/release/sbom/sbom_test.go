@@ -24,7 +24,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/command"
 )
 
-const audited = "vault-plugin-secrets-mastersindia/cmd/mastersindia-audit"
+const audited = "vault-plugin-secrets-mastersindia/cmd/vault-plugin-secrets-mastersindia"
 
 // archives are a .tar.gz and a .zip with a program of the project's and a file that is none.
 func archives(t *testing.T) (files []string, sum string) {

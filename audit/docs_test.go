@@ -1,0 +1,54 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"database/sql"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestDocs_QueriesRun runs the queries of docs/audit.md on the database of a day.
+func TestDocs_QueriesRun(t *testing.T) {
+	withoutVault(t)
+	text, err := os.ReadFile("../docs/audit.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "audit.db")
+	must(t, "", "-db="+path, logFile(t, func(l *Log) {
+		l.Day()
+		l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "wrapping-9"})
+		l.Do(Request{By: People()[1], Operation: "update", Mount: "sys/", Path: "wrapping/unwrap", Data: map[string]any{"token": "wrapping-9"}, Answer: l.Answer(Token(2), "gst")})
+		l.Wait(10 * 3600e9)
+		l.Read(People()[0], "billing", Token(2), "gst")
+		l.Read(People()[1], "billing", Token(2), "gst")
+		l.Read(Caller{Name: "userpass-eve", Entity: "e", Remote: People()[0].Remote}, "billing", Token(2), "gst")
+	}, tuned()...))
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	_, block, _ := strings.Cut(string(text), "```sql\n")
+	block, _, _ = strings.Cut(block, "```")
+	queries := strings.Split(strings.TrimSpace(block), ";")
+	if len(queries) < 11 {
+		t.Fatalf("the document has %d queries", len(queries)-1)
+	}
+	for _, query := range queries[:len(queries)-1] {
+		rows, err := db.QueryContext(t.Context(), query)
+		if err != nil {
+			t.Fatalf("%v: %s", err, query)
+		}
+		if !rows.Next() {
+			t.Errorf("finds nothing: %s", query)
+		}
+		if err := rows.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

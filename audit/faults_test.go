@@ -1,0 +1,527 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// wantLeak checks a search: who was given the token, who may have been, and the exit code.
+func wantLeak(t *testing.T, got leak, code int, given, possible string) {
+	t.Helper()
+	if got.code != code || got.given != given || got.possible != possible {
+		t.Errorf("want exit code %d, given to %q, possibly to %q; got %d, %q, %q (%s)", code, given, possible, got.code, got.given, got.possible, got.why)
+	}
+}
+
+// TestLeak_OtherDeviceOrFormerSalt: what Vault hashes today says nothing about lines that another key has hashed.
+func TestLeak_OtherDeviceOrFormerSalt(t *testing.T) {
+	people := People()
+	vaultWith(t, map[string]string{"file": "key of today"})
+	read := func(who int) func(*Log) {
+		return func(l *Log) { l.n = 10 * who; l.Read(people[who], "billing", Token(1), "gst") }
+	}
+	former := file(t, logOf(t, "key of before", read(0)))
+	got := search(t, Token(1), former)
+	wantLeak(t, got, exitIncomplete, "", "userpass-asha")
+	if !strings.Contains(got.why, "another audit device") {
+		t.Errorf("the reason is %q", got.why)
+	}
+	today := file(t, logOf(t, "key of today", read(1)))
+	wantLeak(t, search(t, Token(1), former, today), exitIncomplete, "userpass-bina", "userpass-asha")
+	wantLeak(t, search(t, Token(1), today), exitOK, "userpass-bina", "")
+	// A line of the key that Vault knows is judged, whoever was given another token.
+	other := file(t, logOf(t, "key of today", func(l *Log) {
+		l.Read(people[1], "billing", Token(1), "gst")
+		l.Read(people[2], "billing", Token(2), "gst")
+	}))
+	wantLeak(t, search(t, Token(1), other), exitOK, "userpass-bina", "")
+}
+
+// TestLeak_NobodyIsNotAnAllClear: a token that leaked was given to somebody.
+func TestLeak_NobodyIsNotAnAllClear(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	log := file(t, logOf(t, "key", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }))
+	wantLeak(t, search(t, Token(7), log), exitIncomplete, "", "")
+}
+
+// TestLeak_FilesOfTwoDevices: each device logs each request, and Vault may know the key of one only.
+func TestLeak_FilesOfTwoDevices(t *testing.T) {
+	reads := func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Read(People()[1], "billing", Token(2), "gst")
+	}
+	one, two := file(t, logOf(t, "removed", reads)), file(t, logOf(t, "second", reads))
+	vaultWith(t, map[string]string{"second": "second"})
+	for _, files := range [][]string{{one, two}, {two, one}} {
+		wantLeak(t, search(t, Token(1), append([]string{"-audit-device=second"}, files...)...), exitOK, "userpass-asha", "")
+	}
+	text := must(t, "", one, two)
+	if text != must(t, "", two, one) || !strings.Contains(text, "tokens handed out              2") {
+		t.Errorf("two devices log two reads, and the report says:\n%s", text)
+	}
+}
+
+// nodes are the logs of three nodes: a wrapped read, its rewrapping and its unwrapping.
+func nodes(t *testing.T) (logs [3]string) {
+	t.Helper()
+	asha, erp := People()[0], People()[3]
+	at := func(n int, do func(*Log)) {
+		logs[n] = file(t, logOf(t, "", func(l *Log) { l.n = n * 1000; l.Wait(time.Duration(n) * time.Hour); do(l) }))
+	}
+	at(0, func(l *Log) {
+		l.Do(Request{By: asha, Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "wrapping-1"})
+		l.Wait(10 * time.Hour)
+		l.Other(asha)
+	})
+	at(1, func(l *Log) {
+		l.Do(Request{By: asha, Operation: "update", Mount: "sys/", Path: "wrapping/rewrap", Data: map[string]any{"token": "wrapping-1"}, Wrap: "wrapping-2"})
+	})
+	at(2, func(l *Log) {
+		l.Wait(-3 * time.Hour)
+		l.Other(erp) // the last step is in the file that begins first
+		l.Wait(3 * time.Hour)
+		l.Do(Request{By: erp, Operation: "update", Mount: "sys/", Path: "wrapping/unwrap",
+			Data: map[string]any{"token": "wrapping-2"}, Answer: l.Answer(Token(1), "gst")})
+	})
+	return logs
+}
+
+func TestLeak_NodesInAnyOrder(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "audit-device-key"})
+	logs := nodes(t)
+	first := ""
+	for _, order := range [][3]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
+		files := []string{logs[order[0]], logs[order[1]], logs[order[2]]}
+		wantLeak(t, search(t, Token(1), files...), exitOK, "kubernetes-erp-invoices", "")
+		text := must(t, Token(1), append([]string{"-token-stdin"}, files...)...)
+		if first == "" {
+			first = text
+		}
+		if text != first {
+			t.Errorf("the order %v gives another report:\n%s\n%s", order, first, text)
+		}
+	}
+}
+
+// TestReport_SameForCopies: copies and compressed files tell nothing new.
+func TestReport_SameForCopies(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", (*Log).Day, tuned()...)
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	if _, err := z.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	plain, packed := file(t, text), file(t, zipped.String())
+	for _, format := range formats() {
+		want := must(t, "", "-format="+format, plain)
+		for _, files := range [][]string{{packed}, {plain, packed}, {packed, plain}, {plain, plain}} {
+			if got := must(t, "", append([]string{"-format=" + format}, files...)...); got != want {
+				t.Errorf("%s of %d files is another report", format, len(files))
+			}
+		}
+	}
+}
+
+// TestReport_SameEachTime: eight runs, also with many rows of the same time.
+func TestReport_SameEachTime(t *testing.T) {
+	withoutVault(t)
+	path := logFile(t, func(l *Log) {
+		for n := range 200 {
+			by := Caller{Name: "approle", Entity: fmt.Sprintf("entity-%d", n%9), Remote: "10.1.1.1"}
+			l.Do(Request{By: by, Operation: "read", Mount: mountPath, Path: fmt.Sprintf("token/role-%d", n%7), NoResponse: true})
+			l.Do(Request{By: by, Operation: "read", Mount: mountPath, Path: "token/none", NoRequest: true, Error: "refused"})
+			l.Wait(-10 * time.Millisecond)
+		}
+	})
+	want := must(t, "", "-format=json", path)
+	for range 8 {
+		if must(t, "", "-format=json", path) != want {
+			t.Fatal("another run gives another report")
+		}
+	}
+}
+
+// TestLeak_UnwrapWithoutWrappedRead: the wrapped read is in a file that is not here.
+func TestLeak_UnwrapWithoutWrappedRead(t *testing.T) {
+	unwrap := func(l *Log) {
+		l.Do(Request{By: People()[3], Operation: "update", Mount: "sys/", Path: "wrapping/unwrap",
+			Data: map[string]any{"token": "wrapping-1"}, Answer: l.Answer(Token(1), "gst")})
+		l.Read(People()[1], "billing", Token(2), "gst")
+	}
+	vaultWith(t, map[string]string{"file": "key"})
+	wantLeak(t, search(t, Token(1), file(t, logOf(t, "key", unwrap))), exitOK, "kubernetes-erp-invoices", "")
+	wantLeak(t, search(t, Token(1), file(t, logOf(t, "another key", unwrap))), exitIncomplete, "", "kubernetes-erp-invoices userpass-bina")
+	withoutVault(t)
+	got := search(t, Token(1), file(t, logOf(t, "key", unwrap)))
+	wantLeak(t, got, exitIncomplete, "", "kubernetes-erp-invoices userpass-bina")
+	if !strings.Contains(got.why, "Vault was not asked") || !strings.Contains(got.why, "the wrapped read is not in the log") {
+		t.Errorf("the reasons are %q", got.why)
+	}
+}
+
+func TestLeak_ReaderAmongTenThousand(t *testing.T) {
+	withoutVault(t)
+	path := logFile(t, func(l *Log) {
+		for n := range 10_050 {
+			token := Token(1)
+			if n > 10_040 {
+				token = Token(2)
+			}
+			l.Read(Caller{Name: fmt.Sprintf("approle-%05d", n), Entity: fmt.Sprintf("entity-%05d", n), Remote: "10.1.1.1"}, "billing", token, "gst")
+		}
+	}, "token_id")
+	got := search(t, Token(2), path)
+	wantLeak(t, got, exitOK, "approle-10041 approle-10042 approle-10043 approle-10044 approle-10045 approle-10046 approle-10047 approle-10048 approle-10049", "")
+}
+
+func TestSecrets_NeverPrinted(t *testing.T) {
+	withoutVault(t)
+	data := map[string]any{
+		"headers":   map[string]any{"X-Api-Key": "invented-1-key", "Productid": "invented-1-product"},
+		"token_url": "https://robot:invented-2@login.example.com/auth?apikey=invented-3#invented-4",
+		"proxy_url": "http://robot:inv?ented-5@proxy.example.com:3128", "refresh_headers": "Authorization=Basic invented-6",
+		"pause_reason": "see https://robot:invented-7@wiki.example.com/?t=invented-8 and eyJhbGciOiJub25lIn0.eyJpbnZlbnRlZC05.x",
+		"passwrod":     "invented-10", "metadata": map[string]any{"gstin": "invented-11"}, "password": "invented-12", "username": "api-user",
+	}
+	shown := []string{"error", "Productid", "X-Api-Key", "gstin"}
+	for name := range data {
+		shown = append(shown, name)
+	}
+	path := logFile(t, func(l *Log) {
+		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "config/gst", Data: data})
+		l.Do(Request{By: People()[4], Operation: "read", Mount: mountPath, Path: "token/eyJhbGciOiJub25lIn0.eyJpbnZlbnRlZC0xMw.x"})
+		l.Do(Request{By: People()[4], Operation: "read", Mount: mountPath, Path: "token/x", Error: "https://a:invented-14@b.example.com/c?d=invented-15"})
+	}, shown...)
+	for _, format := range formats() {
+		text := must(t, "", "-format="+format, path)
+		if at := strings.Index(text, "nvented-"); at >= 0 || strings.Contains(text, "ented-5") || strings.Contains(text, "eyJhbGci") {
+			t.Errorf("%s shows a secret: %.60s", format, text[max(at-20, 0):])
+		}
+		if format != "html" && !strings.Contains(text, "https://"+withheld+"@login.example.com/auth") || !strings.Contains(text, "api-user") {
+			t.Errorf("%s does not show where the config points:\n%s", format, text)
+		}
+	}
+	alarms := mustJSON(t, "", path).all("alarms", "message")
+	for _, want := range []string{"shows password", "shows authorization", "shows token_url", "shows proxy_url", "shows pause_reason", "a token in a path"} {
+		if !strings.Contains(alarms, want) {
+			t.Errorf("no alarm that the log %s in %q", want, alarms)
+		}
+	}
+}
+
+func TestAlarm_EverySecretInTheLog(t *testing.T) {
+	withoutVault(t)
+	for name, request := range map[string]Request{
+		"access_token":  {Path: "token/billing", Operation: "read", Answer: map[string]any{"access_token": "invented-1"}},
+		"authorization": {Path: "token/billing", Operation: "read", Answer: map[string]any{"authorization": "JWT invented-1", "token_id": "x"}},
+		"refresh_token": {Path: "status/gst", Operation: "read", Answer: map[string]any{"account": map[string]any{"refresh_token": "invented-1"}}},
+		"token":         {Path: "lookup", Operation: "update", Data: map[string]any{"token": "invented-1"}},
+		"password":      {Path: "config/gst", Operation: "update", Data: map[string]any{"password": "invented-1"}},
+		"client_secret": {Path: "config/gst", Operation: "update", Data: map[string]any{"nested": map[string]any{"client_secret": "invented-1"}}},
+	} {
+		request.By, request.Mount = People()[0], mountPath
+		if request.Data["token"] != nil {
+			name = "token"
+		}
+		path := logFile(t, func(l *Log) { l.Do(request) }, name)
+		for _, format := range formats() {
+			r := runWith(t, "", "-format="+format, path)
+			if text := r.stdout + r.stderr; !strings.Contains(text, "the log shows "+name+" in clear") || strings.Contains(text, "invented-1") {
+				t.Errorf("%s, %s: want an alarm without the secret:\n%s", name, format, text)
+			}
+		}
+	}
+	unwrapped := logFile(t, func(l *Log) {
+		l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "wrapping-1"})
+		l.Do(Request{By: People()[3], Operation: "update", Mount: "sys/", Path: "wrapping/unwrap",
+			Data: map[string]any{"token": "wrapping-1"}, Answer: l.Answer(Token(1), "gst")})
+	}, "access_token")
+	if r := mustJSON(t, "", unwrapped); !strings.Contains(r.all("alarms", "message"), "access_token") {
+		t.Errorf("an unwrapped token is in clear, and there is no alarm: %v", r["alarms"])
+	}
+	wantLeak(t, search(t, Token(1), unwrapped), exitOK, "kubernetes-erp-invoices", "")
+}
+
+// TestCount_SlowRequest: however many others come between a request and its response, it is one.
+func TestCount_SlowRequest(t *testing.T) {
+	withoutVault(t)
+	slow := Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Lease: true}
+	text := logOf(t, "", func(l *Log) { slow.Answer = l.Answer(Token(1), "gst"); l.Do(slow) }, "token_id")
+	request, response, _ := strings.Cut(text, "\n")
+	between := logOf(t, "", func(l *Log) {
+		l.n = 10
+		for range 2100 {
+			l.Do(Request{By: People()[1], Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true})
+		}
+	})
+	r := mustJSON(t, request+"\n"+between+response, "-")
+	if r.count("given") != 1 || r.count("unanswered") != 2100 || r.count("requests") != 2101 {
+		t.Errorf("want one read and 2100 unanswered, got %v", r["summary"])
+	}
+}
+
+// TestCount_CopiesOfLargeFiles: a copy counts nothing twice, however many requests it has.
+func TestCount_CopiesOfLargeFiles(t *testing.T) {
+	withoutVault(t)
+	const requests = 100_010
+	var text strings.Builder
+	for n := range requests {
+		fmt.Fprintf(&text, `{"time":"2026-03-01T08:00:00Z","type":"response","auth":{"display_name":"a","entity_id":"e","policy_results":{"allowed":true}},`+
+			`"request":{"id":"%08d","operation":"list","path":"mastersindia/role","mount_point":"mastersindia/"},"response":{}}`+"\n", n)
+	}
+	path, copied := file(t, text.String()), file(t, text.String()+"\n")
+	if r := mustJSON(t, "", "-max-rows=1", path, copied); r.count("requests") != requests {
+		t.Errorf("want %d requests, got %v", requests, r["summary"])
+	}
+}
+
+// TestCallers_OfOneName: three entities have one display name, and are three callers.
+func TestCallers_OfOneName(t *testing.T) {
+	withoutVault(t)
+	r := mustJSON(t, "", logFile(t, func(l *Log) {
+		for n := range 3 {
+			l.Read(Caller{Name: "approle", Entity: fmt.Sprintf("entity-%d", n), Remote: "10.1.1.1"}, "billing", Token(1), "gst")
+		}
+		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
+			"tokens": map[string]any{tokenID(Token(1)): map[string]any{}}}})
+	}, tuned()...))
+	if got := r.all("revocations", "receivers"); got != "approle [entity-0], approle [entity-1], approle [entity-2]" {
+		t.Errorf("the revoked token had been given to %s", got)
+	}
+	if r.count("callers") != 3 || len(r["readings"]) != 3 {
+		t.Errorf("want three callers, got %v", r["readings"])
+	}
+}
+
+// TestCallers_WithoutEntity: batch tokens have neither an entity nor an accessor.
+func TestCallers_WithoutEntity(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		for n := range 3 {
+			l.Read(Caller{Name: fmt.Sprintf("batch-%d", n), Remote: "10.1.1.1", Policies: []string{fmt.Sprintf("policy-%d", n)}}, "billing", Token(1), "gst")
+		}
+	}, tuned()...)
+	for n := range 3 {
+		text = strings.ReplaceAll(text, `"display_name":"batch-`+fmt.Sprint(n)+`"`, `"display_name":"token"`)
+		text = strings.ReplaceAll(text, (&Log{Key: "audit-device-key"}).HMAC("accessor batch-"+fmt.Sprint(n)), "")
+	}
+	r := mustJSON(t, text, "-")
+	if r.count("callers") != 3 || len(r["readings"]) != 3 {
+		t.Fatalf("want three callers, got %v", r["readings"])
+	}
+	for n, row := range r["rows"] {
+		if want := fmt.Sprintf("policy-%d", n); row.text("policies") != want {
+			t.Errorf("the policies of request %d are %q, want %q", n, row.text("policies"), want)
+		}
+	}
+}
+
+// TestAlarm_NotWithoutRequest: a read whose request is in another file may have begun before the revocation.
+func TestAlarm_NotWithoutRequest(t *testing.T) {
+	withoutVault(t)
+	log := func(wait time.Duration, noRequest bool) string {
+		return logFile(t, func(l *Log) {
+			l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
+				"tokens": map[string]any{tokenID(Token(1)): map[string]any{}}}})
+			l.Wait(wait)
+			l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Answer: l.Answer(Token(1), "gst"), NoRequest: noRequest})
+		}, tuned()...)
+	}
+	for _, test := range []struct {
+		wait      time.Duration
+		noRequest bool
+		alarms    int
+	}{{time.Second, true, 0}, {time.Hour, true, 1}, {time.Second, false, 1}} {
+		if r := mustJSON(t, "", log(test.wait, test.noRequest)); len(r["alarms"]) != test.alarms {
+			t.Errorf("%+v: got %v", test, r["alarms"])
+		}
+	}
+}
+
+// moved is a day on which the mount is moved to tax/ and deleted there, after a config was written.
+func moved(l *Log) {
+	omar := People()[4]
+	l.Do(Request{By: omar, Operation: "create", Mount: mountPath, Path: "config/gst", Data: map[string]any{"username": "api-user"}})
+	l.Read(People()[0], "billing", Token(1), "gst")
+	l.Do(Request{By: omar, Operation: "update", Mount: "sys/", Path: "remount", Data: map[string]any{"from": mountPath, "to": "tax/"}, Answer: map[string]any{}})
+	l.Wait(time.Minute)
+	l.Do(Request{By: People()[1], Operation: "read", Mount: "tax/", Path: "token/billing", Answer: l.Answer(Token(1), "gst"), Lease: true})
+}
+
+func TestMount_Moved(t *testing.T) {
+	withoutVault(t)
+	text := strings.ReplaceAll(logOf(t, "", moved, tuned()...), `"mount_type":"tax"`, `"mount_type":"mastersindia"`)
+	text = strings.ReplaceAll(text, "tax_0a1b2c3d", "mastersindia_0a1b2c3d")
+	wantLeak(t, search(t, Token(1), file(t, text)), exitOK, "userpass-asha userpass-bina", "")
+	r := mustJSON(t, text, "-")
+	if r.count("given") != 2 || !strings.Contains(r.all("changes", "path"), "sys/remount") ||
+		!strings.Contains(r.all("notes", "text"), "at mastersindia/ until") || r.all("objects", "path") != "tax/config/gst" {
+		t.Errorf("the move is not followed: %v %v %v", r["changes"], r["notes"], r["objects"])
+	}
+}
+
+// TestMount_MovedOutOfSight: under a name of its own the plugin's new path cannot be found, and nobody is cleared.
+func TestMount_MovedOutOfSight(t *testing.T) {
+	withoutVault(t)
+	text := strings.ReplaceAll(logOf(t, "", moved, tuned()...), "mastersindia_0a1b2c3d", "my-plugin_0a1b2c3d")
+	r := runWith(t, Token(1), "-token-stdin", file(t, text))
+	if r.code != exitIncomplete || !strings.Contains(r.stdout, "cannot be followed") {
+		t.Errorf("want exit code 3 and a note, got %d: %s", r.code, r.stdout)
+	}
+}
+
+// TestLeak_WrappedBySomebodyElse: a reader may wrap the token as any text.
+func TestLeak_WrappedBySomebodyElse(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	hand := func(key string) string {
+		return file(t, logOf(t, key, func(l *Log) {
+			l.Read(People()[0], "billing", Token(1), "gst")
+			l.Do(Request{By: People()[0], Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: map[string]any{"access_token": Token(1)}, Wrap: "w"})
+			l.Do(Request{By: People()[1], Operation: "update", Mount: "sys/", Path: "wrapping/unwrap",
+				Data: map[string]any{"token": "w"}, Answer: map[string]any{"access_token": Token(1)}})
+		}))
+	}
+	wantLeak(t, search(t, Token(1), hand("key")), exitOK, "userpass-asha userpass-bina", "")
+	wantLeak(t, search(t, Token(1), hand("former key")), exitIncomplete, "", "userpass-asha userpass-bina")
+}
+
+func TestMount_DisabledPointsNowhere(t *testing.T) {
+	withoutVault(t)
+	config := Request{By: People()[4], Operation: "create", Mount: mountPath, Path: "config/gst", Data: map[string]any{"username": "api-user"}}
+	disable := Request{By: People()[4], Operation: "delete", Mount: "sys/", Path: "mounts/mastersindia"}
+	r := mustJSON(t, "", logFile(t, func(l *Log) { l.Do(config); l.Do(disable) }, tuned()...))
+	if got := r.all("objects", "state"); got != "the mount was disabled" {
+		t.Errorf("the config is said to point to %q", got)
+	}
+}
+
+// TestLeak_SpanDoesNotHideReads: -since is about the lists, and not about who was given a leaked token.
+func TestLeak_SpanDoesNotHideReads(t *testing.T) {
+	withoutVault(t)
+	path := logFile(t, func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Do(Request{By: People()[1], Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true})
+		l.Wait(24 * time.Hour)
+		l.Read(People()[2], "billing", Token(2), "gst")
+	}, "token_id")
+	wantLeak(t, search(t, Token(1), "-since=2026-03-02", path), exitIncomplete, "userpass-asha", "userpass-bina")
+	if r := mustJSON(t, "", "-since=2026-03-02", path); r.count("given") != 1 || r.count("unanswered") != 0 {
+		t.Errorf("want one read since, got %v", r["summary"])
+	}
+}
+
+// TestForwarded_IsNotRefused: a standby logs what it forwards as an error, under the same id or another.
+func TestForwarded_IsNotRefused(t *testing.T) {
+	withoutVault(t)
+	standby := func(same bool) string {
+		n := 0
+		if !same {
+			n = 5000
+		}
+		return logOf(t, "", func(l *Log) {
+			l.n = n
+			l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Error: "1 error occurred:\n\t* cannot write to readonly storage\n\n"})
+		}, "token_id")
+	}
+	active := logOf(t, "", func(l *Log) { l.Wait(5 * time.Millisecond); l.Read(People()[0], "billing", Token(1), "gst") }, "token_id")
+	for _, same := range []bool{true, false} {
+		r := mustJSON(t, standby(same)+active, "-")
+		if r.count("refused") != 0 || r.count("given") != 1 || r.count("requests") != 1 || len(r["refusals"]) != 0 {
+			t.Errorf("same id %t: want one read, got %v, %v", same, r["summary"], r["refusals"])
+		}
+		wantLeak(t, search(t, Token(1), file(t, standby(same)+active)), exitOK, "userpass-asha", "")
+	}
+	wantLeak(t, search(t, Token(1), file(t, standby(false))), exitIncomplete, "", "userpass-asha")
+}
+
+// TestDenied_ByPoliciesOnly: an upstream may say "permission denied" as well.
+func TestDenied_ByPoliciesOnly(t *testing.T) {
+	withoutVault(t)
+	r := mustJSON(t, "", logFile(t, func(l *Log) {
+		l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Error: "config \"gst\": upstream: permission denied"})
+		l.Do(Request{By: People()[1], Operation: "read", Mount: mountPath, Path: "token/billing", Error: "permission denied", Denied: true})
+	}))
+	if r.count("refused") != 1 || r.count("denied") != 1 {
+		t.Errorf("want one of each, got %v", r["summary"])
+	}
+}
+
+// container puts around each line what a container runtime does: Docker's JSON or CRI, in parts of at most size bytes.
+func container(t *testing.T, text string, docker bool, size int) string {
+	t.Helper()
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		for line != "" {
+			part := line[:min(size, len(line))]
+			line = line[len(part):]
+			if docker {
+				if line == "" {
+					part += "\n"
+				}
+				quoted, err := json.Marshal(part)
+				if err != nil {
+					t.Fatal(err)
+				}
+				fmt.Fprintf(&out, `{"log":%s,"stream":"stdout","time":"2026-03-01T08:00:00.000000001Z"}`+"\n", quoted)
+			} else {
+				fmt.Fprintf(&out, "2026-03-01T08:00:00.000000001Z stdout %s %s\n", map[bool]string{true: "F", false: "P"}[line == ""], part)
+			}
+		}
+	}
+	return out.String()
+}
+
+func TestContainers_AreUnwrapped(t *testing.T) {
+	withoutVault(t)
+	text := "==> Vault server started! Log data will stream in below:\n" + logOf(t, "", (*Log).Day, tuned()...)
+	want := must(t, text, "-format=json", "-")
+	for _, docker := range []bool{true, false} {
+		for _, size := range []int{16 << 10, 700} {
+			wrapped := container(t, text, docker, size)
+			if r := runWith(t, wrapped, "-format=json", "-"); r.code != exitOK || r.stdout != want {
+				t.Errorf("docker %t, parts of %d: exit code %d, another report: %s", docker, size, r.code, r.stderr)
+			}
+			if r := runWith(t, wrapped[:len(wrapped)-600], "-"); r.code != exitIncomplete || !strings.Contains(r.stdout, "damaged") {
+				t.Errorf("docker %t, parts of %d: a damaged line gives exit code %d", docker, size, r.code)
+			}
+		}
+	}
+}
+
+func TestExit_NothingOfTheMount(t *testing.T) {
+	withoutVault(t)
+	log := logOf(t, "", (*Log).Day)
+	for text, args := range map[string][]string{log: {"-mount=elsewhere", "-"}, "": {"-"}, "no log at all\n": {"-"}} {
+		if r := runWith(t, text, args...); r.code != exitIncomplete || !strings.Contains(r.stdout, "vault secrets list") {
+			t.Errorf("%q: want exit code 3 and what to do, got %d: %s", args, r.code, r.stdout)
+		}
+	}
+}
+
+// TestFiles_ABadOneIsANote: what the others tell is reported, with an exit code that says that something is missing.
+func TestFiles_ABadOneIsANote(t *testing.T) {
+	withoutVault(t)
+	good := logFile(t, (*Log).Day, tuned()...)
+	for _, bad := range []string{good + ".none", t.TempDir(), file(t, "\xfd7zXZ\x00"+"x"), file(t, "\x1f\x8bxx")} {
+		r := runWith(t, Token(2), "-token-stdin", bad, good)
+		if r.code != exitIncomplete || !strings.Contains(r.stdout, "tokens handed out              42") || !strings.Contains(r.stdout, bad) {
+			t.Errorf("%s: want a report and a note, got %d: %s%s", bad, r.code, r.stderr, r.stdout)
+		}
+		if r := runWith(t, "", bad); r.code != exitFailed || r.stdout != "" {
+			t.Errorf("%s alone: want exit code 1, got %d", bad, r.code)
+		}
+	}
+}

@@ -1,0 +1,112 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Command mastersindia-audit reads Vault's audit log and reports what happened on a mount of the Masters India secrets engine:
+// who was given which token, what was denied, what was changed, and who was given a token that leaked. Run it with -help.
+//
+// The log goes through a pipeline into a SQLite database, and each part of the report is a query on it:
+//
+//	files.go, container.go   open files, and split them into lines
+//	scan.go, filter.go       pick and decode the lines that matter, on all processors
+//	entry.go                 one line of the log
+//	classify.go, secrets.go  what a line tells, without any secret in it
+//	store.go, schema.sql     the database
+//	resolve.go, resolve.sql  merge what belongs together, once the last line is read
+//	vault.go, leak.go        the HMACs of a leaked token, and who was given it
+//	report.go, report.sql    the parts of the report
+//	render.go, page.go       table, CSV, JSON and HTML
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+)
+
+// Set by the linker: see the Makefile.
+var (
+	version = "v0.0.0-dev"
+	commit  = "unknown"
+)
+
+// Exit codes.
+const (
+	exitOK         = 0 // the report is written, and the log answers what was asked
+	exitFailed     = 1 // there is no report
+	exitUsage      = 2 // the options make no sense
+	exitIncomplete = 3 // the report is written, but the log does not tell all: the report says what is missing
+)
+
+// errIncomplete says that the report is written and cannot tell all.
+var errIncomplete = errors.New("the log does not tell all: see the notes in the report")
+
+// softMemory is where the garbage collector begins to work harder: it keeps the whole process below 100 MB.
+const softMemory = 32 << 20
+
+func main() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softMemory)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal kills, should the orderly end hang
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the whole program. It ends when ctx does.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	o, err := parseOptions(args, time.Now())
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		_, err = fmt.Fprint(stdout, help)
+	case errors.Is(err, errVersion):
+		_, err = fmt.Fprintf(stdout, "mastersindia-audit %s (%s)\n", version, commit)
+	case err != nil:
+		fmt.Fprintf(stderr, "Error: %s\nRun mastersindia-audit -help for the options.\n", err)
+		return exitUsage
+	default:
+		err = audit(ctx, o, stdin, stdout, stderr)
+	}
+	if errors.Is(err, errIncomplete) {
+		fmt.Fprintf(stderr, "Incomplete: %s\n", err)
+		return exitIncomplete
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "Error: %s\n", err)
+		return exitFailed
+	}
+	return exitOK
+}
+
+// audit reads the logs, resolves what they tell and writes the report.
+func audit(ctx context.Context, o options, stdin io.Reader, stdout, stderr io.Writer) (err error) {
+	leaked, err := leakedToken(o, stdin)
+	if err != nil {
+		return fmt.Errorf("reading the leaked token: %w", err)
+	}
+	if err := checkOutput(o); err != nil {
+		return err
+	}
+	db, err := openStore(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.close()) }()
+	c := &classifier{mount: o.mount, leaked: leaked}
+	if err := scan(ctx, o.files, stdin, c, db); err != nil {
+		return err
+	}
+	if err := db.resolve(ctx, o, leaked); err != nil {
+		return err
+	}
+	if err := writeReport(ctx, o, db, stdout, stderr); err != nil {
+		return err
+	}
+	return db.complete(ctx)
+}

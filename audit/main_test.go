@@ -1,0 +1,393 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestGolden compares reports of the same day with those of before. UPDATE_GOLDEN=1 writes them anew.
+func TestGolden(t *testing.T) {
+	withoutVault(t)
+	for name, shown := range map[string][]string{"tuned": tuned(), "untuned": nil} {
+		path := logFile(t, (*Log).Day, shown...)
+		for _, format := range []string{"table", "csv", "json"} {
+			got := must(t, "", "-format="+format, path)
+			golden := filepath.Join("testdata", name+"."+format)
+			if os.Getenv("UPDATE_GOLDEN") != "" {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("%s differs from what is now written (UPDATE_GOLDEN=1 takes it over):\n%s", golden, got)
+			}
+		}
+	}
+}
+
+func TestHelp_NamesEveryOption(t *testing.T) {
+	flags := newFlags(new(options), new(texts))
+	help := must(t, "", "-help")
+	for name := range strings.FieldsSeq("audit-device db format help max-rows mount namespace output since until token-file token-stdin version") {
+		if !strings.Contains(help, "\n  -"+name) || name != "help" && flags.Lookup(name) == nil {
+			t.Errorf("-%s is missing", name)
+		}
+	}
+	if !strings.Contains(must(t, "", "-version"), "mastersindia-audit v") {
+		t.Error("-version does not print the version")
+	}
+}
+
+func TestOptions_WrongOnesSayWhatToDo(t *testing.T) {
+	const secret = "eyJhbGciOiJub25lIn0.e30.invented"
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "name the files"},
+		{[]string{"-format=xml", "f"}, "table, json, csv, html"},
+		{[]string{"-since=yesterday", "f"}, "24h"},
+		{[]string{"-since=1h", "-until=2h", "f"}, "not before"},
+		{[]string{"-mount=/", "f"}, "vault secrets list"},
+		{[]string{"-max-rows=-1", "f"}, "negative"},
+		{[]string{"f", "-since=1h"}, "options come first"},
+		{[]string{"-nonsense", "f"}, "-help"},
+		{[]string{"-token-file=a", "-token-stdin", "f"}, "one of"},
+		{[]string{"-token-stdin", "-"}, "read once"},
+		{[]string{"-", "-"}, "read once"},
+		{[]string{"-token=" + secret, "f"}, "command line"},
+		{[]string{"-token", secret, "f"}, "command line"},
+		{[]string{secret, "f"}, "command line"},
+		{[]string{"-token-file=" + secret, "f"}, "command line"},
+		{[]string{"-output", "Bearer " + secret, "f"}, "command line"},
+	} {
+		r := runWith(t, "", test.args...)
+		if r.code != exitUsage || !strings.Contains(r.stderr, test.want) || r.stdout != "" || strings.Contains(r.stderr, secret) {
+			t.Errorf("%q: want exit code 2 and %q, got %+v", test.args, test.want, r)
+		}
+	}
+}
+
+func TestOptions_ImpossibleOnesFailEarly(t *testing.T) {
+	withoutVault(t)
+	dir, path := t.TempDir(), logFile(t, (*Log).Day)
+	token := file(t, "two tokens in here\n")
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-token-file=" + token, path}, "more than one token"},
+		{[]string{"-token-file=" + filepath.Join(dir, "none"), path}, "no such file"},
+		{[]string{"-output=" + dir, path}, "regular file"},
+		{[]string{"-output=" + path, path}, "take its place"},
+		{[]string{"-output=" + filepath.Join(dir, "none", "r.html"), path}, "no such file"},
+		{[]string{"-db=" + path, path}, "exists"},
+	} {
+		r := runWith(t, "", test.args...)
+		if r.code != exitFailed || !strings.Contains(r.stderr, test.want) || strings.Contains(r.stderr, "two tokens") || r.stdout != "" {
+			t.Errorf("%q: want exit code 1 and %q, got %+v", test.args, test.want, r)
+		}
+	}
+}
+
+func TestOutput_WholeAndPrivate(t *testing.T) {
+	withoutVault(t)
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	path, dir := logFile(t, (*Log).Day), t.TempDir()
+	output, database := filepath.Join(dir, "report.html"), filepath.Join(dir, "audit.db")
+	if err := os.WriteFile(output, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if printed := must(t, "", "-format=html", "-output="+output, "-db="+database, path); printed != "" {
+		t.Errorf("with -output there is nothing to print, and still: %.100s", printed)
+	}
+	must(t, "", path)
+	for _, name := range []string{output, database} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: want mode 0600, got %v, %v", name, info, err)
+		}
+	}
+	text, err := os.ReadFile(output)
+	if err != nil || !bytes.HasSuffix(bytes.TrimSpace(text), []byte("</html>")) {
+		t.Errorf("the page is not whole: %v", err)
+	}
+	for folder, want := range map[string]int{dir: 2, temporary: 0} {
+		if left, err := os.ReadDir(folder); folder == dir && len(left) != want || err != nil {
+			t.Errorf("files are left in %s: %v, %v", folder, left, err)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(temporary, "mastersindia-audit-*")); err != nil || len(left) > 0 {
+		t.Errorf("temporary databases are left: %v, %v", left, err)
+	}
+}
+
+func TestSpan_LimitsListsAndNotObjects(t *testing.T) {
+	withoutVault(t)
+	path := logFile(t, (*Log).Day, tuned()...)
+	r := mustJSON(t, "", "-since=2026-03-01T15:00:00Z", "-until=2026-03-01T15:20:30Z", path)
+	if r.count("given") != 1 || r.count("changes") != 1 || r.count("revocations") != 1 || r.count("denied") != 0 {
+		t.Errorf("want one wrapped read, one change and one revocation, got %v", r["summary"])
+	}
+	if len(r["objects"]) != 2 || !strings.Contains(r.all("revocations", "receivers"), "userpass-asha") {
+		t.Errorf("what was before -since is missing: %v, %v", r["objects"], r["revocations"])
+	}
+	if all := mustJSON(t, "", "-since=2020-01-01", path); !strings.Contains(all.all("notes", "text"), "begins at") {
+		t.Errorf("the log begins after -since, and no note tells: %v", all["notes"])
+	}
+	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]string{
+		"24h": "2026-03-01T12:00:00Z", "7d": "2026-02-23T12:00:00Z", "2026-01-31T22:00:00+05:30": "2026-01-31T16:30:00Z",
+		"2026-01-31": "2026-01-31T00:00:00Z", "": "0001-01-01T00:00:00Z",
+	} {
+		if got, err := parseTime("-since", text, now); err != nil || got.Format(time.RFC3339) != want {
+			t.Errorf("-since=%s: want %s, got %s, %v", text, want, got, err)
+		}
+	}
+}
+
+func TestNamespaces_AreToldApart(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", (*Log).Day)
+	other := strings.ReplaceAll(text, `"namespace":{"id":"root"}`, `"namespace":{"id":"x1","path":"team/"}`)
+	other = strings.ReplaceAll(other, `-0000-4000-8000-`, `-1111-4000-8000-`)
+	other = strings.ReplaceAll(other, `"mount_point":"`, `"mount_point":"team/`) // as Vault does; paths are without it
+	for namespace, want := range map[string]int{"*": 84, "team": 42, "team/": 42, "root": 42, "none": 0} {
+		if r := mustJSON(t, text+other, "-namespace="+namespace, "-"); r.count("given") != want {
+			t.Errorf("-namespace=%s: want %d tokens, got %v", namespace, want, r["summary"])
+		}
+	}
+	if report := must(t, text+other, "-"); !strings.Contains(report, "2 namespaces") {
+		t.Errorf("two mounts are reported together, and no note tells:\n%s", report)
+	}
+}
+
+const (
+	dayReceivers = "approle kubernetes-erp-invoices userpass-asha"
+	// dayPossible are the readers of the day without Vault: each of the tokens, and two reads that the log does not show.
+	dayPossible = "approle approle approle kubernetes-erp-invoices kubernetes-erp-invoices kubernetes-erp-invoices " + //nolint:dupword // three tokens each
+		"userpass-asha userpass-asha userpass-asha" //nolint:dupword // three tokens each
+)
+
+func TestLeak_IsTraced(t *testing.T) {
+	shown, hidden := logFile(t, (*Log).Day, tuned()...), logFile(t, (*Log).Day)
+	withoutID := file(t, regexp.MustCompile(`,"token_id":"hmac-[^"]*"`).ReplaceAllString(logOf(t, "", (*Log).Day), ""))
+	for _, test := range []struct {
+		vault    bool
+		log      string
+		given    string
+		possible string
+	}{
+		{false, shown, dayReceivers, "kubernetes-erp-invoices userpass-asha"},
+		{true, hidden, dayReceivers, "kubernetes-erp-invoices userpass-asha"},
+		{true, withoutID, dayReceivers, "kubernetes-erp-invoices userpass-asha"},
+		{true, shown, dayReceivers, "kubernetes-erp-invoices userpass-asha"},
+		{false, hidden, "", dayPossible},
+	} {
+		withoutVault(t)
+		if test.vault {
+			vaultWith(t, map[string]string{"file": "audit-device-key", "syslog": "another key"})
+		}
+		wantLeak(t, search(t, Token(2), test.log), exitIncomplete, test.given, test.possible)
+	}
+	for _, format := range formats() {
+		if text := must(t, Token(2), "-token-stdin", "-format="+format, shown); strings.Contains(text, Token(2)) {
+			t.Errorf("%s shows the token", format)
+		}
+	}
+}
+
+func TestLeak_AVaultThatRefuses(t *testing.T) {
+	log := logFile(t, (*Log).Day, tuned()...)
+	vaultWith(t, nil)
+	for _, args := range [][]string{{"-token-stdin", log}, {"-token-stdin", "-audit-device=other", log}} {
+		r := runWith(t, Token(2), args...)
+		if r.code != exitFailed || !strings.Contains(r.stderr, "unset VAULT_ADDR") || strings.Contains(r.stderr, Token(2)) || r.stdout != "" {
+			t.Errorf("%q: want exit code 1 and what to do, got %+v", args, r)
+		}
+	}
+}
+
+func TestRevoked_ReadersByHMAC(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "audit-device-key"})
+	r := mustJSON(t, "", "-audit-device=file", logFile(t, (*Log).Day))
+	if got := r.all("revocations", "receivers"); strings.Count(got, "[") != 3 || !strings.Contains(got, "userpass-asha") {
+		t.Errorf("the revoked token had been given to %q", got)
+	}
+}
+
+// TestToken_ReadAsMeantOrRefused: a search for anything else than the token would find nobody.
+func TestToken_ReadAsMeantOrRefused(t *testing.T) {
+	withoutVault(t)
+	path, token := logFile(t, (*Log).Day, tuned()...), Token(2)
+	for _, text := range []string{
+		token, "\ufeff" + token + "\r\n", `"` + token + `"` + "\n", "JWT " + token, `"JWT ` + token + `"`, "authorization: Bearer " + token,
+	} {
+		if r := runWith(t, text, "-token-stdin", path); !strings.Contains(r.stdout, "GIVEN THE LEAKED TOKEN\n  WHO") {
+			t.Errorf("%q is not found: %s", text, r.stdout)
+		}
+	}
+	for _, text := range []string{
+		`{"access_token":"` + token + `"}`, `"access_token": "` + token + `",`, token + "\n" + Token(1) + "\n", "\xff\xfei\x00n\x00", "",
+	} {
+		if r := runWith(t, text, "-token-stdin", path); r.code != exitFailed || strings.Contains(r.stderr, token) {
+			t.Errorf("%q: want exit code 1 and no token shown, got %d: %s", text, r.code, r.stderr)
+		}
+	}
+}
+
+// TestLeak_RolesAndTimesThatRuleOut: a token is shared by all roles of its config, and no read of another config gave it.
+func TestLeak_RolesAndTimesThatRuleOut(t *testing.T) {
+	withoutVault(t)
+	people := People()
+	unanswered := func(l *Log, who int, role string) {
+		l.Do(Request{By: people[who], Operation: "read", Mount: mountPath, Path: "token/" + role, NoResponse: true})
+	}
+	day := func(l *Log, repoint bool) {
+		l.Read(people[4], "other", Token(9), "another")
+		l.Wait(time.Hour)
+		unanswered(l, 1, "billing")
+		l.Wait(2 * time.Second)
+		l.Read(people[0], "billing", Token(1), "gst")
+		l.Wait(10 * time.Minute)
+		if repoint {
+			l.Do(Request{By: people[4], Operation: "update", Mount: mountPath, Path: "role/other", Data: map[string]any{"config": "gst"}})
+		}
+		unanswered(l, 2, "kiosk")
+		unanswered(l, 4, "other")
+		l.Wait(48 * time.Hour)
+		unanswered(l, 3, "billing")
+	}
+	path := logFile(t, func(l *Log) { day(l, false) }, tuned()...)
+	wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-asha", "approle userpass-bina")
+	path = logFile(t, func(l *Log) { day(l, true) }, tuned()...)
+	wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-asha", "approle userpass-bina userpass-omar")
+}
+
+func TestAlarm_RevokedTokenHandedOut(t *testing.T) {
+	withoutVault(t)
+	for _, later := range [][]string{{"token_id"}, nil} { // then the HMAC of the token joins what was shown before
+		path := logFile(t, func(l *Log) {
+			l.Day()
+			l.Shown = later
+			l.Wait(time.Minute)
+			l.Read(People()[0], "billing", Token(2), "gst")
+		}, "token_id")
+		r := mustJSON(t, "", path)
+		if got := r.all("alarms", "message"); len(r["alarms"]) != 1 || !strings.Contains(got, tokenID(Token(2))) || !strings.Contains(got, "userpass-asha") {
+			t.Errorf("want one alarm that names token and reader, got %s", got)
+		}
+	}
+	if r := mustJSON(t, "", logFile(t, (*Log).Day, "token_id")); len(r["alarms"]) > 0 {
+		t.Errorf("nothing is wrong, and still: %v", r["alarms"])
+	}
+}
+
+func TestHalves_ThatLackTheOther(t *testing.T) {
+	withoutVault(t)
+	r := mustJSON(t, "", logFile(t, func(l *Log) {
+		for n := range 5 {
+			l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing",
+				NoResponse: n < 2, NoRequest: n == 4, Answer: l.Answer(Token(1), "gst"), Lease: true})
+		}
+	}))
+	if r.count("unanswered") != 2 || r.count("given") != 3 || !strings.Contains(r.all("notes", "text"), "1 reads have a response and no request") {
+		t.Errorf("want 2 requests and 1 response alone, got %v, %v", r["summary"], r["notes"])
+	}
+}
+
+// TestWrapping_IsFollowed: into another wrapping, to its reader where Vault keeps it, and from before the time span.
+func TestWrapping_IsFollowed(t *testing.T) {
+	withoutVault(t)
+	asha, erp := People()[0], People()[3]
+	wrapped := func(l *Log, wrapping string) {
+		l.Do(Request{By: asha, Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: wrapping})
+	}
+	path := logFile(t, func(l *Log) {
+		wrapped(l, "wrapping-1")
+		l.Do(Request{By: asha, Operation: "update", Mount: "sys/", Path: "wrapping/rewrap", Data: map[string]any{"token": "wrapping-1"}, Wrap: "wrapping-2"})
+		l.Wait(2 * time.Hour)
+		l.Do(Request{By: erp, Operation: "update", Mount: "sys/", Path: "wrapping/unwrap",
+			Data: map[string]any{"token": "wrapping-2"}, Answer: l.Answer(Token(1), "gst")})
+		l.Do(Request{By: erp, Operation: "update", Mount: "sys/", Path: "wrapping/unwrap",
+			Data: map[string]any{"token": "wrapping-of-another-mount"}, Answer: map[string]any{"password": "x"}})
+		wrapped(l, "wrapping-3")
+		l.Raw(`{"time":"2026-03-01T11:00:00Z","type":"response","auth":{"display_name":"","policies":["response-wrapping"],"client_token":"` + l.HMAC("wrapping-3") + `"},` +
+			`"request":{"id":"1","operation":"read","path":"cubbyhole/response","mount_point":"cubbyhole/","remote_address":"10.9.9.9"},` +
+			`"response":{"data":{"response":"` + l.HMAC("all of it") + `"}}}`)
+	}, "token_id")
+	wantLeak(t, search(t, Token(1), path), exitIncomplete, erp.Name, "holder of the wrapping token")
+	r := mustJSON(t, "", "-since=2026-03-01T09:00:00Z", path)
+	found := false
+	for _, l := range r["readings"] {
+		found = found || l.text("display_name") == erp.Name && l.text("role") == "billing" && l.text("asked_by") == asha.Name
+	}
+	if !found || len(r["readings"]) != 3 {
+		t.Errorf("want the unwrapping by %s of what %s asked for, got %v", erp.Name, asha.Name, r["readings"])
+	}
+}
+
+// TestCallers_AuthMethod: the response to a renewal looks like that to a login, and that to the making of a child token has the
+// parent's entity. One person with two aliases is one caller of two names.
+func TestCallers_AuthMethod(t *testing.T) {
+	withoutVault(t)
+	app := People()[2]
+	child, alias := app, app
+	child.Name, alias.Name = "token", "userpass-app"
+	r := mustJSON(t, "", logFile(t, func(l *Log) {
+		l.Do(Request{By: Caller{Remote: app.Remote}, Operation: "update", Mount: "auth/approle/", Path: "login", Login: &app})
+		l.Do(Request{By: app, Operation: "update", Mount: "auth/token/", Path: "renew-self", Login: &app})
+		l.Do(Request{By: app, Operation: "update", Mount: "auth/token/", Path: "create", Login: &child})
+		l.Read(app, "billing", Token(1), "gst")
+		l.Read(alias, "billing", Token(1), "gst")
+	}))
+	if got := r.all("readings", "auth_method"); got != "auth/userpass?; auth/approle/" || r.count("callers") != 1 {
+		t.Errorf("want approle by login and userpass by its name, of one caller, got %s, %v", got, r["summary"])
+	}
+}
+
+func TestTime_ImpossibleCostsOneLine(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", (*Log).Day)
+	for _, impossible := range []string{"9999-12-31T23:59:59-05:00", "0000-01-01T00:00:00+05:00"} {
+		log := text + `{"time":"` + impossible + `","type":"request","request":{"id":"x","operation":"read",` +
+			`"path":"mastersindia/token/billing","mount_point":"mastersindia/"}}` + "\n"
+		if r := mustJSON(t, log, "-"); r.count("given") != 42 || !strings.Contains(r.all("notes", "text"), "1 lines are damaged") {
+			t.Errorf("%s: want 42 tokens and one damaged line, got %v, %v", impossible, r["summary"], r["notes"])
+		}
+	}
+}
+
+// TestParameters_UnknownOnesHideNothing: Vault ignores them, and their names sort before token_url.
+func TestParameters_UnknownOnesHideNothing(t *testing.T) {
+	withoutVault(t)
+	junk := make(map[string]any)
+	for n := range 60 {
+		junk[fmt.Sprintf("a%02d", n)+strings.Repeat("x", 1000)] = true
+	}
+	r := mustJSON(t, "", logFile(t, func(l *Log) {
+		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "config/gst", Data: junk})
+		both := maps.Clone(junk)
+		both["token_url"] = "https://login.example.net/"
+		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "config/gst", Data: both})
+	}, "token_url"))
+	for _, text := range []string{r.all("objects", "state"), r["changes"][0].text("written")} {
+		if !strings.Contains(text, "token_url=https://login.example.net/") || len(text) > 4000 {
+			t.Errorf("the report does not show where the config points: %s", text)
+		}
+	}
+}
