@@ -97,8 +97,8 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 	}
 	resp := &logical.Response{Data: map[string]any{"tokens": revocations(revoked)}}
 	if slices.ContainsFunc(revoked, func(r issuer.Revocation) bool { return !r.Stored }) {
-		resp.AddWarning("Vault's storage has not responded yet: the tokens are handed out no more, but until it has, a restart of the " +
-			"plugin would bring them back. Run the command again.")
+		resp.AddWarning("Vault's storage has not responded yet: the tokens are handed out no more, but until it has, a restart of " +
+			"the plugin would bring them back. Run the command again.")
 	}
 	for _, r := range revoked {
 		if warning := revocationWarning(r); warning != "" {

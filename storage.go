@@ -19,8 +19,8 @@ const (
 	tokenPrefix  = "token/"
 )
 
-// storage keeps the entries of a mount. No write is given up when its caller hangs up: it could land all the same, after storage was
-// asked what it has.
+// storage keeps the entries of a mount. No write is given up when its caller hangs up: it could land all the same, after storage
+// was asked what it has.
 type storage struct{ view logical.Storage }
 
 // config returns nil without an error where there is none of that name.

@@ -420,8 +420,8 @@ func (w *world) useEverything(t *testing.T, account simulator.Account, suffix st
 	w.vault(t, "write", "-f", "mastersindia/revoke/"+config)
 }
 
-// logged are the texts of the mount's entries by "request" or "response" and key, in the order of the log. Empty texts are left out:
-// their HMAC is no secret, and nothing is to be seen of them in clear.
+// logged are the texts of the mount's entries by "request" or "response" and key, in the order of the log. Empty texts are left
+// out: their HMAC is no secret, and nothing is to be seen of them in clear.
 func (w *world) logged(t *testing.T) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile(w.AuditLog())

@@ -95,7 +95,8 @@ func TestEveryDocumentIsRun(t *testing.T) {
 	}
 }
 
-// TestTheTestsThatDocumentsNameExist keeps a claim from resting on a test that was renamed. A name may be cut short by an ellipsis.
+// TestTheTestsThatDocumentsNameExist keeps a claim from resting on a test that was renamed. A name may be cut short by an
+// ellipsis.
 func TestTheTestsThatDocumentsNameExist(t *testing.T) {
 	t.Parallel()
 	var source strings.Builder

@@ -48,8 +48,8 @@ type hostile struct {
 	tally map[string]map[int]int
 }
 
-// TestAHostileCallerGetsPlainRefusals sends a real Vault what nobody means: each path without leave, names and values of all kinds,
-// floods, collisions and requests that end in the middle.
+// TestAHostileCallerGetsPlainRefusals sends a real Vault what nobody means: each path without leave, names and values of all
+// kinds, floods, collisions and requests that end in the middle.
 //
 //nolint:tparallel // its parts share the one Vault that they count in
 func TestAHostileCallerGetsPlainRefusals(t *testing.T) {

@@ -62,8 +62,8 @@ func manifestRows(t *testing.T) []manifestRow {
 	}
 }
 
-// TestTheKubernetesExamplesNameWhatIsThere reads each file strictly, and checks what it says of the engine. What the tools want is checked by
-// TestTheKubernetesExamplesFitThePublishedSchemas.
+// TestTheKubernetesExamplesNameWhatIsThere reads each file strictly, and checks what it says of the engine. What the tools want
+// is checked by TestTheKubernetesExamplesFitThePublishedSchemas.
 func TestTheKubernetesExamplesNameWhatIsThere(t *testing.T) {
 	t.Parallel()
 	use, err := os.ReadFile(useDocument)

@@ -40,8 +40,8 @@ func schemaModules() []schemaModule {
 	}
 }
 
-// publishedSchemas are the schemas of Kubernetes and of the External Secrets Operator, and those that the environment names. The Vault
-// Secrets Operator and the Secrets Store CSI driver are no modules of the Go proxy.
+// publishedSchemas are the schemas of Kubernetes and of the External Secrets Operator, and those that the environment names. The
+// Vault Secrets Operator and the Secrets Store CSI driver are no modules of the Go proxy.
 func publishedSchemas(t *testing.T) *harness.Schemas {
 	t.Helper()
 	schemas := harness.NewSchemas()

@@ -45,8 +45,8 @@ func programs() map[string]string {
 	}
 }
 
-// TestEveryProgramHasManners: whoever asks for help or the version is answered on standard output, and whoever types what it does not
-// know is told on standard error where to look.
+// TestEveryProgramHasManners: whoever asks for help or the version is answered on standard output, and whoever types what it does
+// not know is told on standard error where to look.
 func TestEveryProgramHasManners(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("..")

@@ -233,8 +233,9 @@ func TestTheScriptRefusesWhatCannotBeRight(t *testing.T) {
 	r.wantSaid(t, r.register(t, 1, r.oldFile), "does not answer")
 }
 
-// TestThePinOfTheScriptIsLeftByTheGuide checks what the documents say of the pin that the script sets, beside mounts that are tuned to
-// another version: that it excludes tuning, that it hides what they are tuned to, and that the guide's commands leave it.
+// TestThePinOfTheScriptIsLeftByTheGuide checks what the documents say of the pin that the script sets, beside mounts that are
+// tuned to another version: that it excludes tuning, that it hides what they are tuned to, and that the guide's commands leave
+// it.
 func TestThePinOfTheScriptIsLeftByTheGuide(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartVault)

@@ -15,7 +15,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestASnapshotOfYesterdayIsRestored checks what docs/operate.md says is older than the world then, and that nothing has to be repaired.
+// TestASnapshotOfYesterdayIsRestored checks what docs/operate.md says is older than the world then, and that nothing has to be
+// repaired.
 func TestASnapshotOfYesterdayIsRestored(t *testing.T) {
 	t.Parallel()
 	w := startWorld(t, func(ctx context.Context, binaries harness.Binaries, dir string, _ ...string) (*harness.Vault, error) {

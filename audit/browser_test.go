@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// browser is a headless Chromium with one page, driven over two pipes by the DevTools protocol: each message is JSON and ends in a
-// zero byte.
+// browser is a headless Chromium with one page, driven over two pipes by the DevTools protocol: each message is JSON and ends in
+// a zero byte.
 type browser struct {
 	in      *os.File
 	out     *bufio.Reader

@@ -21,8 +21,8 @@ import (
 )
 
 // measured is a mount whose accesses to storage and calls to the host are counted, with an upstream that answers at once. The
-// bench_ files use nothing of the engine but its factory, and no other file of this folder, so that they also run on older versions
-// of it: see scripts/benchcmp.
+// bench_ files use nothing of the engine but its factory, and no other file of this folder, so that they also run on older
+// versions of it: see scripts/benchcmp.
 type measured struct {
 	b       *testing.B
 	net     *memorynet.Net

@@ -12,8 +12,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestVerification_IsTheProbeOfAnOpenBreaker: the hold of refused credentials is over, and a write of headers finds them refused still.
-// Readers do not send them once more.
+// TestVerification_IsTheProbeOfAnOpenBreaker: the hold of refused credentials is over, and a write of headers finds them refused
+// still. Readers do not send them once more.
 func TestVerification_IsTheProbeOfAnOpenBreaker(t *testing.T) {
 	t.Parallel()
 	for _, restart := range []bool{false, true} {

@@ -13,8 +13,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestConfig_WriteThatLandsAfterItsCallerHungUp: the write of the config lands when its caller has gone. The settings that storage has are
-// in force then.
+// TestConfig_WriteThatLandsAfterItsCallerHungUp: the write of the config lands when its caller has gone. The settings that
+// storage has are in force then.
 func TestConfig_WriteThatLandsAfterItsCallerHungUp(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{false, true} {

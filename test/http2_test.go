@@ -12,8 +12,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestHTTP2_FirstSuccessAfterStall has connections of an upstream stop answering. From the moment when new ones are answered again, a
-// reader waits for no more than the attempt under way and one hold.
+// TestHTTP2_FirstSuccessAfterStall has connections of an upstream stop answering. From the moment when new ones are answered
+// again, a reader waits for no more than the attempt under way and one hold.
 func TestHTTP2_FirstSuccessAfterStall(t *testing.T) {
 	t.Parallel()
 	for _, speaks := range []string{"h2", "http/1.1"} {

@@ -13,8 +13,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestInvalidation_ReaderThatWaitsGetsTheToken: the settings are written elsewhere while a cold reader waits for a login, and nobody else
-// comes who would have them read again.
+// TestInvalidation_ReaderThatWaitsGetsTheToken: the settings are written elsewhere while a cold reader waits for a login, and
+// nobody else comes who would have them read again.
 func TestInvalidation_ReaderThatWaitsGetsTheToken(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -49,8 +49,8 @@ func TestInvalidation_ReaderThatWaitsGetsTheToken(t *testing.T) {
 	}
 }
 
-// TestInvalidation_RotatesAheadOfTime: an account in use is rotated in the background also where its settings were written elsewhere since
-// it was read.
+// TestInvalidation_RotatesAheadOfTime: an account in use is rotated in the background also where its settings were written
+// elsewhere since it was read.
 func TestInvalidation_RotatesAheadOfTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -404,7 +404,8 @@ func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
 	})
 }
 
-// TestRevoke_StaysRevokedAfterDeletion: a config of the same name may be written again, and its upstream may give its one token once more.
+// TestRevoke_StaysRevokedAfterDeletion: a config of the same name may be written again, and its upstream may give its one token
+// once more.
 func TestRevoke_StaysRevokedAfterDeletion(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

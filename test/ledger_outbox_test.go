@@ -50,8 +50,8 @@ func (b *syncBuffer) linesWith(text string) []string {
 	return found
 }
 
-// manyReaders is a stage of many accounts, which are read for the first time one after the other with a gap in between, over storage
-// that takes some milliseconds for a write, as a real one does. It returns the token IDs by account.
+// manyReaders is a stage of many accounts, which are read for the first time one after the other with a gap in between, over
+// storage that takes some milliseconds for a write, as a real one does. It returns the token IDs by account.
 func manyReaders(t *testing.T, gap time.Duration) (s *testMount, log *syncBuffer, ids []string) {
 	t.Helper()
 	s = gstMount(t, 24*time.Hour)
@@ -110,8 +110,8 @@ func TestLedger_KnowsEveryFirstRead(t *testing.T) { //nolint:paralleltest // it 
 	}
 }
 
-// TestLedger_RestartTellsOnlyWhatIsOwed: a restart of many accounts that the ledger knows all about writes nothing into it, complains of
-// nothing, and loses no revocation that it is owed.
+// TestLedger_RestartTellsOnlyWhatIsOwed: a restart of many accounts that the ledger knows all about writes nothing into it,
+// complains of nothing, and loses no revocation that it is owed.
 func TestLedger_RestartTellsOnlyWhatIsOwed(t *testing.T) { //nolint:paralleltest // it is heavy
 	synctest.Test(t, func(t *testing.T) {
 		s, log, ids := manyReaders(t, 20*time.Millisecond) // the ledger keeps up

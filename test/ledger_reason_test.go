@@ -12,8 +12,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestLedger_AfterRevokeIsSaidOnce: of the one token that takes the place of a revoked one, and of none that comes later for a reason
-// of its own.
+// TestLedger_AfterRevokeIsSaidOnce: of the one token that takes the place of a revoked one, and of none that comes later for a
+// reason of its own.
 func TestLedger_AfterRevokeIsSaidOnce(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -15,8 +15,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// clockPanic makes a clock panic at one of its calls, though only in requests that expect it: a panic in a goroutine of the engine's own
-// would end the test.
+// clockPanic makes a clock panic at one of its calls, though only in requests that expect it: a panic in a goroutine of the
+// engine's own would end the test.
 type clockPanic struct {
 	left atomic.Int64 // calls until the panic; below 0 there is none
 }
@@ -89,8 +89,8 @@ func TestPanic_LeavesNoLock(t *testing.T) {
 	}
 }
 
-// panicAt sends a request in which the given call of the clock panics, and then other requests, which must be answered. It reports
-// whether the request came to that call.
+// panicAt sends a request in which the given call of the clock panics, and then other requests, which must be answered. It
+// reports whether the request came to that call.
 func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 	t.Helper()
 	clock := new(clockPanic)
@@ -129,7 +129,7 @@ func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 		select {
 		case <-s.asyncRequest(context.WithoutCancel(t.Context()), next.op, next.path, next.data):
 		case <-time.After(next.wait):
-				t.Fatalf("%s %s is not answered after a panic at call %d of the clock", next.op, next.path, call+1)
+			t.Fatalf("%s %s is not answered after a panic at call %d of the clock", next.op, next.path, call+1)
 		}
 	}
 	stopped := make(chan struct{})

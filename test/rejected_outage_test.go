@@ -12,8 +12,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestRejected_ReplacedSoonAfterShortOutage: the rotation of a rejected token meets an outage of a second. It is made once that is
-// over, not five minutes later: what is limited is how often it has happened, not how often it was asked for.
+// TestRejected_ReplacedSoonAfterShortOutage: the rotation of a rejected token meets an outage of a second. It is made once that
+// is over, not five minutes later: what is limited is how often it has happened, not how often it was asked for.
 func TestRejected_ReplacedSoonAfterShortOutage(t *testing.T) {
 	t.Parallel()
 	for _, restart := range []bool{false, true} {

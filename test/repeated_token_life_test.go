@@ -27,8 +27,8 @@ func (s *testMount) oneToken(left func() int) {
 type atEnd struct{ reads, failed, unexplained int }
 
 // readOver reads every second. In the last 6 s of its life a token counts as expired, and nothing can be had in its place until
-// that end has come; then the next attempt is made. nearEnd reports whether that explains a failure; told is the end of the token that
-// was served last.
+// that end has come; then the next attempt is made. nearEnd reports whether that explains a failure; told is the end of the token
+// that was served last.
 func (s *testMount) readOver(span time.Duration, nearEnd func(now, told time.Time) bool) (met atEnd) {
 	s.t.Helper()
 	var told time.Time
@@ -87,8 +87,8 @@ func TestRepeated_RenewedTokenIsServed(t *testing.T) {
 	}
 }
 
-// TestRepeated_FallingLifeEndsInNewToken: the upstream repeats its token with what is left of its life, and has another one once that
-// is over.
+// TestRepeated_FallingLifeEndsInNewToken: the upstream repeats its token with what is left of its life, and has another one once
+// that is over.
 func TestRepeated_FallingLifeEndsInNewToken(t *testing.T) {
 	t.Parallel()
 	for _, percent := range []int{66, 100} {

@@ -22,8 +22,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// checkAnswer compares an answer with what the engine's OpenAPI document says of the operation. Every answer to a mount's do passes
-// here, so that no test can get an answer that is not documented.
+// checkAnswer compares an answer with what the engine's OpenAPI document says of the operation. Every answer to a mount's do
+// passes here, so that no test can get an answer that is not documented.
 func (w *testMount) checkAnswer(req *logical.Request, resp *logical.Response, err error) {
 	w.t.Helper()
 	if req.Operation == logical.HelpOperation {

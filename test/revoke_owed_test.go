@@ -46,7 +46,8 @@ func TestRevoke_GoesOnTellingThoughNobodyReads(t *testing.T) {
 	}
 }
 
-// TestRevoke_SaysThatItIsNotStored: storage does not respond. Whoever is told that the tokens are revoked relies on it after a restart.
+// TestRevoke_SaysThatItIsNotStored: storage does not respond. Whoever is told that the tokens are revoked relies on it after a
+// restart.
 func TestRevoke_SaysThatItIsNotStored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

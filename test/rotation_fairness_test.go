@@ -60,8 +60,8 @@ func (s *testMount) accountOn(host, name string) {
 	s.token(name)
 }
 
-// TestRotation_HangingHostDelaysNoOther: accounts of a host that hangs fall due first, and again and again. An account of another host
-// is rotated in its time all the same, however often it is read.
+// TestRotation_HangingHostDelaysNoOther: accounts of a host that hangs fall due first, and again and again. An account of another
+// host is rotated in its time all the same, however often it is read.
 func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	for _, hanging := range []int{60, 150} {

@@ -74,8 +74,8 @@ func TestSecondary_WriteElsewhereAndStatusListAreNoUse(t *testing.T) {
 			if _, err := s.do(t.Context(), logical.ListOperation, "status/", nil); err != nil {
 				t.Fatal(err)
 			}
-			if used := s.status()["in_use"]; used != false {
-				t.Errorf("in_use is %v after a look at the status, want false", used)
+			if used, is := s.status()["in_use"].(bool); used || !is {
+				t.Error("the account is in use after a look at the status")
 			}
 			advance(15 * time.Minute)
 		}
@@ -110,7 +110,7 @@ func TestMemory_MissingNamesAreNotKept(t *testing.T) { //nolint:paralleltest // 
 			}
 		}
 		held.delayGets("config/", time.Second)
-		ask("warm-up-") // as many goroutines at a time as later: the runtime keeps what it has made for them
+		ask("warm-up-")   // as many goroutines at a time as later: the runtime keeps what it has made for them
 		s.Storage.Reset() // what the test remembers of accesses is not the engine's
 		before := heap()
 		ask("missing-")

@@ -15,8 +15,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// collectMessages lets everything happen to the config "gst" and its role "app" that can, and gives every word that the engine said
-// about it: errors, warnings, and all answers but those of token/.
+// collectMessages lets everything happen to the config "gst" and its role "app" that can, and gives every word that the engine
+// said about it: errors, warnings, and all answers but those of token/.
 func (w *testMount) collectMessages(f fixture) []string {
 	w.t.Helper()
 	var said []string

@@ -149,6 +149,6 @@ func (s *storageHistory) checkMessages(failed string, told []string, m accessFau
 	}
 }
 
-// mostLogins is how many logins the history needs when all goes well, and two: the one whose outcome may be lost, and the one that a
-// request makes which is made again.
+// mostLogins is how many logins the history needs when all goes well, and two: the one whose outcome may be lost, and the one
+// that a request makes which is made again.
 const mostLogins = 11

@@ -46,8 +46,8 @@ type operation struct {
 	fails bool
 }
 
-// storageHistory is the whole life of a config, while storage fails. It knows all states in which the config and the role may be: those
-// before and after each request whose outcome is not known, and one alone after each that has succeeded.
+// storageHistory is the whole life of a config, while storage fails. It knows all states in which the config and the role may be:
+// those before and after each request whose outcome is not known, and one alone after each that has succeeded.
 type storageHistory struct {
 	*testMount
 

@@ -65,7 +65,8 @@ func TestTokenTTL_ReturningClientFindsNewToken(t *testing.T) {
 	}
 }
 
-// TestTokenTTL_CountsDownToTheRotation reads just before a rotation: with a longer ttl, clients that follow it would come too late.
+// TestTokenTTL_CountsDownToTheRotation reads just before a rotation: with a longer ttl, clients that follow it would come too
+// late.
 func TestTokenTTL_CountsDownToTheRotation(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"token/app", "token/many"} {
@@ -95,7 +96,8 @@ func TestTokenTTL_CountsDownToTheRotation(t *testing.T) {
 	}
 }
 
-// TestTokenTTL_BelowFiveBeforeRotationOnly: while a rotation is overdue the TTL is never below five. It never passes the token's end.
+// TestTokenTTL_BelowFiveBeforeRotationOnly: while a rotation is overdue the TTL is never below five. It never passes the token's
+// end.
 func TestTokenTTL_BelowFiveBeforeRotationOnly(t *testing.T) {
 	t.Parallel()
 	for name, disturb := range map[string]func(w *testMount){

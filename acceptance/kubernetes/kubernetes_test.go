@@ -41,9 +41,9 @@ func indent(text string) string {
 	return "    " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    ") + "\n"
 }
 
-// TestSecrets_HoldNoDeadToken applies the manifests, and tries what lies in the Secrets every second over four rotations, while the
-// controllers are restarted and the plugin is reloaded and killed. An account whose tokens are replaced only when they have ended
-// proves that a dead token would be seen. The Vault Secrets Operator takes part where VSO_BIN names it.
+// TestSecrets_HoldNoDeadToken applies the manifests, and tries what lies in the Secrets every second over four rotations, while
+// the controllers are restarted and the plugin is reloaded and killed. An account whose tokens are replaced only when they have
+// ended proves that a dead token would be seen. The Vault Secrets Operator takes part where VSO_BIN names it.
 func TestSecrets_HoldNoDeadToken(t *testing.T) {
 	t.Parallel()
 	c, v := startCluster(t), startServer(t)
@@ -150,8 +150,8 @@ func manifest(t *testing.T, name string) string {
 	return string(text)
 }
 
-// prepare makes an account, and does for it in a namespace of its own what setup.yaml and the README do for the first one; then it
-// applies the manifest with the other names.
+// prepare makes an account, and does for it in a namespace of its own what setup.yaml and the README do for the first one; then
+// it applies the manifest with the other names.
 func (v *server) prepare(t *testing.T, c *cluster, s *samples, name, lease, rotation string) {
 	t.Helper()
 	v.addAccount(t, s.name, tokenLife, rotation)

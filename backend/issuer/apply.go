@@ -16,10 +16,10 @@ type transition struct {
 	effects []Effect
 }
 
-// Apply says what becomes of an account when something happens to it, and what is to be done. It is pure, and nothing else changes a
-// State.
-func (s State) Apply(env Env, event Event) (State, []Effect) { //nolint:gocritic // a value, so that it cannot be changed elsewhere
-	t := &transition{State: s, env: env}
+// Apply says what becomes of an account when something happens to it, and what is to be done. It is pure, and nothing else
+// changes a State.
+func (s *State) Apply(env Env, event Event) (State, []Effect) {
+	t := &transition{State: *s, env: env}
 	t.correctClock()
 	switch e := event.(type) {
 	case Want:
@@ -115,8 +115,8 @@ func (t *transition) advance(s step) {
 	t.Work = &w
 }
 
-// sweep is for what no event brings: stale settings are read again though nobody asks, storage and ledger are told again what they
-// refused, and what has ended is dropped.
+// sweep is for what no event brings: stale settings are read again though nobody asks, storage and ledger are told again what
+// they refused, and what has ended is dropped.
 func (t *transition) sweep() {
 	if t.Known == stale {
 		t.load()

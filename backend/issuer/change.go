@@ -86,8 +86,8 @@ func (w *worker) verification(ctx context.Context, id uint64) (*Token, error) {
 	}
 }
 
-// Update takes over settings that were just stored. Where their generation is new, all that is known of the account begins anew with
-// token, which may be nil: a login in flight is given up, and its readers wait for what comes next.
+// Update takes over settings that were just stored. Where their generation is new, all that is known of the account begins anew
+// with token, which may be nil: a login in flight is given up, and its readers wait for what comes next.
 //
 // The settings are in force already, whatever Update returns: an error means that the token could not be stored.
 func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
@@ -142,8 +142,8 @@ func (i *Issuer) Remove(ctx context.Context, name string) error {
 	return err
 }
 
-// Invalidate has the settings of an account read again that another node may have changed, or of which nobody knows what storage holds.
-// It does no I/O itself.
+// Invalidate has the settings of an account read again that another node may have changed, or of which nobody knows what storage
+// holds. It does no I/O itself.
 func (i *Issuer) Invalidate(name string) {
 	if w, ok := i.lookup(name); ok {
 		w.apply(Invalidated{}, false)

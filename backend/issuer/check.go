@@ -8,7 +8,8 @@ import (
 	"fmt"
 )
 
-// check says what is wrong with the state, as far as its types cannot rule that out; nil for nothing. Tests ask it after every change.
+// check says what is wrong with the state, as far as its types cannot rule that out; nil for nothing. Tests ask it after every
+// change.
 func (s *State) check() error {
 	for _, f := range []func() error{s.checkSettings, s.checkTokens, s.checkWork, s.checkVersions, s.checkOutbox} {
 		if err := f(); err != nil {

@@ -100,7 +100,8 @@ type (
 		Version uint64
 		Record  *Record
 	}
-	// Login sends the credentials once, and comes back as LoginEnded or NotStarted. No message may hold one of the secrets in Redact.
+	// Login sends the credentials once, and comes back as LoginEnded or NotStarted. No message may hold one of the secrets in
+	// Redact.
 	Login struct {
 		Work   *Work
 		Redact []string

@@ -65,8 +65,8 @@ func (f *Failure) age(now Reading) time.Duration {
 // holds reports whether no login may be made yet.
 func (f *Failure) holds(now Reading) bool { return f.left(now) > 0 }
 
-// anchored is a failure that was read from storage, on the clocks of this process. One that lies in the future by more than its hold was
-// recorded by a clock that has been corrected since: how much of its hold is left is not known, so it counts as over.
+// anchored is a failure that was read from storage, on the clocks of this process. One that lies in the future by more than its
+// hold was recorded by a clock that has been corrected since: how much of its hold is left is not known, so it counts as over.
 func (f *Failure) anchored(now Reading) *Failure {
 	length := f.NextAttempt.Sub(f.At)
 	left := max(0, f.NextAttempt.Sub(now.Wall))
@@ -90,8 +90,8 @@ func isRefusal(err error) bool {
 }
 
 // concerns reports whether the failure says something about an account under other settings than those it came with. Refused
-// credentials stay refused, and a throttled caller stays throttled, whatever else was changed; an outage or a malformed request may
-// have been mended by the change.
+// credentials stay refused, and a throttled caller stays throttled, whatever else was changed; an outage or a malformed request
+// may have been mended by the change.
 func (f *Failure) concerns(a *Account) bool {
 	if f == nil || f.Kind != upstream.Rejected && f.Kind != upstream.Throttled {
 		return false

@@ -4,9 +4,9 @@
 // Package issuer keeps one shared upstream token an account: it decides when to log in, whom to serve with what, and what to
 // remember.
 //
-// All that is decided is decided by State.Apply, which is pure: see state.go, event.go and apply.go. A worker, one an account, performs
-// what that asks for: it reads and writes storage, logs in, and wakes the callers that wait. A token that is fresh is served from
-// memory, without a lock: see serve.go.
+// All that is decided is decided by State.Apply, which is pure: see state.go, event.go and apply.go. A worker, one an account,
+// performs what that asks for: it reads and writes storage, logs in, and wakes the callers that wait. A token that is fresh is
+// served from memory, without a lock: see serve.go.
 //
 // Two locks, in the order in which they are taken, and neither held over I/O: worker.mu, and that of the scheduler or the outbox.
 package issuer

@@ -14,8 +14,8 @@ import (
 
 // Ledger remembers which tokens were issued and revoked, for questions that come years later.
 type Ledger interface {
-	// Note remembers a token of a config for keep after it has expired, and its revocation if it was revoked. It may be told twice of
-	// the same, in any order.
+	// Note remembers a token of a config for keep after it has expired, and its revocation if it was revoked. It may be told twice
+	// of the same, in any order.
 	Note(ctx context.Context, config string, t *Token, keep time.Duration) error
 	// Trim forgets what was to be remembered until now, and returns how much that was.
 	Trim(ctx context.Context, now time.Time) (forgotten int, err error)
@@ -35,8 +35,8 @@ func (noLedger) Note(context.Context, string, *Token, time.Duration) error { ret
 
 func (noLedger) Trim(context.Context, time.Time) (int, error) { return 0, nil }
 
-// outbox tells the ledger what the accounts have in their outboxes. These are stored with the tokens themselves, so nothing is lost by a
-// crash, however many log in at once.
+// outbox tells the ledger what the accounts have in their outboxes. These are stored with the tokens themselves, so nothing is
+// lost by a crash, however many log in at once.
 type outbox struct {
 	issuer *Issuer
 	ledger Ledger
@@ -95,8 +95,8 @@ func (o *outbox) tell() {
 	}
 }
 
-// tellOf tells the ledger of one account, and returns what it has taken. What it has not stays in the outbox until the next sweep: a
-// damaged page stops nothing but what belongs there, and a storage that fails stops all.
+// tellOf tells the ledger of one account, and returns what it has taken. What it has not stays in the outbox until the next
+// sweep: a damaged page stops nothing but what belongs there, and a storage that fails stops all.
 func (o *outbox) tellOf(w *worker) (told []OutboxEntry) {
 	w.mu.Lock()
 	entries := w.state.Outbox
@@ -130,7 +130,8 @@ type Unsent struct {
 	Token  *Token
 }
 
-// Unsent is what the ledger has not been told yet, the latest entry of each token: of the config of that name, or of all where it is "".
+// Unsent is what the ledger has not been told yet, the latest entry of each token: of the config of that name, or of all where it
+// is "".
 func (i *Issuer) Unsent(config string) []Unsent {
 	var found []Unsent
 	add := func(w *worker) {

@@ -31,7 +31,8 @@ func (e *repeatError) Error() string { return e.Unwrap().Error() }
 
 func (e *repeatError) Unwrap() error {
 	return &upstream.Error{
-		Kind: upstream.Malformed, Op: "login", Detail: "the upstream repeats its last token, which is about to expire, and gives no other",
+		Kind: upstream.Malformed, Op: "login",
+		Detail: "the upstream repeats its last token, which is about to expire, and gives no other",
 	}
 }
 
@@ -139,8 +140,8 @@ func (t *transition) cancelWork() {
 	t.emit(Report{Reason: w.Reason})
 }
 
-// loginEnded looks at what a login brought. Storage is told first and the callers then: so no crash leaves readers with a token that
-// nobody knows of, and none takes a hold away.
+// loginEnded looks at what a login brought. Storage is told first and the callers then: so no crash leaves readers with a token
+// that nobody knows of, and none takes a hold away.
 func (t *transition) loginEnded(e LoginEnded) {
 	w := t.Work
 	if w == nil || w.ID != e.Work || w.Step != loggingIn {
@@ -202,8 +203,8 @@ func (s *State) failed() State {
 	return next
 }
 
-// killedBy reports whether a login that ended like this may have killed the current token: that of a single-session account, where the
-// upstream may have taken for a success what failed here.
+// killedBy reports whether a login that ended like this may have killed the current token: that of a single-session account,
+// where the upstream may have taken for a success what failed here.
 func (s *State) killedBy(err error) bool {
 	return s.Account != nil && s.Account.singleSession() && s.Current != nil && mayHaveLoggedIn(err)
 }

@@ -21,20 +21,20 @@ const (
 
 // Why a login is not made although nothing has failed.
 const (
-	errNotLoaded     = notNow("the settings are not in memory")
-	errNotDue        = notNow("the current token is not to be replaced yet")
-	errTooSoon       = notNow("such a login was made only just now")
-	errGivenUp       = notNow("the last login was given up only just now, and may have reached the upstream")
-	errLeasesRunning = notNow("the last leases on the old token have not ended yet")
+	errNotLoaded     = notNowError("the settings are not in memory")
+	errNotDue        = notNowError("the current token is not to be replaced yet")
+	errTooSoon       = notNowError("such a login was made only just now")
+	errGivenUp       = notNowError("the last login was given up only just now, and may have reached the upstream")
+	errLeasesRunning = notNowError("the last leases on the old token have not ended yet")
 )
 
-// notNow is a reason that no caller gets to see.
-type notNow string
+// notNowError is a reason that no caller gets to see.
+type notNowError string
 
-func (n notNow) Error() string { return string(n) }
+func (n notNowError) Error() string { return string(n) }
 
-// mayLogin says why a login may not be made now, or nil. It is asked for every login, by readers, scheduler, rotate/ and verifications
-// alike, and nothing else decides that. a has the settings that the login would use.
+// mayLogin says why a login may not be made now, or nil. It is asked for every login, by readers, scheduler, rotate/ and
+// verifications alike, and nothing else decides that. a has the settings that the login would use.
 func (s *State) mayLogin(env Env, reason Reason, a *Account) error {
 	switch {
 	case reason == ReasonVerification:
@@ -97,8 +97,8 @@ func (s *State) mayForce(env Env) error {
 	return &LoginError{Failure: *s.Failure, Remembered: true, ForcedAfter: notBefore}
 }
 
-// mayVerify is mayLogin for a verification. While the circuit breaker is open or a Retry-After runs, a write that changes no credential
-// is not verified, whatever else it changes: the same refused password would be sent again with each.
+// mayVerify is mayLogin for a verification. While the circuit breaker is open or a Retry-After runs, a write that changes no
+// credential is not verified, whatever else it changes: the same refused password would be sent again with each.
 func (s *State) mayVerify(env Env, a *Account) error {
 	if f := s.failedVerification(a); f.holds(env.Reading) {
 		return &LoginError{Failure: *f, Remembered: true}

@@ -20,8 +20,8 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/memorynet"
 )
 
-// TestModel_AgreesWithTheWorker runs random histories through the worker, with its goroutines, clients and locks, and through the bare
-// state machine. All results must be the same.
+// TestModel_AgreesWithTheWorker runs random histories through the worker, with its goroutines, clients and locks, and through the
+// bare state machine. All results must be the same.
 func TestModel_AgreesWithTheWorker(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(60) {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// encoder writes a world down such that two worlds which go on alike give the same bytes: times are relative to now, and names and
-// numbers are ranks.
+// encoder writes a world down such that two worlds which go on alike give the same bytes: times are relative to now, and names
+// and numbers are ranks.
 type encoder struct {
 	buf      []byte
 	now      Reading

@@ -27,7 +27,8 @@ const (
 	blocked
 )
 
-// scenario is what may happen in one exploration. Each is explored exhaustively as far as it goes; all of it together would be too much.
+// scenario is what may happen in one exploration. Each is explored exhaustively as far as it goes; all of it together would be
+// too much.
 type scenario struct {
 	name    string
 	percent int

@@ -26,8 +26,9 @@ var (
 	errModelLoad    = errors.New("storage cannot be read")
 )
 
-// modelWorld is one account with all that surrounds it: the state machine, storage, the upstream, the effects in flight, the callers, and
-// what the checker itself remembers of what has happened. It is a value: what its slices and pointers refer to never changes.
+// modelWorld is one account with all that surrounds it: the state machine, storage, the upstream, the effects in flight, the
+// callers, and what the checker itself remembers of what has happened. It is a value: what its slices and pointers refer to never
+// changes.
 type modelWorld struct {
 	scenario *scenario
 

@@ -13,8 +13,8 @@ import (
 const (
 	// rotationWait is how long a reader who could be given the old token waits for a rotation, from when it began.
 	rotationWait = 2 * time.Second
-	// readWait is how long a reader waits at most: sealing and step-down wait for the requests that are open. It is a little more than
-	// the default request_timeout, so that the reader who caused a login that times out is told so.
+	// readWait is how long a reader waits at most: sealing and step-down wait for the requests that are open. It is a little more
+	// than the default request_timeout, so that the reader who caused a login that times out is told so.
 	readWait = 15*time.Second + 50*time.Millisecond
 )
 
@@ -27,8 +27,8 @@ func (i *Issuer) Read(ctx context.Context, name string) (Answer, error) {
 	return i.read(ctx, name, "")
 }
 
-// ReadWarm gives the account's shared token if it is in memory and can be served with no further thought; otherwise it does nothing.
-// It takes no lock and never waits.
+// ReadWarm gives the account's shared token if it is in memory and can be served with no further thought; otherwise it does
+// nothing. It takes no lock and never waits.
 func (i *Issuer) ReadWarm(name string, now Reading) (Answer, bool) {
 	w, ok := i.lookup(name)
 	if !ok {
@@ -209,8 +209,8 @@ func (s *State) verdict(env Env, r *reader) verdict {
 	}
 }
 
-// rotationBound is how long a reader waits for the login in flight, or for storage to take a corrected token, although there is a token; 0
-// for not at all.
+// rotationBound is how long a reader waits for the login in flight, or for storage to take a corrected token, although there is a
+// token; 0 for not at all.
 func (s *State) rotationBound(env Env, r *reader) time.Duration {
 	if s.Corrected > s.Saved && s.Corrected > s.Lost {
 		return rotationWait - (env.Elapsed - r.arrived.Elapsed)

@@ -12,8 +12,8 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
-// TestRecord_FitsStorageThoughTheLedgerIsDamaged: for two months a damaged page of the ledger takes nothing of what it is told. One entry
-// of Vault's storage holds 1 MiB, and a record that it does not take ends all logins.
+// TestRecord_FitsStorageThoughTheLedgerIsDamaged: for two months a damaged page of the ledger takes nothing of what it is told.
+// One entry of Vault's storage holds 1 MiB, and a record that it does not take ends all logins.
 func TestRecord_FitsStorageThoughTheLedgerIsDamaged(t *testing.T) {
 	t.Parallel()
 	now := Reading{Wall: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}

@@ -36,8 +36,8 @@ type Revocation struct {
 //  1. remember in memory and in storage which tokens are revoked, and give up a login in flight
 //  2. tell the upstream, where the protocol can
 //
-// An error means that the upstream was told nothing. Where storage would not take step 1, the tokens are served no more all the same,
-// and it is stored later: see Sweep. Upstream outcomes are reported in the result, not as an error.
+// An error means that the upstream was told nothing. Where storage would not take step 1, the tokens are served no more all the
+// same, and it is stored later: see Sweep. Upstream outcomes are reported in the result, not as an error.
 func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation, error) {
 	if err := i.startable(); err != nil {
 		return nil, err
@@ -74,8 +74,8 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 type revocation struct {
 	tokenID string
 	targets []*Token
-	// settings are those under which the targets were found: newer ones may name another endpoint, to which the refresh tokens of these
-	// must not go.
+	// settings are those under which the targets were found: newer ones may name another endpoint, to which the refresh tokens of
+	// these must not go.
 	settings *Account
 	version  uint64
 }
@@ -92,8 +92,8 @@ func (w *worker) revoke(r *revocation) []Effect {
 	return reports
 }
 
-// kill does step 2 in the background: it exchanges the refresh token of each token and throws away what comes back. Tokens that the
-// upstream is being asked about already are left out.
+// kill does step 2 in the background: it exchanges the refresh token of each token and throws away what comes back. Tokens that
+// the upstream is being asked about already are left out.
 func (w *worker) kill(settings *Account, tokens []*Token) {
 	var asked []*Token
 	w.do(func() []Effect {
@@ -178,8 +178,8 @@ func (w *worker) tellAgain() {
 	w.kill(s.Account, tokens)
 }
 
-// outcome is what is known of a token's revocation: of two callers who revoke it at a time the upstream refuses the second, and it is
-// dead all the same. A token that has gone from memory meanwhile is in the outbox.
+// outcome is what is known of a token's revocation: of two callers who revoke it at a time the upstream refuses the second, and
+// it is dead all the same. A token that has gone from memory meanwhile is in the outbox.
 func (w *worker) outcome(t *Token) Outcome {
 	s, _ := w.look()
 	if now := s.find(t.ID); now != nil {

@@ -16,8 +16,9 @@ type Rotation struct {
 	Previous *Token
 }
 
-// Rotate logs in now, also during a hold, and replaces the shared token. It joins a login that is in flight. It is made at most once in
-// 10 seconds, and once a minute after the upstream has refused the credentials; a caller who asks sooner gets the result of the last.
+// Rotate logs in now, also during a hold, and replaces the shared token. It joins a login that is in flight. It is made at most
+// once in 10 seconds, and once a minute after the upstream has refused the credentials; a caller who asks sooner gets the result
+// of the last.
 func (i *Issuer) Rotate(ctx context.Context, name string) (Rotation, error) {
 	if err := i.startable(); err != nil {
 		return Rotation{}, err

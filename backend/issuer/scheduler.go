@@ -21,8 +21,8 @@ const (
 	lookAgain = time.Minute
 )
 
-// scheduler says whose turn it is to rotate. An account waits in planned until its time has come, and then in the queue of its host, where
-// the one that has waited longest is first. However often an account is read meanwhile, its turn stays the same.
+// scheduler says whose turn it is to rotate. An account waits in planned until its time has come, and then in the queue of its
+// host, where the one that has waited longest is first. However often an account is read meanwhile, its turn stays the same.
 type scheduler struct {
 	// wake holds one token when run should look again.
 	wake chan struct{}
@@ -95,7 +95,8 @@ func (s *scheduler) take(d *due) {
 	s.tidy(d.host)
 }
 
-// next gives the account that has waited longest at a host which may have another login its turn; ok is false where there is none.
+// next gives the account that has waited longest at a host which may have another login its turn; ok is false where there is
+// none.
 func (s *scheduler) next(now time.Time) (w *worker, t *turn, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

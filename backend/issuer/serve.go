@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// leastTTL keeps clients that follow Answer.TTL from coming more often than this while a rotation is overdue, for however long that
-	// is. Just before a rotation they are told the second that is left: with more they would miss it.
+	// leastTTL keeps clients that follow Answer.TTL from coming more often than this while a rotation is overdue, for however long
+	// that is. Just before a rotation they are told the second that is left: with more they would miss it.
 	leastTTL = 5 * time.Second
 	// overdueSpread spreads clients that all wait for the same late rotation.
 	overdueSpread = 10 * time.Second
@@ -32,7 +32,8 @@ type Answer struct {
 	Memo *atomic.Value
 }
 
-// served is what warm reads are given without a lock: a token and the settings that it came with. It is immutable, but for the memo.
+// served is what warm reads are given without a lock: a token and the settings that it came with. It is immutable, but for the
+// memo.
 type served struct {
 	account *Account
 	token   *Token
@@ -48,10 +49,10 @@ func newServed(a *Account, t *Token) *served {
 	return &served{account: a, token: t, rotateLeft: rotateLeft, freshLeft: max(rotateLeft-grace(a, t), minLife-1)}
 }
 
-// grace is how long a token that is due for rotation goes on to be served as if nothing were happening. Most logins end within it,
-// and then no reader has waited. It is less than what clients that follow Answer.TTL add to it (Vault Agent a second, the Secrets
-// Operator half of one), so that these find the new token; and it is a fiftieth of the token's life at most, so that every lease on
-// a token of a quarter of an hour and more still has a third of it.
+// grace is how long a token that is due for rotation goes on to be served as if nothing were happening. Most logins end within
+// it, and then no reader has waited. It is less than what clients that follow Answer.TTL add to it (Vault Agent a second, the
+// Secrets Operator half of one), so that these find the new token; and it is a fiftieth of the token's life at most, so that
+// every lease on a token of a quarter of an hour and more still has a third of it.
 func grace(a *Account, t *Token) time.Duration {
 	const longest, share = 400 * time.Millisecond, 50
 	if a.singleSession() || t.repeated {

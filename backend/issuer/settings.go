@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// revokedKept is how long the ID of a revoked token outlives its end. An upstream may give its one token again, also when other credentials
-// were used meanwhile, or the config was deleted and written anew. It is dropped when another token has come after that.
+// revokedKept is how long the ID of a revoked token outlives its end. An upstream may give its one token again, also when other
+// credentials were used meanwhile, or the config was deleted and written anew. It is dropped when another token has come after
+// that.
 const revokedKept = 30 * 24 * time.Hour
 
 // isOver reports whether no upstream is thought to give the token again.
@@ -115,8 +116,8 @@ func (t *transition) written(e Written) {
 	t.emit(Wake{})
 }
 
-// storeVerified tells storage of the token that a verification brought, before readers get it. One that must not be served is dropped,
-// and the next reader logs in.
+// storeVerified tells storage of the token that a verification brought, before readers get it. One that must not be served is
+// dropped, and the next reader logs in.
 func (t *transition) storeVerified(e Written, verification *Work) {
 	token, err := t.judge(e.Token, nil, e.Account)
 	if err != nil {
@@ -133,8 +134,8 @@ func (t *transition) storeVerified(e Written, verification *Work) {
 	t.Work = &work
 }
 
-// adopt is the one place that decides what new settings mean for token, login, hold and failure: for a write here, a write on another
-// cluster and a load alike.
+// adopt is the one place that decides what new settings mean for token, login, hold and failure: for a write here, a write on
+// another cluster and a load alike.
 func (t *transition) adopt(a *Account) {
 	t.Known, t.Account = known, a
 	if t.Failure != nil && t.Failure.Protocol == "" {
@@ -181,8 +182,9 @@ func (t *transition) dropRefreshTokens() {
 	}
 }
 
-// settingsGone drops all that goes with a config that does not exist any more. What the ledger is yet to be told stays, and which tokens
-// were revoked: a config of the same name may be written, and its upstream may repeat them. stored says that storage has a record.
+// settingsGone drops all that goes with a config that does not exist any more. What the ledger is yet to be told stays, and which
+// tokens were revoked: a config of the same name may be written, and its upstream may repeat them. stored says that storage has a
+// record.
 func (t *transition) settingsGone(stored bool) {
 	t.cancelWork() // may have brought a failure
 	if t.Failure.refused() && t.Account != nil {

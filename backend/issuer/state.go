@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// maxSuperseded and maxRefreshBytes bound the tokens that are remembered after they were replaced, and their refresh tokens, so that one
-// storage entry of Vault can hold them (1 MiB). Those that end first are dropped first.
+// maxSuperseded and maxRefreshBytes bound the tokens that are remembered after they were replaced, and their refresh tokens, so
+// that one storage entry of Vault can hold them (1 MiB). Those that end first are dropped first.
 const (
 	maxSuperseded   = 1024
 	maxRefreshBytes = 512 << 10
@@ -76,8 +76,8 @@ type Work struct {
 	Took    time.Duration
 }
 
-// verifies reports whether the work is a verification, which is about other settings than those in force. Once these are stored it is a
-// login as any other.
+// verifies reports whether the work is a verification, which is about other settings than those in force. Once these are stored
+// it is a login as any other.
 func (w *Work) verifies() bool {
 	return w != nil && w.Reason == ReasonVerification && w.Step != storing
 }
@@ -148,7 +148,8 @@ type State struct {
 	// Version counts the changes that storage must be told of, and Urgent is the last that cannot wait for the next sweep. Saving is
 	// the version being written (0 for none), Saved the last that was written, and Lost the last that storage refused.
 	Version, Urgent, Saving, Saved, Lost uint64
-	// Corrected is the version with the current token's times as they were last corrected. The next process must not find the old ones.
+	// Corrected is the version with the current token's times as they were last corrected. The next process must not find the old
+	// ones.
 	Corrected uint64
 
 	// Loads and Logins count what has ended, with LoadErr and LoginErr as the last result: so a caller that waited knows whether the
@@ -233,8 +234,8 @@ func readSince(env Env, t time.Time) bool {
 	return !env.LastRead.IsZero() && !env.LastRead.Before(t)
 }
 
-// inUse reports whether the account is rotated ahead of time: its token was read since it was issued, or found alive in storage at
-// start; or, where there is no token since logins fail, it was read since the last attempt.
+// inUse reports whether the account is rotated ahead of time: its token was read since it was issued, or found alive in storage
+// at start; or, where there is no token since logins fail, it was read since the last attempt.
 func (s *State) inUse(env Env) bool {
 	if s.Failure != nil && !s.usable(env.Reading) {
 		return readSince(env, s.Failure.At)
@@ -279,8 +280,9 @@ func (s *State) rotateLeft() time.Duration {
 // isDue reports whether the current token is to be replaced.
 func (s *State) isDue(now Reading) bool { return s.Current.Remaining(now) <= s.rotateLeft() }
 
-// isIdle reports whether nothing is lost if the account is evicted from memory: storage and ledger know all, nothing is in flight,
-// there is no usable token, no hold that a list of the accounts should show, and no revocation that the upstream is yet to be told of.
+// isIdle reports whether nothing is lost if the account is evicted from memory: storage and ledger know all, nothing is in
+// flight, there is no usable token, no hold that a list of the accounts should show, and no revocation that the upstream is yet
+// to be told of.
 func (s *State) isIdle(now Reading) bool {
 	settled := s.Loading == 0 && s.Work == nil && s.Saving == 0 && s.Version == s.Saved && len(s.Outbox) == 0
 	if !settled || slices.ContainsFunc(s.Verifications, func(v failedVerification) bool { return !v.isOver(now) }) {

@@ -162,8 +162,8 @@ func (t *Token) clamp(limit time.Duration) *Token {
 	return &shorter
 }
 
-// revokedAs is the token with the outcome of its revocation. It stays killed: of two callers who revoke it at a time, the upstream
-// refuses the second.
+// revokedAs is the token with the outcome of its revocation. It stays killed: of two callers who revoke it at a time, the
+// upstream refuses the second.
 func (t *Token) revokedAs(o Outcome, at time.Time) *Token {
 	if t.revocation == Killed {
 		return t

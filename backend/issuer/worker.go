@@ -16,11 +16,12 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
-// loadTimeout bounds reading one account from storage. Writes have no such bound: one that was given up could land after the next.
+// loadTimeout bounds reading one account from storage. Writes have no such bound: one that was given up could land after the
+// next.
 const loadTimeout = 30 * time.Second
 
-// worker performs what the state machine of one account asks for. There is one for a name as long as anything about that name is in
-// flight, unsaved, or waited for.
+// worker performs what the state machine of one account asks for. There is one for a name as long as anything about that name is
+// in flight, unsaved, or waited for.
 type worker struct {
 	name   string
 	issuer *Issuer
@@ -110,8 +111,8 @@ func (w *worker) release() {
 	w.evictIfUnread(w.issuer.clock())
 }
 
-// evictIfUnread evicts an idle account that nobody has read. One that was read is evicted by sweep, when it has been idle for a while.
-// The caller holds w.mu.
+// evictIfUnread evicts an idle account that nobody has read. One that was read is evicted by sweep, when it has been idle for a
+// while. The caller holds w.mu.
 func (w *worker) evictIfUnread(now Reading) {
 	if w.state.Known != known || w.lastRead.Load() == 0 {
 		w.evictIfIdle(now)
@@ -230,8 +231,8 @@ func (i *Issuer) load(name string, id uint64) (Event, bool) {
 	return result, i.mayLogin() == nil
 }
 
-// put writes a record, or deletes it. It returns when storage has responded, however long that takes: a write that was given up could
-// land after the next one.
+// put writes a record, or deletes it. It returns when storage has responded, however long that takes: a write that was given up
+// could land after the next one.
 func (i *Issuer) put(name string, r *Record) error {
 	ctx := context.WithoutCancel(i.ctx)
 	if r == nil {
@@ -317,8 +318,8 @@ func (w *worker) wait(ctx context.Context, changed <-chan struct{}, bound time.D
 	return nil
 }
 
-// ready waits until the account is in memory, and runs f with it locked. Errors: ErrNoAccount, ErrStopped, ctx's and storage's, in which
-// case f was not run.
+// ready waits until the account is in memory, and runs f with it locked. Errors: ErrNoAccount, ErrStopped, ctx's and storage's,
+// in which case f was not run.
 func (w *worker) ready(ctx context.Context, f func() []Effect) error {
 	missing := false
 	err := w.loaded(ctx, func() []Effect {

@@ -50,8 +50,8 @@ func (c *bufferedConn) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// SetWriteDeadline implements net.Conn. It does nothing: at the end of a connection crypto/tls sets one that would cut off what is still on
-// its way.
+// SetWriteDeadline implements net.Conn. It does nothing: at the end of a connection crypto/tls sets one that would cut off what
+// is still on its way.
 func (c *bufferedConn) SetWriteDeadline(time.Time) error { return nil }
 
 // Close implements net.Conn.

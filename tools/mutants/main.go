@@ -1,8 +1,9 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Program mutants checks the model checker of backend/issuer: it drops or inverts one rule of the state machine at a time, and reports
-// which rule of the model was broken by that. It fails where a mutation goes unnoticed. Nothing in the working tree is changed.
+// Program mutants checks the model checker of backend/issuer: it drops or inverts one rule of the state machine at a time, and
+// reports which rule of the model was broken by that. It fails where a mutation goes unnoticed. Nothing in the working tree is
+// changed.
 //
 //	go run ./tools/mutants [part of a name]
 package main
@@ -53,7 +54,8 @@ func main() {
 	}
 }
 
-// try runs the model checker with the change, first a quick run and then the full one. It returns the rule that was broken; "" for none.
+// try runs the model checker with the change, first a quick run and then the full one. It returns the rule that was broken; ""
+// for none.
 func (m mutant) try(ctx context.Context) (caught string, err error) {
 	dir, err := os.MkdirTemp("", "mutant")
 	if err != nil {

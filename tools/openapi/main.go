@@ -1,8 +1,9 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command openapi judges an OpenAPI document, and answers by what it says of them. It reads both from standard input as JSON, prints
-// what is wrong, and exits with 1 where anything is. It is a module of its own, so that the plugin does without its dependencies.
+// Command openapi judges an OpenAPI document, and answers by what it says of them. It reads both from standard input as JSON,
+// prints what is wrong, and exits with 1 where anything is. It is a module of its own, so that the plugin does without its
+// dependencies.
 package main
 
 import (
