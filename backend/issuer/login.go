@@ -312,8 +312,7 @@ func (s *State) accepted(token *Token, env Env) State {
 			return v.Credentials == credentials
 		})
 	}
-	// The upstream has moved on from tokens that ended before it gave another one.
-	next.Revoked = slices.DeleteFunc(slices.Clone(next.Revoked), func(r revokedToken) bool { return !r.End.After(env.Wall) })
+	next.Revoked = slices.DeleteFunc(slices.Clone(next.Revoked), func(r revokedToken) bool { return r.isOver(env.Wall) })
 	return next
 }
 

@@ -209,7 +209,7 @@ func (e *encoder) outbox(entries []OutboxEntry) {
 
 // revokedEnd is long kept.
 func (e *encoder) revokedEnd(t time.Time) {
-	e.int(int64(max(t.Sub(e.now.Wall), -revokedKeptAfterDelete-time.Hour) / time.Millisecond))
+	e.int(int64(max(t.Sub(e.now.Wall), -revokedKept-time.Hour) / time.Millisecond))
 }
 
 func (e *encoder) record(r *Record) {

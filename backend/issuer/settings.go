@@ -8,9 +8,12 @@ import (
 	"time"
 )
 
-// revokedKeptAfterDelete is how long the IDs of revoked tokens outlive their end where the config was deleted: it may be written anew,
-// and the upstream may give its one token again.
-const revokedKeptAfterDelete = 30 * 24 * time.Hour
+// revokedKept is how long the ID of a revoked token outlives its end. An upstream may give its one token again, also when other credentials
+// were used meanwhile, or the config was deleted and written anew. It is dropped when another token has come after that.
+const revokedKept = 30 * 24 * time.Hour
+
+// isOver reports whether no upstream is thought to give the token again.
+func (r revokedToken) isOver(now time.Time) bool { return now.Sub(r.End) > revokedKept }
 
 // want has the account loaded where it is not in memory.
 func (t *transition) want(e Want) {
@@ -201,9 +204,7 @@ func (t *transition) settingsGone(stored bool) {
 
 func (t *transition) dropRevokedOfDeleted() {
 	before := len(t.Revoked)
-	t.Revoked = slices.DeleteFunc(slices.Clone(t.Revoked), func(r revokedToken) bool {
-		return t.env.Wall.Sub(r.End) > revokedKeptAfterDelete
-	})
+	t.Revoked = slices.DeleteFunc(slices.Clone(t.Revoked), func(r revokedToken) bool { return r.isOver(t.env.Wall) })
 	if len(t.Revoked) != before {
 		t.changed()
 	}

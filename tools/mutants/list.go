@@ -10,7 +10,7 @@ func mutants() []mutant {
 		{"a login may bring a revoked token back", "login.go", "if t.isRevoked(token.ID) {", "if false {"},
 		{
 			"a new token ends all revocations", "login.go",
-			"func(r revokedToken) bool { return !r.End.After(env.Wall) }", "func(revokedToken) bool { return true }",
+			"func(r revokedToken) bool { return r.isOver(env.Wall) }", "func(revokedToken) bool { return true }",
 		},
 		{"a restart forgets revocations", "record.go", "range r.Revoked {", "range r.Revoked[:0] {"},
 		{"new settings leave the login in flight", "settings.go", "\tif !t.Work.verifies() {\n\t\tt.cancelWork()", "\tif false {\n\t\tt.cancelWork()"},
