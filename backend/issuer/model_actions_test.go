@@ -299,6 +299,14 @@ func (a *actions) revocations() {
 
 func (a *actions) time() {
 	w, s := a.w, a.w.scenario
+	if s.untilTheEnd {
+		if t := w.state.Current; t != nil {
+			a.add(true, "the token ends", func(w *modelWorld) { w.true += max(0, t.Remaining(w.now())) + repeatMargin })
+		} else {
+			a.add(true, "half an hour passes", func(w *modelWorld) { w.true += modelLife * 3 / 2 })
+		}
+		return
+	}
 	a.add(true, "a second passes", func(w *modelWorld) { w.true += time.Second })
 	for _, d := range w.deadlines() {
 		a.add(true, fmt.Sprintf("%s pass", d), func(w *modelWorld) { w.true += d })

@@ -160,6 +160,9 @@ func (g *ghost) crashed(w *modelWorld) {
 		}
 	}
 	for n := range g.holds {
+		if h := &g.holds[n]; w.state.Failure != nil && w.state.Failure.Kind == Blocked && h.kind != upstream.Rejected {
+			h.step = 0 // is not stored while logins cannot begin
+		}
 		if !g.holds[n].durable || g.holds[n].offClock {
 			g.holds[n] = ghostHold{}
 		}
@@ -168,7 +171,7 @@ func (g *ghost) crashed(w *modelWorld) {
 		g.rejected, g.rejectedVersion = 0, 0
 	}
 	g.verHolds, g.forced, g.cutOff = [2]ghostHold{}, 0, 0
-	held := g.holds[0].until > w.true || g.holds[1].until > w.true // goes on
+	held := w.record != nil && w.record.Failure != nil && w.record.Failure.NextAttempt.After(w.now().Wall) // goes on
 	if w.record != nil && w.record.Attempt != nil && !held {
 		g.cutOff, g.cutOffGeneration = w.true, w.record.Generation
 	}
@@ -268,8 +271,8 @@ func (h ghostHold) after(w *modelWorld, work *Work, err *upstream.Error) ghostHo
 	default:
 		next.until = w.true + min(time.Second<<min(next.step-1, 6), modelLife/20)*3/4
 	}
-	blocked := w.state.Failure != nil && w.state.Failure.Kind == Blocked && w.state.Failure.holds(w.now())
-	if f := w.state.Failure; blocked && forced && next.kind != upstream.Rejected && err.RetryAfter == 0 {
+	// What could not begin has a hold as well, of which the checker does not know, and by hand it becomes no longer.
+	if f := w.state.Failure; f.holds(w.now()) && forced && next.kind != upstream.Rejected && err.RetryAfter == 0 {
 		next.until, next.step = min(next.until, w.true+f.left(w.now())), 1
 	}
 	if open && err.Kind != upstream.Rejected {

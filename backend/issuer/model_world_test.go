@@ -62,6 +62,8 @@ type modelWorld struct {
 	ghost ghost
 	left  budget // of what may happen only so often
 
+	full bool // storage takes no writes, in histories that go one step after the other
+
 	broken string // the rule that does not hold, and how
 }
 
@@ -246,7 +248,11 @@ func (w *modelWorld) respondAtOnce() bool {
 	case len(w.loads) > 0 && !s.slowLoads:
 		w.loadGoesOn(0)
 	case w.save != nil && !s.slowSaves:
-		w.saveEnds(true, nil)
+		if w.full {
+			w.saveEnds(false, errModelStorage)
+		} else {
+			w.saveEnds(true, nil)
+		}
 	case w.tell != nil && !s.slowLedger:
 		w.tellGoesOn()
 	case w.op != nil && w.op.step == opStores && !s.slowConfig:
