@@ -106,7 +106,7 @@ func newBackend(o Options, conf *logical.BackendConfig) *backend {
 	b.issuer = issuer.New(issuer.Options{
 		Source:      b.store,
 		Store:       b.store,
-		Ledger:      issuedLedger{b.ledger, b.clock},
+		Ledger:      ledgerAdapter{b.ledger, b.clock},
 		Clock:       b.clock,
 		Logger:      conf.Logger,
 		UserAgent:   "vault-plugin-secrets-mastersindia/" + strings.TrimPrefix(o.Version, "v"),

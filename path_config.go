@@ -59,17 +59,17 @@ func (b *backend) configPaths() []*framework.Path {
 			Default: f.documentedDefault(), AllowedValues: f.allowed,
 		}
 		if !f.sensitive {
-			shown[f.name] = answered(fields[f.name])
+			shown[f.name] = inResponse(fields[f.name])
 		}
 	}
 	shown["protocol"].AllowedValues = fields["protocol"].AllowedValues // the others may be empty
-	absent := noneOfThatName()
+	absent := nameNotFound()
 	write := &framework.PathOperation{
 		Callback: b.configWrite,
 		Summary:  "Create or update an upstream account.",
 		Description: "Logs in once with the new settings before they are stored, where they change what a login sends or where. " +
 			"An update changes only the fields that it names.",
-		Responses: answersNothing("The account is stored.", append(upstreamFailures(),
+		Responses: respondsNothing("The account is stored.", append(upstreamFailures(),
 			failure{http.StatusBadRequest, "a field is refused, or the upstream refuses the login: nothing is stored"})...),
 		ForwardPerformanceStandby:   true,
 		ForwardPerformanceSecondary: true,
@@ -86,13 +86,13 @@ func (b *backend) configPaths() []*framework.Path {
 					Callback:    b.configRead,
 					Summary:     "Read an upstream account, without its secrets.",
 					Description: "Gives every setting that can be written, but password and client_secret.",
-					Responses:   answers("The account, without its secrets.", shown, absent),
+					Responses:   responds("The account, without its secrets.", shown, absent),
 				},
 				logical.DeleteOperation: &framework.PathOperation{
 					Callback:                    b.configDelete,
 					Summary:                     "Delete an upstream account and drop its tokens.",
 					Description:                 "Roles that name it answer 400 from then on. Tokens that were read live on upstream.",
-					Responses:                   answersNothing("The account is gone."),
+					Responses:                   respondsNothing("The account is gone."),
 					ForwardPerformanceStandby:   true,
 					ForwardPerformanceSecondary: true,
 				},
@@ -107,7 +107,7 @@ func (b *backend) configPaths() []*framework.Path {
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
 					Callback: b.configList, Summary: configListHelpSynopsis, Description: listDescription,
-					Responses: answersList("upstream accounts", "protocol", "preset", "token_url", "username", "paused"),
+					Responses: respondsList("upstream accounts", "protocol", "preset", "token_url", "username", "paused"),
 				},
 			},
 			HelpSynopsis:    configListHelpSynopsis,
@@ -150,7 +150,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	if old != nil && old.equal(next) {
 		return nil, nil //nolint:nilnil // 204
 	}
-	b.stamp(old, next)
+	b.setGeneration(old, next)
 
 	account := next.account(name)
 	resp := new(logical.Response)
@@ -177,9 +177,9 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		b.issuer.Invalidate(name)
 	}
 	if err != nil {
-		return verifyAnswer(req.MountPoint, name, err)
+		return verificationErrorResponse(req.MountPoint, name, err)
 	}
-	if apart(next) && (old == nil || old.TokenURL != next.TokenURL || old.RefreshURL != next.RefreshURL) {
+	if onDifferentHosts(next) && (old == nil || old.TokenURL != next.TokenURL || old.RefreshURL != next.RefreshURL) {
 		resp.AddWarning("The config is stored. Its refresh_url is on another host than its token_url: " +
 			"revoke/ sends refresh tokens there.")
 	}
@@ -189,9 +189,9 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	return resp, nil
 }
 
-// apart reports whether the endpoints are on two hosts. Most likely one of them is that of a preset, and only the other was
-// named.
-func apart(c *config) bool {
+// onDifferentHosts reports whether the endpoints are on two hosts. Most likely one of them is that of a preset, and only the
+// other was named.
+func onDifferentHosts(c *config) bool {
 	login, err := url.Parse(c.TokenURL)
 	if err != nil || c.RefreshURL == "" {
 		return false
@@ -200,8 +200,9 @@ func apart(c *config) bool {
 	return err == nil && !strings.EqualFold(login.Hostname(), refresh.Hostname())
 }
 
-// stamp marks the config with a new generation where it logs in otherwise, and with the time where its credentials changed.
-func (b *backend) stamp(old, next *config) {
+// setGeneration marks the config with a new generation where it logs in otherwise, and with the time where its credentials
+// changed.
+func (b *backend) setGeneration(old, next *config) {
 	if old == nil || !sameLogin(old, next) {
 		next.Generation = rand.Text()
 	}
@@ -222,11 +223,11 @@ func wantsVerification(old, next *config, p params) bool {
 	return (wanted || !given) && !next.Paused && (old == nil || !sameLogin(old, next))
 }
 
-// verifyAnswer says that nothing was stored, and how to store all the same.
-func verifyAnswer(mount, name string, err error) (*logical.Response, error) {
+// verificationErrorResponse says that nothing was stored, and how to store all the same.
+func verificationErrorResponse(mount, name string, err error) (*logical.Response, error) {
 	var failed *issuer.LoginError
 	if !errors.As(err, &failed) {
-		return loginAnswer(mount, name, err)
+		return loginErrorResponse(mount, name, err)
 	}
 	message := "config " + quoteName(name) + " was not stored, since its login failed: " + failed.Message
 	if failed.Remembered {

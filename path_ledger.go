@@ -51,7 +51,7 @@ func (b *backend) ledgerPaths() []*framework.Path {
 					Description: "Gives every shared token that is remembered, the newest first: when and why it was issued, until when it " +
 						"lives, and whether it was replaced or revoked.",
 					DisplayAttrs: display("read", "ledger"),
-					Responses: answers("The tokens that were issued.", map[string]*framework.FieldSchema{
+					Responses: responds("The tokens that were issued.", map[string]*framework.FieldSchema{
 						"tokens": {
 							Type: framework.TypeSlice, Required: true,
 							Description: "Newest first; of each token_id, state, issued_at, expires_at, usable_until and reason.",
@@ -69,7 +69,7 @@ func (b *backend) ledgerPaths() []*framework.Path {
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
 					Callback: b.ledgerList, Summary: ledgerListHelpSynopsis, Description: listDescription,
-					Responses:                 answersList("configs", "remembered_until", "message"),
+					Responses:                 respondsList("configs", "remembered_until", "message"),
 					ForwardPerformanceStandby: true,
 				},
 			},
@@ -97,14 +97,14 @@ func (b *backend) ledgerRead(ctx context.Context, req *logical.Request, d *frame
 	if err := b.mustBeActive(); err != nil {
 		return nil, err
 	}
-	entries, more, err := b.issuedFor(ctx, name)
+	entries, more, err := b.listIssued(ctx, name)
 	damaged, partly := errors.AsType[*stored.DamagedError](err)
 	if len(entries) == 0 || err != nil && !partly {
 		return nil, err // 404
 	}
 	known, err := b.tokensOf(ctx, name)
 	if err != nil {
-		return loginAnswer(req.MountPoint, name, err)
+		return loginErrorResponse(req.MountPoint, name, err)
 	}
 	now := b.clock().Wall
 	tokens := make([]any, 0, len(entries))
@@ -142,5 +142,5 @@ func (b *backend) ledgerList(ctx context.Context, _ *logical.Request, _ *framewo
 		}
 		info[name] = map[string]any{"remembered_until": until, "message": ""}
 	}
-	return listAnswer(names, info), nil
+	return listResponse(names, info), nil
 }

@@ -61,7 +61,7 @@ func (b *backend) lookupPaths() []*framework.Path {
 				Description: "For a token that was found where it should not be. Takes the token, or its token_id, and says which config " +
 					"it was issued for, until when it lives, and what to do.",
 				DisplayAttrs: display("look-up", "token"),
-				Responses: answers("What is known of the token.", shown,
+				Responses: responds("What is known of the token.", shown,
 					failure{http.StatusBadRequest, "neither token nor token_id is given, or both are, or token_id is none"},
 					failure{http.StatusNotFound, "no token of that token_id is remembered; the message says why that may be"}),
 				ForwardPerformanceStandby: true,
@@ -89,7 +89,7 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 	if err := b.mustBeActive(); err != nil {
 		return nil, err
 	}
-	found, err := b.issuedAs(ctx, tokenID)
+	found, err := b.findIssued(ctx, tokenID)
 	if errors.Is(err, ledger.ErrUnknown) {
 		return nil, logical.CodedError(http.StatusNotFound, unknownToken(req.MountPoint, tokenID, isTokenID(token)))
 	}
@@ -102,7 +102,7 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 	for n, f := range found {
 		known, err := b.tokensOf(ctx, f.Config)
 		if err != nil {
-			return loginAnswer(req.MountPoint, f.Config, err)
+			return loginErrorResponse(req.MountPoint, f.Config, err)
 		}
 		tokens[n] = seen(f.Config, f.Entry, known, now)
 	}

@@ -41,7 +41,7 @@ func presetPaths() []*framework.Path {
 					Summary:      presetHelpSynopsis,
 					Description:  "Says what is documented, what is only seen in use and what is assumed, and how the token is then used.",
 					DisplayAttrs: display("read", "preset"),
-					Responses:    answers("The preset.", presetFields(), noneOfThatName()),
+					Responses:    responds("The preset.", presetFields(), nameNotFound()),
 				},
 			},
 			HelpSynopsis:    presetHelpSynopsis,
@@ -53,7 +53,7 @@ func presetPaths() []*framework.Path {
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
 					Callback: presetList, Summary: presetListHelpSynopsis, Description: listDescription,
-					Responses: answers("Names of the presets.", listFields("protocol", "token_url", "description")),
+					Responses: responds("Names of the presets.", listFields("protocol", "token_url", "description")),
 				},
 			},
 			HelpSynopsis:    presetListHelpSynopsis,
@@ -120,5 +120,5 @@ func presetList(context.Context, *logical.Request, *framework.FieldData) (*logic
 		names = append(names, p.name)
 		info[p.name] = map[string]any{"protocol": p.protocol, "token_url": p.tokenURL, "description": p.description}
 	}
-	return listAnswer(names, info), nil
+	return listResponse(names, info), nil
 }

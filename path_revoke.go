@@ -50,7 +50,7 @@ func (b *backend) revokePaths() []*framework.Path {
 				Description: "Acts on every unexpired token of the config, or on the one that token_id names. Answers 200 whatever the " +
 					"upstream says, and warns of each token that may live on. The next read logs in anew.",
 				DisplayAttrs: display("revoke", "tokens"),
-				Responses: answers("What became of each token.", map[string]*framework.FieldSchema{
+				Responses: responds("What became of each token.", map[string]*framework.FieldSchema{
 					"tokens": {
 						Type: framework.TypeMap, Required: true,
 						Description: "By token_id: upstream (killed, refused, unknown or unsupported) and valid_until.",
@@ -81,7 +81,7 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 		return resp, nil
 	}
 	if err != nil {
-		return loginAnswer(req.MountPoint, name, err)
+		return loginErrorResponse(req.MountPoint, name, err)
 	}
 	resp := &logical.Response{Data: map[string]any{"tokens": revocations(revoked)}}
 	for _, r := range revoked {

@@ -60,14 +60,14 @@ func (b *backend) rolePaths() []*framework.Path {
 		},
 	}
 	shown := map[string]*framework.FieldSchema{
-		"config": answered(fields["config"]), "max_ttl": answered(fields["max_ttl"]), "lease": answered(fields["lease"]),
+		"config": inResponse(fields["config"]), "max_ttl": inResponse(fields["max_ttl"]), "lease": inResponse(fields["lease"]),
 	}
-	absent := noneOfThatName()
+	absent := nameNotFound()
 	write := &framework.PathOperation{
 		Callback:    b.roleWrite,
 		Summary:     "Create or update a role.",
 		Description: "The config that it names must exist. An update changes only the fields that it names.",
-		Responses: answersNothing("The role is stored.",
+		Responses: respondsNothing("The role is stored.",
 			failure{http.StatusBadRequest, "a field is refused, or the config does not exist"}),
 		ForwardPerformanceStandby:   true,
 		ForwardPerformanceSecondary: true,
@@ -83,13 +83,13 @@ func (b *backend) rolePaths() []*framework.Path {
 				logical.ReadOperation: &framework.PathOperation{
 					Callback: b.roleRead, Summary: "Read a role.",
 					Description: "Gives the config that the role names, and what it says of leases.",
-					Responses:   answers("The role.", shown, absent),
+					Responses:   responds("The role.", shown, absent),
 				},
 				logical.DeleteOperation: &framework.PathOperation{
 					Callback:                    b.roleDelete,
 					Summary:                     "Delete a role.",
 					Description:                 "Leases made through it live on to their end.",
-					Responses:                   answersNothing("The role is gone."),
+					Responses:                   respondsNothing("The role is gone."),
 					ForwardPerformanceStandby:   true,
 					ForwardPerformanceSecondary: true,
 				},
@@ -104,7 +104,7 @@ func (b *backend) rolePaths() []*framework.Path {
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
 					Callback: b.roleList, Summary: roleListHelpSynopsis, Description: listDescription,
-					Responses: answersList("roles", "config", "max_ttl", "lease"),
+					Responses: respondsList("roles", "config", "max_ttl", "lease"),
 				},
 			},
 			HelpSynopsis:    roleListHelpSynopsis,

@@ -36,7 +36,7 @@ func (b *backend) rotatePaths() []*framework.Path {
 				Description: "Logs in also in a pause that follows a failed login; at most once in 10 seconds, and once a minute after " +
 					"the upstream has refused the credentials. The old token is handed out no more, and dies by itself upstream.",
 				DisplayAttrs: display("rotate", "token"),
-				Responses: answers("The new token, without itself.", map[string]*framework.FieldSchema{
+				Responses: responds("The new token, without itself.", map[string]*framework.FieldSchema{
 					"token_id":             textField("Names the new token."),
 					"expires_at":           timeField("When the new token dies."),
 					"previous_token_id":    textField("Names the token that was replaced; empty where there was none alive."),
@@ -59,7 +59,7 @@ func (b *backend) rotateUpdate(ctx context.Context, req *logical.Request, d *fra
 	}
 	rotation, err := b.issuer.Rotate(ctx, name)
 	if err != nil {
-		return loginAnswer(req.MountPoint, name, err)
+		return loginErrorResponse(req.MountPoint, name, err)
 	}
 	data := map[string]any{
 		"token_id":             rotation.Token.ID,

@@ -61,8 +61,8 @@ func (b *backend) statusPaths() []*framework.Path {
 					Summary:      statusHelpSynopsis,
 					Description:  "Says what is wrong and what to type. Never logs in, and shows no secret.",
 					DisplayAttrs: display("read", "status"),
-					Responses: answers("The health of the account.", statusFields(),
-						noneOfThatName()),
+					Responses: responds("The health of the account.", statusFields(),
+						nameNotFound()),
 					ForwardPerformanceStandby: true,
 				},
 			},
@@ -75,7 +75,7 @@ func (b *backend) statusPaths() []*framework.Path {
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
 					Callback: b.statusList, Summary: statusListHelpSynopsis, Description: listDescription,
-					Responses:                 answersList("configs", "state", "message", "expires_at", "next_attempt_at"),
+					Responses:                 respondsList("configs", "state", "message", "expires_at", "next_attempt_at"),
 					ForwardPerformanceStandby: true,
 				},
 			},
@@ -126,7 +126,7 @@ func (b *backend) statusRead(ctx context.Context, req *logical.Request, d *frame
 		return nil, nil //nolint:nilnil // 404
 	}
 	if err != nil {
-		return loginAnswer(req.MountPoint, name, err)
+		return loginErrorResponse(req.MountPoint, name, err)
 	}
 	return &logical.Response{Data: statusData(req.MountPoint, name, status, b.clock().Wall)}, nil
 }
@@ -165,7 +165,7 @@ func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *frame
 			info[name] = statusSummary(req.MountPoint, name, *found[n], b.clock().Wall)
 		}
 	}
-	return listAnswer(names, info, damaged...), nil
+	return listResponse(names, info, damaged...), nil
 }
 
 // statusAtRest is the status of an account that is not in memory; nil where it was deleted meanwhile. Such an account is idle or

@@ -44,7 +44,7 @@ func (b *backend) tokenPaths() []*framework.Path {
 		Summary:  "Read the token of a role.",
 		Description: "Logs in only where there is no token that can be served. The answer has a lease, which ends before the token " +
 			"does and cannot be renewed, unless the role says lease=false.",
-		Responses: answers("The token.", map[string]*framework.FieldSchema{
+		Responses: responds("The token.", map[string]*framework.FieldSchema{
 			"access_token":  secretField("The upstream token."),
 			"token_type":    textField("JWT or Bearer: the config's authorization_scheme."),
 			"authorization": secretField("Ready-made value of an Authorization header."),
@@ -110,13 +110,13 @@ func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framew
 	}
 	answer, err := b.readAccount(ctx, r.Config, rejected)
 	if err != nil {
-		return loginAnswer(req.MountPoint, r.Config, err)
+		return loginErrorResponse(req.MountPoint, r.Config, err)
 	}
-	return b.tokenAnswer(name, r, answer), nil
+	return b.tokenResponse(name, r, answer), nil
 }
 
-// tokenAnswer is the answer to whoever reads the role, with a lease unless the role is without.
-func (b *backend) tokenAnswer(name string, r *role, a issuer.Answer) *logical.Response {
+// tokenResponse is the answer to whoever reads the role, with a lease unless the role is without.
+func (b *backend) tokenResponse(name string, r *role, a issuer.Answer) *logical.Response {
 	data := tokenData(a)
 	if !r.Lease {
 		return &logical.Response{Data: data}
@@ -158,7 +158,7 @@ func leaseTTL(remaining time.Duration, limits ...time.Duration) time.Duration {
 
 // tokenData is the answer to a read. It holds no time.Duration, which Vault would show in nanoseconds.
 func tokenData(a issuer.Answer) map[string]any {
-	data := maps.Clone(lastingData(a))
+	data := maps.Clone(cachedData(a))
 	data["expires_in"] = int64(a.Remaining / time.Second)
 	data["ttl"] = wholeTTL(a)
 	return data
@@ -170,9 +170,9 @@ func wholeTTL(a issuer.Answer) int64 {
 	return min(int64((a.TTL+time.Second-1)/time.Second), int64(a.Remaining/time.Second))
 }
 
-// lastingData is the part of the answer that stays the same for as long as the token does, which is most of its cost: it is made
+// cachedData is the part of the answer that stays the same for as long as the token does, which is most of its cost: it is made
 // once. It must not be changed.
-func lastingData(a issuer.Answer) map[string]any {
+func cachedData(a issuer.Answer) map[string]any {
 	if made, ok := a.Memo.Load().(map[string]any); ok {
 		return made
 	}

@@ -348,7 +348,8 @@ func eachCommand(document string, replace func(command, answer string) string) s
 	})
 }
 
-func TestTheReferenceIsWhatTheCodeSays(t *testing.T) {
+// TestReference_MatchesCode: the reference is what the code says.
+func TestReference_MatchesCode(t *testing.T) {
 	t.Parallel()
 	got, err := os.ReadFile(referenceFile)
 	if err != nil {
@@ -369,7 +370,8 @@ func TestTheReferenceIsWhatTheCodeSays(t *testing.T) {
 	}
 }
 
-func TestAnswersStayWhenTheReferenceIsWrittenAnew(t *testing.T) {
+// TestReference_KeepsCommandOutput: answers stay when the reference is written anew.
+func TestReference_KeepsCommandOutput(t *testing.T) {
 	t.Parallel()
 	const former = "```console\n$ one\nKey\n\n---\n$ two\n$ three\nold\n```\n$ one\n"
 	const anew = "# New\n```console\n$ three\nnew\n$ one\n$ two\n```\n$ one\n"

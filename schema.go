@@ -38,7 +38,7 @@ type failure struct {
 	when   string
 }
 
-func noneOfThatName() failure { return failure{http.StatusNotFound, "there is none of that name"} }
+func nameNotFound() failure { return failure{http.StatusNotFound, "there is none of that name"} }
 
 // upstreamFailures are those of everything that may log in.
 func upstreamFailures() []failure {
@@ -50,19 +50,19 @@ func upstreamFailures() []failure {
 	}
 }
 
-// answers is the OpenAPI description of an operation that answers with data.
-func answers(description string, fields map[string]*framework.FieldSchema, failures ...failure) map[int][]framework.Response {
+// responds is the OpenAPI description of an operation that answers with data.
+func responds(description string, fields map[string]*framework.FieldSchema, failures ...failure) map[int][]framework.Response {
 	return withFailures(http.StatusOK, framework.Response{Description: description, Fields: fields}, failures)
 }
 
-// answersNothing is the OpenAPI description of an operation that answers without data.
-func answersNothing(description string, failures ...failure) map[int][]framework.Response {
+// respondsNothing is the OpenAPI description of an operation that answers without data.
+func respondsNothing(description string, failures ...failure) map[int][]framework.Response {
 	return withFailures(http.StatusNoContent, framework.Response{Description: description}, failures)
 }
 
-// answersList is the OpenAPI description of a list that says the given facts of each name.
-func answersList(what string, facts ...string) map[int][]framework.Response {
-	return answers("Names of the "+what+".", listFields(facts...), failure{http.StatusNotFound, "the list is empty"})
+// respondsList is the OpenAPI description of a list that says the given facts of each name.
+func respondsList(what string, facts ...string) map[int][]framework.Response {
+	return responds("Names of the "+what+".", listFields(facts...), failure{http.StatusNotFound, "the list is empty"})
 }
 
 func listFields(facts ...string) map[string]*framework.FieldSchema {
@@ -108,8 +108,8 @@ func maybeTimeField(description, without string) *framework.FieldSchema {
 	return textField(description + " RFC 3339, UTC; empty " + without + ".")
 }
 
-// answered is what a read says of a field that is written: durations are numbers there, and there is no default.
-func answered(written *framework.FieldSchema) *framework.FieldSchema {
+// inResponse is what a read says of a field that is written: durations are numbers there, and there is no default.
+func inResponse(written *framework.FieldSchema) *framework.FieldSchema {
 	field := &framework.FieldSchema{Type: written.Type, Required: true, Description: written.Description}
 	if field.Type == framework.TypeDurationSecond {
 		field.Type = framework.TypeInt
@@ -118,9 +118,9 @@ func answered(written *framework.FieldSchema) *framework.FieldSchema {
 	return field
 }
 
-// listAnswer is a list with facts; Vault makes a 404 of an empty one. It warns of entries that are damaged: one of them must not
-// hide all others.
-func listAnswer(names []string, info map[string]any, damaged ...error) *logical.Response {
+// listResponse is a list with facts; Vault makes a 404 of an empty one. It warns of entries that are damaged: one of them must
+// not hide all others.
+func listResponse(names []string, info map[string]any, damaged ...error) *logical.Response {
 	resp := logical.ListResponseWithInfo(names, info)
 	for _, err := range damaged {
 		if err != nil {
@@ -145,7 +145,7 @@ func listEntries(names []string, read func(name string) (map[string]any, error))
 			info[name] = facts
 		}
 	}
-	return listAnswer(names, info, damaged...), nil
+	return listResponse(names, info, damaged...), nil
 }
 
 // helpWidth is the room that Vault's path-help has for the description of a field: 80 columns without its indent.

@@ -160,6 +160,7 @@ func (t *transition) correctClock() {
 		if right, wrong := t.Current.corrected(t.env.Reading); wrong {
 			t.Current = right
 			t.changed()
+			t.Corrected = t.Version
 		}
 	}
 	if w := t.Work; w != nil && w.Token != nil {

@@ -209,8 +209,12 @@ func (s *State) verdict(env Env, r *reader) verdict {
 	}
 }
 
-// rotationBound is how long a reader waits for the login in flight although there is a token; 0 for not at all.
+// rotationBound is how long a reader waits for the login in flight, or for storage to take a corrected token, although there is a token; 0
+// for not at all.
 func (s *State) rotationBound(env Env, r *reader) time.Duration {
+	if s.Corrected > s.Saved && s.Corrected > s.Lost {
+		return rotationWait - (env.Elapsed - r.arrived.Elapsed)
+	}
 	if s.Work == nil {
 		return 0
 	}

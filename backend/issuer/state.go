@@ -137,6 +137,8 @@ type State struct {
 	// Version counts the changes that storage must be told of, and Urgent is the last that cannot wait for the next sweep. Saving is
 	// the version being written (0 for none), Saved the last that was written, and Lost the last that storage refused.
 	Version, Urgent, Saving, Saved, Lost uint64
+	// Corrected is the version with the current token's times as they were last corrected. The next process must not find the old ones.
+	Corrected uint64
 
 	// Loads and Logins count what has ended, with LoadErr and LoginErr as the last result: so a caller that waited knows whether the
 	// result is news.

@@ -1,0 +1,230 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mounttest
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// The kinds of access to storage.
+const (
+	Get    = "get"
+	Put    = "put"
+	Delete = "delete"
+	List   = "list"
+)
+
+// ErrStorage is what storage that was told to fail answers with.
+func ErrStorage() error { return errors.New("the storage of the test is broken") }
+
+// Storage is what Vault keeps for the mount: it outlives the plugin's process, records every access, and fails as told.
+type Storage struct {
+	// Entries are the entries themselves, without faults and unrecorded.
+	Entries logical.Storage
+
+	mu       sync.Mutex
+	fault    func(n int, access, key string) Fault
+	accesses []access
+}
+
+type access struct{ kind, key string }
+
+// Fault is what becomes of one access: it fails where Err is set, though only after it was done where Late is set as well.
+type Fault struct {
+	Err  error
+	Late bool
+	// Wait is a time that the access takes, unless its context ends before. Hold is the same until it is closed.
+	Wait time.Duration
+	Hold <-chan struct{}
+}
+
+func newStorage() *Storage { return &Storage{Entries: &logical.InmemStorage{}} }
+
+// SetFault has fault decide about every access from now on: of its number, which counts from 1, its kind and its key. Nil heals
+// storage.
+func (s *Storage) SetFault(fault func(n int, access, key string) Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault = fault
+}
+
+// Fail makes every access of a kind under prefix answer with err.
+func (s *Storage) Fail(kind, prefix string, err error) {
+	s.SetFault(func(_ int, access, key string) Fault {
+		if access == kind && strings.HasPrefix(key, prefix) {
+			return Fault{Err: err}
+		}
+		return Fault{}
+	})
+}
+
+// FailPuts makes the next n writes fail.
+func (s *Storage) FailPuts(n int) {
+	var failed atomic.Int64
+	s.SetFault(func(_ int, access, _ string) Fault {
+		if access == Put && failed.Add(1) <= int64(n) {
+			return Fault{Err: errors.New("storage: no space left on device")}
+		}
+		return Fault{}
+	})
+}
+
+// SlowPuts makes every write take that long.
+func (s *Storage) SlowPuts(d time.Duration) {
+	s.SetFault(func(_ int, access, _ string) Fault {
+		if access == Put {
+			return Fault{Wait: d}
+		}
+		return Fault{}
+	})
+}
+
+// Heal ends what SetFault and its like have begun.
+func (s *Storage) Heal() { s.SetFault(nil) }
+
+// WithoutFaults runs f while storage is healed.
+func (s *Storage) WithoutFaults(f func()) {
+	s.mu.Lock()
+	fault := s.fault
+	s.fault = nil
+	s.mu.Unlock()
+	defer s.SetFault(fault)
+	f()
+}
+
+// Accesses are all accesses so far: "put config/gst".
+func (s *Storage) Accesses() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	accesses := make([]string, len(s.accesses))
+	for n, a := range s.accesses {
+		accesses[n] = a.kind + " " + a.key
+	}
+	return accesses
+}
+
+// Count is how many accesses of some kinds there were so far, or of all where none is named.
+func (s *Storage) Count(kinds ...string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(kinds) == 0 {
+		return len(s.accesses)
+	}
+	count := 0
+	for _, a := range s.accesses {
+		for _, kind := range kinds {
+			if a.kind == kind {
+				count++
+			}
+		}
+	}
+	return count
+}
+
+// Reset forgets all accesses.
+func (s *Storage) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accesses = nil
+}
+
+func (s *Storage) record(kind, key string) Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accesses = append(s.accesses, access{kind, key})
+	if s.fault == nil {
+		return Fault{}
+	}
+	return s.fault(len(s.accesses), kind, key)
+}
+
+// copy is another storage with the same entries.
+func (s *Storage) copy(t testing.TB) *Storage {
+	t.Helper()
+	other := newStorage()
+	keys, err := logical.CollectKeys(t.Context(), s.Entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range keys {
+		entry, err := s.Entries.Get(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := other.Entries.Put(t.Context(), entry); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return other
+}
+
+// newProcess is the storage as one process of the plugin sees it.
+func (s *Storage) newProcess() *processStorage { return &processStorage{storage: s} }
+
+type processStorage struct {
+	storage *Storage
+	lost    atomic.Bool
+}
+
+// access does one access, unless it is to fail.
+func (p *processStorage) access(ctx context.Context, kind, key string, do func() error) error {
+	fault := p.storage.record(kind, key)
+	if p.lost.Load() {
+		return errors.New("storage: the process is dead")
+	}
+	if fault.Hold != nil {
+		select {
+		case <-fault.Hold:
+		case <-ctx.Done():
+		}
+	}
+	if fault.Wait > 0 {
+		select {
+		case <-time.After(fault.Wait):
+		case <-ctx.Done():
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err // as over gRPC
+	}
+	if fault.Err != nil && !fault.Late {
+		return fault.Err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	return fault.Err
+}
+
+func (p *processStorage) List(ctx context.Context, prefix string) (keys []string, err error) {
+	err = p.access(ctx, List, prefix, func() (err error) {
+		keys, err = p.storage.Entries.List(ctx, prefix)
+		return err
+	})
+	return keys, err
+}
+
+func (p *processStorage) Get(ctx context.Context, key string) (entry *logical.StorageEntry, err error) {
+	err = p.access(ctx, Get, key, func() (err error) {
+		entry, err = p.storage.Entries.Get(ctx, key)
+		return err
+	})
+	return entry, err
+}
+
+func (p *processStorage) Put(ctx context.Context, entry *logical.StorageEntry) error {
+	return p.access(ctx, Put, entry.Key, func() error { return p.storage.Entries.Put(ctx, entry) })
+}
+
+func (p *processStorage) Delete(ctx context.Context, key string) error {
+	return p.access(ctx, Delete, key, func() error { return p.storage.Entries.Delete(ctx, key) })
+}

@@ -1,0 +1,183 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/issuer"
+	"vault-plugin-secrets-mastersindia/backend/ledger"
+)
+
+// ledgerAdapter writes the tokens that the issuer reports into the ledger.
+type ledgerAdapter struct {
+	ledger *ledger.Ledger
+	clock  issuer.Clock
+}
+
+// Note implements issuer.Ledger.
+func (b ledgerAdapter) Note(ctx context.Context, config string, t *issuer.Token, keep time.Duration) error {
+	return b.ledger.Note(ctx, config, ledgerEntry(t), keep, b.clock().Wall)
+}
+
+// Trim implements issuer.Ledger.
+func (b ledgerAdapter) Trim(ctx context.Context, now time.Time) (int, error) {
+	return b.ledger.Trim(ctx, now)
+}
+
+func ledgerEntry(t *issuer.Token) ledger.Entry {
+	outcome, at := t.Revocation()
+	return ledger.Entry{
+		TokenID: t.ID, IssuedAt: t.IssuedAt.Truncate(time.Second), ExpiresAt: t.ExpiresAt.Truncate(time.Second),
+		Reason: string(t.Reason), RevokedAt: at.Truncate(time.Second), Upstream: string(outcome),
+	}
+}
+
+// findIssued returns the configs for which the token of that ID was issued: more than one where they share an upstream account.
+// Entries that are not saved yet are included. Errors: those of Ledger.Find.
+func (b *backend) findIssued(ctx context.Context, tokenID string) ([]ledger.Found, error) {
+	unsent := slices.DeleteFunc(b.issuer.Unsent(""), func(u issuer.Unsent) bool { return u.Token.ID != tokenID })
+	found, err := b.ledger.Find(ctx, tokenID)
+	if errors.Is(err, ledger.ErrUnknown) && len(unsent) > 0 {
+		err = nil
+	}
+	for _, u := range unsent {
+		if !slices.ContainsFunc(found, func(f ledger.Found) bool { return f.Config == u.Config }) {
+			found = append(found, ledger.Found{Config: u.Config, Entry: ledgerEntry(u.Token)})
+		}
+	}
+	return found, err
+}
+
+// listIssued returns the tokens of a config, the newest first. Entries that are not saved yet are included.
+func (b *backend) listIssued(ctx context.Context, config string) (entries []ledger.Entry, more bool, err error) {
+	unsent := b.issuer.Unsent(config)
+	known, more, err := b.ledger.Of(ctx, config, mostLedgerTokens)
+	for _, u := range unsent { // these are the latest, and of one second they come first
+		if !slices.ContainsFunc(known, func(e ledger.Entry) bool { return e.TokenID == u.Token.ID }) {
+			entries = append(entries, ledgerEntry(u.Token))
+		}
+	}
+	entries = append(entries, known...)
+	slices.SortStableFunc(entries, func(x, y ledger.Entry) int { return y.IssuedAt.Compare(x.IssuedAt) })
+	return entries, more, err
+}
+
+// tokensOf is what the issuer knows of the config's tokens: nothing where the config is gone.
+func (b *backend) tokensOf(ctx context.Context, config string) (issuer.Tokens, error) {
+	known, err := b.issuer.Tokens(ctx, config)
+	if errors.Is(err, issuer.ErrNoAccount) {
+		return issuer.Tokens{}, nil
+	}
+	return known, err
+}
+
+// The states of a token that was issued.
+const (
+	tokenCurrent    = "current"
+	tokenSuperseded = "superseded"
+	tokenRevoked    = "revoked"
+	tokenExpired    = "expired"
+)
+
+// issued is a token of the ledger in the light of what is known now.
+type issued struct {
+	ledger.Entry
+
+	config string
+	state  string
+	// usableUntil is when the upstream takes the token no more, as far as is known.
+	usableUntil time.Time
+	// account is nil where the config was deleted.
+	account *issuer.Account
+	// out says that revoke/ knows the token, and killable that it can have the upstream kill it.
+	out, killable bool
+}
+
+// seen puts an entry of the ledger into the light of what the issuer knows of the config's tokens, which is nothing where the
+// config is gone.
+func seen(config string, e ledger.Entry, known issuer.Tokens, now time.Time) issued {
+	token, out := known.Out[e.TokenID]
+	if out {
+		// The ledger may be yet to hear of a revocation. And its times are of when it was told: the upstream may have given the
+		// token anew since, or the clock was set right.
+		fresh := ledgerEntry(token.Token)
+		e.IssuedAt, e.ExpiresAt = fresh.IssuedAt, fresh.ExpiresAt
+		// What readers are given now is not revoked, whatever became of it before the config was deleted and written again.
+		if fresh.Upstream != "" || e.TokenID == known.Current {
+			e.RevokedAt, e.Upstream = fresh.RevokedAt, fresh.Upstream
+		}
+	}
+	t := issued{Entry: e, config: config, usableUntil: e.ExpiresAt, account: known.Account, out: out, killable: token.Killable}
+	if e.Upstream == string(issuer.Killed) && e.RevokedAt.Before(e.ExpiresAt) {
+		t.usableUntil = e.RevokedAt
+	}
+	switch {
+	case e.Upstream != "":
+		t.state = tokenRevoked
+	case e.TokenID == known.Current:
+		t.state = tokenCurrent
+	case e.ExpiresAt.Sub(now) < issuer.Margin+time.Second: // too short to be handed out
+		t.state = tokenExpired
+	default:
+		t.state = tokenSuperseded
+	}
+	return t
+}
+
+// data is what an answer says of the token.
+func (t *issued) data() map[string]any {
+	return map[string]any{
+		"token_id":     t.TokenID,
+		"state":        t.state,
+		"issued_at":    timeText(t.IssuedAt),
+		"expires_at":   timeText(t.ExpiresAt),
+		"usable_until": timeText(t.usableUntil),
+		"reason":       t.Reason,
+	}
+}
+
+// advice is what to do about a token that was found where it should not be.
+func (t *issued) advice(mount string, now time.Time) string {
+	if !t.usableUntil.After(now) {
+		return "it is dead: find out how it got where it was found; what was issued since: vault read " + mount + "ledger/" + t.config
+	}
+	until := timeText(t.usableUntil)
+	revoke := "vault write " + mount + "revoke/" + t.config + " token_id=" + t.TokenID
+	switch {
+	case t.account == nil:
+		return fmt.Sprintf("config %s was deleted, so it cannot be revoked here: it is good upstream until %s, "+
+			"unless the vendor ends it; what else was issued: vault read %sledger/%s", t.config, until, mount, t.config)
+	case t.state == tokenCurrent:
+		return fmt.Sprintf("%s, and it is good upstream until %s: %s, %s", t.served(), until, t.revoking(), revoke)
+	case t.out && t.killable && t.state == tokenRevoked:
+		return fmt.Sprintf("no reader is given it any more, but it may be good upstream until %s: "+
+			"to ask the upstream once more to end it, %s", until, revoke)
+	case t.out && t.killable:
+		return fmt.Sprintf("no reader is given it any more, but it is good upstream until %s: to end it sooner, %s", until, revoke)
+	default:
+		return fmt.Sprintf("no reader is given it any more, but it is good upstream until %s, unless the vendor ends it: "+
+			"that cannot be done from here; what readers are given now: vault read %sstatus/%s", until, mount, t.config)
+	}
+}
+
+// served says who is given the current token.
+func (t *issued) served() string {
+	if t.account.Paused {
+		return "no reader is given it while the config is paused"
+	}
+	return "readers are being given it"
+}
+
+// revoking says what the command that follows does.
+func (t *issued) revoking() string {
+	if t.killable {
+		return "to end it"
+	}
+	return "to take it out of use, though only the vendor can end it"
+}

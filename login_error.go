@@ -1,0 +1,131 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/backend/issuer"
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+// userError is a refusal that the caller can mend: Vault answers it with 400.
+func userError(format string, args ...any) (*logical.Response, error) {
+	return logical.ErrorResponse(fmt.Sprintf(format, args...)), nil
+}
+
+// loginErrorResponse turns an error of the issuer into an answer. Codes go as bare coded errors: Vault loses the code of anything
+// that wraps one, or that comes with a response.
+func loginErrorResponse(mount, config string, err error) (*logical.Response, error) {
+	var failed *issuer.LoginError
+	var paused *issuer.PausedError
+	switch {
+	case errors.As(err, &failed):
+		return nil, logical.CodedError(statusOf(failed), failureMessage(mount, config, failed))
+	case errors.As(err, &paused):
+		return userError("config %q is paused%s: to resume, vault write %sconfig/%s paused=false",
+			config, reasonText(paused.Reason), mount, config)
+	case errors.Is(err, issuer.ErrNoAccount):
+		return userError("config %q does not exist: create it with vault write %sconfig/%s preset=... (see vault list %spreset)",
+			config, mount, config, mount)
+	case errors.Is(err, issuer.ErrStopped):
+		return nil, logical.CodedError(http.StatusServiceUnavailable, "the plugin is being reloaded: try again")
+	case errors.Is(err, issuer.ErrStillWaiting):
+		return nil, logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
+			"config %q: the upstream has not responded yet, and the login goes on: try again; how it went: vault read %sstatus/%s",
+			config, mount, config))
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, logical.CodedError(http.StatusGatewayTimeout,
+			fmt.Sprintf("config %q: the request ended before the upstream answered: try again", config))
+	default:
+		return nil, err
+	}
+}
+
+func reasonText(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return " (" + reason + ")"
+}
+
+// statusOf is the HTTP status of a failure. Those that a client's retry cannot mend are 4xx, since clients try again on 5xx; it
+// is never 403, on which clients throw away their Vault token.
+func statusOf(f *issuer.LoginError) int {
+	switch f.Kind {
+	case upstream.Rejected, upstream.Invalid:
+		return http.StatusBadRequest
+	case upstream.Throttled:
+		return http.StatusTooManyRequests
+	case upstream.Unavailable, upstream.Malformed, issuer.Blocked:
+	}
+	switch {
+	case f.Remembered:
+		return http.StatusServiceUnavailable
+	case f.Cause == upstream.CauseTimeout:
+		return http.StatusGatewayTimeout
+	default:
+		return http.StatusBadGateway
+	}
+}
+
+// failureMessage says what happened, when the next attempt is, and what to type.
+func failureMessage(mount, config string, f *issuer.LoginError) string {
+	return fmt.Sprintf("config %q: %s%s; next attempt %s; %s",
+		config, f.Message, untried(f), when(f.NextAttempt), remedy(mount, config, &f.Failure))
+}
+
+// untried says of a forced login that came too soon that it was not made: whoever has just had the account unlocked by the vendor
+// must not take the answer for a new refusal.
+func untried(f *issuer.LoginError) string {
+	if f.ForcedAfter.IsZero() {
+		return ""
+	}
+	return "; that was the last login, and no new one was made: rotate/ makes one again from " +
+		f.ForcedAfter.UTC().Format(time.RFC3339) + " on"
+}
+
+func when(t time.Time) string { return "at " + t.UTC().Format(time.RFC3339) }
+
+// remedy is what to type, by cause.
+func remedy(mount, config string, f *issuer.Failure) string {
+	path := mount + "config/" + config
+	switch {
+	case f.Kind == upstream.Rejected:
+		return "put the right credentials in with: vault write " + path + " " + credentialArgs(f.Protocol)
+	case f.Kind == upstream.Invalid:
+		return "compare the settings with the vendor's page: vault read " + path
+	case f.Kind == issuer.Blocked:
+		return "the upstream was not asked: see whether Vault's storage takes writes, with vault status and in the server's log"
+	case f.Kind == upstream.Throttled:
+		return "nothing to do but wait; to try at once: vault write -f " + mount + "rotate/" + config
+	case f.Cause == upstream.CauseTLS:
+		return "check the host and port of token_url, or, if the upstream has a private CA: vault write " + path +
+			" ca_cert=@ca.pem password=- (with all secrets again)"
+	case f.Cause == upstream.CauseDNS:
+		return "check the host of token_url: vault read -field=token_url " + path
+	case f.Kind == upstream.Malformed:
+		return "check that token_url is the login endpoint: vault read -field=token_url " + path
+	default:
+		return "to try at once: vault write -f " + mount + "rotate/" + config
+	}
+}
+
+// credentialArgs are what a refusal may be about, as one types them.
+func credentialArgs(protocol upstream.Protocol) string {
+	switch protocol {
+	case upstream.JWT:
+		return "password=-"
+	case upstream.FirstVision:
+		return "scope=... client_secret=-"
+	default:
+		return "password=- client_secret=@file"
+	}
+}

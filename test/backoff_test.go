@@ -1,0 +1,219 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// away are the faults of an upstream that is down or cannot be understood.
+func away() []simulator.Fault {
+	return []simulator.Fault{
+		{Kind: simulator.FaultDown},
+		{Kind: simulator.FaultUnavailable},
+		{Kind: simulator.FaultThrottled}, // without a Retry-After
+		{Kind: simulator.FaultHTML},
+		{Kind: simulator.FaultCut},
+		{Kind: simulator.FaultGarbage},
+		{Kind: simulator.FaultEmpty},
+		{Kind: simulator.FaultRedirect, RedirectTo: upstreamURL + "/elsewhere"},
+	}
+}
+
+// doubling checks that the gaps double from 1 s to the longest, give or take a quarter and the time between two reads.
+func doubling(t *testing.T, gaps []time.Duration, longest, between time.Duration) {
+	t.Helper()
+	want := time.Second
+	for n, gap := range gaps {
+		want = min(want, longest)
+		if gap < want*3/4 || gap > want*5/4+between {
+			t.Errorf("attempt %d came after %s, want %s ± 25 %%: all gaps %v", n+2, gap, want, gaps)
+			return
+		}
+		want *= 2
+	}
+}
+
+// TestBackoff_DoublesWhileUpstreamIsDown: an upstream that is away is asked once a pause that doubles.
+func TestBackoff_DoublesWhileUpstreamIsDown(t *testing.T) {
+	t.Parallel()
+	for _, fault := range away() {
+		for _, c := range []struct{ life, longest time.Duration }{
+			{24 * time.Hour, time.Minute},
+			{10 * time.Minute, 30 * time.Second},
+		} {
+			t.Run(fmt.Sprintf("%s, tokens of %s", fault.Kind, c.life), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					s := gstMount(t, c.life, "default_token_ttl", int(c.life.Seconds()))
+					s.EveryMinute()
+					s.Simulator.SetFault(simulator.JWT, fault)
+					const between = 250 * time.Millisecond
+					if served := s.readEvery("app", between, 10*time.Minute); served != 0 {
+						t.Fatalf("%d reads were served", served)
+					}
+					gaps := s.gaps()
+					if counted := s.Simulator.Counters().Faulted; counted != len(gaps)+1 || counted < 10 {
+						t.Fatalf("the upstream failed %d logins of %d in 10 minutes, want all and at least 10", counted, len(gaps)+1)
+					}
+					doubling(t, gaps, c.longest, between)
+					// When it is back, nobody needs to do anything.
+					s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+					advance(c.longest * 5 / 4)
+					s.token("app")
+				})
+			})
+		}
+	}
+}
+
+// TestBackoff_DoublesForFailedRotations: the pauses of a living token's rotation double as well.
+func TestBackoff_DoublesForFailedRotations(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		advance(59 * time.Minute)
+		gaps := s.gaps()[1:]
+		if got := s.Simulator.Counters().Faulted; got < 20 || got != len(gaps)+1 {
+			t.Fatalf("%d rotations failed, %d were tried; want all, and at least 20 from minute 40 to 59", got, len(gaps)+1)
+		}
+		doubling(t, gaps, time.Minute, 20*time.Millisecond)
+		if got := s.token("app"); got.id != first.id {
+			t.Error("another token is served although no login succeeded")
+		}
+	})
+}
+
+// TestBackoff_HasJitter: pauses are spread by chance.
+func TestBackoff_HasJitter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		advance(59 * time.Minute)
+		different := make(map[time.Duration]bool)
+		for _, gap := range s.gaps()[7:] {
+			different[gap.Round(100*time.Millisecond)] = true
+		}
+		if len(different) < 5 {
+			t.Errorf("pauses of a minute were all about the same: %v", different)
+		}
+	})
+}
+
+// TestBackoff_StatusTellsWhetherUpstreamWasAsked: the answers of an outage say whether the upstream was asked.
+func TestBackoff_StatusTellsWhetherUpstreamWasAsked(t *testing.T) {
+	t.Parallel()
+	const patience, tooMany = time.Minute, http.StatusTooManyRequests
+	for _, c := range []struct {
+		fault        simulator.Fault
+		first, later int
+	}{
+		{simulator.Fault{Kind: simulator.FaultDown}, http.StatusBadGateway, http.StatusServiceUnavailable},
+		{simulator.Fault{Kind: simulator.FaultUnavailable}, http.StatusBadGateway, http.StatusServiceUnavailable},
+		{simulator.Fault{Kind: simulator.FaultHTML}, http.StatusBadGateway, http.StatusServiceUnavailable},
+		{simulator.Fault{Kind: simulator.FaultGarbage}, http.StatusBadGateway, http.StatusServiceUnavailable},
+		{simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute}, http.StatusGatewayTimeout, http.StatusServiceUnavailable},
+		{simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: patience}, tooMany, tooMany},
+		{simulator.Fault{Kind: simulator.FaultUnavailable, RetryAfter: patience}, tooMany, tooMany},
+		{simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest, http.StatusBadRequest},
+	} {
+		t.Run(fmt.Sprintf("%s %s", c.fault.Kind, c.fault.RetryAfter), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := gstMount(t, time.Hour)
+				s.Simulator.SetFault(simulator.JWT, c.fault)
+				for _, o := range s.crowd(50, toApp, nil) {
+					if o.err == nil || codeOf(o.err) != c.first {
+						t.Fatalf("who waited for the login that failed was answered %d (%v), want %d", codeOf(o.err), o.err, c.first)
+					}
+				}
+				for _, o := range s.crowd(50, toApp, nil) {
+					if o.err == nil || codeOf(o.err) != c.later || o.waited != 0 {
+						t.Fatalf("in the pause a reader was answered %d after %s (%v), want %d at once",
+							codeOf(o.err), o.waited, o.err, c.later)
+					}
+				}
+				if got := s.Simulator.Counters().Faulted; got != 1 || s.logins() != 1 {
+					t.Errorf("%d logins, %d failed by the upstream; want 1 and 1", s.logins(), got)
+				}
+			})
+		})
+	}
+}
+
+// TestRetryAfter_ObeyedForAnHour: Retry-After is obeyed for at most an hour.
+func TestRetryAfter_ObeyedForAnHour(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []simulator.FaultKind{simulator.FaultThrottled, simulator.FaultUnavailable} {
+		for _, asked := range []time.Duration{10 * time.Second, 20 * time.Minute, time.Hour, 5 * time.Hour} {
+			t.Run(fmt.Sprintf("%s for %s", kind, asked), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					s := gstMount(t, time.Hour)
+					s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind, RetryAfter: asked})
+					want := min(asked, time.Hour)
+					s.readEvery("app", max(want/600, time.Second), 4*want)
+					for n, gap := range s.gaps() {
+						if gap < want || gap > want+want/600+time.Second {
+							t.Fatalf("attempt %d came after %s, want %s", n+2, gap, want)
+						}
+					}
+					if got := s.Simulator.Counters().Faulted; got != s.logins() || got < 3 {
+						t.Errorf("%d logins, %d throttled; want all, and at least 3 in 4 pauses", s.logins(), got)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestRetryAfter_ObeyedByBackgroundRotation: a background rotation obeys Retry-After too.
+func TestRetryAfter_ObeyedByBackgroundRotation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute})
+		if served := s.readEvery("app", time.Second, 58*time.Minute); served != 58*60 {
+			t.Errorf("%d of %d reads were served", served, 58*60)
+		}
+		for n, gap := range s.gaps()[1:] {
+			if gap < 10*time.Minute || gap > 10*time.Minute+2*time.Second {
+				t.Errorf("rotation %d was tried after %s, want 10m", n+2, gap)
+			}
+		}
+		if got := s.Simulator.Counters().Faulted; got != 2 {
+			t.Errorf("%d rotations were throttled between minute 39.6 and 58, want 2", got)
+		}
+	})
+}
+
+// TestBackoff_NotCausedByPauseDuringLogin: a pause during a login is no obstacle after it. The account was paused for the moment
+// in which a login came to its end.
+func TestBackoff_NotCausedByPauseDuringLogin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		release := s.Upstream.Hold()
+		go func() { _, _ = s.ask(t.Context(), "app", nil) }()
+		advance(time.Second)
+		s.write("config/gst", map[string]any{"paused": true})
+		release()
+		advance(100 * time.Millisecond)
+		s.write("config/gst", map[string]any{"paused": false})
+		s.revoke("")
+		s.token("app")
+	})
+}

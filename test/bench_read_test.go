@@ -1,0 +1,193 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// leaseModes are the two kinds of roles.
+func leaseModes() []string { return []string{"leased", "unleased"} }
+
+// benchRole is the role of that kind for account gst.
+func benchRole(mode string) string {
+	if mode == "unleased" {
+		return "gst-unleased"
+	}
+	return "gst"
+}
+
+func BenchmarkWarmRead(b *testing.B) {
+	m := newMeasured(b)
+	m.account("gst")
+	m.read("token/gst")
+	for _, mode := range leaseModes() {
+		b.Run(mode, func(b *testing.B) {
+			req := m.request(logical.ReadOperation, "token/"+benchRole(mode), nil)
+			m.mustDo(req)
+			b.ReportAllocs()
+			before := m.counts()
+			for b.Loop() {
+				m.mustDo(req)
+			}
+			m.reportCounts(b, before)
+		})
+	}
+}
+
+// BenchmarkConstantRead is the floor of a warm read: a path of the SDK, of the same pattern, that answers with the same data
+// and does nothing else. "shared" is one map for all answers, and "own" a new one for each, as an answer must be whose values
+// change with time.
+func BenchmarkConstantRead(b *testing.B) {
+	m := newMeasured(b)
+	m.account("gst")
+	data := m.read("token/gst").Data
+	for _, mode := range leaseModes() {
+		for _, c := range []struct {
+			name   string
+			answer func() map[string]any
+		}{
+			{"shared", func() map[string]any { return data }},
+			{"own", func() map[string]any { return maps.Clone(data) }},
+		} {
+			b.Run(mode+"/"+c.name, func(b *testing.B) {
+				constant := *m
+				constant.backend = constantBackend(b, m, c.answer)
+				req := m.request(logical.ReadOperation, "token/"+benchRole(mode), nil)
+				constant.mustDo(req)
+				b.ReportAllocs()
+				before := m.counts()
+				for b.Loop() {
+					constant.mustDo(req)
+				}
+				m.reportCounts(b, before)
+			})
+		}
+	}
+}
+
+// constantBackend is an engine whose answer is always the same.
+func constantBackend(b *testing.B, m *measured, answer func() map[string]any) logical.Backend {
+	b.Helper()
+	backend := &framework.Backend{BackendType: logical.TypeLogical}
+	backend.Secrets = []*framework.Secret{{
+		Type: "constant",
+		Revoke: func(context.Context, *logical.Request, *framework.FieldData) (*logical.Response, error) {
+			return nil, nil
+		},
+	}}
+	read := func(_ context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+		if d.Get("role").(string) == "gst-unleased" {
+			return &logical.Response{Data: answer()}, nil
+		}
+		return backend.Secret("constant").Response(answer(), map[string]any{
+			"schema": 1, "config": "gst", "role": "gst", "token_id": "0123456789abcdef",
+		}), nil
+	}
+	backend.Paths = []*framework.Path{{
+		Pattern:    "token/" + framework.GenericNameRegex("role"),
+		Fields:     map[string]*framework.FieldSchema{"role": {Type: framework.TypeString}},
+		Operations: map[logical.Operation]framework.OperationHandler{logical.ReadOperation: &framework.PathOperation{Callback: read}},
+	}}
+	if err := backend.Setup(b.Context(), &logical.BackendConfig{StorageView: m.storage, System: m.host}); err != nil {
+		b.Fatal(err)
+	}
+	return backend
+}
+
+// BenchmarkReaders is the cost of a warm read where many read at once. On n cores it should be that of one reader, divided by n.
+func BenchmarkReaders(b *testing.B) {
+	m := newMeasured(b)
+	m.account("gst")
+	m.read("token/gst")
+	for _, readers := range []int{1, 2, 16, 64, 256, 1000} {
+		b.Run(fmt.Sprint(readers), func(b *testing.B) {
+			b.ReportAllocs()
+			before := m.counts()
+			var all sync.WaitGroup
+			for n := range readers {
+				share := b.N / readers
+				if n < b.N%readers {
+					share++
+				}
+				all.Go(func() {
+					req := m.request(logical.ReadOperation, "token/gst-unleased", nil)
+					for range share {
+						if resp, err := m.backend.HandleRequest(b.Context(), req); err != nil || resp.IsError() {
+							b.Errorf("a read failed: %v, %v", resp, err)
+							return
+						}
+					}
+				})
+			}
+			all.Wait()
+			m.reportCounts(b, before)
+		})
+	}
+}
+
+// BenchmarkAccounts is the cost of a warm read that goes to one of many accounts, all of them in use.
+func BenchmarkAccounts(b *testing.B) {
+	m := newMeasured(b)
+	stored := 0
+	for _, accounts := range []int{1, 10, 100, 1000, 10_000} {
+		b.Run(fmt.Sprint(accounts), func(b *testing.B) {
+			for ; stored < accounts; stored++ {
+				m.account(accountName(stored))
+				m.read("token/" + accountName(stored))
+			}
+			requests := make([]*logical.Request, accounts)
+			for n := range requests {
+				requests[n] = m.request(logical.ReadOperation, "token/"+accountName(n)+"-unleased", nil)
+				m.mustDo(requests[n])
+			}
+			b.ReportAllocs()
+			before, next := m.counts(), 0
+			for b.Loop() {
+				m.mustDo(requests[next])
+				next = (next + 7919) % accounts // a prime: neighbours in memory do not follow each other
+			}
+			m.reportCounts(b, before)
+		})
+	}
+}
+
+// BenchmarkColdRead is a read that has to log in first, at an upstream that answers at once: what is left is our own work,
+// storage's, and that of net/http on both sides.
+func BenchmarkColdRead(b *testing.B) {
+	const batch = 1000
+	b.ReportAllocs()
+	var m *measured
+	var before, spent counts
+	left := 0
+	for b.Loop() {
+		if left == 0 {
+			b.StopTimer()
+			if m != nil {
+				spent = spent.plus(m.counts().minus(before))
+			}
+			m = newMeasured(b)
+			for n := range batch {
+				m.account(accountName(n))
+			}
+			left, before = batch, m.counts()
+			b.StartTimer()
+		}
+		left--
+		m.read("token/" + accountName(left))
+	}
+	spent = spent.plus(m.counts().minus(before))
+	b.ReportMetric(float64(spent.storage)/float64(b.N), "storage-ops/op")
+	b.ReportMetric(float64(spent.host)/float64(b.N), "host-calls/op")
+}
+
+func (c counts) plus(o counts) counts  { return counts{c.storage + o.storage, c.host + o.host} }
+func (c counts) minus(o counts) counts { return counts{c.storage - o.storage, c.host - o.host} }

@@ -1,0 +1,87 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// benchAccounts is as many accounts as one mount must carry.
+const benchAccounts = 10_000
+
+// BenchmarkStart is the time from the start of the plugin until it has taken up, in the background, what storage knows of ten
+// thousand accounts, of which none or a thousand have a living token. first-read-ms is until the first answer, for which it has
+// to log in where no account is in use; heap-B/account is the memory that it then holds for each account in use, or for each
+// stored one where none is.
+func BenchmarkStart(b *testing.B) {
+	m := newMeasured(b)
+	for n := range benchAccounts {
+		m.account(accountName(n))
+	}
+	b.Run("used=0", func(b *testing.B) {
+		cold := benchAccounts
+		m.benchmarkStart(b, benchAccounts, func() string {
+			cold--
+			return accountName(cold)
+		})
+	})
+	const used = 1000
+	for n := range used {
+		m.read("token/" + accountName(n))
+	}
+	b.Run(fmt.Sprintf("used=%d", used), func(b *testing.B) {
+		m.benchmarkStart(b, used, func() string { return accountName(used - 1) })
+	})
+}
+
+func (m *measured) benchmarkStart(b *testing.B, accounts int, name func() string) {
+	b.Helper()
+	var first, ready time.Duration
+	var held float64
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		m.stop()
+		m.settle()
+		m.backend = nil
+		before := benchHeap()
+		b.StartTimer()
+		began := time.Now()
+		m.start()
+		m.read("token/" + name())
+		first += time.Since(began)
+		ready += m.settle().Sub(began)
+		b.StopTimer()
+		held += float64(benchHeap()) - float64(before)
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(ready)/float64(b.N), "ns/op")
+	b.ReportMetric(float64(first.Microseconds())/1000/float64(b.N), "first-read-ms")
+	b.ReportMetric(held/float64(b.N)/float64(accounts), "heap-B/account")
+}
+
+// settle waits until the engine has left storage alone for a while, and returns when it last touched it.
+func (m *measured) settle() time.Time {
+	last, calls := time.Now(), m.storage.calls.Load()
+	for time.Since(last) < 100*time.Millisecond {
+		time.Sleep(time.Millisecond)
+		if now := m.storage.calls.Load(); now != calls {
+			last, calls = time.Now(), now
+		}
+	}
+	return last
+}
+
+// benchHeap is the memory in use.
+func benchHeap() uint64 {
+	for range 2 {
+		runtime.GC()
+	}
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}

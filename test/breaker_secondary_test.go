@@ -1,0 +1,239 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// TestBreaker_StaysOpenOnHeadersWrittenElsewhere: only a write that changes a credential, or a login that succeeds, closes it.
+func TestBreaker_StaysOpenOnHeadersWrittenElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, restart := range []bool{false, true} {
+		t.Run(fmt.Sprintf("restart %t", restart), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newClusters(t, time.Hour)
+				s.changePassword()
+				s.failed("app")
+				if got := s.Simulator.Counters().LoginsRefused; got != 1 {
+					t.Fatalf("%d logins were refused, want 1", got)
+				}
+				for n := range 10 {
+					advance(5 * time.Second)
+					s.headers(fmt.Sprint(n))
+					if restart {
+						s.Reload()
+					}
+					if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
+						t.Errorf("a reader is answered %d, want 400", got)
+					}
+				}
+				s.wantLogins(1, "though headers were written ten times elsewhere")
+				// A new credential closes it here as well.
+				s.elsewhere("config/gst", map[string]any{"password": "another-password", "verify_connection": false})
+				s.token("app")
+			})
+		})
+	}
+}
+
+// crashAfterPut is storage that kills the plugin as soon as it has written the key.
+type crashAfterPut struct {
+	logical.Storage
+
+	key   string
+	armed atomic.Bool
+	kill  func()
+}
+
+func (c *crashAfterPut) Put(ctx context.Context, entry *logical.StorageEntry) error {
+	err := c.Storage.Put(ctx, entry)
+	if entry.Key == c.key && c.armed.CompareAndSwap(true, false) {
+		c.kill()
+	}
+	return err
+}
+
+// TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord: a write of headers is cut off after the config is stored and before the
+// account's own record is.
+func TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		killer := &crashAfterPut{
+			Storage: s.Storage.Entries, key: "config/gst", kill: func() { s.LoseStorage() },
+		}
+		s.Storage.Entries = killer
+		s.Reload()
+		s.changePassword()
+		s.failed("app")
+		if got := s.Simulator.Counters().LoginsRefused; got != 1 {
+			t.Fatalf("%d logins were refused, want 1", got)
+		}
+		for n := range 10 {
+			advance(5 * time.Second)
+			killer.armed.Store(true)
+			_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
+				"headers": map[string]any{"X-Branch": fmt.Sprint(n)}, "verify_connection": false,
+			})
+			if killer.armed.Load() {
+				t.Fatal("the config was not written: the crash did not happen")
+			}
+			s.Stop()
+			s.Start()
+			if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
+				t.Errorf("a reader is answered %d, want 400", got)
+			}
+		}
+		s.wantLogins(1, "though ten writes of headers were cut off")
+		if state := s.status()["state"]; state != "rejected" {
+			t.Errorf("state is %v, want rejected", state)
+		}
+	})
+}
+
+// TestVerification_FailureEndsWithSuccess: a verification that failed says nothing any more once logins have succeeded since.
+func TestVerification_FailureEndsWithSuccess(t *testing.T) {
+	t.Parallel()
+	for _, verify := range []bool{true, false} {
+		for _, restart := range []bool{true, false} {
+			t.Run(fmt.Sprintf("verified %t, restart %t", verify, restart), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					s := gstMount(t, time.Hour)
+					branch := func(name string, verify bool) error {
+						resp, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
+							"headers": map[string]any{"X-Branch": name}, "verify_connection": verify,
+						})
+						if err == nil && resp.IsError() {
+							err = resp.Error()
+						}
+						return err
+					}
+					s.token("app")
+					advance(time.Minute)
+					s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
+					if err := branch("7", true); err == nil {
+						t.Fatal("a verification that the upstream refused was taken for good")
+					}
+					if got := s.Simulator.Counters().LoginsRefused; got != 1 {
+						t.Fatalf("%d logins were refused, want 1", got)
+					}
+					s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+					advance(2 * time.Minute)
+					for range 2 { // an operator has the upstream mend it, and logs in
+						s.mustRotate()
+						advance(time.Minute)
+					}
+					if restart {
+						s.Reload()
+					}
+					for _, name := range []string{"7", "8", "7"} {
+						if err := branch(name, verify); err != nil {
+							t.Errorf("a change of headers to %s: %v", name, err)
+						}
+						advance(time.Minute)
+						s.token("app")
+						if state := s.status()["state"]; state != "ready" {
+							t.Errorf("state is %v (%v), want ready", state, s.status()["message"])
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestRotate_ThrottledInHoldIsHeldOff: rotate/ may log in during the hold of an outage, and what it is told then counts.
+func TestRotate_ThrottledInHoldIsHeldOff(t *testing.T) {
+	t.Parallel()
+	for _, restart := range []bool{false, true} {
+		t.Run(fmt.Sprintf("restart %t", restart), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := gstMount(t, 24*time.Hour)
+				s.EveryMinute()
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+				s.readEvery("app", time.Second, 3*time.Minute) // until the hold is a minute long
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{
+					Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute,
+				})
+				next := moment(t, s.status(), "next_attempt_at")
+				advanceUntil(next.Add(-10 * time.Second))
+				before := s.logins()
+				if _, err := s.rotate(); codeOf(err) != http.StatusTooManyRequests {
+					t.Fatalf("rotate/ is answered %d (%v), want 429", codeOf(err), err)
+				}
+				if restart {
+					s.Reload()
+				}
+				for range 9 * 60 {
+					if got := codeOf(s.failure("app")); got != http.StatusTooManyRequests {
+						t.Fatalf("a reader is answered %d, want 429", got)
+					}
+					advance(time.Second)
+				}
+				s.wantLogins(before+1, "within the ten minutes of Retry-After")
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+				advance(2*time.Minute + 30*time.Second)
+				s.token("app")
+			})
+		})
+	}
+}
+
+// TestVerification_ObeysTheHold: a write that changes no credential is answered from memory while the breaker is open or a
+// Retry-After runs.
+func TestVerification_ObeysTheHold(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		fault simulator.Fault
+		code  int
+	}{
+		{"breaker open", simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest},
+		{
+			"Retry-After", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute},
+			http.StatusTooManyRequests,
+		},
+	} {
+		for _, restart := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, restart %t", c.name, restart), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					s := gstMount(t, time.Hour)
+					s.Simulator.SetFault(simulator.JWT, c.fault)
+					s.failed("app")
+					if got := s.Simulator.Counters(); got.Logins != 1 || got.Faulted != 1 {
+						t.Fatalf("%d logins, %d of them failed: want 1", got.Logins, got.Faulted)
+					}
+					if restart {
+						s.Reload()
+					}
+					for n := range 20 {
+						advance(50 * time.Millisecond)
+						_, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
+							"headers": map[string]any{"X-Branch": fmt.Sprint(n)},
+						})
+						if codeOf(err) != c.code {
+							t.Errorf("write %d is answered %d (%v), want %d", n, codeOf(err), err, c.code)
+						}
+					}
+					s.wantLogins(1, "though headers were written twenty times")
+				})
+			})
+		}
+	}
+}

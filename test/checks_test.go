@@ -1,0 +1,304 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// timed runs a subtest in a bubble, in which time passes only while everything waits.
+func timed(t *testing.T, name string, f func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, f)
+	})
+}
+
+// stored is all that storage holds, once everything in flight has come to rest.
+func (w *testMount) stored() map[string]string {
+	w.t.Helper()
+	synctest.Wait()
+	keys, err := logical.CollectKeys(w.t.Context(), w.Storage.Entries)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	all := make(map[string]string, len(keys))
+	for _, key := range keys {
+		entry, err := w.Storage.Entries.Get(w.t.Context(), key)
+		if err != nil || entry == nil {
+			w.t.Fatalf("get %s: %v, %v", key, entry, err)
+		}
+		all[key] = string(entry.Value)
+	}
+	return all
+}
+
+// storedUnder is the part of storage below a prefix.
+func (w *testMount) storedUnder(prefix string) map[string]string {
+	w.t.Helper()
+	all := w.stored()
+	maps.DeleteFunc(all, func(key, _ string) bool { return !strings.HasPrefix(key, prefix) })
+	return all
+}
+
+// put puts a raw entry into storage.
+func (w *testMount) put(key, value string) {
+	w.t.Helper()
+	if err := w.Storage.Entries.Put(w.t.Context(), &logical.StorageEntry{Key: key, Value: []byte(value)}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// differing are the keys whose values are not the same in both, without the values: they may be secret.
+func differing(a, b map[string]string) []string {
+	var keys []string
+	for key := range a {
+		if other, ok := b[key]; !ok || other != a[key] {
+			keys = append(keys, key)
+		}
+	}
+	for key := range b {
+		if _, ok := a[key]; !ok {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// heard is every request to the upstream so far, with its answer.
+func (w *testMount) heard() []mounttest.Request {
+	synctest.Wait()
+	return w.Upstream.Requests()
+}
+
+// quiet runs f and checks that nothing was sent upstream, not even a connection begun.
+func (w *testMount) quiet(f func()) {
+	w.t.Helper()
+	asked, dialled, logins := len(w.heard()), len(w.Network.Dialed()), w.logins()
+	f()
+	if now := len(w.heard()); now != asked {
+		w.t.Errorf("%d requests went upstream, want none", now-asked)
+	}
+	if now := len(w.Network.Dialed()); now != dialled {
+		w.t.Errorf("%d connections were made upstream, want none", now-dialled)
+	}
+	if now := w.logins(); now != logins {
+		w.t.Errorf("%d logins, want none", now-logins)
+	}
+}
+
+// idle is quiet and checks that storage is as before.
+func (w *testMount) idle(f func()) {
+	w.t.Helper()
+	before := w.stored()
+	w.quiet(f)
+	if keys := differing(before, w.stored()); len(keys) > 0 {
+		w.t.Errorf("storage has changed at %q", keys)
+	}
+}
+
+// loggingIn runs f and checks how many logins it made.
+func (w *testMount) loggingIn(want int, f func()) {
+	w.t.Helper()
+	synctest.Wait()
+	before := w.logins()
+	f()
+	synctest.Wait()
+	if got := w.logins() - before; got != want {
+		w.t.Errorf("%d logins, want %d", got, want)
+	}
+}
+
+// refusal is how a request failed.
+type refusal struct {
+	status  int
+	message string
+	coded   bool // a bare logical.CodedError
+}
+
+// asRefusal reads an answer as Vault would; ok is false where the request was not refused.
+func asRefusal(resp *logical.Response, err error) (r refusal, ok bool) {
+	switch {
+	case err != nil && resp == nil:
+		// Over gRPC a code survives only where it is the error itself: hence no errors.As here.
+		if coded, bare := err.(logical.HTTPCodedError); bare { //nolint:errorlint // see above
+			return refusal{coded.Code(), err.Error(), true}, true
+		}
+		if errors.Is(err, logical.ErrUnsupportedOperation) {
+			return refusal{status: http.StatusMethodNotAllowed, message: err.Error()}, true
+		}
+		if errors.Is(err, logical.ErrUnsupportedPath) {
+			return refusal{status: http.StatusNotFound, message: err.Error()}, true
+		}
+		return refusal{status: http.StatusInternalServerError, message: err.Error()}, true
+	case err != nil:
+		both := fmt.Sprintf("both an answer and an error: %v, %v", resp.Data, err)
+		return refusal{status: http.StatusInternalServerError, message: both}, true
+	case resp != nil && resp.IsError():
+		return refusal{status: http.StatusBadRequest, message: resp.Error().Error()}, true
+	default:
+		return refusal{}, false
+	}
+}
+
+// refusal sends a request that must fail.
+func (w *testMount) refusal(op logical.Operation, path string, data map[string]any) refusal {
+	w.t.Helper()
+	return w.refusalIn(w.t.Context(), op, path, data)
+}
+
+// upstreamRefusal is refusal for what went wrong upstream: the code goes to Vault as a bare error.
+func (w *testMount) upstreamRefusal(op logical.Operation, path string, data map[string]any, statuses ...int) refusal {
+	w.t.Helper()
+	r := w.refusal(op, path, data)
+	if !r.coded {
+		w.t.Errorf("%s %s: %q is no bare logical.CodedError", op, path, r.message)
+	}
+	if !slices.Contains(statuses, r.status) {
+		w.t.Errorf("%s %s: status %d (%q), want one of %v", op, path, r.status, r.message, statuses)
+	}
+	return r
+}
+
+func (w *testMount) refusalIn(ctx context.Context, op logical.Operation, path string, data map[string]any) refusal {
+	w.t.Helper()
+	r, ok := asRefusal(w.do(ctx, op, path, data))
+	if !ok {
+		w.t.Errorf("%s %s was not refused", op, path)
+	}
+	return r
+}
+
+// badRequest sends a request that must be refused with 400 and without any effect, checks that the message has all of wants
+// and none of the values that were sent, and gives the message.
+func (w *testMount) badRequest(op logical.Operation, path string, data map[string]any, wants ...string) string {
+	w.t.Helper()
+	var r refusal
+	w.idle(func() {
+		w.t.Helper()
+		r = w.refusal(op, path, data)
+	})
+	if r.status != http.StatusBadRequest {
+		w.t.Errorf("%s %s: status %d (%q), want 400", op, path, r.status, r.message)
+	}
+	w.says(r.message, wants...)
+	w.hides(r.message, canaries(data)...)
+	return r.message
+}
+
+// says checks that a message has all of wants.
+func (w *testMount) says(message string, wants ...string) {
+	w.t.Helper()
+	for _, want := range wants {
+		if !strings.Contains(message, want) {
+			w.t.Errorf("message %q does not say %q", message, want)
+		}
+	}
+}
+
+// hides checks that a text has none of the secrets. They are not shown on failure: what they are is in the test.
+func (w *testMount) hides(text string, secrets ...string) {
+	w.t.Helper()
+	for n, secret := range secrets {
+		if strings.Contains(text, secret) {
+			w.t.Errorf("secret %d of %d is in %q", n+1, len(secrets), strings.ReplaceAll(text, secret, "█████"))
+		}
+	}
+}
+
+// oddNumber is a number that no message has a reason to name.
+const oddNumber = "86397"
+
+// canaries are the parts of what is sent that no message may repeat: secrets, whatever has the word canary in it, and
+// oddNumber.
+func canaries(data map[string]any) []string {
+	var found []string
+	var walk func(name string, value any)
+	walk = func(name string, value any) {
+		switch v := value.(type) {
+		case string:
+			if v = strings.TrimSpace(v); v != "" && (strings.Contains(v, "canary") || slices.Contains(secretFields(), name)) {
+				found = append(found, v)
+			}
+			if strings.Contains(v, oddNumber) {
+				found = append(found, oddNumber)
+			}
+		case map[string]any:
+			for _, inner := range v {
+				walk(name, inner)
+			}
+		case []any:
+			for _, inner := range v {
+				walk(name, inner)
+			}
+		case int, float64, json.Number:
+			walk("", fmt.Sprint(v))
+		}
+	}
+	for name, value := range data {
+		walk(name, value)
+	}
+	return found
+}
+
+func secretFields() []string { return []string{"password", "client_secret"} }
+
+// asyncResult is a response that came later.
+type asyncResult struct {
+	resp *logical.Response
+	err  error
+	at   time.Time
+}
+
+func (r asyncResult) unpack() (*logical.Response, error) { return r.resp, r.err }
+
+// async reads at once, and gives the answer when it comes.
+func (w *testMount) async(path string) <-chan asyncResult { return w.asyncIn(w.t.Context(), path) }
+
+func (w *testMount) asyncIn(ctx context.Context, path string) <-chan asyncResult {
+	return w.asyncRequest(ctx, logical.ReadOperation, path, nil)
+}
+
+func (w *testMount) asyncRequest(ctx context.Context, op logical.Operation, path string, data map[string]any) <-chan asyncResult {
+	answer := make(chan asyncResult, 1)
+	go func() {
+		resp, err := w.do(ctx, op, path, data)
+		answer <- asyncResult{resp, err, time.Now()}
+	}()
+	return answer
+}
+
+// wait waits for an answer, though not for ever: in a bubble with timers that would be an endless loop.
+func (w *testMount) wait(answer <-chan asyncResult) asyncResult {
+	w.t.Helper()
+	select {
+	case r := <-answer:
+		return r
+	case <-time.After(10 * time.Minute):
+		w.t.Fatal("no answer within ten minutes")
+		return asyncResult{}
+	}
+}
+
+// slow makes the upstream take its time over every login.
+func (w *testMount) slow(d time.Duration) {
+	w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultSlow, Delay: d, On: simulator.OnLogin})
+}

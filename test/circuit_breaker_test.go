@@ -1,0 +1,311 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// probes are the gaps between the first logins that are refused, and the gap of all that follow.
+func probes(n int) time.Duration {
+	switch n {
+	case 0:
+		return 15 * time.Minute
+	case 1:
+		return time.Hour
+	case 2:
+		return 6 * time.Hour
+	default:
+		return 24 * time.Hour
+	}
+}
+
+// readEvery reads the role again and again for some time and returns how many reads gave a token.
+func (s *testMount) readEvery(role string, every, span time.Duration) (served int) {
+	s.t.Helper()
+	for end := time.Now().Add(span); time.Now().Before(end); advance(every) {
+		if _, err := s.ask(s.t.Context(), role, nil); err == nil {
+			served++
+		}
+	}
+	return served
+}
+
+// gaps are the times between the logins that reached the upstream.
+func (s *testMount) gaps() []time.Duration {
+	times := s.Upstream.LoginTimes()
+	var gaps []time.Duration
+	for n := 1; n < len(times); n++ {
+		gaps = append(gaps, times[n].Sub(times[n-1]))
+	}
+	return gaps
+}
+
+// TestCircuitBreaker_ProbesBySchedule: refused credentials are probed over a week by the schedule and no more often.
+func TestCircuitBreaker_ProbesBySchedule(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.changePassword()
+		if served := s.readEvery("app", time.Minute, 7*24*time.Hour); served != 0 {
+			t.Fatalf("%d reads were given a token for refused credentials", served)
+		}
+		const probed = 3 + 6
+		s.wantProbes(probed)
+		c := s.Simulator.Counters()
+		if c.LoginsRefused != c.Logins || c.Logins != probed+1 {
+			t.Errorf("%d logins, %d refused by the upstream, %d seen: want all the same", c.Logins, c.LoginsRefused, probed+1)
+		}
+	})
+}
+
+// TestCircuitBreaker_NoProbeWithoutReaders: an account that nobody reads is not probed.
+func TestCircuitBreaker_NoProbeWithoutReaders(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.changePassword()
+		s.failed("app")
+		advance(16 * time.Minute) // the read that failed was a sign of use: it may be probed once
+		before := s.logins()
+		if before > 2 || before < 1 {
+			t.Fatalf("%d logins, want the refused one and at most one probe", before)
+		}
+		advance(7 * 24 * time.Hour)
+		if got := s.logins(); got != before {
+			t.Errorf("%d logins for an account that nobody has read for a week", got-before)
+		}
+	})
+}
+
+// TestCircuitBreaker_ClosedBySuccessfulProbe: a probe that succeeds closes the breaker.
+func TestCircuitBreaker_ClosedBySuccessfulProbe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
+		s.failed("app")
+		if c := s.Simulator.Counters(); c.LoginsRefused != 1 {
+			t.Fatalf("%d logins were refused, want 1", c.LoginsRefused)
+		}
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		advance(14 * time.Minute)
+		s.failed("app")
+		advance(time.Minute + time.Second)
+		s.token("app")
+		if state := s.status()["state"]; state != "ready" {
+			t.Errorf("state is %v after a probe that succeeded, want ready", state)
+		}
+		s.wantLogins(2)
+	})
+}
+
+// TestCircuitBreaker_ClosedByWhichWrites: what closes the breaker.
+func TestCircuitBreaker_ClosedByWhichWrites(t *testing.T) {
+	t.Parallel()
+	changes := []struct {
+		name   string
+		change map[string]any
+		closes bool
+	}{
+		{"a right password", map[string]any{"password": "right-at-last"}, true},
+		{"the same password once more", map[string]any{"password": "pass-of-clerk"}, false},
+		{"another rotation_percent", map[string]any{"rotation_percent": 50}, false},
+		{"another request_timeout", map[string]any{"request_timeout": 20}, false},
+		{"another default_token_ttl", map[string]any{"default_token_ttl": 7200}, false},
+		{"paused and resumed", nil, false},
+	}
+	for _, c := range changes {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := gstMount(t, time.Hour)
+				s.Simulator.SetAccount(jwtAccount(func(a *simulator.Account) { a.Password = "right-at-last" }))
+				s.failed("app")
+				if got := s.Simulator.Counters().LoginsRefused; got != 1 {
+					t.Fatalf("%d logins were refused, want 1", got)
+				}
+				advance(time.Minute)
+				if c.change == nil {
+					s.write("config/gst", map[string]any{"paused": true})
+					s.write("config/gst", map[string]any{"paused": false})
+				} else {
+					s.write("config/gst", c.change)
+				}
+				if c.closes {
+					s.token("app")
+					return
+				}
+				err := s.failure("app")
+				if got := s.logins(); got != 1 {
+					t.Errorf("%d logins: the write opened the way for one more", got)
+				}
+				if codeOf(err) != http.StatusBadRequest {
+					t.Errorf("a read in the pause answers %d (%v), want 400", codeOf(err), err)
+				}
+			})
+		})
+	}
+}
+
+// TestCircuitBreaker_StaysOpenAfterRestart: a write right after a restart does not close the breaker. The account may not
+// have been taken up from storage yet.
+func TestCircuitBreaker_StaysOpenAfterRestart(t *testing.T) {
+	t.Parallel()
+	for name, blind := range map[string]bool{"taken up at start": false, "taken up by the write": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := gstMount(t, time.Hour)
+				s.changePassword()
+				s.failed("app")
+				if got := s.Simulator.Counters().LoginsRefused; got != 1 {
+					t.Fatalf("%d logins were refused, want 1", got)
+				}
+				if blind {
+					s.Storage.Fail(mounttest.List, "token/", mounttest.ErrStorage())
+				}
+				s.Reload()
+				s.write("config/gst", map[string]any{"rotation_percent": 50})
+				s.failed("app")
+				s.Reload()
+				s.failed("app")
+				if got := s.logins(); got != 1 {
+					t.Errorf("%d logins: the write opened the way for more", got)
+				}
+			})
+		})
+	}
+}
+
+// TestCircuitBreaker_StaysOpenAfterOutage: an outage during a probe does not close the breaker.
+func TestCircuitBreaker_StaysOpenAfterOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.changePassword()
+		s.readEvery("app", time.Minute, 7*time.Hour+10*time.Minute) // three refusals: the next probe is in 6 h
+		if c := s.Simulator.Counters(); c.LoginsRefused != 3 {
+			t.Fatalf("%d logins were refused, want 3", c.LoginsRefused)
+		}
+		// The upstream is away for a moment, just when the probe comes.
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
+		s.readEvery("app", time.Minute, 7*time.Hour)
+		if c := s.Simulator.Counters(); c.Faulted != 1 {
+			t.Fatalf("%d logins met the outage, want 1", c.Faulted)
+		}
+		// Rule 4: only a changed credential, or a login that succeeds, closes the breaker. So what follows is a probe of the
+		// same schedule, and not the pauses of an outage.
+		times := s.Upstream.LoginTimes()
+		for n := 4; n < len(times); n++ {
+			if gap := times[n].Sub(times[n-1]); gap < time.Hour {
+				t.Fatalf("login %d came %s after the one before: the refused credentials are tried anew (all gaps: %v)",
+					n+1, gap, s.gaps())
+			}
+		}
+	})
+}
+
+// TestCircuitBreaker_StaysOpenAfterCrash: a crash during a probe does not close the breaker.
+func TestCircuitBreaker_StaysOpenAfterCrash(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.changePassword()
+		s.readEvery("app", time.Minute, 7*time.Hour+10*time.Minute)
+		if c := s.Simulator.Counters(); c.LoginsRefused != 3 {
+			t.Fatalf("%d logins were refused, want 3", c.LoginsRefused)
+		}
+		release := s.Upstream.Hold()
+		for s.logins() < 4 {
+			go func() { _, _ = s.ask(t.Context(), "app", nil) }()
+			advance(10 * time.Second) // less than request_timeout
+		}
+		s.Crash()
+		release()
+		s.readEvery("app", time.Minute, 50*time.Minute)
+		if got := s.logins(); got != 4 {
+			t.Errorf("%d logins in the 50 minutes after a probe that a crash cut off, want none", got-4)
+		}
+	})
+}
+
+// TestCircuitBreaker_OpenedByInvalidRequest: a request that the upstream finds malformed is probed as refused credentials are.
+func TestCircuitBreaker_OpenedByInvalidRequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"username":["This field is required."]}`))
+		})
+		s.readEvery("app", time.Minute, 2*24*time.Hour)
+		if kind := s.status()["last_error_kind"]; kind != "invalid" {
+			t.Fatalf("kind %v, want invalid", kind)
+		}
+		if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
+			t.Errorf("a read answers %d, want 400", got)
+		}
+		s.wantProbes(4)
+	})
+}
+
+// wantProbes checks how many logins there were after the first, and that they kept to the schedule of refused credentials.
+func (s *testMount) wantProbes(want int) {
+	s.t.Helper()
+	gaps := s.gaps()
+	if len(gaps) != want {
+		s.t.Errorf("%d probes (%v), want %d", len(gaps), gaps, want)
+	}
+	for n, gap := range gaps {
+		// Readers come once a minute, and one of them, or the engine itself, makes the probe.
+		if want := probes(n); gap < want || gap > want+time.Minute+time.Second {
+			s.t.Errorf("probe %d came after %s, want %s", n+1, gap, want)
+		}
+	}
+}
+
+// TestCircuitBreaker_OpenedByRotateDuringOutage: a refusal that rotate finds in an outage is probed by the schedule of refusals.
+// The upstream has come back in the outage's pause, and knows another password.
+func TestCircuitBreaker_OpenedByRotateDuringOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		s.readEvery("app", time.Second, 10*time.Minute)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		s.changePassword()
+		s.Upstream.Reset()
+		if _, err := s.rotate(); codeOf(err) != http.StatusBadRequest {
+			t.Fatalf("rotate with refused credentials: %v", err)
+		}
+		s.readEvery("app", time.Minute, 8*time.Hour)
+		s.wantProbes(3)
+	})
+}
+
+// TestCircuitBreaker_ClosedAfterClockSetBack: other credentials close the breaker also after the clock was set
+// back.
+func TestCircuitBreaker_ClosedAfterClockSetBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetAccount(jwtAccount(func(a *simulator.Account) { a.Password = "right-at-last" }))
+		s.failed("app")
+		advance(time.Minute)
+		s.Clock.Jump(-5 * time.Minute)
+		s.write("config/gst", map[string]any{"password": "right-at-last", "verify_connection": false})
+		s.token("app")
+	})
+}

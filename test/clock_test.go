@@ -1,0 +1,326 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// wrongClocks are the fixtures, and such whose answers tell an absolute time or leave it to the token.
+func wrongClocks() []fixture {
+	absolute, asString, corrupt := firstVision(), firstVision(), jwtV2()
+	absolute.name, absolute.account.AbsoluteExpiry = "firstvision with an absolute expiry", true
+	asString.name, asString.account.AbsoluteExpiry, asString.account.ExpiresInAsString = "the same as text", true, true
+	corrupt.name, corrupt.account.CorruptHeader = "jwt-v2 with a header that cannot be read", true
+	return append(fixtures(), absolute, asString, corrupt)
+}
+
+// TestClock_UpstreamTenMinutesOff: an upstream clock that is ten minutes off does no harm.
+func TestClock_UpstreamTenMinutesOff(t *testing.T) {
+	t.Parallel()
+	for _, f := range wrongClocks() {
+		for _, off := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
+			for _, life := range []time.Duration{5 * time.Minute, 2 * time.Hour} {
+				timed(t, f.name+" "+life.String()+" off by "+off.String(), func(t *testing.T) {
+					startIn(t, 2026)
+					f := f.living(life)
+					w := newTestMount(t, f.account)
+					w.Simulator.SetClockOffset(off)
+					w.mount(f, "rotation_percent", 100)
+					advance(300 * time.Millisecond)
+					resp := w.read("token/app")
+					left := time.Until(moment(t, resp.Data, "expires_at"))
+					if left > life+2*time.Second || left < life-2*time.Second {
+						t.Errorf("the token ends in %s, want %s", left, life)
+					}
+					// Served as long as it lives, and alive as long as it is served.
+					advance(resp.Secret.TTL - 2*time.Second)
+					token := text(t, resp.Data, "access_token")
+					w.quiet(func() {
+						if text(t, w.read("token/app").Data, "access_token") != token {
+							t.Error("a live token was refused")
+						}
+					})
+					advance(2 * time.Second)
+					if !w.Simulator.TokenAlive(token) {
+						t.Error("the token died before its lease ended")
+					}
+					advance(20 * time.Second)
+					if next := text(t, w.read("token/app").Data, "access_token"); next == token || !w.Simulator.TokenAlive(next) {
+						t.Error("a dead token is served")
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestClock_UpstreamSetRight: an upstream clock that is set right does no harm.
+func TestClock_UpstreamSetRight(t *testing.T) {
+	t.Parallel()
+	for _, off := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
+		timed(t, "that was off by "+off.String(), func(t *testing.T) {
+			w := newTestMount(t, jwtV1().living(time.Hour).account)
+			w.Simulator.SetClockOffset(off)
+			w.mount(jwtV1())
+			w.read("token/app")
+			w.Simulator.SetClockOffset(0)
+			for range 20 {
+				advance(10 * time.Minute)
+				resp := w.read("token/app")
+				if left := seconds(t, resp.Data, "expires_in"); left > time.Hour {
+					t.Errorf("the token ends in %s, though it lives for an hour", left)
+				}
+			}
+			if token := text(t, w.read("token/app").Data, "access_token"); !w.Simulator.TokenAlive(token) {
+				t.Error("a dead token is served")
+			}
+		})
+	}
+}
+
+// TestClock_SetBackWhileStopped: a wall clock that is set back before a restart lengthens no life.
+func TestClock_SetBackWhileStopped(t *testing.T) {
+	t.Parallel()
+	for _, back := range []time.Duration{10 * time.Minute, 40 * time.Minute, 5 * time.Hour} {
+		timed(t, back.String(), func(t *testing.T) {
+			w := oauth().mounted(t)
+			w.read("token/app")
+			advance(30 * time.Minute)
+			w.Stop()
+			w.Clock.Jump(-back)
+			w.Start()
+			resp := w.read("token/app")
+			if got := seconds(t, resp.Data, "expires_in"); got > time.Hour {
+				t.Errorf("expires_in is %s for a token that lives an hour", got)
+			}
+			if back < 30*time.Minute {
+				return // a clock that is still after the token's beginning gives nothing away
+			}
+			token := text(t, resp.Data, "access_token")
+			advance(resp.Secret.TTL)
+			if !w.Simulator.TokenAlive(token) {
+				t.Error("the token died before its lease ended")
+			}
+		})
+	}
+}
+
+// TestClock_JumpsToAndFro: a wall clock that jumps to and fro neither serves the dead nor storms.
+func TestClock_JumpsToAndFro(t *testing.T) {
+	t.Parallel()
+	timed(t, "for a day", func(t *testing.T) {
+		w := oauth().mounted(t)
+		for n := range 24 * 12 {
+			jump := 7 * time.Minute
+			if n%2 == 1 {
+				jump = -jump
+			}
+			w.Clock.Jump(jump)
+			if token := text(t, w.read("token/app").Data, "access_token"); !w.Simulator.TokenAlive(token) {
+				t.Fatalf("a dead token is served after %s", time.Duration(n)*5*time.Minute)
+			}
+			advance(5 * time.Minute)
+		}
+		if got := w.logins(); got > 60 {
+			t.Errorf("%d logins in a day of tokens that live an hour", got)
+		}
+	})
+}
+
+// livesFor reports whether the upstream will take the token to the end of the span.
+func (s *testMount) livesFor(a tokenResponse, span time.Duration) bool {
+	away := s.Clock.Suspended()
+	s.Simulator.SetClockOffset(away + span)
+	defer s.Simulator.SetClockOffset(away)
+	return s.Simulator.TokenAlive(a.access)
+}
+
+// TestClock_HostWrong: a host clock that is wrong neither serves dead tokens nor refuses living ones.
+func TestClock_HostWrong(t *testing.T) {
+	t.Parallel()
+	startAt := time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC) // an epoch has ten digits
+	kinds := map[string]func(s *testMount, ttl time.Duration){
+		"jwt v1": func(s *testMount, ttl time.Duration) {
+			s.Simulator.SetAccount(jwtAccount(withTTL(ttl)))
+			s.write("config/gst", jwtConfig("verify_connection", false))
+		},
+		"jwt v2": func(s *testMount, ttl time.Duration) {
+			s.Simulator.SetAccount(jwtAccount(withTTL(ttl)))
+			s.write("config/gst", jwtConfig("token_url", upstreamURL+"/api/v2/token-auth/", "verify_connection", false))
+		},
+		"firstvision, absolute expiry": func(s *testMount, ttl time.Duration) {
+			s.Simulator.SetAccount(simulator.Account{
+				Protocol: simulator.FirstVision, ClientID: "desk", ClientSecret: "secret-of-desk", TokenTTL: ttl, AbsoluteExpiry: true,
+			})
+			s.write("config/gst", map[string]any{
+				"protocol": "firstvision", "token_url": upstreamURL + "/v1/api/oauth/token", "allow_http": true,
+				"client_id": "desk", "client_secret": "secret-of-desk", "scope": "accounts", "verify_connection": false,
+			})
+		},
+	}
+	for name, kind := range kinds {
+		for _, wrong := range []time.Duration{-10 * time.Minute, -37 * time.Second, 0, 10 * time.Minute} {
+			t.Run(fmt.Sprintf("%s, %s", name, wrong), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					const life = 15 * time.Minute
+					advanceUntil(startAt) // before the engine starts, which would count every minute
+					s := newLatencyMount(t)
+					s.Clock.Jump(wrong)
+					kind(s, life)
+					s.write("role/app", map[string]any{"config": "gst"})
+					s.EveryMinute()
+					for range 60 {
+						a := s.token("app")
+						if a.life() < life-2*time.Second || a.life() > life {
+							t.Fatalf("a token of %s is believed to live for %s", life, a.life())
+						}
+						if !s.livesFor(a, a.lease) {
+							t.Fatalf("a lease of %s outlives its token", a.lease)
+						}
+						advance(time.Minute)
+					}
+					skew, _ := s.status()["clock_skew_seconds"].(int64)
+					if want := -int64(wrong / time.Second); skew < want-1 || skew > want+1 {
+						t.Errorf("clock_skew_seconds is %d, want %d", skew, want)
+					}
+					// 66 % of 15 minutes is 9.9 minutes: an hour has 6 rotations.
+					if got := s.logins(); got > 8 {
+						t.Errorf("%d logins in an hour, want 7", got)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestClock_SuspendedPastTokenExpiry: a suspended machine wakes up to expired tokens.
+func TestClock_SuspendedPastTokenExpiry(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			s := f.living(time.Hour).mounted(t)
+			first := s.token("app")
+			advance(time.Minute)
+			s.Suspend(30 * time.Minute)
+			want := 29*time.Minute - margin
+			if a := s.token("app"); a.id != first.id || a.lease > want || a.lease < want-time.Second || !s.livesFor(a, a.lease) {
+				t.Errorf("after half an hour of sleep a lease of %s with %s left, want %s", a.lease, a.left, want)
+			}
+			s.Suspend(5 * time.Hour)
+			for range 10 {
+				a := s.token("app")
+				if !s.Simulator.TokenAlive(a.access) || !s.livesFor(a, a.lease) {
+					t.Fatal("a dead token was served after the machine woke up")
+				}
+			}
+			s.wantLogins(2)
+		})
+	}
+}
+
+// TestClock_SuspendedPastRotation: a suspended machine rotates soon after it wakes up.
+func TestClock_SuspendedPastRotation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		advance(time.Minute)
+		s.Suspend(45 * time.Minute)
+		advance(2 * time.Minute)
+		s.wantLogins(2, "two minutes after the machine woke up with a rotation overdue")
+	})
+}
+
+// TestClock_SetBackLengthensNoTokenLife: a clock that is set back lengthens no life.
+func TestClock_SetBackLengthensNoTokenLife(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		events func(s *testMount)
+	}{
+		{"set back", func(s *testMount) { s.Clock.Jump(-3 * time.Hour) }},
+		{"set back a little", func(s *testMount) { s.Clock.Jump(-20 * time.Minute) }},
+		{"a reload, then set back", func(s *testMount) { s.Reload(); s.token("app"); s.Clock.Jump(-20 * time.Minute) }},
+		{"a reload, then set back a lot", func(s *testMount) { s.Reload(); s.token("app"); s.Clock.Jump(-3 * time.Hour) }},
+		{"set back a little, then a reload", func(s *testMount) { s.Clock.Jump(-20 * time.Minute); s.token("app"); s.Reload() }},
+		{"set back a lot, then a reload", func(s *testMount) { s.Clock.Jump(-3 * time.Hour); s.token("app"); s.Reload() }},
+	} {
+		for _, f := range fixtures() {
+			timed(t, f.name+", "+c.name, func(t *testing.T) {
+				s := f.living(time.Hour).mounted(t)
+				s.EveryMinute()
+				first := s.token("app")
+				advance(30 * time.Minute)
+				c.events(s)
+				s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown}) // nothing hides the old token
+				for passed := 30 * time.Minute; passed < 2*time.Hour; passed += 20 * time.Second {
+					a, err := s.ask(t.Context(), "app", nil)
+					if err == nil && a.id != first.id {
+						t.Fatal("another token although every login fails")
+					}
+					if err == nil && !s.livesFor(a, a.lease) {
+						t.Fatalf("%s after the token was issued, a lease of %s outlives it", passed, a.lease)
+					}
+					if err == nil && a.left > time.Hour-passed+time.Second {
+						t.Fatalf("%s after it was issued, a token of 1h is said to have %s left", passed, a.left)
+					}
+					advance(20 * time.Second)
+				}
+				if s.Simulator.Counters().Faulted == 0 {
+					t.Error("the upstream was not asked")
+				}
+			})
+		}
+	}
+}
+
+// TestClock_SetForwardCostsOneLogin: a clock that is set forward costs one login.
+func TestClock_SetForwardCostsOneLogin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		advance(time.Minute)
+		s.Clock.Jump(3 * time.Hour)
+		for range 100 {
+			a := s.token("app")
+			if !s.livesFor(a, a.lease) {
+				t.Fatal("a lease outlives its token")
+			}
+		}
+		s.wantLogins(2)
+	})
+}
+
+// TestClock_BackoffEndsAfterClockSetRight: a pause does not last for years when a clock is set right. A failure that was noted by
+// a clock in the future.
+func TestClock_BackoffEndsAfterClockSetRight(t *testing.T) {
+	t.Parallel()
+	for _, wrong := range []time.Duration{30 * time.Minute, 3 * time.Hour, 365 * 24 * time.Hour} {
+		t.Run(wrong.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := gstMount(t, time.Hour)
+				s.EveryMinute()
+				s.Clock.Jump(wrong)
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+				s.failed("app")
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+				s.Clock.Jump(-wrong)
+				advance(5 * time.Minute)
+				if a, err := s.ask(t.Context(), "app", nil); err != nil {
+					t.Errorf("5 minutes after an outage of a moment, noted by a clock that was %s fast: %v (%s)", wrong, err, a.id)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,133 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// remove sends a delete that must succeed.
+func (w *testMount) remove(path string) {
+	w.t.Helper()
+	if r, refused := asRefusal(w.do(w.t.Context(), logical.DeleteOperation, path, nil)); refused {
+		w.t.Fatalf("delete %s: %d %s", path, r.status, r.message)
+	}
+}
+
+// TestConfigDelete_DropsTokens: a deleted config drops its tokens.
+func TestConfigDelete_DropsTokens(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t)
+			token := text(t, w.read("token/app").Data, "access_token")
+			w.quiet(func() { w.remove("config/gst") })
+			for key, value := range w.stored() {
+				w.hides(key+" "+value, append(f.secrets(), token)...)
+			}
+			if resp, err := w.tryRead("config/gst", nil); resp != nil || err != nil {
+				t.Errorf("the config can be read: %v, %v", resp, err)
+			}
+		})
+	}
+}
+
+// TestConfigDelete_RoleSaysWhatToType: a role whose config was deleted says what to type.
+func TestConfigDelete_RoleSaysWhatToType(t *testing.T) {
+	t.Parallel()
+	for name, restart := range map[string]bool{"at once": false, "after a restart": true} {
+		timed(t, name, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			w.read("token/app")
+			w.remove("config/gst")
+			if restart {
+				w.Reload()
+			}
+			for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
+				w.badRequest(op, "token/app", nil, "gst", "vault write mastersindia/config/gst")
+			}
+			if got := w.read("role/app").Data["config"]; got != "gst" {
+				t.Errorf("the role names config %v, want gst as before", got)
+			}
+		})
+	}
+}
+
+// TestConfigDelete_RecreatedConfigStartsFresh: a config made again begins anew.
+func TestConfigDelete_RecreatedConfigStartsFresh(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		for name, restart := range map[string]func(*testMount){"at once": func(*testMount) {}, "after restarts": (*testMount).Reload} {
+			timed(t, f.name+" "+name, func(t *testing.T) {
+				w := f.mounted(t)
+				old := w.read("token/app").Data["token_id"]
+				w.remove("config/gst")
+				restart(w)
+				w.quiet(func() { w.write("config/gst", with(f.config, "verify_connection", false)) })
+				restart(w)
+				w.loggingIn(1, func() {
+					if got := w.read("token/app").Data["token_id"]; got == old {
+						t.Error("the token of the deleted config is served")
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestConfigDelete_OfAbsentConfig: a config that is not there can be deleted.
+func TestConfigDelete_OfAbsentConfig(t *testing.T) {
+	t.Parallel()
+	timed(t, "config, role, and twice", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.idle(func() {
+			w.remove("config/nobody")
+			w.remove("role/nobody")
+		})
+		w.remove("config/gst")
+		w.idle(func() { w.remove("config/gst") })
+	})
+}
+
+// TestConfigDelete_StopsRotation: a deleted config is not rotated by its timers.
+func TestConfigDelete_StopsRotation(t *testing.T) {
+	t.Parallel()
+	timed(t, "two days", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.read("token/app")
+		w.remove("config/gst")
+		w.quiet(func() { advance(48 * time.Hour) })
+	})
+}
+
+// TestConfigDelete_DuringLoginLeavesNoToken: a config deleted during a login leaves no token.
+func TestConfigDelete_DuringLoginLeavesNoToken(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t)
+			w.slow(5 * time.Second)
+			answer := w.async("token/app")
+			advance(time.Second)
+			w.remove("config/gst")
+			r, refused := asRefusal(w.wait(answer).unpack())
+			if !refused || r.status != http.StatusBadRequest {
+				t.Errorf("the reader was answered %v, want status 400", r)
+			}
+			w.says(r.message, "gst")
+			advance(time.Minute)
+			for key := range w.stored() {
+				if strings.HasPrefix(key, "token/") || strings.HasPrefix(key, "config/") {
+					t.Errorf("%s is stored after its config was deleted", key)
+				}
+			}
+			w.badRequest(logical.ReadOperation, "token/app", nil, "gst")
+		})
+	}
+}

@@ -1,0 +1,180 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// roots makes PEM certificates for ca_cert.
+func roots(t *testing.T) string {
+	t.Helper()
+	ca, err := simulator.NewCA()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(ca.CertPEM())
+}
+
+// moves are writes that each send the secrets elsewhere, or by a way on which someone else can listen.
+func moves(t *testing.T) map[string]map[string]any {
+	t.Helper()
+	return map[string]map[string]any{
+		"token_url":              {"token_url": "https://elsewhere.test/oauth/access_token"},
+		"a query in token_url":   {"token_url": "https://upstream.test/oauth/access_token?to=elsewhere"},
+		"plain http":             {"token_url": "http://upstream.test/oauth/access_token", "allow_http": true},
+		"allow_http":             {"allow_http": true},
+		"proxy_url":              {"proxy_url": "http://elsewhere.test:3128"},
+		"ca_cert":                {"ca_cert": roots(t)},
+		"preset":                 {"preset": "oauth-sandbox"},
+		"protocol":               {"protocol": "soap", "request_format": ""},
+		"protocol and much else": {"protocol": "soap", "request_format": "", "authorization_scheme": "Bearer", "scope": ""},
+	}
+}
+
+// secureOAuth is a config that nobody listens to.
+func secureOAuth() map[string]any {
+	return with(without(oauth().config, "allow_http"), "token_url", "https://upstream.test/oauth/access_token",
+		"verify_connection", false)
+}
+
+// TestConfigMove_NeedsSecretsAgain: secrets go nowhere else unless they are given again.
+func TestConfigMove_NeedsSecretsAgain(t *testing.T) {
+	t.Parallel()
+	for name, move := range moves(t) {
+		for _, verify := range []bool{true, false} {
+			move := with(move, "verify_connection", verify)
+			timed(t, name+verifying(verify)+" without the secrets", func(t *testing.T) {
+				w := newTestMount(t, oauth().account)
+				w.write("config/gst", secureOAuth())
+				w.badRequest(logical.UpdateOperation, "config/gst", move, "password", "client_secret")
+			})
+			timed(t, name+verifying(verify)+" with the password alone", func(t *testing.T) {
+				w := newTestMount(t, oauth().account)
+				w.write("config/gst", secureOAuth())
+				w.badRequest(logical.UpdateOperation, "config/gst", with(move, "password", "pass-of-oauth-clerk"), "client_secret")
+			})
+			timed(t, name+verifying(verify)+" with the client_secret alone", func(t *testing.T) {
+				w := newTestMount(t, oauth().account)
+				w.write("config/gst", secureOAuth())
+				w.badRequest(logical.UpdateOperation, "config/gst", with(move, "client_secret", "secret-of-oauth-app"), "password")
+			})
+			timed(t, name+verifying(verify)+" with an empty password", func(t *testing.T) {
+				w := newTestMount(t, oauth().account)
+				w.write("config/gst", secureOAuth())
+				w.badRequest(logical.UpdateOperation, "config/gst",
+					with(move, "password", "", "client_secret", "secret-of-oauth-app"), "password")
+			})
+		}
+		timed(t, name+" with all secrets", func(t *testing.T) {
+			w := newTestMount(t, oauth().account)
+			w.write("config/gst", secureOAuth())
+			w.quiet(func() {
+				w.write("config/gst", with(merged(move, oauth().onlySecrets()), "verify_connection", false))
+			})
+		})
+	}
+}
+
+func verifying(verify bool) string {
+	if verify {
+		return ", verified,"
+	}
+	return ", not verified,"
+}
+
+// TestConfigMove_NewRefreshURLNeedsSecrets: a refresh token goes nowhere else unless the secrets are given again.
+func TestConfigMove_NewRefreshURLNeedsSecrets(t *testing.T) {
+	t.Parallel()
+	f := jwtV2()
+	for name, move := range map[string]map[string]any{
+		"another refresh_url": {"refresh_url": upstreamURL + "/elsewhere/"},
+		"no refresh_url":      {"refresh_url": ""},
+	} {
+		timed(t, name, func(t *testing.T) {
+			w := f.mounted(t)
+			w.read("token/app")
+			w.badRequest(logical.UpdateOperation, "config/gst", move, "password")
+		})
+	}
+	timed(t, "a first refresh_url", func(t *testing.T) {
+		plain := f
+		plain.config = without(f.config, "refresh_url", "refresh_headers")
+		w := plain.mounted(t)
+		w.read("token/app")
+		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"refresh_url": upstreamURL + "/elsewhere/"}, "password")
+	})
+}
+
+// TestConfigMove_OldRefreshTokenNotSent: an old refresh token is never sent to a new refresh URL.
+func TestConfigMove_OldRefreshTokenNotSent(t *testing.T) {
+	t.Parallel()
+	for _, verify := range []bool{true, false} {
+		timed(t, strings.Trim(verifying(verify), ", "), func(t *testing.T) {
+			f := jwtV2()
+			w := f.mounted(t)
+			oldToken := text(t, w.read("token/app").Data, "access_token")
+			old := refreshToken(t, w.heard()[0])
+			w.write("config/gst", with(f.onlySecrets(), "refresh_url", upstreamURL+"/elsewhere/", "verify_connection", verify))
+			if revoked, warnings := w.revoke(tokenID(oldToken)); revoked[tokenID(oldToken)].upstream != "unsupported" || len(warnings) == 0 {
+				t.Errorf("revoke of a token of the former endpoint answers %+v, warnings %q", revoked, warnings)
+			}
+			w.read("token/app")
+			for range 2 {
+				w.write("revoke/gst", nil)
+				w.Reload()
+				advance(time.Minute)
+			}
+			elsewhere := 0
+			for _, r := range w.heard() {
+				if !strings.Contains(r.URL, "/elsewhere/") {
+					continue
+				}
+				elsewhere++
+				w.hides(r.Text(), old)
+			}
+			if elsewhere == 0 {
+				t.Error("nothing was sent to the new refresh_url, not even the refresh token that was issued under it")
+			}
+		})
+	}
+}
+
+// refreshToken is the refresh token that a login was answered with.
+func refreshToken(t *testing.T, login mounttest.Request) string {
+	t.Helper()
+	var answer struct {
+		Refresh string `json:"refresh_token"`
+	}
+	if err := json.Unmarshal([]byte(login.Response), &answer); err != nil || answer.Refresh == "" {
+		t.Fatalf("no refresh token in the answer to %s: %v", login.URL, err)
+	}
+	return answer.Refresh
+}
+
+// TestConfigMove_OtherFieldsNeedNoSecrets: what does not move the secrets needs none of them.
+func TestConfigMove_OtherFieldsNeedNoSecrets(t *testing.T) {
+	t.Parallel()
+	for field, value := range map[string]any{
+		"rotation_percent": 50, "request_timeout": "20s", "pause_reason": "audit", "paused": true, "ledger_retention": "1h",
+		"default_token_ttl": "30m", "max_token_ttl": "45m", "authorization_scheme": "Token", "headers": "X-Team=gst",
+		"request_format": "form", "username": "oauth-clerk-two",
+		// The same as before, in other words.
+		"token_url": upstreamURL + "/oauth/access_token", "allow_http": "true", "protocol": "oauth", "proxy_url": "", "ca_cert": "",
+		"refresh_url": "",
+	} {
+		timed(t, field, func(t *testing.T) {
+			w := oauth().mounted(t)
+			w.quiet(func() { w.write("config/gst", map[string]any{field: value, "verify_connection": false}) })
+		})
+	}
+}

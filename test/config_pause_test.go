@@ -1,0 +1,107 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// TestConfigPause_ReadsAnswerWithReason: a paused config gives no token and the reason.
+func TestConfigPause_ReadsAnswerWithReason(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]bool{"with a token": true, "without one": false} {
+		for where, restart := range map[string]bool{"": false, " after a restart": true} {
+			timed(t, name+where, func(t *testing.T) {
+				w := jwtV1().mounted(t)
+				w.EveryMinute()
+				rejected := any("0123456789abcdef")
+				if before {
+					rejected = w.read("token/app").Data["token_id"]
+				}
+				w.quiet(func() { w.write("config/gst", map[string]any{"paused": true, "pause_reason": "year-end audit: 100%d"}) })
+				if restart {
+					w.Reload()
+				}
+				for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
+					w.badRequest(op, "token/app", nil, "gst", "year-end audit: 100%d", "vault write mastersindia/config/gst paused=false")
+				}
+				w.badRequest(logical.UpdateOperation, "rotate/gst", nil, "year-end audit: 100%d")
+				w.badRequest(logical.UpdateOperation, "token/app", map[string]any{"rejected_token_id": rejected}, "year-end audit: 100%d")
+				w.quiet(func() { advance(48 * time.Hour) })
+				w.badRequest(logical.ReadOperation, "token/app", nil, "gst", "year-end audit: 100%d")
+			})
+		}
+	}
+	timed(t, "without a reason", func(t *testing.T) {
+		w := jwtV1().mounted(t, "paused", true)
+		w.badRequest(logical.ReadOperation, "token/app", nil, "gst", "paused")
+	})
+}
+
+// TestConfigPause_ResumedServesAgain: a config that is paused no more serves again.
+func TestConfigPause_ResumedServesAgain(t *testing.T) {
+	t.Parallel()
+	for name, restart := range map[string]bool{"at once": false, "after a restart": true} {
+		timed(t, name, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			w.read("token/app")
+			w.write("config/gst", map[string]any{"paused": true})
+			w.badRequest(logical.ReadOperation, "token/app", nil, "gst")
+			if restart {
+				w.Reload()
+			}
+			w.quiet(func() { w.write("config/gst", map[string]any{"paused": false}) })
+			if token := text(t, w.read("token/app").Data, "access_token"); !w.Simulator.TokenAlive(token) {
+				t.Error("the token is not alive upstream")
+			}
+		})
+	}
+}
+
+// TestConfigPause_CreatedPausedWithoutLogin: a config is made paused without a login.
+func TestConfigPause_CreatedPausedWithoutLogin(t *testing.T) {
+	t.Parallel()
+	timed(t, "created", func(t *testing.T) {
+		w := newTestMount(t, jwtAccount())
+		w.quiet(func() { w.write("config/gst", jwtConfig("paused", true)) })
+		if got := w.read("config/gst").Data["paused"]; got != true { //nolint:revive // it may be of any type
+			t.Errorf("paused is %v, want true", got)
+		}
+	})
+	timed(t, "updated", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.quiet(func() { w.write("config/gst", map[string]any{"paused": true, "username": "clerk-two"}) })
+	})
+}
+
+// TestConfigPause_WaitingReaderGetsNoToken: a reader who waits when the config is paused gets no token.
+func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		release := s.Upstream.Hold()
+		done := make(chan error, 1)
+		go func() {
+			_, err := s.ask(t.Context(), "app", nil)
+			done <- err
+		}()
+		for s.logins() < 1 {
+			advance(time.Millisecond)
+		}
+		s.write("config/gst", map[string]any{"paused": true, "pause_reason": "audit"})
+		release()
+		if err := <-done; err == nil {
+			t.Error("a reader was given a token of a config that is paused")
+		} else if codeOf(err) != http.StatusBadRequest {
+			t.Errorf("a reader was answered %d (%v), want 400", codeOf(err), err)
+		}
+		advance(time.Minute)
+		s.badRequest(logical.ReadOperation, "token/app", nil, "audit")
+	})
+}

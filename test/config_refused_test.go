@@ -1,0 +1,442 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// badWrite is a write of a config that must be refused, whatever is stored already.
+type badWrite struct {
+	name  string
+	data  map[string]any
+	wants []string // what the message must say: the field, and what would be right
+}
+
+// refuseAll sends each write to a config that does not exist, and to one that does.
+func refuseAll(t *testing.T, f fixture, writes []badWrite) {
+	t.Helper()
+	for _, bad := range writes {
+		timed(t, "create with "+bad.name, func(t *testing.T) {
+			w := newTestMount(t)
+			w.badRequest(logical.UpdateOperation, "config/gst", bad.data, bad.wants...)
+			if resp, err := w.tryRead("config/gst", nil); resp != nil || err != nil {
+				t.Errorf("the config can be read: %v, %v", resp, err)
+			}
+		})
+		timed(t, "update with "+bad.name, func(t *testing.T) {
+			w := f.unserved(t)
+			w.badRequest(logical.UpdateOperation, "config/gst", bad.data, bad.wants...)
+		})
+	}
+}
+
+// TestConfigRefused_UnknownParameter: a config with an unknown parameter is refused by its name.
+func TestConfigRefused_UnknownParameter(t *testing.T) {
+	t.Parallel()
+	refuseAll(t, jwtV1(), []badWrite{
+		{"a misspelt name", jwtConfig("passwort", "canary"), []string{"passwort"}},
+		{"a name in another case", jwtConfig("Password", "canary"), []string{"Password"}},
+		{"an invented name", jwtConfig("token", "canary"), []string{"token"}},
+		{"an empty value", jwtConfig("pasword", ""), []string{"pasword"}},
+		{"a null value", jwtConfig("pasword", nil), []string{"pasword"}},
+	})
+}
+
+// TestConfigRefused_UnknownProtocolOrPreset: a config with an unknown protocol or preset is refused.
+func TestConfigRefused_UnknownProtocolOrPreset(t *testing.T) {
+	t.Parallel()
+	protocols := []string{"protocol", "jwt", "oauth", "soap", "firstvision"}
+	refuseAll(t, jwtV1(), []badWrite{
+		{"an unknown protocol", jwtConfig("protocol", "canary"), protocols},
+		{"a protocol in upper case", jwtConfig("protocol", "JWT-canary"), protocols},
+		{"an unknown preset", jwtConfig("preset", "canary"), []string{"preset"}},
+	})
+	timed(t, "create with neither protocol nor preset", func(t *testing.T) {
+		w := newTestMount(t, jwtAccount())
+		w.badRequest(logical.UpdateOperation, "config/gst", without(jwtConfig(), "protocol"), "protocol", "preset")
+	})
+	timed(t, "create with nothing", func(t *testing.T) {
+		w := newTestMount(t, jwtAccount())
+		w.badRequest(logical.UpdateOperation, "config/gst", nil, "protocol", "preset")
+	})
+}
+
+// TestConfigRefused_MisspelledConfigName, and nothing of protocols, which nobody wanted to change.
+func TestConfigRefused_MisspelledConfigName(t *testing.T) {
+	t.Parallel()
+	for _, change := range []map[string]any{
+		{"paused": true, "pause_reason": "canary"}, {"password": "canary"}, {"rotation_percent": 70, "preset": ""},
+		{"token_url": "canary"},
+	} {
+		timed(t, fmt.Sprint(change), func(t *testing.T) {
+			w := jwtV1().unserved(t)
+			w.badRequest(logical.UpdateOperation, "config/gts", change,
+				`config "gts" does not exist`, "vault list mastersindia/config", "preset=...")
+		})
+	}
+}
+
+// TestConfigRefused_AbsentSecretNotAskedFor: a secret that was never given is not asked for again. A change of protocol
+// needs one more secret, and one problem a secret says it all.
+func TestConfigRefused_AbsentSecretNotAskedFor(t *testing.T) {
+	t.Parallel()
+	timed(t, "jwt to oauth", func(t *testing.T) {
+		w := jwtV1().unserved(t)
+		said := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"protocol": "oauth", "client_id": "canary"},
+			"client_secret: is needed", "password: must be given again")
+		if strings.Contains(said, "client_secret: must be given again") {
+			t.Errorf("a secret that was never given is asked for again: %s", said)
+		}
+	})
+}
+
+// TestConfigRefused_MissingCredentials: a config without the credentials of its protocol is refused.
+func TestConfigRefused_MissingCredentials(t *testing.T) {
+	t.Parallel()
+	required := map[string][]string{
+		"jwt-v1":      {"token_url", "username", "password"},
+		"jwt-v2":      {"token_url", "username", "password"},
+		"oauth":       {"token_url", "username", "password", "client_id", "client_secret"},
+		"soap":        {"token_url", "username", "password", "client_id", "client_secret"},
+		"firstvision": {"token_url", "client_id", "client_secret", "scope"},
+	}
+	for _, f := range fixtures() {
+		for _, field := range required[f.name] {
+			timed(t, f.name+" created without "+field, func(t *testing.T) {
+				w := newTestMount(t)
+				w.badRequest(logical.UpdateOperation, "config/gst", without(f.config, field), field)
+			})
+			timed(t, f.name+" created with empty "+field, func(t *testing.T) {
+				w := newTestMount(t)
+				w.badRequest(logical.UpdateOperation, "config/gst", with(f.config, field, ""), field)
+			})
+			timed(t, f.name+" updated to empty "+field, func(t *testing.T) {
+				w := f.unserved(t)
+				w.badRequest(logical.UpdateOperation, "config/gst", with(f.onlySecrets(), field, ""), field)
+			})
+		}
+	}
+}
+
+// TestConfigRefused_FieldsOfAnotherProtocol: a config with fields of another protocol is refused.
+func TestConfigRefused_FieldsOfAnotherProtocol(t *testing.T) {
+	t.Parallel()
+	others := []struct {
+		of     fixture
+		fields map[string]any
+	}{
+		{jwtV1(), map[string]any{
+			"client_id": "canary", "client_secret": "canary-secret", "scope": "canary", "soap_action": "urn:canary",
+			"soap_username_element": "canary", "soap_password_element": "canary", "request_format": "query",
+		}},
+		{oauth(), map[string]any{
+			"scope": "canary", "refresh_url": upstreamURL + "/canary/", "soap_action": "urn:canary",
+			"refresh_headers": "Service=canary", "request_format": "multipart",
+		}},
+		{soap(), map[string]any{
+			"scope": "canary", "refresh_url": upstreamURL + "/canary/", "refresh_headers": "Service=canary", "request_format": "json",
+		}},
+		{firstVision(), map[string]any{
+			"username": "canary", "password": "canary-secret", "refresh_url": upstreamURL + "/canary/",
+			"soap_password_element": "canary", "request_format": "form",
+		}},
+	}
+	for _, other := range others {
+		for field, value := range other.fields {
+			refuseAll(t, other.of, []badWrite{
+				{other.of.name + " and " + field, with(other.of.config, field, value), []string{field}},
+			})
+		}
+	}
+}
+
+// TestConfigRefused_UnsupportedRequestFormat: a request format that the protocol lacks is refused with those it has.
+func TestConfigRefused_UnsupportedRequestFormat(t *testing.T) {
+	t.Parallel()
+	formats := []struct {
+		of     fixture
+		format string
+		wants  []string
+	}{
+		{jwtV1(), "query", []string{"request_format", "json", "form", "multipart"}},
+		{jwtV1(), "canary", []string{"request_format", "json", "form", "multipart"}},
+		{jwtV1(), "JSON", []string{"request_format", "json", "form", "multipart"}},
+		{oauth(), "multipart", []string{"request_format", "json", "form"}},
+		{oauth(), "query", []string{"request_format", "json", "form"}},
+		{soap(), "json", []string{"request_format"}},
+		{firstVision(), "form", []string{"request_format", "json", "query"}},
+		{firstVision(), "multipart", []string{"request_format", "json", "query"}},
+	}
+	for _, format := range formats {
+		refuseAll(t, format.of, []badWrite{
+			{format.of.name + " in " + format.format, with(format.of.config, "request_format", format.format), format.wants},
+		})
+	}
+}
+
+// TestConfigRefused_UnusableURL: AURL that cannot be used is refused.
+func TestConfigRefused_UnusableURL(t *testing.T) {
+	t.Parallel()
+	urls := []struct{ name, url string }{
+		{"a relative URL", "/canary/token-auth/"},
+		{"a URL without a scheme", "canary.example/token-auth/"},
+		{"a URL of a host alone", "canary.example:443"},
+		{"a URL without a host", "https:///canary/"},
+		{"a URL of another scheme", "ftp://canary.example/"},
+		{"a file URL", "file:///etc/canary"},
+		{"no URL at all", "canary of canaries"},
+		{"a URL with a user", "https://canary@upstream.test/"},
+		{"a URL with a user and a password", "https://user:canary@upstream.test/"},
+		{"a URL with an empty user", "https://:canary@upstream.test/"},
+		{"a URL with a line break", "https://upstream.test/\r\ncanary: yes"},
+		{"a URL with a bad escape", "https://upstream.test/%zzcanary"},
+		{"a URL with a bad port", "https://upstream.test:canary/"},
+	}
+	for _, field := range []string{"token_url", "refresh_url", "proxy_url"} {
+		for _, u := range urls {
+			refuseAll(t, jwtV2(), []badWrite{
+				{field + " as " + u.name, with(jwtV2().config, field, u.url), []string{field}},
+			})
+		}
+	}
+}
+
+// TestConfigRefused_PlainHTTPUnlessAllowed: a plain HTTP URL is refused unless it is allowed.
+func TestConfigRefused_PlainHTTPUnlessAllowed(t *testing.T) {
+	t.Parallel()
+	secure := with(jwtV2().config, "token_url", "https://upstream.test/api/v2/token-auth/",
+		"refresh_url", "https://upstream.test/api/v2/api-token-refresh/", "verify_connection", false)
+	for _, field := range []string{"token_url", "refresh_url"} {
+		for _, scheme := range []string{"http", "HTTP"} {
+			refuseAll(t, jwtV2(), []badWrite{{
+				field + " as " + scheme + " that is not allowed",
+				with(secure, "allow_http", false, field, scheme+"://upstream.test/canary/"), []string{field, "https", "allow_http"},
+			}})
+		}
+	}
+	timed(t, "allow_http taken away while a URL is plain", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.badRequest(logical.UpdateOperation, "config/gst",
+			with(jwtV1().onlySecrets(), "allow_http", false), "token_url", "https", "allow_http")
+	})
+}
+
+// TestConfigRefused_InvalidCACert: roots that are no PEM certificates are refused.
+func TestConfigRefused_InvalidCACert(t *testing.T) {
+	t.Parallel()
+	ca, err := simulator.NewCA()
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(ca.CertPEM())
+	const key = "-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----\n" // base64 of "canary": no key
+	bad := map[string]string{
+		"text":                            "canary",
+		"a key":                           key,
+		"a certificate of nonsense":       "-----BEGIN CERTIFICATE-----\nY2FuYXJ5\n-----END CERTIFICATE-----\n",
+		"a certificate cut short":         good[:len(good)/2],
+		"a certificate and then a key":    good + key,
+		"a certificate and then nonsense": good + "canary",
+	}
+	for name, roots := range bad {
+		refuseAll(t, jwtV1(), []badWrite{
+			{"roots that are " + name, jwtConfig("ca_cert", roots), []string{"ca_cert", "certificate"}},
+		})
+	}
+}
+
+// TestConfigRefused_DurationNotInWholeSeconds: a duration that is not whole seconds is refused.
+func TestConfigRefused_DurationNotInWholeSeconds(t *testing.T) {
+	t.Parallel()
+	durations := map[string]any{
+		"half a second":            "500ms",
+		"one and a half seconds":   "1.5s",
+		"a fraction":               86397.5,
+		"a fraction of JSON":       json.Number("86397.5"),
+		"a fraction as text":       "86397.5",
+		"a word":                   "canary",
+		"a unit alone":             "s",
+		"a negative number":        -86397,
+		"a negative JSON number":   json.Number("-86397"),
+		"a negative duration":      "-86397s",
+		"true":                     true,
+		"a list":                   []any{30},
+		"a map":                    map[string]any{"canary": 30},
+		"more than fits":           "99999999999h",
+		"a number larger than all": json.Number("99999999999999999999"),
+		"an exponent":              "1e1",
+	}
+	for _, field := range durationFields() {
+		for name, value := range durations {
+			refuseAll(t, jwtV1(), []badWrite{
+				{field + " as " + name, jwtConfig(field, value), []string{field, "whole seconds"}},
+			})
+		}
+	}
+}
+
+func durationFields() []string {
+	return []string{"default_token_ttl", "max_token_ttl", "request_timeout", "ledger_retention"}
+}
+
+// TestConfigRefused_SecretNotAString: a secret that is no string is refused.
+func TestConfigRefused_SecretNotAString(t *testing.T) {
+	t.Parallel()
+	values := map[string]any{
+		"a JSON number": json.Number("86397"),
+		"a number":      float64(86397),
+		"true":          true,
+		"null":          nil,
+		"a list":        []any{"canary"},
+		"a map":         map[string]any{"canary": "canary"},
+	}
+	for _, field := range secretFields() {
+		for name, value := range values {
+			refuseAll(t, oauth(), []badWrite{
+				{field + " as " + name, with(oauth().config, field, value), []string{field, "string"}},
+			})
+		}
+	}
+}
+
+// TestConfigRefused_SecretEndsInNewline: a secret that ends in a line break is refused with the cure.
+func TestConfigRefused_SecretEndsInNewline(t *testing.T) {
+	t.Parallel()
+	for _, field := range secretFields() {
+		for name, end := range map[string]string{"a newline": "\n", "a carriage return": "\r", "both": "\r\n"} {
+			refuseAll(t, oauth(), []badWrite{{
+				field + " that ends in " + name, with(oauth().config, field, "canary"+end),
+				[]string{field, "newline", "printf %s"},
+			}})
+		}
+	}
+}
+
+// TestConfigRefused_ReservedHeader: a header that is not the caller's to set is refused.
+func TestConfigRefused_ReservedHeader(t *testing.T) {
+	t.Parallel()
+	names := []string{
+		"Host", "Content-Type", "Content-Length", "Content-Encoding", "Authorization", "Proxy-Authorization",
+		"Proxy-Connection", "Cookie", "Transfer-Encoding",
+	}
+	for _, field := range []string{"headers", "refresh_headers"} {
+		for _, name := range names {
+			for _, spelt := range []string{name, strings.ToLower(name), strings.ToUpper(name)} {
+				refuseAll(t, jwtV2(), []badWrite{
+					{field + " with " + spelt, with(jwtV2().config, field, map[string]any{spelt: "canary"}), []string{field}},
+				})
+			}
+		}
+		refuseAll(t, jwtV2(), []badWrite{
+			{field + " with Host as text", with(jwtV2().config, field, "Host=canary"), []string{field}},
+			{field + " with Host in a list", with(jwtV2().config, field, []any{"X-Good=1", "Host=canary"}), []string{field}},
+		})
+	}
+}
+
+// TestConfigRefused_InvalidHeader: a header that cannot be sent is refused.
+func TestConfigRefused_InvalidHeader(t *testing.T) {
+	t.Parallel()
+	headers := map[string]map[string]any{
+		"a newline in its value":         {"X-Good": "canary\nX-Bad: 1"},
+		"a carriage return in its value": {"X-Good": "canary\rX-Bad: 1"},
+		"a newline at the end":           {"X-Good": "canary\n"},
+		"a newline in its name":          {"X-Good\nX-Bad": "canary"},
+		"a carriage return in its name":  {"X-Good\r": "canary"},
+		"a colon in its name":            {"X-Good:": "canary"},
+		"a blank in its name":            {"X Good": "canary"},
+		"no name":                        {"": "canary"},
+		"a zero byte in its value":       {"X-Good": "canary\x00"},
+		"a letter outside ASCII in name": {"X-Gööd": "canary"},
+		"the same name in two spellings": {"X-Good": "canary", "x-good": "canary"},
+	}
+	for _, field := range []string{"headers", "refresh_headers"} {
+		for name, header := range headers {
+			refuseAll(t, jwtV2(), []badWrite{
+				{field + " with " + name, with(jwtV2().config, field, header), []string{field}},
+			})
+		}
+		refuseAll(t, jwtV2(), []badWrite{
+			{field + " as text without an equals sign", with(jwtV2().config, field, "canary"), []string{field}},
+			{field + " as a number", with(jwtV2().config, field, 5), []string{field}},
+			{field + " with a map inside", with(jwtV2().config, field, map[string]any{"X": map[string]any{"canary": 1}}), []string{field}},
+		})
+	}
+}
+
+// TestConfigRefused_NumberOutOfRange: a number out of its range is refused with the range.
+func TestConfigRefused_NumberOutOfRange(t *testing.T) {
+	t.Parallel()
+	numbers := []struct {
+		field string
+		value any
+		wants []string
+	}{
+		{"rotation_percent", 0, []string{"1", "100"}},
+		{"rotation_percent", 101, []string{"1", "100"}},
+		{"rotation_percent", -1, []string{"1", "100"}},
+		{"rotation_percent", json.Number("0"), []string{"1", "100"}},
+		{"rotation_percent", "0", []string{"1", "100"}},
+		{"rotation_percent", 66.5, nil},
+		{"rotation_percent", "canary", nil},
+		{"rotation_percent", "66%", nil},
+		{"rotation_percent", true, nil},
+		{"request_timeout", 0, []string{"1s", "60s"}},
+		{"request_timeout", "0s", []string{"1s", "60s"}},
+		{"request_timeout", 61, []string{"1s", "60s"}},
+		{"request_timeout", "61s", []string{"1s", "60s"}},
+		{"request_timeout", "2m", []string{"1s", "60s"}},
+		{"ledger_retention", "9601h", []string{"9600h"}},
+		{"ledger_retention", 9600*3600 + 1, []string{"9600h"}},
+	}
+	for _, number := range numbers {
+		value, err := json.Marshal(number.value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refuseAll(t, jwtV1(), []badWrite{{
+			number.field + " as " + string(value), jwtConfig(number.field, number.value), append(number.wants, number.field),
+		}})
+	}
+}
+
+// TestConfigRefused_InvalidBool: a yes or no that is neither is refused.
+func TestConfigRefused_InvalidBool(t *testing.T) {
+	t.Parallel()
+	for _, field := range []string{"allow_http", "paused", "verify_connection"} {
+		refuseAll(t, jwtV1(), []badWrite{
+			{field + " as a word", jwtConfig(field, "canary"), []string{field}},
+			{field + " as a number too many", jwtConfig(field, 7), []string{field}},
+			{field + " as a list", jwtConfig(field, []any{true}), []string{field}},
+		})
+	}
+}
+
+// TestConfig_EndsOfRangesAccepted: the ends of every range are accepted.
+func TestConfig_EndsOfRangesAccepted(t *testing.T) {
+	t.Parallel()
+	values := map[string][]any{
+		"rotation_percent":  {1, 100, json.Number("66"), float64(50), "33"},
+		"request_timeout":   {1, 60, "1s", "60s", "1m", json.Number("30"), float64(30), "30"},
+		"ledger_retention":  {0, "0s", "9600h", 9600 * 3600},
+		"max_token_ttl":     {0, "0", "1h", "24h"},
+		"default_token_ttl": {"1h", 3600, "1h30m"},
+	}
+	for field, accepted := range values {
+		timed(t, field, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			for _, value := range accepted {
+				w.quiet(func() { w.write("config/gst", map[string]any{field: value}) })
+			}
+		})
+	}
+}

@@ -1,0 +1,278 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// readFields are the fields of a config's read and their JSON types: all that can be written except the secrets and
+// verify_connection, which is not stored.
+func readFields() map[string]string {
+	return map[string]string{
+		"preset": "string", "protocol": "string", "token_url": "string", "refresh_url": "string", "request_format": "string",
+		"username": "string", "client_id": "string", "scope": "string", "headers": "object", "refresh_headers": "object",
+		"soap_action": "string", "soap_username_element": "string", "soap_password_element": "string",
+		"authorization_scheme": "string", "default_token_ttl": "number", "max_token_ttl": "number", "rotation_percent": "number",
+		"request_timeout": "number", "ca_cert": "string", "proxy_url": "string", "allow_http": "bool", "paused": "bool",
+		"pause_reason": "string", "ledger_retention": "number",
+	}
+}
+
+// overTheWire is data as Vault hands it on from JSON: what a client gets, or gives.
+func overTheWire(t *testing.T, data map[string]any) map[string]any {
+	t.Helper()
+	encoded, err := json.Marshal(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var decoded map[string]any
+	if err := json.Unmarshal(encoded, &decoded); err != nil {
+		t.Fatal(err)
+	}
+	return decoded
+}
+
+func jsonType(value any) string {
+	switch value.(type) {
+	case string:
+		return "string"
+	case bool:
+		return "bool"
+	case float64:
+		return "number"
+	case map[string]any:
+		return "object"
+	default:
+		return fmt.Sprintf("%T", value)
+	}
+}
+
+// checkConfigRead checks the shape of a config's read.
+func checkConfigRead(t *testing.T, data map[string]any) {
+	t.Helper()
+	types := map[string]string{}
+	for name, value := range overTheWire(t, data) {
+		types[name] = jsonType(value)
+	}
+	if want := readFields(); !maps.Equal(types, want) {
+		for name := range want {
+			if types[name] != want[name] {
+				t.Errorf("%s is %q, want %q", name, types[name], want[name])
+			}
+		}
+		for name := range types {
+			if want[name] == "" {
+				t.Errorf("%s is shown, but is none of the fields", name)
+			}
+		}
+	}
+}
+
+// TestConfig_ReadHasAllFieldsButSecrets: a read of a config gives every field but the secrets in one type.
+func TestConfig_ReadHasAllFieldsButSecrets(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.unserved(t)
+			var data map[string]any
+			w.idle(func() { data = w.read("config/gst").Data })
+			checkConfigRead(t, data)
+			encoded, err := json.Marshal(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.hides(string(encoded), f.secrets()...)
+			for name, value := range f.config {
+				if slices.Contains(secretFields(), name) || strings.HasSuffix(name, "headers") {
+					continue
+				}
+				if data[name] != value {
+					t.Errorf("%s is %v, want %v as written", name, data[name], value)
+				}
+			}
+		})
+	}
+	for _, name := range presets() {
+		timed(t, "preset "+name, func(t *testing.T) {
+			w := newTestMount(t)
+			w.write("config/gst", with(ofPreset(name), "verify_connection", false))
+			checkConfigRead(t, w.read("config/gst").Data)
+		})
+	}
+}
+
+// TestConfig_DefaultsOfProtocol: the defaults are those of the protocol.
+func TestConfig_DefaultsOfProtocol(t *testing.T) {
+	t.Parallel()
+	common := map[string]any{
+		"preset": "", "refresh_url": "", "max_token_ttl": 0.0, "rotation_percent": 66.0, "request_timeout": 15.0, "ca_cert": "",
+		"proxy_url": "", "paused": false, "pause_reason": "", "ledger_retention": 720.0 * 3600,
+		"headers": map[string]any{}, "refresh_headers": map[string]any{},
+	}
+	of := map[string]map[string]any{
+		"jwt-v1":      {"request_format": "json", "authorization_scheme": "JWT", "default_token_ttl": 24.0 * 3600},
+		"oauth":       {"request_format": "json", "authorization_scheme": "Bearer", "default_token_ttl": 3600.0},
+		"soap":        {"request_format": "", "authorization_scheme": "Bearer", "default_token_ttl": 4.0 * 3600},
+		"firstvision": {"request_format": "json", "authorization_scheme": "Bearer", "default_token_ttl": 2.0 * 3600},
+	}
+	maps.Copy(of["soap"], map[string]any{
+		"soap_action": "urn:server#access_new_token", "soap_username_element": "username", "soap_password_element": "passwd",
+	})
+	for _, f := range fixtures() {
+		if of[f.name] == nil {
+			continue
+		}
+		timed(t, f.name, func(t *testing.T) {
+			w := f.unserved(t)
+			got := overTheWire(t, w.read("config/gst").Data)
+			for name, want := range merged(common, of[f.name]) {
+				if !reflect.DeepEqual(got[name], want) {
+					t.Errorf("%s is %v, want %v", name, got[name], want)
+				}
+			}
+		})
+	}
+	timed(t, "http is not allowed", func(t *testing.T) {
+		w := newTestMount(t)
+		w.write("config/gst", secureOAuth())
+		if got := w.read("config/gst").Data["allow_http"]; got != false { //nolint:revive // it may be of any type
+			t.Errorf("allow_http is %v, want false", got)
+		}
+	})
+}
+
+// TestConfig_ReadOfAbsentConfigIs404: a read of a config that does not exist is a plain 404.
+func TestConfig_ReadOfAbsentConfigIs404(t *testing.T) {
+	t.Parallel()
+	timed(t, "with others there", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		for _, path := range []string{"config/nobody", "role/nobody", "status/nobody", "preset/nobody"} {
+			w.idle(func() {
+				resp, err := w.do(t.Context(), logical.ReadOperation, path, nil)
+				if resp != nil || err != nil {
+					t.Errorf("%s: %v, %v, want neither answer nor error", path, resp, err)
+				}
+			})
+		}
+	})
+}
+
+// TestConfig_ListHasKeyInfo: configs are listed with the facts that one looks for.
+func TestConfig_ListHasKeyInfo(t *testing.T) {
+	t.Parallel()
+	timed(t, "one a protocol", func(t *testing.T) {
+		w := newTestMount(t)
+		var names []string
+		for _, f := range fixtures() {
+			w.write("config/"+f.name, with(f.config, "verify_connection", false))
+			names = append(names, f.name)
+		}
+		slices.Sort(names)
+		w.idle(func() {
+			for _, path := range []string{"config/", "config"} {
+				resp, err := w.do(t.Context(), logical.ListOperation, path, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := resp.Data["keys"]; !reflect.DeepEqual(got, names) {
+					t.Errorf("keys are %v, want %v", got, names)
+				}
+				info, ok := resp.Data["key_info"].(map[string]any)
+				if !ok || len(info) != len(names) {
+					t.Errorf("key_info is %v, want an entry for each", resp.Data["key_info"])
+				}
+				encoded, err := json.Marshal(resp.Data)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, f := range fixtures() {
+					w.hides(string(encoded), f.secrets()...)
+					if _, ok := info[f.name].(map[string]any); !ok {
+						t.Errorf("key_info of %s is %T, want a map", f.name, info[f.name])
+					}
+				}
+			}
+		})
+	})
+	timed(t, "none", func(t *testing.T) {
+		w := newTestMount(t)
+		resp, err := w.do(t.Context(), logical.ListOperation, "config/", nil)
+		if err != nil || (resp != nil && (resp.IsError() || resp.Data["keys"] != nil)) {
+			t.Errorf("the list is %v, %v, want an empty one", resp, err)
+		}
+	})
+}
+
+// TestConfig_NamesAreCaseSensitive: names that differ in case are different configs.
+func TestConfig_NamesAreCaseSensitive(t *testing.T) {
+	t.Parallel()
+	timed(t, "gst and GST", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		if resp, err := w.tryRead("config/GST", nil); resp != nil || err != nil {
+			t.Errorf("config GST is there: %v, %v", resp, err)
+		}
+		w.write("config/GST", with(oauth().config, "verify_connection", false))
+		if got := w.read("config/gst").Data["protocol"]; got != "jwt" {
+			t.Errorf("config gst has protocol %v, want jwt as before", got)
+		}
+	})
+}
+
+// TestConfig_LongValuesKeptWhole: long values are kept whole.
+func TestConfig_LongValuesKeptWhole(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("0123456789", 400)
+	timed(t, "4 kB each", func(t *testing.T) {
+		f := oauth()
+		f.account.Username, f.account.Password = "u"+long, "p"+long
+		f.account.ClientID, f.account.ClientSecret = "i"+long, "s"+long
+		f.config = with(f.config, "username", "u"+long, "password", "p"+long, "client_id", "i"+long, "client_secret", "s"+long,
+			"headers", map[string]any{"X-Long": long}, "pause_reason", long)
+		w := newTestMount(t, f.account)
+		w.loggingIn(1, func() { w.write("config/gst", f.config) })
+		data := overTheWire(t, w.read("config/gst").Data)
+		for _, name := range []string{"username", "client_id", "pause_reason"} {
+			if data[name] != f.config[name] {
+				t.Errorf("%s has not kept its value of %d bytes", name, len(long))
+			}
+		}
+		if got := data["headers"]; !reflect.DeepEqual(got, map[string]any{"X-Long": long}) {
+			t.Error("headers have not kept their value")
+		}
+		w.write("role/app", map[string]any{"config": "gst"})
+		w.quiet(func() { w.read("token/app") })
+	})
+	timed(t, "certificates of more than 10 kB", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		certificates := strings.Repeat(roots(t), 20)
+		w.write("config/gst", with(jwtV1().onlySecrets(), "ca_cert", certificates, "verify_connection", false))
+		if got := w.read("config/gst").Data["ca_cert"]; got != certificates {
+			t.Errorf("ca_cert has not kept its value of %d bytes", len(certificates))
+		}
+	})
+}
+
+// TestConfigRefused_ValueTooLong: a value that is too long is refused by its field and the limit.
+func TestConfigRefused_ValueTooLong(t *testing.T) {
+	t.Parallel()
+	long := "canary" + strings.Repeat("0123456789", 1024)
+	for field, value := range map[string]any{
+		"username": long, "password": long, "client_id": long, "client_secret": long, "pause_reason": long,
+		"headers": map[string]any{"X-Long": long}, "token_url": "https://upstream.test/" + long,
+		"authorization_scheme": long,
+	} {
+		refuseAll(t, oauth(), []badWrite{
+			{field + " of 10 kB", with(oauth().config, field, value), []string{field, "longer than"}},
+		})
+	}
+}

@@ -1,0 +1,255 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// change is one field with another value, as it is written and as it is read.
+type change struct {
+	field   string
+	written any
+	read    any // nil: as written
+	secrets bool
+}
+
+// changes are one for each field that the fixture's config can be updated in.
+func (f fixture) changes(t *testing.T) []change {
+	t.Helper()
+	certificates := roots(t)
+	all := []change{
+		{field: "token_url", written: upstreamURL + "/elsewhere/", secrets: true},
+		{field: "authorization_scheme", written: "Token"},
+		{field: "default_token_ttl", written: "90m", read: 5400.0},
+		{field: "max_token_ttl", written: "2h", read: 7200.0},
+		{field: "rotation_percent", written: 100, read: 100.0},
+		{field: "request_timeout", written: "45s", read: 45.0},
+		{field: "ca_cert", written: certificates, secrets: true},
+		{field: "proxy_url", written: "http://proxy.test:3128", secrets: true},
+		{field: "paused", written: true},
+		{field: "pause_reason", written: "year-end audit: 100%d"},
+		{field: "ledger_retention", written: 60, read: 60.0},
+		{field: "headers", written: "X-Team=gst", read: map[string]any{"X-Team": "gst"}},
+	}
+	of := map[simulator.Protocol][]change{
+		simulator.JWT: {
+			{field: "username", written: "clerk-two"}, {field: "request_format", written: "form"},
+		},
+		simulator.OAuth: {
+			{field: "username", written: "clerk-two"}, {field: "client_id", written: "app-two"},
+			{field: "request_format", written: "form"},
+		},
+		simulator.SOAP: {
+			{field: "username", written: "clerk-two"}, {field: "client_id", written: "app-two"},
+			{field: "soap_action", written: "urn:server#other"}, {field: "soap_username_element", written: "Username"},
+			{field: "soap_password_element", written: "Password"},
+		},
+		simulator.FirstVision: {
+			{field: "client_id", written: "app-two"}, {field: "scope", written: "accounts"},
+			{field: "request_format", written: "query"},
+		},
+	}
+	all = append(all, of[f.account.Protocol]...)
+	if f.name == "jwt-v2" {
+		all = append(all,
+			change{field: "refresh_url", written: upstreamURL + "/elsewhere/", secrets: true},
+			change{field: "refresh_headers", written: "X-Team=gst", read: map[string]any{"X-Team": "gst"}})
+	}
+	return all
+}
+
+func (c change) want() any {
+	if c.read == nil {
+		return c.written
+	}
+	return c.read
+}
+
+// TestConfigUpdate_ChangesOnlyNamedFields: an update changes only what it names.
+func TestConfigUpdate_ChangesOnlyNamedFields(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		for _, c := range f.changes(t) {
+			timed(t, f.name+" "+c.field, func(t *testing.T) {
+				w := f.unserved(t)
+				before := overTheWire(t, w.read("config/gst").Data)
+				data := map[string]any{c.field: c.written, "verify_connection": false}
+				if c.secrets {
+					data = merged(f.onlySecrets(), data)
+				}
+				w.quiet(func() { w.write("config/gst", data) })
+				got := overTheWire(t, w.read("config/gst").Data)
+				if want := with(before, c.field, c.want()); !reflect.DeepEqual(got, want) {
+					t.Errorf("the config is %v, want %v", got, want)
+				}
+				w.Reload()
+				if again := overTheWire(t, w.read("config/gst").Data); !reflect.DeepEqual(again, got) {
+					t.Errorf("after a restart the config is %v, want %v", again, got)
+				}
+			})
+		}
+	}
+}
+
+// TestConfigUpdate_EmptyFieldResetsToDefault: a field set to nothing goes back to its default.
+func TestConfigUpdate_EmptyFieldResetsToDefault(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		for _, c := range f.changes(t) {
+			if c.field == "token_url" || c.field == "username" || c.field == "client_id" || c.field == "scope" {
+				continue // they have no default
+			}
+			timed(t, f.name+" "+c.field, func(t *testing.T) {
+				w := newTestMount(t)
+				plain := without(with(f.config, "verify_connection", false), c.field)
+				w.write("config/plain", plain)
+				w.write("config/gst", with(plain, c.field, c.written))
+				w.write("config/gst", with(f.onlySecrets(), c.field, "", "verify_connection", false))
+				got, want := w.read("config/gst").Data, w.read("config/plain").Data
+				if !reflect.DeepEqual(got[c.field], want[c.field]) {
+					t.Errorf("%s is %v, want its default %v", c.field, got[c.field], want[c.field])
+				}
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("the config is %v, want %v", got, want)
+				}
+			})
+		}
+	}
+	timed(t, "allow_http", func(t *testing.T) {
+		w := newTestMount(t)
+		w.write("config/gst", with(secureOAuth(), "allow_http", true))
+		w.write("config/gst", with(oauth().onlySecrets(), "allow_http", "", "verify_connection", false))
+		if got := w.read("config/gst").Data["allow_http"]; got != false { //nolint:revive // it may be of any type
+			t.Errorf("allow_http is %v, want false", got)
+		}
+	})
+}
+
+// TestConfigUpdate_ReplacesAllHeaders: an update replaces all headers and nothing clears them.
+func TestConfigUpdate_ReplacesAllHeaders(t *testing.T) {
+	t.Parallel()
+	for _, field := range []string{"headers", "refresh_headers"} {
+		for name, nothing := range map[string]any{
+			"an empty string": "", "an empty map": map[string]any{}, "an empty list": []any{},
+		} {
+			timed(t, field+" cleared by "+name, func(t *testing.T) {
+				w := jwtV2().mounted(t)
+				w.write("config/gst", map[string]any{field: "X-One=1", "verify_connection": false})
+				w.write("config/gst", map[string]any{field: nothing, "verify_connection": false})
+				if got := overTheWire(t, w.read("config/gst").Data)[field]; !reflect.DeepEqual(got, map[string]any{}) {
+					t.Errorf("%s are %v, want none", field, got)
+				}
+			})
+		}
+		timed(t, field+" replaced", func(t *testing.T) {
+			w := jwtV2().mounted(t)
+			w.write("config/gst", map[string]any{field: map[string]any{"X-One": "1", "X-Two": "2"}, "verify_connection": false})
+			w.write("config/gst", map[string]any{field: []any{"X-Three=3", "X-Four=a=b"}, "verify_connection": false})
+			want := map[string]any{"X-Three": "3", "X-Four": "a=b"}
+			if got := overTheWire(t, w.read("config/gst").Data)[field]; !reflect.DeepEqual(got, want) {
+				t.Errorf("%s are %v, want %v", field, got, want)
+			}
+		})
+	}
+}
+
+// TestConfigUpdate_HeadersAreSent: headers are sent with a login and refresh headers are added to a refresh.
+func TestConfigUpdate_HeadersAreSent(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t, "headers", "X-Team=gst")
+			w.read("token/app")
+			for _, r := range w.heard() {
+				if got := r.Header.Get("X-Team"); got != "gst" {
+					t.Errorf("header X-Team is %q, want gst", got)
+				}
+				if r.Header.Get("Service") != "" {
+					t.Error("a refresh header was sent with a login")
+				}
+			}
+		})
+	}
+	timed(t, "on a refresh", func(t *testing.T) {
+		w := jwtV2().mounted(t)
+		w.read("token/app")
+		w.write("revoke/gst", nil)
+		refresh := w.heard()[1]
+		if got := refresh.Header.Get("Productid"); got != "einvoicing_global" {
+			t.Errorf("header Productid is %q on a refresh, want einvoicing_global", got)
+		}
+		if got := refresh.Header.Get("Service"); got != "online_service" {
+			t.Errorf("header Service is %q on a refresh, want online_service", got)
+		}
+	})
+}
+
+// TestConfigUpdate_ChangesProtocol: a config may change its protocol.
+func TestConfigUpdate_ChangesProtocol(t *testing.T) {
+	t.Parallel()
+	for _, from := range fixtures() {
+		for _, to := range fixtures() {
+			if from.account.Protocol == to.account.Protocol {
+				continue
+			}
+			timed(t, from.name+" to "+to.name, func(t *testing.T) {
+				w := newTestMount(t, from.account, to.account)
+				w.write("config/gst", from.config)
+				w.write("role/app", map[string]any{"config": "gst"})
+				old := text(t, w.read("token/app").Data, "access_token")
+				move := merged(cleared(from, to), to.config)
+				w.loggingIn(1, func() { w.write("config/gst", move) })
+				w.quiet(func() {
+					data := w.read("token/app").Data
+					if data["access_token"] == old {
+						t.Error("the token of the old protocol is served")
+					}
+					if data["token_type"] != to.scheme {
+						t.Errorf("token_type is %v, want %s", data["token_type"], to.scheme)
+					}
+				})
+				w.write("config/fresh", to.config)
+				if got, want := w.read("config/gst").Data, w.read("config/fresh").Data; !reflect.DeepEqual(got, want) {
+					t.Errorf("the config is %v, want %v as if it were new", got, want)
+				}
+			})
+		}
+	}
+}
+
+// cleared are the fields of one fixture that the other's protocol has no use for, set to nothing.
+func cleared(from, to fixture) map[string]any {
+	data := map[string]any{}
+	for field := range from.config {
+		if _, used := to.config[field]; used {
+			continue
+		}
+		data[field] = ""
+		if strings.HasSuffix(field, "headers") {
+			data[field] = map[string]any{}
+		}
+	}
+	return data
+}
+
+// TestConfigUpdate_NewProtocolNeedsItsFields: a protocol is not changed without what it needs.
+func TestConfigUpdate_NewProtocolNeedsItsFields(t *testing.T) {
+	t.Parallel()
+	timed(t, "oauth to firstvision without a scope", func(t *testing.T) {
+		w := oauth().mounted(t)
+		w.badRequest(logical.UpdateOperation, "config/gst", with(without(firstVision().config, "scope"),
+			"username", "", "password", ""), "scope")
+	})
+	timed(t, "jwt to oauth without a client", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.badRequest(logical.UpdateOperation, "config/gst", without(oauth().config, "client_id"), "client_id")
+	})
+}

@@ -1,0 +1,378 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// wrong is the fixture's config with another secret.
+func (f fixture) wrong() map[string]any {
+	if f.account.Protocol == simulator.FirstVision {
+		return with(f.config, "client_secret", "canary-of-a-wrong-secret")
+	}
+	return with(f.config, "password", "canary-of-a-wrong-password")
+}
+
+// TestConfigVerify_KeepsTokenOfLogin: a config is stored only after a login whose token is kept.
+func TestConfigVerify_KeepsTokenOfLogin(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := newTestMount(t, f.account)
+			w.loggingIn(1, func() { w.write("config/gst", f.config) })
+			w.write("role/app", map[string]any{"config": "gst"})
+			w.quiet(func() {
+				token := text(t, w.read("token/app").Data, "access_token")
+				if !w.Simulator.TokenAlive(token) {
+					t.Error("the token of the verification is not alive upstream")
+				}
+			})
+		})
+	}
+}
+
+// TestConfigVerify_DisabledMakesNoLogin: a config that must not be verified is stored without a login.
+func TestConfigVerify_DisabledMakesNoLogin(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := newTestMount(t, f.account)
+			w.quiet(func() {
+				w.write("config/gst", with(f.config, "verify_connection", false))
+				w.write("role/app", map[string]any{"config": "gst"})
+			})
+			w.loggingIn(1, func() { w.read("token/app") })
+			if _, shown := w.read("config/gst").Data["verify_connection"]; shown {
+				t.Error("verify_connection is shown, though it is not stored")
+			}
+		})
+	}
+}
+
+// TestConfigVerify_RefusedCredentialsNotStored: a config with refused credentials is not stored.
+func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := newTestMount(t, f.account)
+			var r refusal
+			w.loggingIn(1, func() {
+				r = w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest)
+			})
+			w.says(r.message, "gst", "verify_connection=false")
+			w.hides(r.message, append(canaries(f.wrong()), f.secrets()...)...)
+			if got := w.Simulator.Counters().LoginsRefused; got != 1 {
+				t.Errorf("%d logins were refused upstream, want 1", got)
+			}
+			if configs := w.storedUnder("config/"); len(configs) > 0 {
+				t.Errorf("%d configs are stored, want none", len(configs))
+			}
+			for key, value := range w.stored() {
+				w.hides(key+" "+value, canaries(f.wrong())...)
+			}
+			if resp, err := w.tryRead("config/gst", nil); resp != nil || err != nil {
+				t.Errorf("the config can be read: %v, %v", resp, err)
+			}
+		})
+	}
+}
+
+// TestConfigVerify_BlamesOnlyTypedFields: whoever typed nothing wrong is not told to correct it. An upstream that is down
+// or throttles is no fault of the write.
+func TestConfigVerify_BlamesOnlyTypedFields(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[simulator.FaultKind]string{
+		simulator.FaultThrottled:   "; write again later, or store it untried",
+		simulator.FaultUnavailable: "; write again later, or store it untried",
+		simulator.FaultDown:        "; check the host and port of token_url, and the proxy if there is one, and write again, or store it untried",
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newTestMount(t, jwtAccount(withTTL(time.Hour)))
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
+				if said := s.refused(logical.UpdateOperation, "config/gst", jwtConfig()); !strings.Contains(said, want) {
+					t.Errorf("the write says %q, want %q in it", said, want)
+				}
+			})
+		})
+	}
+}
+
+// TestConfigVerify_WarnsOfForeignRefreshURL: a refresh URL that the preset filled on another host is pointed out. Whoever
+// names a token_url of their own forgets the other one, and a revocation would send refresh tokens of production to the vendor's
+// test host.
+func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := newTestMount(t)
+		preset := map[string]any{"preset": "ksa-qa", "username": "u", "password": "p", "verify_connection": false}
+		moved := with(preset, "token_url", "https://login.example/api/v2/token-auth/")
+		for n, write := range []struct {
+			data   map[string]any
+			warned bool
+		}{
+			{preset, false},
+			{moved, true},
+			{map[string]any{"rotation_percent": 70}, false},
+			{with(moved, "refresh_url", "https://LOGIN.example:8443/refresh/"), false},
+			{with(moved, "refresh_url", ""), false},
+		} {
+			resp, err := w.do(t.Context(), logical.UpdateOperation, "config/ksa", write.data)
+			if err != nil || resp.IsError() {
+				t.Fatalf("write %d: %v, %v", n, resp, err)
+			}
+			if warned := resp != nil && strings.Contains(strings.Join(resp.Warnings, " "), "refresh_url is on another host"); warned != write.warned {
+				t.Errorf("write %d: warned %v, want %v", n, warned, write.warned)
+			}
+		}
+	})
+}
+
+// TestConfigVerify_PlainServerAtHTTPSURL types https for a server that speaks http: what is wrong is the URL.
+func TestConfigVerify_PlainServerAtHTTPSURL(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestMount(t, jwtAccount(withTTL(time.Hour)))
+		url := strings.Replace(upstreamURL, "http:", "https:", 1) + "/api/v1/token-auth/"
+		config := jwtConfig("token_url", url)
+		for _, want := range []string{"does not speak TLS", "check the host and port of token_url", "ca_cert=@ca.pem"} {
+			if said := s.refused(logical.UpdateOperation, "config/gst", config); !strings.Contains(said, want) {
+				t.Errorf("the write says %q, want %q in it", said, want)
+			}
+		}
+		s.write("config/gst", with(config, "verify_connection", false))
+		s.write("role/app", map[string]any{"config": "gst"})
+		for _, want := range []string{
+			"does not speak TLS", "check the host and port of token_url", "vault write mastersindia/config/gst ca_cert=@ca.pem",
+		} {
+			if said := s.refused(logical.ReadOperation, "token/app", nil); !strings.Contains(said, want) {
+				t.Errorf("the read says %q, want %q in it", said, want)
+			}
+		}
+	})
+}
+
+// TestConfigVerify_RefusedUpdateChangesNothing: an update with refused credentials leaves everything as it was.
+func TestConfigVerify_RefusedUpdateChangesNothing(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t, "verify_connection", true)
+			before, token := w.storedUnder("config/"), w.read("token/app").Data["token_id"]
+			w.loggingIn(1, func() {
+				r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest)
+				w.says(r.message, "gst", "verify_connection=false")
+			})
+			if keys := differing(before, w.storedUnder("config/")); len(keys) > 0 {
+				t.Errorf("storage has changed at %q", keys)
+			}
+			w.quiet(func() {
+				if got := w.read("token/app").Data["token_id"]; got != token {
+					t.Errorf("token %v is served, want %v as before", got, token)
+				}
+				if state := w.read("status/gst").Data["state"]; state != "ready" {
+					t.Errorf("state is %v, want ready: what failed was not stored", state)
+				}
+			})
+		})
+	}
+}
+
+// TestConfigVerify_SameSecretsAnsweredFromMemory: the same refused secrets are answered from memory.
+func TestConfigVerify_SameSecretsAnsweredFromMemory(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := newTestMount(t, f.account)
+			w.refusal(logical.UpdateOperation, "config/gst", f.wrong())
+			for range 14 {
+				w.quiet(func() {
+					r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest)
+					w.says(r.message, "verify_connection=false")
+					w.hides(r.message, canaries(f.wrong())...)
+				})
+				advance(time.Minute)
+			}
+			// Stored untried, they are still known to be refused, until the pause is over.
+			w.quiet(func() {
+				w.write("config/gst", with(f.wrong(), "verify_connection", false))
+				w.write("role/app", map[string]any{"config": "gst"})
+				w.refusal(logical.ReadOperation, "token/app", nil)
+			})
+			w.loggingIn(1, func() {
+				advance(time.Minute)
+				w.refusal(logical.ReadOperation, "token/app", nil)
+			})
+		})
+		timed(t, f.name+" and its config exists", func(t *testing.T) {
+			w := newTestMount(t, f.account)
+			w.write("config/gst", f.config)
+			w.refusal(logical.UpdateOperation, "config/gst", f.wrong())
+			w.quiet(func() { w.refusal(logical.UpdateOperation, "config/gst", f.wrong()) })
+		})
+	}
+}
+
+// TestConfigVerify_RefusedSecretsRetriedAfterBackoff: refused secrets may be tried again after the pause.
+func TestConfigVerify_RefusedSecretsRetriedAfterBackoff(t *testing.T) {
+	t.Parallel()
+	timed(t, "a quarter of an hour", func(t *testing.T) {
+		f := jwtV1()
+		w := newTestMount(t, f.account)
+		w.refusal(logical.UpdateOperation, "config/gst", f.wrong())
+		advance(16 * time.Minute)
+		w.loggingIn(1, func() { w.refusal(logical.UpdateOperation, "config/gst", f.wrong()) })
+		advance(16 * time.Minute)
+		w.quiet(func() { w.refusal(logical.UpdateOperation, "config/gst", f.wrong()) })
+	})
+}
+
+// TestConfigVerify_OtherSecretsTriedAtOnce: other secrets after refused ones are tried at once.
+func TestConfigVerify_OtherSecretsTriedAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := newTestMount(t, f.account)
+			w.refusal(logical.UpdateOperation, "config/gst", f.wrong())
+			w.loggingIn(1, func() { w.write("config/gst", f.config) })
+			w.write("role/app", map[string]any{"config": "gst"})
+			w.quiet(func() { w.read("token/app") })
+		})
+	}
+}
+
+// TestConfigVerify_UpstreamDownStoresNothing: an upstream that is down stores nothing and the code says that it may pass.
+func TestConfigVerify_UpstreamDownStoresNothing(t *testing.T) {
+	t.Parallel()
+	faults := []struct {
+		fault  simulator.Fault
+		status []int
+	}{
+		{simulator.Fault{Kind: simulator.FaultDown}, []int{502}},
+		{simulator.Fault{Kind: simulator.FaultSlow, Delay: 20 * time.Second}, []int{504}},
+		{simulator.Fault{Kind: simulator.FaultUnavailable}, []int{502}},
+		{simulator.Fault{Kind: simulator.FaultUnavailable, RetryAfter: time.Minute}, []int{429}},
+		{simulator.Fault{Kind: simulator.FaultThrottled}, []int{429}},
+		{simulator.Fault{Kind: simulator.FaultHTML}, []int{502, 504}},
+		{simulator.Fault{Kind: simulator.FaultCut}, []int{502}},
+		{simulator.Fault{Kind: simulator.FaultGarbage}, []int{502}},
+		{simulator.Fault{Kind: simulator.FaultEmpty}, []int{502}},
+		{simulator.Fault{Kind: simulator.FaultRedirect, RedirectTo: upstreamURL + "/elsewhere/"}, []int{502}},
+	}
+	for _, f := range fixtures() {
+		for _, fault := range faults {
+			name := f.name + " and " + string(fault.fault.Kind)
+			if fault.fault.RetryAfter > 0 {
+				name += " with a time to come back"
+			}
+			timed(t, name, func(t *testing.T) {
+				w := newTestMount(t, f.account)
+				w.Simulator.SetFault("", fault.fault)
+				w.loggingIn(1, func() {
+					r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.config, fault.status...)
+					w.says(r.message, "gst", "verify_connection=false")
+					w.hides(r.message, f.secrets()...)
+				})
+				if configs := w.storedUnder("config/"); len(configs) > 0 {
+					t.Errorf("%d configs are stored, want none", len(configs))
+				}
+				for _, r := range w.heard() {
+					if strings.Contains(r.URL, "/elsewhere/") {
+						t.Error("a redirect was followed")
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestConfigVerify_OnlyWhenLoginChanges: only a write that changes the login logs in.
+func TestConfigVerify_OnlyWhenLoginChanges(t *testing.T) {
+	t.Parallel()
+	for field, value := range map[string]any{
+		"rotation_percent": 50, "request_timeout": "20s", "pause_reason": "audit", "paused": true, "ledger_retention": "1h",
+		"default_token_ttl": "30m", "max_token_ttl": "45m", "authorization_scheme": "Token",
+	} {
+		timed(t, field+" makes no login", func(t *testing.T) {
+			w := newTestMount(t, oauth().account)
+			w.write("config/gst", oauth().config)
+			w.quiet(func() { w.write("config/gst", map[string]any{field: value}) })
+		})
+	}
+	for field, value := range map[string]any{
+		"headers": "X-Team=gst", "request_format": "form", "password": "pass-two", "username": "oauth-clerk-two",
+	} {
+		timed(t, field+" makes a login", func(t *testing.T) {
+			w := newTestMount(t, oauth().account)
+			w.write("config/gst", oauth().config)
+			a := oauth().account
+			if field == "password" {
+				a.Password = "pass-two"
+			}
+			if field == "username" {
+				a.Username = "oauth-clerk-two"
+			}
+			w.Simulator.SetAccount(a)
+			w.loggingIn(1, func() { w.write("config/gst", map[string]any{field: value}) })
+		})
+	}
+	timed(t, "token_url and the secrets make a login", func(t *testing.T) {
+		w := newTestMount(t, oauth().account)
+		w.write("config/gst", oauth().config)
+		w.loggingIn(1, func() {
+			w.write("config/gst", with(oauth().onlySecrets(), "token_url", upstreamURL+"/oauth/access_token?v=2"))
+		})
+	})
+}
+
+// TestConfigVerify_UntriedSecretsUsedLater: new secrets stored untried are used by the next read.
+func TestConfigVerify_UntriedSecretsUsedLater(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t, "verify_connection", true)
+			old := w.read("token/app").Data["token_id"]
+			a := f.account
+			change := map[string]any{"password": "pass-two", "verify_connection": false}
+			a.Password = "pass-two"
+			if f.account.Protocol == simulator.FirstVision {
+				change, a.ClientSecret = map[string]any{"client_secret": "secret-two", "verify_connection": false}, "secret-two"
+			}
+			w.Simulator.SetAccount(a)
+			w.quiet(func() { w.write("config/gst", change) })
+			w.loggingIn(1, func() {
+				if got := w.read("token/app").Data["token_id"]; got == old {
+					t.Error("the token of the old secrets is served")
+				}
+			})
+		})
+	}
+}
+
+// TestConfigVerify_AlternatingPasswordsSentOnce: alternating between two refused passwords sends each once.
+func TestConfigVerify_AlternatingPasswordsSentOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newLatencyMount(t, jwtAccount())
+		for range 5 {
+			for _, password := range []string{"mistyped", "mistyped-too"} {
+				s.refused(logical.UpdateOperation, "config/gst", jwtConfig("password", password))
+				advance(10 * time.Second)
+			}
+		}
+		if c := s.Simulator.Counters(); c.LoginsRefused != c.Logins || c.Logins != 2 {
+			t.Errorf("%d logins, %d refused; want 2: the same refused secrets are answered from memory", c.Logins, c.LoginsRefused)
+		}
+	})
+}

@@ -1,0 +1,132 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+)
+
+// unwritten runs f and checks that it asked nothing of the upstream and wrote nothing to storage, not even the same again.
+func (w *testMount) unwritten(f func()) {
+	w.t.Helper()
+	synctest.Wait()
+	before := len(w.Storage.Accesses())
+	w.idle(f)
+	for _, access := range w.Storage.Accesses()[before:] {
+		if !strings.HasPrefix(access, mounttest.Get) && !strings.HasPrefix(access, mounttest.List) {
+			w.t.Errorf("storage access %q, want none that writes", access)
+		}
+	}
+}
+
+// TestConfigWriteBack_ReadChangesNothing: a read written back with the secrets changes nothing.
+func TestConfigWriteBack_ReadChangesNothing(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t, "verify_connection", true)
+			token, before := w.read("token/app").Data, w.read("config/gst").Data
+			for name, back := range map[string]map[string]any{
+				"as it is":              before,
+				"as JSON":               overTheWire(t, before),
+				"without the secrets":   nil,
+				"with verify=true":      with(overTheWire(t, before), "verify_connection", true),
+				"with verify=false":     with(before, "verify_connection", false),
+				"as it was written":     f.config,
+				"only the same secrets": f.onlySecrets(),
+			} {
+				data := before
+				if back != nil {
+					data = merged(back, f.onlySecrets())
+				}
+				w.unwritten(func() { w.write("config/gst", data) })
+				if got := w.read("config/gst").Data; !reflect.DeepEqual(got, before) {
+					t.Errorf("%s: the read is %v, want %v as before", name, got, before)
+				}
+			}
+			w.quiet(func() {
+				if got := w.read("token/app").Data["token_id"]; got != token["token_id"] {
+					t.Errorf("token %v is served, want %v as before", got, token["token_id"])
+				}
+			})
+		})
+	}
+}
+
+// TestConfigWriteBack_PresetReadChangesNothing: a preset read written back with the secrets changes nothing.
+func TestConfigWriteBack_PresetReadChangesNothing(t *testing.T) {
+	t.Parallel()
+	for _, name := range presets() {
+		timed(t, name, func(t *testing.T) {
+			w := newTestMount(t)
+			w.write("config/gst", with(ofPreset(name), "verify_connection", false))
+			before := w.read("config/gst").Data
+			secrets := fixture{config: ofPreset(name)}.onlySecrets()
+			for _, data := range []map[string]any{
+				merged(before, secrets), merged(overTheWire(t, before), secrets), ofPreset(name), overTheWire(t, before),
+			} {
+				w.unwritten(func() { w.write("config/gst", data) })
+				if got := w.read("config/gst").Data; !reflect.DeepEqual(got, before) {
+					t.Errorf("the read is %v, want %v as before", got, before)
+				}
+			}
+		})
+	}
+}
+
+// TestConfigWriteBack_ReadCreatesAnotherConfig: a read of one config makes another.
+func TestConfigWriteBack_ReadCreatesAnotherConfig(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := newTestMount(t, f.account)
+			w.write("config/gst", f.config)
+			copied := merged(overTheWire(t, w.read("config/gst").Data), f.onlySecrets())
+			w.loggingIn(1, func() { w.write("config/copy", copied) })
+			if got, want := w.read("config/copy").Data, w.read("config/gst").Data; !reflect.DeepEqual(got, want) {
+				t.Errorf("the copy is %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+// TestConfigWriteBack_EquivalentValuesAreEqual: values in other words are equal values.
+func TestConfigWriteBack_EquivalentValuesAreEqual(t *testing.T) {
+	t.Parallel()
+	timed(t, "durations, numbers and headers", func(t *testing.T) {
+		f := jwtV2()
+		w := newTestMount(t, f.account)
+		w.write("config/gst", with(f.config, "request_timeout", "30s", "default_token_ttl", 3600, "headers", []any{
+			"Productid=einvoicing_global", "X-Team=gst",
+		}))
+		w.unwritten(func() {
+			w.write("config/gst", map[string]any{
+				"request_timeout": 30, "default_token_ttl": "1h", "rotation_percent": "66", "allow_http": "true",
+				"headers": map[string]any{"X-Team": "gst", "Productid": "einvoicing_global"},
+			})
+		})
+	})
+}
+
+// TestConfigWriteBack_RefusedWriteKeepsToken: a refused write is no reason to forget.
+func TestConfigWriteBack_RefusedWriteKeepsToken(t *testing.T) {
+	t.Parallel()
+	timed(t, "the token stays", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		token := w.read("token/app").Data["token_id"]
+		w.badRequest(logical.UpdateOperation, "config/gst", jwtConfig("password", "canary\n"), "password")
+		w.quiet(func() {
+			if got := w.read("token/app").Data["token_id"]; got != token {
+				t.Errorf("token %v is served, want %v as before", got, token)
+			}
+		})
+	})
+}

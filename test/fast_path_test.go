@@ -1,0 +1,180 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/helper/consts"
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// warmed is a mount with a token in memory, which knows that its node is the active one.
+func warmed(t *testing.T) *testMount {
+	t.Helper()
+	w := jwtV1().mounted(t)
+	w.write("role/unleased", map[string]any{"config": "gst", "lease": false})
+	w.read("token/app")
+	synctest.Wait() // the ledger is told
+	w.read("token/app")
+	w.read("token/unleased")
+	w.Node.ResetCalls()
+	return w
+}
+
+// TestFastPath_TouchesNeitherStorageNorHost: a warm read asks nobody.
+func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
+	t.Parallel()
+	timed(t, "a thousand reads in a moment", func(t *testing.T) {
+		w := warmed(t)
+		before := w.Storage.Count()
+		w.quiet(func() {
+			for range 1000 {
+				w.read("token/app")
+				w.read("token/unleased")
+			}
+		})
+		if n := w.Storage.Count() - before; n != 0 {
+			t.Errorf("%d storage accesses, want 0", n)
+		}
+		if n := w.Node.Calls(); n != 0 {
+			t.Errorf("the host was asked %d times, want 0", n)
+		}
+	})
+	timed(t, "a minute of reads", func(t *testing.T) {
+		w := warmed(t)
+		for range 600 {
+			advance(100 * time.Millisecond)
+			w.read("token/app")
+		}
+		if n := w.Node.StateCalls(); n < 50 || n > 61 {
+			t.Errorf("the host was asked %d times in a minute for its state, want once a second", n)
+		}
+	})
+	timed(t, "one asks for all", func(t *testing.T) {
+		w := warmed(t)
+		advance(1100 * time.Millisecond)
+		release := w.Node.HoldState()
+		var readers sync.WaitGroup
+		readers.Go(func() { w.read("token/app") })
+		synctest.Wait() // it waits for the host
+		for range 100 {
+			w.read("token/app") // these do not
+		}
+		if n := w.Node.StateCalls(); n != 1 {
+			t.Errorf("the host was asked %d times, want once", n)
+		}
+		release()
+		readers.Wait()
+	})
+}
+
+// TestFastPath_SameResponseAsSlowPath: a warm read answers as a cold one does.
+func TestFastPath_SameResponseAsSlowPath(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t)
+			w.write("role/free", map[string]any{"config": "gst", "lease": false})
+			w.read("token/app")
+			w.read("token/free")
+			advance(time.Minute)
+			for _, path := range []string{"token/app", "token/free"} {
+				warm := w.read(path)
+				// A parameter of Vault's own changes nothing, but is not for the short way.
+				cold, err := w.tryRead(path, map[string]any{"version": "0"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !maps.Equal(warm.Data, cold.Data) {
+					t.Errorf("%s: the answers differ: %v and %v", path, slices.Sorted(maps.Keys(warm.Data)), slices.Sorted(maps.Keys(cold.Data)))
+				}
+				if (warm.Secret == nil) != (cold.Secret == nil) {
+					t.Fatalf("%s: only one answer has a lease", path)
+				}
+				if warm.Secret == nil {
+					continue
+				}
+				if warm.Secret.LeaseOptions != cold.Secret.LeaseOptions {
+					t.Errorf("%s: leases %+v and %+v", path, warm.Secret.LeaseOptions, cold.Secret.LeaseOptions)
+				}
+				if !maps.Equal(warm.Secret.InternalData, cold.Secret.InternalData) {
+					t.Errorf("%s: the leases' data differ", path)
+				}
+			}
+		})
+	}
+}
+
+// TestFastPath_ResponsesAreNotShared: an answer belongs to whoever got it.
+func TestFastPath_ResponsesAreNotShared(t *testing.T) {
+	t.Parallel()
+	timed(t, "changed by its reader", func(t *testing.T) {
+		w := warmed(t)
+		first := w.read("token/app")
+		want := maps.Clone(first.Data)
+		clear(first.Data)
+		clear(first.Secret.InternalData)
+		if got := w.read("token/app"); !maps.Equal(got.Data, want) || len(got.Secret.InternalData) == 0 {
+			t.Error("the next reader sees what the one before has changed")
+		}
+	})
+}
+
+// TestFastPath_StopsWhenNodeLosesLeadership: a node that loses the lead underneath us stops serving.
+func TestFastPath_StopsWhenNodeLosesLeadership(t *testing.T) {
+	t.Parallel()
+	for name, state := range map[string]consts.ReplicationState{
+		"to a standby": consts.ReplicationPerformanceStandby, "to a DR secondary": consts.ReplicationDRSecondary,
+	} {
+		timed(t, name, func(t *testing.T) {
+			w := warmed(t)
+			w.Node.SetState(state)
+			w.read("token/app") // as a token that was read a moment before
+			advance(2 * time.Second)
+			for range 3 {
+				if _, err := w.tryRead("token/app", nil); state == consts.ReplicationPerformanceStandby && err != logical.ErrReadOnly { //nolint:errorlint // see forwards
+					t.Errorf("%v, want the bare logical.ErrReadOnly", err)
+				}
+			}
+			if n := w.Node.StateCalls(); n < 3 {
+				t.Errorf("the host was asked %d times by 3 reads of a standby, want each time", n)
+			}
+			w.Node.SetState(0)
+			w.read("token/app") // a node that gains the lead serves at once
+		})
+		timed(t, name+", told by a change elsewhere", func(t *testing.T) {
+			w := warmed(t)
+			w.Node.SetState(state)
+			w.Backend().InvalidateKey(context.WithoutCancel(t.Context()), "role/other")
+			before := w.Node.StateCalls()
+			_, _ = w.tryRead("token/app", nil)
+			if w.Node.StateCalls() == before {
+				t.Error("the host was not asked after a change on another node")
+			}
+		})
+	}
+	timed(t, "while a request asks", func(t *testing.T) {
+		w := warmed(t)
+		advance(1100 * time.Millisecond)
+		release := w.Node.HoldState()
+		var reader sync.WaitGroup
+		reader.Go(func() { w.read("token/app") })
+		synctest.Wait()
+		// Its question was answered before the lead was lost, and the answer arrives after.
+		w.Node.SetState(consts.ReplicationPerformanceStandby)
+		w.Backend().InvalidateKey(context.WithoutCancel(t.Context()), "role/other")
+		release()
+		reader.Wait()
+		if _, err := w.tryRead("token/app", nil); err != logical.ErrReadOnly { //nolint:errorlint // see forwards
+			t.Errorf("%v, want the bare logical.ErrReadOnly: an old answer was believed", err)
+		}
+	})
+}

@@ -1,0 +1,198 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// fixture is an upstream account, and the config for it. All names and secrets are invented.
+type fixture struct {
+	name    string
+	account simulator.Account
+	config  map[string]any
+	scheme  string
+	life    time.Duration // of a token, unless the account says otherwise
+}
+
+// fixtures are one for each protocol and both versions of jwt.
+func fixtures() []fixture {
+	return []fixture{jwtV1(), jwtV2(), oauth(), soap(), firstVision()}
+}
+
+func jwtV1() fixture {
+	return fixture{"jwt-v1", jwtAccount(), jwtConfig(), "JWT", 24 * time.Hour}
+}
+
+// jwtV2 is the product whose tokens come with a refresh token.
+func jwtV2() fixture {
+	return fixture{"jwt-v2", jwtAccount(), jwtConfig(
+		"token_url", upstreamURL+"/api/v2/token-auth/", "refresh_url", upstreamURL+"/api/v2/api-token-refresh/",
+		"headers", "Productid=einvoicing_global", "refresh_headers", "Service=online_service",
+	), "JWT", 24 * time.Hour}
+}
+
+func oauth() fixture {
+	return fixture{
+		"oauth", simulator.Account{
+			Protocol: simulator.OAuth, Username: "oauth-clerk", Password: "pass-of-oauth-clerk",
+			ClientID: "oauth-app", ClientSecret: "secret-of-oauth-app",
+		},
+		map[string]any{
+			"protocol": "oauth", "token_url": upstreamURL + "/oauth/access_token", "allow_http": true,
+			"username": "oauth-clerk", "password": "pass-of-oauth-clerk",
+			"client_id": "oauth-app", "client_secret": "secret-of-oauth-app",
+		},
+		"Bearer", time.Hour,
+	}
+}
+
+func soap() fixture {
+	return fixture{
+		"soap", simulator.Account{
+			Protocol: simulator.SOAP, Username: "soap-clerk", Password: "pass-of-soap-clerk",
+			ClientID: "soap-app", ClientSecret: "secret-of-soap-app",
+		},
+		map[string]any{
+			"protocol": "soap", "token_url": upstreamURL + "/api.einvoice.php", "allow_http": true,
+			"username": "soap-clerk", "password": "pass-of-soap-clerk",
+			"client_id": "soap-app", "client_secret": "secret-of-soap-app",
+		},
+		"Bearer", 4 * time.Hour,
+	}
+}
+
+func firstVision() fixture {
+	return fixture{
+		"firstvision", simulator.Account{
+			Protocol: simulator.FirstVision, ClientID: "card-app", ClientSecret: "secret-of-card-app",
+		},
+		map[string]any{
+			"protocol": "firstvision", "token_url": upstreamURL + "/v1/api/oauth/token", "allow_http": true,
+			"client_id": "card-app", "client_secret": "secret-of-card-app", "scope": "accounts cards",
+		},
+		"Bearer", 7199 * time.Second,
+	}
+}
+
+// secrets are what of the fixture must never be shown.
+func (f fixture) secrets() []string {
+	var found []string
+	for _, name := range secretFields() {
+		if secret, ok := f.config[name].(string); ok {
+			found = append(found, secret)
+		}
+	}
+	return found
+}
+
+// onlySecrets are the secrets as a write names them.
+func (f fixture) onlySecrets() map[string]any {
+	data := map[string]any{}
+	for _, name := range secretFields() {
+		if secret, ok := f.config[name]; ok {
+			data[name] = secret
+		}
+	}
+	return data
+}
+
+// with is data with something added or replaced.
+func with(data map[string]any, more ...any) map[string]any {
+	data = maps.Clone(data)
+	if data == nil {
+		data = map[string]any{}
+	}
+	for n := 0; n < len(more); n += 2 {
+		data[more[n].(string)] = more[n+1]
+	}
+	return data
+}
+
+// merged is a with all of b.
+func merged(a, b map[string]any) map[string]any {
+	data := maps.Clone(a)
+	maps.Copy(data, b)
+	return data
+}
+
+// without is data without some of its fields.
+func without(data map[string]any, names ...string) map[string]any {
+	data = maps.Clone(data)
+	for _, name := range names {
+		delete(data, name)
+	}
+	return data
+}
+
+// mounted is a mount with a config "gst" for the fixture and a role "app" for it. The config was stored without a login.
+func (f fixture) mounted(t *testing.T, more ...any) *testMount {
+	t.Helper()
+	w := newTestMount(t, f.account)
+	w.mount(f, more...)
+	return w
+}
+
+// unserved is mounted with an upstream that knows no account: nobody is to log in.
+func (f fixture) unserved(t *testing.T, more ...any) *testMount {
+	t.Helper()
+	w := newTestMount(t)
+	w.mount(f, more...)
+	return w
+}
+
+func (w *testMount) mount(f fixture, more ...any) {
+	w.t.Helper()
+	w.write("config/gst", with(with(f.config, "verify_connection", false), more...))
+	w.write("role/app", map[string]any{"config": "gst"})
+}
+
+// text gives a field of an answer that must be a string.
+func text(t *testing.T, data map[string]any, name string) string {
+	t.Helper()
+	s, ok := data[name].(string)
+	if !ok {
+		t.Fatalf("%s is %T, want a string", name, data[name])
+	}
+	return s
+}
+
+// seconds gives a field of an answer that must be a whole number of seconds, whatever Go type it has.
+func seconds(t *testing.T, data map[string]any, name string) time.Duration {
+	t.Helper()
+	switch n := data[name].(type) {
+	case int:
+		return time.Duration(n) * time.Second
+	case int64:
+		return time.Duration(n) * time.Second
+	default:
+		t.Fatalf("%s is %T, want a whole number", name, data[name])
+		return 0
+	}
+}
+
+// moment gives a field of an answer that must be a time in UTC.
+func moment(t *testing.T, data map[string]any, name string) time.Time {
+	t.Helper()
+	s := text(t, data, name)
+	at, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if !strings.HasSuffix(s, "Z") {
+		t.Errorf("%s is %s, want it in UTC", name, s)
+	}
+	return at
+}
+
+// startIn moves the bubble's clock, which begins in the year 2000, on to a later year: an epoch has ten digits since 2001.
+func startIn(t *testing.T, year int) {
+	t.Helper()
+	advance(time.Until(time.Date(year, time.March, 1, 0, 0, 0, 0, time.UTC)))
+}

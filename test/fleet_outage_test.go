@@ -1,0 +1,183 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// outages are the ways in which an upstream is away: it hangs up, it does not answer, or something before it answers.
+func outages() []simulator.Fault {
+	return []simulator.Fault{
+		{Kind: simulator.FaultDown},
+		{Kind: simulator.FaultSlow, Delay: 2 * time.Minute}, // longer than request_timeout
+		{Kind: simulator.FaultHTML},
+		{Kind: simulator.FaultThrottled},
+	}
+}
+
+// outage is one that begins at some moment of the day.
+type outage struct {
+	fault        simulator.Fault
+	begins, ends time.Time
+}
+
+// endure lets clients live for a day of 12 token lives with an outage in it: at any moment, or with an odd seed at one from
+// which it lasts over a rotation.
+func endure(t *testing.T, life, length time.Duration, each int, seed uint64) (*fleet, outage) {
+	t.Helper()
+	span := 12 * life
+	s := gstMount(t, life, "default_token_ttl", int(life.Seconds()))
+	s.Simulator.SetFault(simulator.JWT, latency())
+	s.EveryMinute()
+	random := rand.New(rand.NewPCG(seed, uint64(life))) //nolint:gosec // repeatable chance for a test
+	o := outage{fault: outages()[seed%uint64(len(outages()))]}
+	o.begins = time.Now().Add(2*time.Minute + time.Duration(random.Int64N(int64(span-4*life))))
+	if seed%2 == 1 {
+		rotation := time.Now().Add(life * time.Duration(1+random.IntN(8)) * 66 / 100)
+		o.begins = rotation.Add(-time.Duration(random.Int64N(int64(length))))
+	}
+	o.ends = o.begins.Add(length)
+	f := newFleet(s, each, seed)
+	f.mayHoldDead = length > life/3
+	go func() {
+		time.Sleep(time.Until(o.begins))
+		s.Simulator.SetFault(simulator.JWT, o.fault)
+		time.Sleep(time.Until(o.ends))
+		s.Simulator.SetFault(simulator.JWT, latency())
+	}()
+	f.run(span)
+	f.check(t)
+	return f, o
+}
+
+// seeds is how many days of a life are tried: fewer where they are long.
+func seeds(life time.Duration, n uint64) uint64 {
+	if life == 24*time.Hour {
+		return n / 4
+	}
+	return n
+}
+
+// asked is how many logins met the outage.
+func (o outage) asked(s *testMount) int {
+	n := 0
+	for _, at := range s.Upstream.LoginTimes() {
+		if !at.Before(o.begins) && at.Before(o.ends) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestFleetOutage_QuarterOfTokenLifeUnnoticed: an outage of a quarter of a token's life is not felt.
+func TestFleetOutage_QuarterOfTokenLifeUnnoticed(t *testing.T) {
+	t.Parallel()
+	for _, life := range []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour} {
+		for seed := range seeds(life, 8) {
+			t.Run(fmt.Sprintf("tokens of %s, seed %d", life, seed), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					f, o := endure(t, life, life/4, 8, seed)
+					f.served(t)
+					if o.asked(f.testMount) == 0 && seed%2 == 1 {
+						t.Error("no login met the outage")
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestFleetOutage_FromRotationOnUnnoticed is the worst moment, which chance seldom finds.
+func TestFleetOutage_FromRotationOnUnnoticed(t *testing.T) {
+	t.Parallel()
+	for _, life := range []time.Duration{15 * time.Minute, time.Hour} {
+		for _, fault := range outages() {
+			t.Run(fmt.Sprintf("tokens of %s, %s", life, fault.Kind), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					s := gstMount(t, life, "default_token_ttl", int(life.Seconds()))
+					s.EveryMinute()
+					f := newFleet(s, 20, 1)
+					go func() {
+						time.Sleep(life*66/100 - time.Second)
+						s.Simulator.SetFault(simulator.JWT, fault)
+						time.Sleep(life / 4)
+						s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+					}()
+					f.run(3 * life)
+					f.check(t)
+					f.served(t)
+					if s.Simulator.Counters().Faulted == 0 {
+						t.Error("no login met the outage")
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestFleetOutage_TwiceTokenLife: an outage of twice a token's life is felt only while there is no token.
+func TestFleetOutage_TwiceTokenLife(t *testing.T) {
+	t.Parallel()
+	for _, life := range []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour} {
+		for seed := range seeds(life, 4) {
+			t.Run(fmt.Sprintf("tokens of %s, seed %d", life, seed), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					f, o := endure(t, life, 2*life, map[bool]int{true: 5, false: 1}[life < 24*time.Hour], seed)
+					if o.asked(f.testMount) < 10 {
+						t.Fatalf("only %d logins met the outage", o.asked(f.testMount))
+					}
+					f.feltOnlyWithoutToken(t, o, life)
+				})
+			})
+		}
+	}
+}
+
+// feltOnlyWithoutToken checks that reads failed only from the old token's death to one pause after the upstream's return, and
+// that unleased clients kept their distance.
+func (f *fleet) feltOnlyWithoutToken(t *testing.T, o outage, life time.Duration) {
+	t.Helper()
+	var last time.Time // the login before the outage
+	for _, at := range f.Upstream.LoginTimes() {
+		if at.Before(o.begins) {
+			last = at
+		}
+	}
+	dead := last.Add(life - 6*time.Second) // less than 6 s of life counts as expired
+	pause := min(time.Minute, life/20) * 5 / 4
+	// A login that hangs when the upstream returns runs into its own deadline first.
+	back := o.ends.Add(pause + 15*time.Second + time.Second)
+	failures, wrong := 0, 0
+	for _, c := range f.clients {
+		for _, failure := range c.failures {
+			failures++
+			if failure.at.Before(dead.Add(-time.Second)) || failure.at.After(back) {
+				if wrong++; wrong == 1 {
+					t.Errorf("%s: a read failed at %s, although it may only from %s to %s: %v", c.rule.name,
+						failure.at.Format(time.DateTime), dead.Format(time.DateTime), back.Format(time.DateTime), failure.err)
+				}
+			}
+		}
+		if c.closest < 5*time.Second && c.rule.role == "still" {
+			t.Errorf("%s came again after %s, want at least 5s between two reads", c.rule.name, c.closest)
+		}
+	}
+	if failures == 0 {
+		t.Error("no read failed in an outage of twice the token's life")
+	}
+	if wrong > 1 {
+		t.Errorf("%d reads failed that should not have", wrong)
+	}
+	t.Logf("%s: %d reads failed, all while there was no token; %d logins met it", o.fault.Kind, failures, o.asked(f.testMount))
+}

@@ -1,0 +1,101 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// example is a path of the document with a name filled in.
+func example(path string) string {
+	return strings.TrimPrefix(regexp.MustCompile(`\{\w+\}`).ReplaceAllString(path, "gst"), "/")
+}
+
+// TestHelp_EveryPathHasSynopsisAndDescription: every path has help that reads like Vault's own.
+func TestHelp_EveryPathHasSynopsisAndDescription(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := newTestMount(t)
+		for path := range w.document().Paths {
+			resp, err := w.do(t.Context(), logical.HelpOperation, example(path), nil)
+			if err != nil {
+				t.Errorf("%s: %v", path, err)
+				continue
+			}
+			help := text(t, resp.Data, "help")
+			synopsis := regexp.MustCompile(`(?s)Matching Route:[^\n]*\n\n(.*?)\n\n`).FindStringSubmatch(help)
+			if synopsis == nil || !regexp.MustCompile(`^[A-Z][^\n]*\.$`).MatchString(synopsis[1]) {
+				t.Errorf("%s: the synopsis is no sentence on one line: %q", path, synopsis)
+			}
+			_, description, found := strings.Cut(help, "## DESCRIPTION")
+			if description = strings.TrimSpace(description); !found || len(description) < 40 || !strings.Contains(description, ".") {
+				t.Errorf("%s: the description is %q", path, description)
+			}
+			for _, placeholder := range []string{"TODO", "FIXME", "<no description>", "%!", "<nil>", "{{"} {
+				if strings.Contains(help, placeholder) {
+					t.Errorf("%s: the help has %q in it", path, placeholder)
+				}
+			}
+			checkWidth(t, path, help)
+		}
+	})
+}
+
+// checkWidth wants a text to fit into a terminal.
+func checkWidth(t *testing.T, of, help string) {
+	t.Helper()
+	for line := range strings.Lines(help) {
+		if columns := len(strings.TrimRight(line, "\n")); columns > 80 {
+			t.Errorf("%s: a line has %d columns: %s", of, columns, line)
+		}
+	}
+}
+
+// TestHelp_OfMountNamesEveryPath: the help of the mount names every path.
+func TestHelp_OfMountNamesEveryPath(t *testing.T) {
+	t.Parallel()
+	timed(t, "at its root", func(t *testing.T) {
+		w := newTestMount(t)
+		resp, err := w.do(t.Context(), logical.HelpOperation, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		help := text(t, resp.Data, "help")
+		if !strings.Contains(help, "Masters India") {
+			t.Errorf("the help does not say what the engine is for: %q", help)
+		}
+		checkWidth(t, "the mount", help)
+		for path := range w.document().Paths {
+			first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+			if !strings.Contains(help, "^"+first) {
+				t.Errorf("the help does not name %s", path)
+			}
+		}
+	})
+}
+
+// TestHelp_TouchesNeitherStorageNorUpstream: help asks nothing of storage or upstream.
+func TestHelp_TouchesNeitherStorageNorUpstream(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		synctest.Wait() // the engine looks into storage when it starts
+		before := len(w.Storage.Accesses())
+		w.idle(func() {
+			for path := range w.document().Paths {
+				if _, err := w.do(t.Context(), logical.HelpOperation, example(path), nil); err != nil {
+					t.Errorf("%s: %v", path, err)
+				}
+			}
+		})
+		if now := len(w.Storage.Accesses()); now != before {
+			t.Errorf("%d storage accesses, want none", now-before)
+		}
+	})
+}

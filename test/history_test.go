@@ -1,0 +1,438 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// step is one event of a history.
+type step struct {
+	what string
+	n    int           // how many readers, or which token of those seen
+	span time.Duration // how long, or by how much
+	kind simulator.FaultKind
+}
+
+func (s step) String() string {
+	text := s.what
+	if s.n > 0 {
+		text += fmt.Sprintf(" %d", s.n)
+	}
+	if s.span != 0 {
+		text += " " + s.span.String()
+	}
+	if s.kind != "" {
+		text += " " + string(s.kind)
+	}
+	return text
+}
+
+// history is a run of steps, with all that must hold.
+type history struct {
+	*testMount
+
+	ttl     time.Duration
+	percent int
+
+	mu         sync.Mutex
+	wrong      []string
+	seen       []string       // token IDs, in the order in which they were first served
+	generation int            // of the settings in force, by what writes have returned
+	writing    int            // of the newest settings that a write has tried
+	revoked    map[string]int // by token ID: the number of the revocation that has returned
+	absent     bool           // the config was deleted, and is not written again
+	paused     bool
+	epoch      int          // counts what ends absence and pause, so that a reader knows whether it met one for all its time
+	open       int          // reads and writes that have not returned
+	changing   int          // changes that have not returned
+	setBack    atomic.Int64 // when the wall clock was last set back, by the upstream's clock
+	blurred    atomic.Int64 // setBack, once the plugin was restarted after it
+	unsure     bool         // whether there is a config
+	forced     []time.Time  // when an operator did what makes the engine log in anew
+	restarts   []time.Time
+	jumped     bool
+}
+
+// clerk is the user name of a generation.
+func clerk(generation int) string { return fmt.Sprintf("clerk%03d", generation) }
+
+// settings are those of a generation: another user, so that each token tells which it is of.
+func (w *history) settings(generation int) map[string]any {
+	label := clerk(generation)
+	w.Simulator.SetAccount(jwtAccount(withTTL(w.ttl), func(a *simulator.Account) { a.Username = label }))
+	return jwtConfig(
+		"username", label,
+		"token_url", upstreamURL+"/api/v2/token-auth/?label="+label, "refresh_url", upstreamURL+"/api/v2/api-token-refresh/",
+		"headers", map[string]any{"Productid": "einvoicing_global"},
+		"refresh_headers", map[string]any{"Service": "online_service"},
+		"default_token_ttl", int(w.ttl.Seconds()), "rotation_percent", w.percent,
+	)
+}
+
+// scenario is what a history is made of.
+type scenario struct {
+	ttl     time.Duration
+	percent int
+	// calm lets each step come to rest before the next.
+	calm  bool
+	steps []step
+}
+
+// runHistory runs a history and returns what was wrong in it.
+func runHistory(t *testing.T, p scenario) []string {
+	t.Helper()
+	w := &history{testMount: newLatencyMount(t), ttl: p.ttl, percent: p.percent, revoked: make(map[string]int)}
+	w.EveryMinute()
+	data := w.settings(0)
+	data["verify_connection"] = false
+	w.write("config/gst", data)
+	w.write("role/app", map[string]any{"config": "gst"})
+	w.write("role/still", map[string]any{"config": "gst", "lease": false})
+	for _, s := range p.steps {
+		w.apply(s)
+		if p.calm {
+			synctest.Wait()
+		}
+	}
+	w.end()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.wrong
+}
+
+func (w *history) fault(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wrong = append(w.wrong, fmt.Sprintf(format, args...))
+}
+
+// inBackground runs f in a goroutine of its own: what follows in the history happens while it is under way.
+func (w *history) inBackground(f func()) {
+	w.mu.Lock()
+	w.open++
+	w.mu.Unlock()
+	go func() {
+		defer func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.open--
+		}()
+		f()
+	}()
+}
+
+// apply makes one step happen.
+func (w *history) apply(s step) {
+	switch s.what {
+	case "read":
+		for n := range s.n {
+			w.inBackground(func() { w.reader([]string{"app", "still"}[n%2], nil) })
+		}
+	case "reject":
+		if id := w.oneSeen(s.n); id != "" {
+			w.inBackground(func() { w.reader("app", reject(id)) })
+		}
+	case "wait":
+		time.Sleep(s.span)
+	case "fault":
+		w.Simulator.SetFault("", simulator.Fault{Kind: s.kind, Delay: s.span})
+	case "rotate":
+		w.inBackground(w.forceRotation)
+	case "revoke":
+		w.inBackground(func() { w.revocation("") })
+	case "revoke one":
+		if id := w.oneSeen(s.n); id != "" {
+			w.inBackground(func() { w.revocation(id) })
+		}
+	case "change":
+		w.written()
+		w.mu.Lock()
+		w.changing++
+		w.mu.Unlock()
+		if s.n > 1 {
+			w.inBackground(func() { w.change(true) }) // a crash may cut it off
+			break
+		}
+		w.change(s.n > 0)
+	case "delete":
+		w.written()
+		w.remove()
+	case "pause", "resume":
+		w.written()
+		w.pause(s.what == "pause")
+	case "reload":
+		w.restarts = append(w.restarts, time.Now())
+		w.blurred.Store(w.setBack.Load())
+		w.Reload()
+	case "crash":
+		w.restarts = append(w.restarts, time.Now())
+		w.blurred.Store(w.setBack.Load())
+		w.Crash()
+	case "jump":
+		w.jumped = true
+		w.Clock.Jump(s.span)
+		if s.span < 0 {
+			w.setBack.Store(w.upstreamNow().UnixNano())
+		}
+	case "suspend":
+		w.jumped = true
+		w.Suspend(s.span)
+	default:
+		w.fault("no such step: %s", s.what)
+	}
+}
+
+// oneSeen is one of the tokens that were seen, the newest first.
+func (w *history) oneSeen(n int) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.seen) == 0 {
+		return ""
+	}
+	return w.seen[max(0, len(w.seen)-1-n)]
+}
+
+// reader reads once and judges what it gets by what was known before it began.
+func (w *history) reader(role string, data map[string]any) {
+	w.mu.Lock()
+	generation, revoked := w.generation, len(w.revoked)
+	known := make(map[string]bool, revoked)
+	for id := range w.revoked {
+		known[id] = true
+	}
+	mayNot, epoch := w.absent || w.paused, w.epoch
+	w.mu.Unlock()
+	began, away := time.Now(), w.Clock.Suspended()
+	a, err := w.ask(context.Background(), role, data)
+	if took := time.Since(began); took > 5*time.Minute {
+		w.fault("a read took %s", took)
+	}
+	if err != nil {
+		return
+	}
+	username, ends := w.claims(a.access)
+	now, slept := time.Now().Add(away), w.Clock.Suspended() != away
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !slices.Contains(w.seen, a.id) {
+		w.seen = append(w.seen, a.id)
+	}
+	say := func(format string, args ...any) { w.wrong = append(w.wrong, fmt.Sprintf(format, args...)) }
+	if known[a.id] {
+		say("a token was served that had been revoked before the read began")
+	}
+	if username < clerk(generation) {
+		say("a token of %s was served, when %s was in force before the read began", username, clerk(generation))
+	}
+	if mayNot && epoch == w.epoch {
+		say("a token was served of a config that was paused or deleted before the read began")
+	}
+	if slept {
+		return // the machine was suspended while the answer was made
+	}
+	if ends.Add(-w.ttl).UnixNano() <= w.blurred.Load()+int64(time.Second) {
+		return // issued before the clock was set back, and read after a restart: TestClock_SetBackLengthensNoTokenLife judges that
+	}
+	if end := now.Add(a.lease); end.After(ends) {
+		say("a lease of %s outlives its token by %s", a.lease, end.Sub(ends))
+	}
+	if !now.Before(ends) {
+		say("a token was served that had been dead for %s", now.Sub(ends))
+	}
+}
+
+// upstreamNow is the upstream's clock.
+func (w *history) upstreamNow() time.Time { return time.Now().Add(w.Clock.Suspended()) }
+
+// claims are whom a token is of and when it ends, by the upstream's clock.
+func (w *history) claims(token string) (username string, ends time.Time) {
+	var c struct {
+		Username string `json:"username"`
+		Exp      int64  `json:"exp"`
+	}
+	if parts := strings.Split(token, "."); len(parts) == 3 {
+		if payload, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil {
+			_ = json.Unmarshal(payload, &c) // what is missing is seen by the checks
+		}
+	}
+	return c.Username, time.Unix(c.Exp, 0)
+}
+
+// send sends a request to whichever process runs, and reports whether it was done.
+func (w *history) send(op logical.Operation, path string, data map[string]any) (*logical.Response, bool) {
+	_, resp, err := w.Do(context.Background(), op, path, data)
+	return resp, err == nil && (resp == nil || !resp.IsError())
+}
+
+func (w *history) forceRotation() {
+	w.mu.Lock()
+	w.forced = append(w.forced, time.Now())
+	w.mu.Unlock()
+	w.send(logical.UpdateOperation, "rotate/gst", nil)
+}
+
+func (w *history) revocation(id string) {
+	w.mu.Lock()
+	seen := slices.Clone(w.seen)
+	w.forced = append(w.forced, time.Now()) // it cuts off a login in flight, whose answer nobody hears
+	w.mu.Unlock()
+	var data map[string]any
+	if id != "" {
+		data, seen = map[string]any{"token_id": id}, []string{id}
+	}
+	resp, done := w.send(logical.UpdateOperation, "revoke/gst", data)
+	if !done {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if tokens, ok := resp.Data["tokens"].(map[string]any); ok {
+		for id := range tokens {
+			w.revoked[id]++
+		}
+	}
+	for _, id := range seen {
+		w.revoked[id]++
+	}
+}
+
+// change writes settings of a new generation.
+func (w *history) change(verify bool) {
+	w.mu.Lock()
+	w.writing++
+	next, absent, run := w.writing, w.absent, w.Backend()
+	w.epoch++
+	w.absent = false // a reader may be served from here on
+	w.mu.Unlock()
+	data := w.settings(next)
+	data["verify_connection"] = verify
+	_, done := w.send(logical.UpdateOperation, "config/gst", data)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.changing--
+	switch {
+	case done:
+		w.generation, w.unsure = next, false
+	case run == w.Backend():
+		w.absent = absent
+	default:
+		w.unsure = absent // the plugin died meanwhile, and nobody knows whether the config was written
+	}
+}
+
+// written waits until no change is under way: the order of two writes at a time is for the engine to choose.
+func (w *history) written() {
+	for range 10 * 60 {
+		w.mu.Lock()
+		changing := w.changing
+		w.mu.Unlock()
+		if changing == 0 {
+			return
+		}
+		time.Sleep(time.Second)
+	}
+	w.fault("a write of the config has not returned after 10 minutes")
+}
+
+func (w *history) remove() {
+	if _, done := w.send(logical.DeleteOperation, "config/gst", nil); !done {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.absent, w.paused, w.unsure = true, false, false
+}
+
+func (w *history) pause(paused bool) {
+	w.mu.Lock()
+	absent := w.absent
+	if !paused {
+		w.epoch++
+		w.paused = false
+	}
+	w.mu.Unlock()
+	if absent {
+		return
+	}
+	if _, done := w.send(logical.UpdateOperation, "config/gst", map[string]any{"paused": paused}); !done {
+		w.mu.Lock()
+		unsure := w.unsure
+		w.mu.Unlock()
+		if !unsure {
+			w.fault("paused=%t was refused", paused)
+		}
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.paused, w.unsure = paused, false
+}
+
+// end heals all that is broken, and checks that the engine recovers and that nothing hangs.
+func (w *history) end() {
+	w.Simulator.SetFault("", simulator.Fault{})
+	w.written()
+	w.changing++
+	w.change(false)
+	w.pause(false)
+	advance(3 * time.Minute)
+	w.mu.Lock()
+	open := w.open
+	w.mu.Unlock()
+	if open > 0 {
+		w.fault("%d requests have not returned after 3 minutes", open)
+	}
+	w.forceRotation()
+	if a, err := w.ask(context.Background(), "app", nil); err != nil {
+		w.fault("after everything was healed: %v", err)
+	} else if !w.Simulator.TokenAlive(a.access) {
+		w.fault("after everything was healed a dead token is served")
+	}
+	for _, label := range w.Upstream.Concurrent() {
+		w.fault("more than one login of %s was in flight at once", label)
+	}
+	w.pace()
+}
+
+// pace checks that no login followed a refusal of the same credentials within 15 minutes, unless an operator forced it.
+func (w *history) pace() {
+	if w.jumped {
+		return // the engine's pauses are by the wall clock
+	}
+	last := make(map[string]mounttest.Login)
+	for _, a := range w.Upstream.Logins() {
+		before, known := last[a.Label]
+		last[a.Label] = a
+		if !known || before.Status != 206 || a.At.Sub(before.At) >= 15*time.Minute {
+			continue
+		}
+		forced := slices.ContainsFunc(w.forced, func(at time.Time) bool { return !at.Before(before.At) && !at.After(a.At) })
+		// The plugin may have died before the answer reached it.
+		unheard := slices.ContainsFunc(w.restarts, func(at time.Time) bool {
+			return !at.Before(before.At) && at.Before(before.At.Add(time.Second))
+		})
+		if !forced && !unheard {
+			w.fault("a login of %s came %s after the same credentials were refused", a.Label, a.At.Sub(before.At))
+		}
+	}
+}
+
+// GoString shows a step in a history that went wrong.
+func (s step) GoString() string { return s.String() }

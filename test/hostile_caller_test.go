@@ -1,0 +1,291 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"unicode/utf8"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// marker is put before each secret that a hostile request carries, so that it is found wherever it turns up.
+const marker = "canary-in-a-secret-"
+
+// longestMessage bounds what a refusal says: it names what is wrong, and does not hand the request back.
+const longestMessage = 4 << 10
+
+// clientOperations are what a client of Vault can ask for.
+func clientOperations() []logical.Operation {
+	return []logical.Operation{
+		logical.UpdateOperation, logical.CreateOperation, logical.ReadOperation, logical.DeleteOperation, logical.ListOperation,
+		logical.PatchOperation, logical.HeaderOperation, logical.HelpOperation, logical.RecoverOperation,
+	}
+}
+
+// hostileValues are JSON texts that some field or other does not want.
+func hostileValues() []string {
+	return []string{
+		oddNumber, "-" + oddNumber, oddNumber + ".5", "1e300", "true", "null", "[]", "{}",
+		`["canary-in-a-list", ` + oddNumber + `]`, `{"canary-key": "canary-in-a-map"}`, `[[["canary-in-a-nest"]]]`,
+		`{"a": {"b": [{"c": "canary-in-a-nest"}]}}`, `{"Host": "canary.example"}`, `{"X-A": "canary\r\nX-B: canary"}`,
+		`""`, `" "`, `"canary\u0000"`, `"canary\n"`, `"canary\ud800"`, `"canary=canary"`, `"%s%d%!x canary {{.}} $1 <&>"`,
+		`"https://canary:canary-password@upstream.test/"`, `"socks5://canary.test:1080"`, `"99999999999999999999h"`, `"-1s"`, `"1.5s"`,
+		`"` + strings.Repeat("canary ", 1500) + `"`,
+	}
+}
+
+// fieldsOf are the fields of a config, and those of the other paths that take some.
+func fieldsOf(path string) []string {
+	switch path {
+	case "config/":
+		return []string{
+			"preset", "protocol", "token_url", "refresh_url", "request_format", "username", "password", "client_id", "client_secret",
+			"scope", "headers", "refresh_headers", "soap_action", "soap_username_element", "soap_password_element",
+			"authorization_scheme", "default_token_ttl", "max_token_ttl", "rotation_percent", "request_timeout", "ca_cert",
+			"proxy_url", "allow_http", "paused", "pause_reason", "ledger_retention", "verify_connection",
+		}
+	case "role/":
+		return []string{"config", "max_ttl", "lease"}
+	case "token/":
+		return []string{"rejected_token_id"}
+	case "revoke/":
+		return []string{"token_id"}
+	case "lookup":
+		return []string{"token", "token_id"}
+	default:
+		return nil
+	}
+}
+
+// FuzzRequest sends any request that a client could send to a mount with an account and a role.
+func FuzzRequest(f *testing.F) {
+	operations := clientOperations()
+	numbers := make(map[logical.Operation]uint8, len(operations))
+	for n, op := range operations {
+		numbers[op] = uint8(n)
+	}
+	for _, r := range everyRequest() {
+		body, err := json.Marshal(r.data)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(numbers[r.op], r.path, body)
+	}
+	fields := fieldsOf("config/")
+	for n, value := range hostileValues() {
+		f.Add(numbers[logical.UpdateOperation], "config/gst", fmt.Appendf(nil, "{%q: %s}", fields[n%len(fields)], value))
+	}
+	for _, path := range slices.Sorted(maps.Keys(namedPaths())) {
+		f.Add(numbers[logical.ReadOperation], path+"a/../b", []byte(`{"pasword": "canary"}`))
+		for _, field := range fieldsOf(path) {
+			f.Add(numbers[logical.CreateOperation], path+"new", fmt.Appendf(nil, `{%q: "canary"}`, field))
+		}
+	}
+	f.Add(numbers[logical.UpdateOperation], "lookup", []byte(`{"token": "canary"}`))
+	f.Fuzz(func(t *testing.T, operation uint8, path string, body []byte) {
+		var data map[string]any
+		if len(body) > 0 && json.Unmarshal(body, &data) != nil {
+			return // Vault itself refuses what is no JSON object.
+		}
+		op := operations[int(operation)%len(operations)]
+		synctest.Test(t, func(t *testing.T) {
+			w := jwtV2().mounted(t)
+			w.bear(op, path, data)
+			w.bearOn()
+		})
+	})
+}
+
+// TestHostileCaller_RequestsAreRefused sends every value to every field of every path, and every operation to every name, good
+// and bad.
+func TestHostileCaller_RequestsAreRefused(t *testing.T) {
+	t.Parallel()
+	for path := range namedPaths() {
+		timed(t, path, func(t *testing.T) {
+			w := jwtV2().mounted(t)
+			sent := 0
+			for _, op := range clientOperations() {
+				for _, name := range append(slices.Collect(maps.Values(badNames())), "gst", "app", "new", "") {
+					w.bear(op, path+name, body(path, op))
+					w.bear(op, path+name, map[string]any{"pasword": "canary", "name": "gst"})
+					sent += 2
+				}
+			}
+			w.bearOn()
+			t.Logf("%d requests with names and operations of all kinds", sent)
+		})
+	}
+	for _, path := range append(slices.Collect(maps.Keys(namedPaths())), "lookup") {
+		for _, field := range fieldsOf(path) {
+			timed(t, path+" "+field, func(t *testing.T) {
+				w := jwtV2().mounted(t)
+				for _, value := range hostileValues() {
+					var data map[string]any
+					if err := json.Unmarshal(fmt.Appendf(nil, "{%q: %s}", field, value), &data); err != nil {
+						t.Fatal(err)
+					}
+					if path == "lookup" {
+						w.bear(logical.UpdateOperation, path, data)
+						continue
+					}
+					w.bear(logical.UpdateOperation, path+"gst", data)
+					w.bear(logical.UpdateOperation, path+"new", with(body(path, logical.CreateOperation), field, data[field]))
+				}
+				w.bearOn()
+			})
+		}
+	}
+}
+
+// TestHostileCaller_RequestsCoverEveryField keeps a new field from being left out above.
+func TestHostileCaller_RequestsCoverEveryField(t *testing.T) {
+	t.Parallel()
+	timed(t, "by the OpenAPI document", func(t *testing.T) {
+		d := newTestMount(t).document()
+		for path, described := range d.Paths {
+			if described.Post == nil || described.Post.RequestBody == nil {
+				continue
+			}
+			prefix, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "{")
+			schema := d.resolve(described.Post.RequestBody.Content["application/json"].Schema)
+			for field := range schema.Properties {
+				if !slices.Contains(fieldsOf(prefix), field) {
+					t.Errorf("no hostile value is sent to the field %s of %s", field, path)
+				}
+			}
+		}
+	})
+}
+
+// TestHostileCaller_ParameterFloodShortMessage sends more of everything than anybody means.
+func TestHostileCaller_ParameterFloodShortMessage(t *testing.T) {
+	t.Parallel()
+	const many = 10_000
+	unknown, headers := map[string]any{}, map[string]any{}
+	for n := range many {
+		unknown[fmt.Sprintf("parameter-%d", n)] = "canary"
+		headers[fmt.Sprintf("X-Header-%d", n)] = "canary"
+	}
+	nested := any("canary")
+	for range many {
+		nested = []any{nested}
+	}
+	timed(t, "on every path", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		for path, operations := range namedPaths() {
+			for _, op := range operations {
+				if op == logical.DeleteOperation || path == "ledger/" {
+					continue
+				}
+				if said := w.badRequest(op, path+"gst", unknown, "unknown parameter"); len(said) > longestMessage {
+					t.Errorf("%s %s: a message of %d bytes", op, path, len(said))
+				}
+			}
+			for _, field := range fieldsOf(path) {
+				w.badRequest(logical.UpdateOperation, path+"gst", map[string]any{field: nested}, field)
+			}
+		}
+		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"headers": headers}, "headers")
+	})
+}
+
+// bear sends a request as Vault would, and checks that the engine bears it: no panic, no error that Vault would call its own
+// fault, and no secret of the request in the answer.
+func (w *testMount) bear(op logical.Operation, path string, data map[string]any) {
+	w.t.Helper()
+	data = marked(data)
+	resp, err := w.do(w.t.Context(), op, path, data)
+	if resp != nil {
+		warnings, encodeErr := json.Marshal([]any{resp.Warnings, withoutTokens(resp.Data)})
+		if encodeErr != nil {
+			w.t.Errorf("%s %q: the answer cannot be encoded: %v", op, path, encodeErr)
+		}
+		w.hides(string(warnings), marker)
+	}
+	r, refused := asRefusal(resp, err)
+	if !refused {
+		return
+	}
+	switch {
+	case r.status >= http.StatusInternalServerError && !r.coded:
+		w.t.Errorf("%s %q: an error without a code: %q", op, path, r.message)
+	case r.status == http.StatusInternalServerError:
+		w.t.Errorf("%s %q: the engine calls it its own fault: %q", op, path, r.message)
+	case r.message == "" || len(r.message) > longestMessage:
+		w.t.Errorf("%s %q: a message of %d bytes", op, path, len(r.message))
+	case !utf8.ValidString(r.message) || strings.ContainsFunc(r.message, func(c rune) bool { return c < ' ' || c == 0x7f }):
+		w.t.Errorf("%s %q: the message is not plain: %q", op, path, r.message)
+	}
+	w.hides(r.message, hidden(path, data)...)
+}
+
+// bearOn checks that the mount still answers, whatever it was sent before.
+func (w *testMount) bearOn() {
+	w.t.Helper()
+	w.bear(logical.UpdateOperation, "rotate/gst", nil)
+	w.bear(logical.ReadOperation, "token/app", nil)
+	w.bear(logical.ReadOperation, "config/gst", nil)
+	w.bear(logical.ReadOperation, "status/gst", nil)
+	w.bear(logical.ListOperation, "status/", nil)
+}
+
+// marked is data with the marker before each of its secrets, but for those that are right.
+func marked(data map[string]any) map[string]any {
+	data = maps.Clone(data)
+	for _, field := range secretFields() {
+		if value, given := data[field]; given && value != jwtV2().config[field] {
+			data[field] = markedValue(value)
+		}
+	}
+	return data
+}
+
+func markedValue(value any) any {
+	switch v := value.(type) {
+	case string:
+		if v == "" {
+			return v
+		}
+		return marker + v
+	case []any:
+		copied := slices.Clone(v)
+		for n := range copied {
+			copied[n] = markedValue(copied[n])
+		}
+		return copied
+	case map[string]any:
+		copied := maps.Clone(v)
+		for key := range copied {
+			copied[key] = markedValue(copied[key])
+		}
+		return copied
+	default:
+		return value
+	}
+}
+
+// hidden are the values of a request that its refusal must not repeat. A message may repeat names: those of the path, of the
+// parameters, and of the config that a role is to be bound to.
+func hidden(path string, data map[string]any) []string {
+	names := path + " " + strings.Join(slices.Sorted(maps.Keys(data)), " ")
+	if config, ok := data["config"].(string); ok && strings.HasPrefix(path, "role/") {
+		names += " " + config
+	}
+	return append(slices.DeleteFunc(canaries(data), func(value string) bool {
+		return !strings.Contains(value, "canary") || strings.Contains(names, value)
+	}), marker)
+}
+
+// withoutTokens is an answer without what a reader of a token is meant to see.
+func withoutTokens(data map[string]any) map[string]any {
+	return without(data, "access_token", "authorization")
+}

@@ -1,0 +1,254 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// living is the fixture with another life of its tokens.
+func (f fixture) living(life time.Duration) fixture {
+	f.account.TokenTTL, f.life = life, life
+	return f
+}
+
+// TestLease_CappedByRoleAndMount: a lease is capped by the role and the mount.
+func TestLease_CappedByRoleAndMount(t *testing.T) {
+	t.Parallel()
+	for name, limits := range map[string]struct {
+		role, mount, want time.Duration
+	}{
+		"neither":                 {0, 768 * time.Hour, 24*time.Hour - margin},
+		"the role":                {10 * time.Minute, 768 * time.Hour, 10 * time.Minute},
+		"the mount":               {0, time.Hour, time.Hour},
+		"the role below":          {10 * time.Minute, time.Hour, 10 * time.Minute},
+		"the mount below":         {2 * time.Hour, time.Hour, time.Hour},
+		"a limit beyond the life": {48 * time.Hour, 768 * time.Hour, 24*time.Hour - margin},
+		"a second":                {time.Second, 768 * time.Hour, time.Second},
+	} {
+		timed(t, name, func(t *testing.T) {
+			w := newTestMountWith(t, func(w *testMount) { w.Node.SetMaxLease(limits.mount) }, jwtV1().account)
+			w.mount(jwtV1())
+			w.write("role/app", map[string]any{"max_ttl": limits.role.String()})
+			resp := w.read("token/app")
+			if resp.Secret.TTL != limits.want || resp.Secret.MaxTTL != limits.want {
+				t.Errorf("lease of %s, at most %s, want %s", resp.Secret.TTL, resp.Secret.MaxTTL, limits.want)
+			}
+			if len(resp.Warnings) > 0 {
+				t.Errorf("warnings %q on every read, want none", resp.Warnings)
+			}
+		})
+	}
+}
+
+// TestLease_NewMountLimitWithinAMinute: a new maximum of the mount holds within a minute.
+func TestLease_NewMountLimitWithinAMinute(t *testing.T) {
+	t.Parallel()
+	timed(t, "an hour, then ten minutes", func(t *testing.T) {
+		w := newTestMountWith(t, func(w *testMount) { w.Node.SetMaxLease(time.Hour) }, jwtV1().account)
+		w.mount(jwtV1())
+		w.write("role/short", map[string]any{"config": "gst", "max_ttl": "11m"})
+		w.read("token/app")
+		w.Node.SetMaxLease(10 * time.Minute)
+		advance(61 * time.Second)
+		for _, path := range []string{"token/app", "token/short"} {
+			if got := w.read(path).Secret.TTL; got != 10*time.Minute {
+				t.Errorf("%s: lease of %s, want 10m", path, got)
+			}
+		}
+	})
+}
+
+// TestLease_TokenUnderSixSecondsIsExpired: a token with less than six seconds counts as expired.
+func TestLease_TokenUnderSixSecondsIsExpired(t *testing.T) {
+	t.Parallel()
+	for left, alive := range map[time.Duration]bool{
+		10 * time.Second: true, 7 * time.Second: true, 6 * time.Second: true,
+		5900 * time.Millisecond: false, 5 * time.Second: false, time.Second: false, 0: false, -30 * time.Second: false,
+	} {
+		timed(t, left.String()+" left", func(t *testing.T) {
+			f := oauth().living(time.Minute)
+			w := f.mounted(t, "rotation_percent", 100)
+			first := w.read("token/app")
+			advance(time.Minute - left)
+			resp := w.read("token/app")
+			if same := resp.Data["token_id"] == first.Data["token_id"]; same != alive {
+				t.Errorf("the same token is served: %v, want %v", same, alive)
+			}
+			want := 2
+			if alive {
+				want = 1
+			}
+			if got := w.logins(); got != want {
+				t.Errorf("%d logins, want %d", got, want)
+			}
+			if alive && resp.Secret.TTL != (left-margin).Truncate(time.Second) {
+				t.Errorf("lease of %s with %s left", resp.Secret.TTL, left)
+			}
+		})
+	}
+}
+
+// TestLease_StoredTokenUnderSixSeconds: a token with less than six seconds is not taken from storage.
+func TestLease_StoredTokenUnderSixSeconds(t *testing.T) {
+	t.Parallel()
+	timed(t, "after a restart", func(t *testing.T) {
+		f := oauth().living(time.Minute)
+		w := f.mounted(t, "rotation_percent", 100)
+		first := w.read("token/app").Data["token_id"]
+		advance(55 * time.Second)
+		w.Reload()
+		if got := w.read("token/app").Data["token_id"]; got == first {
+			t.Error("the token of five seconds is served")
+		}
+	})
+}
+
+// endLease ends a lease, as Vault does.
+func (w *testMount) endLease(secret *logical.Secret) {
+	w.t.Helper()
+	resp, err := w.Backend().HandleRequest(w.t.Context(), w.leaseRequest(logical.RevokeOperation, secret))
+	if err != nil || (resp != nil && resp.IsError()) {
+		w.t.Errorf("the lease cannot be ended: %v, %v", resp, err)
+	}
+}
+
+// TestLease_RevokeKeepsSharedToken: ending a lease works and keeps the shared token.
+func TestLease_RevokeKeepsSharedToken(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t)
+			first, second := w.read("token/app"), w.read("token/app")
+			w.idle(func() { w.endLease(first.Secret) })
+			w.quiet(func() {
+				if got := w.read("token/app").Data["token_id"]; got != second.Data["token_id"] {
+					t.Errorf("token %v is served, want %v as before", got, second.Data["token_id"])
+				}
+			})
+			if !w.Simulator.TokenAlive(text(t, second.Data, "access_token")) {
+				t.Error("the token was killed upstream")
+			}
+		})
+	}
+}
+
+// TestLease_RevokeAlwaysSucceeds: ending a lease works whatever has happened since.
+func TestLease_RevokeAlwaysSucceeds(t *testing.T) {
+	t.Parallel()
+	since := map[string]func(w *testMount){
+		"the config is gone":              func(w *testMount) { w.remove("config/gst") },
+		"the role is gone":                func(w *testMount) { w.remove("role/app") },
+		"the role and the config":         func(w *testMount) { w.remove("role/app"); w.remove("config/gst") },
+		"the config is paused":            func(w *testMount) { w.write("config/gst", map[string]any{"paused": true}) },
+		"the config was made again":       func(w *testMount) { w.remove("config/gst"); w.mount(jwtV1()) },
+		"the upstream is down":            func(w *testMount) { w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown}) },
+		"the token has expired":           func(*testMount) { advance(48 * time.Hour) },
+		"the token was revoked":           func(w *testMount) { w.write("revoke/gst", nil) },
+		"the token was rotated":           func(w *testMount) { w.write("rotate/gst", nil) },
+		"the engine was restarted":        func(w *testMount) { w.Reload() },
+		"storage cannot be read":          func(w *testMount) { w.Storage.Fail(mounttest.Get, "", mounttest.ErrStorage()) },
+		"storage cannot be written":       func(w *testMount) { w.Storage.Fail(mounttest.Put, "", mounttest.ErrStorage()) },
+		"storage is gone":                 func(w *testMount) { w.LoseStorage() },
+		"the entry of the token is wrong": func(w *testMount) { w.put("token/gst", "canary {"); w.Reload() },
+	}
+	for name, happen := range since {
+		timed(t, name, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			secret := w.read("token/app").Secret
+			happen(w)
+			w.idle(func() { w.endLease(secret) })
+		})
+	}
+}
+
+// TestLease_RevokeOfOtherVersions: ending a lease of another version works.
+func TestLease_RevokeOfOtherVersions(t *testing.T) {
+	t.Parallel()
+	for name, internal := range map[string]map[string]any{
+		"nothing known":         {"secret_type": "mastersindia_token"},
+		"a later schema":        {"secret_type": "mastersindia_token", "schema": 99, "canary": map[string]any{"a": []any{1}}},
+		"a schema as text":      {"secret_type": "mastersindia_token", "schema": "two"},
+		"a schema over gRPC":    {"secret_type": "mastersindia_token", "schema": float64(1), "config": "gst", "role": "app"},
+		"no schema":             {"secret_type": "mastersindia_token", "config": "gst", "role": "app"},
+		"fields of other types": {"secret_type": "mastersindia_token", "schema": 1, "config": 5, "role": nil, "token_id": []any{}},
+	} {
+		timed(t, name, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			token := w.read("token/app").Data["token_id"]
+			w.idle(func() { w.endLease(&logical.Secret{InternalData: internal}) })
+			w.quiet(func() {
+				if got := w.read("token/app").Data["token_id"]; got != token {
+					t.Errorf("token %v is served, want %v as before", got, token)
+				}
+			})
+		})
+	}
+}
+
+// TestLease_NotRenewable: a lease cannot be renewed.
+func TestLease_NotRenewable(t *testing.T) {
+	t.Parallel()
+	timed(t, "asked all the same", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		secret := w.read("token/app").Secret
+		w.idle(func() {
+			resp, err := w.Backend().HandleRequest(t.Context(), w.leaseRequest(logical.RenewOperation, secret))
+			if err == nil && (resp == nil || !resp.IsError()) {
+				t.Errorf("the lease was renewed: %v", resp)
+			}
+		})
+	})
+}
+
+// leaseRequest is Vault's request to end or renew a lease.
+func (w *testMount) leaseRequest(op logical.Operation, secret *logical.Secret) *logical.Request {
+	req := w.Request(op, "token/app", nil)
+	req.Secret = secret
+	return req
+}
+
+// TestLease_EndsFiveSecondsBeforeToken: a lease ends five seconds before its token at whatever moment it is read.
+func TestLease_EndsFiveSecondsBeforeToken(t *testing.T) {
+	t.Parallel()
+	const life = 20 * time.Minute
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			s := f.living(life).mounted(t)
+			first := s.token("app")
+			s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+			var last tokenResponse
+			for {
+				advance(457 * time.Millisecond)
+				a, err := s.ask(t.Context(), "app", nil)
+				if err != nil {
+					break
+				}
+				if a.id != first.id {
+					t.Fatal("another token although every login fails")
+				}
+				want := time.Until(first.expires) - 5*time.Second
+				if a.lease != want.Truncate(time.Second) || a.lease <= 0 {
+					t.Fatalf("lease of %s with %s to live, want %s", a.lease, want+5*time.Second, want.Truncate(time.Second))
+				}
+				last = a
+			}
+			if s.Simulator.Counters().Faulted == 0 {
+				t.Fatal("the upstream was never asked")
+			}
+			if last.lease != time.Second {
+				t.Errorf("the last lease was of %s, want 1s: a token is served down to 6 s", last.lease)
+			}
+			if left := time.Until(first.expires); left >= 6*time.Second || left < 5*time.Second {
+				t.Errorf("reads began to fail with %s left, want just under 6s", left)
+			}
+		})
+	}
+}

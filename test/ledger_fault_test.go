@@ -1,0 +1,266 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+)
+
+// dyingLedger makes the storage of the ledger fail from one access on, until it is healed; everything else goes on.
+type dyingLedger struct {
+	left atomic.Int64 // accesses to the ledger before it fails
+	hits atomic.Int64 // accesses that failed
+}
+
+func (l *dyingLedger) dieAfter(accesses int) { l.left.Store(int64(accesses)) }
+
+func (l *dyingLedger) heal() { l.left.Store(1 << 40) }
+
+func (l *dyingLedger) fault(_ int, _, key string) mounttest.Fault {
+	if strings.HasPrefix(key, "ledger/") && l.left.Add(-1) < 0 {
+		l.hits.Add(1)
+		return mounttest.Fault{Err: mounttest.ErrStorage()}
+	}
+	return mounttest.Fault{}
+}
+
+// onDyingLedger is mounted on such a storage.
+func (f fixture) onDyingLedger(t *testing.T, more ...any) (*testMount, *dyingLedger) {
+	t.Helper()
+	l := new(dyingLedger)
+	l.heal()
+	w := newTestMount(t, f.account)
+	w.Storage.SetFault(l.fault)
+	w.mount(f, more...)
+	return w, l
+}
+
+// heal are the ways in which a ledger that could not be written comes right.
+func heal() map[string]func(*testMount) {
+	return map[string]func(*testMount){
+		"a minute later":    func(w *testMount) { w.minute() },
+		"with a reload":     func(w *testMount) { w.Reload() },
+		"with a crash":      func(w *testMount) { w.Stop(); w.Start() },
+		"with another read": func(w *testMount) { w.Reload(); w.read("status/gst") },
+	}
+}
+
+// TestLedgerFault_NothingLostAtAnyAccess: no word is lost wherever the ledger dies. A read, a rotation and a revocation, with the
+// storage of the ledger dying at each access.
+func TestLedgerFault_NothingLostAtAnyAccess(t *testing.T) {
+	t.Parallel()
+	for how, mend := range heal() {
+		for n := range 16 {
+			timed(t, fmt.Sprintf("access %d, mended %s", n, how), func(t *testing.T) {
+				w, storage := jwtV2().onDyingLedger(t)
+				storage.dieAfter(n)
+				var ids []string
+				note := func() { ids = append(ids, text(t, w.read("token/app").Data, "token_id")) }
+				w.loggingIn(1, note)
+				advance(time.Minute)
+				w.loggingIn(1, func() { w.write("rotate/gst", nil); note() })
+				advance(time.Minute)
+				revokedAt := time.Now()
+				w.write("revoke/gst", map[string]any{"token_id": ids[0]})
+				synctest.Wait()
+				if storage.hits.Load() == 0 && n < 12 {
+					t.Fatal("nothing failed")
+				}
+				// Even now nobody is told that the tokens are not known, unless storage itself says nothing.
+				for _, id := range ids {
+					if r, refused := asRefusal(w.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": id})); refused &&
+						!strings.Contains(r.message, mounttest.ErrStorage().Error()) {
+						t.Errorf("lookup while the ledger is dead: %v", r)
+					}
+				}
+				advance(time.Minute)
+				storage.heal()
+				mend(w)
+				tokens := w.ledgerOf("gst")
+				if len(tokens) != 2 || tokens[0].ID != ids[1] || tokens[1].ID != ids[0] {
+					t.Fatalf("the ledger has %s, want %q", describe(tokens), ids)
+				}
+				if tokens[0].State != "current" || tokens[0].Reason != "forced" || tokens[1].Reason != "first_read" {
+					t.Errorf("the ledger has %s", describe(tokens))
+				}
+				if tokens[1].State != "revoked" || !tokens[1].UsableUntil.Equal(revokedAt) {
+					t.Errorf("the revoked one is %s until %s, want revoked until %s", tokens[1].State, tokens[1].UsableUntil, revokedAt)
+				}
+				// And the ledger itself knows, not only the memory.
+				w.remove("config/gst")
+				w.Reload()
+				if found := w.lookUp("token_id", ids[0]); found.State != "revoked" || !found.UsableUntil.Equal(revokedAt) {
+					t.Errorf("without the config: %s until %s", found.State, found.UsableUntil)
+				}
+				if found := w.lookUp("token_id", ids[1]); found.State != "superseded" {
+					t.Errorf("without the config the other is %s", found.State)
+				}
+			})
+		}
+	}
+}
+
+// TestLedgerFault_InterruptedTrimResumes leaves nothing behind.
+func TestLedgerFault_InterruptedTrimResumes(t *testing.T) {
+	t.Parallel()
+	for _, reload := range []bool{false, true} {
+		for n := range 24 {
+			timed(t, fmt.Sprintf("access %d, reload %t", n, reload), func(t *testing.T) {
+				w, storage := oauth().onDyingLedger(t, "ledger_retention", 0)
+				for range 3 {
+					w.write("rotate/gst", nil)
+					advance(time.Minute)
+				}
+				w.write("config/gst", map[string]any{"ledger_retention": "480h"})
+				w.write("rotate/gst", nil)
+				last := text(t, w.read("token/app").Data, "token_id")
+				w.write("config/gst", map[string]any{"paused": true})
+				ids := w.ledgerOf("gst")
+				if len(ids) != 4 {
+					t.Fatalf("%d entries, want 4", len(ids))
+				}
+				advance(time.Until(time.Now().Truncate(day).Add(day - time.Minute)))
+				storage.dieAfter(n)
+				advance(3 * time.Hour)
+				if n < 12 && storage.hits.Load() == 0 {
+					t.Fatal("nothing failed")
+				}
+				storage.heal()
+				if reload {
+					w.Reload()
+				}
+				advance(2 * time.Hour)
+				for _, token := range ids {
+					if token.ID != last {
+						w.forgotten(token.ID)
+					}
+				}
+				if tokens := w.ledgerOf("gst"); len(tokens) != 1 || tokens[0].ID != last {
+					t.Errorf("left are %s, want %s", describe(tokens), last)
+				}
+				if left := w.storedUnder("ledger/"); len(left) != 3 {
+					t.Errorf("%d entries are left in storage, want 3", len(left))
+				}
+			})
+		}
+	}
+}
+
+// TestLedgerFault_UnwritableFailsNoLogin: a ledger that cannot be written fails no login and is tried again.
+func TestLedgerFault_UnwritableFailsNoLogin(t *testing.T) {
+	t.Parallel()
+	for _, access := range []string{mounttest.Get, mounttest.Put} {
+		timed(t, access, func(t *testing.T) {
+			w, book := oauth().logged(t)
+			w.Storage.Fail(access, "ledger/", mounttest.ErrStorage())
+			first := w.read("token/app").Data
+			counts := w.ledgerAccesses(func() {
+				for range 30 {
+					advance(11 * time.Second)
+					w.write("rotate/gst", nil)
+				}
+				w.write("config/gst", map[string]any{"password": "another-of-oauth-clerk", "verify_connection": false})
+			})
+			if sum := counts[access+" id"] + counts[access+" day"] + counts[access+" config"]; sum > 2 {
+				t.Errorf("a broken ledger is tried again with each login: %v", counts)
+			}
+			if access == mounttest.Put { // what the ledger does not know yet is known all the same
+				found := w.lookUp("token_id", text(t, first, "token_id"))
+				if found.Config != "gst" || found.State != "superseded" || found.Reason != "first_read" {
+					t.Errorf("%s of %q, got by %s", found.State, found.Config, found.Reason)
+				}
+				if got := len(w.ledgerOf("gst")); got != 31 {
+					t.Errorf("%d entries while the ledger cannot be written, want 31", got)
+				}
+			}
+			w.says(book.String(), "the ledger could not be written", mounttest.ErrStorage().Error(), text(t, first, "token_id"))
+			for range 5 {
+				counts := w.ledgerAccesses(w.minute)
+				if sum := counts["get id"] + counts["get config"] + counts["get day"] + writes(counts); sum == 0 || sum > 5 {
+					t.Errorf("a minute's try makes %v", counts)
+				}
+			}
+			w.Storage.Heal()
+			w.minute()
+			if got := len(w.ledgerOf("gst")); got != 31 {
+				t.Errorf("%d entries, want 31", got)
+			}
+			if n := strings.Count(book.String(), "the ledger could not be written"); n < 2 || n > 10 {
+				t.Errorf("it was logged %d times", n)
+			}
+		})
+	}
+}
+
+// TestLedgerFault_SlowBlocksNobody: a slow ledger holds up nobody.
+func TestLedgerFault_SlowBlocksNobody(t *testing.T) {
+	t.Parallel()
+	timed(t, "a read, a rotation, a revocation and a write", func(t *testing.T) {
+		release := make(chan struct{})
+		w := newTestMount(t, jwtV2().account)
+		w.Storage.SetFault(func(_ int, access, key string) mounttest.Fault {
+			if access == mounttest.Put && strings.HasPrefix(key, "ledger/") {
+				return mounttest.Fault{Hold: release}
+			}
+			return mounttest.Fault{}
+		})
+		began := time.Now()
+		w.write("config/gst", jwtV2().config)
+		w.write("role/app", map[string]any{"config": "gst"})
+		given := w.read("token/app").Data
+		w.write("rotate/gst", nil)
+		w.write("revoke/gst", nil)
+		w.read("token/app")
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("it took %s", took)
+		}
+		close(release)
+		w.minute()
+		if tokens := w.ledgerOf("gst"); len(tokens) != 3 || w.lookUp("token_id", text(t, given, "token_id")).State != "revoked" {
+			t.Errorf("the ledger has %s", describe(tokens))
+		}
+	})
+}
+
+// TestLedgerFault_RevocationBeforeItsEntryKept: a revocation that overtakes the note of its token is kept.
+func TestLedgerFault_RevocationBeforeItsEntryKept(t *testing.T) {
+	t.Parallel()
+	timed(t, "while the note waits", func(t *testing.T) {
+		w := jwtV2().mounted(t)
+		w.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
+		given := w.read("token/app").Data
+		id := text(t, given, "token_id")
+		advance(time.Minute)
+		w.write("revoke/gst", map[string]any{"token_id": id})
+		revokedAt := time.Now()
+		w.remove("config/gst")
+		w.Storage.Heal()
+		advance(time.Minute)
+		w.minute()
+		found := w.lookUp("token_id", id)
+		if found.State != "revoked" || !found.UsableUntil.Equal(revokedAt) {
+			t.Errorf("%s until %s, want revoked until %s", found.State, found.UsableUntil, revokedAt)
+		}
+		if keys := w.storedUnder("ledger/id/"); len(keys) != 1 || !slices.Contains([]string{"ledger/id/" + id}, firstKey(keys)) {
+			t.Errorf("the ledger has %d tokens", len(keys))
+		}
+	})
+}
+
+func firstKey(entries map[string]string) string {
+	for key := range entries {
+		return key
+	}
+	return ""
+}

@@ -1,0 +1,282 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+)
+
+// TestLedgerIssue_OneEntryWithReason: every way to get a token leaves one entry with its reason.
+func TestLedgerIssue_OneEntryWithReason(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		ways := map[string]struct {
+			start string // how the first token comes
+			get   func(t *testing.T, w *testMount)
+		}{
+			"first_read": {"", func(_ *testing.T, w *testMount) { w.read("token/app") }},
+			"verification": {"", func(_ *testing.T, w *testMount) {
+				w.write("config/gst", with(f.config, "headers", "X-Team=gst"))
+			}},
+			"forced":   {"first_read", func(_ *testing.T, w *testMount) { w.write("rotate/gst", nil) }},
+			"rotation": {"first_read", func(_ *testing.T, _ *testMount) { advance(f.life * 67 / 100) }},
+			"rejected": {"first_read", func(_ *testing.T, w *testMount) {
+				id := w.read("token/app").Data["token_id"]
+				advance(61 * time.Second)
+				w.write("token/app", map[string]any{"rejected_token_id": id})
+			}},
+			"after_revoke": {"first_read", func(_ *testing.T, w *testMount) {
+				w.write("revoke/gst", nil)
+				w.read("token/app")
+			}},
+		}
+		for reason, way := range ways {
+			timed(t, f.name+" "+reason, func(t *testing.T) {
+				w := f.mounted(t)
+				want := []string{reason}
+				if way.start != "" {
+					w.read("token/app")
+					advance(time.Minute)
+					want = []string{way.start, reason}
+				}
+				w.loggingIn(1, func() { way.get(t, w) })
+				w.wantReasons(want...)
+				checkNewest(t, w, f)
+				// Reading on, ending a lease, a reload and a rewrite of the same settings are no login, and leave nothing.
+				written := writes(w.ledgerAccesses(func() {
+					resp := w.read("token/app")
+					for range 10 {
+						w.read("token/app")
+					}
+					w.endLease(resp.Secret)
+					w.write("config/gst", map[string]any{"rotation_percent": 60})
+					w.minute()
+					w.Reload()
+					synctest.Wait()
+					w.read("token/app")
+					w.read("status/gst")
+				}))
+				if written != 0 {
+					t.Errorf("%d writes of the ledger without a login", written)
+				}
+				w.wantReasons(want...)
+			})
+		}
+	}
+}
+
+// checkNewest compares the newest entry with the token that readers are given.
+func checkNewest(t *testing.T, w *testMount, f fixture) {
+	t.Helper()
+	given := w.read("token/app").Data
+	tokens := w.ledgerOf("gst")
+	if len(tokens) == 0 {
+		t.Fatal("the ledger is empty")
+	}
+	newest := tokens[0]
+	if newest.ID != given["token_id"] || newest.State != "current" {
+		t.Errorf("the newest is %s and %s, want %v and current", newest.ID, newest.State, given["token_id"])
+	}
+	if got, want := newest.IssuedAt, moment(t, given, "issued_at"); !got.Equal(want) {
+		t.Errorf("issued_at is %s, want %s", got, want)
+	}
+	if got, want := newest.ExpiresAt, moment(t, given, "expires_at"); !got.Equal(want) || !newest.UsableUntil.Equal(want) {
+		t.Errorf("expires_at is %s, usable_until %s, want %s", got, newest.UsableUntil, want)
+	}
+	if life := newest.ExpiresAt.Sub(newest.IssuedAt); life < f.life-time.Second || life > f.life {
+		t.Errorf("a life of %s, want %s", life, f.life)
+	}
+}
+
+// TestLedgerIssue_ReadsAndWritesOfLogin: a login costs the ledger three reads and two writes.
+func TestLedgerIssue_ReadsAndWritesOfLogin(t *testing.T) {
+	t.Parallel()
+	timed(t, "and one more a day", func(t *testing.T) {
+		w := oauth().mounted(t)
+		w.read("token/app")
+		advance(time.Minute)
+		w.ledgerOf("gst")
+		counts := w.ledgerAccesses(func() { w.write("rotate/gst", nil) })
+		if counts["get id"]+counts["get config"]+counts["get day"] != 3 || writes(counts) != 2 || counts["list day"] != 0 {
+			t.Errorf("a login makes %v", counts)
+		}
+		advance(24 * time.Hour)
+		if counts := w.ledgerAccesses(func() { w.write("rotate/gst", nil) }); writes(counts) != 3 {
+			t.Errorf("the first login of a day makes %v", counts)
+		}
+	})
+}
+
+// TestLedgerIssue_FailedLoginHasNoEntry: a login that fails leaves no entry.
+func TestLedgerIssue_FailedLoginHasNoEntry(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t)
+			w.refusing(func() {
+				w.loggingIn(1, func() { w.refusal(logical.ReadOperation, "token/app", nil) })
+				advance(2 * time.Minute)
+				w.loggingIn(1, func() { w.refusal(logical.UpdateOperation, "rotate/gst", nil) })
+				w.loggingIn(1, func() { w.refusal(logical.UpdateOperation, "config/new", f.config) })
+				w.Reload()
+				advance(time.Minute)
+			})
+			if stored := w.storedUnder("ledger/"); len(stored) != 0 {
+				t.Errorf("the ledger has %d entries", len(stored))
+			}
+			if got := w.ledgerOf("gst"); got != nil {
+				t.Errorf("the ledger has %s", describe(got))
+			}
+		})
+	}
+}
+
+// TestLedgerIssue_UnstoredVerificationHasNoEntry: a verified token that was not stored is no shared token.
+func TestLedgerIssue_UnstoredVerificationHasNoEntry(t *testing.T) {
+	t.Parallel()
+	timed(t, "and is not in the ledger", func(t *testing.T) {
+		w := newTestMount(t, oauth().account)
+		w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
+		w.loggingIn(1, func() { w.refusal(logical.UpdateOperation, "config/gst", oauth().config) })
+		w.Storage.Heal()
+		if got := w.storedUnder("ledger/"); len(got) != 0 {
+			t.Errorf("the ledger has %d entries", len(got))
+		}
+	})
+}
+
+// TestLedgerIssue_ReasonSurvivesRestart: the reason is right after a restart too.
+func TestLedgerIssue_ReasonSurvivesRestart(t *testing.T) {
+	t.Parallel()
+	timed(t, "a revocation before it", func(t *testing.T) {
+		w := jwtV2().mounted(t)
+		w.read("token/app")
+		advance(time.Minute)
+		w.write("revoke/gst", nil)
+		w.Reload()
+		w.loggingIn(1, func() { w.read("token/app") })
+		w.wantReasons("first_read", "after_revoke")
+	})
+	timed(t, "a token that expired meanwhile", func(t *testing.T) {
+		w := oauth().mounted(t)
+		w.read("token/app")
+		synctest.Wait() // the ledger is told
+		w.Stop()
+		advance(2 * time.Hour)
+		w.Start()
+		w.loggingIn(1, func() { w.read("token/app") })
+		w.wantReasons("first_read", "rotation")
+	})
+}
+
+// TestLedgerIssue_RepeatedTokenHasOneEntry: a token that the upstream gives again has one entry.
+func TestLedgerIssue_RepeatedTokenHasOneEntry(t *testing.T) {
+	t.Parallel()
+	timed(t, "three times", func(t *testing.T) {
+		f := jwtV1()
+		f.account.RepeatTokens = true // within one second
+		w := f.mounted(t)
+		w.read("token/app")
+		w.loggingIn(1, func() { w.write("rotate/gst", nil) })
+		w.wantReasons("first_read")
+	})
+}
+
+// TestLedgerIssue_ManyTokensInOrder: many tokens of one day are all there in their order.
+func TestLedgerIssue_ManyTokensInOrder(t *testing.T) {
+	t.Parallel()
+	timed(t, "three pages", func(t *testing.T) {
+		w := oauth().mounted(t)
+		want := 300
+		for n := range want {
+			if w.write("rotate/gst", nil); n%100 == 57 {
+				w.Reload()
+			}
+			advance(11 * time.Second)
+		}
+		tokens := w.ledgerOf("gst")
+		seen := map[string]bool{}
+		for n, token := range tokens {
+			seen[token.ID] = true
+			if n > 0 && token.IssuedAt.After(tokens[n-1].IssuedAt) {
+				t.Fatalf("entry %d is newer than the one before it", n)
+			}
+		}
+		if len(tokens) != want || len(seen) != want {
+			t.Errorf("%d entries of %d tokens, want %d", len(tokens), len(seen), want)
+		}
+		for key, value := range w.storedUnder("ledger/day/") {
+			if got := strings.Count(value, "token_id"); got > 128 {
+				t.Errorf("%s has %d tokens", key, got)
+			}
+		}
+		for _, n := range []int{0, 127, 128, 129, 255, 256, 299} {
+			if found := w.lookUp("token_id", tokens[n].ID); found.ID != tokens[n].ID || found.Config != "gst" {
+				t.Errorf("token %d is not found", n)
+			}
+		}
+	})
+}
+
+// TestLedgerIssue_TokenItselfIsNowhereStored: a token is nowhere but where it is served.
+func TestLedgerIssue_TokenItselfIsNowhereStored(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w, book := f.logged(t)
+			token := text(t, w.read("token/app").Data, "access_token")
+			w.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
+			advance(time.Minute)
+			w.write("rotate/gst", nil)
+			w.minute()
+			said := []string{book.String()}
+			hear := func(op logical.Operation, path string, data map[string]any) {
+				resp, err := w.do(t.Context(), op, path, data)
+				if err != nil {
+					said = append(said, err.Error())
+				}
+				if resp != nil {
+					said = append(said, canonical(t, resp.Data), strings.Join(resp.Warnings, " "))
+				}
+			}
+			second := text(t, w.read("token/app").Data, "access_token")
+			look := func() {
+				for _, secret := range []string{token, second} {
+					hear(logical.UpdateOperation, "lookup", map[string]any{"token": secret})
+					hear(logical.UpdateOperation, "lookup", map[string]any{"token_id": secret})
+					hear(logical.UpdateOperation, "lookup", map[string]any{"token": secret, "token_id": secret})
+					hear(logical.UpdateOperation, "lookup", map[string]any{"token": secret + "x"})
+					hear(logical.UpdateOperation, "lookup", map[string]any{"token": []any{secret}})
+					hear(logical.UpdateOperation, "lookup", map[string]any{"tokn": secret})
+				}
+				hear(logical.ReadOperation, "ledger/gst", nil)
+				hear(logical.ListOperation, "ledger/", nil)
+			}
+			look()
+			w.Storage.Heal()
+			w.minute()
+			look()
+			if got := len(w.ledgerOf("gst")); got != 2 {
+				t.Fatalf("%d entries, want 2", got)
+			}
+			secrets := append(w.issued(), token, second)
+			w.hides(strings.Join(append(said, book.String()), "\n"), secrets...)
+			for key, value := range w.stored() {
+				if !strings.HasPrefix(key, "token/") {
+					w.hides(key+" "+value, secrets...)
+				}
+			}
+			for _, access := range w.Storage.Accesses() {
+				w.hides(access, secrets...)
+			}
+		})
+	}
+}

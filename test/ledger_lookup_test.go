@@ -1,0 +1,426 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+func canonical(t *testing.T, data map[string]any) string {
+	t.Helper()
+	encoded, err := json.Marshal(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(encoded)
+}
+
+// TestLookup_FindsTokenHoweverCopied: a token is found however it was copied.
+func TestLookup_FindsTokenHoweverCopied(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t)
+			given := w.read("token/app").Data
+			token, id := text(t, given, "access_token"), text(t, given, "token_id")
+			for _, value := range []string{
+				token, "Bearer " + token, "JWT " + token, token + "\n", "\r\n\t " + token + " \r\n", "Authorization: JWT " + token + "\n",
+				text(t, given, "authorization"),
+			} {
+				if found := w.lookUp("token", value); found.ID != id || found.Config != "gst" {
+					t.Errorf("found %s of %q", found.ID, found.Config)
+				}
+			}
+			for _, value := range []string{id, strings.ToUpper(id), id + "\n", "  " + id} {
+				if found := w.lookUp("token_id", value); found.ID != id {
+					t.Errorf("%q: found %s", value, found.ID)
+				}
+			}
+		})
+	}
+}
+
+// TestLookup_InvalidRequestHidesToken: a lookup that cannot be made is refused without the token.
+func TestLookup_InvalidRequestHidesToken(t *testing.T) {
+	t.Parallel()
+	timed(t, "by what is wrong", func(t *testing.T) {
+		w := oauth().mounted(t)
+		given := w.read("token/app").Data
+		token, id := text(t, given, "access_token"), text(t, given, "token_id")
+		for name, c := range map[string]struct {
+			data map[string]any
+			says []string
+		}{
+			"nothing":            {nil, []string{"token", "token_id", "vault write mastersindia/lookup token=-"}},
+			"empty":              {map[string]any{"token": "", "token_id": ""}, []string{"vault write mastersindia/lookup token=-"}},
+			"blanks":             {map[string]any{"token": " \n"}, []string{"vault write mastersindia/lookup token=-"}},
+			"both":               {map[string]any{"token": token, "token_id": id}, []string{"one of them"}},
+			"the token as an id": {map[string]any{"token_id": token}, []string{"16 hex digits", "lookup token=-"}},
+			"an id that is cut":  {map[string]any{"token_id": id[:15]}, []string{"16 hex digits"}},
+			"a list":             {map[string]any{"token": []any{token}}, []string{"token: must be a string"}},
+			"a number":           {map[string]any{"token": 86397}, []string{"token: must be a string"}},
+			"null":               {map[string]any{"token": nil}, []string{"token: must be a string"}},
+			"a number as id":     {map[string]any{"token_id": json.Number("1234567890123456")}, []string{"token_id: must be a string"}},
+			"a typing error":     {map[string]any{"tokn": token}, []string{"did you mean token"}},
+			"another parameter":  {map[string]any{"token": token, "config": "gst"}, []string{"config", "unknown"}},
+		} {
+			message := w.badRequest(logical.UpdateOperation, "lookup", c.data, c.says...)
+			w.hides(message, token)
+			if t.Failed() {
+				t.Fatalf("%s: %q", name, message)
+			}
+		}
+	})
+}
+
+// TestLookup_UnknownTokenIs404: a token that is not known is a 404 with a message.
+func TestLookup_UnknownTokenIs404(t *testing.T) {
+	t.Parallel()
+	timed(t, "by token and by ID", func(t *testing.T) {
+		w := oauth().mounted(t)
+		id := text(t, w.read("token/app").Data, "token_id")
+		const stranger = "canary-of-another-vault"
+		w.idle(func() {
+			for _, data := range []map[string]any{
+				{"token": stranger}, {"token": "Bearer " + stranger}, {"token_id": tokenID(stranger)}, {"token": id},
+			} {
+				r := w.refusal(logical.UpdateOperation, "lookup", data)
+				if r.status != http.StatusNotFound || !r.coded {
+					t.Errorf("%v, want a bare 404", r)
+				}
+				w.says(r.message, "not known", "mastersindia/")
+				w.hides(r.message, stranger)
+			}
+			r := w.refusal(logical.UpdateOperation, "lookup", map[string]any{"token": id})
+			w.says(r.message, "give it as token_id")
+			w.hides(r.message, id)
+		})
+	})
+	timed(t, "and a read is no lookup", func(t *testing.T) {
+		w := oauth().mounted(t)
+		for _, op := range []logical.Operation{logical.ReadOperation, logical.DeleteOperation, logical.ListOperation} {
+			if r := w.refusal(op, "lookup", nil); r.status != http.StatusMethodNotAllowed {
+				t.Errorf("%s: %v, want 405", op, r)
+			}
+		}
+	})
+}
+
+// TestLookup_StateOfToken: the state says what became of a token.
+func TestLookup_StateOfToken(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t)
+			first := w.read("token/app").Data
+			id, end := text(t, first, "token_id"), moment(t, first, "expires_at")
+			wants := func(state string, until time.Time) {
+				t.Helper()
+				found := w.lookUp("token_id", id)
+				if found.State != state || !found.UsableUntil.Equal(until) || !found.ExpiresAt.Equal(end) {
+					t.Errorf("%s until %s, want %s until %s", found.State, found.UsableUntil, state, until)
+				}
+				for _, token := range w.ledgerOf("gst") {
+					if token.ID == id && (token.State != state || !token.UsableUntil.Equal(until)) {
+						t.Errorf("ledger/ says %s until %s, lookup %s until %s", token.State, token.UsableUntil, state, until)
+					}
+				}
+			}
+			wants("current", end)
+			w.write("config/gst", map[string]any{"paused": true})
+			wants("current", end)
+			w.write("config/gst", map[string]any{"paused": false})
+			advance(time.Minute)
+			w.write("rotate/gst", nil)
+			wants("superseded", end)
+			w.Reload()
+			wants("superseded", end)
+			advance(time.Minute)
+			revokedAt := time.Now()
+			w.write("revoke/gst", map[string]any{"token_id": id})
+			advance(time.Minute)
+			until := end
+			if f.name == "jwt-v2" {
+				until = revokedAt
+			}
+			for range 2 {
+				wants("revoked", until)
+				w.Reload()
+			}
+			if alive := w.Simulator.TokenAlive(text(t, first, "access_token")); alive != until.After(time.Now()) {
+				t.Errorf("the token is alive: %t", alive)
+			}
+			advance(time.Until(end) + time.Second)
+			wants("revoked", until)
+			w.remove("config/gst")
+			wants("revoked", until)
+		})
+	}
+}
+
+// TestLookup_ShortLivedTokenIsExpired: a token that is too short to be handed out is expired.
+func TestLookup_ShortLivedTokenIsExpired(t *testing.T) {
+	t.Parallel()
+	timed(t, "current and superseded", func(t *testing.T) {
+		f := oauth().living(time.Minute)
+		w := f.mounted(t, "rotation_percent", 99)
+		first := w.read("token/app").Data
+		w.write("rotate/gst", nil)
+		end := moment(t, first, "expires_at")
+		w.refusing(func() {
+			advance(time.Until(end) - 7*time.Second)
+			for n, state := range []string{"superseded", "expired", "expired"} {
+				if got := w.lookUp("token_id", text(t, first, "token_id")).State; got != state {
+					t.Errorf("%d s later the old one is %s, want %s", 2*n, got, state)
+				}
+				for _, token := range w.ledgerOf("gst") {
+					if token.State == "superseded" && n > 0 {
+						t.Errorf("a token that nothing has replaced is superseded: %s", describe(w.ledgerOf("gst")))
+					}
+				}
+				advance(2 * time.Second)
+			}
+		})
+		advance(time.Minute)
+		if found := w.lookUp("token_id", text(t, first, "token_id")); found.State != "expired" || !found.UsableUntil.Equal(end) {
+			t.Errorf("%s until %s, want expired until %s", found.State, found.UsableUntil, end)
+		}
+	})
+}
+
+// TestLookup_AdviceCommandsWork runs it.
+func TestLookup_AdviceCommandsWork(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		killable := f.name == "jwt-v2"
+		given := func(w *testMount) (token, id string) {
+			data := w.read("token/app").Data
+			return text(w.t, data, "access_token"), text(w.t, data, "token_id")
+		}
+		timed(t, f.name+" current", func(t *testing.T) {
+			w := f.mounted(t)
+			token, id := given(w)
+			advice := w.lookUp("token", token).Advice
+			w.says(advice, "readers are being given it", "revoke/gst token_id="+id)
+			if !killable {
+				w.says(advice, "only the vendor")
+			}
+			tokens, _ := overTheWire(t, w.runAdvice(advice).Data)["tokens"].(map[string]any)
+			if tokens[id] == nil || w.Simulator.TokenAlive(token) == killable {
+				t.Errorf("revoked were %v", tokens)
+			}
+			if _, now := given(w); now == id {
+				t.Error("the token is still handed out")
+			}
+		})
+		timed(t, f.name+" paused", func(t *testing.T) {
+			w := f.mounted(t)
+			token, _ := given(w)
+			w.write("config/gst", map[string]any{"paused": true})
+			advice := w.lookUp("token", token).Advice
+			w.says(advice, "paused")
+			w.runAdvice(advice)
+			if state := w.lookUp("token", token).State; state != "revoked" {
+				t.Errorf("the state is %s, want revoked", state)
+			}
+		})
+		timed(t, f.name+" superseded", func(t *testing.T) {
+			w := f.mounted(t)
+			token, id := given(w)
+			advance(time.Minute)
+			w.write("rotate/gst", nil)
+			advice := w.lookUp("token", token).Advice
+			w.says(advice, "no reader is given it")
+			w.runAdvice(advice)
+			if killable {
+				w.says(advice, "to end it sooner", "revoke/gst token_id="+id)
+			} else {
+				w.says(advice, "vendor")
+			}
+			if w.Simulator.TokenAlive(token) == killable {
+				t.Error("the advice does not do what it says")
+			}
+		})
+		timed(t, f.name+" expired", func(t *testing.T) {
+			w := f.mounted(t)
+			token, _ := given(w)
+			advance(f.life + time.Hour)
+			advice := w.lookUp("token", token).Advice
+			w.says(advice, "it is dead")
+			w.runAdvice(advice)
+		})
+		for _, again := range []string{"deleted", "recreated"} {
+			timed(t, f.name+" "+again, func(t *testing.T) {
+				w := f.mounted(t)
+				token, _ := given(w)
+				advance(time.Minute)
+				w.remove("config/gst")
+				if again == "recreated" {
+					w.mount(f)
+				}
+				found := w.lookUp("token", token)
+				if found.State != "superseded" || found.Config != "gst" || found.Reason != "first_read" {
+					t.Errorf("%s of %s, want superseded of gst", found.State, found.Config)
+				}
+				w.says(found.Advice, "good upstream until", "vendor")
+				if again == "deleted" {
+					w.says(found.Advice, "was deleted")
+				}
+				if resp := w.runAdvice(found.Advice); len(resp.Warnings) > 0 {
+					t.Errorf("the command of %q answers %q", found.Advice, resp.Warnings)
+				}
+			})
+		}
+	}
+}
+
+// TestLookup_FailedRevocationTellsHowToRetry: a revocation that the upstream did not hear is told with the way to try again.
+func TestLookup_FailedRevocationTellsHowToRetry(t *testing.T) {
+	t.Parallel()
+	timed(t, "and ends the token when it did", func(t *testing.T) {
+		w := jwtV2().mounted(t)
+		given := w.read("token/app").Data
+		token, end := text(t, given, "access_token"), moment(t, given, "expires_at")
+		advance(time.Minute)
+		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+		w.write("revoke/gst", nil)
+		w.Simulator.SetFault("", simulator.Fault{})
+		advance(time.Hour)
+		found := w.lookUp("token", token)
+		if found.State != "revoked" || !found.UsableUntil.Equal(end) || !w.Simulator.TokenAlive(token) {
+			t.Errorf("%s until %s, want revoked until %s", found.State, found.UsableUntil, end)
+		}
+		w.says(found.Advice, "once more")
+		killedAt := time.Now()
+		w.runAdvice(found.Advice)
+		if w.Simulator.TokenAlive(token) {
+			t.Fatal("the token should be dead")
+		}
+		advance(time.Minute)
+		for range 2 {
+			if found := w.lookUp("token", token); !found.UsableUntil.Equal(killedAt) {
+				t.Errorf("usable until %s, want %s: before that it was alive", found.UsableUntil, killedAt)
+			}
+			w.Reload()
+		}
+		w.remove("config/gst")
+		if found := w.lookUp("token", token); !found.UsableUntil.Equal(killedAt) {
+			t.Errorf("the ledger says %s, want %s", found.UsableUntil, killedAt)
+		}
+	})
+}
+
+// TestLookup_TokenOfTwoConfigs: two configs that are given the same token are both told.
+func TestLookup_TokenOfTwoConfigs(t *testing.T) {
+	t.Parallel()
+	timed(t, "with ledgers of their own", func(t *testing.T) {
+		f := jwtV1()
+		f.account.RepeatTokens = true
+		w := f.mounted(t, "ledger_retention", "24h")
+		w.write("config/long", with(f.config, "verify_connection", false, "ledger_retention", "480h"))
+		w.write("role/long", map[string]any{"config": "long"})
+		given := w.read("token/app").Data
+		id := text(t, given, "token_id")
+		if other := w.read("token/long").Data["token_id"]; other != id {
+			t.Fatal("the upstream should have given the same token")
+		}
+		for range 3 {
+			if a, b := w.ledgerOf("gst"), w.ledgerOf("long"); len(a) != 1 || len(b) != 1 {
+				t.Fatalf("%d and %d entries, want one each", len(a), len(b))
+			}
+			if writes(w.ledgerAccesses(w.Reload)) != 0 {
+				t.Error("a restart writes what is known")
+			}
+		}
+		w.lookUp("token_id", id)
+		resp := w.write("lookup", map[string]any{"token_id": id})
+		if len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "ledger/") {
+			t.Errorf("warnings %q, want one of the other config", resp.Warnings)
+		}
+		advance(time.Minute)
+		w.write("revoke/gst", nil)
+		if a, b := w.ledgerOf("gst")[0].State, w.ledgerOf("long")[0].State; a != "revoked" || b != "current" {
+			t.Errorf("%s and %s, want revoked and current", a, b)
+		}
+		if found := w.lookUp("token_id", id); found.Config != "long" || found.State != "current" {
+			t.Errorf("%s of %s: the one that is being given out is to come first", found.State, found.Config)
+		}
+		w.remove("config/gst")
+		if got := w.ledgerOf("gst")[0].State; got != "revoked" {
+			t.Errorf("the revocation was remembered for the wrong config: %s", got)
+		}
+		advance(4 * 24 * time.Hour)
+		if got := w.ledgerOf("gst"); got != nil {
+			t.Errorf("still remembered: %s", describe(got))
+		}
+		if found := w.lookUp("token_id", id); found.Config != "long" {
+			t.Errorf("found for %s, want long", found.Config)
+		}
+		advance(20 * 24 * time.Hour)
+		w.forgotten(id)
+	})
+}
+
+// TestLookup_DamagedPageHidesNoOtherConfig: a damaged page does not hide who else was given the token. Whoever answers for a leak
+// needs all that there is.
+func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
+	t.Parallel()
+	timed(t, "of two configs", func(t *testing.T) {
+		f := jwtV1()
+		f.account.RepeatTokens = true
+		w := f.mounted(t)
+		w.write("config/other", with(f.config, "verify_connection", false))
+		w.write("role/other", map[string]any{"config": "other"})
+		id := text(t, w.read("token/app").Data, "token_id")
+		w.read("token/other")
+		synctest.Wait() // the ledger is told
+		hurt := 0
+		for key := range w.storedUnder("ledger/day/") {
+			if strings.Contains(key, "/gst/") {
+				w.put(key, `{"schema":1,"canary`)
+				hurt++
+			}
+		}
+		if hurt != 1 {
+			t.Fatalf("%d pages of gst, want one: this tests nothing", hurt)
+		}
+		resp := w.write("lookup", map[string]any{"token_id": id})
+		if got := resp.Data["config"]; got != "other" {
+			t.Errorf("found for %v, want other", got)
+		}
+		warnings := strings.Join(resp.Warnings, " ")
+		w.says(warnings, "Another config may have been given the same token", "ledger/day/", "/gst/")
+		w.hides(warnings, "canary")
+	})
+}
+
+// TestRevoke_StaysRevokedAfterDeletion: a config of the same name may be written again, and its upstream may give its one token once more.
+func TestRevoke_StaysRevokedAfterDeletion(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.answering(`{"token":"the-only-token-there-is","expires_in":3600}`)
+		first := s.token("app")
+		s.revoke("")
+		if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
+			t.Fatal(err)
+		}
+		s.write("config/gst", jwtConfig())
+		if a, err := s.ask(t.Context(), "app", nil); err == nil {
+			t.Errorf("token %s is served, and %s was revoked", a.id, first.id)
+		}
+		if found := s.lookUp("token_id", first.id); found.State != "revoked" {
+			t.Errorf("the token is said to be %s, want revoked", found.State)
+		}
+	})
+}

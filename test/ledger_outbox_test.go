@@ -1,0 +1,188 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+)
+
+// ledgerMany is more accounts than any buffer should have to hold.
+const ledgerMany = 2000
+
+// slowWrite is how long a write takes.
+const slowWrite = 2 * time.Millisecond
+
+// syncBuffer is a log that many write to.
+type syncBuffer struct {
+	mu  sync.Mutex
+	all bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.all.Write(p)
+}
+
+// linesWith are the lines that have the text in them.
+func (b *syncBuffer) linesWith(text string) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var found []string
+	for line := range strings.SplitSeq(b.all.String(), "\n") {
+		if strings.Contains(line, text) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// manyReaders is a stage of many accounts, which are read for the first time one after the other with a gap in between, over storage
+// that takes some milliseconds for a write, as a real one does. It returns the token IDs by account.
+func manyReaders(t *testing.T, gap time.Duration) (s *testMount, log *syncBuffer, ids []string) {
+	t.Helper()
+	s = gstMount(t, 24*time.Hour)
+	log = &syncBuffer{}
+	s.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Warn, Output: log})
+	s.multiply(ledgerMany, nil)
+	s.Reload()
+	s.EveryMinute()
+	s.Storage.SlowPuts(slowWrite)
+	ids = make([]string, ledgerMany)
+	var readers sync.WaitGroup
+	for n := range ledgerMany {
+		readers.Go(func() {
+			advance(time.Duration(n) * gap)
+			a, err := s.ask(t.Context(), fmt.Sprintf("rc%05d", n), nil)
+			if err != nil {
+				t.Errorf("account %d: %v", n, err)
+			}
+			ids[n] = a.id
+		})
+	}
+	readers.Wait()
+	return s, log, ids
+}
+
+// unknown counts the tokens that lookup does not know as one of the account.
+func (s *testMount) unknown(ids []string) (missing int) {
+	for n, id := range ids {
+		resp, err := s.do(context.WithoutCancel(s.t.Context()), logical.UpdateOperation, "lookup", map[string]any{"token_id": id})
+		if err != nil || resp.IsError() || resp.Data["config"] != fmt.Sprintf("c%05d", n) {
+			missing++
+		}
+	}
+	return missing
+}
+
+// TestLedger_KnowsEveryFirstRead: however many log in at once, the ledger is told of each token, by a restart at the latest.
+func TestLedger_KnowsEveryFirstRead(t *testing.T) { //nolint:paralleltest // it is heavy
+	for _, restart := range []bool{false, true} {
+		t.Run(fmt.Sprintf("restart %t", restart), func(t *testing.T) { //nolint:paralleltest // as above
+			synctest.Test(t, func(t *testing.T) {
+				s, log, ids := manyReaders(t, time.Millisecond) // all within two seconds
+				if restart {
+					s.Crash()
+				}
+				advance(5 * time.Minute)
+				if missing := s.unknown(ids); missing > 0 {
+					t.Errorf("the ledger does not know %d of %d current tokens", missing, ledgerMany)
+				}
+				if said := log.linesWith("missing"); len(said) > 0 {
+					t.Errorf("%d lines say that something is missing, such as %s", len(said), said[0])
+				}
+				s.wantLogins(ledgerMany)
+			})
+		})
+	}
+}
+
+// TestLedger_RestartTellsOnlyWhatIsOwed: a restart of many accounts that the ledger knows all about writes nothing into it, complains of
+// nothing, and loses no revocation that it is owed.
+func TestLedger_RestartTellsOnlyWhatIsOwed(t *testing.T) { //nolint:paralleltest // it is heavy
+	synctest.Test(t, func(t *testing.T) {
+		s, log, ids := manyReaders(t, 20*time.Millisecond) // the ledger keeps up
+		advance(5 * time.Minute)
+		if missing := s.unknown(ids); missing > 0 || len(log.linesWith("missing")) > 0 {
+			t.Fatalf("the ledger does not know %d tokens before the restart", missing)
+		}
+		ledger := &watchedLedger{Storage: s.Storage.Entries}
+		s.Storage.Entries = ledger
+		// The ledger takes nothing while a token is revoked: that is owed when the plugin starts again.
+		revoked := []int{0, 7, ledgerMany / 2, ledgerMany - 1}
+		s.Reload()
+		advance(5 * time.Minute)
+		if got := ledger.writes(); got > 0 {
+			t.Errorf("%d writes into the ledger after a restart that owed it nothing", got)
+		}
+		ledger.fail(true)
+		for _, n := range revoked {
+			s.write(fmt.Sprintf("revoke/c%05d", n), nil)
+		}
+		s.Crash()
+		advance(5 * time.Minute)
+		ledger.fail(false)
+		s.Crash()
+		advance(10 * time.Minute)
+		for _, n := range revoked {
+			if got := s.ledgerOf(fmt.Sprintf("c%05d", n)); len(got) != 1 || got[0].ID != ids[n] || got[0].State != "revoked" {
+				t.Errorf("the ledger says %s of a token that was revoked before the restart, want revoked", describe(got))
+			}
+		}
+		if said := log.linesWith("tokens are missing"); len(said) > 0 {
+			t.Errorf("%d lines say that tokens are missing, such as %s", len(said), said[0])
+		}
+	})
+}
+
+// watchedLedger is storage that takes its time for each write of the ledger, counts them, and can refuse them.
+type watchedLedger struct {
+	logical.Storage
+
+	mu    sync.Mutex
+	count int
+	fails bool
+}
+
+func (c *watchedLedger) Put(ctx context.Context, entry *logical.StorageEntry) error {
+	if strings.HasPrefix(entry.Key, "ledger/") {
+		c.mu.Lock()
+		c.count++
+		fails := c.fails
+		c.mu.Unlock()
+		select {
+		case <-time.After(slowWrite):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if fails {
+			return mounttest.ErrStorage()
+		}
+	}
+	return c.Storage.Put(ctx, entry)
+}
+
+func (c *watchedLedger) writes() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.count
+}
+
+func (c *watchedLedger) fail(fails bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fails = fails
+}

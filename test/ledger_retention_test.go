@@ -1,0 +1,323 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+const day = 24 * time.Hour
+
+// TestLedgerRetention_AsConfigured: a token is remembered for as long as the config says.
+func TestLedgerRetention_AsConfigured(t *testing.T) {
+	t.Parallel()
+	for name, keep := range map[string]time.Duration{"0": 0, "default": 720 * time.Hour, "36h": 36 * time.Hour} {
+		for _, gone := range []bool{false, true} {
+			timed(t, name+map[bool]string{false: "", true: " and the config deleted"}[gone], func(t *testing.T) {
+				advance(7 * time.Hour)
+				var more []any
+				if name != "default" {
+					more = []any{"ledger_retention", name}
+				}
+				w := oauth().mounted(t, more...)
+				data := w.read("token/app").Data
+				id, end := text(t, data, "token_id"), moment(t, data, "expires_at")
+				if gone {
+					w.ledgerOf("gst")
+					w.remove("config/gst")
+				}
+				advance(time.Until(end.Add(keep)))
+				if found := w.lookUp("token_id", id); len(w.ledgerOf("gst")) == 0 || found.State != "expired" {
+					t.Errorf("%s, want expired and in the ledger", found.State)
+				}
+				advance(25 * time.Hour) // at most a day longer, and trimmed within the hour
+				w.forgotten(id)
+				if got := w.ledgerOf("gst"); got != nil {
+					t.Errorf("still remembered: %s", describe(got))
+				}
+				if left := w.storedUnder("ledger/"); len(left) != 0 {
+					t.Errorf("left in storage: %q", slices.Collect(maps.Keys(left)))
+				}
+				if gone {
+					return
+				}
+				// What storage still has of the dead token does not bring it back.
+				w.Reload()
+				w.read("status/gst")
+				w.forgotten(id)
+				if left := w.storedUnder("ledger/"); len(left) != 0 {
+					t.Errorf("back in storage: %q", slices.Collect(maps.Keys(left)))
+				}
+			})
+		}
+	}
+}
+
+// TestLedgerRetention_ChangeHoldsForLaterTokens: a retention that is changed holds for tokens from then on.
+func TestLedgerRetention_ChangeHoldsForLaterTokens(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string][2]string{"shorter": {"240h", "0"}, "longer": {"0", "240h"}} {
+		timed(t, name, func(t *testing.T) {
+			w := oauth().mounted(t, "ledger_retention", change[0])
+			w.read("token/app")
+			w.ledgerOf("gst")
+			w.loggingIn(0, func() { w.write("config/gst", map[string]any{"ledger_retention": change[1]}) })
+			w.Reload()
+			advance(time.Minute)
+			w.write("rotate/gst", nil)
+			w.wantReasons("first_read", "forced")
+			advance(3 * day)
+			kept := map[string]string{"shorter": "first_read", "longer": "forced"}[name]
+			w.wantReasons(kept)
+			advance(10 * day)
+			if got := w.ledgerOf("gst"); got != nil {
+				t.Errorf("still remembered: %s", describe(got))
+			}
+		})
+	}
+}
+
+// TestLedgerRetention_TrimReadsOnlyExpired: trimming reads only what it forgets.
+func TestLedgerRetention_TrimReadsOnlyExpired(t *testing.T) {
+	t.Parallel()
+	timed(t, "for a fortnight of days", func(t *testing.T) {
+		w := oauth().mounted(t, "ledger_retention", "240h")
+		issued := 0
+		for range 14 {
+			for range 4 {
+				w.write("rotate/gst", nil)
+				issued++
+				advance(time.Minute)
+			}
+			advance(day - 4*time.Minute)
+		}
+		kept := len(w.ledgerOf("gst"))
+		if kept >= issued || kept < 10*4 {
+			t.Errorf("%d of %d tokens are left", kept, issued)
+		}
+		// In a day nothing but one day is read, and the days are listed once.
+		counts := w.ledgerAccesses(func() { advance(day) })
+		if counts["list day"] != 3 || counts["get day"] != 1 || counts["delete day"] != 1 || counts["delete id"] != 4 {
+			t.Errorf("a day's trimming makes %v", counts)
+		}
+		if counts := w.ledgerAccesses(func() { advance(time.Until(time.Now().Truncate(day).Add(23 * time.Hour))) }); len(counts) > 0 {
+			t.Errorf("with nothing to do, trimming makes %v", counts)
+		}
+	})
+}
+
+// TestLedgerRetention_KeptThroughConfigDelete: a config that was deleted keeps its ledger through its namesake.
+func TestLedgerRetention_KeptThroughConfigDelete(t *testing.T) {
+	t.Parallel()
+	timed(t, "of another account", func(t *testing.T) {
+		f := oauth()
+		w := f.mounted(t)
+		first := text(t, w.read("token/app").Data, "token_id")
+		w.ledgerOf("gst")
+		w.remove("config/gst")
+		w.Reload()
+		if found := w.lookUp("token_id", first); found.Config != "gst" || found.State != "superseded" {
+			t.Errorf("%s of %s", found.State, found.Config)
+		}
+		if resp, err := w.do(t.Context(), logical.ListOperation, "ledger/", nil); err != nil || resp.Data["keys"] == nil {
+			t.Errorf("the list has no gst: %v, %v", resp, err)
+		}
+		w.Simulator.SetAccount(jwtAccount())
+		w.mount(jwtV1())
+		w.read("token/app")
+		w.wantReasons("first_read", "first_read")
+		tokens := w.ledgerOf("gst")
+		if tokens[0].ID == first {
+			tokens[0], tokens[1] = tokens[1], tokens[0] // issued at one moment
+		}
+		if tokens[0].State != "current" || tokens[1].State != "superseded" || tokens[1].ID != first {
+			t.Errorf("the ledger has %s", describe(tokens))
+		}
+		w.write("revoke/gst", nil)
+		if got := w.lookUp("token_id", first).State; got != "superseded" {
+			t.Errorf("revoking another account's tokens makes the first one %s", got)
+		}
+	})
+}
+
+// TestLedgerRetention_InList: the list says how long each ledger is remembered.
+func TestLedgerRetention_InList(t *testing.T) {
+	t.Parallel()
+	timed(t, "with key_info", func(t *testing.T) {
+		w := oauth().mounted(t, "ledger_retention", "48h")
+		if resp, _ := w.do(t.Context(), logical.ListOperation, "ledger/", nil); resp != nil && resp.Data["keys"] != nil {
+			t.Errorf("an empty list has %v", resp.Data)
+		}
+		w.read("token/app")
+		w.ledgerOf("gst")
+		resp, err := w.do(t.Context(), logical.ListOperation, "ledger/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var list struct {
+			Keys []string `json:"keys"`
+			Info map[string]struct {
+				Until string `json:"remembered_until"`
+			} `json:"key_info"`
+		}
+		recode(t, resp.Data, &list)
+		want := time.Now().Add(49 * time.Hour).UTC().Format(time.DateOnly)
+		if !slices.Equal(list.Keys, []string{"gst"}) || list.Info["gst"].Until != want {
+			t.Errorf("the list is %v, want gst until %s", list, want)
+		}
+		if resp, err := w.tryRead("ledger/nobody", nil); resp != nil || err != nil {
+			t.Errorf("a ledger that is not there: %v, %v, want a plain 404", resp, err)
+		}
+		if resp, err := w.tryRead("ledger/GST", nil); resp != nil || err != nil {
+			t.Errorf("case counts: %v, %v, want a plain 404", resp, err)
+		}
+		w.badRequest(logical.ReadOperation, "ledger/gst", map[string]any{"config": "canary"}, "config")
+		w.badRequest(logical.ListOperation, "ledger/", map[string]any{"name": "canary"}, "name")
+	})
+}
+
+// TestLookup_FieldsAreDocumented: what lookup answers is documented.
+func TestLookup_FieldsAreDocumented(t *testing.T) {
+	t.Parallel()
+	timed(t, "field by field", func(t *testing.T) {
+		w := oauth().mounted(t)
+		d := w.document()
+		id := w.read("token/app").Data["token_id"]
+		w.ledgerOf("gst")
+		post := d.Paths["/lookup"].Post
+		documented := slices.Sorted(maps.Keys(d.resolve(post.Responses["200"].Content["application/json"].Schema).Properties))
+		if got := slices.Sorted(maps.Keys(w.write("lookup", map[string]any{"token_id": id}).Data)); !slices.Equal(got, documented) {
+			t.Errorf("fields are %v, documented are %v", got, documented)
+		}
+		body := d.resolve(post.RequestBody.Content["application/json"].Schema)
+		if !body.Properties["token"].Attributes.Sensitive {
+			t.Error("token is not marked as sensitive")
+		}
+		for operation, want := range map[*documentOperation]string{
+			post: "masters-india-look-up-token", d.Paths["/ledger/{name}"].Get: "masters-india-read-ledger",
+			d.Paths["/ledger/"].Get: "masters-india-list-ledgers",
+		} {
+			if operation == nil || operation.OperationID != want {
+				t.Errorf("no operation %s: %v", want, operation)
+			}
+		}
+	})
+}
+
+// TestLedger_OnlyOnActiveNode: the ledger is the active node's alone.
+func TestLedger_OnlyOnActiveNode(t *testing.T) {
+	t.Parallel()
+	for name, state := range standbys() {
+		timed(t, name, func(t *testing.T) {
+			var id any
+			w := oauth().as(t, state, func(w *testMount) {
+				id = w.read("token/app").Data["token_id"]
+				w.ledgerOf("gst")
+			})
+			w.forwards(logical.UpdateOperation, "lookup", map[string]any{"token_id": id})
+			w.forwards(logical.UpdateOperation, "lookup", map[string]any{"token": "canary"})
+			w.forwards(logical.ReadOperation, "ledger/gst", nil)
+			w.forwards(logical.ListOperation, "ledger/", nil)
+			counts := w.ledgerAccesses(func() {
+				for key := range w.storedUnder("ledger/") {
+					w.Backend().InvalidateKey(t.Context(), key)
+				}
+				w.Backend().InvalidateKey(t.Context(), "ledger/")
+				w.Backend().InvalidateKey(t.Context(), "ledger/config/")
+				for range 3 {
+					w.minute()
+					advance(40 * day)
+				}
+			})
+			if len(counts) > 0 {
+				t.Errorf("accesses on a standby: %v", counts)
+			}
+		})
+	}
+	timed(t, "and a key of it that another node has changed takes nothing from memory", func(t *testing.T) {
+		w := oauth().mounted(t)
+		w.read("token/app")
+		w.ledgerOf("gst")
+		for key := range w.storedUnder("ledger/") {
+			w.Backend().InvalidateKey(t.Context(), key)
+		}
+		before := len(w.Storage.Accesses())
+		w.read("token/app")
+		if got := w.Storage.Accesses()[before:]; len(got) != 0 {
+			t.Errorf("a warm read makes %q", got)
+		}
+	})
+}
+
+// TestLedgerFault_DamagedEntryStopsNothingElse: a ledger entry that is damaged does not stop the rest.
+func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
+	t.Parallel()
+	for which, broken := range map[string]string{
+		"text": "canary", "cut": `{"schema":1,"tokens":[{"canary`, "a later schema": `{"schema":99,"canary":"canary"}`, "nothing": "",
+		"another type": `{"schema":1,"tokens":"canary","places":"canary","pages":"canary"}`,
+	} {
+		for _, kind := range []string{"day", "id", "config"} {
+			timed(t, kind+" with "+which, func(t *testing.T) {
+				w := oauth().mounted(t, "ledger_retention", "24h")
+				w.Simulator.SetAccount(jwtAccount())
+				w.write("config/well", with(jwtConfig(), "ledger_retention", "24h"))
+				hurt := text(t, w.read("token/app").Data, "token_id")
+				w.ledgerOf("gst")
+				for key := range w.storedUnder("ledger/" + kind + "/") {
+					if strings.Contains(key, "gst") || strings.Contains(key, hurt) {
+						w.put(key, broken)
+					}
+				}
+				w.Reload()
+				w.minute()
+				// It is said what is wrong, and nothing of what is in there.
+				for _, r := range []struct {
+					op   logical.Operation
+					path string
+					data map[string]any
+				}{
+					{logical.UpdateOperation, "lookup", map[string]any{"token_id": hurt}},
+					{logical.ReadOperation, "ledger/gst", nil}, {logical.ListOperation, "ledger/", nil},
+				} {
+					resp, err := w.do(t.Context(), r.op, r.path, r.data)
+					if refused, is := asRefusal(resp, err); is {
+						w.says(refused.message, "ledger/"+kind)
+						w.hides(refused.message, "canary")
+					} else if resp != nil {
+						w.hides(canonical(t, resp.Data)+strings.Join(resp.Warnings, " "), "canary")
+					}
+				}
+				// Logins go on, and tokens of this config and of others are noted and found.
+				advance(time.Minute)
+				w.write("rotate/gst", nil)
+				w.write("rotate/well", nil)
+				w.minute()
+				for config, path := range map[string]string{"gst": "token/app"} {
+					if found := w.lookUp("token_id", text(t, w.read(path).Data, "token_id")); found.Config != config {
+						t.Errorf("the next token of %s is not found", config)
+					}
+				}
+				if kind == "day" {
+					resp := w.read("ledger/gst")
+					if tokens, _ := resp.Data["tokens"].([]any); len(tokens) != 1 || len(resp.Warnings) != 1 {
+						t.Errorf("%d tokens and warnings %q, want the one that can be read, and one warning", len(tokens), resp.Warnings)
+					}
+				}
+				if got := len(w.ledgerOf("well")); got != 2 {
+					t.Errorf("%d entries of the other config, want 2", got)
+				}
+				advance(4 * day)
+				if got := w.ledgerOf("well"); got != nil {
+					t.Errorf("trimming stopped at the damage: %s", describe(got))
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,154 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// lines are the log lines with the given message, decoded.
+func (l *logbook) lines(t *testing.T, message string) []map[string]any {
+	t.Helper()
+	var found []map[string]any
+	for line := range strings.SplitSeq(strings.TrimSpace(l.String()), "\n") {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(line), &fields); err != nil {
+			t.Errorf("a log line is no JSON: %v", err)
+		}
+		if fields["@message"] == message {
+			found = append(found, fields)
+		}
+	}
+	return found
+}
+
+// last is the newest of them, of which there must be one.
+func (l *logbook) last(t *testing.T, message string) map[string]any {
+	t.Helper()
+	lines := l.lines(t, message)
+	if len(lines) == 0 {
+		t.Fatalf("no log line %q", message)
+	}
+	return lines[len(lines)-1]
+}
+
+// TestLogs_NameTheMount: log lines name the mount.
+func TestLogs_NameTheMount(t *testing.T) {
+	t.Parallel()
+	timed(t, "by its path once a request came, and by its UUID before", func(t *testing.T) {
+		w, book := oauth().logged(t)
+		w.read("token/app")
+		if got := book.last(t, "logged in upstream")["mount"]; got != "mastersindia/" {
+			t.Errorf("mount is %v, want its path", got)
+		}
+		w.Reload()
+		advance(45 * time.Minute) // past the rotation
+		if lines := book.lines(t, "logged in upstream"); len(lines) != 2 || lines[1]["mount"] != "00000000-0000-0000-0000-000000000000" {
+			t.Errorf("lines %v, want a second one with the UUID", lines)
+		}
+		w.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
+		w.write("config/gst", map[string]any{"headers": "X-Team=gst", "verify_connection": false})
+		if got := book.last(t, "the config is stored, its token could not be")["mount"]; got != "mastersindia/" {
+			t.Errorf("mount is %v in a line of the paths, want its path", got)
+		}
+	})
+	timed(t, "in plain text too", func(t *testing.T) {
+		book := &logbook{}
+		w := newTestMountWith(t, func(w *testMount) {
+			w.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: book})
+		}, jwtAccount())
+		w.mount(jwtV1())
+		w.read("token/app")
+		if !strings.Contains(book.String(), "mount=mastersindia/ ") {
+			t.Errorf("no line names the mount: %s", book)
+		}
+	})
+}
+
+// TestLogs_FailedLoginLevel: a failed login is logged by who must act.
+func TestLogs_FailedLoginLevel(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[simulator.FaultKind]struct{ level, kind string }{
+		simulator.FaultRefuse:      {"error", "rejected"},
+		simulator.FaultUnavailable: {"warn", "unavailable"},
+	} {
+		timed(t, string(kind), func(t *testing.T) {
+			w, book := jwtV1().logged(t)
+			w.Simulator.SetFault("", simulator.Fault{Kind: kind})
+			w.refused(logical.ReadOperation, "token/app", nil)
+			line := book.last(t, "login failed")
+			if line["@level"] != want.level || line["kind"] != want.kind || line["config"] != "gst" || line["duration"] == "" {
+				t.Errorf("line %v, want level %s and kind %s", line, want.level, want.kind)
+			}
+		})
+	}
+	timed(t, "a verification", func(t *testing.T) {
+		w, book := jwtV1().logged(t)
+		w.refused(logical.UpdateOperation, "config/new", jwtConfig("password", "another"))
+		if line := book.last(t, "login failed"); line["@level"] != "warn" || line["reason"] != "verification" {
+			t.Errorf("line %v: whoever wrote the password was told", line)
+		}
+	})
+}
+
+// TestLogs_BlockedLogin: what keeps a login from beginning is logged.
+func TestLogs_BlockedLogin(t *testing.T) {
+	t.Parallel()
+	timed(t, "in the background, where no reader is told", func(t *testing.T) {
+		w, book := oauth().logged(t)
+		w.read("token/app")
+		w.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
+		w.quiet(func() { advance(42 * time.Minute) })
+		line := book.last(t, "no login could begin: it will be tried again")
+		said, _ := line["error"].(string)
+		if line["@level"] != "warn" || line["config"] != "gst" || line["reason"] != "rotation" ||
+			!strings.Contains(said, mounttest.ErrStorage().Error()) {
+			t.Errorf("line %v", line)
+		}
+		if n := len(book.lines(t, "no login could begin: it will be tried again")); n > 20 {
+			t.Errorf("%d lines in two minutes", n)
+		}
+		w.Storage.Heal()
+		w.loggingIn(1, func() { advance(2 * time.Minute) })
+	})
+}
+
+// TestLogs_CutOffOrStaleLogin: a login that was cut off or overtaken is logged.
+func TestLogs_CutOffOrStaleLogin(t *testing.T) {
+	t.Parallel()
+	timed(t, "by the end of the process", func(t *testing.T) {
+		w, book := jwtV1().logged(t)
+		w.slow(10 * time.Second)
+		answer := w.async("token/app")
+		advance(time.Second)
+		w.Reload()
+		w.wait(answer)
+		synctest.Wait()
+		if line := book.last(t, "a login was cut off when the plugin stopped: it counts as failed"); line["config"] != "gst" {
+			t.Errorf("line %v", line)
+		}
+	})
+	timed(t, "by a change, and not as a failure", func(t *testing.T) {
+		w, book := jwtV1().logged(t)
+		w.slow(10 * time.Second)
+		answer := w.async("token/app")
+		advance(time.Second)
+		w.write("config/gst", map[string]any{"paused": true})
+		w.wait(answer)
+		advance(time.Minute)
+		if lines := book.lines(t, "login failed"); len(lines) > 0 {
+			t.Errorf("lines %v", lines)
+		}
+	})
+}

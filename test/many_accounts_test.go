@@ -1,0 +1,207 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"go.uber.org/goleak"
+)
+
+// manyAccounts is as many configs and roles as one mount must carry.
+const manyAccounts = 10_000
+
+// multiply copies the raw entries of config gst, its role and its token record to many names.
+func (s *testMount) multiply(n int, record func(raw []byte, name string) []byte) {
+	s.t.Helper()
+	copyEntry := func(from, to string, change func([]byte) []byte) {
+		entry, err := s.Storage.Entries.Get(s.t.Context(), from)
+		if err != nil || entry == nil {
+			s.t.Fatalf("get %s: %v, %v", from, entry, err)
+		}
+		value := change(append([]byte(nil), entry.Value...))
+		if err := s.Storage.Entries.Put(s.t.Context(), &logical.StorageEntry{Key: to, Value: value}); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	same := func(raw []byte) []byte { return raw }
+	for k := range n {
+		name := fmt.Sprintf("c%05d", k)
+		copyEntry("config/gst", "config/"+name, same)
+		copyEntry("role/app", "role/r"+name, func(raw []byte) []byte {
+			return []byte(strings.Replace(string(raw), `"gst"`, `"`+name+`"`, 1))
+		})
+		if record != nil {
+			copyEntry("token/gst", "token/"+name, func(raw []byte) []byte { return record(raw, name) })
+		}
+	}
+}
+
+// long ago moves all times of a record ten days into the past: its token has expired.
+func longAgo(raw []byte, _ string) []byte {
+	var record map[string]any
+	if err := json.Unmarshal(raw, &record); err != nil {
+		return raw
+	}
+	if token, ok := record["current"].(map[string]any); ok {
+		for _, field := range []string{"issued_at", "expires_at"} {
+			at, err := time.Parse(time.RFC3339, fmt.Sprint(token[field]))
+			if err != nil {
+				continue
+			}
+			token[field] = at.Add(-240 * time.Hour).Format(time.RFC3339)
+		}
+	}
+	record["outbox"] = []any{} // the ledger was told long ago
+	changed, err := json.Marshal(record)
+	if err != nil {
+		return raw
+	}
+	return changed
+}
+
+// heap is the memory in use.
+func heap() uint64 {
+	for range 3 {
+		runtime.GC()
+	}
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}
+
+// TestManyAccounts_TenThousandInOneMount runs by the host's own clock, alone: what it measures is time and memory.
+func TestManyAccounts_TenThousandInOneMount(t *testing.T) { //nolint:paralleltest // it measures memory
+	for name, record := range map[string]func([]byte, string) []byte{"never read": nil, "read long ago": longAgo} {
+		t.Run(name, func(t *testing.T) {
+			defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+			t.Run("mount", func(t *testing.T) { tenThousand(t, record) })
+		})
+	}
+}
+
+func tenThousand(t *testing.T, record func([]byte, string) []byte) {
+	t.Helper()
+	s := gstMount(t, time.Hour)
+	s.token("app")
+	s.multiply(manyAccounts, record)
+	before := heap()
+
+	began := time.Now()
+	s.Reload()
+	first := s.token("rc05000")
+	ready := time.Since(began)
+	settled := s.settle()
+	s.forgetRecords()
+	idle := heap()
+	perAccount := (float64(idle) - float64(before)) / manyAccounts
+	t.Logf("ready in %s, all of storage seen after %s, %.0f bytes an idle account", ready, settled, perAccount)
+	if ready > 10*time.Second {
+		t.Errorf("the first token of a mount with %d accounts took %s: it must not wait for all of them", manyAccounts, ready)
+	}
+	if perAccount > 2048 {
+		t.Errorf("%.0f bytes an idle account, want at most 2048", perAccount)
+	}
+	if first.config != "c05000" {
+		t.Errorf("the token is of config %s", first.config)
+	}
+	for _, prefix := range []string{"config/", "role/", "status/"} {
+		began := time.Now()
+		resp, err := s.do(t.Context(), logical.ListOperation, prefix, nil)
+		if err != nil || resp.IsError() {
+			t.Fatalf("list %s: %v", prefix, err)
+		}
+		keys, _ := resp.Data["keys"].([]string)
+		info, _ := resp.Data["key_info"].(map[string]any)
+		t.Logf("list %s: %d keys, %d with facts, in %s", prefix, len(keys), len(info), time.Since(began))
+		if len(keys) < manyAccounts+1 {
+			t.Errorf("list %s has %d keys, want at least %d", prefix, len(keys), manyAccounts+1)
+		}
+	}
+	// The quickest of several: the machine may be busy with other things, but it is not so all the time.
+	periodic := time.Hour
+	for range 10 {
+		began := time.Now()
+		s.Periodic()
+		periodic = min(periodic, time.Since(began))
+	}
+	t.Logf("the periodic work took %s", periodic)
+	if periodic > 100*time.Millisecond {
+		t.Errorf("the periodic work took %s: it runs under Vault's lock and must follow the accounts in use", periodic)
+	}
+	s.forgetRecords()
+	listed := (float64(heap()) - float64(before)) / manyAccounts
+	t.Logf("%.0f bytes an idle account after the lists", listed)
+	if listed > 2048 {
+		t.Errorf("%.0f bytes an idle account after the lists, want at most 2048", listed)
+	}
+	if got := s.logins(); got > 2 {
+		t.Errorf("%d logins, want 2", got)
+	}
+	runtime.KeepAlive(s)
+}
+
+// settle waits until the engine has left storage alone for a while, and returns when it last touched it.
+func (s *testMount) settle() time.Duration {
+	began := time.Now()
+	last, seen := time.Now(), s.Storage.Count()
+	for time.Since(last) < 200*time.Millisecond && time.Since(began) < 30*time.Second {
+		time.Sleep(5 * time.Millisecond) // of the host: this test is in no bubble
+		if now := s.Storage.Count(); now != seen {
+			last, seen = time.Now(), now
+		}
+	}
+	return last.Sub(began)
+}
+
+// TestManyAccounts_UnusedAreEvicted: accounts that were read once cost no memory later. Memory follows the accounts in use.
+func TestManyAccounts_UnusedAreEvicted(t *testing.T) { //nolint:paralleltest // it measures memory
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, 15*time.Minute)
+		s.token("app")
+		const read = 200
+		s.multiply(read, nil)
+		readAll := func() {
+			for n := range read {
+				s.token(fmt.Sprintf("rc%05d", n))
+			}
+		}
+		rest := func() {
+			for range 40 {
+				advance(time.Minute)
+				s.Periodic()
+			}
+			synctest.Wait()
+			s.forgetRecords()
+		}
+		readAll() // now storage has all that it will have
+		rest()
+		s.Reload()
+		rest()
+		before := heap()
+		readAll()
+		inUse := (float64(heap()) - float64(before)) / read
+		rest()
+		left := (float64(heap()) - float64(before)) / read
+		t.Logf("%.0f bytes an account in use, %.0f bytes one that is not any more", inUse, left)
+		// The storage of this test is in memory too, with what the ledger has of each account's newest token.
+		if left > 3072 {
+			t.Errorf("%.0f bytes an account that nobody has read for half an hour, want at most 3072", left)
+		}
+		runtime.KeepAlive(s)
+	})
+}
+
+// forgetRecords drops what the harness has recorded, which is not to be measured.
+func (s *testMount) forgetRecords() {
+	s.Upstream.Reset()
+	s.Storage.Reset()
+}

@@ -1,0 +1,132 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// mostSeries is how many configs are counted one by one.
+const mostSeries = 1000
+
+// copies stores config gst, its role and, changed, its record under many names, and starts anew.
+func (w *testMount) copies(n int, change func(raw []byte, name string) []byte) {
+	w.t.Helper()
+	all := w.stored()
+	for k := range n {
+		name := fmt.Sprintf("c%04d", k)
+		w.put("config/"+name, all["config/gst"])
+		w.put("role/"+name, strings.Replace(all["role/app"], `"gst"`, `"`+name+`"`, 1))
+		w.put("token/"+name, string(change([]byte(all["token/gst"]), name)))
+	}
+	w.Reload()
+	synctest.Wait()
+}
+
+// TestMetricsLimit_ThousandConfigsThenOther: a thousand configs are counted one by one and the rest together.
+func TestMetricsLimit_ThousandConfigsThenOther(t *testing.T) {
+	t.Parallel()
+	timed(t, "all in use", func(t *testing.T) {
+		w := jwtV1().mounted(t, "ledger_retention", 0)
+		w.read("token/app")
+		const many = mostSeries + 4 // and gst
+		w.copies(many, func(raw []byte, _ string) []byte { return raw })
+		first := w.scrape()
+		names := first.configs()
+		if len(names) != mostSeries+1 || !slices.Contains(names, "_other") {
+			t.Fatalf("%d configs have series, want %d and _other (there: %t)", len(names), mostSeries, slices.Contains(names, "_other"))
+		}
+		if n := len(first.of("token_expiry_timestamp_seconds")); n != mostSeries {
+			t.Errorf("%d tokens have an expiry, want %d: that of several means nothing", n, mostSeries)
+		}
+		others := sharing(names, many)
+		if len(others) < 4 {
+			t.Fatalf("%v share a count, want at least four", others)
+		}
+		w.quiet(func() {
+			for k := range many {
+				w.read(fmt.Sprintf("token/c%04d", k))
+			}
+		})
+		second := w.scrape()
+		second.notBehind(t, first)
+		second.wants(t, map[string]float64{
+			`accounts{state="ready"}`: many + 1, `reads_total{config="_other",result="ok"}`: float64(len(others)),
+		})
+		if got := second.counted("reads_total")["ok"]; got != many {
+			t.Errorf("%v reads are counted, want %d", got, many)
+		}
+		w.thereIsRoomAgain(second, names[1], others[0])
+	})
+}
+
+// sharing are those of the copied configs that have no series of their own.
+func sharing(own []string, many int) []string {
+	var others []string
+	for k := range many {
+		if name := fmt.Sprintf("c%04d", k); !slices.Contains(own, name) {
+			others = append(others, name)
+		}
+	}
+	return others
+}
+
+// thereIsRoomAgain goes on where a thousand configs are counted one by one, and some together: one of the former is deleted.
+func (w *testMount) thereIsRoomAgain(before scraped, deleted, other string) {
+	w.t.Helper()
+	if _, err := w.do(w.t.Context(), logical.DeleteOperation, "config/"+deleted, nil); err != nil {
+		w.t.Fatal(err)
+	}
+	w.Backend().InvalidateKey(w.t.Context(), "config/"+other) // it is loaded anew
+	w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultRefuse})
+	w.refused(logical.UpdateOperation, "rotate/"+other, nil)
+	w.read("token/" + other)
+	now := w.scrape()
+	if names := now.configs(); len(names) != mostSeries || slices.Contains(names, other) {
+		w.t.Errorf("%d series (%s among them: %t): a config that was counted with others must stay there",
+			len(names), other, slices.Contains(names, other))
+	}
+	shared := func(s scraped, sample string) float64 { return s.samples[sample] }
+	for sample, more := range map[string]float64{
+		`reads_total{config="_other",result="ok"}`:        1,
+		`logins_total{config="_other",result="rejected"}`: 1,
+		`breaker_open{config="_other"}`:                   1,
+	} {
+		if was, is := shared(before, sample), shared(now, sample); is != was+more {
+			w.t.Errorf("%s went from %v to %v, want %v more", sample, was, is, more)
+		}
+	}
+	w.Simulator.SetFault("", simulator.Fault{})
+	w.write("config/new", jwtConfig())
+	if names := w.scrape().configs(); !slices.Contains(names, "new") {
+		w.t.Error("a new config got none of the room that a deleted one has left")
+	}
+}
+
+// TestMetricsLimit_UnusedConfigsTakeNoSeries: configs that nobody uses take no series.
+func TestMetricsLimit_UnusedConfigsTakeNoSeries(t *testing.T) {
+	t.Parallel()
+	timed(t, "after a restart with many tokens that are long dead", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.read("token/app")
+		const many = mostSeries + 100
+		w.copies(many, longAgo)
+		if _, err := w.do(t.Context(), logical.ListOperation, "status/", nil); err != nil {
+			t.Fatal(err)
+		}
+		now := w.scrape()
+		if names := now.configs(); !slices.Equal(names, []string{"gst"}) {
+			t.Errorf("%d configs have series, want only the one in use", len(names))
+		}
+		now.wants(t, map[string]float64{`accounts{state="idle"}`: many, `accounts{state="ready"}`: 1})
+	})
+}

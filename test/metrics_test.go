@@ -1,0 +1,565 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/helper/consts"
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	mastersindia "vault-plugin-secrets-mastersindia"
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// counts checks a counter of config gst: what has happened, by its last label, and nothing else.
+func (s scraped) counts(t *testing.T, metric string, want map[string]float64) {
+	t.Helper()
+	if got := s.counted(metric); !maps.Equal(got, want) {
+		t.Errorf("%s: %v, want %v", metric, got, want)
+	}
+}
+
+// durations checks that the histogram has an observation of each login that was counted.
+func (s scraped) durations(t *testing.T) {
+	t.Helper()
+	logins := 0.0
+	for result, n := range s.of("logins_total") {
+		if !strings.Contains(result, "blocked") { // the upstream was not asked
+			logins += n
+		}
+	}
+	if got := s.samples["login_duration_seconds_count"]; got != logins {
+		t.Errorf("%v durations for %v logins", got, logins)
+	}
+}
+
+// TestMetrics_ReadsAndLoginsByResult: metrics count reads and logins by result.
+func TestMetrics_ReadsAndLoginsByResult(t *testing.T) {
+	t.Parallel()
+	type counts = map[string]float64
+	read := func(w *testMount) { w.refused(logical.ReadOperation, "token/app", nil) }
+	for _, c := range []struct {
+		result  string
+		fault   simulator.Fault
+		happens func(w *testMount)
+		reads   counts
+		logins  counts
+	}{
+		{"ok", simulator.Fault{}, func(w *testMount) { w.read("token/app"); w.read("token/app") }, counts{"ok": 2}, counts{"ok": 1}},
+		{"paused", simulator.Fault{}, func(w *testMount) {
+			w.write("config/gst", map[string]any{"paused": true})
+			read(w)
+		}, counts{"paused": 1}, counts{}},
+		{"cancelled", simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second}, func(w *testMount) {
+			ctx, cancel := context.WithTimeout(w.t.Context(), time.Second)
+			defer cancel()
+			w.refusalIn(ctx, logical.ReadOperation, "token/app", nil)
+			advance(10 * time.Second)
+		}, counts{"cancelled": 1}, counts{"ok": 1}},
+		{"storage", simulator.Fault{}, func(w *testMount) {
+			w.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
+			read(w)
+			w.Storage.Heal()
+		}, counts{"error": 1}, counts{"blocked": 1}},
+		{
+			"rejected", simulator.Fault{Kind: simulator.FaultRefuse}, func(w *testMount) { read(w); read(w) },
+			counts{"rejected": 2}, counts{"rejected": 1},
+		},
+		{
+			"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Minute}, func(w *testMount) { read(w); read(w) },
+			counts{"throttled": 2}, counts{"throttled": 1},
+		},
+		{"unavailable", simulator.Fault{Kind: simulator.FaultUnavailable}, read, counts{"unavailable": 1}, counts{"unavailable": 1}},
+		{"malformed", simulator.Fault{Kind: simulator.FaultGarbage}, read, counts{"malformed": 1}, counts{"malformed": 1}},
+	} {
+		timed(t, c.result, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			if got := w.scrape().configs(); len(got) > 0 {
+				t.Errorf("series of %v, though nobody has read anything", got)
+			}
+			w.Simulator.SetFault("", c.fault)
+			c.happens(w)
+			now := w.scrape()
+			now.counts(t, "reads_total", c.reads)
+			now.counts(t, "logins_total", c.logins)
+			now.counts(t, "rotations_total", counts{})
+			now.durations(t)
+			if got := w.logins(); c.logins["blocked"] == 0 && float64(got) != now.samples["login_duration_seconds_count"] {
+				t.Errorf("%d logins went upstream", got)
+			}
+		})
+	}
+}
+
+// TestMetrics_StartAtZero: metrics begin at zero.
+func TestMetrics_StartAtZero(t *testing.T) {
+	t.Parallel()
+	timed(t, "so that the first failure is an increase", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.read("token/app")
+		zero := map[string]float64{}
+		for _, kind := range []string{"rejected", "invalid", "throttled", "unavailable", "malformed", "error"} {
+			zero[fmt.Sprintf("reads_total{config=%q,result=%q}", "gst", kind)] = 0
+			zero[fmt.Sprintf("logins_total{config=%q,result=%q}", "gst", kind)] = 0
+		}
+		for _, reason := range []string{"rotation", "forced", "rejected"} {
+			zero[fmt.Sprintf("rotations_total{config=%q,reason=%q}", "gst", reason)] = 0
+		}
+		zero[`reads_total{config="gst",result="paused"}`], zero[`reads_total{config="gst",result="cancelled"}`] = 0, 0
+		zero["waiting_readers"], zero[`breaker_open{config="gst"}`] = 0, 0
+		w.scrape().wants(t, zero)
+	})
+}
+
+// TestMetrics_CountVerifications: metrics count verifications of what is stored.
+func TestMetrics_CountVerifications(t *testing.T) {
+	t.Parallel()
+	timed(t, "one that succeeds", func(t *testing.T) {
+		w := newTestMount(t, jwtAccount())
+		w.write("config/gst", jwtConfig())
+		now := w.scrape()
+		now.counts(t, "logins_total", map[string]float64{"ok": 1})
+		now.counts(t, "reads_total", map[string]float64{})
+		now.durations(t)
+	})
+	timed(t, "one that fails, of a config that is not there", func(t *testing.T) {
+		w := newTestMount(t, jwtAccount())
+		w.loggingIn(1, func() { w.refused(logical.UpdateOperation, "config/gst", jwtConfig("password", "another")) })
+		if got := w.scrape().configs(); len(got) > 0 {
+			t.Errorf("series of %v, which nobody has stored", got)
+		}
+	})
+	timed(t, "one that fails, of a config that is there", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.loggingIn(1, func() { w.refused(logical.UpdateOperation, "config/gst", jwtConfig("password", "another")) })
+		w.scrape().counts(t, "logins_total", map[string]float64{"rejected": 1})
+	})
+	timed(t, "one whose config cannot be stored", func(t *testing.T) {
+		w := newTestMount(t, jwtAccount())
+		w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
+		w.loggingIn(1, func() { w.refused(logical.UpdateOperation, "config/gst", jwtConfig()) })
+		if got := w.scrape().configs(); len(got) > 0 {
+			t.Errorf("series of %v, which is not stored", got)
+		}
+	})
+}
+
+// TestMetrics_RotationsByReason: metrics count rotations by reason.
+func TestMetrics_RotationsByReason(t *testing.T) {
+	t.Parallel()
+	timed(t, "each", func(t *testing.T) {
+		w := oauth().mounted(t)
+		id := w.read("token/app").Data["token_id"]
+		advance(2 * time.Minute)
+		w.loggingIn(1, func() {
+			if _, err := w.tryRead("token/app", map[string]any{"rejected_token_id": id}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		advance(time.Minute)
+		w.loggingIn(1, func() { w.write("rotate/gst", nil) })
+		w.read("token/app")
+		w.loggingIn(1, func() { advance(45 * time.Minute) })
+		now := w.scrape()
+		now.counts(t, "rotations_total", map[string]float64{"rejected": 1, "forced": 1, "rotation": 1})
+		now.counts(t, "logins_total", map[string]float64{"ok": 4})
+	})
+}
+
+// TestMetrics_WaitingReadersAndLoginDuration: metrics tell who waits and how long a login took.
+func TestMetrics_WaitingReadersAndLoginDuration(t *testing.T) {
+	t.Parallel()
+	timed(t, "while a login hangs", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.slow(700 * time.Millisecond)
+		var answers []<-chan asyncResult
+		for range 3 {
+			answers = append(answers, w.async("token/app"))
+		}
+		advance(100 * time.Millisecond)
+		w.scrape().wants(t, map[string]float64{"waiting_readers": 3})
+		for _, answer := range answers {
+			w.wait(answer)
+		}
+		w.scrape().wants(t, map[string]float64{
+			"waiting_readers":                           0,
+			`login_duration_seconds_bucket{le="0.5"}`:   0,
+			`login_duration_seconds_bucket{le="1"}`:     1,
+			`login_duration_seconds_bucket{le="+Inf"}`:  1,
+			"login_duration_seconds_count":              1,
+			"login_duration_seconds_sum":                0.7,
+			`reads_total{config="gst",result="ok"}`:     3,
+			`logins_total{config="gst",result="ok"}`:    1,
+			`logins_total{config="gst",result="error"}`: 0,
+		})
+	})
+}
+
+// TestMetrics_TokenExpiry: metrics tell when the token dies.
+func TestMetrics_TokenExpiry(t *testing.T) {
+	t.Parallel()
+	timed(t, "and nothing of one that is dead", func(t *testing.T) {
+		w := oauth().mounted(t)
+		const name = `token_expiry_timestamp_seconds{config="gst"}`
+		for range 2 {
+			ends := moment(t, w.read("token/app").Data, "expires_at")
+			w.scrape().wants(t, map[string]float64{name: float64(ends.Unix())})
+			advance(41 * time.Minute) // past the rotation
+		}
+		w.Stop()
+		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+		w.Start()
+		w.read("token/app")
+		advance(2 * time.Hour)
+		if value, there := w.scrape().samples[name]; there {
+			t.Errorf("%s is %v, long after the token's death", name, value)
+		}
+	})
+}
+
+// TestMetrics_CircuitBreakerOpen: metrics tell whether the breaker is open.
+func TestMetrics_CircuitBreakerOpen(t *testing.T) {
+	t.Parallel()
+	timed(t, "until the right password is written", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.read("token/app")
+		const name = `breaker_open{config="gst"}`
+		w.scrape().wants(t, map[string]float64{name: 0, `accounts{state="ready"}`: 1})
+		w.Simulator.SetAccount(jwtAccount(func(a *simulator.Account) { a.Password = "the-new-password" }))
+		advance(time.Minute)
+		w.refused(logical.UpdateOperation, "rotate/gst", nil)
+		open := map[string]float64{name: 1, `accounts{state="rejected"}`: 1, `accounts{state="ready"}`: 0}
+		w.scrape().wants(t, open)
+		w.Reload()
+		synctest.Wait()
+		w.scrape().wants(t, open)
+		w.write("config/gst", map[string]any{"password": "the-new-password"})
+		w.scrape().wants(t, map[string]float64{name: 0, `accounts{state="rejected"}`: 0, `accounts{state="ready"}`: 1})
+	})
+}
+
+// TestMetrics_AccountsByState: metrics count accounts by state also those not in memory.
+func TestMetrics_AccountsByState(t *testing.T) {
+	t.Parallel()
+	timed(t, "five of them and a hundred", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		for _, name := range []string{"refused", "paused", "failing"} {
+			w.write("config/"+name, jwtConfig("verify_connection", false))
+			w.write("role/"+name, map[string]any{"config": name})
+		}
+		raw := w.stored()["config/gst"]
+		for n := range 100 {
+			w.put(fmt.Sprintf("config/idle-%d", n), raw)
+		}
+		w.read("token/app")
+		w.write("config/paused", map[string]any{"paused": true})
+		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultRefuse})
+		w.refused(logical.ReadOperation, "token/refused", nil)
+		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour})
+		w.refused(logical.ReadOperation, "token/failing", nil)
+		want := map[string]float64{
+			`accounts{state="idle"}`: 100, `accounts{state="ready"}`: 1, `accounts{state="rejected"}`: 1,
+			`accounts{state="paused"}`: 1, `accounts{state="backing_off"}`: 1,
+		}
+		w.scrape().wants(t, want)
+		w.Reload()
+		synctest.Wait()
+		w.scrape().wants(t, want)
+		if got := w.scrape().configs(); !slices.Equal(got, []string{"gst", "refused"}) {
+			t.Errorf("after a restart there are series of %v, want those with a token or a breaker that is open", got)
+		}
+	})
+}
+
+// TestMetrics_BuildInfoOfEachMount: metrics name the build and do not mix mounts.
+func TestMetrics_BuildInfoOfEachMount(t *testing.T) {
+	t.Parallel()
+	timed(t, "two in one process", func(t *testing.T) {
+		factory := mastersindia.Factory(mastersindia.Options{Version: "v1.2.3", Commit: "0123456789ab"})
+		b, err := factory(t.Context(), &logical.BackendConfig{StorageView: &logical.InmemStorage{}, System: &logical.StaticSystemView{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := b.HandleRequest(t.Context(), &logical.Request{Operation: logical.ReadOperation, Path: "metrics"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, other := jwtV1().mounted(t), oauth().mounted(t)
+		one.read("token/app")
+		one.read("token/app")
+		other.read("token/app")
+		bare := scrapeOf(t, resp)
+		bare.wants(t, map[string]float64{`build_info{commit="0123456789ab",version="v1.2.3"}`: 1, `accounts{state="idle"}`: 0})
+		if got := bare.configs(); len(got) > 0 {
+			t.Errorf("an empty mount has series of %v", got)
+		}
+		for w, reads := range map[*testMount]float64{one: 2, other: 1} {
+			w.scrape().wants(t, map[string]float64{
+				`reads_total{config="gst",result="ok"}`: reads, "login_duration_seconds_count": 1, `accounts{state="ready"}`: 1,
+			})
+		}
+	})
+}
+
+// TestMetrics_PromtoolLint: metrics are as promtool wants them.
+func TestMetrics_PromtoolLint(t *testing.T) {
+	t.Parallel()
+	timed(t, "after everything has happened", func(t *testing.T) {
+		w := jwtV2().mounted(t)
+		w.collectMessages(jwtV2())
+		now := w.scrape()
+		problems, err := promlint.New(strings.NewReader(now.text)).Lint()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range problems {
+			t.Errorf("%s: %s", p.Metric, p.Text)
+		}
+		if counters := now.countersOnly(t); len(counters) < 20 {
+			t.Errorf("only %d counters", len(counters))
+		}
+		for _, own := range []string{"go_goroutines", "process_resident_memory_bytes", "process_start_time_seconds"} {
+			if now.samples[own] == 0 {
+				t.Errorf("no %s", own)
+			}
+		}
+	})
+}
+
+// TestMetrics_HaveNoSecret: no secret is in the metrics.
+func TestMetrics_HaveNoSecret(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t)
+			w.collectMessages(f)
+			secrets := append(disguises(f), w.issued()...)
+			if len(secrets) < 10 {
+				t.Fatalf("%d secrets are too few to prove anything", len(secrets))
+			}
+			w.hides(w.scrape().text, secrets...)
+		})
+	}
+}
+
+// TestMetrics_CountersNeverDecrease: counters never go back.
+func TestMetrics_CountersNeverDecrease(t *testing.T) {
+	t.Parallel()
+	timed(t, "in a week of rotations, idleness, outages and changes", func(t *testing.T) {
+		w := oauth().mounted(t)
+		before := w.scrape()
+		later := func(d time.Duration) {
+			t.Helper()
+			for range int(d / (20 * time.Minute)) {
+				advance(20 * time.Minute)
+				w.periodic()
+			}
+			now := w.scrape()
+			now.notBehind(t, before)
+			before = now
+		}
+		for day := range 7 {
+			w.read("token/app")
+			later(3 * time.Hour)
+			w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultUnavailable})
+			later(2 * time.Hour)
+			w.refused(logical.ReadOperation, "token/app", nil)
+			w.Simulator.SetFault("", simulator.Fault{})
+			later(2 * time.Hour)
+			w.read("token/app")
+			w.write("config/gst", map[string]any{"headers": fmt.Sprintf("X-Day=%d", day)})
+			later(time.Hour)
+			w.write("config/gst", with(oauth().onlySecrets(), "token_url", fmt.Sprintf("%s/oauth/access_token?day=%d", upstreamURL, day)))
+			w.write("revoke/gst", nil)
+			w.Backend().InvalidateKey(t.Context(), "config/gst")
+			later(16 * time.Hour)
+		}
+		if n := before.counted("logins_total"); n["ok"] < 14 || n["unavailable"] < 7 {
+			t.Errorf("the week was too quiet to prove anything: %v", n)
+		}
+	})
+}
+
+// periodic does what Vault does once a minute.
+func (w *testMount) periodic() {
+	w.t.Helper()
+	if _, err := w.do(w.t.Context(), logical.RollbackOperation, "", nil); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// TestMetrics_DeletedConfigHasNoSeries: a deleted config leaves no series.
+func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
+	t.Parallel()
+	gone := func(t *testing.T, w *testMount) {
+		t.Helper()
+		synctest.Wait()
+		if got := w.scrape().configs(); len(got) > 0 {
+			t.Errorf("series of %v, which is deleted", got)
+		}
+	}
+	remove := func(w *testMount) {
+		if _, err := w.do(w.t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	timed(t, "here", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.read("token/app")
+		if got := w.scrape().configs(); !slices.Equal(got, []string{"gst"}) {
+			t.Fatalf("series of %v before", got)
+		}
+		remove(w)
+		gone(t, w)
+		w.refused(logical.ReadOperation, "token/app", nil)
+		gone(t, w)
+		w.scrape().wants(t, map[string]float64{`accounts{state="ready"}`: 0, `accounts{state="idle"}`: 0})
+		w.mount(jwtV1())
+		w.read("token/app")
+		w.scrape().counts(t, "reads_total", map[string]float64{"ok": 1})
+	})
+	timed(t, "while somebody waits for its login", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.slow(5 * time.Second)
+		answer := w.async("token/app")
+		advance(time.Second)
+		remove(w)
+		w.wait(answer)
+		advance(time.Minute)
+		gone(t, w)
+	})
+	timed(t, "while the record of its login is being stored", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.read("token/app")
+		advance(time.Minute)
+		answer := w.asyncRequest(t.Context(), logical.UpdateOperation, "rotate/gst", nil)
+		remove(w)
+		w.wait(answer)
+		gone(t, w)
+	})
+	timed(t, "on another cluster", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.read("token/app")
+		if err := w.Storage.Entries.Delete(t.Context(), "config/gst"); err != nil {
+			t.Fatal(err)
+		}
+		w.Backend().InvalidateKey(t.Context(), "config/gst")
+		gone(t, w)
+	})
+}
+
+// TestMetrics_ScrapeCostsOneList: a scrape costs one list and nothing else.
+func TestMetrics_ScrapeCostsOneList(t *testing.T) {
+	t.Parallel()
+	timed(t, "of a mount with a token and one without", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.write("config/other", jwtConfig("verify_connection", false))
+		w.read("token/app")
+		w.Reload()
+		synctest.Wait()
+		before := len(w.Storage.Accesses())
+		w.idle(func() { w.scrape() })
+		if got := w.Storage.Accesses()[before:]; !slices.Equal(got, []string{"list config/"}) {
+			t.Errorf("storage was asked for %q, want one list", got)
+		}
+		w.Storage.Fail(mounttest.List, "config/", mounttest.ErrStorage())
+		if r := w.refusal(logical.ReadOperation, "metrics", nil); r.status != 500 {
+			t.Errorf("with a storage that is broken: %v", r)
+		}
+	})
+}
+
+// TestMetrics_OnlyOnActiveNode: metrics come from the active node.
+func TestMetrics_OnlyOnActiveNode(t *testing.T) {
+	t.Parallel()
+	for name, state := range map[string]consts.ReplicationState{
+		"a performance standby forwards": consts.ReplicationPerformanceStandby,
+		"a DR secondary forwards":        consts.ReplicationDRSecondary,
+	} {
+		timed(t, name, func(t *testing.T) {
+			w := jwtV1().as(t, state, func(w *testMount) { w.read("token/app") })
+			w.forwards(logical.ReadOperation, "metrics", nil)
+		})
+	}
+	timed(t, "and they take no parameter", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.badRequest(logical.ReadOperation, "metrics", map[string]any{"format": "canary"}, "format", "takes none")
+	})
+}
+
+// TestMetrics_HelpShowsCommand: the help of metrics says how to read them.
+func TestMetrics_HelpShowsCommand(t *testing.T) {
+	t.Parallel()
+	timed(t, "with a command", func(t *testing.T) {
+		w := newTestMount(t)
+		resp, err := w.do(t.Context(), logical.HelpOperation, "metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.says(text(t, resp.Data, "help"), "$ vault read -format=raw mastersindia/metrics", "_other", "Prometheus")
+		if got := w.document().Paths["/metrics"].Get.Responses["200"].Description; got != "Metrics." {
+			t.Errorf("the document says %q of the answer", got)
+		}
+	})
+}
+
+// TestMetrics_ConcurrentScrapesAndReads runs by the host's own clock: the race detector is to see what it can.
+func TestMetrics_ConcurrentScrapesAndReads(t *testing.T) {
+	t.Parallel()
+	w := newTestMount(t, jwtAccount())
+	w.mount(jwtV1())
+	var all sync.WaitGroup
+	var served atomic.Int64
+	done := make(chan struct{})
+	each := func(f func(n int)) {
+		all.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-done:
+					return
+				default:
+					f(n)
+				}
+			}
+		})
+	}
+	read := func(int) {
+		if _, err := w.tryRead("token/app", nil); err == nil {
+			served.Add(1)
+		}
+	}
+	each(read)
+	each(read)
+	each(func(n int) {
+		name := fmt.Sprintf("config/c%d", n%5)
+		_, _ = w.do(t.Context(), logical.UpdateOperation, name, jwtConfig("verify_connection", false, "rotation_percent", n%100+1))
+	})
+	each(func(n int) {
+		_, _ = w.do(t.Context(), logical.DeleteOperation, fmt.Sprintf("config/c%d", (n+2)%5), nil)
+	})
+	// Each read after that logs in.
+	each(func(int) { _, _ = w.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil) })
+	before := w.scrape()
+	for n := 0; n < 50 || served.Load() == 0; n++ {
+		now := w.scrape()
+		now.notBehind(t, before)
+		before = now
+	}
+	close(done)
+	all.Wait()
+	t.Logf("%d reads, %d logins", served.Load(), w.logins())
+	w.scrape().wants(t, map[string]float64{`reads_total{config="gst",result="ok"}`: float64(served.Load()), "waiting_readers": 0})
+}

@@ -1,0 +1,323 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// document is the part of an OpenAPI document that is looked at here.
+type document struct {
+	Paths      map[string]documentPath `json:"paths"`
+	Components struct {
+		Schemas map[string]documentSchema `json:"schemas"`
+	} `json:"components"`
+}
+
+type documentPath struct {
+	Description string              `json:"description"`
+	Parameters  []documentParameter `json:"parameters"`
+	Create      bool                `json:"x-vault-createSupported"`
+	Get         *documentOperation  `json:"get"`
+	Post        *documentOperation  `json:"post"`
+	Delete      *documentOperation  `json:"delete"`
+}
+
+type documentOperation struct {
+	Summary     string                      `json:"summary"`
+	Description string                      `json:"description"`
+	OperationID string                      `json:"operationId"`
+	Parameters  []documentParameter         `json:"parameters"`
+	RequestBody *documentBody               `json:"requestBody"`
+	Responses   map[string]documentResponse `json:"responses"`
+}
+
+type documentParameter struct {
+	Name        string         `json:"name"`
+	Description string         `json:"description"`
+	In          string         `json:"in"`
+	Schema      documentSchema `json:"schema"`
+}
+
+type documentBody struct {
+	Content map[string]documentContent `json:"content"`
+}
+
+type documentResponse struct {
+	Description string                     `json:"description"`
+	Content     map[string]documentContent `json:"content"`
+}
+
+type documentContent struct {
+	Schema documentSchema `json:"schema"`
+}
+
+type documentSchema struct {
+	Ref         string                    `json:"$ref"`
+	Type        string                    `json:"type"`
+	Description string                    `json:"description"`
+	Properties  map[string]documentSchema `json:"properties"`
+	Attributes  struct {
+		Sensitive bool `json:"sensitive"`
+	} `json:"x-vault-displayAttrs"`
+}
+
+// document asks for the engine's help, as "vault path-help" does for a whole mount.
+func (w *testMount) document() document {
+	w.t.Helper()
+	resp, err := w.do(w.t.Context(), logical.HelpOperation, "", nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	encoded, err := json.Marshal(resp.Data["openapi"])
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var d document
+	if err := json.Unmarshal(encoded, &d); err != nil {
+		w.t.Fatal(err)
+	}
+	if len(d.Paths) == 0 {
+		w.t.Fatal("the document has no paths")
+	}
+	return d
+}
+
+// operations are those of a path, by method.
+func (p documentPath) operations() map[string]*documentOperation {
+	all := map[string]*documentOperation{"get": p.Get, "post": p.Post, "delete": p.Delete}
+	maps.DeleteFunc(all, func(_ string, op *documentOperation) bool { return op == nil })
+	return all
+}
+
+func (d document) resolve(s documentSchema) documentSchema {
+	if s.Ref == "" {
+		return s
+	}
+	return d.Components.Schemas[strings.TrimPrefix(s.Ref, "#/components/schemas/")]
+}
+
+// contractPaths are the paths of the contract, and what each can do.
+func contractPaths() map[string][]string {
+	return map[string][]string{
+		"/config/{name}": {"delete", "get", "post"}, "/config/": {"get"},
+		"/role/{name}": {"delete", "get", "post"}, "/role/": {"get"},
+		"/token/{role}":    {"get", "post"},
+		"/rotate/{config}": {"post"},
+		"/revoke/{config}": {"post"},
+		"/status/{config}": {"get"}, "/status/": {"get"},
+		"/lookup":          {"post"},
+		"/ledger/{config}": {"get"}, "/ledger/": {"get"},
+		"/metrics":       {"get"},
+		"/preset/{name}": {"get"}, "/preset/": {"get"},
+	}
+}
+
+// unnamed is a path with its parameter's name left out: what it is called is not promised.
+func unnamed(path string) string { return regexp.MustCompile(`\{\w+\}`).ReplaceAllString(path, "{}") }
+
+// TestOpenAPI_PathsAndOperationsOfContract: the document has the paths and operations of the contract.
+func TestOpenAPI_PathsAndOperationsOfContract(t *testing.T) {
+	t.Parallel()
+	for path, want := range contractPaths() {
+		timed(t, path, func(t *testing.T) {
+			w := newTestMount(t)
+			for name, p := range w.document().Paths {
+				if unnamed(name) != unnamed(path) {
+					continue
+				}
+				if got := slices.Sorted(maps.Keys(p.operations())); !slices.Equal(got, want) {
+					t.Errorf("operations are %v, want %v", got, want)
+				}
+				return
+			}
+			t.Error("the path is not there")
+		})
+	}
+	timed(t, "no others", func(t *testing.T) {
+		w := newTestMount(t)
+		known := map[string]bool{}
+		for path := range contractPaths() {
+			known[unnamed(path)] = true
+		}
+		for path := range w.document().Paths {
+			if !known[unnamed(path)] {
+				t.Errorf("%s is none of the contract's", path)
+			}
+		}
+	})
+}
+
+// TestOpenAPI_OperationIDsUnique: every operation has a name of its own with the prefix.
+func TestOpenAPI_OperationIDsUnique(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := newTestMount(t)
+		seen := map[string]string{}
+		for path, p := range w.document().Paths {
+			for method, op := range p.operations() {
+				if !strings.HasPrefix(op.OperationID, "masters-india-") {
+					t.Errorf("%s %s: operationId %q does not begin with masters-india-", method, path, op.OperationID)
+				}
+				if other, twice := seen[op.OperationID]; twice {
+					t.Errorf("%s %s: operationId %q is that of %s too", method, path, op.OperationID, other)
+				}
+				seen[op.OperationID] = method + " " + path
+				if !regexp.MustCompile(`^[A-Z].*\.$`).MatchString(op.Summary) {
+					t.Errorf("%s %s: summary %q is no sentence", method, path, op.Summary)
+				}
+				if !regexp.MustCompile(`^\w.*\.$`).MatchString(op.Description) || op.Description == op.Summary {
+					t.Errorf("%s %s: description %q is no other sentence", method, path, op.Description)
+				}
+			}
+		}
+	})
+}
+
+// TestOpenAPI_EveryFieldDescribed: every field is described.
+func TestOpenAPI_EveryFieldDescribed(t *testing.T) {
+	t.Parallel()
+	timed(t, "parameters, requests and answers", func(t *testing.T) {
+		w := newTestMount(t)
+		d := w.document()
+		for path, p := range d.Paths {
+			checkParameters(t, path, p.Parameters)
+			for method, op := range p.operations() {
+				checkParameters(t, method+" "+path, op.Parameters)
+			}
+		}
+		for name, schema := range d.Components.Schemas {
+			for field, property := range schema.Properties {
+				if !regexp.MustCompile(`^\p{L}.*\S$`).MatchString(property.Description) {
+					t.Errorf("%s: %s has description %q", name, field, property.Description)
+				}
+			}
+		}
+	})
+}
+
+func checkParameters(t *testing.T, of string, parameters []documentParameter) {
+	t.Helper()
+	for _, parameter := range parameters {
+		if parameter.Description == "" {
+			t.Errorf("%s: parameter %s has no description", of, parameter.Name)
+		}
+	}
+}
+
+// TestOpenAPI_ResponsesHaveSchemas: every answer that carries something has a schema.
+func TestOpenAPI_ResponsesHaveSchemas(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := newTestMount(t)
+		d := w.document()
+		for path, p := range d.Paths {
+			for method, op := range p.operations() {
+				if len(op.Responses) == 0 {
+					t.Errorf("%s %s: no responses", method, path)
+				}
+				for code, response := range op.Responses {
+					if response.Description == "" || response.Description == "OK" {
+						t.Errorf("%s %s: response %s has description %q", method, path, code, response.Description)
+					}
+					if code == "204" {
+						continue // no body
+					}
+					if path == "/metrics" && code == "200" {
+						if response.Content["text/plain"].Schema.Type != "string" {
+							t.Errorf("%s %s: response %s is no text", method, path, code)
+						}
+						continue
+					}
+					if len(d.resolve(response.Content["application/json"].Schema).Properties) == 0 {
+						t.Errorf("%s %s: response %s has no schema", method, path, code)
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestOpenAPI_ReferencesResolveInVault is about what Vault does not decode when it takes over the document of a plugin.
+func TestOpenAPI_ReferencesResolveInVault(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := newTestMount(t)
+		resp, err := w.do(t.Context(), logical.HelpOperation, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, _ := resp.Data["openapi"].(map[string]any)
+		taken, err := framework.NewOASDocumentFromMap(own)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for path, item := range taken.Paths {
+			if item.Get == nil || path == "/metrics" {
+				continue
+			}
+			if ref := item.Get.Responses[http.StatusOK].Content["application/json"].Schema.Ref; ref == "" {
+				t.Errorf("%s: the schema of the answer gets lost", path)
+			}
+		}
+	})
+}
+
+// TestOpenAPI_SecretsMarkedSensitive: secrets are marked as such where they are written.
+func TestOpenAPI_SecretsMarkedSensitive(t *testing.T) {
+	t.Parallel()
+	timed(t, "in a config", func(t *testing.T) {
+		w := newTestMount(t)
+		d := w.document()
+		config := d.Paths["/config/{name}"]
+		body := d.resolve(config.Post.RequestBody.Content["application/json"].Schema)
+		shown := d.resolve(config.Get.Responses["200"].Content["application/json"].Schema)
+		for _, field := range secretFields() {
+			if !body.Properties[field].Attributes.Sensitive {
+				t.Errorf("%s is not marked as sensitive", field)
+			}
+			if _, there := shown.Properties[field]; there {
+				t.Errorf("%s is among the fields of a read", field)
+			}
+		}
+	})
+}
+
+// TestOpenAPI_ReadFieldsMatchResponses: the documented fields of a read are those of a read.
+func TestOpenAPI_ReadFieldsMatchResponses(t *testing.T) {
+	t.Parallel()
+	for path, template := range map[string]string{
+		"config/gst": "/config/{name}", "role/app": "/role/{name}", "token/app": "/token/{role}",
+		"status/gst": "/status/{config}", "ledger/gst": "/ledger/{config}", "preset/ksa-qa": "/preset/{name}",
+	} {
+		timed(t, path, func(t *testing.T) {
+			w := oauth().mounted(t) // the one protocol whose answers have client_id
+			w.read("token/app")
+			synctest.Wait() // the ledger is told of the token
+			d := w.document()
+			for name, p := range d.Paths {
+				if unnamed(name) != unnamed(template) {
+					continue
+				}
+				schema := d.resolve(p.Get.Responses["200"].Content["application/json"].Schema)
+				documented := slices.Sorted(maps.Keys(schema.Properties))
+				if got := slices.Sorted(maps.Keys(w.read(path).Data)); !slices.Equal(got, documented) {
+					t.Errorf("fields are %v, documented are %v", got, documented)
+				}
+				return
+			}
+			t.Errorf("%s is not documented", template)
+		})
+	}
+}

@@ -1,0 +1,146 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// clockPanic makes a clock panic at one of its calls, though only in requests that expect it: a panic in a goroutine of the engine's own
+// would end the test.
+type clockPanic struct {
+	left atomic.Int64 // calls until the panic; below 0 there is none
+}
+
+func (c *clockPanic) beforeReading() {
+	if c.left.Load() >= 0 && isExpected() && c.left.Add(-1) < 0 {
+		panic("the clock of the test has stopped")
+	}
+}
+
+// isExpected reports whether expectPanic is among the callers.
+func isExpected() bool {
+	var pcs [256]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	for {
+		frame, more := frames.Next()
+		if strings.HasSuffix(frame.Function, ".expectPanic") {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// expectPanic sends a request that may panic. Where the engine recovers by itself, it answers with an error.
+func expectPanic(send func()) {
+	defer func() { _ = recover() }()
+	send()
+}
+
+// TestPanic_LeavesNoLock: a panic in the middle of a request is that request's end, and not the account's.
+func TestPanic_LeavesNoLock(t *testing.T) {
+	t.Parallel()
+	request := func(op logical.Operation, path string, data map[string]any) func(s *testMount) {
+		return func(s *testMount) { _, _ = s.do(context.WithoutCancel(s.t.Context()), op, path, data) }
+	}
+	for name, send := range map[string]func(s *testMount){
+		"read":   request(logical.ReadOperation, "token/app", nil),
+		"rotate": request(logical.UpdateOperation, "rotate/gst", nil),
+		"revoke": request(logical.UpdateOperation, "revoke/gst", nil),
+		"status": request(logical.ReadOperation, "status/gst", nil),
+		"write": request(logical.UpdateOperation, "config/gst", map[string]any{
+			"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false,
+		}),
+		"verified write": request(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "8"}}),
+		"delete":         request(logical.DeleteOperation, "config/gst", nil),
+		"invalidation":   func(s *testMount) { s.Backend().InvalidateKey(s.t.Context(), "config/gst") },
+		"minute": func(s *testMount) {
+			req := s.Request(logical.RollbackOperation, "", nil)
+			_, _ = s.Backend().HandleRequest(context.WithoutCancel(s.t.Context()), req)
+		},
+	} {
+		for _, warm := range []bool{true, false} {
+			if !warm && name != "read" {
+				continue // the others do the same with and without a token
+			}
+			t.Run(fmt.Sprintf("%s, warm %t", name, warm), func(t *testing.T) {
+				t.Parallel()
+				panicked := 0
+				for call := range 20 {
+					if !panicAt(t, int64(call), warm, send) {
+						break
+					}
+					panicked++
+				}
+				t.Logf("%d calls of the clock panicked", panicked)
+			})
+		}
+	}
+}
+
+// panicAt sends a request in which the given call of the clock panics, and then other requests, which must be answered. It reports
+// whether the request came to that call.
+func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
+	t.Helper()
+	clock := new(clockPanic)
+	clock.left.Store(-1)
+	s := gstMount(t, time.Hour)
+	s.Clock.BeforeReading = clock.beforeReading
+	s.Reload()
+	if warm {
+		s.token("app")
+	}
+	clock.left.Store(call)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		expectPanic(func() { send(s) })
+	}()
+	select {
+	case <-ended:
+		if clock.left.Swap(-1) >= 0 {
+			return false
+		}
+	case <-time.After(3 * time.Second):
+		t.Fatalf("the request hangs itself after a panic at call %d of the clock", call+1)
+	}
+	for _, next := range []struct {
+		op   logical.Operation
+		path string
+		data map[string]any
+		wait time.Duration
+	}{
+		{logical.ReadOperation, "status/gst", nil, 3 * time.Second},
+		{logical.ReadOperation, "token/app", nil, 16 * time.Second}, // it may wait for a login
+		{logical.UpdateOperation, "revoke/gst", nil, 3 * time.Second},
+		{logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 51}, 3 * time.Second},
+	} {
+		select {
+		case <-s.asyncRequest(context.WithoutCancel(t.Context()), next.op, next.path, next.data):
+		case <-time.After(next.wait):
+				t.Fatalf("%s %s is not answered after a panic at call %d of the clock", next.op, next.path, call+1)
+		}
+	}
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		s.Backend().Cleanup(context.WithoutCancel(t.Context()))
+	}()
+	select {
+	case <-stopped:
+	case <-time.After(3 * time.Second):
+		t.Fatalf("the plugin cannot be stopped after a panic at call %d of the clock", call+1)
+	}
+	return true
+}

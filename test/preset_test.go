@@ -1,0 +1,295 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// presetFacts are what the contract says of a preset.
+type presetFacts struct {
+	protocol, url, format, refreshURL, scheme string
+	headers, refreshHeaders                   map[string]any
+}
+
+func presetTable() map[string]presetFacts {
+	const router = "https://router.mastersindia.co/api/v1/token-auth/"
+	const ksa = "https://qa-globalback.mastersindia-einv.com"
+	facts := map[string]presetFacts{
+		"einvoice-sandbox":    {protocol: "jwt", url: "https://sandb-api.mastersindia.co/api/v1/token-auth/"},
+		"einvoice-production": {protocol: "jwt", url: router},
+		"eway-production":     {protocol: "jwt", url: router},
+		"eway-sandbox":        {protocol: "jwt", url: "https://sandb-api.edoc.mastersindia.co/api/v1/token-auth/"},
+		"platform-production": {
+			protocol: "jwt", url: "https://api-platform.mastersindia.co/api/v2/token-auth/", format: "multipart",
+		},
+		"ksa-qa": {
+			protocol: "jwt", url: ksa + "/api/v2/token-auth/", refreshURL: ksa + "/api/v2/api-token-refresh/",
+			headers:        map[string]any{"Productid": "einvoicing_global"},
+			refreshHeaders: map[string]any{"Service": "online_service"},
+		},
+		"einvoice-soap-staging": {protocol: "soap", url: "http://staging-soapapi.mastersindia.co/api.einvoice.php"},
+		"oauth-sandbox":         {protocol: "oauth", url: "https://clientbasic.mastersindia.co/oauth/access_token"},
+		"oauth-production":      {protocol: "oauth", url: "https://pro.mastersindia.co/oauth/access_token"},
+		"oauth-verification":    {protocol: "oauth", url: "https://commonapi.mastersindia.co/oauth/access_token"},
+		"firstvision-sandbox":   {protocol: "firstvision", url: "https://stg34.visionplus.io/sandbox/v1/api/oauth/token"},
+	}
+	for name, fact := range facts {
+		if fact.format == "" && fact.protocol != "soap" {
+			fact.format = "json"
+		}
+		if fact.headers == nil {
+			fact.headers = map[string]any{}
+		}
+		if fact.refreshHeaders == nil {
+			fact.refreshHeaders = map[string]any{}
+		}
+		if fact.scheme = "Bearer"; fact.protocol == "jwt" {
+			fact.scheme = "JWT"
+		}
+		facts[name] = fact
+	}
+	return facts
+}
+
+// presets are the names of all presets.
+func presets() []string { return slices.Sorted(maps.Keys(presetTable())) }
+
+// ofPreset is a config of a preset with invented credentials. Its host is outside: it cannot be verified.
+func ofPreset(name string) map[string]any {
+	credentials := map[string]map[string]any{
+		"jwt":         without(jwtV1().config, "token_url", "allow_http", "protocol"),
+		"oauth":       without(oauth().config, "token_url", "allow_http", "protocol"),
+		"soap":        without(soap().config, "token_url", "protocol"),
+		"firstvision": without(firstVision().config, "token_url", "allow_http", "protocol"),
+	}
+	return with(credentials[presetTable()[name].protocol], "preset", name)
+}
+
+// filled is the part of a read that a preset fills.
+func filled(data map[string]any) map[string]any {
+	part := map[string]any{}
+	for _, name := range []string{
+		"protocol", "token_url", "refresh_url", "request_format", "headers", "refresh_headers", "authorization_scheme",
+	} {
+		part[name] = data[name]
+	}
+	return part
+}
+
+func (p presetFacts) fields() map[string]any {
+	return map[string]any{
+		"protocol": p.protocol, "token_url": p.url, "refresh_url": p.refreshURL, "request_format": p.format,
+		"headers": p.headers, "refresh_headers": p.refreshHeaders, "authorization_scheme": p.scheme,
+	}
+}
+
+// TestPreset_FillsFieldsOfContract: a preset fills what the contract says.
+func TestPreset_FillsFieldsOfContract(t *testing.T) {
+	t.Parallel()
+	for name, facts := range presetTable() {
+		timed(t, name, func(t *testing.T) {
+			w := newTestMount(t)
+			w.quiet(func() { w.write("config/gst", with(ofPreset(name), "verify_connection", false)) })
+			data := overTheWire(t, w.read("config/gst").Data)
+			if got, want := filled(data), facts.fields(); !reflect.DeepEqual(got, want) {
+				t.Errorf("the config is %v, want %v", got, want)
+			}
+			if data["preset"] != name {
+				t.Errorf("preset is %v, want %s", data["preset"], name)
+			}
+		})
+	}
+}
+
+// TestPreset_ReadTellsFieldsAndEvidence: a preset's read says what it fills and how far that is known.
+func TestPreset_ReadTellsFieldsAndEvidence(t *testing.T) {
+	t.Parallel()
+	for name, facts := range presetTable() {
+		timed(t, name, func(t *testing.T) {
+			w := newTestMount(t)
+			var resp *logical.Response
+			w.idle(func() { resp = w.read("preset/" + name) })
+			data := overTheWire(t, resp.Data)
+			if got, want := filled(data), facts.fields(); !reflect.DeepEqual(got, want) {
+				t.Errorf("the preset is %v, want %v", got, want)
+			}
+			for _, field := range []string{"documented_at", "documented", "assumed", "seen", "token_use", "single_session"} {
+				if s, ok := data[field].(string); !ok || s == "" {
+					t.Errorf("%s is %v, want words", field, data[field])
+				}
+			}
+			if got, want := data["revocable"], facts.refreshURL != ""; got != want {
+				t.Errorf("revocable is %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+// TestPreset_ListNamesAll: presets are listed.
+func TestPreset_ListNamesAll(t *testing.T) {
+	t.Parallel()
+	timed(t, "all of them", func(t *testing.T) {
+		w := newTestMount(t)
+		w.idle(func() {
+			resp, err := w.do(t.Context(), logical.ListOperation, "preset/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys, _ := resp.Data["keys"].([]string)
+			if got := slices.Sorted(slices.Values(keys)); !slices.Equal(got, presets()) {
+				t.Errorf("keys are %v, want %v", got, presets())
+			}
+			info, _ := resp.Data["key_info"].(map[string]any)
+			for _, name := range presets() {
+				if info[name] == nil {
+					t.Errorf("no key_info for %s", name)
+				}
+			}
+		})
+	})
+}
+
+// TestPreset_NotWritable: a preset is written by nobody.
+func TestPreset_NotWritable(t *testing.T) {
+	t.Parallel()
+	timed(t, "write and delete", func(t *testing.T) {
+		w := newTestMount(t)
+		w.idle(func() {
+			w.refusal(logical.UpdateOperation, "preset/ksa-qa", map[string]any{"token_url": "https://canary.example/"})
+			w.refusal(logical.DeleteOperation, "preset/ksa-qa", nil)
+		})
+	})
+}
+
+// TestPreset_PlainHTTPNeedsAllowHTTP: the preset for plain HTTP needs leave.
+func TestPreset_PlainHTTPNeedsAllowHTTP(t *testing.T) {
+	t.Parallel()
+	timed(t, "without allow_http", func(t *testing.T) {
+		w := newTestMount(t)
+		w.badRequest(logical.UpdateOperation, "config/gst",
+			with(without(ofPreset("einvoice-soap-staging"), "allow_http"), "verify_connection", false), "allow_http")
+	})
+}
+
+// TestPreset_NamedFieldsWin: what the same write names wins over the preset.
+func TestPreset_NamedFieldsWin(t *testing.T) {
+	t.Parallel()
+	for field, value := range map[string]any{
+		"token_url":            upstreamURL + "/api/v2/token-auth/",
+		"refresh_url":          upstreamURL + "/api/v2/api-token-refresh/",
+		"request_format":       "form",
+		"headers":              map[string]any{"X-Team": "gst"},
+		"refresh_headers":      map[string]any{"X-Team": "gst"},
+		"authorization_scheme": "Token",
+	} {
+		timed(t, field, func(t *testing.T) {
+			w := newTestMount(t)
+			w.write("config/gst", with(ofPreset("ksa-qa"), field, value, "allow_http", true, "verify_connection", false))
+			got := filled(overTheWire(t, w.read("config/gst").Data))
+			want := with(presetTable()["ksa-qa"].fields(), field, value)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("the config is %v, want %v", got, want)
+			}
+		})
+	}
+	timed(t, "protocol", func(t *testing.T) {
+		w := newTestMount(t)
+		w.write("config/gst", merged(with(oauth().config, "verify_connection", false), map[string]any{
+			"preset": "einvoice-sandbox", "request_format": "json", "authorization_scheme": "Bearer",
+		}))
+		if got := w.read("config/gst").Data["protocol"]; got != "oauth" {
+			t.Errorf("protocol is %v, want oauth", got)
+		}
+	})
+}
+
+// TestPreset_UpdateWithoutItKeepsChanges: an update that does not name the preset keeps what was changed.
+func TestPreset_UpdateWithoutItKeepsChanges(t *testing.T) {
+	t.Parallel()
+	timed(t, "headers", func(t *testing.T) {
+		w := newTestMount(t)
+		w.write("config/gst", with(ofPreset("ksa-qa"), "verify_connection", false))
+		w.write("config/gst", map[string]any{"headers": "X-Team=gst", "verify_connection": false})
+		w.write("config/gst", map[string]any{"rotation_percent": 50})
+		data := overTheWire(t, w.read("config/gst").Data)
+		if want := map[string]any{"X-Team": "gst"}; !reflect.DeepEqual(data["headers"], want) {
+			t.Errorf("headers are %v, want %v", data["headers"], want)
+		}
+		if data["preset"] != "ksa-qa" {
+			t.Errorf("preset is %v, want ksa-qa", data["preset"])
+		}
+	})
+}
+
+// TestPreset_WrittenAgainReplacesItsFields: a preset written again replaces all that it fills.
+func TestPreset_WrittenAgainReplacesItsFields(t *testing.T) {
+	t.Parallel()
+	secrets := jwtV1().onlySecrets()
+	changed := map[string]any{
+		"token_url": upstreamURL + "/canary/", "refresh_url": upstreamURL + "/canary-two/", "request_format": "form",
+		"headers": map[string]any{"X-Team": "gst"}, "refresh_headers": map[string]any{"X-Team": "gst"},
+		"authorization_scheme": "Token", "allow_http": true, "verify_connection": false,
+	}
+	timed(t, "the same preset", func(t *testing.T) {
+		w := newTestMount(t)
+		w.write("config/gst", merged(ofPreset("ksa-qa"), changed))
+		w.write("config/gst", with(secrets, "preset", "ksa-qa", "verify_connection", false))
+		want := presetTable()["ksa-qa"].fields()
+		if got := filled(overTheWire(t, w.read("config/gst").Data)); !reflect.DeepEqual(got, want) {
+			t.Errorf("the config is %v, want %v", got, want)
+		}
+	})
+	timed(t, "another preset", func(t *testing.T) {
+		w := newTestMount(t)
+		w.write("config/gst", merged(ofPreset("ksa-qa"), changed))
+		w.write("config/gst", with(secrets, "preset", "einvoice-sandbox", "verify_connection", false))
+		want := presetTable()["einvoice-sandbox"].fields()
+		if got := filled(overTheWire(t, w.read("config/gst").Data)); !reflect.DeepEqual(got, want) {
+			t.Errorf("the config is %v, want %v", got, want)
+		}
+	})
+	timed(t, "except what the same write names", func(t *testing.T) {
+		w := newTestMount(t)
+		w.write("config/gst", merged(ofPreset("ksa-qa"), changed))
+		w.write("config/gst", with(secrets, "preset", "ksa-qa", "headers", "X-Team=gst", "verify_connection", false))
+		want := with(presetTable()["ksa-qa"].fields(), "headers", map[string]any{"X-Team": "gst"})
+		if got := filled(overTheWire(t, w.read("config/gst").Data)); !reflect.DeepEqual(got, want) {
+			t.Errorf("the config is %v, want %v", got, want)
+		}
+	})
+	timed(t, "not without the secrets where they would go elsewhere", func(t *testing.T) {
+		w := newTestMount(t)
+		w.write("config/gst", merged(ofPreset("ksa-qa"), changed))
+		message := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"preset": "ksa-qa"}, "password")
+		if strings.Contains(message, "canary") {
+			t.Error("the message repeats what is stored")
+		}
+	})
+}
+
+// TestPreset_KeepsOtherFields: a preset keeps what it does not fill.
+func TestPreset_KeepsOtherFields(t *testing.T) {
+	t.Parallel()
+	timed(t, "timeouts and the rest", func(t *testing.T) {
+		w := newTestMount(t)
+		kept := map[string]any{
+			"rotation_percent": 50, "request_timeout": 20, "max_token_ttl": 3600, "pause_reason": "audit", "ledger_retention": 60,
+		}
+		w.write("config/gst", with(merged(ofPreset("ksa-qa"), kept), "verify_connection", false))
+		w.write("config/gst", with(ofPreset("einvoice-sandbox"), "verify_connection", false))
+		got, want := overTheWire(t, w.read("config/gst").Data), overTheWire(t, kept)
+		for field := range want {
+			if got[field] != want[field] {
+				t.Errorf("%s is %v, want %v as before", field, got[field], want[field])
+			}
+		}
+	})
+}

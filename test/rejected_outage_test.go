@@ -1,0 +1,168 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// TestRejected_ReplacedSoonAfterShortOutage: the rotation of a rejected token meets an outage of a second. It is made once that is
+// over, not five minutes later: what is limited is how often it has happened, not how often it was asked for.
+func TestRejected_ReplacedSoonAfterShortOutage(t *testing.T) {
+	t.Parallel()
+	for _, restart := range []bool{false, true} {
+		for _, fault := range []simulator.Fault{
+			{Kind: simulator.FaultDown}, {Kind: simulator.FaultHTML}, {Kind: simulator.FaultThrottled, RetryAfter: 2 * time.Second},
+		} {
+			t.Run(fmt.Sprintf("%s, restart %t", fault.Kind, restart), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					s := gstMount(t, 24*time.Hour)
+					first := s.token("app")
+					advance(2 * time.Minute)
+					s.Simulator.SetFault(simulator.JWT, fault)
+					if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id != first.id {
+						t.Fatalf("token %s (%v) during the outage, want the current one", a.id, err)
+					}
+					if got := s.Simulator.Counters().Faulted; got != 1 {
+						t.Fatalf("%d logins met the outage, want 1", got)
+					}
+					advance(time.Second)
+					s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+					if restart {
+						s.Reload()
+					}
+					began := time.Now()
+					for a := first; a.id == first.id; advance(time.Second) {
+						if time.Since(began) > 30*time.Second {
+							t.Fatalf("the rejected token is still handed out %s after the outage", time.Since(began))
+						}
+						var err error
+						if a, err = s.ask(t.Context(), "app", reject(first.id)); err != nil {
+							t.Fatal(err)
+						}
+					}
+					s.wantLogins(3, "the first, the one that failed and its repetition")
+				})
+			})
+		}
+	}
+}
+
+// TestRejected_OncePerFiveMinutesAcrossRestart: the limit lasts as long as what depends on it.
+func TestRejected_OncePerFiveMinutesAcrossRestart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, 24*time.Hour)
+		current := s.token("app").id
+		for began := time.Now(); time.Since(began) < 31*time.Minute; advance(20 * time.Second) {
+			a, err := s.ask(t.Context(), "app", reject(current))
+			if err != nil {
+				t.Fatal(err)
+			}
+			current = a.id
+			s.Reload()
+		}
+		if got := s.logins(); got < 6 || got > 8 {
+			t.Errorf("%d logins in half an hour of rejections and restarts, want one in five minutes", got)
+		}
+	})
+}
+
+// TestRotate_OncePerTenSecondsAcrossRestart: asked again sooner it answers with the rotation that was made.
+func TestRotate_OncePerTenSecondsAcrossRestart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, 24*time.Hour)
+		s.token("app")
+		advance(time.Minute)
+		made := s.mustRotate()
+		for range 3 {
+			advance(2 * time.Second)
+			s.Reload()
+			if again := s.mustRotate(); again["token_id"] != made["token_id"] {
+				t.Errorf("rotate/ answers token %v, want that of %s before, %v", again["token_id"], 2*time.Second, made["token_id"])
+			}
+		}
+		s.wantLogins(2)
+		advance(6 * time.Second)
+		s.mustRotate()
+		s.wantLogins(3)
+	})
+}
+
+// TestRejected_WaitsNoLongerThanPlainRead: a rotation is in flight that somebody else has started, and it is slow.
+func TestRejected_WaitsNoLongerThanPlainRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 14 * time.Second})
+		s.untilRotation(first)
+		began := s.Upstream.LoginTimes()[1]
+		for _, at := range []time.Duration{500 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second, 8 * time.Second} {
+			go func() {
+				advanceUntil(began.Add(at))
+				from := time.Now()
+				if _, err := s.ask(t.Context(), "app", reject(first.id)); err != nil {
+					t.Errorf("a reader %s after the rotation began: %v", at, err)
+				}
+				if waited, most := time.Since(from), max(2*time.Second-at, 0)+5*time.Millisecond; waited > most {
+					t.Errorf("a reader who came %s after the rotation began waited %s, want at most %s", at, waited, most)
+				}
+			}()
+		}
+		advanceUntil(began.Add(20 * time.Second))
+		if a := s.token("app"); a.id == first.id {
+			t.Error("the token was not rotated")
+		}
+		s.wantLogins(2)
+	})
+}
+
+// TestTokenID_CapitalsAreFolded: whoever prints an ID in capitals means the same token.
+func TestTokenID_CapitalsAreFolded(t *testing.T) {
+	t.Parallel()
+	t.Run("rejected_token_id", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			first := lettered(s)
+			advance(2 * time.Minute)
+			if a, err := s.ask(t.Context(), "app", reject(capitals(first.id))); err != nil || a.id == first.id {
+				t.Errorf("token %s (%v), want another one than the rejected", a.id, err)
+			}
+		})
+	})
+	t.Run("revoke", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			first := lettered(s)
+			advance(time.Minute)
+			revoked, _ := s.revoke(capitals(first.id))
+			if len(revoked) != 1 || revoked[first.id].upstream == "" {
+				t.Errorf("revoke answers %v, want %s", revoked, first.id)
+			}
+			if a := s.token("app"); a.id == first.id {
+				t.Error("a revoked token was served")
+			}
+		})
+	})
+	t.Run("lookup", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			first := lettered(s)
+			if found := s.lookUp("token_id", capitals(first.id)); found.ID != first.id {
+				t.Errorf("lookup answers %v, want token %s", found, first.id)
+			}
+		})
+	})
+}

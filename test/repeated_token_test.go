@@ -1,0 +1,201 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// repeating is an upstream that answers with the token it has given before, until that is about to die.
+func (s *testMount) repeating(life, until time.Duration) {
+	var mu sync.Mutex
+	var last *httptest.ResponseRecorder
+	var given time.Time
+	s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if last == nil || time.Since(given) > life-until {
+			last, given = httptest.NewRecorder(), time.Now()
+			s.Simulator.ServeHTTP(last, r)
+		}
+		for _, name := range []string{"Content-Type"} {
+			w.Header().Set(name, last.Header().Get(name))
+		}
+		w.WriteHeader(last.Code)
+		_, _ = w.Write(bytes.Clone(last.Body.Bytes()))
+	})
+}
+
+// answering is an upstream that answers every login with the same JSON.
+func (s *testMount) answering(body string) {
+	s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(body))
+	})
+}
+
+// TestRepeatedToken_CausesNoLoginStorm: an upstream that gives the same token again is not asked again and again. Some give a new
+// token only when the old one is about to die.
+func TestRepeatedToken_CausesNoLoginStorm(t *testing.T) {
+	t.Parallel()
+	for name, until := range map[string]time.Duration{
+		"until a tenth is left": 6 * time.Minute, "until 3 seconds are left": 3 * time.Second, "to its end": 0,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				const life = time.Hour
+				s := gstMount(t, life)
+				s.repeating(life, until)
+				s.EveryMinute()
+				failed := 0
+				for end := time.Now().Add(3 * time.Hour); time.Now().Before(end); advance(900 * time.Millisecond) {
+					a, err := s.ask(t.Context(), "app", nil)
+					if err != nil {
+						failed++
+						continue
+					}
+					if !s.livesFor(a, a.lease) {
+						t.Fatalf("a lease of %s outlives its token, said to have %s left", a.lease, a.left)
+					}
+					if a.left < 6*time.Second-time.Second {
+						t.Fatalf("a token with %s left was served", a.left)
+					}
+				}
+				logins := len(s.Upstream.LoginTimes())
+				t.Logf("%d logins in 3 hours, %d reads failed", logins, failed)
+				// A life has 20 minutes between the time of rotation and the end, with at least a minute between two logins.
+				if logins > 3*25 {
+					t.Errorf("%d logins in 3 hours, want at most 25 a token", logins)
+				}
+				if failed > 3*60 {
+					t.Errorf("%d reads failed", failed)
+				}
+			})
+		})
+	}
+}
+
+// TestRepeatedToken_UnderOtherSettings: a token that is given again under other settings is the same token. It lives no longer
+// than before, and is not served once it was revoked.
+func TestRepeatedToken_UnderOtherSettings(t *testing.T) {
+	t.Parallel()
+	for _, verify := range []bool{true, false} {
+		for _, revoked := range []bool{true, false} {
+			t.Run(fmt.Sprintf("verified %t, revoked %t", verify, revoked), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					s := gstMount(t, time.Hour)
+					s.answering(`{"token":"the-only-token-there-is","expires_in":3600}`)
+					first := s.token("app")
+					advance(30 * time.Minute)
+					if revoked {
+						s.revoke("")
+					}
+					s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": verify})
+					if revoked {
+						if a, err := s.ask(t.Context(), "app", nil); err == nil {
+							t.Errorf("token %s was served, and %s was revoked", a.id, first.id)
+						}
+						return
+					}
+					if a := s.token("app"); a.id != first.id || !a.expires.Equal(first.expires) {
+						t.Errorf("token %s lives until %s, and was said to live until %s", a.id, a.expires, first.expires)
+					}
+					if out := s.write("revoke/gst", nil); len(out.Warnings) != 1 {
+						t.Errorf("warnings %q of the one token that is out", out.Warnings)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestRepeatedToken_RotateNamesNoPrevious: rotate that gives the same token again names no previous one.
+func TestRepeatedToken_RotateNamesNoPrevious(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.repeating(time.Hour, 0)
+		s.token("app")
+		for n := range 2 { // the second is answered with the first
+			if data := s.mustRotate(); data["previous_token_id"] != "" {
+				t.Errorf("rotate number %d: token %v replaces %v, want none replaced", n+1, data["token_id"], data["previous_token_id"])
+			}
+		}
+	})
+}
+
+// TestRepeatedToken_CorrectedLifeCounts: a corrected life counts for a token that is given again. Where the upstream tells no
+// life, the settings do, and they may have been wrong. The life is counted from when the token was first given all the same.
+func TestRepeatedToken_CorrectedLifeCounts(t *testing.T) {
+	t.Parallel()
+	for _, verify := range []bool{true, false} {
+		for _, after := range []time.Duration{30 * time.Minute, 59*time.Minute + 57*time.Second} {
+			t.Run(fmt.Sprintf("verified %t, after %s", verify, after), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					s := gstMount(t, time.Hour, "default_token_ttl", "1h")
+					s.answering(`{"token":"the-only-token-there-is"}`)
+					first := s.token("app")
+					if left := time.Until(first.expires); left > time.Hour {
+						t.Fatalf("the token is said to live for %s: this tests nothing", left)
+					}
+					advance(after)
+					s.write("config/gst", map[string]any{"default_token_ttl": "24h", "verify_connection": verify})
+					advance(2 * time.Hour)
+					a := s.token("app")
+					if want := first.expires.Add(23 * time.Hour); a.id != first.id || a.expires.Sub(want).Abs() > time.Second {
+						t.Errorf("token %s lives until %s, want %s until %s", a.id, a.expires, first.id, want)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestRepeatedToken_RotateNamesNoEarlierOnes: rotate that gives the same token again names none of those before it. That was
+// replaced by another rotation.
+func TestRepeatedToken_RotateNamesNoEarlierOnes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		advance(time.Minute)
+		s.repeating(time.Hour, 0)
+		made := s.mustRotate()
+		advance(time.Minute)
+		for range 2 { // the second is answered with the first
+			if data := s.mustRotate(); data["token_id"] != made["token_id"] || data["previous_token_id"] != "" {
+				t.Errorf("rotate answers %v, want token %v again and none replaced", data, made["token_id"])
+			}
+		}
+	})
+}
+
+// TestRepeatedToken_ClockSetBack: a clock that is set back lengthens no life of a token that is given again. A
+// former token is not set right when the clock is.
+func TestRepeatedToken_ClockSetBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.answering(`{"token":"the-only-token-there-is","expires_in":3600}`)
+		began := time.Now()
+		first := s.token("app")
+		advance(30 * time.Minute)
+		s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false})
+		s.Clock.Jump(-40 * time.Minute)
+		a := s.token("app")
+		if left := time.Hour - time.Since(began); a.id != first.id || a.left > left {
+			t.Errorf("token %s is said to have %s left, want %s with %s", a.id, a.left, first.id, left)
+		}
+	})
+}

@@ -1,0 +1,295 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// TestRestart_CostsNoLogin: reloads and crashes cost no login.
+func TestRestart_CostsNoLogin(t *testing.T) {
+	t.Parallel()
+	for name, restart := range map[string]func(*testMount){"reload": (*testMount).Reload, "crash": (*testMount).Crash} {
+		for _, f := range fixtures() {
+			timed(t, name+", "+f.name, func(t *testing.T) {
+				s := f.mounted(t)
+				first := s.token("app")
+				for range 20 {
+					advance(time.Minute)
+					restart(s)
+					a := s.token("app")
+					for _, field := range []string{"access_token", "token_id", "issued_at", "expires_at", "authorization", "client_id"} {
+						if a.data[field] != first.data[field] {
+							t.Fatalf("%s is another after a %s", field, name)
+						}
+					}
+				}
+				for _, o := range s.crowd(100, toApp, nil) {
+					if o.err != nil || o.answer.id != first.id {
+						t.Fatalf("after a %s: %v", name, o.err)
+					}
+				}
+				s.wantLogins(1)
+			})
+		}
+	}
+}
+
+// TestRestart_StoredTokenRotatedOnceUnread: a token found alive at start is rotated in time once though nobody reads it.
+func TestRestart_StoredTokenRotatedOnceUnread(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		advance(30 * time.Minute)
+		s.Reload()
+		s.EveryMinute()
+		advance(10 * time.Minute)
+		if got := s.logins(); got != 2 {
+			t.Fatalf("%d logins 40 minutes after the token was issued, want 2: it was found in storage and may be in use", got)
+		}
+		advance(48 * time.Hour)
+		if got := s.logins(); got != 2 {
+			t.Errorf("%d logins more, though nobody has read the new token", got-2)
+		}
+	})
+}
+
+// TestRestart_OverdueRotation: a reload with a rotation overdue serves the old token and rotates.
+func TestRestart_OverdueRotation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := s.token("app")
+		s.Stop()
+		advance(50 * time.Minute)
+		s.Start()
+		a := s.token("app")
+		advance(5 * time.Second)
+		if b := s.token("app"); b.id == first.id || s.logins() != 2 {
+			t.Errorf("the overdue token was not replaced: %s, %d logins", a.id, s.logins())
+		}
+	})
+}
+
+// TestRestart_KeepsFailureAndBackoff: a failure and its pause survive reloads.
+func TestRestart_KeepsFailureAndBackoff(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		fault simulator.Fault
+		pause time.Duration
+	}{
+		{"refused", simulator.Fault{Kind: simulator.FaultRefuse}, 15 * time.Minute},
+		{"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute}, 10 * time.Minute},
+	} {
+		for restart, again := range map[string]func(*testMount){"reload": (*testMount).Reload, "crash": (*testMount).Crash} {
+			t.Run(c.name+", "+restart, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					s := gstMount(t, time.Hour)
+					s.Simulator.SetFault(simulator.JWT, c.fault)
+					before := codeOf(s.failure("app"))
+					status := s.status()
+					for end := time.Now().Add(c.pause - 2*time.Minute); time.Now().Before(end); advance(time.Minute) {
+						again(s)
+						if got := codeOf(s.failure("app")); got != before {
+							t.Fatalf("after a %s the read answers %d, before it was %d", restart, got, before)
+						}
+						now := s.status()
+						for _, field := range []string{"state", "last_error", "last_error_kind", "consecutive_failures", "next_attempt_at"} {
+							if now[field] != status[field] {
+								t.Fatalf("after a %s %s is %v, before it was %v", restart, field, now[field], status[field])
+							}
+						}
+					}
+					if c := s.Simulator.Counters(); c.Faulted != 1 || c.Logins != 1 {
+						t.Fatalf("%d logins in the pause, want the one that was refused", c.Logins)
+					}
+					advance(3 * time.Minute)
+					s.failed("app")
+					s.wantLogins(2, "when the pause was over")
+				})
+			})
+		}
+	}
+}
+
+// TestRestart_KeepsCircuitBreakerSchedule: the schedule of refused credentials goes on over reloads.
+func TestRestart_KeepsCircuitBreakerSchedule(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.changePassword()
+		for end := time.Now().Add(7 * 24 * time.Hour); time.Now().Before(end); {
+			s.readEvery("app", time.Minute, time.Hour-time.Minute)
+			synctest.Wait() // a probe that a reload cuts off counts as a failure, which is another test's matter
+			s.Reload()
+		}
+		s.wantProbes(9)
+	})
+}
+
+// TestRestart_CrashDuringLoginIsOneFailure: a crash in mid login counts as one failure.
+func TestRestart_CrashDuringLoginIsOneFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second})
+		go func() { _, _ = s.ask(t.Context(), "app", nil) }()
+		for s.logins() < 1 {
+			advance(time.Millisecond)
+		}
+		s.Crash()
+		status := s.status()
+		if n := status["consecutive_failures"]; n != 1 || status["state"] != "backing_off" {
+			t.Errorf("state %v with %v failures, want backing_off with 1", status["state"], n)
+		}
+		s.failed("app")
+		if got := s.logins(); got != 1 {
+			t.Errorf("%d logins at once after the crash, want none before the pause is over", got)
+		}
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		advance(2 * time.Second)
+		s.token("app")
+		if n := s.status()["consecutive_failures"]; n != 0 {
+			t.Errorf("%v failures after a login that succeeded, want 0", n)
+		}
+	})
+}
+
+// TestRestart_UnfinishedLoginCountsOnce: an unfinished login counts once however many restarts follow.
+// TestAnUnfinishedLoginCountsOnce: its pause runs from when it began, however often the plugin is restarted after that.
+func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.changePassword()
+		s.readEvery("app", time.Minute, 80*time.Minute) // refused three times: the next probe is in 6 h
+		if got := s.Simulator.Counters().LoginsRefused; got != 3 {
+			t.Fatalf("%d logins were refused, want 3", got)
+		}
+		release := s.Upstream.Hold()
+		for s.logins() < 4 {
+			go func() { _, _ = s.ask(t.Context(), "app", nil) }()
+			advance(10 * time.Second) // less than request_timeout
+		}
+		s.Crash()
+		release()
+		failures := s.status()["consecutive_failures"]
+		for end := time.Now().Add(26 * time.Hour); time.Now().Before(end); {
+			s.readEvery("app", time.Minute, 50*time.Minute)
+			s.Reload()
+			if got := s.status()["consecutive_failures"]; s.logins() == 4 && got != failures {
+				t.Fatalf("%v failures after a reload, before it %v", got, failures)
+			}
+		}
+		if got := s.logins(); got != 5 {
+			t.Errorf("%d probes in the 26 hours after one that a crash cut off, want 1", got-4)
+		}
+	})
+}
+
+// TestRestart_CrashesCauseNoLoginStorm: crashes in mid login cannot become a login storm. Vault restarts a plugin that crashes at
+// once and sends the request again.
+func TestRestart_CrashesCauseNoLoginStorm(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, 24*time.Hour)
+		release := s.Upstream.Hold()
+		defer release()
+		began := time.Now()
+		for time.Since(began) < 10*time.Minute {
+			seen := s.logins()
+			go func() { _, _ = s.ask(t.Context(), "app", nil) }()
+			advance(100 * time.Millisecond)
+			if s.logins() > seen {
+				s.Crash()
+			}
+		}
+		// 1, 2, 4, 8, 16, 32, 60, 60 ... seconds, less a quarter.
+		if got := s.logins(); got > 22 {
+			t.Errorf("%d logins in 10 minutes of crashes, want at most 22", got)
+		} else if got < 8 {
+			t.Errorf("only %d logins: the test did not crash them", got)
+		}
+		doubling(t, s.gaps(), time.Minute, 200*time.Millisecond)
+	})
+}
+
+// TestRestart_CrashAfterResponseLosesOneToken: a crash after the upstream has answered loses one token and nothing else.
+func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := s.token("app")
+		release := s.Upstream.Hold()
+		advanceUntil(first.issued.Add(time.Hour*66/100 + time.Second)) // the rotation has begun, and its answer is held back
+		if got := s.logins(); got != 2 {
+			t.Fatalf("%d logins, want 2", got)
+		}
+		s.Crash()
+		release()
+		if a := s.token("app"); !s.Simulator.TokenAlive(a.access) {
+			t.Error("a dead token was served")
+		}
+		advance(time.Minute)
+		if a := s.token("app"); a.id == first.id || s.logins() != 3 {
+			t.Errorf("%d logins, want 3: the rotation is tried again", s.logins())
+		}
+	})
+}
+
+// TestRestart_ReloadDuringLoginIsOneFailure: a login cut off by a reload counts as a failure too.
+func TestRestart_ReloadDuringLoginIsOneFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		release := s.Upstream.Hold()
+		done := make(chan error, 1)
+		go func() {
+			_, err := s.ask(t.Context(), "app", nil)
+			done <- err
+		}()
+		for s.logins() < 1 {
+			advance(time.Millisecond)
+		}
+		s.Reload()
+		if err := <-done; codeOf(err) != 503 {
+			t.Errorf("a reader during a reload was answered %d (%v), want 503", codeOf(err), err)
+		}
+		release()
+		if n := s.status()["consecutive_failures"]; n != 1 {
+			t.Errorf("%v failures, want 1: nobody knows what became of the login", n)
+		}
+		advance(2 * time.Second)
+		s.token("app")
+		s.wantLogins(2)
+	})
+}
+
+// TestRestart_ServesStoredToken: a restart serves the stored token.
+func TestRestart_ServesStoredToken(t *testing.T) {
+	t.Parallel()
+	timed(t, "though the upstream is down", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		before := w.read("token/app").Data["token_id"]
+		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+		w.Reload()
+		if got := w.read("token/app").Data["token_id"]; got != before {
+			t.Errorf("token %v is served, want %v", got, before)
+		}
+	})
+	timed(t, "for the token of a verification that nobody has read", func(t *testing.T) {
+		w := newTestMount(t, jwtAccount())
+		w.write("config/gst", jwtConfig())
+		w.write("role/app", map[string]any{"config": "gst"})
+		w.Reload()
+		w.quiet(func() { w.read("token/app") })
+	})
+}

@@ -1,0 +1,176 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// hangingRefresh makes the refresh endpoint hang until it is mended. A request that hangs has no effect upstream.
+func (s *testMount) hangingRefresh() (mend func()) {
+	var mended atomic.Bool
+	s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "refresh") && !mended.Load() {
+			<-r.Context().Done()
+			return
+		}
+		s.Simulator.ServeHTTP(w, r)
+	})
+	return func() { mended.Store(true) }
+}
+
+// TestRevoke_AnswersInTimeAndGoesOnTelling: the refresh endpoint hangs. The answer comes within 30 s all the same, the tokens are out
+// of use at once, and they are killed when the upstream is well again.
+func TestRevoke_AnswersInTimeAndGoesOnTelling(t *testing.T) {
+	t.Parallel()
+	for _, timeout := range []string{"15s", "60s"} {
+		t.Run("request_timeout="+timeout, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { revokeWhileRefreshHangs(t, timeout) })
+		})
+	}
+}
+
+func revokeWhileRefreshHangs(t *testing.T, timeout string) {
+	t.Helper()
+	s := ksaMount(t, 24*time.Hour)
+	s.write("config/gst", map[string]any{"request_timeout": timeout})
+	s.EveryMinute()
+	held := []tokenResponse{s.token("app")}
+	for range 5 {
+		advance(15 * time.Second)
+		s.mustRotate()
+		held = append(held, s.token("app"))
+	}
+	mend := s.hangingRefresh()
+	began := time.Now()
+	r := s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil))
+	if refused, is := asRefusal(r.unpack()); is {
+		t.Fatalf("revoke/ is answered %v, want 200", refused)
+	}
+	if took := r.at.Sub(began); took > 30*time.Second+100*time.Millisecond {
+		t.Errorf("revoke/ answered after %s, want at most 30 s", took)
+	}
+	tokens, _ := r.resp.Data["tokens"].(map[string]any)
+	for n, a := range held {
+		said, _ := tokens[a.id].(map[string]any)
+		if said["upstream"] != "unknown" {
+			t.Errorf("token %d: %v, want unknown", n, said)
+		}
+		if !s.Simulator.TokenAlive(a.access) {
+			t.Fatalf("token %d is dead: the endpoint did not hang", n)
+		}
+	}
+	current := s.token("app")
+	for _, a := range held {
+		if a.id == current.id {
+			t.Error("a revoked token is served")
+		}
+	}
+	mend()
+	advance(5 * time.Minute)
+	for n, a := range held {
+		if s.Simulator.TokenAlive(a.access) {
+			t.Errorf("token %d is alive five minutes after the endpoint was mended", n)
+		}
+	}
+}
+
+// TestRevoke_ActsOnEveryToken: however many there are.
+func TestRevoke_ActsOnEveryToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const many = 530
+		s := ksaMount(t, 24*time.Hour)
+		tokens := s.recordIssued()
+		s.token("app")
+		for range many - 1 {
+			advance(11 * time.Second)
+			s.mustRotate()
+		}
+		if got := len(tokens.ids()); got != many {
+			t.Fatalf("%d tokens were issued, want %d", got, many)
+		}
+		revoked, _ := s.revoke("")
+		advance(5 * time.Minute) // it may go on to tell the upstream
+		if got := len(revoked); got != many {
+			t.Errorf("revoke/ acted on %d tokens, want %d", got, many)
+		}
+		alive := 0
+		for _, token := range tokens.all() {
+			if s.Simulator.TokenAlive(token) {
+				alive++
+			}
+		}
+		if alive > 0 {
+			t.Errorf("%d of %d tokens are alive upstream", alive, many)
+		}
+	})
+}
+
+// TestRevoke_EmptyTokenIDIsRefused: an unset shell variable must not revoke everything.
+func TestRevoke_EmptyTokenIDIsRefused(t *testing.T) {
+	t.Parallel()
+	timed(t, "empty", func(t *testing.T) {
+		w := jwtV2().mounted(t)
+		id := w.read("token/app").Data["token_id"]
+		w.badRequest(logical.UpdateOperation, "revoke/gst", map[string]any{"token_id": ""}, "token_id")
+		w.quiet(func() {
+			if got := w.read("token/app").Data["token_id"]; got != id {
+				t.Errorf("token %v is served, want %v: nothing was to be revoked", got, id)
+			}
+		})
+	})
+}
+
+// TestRead_ColdReaderWaitsAtMost15Seconds: sealing and step-down wait for the requests in flight.
+func TestRead_ColdReaderWaitsAtMost15Seconds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name      string
+		data      func(s *testMount) map[string]any
+		meanwhile func(s *testMount)
+	}{
+		{"plain", nil, func(*testMount) {}},
+		{"rejected", func(*testMount) map[string]any { return reject("0123456789abcdef") }, func(*testMount) {}},
+		{"settings written meanwhile", nil, func(s *testMount) {
+			for _, name := range []string{"7", "8", "9", "10", "11"} {
+				advance(4 * time.Second)
+				s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": name}, "verify_connection": false})
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := gstMount(t, time.Hour, "request_timeout", "60s")
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
+				began := time.Now()
+				var data map[string]any
+				if c.data != nil {
+					data = c.data(s)
+				}
+				read := s.asyncRequest(t.Context(), logical.ReadOperation, "token/app", data)
+				go c.meanwhile(s)
+				r := s.wait(read)
+				if waited := r.at.Sub(began); waited > 15*time.Second+100*time.Millisecond {
+					t.Errorf("a reader without a token waited %s, want at most 15 s", waited)
+				}
+				if refused, is := asRefusal(r.unpack()); !is || refused.status != http.StatusGatewayTimeout {
+					t.Errorf("the reader is answered %v, want 504", refused)
+				}
+				advance(30 * time.Second)
+			})
+		})
+	}
+}

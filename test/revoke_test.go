@@ -1,0 +1,505 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// contains reports whether a text has all of the parts.
+func contains(text string, parts ...string) bool {
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			return false
+		}
+	}
+	return true
+}
+
+// ksaMount is a mount with an account whose tokens can be killed upstream.
+func ksaMount(t *testing.T, ttl time.Duration) *testMount {
+	t.Helper()
+	s := newLatencyMount(t, jwtAccount(withTTL(ttl)))
+	s.write("config/gst", jwtConfig(
+		"token_url", upstreamURL+"/api/v2/token-auth/", "refresh_url", upstreamURL+"/api/v2/api-token-refresh/",
+		"headers", map[string]any{"Productid": "einvoicing_global"},
+		"refresh_headers", map[string]any{"Service": "online_service"},
+		"verify_connection", false,
+	))
+	s.write("role/app", map[string]any{"config": "gst"})
+	return s
+}
+
+// revocation is what revoke/ said of one token.
+type revocation struct{ upstream, validUntil string }
+
+// revoke revokes the tokens of gst, or the one of the given ID, which must be answered with 200.
+func (s *testMount) revoke(id string) (map[string]revocation, []string) {
+	s.t.Helper()
+	var data map[string]any
+	if id != "" {
+		data = map[string]any{"token_id": id}
+	}
+	resp := s.write("revoke/gst", data)
+	tokens, ok := resp.Data["tokens"].(map[string]any)
+	if !ok {
+		s.t.Fatalf("revoke answers %v, want tokens", resp.Data)
+	}
+	revoked := make(map[string]revocation)
+	for id, value := range tokens {
+		fields, _ := value.(map[string]any)
+		upstream, _ := fields["upstream"].(string)
+		until, _ := fields["valid_until"].(string)
+		revoked[id] = revocation{upstream, until}
+	}
+	return revoked, resp.Warnings
+}
+
+// TestRevoke_KillsEveryUnexpiredToken: revoke kills every unexpired token upstream where that can be done.
+func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ksaMount(t, time.Hour)
+		var held []tokenResponse
+		for range 4 {
+			held = append(held, s.token("app"))
+			advance(15 * time.Second)
+			s.mustRotate()
+		}
+		held = append(held, s.token("app"))
+		logins := s.logins()
+		revoked, warnings := s.revoke("")
+		if len(revoked) != len(held) || len(warnings) != 0 {
+			t.Errorf("%d tokens revoked of %d that live, warnings %q", len(revoked), len(held), warnings)
+		}
+		for n, a := range held {
+			if got := revoked[a.id]; got.upstream != "killed" || got.validUntil == "" {
+				t.Errorf("token %d: %+v, want killed", n, got)
+			}
+			if s.Simulator.TokenAlive(a.access) {
+				t.Errorf("token %d lives upstream after revoke", n)
+			}
+		}
+		if c := s.Simulator.Counters(); c.RefreshesOK != len(held) {
+			t.Errorf("%d exchanges, want %d", c.RefreshesOK, len(held))
+		}
+		if got := s.logins(); got != logins {
+			t.Errorf("revoke made %d logins", got-logins)
+		}
+		next := s.token("app")
+		if !s.Simulator.TokenAlive(next.access) {
+			t.Error("the next read gave a dead token")
+		}
+		for _, a := range held {
+			if next.id == a.id {
+				t.Error("a revoked token was served")
+			}
+		}
+		if got := s.logins(); got != logins+1 {
+			t.Errorf("%d logins by the next read, want 1", got-logins)
+		}
+	})
+}
+
+// TestRevoke_KillsTokensIssuedBeforeRestart: tokens issued before a restart are killed too.
+func TestRevoke_KillsTokensIssuedBeforeRestart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ksaMount(t, time.Hour)
+		first := s.token("app")
+		advance(15 * time.Second)
+		s.mustRotate()
+		second := s.token("app")
+		s.Crash()
+		revoked, _ := s.revoke("")
+		if revoked[first.id].upstream != "killed" || revoked[second.id].upstream != "killed" {
+			t.Errorf("after a restart revoke answers %+v, want both killed", revoked)
+		}
+		if s.Simulator.TokenAlive(first.access) || s.Simulator.TokenAlive(second.access) {
+			t.Error("a token lives upstream after revoke")
+		}
+	})
+}
+
+// TestRevoke_OneTokenLeavesOthers: revoke of one token leaves the others.
+func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ksaMount(t, time.Hour)
+		first := s.token("app")
+		advance(15 * time.Second)
+		s.mustRotate()
+		second := s.token("app")
+		revoked, _ := s.revoke(first.id)
+		if len(revoked) != 1 || revoked[first.id].upstream != "killed" {
+			t.Errorf("revoke of one token answers %+v", revoked)
+		}
+		if s.Simulator.TokenAlive(first.access) || !s.Simulator.TokenAlive(second.access) {
+			t.Error("not just the one token was killed")
+		}
+		logins := s.logins()
+		if a := s.token("app"); a.id != second.id || s.logins() != logins {
+			t.Error("the current token was dropped with a superseded one")
+		}
+		s.revoke(second.id)
+		if a := s.token("app"); a.id == second.id || s.Simulator.TokenAlive(second.access) {
+			t.Error("the current token was revoked by its ID and is still served, or alive")
+		}
+	})
+}
+
+// TestRevoke_UnsupportedTellsExpiry: revoke says until when a token lives that cannot be killed.
+func TestRevoke_UnsupportedTellsExpiry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := s.token("app")
+		revoked, warnings := s.revoke("")
+		want := revocation{"unsupported", first.expires.Format(time.RFC3339)}
+		if len(revoked) != 1 || revoked[first.id] != want {
+			t.Errorf("revoke answers %+v, want %s: %+v", revoked, first.id, want)
+		}
+		if len(warnings) == 0 || !contains(warnings[0], first.id, want.validUntil) {
+			t.Errorf("warnings %q, want one that names the token that lives on, and until when", warnings)
+		}
+		if a := s.token("app"); a.id == first.id {
+			t.Error("a revoked token was served")
+		}
+		// Asked again, it says the same of the token that lives on.
+		revoked, _ = s.revoke(first.id)
+		if revoked[first.id] != want {
+			t.Errorf("asked again, revoke answers %+v", revoked)
+		}
+	})
+}
+
+// TestRevoke_UpstreamDownStopsServing: revoke with the upstream away still takes the tokens out of use.
+func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		fault    simulator.Fault
+		upstream string
+	}{
+		{simulator.Fault{Kind: simulator.FaultDown}, "unknown"},
+		{simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour}, "unknown"},
+		{simulator.Fault{Kind: simulator.FaultRefuse}, "refused"},
+	} {
+		t.Run(string(c.fault.Kind), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := ksaMount(t, time.Hour)
+				first := s.token("app")
+				s.Simulator.SetFault(simulator.JWT, c.fault)
+				revoked, warnings := s.revoke("")
+				if got := revoked[first.id].upstream; got != c.upstream {
+					t.Errorf("upstream %q, want %q", got, c.upstream)
+				}
+				if len(warnings) == 0 || !contains(warnings[0], first.id) {
+					t.Errorf("warnings %q, want one: the token may live on", warnings)
+				}
+				if counted := s.Simulator.Counters(); counted.Refreshes != 1 || counted.Faulted != 1 {
+					t.Errorf("%d exchanges, %d failed by the upstream; want 1 and 1", counted.Refreshes, counted.Faulted)
+				}
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+				if a := s.token("app"); a.id == first.id {
+					t.Error("a revoked token was served")
+				}
+				// When the upstream is back, the old token can be killed.
+				revoked, _ = s.revoke(first.id)
+				if revoked[first.id].upstream != "killed" || s.Simulator.TokenAlive(first.access) {
+					t.Errorf("asked again, revoke answers %+v", revoked)
+				}
+			})
+		})
+	}
+}
+
+// TestRevoke_NotServedAfterRestart: a revoked token is not served after a restart.
+func TestRevoke_NotServedAfterRestart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ksaMount(t, time.Hour)
+		first := s.token("app")
+		// The upstream hangs while it is told; Vault crashes in the middle.
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute, On: simulator.OnRefresh})
+		go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil) }()
+		advance(time.Second)
+		if s.Simulator.Counters().Refreshes != 1 {
+			t.Fatal("the upstream was not told")
+		}
+		if a := s.token("app"); a.id == first.id {
+			t.Error("a token was served while it is being revoked")
+		}
+		s.Crash()
+		if a := s.token("app"); a.id == first.id {
+			t.Error("a revoked token was served after a restart")
+		}
+	})
+}
+
+// TestRevoke_OfUnusedAccount: revoke of a cold account answers no tokens.
+func TestRevoke_OfUnusedAccount(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ksaMount(t, time.Hour)
+		if revoked, warnings := s.revoke(""); len(revoked) != 0 || len(warnings) != 0 {
+			t.Errorf("revoke answers %+v, warnings %q", revoked, warnings)
+		}
+		s.token("app")
+		advance(3 * time.Hour)
+		if revoked, _ := s.revoke(""); len(revoked) != 0 {
+			t.Errorf("revoke of expired tokens answers %+v", revoked)
+		}
+		if got := s.Simulator.Counters().Refreshes; got != 0 {
+			t.Errorf("%d exchanges, want none", got)
+		}
+	})
+}
+
+// TestRevoke_DuringLoginDropsItsToken: revoke during a login in flight throws away what it brings.
+func TestRevoke_DuringLoginDropsItsToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ksaMount(t, time.Hour)
+		first := s.token("app")
+		advance(2 * time.Hour) // that token has expired, and so has the one that replaced it
+		release := s.Upstream.Hold()
+		readers := make(chan tokenResponse, 3)
+		for range cap(readers) {
+			go func() {
+				a, err := s.ask(t.Context(), "app", nil)
+				if err != nil {
+					t.Error(err)
+				}
+				readers <- a
+			}()
+		}
+		advance(time.Second)
+		logins := s.logins()
+		if logins != 3 {
+			t.Fatalf("%d logins, want 3, the last of them in flight", logins)
+		}
+		revokedAt := time.Now()
+		s.revoke("")
+		release()
+		for range cap(readers) {
+			a := <-readers
+			if a.id == first.id || a.issued.Before(revokedAt) || !s.Simulator.TokenAlive(a.access) {
+				t.Errorf("after the revocation a reader was given a token of %s, want one of a new login", a.issued)
+			}
+		}
+		if got := s.logins() - logins; got != 1 {
+			t.Errorf("%d logins for those who waited, want 1", got)
+		}
+		if most := s.Upstream.MostInFlight(""); most != 1 {
+			t.Errorf("%d logins in flight at once", most)
+		}
+	})
+}
+
+// TestRevoke_OfPausedConfig: revoke of a paused config works.
+func TestRevoke_OfPausedConfig(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ksaMount(t, time.Hour)
+		first := s.token("app")
+		s.write("config/gst", map[string]any{"paused": true})
+		revoked, _ := s.revoke("")
+		if revoked[first.id].upstream != "killed" || s.Simulator.TokenAlive(first.access) {
+			t.Errorf("revoke of a paused config answers %+v", revoked)
+		}
+		s.failed("app")
+		s.wantLogins(1)
+	})
+}
+
+// TestRevoke_RepeatedTokenNotServed: a token that is given again after its revocation is not served.
+func TestRevoke_RepeatedTokenNotServed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		// Two logins within one second give the same token, as with the vendor.
+		s.Simulator.SetAccount(jwtAccount(withTTL(time.Hour), func(a *simulator.Account) { a.RepeatTokens = true }))
+		first := s.token("app")
+		s.revoke("")
+		if a, err := s.ask(t.Context(), "app", nil); err == nil && a.id == first.id {
+			t.Fatal("a revoked token was served since the upstream gave it again")
+		}
+		if got := s.Simulator.Counters().LoginsOK; got != 2 {
+			t.Fatalf("%d logins, want 2", got)
+		}
+		advance(3 * time.Second)
+		if a := s.token("app"); a.id == first.id {
+			t.Error("a revoked token was served")
+		}
+	})
+}
+
+// TestRevoke_ActsOnAnyNumberOfTokens: revoke acts on every unexpired token however many there are. An operator who pressed
+// rotate/ for an hour.
+func TestRevoke_ActsOnAnyNumberOfTokens(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		var held []tokenResponse
+		for range 80 {
+			held = append(held, s.token("app"))
+			advance(11 * time.Second)
+			s.mustRotate()
+		}
+		revoked, _ := s.revoke("")
+		living := 0
+		for _, a := range held {
+			if s.Simulator.TokenAlive(a.access) {
+				living++
+			}
+		}
+		if living > 0 {
+			t.Errorf("%d of %d tokens live after revoke, which told of %d", living, len(held)+1, len(revoked))
+		}
+	})
+}
+
+// TestRevoke_DuringVerificationLeavesOneLogin: revoke during a verification leaves one login in flight.
+func TestRevoke_DuringVerificationLeavesOneLogin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := s.token("app")
+		release := s.Upstream.Hold()
+		written := make(chan struct{})
+		go func() {
+			defer close(written)
+			_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		}()
+		advance(time.Second)
+		if got := s.logins(); got != 2 {
+			t.Fatalf("%d logins, want 2, one of them the verification in flight", got)
+		}
+		s.revoke("")
+		read := make(chan tokenResponse, 1)
+		go func() {
+			a, err := s.ask(t.Context(), "app", nil)
+			if err != nil {
+				t.Error(err)
+			}
+			read <- a
+		}()
+		advance(time.Second)
+		release()
+		<-written
+		if a := <-read; a.id == first.id {
+			t.Error("a revoked token was served")
+		}
+		if most := s.Upstream.MostInFlight(""); most != 1 {
+			t.Errorf("%d logins of one account in flight at once", most)
+		}
+	})
+}
+
+// TestRevokeUnsaved_KeptWhileIdle: a revocation that storage did not take outlives the idle time. An account that nobody reads is
+// let go from memory, but not while storage would bring the revoked token back.
+func TestRevokeUnsaved_KeptWhileIdle(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		first := s.token("app")
+		s.EveryMinute()
+		advance(30*time.Minute + 30*time.Second)
+		s.Storage.FailPuts(1)
+		if _, err := s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil); err == nil {
+			t.Fatal("revoke/ is answered though storage took nothing")
+		}
+		advance(time.Minute)
+		if a := s.token("app"); a.id == first.id {
+			t.Error("a revoked token was served")
+		}
+	})
+}
+
+// TestRevokeUnsaved_AccountNotEvictedWhileWriting: an account is not let go while its revocation is written. Vault's minute may
+// come in the middle.
+func TestRevokeUnsaved_AccountNotEvictedWhileWriting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		first := s.token("app")
+		advance(30 * time.Minute)
+		s.Storage.SlowPuts(3 * time.Second)
+		revoked := make(chan struct{})
+		go func() {
+			defer close(revoked)
+			_, _ = s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
+		}()
+		advance(time.Second)
+		s.minute()
+		if id := s.status()["token_id"]; id == first.id {
+			t.Error("a token is said to be served while it is being revoked")
+		}
+		<-revoked
+		if a := s.token("app"); a.id == first.id {
+			t.Error("a revoked token was served")
+		}
+	})
+}
+
+// TestRevoke_KilledStaysKilled: of two who revoke at a time, one asks the upstream, which would refuse the second.
+func TestRevoke_KilledStaysKilled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		first := s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 2 * time.Second, On: simulator.OnRefresh})
+		var all sync.WaitGroup
+		for range 2 {
+			all.Go(func() { _, _ = s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil) })
+			advance(time.Second)
+		}
+		all.Wait()
+		if c := s.Simulator.Counters(); c.Refreshes != 1 || c.RefreshesOK != 1 {
+			t.Fatalf("%d exchanges, %d of them made; want one", c.Refreshes, c.RefreshesOK)
+		}
+		s.wantKilled(first.id)
+	})
+}
+
+// TestRevoke_KeptThroughEviction: a revocation is remembered though the account was let go meanwhile. Nobody has read it, and
+// Vault's minute comes while the upstream is asked.
+func TestRevoke_KeptThroughEviction(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		first := s.token("app")
+		advance(30 * time.Minute)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second, On: simulator.OnRefresh})
+		revoked := make(chan struct{})
+		go func() {
+			defer close(revoked)
+			_, _ = s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
+		}()
+		advance(time.Second)
+		s.minute()
+		<-revoked
+		s.wantKilled(first.id)
+	})
+}
+
+// wantKilled checks that a token is known to have been killed, and that nobody is told that it may be good.
+func (s *testMount) wantKilled(id string) {
+	s.t.Helper()
+	if until := moment(s.t, s.write("lookup", map[string]any{"token_id": id}).Data, "usable_until"); until.After(time.Now()) {
+		s.t.Errorf("a token that was killed is said to be usable until %s", until)
+	}
+	if revoked, warnings := s.revoke(id); revoked[id].upstream != "killed" || len(warnings) > 0 {
+		s.t.Errorf("asked again, revoke answers %+v, warnings %q; want killed", revoked, warnings)
+	}
+}

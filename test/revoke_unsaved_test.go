@@ -1,0 +1,94 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// TestRevokeUnsaved_KeptThroughReloads: a revocation that storage did not take outlives whatever has the account loaded anew.
+// Whoever cannot revoke tries to pause the account, and that fails as well.
+func TestRevokeUnsaved_KeptThroughReloads(t *testing.T) {
+	t.Parallel()
+	for name, happens := range map[string]func(s *testMount){
+		"a pause that is not stored": func(s *testMount) {
+			s.Storage.FailPuts(1)
+			if _, err := s.do(s.t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"paused": true}); err == nil {
+				s.t.Error("config/gst is answered though storage took nothing")
+			}
+		},
+		"a write of another cluster":    func(s *testMount) { s.elsewhere(1) },
+		"two writes of another cluster": func(s *testMount) { s.elsewhere(2) },
+		"one of each": func(s *testMount) {
+			s.elsewhere(1)
+			s.write("config/gst", map[string]any{"pause_reason": "moving house"})
+		},
+	} {
+		for _, restart := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, and a restart %t", name, restart), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					s := ksaMount(t, 24*time.Hour)
+					first := s.token("app")
+					advance(time.Minute)
+					s.Storage.FailPuts(1)
+					if _, err := s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil); err == nil {
+						t.Fatal("revoke/ is answered though storage took nothing")
+					}
+					happens(s)
+					s.Storage.Heal()
+					if restart {
+						for range 3 {
+							s.minute()
+							synctest.Wait()
+						}
+						s.Reload()
+					}
+					if a := s.token("app"); a.id == first.id {
+						t.Error("a revoked token was served")
+					}
+				})
+			})
+		}
+	}
+}
+
+// elsewhere is a number of writes of config gst by another cluster.
+func (s *testMount) elsewhere(writes int) {
+	for range writes {
+		s.Backend().InvalidateKey(s.t.Context(), "config/gst")
+		synctest.Wait()
+	}
+}
+
+// TestRevokeUnsaved_KeptThroughRemoteWrite: a revocation that is being written outlives a write of another cluster. It may come
+// in the middle.
+func TestRevokeUnsaved_KeptThroughRemoteWrite(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		first := s.token("app")
+		advance(time.Minute)
+		s.Storage.SlowPuts(3 * time.Second)
+		revoked := make(chan struct{})
+		go func() {
+			defer close(revoked)
+			_, _ = s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
+		}()
+		advance(time.Second)
+		s.Backend().InvalidateKey(t.Context(), "config/gst")
+		if id := s.status()["token_id"]; id == first.id {
+			t.Error("a token is said to be served while it is being revoked")
+		}
+		<-revoked
+		if a := s.token("app"); a.id == first.id {
+			t.Error("a revoked token was served")
+		}
+	})
+}

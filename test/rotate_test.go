@@ -1,0 +1,301 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// rotate forces a rotation of gst.
+func (s *testMount) rotate() (map[string]any, error) {
+	resp, err := s.do(s.t.Context(), logical.UpdateOperation, "rotate/gst", nil)
+	switch {
+	case err != nil:
+		return nil, err
+	case resp.IsError():
+		return nil, logical.CodedError(http.StatusBadRequest, resp.Error().Error())
+	default:
+		return resp.Data, nil
+	}
+}
+
+// mustRotate rotates with success.
+func (s *testMount) mustRotate() map[string]any {
+	s.t.Helper()
+	data, err := s.rotate()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return data
+}
+
+// TestRotate_ReplacesTokenAndLeavesOldAlive: rotate replaces the shared token and leaves the old one alive.
+func TestRotate_ReplacesTokenAndLeavesOldAlive(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := s.token("app")
+		advance(time.Minute)
+		data := s.mustRotate()
+		second := s.token("app")
+		if second.id == first.id || data["token_id"] != second.id || data["previous_token_id"] != first.id {
+			t.Errorf("rotate answers %v; the token was %s and is %s", data, first.id, second.id)
+		}
+		until, expires := first.expires.Format(time.RFC3339), second.expires.Format(time.RFC3339)
+		if data["previous_valid_until"] != until || data["expires_at"] != expires {
+			t.Errorf("rotate answers %v; the old token lives until %s, the new one until %s", data, first.expires, second.expires)
+		}
+		if !s.Simulator.TokenAlive(first.access) {
+			t.Error("the old token was killed: it is superseded, not revoked")
+		}
+		s.wantLogins(2)
+	})
+}
+
+// TestRotate_UnusedAccountHasNoPrevious: rotate of a cold account names no previous token.
+func TestRotate_UnusedAccountHasNoPrevious(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		data := s.mustRotate()
+		if data["previous_token_id"] != "" || data["previous_valid_until"] != "" {
+			t.Errorf("rotate answers %v, want no previous token", data)
+		}
+		if a := s.token("app"); a.id != data["token_id"] || s.logins() != 1 {
+			t.Errorf("%d logins, want that of rotate, whose token is shared", s.logins())
+		}
+	})
+}
+
+// TestRotate_OncePerTenSeconds: rotate is made at most once in ten seconds.
+func TestRotate_OncePerTenSeconds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := s.token("app")
+		advance(time.Minute)
+		made := s.mustRotate()
+		for range 9 {
+			advance(time.Second)
+			again := s.mustRotate()
+			for _, field := range []string{"token_id", "expires_at", "previous_token_id", "previous_valid_until"} {
+				if again[field] != made[field] {
+					t.Fatalf("asked again, %s is %v, and was %v", field, again[field], made[field])
+				}
+			}
+		}
+		if got := s.logins(); got != 2 {
+			t.Fatalf("%d logins within 10 s, want one of rotate", got-1)
+		}
+		advance(1100 * time.Millisecond)
+		again, err := s.rotate()
+		if err != nil || again["token_id"] == made["token_id"] || again["previous_token_id"] != made["token_id"] {
+			t.Errorf("after 10 s rotate answers %v (%v)", again, err)
+		}
+		_ = first
+	})
+}
+
+// TestRotate_ConcurrentCallsMakeOneLogin: many who rotate at once make one login.
+func TestRotate_ConcurrentCallsMakeOneLogin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		s.Simulator.SetFault(simulator.JWT, latency())
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				if _, err := s.rotate(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if got := s.logins(); got != 2 {
+			t.Errorf("%d logins, want one for all who rotate", got-1)
+		}
+	})
+}
+
+// TestRotate_FailureKeepsBackoffSuccessEndsIt: rotate that fails keeps the pause and one that succeeds ends it.
+func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		fault simulator.Fault
+		code  int
+	}{
+		{"refused", simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest},
+		{"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 20 * time.Minute}, http.StatusTooManyRequests},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := gstMount(t, time.Hour)
+				s.Simulator.SetFault(simulator.JWT, c.fault)
+				s.failed("app")
+				next := s.status()["next_attempt_at"]
+				advance(2 * time.Minute)
+				if _, err := s.rotate(); err == nil || codeOf(err) != c.code {
+					t.Fatalf("rotate against an upstream that refuses: %v (%d), want %d", err, codeOf(err), c.code)
+				}
+				if counted := s.Simulator.Counters(); counted.Logins != 2 || counted.Faulted != 2 {
+					t.Fatalf("%d logins, %d refused; want 2: in a pause rotate logs in as well", counted.Logins, counted.Faulted)
+				}
+				if now := s.status()["next_attempt_at"]; now != next {
+					t.Errorf("rotate that failed moved the next attempt from %v to %v", next, now)
+				}
+				if got := codeOf(s.failure("app")); got != c.code {
+					t.Errorf("a read in the pause answers %d, want %d", got, c.code)
+				}
+				advance(2 * time.Minute)
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+				s.mustRotate()
+				s.token("app")
+				if state := s.status()["state"]; state != "ready" {
+					t.Errorf("state %v after rotate succeeded, want ready", state)
+				}
+				s.wantLogins(3)
+			})
+		})
+	}
+}
+
+// TestRotate_OncePerMinuteAfterRefusal: rotate after a refusal is made at most once a minute.
+func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.changePassword()
+		s.failed("app")
+		for range 10 * 60 {
+			advance(time.Second)
+			if _, err := s.rotate(); err == nil || codeOf(err) != http.StatusBadRequest {
+				t.Fatalf("rotate with refused credentials: %v", err)
+			}
+		}
+		for n, gap := range s.gaps() {
+			if gap < time.Minute || gap > time.Minute+2*time.Second {
+				t.Errorf("login %d came after %s, want 1m", n+2, gap)
+			}
+		}
+		if c := s.Simulator.Counters(); c.LoginsRefused != c.Logins || c.Logins < 10 || c.Logins > 11 {
+			t.Errorf("%d logins in 10 minutes, %d refused; want 10", c.Logins, c.LoginsRefused)
+		}
+	})
+}
+
+// TestRotate_NotMadeSaysSo: rotate that was not made says so. Whoever has had the account unlocked by the vendor must not take
+// the old refusal for a new one.
+func TestRotate_NotMadeSaysSo(t *testing.T) {
+	t.Parallel()
+	const untried = "no new one was made: rotate/ makes one again from "
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.changePassword()
+		s.failed("app")
+		again := time.Now().Add(time.Minute)
+		advance(20 * time.Second)
+		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried+again.UTC().Format(time.RFC3339)) {
+			t.Errorf("rotate within a minute of a refusal: %v", err)
+		}
+		s.wantLogins(1)
+		if said := s.failure("app").Error(); strings.Contains(said, untried) {
+			t.Errorf("a read speaks of rotate: %s", said)
+		}
+		advance(41 * time.Second)
+		if _, err := s.rotate(); err == nil || strings.Contains(err.Error(), untried) {
+			t.Errorf("rotate that was made and refused: %v", err)
+		}
+		s.wantLogins(2)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		if _, err := s.rotate(); err == nil || strings.Contains(err.Error(), untried) {
+			t.Errorf("rotate that met an outage: %v", err)
+		}
+		again := time.Now().Add(10 * time.Second)
+		advance(3 * time.Second)
+		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried+again.UTC().Format(time.RFC3339)) {
+			t.Errorf("rotate within 10 s of the last: %v", err)
+		}
+	})
+}
+
+// TestRotate_KeepsProbeSchedule: probes keep their schedule whatever rotate meets. A forced login that finds the upstream down
+// says nothing of the credentials.
+func TestRotate_KeepsProbeSchedule(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.changePassword()
+		s.readEvery("app", time.Minute, 80*time.Minute) // two refusals more: the next probe is in 6 h
+		if got := s.Simulator.Counters().LoginsRefused; got != 3 {
+			t.Fatalf("%d logins were refused, want 3", got)
+		}
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
+		if _, err := s.rotate(); err == nil || s.Simulator.Counters().Faulted != 1 {
+			t.Fatalf("rotate did not meet the outage: %v", err)
+		}
+		if state := s.status()["state"]; state != "rejected" {
+			t.Errorf("state %v, want rejected: the breaker is open", state)
+		}
+		if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
+			t.Errorf("a read answers %d, want 400: the breaker is open", got)
+		}
+		s.readEvery("app", time.Minute, 6*time.Hour)
+		times := s.Upstream.LoginTimes()
+		before := len(times)
+		s.readEvery("app", time.Minute, 6*time.Hour)
+		if got := len(s.Upstream.LoginTimes()) - before; got != 0 {
+			t.Errorf("%d logins in the 6 hours after the fourth refusal, want none: all gaps %v", got, s.gaps())
+		}
+	})
+}
+
+// TestRotate_AbsentConfigRefused: rotate of a missing config is refused.
+func TestRotate_AbsentConfigRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		for _, path := range []string{"rotate/none", "revoke/none"} {
+			resp, err := s.do(t.Context(), logical.UpdateOperation, path, nil)
+			if err != nil || !resp.IsError() {
+				t.Errorf("%s: %v, %v; want 400", path, resp, err)
+			}
+		}
+	})
+}
+
+// TestRotate_BlockedIsNoRotation: rotate that could not be begun is no rotation. Whoever tries once more is not to take the old
+// token for a new one.
+func TestRotate_BlockedIsNoRotation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := s.token("app")
+		advance(time.Minute)
+		s.Storage.FailPuts(1)
+		if data, err := s.rotate(); err == nil {
+			t.Fatalf("rotate answers %v though storage took nothing", data)
+		}
+		advance(3 * time.Second)
+		if data := s.mustRotate(); data["token_id"] == first.id || data["previous_token_id"] != first.id {
+			t.Errorf("rotate answers %v, want a new token in place of %s", data, first.id)
+		}
+		s.wantLogins(2)
+	})
+}

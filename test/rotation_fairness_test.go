@@ -1,0 +1,141 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// hosts is an upstream that is reached under several host names, each of which can hang.
+type hosts struct {
+	mu      sync.Mutex
+	hanging map[string]bool
+	logins  map[string][]time.Time // by label
+}
+
+// onHosts puts such an upstream in the place of the simulator's own.
+func (s *testMount) onHosts() *hosts {
+	h := &hosts{hanging: map[string]bool{}, logins: map[string][]time.Time{}}
+	s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
+		host, _, _ := strings.Cut(r.Host, ":")
+		h.mu.Lock()
+		hangs, label := h.hanging[host], r.URL.Query().Get("label")
+		h.logins[label] = append(h.logins[label], time.Now())
+		h.mu.Unlock()
+		if hangs {
+			<-r.Context().Done()
+			return
+		}
+		s.Simulator.ServeHTTP(w, r)
+	})
+	return h
+}
+
+func (h *hosts) hang(host string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.hanging[host] = true
+}
+
+func (h *hosts) loginsOf(label string) []time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append([]time.Time(nil), h.logins[label]...)
+}
+
+// accountOn stores an account that logs in at the host, with a role of its name, and reads it once.
+func (s *testMount) accountOn(host, name string) {
+	s.t.Helper()
+	s.write("config/"+name, jwtConfig(
+		"token_url", "http://"+host+"/api/v1/token-auth/?label="+name, "verify_connection", false,
+	))
+	s.write("role/"+name, map[string]any{"config": name})
+	s.token(name)
+}
+
+// TestRotation_HangingHostDelaysNoOther: accounts of a host that hangs fall due first, and again and again. An account of another host
+// is rotated in its time all the same, however often it is read.
+func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
+	t.Parallel()
+	for _, hanging := range []int{60, 150} {
+		for _, every := range []time.Duration{0, 5 * time.Second, time.Second} {
+			t.Run(fmt.Sprintf("%d accounts, read every %s", hanging, every), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
+					h := s.onHosts()
+					s.EveryMinute()
+					for n := range hanging {
+						s.accountOn("hanging.test", account(n))
+					}
+					advance(2 * time.Minute) // the others are due first
+					began := time.Now()
+					s.accountOn("healthy.test", "healthy")
+					h.hang("hanging.test")
+					due, end := began.Add(time.Hour*66/100), began.Add(time.Hour)
+					for time.Now().Before(end) {
+						if every == 0 {
+							advanceUntil(end)
+							break
+						}
+						if _, err := s.ask(t.Context(), "healthy", nil); err != nil {
+							t.Fatalf("a read of the healthy account: %v", err)
+						}
+						// Those of the host that hangs are in use as well.
+						_, _ = s.ask(t.Context(), account(int(time.Since(began)/every)%hanging), nil)
+						advance(every)
+					}
+					logins := h.loginsOf("healthy")
+					if len(logins) < 2 {
+						t.Fatalf("the account of the healthy host was not rotated in %s; it was due after %s", end.Sub(began), due.Sub(began))
+					}
+					if late := logins[1].Sub(due); late > time.Minute {
+						t.Errorf("the account of the healthy host was rotated %s late", late)
+					}
+					if tried := len(h.loginsOf(account(0))); tried < 2 {
+						t.Error("the accounts of the hanging host were not due: this tests nothing")
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestRotation_FirstComeFirstServed: on a host that hangs, too, each account has its turn before any has its second.
+func TestRotation_FirstComeFirstServed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const many = 60
+		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
+		h := s.onHosts()
+		s.EveryMinute()
+		for n := range many {
+			s.accountOn("hanging.test", account(n))
+		}
+		h.hang("hanging.test")
+		for end := time.Now().Add(58 * time.Minute); time.Now().Before(end); advance(5 * time.Second) {
+			// One of them is read far more often than the others.
+			if _, err := s.ask(t.Context(), account(0), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		least, most := many, 0
+		for n := range many {
+			tried := len(h.loginsOf(account(n))) - 1 // the first gave the token
+			least, most = min(least, tried), max(most, tried)
+		}
+		if most == 0 {
+			t.Fatal("no account was due: this tests nothing")
+		}
+		if least == 0 || most-least > 1 {
+			t.Errorf("the accounts had %d to %d turns, want the same number and one more at most", least, most)
+		}
+	})
+}

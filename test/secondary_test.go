@@ -1,0 +1,125 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// TestSecondary_WritesElsewhereDoNotMultiplyLogins: each write of the primary comes while a login of the secondary is in flight.
+func TestSecondary_WritesElsewhereDoNotMultiplyLogins(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		write func(n int) map[string]any
+		most  int // logins in 20 s
+	}{
+		// The login sends the same before and after: it goes on.
+		{"rotation_percent", func(n int) map[string]any { return map[string]any{"rotation_percent": 50 + n} }, 2},
+		// What is in flight is of no use any more. One login at a time, of 10 s each, or ended early and held off like a failure.
+		{"headers", func(n int) map[string]any {
+			return map[string]any{"headers": map[string]any{"X-Branch": fmt.Sprint(n)}, "verify_connection": false}
+		}, 6},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newClusters(t, time.Hour)
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second})
+				for n := range 20 {
+					go func() { _, _ = s.ask(t.Context(), "app", nil) }()
+					advance(500 * time.Millisecond)
+					s.elsewhere("config/gst", c.write(n))
+					advance(500 * time.Millisecond)
+				}
+				if got := s.logins(); got > c.most || got == 0 {
+					t.Errorf("%d logins in 20 s of writes elsewhere, want 1 to %d", got, c.most)
+				}
+				if most := s.Upstream.MostInFlight(""); most > 1 {
+					t.Errorf("%d logins in flight at once, want 1", most)
+				}
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+				advance(time.Minute)
+				s.token("app")
+			})
+		})
+	}
+}
+
+// TestSecondary_WriteElsewhereAndStatusListAreNoUse: an account that nobody reads is left alone, though its settings are written
+// elsewhere and its status is looked at.
+func TestSecondary_WriteElsewhereAndStatusListAreNoUse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newClusters(t, time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		advance(41 * time.Minute) // it was read, and so it is rotated once
+		if got := s.logins(); got != 2 {
+			t.Fatalf("%d logins, want 2", got)
+		}
+		for n := range 20 {
+			s.elsewhere("config/gst", map[string]any{"pause_reason": fmt.Sprint("none ", n)})
+			if _, err := s.do(t.Context(), logical.ListOperation, "status/", nil); err != nil {
+				t.Fatal(err)
+			}
+			if used := s.status()["in_use"]; used != false {
+				t.Errorf("in_use is %v after a look at the status, want false", used)
+			}
+			advance(15 * time.Minute)
+		}
+		s.wantLogins(2, "since nobody has read the second token")
+	})
+}
+
+// TestMemory_MissingNamesAreNotKept: whoever asks for names that do not exist, and hangs up, fills no memory.
+func TestMemory_MissingNamesAreNotKept(t *testing.T) { //nolint:paralleltest // it measures memory
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		held := s.onHeldStorage()
+		s.token("app")
+		const many = 3000
+		ask := func(prefix string) {
+			for n := range many {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+				name := fmt.Sprintf("%s%05d%s", prefix, n, strings.Repeat("x", 100))
+				req := s.Request(logical.ReadOperation, "status/"+name, nil)
+				if n%2 == 1 {
+					req = s.Request(logical.UpdateOperation, "rotate/"+name, nil)
+				}
+				go func() {
+					defer cancel()
+					_, _ = s.Backend().HandleRequest(ctx, req)
+				}()
+			}
+			advance(time.Minute)
+			for range 3 {
+				s.minute()
+				advance(time.Minute)
+			}
+		}
+		held.delayGets("config/", time.Second)
+		ask("warm-up-") // as many goroutines at a time as later: the runtime keeps what it has made for them
+		s.Storage.Reset() // what the test remembers of accesses is not the engine's
+		before := heap()
+		ask("missing-")
+		s.Storage.Reset()
+		each := (float64(heap()) - float64(before)) / many
+		t.Logf("%.0f bytes for each missing name", each)
+		if each > 150 {
+			t.Errorf("%.0f bytes stay for each name that does not exist, want next to none", each)
+		}
+		runtime.KeepAlive(s)
+	})
+}

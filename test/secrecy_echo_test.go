@@ -1,0 +1,183 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// echoes are upstreams that answer with what they were sent, in every place in which an error can stand.
+func echoes() map[string]func(w http.ResponseWriter, sent string) {
+	answer := func(status int, contentType string, body func(sent string) string) func(http.ResponseWriter, string) {
+		return func(w http.ResponseWriter, sent string) {
+			w.Header().Set("Content-Type", contentType)
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body(sent))
+		}
+	}
+	inJSON := func(format string) func(string) string {
+		return func(sent string) string {
+			encoded, _ := json.Marshal(sent) // a string can always be encoded
+			return fmt.Sprintf(format, encoded)
+		}
+	}
+	const jsonType = "application/json"
+	all := map[string]func(http.ResponseWriter, string){
+		"JSON error 400":         answer(400, jsonType, inJSON(`{"error":%s}`)),
+		"JSON error 206":         answer(206, jsonType, inJSON(`{"error":%s}`)),
+		"JSON error 200":         answer(200, jsonType, inJSON(`{"error":%s}`)),
+		"JSON description 401":   answer(401, jsonType, inJSON(`{"error":"invalid_grant","error_description":%s}`)),
+		"JSON detail 403":        answer(403, jsonType, inJSON(`{"detail":%s}`)),
+		"JSON message 500":       answer(500, jsonType, inJSON(`{"message":%s}`)),
+		"JSON field errors":      answer(400, jsonType, inJSON(`{"password":[%s]}`)),
+		"JSON non-field errors":  answer(400, jsonType, inJSON(`{"non_field_errors":[%s]}`)),
+		"JSON key":               answer(400, jsonType, inJSON(`{%s:"bad"}`)),
+		"JSON array of problems": answer(400, jsonType, inJSON(`[{"errorCode":"240101","title":%[1]s,"detail":%[1]s}]`)),
+		"JSON problem":           answer(400, jsonType, inJSON(`{"errorCode":%[1]s,"invalid-params":[{"name":%[1]s}]}`)),
+		"JSON nested":            answer(400, jsonType, inJSON(`{"error":{"message":%s}}`)),
+		"HTML":                   answer(502, "text/html", func(sent string) string { return "<html>" + sent + "</html>" }),
+		"plain text":             answer(400, "text/plain", func(sent string) string { return sent }),
+		"SOAP fault": answer(500, "text/xml", func(sent string) string {
+			return `<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>` +
+				`<e:Fault><faultcode>e:Client</faultcode><faultstring><![CDATA[` + sent +
+				`]]></faultstring></e:Fault></e:Body></e:Envelope>`
+		}),
+		"SOAP error": answer(200, "text/xml", func(sent string) string {
+			return `<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>` +
+				`<a:access_tokenResponse xmlns:a="urn:server"><error><![CDATA[` + sent +
+				`]]></error></a:access_tokenResponse></e:Body></e:Envelope>`
+		}),
+	}
+	all["headers"] = func(w http.ResponseWriter, sent string) {
+		line := strings.Join(strings.Fields(sent), " ")
+		w.Header().Set("WWW-Authenticate", line)
+		w.Header().Set("Location", "https://elsewhere.test/?"+line)
+		w.Header().Set("Content-Type", line)
+		w.WriteHeader(http.StatusFound)
+	}
+	return all
+}
+
+// answering is a mount whose upstream answers every login with reply, and a logbook.
+func answering(t *testing.T, reply func(http.ResponseWriter, mounttest.Request)) (*testMount, *logbook) {
+	t.Helper()
+	book := &logbook{}
+	w := newTestMountWith(t, func(w *testMount) {
+		w.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: book, JSONFormat: true})
+		w.Upstream.Replace(func(rw http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body) // it is in memory already
+			reply(rw, mounttest.Request{Method: r.Method, URL: r.URL.String(), Header: r.Header, Body: string(body)})
+		})
+	})
+	return w, book
+}
+
+// picks are what an upstream might repeat of a request.
+func (f fixture) picks() []func(mounttest.Request) string {
+	secrets := f.secrets()
+	return []func(mounttest.Request) string{
+		mounttest.Request.Text,
+		func(mounttest.Request) string { return strings.Join(secrets, " ") },
+		func(mounttest.Request) string {
+			return "the password '" + strings.Join(secrets, "' or '") + "' is wrong"
+		},
+		func(mounttest.Request) string { return strings.Repeat("x", 190) + strings.Join(secrets, " ") },
+	}
+}
+
+// TestSecrecy_EchoedSecretsNotPassedOn: an upstream that echoes secrets is not passed on.
+func TestSecrecy_EchoedSecretsNotPassedOn(t *testing.T) {
+	t.Parallel()
+	query := firstVision()
+	query.name, query.config = "firstvision in query", with(query.config, "request_format", "query")
+	for _, f := range append(fixtures(), query) {
+		for which, echo := range echoes() {
+			timed(t, f.name+" "+which, func(t *testing.T) {
+				var pick func(mounttest.Request) string
+				w, book := answering(t, func(rw http.ResponseWriter, r mounttest.Request) { echo(rw, pick(r)) })
+				var words []string
+				for n, p := range f.picks() {
+					pick = p
+					name := fmt.Sprintf("gst-%d", n)
+					words = append(words, w.refusal(logical.UpdateOperation, "config/"+name, f.config).message)
+					w.write("config/"+name, with(f.config, "verify_connection", false))
+					w.write("role/"+name, map[string]any{"config": name})
+					for range 2 { // from upstream, and from memory
+						words = append(words, w.refusal(logical.ReadOperation, "token/"+name, nil).message)
+					}
+					words = append(words, w.refusal(logical.UpdateOperation, "rotate/"+name, nil).message)
+					encoded, err := json.Marshal(w.read("status/" + name).Data)
+					if err != nil {
+						t.Fatal(err)
+					}
+					words = append(words, string(encoded))
+				}
+				if got, want := len(w.heard()), len(f.picks()); got < want {
+					t.Fatalf("the upstream was asked %d times, want %d at least", got, want)
+				}
+				for key, value := range w.storedUnder("token/") {
+					words = append(words, key+" "+value)
+				}
+				secrets := disguises(f)
+				for _, secret := range f.secrets() { // nor the most of one, where the text was cut
+					secrets = append(secrets, secret[:len(secret)-2])
+				}
+				w.hides(strings.Join(words, "\n"), secrets...)
+				w.hides(book.String(), secrets...)
+			})
+		}
+	}
+}
+
+// TestSecrecy_UpstreamTextIsCut: what an upstream says is cut and known fields only.
+func TestSecrecy_UpstreamTextIsCut(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("lorem ipsum ", 1000)
+	bodies := map[string]string{
+		"a long error":       `{"error":"` + long + `"}`,
+		"an unknown field":   `{"error":"wrong","debug":"canary","trace":{"canary":"canary"}}`,
+		"an unknown shape":   `{"canary-key-of-no-use":{"a":["canary"]}}`,
+		"a page":             `<html><title>canary</title></html>`,
+		"text":               `canary`,
+		"many problems":      `[` + strings.TrimSuffix(strings.Repeat(`{"errorCode":"240009","title":"canary-not"},`, 500), ",") + `]`,
+		"control characters": `{"error":"a\u0000b\u001b[31mc\r\nd\u2028e"}`,
+	}
+	for name, answer := range bodies {
+		timed(t, name, func(t *testing.T) {
+			f := jwtV1()
+			w, book := answering(t, func(rw http.ResponseWriter, _ mounttest.Request) {
+				rw.Header().Set("Content-Type", "application/json")
+				rw.WriteHeader(http.StatusBadRequest)
+				_, _ = io.WriteString(rw, answer)
+			})
+			w.mount(f)
+			r := w.refusal(logical.ReadOperation, "token/app", nil)
+			for _, text := range []string{r.message, text(t, w.read("status/gst").Data, "last_error")} {
+				if len(text) > 1000 {
+					t.Errorf("a message of %d bytes", len(text))
+				}
+				if strings.ContainsAny(text, "\x00\x1b\r\n\u2028") {
+					t.Errorf("control characters in %q", text)
+				}
+				if name != "many problems" {
+					w.hides(strings.ReplaceAll(text, "canary-key-of-no-use", ""), "canary")
+				}
+			}
+			for line := range strings.SplitSeq(book.String(), "\n") {
+				if len(line) > 2000 {
+					t.Errorf("a log line of %d bytes", len(line))
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,219 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// singleSessionMount is a mount whose account has a single session: a new login kills the old token.
+func singleSessionMount(t *testing.T, ttl time.Duration, more ...any) *testMount {
+	t.Helper()
+	s := gstMount(t, ttl, append([]any{"rotation_percent", 100}, more...)...)
+	s.Simulator.SetAccount(jwtAccount(withTTL(ttl), func(a *simulator.Account) { a.SingleSession = true }))
+	return s
+}
+
+// TestSingleSession_OneLiveToken: a single session has one living token and no lease outlives it.
+func TestSingleSession_OneLiveToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const life = 15 * time.Minute
+		s := singleSessionMount(t, life)
+		s.Simulator.SetFault(simulator.JWT, latency())
+		s.EveryMinute()
+		ends := make(map[string]time.Time) // by token: the end of its last lease
+		var order []string
+		for end := time.Now().Add(3 * time.Hour); time.Now().Before(end); {
+			a := s.token("app")
+			if _, known := ends[a.access]; !known {
+				order = append(order, a.access)
+			}
+			ends[a.access] = time.Now().Add(a.lease)
+			living := 0
+			for _, token := range order {
+				if s.Simulator.TokenAlive(token) {
+					living++
+				}
+			}
+			if living != 1 {
+				t.Fatalf("%d tokens live, want 1", living)
+			}
+			if a.left > 20*time.Second && a.left < life-20*time.Second {
+				advance(7 * time.Second)
+			} else {
+				advance(333 * time.Millisecond) // the change from one token to the next is what matters
+			}
+		}
+		logins := s.Upstream.LoginTimes()
+		for n, token := range order[:len(order)-1] {
+			if next := logins[n+1]; next.Before(ends[token]) {
+				t.Errorf("login %d came %s before the last lease on the token that it kills had ended", n+2, ends[token].Sub(next))
+			}
+		}
+		for n, gap := range s.gaps() {
+			if gap < life-6*time.Second {
+				t.Errorf("login %d came %s after the one before: a token that lived was replaced", n+2, gap)
+			}
+		}
+		if got, most := s.logins(), int(3*time.Hour/(life-6*time.Second))+1; got > most {
+			t.Errorf("%d logins in 3 hours, want at most %d", got, most)
+		}
+	})
+}
+
+// TestSingleSession_ClientsHoldNoDeadToken: clients of a single session never hold a dead token under a lease.
+func TestSingleSession_ClientsHoldNoDeadToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := singleSessionMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, latency())
+		s.EveryMinute()
+		f := newFleet(s, 10, 1)
+		f.mayHoldDead = true // without a lease a client cannot know: it is told when the next token is due
+		f.run(8 * time.Hour)
+		f.check(t)
+		f.served(t)
+		if got := len(s.loginsBefore(f.until)); got > 9 {
+			t.Errorf("%d logins in 8 hours, want at most 9", got)
+		}
+	})
+}
+
+// TestSingleSession_SuspectAfterCrashDuringLogin: a single session crashed in mid login does not serve the stored token.
+func TestSingleSession_SuspectAfterCrashDuringLogin(t *testing.T) {
+	t.Parallel()
+	for name, restarts := range map[string]int{"once": 1, "and reloaded after a login that failed": 2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := singleSessionMount(t, time.Hour)
+				first := s.token("app")
+				advance(10 * time.Minute)
+				release := s.Upstream.Hold()
+				go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
+				advance(time.Second)
+				if s.logins() != 2 || s.Simulator.TokenAlive(first.access) {
+					t.Fatal("the login that is to be cut off has not killed the old token")
+				}
+				if restarts > 1 {
+					s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+				}
+				s.Crash()
+				release()
+				dead := func() {
+					t.Helper()
+					if a, err := s.ask(t.Context(), "app", nil); err == nil && !s.Simulator.TokenAlive(a.access) {
+						t.Fatal("a token was served that the login in mid-crash has killed")
+					}
+				}
+				dead()
+				if restarts > 1 {
+					advance(2 * time.Second)
+					dead()
+					if s.Simulator.Counters().Faulted == 0 {
+						t.Fatal("the upstream was not asked")
+					}
+					s.Reload()
+					dead()
+					s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+				}
+				advance(time.Minute)
+				if a := s.token("app"); !s.Simulator.TokenAlive(a.access) {
+					t.Error("a dead token was served")
+				}
+			})
+		})
+	}
+}
+
+// TestSingleSession_SuspectTokenSurvivesConfigWrites: a suspect token stays suspect through writes of the config.
+func TestSingleSession_SuspectTokenSurvivesConfigWrites(t *testing.T) {
+	t.Parallel()
+	for name, blind := range map[string]bool{"taken up at start": false, "taken up by the write": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := singleSessionMount(t, time.Hour)
+				s.token("app")
+				advance(10 * time.Minute)
+				release := s.Upstream.Hold()
+				go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
+				advance(time.Second)
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+				if blind {
+					s.Storage.Fail(mounttest.List, "token/", mounttest.ErrStorage())
+				}
+				s.Crash()
+				release()
+				s.write("config/gst", map[string]any{"pause_reason": "being looked at"})
+				s.Reload()
+				if a, err := s.ask(t.Context(), "app", nil); err == nil && !s.Simulator.TokenAlive(a.access) {
+					t.Error("a token was served that the login in mid-crash has killed")
+				}
+			})
+		})
+	}
+}
+
+// TestSingleSession_SuspectAfterCrashDuringVerification: a single session whose verification crashes does not serve the
+// stored token. A verification is a login as any other.
+func TestSingleSession_SuspectAfterCrashDuringVerification(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := singleSessionMount(t, time.Hour)
+		first := s.token("app")
+		advance(10 * time.Minute)
+		release := s.Upstream.Hold()
+		go func() {
+			_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		}()
+		advance(time.Second)
+		if s.logins() != 2 || s.Simulator.TokenAlive(first.access) {
+			t.Fatal("the verification that is to be cut off has not killed the old token")
+		}
+		s.Crash()
+		release()
+		if a, err := s.ask(t.Context(), "app", nil); err == nil && !s.Simulator.TokenAlive(a.access) {
+			t.Error("a token was served that the verification in mid-crash has killed")
+		}
+	})
+}
+
+// TestSingleSession_SuspectAfterLostResponse: a single session whose login is lost on the way back does not serve the old
+// token. TestASingleSessionWhoseLoginIsLostOnTheWayBack is the same without a crash: the upstream has logged in, and nobody
+// knows.
+func TestSingleSession_SuspectAfterLostResponse(t *testing.T) {
+	t.Parallel()
+	for name, login := range map[string]func(s *testMount){
+		"rotate": func(s *testMount) { _, _ = s.do(s.t.Context(), logical.UpdateOperation, "rotate/gst", nil) },
+		"a verification": func(s *testMount) {
+			_, _ = s.do(s.t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := singleSessionMount(t, time.Hour)
+				first := s.token("app")
+				advance(10 * time.Minute)
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultCut})
+				login(s)
+				if s.Simulator.Counters().Faulted != 1 || s.Simulator.TokenAlive(first.access) {
+					t.Fatal("the login was not cut, or has not killed the old token")
+				}
+				if a, err := s.ask(t.Context(), "app", nil); err == nil && !s.Simulator.TokenAlive(a.access) {
+					t.Error("a token was served that the lost login has killed")
+				}
+			})
+		})
+	}
+}

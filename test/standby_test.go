@@ -1,0 +1,182 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/helper/consts"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+)
+
+// as is a mount of a config and a role that starts again as a node of another kind.
+func (f fixture) as(t *testing.T, state consts.ReplicationState, before func(*testMount)) *testMount {
+	t.Helper()
+	w := f.mounted(t)
+	before(w)
+	w.Stop()
+	synctest.Wait() // what was under way may still look at the state
+	w.Node.SetState(state)
+	w.Start()
+	return w
+}
+
+// forwards sends a request that the node must hand on to another, before any effect.
+func (w *testMount) forwards(op logical.Operation, path string, data map[string]any) {
+	w.t.Helper()
+	synctest.Wait() // the engine looks into storage when it starts
+	before := len(w.Storage.Accesses())
+	w.idle(func() {
+		resp, err := w.do(w.t.Context(), op, path, data)
+		// Vault looks for the error itself, and over gRPC nothing that wraps it is left.
+		if resp != nil || err != logical.ErrReadOnly { //nolint:errorlint // see above
+			w.t.Errorf("%s %s: %v, %v, want the bare logical.ErrReadOnly", op, path, resp, err)
+		}
+	})
+	for _, access := range w.Storage.Accesses()[before:] {
+		if !strings.HasPrefix(access, mounttest.Get) { // the existence check before a write reads
+			w.t.Errorf("%s %s: storage access %q", op, path, access)
+		}
+	}
+}
+
+// TestStandby_ForwardsToActiveNode: a performance standby hands on what only the active node may do.
+func TestStandby_ForwardsToActiveNode(t *testing.T) {
+	t.Parallel()
+	for _, r := range everyRequest() {
+		reads := r.op == logical.ReadOperation || r.op == logical.ListOperation
+		own := strings.HasPrefix(r.path, "config/") || strings.HasPrefix(r.path, "role/") || strings.HasPrefix(r.path, "preset/")
+		timed(t, string(r.op)+" "+r.path, func(t *testing.T) {
+			w := jwtV1().as(t, consts.ReplicationPerformanceStandby, func(w *testMount) { w.read("token/app") })
+			if !own || !reads {
+				w.forwards(r.op, r.path, r.data)
+				return
+			}
+			w.idle(func() {
+				if refused, is := asRefusal(w.do(t.Context(), r.op, r.path, r.data)); is {
+					t.Errorf("refused: %v", refused)
+				}
+			})
+		})
+	}
+	for name, state := range standbys() {
+		timed(t, name+" whose token has expired", func(t *testing.T) {
+			w := jwtV1().as(t, state, func(w *testMount) { w.read("token/app") })
+			advance(48 * time.Hour)
+			w.forwards(logical.ReadOperation, "token/app", nil)
+			w.forwards(logical.UpdateOperation, "token/app", nil)
+			w.forwards(logical.UpdateOperation, "rotate/gst", nil)
+			w.forwards(logical.UpdateOperation, "revoke/gst", nil)
+			w.forwards(logical.ReadOperation, "status/gst", nil)
+			w.forwards(logical.ListOperation, "status/", nil)
+		})
+	}
+}
+
+// TestSecondary_ForwardsWritesAndLogsIn: a performance secondary hands on writes and logs in for itself.
+func TestSecondary_ForwardsWritesAndLogsIn(t *testing.T) {
+	t.Parallel()
+	timed(t, "writes", func(t *testing.T) {
+		w := jwtV1().as(t, consts.ReplicationPerformanceSecondary, func(*testMount) {})
+		w.forwards(logical.UpdateOperation, "config/gst", map[string]any{"headers": "X-Team=gst"})
+		w.forwards(logical.UpdateOperation, "config/gst", jwtV1().onlySecrets())
+		w.forwards(logical.CreateOperation, "config/new", jwtConfig())
+		w.forwards(logical.UpdateOperation, "config/new", jwtConfig())
+		w.forwards(logical.DeleteOperation, "config/gst", nil)
+		w.forwards(logical.UpdateOperation, "role/app", map[string]any{"max_ttl": 60})
+		w.forwards(logical.UpdateOperation, "role/new", map[string]any{"config": "gst"})
+		w.forwards(logical.DeleteOperation, "role/app", nil)
+	})
+	timed(t, "tokens", func(t *testing.T) {
+		w := jwtV1().as(t, consts.ReplicationPerformanceSecondary, func(*testMount) {})
+		w.loggingIn(1, func() { w.read("token/app") })
+	})
+	timed(t, "on a mount of its own", func(t *testing.T) {
+		w := jwtV1().as(t, consts.ReplicationPerformanceSecondary, func(w *testMount) { w.Node.LocalMountVal = true })
+		w.loggingIn(1, func() { w.write("config/gst", map[string]any{"headers": "X-Team=gst"}) })
+	})
+}
+
+// standbys are the nodes that may not log in.
+func standbys() map[string]consts.ReplicationState {
+	return map[string]consts.ReplicationState{
+		"a performance standby": consts.ReplicationPerformanceStandby,
+		"a DR secondary":        consts.ReplicationDRSecondary,
+	}
+}
+
+// TestStandby_NeverLogsIn: a node that may not log in never does.
+func TestStandby_NeverLogsIn(t *testing.T) {
+	t.Parallel()
+	for name, state := range standbys() {
+		timed(t, name+" by its timers", func(t *testing.T) {
+			w := jwtV1().as(t, state, func(w *testMount) { w.read("token/app") })
+			w.EveryMinute()
+			w.quiet(func() { advance(48 * time.Hour) }) // past the rotation, and past the token's end
+		})
+		for _, r := range []struct {
+			op   logical.Operation
+			path string
+			data map[string]any
+		}{
+			{logical.ReadOperation, "token/app", nil},
+			{logical.UpdateOperation, "rotate/gst", nil},
+			{logical.UpdateOperation, "config/gst", map[string]any{"headers": "X-Team=gst"}},
+			{logical.UpdateOperation, "config/new", jwtConfig()},
+		} {
+			timed(t, name+" asked to "+string(r.op)+" "+r.path, func(t *testing.T) {
+				w := jwtV1().as(t, state, func(*testMount) {})
+				w.quiet(func() { _, _ = w.do(t.Context(), r.op, r.path, r.data) })
+			})
+		}
+	}
+}
+
+// TestStandby_BecomesActiveServesStoredToken: a node that becomes active serves the token of the one before.
+func TestStandby_BecomesActiveServesStoredToken(t *testing.T) {
+	t.Parallel()
+	timed(t, "from standby to active", func(t *testing.T) {
+		var token any
+		w := jwtV1().as(t, consts.ReplicationPerformanceStandby, func(w *testMount) { token = w.read("token/app").Data["token_id"] })
+		w.forwards(logical.ReadOperation, "token/app", nil)
+		w.Stop()
+		w.Node.SetState(0)
+		w.Start()
+		w.quiet(func() {
+			if got := w.read("token/app").Data["token_id"]; got != token {
+				t.Errorf("token %v is served, want %v", got, token)
+			}
+		})
+		w.EveryMinute()
+		w.loggingIn(1, func() { advance(17 * time.Hour) }) // and rotates it
+	})
+	for name, state := range standbys() {
+		timed(t, "without a restart, "+name, func(t *testing.T) {
+			w := jwtV1().as(t, state, func(w *testMount) { w.read("token/app") })
+			w.Node.SetState(0)
+			w.quiet(func() { w.read("token/app") })
+		})
+	}
+}
+
+// TestStandby_StopsRotating: a node that becomes a standby stops rotating.
+func TestStandby_StopsRotating(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		advance(time.Minute)
+		s.Node.SetState(consts.ReplicationPerformanceStandby)
+		advance(24 * time.Hour)
+		if got := s.logins(); got != 1 {
+			t.Errorf("%d logins by a standby", got-1)
+		}
+	})
+}

@@ -1,0 +1,189 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// TestStatus_RotationAndNextAttemptDiffer: status tells the rotation from the next attempt that is allowed. With a token that is
+// good for long, a login may be tried again at once, and none is due.
+func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultUnavailable})
+		if _, err := s.rotate(); err == nil {
+			t.Fatal("rotate succeeded against an upstream that is down")
+		}
+		status := s.status()
+		message, rotates := fmt.Sprint(status["message"]), fmt.Sprint(status["rotates_at"])
+		if rotates == fmt.Sprint(status["next_attempt_at"]) {
+			t.Fatalf("rotates_at and next_attempt_at are both %s: the scenario did not happen", rotates)
+		}
+		if want := "next attempt when that one is to be replaced, at " + rotates; !strings.Contains(message, want) {
+			t.Errorf("the message is %q, want %q in it", message, want)
+		}
+	})
+}
+
+// TestStatus_StatesOfAccount: status tells how an account is doing.
+func TestStatus_StatesOfAccount(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		state := func(want string) map[string]any {
+			t.Helper()
+			status := s.status()
+			if status["state"] != want {
+				t.Errorf("state %v, want %s (%v)", status["state"], want, status["message"])
+			}
+			return status
+		}
+		if got := state("idle"); got["token_id"] != "" || fmt.Sprint(got["in_use"]) != "false" || got["logins"] != int64(0) {
+			t.Errorf("idle: %v", got)
+		}
+		a := s.token("app")
+		got := state("ready")
+		want := map[string]any{
+			"token_id": a.id, "issued_at": a.issued.Format(time.RFC3339), "expires_at": a.expires.Format(time.RFC3339),
+			"rotates_at": a.issued.Add(time.Hour * 66 / 100).Format(time.RFC3339), "in_use": true,
+			"last_read_at": a.issued.Format(time.RFC3339), "last_login_at": a.issued.Format(time.RFC3339),
+			"last_error": "", "last_error_kind": "", "consecutive_failures": 0, "next_attempt_at": "",
+			"clock_skew_seconds": int64(0), "can_revoke_upstream": false,
+			"logins": int64(1), "login_failures": int64(0), "reads": int64(1),
+		}
+		for field, value := range want {
+			if fmt.Sprint(got[field]) != fmt.Sprint(value) {
+				t.Errorf("%s is %v, want %v", field, got[field], value)
+			}
+		}
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		advance(45 * time.Minute)
+		got = state("backing_off")
+		if got["token_id"] != a.id || got["consecutive_failures"] == 0 || got["last_error_kind"] != "unavailable" {
+			t.Errorf("backing off: %v", got)
+		}
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
+		advance(2 * time.Minute)
+		if got := state("rejected"); got["last_error_kind"] != "rejected" || got["next_attempt_at"] == "" {
+			t.Errorf("rejected: %v", got)
+		}
+		s.write("config/gst", map[string]any{"paused": true})
+		state("paused")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		s.write("config/gst", map[string]any{"paused": false})
+		advance(time.Minute) // else it may be answered with the refusal, which is that new
+		s.mustRotate()
+		state("ready")
+		if resp, err := s.tryRead("status/none", nil); resp != nil || err != nil {
+			t.Errorf("status of a config that does not exist: %v, %v; want 404", resp, err)
+		}
+		logins := s.logins()
+		for range 100 {
+			s.status()
+		}
+		if s.logins() != logins {
+			t.Error("status has logged in")
+		}
+	})
+}
+
+// TestStatus_CountsSinceStart: status counts since this process started.
+func TestStatus_CountsSinceStart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, 15*time.Minute)
+		s.EveryMinute()
+		const reads = 10
+		for range reads {
+			s.token("app")
+			advance(time.Second)
+		}
+		advance(24 * time.Hour) // long since idle
+		got := s.status()
+		if got["reads"] != int64(reads) || got["logins"] != int64(s.logins()) {
+			t.Errorf("after a day without reads, reads is %v and logins is %v; want %d and %d, as since the process started",
+				got["reads"], got["logins"], reads, s.logins())
+		}
+	})
+}
+
+// TestStatusList_TellsEveryFault: the list of statuses tells all that is wrong.
+func TestStatusList_TellsEveryFault(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		for _, name := range []string{"paused", "refused", "idle"} {
+			s.write("config/"+name, jwtConfig("verify_connection", false))
+			s.write("role/"+name, map[string]any{"config": name})
+		}
+		s.write("config/paused", map[string]any{"paused": true, "pause_reason": "moving house"})
+		s.token("app")
+		s.changePassword()
+		s.failed("refused")
+		for _, restart := range []func(){func() {}, s.Reload, func() {
+			s.Storage.Fail(mounttest.List, "token/", mounttest.ErrStorage())
+			s.Reload()
+		}} {
+			restart()
+			resp, err := s.do(t.Context(), logical.ListOperation, "status/", nil)
+			if err != nil || resp.IsError() {
+				t.Fatalf("list: %v, %v", resp, err)
+			}
+			if keys := fmt.Sprint(resp.Data["keys"]); keys != "[gst idle paused refused]" {
+				t.Errorf("keys %s", keys)
+			}
+			info, _ := resp.Data["key_info"].(map[string]any)
+			for name, state := range map[string]string{"gst": "ready", "idle": "idle", "paused": "paused", "refused": "rejected"} {
+				facts, _ := info[name].(map[string]any)
+				if facts["state"] != state || facts["message"] == "" {
+					t.Errorf("%s: %v, want state %s and a message", name, facts, state)
+				}
+			}
+		}
+	})
+}
+
+// TestStatusList_ManyAccounts: the list of statuses tells the truth of many accounts. Whoever looks at three in the morning must
+// not be told that all is well.
+func TestStatusList_ManyAccounts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		const many = 400
+		for n := range many {
+			s.write(fmt.Sprintf("config/c%03d", n), jwtConfig("verify_connection", false, "paused", true))
+		}
+		for _, restart := range []func(){func() {}, s.Reload} {
+			restart()
+			resp, err := s.do(t.Context(), logical.ListOperation, "status/", nil)
+			if err != nil || resp.IsError() {
+				t.Fatalf("list: %v, %v", resp, err)
+			}
+			info, _ := resp.Data["key_info"].(map[string]any)
+			wrong := 0
+			for n := range many {
+				facts, known := info[fmt.Sprintf("c%03d", n)].(map[string]any)
+				if known && facts["state"] != "paused" {
+					wrong++
+				}
+			}
+			if wrong > 0 {
+				t.Errorf("%d of %d paused accounts are listed in another state", wrong, many)
+			}
+		}
+	})
+}

@@ -1,0 +1,277 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+)
+
+// storageFault is an access that fails, and a request that needs it.
+type storageFault struct {
+	access, prefix string
+	op             logical.Operation
+	path           string
+	data           map[string]any
+}
+
+func storageFaults() []storageFault {
+	untried := jwtConfig("verify_connection", false)
+	return []storageFault{
+		{mounttest.Get, "config/", logical.ReadOperation, "config/gst", nil},
+		{mounttest.Get, "config/", logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 50}},
+		{mounttest.Get, "config/", logical.UpdateOperation, "config/new", jwtConfig()},
+		{mounttest.Get, "config/", logical.UpdateOperation, "role/new", map[string]any{"config": "gst"}},
+		{mounttest.Get, "config/", logical.ReadOperation, "token/app", nil},
+		{mounttest.Get, "config/", logical.UpdateOperation, "rotate/gst", nil},
+		{mounttest.Get, "config/", logical.UpdateOperation, "revoke/gst", nil},
+		{mounttest.Get, "config/", logical.ReadOperation, "status/gst", nil},
+		{mounttest.Get, "config/", logical.ListOperation, "config/", nil},
+		{mounttest.Put, "config/", logical.UpdateOperation, "config/new", untried},
+		{mounttest.Put, "config/", logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 50}},
+		{mounttest.Delete, "config/", logical.DeleteOperation, "config/gst", nil},
+		{mounttest.List, "config/", logical.ListOperation, "config/", nil},
+		{mounttest.List, "config/", logical.ListOperation, "status/", nil},
+		{mounttest.Get, "role/", logical.ReadOperation, "role/app", nil},
+		{mounttest.Get, "role/", logical.UpdateOperation, "role/app", map[string]any{"max_ttl": 60}},
+		{mounttest.Get, "role/", logical.ReadOperation, "token/app", nil},
+		{mounttest.Get, "role/", logical.ListOperation, "role/", nil},
+		{mounttest.Put, "role/", logical.UpdateOperation, "role/app", map[string]any{"max_ttl": 60}},
+		{mounttest.Put, "role/", logical.UpdateOperation, "role/new", map[string]any{"config": "gst"}},
+		{mounttest.Delete, "role/", logical.DeleteOperation, "role/app", nil},
+		{mounttest.List, "role/", logical.ListOperation, "role/", nil},
+		{mounttest.Get, "token/", logical.ReadOperation, "token/app", nil},
+		{mounttest.Get, "token/", logical.UpdateOperation, "rotate/gst", nil},
+		{mounttest.Get, "token/", logical.UpdateOperation, "revoke/gst", nil},
+		{mounttest.Get, "ledger/", logical.ReadOperation, "ledger/gst", nil},
+		{mounttest.List, "ledger/", logical.ListOperation, "ledger/", nil},
+		// An attempt that cannot be noted is not made.
+		{mounttest.Put, "token/", logical.ReadOperation, "token/app", nil},
+		{mounttest.Put, "token/", logical.UpdateOperation, "token/app", nil},
+		{mounttest.Put, "token/", logical.UpdateOperation, "rotate/gst", nil},
+		{mounttest.Put, "token/", logical.UpdateOperation, "config/new", jwtConfig()},
+		{mounttest.Put, "token/", logical.UpdateOperation, "config/gst", map[string]any{"headers": "X-Team=gst"}},
+	}
+}
+
+// TestStorageFault_ClearErrorWithoutEffect: storage that fails is a clear error without a login or a change.
+func TestStorageFault_ClearErrorWithoutEffect(t *testing.T) {
+	t.Parallel()
+	for _, fault := range storageFaults() {
+		timed(t, fault.access+" "+fault.prefix+" for "+string(fault.op)+" "+fault.path, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			w.Reload() // with nothing in memory
+			w.idle(func() {
+				w.Storage.Fail(fault.access, fault.prefix, mounttest.ErrStorage())
+				r := w.refusal(fault.op, fault.path, fault.data)
+				w.says(r.message, fault.prefix, mounttest.ErrStorage().Error())
+				w.hides(r.message, jwtV1().secrets()...)
+				w.Storage.Heal()
+			})
+			advance(2 * time.Minute)
+			if r, refused := asRefusal(w.do(t.Context(), fault.op, fault.path, fault.data)); refused {
+				t.Errorf("storage is well again, and yet: %v", r)
+			}
+		})
+	}
+}
+
+// TestStorageFault_UnreadableIsNotAbsent: an unreadable storage is not an account that is missing.
+func TestStorageFault_UnreadableIsNotAbsent(t *testing.T) {
+	t.Parallel()
+	timed(t, "config", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.Reload()
+		w.Storage.Fail(mounttest.Get, "config/", mounttest.ErrStorage())
+		r := w.refusal(logical.ReadOperation, "token/app", nil)
+		if r.status < 500 || strings.Contains(r.message, "does not exist") {
+			t.Errorf("answered %v, want a failure of the server", r)
+		}
+	})
+}
+
+// TestStorageFault_ReadOnlyErrorPassedThrough: a storage that only reads is said in its own words.
+func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
+	t.Parallel()
+	// Over gRPC an error keeps nothing but its words: whoever looks for these must find them, and nothing else.
+	readOnly := errors.New(logical.ErrReadOnly.Error())
+	for _, fault := range storageFaults() {
+		if fault.access != mounttest.Put && fault.access != mounttest.Delete {
+			continue
+		}
+		timed(t, fault.access+" "+fault.prefix+" for "+string(fault.op)+" "+fault.path, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			w.Reload()
+			w.idle(func() {
+				w.Storage.Fail(fault.access, fault.prefix, readOnly)
+				if r := w.refusal(fault.op, fault.path, fault.data); r.message != logical.ErrReadOnly.Error() {
+					t.Errorf("answered %q, want %q alone", r.message, logical.ErrReadOnly)
+				}
+				w.Storage.Heal()
+			})
+		})
+	}
+}
+
+// TestStorageFault_TokenInMemoryServed: a token in memory is served though storage fails.
+func TestStorageFault_TokenInMemoryServed(t *testing.T) {
+	t.Parallel()
+	for _, access := range []string{mounttest.Get, mounttest.Put, mounttest.Delete, mounttest.List} {
+		timed(t, access, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			token := w.read("token/app").Data["token_id"]
+			w.Storage.Fail(access, "", mounttest.ErrStorage())
+			w.quiet(func() {
+				if got := w.read("token/app").Data["token_id"]; got != token {
+					t.Errorf("token %v is served, want %v", got, token)
+				}
+			})
+		})
+	}
+}
+
+// TestStorageFault_PartialDeleteLeavesNoToken: a delete that fails half way leaves no token behind for good.
+func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
+	t.Parallel()
+	timed(t, "the token's entry cannot be deleted", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		old := w.read("token/app").Data["token_id"]
+		w.Storage.Fail(mounttest.Delete, "token/", mounttest.ErrStorage())
+		_, _ = w.do(t.Context(), logical.DeleteOperation, "config/gst", nil)
+		w.Storage.Heal()
+		w.Reload()
+		w.remove("config/gst")
+		w.mount(jwtV1())
+		w.loggingIn(1, func() {
+			if got := w.read("token/app").Data["token_id"]; got == old {
+				t.Error("the token of the deleted config is served")
+			}
+		})
+	})
+	timed(t, "the config's entry cannot be deleted", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.read("token/app")
+		w.Storage.Fail(mounttest.Delete, "config/", mounttest.ErrStorage())
+		w.quiet(func() {
+			w.says(w.refusal(logical.DeleteOperation, "config/gst", nil).message, mounttest.ErrStorage().Error())
+		})
+		w.Storage.Heal()
+		w.read("config/gst")
+		if token := text(t, w.read("token/app").Data, "access_token"); !w.Simulator.TokenAlive(token) {
+			t.Error("the token is not alive upstream")
+		}
+	})
+}
+
+// TestStorageFault_LoginRecordedBeforehand: a login is noted before it is made.
+func TestStorageFault_LoginRecordedBeforehand(t *testing.T) {
+	t.Parallel()
+	for _, r := range []struct {
+		op   logical.Operation
+		path string
+		data map[string]any
+		key  string
+	}{
+		{logical.ReadOperation, "token/app", nil, "token/gst"},
+		{logical.UpdateOperation, "rotate/gst", nil, "token/gst"},
+		{logical.UpdateOperation, "config/gst", map[string]any{"headers": "X-Team=gst"}, "token/gst"},
+		{logical.UpdateOperation, "config/new", jwtConfig(), "token/new"},
+	} {
+		timed(t, string(r.op)+" "+r.path, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			w.Reload()
+			w.slow(5 * time.Second)
+			synctest.Wait()
+			before := len(w.Storage.Accesses())
+			answer := w.asyncRequest(t.Context(), r.op, r.path, r.data)
+			advance(time.Second)
+			if got := w.logins(); got != 1 {
+				t.Fatalf("%d logins are in flight, want 1", got)
+			}
+			if accesses := w.Storage.Accesses()[before:]; !slices.Contains(accesses, mounttest.Put+" "+r.key) {
+				t.Errorf("a login is in flight, and storage knows nothing of it: %q", accesses)
+			}
+			w.wait(answer)
+		})
+	}
+}
+
+// TestStorageFault_AccountUnreadableAfterVerification: a token whose account cannot be read after its verification. The engine
+// tells the ledger of the token in the background, where a panic would end the process with every mount in it.
+func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
+	t.Parallel()
+	timed(t, "a new config", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		stored, struck := false, false
+		w.Storage.SetFault(func(_ int, access, key string) mounttest.Fault {
+			switch {
+			case access == mounttest.Put && key == "config/new":
+				stored = true
+			case access == mounttest.Put && key == "token/new" && stored:
+				struck = true
+				return mounttest.Fault{Err: mounttest.ErrStorage()}
+			}
+			return mounttest.Fault{}
+		})
+		resp, err := w.do(t.Context(), logical.CreateOperation, "config/new", jwtConfig())
+		if err != nil || resp == nil || len(resp.Warnings) != 1 {
+			t.Errorf("the write answered %v, %v; want a warning that the token could not be stored", resp, err)
+		}
+		synctest.Wait() // the ledger is told
+		w.Storage.Heal()
+		if !struck {
+			t.Fatal("storage was not told of the token after the config was stored: this tests nothing")
+		}
+		if got := text(t, w.read("status/new").Data, "state"); got == "" {
+			t.Error("the new config has no state")
+		}
+		tokens, is := w.read("ledger/new").Data["tokens"].([]any)
+		if !is || len(tokens) != 1 {
+			t.Errorf("the ledger has %d tokens of the new config, want the one of the verification", len(tokens))
+		}
+	})
+}
+
+// TestStorageFault_DamagedEntryHidesNoOthers: an entry that is damaged does not hide all others from a list.
+func TestStorageFault_DamagedEntryHidesNoOthers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ damaged, path string }{
+		{"config/hurt", "config/"}, {"config/hurt", "status/"}, {"token/hurt", "status/"}, {"role/hurt", "role/"},
+	} {
+		timed(t, c.damaged+" in "+c.path, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			w.write("config/hurt", with(jwtV1().config, "verify_connection", false))
+			w.write("role/hurt", map[string]any{"config": "hurt"})
+			names := []string{"app", "hurt"}
+			if c.path != "role/" {
+				names[0] = "gst"
+			}
+			w.put(c.damaged, `{"schema":1,"canary`)
+			w.Reload()
+			resp, err := w.do(t.Context(), logical.ListOperation, c.path, nil)
+			if r, refused := asRefusal(resp, err); refused {
+				t.Fatalf("no list: %v", r)
+			}
+			if keys := resp.Data["keys"]; !reflect.DeepEqual(keys, names) {
+				t.Errorf("lists %v, want %v", keys, names)
+			}
+			info, _ := resp.Data["key_info"].(map[string]any)
+			if info[names[0]] == nil || info["hurt"] != nil {
+				t.Errorf("details %v, want those of %s alone", info, names[0])
+			}
+			warnings := strings.Join(resp.Warnings, " ")
+			w.says(warnings, c.damaged)
+			w.hides(warnings, "canary")
+		})
+	}
+}

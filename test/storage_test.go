@@ -1,0 +1,392 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+)
+
+// golden is an entry as the first released schema has it. These files never change: what they hold is on people's disks.
+// Their times are in the first hours of the year 2000, when every bubble begins.
+func golden(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(mounttest.ModuleRoot(t), "testdata", "storage", "v1", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// goldenWorld is a mount whose storage holds golden files: key, name of the file, and so on.
+func goldenWorld(t *testing.T, f fixture, entries ...string) *testMount {
+	t.Helper()
+	return newTestMountWith(t, func(w *testMount) {
+		for n := 0; n < len(entries); n += 2 {
+			w.put(entries[n], golden(t, entries[n+1]))
+		}
+	}, f.account)
+}
+
+// TestStorage_FirstSchemaIsRead: what the first schema stored is read for ever.
+func TestStorage_FirstSchemaIsRead(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := goldenWorld(t, f, "config/gst", "config-"+f.name, "role/app", "role", "role/many", "role-unleased",
+				"token/gst", "token-"+f.name)
+			w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
+			w.put("role/many", strings.ReplaceAll(golden(t, "role-unleased"), "jwt-v1", "gst"))
+			w.write("config/today", with(f.config, "verify_connection", false))
+			w.quiet(func() {
+				if got, want := w.read("config/gst").Data, w.read("config/today").Data; !reflect.DeepEqual(got, want) {
+					t.Errorf("the config is %v, want %v", got, want)
+				}
+				want := map[string]any{"config": "gst", "max_ttl": 900.0, "lease": true}
+				if got := overTheWire(t, w.read("role/app").Data); !maps.Equal(got, want) {
+					t.Errorf("the role is %v, want %v", got, want)
+				}
+				resp := w.read("token/app")
+				checkToken(t, resp.Data, f)
+				if resp.Secret.TTL != 15*time.Minute {
+					t.Errorf("lease of %s, want 15m", resp.Secret.TTL)
+				}
+				if unleased := w.read("token/many"); unleased.Secret != nil || !reflect.DeepEqual(unleased.Data, resp.Data) {
+					t.Errorf("unleased %v, want the same as leased %v", unleased.Data, resp.Data)
+				}
+				if got := w.read("status/gst").Data["state"]; got != "ready" {
+					t.Errorf("state is %v, want ready", got)
+				}
+			})
+		})
+	}
+}
+
+// checkToken checks the answer for the token of a golden file.
+func checkToken(t *testing.T, data map[string]any, f fixture) {
+	t.Helper()
+	const token = "invented-access-token-1"
+	for field, want := range map[string]any{
+		"access_token": token, "token_id": tokenID(token), "token_type": f.scheme, "authorization": f.scheme + " " + token,
+		"issued_at": "2000-01-01T00:00:00Z", "config": "gst",
+	} {
+		if data[field] != want {
+			t.Errorf("%s is %v, want %v", field, data[field], want)
+		}
+	}
+	if life := moment(t, data, "expires_at").Sub(moment(t, data, "issued_at")); life != f.life {
+		t.Errorf("a life of %s, want %s", life, f.life)
+	}
+}
+
+// TestStorage_FirstSchemaConfigWithEveryField: a config of the first schema with every field is read.
+func TestStorage_FirstSchemaConfigWithEveryField(t *testing.T) {
+	t.Parallel()
+	timed(t, "all fields", func(t *testing.T) {
+		w := goldenWorld(t, jwtV1(), "config/gst", "config-full", "role/app", "role")
+		const ksa = "https://qa-globalback.mastersindia-einv.com"
+		want := map[string]any{
+			"preset": "ksa-qa", "protocol": "jwt", "token_url": ksa + "/api/v2/token-auth/",
+			"refresh_url": ksa + "/api/v2/api-token-refresh/", "request_format": "json", "username": "clerk", "client_id": "",
+			"scope": "", "headers": map[string]any{"Productid": "einvoicing_global"},
+			"refresh_headers": map[string]any{"Service": "online_service"}, "soap_action": "", "soap_username_element": "",
+			"soap_password_element": "", "authorization_scheme": "Token", "default_token_ttl": 21600.0, "max_token_ttl": 43200.0,
+			"rotation_percent": 50.0, "request_timeout": 20.0, "proxy_url": "http://proxy.test:3128", "allow_http": true,
+			"paused": true, "pause_reason": "year-end audit", "ledger_retention": 86400.0,
+		}
+		got := overTheWire(t, w.read("config/gst").Data)
+		if certificate, _ := got["ca_cert"].(string); !strings.HasPrefix(certificate, "-----BEGIN CERTIFICATE-----") {
+			t.Errorf("ca_cert is %q", certificate)
+		}
+		if got = without(got, "ca_cert"); !reflect.DeepEqual(got, want) {
+			t.Errorf("the config is %v, want %v", got, want)
+		}
+	})
+}
+
+// TestStorage_UpdateOfOldEntryKeepsFields: an update of an old entry keeps all that it does not name.
+func TestStorage_UpdateOfOldEntryKeepsFields(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := goldenWorld(t, f, "config/gst", "config-"+f.name, "token/gst", "token-"+f.name)
+			w.quiet(func() { w.write("config/gst", map[string]any{"rotation_percent": 50}) })
+			var before, after map[string]any
+			if err := json.Unmarshal([]byte(golden(t, "config-"+f.name)), &before); err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal([]byte(w.stored()["config/gst"]), &after); err != nil {
+				t.Fatal(err)
+			}
+			for field, value := range before {
+				if field != "rotation_percent" && field != "generation" && !reflect.DeepEqual(after[field], value) {
+					t.Errorf("stored %s is another than before", field)
+				}
+			}
+		})
+	}
+}
+
+// TestStorage_TokenOfOtherGenerationNotServed: a token of another generation is not served.
+func TestStorage_TokenOfOtherGenerationNotServed(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := goldenWorld(t, f, "config/gst", "config-"+f.name)
+			w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
+			w.put("token/gst", strings.ReplaceAll(golden(t, "token-"+f.name), "GENERATIONOFTHEFIRST", "ANOTHERGENERATIONOF"))
+			w.Reload()
+			w.loggingIn(1, func() {
+				if token := text(t, w.read("token/app").Data, "access_token"); !w.Simulator.TokenAlive(token) {
+					t.Error("the token of another generation is served")
+				}
+			})
+		})
+	}
+}
+
+// TestStorage_FirstSchemaTokensCanBeRevoked: tokens of the first schema can be revoked.
+func TestStorage_FirstSchemaTokensCanBeRevoked(t *testing.T) {
+	t.Parallel()
+	timed(t, "superseded ones included", func(t *testing.T) {
+		f := jwtV2()
+		w := goldenWorld(t, f, "config/gst", "config-jwt-v2", "token/gst", "token-rotated")
+		advance(2 * time.Minute)
+		tokens, _ := overTheWire(t, w.write("revoke/gst", nil).Data)["tokens"].(map[string]any)
+		var want []string
+		for _, id := range regexp.MustCompile(`"token_id":"(\w+)"`).FindAllStringSubmatch(golden(t, "token-rotated"), -1) {
+			want = append(want, id[1])
+		}
+		slices.Sort(want)
+		if got := slices.Sorted(maps.Keys(tokens)); !slices.Equal(got, want) {
+			t.Errorf("revoked were %v, want %v", got, want)
+		}
+		if got := w.Simulator.Counters().Refreshes; got != 3 {
+			t.Errorf("%d refresh tokens were sent upstream, want 3", got)
+		}
+	})
+	timed(t, "and are served no more", func(t *testing.T) {
+		f := jwtV2()
+		w := goldenWorld(t, f, "config/gst", "config-jwt-v2", "token/gst", "token-revoked", "role/app", "role")
+		w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
+		advance(2 * time.Minute)
+		w.loggingIn(1, func() {
+			if token := text(t, w.read("token/app").Data, "access_token"); strings.HasPrefix(token, "invented-") {
+				t.Error("a revoked token is served")
+			}
+		})
+	})
+}
+
+// TestStorage_FirstSchemaFailureIsKept: a failure of the first schema is remembered.
+func TestStorage_FirstSchemaFailureIsKept(t *testing.T) {
+	t.Parallel()
+	timed(t, "refused credentials", func(t *testing.T) {
+		advance(2 * time.Minute)
+		w := goldenWorld(t, jwtV1(), "config/gst", "config-jwt-v1", "token/gst", "token-refused", "role/app", "role")
+		w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
+		w.quiet(func() {
+			r := w.refusal(logical.ReadOperation, "token/app", nil)
+			if r.status != http.StatusBadRequest {
+				t.Errorf("status %d, want 400", r.status)
+			}
+			w.says(r.message, "gst", "2000-01-01T00:16:00Z")
+			if got := w.read("status/gst").Data["state"]; got != "rejected" {
+				t.Errorf("state is %v, want rejected", got)
+			}
+		})
+		w.loggingIn(1, func() {
+			advance(15 * time.Minute)
+			w.read("token/app")
+		})
+	})
+	timed(t, "a login that was never finished", func(t *testing.T) {
+		advance(61 * time.Second)
+		w := goldenWorld(t, jwtV1(), "config/gst", "config-jwt-v1", "token/gst", "token-attempt", "role/app", "role")
+		w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
+		w.quiet(func() { w.refusal(logical.ReadOperation, "token/app", nil) })
+		if got := w.read("status/gst").Data["consecutive_failures"]; got != 1 {
+			t.Errorf("consecutive_failures is %v, want 1", got)
+		}
+		w.loggingIn(1, func() {
+			advance(time.Minute)
+			w.read("token/app")
+		})
+	})
+}
+
+// TestStorage_FirstSchemaUnfinishedVerification: a verification of the first schema that was never finished stands in nobody's
+// way.
+func TestStorage_FirstSchemaUnfinishedVerification(t *testing.T) {
+	t.Parallel()
+	timed(t, "its config was not stored", func(t *testing.T) {
+		advance(61 * time.Second)
+		w := goldenWorld(t, jwtV1(), "token/gst", "token-verification")
+		w.quiet(func() { advance(time.Hour) })
+		w.loggingIn(1, func() { w.write("config/gst", jwtConfig()) })
+		w.write("role/app", map[string]any{"config": "gst"})
+		w.quiet(func() { w.read("token/app") })
+	})
+}
+
+// TestStorage_FirstSchemaLedgerIsRead: a ledger of the first schema is read.
+func TestStorage_FirstSchemaLedgerIsRead(t *testing.T) {
+	t.Parallel()
+	timed(t, "of a config that is gone", func(t *testing.T) {
+		first, second, third := tokenID("invented-access-token-1"), tokenID("invented-access-token-2"), tokenID("invented-access-token-3")
+		advance(time.Hour)
+		w := goldenWorld(t, jwtV2(), "ledger/day/2000-02-01/gst/1", "ledger-day", "ledger/config/gst", "ledger-config",
+			"ledger/id/"+first, "ledger-id", "ledger/id/"+second, "ledger-id-shared", "ledger/id/"+third, "ledger-id")
+		at := func(minute int) time.Time { return time.Date(2000, 1, 1, 0, minute, 0, 0, time.UTC) }
+		want := []remembered{
+			{ID: third, State: "superseded", IssuedAt: at(3), ExpiresAt: at(3).Add(day), UsableUntil: at(3).Add(day), Reason: "after_revoke"},
+			{ID: second, State: "revoked", IssuedAt: at(1), ExpiresAt: at(1).Add(day), UsableUntil: at(1).Add(day), Reason: "forced"},
+			{ID: first, State: "revoked", IssuedAt: at(0), ExpiresAt: at(0).Add(day), UsableUntil: at(2), Reason: "first_read"},
+		}
+		if got := w.ledgerOf("gst"); !slices.Equal(got, want) {
+			t.Errorf("the ledger is %+v, want %+v", got, want)
+		}
+		for n, token := range []string{"invented-access-token-3", "invented-access-token-2", "invented-access-token-1"} {
+			found := w.lookUp("token", token)
+			found.Advice, want[n].Config = "", "gst"
+			if found != want[n] {
+				t.Errorf("found %+v, want %+v", found, want[n])
+			}
+		}
+		advance(32 * day)
+		if left := w.storedUnder("ledger/"); len(left) != 1 { // the place in the ledger of old, which is not here
+			t.Errorf("%d entries are left after their day, want 1", len(left))
+		}
+	})
+	timed(t, "with tokens that come after it", func(t *testing.T) {
+		w := goldenWorld(t, jwtV2(), "ledger/day/2000-02-01/gst/1", "ledger-day", "ledger/config/gst", "ledger-config")
+		advance(time.Hour)
+		w.mount(jwtV2())
+		w.read("token/app")
+		if got := len(w.ledgerOf("gst")); got != 4 {
+			t.Errorf("%d entries, want 4", got)
+		}
+		if pages := w.storedUnder("ledger/day/"); len(pages) != 1 {
+			t.Errorf("%d pages, want 1", len(pages))
+		}
+	})
+	timed(t, "and a revocation whose time was not kept", func(t *testing.T) {
+		w := goldenWorld(t, jwtV2(), "config/gst", "config-jwt-v2", "token/gst", "token-revoked")
+		advance(2 * time.Minute)
+		w.read("status/gst")
+		if found := w.lookUp("token_id", "d0fa5291acc426ad"); found.State != "revoked" ||
+			!found.UsableUntil.Equal(time.Date(2000, 1, 1, 0, 1, 0, 0, time.UTC)) {
+			t.Errorf("%s until %s", found.State, found.UsableUntil)
+		}
+	})
+}
+
+// TestStorage_DamagedEntryHidesContent: an entry that cannot be understood is a clear error without its content.
+func TestStorage_DamagedEntryHidesContent(t *testing.T) {
+	t.Parallel()
+	entries := map[string]string{
+		"a later schema":       `{"schema":99,"canary":"canary","password":"canary","access_token":"canary"}`,
+		"no schema":            `{"canary":"canary","password":"canary"}`,
+		"a schema as text":     `{"schema":"canary"}`,
+		"text":                 `canary`,
+		"JSON that is cut":     `{"schema":1,"password":"canary`,
+		"JSON of another type": `["canary"]`,
+		"a field of a type":    `{"schema":1,"config":{"canary":1},"password":["canary"],"current":"canary"}`,
+		"nothing":              ``,
+	}
+	paths := map[string][]struct {
+		op   logical.Operation
+		path string
+		data map[string]any
+	}{
+		"config/gst": {
+			{logical.ReadOperation, "config/gst", nil}, {logical.ReadOperation, "token/app", nil},
+			{logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 50}},
+			{logical.UpdateOperation, "rotate/gst", nil}, {logical.UpdateOperation, "revoke/gst", nil},
+			{logical.ReadOperation, "status/gst", nil},
+		},
+		"role/app": {
+			{logical.ReadOperation, "role/app", nil}, {logical.ReadOperation, "token/app", nil},
+			{logical.UpdateOperation, "role/app", map[string]any{"max_ttl": 60}},
+		},
+		"token/gst": {
+			{logical.ReadOperation, "token/app", nil}, {logical.UpdateOperation, "rotate/gst", nil},
+		},
+	}
+	for key, requests := range paths {
+		for which, entry := range entries {
+			for _, r := range requests {
+				timed(t, key+" with "+which+" and "+string(r.op)+" "+r.path, func(t *testing.T) {
+					w := jwtV1().mounted(t)
+					w.put(key, entry)
+					w.Reload()
+					w.idle(func() {
+						refused := w.refusal(r.op, r.path, r.data)
+						w.hides(refused.message, "canary")
+						if refused.message == "" {
+							t.Error("the message is empty")
+						}
+						if which == "a later schema" {
+							w.says(refused.message, "schema", "99")
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// TestStorage_SecretsOnlyUnderSealedPrefixes: nothing secret is stored outside the sealed prefixes.
+func TestStorage_SecretsOnlyUnderSealedPrefixes(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t)
+			w.collectMessages(f)
+			secrets := append(f.secrets(), w.issued()...)
+			if len(secrets) < 4 {
+				t.Fatalf("%d secrets to look for: too few to be all", len(secrets))
+			}
+			for key, value := range w.stored() {
+				if strings.HasPrefix(key, "config/") || strings.HasPrefix(key, "token/") {
+					w.hides(key, secrets...)
+					continue
+				}
+				w.hides(key+" "+value, secrets...)
+			}
+			for _, access := range w.Storage.Accesses() {
+				w.hides(access, secrets...)
+			}
+		})
+	}
+}
+
+// TestStorage_UnstoredVerificationLeavesNothing: what was verified and not stored is nowhere in storage.
+func TestStorage_UnstoredVerificationLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := newTestMount(t, f.account)
+			w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
+			w.refusal(logical.UpdateOperation, "config/gst", f.config)
+			w.Storage.Heal()
+			for key, value := range w.stored() {
+				w.hides(key+" "+value, f.secrets()...)
+			}
+		})
+	}
+}

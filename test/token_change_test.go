@@ -1,0 +1,182 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// ownerOf tells whom a token of protocol jwt was issued to.
+func ownerOf(t *testing.T, token string) string {
+	t.Helper()
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		t.Fatalf("a token of %d parts", len(parts))
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims struct {
+		Username string `json:"username"`
+	}
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		t.Fatal(err)
+	}
+	return claims.Username
+}
+
+// twoClerks is a mount with two accounts, whose config is that of the first.
+func twoClerks(t *testing.T) *testMount {
+	t.Helper()
+	w := newTestMount(t, jwtAccount(), simulator.Account{Protocol: simulator.JWT, Username: "other", Password: "pass-of-other"})
+	w.mount(jwtV1())
+	return w
+}
+
+func otherClerk(verify bool) map[string]any {
+	return map[string]any{"username": "other", "password": "pass-of-other", "verify_connection": verify}
+}
+
+// TestTokenChange_DuringLoginDropsToken: a write during a login never lets the old account's token out.
+func TestTokenChange_DuringLoginDropsToken(t *testing.T) {
+	t.Parallel()
+	for _, verify := range []bool{true, false} {
+		timed(t, strings.Trim(verifying(verify), ", "), func(t *testing.T) {
+			w := twoClerks(t)
+			w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second, Remaining: 1})
+			var waiting []<-chan asyncResult
+			for range 5 {
+				waiting = append(waiting, w.async("token/app"))
+			}
+			advance(time.Second)
+			w.write("config/gst", otherClerk(verify))
+			written := time.Now()
+			for range 5 {
+				waiting = append(waiting, w.async("token/app"))
+			}
+			for _, answer := range waiting {
+				r := w.wait(answer)
+				resp, err := r.unpack()
+				if err != nil || resp.IsError() {
+					t.Fatalf("a waiting reader was answered %v, %v, want the new account's token", resp, err)
+				}
+				owner := ownerOf(t, text(t, resp.Data, "access_token"))
+				if owner != "other" && r.at.After(written) {
+					t.Errorf("%s after the write a waiting reader has a token of %s", r.at.Sub(written), owner)
+				}
+			}
+			advance(time.Minute)
+			w.quiet(func() {
+				for range 2 {
+					if owner := ownerOf(t, text(t, w.read("token/app").Data, "access_token")); owner != "other" {
+						t.Errorf("a later reader has a token of %s", owner)
+					}
+					w.Reload()
+				}
+			})
+			if got := w.logins(); got > 2 {
+				t.Errorf("%d logins, want one for each account", got)
+			}
+		})
+	}
+}
+
+// TestTokenChange_StaleFailureIgnored: a login of the old account that fails late is not held against the new.
+func TestTokenChange_StaleFailureIgnored(t *testing.T) {
+	t.Parallel()
+	timed(t, "refused after five seconds", func(t *testing.T) {
+		w := twoClerks(t)
+		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultRefuse, Delay: 5 * time.Second, Remaining: 1})
+		answer := w.async("token/app")
+		advance(time.Second)
+		w.write("config/gst", otherClerk(false))
+		resp, err := w.wait(answer).unpack()
+		if err != nil || resp.IsError() {
+			t.Fatalf("the waiting reader was answered %v, %v, want the new account's token", resp, err)
+		}
+		advance(time.Minute)
+		w.quiet(func() {
+			if owner := ownerOf(t, text(t, w.read("token/app").Data, "access_token")); owner != "other" {
+				t.Errorf("a later reader has a token of %s", owner)
+			}
+		})
+	})
+}
+
+// TestTokenChange_DropsToken: a write that changes the account drops its token.
+func TestTokenChange_DropsToken(t *testing.T) {
+	t.Parallel()
+	for _, verify := range []bool{true, false} {
+		timed(t, strings.Trim(verifying(verify), ", "), func(t *testing.T) {
+			w := twoClerks(t)
+			w.read("token/app")
+			w.write("config/gst", otherClerk(verify))
+			if owner := ownerOf(t, text(t, w.read("token/app").Data, "access_token")); owner != "other" {
+				t.Errorf("a reader has a token of %s", owner)
+			}
+			w.Reload()
+			if owner := ownerOf(t, text(t, w.read("token/app").Data, "access_token")); owner != "other" {
+				t.Errorf("after a restart a reader has a token of %s", owner)
+			}
+		})
+	}
+}
+
+// TestTokenChange_FailedWriteKeepsOldAccount: a write that fails to be stored leaves the old account in place.
+func TestTokenChange_FailedWriteKeepsOldAccount(t *testing.T) {
+	t.Parallel()
+	timed(t, "verified, then not stored", func(t *testing.T) {
+		w := twoClerks(t)
+		before := w.read("token/app").Data["token_id"]
+		w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
+		w.refusal(logical.UpdateOperation, "config/gst", otherClerk(true))
+		w.Storage.Heal()
+		for range 2 {
+			data := w.read("token/app").Data
+			if owner := ownerOf(t, text(t, data, "access_token")); owner != "clerk" {
+				t.Errorf("a reader has a token of %s, whose config was not stored", owner)
+			}
+			if data["token_id"] != before {
+				t.Errorf("token %v is served, want %v as before", data["token_id"], before)
+			}
+			w.Reload()
+		}
+	})
+}
+
+// TestTokenChange_ConcurrentWritesAndReadsAgree: writes and reads at the same time agree in the end.
+func TestTokenChange_ConcurrentWritesAndReadsAgree(t *testing.T) {
+	t.Parallel()
+	timed(t, "fifty of each", func(t *testing.T) {
+		w := twoClerks(t)
+		var answers []<-chan asyncResult
+		for n := range 50 {
+			answers = append(answers, w.async("token/app"))
+			data := otherClerk(false)
+			if n%2 == 0 {
+				data = map[string]any{"username": "clerk", "password": "pass-of-clerk", "verify_connection": false}
+			}
+			answers = append(answers, w.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", data))
+		}
+		for _, answer := range answers {
+			if r, refused := asRefusal(w.wait(answer).unpack()); refused {
+				t.Errorf("refused: %v", r)
+			}
+		}
+		w.write("config/gst", otherClerk(false))
+		if owner := ownerOf(t, text(t, w.read("token/app").Data, "access_token")); owner != "other" {
+			t.Errorf("a reader has a token of %s", owner)
+		}
+	})
+}

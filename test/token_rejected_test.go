@@ -1,0 +1,215 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// reject is a reader whom an API has refused the token of the given ID.
+func reject(id string) map[string]any { return map[string]any{"rejected_token_id": id} }
+
+// TestTokenRejected_ThousandReadersMakeOneLogin: a thousand readers naming one rejected token make one login.
+func TestTokenRejected_ThousandReadersMakeOneLogin(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			s := f.mounted(t)
+			first := s.token("app")
+			advance(2 * time.Minute)
+			if killed := s.Simulator.KillTokens("", ""); killed != 1 {
+				t.Fatalf("%d tokens died upstream, want 1", killed)
+			}
+			s.slow(3 * time.Second)
+			id := sameToken(t, s.crowd(crowdSize, toApp, reject(first.id)))
+			if id == first.id {
+				t.Fatal("the readers were given the rejected token again")
+			}
+			if got := s.logins(); got != 2 {
+				t.Errorf("%d logins, want the first and one for all who named its token", got)
+			}
+			// Stragglers who still name the old one get the new one at once.
+			for _, o := range s.crowd(crowdSize, toApp, reject(first.id)) {
+				if o.err != nil || o.answer.id != id || o.waited != 0 {
+					t.Fatalf("a straggler got token %s after %s (%v), want %s at once", o.answer.id, o.waited, o.err, id)
+				}
+				if !s.Simulator.TokenAlive(o.answer.access) {
+					t.Fatal("a straggler was given a token that the upstream refuses")
+				}
+			}
+			s.wantLogins(2, "stragglers make none")
+		})
+	}
+}
+
+// TestTokenRejected_YoungerThanAMinuteKept: a rejected token younger than a minute is not replaced.
+func TestTokenRejected_YoungerThanAMinuteKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := s.token("app")
+		for range 59 {
+			advance(time.Second)
+			if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id != first.id {
+				t.Fatalf("a token of %s was rejected and replaced by %s (%v)", time.Since(first.issued), a.id, err)
+			}
+		}
+		if got := s.logins(); got != 1 {
+			t.Fatalf("%d logins within a minute, want 1", got)
+		}
+		advance(2 * time.Second)
+		if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id == first.id {
+			t.Errorf("a token of %s was rejected and not replaced (%v)", time.Since(first.issued), err)
+		}
+	})
+}
+
+// TestTokenRejected_OncePerFiveMinutes: rejected tokens are replaced at most once in five minutes.
+func TestTokenRejected_OncePerFiveMinutes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		current := s.token("app").id
+		advance(time.Minute)
+		// Somebody for whom no token is good enough: say, the API refuses the account.
+		for range 30 * 60 {
+			advance(time.Second)
+			a, err := s.ask(t.Context(), "app", reject(current))
+			if err != nil {
+				t.Fatal(err)
+			}
+			current = a.id
+		}
+		for n, gap := range s.gaps()[1:] {
+			if gap < 5*time.Minute || gap > 5*time.Minute+2*time.Second {
+				t.Errorf("login %d came %s after the one before, want 5m", n+3, gap)
+			}
+		}
+		if got := s.logins(); got < 6 || got > 8 {
+			t.Errorf("%d logins in half an hour of rejections, want one in 5 minutes", got)
+		}
+	})
+}
+
+// TestTokenRejected_NotCurrentMakesNoLogin: a rejected token that is not the current one makes no login.
+func TestTokenRejected_NotCurrentMakesNoLogin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := s.token("app")
+		advance(2 * time.Minute)
+		for _, id := range []string{"0123456789abcdef", ""} {
+			if a, err := s.ask(t.Context(), "app", reject(id)); err != nil || a.id != first.id {
+				t.Errorf("rejecting %q gave %s (%v), want the current token", id, a.id, err)
+			}
+		}
+		// What is no token_id at all may also be refused, without repeating it.
+		if r, refused := asRefusal(s.do(t.Context(), logical.UpdateOperation, "token/app", reject("canary"))); refused {
+			s.hides(r.message, "canary")
+		}
+		s.wantLogins(1)
+	})
+}
+
+// TestTokenRejected_ObeysBackoff: a rejected token obeys the pause of failed logins.
+func TestTokenRejected_ObeysBackoff(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []simulator.FaultKind{simulator.FaultRefuse, simulator.FaultDown} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := gstMount(t, 24*time.Hour)
+				first := s.token("app")
+				advance(2 * time.Minute)
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
+				for _, o := range s.crowd(crowdSize, toApp, reject(first.id)) {
+					// The current token lives by all that is known here, and so it is what there is.
+					if o.err != nil || o.answer.id != first.id {
+						t.Fatalf("a reader got %s (%v), want the current token", o.answer.id, o.err)
+					}
+				}
+				if c := s.Simulator.Counters(); c.Faulted != 1 || c.Logins != 2 {
+					t.Fatalf("%d logins, %d failed by the upstream; want 2 and 1", c.Logins, c.Faulted)
+				}
+				for range 100 {
+					if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id != first.id {
+						t.Fatalf("in the pause a reader got %s (%v)", a.id, err)
+					}
+				}
+				if got := s.logins(); got != 2 {
+					t.Errorf("%d logins in the pause, want none", got-2)
+				}
+			})
+		})
+	}
+}
+
+// TestTokenRejected_ByReadAndByUpdate: rejected token ID is taken by reads and by updates.
+func TestTokenRejected_ByReadAndByUpdate(t *testing.T) {
+	t.Parallel()
+	for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
+		t.Run(string(op), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := gstMount(t, time.Hour)
+				first := s.token("app")
+				advance(2 * time.Minute)
+				resp, err := s.do(t.Context(), op, "token/app", reject(first.id))
+				if err != nil || resp.IsError() {
+					t.Fatalf("%v, %v", resp, err)
+				}
+				if resp.Data["token_id"] == first.id || s.logins() != 2 {
+					t.Errorf("the rejected token was not replaced: %d logins", s.logins())
+				}
+			})
+		})
+	}
+}
+
+// TestTokenRejected_AfterClockSetBack: a rejected token is replaced also after the clock was set back.
+func TestTokenRejected_AfterClockSetBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, 24*time.Hour)
+		first := s.token("app")
+		advance(2 * time.Minute)
+		if _, err := s.ask(t.Context(), "app", reject(first.id)); err != nil {
+			t.Fatal(err)
+		}
+		s.wantLogins(2)
+		s.Clock.Jump(-3 * time.Hour)
+		second := s.token("app")
+		advance(10 * time.Minute)
+		if a, err := s.ask(t.Context(), "app", reject(second.id)); err != nil || a.id == second.id {
+			t.Errorf("a rejected token was not replaced ten minutes after the last one (%v)", err)
+		}
+		s.wantLogins(3)
+	})
+}
+
+// TestTokenRejected_AfterBlockedLogin: a rejected token is replaced though the first login could not be begun. That was none of
+// the logins that are made once in five minutes.
+func TestTokenRejected_AfterBlockedLogin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := s.token("app")
+		advance(2 * time.Minute)
+		s.Storage.FailPuts(1)
+		if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id != first.id {
+			t.Fatalf("token %s (%v) though storage took nothing", a.id, err)
+		}
+		advance(30 * time.Second)
+		if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id == first.id {
+			t.Errorf("token %s (%v), want another one than %s", a.id, err, first.id)
+		}
+		s.wantLogins(2)
+	})
+}

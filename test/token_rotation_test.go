@@ -1,0 +1,239 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// untilRotation lets time pass until the rotation of a token has just begun.
+func (s *testMount) untilRotation(a tokenResponse) {
+	s.t.Helper()
+	logins := s.logins()
+	advanceUntil(a.issued.Add(a.life()*66/100 - time.Second))
+	if s.logins() != logins {
+		s.t.Fatal("the token was rotated before its time")
+	}
+	for waited := time.Duration(0); s.logins() == logins; waited += time.Millisecond {
+		if waited > 10*time.Second {
+			s.t.Fatal("the token was not rotated at its time")
+		}
+		advance(time.Millisecond)
+	}
+}
+
+// TestTokenRotation_InBackgroundWhenDue: a token in use is rotated in the background at its time.
+func TestTokenRotation_InBackgroundWhenDue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := s.token("app")
+		advance(39*time.Minute + 30*time.Second)
+		if got := s.logins(); got != 1 {
+			t.Fatalf("%d logins before 66 %% of the token's life, want 1", got)
+		}
+		advance(30 * time.Second)
+		if got := s.logins(); got != 2 {
+			t.Fatalf("%d logins after 66 %% of the token's life, want 2", got)
+		}
+		if a := s.token("app"); a.id == first.id || a.left < 59*time.Minute {
+			t.Errorf("token with %s left, want the new one", a.left)
+		}
+		if !s.Simulator.TokenAlive(first.access) {
+			t.Error("the rotation killed the old token")
+		}
+	})
+}
+
+// TestTokenRotation_NotOfUnreadToken: a token that nobody has read since it was issued is left alone.
+func TestTokenRotation_NotOfUnreadToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.quiet(func() { advance(7 * 24 * time.Hour) })
+		s.token("app")
+		advance(41 * time.Minute) // it was read, so it is replaced once
+		if got := s.logins(); got != 2 {
+			t.Fatalf("%d logins, want 2", got)
+		}
+		advance(48 * time.Hour)
+		if got := s.logins(); got != 2 {
+			t.Errorf("%d logins for an account that nobody has read for two days", got-2)
+		}
+		s.token("app")
+		s.wantLogins(3, "after a read")
+	})
+}
+
+// TestTokenRotation_NotOfUnreadVerification: a token that a verification gave is left alone until it is read.
+func TestTokenRotation_NotOfUnreadVerification(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
+		s.EveryMinute()
+		s.write("config/gst", jwtConfig())
+		s.write("role/app", map[string]any{"config": "gst"})
+		advance(24 * time.Hour)
+		if got := s.logins(); got != 1 {
+			t.Errorf("%d logins, want only that of the verification", got)
+		}
+	})
+}
+
+// TestTokenRotation_ReadWaitsTwoSeconds: a read waits at most two seconds for a rotation and not at all after that.
+func TestTokenRotation_ReadWaitsTwoSeconds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second})
+		s.untilRotation(first)
+		began := s.Upstream.LoginTimes()[1]
+		var readers sync.WaitGroup
+		for _, c := range []struct{ at, waits time.Duration }{
+			{0, 2 * time.Second}, {500 * time.Millisecond, 1500 * time.Millisecond}, {1900 * time.Millisecond, 100 * time.Millisecond},
+			{2 * time.Second, 0}, {5 * time.Second, 0}, {9 * time.Second, 0},
+		} {
+			readers.Go(func() {
+				advanceUntil(began.Add(c.at))
+				from := time.Now()
+				a, err := s.ask(t.Context(), "app", nil)
+				if err != nil || a.id != first.id {
+					t.Errorf("a reader %s after the rotation began got %s (%v), want the old token", c.at, a.id, err)
+				}
+				if waited := time.Since(from); waited > c.waits+5*time.Millisecond {
+					t.Errorf("a reader who came %s after the rotation began waited %s, want at most %s", c.at, waited, c.waits)
+				}
+			})
+		}
+		readers.Wait()
+		advanceUntil(began.Add(10*time.Second + time.Millisecond))
+		if a := s.token("app"); a.id == first.id {
+			t.Error("the old token is still served after the rotation")
+		}
+		s.wantLogins(2)
+	})
+}
+
+// TestTokenRotation_WaitingReadGetsNewToken: a read that waits for a quick rotation gets the new token.
+func TestTokenRotation_WaitingReadGetsNewToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Second})
+		s.untilRotation(first)
+		advance(500 * time.Millisecond)
+		for _, o := range s.crowd(100, toApp, nil) {
+			if o.err != nil || o.answer.id == first.id || o.waited > 500*time.Millisecond {
+				t.Fatalf("a reader got %s after %s (%v), want the new token within 500ms", o.answer.id, o.waited, o.err)
+			}
+		}
+	})
+}
+
+// TestTokenRotation_QuickIsUnnoticed: a rotation that is quick is noticed by nobody.
+func TestTokenRotation_QuickIsUnnoticed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := s.token("app")
+		const login = 300 * time.Millisecond
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: login})
+		s.untilRotation(first)
+		for range 3 {
+			for _, o := range s.crowd(100, toApp, nil) {
+				if o.err != nil || o.answer.id != first.id || o.waited > 0 {
+					t.Fatalf("during a login of %s a reader got %s after %s (%v), want the old token at once",
+						login, o.answer.id, o.waited, o.err)
+				}
+			}
+			advance(login / 3)
+		}
+		advance(login / 10)
+		for _, o := range s.crowd(100, toApp, nil) {
+			if o.err != nil || o.answer.id == first.id || o.waited > 0 {
+				t.Fatalf("after it a reader got %s after %s (%v), want the new token at once", o.answer.id, o.waited, o.err)
+			}
+		}
+		s.wantLogins(2)
+	})
+}
+
+// TestTokenRotation_BackoffServesCurrentAtOnce: in a pause the current token is served at once.
+func TestTokenRotation_BackoffServesCurrentAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []simulator.FaultKind{simulator.FaultDown, simulator.FaultRefuse, simulator.FaultHTML} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := gstMount(t, time.Hour)
+				first := s.token("app")
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
+				for time.Since(first.issued) < 59*time.Minute+30*time.Second {
+					advance(time.Second)
+					from := time.Now()
+					a, err := s.ask(t.Context(), "app", nil)
+					if err != nil || a.id != first.id {
+						t.Fatalf("after %s: %v", time.Since(first.issued), err)
+					}
+					if waited := time.Since(from); waited > 2*time.Second {
+						t.Fatalf("a read waited %s", waited)
+					}
+				}
+				if s.Simulator.Counters().Faulted == 0 {
+					t.Error("the upstream was never asked for a new token")
+				}
+			})
+		})
+	}
+}
+
+// TestTokenRotation_OverdueTTLIsNextAttempt: the TTL of an overdue token is the next attempt and a little more.
+func TestTokenRotation_OverdueTTLIsNextAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, 24*time.Hour, "request_timeout", "15s")
+		first := s.token("still")
+		due := 24 * time.Hour * 66 / 100
+		if first.ttl < due-2*time.Second || first.ttl > due || first.period != due || first.lease != 0 {
+			t.Errorf("ttl %s, rotation_period %s, lease %s", first.ttl, first.period, first.lease)
+		}
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 20 * time.Minute})
+		advanceUntil(first.issued.Add(24*time.Hour*66/100 + time.Minute))
+		if got := s.Simulator.Counters().Faulted; got != 1 {
+			t.Fatalf("%d rotations were throttled, want 1", got)
+		}
+		next := s.Upstream.LoginTimes()[1].Add(20 * time.Minute)
+		different := make(map[time.Duration]bool)
+		for range 100 {
+			a := s.token("still")
+			least := time.Until(next) + 15*time.Second
+			if a.ttl < least.Truncate(time.Second) || a.ttl > least+10*time.Second {
+				t.Fatalf("ttl %s, want from %s to %s", a.ttl, least, least+10*time.Second)
+			}
+			different[a.ttl] = true
+		}
+		if len(different) < 5 {
+			t.Errorf("all clients are told to come back at the same moment: %v", different)
+		}
+		// Near its end the ttl is what is left of the token, and never below 5.
+		for time.Until(first.expires) > 10*time.Second {
+			advanceUntil(first.expires.Add(-time.Until(first.expires) / 2))
+			a, err := s.ask(t.Context(), "still", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a.ttl > a.left || a.ttl < 5*time.Second {
+				t.Errorf("ttl %s with %s left", a.ttl, a.left)
+			}
+		}
+	})
+}

@@ -1,0 +1,230 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// margin is the part of a token's life that no lease may use.
+const margin = 5 * time.Second
+
+// tokenFields are the fields of a token's answer.
+func tokenFields(f fixture) []string {
+	fields := []string{
+		"access_token", "token_type", "authorization", "token_id", "issued_at", "expires_at", "expires_in", "config",
+		"ttl", "rotation_period", "last_vault_rotation",
+	}
+	if f.account.Protocol == simulator.OAuth {
+		fields = append(fields, "client_id")
+	}
+	return slices.Sorted(slices.Values(fields))
+}
+
+// tokenID is how the contract names a token without showing it.
+func tokenID(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])[:16]
+}
+
+// variants are the fixtures in every request format that their protocol has.
+func variants() []fixture {
+	formats := map[string][]string{
+		"jwt-v1": {"form", "multipart"}, "jwt-v2": {"form", "multipart"}, "oauth": {"form"}, "firstvision": {"query"},
+	}
+	all := fixtures()
+	for _, f := range fixtures() {
+		for _, format := range formats[f.name] {
+			v := f
+			v.name, v.config = f.name+" in "+format, with(f.config, "request_format", format)
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+// TestToken_ReadHasEveryFieldOfContract: a token read answers everything that the contract promises.
+func TestToken_ReadHasEveryFieldOfContract(t *testing.T) {
+	t.Parallel()
+	for _, f := range variants() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t)
+			began := time.Now()
+			advance(300 * time.Millisecond) // so that nothing falls on a whole second by itself
+			asked := time.Now()
+			var resp *logical.Response
+			w.loggingIn(1, func() { resp = w.read("token/app") })
+			data := resp.Data
+			if got, want := slices.Sorted(maps.Keys(data)), tokenFields(f); !slices.Equal(got, want) {
+				t.Errorf("fields are %v, want %v", got, want)
+			}
+			token := text(t, data, "access_token")
+			if !w.Simulator.TokenAlive(token) {
+				t.Error("the token is not alive upstream")
+			}
+			for field, want := range map[string]any{
+				"token_type": f.scheme, "authorization": f.scheme + " " + token, "token_id": tokenID(token), "config": "gst",
+			} {
+				if data[field] != want {
+					t.Errorf("%s is %v, want %v", field, data[field], want)
+				}
+			}
+			if f.account.Protocol == simulator.OAuth && data["client_id"] != f.account.ClientID {
+				t.Errorf("client_id is %v, want %s", data["client_id"], f.account.ClientID)
+			}
+			issued, expires := moment(t, data, "issued_at"), moment(t, data, "expires_at")
+			if issued.Before(began) || issued.After(asked) {
+				t.Errorf("issued_at is %s, want at most a second before %s", issued, asked)
+			}
+			if life := expires.Sub(asked); life > f.life || life < f.life-2*time.Second {
+				t.Errorf("expires_at is %s away, want %s", life, f.life)
+			}
+			checkLease(t, resp, asked)
+			if len(resp.Warnings) > 0 {
+				t.Errorf("warnings %q, want none", resp.Warnings)
+			}
+			encoded := ""
+			for _, value := range overTheWire(t, data) {
+				if s, ok := value.(string); ok {
+					encoded += s + "\n"
+				}
+			}
+			w.hides(encoded, f.secrets()...)
+		})
+	}
+}
+
+// checkLease checks that the lease ends with the token, and that the times of an answer agree with each other. They are
+// shown in whole seconds, rounded down: the token may end up to a second later than expires_at.
+func checkLease(t *testing.T, resp *logical.Response, now time.Time) {
+	t.Helper()
+	least := moment(t, resp.Data, "expires_at").Sub(now)
+	between := func(what string, got, from, to time.Duration) {
+		t.Helper()
+		if got < from || got > to || got%time.Second != 0 {
+			t.Errorf("%s is %s, want whole seconds from %s to %s", what, got, from, to)
+		}
+	}
+	between("expires_in", seconds(t, resp.Data, "expires_in"), (least - time.Second).Truncate(time.Second), least+time.Second)
+	if resp.Secret == nil {
+		t.Fatal("the answer has no lease")
+	}
+	between("the lease", resp.Secret.TTL, max(time.Second, (least-margin).Truncate(time.Second)), least-margin+time.Second)
+	if resp.Secret.MaxTTL != resp.Secret.TTL {
+		t.Errorf("longest lease of %s, want that of the lease, %s", resp.Secret.MaxTTL, resp.Secret.TTL)
+	}
+	if resp.Secret.Renewable {
+		t.Error("the lease can be renewed")
+	}
+}
+
+// TestToken_ReadAndUpdateAreEqual: a read and an update of a token give the same.
+func TestToken_ReadAndUpdateAreEqual(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t)
+			read := w.read("token/app")
+			w.quiet(func() {
+				update := w.write("token/app", nil)
+				if !reflect.DeepEqual(update.Data, read.Data) {
+					t.Errorf("an update gives %v, a read %v", update.Data, read.Data)
+				}
+				if update.Secret == nil || update.Secret.LeaseOptions != read.Secret.LeaseOptions {
+					t.Errorf("an update is leased as %v, a read as %v", update.Secret, read.Secret)
+				}
+			})
+		})
+	}
+}
+
+// TestToken_AcceptedByBusinessCall: the token is accepted by the business call.
+func TestToken_AcceptedByBusinessCall(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t)
+			data := w.read("token/app").Data
+			clientID, _ := data["client_id"].(string)
+			transport := &http.Transport{DialContext: w.Network.Dial}
+			defer transport.CloseIdleConnections()
+			status, body, accepted, err := w.Simulator.CallBusiness(t.Context(), upstreamURL, &http.Client{Transport: transport},
+				f.account.Protocol, text(t, data, "access_token"), clientID)
+			if err != nil || !accepted {
+				t.Errorf("the call was answered %d, %s, %v", status, body, err)
+			}
+		})
+	}
+}
+
+// TestToken_UnleasedRoleHasSameData: a role without leases gives the same answer unleased.
+func TestToken_UnleasedRoleHasSameData(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t)
+			w.write("role/many", map[string]any{"config": "gst", "lease": false})
+			leased := w.read("token/app")
+			w.quiet(func() {
+				unleased := w.read("token/many")
+				if unleased.Secret != nil {
+					t.Errorf("the answer is leased for %s", unleased.Secret.TTL)
+				}
+				if !reflect.DeepEqual(unleased.Data, leased.Data) {
+					t.Errorf("unleased %v, leased %v", unleased.Data, leased.Data)
+				}
+			})
+		})
+	}
+}
+
+// TestToken_AuthorizationScheme: the scheme of the config is the first word of the header.
+func TestToken_AuthorizationScheme(t *testing.T) {
+	t.Parallel()
+	timed(t, "changed without a login", func(t *testing.T) {
+		w := oauth().mounted(t)
+		w.read("token/app")
+		w.quiet(func() {
+			w.write("config/gst", map[string]any{"authorization_scheme": "Token"})
+			data := w.read("token/app").Data
+			if got, want := data["authorization"], "Token "+text(t, data, "access_token"); got != want {
+				t.Errorf("authorization is %v, want %s", got, want)
+			}
+			if data["token_type"] != "Token" {
+				t.Errorf("token_type is %v, want Token", data["token_type"])
+			}
+		})
+	})
+}
+
+// TestToken_LifeCountsFromBeforeRequest: life counts from before the request was sent.
+func TestToken_LifeCountsFromBeforeRequest(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t)
+			w.slow(7 * time.Second)
+			began := time.Now()
+			resp := w.read("token/app")
+			if issued := moment(t, resp.Data, "issued_at"); issued.After(began) || issued.Before(began.Add(-time.Second)) {
+				t.Errorf("issued_at is %s, want %s, when the request was sent", issued, began)
+			}
+			if life := moment(t, resp.Data, "expires_at").Sub(began); life > f.life {
+				t.Errorf("the token ends %s after the request was sent, want at most %s", life, f.life)
+			}
+			checkLease(t, resp, time.Now())
+		})
+	}
+}

@@ -1,0 +1,155 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// TestTokenTTL_TellsPlannedRotation: the answer tells when a rotation is planned.
+func TestTokenTTL_TellsPlannedRotation(t *testing.T) {
+	t.Parallel()
+	for _, percent := range []int{1, 33, 66, 90, 100} {
+		timed(t, (time.Duration(percent)*time.Hour/100).String()+" of an hour", func(t *testing.T) {
+			w := oauth().mounted(t, "rotation_percent", percent)
+			began := time.Now()
+			data := w.read("token/app").Data
+			period, ttl := seconds(t, data, "rotation_period"), seconds(t, data, "ttl")
+			planned := time.Hour * time.Duration(percent) / 100
+			if period < time.Second || period > time.Hour || period < planned-10*time.Second || period > planned+10*time.Second {
+				t.Errorf("rotation_period is %s, want %s", period, planned)
+			}
+			if ttl < 5*time.Second || ttl > time.Hour {
+				t.Errorf("ttl is %s, want at least 5s and at most the token's life", ttl)
+			}
+			if ttl < planned-10*time.Second || ttl > planned+10*time.Second+time.Minute {
+				t.Errorf("ttl is %s, want the time until the rotation after %s", ttl, planned)
+			}
+			if at := moment(t, data, "last_vault_rotation"); at.Sub(began).Abs() > time.Second {
+				t.Errorf("last_vault_rotation is %s, want %s", at, began)
+			}
+		})
+	}
+}
+
+// TestTokenTTL_ReturningClientFindsNewToken: whoever comes back after the TTL finds a new token.
+func TestTokenTTL_ReturningClientFindsNewToken(t *testing.T) {
+	t.Parallel()
+	for _, f := range []fixture{jwtV1(), oauth(), oauth().living(10 * time.Minute), firstVision().living(5 * time.Minute)} {
+		for _, path := range []string{"token/app", "token/many"} {
+			timed(t, f.name+" "+f.life.String()+" "+path, func(t *testing.T) {
+				w := f.mounted(t)
+				w.write("role/many", map[string]any{"config": "gst", "lease": false})
+				data := w.read(path).Data
+				for n := range 10 {
+					advance(seconds(t, data, "ttl") + time.Second) // as Vault Agent does
+					if !w.Simulator.TokenAlive(text(t, data, "access_token")) {
+						t.Fatalf("round %d: the token was dead before its reader came back", n)
+					}
+					next := w.read(path).Data
+					if next["token_id"] == data["token_id"] {
+						t.Fatalf("round %d: the reader came back after the ttl of %v and found the old token", n, data["ttl"])
+					}
+					if next["last_vault_rotation"] == data["last_vault_rotation"] {
+						t.Errorf("round %d: last_vault_rotation is that of the old token", n)
+					}
+					data = next
+				}
+			})
+		}
+	}
+}
+
+// TestTokenTTL_FiveSecondsToTokenEnd: the TTL is never below five and never passes the token's end.
+func TestTokenTTL_FiveSecondsToTokenEnd(t *testing.T) {
+	t.Parallel()
+	for name, disturb := range map[string]func(w *testMount){
+		"in peace":                    func(*testMount) {},
+		"while the upstream is down":  func(w *testMount) { w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown}) },
+		"while logins are refused":    func(w *testMount) { w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultRefuse}) },
+		"while logins are throttled":  func(w *testMount) { w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultThrottled}) },
+		"while logins take very long": func(w *testMount) { w.slow(14 * time.Second) },
+	} {
+		timed(t, name, func(t *testing.T) {
+			f := oauth().living(10 * time.Minute)
+			w := f.mounted(t)
+			w.read("token/app")
+			disturb(w)
+			for began := time.Now(); time.Since(began) < 9*time.Minute+50*time.Second; advance(7300 * time.Millisecond) {
+				resp, err := w.tryRead("token/app", nil)
+				if err != nil {
+					t.Fatalf("%s after the first read: %v", time.Since(began), err)
+				}
+				ttl, left := seconds(t, resp.Data, "ttl"), seconds(t, resp.Data, "expires_in")
+				if ttl > left+time.Second {
+					t.Errorf("ttl is %s, but the token ends in %s", ttl, left)
+				}
+				if ttl < 5*time.Second && ttl < left-time.Second {
+					t.Errorf("ttl is %s, want at least 5s", ttl)
+				}
+				if seconds(t, resp.Data, "rotation_period") < time.Second {
+					t.Error("rotation_period is below a second")
+				}
+			}
+		})
+	}
+}
+
+// TestTokenTTL_LeaseAtLeastAThird: every lease has a third of the token's life.
+func TestTokenTTL_LeaseAtLeastAThird(t *testing.T) {
+	t.Parallel()
+	for _, life := range []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour} {
+		timed(t, life.String(), func(t *testing.T) {
+			f := oauth().living(life)
+			w := f.mounted(t)
+			for range 500 {
+				resp := w.read("token/app")
+				if resp.Secret.TTL < life/3 {
+					t.Fatalf("lease of %s, want at least a third of %s", resp.Secret.TTL, life)
+				}
+				if !w.Simulator.TokenAlive(text(t, resp.Data, "access_token")) {
+					t.Fatal("a dead token is served")
+				}
+				advance(life/97 + 13*time.Millisecond)
+			}
+		})
+	}
+}
+
+// TestTokenTTL_EveryClientFindsNewToken: every client finds a new token at its first return.
+func TestTokenTTL_EveryClientFindsNewToken(t *testing.T) {
+	t.Parallel()
+	for client, share := range map[string]struct{ from, to float64 }{
+		"Vault Agent":            {0.85, 0.95},
+		"Vault Secrets Operator": {0.67, 0.77},
+		"LifetimeWatcher":        {0.70, 0.73},
+	} {
+		for _, life := range []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour} {
+			timed(t, client+" "+life.String(), func(t *testing.T) {
+				chance := rand.New(rand.NewPCG(1, uint64(life))) //nolint:gosec // the same chance each time
+				w := oauth().living(life).mounted(t)
+				resp := w.read("token/app")
+				reads := 1
+				for began := time.Now(); time.Since(began) < 20*life; reads++ {
+					advance(time.Duration(float64(resp.Secret.TTL) * (share.from + chance.Float64()*(share.to-share.from))))
+					if !w.Simulator.TokenAlive(text(t, resp.Data, "access_token")) {
+						t.Fatal("the token died before its reader came back")
+					}
+					next := w.read("token/app")
+					if next.Data["token_id"] == resp.Data["token_id"] && resp.Secret.TTL > life*9/10 {
+						t.Fatalf("with a fresh lease of %s its reader came back and found the old token", resp.Secret.TTL)
+					}
+					resp = next
+				}
+				if reads > 20*4 {
+					t.Errorf("%d reads in 20 lives: the leases get shorter and shorter", reads)
+				}
+			})
+		}
+	}
+}

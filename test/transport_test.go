@@ -1,0 +1,146 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"crypto/tls"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// secure is a mount whose upstream speaks TLS with a certificate for host, and the roots that vouch for it.
+func secure(t *testing.T, host string, change func(*tls.Config)) (*testMount, string) {
+	t.Helper()
+	ca, err := simulator.NewCA()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := ca.ServerTLS(host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(config)
+	return newTestMountWith(t, func(w *testMount) { w.TLS = config }, oauth().account), string(ca.CertPEM())
+}
+
+// verifiedOAuth is secureOAuth with a login.
+func verifiedOAuth(more ...any) map[string]any {
+	return with(with(secureOAuth(), "verify_connection", true), more...)
+}
+
+// TestTransport_TLSNeedsTrustedRoots: a login over TLS needs roots that vouch for the host.
+func TestTransport_TLSNeedsTrustedRoots(t *testing.T) {
+	t.Parallel()
+	timed(t, "the right ones", func(t *testing.T) {
+		w, roots := secure(t, "upstream.test", func(*tls.Config) {})
+		w.loggingIn(1, func() { w.write("config/gst", verifiedOAuth("ca_cert", roots)) })
+	})
+	for name, bad := range map[string]struct {
+		host   string
+		change func(*tls.Config)
+		roots  func(own string) string
+	}{
+		"the system's":         {"upstream.test", func(*tls.Config) {}, func(string) string { return "" }},
+		"another's":            {"upstream.test", func(*tls.Config) {}, func(string) string { return roots(t) }},
+		"for another host":     {"elsewhere.test", func(*tls.Config) {}, func(own string) string { return own }},
+		"but a TLS of old age": {"upstream.test", olderTLS, func(own string) string { return own }},
+	} {
+		timed(t, name, func(t *testing.T) {
+			w, own := secure(t, bad.host, bad.change)
+			w.loggingIn(0, func() {
+				r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", verifiedOAuth("ca_cert", bad.roots(own)), http.StatusBadGateway)
+				w.says(r.message, "gst", "verify_connection=false")
+			})
+			if len(w.Network.Dialed()) == 0 {
+				t.Error("the upstream was not even dialled")
+			}
+			if configs := w.storedUnder("config/"); len(configs) > 0 {
+				t.Errorf("%d configs are stored, want none", len(configs))
+			}
+		})
+	}
+}
+
+func olderTLS(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }
+
+// TestTransport_ProxyOfConfig: a login goes through the proxy of its config.
+func TestTransport_ProxyOfConfig(t *testing.T) {
+	t.Parallel()
+	for proxy, address := range map[string]string{
+		"": "upstream.test:80", "http://proxy.test:3128": "proxy.test:3128", "http://proxy.test": "proxy.test:80",
+	} {
+		timed(t, "proxy "+proxy, func(t *testing.T) {
+			w := newTestMount(t, oauth().account)
+			w.loggingIn(1, func() { w.write("config/gst", with(oauth().config, "proxy_url", proxy)) })
+			if got, want := w.Network.Dialed(), []string{address}; !slices.Equal(got, want) {
+				t.Errorf("dialled were %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// TestTransport_ResponseTooLarge: an answer that is too large is refused.
+func TestTransport_ResponseTooLarge(t *testing.T) {
+	t.Parallel()
+	for name, padding := range map[string]int{"half a MiB": 1 << 19, "two MiB": 1 << 21} {
+		timed(t, name, func(t *testing.T) {
+			w, _ := answering(t, func(rw http.ResponseWriter, _ mounttest.Request) {
+				rw.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(rw, `{"access_token":"0123456789abcdef0123456789abcdef01234567","expires_in":3600,"x":"`+
+					strings.Repeat("x", padding)+`"}`)
+			})
+			w.mount(oauth())
+			if padding < 1<<20 {
+				w.read("token/app")
+				return
+			}
+			r := w.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusBadGateway)
+			if len(r.message) > 1000 {
+				t.Errorf("a message of %d bytes", len(r.message))
+			}
+		})
+	}
+}
+
+// TestTransport_RedirectNotFollowed: a redirect is not followed.
+func TestTransport_RedirectNotFollowed(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		timed(t, http.StatusText(status), func(t *testing.T) {
+			w, _ := answering(t, func(rw http.ResponseWriter, _ mounttest.Request) {
+				rw.Header().Set("Location", upstreamURL+"/elsewhere/")
+				rw.WriteHeader(status)
+			})
+			w.mount(oauth())
+			w.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusBadGateway)
+			if got := len(w.heard()); got != 1 {
+				t.Errorf("%d requests, want 1", got)
+			}
+		})
+	}
+}
+
+// overTLS is a mount whose upstream has a certificate of an authority of its own.
+func overTLS(t *testing.T, ca *simulator.CA) *testMount {
+	t.Helper()
+	config, err := ca.ServerTLS("upstream.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newTestMountWith(t, func(m *testMount) { m.TLS, m.Upstream.Latency = config, time.Nanosecond }, jwtAccount(withTTL(time.Hour)))
+	s.write("config/gst", jwtConfig(
+		"token_url", strings.Replace(upstreamURL, "http:", "https:", 1)+"/api/v1/token-auth/", "verify_connection", false,
+	))
+	s.write("role/app", map[string]any{"config": "gst"})
+	return s
+}

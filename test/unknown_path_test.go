@@ -1,0 +1,145 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// TestUnknownPath_NamesProbablePath: who goes astray is told the way.
+func TestUnknownPath_NamesProbablePath(t *testing.T) {
+	t.Parallel()
+	for _, wrong := range []struct {
+		op     logical.Operation
+		path   string
+		status int
+		says   string
+	}{
+		{logical.ReadOperation, "tokens/app", http.StatusBadRequest, "did you mean vault read mastersindia/token/app?"},
+		{logical.ReadOperation, "tokens", http.StatusBadRequest, "did you mean vault read mastersindia/token/<name>?"},
+		{logical.UpdateOperation, "roles/app", http.StatusBadRequest, "did you mean vault write mastersindia/role/app ...?"},
+		{logical.ListOperation, "configs/", http.StatusBadRequest, "did you mean vault list mastersindia/config?"},
+		{logical.ReadOperation, "lookup/app", http.StatusBadRequest, "did you mean vault write mastersindia/lookup token=-?"},
+		{logical.ReadOperation, "creds/app", http.StatusBadRequest, "role, rotate, status, token: see vault path-help mastersindia/"},
+		{logical.ReadOperation, "config", http.StatusBadRequest, "name is missing: vault read mastersindia/config/<name>"},
+		{logical.ReadOperation, "config/", http.StatusBadRequest, "for the names, vault list mastersindia/config"},
+		{logical.ReadOperation, "token/", http.StatusBadRequest, "for the names, vault list mastersindia/role"},
+		{logical.UpdateOperation, "rotate/", http.StatusBadRequest, "name is missing: vault write -f mastersindia/rotate/<name>"},
+		{logical.DeleteOperation, "config/", http.StatusBadRequest, "name is missing: vault delete mastersindia/config/<name>"},
+		{logical.ReadOperation, "rotate/gst", http.StatusMethodNotAllowed, "cannot be read: it is used as in vault write -f mastersindia/rotate/gst"},
+		{logical.ReadOperation, "lookup", http.StatusMethodNotAllowed, "cannot be read: it is used as in vault write mastersindia/lookup token=-"},
+		{logical.UpdateOperation, "metrics", http.StatusMethodNotAllowed, "as in vault read -format=raw mastersindia/metrics"},
+		{logical.UpdateOperation, "status/gst", http.StatusMethodNotAllowed, "cannot be written: it is used as in vault read mastersindia/status/gst"},
+		{logical.DeleteOperation, "token/app", http.StatusMethodNotAllowed, "cannot be deleted: it is used as in vault read mastersindia/token/app"},
+		{logical.PatchOperation, "config/gst", http.StatusMethodNotAllowed, "cannot be patched: it is used as in vault write mastersindia/config/gst ..."},
+		{logical.ListOperation, "config/gst/", http.StatusMethodNotAllowed, "cannot be listed: it is used as in vault list mastersindia/config"},
+		{logical.ListOperation, "token/", http.StatusMethodNotAllowed, "cannot be listed: it is used as in vault list mastersindia/role"},
+		{logical.ListOperation, "", http.StatusBadRequest, "role, rotate, status, token: see vault path-help mastersindia/"},
+		{logical.ReadOperation, "", http.StatusBadRequest, "role, rotate, status, token: see vault path-help mastersindia/"},
+		{logical.HelpOperation, "configs", http.StatusBadRequest, "did you mean vault path-help mastersindia/config/x?"},
+		{logical.HelpOperation, "configs/gst", http.StatusBadRequest, "did you mean vault path-help mastersindia/config/gst?"},
+		{logical.HelpOperation, "creds/app", http.StatusBadRequest, "role, rotate, status, token: see vault path-help mastersindia/"},
+		{logical.HelpOperation, "lookup/app", http.StatusBadRequest, "did you mean vault path-help mastersindia/lookup?"},
+		{logical.HelpOperation, "token", http.StatusBadRequest, "name is missing: vault path-help mastersindia/token/x"},
+		{logical.HelpOperation, "config/<name>", http.StatusBadRequest, "and have no two dots in a row"},
+		{logical.ReadOperation, "rotate/a b", http.StatusMethodNotAllowed, "as in vault write -f mastersindia/rotate/<name>"},
+	} {
+		timed(t, string(wrong.op)+" "+wrong.path, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			r := w.refusal(wrong.op, wrong.path, nil)
+			if wrong.op == logical.HelpOperation && !r.coded {
+				t.Errorf("%q is no bare logical.CodedError: Vault shows nothing of any other answer to path-help", r.message)
+			}
+			if r.status != wrong.status || !strings.HasSuffix(r.message, wrong.says) && !strings.Contains(r.message, wrong.says+";") {
+				t.Errorf("answered %d: %s\nwant %d: ... %s", r.status, r.message, wrong.status, wrong.says)
+			}
+		})
+	}
+}
+
+// TestUnknownPath_OptionAfterPath: an option behind the path is taken for one. The vault command sends what stands there on as a
+// parameter.
+func TestUnknownPath_OptionAfterPath(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.badRequest(logical.ReadOperation, "token/app", map[string]any{"-format": "json"}, `"-format"`, "stand before the path")
+		w.badRequest(logical.ReadOperation, "status/gst", map[string]any{"--field": "state"}, `"--field"`, "stand before the path")
+		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"-force": "true"}, `"-force"`, "stand before the path")
+	})
+}
+
+// TestUnknownPath_SuggestedPathExists follows the commands that are in such messages.
+func TestUnknownPath_SuggestedPathExists(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		told := 0
+		for path := range w.document().Paths {
+			misspelt := strings.Replace(example(path), "/", "s/", 1)
+			for _, asked := range []string{example(path), misspelt, strings.TrimSuffix(example(path), "gst"), example(path) + "/"} {
+				for _, op := range []logical.Operation{
+					logical.ReadOperation, logical.ListOperation, logical.UpdateOperation, logical.DeleteOperation, logical.PatchOperation,
+				} {
+					resp, err := w.do(t.Context(), op, asked, nil)
+					r, refused := asRefusal(resp, err)
+					if !refused {
+						continue
+					}
+					for _, command := range regexp.MustCompile(
+						`vault (read|write|list|delete) (?:-f )?(?:-format=raw )?mastersindia/([\w/<>]+)`).FindAllStringSubmatch(r.message, -1) {
+						told++
+						does := map[string]logical.Operation{
+							"read": logical.ReadOperation, "write": logical.UpdateOperation, "list": logical.ListOperation,
+							"delete": logical.DeleteOperation,
+						}[command[1]]
+						to := strings.ReplaceAll(command[2], "<name>", "gst")
+						if does == logical.ListOperation {
+							to += "/"
+						}
+						if path := declared(w.Backend(), to); path == nil || path.Operations[does] == nil {
+							t.Errorf("%s %s: there is no %s", op, asked, command[0])
+						}
+					}
+				}
+			}
+		}
+		if told < 100 {
+			t.Errorf("only %d commands were told", told)
+		}
+	})
+}
+
+// TestUnknownPath_WrittenBackWithEnvelope: what Vault read gave is written back without what is around it. Or somebody is used to
+// KV version 2.
+func TestUnknownPath_WrittenBackWithEnvelope(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		whole := map[string]any{"data": map[string]any{"paused": true}, "lease_id": ""}
+		w.badRequest(logical.UpdateOperation, "config/gst", whole, `"data": the parameters themselves are the JSON`, "jq .data")
+	})
+}
+
+// TestUnknownPath_PartOfParameterName: a part of a parameter's name is recognised.
+func TestUnknownPath_PartOfParameterName(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		for given, meant := range map[string]string{
+			"pass": "did you mean password or soap_password_element?", "user": "did you mean soap_username_element or username?",
+			"secret": "did you mean client_secret?", "url": "did you mean proxy_url or refresh_url or token_url?",
+		} {
+			if message := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{given: "canary"}); !strings.HasSuffix(message, meant) {
+				t.Errorf("%s: %s", given, message)
+			}
+		}
+		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"id": "canary"}, "this operation takes allow_http, ")
+	})
+}
