@@ -429,6 +429,10 @@ func (w *modelWorld) waiting(r *modelReader, v verdict) {
 	switch {
 	case v.bound <= 0 || waited >= readWait:
 		w.breaks(ruleWait, "a reader waits longer than 15 s")
+	case s.canServe(now) && s.Corrected > max(s.Saved, s.Lost) && (s.Work == nil || s.Work.Reason != ReasonRejected):
+		if waited >= rotationWait {
+			w.breaks(ruleWait, "a reader waits longer than 2 s for storage beside a token")
+		}
 	case s.canServe(now) && s.Work == nil:
 		w.breaks(ruleWait, "a reader waits beside a token for nothing")
 	case s.canServe(now) && s.Work.Reason != ReasonRejected && now.Elapsed-s.Work.Began.Elapsed >= rotationWait:
@@ -457,6 +461,9 @@ func (w *modelWorld) check() {
 		}
 	}
 	for _, r := range w.readers {
+		if s.Corrected > max(s.Saved, s.Lost) {
+			break // they wait for storage
+		}
 		if s.Loading == 0 && s.Work == nil && s.givenUpLeft(w.now()) == 0 && !(s.Current != nil && s.Account != nil && s.Account.singleSession()) {
 			w.breaks(ruleWait, fmt.Sprintf("a reader (rejected %q) waits for nothing", r.rejected))
 		}
