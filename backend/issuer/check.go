@@ -133,7 +133,7 @@ func (s *State) checkWork() error {
 
 func (s *State) checkVersions() error {
 	switch {
-	case max(s.Urgent, s.Saving, s.Saved, s.Lost) > s.Version:
+	case max(s.Urgent, s.Saving, s.Saved, s.Lost, s.Corrected) > s.Version:
 		return errors.New("storage was told of a change that was not made")
 	case s.Saving != 0 && s.Saving <= max(s.Saved, s.Lost):
 		return errors.New("a write is in flight whose result is known")

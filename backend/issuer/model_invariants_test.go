@@ -429,7 +429,7 @@ func (w *modelWorld) waiting(r *modelReader, v verdict) {
 	switch {
 	case v.bound <= 0 || waited >= readWait:
 		w.breaks(ruleWait, "a reader waits longer than 15 s")
-	case s.canServe(now) && s.Corrected > max(s.Saved, s.Lost):
+	case s.canServe(now) && s.Corrected > max(s.Saved, s.Lost) && (s.Work == nil || s.Work.Reason != ReasonRejected):
 		if waited >= rotationWait {
 			w.breaks(ruleWait, "a reader waits longer than 2 s for storage beside a token")
 		}
@@ -461,8 +461,10 @@ func (w *modelWorld) check() {
 		}
 	}
 	for _, r := range w.readers {
-		isCorrecting := s.Corrected > max(s.Saved, s.Lost)
-		if s.Loading == 0 && s.Work == nil && !isCorrecting && s.givenUpLeft(w.now()) == 0 && !(s.Current != nil && s.Account != nil && s.Account.singleSession()) {
+		if s.Corrected > max(s.Saved, s.Lost) {
+			break // they wait for storage
+		}
+		if s.Loading == 0 && s.Work == nil && s.givenUpLeft(w.now()) == 0 && !(s.Current != nil && s.Account != nil && s.Account.singleSession()) {
 			w.breaks(ruleWait, fmt.Sprintf("a reader (rejected %q) waits for nothing", r.rejected))
 		}
 	}

@@ -35,7 +35,7 @@ func (e *encoder) key(seed maphash.Seed, w *modelWorld) uint64 {
 // ranks collects the numbers of which only the order counts.
 func (e *encoder) ranks(w *modelWorld) {
 	s := &w.state
-	e.versions = append(e.versions[:0], 0, s.Version, s.Urgent, s.Saving, s.Saved, s.Lost)
+	e.versions = append(e.versions[:0], 0, s.Version, s.Urgent, s.Saving, s.Saved, s.Lost, s.Corrected)
 	e.works = append(e.works[:0], 0, s.VerifyWork)
 	if s.Work != nil {
 		e.versions = append(e.versions, s.Work.Version)
@@ -299,7 +299,7 @@ func (e *encoder) state(s *State) {
 		e.failure(w.Failure)
 	}
 	e.outbox(s.Outbox)
-	for _, v := range []uint64{s.Version, s.Urgent, s.Saving, s.Saved, s.Lost} {
+	for _, v := range []uint64{s.Version, s.Urgent, s.Saving, s.Saved, s.Lost, s.Corrected} {
 		e.version(v)
 	}
 	e.workID(s.VerifyWork)
