@@ -114,7 +114,7 @@ func (g *ghost) told(w *modelWorld, id string, end time.Duration) {
 }
 
 // landed takes note of what storage has from now on.
-func (g *ghost) landed(w *modelWorld, version uint64) {
+func (g *ghost) landed(version uint64) {
 	g.revoked = slices.Clone(g.revoked)
 	for n := range g.revoked {
 		g.revoked[n].durable = g.revoked[n].durable || g.revoked[n].version <= version
@@ -225,6 +225,7 @@ func (w *modelWorld) sentDuring(h ghostHold, work *Work, concerns bool) {
 		rule = ruleBreaker
 	case upstream.Throttled:
 		rule = ruleRetryAfter
+	default:
 	}
 	w.breaks(rule, fmt.Sprintf("a login (%s) is sent %s too early", work.Reason, h.until-w.true))
 }
@@ -464,7 +465,7 @@ func (w *modelWorld) check() {
 		if s.Corrected > max(s.Saved, s.Lost) {
 			break // they wait for storage
 		}
-		if s.Loading == 0 && s.Work == nil && s.givenUpLeft(w.now()) == 0 && !(s.Current != nil && s.Account != nil && s.Account.singleSession()) {
+		if s.Loading == 0 && s.Work == nil && s.givenUpLeft(w.now()) == 0 && (s.Current == nil || s.Account == nil || !s.Account.singleSession()) {
 			w.breaks(ruleWait, fmt.Sprintf("a reader (rejected %q) waits for nothing", r.rejected))
 		}
 	}

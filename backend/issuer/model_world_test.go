@@ -291,7 +291,7 @@ func (w *modelWorld) saveLands() {
 	landed.landed = true
 	w.save = &landed
 	w.record = landed.Record
-	w.ghost.landed(w, landed.Version)
+	w.ghost.landed(landed.Version)
 }
 
 // saveEnds has storage respond to the write in flight.
