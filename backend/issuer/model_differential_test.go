@@ -30,6 +30,11 @@ func TestModel_AgreesWithTheWorker(t *testing.T) {
 			for range 60 {
 				what, worker, core := d.step(t.Context())
 				worker, core = fmt.Sprintf("%s, %d logins", worker, d.logins[0]), fmt.Sprintf("%s, %d logins", core, d.logins[1])
+				if worker, ok := d.issuer.lookup("gst"); ok {
+					if s, _ := worker.look(); s.check() != nil {
+						t.Fatalf("seed %d, after %s: %v", seed, what, s.check())
+					}
+				}
 				d.history = append(d.history, fmt.Sprintf("%s: %s", what, worker))
 				if worker != core {
 					t.Fatalf("seed %d: the worker says %q, and the state machine %q:\n%s", seed, worker, core,
