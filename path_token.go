@@ -123,15 +123,15 @@ func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framew
 	if r == nil {
 		return b.roleNotFound(ctx, req.MountPoint, name)
 	}
-	answer, err := b.readAccount(ctx, r.Config, rejected)
+	served, err := b.readAccount(ctx, r.Config, rejected)
 	if err != nil {
 		return loginErrorResponse(req.MountPoint, r.Config, err)
 	}
-	return b.tokenResponse(name, r, answer), nil
+	return b.tokenResponse(name, r, served), nil
 }
 
-// tokenResponse is the answer to whoever reads the role, with a lease unless the role is without.
-func (b *backend) tokenResponse(name string, r *role, a issuer.Answer) *logical.Response {
+// tokenResponse is the response to a read of the role, with a lease unless the role is without.
+func (b *backend) tokenResponse(name string, r *role, a issuer.Result) *logical.Response {
 	data := tokenData(a)
 	if len(r.Metadata) > 0 {
 		data["metadata"] = r.Metadata // never changed: an update makes a new role
@@ -147,7 +147,7 @@ func (b *backend) tokenResponse(name string, r *role, a issuer.Answer) *logical.
 	return resp
 }
 
-func (b *backend) readAccount(ctx context.Context, config, rejected string) (issuer.Answer, error) {
+func (b *backend) readAccount(ctx context.Context, config, rejected string) (issuer.Result, error) {
 	if rejected != "" {
 		return b.issuer.ReadRejected(ctx, config, rejected)
 	}
@@ -177,8 +177,8 @@ func leaseTTL(remaining time.Duration, limits ...time.Duration) time.Duration {
 	return max(ttl.Truncate(time.Second), time.Second)
 }
 
-// tokenData is the answer to a read. It holds no time.Duration, which Vault would show in nanoseconds.
-func tokenData(a issuer.Answer) map[string]any {
+// tokenData is the response to a read. It holds no time.Duration, which Vault would show in nanoseconds.
+func tokenData(a issuer.Result) map[string]any {
 	data := maps.Clone(cachedData(a))
 	data["expires_in"] = int64(a.Remaining / time.Second)
 	data["ttl"] = wholeTTL(a)
@@ -187,14 +187,14 @@ func tokenData(a issuer.Answer) map[string]any {
 
 // wholeTTL is the time until a new token can be had in whole seconds, rounded up: whoever comes back a fraction of a second
 // before the rotation has come for nothing. It never passes the token's end.
-func wholeTTL(a issuer.Answer) int64 {
+func wholeTTL(a issuer.Result) int64 {
 	return min(int64((a.TTL+time.Second-1)/time.Second), int64(a.Remaining/time.Second))
 }
 
-// cachedData is the part of the answer that stays the same for as long as the token does, which is most of its cost: it is made
+// cachedData is the part of the response that stays the same for as long as the token does, which is most of its cost: it is made
 // once. It must not be changed.
-func cachedData(a issuer.Answer) map[string]any {
-	if made, ok := a.Memo.Load().(map[string]any); ok {
+func cachedData(a issuer.Result) map[string]any {
+	if made, ok := a.Prepared.Load().(map[string]any); ok {
 		return made
 	}
 	data := map[string]any{
@@ -213,6 +213,6 @@ func cachedData(a issuer.Answer) map[string]any {
 	if specOf(string(a.Account.Upstream.Protocol)).ClientIDWithToken {
 		data["client_id"] = a.Account.Upstream.ClientID
 	}
-	a.Memo.Store(data)
+	a.Prepared.Store(data)
 	return data
 }

@@ -22,7 +22,7 @@ const OtherAccounts = "_other"
 const (
 	ResultOK        = "ok"
 	ResultPaused    = "paused"    // the account is paused by the operator
-	ResultCancelled = "cancelled" // the reader did not wait for the answer
+	ResultCancelled = "cancelled" // the reader did not wait for the result
 	ResultError     = "error"     // storage failed, or the engine itself
 )
 

@@ -20,7 +20,7 @@ const (
 
 // Read gives the account's shared token, and logs in for it only if it must. Errors: ErrNoAccount, ErrStopped, ErrStillWaiting,
 // *PausedError, *LoginError, ctx's own, and storage's unwrapped.
-func (i *Issuer) Read(ctx context.Context, name string) (Answer, error) {
+func (i *Issuer) Read(ctx context.Context, name string) (Result, error) {
 	if a, ok := i.ReadWarm(name, i.clock()); ok {
 		return a, nil
 	}
@@ -29,22 +29,22 @@ func (i *Issuer) Read(ctx context.Context, name string) (Answer, error) {
 
 // ReadWarm gives the account's shared token if it is in memory and can be served with no further thought; otherwise it does
 // nothing. It takes no lock and never waits.
-func (i *Issuer) ReadWarm(name string, now Reading) (Answer, bool) {
+func (i *Issuer) ReadWarm(name string, now Reading) (Result, bool) {
 	w, ok := i.lookup(name)
 	if !ok {
-		return Answer{}, false
+		return Result{}, false
 	}
 	s := w.served.Load()
 	if !s.fresh(now) {
-		return Answer{}, false
+		return Result{}, false
 	}
 	w.touch(now)
-	return s.answer(now), true
+	return s.result(now), true
 }
 
 // ReadRejected is Read for a caller whom an API has refused the token of the given ID. Where that is still the current one,
 // and old enough to have died, it is replaced once for all who ask; else they get what is current.
-func (i *Issuer) ReadRejected(ctx context.Context, name, tokenID string) (Answer, error) {
+func (i *Issuer) ReadRejected(ctx context.Context, name, tokenID string) (Result, error) {
 	return i.read(ctx, name, strings.ToLower(tokenID))
 }
 
@@ -64,7 +64,7 @@ type verdict struct {
 	bound time.Duration
 }
 
-func (i *Issuer) read(ctx context.Context, name, rejected string) (Answer, error) {
+func (i *Issuer) read(ctx context.Context, name, rejected string) (Result, error) {
 	w := i.acquire(name)
 	defer w.release()
 	r := reader{rejected: rejected, arrived: i.clock()}
@@ -75,7 +75,7 @@ func (i *Issuer) read(ctx context.Context, name, rejected string) (Answer, error
 }
 
 // await asks the state what the reader gets, and waits until something has changed where that is nothing yet.
-func (w *worker) await(ctx context.Context, r *reader) (Answer, error) {
+func (w *worker) await(ctx context.Context, r *reader) (Result, error) {
 	w.do(func() []Effect {
 		r.loads, r.logins = w.state.Loads, w.state.Logins
 		return nil
@@ -84,7 +84,7 @@ func (w *worker) await(ctx context.Context, r *reader) (Answer, error) {
 		a, v, changed, needs := w.ask(r, false)
 		if needs {
 			if err := w.issuer.startable(); err != nil { // asks another process, so it is asked under no lock
-				return Answer{}, err
+				return Result{}, err
 			}
 			a, v, changed, _ = w.ask(r, true)
 		}
@@ -95,13 +95,13 @@ func (w *worker) await(ctx context.Context, r *reader) (Answer, error) {
 		err := w.wait(ctx, changed, v.bound)
 		w.issuer.waiting.Add(-1)
 		if err != nil {
-			return Answer{}, err
+			return Result{}, err
 		}
 	}
 }
 
 // ask asks the state once. needs says that something is to be begun first, which only an active node may.
-func (w *worker) ask(r *reader, active bool) (a Answer, v verdict, changed <-chan struct{}, needs bool) {
+func (w *worker) ask(r *reader, active bool) (a Result, v verdict, changed <-chan struct{}, needs bool) {
 	w.do(func() (reports []Effect) {
 		env := w.env(active)
 		if needs = w.state.readNeeds(env, r); needs {
@@ -113,7 +113,7 @@ func (w *worker) ask(r *reader, active bool) (a Answer, v verdict, changed <-cha
 		}
 		v = w.state.verdict(env, r)
 		if !v.wait && v.err == nil {
-			a = w.answer(env.Reading)
+			a = w.result(env.Reading)
 		}
 		changed = w.changed
 		return reports

@@ -48,7 +48,7 @@ func (w *worker) reportLogin(e Report) {
 	}
 	w.skew.Store(int64(e.Token.skew))
 	w.skewKnown.Store(e.Token.skewKnown)
-	w.countAnswered(ResultOK, e)
+	w.countResponse(ResultOK, e)
 	if e.Err != nil {
 		logger.Warn("the shared token could not be stored: a restart will log in again", "config", w.name, "error", e.Err)
 	}
@@ -73,11 +73,11 @@ func (w *worker) reportFailure(e Report) {
 	if failed, ok := errors.AsType[*upstream.Error](e.Err); ok {
 		result = string(failed.Kind)
 	}
-	w.countAnswered(result, e)
+	w.countResponse(result, e)
 }
 
-// countAnswered counts a login that the upstream responded to. One of a config that is not stored is not counted by account.
-func (w *worker) countAnswered(result string, e Report) {
+// countResponse counts a login that the upstream responded to. One of a config that is not stored is not counted by account.
+func (w *worker) countResponse(result string, e Report) {
 	if w.countLogin(result, e.Reason) && w.issuer.onLogin != nil {
 		w.issuer.onLogin(e.Took)
 	}

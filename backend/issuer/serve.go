@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	// leastTTL keeps clients that follow Answer.TTL from coming more often than this while a rotation is overdue, for however long
+	// leastTTL keeps clients that follow Result.TTL from coming more often than this while a rotation is overdue, for however long
 	// that is. Just before a rotation they are told the second that is left: with more they would miss it.
 	leastTTL = 5 * time.Second
 	// overdueSpread spreads clients that all wait for the same late rotation.
 	overdueSpread = 10 * time.Second
 )
 
-// Answer is what a reader gets. All of it comes from one reading of the clock.
-type Answer struct {
+// Result is what a reader gets. All of it comes from one reading of the clock.
+type Result struct {
 	Account *Account
 	Token   *Token
 	Now     Reading
@@ -28,12 +28,13 @@ type Answer struct {
 	TTL time.Duration
 	// RotationPeriod is the time between rotations.
 	RotationPeriod time.Duration
-	// Memo is where the caller may keep what it has made of Account, Token and RotationPeriod, which stay the same for many reads.
-	Memo *atomic.Value
+	// Prepared is where the caller may keep what it has made of Account, Token and RotationPeriod, which stay the same for many
+	// reads.
+	Prepared *atomic.Value
 }
 
 // served is what warm reads are given without a lock: a token and the settings that it came with. It is immutable, but for the
-// memo.
+// prepared.
 type served struct {
 	account *Account
 	token   *Token
@@ -41,7 +42,7 @@ type served struct {
 	rotateLeft time.Duration
 	// freshLeft is the life down to which it is served all the same, so that readers need not notice a rotation: see grace.
 	freshLeft time.Duration
-	memo      atomic.Value // see Answer.Memo
+	prepared  atomic.Value // see Result.Prepared
 }
 
 func newServed(a *Account, t *Token) *served {
@@ -50,7 +51,7 @@ func newServed(a *Account, t *Token) *served {
 }
 
 // grace is how long a token that is due for rotation goes on to be served as if nothing were happening. Most logins end within
-// it, and then no reader has waited. It is less than what clients that follow Answer.TTL add to it (Vault Agent a second, the
+// it, and then no reader has waited. It is less than what clients that follow Result.TTL add to it (Vault Agent a second, the
 // Secrets Operator half of one), so that these find the new token; and it is a fiftieth of the token's life at most, so that
 // every lease on a token of a quarter of an hour and more still has a third of it.
 func grace(a *Account, t *Token) time.Duration {
@@ -70,22 +71,22 @@ func (s *served) fresh(now Reading) bool {
 	return !wrong
 }
 
-func (s *served) answer(now Reading) Answer {
+func (s *served) result(now Reading) Result {
 	left := s.token.Remaining(now)
-	return Answer{
+	return Result{
 		Account:        s.account,
 		Token:          s.token,
 		Now:            now,
 		Remaining:      left,
 		TTL:            min(max(left-s.rotateLeft, time.Second), left),
 		RotationPeriod: s.token.Life() - s.rotateLeft,
-		Memo:           &s.memo,
+		Prepared:       &s.prepared,
 	}
 }
 
-// overdueAnswer serves a token whose rotation is late: behind a slow login, a queue, or a hold that ends after the given time.
-func (s *served) overdueAnswer(now Reading, next time.Duration) Answer {
-	a := s.answer(now)
+// overdueResult serves a token whose rotation is late: behind a slow login, a queue, or a hold that ends after the given time.
+func (s *served) overdueResult(now Reading, next time.Duration) Result {
+	a := s.result(now)
 	chance := time.Duration(rand.Int64N(int64(overdueSpread))) //nolint:gosec // chance that spreads load, not a secret
 	// Clients add a chance of their own, of up to a tenth: they must be back before the token dies.
 	latest := a.Remaining / 100 * 85
@@ -108,11 +109,11 @@ func (w *worker) publish() {
 	}
 }
 
-// answer is what a reader gets now. The caller holds w.mu and has found that the token can be served.
-func (w *worker) answer(now Reading) Answer {
+// result is what a reader gets now. The caller holds w.mu and has found that the token can be served.
+func (w *worker) result(now Reading) Result {
 	s := w.served.Load()
 	if s.fresh(now) {
-		return s.answer(now)
+		return s.result(now)
 	}
-	return s.overdueAnswer(now, w.state.Failure.left(now))
+	return s.overdueResult(now, w.state.Failure.left(now))
 }

@@ -45,7 +45,7 @@ func TestReadersOperatorsAndTheSchedulerAllAtOnce(t *testing.T) {
 				removed.RLock()
 				defer removed.RUnlock()
 				least := inForce.Load()
-				var a issuer.Answer
+				var a issuer.Result
 				var err error
 				if r.IntN(4) == 0 {
 					a, err = w.ReadRejected(t.Context(), "gst", "0123456789abcdef")

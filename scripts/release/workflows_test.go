@@ -131,7 +131,7 @@ func TestDependabotWatchesEveryModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"gomod /", "github-actions /"}
+	want := []string{"gomod /", "gomod /audit", "github-actions /"}
 	for _, m := range modules {
 		want = append(want, "gomod /tools/"+filepath.Base(filepath.Dir(m)))
 	}
