@@ -49,12 +49,12 @@ func fieldsOf(path string) []string {
 	case "config/":
 		return []string{
 			"preset", "protocol", "token_url", "refresh_url", "request_format", "username", "password", "client_id", "client_secret",
-			"scope", "headers", "refresh_headers", "soap_action", "soap_username_element", "soap_password_element",
+			"assertion_audience", "scope", "headers", "refresh_headers", "soap_action", "soap_username_element", "soap_password_element",
 			"authorization_scheme", "default_token_ttl", "max_token_ttl", "rotation_percent", "request_timeout", "ca_cert",
 			"proxy_url", "allow_http", "paused", "pause_reason", "ledger_retention", "verify_connection",
 		}
 	case "role/":
-		return []string{"config", "max_ttl", "lease"}
+		return []string{"config", "max_ttl", "lease", "metadata"}
 	case "token/":
 		return []string{"rejected_token_id"}
 	case "revoke/":

@@ -415,10 +415,11 @@ func TestRevokeUnsaved_KeptWhileIdle(t *testing.T) {
 		first := s.token("app")
 		s.EveryMinute()
 		advance(30*time.Minute + 30*time.Second)
-		s.Storage.FailPuts(1)
+		s.Storage.FailPuts(1000)
 		if _, err := s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil); err == nil {
 			t.Fatal("revoke/ is answered though storage took nothing")
 		}
+		s.Storage.Heal()
 		advance(time.Minute)
 		if a := s.token("app"); a.id == first.id {
 			t.Error("a revoked token was served")

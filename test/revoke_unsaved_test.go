@@ -37,10 +37,11 @@ func TestRevokeUnsaved_KeptThroughReloads(t *testing.T) {
 					s := ksaMount(t, 24*time.Hour)
 					first := s.token("app")
 					advance(time.Minute)
-					s.Storage.FailPuts(1)
+					s.Storage.FailPuts(1000)
 					if _, err := s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil); err == nil {
 						t.Fatal("revoke/ is answered though storage took nothing")
 					}
+					s.Storage.Heal()
 					happens(s)
 					s.Storage.Heal()
 					if restart {
