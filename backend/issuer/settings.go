@@ -149,6 +149,21 @@ func (t *transition) adopt(a *Account) {
 		t.Current = clamped
 		t.changed()
 	}
+	t.adoptInFlight()
+}
+
+// adoptInFlight has the login in flight judged by the settings in force, which may have other limits than those that it began under.
+func (t *transition) adoptInFlight() {
+	if t.Work == nil || t.Work.verifies() || t.Work.Account == t.Account {
+		return
+	}
+	w := *t.Work
+	w.Account = t.Account
+	if clamped := w.Token.clamp(t.Account.Upstream.MaxTokenTTL); clamped != w.Token {
+		w.Token = clamped
+		t.changed()
+	}
+	t.Work = &w
 }
 
 // adoptOther takes over settings that log in otherwise than before.
