@@ -6,6 +6,8 @@ package issuer
 import (
 	"slices"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
 // revokedKept is how long the ID of a revoked token outlives its end. An upstream may give its one token again, also when other credentials
@@ -265,6 +267,9 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 	t.remember(w.Account, f)
 	if isProbe && isRefusal(err) {
 		t.Failure = f // the breaker was open: the account's own next attempt would send what was just refused
+	}
+	if f.Kind == upstream.Throttled && t.Account != nil && f.concerns(t.Account) { // the caller is throttled, whatever else was changed
+		t.Failure = newFailure(err, t.Failure, t.env, t.Account, t.Account.life(t.Current)).afterForced(t.Failure, t.env)
 	}
 	t.Suspect = t.Suspect || t.killedBy(err)
 	t.Work = nil
