@@ -41,6 +41,9 @@ func loginErrorResponse(mount, config string, err error) (*logical.Response, err
 		return nil, logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
 			"config %q: the upstream has not responded yet, and the login goes on: try again; how it went: vault read %sstatus/%s",
 			config, mount, config))
+	case errors.Is(err, issuer.ErrStorageSlow):
+		return nil, logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
+			"config %q: Vault's storage has not responded yet: try again; see vault status and the server's log", config))
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, logical.CodedError(http.StatusGatewayTimeout,
 			fmt.Sprintf("config %q: the request ended before the upstream answered: try again", config))

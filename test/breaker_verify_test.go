@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // TestVerification_IsTheProbeOfAnOpenBreaker: the hold of refused credentials is over, and a write of headers finds them refused
@@ -51,6 +53,31 @@ func TestVerification_RefusalsKeepTheirSchedule(t *testing.T) {
 		}
 		if got := s.Simulator.Counters().LoginsRefused; got < 3 || got > 4 {
 			t.Errorf("%d logins were refused in a day, want those of the schedule: 15 minutes, 1 hour and 6 hours apart", got)
+		}
+	})
+}
+
+// TestVerification_RefusedWhateverHeaders: a password that was refused is not sent again with the headers of an earlier write,
+// whose verification has met an outage.
+func TestVerification_RefusedWhateverHeaders(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		mistyped := func(branch string) map[string]any {
+			return map[string]any{"password": "mistyped", "headers": map[string]any{"X-Branch": branch}}
+		}
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		for _, branch := range []string{"1", "2", "3"} {
+			s.refused(logical.UpdateOperation, "config/gst", mistyped(branch))
+		}
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		advance(time.Minute)
+		for _, branch := range []string{"4", "1", "2", "3"} {
+			s.refused(logical.UpdateOperation, "config/gst", mistyped(branch))
+		}
+		if got := s.Simulator.Counters().LoginsRefused; got != 1 {
+			t.Errorf("the mistyped password was sent %d times, want once", got)
 		}
 	})
 }

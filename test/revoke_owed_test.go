@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
 // TestRevoke_GoesOnTellingThoughNobodyReads: the refresh endpoint hangs for half an hour, and the account is not read any more.
@@ -72,4 +74,31 @@ func TestRevoke_SaysThatItIsNotStored(t *testing.T) {
 			t.Error("a restart brings the token back, and revoke/ did not warn of that")
 		}
 	})
+}
+
+// TestRevoke_GoesOnTellingAfterStorageFailedAtStart: the refresh endpoint hangs, and storage does not respond for the first
+// minute after a restart. Nobody reads the account any more.
+func TestRevoke_GoesOnTellingAfterStorageFailedAtStart(t *testing.T) {
+	t.Parallel()
+	for _, access := range []string{mounttest.List, mounttest.Get} {
+		t.Run(access, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := ksaMount(t, 24*time.Hour)
+				s.EveryMinute()
+				a := s.token("app")
+				mend := s.hangingRefresh()
+				s.revoke("")
+				s.Storage.Fail(access, "token/", mounttest.ErrStorage())
+				s.Reload()
+				advance(time.Minute)
+				s.Storage.Heal()
+				mend()
+				advance(10 * time.Minute)
+				if s.Simulator.TokenAlive(a.access) {
+					t.Error("the revoked token is alive ten minutes after storage and endpoint were mended")
+				}
+			})
+		})
+	}
 }

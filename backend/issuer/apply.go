@@ -148,14 +148,16 @@ func (t *transition) told(e Told) {
 	}
 }
 
-// tell puts a token into the outbox, unless what it says is there already.
+// tell puts a token into the outbox, unless what it says is there already. It takes the place of what was to be told of it
+// before.
 func (t *transition) tell(token *Token, keep time.Duration) {
 	bare := token.withoutSecrets()
-	same := func(o OutboxEntry) bool { return o.Token.ID == bare.ID && o.Token.revocation == bare.revocation }
-	if slices.ContainsFunc(t.Outbox, same) {
+	bare.Generation, bare.replaced = "", "" // the ledger does not keep them, and the record is small
+	same := func(o OutboxEntry) bool { return o.Token.ID == bare.ID }
+	if n := slices.IndexFunc(t.Outbox, same); n >= 0 && t.Outbox[n].Token.revocation == bare.revocation {
 		return
 	}
-	next := append(slices.Clip(t.Outbox), OutboxEntry{Token: bare, Keep: keep})
+	next := append(slices.DeleteFunc(slices.Clone(t.Outbox), same), OutboxEntry{Token: bare, Keep: keep})
 	t.Outbox = next[max(0, len(next)-maxOutbox):]
 }
 

@@ -254,8 +254,10 @@ func readResult(err error) string {
 	if _, ok := errors.AsType[*PausedError](err); ok {
 		return ResultPaused
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrStillWaiting) {
-		return ResultCancelled
+	for _, over := range []error{context.Canceled, context.DeadlineExceeded, ErrStillWaiting, ErrStorageSlow} {
+		if errors.Is(err, over) {
+			return ResultCancelled
+		}
 	}
 	return ResultError
 }

@@ -17,6 +17,8 @@ var (
 	ErrStopped = errors.New("the engine is stopping")
 	// ErrStillWaiting says that a reader has waited as long as readers wait. The login goes on.
 	ErrStillWaiting = errors.New("the upstream has not responded yet: the login goes on")
+	// ErrStorageSlow says the same of one that has waited for Vault's storage.
+	ErrStorageSlow = errors.New("storage has not responded yet")
 	// ErrNoToken says that the account has no unexpired token of that ID.
 	ErrNoToken = errors.New("no unexpired token of that ID")
 

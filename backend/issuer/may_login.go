@@ -109,15 +109,18 @@ func (s *State) mayVerify(env Env, a *Account) error {
 	return nil
 }
 
-// failedVerification is the remembered failure of a verification that concerns these settings.
+// failedVerification is the remembered failure of a verification that concerns these settings: of several the one that holds
+// longest.
 func (s *State) failedVerification(a *Account) *Failure {
 	login := loginOf(&a.Upstream)
+	var last *Failure
 	for _, v := range s.Verifications {
-		if v.Login == login || v.Failure.concerns(a) {
-			return v.Failure
+		concerns := v.Login == login || v.Failure.concerns(a)
+		if concerns && (last == nil || v.Failure.NextAttempt.After(last.NextAttempt)) {
+			last = v.Failure
 		}
 	}
-	return nil
+	return last
 }
 
 // holdError is the error with which a reader is answered while no login may be made; nil where there is no hold.

@@ -19,7 +19,7 @@ const (
 )
 
 // Read gives the account's shared token, and logs in for it only if it must. Errors: ErrNoAccount, ErrStopped, ErrStillWaiting,
-// *PausedError, *LoginError, ctx's own, and storage's unwrapped.
+// ErrStorageSlow, *PausedError, *LoginError, ctx's own, and storage's unwrapped.
 func (i *Issuer) Read(ctx context.Context, name string) (Result, error) {
 	if a, ok := i.ReadWarm(name, i.clock()); ok {
 		return a, nil
@@ -169,7 +169,7 @@ func (s *State) verdict(env Env, r *reader) verdict {
 	left := readWait - (env.Elapsed - r.arrived.Elapsed)
 	wait := func(bound time.Duration) verdict {
 		if left <= 0 {
-			return verdict{err: ErrStillWaiting}
+			return verdict{err: s.stillWaiting()}
 		}
 		return verdict{wait: true, bound: min(bound, left)}
 	}
@@ -207,6 +207,14 @@ func (s *State) verdict(env Env, r *reader) verdict {
 	default:
 		return wait(readWait) // what the reader needs has only just become possible
 	}
+}
+
+// stillWaiting is what a reader is told whose wait is over, by what it has waited for.
+func (s *State) stillWaiting() error {
+	if s.Known != known || s.Work != nil && s.Work.Step != loggingIn {
+		return ErrStorageSlow
+	}
+	return ErrStillWaiting
 }
 
 // rotationBound is how long a reader waits for the login in flight, or for storage to take a corrected token, although there is a

@@ -6,6 +6,7 @@ package issuer
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,5 +38,46 @@ func TestRecord_FitsStorageThoughTheLedgerIsDamaged(t *testing.T) {
 	}
 	if n := len(record.Outbox); n == 0 || record.Outbox[n-1].ID != last {
 		t.Errorf("of %d entries the last is not that of the last token", n)
+	}
+}
+
+// TestRecord_FitsStorageWhenManyTokensAreRevoked: a script has rotated for hours, and the ledger takes nothing. The revocation of
+// all these tokens fits all the same: otherwise a restart would bring them back.
+func TestRecord_FitsStorageWhenManyTokensAreRevoked(t *testing.T) {
+	t.Parallel()
+	const generation = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	now := Reading{Wall: time.Date(2026, 1, 1, 0, 0, 0, 123456789, time.UTC)}
+	s := State{Known: known, Generation: generation, Account: &Account{Generation: generation, Upstream: upstream.Account{
+		Protocol: upstream.JWT, RefreshURL: "https://upstream.test/refresh/",
+	}}}
+	for _, size := range []int{200, 1000} {
+		for n := range 3 * maxSuperseded {
+			token := newToken(&upstream.Token{
+				AccessToken: fmt.Sprint("token-", size, n), RefreshToken: strings.Repeat("r", size), IssuedAt: now.Wall,
+				ExpiresAt: now.Wall.Add(24 * time.Hour), RefreshExpiresAt: now.Wall.Add(48 * time.Hour),
+			}, now, generation, ReasonVerification)
+			account := &transition{State: s, env: Env{Reading: now}}
+			account.tell(token, 720*time.Hour)
+			account.accept(token)
+			s = account.State
+			now.Wall, now.Elapsed = now.Wall.Add(10*time.Second), now.Elapsed+10*time.Second
+		}
+		revoked, _ := s.Apply(Env{Reading: now}, Revoke{})
+		raw, err := json.Marshal(revoked.record(Env{Reading: now}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(raw) > 1<<20 {
+			t.Errorf("with refresh tokens of %d bytes the record has grown to %d bytes", size, len(raw))
+		}
+		told := 0
+		for _, o := range revoked.Outbox {
+			if o.Token.revocation != "" {
+				told++
+			}
+		}
+		if want := len(revoked.Superseded); told < want || want < 200 {
+			t.Errorf("with refresh tokens of %d bytes the ledger is to be told of %d of %d revocations", size, told, want)
+		}
 	}
 }

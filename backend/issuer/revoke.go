@@ -9,7 +9,7 @@ import (
 )
 
 // maxRevoked bounds the IDs of revoked tokens that one storage entry holds.
-const maxRevoked = 2048
+const maxRevoked = 1536
 
 // revocable are the unexpired tokens, or the one of the given ID.
 func (s *State) revocable(now Reading, id string) []*Token {

@@ -7,9 +7,12 @@ import (
 	"cmp"
 	"container/heap"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/stored"
 )
 
 const (
@@ -267,31 +270,66 @@ func (w *worker) takeTurn(t *turn) {
 	})
 }
 
-// restore loads the accounts that have a record, so that tokens which were in use before a restart are rotated in time. A
-// reader who comes earlier loads its account itself.
+// restoreAgain is how long what storage did not give at start is left alone.
+const restoreAgain = time.Minute
+
+// restore loads the accounts that have a record, so that tokens which were in use before a restart are rotated in time, and the
+// upstream is told of revocations. A reader who comes earlier loads its account itself. What storage does not give is tried again
+// in the background.
 func (i *Issuer) restore(ctx context.Context) {
+	left, err := i.restoreListed(ctx)
+	if err == nil && len(left) == 0 {
+		return
+	}
+	i.goWork(func() {
+		ticker := time.NewTicker(restoreAgain)
+		defer ticker.Stop()
+		for err != nil || len(left) > 0 {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			if err != nil {
+				left, err = i.restoreListed(ctx)
+			} else {
+				left = i.restoreAll(ctx, left)
+			}
+		}
+	})
+}
+
+// restoreListed loads all accounts that have a record, and returns those that storage did not give.
+func (i *Issuer) restoreListed(ctx context.Context) (left []string, err error) {
 	names, err := i.store.List(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			i.logger.Warn("the stored tokens could not be listed: they will be rotated when they are read", "error", err)
+			i.logger.Warn("the stored tokens could not be listed: it will be tried again", "error", err)
 		}
-		return
+		return nil, err
 	}
+	return i.restoreAll(ctx, names), nil
+}
+
+// restoreAll loads the accounts of those names, and returns the names of those that storage did not give.
+func (i *Issuer) restoreAll(ctx context.Context, names []string) (left []string) {
 	for _, name := range names {
 		if ctx.Err() != nil {
-			return
+			return nil
 		}
-		i.restoreOne(ctx, name)
+		err := i.restoreOne(ctx, name)
+		if err != nil && !errors.Is(err, ErrNoAccount) && !stored.IsDamaged(err) {
+			left = append(left, name)
+		}
 	}
+	return left
 }
 
 // restoreOne loads one account. It is evicted again where it has no usable token: memory is for accounts in use.
-func (i *Issuer) restoreOne(ctx context.Context, name string) {
+func (i *Issuer) restoreOne(ctx context.Context, name string) error {
 	w := i.acquire(name)
 	defer w.release()
-	_ = w.ready(ctx, func() []Effect { // one that fails is loaded when it is read
-		return w.applyLocked(Want{AtStart: true}, true)
-	})
+	return w.ready(ctx, func() []Effect { return w.applyLocked(Want{AtStart: true}, true) })
 }
 
 // idleAfter is how long an account without a usable token stays in memory after it was last read.

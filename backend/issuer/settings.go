@@ -6,6 +6,8 @@ package issuer
 import (
 	"slices"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
 // revokedKept is how long the ID of a revoked token outlives its end. An upstream may give its one token again, also when other
@@ -150,6 +152,22 @@ func (t *transition) adopt(a *Account) {
 		t.Current = clamped
 		t.changed()
 	}
+	t.adoptInFlight()
+}
+
+// adoptInFlight has the login in flight judged by the settings in force, which may have other limits than those that it began
+// under.
+func (t *transition) adoptInFlight() {
+	if t.Work == nil || t.Work.verifies() || t.Work.Account == t.Account {
+		return
+	}
+	w := *t.Work
+	w.Account = t.Account
+	if clamped := w.Token.clamp(t.Account.Upstream.MaxTokenTTL); clamped != w.Token {
+		w.Token = clamped
+		t.changed()
+	}
+	t.Work = &w
 }
 
 // adoptOther takes over settings that log in otherwise than before.
@@ -252,6 +270,9 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 	t.remember(w.Account, f)
 	if isProbe && isRefusal(err) {
 		t.Failure = f // the breaker was open: the account's own next attempt would send what was just refused
+	}
+	if f.Kind == upstream.Throttled && t.Account != nil && f.concerns(t.Account) { // the caller is throttled, whatever else was changed
+		t.Failure = newFailure(err, t.Failure, t.env, t.Account, t.Account.life(t.Current)).afterForced(t.Failure, t.env)
 	}
 	t.Suspect = t.Suspect || t.killedBy(err)
 	t.Work = nil

@@ -12,9 +12,9 @@ import (
 // that one storage entry of Vault can hold them (1 MiB). Those that end first are dropped first.
 const (
 	maxSuperseded   = 1024
-	maxRefreshBytes = 512 << 10
+	maxRefreshBytes = 256 << 10
 	// maxOutbox bounds what the ledger has not been told, likewise: a ledger that is damaged for good must not end the logins.
-	maxOutbox = 2048
+	maxOutbox = 1280
 )
 
 // Env is what an event finds outside the account: the pure core asks for nothing else.

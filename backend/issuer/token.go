@@ -110,7 +110,7 @@ func (t *Token) Revocation() (Outcome, time.Time) { return t.revocation, t.revok
 // withoutSecrets is what may be remembered of a token that is not served any more.
 func (t *Token) withoutSecrets() *Token {
 	bare := *t
-	bare.Access, bare.refresh = "", ""
+	bare.Access, bare.refresh, bare.refreshExpiresAt = "", "", time.Time{}
 	return &bare
 }
 

@@ -181,7 +181,11 @@ func (w *worker) applyLocked(event Event, active bool) []Effect {
 
 func (w *worker) env(active bool) Env {
 	env := Env{Reading: w.issuer.clock(), Active: active, Chance: rand.Float64()} //nolint:gosec // spreads load, not a secret
-	if at := w.lastRead.Load(); at > 0 {
+	at := w.lastRead.Load()
+	if now := env.Wall.UnixNano(); at > now && w.lastRead.CompareAndSwap(at, now) {
+		at = now // the clock was set back, and the account must not count as read until that time has come again
+	}
+	if at > 0 {
 		env.LastRead = time.Unix(0, at).UTC()
 	}
 	return env

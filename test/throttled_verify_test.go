@@ -1,0 +1,41 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// TestVerification_ThrottledHoldsLogins: a verification is told to come back in ten minutes. Readers do not ask before that
+// either, with the same credentials at the same host.
+func TestVerification_ThrottledHoldsLogins(t *testing.T) {
+	t.Parallel()
+	for _, restart := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute, Remaining: 1})
+			s.refused(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+			s.wantLogins(1, "by the verification")
+			if restart {
+				s.Reload()
+			}
+			for range 9 {
+				advance(time.Minute)
+				if got := codeOf(s.failure("app")); got != http.StatusTooManyRequests {
+					t.Errorf("a reader is answered %d, want 429", got)
+				}
+			}
+			s.wantLogins(1, "while the Retry-After runs")
+			advance(2 * time.Minute)
+			s.token("app")
+		})
+	}
+}
