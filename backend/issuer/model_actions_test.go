@@ -59,7 +59,7 @@ func (a *actions) callers() {
 	a.add(s.rejected && !rejected && w.state.Current != nil, "a reader comes whose token an API has refused", func(w *modelWorld) {
 		w.reads(w.state.Current.ID)
 	})
-	due := w.active && w.state.Known == known && w.state.Work == nil && w.state.inUse(w.env()) &&
+	due := w.active && w.state.Known == known && w.state.inUse(w.env()) &&
 		w.state.mayLogin(w.env(), ReasonRotation, w.state.Account) == nil
 	a.add(due, "the scheduler gives the account its turn", func(w *modelWorld) { w.apply(Due{}) })
 	mayForce := s.forced && w.active && w.left.forced > 0 && w.state.Known == known && w.state.Work == nil &&

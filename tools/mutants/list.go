@@ -51,6 +51,6 @@ func mutants() []mutant {
 		{"the outbox loses what was not told", "apply.go", "return slices.Contains(e.Entries, o) }", "return true }"},
 		{"the record has no outbox", "record.go", "range s.Outbox {", "range s.Outbox[:0] {"},
 		{"a reader does not cause the rotation that is due", "read.go", "return s.canServe(env.Reading) && s.Work == nil &&", "return false &&"},
-		{"a reader whose settings became stale waits for nothing", "read.go", "return s.Loading == 0 && !isAnswered", "return s.Loading == 0 && s.Loads == r.loads"},
+		{"a reader whose settings became stale waits for nothing", "read.go", "return s.Loading == 0 && !isAnswered", "return s.Loading == 0 && !isAnswered && s.Loads == r.loads"},
 	}
 }
