@@ -109,8 +109,8 @@ func (t *transition) written(e Written) {
 		t.changed()
 	}
 	t.adopt(e.Account)
-	if t.Version == 0 {
-		t.changed() // a restart must find the account
+	if t.Version == 0 || t.Version > t.Saved {
+		t.changed() // a restart must find the account, and what storage has refused is tried again
 	}
 	if e.Token != nil {
 		t.storeVerified(e, verification)
@@ -216,7 +216,7 @@ func (t *transition) settingsGone(stored bool) {
 		SaveErr: t.SaveErr, Loads: t.Loads, LoadErr: t.LoadErr, Logins: t.Logins, WorkID: t.WorkID,
 	}
 	t.dropRevokedOfDeleted()
-	if stored {
+	if stored || t.Version > t.Saved { // the operator tries again what storage has refused
 		t.changed()
 	}
 	t.emit(Wake{})
