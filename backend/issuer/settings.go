@@ -271,7 +271,8 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 	if isProbe && isRefusal(err) {
 		t.Failure = f // the breaker was open: the account's own next attempt would send what was just refused
 	}
-	if f.Kind == upstream.Throttled && t.Account != nil && f.concerns(t.Account) { // the caller is throttled, whatever else was changed
+	// A caller that is throttled is, whatever else was changed.
+	if f.Kind == upstream.Throttled && t.Account != nil && f.concerns(t.Account) {
 		t.Failure = newFailure(err, t.Failure, t.env, t.Account, t.Account.life(t.Current)).afterForced(t.Failure, t.env)
 	}
 	t.Suspect = t.Suspect || t.killedBy(err)
