@@ -68,7 +68,7 @@ func TestSecrecy_TokenInAnErrorIsNotPassedOn(t *testing.T) {
 					t.Fatal("the simulator issued no token")
 				}
 				if strings.Contains(message, token) || strings.Contains(message, "is still open") {
-					t.Fatalf("the message repeats a text with the token: %s", message)
+					t.Fatalf("the message repeats a text with the token (declare the key that holds it in Spec.TokenKeys): %s", message)
 				}
 				if want := fmt.Sprintf("(HTTP %d)", status); !strings.Contains(message, want) {
 					t.Errorf("the message does not say %s: %s", want, message)
