@@ -100,7 +100,7 @@ func TestEveryDocumentIsRun(t *testing.T) {
 func TestTheTestsThatDocumentsNameExist(t *testing.T) {
 	t.Parallel()
 	var source strings.Builder
-	for _, pattern := range []string{"*_test.go", "../*_test.go", "../test/*_test.go", "../backend/*/*_test.go", "../audit/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "../*_test.go", "../test/*_test.go", "../simulator/*_test.go", "../backend/*/*_test.go", "../audit/*_test.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
