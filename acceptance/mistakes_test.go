@@ -28,7 +28,7 @@ func TestTheVaultCommandShowsWhatToType(t *testing.T) {
 		"patch mastersindia/config/main paused=true":          "it is used as in vault write mastersindia/config/main ...",
 		"write mastersindia/roles/app config=main":            "did you mean vault write mastersindia/role/app ...?",
 		"write mastersindia/status/main paused=true":          "it is used as in vault read mastersindia/status/main",
-		"write mastersindia/config/main user=clerk":           "did you mean soap_username_element or username?",
+		"write mastersindia/config/main user=clerk":           "did you mean username or soap_username_element?",
 		"write mastersindia/config/new preset=einvoice-prod":  "preset: must be one of einvoice-sandbox, einvoice-production, ",
 		"write mastersindia/role/new config=mian":             `config: "mian" does not exist`,
 		"write mastersindia/role/new config=main max_ttl=1d":  "max_ttl: must be whole seconds, such as 90, or a duration",
