@@ -42,13 +42,13 @@ func (t *transition) read(e Read) {
 		t.load()
 		return
 	}
-	if reason := t.readReason(e.Rejected); reason != "" {
+	if reason := t.readReason(t.env.Reading, e.Rejected); reason != "" {
 		t.startIfAllowed(reason)
 	}
 }
 
-// readReasonAt is why a read causes a login; "" where it needs none.
-func (s *State) readReasonAt(now Reading, rejected string) Reason {
+// readReason is why a read causes a login; "" where it needs none.
+func (s *State) readReason(now Reading, rejected string) Reason {
 	switch {
 	case s.usable(now) && rejected == s.Current.ID:
 		return ReasonRejected
@@ -63,10 +63,6 @@ func (s *State) readReasonAt(now Reading, rejected string) Reason {
 	default:
 		return ReasonRotation
 	}
-}
-
-func (t *transition) readReason(rejected string) Reason {
-	return t.readReasonAt(t.env.Reading, rejected)
 }
 
 // due begins a rotation, now that the account has its turn, if it still wants one.
@@ -168,14 +164,25 @@ func (t *transition) loginEnded(e LoginEnded) {
 // finish ends a login whose result storage has taken, or refused: that changes nothing for those who wait.
 func (t *transition) finish(saveErr error) {
 	w := t.Work
-	if w.Failure == nil {
-		t.accept(w.Token)
-		t.emit(Report{Reason: w.Reason, Token: w.Token, Took: w.Took, Err: saveErr})
+	t.State = t.afterWork(t.env)
+	if w.Failure != nil {
+		t.endLogin(&LoginError{Failure: *t.Failure, err: w.Err})
+		t.emit(Report{Reason: w.Reason, Failure: t.Failure, Took: w.Took, Err: w.Err})
 		return
 	}
-	t.State = t.failed()
-	t.endLogin(&LoginError{Failure: *t.Failure, err: w.Err})
-	t.emit(Report{Reason: w.Reason, Failure: t.Failure, Took: w.Took, Err: w.Err})
+	if w.Reason != ReasonVerification {
+		t.endLogin(nil)
+	}
+	t.emit(Report{Reason: w.Reason, Token: w.Token, Took: w.Took, Err: saveErr})
+}
+
+// afterWork is the state that follows when the result of the login in flight is stored. It is what storage is told before that,
+// too.
+func (s *State) afterWork(env Env) State {
+	if s.Work.Failure != nil {
+		return s.failed()
+	}
+	return s.accepted(s.Work.Token, env)
 }
 
 // failureAfter is the failure that a login leaves, and its hold.
@@ -277,17 +284,7 @@ func (t *transition) asFirstTold(token *Token) *Token {
 	return &kept
 }
 
-// accept makes a token that a login brought the current one.
-func (t *transition) accept(token *Token) {
-	reason := token.Reason
-	t.State = t.accepted(token, t.env)
-	t.Work = nil
-	if reason != ReasonVerification {
-		t.endLogin(nil)
-	}
-}
-
-// accepted is the state once the token is the current one. It is what storage is told before that, too.
+// accepted is the state once the token that a login brought is the current one.
 func (s *State) accepted(token *Token, env Env) State {
 	next := *s
 	replaced := next.latest()
@@ -299,7 +296,7 @@ func (s *State) accepted(token *Token, env Env) State {
 	if replaced != nil && replaced.ID != token.ID {
 		current.replaced = replaced.ID
 	}
-	next.Current, next.Suspect, next.Restored = &current, false, false
+	next.Current, next.Suspect, next.Restored, next.Work = &current, false, false, nil
 	next.Failure, next.RevokedAt = nil, time.Time{}
 	switch token.Reason {
 	case ReasonForced:

@@ -153,7 +153,7 @@ func (s *State) readNeeds(env Env, r *reader) bool {
 	case s.Work != nil:
 		return false
 	}
-	if reason := s.readReasonAt(env.Reading, r.rejected); reason != "" && s.mayLogin(env, reason, s.Account) == nil {
+	if reason := s.readReason(env.Reading, r.rejected); reason != "" && s.mayLogin(env, reason, s.Account) == nil {
 		return true
 	}
 	if s.Current != nil {
@@ -197,7 +197,7 @@ func (s *State) verdict(env Env, r *reader) verdict {
 	if s.Work != nil {
 		return wait(readWait)
 	}
-	switch err := s.mayLogin(env, s.readReasonAt(env.Reading, ""), s.Account); {
+	switch err := s.mayLogin(env, s.readReason(env.Reading, ""), s.Account); {
 	case errors.Is(err, errLeasesRunning):
 		return wait(s.Current.Remaining(env.Reading) - Margin)
 	case errors.Is(err, errGivenUp):

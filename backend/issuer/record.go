@@ -102,7 +102,7 @@ type StoredOutboxEntry struct {
 // record is what storage must know; nil for nothing. While a token is being stored it is that of the state which follows.
 func (s *State) record(env Env) *Record {
 	if s.Work != nil && s.Work.Step == storing {
-		next := s.failedOrAccepted(env)
+		next := s.afterWork(env)
 		return next.record(env)
 	}
 	if s.Known == absent && s.Work == nil && len(s.Revoked) == 0 && len(s.Outbox) == 0 {
@@ -137,16 +137,6 @@ func (s *State) record(env Env) *Record {
 // isOfDeleted reports whether the record has nothing but what outlives the config.
 func (r *Record) isOfDeleted() bool {
 	return r.Generation == "" && r.Attempt == nil && len(r.Revoked)+len(r.Outbox) > 0
-}
-
-// failedOrAccepted is the state that follows when the result of the login in flight is stored.
-func (s *State) failedOrAccepted(env Env) State {
-	if s.Work.Failure != nil {
-		return s.failed()
-	}
-	next := s.accepted(s.Work.Token, env)
-	next.Work = nil
-	return next
 }
 
 // restore takes over a record. What it means under the present settings is for adopt.

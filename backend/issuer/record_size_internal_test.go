@@ -58,7 +58,7 @@ func TestRecord_FitsStorageWhenManyTokensAreRevoked(t *testing.T) {
 			}, now, generation, ReasonVerification)
 			account := &transition{State: s, env: Env{Reading: now}}
 			account.tell(token, 720*time.Hour)
-			account.accept(token)
+			account.State = account.accepted(token, account.env)
 			s = account.State
 			now.Wall, now.Elapsed = now.Wall.Add(10*time.Second), now.Elapsed+10*time.Second
 		}

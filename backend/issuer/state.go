@@ -13,7 +13,7 @@ import (
 const (
 	maxSuperseded   = 1024
 	maxRefreshBytes = 256 << 10
-	// maxOutbox bounds what the ledger has not been told, likewise: a ledger that is damaged for good must not end the logins.
+	// maxOutbox bounds what the ledger has not been told, likewise: a ledger whose damage lasts must not end the logins.
 	maxOutbox = 1280
 )
 

@@ -43,7 +43,7 @@ func mutants() []mutant {
 		{"a token that a lost login may have killed stays in use", "login.go", "s.Current != nil && mayHaveLoggedIn(err)", "false"},
 		{
 			"a token is served before storage has it", "login.go", "\tended.Version = t.Version\n\tt.Work = &ended\n",
-			"\tended.Version = t.Version\n\tt.Work = &ended\n\tif ended.Failure == nil {\n\t\tt.accept(ended.Token)\n\t}\n",
+			"\tended.Version = t.Version\n\tt.Work = &ended\n\tif ended.Failure == nil {\n\t\tt.finish(nil)\n\t}\n",
 		},
 		{"two writes are in flight", "apply.go", "if t.Saving != 0 || !t.env.Active", "if !t.env.Active"},
 		{"a standby writes", "apply.go", "if t.Saving != 0 || !t.env.Active ||", "if t.Saving != 0 ||"},
