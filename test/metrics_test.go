@@ -550,10 +550,21 @@ func TestMetrics_ConcurrentScrapesAndReads(t *testing.T) {
 	each(func(n int) {
 		_, _ = w.do(t.Context(), logical.DeleteOperation, fmt.Sprintf("config/c%d", (n+2)%5), nil)
 	})
-	// Each read after that logs in.
-	each(func(int) { _, _ = w.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil) })
+	// The next read logs in. A revocation waits for a token that was served, or no login would ever outlive the next one.
+	var revokedAt int64
+	each(func(int) {
+		if now := served.Load(); now > revokedAt {
+			revokedAt = now
+			_, _ = w.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
+		}
+		time.Sleep(time.Millisecond)
+	})
 	before := w.scrape()
-	for n := 0; n < 50 || served.Load() == 0; n++ {
+	for n, end := 0, time.Now().Add(time.Minute); n < 50 || served.Load() == 0; n++ {
+		if time.Now().After(end) {
+			t.Error("no read was served within a minute")
+			break
+		}
 		now := w.scrape()
 		now.notBehind(t, before)
 		before = now

@@ -192,7 +192,14 @@ func TestLogin_SentOnceOnRefusedStream(t *testing.T) {
 		p := &pipes{serve: func(conn net.Conn) {
 			secured := tls.Server(conn, config)
 			_, _ = io.ReadFull(secured, make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")))
-			go func() { _, _ = io.WriteString(secured, settings) }()
+			frames := make(chan string, 8) // in this order, and while the requests are read: the pipe holds nothing
+			defer close(frames)
+			go func() {
+				for frame := range frames {
+					_, _ = io.WriteString(secured, frame)
+				}
+			}()
+			frames <- settings
 			for head := make([]byte, 9); ; {
 				if _, err := io.ReadFull(secured, head); err != nil {
 					return
@@ -201,7 +208,7 @@ func TestLogin_SentOnceOnRefusedStream(t *testing.T) {
 				_, _ = io.CopyN(io.Discard, secured, length)
 				if isHeaders := head[3] == 1; isHeaders {
 					asked.Add(1)
-					go func() { _, _ = io.WriteString(secured, refused) }()
+					frames <- refused
 				}
 			}
 		}}
