@@ -16,31 +16,38 @@ import (
 	"testing"
 )
 
-// troubleshootingFile has the table of all messages.
-const troubleshootingFile = "docs/operate.md"
+// troubleshootingFile has the list of messages, and logLinesFile the table of those that go into the server's log.
+const (
+	troubleshootingFile = "docs/operate.md"
+	logLinesFile        = "docs/monitoring.md"
+)
 
-// TestMessages_AllExplainedInDocument compares the messages in the source with the first column of the tables below
-// "Troubleshooting": what changes in a message is "…" in both.
+// TestMessages_AllExplainedInDocument compares the messages in the source with the lists below "Troubleshooting" and with the table
+// of log lines: what changes in a message is "…" in both. Only a message that says itself what to type, what a value must be, or
+// what to leave out may go without.
 func TestMessages_AllExplainedInDocument(t *testing.T) {
 	t.Parallel()
-	said, explained := messagesOfTheSource(t), messagesOfTheDocument(t)
-	t.Logf("%d messages in the source, %d in %s", len(said), len(explained), troubleshootingFile)
+	said := messagesOfTheSource(t)
+	explained := append(messagesOfTheDocument(t), logLinesOfTheDocument(t)...)
+	t.Logf("%d messages in the source, %d in the documents", len(said), len(explained))
 	if len(said) < 50 {
 		t.Fatal("the source has hardly a message: has the way changed in which they are made?")
 	}
+	selfExplaining := regexp.MustCompile(`vault (read|write|list|path-help|status) |(try|write) again|(?i:run the command again)|` +
+		`: (.* )?must (be|have|not|contain) |: leave it out\b|did you mean …|: use .* instead of `)
 	for message, where := range said {
-		if !slices.Contains(explained, message) {
+		if !slices.Contains(explained, message) && !selfExplaining.MatchString(message) {
 			t.Errorf("%s: is not explained in %s: %s", where, troubleshootingFile, message)
 		}
 	}
 	for _, message := range explained {
 		if said[message] == "" {
-			t.Errorf("%s explains what the engine does not say: %s", troubleshootingFile, message)
+			t.Errorf("%s or %s explains what the engine does not say: %s", troubleshootingFile, logLinesFile, message)
 		}
 	}
 }
 
-// messagesOfTheDocument are the texts in the first cells of the tables.
+// messagesOfTheDocument are the texts that the items of the lists begin with, each with an explanation behind its colon.
 func messagesOfTheDocument(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile(troubleshootingFile)
@@ -52,7 +59,27 @@ func messagesOfTheDocument(t *testing.T) []string {
 		t.Fatalf("%s has no section on troubleshooting", troubleshootingFile)
 	}
 	var messages []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `(.+?)` \\|").FindAllStringSubmatch(section, -1) {
+	items := regexp.MustCompile("(?m)^ *- (`[^`]+`(?: ·\\s+`[^`]+`)*):\\s+\\S").FindAllStringSubmatch(section, -1)
+	if want := len(regexp.MustCompile("(?m)^ *- ").FindAllString(section, -1)); len(items) != want {
+		t.Errorf("%s has %d items, of which %d are messages with an explanation", troubleshootingFile, want, len(items))
+	}
+	for _, item := range items {
+		for _, message := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(item[1], -1) {
+			messages = append(messages, message[1])
+		}
+	}
+	return messages
+}
+
+// logLinesOfTheDocument are the messages of the table of log lines, warnings and errors.
+func logLinesOfTheDocument(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(logLinesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var messages []string
+	for _, row := range regexp.MustCompile("(?m)^\\| (?:warn|error|warn, error) \\| `(.+?)` \\|").FindAllStringSubmatch(string(text), -1) {
 		messages = append(messages, row[1])
 	}
 	return messages

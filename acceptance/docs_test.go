@@ -35,7 +35,6 @@ func documents() []string {
 		"README.md",
 		"docs/configure.md",
 		"docs/use.md",
-		"docs/behaviour.md",
 		"docs/audit.md",
 		"docs/ledger.md",
 		"docs/performance.md",
