@@ -16,19 +16,13 @@ import (
 
 // partsOf are the parts of the document that are written by this command, by the names of their markers.
 func partsOf(r *results.Results, p *results.InProcess) map[string]string {
-	parts := map[string]string{
+	return map[string]string{
 		"machine":    machineText(r),
 		"rows":       results.RowTable(),
 		"targets":    results.TargetTable(results.Targets(r, p)),
 		"scale":      r.ScaleTable(),
 		"operations": p.OperationTable(),
-		"start":      p.StartTable(),
 	}
-	for _, storage := range r.Storages() {
-		parts["table "+storage] = r.Table(storage)
-		parts["ratios "+storage] = r.RatioTable(storage)
-	}
-	return parts
 }
 
 func machineText(r *results.Results) string {

@@ -6,16 +6,17 @@ package results
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Text is what the command prints at its end: a table for each storage, and the targets that follow from it.
+// Text is what the command prints at its end: the tables of each storage, and the targets that follow from them.
 func (r *Results) Text() string {
 	var text strings.Builder
 	for _, storage := range r.Storages() {
-		fmt.Fprintf(&text, "\n%s storage, medians of %d rounds\n\n%s", storage, r.Rounds, r.Table(storage))
+		fmt.Fprintf(&text, "\n%s storage, medians of %d rounds\n\n%s\n%s", storage, r.Rounds, r.Table(storage), r.RatioTable(storage))
 	}
 	fmt.Fprintf(&text, "\ntargets\n\n%s", TargetTable(Targets(r, nil)))
 	return text.String()
@@ -122,32 +123,18 @@ func mebibytes(n int64) string {
 	return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20))
 }
 
-// OperationTable is the Markdown table of everything that was measured in process.
+// OperationTable is the Markdown table of the operations of a mount that were measured in process, but for those that have a table
+// or a plot of their own.
 func (p *InProcess) OperationTable() string {
+	plotted := regexp.MustCompile("^(Start|Readers|Accounts)/")
 	t := table{head: []string{"operation", "time", "bytes", "allocations", "storage", "calls to Vault"}}
 	for _, name := range p.Names {
-		if strings.HasPrefix(name, "Start/") {
-			continue // see StartTable
+		if _, ofMount := p.Figure(name, "storage-ops/op"); !ofMount || plotted.MatchString(name) {
+			continue
 		}
 		ns, _ := p.Figure(name, "ns/op")
 		t.add(name, microseconds(ns), p.text(name, "B/op"), p.text(name, "allocs/op"), p.text(name, "storage-ops/op"),
 			p.text(name, "host-calls/op"))
-	}
-	return t.String()
-}
-
-// StartTable is the Markdown table of the start of a mount with ten thousand accounts.
-func (p *InProcess) StartTable() string {
-	t := table{head: []string{"10000 accounts stored, in process", "first token after", "all taken up after", "memory an account"}}
-	for _, start := range []struct{ benchmark, what, account string }{
-		{"Start/used=0", "none in use: the first read has to log in", "stored"},
-		{"Start/used=1000", "1000 in use", "in use"},
-	} {
-		ready, _ := p.Figure(start.benchmark, "ns/op")
-		first, _ := p.Figure(start.benchmark, "first-read-ms")
-		held, _ := p.Figure(start.benchmark, "heap-B/account")
-		t.add(start.what, fmt.Sprintf("%.1f ms", first), fmt.Sprintf("%.0f ms", ready/1e6),
-			fmt.Sprintf("%.0f bytes for each %s", held, start.account))
 	}
 	return t.String()
 }
