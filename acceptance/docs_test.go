@@ -36,7 +36,6 @@ func documents() []string {
 		"docs/configure.md",
 		"docs/use.md",
 		"docs/audit.md",
-		"docs/ledger.md",
 		"docs/performance.md",
 		"docs/reference.md",
 		"docs/operate.md",
