@@ -17,12 +17,16 @@ import (
 // partsOf are the parts of the document that are written by this command, by the names of their markers.
 func partsOf(r *results.Results, p *results.InProcess) map[string]string {
 	return map[string]string{
-		"machine":    machineText(r),
-		"rows":       results.RowTable(),
-		"targets":    results.TargetTable(results.Targets(r, p)),
-		"scale":      r.ScaleTable(),
-		"operations": p.OperationTable(),
+		"machine": machineText(r),
+		"rows":    results.RowTable(),
+		"targets": results.TargetTable(withoutMemory(results.Targets(r, p))),
+		"scale":   r.ScaleTable(),
 	}
+}
+
+// withoutMemory leaves out the targets on in-memory storage, which no production server has: bench-vault prints them.
+func withoutMemory(targets []results.Target) []results.Target {
+	return slices.DeleteFunc(targets, func(t results.Target) bool { return strings.HasPrefix(t.Name, "inmem: ") })
 }
 
 func machineText(r *results.Results) string {

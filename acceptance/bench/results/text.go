@@ -5,9 +5,6 @@ package results
 
 import (
 	"fmt"
-	"math"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -122,32 +119,6 @@ func mebibytes(n int64) string {
 	}
 	return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20))
 }
-
-// OperationTable is the Markdown table of the operations of a mount that were measured in process, but for those that have a table
-// or a plot of their own.
-func (p *InProcess) OperationTable() string {
-	plotted := regexp.MustCompile("^(Start|Readers|Accounts)/")
-	t := table{head: []string{"operation", "time", "bytes", "allocations", "storage", "calls to Vault"}}
-	for _, name := range p.Names {
-		if _, ofMount := p.Figure(name, "storage-ops/op"); !ofMount || plotted.MatchString(name) {
-			continue
-		}
-		ns, _ := p.Figure(name, "ns/op")
-		t.add(name, microseconds(ns), p.text(name, "B/op"), p.text(name, "allocs/op"), p.text(name, "storage-ops/op"),
-			p.text(name, "host-calls/op"))
-	}
-	return t.String()
-}
-
-func (p *InProcess) text(name, unit string) string {
-	value, ok := p.Figure(name, unit)
-	if !ok {
-		return "–"
-	}
-	return strconv.FormatFloat(math.Round(value*100)/100, 'f', -1, 64)
-}
-
-func microseconds(ns float64) string { return fmt.Sprintf("%.1f µs", ns/1000) }
 
 // table is a Markdown table that can also be read as it is.
 type table struct {
