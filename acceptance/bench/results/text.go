@@ -90,7 +90,7 @@ func (r *Results) ScaleTable() string {
 	t.add(fmt.Sprintf("memory of the plugin, %d in use, after a reload", s.Used), mebibytes(s.MemoryReloaded))
 	t.add(fmt.Sprintf("%d first reads, by 16 clients, each with a login of 100 ms", s.Used),
 		s.FirstReads.Round(10*time.Millisecond).String())
-	t.add("a reload of the plugin, to the first answer",
+	t.add("a reload of the plugin, to the first read",
 		fmt.Sprintf("%s, %d logins", s.Reload.Round(time.Millisecond), s.LoginsAfterReload))
 	t.add("16 clients while no rotation is due", s.Before.text())
 	t.add(fmt.Sprintf("16 clients while %d rotations fall due within %s", s.WaveLogins, s.WaveTook), s.Wave.text())
