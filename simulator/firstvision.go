@@ -48,7 +48,7 @@ func firstVisionVendor() vendor {
 			{
 				Config: "cards-latam", Role: "issuing-latam", Path: pathLATAM, TokenTTL: latamTTL,
 				Settings: func(a Account) []string {
-					return []string{"protocol=firstvision", "request_format=form", "headers=apikey=" + a.ClientID}
+					return []string{"request_format=form", "headers=apikey=" + a.ClientID}
 				},
 			},
 		},

@@ -81,16 +81,21 @@ type Login struct {
 	// TokenTTL is the life of an access token by the vendor's page, unless the account says otherwise. A vendor declares it where
 	// it is not that of its other logins.
 	TokenTTL time.Duration
-	// Settings are what a config needs besides that and the credentials, as name=value; nil where that is nothing.
+	// Settings are what a config needs besides that, the protocol and the credentials, as name=value; nil where that is nothing.
 	Settings func(Account) []string
 }
 
-// SettingsFor returns what a config for the account needs besides the preset, the URLs and the credentials, as name=value.
+// SettingsFor returns what a config for the account needs besides the preset, the URLs and the credentials, as name=value: the
+// protocol at least, where there is no preset.
 func (l Login) SettingsFor(a Account) []string {
-	if l.Settings == nil {
-		return nil
+	var settings []string
+	if l.Preset == "" {
+		settings = append(settings, "protocol="+string(a.Protocol))
 	}
-	return l.Settings(a)
+	if l.Settings != nil {
+		settings = append(settings, l.Settings(a)...)
+	}
+	return settings
 }
 
 // Logins returns the ways in which an account of the protocol can log in, the usual one first.
