@@ -19,6 +19,9 @@ GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS
 # The audit report is a module of its own, so that its database is none of the plugin's dependencies.
 GO_BUILD_AUDIT := CGO_ENABLED=0 go build -C audit -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 
+# Modules of our own code beside the plugin's: what they depend on is none of the plugin's dependencies.
+MODULES := audit tools/openapi tools/release
+
 # What git tracks, or would: not what was built or what the documents' commands have made.
 GO_FILES = $(shell git ls-files --cached --others --exclude-standard '*.go' 2>/dev/null | grep . || find . -name '*.go')
 
@@ -72,11 +75,12 @@ test: build unit conformance acceptance ## tests: Run all tests: unit, conforman
 
 .PHONY: check
 check: ## start: Check vet, format and the quick tests: before every commit (30 s)
-	go vet ./... && go vet -tags acceptance ./... && go vet -C audit ./...
+	go vet ./... && go vet -tags acceptance ./...
+	for module in $(MODULES); do go vet -C $$module ./...; done
 	@unformatted="$$(gofmt -l $(GO_FILES))"; if [ -n "$$unformatted" ]; then \
 	  printf 'not formatted, run "make fmt":\n%s\n' "$$unformatted" >&2; exit 1; fi
 	go test -parallel 8 -skip '$(SLOW)' ./...
-	go test -C audit ./...
+	for module in $(MODULES); do go test -C $$module ./...; done
 
 .PHONY: cover
 cover: ## tests: Print which share of the shipped statements the tests of "make check" run, by package and in all
@@ -92,6 +96,7 @@ unit: ## tests: Run the unit tests, under the race detector (2 to 3 min)
 	go test -parallel 8 -timeout 20m -run '$(UNRACED)' ./test
 	MODEL=full go test -count=1 -run '^TestModel$$' -v ./backend/issuer
 	go test -C audit -race -timeout 20m ./...
+	go test -C tools/openapi ./... && go test -C tools/release ./...
 
 .PHONY: model
 model: ## tests: Explore what can happen to an account, DEPTH steps deep; without it as far as `make unit` does
@@ -128,16 +133,14 @@ soak: build ## tests: Let a real Vault live through load and faults, and measure
 lint: bin/golangci-lint ## tests: Check vet, format, go.mod and the linters of .golangci.yml
 	go vet ./...
 	go vet -tags acceptance ./...
-	go vet -C audit ./...
 	@unformatted="$$(gofmt -l $(GO_FILES))"; if [ -n "$$unformatted" ]; then \
 	  printf 'not formatted, run "make fmt":\n%s\n' "$$unformatted" >&2; exit 1; fi
 	go mod tidy -diff
-	go mod tidy -C audit -diff
+	for module in $(MODULES); do go vet -C $$module ./...; go mod tidy -C $$module -diff; done
 	go mod tidy -C tools/lint -diff
 	go mod tidy -C tools/actionlint -diff
-	go mod tidy -C tools/roots -diff
 	bin/golangci-lint run ./...
-	cd audit && ../bin/golangci-lint run ./...
+	for module in $(MODULES); do (cd $$module && $(CURDIR)/bin/golangci-lint run ./...); done
 
 # A module of its own keeps the linter's many dependencies out of the plugin's go.mod, and its version fixed for everybody.
 bin/golangci-lint: tools/lint/go.mod tools/lint/go.sum
@@ -198,14 +201,13 @@ image: ## release: Build the plugin's container image for amd64 and arm64 into b
 	rm -rf bin/image && mkdir -p bin/image
 	GOOS=linux GOARCH=amd64 $(GO_BUILD) -o bin/image/linux-amd64 ./cmd/$(PLUGIN)
 	GOOS=linux GOARCH=arm64 $(GO_BUILD) -o bin/image/linux-arm64 ./cmd/$(PLUGIN)
-	go run -C tools/roots . >bin/image/roots.pem
-	go run ./scripts/release/image -version=$(VERSION) -revision=$(COMMIT) -created=$(CREATED) -roots=bin/image/roots.pem \
-	  -o=bin/image/oci linux/amd64=bin/image/linux-amd64 linux/arm64=bin/image/linux-arm64 >bin/image/digests
+	go run -C tools/release ./image -version=$(VERSION) -revision=$(COMMIT) -created=$(CREATED) -o=../../bin/image/oci \
+	  linux/amd64=../../bin/image/linux-amd64 linux/arm64=../../bin/image/linux-arm64 >bin/image/digests
 	@cat bin/image/digests
 
 .PHONY: bin/sbom
 bin/sbom:
-	go build -o $@ ./scripts/release/sbom
+	go build -C tools/release -o ../../$@ ./sbom
 
 .PHONY: release-check
 release-check: bin/goreleaser bin/sbom image ## release: Build all that a release has into dist/, and check it; nothing is published (10 min)

@@ -282,6 +282,7 @@ func containing(name string, accepted []string) string {
 }
 
 // editDistance counts the letters to insert, drop or replace between a and b; limit is returned for anything that far apart.
+// It is our own, since the SDK brings no such function, and the plugin takes on no dependency for one this short.
 func editDistance(a, b string, limit int) int {
 	if max(len(a), len(b))-min(len(a), len(b)) >= limit {
 		return limit

@@ -6,14 +6,13 @@
 package acceptance
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"vault-plugin-secrets-mastersindia/acceptance/harness"
 )
 
 // crdFolders is an environment variable that names folders with more CustomResourceDefinitions, separated as in PATH: such as
@@ -23,7 +22,7 @@ const crdFolders = "CRD_FOLDERS"
 // schemaModule is a Go module that has schemas in it. It is fetched for them, and not compiled.
 type schemaModule struct {
 	module, sum string
-	// crds and openAPI are patterns of files in it.
+	// crds and openAPI are patterns of files in it: CustomResourceDefinitions, and Kubernetes' OpenAPI.
 	crds, openAPI string
 }
 
@@ -40,35 +39,63 @@ func schemaModules() []schemaModule {
 	}
 }
 
-// publishedSchemas are the schemas of Kubernetes and of the External Secrets Operator, and those that the environment names. The
-// Vault Secrets Operator and the Secrets Store CSI driver are no modules of the Go proxy.
-func publishedSchemas(t *testing.T) *harness.Schemas {
+// schemaCheck is what tools/openapi/kubernetes reads.
+type schemaCheck struct {
+	OpenAPI []string `json:"openapi"`
+	CRDs    []string `json:"crds"`
+	Objects []any    `json:"objects"`
+}
+
+// addSchemas adds the schemas of Kubernetes and of the External Secrets Operator, and those that the environment names. The Vault
+// Secrets Operator and the Secrets Store CSI driver are no modules of the Go proxy.
+func (c *schemaCheck) addSchemas(t *testing.T) {
 	t.Helper()
-	schemas := harness.NewSchemas()
-	add := func(pattern string, one func(file string) error) {
-		files, err := filepath.Glob(pattern)
-		if err != nil || len(files) == 0 {
+	files := func(pattern string) []string {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
 			t.Fatalf("no file is %s: %v", pattern, err)
 		}
-		for _, file := range files {
-			if err := one(file); err != nil {
-				t.Fatal(err)
-			}
-		}
+		return found
 	}
 	for _, m := range schemaModules() {
 		dir := m.fetch(t)
 		if m.openAPI != "" {
-			add(filepath.Join(dir, m.openAPI), schemas.AddOpenAPI)
+			c.OpenAPI = append(c.OpenAPI, files(filepath.Join(dir, m.openAPI))...)
 		}
 		if m.crds != "" {
-			add(filepath.Join(dir, m.crds), schemas.AddCRDs)
+			c.CRDs = append(c.CRDs, files(filepath.Join(dir, m.crds))...)
 		}
 	}
 	for _, folder := range filepath.SplitList(os.Getenv(crdFolders)) {
-		add(filepath.Join(folder, "*.yaml"), schemas.AddCRDs)
+		c.CRDs = append(c.CRDs, files(filepath.Join(folder, "*.yaml"))...)
 	}
-	return schemas
+}
+
+// schemaResult is what was found of one object.
+type schemaResult struct {
+	Kind   string   `json:"kind"`
+	Known  bool     `json:"known"`
+	Faults []string `json:"faults"`
+}
+
+// run has tools/openapi/kubernetes check the objects.
+func (c *schemaCheck) run(t *testing.T) []schemaResult {
+	t.Helper()
+	input, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "run", "./kubernetes")
+	cmd.Dir, cmd.Stdin, cmd.Stderr = "../tools/openapi", bytes.NewReader(input), os.Stderr
+	output, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("tools/openapi/kubernetes: %v", err)
+	}
+	var results []schemaResult
+	if err := json.Unmarshal(output, &results); err != nil || len(results) != len(c.Objects) {
+		t.Fatalf("%d results of %d objects: %v", len(results), len(c.Objects), err)
+	}
+	return results
 }
 
 // fetch has Go fetch the module, and returns where it lies.
@@ -93,19 +120,23 @@ func (m schemaModule) fetch(t *testing.T) string {
 // TestTheKubernetesExamplesFitThePublishedSchemas checks each manifest as an API server does that knows its kind.
 func TestTheKubernetesExamplesFitThePublishedSchemas(t *testing.T) {
 	t.Parallel()
-	schemas := publishedSchemas(t)
-	var checked, unknown []string
+	var check schemaCheck
+	check.addSchemas(t)
+	var files []string
 	for _, row := range manifestRows(t) {
-		for n, document := range readManifest(t, row.file) {
-			kind := row.kinds[n]
-			if !schemas.Knows(kind) {
-				unknown = append(unknown, kind)
-				continue
-			}
-			checked = append(checked, kind)
-			for _, fault := range schemas.Check(kind, document) {
-				t.Errorf("%s: %s: %s", row.file, kind, fault)
-			}
+		for _, document := range readManifest(t, row.file) {
+			check.Objects, files = append(check.Objects, document), append(files, row.file)
+		}
+	}
+	var checked, unknown []string
+	for n, r := range check.run(t) {
+		if !r.Known {
+			unknown = append(unknown, r.Kind)
+			continue
+		}
+		checked = append(checked, r.Kind)
+		for _, fault := range r.Faults {
+			t.Errorf("%s: %s: %s", files[n], r.Kind, fault)
 		}
 	}
 	t.Logf("checked: %s", strings.Join(checked, ", "))

@@ -2,7 +2,10 @@ module vault-plugin-secrets-mastersindia/tools/openapi
 
 go 1.26.0
 
-require github.com/getkin/kin-openapi v0.152.0
+require (
+	github.com/getkin/kin-openapi v0.152.0
+	go.yaml.in/yaml/v3 v3.0.5
+)
 
 require (
 	github.com/go-openapi/jsonpointer v0.22.5 // indirect
