@@ -20,7 +20,7 @@ func TestTheVaultCommandShowsWhatToType(t *testing.T) {
 	for typed, want := range map[string]string{
 		"read mastersindia/tokens/app":                        "did you mean vault read mastersindia/token/app?",
 		"read mastersindia/creds/app":                         "see vault path-help mastersindia/",
-		"read mastersindia/config":                            "the name is missing: vault read mastersindia/config/<name>; for the names, vault list mastersindia/config",
+		"read mastersindia/config":                            "the name is missing: vault read mastersindia/config/<name>; to list the names: vault list mastersindia/config",
 		"read mastersindia/rotate/main":                       "it is used as in vault write -f mastersindia/rotate/main",
 		"list mastersindia/token":                             "it is used as in vault list mastersindia/role",
 		"list mastersindia/config/main":                       "it is used as in vault list mastersindia/config",
@@ -37,7 +37,7 @@ func TestTheVaultCommandShowsWhatToType(t *testing.T) {
 		"write mastersindia/config/mian paused=true":          `config "mian" does not exist, so there is nothing to change`,
 		"write mastersindia/config/main protocol=smtp":        "or name a preset, which fills it",
 		"list mastersindia":                                   "see vault path-help mastersindia/",
-		"read mastersindia/status/main -format=json":          "options of the vault command stand before the path",
+		"read mastersindia/status/main -format=json":          "options of the vault command go before the path",
 		"path-help mastersindia/configs":                      "did you mean vault path-help mastersindia/config/x?",
 		"path-help mastersindia/token":                        "the name is missing: vault path-help mastersindia/token/x",
 		"path-help mastersindia/role/<name>":                  "name: must be 1 to 128 letters",

@@ -92,7 +92,7 @@ func TestConfigRefused_AbsentSecretNotAskedFor(t *testing.T) {
 	timed(t, "jwt to oauth", func(t *testing.T) {
 		w := jwtV1().unserved(t)
 		said := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"protocol": "oauth", "client_id": "canary"},
-			"client_secret: is needed", "password: must be given again")
+			"client_secret: is required", "password: must be given again")
 		if strings.Contains(said, "client_secret: must be given again") {
 			t.Errorf("a secret that was never given is asked for again: %s", said)
 		}

@@ -92,9 +92,9 @@ func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {
 func TestConfigVerify_BlamesOnlyTypedFields(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[simulator.FaultKind]string{
-		simulator.FaultThrottled:   "; write again later, or store it untried",
-		simulator.FaultUnavailable: "; write again later, or store it untried",
-		simulator.FaultDown:        "; check the host and port of token_url, and the proxy if there is one, and write again, or store it untried",
+		simulator.FaultThrottled:   "; write again later, or store it without verification",
+		simulator.FaultUnavailable: "; write again later, or store it without verification",
+		simulator.FaultDown:        "; check the host and port of token_url, and the proxy if there is one, and write again, or store it without verification",
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
@@ -132,7 +132,7 @@ func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
 			if err != nil || resp.IsError() {
 				t.Fatalf("write %d: %v, %v", n, resp, err)
 			}
-			if warned := resp != nil && strings.Contains(strings.Join(resp.Warnings, " "), "refresh_url is on another host"); warned != write.warned {
+			if warned := resp != nil && strings.Contains(strings.Join(resp.Warnings, " "), "refresh_url is on a different host"); warned != write.warned {
 				t.Errorf("write %d: warned %v, want %v", n, warned, write.warned)
 			}
 		}
@@ -444,13 +444,13 @@ func TestConfig_ChangeOfTheFormatDropsWhatOnlyTheFormerUsed(t *testing.T) {
 			t.Errorf("assertion_audience is %v, scope %v", data["assertion_audience"], data["scope"])
 		}
 		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"request_format": "assertion"},
-			"assertion_audience", "is needed by protocol firstvision with request_format=assertion")
+			"assertion_audience", "is required by protocol firstvision with request_format=assertion")
 		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"assertion_audience": "canary"},
 			"assertion_audience", "is not used by protocol firstvision with request_format=json")
 		if data := write(map[string]any{"request_format": "form", "scope": ""}); data["scope"] != "" {
 			t.Errorf("scope is %v", data["scope"])
 		}
 		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"request_format": "json"},
-			"scope", "is needed by protocol firstvision with request_format=json")
+			"scope", "is required by protocol firstvision with request_format=json")
 	})
 }

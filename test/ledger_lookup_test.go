@@ -98,7 +98,7 @@ func TestLookup_UnknownTokenIs404(t *testing.T) {
 				if r.status != http.StatusNotFound || !r.coded {
 					t.Errorf("%v, want a bare 404", r)
 				}
-				w.says(r.message, "not known", "mastersindia/")
+				w.says(r.message, "is unknown", "mastersindia/")
 				w.hides(r.message, stranger)
 			}
 			r := w.refusal(logical.UpdateOperation, "lookup", map[string]any{"token": id})
@@ -211,7 +211,7 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 			w := f.mounted(t)
 			token, id := given(w)
 			advice := w.lookUp("token", token).Advice
-			w.says(advice, "readers are being given it", "revoke/gst token_id="+id)
+			w.says(advice, "it is being handed out", "revoke/gst token_id="+id)
 			if !killable {
 				w.says(advice, "only the vendor")
 			}
@@ -240,10 +240,10 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 			advance(time.Minute)
 			w.write("rotate/gst", nil)
 			advice := w.lookUp("token", token).Advice
-			w.says(advice, "no reader is given it")
+			w.says(advice, "it is no longer handed out")
 			w.runAdvice(advice)
 			if killable {
-				w.says(advice, "to end it sooner", "revoke/gst token_id="+id)
+				w.says(advice, "to revoke it upstream", "revoke/gst token_id="+id)
 			} else {
 				w.says(advice, "vendor")
 			}
@@ -256,7 +256,7 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 			token, _ := given(w)
 			advance(f.life + time.Hour)
 			advice := w.lookUp("token", token).Advice
-			w.says(advice, "it is dead")
+			w.says(advice, "it is no longer valid")
 			w.runAdvice(advice)
 		})
 		for _, again := range []string{"deleted", "recreated"} {
@@ -272,7 +272,7 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 				if found.State != "superseded" || found.Config != "gst" || found.Reason != "first_read" {
 					t.Errorf("%s of %s, want superseded of gst", found.State, found.Config)
 				}
-				w.says(found.Advice, "good upstream until", "vendor")
+				w.says(found.Advice, "valid upstream until", "vendor")
 				if again == "deleted" {
 					w.says(found.Advice, "was deleted")
 				}
@@ -300,7 +300,7 @@ func TestLookup_FailedRevocationTellsHowToRetry(t *testing.T) {
 		if found.State != "revoked" || !found.UsableUntil.Equal(end) || !w.Simulator.TokenAlive(token) {
 			t.Errorf("%s until %s, want revoked until %s", found.State, found.UsableUntil, end)
 		}
-		w.says(found.Advice, "once more")
+		w.says(found.Advice, "try again")
 		killedAt := time.Now()
 		w.runAdvice(found.Advice)
 		if w.Simulator.TokenAlive(token) {
@@ -399,7 +399,7 @@ func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
 			t.Errorf("found for %v, want other", got)
 		}
 		warnings := strings.Join(resp.Warnings, " ")
-		w.says(warnings, "Another config may have been given the same token", "ledger/day/", "/gst/")
+		w.says(warnings, "Another config may have received the same token", "ledger/day/", "/gst/")
 		w.hides(warnings, "canary")
 	})
 }

@@ -496,7 +496,7 @@ func TestMetrics_OnlyOnActiveNode(t *testing.T) {
 	}
 	timed(t, "and they take no parameter", func(t *testing.T) {
 		w := jwtV1().mounted(t)
-		w.badRequest(logical.ReadOperation, "metrics", map[string]any{"format": "canary"}, "format", "takes none")
+		w.badRequest(logical.ReadOperation, "metrics", map[string]any{"format": "canary"}, "format", "takes no parameters")
 	})
 }
 

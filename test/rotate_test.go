@@ -200,7 +200,7 @@ func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 // the old refusal for a new one.
 func TestRotate_NotMadeSaysSo(t *testing.T) {
 	t.Parallel()
-	const untried = "no new one was made: rotate/ makes one again from "
+	const untried = "no new one was made: rotate/ logs in again from "
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.changePassword()

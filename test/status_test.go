@@ -32,7 +32,7 @@ func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
 		if rotates == fmt.Sprint(status["next_attempt_at"]) {
 			t.Fatalf("rotates_at and next_attempt_at are both %s: the scenario did not happen", rotates)
 		}
-		if want := "next attempt when that one is to be replaced, at " + rotates; !strings.Contains(message, want) {
+		if want := "next attempt when that token is due for rotation, at " + rotates; !strings.Contains(message, want) {
 			t.Errorf("the message is %q, want %q in it", message, want)
 		}
 	})

@@ -28,18 +28,18 @@ func TestUnknownPath_NamesProbablePath(t *testing.T) {
 		{logical.ReadOperation, "lookup/app", http.StatusBadRequest, "did you mean vault write mastersindia/lookup token=-?"},
 		{logical.ReadOperation, "creds/app", http.StatusBadRequest, "role, rotate, status, token: see vault path-help mastersindia/"},
 		{logical.ReadOperation, "config", http.StatusBadRequest, "name is missing: vault read mastersindia/config/<name>"},
-		{logical.ReadOperation, "config/", http.StatusBadRequest, "for the names, vault list mastersindia/config"},
-		{logical.ReadOperation, "token/", http.StatusBadRequest, "for the names, vault list mastersindia/role"},
+		{logical.ReadOperation, "config/", http.StatusBadRequest, "to list the names: vault list mastersindia/config"},
+		{logical.ReadOperation, "token/", http.StatusBadRequest, "to list the names: vault list mastersindia/role"},
 		{logical.UpdateOperation, "rotate/", http.StatusBadRequest, "name is missing: vault write -f mastersindia/rotate/<name>"},
 		{logical.DeleteOperation, "config/", http.StatusBadRequest, "name is missing: vault delete mastersindia/config/<name>"},
-		{logical.ReadOperation, "rotate/gst", http.StatusMethodNotAllowed, "cannot be read: it is used as in vault write -f mastersindia/rotate/gst"},
-		{logical.ReadOperation, "lookup", http.StatusMethodNotAllowed, "cannot be read: it is used as in vault write mastersindia/lookup token=-"},
-		{logical.UpdateOperation, "metrics", http.StatusMethodNotAllowed, "as in vault read -format=raw mastersindia/metrics"},
-		{logical.UpdateOperation, "status/gst", http.StatusMethodNotAllowed, "cannot be written: it is used as in vault read mastersindia/status/gst"},
-		{logical.DeleteOperation, "token/app", http.StatusMethodNotAllowed, "cannot be deleted: it is used as in vault read mastersindia/token/app"},
-		{logical.PatchOperation, "config/gst", http.StatusMethodNotAllowed, "cannot be patched: it is used as in vault write mastersindia/config/gst ..."},
-		{logical.ListOperation, "config/gst/", http.StatusMethodNotAllowed, "cannot be listed: it is used as in vault list mastersindia/config"},
-		{logical.ListOperation, "token/", http.StatusMethodNotAllowed, "cannot be listed: it is used as in vault list mastersindia/role"},
+		{logical.ReadOperation, "rotate/gst", http.StatusMethodNotAllowed, "cannot be read: use vault write -f mastersindia/rotate/gst"},
+		{logical.ReadOperation, "lookup", http.StatusMethodNotAllowed, "cannot be read: use vault write mastersindia/lookup token=-"},
+		{logical.UpdateOperation, "metrics", http.StatusMethodNotAllowed, "use vault read -format=raw mastersindia/metrics"},
+		{logical.UpdateOperation, "status/gst", http.StatusMethodNotAllowed, "cannot be written: use vault read mastersindia/status/gst"},
+		{logical.DeleteOperation, "token/app", http.StatusMethodNotAllowed, "cannot be deleted: use vault read mastersindia/token/app"},
+		{logical.PatchOperation, "config/gst", http.StatusMethodNotAllowed, "cannot be patched: use vault write mastersindia/config/gst ..."},
+		{logical.ListOperation, "config/gst/", http.StatusMethodNotAllowed, "cannot be listed: use vault list mastersindia/config"},
+		{logical.ListOperation, "token/", http.StatusMethodNotAllowed, "cannot be listed: use vault list mastersindia/role"},
 		{logical.ListOperation, "", http.StatusBadRequest, "role, rotate, status, token: see vault path-help mastersindia/"},
 		{logical.ReadOperation, "", http.StatusBadRequest, "role, rotate, status, token: see vault path-help mastersindia/"},
 		{logical.HelpOperation, "configs", http.StatusBadRequest, "did you mean vault path-help mastersindia/config/x?"},
@@ -48,7 +48,7 @@ func TestUnknownPath_NamesProbablePath(t *testing.T) {
 		{logical.HelpOperation, "lookup/app", http.StatusBadRequest, "did you mean vault path-help mastersindia/lookup?"},
 		{logical.HelpOperation, "token", http.StatusBadRequest, "name is missing: vault path-help mastersindia/token/x"},
 		{logical.HelpOperation, "config/<name>", http.StatusBadRequest, "and have no two dots in a row"},
-		{logical.ReadOperation, "rotate/a b", http.StatusMethodNotAllowed, "as in vault write -f mastersindia/rotate/<name>"},
+		{logical.ReadOperation, "rotate/a b", http.StatusMethodNotAllowed, "use vault write -f mastersindia/rotate/<name>"},
 	} {
 		timed(t, string(wrong.op)+" "+wrong.path, func(t *testing.T) {
 			w := jwtV1().mounted(t)
@@ -69,9 +69,9 @@ func TestUnknownPath_OptionAfterPath(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
 		w := jwtV1().mounted(t)
-		w.badRequest(logical.ReadOperation, "token/app", map[string]any{"-format": "json"}, `"-format"`, "stand before the path")
-		w.badRequest(logical.ReadOperation, "status/gst", map[string]any{"--field": "state"}, `"--field"`, "stand before the path")
-		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"-force": "true"}, `"-force"`, "stand before the path")
+		w.badRequest(logical.ReadOperation, "token/app", map[string]any{"-format": "json"}, `"-format"`, "go before the path")
+		w.badRequest(logical.ReadOperation, "status/gst", map[string]any{"--field": "state"}, `"--field"`, "go before the path")
+		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"-force": "true"}, `"-force"`, "go before the path")
 	})
 }
 
@@ -123,7 +123,7 @@ func TestUnknownPath_WrittenBackWithEnvelope(t *testing.T) {
 	timed(t, "all", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		whole := map[string]any{"data": map[string]any{"paused": true}, "lease_id": ""}
-		w.badRequest(logical.UpdateOperation, "config/gst", whole, `"data": the parameters themselves are the JSON`, "jq .data")
+		w.badRequest(logical.UpdateOperation, "config/gst", whole, `"data": send the parameters as the top level of the JSON`, "jq .data")
 	})
 }
 

@@ -242,9 +242,9 @@ func (a *response) describe(op string, r *grant, s *scrubber) string {
 func (a *response) problemWith(op string, r *grant) string {
 	switch {
 	case a.redirect() && op == opRefresh:
-		return "a redirect was not followed: put the final address into refresh_url"
+		return "a redirect was not followed: set refresh_url to the final address"
 	case a.redirect():
-		return "a redirect was not followed: put the final address into token_url"
+		return "a redirect was not followed: set token_url to the final address"
 	case r.problem != "":
 		return r.problem
 	case a.ok():

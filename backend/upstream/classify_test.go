@@ -84,32 +84,32 @@ func TestClassify_Login(t *testing.T) {
 		},
 		"206 with error true": {upstream.JWT, 206, `{"error":true,"message":"no way"}`, "rejected", "", "no way"},
 		"206 with a string": {
-			upstream.JWT, 206, `"no way"`, "rejected", "", "the response holds no token: application/json, 8 bytes, no known keys",
+			upstream.JWT, 206, `"no way"`, "rejected", "", "the response contains no token: application/json, 8 bytes, no known keys",
 		},
 		"206 with a list": {
-			upstream.OAuth, 206, `[]`, "rejected", "", "the response holds no token: application/json, 2 bytes, no known keys",
+			upstream.OAuth, 206, `[]`, "rejected", "", "the response contains no token: application/json, 2 bytes, no known keys",
 		},
 		"206 with a code of the server": {
 			upstream.FirstVision, 206, firstVisionErrors("250301", 503, "x"), "rejected", "250301", "Unauthorized: x",
 		},
 		"206 with a message": {
 			upstream.JWT, 206, `{"message":"x"}`, "rejected", "",
-			"the response holds no token: application/json, 15 bytes, with the keys message",
+			"the response contains no token: application/json, 15 bytes, with the keys message",
 		},
 		"206 with an error beside a token": {
 			upstream.JWT, 206, `{"token":"` + testOpaqueToken + `","error":"server_error"}`, "rejected", "server_error", "",
 		},
 		"400 with an object of unknown keys": {
 			upstream.JWT, 400, `{"reason":"x"}`, "invalid", "",
-			"the response tells no error that is known: application/json, 14 bytes, no known keys",
+			"the response contains no known error: application/json, 14 bytes, no known keys",
 		},
 		"403 with an object of unknown keys": {
 			upstream.OAuth, 403, `{"reason":"x"}`, "invalid", "",
-			"the response tells no error that is known: application/json, 14 bytes, no known keys",
+			"the response contains no known error: application/json, 14 bytes, no known keys",
 		},
 		"422 with an object of nothing": {
 			upstream.FirstVision, 422, `{}`, "invalid", "",
-			"the response tells no error that is known: application/json, 2 bytes, no known keys",
+			"the response contains no known error: application/json, 2 bytes, no known keys",
 		},
 		"200 with error in data": {upstream.JWT, 200, `{"data":{"error":"no"}}`, "rejected", "no", ""},
 		"200 with an error object": {
@@ -167,7 +167,7 @@ func TestClassify_Login(t *testing.T) {
 			upstream.JWT, 500, `{"error":"no way"}`, "unavailable/server", "", "no way",
 		},
 		"500 with a token": {upstream.JWT, 500, `{"token":"` + testOpaqueToken + `"}`, "unavailable/server", "",
-			"the response tells no error that is known: application/json, 52 bytes, with the keys token"},
+			"the response contains no known error: application/json, 52 bytes, with the keys token"},
 		"500 with a field list": {
 			upstream.JWT, 500, `{"username":["no"]}`, "unavailable/server", "", "username: no",
 		},
@@ -178,7 +178,7 @@ func TestClassify_Login(t *testing.T) {
 		"503 without Retry-After": {upstream.OAuth, 503, html, "unavailable/server", "", notJSON},
 		"504 with HTML":           {upstream.FirstVision, 504, html, "unavailable/server", "", notJSON},
 		"599": {upstream.SOAP, 599, html, "unavailable/server", "",
-			"the response tells no error that is known: application/json, 14 bytes, no known keys"},
+			"the response contains no known error: application/json, 14 bytes, no known keys"},
 		"OAuth: invalid_client at 400": {
 			upstream.OAuth, 400, `{"error":"invalid_client","error_description":"The client credentials are invalid"}`,
 			"rejected", "invalid_client", "The client credentials are invalid",
@@ -446,7 +446,7 @@ func TestClassify_Refresh(t *testing.T) {
 			upstream.JWT, 206, `{"success":false,"message":"no way"}`, "rejected", "", "no way",
 		},
 		"206 with a string": {
-			upstream.JWT, 206, `"no way"`, "rejected", "", "the response holds no token: application/json, 8 bytes, no known keys",
+			upstream.JWT, 206, `"no way"`, "rejected", "", "the response contains no token: application/json, 8 bytes, no known keys",
 		},
 		"400 with error true": {
 			upstream.JWT, 400, `{"error":true,"message":"the session is over"}`, "rejected", "", "the session is over",
@@ -535,11 +535,11 @@ func TestError_Text(t *testing.T) {
 		},
 		"invalid": {
 			upstream.Error{Kind: upstream.Invalid, Op: "login", Status: 400, Detail: "username: missing field"},
-			`upstream says that the request is malformed (HTTP 400, "username: missing field")`,
+			`upstream rejected the request as malformed (HTTP 400, "username: missing field")`,
 		},
 		"throttled": {
 			upstream.Error{Kind: upstream.Throttled, Op: "login", Status: 429, RetryAfter: 90 * time.Second},
-			`upstream asks to slow down (HTTP 429, retry after 1m30s)`,
+			`upstream is throttling logins (HTTP 429, retry after 1m30s)`,
 		},
 		"unavailable: dns": {
 			upstream.Error{
@@ -549,11 +549,11 @@ func TestError_Text(t *testing.T) {
 		},
 		"unavailable: timeout": {
 			upstream.Error{Kind: upstream.Unavailable, Op: "login", Cause: upstream.CauseTimeout, Detail: "timeout after 15s"},
-			`upstream did not answer in time: timeout after 15s`,
+			`upstream did not respond in time: timeout after 15s`,
 		},
 		"unavailable: server": {
 			upstream.Error{Kind: upstream.Unavailable, Op: "login", Cause: upstream.CauseServer, Status: 503},
-			`upstream reports an error of its own (HTTP 503)`,
+			`upstream reports an error (HTTP 503)`,
 		},
 		"malformed": {
 			upstream.Error{Kind: upstream.Malformed, Op: "login", Status: 200, Detail: "the response is empty (HTTP 200)"},

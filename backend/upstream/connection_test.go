@@ -215,7 +215,7 @@ func TestLogin_SentOnceOnRefusedStream(t *testing.T) {
 		token, err := newClientOn(t, account, p.dial).Login(t.Context())
 		e := mustFail(t, token, err)
 		mustBe(t, e, "unavailable/network")
-		mustSay(t, e.Detail, "did not take the request")
+		mustSay(t, e.Detail, "did not accept the request")
 		p.mustBeClosed(t, p.dialed.Load())
 		if asked.Load() != 1 {
 			t.Errorf("the login was sent %d times", asked.Load())

@@ -103,7 +103,7 @@ func TestContradiction04_Expiry(t *testing.T) {
 	}
 	for _, dead := range []string{"0", "-1", `"0"`, fmt.Sprint(now - 1), fmt.Sprint((now - 1) * 1000)} {
 		failing{upstream.OAuth, 200, `{"access_token":"` + testOpaqueToken + `","expires_in":` + dead + `}`, "malformed", "",
-			"expired already"}.check(t)
+			"already expired"}.check(t)
 	}
 }
 
@@ -135,7 +135,7 @@ func TestContradiction06_URLAndRedirect(t *testing.T) {
 		token, err := newClient(t, accountFor(upstream.JWT, s.URL+"/api/v1/token-auth?a=b")).Login(context.Background())
 		e := mustFail(t, token, err)
 		mustBe(t, e, "malformed")
-		mustSay(t, e.Detail, "a redirect was not followed: put the final address into token_url", fmt.Sprintf("HTTP %d", status))
+		mustSay(t, e.Detail, "a redirect was not followed: set token_url to the final address", fmt.Sprintf("HTTP %d", status))
 		if r := s.only(t); r.RequestURI != "/api/v1/token-auth?a=b" {
 			t.Errorf("asked for %s", r.RequestURI)
 		}
@@ -276,7 +276,7 @@ func TestContradiction06_RefreshAndBadLocation(t *testing.T) {
 	elsewhere := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`"}`))
 	token, err := refresh(t, always(307, "text/html", "", "Location: "+elsewhere.URL))
 	e := mustFail(t, token, err)
-	mustSay(t, e.Detail, "put the final address into refresh_url")
+	mustSay(t, e.Detail, "set refresh_url to the final address")
 	if strings.Contains(e.Error(), elsewhere.URL) {
 		t.Errorf("the address is shown: %v", e)
 	}

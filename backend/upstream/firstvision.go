@@ -37,7 +37,7 @@ const (
 
 	// codeReplay is the gateway's error for an assertion that it has seen before.
 	codeReplay    = "API-Sec-006"
-	problemReplay = "the upstream took the assertion for one that was used before (" + codeReplay + ")"
+	problemReplay = "the upstream reports that the assertion was used before (" + codeReplay + ")"
 )
 
 func (firstVisionProtocol) spec() Spec {

@@ -70,7 +70,7 @@ func (c *client) transportError(ctx, caller context.Context, req *http.Request, 
 	}
 	if p.returned.Load() && caller.Err() == nil {
 		return &Error{
-			Kind: Unavailable, Op: op, Cause: CauseNetwork, Detail: fmt.Sprintf("%s did not take the request", req.URL.Host),
+			Kind: Unavailable, Op: op, Cause: CauseNetwork, Detail: fmt.Sprintf("%s did not accept the request", req.URL.Host),
 		}
 	}
 	if isTimeout(ctx, err) {
@@ -87,7 +87,7 @@ func (c *client) transportError(ctx, caller context.Context, req *http.Request, 
 		return e
 	}
 	if p.answering.Load() && !isClosed(err) {
-		e.Kind, e.Detail = Malformed, "the head of the response is too long, broken off or not HTTP"
+		e.Kind, e.Detail = Malformed, "the response header is too long, incomplete or not HTTP"
 		return e
 	}
 	e.Cause, e.Detail = CauseNetwork, explainNetwork(err, host)
@@ -162,7 +162,7 @@ func explainTLS(err error, host string, handshakeFailed bool) string {
 		return fmt.Sprintf("%s does not speak TLS", host)
 	}
 	if handshakeFailed {
-		return fmt.Sprintf("the TLS handshake with %s failed; TLS 1.2 is the least that is accepted", host)
+		return fmt.Sprintf("the TLS handshake with %s failed; TLS 1.2 or later is required", host)
 	}
 	return ""
 }

@@ -33,15 +33,15 @@ const (
 	problemEncoding = "the response is not UTF-8"
 	problemNotJSON  = "the response is not JSON"
 	problemNotXML   = "the response is not XML"
-	problemTrailing = "the response goes on after its end"
+	problemTrailing = "the response has data after its end"
 	problemDoctype  = "the response declares a document type, which SOAP forbids"
 	problemDepth    = "the response is nested too deeply"
-	problemNoToken  = "the response holds no token"
-	problemNoError  = "the response tells no error that is known"
+	problemNoToken  = "the response contains no token"
+	problemNoError  = "the response contains no known error"
 	problemToken    = "the token is not plain printable text"
 	problemLength   = "the token is longer than 16 KiB"
 	problemExpiry   = "the token's expiry is not a number"
-	problemLife     = "the token has expired already or lives for less than 10 seconds"
+	problemLife     = "the token has already expired or expires in less than 10 seconds"
 )
 
 // response is an HTTP response with its body read.

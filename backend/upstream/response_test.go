@@ -160,8 +160,8 @@ func TestResponse_NotUnderstoodIsMalformed(t *testing.T) {
 			upstream.JWT, 200, `{"token":"` + testOpaqueToken, "the response is cut short",
 		},
 		"JSON that is cut short at 400":      {upstream.JWT, 400, `{"username":["missing`, "the response is cut short"},
-		"JSON with a second value behind it": {upstream.JWT, 200, ok + ok, "the response goes on after its end"},
-		"JSON with HTML behind it":           {upstream.JWT, 200, ok + html, "the response goes on after its end"},
+		"JSON with a second value behind it": {upstream.JWT, 200, ok + ok, "the response has data after its end"},
+		"JSON with HTML behind it":           {upstream.JWT, 200, ok + html, "the response has data after its end"},
 		"a PHP notice before the JSON":       {upstream.OAuth, 200, "Notice: x" + ok, "the response is not JSON"},
 		"JSON without a token": {
 			upstream.JWT, 200, `{"message":"welcome","success":true}`, "with the keys message, success",
@@ -172,18 +172,18 @@ func TestResponse_NotUnderstoodIsMalformed(t *testing.T) {
 		"nothing at 206":              {upstream.JWT, 206, ``, "the response is empty"},
 		"JSON cut short at 206":       {upstream.JWT, 206, `{"error":"Unab`, "the response is cut short"},
 		"Latin-1 in JSON":             {upstream.JWT, 206, "{\"error\":\"pas d'acc\xe8s\"}", "the response is not UTF-8"},
-		"an empty token":              {upstream.JWT, 200, `{"token":""}`, "the response holds no token"},
-		"a token that is null":        {upstream.JWT, 200, `{"token":null}`, "the response holds no token"},
+		"an empty token":              {upstream.JWT, 200, `{"token":""}`, "the response contains no token"},
+		"a token that is null":        {upstream.JWT, 200, `{"token":null}`, "the response contains no token"},
 		"a token that is a number": {
-			upstream.OAuth, 200, `{"access_token":12345}`, "the response holds no token",
+			upstream.OAuth, 200, `{"access_token":12345}`, "the response contains no token",
 		},
-		"a list":          {upstream.JWT, 200, `[]`, "the response holds no token"},
-		"a string":        {upstream.JWT, 200, `"welcome"`, "the response holds no token"},
-		"an empty object": {upstream.FirstVision, 200, `{}`, "the response holds no token"},
+		"a list":          {upstream.JWT, 200, `[]`, "the response contains no token"},
+		"a string":        {upstream.JWT, 200, `"welcome"`, "the response contains no token"},
+		"an empty object": {upstream.FirstVision, 200, `{}`, "the response contains no token"},
 		"an empty object at 405": {
-			upstream.FirstVision, 405, `{}`, "the response tells no error that is known",
+			upstream.FirstVision, 405, `{}`, "the response contains no known error",
 		},
-		"lists of something else than texts": {upstream.JWT, 404, `{"username":[{}]}`, "the response tells no error"},
+		"lists of something else than texts": {upstream.JWT, 404, `{"username":[{}]}`, "the response contains no known error"},
 		"a token with a space":               {upstream.JWT, 200, `{"token":"two words"}`, "not plain printable text"},
 		"a token with a line break": {
 			upstream.JWT, 200, `{"token":"two\r\nX-Evil: 1"}`, "not plain printable text",
@@ -201,18 +201,18 @@ func TestResponse_NotUnderstoodIsMalformed(t *testing.T) {
 		},
 		"SOAP: not UTF-8": {upstream.SOAP, 200, strings.Replace(soapSuccess("\xe4", "9"), "ISO-8859-1", "UTF-8", 1), "the response is not UTF-8"},
 		"SOAP: no response in the envelope": {
-			upstream.SOAP, 200, "<Envelope><Body/></Envelope>", "the response holds no token",
+			upstream.SOAP, 200, "<Envelope><Body/></Envelope>", "the response contains no token",
 		},
 		"SOAP: a response with nothing in it": {
 			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", ""), "access_new_tokenResponse",
 		},
 		"SOAP: a token outside of the response": {
-			upstream.SOAP, 200, "<e><access_token>" + testOpaqueToken + "</access_token></e>", "holds no token",
+			upstream.SOAP, 200, "<e><access_token>" + testOpaqueToken + "</access_token></e>", "contains no token",
 		},
 		"SOAP: text behind the envelope": {
-			upstream.SOAP, 200, soapSuccess(testOpaqueToken, "9") + "x", "goes on after its end",
+			upstream.SOAP, 200, soapSuccess(testOpaqueToken, "9") + "x", "has data after its end",
 		},
-		"SOAP: two envelopes":         {upstream.SOAP, 200, "<a></a><a></a>", "goes on after its end"},
+		"SOAP: two envelopes":         {upstream.SOAP, 200, "<a></a><a></a>", "has data after its end"},
 		"SOAP: nothing but a comment": {upstream.SOAP, 200, "<!-- a -->", "the response is not XML"},
 		"SOAP: an entity that is not declared": {
 			upstream.SOAP, 200, soapSuccess("&secret;", "9"), "the response is not XML",
