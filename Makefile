@@ -159,7 +159,7 @@ docs: ## documents: Write docs/reference.md anew, after a change of paths, field
 .PHONY: answers
 answers: build ## documents: Write what a real Vault answers to the commands of the documents, where they show nothing
 	@vault_bin="$$(scripts/get-vault)"; \
-	VAULT_BIN="$$vault_bin" UPDATE_DOCS=1 go test -tags acceptance -count=1 -run TestTheCommandsOfTheDocumentsWork ./acceptance
+	VAULT_BIN="$$vault_bin" UPDATE_DOCS=1 go test -tags acceptance -count=1 -run TestDocs_CommandsWork ./acceptance
 
 .PHONY: golden
 golden: ## documents: Write the expected outputs of the audit report anew, after a change of what it says

@@ -38,7 +38,7 @@ const (
 // exampleClient is a client of examples/clients, with an account of its own: the engine makes one rotation in five minutes for
 // tokens that were refused.
 type exampleClient struct {
-	*world
+	*testVault
 
 	name    string
 	command []string
@@ -46,7 +46,7 @@ type exampleClient struct {
 	oauth   simulator.Account // of the older API
 	token   string            // of Vault
 	issued  time.Time
-	api     *pickyAPI
+	api     *testAPI
 }
 
 // exampleCommands are the commands that run the clients, by name and as their README has them: each takes a role and URLs. Those
@@ -91,13 +91,13 @@ func exampleCommands(t *testing.T) map[string][]string {
 	return commands
 }
 
-// TestTheExampleClientsGetOverATokenThatDied runs each client against an API that refuses tokens: one that is too young for the
+// TestClients_RecoverFromRejectedToken runs each client against an API that refuses tokens: one that is too young for the
 // engine to believe it, and one that upstream has killed.
 //
 //nolint:tparallel // upstream's logins are counted, so one client after the other
-func TestTheExampleClientsGetOverATokenThatDied(t *testing.T) {
+func TestClients_RecoverFromRejectedToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.policy(t, "examples", `path "mastersindia/token/+" { capabilities = ["read"] }`)
 	if err := os.WriteFile(w.file("invoice.json"), []byte(invoice), 0o600); err != nil {
 		t.Fatal(err)
@@ -143,9 +143,9 @@ func runtimeOf(t *testing.T, name string, programs ...string) bool {
 }
 
 // exampleClient stores an account for a client, with two roles, and starts an API for it.
-func (w *world) exampleClient(t *testing.T, name string, command []string) *exampleClient {
+func (w *testVault) exampleClient(t *testing.T, name string, command []string) *exampleClient {
 	t.Helper()
-	c := &exampleClient{world: w, name: name, command: command, account: w.account(t, simulator.JWT)}
+	c := &exampleClient{testVault: w, name: name, command: command, account: w.account(t, simulator.JWT)}
 	w.writeConfig(t, name, c.account)
 	w.writeRole(t, name, name)
 	w.writeRole(t, name+"-short", name, "max_ttl="+exampleLease.String())
@@ -153,7 +153,7 @@ func (w *world) exampleClient(t *testing.T, name string, command []string) *exam
 	c.oauth = w.account(t, simulator.OAuth)
 	w.writeConfig(t, name+"-oauth", c.oauth)
 	w.writeRole(t, name+"-oauth", name+"-oauth")
-	c.api = &pickyAPI{client: c, once: make(map[string]bool)}
+	c.api = &testAPI{client: c, once: make(map[string]bool)}
 	server := httptest.NewServer(c.api)
 	t.Cleanup(server.Close)
 	c.api.url = server.URL
@@ -407,7 +407,7 @@ func TestClients_ReadmeCommandsRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.policy(t, "examples", `path "mastersindia/token/+" { capabilities = ["read", "update"] }`)
 	c := w.exampleClient(t, "billing", nil)
 	built := exampleCommands(t)

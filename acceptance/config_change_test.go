@@ -16,9 +16,9 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func TestAReaderWhoWaitsGetsTheTokenOfTheNewAccount(t *testing.T) {
+func TestConfigChange_WaitingReaderGetsNewAccount(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.writeConfig(t, "main", w.account(t, simulator.JWT), "verify_connection=false")
 	w.writeRole(t, "app", "main")
 	w.upstream.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second, Remaining: 1})
@@ -51,9 +51,9 @@ func TestAReaderWhoWaitsGetsTheTokenOfTheNewAccount(t *testing.T) {
 	}
 }
 
-func TestAConfigThatIsMadeAnewServesNoOldToken(t *testing.T) {
+func TestConfigChange_RecreatedServesNoOldToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	before := w.readToken(t, "app").String("token_id")
 	w.vault(t, "delete", "mastersindia/config/main")
@@ -66,9 +66,9 @@ func TestAConfigThatIsMadeAnewServesNoOldToken(t *testing.T) {
 	w.upstream.wantLogins(t, 2)
 }
 
-func TestAnUpdateToAnotherAccountTakesEffectAtOnce(t *testing.T) {
+func TestConfigChange_TakesEffectAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.OAuth)
 	before := w.readToken(t, "app").String("token_id")
 	successor := w.account(t, simulator.OAuth)
@@ -80,9 +80,9 @@ func TestAnUpdateToAnotherAccountTakesEffectAtOnce(t *testing.T) {
 	w.upstream.wantLogins(t, 2)
 }
 
-func TestATokenThatTheAPIRefusedIsNotReplacedAtOnce(t *testing.T) {
+func TestToken_YoungRejectedNotReplaced(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	id := w.readToken(t, "app").String("token_id")
 	for range 3 {
@@ -98,9 +98,9 @@ func TestATokenThatTheAPIRefusedIsNotReplacedAtOnce(t *testing.T) {
 	w.upstream.wantLogins(t, 1)
 }
 
-func TestValuesOfTheWrongTypeAreRefusedAndNotRepeated(t *testing.T) {
+func TestConfig_InvalidValuesNotRepeated(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	client, err := w.Client(w.Token)
 	if err != nil {
@@ -143,9 +143,9 @@ func TestValuesOfTheWrongTypeAreRefusedAndNotRepeated(t *testing.T) {
 	w.upstream.wantLogins(t, 1)
 }
 
-func TestTheAPIDescriptionHasTheEnginesPaths(t *testing.T) {
+func TestOpenAPI_VaultListsEnginePaths(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	text := w.vault(t, "read", "-format=json", "sys/internal/specs/openapi")
 	for _, want := range []string{
 		`"/mastersindia/config/{name}"`, `"/mastersindia/config/"`, `"/mastersindia/role/{name}"`, `"/mastersindia/token/{role}"`,
@@ -158,7 +158,7 @@ func TestTheAPIDescriptionHasTheEnginesPaths(t *testing.T) {
 }
 
 // waitForLogins waits until upstream has seen so many logins begin.
-func (w *world) waitForLogins(t *testing.T, want int) {
+func (w *testVault) waitForLogins(t *testing.T, want int) {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
 	for w.upstream.logins() < want {

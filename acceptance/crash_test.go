@@ -36,9 +36,9 @@ const (
 	storeTimeout = time.Second
 )
 
-// TestTwentyCrashesOfThePlugin kills the plugin's process again and again, under readers: while they read, in the middle of a
+// TestCrash_TwentyUnderReaders kills the plugin's process again and again, under readers: while they read, in the middle of a
 // login that they wait for, of a forced one and of one in the background.
-func TestTwentyCrashesOfThePlugin(t *testing.T) {
+func TestCrash_TwentyUnderReaders(t *testing.T) {
 	t.Parallel()
 	c := newCrashes(t)
 	for _, kill := range []struct {
@@ -61,20 +61,20 @@ func TestTwentyCrashesOfThePlugin(t *testing.T) {
 		}
 		t.Logf("killed in the middle of %s: %d times; until the next good read: %s", kill.kind, kill.times, medianAndMax(took))
 	}
-	c.crowd.end()
+	c.readers.end()
 	c.wantTwentyKills(t)
 	c.wantLoginsFor(t)
 	c.wantFailuresExplained(t)
-	c.crowd.wantNothingWrong(t)
+	c.readers.wantNothingWrong(t)
 	c.wantLeasesIntact(t)
 }
 
-// crashes is the world of the test above and what it has seen.
+// crashes is the fixture of the test above, and what it has seen.
 type crashes struct {
-	*world
+	*testVault
 
-	crowd  *crowd
-	client *api.Client
+	readers *concurrentReaders
+	client  *api.Client
 	// steady accounts log in once and never again. The token of cold is revoked before each login, turning has a new one every
 	// few seconds.
 	steady        []source
@@ -97,7 +97,7 @@ type crashes struct {
 
 func newCrashes(t *testing.T) *crashes {
 	t.Helper()
-	w := newWorld(t)
+	w := newTestVault(t)
 	if _, err := w.RunningPlugins(); errors.Is(err, harness.ErrNoProc) {
 		t.Skip(err)
 	}
@@ -105,7 +105,7 @@ func newCrashes(t *testing.T) *crashes {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &crashes{world: w, client: client, began: time.Now(), cutLogins: map[string]int{}}
+	c := &crashes{testVault: w, client: client, began: time.Now(), cutLogins: map[string]int{}}
 	add := func(name string, account simulator.Account, config ...string) source {
 		account = w.upstream.addAccount(t, account)
 		w.writeConfig(t, name, account, config...)
@@ -123,9 +123,9 @@ func newCrashes(t *testing.T) *crashes {
 	// One percent of ten minutes: a rotation every six seconds, under a token that lives on for long.
 	c.turning = add("turning", simulator.Account{Protocol: simulator.FirstVision, TokenTTL: 10 * time.Minute}, "rotation_percent=1")
 	c.watchRotations(t)
-	c.crowd = w.startCrowd(t, append([]source{unleased, c.cold, c.turning, c.turning}, c.steady...)...)
+	c.readers = w.startReaders(t, append([]source{unleased, c.cold, c.turning, c.turning}, c.steady...)...)
 	for _, s := range append([]source{unleased, c.cold, c.turning}, c.steady...) {
-		c.crowd.waitForGood(t, s, recoveryTimeout)
+		c.readers.waitForGood(t, s, recoveryTimeout)
 	}
 	return c
 }
@@ -177,7 +177,7 @@ func (c *crashes) find(t *testing.T) int {
 // rotation of turning, whose time may come at any kill.
 func (c *crashes) killProcess(t *testing.T, pid int, loggingIn ...source) {
 	t.Helper()
-	c.struck += c.crowd.underWay()
+	c.struck += c.readers.underWay()
 	began := time.Now() // a read can fail as soon as the signal is sent, before the call returns
 	if err := harness.KillProcess(pid); err != nil {
 		t.Fatal(err)
@@ -196,10 +196,10 @@ func (c *crashes) killProcess(t *testing.T, pid int, loggingIn ...source) {
 func (c *crashes) recover(t *testing.T, first source) []error {
 	t.Helper()
 	last := &c.windows[len(c.windows)-1]
-	_, failed := c.crowd.waitForGood(t, first, recoveryTimeout)
+	_, failed := c.readers.waitForGood(t, first, recoveryTimeout)
 	c.recovered = append(c.recovered, time.Since(last.from))
 	for _, s := range append([]source{c.cold, c.turning}, c.steady...) {
-		c.crowd.waitForGood(t, s, recoveryTimeout)
+		c.readers.waitForGood(t, s, recoveryTimeout)
 	}
 	last.to = time.Now()
 	return failed
@@ -207,7 +207,7 @@ func (c *crashes) recover(t *testing.T, first source) []error {
 
 // amongReads kills while reads are under way. In every other round the first request after that ends a lease.
 func (c *crashes) amongReads(t *testing.T, n int) {
-	c.crowd.rush(t, c.steady[n%2])
+	c.readers.burst(t, c.steady[n%2])
 	c.kill(t)
 	if n%2 == 1 {
 		c.endLease(t)
@@ -218,7 +218,7 @@ func (c *crashes) amongReads(t *testing.T, n int) {
 // endLease ends the newest lease. Vault says so when it found no plugin to tell, and is asked again.
 func (c *crashes) endLease(t *testing.T) {
 	t.Helper()
-	leases := c.crowd.heldLeases()
+	leases := c.readers.leasesRead()
 	lease := leases[len(leases)-1]
 	c.ended = append(c.ended, lease)
 	deadline := time.Now().Add(recoveryTimeout)
@@ -237,9 +237,9 @@ func (c *crashes) endLease(t *testing.T) {
 // twice kills, and kills again the process that Vault has started in its place as soon as that has answered. (Not sooner: a
 // plugin that ends within its own start is for Vault to get over, and it was seen once not to within half a minute.)
 func (c *crashes) twice(t *testing.T, _ int) {
-	c.crowd.rush(t, c.steady[0])
+	c.readers.burst(t, c.steady[0])
 	c.kill(t)
-	c.crowd.waitForGood(t, c.steady[0], recoveryTimeout)
+	c.readers.waitForGood(t, c.steady[0], recoveryTimeout)
 	c.windows[len(c.windows)-1].to = time.Now()
 	c.kill(t)
 	c.recover(t, c.steady[0])
@@ -263,7 +263,7 @@ func (c *crashes) atTheEndOfALogin(t *testing.T, n int) {
 	if n == 0 {
 		<-time.After(takes - early)
 	} else {
-		c.waitForAnswer(t, before.LoginsOK)
+		c.waitForResponse(t, before.LoginsOK)
 	}
 	c.killProcess(t, pid, c.cold)
 	c.coldOnes++
@@ -273,8 +273,8 @@ func (c *crashes) atTheEndOfALogin(t *testing.T, n int) {
 	}
 }
 
-// waitForAnswer returns at the moment when the upstream has answered the login of cold.
-func (c *crashes) waitForAnswer(t *testing.T, before int) {
+// waitForResponse returns at the moment when the upstream has answered the login of cold.
+func (c *crashes) waitForResponse(t *testing.T, before int) {
 	t.Helper()
 	deadline := time.Now().Add(recoveryTimeout)
 	for c.countsOf(c.cold).LoginsOK == before {
@@ -371,7 +371,7 @@ func (c *crashes) countsOf(s source) simulator.Counts {
 func (c *crashes) wantShortPause(t *testing.T) {
 	t.Helper()
 	last, told := c.windows[len(c.windows)-1], 0
-	for _, f := range c.crowd.failures() {
+	for _, f := range c.readers.failures() {
 		if f.to.Before(last.from) || !strings.Contains(f.said, cutOff) {
 			continue
 		}
@@ -418,7 +418,7 @@ func (c *crashes) wantLoginsFor(t *testing.T) {
 	for _, s := range append([]source{c.cold, c.turning}, c.steady...) {
 		counts, cut := c.countsOf(s), c.cutLogins[s.owner()]
 		lost := counts.Logins - counts.LoginsOK
-		t.Logf("%s: %d logins, %d of them cut off, %d good reads", s.config, counts.Logins, lost, c.crowd.goodReads(s))
+		t.Logf("%s: %d logins, %d of them cut off, %d good reads", s.config, counts.Logins, lost, c.readers.goodReads(s))
 		needed := 1
 		switch s {
 		case c.cold:
@@ -438,7 +438,7 @@ func (c *crashes) wantFailuresExplained(t *testing.T) {
 	t.Helper()
 	struck, paused := 0, 0
 	said := map[string]int{}
-	for _, f := range c.crowd.failures() {
+	for _, f := range c.readers.failures() {
 		said[fmt.Sprintf("%d %s", f.status, shortened(f.said))]++
 		switch {
 		case !f.within(c.windows):
@@ -475,7 +475,7 @@ func (c *crashes) wantLeasesIntact(t *testing.T) {
 			known[s.path+"/"+key.(string)] = true
 		}
 	}
-	held := c.crowd.heldLeases()
+	held := c.readers.leasesRead()
 	lost := slices.DeleteFunc(slices.Clone(held), func(id string) bool { return known[id] })
 	t.Logf("%d leases were given out, %d are known, %d were ended right after a kill", len(held), len(known), len(c.ended))
 	if !slices.Equal(slices.Sorted(slices.Values(lost)), slices.Sorted(slices.Values(c.ended))) {
@@ -496,7 +496,7 @@ func (c *crashes) wantLeasesIntact(t *testing.T) {
 }
 
 // wantNoLeasesAt checks that no lease is left below the path.
-func (w *world) wantNoLeasesAt(t *testing.T, path string) {
+func (w *testVault) wantNoLeasesAt(t *testing.T, path string) {
 	t.Helper()
 	client, err := w.Client(w.Token)
 	if err != nil {

@@ -96,7 +96,7 @@ func (c shown) check(t *testing.T, document, answer string) {
 }
 
 // write puts the answers into a document where it shows none.
-func writeAnswers(t *testing.T, document string, commands []shown, answers []string) {
+func writeOutputs(t *testing.T, document string, commands []shown, answers []string) {
 	t.Helper()
 	if os.Getenv("UPDATE_DOCS") == "" {
 		return
@@ -149,8 +149,8 @@ func presentable(answer string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// TestAnswersAreCompared shows that an answer that is another is not taken for the one that a document shows.
-func TestAnswersAreCompared(t *testing.T) {
+// TestDocs_OutputComparison shows that an answer that is another is not taken for the one that a document shows.
+func TestDocs_OutputComparison(t *testing.T) {
 	t.Parallel()
 	const answer = "\nKey      Value\n---      -----\nstate    ready\nuntil    2026-11-22T10:00:00Z\ntoken    eyJhbGciOiJIUzI1NiJ9.e30.c2ln\n"
 	for _, c := range []struct {

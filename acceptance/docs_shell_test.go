@@ -54,7 +54,7 @@ type shell struct {
 
 // openShell opens a shell on a node, for the commands of a document: vault is the server's own, and talks to that node. The shell
 // ends with the test.
-func (w *world) openShell(t *testing.T, node *harness.Vault, document, dir string) *shell {
+func (w *testVault) openShell(t *testing.T, node *harness.Vault, document, dir string) *shell {
 	t.Helper()
 	cmd := w.bash(t, node, dir)
 	stdin, err := cmd.StdinPipe()
@@ -77,9 +77,9 @@ func (w *world) openShell(t *testing.T, node *harness.Vault, document, dir strin
 }
 
 // bash is a shell as somebody has it who is logged in to a node's machine.
-func (w *world) bash(t *testing.T, node *harness.Vault, dir string, args ...string) *exec.Cmd {
+func (w *testVault) bash(t *testing.T, node *harness.Vault, dir string, args ...string) *exec.Cmd {
 	t.Helper()
-	d := &documentedWorld{world: w}
+	d := &docsVault{testVault: w}
 	cmd := exec.CommandContext(t.Context(), "bash", append([]string{"--noprofile", "--norc"}, args...)...)
 	cmd.Dir = dir
 	cmd.Env = node.CLI.Env("PLUGIN_DIR="+filepath.Join(node.Dir, "plugins"), "PATH="+d.programsOnPath(t)+":"+os.Getenv("PATH"))

@@ -49,20 +49,20 @@ func documents() []string {
 	}
 }
 
-// installGuide has a section for which one Vault is not enough: TestThreeNodesInstalledByTheDocument follows it.
+// installGuide has a section for which one Vault is not enough: TestInstallGuide_ThreeNodeCluster follows it.
 const (
 	installGuide   = "docs/install.md"
 	clusterSection = "On a cluster"
 )
 
-// upgradeGuide is followed by TestAnUpgradeInPlaceUnderReaders, since it takes a second version.
+// upgradeGuide is followed by TestUpgrade_InPlaceUnderReaders, since it takes a second version.
 const upgradeGuide = "docs/upgrade.md"
 
-// TestTheCommandsOfTheDocumentsWork runs every command of every document as it stands there, in one Vault, with the vendors'
+// TestDocs_CommandsWork runs every command of every document as it stands there, in one Vault, with the vendors'
 // own host names.
-func TestTheCommandsOfTheDocumentsWork(t *testing.T) {
+func TestDocs_CommandsWork(t *testing.T) {
 	t.Parallel()
-	w := newDocumentedWorld(t)
+	w := newDocsVault(t)
 	ran := 0
 	for _, document := range documents() {
 		commands := withoutMissing(t, commandsOf(t, filepath.Join("..", document)))
@@ -74,14 +74,14 @@ func TestTheCommandsOfTheDocumentsWork(t *testing.T) {
 		"router.mastersindia.co", "qa-globalback.mastersindia-einv.com", "commonapi.mastersindia.co",
 		"staging-soapapi.mastersindia.co", "stg34.visionplus.io", "prod.emea.api.fiservapps.com", "latam.example",
 	} {
-		if !slices.Contains(w.vendors.asked(), host) {
+		if !slices.Contains(w.vendorHosts.asked(), host) {
 			t.Errorf("no login went to %s", host)
 		}
 	}
 }
 
-// TestEveryDocumentIsRun keeps a new document from being left out above.
-func TestEveryDocumentIsRun(t *testing.T) {
+// TestDocs_EveryDocumentIsRun keeps a new document from being left out above.
+func TestDocs_EveryDocumentIsRun(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../docs/*.md")
 	if err != nil {
@@ -95,9 +95,9 @@ func TestEveryDocumentIsRun(t *testing.T) {
 	}
 }
 
-// TestTheTestsThatDocumentsNameExist keeps a claim from resting on a test that was renamed. A name may be cut short by an
+// TestDocs_NamedTestsExist keeps a claim from resting on a test that was renamed. A name may be cut short by an
 // ellipsis.
-func TestTheTestsThatDocumentsNameExist(t *testing.T) {
+func TestDocs_NamedTestsExist(t *testing.T) {
 	t.Parallel()
 	var source strings.Builder
 	for _, pattern := range []string{"*_test.go", "../*_test.go", "../test/*_test.go", "../simulator/*_test.go", "../backend/*/*_test.go", "../audit/*_test.go"} {
@@ -139,22 +139,22 @@ func TestTheTestsThatDocumentsNameExist(t *testing.T) {
 	}
 }
 
-// documentedWorld is a world as the reader of the documents has it: the plugin is a file, and not yet registered.
-type documentedWorld struct {
-	*world
+// docsVault is a testVault as a reader of the documents has it: the plugin is a file, and not yet registered.
+type docsVault struct {
+	*testVault
 
-	vendors  *vendors
-	password string
-	secret   string
+	vendorHosts *vendorHosts
+	password    string
+	secret      string
 }
 
-func newDocumentedWorld(t *testing.T) *documentedWorld {
+func newDocsVault(t *testing.T) *docsVault {
 	t.Helper()
-	d := &documentedWorld{}
-	w := prepareWorld(t)
-	d.vendors = newVendors(t, w.upstream.Simulator, w.file("vendors.pem"))
-	d.world = w
-	w.launch(t, harness.StartDevVault, d.vendors.env()...)
+	d := &docsVault{}
+	w := prepareTestVault(t)
+	d.vendorHosts = newVendorHosts(t, w.upstream.Simulator, w.file("vendorHosts.pem"))
+	d.testVault = w
+	w.launch(t, harness.StartDevVault, d.vendorHosts.env()...)
 	d.password, d.secret = "documented-password-0", "documented-client-secret-0"
 	for _, a := range []simulator.Account{
 		{Protocol: simulator.JWT, Username: "api-user", Password: d.password},
@@ -168,7 +168,7 @@ func newDocumentedWorld(t *testing.T) *documentedWorld {
 }
 
 // follow runs a document's commands.
-func (d *documentedWorld) follow(t *testing.T, document string, commands []shown) {
+func (d *docsVault) follow(t *testing.T, document string, commands []shown) {
 	t.Helper()
 	env := d.CLI.Env("PLUGIN_DIR="+filepath.Join(d.Dir, "plugins"), "AUDIT_LOG="+d.AuditLog(),
 		"PATH="+d.programsOnPath(t)+":"+os.Getenv("PATH"))
@@ -205,7 +205,7 @@ func (r reader) follow(t *testing.T, document string, commands []shown) {
 	for n, c := range commands {
 		c.check(t, document, parts[n])
 	}
-	writeAnswers(t, document, commands, parts)
+	writeOutputs(t, document, commands, parts)
 }
 
 // withoutMissing leaves out the commands that take jq, where there is none. It has to be there where CI=true.
@@ -221,7 +221,7 @@ func withoutMissing(t *testing.T, commands []shown) []shown {
 
 // download is a folder with the files of a release, the plugin as it is published and as it comes out of its archive, and with
 // what "make build" leaves in bin.
-func (d *documentedWorld) download(t *testing.T) string {
+func (d *docsVault) download(t *testing.T) string {
 	t.Helper()
 	found, err := binaries()
 	if err != nil {
@@ -251,7 +251,7 @@ func (r reader) typed(command string) string {
 }
 
 // programsOnPath is a folder that has the server's own binary under the name of vault, and the audit report.
-func (d *documentedWorld) programsOnPath(t *testing.T) string {
+func (d *docsVault) programsOnPath(t *testing.T) string {
 	t.Helper()
 	found, err := binaries()
 	if err != nil {

@@ -35,9 +35,9 @@ const (
 	longestRefusal = 4 << 10
 )
 
-// hostile is a world with a caller who means no good, and a tally of what was answered.
+// hostile is a testVault with a hostile caller, and the number of responses by status.
 type hostile struct {
-	*world
+	*testVault
 
 	root *harness.Caller
 	pids []int
@@ -48,14 +48,14 @@ type hostile struct {
 	tally map[string]map[int]int
 }
 
-// TestAHostileCallerGetsPlainRefusals sends a real Vault what nobody means: each path without leave, names and values of all
+// TestHostileCaller_RequestsRefused sends a real Vault what nobody means: each path without leave, names and values of all
 // kinds, floods, collisions and requests that end in the middle.
 //
 //nolint:tparallel // its parts share the one Vault that they count in
-func TestAHostileCallerGetsPlainRefusals(t *testing.T) {
+func TestHostileCaller_RequestsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	h := &hostile{world: w, root: w.Caller(w.Token), tally: map[string]map[int]int{}}
+	w := newTestVault(t)
+	h := &hostile{testVault: w, root: w.Caller(w.Token), tally: map[string]map[int]int{}}
 	w.app(t, simulator.JWT)
 	w.readToken(t, "app")
 	h.pids = h.pluginPIDs(t)

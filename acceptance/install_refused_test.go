@@ -20,8 +20,8 @@ import (
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 )
 
-// TestWhatTheInstallGuideSaysOfRefusalsIsWhatVaultSays makes each mistake of the guide's table, and no other is in the table.
-func TestWhatTheInstallGuideSaysOfRefusalsIsWhatVaultSays(t *testing.T) {
+// TestInstallGuide_VaultErrorsAsShown makes each mistake of the guide's table, and no other is in the table.
+func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartDevVault)
 	program, err := os.ReadFile(r.oldFile)

@@ -72,13 +72,13 @@ func leaseRows() []leaseRow {
 	}
 }
 
-// TestEveryLeaseEndsAndNobodyIsLoggedOut ends a lease in every way that there is, alone on its upstream token and not, each on
+// TestLease_EndsWithoutLoggingOthersOut ends a lease in every way that there is, alone on its upstream token and not, each on
 // a mount of its own in one Vault.
 //
 //nolint:tparallel // a fault upstream is for all, so one row after the other
-func TestEveryLeaseEndsAndNobodyIsLoggedOut(t *testing.T) {
+func TestLease_EndsWithoutLoggingOthersOut(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	older := filepath.Join(t.TempDir(), "plugin")
 	if err := harness.BuildPlugin(t.Context(), os.Stderr, previousVersion, older); err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func TestEveryLeaseEndsAndNobodyIsLoggedOut(t *testing.T) {
 
 // leaseCase is a mount with an account of its own, and the leases on its one token.
 type leaseCase struct {
-	*world
+	*testVault
 
 	root  *harness.Caller
 	mount string
@@ -128,9 +128,9 @@ type reading struct {
 	answer harness.Secret
 }
 
-func newLeaseCase(t *testing.T, w *world, root *harness.Caller, mount string, row leaseRow, shared bool) *leaseCase {
+func newLeaseCase(t *testing.T, w *testVault, root *harness.Caller, mount string, row leaseRow, shared bool) *leaseCase {
 	t.Helper()
-	c := &leaseCase{world: w, root: root, mount: mount}
+	c := &leaseCase{testVault: w, root: root, mount: mount}
 	settings := map[string]any{"type": harness.PluginName}
 	if row.version != "" {
 		settings["config"] = map[string]any{"plugin_version": row.version}

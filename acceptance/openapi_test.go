@@ -45,31 +45,31 @@ type specifiedOperation struct {
 	} `json:"responses"`
 }
 
-// judgedAnswer is what tools/openapi compares with the document.
-type judgedAnswer struct {
+// checkedResponse is what tools/openapi compares with the document.
+type checkedResponse struct {
 	Path   string          `json:"path"`
 	Method string          `json:"method"`
 	Status int             `json:"status"`
 	Body   json.RawMessage `json:"body"`
 }
 
-// TestTheOpenAPIDocumentIsValidAndTrue has a validator judge what Vault tells programs of the mount, and what the mount answers.
-func TestTheOpenAPIDocumentIsValidAndTrue(t *testing.T) {
+// TestOpenAPI_ResponsesMatchSchema has a validator judge what Vault tells programs of the mount, and what the mount answers.
+func TestOpenAPI_ResponsesMatchSchema(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.OAuth)
 	caller := w.Caller(w.Token)
-	answers := everyAnswer(t, w, caller)
+	answers := everyResponse(t, w, caller)
 
 	spec := specificationOf(t, caller, "sys/internal/specs/openapi", "/mastersindia/")
 	checkOperations(t, spec, answers)
-	judge(t, spec, answers)
+	checkResponses(t, spec, answers)
 
 	generic := specificationOf(t, caller, "sys/internal/specs/openapi?generic_mount_paths=true", "/{mastersindia_mount_path}/")
 	if len(generic.Paths) != len(spec.Paths) {
 		t.Errorf("%d paths where the mount's path is left open, want %d", len(generic.Paths), len(spec.Paths))
 	}
-	judge(t, generic, nil)
+	checkResponses(t, generic, nil)
 }
 
 // specificationOf fetches Vault's document and keeps what is about the engine: other engines are not always valid.
@@ -93,11 +93,11 @@ func specificationOf(t *testing.T, caller *harness.Caller, from, prefix string) 
 	return spec
 }
 
-// everyAnswer asks every operation once, and some for an error.
-func everyAnswer(t *testing.T, w *world, caller *harness.Caller) []judgedAnswer {
+// everyResponse asks every operation once, and some for an error.
+func everyResponse(t *testing.T, w *testVault, caller *harness.Caller) []checkedResponse {
 	t.Helper()
 	tokenID := w.readToken(t, "app").String("token_id")
-	var answers []judgedAnswer
+	var answers []checkedResponse
 	for _, r := range []struct {
 		method, template, path string
 		data                   map[string]any
@@ -141,13 +141,13 @@ func everyAnswer(t *testing.T, w *world, caller *harness.Caller) []judgedAnswer 
 		if method == "LIST" {
 			method = http.MethodGet // as OpenAPI has it, with a slash at the end
 		}
-		answers = append(answers, judgedAnswer{"/mastersindia/" + r.template, method, answer.Status, answer.Body})
+		answers = append(answers, checkedResponse{"/mastersindia/" + r.template, method, answer.Status, answer.Body})
 	}
 	return answers
 }
 
 // checkOperations wants every operation to be described, and each of its successes to have been seen.
-func checkOperations(t *testing.T, spec specification, answers []judgedAnswer) {
+func checkOperations(t *testing.T, spec specification, answers []checkedResponse) {
 	t.Helper()
 	ids := make(map[string]string)
 	for path, text := range spec.Paths {
@@ -172,7 +172,7 @@ func checkOperations(t *testing.T, spec specification, answers []judgedAnswer) {
 				if status != "204" && len(response.Content) == 0 {
 					t.Errorf("%s %s: nothing is said of the body of a %s", method, path, status)
 				}
-				if strings.HasPrefix(status, "2") && !slices.ContainsFunc(answers, func(a judgedAnswer) bool {
+				if strings.HasPrefix(status, "2") && !slices.ContainsFunc(answers, func(a checkedResponse) bool {
 					return a.Path == path && a.Method == method && strconv.Itoa(a.Status) == status
 				}) {
 					t.Errorf("%s %s: no answer with %s was seen", method, path, status)
@@ -185,10 +185,10 @@ func checkOperations(t *testing.T, spec specification, answers []judgedAnswer) {
 	}
 }
 
-// judge has tools/openapi compare the document with the rules of OpenAPI, and the answers with the document.
-func judge(t *testing.T, spec specification, answers []judgedAnswer) {
+// checkResponses has tools/openapi compare the document with the rules of OpenAPI, and the answers with the document.
+func checkResponses(t *testing.T, spec specification, answers []checkedResponse) {
 	t.Helper()
-	var bodies []judgedAnswer
+	var bodies []checkedResponse
 	for _, a := range answers {
 		switch {
 		case a.Status == http.StatusNoContent || strings.HasSuffix(a.Path, "/metrics"):

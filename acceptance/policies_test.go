@@ -82,9 +82,9 @@ func policyRows() []policyRow {
 	return rows
 }
 
-func TestTheExamplePoliciesAllowWhatTheySayAndNothingElse(t *testing.T) {
+func TestPolicyExamples_AllowOnlyWhatTheySay(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	for _, role := range []string{"billing", "Billing", "billing2", "billing-admin", "billing.eu", "bill", "other"} {
 		w.writeRole(t, role, "main")
@@ -125,11 +125,11 @@ func isRedirect(status int) bool {
 	return status == http.StatusMovedPermanently || status == http.StatusTemporaryRedirect
 }
 
-// TestWhoMayOnlyUpdateCannotHaveThePasswordSentElsewhere tries every setting by which a login could be led to another host: as
+// TestPolicy_UpdateOnlyCannotMovePassword tries every setting by which a login could be led to another host: as
 // the operator of the example, and as one whom the policy lets update everything.
-func TestWhoMayOnlyUpdateCannotHaveThePasswordSentElsewhere(t *testing.T) {
+func TestPolicy_UpdateOnlyCannotMovePassword(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	var visits atomic.Int32
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
@@ -178,7 +178,7 @@ func TestWhoMayOnlyUpdateCannotHaveThePasswordSentElsewhere(t *testing.T) {
 }
 
 // policyHolders are callers who have one of the example policies each.
-func (w *world) policyHolders(t *testing.T) map[string]*harness.Caller {
+func (w *testVault) policyHolders(t *testing.T) map[string]*harness.Caller {
 	t.Helper()
 	holders := make(map[string]*harness.Caller)
 	for _, name := range examplePolicies() {

@@ -16,7 +16,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func TestEachProtocolGivesATokenThatUpstreamAccepts(t *testing.T) {
+func TestProtocol_EachTokenAccepted(t *testing.T) {
 	t.Parallel()
 	lives := map[string]time.Duration{
 		"gst": 24 * time.Hour, "ksa": 24 * time.Hour, "verify": time.Hour, "einvoice-soap": 4 * time.Hour,
@@ -25,7 +25,7 @@ func TestEachProtocolGivesATokenThatUpstreamAccepts(t *testing.T) {
 	for _, way := range waysToLogIn() {
 		t.Run(way.protocol+" "+way.Config, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newTestVault(t)
 			protocol := simulator.Protocol(way.protocol)
 			w.writeLogin(t, "main", w.account(t, protocol), way.Login)
 			w.writeRole(t, "app", "main")
@@ -70,7 +70,7 @@ func waysToLogIn() []way {
 }
 
 // writeLogin stores an account with one way to log in, as the preset of the real endpoint has it.
-func (w *world) writeLogin(t *testing.T, name string, account simulator.Account, login simulator.Login, extra ...string) {
+func (w *testVault) writeLogin(t *testing.T, name string, account simulator.Account, login simulator.Login, extra ...string) {
 	t.Helper()
 	settings := login.SettingsFor(account)
 	if login.Preset != "" {
@@ -87,7 +87,7 @@ func (w *world) writeLogin(t *testing.T, name string, account simulator.Account,
 }
 
 // presetSettings are those that the preset fills and that the account's usual way to log in would name otherwise.
-func (w *world) presetSettings(t *testing.T, preset string) []string {
+func (w *testVault) presetSettings(t *testing.T, preset string) []string {
 	t.Helper()
 	if scope := w.readJSON(t, "read", "-format=json", "mastersindia/preset/"+preset).String("scope"); scope != "" {
 		return []string{"scope=" + scope}
@@ -96,9 +96,9 @@ func (w *world) presetSettings(t *testing.T, preset string) []string {
 }
 
 // A vendor that has seen an assertion refuses it for as long as it lives: twenty rotations need twenty-one that differ.
-func TestAssertion_TwentyRotationsReplayNothing(t *testing.T) {
+func TestAssertion_TwentyRotationsNoReplay(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	account := w.assertionAccount(t, simulator.Account{TokenTTL: time.Minute}, "rotation_percent=1")
 	seen := map[string]bool{}
 	for deadline := time.Now().Add(2 * time.Minute); len(seen) <= 20 && time.Now().Before(deadline); {
@@ -113,7 +113,7 @@ func TestAssertion_TwentyRotationsReplayNothing(t *testing.T) {
 }
 
 // assertionAccount is the config "main" that logs in by assertion, with the role "app".
-func (w *world) assertionAccount(t *testing.T, account simulator.Account, extra ...string) simulator.Account {
+func (w *testVault) assertionAccount(t *testing.T, account simulator.Account, extra ...string) simulator.Account {
 	t.Helper()
 	account.Protocol = simulator.FirstVision
 	account = w.upstream.addAccount(t, account)
@@ -127,12 +127,12 @@ func (w *world) assertionAccount(t *testing.T, account simulator.Account, extra 
 }
 
 // The vendor's clock counts: an assertion that is not valid by it is made again by what its Date says.
-func TestAssertion_AClockTenMinutesOffRefusesNoLogin(t *testing.T) {
+func TestAssertion_ClockTenMinutesOff(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
 		t.Run(off.String(), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newTestVault(t)
 			w.upstream.SetClockOffset(off)
 			account := w.assertionAccount(t, simulator.Account{})
 			answer := w.readToken(t, "app")
@@ -156,9 +156,9 @@ func TestAssertion_AClockTenMinutesOffRefusesNoLogin(t *testing.T) {
 }
 
 // What an API request needs besides the token comes with it, one role for each GSTIN, and all from one login.
-func TestRole_MetadataComesWithTheToken(t *testing.T) {
+func TestRole_MetadataReturnedWithToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	w.writeRole(t, "pune", "main", "metadata=gstin=27ABCDE1234F2Z5", "metadata=mode=Buyer")
 	w.writeRole(t, "goa", "main", "metadata=gstin=30ABCDE1234F2Z5", "lease=false")
@@ -178,9 +178,9 @@ func TestRole_MetadataComesWithTheToken(t *testing.T) {
 	w.upstream.wantLogins(t, 1)
 }
 
-func TestATokenAnswerHasEveryFieldOfTheContract(t *testing.T) {
+func TestToken_ResponseHasEveryField(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	account := w.account(t, simulator.OAuth)
 	w.writeConfig(t, "main", account)
 	w.writeRole(t, "app", "main")
@@ -220,18 +220,18 @@ func TestATokenAnswerHasEveryFieldOfTheContract(t *testing.T) {
 	}
 }
 
-func TestOnlyOAuthAnswersTellTheClientID(t *testing.T) {
+func TestToken_ClientIDForOAuthOnly(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.FirstVision)
 	if answer := w.readToken(t, "app"); answer.Data["client_id"] != nil {
 		t.Errorf("the answer tells the client_id %v of a protocol that does not use it with the token", answer.Data["client_id"])
 	}
 }
 
-func TestEachRequestFormatLogsIn(t *testing.T) {
+func TestProtocol_EachRequestFormatLogsIn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	formats := map[simulator.Protocol][]string{
 		simulator.JWT:         {"json", "form", "multipart"},
 		simulator.OAuth:       {"json", "form"},
@@ -247,9 +247,9 @@ func TestEachRequestFormatLogsIn(t *testing.T) {
 	}
 }
 
-func TestReadersOfOneConfigShareOneToken(t *testing.T) {
+func TestToken_SharedByRolesOfConfig(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	w.writeRole(t, "other", "main", "max_ttl=10m")
 	first, second, other := w.readToken(t, "app"), w.readToken(t, "app"), w.readToken(t, "other")
@@ -265,9 +265,9 @@ func TestReadersOfOneConfigShareOneToken(t *testing.T) {
 	w.upstream.wantLogins(t, 1)
 }
 
-func TestAWriteToTokenAnswersLikeARead(t *testing.T) {
+func TestToken_WriteSameAsRead(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.SOAP)
 	read := w.readToken(t, "app")
 	written := w.readJSON(t, "write", "-force", "-format=json", "mastersindia/token/app")
@@ -277,9 +277,9 @@ func TestAWriteToTokenAnswersLikeARead(t *testing.T) {
 	}
 }
 
-func TestARoleWithoutLeaseGivesNone(t *testing.T) {
+func TestRole_WithoutLease(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	w.writeRole(t, "many", "main", "lease=false")
 	answer := w.readToken(t, "many")
@@ -295,9 +295,9 @@ func TestARoleWithoutLeaseGivesNone(t *testing.T) {
 	}
 }
 
-func TestTheMountsMaximumBoundsTheLeaseWithoutAWarning(t *testing.T) {
+func TestLease_BoundedByMountWithoutWarning(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.vault(t, "secrets", "tune", "-max-lease-ttl=30m", "mastersindia")
 	w.app(t, simulator.JWT)
 	answer := w.readToken(t, "app")

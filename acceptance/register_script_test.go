@@ -27,7 +27,7 @@ import (
 
 // registration is a Vault into whose catalog scripts/register puts the plugin.
 type registration struct {
-	*documentedWorld
+	*docsVault
 
 	old, new         string // versions
 	oldFile, newFile string
@@ -41,7 +41,7 @@ func newRegistration(t *testing.T, start starter) *registration {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &registration{documentedWorld: &documentedWorld{world: prepareWorld(t)}, old: found.Version}
+	r := &registration{docsVault: &docsVault{testVault: prepareTestVault(t)}, old: found.Version}
 	r.launch(t, start)
 	if r.new, err = harness.NextMinor(r.old); err != nil {
 		t.Fatal(err)
@@ -98,9 +98,9 @@ func sumOf(t *testing.T, file string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// TestRegister_TunesWithoutPins has a server that knows no pins and no reload by type, as OpenBao does not: the script goes on to
+// TestRegisterScript_TunesWithoutPins has a server that knows no pins and no reload by type, as OpenBao does not: the script goes on to
 // the end, there and back.
-func TestRegister_TunesWithoutPins(t *testing.T) {
+func TestRegisterScript_TunesWithoutPins(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartDevVault)
 	r.register(t, 0, r.oldFile)
@@ -137,7 +137,7 @@ func TestRegister_TunesWithoutPins(t *testing.T) {
 	}
 }
 
-func TestTheScriptRegistersAVersionAndGoesBack(t *testing.T) {
+func TestRegisterScript_RegistersAndGoesBack(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartDevVault)
 	if said := r.register(t, 0, "-dry-run", r.oldFile); strings.Contains(said, "is registered") {
@@ -177,7 +177,7 @@ func TestTheScriptRegistersAVersionAndGoesBack(t *testing.T) {
 	r.upstream.wantLogins(t, 1)
 }
 
-func TestTheScriptRefusesWhatCannotBeRight(t *testing.T) {
+func TestRegisterScript_InvalidArgumentsRefused(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartDevVault)
 	plugins := filepath.Dir(r.oldFile)
@@ -233,10 +233,10 @@ func TestTheScriptRefusesWhatCannotBeRight(t *testing.T) {
 	r.wantSaid(t, r.register(t, 1, r.oldFile), "does not answer")
 }
 
-// TestThePinOfTheScriptIsLeftByTheGuide checks what the documents say of the pin that the script sets, beside mounts that are
+// TestRegisterScript_GuideRemovesPin checks what the documents say of the pin that the script sets, beside mounts that are
 // tuned to another version: that it excludes tuning, that it hides what they are tuned to, and that the guide's commands leave
 // it.
-func TestThePinOfTheScriptIsLeftByTheGuide(t *testing.T) {
+func TestRegisterScript_GuideRemovesPin(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartVault)
 	r.register(t, 0, r.oldFile)
@@ -312,8 +312,8 @@ func (r *registration) wantTuned(t *testing.T, tuned, running string) {
 	}
 }
 
-// TestTheInstallersPolicyIsEnough installs, exchanges and removes the plugin with the policy that docs/install.md names.
-func TestTheInstallersPolicyIsEnough(t *testing.T) {
+// TestRegisterScript_InstallerPolicySuffices installs, exchanges and removes the plugin with the policy that docs/install.md names.
+func TestRegisterScript_InstallerPolicySuffices(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartDevVault)
 	rules, err := os.ReadFile("../examples/policies/installer.hcl")

@@ -26,17 +26,17 @@ import (
 type upstream struct {
 	*simulator.Simulator
 
-	url    string
-	caFile string
-	client *http.Client
-	world  *world
+	url       string
+	caFile    string
+	client    *http.Client
+	testVault *testVault
 	// heard counts all requests, whatever they are.
 	heard atomic.Int64
 }
 
-func newUpstream(t *testing.T, w *world) *upstream {
+func newUpstream(t *testing.T, w *testVault) *upstream {
 	t.Helper()
-	u := &upstream{world: w, caFile: w.file("ca.pem")}
+	u := &upstream{testVault: w, caFile: w.file("ca.pem")}
 	sim, err := simulator.New(simulator.Options{OnSecret: func(what simulator.Secret, value string) { u.note(t, what, value) }})
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func (u *upstream) addAccount(t *testing.T, account simulator.Account) simulator
 		if secret == "" {
 			continue
 		}
-		if err := u.world.secrets.Add(label+" of "+account.Name(), secret); err != nil {
+		if err := u.testVault.secrets.Add(label+" of "+account.Name(), secret); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -130,9 +130,9 @@ func (u *upstream) wantAccepted(t *testing.T, protocol simulator.Protocol, answe
 // note notes what must not leak: it must show up nowhere, but an access token in the answers to readers.
 func (u *upstream) note(t *testing.T, what simulator.Secret, value string) {
 	t.Helper()
-	leaks := u.world.secrets
+	leaks := u.testVault.secrets
 	if what == simulator.AccessToken {
-		leaks = u.world.tokens
+		leaks = u.testVault.tokens
 	}
 	if err := leaks.Add(string(what), value); err != nil {
 		t.Error(err)

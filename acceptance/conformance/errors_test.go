@@ -17,7 +17,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func TestStatusCodesSurviveTheWire(t *testing.T) {
+func TestErrors_StatusCodesOverGRPC(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[simulator.FaultKind]int{
 		simulator.FaultDown:        http.StatusBadGateway,
@@ -49,7 +49,7 @@ func TestStatusCodesSurviveTheWire(t *testing.T) {
 	}
 }
 
-func TestStandbysForwardBeforeAnyEffect(t *testing.T) {
+func TestErrors_StandbyForwardsFirst(t *testing.T) {
 	t.Parallel()
 	h, active := newMount(t)
 	u := newUpstream(t)

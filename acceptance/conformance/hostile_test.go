@@ -32,10 +32,10 @@ func (m *mount) Do(
 // share is how many of the tricks that are not about memory there are to one that is played here: the unit tests play them all.
 const share = 6
 
-// TestAHostileUpstreamIsSurvivedByTheProcess lets one process meet many tricks at the same time, and then measures what is left.
+// TestHostileUpstream_ProcessSurvives lets one process meet many tricks at the same time, and then measures what is left.
 //
 //nolint:tparallel // the tricks are parallel; what comes after them waits for all
-func TestAHostileUpstreamIsSurvivedByTheProcess(t *testing.T) {
+func TestHostileUpstream_ProcessSurvives(t *testing.T) {
 	t.Parallel()
 	h, m := newMount(t)
 	before, err := harness.ReadUsage(h.pid())

@@ -49,10 +49,10 @@ type mishap struct {
 	late   bool
 }
 
-// TestAnyAccessToStorageMayFailOverTheWire is what the unit tests do with more deeds and more kinds of failure.
+// TestStorageFault_EveryAccessOverGRPC is what the unit tests do with more deeds and more kinds of failure.
 //
 //nolint:tparallel // the mishaps are parallel; what comes after them waits for all
-func TestAnyAccessToStorageMayFailOverTheWire(t *testing.T) {
+func TestStorageFault_EveryAccessOverGRPC(t *testing.T) {
 	t.Parallel()
 	h := startPlugin(t)
 	clean := mountOn(t, h, "clean", newStorage(), 0)
