@@ -156,8 +156,8 @@ fuzz: ## tests: Run each fuzz test for FUZZTIME (30s)
 docs: ## documents: Write docs/reference.md anew, after a change of paths, fields or help
 	UPDATE_DOCS=1 go test -count=1 -run TestReference_ .
 
-.PHONY: answers
-answers: build ## documents: Write what a real Vault answers to the commands of the documents, where they show nothing
+.PHONY: outputs
+outputs: build ## documents: Write the output of new commands into the documents, from a real Vault
 	@vault_bin="$$(scripts/get-vault)"; \
 	VAULT_BIN="$$vault_bin" UPDATE_DOCS=1 go test -tags acceptance -count=1 -run TestDocs_CommandsWork ./acceptance
 

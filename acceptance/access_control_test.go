@@ -77,12 +77,12 @@ func TestToken_WrappedReadUnwrapsOnce(t *testing.T) {
 	w.app(t, simulator.JWT)
 	wrapped := w.readJSON(t, "read", "-wrap-ttl=60s", "-format=json", "mastersindia/token/app")
 	if wrapped.WrapInfo == nil || wrapped.Data != nil {
-		t.Fatalf("the answer is not wrapped: %v", wrapped.WrapInfo)
+		t.Fatalf("the response is not wrapped: %v", wrapped.WrapInfo)
 	}
-	answer := w.readJSON(t, "unwrap", "-format=json", wrapped.WrapInfo.Token)
-	w.upstream.wantAccepted(t, simulator.JWT, answer)
-	if answer.LeaseID == "" || answer.LeaseDuration <= 0 {
-		t.Errorf("the wrapped answer has the lease %q of %d s", answer.LeaseID, answer.LeaseDuration)
+	response := w.readJSON(t, "unwrap", "-format=json", wrapped.WrapInfo.Token)
+	w.upstream.wantAccepted(t, simulator.JWT, response)
+	if response.LeaseID == "" || response.LeaseDuration <= 0 {
+		t.Errorf("the wrapped response has the lease %q of %d s", response.LeaseID, response.LeaseDuration)
 	}
 	w.refused(t, "unwrap", wrapped.WrapInfo.Token)
 }
@@ -97,13 +97,13 @@ func TestToken_ReadWithBatchToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := harness.ParseSecret(out)
+	response, err := harness.ParseSecret(out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.upstream.wantAccepted(t, simulator.JWT, answer)
-	if answer.LeaseDuration <= 0 || answer.LeaseDuration > 600 {
-		t.Errorf("a batch token of 10 minutes got a lease of %d s", answer.LeaseDuration)
+	w.upstream.wantAccepted(t, simulator.JWT, response)
+	if response.LeaseDuration <= 0 || response.LeaseDuration > 600 {
+		t.Errorf("a batch token of 10 minutes got a lease of %d s", response.LeaseDuration)
 	}
 }
 

@@ -165,13 +165,13 @@ func (w *testVault) readWrapped(t *testing.T) {
 	t.Helper()
 	wrapped := w.readJSON(t, "read", "-wrap-ttl=60s", "-format=json", "mastersindia/token/billing")
 	if wrapped.WrapInfo == nil || wrapped.Data != nil {
-		t.Fatalf("the answer is not wrapped: %v", wrapped.WrapInfo)
+		t.Fatalf("the response is not wrapped: %v", wrapped.WrapInfo)
 	}
-	answer := w.readJSON(t, "unwrap", "-format=json", wrapped.WrapInfo.Token)
-	w.upstream.wantAccepted(t, simulator.JWT, answer)
+	response := w.readJSON(t, "unwrap", "-format=json", wrapped.WrapInfo.Token)
+	w.upstream.wantAccepted(t, simulator.JWT, response)
 	w.refused(t, "unwrap", wrapped.WrapInfo.Token)
-	w.wantLeaseBeforeToken(t, answer)
-	w.waitForLeaseEnd(t, answer.LeaseID)
+	w.wantLeaseBeforeToken(t, response)
+	w.waitForLeaseEnd(t, response.LeaseID)
 }
 
 // readWithBatchTokens reads with batch tokens: their leases end with them, or with the token that made them.
@@ -192,25 +192,25 @@ path "auth/token/create" { capabilities = ["update"] }`)
 
 	const life = 8 * time.Second
 	orphan := w.tokenFor(t, "-type=batch", "-orphan", "-policy=billing", "-ttl="+life.String())
-	answer := w.readAccepted(t, orphan)
-	if got := time.Duration(answer.LeaseDuration) * time.Second; got <= 0 || got > life {
+	response := w.readAccepted(t, orphan)
+	if got := time.Duration(response.LeaseDuration) * time.Second; got <= 0 || got > life {
 		t.Errorf("a batch token of %s got a lease of %s", life, got)
 	}
-	w.waitForLeaseEnd(t, answer.LeaseID)
+	w.waitForLeaseEnd(t, response.LeaseID)
 }
 
 // readAccepted reads a token with a leased role and checks that it is accepted.
 func (w *testVault) readAccepted(t *testing.T, vaultToken string) harness.Secret {
 	t.Helper()
-	answer := w.readAs(t, vaultToken, "billing")
-	w.upstream.wantAccepted(t, simulator.JWT, answer)
-	return answer
+	response := w.readAs(t, vaultToken, "billing")
+	w.upstream.wantAccepted(t, simulator.JWT, response)
+	return response
 }
 
 // wantLeaseBeforeToken checks, by Vault's own word, that a lease ends before its token does.
-func (w *testVault) wantLeaseBeforeToken(t *testing.T, answer harness.Secret) {
+func (w *testVault) wantLeaseBeforeToken(t *testing.T, response harness.Secret) {
 	t.Helper()
-	lease, err := w.lookUpLease(t, answer.LeaseID)
+	lease, err := w.lookUpLease(t, response.LeaseID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +218,7 @@ func (w *testVault) wantLeaseBeforeToken(t *testing.T, answer harness.Secret) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dies, err := time.Parse(time.RFC3339, answer.String("expires_at"))
+	dies, err := time.Parse(time.RFC3339, response.String("expires_at"))
 	if err != nil {
 		t.Fatal(err)
 	}

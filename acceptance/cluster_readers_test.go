@@ -112,10 +112,10 @@ func (s *clusterReaders) run(ctx context.Context, clients []*api.Client, number 
 	defer ticker.Stop()
 	node := number
 	for round := 0; ; round++ {
-		read, answer := s.read(ctx, clients, &node, s.roles[(number+round)%len(s.roles)])
+		read, response := s.read(ctx, clients, &node, s.roles[(number+round)%len(s.roles)])
 		refusal := ""
-		if answer != nil {
-			refusal = s.use(ctx, read, answer)
+		if response != nil {
+			refusal = s.use(ctx, read, response)
 		}
 		s.mu.Lock()
 		s.reads = append(s.reads, read)
@@ -143,12 +143,12 @@ func (s *clusterReaders) read(ctx context.Context, clients []*api.Client, node *
 	for range clients {
 		client := clients[*node%len(clients)]
 		read.attempts++
-		answer, err := readOnce(ctx, client, "mastersindia/token/"+role, timeout)
+		response, err := readOnce(ctx, client, "mastersindia/token/"+role, timeout)
 		if err == nil {
 			read.end = time.Now()
-			read.tokenID, _ = answer.Data["token_id"].(string)
-			read.issuedAt, _ = answer.Data["issued_at"].(string)
-			return read, answer
+			read.tokenID, _ = response.Data["token_id"].(string)
+			read.issuedAt, _ = response.Data["issued_at"].(string)
+			return read, response
 		}
 		errs = append(errs, fmt.Errorf("node %d: %w", *node%len(clients)+1, err))
 		*node++
@@ -160,16 +160,16 @@ func (s *clusterReaders) read(ctx context.Context, clients []*api.Client, node *
 func readOnce(ctx context.Context, client *api.Client, path string, timeout time.Duration) (*api.Secret, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	answer, err := client.Logical().ReadWithContext(ctx, path)
-	if err == nil && answer == nil {
+	response, err := client.Logical().ReadWithContext(ctx, path)
+	if err == nil && response == nil {
 		err = errors.New("404 without a message")
 	}
-	return answer, err
+	return response, err
 }
 
 // use makes the business call with the token of a response, and returns the error if upstream refused the token.
-func (s *clusterReaders) use(ctx context.Context, read clusterRead, answer *api.Secret) string {
-	token, _ := answer.Data["access_token"].(string)
+func (s *clusterReaders) use(ctx context.Context, read clusterRead, response *api.Secret) string {
+	token, _ := response.Data["access_token"].(string)
 	status, body, accepted, err := simulator.CallBusiness(ctx, s.cluster.upstream.url, s.business, simulator.JWT, token, "")
 	switch {
 	case ctx.Err() != nil, accepted:

@@ -95,11 +95,11 @@ func (w *testCluster) takeLeases(t *testing.T, role string, count int) []string 
 	t.Helper()
 	leases := make([]string, count)
 	for n := range leases {
-		answer, err := readOnce(t.Context(), w.root[0], "mastersindia/token/"+role, patientTimeout)
+		response, err := readOnce(t.Context(), w.root[0], "mastersindia/token/"+role, patientTimeout)
 		if err != nil {
 			t.Fatal(err)
 		}
-		leases[n] = answer.LeaseID
+		leases[n] = response.LeaseID
 	}
 	return leases
 }

@@ -35,18 +35,18 @@ func (s source) owner() string { return string(s.account.Protocol) + "/" + s.acc
 
 // checkResponse checks that a response comes from the source: from this role and config, with a token that was issued to this account
 // and that the upstream's business call accepts.
-func (w *testVault) checkResponse(ctx context.Context, s source, answer *api.Secret) error {
-	if answer.LeaseID != "" && !strings.HasPrefix(answer.LeaseID, s.path+"/") {
-		return fmt.Errorf("%s: the lease is one of another role: %s", s.path, answer.LeaseID)
+func (w *testVault) checkResponse(ctx context.Context, s source, response *api.Secret) error {
+	if response.LeaseID != "" && !strings.HasPrefix(response.LeaseID, s.path+"/") {
+		return fmt.Errorf("%s: the lease is one of another role: %s", s.path, response.LeaseID)
 	}
-	if got := answer.Data["config"]; got != s.config {
-		return fmt.Errorf("%s: the answer is one of config %v, want %s", s.path, got, s.config)
+	if got := response.Data["config"]; got != s.config {
+		return fmt.Errorf("%s: the response is one of config %v, want %s", s.path, got, s.config)
 	}
-	token, _ := answer.Data["access_token"].(string)
+	token, _ := response.Data["access_token"].(string)
 	if got := w.upstream.TokenOwner(token); got != s.owner() {
 		return fmt.Errorf("%s: the token was issued to the account %q, want %q", s.path, got, s.owner())
 	}
-	clientID, _ := answer.Data["client_id"].(string)
+	clientID, _ := response.Data["client_id"].(string)
 	status, body, accepted, err := simulator.CallBusiness(
 		ctx, w.upstream.url, w.upstream.client, s.account.Protocol, token, clientID)
 	if err != nil {
@@ -80,7 +80,7 @@ var errNothingThere = errors.New("there is nothing at this path")
 type failedRead struct {
 	source   source
 	from, to time.Time
-	status   int // 0 where Vault did not answer
+	status   int // 0 where Vault did not respond
 	said     string
 }
 
@@ -137,28 +137,28 @@ func (c *concurrentReaders) read(ctx context.Context, s source) (*api.Secret, er
 	defer cancel()
 	c.count(1)
 	from := time.Now()
-	answer, err := c.client.Logical().ReadWithContext(ctx, s.path)
+	response, err := c.client.Logical().ReadWithContext(ctx, s.path)
 	to := time.Now()
 	c.count(-1)
-	if err == nil && answer == nil {
+	if err == nil && response == nil {
 		err = errNothingThere
 	}
 	if err != nil {
 		c.note(failedRead{source: s, from: from, to: to, status: statusOf(err), said: err.Error()})
 		return nil, err
 	}
-	wrong := c.testVault.checkResponse(ctx, s, answer)
+	wrong := c.testVault.checkResponse(ctx, s, response)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if wrong != nil {
 		c.wrong = append(c.wrong, wrong)
-		return answer, nil
+		return response, nil
 	}
 	c.good[s.path]++
-	if answer.LeaseID != "" {
-		c.leases = append(c.leases, answer.LeaseID)
+	if response.LeaseID != "" {
+		c.leases = append(c.leases, response.LeaseID)
 	}
-	return answer, nil
+	return response, nil
 }
 
 func (c *concurrentReaders) count(change int) {
@@ -206,7 +206,7 @@ func (c *concurrentReaders) goodReads(sources ...source) int {
 	return sum
 }
 
-// leasesRead returns the leases of all answers so far.
+// leasesRead returns the leases of all responses so far.
 func (c *concurrentReaders) leasesRead() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -220,28 +220,28 @@ func (c *concurrentReaders) failures() []failedRead {
 	return slices.Clone(c.failed)
 }
 
-// wantNothingWrong checks that no answer so far was a wrong one.
+// wantNothingWrong checks that no response so far was a wrong one.
 func (c *concurrentReaders) wantNothingWrong(t *testing.T) {
 	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for n, wrong := range c.wrong {
 		if n == 5 {
-			t.Errorf("and %d more wrong answers; the server's log is %s", len(c.wrong)-n, c.testVault.ServerLog())
+			t.Errorf("and %d more wrong responses; the server's log is %s", len(c.wrong)-n, c.testVault.ServerLog())
 			break
 		}
-		t.Errorf("a wrong answer: %v", wrong)
+		t.Errorf("a wrong response: %v", wrong)
 	}
 }
 
 // waitForGood reads until a read succeeds, and returns the failures before it. It fails the test after the timeout.
-func (c *concurrentReaders) waitForGood(t *testing.T, s source, timeout time.Duration) (answer *api.Secret, failed []error) {
+func (c *concurrentReaders) waitForGood(t *testing.T, s source, timeout time.Duration) (response *api.Secret, failed []error) {
 	t.Helper()
 	deadline := time.Now().Add(timeout)
 	for {
-		answer, err := c.read(t.Context(), s)
+		response, err := c.read(t.Context(), s)
 		if err == nil {
-			return answer, failed
+			return response, failed
 		}
 		failed = append(failed, err)
 		if time.Now().After(deadline) {
@@ -251,10 +251,10 @@ func (c *concurrentReaders) waitForGood(t *testing.T, s source, timeout time.Dur
 	}
 }
 
-// statusOf returns the HTTP status of an error of the client's, or 0 where Vault did not answer.
+// statusOf returns the HTTP status of an error of the client's, or 0 where Vault did not respond.
 func statusOf(err error) int {
-	if answered, ok := errors.AsType[*api.ResponseError](err); ok {
-		return answered.StatusCode
+	if failed, ok := errors.AsType[*api.ResponseError](err); ok {
+		return failed.StatusCode
 	}
 	return 0
 }

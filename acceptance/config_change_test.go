@@ -27,13 +27,13 @@ func TestConfigChange_WaitingReaderGetsNewAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	type result struct {
-		answer *api.Secret
-		err    error
+		response *api.Secret
+		err      error
 	}
 	reading := make(chan result, 1)
 	go func() {
-		answer, err := client.Logical().ReadWithContext(t.Context(), "mastersindia/token/app")
-		reading <- result{answer, err}
+		response, err := client.Logical().ReadWithContext(t.Context(), "mastersindia/token/app")
+		reading <- result{response, err}
 	}()
 	w.waitForLogins(t, 1)
 	successor := w.account(t, simulator.JWT)
@@ -46,7 +46,7 @@ func TestConfigChange_WaitingReaderGetsNewAccount(t *testing.T) {
 	if counters.Of(simulator.JWT, successor.Name()).LoginsOK != 1 {
 		t.Error("nobody has logged in with the new account")
 	}
-	if again := w.readToken(t, "app"); again.String("token_id") != read.answer.Data["token_id"] {
+	if again := w.readToken(t, "app"); again.String("token_id") != read.response.Data["token_id"] {
 		t.Error("the reader who waited has another token than the one who came after the change")
 	}
 }
@@ -86,8 +86,8 @@ func TestToken_YoungRejectedNotReplaced(t *testing.T) {
 	w.app(t, simulator.JWT)
 	id := w.readToken(t, "app").String("token_id")
 	for range 3 {
-		answer := w.readJSON(t, "read", "-format=json", "mastersindia/token/app", "rejected_token_id="+id)
-		if answer.String("token_id") != id {
+		response := w.readJSON(t, "read", "-format=json", "mastersindia/token/app", "rejected_token_id="+id)
+		if response.String("token_id") != id {
 			t.Error("a token younger than a minute was replaced: a fleet could start a storm of logins")
 		}
 	}

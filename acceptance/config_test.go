@@ -33,7 +33,7 @@ func TestConfig_WrongPasswordStoresNothing(t *testing.T) {
 
 	stdin, args = w.configCommand(t, "main", wrong)
 	w.mustFail(t, stdin, args...)
-	w.upstream.wantLogins(t, 1) // The same refused secrets are answered from memory.
+	w.upstream.wantLogins(t, 1) // The same refused secrets are refused from memory.
 
 	w.writeConfig(t, "main", account)
 	w.writeRole(t, "app", "main")

@@ -32,7 +32,7 @@ const (
 	shortPause = 2500 * time.Millisecond
 	// cutOff is the reason that is told.
 	cutOff = "cut off when the plugin stopped"
-	// storeTimeout bounds how long after the upstream has answered a login its token may still be on its way into storage.
+	// storeTimeout bounds how long after the upstream has responded to a login its token may still be on its way into storage.
 	storeTimeout = time.Second
 )
 
@@ -88,7 +88,7 @@ type crashes struct {
 	asked     int             // logins that an operator asked for and was told the success of
 	coldOnes  int             // logins that cold's readers needed
 	cutLogins map[string]int  // by account: logins in the middle of which the plugin was killed
-	paused    int             // answers that told of the short pause
+	paused    int             // responses that report the short backoff
 	ended     []string        // leases that were ended right after a kill
 
 	// lastRotation is when the upstream last saw a login of turning begin or end, in nanoseconds of the Unix epoch.
@@ -234,7 +234,7 @@ func (c *crashes) endLease(t *testing.T) {
 	}
 }
 
-// twice kills, and kills again the process that Vault has started in its place as soon as that has answered. (Not sooner: a
+// twice kills, and kills again the process that Vault has started in its place as soon as that has responded. (Not sooner: a
 // plugin that ends within its own start is for Vault to get over, and it was seen once not to within half a minute.)
 func (c *crashes) twice(t *testing.T, _ int) {
 	c.readers.burst(t, c.steady[0])
@@ -254,7 +254,7 @@ func (c *crashes) inAColdLogin(t *testing.T, _ int) {
 	c.wantShortPause(t)
 }
 
-// atTheEndOfALogin kills around the moment when the upstream has answered: once just before, then as soon as it has, so that
+// atTheEndOfALogin kills around the moment when the upstream has responded: once just before, then as soon as it has, so that
 // the token may be on its way, or in memory and not yet in storage.
 func (c *crashes) atTheEndOfALogin(t *testing.T, n int) {
 	const takes, early = 400 * time.Millisecond, 20 * time.Millisecond
@@ -273,13 +273,13 @@ func (c *crashes) atTheEndOfALogin(t *testing.T, n int) {
 	}
 }
 
-// waitForResponse returns at the moment when the upstream has answered the login of cold.
+// waitForResponse returns at the moment when the upstream has responded to the login of cold.
 func (c *crashes) waitForResponse(t *testing.T, before int) {
 	t.Helper()
 	deadline := time.Now().Add(recoveryTimeout)
 	for c.countsOf(c.cold).LoginsOK == before {
 		if time.Now().After(deadline) {
-			t.Fatalf("upstream has not answered within %s", recoveryTimeout)
+			t.Fatalf("upstream has not responded within %s", recoveryTimeout)
 		}
 		runtime.Gosched()
 	}
@@ -330,14 +330,14 @@ func (c *crashes) inAVerification(t *testing.T, n int) {
 // inALoginOf kills in the middle of a login that an operator's request makes.
 func (c *crashes) inALoginOf(t *testing.T, ask func() error) {
 	t.Helper()
-	answered := make(chan error, 1)
-	c.slow(t, c.cold, time.Minute, func() { go func() { answered <- ask() }() })
+	done := make(chan error, 1)
+	c.slow(t, c.cold, time.Minute, func() { go func() { done <- ask() }() })
 	c.kill(t, c.cold)
 	// The token that was to be replaced lives on.
 	if failed := c.recover(t, c.cold); mentions(failed, cutOff) {
 		t.Errorf("a login that was asked for and cut off kept readers from the token that lives: %v", errors.Join(failed...))
 	}
-	if err := <-answered; err == nil {
+	if err := <-done; err == nil {
 		c.asked++
 	} else if status := statusOf(err); status != http.StatusInternalServerError {
 		t.Errorf("a request in the middle of whose login the plugin was killed: %v", err)
@@ -408,7 +408,7 @@ func (c *crashes) wantTwentyKills(t *testing.T) {
 		t.Error("no read was under way at any kill: this test proves nothing")
 	}
 	t.Logf("20 kills, %d reads under way at them; until the next good read: %s", c.struck, medianAndMax(c.recovered))
-	t.Logf("%d answers told of the pause after a login that was cut off", c.paused)
+	t.Logf("%d responses reported the backoff after an interrupted login", c.paused)
 }
 
 // wantLoginsFor checks the logins of each account: no kill costs more than the one that it cut off.

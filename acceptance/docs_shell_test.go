@@ -99,15 +99,15 @@ func (s *shell) follow(t *testing.T, sections map[string][]shown, section string
 	return printed
 }
 
-// run types a command, which must succeed and answer as shown, and returns what it printed.
+// run types a command, which must succeed and response as shown, and returns what it printed.
 func (s *shell) run(t *testing.T, c shown) string {
 	t.Helper()
 	printed, code := s.try(t, c.command)
 	if code != "0" {
 		t.Fatalf("%s: %s\nfailed with exit code %s: %s", s.document, c.command, code, printed)
 	}
-	if missing, _ := compare(printed, c.answer); missing != "" {
-		t.Errorf("%s: %s\nshould have answered: %s\nbut did: %s", s.document, c.command, missing, printed)
+	if missing, _ := compare(printed, c.response); missing != "" {
+		t.Errorf("%s: %s\nexpected: %s\ngot: %s", s.document, c.command, missing, printed)
 	}
 	return printed
 }

@@ -22,10 +22,10 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// shown is a command of a document, and the lines of its answer that the document shows.
+// shown is a command of a document, and the lines of its response that the document shows.
 type shown struct {
-	command string
-	answer  []string
+	command  string
+	response []string
 }
 
 // documents are those whose commands are run, in this order, in one Vault: the last one leaves accounts paused.
@@ -182,7 +182,7 @@ type reader struct {
 	password, secret string
 }
 
-// follow runs commands in one shell, as a person would, and looks for the answers that the document shows.
+// follow runs commands in one shell, as a person would, and looks for the responses that the document shows.
 func (r reader) follow(t *testing.T, document string, commands []shown) {
 	t.Helper()
 	const mark = "==> "
@@ -322,7 +322,7 @@ func commandsIn(t *testing.T, text string) []shown {
 			end = strings.TrimSuffix(end, "'")
 		case len(commands) > 0 && strings.TrimSpace(line) != "":
 			last := &commands[len(commands)-1]
-			last.answer = append(last.answer, line)
+			last.response = append(last.response, line)
 		}
 	}
 	return commands

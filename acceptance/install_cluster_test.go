@@ -186,13 +186,13 @@ func (i *installation) stepDown(t *testing.T, desk *shell, round []shown, reader
 	t.Helper()
 	f, leaderTerms := failover{kind: stepDown, ordered: time.Now()}, len(i.leaders.all())
 	for _, c := range round {
-		answer := strings.TrimSpace(desk.run(t, c))
+		response := strings.TrimSpace(desk.run(t, c))
 		switch {
 		case c.command == stepDownCommand:
 			f.leader = i.leaders.waitForLeaderTerm(t, leaderTerms+1)
 		case strings.Contains(c.command, "leader_address"):
-			if want := i.cluster.Nodes[f.leader.node].Addr; answer != want {
-				t.Errorf("%s answered %s, and %s leads", c.command, answer, want)
+			if want := i.cluster.Nodes[f.leader.node].Addr; response != want {
+				t.Errorf("%s returned %s, and %s leads", c.command, response, want)
 			}
 		}
 	}
@@ -323,7 +323,7 @@ func (i *installation) wantNoEngine(t *testing.T, leader int, reason string) {
 	if got := node.run(t, shown{command: "vault read -field=running_plugin_version sys/mounts/mastersindia"}); strings.TrimSpace(got) != i.version {
 		t.Errorf("the mount no longer seems to run: %s", got)
 	}
-	node.run(t, shown{command: "vault plugin list secret", answer: []string{harness.PluginName}})
+	node.run(t, shown{command: "vault plugin list secret", response: []string{harness.PluginName}})
 	log, err := os.ReadFile(i.cluster.Nodes[leader].ServerLog())
 	if err != nil {
 		t.Fatal(err)
@@ -357,7 +357,7 @@ func (i *installation) wantServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, shell := range i.shells {
-		shell.run(t, shown{command: "vault read mastersindia/token/billing", answer: []string{"access_token"}})
+		shell.run(t, shown{command: "vault read mastersindia/token/billing", response: []string{"access_token"}})
 	}
 }
 

@@ -78,13 +78,13 @@ func (w *testVault) proveSearch(t *testing.T) {
 	}
 }
 
-// isProgram tells whether the path is the folder of the plugin's binary, which was made before any secret.
+// isProgram reports whether the path is the folder of the plugin's binary, which was made before any secret.
 func isProgram(path string) bool { return filepath.Base(path) == "plugins" }
 
-// isRendered tells whether the file was written by Vault Agent for the application that reads the token.
+// isRendered reports whether the file was written by Vault Agent for the application that reads the token.
 func isRendered(path string) bool { return filepath.Base(path) == "rendered" }
 
-// returnsToken tells whether the answer to a command is meant to hold a token.
+// returnsToken reports whether the response to a command is meant to hold a token.
 func returnsToken(args []string) bool {
 	return slices.ContainsFunc(args, func(arg string) bool {
 		return strings.Contains(arg, "/token/") || arg == "unwrap"

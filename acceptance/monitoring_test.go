@@ -51,8 +51,8 @@ func TestMonitoring_AlertFiresAndResolves(t *testing.T) {
 	if command == nil {
 		t.Fatalf("the alert says no command: %s", alert.Annotations["description"])
 	}
-	if answer := w.vault(t, strings.Fields(command[1])...); !strings.Contains(answer, "rejected") {
-		t.Errorf("vault %s does not say what is wrong:\n%s", command[1], answer)
+	if response := w.vault(t, strings.Fields(command[1])...); !strings.Contains(response, "rejected") {
+		t.Errorf("vault %s does not say what is wrong:\n%s", command[1], response)
 	}
 	if _, err := w.CLI.Must(t.Context(), account.Password, "write", "mastersindia/config/main", "password=-"); err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func TestMonitoring_MetricsReadAsInHelp(t *testing.T) {
 	}
 	text := w.vault(t, strings.Fields(command[1])...)
 	if !strings.HasPrefix(text, "# HELP mastersindia_") || !strings.Contains(text, `mastersindia_reads_total{config="main",result="ok"} 1`) {
-		t.Errorf("vault %s answers:\n%s", command[1], text)
+		t.Errorf("vault %s prints:\n%s", command[1], text)
 	}
 	_, promtool := prometheusBinaries(t)
 	if err := harness.Promtool(t.Context(), promtool, t.TempDir(), text, "check", "metrics"); err != nil {

@@ -100,16 +100,16 @@ func TestPolicyExamples_AllowOnlyWhatTheySay(t *testing.T) {
 			if row.path == "config/new" && policy == "administrator" {
 				continue // is let through, and refused by the engine for what is missing
 			}
-			answer, err := holders[policy].Call(t.Context(), row.method, "mastersindia/"+row.path, row.data)
+			response, err := holders[policy].Call(t.Context(), row.method, "mastersindia/"+row.path, row.data)
 			if err != nil {
 				t.Fatal(err)
 			}
 			switch {
-			case may && row.coming && answer.Status == http.StatusForbidden,
-				may && !row.coming && !answer.OK():
-				t.Errorf("%s may not %s %s: %d: %s", policy, row.method, row.path, answer.Status, answer.Said())
-			case !may && answer.Status != http.StatusForbidden && !isRedirect(answer.Status):
-				t.Errorf("%s may %s %s: %d: %s", policy, row.method, row.path, answer.Status, answer.Said())
+			case may && row.coming && response.Status == http.StatusForbidden,
+				may && !row.coming && !response.OK():
+				t.Errorf("%s may not %s %s: %d: %s", policy, row.method, row.path, response.Status, response.Said())
+			case !may && response.Status != http.StatusForbidden && !isRedirect(response.Status):
+				t.Errorf("%s may %s %s: %d: %s", policy, row.method, row.path, response.Status, response.Said())
 			case may:
 				allowed++
 			default:
@@ -120,7 +120,7 @@ func TestPolicyExamples_AllowOnlyWhatTheySay(t *testing.T) {
 	t.Logf("%d policies, %d requests: allowed %d times, denied %d times", len(examplePolicies()), len(policyRows()), allowed, denied)
 }
 
-// isRedirect tells whether Vault has sent the caller to another spelling of the path, which is then judged by itself.
+// isRedirect reports whether Vault has sent the caller to another spelling of the path, which is then judged by itself.
 func isRedirect(status int) bool {
 	return status == http.StatusMovedPermanently || status == http.StatusTemporaryRedirect
 }
@@ -154,12 +154,12 @@ func TestPolicy_UpdateOnlyCannotMovePassword(t *testing.T) {
 	}
 	for caller, want := range callers {
 		for _, move := range moves {
-			answer, err := caller.Call(t.Context(), http.MethodPut, "mastersindia/config/main", move)
+			response, err := caller.Call(t.Context(), http.MethodPut, "mastersindia/config/main", move)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if answer.Status != want {
-				t.Errorf("%v: want %d, got %d: %s", move, want, answer.Status, answer.Said())
+			if response.Status != want {
+				t.Errorf("%v: want %d, got %d: %s", move, want, response.Status, response.Said())
 			}
 		}
 	}

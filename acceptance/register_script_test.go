@@ -230,7 +230,7 @@ func TestRegisterScript_InvalidArgumentsRefused(t *testing.T) {
 	if err := r.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	r.wantSaid(t, r.register(t, 1, r.oldFile), "does not answer")
+	r.wantSaid(t, r.register(t, 1, r.oldFile), "does not respond")
 }
 
 // TestRegisterScript_GuideRemovesPin checks what the documents say of the pin that the script sets, beside mounts that are
@@ -270,7 +270,7 @@ func TestRegisterScript_GuideRemovesPin(t *testing.T) {
 	r.wantTuned(t, r.old, r.new)
 	r.restart(t)
 	if said := r.refused(t, "read", "mastersindia/token/app"); !strings.Contains(said, "No value found") {
-		t.Errorf("a mount that is tuned to what is not registered answers: %s", said)
+		t.Errorf("a mount that is tuned to an unregistered version responds: %s", said)
 	}
 	r.vault(t, "secrets", "tune", "-plugin-version="+r.new, "mastersindia")
 	r.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
@@ -281,8 +281,8 @@ func TestRegisterScript_GuideRemovesPin(t *testing.T) {
 	r.wantTuned(t, r.new, r.old)
 	guide := sectionsOf(t, filepath.Join("..", upgradeGuide))
 	shell := r.openShell(t, r.Vault, upgradeGuide, t.TempDir())
-	answers := shell.follow(t, guide, "Leave a pin")
-	if last := strings.TrimSpace(answers[len(answers)-1]); last != r.old {
+	responses := shell.follow(t, guide, "Leave a pin")
+	if last := strings.TrimSpace(responses[len(responses)-1]); last != r.old {
 		t.Errorf("the guide leaves the mount tuned to %q, want %s", last, r.old)
 	}
 	r.restart(t)

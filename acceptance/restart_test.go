@@ -69,11 +69,11 @@ func TestRestart_VaultRestartCostsNoLogin(t *testing.T) {
 			t.Fatal(err)
 		}
 		for protocol, id := range ids {
-			answer := w.readToken(t, string(protocol))
-			if answer.String("token_id") != id {
+			response := w.readToken(t, string(protocol))
+			if response.String("token_id") != id {
 				t.Errorf("%s: after %s the token is another one", protocol, name)
 			}
-			w.upstream.wantAccepted(t, protocol, answer)
+			w.upstream.wantAccepted(t, protocol, response)
 		}
 	}
 	w.upstream.wantLogins(t, len(ids))
@@ -166,10 +166,10 @@ func TestRole_DeletedWithOutstandingLeases(t *testing.T) {
 	t.Parallel()
 	w := newTestVault(t)
 	w.app(t, simulator.JWT)
-	answer := w.readToken(t, "app")
+	response := w.readToken(t, "app")
 	w.vault(t, "delete", "mastersindia/role/app")
 	w.refused(t, "read", "mastersindia/token/app")
-	w.vault(t, "lease", "revoke", "-sync", answer.LeaseID)
+	w.vault(t, "lease", "revoke", "-sync", response.LeaseID)
 	w.wantNoLeases(t)
 }
 

@@ -86,7 +86,7 @@ func TestSharedLogin_ContinuesAfterReaderCancels(t *testing.T) {
 }
 
 // readAtOnce reads through the roles app-0, app-1 and app-2 in turn, all at the same time, and returns the token_id of each
-// answer.
+// response.
 func (w *testVault) readAtOnce(t *testing.T, readers int) []string {
 	t.Helper()
 	client, err := w.Client(w.Token)
@@ -97,11 +97,11 @@ func (w *testVault) readAtOnce(t *testing.T, readers int) []string {
 	group, ctx := errgroup.WithContext(t.Context())
 	for i := range ids {
 		group.Go(func() error {
-			answer, err := client.Logical().ReadWithContext(ctx, fmt.Sprintf("mastersindia/token/app-%d", i%3))
+			response, err := client.Logical().ReadWithContext(ctx, fmt.Sprintf("mastersindia/token/app-%d", i%3))
 			if err != nil {
 				return err
 			}
-			ids[i], _ = answer.Data["token_id"].(string)
+			ids[i], _ = response.Data["token_id"].(string)
 			return nil
 		})
 	}

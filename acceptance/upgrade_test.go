@@ -164,13 +164,13 @@ func (u *upgrade) exchangeBy(t *testing.T, what string, commands []shown, versio
 	reloaded := false
 	for _, c := range commands {
 		began := time.Now()
-		answer := u.shell.run(t, c)
+		response := u.shell.run(t, c)
 		if strings.HasPrefix(c.command, "vault plugin reload") {
 			reloaded = true
 			u.exchanges = append(u.exchanges, exchange{what: what, began: began, end: time.Now()})
 		}
-		if strings.Contains(c.command, "running_plugin_version") && strings.TrimSpace(answer) != version {
-			t.Errorf("%s: %s answered %q, want %s", what, c.command, answer, version)
+		if strings.Contains(c.command, "running_plugin_version") && strings.TrimSpace(response) != version {
+			t.Errorf("%s: %s returned %q, want %s", what, c.command, response, version)
 		}
 	}
 	if !reloaded {
@@ -287,7 +287,7 @@ func (u *upgrade) wantNoEngineWithoutTheFile(t *testing.T) {
 		}
 	}
 	u.failOver(t)
-	t.Logf("a leader without the file answers: %s", strings.TrimSpace(u.refused(t, "read", "mastersindia/token/app")))
+	t.Logf("a leader without the file responds: %s", strings.TrimSpace(u.refused(t, "read", "mastersindia/token/app")))
 	for file, kept := range aside {
 		if err := os.Rename(kept, file); err != nil {
 			t.Fatal(err)

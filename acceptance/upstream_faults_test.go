@@ -39,7 +39,7 @@ func TestUpstreamFault_StatusCodeWithoutSecret(t *testing.T) {
 				w.upstream.SetFault(protocol, simulator.Fault{Kind: kind})
 				said := w.readOnce(t, name)
 				if !strings.Contains(said, code) || !strings.Contains(said, name) {
-					t.Errorf("%s: want an answer with %q that names the config, got: %s", name, code, said)
+					t.Errorf("%s: want a response with %q that names the config, got: %s", name, code, said)
 				}
 			}
 			w.upstream.wantLogins(t, len(simulator.Protocols()))
@@ -111,8 +111,8 @@ func TestUpstreamFault_WrongClockKeepsLifetime(t *testing.T) {
 				})
 				w.writeConfig(t, string(protocol), account)
 				w.writeRole(t, string(protocol), string(protocol))
-				answer := w.readToken(t, string(protocol))
-				if left := answer.Int("expires_in"); left > 3600 || left < 3540 {
+				response := w.readToken(t, string(protocol))
+				if left := response.Int("expires_in"); left > 3600 || left < 3540 {
 					t.Errorf("%s: a token of an hour has %d s left", protocol, left)
 				}
 			}
@@ -134,7 +134,7 @@ func (w *testVault) readOnce(t *testing.T, role string) string {
 	}
 	said := err.Error()
 	for _, leaks := range []*harness.Leaks{w.secrets, w.tokens} {
-		for _, finding := range leaks.SearchText("an answer", []byte(said)) {
+		for _, finding := range leaks.SearchText("a response", []byte(said)) {
 			t.Errorf("leaked: %s", finding)
 		}
 	}

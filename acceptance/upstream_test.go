@@ -114,11 +114,11 @@ func (u *upstream) wantLogins(t *testing.T, want int) {
 	}
 }
 
-// wantAccepted checks that upstream's business call accepts the token of an answer.
-func (u *upstream) wantAccepted(t *testing.T, protocol simulator.Protocol, answer harness.Secret) {
+// wantAccepted checks that upstream's business call accepts the token of a response.
+func (u *upstream) wantAccepted(t *testing.T, protocol simulator.Protocol, response harness.Secret) {
 	t.Helper()
 	status, body, accepted, err := simulator.CallBusiness(
-		t.Context(), u.url, u.client, protocol, answer.String("access_token"), answer.String("client_id"))
+		t.Context(), u.url, u.client, protocol, response.String("access_token"), response.String("client_id"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func (u *upstream) wantAccepted(t *testing.T, protocol simulator.Protocol, answe
 	}
 }
 
-// note notes what must not leak: it must show up nowhere, but an access token in the answers to readers.
+// note notes what must not leak: it must show up nowhere, but an access token in the responses to readers.
 func (u *upstream) note(t *testing.T, what simulator.Secret, value string) {
 	t.Helper()
 	leaks := u.testVault.secrets

@@ -204,7 +204,7 @@ func (w *testVault) readToken(t *testing.T, role string) harness.Secret {
 	return w.readJSON(t, "read", "-format=json", "mastersindia/token/"+role)
 }
 
-// readJSON runs a vault command with -format=json and returns its answer.
+// readJSON runs a vault command with -format=json and returns its response.
 func (w *testVault) readJSON(t *testing.T, args ...string) harness.Secret {
 	t.Helper()
 	secret, err := harness.ParseSecret(w.vault(t, args...))

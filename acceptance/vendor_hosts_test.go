@@ -61,7 +61,7 @@ func (v *vendorHosts) asked() []string {
 	return append([]string(nil), v.hosts...)
 }
 
-// ServeHTTP answers a proxy's requests: CONNECT for https, everything else for plain http.
+// ServeHTTP serves a proxy's requests: CONNECT for https, everything else for plain http.
 func (v *vendorHosts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.mu.Lock()
 	v.hosts = append(v.hosts, r.URL.Hostname())
@@ -87,7 +87,7 @@ func (v *vendorHosts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.serve(r.Context(), tls.Server(bufferedConn{conn, buffered.Reader}, config))
 }
 
-// serve answers the requests of one connection, until it ends.
+// serve handles the requests of one connection, until it ends.
 func (v *vendorHosts) serve(ctx context.Context, conn net.Conn) {
 	listener := &oneConn{conn: conn, done: make(chan struct{})}
 	server := &http.Server{

@@ -111,7 +111,7 @@ func TestBackoff_HasJitter(t *testing.T) {
 	})
 }
 
-// TestBackoff_StatusTellsWhetherUpstreamWasAsked: the answers of an outage say whether the upstream was asked.
+// TestBackoff_StatusTellsWhetherUpstreamWasAsked: the responses of an outage say whether the upstream was asked.
 func TestBackoff_StatusTellsWhetherUpstreamWasAsked(t *testing.T) {
 	t.Parallel()
 	const patience, tooMany = time.Minute, http.StatusTooManyRequests
@@ -135,12 +135,12 @@ func TestBackoff_StatusTellsWhetherUpstreamWasAsked(t *testing.T) {
 				s.Simulator.SetFault(simulator.JWT, c.fault)
 				for _, o := range s.crowd(50, toApp, nil) {
 					if o.err == nil || codeOf(o.err) != c.first {
-						t.Fatalf("who waited for the login that failed was answered %d (%v), want %d", codeOf(o.err), o.err, c.first)
+						t.Fatalf("who waited for the login that failed got %d (%v), want %d", codeOf(o.err), o.err, c.first)
 					}
 				}
 				for _, o := range s.crowd(50, toApp, nil) {
 					if o.err == nil || codeOf(o.err) != c.later || o.waited != 0 {
-						t.Fatalf("in the pause a reader was answered %d after %s (%v), want %d at once",
+						t.Fatalf("in the pause a reader got %d after %s (%v), want %d at once",
 							codeOf(o.err), o.waited, o.err, c.later)
 					}
 				}

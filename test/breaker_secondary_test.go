@@ -37,7 +37,7 @@ func TestBreaker_StaysOpenOnHeadersWrittenElsewhere(t *testing.T) {
 						s.Reload()
 					}
 					if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
-						t.Errorf("a reader is answered %d, want 400", got)
+						t.Errorf("a reader got %d, want 400", got)
 					}
 				}
 				s.wantLogins(1, "though headers were written ten times elsewhere")
@@ -94,7 +94,7 @@ func TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord(t *testing.T) {
 			s.Stop()
 			s.Start()
 			if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
-				t.Errorf("a reader is answered %d, want 400", got)
+				t.Errorf("a reader got %d, want 400", got)
 			}
 		}
 		s.wantLogins(1, "though ten writes of headers were cut off")
@@ -174,14 +174,14 @@ func TestRotate_ThrottledInHoldIsHeldOff(t *testing.T) {
 				advanceUntil(next.Add(-10 * time.Second))
 				before := s.logins()
 				if _, err := s.rotate(); codeOf(err) != http.StatusTooManyRequests {
-					t.Fatalf("rotate/ is answered %d (%v), want 429", codeOf(err), err)
+					t.Fatalf("rotate/ got %d (%v), want 429", codeOf(err), err)
 				}
 				if restart {
 					s.Reload()
 				}
 				for range 9 * 60 {
 					if got := codeOf(s.failure("app")); got != http.StatusTooManyRequests {
-						t.Fatalf("a reader is answered %d, want 429", got)
+						t.Fatalf("a reader got %d, want 429", got)
 					}
 					advance(time.Second)
 				}
@@ -194,7 +194,7 @@ func TestRotate_ThrottledInHoldIsHeldOff(t *testing.T) {
 	}
 }
 
-// TestVerification_ObeysTheHold: a write that changes no credential is answered from memory while the breaker is open or a
+// TestVerification_ObeysTheHold: a write that changes no credential is decided from memory while the breaker is open or a
 // Retry-After runs.
 func TestVerification_ObeysTheHold(t *testing.T) {
 	t.Parallel()
@@ -228,7 +228,7 @@ func TestVerification_ObeysTheHold(t *testing.T) {
 							"headers": map[string]any{"X-Branch": fmt.Sprint(n)},
 						})
 						if codeOf(err) != c.code {
-							t.Errorf("write %d is answered %d (%v), want %d", n, codeOf(err), err, c.code)
+							t.Errorf("write %d got %d (%v), want %d", n, codeOf(err), err, c.code)
 						}
 					}
 					s.wantLogins(1, "though headers were written twenty times")

@@ -150,7 +150,7 @@ func TestCircuitBreaker_ClosedByWhichWrites(t *testing.T) {
 					t.Errorf("%d logins: the write opened the way for one more", got)
 				}
 				if codeOf(err) != http.StatusBadRequest {
-					t.Errorf("a read in the pause answers %d (%v), want 400", codeOf(err), err)
+					t.Errorf("a read in the pause returns %d (%v), want 400", codeOf(err), err)
 				}
 			})
 		})
@@ -254,7 +254,7 @@ func TestCircuitBreaker_OpenedByInvalidRequest(t *testing.T) {
 			t.Fatalf("kind %v, want invalid", kind)
 		}
 		if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
-			t.Errorf("a read answers %d, want 400", got)
+			t.Errorf("a read returns %d, want 400", got)
 		}
 		s.wantProbes(4)
 	})

@@ -114,12 +114,12 @@ func TestConfigDelete_DuringLoginLeavesNoToken(t *testing.T) {
 		timed(t, f.name, func(t *testing.T) {
 			w := f.mounted(t)
 			w.slow(5 * time.Second)
-			answer := w.async("token/app")
+			response := w.async("token/app")
 			advance(time.Second)
 			w.remove("config/gst")
-			r, refused := asRefusal(w.wait(answer).unpack())
+			r, refused := asRefusal(w.wait(response).unpack())
 			if !refused || r.status != http.StatusBadRequest {
-				t.Errorf("the reader was answered %v, want status 400", r)
+				t.Errorf("the reader got %v, want status 400", r)
 			}
 			w.says(r.message, "gst")
 			advance(time.Minute)

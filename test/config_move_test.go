@@ -126,7 +126,7 @@ func TestConfigMove_OldRefreshTokenNotSent(t *testing.T) {
 			old := refreshToken(t, w.heard()[0])
 			w.write("config/gst", with(f.onlySecrets(), "refresh_url", upstreamURL+"/elsewhere/", "verify_connection", verify))
 			if revoked, warnings := w.revoke(tokenID(oldToken)); revoked[tokenID(oldToken)].upstream != "unsupported" || len(warnings) == 0 {
-				t.Errorf("revoke of a token of the former endpoint answers %+v, warnings %q", revoked, warnings)
+				t.Errorf("revoke of a token of the former endpoint returns %+v, warnings %q", revoked, warnings)
 			}
 			w.read("token/app")
 			for range 2 {
@@ -149,16 +149,16 @@ func TestConfigMove_OldRefreshTokenNotSent(t *testing.T) {
 	}
 }
 
-// refreshToken is the refresh token that a login was answered with.
+// refreshToken is the refresh token that a login got.
 func refreshToken(t *testing.T, login mounttest.Request) string {
 	t.Helper()
-	var answer struct {
+	var response struct {
 		Refresh string `json:"refresh_token"`
 	}
-	if err := json.Unmarshal([]byte(login.Response), &answer); err != nil || answer.Refresh == "" {
-		t.Fatalf("no refresh token in the answer to %s: %v", login.URL, err)
+	if err := json.Unmarshal([]byte(login.Response), &response); err != nil || response.Refresh == "" {
+		t.Fatalf("no refresh token in the response to %s: %v", login.URL, err)
 	}
-	return answer.Refresh
+	return response.Refresh
 }
 
 // TestConfigMove_OtherFieldsNeedNoSecrets: what does not move the secrets needs none of them.

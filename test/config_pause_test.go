@@ -99,7 +99,7 @@ func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
 		if err := <-done; err == nil {
 			t.Error("a reader was given a token of a config that is paused")
 		} else if codeOf(err) != http.StatusBadRequest {
-			t.Errorf("a reader was answered %d (%v), want 400", codeOf(err), err)
+			t.Errorf("a reader got %d (%v), want 400", codeOf(err), err)
 		}
 		advance(time.Minute)
 		s.badRequest(logical.ReadOperation, "token/app", nil, "audit")

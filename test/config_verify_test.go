@@ -189,7 +189,7 @@ func TestConfigVerify_RefusedUpdateChangesNothing(t *testing.T) {
 	}
 }
 
-// TestConfigVerify_SameSecretsAnsweredFromMemory: the same refused secrets are answered from memory.
+// TestConfigVerify_SameSecretsAnsweredFromMemory: the same refused secrets are refused from memory.
 func TestConfigVerify_SameSecretsAnsweredFromMemory(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -372,7 +372,7 @@ func TestConfigVerify_AlternatingPasswordsSentOnce(t *testing.T) {
 			}
 		}
 		if c := s.Simulator.Counters(); c.LoginsRefused != c.Logins || c.Logins != 2 {
-			t.Errorf("%d logins, %d refused; want 2: the same refused secrets are answered from memory", c.Logins, c.LoginsRefused)
+			t.Errorf("%d logins, %d refused; want 2: the same refused secrets are refused from memory", c.Logins, c.LoginsRefused)
 		}
 	})
 }

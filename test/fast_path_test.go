@@ -76,7 +76,7 @@ func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 	})
 }
 
-// TestFastPath_SameResponseAsSlowPath: a warm read answers as a cold one does.
+// TestFastPath_SameResponseAsSlowPath: a warm read returns the same as a cold one.
 func TestFastPath_SameResponseAsSlowPath(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -94,10 +94,10 @@ func TestFastPath_SameResponseAsSlowPath(t *testing.T) {
 					t.Fatal(err)
 				}
 				if !maps.Equal(warm.Data, cold.Data) {
-					t.Errorf("%s: the answers differ: %v and %v", path, slices.Sorted(maps.Keys(warm.Data)), slices.Sorted(maps.Keys(cold.Data)))
+					t.Errorf("%s: the responses differ: %v and %v", path, slices.Sorted(maps.Keys(warm.Data)), slices.Sorted(maps.Keys(cold.Data)))
 				}
 				if (warm.Secret == nil) != (cold.Secret == nil) {
-					t.Fatalf("%s: only one answer has a lease", path)
+					t.Fatalf("%s: only one response has a lease", path)
 				}
 				if warm.Secret == nil {
 					continue
@@ -113,7 +113,7 @@ func TestFastPath_SameResponseAsSlowPath(t *testing.T) {
 	}
 }
 
-// TestFastPath_ResponsesAreNotShared: an answer belongs to whoever got it.
+// TestFastPath_ResponsesAreNotShared: a response belongs to whoever got it.
 func TestFastPath_ResponsesAreNotShared(t *testing.T) {
 	t.Parallel()
 	timed(t, "changed by its reader", func(t *testing.T) {
@@ -168,13 +168,13 @@ func TestFastPath_StopsWhenNodeLosesLeadership(t *testing.T) {
 		var reader sync.WaitGroup
 		reader.Go(func() { w.read("token/app") })
 		synctest.Wait()
-		// Its question was answered before the lead was lost, and the answer arrives after.
+		// Its query was made before leadership was lost, and the result arrives after.
 		w.Node.SetState(consts.ReplicationPerformanceStandby)
 		w.Backend().InvalidateKey(context.WithoutCancel(t.Context()), "role/other")
 		release()
 		reader.Wait()
 		if _, err := w.tryRead("token/app", nil); err != logical.ErrReadOnly { //nolint:errorlint // see forwards
-			t.Errorf("%v, want the bare logical.ErrReadOnly: an old answer was believed", err)
+			t.Errorf("%v, want the bare logical.ErrReadOnly: an old response was believed", err)
 		}
 	})
 }

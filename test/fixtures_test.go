@@ -195,7 +195,7 @@ func (w *testMount) mount(f fixture, more ...any) {
 	w.write("role/app", map[string]any{"config": "gst"})
 }
 
-// text gives a field of an answer that must be a string.
+// text gives a field of a response that must be a string.
 func text(t *testing.T, data map[string]any, name string) string {
 	t.Helper()
 	s, ok := data[name].(string)
@@ -205,7 +205,7 @@ func text(t *testing.T, data map[string]any, name string) string {
 	return s
 }
 
-// seconds gives a field of an answer that must be a whole number of seconds, whatever Go type it has.
+// seconds gives a field of a response that must be a whole number of seconds, whatever Go type it has.
 func seconds(t *testing.T, data map[string]any, name string) time.Duration {
 	t.Helper()
 	switch n := data[name].(type) {
@@ -219,7 +219,7 @@ func seconds(t *testing.T, data map[string]any, name string) time.Duration {
 	}
 }
 
-// moment gives a field of an answer that must be a time in UTC.
+// moment gives a field of a response that must be a time in UTC.
 func moment(t *testing.T, data map[string]any, name string) time.Time {
 	t.Helper()
 	s := text(t, data, name)

@@ -13,7 +13,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// outages are the ways in which an upstream is away: it hangs up, it does not answer, or something before it answers.
+// outages are the ways in which an upstream is away: it hangs up, it does not respond, or a proxy responds in its place.
 func outages() []simulator.Fault {
 	return []simulator.Fault{
 		{Kind: simulator.FaultDown},

@@ -245,7 +245,7 @@ func (w *history) reader(role string, data map[string]any) {
 		say("a token was served of a config that was paused or deleted before the read began")
 	}
 	if slept {
-		return // the machine was suspended while the answer was made
+		return // the machine was suspended while the response was made
 	}
 	if ends.Add(-w.ttl).UnixNano() <= w.blurred.Load()+int64(time.Second) {
 		return // issued before the clock was set back, and read after a restart: TestClock_SetBackLengthensNoTokenLife judges that
@@ -291,7 +291,7 @@ func (w *history) forceRotation() {
 func (w *history) revocation(id string) {
 	w.mu.Lock()
 	seen := slices.Clone(w.seen)
-	w.forced = append(w.forced, time.Now()) // it cuts off a login in flight, whose answer nobody hears
+	w.forced = append(w.forced, time.Now()) // it cuts off a login in flight, whose response nobody hears
 	w.mu.Unlock()
 	var data map[string]any
 	if id != "" {
@@ -424,7 +424,7 @@ func (w *history) pace() {
 			continue
 		}
 		forced := slices.ContainsFunc(w.forced, func(at time.Time) bool { return !at.Before(before.At) && !at.After(a.At) })
-		// The plugin may have died before the answer reached it.
+		// The plugin may have died before the response reached it.
 		unheard := slices.ContainsFunc(w.restarts, func(at time.Time) bool {
 			return !at.Before(before.At) && at.Before(before.At.Add(time.Second))
 		})

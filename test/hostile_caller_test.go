@@ -199,7 +199,7 @@ func TestHostileCaller_ParameterFloodShortMessage(t *testing.T) {
 }
 
 // bear sends a request as Vault would, and checks that the engine bears it: no panic, no error that Vault would call its own
-// fault, and no secret of the request in the answer.
+// fault, and no secret of the request in the response.
 func (w *testMount) bear(op logical.Operation, path string, data map[string]any) {
 	w.t.Helper()
 	data = marked(data)
@@ -207,7 +207,7 @@ func (w *testMount) bear(op logical.Operation, path string, data map[string]any)
 	if resp != nil {
 		warnings, encodeErr := json.Marshal([]any{resp.Warnings, withoutTokens(resp.Data)})
 		if encodeErr != nil {
-			w.t.Errorf("%s %q: the answer cannot be encoded: %v", op, path, encodeErr)
+			w.t.Errorf("%s %q: the response cannot be encoded: %v", op, path, encodeErr)
 		}
 		w.hides(string(warnings), marker)
 	}
@@ -228,7 +228,7 @@ func (w *testMount) bear(op logical.Operation, path string, data map[string]any)
 	w.hides(r.message, hidden(path, data)...)
 }
 
-// bearOn checks that the mount still answers, whatever it was sent before.
+// bearOn checks that the mount still works, whatever was sent to it before.
 func (w *testMount) bearOn() {
 	w.t.Helper()
 	w.bear(logical.UpdateOperation, "rotate/gst", nil)
@@ -285,7 +285,7 @@ func hidden(path string, data map[string]any) []string {
 	}), marker)
 }
 
-// withoutTokens is an answer without what a reader of a token is meant to see.
+// withoutTokens is a response without what a reader of a token is meant to see.
 func withoutTokens(data map[string]any) map[string]any {
 	return without(data, "access_token", "authorization")
 }

@@ -88,19 +88,19 @@ func soapShapes() []shape {
 		return `<?xml version="1.0"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>` + inner +
 			`</s:Body></s:Envelope>`
 	}
-	answer := func(inner string) string {
+	response := func(inner string) string {
 		return envelope(`<n:access_tokenResponse xmlns:n="urn:server">` + inner + `</n:access_tokenResponse>`)
 	}
 	return []shape{
 		{name: "nothing"}, {name: "a page", body: "<html><body>Bad Gateway</body></html>"}, {name: "a word", body: "Forbidden"},
 		{name: "JSON", body: `{"error":"no"}`}, {name: "an empty envelope", body: envelope("")},
-		{name: "half an envelope", body: answer("<error>no</error>")[:120]}, {name: "an empty answer", body: answer("")},
-		{name: "an empty description", body: answer("<error_description/>")},
-		{name: "not UTF-8", body: answer("<error>\xff</error>")},
+		{name: "half an envelope", body: response("<error>no</error>")[:120]}, {name: "an empty response", body: response("")},
+		{name: "an empty description", body: response("<error_description/>")},
+		{name: "not UTF-8", body: response("<error>\xff</error>")},
 
-		{name: "bare text", body: answer("not today"), understood: true},
-		{name: "an error", body: answer("<error>not today</error>"), understood: true},
-		{name: "a description", body: answer("<error_description>not today</error_description>"), understood: true},
+		{name: "bare text", body: response("not today"), understood: true},
+		{name: "an error", body: response("<error>not today</error>"), understood: true},
+		{name: "a description", body: response("<error_description>not today</error_description>"), understood: true},
 		{
 			name: "a fault of ours", understood: true, kind: "invalid",
 			body: envelope("<s:Fault><faultcode>s:Client</faultcode><faultstring>no such method</faultstring></s:Fault>"),
@@ -111,11 +111,11 @@ func soapShapes() []shape {
 		},
 		{
 			name: "a token", token: true,
-			body: answer("<access_token>" + shapeToken + "</access_token><expires_in>14400</expires_in><error_description/>"),
+			body: response("<access_token>" + shapeToken + "</access_token><expires_in>14400</expires_in><error_description/>"),
 		},
 		{
 			name: "a token and an error", understood: true,
-			body: answer("<access_token>" + shapeToken + "</access_token><error_description>no</error_description>"),
+			body: response("<access_token>" + shapeToken + "</access_token><error_description>no</error_description>"),
 		},
 	}
 }
@@ -132,7 +132,7 @@ func shapeStatuses(protocol string) []int {
 	}
 }
 
-// wanted is the kind by the tables of the contract: "How upstream answers are read".
+// wanted is the kind of failure that the contract requires for a response.
 func (s shape) wanted(status int) string {
 	understood := s.understood && status != 304 // which has no body
 	switch {
@@ -182,7 +182,7 @@ func kindTold(status int) string {
 	}
 }
 
-// code is the HTTP status that a reader is answered with for a failure of that kind.
+// code is the HTTP status that a reader gets for a failure of that kind.
 func (s shape) code(kind string, status int) int {
 	switch {
 	case kind == "rejected", kind == "invalid":
@@ -206,7 +206,7 @@ func TestHostileUpstream_ErrorShapesClassified(t *testing.T) {
 			good := shapes(f.name)[slices.IndexFunc(shapes(f.name), func(s shape) bool { return s.token })]
 			var now shape
 			var status, turn, asked int
-			w, _ := answering(t, func(rw http.ResponseWriter, _ mounttest.Request) {
+			w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) {
 				asked++
 				if mediaType := types[turn%len(types)]; mediaType != "" {
 					rw.Header().Set("Content-Type", mediaType)
@@ -235,12 +235,12 @@ func TestHostileUpstream_ErrorShapesClassified(t *testing.T) {
 					advance(11 * time.Second)
 				}
 			}
-			t.Logf("%d answers: %s", len(shapes(f.name))*len(shapeStatuses(f.name)), tally(found))
+			t.Logf("%d responses: %s", len(shapes(f.name))*len(shapeStatuses(f.name)), tally(found))
 		})
 	}
 }
 
-// meetShape makes one forced login fail, and checks how the failure is sorted and answered. It gives the kind.
+// meetShape makes one forced login fail, and checks the kind of the failure and the status code. It returns the kind.
 func (w *testMount) meetShape(f fixture, s shape, status int) string {
 	w.t.Helper()
 	want := s.wanted(status)
@@ -253,7 +253,7 @@ func (w *testMount) meetShape(f fixture, s shape, status int) string {
 	}
 	kind := fmt.Sprint(w.read("status/gst").Data["last_error_kind"])
 	if !refused || kind != want || r.status != s.code(want, status) {
-		w.t.Errorf("%s at %d: sorted as %s and answered %d, want %s and %d: %s",
+		w.t.Errorf("%s at %d: sorted as %s and returned %d, want %s and %d: %s",
 			s.name, status, kind, r.status, want, s.code(want, status), r.message)
 	}
 	w.hides(r.message, append(f.secrets(), shapeToken)...)

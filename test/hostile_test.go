@@ -67,7 +67,7 @@ func TestHostileUpstream_EveryTrickSurvived(t *testing.T) {
 		}
 	})
 	slices.Sort(table)
-	t.Logf("%d tricks: how long the reader waited, what it was answered, and what the upstream saw\n%s",
+	t.Logf("%d tricks: how long the reader waited, what it got, and what the upstream saw\n%s",
 		len(table), strings.Join(table, "\n"))
 }
 

@@ -39,7 +39,7 @@ func TestInvalidation_ReaderThatWaitsGetsTheToken(t *testing.T) {
 				s.elsewhere("config/gst", c.update)
 				r := s.wait(reader)
 				if refused, is := asRefusal(r.unpack()); is {
-					t.Fatalf("the reader is answered %v after %s, want the token", refused, r.at.Sub(began))
+					t.Fatalf("the reader got %v after %s, want the token", refused, r.at.Sub(began))
 				}
 				if took := r.at.Sub(began); took > c.most {
 					t.Errorf("the reader waited %s, want at most %s", took, c.most)

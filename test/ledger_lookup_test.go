@@ -277,7 +277,7 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 					w.says(found.Advice, "was deleted")
 				}
 				if resp := w.runAdvice(found.Advice); len(resp.Warnings) > 0 {
-					t.Errorf("the command of %q answers %q", found.Advice, resp.Warnings)
+					t.Errorf("the command of %q returns %q", found.Advice, resp.Warnings)
 				}
 			})
 		}
@@ -371,7 +371,7 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 	})
 }
 
-// TestLookup_DamagedPageHidesNoOtherConfig: a damaged page does not hide who else was given the token. Whoever answers for a leak
+// TestLookup_DamagedPageHidesNoOtherConfig: a damaged page does not hide who else was given the token. Whoever deals with a leak
 // needs all that there is.
 func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
 	t.Parallel()
@@ -410,7 +410,7 @@ func TestRevoke_StaysRevokedAfterDeletion(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
-		s.answering(`{"token":"the-only-token-there-is","expires_in":3600}`)
+		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
 		first := s.token("app")
 		s.revoke("")
 		if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {

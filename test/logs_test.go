@@ -130,10 +130,10 @@ func TestLogs_CutOffOrStaleLogin(t *testing.T) {
 	timed(t, "by the end of the process", func(t *testing.T) {
 		w, book := jwtV1().logged(t)
 		w.slow(10 * time.Second)
-		answer := w.async("token/app")
+		response := w.async("token/app")
 		advance(time.Second)
 		w.Reload()
-		w.wait(answer)
+		w.wait(response)
 		synctest.Wait()
 		if line := book.last(t, "a login was cut off when the plugin stopped: it counts as failed"); line["config"] != "gst" {
 			t.Errorf("line %v", line)
@@ -142,10 +142,10 @@ func TestLogs_CutOffOrStaleLogin(t *testing.T) {
 	timed(t, "by a change, and not as a failure", func(t *testing.T) {
 		w, book := jwtV1().logged(t)
 		w.slow(10 * time.Second)
-		answer := w.async("token/app")
+		response := w.async("token/app")
 		advance(time.Second)
 		w.write("config/gst", map[string]any{"paused": true})
-		w.wait(answer)
+		w.wait(response)
 		advance(time.Minute)
 		if lines := book.lines(t, "login failed"); len(lines) > 0 {
 			t.Errorf("lines %v", lines)

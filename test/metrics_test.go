@@ -185,14 +185,14 @@ func TestMetrics_WaitingReadersAndLoginDuration(t *testing.T) {
 	timed(t, "while a login hangs", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.slow(700 * time.Millisecond)
-		var answers []<-chan asyncResult
+		var responses []<-chan asyncResult
 		for range 3 {
-			answers = append(answers, w.async("token/app"))
+			responses = append(responses, w.async("token/app"))
 		}
 		advance(100 * time.Millisecond)
 		w.scrape().wants(t, map[string]float64{"waiting_readers": 3})
-		for _, answer := range answers {
-			w.wait(answer)
+		for _, response := range responses {
+			w.wait(response)
 		}
 		w.scrape().wants(t, map[string]float64{
 			"waiting_readers":                           0,
@@ -230,7 +230,7 @@ func TestMetrics_TokenExpiry(t *testing.T) {
 	})
 }
 
-// TestMetrics_CircuitBreakerOpen: metrics tell whether the breaker is open.
+// TestMetrics_CircuitBreakerOpen: metrics reports whether the breaker is open.
 func TestMetrics_CircuitBreakerOpen(t *testing.T) {
 	t.Parallel()
 	timed(t, "until the right password is written", func(t *testing.T) {
@@ -434,10 +434,10 @@ func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 	timed(t, "while somebody waits for its login", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.slow(5 * time.Second)
-		answer := w.async("token/app")
+		response := w.async("token/app")
 		advance(time.Second)
 		remove(w)
-		w.wait(answer)
+		w.wait(response)
 		advance(time.Minute)
 		gone(t, w)
 	})
@@ -445,9 +445,9 @@ func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.read("token/app")
 		advance(time.Minute)
-		answer := w.asyncRequest(t.Context(), logical.UpdateOperation, "rotate/gst", nil)
+		response := w.asyncRequest(t.Context(), logical.UpdateOperation, "rotate/gst", nil)
 		remove(w)
-		w.wait(answer)
+		w.wait(response)
 		gone(t, w)
 	})
 	timed(t, "on another cluster", func(t *testing.T) {
@@ -511,7 +511,7 @@ func TestMetrics_HelpShowsCommand(t *testing.T) {
 		}
 		w.says(text(t, resp.Data, "help"), "$ vault read -format=raw mastersindia/metrics", "_other", "Prometheus")
 		if got := w.document().Paths["/metrics"].Get.Responses["200"].Description; got != "Metrics." {
-			t.Errorf("the document says %q of the answer", got)
+			t.Errorf("the document says %q of the response", got)
 		}
 	})
 }

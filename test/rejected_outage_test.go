@@ -75,7 +75,7 @@ func TestRejected_OncePerFiveMinutesAcrossRestart(t *testing.T) {
 	})
 }
 
-// TestRotate_OncePerTenSecondsAcrossRestart: asked again sooner it answers with the rotation that was made.
+// TestRotate_OncePerTenSecondsAcrossRestart: asked again sooner it responds with the rotation that was made.
 func TestRotate_OncePerTenSecondsAcrossRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestRotate_OncePerTenSecondsAcrossRestart(t *testing.T) {
 			advance(2 * time.Second)
 			s.Reload()
 			if again := s.mustRotate(); again["token_id"] != made["token_id"] {
-				t.Errorf("rotate/ answers token %v, want that of %s before, %v", again["token_id"], 2*time.Second, made["token_id"])
+				t.Errorf("rotate/ returns token %v, want that of %s before, %v", again["token_id"], 2*time.Second, made["token_id"])
 			}
 		}
 		s.wantLogins(2)
@@ -148,7 +148,7 @@ func TestTokenID_CapitalsAreFolded(t *testing.T) {
 			advance(time.Minute)
 			revoked, _ := s.revoke(capitals(first.id))
 			if len(revoked) != 1 || revoked[first.id].upstream == "" {
-				t.Errorf("revoke answers %v, want %s", revoked, first.id)
+				t.Errorf("revoke returns %v, want %s", revoked, first.id)
 			}
 			if a := s.token("app"); a.id == first.id {
 				t.Error("a revoked token was served")
@@ -161,7 +161,7 @@ func TestTokenID_CapitalsAreFolded(t *testing.T) {
 			s := gstMount(t, time.Hour)
 			first := lettered(s)
 			if found := s.lookUp("token_id", capitals(first.id)); found.ID != first.id {
-				t.Errorf("lookup answers %v, want token %s", found, first.id)
+				t.Errorf("lookup returns %v, want token %s", found, first.id)
 			}
 		})
 	})

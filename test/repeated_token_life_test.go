@@ -15,7 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// oneToken makes the upstream answer every login with one token. left tells how many seconds of life it says that this has.
+// oneToken makes the upstream response every login with one token. left tells how many seconds of life it says that this has.
 func (s *testMount) oneToken(left func() int) {
 	s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -154,7 +154,7 @@ func TestRepeated_RevokedTokenIsNeverServed(t *testing.T) {
 						}
 					}
 					if data, err := s.rotate(); err == nil {
-						t.Errorf("rotate/ answers token %v, which was revoked", data["token_id"])
+						t.Errorf("rotate/ returns token %v, which was revoked", data["token_id"])
 					}
 					if len(s.Upstream.LoginTimes()) == before {
 						t.Error("the upstream was not asked: nothing was repeated")

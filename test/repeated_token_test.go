@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// repeating is an upstream that answers with the token it has given before, until that is about to die.
+// repeating is an upstream that responses with the token it has given before, until that is about to die.
 func (s *testMount) repeating(life, until time.Duration) {
 	var mu sync.Mutex
 	var last *httptest.ResponseRecorder
@@ -34,8 +34,8 @@ func (s *testMount) repeating(life, until time.Duration) {
 	})
 }
 
-// answering is an upstream that answers every login with the same JSON.
-func (s *testMount) answering(body string) {
+// loginsReturn is an upstream that responds to every login with the same JSON.
+func (s *testMount) loginsReturn(body string) {
 	s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(body))
@@ -94,7 +94,7 @@ func TestRepeatedToken_UnderOtherSettings(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					s := gstMount(t, time.Hour)
-					s.answering(`{"token":"the-only-token-there-is","expires_in":3600}`)
+					s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
 					first := s.token("app")
 					advance(30 * time.Minute)
 					if revoked {
@@ -126,7 +126,7 @@ func TestRepeatedToken_RotateNamesNoPrevious(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.repeating(time.Hour, 0)
 		s.token("app")
-		for n := range 2 { // the second is answered with the first
+		for n := range 2 { // the second gets the first
 			if data := s.mustRotate(); data["previous_token_id"] != "" {
 				t.Errorf("rotate number %d: token %v replaces %v, want none replaced", n+1, data["token_id"], data["previous_token_id"])
 			}
@@ -144,7 +144,7 @@ func TestRepeatedToken_CorrectedLifeCounts(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					s := gstMount(t, time.Hour, "default_token_ttl", "1h")
-					s.answering(`{"token":"the-only-token-there-is"}`)
+					s.loginsReturn(`{"token":"the-only-token-there-is"}`)
 					first := s.token("app")
 					if left := time.Until(first.expires); left > time.Hour {
 						t.Fatalf("the token is said to live for %s: this tests nothing", left)
@@ -173,9 +173,9 @@ func TestRepeatedToken_RotateNamesNoEarlierOnes(t *testing.T) {
 		s.repeating(time.Hour, 0)
 		made := s.mustRotate()
 		advance(time.Minute)
-		for range 2 { // the second is answered with the first
+		for range 2 { // the second gets the first
 			if data := s.mustRotate(); data["token_id"] != made["token_id"] || data["previous_token_id"] != "" {
-				t.Errorf("rotate answers %v, want token %v again and none replaced", data, made["token_id"])
+				t.Errorf("rotate returns %v, want token %v again and none replaced", data, made["token_id"])
 			}
 		}
 	})
@@ -187,7 +187,7 @@ func TestRepeatedToken_ClockSetBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
-		s.answering(`{"token":"the-only-token-there-is","expires_in":3600}`)
+		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
 		began := time.Now()
 		first := s.token("app")
 		advance(30 * time.Minute)

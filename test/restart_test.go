@@ -30,7 +30,7 @@ func TestRestart_CostsNoLogin(t *testing.T) {
 					}
 				}
 				for _, o := range s.crowd(100, toApp, nil) {
-					if o.err != nil || o.answer.id != first.id {
+					if o.err != nil || o.response.id != first.id {
 						t.Fatalf("after a %s: %v", name, o.err)
 					}
 				}
@@ -99,7 +99,7 @@ func TestRestart_KeepsFailureAndBackoff(t *testing.T) {
 					for end := time.Now().Add(c.pause - 2*time.Minute); time.Now().Before(end); advance(time.Minute) {
 						again(s)
 						if got := codeOf(s.failure("app")); got != before {
-							t.Fatalf("after a %s the read answers %d, before it was %d", restart, got, before)
+							t.Fatalf("after a %s the read returns %d, before it was %d", restart, got, before)
 						}
 						now := s.status()
 						for _, field := range []string{"state", "last_error", "last_error_kind", "consecutive_failures", "next_attempt_at"} {
@@ -222,14 +222,14 @@ func TestRestart_CrashesCauseNoLoginStorm(t *testing.T) {
 	})
 }
 
-// TestRestart_CrashAfterResponseLosesOneToken: a crash after the upstream has answered loses one token and nothing else.
+// TestRestart_CrashAfterResponseLosesOneToken: a crash after the upstream has responded loses one token and nothing else.
 func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		first := s.token("app")
 		release := s.Upstream.Hold()
-		advanceUntil(first.issued.Add(time.Hour*66/100 + time.Second)) // the rotation has begun, and its answer is held back
+		advanceUntil(first.issued.Add(time.Hour*66/100 + time.Second)) // the rotation has begun, and its response is held back
 		if got := s.logins(); got != 2 {
 			t.Fatalf("%d logins, want 2", got)
 		}
@@ -261,7 +261,7 @@ func TestRestart_ReloadDuringLoginIsOneFailure(t *testing.T) {
 		}
 		s.Reload()
 		if err := <-done; codeOf(err) != 503 {
-			t.Errorf("a reader during a reload was answered %d (%v), want 503", codeOf(err), err)
+			t.Errorf("a reader during a reload got %d (%v), want 503", codeOf(err), err)
 		}
 		release()
 		if n := s.status()["consecutive_failures"]; n != 1 {

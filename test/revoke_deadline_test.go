@@ -29,7 +29,7 @@ func (s *testMount) hangingRefresh() (mend func()) {
 	return func() { mended.Store(true) }
 }
 
-// TestRevoke_AnswersInTimeAndGoesOnTelling: the refresh endpoint hangs. The answer comes within 30 s all the same, the tokens are
+// TestRevoke_AnswersInTimeAndGoesOnTelling: the refresh endpoint hangs. The response comes within 30 s all the same, the tokens are
 // out of use at once, and they are killed when the upstream is well again.
 func TestRevoke_AnswersInTimeAndGoesOnTelling(t *testing.T) {
 	t.Parallel()
@@ -56,10 +56,10 @@ func revokeWhileRefreshHangs(t *testing.T, timeout string) {
 	began := time.Now()
 	r := s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil))
 	if refused, is := asRefusal(r.unpack()); is {
-		t.Fatalf("revoke/ is answered %v, want 200", refused)
+		t.Fatalf("revoke/ got %v, want 200", refused)
 	}
 	if took := r.at.Sub(began); took > 30*time.Second+100*time.Millisecond {
-		t.Errorf("revoke/ answered after %s, want at most 30 s", took)
+		t.Errorf("revoke/ returned after %s, want at most 30 s", took)
 	}
 	tokens, _ := r.resp.Data["tokens"].(map[string]any)
 	for n, a := range held {
@@ -167,7 +167,7 @@ func TestRead_ColdReaderWaitsAtMost15Seconds(t *testing.T) {
 					t.Errorf("a reader without a token waited %s, want at most 15 s", waited)
 				}
 				if refused, is := asRefusal(r.unpack()); !is || refused.status != http.StatusGatewayTimeout {
-					t.Errorf("the reader is answered %v, want 504", refused)
+					t.Errorf("the reader got %v, want 504", refused)
 				}
 				advance(30 * time.Second)
 			})

@@ -63,7 +63,7 @@ func TestRevoke_SaysThatItIsNotStored(t *testing.T) {
 			t.Fatal("the write was not held")
 		}
 		if refused, is := asRefusal(r.unpack()); is {
-			t.Fatalf("revoke/ is answered %v, want 200", refused)
+			t.Fatalf("revoke/ got %v, want 200", refused)
 		}
 		warned := slices.ContainsFunc(r.resp.Warnings, func(w string) bool { return strings.Contains(w, "restart") })
 		s.LoseStorage()

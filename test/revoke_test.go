@@ -42,7 +42,7 @@ func ksaMount(t *testing.T, ttl time.Duration) *testMount {
 // revocation is what revoke/ said of one token.
 type revocation struct{ upstream, validUntil string }
 
-// revoke revokes the tokens of gst, or the one of the given ID, which must be answered with 200.
+// revoke revokes the tokens of gst, or the one of the given ID, which must get 200.
 func (s *testMount) revoke(id string) (map[string]revocation, []string) {
 	s.t.Helper()
 	var data map[string]any
@@ -52,7 +52,7 @@ func (s *testMount) revoke(id string) (map[string]revocation, []string) {
 	resp := s.write("revoke/gst", data)
 	tokens, ok := resp.Data["tokens"].(map[string]any)
 	if !ok {
-		s.t.Fatalf("revoke answers %v, want tokens", resp.Data)
+		s.t.Fatalf("revoke returns %v, want tokens", resp.Data)
 	}
 	revoked := make(map[string]revocation)
 	for id, value := range tokens {
@@ -122,7 +122,7 @@ func TestRevoke_KillsTokensIssuedBeforeRestart(t *testing.T) {
 		s.Crash()
 		revoked, _ := s.revoke("")
 		if revoked[first.id].upstream != "killed" || revoked[second.id].upstream != "killed" {
-			t.Errorf("after a restart revoke answers %+v, want both killed", revoked)
+			t.Errorf("after a restart revoke returns %+v, want both killed", revoked)
 		}
 		if s.Simulator.TokenAlive(first.access) || s.Simulator.TokenAlive(second.access) {
 			t.Error("a token lives upstream after revoke")
@@ -141,7 +141,7 @@ func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
 		second := s.token("app")
 		revoked, _ := s.revoke(first.id)
 		if len(revoked) != 1 || revoked[first.id].upstream != "killed" {
-			t.Errorf("revoke of one token answers %+v", revoked)
+			t.Errorf("revoke of one token returns %+v", revoked)
 		}
 		if s.Simulator.TokenAlive(first.access) || !s.Simulator.TokenAlive(second.access) {
 			t.Error("not just the one token was killed")
@@ -166,7 +166,7 @@ func TestRevoke_UnsupportedTellsExpiry(t *testing.T) {
 		revoked, warnings := s.revoke("")
 		want := revocation{"unsupported", first.expires.Format(time.RFC3339)}
 		if len(revoked) != 1 || revoked[first.id] != want {
-			t.Errorf("revoke answers %+v, want %s: %+v", revoked, first.id, want)
+			t.Errorf("revoke returns %+v, want %s: %+v", revoked, first.id, want)
 		}
 		if len(warnings) == 0 || !contains(warnings[0], first.id, want.validUntil) {
 			t.Errorf("warnings %q, want one that names the token that lives on, and until when", warnings)
@@ -177,7 +177,7 @@ func TestRevoke_UnsupportedTellsExpiry(t *testing.T) {
 		// Asked again, it says the same of the token that lives on.
 		revoked, _ = s.revoke(first.id)
 		if revoked[first.id] != want {
-			t.Errorf("asked again, revoke answers %+v", revoked)
+			t.Errorf("asked again, revoke returns %+v", revoked)
 		}
 	})
 }
@@ -216,7 +216,7 @@ func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 				// When the upstream is back, the old token can be killed.
 				revoked, _ = s.revoke(first.id)
 				if revoked[first.id].upstream != "killed" || s.Simulator.TokenAlive(first.access) {
-					t.Errorf("asked again, revoke answers %+v", revoked)
+					t.Errorf("asked again, revoke returns %+v", revoked)
 				}
 			})
 		})
@@ -246,18 +246,18 @@ func TestRevoke_NotServedAfterRestart(t *testing.T) {
 	})
 }
 
-// TestRevoke_OfUnusedAccount: revoke of a cold account answers no tokens.
+// TestRevoke_OfUnusedAccount: revoke of a cold account returns no tokens.
 func TestRevoke_OfUnusedAccount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := ksaMount(t, time.Hour)
 		if revoked, warnings := s.revoke(""); len(revoked) != 0 || len(warnings) != 0 {
-			t.Errorf("revoke answers %+v, warnings %q", revoked, warnings)
+			t.Errorf("revoke returns %+v, warnings %q", revoked, warnings)
 		}
 		s.token("app")
 		advance(3 * time.Hour)
 		if revoked, _ := s.revoke(""); len(revoked) != 0 {
-			t.Errorf("revoke of expired tokens answers %+v", revoked)
+			t.Errorf("revoke of expired tokens returns %+v", revoked)
 		}
 		if got := s.Simulator.Counters().Refreshes; got != 0 {
 			t.Errorf("%d exchanges, want none", got)
@@ -315,7 +315,7 @@ func TestRevoke_OfPausedConfig(t *testing.T) {
 		s.write("config/gst", map[string]any{"paused": true})
 		revoked, _ := s.revoke("")
 		if revoked[first.id].upstream != "killed" || s.Simulator.TokenAlive(first.access) {
-			t.Errorf("revoke of a paused config answers %+v", revoked)
+			t.Errorf("revoke of a paused config returns %+v", revoked)
 		}
 		s.failed("app")
 		s.wantLogins(1)
@@ -417,7 +417,7 @@ func TestRevokeUnsaved_KeptWhileIdle(t *testing.T) {
 		advance(30*time.Minute + 30*time.Second)
 		s.Storage.FailPuts(1000)
 		if _, err := s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil); err == nil {
-			t.Fatal("revoke/ is answered though storage took nothing")
+			t.Fatal("revoke/ succeeded although storage failed")
 		}
 		s.Storage.Heal()
 		advance(time.Minute)
@@ -501,6 +501,6 @@ func (s *testMount) wantKilled(id string) {
 		s.t.Errorf("a token that was killed is said to be usable until %s", until)
 	}
 	if revoked, warnings := s.revoke(id); revoked[id].upstream != "killed" || len(warnings) > 0 {
-		s.t.Errorf("asked again, revoke answers %+v, warnings %q; want killed", revoked, warnings)
+		s.t.Errorf("asked again, revoke returns %+v, warnings %q; want killed", revoked, warnings)
 	}
 }

@@ -20,7 +20,7 @@ func TestRevokeUnsaved_KeptThroughReloads(t *testing.T) {
 		"a pause that is not stored": func(s *testMount) {
 			s.Storage.FailPuts(1000) // the revocation is saved again in the background meanwhile
 			if _, err := s.do(s.t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"paused": true}); err == nil {
-				s.t.Error("config/gst is answered though storage took nothing")
+				s.t.Error("the write of config/gst succeeded although storage failed")
 			}
 		},
 		"a write of another cluster":    func(s *testMount) { s.elsewhere(1) },
@@ -39,7 +39,7 @@ func TestRevokeUnsaved_KeptThroughReloads(t *testing.T) {
 					advance(time.Minute)
 					s.Storage.FailPuts(1000)
 					if _, err := s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil); err == nil {
-						t.Fatal("revoke/ is answered though storage took nothing")
+						t.Fatal("revoke/ succeeded although storage failed")
 					}
 					s.Storage.Heal()
 					happens(s)

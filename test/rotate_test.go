@@ -49,11 +49,11 @@ func TestRotate_ReplacesTokenAndLeavesOldAlive(t *testing.T) {
 		data := s.mustRotate()
 		second := s.token("app")
 		if second.id == first.id || data["token_id"] != second.id || data["previous_token_id"] != first.id {
-			t.Errorf("rotate answers %v; the token was %s and is %s", data, first.id, second.id)
+			t.Errorf("rotate returns %v; the token was %s and is %s", data, first.id, second.id)
 		}
 		until, expires := first.expires.Format(time.RFC3339), second.expires.Format(time.RFC3339)
 		if data["previous_valid_until"] != until || data["expires_at"] != expires {
-			t.Errorf("rotate answers %v; the old token lives until %s, the new one until %s", data, first.expires, second.expires)
+			t.Errorf("rotate returns %v; the old token lives until %s, the new one until %s", data, first.expires, second.expires)
 		}
 		if !s.Simulator.TokenAlive(first.access) {
 			t.Error("the old token was killed: it is superseded, not revoked")
@@ -69,7 +69,7 @@ func TestRotate_UnusedAccountHasNoPrevious(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		data := s.mustRotate()
 		if data["previous_token_id"] != "" || data["previous_valid_until"] != "" {
-			t.Errorf("rotate answers %v, want no previous token", data)
+			t.Errorf("rotate returns %v, want no previous token", data)
 		}
 		if a := s.token("app"); a.id != data["token_id"] || s.logins() != 1 {
 			t.Errorf("%d logins, want that of rotate, whose token is shared", s.logins())
@@ -100,7 +100,7 @@ func TestRotate_OncePerTenSeconds(t *testing.T) {
 		advance(1100 * time.Millisecond)
 		again, err := s.rotate()
 		if err != nil || again["token_id"] == made["token_id"] || again["previous_token_id"] != made["token_id"] {
-			t.Errorf("after 10 s rotate answers %v (%v)", again, err)
+			t.Errorf("after 10 s rotate returns %v (%v)", again, err)
 		}
 		_ = first
 	})
@@ -157,7 +157,7 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 					t.Errorf("rotate that failed moved the next attempt from %v to %v", next, now)
 				}
 				if got := codeOf(s.failure("app")); got != c.code {
-					t.Errorf("a read in the pause answers %d, want %d", got, c.code)
+					t.Errorf("a read in the pause returns %d, want %d", got, c.code)
 				}
 				advance(2 * time.Minute)
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
@@ -254,7 +254,7 @@ func TestRotate_KeepsProbeSchedule(t *testing.T) {
 			t.Errorf("state %v, want rejected: the breaker is open", state)
 		}
 		if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
-			t.Errorf("a read answers %d, want 400: the breaker is open", got)
+			t.Errorf("a read returns %d, want 400: the breaker is open", got)
 		}
 		s.readEvery("app", time.Minute, 6*time.Hour)
 		times := s.Upstream.LoginTimes()
@@ -290,11 +290,11 @@ func TestRotate_BlockedIsNoRotation(t *testing.T) {
 		advance(time.Minute)
 		s.Storage.FailPuts(1)
 		if data, err := s.rotate(); err == nil {
-			t.Fatalf("rotate answers %v though storage took nothing", data)
+			t.Fatalf("rotate returns %v although storage failed", data)
 		}
 		advance(3 * time.Second)
 		if data := s.mustRotate(); data["token_id"] == first.id || data["previous_token_id"] != first.id {
-			t.Errorf("rotate answers %v, want a new token in place of %s", data, first.id)
+			t.Errorf("rotate returns %v, want a new token in place of %s", data, first.id)
 		}
 		s.wantLogins(2)
 	})

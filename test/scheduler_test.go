@@ -144,7 +144,7 @@ func TestStop_EndsLoginsAtOnce(t *testing.T) {
 		for n := range many {
 			readers.Go(func() {
 				if _, err := s.ask(t.Context(), account(n), nil); codeOf(err) != 503 {
-					t.Errorf("a reader during a stop was answered %d (%v), want 503", codeOf(err), err)
+					t.Errorf("a reader during a stop got %d (%v), want 503", codeOf(err), err)
 				}
 			})
 		}

@@ -145,7 +145,7 @@ func TestSecrecy_FormatVerbsAreText(t *testing.T) {
 	})
 }
 
-// TestSecrecy_OnlyTokenResponsesHaveTokens: no secret is in an answer that is not the token.
+// TestSecrecy_OnlyTokenResponsesHaveTokens: no secret is in a response that is not the token.
 func TestSecrecy_OnlyTokenResponsesHaveTokens(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {

@@ -15,7 +15,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// count is a whole number of an answer, whatever Go type it has.
+// count is a whole number of a response, whatever Go type it has.
 func count(t *testing.T, data map[string]any, field string) string {
 	t.Helper()
 	return fmt.Sprint(data[field])

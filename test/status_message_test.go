@@ -72,7 +72,7 @@ func causes() []cause {
 			given: map[string]any{"scope": "accounts", "client_secret": "secret-of-desk"},
 		},
 		{
-			name: "upstream down", kind: "unavailable", state: "backing_off", words: []string{"cannot be reached|closed|no answer"},
+			name: "upstream down", kind: "unavailable", state: "backing_off", words: []string{"cannot be reached|closed|no response"},
 			make: faulted(simulator.Fault{Kind: simulator.FaultDown}), goes: back, mended: true,
 		},
 		{
@@ -104,7 +104,7 @@ func causes() []cause {
 			make: faulted(simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour}),
 		},
 		{
-			name: "answer not understood", kind: "malformed", state: "backing_off", words: []string{"cannot be understood"},
+			name: "response not understood", kind: "malformed", state: "backing_off", words: []string{"cannot be understood"},
 			make: faulted(simulator.Fault{Kind: simulator.FaultGarbage}),
 		},
 		{

@@ -85,7 +85,7 @@ func TestStatus_StatesOfAccount(t *testing.T) {
 		state("paused")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		s.write("config/gst", map[string]any{"paused": false})
-		advance(time.Minute) // else it may be answered with the refusal, which is that new
+		advance(time.Minute) // else it may get the refusal, which is that new
 		s.mustRotate()
 		state("ready")
 		if resp, err := s.tryRead("status/none", nil); resp != nil || err != nil {

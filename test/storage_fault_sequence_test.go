@@ -60,7 +60,7 @@ func TestStorageFaultSequence_EveryAccessFails(t *testing.T) {
 	t.Logf("%d accesses: %s", len(calls), tally(counts))
 }
 
-// changes tells whether an access changes storage.
+// changes reports whether an access changes storage.
 func changes(call string) bool {
 	return strings.HasPrefix(call, mounttest.Put) || strings.HasPrefix(call, mounttest.Delete)
 }

@@ -95,7 +95,7 @@ func TestStorageFault_UnreadableIsNotAbsent(t *testing.T) {
 		w.Storage.Fail(mounttest.Get, "config/", mounttest.ErrStorage())
 		r := w.refusal(logical.ReadOperation, "token/app", nil)
 		if r.status < 500 || strings.Contains(r.message, "does not exist") {
-			t.Errorf("answered %v, want a failure of the server", r)
+			t.Errorf("returned %v, want a failure of the server", r)
 		}
 	})
 }
@@ -115,7 +115,7 @@ func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
 			w.idle(func() {
 				w.Storage.Fail(fault.access, fault.prefix, readOnly)
 				if r := w.refusal(fault.op, fault.path, fault.data); r.message != logical.ErrReadOnly.Error() {
-					t.Errorf("answered %q, want %q alone", r.message, logical.ErrReadOnly)
+					t.Errorf("returned %q, want %q alone", r.message, logical.ErrReadOnly)
 				}
 				w.Storage.Heal()
 			})
@@ -193,7 +193,7 @@ func TestStorageFault_LoginRecordedBeforehand(t *testing.T) {
 			w.slow(5 * time.Second)
 			synctest.Wait()
 			before := len(w.Storage.Accesses())
-			answer := w.asyncRequest(t.Context(), r.op, r.path, r.data)
+			response := w.asyncRequest(t.Context(), r.op, r.path, r.data)
 			advance(time.Second)
 			if got := w.logins(); got != 1 {
 				t.Fatalf("%d logins are in flight, want 1", got)
@@ -201,7 +201,7 @@ func TestStorageFault_LoginRecordedBeforehand(t *testing.T) {
 			if accesses := w.Storage.Accesses()[before:]; !slices.Contains(accesses, mounttest.Put+" "+r.key) {
 				t.Errorf("a login is in flight, and storage knows nothing of it: %q", accesses)
 			}
-			w.wait(answer)
+			w.wait(response)
 		})
 	}
 }
@@ -225,7 +225,7 @@ func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
 		})
 		resp, err := w.do(t.Context(), logical.CreateOperation, "config/new", jwtConfig())
 		if err != nil || resp == nil || len(resp.Warnings) != 1 {
-			t.Errorf("the write answered %v, %v; want a warning that the token could not be stored", resp, err)
+			t.Errorf("the write returned %v, %v; want a warning that the token could not be stored", resp, err)
 		}
 		synctest.Wait() // the ledger is told
 		w.Storage.Heal()

@@ -188,7 +188,7 @@ func moved[T comparable](states map[T]bool, change func(T) T, failed bool) map[T
 	return next
 }
 
-// note looks at an answer in the light of what is known.
+// note looks at a response in the light of what is known.
 func (s *storageHistory) note(d operation, resp *logical.Response) {
 	s.t.Helper()
 	switch {

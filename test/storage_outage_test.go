@@ -130,7 +130,7 @@ func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := codeOf(s.failure("app")); got != 400 {
-			t.Errorf("a role that was deleted answers %d, want 400", got)
+			t.Errorf("a role that was deleted returns %d, want 400", got)
 		}
 	})
 }

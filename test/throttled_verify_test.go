@@ -30,7 +30,7 @@ func TestVerification_ThrottledHoldsLogins(t *testing.T) {
 			for range 9 {
 				advance(time.Minute)
 				if got := codeOf(s.failure("app")); got != http.StatusTooManyRequests {
-					t.Errorf("a reader is answered %d, want 429", got)
+					t.Errorf("a reader got %d, want 429", got)
 				}
 			}
 			s.wantLogins(1, "while the Retry-After runs")

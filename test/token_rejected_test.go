@@ -37,10 +37,10 @@ func TestTokenRejected_ThousandReadersMakeOneLogin(t *testing.T) {
 			}
 			// Stragglers who still name the old one get the new one at once.
 			for _, o := range s.crowd(crowdSize, toApp, reject(first.id)) {
-				if o.err != nil || o.answer.id != id || o.waited != 0 {
-					t.Fatalf("a straggler got token %s after %s (%v), want %s at once", o.answer.id, o.waited, o.err, id)
+				if o.err != nil || o.response.id != id || o.waited != 0 {
+					t.Fatalf("a straggler got token %s after %s (%v), want %s at once", o.response.id, o.waited, o.err, id)
 				}
-				if !s.Simulator.TokenAlive(o.answer.access) {
+				if !s.Simulator.TokenAlive(o.response.access) {
 					t.Fatal("a straggler was given a token that the upstream refuses")
 				}
 			}
@@ -131,8 +131,8 @@ func TestTokenRejected_ObeysBackoff(t *testing.T) {
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
 				for _, o := range s.crowd(crowdSize, toApp, reject(first.id)) {
 					// The current token lives by all that is known here, and so it is what there is.
-					if o.err != nil || o.answer.id != first.id {
-						t.Fatalf("a reader got %s (%v), want the current token", o.answer.id, o.err)
+					if o.err != nil || o.response.id != first.id {
+						t.Fatalf("a reader got %s (%v), want the current token", o.response.id, o.err)
 					}
 				}
 				if c := s.Simulator.Counters(); c.Faulted != 1 || c.Logins != 2 {
@@ -204,7 +204,7 @@ func TestTokenRejected_AfterBlockedLogin(t *testing.T) {
 		advance(2 * time.Minute)
 		s.Storage.FailPuts(1)
 		if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id != first.id {
-			t.Fatalf("token %s (%v) though storage took nothing", a.id, err)
+			t.Fatalf("token %s (%v) although storage failed", a.id, err)
 		}
 		advance(30 * time.Second)
 		if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id == first.id {

@@ -20,7 +20,7 @@ type tokenResponse struct {
 	access, id, config string
 	issued, expires    time.Time
 	left, ttl, period  time.Duration
-	// lease is 0 where the answer has none.
+	// lease is 0 where the response has none.
 	lease time.Duration
 	data  map[string]any
 }
@@ -42,7 +42,7 @@ func (s *testMount) ask(ctx context.Context, role string, data map[string]any) (
 	case err != nil:
 		return tokenResponse{}, err
 	case resp == nil:
-		return tokenResponse{}, errors.New("an empty answer")
+		return tokenResponse{}, errors.New("an empty response")
 	case resp.IsError():
 		return tokenResponse{}, logical.CodedError(http.StatusBadRequest, resp.Error().Error())
 	}
@@ -70,7 +70,7 @@ func (s *testMount) failure(role string) error {
 	s.t.Helper()
 	a, err := s.ask(s.t.Context(), role, nil)
 	if err == nil {
-		s.t.Fatalf("token/%s answered token %s and should have failed", role, a.id)
+		s.t.Fatalf("token/%s returned token %s and should have failed", role, a.id)
 	}
 	return err
 }

@@ -132,8 +132,8 @@ func TestTokenRotation_WaitingReadGetsNewToken(t *testing.T) {
 		s.untilRotation(first)
 		advance(500 * time.Millisecond)
 		for _, o := range s.crowd(100, toApp, nil) {
-			if o.err != nil || o.answer.id == first.id || o.waited > 500*time.Millisecond {
-				t.Fatalf("a reader got %s after %s (%v), want the new token within 500ms", o.answer.id, o.waited, o.err)
+			if o.err != nil || o.response.id == first.id || o.waited > 500*time.Millisecond {
+				t.Fatalf("a reader got %s after %s (%v), want the new token within 500ms", o.response.id, o.waited, o.err)
 			}
 		}
 	})
@@ -150,17 +150,17 @@ func TestTokenRotation_QuickIsUnnoticed(t *testing.T) {
 		s.untilRotation(first)
 		for range 3 {
 			for _, o := range s.crowd(100, toApp, nil) {
-				if o.err != nil || o.answer.id != first.id || o.waited > 0 {
+				if o.err != nil || o.response.id != first.id || o.waited > 0 {
 					t.Fatalf("during a login of %s a reader got %s after %s (%v), want the old token at once",
-						login, o.answer.id, o.waited, o.err)
+						login, o.response.id, o.waited, o.err)
 				}
 			}
 			advance(login / 3)
 		}
 		advance(login / 10)
 		for _, o := range s.crowd(100, toApp, nil) {
-			if o.err != nil || o.answer.id == first.id || o.waited > 0 {
-				t.Fatalf("after it a reader got %s after %s (%v), want the new token at once", o.answer.id, o.waited, o.err)
+			if o.err != nil || o.response.id == first.id || o.waited > 0 {
+				t.Fatalf("after it a reader got %s after %s (%v), want the new token at once", o.response.id, o.waited, o.err)
 			}
 		}
 		s.wantLogins(2)

@@ -22,9 +22,9 @@ const crowdSize = 1000
 
 // outcome is what one reader of a crowd got.
 type outcome struct {
-	answer tokenResponse
-	err    error
-	waited time.Duration
+	response tokenResponse
+	err      error
+	waited   time.Duration
 }
 
 // crowd lets many readers in at the same moment and returns what each of them got.
@@ -39,7 +39,7 @@ func (s *testMount) crowdIn(ctx context.Context, n int, role func(n int) string,
 		readers.Go(func() {
 			began := time.Now()
 			o := &outcomes[reader]
-			o.answer, o.err = s.ask(ctx, role(reader), data)
+			o.response, o.err = s.ask(ctx, role(reader), data)
 			o.waited = time.Since(began)
 		})
 	}
@@ -57,12 +57,12 @@ func sameToken(t *testing.T, outcomes []outcome) string {
 		if o.err != nil {
 			t.Fatalf("a reader of the crowd got no token: %v", o.err)
 		}
-		ids[o.answer.id]++
+		ids[o.response.id]++
 	}
 	if len(ids) != 1 {
 		t.Fatalf("%d readers got %d different tokens: %v", len(outcomes), len(ids), ids)
 	}
-	return outcomes[0].answer.id
+	return outcomes[0].response.id
 }
 
 // TestTokenShared_ThousandReadersMakeOneLogin: a thousand readers at once through four roles make one login.
@@ -151,7 +151,7 @@ func TestTokenShared_RequestTimeoutEndsLogin(t *testing.T) {
 		began := time.Now()
 		s.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusGatewayTimeout)
 		if took := time.Since(began); took != 7*time.Second {
-			t.Errorf("the read was answered after %s, want request_timeout (7s)", took)
+			t.Errorf("the read returned after %s, want request_timeout (7s)", took)
 		}
 		s.wantLogins(1)
 	})
@@ -170,7 +170,7 @@ func TestTokenShared_RefusedReadersMakeOneLogin(t *testing.T) {
 					t.Fatal("a reader got a token for refused credentials")
 				}
 				if codeOf(o.err) != http.StatusBadRequest {
-					t.Fatalf("refused credentials were answered with %d (%v), want 400", codeOf(o.err), o.err)
+					t.Fatalf("refused credentials got %d (%v), want 400", codeOf(o.err), o.err)
 				}
 			}
 		}
@@ -183,7 +183,7 @@ func TestTokenShared_RefusedReadersMakeOneLogin(t *testing.T) {
 			began := time.Now()
 			refusedAll(s.crowd(crowdSize/10, toApp, nil))
 			if waited := time.Since(began); waited != 0 {
-				t.Fatalf("in the pause readers waited %s, want an answer from memory", waited)
+				t.Fatalf("in the pause readers waited %s, want a response from memory", waited)
 			}
 		}
 		s.wantLogins(1, "within 15 minutes")
@@ -195,19 +195,19 @@ func TestTokenShared_EachConfigHasItsOwn(t *testing.T) {
 	t.Parallel()
 	timed(t, "ten configs", func(t *testing.T) {
 		w := newTestMount(t, jwtAccount())
-		var answers []<-chan asyncResult
+		var responses []<-chan asyncResult
 		w.slow(3 * time.Second)
 		for n := range 10 {
 			name := fmt.Sprintf("gst-%d", n)
 			w.write("config/"+name, jwtConfig("verify_connection", false))
 			w.write("role/"+name, map[string]any{"config": name})
-			answers = append(answers, w.async("token/"+name), w.async("token/"+name))
+			responses = append(responses, w.async("token/"+name), w.async("token/"+name))
 		}
 		tokens := map[any]string{}
-		for _, answer := range answers {
-			resp, err := w.wait(answer).unpack()
+		for _, response := range responses {
+			resp, err := w.wait(response).unpack()
 			if err != nil || resp.IsError() {
-				t.Fatalf("a reader was answered %v, %v", resp, err)
+				t.Fatalf("a reader got %v, %v", resp, err)
 			}
 			config := text(t, resp.Data, "config")
 			if other, twice := tokens[resp.Data["token_id"]]; twice && other != config {

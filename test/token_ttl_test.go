@@ -11,7 +11,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestTokenTTL_TellsPlannedRotation: the answer tells when a rotation is planned.
+// TestTokenTTL_TellsPlannedRotation: the response tells when a rotation is planned.
 func TestTokenTTL_TellsPlannedRotation(t *testing.T) {
 	t.Parallel()
 	for _, percent := range []int{1, 33, 66, 90, 100} {

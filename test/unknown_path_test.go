@@ -54,10 +54,10 @@ func TestUnknownPath_NamesProbablePath(t *testing.T) {
 			w := jwtV1().mounted(t)
 			r := w.refusal(wrong.op, wrong.path, nil)
 			if wrong.op == logical.HelpOperation && !r.coded {
-				t.Errorf("%q is no bare logical.CodedError: Vault shows nothing of any other answer to path-help", r.message)
+				t.Errorf("%q is no bare logical.CodedError: Vault shows nothing of any other response to path-help", r.message)
 			}
 			if r.status != wrong.status || !strings.HasSuffix(r.message, wrong.says) && !strings.Contains(r.message, wrong.says+";") {
-				t.Errorf("answered %d: %s\nwant %d: ... %s", r.status, r.message, wrong.status, wrong.says)
+				t.Errorf("returned %d: %s\nwant %d: ... %s", r.status, r.message, wrong.status, wrong.says)
 			}
 		})
 	}

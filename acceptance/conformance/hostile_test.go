@@ -71,7 +71,7 @@ func TestHostileUpstream_ProcessSurvives(t *testing.T) {
 	}
 	after := settled(t, h, func(u harness.Usage) bool { return u.Files <= before.Files+2 })
 	slices.Sort(table)
-	t.Logf("%d tricks: how long the reader waited, what it was answered, and what the upstream saw\n%s",
+	t.Logf("%d tricks: how long the reader waited, what it got, and what the upstream saw\n%s",
 		len(table), strings.Join(table, "\n"))
 	t.Logf("the process: before %s, with all accounts in memory %s, after %s", before, at, after)
 	if after.Files > before.Files+2 {

@@ -99,7 +99,7 @@ func (u *upstream) live(t *testing.T, m *mount) {
 	}
 }
 
-// errBroken is what the storage answers.
+// errBroken is the error of the storage.
 var errBroken = errors.New("the storage of the test is broken")
 
 // suffer does all deeds with one mishap on the way. What fails is done again, and must succeed then.

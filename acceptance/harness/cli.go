@@ -87,7 +87,7 @@ func (c *CLI) Must(ctx context.Context, stdin string, args ...string) (string, e
 	return result.Stdout, result.Err()
 }
 
-// Ran returns every command that was run, whoever it was run as, with its answer.
+// Ran returns every command that was run, whoever it was run as, with its response.
 func (c *CLI) Ran() []Result {
 	c.ran.mu.Lock()
 	defer c.ran.mu.Unlock()

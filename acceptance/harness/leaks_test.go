@@ -71,11 +71,11 @@ func TestLeaksSearchesFilesAndTheirNames(t *testing.T) {
 	const secret = "tok3n-of-the-upstream"
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"sub/plain.log":        "token=" + secret,
-		"sub/" + secret:        "",
-		"sub/clean.log":        "nothing",
-		"answers/own-answer":   secret,
-		"sub/deep/storage.bin": "\x00\x01" + secret + "\x02",
+		"sub/plain.log":          "token=" + secret,
+		"sub/" + secret:          "",
+		"sub/clean.log":          "nothing",
+		"responses/own-response": secret,
+		"sub/deep/storage.bin":   "\x00\x01" + secret + "\x02",
 	} {
 		file := filepath.Join(dir, name)
 		if err := makeDirs(filepath.Dir(file)); err != nil {
@@ -89,7 +89,7 @@ func TestLeaksSearchesFilesAndTheirNames(t *testing.T) {
 	if err := leaks.Add("token", secret); err != nil {
 		t.Fatal(err)
 	}
-	findings, err := leaks.SearchTree(dir, func(path string) bool { return filepath.Base(path) == "answers" })
+	findings, err := leaks.SearchTree(dir, func(path string) bool { return filepath.Base(path) == "responses" })
 	if err != nil {
 		t.Fatal(err)
 	}

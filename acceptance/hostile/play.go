@@ -17,7 +17,7 @@ import (
 
 const (
 	// timeout is the request_timeout where a trick is to run into it, the least there is, and patience where it is not: a machine
-	// that has much else to do must not make a timeout of everything. grace is what an answer may take on top.
+	// that has much else to do must not make a timeout of everything. grace is what a response may take on top.
 	timeout  = time.Second
 	patience = 30 * time.Second
 	grace    = 15 * time.Second
@@ -132,10 +132,10 @@ type play struct {
 func (p *play) judge(m Meeting, status map[string]any) {
 	p.t.Helper()
 	if m.Code != m.Trick.Code || m.Kind != m.Trick.Kind {
-		p.t.Errorf("answered %d and sorted as %q, want %d and %q: %s", m.Code, m.Kind, m.Trick.Code, m.Trick.Kind, m.Message)
+		p.t.Errorf("returned %d and sorted as %q, want %d and %q: %s", m.Code, m.Kind, m.Trick.Code, m.Trick.Kind, m.Message)
 	}
 	if m.Took > m.Trick.timeout()+grace {
-		p.t.Errorf("answered after %s, with a request_timeout of %s", m.Took, m.Trick.timeout())
+		p.t.Errorf("responded after %s, with a request_timeout of %s", m.Took, m.Trick.timeout())
 	}
 	if m.Asked > 1 || m.Conns == 0 {
 		p.t.Errorf("the credentials were sent %d times over %d connections, want once", m.Asked, m.Conns)
@@ -158,13 +158,13 @@ func (p *play) judge(m Meeting, status map[string]any) {
 	}
 }
 
-// again reads once more, within the pause: the answer comes from memory.
+// again reads once more, within the pause: the response comes from memory.
 func (p *play) again(s *Server, name string) {
 	p.t.Helper()
 	before := s.Conns()
 	code, message := p.send(logical.ReadOperation, "token/"+name, nil)
 	if code < http.StatusBadRequest || code == http.StatusForbidden {
-		p.t.Errorf("the second read was answered %d %s", code, message)
+		p.t.Errorf("the second read got %d %s", code, message)
 	}
 	// The pause after an outage may be over by now; what counts is that one read causes one login at most.
 	if conns := s.Conns() - before; conns > 1 {
@@ -172,7 +172,7 @@ func (p *play) again(s *Server, name string) {
 	}
 }
 
-// send sends a request and gives the HTTP status that Vault would answer with, and the message.
+// send sends a request and gives the HTTP status that Vault would respond with, and the message.
 func (p *play) send(operation logical.Operation, path string, data map[string]any) (code int, message string) {
 	p.t.Helper()
 	response, err := p.mount.Do(p.t.Context(), operation, path, data)
@@ -197,7 +197,7 @@ func (p *play) send(operation logical.Operation, path string, data map[string]an
 	return code, message
 }
 
-// must sends a request that has to succeed, and gives the data of its answer.
+// must sends a request that has to succeed, and gives the data of its response.
 func (p *play) must(operation logical.Operation, path string, data map[string]any) map[string]any {
 	p.t.Helper()
 	response, err := p.mount.Do(p.t.Context(), operation, path, data)

@@ -173,7 +173,7 @@ func (s *Server) serve(conn net.Conn) {
 	case s.trick.Speaks == HTTP2:
 		visit.http2()
 	default:
-		visit.http1(s.trick.answer)
+		visit.http1(s.trick.response)
 	}
 }
 
@@ -185,12 +185,12 @@ type Visit struct {
 	in *bufio.Reader
 }
 
-// http1 reads one request, answers it as the trick wants, and waits for the other side to let go.
-func (v *Visit) http1(answer func(*Visit)) {
+// http1 reads one request, responds as the trick defines, and waits until the other side closes.
+func (v *Visit) http1(response func(*Visit)) {
 	if !v.readRequest() {
 		return
 	}
-	answer(v)
+	response(v)
 }
 
 func (v *Visit) readRequest() bool {
@@ -205,7 +205,7 @@ func (v *Visit) readRequest() bool {
 	return true
 }
 
-// honest answers each login with a new token.
+// honest responses each login with a new token.
 func (v *Visit) honest() {
 	for v.readRequest() {
 		if !v.send(httpAnswer("200 OK", v.trick.mediaType(), v.trick.tokenAnswer(goodToken()))) {
@@ -252,7 +252,7 @@ func (v *Visit) linger() { _, _ = io.Copy(io.Discard, v.Conn) }
 // goodToken is a new token as oauth gives it.
 func goodToken() string { return strings.ToLower(rand.Text() + rand.Text()[:14]) }
 
-// httpAnswer is an answer with the right length.
+// httpAnswer is a response with the right length.
 func httpAnswer(status, mediaType, body string) string {
 	return fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", status, mediaType, len(body), body)
 }

@@ -148,11 +148,11 @@ func TestRunServesAndEnds(t *testing.T) {
 	}
 	client := newClient(t, nil)
 	status, body := send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", demoLogin)
-	var answer struct{ Token string }
-	if err := json.Unmarshal([]byte(body), &answer); err != nil || status != http.StatusOK || answer.Token == "" {
+	var response struct{ Token string }
+	if err := json.Unmarshal([]byte(body), &response); err != nil || status != http.StatusOK || response.Token == "" {
 		t.Fatalf("got %d %s", status, body)
 	}
-	businessStatus, _, accepted, err := simulator.CallBusiness(t.Context(), p.where.HTTP, client, simulator.JWT, answer.Token, "")
+	businessStatus, _, accepted, err := simulator.CallBusiness(t.Context(), p.where.HTTP, client, simulator.JWT, response.Token, "")
 	if err != nil || !accepted {
 		t.Errorf("got %d %v", businessStatus, err)
 	}
@@ -165,7 +165,7 @@ func TestRunServesAndEnds(t *testing.T) {
 	if _, err := net.DialTimeout("tcp", strings.TrimPrefix(p.where.HTTP, "http://"), time.Second); err == nil {
 		t.Error("the port is still open")
 	}
-	wantLog(t, p.stderr.String(), answer.Token)
+	wantLog(t, p.stderr.String(), response.Token)
 }
 
 // wantLog checks the four lines of TestRunServesAndEnds.
@@ -235,13 +235,13 @@ func TestRunDropsSlowRequestsAtTheEnd(t *testing.T) {
 	p := start(t, "-listen", "127.0.0.1:0")
 	client := newClient(t, nil)
 	send(t, client, http.MethodPost, p.where.HTTP+"/_simulator/fault", `{"kind":"slow","delay":"1h"}`)
-	answered := make(chan error, 1)
+	done := make(chan error, 1)
 	go func() {
 		response, err := client.Post(p.where.HTTP+"/api/v1/token-auth/", "application/json", strings.NewReader(demoLogin))
 		if err == nil {
 			response.Body.Close()
 		}
-		answered <- err
+		done <- err
 	}()
 	poll(t, "the slow request to arrive", func() bool {
 		_, body := send(t, client, http.MethodGet, p.where.HTTP+"/_simulator/counters", "")
@@ -251,8 +251,8 @@ func TestRunDropsSlowRequestsAtTheEnd(t *testing.T) {
 	if code := p.stop(); code != command.ExitOK || time.Since(began) > shutdownTimeout {
 		t.Errorf("exit code %d after %s: %s", code, time.Since(began), p.stderr.String())
 	}
-	if err := <-answered; err == nil {
-		t.Error("the slow request was answered")
+	if err := <-done; err == nil {
+		t.Error("the slow request succeeded")
 	}
 	if !strings.Contains(p.stderr.String(), "status=dropped") {
 		t.Errorf("log:\n%s", p.stderr.String())

@@ -64,8 +64,8 @@ func (s *screen) command(variable string, args []string) {
 	s.printf("\n   %s\n", s.style(cyan, strings.Join(wrap(words), " \\\n       ")))
 }
 
-// answer shows what a command printed.
-func (s *screen) answer(text string) {
+// response shows what a command printed.
+func (s *screen) response(text string) {
 	for line := range strings.Lines(strings.TrimSpace(text)) {
 		s.printf("   %s\n", strings.TrimRight(line, "\n"))
 	}

@@ -38,12 +38,12 @@ func TestCommandsCanBePastedIntoAShell(t *testing.T) {
 func TestAnswersShowNoWholeToken(t *testing.T) {
 	t.Parallel()
 	token := strings.Repeat("eyJhbGciOi", 12)
-	answer := "Key              Value\n---              -----\nlease_duration   59m55s\naccess_token     " + token +
+	response := "Key              Value\n---              -----\nlease_duration   59m55s\naccess_token     " + token +
 		"\nauthorization    JWT " + token + "\n"
-	if values := parseTable(answer); values["authorization"] != "JWT "+token || values["lease_duration"] != "59m55s" {
+	if values := parseTable(response); values["authorization"] != "JWT "+token || values["lease_duration"] != "59m55s" {
 		t.Errorf("the table reads as %v", values)
 	}
-	hidden := hideToken(answer)
+	hidden := hideToken(response)
 	if strings.Contains(hidden, token) || strings.Count(hidden, "eyJhbGciOiey…") != 2 {
 		t.Errorf("the token is not shortened:\n%s", hidden)
 	}
