@@ -64,7 +64,7 @@ func TestBackoff_DoublesWhileUpstreamIsDown(t *testing.T) {
 						t.Fatalf("the upstream failed %d logins of %d in 10 minutes, want all and at least 10", counted, len(gaps)+1)
 					}
 					doubling(t, gaps, c.longest, between)
-					// When it is back, nobody needs to do anything.
+					// When it is back, no intervention is needed.
 					s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 					advance(c.longest * 5 / 4)
 					s.token("app")

@@ -126,7 +126,7 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 					advance(time.Minute)
 					s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
 					if err := branch("7", true); err == nil {
-						t.Fatal("a verification that the upstream refused was taken for good")
+						t.Fatal("a verification that the upstream refused was accepted")
 					}
 					if got := s.Simulator.Counters().LoginsRefused; got != 1 {
 						t.Fatalf("%d logins were refused, want 1", got)
@@ -156,7 +156,7 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 	}
 }
 
-// TestRotate_ThrottledInHoldIsHeldOff: rotate/ may log in during the hold of an outage, and what it is told then counts.
+// TestRotate_ThrottledInHoldIsHeldOff: rotate/ may log in during the hold of an outage, and its result then counts.
 func TestRotate_ThrottledInHoldIsHeldOff(t *testing.T) {
 	t.Parallel()
 	for _, restart := range []bool{false, true} {

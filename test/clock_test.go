@@ -11,7 +11,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// wrongClocks are the fixtures, and such whose responses tell an absolute time or leave it to the token.
+// wrongClocks are the fixtures, and variants whose responses have an absolute time, or none besides that of the token.
 func wrongClocks() []fixture {
 	absolute, asString, corrupt := firstVision(), firstVision(), jwtV2()
 	absolute.name, absolute.account.AbsoluteExpiry = "firstvision with an absolute expiry", true

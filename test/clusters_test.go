@@ -64,7 +64,7 @@ func newClusters(t *testing.T, ttl time.Duration, more ...any) *clusters {
 	return c
 }
 
-// elsewhere writes at the primary and tells the secondary, as replication does.
+// elsewhere writes at the primary and invalidates at the secondary, as replication does.
 func (c *clusters) elsewhere(path string, data map[string]any) {
 	c.t.Helper()
 	c.primary.write(path, data)

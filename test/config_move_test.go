@@ -41,7 +41,7 @@ func moves(t *testing.T) map[string]map[string]any {
 	}
 }
 
-// secureOAuth is a config that nobody listens to.
+// secureOAuth is a config with an endpoint that does not exist.
 func secureOAuth() map[string]any {
 	return with(without(oauth().config, "allow_http"), "token_url", "https://upstream.test/oauth/access_token",
 		"verify_connection", false)
@@ -161,7 +161,7 @@ func refreshToken(t *testing.T, login mounttest.Request) string {
 	return response.Refresh
 }
 
-// TestConfigMove_OtherFieldsNeedNoSecrets: what does not move the secrets needs none of them.
+// TestConfigMove_OtherFieldsNeedNoSecrets: an update that does not change where secrets are sent needs no secrets.
 func TestConfigMove_OtherFieldsNeedNoSecrets(t *testing.T) {
 	t.Parallel()
 	for field, value := range map[string]any{

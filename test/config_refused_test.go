@@ -70,7 +70,7 @@ func TestConfigRefused_UnknownProtocolOrPreset(t *testing.T) {
 	})
 }
 
-// TestConfigRefused_MisspelledConfigName, and nothing of protocols, which nobody wanted to change.
+// TestConfigRefused_MisspelledConfigName: the error names the config and does not mention protocols.
 func TestConfigRefused_MisspelledConfigName(t *testing.T) {
 	t.Parallel()
 	for _, change := range []map[string]any{

@@ -87,7 +87,7 @@ func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {
 	}
 }
 
-// TestConfigVerify_BlamesOnlyTypedFields: whoever typed nothing wrong is not told to correct it. An upstream that is down
+// TestConfigVerify_BlamesOnlyTypedFields: the message asks only for corrections of fields that can be wrong. An upstream that is down
 // or throttles is no fault of the write.
 func TestConfigVerify_BlamesOnlyTypedFields(t *testing.T) {
 	t.Parallel()
@@ -109,9 +109,8 @@ func TestConfigVerify_BlamesOnlyTypedFields(t *testing.T) {
 	}
 }
 
-// TestConfigVerify_WarnsOfForeignRefreshURL: a refresh URL that the preset filled on another host is pointed out. Whoever
-// names a token_url of their own forgets the other one, and a revocation would send refresh tokens of production to the vendor's
-// test host.
+// TestConfigVerify_WarnsOfForeignRefreshURL: a write that leaves the preset's refresh_url on another host than the new
+// token_url gives a warning, since a revocation would send refresh tokens of production to the vendor's test host.
 func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
@@ -377,7 +376,7 @@ func TestConfigVerify_AlternatingPasswordsSentOnce(t *testing.T) {
 	})
 }
 
-// A secret that is shorter than HS256 wants signs all the same, and whoever writes it is told, once.
+// A secret that is shorter than HS256 requires is accepted with a single warning.
 func TestAssertion_ShortSecretIsAllowedWithAWarning(t *testing.T) {
 	t.Parallel()
 	timed(t, "short, long and short again", func(t *testing.T) {

@@ -22,14 +22,14 @@ func warmed(t *testing.T) *testMount {
 	w := jwtV1().mounted(t)
 	w.write("role/unleased", map[string]any{"config": "gst", "lease": false})
 	w.read("token/app")
-	synctest.Wait() // the ledger is told
+	synctest.Wait() // the ledger is written
 	w.read("token/app")
 	w.read("token/unleased")
 	w.Node.ResetCalls()
 	return w
 }
 
-// TestFastPath_TouchesNeitherStorageNorHost: a warm read asks nobody.
+// TestFastPath_TouchesNeitherStorageNorHost: a warm read accesses neither.
 func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 	t.Parallel()
 	timed(t, "a thousand reads in a moment", func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestFastPath_SameResponseAsSlowPath(t *testing.T) {
 	}
 }
 
-// TestFastPath_ResponsesAreNotShared: a response belongs to whoever got it.
+// TestFastPath_ResponsesAreNotShared: a caller may modify its response.
 func TestFastPath_ResponsesAreNotShared(t *testing.T) {
 	t.Parallel()
 	timed(t, "changed by its reader", func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestFastPath_StopsWhenNodeLosesLeadership(t *testing.T) {
 			w.Node.SetState(0)
 			w.read("token/app") // a node that gains the lead serves at once
 		})
-		timed(t, name+", told by a change elsewhere", func(t *testing.T) {
+		timed(t, name+", invalidated by a change elsewhere", func(t *testing.T) {
 			w := warmed(t)
 			w.Node.SetState(state)
 			w.Backend().InvalidateKey(context.WithoutCancel(t.Context()), "role/other")

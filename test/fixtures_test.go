@@ -181,7 +181,7 @@ func (f fixture) mounted(t *testing.T, more ...any) *testMount {
 	return w
 }
 
-// unserved is mounted with an upstream that knows no account: nobody is to log in.
+// unserved is mounted with an upstream that has no account: no login may be made.
 func (f fixture) unserved(t *testing.T, more ...any) *testMount {
 	t.Helper()
 	w := newTestMount(t)

@@ -73,7 +73,7 @@ type history struct {
 // clerk is the user name of a generation.
 func clerk(generation int) string { return fmt.Sprintf("clerk%03d", generation) }
 
-// settings are those of a generation: another user, so that each token tells which it is of.
+// settings are those of a generation: another user, so that each token shows its generation.
 func (w *history) settings(generation int) map[string]any {
 	label := clerk(generation)
 	w.Simulator.SetAccount(jwtAccount(withTTL(w.ttl), func(a *simulator.Account) { a.Username = label }))
@@ -291,7 +291,7 @@ func (w *history) forceRotation() {
 func (w *history) revocation(id string) {
 	w.mu.Lock()
 	seen := slices.Clone(w.seen)
-	w.forced = append(w.forced, time.Now()) // it cuts off a login in flight, whose response nobody hears
+	w.forced = append(w.forced, time.Now()) // it cuts off a login in flight, whose response is discarded
 	w.mu.Unlock()
 	var data map[string]any
 	if id != "" {
@@ -333,7 +333,7 @@ func (w *history) change(verify bool) {
 	case run == w.Backend():
 		w.absent = absent
 	default:
-		w.unsure = absent // the plugin died meanwhile, and nobody knows whether the config was written
+		w.unsure = absent // the plugin died meanwhile: the config may have been written
 	}
 }
 

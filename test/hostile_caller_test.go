@@ -166,7 +166,7 @@ func TestHostileCaller_RequestsCoverEveryField(t *testing.T) {
 	})
 }
 
-// TestHostileCaller_ParameterFloodShortMessage sends more of everything than anybody means.
+// TestHostileCaller_ParameterFloodShortMessage sends an excessive number of parameters.
 func TestHostileCaller_ParameterFloodShortMessage(t *testing.T) {
 	t.Parallel()
 	const many = 10_000

@@ -25,17 +25,17 @@ type shape struct {
 	name, body string
 	// kind is what the body itself says, whatever the status: a code whose meaning is known. It is empty for the other shapes.
 	kind string
-	// understood says that the body tells an error that is known.
+	// understood is set if the body has a known error.
 	understood bool
-	// told is the HTTP status that the body names, or that its form implies; it counts where HTTP says 2xx.
-	told int
+	// status is the HTTP status that the body names or implies; it counts if HTTP says 2xx.
+	status int
 	// token says that the body holds one, and no error.
 	token bool
 }
 
 const shapeToken = "0123456789abcdef0123456789abcdef01234567"
 
-// shapes are the bodies that the vendors' pages show, those that are seen in practice, and those of whoever stands before them.
+// shapes are the bodies that the vendors' pages show, those that are seen in practice, and those of proxies in front of them.
 func shapes(protocol string) []shape {
 	if protocol == "soap" {
 		return soapShapes()
@@ -44,13 +44,13 @@ func shapes(protocol string) []shape {
 		{name: "nothing"}, {name: "a page", body: "<html><body>Bad Gateway</body></html>"}, {name: "a word", body: "Forbidden"},
 		{name: "null", body: "null"}, {name: "true", body: "true"}, {name: "a number", body: "42"}, {name: "a text", body: `"no"`},
 		{name: "an empty list", body: "[]"}, {name: "an empty object", body: "{}"}, {name: "half an object", body: `{"error":"no`},
-		{name: "a message", body: `{"message":"no such thing"}`}, {name: "success is false", body: `{"success":false,"code":7}`, understood: true, told: 503},
+		{name: "a message", body: `{"message":"no such thing"}`}, {name: "success is false", body: `{"success":false,"code":7}`, understood: true, status: 503},
 		{name: "a list of lists", body: `[["no"]]`}, {name: "not UTF-8", body: "{\"error\":\"\xff\"}"},
 		{name: "no error", body: `{"error":false,"error_description":""}`}, {name: "two values", body: `{"error":"no"}{"error":"no"}`},
 		{name: "XML", body: `<?xml version="1.0"?><error>no</error>`},
 
 		{name: "a sentence", body: `{"error":"Unable to login with provided credential"}`, understood: true},
-		{name: "error is true", body: `{"error":true,"message":"no"}`, understood: true, told: 503},
+		{name: "error is true", body: `{"error":true,"message":"no"}`, understood: true, status: 503},
 		{name: "error is true for a token", body: `{"error":true,"message":"Invalid access token"}`, understood: true, kind: "rejected"},
 		{name: "an error of nothing", body: `{"error":{"code":0,"message":""}}`},
 		{name: "error is an object", body: `{"error":{"message":"not today"}}`, understood: true},
@@ -58,7 +58,7 @@ func shapes(protocol string) []shape {
 		{name: "a description alone", body: `{"error_description":"not today"}`, understood: true},
 		{name: "an unknown code", body: `{"error":"E4711"}`, understood: true},
 		{name: "a detail", body: `{"detail":"Not found."}`, understood: true},
-		{name: "a field", body: `{"username":["This field is required."]}`, understood: true, told: 400},
+		{name: "a field", body: `{"username":["This field is required."]}`, understood: true, status: 400},
 		{name: "no field", body: `{"non_field_errors":["Unable to log in."]}`, understood: true, kind: "rejected"},
 		{name: "invalid_grant", body: `{"error":"invalid_grant","error_description":"no"}`, understood: true, kind: "rejected"},
 		{name: "invalid_client", body: `{"error":"invalid_client"}`, understood: true, kind: "rejected"},
@@ -70,9 +70,9 @@ func shapes(protocol string) []shape {
 			body: `[{"errorCode":"240101","title":"Unauthorized","status":401}]`,
 		},
 		{name: "a code", body: `{"errorCode":"240002","title":"Bad Request","status":400}`, understood: true, kind: "invalid"},
-		{name: "an unknown code with 500", body: `[{"errorCode":"999999","status":500}]`, understood: true, told: 500},
-		{name: "an unknown code with 403", body: `[{"errorCode":"999999","status":403}]`, understood: true, told: 403},
-		{name: "an unknown code with 429", body: `[{"errorCode":"999999","status":429}]`, understood: true, told: 429},
+		{name: "an unknown code with 500", body: `[{"errorCode":"999999","status":500}]`, understood: true, status: 500},
+		{name: "an unknown code with 403", body: `[{"errorCode":"999999","status":403}]`, understood: true, status: 403},
+		{name: "an unknown code with 429", body: `[{"errorCode":"999999","status":429}]`, understood: true, status: 429},
 
 		{name: "a token", body: `{"token":"` + shapeToken + `","access_token":"` + shapeToken + `","expires_in":3600}`, token: true},
 		{name: "a token in data", body: `{"data":{"access_token":"` + shapeToken + `"}}`, token: true},
@@ -106,7 +106,7 @@ func soapShapes() []shape {
 			body: envelope("<s:Fault><faultcode>s:Client</faultcode><faultstring>no such method</faultstring></s:Fault>"),
 		},
 		{
-			name: "a fault of theirs", understood: true, told: 500,
+			name: "a fault of theirs", understood: true, status: 500,
 			body: envelope("<s:Fault><faultcode>s:Server</faultcode><faultstring>out of memory</faultstring></s:Fault>"),
 		},
 		{
@@ -156,8 +156,8 @@ func (s shape) wanted(status int) string {
 		return s.kind
 	case status >= 300:
 		return kindTold(status)
-	case s.told >= 400:
-		return kindTold(s.told)
+	case s.status >= 400:
+		return kindTold(s.status)
 	default:
 		return "rejected"
 	}

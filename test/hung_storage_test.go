@@ -12,7 +12,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestRead_StorageHangs: a reader whose wait is over is told what it has waited for.
+// TestRead_StorageHangs: a reader whose wait is over gets an error that names the cause.
 func TestRead_StorageHangs(t *testing.T) {
 	t.Parallel()
 	for _, access := range []string{mounttest.Get, mounttest.Put} {

@@ -14,7 +14,7 @@ import (
 )
 
 // TestInvalidation_ReaderThatWaitsGetsTheToken: the settings are written elsewhere while a cold reader waits for a login, and
-// nobody else comes who would have them read again.
+// no other request would reload them.
 func TestInvalidation_ReaderThatWaitsGetsTheToken(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -284,7 +284,7 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 	}
 }
 
-// TestLookup_FailedRevocationTellsHowToRetry: a revocation that the upstream did not hear is told with the way to try again.
+// TestLookup_FailedRevocationTellsHowToRetry: the advice for a revocation that failed upstream has the command to try again.
 func TestLookup_FailedRevocationTellsHowToRetry(t *testing.T) {
 	t.Parallel()
 	timed(t, "and ends the token when it did", func(t *testing.T) {
@@ -320,7 +320,7 @@ func TestLookup_FailedRevocationTellsHowToRetry(t *testing.T) {
 	})
 }
 
-// TestLookup_TokenOfTwoConfigs: two configs that are given the same token are both told.
+// TestLookup_TokenOfTwoConfigs: a lookup reports both configs that got the same token.
 func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 	t.Parallel()
 	timed(t, "with ledgers of their own", func(t *testing.T) {
@@ -371,7 +371,7 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 	})
 }
 
-// TestLookup_DamagedPageHidesNoOtherConfig: a damaged page does not hide who else was given the token. Whoever deals with a leak
+// TestLookup_DamagedPageHidesNoOtherConfig: a damaged page does not hide that another config got the token. An operator who deals with a leak
 // needs all that there is.
 func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
 	t.Parallel()
@@ -383,7 +383,7 @@ func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
 		w.write("role/other", map[string]any{"config": "other"})
 		id := text(t, w.read("token/app").Data, "token_id")
 		w.read("token/other")
-		synctest.Wait() // the ledger is told
+		synctest.Wait() // the ledger is written
 		hurt := 0
 		for key := range w.storedUnder("ledger/day/") {
 			if strings.Contains(key, "/gst/") {

@@ -46,7 +46,7 @@ func TestLedger_AfterRevokeIsSaidOnce(t *testing.T) {
 			s.revoke("")
 			advance(time.Minute)
 			s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
-			advance(2 * time.Hour) // nobody reads, and the token dies
+			advance(2 * time.Hour) // no reads, and the token expires
 			s.token("app")
 		}, []string{"first_read", "verification", ""}},
 		{"long after", func(s *testMount) {

@@ -97,7 +97,7 @@ func TestLogs_FailedLoginLevel(t *testing.T) {
 		w, book := jwtV1().logged(t)
 		w.refused(logical.UpdateOperation, "config/new", jwtConfig("password", "another"))
 		if line := book.last(t, "login failed"); line["@level"] != "warn" || line["reason"] != "verification" {
-			t.Errorf("line %v: whoever wrote the password was told", line)
+			t.Errorf("line %v: the operator who wrote the password got the error", line)
 		}
 	})
 }
@@ -105,7 +105,7 @@ func TestLogs_FailedLoginLevel(t *testing.T) {
 // TestLogs_BlockedLogin: what keeps a login from beginning is logged.
 func TestLogs_BlockedLogin(t *testing.T) {
 	t.Parallel()
-	timed(t, "in the background, where no reader is told", func(t *testing.T) {
+	timed(t, "in the background, where no reader gets the error", func(t *testing.T) {
 		w, book := oauth().logged(t)
 		w.read("token/app")
 		w.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())

@@ -60,7 +60,7 @@ func longAgo(raw []byte, _ string) []byte {
 			token[field] = at.Add(-240 * time.Hour).Format(time.RFC3339)
 		}
 	}
-	record["outbox"] = []any{} // the ledger was told long ago
+	record["outbox"] = []any{} // the ledger was written long ago
 	changed, err := json.Marshal(record)
 	if err != nil {
 		return raw

@@ -179,7 +179,7 @@ func TestMetrics_RotationsByReason(t *testing.T) {
 	})
 }
 
-// TestMetrics_WaitingReadersAndLoginDuration: metrics tell who waits and how long a login took.
+// TestMetrics_WaitingReadersAndLoginDuration: metrics show the waiting readers and the duration of logins.
 func TestMetrics_WaitingReadersAndLoginDuration(t *testing.T) {
 	t.Parallel()
 	timed(t, "while a login hangs", func(t *testing.T) {
@@ -208,7 +208,7 @@ func TestMetrics_WaitingReadersAndLoginDuration(t *testing.T) {
 	})
 }
 
-// TestMetrics_TokenExpiry: metrics tell when the token dies.
+// TestMetrics_TokenExpiry: metrics show the expiry of the token.
 func TestMetrics_TokenExpiry(t *testing.T) {
 	t.Parallel()
 	timed(t, "and nothing of one that is dead", func(t *testing.T) {
@@ -431,7 +431,7 @@ func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 		w.read("token/app")
 		w.scrape().counts(t, "reads_total", map[string]float64{"ok": 1})
 	})
-	timed(t, "while somebody waits for its login", func(t *testing.T) {
+	timed(t, "while a reader waits for its login", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.slow(5 * time.Second)
 		response := w.async("token/app")

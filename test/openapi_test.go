@@ -305,7 +305,7 @@ func TestOpenAPI_ReadFieldsMatchResponses(t *testing.T) {
 			w := oauth().mounted(t) // the one protocol whose responses have client_id
 			w.write("role/app", map[string]any{"metadata": "mode=Buyer"})
 			w.read("token/app")
-			synctest.Wait() // the ledger is told of the token
+			synctest.Wait() // the token is written to the ledger
 			d := w.document()
 			for name, p := range d.Paths {
 				if unnamed(name) != unnamed(template) {

@@ -184,7 +184,7 @@ func TestPreset_ListNamesAll(t *testing.T) {
 	})
 }
 
-// TestPreset_NotWritable: a preset is written by nobody.
+// TestPreset_NotWritable: a preset cannot be written.
 func TestPreset_NotWritable(t *testing.T) {
 	t.Parallel()
 	timed(t, "write and delete", func(t *testing.T) {

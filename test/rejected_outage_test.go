@@ -97,7 +97,7 @@ func TestRotate_OncePerTenSecondsAcrossRestart(t *testing.T) {
 	})
 }
 
-// TestRejected_WaitsNoLongerThanPlainRead: a rotation is in flight that somebody else has started, and it is slow.
+// TestRejected_WaitsNoLongerThanPlainRead: a slow rotation is in flight that another caller has started.
 func TestRejected_WaitsNoLongerThanPlainRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestRejected_WaitsNoLongerThanPlainRead(t *testing.T) {
 	})
 }
 
-// TestTokenID_CapitalsAreFolded: whoever prints an ID in capitals means the same token.
+// TestTokenID_CapitalsAreFolded: an ID in capitals names the same token.
 func TestTokenID_CapitalsAreFolded(t *testing.T) {
 	t.Parallel()
 	t.Run("rejected_token_id", func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 )
 
 // TestRepeated_EndToldEarlierIsBelieved: the upstream repeats its token and says that it ends in a moment, long before the end
-// that was told first. The account is not held until that first end.
+// that was stated first. The account is not held until that first end.
 func TestRepeated_EndToldEarlierIsBelieved(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// oneToken makes the upstream response every login with one token. left tells how many seconds of life it says that this has.
+// oneToken makes the upstream respond to every login with the same token, and with the lifetime in seconds that left returns.
 func (s *testMount) oneToken(left func() int) {
 	s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -27,11 +27,11 @@ func (s *testMount) oneToken(left func() int) {
 type atEnd struct{ reads, failed, unexplained int }
 
 // readOver reads every second. In the last 6 s of its life a token counts as expired, and nothing can be had in its place until
-// that end has come; then the next attempt is made. nearEnd reports whether that explains a failure; told is the end of the token
+// that end has come; then the next attempt is made. nearEnd reports whether that explains a failure; stated is the end of the token
 // that was served last.
-func (s *testMount) readOver(span time.Duration, nearEnd func(now, told time.Time) bool) (met atEnd) {
+func (s *testMount) readOver(span time.Duration, nearEnd func(now, stated time.Time) bool) (met atEnd) {
 	s.t.Helper()
-	var told time.Time
+	var stated time.Time
 	for end := time.Now().Add(span); time.Now().Before(end); advance(time.Second) {
 		met.reads++
 		a, err := s.ask(s.t.Context(), "app", nil)
@@ -39,10 +39,10 @@ func (s *testMount) readOver(span time.Duration, nearEnd func(now, told time.Tim
 		case err == nil && a.left < 5*time.Second:
 			s.t.Errorf("a token with %s left was served", a.left)
 		case err == nil:
-			told = a.expires
+			stated = a.expires
 		default:
 			met.failed++
-			if !nearEnd(time.Now(), told) {
+			if !nearEnd(time.Now(), stated) {
 				met.unexplained++
 				if met.unexplained < 5 {
 					s.t.Errorf("a read far from the token's end: %v", err)
@@ -71,8 +71,8 @@ func TestRepeated_RenewedTokenIsServed(t *testing.T) {
 				s.oneToken(func() int { return 3600 })
 				s.EveryMinute()
 				began := time.Now()
-				met := s.readOver(10*time.Hour, func(now, told time.Time) bool {
-					return now.After(told.Add(-7*time.Second)) && now.Before(told.Add(2*time.Second))
+				met := s.readOver(10*time.Hour, func(now, stated time.Time) bool {
+					return now.After(stated.Add(-7*time.Second)) && now.Before(stated.Add(2*time.Second))
 				})
 				ends := int(time.Since(began)/time.Hour) + 1
 				if most := 8 * ends; met.failed > most {
@@ -129,7 +129,7 @@ func TestRepeated_FallingLifeEndsInNewToken(t *testing.T) {
 	}
 }
 
-// TestRepeated_RevokedTokenIsNeverServed: the upstream repeats a token that was revoked, also after the end that it once told.
+// TestRepeated_RevokedTokenIsNeverServed: the upstream repeats a token that was revoked, also after the end that it once stated.
 func TestRepeated_RevokedTokenIsNeverServed(t *testing.T) {
 	t.Parallel()
 	for _, every := range []time.Duration{15 * time.Minute, 55 * time.Minute, 25 * time.Hour, 8 * 24 * time.Hour} {

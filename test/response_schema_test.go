@@ -146,7 +146,7 @@ func TestResponseSchema_EveryOperationAsDocumented(t *testing.T) {
 	timed(t, "all", func(t *testing.T) {
 		w := oauth().mounted(t) // the one protocol whose responses have client_id
 		lookup := map[string]any{"token_id": w.read("token/app").Data["token_id"]}
-		synctest.Wait() // the ledger is told of the token
+		synctest.Wait() // the token is written to the ledger
 		seen := make(map[string]bool)
 		ask := func(op logical.Operation, path string, data map[string]any) {
 			t.Helper()

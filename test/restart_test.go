@@ -40,7 +40,7 @@ func TestRestart_CostsNoLogin(t *testing.T) {
 	}
 }
 
-// TestRestart_StoredTokenRotatedOnceUnread: a token found alive at start is rotated in time once though nobody reads it.
+// TestRestart_StoredTokenRotatedOnceUnread: a token found alive at start is rotated in time once even without reads.
 func TestRestart_StoredTokenRotatedOnceUnread(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -265,7 +265,7 @@ func TestRestart_ReloadDuringLoginIsOneFailure(t *testing.T) {
 		}
 		release()
 		if n := s.status()["consecutive_failures"]; n != 1 {
-			t.Errorf("%v failures, want 1: nobody knows what became of the login", n)
+			t.Errorf("%v failures, want 1: the result of the login is unknown", n)
 		}
 		advance(2 * time.Second)
 		s.token("app")

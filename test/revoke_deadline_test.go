@@ -102,7 +102,7 @@ func TestRevoke_ActsOnEveryToken(t *testing.T) {
 			t.Fatalf("%d tokens were issued, want %d", got, many)
 		}
 		revoked, _ := s.revoke("")
-		advance(5 * time.Minute) // it may go on to tell the upstream
+		advance(5 * time.Minute) // the revocation upstream may continue
 		if got := len(revoked); got != many {
 			t.Errorf("revoke/ acted on %d tokens, want %d", got, many)
 		}

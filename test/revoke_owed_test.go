@@ -48,7 +48,7 @@ func TestRevoke_GoesOnTellingThoughNobodyReads(t *testing.T) {
 	}
 }
 
-// TestRevoke_SaysThatItIsNotStored: storage does not respond. Whoever is told that the tokens are revoked relies on it after a
+// TestRevoke_SaysThatItIsNotStored: storage does not respond. An operator who gets a success relies on it after a
 // restart.
 func TestRevoke_SaysThatItIsNotStored(t *testing.T) {
 	t.Parallel()

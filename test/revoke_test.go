@@ -229,12 +229,12 @@ func TestRevoke_NotServedAfterRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := ksaMount(t, time.Hour)
 		first := s.token("app")
-		// The upstream hangs while it is told; Vault crashes in the middle.
+		// The upstream hangs during the revocation; Vault crashes meanwhile.
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute, On: simulator.OnRefresh})
 		go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil) }()
 		advance(time.Second)
 		if s.Simulator.Counters().Refreshes != 1 {
-			t.Fatal("the upstream was not told")
+			t.Fatal("the upstream got no revocation")
 		}
 		if a := s.token("app"); a.id == first.id {
 			t.Error("a token was served while it is being revoked")
@@ -364,7 +364,7 @@ func TestRevoke_ActsOnAnyNumberOfTokens(t *testing.T) {
 			}
 		}
 		if living > 0 {
-			t.Errorf("%d of %d tokens live after revoke, which told of %d", living, len(held)+1, len(revoked))
+			t.Errorf("%d of %d tokens live after revoke, which reported %d", living, len(held)+1, len(revoked))
 		}
 	})
 }
@@ -473,7 +473,7 @@ func TestRevoke_KilledStaysKilled(t *testing.T) {
 	})
 }
 
-// TestRevoke_KeptThroughEviction: a revocation is remembered though the account was let go meanwhile. Nobody has read it, and
+// TestRevoke_KeptThroughEviction: a revocation is kept although the account was evicted meanwhile. It was not read, and
 // Vault's minute comes while the upstream is asked.
 func TestRevoke_KeptThroughEviction(t *testing.T) {
 	t.Parallel()
@@ -494,7 +494,7 @@ func TestRevoke_KeptThroughEviction(t *testing.T) {
 	})
 }
 
-// wantKilled checks that a token is known to have been killed, and that nobody is told that it may be good.
+// wantKilled checks that a token was killed upstream, without a warning that it may be valid.
 func (s *testMount) wantKilled(id string) {
 	s.t.Helper()
 	if until := moment(s.t, s.write("lookup", map[string]any{"token_id": id}).Data, "usable_until"); until.After(time.Now()) {

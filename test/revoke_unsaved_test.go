@@ -13,7 +13,7 @@ import (
 )
 
 // TestRevokeUnsaved_KeptThroughReloads: a revocation that storage did not take outlives whatever has the account loaded anew.
-// Whoever cannot revoke tries to pause the account, and that fails as well.
+// An operator who cannot revoke then tries to pause the account, which fails as well.
 func TestRevokeUnsaved_KeptThroughReloads(t *testing.T) {
 	t.Parallel()
 	for name, happens := range map[string]func(s *testMount){

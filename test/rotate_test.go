@@ -196,7 +196,7 @@ func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 	})
 }
 
-// TestRotate_NotMadeSaysSo: rotate that was not made says so. Whoever has had the account unlocked by the vendor must not take
+// TestRotate_NotMadeSaysSo: rotate that was not made says so. An operator who has had the account unlocked by the vendor must not take
 // the old refusal for a new one.
 func TestRotate_NotMadeSaysSo(t *testing.T) {
 	t.Parallel()
@@ -280,7 +280,7 @@ func TestRotate_AbsentConfigRefused(t *testing.T) {
 	})
 }
 
-// TestRotate_BlockedIsNoRotation: rotate that could not be begun is no rotation. Whoever tries once more is not to take the old
+// TestRotate_BlockedIsNoRotation: rotate that could not begin is no rotation. An operator who tries again must not take the old
 // token for a new one.
 func TestRotate_BlockedIsNoRotation(t *testing.T) {
 	t.Parallel()

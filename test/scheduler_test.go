@@ -95,7 +95,7 @@ func TestScheduler_RotatesEightAccountsAtATime(t *testing.T) {
 }
 
 // TestScheduler_HangingAccountsDelayNoOthers: accounts that hang do not keep the others from their rotation.
-// TestAnAccountThatHangsDoesNotHoldUpTheOthers: eight that hang must not take all the places for good.
+// TestAnAccountThatHangsDoesNotHoldUpTheOthers: eight that hang must not block all the slots.
 func TestScheduler_HangingAccountsDelayNoOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

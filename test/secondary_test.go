@@ -57,7 +57,7 @@ func TestSecondary_WritesElsewhereDoNotMultiplyLogins(t *testing.T) {
 	}
 }
 
-// TestSecondary_WriteElsewhereAndStatusListAreNoUse: an account that nobody reads is left alone, though its settings are written
+// TestSecondary_WriteElsewhereAndStatusListAreNoUse: an account without reads is left alone, though its settings are written
 // elsewhere and its status is looked at.
 func TestSecondary_WriteElsewhereAndStatusListAreNoUse(t *testing.T) {
 	t.Parallel()
@@ -83,7 +83,7 @@ func TestSecondary_WriteElsewhereAndStatusListAreNoUse(t *testing.T) {
 	})
 }
 
-// TestMemory_MissingNamesAreNotKept: whoever asks for names that do not exist, and hangs up, fills no memory.
+// TestMemory_MissingNamesAreNotKept: requests for names that do not exist use no memory.
 func TestMemory_MissingNamesAreNotKept(t *testing.T) { //nolint:paralleltest // it measures memory
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)

@@ -78,7 +78,7 @@ func TestSingleSession_ClientsHoldNoDeadToken(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, latency())
 		s.EveryMinute()
 		f := newFleet(s, 10, 1)
-		f.mayHoldDead = true // without a lease a client cannot know: it is told when the next token is due
+		f.mayHoldDead = true // without a lease a client cannot know: ttl is the time until the next rotation
 		f.run(8 * time.Hour)
 		f.check(t)
 		f.served(t)

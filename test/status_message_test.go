@@ -17,7 +17,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// cause is a way in which a login fails, and what an operator is to be told.
+// cause is a way in which a login fails, and the message that an operator must get.
 type cause struct {
 	name string
 	make func(t *testing.T) *testMount

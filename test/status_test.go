@@ -16,7 +16,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestStatus_RotationAndNextAttemptDiffer: status tells the rotation from the next attempt that is allowed. With a token that is
+// TestStatus_RotationAndNextAttemptDiffer: status distinguishes the rotation from the next attempt. With a token that is
 // good for long, a login may be tried again at once, and none is due.
 func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
 	t.Parallel()
@@ -38,7 +38,7 @@ func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
 	})
 }
 
-// TestStatus_StatesOfAccount: status tells how an account is doing.
+// TestStatus_StatesOfAccount: status has the state of an account.
 func TestStatus_StatesOfAccount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestStatus_CountsSinceStart(t *testing.T) {
 	})
 }
 
-// TestStatusList_TellsEveryFault: the list of statuses tells all that is wrong.
+// TestStatusList_TellsEveryFault: the list of statuses has every problem.
 func TestStatusList_TellsEveryFault(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -157,8 +157,8 @@ func TestStatusList_TellsEveryFault(t *testing.T) {
 	})
 }
 
-// TestStatusList_ManyAccounts: the list of statuses tells the truth of many accounts. Whoever looks at three in the morning must
-// not be told that all is well.
+// TestStatusList_ManyAccounts: the list of statuses is correct for many accounts. An operator on call must
+// not see "ready" for an account that fails.
 func TestStatusList_ManyAccounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

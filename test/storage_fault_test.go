@@ -103,7 +103,7 @@ func TestStorageFault_UnreadableIsNotAbsent(t *testing.T) {
 // TestStorageFault_ReadOnlyErrorPassedThrough: a storage that only reads is said in its own words.
 func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
 	t.Parallel()
-	// Over gRPC an error keeps nothing but its words: whoever looks for these must find them, and nothing else.
+	// Over gRPC an error keeps only its text: callers that look for the text must find it, and nothing else.
 	readOnly := errors.New(logical.ErrReadOnly.Error())
 	for _, fault := range storageFaults() {
 		if fault.access != mounttest.Put && fault.access != mounttest.Delete {
@@ -140,7 +140,7 @@ func TestStorageFault_TokenInMemoryServed(t *testing.T) {
 	}
 }
 
-// TestStorageFault_PartialDeleteLeavesNoToken: a delete that fails half way leaves no token behind for good.
+// TestStorageFault_PartialDeleteLeavesNoToken: a delete that fails half way leaves no token behind.
 func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
 	t.Parallel()
 	timed(t, "the token's entry cannot be deleted", func(t *testing.T) {
@@ -207,7 +207,7 @@ func TestStorageFault_LoginRecordedBeforehand(t *testing.T) {
 }
 
 // TestStorageFault_AccountUnreadableAfterVerification: a token whose account cannot be read after its verification. The engine
-// tells the ledger of the token in the background, where a panic would end the process with every mount in it.
+// writes the token to the ledger in the background, where a panic would end the process with every mount in it.
 func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
 	t.Parallel()
 	timed(t, "a new config", func(t *testing.T) {
@@ -227,10 +227,10 @@ func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
 		if err != nil || resp == nil || len(resp.Warnings) != 1 {
 			t.Errorf("the write returned %v, %v; want a warning that the token could not be stored", resp, err)
 		}
-		synctest.Wait() // the ledger is told
+		synctest.Wait() // the ledger is written
 		w.Storage.Heal()
 		if !struck {
-			t.Fatal("storage was not told of the token after the config was stored: this tests nothing")
+			t.Fatal("the token was not saved after the config: this tests nothing")
 		}
 		if got := text(t, w.read("status/new").Data, "state"); got == "" {
 			t.Error("the new config has no state")

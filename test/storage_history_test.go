@@ -60,7 +60,7 @@ type storageHistory struct {
 	ended    int                                // accesses after the last one
 	messages []string                           // what was refused, and how
 	extra    int                                // logins that only the checks have made
-	// refusing says that the upstream has refused the credentials, and nobody has logged in since.
+	// refusing says that the upstream has refused the credentials, and no login was made since.
 	refusing bool
 }
 

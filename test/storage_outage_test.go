@@ -95,7 +95,7 @@ func TestStorageOutage_UnsavedTokenServed(t *testing.T) {
 	})
 }
 
-// TestInvalidation_ConfigChangedElsewhere: a config that another node has changed is followed. Vault tells a node of a cluster
+// TestInvalidation_ConfigChangedElsewhere: a config that another node has changed takes effect. Vault notifies a node of a cluster
 // which entries others have written.
 func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
 	t.Parallel()
@@ -157,7 +157,7 @@ func TestInvalidation_DuringLoginFailsNoReader(t *testing.T) {
 				s.Backend().InvalidateKey(t.Context(), key)
 				release()
 				if err := <-done; err != nil {
-					t.Errorf("a reader was told: %v", err)
+					t.Errorf("a reader got: %v", err)
 				}
 				if n := s.status()["consecutive_failures"]; fmt.Sprint(n) != "0" {
 					t.Errorf("%v failures, though no login has failed", n)

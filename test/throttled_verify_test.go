@@ -14,7 +14,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestVerification_ThrottledHoldsLogins: a verification is told to come back in ten minutes. Readers do not ask before that
+// TestVerification_ThrottledHoldsLogins: the upstream throttles a verification for ten minutes. Readers do not ask before that
 // either, with the same credentials at the same host.
 func TestVerification_ThrottledHoldsLogins(t *testing.T) {
 	t.Parallel()

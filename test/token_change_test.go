@@ -16,7 +16,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// ownerOf tells whom a token of protocol jwt was issued to.
+// ownerOf returns the user that a token of protocol jwt was issued to.
 func ownerOf(t *testing.T, token string) string {
 	t.Helper()
 	parts := strings.Split(token, ".")

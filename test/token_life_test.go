@@ -10,7 +10,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestTokenLife_FromResponseDefaultAndLimit: the life of a token is what is told or the default and never too long.
+// TestTokenLife_FromResponseDefaultAndLimit: the lifetime of a token is that of the response, or the default, and never above the limit.
 func TestTokenLife_FromResponseDefaultAndLimit(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -19,20 +19,20 @@ func TestTokenLife_FromResponseDefaultAndLimit(t *testing.T) {
 			usual = 2 * time.Hour // of the sandbox, whose tokens live one second less; those of the others live shorter
 		}
 		silent := f
-		silent.name, silent.account.OmitExpiry = f.name+" that tells no life", true
+		silent.name, silent.account.OmitExpiry = f.name+" without a lifetime", true
 		for name, life := range map[string]struct {
 			of     fixture
 			change []any
 			want   time.Duration
 		}{
-			"as told":                          {f, nil, f.life},
-			"told, and the default is another": {f, []any{"default_token_ttl", "20m"}, f.life},
-			"told, and a shorter limit":        {f, []any{"max_token_ttl", "20m"}, 20 * time.Minute},
-			"told, and a longer limit":         {f, []any{"max_token_ttl", "48h"}, f.life},
-			"not told":                         {silent, []any{"default_token_ttl", "20m"}, 20 * time.Minute},
-			"not told, and a shorter limit":    {silent, []any{"default_token_ttl", "20m", "max_token_ttl", "10m"}, 10 * time.Minute},
-			"not told, with the usual default": {silent, nil, usual},
-			"told as two minutes":              {f.living(2 * time.Minute), nil, 2 * time.Minute},
+			"stated":                             {f, nil, f.life},
+			"stated, and the default differs":    {f, []any{"default_token_ttl", "20m"}, f.life},
+			"stated, and a shorter limit":        {f, []any{"max_token_ttl", "20m"}, 20 * time.Minute},
+			"stated, and a longer limit":         {f, []any{"max_token_ttl", "48h"}, f.life},
+			"not stated":                         {silent, []any{"default_token_ttl", "20m"}, 20 * time.Minute},
+			"not stated, and a shorter limit":    {silent, []any{"default_token_ttl", "20m", "max_token_ttl", "10m"}, 10 * time.Minute},
+			"not stated, with the usual default": {silent, nil, usual},
+			"stated as two minutes":              {f.living(2 * time.Minute), nil, 2 * time.Minute},
 		} {
 			timed(t, f.name+" "+name, func(t *testing.T) {
 				w := life.of.mounted(t, life.change...)
@@ -69,7 +69,7 @@ func TestTokenLife_ManyYearsRotatedWhenDue(t *testing.T) {
 	}
 }
 
-// TestTokenLife_ManyYearsOverdueTellsTTL: a token of many years whose rotation is late tells when to come back.
+// TestTokenLife_ManyYearsOverdueTellsTTL: a token of many years whose rotation is late has a useful ttl.
 func TestTokenLife_ManyYearsOverdueTellsTTL(t *testing.T) {
 	t.Parallel()
 	timed(t, "jwt-v1", func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestTokenLife_ManyYearsOverdueTellsTTL(t *testing.T) {
 			t.Error("no rotation was tried")
 		}
 		if left := seconds(t, w.read("token/app").Data, "ttl"); left < 15*time.Second || left > 3*time.Minute {
-			t.Errorf("the reader is told to come back in %s, want the next attempt and request_timeout", left)
+			t.Errorf("ttl is %s, want the next attempt and request_timeout", left)
 		}
 	})
 }

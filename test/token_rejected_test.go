@@ -78,7 +78,7 @@ func TestTokenRejected_OncePerFiveMinutes(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		current := s.token("app").id
 		advance(time.Minute)
-		// Somebody for whom no token is good enough: say, the API refuses the account.
+		// A client that reports every token as rejected, because the API refuses the account.
 		for range 30 * 60 {
 			advance(time.Second)
 			a, err := s.ask(t.Context(), "app", reject(current))

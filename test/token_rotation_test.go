@@ -51,7 +51,7 @@ func TestTokenRotation_InBackgroundWhenDue(t *testing.T) {
 	})
 }
 
-// TestTokenRotation_NotOfUnreadToken: a token that nobody has read since it was issued is left alone.
+// TestTokenRotation_NotOfUnreadToken: a token without reads since it was issued is left alone.
 func TestTokenRotation_NotOfUnreadToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -139,7 +139,7 @@ func TestTokenRotation_WaitingReadGetsNewToken(t *testing.T) {
 	})
 }
 
-// TestTokenRotation_QuickIsUnnoticed: a rotation that is quick is noticed by nobody.
+// TestTokenRotation_QuickIsUnnoticed: a quick rotation delays no reader.
 func TestTokenRotation_QuickIsUnnoticed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -222,7 +222,7 @@ func TestTokenRotation_OverdueTTLIsNextAttempt(t *testing.T) {
 			different[a.ttl] = true
 		}
 		if len(different) < 5 {
-			t.Errorf("all clients are told to come back at the same moment: %v", different)
+			t.Errorf("all clients have the same ttl: %v", different)
 		}
 		// Near its end the ttl is what is left of the token, and never below 5.
 		for time.Until(first.expires) > 10*time.Second {

@@ -107,7 +107,7 @@ func TestTokenShared_CanceledReaderCancelsNoOthers(t *testing.T) {
 			if _, err := s.ask(impatient, "app", nil); err == nil {
 				t.Error("a reader got a token after it gave up")
 			} else if !errors.Is(err, context.DeadlineExceeded) && codeOf(err) != http.StatusGatewayTimeout {
-				t.Errorf("a reader who gave up was told: %v", err)
+				t.Errorf("a reader who gave up got: %v", err)
 			}
 			if waited := time.Since(began); waited != time.Second {
 				t.Errorf("a reader who gave up after 1s was kept for %s", waited)

@@ -12,7 +12,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestUnknownPath_NamesProbablePath: who goes astray is told the way.
+// TestUnknownPath_NamesProbablePath: the error names the path that was probably meant.
 func TestUnknownPath_NamesProbablePath(t *testing.T) {
 	t.Parallel()
 	for _, wrong := range []struct {
@@ -80,7 +80,7 @@ func TestUnknownPath_SuggestedPathExists(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
 		w := jwtV1().mounted(t)
-		told := 0
+		shown := 0
 		for path := range w.document().Paths {
 			misspelt := strings.Replace(example(path), "/", "s/", 1)
 			for _, asked := range []string{example(path), misspelt, strings.TrimSuffix(example(path), "gst"), example(path) + "/"} {
@@ -94,7 +94,7 @@ func TestUnknownPath_SuggestedPathExists(t *testing.T) {
 					}
 					for _, command := range regexp.MustCompile(
 						`vault (read|write|list|delete) (?:-f )?(?:-format=raw )?mastersindia/([\w/<>]+)`).FindAllStringSubmatch(r.message, -1) {
-						told++
+						shown++
 						does := map[string]logical.Operation{
 							"read": logical.ReadOperation, "write": logical.UpdateOperation, "list": logical.ListOperation,
 							"delete": logical.DeleteOperation,
@@ -110,13 +110,13 @@ func TestUnknownPath_SuggestedPathExists(t *testing.T) {
 				}
 			}
 		}
-		if told < 100 {
-			t.Errorf("only %d commands were told", told)
+		if shown < 100 {
+			t.Errorf("only %d commands were shown", shown)
 		}
 	})
 }
 
-// TestUnknownPath_WrittenBackWithEnvelope: what Vault read gave is written back without what is around it. Or somebody is used to
+// TestUnknownPath_WrittenBackWithEnvelope: what Vault read gave is written back without what is around it. Or a user is used to
 // KV version 2.
 func TestUnknownPath_WrittenBackWithEnvelope(t *testing.T) {
 	t.Parallel()

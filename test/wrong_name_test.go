@@ -102,7 +102,7 @@ func TestRevoke_EmptyTokenIDRefused(t *testing.T) {
 	})
 }
 
-// TestConfig_EmptyPausedRefused: paused="$UNSET" must not resume an account that somebody has stopped.
+// TestConfig_EmptyPausedRefused: paused="$UNSET" must not resume a paused account.
 func TestConfig_EmptyPausedRefused(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {

@@ -218,7 +218,7 @@ func TestRunServesTLS(t *testing.T) {
 	}
 	if response, err := newClient(t, x509.NewCertPool()).Get(p.where.HTTPS); err == nil {
 		response.Body.Close()
-		t.Error("a client that trusts nobody should not connect")
+		t.Error("a client without trusted roots should not connect")
 	}
 	for _, want := range []string{"ca_cert=@" + ca, "token_url=" + p.where.HTTPS + "/api/v1/token-auth/"} {
 		if !strings.Contains(p.stdout.String(), want) {

@@ -23,10 +23,10 @@ const (
 	List   = "list"
 )
 
-// ErrStorage is what storage that was told to fail responds with.
+// ErrStorage is the error of storage that was set to fail.
 func ErrStorage() error { return errors.New("the storage of the test is broken") }
 
-// Storage is what Vault keeps for the mount: it outlives the plugin's process, records every access, and fails as told.
+// Storage is the storage of the mount: it outlives the plugin's process, records every access, and fails on request.
 type Storage struct {
 	// Entries are the entries themselves, without faults and unrecorded.
 	Entries logical.Storage
