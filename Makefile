@@ -139,7 +139,7 @@ lint: bin/golangci-lint ## tests: Check vet, format, go.mod and the linters of .
 	bin/golangci-lint run ./...
 	cd audit && ../bin/golangci-lint run ./...
 
-# A module of its own keeps the linter's many dependencies out of the plugin's go.mod, and its version fixed for everybody.
+# A module of its own keeps the linter's many dependencies out of the plugin's go.mod, and pins its version.
 bin/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 	@echo "building golangci-lint from source into $@: a few minutes, only once" >&2
 	go build -C tools/lint -trimpath -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -321,8 +321,8 @@ func cell(text string) string {
 	return strings.NewReplacer("\n", " ", "|", "\\|", "<", "&lt;").Replace(text)
 }
 
-// withOutputs adds the output of the commands in the previous version to a new document. It comes from a real Vault: the acceptance
-// tests compare it, and write it where it is missing.
+// withOutputs adds the output of the commands in the previous version to a new document. It comes from a real Vault: the
+// acceptance tests compare it, and write it where it is missing.
 func withOutputs(document, previous string) string {
 	outputs := make(map[string]string)
 	eachCommand(previous, func(command, output string) string {

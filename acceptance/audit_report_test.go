@@ -78,7 +78,7 @@ func (w *testVault) trace(t *testing.T, env []string, token string, files ...str
 	return r
 }
 
-// entity makes somebody with an entity, and returns a Vault token of theirs.
+// entity creates a user with an entity, and returns their Vault token.
 func (w *testVault) entity(t *testing.T, name, policy string) string {
 	t.Helper()
 	password := canary("password of " + name)
@@ -95,7 +95,7 @@ func (w *testVault) entity(t *testing.T, name, policy string) string {
 	return strings.TrimSpace(token)
 }
 
-// readAs reads a role as somebody.
+// readAs reads a role with a Vault token.
 func (w *testVault) readAs(t *testing.T, vaultToken, role string, flags ...string) harness.Secret {
 	t.Helper()
 	args := append(append([]string{"read", "-format=json"}, flags...), "mastersindia/token/"+role)
@@ -125,7 +125,7 @@ type leakScript struct {
 	removed  []string // of the device that was enabled anew
 }
 
-// read reads the role as somebody.
+// read reads the role as the named user.
 func (s *leakScript) read(name string) string {
 	s.t.Helper()
 	out, err := s.CLI.As(s.people[name]).Must(s.t.Context(), "", "read", "-field=access_token", s.mount+"token/app")

@@ -146,8 +146,8 @@ func (h *clientToken) rotations() int {
 	return len(h.tokens) - 1
 }
 
-// lookAtFile uses the token in the file of the client, and checks that the file is replaced atomically: it is never missing, never
-// empty, and never overwritten in place.
+// lookAtFile uses the token in the file of the client, and checks that the file is replaced atomically: it is never missing,
+// never empty, and never overwritten in place.
 func (h *clientToken) lookAtFile(ctx context.Context) {
 	if h.file == "" {
 		return

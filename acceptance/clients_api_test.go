@@ -80,7 +80,7 @@ func (p *testAPI) goesWrong(rw http.ResponseWriter, path string) bool {
 	switch {
 	case path == "/forbidden":
 		rw.WriteHeader(http.StatusForbidden)
-	case path == "/moved": // whoever follows takes the token along
+	case path == "/moved": // a client that follows sends the token along
 		rw.Header().Set("Location", p.url+"/accepted")
 		rw.WriteHeader(http.StatusTemporaryRedirect)
 	case path == "/misspelt":

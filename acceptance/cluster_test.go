@@ -247,7 +247,7 @@ func (v *watch) all() []leaderTerm {
 	return append([]leaderTerm(nil), v.leaderTerms...)
 }
 
-// waitForLeaderTerm waits until there were so many reigns and somebody leads, and returns the last of them.
+// waitForLeaderTerm waits until there have been count leader terms, and returns the last of them.
 func (v *watch) waitForLeaderTerm(t *testing.T, count int) leaderTerm {
 	t.Helper()
 	deadline := time.After(time.Minute)

@@ -45,8 +45,8 @@ func programs() map[string]string {
 	}
 }
 
-// TestCommandLine_HelpVersionAndUsageErrors checks that help and version go to standard output, and that an unknown option gives an
-// error that points to -help.
+// TestCommandLine_HelpVersionAndUsageErrors checks that help and version go to standard output, and that an unknown option
+// gives an error that points to -help.
 func TestCommandLine_HelpVersionAndUsageErrors(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("..")

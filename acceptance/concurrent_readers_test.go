@@ -33,8 +33,8 @@ type source struct {
 // owner is the account as the simulator names it.
 func (s source) owner() string { return string(s.account.Protocol) + "/" + s.account.Name() }
 
-// checkResponse checks that a response comes from the source: from this role and config, with a token that was issued to this account
-// and that the upstream's business call accepts.
+// checkResponse checks that a response comes from the source: from this role and config, with a token that was issued to this
+// account and that the upstream's business call accepts.
 func (w *testVault) checkResponse(ctx context.Context, s source, response *api.Secret) error {
 	if response.LeaseID != "" && !strings.HasPrefix(response.LeaseID, s.path+"/") {
 		return fmt.Errorf("%s: the lease is one of another role: %s", s.path, response.LeaseID)

@@ -215,7 +215,7 @@ func TestConfig_SecretWithNewlineRefused(t *testing.T) {
 	_, args := w.configCommand(t, "main", account)
 	said := w.mustFail(t, account.Password+"\n", args...).Stderr
 	if !strings.Contains(said, "newline") || !strings.Contains(said, "printf") {
-		t.Errorf("want to be told of the newline and of printf, got: %s", said)
+		t.Errorf("want an error that names the newline and printf, got: %s", said)
 	}
 	w.upstream.wantLogins(t, 0)
 }

@@ -28,9 +28,9 @@ const (
 	// the rest is for a loaded machine.
 	recoveryTimeout = 30 * time.Second
 	// shortPause is the longest pause that a login which was cut off may cost: a second and its jitter, and the rounding of the
-	// time that is told.
+	// time in the message.
 	shortPause = 2500 * time.Millisecond
-	// cutOff is the reason that is told.
+	// cutOff is the reason in the message.
 	cutOff = "cut off when the plugin stopped"
 	// storeTimeout bounds how long after the upstream has responded to a login its token may still be on its way into storage.
 	storeTimeout = time.Second
@@ -85,7 +85,7 @@ type crashes struct {
 	windows   []window        // from each kill to the recovery from it
 	recovered []time.Duration // from each kill to the next good read
 	struck    int             // reads that were under way at a kill
-	asked     int             // logins that an operator asked for and was told the success of
+	asked     int             // logins that an operator requested and that succeeded
 	coldOnes  int             // logins that cold's readers needed
 	cutLogins map[string]int  // by account: logins in the middle of which the plugin was killed
 	paused    int             // responses that report the short backoff
@@ -215,7 +215,7 @@ func (c *crashes) amongReads(t *testing.T, n int) {
 	c.recover(t, c.steady[n%2])
 }
 
-// endLease ends the newest lease. Vault says so when it found no plugin to tell, and is asked again.
+// endLease ends the newest lease. It retries if Vault reports that the plugin was not running.
 func (c *crashes) endLease(t *testing.T) {
 	t.Helper()
 	leases := c.readers.leasesRead()
@@ -366,19 +366,19 @@ func (c *crashes) countsOf(s source) simulator.Counts {
 	return c.upstream.Counters().Of(s.account.Protocol, s.account.Name())
 }
 
-// wantShortPause checks what readers of cold were told since the last kill: that a login was cut off, and a time of the next
+// wantShortPause checks the errors of readers of cold since the last kill: that a login was cut off, and a time of the next
 // attempt that is seconds away.
 func (c *crashes) wantShortPause(t *testing.T) {
 	t.Helper()
-	last, told := c.windows[len(c.windows)-1], 0
+	last, seen := c.windows[len(c.windows)-1], 0
 	for _, f := range c.readers.failures() {
 		if f.to.Before(last.from) || !strings.Contains(f.said, cutOff) {
 			continue
 		}
-		told++
+		seen++
 		match := regexp.MustCompile(`next attempt at (\S+Z)`).FindStringSubmatch(f.said)
 		if match == nil || f.status != http.StatusServiceUnavailable || f.source != c.cold {
-			t.Errorf("want a 503 for a reader of cold that tells the time of the next attempt, got for %s: %s", f.source.path, f.said)
+			t.Errorf("want a 503 for a reader of cold with the time of the next attempt, got for %s: %s", f.source.path, f.said)
 			continue
 		}
 		next, err := time.Parse(time.RFC3339, match[1])
@@ -389,10 +389,10 @@ func (c *crashes) wantShortPause(t *testing.T) {
 			t.Errorf("the pause after a login that was cut off is %s long, want at most %s", pause, shortPause)
 		}
 	}
-	if told == 0 {
-		t.Error("nobody was told that a login was cut off")
+	if seen == 0 {
+		t.Error("no reader got the error that a login was cut off")
 	}
-	c.paused += told
+	c.paused += seen
 }
 
 func mentions(failed []error, words string) bool {
@@ -433,7 +433,7 @@ func (c *crashes) wantLoginsFor(t *testing.T) {
 	}
 }
 
-// wantFailuresExplained checks that each read that failed was struck by a kill, or told of the pause after one.
+// wantFailuresExplained checks that each read that failed was hit by a kill, or reports the backoff after one.
 func (c *crashes) wantFailuresExplained(t *testing.T) {
 	t.Helper()
 	struck, paused := 0, 0

@@ -76,7 +76,7 @@ func (w *testVault) openShell(t *testing.T, node *harness.Vault, document, dir s
 	return &shell{document: document, stdin: stdin, output: bufio.NewScanner(output)}
 }
 
-// bash is a shell as somebody has it who is logged in to a node's machine.
+// bash is a shell of a user who is logged in to a node's machine.
 func (w *testVault) bash(t *testing.T, node *harness.Vault, dir string, args ...string) *exec.Cmd {
 	t.Helper()
 	d := &docsVault{testVault: w}

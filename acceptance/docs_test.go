@@ -175,7 +175,7 @@ func (d *docsVault) follow(t *testing.T, document string, commands []shown) {
 	reader{env: env, dir: d.download(t), password: d.password, secret: d.secret}.follow(t, document, commands)
 }
 
-// reader is somebody who follows a document, in a folder, and types a password or a client secret where a command asks for it.
+// reader is a user who follows a document in a folder, and types a password or a client secret where a command asks for it.
 type reader struct {
 	env              []string
 	dir              string

@@ -94,7 +94,7 @@ func TestFailover_TwentyUnderReaders(t *testing.T) {
 				read.role, clock(read.end), read.end.Sub(read.begin).Round(time.Millisecond), read.err)
 		}
 	}
-	t.Logf("%d reads were told that a login had been cut off", paused)
+	t.Logf("%d reads got the error that a login had been cut off", paused)
 	reportFailovers(t, happened, reads, leaders.all())
 	w.wantAllNodesHaveServed(t, leaders.all(), reads)
 
@@ -203,7 +203,7 @@ func reportFailovers(t *testing.T, happened []failover, reads []clusterRead, lea
 					lost++
 				}
 			}
-			// On a busy machine the new leader may be lost again before anybody has read.
+			// On a busy machine the new leader may be lost again before the first read.
 			if late := back.Sub(leaderAt(leaderTerms, back).since); late > backWithin {
 				t.Errorf("after the %s at %s the first good read came %s after the new leader was active",
 					kind, clock(f.ordered), late.Round(time.Millisecond))
@@ -348,7 +348,7 @@ func (w *testCluster) wantKeptLeases(t *testing.T, kept []string) {
 
 func clock(at time.Time) string { return at.Format("15:04:05.000") }
 
-// spread tells the middle and the largest of several durations.
+// spread formats the median and the maximum of durations.
 func spread(d []time.Duration) string {
 	if len(d) == 0 {
 		return "none"

@@ -385,7 +385,7 @@ func (h *hostile) refusedByVault(t *testing.T, what string, body []byte) {
 	}
 }
 
-// playFloods sends more of everything than anybody means.
+// playFloods sends an excessive number of everything.
 func (h *hostile) playFloods(t *testing.T) {
 	const many = 9_990 // Vault itself takes 10,000 entries.
 	unknown, headers := map[string]any{}, map[string]any{}

@@ -40,7 +40,7 @@ const (
 	stepDownCommand  = "vault operator step-down"
 )
 
-// installation is a cluster on which somebody installs the plugin as docs/install.md says, with a shell on each node.
+// installation is a cluster on which the plugin is installed as docs/install.md says, with a shell on each node.
 type installation struct {
 	*testCluster
 
@@ -371,7 +371,7 @@ func (i *installation) put(t *testing.T, node int, file, mode string) {
 	i.shells[node].run(t, shown{command: "install -m " + mode + " " + file + " " + i.fileOn(i.cluster.Nodes[node])})
 }
 
-// terminal is a command that goes on until somebody presses Ctrl-C.
+// terminal is a command that runs until Ctrl-C.
 type terminal struct {
 	cmd     *exec.Cmd
 	printed bytes.Buffer

@@ -103,7 +103,7 @@ func TestLease_EndsWithoutLoggingOthersOut(t *testing.T) {
 	}
 	counters := w.upstream.Counters()
 	if counters.Refreshes != 0 {
-		t.Errorf("upstream was told %d times to exchange a refresh token, which logs everybody out", counters.Refreshes)
+		t.Errorf("upstream got %d exchanges of a refresh token, which log all readers out", counters.Refreshes)
 	}
 	stranger.wantKillable(t)
 	t.Logf("%d cases on %d mounts: %d logins, 0 irrevocable leases, %d business calls granted and %d refused",
@@ -285,7 +285,7 @@ func (c *leaseCase) endAll(t *testing.T, row leaseRow) {
 	}
 }
 
-// irrevocable counts the leases that Vault could not revoke, in both of the ways in which Vault tells.
+// irrevocable counts the leases that Vault could not revoke, by both ways in which Vault reports them.
 func (c *leaseCase) irrevocable(t *testing.T) int {
 	t.Helper()
 	count := c.call(t, http.MethodGet, "sys/leases/count?type=irrevocable", nil).Int("lease_count")

@@ -37,7 +37,7 @@ func TestMonitoring_AlertFiresAndResolves(t *testing.T) {
 	p.wantQuiet(t, "MastersIndiaAccountRejected")
 	p.wantDashboard(t)
 
-	// The password is changed at the vendor's, and nobody tells Vault.
+	// The password is changed at the vendor's, but not in Vault.
 	account.Password = canary("password")
 	w.upstream.addAccount(t, account)
 	before := w.upstream.logins()

@@ -26,7 +26,7 @@ func examplePolicies() []string {
 type policyRow struct {
 	method, path string
 	data         map[string]any
-	// may are the policies that allow it; everybody else gets 403.
+	// may are the policies that allow it; the others get 403.
 	may []string
 	// coming says that the engine may refuse it: it is checked only who is let through to it.
 	coming bool

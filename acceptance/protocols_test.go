@@ -225,7 +225,7 @@ func TestToken_ClientIDForOAuthOnly(t *testing.T) {
 	w := newTestVault(t)
 	w.app(t, simulator.FirstVision)
 	if response := w.readToken(t, "app"); response.Data["client_id"] != nil {
-		t.Errorf("the response tells the client_id %v of a protocol that does not use it with the token", response.Data["client_id"])
+		t.Errorf("the response has the client_id %v of a protocol that does not use it with the token", response.Data["client_id"])
 	}
 }
 

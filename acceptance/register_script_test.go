@@ -98,8 +98,8 @@ func sumOf(t *testing.T, file string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// TestRegisterScript_TunesWithoutPins has a server that knows no pins and no reload by type, as OpenBao does not: the script goes on to
-// the end, there and back.
+// TestRegisterScript_TunesWithoutPins has a server that knows no pins and no reload by type, as OpenBao does not: the script
+// goes on to the end, there and back.
 func TestRegisterScript_TunesWithoutPins(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartDevVault)
@@ -257,7 +257,7 @@ func TestRegisterScript_GuideRemovesPin(t *testing.T) {
 	}
 	r.vault(t, "secrets", "disable", "later")
 
-	// Whoever deletes the pin and does no more is back at the old version, or has no engine at all.
+	// Deleting the pin alone goes back to the old version, or leaves no engine at all.
 	const pin = "sys/plugins/pins/secret/" + harness.PluginName
 	r.vault(t, "delete", pin)
 	r.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
@@ -312,7 +312,8 @@ func (r *registration) wantTuned(t *testing.T, tuned, running string) {
 	}
 }
 
-// TestRegisterScript_InstallerPolicySuffices installs, exchanges and removes the plugin with the policy that docs/install.md names.
+// TestRegisterScript_InstallerPolicySuffices installs, exchanges and removes the plugin with the policy that docs/install.md
+// names.
 func TestRegisterScript_InstallerPolicySuffices(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartDevVault)

@@ -181,7 +181,7 @@ func (u *upgrade) exchangeBy(t *testing.T, what string, commands []shown, versio
 	u.patient.waitForReads(t, upgradeReaders)
 }
 
-// wantVersion checks which version runs, as Vault tells it in both ways.
+// wantVersion checks which version runs, as Vault reports it in both ways.
 func (u *upgrade) wantVersion(t *testing.T, version string) {
 	t.Helper()
 	mount := u.readJSON(t, "read", "-format=json", "sys/mounts/mastersindia")

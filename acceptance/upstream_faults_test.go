@@ -93,7 +93,7 @@ func TestUpstreamFault_UntrustedCertificateRefused(t *testing.T) {
 	w := newTestVault(t)
 	stdin, args := w.configCommand(t, "main", w.account(t, simulator.JWT), "ca_cert=")
 	if said := w.mustFail(t, stdin, args...).Stderr; !strings.Contains(said, "certificate") {
-		t.Errorf("want to be told of the certificate, got: %s", said)
+		t.Errorf("want an error that names the certificate, got: %s", said)
 	}
 	w.upstream.wantLogins(t, 0)
 }

@@ -18,8 +18,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// testVault is the fixture of one test: its own Vault server with the engine at mastersindia/, and its own upstream. Both start in
-// a second.
+// testVault is the fixture of one test: its own Vault server with the engine at mastersindia/, and its own upstream. Both start
+// in a second.
 type testVault struct {
 	*harness.Vault
 

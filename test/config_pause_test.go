@@ -86,11 +86,7 @@ func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		release := s.Upstream.Hold()
-		done := make(chan error, 1)
-		go func() {
-			_, err := s.ask(t.Context(), "app", nil)
-			done <- err
-		}()
+		done := s.startRead()
 		for s.logins() < 1 {
 			advance(time.Millisecond)
 		}

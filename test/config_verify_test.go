@@ -87,8 +87,8 @@ func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {
 	}
 }
 
-// TestConfigVerify_BlamesOnlyTypedFields: the message asks only for corrections of fields that can be wrong. An upstream that is down
-// or throttles is no fault of the write.
+// TestConfigVerify_BlamesOnlyTypedFields: the message asks only for corrections of fields that can be wrong. An upstream that
+// is down or throttles is no fault of the write.
 func TestConfigVerify_BlamesOnlyTypedFields(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[simulator.FaultKind]string{

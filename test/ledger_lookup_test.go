@@ -371,8 +371,8 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 	})
 }
 
-// TestLookup_DamagedPageHidesNoOtherConfig: a damaged page does not hide that another config got the token. An operator who deals with a leak
-// needs all that there is.
+// TestLookup_DamagedPageHidesNoOtherConfig: a damaged page does not hide that another config got the token. An operator who
+// deals with a leak needs all that there is.
 func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
 	t.Parallel()
 	timed(t, "of two configs", func(t *testing.T) {

@@ -27,8 +27,8 @@ func (s *testMount) oneToken(left func() int) {
 type atEnd struct{ reads, failed, unexplained int }
 
 // readOver reads every second. In the last 6 s of its life a token counts as expired, and nothing can be had in its place until
-// that end has come; then the next attempt is made. nearEnd reports whether that explains a failure; stated is the end of the token
-// that was served last.
+// that end has come; then the next attempt is made. nearEnd reports whether that explains a failure; stated is the end of the
+// token that was served last.
 func (s *testMount) readOver(span time.Duration, nearEnd func(now, stated time.Time) bool) (met atEnd) {
 	s.t.Helper()
 	var stated time.Time

@@ -251,11 +251,7 @@ func TestRestart_ReloadDuringLoginIsOneFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		release := s.Upstream.Hold()
-		done := make(chan error, 1)
-		go func() {
-			_, err := s.ask(t.Context(), "app", nil)
-			done <- err
-		}()
+		done := s.startRead()
 		for s.logins() < 1 {
 			advance(time.Millisecond)
 		}

@@ -29,8 +29,8 @@ func (s *testMount) hangingRefresh() (mend func()) {
 	return func() { mended.Store(true) }
 }
 
-// TestRevoke_AnswersInTimeAndGoesOnTelling: the refresh endpoint hangs. The response comes within 30 s all the same, the tokens are
-// out of use at once, and they are killed when the upstream is well again.
+// TestRevoke_AnswersInTimeAndGoesOnTelling: the refresh endpoint hangs. The response comes within 30 s all the same, the tokens
+// are out of use at once, and they are killed when the upstream is well again.
 func TestRevoke_AnswersInTimeAndGoesOnTelling(t *testing.T) {
 	t.Parallel()
 	for _, timeout := range []string{"15s", "60s"} {

@@ -64,6 +64,33 @@ func (s *testMount) revoke(id string) (map[string]revocation, []string) {
 	return revoked, resp.Warnings
 }
 
+// startRevoke revokes the tokens of gst in the background. The channel is closed once revoke/ has returned.
+func (s *testMount) startRevoke() <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = s.do(s.t.Context(), logical.UpdateOperation, "revoke/gst", nil)
+	}()
+	return done
+}
+
+// failRevoke revokes the tokens of gst while storage fails, which must be an error, and leaves storage failing.
+func (s *testMount) failRevoke() {
+	s.t.Helper()
+	s.Storage.FailPuts(1000)
+	if _, err := s.do(s.t.Context(), logical.UpdateOperation, "revoke/gst", nil); err == nil {
+		s.t.Fatal("revoke/ succeeded although storage failed")
+	}
+}
+
+// wantNotServed reads a token, which must not be the revoked one.
+func (s *testMount) wantNotServed(revoked string) {
+	s.t.Helper()
+	if a := s.token("app"); a.id == revoked {
+		s.t.Error("a revoked token was served")
+	}
+}
+
 // TestRevoke_KillsEveryUnexpiredToken: revoke kills every unexpired token upstream where that can be done.
 func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
 	t.Parallel()
@@ -171,9 +198,7 @@ func TestRevoke_UnsupportedTellsExpiry(t *testing.T) {
 		if len(warnings) == 0 || !contains(warnings[0], first.id, want.validUntil) {
 			t.Errorf("warnings %q, want one that names the token that lives on, and until when", warnings)
 		}
-		if a := s.token("app"); a.id == first.id {
-			t.Error("a revoked token was served")
-		}
+		s.wantNotServed(first.id)
 		// Asked again, it says the same of the token that lives on.
 		revoked, _ = s.revoke(first.id)
 		if revoked[first.id] != want {
@@ -210,9 +235,7 @@ func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 					t.Errorf("%d exchanges, %d failed by the upstream; want 1 and 1", counted.Refreshes, counted.Faulted)
 				}
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-				if a := s.token("app"); a.id == first.id {
-					t.Error("a revoked token was served")
-				}
+				s.wantNotServed(first.id)
 				// When the upstream is back, the old token can be killed.
 				revoked, _ = s.revoke(first.id)
 				if revoked[first.id].upstream != "killed" || s.Simulator.TokenAlive(first.access) {
@@ -231,7 +254,7 @@ func TestRevoke_NotServedAfterRestart(t *testing.T) {
 		first := s.token("app")
 		// The upstream hangs during the revocation; Vault crashes meanwhile.
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute, On: simulator.OnRefresh})
-		go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil) }()
+		s.startRevoke()
 		advance(time.Second)
 		if s.Simulator.Counters().Refreshes != 1 {
 			t.Fatal("the upstream got no revocation")
@@ -273,16 +296,7 @@ func TestRevoke_DuringLoginDropsItsToken(t *testing.T) {
 		first := s.token("app")
 		advance(2 * time.Hour) // that token has expired, and so has the one that replaced it
 		release := s.Upstream.Hold()
-		readers := make(chan tokenResponse, 3)
-		for range cap(readers) {
-			go func() {
-				a, err := s.ask(t.Context(), "app", nil)
-				if err != nil {
-					t.Error(err)
-				}
-				readers <- a
-			}()
-		}
+		readers := []<-chan tokenResponse{s.startToken(), s.startToken(), s.startToken()}
 		advance(time.Second)
 		logins := s.logins()
 		if logins != 3 {
@@ -291,8 +305,8 @@ func TestRevoke_DuringLoginDropsItsToken(t *testing.T) {
 		revokedAt := time.Now()
 		s.revoke("")
 		release()
-		for range cap(readers) {
-			a := <-readers
+		for _, reader := range readers {
+			a := <-reader
 			if a.id == first.id || a.issued.Before(revokedAt) || !s.Simulator.TokenAlive(a.access) {
 				t.Errorf("after the revocation a reader was given a token of %s, want one of a new login", a.issued)
 			}
@@ -338,9 +352,7 @@ func TestRevoke_RepeatedTokenNotServed(t *testing.T) {
 			t.Fatalf("%d logins, want 2", got)
 		}
 		advance(3 * time.Second)
-		if a := s.token("app"); a.id == first.id {
-			t.Error("a revoked token was served")
-		}
+		s.wantNotServed(first.id)
 	})
 }
 
@@ -386,14 +398,7 @@ func TestRevoke_DuringVerificationLeavesOneLogin(t *testing.T) {
 			t.Fatalf("%d logins, want 2, one of them the verification in flight", got)
 		}
 		s.revoke("")
-		read := make(chan tokenResponse, 1)
-		go func() {
-			a, err := s.ask(t.Context(), "app", nil)
-			if err != nil {
-				t.Error(err)
-			}
-			read <- a
-		}()
+		read := s.startToken()
 		advance(time.Second)
 		release()
 		<-written
@@ -415,15 +420,10 @@ func TestRevokeUnsaved_KeptWhileIdle(t *testing.T) {
 		first := s.token("app")
 		s.EveryMinute()
 		advance(30*time.Minute + 30*time.Second)
-		s.Storage.FailPuts(1000)
-		if _, err := s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil); err == nil {
-			t.Fatal("revoke/ succeeded although storage failed")
-		}
+		s.failRevoke()
 		s.Storage.Heal()
 		advance(time.Minute)
-		if a := s.token("app"); a.id == first.id {
-			t.Error("a revoked token was served")
-		}
+		s.wantNotServed(first.id)
 	})
 }
 
@@ -436,20 +436,14 @@ func TestRevokeUnsaved_AccountNotEvictedWhileWriting(t *testing.T) {
 		first := s.token("app")
 		advance(30 * time.Minute)
 		s.Storage.SlowPuts(3 * time.Second)
-		revoked := make(chan struct{})
-		go func() {
-			defer close(revoked)
-			_, _ = s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
-		}()
+		revoked := s.startRevoke()
 		advance(time.Second)
 		s.minute()
 		if id := s.status()["token_id"]; id == first.id {
 			t.Error("a token is said to be served while it is being revoked")
 		}
 		<-revoked
-		if a := s.token("app"); a.id == first.id {
-			t.Error("a revoked token was served")
-		}
+		s.wantNotServed(first.id)
 	})
 }
 
@@ -482,11 +476,7 @@ func TestRevoke_KeptThroughEviction(t *testing.T) {
 		first := s.token("app")
 		advance(30 * time.Minute)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second, On: simulator.OnRefresh})
-		revoked := make(chan struct{})
-		go func() {
-			defer close(revoked)
-			_, _ = s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
-		}()
+		revoked := s.startRevoke()
 		advance(time.Second)
 		s.minute()
 		<-revoked

@@ -37,10 +37,7 @@ func TestRevokeUnsaved_KeptThroughReloads(t *testing.T) {
 					s := ksaMount(t, 24*time.Hour)
 					first := s.token("app")
 					advance(time.Minute)
-					s.Storage.FailPuts(1000)
-					if _, err := s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil); err == nil {
-						t.Fatal("revoke/ succeeded although storage failed")
-					}
+					s.failRevoke()
 					s.Storage.Heal()
 					happens(s)
 					s.Storage.Heal()
@@ -51,9 +48,7 @@ func TestRevokeUnsaved_KeptThroughReloads(t *testing.T) {
 						}
 						s.Reload()
 					}
-					if a := s.token("app"); a.id == first.id {
-						t.Error("a revoked token was served")
-					}
+					s.wantNotServed(first.id)
 				})
 			})
 		}
@@ -77,19 +72,13 @@ func TestRevokeUnsaved_KeptThroughRemoteWrite(t *testing.T) {
 		first := s.token("app")
 		advance(time.Minute)
 		s.Storage.SlowPuts(3 * time.Second)
-		revoked := make(chan struct{})
-		go func() {
-			defer close(revoked)
-			_, _ = s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
-		}()
+		revoked := s.startRevoke()
 		advance(time.Second)
 		s.Backend().InvalidateKey(t.Context(), "config/gst")
 		if id := s.status()["token_id"]; id == first.id {
 			t.Error("a token is said to be served while it is being revoked")
 		}
 		<-revoked
-		if a := s.token("app"); a.id == first.id {
-			t.Error("a revoked token was served")
-		}
+		s.wantNotServed(first.id)
 	})
 }

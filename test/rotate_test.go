@@ -196,8 +196,8 @@ func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 	})
 }
 
-// TestRotate_NotMadeSaysSo: rotate that was not made says so. An operator who has had the account unlocked by the vendor must not take
-// the old refusal for a new one.
+// TestRotate_NotMadeSaysSo: rotate that was not made says so. An operator who has had the account unlocked by the vendor must
+// not take the old refusal for a new one.
 func TestRotate_NotMadeSaysSo(t *testing.T) {
 	t.Parallel()
 	const untried = "no new one was made: rotate/ logs in again from "

@@ -95,8 +95,8 @@ func TestStorageOutage_UnsavedTokenServed(t *testing.T) {
 	})
 }
 
-// TestInvalidation_ConfigChangedElsewhere: a config that another node has changed takes effect. Vault notifies a node of a cluster
-// which entries others have written.
+// TestInvalidation_ConfigChangedElsewhere: a config that another node has changed takes effect. Vault notifies a node of a
+// cluster which entries others have written.
 func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -145,11 +145,7 @@ func TestInvalidation_DuringLoginFailsNoReader(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := gstMount(t, time.Hour)
 				release := s.Upstream.Hold()
-				done := make(chan error, 1)
-				go func() {
-					_, err := s.ask(t.Context(), "app", nil)
-					done <- err
-				}()
+				done := s.startRead()
 				advance(time.Second)
 				if got := s.logins(); got != 1 {
 					t.Fatalf("%d logins, want 1 in flight", got)

@@ -10,7 +10,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestTokenLife_FromResponseDefaultAndLimit: the lifetime of a token is that of the response, or the default, and never above the limit.
+// TestTokenLife_FromResponseDefaultAndLimit: the lifetime of a token is that of the response, or the default, and never above
+// the limit.
 func TestTokenLife_FromResponseDefaultAndLimit(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {

@@ -31,7 +31,7 @@ func TestPlugin_TypeAndVersion(t *testing.T) {
 	}
 	versioner, ok := backend.(logical.PluginVersioner)
 	if !ok {
-		t.Fatalf("%T tells no version", backend)
+		t.Fatalf("%T has no version", backend)
 	}
 	want := os.Getenv("VERSION")
 	if want == "" {

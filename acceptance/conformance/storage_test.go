@@ -26,7 +26,7 @@ type storage struct {
 	strike strike
 }
 
-// strike is told the number of an access and what it is. The access fails with the error that it returns, and if late only after
+// strike gets the number of an access and the access. The access fails with the error that it returns, and if late only after
 // it was done.
 type strike func(n int64, call string) (late bool, err error)
 

@@ -47,7 +47,7 @@ func StartPrometheus(ctx context.Context, program, config string) (*Prometheus, 
 		return nil, err
 	}
 	var err error
-	for range 3 { // between finding a free port and listening on it somebody else may take it
+	for range 3 { // another process may take the port before Prometheus listens on it
 		var p *Prometheus
 		if p, err = startPrometheus(ctx, program, config, dir); err == nil || ctx.Err() != nil {
 			return p, err

@@ -183,7 +183,7 @@ func (v *Vault) prepare() error {
 func (v *Vault) config() string { return filepath.Join(v.Dir, "server.hcl") }
 
 // launch starts the server process on a free port and waits until it responds. Between finding a free port and listening on it
-// somebody else may take it, so it tries again.
+// another process may take it, so it tries again.
 func (v *Vault) launch(ctx context.Context) error {
 	var err error
 	for range 3 {
@@ -210,7 +210,7 @@ func (v *Vault) launchOnce(ctx context.Context) error {
 		if !v.binaries.OpenBao {
 			args = append(args, "-dev-no-kv")
 		}
-		// In the environment, since everybody on the machine can read a command line.
+		// In the environment, since every user of the machine can read a command line.
 		env = append(env, "VAULT_DEV_ROOT_TOKEN_ID="+v.Token, "VAULT_DEV_LISTEN_ADDRESS="+address)
 	}
 	v.process, err = startProcess(processSpec{

@@ -131,7 +131,7 @@ func (s *Server) accept() {
 	}
 }
 
-// guard counts whoever comes where nobody must.
+// guard counts connections to where none may go.
 func (s *Server) guard() {
 	for {
 		conn, err := s.trap.Accept()

@@ -28,7 +28,7 @@ import (
 // restartGrace is for how long after a reload or a crash Vault may respond that it cannot reach the plugin.
 const restartGrace = 20 * time.Second
 
-// counts are what everybody got.
+// counts are the results of all clients.
 type counts struct {
 	mu sync.Mutex
 	n  map[string]int

@@ -157,7 +157,7 @@ func (p *play) renderTemplate(ctx context.Context) error {
 	return nil
 }
 
-// findTheToken shows what the engine knows of a token that somebody has found.
+// findTheToken shows what the engine knows of a token that was found.
 func (p *play) findTheToken(ctx context.Context) error {
 	p.out.step("A token turned up in a log: whose is it, and what to do?")
 	token, err := p.vault.CLI.Must(ctx, "", "read", "-field=access_token", "mastersindia/token/billing")

@@ -28,7 +28,7 @@ type screen struct {
 	steps   int
 }
 
-// newScreen returns a screen that uses colours only where somebody sees them and has not said no.
+// newScreen returns a screen that uses colours only on a terminal, unless NO_COLOR is set.
 func newScreen(out *os.File) *screen {
 	info, err := out.Stat()
 	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
@@ -93,7 +93,7 @@ func (s *screen) table(rows [][]string) {
 }
 
 func (s *screen) printf(format string, values ...any) {
-	_, _ = fmt.Fprintf(s.out, format, values...) // Nobody can be told that the screen has gone.
+	_, _ = fmt.Fprintf(s.out, format, values...) // An error on the screen cannot be reported.
 }
 
 func (s *screen) style(code, text string) string {

@@ -89,7 +89,7 @@ func (s *stage) layOutFiles() error {
 	return nil
 }
 
-// logins asks the simulator how often anybody has tried to log in.
+// logins asks the simulator for the number of login attempts.
 func (s *stage) logins(ctx context.Context) (int, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.simulator.HTTP+"/_simulator/counters", http.NoBody)
 	if err != nil {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Command roots prints Mozilla's root certificates as the Go project packages them, for the image. They come with go.sum's
-// checksum, so that the same commit gives the same image, and an update is a change that somebody reads.
+// checksum, so that the same commit gives the same image, and an update is a change that is reviewed.
 package main
 
 import (
