@@ -26,35 +26,35 @@ func TestFaults(t *testing.T) {
 		name   string
 		fault  simulator.Fault
 		status int
-		check  func(t *testing.T, got answer)
+		check  func(t *testing.T, got response)
 	}{
 		{"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 1500 * time.Millisecond}, 429,
-			func(t *testing.T, got answer) { wantHeader(t, got, "Retry-After", "2") }},
+			func(t *testing.T, got response) { wantHeader(t, got, "Retry-After", "2") }},
 		{"throttled, no word when", simulator.Fault{Kind: simulator.FaultThrottled}, 429,
-			func(t *testing.T, got answer) { wantHeader(t, got, "Retry-After", "") }},
+			func(t *testing.T, got response) { wantHeader(t, got, "Retry-After", "") }},
 		{"unavailable", simulator.Fault{Kind: simulator.FaultUnavailable}, 503,
-			func(t *testing.T, got answer) { wantHeader(t, got, "Retry-After", "") }},
+			func(t *testing.T, got response) { wantHeader(t, got, "Retry-After", "") }},
 		{"unavailable until", simulator.Fault{Kind: simulator.FaultUnavailable, RetryAfter: time.Minute}, 503,
-			func(t *testing.T, got answer) { wantHeader(t, got, "Retry-After", "60") }},
-		{"html", simulator.Fault{Kind: simulator.FaultHTML}, 504, func(t *testing.T, got answer) {
+			func(t *testing.T, got response) { wantHeader(t, got, "Retry-After", "60") }},
+		{"html", simulator.Fault{Kind: simulator.FaultHTML}, 504, func(t *testing.T, got response) {
 			wantHeader(t, got, "Content-Type", "text/html; charset=utf-8")
 			if !strings.HasPrefix(got.body, "<html>") {
 				t.Errorf("body %q", got.body)
 			}
 		}},
 		{"redirect", simulator.Fault{Kind: simulator.FaultRedirect, RedirectTo: "http://elsewhere.example/"}, 302,
-			func(t *testing.T, got answer) { wantHeader(t, got, "Location", "http://elsewhere.example/") }},
-		{"garbage", simulator.Fault{Kind: simulator.FaultGarbage}, 200, func(t *testing.T, got answer) {
+			func(t *testing.T, got response) { wantHeader(t, got, "Location", "http://elsewhere.example/") }},
+		{"garbage", simulator.Fault{Kind: simulator.FaultGarbage}, 200, func(t *testing.T, got response) {
 			if utf8.ValidString(got.body) {
 				t.Errorf("body %q", got.body)
 			}
 		}},
-		{"empty", simulator.Fault{Kind: simulator.FaultEmpty}, 200, func(t *testing.T, got answer) {
+		{"empty", simulator.Fault{Kind: simulator.FaultEmpty}, 200, func(t *testing.T, got response) {
 			if got.body != "" {
 				t.Errorf("body %q", got.body)
 			}
 		}},
-		{"unknown", simulator.Fault{Kind: "sulking"}, 500, func(t *testing.T, got answer) {
+		{"unknown", simulator.Fault{Kind: "sulking"}, 500, func(t *testing.T, got response) {
 			if !strings.Contains(got.body, `fault kind "sulking"`) {
 				t.Errorf("body %q", got.body)
 			}
@@ -84,7 +84,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func wantHeader(t *testing.T, got answer, name, want string) {
+func wantHeader(t *testing.T, got response, name, want string) {
 	t.Helper()
 	if value := got.header.Get(name); value != want {
 		t.Errorf("%s: want %q, got %q", name, want, value)
@@ -118,10 +118,10 @@ func TestFaultOnRefresh(t *testing.T) {
 	access, refresh := b.ksaLogin(a)
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultUnavailable, Remaining: 1})
 	if got := b.refresh(refresh); got.status != http.StatusServiceUnavailable {
-		t.Errorf("a fault hits refreshes too, unless told otherwise: got %d", got.status)
+		t.Errorf("a fault hits refreshes too, unless set otherwise: got %d", got.status)
 	}
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse, On: simulator.OnRefresh})
-	wantAnswer(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
+	wantResponse(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
 	b.token(a)
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnLogin})
 	if !b.TokenAlive(access) {
@@ -140,9 +140,9 @@ func TestFaultDown(t *testing.T) {
 		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultDown})
 		path, contentType, body := loginRequest(a)
 		if got, err := b.try(http.MethodPost, path, body, "Content-Type", contentType); !errors.Is(err, io.EOF) {
-			t.Errorf("want no answer at all, got %+v %v", got, err)
+			t.Errorf("want no response at all, got %+v %v", got, err)
 		}
-		// The simulator still answers others.
+		// The simulator still serves others.
 		if got := b.call(http.MethodGet, "/_simulator/counters", ""); got.status != http.StatusOK {
 			t.Errorf("got %d", got.status)
 		}
@@ -171,9 +171,9 @@ func TestFaultCut(t *testing.T) {
 		path, contentType, body := loginRequest(a)
 		got, err := b.try(http.MethodPost, path, body, "Content-Type", contentType)
 		if !errors.Is(err, io.ErrUnexpectedEOF) || got.status != http.StatusOK || got.body == "" {
-			t.Errorf("want half an answer, got %+v %v", got, err)
+			t.Errorf("want half a response, got %+v %v", got, err)
 		}
-		// Upstream did log in: that is what makes a cut answer worse than none.
+		// Upstream did log in: that is what makes a cut response worse than none.
 		if c := b.Counters(); c.LoginsOK != 2 || c.Faulted != 1 {
 			t.Errorf("counters %+v", c)
 		}

@@ -31,7 +31,7 @@ func (s *Simulator) openCard(ex *exchange, id string) attempt {
 	return attempt{
 		kind: kindBusiness, protocol: FirstVision, account: g.owner.name,
 		refuse: func() { ex.fvRefused(fvProblem{"240101", "Unauthorized"}) },
-		answer: func() bool {
+		respond: func() bool {
 			if problem := fvTokenProblem(header, scheme, token, state); problem != nil {
 				ex.fvRefused(*problem)
 				return false

@@ -30,7 +30,7 @@ func forEachProtocol(
 // facts are what each vendor's pages say that the tests of all protocols check.
 type facts struct {
 	life time.Duration
-	// refused is how a wrong password is answered.
+	// refused is the response to a wrong password.
 	refused refusal
 	// expired, killed and unknown are how a business call refuses such a token.
 	expired, killed, unknown refusal
@@ -68,7 +68,7 @@ func factsOf(t *testing.T, p simulator.Protocol) facts {
 	}
 	known, ok := all[p]
 	if !ok {
-		t.Fatalf("say here how the vendor of protocol %s answers", p)
+		t.Fatalf("add the response of the vendor of protocol %s here", p)
 	}
 	return known
 }
@@ -136,7 +136,7 @@ func TestCallBusinessErrors(t *testing.T) {
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultCut, On: simulator.OnBusiness})
 	_, _, accepted, err := simulator.CallBusiness(t.Context(), b.url+"/", b.client, simulator.JWT, "x", "")
 	if err == nil || accepted {
-		t.Error("a cut answer should be an error")
+		t.Error("a cut response should be an error")
 	}
 }
 
@@ -157,7 +157,7 @@ func TestJWTBusinessHeader(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			got := b.call(http.MethodPost, "/api/v1/einvoice/", `{}`, "Authorization", test.header)
-			wantAnswer(t, got, http.StatusUnauthorized, toJSON(map[string]string{"detail": test.want}))
+			wantResponse(t, got, http.StatusUnauthorized, toJSON(map[string]string{"detail": test.want}))
 			if got.header.Get("WWW-Authenticate") != `JWT realm="api"` {
 				t.Errorf("headers %v", got.header)
 			}
@@ -215,7 +215,7 @@ func TestSingleSessionKillsRefreshTokens(t *testing.T) {
 	b := newBed(t, a)
 	_, refresh := b.ksaLogin(a)
 	access, _ := b.ksaLogin(a)
-	wantAnswer(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
+	wantResponse(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
 	if !b.TokenAlive(access) {
 		t.Error("the new token died")
 	}

@@ -338,24 +338,24 @@ func TestClassify_Login(t *testing.T) {
 			upstream.FirstVision, 400, `{"errorCode":"no code","title":"b"}`, "invalid", "", "no code: b",
 		},
 		"SOAP: bare text": {
-			upstream.SOAP, 200, soapAnswer("access_tokenResponse", " invalid_grant "), "rejected", "invalid_grant", "",
+			upstream.SOAP, 200, soapResponse("access_tokenResponse", " invalid_grant "), "rejected", "invalid_grant", "",
 		},
 		"SOAP: bare text in return": {
-			upstream.SOAP, 200, soapAnswer("access_tokenResponse", "<return>invalid_grant</return>"), "rejected",
+			upstream.SOAP, 200, soapResponse("access_tokenResponse", "<return>invalid_grant</return>"), "rejected",
 			"invalid_grant", "",
 		},
 		"SOAP: bare text that is a sentence": {
-			upstream.SOAP, 200, soapAnswer("access_tokenResponse", "no way"), "rejected", "", "no way",
+			upstream.SOAP, 200, soapResponse("access_tokenResponse", "no way"), "rejected", "", "no way",
 		},
 		"SOAP: a sentence in the element of a success": {
-			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", "<return>no way</return>"), "rejected", "", "no way",
+			upstream.SOAP, 200, soapResponse("access_new_tokenResponse", "<return>no way</return>"), "rejected", "", "no way",
 		},
 		"SOAP: a known code in the element of a success": {
-			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", "unsupported_grant_type"), "rejected", "unsupported_grant_type",
+			upstream.SOAP, 200, soapResponse("access_new_tokenResponse", "unsupported_grant_type"), "rejected", "unsupported_grant_type",
 			"",
 		},
 		"SOAP: a short word in the element of an error": {
-			upstream.SOAP, 200, soapAnswer("access_tokenResponse", "locked"), "rejected", "locked", "",
+			upstream.SOAP, 200, soapResponse("access_tokenResponse", "locked"), "rejected", "locked", "",
 		},
 		"SOAP: JSON at 206": {
 			upstream.SOAP, 206, `{"message":"x"}`, "rejected", "",
@@ -367,30 +367,30 @@ func TestClassify_Login(t *testing.T) {
 		},
 		"SOAP: an error that is true": {
 			upstream.SOAP, 200,
-			soapAnswer("access_tokenResponse", "<error>true</error><error_description>no way</error_description>"), "rejected", "", "no way",
+			soapResponse("access_tokenResponse", "<error>true</error><error_description>no way</error_description>"), "rejected", "", "no way",
 		},
 		"SOAP: JSON with an error": {
-			upstream.SOAP, 200, soapAnswer("access_tokenResponse", `<return>{"error":"invalid_grant"}</return>`), "rejected",
+			upstream.SOAP, 200, soapResponse("access_tokenResponse", `<return>{"error":"invalid_grant"}</return>`), "rejected",
 			"invalid_grant", "",
 		},
 		"SOAP: bare text in ISO-8859-1": {
-			upstream.SOAP, 200, soapAnswer("access_tokenResponse", "acc\xe8s refus\xe9"), "rejected", "", "accès refusé",
+			upstream.SOAP, 200, soapResponse("access_tokenResponse", "acc\xe8s refus\xe9"), "rejected", "", "accès refusé",
 		},
 		"SOAP: an error in windows-1252": {
-			upstream.SOAP, 200, strings.Replace(soapAnswer("access_tokenResponse", "<error>pas d\x92acc\xe8s</error>"), "ISO-8859-1",
+			upstream.SOAP, 200, strings.Replace(soapResponse("access_tokenResponse", "<error>pas d\x92acc\xe8s</error>"), "ISO-8859-1",
 				"Windows-1252", 1), "rejected", "", "pas d’accès",
 		},
 		"SOAP: bare text at 400": {
-			upstream.SOAP, 400, soapAnswer("access_tokenResponse", "no way"), "invalid", "", "no way",
+			upstream.SOAP, 400, soapResponse("access_tokenResponse", "no way"), "invalid", "", "no way",
 		},
 		"SOAP: an error element": {
 			upstream.SOAP, 200,
-			soapAnswer("access_tokenResponse", "<error>invalid_client</error><error_description>no</error_description>"),
+			soapResponse("access_tokenResponse", "<error>invalid_client</error><error_description>no</error_description>"),
 			"rejected", "invalid_client", "no",
 		},
 		"SOAP: an error beside a token": {
 			upstream.SOAP, 200,
-			soapAnswer("access_new_tokenResponse",
+			soapResponse("access_new_tokenResponse",
 				"<access_token>"+testOpaqueToken+"</access_token><error_description>no</error_description>"),
 			"rejected", "", "no",
 		},
@@ -580,7 +580,7 @@ func TestSOAP_TokenNeverBecomesMessage(t *testing.T) {
 	for _, token := range []string{testOpaqueToken, "quietmeadowandsilverlantern", makeJWT(claims{"exp": 1})} {
 		for _, element := range []string{"access_new_tokenResponse", "access_tokenResponse"} {
 			for _, content := range []string{"%s", "<return>%s</return>", "<error>%s</error>", "<error_description>session %s open</error_description>"} {
-				body := soapAnswer(element, fmt.Sprintf(content, token))
+				body := soapResponse(element, fmt.Sprintf(content, token))
 				got, err := login(t, upstream.SOAP, always(200, "text/xml", body, "X-Token: "+token))
 				e := mustFail(t, got, err)
 				if strings.Contains(e.Error()+e.Code+e.Detail, token) && (strings.ContainsAny(token, "0123456789") || !strings.Contains(content, "error")) {
@@ -597,7 +597,7 @@ func TestSOAP_TokenNeverBecomesMessage(t *testing.T) {
 // TestCharset_NamedByContentType has no XML declaration.
 func TestCharset_NamedByContentType(t *testing.T) {
 	t.Parallel()
-	_, body, _ := strings.Cut(soapAnswer("access_tokenResponse", "acc\xe8s refus\xe9"), "?>")
+	_, body, _ := strings.Cut(soapResponse("access_tokenResponse", "acc\xe8s refus\xe9"), "?>")
 	for media, want := range map[string]string{
 		"text/xml; charset=ISO-8859-1": "rejected", `text/xml; charset="windows-1252"`: "rejected",
 		"text/xml; charset=utf-8": "malformed", "text/xml": "malformed", "text/xml; charset=koi8-r": "malformed",

@@ -34,7 +34,7 @@ type client struct {
 	network   network
 	userAgent string
 	now       func() time.Time
-	// skew is the upstream's clock minus ours, a time.Duration, as the last response with a Date told it.
+	// skew is the upstream's clock minus ours, a time.Duration, from the last response with a Date.
 	skew atomic.Int64
 }
 
@@ -168,7 +168,7 @@ func isRefusal(err error) bool {
 	return ok && e.Status != 0 && (e.Kind == Rejected || e.Kind == Invalid || e.Kind == Malformed)
 }
 
-// upstreamTime returns the time on the upstream's clock, and on ours as long as no response told it.
+// upstreamTime returns the time on the upstream's clock, and on ours as long as no response had one.
 func (c *client) upstreamTime() time.Time { return c.now().Add(time.Duration(c.skew.Load())) }
 
 // Refresh implements [Client].

@@ -82,7 +82,7 @@ func (e *Error) Error() string {
 	return e.headline() + " (" + strings.Join(notes, ", ") + ")"
 }
 
-// Timeout tells whether the upstream took too long, in the manner of net.Error.
+// Timeout reports whether the upstream took too long, in the manner of net.Error.
 func (e *Error) Timeout() bool { return e.Cause == CauseTimeout }
 
 // headline is the part of the sentence that the kind alone decides.

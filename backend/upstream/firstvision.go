@@ -89,7 +89,7 @@ func (firstVisionProtocol) login(a *Account, now time.Time) *message {
 			"client_assertion_type": assertionTypeJWT,
 			"client_assertion":      assertion,
 		})
-	case JSON, Multipart: // New lets nobody have Multipart here
+	case JSON, Multipart: // New refuses Multipart here
 		m.body, m.contentType = encode(JSON, map[string]string{
 			"grant_type":    grantClientCredentials,
 			"scope":         a.Scope,

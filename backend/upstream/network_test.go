@@ -409,7 +409,7 @@ func TestProxy_RefusedTunnelNamed(t *testing.T) {
 	token, err := newClient(t, a).Login(context.Background())
 	e := mustFail(t, token, err)
 	mustBe(t, e, "unavailable/network")
-	if e.Detail != "the proxy answered HTTP 407 to CONNECT" {
+	if e.Detail != "the proxy responded with HTTP 407 to CONNECT" {
 		t.Errorf("the detail is %q", e.Detail)
 	}
 	r := proxy.only(t)

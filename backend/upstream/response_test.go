@@ -60,7 +60,7 @@ func TestResponse_WithTokenSucceeds(t *testing.T) {
 		"oauth, a token behind JWT":                   {upstream.OAuth, 200, `{"access_token":"jwt  TOKEN"}`, ""},
 		"jwt, data that is a string":                  {upstream.JWT, 200, `{"error":false,"data":"{\"token\":\"TOKEN\",\"refresh_token\":\"refresh-6\"}"}`, "refresh-6"},
 		"jwt, error of nothing":                       {upstream.JWT, 200, `{"token":"TOKEN","error":{"code":0,"message":""}}`, ""},
-		"soap, JSON in return":                        {upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", `<return>{"access_token":"TOKEN","expires_in":3600}</return>`), ""},
+		"soap, JSON in return":                        {upstream.SOAP, 200, soapResponse("access_new_tokenResponse", `<return>{"access_token":"TOKEN","expires_in":3600}</return>`), ""},
 		"soap, a token behind bearer":                 {upstream.SOAP, 200, soapSuccess("bearer TOKEN", "3600"), ""},
 		"jwt, error zero":                             {upstream.JWT, 200, `{"token":"TOKEN","error":0,"errorCode":"0"}`, ""},
 		"jwt, error false beside data": {
@@ -81,11 +81,11 @@ func TestResponse_WithTokenSucceeds(t *testing.T) {
 		},
 		"soap": {upstream.SOAP, 200, soapSuccess("TOKEN", "14400"), ""},
 		"soap, with the other response element": {
-			upstream.SOAP, 200, soapAnswer("access_tokenResponse", "<access_token>TOKEN</access_token>"), "",
+			upstream.SOAP, 200, soapResponse("access_tokenResponse", "<access_token>TOKEN</access_token>"), "",
 		},
 		"soap, wrapped in return": {
 			upstream.SOAP, 200,
-			soapAnswer("access_new_tokenResponse", "<return> <access_token>TOKEN</access_token> </return>"), "",
+			soapResponse("access_new_tokenResponse", "<return> <access_token>TOKEN</access_token> </return>"), "",
 		},
 		"soap, a byte order mark": {upstream.SOAP, 200, "\ufeff" + soapSuccess("TOKEN", ""), ""},
 		"soap, any prefix, and none": {
@@ -103,17 +103,17 @@ func TestResponse_WithTokenSucceeds(t *testing.T) {
 		},
 		"soap, an error that is none": {
 			upstream.SOAP, 200,
-			soapAnswer("access_new_tokenResponse", "<error>false</error><access_token>TOKEN</access_token>"), "",
+			soapResponse("access_new_tokenResponse", "<error>false</error><access_token>TOKEN</access_token>"), "",
 		},
 		"soap, the first token counts": {
-			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse",
+			upstream.SOAP, 200, soapResponse("access_new_tokenResponse",
 				"<access_token>TOKEN</access_token><access_token>"+other+"</access_token>"), "",
 		},
 		"soap, a notice beside the token": {
-			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", "Notice: x <access_token>TOKEN</access_token>"), "",
+			upstream.SOAP, 200, soapResponse("access_new_tokenResponse", "Notice: x <access_token>TOKEN</access_token>"), "",
 		},
 		"soap, refresh_token": {
-			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse",
+			upstream.SOAP, 200, soapResponse("access_new_tokenResponse",
 				"<access_token>TOKEN</access_token><refresh_token>refresh-5</refresh_token>"), "refresh-5",
 		},
 	}
@@ -204,7 +204,7 @@ func TestResponse_NotUnderstoodIsMalformed(t *testing.T) {
 			upstream.SOAP, 200, "<Envelope><Body/></Envelope>", "the response contains no token",
 		},
 		"SOAP: a response with nothing in it": {
-			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", ""), "access_new_tokenResponse",
+			upstream.SOAP, 200, soapResponse("access_new_tokenResponse", ""), "access_new_tokenResponse",
 		},
 		"SOAP: a token outside of the response": {
 			upstream.SOAP, 200, "<e><access_token>" + testOpaqueToken + "</access_token></e>", "contains no token",
@@ -288,15 +288,15 @@ func TestLifetime_FromResponse(t *testing.T) {
 		"an epoch far away is cut":              {`99999999999`, nil, 0, 1e9 * time.Second},
 		"an epoch too large for a float is cut": {`1e999`, nil, 0, 1e9 * time.Second},
 		"an epoch beyond 64 bits is cut":        {`"99999999999999999999999999"`, nil, 0, 1e9 * time.Second},
-		"null is not told":                      {`null`, nil, 0, 24 * time.Hour},
-		"an empty string is not told":           {`""`, nil, 0, 24 * time.Hour},
-		"an empty list is not told":             {`[]`, nil, 0, 24 * time.Hour},
-		"nothing told":                          {none, nil, 0, 24 * time.Hour},
-		"nothing told, with a maximum":          {none, nil, time.Hour, time.Hour},
+		"null counts as none":                   {`null`, nil, 0, 24 * time.Hour},
+		"an empty string counts as none":        {`""`, nil, 0, 24 * time.Hour},
+		"an empty list counts as none":          {`[]`, nil, 0, 24 * time.Hour},
+		"none stated":                           {none, nil, 0, 24 * time.Hour},
+		"none stated, with a maximum":           {none, nil, time.Hour, time.Hour},
 		"exp alone":                             {none, claims{"exp": now + 300}, 0, 5 * time.Minute},
 		"exp in a string":                       {none, claims{"exp": fmt.Sprint(now + 300)}, 0, 5 * time.Minute},
 		"exp in milliseconds":                   {none, claims{"exp": (now + 300) * 1000}, 0, 5 * time.Minute},
-		"exp null is not told":                  {none, claims{"exp": nil}, 0, 24 * time.Hour},
+		"exp null counts as none":               {none, claims{"exp": nil}, 0, 24 * time.Hour},
 		"claims without exp":                    {none, claims{"username": "x"}, 0, 24 * time.Hour},
 		"exp counts from iat":                   {none, claims{"exp": now + 300, "iat": now - 60}, 0, 360 * time.Second},
 		"exp counts from orig_iat":              {none, claims{"exp": now + 300, "orig_iat": now - 30}, 0, 330 * time.Second},
@@ -565,7 +565,7 @@ func TestRefreshToken_ExpiryRead(t *testing.T) {
 		"from the Date":               {nil, claims{"exp": end}, "X: y", time.Hour, month},
 		"from our clock":              {nil, claims{"exp": end}, "Date: ", 0, month},
 		"over already":                {nil, claims{"exp": now - 5, "iat": now}, "X: y", 0, 0},
-		"not told":                    {nil, claims{"jti": "7"}, "X: y", 0, -1},
+		"not stated":                  {nil, claims{"jti": "7"}, "X: y", 0, -1},
 		"not a number":                {nil, claims{"exp": "later"}, "X: y", 0, -1},
 	}
 	for name, test := range tests {

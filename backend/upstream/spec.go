@@ -24,7 +24,7 @@ const (
 )
 
 // Spec is what a protocol declares about itself, in its own file. All that the engine does and says about a protocol follows
-// from it: which fields a config needs, their defaults and help, what is removed from error messages, and what users are told.
+// from it: which fields a config needs, their defaults and help, what is removed from error messages, and user messages.
 type Spec struct {
 	Protocol Protocol
 	// Summary says whose endpoint this is, for the help.
@@ -37,7 +37,7 @@ type Spec struct {
 	// TokenKeys and RefreshKeys are the names under which a response holds an access or a refresh token, the likeliest first.
 	// What stands under one of them is never shown, whatever the protocol of the response.
 	TokenKeys, RefreshKeys []string
-	// DefaultTokenTTL is the life of a token by the vendor's pages, for responses that do not tell it.
+	// DefaultTokenTTL is the life of a token by the vendor's pages, for responses that do not state it.
 	DefaultTokenTTL time.Duration
 	// Scheme is the first word of the Authorization header.
 	Scheme string
