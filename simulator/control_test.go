@@ -65,7 +65,7 @@ func TestControl(t *testing.T) {
 	}
 }
 
-func TestControlRefusesNonsense(t *testing.T) {
+func TestControl_InvalidRequestsRefused(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	tests := []struct{ order, body, want string }{
@@ -123,7 +123,7 @@ func TestControlRefusesNonsense(t *testing.T) {
 	})
 }
 
-func TestControlIsForThisMachineOnly(t *testing.T) {
+func TestControl_LoopbackOnly(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, remote, host string

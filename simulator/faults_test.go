@@ -20,7 +20,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func TestFaults(t *testing.T) {
+func TestFault_EveryKind(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
@@ -91,7 +91,7 @@ func wantHeader(t *testing.T, got response, name, want string) {
 	}
 }
 
-func TestFaultRefuse(t *testing.T) {
+func TestFault_Refuse(t *testing.T) {
 	t.Parallel()
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
 		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultRefuse})
@@ -112,7 +112,7 @@ func TestFaultRefuse(t *testing.T) {
 	})
 }
 
-func TestFaultOnRefresh(t *testing.T) {
+func TestFault_OnRefresh(t *testing.T) {
 	t.Parallel()
 	b, a := newBed(t), account(simulator.JWT, nil)
 	access, refresh := b.ksaLogin(a)
@@ -134,7 +134,7 @@ func TestFaultOnRefresh(t *testing.T) {
 	b.token(a)
 }
 
-func TestFaultDown(t *testing.T) {
+func TestFault_Down(t *testing.T) {
 	t.Parallel()
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
 		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultDown})
@@ -149,7 +149,7 @@ func TestFaultDown(t *testing.T) {
 	})
 }
 
-func TestFaultDownWithoutConnection(t *testing.T) {
+func TestFault_DownWithoutConnection(t *testing.T) {
 	t.Parallel()
 	sim, err := simulator.New(simulator.Options{})
 	if err != nil {
@@ -163,7 +163,7 @@ func TestFaultDownWithoutConnection(t *testing.T) {
 	}
 }
 
-func TestFaultCut(t *testing.T) {
+func TestFault_Cut(t *testing.T) {
 	t.Parallel()
 	forEachProtocol(t, func(a *simulator.Account) { a.SingleSession = true }, func(t *testing.T, b *bed, a simulator.Account) {
 		token := b.token(a)
@@ -184,7 +184,7 @@ func TestFaultCut(t *testing.T) {
 	})
 }
 
-func TestFaultRemaining(t *testing.T) {
+func TestFault_Remaining(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, account(simulator.FirstVision, nil))
 	jwt, oauth := account(simulator.JWT, nil), account(simulator.OAuth, nil)
@@ -266,7 +266,7 @@ func (l *pipeListener) Close() error {
 
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
 
-func TestFaultSlow(t *testing.T) {
+func TestFault_Slow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := account(simulator.JWT, nil)
@@ -311,7 +311,7 @@ func TestFaultSlow(t *testing.T) {
 	})
 }
 
-func TestDelayGoesWithEveryKind(t *testing.T) {
+func TestFault_DelayWithEveryKind(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sim, err := simulator.New(simulator.Options{})

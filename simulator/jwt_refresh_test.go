@@ -28,7 +28,7 @@ func (b *bed) refresh(token string) response {
 	return b.call(http.MethodPost, refreshPath, toJSON(map[string]string{"token": token}), ksaHeader()...)
 }
 
-func TestRefreshKillsThePair(t *testing.T) {
+func TestRefresh_KillsOldPair(t *testing.T) {
 	t.Parallel()
 	for _, encoding := range []string{typeJSON, typeForm} {
 		t.Run(encoding, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestRefreshRefusals(t *testing.T) {
 	}
 }
 
-func TestRefreshWinsOnce(t *testing.T) {
+func TestRefresh_ConcurrentOnlyOneSucceeds(t *testing.T) {
 	t.Parallel()
 	b, a := newBed(t), account(simulator.JWT, nil)
 	_, refresh := b.ksaLogin(a)

@@ -41,7 +41,7 @@ func toMultipart(t *testing.T, values map[string]string) (contentType, body stri
 	return writer.FormDataContentType(), b.String()
 }
 
-func TestJWTLoginTakesEveryEncoding(t *testing.T) {
+func TestJWTLogin_EveryEncoding(t *testing.T) {
 	t.Parallel()
 	a := account(simulator.JWT, func(a *simulator.Account) { a.Password = "p&=+ ß\"%" })
 	b := newBed(t, a)

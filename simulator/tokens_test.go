@@ -108,7 +108,7 @@ func TestBusinessCall(t *testing.T) {
 	})
 }
 
-func TestBusinessCallNeedsItsOwnProtocol(t *testing.T) {
+func TestBusinessCall_OtherProtocolRefused(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, account(simulator.FirstVision, nil))
 	for _, from := range simulator.Protocols() {
@@ -209,7 +209,7 @@ func TestSingleSession(t *testing.T) {
 	}
 }
 
-func TestSingleSessionKillsRefreshTokens(t *testing.T) {
+func TestSingleSession_KillsRefreshTokens(t *testing.T) {
 	t.Parallel()
 	a := account(simulator.JWT, func(a *simulator.Account) { a.SingleSession = true })
 	b := newBed(t, a)
@@ -221,7 +221,7 @@ func TestSingleSessionKillsRefreshTokens(t *testing.T) {
 	}
 }
 
-func TestSetAccountChangesThePassword(t *testing.T) {
+func TestSetAccount_ChangesPassword(t *testing.T) {
 	t.Parallel()
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
 		token := b.token(a)
@@ -259,7 +259,7 @@ func TestKillTokens(t *testing.T) {
 	}
 }
 
-func TestDeadTokensAreForgottenInTheEnd(t *testing.T) {
+func TestTokens_DeadOnesEvicted(t *testing.T) {
 	t.Parallel()
 	b, a := newBed(t), account(simulator.OAuth, nil)
 	b.SweepTokensAt(4)

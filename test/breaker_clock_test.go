@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestBreaker_StaysOpenWhenTheClockIsSetBack: the other clock of this process knows how much of the hold has passed.
-func TestBreaker_StaysOpenWhenTheClockIsSetBack(t *testing.T) {
+// TestBreaker_StaysOpenWhenClockSetBack: the other clock of this process knows how much of the hold has passed.
+func TestBreaker_StaysOpenWhenClockSetBack(t *testing.T) {
 	t.Parallel()
 	for _, back := range []time.Duration{10 * time.Minute, time.Hour, 30 * 24 * time.Hour} {
 		t.Run(fmt.Sprint(back), func(t *testing.T) {

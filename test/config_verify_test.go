@@ -188,8 +188,8 @@ func TestConfigVerify_RefusedUpdateChangesNothing(t *testing.T) {
 	}
 }
 
-// TestConfigVerify_SameSecretsAnsweredFromMemory: the same refused secrets are refused from memory.
-func TestConfigVerify_SameSecretsAnsweredFromMemory(t *testing.T) {
+// TestConfigVerify_SameSecretsNotRetried: the same refused secrets are refused from memory.
+func TestConfigVerify_SameSecretsNotRetried(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -377,7 +377,7 @@ func TestConfigVerify_AlternatingPasswordsSentOnce(t *testing.T) {
 }
 
 // A secret that is shorter than HS256 requires is accepted with a single warning.
-func TestAssertion_ShortSecretIsAllowedWithAWarning(t *testing.T) {
+func TestAssertion_ShortSecretWarns(t *testing.T) {
 	t.Parallel()
 	timed(t, "short, long and short again", func(t *testing.T) {
 		short := assertion()
@@ -431,7 +431,7 @@ func TestAssertion_ChangeOfTheAudienceIsVerified(t *testing.T) {
 }
 
 // What only one request format uses goes with it.
-func TestConfig_ChangeOfTheFormatDropsWhatOnlyTheFormerUsed(t *testing.T) {
+func TestConfig_FormatChangeDropsUnusedFields(t *testing.T) {
 	t.Parallel()
 	timed(t, "assertion to json and back", func(t *testing.T) {
 		w := assertion().unserved(t)

@@ -203,8 +203,8 @@ func TestLedgerFault_UnwritableFailsNoLogin(t *testing.T) {
 	}
 }
 
-// TestLedgerFault_SlowBlocksNobody: a slow ledger delays no reader.
-func TestLedgerFault_SlowBlocksNobody(t *testing.T) {
+// TestLedgerFault_SlowBlocksNoReader: a slow ledger delays no reader.
+func TestLedgerFault_SlowBlocksNoReader(t *testing.T) {
 	t.Parallel()
 	timed(t, "a read, a rotation, a revocation and a write", func(t *testing.T) {
 		release := make(chan struct{})

@@ -284,8 +284,8 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 	}
 }
 
-// TestLookup_FailedRevocationTellsHowToRetry: the advice for a revocation that failed upstream has the command to try again.
-func TestLookup_FailedRevocationTellsHowToRetry(t *testing.T) {
+// TestLookup_FailedRevocationShowsRetry: the advice for a revocation that failed upstream has the command to try again.
+func TestLookup_FailedRevocationShowsRetry(t *testing.T) {
 	t.Parallel()
 	timed(t, "and ends the token when it did", func(t *testing.T) {
 		w := jwtV2().mounted(t)

@@ -340,7 +340,7 @@ func TestPreset_SaysWhereTheVendorsPagesDisagree(t *testing.T) {
 }
 
 // A preset that fills no scope keeps the one that is stored; one that has a scope replaces it.
-func TestPreset_FillsScopeAndAudienceOnlyWhereItHasThem(t *testing.T) {
+func TestPreset_ScopeAndAudienceOnlyIfGiven(t *testing.T) {
 	t.Parallel()
 	timed(t, "there and back", func(t *testing.T) {
 		w := newTestMount(t)

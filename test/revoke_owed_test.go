@@ -76,9 +76,9 @@ func TestRevoke_SaysThatItIsNotStored(t *testing.T) {
 	})
 }
 
-// TestRevoke_GoesOnTellingAfterStorageFailedAtStart: the refresh endpoint hangs, and storage does not respond for the first
+// TestRevoke_ContinuesAfterStorageFailedAtStart: the refresh endpoint hangs, and storage does not respond for the first
 // minute after a restart. Nobody reads the account any more.
-func TestRevoke_GoesOnTellingAfterStorageFailedAtStart(t *testing.T) {
+func TestRevoke_ContinuesAfterStorageFailedAtStart(t *testing.T) {
 	t.Parallel()
 	for _, access := range []string{mounttest.List, mounttest.Get} {
 		t.Run(access, func(t *testing.T) {

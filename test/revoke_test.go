@@ -184,8 +184,8 @@ func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
 	})
 }
 
-// TestRevoke_UnsupportedTellsExpiry: revoke says until when a token lives that cannot be killed.
-func TestRevoke_UnsupportedTellsExpiry(t *testing.T) {
+// TestRevoke_UnsupportedShowsExpiry: revoke says until when a token lives that cannot be killed.
+func TestRevoke_UnsupportedShowsExpiry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)

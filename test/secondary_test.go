@@ -57,9 +57,9 @@ func TestSecondary_WritesElsewhereDoNotMultiplyLogins(t *testing.T) {
 	}
 }
 
-// TestSecondary_WriteElsewhereAndStatusListAreNoUse: an account without reads is left alone, though its settings are written
+// TestSecondary_RemoteWriteAndListAreNoUse: an account without reads is left alone, though its settings are written
 // elsewhere and its status is looked at.
-func TestSecondary_WriteElsewhereAndStatusListAreNoUse(t *testing.T) {
+func TestSecondary_RemoteWriteAndListAreNoUse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newClusters(t, time.Hour)

@@ -79,8 +79,8 @@ func disguises(f fixture) []string {
 	return slices.Compact(all)
 }
 
-// TestSecrecy_NothingLoggedOrAnswered: no secret is logged or said.
-func TestSecrecy_NothingLoggedOrAnswered(t *testing.T) {
+// TestSecrecy_NothingLoggedOrReturned: no secret is logged or said.
+func TestSecrecy_NothingLoggedOrReturned(t *testing.T) {
 	t.Parallel()
 	for _, plain := range variants() {
 		for kind, f := range map[string]fixture{"plain": plain, "awkward": plain.awkward()} {

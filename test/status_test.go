@@ -121,8 +121,8 @@ func TestStatus_CountsSinceStart(t *testing.T) {
 	})
 }
 
-// TestStatusList_TellsEveryFault: the list of statuses has every problem.
-func TestStatusList_TellsEveryFault(t *testing.T) {
+// TestStatusList_HasEveryFault: the list of statuses has every problem.
+func TestStatusList_HasEveryFault(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)

@@ -70,8 +70,8 @@ func TestTokenLife_ManyYearsRotatedWhenDue(t *testing.T) {
 	}
 }
 
-// TestTokenLife_ManyYearsOverdueTellsTTL: a token of many years whose rotation is late has a useful ttl.
-func TestTokenLife_ManyYearsOverdueTellsTTL(t *testing.T) {
+// TestTokenLife_ManyYearsOverdueHasTTL: a token of many years whose rotation is late has a useful ttl.
+func TestTokenLife_ManyYearsOverdueHasTTL(t *testing.T) {
 	t.Parallel()
 	timed(t, "jwt-v1", func(t *testing.T) {
 		startIn(t, 2026)

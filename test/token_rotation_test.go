@@ -139,8 +139,8 @@ func TestTokenRotation_WaitingReadGetsNewToken(t *testing.T) {
 	})
 }
 
-// TestTokenRotation_QuickIsUnnoticed: a quick rotation delays no reader.
-func TestTokenRotation_QuickIsUnnoticed(t *testing.T) {
+// TestTokenRotation_QuickDelaysNoReader: a quick rotation delays no reader.
+func TestTokenRotation_QuickDelaysNoReader(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)

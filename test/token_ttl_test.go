@@ -11,8 +11,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestTokenTTL_TellsPlannedRotation: the response has the planned rotation.
-func TestTokenTTL_TellsPlannedRotation(t *testing.T) {
+// TestTokenTTL_IsPlannedRotation: the response has the planned rotation.
+func TestTokenTTL_IsPlannedRotation(t *testing.T) {
 	t.Parallel()
 	for _, percent := range []int{1, 33, 66, 90, 100} {
 		timed(t, (time.Duration(percent)*time.Hour/100).String()+" of an hour", func(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 )
 
 // A search that finds nothing proves nothing unless it finds what is there.
-func TestLeaksFindsEveryFormOfASecret(t *testing.T) {
+func TestLeaks_FindsEveryFormOfSecret(t *testing.T) {
 	t.Parallel()
 	const secret = `pa"ss & <wörd> 100%\n-4711`
 	inJSON, err := json.Marshal(map[string]string{"k": secret})
@@ -59,14 +59,14 @@ func TestLeaksFindsEveryFormOfASecret(t *testing.T) {
 	}
 }
 
-func TestLeaksRefusesSecretsThatAreTooShort(t *testing.T) {
+func TestLeaks_ShortSecretRefused(t *testing.T) {
 	t.Parallel()
 	if err := NewLeaks().Add("pin", "1234"); err == nil {
 		t.Error("a secret of four bytes would be found everywhere, and must be refused")
 	}
 }
 
-func TestLeaksSearchesFilesAndTheirNames(t *testing.T) {
+func TestLeaks_SearchesFilesAndNames(t *testing.T) {
 	t.Parallel()
 	const secret = "tok3n-of-the-upstream"
 	dir := t.TempDir()
@@ -98,7 +98,7 @@ func TestLeaksSearchesFilesAndTheirNames(t *testing.T) {
 	}
 }
 
-func TestLeaksSearchesCommandLinesOfDescendants(t *testing.T) {
+func TestLeaks_SearchesCommandLinesOfDescendants(t *testing.T) {
 	t.Parallel()
 	if _, err := processParents(); err != nil {
 		t.Skip(err)

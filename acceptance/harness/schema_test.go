@@ -69,7 +69,7 @@ func newToySchemas(t *testing.T) *Schemas {
 	return schemas
 }
 
-func TestSchemasFindEachFault(t *testing.T) {
+func TestSchemas_FindEachFault(t *testing.T) {
 	t.Parallel()
 	schemas := newToySchemas(t)
 	const kite = "toys.example.com/v1 Kite"

@@ -140,7 +140,7 @@ func newClient(t *testing.T, roots *x509.CertPool) *http.Client {
 
 const demoLogin = `{"username":"demo-jwt@simulator.example","password":"demo-jwt-password"}`
 
-func TestRunServesAndEnds(t *testing.T) {
+func TestRun_ServesUntilSignal(t *testing.T) {
 	t.Parallel()
 	p := start(t, "-listen", "127.0.0.1:0")
 	if p.where.HTTPS != "" {
@@ -168,7 +168,7 @@ func TestRunServesAndEnds(t *testing.T) {
 	wantLog(t, p.stderr.String(), response.Token)
 }
 
-// wantLog checks the four lines of TestRunServesAndEnds.
+// wantLog checks the four lines of TestRun_ServesUntilSignal.
 func wantLog(t *testing.T, log, token string) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(log), "\n")
@@ -193,7 +193,7 @@ func wantLog(t *testing.T, log, token string) {
 	}
 }
 
-func TestRunServesTLS(t *testing.T) {
+func TestRun_TLS(t *testing.T) {
 	t.Parallel()
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	p := start(t, "-listen", "", "-tls-listen", "127.0.0.1:0", "-tls-ca-out", ca)
@@ -230,7 +230,7 @@ func TestRunServesTLS(t *testing.T) {
 	}
 }
 
-func TestRunDropsSlowRequestsAtTheEnd(t *testing.T) {
+func TestRun_DropsSlowRequestsAtEnd(t *testing.T) {
 	t.Parallel()
 	p := start(t, "-listen", "127.0.0.1:0")
 	client := newClient(t, nil)
@@ -259,7 +259,7 @@ func TestRunDropsSlowRequestsAtTheEnd(t *testing.T) {
 	}
 }
 
-func TestRunBanner(t *testing.T) {
+func TestRun_Banner(t *testing.T) {
 	t.Parallel()
 	p := start(t, "-listen", "127.0.0.1:0")
 	text := p.stdout.String()
@@ -287,7 +287,7 @@ func TestRunBanner(t *testing.T) {
 	}
 }
 
-func TestRunServesAccountsFromAFile(t *testing.T) {
+func TestRun_AccountsFromFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "accounts.json")
 	accounts := `[{"protocol":"jwt","username":"o'erp","password":"hush-one"},` +
@@ -318,7 +318,7 @@ func TestRunServesAccountsFromAFile(t *testing.T) {
 	}
 }
 
-func TestRunRefuses(t *testing.T) {
+func TestRun_InvalidOptionsRefused(t *testing.T) {
 	t.Parallel()
 	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -376,7 +376,7 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
-func TestRunRemovesAStaleReadyFile(t *testing.T) {
+func TestRun_RemovesStaleReadyFile(t *testing.T) {
 	t.Parallel()
 	ready := filepath.Join(t.TempDir(), "ready.json")
 	if err := os.WriteFile(ready, []byte(`{"http":"http://stale"}`), 0o600); err != nil {
@@ -390,7 +390,7 @@ func TestRunRemovesAStaleReadyFile(t *testing.T) {
 	}
 }
 
-func TestRunFailsWhenNobodyReads(t *testing.T) {
+func TestRun_FailsWithoutReader(t *testing.T) {
 	t.Parallel()
 	r, w := io.Pipe()
 	if err := r.Close(); err != nil {
@@ -420,8 +420,8 @@ func TestHelpAndVersion(t *testing.T) {
 	}
 }
 
-// TestHelpNamesEveryOption keeps the help, which is written by hand, and the options together.
-func TestHelpNamesEveryOption(t *testing.T) {
+// TestHelp_NamesEveryOption keeps the help, which is written by hand, and the options together.
+func TestHelp_NamesEveryOption(t *testing.T) {
 	t.Parallel()
 	_, flags := newFlags()
 	flags.VisitAll(func(f *flag.Flag) {
@@ -431,8 +431,8 @@ func TestHelpNamesEveryOption(t *testing.T) {
 	})
 }
 
-// TestHelpExampleAccounts runs the accounts that the help shows.
-func TestHelpExampleAccounts(t *testing.T) {
+// TestHelp_ExampleAccounts runs the accounts that the help shows.
+func TestHelp_ExampleAccounts(t *testing.T) {
 	t.Parallel()
 	_, rest, _ := strings.Cut(help(), "$ cat accounts.json\n")
 	example, _, _ := strings.Cut(rest, "\n")

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-func TestNoColoursWithoutATerminal(t *testing.T) {
+func TestColours_OnlyOnTerminal(t *testing.T) {
 	t.Parallel()
 	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {
@@ -23,7 +23,7 @@ func TestNoColoursWithoutATerminal(t *testing.T) {
 	}
 }
 
-func TestCommandsCanBePastedIntoAShell(t *testing.T) {
+func TestCommands_PasteIntoShell(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	s := &screen{out: &out}
@@ -35,7 +35,7 @@ func TestCommandsCanBePastedIntoAShell(t *testing.T) {
 	}
 }
 
-func TestAnswersShowNoWholeToken(t *testing.T) {
+func TestOutput_HidesToken(t *testing.T) {
 	t.Parallel()
 	token := strings.Repeat("eyJhbGciOi", 12)
 	response := "Key              Value\n---              -----\nlease_duration   59m55s\naccess_token     " + token +
