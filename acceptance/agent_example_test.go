@@ -94,7 +94,7 @@ func TestAgentExample_KeepsTokenCurrent(t *testing.T) {
 	w.upstream.wantLogins(t, 2)
 }
 
-// TestAgentExample_SystemdUnitIsValid has systemd judge the unit, with the path of a Vault that is here.
+// TestAgentExample_SystemdUnitIsValid has systemd verify the unit, with the path of a Vault that is here.
 func TestAgentExample_SystemdUnitIsValid(t *testing.T) {
 	t.Parallel()
 	const installed = "ExecStart=/usr/bin/vault "

@@ -143,7 +143,7 @@ func (w *testCluster) endLeases(t *testing.T, leases []string) {
 	w.wantNoIrrevocable(t)
 }
 
-// reign is a time in which a node was the leader, as far as was seen.
+// leaderTerm is a time in which a node was the leader, as far as was seen.
 type leaderTerm struct {
 	node int
 	// since is when the node was first known to be unsealed and active; it was so at least until seen.
@@ -240,7 +240,7 @@ func (v *watch) leader() (node int, known bool) {
 	return v.leaderTerms[len(v.leaderTerms)-1].node, true
 }
 
-// all returns the reigns so far.
+// all returns the terms so far.
 func (v *watch) all() []leaderTerm {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -265,10 +265,10 @@ func (v *watch) waitForLeaderTerm(t *testing.T, count int) leaderTerm {
 	}
 }
 
-// interregnum is a time in which there may have been no leader.
+// leaderGap is a time in which there may have been no leader.
 type leaderGap struct{ from, to time.Time }
 
-// leaderAt is the reign that had begun last at the given time.
+// leaderAt is the term that had begun last at the given time.
 func leaderAt(leaderTerms []leaderTerm, at time.Time) leaderTerm {
 	last := leaderTerms[0]
 	for _, r := range leaderTerms {
@@ -281,7 +281,7 @@ func leaderAt(leaderTerms []leaderTerm, at time.Time) leaderTerm {
 
 func length(gap leaderGap) time.Duration { return gap.to.Sub(gap.from).Round(time.Millisecond) }
 
-// leaderGaps returns the times between the reigns.
+// leaderGaps returns the times between the terms.
 func leaderGaps(leaderTerms []leaderTerm) []leaderGap {
 	var between []leaderGap
 	for n := 1; n < len(leaderTerms); n++ {

@@ -46,13 +46,13 @@ func TestCrash_TwentyUnderReaders(t *testing.T) {
 		times int
 		once  func(t *testing.T, n int)
 	}{
-		{"reads", 5, c.amongReads},
+		{"reads", 5, c.duringReads},
 		{"reads, and again as soon as it was back", 1, c.twice},
-		{"a cold login", 4, c.inAColdLogin},
-		{"the end of a login", 3, c.atTheEndOfALogin},
-		{"a forced login", 2, c.inAForcedLogin},
-		{"a verification", 1, c.inAVerification},
-		{"a rotation", 3, c.inARotation},
+		{"a cold login", 4, c.duringColdLogin},
+		{"the end of a login", 3, c.atEndOfLogin},
+		{"a forced login", 2, c.duringForcedLogin},
+		{"a verification", 1, c.duringVerification},
+		{"a rotation", 3, c.duringRotation},
 	} {
 		var took []time.Duration
 		for n := range kill.times {
@@ -80,16 +80,16 @@ type crashes struct {
 	steady        []source
 	cold, turning source
 
-	began     time.Time
-	killed    []int           // process ids
-	windows   []window        // from each kill to the recovery from it
-	recovered []time.Duration // from each kill to the next good read
-	struck    int             // reads that were under way at a kill
-	asked     int             // logins that an operator requested and that succeeded
-	coldOnes  int             // logins that cold's readers needed
-	cutLogins map[string]int  // by account: logins in the middle of which the plugin was killed
-	paused    int             // responses that report the short backoff
-	ended     []string        // leases that were ended right after a kill
+	began       time.Time
+	killed      []int           // process ids
+	windows     []window        // from each kill to the recovery from it
+	recovered   []time.Duration // from each kill to the next good read
+	interrupted int             // reads that were under way at a kill
+	asked       int             // logins that an operator requested and that succeeded
+	coldOnes    int             // logins that cold's readers needed
+	cutLogins   map[string]int  // by account: logins in the middle of which the plugin was killed
+	paused      int             // responses that report the short backoff
+	ended       []string        // leases that were ended right after a kill
 
 	// lastRotation is when the upstream last saw a login of turning begin or end, in nanoseconds of the Unix epoch.
 	lastRotation atomic.Int64
@@ -177,7 +177,7 @@ func (c *crashes) find(t *testing.T) int {
 // rotation of turning, whose time may come at any kill.
 func (c *crashes) killProcess(t *testing.T, pid int, loggingIn ...source) {
 	t.Helper()
-	c.struck += c.readers.underWay()
+	c.interrupted += c.readers.underWay()
 	began := time.Now() // a read can fail as soon as the signal is sent, before the call returns
 	if err := harness.KillProcess(pid); err != nil {
 		t.Fatal(err)
@@ -205,8 +205,8 @@ func (c *crashes) recover(t *testing.T, first source) []error {
 	return failed
 }
 
-// amongReads kills while reads are under way. In every other round the first request after that ends a lease.
-func (c *crashes) amongReads(t *testing.T, n int) {
+// duringReads kills while reads are under way. In every other round the first request after that ends a lease.
+func (c *crashes) duringReads(t *testing.T, n int) {
 	c.readers.burst(t, c.steady[n%2])
 	c.kill(t)
 	if n%2 == 1 {
@@ -245,8 +245,8 @@ func (c *crashes) twice(t *testing.T, _ int) {
 	c.recover(t, c.steady[0])
 }
 
-// inAColdLogin kills while readers without a token wait for a login.
-func (c *crashes) inAColdLogin(t *testing.T, _ int) {
+// duringColdLogin kills while readers without a token wait for a login.
+func (c *crashes) duringColdLogin(t *testing.T, _ int) {
 	c.startColdLogin(t, time.Minute)
 	c.kill(t, c.cold)
 	c.coldOnes++
@@ -254,9 +254,9 @@ func (c *crashes) inAColdLogin(t *testing.T, _ int) {
 	c.wantShortPause(t)
 }
 
-// atTheEndOfALogin kills around the moment when the upstream has responded: once just before, then as soon as it has, so that
+// atEndOfLogin kills around the moment when the upstream has responded: once just before, then as soon as it has, so that
 // the token may be on its way, or in memory and not yet in storage.
-func (c *crashes) atTheEndOfALogin(t *testing.T, n int) {
+func (c *crashes) atEndOfLogin(t *testing.T, n int) {
 	const takes, early = 400 * time.Millisecond, 20 * time.Millisecond
 	pid, before := c.find(t), c.countsOf(c.cold)
 	c.startColdLogin(t, takes)
@@ -310,25 +310,25 @@ func (c *crashes) slow(t *testing.T, s source, delay time.Duration, cause func()
 	}
 }
 
-// inAForcedLogin kills while an operator's own login is under way. Vault asks the new process again by itself.
-func (c *crashes) inAForcedLogin(t *testing.T, _ int) {
-	c.inALoginOf(t, func() error {
+// duringForcedLogin kills while an operator's own login is under way. Vault asks the new process again by itself.
+func (c *crashes) duringForcedLogin(t *testing.T, _ int) {
+	c.duringLogin(t, func() error {
 		_, err := c.client.Logical().WriteWithContext(t.Context(), "mastersindia/rotate/"+c.cold.config, nil)
 		return err
 	})
 }
 
-// inAVerification kills while a changed config is tried. Vault asks the new process again by itself.
-func (c *crashes) inAVerification(t *testing.T, n int) {
-	c.inALoginOf(t, func() error {
+// duringVerification kills while a changed config is tried. Vault asks the new process again by itself.
+func (c *crashes) duringVerification(t *testing.T, n int) {
+	c.duringLogin(t, func() error {
 		_, err := c.client.Logical().WriteWithContext(t.Context(), "mastersindia/config/"+c.cold.config,
 			map[string]any{"headers": map[string]any{"X-Round": fmt.Sprint(n)}})
 		return err
 	})
 }
 
-// inALoginOf kills in the middle of a login that an operator's request makes.
-func (c *crashes) inALoginOf(t *testing.T, ask func() error) {
+// duringLogin kills in the middle of a login that an operator's request makes.
+func (c *crashes) duringLogin(t *testing.T, ask func() error) {
 	t.Helper()
 	done := make(chan error, 1)
 	c.slow(t, c.cold, time.Minute, func() { go func() { done <- ask() }() })
@@ -344,8 +344,8 @@ func (c *crashes) inALoginOf(t *testing.T, ask func() error) {
 	}
 }
 
-// inARotation kills while the engine replaces a token in the background.
-func (c *crashes) inARotation(t *testing.T, _ int) {
+// duringRotation kills while the engine replaces a token in the background.
+func (c *crashes) duringRotation(t *testing.T, _ int) {
 	c.slow(t, c.turning, time.Minute, func() {})
 	c.kill(t, c.turning)
 	if failed := c.recover(t, c.turning); mentions(failed, cutOff) {
@@ -404,10 +404,10 @@ func (c *crashes) wantTwentyKills(t *testing.T) {
 	if len(c.killed) != 20 || len(slices.Compact(slices.Sorted(slices.Values(c.killed)))) != 20 {
 		t.Errorf("killed the processes %v, want 20 different ones", c.killed)
 	}
-	if c.struck == 0 {
+	if c.interrupted == 0 {
 		t.Error("no read was under way at any kill: this test proves nothing")
 	}
-	t.Logf("20 kills, %d reads under way at them; until the next good read: %s", c.struck, medianAndMax(c.recovered))
+	t.Logf("20 kills, %d reads under way at them; until the next good read: %s", c.interrupted, medianAndMax(c.recovered))
 	t.Logf("%d responses reported the backoff after an interrupted login", c.paused)
 }
 
@@ -436,7 +436,7 @@ func (c *crashes) wantLoginsFor(t *testing.T) {
 // wantFailuresExplained checks that each read that failed was hit by a kill, or reports the backoff after one.
 func (c *crashes) wantFailuresExplained(t *testing.T) {
 	t.Helper()
-	struck, paused := 0, 0
+	interrupted, paused := 0, 0
 	said := map[string]int{}
 	for _, f := range c.readers.failures() {
 		said[fmt.Sprintf("%d %s", f.status, shortened(f.said))]++
@@ -446,12 +446,12 @@ func (c *crashes) wantFailuresExplained(t *testing.T) {
 		case strings.Contains(f.said, cutOff) && f.source.path == c.cold.path:
 			paused++
 		case f.status == http.StatusInternalServerError && !strings.Contains(f.said, "config"):
-			struck++
+			interrupted++
 		default:
 			t.Errorf("%s failed in another way than a kill explains: %s", f.source.path, f.said)
 		}
 	}
-	t.Logf("%d reads were struck by a kill and failed, %d met the pause", struck, paused)
+	t.Logf("%d reads were interrupted by a kill and failed, %d met the pause", interrupted, paused)
 	for what, times := range said {
 		t.Logf("%d × %s", times, what)
 	}

@@ -114,8 +114,8 @@ func (s *Simulator) KillTokens(p Protocol, user string) int {
 	return access
 }
 
-// judge is how a business endpoint of a protocol looks at a token.
-func (s *Simulator) judge(p Protocol, token string) (grant, verdict) {
+// checkToken is the verdict of a business endpoint of a protocol on a token.
+func (s *Simulator) checkToken(p Protocol, token string) (grant, verdict) {
 	now := s.clock()
 	s.mu.Lock()
 	defer s.mu.Unlock()

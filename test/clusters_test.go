@@ -38,7 +38,7 @@ func (r *replicated) Put(ctx context.Context, entry *logical.StorageEntry) error
 
 func (r *replicated) Delete(ctx context.Context, key string) error { return r.of(key).Delete(ctx, key) }
 
-// clusters are two clusters with one mount: the stage is a performance secondary, and its primary takes the writes.
+// clusters are two clusters with one mount: the mount is on a performance secondary, and its primary takes the writes.
 type clusters struct {
 	*testMount
 

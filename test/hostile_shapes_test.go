@@ -223,7 +223,7 @@ func TestHostileUpstream_ErrorShapesClassified(t *testing.T) {
 				for _, code := range shapeStatuses(f.name) {
 					now, status, turn = s, code, turn+1
 					before := asked
-					found[w.meetShape(f, s, code)]++
+					found[w.failWithShape(f, s, code)]++
 					if asked != before+1 {
 						t.Errorf("%s at %d: %d requests, want 1", s.name, code, asked-before)
 					}
@@ -240,8 +240,8 @@ func TestHostileUpstream_ErrorShapesClassified(t *testing.T) {
 	}
 }
 
-// meetShape makes one forced login fail, and checks the kind of the failure and the status code. It returns the kind.
-func (w *testMount) meetShape(f fixture, s shape, status int) string {
+// failWithShape makes one forced login fail, and checks the kind of the failure and the status code. It returns the kind.
+func (w *testMount) failWithShape(f fixture, s shape, status int) string {
 	w.t.Helper()
 	want := s.wanted(status)
 	r, refused := asRefusal(w.do(w.t.Context(), logical.UpdateOperation, "rotate/gst", nil))

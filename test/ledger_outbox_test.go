@@ -50,14 +50,14 @@ func (b *syncBuffer) linesWith(text string) []string {
 	return found
 }
 
-// manyReaders is a stage of many accounts, which are read for the first time one after the other with a gap in between, over
+// manyReaders is a mount with many accounts, which are read for the first time one after the other with a gap in between, over
 // storage that takes some milliseconds for a write, as a real one does. It returns the token IDs by account.
 func manyReaders(t *testing.T, gap time.Duration) (s *testMount, log *syncBuffer, ids []string) {
 	t.Helper()
 	s = gstMount(t, 24*time.Hour)
 	log = &syncBuffer{}
 	s.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Warn, Output: log})
-	s.multiply(ledgerMany, nil)
+	s.copyAccount(ledgerMany, nil)
 	s.Reload()
 	s.EveryMinute()
 	s.Storage.SlowPuts(slowWrite)

@@ -18,7 +18,7 @@ import (
 )
 
 // lines are the log lines with the given message, decoded.
-func (l *logbook) lines(t *testing.T, message string) []map[string]any {
+func (l *logBuffer) lines(t *testing.T, message string) []map[string]any {
 	t.Helper()
 	var found []map[string]any
 	for line := range strings.SplitSeq(strings.TrimSpace(l.String()), "\n") {
@@ -34,7 +34,7 @@ func (l *logbook) lines(t *testing.T, message string) []map[string]any {
 }
 
 // last is the newest of them, of which there must be one.
-func (l *logbook) last(t *testing.T, message string) map[string]any {
+func (l *logBuffer) last(t *testing.T, message string) map[string]any {
 	t.Helper()
 	lines := l.lines(t, message)
 	if len(lines) == 0 {
@@ -64,7 +64,7 @@ func TestLogs_NameTheMount(t *testing.T) {
 		}
 	})
 	timed(t, "in plain text too", func(t *testing.T) {
-		book := &logbook{}
+		book := &logBuffer{}
 		w := newTestMountWith(t, func(w *testMount) {
 			w.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: book})
 		}, jwtAccount())

@@ -29,7 +29,7 @@ func TestRestart_CostsNoLogin(t *testing.T) {
 						}
 					}
 				}
-				for _, o := range s.crowd(100, toApp, nil) {
+				for _, o := range s.readConcurrently(100, toApp, nil) {
 					if o.err != nil || o.response.id != first.id {
 						t.Fatalf("after a %s: %v", name, o.err)
 					}

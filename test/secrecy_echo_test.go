@@ -69,9 +69,9 @@ func echoes() map[string]func(w http.ResponseWriter, sent string) {
 }
 
 // mountWithUpstream is a mount whose upstream sends every login to reply, and a log.
-func mountWithUpstream(t *testing.T, reply func(http.ResponseWriter, mounttest.Request)) (*testMount, *logbook) {
+func mountWithUpstream(t *testing.T, reply func(http.ResponseWriter, mounttest.Request)) (*testMount, *logBuffer) {
 	t.Helper()
-	book := &logbook{}
+	book := &logBuffer{}
 	w := newTestMountWith(t, func(w *testMount) {
 		w.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: book, JSONFormat: true})
 		w.Upstream.Replace(func(rw http.ResponseWriter, r *http.Request) {

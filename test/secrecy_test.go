@@ -19,28 +19,28 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// logbook keeps every log line.
-type logbook struct {
+// logBuffer keeps every log line.
+type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (l *logbook) Write(b []byte) (int, error) {
+func (l *logBuffer) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(b)
 }
 
-func (l *logbook) String() string {
+func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
 }
 
-// logged is a mount with the fixture's config and role, and a logbook of all levels.
-func (f fixture) logged(t *testing.T) (*testMount, *logbook) {
+// logged is a mount with the fixture's config and role, and a logBuffer of all levels.
+func (f fixture) logged(t *testing.T) (*testMount, *logBuffer) {
 	t.Helper()
-	book := &logbook{}
+	book := &logBuffer{}
 	w := newTestMountWith(t, func(w *testMount) {
 		w.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: book, JSONFormat: true})
 	}, f.account)

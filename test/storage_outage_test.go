@@ -135,7 +135,7 @@ func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
 	})
 }
 
-// TestInvalidation_DuringLoginFailsNoReader: a change elsewhere during a login fails no reader. The login in flight is overtaken,
+// TestInvalidation_DuringLoginFailsNoReader: a change elsewhere during a login fails no reader. The login in flight is stale,
 // and nobody's plugin has stopped.
 func TestInvalidation_DuringLoginFailsNoReader(t *testing.T) {
 	t.Parallel()

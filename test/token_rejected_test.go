@@ -28,7 +28,7 @@ func TestTokenRejected_ThousandReadersMakeOneLogin(t *testing.T) {
 				t.Fatalf("%d tokens died upstream, want 1", killed)
 			}
 			s.slow(3 * time.Second)
-			id := sameToken(t, s.crowd(crowdSize, toApp, reject(first.id)))
+			id := sameToken(t, s.readConcurrently(concurrentReaders, toApp, reject(first.id)))
 			if id == first.id {
 				t.Fatal("the readers were given the rejected token again")
 			}
@@ -36,7 +36,7 @@ func TestTokenRejected_ThousandReadersMakeOneLogin(t *testing.T) {
 				t.Errorf("%d logins, want the first and one for all who named its token", got)
 			}
 			// Stragglers who still name the old one get the new one at once.
-			for _, o := range s.crowd(crowdSize, toApp, reject(first.id)) {
+			for _, o := range s.readConcurrently(concurrentReaders, toApp, reject(first.id)) {
 				if o.err != nil || o.response.id != id || o.waited != 0 {
 					t.Fatalf("a straggler got token %s after %s (%v), want %s at once", o.response.id, o.waited, o.err, id)
 				}
@@ -129,7 +129,7 @@ func TestTokenRejected_ObeysBackoff(t *testing.T) {
 				first := s.token("app")
 				advance(2 * time.Minute)
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
-				for _, o := range s.crowd(crowdSize, toApp, reject(first.id)) {
+				for _, o := range s.readConcurrently(concurrentReaders, toApp, reject(first.id)) {
 					// The current token lives by all that is known here, and so it is what there is.
 					if o.err != nil || o.response.id != first.id {
 						t.Fatalf("a reader got %s (%v), want the current token", o.response.id, o.err)

@@ -131,7 +131,7 @@ func TestTokenRotation_WaitingReadGetsNewToken(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Second})
 		s.untilRotation(first)
 		advance(500 * time.Millisecond)
-		for _, o := range s.crowd(100, toApp, nil) {
+		for _, o := range s.readConcurrently(100, toApp, nil) {
 			if o.err != nil || o.response.id == first.id || o.waited > 500*time.Millisecond {
 				t.Fatalf("a reader got %s after %s (%v), want the new token within 500ms", o.response.id, o.waited, o.err)
 			}
@@ -149,7 +149,7 @@ func TestTokenRotation_QuickDelaysNoReader(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: login})
 		s.untilRotation(first)
 		for range 3 {
-			for _, o := range s.crowd(100, toApp, nil) {
+			for _, o := range s.readConcurrently(100, toApp, nil) {
 				if o.err != nil || o.response.id != first.id || o.waited > 0 {
 					t.Fatalf("during a login of %s a reader got %s after %s (%v), want the old token at once",
 						login, o.response.id, o.waited, o.err)
@@ -158,7 +158,7 @@ func TestTokenRotation_QuickDelaysNoReader(t *testing.T) {
 			advance(login / 3)
 		}
 		advance(login / 10)
-		for _, o := range s.crowd(100, toApp, nil) {
+		for _, o := range s.readConcurrently(100, toApp, nil) {
 			if o.err != nil || o.response.id == first.id || o.waited > 0 {
 				t.Fatalf("after it a reader got %s after %s (%v), want the new token at once", o.response.id, o.waited, o.err)
 			}

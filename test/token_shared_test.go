@@ -18,21 +18,21 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-const crowdSize = 1000
+const concurrentReaders = 1000
 
-// outcome is what one reader of a crowd got.
+// outcome is the result of one reader.
 type outcome struct {
 	response tokenResponse
 	err      error
 	waited   time.Duration
 }
 
-// crowd lets many readers in at the same moment and returns what each of them got.
-func (s *testMount) crowd(n int, role func(n int) string, data map[string]any) []outcome {
-	return s.crowdIn(s.t.Context(), n, role, data)
+// readConcurrently starts n reads at the same time and returns the result of each.
+func (s *testMount) readConcurrently(n int, role func(n int) string, data map[string]any) []outcome {
+	return s.readConcurrentlyIn(s.t.Context(), n, role, data)
 }
 
-func (s *testMount) crowdIn(ctx context.Context, n int, role func(n int) string, data map[string]any) []outcome {
+func (s *testMount) readConcurrentlyIn(ctx context.Context, n int, role func(n int) string, data map[string]any) []outcome {
 	outcomes := make([]outcome, n)
 	var readers sync.WaitGroup
 	for reader := range n {
@@ -55,7 +55,7 @@ func sameToken(t *testing.T, outcomes []outcome) string {
 	ids := make(map[string]int)
 	for _, o := range outcomes {
 		if o.err != nil {
-			t.Fatalf("a reader of the crowd got no token: %v", o.err)
+			t.Fatalf("a reader got no token: %v", o.err)
 		}
 		ids[o.response.id]++
 	}
@@ -75,7 +75,7 @@ func TestTokenShared_ThousandReadersMakeOneLogin(t *testing.T) {
 				s.write(fmt.Sprintf("role/app%d", n), map[string]any{"config": "gst", "lease": n%2 == 0})
 			}
 			s.slow(3 * time.Second)
-			outcomes := s.crowd(crowdSize, func(n int) string { return fmt.Sprintf("app%d", n%4) }, nil)
+			outcomes := s.readConcurrently(concurrentReaders, func(n int) string { return fmt.Sprintf("app%d", n%4) }, nil)
 			sameToken(t, outcomes)
 			for _, o := range outcomes {
 				if o.waited != 3*time.Second {
@@ -83,7 +83,7 @@ func TestTokenShared_ThousandReadersMakeOneLogin(t *testing.T) {
 				}
 			}
 			if got := s.Simulator.Counters(); got.Logins != 1 || got.LoginsOK != 1 {
-				t.Errorf("%d logins for %d readers, %d succeeded; want one", got.Logins, crowdSize, got.LoginsOK)
+				t.Errorf("%d logins for %d readers, %d succeeded; want one", got.Logins, concurrentReaders, got.LoginsOK)
 			}
 			if got := s.Upstream.MostInFlight(""); got != 1 {
 				t.Errorf("%d logins in flight at once, want 1", got)
@@ -114,7 +114,7 @@ func TestTokenShared_CanceledReaderCancelsNoOthers(t *testing.T) {
 			}
 		})
 		synctest.Wait()
-		sameToken(t, s.crowd(20, toApp, nil))
+		sameToken(t, s.readConcurrently(20, toApp, nil))
 		readers.Wait()
 		s.wantLogins(1)
 	})
@@ -128,7 +128,7 @@ func TestTokenShared_LoginOutlivesItsReaders(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
 		impatient, hangUp := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, hangUp)
-		for _, o := range s.crowdIn(impatient, 2, toApp, nil) {
+		for _, o := range s.readConcurrentlyIn(impatient, 2, toApp, nil) {
 			if o.err == nil {
 				t.Fatal("a reader got a token after it gave up")
 			}
@@ -174,14 +174,14 @@ func TestTokenShared_RefusedReadersMakeOneLogin(t *testing.T) {
 				}
 			}
 		}
-		refusedAll(s.crowd(crowdSize, toApp, nil))
+		refusedAll(s.readConcurrently(concurrentReaders, toApp, nil))
 		if c := s.Simulator.Counters(); c.Logins != 1 || c.LoginsRefused != 1 {
 			t.Fatalf("%d logins, %d refused; want 1 that was refused", c.Logins, c.LoginsRefused)
 		}
 		for range 14 {
 			advance(time.Minute)
 			began := time.Now()
-			refusedAll(s.crowd(crowdSize/10, toApp, nil))
+			refusedAll(s.readConcurrently(concurrentReaders/10, toApp, nil))
 			if waited := time.Since(began); waited != 0 {
 				t.Fatalf("in the pause readers waited %s, want a response from memory", waited)
 			}

@@ -32,7 +32,7 @@ func (m *mount) Do(
 // share is how many of the tricks that are not about memory there are to one that is played here: the unit tests play them all.
 const share = 6
 
-// TestHostileUpstream_ProcessSurvives lets one process meet many tricks at the same time, and then measures what is left.
+// TestHostileUpstream_ProcessSurvives runs many tricks against one process at the same time, and then measures what is left.
 //
 //nolint:tparallel // the tricks are parallel; what comes after them waits for all
 func TestHostileUpstream_ProcessSurvives(t *testing.T) {
@@ -56,11 +56,11 @@ func TestHostileUpstream_ProcessSurvives(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				meeting := hostile.Play(t, m, server, fmt.Sprintf("hostile-%d", n))
+				result := hostile.Play(t, m, server, fmt.Sprintf("hostile-%d", n))
 				mu.Lock()
 				defer mu.Unlock()
 				servers = append(servers, server)
-				table = append(table, meeting.String())
+				table = append(table, result.String())
 			})
 		}
 	})

@@ -119,8 +119,8 @@ func (u *upstream) suffer(t *testing.T, m *mount, mishap mishap) {
 		if err == nil && !response.IsError() {
 			continue
 		}
-		struck, _ := hit.Load().(string)
-		_, key, _ := strings.Cut(struck, " ")
+		failed, _ := hit.Load().(string)
+		_, key, _ := strings.Cut(failed, " ")
 		if err == nil {
 			err = response.Error()
 		}

@@ -27,14 +27,14 @@ const (
 	clientSecret       = "secret-of-hostile-app"
 )
 
-// Mount is an engine to play with, in process or over gRPC.
+// Mount is an engine under test, in process or over gRPC.
 type Mount interface {
 	// Do sends a request as Vault's core would.
 	Do(ctx context.Context, operation logical.Operation, path string, data map[string]any) (*logical.Response, error)
 }
 
-// Meeting is what came of an engine's meeting with a trick.
-type Meeting struct {
+// Result is the outcome of a trick.
+type Result struct {
 	Trick   *Trick
 	Took    time.Duration
 	Code    int
@@ -44,14 +44,14 @@ type Meeting struct {
 	Asked, Conns, Trapped int64
 }
 
-func (m Meeting) String() string {
+func (m Result) String() string {
 	return fmt.Sprintf("%-48s %6s  %3d  %-11s  %d requests  %d connections",
 		m.Trick.Name, m.Took.Round(10*time.Millisecond), m.Code, m.Kind, m.Asked, m.Conns)
 }
 
-// Play lets the engine's config "<name>" meet a trick: one read, and what is to be known of it. Then the server turns honest, and
+// Play runs a trick against the config "<name>": one read, and checks of its result. Then the server behaves normally, and
 // the engine must log in at once with new credentials.
-func Play(t *testing.T, m Mount, s *Server, name string) Meeting {
+func Play(t *testing.T, m Mount, s *Server, name string) Result {
 	t.Helper()
 	trick := s.trick
 	p := &play{t: t, mount: m}
@@ -60,13 +60,13 @@ func Play(t *testing.T, m Mount, s *Server, name string) Meeting {
 
 	began := time.Now()
 	code, message := p.send(logical.ReadOperation, "token/"+name, nil)
-	meeting := Meeting{
+	result := Result{
 		Trick: trick, Took: time.Since(began), Code: code, Message: message,
 		Asked: s.Asked(), Conns: s.Conns(), Trapped: s.Trapped(),
 	}
 	status := p.must(logical.ReadOperation, "status/"+name, nil)
-	meeting.Kind, _ = status["last_error_kind"].(string)
-	p.judge(meeting, status)
+	result.Kind, _ = status["last_error_kind"].(string)
+	p.check(result, status)
 	if trick.Kind != "" {
 		p.again(s, name)
 	}
@@ -79,7 +79,7 @@ func Play(t *testing.T, m Mount, s *Server, name string) Meeting {
 	if trapped := s.Trapped(); trapped != 0 {
 		t.Errorf("%d connections were made to another host", trapped)
 	}
-	return meeting
+	return result
 }
 
 // config is a config for the trick's server.
@@ -128,8 +128,8 @@ type play struct {
 	mount Mount
 }
 
-// judge checks the one read against what the trick is known for.
-func (p *play) judge(m Meeting, status map[string]any) {
+// check checks the one read against what the trick is known for.
+func (p *play) check(m Result, status map[string]any) {
 	p.t.Helper()
 	if m.Code != m.Trick.Code || m.Kind != m.Trick.Kind {
 		p.t.Errorf("returned %d and sorted as %q, want %d and %q: %s", m.Code, m.Kind, m.Trick.Code, m.Trick.Kind, m.Message)

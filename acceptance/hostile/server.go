@@ -23,7 +23,7 @@ import (
 // serverName is what the certificate of a server of good will is for.
 const serverName = "127.0.0.1"
 
-// Server is an upstream on a free loopback port that plays a trick until Heal is called, and is honest from then on.
+// Server is an upstream on a free loopback port that plays a trick until Heal is called, and behaves normally from then on.
 type Server struct {
 	trick    *Trick
 	healed   atomic.Bool

@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// Speech is what a server talks while it plays its trick.
+// Speech is the protocol of a trick.
 type Speech int
 
 // The languages of a server.

@@ -30,7 +30,7 @@ const (
 	Assertion Format = "assertion"
 )
 
-// Account is everything that one login sends, and where to. New does not judge it beyond what a request needs.
+// Account is everything that one login sends, and where to. New validates only what a request needs.
 type Account struct {
 	Protocol Protocol
 	// TokenURL is the whole login URL; it is used as it is, trailing slash and query and all.

@@ -17,7 +17,7 @@ import (
 
 // play is what is shown.
 type play struct {
-	*stage
+	*environment
 
 	out     *screen
 	summary [][]string

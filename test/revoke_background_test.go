@@ -15,8 +15,8 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestRevoke_GoesOnTellingThoughNobodyReads: the refresh endpoint hangs for half an hour, and the account is not read any more.
-func TestRevoke_GoesOnTellingThoughNobodyReads(t *testing.T) {
+// TestRevoke_ContinuesWithoutReads: the refresh endpoint hangs for half an hour, and the account is not read any more.
+func TestRevoke_ContinuesWithoutReads(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name      string
@@ -48,9 +48,9 @@ func TestRevoke_GoesOnTellingThoughNobodyReads(t *testing.T) {
 	}
 }
 
-// TestRevoke_SaysThatItIsNotStored: storage does not respond. An operator who gets a success relies on it after a
+// TestRevoke_WarnsThatItIsNotStored: storage does not respond. An operator who gets a success relies on it after a
 // restart.
-func TestRevoke_SaysThatItIsNotStored(t *testing.T) {
+func TestRevoke_WarnsThatItIsNotStored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, 24*time.Hour)
