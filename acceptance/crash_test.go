@@ -24,10 +24,10 @@ import (
 )
 
 const (
-	// recoveryTimeout bounds the wait for a good read after a kill. The pause after a login that was cut off is a second or so;
+	// recoveryTimeout bounds the wait for a good read after a kill. The backoff after an interrupted login is about a second;
 	// the rest is for a loaded machine.
 	recoveryTimeout = 30 * time.Second
-	// shortPause is the longest pause that a login which was cut off may cost: a second and its jitter, and the rounding of the
+	// shortPause is the longest backoff after an interrupted login: a second and its jitter, and the rounding of the
 	// time in the message.
 	shortPause = 2500 * time.Millisecond
 	// cutOff is the reason in the message.
@@ -386,7 +386,7 @@ func (c *crashes) wantShortPause(t *testing.T) {
 			t.Fatal(err)
 		}
 		if pause := next.Sub(f.from); pause > shortPause {
-			t.Errorf("the pause after a login that was cut off is %s long, want at most %s", pause, shortPause)
+			t.Errorf("the backoff after an interrupted login is %s long, want at most %s", pause, shortPause)
 		}
 	}
 	if seen == 0 {
@@ -451,7 +451,7 @@ func (c *crashes) wantFailuresExplained(t *testing.T) {
 			t.Errorf("%s failed in another way than a kill explains: %s", f.source.path, f.said)
 		}
 	}
-	t.Logf("%d reads were interrupted by a kill and failed, %d met the pause", interrupted, paused)
+	t.Logf("%d reads were interrupted by a kill and failed, %d failed during the backoff", interrupted, paused)
 	for what, times := range said {
 		t.Logf("%d × %s", times, what)
 	}

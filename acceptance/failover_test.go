@@ -30,7 +30,7 @@ const (
 	// shortRotation is after how much of it a token is replaced: the default rotation_percent.
 	shortRotation = shortLife * 66 / 100
 
-	// cutOffPause is how long the pause after a login that was cut off may last, from when there is a leader again.
+	// cutOffPause is how long the backoff after an interrupted login may last, from when there is a leader again.
 	cutOffPause = 5 * time.Second
 
 	// backWithin is how soon reads must succeed once a new leader is active.
@@ -84,7 +84,7 @@ func TestFailover_TwentyUnderReaders(t *testing.T) {
 	readers.wantNoneRefused(t)
 	paused := 0
 	for _, read := range failed(reads) {
-		// A login that was cut off by the kill, of an account whose token ended while there was no leader, is followed by a pause.
+		// A login that was cut off by the kill, of an account whose token ended while there was no leader, is followed by a backoff.
 		if strings.Contains(read.err.Error(), cutOff) && overlaps(between, read.begin, read.end, cutOffPause) {
 			paused++
 			continue

@@ -178,7 +178,7 @@ func (m *mounts) hang(t *testing.T) {
 		t.Errorf("the login of %s that was to hang has ended: the reads of the others waited for it, or took very long (%+v)",
 			m.hanging.path, now)
 	}
-	// It ends by the account's own timeout, of 15 s, and the next login after the pause is not held up.
+	// It ends by the account's own timeout, of 15 s, and the next login after the backoff is not delayed.
 	m.waitForAll(t, m.all)
 	m.hung = append(m.hung, window{from: began, to: time.Now()})
 }

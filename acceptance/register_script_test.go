@@ -201,7 +201,7 @@ func TestRegisterScript_InvalidArgumentsRefused(t *testing.T) {
 		{2, nil, "name the plugin's file"},
 		{2, []string{"-nonsense", r.oldFile}, "unknown option -nonsense"},
 		{2, []string{"-timeout=soon", r.oldFile}, "-timeout must be whole seconds"},
-		{1, []string{filepath.Join(plugins, "absent")}, "is not there"},
+		{1, []string{filepath.Join(plugins, "absent")}, "does not exist"},
 		{1, []string{put("plain", "no program", 0o600)}, "is not executable: chmod 0755"},
 		{1, []string{link}, "is a symbolic link"},
 		{1, []string{other}, "is not this plugin"},

@@ -20,7 +20,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/memorynet"
 )
 
-// measured is a mount whose accesses to storage and calls to the host are counted, with an upstream that responses at once. The
+// measured is a mount whose accesses to storage and calls to the host are counted, with an upstream that responds at once. The
 // bench_ files use nothing of the engine but its factory, and no other file of this folder, so that they also run on older
 // versions of it: see scripts/benchcmp.
 type measured struct {

@@ -39,7 +39,7 @@ func TestConfigDelete_DropsTokens(t *testing.T) {
 	}
 }
 
-// TestConfigDelete_RoleSaysWhatToType: a role whose config was deleted says what to type.
+// TestConfigDelete_RoleSaysWhatToType: a read of a role whose config was deleted shows the command.
 func TestConfigDelete_RoleSaysWhatToType(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]bool{"at once": false, "after a restart": true} {
@@ -60,7 +60,7 @@ func TestConfigDelete_RoleSaysWhatToType(t *testing.T) {
 	}
 }
 
-// TestConfigDelete_RecreatedConfigStartsFresh: a config made again begins anew.
+// TestConfigDelete_RecreatedConfigStartsFresh: a recreated config starts without a token.
 func TestConfigDelete_RecreatedConfigStartsFresh(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {

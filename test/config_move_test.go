@@ -47,7 +47,7 @@ func secureOAuth() map[string]any {
 		"verify_connection", false)
 }
 
-// TestConfigMove_NeedsSecretsAgain: secrets go nowhere else unless they are given again.
+// TestConfigMove_NeedsSecretsAgain: secrets are not sent elsewhere unless they are given again.
 func TestConfigMove_NeedsSecretsAgain(t *testing.T) {
 	t.Parallel()
 	for name, move := range moves(t) {
@@ -92,7 +92,7 @@ func verifying(verify bool) string {
 	return ", not verified,"
 }
 
-// TestConfigMove_NewRefreshURLNeedsSecrets: a refresh token goes nowhere else unless the secrets are given again.
+// TestConfigMove_NewRefreshURLNeedsSecrets: a refresh token is not sent elsewhere unless the secrets are given again.
 func TestConfigMove_NewRefreshURLNeedsSecrets(t *testing.T) {
 	t.Parallel()
 	f := jwtV2()

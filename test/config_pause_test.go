@@ -12,8 +12,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestConfigPause_ReadsAnswerWithReason: a paused config gives no token and the reason.
-func TestConfigPause_ReadsAnswerWithReason(t *testing.T) {
+// TestConfigPause_ReadsFailWithReason: a paused config gives no token and the reason.
+func TestConfigPause_ReadsFailWithReason(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]bool{"with a token": true, "without one": false} {
 		for where, restart := range map[string]bool{"": false, " after a restart": true} {
@@ -80,7 +80,7 @@ func TestConfigPause_CreatedPausedWithoutLogin(t *testing.T) {
 	})
 }
 
-// TestConfigPause_WaitingReaderGetsNoToken: a reader who waits when the config is paused gets no token.
+// TestConfigPause_WaitingReaderGetsNoToken: a waiting reader gets no token when the config is paused.
 func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -39,7 +39,7 @@ func refuseAll(t *testing.T, f fixture, writes []badWrite) {
 	}
 }
 
-// TestConfigRefused_UnknownParameter: a config with an unknown parameter is refused by its name.
+// TestConfigRefused_UnknownParameter: an unknown parameter is refused by its name.
 func TestConfigRefused_UnknownParameter(t *testing.T) {
 	t.Parallel()
 	refuseAll(t, jwtV1(), []badWrite{
@@ -188,7 +188,7 @@ func TestConfigRefused_UnsupportedRequestFormat(t *testing.T) {
 	}
 }
 
-// TestConfigRefused_UnusableURL: AURL that cannot be used is refused.
+// TestConfigRefused_UnusableURL: a URL that cannot be used is refused.
 func TestConfigRefused_UnusableURL(t *testing.T) {
 	t.Parallel()
 	urls := []struct{ name, url string }{
@@ -313,7 +313,7 @@ func TestConfigRefused_SecretNotAString(t *testing.T) {
 	}
 }
 
-// TestConfigRefused_SecretEndsInNewline: a secret that ends in a line break is refused with the cure.
+// TestConfigRefused_SecretEndsInNewline: a secret that ends in a line break is refused with the fix.
 func TestConfigRefused_SecretEndsInNewline(t *testing.T) {
 	t.Parallel()
 	for _, field := range secretFields() {
@@ -414,7 +414,7 @@ func TestConfigRefused_NumberOutOfRange(t *testing.T) {
 	}
 }
 
-// TestConfigRefused_InvalidBool: a yes or no that is neither is refused.
+// TestConfigRefused_InvalidBool: a value that is not a boolean is refused.
 func TestConfigRefused_InvalidBool(t *testing.T) {
 	t.Parallel()
 	for _, field := range []string{"allow_http", "paused", "verify_connection"} {

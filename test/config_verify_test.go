@@ -96,15 +96,12 @@ func TestConfigVerify_BlamesOnlyTypedFields(t *testing.T) {
 		simulator.FaultUnavailable: "; write again later, or store it without verification",
 		simulator.FaultDown:        "; check the host and port of token_url, and the proxy if there is one, and write again, or store it without verification",
 	} {
-		t.Run(string(kind), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := newTestMount(t, jwtAccount(withTTL(time.Hour)))
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
-				if said := s.refused(logical.UpdateOperation, "config/gst", jwtConfig()); !strings.Contains(said, want) {
-					t.Errorf("the write says %q, want %q in it", said, want)
-				}
-			})
+		timed(t, string(kind), func(t *testing.T) {
+			s := newTestMount(t, jwtAccount(withTTL(time.Hour)))
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
+			if said := s.refused(logical.UpdateOperation, "config/gst", jwtConfig()); !strings.Contains(said, want) {
+				t.Errorf("the write says %q, want %q in it", said, want)
+			}
 		})
 	}
 }
@@ -203,7 +200,7 @@ func TestConfigVerify_SameSecretsNotRetried(t *testing.T) {
 				})
 				advance(time.Minute)
 			}
-			// Stored untried, they are still known to be refused, until the pause is over.
+			// Stored untried, they are still known to be refused, until the backoff is over.
 			w.quiet(func() {
 				w.write("config/gst", with(f.wrong(), "verify_connection", false))
 				w.write("role/app", map[string]any{"config": "gst"})
@@ -223,7 +220,7 @@ func TestConfigVerify_SameSecretsNotRetried(t *testing.T) {
 	}
 }
 
-// TestConfigVerify_RefusedSecretsRetriedAfterBackoff: refused secrets may be tried again after the pause.
+// TestConfigVerify_RefusedSecretsRetriedAfterBackoff: refused secrets may be tried again after the backoff.
 func TestConfigVerify_RefusedSecretsRetriedAfterBackoff(t *testing.T) {
 	t.Parallel()
 	timed(t, "a quarter of an hour", func(t *testing.T) {

@@ -414,7 +414,7 @@ func (w *history) end() {
 // pace checks that no login followed a refusal of the same credentials within 15 minutes, unless an operator forced it.
 func (w *history) pace() {
 	if w.jumped {
-		return // the engine's pauses are by the wall clock
+		return // the engine's backoff is by the wall clock
 	}
 	last := make(map[string]mounttest.Login)
 	for _, a := range w.Upstream.Logins() {

@@ -110,9 +110,9 @@ func TestLedger_KnowsEveryFirstRead(t *testing.T) { //nolint:paralleltest // it 
 	}
 }
 
-// TestLedger_RestartTellsOnlyWhatIsOwed: a restart of many accounts that the ledger knows all about writes nothing into it,
+// TestLedger_RestartWritesOnlyUnsaved: a restart of many accounts that the ledger knows all about writes nothing into it,
 // logs no error, and loses no unsaved revocation.
-func TestLedger_RestartTellsOnlyWhatIsOwed(t *testing.T) { //nolint:paralleltest // it is heavy
+func TestLedger_RestartWritesOnlyUnsaved(t *testing.T) { //nolint:paralleltest // it is heavy
 	synctest.Test(t, func(t *testing.T) {
 		s, log, ids := manyReaders(t, 20*time.Millisecond) // the ledger keeps up
 		advance(5 * time.Minute)

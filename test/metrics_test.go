@@ -230,7 +230,7 @@ func TestMetrics_TokenExpiry(t *testing.T) {
 	})
 }
 
-// TestMetrics_CircuitBreakerOpen: metrics reports whether the breaker is open.
+// TestMetrics_CircuitBreakerOpen: metrics show whether the breaker is open.
 func TestMetrics_CircuitBreakerOpen(t *testing.T) {
 	t.Parallel()
 	timed(t, "until the right password is written", func(t *testing.T) {

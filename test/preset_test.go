@@ -136,8 +136,8 @@ func TestPreset_FillsFieldsOfContract(t *testing.T) {
 	}
 }
 
-// TestPreset_ReadTellsFieldsAndEvidence: a preset's read says what it fills and how far that is known.
-func TestPreset_ReadTellsFieldsAndEvidence(t *testing.T) {
+// TestPreset_ReadHasFieldsAndEvidence: a preset's read says what it fills and how far that is known.
+func TestPreset_ReadHasFieldsAndEvidence(t *testing.T) {
 	t.Parallel()
 	for name, facts := range presetTable() {
 		timed(t, name, func(t *testing.T) {

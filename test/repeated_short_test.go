@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// TestRepeated_EndToldEarlierIsBelieved: the upstream repeats its token and says that it ends in a moment, long before the end
+// TestRepeated_EarlierEndIsUsed: the upstream repeats its token and says that it ends in a moment, long before the end
 // that was stated first. The account is not held until that first end.
-func TestRepeated_EndToldEarlierIsBelieved(t *testing.T) {
+func TestRepeated_EarlierEndIsUsed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, 24*time.Hour)

@@ -25,25 +25,22 @@ func TestRevoke_ContinuesWithoutReads(t *testing.T) {
 		{"the same process", func(*testMount) {}},
 		{"a restart", (*testMount).Reload},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := ksaMount(t, 24*time.Hour)
-				s.EveryMinute()
-				a := s.token("app")
-				mend := s.hangingRefresh()
-				revoked, _ := s.revoke("")
-				if got := revoked[a.id].upstream; got != "unknown" {
-					t.Fatalf("upstream is %q, want unknown: the endpoint did not hang", got)
-				}
-				c.meanwhile(s)
-				advance(30 * time.Minute)
-				mend()
-				advance(5 * time.Minute)
-				if s.Simulator.TokenAlive(a.access) {
-					t.Error("the revoked token is alive five minutes after the endpoint was mended")
-				}
-			})
+		timed(t, c.name, func(t *testing.T) {
+			s := ksaMount(t, 24*time.Hour)
+			s.EveryMinute()
+			a := s.token("app")
+			mend := s.hangingRefresh()
+			revoked, _ := s.revoke("")
+			if got := revoked[a.id].upstream; got != "unknown" {
+				t.Fatalf("upstream is %q, want unknown: the endpoint did not hang", got)
+			}
+			c.meanwhile(s)
+			advance(30 * time.Minute)
+			mend()
+			advance(5 * time.Minute)
+			if s.Simulator.TokenAlive(a.access) {
+				t.Error("the revoked token is alive five minutes after the endpoint was mended")
+			}
 		})
 	}
 }
@@ -81,24 +78,21 @@ func TestRevoke_WarnsThatItIsNotStored(t *testing.T) {
 func TestRevoke_ContinuesAfterStorageFailedAtStart(t *testing.T) {
 	t.Parallel()
 	for _, access := range []string{mounttest.List, mounttest.Get} {
-		t.Run(access, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := ksaMount(t, 24*time.Hour)
-				s.EveryMinute()
-				a := s.token("app")
-				mend := s.hangingRefresh()
-				s.revoke("")
-				s.Storage.Fail(access, "token/", mounttest.ErrStorage())
-				s.Reload()
-				advance(time.Minute)
-				s.Storage.Heal()
-				mend()
-				advance(10 * time.Minute)
-				if s.Simulator.TokenAlive(a.access) {
-					t.Error("the revoked token is alive ten minutes after storage and endpoint were mended")
-				}
-			})
+		timed(t, access, func(t *testing.T) {
+			s := ksaMount(t, 24*time.Hour)
+			s.EveryMinute()
+			a := s.token("app")
+			mend := s.hangingRefresh()
+			s.revoke("")
+			s.Storage.Fail(access, "token/", mounttest.ErrStorage())
+			s.Reload()
+			advance(time.Minute)
+			s.Storage.Heal()
+			mend()
+			advance(10 * time.Minute)
+			if s.Simulator.TokenAlive(a.access) {
+				t.Error("the revoked token is alive ten minutes after storage and endpoint were mended")
+			}
 		})
 	}
 }

@@ -218,30 +218,27 @@ func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 		{simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour}, "unknown"},
 		{simulator.Fault{Kind: simulator.FaultRefuse}, "refused"},
 	} {
-		t.Run(string(c.fault.Kind), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := ksaMount(t, time.Hour)
-				first := s.token("app")
-				s.Simulator.SetFault(simulator.JWT, c.fault)
-				revoked, warnings := s.revoke("")
-				if got := revoked[first.id].upstream; got != c.upstream {
-					t.Errorf("upstream %q, want %q", got, c.upstream)
-				}
-				if len(warnings) == 0 || !contains(warnings[0], first.id) {
-					t.Errorf("warnings %q, want one: the token may live on", warnings)
-				}
-				if counted := s.Simulator.Counters(); counted.Refreshes != 1 || counted.Faulted != 1 {
-					t.Errorf("%d exchanges, %d failed by the upstream; want 1 and 1", counted.Refreshes, counted.Faulted)
-				}
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-				s.wantNotServed(first.id)
-				// When the upstream is back, the old token can be killed.
-				revoked, _ = s.revoke(first.id)
-				if revoked[first.id].upstream != "killed" || s.Simulator.TokenAlive(first.access) {
-					t.Errorf("asked again, revoke returns %+v", revoked)
-				}
-			})
+		timed(t, string(c.fault.Kind), func(t *testing.T) {
+			s := ksaMount(t, time.Hour)
+			first := s.token("app")
+			s.Simulator.SetFault(simulator.JWT, c.fault)
+			revoked, warnings := s.revoke("")
+			if got := revoked[first.id].upstream; got != c.upstream {
+				t.Errorf("upstream %q, want %q", got, c.upstream)
+			}
+			if len(warnings) == 0 || !contains(warnings[0], first.id) {
+				t.Errorf("warnings %q, want one: the token may live on", warnings)
+			}
+			if counted := s.Simulator.Counters(); counted.Refreshes != 1 || counted.Faulted != 1 {
+				t.Errorf("%d exchanges, %d failed by the upstream; want 1 and 1", counted.Refreshes, counted.Faulted)
+			}
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			s.wantNotServed(first.id)
+			// When the upstream is back, the old token can be killed.
+			revoked, _ = s.revoke(first.id)
+			if revoked[first.id].upstream != "killed" || s.Simulator.TokenAlive(first.access) {
+				t.Errorf("asked again, revoke returns %+v", revoked)
+			}
 		})
 	}
 }

@@ -31,25 +31,22 @@ func TestRevokeUnsaved_KeptThroughReloads(t *testing.T) {
 		},
 	} {
 		for _, restart := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, and a restart %t", name, restart), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					s := ksaMount(t, 24*time.Hour)
-					first := s.token("app")
-					advance(time.Minute)
-					s.failRevoke()
-					s.Storage.Heal()
-					happens(s)
-					s.Storage.Heal()
-					if restart {
-						for range 3 {
-							s.minute()
-							synctest.Wait()
-						}
-						s.Reload()
+			timed(t, fmt.Sprintf("%s, and a restart %t", name, restart), func(t *testing.T) {
+				s := ksaMount(t, 24*time.Hour)
+				first := s.token("app")
+				advance(time.Minute)
+				s.failRevoke()
+				s.Storage.Heal()
+				happens(s)
+				s.Storage.Heal()
+				if restart {
+					for range 3 {
+						s.minute()
+						synctest.Wait()
 					}
-					s.wantNotServed(first.id)
-				})
+					s.Reload()
+				}
+				s.wantNotServed(first.id)
 			})
 		}
 	}

@@ -128,7 +128,7 @@ func TestRotate_ConcurrentCallsMakeOneLogin(t *testing.T) {
 	})
 }
 
-// TestRotate_FailureKeepsBackoffSuccessEndsIt: rotate that fails keeps the pause and one that succeeds ends it.
+// TestRotate_FailureKeepsBackoffSuccessEndsIt: rotate that fails keeps the backoff and one that succeeds ends it.
 func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -139,35 +139,32 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 		{"refused", simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest},
 		{"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 20 * time.Minute}, http.StatusTooManyRequests},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				s.Simulator.SetFault(simulator.JWT, c.fault)
-				s.failed("app")
-				next := s.status()["next_attempt_at"]
-				advance(2 * time.Minute)
-				if _, err := s.rotate(); err == nil || codeOf(err) != c.code {
-					t.Fatalf("rotate against an upstream that refuses: %v (%d), want %d", err, codeOf(err), c.code)
-				}
-				if counted := s.Simulator.Counters(); counted.Logins != 2 || counted.Faulted != 2 {
-					t.Fatalf("%d logins, %d refused; want 2: in a pause rotate logs in as well", counted.Logins, counted.Faulted)
-				}
-				if now := s.status()["next_attempt_at"]; now != next {
-					t.Errorf("rotate that failed moved the next attempt from %v to %v", next, now)
-				}
-				if got := codeOf(s.failure("app")); got != c.code {
-					t.Errorf("a read in the pause returns %d, want %d", got, c.code)
-				}
-				advance(2 * time.Minute)
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-				s.mustRotate()
-				s.token("app")
-				if state := s.status()["state"]; state != "ready" {
-					t.Errorf("state %v after rotate succeeded, want ready", state)
-				}
-				s.wantLogins(3)
-			})
+		timed(t, c.name, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.Simulator.SetFault(simulator.JWT, c.fault)
+			s.failed("app")
+			next := s.status()["next_attempt_at"]
+			advance(2 * time.Minute)
+			if _, err := s.rotate(); err == nil || codeOf(err) != c.code {
+				t.Fatalf("rotate against an upstream that refuses: %v (%d), want %d", err, codeOf(err), c.code)
+			}
+			if counted := s.Simulator.Counters(); counted.Logins != 2 || counted.Faulted != 2 {
+				t.Fatalf("%d logins, %d refused; want 2: rotate logs in during a backoff", counted.Logins, counted.Faulted)
+			}
+			if now := s.status()["next_attempt_at"]; now != next {
+				t.Errorf("rotate that failed moved the next attempt from %v to %v", next, now)
+			}
+			if got := codeOf(s.failure("app")); got != c.code {
+				t.Errorf("a read during the backoff returns %d, want %d", got, c.code)
+			}
+			advance(2 * time.Minute)
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			s.mustRotate()
+			s.token("app")
+			if state := s.status()["state"]; state != "ready" {
+				t.Errorf("state %v after rotate succeeded, want ready", state)
+			}
+			s.wantLogins(3)
 		})
 	}
 }

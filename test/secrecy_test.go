@@ -130,7 +130,7 @@ func TestLogs_WholeLinesNameConfig(t *testing.T) {
 func TestSecrecy_FormatVerbsAreText(t *testing.T) {
 	t.Parallel()
 	const verbs = "100%d %s %v %!(NOVERB)"
-	timed(t, "in a pause", func(t *testing.T) {
+	timed(t, "during a backoff", func(t *testing.T) {
 		w := jwtV1().mounted(t, "paused", true, "pause_reason", verbs)
 		w.badRequest(logical.ReadOperation, "token/app", nil, verbs)
 	})

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -162,38 +161,35 @@ func (s *testMount) run(message string, given map[string]any) string {
 func TestStatusMessage_NamesCauseAndCommand(t *testing.T) {
 	t.Parallel()
 	for _, c := range causes() {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := c.make(t)
-				read := s.failure("app")
-				status := s.status()
-				message, _ := status["message"].(string)
-				if status["state"] != c.state || status["last_error_kind"] != c.kind {
-					t.Errorf("state %v, kind %v; want %s, %s", status["state"], status["last_error_kind"], c.state, c.kind)
-				}
-				for _, text := range []string{message, read.Error()} {
-					for _, group := range c.words {
-						named := false
-						for word := range strings.SplitSeq(group, "|") {
-							named = named || strings.Contains(text, word)
-						}
-						if !named {
-							t.Errorf("the cause (%s) is not named in: %s", group, text)
-						}
+		timed(t, c.name, func(t *testing.T) {
+			s := c.make(t)
+			read := s.failure("app")
+			status := s.status()
+			message, _ := status["message"].(string)
+			if status["state"] != c.state || status["last_error_kind"] != c.kind {
+				t.Errorf("state %v, kind %v; want %s, %s", status["state"], status["last_error_kind"], c.state, c.kind)
+			}
+			for _, text := range []string{message, read.Error()} {
+				for _, group := range c.words {
+					named := false
+					for word := range strings.SplitSeq(group, "|") {
+						named = named || strings.Contains(text, word)
 					}
-					if !command.MatchString(text) {
-						t.Errorf("no command to type in: %s", text)
+					if !named {
+						t.Errorf("the cause (%s) is not named in: %s", group, text)
 					}
 				}
-				if c.goes != nil {
-					c.goes(s)
+				if !command.MatchString(text) {
+					t.Errorf("no command to type in: %s", text)
 				}
-				t.Logf("%s: %s", message, s.run(message, c.given))
-				if c.mended {
-					s.token("app")
-				}
-			})
+			}
+			if c.goes != nil {
+				c.goes(s)
+			}
+			t.Logf("%s: %s", message, s.run(message, c.given))
+			if c.mended {
+				s.token("app")
+			}
 		})
 	}
 }

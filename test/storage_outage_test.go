@@ -140,25 +140,22 @@ func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
 func TestInvalidation_DuringLoginFailsNoReader(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"config/gst", "token/gst"} {
-		t.Run(key, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				release := s.Upstream.Hold()
-				done := s.startRead()
-				advance(time.Second)
-				if got := s.logins(); got != 1 {
-					t.Fatalf("%d logins, want 1 in flight", got)
-				}
-				s.Backend().InvalidateKey(t.Context(), key)
-				release()
-				if err := <-done; err != nil {
-					t.Errorf("a reader got: %v", err)
-				}
-				if n := s.status()["consecutive_failures"]; fmt.Sprint(n) != "0" {
-					t.Errorf("%v failures, though no login has failed", n)
-				}
-			})
+		timed(t, key, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			release := s.Upstream.Hold()
+			done := s.startRead()
+			advance(time.Second)
+			if got := s.logins(); got != 1 {
+				t.Fatalf("%d logins, want 1 in flight", got)
+			}
+			s.Backend().InvalidateKey(t.Context(), key)
+			release()
+			if err := <-done; err != nil {
+				t.Errorf("a reader got: %v", err)
+			}
+			if n := s.status()["consecutive_failures"]; fmt.Sprint(n) != "0" {
+				t.Errorf("%v failures, though no login has failed", n)
+			}
 		})
 	}
 }

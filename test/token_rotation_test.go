@@ -167,31 +167,28 @@ func TestTokenRotation_QuickDelaysNoReader(t *testing.T) {
 	})
 }
 
-// TestTokenRotation_BackoffServesCurrentAtOnce: in a pause the current token is served at once.
+// TestTokenRotation_BackoffServesCurrentAtOnce: during a backoff the current token is served at once.
 func TestTokenRotation_BackoffServesCurrentAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []simulator.FaultKind{simulator.FaultDown, simulator.FaultRefuse, simulator.FaultHTML} {
-		t.Run(string(kind), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				first := s.token("app")
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
-				for time.Since(first.issued) < 59*time.Minute+30*time.Second {
-					advance(time.Second)
-					from := time.Now()
-					a, err := s.ask(t.Context(), "app", nil)
-					if err != nil || a.id != first.id {
-						t.Fatalf("after %s: %v", time.Since(first.issued), err)
-					}
-					if waited := time.Since(from); waited > 2*time.Second {
-						t.Fatalf("a read waited %s", waited)
-					}
+		timed(t, string(kind), func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			first := s.token("app")
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
+			for time.Since(first.issued) < 59*time.Minute+30*time.Second {
+				advance(time.Second)
+				from := time.Now()
+				a, err := s.ask(t.Context(), "app", nil)
+				if err != nil || a.id != first.id {
+					t.Fatalf("after %s: %v", time.Since(first.issued), err)
 				}
-				if s.Simulator.Counters().Faulted == 0 {
-					t.Error("the upstream was never asked for a new token")
+				if waited := time.Since(from); waited > 2*time.Second {
+					t.Fatalf("a read waited %s", waited)
 				}
-			})
+			}
+			if s.Simulator.Counters().Faulted == 0 {
+				t.Error("the upstream was never asked for a new token")
+			}
 		})
 	}
 }

@@ -183,7 +183,7 @@ func TestTokenShared_RefusedReadersMakeOneLogin(t *testing.T) {
 			began := time.Now()
 			refusedAll(s.readConcurrently(concurrentReaders/10, toApp, nil))
 			if waited := time.Since(began); waited != 0 {
-				t.Fatalf("in the pause readers waited %s, want a response from memory", waited)
+				t.Fatalf("during the backoff readers waited %s, want a response from memory", waited)
 			}
 		}
 		s.wantLogins(1, "within 15 minutes")

@@ -26,8 +26,8 @@ type storage struct {
 	fault accessFault
 }
 
-// accessFault gets the number of an access and the access. The access fails with the error that it returns, and if late only after
-// it was done.
+// accessFault gets the number of an access and the access. The access fails with the error that it returns, and if late only
+// after it was done.
 type accessFault func(n int64, call string) (late bool, err error)
 
 // set makes fault decide about every access from now on. It is never called twice at a time.
