@@ -22,9 +22,9 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// checkAnswer compares a response with what the engine's OpenAPI document says of the operation. Every response to a mount's do
+// checkResponse compares a response with what the engine's OpenAPI document says of the operation. Every response to a mount's do
 // passes here, so that no test can get a response that is not documented.
-func (w *testMount) checkAnswer(req *logical.Request, resp *logical.Response, err error) {
+func (w *testMount) checkResponse(req *logical.Request, resp *logical.Response, err error) {
 	w.t.Helper()
 	if req.Operation == logical.HelpOperation {
 		return
@@ -48,7 +48,7 @@ func declared(backend logical.Backend, path string) *framework.Path {
 
 // undocumented is what is wrong with a response, or "".
 func undocumented(documented map[int][]framework.Response, op logical.Operation, resp *logical.Response, err error) string {
-	status := statusOfAnswer(op, resp, err)
+	status := statusOfResponse(op, resp, err)
 	switch status {
 	case http.StatusBadRequest, http.StatusInternalServerError:
 		return "" // every operation's
@@ -63,8 +63,8 @@ func undocumented(documented map[int][]framework.Response, op logical.Operation,
 	return differences(responses[0].Fields, resp.Data)
 }
 
-// statusOfAnswer is the HTTP status that Vault makes of a response.
-func statusOfAnswer(op logical.Operation, resp *logical.Response, err error) int {
+// statusOfResponse is the HTTP status that Vault makes of a response.
+func statusOfResponse(op logical.Operation, resp *logical.Response, err error) int {
 	var coded logical.HTTPCodedError
 	looks := op == logical.ReadOperation || op == logical.ListOperation
 	switch {

@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// mostAnswer bounds how much of a response is read.
-const mostAnswer = 16 << 20
+// mostResponse bounds how much of a response is read.
+const mostResponse = 16 << 20
 
 // Caller sends requests to a Vault as they are: the path as it is written, no retry, and no redirect followed.
 type Caller struct {
@@ -106,7 +106,7 @@ func (c *Caller) Send(ctx context.Context, method, path string, body []byte) (Re
 		return Response{}, fmt.Errorf("%s %.200s: %w", method, path, bare(err))
 	}
 	defer response.Body.Close()
-	said, err := io.ReadAll(io.LimitReader(response.Body, mostAnswer))
+	said, err := io.ReadAll(io.LimitReader(response.Body, mostResponse))
 	if err != nil {
 		return Response{}, fmt.Errorf("%s %.200s: reading the response: %w", method, path, err)
 	}

@@ -208,7 +208,7 @@ func (v *Visit) readRequest() bool {
 // honest responses each login with a new token.
 func (v *Visit) honest() {
 	for v.readRequest() {
-		if !v.send(httpAnswer("200 OK", v.trick.mediaType(), v.trick.tokenAnswer(goodToken()))) {
+		if !v.send(httpResponse("200 OK", v.trick.mediaType(), v.trick.tokenResponse(goodToken()))) {
 			return
 		}
 	}
@@ -252,7 +252,7 @@ func (v *Visit) linger() { _, _ = io.Copy(io.Discard, v.Conn) }
 // goodToken is a new token as oauth gives it.
 func goodToken() string { return strings.ToLower(rand.Text() + rand.Text()[:14]) }
 
-// httpAnswer is a response with the right length.
-func httpAnswer(status, mediaType, body string) string {
+// httpResponse is a response with the right length.
+func httpResponse(status, mediaType, body string) string {
 	return fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", status, mediaType, len(body), body)
 }

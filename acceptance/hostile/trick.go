@@ -96,8 +96,8 @@ func (t *Trick) mediaType() string {
 	return "application/json"
 }
 
-// tokenAnswer is the body with which the account's protocol gives a token of an hour.
-func (t *Trick) tokenAnswer(token string) string {
+// tokenResponse is the body with which the account's protocol gives a token of an hour.
+func (t *Trick) tokenResponse(token string) string {
 	if t.SOAP {
 		return soapToken("", token)
 	}

@@ -19,11 +19,11 @@ func jsonTricks() []Trick {
 	bad := func(name, body string) Trick {
 		return Trick{
 			Name: name, Kind: malformed, Code: http.StatusBadGateway, Growth: growthOf(body),
-			response: says(httpAnswer("200 OK", "application/json", body)),
+			response: says(httpResponse("200 OK", "application/json", body)),
 		}
 	}
 	fine := func(name, body string) Trick {
-		return Trick{Name: name, Code: http.StatusOK, response: says(httpAnswer("200 OK", "application/json", body))}
+		return Trick{Name: name, Code: http.StatusOK, response: says(httpResponse("200 OK", "application/json", body))}
 	}
 	half := mebibyte / 2
 	return []Trick{
@@ -73,15 +73,15 @@ func jsonTricks() []Trick {
 		{
 			// A list of texts is how Django REST framework says what is wrong with a field.
 			Name: "a token that is a list", Kind: invalid, Code: http.StatusBadRequest,
-			response: says(httpAnswer("200 OK", "application/json", `{"token":["`+unspeakable+`"]}`)),
+			response: says(httpResponse("200 OK", "application/json", `{"token":["`+unspeakable+`"]}`)),
 		},
 		{
 			Name: "a token in a list of objects", Kind: malformed, Code: http.StatusBadGateway,
-			response: says(httpAnswer("200 OK", "application/json", `{"x":[{"token":{"value":"`+unspeakable+`"}}],"token":["a",2]}`)),
+			response: says(httpResponse("200 OK", "application/json", `{"x":[{"token":{"value":"`+unspeakable+`"}}],"token":["a",2]}`)),
 		},
 		{
 			Name: "an error that is the token", Kind: rejected, Code: http.StatusBadRequest,
-			response: says(httpAnswer("206 Partial Content", "application/json",
+			response: says(httpResponse("206 Partial Content", "application/json",
 				`{"error":"no `+unspeakable+`","token":["`+unspeakable+`"],"refresh_token":{"x":"`+unspeakable+`"}}`)),
 		},
 		{
@@ -90,15 +90,15 @@ func jsonTricks() []Trick {
 		},
 		{
 			Name: "a good token, and an error beside it", Kind: rejected, Code: http.StatusBadRequest,
-			response: says(httpAnswer("200 OK", "application/json", `{"token":"`+token+`","error":"Unable to login"}`)),
+			response: says(httpResponse("200 OK", "application/json", `{"token":"`+token+`","error":"Unable to login"}`)),
 		},
 		{
 			Name: "an error of a mebibyte", Kind: rejected, Code: http.StatusBadRequest, Growth: parsedGrowth,
-			response: says(httpAnswer("206 Partial Content", "application/json", `{"error":"`+strings.Repeat("no ", mebibyte/3-20)+`"}`)),
+			response: says(httpResponse("206 Partial Content", "application/json", `{"error":"`+strings.Repeat("no ", mebibyte/3-20)+`"}`)),
 		},
 		{
 			Name: "an error that would be a log line", Kind: rejected, Code: http.StatusBadRequest,
-			response: says(httpAnswer("206 Partial Content", "application/json",
+			response: says(httpResponse("206 Partial Content", "application/json",
 				`{"error":"no\r\n2026-01-01 [ERROR] \u001b[31mall is lost\u0000"}`)),
 		},
 	}
@@ -124,7 +124,7 @@ func xmlTricks() []Trick {
 	bad := func(name, body string) Trick {
 		return Trick{
 			Name: name, SOAP: true, Kind: malformed, Code: http.StatusBadGateway, Growth: growthOf(body),
-			response: says(httpAnswer("200 OK", "text/xml", body)),
+			response: says(httpResponse("200 OK", "text/xml", body)),
 		}
 	}
 	var laughs strings.Builder

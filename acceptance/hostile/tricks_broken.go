@@ -79,7 +79,7 @@ func limitTricks() []Trick {
 	for _, life := range []string{"0", "-1", "9", `"-1"`, "1e-9", "{}", "[3600]", "true", `"soon"`, `"NaN"`, `"Inf"`, "-1e308"} {
 		tricks = append(tricks, Trick{
 			Name: "expires_in: " + life, Kind: malformed, Code: http.StatusBadGateway,
-			response: says(httpAnswer("200 OK", "application/json", `{"token":"`+goodToken()+`","expires_in":`+life+`}`)),
+			response: says(httpResponse("200 OK", "application/json", `{"token":"`+goodToken()+`","expires_in":`+life+`}`)),
 		})
 	}
 	for _, date := range []string{"Fri, 31 Dec 9999 23:59:59 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", "yesterday", ""} {
