@@ -94,7 +94,8 @@ func jsonTricks() []Trick {
 		},
 		{
 			Name: "an error of a mebibyte", Kind: rejected, Code: http.StatusBadRequest, Growth: parsedGrowth,
-			response: says(httpResponse("206 Partial Content", "application/json", `{"error":"`+strings.Repeat("no ", mebibyte/3-20)+`"}`)),
+			response: says(httpResponse("206 Partial Content", "application/json",
+				`{"error":"`+strings.Repeat("no ", mebibyte/3-20)+`"}`)),
 		},
 		{
 			Name: "an error that would be a log line", Kind: rejected, Code: http.StatusBadRequest,
