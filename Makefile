@@ -142,7 +142,7 @@ lint: bin/golangci-lint ## tests: Check vet, format, go.mod and the linters of .
 	bin/golangci-lint run ./...
 	for module in $(MODULES); do (cd $$module && $(CURDIR)/bin/golangci-lint run ./...); done
 
-# A module of its own keeps the linter's many dependencies out of the plugin's go.mod, and its version fixed for everybody.
+# A module of its own keeps the linter's many dependencies out of the plugin's go.mod, and pins its version.
 bin/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 	@echo "building golangci-lint from source into $@: a few minutes, only once" >&2
 	go build -C tools/lint -trimpath -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
@@ -159,10 +159,10 @@ fuzz: ## tests: Run each fuzz test for FUZZTIME (30s)
 docs: ## documents: Write docs/reference.md anew, after a change of paths, fields or help
 	UPDATE_DOCS=1 go test -count=1 -run TestReference_ .
 
-.PHONY: answers
-answers: build ## documents: Write what a real Vault answers to the commands of the documents, where they show nothing
+.PHONY: outputs
+outputs: build ## documents: Write the output of new commands into the documents, from a real Vault
 	@vault_bin="$$(scripts/get-vault)"; \
-	VAULT_BIN="$$vault_bin" UPDATE_DOCS=1 go test -tags acceptance -count=1 -run TestTheCommandsOfTheDocumentsWork ./acceptance
+	VAULT_BIN="$$vault_bin" UPDATE_DOCS=1 go test -tags acceptance -count=1 -run TestDocs_CommandsWork ./acceptance
 
 .PHONY: golden
 golden: ## documents: Write the expected outputs of the audit report anew, after a change of what it says

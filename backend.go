@@ -1,8 +1,8 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package mastersindia is the secrets engine: it turns Vault's requests into calls of backend/issuer, and what comes back into
-// answers.
+// Package mastersindia is the secrets engine: it turns Vault's requests into calls of backend/issuer, and their results into
+// responses.
 package mastersindia
 
 import (
@@ -23,20 +23,20 @@ import (
 )
 
 const backendHelp = `
-The Masters India secrets engine gives out short-lived tokens for the APIs of
+The Masters India secrets engine provides short-lived tokens for the APIs of
 Masters India (GST e-invoicing, e-way bills, verification) and of Fiserv
 FirstVision.
 
-Store an upstream account under config/, bind a role to it under role/, and
-read the token from token/. All readers of an account share one token, which
-is replaced before it expires. Its lease ends before the token does.
+Store an upstream account under config/, create a role for it under role/, and
+read the token from token/. All readers of an account share one token, which is
+replaced before it expires. The lease of a token ends before the token does.
 
     $ vault write mastersindia/config/gst preset=einvoice-production \
         username=api-user password=-
     $ vault write mastersindia/role/billing config=gst
     $ vault read mastersindia/token/billing
 
-How all accounts are doing, and what to type where one is not well:
+To check the health of all accounts, with the command to run where one fails:
 
     $ vault list -detailed mastersindia/status
 `
@@ -44,11 +44,11 @@ How all accounts are doing, and what to type where one is not well:
 // operationPrefix is the first part of every OpenAPI operation name.
 const operationPrefix = "masters-india"
 
-// Options are what a test changes.
+// Options are the dependencies that tests replace.
 type Options struct {
 	// Version is the build's vX.Y.Z, which Vault shows and compares with the registered one.
 	Version string
-	// Commit is the source that the build was made of; "" where that is not known.
+	// Commit is the source commit of the build, or "" if it is unknown.
 	Commit string
 	// Clock is nil for the host's.
 	Clock issuer.Clock
@@ -70,10 +70,10 @@ type backend struct {
 	roles  cache[role]
 	issuer *issuer.Issuer
 	ledger *ledger.Ledger
-	// metrics are told, besides what issuer.Summary has, what cannot be counted afterwards.
+	// metrics records what cannot be derived later from issuer.Summary.
 	metrics *metrics
 	clock   issuer.Clock
-	// writes orders the writes of one config or role, each of which reads, judges, may log in, and stores.
+	// writes serializes the writes of one config or role, each of which reads, validates, may log in, and stores.
 	writes []*locksutil.LockEntry
 
 	maxLease leaseLimit

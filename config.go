@@ -67,7 +67,7 @@ func (c *config) clone() *config {
 	return &copied
 }
 
-// equal reports whether two configs say the same, whenever it was said.
+// equal reports whether two configs have the same settings; when they were written does not count.
 func (c *config) equal(other *config) bool {
 	a, b := *c, *other
 	a.Generation, a.CredentialsUpdatedAt = b.Generation, b.CredentialsUpdatedAt
@@ -130,20 +130,20 @@ type configField struct {
 	fallback func(upstream.Spec) any
 	// allowed are all values of the field, where they are few.
 	allowed []any
-	// perProtocol says that a value which was right for one protocol is none for another.
+	// perProtocol is set if a value that is valid for one protocol is wrong for another.
 	perProtocol bool
-	// declared says that a protocol uses the field only if its upstream.Spec says so.
+	// declared is set if only the protocols whose upstream.Spec lists the field use it.
 	declared bool
-	// moves says that a change moves the place where the secrets are sent.
+	// moves is set if a change of the field changes where the secrets are sent.
 	moves bool
-	// filled says that a preset fills the field, and ifSaid that it does so only where the preset says something of it.
+	// filled is set if presets set the field, and ifSaid if only those presets do that have a value for it.
 	filled, ifSaid bool
 }
 
 // fieldVerifyConnection is a parameter of a write, and no part of what is stored.
 const fieldVerifyConnection = "verify_connection"
 
-// specOf is what a protocol declares; what declares nothing for a protocol that there is not.
+// specOf returns what a protocol declares: the zero Spec for an unknown protocol.
 func specOf(protocol string) upstream.Spec {
 	spec, _ := upstream.SpecOf(upstream.Protocol(protocol))
 	return spec
@@ -165,9 +165,9 @@ func configFields() []configField {
 		{
 			name: "preset", kind: framework.TypeString,
 			at: func(c *config) any { return &c.Preset },
-			description: "Name of a documented endpoint that fills protocol, token_url, refresh_url, request_format, headers, " +
-				"refresh_headers and authorization_scheme, and where it says so assertion_audience and scope. What the same write " +
-				"names wins. See preset/ for the names.",
+			description: "Name of a documented login endpoint. It sets protocol, token_url, refresh_url, request_format, headers, " +
+				"refresh_headers and authorization_scheme, and for some presets assertion_audience and scope. Fields given in the " +
+				"same write take precedence. List preset/ for the names.",
 		},
 		{
 			name: "protocol", kind: framework.TypeString,
@@ -177,24 +177,26 @@ func configFields() []configField {
 		{
 			name: "token_url", kind: framework.TypeString,
 			at: func(c *config) any { return &c.TokenURL }, moves: true, filled: true,
-			description: "Full URL of the login endpoint, used as it is, trailing slash and query and all. https, unless allow_http.",
+			description: "Full URL of the login endpoint, used exactly as given, including a trailing slash or a query. Must be https " +
+				"unless allow_http is true.",
 		},
 		{
 			name: upstream.FieldRefreshURL, kind: framework.TypeString,
 			at: func(c *config) any { return &c.RefreshURL }, moves: true, filled: true, declared: true,
-			description: "Full URL where a refresh token is exchanged, which kills the old pair. Used to revoke, never to rotate.",
+			description: "Full URL of the endpoint that exchanges a refresh token, which invalidates the old token. Used to revoke " +
+				"tokens, never to rotate them.",
 		},
 		{
 			name: "request_format", kind: framework.TypeString,
 			perProtocol: true, at: func(c *config) any { return &c.RequestFormat }, filled: true,
 			fallback: func(spec upstream.Spec) any { return string(spec.DefaultFormat()) },
-			description: "How a login carries its fields. " + formatWords() + ". assertion: a form with an assertion that is signed " +
-				"with the client secret, which itself is not sent.",
+			description: "Encoding of the login request. " + formatWords() + ". assertion sends a form with an assertion signed " +
+				"with the client secret; the secret itself is not sent.",
 		},
 		{
 			name: upstream.FieldAssertionAudience, kind: framework.TypeString,
 			at: func(c *config) any { return &c.AssertionAudience }, filled: true, ifSaid: true, declared: true,
-			description: "Audience of the signed assertion: the token URL of the authorization server, which is not token_url.",
+			description: "Audience (aud) of the signed assertion: the token URL of the authorization server, which is not token_url.",
 		},
 		{
 			name: upstream.FieldUsername, kind: framework.TypeString,
@@ -204,38 +206,38 @@ func configFields() []configField {
 		{
 			name: upstream.FieldPassword, kind: framework.TypeString,
 			at: func(c *config) any { return &c.Password }, sensitive: true, declared: true,
-			description: "Password of the account, never shown again. Give it as password=- on standard input.",
+			description: "Password of the account. It is never returned. Set password=- to read it from standard input.",
 		},
 		{
 			name: upstream.FieldClientID, kind: framework.TypeString,
 			at: func(c *config) any { return &c.ClientID }, declared: true,
-			description: "Client id of the account.",
+			description: "Client ID of the account.",
 		},
 		{
 			name: upstream.FieldClientSecret, kind: framework.TypeString,
 			at: func(c *config) any { return &c.ClientSecret }, sensitive: true, declared: true,
-			description: "Client secret of the account, never shown again. Give it as client_secret=- on standard input.",
+			description: "Client secret of the account. It is never returned. Set client_secret=- to read it from standard input.",
 		},
 		{
 			name: upstream.FieldScope, kind: framework.TypeString,
 			at: func(c *config) any { return &c.Scope }, filled: true, ifSaid: true, declared: true,
-			description: "Scopes to ask for, separated by spaces.",
+			description: "Scopes to request, separated by spaces.",
 		},
 		{
 			name: "headers", kind: framework.TypeKVPairs,
 			at: func(c *config) any { return &c.Headers }, filled: true,
-			description: "Request headers to send besides the usual, as name=value pairs. Not for secrets: they are shown on read. " +
-				"An update replaces all of them; an empty value clears them.",
+			description: "Additional request headers of a login, as name=value pairs. Not for secrets: they are returned on read. " +
+				"An update replaces all of them; an empty value removes them.",
 		},
 		{
 			name: upstream.FieldRefreshHeaders, kind: framework.TypeKVPairs,
 			at: func(c *config) any { return &c.RefreshHeaders }, filled: true, declared: true,
-			description: "Request headers to add when a refresh token is exchanged, as name=value pairs.",
+			description: "Additional request headers for the exchange of a refresh token, as name=value pairs.",
 		},
 		{
 			name: upstream.FieldSOAPAction, kind: framework.TypeString,
 			perProtocol: true, at: func(c *config) any { return &c.SOAPAction }, declared: true,
-			description: "SOAPAction of the login.",
+			description: "SOAPAction header of the login request.",
 		},
 		{
 			name: upstream.FieldSOAPUsernameElement, kind: framework.TypeString,
@@ -251,7 +253,7 @@ func configFields() []configField {
 			name: "authorization_scheme", kind: framework.TypeString,
 			perProtocol: true, at: func(c *config) any { return &c.AuthorizationScheme }, filled: true,
 			fallback: func(spec upstream.Spec) any { return spec.Scheme },
-			description: "First word of authorization in the answer. " + defaultWords(func(spec upstream.Spec) string {
+			description: "First word of authorization in the response. " + defaultWords(func(spec upstream.Spec) string {
 				return spec.Scheme
 			}) + ".",
 		},
@@ -259,7 +261,7 @@ func configFields() []configField {
 			name: "default_token_ttl", kind: framework.TypeDurationSecond,
 			perProtocol: true, at: func(c *config) any { return &c.DefaultTokenTTL },
 			fallback: func(spec upstream.Spec) any { return int(spec.DefaultTokenTTL / time.Second) },
-			description: "Life of a token whose answer tells none, in seconds or as a duration, at least 10s. " +
+			description: "Lifetime of a token if the login response states none, in seconds or as a duration, at least 10s. " +
 				defaultWords(func(spec upstream.Spec) string {
 					return shortDuration(int(spec.DefaultTokenTTL / time.Second))
 				}) + ".",
@@ -267,51 +269,53 @@ func configFields() []configField {
 		{
 			name: "max_token_ttl", kind: framework.TypeDurationSecond,
 			at: func(c *config) any { return &c.MaxTokenTTL },
-			description: "Longest life to believe, whatever an answer tells, in seconds or as a duration, at least 10s. " +
-				"Default 0: no limit.",
+			description: "Upper limit for the lifetime that a login response states, in seconds or as a duration, at least 10s. " +
+				"Default 0s: no limit.",
 		},
 		{
 			name: "rotation_percent", kind: framework.TypeInt,
 			at: func(c *config) any { return &c.RotationPercent }, fallback: always(66),
-			description: "Share of a token's life, in percent from 1 to 100, after which a new login replaces it. Default 66. " +
-				"100 means only when it has expired: for an account whose new login kills the old token.",
+			description: "Percentage of a token's lifetime, from 1 to 100, after which a new login replaces it. Default 66. Set 100 " +
+				"for an account whose new login invalidates the old token: it is then replaced only after it has expired.",
 		},
 		{
 			name: "request_timeout", kind: framework.TypeDurationSecond,
 			at: func(c *config) any { return &c.RequestTimeout }, fallback: always(15),
-			description: "Time for one login attempt from dial to last byte, in seconds or as a duration, from 1s to 60s. Default 15s.",
+			description: "Time limit for one login attempt, from dial to last byte, in seconds or as a duration, from 1s to 60s. " +
+				"Default 15s.",
 		},
 		{
 			name: "ca_cert", kind: framework.TypeString,
 			at: func(c *config) any { return &c.CACert }, moves: true,
-			description: "PEM certificates to trust for this account instead of the system's roots.",
+			description: "PEM-encoded CA certificates to trust for this account instead of those of the system.",
 		},
 		{
 			name: "proxy_url", kind: framework.TypeString,
 			at: func(c *config) any { return &c.ProxyURL }, moves: true,
-			description: "Proxy for this account. Default: the environment's (HTTPS_PROXY, NO_PROXY) of the Vault server.",
+			description: "URL of the proxy for this account. Default: the proxy settings in the environment of the Vault server " +
+				"(HTTPS_PROXY, NO_PROXY).",
 		},
 		{
 			name: "allow_http", kind: framework.TypeBool,
 			at: func(c *config) any { return &c.AllowHTTP }, moves: true,
-			description: "Allow a plain http URL, over which everyone on the way reads the password. Default false.",
+			description: "Allow plain http URLs: the password is then sent in clear text. Default false.",
 		},
 		{
 			name: "paused", kind: framework.TypeBool,
 			at:          func(c *config) any { return &c.Paused },
-			description: "Stop logins and tokens of this account: reads answer with pause_reason. Default false.",
+			description: "Stop logins and reads of this account: reads fail with pause_reason. Default false.",
 		},
 		{
 			name: "pause_reason", kind: framework.TypeString,
 			at:          func(c *config) any { return &c.PauseReason },
-			description: "What readers of a paused account are told.",
+			description: "Reason for the pause, which the error of a read shows.",
 		},
 		{
 			name: "ledger_retention", kind: framework.TypeDurationSecond,
 			at:       func(c *config) any { return &c.LedgerRetention },
 			fallback: always(int(720 * time.Hour / time.Second)),
-			description: "How long a token is remembered, without the token itself, after it expired: in seconds or as a duration, " +
-				"from 0 to 9600h. Default 720h.",
+			description: "How long the ledger keeps the record of a token after it expires, in seconds or as a duration, from 0s to " +
+				"9600h. The token itself is not kept. Default 720h.",
 		},
 	}
 	for n := range fields {
@@ -320,7 +324,7 @@ func configFields() []configField {
 	return fields
 }
 
-// declare completes a field with what the protocols say of it.
+// declare completes a field with what the protocols declare about it.
 func (f *configField) declare() {
 	if f.name == "protocol" {
 		for _, name := range protocols() {
@@ -339,8 +343,8 @@ func (f *configField) declare() {
 	}
 }
 
-// documentedDefault is the default for the documentation, in the type that it shows the field in; nil where there is none, or
-// none that is right for every protocol.
+// documentedDefault is the default in the documentation, with durations in the form 15s; nil if there is none, or if it depends
+// on the protocol.
 func (f *configField) documentedDefault() any {
 	switch {
 	case f.perProtocol:
@@ -359,7 +363,7 @@ func (f *configField) documentedDefault() any {
 	return value
 }
 
-// shortDuration is a number of seconds as people write it, such as 15s or 24h.
+// shortDuration formats a number of seconds as all help does, such as 15s, 5m or 24h.
 func shortDuration(n int) string {
 	text := seconds(n).String()
 	if strings.HasSuffix(text, "m0s") {

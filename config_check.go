@@ -51,7 +51,7 @@ func merge(old *config, p params) (*config, error) {
 		case filled != nil && filled.fills(f) && filled.suits(f, next):
 			f.set(next, filled.fieldValue(f))
 		case old == nil, filled != nil && filled.fills(f), switched && f.perProtocol, f.usedBy(old) && !f.usedBy(next):
-			// What was right for the former protocol or format is wrong for this one.
+			// A value for the previous protocol or format is wrong for this one.
 			f.reset(next)
 		}
 		if value, named := p[f.name]; named && f.name != "protocol" {
@@ -59,7 +59,7 @@ func merge(old *config, p params) (*config, error) {
 		}
 	}
 	if p := findPreset(next.Preset); p != nil && (next.Protocol != string(p.protocol) || next.TokenURL != p.tokenURL) {
-		next.Preset = "" // what a preset says of its endpoint, such as how the token is sent, is not true of another one
+		next.Preset = "" // what a preset documents, such as how the token is sent, does not hold for another endpoint
 	}
 	checkConfig(fields, next, &wrong)
 	if old != nil {
@@ -82,12 +82,12 @@ func resolve(next *config, p params, wrong *problems) (protocol string, filled *
 		protocol = p.text("protocol")
 	}
 	if !slices.Contains(protocols(), protocol) {
-		wrong.add("protocol", "must be one of %s; or name a preset, which fills it", fieldNames(protocols()))
+		wrong.add("protocol", "must be one of %s; or give a preset, which sets it", fieldNames(protocols()))
 	}
 	return protocol, filled
 }
 
-// checkConfig judges the whole of what would be stored.
+// checkConfig validates the config as it would be stored.
 func checkConfig(fields []configField, c *config, wrong *problems) {
 	spec := specOf(c.Protocol)
 	// Which fields a request format uses that the protocol lacks cannot be said: checkFormat refuses that format.
@@ -122,7 +122,7 @@ func checkConfig(fields []configField, c *config, wrong *problems) {
 	}
 }
 
-// checkText refuses what no field of ours can hold.
+// checkText validates text that any string field may have.
 func checkText(f *configField, text string, wrong *problems) {
 	most := mostText
 	if f.name == "ca_cert" {
@@ -139,7 +139,7 @@ func checkText(f *configField, text string, wrong *problems) {
 	}
 }
 
-// checkRequired demands the fields without which a login of the config's protocol and format is none.
+// checkRequired demands the fields that a login with the config's protocol and format requires.
 func checkRequired(fields []configField, c *config, wrong *problems) {
 	for n := range fields {
 		f := &fields[n]
@@ -147,11 +147,11 @@ func checkRequired(fields []configField, c *config, wrong *problems) {
 		switch {
 		case !used || !use.Required || !f.empty(c):
 		case f.sensitive:
-			wrong.add(f.name, "is needed by protocol %s: give it as %s=- on standard input", c.Protocol, f.name)
+			wrong.add(f.name, "is required by protocol %s: give it as %s=- on standard input", c.Protocol, f.name)
 		case f.name == upstream.FieldAssertionAudience:
-			wrong.add(f.name, "is needed by %s: the token URL of the authorization server, which is not token_url", loginWords(f, c))
+			wrong.add(f.name, "is required by %s: the token URL of the authorization server, which is not token_url", loginWords(f, c))
 		default:
-			wrong.add(f.name, "is needed by %s", loginWords(f, c))
+			wrong.add(f.name, "is required by %s", loginWords(f, c))
 		}
 	}
 }
@@ -168,7 +168,7 @@ func loginWords(f *configField, c *config) string {
 func checkURL(field, text string, allowHTTP, required bool, wrong *problems) {
 	if text == "" {
 		if required {
-			wrong.add(field, "is needed: the full URL of the login endpoint, or name a preset, which fills it")
+			wrong.add(field, "is required: the full URL of the login endpoint; or give a preset, which sets it")
 		}
 		return
 	}
@@ -181,11 +181,11 @@ func checkURL(field, text string, allowHTTP, required bool, wrong *problems) {
 	case !validPort(u):
 		wrong.add(field, "must have a port from 1 to 65535, or none")
 	case u.User != nil:
-		wrong.add(field, "must not carry a user or password: they have fields of their own")
+		wrong.add(field, "must not contain a user name or password: use the fields for them")
 	case u.Fragment != "" || strings.HasSuffix(text, "#"):
 		wrong.add(field, "must not have a fragment (#...)")
 	case u.Scheme == "http" && !allowHTTP:
-		wrong.add(field, "must be https: over http everyone on the way reads the password (allow_http=true allows it all the same)")
+		wrong.add(field, "must be https; with allow_http=true the password is sent in clear text")
 	}
 }
 
@@ -200,7 +200,7 @@ func checkProxy(text string, wrong *problems) {
 	case !validPort(u):
 		wrong.add("proxy_url", "must have a port from 1 to 65535, or none")
 	case u.User != nil:
-		wrong.add("proxy_url", "must not carry a user or password: it is shown on read")
+		wrong.add("proxy_url", "must not contain a user name or password: it is returned on read")
 	}
 }
 
@@ -237,7 +237,7 @@ func checkFormat(c *config, wrong *problems) {
 	}
 }
 
-// checkHeaders refuses headers that are the request's own business, and those that would smuggle a second request.
+// checkHeaders refuses headers that the engine or net/http sets itself, and those that could smuggle a second request.
 func checkHeaders(field string, headers map[string]string, wrong *problems) {
 	if len(headers) > mostHeaders {
 		wrong.add(field, "must be at most %d headers", mostHeaders)
@@ -248,12 +248,12 @@ func checkHeaders(field string, headers map[string]string, wrong *problems) {
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
 		switch {
 		case !isToken(name):
-			wrong.add(field, "a header's name must be letters, digits and hyphens")
+			wrong.add(field, "a header name must be letters, digits and hyphens")
 		case len(name) > mostHeaderName:
-			wrong.add(field, "a header's name is longer than %d bytes", mostHeaderName)
+			wrong.add(field, "a header name is longer than %d bytes", mostHeaderName)
 		case reservedHeader(canonical):
-			wrong.add(field, "%s cannot be set here: not allowed are Host, Content-*, Authorization, Proxy-*, Cookie, "+
-				"Transfer-Encoding, Idempotency-Key and headers of the connection", canonical)
+			wrong.add(field, "%s cannot be set here: Host, Content-*, Authorization, Proxy-*, Cookie, Transfer-Encoding, "+
+				"Idempotency-Key and connection headers are not allowed", canonical)
 		case seen[canonical]:
 			wrong.add(field, "%s is given twice", canonical)
 		case len(value) > mostText:
@@ -272,7 +272,7 @@ func reservedHeader(canonical string) bool {
 	return slices.Contains([]string{
 		"Host", "Authorization", "Cookie", "Transfer-Encoding", "Connection", "Keep-Alive", "Te", "Trailer", "Upgrade", "Expect",
 		"Accept-Encoding", "Soapaction",
-		// net/http takes these for leave to send a request again.
+		// With one of these net/http would send a POST a second time.
 		"Idempotency-Key", "X-Idempotency-Key",
 	}, canonical)
 }
@@ -280,11 +280,11 @@ func reservedHeader(canonical string) bool {
 func checkNumbers(c *config, wrong *problems) {
 	between(wrong, "default_token_ttl", c.DefaultTokenTTL, leastTokenTTL, mostTokenTTL, "from 10s to 9600h")
 	if c.MaxTokenTTL != 0 {
-		between(wrong, "max_token_ttl", c.MaxTokenTTL, leastTokenTTL, mostTokenTTL, "0 for no limit, or from 10s to 9600h")
+		between(wrong, "max_token_ttl", c.MaxTokenTTL, leastTokenTTL, mostTokenTTL, "0s for no limit, or from 10s to 9600h")
 	}
 	between(wrong, "rotation_percent", c.RotationPercent, 1, 100, "from 1 to 100")
 	between(wrong, "request_timeout", c.RequestTimeout, 1, mostRequestTimeout, "from 1s to 60s")
-	between(wrong, "ledger_retention", c.LedgerRetention, 0, mostRetention, "from 0 to 9600h")
+	between(wrong, "ledger_retention", c.LedgerRetention, 0, mostRetention, "from 0s to 9600h")
 }
 
 func between(wrong *problems, field string, n, least, most int, rule string) {
@@ -293,7 +293,7 @@ func between(wrong *problems, field string, n, least, most int, rule string) {
 	}
 }
 
-// checkElement keeps an element's name from being anything else in the XML.
+// checkElement refuses names that would inject XML.
 func checkElement(field, name string, wrong *problems) {
 	for n, r := range name {
 		first := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
@@ -308,8 +308,8 @@ func checkElement(field, name string, wrong *problems) {
 	}
 }
 
-// checkMove demands the secrets anew where a write changes the place they are sent to. Else whoever may only update a config
-// could have its stored password sent to a host of theirs.
+// checkMove requires the secrets in a write that changes where they are sent. Otherwise a user who may only update a config could
+// have its stored password sent to a host of their own.
 func checkMove(fields []configField, old, next *config, p params, wrong *problems) {
 	var moved []string
 	for n := range fields {
@@ -323,8 +323,8 @@ func checkMove(fields []configField, old, next *config, p params, wrong *problem
 	}
 	for n := range fields {
 		f := &fields[n]
-		if f.sensitive && p.text(f.name) == "" && !f.empty(next) { // one that is missing altogether is refused for that
-			wrong.add(f.name, "must be given again (%s=-), since this write changes where it is sent: %s", f.name, fieldNames(moved))
+		if f.sensitive && p.text(f.name) == "" && !f.empty(next) { // a missing one is refused by checkRequired
+			wrong.add(f.name, "must be given again (%s=-), because this write changes where it is sent: %s", f.name, fieldNames(moved))
 		}
 	}
 }
@@ -336,7 +336,7 @@ func isToken(text string) bool {
 	})
 }
 
-// isOneLine reports whether a text has no control characters, and none that is broken.
+// isOneLine reports whether a text has no control characters and no invalid UTF-8.
 func isOneLine(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' })
 }

@@ -10,7 +10,7 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
-// What the help of config/<name> says of the protocols is made from what they declare.
+// The help of config/<name> is generated from the specs of the protocols.
 
 // protocolWords names every protocol and what it is.
 func protocolWords() string {
@@ -38,7 +38,7 @@ func formatWords() string {
 	return strings.Join(words, ". ")
 }
 
-// defaultWords says which default each protocol has. Protocols with one value are named together.
+// defaultWords lists the default for each protocol. Protocols with the same value are grouped.
 func defaultWords(valueOf func(upstream.Spec) string) string {
 	var values []string
 	users := make(map[string][]string)
@@ -56,7 +56,7 @@ func defaultWords(valueOf func(upstream.Spec) string) string {
 	return "Default " + strings.Join(words, ", ")
 }
 
-// usedByWords says which protocols use a field, with which formats, and with which default.
+// usedByWords lists the protocols that use a field, with their formats and default.
 func usedByWords(field string) string {
 	var users []string
 	standard := ""
@@ -75,7 +75,7 @@ func usedByWords(field string) string {
 	return standard + " Protocols " + inWords(users, "and") + "."
 }
 
-// conditionWords says on which formats it depends whether a protocol uses a field; "" where it does with all.
+// conditionWords names the formats with which a protocol uses a field, or "" if it does with all.
 func conditionWords(spec upstream.Spec, field string) string {
 	var required, optional []string
 	for _, format := range spec.Formats {

@@ -27,7 +27,7 @@ func (b *backend) fastRead(req *logical.Request) *logical.Response {
 	if !isToken {
 		return nil
 	}
-	r := b.roles.peek(name) // nothing but names that exist is in there
+	r := b.roles.peek(name) // only existing roles are cached
 	if r == nil {
 		return nil
 	}
@@ -42,28 +42,28 @@ func (b *backend) fastRead(req *logical.Request) *logical.Response {
 	return b.tokenResponse(name, r, current)
 }
 
-// activeNode remembers for a moment that this node is the active one, or one that acts as such in its cluster.
+// activeNode caches for a moment that this node is the active node of its cluster.
 //
-// Vault and OpenBao take all mounts down, this one with them, when a node gains or loses the lead: a backend sees one state in
-// its life. So asking once would do. It asks once a second all the same, lest that should ever change:
+// Vault and OpenBao unmount every backend when a node gains or loses leadership, so a backend sees one state only and asking once
+// would do. It asks once a second anyway, in case that changes:
 //
-//   - A node that has lost the lead serves from memory for less than two seconds. That harms nobody: such a token was the shared
-//     one a moment ago, and a lease cannot be registered on such a node, so Vault itself forwards a read that would make one.
-//   - Only "active" is remembered. A standby asks each time, so a node that has gained the lead serves at once.
-//   - A change made on another node ends the memory at once.
+//   - A node that has lost leadership serves from memory for less than two seconds. This is harmless: the token was the shared
+//     one a moment ago, and Vault forwards a read with a lease, since such a node cannot register leases.
+//   - Only "active" is cached. A standby asks each time, so a node that gains leadership serves at once.
+//   - A change made on another node clears the cache at once.
 type activeNode struct {
 	seen atomic.Pointer[sighting] // nil: not known to be active
 }
 
-// sighting is a moment at which the node was active.
+// sighting is a time at which the node was known to be active.
 type sighting struct {
 	at time.Duration // Reading.Elapsed
-	// renewing says that one request is asking again, so that others need not.
+	// renewing is set while one request asks again, so that others need not.
 	renewing bool
 }
 
 const (
-	// askAgain is the age at which a sighting is renewed, and trustedFor the one at which it counts no more.
+	// askAgain is the age at which a sighting is renewed, and trustedFor the age at which it is no longer valid.
 	askAgain   = time.Second
 	trustedFor = 2 * time.Second
 )
@@ -85,7 +85,7 @@ func (n *activeNode) is(system logical.SystemView, now issuer.Reading) bool {
 	if active {
 		known = &sighting{at: now.Elapsed}
 	}
-	// Fails where the memory was ended meanwhile, or where another request has asked too: then it does not matter.
+	// This fails if the cache was cleared meanwhile or another request has asked too; both are fine.
 	n.seen.CompareAndSwap(renewing, known)
 	return active
 }

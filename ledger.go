@@ -68,7 +68,7 @@ func (b *backend) listIssued(ctx context.Context, config string) (entries []ledg
 	return entries, more, err
 }
 
-// tokensOf is what the issuer knows of the config's tokens: nothing where the config is gone.
+// tokensOf returns what the issuer knows of the config's tokens: nothing if the config was deleted.
 func (b *backend) tokensOf(ctx context.Context, config string) (issuer.Tokens, error) {
 	known, err := b.issuer.Tokens(ctx, config)
 	if errors.Is(err, issuer.ErrNoAccount) {
@@ -85,30 +85,30 @@ const (
 	tokenExpired    = "expired"
 )
 
-// issued is a token of the ledger in the light of what is known now.
+// issued is a token of the ledger with its present state.
 type issued struct {
 	ledger.Entry
 
 	config string
 	state  string
-	// usableUntil is when the upstream takes the token no more, as far as is known.
+	// usableUntil is until when the upstream accepts the token, as far as is known.
 	usableUntil time.Time
-	// account is nil where the config was deleted.
+	// account is nil if the config was deleted.
 	account *issuer.Account
-	// out says that revoke/ knows the token, and killable that it can have the upstream kill it.
+	// out is set if revoke/ knows the token, and killable if it can revoke it upstream.
 	out, killable bool
 }
 
-// seen puts an entry of the ledger into the light of what the issuer knows of the config's tokens, which is nothing where the
-// config is gone.
+// seen combines an entry of the ledger with what the issuer knows of the config's tokens, which is nothing if the config was
+// deleted.
 func seen(config string, e ledger.Entry, known issuer.Tokens, now time.Time) issued {
 	token, out := known.Out[e.TokenID]
 	if out {
-		// The ledger may be yet to hear of a revocation. And its times are of when it was told: the upstream may have given the
-		// token anew since, or the clock was set right.
+		// The ledger may not have the revocation yet, and its times may be outdated: the upstream may have returned the same token
+		// again since, or the clock was corrected.
 		fresh := ledgerEntry(token.Token)
 		e.IssuedAt, e.ExpiresAt = fresh.IssuedAt, fresh.ExpiresAt
-		// What readers are given now is not revoked, whatever became of it before the config was deleted and written again.
+		// The current token is not revoked, even if it was before the config was deleted and written again.
 		if fresh.Upstream != "" || e.TokenID == known.Current {
 			e.RevokedAt, e.Upstream = fresh.RevokedAt, fresh.Upstream
 		}
@@ -122,7 +122,7 @@ func seen(config string, e ledger.Entry, known issuer.Tokens, now time.Time) iss
 		t.state = tokenRevoked
 	case e.TokenID == known.Current:
 		t.state = tokenCurrent
-	case e.ExpiresAt.Sub(now) < issuer.Margin+time.Second: // too short to be handed out
+	case e.ExpiresAt.Sub(now) < issuer.Margin+time.Second: // expires too soon to be handed out
 		t.state = tokenExpired
 	default:
 		t.state = tokenSuperseded
@@ -130,7 +130,7 @@ func seen(config string, e ledger.Entry, known issuer.Tokens, now time.Time) iss
 	return t
 }
 
-// data is what an answer says of the token.
+// data is the token in a response.
 func (t *issued) data() map[string]any {
 	return map[string]any{
 		"token_id":     t.TokenID,
@@ -142,42 +142,42 @@ func (t *issued) data() map[string]any {
 	}
 }
 
-// advice is what to do about a token that was found where it should not be.
+// advice is what to do about a leaked token.
 func (t *issued) advice(mount string, now time.Time) string {
 	if !t.usableUntil.After(now) {
-		return "it is dead: find out how it got where it was found; what was issued since: vault read " + mount + "ledger/" + t.config
+		return "it is no longer valid: find out how it leaked; for the tokens issued since: vault read " + mount + "ledger/" + t.config
 	}
 	until := timeText(t.usableUntil)
 	revoke := "vault write " + mount + "revoke/" + t.config + " token_id=" + t.TokenID
 	switch {
 	case t.account == nil:
-		return fmt.Sprintf("config %s was deleted, so it cannot be revoked here: it is good upstream until %s, "+
-			"unless the vendor ends it; what else was issued: vault read %sledger/%s", t.config, until, mount, t.config)
+		return fmt.Sprintf("config %s was deleted, so it cannot be revoked here: it is valid upstream until %s, "+
+			"unless the vendor revokes it; for the other tokens of the config: vault read %sledger/%s", t.config, until, mount, t.config)
 	case t.state == tokenCurrent:
-		return fmt.Sprintf("%s, and it is good upstream until %s: %s, %s", t.served(), until, t.revoking(), revoke)
+		return fmt.Sprintf("%s, and it is valid upstream until %s: %s, %s", t.served(), until, t.revoking(), revoke)
 	case t.out && t.killable && t.state == tokenRevoked:
-		return fmt.Sprintf("no reader is given it any more, but it may be good upstream until %s: "+
-			"to ask the upstream once more to end it, %s", until, revoke)
+		return fmt.Sprintf("it is no longer handed out, but may be valid upstream until %s: "+
+			"to try again to revoke it upstream, %s", until, revoke)
 	case t.out && t.killable:
-		return fmt.Sprintf("no reader is given it any more, but it is good upstream until %s: to end it sooner, %s", until, revoke)
+		return fmt.Sprintf("it is no longer handed out, but is valid upstream until %s: to revoke it upstream, %s", until, revoke)
 	default:
-		return fmt.Sprintf("no reader is given it any more, but it is good upstream until %s, unless the vendor ends it: "+
-			"that cannot be done from here; what readers are given now: vault read %sstatus/%s", until, mount, t.config)
+		return fmt.Sprintf("it is no longer handed out, but is valid upstream until %s, unless the vendor revokes it: "+
+			"the engine cannot; for the current token: vault read %sstatus/%s", until, mount, t.config)
 	}
 }
 
-// served says who is given the current token.
+// served says whether the current token is handed out.
 func (t *issued) served() string {
 	if t.account.Paused {
-		return "no reader is given it while the config is paused"
+		return "it is not handed out while the config is paused"
 	}
-	return "readers are being given it"
+	return "it is being handed out"
 }
 
-// revoking says what the command that follows does.
+// revoking says what the revoke command that follows it does.
 func (t *issued) revoking() string {
 	if t.killable {
-		return "to end it"
+		return "to revoke it upstream"
 	}
-	return "to take it out of use, though only the vendor can end it"
+	return "to stop handing it out, although only the vendor can revoke it upstream"
 }

@@ -17,12 +17,12 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
-// userError is a refusal that the caller can mend: Vault answers it with 400.
+// userError is an error that the caller can correct: Vault returns it as 400.
 func userError(format string, args ...any) (*logical.Response, error) {
 	return logical.ErrorResponse(fmt.Sprintf(format, args...)), nil
 }
 
-// loginErrorResponse turns an error of the issuer into an answer. Codes go as bare coded errors: Vault loses the code of anything
+// loginErrorResponse turns an error of the issuer into a response. Codes are bare coded errors: Vault loses the code of an error
 // that wraps one, or that comes with a response.
 func loginErrorResponse(mount, config string, err error) (*logical.Response, error) {
 	var failed *issuer.LoginError
@@ -39,14 +39,14 @@ func loginErrorResponse(mount, config string, err error) (*logical.Response, err
 		return nil, logical.CodedError(http.StatusServiceUnavailable, "the plugin is being reloaded: try again")
 	case errors.Is(err, issuer.ErrStillWaiting):
 		return nil, logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
-			"config %q: the upstream has not responded yet, and the login goes on: try again; how it went: vault read %sstatus/%s",
+			"config %q: the upstream has not responded yet, and the login goes on: try again; to see its result: vault read %sstatus/%s",
 			config, mount, config))
 	case errors.Is(err, issuer.ErrStorageSlow):
 		return nil, logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
-			"config %q: Vault's storage has not responded yet: try again; see vault status and the server's log", config))
+			"config %q: Vault's storage has not responded yet: try again; check vault status and the server log", config))
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, logical.CodedError(http.StatusGatewayTimeout,
-			fmt.Sprintf("config %q: the request ended before the upstream answered: try again", config))
+			fmt.Sprintf("config %q: the request ended before the upstream responded: try again", config))
 	default:
 		return nil, err
 	}
@@ -59,8 +59,8 @@ func reasonText(reason string) string {
 	return " (" + reason + ")"
 }
 
-// statusOf is the HTTP status of a failure. Those that a client's retry cannot mend are 4xx, since clients try again on 5xx; it
-// is never 403, on which clients throw away their Vault token.
+// statusOf is the HTTP status of a failure. Failures that a retry cannot fix are 4xx, since clients retry on 5xx. It is never
+// 403, on which clients discard their Vault token.
 func statusOf(f *issuer.LoginError) int {
 	switch f.Kind {
 	case upstream.Rejected, upstream.Invalid:
@@ -79,36 +79,36 @@ func statusOf(f *issuer.LoginError) int {
 	}
 }
 
-// failureMessage says what happened, when the next attempt is, and what to type.
+// failureMessage is the cause, the time of the next attempt, and the command to run.
 func failureMessage(mount, config string, f *issuer.LoginError) string {
 	return fmt.Sprintf("config %q: %s%s; next attempt %s; %s",
 		config, f.Message, untried(f), when(f.NextAttempt), remedy(mount, config, &f.Failure))
 }
 
-// untried says of a forced login that came too soon that it was not made: whoever has just had the account unlocked by the vendor
-// must not take the answer for a new refusal.
+// untried states that a forced login that came too soon was not made: an operator who has just had the account unlocked by the
+// vendor must not take the response for a new refusal.
 func untried(f *issuer.LoginError) string {
 	if f.ForcedAfter.IsZero() {
 		return ""
 	}
-	return "; that was the last login, and no new one was made: rotate/ makes one again from " +
+	return "; that was the last login, and no new one was made: rotate/ logs in again from " +
 		f.ForcedAfter.UTC().Format(time.RFC3339) + " on"
 }
 
 func when(t time.Time) string { return "at " + t.UTC().Format(time.RFC3339) }
 
-// remedy is what to type, by cause.
+// remedy is the command to run, by cause.
 func remedy(mount, config string, f *issuer.Failure) string {
 	path := mount + "config/" + config
 	switch {
 	case f.Kind == upstream.Rejected:
-		return "put the right credentials in with: vault write " + path + " " + credentialArgs(f.Protocol)
+		return "to set the correct credentials: vault write " + path + " " + credentialArgs(f.Protocol)
 	case f.Kind == upstream.Invalid:
-		return "compare the settings with the vendor's page: vault read " + path
+		return "compare the settings with the vendor's documentation: vault read " + path
 	case f.Kind == issuer.Blocked:
-		return "the upstream was not asked: see whether Vault's storage takes writes, with vault status and in the server's log"
+		return "the upstream was not contacted: check that Vault's storage accepts writes, with vault status and in the server log"
 	case f.Kind == upstream.Throttled:
-		return "wait; to see how it went: vault read " + mount + "status/" + config
+		return "wait; to check the account: vault read " + mount + "status/" + config
 	case f.Cause == upstream.CauseTLS:
 		return "check the host and port of token_url, or, if the upstream has a private CA: vault write " + path +
 			" ca_cert=@ca.pem password=- (with all secrets again)"
@@ -117,11 +117,11 @@ func remedy(mount, config string, f *issuer.Failure) string {
 	case f.Kind == upstream.Malformed:
 		return "check that token_url is the login endpoint: vault read -field=token_url " + path
 	default:
-		return "to try at once: vault write -f " + mount + "rotate/" + config
+		return "to retry now: vault write -f " + mount + "rotate/" + config
 	}
 }
 
-// credentialArgs are what a refusal may be about, as one types them: of two secrets one comes from standard input.
+// credentialArgs are the credentials as arguments of a command. Only one secret can come from standard input.
 func credentialArgs(protocol upstream.Protocol) string {
 	spec := specOf(string(protocol))
 	var args []string

@@ -10,8 +10,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// mountName is what log lines call a mount: several share one process, and Vault names only the first of them. It is the path by
-// which the last request came, and before there was one the UUID that Vault has told.
+// mountName names a mount in log lines: several share one process, and Vault names only the first of them. It is the mount path
+// of the last request, and before the first request the mount's UUID.
 type mountName struct {
 	uuid string
 	path atomic.Pointer[string]
@@ -24,7 +24,7 @@ func (m *mountName) learn(path string) {
 	}
 }
 
-// String is the name at the time when a line is written, and not when the logger was made.
+// String is the name when a line is written, which may be a better one than when the logger was made.
 func (m *mountName) String() string {
 	if path := m.path.Load(); path != nil {
 		return *path

@@ -195,7 +195,7 @@ func (c *collector) keep(at ast.Node, message string, refusesInput bool) {
 	c.said[message] = origin{c.fset.Position(at.Pos()).String(), refusesInput}
 }
 
-// unseen are texts that nobody gets to see as they stand: callers recognise them and say more, or fill them with others.
+// unseen are texts that no user sees: their callers recognise the error and return another message, or they are only templates.
 func unseen() []string {
 	return []string{
 		"no such account", "the engine is stopping", "the account is paused", "the account is paused: …", "…; next attempt at …",

@@ -17,7 +17,7 @@ import (
 // metricsPrefix begins the name of every metric.
 const metricsPrefix = "mastersindia_"
 
-// metrics are what a mount tells a monitoring system. Each mount has a registry of its own: several live in one process.
+// metrics are the metrics of one mount. Each mount has its own registry, since several share a process.
 type metrics struct {
 	registry *prometheus.Registry
 	duration prometheus.Histogram
@@ -28,7 +28,7 @@ func newMetrics(version, commit string) *metrics {
 		registry: prometheus.NewRegistry(),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: metricsPrefix + "login_duration_seconds",
-			Help: "How long the upstream took to answer a login.",
+			Help: "Duration of logins, from dial to last byte.",
 			// A login takes 50 to 500 ms on a good day, and request_timeout (15 s unless set) on a bad one.
 			Buckets: []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60},
 		}),
@@ -40,7 +40,7 @@ func newMetrics(version, commit string) *metrics {
 	})
 	build.Set(1)
 	m.registry.MustRegister(m.duration, build)
-	// The process is Vault's child, and nothing else tells how it does. Its mounts share it.
+	// The process is a child of Vault, and nothing else reports on it. All mounts share it.
 	own := prometheus.WrapRegistererWithPrefix(metricsPrefix, m.registry)
 	own.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -49,8 +49,8 @@ func newMetrics(version, commit string) *metrics {
 // loggedIn observes how long a login took.
 func (m *metrics) loggedIn(took time.Duration) { m.duration.Observe(took.Seconds()) }
 
-// scrape is what one look at the accounts finds. It is a collector that is made for one answer, so that nothing is counted twice
-// and a config that is gone leaves no series behind.
+// scrape is the state of the accounts at one time. It is a collector made for one response, so that nothing is counted twice and
+// a deleted config leaves no series behind.
 type scrape struct {
 	summary issuer.Summary
 	// stored is the number of configs in storage, of which most may not be in memory.
@@ -63,7 +63,7 @@ func describe(name, help string, labels ...string) description {
 	return prometheus.NewDesc(metricsPrefix+name, help, labels, nil)
 }
 
-// Describe implements prometheus.Collector: what there is depends on the accounts, so nothing is said beforehand.
+// Describe implements prometheus.Collector. It describes nothing, since the series depend on the accounts.
 func (s scrape) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
@@ -71,11 +71,11 @@ func (s scrape) Collect(out chan<- prometheus.Metric) {
 	reads := describe("reads_total", "Reads of token/, by result: ok, paused, cancelled, error, or the kind of the failed login.",
 		"config", "result")
 	logins := describe("logins_total", "Logins upstream, by result: ok, or the kind of the error.", "config", "result")
-	rotations := describe("rotations_total", "Logins that replaced a token: when it was due, forced, or rejected by an API.",
+	rotations := describe("rotations_total", "Logins that replaced a token, by reason: rotation, forced, or rejected by an API.",
 		"config", "reason")
-	expiry := describe("token_expiry_timestamp_seconds", "When the current token dies, in Unix seconds.", "config")
-	open := describe("breaker_open", "1 while the upstream refuses the credentials, so that logins are hardly tried.", "config")
-	waiting := describe("waiting_readers", "Readers that wait for a login.")
+	expiry := describe("token_expiry_timestamp_seconds", "Expiry of the current token, in Unix seconds.", "config")
+	open := describe("breaker_open", "1 while the circuit breaker is open, because the upstream refuses the credentials.", "config")
+	waiting := describe("waiting_readers", "Readers waiting for a login.")
 	accounts := describe("accounts", "Configs by the state of their account.", "state")
 
 	counter := func(d description, value int64, labels ...string) {
@@ -85,7 +85,7 @@ func (s scrape) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
 	for config, c := range s.summary.Counts {
-		// Each series begins at zero: of one that springs up at 1 Prometheus would never see the increase.
+		// Each series begins at zero: Prometheus would not see the increase of one that appears with 1.
 		for result, n := range fromZero(c.Reads, append(results(), issuer.ResultPaused, issuer.ResultCancelled)) {
 			counter(reads, n, config, result)
 		}
@@ -108,7 +108,7 @@ func (s scrape) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// results are what both reads and logins can come to.
+// results are the results that both reads and logins can have.
 func results() []string {
 	return []string{
 		issuer.ResultOK, issuer.ResultError, string(upstream.Rejected), string(upstream.Invalid), string(upstream.Throttled),

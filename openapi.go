@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// helpDocument is where the answer to a request for help has the OpenAPI document.
+	// helpDocument is the key of the OpenAPI document in the response to a help request.
 	helpDocument = "openapi"
 	// errorSchema is the name of the schema that all errors share.
 	errorSchema = "MastersIndiaError"
 )
 
-// completeDocument adds to the SDK's OpenAPI document what the SDK has no words for, and what would get lost on the way to Vault.
+// completeDocument adds to the SDK's OpenAPI document what the SDK cannot express, and what Vault would drop.
 func completeDocument(help map[string]any) {
 	doc, has := help[helpDocument].(*framework.OASDocument)
 	if !has {
@@ -26,7 +26,7 @@ func completeDocument(help map[string]any) {
 	describeBodies(doc)
 	encoded, err := json.Marshal(doc)
 	if err != nil {
-		return // what the SDK made is better than nothing
+		return // keep the document of the SDK
 	}
 	var plain map[string]any
 	if err := json.Unmarshal(encoded, &plain); err != nil {
@@ -36,12 +36,12 @@ func completeDocument(help map[string]any) {
 	help[helpDocument] = plain
 }
 
-// describeBodies describes the bodies that are no data of an answer: errors, and the text of the metrics.
+// describeBodies describes response bodies other than data: errors, and the text of the metrics.
 func describeBodies(doc *framework.OASDocument) {
 	doc.Components.Schemas[errorSchema] = &framework.OASSchema{
 		Type: "object",
 		Properties: map[string]*framework.OASSchema{"errors": {
-			Type: "array", Description: "What happened, and what to type next.", Items: &framework.OASSchema{Type: "string"},
+			Type: "array", Description: "What happened, and the command to run next.", Items: &framework.OASSchema{Type: "string"},
 		}},
 	}
 	failed := framework.OASContent{
@@ -65,8 +65,8 @@ func describeBodies(doc *framework.OASDocument) {
 }
 
 // repeatReferences puts each "$ref" a second time as "ref". Vault decodes what a plugin sends by the names of its own fields, one
-// of which is Ref, and drops "$ref" (hashicorp/vault#30714): all schemas of requests and answers would be empty. For whoever
-// reads the document as it is, the second one is among what OpenAPI says to ignore beside a reference.
+// of which is Ref, and drops "$ref" (hashicorp/vault#30714): all schemas of requests and responses would be empty. OpenAPI says
+// to ignore other keys beside a reference, so the second one does no harm in the original document.
 func repeatReferences(node any) {
 	switch node := node.(type) {
 	case map[string]any:

@@ -35,14 +35,14 @@ func (p params) text(field string) string {
 	return s
 }
 
-// problems are what is wrong with a request, one sentence each, in the order in which they were found. None repeats a value.
+// problems are the errors in a request, one sentence each, in the order in which they were found. They never repeat a value.
 type problems []string
 
 func (p *problems) add(field, format string, args ...any) {
 	*p = append(*p, field+": "+fmt.Sprintf(format, args...))
 }
 
-// err is nil where there are none.
+// err is nil if there are no problems.
 func (p *problems) err() error {
 	if len(*p) == 0 {
 		return nil
@@ -91,7 +91,7 @@ func decodeValue(t framework.FieldType, raw any) (value any, expected string) {
 		return n, unless(ok, "whole seconds, such as 90, or a duration of whole seconds, such as 90s, 15m or 24h")
 	case framework.TypeKVPairs:
 		m, ok := decodePairs(raw)
-		return m, unless(ok, "name=value, such as Productid=einvoicing_global, once for each name; in JSON a map of strings")
+		return m, unless(ok, "name=value pairs, such as Productid=einvoicing_global, each name once; in JSON a map of strings")
 	default:
 		return nil, "left out: this field cannot be set"
 	}
@@ -188,8 +188,8 @@ func decodePairs(raw any) (map[string]string, bool) {
 	}
 }
 
-// addPair adds a pair that is written as name=value. Of two values for one name none would be right. A pair without a name is
-// refused here, because the SDK would repeat its value.
+// addPair adds a pair written as name=value. It refuses a second value for a name, and a pair without a name, because the SDK
+// would repeat its value in an error.
 func addPair(pairs map[string]string, text string) bool {
 	key, value, ok := strings.Cut(text, "=")
 	if _, twice := pairs[key]; !ok || key == "" || twice {

@@ -20,23 +20,23 @@ import (
 )
 
 const (
-	configHelpSynopsis    = "Manage the upstream accounts that tokens come from."
+	configHelpSynopsis    = "Manage the upstream accounts."
 	configHelpDescription = `
-A config is one upstream account: where it logs in, how, and with what. Its
-secrets are stored sealed and never shown again.
+A config is one upstream account: its login endpoint, protocol and credentials.
+The secrets are stored encrypted and are never returned.
 
     $ vault write mastersindia/config/gst preset=einvoice-production \
         username=api-user password=-
 
 A write that creates a config, or changes what a login sends or where, logs in
-once before anything is stored; give verify_connection=false to store without.
-A write that changes where secrets are sent must give all secrets again. An
-update changes only the fields that it names; a field set to "" goes back to
-its default.
+once to verify the settings before it stores them. Set verify_connection=false
+to store them without a login. A write that changes where secrets are sent must
+include all secrets. An update changes only the given fields. A field set to ""
+is reset to its default.
 `
 	configListHelpSynopsis    = "List the upstream accounts."
 	configListHelpDescription = `
-List the names of the upstream accounts. The details of a name are its protocol,
+List the names of the upstream accounts. The details of each are its protocol,
 preset, token_url and username, and whether it is paused.
 
     $ vault list -detailed mastersindia/config
@@ -49,7 +49,7 @@ func (b *backend) configPaths() []*framework.Path {
 		fieldName: nameField("config"),
 		fieldVerifyConnection: {
 			Type: framework.TypeBool, Default: true,
-			Description: "Log in once with the new settings before they are stored. Not stored itself. Default true.",
+			Description: "Verify the new settings with one login before they are stored. Not stored itself. Default true.",
 		},
 	}
 	shown := make(map[string]*framework.FieldSchema)
@@ -63,15 +63,15 @@ func (b *backend) configPaths() []*framework.Path {
 			shown[f.name] = inResponse(fields[f.name])
 		}
 	}
-	shown["protocol"].AllowedValues = fields["protocol"].AllowedValues // the others may be empty
+	shown["protocol"].AllowedValues = fields["protocol"].AllowedValues // other fields may be empty
 	absent := nameNotFound()
 	write := &framework.PathOperation{
 		Callback: b.configWrite,
 		Summary:  "Create or update an upstream account.",
-		Description: "Logs in once with the new settings before they are stored, where they change what a login sends or where. " +
-			"An update changes only the fields that it names.",
+		Description: "If the settings change what a login sends or where, verifies them with one login before they are stored. " +
+			"An update changes only the given fields.",
 		Responses: respondsNothing("The account is stored.", append(upstreamFailures(),
-			failure{http.StatusBadRequest, "a field is refused, or the upstream refuses the login: nothing is stored"})...),
+			failure{http.StatusBadRequest, "a field is invalid, or the upstream refuses the login: nothing is stored"})...),
 		ForwardPerformanceStandby:   true,
 		ForwardPerformanceSecondary: true,
 	}
@@ -86,14 +86,14 @@ func (b *backend) configPaths() []*framework.Path {
 				logical.ReadOperation: &framework.PathOperation{
 					Callback:    b.configRead,
 					Summary:     "Read an upstream account, without its secrets.",
-					Description: "Gives every setting that can be written, but password and client_secret.",
+					Description: "Returns every setting except password and client_secret. Durations are in seconds.",
 					Responses:   responds("The account, without its secrets.", shown, absent),
 				},
 				logical.DeleteOperation: &framework.PathOperation{
 					Callback:                    b.configDelete,
-					Summary:                     "Delete an upstream account and drop its tokens.",
-					Description:                 "Roles that name it answer 400 from then on. Tokens that were read live on upstream.",
-					Responses:                   respondsNothing("The account is gone."),
+					Summary:                     "Delete an upstream account and its tokens.",
+					Description:                 "Reads of its roles return 400 from then on. Tokens that were read stay valid upstream.",
+					Responses:                   respondsNothing("The account was deleted."),
 					ForwardPerformanceStandby:   true,
 					ForwardPerformanceSecondary: true,
 				},
@@ -117,13 +117,13 @@ func (b *backend) configPaths() []*framework.Path {
 	}
 }
 
-// configWrite stores a config in steps, each of which leaves the mount as it was, or as it is to be, if the next never comes:
+// configWrite stores a config in steps, each of which leaves the mount in its old or its new state if the next step fails:
 //
-//  1. merge what the write names into what is stored, and judge the whole
+//  1. merge the given fields into the stored config, and validate the result
 //  2. stop here if nothing changes
-//  3. log in with the new settings, if they send something else or elsewhere
+//  3. log in with the new settings, if they change what a login sends or where
 //  4. store the config under a new generation: from here on the new settings are in force
-//  5. take the issuer along: tokens and logins of the former generation end, the token from step 3 is shared
+//  5. update the issuer: tokens and logins of the previous generation end, the token from step 3 is shared
 func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
 	lock := b.lockFor(configPrefix + name)
@@ -139,9 +139,9 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		return logical.ErrorResponse(err.Error()), nil
 	}
 	if old == nil && p.text("preset") == "" && p.text("protocol") == "" {
-		// Most likely a change of a config whose name was misspelt.
-		return userError("config %s does not exist, so there is nothing to change (for the names, vault list %sconfig); "+
-			"to create it, name a protocol, or a preset, which fills it: preset=... (see vault list %spreset)",
+		// Most likely an update of a config whose name was misspelt.
+		return userError("config %s does not exist, so there is nothing to update (to list the names: vault list %sconfig); "+
+			"to create it, give a protocol, or a preset, which sets it: preset=... (see vault list %spreset)",
 			quoteName(name), req.MountPoint, req.MountPoint)
 	}
 	next, err := merge(old, p)
@@ -162,7 +162,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 			return err
 		}
 		if err := b.issuer.Update(ctx, account, token); err != nil {
-			b.Logger().Warn("the config is stored, its token could not be", "config", name, "error", err)
+			b.Logger().Warn("the config is stored, but its token could not be stored", "config", name, "error", err)
 			resp.AddWarning("The config is stored. Its token could not be stored: a restart will log in again.")
 		}
 		return nil
@@ -173,20 +173,20 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		err = commit(nil)
 	}
 	if unsure {
-		// A write that failed may have been made all the same. Storage is asked again before anybody is served, and the same write
-		// once more must not find that nothing changes while the former settings are in force.
+		// A write that failed may have reached storage. Reload the settings before the next read, so that the same write again does
+		// not find that nothing changes while the previous settings are in force.
 		b.issuer.Invalidate(name)
 	}
 	if err != nil {
 		return verificationErrorResponse(req.MountPoint, name, err)
 	}
 	if onDifferentHosts(next) && (old == nil || old.TokenURL != next.TokenURL || old.RefreshURL != next.RefreshURL) {
-		resp.AddWarning("The config is stored. Its refresh_url is on another host than its token_url: " +
+		resp.AddWarning("The config is stored. Its refresh_url is on a different host than its token_url: " +
 			"revoke/ sends refresh tokens there.")
 	}
 	if weakKey(next) && (old == nil || !weakKey(old) || old.ClientSecret != next.ClientSecret) {
-		resp.AddWarning(fmt.Sprintf("The config is stored. Its client_secret has fewer than %d bytes: the signature of an assertion "+
-			"is only as hard to forge as the secret is to guess. Ask the vendor for a longer one.", leastKey))
+		resp.AddWarning(fmt.Sprintf("The config is stored. Its client_secret has fewer than %d bytes, the minimum for the key that "+
+			"signs assertions (RFC 7518). Ask the vendor for a longer one.", leastKey))
 	}
 	if len(resp.Warnings) == 0 {
 		return nil, nil //nolint:nilnil // 204
@@ -194,8 +194,8 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	return resp, nil
 }
 
-// onDifferentHosts reports whether the endpoints are on two hosts. Most likely one of them is that of a preset, and only the
-// other was named.
+// onDifferentHosts reports whether the endpoints are on two hosts. Most likely one comes from a preset, and the write gave only
+// the other.
 func onDifferentHosts(c *config) bool {
 	login, err := url.Parse(c.TokenURL)
 	if err != nil || c.RefreshURL == "" {
@@ -213,8 +213,7 @@ func weakKey(c *config) bool {
 	return c.RequestFormat == string(upstream.Assertion) && len(c.ClientSecret) < leastKey
 }
 
-// setGeneration marks the config with a new generation where it logs in otherwise, and with the time where its credentials
-// changed.
+// setGeneration sets a new generation if the login changes, and the time if the credentials do.
 func (b *backend) setGeneration(old, next *config) {
 	if old == nil || !sameLogin(old, next) {
 		next.Generation = rand.Text()
@@ -230,27 +229,27 @@ func sameLogin(a, b *config) bool {
 }
 
 // wantsVerification reports whether a write logs in before it stores: one that creates a config, or changes what a login sends
-// or where, unless it says otherwise or the account is paused.
+// or where, unless verify_connection is false or the account is paused.
 func wantsVerification(old, next *config, p params) bool {
 	wanted, given := p[fieldVerifyConnection].(bool)
 	return (wanted || !given) && !next.Paused && (old == nil || !sameLogin(old, next))
 }
 
-// verificationErrorResponse says that nothing was stored, and how to store all the same.
+// verificationErrorResponse says that nothing was stored, and how to store without verification.
 func verificationErrorResponse(mount, name string, err error) (*logical.Response, error) {
 	var failed *issuer.LoginError
 	if !errors.As(err, &failed) {
 		return loginErrorResponse(mount, name, err)
 	}
-	message := "config " + quoteName(name) + " was not stored, since its login failed: " + failed.Message
+	message := "config " + quoteName(name) + " was not stored, because its login failed: " + failed.Message
 	if failed.Remembered {
 		message += "; the same login failed before and was not tried again, next attempt " + when(failed.NextAttempt)
 	}
-	message += "; " + correction(&failed.Failure) + ", or store it untried with verify_connection=false"
+	message += "; " + correction(&failed.Failure) + ", or store it without verification: verify_connection=false"
 	return nil, logical.CodedError(statusOf(failed), message)
 }
 
-// correction is what to do about a login that failed, for whoever has just typed it.
+// correction is what to do about a failed verification, for the operator who has just written the config.
 func correction(f *issuer.Failure) string {
 	switch {
 	case f.Kind == upstream.Rejected:
@@ -266,7 +265,7 @@ func correction(f *issuer.Failure) string {
 	case f.Kind == upstream.Throttled, f.Kind == upstream.Unavailable:
 		return "write again later"
 	default:
-		return "correct it and write again"
+		return "correct the settings and write again"
 	}
 }
 
@@ -285,14 +284,14 @@ func (b *backend) configRead(ctx context.Context, _ *logical.Request, d *framewo
 	return &logical.Response{Data: data}, nil
 }
 
-// configDelete deletes first and tells the issuer then: a login that begins in between finds no config.
+// configDelete updates storage before the issuer, so that a login which begins in between finds no config.
 func (b *backend) configDelete(ctx context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
 	lock := b.lockFor(configPrefix + name)
 	lock.Lock()
 	defer lock.Unlock()
 	if err := b.store.deleteConfig(ctx, name); err != nil {
-		b.issuer.Invalidate(name) // it may be gone all the same
+		b.issuer.Invalidate(name) // it may have been deleted in spite of the error
 		return nil, err
 	}
 	return nil, b.issuer.Remove(ctx, name)
@@ -319,5 +318,5 @@ func (b *backend) configExists(ctx context.Context, _ *logical.Request, d *frame
 	return c != nil, err
 }
 
-// canRevokeUpstream reports whether revoke/ can kill a token of the account before its time.
+// canRevokeUpstream reports whether revoke/ can revoke a token of the account upstream.
 func canRevokeUpstream(a *issuer.Account) bool { return a.Upstream.CanRefresh() }

@@ -16,24 +16,24 @@ import (
 )
 
 const (
-	// mostLedgerTokens bounds one answer.
+	// mostLedgerTokens bounds one response.
 	mostLedgerTokens = 10_000
 
 	ledgerHelpSynopsis    = "Read which tokens were issued for a config, without the tokens."
 	ledgerHelpDescription = `
-Every shared token that was issued, the newest first: when, why, until when it
-lives, and whether it was replaced or revoked.
+Lists every shared token that was issued, newest first: when and why it was
+issued, when it expires, and whether it was replaced or revoked.
 
     $ vault read mastersindia/ledger/gst
 
-A token is remembered for the config's ledger_retention after it expired (as
-that was when the token was issued) and at most a day longer, also when the
-config is gone. To find out which config a token came from, see lookup.
+The record of a token is kept for ledger_retention after it expires, as the
+config had it when the token was issued, and at most a day longer, even if the
+config is deleted. To find the config that a token came from, use lookup.
 `
 	ledgerListHelpSynopsis    = "List the configs for which tokens were issued."
 	ledgerListHelpDescription = `
-List the configs of which tokens are remembered, deleted ones included. The
-details of a name say until when.
+List the configs that the ledger has tokens of, including deleted ones. The
+details of each are until when its records are kept.
 
     $ vault list -detailed mastersindia/ledger
 `
@@ -48,15 +48,15 @@ func (b *backend) ledgerPaths() []*framework.Path {
 				logical.ReadOperation: &framework.PathOperation{
 					Callback: b.ledgerRead,
 					Summary:  ledgerHelpSynopsis,
-					Description: "Gives every shared token that is remembered, the newest first: when and why it was issued, until when it " +
-						"lives, and whether it was replaced or revoked.",
+					Description: "Returns every shared token in the ledger, newest first: when and why it was issued, when it expires, and " +
+						"whether it was replaced or revoked.",
 					DisplayAttrs: display("read", "ledger"),
 					Responses: responds("The tokens that were issued.", map[string]*framework.FieldSchema{
 						"tokens": {
 							Type: framework.TypeSlice, Required: true,
-							Description: "Newest first; of each token_id, state, issued_at, expires_at, usable_until and reason.",
+							Description: "Newest first; for each, token_id, state, issued_at, expires_at, usable_until and reason.",
 						},
-					}, failure{http.StatusNotFound, "no token is remembered for that name"}),
+					}, failure{http.StatusNotFound, "the ledger has no token of that config"}),
 					ForwardPerformanceStandby: true,
 				},
 			},
@@ -79,16 +79,16 @@ func (b *backend) ledgerPaths() []*framework.Path {
 	}
 }
 
-// ledgerFields are what is said of one token.
+// ledgerFields describe one token.
 func ledgerFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
 		"token_id": textField("Names the token without showing it."),
-		"state": textField("current, superseded (replaced, and alive upstream), revoked or expired.",
+		"state": textField("current, superseded (replaced, but still valid upstream), revoked or expired.",
 			tokenCurrent, tokenSuperseded, tokenRevoked, tokenExpired),
 		"issued_at":    timeField("When the token's life began."),
-		"expires_at":   timeField("When the token dies by itself."),
-		"usable_until": timeField("Until when the upstream takes the token, as far as is known: it may have been killed sooner."),
-		"reason":       textField("Why it was got: first_read, rotation, forced, rejected, verification or after_revoke."),
+		"expires_at":   timeField("When the token expires."),
+		"usable_until": timeField("Until when the upstream accepts the token, as far as known: before expires_at if it was revoked."),
+		"reason":       textField("Why the login was made: first_read, rotation, forced, rejected, verification or after_revoke."),
 	}
 }
 

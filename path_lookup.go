@@ -25,31 +25,31 @@ const (
 
 	fieldToken = "token"
 
-	lookupHelpSynopsis    = "Find out which account a token came from, and what became of it."
+	lookupHelpSynopsis    = "Find out which config a token came from, and its present state."
 	lookupHelpDescription = `
-For a token that was found in a log, a repository or a mail: says which config
-it was issued for, whether it still lives and until when, and what to do.
+For a token that was found in a log, a repository or an email: returns the
+config that it was issued for, its state and expiry, and what to do about it.
 
     $ vault write mastersindia/lookup token=-
 
-This reads the token from standard input, so that it stands on no command line.
-Whoever has only its token_id gives that instead.
+This reads the token from standard input, which keeps it out of the shell
+history. If you have only its token_id, give token_id instead.
 
-Every token that was shared is remembered for the config's ledger_retention
-after it expired, also when the config is gone. The token itself is not kept.
+The record of every shared token is kept for the config's ledger_retention after
+it expires, even if the config is deleted. The token itself is not kept.
 `
 )
 
 func (b *backend) lookupPaths() []*framework.Path {
 	shown := ledgerFields()
 	shown["config"] = textField("The config that the token was issued for.")
-	shown["advice"] = textField("What to do about a token that was found where it should not be.")
+	shown["advice"] = textField("What to do about the token if it has leaked.")
 	return []*framework.Path{{
 		Pattern: pathLookup + "$",
 		Fields: map[string]*framework.FieldSchema{
 			fieldToken: {
 				Type:         framework.TypeString,
-				Description:  "The token. A scheme before it (JWT, Bearer) is ignored, and so are blanks around it.",
+				Description:  "The token. A scheme before it (JWT, Bearer) and whitespace around it are ignored.",
 				DisplayAttrs: &framework.DisplayAttributes{Sensitive: true},
 			},
 			fieldTokenID: {Type: framework.TypeString, Description: "The token_id instead of the token: 16 hex digits."},
@@ -58,12 +58,12 @@ func (b *backend) lookupPaths() []*framework.Path {
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback: b.lookupUpdate,
 				Summary:  lookupHelpSynopsis,
-				Description: "For a token that was found where it should not be. Takes the token, or its token_id, and says which config " +
-					"it was issued for, until when it lives, and what to do.",
+				Description: "For a token that may have leaked. Takes the token or its token_id, and returns the config that it was " +
+					"issued for, its state and expiry, and what to do about it.",
 				DisplayAttrs: display("look-up", "token"),
-				Responses: responds("What is known of the token.", shown,
-					failure{http.StatusBadRequest, "neither token nor token_id is given, or both are, or token_id is none"},
-					failure{http.StatusNotFound, "no token of that token_id is remembered; the message says why that may be"}),
+				Responses: responds("The token.", shown,
+					failure{http.StatusBadRequest, "not exactly one of token and token_id is given, or token_id is not 16 hex digits"},
+					failure{http.StatusNotFound, "the ledger has no such token; the message names the possible reasons"}),
 				ForwardPerformanceStandby: true,
 			},
 		},
@@ -78,9 +78,9 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 	token, tokenID = bareToken(token), foldTokenID(tokenID)
 	switch {
 	case token == "" && tokenID == "":
-		return userError("token: is needed, or token_id: vault write %slookup token=- reads it from standard input", req.MountPoint)
+		return userError("token: is required, or token_id: vault write %slookup token=- reads it from standard input", req.MountPoint)
 	case token != "" && tokenID != "":
-		return userError("token, token_id: give one of them")
+		return userError("token, token_id: give exactly one of them")
 	case tokenID != "" && !isTokenID(tokenID):
 		return userError("token_id: %s; for the token itself, vault write %slookup token=-", tokenIDRule, req.MountPoint)
 	case token != "":
@@ -106,17 +106,17 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 		}
 		tokens[n] = seen(f.Config, f.Entry, known, now)
 	}
-	// The config for which there is most to be done comes first.
+	// The config whose token is most urgent to deal with comes first.
 	slices.SortStableFunc(tokens, func(x, y issued) int { return cmp.Compare(urgency(x.state), urgency(y.state)) })
 	data := tokens[0].data()
 	data["config"], data["advice"] = tokens[0].config, tokens[0].advice(req.MountPoint, now)
 	resp := &logical.Response{Data: data}
 	for _, other := range tokens[1:] {
-		resp.AddWarning(fmt.Sprintf("Config %s was given the same token, and it is %s there: see vault read %sledger/%s.",
+		resp.AddWarning(fmt.Sprintf("Config %s has received the same token, which is %s there: see vault read %sledger/%s.",
 			other.config, other.state, req.MountPoint, other.config))
 	}
 	if partly {
-		resp.AddWarning("Another config may have been given the same token: " + damaged.Error() + ".")
+		resp.AddWarning("Another config may have received the same token: " + damaged.Error() + ".")
 	}
 	return resp, nil
 }
@@ -125,17 +125,17 @@ func urgency(state string) int {
 	return slices.Index([]string{tokenCurrent, tokenSuperseded, tokenRevoked, tokenExpired}, state)
 }
 
-// unknownToken says why a token may not be known. It names the token by its ID.
+// unknownToken names the reasons why a token may be unknown.
 func unknownToken(mount, tokenID string, likeAnID bool) string {
-	message := fmt.Sprintf("token %s is not known here: it was not issued through %s, "+
-		"or was forgotten ledger_retention after it expired", tokenID, mount)
+	message := fmt.Sprintf("token %s is unknown: it was not issued through %s, "+
+		"or its ledger_retention is over", tokenID, mount)
 	if likeAnID {
-		message += "; if what you gave is a token_id, give it as token_id"
+		message += "; if that is a token_id, give it as token_id"
 	}
 	return message
 }
 
-// bareToken is the token in what was copied from a header, a log or a file. No token has a blank in it.
+// bareToken is the token in a text copied from a header, a log or a file. No token contains whitespace.
 func bareToken(text string) string {
 	words := strings.Fields(text)
 	if len(words) == 0 {

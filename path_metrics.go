@@ -18,17 +18,16 @@ import (
 const (
 	pathMetrics = "metrics"
 
-	metricsHelpSynopsis    = "Read the metrics of this mount in the text format of Prometheus."
+	metricsHelpSynopsis    = "Read the metrics of this mount in the Prometheus text format."
 	metricsHelpDescription = `
-What this mount has done since its process started: logins, rotations and reads
-by config and result, how long logins took, when tokens end, and which accounts
-the upstream refuses.
+Logins, rotations and reads by config and result since the process started,
+the duration of logins, the expiry of tokens, and open circuit breakers.
 
     $ vault read -format=raw mastersindia/metrics
 
-Without -format=raw the command fails, since the answer is text and no JSON.
-Like every other path it needs a Vault token with a policy that allows it. At
-most 1,000 accounts are counted one by one, the rest under config="_other".
+Without -format=raw the command fails, because the response is text, not JSON.
+Like every other path it requires a Vault token with a policy that allows it. At
+most 1,000 accounts have series of their own, the rest share config="_other".
 `
 )
 
@@ -39,7 +38,7 @@ func (b *backend) metricsPaths() []*framework.Path {
 			logical.ReadOperation: &framework.PathOperation{
 				Callback:     b.metricsRead,
 				Summary:      metricsHelpSynopsis,
-				Description:  "The answer is text and no JSON: what this mount has done since its process started.",
+				Description:  "The response is text, not JSON. Counters begin when the process starts.",
 				DisplayAttrs: display("read", "metrics"),
 				Responses: map[int][]framework.Response{http.StatusOK: {{
 					Description: "Metrics.", MediaType: string(expfmt.NewFormat(expfmt.TypeTextPlain)),

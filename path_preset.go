@@ -11,19 +11,20 @@ import (
 )
 
 const (
-	presetHelpSynopsis    = "Read what a preset fills in, and what is known of the endpoint."
+	presetHelpSynopsis    = "Read the settings of a preset, and what is known about its endpoint."
 	presetHelpDescription = `
-A preset is a login endpoint that a vendor documents. Name it when you write a
-config, and it fills protocol, token_url and what else belongs to them.
+A preset is a login endpoint that a vendor documents. A config that is written
+with preset=<name> gets its protocol, token_url and related settings from it.
 
     $ vault list -detailed mastersindia/preset
     $ vault read mastersindia/preset/einvoice-production
 
-A stored config keeps what was filled in: an upgrade of the plugin changes none.
+A stored config keeps these settings: an upgrade of the plugin does not change
+them.
 `
 	presetListHelpSynopsis    = "List the presets."
 	presetListHelpDescription = `
-List the documented login endpoints. The details of a name are its protocol,
+List the documented login endpoints. The details of each are its protocol,
 token_url and description.
 
     $ vault list -detailed mastersindia/preset
@@ -39,7 +40,7 @@ func presetPaths() []*framework.Path {
 				logical.ReadOperation: &framework.PathOperation{
 					Callback:     presetRead,
 					Summary:      presetHelpSynopsis,
-					Description:  "Says what is documented, what is only seen in use and what is assumed, and how the token is then used.",
+					Description:  "Returns what is documented, what is seen in use and what is assumed, and how an application sends the token.",
 					DisplayAttrs: display("read", "preset"),
 					Responses:    responds("The preset.", presetFields(), nameNotFound()),
 				},
@@ -67,17 +68,17 @@ func presetFields() map[string]*framework.FieldSchema {
 		"description":    textField("What the endpoint is for."),
 		"documented_at":  textField("The vendor's page."),
 		"documented":     textField("What the vendor's page says."),
-		"seen":           textField("What is seen in use, but not documented."),
-		"assumed":        textField("What is neither documented nor seen, but assumed."),
+		"seen":           textField("What is seen in use but not documented."),
+		"assumed":        textField("What is neither documented nor seen in use, but assumed."),
 		"token_use":      textField("How an application sends the token."),
-		"revocable":      boolField("Whether a token can be killed upstream before its time."),
-		"single_session": textField("Whether a second login kills the first token: unknown where nobody knows."),
-		"needs":          textField("What a config must give besides its credentials; may be empty."),
-		"caveat":         textField("What one should know before using it; may be empty."),
+		"revocable":      boolField("Whether a token can be revoked upstream before it expires."),
+		"single_session": textField("Whether a second login invalidates the first token; unknown if that is not known."),
+		"needs":          textField("What a config requires besides its credentials; may be empty."),
+		"caveat":         textField("What to know before using it; may be empty."),
 	}
 	for _, f := range configFields() {
 		if f.filled {
-			shown[f.name] = &framework.FieldSchema{Type: f.kind, Required: true, Description: "Filled into a config."}
+			shown[f.name] = &framework.FieldSchema{Type: f.kind, Required: true, Description: "Set by the preset."}
 		}
 	}
 	return shown

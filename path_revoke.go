@@ -21,17 +21,18 @@ const (
 	pathRevoke   = "revoke/"
 	fieldTokenID = "token_id"
 
-	revokeHelpSynopsis    = "Take a config's tokens out of use, and kill them upstream if possible."
+	revokeHelpSynopsis    = "Revoke the tokens of a config, upstream as well where possible."
 	revokeHelpDescription = `
-The kill switch for tokens that are out. It acts on every unexpired token of
-the config, replaced ones included, or on the one that token_id names.
+The kill switch for issued tokens. It revokes every unexpired token of the
+config, including replaced ones, or only the token with the given token_id.
 
     $ vault write -f mastersindia/revoke/gst
 
-Where the protocol is jwt and the config has a refresh_url, the upstream is told
-to kill the token. Elsewhere a token lives to its end: the answer says until
-when. The next read logs in anew; to stop that, set paused=true on the config.
-Ending leases (vault lease revoke) does not revoke a token: others use it too.
+If the protocol is jwt and the config has a refresh_url, the token is revoked
+upstream. Otherwise it is no longer handed out, but stays valid upstream until
+it expires: the response says when. The next read logs in again; to prevent
+that, set paused=true on the config. Revoking leases (vault lease revoke) does
+not revoke a token, because other readers share it.
 `
 )
 
@@ -41,18 +42,19 @@ func (b *backend) revokePaths() []*framework.Path {
 		Fields: map[string]*framework.FieldSchema{
 			fieldName: nameField("config"),
 			fieldTokenID: {
-				Type:        framework.TypeString,
-				Description: "Revoke only the token of this ID: 16 hex digits. Left out: all that are not expired. Empty: refused.",
+				Type: framework.TypeString,
+				Description: "Revoke only the token with this ID, 16 hex digits. If omitted, all unexpired tokens are revoked. Must not " +
+					"be empty.",
 			},
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback: b.revokeUpdate,
 				Summary:  revokeHelpSynopsis,
-				Description: "Acts on every unexpired token of the config, or on the one that token_id names. Answers 200 whatever the " +
-					"upstream says, and warns of each token that may live on. The next read logs in anew.",
+				Description: "Revokes every unexpired token of the config, or the one with the given token_id. Returns 200 whatever the " +
+					"outcome upstream, with a warning for each token that may still be valid. The next read logs in again.",
 				DisplayAttrs: display("revoke", "tokens"),
-				Responses: responds("What became of each token.", map[string]*framework.FieldSchema{
+				Responses: responds("The outcome for each token.", map[string]*framework.FieldSchema{
 					"tokens": {
 						Type: framework.TypeMap, Required: true,
 						Description: "By token_id: upstream (killed, refused, unknown or unsupported) and valid_until.",
@@ -74,7 +76,7 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 	tokenID, given := req.Data[fieldTokenID].(string)
 	tokenID = foldTokenID(tokenID)
 	switch {
-	case given && tokenID == "": // an unset shell variable must not turn one token into all
+	case given && tokenID == "": // an unset shell variable must not revoke all tokens
 		return userError("token_id: is empty: give the ID of the token, or leave it out to revoke all tokens of the config")
 	case given && !isTokenID(tokenID):
 		return userError("token_id: %s", tokenIDRule)
@@ -97,8 +99,8 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 	}
 	resp := &logical.Response{Data: map[string]any{"tokens": revocations(revoked)}}
 	if slices.ContainsFunc(revoked, func(r issuer.Revocation) bool { return !r.Stored }) {
-		resp.AddWarning("Vault's storage has not responded yet: the tokens are handed out no more, but until it has, a restart of " +
-			"the plugin would bring them back. Run the command again.")
+		resp.AddWarning("Vault's storage has not responded yet: the tokens are no longer handed out, but a restart of the plugin " +
+			"would restore them. Run the command again.")
 	}
 	for _, r := range revoked {
 		if warning := revocationWarning(r); warning != "" {
@@ -108,7 +110,7 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 	return resp, nil
 }
 
-// tokenIDParameter stands for a token_id in a command; messages repeat no value. It is "" for none.
+// tokenIDParameter stands for a token_id in a command, since messages repeat no value. It is "" for none.
 func tokenIDParameter(tokenID string) string {
 	if tokenID == "" {
 		return ""
@@ -127,19 +129,19 @@ func revocations(revoked []issuer.Revocation) map[string]any {
 	return tokens
 }
 
-// revocationWarning says that a token may live on, and why; it is empty for one that is dead.
+// revocationWarning says that a token may still be valid, and why; it is empty for one that was revoked upstream.
 func revocationWarning(r issuer.Revocation) string {
 	why := ""
 	switch r.Upstream {
 	case issuer.Killed:
 		return ""
 	case issuer.Unsupported:
-		why = "there is no way to kill it upstream"
+		why = "it cannot be revoked upstream"
 	case issuer.Refused:
-		why = "the upstream would not exchange its refresh token, as it does for a pair that is dead already"
+		why = "the upstream refused to exchange its refresh token, as it does for a token that is already invalid"
 	case issuer.Unknown:
-		why = "the upstream could not be asked: run the command again"
+		why = "the upstream has not confirmed the revocation: run the command again"
 	}
-	return fmt.Sprintf("Token %s is handed out no more, but may be good upstream until %s: %s.",
+	return fmt.Sprintf("Token %s is no longer handed out, but may be valid upstream until %s: %s.",
 		r.TokenID, r.ValidUntil.Format(time.RFC3339), why)
 }

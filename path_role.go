@@ -18,22 +18,22 @@ const (
 	// roleSchema is the version of role that this code writes. Every version ever released stays readable.
 	roleSchema = 1
 
-	roleHelpSynopsis    = "Manage the roles that applications read tokens through."
+	roleHelpSynopsis    = "Manage the roles through which applications read tokens."
 	roleHelpDescription = `
-A role binds its readers to a config and limits their leases.
+A role names the config whose token its readers get, and limits their leases.
 
     $ vault write mastersindia/role/billing config=gst
     $ vault read mastersindia/token/billing
 
-However many roles name a config, all their readers share its one token. What
-each API request needs besides it, such as a GSTIN, can stand in the metadata of
-a role, one role for each.
+All roles of a config share its token. Values that API requests need besides the
+token, such as a GSTIN, can be stored in the metadata of a role, which is
+returned with the token.
 
     $ vault write mastersindia/role/fastag config=gst metadata=productid=arap
 `
 	roleListHelpSynopsis    = "List the roles."
 	roleListHelpDescription = `
-List the names of the roles. The details of a name are its config and limits.
+List the names of the roles. The details of each are its config and limits.
 
     $ vault list -detailed mastersindia/role
 `
@@ -44,13 +44,13 @@ type role struct {
 	Schema int    `json:"schema"`
 	Config string `json:"config"`
 	MaxTTL int    `json:"max_ttl"`
-	// Lease is false for answers without a lease.
+	// Lease is false for responses without a lease.
 	Lease bool `json:"lease"`
-	// Metadata is returned with the token. It is never changed: readers share it.
+	// Metadata is returned with the token. It is never modified, since readers share it.
 	Metadata map[string]string `json:"metadata,omitempty"`
 }
 
-// equal reports whether two roles say the same.
+// equal reports whether two roles have the same settings.
 func (r *role) equal(other *role) bool {
 	return r.Schema == other.Schema && r.Config == other.Config && r.MaxTTL == other.MaxTTL && r.Lease == other.Lease &&
 		maps.Equal(r.Metadata, other.Metadata)
@@ -70,24 +70,24 @@ func (b *backend) rolePaths() []*framework.Path {
 		fieldName: nameField("role"),
 		"config": {
 			Type: framework.TypeString, Required: true,
-			Description: "Name of the config whose token this role gives. It must exist.",
+			Description: "Name of the config whose token this role returns. It must exist.",
 		},
 		"max_ttl": {
 			Type: framework.TypeDurationSecond, Default: shortDuration(0),
-			Description: "Longest lease, in seconds or as a duration: short leases make clients come back sooner. " +
-				"Default 0: as long as the token and the mount allow.",
+			Description: "Longest lease, in seconds or as a duration. With short leases clients read the token again sooner. " +
+				"Default 0s: as long as the token and the mount allow.",
 		},
 		"lease": {
 			Type: framework.TypeBool, Default: true,
-			Description: "Whether answers carry a lease. false is for very many readers: they see the life in expires_in and ttl. " +
+			Description: "Whether responses have a lease. Set false for very many readers, which then use expires_in and ttl. " +
 				"Default true.",
 		},
 		fieldMetadata: {
 			Type: framework.TypeKVPairs,
-			Description: fmt.Sprintf("What each API request needs besides the token, as name=value pairs, such as "+
-				"gstin=29ABCDE1234F2Z5: it is returned with the token. Not for secrets: it is shown on read. At most %d pairs of %d "+
-				"bytes; a name is a letter, then letters, digits, '_' or '-'. An update replaces all of them; an empty value clears "+
-				"them.", mostMetadata, mostMetadataPair),
+			Description: fmt.Sprintf("Values that API requests need besides the token, as name=value pairs, such as "+
+				"gstin=29ABCDE1234F2Z5: they are returned with the token. Not for secrets: they are returned on read. At most %d "+
+				"pairs of %d bytes; a name is a letter, then letters, digits, '_' or '-'. An update replaces all of them; an empty "+
+				"value removes them.", mostMetadata, mostMetadataPair),
 		},
 	}
 	shown := map[string]*framework.FieldSchema{
@@ -98,9 +98,9 @@ func (b *backend) rolePaths() []*framework.Path {
 	write := &framework.PathOperation{
 		Callback:    b.roleWrite,
 		Summary:     "Create or update a role.",
-		Description: "The config that it names must exist. An update changes only the fields that it names.",
+		Description: "The config must exist. An update changes only the given fields.",
 		Responses: respondsNothing("The role is stored.",
-			failure{http.StatusBadRequest, "a field is refused, or the config does not exist"}),
+			failure{http.StatusBadRequest, "a field is invalid, or the config does not exist"}),
 		ForwardPerformanceStandby:   true,
 		ForwardPerformanceSecondary: true,
 	}
@@ -114,14 +114,14 @@ func (b *backend) rolePaths() []*framework.Path {
 				logical.UpdateOperation: write,
 				logical.ReadOperation: &framework.PathOperation{
 					Callback: b.roleRead, Summary: "Read a role.",
-					Description: "Gives the config that the role names, what it says of leases, and its metadata.",
+					Description: "Returns the config, the lease settings and the metadata of the role. Durations are in seconds.",
 					Responses:   responds("The role.", shown, absent),
 				},
 				logical.DeleteOperation: &framework.PathOperation{
 					Callback:                    b.roleDelete,
 					Summary:                     "Delete a role.",
-					Description:                 "Leases made through it live on to their end.",
-					Responses:                   respondsNothing("The role is gone."),
+					Description:                 "Existing leases of the role stay valid until they expire.",
+					Responses:                   respondsNothing("The role was deleted."),
 					ForwardPerformanceStandby:   true,
 					ForwardPerformanceSecondary: true,
 				},
@@ -172,7 +172,7 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 		return nil, nil //nolint:nilnil // 204
 	}
 	err = b.store.putRole(ctx, name, next)
-	b.roles.forget(name) // after a failure as well: nobody knows what it left
+	b.roles.forget(name) // after a failure too: the write may have reached storage
 	return nil, err
 }
 
@@ -201,25 +201,25 @@ func mergeRole(old *role, p params) *role {
 func checkRole(r *role, wrong *problems) {
 	switch {
 	case r.Config == "":
-		wrong.add("config", "is needed: the name of the config whose token this role gives, such as config=gst")
+		wrong.add("config", "is required: the name of the config whose token this role returns, such as config=gst")
 	case !validName(r.Config):
 		wrong.add("config", "%s", nameRule)
 	}
-	between(wrong, "max_ttl", r.MaxTTL, 0, mostTokenTTL, "0 for no limit, or from 1s to 9600h")
+	between(wrong, "max_ttl", r.MaxTTL, 0, mostTokenTTL, "0s for no limit, or from 1s to 9600h")
 	if !r.Lease && r.MaxTTL != 0 {
-		wrong.add("max_ttl", "limits leases, and with lease=false there are none: leave it out, or set it to 0")
+		wrong.add("max_ttl", "limits leases, but with lease=false there are none: leave it out, or set it to 0s")
 	}
 	checkMetadata(r.Metadata, wrong)
 }
 
 const (
 	fieldMetadata = "metadata"
-	// mostMetadata and mostMetadataPair bound what a role adds to each of its answers: pairs, and bytes of one of them.
+	// mostMetadata and mostMetadataPair bound what a role adds to a response: the pairs, and the bytes of each.
 	mostMetadata     = 32
 	mostMetadataPair = 1 << 10
 )
 
-// checkMetadata names no pair that is not a plain word: it may be a secret that was put into the wrong place.
+// checkMetadata does not repeat a name that is not a plain word: it may be a misplaced secret.
 func checkMetadata(metadata map[string]string, wrong *problems) {
 	if len(metadata) > mostMetadata {
 		wrong.add(fieldMetadata, "must be at most %d pairs", mostMetadata)
@@ -240,7 +240,7 @@ func checkMetadata(metadata map[string]string, wrong *problems) {
 	}
 }
 
-// isPlainWord reports whether a name can stand in a template as it is, and be the name of a header.
+// isPlainWord reports whether a name can be used in a template and as the name of a header.
 func isPlainWord(name string) bool {
 	for n, r := range name {
 		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
@@ -265,7 +265,7 @@ func (b *backend) roleDelete(ctx context.Context, _ *logical.Request, d *framewo
 	lock.Lock()
 	defer lock.Unlock()
 	err := b.store.deleteRole(ctx, name)
-	b.roles.forget(name) // after a failure as well: nobody knows what it left
+	b.roles.forget(name) // after a failure too: the write may have reached storage
 	return nil, err
 }
 

@@ -18,13 +18,13 @@ import (
 const (
 	rotateHelpSynopsis    = "Log in now and replace the shared token of a config."
 	rotateHelpDescription = `
-Logs in at once, also in a pause that follows a failed login, and replaces the
-shared token. The old one is handed out no more, and dies by itself upstream.
+Logs in at once, even while logins back off after a failure, and replaces the
+shared token. The old token is no longer handed out, and expires upstream.
 
     $ vault write -f mastersindia/rotate/gst
 
-Made at most once in 10 seconds, and once a minute after the upstream has
-refused the credentials: asked again sooner, it answers with the last one.
+At most one login is made in 10 seconds, and one a minute after the upstream has
+refused the credentials. Sooner requests return the result of the last one.
 `
 )
 
@@ -36,14 +36,14 @@ func (b *backend) rotatePaths() []*framework.Path {
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback: b.rotateUpdate,
 				Summary:  rotateHelpSynopsis,
-				Description: "Logs in also in a pause that follows a failed login; at most once in 10 seconds, and once a minute after " +
-					"the upstream has refused the credentials. The old token is handed out no more, and dies by itself upstream.",
+				Description: "Logs in even while logins back off after a failure, at most once in 10 seconds, and once a minute after " +
+					"the upstream has refused the credentials. The old token is no longer handed out, and expires upstream.",
 				DisplayAttrs: display("rotate", "token"),
-				Responses: responds("The new token, without itself.", map[string]*framework.FieldSchema{
-					"token_id":             textField("Names the new token."),
-					"expires_at":           timeField("When the new token dies."),
-					"previous_token_id":    textField("Names the token that was replaced; empty where there was none alive."),
-					"previous_valid_until": maybeTimeField("Until when the old token may be good upstream.", "where there was none"),
+				Responses: responds("The IDs and expiry of the new and the previous token.", map[string]*framework.FieldSchema{
+					"token_id":             textField("ID of the new token."),
+					"expires_at":           timeField("When the new token expires."),
+					"previous_token_id":    textField("ID of the token that was replaced; empty if there was none."),
+					"previous_valid_until": maybeTimeField("Until when the old token may be valid upstream.", "if there was none"),
 				}, append(upstreamFailures(), failure{
 					http.StatusBadRequest, "the config does not exist or is paused, or the upstream refuses the credentials",
 				})...),

@@ -19,32 +19,32 @@ import (
 )
 
 const (
-	statusHelpSynopsis    = "Read the health of a config's account."
+	statusHelpSynopsis    = "Read the health of an account."
 	statusHelpDescription = `
-Says how an account is doing, what is wrong with it, and what to type. Never
-logs in and shows no secret.
+Returns the state of an account, any problem, and the command to fix it. Never
+logs in, and returns no secret.
 
     $ vault read mastersindia/status/gst
     $ vault list -detailed mastersindia/status
 
 The state is one of these:
 
-  * "idle" - there is no token, since nobody has read one
+  * "idle" - there is no token, because none has been read yet
 
-  * "ready" - a token is there
+  * "ready" - there is a token
 
-  * "backing_off" - the upstream is down, throttles, or answers what cannot be
-    understood; the next login is tried at next_attempt_at
+  * "backing_off" - the upstream is down, throttles logins, or sends responses
+    that cannot be understood; the next login is at next_attempt_at
 
   * "rejected" - the upstream refuses the credentials, or the request as
-    malformed; somebody must correct the config
+    malformed; the config must be corrected
 
-  * "paused" - somebody has set paused=true on the config
+  * "paused" - the config has paused=true
 `
 	statusListHelpSynopsis    = "List the health of all accounts."
 	statusListHelpDescription = `
-List the configs. The details of a name are its state, what is wrong and what to
-type, until when its token lives, and when the next login may be tried.
+List the configs. The details of each are its state, any problem with the
+command to fix it, the expiry of its token, and when the next login may be made.
 
     $ vault list -detailed mastersindia/status
 `
@@ -59,7 +59,7 @@ func (b *backend) statusPaths() []*framework.Path {
 				logical.ReadOperation: &framework.PathOperation{
 					Callback:     b.statusRead,
 					Summary:      statusHelpSynopsis,
-					Description:  "Says what is wrong and what to type. Never logs in, and shows no secret.",
+					Description:  "Returns any problem with the account and the command to fix it. Never logs in, and returns no secret.",
 					DisplayAttrs: display("read", "status"),
 					Responses: responds("The health of the account.", statusFields(),
 						nameNotFound()),
@@ -86,31 +86,31 @@ func (b *backend) statusPaths() []*framework.Path {
 }
 
 func statusFields() map[string]*framework.FieldSchema {
-	const none = "where there is none"
+	const none = "if there is none"
 	kinds := []any{
 		"", string(upstream.Rejected), string(upstream.Invalid), string(upstream.Throttled), string(upstream.Unavailable),
 		string(upstream.Malformed), string(issuer.Blocked),
 	}
 	return map[string]*framework.FieldSchema{
-		"state": textField("How the account is doing: see the description of status/.",
+		"state": textField("State of the account, see the description of status/.",
 			string(issuer.StateIdle), string(issuer.StateReady), string(issuer.StateBackingOff), string(issuer.StateRejected),
 			string(issuer.StatePaused)),
-		"message":                textField("One sentence: what is wrong, and the command to type."),
-		"token_id":               textField("Names the current token; empty where there is none."),
+		"message":                textField("One sentence: any problem, and the command to run."),
+		"token_id":               textField("ID of the current token; empty if there is none."),
 		"issued_at":              maybeTimeField("When the current token's life began.", none),
-		"expires_at":             maybeTimeField("When the current token dies.", none),
-		"rotates_at":             maybeTimeField("When the current token is to be replaced.", none),
-		"in_use":                 boolField("Whether the current token was read since it was issued: it will be replaced in time."),
-		"last_read_at":           maybeTimeField("The last read since the account was taken up.", none),
-		"last_login_at":          maybeTimeField("The last login since the account was taken up.", none),
-		"last_error":             textField("Why the last login failed; empty where it did not."),
-		"last_error_kind":        textField("What kind of failure that was; empty where it did not fail.", kinds...),
-		"consecutive_failures":   numberField("Failed logins since the last one that succeeded."),
-		"next_attempt_at":        maybeTimeField("When a login may be tried again.", "outside a pause"),
-		"clock_skew_seconds":     numberField("The upstream's clock minus ours in seconds, as of the last login."),
-		"can_revoke_upstream":    boolField("Whether revoke/ can kill a token before its time."),
-		"credentials_updated_at": maybeTimeField("When a user name, id or secret was last changed.", "where that is not known"),
-		"token_use":              textField("How an application sends the token, by the vendor's pages."),
+		"expires_at":             maybeTimeField("When the current token expires.", none),
+		"rotates_at":             maybeTimeField("When the current token will be replaced.", none),
+		"in_use":                 boolField("Whether the current token was read since it was issued: only then is it rotated in time."),
+		"last_read_at":           maybeTimeField("Last read since the account was loaded.", none),
+		"last_login_at":          maybeTimeField("Last login since the account was loaded.", none),
+		"last_error":             textField("Why the last login failed; empty if it succeeded."),
+		"last_error_kind":        textField("Kind of that failure; empty if the login succeeded.", kinds...),
+		"consecutive_failures":   numberField("Failed logins since the last successful one."),
+		"next_attempt_at":        maybeTimeField("When the next login may be made.", "unless logins back off"),
+		"clock_skew_seconds":     numberField("Upstream clock minus the clock of the Vault server, in seconds, at the last login."),
+		"can_revoke_upstream":    boolField("Whether revoke/ can revoke a token upstream."),
+		"credentials_updated_at": maybeTimeField("When a user name, ID or secret was last changed.", "if unknown"),
+		"token_use":              textField("How an application sends the token, according to the vendor."),
 		"logins":                 numberField("Logins since this process started."),
 		"login_failures":         numberField("Failed logins since this process started."),
 		"reads":                  numberField("Reads since this process started."),
@@ -169,8 +169,8 @@ func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *frame
 	return listResponse(names, info, damaged...), nil
 }
 
-// statusAtRest is the status of an account that is not in memory; nil where it was deleted meanwhile. Such an account is idle or
-// paused, unless the engine has only just started: so the first ones are looked up whole, and of the rest only the config.
+// statusAtRest is the status of an account that is not in memory, or nil if it was deleted meanwhile. Such an account is idle or
+// paused, unless the engine has just started: so the first few are loaded completely, and of the rest only the config.
 func (b *backend) statusAtRest(ctx context.Context, name string, whole bool) (*issuer.Status, error) {
 	if whole {
 		status, err := b.issuer.Status(ctx, name)
@@ -190,7 +190,7 @@ func (b *backend) statusAtRest(ctx context.Context, name string, whole bool) (*i
 	return status, nil
 }
 
-// statusSummary is what a list says of an account.
+// statusSummary is an account in a list.
 func statusSummary(mount, name string, s issuer.Status, now time.Time) map[string]any {
 	all := statusData(mount, name, s, now)
 	summary := make(map[string]any)
@@ -233,7 +233,7 @@ func timeText(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// statusMessage is one sentence: what is wrong, and the command to type.
+// statusMessage is one sentence: any problem, and the command to run.
 func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 	switch s.State {
 	case issuer.StatePaused:
@@ -242,12 +242,12 @@ func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 	case issuer.StateRejected, issuer.StateBackingOff:
 		served := "reads fail"
 		if s.Token != nil {
-			served = "reads are served from the token that lives until " + timeText(s.Token.ExpiresAt)
+			served = "reads are served the token that is valid until " + timeText(s.Token.ExpiresAt)
 		}
 		next := "with the next read"
 		switch {
 		case s.Token != nil && s.RotatesAt.After(s.Failure.NextAttempt):
-			next = "when that one is to be replaced, " + when(s.RotatesAt) // not to be taken for next_attempt_at
+			next = "when that token is due for rotation, " + when(s.RotatesAt) // later than next_attempt_at
 		case s.Failure.NextAttempt.After(now):
 			next = when(s.Failure.NextAttempt)
 		}
@@ -255,6 +255,6 @@ func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 	case issuer.StateReady:
 		return "a token is ready: to read it, vault read " + mount + "token/<role>"
 	default:
-		return "no token, since nobody has read one: the next read of " + mount + "token/<role> logs in"
+		return "no token, because none has been read yet: the next read of " + mount + "token/<role> logs in"
 	}
 }

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// pathToken is how the token path begins; the only path whose reads take parameters.
+	// pathToken is the prefix of the token path, the only path whose reads take parameters.
 	pathToken = "token/"
 
 	fieldRole            = "role"
@@ -27,15 +27,15 @@ const (
 
 	tokenHelpSynopsis    = "Read the token of a role."
 	tokenHelpDescription = `
-A read answers with the shared token of the role's config, under a lease that
-ends before the token does. Send the value of authorization as it is where the
-API wants an Authorization header.
+Returns the shared token of the role's config, with a lease that ends before the
+token expires. If the API expects an Authorization header, send the value of
+authorization unchanged.
 
     $ vault read mastersindia/token/billing
 
-Where the API refuses the token, read once more with rejected_token_id set to
-the token_id you were given, and try the API once more. All who name the same
-token cause one login between them, at most every five minutes.
+If the API refuses the token, read again with rejected_token_id set to the
+token_id of that token, and retry the API request once. All requests for the
+same token cause a single login, at most every five minutes.
 `
 )
 
@@ -43,33 +43,33 @@ func (b *backend) tokenPaths() []*framework.Path {
 	read := &framework.PathOperation{
 		Callback: b.tokenRead,
 		Summary:  "Read the token of a role.",
-		Description: "Logs in only where there is no token that can be served. The answer has a lease, which ends before the token " +
-			"does and cannot be renewed, unless the role says lease=false.",
+		Description: "Logs in only if there is no usable token. The response has a lease, which ends before the token expires and " +
+			"cannot be renewed, unless the role has lease=false.",
 		Responses: responds("The token.", map[string]*framework.FieldSchema{
 			"access_token":  secretField("The upstream token."),
 			"token_type":    textField("JWT or Bearer: the config's authorization_scheme."),
 			"authorization": secretField("Ready-made value of an Authorization header."),
-			"token_id":      textField("Names the token without showing it: 16 hex digits of its SHA-256."),
+			"token_id":      textField("ID of the token: the first 16 hex digits of its SHA-256."),
 			"issued_at":     timeField("When the token's life began."),
-			"expires_at":    timeField("When the token dies."),
-			"expires_in":    numberField("Seconds of life left, rounded down."),
+			"expires_at":    timeField("When the token expires."),
+			"expires_in":    numberField("Remaining lifetime in seconds, rounded down."),
 			"config":        textField("The config that the token comes from."),
 			"client_id": {
 				Type:        framework.TypeString,
-				Description: "The client id that verification APIs want beside the token." + clientIDWords(),
+				Description: "Client ID, which verification APIs require besides the token." + clientIDWords(),
 			},
 			"metadata": {
 				Type:        framework.TypeKVPairs,
-				Description: "What the role says that each API request needs besides the token. Where the role has any.",
+				Description: "The metadata of the role, if it has any.",
 			},
-			"ttl":                 numberField("Seconds until the latest planned moment of rotation."),
+			"ttl":                 numberField("Seconds until the token is replaced at the latest."),
 			"rotation_period":     numberField("Seconds between rotations."),
-			"last_vault_rotation": timeField("When the token was got."),
+			"last_vault_rotation": timeField("When the token was issued."),
 		}, append(upstreamFailures(), failure{
 			http.StatusBadRequest,
 			"the role or its config does not exist, the config is paused, or the upstream refuses the credentials",
 		})...),
-		// Its lease, and the login that it may need, are the active node's.
+		// Only the active node can register a lease and log in.
 		ForwardPerformanceStandby: true,
 	}
 	return []*framework.Path{{
@@ -79,7 +79,7 @@ func (b *backend) tokenPaths() []*framework.Path {
 			fieldRole: nameField("role"),
 			fieldRejectedTokenID: {
 				Type: framework.TypeString, Query: true, // of a read
-				Description: "token_id of a token that the API has refused: 16 hex digits. If it is still the current one it is replaced.",
+				Description: "token_id of a token that the API has refused, 16 hex digits. If it is still the current token, it is replaced.",
 			},
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
@@ -91,7 +91,7 @@ func (b *backend) tokenPaths() []*framework.Path {
 	}}
 }
 
-// clientIDWords says which protocols answer with the client id.
+// clientIDWords names the protocols whose response has the client ID.
 func clientIDWords() string {
 	var names []string
 	for _, spec := range upstream.Specs() {
@@ -102,11 +102,11 @@ func clientIDWords() string {
 	return " Only for protocol " + inWords(names, "and") + "."
 }
 
-// tokenUpdate is the read under another name in OpenAPI, for clients that can send parameters only in a body.
+// tokenUpdate is the read under a different name in OpenAPI, for clients that can send parameters only in a body.
 func tokenUpdate(read *framework.PathOperation) *framework.PathOperation {
 	update := *read
 	update.DisplayAttrs = display("generate", "token")
-	update.Description = "The same as a read, for clients that can send rejected_token_id only in a body."
+	update.Description = "Same as a read, for clients that can send rejected_token_id only in the body."
 	return &update
 }
 
@@ -154,10 +154,10 @@ func (b *backend) readAccount(ctx context.Context, config, rejected string) (iss
 	return b.issuer.Read(ctx, config)
 }
 
-// tokenIDRule is for whoever gives the token itself instead.
+// tokenIDRule explains what is expected, since callers may give the token itself instead.
 const tokenIDRule = "must be the token_id that came with the token: 16 hex digits"
 
-// foldTokenID accepts an ID as people copy it: with capitals, or blanks around it.
+// foldTokenID accepts an ID with capitals or whitespace around it.
 func foldTokenID(text string) string { return strings.ToLower(strings.TrimSpace(text)) }
 
 func isTokenID(text string) bool {
@@ -185,14 +185,14 @@ func tokenData(a issuer.Result) map[string]any {
 	return data
 }
 
-// wholeTTL is the time until a new token can be had in whole seconds, rounded up: whoever comes back a fraction of a second
-// before the rotation has come for nothing. It never passes the token's end.
+// wholeTTL is the time until the rotation in whole seconds, rounded up: a client that comes back a fraction of a second too early
+// would get the same token. It never passes the token's end.
 func wholeTTL(a issuer.Result) int64 {
 	return min(int64((a.TTL+time.Second-1)/time.Second), int64(a.Remaining/time.Second))
 }
 
-// cachedData is the part of the response that stays the same for as long as the token does, which is most of its cost: it is made
-// once. It must not be changed.
+// cachedData is the part of the response that stays the same as long as the token does. It is built once, since it is most of the
+// cost of a read, and must not be modified.
 func cachedData(a issuer.Result) map[string]any {
 	if made, ok := a.Prepared.Load().(map[string]any); ok {
 		return made
@@ -204,7 +204,7 @@ func cachedData(a issuer.Result) map[string]any {
 		"token_id":            a.Token.ID,
 		"issued_at":           a.Token.IssuedAt.Format(time.RFC3339),
 		"expires_at":          a.Token.ExpiresAt.Format(time.RFC3339),
-		"expires_in":          nil, // room for what changes
+		"expires_in":          nil, // set for each read
 		"config":              a.Account.Name,
 		"ttl":                 nil,
 		"rotation_period":     max(int64(a.RotationPeriod/time.Second), 1),

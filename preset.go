@@ -26,13 +26,13 @@ type preset struct {
 
 	// documentedAt is the vendor's page.
 	documentedAt string
-	// documented, seen and assumed sort what is known of the endpoint by where it is known from.
+	// documented, seen and assumed are what is known of the endpoint, by source.
 	documented, seen, assumed string
 	// tokenUse says how an application sends the token.
 	tokenUse string
-	// needs is what a config must give besides the credentials.
+	// needs is what a config requires besides the credentials.
 	needs string
-	// caveat is what one should know before using it.
+	// caveat is what to know before using it.
 	caveat string
 }
 
@@ -51,7 +51,7 @@ const (
 	useVerify    = "header Authorization: Bearer <token>, and header client_id"
 	useSOAP      = "element <access_token>, first child of the operation in the SOAP body, and not the authorization header"
 	useBearer    = "header Authorization: Bearer <token>"
-	documentsJWT = "URL, username and password, token, 206 for refused credentials, life of 24 h"
+	documentsJWT = "URL, username and password, token, 206 for refused credentials, lifetime of 24 h"
 )
 
 // fills reports whether writing the preset sets a field.
@@ -59,7 +59,7 @@ func (p *preset) fills(f *configField) bool {
 	return f.filled && (!f.ifSaid || p.fieldValue(f) != "")
 }
 
-// fieldValue is what the preset fills a field with; where it says nothing that is the protocol's default.
+// fieldValue is the value that the preset sets; by default that of the protocol.
 func (p *preset) fieldValue(f *configField) any {
 	switch f.name {
 	case "token_url":
@@ -85,13 +85,12 @@ func (p *preset) fieldValue(f *configField) any {
 	return reset{}
 }
 
-// suits reports whether what the preset says of a field is right for a config that it fills and that may name a protocol or a
-// format of its own.
+// suits reports whether the preset's value of a field fits a config that may give a different protocol or format.
 func (p *preset) suits(f *configField, c *config) bool {
 	return f.usedBy(c) && (string(p.protocol) == c.Protocol || !f.perProtocol)
 }
 
-// revocable reports whether the upstream can be told to kill a token before its time.
+// revocable reports whether a token can be revoked upstream.
 func (p *preset) revocable() bool { return p.refreshURL != "" }
 
 // findPreset returns nil where there is no preset of that name.
@@ -104,8 +103,8 @@ func findPreset(name string) *preset {
 	return nil
 }
 
-// tokenUse says how an application sends the account's token: by the preset of the host that it logs in at, since a config may
-// keep a preset's name and go elsewhere, else by the protocol.
+// tokenUse says how an application sends the account's token: as in the preset with the same login host, since a config may keep
+// the name of a preset and log in elsewhere, or else as is usual for the protocol.
 func tokenUse(a *upstream.Account) string {
 	host := hostOf(a.TokenURL)
 	for _, p := range presets() {
@@ -149,12 +148,12 @@ func presets() []preset {
 			assumed: "JSON as the default body", tokenUse: useJWT,
 		},
 		{
-			name: "prod-api-production", description: "GST e-invoicing and e-way bill, production, the other host", protocol: upstream.JWT,
+			name: "prod-api-production", description: "GST e-invoicing and e-way bill, production, second host", protocol: upstream.JWT,
 			tokenURL:     "https://prod-api.mastersindia.co/api/v1/token-auth/",
-			documentedAt: "nowhere: the pages name router.mastersindia.co (einvoice-production)",
+			documentedAt: "nowhere: the documentation names router.mastersindia.co (einvoice-production)",
 			documented:   "nothing of this host",
 			seen:         "the host and path, in several independent clients; tokens from here used on router and api-platform",
-			assumed:      "that the answers are those of the documented host", tokenUse: useJWT,
+			assumed:      "that the responses are those of the documented host", tokenUse: useJWT,
 			caveat: "use it if the vendor gave you this host; einvoice-production is the documented one",
 		},
 		{
@@ -178,7 +177,7 @@ func presets() []preset {
 			documented: "URL, token and refresh token, 206 for refused credentials; a JSON body on one page, form-data " +
 				"(request_format=multipart) on another",
 			seen: "JSON bodies alone; refresh token under refresh_token as well as under the documented key with a space; 403 as " +
-				"well as 401 for a dead token",
+				"well as 401 for an expired token",
 			assumed:  "no refresh URL, since none is documented for this host",
 			tokenUse: useJWT + ", and headers by product (Gstin, Productid, Subid, Mode): see metadata of a role",
 		},
@@ -188,16 +187,16 @@ func presets() []preset {
 			refreshURL:     "https://qa-globalback.mastersindia-einv.com/api/v2/api-token-refresh/",
 			headers:        map[string]string{"Productid": "einvoicing_global"},
 			refreshHeaders: map[string]string{"Service": "online_service"},
-			documentedAt:   pageKSA, documented: "URLs, headers, token and refresh_token, and that a refresh kills the pair",
+			documentedAt:   pageKSA, documented: "URLs, headers, token and refresh_token, and that a refresh invalidates the old pair",
 			seen: "nothing beyond the page", assumed: "JSON as the default body", tokenUse: useJWT,
 		},
 		{
 			name: "einvoice-soap-staging", description: "GST e-invoicing over SOAP, staging", protocol: upstream.SOAP,
 			tokenURL:     "http://staging-soapapi.mastersindia.co/api.einvoice.php",
-			documentedAt: pageSOAP, documented: "URL, operation, client_id, client_secret, grant_type, answers",
+			documentedAt: pageSOAP, documented: "URL, operation, client_id, client_secret, grant_type, responses",
 			seen:    "nothing: no public client uses it",
 			assumed: "soap_action, soap_username_element and soap_password_element, which the page lost", tokenUse: useSOAP,
-			needs: "allow_http=true", caveat: "plain http: everyone on the way reads the password",
+			needs: "allow_http=true", caveat: "plain http: the password is sent in clear text",
 		},
 		{
 			name: "oauth-sandbox", description: "E-invoice and e-way bill over OAuth, sandbox", protocol: upstream.OAuth,
@@ -253,7 +252,7 @@ const (
 	assumedAudience = "assertion_audience, of which the page shows the sandbox's only: token_url without /jwt/generate"
 )
 
-// firstVisionRegion is an endpoint of the gateway that EMEA and APAC share. It takes nothing but a signed assertion.
+// firstVisionRegion is an endpoint of the gateway that EMEA and APAC share. It accepts only a signed assertion.
 func firstVisionRegion(region, environment, host, caveat, seen, assumed string) preset {
 	token := "https://" + host + "/api/fs/fv_" + region + "/security/v1/token"
 	use := useBearer
@@ -265,8 +264,9 @@ func firstVisionRegion(region, environment, host, caveat, seen, assumed string) 
 		description: "Fiserv FirstVision " + strings.ToUpper(region) + ", " + strings.Replace(environment, "uat", "UAT", 1),
 		protocol:    upstream.FirstVision, requestFormat: upstream.Assertion,
 		tokenURL: token + "/jwt/generate", audience: token, scope: region + "_firstvision",
-		documentedAt: pageRegions, documented: "URL, form with a signed assertion, its claims, scope, life of 60 minutes, error codes",
-		seen: seen, assumed: assumed, tokenUse: use,
+		documentedAt: pageRegions,
+		documented:   "URL, form with a signed assertion, its claims, scope, lifetime of 60 minutes, error codes",
+		seen:         seen, assumed: assumed, tokenUse: use,
 		needs:  "credentials of this region and environment: those of another do not work",
 		caveat: caveat,
 	}

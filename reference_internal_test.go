@@ -21,9 +21,9 @@ import (
 // referenceFile is the reference of the paths. It is written by "make docs".
 const referenceFile = "docs/reference.md"
 
-// chapter is what the reference says of one path besides what the code declares.
+// chapter is the part of the reference on one path that the code does not declare.
 type chapter struct {
-	// path is the path as people write it, with its name in angle brackets.
+	// path is the path with its name in angle brackets.
 	path string
 	// example is a block of commands, which the acceptance tests run.
 	example string
@@ -58,7 +58,7 @@ func chapters() []chapter {
 const referenceHead = `# Reference
 
 Every path of the engine, as the code declares it: this document is written by ` + "`make docs`" + `, and a test fails where it differs.
-Vault shows the same with ` + "`vault path-help`" + `, and to programs as OpenAPI, with a schema for every request, answer and error:
+Vault shows the same with ` + "`vault path-help`" + `, and to programs as OpenAPI, with a schema for every request, response and error:
 
 ` + "```console" + `
 $ vault path-help mastersindia/
@@ -66,24 +66,25 @@ $ vault path-help mastersindia/config/gst
 $ vault read -format=json sys/internal/specs/openapi > openapi.json
 ` + "```" + `
 
-One value of an answer is had with ` + "`-field`" + `, or with [jq](https://jqlang.org):
+To extract one value of a response, use ` + "`-field`" + ` or [jq](https://jqlang.org):
 
 ` + "```sh" + `
 vault read -format=json mastersindia/status/gst | jq -r '.data | .state + ": " + .message'
 vault list -format=json -detailed mastersindia/status | jq -r '.data.key_info | to_entries[] | .key + "\t" + .value.state'
 ` + "```" + `
 
-The paths are those of an engine that is mounted at ` + "`mastersindia/`" + `.
+The paths assume that the engine is mounted at ` + "`mastersindia/`" + `.
 
 **Names** have 1 to 128 letters, digits, ` + "`_`, `-` and `.`" + `; they begin and end with a letter, a digit or ` + "`_`" + `, and have no two dots in
-a row. Case counts. **Unknown parameters** are refused, on every operation. **Durations** are whole seconds, such as ` + "`90`" + `, or Go
-durations of whole seconds, such as ` + "`15m`" + `; answers have them in seconds. **Times** in answers are RFC 3339 in UTC, and empty where
-there is none. A field of a config or role that is set to ` + "`\"\"`" + ` goes back to its default.
+a row. They are case-sensitive. **Unknown parameters** are refused on every operation. **Durations** are given in whole seconds, such as
+` + "`90`" + `, or with a unit, such as ` + "`15s`, `5m` or `12h`" + `; a read returns seconds, which the ` + "`vault`" + ` command shows with a unit for fields
+named ` + "`ttl`, `…_ttl` or `…_period`" + `. **Times** in responses are RFC 3339 in UTC, and empty
+if there is none. A field of a config or role that is set to ` + "`\"\"`" + ` is reset to its default.
 
-Besides the errors of each path, every one can answer 400 (a parameter is unknown or of the wrong type, or the name is none), 403 (no
-policy of the Vault token allows it; the engine itself never answers that), 500 (Vault's storage fails, or holds what cannot be read)
-and 503 (Vault is sealed, or the plugin is being reloaded). [operate.md](operate.md#troubleshooting-by-message) has every message, and
-what to do about it.
+Besides the errors listed below, every path can return 400 (a parameter is unknown or has the wrong type, or the name is invalid), 403 (no
+policy of the Vault token allows the request; the engine itself never returns 403), 500 (Vault's storage fails or has damaged entries) and
+503 (Vault is sealed, or the plugin is being reloaded). [operate.md](operate.md#troubleshooting-by-message) lists every message and what to
+do about it.
 `
 
 // reference is the whole document.
@@ -112,7 +113,7 @@ func reference(t *testing.T) string {
 	return doc.String()
 }
 
-// unnamedPath is a path's pattern as people write it, without the name of its name: config/<> for config/(?P<name>...).
+// unnamedPath is the path of a pattern without the name of its parameter: config/<> for config/(?P<name>...).
 func unnamedPath(pattern string) string {
 	pattern = regexp.MustCompile(`\(\?P<\w+>.*\)`).ReplaceAllString(pattern, "<>")
 	return strings.NewReplacer("/?$", "/", "$", "").Replace(pattern)
@@ -125,7 +126,7 @@ func writeChapter(doc *strings.Builder, c chapter, path *framework.Path) {
 	}
 	writeOperations(doc, c, path)
 	writeFields(doc, path)
-	writeAnswers(doc, path)
+	writeResponses(doc, path)
 	writeFailures(doc, path)
 }
 
@@ -148,7 +149,7 @@ func writeFailures(doc *strings.Builder, path *framework.Path) {
 	}
 }
 
-// prose is a help text without its examples, which the reference has of its own: those here are run.
+// prose is a help text without its examples. The reference has its own, which are run.
 func prose(help string) string {
 	var paragraphs []string
 	for paragraph := range strings.SplitSeq(strings.TrimSpace(help), "\n\n") {
@@ -259,7 +260,7 @@ func defaultOf(name string, field *framework.FieldSchema) string {
 	return ""
 }
 
-func writeAnswers(doc *strings.Builder, path *framework.Path) {
+func writeResponses(doc *strings.Builder, path *framework.Path) {
 	written := false
 	for _, verb := range verbs() {
 		handler, has := path.Operations[verb.op]
@@ -269,16 +270,16 @@ func writeAnswers(doc *strings.Builder, path *framework.Path) {
 		for _, response := range handler.Properties().Responses[http.StatusOK] {
 			written = true
 			if len(response.Fields) == 0 {
-				fmt.Fprintf(doc, "\nAnswers `%s`, and no JSON.\n", response.MediaType)
+				fmt.Fprintf(doc, "\nReturns `%s`, not JSON.\n", response.MediaType)
 				continue
 			}
-			writeAnswer(doc, path, response.Fields)
+			writeResponse(doc, path, response.Fields)
 		}
 	}
 }
 
-// writeAnswer lists the fields of an answer. One that gives back what was written is said in a sentence.
-func writeAnswer(doc *strings.Builder, path *framework.Path, fields map[string]*framework.FieldSchema) {
+// writeResponse lists the fields of a response, or says in one sentence that they are those of a write.
+func writeResponse(doc *strings.Builder, path *framework.Path, fields map[string]*framework.FieldSchema) {
 	names := slices.Collect(maps.Keys(fields))
 	sortFields(names)
 	if !slices.ContainsFunc(names, func(name string) bool { return path.Fields[name] == nil }) {
@@ -287,12 +288,12 @@ func writeAnswer(doc *strings.Builder, path *framework.Path, fields map[string]*
 		})
 		but := ""
 		if len(missing) > 0 {
-			but = " but `" + strings.Join(missing, "`, `") + "`"
+			but = " except `" + strings.Join(missing, "`, `") + "`"
 		}
-		fmt.Fprintf(doc, "\nA read answers with every parameter%s.\n", but)
+		fmt.Fprintf(doc, "\nA read returns every parameter%s.\n", but)
 		return
 	}
-	doc.WriteString("\n| in the answer | type | meaning |\n|---|---|---|\n")
+	doc.WriteString("\n| field of the response | type | meaning |\n|---|---|---|\n")
 	for _, name := range names {
 		fmt.Fprintf(doc, "| `%s` | %s | %s |\n", name, typeName(fields[name].Type), cell(fields[name].Description))
 	}
@@ -320,24 +321,24 @@ func cell(text string) string {
 	return strings.NewReplacer("\n", " ", "|", "\\|", "<", "&lt;").Replace(text)
 }
 
-// withAnswers adds to a document what its former version shows of the answers of its commands. They come from a real Vault: the
-// acceptance tests compare them, and write them where there are none.
-func withAnswers(document, former string) string {
-	answers := make(map[string]string)
-	eachCommand(former, func(command, answer string) string {
-		answers[command] = answer
-		return answer
+// withOutputs adds the output of the commands in the previous version to a new document. It comes from a real Vault: the
+// acceptance tests compare it, and write it where it is missing.
+func withOutputs(document, previous string) string {
+	outputs := make(map[string]string)
+	eachCommand(previous, func(command, output string) string {
+		outputs[command] = output
+		return output
 	})
-	return eachCommand(document, func(command, answer string) string {
-		if answer == "" {
-			return answers[command]
+	return eachCommand(document, func(command, output string) string {
+		if output == "" {
+			return outputs[command]
 		}
-		return answer
+		return output
 	})
 }
 
-// eachCommand gives a document with the answers of its commands replaced.
-func eachCommand(document string, replace func(command, answer string) string) string {
+// eachCommand returns a document with the output of each of its commands replaced.
+func eachCommand(document string, replace func(command, output string) string) string {
 	blocks := regexp.MustCompile("(?s)```console\n.*?```")
 	commands := regexp.MustCompile(`(?m)^\$ (.*\n)((?:[^$\x60\n].*\n|\n)*)`)
 	return blocks.ReplaceAllStringFunc(document, func(block string) string {
@@ -348,14 +349,14 @@ func eachCommand(document string, replace func(command, answer string) string) s
 	})
 }
 
-// TestReference_MatchesCode: the reference is what the code says.
+// TestReference_MatchesCode checks that the reference is up to date.
 func TestReference_MatchesCode(t *testing.T) {
 	t.Parallel()
 	got, err := os.ReadFile(referenceFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := withAnswers(reference(t), string(got))
+	want := withOutputs(reference(t), string(got))
 	if os.Getenv("UPDATE_DOCS") != "" {
 		if err := os.WriteFile(referenceFile, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -365,18 +366,18 @@ func TestReference_MatchesCode(t *testing.T) {
 	have, expected := strings.Split(string(got), "\n"), strings.Split(want, "\n")
 	for n := range max(len(have), len(expected)) {
 		if n >= len(have) || n >= len(expected) || have[n] != expected[n] {
-			t.Fatalf("%s is not what the code says from line %d on: run make docs", referenceFile, n+1)
+			t.Fatalf("%s differs from the code from line %d on: run make docs", referenceFile, n+1)
 		}
 	}
 }
 
-// TestReference_KeepsCommandOutput: answers stay when the reference is written anew.
+// TestReference_KeepsCommandOutput checks that the output of commands stays when the reference is generated again.
 func TestReference_KeepsCommandOutput(t *testing.T) {
 	t.Parallel()
 	const former = "```console\n$ one\nKey\n\n---\n$ two\n$ three\nold\n```\n$ one\n"
 	const anew = "# New\n```console\n$ three\nnew\n$ one\n$ two\n```\n$ one\n"
 	const want = "# New\n```console\n$ three\nnew\n$ one\nKey\n\n---\n$ two\n```\n$ one\n"
-	if got := withAnswers(anew, former); got != want {
+	if got := withOutputs(anew, former); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

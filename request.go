@@ -43,7 +43,7 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 	b.name.learn(req.MountPoint)
 	if resp, err := b.validate(req); resp != nil || err != nil {
 		if req.Operation == logical.HelpOperation && resp.IsError() {
-			// Of an answer to path-help Vault passes on the help only: an error in it would come out as no help at all.
+			// Vault returns only the help text of this response: an error in it would come out as empty help.
 			return nil, logical.CodedError(http.StatusBadRequest, resp.Error().Error())
 		}
 		return resp, err
@@ -89,8 +89,8 @@ func (b *backend) normalize(req *logical.Request) *logical.Request {
 	return &taken
 }
 
-// HandleExistenceCheck tells create from update. The SDK would decode the parameters here, before HandleRequest can refuse a
-// wrong one, and turn that into an internal error.
+// HandleExistenceCheck distinguishes create from update. The SDK would decode the parameters here, before HandleRequest can
+// refuse an invalid one, and turn that into an internal error.
 func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request) (checkFound, exists bool, err error) {
 	if _, name, ok := splitPath(req.Path); ok && !validName(name) {
 		return true, false, nil
@@ -116,7 +116,7 @@ func (b *backend) checkRequest(req *logical.Request) error {
 	}
 	path, known := b.parameters[routeOf(req.Path)]
 	if !known {
-		return nil // the root, of which the SDK answers that it is unsupported
+		return nil // the root: the SDK responds that it is unsupported
 	}
 	if err := checkNames(path.accepted(req.Operation), req.Data); err != nil {
 		return err
@@ -139,15 +139,15 @@ func routeOf(path string) route {
 // parameters are what the operations of a path take.
 type parameters struct {
 	fields map[string]*framework.FieldSchema
-	// operations are what the path can do.
+	// operations are those that the path has.
 	operations map[logical.Operation]framework.OperationHandler
 	// written are the fields of a write. Fields that are captured from the path are not among them.
 	written []string
-	// read are the fields of a read, which has some only where the path answers updates in the same way.
+	// read are the fields of a read, which has some only if an update does the same.
 	read []string
 }
 
-// can reports whether there is such a path, and it can do that. Where nothing tells a create from an update, one is the other.
+// can reports whether the path exists and has the operation. Without an existence check a create counts as an update.
 func (p *parameters) can(op logical.Operation) bool {
 	if p == nil {
 		return false
@@ -216,22 +216,22 @@ func isVaultParameter(name string) bool {
 	return slices.Contains([]string{"list", "help", "scan", "after", "limit", "version"}, name)
 }
 
-// checkNames refuses parameters that the operation does not have: a typing error must not pass for a setting.
+// checkNames refuses unknown parameters, so that a typing error is not silently ignored.
 func checkNames(accepted []string, data map[string]any) error {
 	for _, name := range slices.Sorted(maps.Keys(data)) {
 		if slices.Contains(accepted, name) || isVaultParameter(name) {
 			continue
 		}
 		if strings.HasPrefix(name, "-") {
-			return fmt.Errorf("unknown parameter %s: options of the vault command stand before the path, "+
+			return fmt.Errorf("unknown parameter %s: options of the vault command go before the path, "+
 				"as in vault read -field=ttl <path>", quoteName(name))
 		}
 		if name == "data" {
-			return fmt.Errorf("unknown parameter %s: the parameters themselves are the JSON, with nothing around them (jq .data)",
+			return fmt.Errorf("unknown parameter %s: send the parameters as the top level of the JSON, not below data (jq .data)",
 				quoteName(name))
 		}
 		if len(accepted) == 0 {
-			return fmt.Errorf("unknown parameter %s: this operation takes none", quoteName(name))
+			return fmt.Errorf("unknown parameter %s: this operation takes no parameters", quoteName(name))
 		}
 		if meant := cmp.Or(closest(name, accepted), containing(name, accepted)); meant != "" {
 			return fmt.Errorf("unknown parameter %s: did you mean %s?", quoteName(name), meant)
@@ -247,7 +247,7 @@ func closest(name string, accepted []string) string {
 	return within(typingErrors, name, accepted)
 }
 
-// nearest is the accepted name that most likely was meant by a long one, or "".
+// nearest is the accepted name that was most likely meant, or "".
 func nearest(name string, accepted []string) string {
 	return cmp.Or(closest(name, accepted), containing(name, accepted), within(2*len(name)/3, name, accepted))
 }
@@ -270,9 +270,9 @@ func within(edits int, name string, accepted []string) string {
 	return meant
 }
 
-// containing are the accepted names that the given one is a part of, such as password where pass is given, or "".
+// containing are the accepted names that contain the given one, such as password for pass, or "".
 func containing(name string, accepted []string) string {
-	const leastPart = 3 // of which a name says something
+	const leastPart = 3 // shorter parts match too many names
 	if len(name) < leastPart {
 		return ""
 	}
@@ -305,7 +305,7 @@ func editDistance(a, b string, limit int) int {
 	return min(row[len(b)], limit)
 }
 
-// quoteName makes a parameter's name fit for a message.
+// quoteName quotes and cuts a parameter's name for a message.
 func quoteName(name string) string {
 	const most = 64
 	if len(name) > most {

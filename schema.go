@@ -16,10 +16,10 @@ import (
 const (
 	fieldName = "name"
 	// listDescription describes every list in OpenAPI.
-	listDescription = "keys has the names, and key_info what one looks for most in each; where they are many, in the first ones."
-	// mostListDetails bounds the entries that one list reads to say more than their names.
+	listDescription = "keys has the names, and key_info the most important facts of each; in a long list, of the first ones."
+	// mostListDetails bounds the entries that one list reads for their details.
 	mostListDetails = 256
-	// mostListReads bounds those under way at one time.
+	// mostListReads bounds the concurrent reads.
 	mostListReads = 16
 )
 
@@ -27,40 +27,40 @@ const (
 func nameField(what string) *framework.FieldSchema {
 	return &framework.FieldSchema{
 		Type:        framework.TypeString,
-		Description: "Name of the " + what + ". Case counts.",
+		Description: "Name of the " + what + ". Case-sensitive.",
 		Required:    true,
 	}
 }
 
-// failure is an error that an operation can answer with, besides those that every one can.
+// failure is an error that an operation can return, besides those that every operation can.
 type failure struct {
 	status int
 	when   string
 }
 
-func nameNotFound() failure { return failure{http.StatusNotFound, "there is none of that name"} }
+func nameNotFound() failure { return failure{http.StatusNotFound, "it does not exist"} }
 
-// upstreamFailures are those of everything that may log in.
+// upstreamFailures are the failures of operations that may log in.
 func upstreamFailures() []failure {
 	return []failure{
-		{http.StatusTooManyRequests, "the upstream asks to slow down; the message says until when"},
-		{http.StatusBadGateway, "the upstream was asked and cannot be reached, reports an error, or answers what cannot be understood"},
-		{http.StatusServiceUnavailable, "the upstream failed lately: it is not asked again before the time that the message says"},
-		{http.StatusGatewayTimeout, "the upstream was asked and did not answer in time"},
+		{http.StatusTooManyRequests, "the upstream is throttling logins; the message says until when"},
+		{http.StatusBadGateway, "a login failed: the upstream cannot be reached, reports an error, or sends an invalid response"},
+		{http.StatusServiceUnavailable, "the last login failed, and the next one is not made before the time in the message"},
+		{http.StatusGatewayTimeout, "a login failed: the upstream did not respond in time"},
 	}
 }
 
-// responds is the OpenAPI description of an operation that answers with data.
+// responds is the OpenAPI description of an operation that returns data.
 func responds(description string, fields map[string]*framework.FieldSchema, failures ...failure) map[int][]framework.Response {
 	return withFailures(http.StatusOK, framework.Response{Description: description, Fields: fields}, failures)
 }
 
-// respondsNothing is the OpenAPI description of an operation that answers without data.
+// respondsNothing is the OpenAPI description of an operation that returns no data.
 func respondsNothing(description string, failures ...failure) map[int][]framework.Response {
 	return withFailures(http.StatusNoContent, framework.Response{Description: description}, failures)
 }
 
-// respondsList is the OpenAPI description of a list that says the given facts of each name.
+// respondsList is the OpenAPI description of a list with the given facts of each name.
 func respondsList(what string, facts ...string) map[int][]framework.Response {
 	return responds("Names of the "+what+".", listFields(facts...), failure{http.StatusNotFound, "the list is empty"})
 }
@@ -72,15 +72,15 @@ func listFields(facts ...string) map[string]*framework.FieldSchema {
 	}
 }
 
-func withFailures(status int, answer framework.Response, failures []failure) map[int][]framework.Response {
-	responses := map[int][]framework.Response{status: {answer}}
+func withFailures(status int, success framework.Response, failures []failure) map[int][]framework.Response {
+	responses := map[int][]framework.Response{status: {success}}
 	for _, f := range failures {
 		responses[f.status] = []framework.Response{{Description: f.when}}
 	}
 	return responses
 }
 
-// textField, numberField and so on describe fields that are in every answer.
+// textField, numberField and so on describe fields that are in every response.
 func textField(description string, all ...any) *framework.FieldSchema {
 	return &framework.FieldSchema{Type: framework.TypeString, Required: true, Description: description, AllowedValues: all}
 }
@@ -103,12 +103,12 @@ func timeField(description string) *framework.FieldSchema {
 	return &framework.FieldSchema{Type: framework.TypeTime, Required: true, Description: description + " RFC 3339, UTC."}
 }
 
-// maybeTimeField describes a time that is empty where there is none, which OpenAPI's date-time cannot be.
+// maybeTimeField describes a time that may be empty, which OpenAPI's date-time cannot be.
 func maybeTimeField(description, without string) *framework.FieldSchema {
 	return textField(description + " RFC 3339, UTC; empty " + without + ".")
 }
 
-// inResponse is what a read says of a field that is written: durations are numbers there, and there is no default.
+// inResponse describes a written field in the response of a read: durations are seconds there, and there is no default.
 func inResponse(written *framework.FieldSchema) *framework.FieldSchema {
 	field := &framework.FieldSchema{Type: written.Type, Required: true, Description: written.Description}
 	if field.Type == framework.TypeDurationSecond {
@@ -118,7 +118,7 @@ func inResponse(written *framework.FieldSchema) *framework.FieldSchema {
 	return field
 }
 
-// listResponse is a list with facts; Vault makes a 404 of an empty one. It warns of entries that are damaged: one of them must
+// listResponse is a list with facts; Vault turns an empty one into a 404. It warns of damaged entries, so that one of them does
 // not hide all others.
 func listResponse(names []string, info map[string]any, damaged ...error) *logical.Response {
 	resp := logical.ListResponseWithInfo(names, info)
@@ -130,7 +130,7 @@ func listResponse(names []string, info map[string]any, damaged ...error) *logica
 	return resp
 }
 
-// listEntries is a list with the facts that read gives of each stored entry, or nil where there is none any more.
+// listEntries is a list with the facts that read returns for each stored entry, or nil for one that was deleted meanwhile.
 func listEntries(names []string, read func(name string) (map[string]any, error)) (*logical.Response, error) {
 	info := make(map[string]any)
 	var damaged []error
@@ -148,11 +148,11 @@ func listEntries(names []string, read func(name string) (map[string]any, error))
 	return listResponse(names, info, damaged...), nil
 }
 
-// helpWidth is the room that Vault's path-help has for the description of a field: 80 columns without its indent.
+// helpWidth is the width of a field description in Vault's path-help: 80 columns minus the indent.
 const helpWidth = 72
 
-// wrapDescriptions breaks the descriptions of all fields into lines, since path-help shows them as they are. OpenAPI has them on
-// one line again.
+// wrapDescriptions breaks the descriptions of all fields into lines, since path-help does not wrap them. OpenAPI joins the lines
+// again.
 func wrapDescriptions(paths []*framework.Path) {
 	for _, path := range paths {
 		for _, field := range path.Fields {

@@ -10,7 +10,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// secretTokenType is the type of our leases. It is fixed: Vault finds the way to end a lease by it.
+// secretTokenType is the type of our leases. It is fixed, because Vault uses it to find the backend that revokes a lease.
 const secretTokenType = "mastersindia_token"
 
 // leaseSchema is the version of the data that a lease carries.
@@ -27,8 +27,8 @@ func tokenSecret() *framework.Secret {
 	}
 }
 
-// secretTokenRevoke ends a lease, always. It tells nobody upstream and drops nothing: others use the same token, and a Vault
-// token that ends would log all of them out. revoke/ is the way to take a token out of use.
+// secretTokenRevoke always succeeds, and does not revoke the upstream token: others share it, and a Vault token that ends would
+// log all of them out. revoke/ revokes the upstream token.
 func secretTokenRevoke(context.Context, *logical.Request, *framework.FieldData) (*logical.Response, error) {
 	return nil, nil //nolint:nilnil // Vault's way to say that the lease has ended
 }

@@ -20,11 +20,11 @@ const (
 	tokenPrefix  = "token/"
 )
 
-// storage keeps the entries of a mount. No write is given up when its caller hangs up: it could land all the same, after storage
-// was asked what it has.
+// storage keeps the entries of a mount. No write is cancelled with its request: it could still take effect after storage was
+// read again.
 type storage struct{ view logical.Storage }
 
-// config returns nil without an error where there is none of that name.
+// config returns nil without an error if it does not exist.
 func (s *storage) config(ctx context.Context, name string) (*config, error) {
 	return stored.Get(ctx, s.view, configPrefix+name, func(c *config) int { return c.Schema }, configSchema)
 }
@@ -37,7 +37,7 @@ func (s *storage) deleteConfig(ctx context.Context, name string) error {
 	return stored.Delete(context.WithoutCancel(ctx), s.view, configPrefix+name)
 }
 
-// role returns nil without an error where there is none of that name.
+// role returns nil without an error if it does not exist.
 func (s *storage) role(ctx context.Context, name string) (*role, error) {
 	return stored.Get(ctx, s.view, rolePrefix+name, func(r *role) int { return r.Schema }, roleSchema)
 }
@@ -86,16 +86,16 @@ func (s *storage) List(ctx context.Context) ([]string, error) {
 	return stored.List(ctx, s.view, tokenPrefix)
 }
 
-// cache keeps storage entries that were read, so that a warm read touches no storage. It remembers no absence: wrong names
-// must not fill the memory.
+// cache keeps storage entries that were read, so that the fast path touches no storage. It does not cache absence, so that wrong
+// names do not fill the memory.
 type cache[T any] struct {
 	mu      sync.RWMutex
 	entries map[string]*T
-	// changes counts what was forgotten, so that an entry which was read before a write is not kept after it.
+	// changes counts the calls of forget, so that an entry that was read before a write is not cached after it.
 	changes uint64
 }
 
-// get returns the entry, reading it by fetch where it is not known; nil where there is none.
+// get returns the entry, which it fetches if it is not cached; nil if it does not exist.
 func (c *cache[T]) get(ctx context.Context, name string, fetch func(context.Context, string) (*T, error)) (*T, error) {
 	c.mu.RLock()
 	entry, known := c.entries[name]
@@ -119,7 +119,7 @@ func (c *cache[T]) get(ctx context.Context, name string, fetch func(context.Cont
 	return entry, nil
 }
 
-// peek returns the entry if it is known, and nil otherwise.
+// peek returns the entry if it is cached, and nil otherwise.
 func (c *cache[T]) peek(name string) *T {
 	c.mu.RLock()
 	defer c.mu.RUnlock()

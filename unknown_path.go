@@ -17,11 +17,11 @@ import (
 )
 
 // refuseUnknownPath refuses a request for an unknown path or an unsupported operation, with the command that was probably meant,
-// and is nil for every other request. The SDK would answer 404, of which the vault command shows nothing for a read or a list.
+// and returns nil for every other request. The SDK would return 404, which the vault command hides for a read or a list.
 func (b *backend) refuseUnknownPath(req *logical.Request) (*logical.Response, error) {
 	done := pastParticiple(req.Operation)
-	if done == "" || req.Path == "" && req.Operation == logical.HelpOperation { // Vault asks for itself, or for all help
-		return nil, nil //nolint:nilnil // see above
+	if done == "" || req.Path == "" && req.Operation == logical.HelpOperation { // Vault itself, or help for the mount
+		return nil, nil //nolint:nilnil // not refused
 	}
 	prefix, name, named := splitPath(req.Path)
 	item, bare := b.parameters[route{prefix, true}], b.parameters[route{prefix, false}]
@@ -29,23 +29,22 @@ func (b *backend) refuseUnknownPath(req *logical.Request) (*logical.Response, er
 	case item == nil && (bare == nil || named):
 		meant := closest(prefix, b.prefixes())
 		if meant == "" {
-			return userError("there is no such path: this engine has %s: see vault path-help %s",
+			return userError("there is no such path: the paths of this engine are %s: see vault path-help %s",
 				strings.Join(b.prefixes(), ", "), req.MountPoint)
 		}
 		return userError("there is no such path: did you mean %s?", b.command(req.MountPoint, meant, name, req.Operation))
 	case named && item.can(req.Operation), !named && bare.can(req.Operation):
-		return nil, nil //nolint:nilnil // see above
+		return nil, nil //nolint:nilnil // not refused
 	case !named && item.can(req.Operation):
-		return userError("the name is missing: %s; for the names, %s",
+		return userError("the name is missing: %s; to list the names: %s",
 			b.command(req.MountPoint, prefix, "", req.Operation), b.command(req.MountPoint, prefix, "", logical.ListOperation))
 	default:
 		return nil, logical.CodedError(http.StatusMethodNotAllowed,
-			fmt.Sprintf("this path cannot be %s: it is used as in %s", done, b.command(req.MountPoint, prefix, name, req.Operation)))
+			fmt.Sprintf("this path cannot be %s: use %s", done, b.command(req.MountPoint, prefix, name, req.Operation)))
 	}
 }
 
-// pastParticiple is what an operation of a caller does to a path, for messages; it is "" for operations that Vault does by
-// itself.
+// pastParticiple is the past participle of an operation, for messages; it is "" for operations that only Vault itself performs.
 func pastParticiple(op logical.Operation) string {
 	switch op {
 	case logical.ReadOperation:
@@ -74,7 +73,7 @@ func (b *backend) prefixes() []string {
 	return slices.Sorted(maps.Keys(prefixes))
 }
 
-// command is what to type for an operation on the paths of a prefix, or for what comes closest to it there.
+// command is the command for an operation on the paths of a prefix, or for the closest operation that they have.
 func (b *backend) command(mount, prefix, name string, op logical.Operation) string {
 	item, bare := b.parameters[route{prefix, true}], b.parameters[route{prefix, false}]
 	if op == logical.ListOperation && item != nil {
@@ -103,7 +102,7 @@ func (b *backend) command(mount, prefix, name string, op logical.Operation) stri
 		return "vault read -format=raw " + path
 	case prefix == pathLookup:
 		return "vault write " + path + " token=-"
-	case prefix+"/" == pathRevoke: // as it stands it must not revoke every token
+	case prefix+"/" == pathRevoke: // typed unchanged, it must not revoke every token
 		return "vault write " + path + " token_id=<token_id>"
 	case !at.can(logical.ReadOperation):
 		return "vault write -f " + path
@@ -114,8 +113,7 @@ func (b *backend) command(mount, prefix, name string, op logical.Operation) stri
 	}
 }
 
-// placeholder is what stands for a name in a command. Help takes any name, so there it is one, and the command can be typed as
-// it is.
+// placeholder stands for a name in a command. Help accepts any name, so that command can be typed unchanged.
 func placeholder(op logical.Operation) string {
 	if op == logical.HelpOperation {
 		return "x"
@@ -123,11 +121,11 @@ func placeholder(op logical.Operation) string {
 	return "<name>"
 }
 
-// mostRolesNamed bounds the roles that a message names.
+// mostRolesNamed bounds the roles in a message.
 const mostRolesNamed = 5
 
-// configNotFound refuses a name under rotate/ or revoke/ that no config has, with the right command where a role has it. The
-// command has the given parameters: without its token_id it would revoke more than was asked for.
+// configNotFound refuses an unknown config under rotate/ or revoke/, with the correct command if the name is that of a role. The
+// command keeps the given parameters: without its token_id it would revoke more than was requested.
 func (b *backend) configNotFound(ctx context.Context, mount, prefix, name, parameters string) (*logical.Response, error) {
 	r, err := b.store.role(ctx, name)
 	if err != nil && !stored.IsDamaged(err) {
@@ -150,7 +148,7 @@ func noConfig(mount, name string) (*logical.Response, error) {
 		name, mount, name, mount)
 }
 
-// roleNotFound refuses a name under token/ that no role has, with the roles to read where a config has it.
+// roleNotFound refuses an unknown role under token/, with the roles to read if the name is that of a config.
 func (b *backend) roleNotFound(ctx context.Context, mount, name string) (*logical.Response, error) {
 	c, err := b.store.config(ctx, name)
 	if err != nil && !stored.IsDamaged(err) {
@@ -179,13 +177,13 @@ func (b *backend) roleWithoutConfig(ctx context.Context, mount, config string) (
 		return nil, err
 	}
 	if r != nil {
-		return userError("config: %q is a role, and no config: use config=%s, as that role does", config, r.Config)
+		return userError("config: %q is a role, not a config: use config=%s, as that role does", config, r.Config)
 	}
 	return userError("config: %q does not exist: create it first with vault write %sconfig/%s preset=..., "+
 		"or see vault list %sconfig", config, mount, config, mount)
 }
 
-// rolesOf returns the first few roles of a config. Of a mount with very many roles it looks through the first ones only.
+// rolesOf returns the first few roles of a config. With very many roles it searches only the first ones.
 func (b *backend) rolesOf(ctx context.Context, config string) ([]string, error) {
 	names, err := b.store.list(ctx, rolePrefix)
 	if err != nil {

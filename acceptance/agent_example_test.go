@@ -19,11 +19,11 @@ import (
 
 const agentExample = "../examples/agent/"
 
-// TestTheExampleOfAnAgentKeepsATokenCurrent runs the configuration of examples/agent, with other folders and another address,
+// TestAgentExample_KeepsTokenCurrent runs the configuration of examples/agent, with other folders and another address,
 // and the policy and the AppRole that its document has.
-func TestTheExampleOfAnAgentKeepsATokenCurrent(t *testing.T) {
+func TestAgentExample_KeepsTokenCurrent(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	account := w.upstream.addAccount(t, simulator.Account{Protocol: simulator.JWT, TokenTTL: clientLife})
 	w.writeConfig(t, "gst", account)
 	w.writeRole(t, "billing", "gst")
@@ -94,8 +94,8 @@ func TestTheExampleOfAnAgentKeepsATokenCurrent(t *testing.T) {
 	w.upstream.wantLogins(t, 2)
 }
 
-// TestTheUnitOfTheAgentIsValid has systemd judge the unit, with the path of a Vault that is here.
-func TestTheUnitOfTheAgentIsValid(t *testing.T) {
+// TestAgentExample_SystemdUnitIsValid has systemd verify the unit, with the path of a Vault that is here.
+func TestAgentExample_SystemdUnitIsValid(t *testing.T) {
 	t.Parallel()
 	const installed = "ExecStart=/usr/bin/vault "
 	unit := agentFile(t, "mastersindia-agent.service")

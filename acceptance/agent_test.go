@@ -18,9 +18,9 @@ import (
 // template is what an application would have Vault Agent write.
 const template = `{{ with secret "mastersindia/token/app" }}{{ .Data.token_id }} {{ .Data.authorization }}{{ end }}`
 
-func TestVaultAgentRendersATokenAndItsSuccessor(t *testing.T) {
+func TestAgent_RendersEachRotatedToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	// Vault Agent reads again after 85 to 95 % of the lease; by then two thirds of the token's life are over and it was
 	// replaced.
 	account := w.upstream.addAccount(t, simulator.Account{Protocol: simulator.JWT, TokenTTL: 40 * time.Second})

@@ -32,7 +32,7 @@ type auditRun struct {
 }
 
 // audit runs the report over files with this environment, and the token on standard input.
-func (w *world) audit(t *testing.T, env []string, token string, args ...string) (r auditRun) {
+func (w *testVault) audit(t *testing.T, env []string, token string, args ...string) (r auditRun) {
 	t.Helper()
 	found, err := binaries()
 	if err != nil {
@@ -54,7 +54,7 @@ func (w *world) audit(t *testing.T, env []string, token string, args ...string) 
 }
 
 // trace searches a leaked token, and returns the display names of its readers.
-func (w *world) trace(t *testing.T, env []string, token string, files ...string) auditRun {
+func (w *testVault) trace(t *testing.T, env []string, token string, files ...string) auditRun {
 	t.Helper()
 	r := w.audit(t, env, token, append([]string{"-format=json", "-token-stdin"}, files...)...)
 	var report struct {
@@ -78,8 +78,8 @@ func (w *world) trace(t *testing.T, env []string, token string, files ...string)
 	return r
 }
 
-// entity makes somebody with an entity, and returns a Vault token of theirs.
-func (w *world) entity(t *testing.T, name, policy string) string {
+// entity creates a user with an entity, and returns their Vault token.
+func (w *testVault) entity(t *testing.T, name, policy string) string {
 	t.Helper()
 	password := canary("password of " + name)
 	if err := w.secrets.Add("password of "+name, password); err != nil {
@@ -95,8 +95,8 @@ func (w *world) entity(t *testing.T, name, policy string) string {
 	return strings.TrimSpace(token)
 }
 
-// readAs reads a role as somebody.
-func (w *world) readAs(t *testing.T, vaultToken, role string, flags ...string) harness.Secret {
+// readAs reads a role with a Vault token.
+func (w *testVault) readAs(t *testing.T, vaultToken, role string, flags ...string) harness.Secret {
 	t.Helper()
 	args := append(append([]string{"read", "-format=json"}, flags...), "mastersindia/token/"+role)
 	out, err := w.CLI.As(vaultToken).Must(t.Context(), "", args...)
@@ -112,7 +112,7 @@ func (w *world) readAs(t *testing.T, vaultToken, role string, flags ...string) h
 
 // leakScript plays what the report is about on a cluster of three nodes with two audit devices.
 type leakScript struct {
-	*clusterWorld
+	*testCluster
 
 	t      *testing.T
 	people map[string]string // Vault tokens by display name
@@ -125,7 +125,7 @@ type leakScript struct {
 	removed  []string // of the device that was enabled anew
 }
 
-// read reads the role as somebody.
+// read reads the role as the named user.
 func (s *leakScript) read(name string) string {
 	s.t.Helper()
 	out, err := s.CLI.As(s.people[name]).Must(s.t.Context(), "", "read", "-field=access_token", s.mount+"token/app")
@@ -259,7 +259,7 @@ func (s *leakScript) play() (tokens [3]string) {
 func TestAuditReport_NamesReceivers(t *testing.T) {
 	t.Parallel()
 	s := &leakScript{
-		clusterWorld: newClusterWorld(t, harness.Patient), t: t, people: map[string]string{}, had: map[string]map[string]bool{}, mount: "mastersindia/",
+		testCluster: newTestCluster(t, harness.Patient), t: t, people: map[string]string{}, had: map[string]map[string]bool{}, mount: "mastersindia/",
 	}
 	s.app(t, simulator.JWT)
 	s.vault(t, "audit", "enable", "-path=second", "file", "file_path="+s.file("second.log"))
@@ -343,11 +343,11 @@ func (s *leakScript) wantSame(token string, env, files []string) {
 	s.t.Logf("%d orders, gzipped and doubled files: the same %d bytes; %d accesses", orders, len(want), s.accesses)
 }
 
-// TestTheDocumentedTuningShowsWhatHelpsAndNoSecret makes requests with every tuned key, before and after the command of
+// TestAuditReport_DocumentedTuningShowsNoSecret makes requests with every tuned key, before and after the command of
 // docs/audit.md. That no secret and no token is in the log is looked for at the end of every test.
-func TestTheDocumentedTuningShowsWhatHelpsAndNoSecret(t *testing.T) {
+func TestAuditReport_DocumentedTuningShowsNoSecret(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	account := w.account(t, simulator.JWT)
 	command := documentedTuning(t)
 	w.useEverything(t, account, "before")
@@ -400,7 +400,7 @@ func documentedTuning(t *testing.T) string {
 }
 
 // useEverything makes requests in which every key is, with names that end in suffix.
-func (w *world) useEverything(t *testing.T, account simulator.Account, suffix string) {
+func (w *testVault) useEverything(t *testing.T, account simulator.Account, suffix string) {
 	t.Helper()
 	config, role := "main-"+suffix, "app-"+suffix
 	w.writeConfig(t, config, account, "username="+account.Username, "refresh_url="+w.upstream.url+"/api/v2/api-token-refresh/")
@@ -422,7 +422,7 @@ func (w *world) useEverything(t *testing.T, account simulator.Account, suffix st
 
 // logged are the texts of the mount's entries by "request" or "response" and key, in the order of the log. Empty texts are left
 // out: their HMAC is no secret, and nothing is to be seen of them in clear.
-func (w *world) logged(t *testing.T) map[string][]string {
+func (w *testVault) logged(t *testing.T) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile(w.AuditLog())
 	if err != nil {

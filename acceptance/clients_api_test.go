@@ -22,8 +22,8 @@ import (
 // invoice is what the clients send: an e-invoice as far as the simulator reads one, with what a careless client would change.
 const invoice = ` { "user_gstin": "29ABCDE1234F2Z5", "value": 100.10, "remarks": "50 % \"off\" € \\ line\nline" }`
 
-// pickyAPI is an API in front of upstream's: it passes each call on, and its paths say what goes wrong before.
-type pickyAPI struct {
+// testAPI is an API in front of upstream's: it passes each call on, and its paths say what goes wrong before.
+type testAPI struct {
 	client *exampleClient
 	url    string
 
@@ -34,7 +34,7 @@ type pickyAPI struct {
 	last    http.Header
 }
 
-func (p *pickyAPI) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+func (p *testAPI) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		rw.WriteHeader(http.StatusBadRequest)
@@ -74,13 +74,13 @@ func tokenOf(r *http.Request, body []byte) string {
 }
 
 // goesWrong does what the path says, and reports whether that was all.
-func (p *pickyAPI) goesWrong(rw http.ResponseWriter, path string) bool {
+func (p *testAPI) goesWrong(rw http.ResponseWriter, path string) bool {
 	first := !p.once[path]
 	p.once[path] = true
 	switch {
 	case path == "/forbidden":
 		rw.WriteHeader(http.StatusForbidden)
-	case path == "/moved": // whoever follows takes the token along
+	case path == "/moved": // a client that follows sends the token along
 		rw.Header().Set("Location", p.url+"/accepted")
 		rw.WriteHeader(http.StatusTemporaryRedirect)
 	case path == "/misspelt":
@@ -101,7 +101,7 @@ func (p *pickyAPI) goesWrong(rw http.ResponseWriter, path string) bool {
 	return true
 }
 
-func (p *pickyAPI) passOn(rw http.ResponseWriter, r *http.Request, path string, body []byte) {
+func (p *testAPI) passOn(rw http.ResponseWriter, r *http.Request, path string, body []byte) {
 	request, err := http.NewRequestWithContext(r.Context(), r.Method, p.client.upstream.url+path, bytes.NewReader(body)) //nolint:gosec // to the simulator
 	if err != nil {
 		http.Error(rw, err.Error(), http.StatusBadGateway)
@@ -128,25 +128,25 @@ func tokenID(token string) string {
 }
 
 // forget starts the counts anew.
-func (p *pickyAPI) forget() {
+func (p *testAPI) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ids, p.refused, p.once = nil, 0, make(map[string]bool)
 }
 
-func (p *pickyAPI) tokenIDs() []string {
+func (p *testAPI) tokenIDs() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]string(nil), p.ids...)
 }
 
-func (p *pickyAPI) refusals() int {
+func (p *testAPI) refusals() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.refused
 }
 
-func (p *pickyAPI) lastHeader() http.Header {
+func (p *testAPI) lastHeader() http.Header {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.last

@@ -26,8 +26,8 @@ import (
 )
 
 const (
-	// youngest is the age from which the engine believes that a token was refused: a minute, and the second that times in
-	// answers are cut to.
+	// youngest is the age from which the engine accepts that a token was refused: a minute, plus the second to which times in
+	// responses are rounded.
 	youngest = 62 * time.Second
 	// exampleLease is that of a role whose readers shall come back soon.
 	exampleLease = 2 * time.Second
@@ -38,7 +38,7 @@ const (
 // exampleClient is a client of examples/clients, with an account of its own: the engine makes one rotation in five minutes for
 // tokens that were refused.
 type exampleClient struct {
-	*world
+	*testVault
 
 	name    string
 	command []string
@@ -46,7 +46,7 @@ type exampleClient struct {
 	oauth   simulator.Account // of the older API
 	token   string            // of Vault
 	issued  time.Time
-	api     *pickyAPI
+	api     *testAPI
 }
 
 // exampleCommands are the commands that run the clients, by name and as their README has them: each takes a role and URLs. Those
@@ -91,13 +91,13 @@ func exampleCommands(t *testing.T) map[string][]string {
 	return commands
 }
 
-// TestTheExampleClientsGetOverATokenThatDied runs each client against an API that refuses tokens: one that is too young for the
+// TestClients_RecoverFromRejectedToken runs each client against an API that refuses tokens: one that is too young for the
 // engine to believe it, and one that upstream has killed.
 //
 //nolint:tparallel // upstream's logins are counted, so one client after the other
-func TestTheExampleClientsGetOverATokenThatDied(t *testing.T) {
+func TestClients_RecoverFromRejectedToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.policy(t, "examples", `path "mastersindia/token/+" { capabilities = ["read"] }`)
 	if err := os.WriteFile(w.file("invoice.json"), []byte(invoice), 0o600); err != nil {
 		t.Fatal(err)
@@ -143,9 +143,9 @@ func runtimeOf(t *testing.T, name string, programs ...string) bool {
 }
 
 // exampleClient stores an account for a client, with two roles, and starts an API for it.
-func (w *world) exampleClient(t *testing.T, name string, command []string) *exampleClient {
+func (w *testVault) exampleClient(t *testing.T, name string, command []string) *exampleClient {
 	t.Helper()
-	c := &exampleClient{world: w, name: name, command: command, account: w.account(t, simulator.JWT)}
+	c := &exampleClient{testVault: w, name: name, command: command, account: w.account(t, simulator.JWT)}
 	w.writeConfig(t, name, c.account)
 	w.writeRole(t, name, name)
 	w.writeRole(t, name+"-short", name, "max_ttl="+exampleLease.String())
@@ -153,7 +153,7 @@ func (w *world) exampleClient(t *testing.T, name string, command []string) *exam
 	c.oauth = w.account(t, simulator.OAuth)
 	w.writeConfig(t, name+"-oauth", c.oauth)
 	w.writeRole(t, name+"-oauth", name+"-oauth")
-	c.api = &pickyAPI{client: c, once: make(map[string]bool)}
+	c.api = &testAPI{client: c, once: make(map[string]bool)}
 	server := httptest.NewServer(c.api)
 	t.Cleanup(server.Close)
 	c.api.url = server.URL
@@ -163,7 +163,7 @@ func (w *world) exampleClient(t *testing.T, name string, command []string) *exam
 // isToldOfARefusal has the API refuse for a reason that is not the token's: the client must not ask Vault about it.
 func (c *exampleClient) isToldOfARefusal(t *testing.T) {
 	seen := c.run(t, c.name, "/accepted", "/forbidden")
-	seen.want(t, wanted{code: 1, calls: 2, reads: 1, answers: 1, said: []string{"403", seen.tokenID}})
+	seen.want(t, wanted{code: 1, calls: 2, reads: 1, responses: 1, said: []string{"403", seen.tokenID}})
 	seen = c.run(t, c.name, "/moved")
 	seen.want(t, wanted{code: 1, calls: 1, reads: 1, said: []string{"307", seen.tokenID}})
 }
@@ -171,7 +171,7 @@ func (c *exampleClient) isToldOfARefusal(t *testing.T) {
 // isToldWhatVaultSays has Vault refuse.
 func (c *exampleClient) isToldWhatVaultSays(t *testing.T) {
 	seen := c.run(t, "nobody", "/accepted")
-	// One read, since the audit log has answers of the engine that refuse as well.
+	// One read, since the audit log has responses of the engine that refuse as well.
 	seen.want(t, wanted{code: 1, reads: 1, said: []string{
 		"role", "does not exist", "vault write mastersindia/role/nobody config=<config>",
 	}})
@@ -186,18 +186,18 @@ func (c *exampleClient) sendsTheTokenWhereItsHostWantsIt(t *testing.T) {
 	seen := c.call(t, exampleCall{
 		role: role, paths: []string{"/generateEinvoice"}, options: []string{"-d", invoice, "-f", "access_token"},
 	})
-	seen.want(t, wanted{calls: 1, reads: 1, answers: 1})
+	seen.want(t, wanted{calls: 1, reads: 1, responses: 1})
 	if got := c.api.lastHeader(); got.Get("Authorization") != "" || got.Get("client_id") != "" {
 		t.Errorf("%s has sent headers that the host does not want", c.name)
 	}
 	seen = c.call(t, exampleCall{role: role, paths: []string{"/commonapis/searchgstin?gstin=29ABCDE1234F2Z5"}, options: []string{"-X", "GET"}})
-	seen.want(t, wanted{calls: 1, reads: 1, answers: 1})
+	seen.want(t, wanted{calls: 1, reads: 1, responses: 1})
 	if got := c.api.lastHeader().Get("client_id"); got != c.oauth.ClientID {
 		t.Errorf("%s has sent the client_id %q, want %q", c.name, got, c.oauth.ClientID)
 	}
 	c.renew(t)
 	seen = c.run(t, c.name, "/worded", "/misspelt")
-	seen.want(t, wanted{code: 1, calls: 3, reads: 2, answers: 1, said: []string{"401", "not about the token", "Invalid Product"}})
+	seen.want(t, wanted{code: 1, calls: 3, reads: 2, responses: 1, said: []string{"401", "not about the token", "Invalid Product"}})
 }
 
 // sendsMetadata has a role with metadata, whose names are no reason to take them for anything else.
@@ -208,7 +208,7 @@ func (c *exampleClient) sendsMetadata(t *testing.T) {
 		role: role, paths: []string{"/accepted", "/accepted"},
 		options: []string{"-d", "@" + c.file("invoice.json"), "-H", "productid: enterprises"},
 	})
-	seen.want(t, wanted{calls: 2, reads: 1, answers: 2})
+	seen.want(t, wanted{calls: 2, reads: 1, responses: 2})
 	got := c.api.lastHeader()
 	if got.Get("Gstin") != "29ABCDE1234F2Z5" || c.name != "shell" && got.Get("productid") != "enterprises" {
 		t.Errorf("%s has sent Gstin %q and productid %q", c.name, got.Get("Gstin"), got.Get("productid"))
@@ -225,8 +225,8 @@ func (c *exampleClient) findsItsVaultToken(t *testing.T) {
 		env  []string
 		want wanted
 	}{
-		{[]string{"VAULT_TOKEN=" + c.token + "\n"}, wanted{calls: 1, reads: 1, answers: 1}},
-		{[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + file}, wanted{calls: 1, reads: 1, answers: 1}},
+		{[]string{"VAULT_TOKEN=" + c.token + "\n"}, wanted{calls: 1, reads: 1, responses: 1}},
+		{[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + file}, wanted{calls: 1, reads: 1, responses: 1}},
 		{[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + file + "-none"}, wanted{code: 1, said: []string{"VAULT_TOKEN_FILE", "is Vault Agent running?"}}},
 		{[]string{"VAULT_TOKEN="}, wanted{code: 1, said: []string{"set VAULT_TOKEN"}}},
 		{[]string{"VAULT_TOKEN=" + c.token + "\nX: y"}, wanted{code: 1, said: []string{"VAULT_TOKEN", "no Vault token has"}}},
@@ -263,9 +263,9 @@ func (c *exampleClient) doesNotFeelThatVaultIsDown(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	seen := c.call(t, exampleCall{role: c.name + "-short", paths: []string{"/slow", "/accepted"}, env: []string{"VAULT_ADDR=" + server.URL}})
-	want := wanted{calls: 2, reads: 1, answers: 2}
+	want := wanted{calls: 2, reads: 1, responses: 2}
 	if c.name == "shell" {
-		want = wanted{code: 1, calls: 1, reads: 1, answers: 1, said: []string{"503", "Vault is sealed"}}
+		want = wanted{code: 1, calls: 1, reads: 1, responses: 1, said: []string{"503", "Vault is sealed"}}
 	}
 	seen.want(t, want)
 	if reads.Load() < 2 {
@@ -276,7 +276,7 @@ func (c *exampleClient) doesNotFeelThatVaultIsDown(t *testing.T) {
 // readsAgainWhenItsLeaseHasEnded lets the lease end while the API takes its time.
 func (c *exampleClient) readsAgainWhenItsLeaseHasEnded(t *testing.T) {
 	seen := c.run(t, c.name+"-short", "/slow", "/accepted")
-	seen.want(t, wanted{calls: 2, reads: 2, answers: 2})
+	seen.want(t, wanted{calls: 2, reads: 2, responses: 2})
 }
 
 // givesUpOnASecondRefusal has an API that refuses whatever comes, a token that has just been issued first: for that one the
@@ -305,7 +305,7 @@ func (c *exampleClient) replacesATokenThatWasKilled(t *testing.T) {
 		t.Fatal(t.Context().Err())
 	}
 	seen := c.run(t, c.name, "/accepted", "/accepted", "/killed", "/accepted")
-	seen.want(t, wanted{calls: 5, reads: 2, logins: 1, answers: 4})
+	seen.want(t, wanted{calls: 5, reads: 2, logins: 1, responses: 4})
 	if got := c.api.refusals(); got != 1 {
 		t.Errorf("%s: the API has refused %d calls, want 1: the scenario did not happen", c.name, got)
 	}
@@ -375,20 +375,20 @@ type exampleRun struct {
 	tokenID, lastTokenID string // of the first call and of the last one
 }
 
-// wanted is what a run should look like: reads are those that the engine has answered.
+// wanted is what a run should look like: reads are those that the engine has served.
 type wanted struct {
-	code, calls, reads, logins, answers int
-	said                                []string
+	code, calls, reads, logins, responses int
+	said                                  []string
 }
 
 func (r *exampleRun) want(t *testing.T, want wanted) {
 	t.Helper()
-	got := wanted{code: r.code, calls: r.calls, reads: r.reads, logins: r.logins, answers: strings.Count(r.stdout, `"status":"Success"`) + strings.Count(r.stdout, `"sts":"Active"`)}
+	got := wanted{code: r.code, calls: r.calls, reads: r.reads, logins: r.logins, responses: strings.Count(r.stdout, `"status":"Success"`) + strings.Count(r.stdout, `"sts":"Active"`)}
 	if got.code != want.code || got.calls != want.calls || got.reads != want.reads || got.logins != want.logins ||
-		got.answers != want.answers {
-		t.Errorf("%s: exit code %d after %d calls of the API, %d reads of Vault, %d logins and %d answers; "+
-			"want %d after %d, %d, %d and %d; it said:\n%s", r.what, got.code, got.calls, got.reads, got.logins, got.answers,
-			want.code, want.calls, want.reads, want.logins, want.answers, r.stderr)
+		got.responses != want.responses {
+		t.Errorf("%s: exit code %d after %d calls of the API, %d reads of Vault, %d logins and %d responses; "+
+			"want %d after %d, %d, %d and %d; it said:\n%s", r.what, got.code, got.calls, got.reads, got.logins, got.responses,
+			want.code, want.calls, want.reads, want.logins, want.responses, r.stderr)
 	}
 	for _, words := range want.said {
 		if words == "" || !strings.Contains(r.stderr, words) {
@@ -407,7 +407,7 @@ func TestClients_ReadmeCommandsRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.policy(t, "examples", `path "mastersindia/token/+" { capabilities = ["read", "update"] }`)
 	c := w.exampleClient(t, "billing", nil)
 	built := exampleCommands(t)

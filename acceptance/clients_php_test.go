@@ -21,7 +21,7 @@ import (
 func TestPHPFPM_TokenSharedInAPCu(t *testing.T) {
 	t.Parallel()
 	fpm := phpFPM(t)
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.policy(t, "examples", `path "mastersindia/token/+" { capabilities = ["read"] }`)
 	c := w.exampleClient(t, "fpm", nil)
 	dir := t.TempDir()

@@ -38,18 +38,18 @@ const (
 	readsPerLogin = 4
 )
 
-// TestClientsAlwaysHoldATokenThatIsAccepted runs the clients of the documents, as these have them, over several rotations of
+// TestClients_AlwaysHaveAcceptedToken runs the clients of the documents, as these have them, over several rotations of
 // short-lived tokens.
-func TestClientsAlwaysHoldATokenThatIsAccepted(t *testing.T) {
+func TestClients_AlwaysHaveAcceptedToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	began := time.Now()
 	account := w.upstream.addAccount(t, simulator.Account{Protocol: simulator.JWT, TokenTTL: clientLife})
 	w.writeConfig(t, "gst", account)
 	w.writeRole(t, "billing", "gst")
 	w.writeRole(t, "kiosk", "gst", "lease=false")
 	w.policy(t, "billing", `path "mastersindia/token/+" { capabilities = ["read"] }`)
-	clients := []*holding{
+	clients := []*clientToken{
 		w.startAgent(t, "agent", documented(t, "", "{{ with secret")),
 		w.startAgent(t, "agent-kiosk", strings.ReplaceAll(documented(t, "", "{{ with secret"), "/billing", "/kiosk")),
 		w.startGoClient(t),
@@ -95,17 +95,17 @@ func TestClientsAlwaysHoldATokenThatIsAccepted(t *testing.T) {
 }
 
 // startAgent lets Vault Agent render the template.
-func (w *world) startAgent(t *testing.T, name, template string) *holding {
+func (w *testVault) startAgent(t *testing.T, name, template string) *clientToken {
 	t.Helper()
 	agent, err := w.StartAgent(filepath.Join(w.Dir, name), w.tokenFor(t, "-policy=billing", "-display-name="+name), template)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w.hold(t, &holding{name: name, file: agent.Rendered, ended: agent.Err, stop: agent.Stop})
+	return w.hold(t, &clientToken{name: name, file: agent.Rendered, ended: agent.Err, stop: agent.Stop})
 }
 
 // startShell runs the loop of the document.
-func (w *world) startShell(t *testing.T) *holding {
+func (w *testVault) startShell(t *testing.T) *clientToken {
 	t.Helper()
 	shell, err := exec.LookPath("sh")
 	if err != nil {
@@ -117,13 +117,13 @@ func (w *world) startShell(t *testing.T) *holding {
 }
 
 // startGoClient runs the example.
-func (w *world) startGoClient(t *testing.T) *holding {
+func (w *testVault) startGoClient(t *testing.T) *clientToken {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "go-client")
 	if err := harness.BuildProgram(t.Context(), os.Stderr, "./examples/clients/go", binary); err != nil {
 		t.Fatal(err)
 	}
-	var h atomic.Pointer[holding]
+	var h atomic.Pointer[clientToken]
 	called := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if h := h.Load(); h != nil && !h.take(r.Context(), r.Header.Get("Authorization")) {
 			rw.WriteHeader(http.StatusUnauthorized)
@@ -137,7 +137,7 @@ func (w *world) startGoClient(t *testing.T) *holding {
 }
 
 // startProgram starts a client with a Vault token of its own. Its own files are the client's business; its output is searched.
-func (w *world) startProgram(t *testing.T, spec harness.ProgramSpec) *holding {
+func (w *testVault) startProgram(t *testing.T, spec harness.ProgramSpec) *clientToken {
 	t.Helper()
 	spec.Token = w.tokenFor(t, "-policy=billing", "-display-name="+spec.Name)
 	spec.Dir, spec.Log = w.file(spec.Name), filepath.Join(w.Dir, spec.Name+".log")
@@ -145,13 +145,13 @@ func (w *world) startProgram(t *testing.T, spec harness.ProgramSpec) *holding {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w.hold(t, &holding{name: spec.Name, pid: program.PID(), ended: program.Err, stop: program.Stop})
+	return w.hold(t, &clientToken{name: spec.Name, pid: program.PID(), ended: program.Err, stop: program.Stop})
 }
 
 // hold takes charge of a client that was just started.
-func (w *world) hold(t *testing.T, h *holding) *holding {
+func (w *testVault) hold(t *testing.T, h *clientToken) *clientToken {
 	t.Helper()
-	h.world, h.stop = w, sync.OnceValue(h.stop)
+	h.testVault, h.stop = w, sync.OnceValue(h.stop)
 	t.Cleanup(func() {
 		if err := h.stop(); err != nil {
 			t.Error(err)
@@ -161,21 +161,21 @@ func (w *world) hold(t *testing.T, h *holding) *holding {
 }
 
 // readWrapped reads with response wrapping: the token comes out once, and its lease ends like any other.
-func (w *world) readWrapped(t *testing.T) {
+func (w *testVault) readWrapped(t *testing.T) {
 	t.Helper()
 	wrapped := w.readJSON(t, "read", "-wrap-ttl=60s", "-format=json", "mastersindia/token/billing")
 	if wrapped.WrapInfo == nil || wrapped.Data != nil {
-		t.Fatalf("the answer is not wrapped: %v", wrapped.WrapInfo)
+		t.Fatalf("the response is not wrapped: %v", wrapped.WrapInfo)
 	}
-	answer := w.readJSON(t, "unwrap", "-format=json", wrapped.WrapInfo.Token)
-	w.upstream.wantAccepted(t, simulator.JWT, answer)
+	response := w.readJSON(t, "unwrap", "-format=json", wrapped.WrapInfo.Token)
+	w.upstream.wantAccepted(t, simulator.JWT, response)
 	w.refused(t, "unwrap", wrapped.WrapInfo.Token)
-	w.wantLeaseBeforeToken(t, answer)
-	w.waitForLeaseEnd(t, answer.LeaseID)
+	w.wantLeaseBeforeToken(t, response)
+	w.waitForLeaseEnd(t, response.LeaseID)
 }
 
 // readWithBatchTokens reads with batch tokens: their leases end with them, or with the token that made them.
-func (w *world) readWithBatchTokens(t *testing.T) {
+func (w *testVault) readWithBatchTokens(t *testing.T) {
 	t.Helper()
 	w.policy(t, "parent", `path "mastersindia/token/+" { capabilities = ["read"] }
 path "auth/token/create" { capabilities = ["update"] }`)
@@ -192,25 +192,25 @@ path "auth/token/create" { capabilities = ["update"] }`)
 
 	const life = 8 * time.Second
 	orphan := w.tokenFor(t, "-type=batch", "-orphan", "-policy=billing", "-ttl="+life.String())
-	answer := w.readAccepted(t, orphan)
-	if got := time.Duration(answer.LeaseDuration) * time.Second; got <= 0 || got > life {
+	response := w.readAccepted(t, orphan)
+	if got := time.Duration(response.LeaseDuration) * time.Second; got <= 0 || got > life {
 		t.Errorf("a batch token of %s got a lease of %s", life, got)
 	}
-	w.waitForLeaseEnd(t, answer.LeaseID)
+	w.waitForLeaseEnd(t, response.LeaseID)
 }
 
 // readAccepted reads a token with a leased role and checks that it is accepted.
-func (w *world) readAccepted(t *testing.T, vaultToken string) harness.Secret {
+func (w *testVault) readAccepted(t *testing.T, vaultToken string) harness.Secret {
 	t.Helper()
-	answer := w.readAs(t, vaultToken, "billing")
-	w.upstream.wantAccepted(t, simulator.JWT, answer)
-	return answer
+	response := w.readAs(t, vaultToken, "billing")
+	w.upstream.wantAccepted(t, simulator.JWT, response)
+	return response
 }
 
 // wantLeaseBeforeToken checks, by Vault's own word, that a lease ends before its token does.
-func (w *world) wantLeaseBeforeToken(t *testing.T, answer harness.Secret) {
+func (w *testVault) wantLeaseBeforeToken(t *testing.T, response harness.Secret) {
 	t.Helper()
-	lease, err := w.lookUpLease(t, answer.LeaseID)
+	lease, err := w.lookUpLease(t, response.LeaseID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +218,7 @@ func (w *world) wantLeaseBeforeToken(t *testing.T, answer harness.Secret) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dies, err := time.Parse(time.RFC3339, answer.String("expires_at"))
+	dies, err := time.Parse(time.RFC3339, response.String("expires_at"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func (w *world) wantLeaseBeforeToken(t *testing.T, answer harness.Secret) {
 	}
 }
 
-func (w *world) lookUpLease(t *testing.T, id string) (*api.Secret, error) {
+func (w *testVault) lookUpLease(t *testing.T, id string) (*api.Secret, error) {
 	t.Helper()
 	client, err := w.Client(w.Token)
 	if err != nil {
@@ -237,7 +237,7 @@ func (w *world) lookUpLease(t *testing.T, id string) (*api.Secret, error) {
 }
 
 // waitForLeaseEnd waits until Vault does not know the lease any more, which must be within the life of a token.
-func (w *world) waitForLeaseEnd(t *testing.T, id string) {
+func (w *testVault) waitForLeaseEnd(t *testing.T, id string) {
 	t.Helper()
 	deadline := time.Now().Add(2 * clientLife)
 	for {
@@ -256,7 +256,7 @@ func (w *world) waitForLeaseEnd(t *testing.T, id string) {
 }
 
 // waitForNoLeases waits until all leases below the path have ended by themselves.
-func (w *world) waitForNoLeases(t *testing.T, path string) {
+func (w *testVault) waitForNoLeases(t *testing.T, path string) {
 	t.Helper()
 	client, err := w.Client(w.Token)
 	if err != nil {

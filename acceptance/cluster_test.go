@@ -21,33 +21,33 @@ import (
 // clusterSize is the smallest cluster that can lose a node.
 const clusterSize = 3
 
-// clusterWorld is a world whose Vault is a cluster. Commands go to its first node, which forwards them.
-type clusterWorld struct {
-	*world
+// testCluster is a testVault whose Vault is a cluster. Commands go to its first node, which forwards them.
+type testCluster struct {
+	*testVault
 
 	cluster *harness.Cluster
 	// root are clients of the nodes. They come again when a node does not know its leader yet.
 	root []*api.Client
 }
 
-// newClusterWorld starts a cluster with the plugin registered, once, and enabled at mastersindia/.
-func newClusterWorld(t *testing.T, patience harness.Patience) *clusterWorld {
+// newTestCluster starts a cluster with the plugin registered, once, and enabled at mastersindia/.
+func newTestCluster(t *testing.T, patience harness.Patience) *testCluster {
 	t.Helper()
-	w := startClusterWorld(t, patience)
+	w := startTestCluster(t, patience)
 	if err := w.cluster.Install(t.Context(), harness.PluginName); err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
-// startClusterWorld starts a cluster that has no plugin yet.
-func startClusterWorld(t *testing.T, patience harness.Patience) *clusterWorld {
+// startTestCluster starts a cluster that has no plugin yet.
+func startTestCluster(t *testing.T, patience harness.Patience) *testCluster {
 	t.Helper()
 	found, err := binaries()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, began := &clusterWorld{world: prepareWorld(t)}, time.Now()
+	w, began := &testCluster{testVault: prepareTestVault(t)}, time.Now()
 	if w.cluster, err = harness.StartCluster(t.Context(), found, t.TempDir(), clusterSize, patience); err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func startClusterWorld(t *testing.T, patience harness.Patience) *clusterWorld {
 	w.Vault = w.cluster.Nodes[0]
 	t.Cleanup(func() {
 		for _, node := range w.cluster.Nodes {
-			view := *w.world
+			view := *w.testVault
 			view.Vault = node
 			view.searchLeaks(t)
 		}
@@ -77,7 +77,7 @@ func startClusterWorld(t *testing.T, patience harness.Patience) *clusterWorld {
 }
 
 // clients returns a client for each node.
-func (w *clusterWorld) clients(t *testing.T, token string) []*api.Client {
+func (w *testCluster) clients(t *testing.T, token string) []*api.Client {
 	t.Helper()
 	clients := make([]*api.Client, len(w.cluster.Nodes))
 	for n, node := range w.cluster.Nodes {
@@ -91,21 +91,21 @@ func (w *clusterWorld) clients(t *testing.T, token string) []*api.Client {
 }
 
 // takeLeases reads tokens of a role and returns their leases.
-func (w *clusterWorld) takeLeases(t *testing.T, role string, count int) []string {
+func (w *testCluster) takeLeases(t *testing.T, role string, count int) []string {
 	t.Helper()
 	leases := make([]string, count)
 	for n := range leases {
-		answer, err := readOnce(t.Context(), w.root[0], "mastersindia/token/"+role, patientTimeout)
+		response, err := readOnce(t.Context(), w.root[0], "mastersindia/token/"+role, patientTimeout)
 		if err != nil {
 			t.Fatal(err)
 		}
-		leases[n] = answer.LeaseID
+		leases[n] = response.LeaseID
 	}
 	return leases
 }
 
 // leaseExists looks a lease up.
-func (w *clusterWorld) leaseExists(t *testing.T, lease string) bool {
+func (w *testCluster) leaseExists(t *testing.T, lease string) bool {
 	t.Helper()
 	found, err := w.root[0].Sys().LookupWithContext(t.Context(), lease)
 	if refused := (*api.ResponseError)(nil); errors.As(err, &refused) && strings.Contains(refused.Error(), "invalid lease") {
@@ -118,7 +118,7 @@ func (w *clusterWorld) leaseExists(t *testing.T, lease string) bool {
 }
 
 // wantLeases checks that leases are still there.
-func (w *clusterWorld) wantLeases(t *testing.T, leases []string) {
+func (w *testCluster) wantLeases(t *testing.T, leases []string) {
 	t.Helper()
 	for _, lease := range leases {
 		if !w.leaseExists(t, lease) {
@@ -128,7 +128,7 @@ func (w *clusterWorld) wantLeases(t *testing.T, leases []string) {
 }
 
 // endLeases checks that leases are still there, and revokes them.
-func (w *clusterWorld) endLeases(t *testing.T, leases []string) {
+func (w *testCluster) endLeases(t *testing.T, leases []string) {
 	t.Helper()
 	w.wantLeases(t, leases)
 	for _, lease := range leases {
@@ -143,8 +143,8 @@ func (w *clusterWorld) endLeases(t *testing.T, leases []string) {
 	w.wantNoIrrevocable(t)
 }
 
-// reign is a time in which a node was the leader, as far as was seen.
-type reign struct {
+// leaderTerm is a time in which a node was the leader, as far as was seen.
+type leaderTerm struct {
 	node int
 	// since is when the node was first known to be unsealed and active; it was so at least until seen.
 	since, seen time.Time
@@ -154,8 +154,8 @@ type reign struct {
 type watch struct {
 	clients []*api.Client
 
-	mu     sync.Mutex
-	reigns []reign
+	mu          sync.Mutex
+	leaderTerms []leaderTerm
 	// over is true while nobody is known to lead.
 	over bool
 }
@@ -167,7 +167,7 @@ const (
 )
 
 // watchLeader begins to watch. The watch ends with the context.
-func (w *clusterWorld) watchLeader(ctx context.Context, t *testing.T) *watch {
+func (w *testCluster) watchLeader(ctx context.Context, t *testing.T) *watch {
 	t.Helper()
 	v := &watch{clients: w.clients(t, ""), over: true}
 	done := make(chan struct{})
@@ -203,7 +203,7 @@ func (v *watch) look(ctx context.Context) {
 		asked := time.Now()
 		if v.active(ctx, last) {
 			v.mu.Lock()
-			v.reigns[len(v.reigns)-1].seen = asked
+			v.leaderTerms[len(v.leaderTerms)-1].seen = asked
 			v.mu.Unlock()
 			return
 		}
@@ -215,7 +215,7 @@ func (v *watch) look(ctx context.Context) {
 		if v.active(ctx, node) {
 			now := time.Now()
 			v.mu.Lock()
-			v.reigns, v.over = append(v.reigns, reign{node: node, since: now, seen: now}), false
+			v.leaderTerms, v.over = append(v.leaderTerms, leaderTerm{node: node, since: now, seen: now}), false
 			v.mu.Unlock()
 			return
 		}
@@ -234,21 +234,21 @@ func (v *watch) active(ctx context.Context, node int) bool {
 func (v *watch) leader() (node int, known bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.over || len(v.reigns) == 0 {
+	if v.over || len(v.leaderTerms) == 0 {
 		return 0, false
 	}
-	return v.reigns[len(v.reigns)-1].node, true
+	return v.leaderTerms[len(v.leaderTerms)-1].node, true
 }
 
-// all returns the reigns so far.
-func (v *watch) all() []reign {
+// all returns the terms so far.
+func (v *watch) all() []leaderTerm {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return append([]reign(nil), v.reigns...)
+	return append([]leaderTerm(nil), v.leaderTerms...)
 }
 
-// waitForReign waits until there were so many reigns and somebody leads, and returns the last of them.
-func (v *watch) waitForReign(t *testing.T, count int) reign {
+// waitForLeaderTerm waits until there have been count leader terms, and returns the last of them.
+func (v *watch) waitForLeaderTerm(t *testing.T, count int) leaderTerm {
 	t.Helper()
 	deadline := time.After(time.Minute)
 	for {
@@ -265,13 +265,13 @@ func (v *watch) waitForReign(t *testing.T, count int) reign {
 	}
 }
 
-// interregnum is a time in which there may have been no leader.
-type interregnum struct{ from, to time.Time }
+// leaderGap is a time in which there may have been no leader.
+type leaderGap struct{ from, to time.Time }
 
-// leaderAt is the reign that had begun last at the given time.
-func leaderAt(reigns []reign, at time.Time) reign {
-	last := reigns[0]
-	for _, r := range reigns {
+// leaderAt is the term that had begun last at the given time.
+func leaderAt(leaderTerms []leaderTerm, at time.Time) leaderTerm {
+	last := leaderTerms[0]
+	for _, r := range leaderTerms {
 		if r.since.Before(at) {
 			last = r
 		}
@@ -279,19 +279,19 @@ func leaderAt(reigns []reign, at time.Time) reign {
 	return last
 }
 
-func length(gap interregnum) time.Duration { return gap.to.Sub(gap.from).Round(time.Millisecond) }
+func length(gap leaderGap) time.Duration { return gap.to.Sub(gap.from).Round(time.Millisecond) }
 
-// interregna returns the times between the reigns.
-func interregna(reigns []reign) []interregnum {
-	var between []interregnum
-	for n := 1; n < len(reigns); n++ {
-		between = append(between, interregnum{reigns[n-1].seen, reigns[n].since})
+// leaderGaps returns the times between the terms.
+func leaderGaps(leaderTerms []leaderTerm) []leaderGap {
+	var between []leaderGap
+	for n := 1; n < len(leaderTerms); n++ {
+		between = append(between, leaderGap{leaderTerms[n-1].seen, leaderTerms[n].since})
 	}
 	return between
 }
 
 // overlaps reports whether the time from begin to end was in part without a leader, give or take the margin.
-func overlaps(between []interregnum, begin, end time.Time, margin time.Duration) bool {
+func overlaps(between []leaderGap, begin, end time.Time, margin time.Duration) bool {
 	for _, gap := range between {
 		if begin.Before(gap.to.Add(margin)) && end.After(gap.from.Add(-margin)) {
 			return true

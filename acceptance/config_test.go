@@ -13,9 +13,9 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func TestAWrongPasswordStoresNothing(t *testing.T) {
+func TestConfig_WrongPasswordStoresNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	account := w.account(t, simulator.JWT)
 	wrong := account
 	wrong.Password = canary("wrong")
@@ -33,7 +33,7 @@ func TestAWrongPasswordStoresNothing(t *testing.T) {
 
 	stdin, args = w.configCommand(t, "main", wrong)
 	w.mustFail(t, stdin, args...)
-	w.upstream.wantLogins(t, 1) // The same refused secrets are answered from memory.
+	w.upstream.wantLogins(t, 1) // The same refused secrets are refused from memory.
 
 	w.writeConfig(t, "main", account)
 	w.writeRole(t, "app", "main")
@@ -46,9 +46,9 @@ func TestAWrongPasswordStoresNothing(t *testing.T) {
 	w.upstream.wantAccepted(t, simulator.JWT, before)
 }
 
-func TestAnUnverifiedConfigLogsInAtTheFirstRead(t *testing.T) {
+func TestConfig_UnverifiedLogsInAtFirstRead(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.writeConfig(t, "main", w.account(t, simulator.OAuth), "verify_connection=false")
 	w.writeRole(t, "app", "main")
 	w.upstream.wantLogins(t, 0)
@@ -56,12 +56,12 @@ func TestAnUnverifiedConfigLogsInAtTheFirstRead(t *testing.T) {
 	w.upstream.wantLogins(t, 1)
 }
 
-func TestAConfigReadsBackWithoutItsSecretsAndWritesBackUnchanged(t *testing.T) {
+func TestConfig_WritesBackWhatItReads(t *testing.T) {
 	t.Parallel()
 	for _, protocol := range simulator.Protocols() {
 		t.Run(string(protocol), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newTestVault(t)
 			account := w.app(t, protocol)
 			token := w.readToken(t, "app").String("token_id")
 			stored := w.readJSON(t, "read", "-format=json", "mastersindia/config/main").Data
@@ -92,9 +92,9 @@ func TestAConfigReadsBackWithoutItsSecretsAndWritesBackUnchanged(t *testing.T) {
 	}
 }
 
-func TestThePasswordFollowsNoChangeOfAddress(t *testing.T) {
+func TestConfig_MoveRequiresPassword(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	for _, change := range []string{
 		"token_url=https://127.0.0.1:1/api/v2/token-auth/", "proxy_url=http://127.0.0.1:1", "allow_http=true",
@@ -109,9 +109,9 @@ func TestThePasswordFollowsNoChangeOfAddress(t *testing.T) {
 	w.vault(t, "write", "mastersindia/config/main", "request_timeout=20s") // What moves no secret needs none.
 }
 
-func TestNames(t *testing.T) {
+func TestConfig_NamesValidated(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	long := strings.Repeat("n", 128)
 	for _, name := range []string{"gst.example.in", "a.-.b", "A_b-1", "_x_", "7", long} {
 		w.vault(t, "write", "mastersindia/config/"+name, "protocol=jwt", "token_url="+w.upstream.loginURL(simulator.JWT),
@@ -137,9 +137,9 @@ func TestNames(t *testing.T) {
 	w.refused(t, "read", "mastersindia/config/a_B-1") // Case counts.
 }
 
-func TestListsShowWhatOneLooksFor(t *testing.T) {
+func TestList_ShowsDetails(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	w.writeConfig(t, "verify", w.account(t, simulator.OAuth))
 	table := w.vault(t, "list", "-detailed", "mastersindia/config")
@@ -154,9 +154,9 @@ func TestListsShowWhatOneLooksFor(t *testing.T) {
 	w.vault(t, "list", "-detailed", "mastersindia/preset")
 }
 
-func TestPresetsResolveWhenWritten(t *testing.T) {
+func TestPreset_ResolvedWhenWritten(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	user := []string{"username=u", "password=never-used-password"}
 	client := []string{"client_id=c", "client_secret=never-used-secret"}
 	credentials := map[string][]string{
@@ -185,9 +185,9 @@ func TestPresetsResolveWhenWritten(t *testing.T) {
 	w.upstream.wantLogins(t, 0)
 }
 
-func TestUnknownParametersAreRefusedByName(t *testing.T) {
+func TestConfig_UnknownParametersRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	const value = "typed-into-the-wrong-field"
 	for _, args := range [][]string{
@@ -208,30 +208,30 @@ func TestUnknownParametersAreRefusedByName(t *testing.T) {
 	}
 }
 
-func TestSecretsThatEndInANewlineAreRefused(t *testing.T) {
+func TestConfig_SecretWithNewlineRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	account := w.account(t, simulator.JWT)
 	_, args := w.configCommand(t, "main", account)
 	said := w.mustFail(t, account.Password+"\n", args...).Stderr
 	if !strings.Contains(said, "newline") || !strings.Contains(said, "printf") {
-		t.Errorf("want to be told of the newline and of printf, got: %s", said)
+		t.Errorf("want an error that names the newline and printf, got: %s", said)
 	}
 	w.upstream.wantLogins(t, 0)
 }
 
-func TestHTTPNeedsToBeAllowed(t *testing.T) {
+func TestConfig_HTTPRequiresAllowHTTP(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	stdin, args := w.configCommand(t, "main", w.account(t, simulator.SOAP), "token_url=http://127.0.0.1:1/api.einvoice.php")
 	if said := w.mustFail(t, stdin, args...).Stderr; !strings.Contains(said, "allow_http") {
 		t.Errorf("a plain http URL was refused without naming allow_http: %s", said)
 	}
 }
 
-func TestAPausedConfigSaysWhy(t *testing.T) {
+func TestConfig_PausedReadsShowReason(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	w.vault(t, "write", "mastersindia/config/main", "paused=true", "pause_reason=the accountant is on holiday")
 	said := w.refused(t, "read", "mastersindia/token/app")
@@ -243,9 +243,9 @@ func TestAPausedConfigSaysWhy(t *testing.T) {
 	w.upstream.wantLogins(t, 1)
 }
 
-func TestHelpIsThere(t *testing.T) {
+func TestHelp_EveryPathHasHelp(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	for _, path := range []string{"", "config/x", "role/x", "token/x", "preset/x"} {
 		if text := w.vault(t, "path-help", "mastersindia/"+path); len(text) < 80 {
 			t.Errorf("path-help mastersindia/%s says no more than %q", path, text)

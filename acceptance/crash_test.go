@@ -24,21 +24,21 @@ import (
 )
 
 const (
-	// recoveryTimeout bounds the wait for a good read after a kill. The pause after a login that was cut off is a second or so;
+	// recoveryTimeout bounds the wait for a good read after a kill. The backoff after an interrupted login is about a second;
 	// the rest is for a loaded machine.
 	recoveryTimeout = 30 * time.Second
-	// shortPause is the longest pause that a login which was cut off may cost: a second and its jitter, and the rounding of the
-	// time that is told.
+	// shortPause is the longest backoff after an interrupted login: a second and its jitter, and the rounding of the
+	// time in the message.
 	shortPause = 2500 * time.Millisecond
-	// cutOff is the reason that is told.
+	// cutOff is the reason in the message.
 	cutOff = "cut off when the plugin stopped"
-	// storeTimeout bounds how long after the upstream has answered a login its token may still be on its way into storage.
+	// storeTimeout bounds how long after the upstream has responded to a login its token may still be on its way into storage.
 	storeTimeout = time.Second
 )
 
-// TestTwentyCrashesOfThePlugin kills the plugin's process again and again, under readers: while they read, in the middle of a
+// TestCrash_TwentyUnderReaders kills the plugin's process again and again, under readers: while they read, in the middle of a
 // login that they wait for, of a forced one and of one in the background.
-func TestTwentyCrashesOfThePlugin(t *testing.T) {
+func TestCrash_TwentyUnderReaders(t *testing.T) {
 	t.Parallel()
 	c := newCrashes(t)
 	for _, kill := range []struct {
@@ -46,13 +46,13 @@ func TestTwentyCrashesOfThePlugin(t *testing.T) {
 		times int
 		once  func(t *testing.T, n int)
 	}{
-		{"reads", 5, c.amongReads},
+		{"reads", 5, c.duringReads},
 		{"reads, and again as soon as it was back", 1, c.twice},
-		{"a cold login", 4, c.inAColdLogin},
-		{"the end of a login", 3, c.atTheEndOfALogin},
-		{"a forced login", 2, c.inAForcedLogin},
-		{"a verification", 1, c.inAVerification},
-		{"a rotation", 3, c.inARotation},
+		{"a cold login", 4, c.duringColdLogin},
+		{"the end of a login", 3, c.atEndOfLogin},
+		{"a forced login", 2, c.duringForcedLogin},
+		{"a verification", 1, c.duringVerification},
+		{"a rotation", 3, c.duringRotation},
 	} {
 		var took []time.Duration
 		for n := range kill.times {
@@ -61,35 +61,35 @@ func TestTwentyCrashesOfThePlugin(t *testing.T) {
 		}
 		t.Logf("killed in the middle of %s: %d times; until the next good read: %s", kill.kind, kill.times, medianAndMax(took))
 	}
-	c.crowd.end()
+	c.readers.end()
 	c.wantTwentyKills(t)
 	c.wantLoginsFor(t)
 	c.wantFailuresExplained(t)
-	c.crowd.wantNothingWrong(t)
+	c.readers.wantNothingWrong(t)
 	c.wantLeasesIntact(t)
 }
 
-// crashes is the world of the test above and what it has seen.
+// crashes is the fixture of the test above, and what it has seen.
 type crashes struct {
-	*world
+	*testVault
 
-	crowd  *crowd
-	client *api.Client
+	readers *concurrentReaders
+	client  *api.Client
 	// steady accounts log in once and never again. The token of cold is revoked before each login, turning has a new one every
 	// few seconds.
 	steady        []source
 	cold, turning source
 
-	began     time.Time
-	killed    []int           // process ids
-	windows   []window        // from each kill to the recovery from it
-	recovered []time.Duration // from each kill to the next good read
-	struck    int             // reads that were under way at a kill
-	asked     int             // logins that an operator asked for and was told the success of
-	coldOnes  int             // logins that cold's readers needed
-	cutLogins map[string]int  // by account: logins in the middle of which the plugin was killed
-	paused    int             // answers that told of the short pause
-	ended     []string        // leases that were ended right after a kill
+	began       time.Time
+	killed      []int           // process ids
+	windows     []window        // from each kill to the recovery from it
+	recovered   []time.Duration // from each kill to the next good read
+	interrupted int             // reads that were under way at a kill
+	asked       int             // logins that an operator requested and that succeeded
+	coldOnes    int             // logins that cold's readers needed
+	cutLogins   map[string]int  // by account: logins in the middle of which the plugin was killed
+	paused      int             // responses that report the short backoff
+	ended       []string        // leases that were ended right after a kill
 
 	// lastRotation is when the upstream last saw a login of turning begin or end, in nanoseconds of the Unix epoch.
 	lastRotation atomic.Int64
@@ -97,7 +97,7 @@ type crashes struct {
 
 func newCrashes(t *testing.T) *crashes {
 	t.Helper()
-	w := newWorld(t)
+	w := newTestVault(t)
 	if _, err := w.RunningPlugins(); errors.Is(err, harness.ErrNoProc) {
 		t.Skip(err)
 	}
@@ -105,7 +105,7 @@ func newCrashes(t *testing.T) *crashes {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &crashes{world: w, client: client, began: time.Now(), cutLogins: map[string]int{}}
+	c := &crashes{testVault: w, client: client, began: time.Now(), cutLogins: map[string]int{}}
 	add := func(name string, account simulator.Account, config ...string) source {
 		account = w.upstream.addAccount(t, account)
 		w.writeConfig(t, name, account, config...)
@@ -123,9 +123,9 @@ func newCrashes(t *testing.T) *crashes {
 	// One percent of ten minutes: a rotation every six seconds, under a token that lives on for long.
 	c.turning = add("turning", simulator.Account{Protocol: simulator.FirstVision, TokenTTL: 10 * time.Minute}, "rotation_percent=1")
 	c.watchRotations(t)
-	c.crowd = w.startCrowd(t, append([]source{unleased, c.cold, c.turning, c.turning}, c.steady...)...)
+	c.readers = w.startReaders(t, append([]source{unleased, c.cold, c.turning, c.turning}, c.steady...)...)
 	for _, s := range append([]source{unleased, c.cold, c.turning}, c.steady...) {
-		c.crowd.waitForGood(t, s, recoveryTimeout)
+		c.readers.waitForGood(t, s, recoveryTimeout)
 	}
 	return c
 }
@@ -177,7 +177,7 @@ func (c *crashes) find(t *testing.T) int {
 // rotation of turning, whose time may come at any kill.
 func (c *crashes) killProcess(t *testing.T, pid int, loggingIn ...source) {
 	t.Helper()
-	c.struck += c.crowd.underWay()
+	c.interrupted += c.readers.underWay()
 	began := time.Now() // a read can fail as soon as the signal is sent, before the call returns
 	if err := harness.KillProcess(pid); err != nil {
 		t.Fatal(err)
@@ -196,18 +196,18 @@ func (c *crashes) killProcess(t *testing.T, pid int, loggingIn ...source) {
 func (c *crashes) recover(t *testing.T, first source) []error {
 	t.Helper()
 	last := &c.windows[len(c.windows)-1]
-	_, failed := c.crowd.waitForGood(t, first, recoveryTimeout)
+	_, failed := c.readers.waitForGood(t, first, recoveryTimeout)
 	c.recovered = append(c.recovered, time.Since(last.from))
 	for _, s := range append([]source{c.cold, c.turning}, c.steady...) {
-		c.crowd.waitForGood(t, s, recoveryTimeout)
+		c.readers.waitForGood(t, s, recoveryTimeout)
 	}
 	last.to = time.Now()
 	return failed
 }
 
-// amongReads kills while reads are under way. In every other round the first request after that ends a lease.
-func (c *crashes) amongReads(t *testing.T, n int) {
-	c.crowd.rush(t, c.steady[n%2])
+// duringReads kills while reads are under way. In every other round the first request after that ends a lease.
+func (c *crashes) duringReads(t *testing.T, n int) {
+	c.readers.burst(t, c.steady[n%2])
 	c.kill(t)
 	if n%2 == 1 {
 		c.endLease(t)
@@ -215,10 +215,10 @@ func (c *crashes) amongReads(t *testing.T, n int) {
 	c.recover(t, c.steady[n%2])
 }
 
-// endLease ends the newest lease. Vault says so when it found no plugin to tell, and is asked again.
+// endLease ends the newest lease. It retries if Vault reports that the plugin was not running.
 func (c *crashes) endLease(t *testing.T) {
 	t.Helper()
-	leases := c.crowd.heldLeases()
+	leases := c.readers.leasesRead()
 	lease := leases[len(leases)-1]
 	c.ended = append(c.ended, lease)
 	deadline := time.Now().Add(recoveryTimeout)
@@ -234,19 +234,19 @@ func (c *crashes) endLease(t *testing.T) {
 	}
 }
 
-// twice kills, and kills again the process that Vault has started in its place as soon as that has answered. (Not sooner: a
+// twice kills, and kills again the process that Vault has started in its place as soon as that has responded. (Not sooner: a
 // plugin that ends within its own start is for Vault to get over, and it was seen once not to within half a minute.)
 func (c *crashes) twice(t *testing.T, _ int) {
-	c.crowd.rush(t, c.steady[0])
+	c.readers.burst(t, c.steady[0])
 	c.kill(t)
-	c.crowd.waitForGood(t, c.steady[0], recoveryTimeout)
+	c.readers.waitForGood(t, c.steady[0], recoveryTimeout)
 	c.windows[len(c.windows)-1].to = time.Now()
 	c.kill(t)
 	c.recover(t, c.steady[0])
 }
 
-// inAColdLogin kills while readers without a token wait for a login.
-func (c *crashes) inAColdLogin(t *testing.T, _ int) {
+// duringColdLogin kills while readers without a token wait for a login.
+func (c *crashes) duringColdLogin(t *testing.T, _ int) {
 	c.startColdLogin(t, time.Minute)
 	c.kill(t, c.cold)
 	c.coldOnes++
@@ -254,16 +254,16 @@ func (c *crashes) inAColdLogin(t *testing.T, _ int) {
 	c.wantShortPause(t)
 }
 
-// atTheEndOfALogin kills around the moment when the upstream has answered: once just before, then as soon as it has, so that
+// atEndOfLogin kills around the moment when the upstream has responded: once just before, then as soon as it has, so that
 // the token may be on its way, or in memory and not yet in storage.
-func (c *crashes) atTheEndOfALogin(t *testing.T, n int) {
+func (c *crashes) atEndOfLogin(t *testing.T, n int) {
 	const takes, early = 400 * time.Millisecond, 20 * time.Millisecond
 	pid, before := c.find(t), c.countsOf(c.cold)
 	c.startColdLogin(t, takes)
 	if n == 0 {
 		<-time.After(takes - early)
 	} else {
-		c.waitForAnswer(t, before.LoginsOK)
+		c.waitForResponse(t, before.LoginsOK)
 	}
 	c.killProcess(t, pid, c.cold)
 	c.coldOnes++
@@ -273,13 +273,13 @@ func (c *crashes) atTheEndOfALogin(t *testing.T, n int) {
 	}
 }
 
-// waitForAnswer returns at the moment when the upstream has answered the login of cold.
-func (c *crashes) waitForAnswer(t *testing.T, before int) {
+// waitForResponse returns at the moment when the upstream has responded to the login of cold.
+func (c *crashes) waitForResponse(t *testing.T, before int) {
 	t.Helper()
 	deadline := time.Now().Add(recoveryTimeout)
 	for c.countsOf(c.cold).LoginsOK == before {
 		if time.Now().After(deadline) {
-			t.Fatalf("upstream has not answered within %s", recoveryTimeout)
+			t.Fatalf("upstream has not responded within %s", recoveryTimeout)
 		}
 		runtime.Gosched()
 	}
@@ -310,42 +310,42 @@ func (c *crashes) slow(t *testing.T, s source, delay time.Duration, cause func()
 	}
 }
 
-// inAForcedLogin kills while an operator's own login is under way. Vault asks the new process again by itself.
-func (c *crashes) inAForcedLogin(t *testing.T, _ int) {
-	c.inALoginOf(t, func() error {
+// duringForcedLogin kills while an operator's own login is under way. Vault asks the new process again by itself.
+func (c *crashes) duringForcedLogin(t *testing.T, _ int) {
+	c.duringLogin(t, func() error {
 		_, err := c.client.Logical().WriteWithContext(t.Context(), "mastersindia/rotate/"+c.cold.config, nil)
 		return err
 	})
 }
 
-// inAVerification kills while a changed config is tried. Vault asks the new process again by itself.
-func (c *crashes) inAVerification(t *testing.T, n int) {
-	c.inALoginOf(t, func() error {
+// duringVerification kills while a changed config is tried. Vault asks the new process again by itself.
+func (c *crashes) duringVerification(t *testing.T, n int) {
+	c.duringLogin(t, func() error {
 		_, err := c.client.Logical().WriteWithContext(t.Context(), "mastersindia/config/"+c.cold.config,
 			map[string]any{"headers": map[string]any{"X-Round": fmt.Sprint(n)}})
 		return err
 	})
 }
 
-// inALoginOf kills in the middle of a login that an operator's request makes.
-func (c *crashes) inALoginOf(t *testing.T, ask func() error) {
+// duringLogin kills in the middle of a login that an operator's request makes.
+func (c *crashes) duringLogin(t *testing.T, ask func() error) {
 	t.Helper()
-	answered := make(chan error, 1)
-	c.slow(t, c.cold, time.Minute, func() { go func() { answered <- ask() }() })
+	done := make(chan error, 1)
+	c.slow(t, c.cold, time.Minute, func() { go func() { done <- ask() }() })
 	c.kill(t, c.cold)
 	// The token that was to be replaced lives on.
 	if failed := c.recover(t, c.cold); mentions(failed, cutOff) {
 		t.Errorf("a login that was asked for and cut off kept readers from the token that lives: %v", errors.Join(failed...))
 	}
-	if err := <-answered; err == nil {
+	if err := <-done; err == nil {
 		c.asked++
 	} else if status := statusOf(err); status != http.StatusInternalServerError {
 		t.Errorf("a request in the middle of whose login the plugin was killed: %v", err)
 	}
 }
 
-// inARotation kills while the engine replaces a token in the background.
-func (c *crashes) inARotation(t *testing.T, _ int) {
+// duringRotation kills while the engine replaces a token in the background.
+func (c *crashes) duringRotation(t *testing.T, _ int) {
 	c.slow(t, c.turning, time.Minute, func() {})
 	c.kill(t, c.turning)
 	if failed := c.recover(t, c.turning); mentions(failed, cutOff) {
@@ -366,19 +366,19 @@ func (c *crashes) countsOf(s source) simulator.Counts {
 	return c.upstream.Counters().Of(s.account.Protocol, s.account.Name())
 }
 
-// wantShortPause checks what readers of cold were told since the last kill: that a login was cut off, and a time of the next
+// wantShortPause checks the errors of readers of cold since the last kill: that a login was cut off, and a time of the next
 // attempt that is seconds away.
 func (c *crashes) wantShortPause(t *testing.T) {
 	t.Helper()
-	last, told := c.windows[len(c.windows)-1], 0
-	for _, f := range c.crowd.failures() {
+	last, seen := c.windows[len(c.windows)-1], 0
+	for _, f := range c.readers.failures() {
 		if f.to.Before(last.from) || !strings.Contains(f.said, cutOff) {
 			continue
 		}
-		told++
+		seen++
 		match := regexp.MustCompile(`next attempt at (\S+Z)`).FindStringSubmatch(f.said)
 		if match == nil || f.status != http.StatusServiceUnavailable || f.source != c.cold {
-			t.Errorf("want a 503 for a reader of cold that tells the time of the next attempt, got for %s: %s", f.source.path, f.said)
+			t.Errorf("want a 503 for a reader of cold with the time of the next attempt, got for %s: %s", f.source.path, f.said)
 			continue
 		}
 		next, err := time.Parse(time.RFC3339, match[1])
@@ -386,13 +386,13 @@ func (c *crashes) wantShortPause(t *testing.T) {
 			t.Fatal(err)
 		}
 		if pause := next.Sub(f.from); pause > shortPause {
-			t.Errorf("the pause after a login that was cut off is %s long, want at most %s", pause, shortPause)
+			t.Errorf("the backoff after an interrupted login is %s long, want at most %s", pause, shortPause)
 		}
 	}
-	if told == 0 {
-		t.Error("nobody was told that a login was cut off")
+	if seen == 0 {
+		t.Error("no reader got the error that a login was cut off")
 	}
-	c.paused += told
+	c.paused += seen
 }
 
 func mentions(failed []error, words string) bool {
@@ -404,11 +404,11 @@ func (c *crashes) wantTwentyKills(t *testing.T) {
 	if len(c.killed) != 20 || len(slices.Compact(slices.Sorted(slices.Values(c.killed)))) != 20 {
 		t.Errorf("killed the processes %v, want 20 different ones", c.killed)
 	}
-	if c.struck == 0 {
+	if c.interrupted == 0 {
 		t.Error("no read was under way at any kill: this test proves nothing")
 	}
-	t.Logf("20 kills, %d reads under way at them; until the next good read: %s", c.struck, medianAndMax(c.recovered))
-	t.Logf("%d answers told of the pause after a login that was cut off", c.paused)
+	t.Logf("20 kills, %d reads under way at them; until the next good read: %s", c.interrupted, medianAndMax(c.recovered))
+	t.Logf("%d responses reported the backoff after an interrupted login", c.paused)
 }
 
 // wantLoginsFor checks the logins of each account: no kill costs more than the one that it cut off.
@@ -418,7 +418,7 @@ func (c *crashes) wantLoginsFor(t *testing.T) {
 	for _, s := range append([]source{c.cold, c.turning}, c.steady...) {
 		counts, cut := c.countsOf(s), c.cutLogins[s.owner()]
 		lost := counts.Logins - counts.LoginsOK
-		t.Logf("%s: %d logins, %d of them cut off, %d good reads", s.config, counts.Logins, lost, c.crowd.goodReads(s))
+		t.Logf("%s: %d logins, %d of them cut off, %d good reads", s.config, counts.Logins, lost, c.readers.goodReads(s))
 		needed := 1
 		switch s {
 		case c.cold:
@@ -433,12 +433,12 @@ func (c *crashes) wantLoginsFor(t *testing.T) {
 	}
 }
 
-// wantFailuresExplained checks that each read that failed was struck by a kill, or told of the pause after one.
+// wantFailuresExplained checks that each read that failed was hit by a kill, or reports the backoff after one.
 func (c *crashes) wantFailuresExplained(t *testing.T) {
 	t.Helper()
-	struck, paused := 0, 0
+	interrupted, paused := 0, 0
 	said := map[string]int{}
-	for _, f := range c.crowd.failures() {
+	for _, f := range c.readers.failures() {
 		said[fmt.Sprintf("%d %s", f.status, shortened(f.said))]++
 		switch {
 		case !f.within(c.windows):
@@ -446,12 +446,12 @@ func (c *crashes) wantFailuresExplained(t *testing.T) {
 		case strings.Contains(f.said, cutOff) && f.source.path == c.cold.path:
 			paused++
 		case f.status == http.StatusInternalServerError && !strings.Contains(f.said, "config"):
-			struck++
+			interrupted++
 		default:
 			t.Errorf("%s failed in another way than a kill explains: %s", f.source.path, f.said)
 		}
 	}
-	t.Logf("%d reads were struck by a kill and failed, %d met the pause", struck, paused)
+	t.Logf("%d reads were interrupted by a kill and failed, %d failed during the backoff", interrupted, paused)
 	for what, times := range said {
 		t.Logf("%d × %s", times, what)
 	}
@@ -475,7 +475,7 @@ func (c *crashes) wantLeasesIntact(t *testing.T) {
 			known[s.path+"/"+key.(string)] = true
 		}
 	}
-	held := c.crowd.heldLeases()
+	held := c.readers.leasesRead()
 	lost := slices.DeleteFunc(slices.Clone(held), func(id string) bool { return known[id] })
 	t.Logf("%d leases were given out, %d are known, %d were ended right after a kill", len(held), len(known), len(c.ended))
 	if !slices.Equal(slices.Sorted(slices.Values(lost)), slices.Sorted(slices.Values(c.ended))) {
@@ -496,7 +496,7 @@ func (c *crashes) wantLeasesIntact(t *testing.T) {
 }
 
 // wantNoLeasesAt checks that no lease is left below the path.
-func (w *world) wantNoLeasesAt(t *testing.T, path string) {
+func (w *testVault) wantNoLeasesAt(t *testing.T, path string) {
 	t.Helper()
 	client, err := w.Client(w.Token)
 	if err != nil {

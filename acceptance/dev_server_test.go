@@ -95,8 +95,8 @@ func devServerBlocks(t *testing.T) []string {
 	return blocks
 }
 
-// serve runs in a terminal what makes a server listen at an address, and ends it with the test as Ctrl-C does. Where somebody
-// else has taken the port meanwhile it tries another one.
+// serve runs in a terminal what makes a server listen at an address, and ends it with the test as Ctrl-C does. Where another
+// process else has taken the port meanwhile it tries another one.
 func serve(t *testing.T, dir string, env []string, script func(address string) string) string {
 	t.Helper()
 	var said []byte
@@ -145,7 +145,7 @@ func begin(t *testing.T, dir string, env []string, script, log string) <-chan st
 	return ended
 }
 
-// listens waits until somebody listens at the address and has not ended a second later, as a server does that finds its second
+// listens waits until a server listens at the address and has not ended a second later, as a server does that finds its second
 // port taken.
 func listens(t *testing.T, address string, ended <-chan struct{}) bool {
 	t.Helper()

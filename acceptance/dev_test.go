@@ -77,7 +77,7 @@ func startDev(t *testing.T) *dev {
 	}
 }
 
-// reader is somebody who has typed what "make dev" says.
+// reader is a user who types the commands that "make dev" prints.
 func (d *dev) reader(t *testing.T, more ...string) reader {
 	t.Helper()
 	bin := t.TempDir()

@@ -23,10 +23,10 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// shown is a command of a document, and the lines of its answer that the document shows.
+// shown is a command of a document, and the lines of its response that the document shows.
 type shown struct {
-	command string
-	answer  []string
+	command  string
+	response []string
 }
 
 // documents are those whose commands are run, in this order, in one Vault: the last one leaves accounts paused.
@@ -48,20 +48,20 @@ func documents() []string {
 	}
 }
 
-// installGuide has a section for which one Vault is not enough: TestThreeNodesInstalledByTheDocument follows it.
+// installGuide has a section for which one Vault is not enough: TestInstallGuide_ThreeNodeCluster follows it.
 const (
 	installGuide   = "docs/install.md"
 	clusterSection = "On a cluster"
 )
 
-// upgradeGuide is followed by TestAnUpgradeInPlaceUnderReaders, since it takes a second version.
+// upgradeGuide is followed by TestUpgrade_InPlaceUnderReaders, since it takes a second version.
 const upgradeGuide = "docs/upgrade.md"
 
-// TestTheCommandsOfTheDocumentsWork runs every command of every document as it stands there, in one Vault, with the vendors'
+// TestDocs_CommandsWork runs every command of every document as it stands there, in one Vault, with the vendors'
 // own host names.
-func TestTheCommandsOfTheDocumentsWork(t *testing.T) {
+func TestDocs_CommandsWork(t *testing.T) {
 	t.Parallel()
-	w := newDocumentedWorld(t)
+	w := newDocsVault(t)
 	ran := 0
 	for _, document := range documents() {
 		commands := withoutMissing(t, commandsOf(t, filepath.Join("..", document)))
@@ -73,14 +73,14 @@ func TestTheCommandsOfTheDocumentsWork(t *testing.T) {
 		"router.mastersindia.co", "qa-globalback.mastersindia-einv.com", "commonapi.mastersindia.co",
 		"staging-soapapi.mastersindia.co", "stg34.visionplus.io", "prod.emea.api.fiservapps.com", "latam.example",
 	} {
-		if !slices.Contains(w.vendors.asked(), host) {
+		if !slices.Contains(w.vendorHosts.asked(), host) {
 			t.Errorf("no login went to %s", host)
 		}
 	}
 }
 
-// TestEveryDocumentIsRun keeps a new document from being left out above.
-func TestEveryDocumentIsRun(t *testing.T) {
+// TestDocs_EveryDocumentIsRun keeps a new document from being left out above.
+func TestDocs_EveryDocumentIsRun(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../docs/*.md")
 	if err != nil {
@@ -94,9 +94,9 @@ func TestEveryDocumentIsRun(t *testing.T) {
 	}
 }
 
-// TestTheTestsThatDocumentsNameExist keeps a claim from resting on a test that was renamed. A name may be cut short by an
+// TestDocs_NamedTestsExist keeps a claim from resting on a test that was renamed. A name may be cut short by an
 // ellipsis.
-func TestTheTestsThatDocumentsNameExist(t *testing.T) {
+func TestDocs_NamedTestsExist(t *testing.T) {
 	t.Parallel()
 	var source strings.Builder
 	for _, pattern := range []string{"*_test.go", "../*_test.go", "../test/*_test.go", "../simulator/*_test.go", "../backend/*/*_test.go", "../audit/*_test.go"} {
@@ -138,22 +138,22 @@ func TestTheTestsThatDocumentsNameExist(t *testing.T) {
 	}
 }
 
-// documentedWorld is a world as the reader of the documents has it: the plugin is a file, and not yet registered.
-type documentedWorld struct {
-	*world
+// docsVault is a testVault as a reader of the documents has it: the plugin is a file, and not yet registered.
+type docsVault struct {
+	*testVault
 
-	vendors  *vendors
-	password string
-	secret   string
+	vendorHosts *vendorHosts
+	password    string
+	secret      string
 }
 
-func newDocumentedWorld(t *testing.T) *documentedWorld {
+func newDocsVault(t *testing.T) *docsVault {
 	t.Helper()
-	d := &documentedWorld{}
-	w := prepareWorld(t)
-	d.vendors = newVendors(t, w.upstream.Simulator, w.file("vendors.pem"))
-	d.world = w
-	w.launch(t, harness.StartDevVault, d.vendors.env()...)
+	d := &docsVault{}
+	w := prepareTestVault(t)
+	d.vendorHosts = newVendorHosts(t, w.upstream.Simulator, w.file("vendorHosts.pem"))
+	d.testVault = w
+	w.launch(t, harness.StartDevVault, d.vendorHosts.env()...)
 	d.password, d.secret = "documented-password-0", "documented-client-secret-0"
 	names := map[simulator.Protocol]string{simulator.JWT: "api", simulator.FirstVision: "fv"} // the others are called by their protocol
 	for _, a := range simulator.DemoAccounts() {
@@ -170,21 +170,21 @@ func newDocumentedWorld(t *testing.T) *documentedWorld {
 }
 
 // follow runs a document's commands.
-func (d *documentedWorld) follow(t *testing.T, document string, commands []shown) {
+func (d *docsVault) follow(t *testing.T, document string, commands []shown) {
 	t.Helper()
 	env := d.CLI.Env("PLUGIN_DIR="+filepath.Join(d.Dir, "plugins"), "AUDIT_LOG="+d.AuditLog(),
 		"PATH="+d.programsOnPath(t)+":"+os.Getenv("PATH"))
 	reader{env: env, dir: d.download(t), password: d.password, secret: d.secret}.follow(t, document, commands)
 }
 
-// reader is somebody who follows a document, in a folder, and types a password or a client secret where a command asks for it.
+// reader is a user who follows a document in a folder, and types a password or a client secret where a command asks for it.
 type reader struct {
 	env              []string
 	dir              string
 	password, secret string
 }
 
-// follow runs commands in one shell, as a person would, and looks for the answers that the document shows.
+// follow runs commands in one shell, as a person would, and looks for the responses that the document shows.
 func (r reader) follow(t *testing.T, document string, commands []shown) {
 	t.Helper()
 	const mark = "==> "
@@ -207,7 +207,7 @@ func (r reader) follow(t *testing.T, document string, commands []shown) {
 	for n, c := range commands {
 		c.check(t, document, parts[n])
 	}
-	writeAnswers(t, document, commands, parts)
+	writeOutputs(t, document, commands, parts)
 }
 
 // withoutMissing leaves out the commands that take jq, where there is none. It has to be there where CI=true.
@@ -223,7 +223,7 @@ func withoutMissing(t *testing.T, commands []shown) []shown {
 
 // download is a folder with the files of a release, the plugin as it is published and as it comes out of its archive, and with
 // what "make build" leaves in bin.
-func (d *documentedWorld) download(t *testing.T) string {
+func (d *docsVault) download(t *testing.T) string {
 	t.Helper()
 	found, err := binaries()
 	if err != nil {
@@ -253,7 +253,7 @@ func (r reader) typed(command string) string {
 }
 
 // programsOnPath is a folder that has the server's own binary under the name of vault, and the audit report.
-func (d *documentedWorld) programsOnPath(t *testing.T) string {
+func (d *docsVault) programsOnPath(t *testing.T) string {
 	t.Helper()
 	found, err := binaries()
 	if err != nil {
@@ -324,7 +324,7 @@ func commandsIn(t *testing.T, text string) []shown {
 			end = strings.TrimSuffix(end, "'")
 		case len(commands) > 0 && strings.TrimSpace(line) != "":
 			last := &commands[len(commands)-1]
-			last.answer = append(last.answer, line)
+			last.response = append(last.response, line)
 		}
 	}
 	return commands

@@ -30,7 +30,7 @@ const (
 	// shortRotation is after how much of it a token is replaced: the default rotation_percent.
 	shortRotation = shortLife * 66 / 100
 
-	// cutOffPause is how long the pause after a login that was cut off may last, from when there is a leader again.
+	// cutOffPause is how long the backoff after an interrupted login may last, from when there is a leader again.
 	cutOffPause = 5 * time.Second
 
 	// backWithin is how soon reads must succeed once a new leader is active.
@@ -49,14 +49,14 @@ type failover struct {
 	ordered time.Time
 	// settled is when the cluster was whole again.
 	settled time.Time
-	leader  reign
+	leader  leaderTerm
 }
 
-// TestTwentyFailoversUnderReaders takes the leader away twenty times, in order and by SIGKILL, while readers of two accounts
+// TestFailover_TwentyUnderReaders takes the leader away twenty times, in order and by SIGKILL, while readers of two accounts
 // read all the time: one whose token outlives the test, and one whose token is rotated again and again.
-func TestTwentyFailoversUnderReaders(t *testing.T) {
+func TestFailover_TwentyUnderReaders(t *testing.T) {
 	t.Parallel()
-	w := newClusterWorld(t, harness.Brisk)
+	w := newTestCluster(t, harness.Brisk)
 	main := w.account(t, simulator.JWT)
 	short := w.upstream.addAccount(t, simulator.Account{Protocol: simulator.JWT, TokenTTL: shortLife})
 	w.writeConfig(t, "main", main)
@@ -71,7 +71,7 @@ func TestTwentyFailoversUnderReaders(t *testing.T) {
 	leaders := w.watchLeader(t.Context(), t)
 	logins := w.watchLogins(t, short)
 	began := time.Now()
-	readers := w.readSteadily(t, readerGroup{name: "steady", readers: failoverReaders, roles: []string{"app", "short"}})
+	readers := w.startClusterReaders(t, readerGroup{name: "steady", readers: failoverReaders, roles: []string{"app", "short"}})
 	readers.waitForReads(t, 2*failoverReaders)
 	var happened []failover
 	for n := range failovers {
@@ -79,12 +79,12 @@ func TestTwentyFailoversUnderReaders(t *testing.T) {
 	}
 	readers.end()
 	elapsed := time.Since(began)
-	reads, between := readers.all(), interregna(leaders.all())
+	reads, between := readers.all(), leaderGaps(leaders.all())
 
 	readers.wantNoneRefused(t)
 	paused := 0
 	for _, read := range failed(reads) {
-		// A login that was cut off by the kill, of an account whose token ended while there was no leader, is followed by a pause.
+		// A login that was cut off by the kill, of an account whose token ended while there was no leader, is followed by a backoff.
 		if strings.Contains(read.err.Error(), cutOff) && overlaps(between, read.begin, read.end, cutOffPause) {
 			paused++
 			continue
@@ -94,7 +94,7 @@ func TestTwentyFailoversUnderReaders(t *testing.T) {
 				read.role, clock(read.end), read.end.Sub(read.begin).Round(time.Millisecond), read.err)
 		}
 	}
-	t.Logf("%d reads were told that a login had been cut off", paused)
+	t.Logf("%d reads got the error that a login had been cut off", paused)
 	reportFailovers(t, happened, reads, leaders.all())
 	w.wantAllNodesHaveServed(t, leaders.all(), reads)
 
@@ -113,7 +113,7 @@ func TestTwentyFailoversUnderReaders(t *testing.T) {
 }
 
 // failOver takes the leader away and waits until the cluster is whole again.
-func (w *clusterWorld) failOver(t *testing.T, number int, leaders *watch, readers *steadyReaders) failover {
+func (w *testCluster) failOver(t *testing.T, number int, leaders *watch, readers *clusterReaders) failover {
 	t.Helper()
 	f := failover{kind: failoverKinds[number%len(failoverKinds)]}
 	other, directed := otherThanNew(leaders.all(), len(w.cluster.Nodes))
@@ -123,16 +123,16 @@ func (w *clusterWorld) failOver(t *testing.T, number int, leaders *watch, reader
 		w.kill(t, other)
 		readers.waitForReads(t, failoverReaders)
 	}
-	leaders.waitForReign(t, 1)
-	reigns := leaders.all()
-	old := reigns[len(reigns)-1].node
+	leaders.waitForLeaderTerm(t, 1)
+	leaderTerms := leaders.all()
+	old := leaderTerms[len(leaderTerms)-1].node
 	f.ordered = time.Now()
 	if f.kind == kill {
 		w.kill(t, old)
 	} else if err := w.root[old].Sys().StepDownWithContext(t.Context()); err != nil {
 		t.Fatalf("stepping node %d down: %v", old+1, err)
 	}
-	f.leader = leaders.waitForReign(t, len(reigns)+1)
+	f.leader = leaders.waitForLeaderTerm(t, len(leaderTerms)+1)
 	readers.waitForReads(t, failoverReaders)
 	if directed {
 		w.start(t, other)
@@ -152,7 +152,7 @@ func (w *clusterWorld) failOver(t *testing.T, number int, leaders *watch, reader
 }
 
 // kill ends a node and its plugin like a power cut.
-func (w *clusterWorld) kill(t *testing.T, node int) {
+func (w *testCluster) kill(t *testing.T, node int) {
 	t.Helper()
 	if err := w.cluster.Nodes[node].Kill(); err != nil && !errors.Is(err, harness.ErrNoProc) {
 		t.Fatal(err)
@@ -160,7 +160,7 @@ func (w *clusterWorld) kill(t *testing.T, node int) {
 }
 
 // start starts a node again and unseals it.
-func (w *clusterWorld) start(t *testing.T, node int) {
+func (w *testCluster) start(t *testing.T, node int) {
 	t.Helper()
 	if err := w.cluster.Nodes[node].Start(t.Context()); err != nil {
 		t.Fatalf("starting node %d again: %v", node+1, err)
@@ -168,12 +168,12 @@ func (w *clusterWorld) start(t *testing.T, node int) {
 }
 
 // otherThanNew returns the standby to take away so that a node leads that never has; ok is false where all have.
-func otherThanNew(reigns []reign, nodes int) (other int, ok bool) {
+func otherThanNew(leaderTerms []leaderTerm, nodes int) (other int, ok bool) {
 	led := map[int]bool{}
-	for _, r := range reigns {
+	for _, r := range leaderTerms {
 		led[r.node] = true
 	}
-	leader := reigns[len(reigns)-1].node
+	leader := leaderTerms[len(leaderTerms)-1].node
 	for node := range nodes {
 		if node != leader && led[node] {
 			other = node
@@ -183,11 +183,11 @@ func otherThanNew(reigns []reign, nodes int) (other int, ok bool) {
 }
 
 // reportFailovers prints what the readers felt, and checks that they were served soon after each new leader was active.
-func reportFailovers(t *testing.T, happened []failover, reads []steadyRead, reigns []reign) {
+func reportFailovers(t *testing.T, happened []failover, reads []clusterRead, leaderTerms []leaderTerm) {
 	t.Helper()
 	total := longestGap(reads, happened[0].ordered, happened[len(happened)-1].settled)
 	t.Logf("%d failovers (and %d changes of leader that nobody ordered), %d reads, %d failed, longest time without a good read %s",
-		len(happened), len(reigns)-1-len(happened), len(reads), len(failed(reads)), length(total))
+		len(happened), len(leaderTerms)-1-len(happened), len(reads), len(failed(reads)), length(total))
 	for _, kind := range failoverKinds {
 		var leader, first []time.Duration
 		lost := 0
@@ -203,8 +203,8 @@ func reportFailovers(t *testing.T, happened []failover, reads []steadyRead, reig
 					lost++
 				}
 			}
-			// On a busy machine the new leader may be lost again before anybody has read.
-			if late := back.Sub(leaderAt(reigns, back).since); late > backWithin {
+			// On a busy machine the new leader may be lost again before the first read.
+			if late := back.Sub(leaderAt(leaderTerms, back).since); late > backWithin {
 				t.Errorf("after the %s at %s the first good read came %s after the new leader was active",
 					kind, clock(f.ordered), late.Round(time.Millisecond))
 			}
@@ -218,7 +218,7 @@ func reportFailovers(t *testing.T, happened []failover, reads []steadyRead, reig
 }
 
 // firstGood is when the first read succeeded after the given time.
-func firstGood(reads []steadyRead, after time.Time) time.Time {
+func firstGood(reads []clusterRead, after time.Time) time.Time {
 	for _, read := range good(reads) {
 		if read.end.After(after) {
 			return read.end
@@ -230,7 +230,7 @@ func firstGood(reads []steadyRead, after time.Time) time.Time {
 // wantPlannedRotations checks that nobody logged in for a failover's sake: each token was replaced after its time and not before.
 // A login that a failover cuts off is made again, as its token is lost.
 func wantPlannedRotations(
-	t *testing.T, tokens []steadyRead, logins []time.Time, between []interregnum, elapsed time.Duration,
+	t *testing.T, tokens []clusterRead, logins []time.Time, between []leaderGap, elapsed time.Duration,
 ) {
 	t.Helper()
 	if want := int(elapsed/shortLife) - 1; len(tokens) < max(want, 2) {
@@ -260,7 +260,7 @@ func wantPlannedRotations(
 }
 
 // watchLogins notes when an account is logged in to, and returns how to ask for it.
-func (w *clusterWorld) watchLogins(t *testing.T, account simulator.Account) func() []time.Time {
+func (w *testCluster) watchLogins(t *testing.T, account simulator.Account) func() []time.Time {
 	t.Helper()
 	count := func() int {
 		counters := w.upstream.Counters()
@@ -300,7 +300,7 @@ func (w *clusterWorld) watchLogins(t *testing.T, account simulator.Account) func
 }
 
 // wantSamePluginOnAllNodes checks that each node has the file that the catalog names, with the catalog's checksum.
-func (w *clusterWorld) wantSamePluginOnAllNodes(t *testing.T) {
+func (w *testCluster) wantSamePluginOnAllNodes(t *testing.T) {
 	t.Helper()
 	running := w.readJSON(t, "read", "-format=json", "sys/mounts/"+harness.PluginName).String("running_plugin_version")
 	info := w.readJSON(t, "read", "-format=json", "sys/plugins/catalog/secret/"+harness.PluginName, "version="+running)
@@ -314,11 +314,11 @@ func (w *clusterWorld) wantSamePluginOnAllNodes(t *testing.T) {
 }
 
 // wantAllNodesHaveServed checks that each node has led, and that reads succeeded while it did.
-func (w *clusterWorld) wantAllNodesHaveServed(t *testing.T, reigns []reign, reads []steadyRead) {
+func (w *testCluster) wantAllNodesHaveServed(t *testing.T, leaderTerms []leaderTerm, reads []clusterRead) {
 	t.Helper()
 	served := make([]int, len(w.cluster.Nodes))
 	for _, read := range good(reads) {
-		for _, r := range reigns {
+		for _, r := range leaderTerms {
 			if read.begin.After(r.since) && read.end.Before(r.seen) {
 				served[r.node]++
 			}
@@ -333,7 +333,7 @@ func (w *clusterWorld) wantAllNodesHaveServed(t *testing.T, reigns []reign, read
 }
 
 // wantKeptLeases checks that the leases of before the failovers are all there, and that all leases can be ended.
-func (w *clusterWorld) wantKeptLeases(t *testing.T, kept []string) {
+func (w *testCluster) wantKeptLeases(t *testing.T, kept []string) {
 	t.Helper()
 	w.endLeases(t, kept[:len(kept)/2])
 	w.wantLeases(t, kept[len(kept)/2:])
@@ -348,7 +348,7 @@ func (w *clusterWorld) wantKeptLeases(t *testing.T, kept []string) {
 
 func clock(at time.Time) string { return at.Format("15:04:05.000") }
 
-// spread tells the middle and the largest of several durations.
+// spread formats the median and the maximum of durations.
 func spread(d []time.Duration) string {
 	if len(d) == 0 {
 		return "none"

@@ -35,9 +35,9 @@ const (
 	longestRefusal = 4 << 10
 )
 
-// hostile is a world with a caller who means no good, and a tally of what was answered.
+// hostile is a testVault with a hostile caller, and the number of responses by status.
 type hostile struct {
-	*world
+	*testVault
 
 	root *harness.Caller
 	pids []int
@@ -48,14 +48,14 @@ type hostile struct {
 	tally map[string]map[int]int
 }
 
-// TestAHostileCallerGetsPlainRefusals sends a real Vault what nobody means: each path without leave, names and values of all
+// TestHostileCaller_RequestsRefused sends a real Vault what nobody means: each path without leave, names and values of all
 // kinds, floods, collisions and requests that end in the middle.
 //
 //nolint:tparallel // its parts share the one Vault that they count in
-func TestAHostileCallerGetsPlainRefusals(t *testing.T) {
+func TestHostileCaller_RequestsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	h := &hostile{world: w, root: w.Caller(w.Token), tally: map[string]map[int]int{}}
+	w := newTestVault(t)
+	h := &hostile{testVault: w, root: w.Caller(w.Token), tally: map[string]map[int]int{}}
 	w.app(t, simulator.JWT)
 	w.readToken(t, "app")
 	h.pids = h.pluginPIDs(t)
@@ -72,7 +72,7 @@ func TestAHostileCallerGetsPlainRefusals(t *testing.T) {
 			part.play(t)
 			h.mu.Lock()
 			defer h.mu.Unlock()
-			t.Logf("%s: answers by status %v in %s", part.name, h.tally[t.Name()], time.Since(began).Round(time.Millisecond))
+			t.Logf("%s: responses by status %v in %s", part.name, h.tally[t.Name()], time.Since(began).Round(time.Millisecond))
 		})
 	}
 	h.wantUnharmed(t)
@@ -109,28 +109,28 @@ func (h *hostile) pluginPIDs(t *testing.T) []int {
 	return pids
 }
 
-// send sends a request, counts the answer, and checks what holds for all answers to requests that upstream has no part in.
-func (h *hostile) send(t *testing.T, caller *harness.Caller, method, path string, body []byte, hides ...string) harness.Answer {
+// send sends a request, counts the response, and checks what holds for all responses to requests that upstream has no part in.
+func (h *hostile) send(t *testing.T, caller *harness.Caller, method, path string, body []byte, hides ...string) harness.Response {
 	t.Helper()
-	answer, err := caller.Send(t.Context(), method, path, body)
+	response, err := caller.Send(t.Context(), method, path, body)
 	if err != nil {
 		t.Errorf("%v", err)
-		return answer
+		return response
 	}
-	h.count(t, answer.Status)
-	said := answer.Said()
-	if answer.Status >= http.StatusInternalServerError {
-		t.Errorf("%s %.120s: %d: %.300s", method, path, answer.Status, said)
+	h.count(t, response.Status)
+	said := response.Said()
+	if response.Status >= http.StatusInternalServerError {
+		t.Errorf("%s %.120s: %d: %.300s", method, path, response.Status, said)
 	}
-	if !answer.OK() && len(said) > longestRefusal {
+	if !response.OK() && len(said) > longestRefusal {
 		t.Errorf("%s %.120s: a refusal of %d bytes", method, path, len(said))
 	}
 	for _, hide := range hides {
-		if strings.Contains(string(answer.Body), hide) {
-			t.Errorf("%s %.120s: %d: the answer repeats a value: %.300s", method, path, answer.Status, strings.ReplaceAll(said, hide, "█████"))
+		if strings.Contains(string(response.Body), hide) {
+			t.Errorf("%s %.120s: %d: the response repeats a value: %.300s", method, path, response.Status, strings.ReplaceAll(said, hide, "█████"))
 		}
 	}
-	return answer
+	return response
 }
 
 func (h *hostile) count(t *testing.T, status int) {
@@ -146,9 +146,9 @@ func (h *hostile) count(t *testing.T, status int) {
 // refuse sends a request that must be refused with 400, in words that name what is wrong.
 func (h *hostile) refuse(t *testing.T, method, path string, body []byte, names string, hides ...string) {
 	t.Helper()
-	answer := h.send(t, h.root, method, path, body, hides...)
-	if answer.Status != http.StatusBadRequest || !strings.Contains(answer.Said(), names) {
-		t.Errorf("%s %.120s: want a 400 that names %q, got %d: %.300s", method, path, names, answer.Status, answer.Said())
+	response := h.send(t, h.root, method, path, body, hides...)
+	if response.Status != http.StatusBadRequest || !strings.Contains(response.Said(), names) {
+		t.Errorf("%s %.120s: want a 400 that names %q, got %d: %.300s", method, path, names, response.Status, response.Said())
 	}
 }
 
@@ -183,15 +183,15 @@ func (h *hostile) playLeave(t *testing.T) {
 		least := h.root.As(h.token(t, fmt.Sprintf("least-%d", n), rule([]string{l.capability})))
 		before, heard := h.state(t), h.upstream.heard.Load()
 		for _, caller := range []*harness.Caller{nobody, most} {
-			if answer := h.send(t, caller, l.method, "mastersindia/"+l.path, []byte(l.body)); answer.Status != http.StatusForbidden {
-				t.Errorf("%s %s without %s: want 403, got %d: %s", l.method, l.path, l.capability, answer.Status, answer.Said())
+			if response := h.send(t, caller, l.method, "mastersindia/"+l.path, []byte(l.body)); response.Status != http.StatusForbidden {
+				t.Errorf("%s %s without %s: want 403, got %d: %s", l.method, l.path, l.capability, response.Status, response.Said())
 			}
 		}
 		if after := h.state(t); after != before || h.upstream.heard.Load() != heard {
 			t.Errorf("%s %s without leave has changed something:\n%s\n%s", l.method, l.path, before, after)
 		}
-		if answer := h.send(t, least, l.method, "mastersindia/"+l.path, []byte(l.body)); !answer.OK() {
-			t.Errorf("%s %s with %s alone: %d: %s", l.method, l.path, l.capability, answer.Status, answer.Said())
+		if response := h.send(t, least, l.method, "mastersindia/"+l.path, []byte(l.body)); !response.OK() {
+			t.Errorf("%s %s with %s alone: %d: %s", l.method, l.path, l.capability, response.Status, response.Said())
 		}
 	}
 }
@@ -218,15 +218,15 @@ func (h *hostile) state(t *testing.T) string {
 	t.Helper()
 	var all []any
 	for _, path := range []string{"config/?list=true", "role/?list=true", "config/main", "config/spare", "role/app", "role/spare", "status/main"} {
-		answer, err := h.root.Call(t.Context(), http.MethodGet, "mastersindia/"+path, nil)
+		response, err := h.root.Call(t.Context(), http.MethodGet, "mastersindia/"+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		secret, err := answer.Secret()
+		secret, err := response.Secret()
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, answer.Status, secret.Data)
+		all = append(all, response.Status, secret.Data)
 	}
 	text, err := json.Marshal(all)
 	if err != nil {
@@ -252,17 +252,17 @@ func (h *hostile) playNames(t *testing.T) {
 		for n, name := range names {
 			for _, method := range []string{http.MethodGet, http.MethodPut, []string{http.MethodDelete, "LIST", http.MethodPatch}[n%3]} {
 				// A caller who may do all here, and nothing elsewhere: a path that is cleaned may lead there.
-				answer := h.send(t, h.inside, method, "mastersindia/"+prefix+name, []byte(`{}`))
-				if answer.OK() {
+				response := h.send(t, h.inside, method, "mastersindia/"+prefix+name, []byte(`{}`))
+				if response.OK() {
 					t.Errorf("%s %s%.120s was served", method, prefix, name)
 				}
-				if said := answer.Said(); strings.Contains(said, "name: must be") && strings.Contains(said, "canary") {
+				if said := response.Said(); strings.Contains(said, "name: must be") && strings.Contains(said, "canary") {
 					t.Errorf("%s %s%.120s: the refusal repeats the name: %.300s", method, prefix, name, said)
 				}
 			}
 		}
 		for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodGet, http.MethodPatch} { // no name at all
-			if answer := h.send(t, h.inside, method, "mastersindia/"+prefix, []byte(`{}`)); answer.OK() {
+			if response := h.send(t, h.inside, method, "mastersindia/"+prefix, []byte(`{}`)); response.OK() {
 				t.Errorf("%s %s without a name was served", method, prefix)
 			}
 		}
@@ -275,7 +275,7 @@ func (h *hostile) playNames(t *testing.T) {
 // fieldTypes are the fields of the engine's writes with their JSON types, as Vault's own document has them: new ones are found.
 func (h *hostile) fieldTypes(t *testing.T) map[string]map[string]string {
 	t.Helper()
-	answer, err := h.root.Call(t.Context(), http.MethodGet, "mastersindia/?help=1", nil)
+	response, err := h.root.Call(t.Context(), http.MethodGet, "mastersindia/?help=1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,7 +301,7 @@ func (h *hostile) fieldTypes(t *testing.T) map[string]map[string]string {
 			} `json:"components"`
 		} `json:"openapi"`
 	}
-	if err := json.Unmarshal(answer.Body, &help); err != nil {
+	if err := json.Unmarshal(response.Body, &help); err != nil {
 		t.Fatal(err)
 	}
 	fields := map[string]map[string]string{}
@@ -381,11 +381,11 @@ func (h *hostile) refusedByVault(t *testing.T, what string, body []byte) {
 		t.Fatal(err)
 	}
 	if ours.Status != own.Status || ours.Said() != own.Said() {
-		t.Errorf("%s: Vault's own engine answers %d %.100q, and this one %d %.300q", what, own.Status, own.Said(), ours.Status, ours.Said())
+		t.Errorf("%s: Vault's own engine returns %d %.100q, and this one %d %.300q", what, own.Status, own.Said(), ours.Status, ours.Said())
 	}
 }
 
-// playFloods sends more of everything than anybody means.
+// playFloods sends an excessive number of everything.
 func (h *hostile) playFloods(t *testing.T) {
 	const many = 9_990 // Vault itself takes 10,000 entries.
 	unknown, headers := map[string]any{}, map[string]any{}
@@ -451,13 +451,13 @@ func (h *hostile) playCollisions(t *testing.T) {
 		t.Error(err)
 	}
 	for _, r := range requests[:3] {
-		if answer := h.send(t, h.root, r.method, "mastersindia/"+r.path, r.body); !answer.OK() {
-			t.Errorf("afterwards, %s %s: %d: %s", r.method, r.path, answer.Status, answer.Said())
+		if response := h.send(t, h.root, r.method, "mastersindia/"+r.path, r.body); !response.OK() {
+			t.Errorf("afterwards, %s %s: %d: %s", r.method, r.path, response.Status, response.Said())
 		}
 	}
 }
 
-// playCutOff ends connections in the middle of a request, and while its answer is awaited.
+// playCutOff ends connections in the middle of a request, and while its response is awaited.
 func (h *hostile) playCutOff(t *testing.T) {
 	h.writeConfig(t, "slow", h.account(t, simulator.OAuth), "verify_connection=false")
 	h.writeRole(t, "slow", "slow")

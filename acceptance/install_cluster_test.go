@@ -40,9 +40,9 @@ const (
 	stepDownCommand  = "vault operator step-down"
 )
 
-// installation is a cluster on which somebody installs the plugin as docs/install.md says, with a shell on each node.
+// installation is a cluster on which the plugin is installed as docs/install.md says, with a shell on each node.
 type installation struct {
-	*clusterWorld
+	*testCluster
 
 	guide   map[string][]shown
 	shells  []*shell
@@ -53,9 +53,9 @@ type installation struct {
 	wrong string
 }
 
-// TestThreeNodesInstalledByTheDocument follows the section of docs/install.md on clusters, command by command: it installs the
+// TestInstallGuide_ThreeNodeCluster follows the section of docs/install.md on clusters, command by command: it installs the
 // plugin, has each of three nodes lead once while readers read, and mends a node without the file and one with another file.
-func TestThreeNodesInstalledByTheDocument(t *testing.T) {
+func TestInstallGuide_ThreeNodeCluster(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t)
 	i.wantDescribedConfiguration(t)
@@ -84,8 +84,8 @@ func TestThreeNodesInstalledByTheDocument(t *testing.T) {
 func newInstallation(t *testing.T) *installation {
 	t.Helper()
 	i := &installation{
-		clusterWorld: startClusterWorld(t, harness.Patient),
-		guide:        sectionsOf(t, filepath.Join("..", installGuide)),
+		testCluster: startTestCluster(t, harness.Patient),
+		guide:       sectionsOf(t, filepath.Join("..", installGuide)),
 	}
 	found, err := binaries()
 	if err != nil {
@@ -93,12 +93,12 @@ func newInstallation(t *testing.T) *installation {
 	}
 	i.version, i.wrong = found.Version, found.Simulator
 	i.command = filepath.Base(found.Plugin) + "-" + i.version
-	download := (&documentedWorld{world: i.world}).download(t)
+	download := (&docsVault{testVault: i.testVault}).download(t)
 	for _, node := range i.cluster.Nodes {
 		i.shells = append(i.shells, i.openShell(t, node, installGuide, download))
 	}
 	i.leaders = i.watchLeader(t.Context(), t)
-	i.leaders.waitForReign(t, 1)
+	i.leaders.waitForLeaderTerm(t, 1)
 	return i
 }
 
@@ -144,10 +144,10 @@ func (i *installation) rehearse(t *testing.T) {
 	if len(commands) < 2 || !strings.HasPrefix(commands[0].command, "while ") {
 		t.Fatalf("%s no longer begins with a terminal that reads: %v", rehearsalStep, commands)
 	}
-	first := i.leaders.waitForReign(t, 1).node
+	first := i.leaders.waitForLeaderTerm(t, 1).node
 	desk := (first + 1) % len(i.shells) // never stopped below
 	terminal := i.openTerminal(t, i.cluster.Nodes[desk], commands[0].command)
-	readers := i.readSteadily(t, readerGroup{name: "steady", readers: installReaders, roles: []string{"billing"}})
+	readers := i.startClusterReaders(t, readerGroup{name: "steady", readers: installReaders, roles: []string{"billing"}})
 	readers.waitForReads(t, 2*installReaders)
 
 	happened := []failover{i.stepDown(t, i.shells[desk], commands[1:], readers)}
@@ -164,7 +164,7 @@ func (i *installation) rehearse(t *testing.T) {
 	happened = append(happened, i.stepDown(t, i.shells[desk], commands[1:], readers))
 	readers.end()
 
-	reads, between := readers.all(), interregna(i.leaders.all())
+	reads, between := readers.all(), leaderGaps(i.leaders.all())
 	readers.wantNoneRefused(t)
 	for _, read := range failed(reads) {
 		if !overlaps(between, read.begin, read.end, 0) {
@@ -182,17 +182,17 @@ func (i *installation) rehearse(t *testing.T) {
 }
 
 // stepDown follows one round of the rehearsal.
-func (i *installation) stepDown(t *testing.T, desk *shell, round []shown, readers *steadyReaders) failover {
+func (i *installation) stepDown(t *testing.T, desk *shell, round []shown, readers *clusterReaders) failover {
 	t.Helper()
-	f, reigns := failover{kind: stepDown, ordered: time.Now()}, len(i.leaders.all())
+	f, leaderTerms := failover{kind: stepDown, ordered: time.Now()}, len(i.leaders.all())
 	for _, c := range round {
-		answer := strings.TrimSpace(desk.run(t, c))
+		response := strings.TrimSpace(desk.run(t, c))
 		switch {
 		case c.command == stepDownCommand:
-			f.leader = i.leaders.waitForReign(t, reigns+1)
+			f.leader = i.leaders.waitForLeaderTerm(t, leaderTerms+1)
 		case strings.Contains(c.command, "leader_address"):
-			if want := i.cluster.Nodes[f.leader.node].Addr; answer != want {
-				t.Errorf("%s answered %s, and %s leads", c.command, answer, want)
+			if want := i.cluster.Nodes[f.leader.node].Addr; response != want {
+				t.Errorf("%s returned %s, and %s leads", c.command, response, want)
 			}
 		}
 	}
@@ -204,7 +204,7 @@ func (i *installation) stepDown(t *testing.T, desk *shell, round []shown, reader
 // mendAnAbsentFile takes the file from both standbys, has one of them lead, and mends it as the guide says.
 func (i *installation) mendAnAbsentFile(t *testing.T) {
 	t.Helper()
-	leader := i.leaders.waitForReign(t, 1).node
+	leader := i.leaders.waitForLeaderTerm(t, 1).node
 	for n, node := range i.cluster.Nodes {
 		if n == leader {
 			continue
@@ -256,7 +256,7 @@ func (i *installation) proveByAWrite(t *testing.T, mended, right int) {
 // escapeAWrongFile has the one node lead that was not mended, now with another file, and has a node take over that is right.
 func (i *installation) escapeAWrongFile(t *testing.T) {
 	t.Helper()
-	leader := i.leaders.waitForReign(t, 1).node
+	leader := i.leaders.waitForLeaderTerm(t, 1).node
 	bad := slices.IndexFunc(i.cluster.Nodes, func(node *harness.Vault) bool {
 		_, err := os.Stat(i.fileOn(node))
 		return err != nil
@@ -300,10 +300,10 @@ func (i *installation) endLeftLeases(t *testing.T) {
 // handOver has the leader step down, and returns which node leads then.
 func (i *installation) handOver(t *testing.T) int {
 	t.Helper()
-	reigns := len(i.leaders.all())
-	leader := i.leaders.waitForReign(t, reigns).node
+	leaderTerms := len(i.leaders.all())
+	leader := i.leaders.waitForLeaderTerm(t, leaderTerms).node
 	i.shells[leader].run(t, shown{command: stepDownCommand})
-	return i.leaders.waitForReign(t, reigns+1).node
+	return i.leaders.waitForLeaderTerm(t, leaderTerms+1).node
 }
 
 // wantNoEngine checks what the guide says of a leader whose file is not right.
@@ -323,7 +323,7 @@ func (i *installation) wantNoEngine(t *testing.T, leader int, reason string) {
 	if got := node.run(t, shown{command: "vault read -field=running_plugin_version sys/mounts/mastersindia"}); strings.TrimSpace(got) != i.version {
 		t.Errorf("the mount no longer seems to run: %s", got)
 	}
-	node.run(t, shown{command: "vault plugin list secret", answer: []string{harness.PluginName}})
+	node.run(t, shown{command: "vault plugin list secret", response: []string{harness.PluginName}})
 	log, err := os.ReadFile(i.cluster.Nodes[leader].ServerLog())
 	if err != nil {
 		t.Fatal(err)
@@ -357,7 +357,7 @@ func (i *installation) wantServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, shell := range i.shells {
-		shell.run(t, shown{command: "vault read mastersindia/token/billing", answer: []string{"access_token"}})
+		shell.run(t, shown{command: "vault read mastersindia/token/billing", response: []string{"access_token"}})
 	}
 }
 
@@ -371,7 +371,7 @@ func (i *installation) put(t *testing.T, node int, file, mode string) {
 	i.shells[node].run(t, shown{command: "install -m " + mode + " " + file + " " + i.fileOn(i.cluster.Nodes[node])})
 }
 
-// terminal is a command that goes on until somebody presses Ctrl-C.
+// terminal is a command that runs until Ctrl-C.
 type terminal struct {
 	cmd     *exec.Cmd
 	printed bytes.Buffer

@@ -20,8 +20,8 @@ import (
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 )
 
-// TestWhatTheInstallGuideSaysOfRefusalsIsWhatVaultSays makes each mistake of the guide's table, and no other is in the table.
-func TestWhatTheInstallGuideSaysOfRefusalsIsWhatVaultSays(t *testing.T) {
+// TestInstallGuide_VaultErrorsAsShown makes each mistake of the guide's table, and no other is in the table.
+func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartDevVault)
 	program, err := os.ReadFile(r.oldFile)
@@ -125,7 +125,7 @@ func (r *registration) refusedStart(t *testing.T, config string) string {
 	return string(said)
 }
 
-// refusedBy gives what a dev server of this configuration answers to a command that it must refuse.
+// refusedBy returns the output of a command that a dev server of this configuration must refuse.
 func (r *registration) refusedBy(t *testing.T, config string, args ...string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -155,7 +155,7 @@ func (r *registration) refusedBy(t *testing.T, config string, args ...string) st
 		}
 		<-time.After(100 * time.Millisecond) // it is still starting
 	}
-	t.Fatal("the server did not answer")
+	t.Fatal("the server did not respond")
 	return ""
 }
 

@@ -62,9 +62,9 @@ func manifestRows(t *testing.T) []manifestRow {
 	}
 }
 
-// TestTheKubernetesExamplesNameWhatIsThere reads each file strictly, and checks what it says of the engine. What the tools want
-// is checked by TestTheKubernetesExamplesFitThePublishedSchemas.
-func TestTheKubernetesExamplesNameWhatIsThere(t *testing.T) {
+// TestKubernetesExamples_NamesExist reads each file strictly, and checks what it says of the engine. What the tools want
+// is checked by TestKubernetesExamples_MatchSchemas.
+func TestKubernetesExamples_NamesExist(t *testing.T) {
 	t.Parallel()
 	use, err := os.ReadFile(useDocument)
 	if err != nil {

@@ -117,8 +117,8 @@ func (m schemaModule) fetch(t *testing.T) string {
 	return fetched.Dir
 }
 
-// TestTheKubernetesExamplesFitThePublishedSchemas checks each manifest as an API server does that knows its kind.
-func TestTheKubernetesExamplesFitThePublishedSchemas(t *testing.T) {
+// TestKubernetesExamples_MatchSchemas checks each manifest as an API server does that knows its kind.
+func TestKubernetesExamples_MatchSchemas(t *testing.T) {
 	t.Parallel()
 	var check schemaCheck
 	check.addSchemas(t)

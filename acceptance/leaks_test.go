@@ -20,7 +20,7 @@ import (
 // searchLeaks looks for every secret of the test in everything that was written: the server's log at the level trace (with
 // the plugin's lines in it), the audit log, Vault's storage, all other files, the command lines and environments of Vault
 // and the plugin, and all that the vault command printed.
-func (w *world) searchLeaks(t *testing.T) {
+func (w *testVault) searchLeaks(t *testing.T) {
 	t.Helper()
 	w.proveSearch(t)
 	var findings []string
@@ -42,7 +42,7 @@ func (w *world) searchLeaks(t *testing.T) {
 		command := "vault " + strings.Join(result.Args, " ")
 		all := []byte(command + "\n" + result.Stdout + result.Stderr)
 		findings = append(findings, w.secrets.SearchText(command, all)...)
-		if !answersToken(result.Args) {
+		if !returnsToken(result.Args) {
 			findings = append(findings, w.tokens.SearchText(command, all)...)
 		}
 	}
@@ -54,7 +54,7 @@ func (w *world) searchLeaks(t *testing.T) {
 
 // proveSearch makes sure that the search would find something: it plants a secret, and checks that the logs hold what they
 // should.
-func (w *world) proveSearch(t *testing.T) {
+func (w *testVault) proveSearch(t *testing.T) {
 	t.Helper()
 	for file, mark := range map[string]string{w.ServerLog(): "[TRACE]", w.AuditLog(): "hmac-sha256:"} {
 		text, err := os.ReadFile(file)
@@ -78,14 +78,14 @@ func (w *world) proveSearch(t *testing.T) {
 	}
 }
 
-// isProgram tells whether the path is the folder of the plugin's binary, which was made before any secret.
+// isProgram reports whether the path is the folder of the plugin's binary, which was made before any secret.
 func isProgram(path string) bool { return filepath.Base(path) == "plugins" }
 
-// isRendered tells whether the file was written by Vault Agent for the application that reads the token.
+// isRendered reports whether the file was written by Vault Agent for the application that reads the token.
 func isRendered(path string) bool { return filepath.Base(path) == "rendered" }
 
-// answersToken tells whether the answer to a command is meant to hold a token.
-func answersToken(args []string) bool {
+// returnsToken reports whether the response to a command is meant to hold a token.
+func returnsToken(args []string) bool {
 	return slices.ContainsFunc(args, func(arg string) bool {
 		return strings.Contains(arg, "/token/") || arg == "unwrap"
 	})

@@ -72,13 +72,13 @@ func leaseRows() []leaseRow {
 	}
 }
 
-// TestEveryLeaseEndsAndNobodyIsLoggedOut ends a lease in every way that there is, alone on its upstream token and not, each on
+// TestLease_EndsWithoutLoggingOthersOut ends a lease in every way that there is, alone on its upstream token and not, each on
 // a mount of its own in one Vault.
 //
 //nolint:tparallel // a fault upstream is for all, so one row after the other
-func TestEveryLeaseEndsAndNobodyIsLoggedOut(t *testing.T) {
+func TestLease_EndsWithoutLoggingOthersOut(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	older := filepath.Join(t.TempDir(), "plugin")
 	if err := harness.BuildPlugin(t.Context(), os.Stderr, previousVersion, older); err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func TestEveryLeaseEndsAndNobodyIsLoggedOut(t *testing.T) {
 	}
 	counters := w.upstream.Counters()
 	if counters.Refreshes != 0 {
-		t.Errorf("upstream was told %d times to exchange a refresh token, which logs everybody out", counters.Refreshes)
+		t.Errorf("upstream got %d exchanges of a refresh token, which log all readers out", counters.Refreshes)
 	}
 	stranger.wantKillable(t)
 	t.Logf("%d cases on %d mounts: %d logins, 0 irrevocable leases, %d business calls granted and %d refused",
@@ -112,7 +112,7 @@ func TestEveryLeaseEndsAndNobodyIsLoggedOut(t *testing.T) {
 
 // leaseCase is a mount with an account of its own, and the leases on its one token.
 type leaseCase struct {
-	*world
+	*testVault
 
 	root  *harness.Caller
 	mount string
@@ -123,14 +123,14 @@ type leaseCase struct {
 
 // reading is a reader with a Vault token of its own, and what it was given.
 type reading struct {
-	role   string
-	caller *harness.Caller
-	answer harness.Secret
+	role     string
+	caller   *harness.Caller
+	response harness.Secret
 }
 
-func newLeaseCase(t *testing.T, w *world, root *harness.Caller, mount string, row leaseRow, shared bool) *leaseCase {
+func newLeaseCase(t *testing.T, w *testVault, root *harness.Caller, mount string, row leaseRow, shared bool) *leaseCase {
 	t.Helper()
-	c := &leaseCase{world: w, root: root, mount: mount}
+	c := &leaseCase{testVault: w, root: root, mount: mount}
 	settings := map[string]any{"type": harness.PluginName}
 	if row.version != "" {
 		settings["config"] = map[string]any{"plugin_version": row.version}
@@ -175,7 +175,7 @@ func (c *leaseCase) play(t *testing.T, row leaseRow) {
 	}
 	began := time.Now()
 	if row.end == nil {
-		c.call(t, http.MethodPut, "sys/leases/revoke", map[string]any{"lease_id": c.mine.answer.LeaseID, "sync": true})
+		c.call(t, http.MethodPut, "sys/leases/revoke", map[string]any{"lease_id": c.mine.response.LeaseID, "sync": true})
 	} else {
 		row.end(t, c)
 	}
@@ -186,7 +186,7 @@ func (c *leaseCase) play(t *testing.T, row leaseRow) {
 		t.Errorf("the end of the lease made %d requests upstream, want none", asked)
 	}
 	// The token lives on upstream, also where nobody else is known to use it.
-	c.upstream.wantAccepted(t, simulator.JWT, c.mine.answer)
+	c.upstream.wantAccepted(t, simulator.JWT, c.mine.response)
 	lost := c.checkOthers(t, row)
 	for _, role := range []string{"app", "other"} {
 		c.wantServed(t, role, !slices.Contains(row.unreadable, role))
@@ -205,7 +205,7 @@ func (c *leaseCase) play(t *testing.T, row leaseRow) {
 func (c *leaseCase) checkOthers(t *testing.T, row leaseRow) (lost int) {
 	t.Helper()
 	for _, other := range c.others {
-		c.upstream.wantAccepted(t, simulator.JWT, other.answer)
+		c.upstream.wantAccepted(t, simulator.JWT, other.response)
 		if slices.Contains(row.takes, other.role) {
 			c.waitGone(t, other)
 			lost++
@@ -232,7 +232,7 @@ func (c *leaseCase) wantUndisturbed(t *testing.T, r *reading) {
 		t.Errorf("another reader: %v", err)
 		return
 	}
-	if again.String("token_id") != r.answer.String("token_id") {
+	if again.String("token_id") != r.response.String("token_id") {
 		t.Errorf("%s: a reader of token/%s is given another token", c.mount, r.role)
 	}
 	c.upstream.wantAccepted(t, simulator.JWT, again)
@@ -242,7 +242,7 @@ func (c *leaseCase) wantUndisturbed(t *testing.T, r *reading) {
 func (c *leaseCase) wantKillable(t *testing.T) {
 	t.Helper()
 	c.call(t, http.MethodPut, c.mount+"/revoke/main", nil)
-	if c.upstream.TokenAlive(c.mine.answer.String("access_token")) {
+	if c.upstream.TokenAlive(c.mine.response.String("access_token")) {
 		t.Error("a token that was revoked on purpose lives on upstream: this test proves nothing")
 	}
 }
@@ -250,22 +250,22 @@ func (c *leaseCase) wantKillable(t *testing.T) {
 // wantServed checks that a role gives the shared token as before, or that it gives none.
 func (c *leaseCase) wantServed(t *testing.T, role string, served bool) {
 	t.Helper()
-	answer, err := c.root.Call(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil)
+	response, err := c.root.Call(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !served {
-		if answer.Status != http.StatusBadRequest && answer.Status != http.StatusNotFound {
-			t.Errorf("token/%s: want 400 or 404, got %d: %s", role, answer.Status, answer.Said())
+		if response.Status != http.StatusBadRequest && response.Status != http.StatusNotFound {
+			t.Errorf("token/%s: want 400 or 404, got %d: %s", role, response.Status, response.Said())
 		}
 		return
 	}
-	secret, err := answer.Secret()
-	if err != nil || !answer.OK() {
-		t.Errorf("token/%s: %d (%v): %s", role, answer.Status, err, answer.Said())
+	secret, err := response.Secret()
+	if err != nil || !response.OK() {
+		t.Errorf("token/%s: %d (%v): %s", role, response.Status, err, response.Said())
 		return
 	}
-	if secret.String("token_id") != c.mine.answer.String("token_id") {
+	if secret.String("token_id") != c.mine.response.String("token_id") {
 		t.Errorf("token/%s: the end of a lease threw the shared token away", role)
 	}
 }
@@ -285,7 +285,7 @@ func (c *leaseCase) endAll(t *testing.T, row leaseRow) {
 	}
 }
 
-// irrevocable counts the leases that Vault could not revoke, in both of the ways in which Vault tells.
+// irrevocable counts the leases that Vault could not revoke, by both ways in which Vault reports them.
 func (c *leaseCase) irrevocable(t *testing.T) int {
 	t.Helper()
 	count := c.call(t, http.MethodGet, "sys/leases/count?type=irrevocable", nil).Int("lease_count")
@@ -308,26 +308,26 @@ func (c *leaseCase) read(t *testing.T, role string) *reading {
 		t.Fatal(err)
 	}
 	r := &reading{role: role, caller: c.root.As(token)}
-	if r.answer, err = r.caller.Must(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil); err != nil {
+	if r.response, err = r.caller.Must(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil); err != nil {
 		t.Fatal(err)
 	}
-	if r.answer.LeaseID == "" {
+	if r.response.LeaseID == "" {
 		t.Fatalf("a read of token/%s made no lease: this would prove nothing", role)
 	}
 	return r
 }
 
-// leased tells whether Vault knows the lease of a reader.
+// leased reports whether Vault knows the lease of a reader.
 func (c *leaseCase) leased(t *testing.T, r *reading) bool {
 	t.Helper()
-	answer, err := c.root.Call(t.Context(), http.MethodPut, "sys/leases/lookup", map[string]any{"lease_id": r.answer.LeaseID})
+	response, err := c.root.Call(t.Context(), http.MethodPut, "sys/leases/lookup", map[string]any{"lease_id": r.response.LeaseID})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !answer.OK() && (answer.Status != http.StatusBadRequest || !strings.Contains(answer.Said(), "invalid lease")) {
-		t.Fatalf("looking a lease up: %d: %s", answer.Status, answer.Said())
+	if !response.OK() && (response.Status != http.StatusBadRequest || !strings.Contains(response.Said(), "invalid lease")) {
+		t.Fatalf("looking a lease up: %d: %s", response.Status, response.Said())
 	}
-	return answer.OK()
+	return response.OK()
 }
 
 // waitGone waits until Vault no longer knows a lease.
@@ -362,12 +362,12 @@ func deleted(path string) func(t *testing.T, c *leaseCase) {
 func upstreamFails(kind simulator.FaultKind, status int, state string) func(t *testing.T, c *leaseCase) {
 	return func(t *testing.T, c *leaseCase) {
 		c.upstream.SetFault("", simulator.Fault{Kind: kind})
-		answer, err := c.root.Call(t.Context(), http.MethodPut, c.mount+"/rotate/main", nil)
+		response, err := c.root.Call(t.Context(), http.MethodPut, c.mount+"/rotate/main", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if answer.Status != status {
-			t.Errorf("a rotation while upstream fails: want %d, got %d: %s", status, answer.Status, answer.Said())
+		if response.Status != status {
+			t.Errorf("a rotation while upstream fails: want %d, got %d: %s", status, response.Status, response.Said())
 		}
 		if got := c.call(t, http.MethodGet, c.mount+"/status/main", nil).String("state"); got != state {
 			t.Errorf("the account is %s, want %s", got, state)
@@ -406,7 +406,7 @@ func disable(t *testing.T, c *leaseCase) {
 
 // waitOut does nothing: the lease is so short that it ends by itself.
 func waitOut(t *testing.T, c *leaseCase) {
-	if got := c.mine.answer.LeaseDuration; got > int(shortLease/time.Second) {
+	if got := c.mine.response.LeaseDuration; got > int(shortLease/time.Second) {
 		t.Errorf("the lease lasts %d s, want %s at most", got, shortLease)
 	}
 }

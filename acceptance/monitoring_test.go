@@ -27,9 +27,9 @@ const monitoring = "../examples/monitoring"
 // patience is how long a test waits for what Prometheus finds out within seconds.
 const patience = 45 * time.Second
 
-func TestPrometheusScrapesThroughVaultAndAnAlertComesAndGoes(t *testing.T) {
+func TestMonitoring_AlertFiresAndResolves(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	account := w.app(t, simulator.JWT)
 	w.readToken(t, "app")
 	p := w.monitor(t)
@@ -37,7 +37,7 @@ func TestPrometheusScrapesThroughVaultAndAnAlertComesAndGoes(t *testing.T) {
 	p.wantQuiet(t, "MastersIndiaAccountRejected")
 	p.wantDashboard(t)
 
-	// The password is changed at the vendor's, and nobody tells Vault.
+	// The password is changed at the vendor's, but not in Vault.
 	account.Password = canary("password")
 	w.upstream.addAccount(t, account)
 	before := w.upstream.logins()
@@ -51,8 +51,8 @@ func TestPrometheusScrapesThroughVaultAndAnAlertComesAndGoes(t *testing.T) {
 	if command == nil {
 		t.Fatalf("the alert says no command: %s", alert.Annotations["description"])
 	}
-	if answer := w.vault(t, strings.Fields(command[1])...); !strings.Contains(answer, "rejected") {
-		t.Errorf("vault %s does not say what is wrong:\n%s", command[1], answer)
+	if response := w.vault(t, strings.Fields(command[1])...); !strings.Contains(response, "rejected") {
+		t.Errorf("vault %s does not say what is wrong:\n%s", command[1], response)
 	}
 	if _, err := w.CLI.Must(t.Context(), account.Password, "write", "mastersindia/config/main", "password=-"); err != nil {
 		t.Fatal(err)
@@ -66,10 +66,10 @@ func TestPrometheusScrapesThroughVaultAndAnAlertComesAndGoes(t *testing.T) {
 	}
 }
 
-// TestThePolicyOfTheExampleGivesMetricsAndNothingElse plays a stolen token of Prometheus.
-func TestThePolicyOfTheExampleGivesMetricsAndNothingElse(t *testing.T) {
+// TestMonitoring_PolicyAllowsMetricsOnly plays a stolen token of Prometheus.
+func TestMonitoring_PolicyAllowsMetricsOnly(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	thief := w.CLI.As(w.metricsToken(t))
 	if _, err := thief.Must(t.Context(), "", "read", "-format=raw", "mastersindia/metrics"); err != nil {
@@ -85,10 +85,10 @@ func TestThePolicyOfTheExampleGivesMetricsAndNothingElse(t *testing.T) {
 	}
 }
 
-// TestMetricsAreReadAsTheHelpSays also looks at what happens to those who read them as anything else is read.
-func TestMetricsAreReadAsTheHelpSays(t *testing.T) {
+// TestMonitoring_MetricsReadAsInHelp also looks at what happens to those who read them as anything else is read.
+func TestMonitoring_MetricsReadAsInHelp(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	w.readToken(t, "app")
 	command := regexp.MustCompile(`\$ vault (read .*mastersindia/metrics)`).FindStringSubmatch(
@@ -98,7 +98,7 @@ func TestMetricsAreReadAsTheHelpSays(t *testing.T) {
 	}
 	text := w.vault(t, strings.Fields(command[1])...)
 	if !strings.HasPrefix(text, "# HELP mastersindia_") || !strings.Contains(text, `mastersindia_reads_total{config="main",result="ok"} 1`) {
-		t.Errorf("vault %s answers:\n%s", command[1], text)
+		t.Errorf("vault %s prints:\n%s", command[1], text)
 	}
 	_, promtool := prometheusBinaries(t)
 	if err := harness.Promtool(t.Context(), promtool, t.TempDir(), text, "check", "metrics"); err != nil {
@@ -109,7 +109,7 @@ func TestMetricsAreReadAsTheHelpSays(t *testing.T) {
 	}
 }
 
-func TestTheExamplesPassPromtool(t *testing.T) {
+func TestMonitoring_ExamplesPassPromtool(t *testing.T) {
 	t.Parallel()
 	_, promtool := prometheusBinaries(t)
 	dir := t.TempDir()
@@ -125,8 +125,8 @@ func TestTheExamplesPassPromtool(t *testing.T) {
 	}
 }
 
-// TestEveryAlertHasAStoryAndSaysWhatToType keeps an alert from being added that nobody has seen fire.
-func TestEveryAlertHasAStoryAndSaysWhatToType(t *testing.T) {
+// TestMonitoring_EveryAlertIsTested keeps an alert from being added that nobody has seen fire.
+func TestMonitoring_EveryAlertIsTested(t *testing.T) {
 	t.Parallel()
 	alerts, stories := example(t, "alerts.yml"), example(t, "alerts_test.yml")
 	parts := strings.Split(alerts, "- alert: ")[1:]
@@ -149,7 +149,7 @@ func TestEveryAlertHasAStoryAndSaysWhatToType(t *testing.T) {
 	}
 }
 
-// observer is a Prometheus that looks at a world.
+// observer is a Prometheus that scrapes a testVault.
 type observer struct {
 	*harness.Prometheus
 
@@ -157,7 +157,7 @@ type observer struct {
 }
 
 // monitor starts a Prometheus with the example's configuration and a token of the example's policy.
-func (w *world) monitor(t *testing.T) *observer {
+func (w *testVault) monitor(t *testing.T) *observer {
 	t.Helper()
 	program, _ := prometheusBinaries(t)
 	o := &observer{dir: t.TempDir()}
@@ -186,7 +186,7 @@ func (w *world) monitor(t *testing.T) *observer {
 }
 
 // metricsToken is a Vault token with the example's policy.
-func (w *world) metricsToken(t *testing.T) string {
+func (w *testVault) metricsToken(t *testing.T) string {
 	t.Helper()
 	return w.tokenFor(t, "-orphan", "-period=768h", "-policy="+w.policy(t, "prometheus", example(t, "policy.hcl")))
 }

@@ -15,9 +15,9 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestMountsOfOneProcessDoNotHurtEachOther has the engine at three paths, with configs and roles of the same names and accounts
+// TestMounts_FaultsStayInOneMount has the engine at three paths, with configs and roles of the same names and accounts
 // of their own, and lets one of them hang, crash, be reloaded and be disabled.
-func TestMountsOfOneProcessDoNotHurtEachOther(t *testing.T) {
+func TestMounts_FaultsStayInOneMount(t *testing.T) {
 	t.Parallel()
 	m := newMounts(t)
 	for _, step := range []struct {
@@ -33,15 +33,15 @@ func TestMountsOfOneProcessDoNotHurtEachOther(t *testing.T) {
 	} {
 		began := time.Now()
 		step.run(t)
-		m.crowd.wantNothingWrong(t)
-		t.Logf("%s: %s; %d good reads so far", step.what, time.Since(began).Round(time.Millisecond), m.crowd.goodReads(m.all...))
+		m.readers.wantNothingWrong(t)
+		t.Logf("%s: %s; %d good reads so far", step.what, time.Since(began).Round(time.Millisecond), m.readers.goodReads(m.all...))
 		if t.Failed() {
 			t.Fatalf("after this: %s; the server's log is %s", step.what, m.ServerLog())
 		}
 	}
-	m.crowd.end()
+	m.readers.end()
 	m.killTwiceUnnoticed(t)
-	m.crowd.wantNothingWrong(t)
+	m.readers.wantNothingWrong(t)
 	m.wantFailuresInWindows(t)
 	for _, s := range append(m.all, m.doomed) {
 		counts := m.countsOf(s)
@@ -56,12 +56,12 @@ func TestMountsOfOneProcessDoNotHurtEachOther(t *testing.T) {
 	m.wantNoLeasesAt(t, m.hanging.path)
 }
 
-// mounts is the world of the test above.
+// mounts is the fixture of the test above.
 type mounts struct {
-	*world
+	*testVault
 
-	crowd *crowd
-	all   []source
+	readers *concurrentReaders
+	all     []source
 	// hanging is the one whose logins are held up, doomed the one that is disabled.
 	hanging, doomed source
 	// replaced are the times in which any read may fail, since the process was being replaced; hung those in which reads of the
@@ -73,11 +73,11 @@ type mounts struct {
 
 func newMounts(t *testing.T) *mounts {
 	t.Helper()
-	w := newWorld(t)
+	w := newTestVault(t)
 	if _, err := w.RunningPlugins(); errors.Is(err, harness.ErrNoProc) {
 		t.Skip(err)
 	}
-	m := &mounts{world: w}
+	m := &mounts{testVault: w}
 	for _, mount := range []string{harness.PluginName, "second", "third"} {
 		if mount != harness.PluginName {
 			w.vault(t, "secrets", "enable", "-path="+mount, harness.PluginName)
@@ -93,9 +93,9 @@ func newMounts(t *testing.T) *mounts {
 	}
 	m.hanging, m.doomed = m.all[1], m.all[2]
 	m.wantOneProcess(t)
-	m.crowd = w.startCrowd(t, m.all...)
+	m.readers = w.startReaders(t, m.all...)
 	m.waitForAll(t, m.all)
-	m.crowd.wantNothingWrong(t)
+	m.readers.wantNothingWrong(t)
 	if t.Failed() {
 		t.FailNow()
 	}
@@ -128,7 +128,7 @@ func (m *mounts) wantOneProcess(t *testing.T) {
 func (m *mounts) waitForAll(t *testing.T, sources []source) {
 	t.Helper()
 	for _, s := range sources {
-		m.crowd.waitForGood(t, s, recoveryTimeout)
+		m.readers.waitForGood(t, s, recoveryTimeout)
 	}
 }
 
@@ -164,7 +164,7 @@ func (m *mounts) hang(t *testing.T) {
 	began, before := time.Now(), m.countsOf(m.hanging)
 	for range 25 {
 		for _, s := range m.others(m.hanging) {
-			if _, err := m.crowd.read(t.Context(), s); err != nil {
+			if _, err := m.readers.read(t.Context(), s); err != nil {
 				t.Errorf("while a login of %s hangs: %v", m.hanging.path, err)
 			}
 		}
@@ -178,7 +178,7 @@ func (m *mounts) hang(t *testing.T) {
 		t.Errorf("the login of %s that was to hang has ended: the reads of the others waited for it, or took very long (%+v)",
 			m.hanging.path, now)
 	}
-	// It ends by the account's own timeout, of 15 s, and the next login after the pause is not held up.
+	// It ends by the account's own timeout, of 15 s, and the next login after the backoff is not delayed.
 	m.waitForAll(t, m.all)
 	m.hung = append(m.hung, window{from: began, to: time.Now()})
 }
@@ -206,12 +206,12 @@ func (m *mounts) killTwiceUnnoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	noticed := m.others(m.hanging)[0]
-	m.crowd.waitForGood(t, noticed, recoveryTimeout)
+	m.readers.waitForGood(t, noticed, recoveryTimeout)
 	if _, err := m.KillPlugin(); err != nil {
 		t.Fatal(err)
 	}
 	killed := time.Now()
-	m.crowd.waitForGood(t, m.hanging, 2*time.Minute)
+	m.readers.waitForGood(t, m.hanging, 2*time.Minute)
 	t.Logf("a mount that was not read between two kills is back after %s", time.Since(killed).Round(100*time.Millisecond))
 	m.waitForAll(t, m.all)
 	m.replaced = append(m.replaced, window{from: began, to: time.Now()})
@@ -233,12 +233,12 @@ func (m *mounts) disable(t *testing.T) {
 	m.all = m.others(m.doomed)
 	for range 10 {
 		for _, s := range m.all {
-			if _, err := m.crowd.read(t.Context(), s); err != nil {
+			if _, err := m.readers.read(t.Context(), s); err != nil {
 				t.Errorf("after %s was disabled: %v", mount, err)
 			}
 		}
 	}
-	if _, err := m.crowd.read(t.Context(), m.doomed); err == nil {
+	if _, err := m.readers.read(t.Context(), m.doomed); err == nil {
 		t.Errorf("%s was disabled and gives tokens", mount)
 	}
 	m.wantOneProcess(t)
@@ -249,7 +249,7 @@ func (m *mounts) disable(t *testing.T) {
 func (m *mounts) wantFailuresInWindows(t *testing.T) {
 	t.Helper()
 	failures := map[string]int{}
-	for _, f := range m.crowd.failures() {
+	for _, f := range m.readers.failures() {
 		failures[f.source.path]++
 		excused := f.within(m.replaced) || f.source == m.hanging && f.within(m.hung) || f.source == m.doomed && f.to.After(m.disabled)
 		if !excused {

@@ -45,42 +45,42 @@ type specifiedOperation struct {
 	} `json:"responses"`
 }
 
-// judgedAnswer is what tools/openapi compares with the document.
-type judgedAnswer struct {
+// checkedResponse is what tools/openapi compares with the document.
+type checkedResponse struct {
 	Path   string          `json:"path"`
 	Method string          `json:"method"`
 	Status int             `json:"status"`
 	Body   json.RawMessage `json:"body"`
 }
 
-// TestTheOpenAPIDocumentIsValidAndTrue has a validator judge what Vault tells programs of the mount, and what the mount answers.
-func TestTheOpenAPIDocumentIsValidAndTrue(t *testing.T) {
+// TestOpenAPI_ResponsesMatchSchema has a validator judge the OpenAPI document of the mount, and its responses.
+func TestOpenAPI_ResponsesMatchSchema(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.OAuth)
 	caller := w.Caller(w.Token)
-	answers := everyAnswer(t, w, caller)
+	responses := everyResponse(t, w, caller)
 
 	spec := specificationOf(t, caller, "sys/internal/specs/openapi", "/mastersindia/")
-	checkOperations(t, spec, answers)
-	judge(t, spec, answers)
+	checkOperations(t, spec, responses)
+	checkResponses(t, spec, responses)
 
 	generic := specificationOf(t, caller, "sys/internal/specs/openapi?generic_mount_paths=true", "/{mastersindia_mount_path}/")
 	if len(generic.Paths) != len(spec.Paths) {
 		t.Errorf("%d paths where the mount's path is left open, want %d", len(generic.Paths), len(spec.Paths))
 	}
-	judge(t, generic, nil)
+	checkResponses(t, generic, nil)
 }
 
 // specificationOf fetches Vault's document and keeps what is about the engine: other engines are not always valid.
 func specificationOf(t *testing.T, caller *harness.Caller, from, prefix string) specification {
 	t.Helper()
-	answer, err := caller.Call(t.Context(), http.MethodGet, from, nil)
-	if err != nil || !answer.OK() {
-		t.Fatalf("%s: %d %v", from, answer.Status, err)
+	response, err := caller.Call(t.Context(), http.MethodGet, from, nil)
+	if err != nil || !response.OK() {
+		t.Fatalf("%s: %d %v", from, response.Status, err)
 	}
 	var spec specification
-	if err := json.Unmarshal(answer.Body, &spec); err != nil {
+	if err := json.Unmarshal(response.Body, &spec); err != nil {
 		t.Fatal(err)
 	}
 	maps.DeleteFunc(spec.Paths, func(path string, _ json.RawMessage) bool { return !strings.HasPrefix(path, prefix) })
@@ -93,11 +93,11 @@ func specificationOf(t *testing.T, caller *harness.Caller, from, prefix string) 
 	return spec
 }
 
-// everyAnswer asks every operation once, and some for an error.
-func everyAnswer(t *testing.T, w *world, caller *harness.Caller) []judgedAnswer {
+// everyResponse asks every operation once, and some for an error.
+func everyResponse(t *testing.T, w *testVault, caller *harness.Caller) []checkedResponse {
 	t.Helper()
 	tokenID := w.readToken(t, "app").String("token_id")
-	var answers []judgedAnswer
+	var responses []checkedResponse
 	for _, r := range []struct {
 		method, template, path string
 		data                   map[string]any
@@ -130,24 +130,24 @@ func everyAnswer(t *testing.T, w *world, caller *harness.Caller) []judgedAnswer 
 		{http.MethodDelete, "config/{name}", "config/main", nil, 204},
 		{"LIST", "config/", "config", nil, 404},
 	} {
-		answer, err := caller.Call(t.Context(), r.method, "mastersindia/"+r.path, r.data)
+		response, err := caller.Call(t.Context(), r.method, "mastersindia/"+r.path, r.data)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if answer.Status != r.status {
-			t.Errorf("%s %s answered %d, want %d", r.method, r.path, answer.Status, r.status)
+		if response.Status != r.status {
+			t.Errorf("%s %s returned %d, want %d", r.method, r.path, response.Status, r.status)
 		}
 		method := r.method
 		if method == "LIST" {
 			method = http.MethodGet // as OpenAPI has it, with a slash at the end
 		}
-		answers = append(answers, judgedAnswer{"/mastersindia/" + r.template, method, answer.Status, answer.Body})
+		responses = append(responses, checkedResponse{"/mastersindia/" + r.template, method, response.Status, response.Body})
 	}
-	return answers
+	return responses
 }
 
 // checkOperations wants every operation to be described, and each of its successes to have been seen.
-func checkOperations(t *testing.T, spec specification, answers []judgedAnswer) {
+func checkOperations(t *testing.T, spec specification, responses []checkedResponse) {
 	t.Helper()
 	ids := make(map[string]string)
 	for path, text := range spec.Paths {
@@ -172,10 +172,10 @@ func checkOperations(t *testing.T, spec specification, answers []judgedAnswer) {
 				if status != "204" && len(response.Content) == 0 {
 					t.Errorf("%s %s: nothing is said of the body of a %s", method, path, status)
 				}
-				if strings.HasPrefix(status, "2") && !slices.ContainsFunc(answers, func(a judgedAnswer) bool {
+				if strings.HasPrefix(status, "2") && !slices.ContainsFunc(responses, func(a checkedResponse) bool {
 					return a.Path == path && a.Method == method && strconv.Itoa(a.Status) == status
 				}) {
-					t.Errorf("%s %s: no answer with %s was seen", method, path, status)
+					t.Errorf("%s %s: no response with %s was seen", method, path, status)
 				}
 			}
 		}
@@ -185,16 +185,16 @@ func checkOperations(t *testing.T, spec specification, answers []judgedAnswer) {
 	}
 }
 
-// judge has tools/openapi compare the document with the rules of OpenAPI, and the answers with the document.
-func judge(t *testing.T, spec specification, answers []judgedAnswer) {
+// checkResponses has tools/openapi compare the document with the rules of OpenAPI, and the responses with the document.
+func checkResponses(t *testing.T, spec specification, responses []checkedResponse) {
 	t.Helper()
-	var bodies []judgedAnswer
-	for _, a := range answers {
+	var bodies []checkedResponse
+	for _, a := range responses {
 		switch {
 		case a.Status == http.StatusNoContent || strings.HasSuffix(a.Path, "/metrics"):
 			continue // no JSON
 		case a.Status == http.StatusOK:
-			// Vault's document describes the data of an answer, and not what is around it.
+			// Vault's document describes the data of a response, and not what is around it.
 			var whole struct {
 				Data json.RawMessage `json:"data"`
 			}
@@ -205,7 +205,7 @@ func judge(t *testing.T, spec specification, answers []judgedAnswer) {
 		}
 		bodies = append(bodies, a)
 	}
-	evidence, err := json.Marshal(map[string]any{"document": spec, "answers": bodies})
+	evidence, err := json.Marshal(map[string]any{"document": spec, "responses": bodies})
 	if err != nil {
 		t.Fatal(err)
 	}

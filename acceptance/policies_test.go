@@ -26,7 +26,7 @@ func examplePolicies() []string {
 type policyRow struct {
 	method, path string
 	data         map[string]any
-	// may are the policies that allow it; everybody else gets 403.
+	// may are the policies that allow it; the others get 403.
 	may []string
 	// coming says that the engine may refuse it: it is checked only who is let through to it.
 	coming bool
@@ -82,9 +82,9 @@ func policyRows() []policyRow {
 	return rows
 }
 
-func TestTheExamplePoliciesAllowWhatTheySayAndNothingElse(t *testing.T) {
+func TestPolicyExamples_AllowOnlyWhatTheySay(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	for _, role := range []string{"billing", "Billing", "billing2", "billing-admin", "billing.eu", "bill", "other"} {
 		w.writeRole(t, role, "main")
@@ -100,16 +100,16 @@ func TestTheExamplePoliciesAllowWhatTheySayAndNothingElse(t *testing.T) {
 			if row.path == "config/new" && policy == "administrator" {
 				continue // is let through, and refused by the engine for what is missing
 			}
-			answer, err := holders[policy].Call(t.Context(), row.method, "mastersindia/"+row.path, row.data)
+			response, err := holders[policy].Call(t.Context(), row.method, "mastersindia/"+row.path, row.data)
 			if err != nil {
 				t.Fatal(err)
 			}
 			switch {
-			case may && row.coming && answer.Status == http.StatusForbidden,
-				may && !row.coming && !answer.OK():
-				t.Errorf("%s may not %s %s: %d: %s", policy, row.method, row.path, answer.Status, answer.Said())
-			case !may && answer.Status != http.StatusForbidden && !isRedirect(answer.Status):
-				t.Errorf("%s may %s %s: %d: %s", policy, row.method, row.path, answer.Status, answer.Said())
+			case may && row.coming && response.Status == http.StatusForbidden,
+				may && !row.coming && !response.OK():
+				t.Errorf("%s may not %s %s: %d: %s", policy, row.method, row.path, response.Status, response.Said())
+			case !may && response.Status != http.StatusForbidden && !isRedirect(response.Status):
+				t.Errorf("%s may %s %s: %d: %s", policy, row.method, row.path, response.Status, response.Said())
 			case may:
 				allowed++
 			default:
@@ -120,16 +120,16 @@ func TestTheExamplePoliciesAllowWhatTheySayAndNothingElse(t *testing.T) {
 	t.Logf("%d policies, %d requests: allowed %d times, denied %d times", len(examplePolicies()), len(policyRows()), allowed, denied)
 }
 
-// isRedirect tells whether Vault has sent the caller to another spelling of the path, which is then judged by itself.
+// isRedirect reports whether Vault has sent the caller to another spelling of the path, which is then judged by itself.
 func isRedirect(status int) bool {
 	return status == http.StatusMovedPermanently || status == http.StatusTemporaryRedirect
 }
 
-// TestWhoMayOnlyUpdateCannotHaveThePasswordSentElsewhere tries every setting by which a login could be led to another host: as
+// TestPolicy_UpdateOnlyCannotMovePassword tries every setting by which a login could be led to another host: as
 // the operator of the example, and as one whom the policy lets update everything.
-func TestWhoMayOnlyUpdateCannotHaveThePasswordSentElsewhere(t *testing.T) {
+func TestPolicy_UpdateOnlyCannotMovePassword(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	var visits atomic.Int32
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
@@ -154,12 +154,12 @@ func TestWhoMayOnlyUpdateCannotHaveThePasswordSentElsewhere(t *testing.T) {
 	}
 	for caller, want := range callers {
 		for _, move := range moves {
-			answer, err := caller.Call(t.Context(), http.MethodPut, "mastersindia/config/main", move)
+			response, err := caller.Call(t.Context(), http.MethodPut, "mastersindia/config/main", move)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if answer.Status != want {
-				t.Errorf("%v: want %d, got %d: %s", move, want, answer.Status, answer.Said())
+			if response.Status != want {
+				t.Errorf("%v: want %d, got %d: %s", move, want, response.Status, response.Said())
 			}
 		}
 	}
@@ -178,7 +178,7 @@ func TestWhoMayOnlyUpdateCannotHaveThePasswordSentElsewhere(t *testing.T) {
 }
 
 // policyHolders are callers who have one of the example policies each.
-func (w *world) policyHolders(t *testing.T) map[string]*harness.Caller {
+func (w *testVault) policyHolders(t *testing.T) map[string]*harness.Caller {
 	t.Helper()
 	holders := make(map[string]*harness.Caller)
 	for _, name := range examplePolicies() {

@@ -16,33 +16,33 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func TestEachProtocolGivesATokenThatUpstreamAccepts(t *testing.T) {
+func TestProtocol_EachTokenAccepted(t *testing.T) {
 	t.Parallel()
 	for _, way := range waysToLogIn() {
 		t.Run(way.protocol+" "+way.Config, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newTestVault(t)
 			protocol := simulator.Protocol(way.protocol)
 			w.writeLogin(t, "main", w.account(t, protocol), way.Login)
 			w.writeRole(t, "app", "main")
-			answer := w.readToken(t, "app")
-			w.upstream.wantAccepted(t, protocol, answer)
+			response := w.readToken(t, "app")
+			w.upstream.wantAccepted(t, protocol, response)
 			w.upstream.wantLogins(t, 1) // The login that verified the account gave the token.
 
 			life := int(way.TokenTTL / time.Second)
-			left := answer.Int("expires_in")
+			left := response.Int("expires_in")
 			if left > life || left < life-60 {
 				t.Errorf("expires_in is %d, want a little less than %d", left, life)
 			}
-			if answer.LeaseDuration <= 0 || answer.LeaseDuration > left {
-				t.Errorf("the lease lives %d s, the token %d s", answer.LeaseDuration, left)
+			if response.LeaseDuration <= 0 || response.LeaseDuration > left {
+				t.Errorf("the lease lives %d s, the token %d s", response.LeaseDuration, left)
 			}
-			if answer.LeaseDuration < left-6 {
-				t.Errorf("the lease lives %d s of the token's %d s, want all but 5", answer.LeaseDuration, left)
+			if response.LeaseDuration < left-6 {
+				t.Errorf("the lease lives %d s of the token's %d s, want all but 5", response.LeaseDuration, left)
 			}
-			if answer.Renewable || answer.LeaseID == "" || len(answer.Warnings) > 0 {
+			if response.Renewable || response.LeaseID == "" || len(response.Warnings) > 0 {
 				t.Errorf("want a lease that is not renewable and no warning, got %q, renewable %t, %q",
-					answer.LeaseID, answer.Renewable, answer.Warnings)
+					response.LeaseID, response.Renewable, response.Warnings)
 			}
 		})
 	}
@@ -66,7 +66,7 @@ func waysToLogIn() []way {
 }
 
 // writeLogin stores an account with one way to log in, as the preset of the real endpoint has it.
-func (w *world) writeLogin(t *testing.T, name string, account simulator.Account, login simulator.Login, extra ...string) {
+func (w *testVault) writeLogin(t *testing.T, name string, account simulator.Account, login simulator.Login, extra ...string) {
 	t.Helper()
 	settings := login.SettingsFor(account)
 	if login.Preset != "" {
@@ -83,7 +83,7 @@ func (w *world) writeLogin(t *testing.T, name string, account simulator.Account,
 }
 
 // presetSettings are those that the preset fills and that the account's usual way to log in would name otherwise.
-func (w *world) presetSettings(t *testing.T, preset string) []string {
+func (w *testVault) presetSettings(t *testing.T, preset string) []string {
 	t.Helper()
 	if scope := w.readJSON(t, "read", "-format=json", "mastersindia/preset/"+preset).String("scope"); scope != "" {
 		return []string{"scope=" + scope}
@@ -92,15 +92,15 @@ func (w *world) presetSettings(t *testing.T, preset string) []string {
 }
 
 // A vendor that has seen an assertion refuses it for as long as it lives: twenty rotations need twenty-one that differ.
-func TestAssertion_TwentyRotationsReplayNothing(t *testing.T) {
+func TestAssertion_TwentyRotationsNoReplay(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	account := w.assertionAccount(t, simulator.Account{TokenTTL: time.Minute}, "rotation_percent=1")
 	seen := map[string]bool{}
 	for deadline := time.Now().Add(2 * time.Minute); len(seen) <= 20 && time.Now().Before(deadline); {
-		answer := w.readToken(t, "app")
-		w.upstream.wantAccepted(t, simulator.FirstVision, answer)
-		seen[answer.String("token_id")] = true
+		response := w.readToken(t, "app")
+		w.upstream.wantAccepted(t, simulator.FirstVision, response)
+		seen[response.String("token_id")] = true
 	}
 	counts := w.upstream.Counters().Of(simulator.FirstVision, account.Name())
 	if len(seen) <= 20 || counts.LoginsOK < 21 || counts.LoginsRefused != 0 {
@@ -109,7 +109,7 @@ func TestAssertion_TwentyRotationsReplayNothing(t *testing.T) {
 }
 
 // assertionAccount is the config "main" that logs in by assertion, with the role "app".
-func (w *world) assertionAccount(t *testing.T, account simulator.Account, extra ...string) simulator.Account {
+func (w *testVault) assertionAccount(t *testing.T, account simulator.Account, extra ...string) simulator.Account {
 	t.Helper()
 	account.Protocol = simulator.FirstVision
 	account = w.upstream.addAccount(t, account)
@@ -123,17 +123,17 @@ func (w *world) assertionAccount(t *testing.T, account simulator.Account, extra 
 }
 
 // The vendor's clock counts: an assertion that is not valid by it is made again by what its Date says.
-func TestAssertion_AClockTenMinutesOffRefusesNoLogin(t *testing.T) {
+func TestAssertion_ClockTenMinutesOff(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
 		t.Run(off.String(), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newTestVault(t)
 			w.upstream.SetClockOffset(off)
 			account := w.assertionAccount(t, simulator.Account{})
-			answer := w.readToken(t, "app")
-			w.upstream.wantAccepted(t, simulator.FirstVision, answer)
-			if left := answer.Int("expires_in"); left > 3600 || left < 3540 {
+			response := w.readToken(t, "app")
+			w.upstream.wantAccepted(t, simulator.FirstVision, response)
+			if left := response.Int("expires_in"); left > 3600 || left < 3540 {
 				t.Errorf("expires_in is %d, want a little less than 3600", left)
 			}
 			// The first assertion was not valid upstream. The clock is known from then on.
@@ -152,9 +152,9 @@ func TestAssertion_AClockTenMinutesOffRefusesNoLogin(t *testing.T) {
 }
 
 // What an API request needs besides the token comes with it, one role for each GSTIN, and all from one login.
-func TestRole_MetadataComesWithTheToken(t *testing.T) {
+func TestRole_MetadataReturnedWithToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	w.writeRole(t, "pune", "main", "metadata=gstin=27ABCDE1234F2Z5", "metadata=mode=Buyer")
 	w.writeRole(t, "goa", "main", "metadata=gstin=30ABCDE1234F2Z5", "lease=false")
@@ -165,7 +165,7 @@ func TestRole_MetadataComesWithTheToken(t *testing.T) {
 		}
 	}
 	if w.readToken(t, "app").Data["metadata"] != nil {
-		t.Error("a role without metadata answers with some")
+		t.Error("a role without metadata responds with some")
 	}
 	said := w.refused(t, "write", "mastersindia/role/pune", "metadata=two words=1")
 	if !strings.Contains(said, "metadata: a name must be") {
@@ -174,15 +174,15 @@ func TestRole_MetadataComesWithTheToken(t *testing.T) {
 	w.upstream.wantLogins(t, 1)
 }
 
-func TestATokenAnswerHasEveryFieldOfTheContract(t *testing.T) {
+func TestToken_ResponseHasEveryField(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	account := w.account(t, simulator.OAuth)
 	w.writeConfig(t, "main", account)
 	w.writeRole(t, "app", "main")
-	answer := w.readToken(t, "app")
+	response := w.readToken(t, "app")
 
-	token := answer.String("access_token")
+	token := response.String("access_token")
 	sum := sha256.Sum256([]byte(token))
 	for field, want := range map[string]string{
 		"token_type":    "Bearer",
@@ -191,43 +191,43 @@ func TestATokenAnswerHasEveryFieldOfTheContract(t *testing.T) {
 		"config":        "main",
 		"client_id":     account.ClientID,
 	} {
-		if got := answer.String(field); got != want {
+		if got := response.String(field); got != want {
 			t.Errorf("%s is not what it should be; want %d characters, got %d", field, len(want), len(got))
 		}
 	}
-	issued, err1 := time.Parse(time.RFC3339, answer.String("issued_at"))
-	expires, err2 := time.Parse(time.RFC3339, answer.String("expires_at"))
+	issued, err1 := time.Parse(time.RFC3339, response.String("issued_at"))
+	expires, err2 := time.Parse(time.RFC3339, response.String("expires_at"))
 	if err1 != nil || err2 != nil || expires.Sub(issued).Round(time.Minute) != time.Hour {
-		t.Errorf("issued_at %q and expires_at %q are not an hour apart", answer.String("issued_at"), answer.String("expires_at"))
+		t.Errorf("issued_at %q and expires_at %q are not an hour apart", response.String("issued_at"), response.String("expires_at"))
 	}
-	if _, err := time.Parse(time.RFC3339Nano, answer.String("last_vault_rotation")); err != nil {
+	if _, err := time.Parse(time.RFC3339Nano, response.String("last_vault_rotation")); err != nil {
 		t.Errorf("last_vault_rotation: %v", err)
 	}
-	if ttl, period := answer.Int("ttl"), answer.Int("rotation_period"); ttl < 5 || ttl > 3600 || period < 1 || period > 3600 {
+	if ttl, period := response.Int("ttl"), response.Int("rotation_period"); ttl < 5 || ttl > 3600 || period < 1 || period > 3600 {
 		t.Errorf("ttl %d and rotation_period %d do not fit a token of an hour", ttl, period)
 	}
-	for field := range answer.Data {
+	for field := range response.Data {
 		switch field {
 		case "access_token", "token_type", "authorization", "token_id", "issued_at", "expires_at", "expires_in", "config",
 			"client_id", "ttl", "rotation_period", "last_vault_rotation":
 		default:
-			t.Errorf("the answer has a field %s, of which the contract knows nothing", field)
+			t.Errorf("the response has a field %s, of which the contract knows nothing", field)
 		}
 	}
 }
 
-func TestOnlyOAuthAnswersTellTheClientID(t *testing.T) {
+func TestToken_ClientIDForOAuthOnly(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.FirstVision)
-	if answer := w.readToken(t, "app"); answer.Data["client_id"] != nil {
-		t.Errorf("the answer tells the client_id %v of a protocol that does not use it with the token", answer.Data["client_id"])
+	if response := w.readToken(t, "app"); response.Data["client_id"] != nil {
+		t.Errorf("the response has the client_id %v of a protocol that does not use it with the token", response.Data["client_id"])
 	}
 }
 
-func TestEachRequestFormatLogsIn(t *testing.T) {
+func TestProtocol_EachRequestFormatLogsIn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	formats := map[simulator.Protocol][]string{
 		simulator.JWT:         {"json", "form", "multipart"},
 		simulator.OAuth:       {"json", "form"},
@@ -243,9 +243,9 @@ func TestEachRequestFormatLogsIn(t *testing.T) {
 	}
 }
 
-func TestReadersOfOneConfigShareOneToken(t *testing.T) {
+func TestToken_SharedByRolesOfConfig(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	w.writeRole(t, "other", "main", "max_ttl=10m")
 	first, second, other := w.readToken(t, "app"), w.readToken(t, "app"), w.readToken(t, "other")
@@ -261,29 +261,29 @@ func TestReadersOfOneConfigShareOneToken(t *testing.T) {
 	w.upstream.wantLogins(t, 1)
 }
 
-func TestAWriteToTokenAnswersLikeARead(t *testing.T) {
+func TestToken_WriteSameAsRead(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.SOAP)
 	read := w.readToken(t, "app")
 	written := w.readJSON(t, "write", "-force", "-format=json", "mastersindia/token/app")
 	if read.String("token_id") != written.String("token_id") || written.LeaseID == "" {
-		t.Errorf("a write to token/app did not answer like a read: token_id %q and %q, lease %q",
+		t.Errorf("a write to token/app did not respond like a read: token_id %q and %q, lease %q",
 			read.String("token_id"), written.String("token_id"), written.LeaseID)
 	}
 }
 
-func TestARoleWithoutLeaseGivesNone(t *testing.T) {
+func TestRole_WithoutLease(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	w.writeRole(t, "many", "main", "lease=false")
-	answer := w.readToken(t, "many")
-	if answer.LeaseID != "" || answer.LeaseDuration != 0 {
-		t.Errorf("a role with lease=false gave the lease %q of %d s", answer.LeaseID, answer.LeaseDuration)
+	response := w.readToken(t, "many")
+	if response.LeaseID != "" || response.LeaseDuration != 0 {
+		t.Errorf("a role with lease=false gave the lease %q of %d s", response.LeaseID, response.LeaseDuration)
 	}
-	if answer.Int("ttl") < 5 {
-		t.Errorf("without a lease clients go by ttl, which is %v", answer.Data["ttl"])
+	if response.Int("ttl") < 5 {
+		t.Errorf("without a lease clients go by ttl, which is %v", response.Data["ttl"])
 	}
 	said := w.refused(t, "write", "mastersindia/role/many", "config=main", "lease=false", "max_ttl=1h")
 	if !strings.Contains(said, "max_ttl") {
@@ -291,13 +291,13 @@ func TestARoleWithoutLeaseGivesNone(t *testing.T) {
 	}
 }
 
-func TestTheMountsMaximumBoundsTheLeaseWithoutAWarning(t *testing.T) {
+func TestLease_BoundedByMountWithoutWarning(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.vault(t, "secrets", "tune", "-max-lease-ttl=30m", "mastersindia")
 	w.app(t, simulator.JWT)
-	answer := w.readToken(t, "app")
-	if answer.LeaseDuration != 1800 || len(answer.Warnings) > 0 {
-		t.Errorf("got a lease of %d s and warnings %q, want 1800 s and none", answer.LeaseDuration, answer.Warnings)
+	response := w.readToken(t, "app")
+	if response.LeaseDuration != 1800 || len(response.Warnings) > 0 {
+		t.Errorf("got a lease of %d s and warnings %q, want 1800 s and none", response.LeaseDuration, response.Warnings)
 	}
 }

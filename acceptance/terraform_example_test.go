@@ -14,9 +14,9 @@ import (
 
 const terraformExample = "../examples/terraform"
 
-// TestTheTerraformExampleGivesThePolicyOfTheExamples compares the policy that Terraform writes with the one that the tests of the
+// TestTerraformExample_MatchesPolicyExample compares the policy that Terraform writes with the one that the tests of the
 // policies prove, and has terraform, where it is here, judge the format. Terraform's provider is out of reach of a test.
-func TestTheTerraformExampleGivesThePolicyOfTheExamples(t *testing.T) {
+func TestTerraformExample_MatchesPolicyExample(t *testing.T) {
 	t.Parallel()
 	main, err := os.ReadFile(terraformExample + "/main.tf")
 	if err != nil {

@@ -29,14 +29,14 @@ const (
 // upgrade is an upgrade under way: a cluster of which the commands of the guide make one version after the other, while readers
 // read and leases are out.
 type upgrade struct {
-	*clusterWorld
+	*testCluster
 
 	guide    map[string][]shown
 	shell    *shell
 	old, new string
 	leaders  *watch
 	// plain readers see each failure, patient ones have the usual retries of Vault's Go client.
-	plain, patient *steadyReaders
+	plain, patient *clusterReaders
 	exchanges      []exchange
 }
 
@@ -46,9 +46,9 @@ type exchange struct {
 	began, end time.Time
 }
 
-// TestAnUpgradeInPlaceUnderReaders follows docs/upgrade.md from end to end, command by command: forward, a failover to a node on
+// TestUpgrade_InPlaceUnderReaders follows docs/upgrade.md from end to end, command by command: forward, a failover to a node on
 // which nothing was exchanged, back, a pin, forward again.
-func TestAnUpgradeInPlaceUnderReaders(t *testing.T) {
+func TestUpgrade_InPlaceUnderReaders(t *testing.T) {
 	t.Parallel()
 	u := newUpgrade(t)
 	u.wantVersion(t, u.old)
@@ -93,7 +93,7 @@ func TestAnUpgradeInPlaceUnderReaders(t *testing.T) {
 // newUpgrade starts a cluster with the old version, readers, and a shell in which the guide's commands are typed.
 func newUpgrade(t *testing.T) *upgrade {
 	t.Helper()
-	u := &upgrade{clusterWorld: newClusterWorld(t, harness.Patient)}
+	u := &upgrade{testCluster: newTestCluster(t, harness.Patient)}
 	found, err := binaries()
 	if err != nil {
 		t.Fatal(err)
@@ -114,11 +114,11 @@ func newUpgrade(t *testing.T) *upgrade {
 	u.guide = sectionsOf(t, filepath.Join("..", upgradeGuide))
 	u.shell = u.openShell(t, u.cluster.Nodes[0], upgradeGuide, download)
 	u.leaders = u.watchLeader(t.Context(), t)
-	u.leaders.waitForReign(t, 1)
+	u.leaders.waitForLeaderTerm(t, 1)
 	group := readerGroup{name: "plain", readers: upgradeReaders, roles: []string{"app"}, oneNode: true}
-	u.plain = u.readSteadily(t, group)
+	u.plain = u.startClusterReaders(t, group)
 	group.name, group.retries = "patient", 2
-	u.patient = u.readSteadily(t, group)
+	u.patient = u.startClusterReaders(t, group)
 	u.plain.waitForReads(t, upgradeReaders)
 	u.patient.waitForReads(t, upgradeReaders)
 	return u
@@ -127,11 +127,11 @@ func newUpgrade(t *testing.T) *upgrade {
 // failOver has another node lead, and waits until all know it.
 func (u *upgrade) failOver(t *testing.T) {
 	t.Helper()
-	reigns := u.leaders.all()
-	if err := u.root[reigns[len(reigns)-1].node].Sys().StepDownWithContext(t.Context()); err != nil {
+	leaderTerms := u.leaders.all()
+	if err := u.root[leaderTerms[len(leaderTerms)-1].node].Sys().StepDownWithContext(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	u.leaders.waitForReign(t, len(reigns)+1)
+	u.leaders.waitForLeaderTerm(t, len(leaderTerms)+1)
 	if err := u.cluster.WaitForwarding(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -164,13 +164,13 @@ func (u *upgrade) exchangeBy(t *testing.T, what string, commands []shown, versio
 	reloaded := false
 	for _, c := range commands {
 		began := time.Now()
-		answer := u.shell.run(t, c)
+		response := u.shell.run(t, c)
 		if strings.HasPrefix(c.command, "vault plugin reload") {
 			reloaded = true
 			u.exchanges = append(u.exchanges, exchange{what: what, began: began, end: time.Now()})
 		}
-		if strings.Contains(c.command, "running_plugin_version") && strings.TrimSpace(answer) != version {
-			t.Errorf("%s: %s answered %q, want %s", what, c.command, answer, version)
+		if strings.Contains(c.command, "running_plugin_version") && strings.TrimSpace(response) != version {
+			t.Errorf("%s: %s returned %q, want %s", what, c.command, response, version)
 		}
 	}
 	if !reloaded {
@@ -181,7 +181,7 @@ func (u *upgrade) exchangeBy(t *testing.T, what string, commands []shown, versio
 	u.patient.waitForReads(t, upgradeReaders)
 }
 
-// wantVersion checks which version runs, as Vault tells it in both ways.
+// wantVersion checks which version runs, as Vault reports it in both ways.
 func (u *upgrade) wantVersion(t *testing.T, version string) {
 	t.Helper()
 	mount := u.readJSON(t, "read", "-format=json", "sys/mounts/mastersindia")
@@ -232,9 +232,9 @@ func (u *upgrade) wantServed(t *testing.T) {
 	t.Helper()
 	u.plain.end()
 	u.patient.end()
-	between := interregna(u.leaders.all())
+	between := leaderGaps(u.leaders.all())
 	all := map[string]bool{}
-	for _, group := range []*steadyReaders{u.plain, u.patient} {
+	for _, group := range []*clusterReaders{u.plain, u.patient} {
 		group.wantNoneRefused(t)
 		reads := group.all()
 		for _, token := range tokensOf(reads, "app") {
@@ -274,7 +274,7 @@ func (u *upgrade) wantServed(t *testing.T) {
 // wantNoEngineWithoutTheFile checks what the guide says of a leader that lacks the file, and of the way out.
 func (u *upgrade) wantNoEngineWithoutTheFile(t *testing.T) {
 	t.Helper()
-	leader := u.leaders.waitForReign(t, 1).node
+	leader := u.leaders.waitForLeaderTerm(t, 1).node
 	aside := map[string]string{}
 	for n, node := range u.cluster.Nodes {
 		if n == leader {
@@ -287,7 +287,7 @@ func (u *upgrade) wantNoEngineWithoutTheFile(t *testing.T) {
 		}
 	}
 	u.failOver(t)
-	t.Logf("a leader without the file answers: %s", strings.TrimSpace(u.refused(t, "read", "mastersindia/token/app")))
+	t.Logf("a leader without the file responds: %s", strings.TrimSpace(u.refused(t, "read", "mastersindia/token/app")))
 	for file, kept := range aside {
 		if err := os.Rename(kept, file); err != nil {
 			t.Fatal(err)
@@ -300,7 +300,7 @@ func (u *upgrade) wantNoEngineWithoutTheFile(t *testing.T) {
 }
 
 // exchangeAt returns the exchange that a read fell into, or -1.
-func (u *upgrade) exchangeAt(read steadyRead) int {
+func (u *upgrade) exchangeAt(read clusterRead) int {
 	for n, e := range u.exchanges {
 		if read.begin.Before(e.end) && read.end.After(e.began) {
 			return n

@@ -17,7 +17,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func TestAnUpstreamThatFailsIsAnsweredWithTheRightCodeAndNoSecret(t *testing.T) {
+func TestUpstreamFault_StatusCodeWithoutSecret(t *testing.T) {
 	t.Parallel()
 	for kind, code := range map[simulator.FaultKind]string{
 		simulator.FaultDown:        "Code: 502",
@@ -31,7 +31,7 @@ func TestAnUpstreamThatFailsIsAnsweredWithTheRightCodeAndNoSecret(t *testing.T) 
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newTestVault(t)
 			for _, protocol := range simulator.Protocols() {
 				name := string(protocol)
 				w.writeConfig(t, name, w.account(t, protocol), "verify_connection=false")
@@ -39,7 +39,7 @@ func TestAnUpstreamThatFailsIsAnsweredWithTheRightCodeAndNoSecret(t *testing.T) 
 				w.upstream.SetFault(protocol, simulator.Fault{Kind: kind})
 				said := w.readOnce(t, name)
 				if !strings.Contains(said, code) || !strings.Contains(said, name) {
-					t.Errorf("%s: want an answer with %q that names the config, got: %s", name, code, said)
+					t.Errorf("%s: want a response with %q that names the config, got: %s", name, code, said)
 				}
 			}
 			w.upstream.wantLogins(t, len(simulator.Protocols()))
@@ -47,9 +47,9 @@ func TestAnUpstreamThatFailsIsAnsweredWithTheRightCodeAndNoSecret(t *testing.T) 
 	}
 }
 
-func TestAnUpstreamThatHangsIsLeftAfterTheTimeout(t *testing.T) {
+func TestUpstreamFault_HangEndsAfterTimeout(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.writeConfig(t, "main", w.account(t, simulator.JWT), "verify_connection=false", "request_timeout=1s")
 	w.writeRole(t, "app", "main")
 	w.upstream.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute})
@@ -58,9 +58,9 @@ func TestAnUpstreamThatHangsIsLeftAfterTheTimeout(t *testing.T) {
 	}
 }
 
-func TestAnOutageIsNotFeltWhileTheTokenLives(t *testing.T) {
+func TestUpstreamFault_TokenServedDuringOutage(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.OAuth)
 	before := w.readToken(t, "app")
 	w.upstream.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
@@ -71,9 +71,9 @@ func TestAnOutageIsNotFeltWhileTheTokenLives(t *testing.T) {
 	}
 }
 
-func TestNoRedirectIsFollowed(t *testing.T) {
+func TestUpstreamFault_RedirectNotFollowed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	var visits atomic.Int32
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
 	defer elsewhere.Close()
@@ -88,22 +88,22 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 	}
 }
 
-func TestACertificateOfAnotherAuthorityIsRefused(t *testing.T) {
+func TestUpstreamFault_UntrustedCertificateRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	stdin, args := w.configCommand(t, "main", w.account(t, simulator.JWT), "ca_cert=")
 	if said := w.mustFail(t, stdin, args...).Stderr; !strings.Contains(said, "certificate") {
-		t.Errorf("want to be told of the certificate, got: %s", said)
+		t.Errorf("want an error that names the certificate, got: %s", said)
 	}
 	w.upstream.wantLogins(t, 0)
 }
 
-func TestAWrongClockUpstreamChangesNoLife(t *testing.T) {
+func TestUpstreamFault_WrongClockKeepsLifetime(t *testing.T) {
 	t.Parallel()
 	for name, offset := range map[string]time.Duration{"ahead": 10 * time.Minute, "behind": -10 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newTestVault(t)
 			w.upstream.SetClockOffset(offset)
 			for _, protocol := range simulator.Protocols() {
 				account := w.upstream.addAccount(t, simulator.Account{
@@ -111,8 +111,8 @@ func TestAWrongClockUpstreamChangesNoLife(t *testing.T) {
 				})
 				w.writeConfig(t, string(protocol), account)
 				w.writeRole(t, string(protocol), string(protocol))
-				answer := w.readToken(t, string(protocol))
-				if left := answer.Int("expires_in"); left > 3600 || left < 3540 {
+				response := w.readToken(t, string(protocol))
+				if left := response.Int("expires_in"); left > 3600 || left < 3540 {
 					t.Errorf("%s: a token of an hour has %d s left", protocol, left)
 				}
 			}
@@ -122,7 +122,7 @@ func TestAWrongClockUpstreamChangesNoLife(t *testing.T) {
 
 // readOnce reads a token that cannot be had, and returns what Vault said. It asks once: the vault command would ask again
 // after a 5xx.
-func (w *world) readOnce(t *testing.T, role string) string {
+func (w *testVault) readOnce(t *testing.T, role string) string {
 	t.Helper()
 	client, err := w.Client(w.Token)
 	if err != nil {
@@ -134,7 +134,7 @@ func (w *world) readOnce(t *testing.T, role string) string {
 	}
 	said := err.Error()
 	for _, leaks := range []*harness.Leaks{w.secrets, w.tokens} {
-		for _, finding := range leaks.SearchText("an answer", []byte(said)) {
+		for _, finding := range leaks.SearchText("a response", []byte(said)) {
 			t.Errorf("leaked: %s", finding)
 		}
 	}

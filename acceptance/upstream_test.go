@@ -26,17 +26,17 @@ import (
 type upstream struct {
 	*simulator.Simulator
 
-	url    string
-	caFile string
-	client *http.Client
-	world  *world
+	url       string
+	caFile    string
+	client    *http.Client
+	testVault *testVault
 	// heard counts all requests, whatever they are.
 	heard atomic.Int64
 }
 
-func newUpstream(t *testing.T, w *world) *upstream {
+func newUpstream(t *testing.T, w *testVault) *upstream {
 	t.Helper()
-	u := &upstream{world: w, caFile: w.file("ca.pem")}
+	u := &upstream{testVault: w, caFile: w.file("ca.pem")}
 	sim, err := simulator.New(simulator.Options{OnSecret: func(what simulator.Secret, value string) { u.note(t, what, value) }})
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func (u *upstream) addAccount(t *testing.T, account simulator.Account) simulator
 		if secret == "" {
 			continue
 		}
-		if err := u.world.secrets.Add(label+" of "+account.Name(), secret); err != nil {
+		if err := u.testVault.secrets.Add(label+" of "+account.Name(), secret); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -103,10 +103,10 @@ func (u *upstream) loginURL(protocol simulator.Protocol) string {
 	return u.url + simulator.FullLogin(protocol).Path
 }
 
-// logins returns how often anybody tried to log in.
+// logins returns the number of login attempts.
 func (u *upstream) logins() int { return u.Counters().Logins }
 
-// wantLogins checks how often anybody tried to log in so far.
+// wantLogins checks the number of login attempts so far.
 func (u *upstream) wantLogins(t *testing.T, want int) {
 	t.Helper()
 	if got := u.logins(); got != want {
@@ -114,11 +114,11 @@ func (u *upstream) wantLogins(t *testing.T, want int) {
 	}
 }
 
-// wantAccepted checks that upstream's business call accepts the token of an answer.
-func (u *upstream) wantAccepted(t *testing.T, protocol simulator.Protocol, answer harness.Secret) {
+// wantAccepted checks that upstream's business call accepts the token of a response.
+func (u *upstream) wantAccepted(t *testing.T, protocol simulator.Protocol, response harness.Secret) {
 	t.Helper()
 	status, body, accepted, err := simulator.CallBusiness(
-		t.Context(), u.url, u.client, protocol, answer.String("access_token"), answer.String("client_id"))
+		t.Context(), u.url, u.client, protocol, response.String("access_token"), response.String("client_id"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,12 +127,12 @@ func (u *upstream) wantAccepted(t *testing.T, protocol simulator.Protocol, answe
 	}
 }
 
-// note notes what must not leak: it must show up nowhere, but an access token in the answers to readers.
+// note notes what must not leak: it must show up nowhere, but an access token in the responses to readers.
 func (u *upstream) note(t *testing.T, what simulator.Secret, value string) {
 	t.Helper()
-	leaks := u.world.secrets
+	leaks := u.testVault.secrets
 	if what == simulator.AccessToken {
-		leaks = u.world.tokens
+		leaks = u.testVault.tokens
 	}
 	if err := leaks.Add(string(what), value); err != nil {
 		t.Error(err)

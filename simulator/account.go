@@ -43,13 +43,13 @@ type Account struct {
 	// RefreshTTL is the life of a jwt v2 refresh token. Default: 720h, as in the sample of page v2.
 	RefreshTTL time.Duration `json:"refresh_ttl,omitempty"`
 
-	// SingleSession makes a new login kill the older tokens. Nobody knows whether the vendor does that.
+	// SingleSession makes a new login kill the older tokens. Whether the vendor does that is unknown.
 	SingleSession bool `json:"single_session,omitempty"`
 	// AbsoluteExpiry is for firstvision: expires_in is an epoch in seconds, as on the page of 2022.
 	AbsoluteExpiry bool `json:"absolute_expiry,omitempty"`
 	// ExpiresInAsString is for oauth and firstvision: expires_in is a JSON string.
 	ExpiresInAsString bool `json:"expires_in_as_string,omitempty"`
-	// OmitExpiry leaves out whatever tells the life: expires_in, and exp in the token.
+	// OmitExpiry leaves out the lifetime: expires_in, and exp in the token.
 	OmitExpiry bool `json:"omit_expiry,omitempty"`
 	// RepeatTokens is for jwt v1 and firstvision. The claims that the pages show hold nothing unique, so two logins within one
 	// second would give the very same token. That is probably true of the vendors and a trap for tests: it is off unless asked
@@ -57,10 +57,10 @@ type Account struct {
 	RepeatTokens bool `json:"repeat_tokens,omitempty"`
 	// SameToken is for oauth and soap: what a login gives while a token of the account is alive.
 	SameToken SameToken `json:"same_token,omitempty"`
-	// BusinessEnvelope is for jwt and oauth: logins are answered in the envelope of the business calls, over 200, with the token in
+	// BusinessEnvelope is for jwt and oauth: login responses are in the envelope of the business calls, over 200, with the token in
 	// a string that holds JSON.
 	BusinessEnvelope bool `json:"business_envelope,omitempty"`
-	// Latin1 is for soap: logins are answered in ISO-8859-1, and refused in words that need it.
+	// Latin1 is for soap: login responses are in ISO-8859-1, and errors contain characters that need it.
 	Latin1 bool `json:"latin1,omitempty"`
 	// CorruptHeader is for jwt and firstvision: the token's header is no JSON, as in both samples of page v2.
 	CorruptHeader bool `json:"corrupt_header,omitempty"`
@@ -72,7 +72,7 @@ type SameToken string
 const (
 	// NewToken is the default: every login gives another token.
 	NewToken SameToken = ""
-	// TokenRepeated gives the token again, and tells its whole life anew, though it ends when it was to end.
+	// TokenRepeated returns the same token again with its full lifetime, although its expiry does not change.
 	TokenRepeated SameToken = "repeated"
 	// TokenRenewed gives the token again, and prolongs it.
 	TokenRenewed SameToken = "renewed"

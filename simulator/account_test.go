@@ -111,7 +111,7 @@ func TestNewRefusesAccounts(t *testing.T) {
 	}
 }
 
-func TestDemoAccountsAreOneAProtocol(t *testing.T) {
+func TestDemoAccounts_OnePerProtocol(t *testing.T) {
 	t.Parallel()
 	demo := simulator.DemoAccounts()
 	if len(demo) != len(simulator.Protocols()) {

@@ -13,23 +13,23 @@ const (
 	kindBusiness
 )
 
-// attempt is a request that was read but not answered yet. Between the two it is counted, and a fault may step in.
+// attempt is a request that was read but has no response yet. In between it is counted, and a fault may apply.
 type attempt struct {
 	kind     kind
 	protocol Protocol
 	account  string      // the account that the request claims to be
-	answer   func() bool // answers honestly; true where a token was given or accepted
-	refuse   func()      // answers as the vendor does when the password (or the token) is wrong
-	quota    func()      // answers as the vendor does when a quota is used up; nil where no page says how
+	respond  func() bool // sends the normal response; true if a token was issued or accepted
+	refuse   func()      // responds as the vendor does to a wrong password or token
+	quota    func()      // responds as the vendor does when a quota is used up; nil if that is not documented
 }
 
 // opener reads a request.
 type opener func(*exchange) attempt
 
-// other wraps an answer that is neither counted nor faulted.
-func other(answer func()) attempt {
-	return attempt{answer: func() bool {
-		answer()
+// other wraps a response that is neither counted nor faulted.
+func other(respond func()) attempt {
+	return attempt{respond: func() bool {
+		respond()
 		return false
 	}}
 }

@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// inventedGSTIN is a taxpayer number of the right shape that nobody has.
+// inventedGSTIN is a taxpayer number in the right format that is not assigned.
 const inventedGSTIN = "00AAAAA0000A1Z0"
 
-// CallBusiness makes the one business call of a protocol as an integrator would, and tells whether the token was accepted.
+// CallBusiness makes the one business call of a protocol as an integrator would, and reports whether the token was accepted.
 // baseURL is where a Simulator serves, without a path; clientID is for oauth. A nil client is http.DefaultClient.
 func (s *Simulator) CallBusiness(
 	ctx context.Context, baseURL string, client *http.Client, p Protocol, token, clientID string,

@@ -16,7 +16,7 @@ import (
 
 const (
 	controlBase = "/_simulator/"
-	// aliveHeader carries the token to ask about: a URL would end up in logs.
+	// aliveHeader has the token to check: in a URL it would end up in logs.
 	aliveHeader = "X-Simulator-Token"
 )
 
@@ -24,11 +24,11 @@ func isControl(path string) bool {
 	return path+"/" == controlBase || strings.HasPrefix(path, controlBase)
 }
 
-// serveControl serves orders to the simulator itself, from this machine only. A web page in a browser on this machine is
-// kept out as well: by its Origin, and by its Host where a name of its own was made to point here.
+// serveControl serves control requests, from this machine only. Web pages in a browser on this machine are refused as well, by
+// their Origin, and by their Host if its name was made to resolve to this machine.
 func (s *Simulator) serveControl(ex *exchange) {
 	if !fromLoopback(ex.r.RemoteAddr) || !toLoopback(ex.r.Host) {
-		ex.controlError(http.StatusForbidden, errors.New("only this machine may control the simulator: use 127.0.0.1"))
+		ex.controlError(http.StatusForbidden, errors.New("the simulator can be controlled from this machine only: use 127.0.0.1"))
 		return
 	}
 	if err := http.NewCrossOriginProtection().Check(ex.r); err != nil {
@@ -41,7 +41,7 @@ func (s *Simulator) serveControl(ex *exchange) {
 	path := strings.TrimPrefix(ex.r.URL.Path+"/", controlBase)
 	order, ok := s.orders()[strings.TrimRight(path, "/")]
 	if !ok {
-		ex.controlError(http.StatusNotFound, errors.New("no such order; GET /_simulator/ lists them"))
+		ex.controlError(http.StatusNotFound, errors.New("no such control path; GET /_simulator/ lists them"))
 		return
 	}
 	if ex.r.Method != order.method {
@@ -54,7 +54,7 @@ func (s *Simulator) serveControl(ex *exchange) {
 	}
 }
 
-// order is one thing that the simulator can be told or asked. An error means a bad request; nothing was answered then.
+// order is a control request to the simulator. An error means a bad request, for which no response was sent yet.
 type order struct {
 	method string
 	serve  func(*exchange) error

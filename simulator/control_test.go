@@ -13,7 +13,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func (b *bed) control(order, body string) answer {
+func (b *bed) control(order, body string) response {
 	b.t.Helper()
 	return b.call(http.MethodPost, "/_simulator/"+order, body)
 }
@@ -30,25 +30,25 @@ func TestControl(t *testing.T) {
 	}
 
 	const throttled = `{"protocol":"jwt","kind":"throttled","retry_after":"30s","remaining":1,"on":"login"}`
-	wantAnswer(t, b.control("fault", throttled), 200, ok)
+	wantResponse(t, b.control("fault", throttled), 200, ok)
 	if got := b.login(a); got.status != http.StatusTooManyRequests || got.header.Get("Retry-After") != "30" {
 		t.Errorf("got %d %v", got.status, got.header)
 	}
 	token := b.token(a)
-	wantAnswer(t, b.control("fault", `{"kind":"empty"}`), 200, ok)
-	wantAnswer(t, b.control("fault", `{}`), 200, ok)
+	wantResponse(t, b.control("fault", `{"kind":"empty"}`), 200, ok)
+	wantResponse(t, b.control("fault", `{}`), 200, ok)
 	b.token(a)
 
-	wantAnswer(t, b.call(http.MethodGet, "/_simulator/alive", "", "X-Simulator-Token", token), 200, `{"alive":true}`)
-	wantAnswer(t, b.control("clock", `{"offset":"24h"}`), 200, `{"time":"2030-05-18T09:30:15Z"}`)
-	wantAnswer(t, b.call(http.MethodGet, "/_simulator/alive", "", "X-Simulator-Token", token), 200, `{"alive":false}`)
-	wantAnswer(t, b.control("clock", `{"offset":"0s"}`), 200, `{"time":"2030-05-17T09:30:15Z"}`)
-	wantAnswer(t, b.control("kill", `{"protocol":"jwt","user":"`+a.Username+`"}`), 200, `{"killed":2}`)
+	wantResponse(t, b.call(http.MethodGet, "/_simulator/alive", "", "X-Simulator-Token", token), 200, `{"alive":true}`)
+	wantResponse(t, b.control("clock", `{"offset":"24h"}`), 200, `{"time":"2030-05-18T09:30:15Z"}`)
+	wantResponse(t, b.call(http.MethodGet, "/_simulator/alive", "", "X-Simulator-Token", token), 200, `{"alive":false}`)
+	wantResponse(t, b.control("clock", `{"offset":"0s"}`), 200, `{"time":"2030-05-17T09:30:15Z"}`)
+	wantResponse(t, b.control("kill", `{"protocol":"jwt","user":"`+a.Username+`"}`), 200, `{"killed":2}`)
 	if b.TokenAlive(token) {
 		t.Error("the token lives")
 	}
 
-	wantAnswer(t, b.control("account", `{"protocol":"jwt","username":"new","password":"pw","token_ttl":"1h"}`), 200, ok)
+	wantResponse(t, b.control("account", `{"protocol":"jwt","username":"new","password":"pw","token_ttl":"1h"}`), 200, ok)
 	claims, _ := b.verify(b.token(simulator.Account{Protocol: simulator.JWT, Username: "new", Password: "pw"}))
 	if life := number(t, claims, "exp") - number(t, claims, "orig_iat"); life != 3600 {
 		t.Errorf("life %d", life)
@@ -59,13 +59,13 @@ func TestControl(t *testing.T) {
 	if counters.Logins != 4 || counters.Faulted != 1 || counters.Of(simulator.JWT, "new").LoginsOK != 1 {
 		t.Errorf("counters %+v", counters)
 	}
-	wantAnswer(t, b.control("reset", ""), 200, ok)
+	wantResponse(t, b.control("reset", ""), 200, ok)
 	if c := b.Counters(); c.Counts != (simulator.Counts{}) {
 		t.Errorf("counters %+v", c)
 	}
 }
 
-func TestControlRefusesNonsense(t *testing.T) {
+func TestControl_InvalidRequestsRefused(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	tests := []struct{ order, body, want string }{
@@ -100,12 +100,12 @@ func TestControlRefusesNonsense(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.order+" "+test.body, func(t *testing.T) {
 			t.Parallel()
-			wantAnswer(t, b.control(test.order, test.body), http.StatusBadRequest, toJSON(map[string]string{"error": test.want}))
+			wantResponse(t, b.control(test.order, test.body), http.StatusBadRequest, toJSON(map[string]string{"error": test.want}))
 		})
 	}
 	t.Run("alive", func(t *testing.T) {
 		t.Parallel()
-		wantAnswer(t, b.call(http.MethodGet, "/_simulator/alive?token=x", ""), http.StatusBadRequest,
+		wantResponse(t, b.call(http.MethodGet, "/_simulator/alive?token=x", ""), http.StatusBadRequest,
 			toJSON(map[string]string{"error": `header "X-Simulator-Token": required, with the access token alone`}))
 	})
 	t.Run("method", func(t *testing.T) {
@@ -123,7 +123,7 @@ func TestControlRefusesNonsense(t *testing.T) {
 	})
 }
 
-func TestControlIsForThisMachineOnly(t *testing.T) {
+func TestControl_LoopbackOnly(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, remote, host string
@@ -163,7 +163,7 @@ func TestControlIsForThisMachineOnly(t *testing.T) {
 
 func TestOnRequest(t *testing.T) {
 	t.Parallel()
-	seen := make(chan simulator.RequestInfo, 1) // an answer is on its way only when its handler has ended
+	seen := make(chan simulator.RequestInfo, 1) // a response is on its way only when its handler has ended
 	a := account(simulator.JWT, nil)
 	b := &bed{t: t, issued: map[string]bool{}}
 	sim, err := simulator.New(simulator.Options{
@@ -195,7 +195,7 @@ func TestOnRequest(t *testing.T) {
 	sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 	path, contentType, body := loginRequest(a)
 	if _, err := b.try(http.MethodPost, path, body, "Content-Type", contentType); err == nil {
-		t.Error("want no answer")
+		t.Error("want no response")
 	}
 	next(simulator.RequestInfo{Method: "POST", Path: loginV1, Status: 0, Account: name})
 }

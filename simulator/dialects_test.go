@@ -103,7 +103,7 @@ func TestSameToken_RepeatedOrRenewed(t *testing.T) {
 	}
 }
 
-// TestStall_LastsAsLongAsTheConnection orders one stall. The connection that it hits answers nothing any more; a new one does.
+// TestStall_LastsAsLongAsTheConnection orders one stall. The connection that it hits gets no further response; a new one does.
 func TestStall_LastsAsLongAsTheConnection(t *testing.T) {
 	t.Parallel()
 	for _, speaks := range []string{"HTTP/1.1", "HTTP/2.0"} {

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// What Django and its REST framework answer to requests that never reach the vendor's own code (inferred: the claims, the
+// What Django and its REST framework respond to requests that never reach the vendor's own code (inferred: the claims, the
 // prefix "JWT" and the error shapes of the pages are those of drf-jwt).
 
 // detail is the REST framework's general error.
@@ -37,7 +37,7 @@ func (ex *exchange) djangoInvalidProduct() {
 	ex.detail(http.StatusUnauthorized, "Invalid Product")
 }
 
-// djangoBodyError answers a body that could not be read.
+// djangoBodyError responds to a body that could not be read.
 func (ex *exchange) djangoBodyError(err error) {
 	switch {
 	case errors.Is(err, errMediaType):

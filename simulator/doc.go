@@ -19,7 +19,7 @@
 //   - "page Regions": Fiserv FirstVision EMEA, Registration and Token, and "page Errors": Error codes
 //   - "page LATAM": Fiserv FirstVision LATAM, Access Token
 //
-// What no page tells is marked "inferred", with the public software that its wording points to: Django REST framework with
+// What no page documents is marked "inferred", with the public software that its wording points to: Django REST framework with
 // drf-jwt, bshaffer/oauth2-server-php, NuSOAP.
 //
 // One Simulator plays all the vendors' hosts at once, since their paths do not overlap. Beside them it serves /_simulator/,

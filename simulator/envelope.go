@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// businessEnvelope is how the vendor's business calls answer, over 200 whatever happened. Their data is an object or, in some
-// versions, JSON in a string; a login that answers so has been reported and never captured.
+// businessEnvelope is the envelope of the vendor's business responses, with 200 in any case. Their data is an object or, in some
+// versions, JSON in a string; a login response in it has been reported and never captured.
 type businessEnvelope struct {
 	Error   bool   `json:"error"`
 	Message string `json:"message"`
 	Data    string `json:"data"`
 }
 
-// enveloped puts the answer of a login into the envelope. What comes from a proxy before the vendor stays as it is.
+// enveloped puts the response of a login into the envelope. What comes from a proxy before the vendor stays as it is.
 func enveloped(status int, body []byte) (int, []byte) {
 	if status >= http.StatusTooManyRequests {
 		return status, body

@@ -17,7 +17,7 @@ import (
 // maxBody is the largest request that is read.
 const maxBody = 1 << 20
 
-// exchange is one request and its one answer.
+// exchange is one request and its one response.
 type exchange struct {
 	w     http.ResponseWriter
 	r     *http.Request
@@ -25,8 +25,8 @@ type exchange struct {
 
 	body    []byte
 	account accountKey // where the request named an account that exists
-	status  int        // 0 until answered
-	cut     bool       // the answer breaks off half-way: see FaultCut
+	status  int        // 0 until the response is sent
+	cut     bool       // the response breaks off half-way: see FaultCut
 	wrapped bool       // see Account.BusinessEnvelope
 	latin1  bool       // see Account.Latin1
 }
@@ -46,7 +46,7 @@ func (ex *exchange) readBody() bool {
 	return true
 }
 
-// reply sends the answer. All answers go through here, so that all have the simulator's own Date.
+// reply sends the response. All responses go through it, so that all have the simulator's Date.
 func (ex *exchange) reply(status int, contentType string, body []byte) {
 	ex.status = status
 	header := ex.w.Header()
@@ -60,7 +60,7 @@ func (ex *exchange) reply(status int, contentType string, body []byte) {
 		body = body[:len(body)/2] // net/http closes the connection when less came than was declared
 	}
 	ex.w.WriteHeader(status)
-	_, _ = ex.w.Write(body) // a client that has gone cannot be told
+	_, _ = ex.w.Write(body) // a client that has gone cannot get an error
 }
 
 // json sends a value as JSON.
@@ -86,8 +86,8 @@ func (ex *exchange) internal(err error) {
 	ex.text(http.StatusInternalServerError, "simulated: the simulator failed: "+err.Error()+"\n")
 }
 
-// drop closes the connection without an answer. Where the connection is not ours to close (HTTP/2, a recorder in a test) the
-// answer is a 503 that says so.
+// drop closes the connection without a response. Where the connection is not ours to close (HTTP/2, a recorder in a test) the
+// response is a 503 that says so.
 func (ex *exchange) drop() {
 	conn, _, err := http.NewResponseController(ex.w).Hijack()
 	if err != nil {

@@ -16,12 +16,12 @@ type FaultKind string
 
 // What can go wrong.
 const (
-	FaultDown        FaultKind = "down"        // the connection is dropped without an answer
-	FaultSlow        FaultKind = "slow"        // the honest answer comes after Delay
+	FaultDown        FaultKind = "down"        // the connection is dropped without a response
+	FaultSlow        FaultKind = "slow"        // the normal response comes after Delay
 	FaultThrottled   FaultKind = "throttled"   // 429, with Retry-After where RetryAfter is set
 	FaultUnavailable FaultKind = "unavailable" // 503, with Retry-After where RetryAfter is set
 	FaultHTML        FaultKind = "html"        // a proxy's HTML page, 504
-	FaultCut         FaultKind = "cut"         // the honest answer, broken off half-way: upstream has logged in, nobody knows
+	FaultCut         FaultKind = "cut"         // the normal response, cut off half-way after the login
 	FaultRefuse      FaultKind = "refuse"      // every password is refused, in the vendor's own way
 	FaultRedirect    FaultKind = "redirect"    // 302 to RedirectTo
 	FaultGarbage     FaultKind = "garbage"     // 200 with bytes that are not UTF-8
@@ -52,7 +52,7 @@ const (
 // Fault is an order that something go wrong.
 type Fault struct {
 	Kind FaultKind
-	// Delay passes before the answer, with any kind.
+	// Delay passes before the response, with any kind.
 	Delay      time.Duration
 	RetryAfter time.Duration // rounded up to whole seconds
 	RedirectTo string
@@ -108,19 +108,19 @@ func (t FaultTarget) kinds() []kind {
 	}
 }
 
-// answer answers an attempt, with the fault that hits it or honestly. answered is false where the fault swallowed the
+// respond responds to an attempt, normally or with a fault. responded is false if the fault dropped the
 // attempt: it was then neither granted nor refused.
-func (ex *exchange) answer(at attempt, f Fault) (granted, answered bool) {
+func (ex *exchange) respond(at attempt, f Fault) (granted, responded bool) {
 	if f.Kind != "" && !ex.wait(f.Delay) {
 		ex.drop()
 		return false, false
 	}
 	switch f.Kind {
 	case "", FaultSlow:
-		return at.answer(), true
+		return at.respond(), true
 	case FaultCut:
 		ex.cut = true
-		return at.answer(), true
+		return at.respond(), true
 	case FaultRefuse:
 		at.refuse()
 		return false, true
@@ -137,7 +137,7 @@ func (ex *exchange) answer(at attempt, f Fault) (granted, answered bool) {
 	}
 }
 
-// fail answers what does not look like the vendor at all.
+// fail sends a response that does not look like the vendor's.
 func (ex *exchange) fail(f Fault) {
 	switch f.Kind {
 	case FaultDown:

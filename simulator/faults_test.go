@@ -20,41 +20,41 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func TestFaults(t *testing.T) {
+func TestFault_EveryKind(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
 		fault  simulator.Fault
 		status int
-		check  func(t *testing.T, got answer)
+		check  func(t *testing.T, got response)
 	}{
 		{"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 1500 * time.Millisecond}, 429,
-			func(t *testing.T, got answer) { wantHeader(t, got, "Retry-After", "2") }},
+			func(t *testing.T, got response) { wantHeader(t, got, "Retry-After", "2") }},
 		{"throttled, no word when", simulator.Fault{Kind: simulator.FaultThrottled}, 429,
-			func(t *testing.T, got answer) { wantHeader(t, got, "Retry-After", "") }},
+			func(t *testing.T, got response) { wantHeader(t, got, "Retry-After", "") }},
 		{"unavailable", simulator.Fault{Kind: simulator.FaultUnavailable}, 503,
-			func(t *testing.T, got answer) { wantHeader(t, got, "Retry-After", "") }},
+			func(t *testing.T, got response) { wantHeader(t, got, "Retry-After", "") }},
 		{"unavailable until", simulator.Fault{Kind: simulator.FaultUnavailable, RetryAfter: time.Minute}, 503,
-			func(t *testing.T, got answer) { wantHeader(t, got, "Retry-After", "60") }},
-		{"html", simulator.Fault{Kind: simulator.FaultHTML}, 504, func(t *testing.T, got answer) {
+			func(t *testing.T, got response) { wantHeader(t, got, "Retry-After", "60") }},
+		{"html", simulator.Fault{Kind: simulator.FaultHTML}, 504, func(t *testing.T, got response) {
 			wantHeader(t, got, "Content-Type", "text/html; charset=utf-8")
 			if !strings.HasPrefix(got.body, "<html>") {
 				t.Errorf("body %q", got.body)
 			}
 		}},
 		{"redirect", simulator.Fault{Kind: simulator.FaultRedirect, RedirectTo: "http://elsewhere.example/"}, 302,
-			func(t *testing.T, got answer) { wantHeader(t, got, "Location", "http://elsewhere.example/") }},
-		{"garbage", simulator.Fault{Kind: simulator.FaultGarbage}, 200, func(t *testing.T, got answer) {
+			func(t *testing.T, got response) { wantHeader(t, got, "Location", "http://elsewhere.example/") }},
+		{"garbage", simulator.Fault{Kind: simulator.FaultGarbage}, 200, func(t *testing.T, got response) {
 			if utf8.ValidString(got.body) {
 				t.Errorf("body %q", got.body)
 			}
 		}},
-		{"empty", simulator.Fault{Kind: simulator.FaultEmpty}, 200, func(t *testing.T, got answer) {
+		{"empty", simulator.Fault{Kind: simulator.FaultEmpty}, 200, func(t *testing.T, got response) {
 			if got.body != "" {
 				t.Errorf("body %q", got.body)
 			}
 		}},
-		{"unknown", simulator.Fault{Kind: "sulking"}, 500, func(t *testing.T, got answer) {
+		{"unknown", simulator.Fault{Kind: "sulking"}, 500, func(t *testing.T, got response) {
 			if !strings.Contains(got.body, `fault kind "sulking"`) {
 				t.Errorf("body %q", got.body)
 			}
@@ -84,20 +84,20 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func wantHeader(t *testing.T, got answer, name, want string) {
+func wantHeader(t *testing.T, got response, name, want string) {
 	t.Helper()
 	if value := got.header.Get(name); value != want {
 		t.Errorf("%s: want %q, got %q", name, want, value)
 	}
 }
 
-func TestFaultRefuse(t *testing.T) {
+func TestFault_Refuse(t *testing.T) {
 	t.Parallel()
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
 		want := b.login(withWrongSecret(a))
 		b.ResetCounters()
 		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultRefuse})
-		wantAnswer(t, b.login(a), want.status, want.body)
+		wantResponse(t, b.login(a), want.status, want.body)
 		if c := b.Counters(); c.Counts != (simulator.Counts{Logins: 1, LoginsRefused: 1, Faulted: 1}) {
 			t.Errorf("counters %+v", c)
 		}
@@ -111,16 +111,16 @@ func TestFaultRefuse(t *testing.T) {
 	})
 }
 
-func TestFaultOnRefresh(t *testing.T) {
+func TestFault_OnRefresh(t *testing.T) {
 	t.Parallel()
 	b, a := newBed(t), account(simulator.JWT, nil)
 	access, refresh := b.ksaLogin(a)
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultUnavailable, Remaining: 1})
 	if got := b.refresh(refresh); got.status != http.StatusServiceUnavailable {
-		t.Errorf("a fault hits refreshes too, unless told otherwise: got %d", got.status)
+		t.Errorf("a fault hits refreshes too, unless set otherwise: got %d", got.status)
 	}
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse, On: simulator.OnRefresh})
-	wantAnswer(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
+	wantResponse(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
 	b.token(a)
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnLogin})
 	if !b.TokenAlive(access) {
@@ -133,22 +133,22 @@ func TestFaultOnRefresh(t *testing.T) {
 	b.token(a)
 }
 
-func TestFaultDown(t *testing.T) {
+func TestFault_Down(t *testing.T) {
 	t.Parallel()
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
 		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultDown})
 		path, contentType, body := loginRequest(a)
 		if got, err := b.try(http.MethodPost, path, body, "Content-Type", contentType); !errors.Is(err, io.EOF) {
-			t.Errorf("want no answer at all, got %+v %v", got, err)
+			t.Errorf("want no response at all, got %+v %v", got, err)
 		}
-		// The simulator still answers others.
+		// The simulator still serves others.
 		if got := b.call(http.MethodGet, "/_simulator/counters", ""); got.status != http.StatusOK {
 			t.Errorf("got %d", got.status)
 		}
 	})
 }
 
-func TestFaultDownWithoutConnection(t *testing.T) {
+func TestFault_DownWithoutConnection(t *testing.T) {
 	t.Parallel()
 	sim, err := simulator.New(simulator.Options{})
 	if err != nil {
@@ -162,7 +162,7 @@ func TestFaultDownWithoutConnection(t *testing.T) {
 	}
 }
 
-func TestFaultCut(t *testing.T) {
+func TestFault_Cut(t *testing.T) {
 	t.Parallel()
 	forEachProtocol(t, func(a *simulator.Account) { a.SingleSession = true }, func(t *testing.T, b *bed, a simulator.Account) {
 		token := b.token(a)
@@ -170,9 +170,9 @@ func TestFaultCut(t *testing.T) {
 		path, contentType, body := loginRequest(a)
 		got, err := b.try(http.MethodPost, path, body, "Content-Type", contentType)
 		if !errors.Is(err, io.ErrUnexpectedEOF) || got.status != http.StatusOK || got.body == "" {
-			t.Errorf("want half an answer, got %+v %v", got, err)
+			t.Errorf("want half a response, got %+v %v", got, err)
 		}
-		// Upstream did log in: that is what makes a cut answer worse than none.
+		// Upstream did log in: that is what makes a cut response worse than none.
 		if c := b.Counters(); c.LoginsOK != 2 || c.Faulted != 1 {
 			t.Errorf("counters %+v", c)
 		}
@@ -183,7 +183,7 @@ func TestFaultCut(t *testing.T) {
 	})
 }
 
-func TestFaultRemaining(t *testing.T) {
+func TestFault_Remaining(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, account(simulator.FirstVision, nil))
 	jwt, oauth := account(simulator.JWT, nil), account(simulator.OAuth, nil)
@@ -265,7 +265,7 @@ func (l *pipeListener) Close() error {
 
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
 
-func TestFaultSlow(t *testing.T) {
+func TestFault_Slow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := account(simulator.JWT, nil)
@@ -310,7 +310,7 @@ func TestFaultSlow(t *testing.T) {
 	})
 }
 
-func TestDelayGoesWithEveryKind(t *testing.T) {
+func TestFault_DelayWithEveryKind(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sim, err := simulator.New(simulator.Options{})

@@ -35,7 +35,7 @@ func firstVisionVendor() vendor {
 			Protocol: FirstVision, ClientID: "demo-firstvision-client", ClientSecret: "demo-firstvision-client-secret",
 		},
 		tokenTTL: 7199 * time.Second,         // page AGT, newest revision
-		prepare:  func() { _, _ = rsaKey() }, // a login tells if it failed
+		prepare:  func() { _, _ = rsaKey() }, // a login reports its failure
 		logins: []Login{
 			{
 				Config: "cards", Role: "issuing", Preset: "firstvision-sandbox", Path: sandboxBase + pathFirstVision,
@@ -93,7 +93,7 @@ func (a Account) someScope() string {
 	return scope
 }
 
-// fvToken is the answer to a login.
+// fvToken is the response to a login.
 type fvToken struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`
@@ -128,7 +128,7 @@ func (s *Simulator) openFirstVisionLogin(ex *exchange) attempt {
 	return attempt{
 		kind: kindLogin, protocol: FirstVision, account: request.clientID,
 		refuse: func() { ex.fvRefused(fvWrongClient()) },
-		answer: func() bool {
+		respond: func() bool {
 			if problem != nil {
 				ex.fvRefused(*problem)
 				return false
@@ -215,15 +215,15 @@ func (s *Simulator) fvLogin(ex *exchange, r fvRequest) bool {
 		ex.internal(err)
 		return false
 	}
-	answer := fvToken{token, "Bearer", a.expiresIn(issued, expires), ""}
+	response := fvToken{token, "Bearer", a.expiresIn(issued, expires), ""}
 	if strings.HasSuffix(ex.r.URL.Path, pathFirstVision2) {
-		answer.Scope = r.scope
+		response.Scope = r.scope
 	}
-	ex.json(http.StatusOK, answer)
+	ex.json(http.StatusOK, response)
 	return true
 }
 
-// mayAsk tells whether the client may ask for these scopes.
+// mayAsk reports whether the client may ask for these scopes.
 func (a Account) mayAsk(scope string) bool {
 	allowed := strings.Fields(a.Scope)
 	asked := strings.Fields(scope)
@@ -235,7 +235,7 @@ func (a Account) mayAsk(scope string) bool {
 	return len(asked) > 0
 }
 
-// issueFirstVision makes a token with the claims of the sample on page AGT. It does not tell when it was issued.
+// issueFirstVision makes a token with the claims of the sample on page AGT. It has no time of issue.
 func (s *Simulator) issueFirstVision(a Account, scope string) (token string, issued, expires time.Time, err error) {
 	issued, expires = s.life(a.TokenTTL)
 	claims := jwt.MapClaims{"scope": scope, "client_id": a.ClientID, "firstVisionId": "00000SIMUL"}

@@ -31,7 +31,7 @@ type fvError struct {
 	Title         string   `json:"title"`
 }
 
-// fvRefused answers with an error: a JSON array, even of one.
+// fvRefused responds with an error: a JSON array, even of one.
 func (ex *exchange) fvRefused(p fvProblem) {
 	status := p.status()
 	ex.json(status, []fvError{{

@@ -23,7 +23,7 @@ const (
 	gatewayTTL    = time.Hour // "valid for 60 minutes"
 	latamTTL      = 1799 * time.Second
 
-	// longestAssertion is how far ahead exp may lie. The page does not tell; its sample has an hour, and its error API-Sec-013
+	// longestAssertion is how far ahead exp may lie. The page does not say; its sample has an hour, and its error API-Sec-013
 	// says that there is a limit. This one is what assertions of this kind are commonly given.
 	longestAssertion = 5 * time.Minute
 )
@@ -50,7 +50,7 @@ func gatewayWrongAssertion() gatewayProblem {
 	return gatewayProblem{http.StatusBadRequest, "API-Sec-004", "Invalid request. The client_assertion JWT is invalid."}
 }
 
-// gatewayQuota answers an order of FaultQuota.
+// gatewayQuota is the response for FaultQuota.
 func (ex *exchange) gatewayQuota() {
 	ex.gatewayRefused(gatewayProblem{
 		http.StatusTooManyRequests, "API-Sec-011", "You have exceeded the Product level quota",
@@ -73,7 +73,7 @@ func (s *Simulator) openGateway(region string) opener {
 			kind: kindLogin, protocol: FirstVision, account: f.values["client_id"],
 			refuse: func() { ex.gatewayRefused(gatewayWrongAssertion()) },
 			quota:  ex.gatewayQuota,
-			answer: func() bool {
+			respond: func() bool {
 				if !media {
 					ex.gatewayRefused(gatewayWrongFields())
 					return false
@@ -84,7 +84,7 @@ func (s *Simulator) openGateway(region string) opener {
 	}
 }
 
-// readGatewayForm reads the form; media tells whether it is one.
+// readGatewayForm reads the form; media reports whether it is one.
 func readGatewayForm(ex *exchange) (f fields, media bool) {
 	contentType, _, _ := strings.Cut(ex.r.Header.Get("Content-Type"), ";")
 	return readForm(ex.body), strings.TrimSpace(contentType) == "application/x-www-form-urlencoded"
@@ -181,7 +181,7 @@ func (s *Simulator) assertionIsNew(a Account, jti string, expires time.Time) boo
 	return true
 }
 
-// openLATAM reads a login with HTTP Basic, the client id once more in the header apikey, and a form. What it answers to a wrong
+// openLATAM reads a login with HTTP Basic, the client id once more in the header apikey, and a form. Its response to a wrong
 // one is not on the page; the errors of the other gateway are inferred for it.
 func (s *Simulator) openLATAM(ex *exchange) attempt {
 	id, secret, basic := ex.r.BasicAuth()
@@ -190,7 +190,7 @@ func (s *Simulator) openLATAM(ex *exchange) attempt {
 		kind: kindLogin, protocol: FirstVision, account: id,
 		refuse: func() { ex.gatewayRefused(gatewayWrongHeader()) },
 		quota:  ex.gatewayQuota,
-		answer: func() bool {
+		respond: func() bool {
 			a, known := s.account(FirstVision, id)
 			switch {
 			case !basic || !known || a.ClientSecret != secret || ex.r.Header.Get("apikey") != id:
@@ -211,7 +211,7 @@ func (s *Simulator) openLATAM(ex *exchange) attempt {
 	}
 }
 
-// latamToken is the answer of page LATAM, in its order.
+// latamToken is the response of page LATAM, in its order.
 type latamToken struct {
 	TokenType   string `json:"token_type"`
 	IssuedAt    string `json:"issued_at"`

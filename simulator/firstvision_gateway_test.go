@@ -47,7 +47,7 @@ func (b *bed) goodClaims(a simulator.Account, jti string, change map[string]any)
 }
 
 // gateway sends a login with an assertion, with some fields of the form replaced.
-func (b *bed) gateway(a simulator.Account, assertion string, change map[string]string) answer {
+func (b *bed) gateway(a simulator.Account, assertion string, change map[string]string) response {
 	b.t.Helper()
 	values := map[string]string{
 		"grant_type": "client_credentials", "scope": "emea_firstvision", "client_id": a.ClientID, "client_assertion": assertion,
@@ -57,7 +57,7 @@ func (b *bed) gateway(a simulator.Account, assertion string, change map[string]s
 	return b.call(http.MethodPost, gatewayPath, toForm(values), "Content-Type", typeForm)
 }
 
-func wantGatewayError(t *testing.T, got answer, status int, code string) {
+func wantGatewayError(t *testing.T, got response, status int, code string) {
 	t.Helper()
 	if got.status != status || got.member(t, "errorCode") != code || got.member(t, "errorMessage") == "" {
 		t.Errorf("want %d %s, got %d %s", status, code, got.status, got.body)
@@ -203,7 +203,7 @@ func TestLATAM_TakesBasicAndAForm(t *testing.T) {
 	t.Parallel()
 	a := account(simulator.FirstVision, nil)
 	b := newBed(t, a)
-	login := func(id, secret, apikey, contentType, body string) answer {
+	login := func(id, secret, apikey, contentType, body string) response {
 		return b.call(http.MethodPost, latamPath, body, "Content-Type", contentType, "apikey", apikey, "Authorization", basic(id, secret))
 	}
 	const grant = "grant_type=client_credentials"
@@ -235,7 +235,7 @@ func TestFirstVision_V2TellsTheScope(t *testing.T) {
 	}
 }
 
-// Whatever is sent to it, the gateway answers, and gives no token for what is not signed with the secret.
+// The gateway responds to any request, and issues no token for an assertion that is not signed with the secret.
 func FuzzGateway(f *testing.F) {
 	a := account(simulator.FirstVision, nil)
 	sim, err := simulator.New(simulator.Options{Accounts: []simulator.Account{a}, Now: newClock().Now})

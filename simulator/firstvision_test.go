@@ -32,7 +32,7 @@ type fvErrors []struct {
 	Title         string   `json:"title"`
 }
 
-func wantFVError(t *testing.T, got answer, status int, code, param string) {
+func wantFVError(t *testing.T, got response, status int, code, param string) {
 	t.Helper()
 	var errors fvErrors
 	got.json(t, &errors)
@@ -83,7 +83,7 @@ func TestFirstVisionForms(t *testing.T) {
 			t.Parallel()
 			got := b.call(http.MethodPost, test.path, test.body, test.header...)
 			token := b.tokenIn(got)
-			wantAnswer(t, got, http.StatusOK, `{"access_token":"`+token+`","token_type":"Bearer","expires_in":7199}`)
+			wantResponse(t, got, http.StatusOK, `{"access_token":"`+token+`","token_type":"Bearer","expires_in":7199}`)
 			claims, header := b.verify(token)
 			wantNames(t, claims, "scope", "client_id", "firstVisionId", "exp")
 			if header["alg"] != "RS256" || header["typ"] != nil || claims["scope"] != test.scope || claims["client_id"] != a.ClientID {
@@ -120,7 +120,7 @@ func TestFirstVisionExpiry(t *testing.T) {
 				t.Errorf("want %s, got %s", test.want, got.body)
 			}
 			claims, _ := b.verify(b.tokenIn(got))
-			if _, told := claims["exp"]; told == a.OmitExpiry {
+			if _, has := claims["exp"]; has == a.OmitExpiry {
 				t.Errorf("claims %v", claims)
 			}
 		})
@@ -221,21 +221,21 @@ func TestFirstVisionValidateToken(t *testing.T) {
 	a := account(simulator.FirstVision, nil)
 	b := newBed(t, a, other)
 	token := b.token(a)
-	ask := func(path, token, id, secret string) answer {
+	ask := func(path, token, id, secret string) response {
 		body := toJSON(map[string]string{"token": token, "client_id": id, "client_secret": secret})
 		return b.call(http.MethodPost, path, body, "Content-Type", typeJSON)
 	}
 	const path = "/v1/api/oauth/validateToken"
-	wantAnswer(t, ask(path, token, a.ClientID, a.ClientSecret), 200, `{"valid":true}`)
-	wantAnswer(t, ask("/sandbox"+path, token, a.ClientID, a.ClientSecret), 200, `{"valid":true}`)
-	wantAnswer(t, ask(path, "x", a.ClientID, a.ClientSecret), 200, `{"valid":false}`)
-	wantAnswer(t, ask(path, token, other.ClientID, other.ClientSecret), 200, `{"valid":false}`)
+	wantResponse(t, ask(path, token, a.ClientID, a.ClientSecret), 200, `{"valid":true}`)
+	wantResponse(t, ask("/sandbox"+path, token, a.ClientID, a.ClientSecret), 200, `{"valid":true}`)
+	wantResponse(t, ask(path, "x", a.ClientID, a.ClientSecret), 200, `{"valid":false}`)
+	wantResponse(t, ask(path, token, other.ClientID, other.ClientSecret), 200, `{"valid":false}`)
 	wantFVError(t, ask(path, token, a.ClientID, "x"), 401, "140106", "Invalid client credentials")
 	wantFVError(t, ask(path, "", a.ClientID, "x"), 400, "240009", "Required field(s) missing: token")
 	wantFVError(t, b.call(http.MethodPost, path, "", "Content-Type", typeJSON), 400, "240006", "Payload is empty")
 	wantFVError(t, b.call(http.MethodGet, path, ""), 405, "240501", "Method Not Allowed")
 	b.clock.Advance(2 * time.Hour)
-	wantAnswer(t, ask(path, token, a.ClientID, a.ClientSecret), 200, `{"valid":false}`)
+	wantResponse(t, ask(path, token, a.ClientID, a.ClientSecret), 200, `{"valid":false}`)
 	if c := b.Counters(); c.Logins != 1 || c.BusinessOK+c.BusinessRefused != 0 {
 		t.Errorf("introspection counts: %+v", c)
 	}

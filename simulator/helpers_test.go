@@ -107,15 +107,15 @@ func newBed(t *testing.T, accounts ...simulator.Account) *bed {
 	return b
 }
 
-// answer is a whole HTTP answer.
-type answer struct {
+// response is a whole HTTP response.
+type response struct {
 	status int
 	header http.Header
 	body   string
 }
 
 // json reads the body.
-func (a answer) json(t *testing.T, into any) {
+func (a response) json(t *testing.T, into any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(a.body), into); err != nil {
 		t.Fatalf("body %q: %v", a.body, err)
@@ -123,7 +123,7 @@ func (a answer) json(t *testing.T, into any) {
 }
 
 // member reads one text member of a JSON object.
-func (a answer) member(t *testing.T, name string) string {
+func (a response) member(t *testing.T, name string) string {
 	t.Helper()
 	var members map[string]any
 	a.json(t, &members)
@@ -131,8 +131,8 @@ func (a answer) member(t *testing.T, name string) string {
 	return text
 }
 
-// call sends a request and fails the test where there is no answer. Headers are pairs of name and value.
-func (b *bed) call(method, path, body string, header ...string) answer {
+// call sends a request and fails the test where there is no response. Headers are pairs of name and value.
+func (b *bed) call(method, path, body string, header ...string) response {
 	b.t.Helper()
 	got, err := b.try(method, path, body, header...)
 	if err != nil {
@@ -141,7 +141,7 @@ func (b *bed) call(method, path, body string, header ...string) answer {
 	return got
 }
 
-func (b *bed) try(method, path, body string, header ...string) (answer, error) {
+func (b *bed) try(method, path, body string, header ...string) (response, error) {
 	b.t.Helper()
 	request, err := http.NewRequestWithContext(b.t.Context(), method, b.url+path, strings.NewReader(body))
 	if err != nil {
@@ -150,13 +150,13 @@ func (b *bed) try(method, path, body string, header ...string) (answer, error) {
 	for pair := range slices.Chunk(header, 2) {
 		request.Header.Set(pair[0], pair[1])
 	}
-	response, err := b.client.Do(request)
+	resp, err := b.client.Do(request)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	defer response.Body.Close()
-	data, err := io.ReadAll(response.Body)
-	return answer{response.StatusCode, response.Header, string(data)}, err
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	return response{resp.StatusCode, resp.Header, string(data)}, err
 }
 
 const (
@@ -212,8 +212,8 @@ func toForm(values map[string]string) string {
 	return form.Encode()
 }
 
-// login logs in as usual and gives the answer as it is.
-func (b *bed) login(a simulator.Account) answer {
+// login logs in as usual and gives the response as it is.
+func (b *bed) login(a simulator.Account) response {
 	b.t.Helper()
 	path, contentType, body := loginRequest(a)
 	return b.call(http.MethodPost, path, body, "Content-Type", contentType)
@@ -230,8 +230,8 @@ func (b *bed) token(a simulator.Account) string {
 	return token
 }
 
-// tokenIn finds the access token in a login's answer, under whatever name, or nothing.
-func (b *bed) tokenIn(a answer) string {
+// tokenIn finds the access token in a login's response, under whatever name, or nothing.
+func (b *bed) tokenIn(a response) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for token := range b.issued {
@@ -289,7 +289,7 @@ func wantNames[V any](t *testing.T, m map[string]V, want ...string) {
 	}
 }
 
-func wantAnswer(t *testing.T, got answer, status int, body string) {
+func wantResponse(t *testing.T, got response, status int, body string) {
 	t.Helper()
 	if got.status != status || got.body != body {
 		t.Errorf("want %d %s\n got %d %s", status, body, got.status, got.body)

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// Index is the list of everything that the simulator serves, for people.
+// Index lists everything that the simulator serves, as text.
 func Index() string {
 	return indexHead + "\nLogins\n" + endpointLines(false) +
 		"\nBusiness calls, to try a token on\n" + endpointLines(true) + indexControl
 }
 
-const indexHead = "This is a simulator. It is not Masters India and not Fiserv: every account, token and answer is invented, " +
+const indexHead = "This is a simulator. It is not Masters India or Fiserv: every account, token and response is invented, " +
 	"and nothing\nleaves this machine.\n"
 
 const indexControl = `
@@ -25,9 +25,9 @@ Control, from this machine only; bodies are JSON
   POST /_simulator/fault       {"protocol":"jwt","kind":"throttled","retry_after":"30s","remaining":2}; {} clears all
                                kinds: down slow throttled unavailable html cut refuse redirect garbage empty stall quota
                                also: delay, redirect_to, on (login, refresh or business)
-  POST /_simulator/clock       {"offset":"10m"}: the wrong clock to order
+  POST /_simulator/clock       {"offset":"10m"}: sets a wrong clock; "0s" corrects it
   POST /_simulator/account     {"protocol":"jwt","username":"...","password":"...","token_ttl":"1h"}: add or replace
-  POST /_simulator/kill        {"protocol":"jwt","user":"..."}: tokens die by themselves
+  POST /_simulator/kill        {"protocol":"jwt","user":"..."}: kills the tokens of a user
   GET  /_simulator/alive       with the token in the header X-Simulator-Token
 `
 

@@ -48,8 +48,8 @@ func jwtVendor() vendor {
 				map[string]string{"Authorization": "JWT " + token, "Content-Type": "application/json"})
 		},
 		accepted: func(body []byte) bool {
-			var answer struct{ Results json.RawMessage }
-			return json.Unmarshal(body, &answer) == nil && answer.Results != nil
+			var response struct{ Results json.RawMessage }
+			return json.Unmarshal(body, &response) == nil && response.Results != nil
 		},
 	}
 }
@@ -61,7 +61,7 @@ const wrongPassword = "Unable to login with provided credential"
 // text instead of parsing it.
 type jwtPair struct{ access, refresh string }
 
-// form gives the answer's body. The refresh token's key has a space in it on page v2, and an underscore on page KSA.
+// form gives the response's body. The refresh token's key has a space in it on page v2, and an underscore on page KSA.
 func (p jwtPair) form(ksa bool) any {
 	if ksa {
 		return struct {
@@ -75,7 +75,7 @@ func (p jwtPair) form(ksa bool) any {
 	}{p.access, p.refresh}
 }
 
-// isKSA tells the KSA product, by the header that page KSA wants on every call.
+// isKSA reports whether the request is for the KSA product, by the header that page KSA wants on every call.
 func isKSA(header http.Header) bool {
 	return header.Get("Productid") == "einvoicing_global"
 }
@@ -106,7 +106,7 @@ func (s *Simulator) openTokenAuth(ex *exchange, issue func(Account) (any, error)
 	refuse := func() { ex.json(http.StatusPartialContent, map[string]string{"error": wrongPassword}) }
 	return attempt{
 		kind: kindLogin, protocol: JWT, account: f.values["username"], refuse: refuse,
-		answer: func() bool {
+		respond: func() bool {
 			if err != nil {
 				ex.djangoBodyError(err)
 				return false
@@ -155,7 +155,7 @@ func (s *Simulator) issueV2(a Account) (jwtPair, error) {
 	return pair, nil
 }
 
-// makePair makes a pair with the claims of page v2: the access token names its refresh token, and neither tells when it was
+// makePair makes a pair with the claims of page v2: the access token names its refresh token, and neither has a time when it was
 // issued.
 func (s *Simulator) makePair(a Account) (jwtPair, map[string]grant, error) {
 	_, accessEnd := s.life(a.TokenTTL)

@@ -28,11 +28,11 @@ func (s *Simulator) openEinvoice(ex *exchange) attempt {
 		return other(ex.djangoMethodNotAllowed)
 	}
 	token, problem := jwtFromHeader(ex.r.Header.Get("Authorization"))
-	owner, state := s.judge(JWT, token)
+	owner, state := s.checkToken(JWT, token)
 	return attempt{
 		kind: kindBusiness, protocol: JWT, account: owner.owner.name,
 		refuse: func() { ex.jwtRefused(jwtIncorrect) },
-		answer: func() bool {
+		respond: func() bool {
 			if problem == "" {
 				problem = jwtProblem(state)
 			}
@@ -40,7 +40,7 @@ func (s *Simulator) openEinvoice(ex *exchange) attempt {
 				ex.jwtRefused(problem)
 				return false
 			}
-			ex.einvoiceAnswer()
+			ex.einvoiceResponse()
 			return true
 		},
 	}
@@ -79,7 +79,7 @@ func (ex *exchange) jwtRefused(text string) {
 	ex.detail(http.StatusUnauthorized, text)
 }
 
-// einvoiceResults is the envelope of every business answer, of the newer API as well as of the older one.
+// einvoiceResults is the envelope of every business response, of the newer API as well as of the older one.
 type einvoiceResults struct {
 	Message      any    `json:"message"` // an object, or an empty string where there is an error
 	ErrorMessage string `json:"errorMessage"`
@@ -89,8 +89,8 @@ type einvoiceResults struct {
 	RequestID    string `json:"requestId"`
 }
 
-// einvoiceAnswer answers a call whose token was accepted. A business failure comes with HTTP 200 and "code": 204.
-func (ex *exchange) einvoiceAnswer() {
+// einvoiceResponse responds to a call whose token was accepted. A business failure comes with HTTP 200 and "code": 204.
+func (ex *exchange) einvoiceResponse() {
 	f, err := readFields("application/json", ex.body)
 	if err != nil || f.values["user_gstin"] == "" {
 		ex.json(http.StatusOK, map[string]einvoiceResults{"results": {

@@ -20,11 +20,11 @@ func (s *Simulator) openRefresh(ex *exchange) attempt {
 	}
 	f, err := readFields(ex.r.Header.Get("Content-Type"), ex.body)
 	token := f.values["token"]
-	owner, _ := s.judge(JWT, token)
+	owner, _ := s.checkToken(JWT, token)
 	return attempt{
 		kind: kindRefresh, protocol: JWT, account: owner.owner.name,
 		refuse: func() { ex.refreshWrong() },
-		answer: func() bool {
+		respond: func() bool {
 			if err != nil {
 				ex.djangoBodyError(err)
 				return false
@@ -101,7 +101,7 @@ func (s *Simulator) refreshState(token string) (grant, verdict) {
 // replacePair kills the pair of a refresh token at once and puts the new one in its place: "the current access and refresh
 // tokens will be invalid" (page KSA).
 func (s *Simulator) replacePair(token string, grants map[string]grant) bool {
-	s.tellTokens(grants)
+	s.reportTokens(grants)
 	now := s.clock()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -23,12 +23,12 @@ func (b *bed) ksaLogin(a simulator.Account) (access, refresh string) {
 	return got.member(b.t, "token"), got.member(b.t, "refresh_token")
 }
 
-func (b *bed) refresh(token string) answer {
+func (b *bed) refresh(token string) response {
 	b.t.Helper()
 	return b.call(http.MethodPost, refreshPath, toJSON(map[string]string{"token": token}), ksaHeader()...)
 }
 
-func TestRefreshKillsThePair(t *testing.T) {
+func TestRefresh_KillsOldPair(t *testing.T) {
 	t.Parallel()
 	for _, encoding := range []string{typeJSON, typeForm} {
 		t.Run(encoding, func(t *testing.T) {
@@ -51,7 +51,7 @@ func TestRefreshKillsThePair(t *testing.T) {
 			if !b.TokenAlive(got.member(t, "token")) || !b.TokenAlive(bystander) {
 				t.Error("the new token and that of another login should live")
 			}
-			wantAnswer(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
+			wantResponse(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
 			if again := b.refresh(got.member(t, "refresh_token")); again.status != http.StatusOK {
 				t.Errorf("the new refresh token: %d %s", again.status, again.body)
 			}
@@ -99,7 +99,7 @@ func TestRefreshRefusals(t *testing.T) {
 			access, refresh := b.ksaLogin(a)
 			token := test.token(b, access, refresh)
 			got := b.call(http.MethodPost, refreshPath, toJSON(map[string]string{"token": token}), test.header...)
-			wantAnswer(t, got, test.status, test.want)
+			wantResponse(t, got, test.status, test.want)
 			if c := b.Counters(); c.Refreshes != 1 || c.RefreshesOK != 0 {
 				t.Errorf("counters %+v", c)
 			}
@@ -107,7 +107,7 @@ func TestRefreshRefusals(t *testing.T) {
 	}
 }
 
-func TestRefreshWinsOnce(t *testing.T) {
+func TestRefresh_ConcurrentOnlyOneSucceeds(t *testing.T) {
 	t.Parallel()
 	b, a := newBed(t), account(simulator.JWT, nil)
 	_, refresh := b.ksaLogin(a)

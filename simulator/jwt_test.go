@@ -41,7 +41,7 @@ func toMultipart(t *testing.T, values map[string]string) (contentType, body stri
 	return writer.FormDataContentType(), b.String()
 }
 
-func TestJWTLoginTakesEveryEncoding(t *testing.T) {
+func TestJWTLogin_EveryEncoding(t *testing.T) {
 	t.Parallel()
 	a := account(simulator.JWT, func(a *simulator.Account) { a.Password = "p&=+ ß\"%" })
 	b := newBed(t, a)
@@ -158,7 +158,7 @@ func TestJWTLoginRefusals(t *testing.T) {
 		for _, path := range []string{loginV1, loginV2} {
 			t.Run(test.name+path, func(t *testing.T) {
 				t.Parallel()
-				wantAnswer(t, b.call(http.MethodPost, path, test.body, "Content-Type", test.contentType), test.status, test.want)
+				wantResponse(t, b.call(http.MethodPost, path, test.body, "Content-Type", test.contentType), test.status, test.want)
 			})
 		}
 	}
@@ -179,7 +179,7 @@ func TestDjangoPaths(t *testing.T) {
 		t.Run("GET "+path, func(t *testing.T) {
 			t.Parallel()
 			got := b.call(http.MethodGet, path, "")
-			wantAnswer(t, got, http.StatusMethodNotAllowed, `{"detail":"Method \"GET\" not allowed."}`)
+			wantResponse(t, got, http.StatusMethodNotAllowed, `{"detail":"Method \"GET\" not allowed."}`)
 			if got.header.Get("Allow") != "POST, OPTIONS" {
 				t.Errorf("Allow: %q", got.header.Get("Allow"))
 			}
@@ -187,7 +187,7 @@ func TestDjangoPaths(t *testing.T) {
 	}
 	t.Run("invalid product", func(t *testing.T) {
 		t.Parallel()
-		wantAnswer(t, b.call(http.MethodPost, "/api/v3/token-auth/", body), http.StatusUnauthorized, `{"detail":"Invalid Product"}`)
+		wantResponse(t, b.call(http.MethodPost, "/api/v3/token-auth/", body), http.StatusUnauthorized, `{"detail":"Invalid Product"}`)
 	})
 	t.Run("nowhere", func(t *testing.T) {
 		t.Parallel()

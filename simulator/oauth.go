@@ -41,8 +41,8 @@ func oauthVendor() vendor {
 				map[string]string{"Authorization": "Bearer " + token, "client_id": clientID})
 		},
 		accepted: func(body []byte) bool {
-			var answer struct{ Error bool }
-			return json.Unmarshal(body, &answer) == nil && !answer.Error
+			var response struct{ Error bool }
+			return json.Unmarshal(body, &response) == nil && !response.Error
 		},
 	}
 }
@@ -55,7 +55,7 @@ type oauthError struct {
 	Description string `json:"error_description"`
 }
 
-// oauthToken is the answer of page Vanila, in its order.
+// oauthToken is the response of page Vanila, in its order.
 type oauthToken struct {
 	AccessToken string `json:"access_token"`
 	ExpiresIn   any    `json:"expires_in,omitempty"`
@@ -78,7 +78,7 @@ func (s *Simulator) openOAuthLogin(ex *exchange) attempt {
 	return attempt{
 		kind: kindLogin, protocol: OAuth, account: f.values["username"],
 		refuse: func() { ex.oauthRefused(oauthWrongPassword()) },
-		answer: func() bool {
+		respond: func() bool {
 			a, problem := s.oauthAccount(OAuth, f.values)
 			if problem != nil {
 				ex.oauthRefused(*problem)

@@ -27,7 +27,7 @@ func (s *Simulator) openSearchGSTIN(ex *exchange) attempt {
 			ex.oauthRefused(oauthError{http.StatusBadRequest, "invalid_client", "The client credentials are invalid"})
 			return false
 		}
-		ex.searchGSTINAnswer(ex.r.URL.Query().Get("gstin"))
+		ex.searchGSTINResponse(ex.r.URL.Query().Get("gstin"))
 		return true
 	})
 }
@@ -39,7 +39,7 @@ func (s *Simulator) openOAuthEinvoice(ex *exchange) attempt {
 	}
 	f, _ := readFields(ex.r.Header.Get("Content-Type"), ex.body)
 	return s.openOAuthBusiness(ex, f.values["access_token"], func(grant) bool {
-		ex.einvoiceAnswer()
+		ex.einvoiceResponse()
 		return true
 	})
 }
@@ -50,11 +50,11 @@ func (ex *exchange) oauthMethod(allowed string) {
 }
 
 func (s *Simulator) openOAuthBusiness(ex *exchange, token string, accept func(grant) bool) attempt {
-	g, state := s.judge(OAuth, token)
+	g, state := s.checkToken(OAuth, token)
 	return attempt{
 		kind: kindBusiness, protocol: OAuth, account: g.owner.name,
 		refuse: func() { ex.oauthInvalidToken("The access token provided is invalid") },
-		answer: func() bool {
+		respond: func() bool {
 			switch state {
 			case verdictLive:
 				return accept(g)
@@ -73,8 +73,8 @@ func (ex *exchange) oauthInvalidToken(description string) {
 	ex.oauthRefused(oauthError{http.StatusUnauthorized, "invalid_token", description})
 }
 
-// searchGSTINAnswer has the shape that clients of this call read: "error" at the top, and its reason deep inside.
-func (ex *exchange) searchGSTINAnswer(gstin string) {
+// searchGSTINResponse has the shape that clients of this call read: "error" at the top, and its reason deep inside.
+func (ex *exchange) searchGSTINResponse(gstin string) {
 	if gstin == "" {
 		ex.json(http.StatusOK, map[string]any{"error": true, "message": "", "data": map[string]any{
 			"error": map[string]string{"error_cd": "SWEB_9000", "message": "gstin is missing"},

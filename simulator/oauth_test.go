@@ -45,7 +45,7 @@ func TestOAuthLogin(t *testing.T) {
 				if !regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(token) || !b.TokenAlive(token) {
 					t.Errorf("token %q", token)
 				}
-				wantAnswer(t, got, http.StatusOK, `{"access_token":"`+token+test.want)
+				wantResponse(t, got, http.StatusOK, `{"access_token":"`+token+test.want)
 				if got.header.Get("Cache-Control") != "no-store" {
 					t.Errorf("headers %v", got.header)
 				}
@@ -89,18 +89,18 @@ func TestOAuthRefusals(t *testing.T) {
 			values := oauthValues(account(simulator.OAuth, nil))
 			maps.Copy(values, test.set)
 			got := b.call(http.MethodPost, "/oauth/access_token", toJSON(values), "Content-Type", typeJSON)
-			wantAnswer(t, got, test.status, test.want)
+			wantResponse(t, got, test.status, test.want)
 		})
 	}
 	t.Run("GET", func(t *testing.T) {
 		t.Parallel()
-		wantAnswer(t, b.call(http.MethodGet, "/oauth/access_token", ""), 405,
+		wantResponse(t, b.call(http.MethodGet, "/oauth/access_token", ""), 405,
 			`{"error":"invalid_request","error_description":"The request method must be POST when requesting an access token"}`)
 	})
 	t.Run("not JSON", func(t *testing.T) {
 		t.Parallel()
 		got := b.call(http.MethodPost, "/oauth/access_token", "{", "Content-Type", typeJSON)
-		wantAnswer(t, got, 400, `{"error":"invalid_request","error_description":"The grant type was not specified in the request"}`)
+		wantResponse(t, got, 400, `{"error":"invalid_request","error_description":"The grant type was not specified in the request"}`)
 	})
 }
 
@@ -136,7 +136,7 @@ func TestOAuthBusiness(t *testing.T) {
 			t.Parallel()
 			got := b.call(test.method, test.path, test.body, test.header...)
 			if test.want != "" {
-				wantAnswer(t, got, test.status, test.want)
+				wantResponse(t, got, test.status, test.want)
 				return
 			}
 			var envelope map[string]map[string]any

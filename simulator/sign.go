@@ -44,7 +44,7 @@ func (a Account) seal(t *jwt.Token, key any, unique bool) (string, error) {
 	return signed, nil
 }
 
-// setExpiry adds the claim exp, unless the account tells no expiry.
+// setExpiry adds the claim exp, unless the account omits the expiry.
 func (a Account) setExpiry(claims jwt.MapClaims, expires time.Time) {
 	if !a.OmitExpiry {
 		claims["exp"] = expires.Unix()

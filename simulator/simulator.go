@@ -18,13 +18,13 @@ type Options struct {
 	Accounts []Account
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// OnRequest, when set, is told of every request after its answer. It must be safe for concurrent use.
+	// OnRequest, if set, is called for every request after its response. It must be safe for concurrent use.
 	OnRequest func(RequestInfo)
-	// OnSecret, when set, is given every token before the answer that holds it, and every assertion that comes in: so a test can
-	// watch for leaks of them, whatever a protocol calls them. It must be safe for concurrent use.
+	// OnSecret, if set, is called with every token before the response that contains it, and every assertion that comes in: so a
+	// test can watch for leaks of them, whatever a protocol calls them. It must be safe for concurrent use.
 	OnSecret func(what Secret, value string)
 	// SOAPUsernameElement and SOAPPasswordElement name the elements of the SOAP login. Page SOAP lost its tags where they
-	// stood, so that nobody outside knows them. Default: "username" and "passwd", the words that the page still shows.
+	// stood, so that they are unknown outside. Default: "username" and "passwd", the words that the page still shows.
 	SOAPUsernameElement, SOAPPasswordElement string
 }
 
@@ -38,12 +38,12 @@ const (
 	Assertion    Secret = "assertion"
 )
 
-// RequestInfo tells of one request that was answered. Nothing in it is secret.
+// RequestInfo describes one request that was handled. It holds no secret.
 type RequestInfo struct {
 	Method string
 	// Path is without its query, and without segments long enough to be a token.
 	Path string
-	// Status is 0 where the connection was dropped without an answer.
+	// Status is 0 where the connection was dropped without a response.
 	Status int
 	// Account is "protocol/name" where the request named an account that exists, otherwise empty.
 	Account  string
@@ -61,7 +61,7 @@ type Simulator struct {
 
 	hmacKey []byte
 
-	mu       sync.Mutex // guards what follows; never held over a signature, a wait or an answer
+	mu       sync.Mutex // guards what follows; never held over a signature, a wait or a response
 	accounts map[accountKey]Account
 	// assertions are those that were accepted and live still, by client and jti.
 	assertions map[string]time.Time
@@ -141,7 +141,7 @@ func (s *Simulator) account(p Protocol, name string) (Account, bool) {
 	return a, ok
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP handles one request.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	ex := &exchange{w: w, r: r, clock: s.clock}
@@ -178,8 +178,8 @@ func (s *Simulator) serve(ex *exchange) {
 	if fault.Kind != "" {
 		s.count(ex, func(c *Counts) { c.Faulted++ })
 	}
-	granted, answered := ex.answer(at, fault)
-	if answered {
+	granted, responded := ex.respond(at, fault)
+	if responded {
 		s.countOutcome(ex, at.kind, granted)
 	}
 }

@@ -85,12 +85,12 @@ func (s *Simulator) openSOAP(ex *exchange) attempt {
 	}
 }
 
-// soapUnread answers what is no call of ours. It counts as a login: that is what a client here most likely wanted.
+// soapUnread responds to a request that is not a known call. It counts as a login: that is what a client here most likely wanted.
 func (s *Simulator) soapUnread(ex *exchange, err error) attempt {
 	return attempt{
 		kind: kindLogin, protocol: SOAP,
 		refuse: func() { ex.soapLoginRefused("invalid_grant") },
-		answer: func() bool {
+		respond: func() bool {
 			ex.soapFault(err.Error())
 			return false
 		},
@@ -110,7 +110,7 @@ func (s *Simulator) openSOAPLogin(ex *exchange, call soapCall) attempt {
 	return attempt{
 		kind: kindLogin, protocol: SOAP, account: values["username"],
 		refuse: func() { ex.soapLoginRefused("invalid_grant") },
-		answer: func() bool {
+		respond: func() bool {
 			a, problem := s.oauthAccount(SOAP, values)
 			if problem != nil {
 				ex.soapLoginRefused(problem.Code)
@@ -125,11 +125,11 @@ func (s *Simulator) openSOAPLogin(ex *exchange, call soapCall) attempt {
 
 // openSOAPInvoice reads the business call: the token is the first child of the operation (page Generate IRN, SOAP).
 func (s *Simulator) openSOAPInvoice(ex *exchange, call soapCall) attempt {
-	g, state := s.judge(SOAP, call.fields["access_token"])
+	g, state := s.checkToken(SOAP, call.fields["access_token"])
 	return attempt{
 		kind: kindBusiness, protocol: SOAP, account: g.owner.name,
 		refuse: func() { ex.soapTokenRefused("The access token provided is invalid") },
-		answer: func() bool {
+		respond: func() bool {
 			switch state {
 			case verdictLive:
 				ex.soapInvoiced(call)

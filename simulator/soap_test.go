@@ -41,8 +41,8 @@ func soapLoginWith(userName, passwordName, username, password, clientID, clientS
 	return soapEnvelope(b.String())
 }
 
-// soapAnswer reads the parts of an answer that matter.
-type soapAnswer struct {
+// soapResponse reads the parts of a response that matter.
+type soapResponse struct {
 	XMLName  xml.Name
 	Encoding string `xml:"http://schemas.xmlsoap.org/soap/envelope/ encodingStyle,attr"`
 	Body     struct {
@@ -68,10 +68,10 @@ type soapAnswer struct {
 	} `xml:"http://schemas.xmlsoap.org/soap/envelope/ Body"`
 }
 
-func (b *bed) soap(path, envelope string, header ...string) (int, soapAnswer) {
+func (b *bed) soap(path, envelope string, header ...string) (int, soapResponse) {
 	b.t.Helper()
 	got := b.call(http.MethodPost, path, envelope, append([]string{"Content-Type", typeXML}, header...)...)
-	var parsed soapAnswer
+	var parsed soapResponse
 	if err := xml.Unmarshal([]byte(got.body), &parsed); err != nil {
 		b.t.Fatalf("%s: %v", got.body, err)
 	}

@@ -20,7 +20,7 @@ func (s *Simulator) ConnContext(ctx context.Context, _ net.Conn) context.Context
 	return context.WithValue(ctx, connectionKey{}, new(connection))
 }
 
-// stall answers nothing, now and later, on the connection of this request.
+// stall sends no response, now and later, on the connection of this request.
 func (ex *exchange) stall() {
 	if c, ok := ex.r.Context().Value(connectionKey{}).(*connection); ok {
 		c.stalled.Store(true)
@@ -28,7 +28,7 @@ func (ex *exchange) stall() {
 	ex.waitForever()
 }
 
-// stalled tells whether the connection of this request has stopped answering.
+// stalled reports whether the connection of this request has stopped responding.
 func (ex *exchange) stalled() bool {
 	c, ok := ex.r.Context().Value(connectionKey{}).(*connection)
 	return ok && c.stalled.Load()

@@ -50,7 +50,7 @@ func NewCA() (*CA, error) {
 
 // ServerTLS makes a server's configuration with a fresh certificate for the hosts, names or addresses. Without hosts it
 // is for 127.0.0.1, ::1 and localhost. HTTP/2 is not offered, as its connections cannot be dropped one by one (see
-// FaultDown): whoever wants it adds "h2" to NextProtos.
+// FaultDown): to offer it, add "h2" to NextProtos.
 func (ca *CA) ServerTLS(hosts ...string) (*tls.Config, error) {
 	if len(hosts) == 0 {
 		hosts = []string{"127.0.0.1", "::1", "localhost"}

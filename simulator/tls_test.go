@@ -109,6 +109,6 @@ func TestTLSDown(t *testing.T) {
 	response, err = client.Post(server.URL+path, contentType, strings.NewReader(body))
 	if err == nil {
 		response.Body.Close()
-		t.Errorf("want no answer, got %s", response.Status)
+		t.Errorf("want no response, got %s", response.Status)
 	}
 }

@@ -30,7 +30,7 @@ const (
 	verdictKilled // killed before its time, or no access token
 )
 
-// tokenStore remembers dead tokens too, since the vendors tell an expired token from a made-up one.
+// tokenStore remembers dead tokens too, since the vendors distinguish an expired token from an unknown one.
 type tokenStore struct {
 	grants  map[string]grant
 	sweepAt int // the size at which dead tokens are forgotten, for long runs
@@ -77,7 +77,7 @@ func (g grant) refreshable(now time.Time) bool {
 	return g.refresh && !g.killed && now.Before(g.expires)
 }
 
-// TokenAlive tells whether a business call would accept the token now.
+// TokenAlive reports whether a business call would accept the token now.
 func (s *Simulator) TokenAlive(token string) bool {
 	now := s.clock()
 	s.mu.Lock()
@@ -97,7 +97,7 @@ func (s *Simulator) TokenOwner(token string) string {
 	return g.owner.String()
 }
 
-// KillTokens kills the tokens of an account, as if upstream did so by itself, and tells how many access tokens died; user ""
+// KillTokens kills the tokens of an account, as if upstream did so by itself, and returns how many access tokens died; user ""
 // means every account of the protocol, p "" every protocol. Refresh tokens die too.
 func (s *Simulator) KillTokens(p Protocol, user string) int {
 	now := s.clock()
@@ -114,8 +114,8 @@ func (s *Simulator) KillTokens(p Protocol, user string) int {
 	return access
 }
 
-// judge is how a business endpoint of a protocol looks at a token.
-func (s *Simulator) judge(p Protocol, token string) (grant, verdict) {
+// checkToken is the verdict of a business endpoint of a protocol on a token.
+func (s *Simulator) checkToken(p Protocol, token string) (grant, verdict) {
 	now := s.clock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,7 +128,7 @@ func (s *Simulator) judge(p Protocol, token string) (grant, verdict) {
 
 // recordLogin remembers what a login gave. Where the account has a single session the older tokens die.
 func (s *Simulator) recordLogin(a Account, issued map[string]grant) {
-	s.tellTokens(issued)
+	s.reportTokens(issued)
 	now := s.clock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -159,8 +159,8 @@ func (s *Simulator) again(a Account, expires time.Time) string {
 	return ""
 }
 
-// tellTokens gives new tokens to whoever watches them.
-func (s *Simulator) tellTokens(issued map[string]grant) {
+// reportTokens passes new tokens to OnSecret.
+func (s *Simulator) reportTokens(issued map[string]grant) {
 	for token, g := range issued {
 		what := AccessToken
 		if g.refresh {

@@ -101,7 +101,7 @@ func TestBusinessCall(t *testing.T) {
 	})
 }
 
-func TestBusinessCallNeedsItsOwnProtocol(t *testing.T) {
+func TestBusinessCall_OtherProtocolRefused(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, account(simulator.FirstVision, nil))
 	for _, from := range simulator.Protocols() {
@@ -129,7 +129,7 @@ func TestCallBusinessErrors(t *testing.T) {
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultCut, On: simulator.OnBusiness})
 	_, _, accepted, err := simulator.CallBusiness(t.Context(), b.url+"/", b.client, simulator.JWT, "x", "")
 	if err == nil || accepted {
-		t.Error("a cut answer should be an error")
+		t.Error("a cut response should be an error")
 	}
 }
 
@@ -150,7 +150,7 @@ func TestJWTBusinessHeader(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			got := b.call(http.MethodPost, "/api/v1/einvoice/", `{}`, "Authorization", test.header)
-			wantAnswer(t, got, http.StatusUnauthorized, toJSON(map[string]string{"detail": test.want}))
+			wantResponse(t, got, http.StatusUnauthorized, toJSON(map[string]string{"detail": test.want}))
 			if got.header.Get("WWW-Authenticate") != `JWT realm="api"` {
 				t.Errorf("headers %v", got.header)
 			}
@@ -202,19 +202,19 @@ func TestSingleSession(t *testing.T) {
 	}
 }
 
-func TestSingleSessionKillsRefreshTokens(t *testing.T) {
+func TestSingleSession_KillsRefreshTokens(t *testing.T) {
 	t.Parallel()
 	a := account(simulator.JWT, func(a *simulator.Account) { a.SingleSession = true })
 	b := newBed(t, a)
 	_, refresh := b.ksaLogin(a)
 	access, _ := b.ksaLogin(a)
-	wantAnswer(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
+	wantResponse(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
 	if !b.TokenAlive(access) {
 		t.Error("the new token died")
 	}
 }
 
-func TestSetAccountChangesThePassword(t *testing.T) {
+func TestSetAccount_ChangesPassword(t *testing.T) {
 	t.Parallel()
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
 		token := b.token(a)
@@ -252,7 +252,7 @@ func TestKillTokens(t *testing.T) {
 	}
 }
 
-func TestDeadTokensAreForgottenInTheEnd(t *testing.T) {
+func TestTokens_DeadOnesEvicted(t *testing.T) {
 	t.Parallel()
 	b, a := newBed(t), account(simulator.OAuth, nil)
 	b.SweepTokensAt(4)

@@ -41,7 +41,7 @@ func doubling(t *testing.T, gaps []time.Duration, longest, between time.Duration
 	}
 }
 
-// TestBackoff_DoublesWhileUpstreamIsDown: an upstream that is away is asked once a pause that doubles.
+// TestBackoff_DoublesWhileUpstreamIsDown: an upstream that is away is asked at intervals that double.
 func TestBackoff_DoublesWhileUpstreamIsDown(t *testing.T) {
 	t.Parallel()
 	for _, fault := range away() {
@@ -49,32 +49,29 @@ func TestBackoff_DoublesWhileUpstreamIsDown(t *testing.T) {
 			{24 * time.Hour, time.Minute},
 			{10 * time.Minute, 30 * time.Second},
 		} {
-			t.Run(fmt.Sprintf("%s, tokens of %s", fault.Kind, c.life), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					s := gstMount(t, c.life, "default_token_ttl", int(c.life.Seconds()))
-					s.EveryMinute()
-					s.Simulator.SetFault(simulator.JWT, fault)
-					const between = 250 * time.Millisecond
-					if served := s.readEvery("app", between, 10*time.Minute); served != 0 {
-						t.Fatalf("%d reads were served", served)
-					}
-					gaps := s.gaps()
-					if counted := s.Simulator.Counters().Faulted; counted != len(gaps)+1 || counted < 10 {
-						t.Fatalf("the upstream failed %d logins of %d in 10 minutes, want all and at least 10", counted, len(gaps)+1)
-					}
-					doubling(t, gaps, c.longest, between)
-					// When it is back, nobody needs to do anything.
-					s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-					advance(c.longest * 5 / 4)
-					s.token("app")
-				})
+			timed(t, fmt.Sprintf("%s, tokens of %s", fault.Kind, c.life), func(t *testing.T) {
+				s := gstMount(t, c.life, "default_token_ttl", int(c.life.Seconds()))
+				s.EveryMinute()
+				s.Simulator.SetFault(simulator.JWT, fault)
+				const between = 250 * time.Millisecond
+				if served := s.readEvery("app", between, 10*time.Minute); served != 0 {
+					t.Fatalf("%d reads were served", served)
+				}
+				gaps := s.gaps()
+				if counted := s.Simulator.Counters().Faulted; counted != len(gaps)+1 || counted < 10 {
+					t.Fatalf("the upstream failed %d logins of %d in 10 minutes, want all and at least 10", counted, len(gaps)+1)
+				}
+				doubling(t, gaps, c.longest, between)
+				// When it is back, no intervention is needed.
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+				advance(c.longest * 5 / 4)
+				s.token("app")
 			})
 		}
 	}
 }
 
-// TestBackoff_DoublesForFailedRotations: the pauses of a living token's rotation double as well.
+// TestBackoff_DoublesForFailedRotations: the backoff of a rotation doubles as well, while the token is valid.
 func TestBackoff_DoublesForFailedRotations(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -93,7 +90,7 @@ func TestBackoff_DoublesForFailedRotations(t *testing.T) {
 	})
 }
 
-// TestBackoff_HasJitter: pauses are spread by chance.
+// TestBackoff_HasJitter: the backoff has jitter.
 func TestBackoff_HasJitter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -106,13 +103,13 @@ func TestBackoff_HasJitter(t *testing.T) {
 			different[gap.Round(100*time.Millisecond)] = true
 		}
 		if len(different) < 5 {
-			t.Errorf("pauses of a minute were all about the same: %v", different)
+			t.Errorf("the backoffs of a minute had no jitter: %v", different)
 		}
 	})
 }
 
-// TestBackoff_StatusTellsWhetherUpstreamWasAsked: the answers of an outage say whether the upstream was asked.
-func TestBackoff_StatusTellsWhetherUpstreamWasAsked(t *testing.T) {
+// TestBackoff_SaysIfUpstreamWasAsked: the messages of an outage say whether the upstream was contacted.
+func TestBackoff_SaysIfUpstreamWasAsked(t *testing.T) {
 	t.Parallel()
 	const patience, tooMany = time.Minute, http.StatusTooManyRequests
 	for _, c := range []struct {
@@ -128,26 +125,23 @@ func TestBackoff_StatusTellsWhetherUpstreamWasAsked(t *testing.T) {
 		{simulator.Fault{Kind: simulator.FaultUnavailable, RetryAfter: patience}, tooMany, tooMany},
 		{simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest, http.StatusBadRequest},
 	} {
-		t.Run(fmt.Sprintf("%s %s", c.fault.Kind, c.fault.RetryAfter), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				s.Simulator.SetFault(simulator.JWT, c.fault)
-				for _, o := range s.crowd(50, toApp, nil) {
-					if o.err == nil || codeOf(o.err) != c.first {
-						t.Fatalf("who waited for the login that failed was answered %d (%v), want %d", codeOf(o.err), o.err, c.first)
-					}
+		timed(t, fmt.Sprintf("%s %s", c.fault.Kind, c.fault.RetryAfter), func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.Simulator.SetFault(simulator.JWT, c.fault)
+			for _, o := range s.readConcurrently(50, toApp, nil) {
+				if o.err == nil || codeOf(o.err) != c.first {
+					t.Fatalf("who waited for the login that failed got %d (%v), want %d", codeOf(o.err), o.err, c.first)
 				}
-				for _, o := range s.crowd(50, toApp, nil) {
-					if o.err == nil || codeOf(o.err) != c.later || o.waited != 0 {
-						t.Fatalf("in the pause a reader was answered %d after %s (%v), want %d at once",
-							codeOf(o.err), o.waited, o.err, c.later)
-					}
+			}
+			for _, o := range s.readConcurrently(50, toApp, nil) {
+				if o.err == nil || codeOf(o.err) != c.later || o.waited != 0 {
+					t.Fatalf("during the backoff a reader got %d after %s (%v), want %d at once",
+						codeOf(o.err), o.waited, o.err, c.later)
 				}
-				if got := s.Simulator.Counters().Faulted; got != 1 || s.logins() != 1 {
-					t.Errorf("%d logins, %d failed by the upstream; want 1 and 1", s.logins(), got)
-				}
-			})
+			}
+			if got := s.Simulator.Counters().Faulted; got != 1 || s.logins() != 1 {
+				t.Errorf("%d logins, %d failed by the upstream; want 1 and 1", s.logins(), got)
+			}
 		})
 	}
 }
@@ -157,22 +151,19 @@ func TestRetryAfter_ObeyedForAnHour(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []simulator.FaultKind{simulator.FaultThrottled, simulator.FaultUnavailable} {
 		for _, asked := range []time.Duration{10 * time.Second, 20 * time.Minute, time.Hour, 5 * time.Hour} {
-			t.Run(fmt.Sprintf("%s for %s", kind, asked), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					s := gstMount(t, time.Hour)
-					s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind, RetryAfter: asked})
-					want := min(asked, time.Hour)
-					s.readEvery("app", max(want/600, time.Second), 4*want)
-					for n, gap := range s.gaps() {
-						if gap < want || gap > want+want/600+time.Second {
-							t.Fatalf("attempt %d came after %s, want %s", n+2, gap, want)
-						}
+			timed(t, fmt.Sprintf("%s for %s", kind, asked), func(t *testing.T) {
+				s := gstMount(t, time.Hour)
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind, RetryAfter: asked})
+				want := min(asked, time.Hour)
+				s.readEvery("app", max(want/600, time.Second), 4*want)
+				for n, gap := range s.gaps() {
+					if gap < want || gap > want+want/600+time.Second {
+						t.Fatalf("attempt %d came after %s, want %s", n+2, gap, want)
 					}
-					if got := s.Simulator.Counters().Faulted; got != s.logins() || got < 3 {
-						t.Errorf("%d logins, %d throttled; want all, and at least 3 in 4 pauses", s.logins(), got)
-					}
-				})
+				}
+				if got := s.Simulator.Counters().Faulted; got != s.logins() || got < 3 {
+					t.Errorf("%d logins, %d throttled; want all, and at least 3 in 4 intervals", s.logins(), got)
+				}
 			})
 		}
 	}
@@ -200,8 +191,8 @@ func TestRetryAfter_ObeyedByBackgroundRotation(t *testing.T) {
 	})
 }
 
-// TestBackoff_NotCausedByPauseDuringLogin: a pause during a login is no obstacle after it. The account was paused for the moment
-// in which a login came to its end.
+// TestBackoff_NotCausedByPauseDuringLogin: a pause of the config during a login causes no backoff after it. The account was
+// paused for the moment in which a login came to its end.
 func TestBackoff_NotCausedByPauseDuringLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

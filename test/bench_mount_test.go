@@ -20,7 +20,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/memorynet"
 )
 
-// measured is a mount whose accesses to storage and calls to the host are counted, with an upstream that answers at once. The
+// measured is a mount whose accesses to storage and calls to the host are counted, with an upstream that responds at once. The
 // bench_ files use nothing of the engine but its factory, and no other file of this folder, so that they also run on older
 // versions of it: see scripts/benchcmp.
 type measured struct {
@@ -56,7 +56,7 @@ func newMeasured(b *testing.B) *measured {
 	return m
 }
 
-// instantUpstream answers every login of protocol jwt with another token, which has the length of real ones.
+// instantUpstream responds to every login of protocol jwt with another token, which has the length of real ones.
 func instantUpstream() http.Handler {
 	encode := base64.RawURLEncoding.EncodeToString
 	header, signature := encode([]byte(`{"typ":"JWT","alg":"HS256"}`)), strings.Repeat("s", 43)

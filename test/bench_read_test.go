@@ -50,8 +50,8 @@ func measureWarmRead(b *testing.B, m *measured, name, role string) {
 	})
 }
 
-// BenchmarkConstantRead is the floor of a warm read: a path of the SDK, of the same pattern, that answers with the same data
-// and does nothing else. "shared" is one map for all answers, and "own" a new one for each, as an answer must be whose values
+// BenchmarkConstantRead is the floor of a warm read: a path of the SDK, of the same pattern, that responses with the same data
+// and does nothing else. "shared" is one map for all responses, and "own" a new one for each, as a response must be whose values
 // change with time.
 func BenchmarkConstantRead(b *testing.B) {
 	m := newMeasured(b)
@@ -59,15 +59,15 @@ func BenchmarkConstantRead(b *testing.B) {
 	data := m.read("token/gst").Data
 	for _, mode := range leaseModes() {
 		for _, c := range []struct {
-			name   string
-			answer func() map[string]any
+			name     string
+			response func() map[string]any
 		}{
 			{"shared", func() map[string]any { return data }},
 			{"own", func() map[string]any { return maps.Clone(data) }},
 		} {
 			b.Run(mode+"/"+c.name, func(b *testing.B) {
 				constant := *m
-				constant.backend = constantBackend(b, m, c.answer)
+				constant.backend = constantBackend(b, m, c.response)
 				req := m.request(logical.ReadOperation, "token/"+benchRole(mode), nil)
 				constant.mustDo(req)
 				b.ReportAllocs()
@@ -81,8 +81,8 @@ func BenchmarkConstantRead(b *testing.B) {
 	}
 }
 
-// constantBackend is an engine whose answer is always the same.
-func constantBackend(b *testing.B, m *measured, answer func() map[string]any) logical.Backend {
+// constantBackend is an engine whose response is always the same.
+func constantBackend(b *testing.B, m *measured, response func() map[string]any) logical.Backend {
 	b.Helper()
 	backend := &framework.Backend{BackendType: logical.TypeLogical}
 	backend.Secrets = []*framework.Secret{{
@@ -93,9 +93,9 @@ func constantBackend(b *testing.B, m *measured, answer func() map[string]any) lo
 	}}
 	read := func(_ context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 		if d.Get("role").(string) == "gst-unleased" {
-			return &logical.Response{Data: answer()}, nil
+			return &logical.Response{Data: response()}, nil
 		}
-		return backend.Secret("constant").Response(answer(), map[string]any{
+		return backend.Secret("constant").Response(response(), map[string]any{
 			"schema": 1, "config": "gst", "role": "gst", "token_id": "0123456789abcdef",
 		}), nil
 	}
@@ -167,7 +167,7 @@ func BenchmarkAccounts(b *testing.B) {
 	}
 }
 
-// BenchmarkColdRead is a read that has to log in first, at an upstream that answers at once: what is left is our own work,
+// BenchmarkColdRead is a read that has to log in first, at an upstream that responses at once: what is left is our own work,
 // storage's, and that of net/http on both sides.
 func BenchmarkColdRead(b *testing.B) {
 	const batch = 1000

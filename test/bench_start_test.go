@@ -14,7 +14,7 @@ import (
 const benchAccounts = 10_000
 
 // BenchmarkStart is the time from the start of the plugin until it has taken up, in the background, what storage knows of ten
-// thousand accounts, of which none or a thousand have a living token. first-read-ms is until the first answer, for which it has
+// thousand accounts, of which none or a thousand have a living token. first-read-ms is until the first response, for which it has
 // to log in where no account is in use; heap-B/account is the memory that it then holds for each account in use, or for each
 // stored one where none is.
 func BenchmarkStart(b *testing.B) {

@@ -9,7 +9,7 @@ import (
 )
 
 // BenchmarkWrite is what an operator does: settings that change nothing of a login, credentials, which are tried at an upstream
-// that answers at once, and roles.
+// that responses at once, and roles.
 func BenchmarkWrite(b *testing.B) {
 	for _, w := range []struct {
 		name, path string

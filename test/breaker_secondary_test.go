@@ -21,30 +21,27 @@ import (
 func TestBreaker_StaysOpenOnHeadersWrittenElsewhere(t *testing.T) {
 	t.Parallel()
 	for _, restart := range []bool{false, true} {
-		t.Run(fmt.Sprintf("restart %t", restart), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := newClusters(t, time.Hour)
-				s.changePassword()
-				s.failed("app")
-				if got := s.Simulator.Counters().LoginsRefused; got != 1 {
-					t.Fatalf("%d logins were refused, want 1", got)
+		timed(t, fmt.Sprintf("restart %t", restart), func(t *testing.T) {
+			s := newClusters(t, time.Hour)
+			s.changePassword()
+			s.failed("app")
+			if got := s.Simulator.Counters().LoginsRefused; got != 1 {
+				t.Fatalf("%d logins were refused, want 1", got)
+			}
+			for n := range 10 {
+				advance(5 * time.Second)
+				s.headers(fmt.Sprint(n))
+				if restart {
+					s.Reload()
 				}
-				for n := range 10 {
-					advance(5 * time.Second)
-					s.headers(fmt.Sprint(n))
-					if restart {
-						s.Reload()
-					}
-					if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
-						t.Errorf("a reader is answered %d, want 400", got)
-					}
+				if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
+					t.Errorf("a reader got %d, want 400", got)
 				}
-				s.wantLogins(1, "though headers were written ten times elsewhere")
-				// A new credential closes it here as well.
-				s.elsewhere("config/gst", map[string]any{"password": "another-password", "verify_connection": false})
-				s.token("app")
-			})
+			}
+			s.wantLogins(1, "though headers were written ten times elsewhere")
+			// A new credential closes it here as well.
+			s.elsewhere("config/gst", map[string]any{"password": "another-password", "verify_connection": false})
+			s.token("app")
 		})
 	}
 }
@@ -94,7 +91,7 @@ func TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord(t *testing.T) {
 			s.Stop()
 			s.Start()
 			if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
-				t.Errorf("a reader is answered %d, want 400", got)
+				t.Errorf("a reader got %d, want 400", got)
 			}
 		}
 		s.wantLogins(1, "though ten writes of headers were cut off")
@@ -109,92 +106,86 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{true, false} {
 		for _, restart := range []bool{true, false} {
-			t.Run(fmt.Sprintf("verified %t, restart %t", verify, restart), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					s := gstMount(t, time.Hour)
-					branch := func(name string, verify bool) error {
-						resp, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
-							"headers": map[string]any{"X-Branch": name}, "verify_connection": verify,
-						})
-						if err == nil && resp.IsError() {
-							err = resp.Error()
-						}
-						return err
+			timed(t, fmt.Sprintf("verified %t, restart %t", verify, restart), func(t *testing.T) {
+				s := gstMount(t, time.Hour)
+				branch := func(name string, verify bool) error {
+					resp, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
+						"headers": map[string]any{"X-Branch": name}, "verify_connection": verify,
+					})
+					if err == nil && resp.IsError() {
+						err = resp.Error()
 					}
-					s.token("app")
+					return err
+				}
+				s.token("app")
+				advance(time.Minute)
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
+				if err := branch("7", true); err == nil {
+					t.Fatal("a verification that the upstream refused was accepted")
+				}
+				if got := s.Simulator.Counters().LoginsRefused; got != 1 {
+					t.Fatalf("%d logins were refused, want 1", got)
+				}
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+				advance(2 * time.Minute)
+				for range 2 { // an operator has the upstream mend it, and logs in
+					s.mustRotate()
 					advance(time.Minute)
-					s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
-					if err := branch("7", true); err == nil {
-						t.Fatal("a verification that the upstream refused was taken for good")
+				}
+				if restart {
+					s.Reload()
+				}
+				for _, name := range []string{"7", "8", "7"} {
+					if err := branch(name, verify); err != nil {
+						t.Errorf("a change of headers to %s: %v", name, err)
 					}
-					if got := s.Simulator.Counters().LoginsRefused; got != 1 {
-						t.Fatalf("%d logins were refused, want 1", got)
+					advance(time.Minute)
+					s.token("app")
+					if state := s.status()["state"]; state != "ready" {
+						t.Errorf("state is %v (%v), want ready", state, s.status()["message"])
 					}
-					s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-					advance(2 * time.Minute)
-					for range 2 { // an operator has the upstream mend it, and logs in
-						s.mustRotate()
-						advance(time.Minute)
-					}
-					if restart {
-						s.Reload()
-					}
-					for _, name := range []string{"7", "8", "7"} {
-						if err := branch(name, verify); err != nil {
-							t.Errorf("a change of headers to %s: %v", name, err)
-						}
-						advance(time.Minute)
-						s.token("app")
-						if state := s.status()["state"]; state != "ready" {
-							t.Errorf("state is %v (%v), want ready", state, s.status()["message"])
-						}
-					}
-				})
+				}
 			})
 		}
 	}
 }
 
-// TestRotate_ThrottledInHoldIsHeldOff: rotate/ may log in during the hold of an outage, and what it is told then counts.
+// TestRotate_ThrottledInHoldIsHeldOff: rotate/ may log in during the hold of an outage, and its result then counts.
 func TestRotate_ThrottledInHoldIsHeldOff(t *testing.T) {
 	t.Parallel()
 	for _, restart := range []bool{false, true} {
-		t.Run(fmt.Sprintf("restart %t", restart), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := gstMount(t, 24*time.Hour)
-				s.EveryMinute()
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-				s.readEvery("app", time.Second, 3*time.Minute) // until the hold is a minute long
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{
-					Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute,
-				})
-				next := moment(t, s.status(), "next_attempt_at")
-				advanceUntil(next.Add(-10 * time.Second))
-				before := s.logins()
-				if _, err := s.rotate(); codeOf(err) != http.StatusTooManyRequests {
-					t.Fatalf("rotate/ is answered %d (%v), want 429", codeOf(err), err)
-				}
-				if restart {
-					s.Reload()
-				}
-				for range 9 * 60 {
-					if got := codeOf(s.failure("app")); got != http.StatusTooManyRequests {
-						t.Fatalf("a reader is answered %d, want 429", got)
-					}
-					advance(time.Second)
-				}
-				s.wantLogins(before+1, "within the ten minutes of Retry-After")
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-				advance(2*time.Minute + 30*time.Second)
-				s.token("app")
+		timed(t, fmt.Sprintf("restart %t", restart), func(t *testing.T) {
+			s := gstMount(t, 24*time.Hour)
+			s.EveryMinute()
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+			s.readEvery("app", time.Second, 3*time.Minute) // until the hold is a minute long
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{
+				Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute,
 			})
+			next := moment(t, s.status(), "next_attempt_at")
+			advanceUntil(next.Add(-10 * time.Second))
+			before := s.logins()
+			if _, err := s.rotate(); codeOf(err) != http.StatusTooManyRequests {
+				t.Fatalf("rotate/ got %d (%v), want 429", codeOf(err), err)
+			}
+			if restart {
+				s.Reload()
+			}
+			for range 9 * 60 {
+				if got := codeOf(s.failure("app")); got != http.StatusTooManyRequests {
+					t.Fatalf("a reader got %d, want 429", got)
+				}
+				advance(time.Second)
+			}
+			s.wantLogins(before+1, "within the ten minutes of Retry-After")
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			advance(2*time.Minute + 30*time.Second)
+			s.token("app")
 		})
 	}
 }
 
-// TestVerification_ObeysTheHold: a write that changes no credential is answered from memory while the breaker is open or a
+// TestVerification_ObeysTheHold: a write that changes no credential is decided from memory while the breaker is open or a
 // Retry-After runs.
 func TestVerification_ObeysTheHold(t *testing.T) {
 	t.Parallel()
@@ -210,29 +201,26 @@ func TestVerification_ObeysTheHold(t *testing.T) {
 		},
 	} {
 		for _, restart := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, restart %t", c.name, restart), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					s := gstMount(t, time.Hour)
-					s.Simulator.SetFault(simulator.JWT, c.fault)
-					s.failed("app")
-					if got := s.Simulator.Counters(); got.Logins != 1 || got.Faulted != 1 {
-						t.Fatalf("%d logins, %d of them failed: want 1", got.Logins, got.Faulted)
+			timed(t, fmt.Sprintf("%s, restart %t", c.name, restart), func(t *testing.T) {
+				s := gstMount(t, time.Hour)
+				s.Simulator.SetFault(simulator.JWT, c.fault)
+				s.failed("app")
+				if got := s.Simulator.Counters(); got.Logins != 1 || got.Faulted != 1 {
+					t.Fatalf("%d logins, %d of them failed: want 1", got.Logins, got.Faulted)
+				}
+				if restart {
+					s.Reload()
+				}
+				for n := range 20 {
+					advance(50 * time.Millisecond)
+					_, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
+						"headers": map[string]any{"X-Branch": fmt.Sprint(n)},
+					})
+					if codeOf(err) != c.code {
+						t.Errorf("write %d got %d (%v), want %d", n, codeOf(err), err, c.code)
 					}
-					if restart {
-						s.Reload()
-					}
-					for n := range 20 {
-						advance(50 * time.Millisecond)
-						_, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
-							"headers": map[string]any{"X-Branch": fmt.Sprint(n)},
-						})
-						if codeOf(err) != c.code {
-							t.Errorf("write %d is answered %d (%v), want %d", n, codeOf(err), err, c.code)
-						}
-					}
-					s.wantLogins(1, "though headers were written twenty times")
-				})
+				}
+				s.wantLogins(1, "though headers were written twenty times")
 			})
 		}
 	}

@@ -33,7 +33,7 @@ func TestVerification_IsTheProbeOfAnOpenBreaker(t *testing.T) {
 			for range 50 {
 				advance(time.Minute)
 				if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
-					t.Errorf("a reader is answered %d, want 400", got)
+					t.Errorf("a reader got %d, want 400", got)
 				}
 			}
 			s.wantLogins(before+1, "in the hour after a verification that was refused")

@@ -83,7 +83,7 @@ func differing(a, b map[string]string) []string {
 	return keys
 }
 
-// heard is every request to the upstream so far, with its answer.
+// heard is every request to the upstream so far, with its response.
 func (w *testMount) heard() []mounttest.Request {
 	synctest.Wait()
 	return w.Upstream.Requests()
@@ -134,7 +134,7 @@ type refusal struct {
 	coded   bool // a bare logical.CodedError
 }
 
-// asRefusal reads an answer as Vault would; ok is false where the request was not refused.
+// asRefusal reads a response as Vault would; ok is false where the request was not refused.
 func asRefusal(resp *logical.Response, err error) (r refusal, ok bool) {
 	switch {
 	case err != nil && resp == nil:
@@ -150,7 +150,7 @@ func asRefusal(resp *logical.Response, err error) (r refusal, ok bool) {
 		}
 		return refusal{status: http.StatusInternalServerError, message: err.Error()}, true
 	case err != nil:
-		both := fmt.Sprintf("both an answer and an error: %v, %v", resp.Data, err)
+		both := fmt.Sprintf("both a response and an error: %v, %v", resp.Data, err)
 		return refusal{status: http.StatusInternalServerError, message: both}, true
 	case resp != nil && resp.IsError():
 		return refusal{status: http.StatusBadRequest, message: resp.Error().Error()}, true
@@ -270,7 +270,7 @@ type asyncResult struct {
 
 func (r asyncResult) unpack() (*logical.Response, error) { return r.resp, r.err }
 
-// async reads at once, and gives the answer when it comes.
+// async reads at once, and gives the response when it comes.
 func (w *testMount) async(path string) <-chan asyncResult { return w.asyncIn(w.t.Context(), path) }
 
 func (w *testMount) asyncIn(ctx context.Context, path string) <-chan asyncResult {
@@ -278,22 +278,22 @@ func (w *testMount) asyncIn(ctx context.Context, path string) <-chan asyncResult
 }
 
 func (w *testMount) asyncRequest(ctx context.Context, op logical.Operation, path string, data map[string]any) <-chan asyncResult {
-	answer := make(chan asyncResult, 1)
+	response := make(chan asyncResult, 1)
 	go func() {
 		resp, err := w.do(ctx, op, path, data)
-		answer <- asyncResult{resp, err, time.Now()}
+		response <- asyncResult{resp, err, time.Now()}
 	}()
-	return answer
+	return response
 }
 
-// wait waits for an answer, though not for ever: in a bubble with timers that would be an endless loop.
-func (w *testMount) wait(answer <-chan asyncResult) asyncResult {
+// wait waits for a response, though not for ever: in a bubble with timers that would be an endless loop.
+func (w *testMount) wait(response <-chan asyncResult) asyncResult {
 	w.t.Helper()
 	select {
-	case r := <-answer:
+	case r := <-response:
 		return r
 	case <-time.After(10 * time.Minute):
-		w.t.Fatal("no answer within ten minutes")
+		w.t.Fatal("no response within ten minutes")
 		return asyncResult{}
 	}
 }

@@ -125,34 +125,31 @@ func TestCircuitBreaker_ClosedByWhichWrites(t *testing.T) {
 		{"paused and resumed", nil, false},
 	}
 	for _, c := range changes {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				s.Simulator.SetAccount(jwtAccount(func(a *simulator.Account) { a.Password = "right-at-last" }))
-				s.failed("app")
-				if got := s.Simulator.Counters().LoginsRefused; got != 1 {
-					t.Fatalf("%d logins were refused, want 1", got)
-				}
-				advance(time.Minute)
-				if c.change == nil {
-					s.write("config/gst", map[string]any{"paused": true})
-					s.write("config/gst", map[string]any{"paused": false})
-				} else {
-					s.write("config/gst", c.change)
-				}
-				if c.closes {
-					s.token("app")
-					return
-				}
-				err := s.failure("app")
-				if got := s.logins(); got != 1 {
-					t.Errorf("%d logins: the write opened the way for one more", got)
-				}
-				if codeOf(err) != http.StatusBadRequest {
-					t.Errorf("a read in the pause answers %d (%v), want 400", codeOf(err), err)
-				}
-			})
+		timed(t, c.name, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.Simulator.SetAccount(jwtAccount(func(a *simulator.Account) { a.Password = "right-at-last" }))
+			s.failed("app")
+			if got := s.Simulator.Counters().LoginsRefused; got != 1 {
+				t.Fatalf("%d logins were refused, want 1", got)
+			}
+			advance(time.Minute)
+			if c.change == nil {
+				s.write("config/gst", map[string]any{"paused": true})
+				s.write("config/gst", map[string]any{"paused": false})
+			} else {
+				s.write("config/gst", c.change)
+			}
+			if c.closes {
+				s.token("app")
+				return
+			}
+			err := s.failure("app")
+			if got := s.logins(); got != 1 {
+				t.Errorf("%d logins: the write opened the way for one more", got)
+			}
+			if codeOf(err) != http.StatusBadRequest {
+				t.Errorf("a read during the backoff returns %d (%v), want 400", codeOf(err), err)
+			}
 		})
 	}
 }
@@ -162,27 +159,24 @@ func TestCircuitBreaker_ClosedByWhichWrites(t *testing.T) {
 func TestCircuitBreaker_StaysOpenAfterRestart(t *testing.T) {
 	t.Parallel()
 	for name, blind := range map[string]bool{"taken up at start": false, "taken up by the write": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				s.changePassword()
-				s.failed("app")
-				if got := s.Simulator.Counters().LoginsRefused; got != 1 {
-					t.Fatalf("%d logins were refused, want 1", got)
-				}
-				if blind {
-					s.Storage.Fail(mounttest.List, "token/", mounttest.ErrStorage())
-				}
-				s.Reload()
-				s.write("config/gst", map[string]any{"rotation_percent": 50})
-				s.failed("app")
-				s.Reload()
-				s.failed("app")
-				if got := s.logins(); got != 1 {
-					t.Errorf("%d logins: the write opened the way for more", got)
-				}
-			})
+		timed(t, name, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.changePassword()
+			s.failed("app")
+			if got := s.Simulator.Counters().LoginsRefused; got != 1 {
+				t.Fatalf("%d logins were refused, want 1", got)
+			}
+			if blind {
+				s.Storage.Fail(mounttest.List, "token/", mounttest.ErrStorage())
+			}
+			s.Reload()
+			s.write("config/gst", map[string]any{"rotation_percent": 50})
+			s.failed("app")
+			s.Reload()
+			s.failed("app")
+			if got := s.logins(); got != 1 {
+				t.Errorf("%d logins: the write opened the way for more", got)
+			}
 		})
 	}
 }
@@ -204,7 +198,7 @@ func TestCircuitBreaker_StaysOpenAfterOutage(t *testing.T) {
 			t.Fatalf("%d logins met the outage, want 1", c.Faulted)
 		}
 		// Rule 4: only a changed credential, or a login that succeeds, closes the breaker. So what follows is a probe of the
-		// same schedule, and not the pauses of an outage.
+		// same schedule, and not the backoff of an outage.
 		times := s.Upstream.LoginTimes()
 		for n := 4; n < len(times); n++ {
 			if gap := times[n].Sub(times[n-1]); gap < time.Hour {
@@ -254,7 +248,7 @@ func TestCircuitBreaker_OpenedByInvalidRequest(t *testing.T) {
 			t.Fatalf("kind %v, want invalid", kind)
 		}
 		if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
-			t.Errorf("a read answers %d, want 400", got)
+			t.Errorf("a read returns %d, want 400", got)
 		}
 		s.wantProbes(4)
 	})
@@ -276,7 +270,7 @@ func (s *testMount) wantProbes(want int) {
 }
 
 // TestCircuitBreaker_OpenedByRotateDuringOutage: a refusal that rotate finds in an outage is probed by the schedule of refusals.
-// The upstream has come back in the outage's pause, and knows another password.
+// The upstream has come back during the backoff of the outage, and knows another password.
 func TestCircuitBreaker_OpenedByRotateDuringOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// wrongClocks are the fixtures, and such whose answers tell an absolute time or leave it to the token.
+// wrongClocks are the fixtures, and variants whose responses have an absolute time, or none besides that of the token.
 func wrongClocks() []fixture {
 	absolute, asString, corrupt := firstVision(), firstVision(), jwtV2()
 	absolute.name, absolute.account.AbsoluteExpiry = "firstvision with an absolute expiry", true
@@ -111,7 +111,7 @@ func TestClock_SetBackWhileStopped(t *testing.T) {
 	}
 }
 
-// TestClock_JumpsToAndFro: a wall clock that jumps to and fro neither serves the dead nor storms.
+// TestClock_JumpsToAndFro: a wall clock that jumps to and fro neither serves expired tokens nor causes many logins.
 func TestClock_JumpsToAndFro(t *testing.T) {
 	t.Parallel()
 	timed(t, "for a day", func(t *testing.T) {
@@ -141,7 +141,7 @@ func (s *testMount) livesFor(a tokenResponse, span time.Duration) bool {
 	return s.Simulator.TokenAlive(a.access)
 }
 
-// TestClock_HostWrong: a host clock that is wrong neither serves dead tokens nor refuses living ones.
+// TestClock_HostWrong: a host clock that is wrong neither serves expired tokens nor refuses valid ones.
 func TestClock_HostWrong(t *testing.T) {
 	t.Parallel()
 	startAt := time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC) // an epoch has ten digits
@@ -166,35 +166,32 @@ func TestClock_HostWrong(t *testing.T) {
 	}
 	for name, kind := range kinds {
 		for _, wrong := range []time.Duration{-10 * time.Minute, -37 * time.Second, 0, 10 * time.Minute} {
-			t.Run(fmt.Sprintf("%s, %s", name, wrong), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					const life = 15 * time.Minute
-					advanceUntil(startAt) // before the engine starts, which would count every minute
-					s := newLatencyMount(t)
-					s.Clock.Jump(wrong)
-					kind(s, life)
-					s.write("role/app", map[string]any{"config": "gst"})
-					s.EveryMinute()
-					for range 60 {
-						a := s.token("app")
-						if a.life() < life-2*time.Second || a.life() > life {
-							t.Fatalf("a token of %s is believed to live for %s", life, a.life())
-						}
-						if !s.livesFor(a, a.lease) {
-							t.Fatalf("a lease of %s outlives its token", a.lease)
-						}
-						advance(time.Minute)
+			timed(t, fmt.Sprintf("%s, %s", name, wrong), func(t *testing.T) {
+				const life = 15 * time.Minute
+				advanceUntil(startAt) // before the engine starts, which would count every minute
+				s := newLatencyMount(t)
+				s.Clock.Jump(wrong)
+				kind(s, life)
+				s.write("role/app", map[string]any{"config": "gst"})
+				s.EveryMinute()
+				for range 60 {
+					a := s.token("app")
+					if a.life() < life-2*time.Second || a.life() > life {
+						t.Fatalf("a token of %s is believed to live for %s", life, a.life())
 					}
-					skew, _ := s.status()["clock_skew_seconds"].(int64)
-					if want := -int64(wrong / time.Second); skew < want-1 || skew > want+1 {
-						t.Errorf("clock_skew_seconds is %d, want %d", skew, want)
+					if !s.livesFor(a, a.lease) {
+						t.Fatalf("a lease of %s outlives its token", a.lease)
 					}
-					// 66 % of 15 minutes is 9.9 minutes: an hour has 6 rotations.
-					if got := s.logins(); got > 8 {
-						t.Errorf("%d logins in an hour, want 7", got)
-					}
-				})
+					advance(time.Minute)
+				}
+				skew, _ := s.status()["clock_skew_seconds"].(int64)
+				if want := -int64(wrong / time.Second); skew < want-1 || skew > want+1 {
+					t.Errorf("clock_skew_seconds is %d, want %d", skew, want)
+				}
+				// 66 % of 15 minutes is 9.9 minutes: an hour has 6 rotations.
+				if got := s.logins(); got > 8 {
+					t.Errorf("%d logins in an hour, want 7", got)
+				}
 			})
 		}
 	}
@@ -301,26 +298,23 @@ func TestClock_SetForwardCostsOneLogin(t *testing.T) {
 	})
 }
 
-// TestClock_BackoffEndsAfterClockSetRight: a pause does not last for years when a clock is set right. A failure that was noted by
-// a clock in the future.
+// TestClock_BackoffEndsAfterClockSetRight: a backoff does not last for years when a clock is corrected. A failure that was
+// noted by a clock in the future.
 func TestClock_BackoffEndsAfterClockSetRight(t *testing.T) {
 	t.Parallel()
 	for _, wrong := range []time.Duration{30 * time.Minute, 3 * time.Hour, 365 * 24 * time.Hour} {
-		t.Run(wrong.String(), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				s.EveryMinute()
-				s.Clock.Jump(wrong)
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-				s.failed("app")
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-				s.Clock.Jump(-wrong)
-				advance(5 * time.Minute)
-				if a, err := s.ask(t.Context(), "app", nil); err != nil {
-					t.Errorf("5 minutes after an outage of a moment, noted by a clock that was %s fast: %v (%s)", wrong, err, a.id)
-				}
-			})
+		timed(t, wrong.String(), func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.EveryMinute()
+			s.Clock.Jump(wrong)
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+			s.failed("app")
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			s.Clock.Jump(-wrong)
+			advance(5 * time.Minute)
+			if a, err := s.ask(t.Context(), "app", nil); err != nil {
+				t.Errorf("5 minutes after an outage of a moment, noted by a clock that was %s fast: %v (%s)", wrong, err, a.id)
+			}
 		})
 	}
 }

@@ -38,7 +38,7 @@ func (r *replicated) Put(ctx context.Context, entry *logical.StorageEntry) error
 
 func (r *replicated) Delete(ctx context.Context, key string) error { return r.of(key).Delete(ctx, key) }
 
-// clusters are two clusters with one mount: the stage is a performance secondary, and its primary takes the writes.
+// clusters are two clusters with one mount: the mount is on a performance secondary, and its primary takes the writes.
 type clusters struct {
 	*testMount
 
@@ -64,7 +64,7 @@ func newClusters(t *testing.T, ttl time.Duration, more ...any) *clusters {
 	return c
 }
 
-// elsewhere writes at the primary and tells the secondary, as replication does.
+// elsewhere writes at the primary and invalidates at the secondary, as replication does.
 func (c *clusters) elsewhere(path string, data map[string]any) {
 	c.t.Helper()
 	c.primary.write(path, data)

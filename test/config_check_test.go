@@ -60,7 +60,7 @@ func TestConfig_BadHeaderNameRefused(t *testing.T) {
 	t.Parallel()
 	refuseAll(t, jwtV1(), []badWrite{
 		{"a long name", jwtConfig("headers", map[string]any{strings.Repeat("X", 129): "canary"}), []string{"headers", "128 bytes"}},
-		{"a name twice", jwtConfig("headers", []any{"X-A=canary", "X-A=1"}), []string{"headers", "once for each name"}},
+		{"a name twice", jwtConfig("headers", []any{"X-A=canary", "X-A=1"}), []string{"headers", "each name once"}},
 		{"a name twice in another case", jwtConfig("headers", []any{"X-A=canary", "x-a=1"}), []string{"headers", "X-A is given twice"}},
 		{"a name twice with one value", jwtConfig("refresh_headers", []any{"X-A=1", "X-A=1"}), []string{"refresh_headers", "once"}},
 		{"leave to repeat a login", jwtConfig("headers", "Idempotency-Key=canary"), []string{"headers", "Idempotency-Key"}},

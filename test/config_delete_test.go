@@ -39,7 +39,7 @@ func TestConfigDelete_DropsTokens(t *testing.T) {
 	}
 }
 
-// TestConfigDelete_RoleSaysWhatToType: a role whose config was deleted says what to type.
+// TestConfigDelete_RoleSaysWhatToType: a read of a role whose config was deleted shows the command.
 func TestConfigDelete_RoleSaysWhatToType(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]bool{"at once": false, "after a restart": true} {
@@ -60,7 +60,7 @@ func TestConfigDelete_RoleSaysWhatToType(t *testing.T) {
 	}
 }
 
-// TestConfigDelete_RecreatedConfigStartsFresh: a config made again begins anew.
+// TestConfigDelete_RecreatedConfigStartsFresh: a recreated config starts without a token.
 func TestConfigDelete_RecreatedConfigStartsFresh(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -114,12 +114,12 @@ func TestConfigDelete_DuringLoginLeavesNoToken(t *testing.T) {
 		timed(t, f.name, func(t *testing.T) {
 			w := f.mounted(t)
 			w.slow(5 * time.Second)
-			answer := w.async("token/app")
+			response := w.async("token/app")
 			advance(time.Second)
 			w.remove("config/gst")
-			r, refused := asRefusal(w.wait(answer).unpack())
+			r, refused := asRefusal(w.wait(response).unpack())
 			if !refused || r.status != http.StatusBadRequest {
-				t.Errorf("the reader was answered %v, want status 400", r)
+				t.Errorf("the reader got %v, want status 400", r)
 			}
 			w.says(r.message, "gst")
 			advance(time.Minute)

@@ -41,13 +41,13 @@ func moves(t *testing.T) map[string]map[string]any {
 	}
 }
 
-// secureOAuth is a config that nobody listens to.
+// secureOAuth is a config with an endpoint that does not exist.
 func secureOAuth() map[string]any {
 	return with(without(oauth().config, "allow_http"), "token_url", "https://upstream.test/oauth/access_token",
 		"verify_connection", false)
 }
 
-// TestConfigMove_NeedsSecretsAgain: secrets go nowhere else unless they are given again.
+// TestConfigMove_NeedsSecretsAgain: secrets are not sent elsewhere unless they are given again.
 func TestConfigMove_NeedsSecretsAgain(t *testing.T) {
 	t.Parallel()
 	for name, move := range moves(t) {
@@ -92,7 +92,7 @@ func verifying(verify bool) string {
 	return ", not verified,"
 }
 
-// TestConfigMove_NewRefreshURLNeedsSecrets: a refresh token goes nowhere else unless the secrets are given again.
+// TestConfigMove_NewRefreshURLNeedsSecrets: a refresh token is not sent elsewhere unless the secrets are given again.
 func TestConfigMove_NewRefreshURLNeedsSecrets(t *testing.T) {
 	t.Parallel()
 	f := jwtV2()
@@ -126,7 +126,7 @@ func TestConfigMove_OldRefreshTokenNotSent(t *testing.T) {
 			old := refreshToken(t, w.heard()[0])
 			w.write("config/gst", with(f.onlySecrets(), "refresh_url", upstreamURL+"/elsewhere/", "verify_connection", verify))
 			if revoked, warnings := w.revoke(tokenID(oldToken)); revoked[tokenID(oldToken)].upstream != "unsupported" || len(warnings) == 0 {
-				t.Errorf("revoke of a token of the former endpoint answers %+v, warnings %q", revoked, warnings)
+				t.Errorf("revoke of a token of the former endpoint returns %+v, warnings %q", revoked, warnings)
 			}
 			w.read("token/app")
 			for range 2 {
@@ -149,19 +149,19 @@ func TestConfigMove_OldRefreshTokenNotSent(t *testing.T) {
 	}
 }
 
-// refreshToken is the refresh token that a login was answered with.
+// refreshToken is the refresh token that a login got.
 func refreshToken(t *testing.T, login mounttest.Request) string {
 	t.Helper()
-	var answer struct {
+	var response struct {
 		Refresh string `json:"refresh_token"`
 	}
-	if err := json.Unmarshal([]byte(login.Response), &answer); err != nil || answer.Refresh == "" {
-		t.Fatalf("no refresh token in the answer to %s: %v", login.URL, err)
+	if err := json.Unmarshal([]byte(login.Response), &response); err != nil || response.Refresh == "" {
+		t.Fatalf("no refresh token in the response to %s: %v", login.URL, err)
 	}
-	return answer.Refresh
+	return response.Refresh
 }
 
-// TestConfigMove_OtherFieldsNeedNoSecrets: what does not move the secrets needs none of them.
+// TestConfigMove_OtherFieldsNeedNoSecrets: an update that does not change where secrets are sent needs no secrets.
 func TestConfigMove_OtherFieldsNeedNoSecrets(t *testing.T) {
 	t.Parallel()
 	for field, value := range map[string]any{

@@ -12,8 +12,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestConfigPause_ReadsAnswerWithReason: a paused config gives no token and the reason.
-func TestConfigPause_ReadsAnswerWithReason(t *testing.T) {
+// TestConfigPause_ReadsFailWithReason: a paused config gives no token and the reason.
+func TestConfigPause_ReadsFailWithReason(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]bool{"with a token": true, "without one": false} {
 		for where, restart := range map[string]bool{"": false, " after a restart": true} {
@@ -80,17 +80,13 @@ func TestConfigPause_CreatedPausedWithoutLogin(t *testing.T) {
 	})
 }
 
-// TestConfigPause_WaitingReaderGetsNoToken: a reader who waits when the config is paused gets no token.
+// TestConfigPause_WaitingReaderGetsNoToken: a waiting reader gets no token when the config is paused.
 func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		release := s.Upstream.Hold()
-		done := make(chan error, 1)
-		go func() {
-			_, err := s.ask(t.Context(), "app", nil)
-			done <- err
-		}()
+		done := s.startRead()
 		for s.logins() < 1 {
 			advance(time.Millisecond)
 		}
@@ -99,7 +95,7 @@ func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
 		if err := <-done; err == nil {
 			t.Error("a reader was given a token of a config that is paused")
 		} else if codeOf(err) != http.StatusBadRequest {
-			t.Errorf("a reader was answered %d (%v), want 400", codeOf(err), err)
+			t.Errorf("a reader got %d (%v), want 400", codeOf(err), err)
 		}
 		advance(time.Minute)
 		s.badRequest(logical.ReadOperation, "token/app", nil, "audit")

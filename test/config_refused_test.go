@@ -42,7 +42,7 @@ func refuseAll(t *testing.T, f fixture, writes []badWrite) {
 	}
 }
 
-// TestConfigRefused_UnknownParameter: a config with an unknown parameter is refused by its name.
+// TestConfigRefused_UnknownParameter: an unknown parameter is refused by its name.
 func TestConfigRefused_UnknownParameter(t *testing.T) {
 	t.Parallel()
 	refuseAll(t, jwtV1(), []badWrite{
@@ -76,7 +76,7 @@ func TestConfigRefused_UnknownProtocolOrPreset(t *testing.T) {
 	})
 }
 
-// TestConfigRefused_MisspelledConfigName, and nothing of protocols, which nobody wanted to change.
+// TestConfigRefused_MisspelledConfigName: the error names the config and does not mention protocols.
 func TestConfigRefused_MisspelledConfigName(t *testing.T) {
 	t.Parallel()
 	for _, change := range []map[string]any{
@@ -98,7 +98,7 @@ func TestConfigRefused_AbsentSecretNotAskedFor(t *testing.T) {
 	timed(t, "jwt to oauth", func(t *testing.T) {
 		w := jwtV1().unserved(t)
 		said := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"protocol": "oauth", "client_id": "canary"},
-			"client_secret: is needed", "password: must be given again")
+			"client_secret: is required", "password: must be given again")
 		if strings.Contains(said, "client_secret: must be given again") {
 			t.Errorf("a secret that was never given is asked for again: %s", said)
 		}
@@ -190,7 +190,7 @@ func TestConfigRefused_UnsupportedRequestFormat(t *testing.T) {
 	}
 }
 
-// TestConfigRefused_UnusableURL: AURL that cannot be used is refused.
+// TestConfigRefused_UnusableURL: a URL that cannot be used is refused.
 func TestConfigRefused_UnusableURL(t *testing.T) {
 	t.Parallel()
 	urls := []struct{ name, url string }{
@@ -315,7 +315,7 @@ func TestConfigRefused_SecretNotAString(t *testing.T) {
 	}
 }
 
-// TestConfigRefused_SecretEndsInNewline: a secret that ends in a line break is refused with the cure.
+// TestConfigRefused_SecretEndsInNewline: a secret that ends in a line break is refused with the fix.
 func TestConfigRefused_SecretEndsInNewline(t *testing.T) {
 	t.Parallel()
 	for _, field := range secretFields() {
@@ -416,7 +416,7 @@ func TestConfigRefused_NumberOutOfRange(t *testing.T) {
 	}
 }
 
-// TestConfigRefused_InvalidBool: a yes or no that is neither is refused.
+// TestConfigRefused_InvalidBool: a value that is not a boolean is refused.
 func TestConfigRefused_InvalidBool(t *testing.T) {
 	t.Parallel()
 	for _, field := range []string{"allow_http", "paused", "verify_connection"} {

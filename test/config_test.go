@@ -160,7 +160,7 @@ func TestConfig_ReadOfAbsentConfigIs404(t *testing.T) {
 			w.idle(func() {
 				resp, err := w.do(t.Context(), logical.ReadOperation, path, nil)
 				if resp != nil || err != nil {
-					t.Errorf("%s: %v, %v, want neither answer nor error", path, resp, err)
+					t.Errorf("%s: %v, %v, want neither response nor error", path, resp, err)
 				}
 			})
 		}

@@ -87,31 +87,27 @@ func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {
 	}
 }
 
-// TestConfigVerify_BlamesOnlyTypedFields: whoever typed nothing wrong is not told to correct it. An upstream that is down
-// or throttles is no fault of the write.
+// TestConfigVerify_BlamesOnlyTypedFields: the message asks only for corrections of fields that can be wrong. An upstream that
+// is down or throttles is no fault of the write.
 func TestConfigVerify_BlamesOnlyTypedFields(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[simulator.FaultKind]string{
-		simulator.FaultThrottled:   "; write again later, or store it untried",
-		simulator.FaultUnavailable: "; write again later, or store it untried",
-		simulator.FaultDown:        "; check the host and port of token_url, and the proxy if there is one, and write again, or store it untried",
+		simulator.FaultThrottled:   "; write again later, or store it without verification",
+		simulator.FaultUnavailable: "; write again later, or store it without verification",
+		simulator.FaultDown:        "; check the host and port of token_url, and the proxy if there is one, and write again, or store it without verification",
 	} {
-		t.Run(string(kind), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := newTestMount(t, jwtAccount(withTTL(time.Hour)))
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
-				if said := s.refused(logical.UpdateOperation, "config/gst", jwtConfig()); !strings.Contains(said, want) {
-					t.Errorf("the write says %q, want %q in it", said, want)
-				}
-			})
+		timed(t, string(kind), func(t *testing.T) {
+			s := newTestMount(t, jwtAccount(withTTL(time.Hour)))
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
+			if said := s.refused(logical.UpdateOperation, "config/gst", jwtConfig()); !strings.Contains(said, want) {
+				t.Errorf("the write says %q, want %q in it", said, want)
+			}
 		})
 	}
 }
 
-// TestConfigVerify_WarnsOfForeignRefreshURL: a refresh URL that the preset filled on another host is pointed out. Whoever
-// names a token_url of their own forgets the other one, and a revocation would send refresh tokens of production to the vendor's
-// test host.
+// TestConfigVerify_WarnsOfForeignRefreshURL: a write that leaves the preset's refresh_url on another host than the new
+// token_url gives a warning, since a revocation would send refresh tokens of production to the vendor's test host.
 func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
@@ -132,7 +128,7 @@ func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
 			if err != nil || resp.IsError() {
 				t.Fatalf("write %d: %v, %v", n, resp, err)
 			}
-			if warned := resp != nil && strings.Contains(strings.Join(resp.Warnings, " "), "refresh_url is on another host"); warned != write.warned {
+			if warned := resp != nil && strings.Contains(strings.Join(resp.Warnings, " "), "refresh_url is on a different host"); warned != write.warned {
 				t.Errorf("write %d: warned %v, want %v", n, warned, write.warned)
 			}
 		}
@@ -189,8 +185,8 @@ func TestConfigVerify_RefusedUpdateChangesNothing(t *testing.T) {
 	}
 }
 
-// TestConfigVerify_SameSecretsAnsweredFromMemory: the same refused secrets are answered from memory.
-func TestConfigVerify_SameSecretsAnsweredFromMemory(t *testing.T) {
+// TestConfigVerify_SameSecretsNotRetried: the same refused secrets are refused from memory.
+func TestConfigVerify_SameSecretsNotRetried(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		timed(t, f.name, func(t *testing.T) {
@@ -204,7 +200,7 @@ func TestConfigVerify_SameSecretsAnsweredFromMemory(t *testing.T) {
 				})
 				advance(time.Minute)
 			}
-			// Stored untried, they are still known to be refused, until the pause is over.
+			// Stored untried, they are still known to be refused, until the backoff is over.
 			w.quiet(func() {
 				w.write("config/gst", with(f.wrong(), "verify_connection", false))
 				w.write("role/app", map[string]any{"config": "gst"})
@@ -224,7 +220,7 @@ func TestConfigVerify_SameSecretsAnsweredFromMemory(t *testing.T) {
 	}
 }
 
-// TestConfigVerify_RefusedSecretsRetriedAfterBackoff: refused secrets may be tried again after the pause.
+// TestConfigVerify_RefusedSecretsRetriedAfterBackoff: refused secrets may be tried again after the backoff.
 func TestConfigVerify_RefusedSecretsRetriedAfterBackoff(t *testing.T) {
 	t.Parallel()
 	timed(t, "a quarter of an hour", func(t *testing.T) {
@@ -372,13 +368,13 @@ func TestConfigVerify_AlternatingPasswordsSentOnce(t *testing.T) {
 			}
 		}
 		if c := s.Simulator.Counters(); c.LoginsRefused != c.Logins || c.Logins != 2 {
-			t.Errorf("%d logins, %d refused; want 2: the same refused secrets are answered from memory", c.Logins, c.LoginsRefused)
+			t.Errorf("%d logins, %d refused; want 2: the same refused secrets are refused from memory", c.Logins, c.LoginsRefused)
 		}
 	})
 }
 
-// A secret that is shorter than HS256 wants signs all the same, and whoever writes it is told, once.
-func TestAssertion_ShortSecretIsAllowedWithAWarning(t *testing.T) {
+// A secret that is shorter than HS256 requires is accepted with a single warning.
+func TestAssertion_ShortSecretWarns(t *testing.T) {
 	t.Parallel()
 	timed(t, "short, long and short again", func(t *testing.T) {
 		short := assertion()
@@ -432,7 +428,7 @@ func TestAssertion_ChangeOfTheAudienceIsVerified(t *testing.T) {
 }
 
 // What only one request format uses goes with it.
-func TestConfig_ChangeOfTheFormatDropsWhatOnlyTheFormerUsed(t *testing.T) {
+func TestConfig_FormatChangeDropsUnusedFields(t *testing.T) {
 	t.Parallel()
 	timed(t, "assertion to json and back", func(t *testing.T) {
 		w := assertion().unserved(t)
@@ -444,13 +440,13 @@ func TestConfig_ChangeOfTheFormatDropsWhatOnlyTheFormerUsed(t *testing.T) {
 			t.Errorf("assertion_audience is %v, scope %v", data["assertion_audience"], data["scope"])
 		}
 		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"request_format": "assertion"},
-			"assertion_audience", "is needed by protocol firstvision with request_format=assertion")
+			"assertion_audience", "is required by protocol firstvision with request_format=assertion")
 		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"assertion_audience": "canary"},
 			"assertion_audience", "is not used by protocol firstvision with request_format=json")
 		if data := write(map[string]any{"request_format": "form", "scope": ""}); data["scope"] != "" {
 			t.Errorf("scope is %v", data["scope"])
 		}
 		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"request_format": "json"},
-			"scope", "is needed by protocol firstvision with request_format=json")
+			"scope", "is required by protocol firstvision with request_format=json")
 	})
 }

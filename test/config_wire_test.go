@@ -44,7 +44,7 @@ func TestConfigWire_SendsConfiguredValues(t *testing.T) {
 		"a header": {inJSON, map[string]any{"headers": "X-Team=gst"}, []string{"X-Team: gst"}},
 	} {
 		timed(t, name, func(t *testing.T) {
-			w, _ := answering(t, func(rw http.ResponseWriter, _ mounttest.Request) { rw.WriteHeader(http.StatusServiceUnavailable) })
+			w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) { rw.WriteHeader(http.StatusServiceUnavailable) })
 			w.write("config/gst", merged(with(wire.of.config, "verify_connection", false), wire.change))
 			w.write("role/app", map[string]any{"config": "gst"})
 			w.refusal("read", "token/app", nil)
@@ -64,7 +64,7 @@ func TestConfigWire_TokenURLUnchanged(t *testing.T) {
 		"/api/v1/token-auth/", "/api/v1/token-auth", "/", "/api.einvoice.php?wsdl", "/a//b/../c/", "/p%20q/%2F?x=1&y=%26&y=2", "/?a;b",
 	} {
 		timed(t, path, func(t *testing.T) {
-			w, _ := answering(t, func(rw http.ResponseWriter, _ mounttest.Request) { rw.WriteHeader(http.StatusServiceUnavailable) })
+			w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) { rw.WriteHeader(http.StatusServiceUnavailable) })
 			w.write("config/gst", jwtConfig("token_url", upstreamURL+path, "verify_connection", false))
 			w.write("role/app", map[string]any{"config": "gst"})
 			w.refusal("read", "token/app", nil)

@@ -98,7 +98,7 @@ func TestConfigWriteBack_ReadCreatesAnotherConfig(t *testing.T) {
 	}
 }
 
-// TestConfigWriteBack_EquivalentValuesAreEqual: values in other words are equal values.
+// TestConfigWriteBack_EquivalentValuesAreEqual: different notations of a value are equal.
 func TestConfigWriteBack_EquivalentValuesAreEqual(t *testing.T) {
 	t.Parallel()
 	timed(t, "durations, numbers and headers", func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestConfigWriteBack_EquivalentValuesAreEqual(t *testing.T) {
 	})
 }
 
-// TestConfigWriteBack_RefusedWriteKeepsToken: a refused write is no reason to forget.
+// TestConfigWriteBack_RefusedWriteKeepsToken: a refused write keeps the token.
 func TestConfigWriteBack_RefusedWriteKeepsToken(t *testing.T) {
 	t.Parallel()
 	timed(t, "the token stays", func(t *testing.T) {

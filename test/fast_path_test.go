@@ -22,14 +22,14 @@ func warmed(t *testing.T) *testMount {
 	w := jwtV1().mounted(t)
 	w.write("role/unleased", map[string]any{"config": "gst", "lease": false})
 	w.read("token/app")
-	synctest.Wait() // the ledger is told
+	synctest.Wait() // the ledger is written
 	w.read("token/app")
 	w.read("token/unleased")
 	w.Node.ResetCalls()
 	return w
 }
 
-// TestFastPath_TouchesNeitherStorageNorHost: a warm read asks nobody.
+// TestFastPath_TouchesNeitherStorageNorHost: a warm read accesses neither.
 func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 	t.Parallel()
 	timed(t, "a thousand reads in a moment", func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 	})
 }
 
-// TestFastPath_SameResponseAsSlowPath: a warm read answers as a cold one does.
+// TestFastPath_SameResponseAsSlowPath: a warm read returns the same as a cold one.
 func TestFastPath_SameResponseAsSlowPath(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -94,10 +94,10 @@ func TestFastPath_SameResponseAsSlowPath(t *testing.T) {
 					t.Fatal(err)
 				}
 				if !maps.Equal(warm.Data, cold.Data) {
-					t.Errorf("%s: the answers differ: %v and %v", path, slices.Sorted(maps.Keys(warm.Data)), slices.Sorted(maps.Keys(cold.Data)))
+					t.Errorf("%s: the responses differ: %v and %v", path, slices.Sorted(maps.Keys(warm.Data)), slices.Sorted(maps.Keys(cold.Data)))
 				}
 				if (warm.Secret == nil) != (cold.Secret == nil) {
-					t.Fatalf("%s: only one answer has a lease", path)
+					t.Fatalf("%s: only one response has a lease", path)
 				}
 				if warm.Secret == nil {
 					continue
@@ -113,7 +113,7 @@ func TestFastPath_SameResponseAsSlowPath(t *testing.T) {
 	}
 }
 
-// TestFastPath_ResponsesAreNotShared: an answer belongs to whoever got it.
+// TestFastPath_ResponsesAreNotShared: a caller may modify its response.
 func TestFastPath_ResponsesAreNotShared(t *testing.T) {
 	t.Parallel()
 	timed(t, "changed by its reader", func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestFastPath_StopsWhenNodeLosesLeadership(t *testing.T) {
 			w.Node.SetState(0)
 			w.read("token/app") // a node that gains the lead serves at once
 		})
-		timed(t, name+", told by a change elsewhere", func(t *testing.T) {
+		timed(t, name+", invalidated by a change elsewhere", func(t *testing.T) {
 			w := warmed(t)
 			w.Node.SetState(state)
 			w.Backend().InvalidateKey(context.WithoutCancel(t.Context()), "role/other")
@@ -168,13 +168,13 @@ func TestFastPath_StopsWhenNodeLosesLeadership(t *testing.T) {
 		var reader sync.WaitGroup
 		reader.Go(func() { w.read("token/app") })
 		synctest.Wait()
-		// Its question was answered before the lead was lost, and the answer arrives after.
+		// Its query was made before leadership was lost, and the result arrives after.
 		w.Node.SetState(consts.ReplicationPerformanceStandby)
 		w.Backend().InvalidateKey(context.WithoutCancel(t.Context()), "role/other")
 		release()
 		reader.Wait()
 		if _, err := w.tryRead("token/app", nil); err != logical.ErrReadOnly { //nolint:errorlint // see forwards
-			t.Errorf("%v, want the bare logical.ErrReadOnly: an old answer was believed", err)
+			t.Errorf("%v, want the bare logical.ErrReadOnly: an old response was believed", err)
 		}
 	})
 }

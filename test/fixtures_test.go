@@ -216,7 +216,7 @@ func (f fixture) mounted(t *testing.T, more ...any) *testMount {
 	return w
 }
 
-// unserved is mounted with an upstream that knows no account: nobody is to log in.
+// unserved is mounted with an upstream that has no account: no login may be made.
 func (f fixture) unserved(t *testing.T, more ...any) *testMount {
 	t.Helper()
 	w := newTestMount(t)
@@ -230,7 +230,7 @@ func (w *testMount) mount(f fixture, more ...any) {
 	w.write("role/app", map[string]any{"config": "gst"})
 }
 
-// text gives a field of an answer that must be a string.
+// text gives a field of a response that must be a string.
 func text(t *testing.T, data map[string]any, name string) string {
 	t.Helper()
 	s, ok := data[name].(string)
@@ -240,7 +240,7 @@ func text(t *testing.T, data map[string]any, name string) string {
 	return s
 }
 
-// seconds gives a field of an answer that must be a whole number of seconds, whatever Go type it has.
+// seconds gives a field of a response that must be a whole number of seconds, whatever Go type it has.
 func seconds(t *testing.T, data map[string]any, name string) time.Duration {
 	t.Helper()
 	switch n := data[name].(type) {
@@ -254,7 +254,7 @@ func seconds(t *testing.T, data map[string]any, name string) time.Duration {
 	}
 }
 
-// moment gives a field of an answer that must be a time in UTC.
+// moment gives a field of a response that must be a time in UTC.
 func moment(t *testing.T, data map[string]any, name string) time.Time {
 	t.Helper()
 	s := text(t, data, name)

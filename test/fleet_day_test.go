@@ -13,7 +13,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// latency is how long the upstream takes to answer on a good day.
+// latency is how long the upstream takes to respond on a good day.
 func latency() simulator.Fault {
 	return simulator.Fault{Kind: simulator.FaultSlow, Delay: 300 * time.Millisecond}
 }

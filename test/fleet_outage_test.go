@@ -7,13 +7,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// outages are the ways in which an upstream is away: it hangs up, it does not answer, or something before it answers.
+// outages are the ways in which an upstream is away: it hangs up, it does not respond, or a proxy responds in its place.
 func outages() []simulator.Fault {
 	return []simulator.Fault{
 		{Kind: simulator.FaultDown},
@@ -82,15 +81,12 @@ func TestFleetOutage_QuarterOfTokenLifeUnnoticed(t *testing.T) {
 	t.Parallel()
 	for _, life := range []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour} {
 		for seed := range seeds(life, 8) {
-			t.Run(fmt.Sprintf("tokens of %s, seed %d", life, seed), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					f, o := endure(t, life, life/4, 8, seed)
-					f.served(t)
-					if o.asked(f.testMount) == 0 && seed%2 == 1 {
-						t.Error("no login met the outage")
-					}
-				})
+			timed(t, fmt.Sprintf("tokens of %s, seed %d", life, seed), func(t *testing.T) {
+				f, o := endure(t, life, life/4, 8, seed)
+				f.served(t)
+				if o.asked(f.testMount) == 0 && seed%2 == 1 {
+					t.Error("no login met the outage")
+				}
 			})
 		}
 	}
@@ -101,25 +97,22 @@ func TestFleetOutage_FromRotationOnUnnoticed(t *testing.T) {
 	t.Parallel()
 	for _, life := range []time.Duration{15 * time.Minute, time.Hour} {
 		for _, fault := range outages() {
-			t.Run(fmt.Sprintf("tokens of %s, %s", life, fault.Kind), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					s := gstMount(t, life, "default_token_ttl", int(life.Seconds()))
-					s.EveryMinute()
-					f := newFleet(s, 20, 1)
-					go func() {
-						time.Sleep(life*66/100 - time.Second)
-						s.Simulator.SetFault(simulator.JWT, fault)
-						time.Sleep(life / 4)
-						s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-					}()
-					f.run(3 * life)
-					f.check(t)
-					f.served(t)
-					if s.Simulator.Counters().Faulted == 0 {
-						t.Error("no login met the outage")
-					}
-				})
+			timed(t, fmt.Sprintf("tokens of %s, %s", life, fault.Kind), func(t *testing.T) {
+				s := gstMount(t, life, "default_token_ttl", int(life.Seconds()))
+				s.EveryMinute()
+				f := newFleet(s, 20, 1)
+				go func() {
+					time.Sleep(life*66/100 - time.Second)
+					s.Simulator.SetFault(simulator.JWT, fault)
+					time.Sleep(life / 4)
+					s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+				}()
+				f.run(3 * life)
+				f.check(t)
+				f.served(t)
+				if s.Simulator.Counters().Faulted == 0 {
+					t.Error("no login met the outage")
+				}
 			})
 		}
 	}
@@ -130,22 +123,19 @@ func TestFleetOutage_TwiceTokenLife(t *testing.T) {
 	t.Parallel()
 	for _, life := range []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour} {
 		for seed := range seeds(life, 4) {
-			t.Run(fmt.Sprintf("tokens of %s, seed %d", life, seed), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					f, o := endure(t, life, 2*life, map[bool]int{true: 5, false: 1}[life < 24*time.Hour], seed)
-					if o.asked(f.testMount) < 10 {
-						t.Fatalf("only %d logins met the outage", o.asked(f.testMount))
-					}
-					f.feltOnlyWithoutToken(t, o, life)
-				})
+			timed(t, fmt.Sprintf("tokens of %s, seed %d", life, seed), func(t *testing.T) {
+				f, o := endure(t, life, 2*life, map[bool]int{true: 5, false: 1}[life < 24*time.Hour], seed)
+				if o.asked(f.testMount) < 10 {
+					t.Fatalf("only %d logins met the outage", o.asked(f.testMount))
+				}
+				f.feltOnlyWithoutToken(t, o, life)
 			})
 		}
 	}
 }
 
-// feltOnlyWithoutToken checks that reads failed only from the old token's death to one pause after the upstream's return, and
-// that unleased clients kept their distance.
+// feltOnlyWithoutToken checks that reads failed only from the expiry of the old token to one backoff after the upstream's
+// return, and that unleased clients kept their distance.
 func (f *fleet) feltOnlyWithoutToken(t *testing.T, o outage, life time.Duration) {
 	t.Helper()
 	var last time.Time // the login before the outage

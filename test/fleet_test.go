@@ -78,8 +78,8 @@ type fleet struct {
 
 	clients []*client
 	until   time.Time
-	// mayHoldDead is set where the upstream is away for longer than a token lives: then a client without a lease, who is told
-	// when the next token is due, can be left with a dead one.
+	// mayHoldDead is set if the upstream is down for longer than a token lives: then a client without a lease, which relies on ttl,
+	// may have an expired one.
 	mayHoldDead bool
 
 	mu    sync.Mutex

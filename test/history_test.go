@@ -73,7 +73,7 @@ type history struct {
 // clerk is the user name of a generation.
 func clerk(generation int) string { return fmt.Sprintf("clerk%03d", generation) }
 
-// settings are those of a generation: another user, so that each token tells which it is of.
+// settings are those of a generation: another user, so that each token shows its generation.
 func (w *history) settings(generation int) map[string]any {
 	label := clerk(generation)
 	w.Simulator.SetAccount(jwtAccount(withTTL(w.ttl), func(a *simulator.Account) { a.Username = label }))
@@ -245,7 +245,7 @@ func (w *history) reader(role string, data map[string]any) {
 		say("a token was served of a config that was paused or deleted before the read began")
 	}
 	if slept {
-		return // the machine was suspended while the answer was made
+		return // the machine was suspended while the response was made
 	}
 	if ends.Add(-w.ttl).UnixNano() <= w.blurred.Load()+int64(time.Second) {
 		return // issued before the clock was set back, and read after a restart: TestClock_SetBackLengthensNoTokenLife judges that
@@ -291,7 +291,7 @@ func (w *history) forceRotation() {
 func (w *history) revocation(id string) {
 	w.mu.Lock()
 	seen := slices.Clone(w.seen)
-	w.forced = append(w.forced, time.Now()) // it cuts off a login in flight, whose answer nobody hears
+	w.forced = append(w.forced, time.Now()) // it cuts off a login in flight, whose response is discarded
 	w.mu.Unlock()
 	var data map[string]any
 	if id != "" {
@@ -333,7 +333,7 @@ func (w *history) change(verify bool) {
 	case run == w.Backend():
 		w.absent = absent
 	default:
-		w.unsure = absent // the plugin died meanwhile, and nobody knows whether the config was written
+		w.unsure = absent // the plugin died meanwhile: the config may have been written
 	}
 }
 
@@ -414,7 +414,7 @@ func (w *history) end() {
 // pace checks that no login followed a refusal of the same credentials within 15 minutes, unless an operator forced it.
 func (w *history) pace() {
 	if w.jumped {
-		return // the engine's pauses are by the wall clock
+		return // the engine's backoff is by the wall clock
 	}
 	last := make(map[string]mounttest.Login)
 	for _, a := range w.Upstream.Logins() {
@@ -424,7 +424,7 @@ func (w *history) pace() {
 			continue
 		}
 		forced := slices.ContainsFunc(w.forced, func(at time.Time) bool { return !at.Before(before.At) && !at.After(a.At) })
-		// The plugin may have died before the answer reached it.
+		// The plugin may have died before the response reached it.
 		unheard := slices.ContainsFunc(w.restarts, func(at time.Time) bool {
 			return !at.Before(before.At) && at.Before(before.At.Add(time.Second))
 		})

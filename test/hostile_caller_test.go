@@ -99,8 +99,8 @@ func FuzzRequest(f *testing.F) {
 		op := operations[int(operation)%len(operations)]
 		synctest.Test(t, func(t *testing.T) {
 			w := jwtV2().mounted(t)
-			w.bear(op, path, data)
-			w.bearOn()
+			w.survive(op, path, data)
+			w.stillWorks()
 		})
 	})
 }
@@ -115,12 +115,12 @@ func TestHostileCaller_RequestsAreRefused(t *testing.T) {
 			sent := 0
 			for _, op := range clientOperations() {
 				for _, name := range append(slices.Collect(maps.Values(badNames())), "gst", "app", "new", "") {
-					w.bear(op, path+name, body(path, op))
-					w.bear(op, path+name, map[string]any{"pasword": "canary", "name": "gst"})
+					w.survive(op, path+name, body(path, op))
+					w.survive(op, path+name, map[string]any{"pasword": "canary", "name": "gst"})
 					sent += 2
 				}
 			}
-			w.bearOn()
+			w.stillWorks()
 			t.Logf("%d requests with names and operations of all kinds", sent)
 		})
 	}
@@ -134,13 +134,13 @@ func TestHostileCaller_RequestsAreRefused(t *testing.T) {
 						t.Fatal(err)
 					}
 					if path == "lookup" {
-						w.bear(logical.UpdateOperation, path, data)
+						w.survive(logical.UpdateOperation, path, data)
 						continue
 					}
-					w.bear(logical.UpdateOperation, path+"gst", data)
-					w.bear(logical.UpdateOperation, path+"new", with(body(path, logical.CreateOperation), field, data[field]))
+					w.survive(logical.UpdateOperation, path+"gst", data)
+					w.survive(logical.UpdateOperation, path+"new", with(body(path, logical.CreateOperation), field, data[field]))
 				}
-				w.bearOn()
+				w.stillWorks()
 			})
 		}
 	}
@@ -166,7 +166,7 @@ func TestHostileCaller_RequestsCoverEveryField(t *testing.T) {
 	})
 }
 
-// TestHostileCaller_ParameterFloodShortMessage sends more of everything than anybody means.
+// TestHostileCaller_ParameterFloodShortMessage sends an excessive number of parameters.
 func TestHostileCaller_ParameterFloodShortMessage(t *testing.T) {
 	t.Parallel()
 	const many = 10_000
@@ -198,16 +198,16 @@ func TestHostileCaller_ParameterFloodShortMessage(t *testing.T) {
 	})
 }
 
-// bear sends a request as Vault would, and checks that the engine bears it: no panic, no error that Vault would call its own
-// fault, and no secret of the request in the answer.
-func (w *testMount) bear(op logical.Operation, path string, data map[string]any) {
+// survive sends a request as Vault would, and checks that the engine survives it: no panic, no error that Vault would call its
+// own fault, and no secret of the request in the response.
+func (w *testMount) survive(op logical.Operation, path string, data map[string]any) {
 	w.t.Helper()
 	data = marked(data)
 	resp, err := w.do(w.t.Context(), op, path, data)
 	if resp != nil {
 		warnings, encodeErr := json.Marshal([]any{resp.Warnings, withoutTokens(resp.Data)})
 		if encodeErr != nil {
-			w.t.Errorf("%s %q: the answer cannot be encoded: %v", op, path, encodeErr)
+			w.t.Errorf("%s %q: the response cannot be encoded: %v", op, path, encodeErr)
 		}
 		w.hides(string(warnings), marker)
 	}
@@ -228,14 +228,14 @@ func (w *testMount) bear(op logical.Operation, path string, data map[string]any)
 	w.hides(r.message, hidden(path, data)...)
 }
 
-// bearOn checks that the mount still answers, whatever it was sent before.
-func (w *testMount) bearOn() {
+// stillWorks checks that the mount still works, whatever was sent to it before.
+func (w *testMount) stillWorks() {
 	w.t.Helper()
-	w.bear(logical.UpdateOperation, "rotate/gst", nil)
-	w.bear(logical.ReadOperation, "token/app", nil)
-	w.bear(logical.ReadOperation, "config/gst", nil)
-	w.bear(logical.ReadOperation, "status/gst", nil)
-	w.bear(logical.ListOperation, "status/", nil)
+	w.survive(logical.UpdateOperation, "rotate/gst", nil)
+	w.survive(logical.ReadOperation, "token/app", nil)
+	w.survive(logical.ReadOperation, "config/gst", nil)
+	w.survive(logical.ReadOperation, "status/gst", nil)
+	w.survive(logical.ListOperation, "status/", nil)
 }
 
 // marked is data with the marker before each of its secrets, but for those that are right.
@@ -285,7 +285,7 @@ func hidden(path string, data map[string]any) []string {
 	}), marker)
 }
 
-// withoutTokens is an answer without what a reader of a token is meant to see.
+// withoutTokens is a response without what a reader of a token is meant to see.
 func withoutTokens(data map[string]any) map[string]any {
 	return without(data, "access_token", "authorization")
 }

@@ -27,10 +27,10 @@ type shape struct {
 	name, body string
 	// kind is what the body itself says, whatever the status: a code whose meaning is known. It is empty for the other shapes.
 	kind string
-	// understood says that the body tells an error that is known.
+	// understood is set if the body has a known error.
 	understood bool
-	// told is the HTTP status that the body names, or that its form implies; it counts where HTTP says 2xx.
-	told int
+	// status is the HTTP status that the body names or implies; it counts if HTTP says 2xx.
+	status int
 	// token says that the body holds one, and no error.
 	token bool
 }
@@ -47,13 +47,13 @@ func (f fixture) shapes() []shape {
 		{name: "nothing"}, {name: "a page", body: "<html><body>Bad Gateway</body></html>"}, {name: "a word", body: "Forbidden"},
 		{name: "null", body: "null"}, {name: "true", body: "true"}, {name: "a number", body: "42"}, {name: "a text", body: `"no"`},
 		{name: "an empty list", body: "[]"}, {name: "an empty object", body: "{}"}, {name: "half an object", body: `{"error":"no`},
-		{name: "a message", body: `{"message":"no such thing"}`}, {name: "success is false", body: `{"success":false,"code":7}`, understood: true, told: 503},
+		{name: "a message", body: `{"message":"no such thing"}`}, {name: "success is false", body: `{"success":false,"code":7}`, understood: true, status: 503},
 		{name: "a list of lists", body: `[["no"]]`}, {name: "not UTF-8", body: "{\"error\":\"\xff\"}"},
 		{name: "no error", body: `{"error":false,"error_description":""}`}, {name: "two values", body: `{"error":"no"}{"error":"no"}`},
 		{name: "XML", body: `<?xml version="1.0"?><error>no</error>`},
 
 		{name: "a sentence", body: `{"error":"Unable to login with provided credential"}`, understood: true},
-		{name: "error is true", body: `{"error":true,"message":"no"}`, understood: true, told: 503},
+		{name: "error is true", body: `{"error":true,"message":"no"}`, understood: true, status: 503},
 		{name: "error is true for a token", body: `{"error":true,"message":"Invalid access token"}`, understood: true, kind: "rejected"},
 		{name: "an error of nothing", body: `{"error":{"code":0,"message":""}}`},
 		{name: "error is an object", body: `{"error":{"message":"not today"}}`, understood: true},
@@ -61,7 +61,7 @@ func (f fixture) shapes() []shape {
 		{name: "a description alone", body: `{"error_description":"not today"}`, understood: true},
 		{name: "an unknown code", body: `{"error":"E4711"}`, understood: true},
 		{name: "a detail", body: `{"detail":"Not found."}`, understood: true},
-		{name: "a field", body: `{"username":["This field is required."]}`, understood: true, told: 400},
+		{name: "a field", body: `{"username":["This field is required."]}`, understood: true, status: 400},
 		{name: "no field", body: `{"non_field_errors":["Unable to log in."]}`, understood: true, kind: "rejected"},
 		{name: "invalid_grant", body: `{"error":"invalid_grant","error_description":"no"}`, understood: true, kind: "rejected"},
 		{name: "invalid_client", body: `{"error":"invalid_client"}`, understood: true, kind: "rejected"},
@@ -73,9 +73,9 @@ func (f fixture) shapes() []shape {
 			body: `[{"errorCode":"240101","title":"Unauthorized","status":401}]`,
 		},
 		{name: "a code", body: `{"errorCode":"240002","title":"Bad Request","status":400}`, understood: true, kind: "invalid"},
-		{name: "an unknown code with 500", body: `[{"errorCode":"999999","status":500}]`, understood: true, told: 500},
-		{name: "an unknown code with 403", body: `[{"errorCode":"999999","status":403}]`, understood: true, told: 403},
-		{name: "an unknown code with 429", body: `[{"errorCode":"999999","status":429}]`, understood: true, told: 429},
+		{name: "an unknown code with 500", body: `[{"errorCode":"999999","status":500}]`, understood: true, status: 500},
+		{name: "an unknown code with 403", body: `[{"errorCode":"999999","status":403}]`, understood: true, status: 403},
+		{name: "an unknown code with 429", body: `[{"errorCode":"999999","status":429}]`, understood: true, status: 429},
 
 		{name: "a token", body: fmt.Sprintf(`{%q:%q,%q:3600}`, key, shapeToken, f.spec().LifeKey), token: true},
 		{name: "a token in data", body: fmt.Sprintf(`{"data":{%q:%q}}`, key, shapeToken), token: true},
@@ -89,34 +89,34 @@ func soapShapes() []shape {
 		return `<?xml version="1.0"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>` + inner +
 			`</s:Body></s:Envelope>`
 	}
-	answer := func(inner string) string {
+	response := func(inner string) string {
 		return envelope(`<n:access_tokenResponse xmlns:n="urn:server">` + inner + `</n:access_tokenResponse>`)
 	}
 	return []shape{
 		{name: "nothing"}, {name: "a page", body: "<html><body>Bad Gateway</body></html>"}, {name: "a word", body: "Forbidden"},
 		{name: "JSON", body: `{"error":"no"}`}, {name: "an empty envelope", body: envelope("")},
-		{name: "half an envelope", body: answer("<error>no</error>")[:120]}, {name: "an empty answer", body: answer("")},
-		{name: "an empty description", body: answer("<error_description/>")},
-		{name: "not UTF-8", body: answer("<error>\xff</error>")},
+		{name: "half an envelope", body: response("<error>no</error>")[:120]}, {name: "an empty response", body: response("")},
+		{name: "an empty description", body: response("<error_description/>")},
+		{name: "not UTF-8", body: response("<error>\xff</error>")},
 
-		{name: "bare text", body: answer("not today"), understood: true},
-		{name: "an error", body: answer("<error>not today</error>"), understood: true},
-		{name: "a description", body: answer("<error_description>not today</error_description>"), understood: true},
+		{name: "bare text", body: response("not today"), understood: true},
+		{name: "an error", body: response("<error>not today</error>"), understood: true},
+		{name: "a description", body: response("<error_description>not today</error_description>"), understood: true},
 		{
 			name: "a fault of ours", understood: true, kind: "invalid",
 			body: envelope("<s:Fault><faultcode>s:Client</faultcode><faultstring>no such method</faultstring></s:Fault>"),
 		},
 		{
-			name: "a fault of theirs", understood: true, told: 500,
+			name: "a fault of theirs", understood: true, status: 500,
 			body: envelope("<s:Fault><faultcode>s:Server</faultcode><faultstring>out of memory</faultstring></s:Fault>"),
 		},
 		{
 			name: "a token", token: true,
-			body: answer("<access_token>" + shapeToken + "</access_token><expires_in>14400</expires_in><error_description/>"),
+			body: response("<access_token>" + shapeToken + "</access_token><expires_in>14400</expires_in><error_description/>"),
 		},
 		{
 			name: "a token and an error", understood: true,
-			body: answer("<access_token>" + shapeToken + "</access_token><error_description>no</error_description>"),
+			body: response("<access_token>" + shapeToken + "</access_token><error_description>no</error_description>"),
 		},
 	}
 }
@@ -133,7 +133,7 @@ func (f fixture) shapeStatuses() []int {
 	}
 }
 
-// wanted is the kind by the tables of the contract: "How upstream answers are read".
+// wanted is the kind of failure that the contract requires for a response.
 func (s shape) wanted(status int) string {
 	understood := s.understood && status != 304 // which has no body
 	switch {
@@ -157,8 +157,8 @@ func (s shape) wanted(status int) string {
 		return s.kind
 	case status >= 300:
 		return kindTold(status)
-	case s.told >= 400:
-		return kindTold(s.told)
+	case s.status >= 400:
+		return kindTold(s.status)
 	default:
 		return "rejected"
 	}
@@ -183,7 +183,7 @@ func kindTold(status int) string {
 	}
 }
 
-// code is the HTTP status that a reader is answered with for a failure of that kind.
+// code is the HTTP status that a reader gets for a failure of that kind.
 func (s shape) code(kind string, status int) int {
 	switch {
 	case kind == "rejected", kind == "invalid":
@@ -213,7 +213,7 @@ func TestHostileUpstream_ErrorShapesClassified(t *testing.T) {
 			good := shapes[slices.IndexFunc(shapes, func(s shape) bool { return s.token })]
 			var now shape
 			var status, turn, asked int
-			w, _ := answering(t, func(rw http.ResponseWriter, _ mounttest.Request) {
+			w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) {
 				asked++
 				if mediaType := types[turn%len(types)]; mediaType != "" {
 					rw.Header().Set("Content-Type", mediaType)
@@ -230,7 +230,7 @@ func TestHostileUpstream_ErrorShapesClassified(t *testing.T) {
 				for _, code := range statuses {
 					now, status, turn = s, code, turn+1
 					before := asked
-					found[w.meetShape(f, s, code)]++
+					found[w.failWithShape(f, s, code)]++
 					if asked != before+1 {
 						t.Errorf("%s at %d: %d requests, want 1", s.name, code, asked-before)
 					}
@@ -247,8 +247,8 @@ func TestHostileUpstream_ErrorShapesClassified(t *testing.T) {
 	}
 }
 
-// meetShape makes one forced login fail, and checks how the failure is sorted and answered. It gives the kind.
-func (w *testMount) meetShape(f fixture, s shape, status int) string {
+// failWithShape makes one forced login fail, and checks the kind of the failure and the status code. It returns the kind.
+func (w *testMount) failWithShape(f fixture, s shape, status int) string {
 	w.t.Helper()
 	want := s.wanted(status)
 	r, refused := asRefusal(w.do(w.t.Context(), logical.UpdateOperation, "rotate/gst", nil))
@@ -260,7 +260,7 @@ func (w *testMount) meetShape(f fixture, s shape, status int) string {
 	}
 	kind := fmt.Sprint(w.read("status/gst").Data["last_error_kind"])
 	if !refused || kind != want || r.status != s.code(want, status) {
-		w.t.Errorf("%s at %d: sorted as %s and answered %d, want %s and %d: %s",
+		w.t.Errorf("%s at %d: sorted as %s and returned %d, want %s and %d: %s",
 			s.name, status, kind, r.status, want, s.code(want, status), r.message)
 	}
 	w.hides(r.message, append(f.secrets(), shapeToken)...)

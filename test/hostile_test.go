@@ -29,8 +29,8 @@ func (m hostileMount) Do(
 	return m.do(ctx, operation, path, data)
 }
 
-// meet lets an engine of its own meet a trick, and checks that nothing of the meeting stays when the engine is stopped.
-func meet(t *testing.T, trick *hostile.Trick) hostile.Meeting {
+// runTrick runs a trick against an engine of its own, and checks that nothing is left of it when the engine is stopped.
+func runTrick(t *testing.T, trick *hostile.Trick) hostile.Result {
 	t.Helper()
 	server, err := hostile.Start(trick)
 	if err != nil {
@@ -38,13 +38,13 @@ func meet(t *testing.T, trick *hostile.Trick) hostile.Meeting {
 	}
 	defer server.Close()
 	m := hostileMount{newTestMountWith(t, func(m *testMount) { m.RealNetwork = true })}
-	meeting := hostile.Play(t, m, server, "hostile")
+	result := hostile.Play(t, m, server, "hostile")
 	m.Stop()
 	server.WaitClosed(t)
-	return meeting
+	return result
 }
 
-// TestHostileUpstream_EveryTrickSurvived lets the engine meet the tricks over a real network. The goroutines that are left are
+// TestHostileUpstream_EveryTrickSurvived runs the tricks against the engine over a real network. The goroutines that are left are
 // those of TestMain to find.
 //
 //nolint:tparallel // the tricks are parallel; what comes after them waits for all
@@ -59,15 +59,15 @@ func TestHostileUpstream_EveryTrickSurvived(t *testing.T) {
 			}
 			t.Run(trick.Name, func(t *testing.T) {
 				t.Parallel()
-				meeting := meet(t, &trick)
+				result := runTrick(t, &trick)
 				mu.Lock()
 				defer mu.Unlock()
-				table = append(table, meeting.String())
+				table = append(table, result.String())
 			})
 		}
 	})
 	slices.Sort(table)
-	t.Logf("%d tricks: how long the reader waited, what it was answered, and what the upstream saw\n%s",
+	t.Logf("%d tricks: how long the reader waited, what it got, and what the upstream saw\n%s",
 		len(table), strings.Join(table, "\n"))
 }
 
@@ -86,13 +86,13 @@ func TestHostileUpstream_CannotExhaustMemory(t *testing.T) {
 		t.Run(trick.Name, func(t *testing.T) {
 			debug.FreeOSMemory()
 			peak := watchHeap()
-			meeting := meet(t, &trick)
+			result := runTrick(t, &trick)
 			growth := peak()
 			if growth > trick.Growth {
 				t.Errorf("the heap grew by %d MiB, want %d at most", growth>>20, trick.Growth>>20)
 			}
 			table = append(table, fmt.Sprintf("%-48s %6s  heap +%5.1f MiB",
-				trick.Name, meeting.Took.Round(10*time.Millisecond), float64(growth)/(1<<20)))
+				trick.Name, result.Took.Round(10*time.Millisecond), float64(growth)/(1<<20)))
 		})
 	}
 	t.Logf("the heap's growth at its peak, server included\n%s", strings.Join(table, "\n"))

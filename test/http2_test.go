@@ -12,7 +12,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestHTTP2_FirstSuccessAfterStall has connections of an upstream stop answering. From the moment when new ones are answered
+// TestHTTP2_FirstSuccessAfterStall has connections of an upstream stop responding. From the moment when new ones work
 // again, a reader waits for no more than the attempt under way and one hold.
 func TestHTTP2_FirstSuccessAfterStall(t *testing.T) {
 	t.Parallel()
@@ -40,7 +40,7 @@ func TestHTTP2_FirstSuccessAfterStall(t *testing.T) {
 	}
 }
 
-// stallingWorld is a world whose upstream may stop answering.
+// stallingWorld is a mount whose upstream may stop responding.
 type stallingWorld struct {
 	*testMount
 	began time.Time

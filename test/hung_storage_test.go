@@ -6,42 +6,38 @@ package test
 import (
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestRead_StorageHangs: a reader whose wait is over is told what it has waited for.
+// TestRead_StorageHangs: a reader whose wait is over gets an error that names the cause.
 func TestRead_StorageHangs(t *testing.T) {
 	t.Parallel()
 	for _, access := range []string{mounttest.Get, mounttest.Put} {
-		t.Run(access, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				s.Reload()
-				s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
-					if kind == access && strings.HasPrefix(key, "token/") {
-						return mounttest.Fault{Wait: 25 * time.Second}
-					}
-					return mounttest.Fault{}
-				})
-				began := time.Now()
-				_, err := s.ask(t.Context(), "app", nil)
-				if waited := time.Since(began); waited < 15*time.Second || waited > 16*time.Second {
-					t.Errorf("a reader has waited %s", waited)
+		timed(t, access, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.Reload()
+			s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
+				if kind == access && strings.HasPrefix(key, "token/") {
+					return mounttest.Fault{Wait: 25 * time.Second}
 				}
-				if err == nil {
-					t.Fatal("a reader was served though storage hangs")
-				}
-				s.wantLogins(0, "while storage hangs")
-				if text := err.Error(); strings.Contains(text, "upstream") || !strings.Contains(text, "storage") {
-					t.Errorf("the message blames the wrong one: %s", text)
-				}
-				s.Storage.Heal()
-				advance(time.Minute)
+				return mounttest.Fault{}
 			})
+			began := time.Now()
+			_, err := s.ask(t.Context(), "app", nil)
+			if waited := time.Since(began); waited < 15*time.Second || waited > 16*time.Second {
+				t.Errorf("a reader has waited %s", waited)
+			}
+			if err == nil {
+				t.Fatal("a reader was served though storage hangs")
+			}
+			s.wantLogins(0, "while storage hangs")
+			if text := err.Error(); strings.Contains(text, "upstream") || !strings.Contains(text, "storage") {
+				t.Errorf("the message blames the wrong one: %s", text)
+			}
+			s.Storage.Heal()
+			advance(time.Minute)
 		})
 	}
 }

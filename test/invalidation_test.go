@@ -14,7 +14,7 @@ import (
 )
 
 // TestInvalidation_ReaderThatWaitsGetsTheToken: the settings are written elsewhere while a cold reader waits for a login, and
-// nobody else comes who would have them read again.
+// no other request would reload them.
 func TestInvalidation_ReaderThatWaitsGetsTheToken(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -27,24 +27,21 @@ func TestInvalidation_ReaderThatWaitsGetsTheToken(t *testing.T) {
 			"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false,
 		}, 12 * time.Second},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := newClusters(t, time.Hour)
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
-				began := time.Now()
-				reader := s.asyncRequest(t.Context(), logical.ReadOperation, "token/app", nil)
-				advance(time.Second)
-				s.wantLogins(1, "when the settings are written elsewhere")
-				s.elsewhere("config/gst", c.update)
-				r := s.wait(reader)
-				if refused, is := asRefusal(r.unpack()); is {
-					t.Fatalf("the reader is answered %v after %s, want the token", refused, r.at.Sub(began))
-				}
-				if took := r.at.Sub(began); took > c.most {
-					t.Errorf("the reader waited %s, want at most %s", took, c.most)
-				}
-			})
+		timed(t, c.name, func(t *testing.T) {
+			s := newClusters(t, time.Hour)
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
+			began := time.Now()
+			reader := s.asyncRequest(t.Context(), logical.ReadOperation, "token/app", nil)
+			advance(time.Second)
+			s.wantLogins(1, "when the settings are written elsewhere")
+			s.elsewhere("config/gst", c.update)
+			r := s.wait(reader)
+			if refused, is := asRefusal(r.unpack()); is {
+				t.Fatalf("the reader got %v after %s, want the token", refused, r.at.Sub(began))
+			}
+			if took := r.at.Sub(began); took > c.most {
+				t.Errorf("the reader waited %s, want at most %s", took, c.most)
+			}
 		})
 	}
 }

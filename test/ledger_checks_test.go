@@ -31,7 +31,7 @@ type remembered struct {
 	Advice      string    `json:"advice"`
 }
 
-// ledgerOf is the answer of ledger/<config>; nil where that is a 404.
+// ledgerOf is the response of ledger/<config>; nil where that is a 404.
 func (w *testMount) ledgerOf(config string) []remembered {
 	w.t.Helper()
 	synctest.Wait()
@@ -42,14 +42,14 @@ func (w *testMount) ledgerOf(config string) []remembered {
 	if resp == nil {
 		return nil
 	}
-	var answer struct {
+	var response struct {
 		Tokens []remembered `json:"tokens"`
 	}
-	recode(w.t, resp.Data, &answer)
-	return answer.Tokens
+	recode(w.t, resp.Data, &response)
+	return response.Tokens
 }
 
-// recode takes an answer as a client sees it.
+// recode takes a response as a client sees it.
 func recode(t *testing.T, data map[string]any, into any) {
 	t.Helper()
 	encoded, err := json.Marshal(data)
@@ -61,7 +61,7 @@ func recode(t *testing.T, data map[string]any, into any) {
 	}
 }
 
-// lookUp is the answer of lookup to a token, or a token_id.
+// lookUp is the response of lookup to a token, or a token_id.
 func (w *testMount) lookUp(field, value string) remembered {
 	w.t.Helper()
 	synctest.Wait()

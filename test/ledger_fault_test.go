@@ -77,7 +77,7 @@ func TestLedgerFault_NothingLostAtAnyAccess(t *testing.T) {
 				if storage.hits.Load() == 0 && n < 12 {
 					t.Fatal("nothing failed")
 				}
-				// Even now nobody is told that the tokens are not known, unless storage itself says nothing.
+				// Even now no lookup reports that the tokens are unknown, unless storage itself returns nothing.
 				for _, id := range ids {
 					if r, refused := asRefusal(w.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": id})); refused &&
 						!strings.Contains(r.message, mounttest.ErrStorage().Error()) {
@@ -203,8 +203,8 @@ func TestLedgerFault_UnwritableFailsNoLogin(t *testing.T) {
 	}
 }
 
-// TestLedgerFault_SlowBlocksNobody: a slow ledger holds up nobody.
-func TestLedgerFault_SlowBlocksNobody(t *testing.T) {
+// TestLedgerFault_SlowBlocksNoReader: a slow ledger delays no reader.
+func TestLedgerFault_SlowBlocksNoReader(t *testing.T) {
 	t.Parallel()
 	timed(t, "a read, a rotation, a revocation and a write", func(t *testing.T) {
 		release := make(chan struct{})

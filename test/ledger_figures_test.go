@@ -81,7 +81,7 @@ func TestLedger_SizeAndReadsOfAMonth(t *testing.T) {
 		w.write("config/cold", with(oauth().config, "verify_connection", false))
 		w.write("role/cold", map[string]any{"config": "cold"})
 		cold := w.read("token/cold").Data["token_id"]
-		synctest.Wait() // the ledger is told
+		synctest.Wait() // the ledger is written
 		w.Stop()
 		advance(2 * time.Hour)
 		w.Start()

@@ -168,7 +168,7 @@ func TestLedgerIssue_ReasonSurvivesRestart(t *testing.T) {
 	timed(t, "a token that expired meanwhile", func(t *testing.T) {
 		w := oauth().mounted(t)
 		w.read("token/app")
-		synctest.Wait() // the ledger is told
+		synctest.Wait() // the ledger is written
 		w.Stop()
 		advance(2 * time.Hour)
 		w.Start()

@@ -98,7 +98,7 @@ func TestLookup_UnknownTokenIs404(t *testing.T) {
 				if r.status != http.StatusNotFound || !r.coded {
 					t.Errorf("%v, want a bare 404", r)
 				}
-				w.says(r.message, "not known", "mastersindia/")
+				w.says(r.message, "is unknown", "mastersindia/")
 				w.hides(r.message, stranger)
 			}
 			r := w.refusal(logical.UpdateOperation, "lookup", map[string]any{"token": id})
@@ -211,7 +211,7 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 			w := f.mounted(t)
 			token, id := given(w)
 			advice := w.lookUp("token", token).Advice
-			w.says(advice, "readers are being given it", "revoke/gst token_id="+id)
+			w.says(advice, "it is being handed out", "revoke/gst token_id="+id)
 			if !killable {
 				w.says(advice, "only the vendor")
 			}
@@ -240,10 +240,10 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 			advance(time.Minute)
 			w.write("rotate/gst", nil)
 			advice := w.lookUp("token", token).Advice
-			w.says(advice, "no reader is given it")
+			w.says(advice, "it is no longer handed out")
 			w.runAdvice(advice)
 			if killable {
-				w.says(advice, "to end it sooner", "revoke/gst token_id="+id)
+				w.says(advice, "to revoke it upstream", "revoke/gst token_id="+id)
 			} else {
 				w.says(advice, "vendor")
 			}
@@ -256,7 +256,7 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 			token, _ := given(w)
 			advance(f.life + time.Hour)
 			advice := w.lookUp("token", token).Advice
-			w.says(advice, "it is dead")
+			w.says(advice, "it is no longer valid")
 			w.runAdvice(advice)
 		})
 		for _, again := range []string{"deleted", "recreated"} {
@@ -272,20 +272,20 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 				if found.State != "superseded" || found.Config != "gst" || found.Reason != "first_read" {
 					t.Errorf("%s of %s, want superseded of gst", found.State, found.Config)
 				}
-				w.says(found.Advice, "good upstream until", "vendor")
+				w.says(found.Advice, "valid upstream until", "vendor")
 				if again == "deleted" {
 					w.says(found.Advice, "was deleted")
 				}
 				if resp := w.runAdvice(found.Advice); len(resp.Warnings) > 0 {
-					t.Errorf("the command of %q answers %q", found.Advice, resp.Warnings)
+					t.Errorf("the command of %q returns %q", found.Advice, resp.Warnings)
 				}
 			})
 		}
 	}
 }
 
-// TestLookup_FailedRevocationTellsHowToRetry: a revocation that the upstream did not hear is told with the way to try again.
-func TestLookup_FailedRevocationTellsHowToRetry(t *testing.T) {
+// TestLookup_FailedRevocationShowsRetry: the advice for a revocation that failed upstream has the command to try again.
+func TestLookup_FailedRevocationShowsRetry(t *testing.T) {
 	t.Parallel()
 	timed(t, "and ends the token when it did", func(t *testing.T) {
 		w := jwtV2().mounted(t)
@@ -300,7 +300,7 @@ func TestLookup_FailedRevocationTellsHowToRetry(t *testing.T) {
 		if found.State != "revoked" || !found.UsableUntil.Equal(end) || !w.Simulator.TokenAlive(token) {
 			t.Errorf("%s until %s, want revoked until %s", found.State, found.UsableUntil, end)
 		}
-		w.says(found.Advice, "once more")
+		w.says(found.Advice, "try again")
 		killedAt := time.Now()
 		w.runAdvice(found.Advice)
 		if w.Simulator.TokenAlive(token) {
@@ -320,7 +320,7 @@ func TestLookup_FailedRevocationTellsHowToRetry(t *testing.T) {
 	})
 }
 
-// TestLookup_TokenOfTwoConfigs: two configs that are given the same token are both told.
+// TestLookup_TokenOfTwoConfigs: a lookup reports both configs that got the same token.
 func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 	t.Parallel()
 	timed(t, "with ledgers of their own", func(t *testing.T) {
@@ -371,8 +371,8 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 	})
 }
 
-// TestLookup_DamagedPageHidesNoOtherConfig: a damaged page does not hide who else was given the token. Whoever answers for a leak
-// needs all that there is.
+// TestLookup_DamagedPageHidesNoOtherConfig: a damaged page does not hide that another config got the token. An operator who
+// deals with a leak needs all that there is.
 func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
 	t.Parallel()
 	timed(t, "of two configs", func(t *testing.T) {
@@ -383,7 +383,7 @@ func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
 		w.write("role/other", map[string]any{"config": "other"})
 		id := text(t, w.read("token/app").Data, "token_id")
 		w.read("token/other")
-		synctest.Wait() // the ledger is told
+		synctest.Wait() // the ledger is written
 		hurt := 0
 		for key := range w.storedUnder("ledger/day/") {
 			if strings.Contains(key, "/gst/") {
@@ -399,7 +399,7 @@ func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
 			t.Errorf("found for %v, want other", got)
 		}
 		warnings := strings.Join(resp.Warnings, " ")
-		w.says(warnings, "Another config may have been given the same token", "ledger/day/", "/gst/")
+		w.says(warnings, "Another config may have received the same token", "ledger/day/", "/gst/")
 		w.hides(warnings, "canary")
 	})
 }
@@ -410,7 +410,7 @@ func TestRevoke_StaysRevokedAfterDeletion(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
-		s.answering(`{"token":"the-only-token-there-is","expires_in":3600}`)
+		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
 		first := s.token("app")
 		s.revoke("")
 		if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {

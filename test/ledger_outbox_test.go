@@ -50,14 +50,14 @@ func (b *syncBuffer) linesWith(text string) []string {
 	return found
 }
 
-// manyReaders is a stage of many accounts, which are read for the first time one after the other with a gap in between, over
+// manyReaders is a mount with many accounts, which are read for the first time one after the other with a gap in between, over
 // storage that takes some milliseconds for a write, as a real one does. It returns the token IDs by account.
 func manyReaders(t *testing.T, gap time.Duration) (s *testMount, log *syncBuffer, ids []string) {
 	t.Helper()
 	s = gstMount(t, 24*time.Hour)
 	log = &syncBuffer{}
 	s.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Warn, Output: log})
-	s.multiply(ledgerMany, nil)
+	s.copyAccount(ledgerMany, nil)
 	s.Reload()
 	s.EveryMinute()
 	s.Storage.SlowPuts(slowWrite)
@@ -88,7 +88,7 @@ func (s *testMount) unknown(ids []string) (missing int) {
 	return missing
 }
 
-// TestLedger_KnowsEveryFirstRead: however many log in at once, the ledger is told of each token, by a restart at the latest.
+// TestLedger_KnowsEveryFirstRead: however many log in at once, the ledger is written of each token, by a restart at the latest.
 func TestLedger_KnowsEveryFirstRead(t *testing.T) { //nolint:paralleltest // it is heavy
 	for _, restart := range []bool{false, true} {
 		t.Run(fmt.Sprintf("restart %t", restart), func(t *testing.T) { //nolint:paralleltest // as above
@@ -110,9 +110,9 @@ func TestLedger_KnowsEveryFirstRead(t *testing.T) { //nolint:paralleltest // it 
 	}
 }
 
-// TestLedger_RestartTellsOnlyWhatIsOwed: a restart of many accounts that the ledger knows all about writes nothing into it,
-// complains of nothing, and loses no revocation that it is owed.
-func TestLedger_RestartTellsOnlyWhatIsOwed(t *testing.T) { //nolint:paralleltest // it is heavy
+// TestLedger_RestartWritesOnlyUnsaved: a restart of many accounts that the ledger knows all about writes nothing into it,
+// logs no error, and loses no unsaved revocation.
+func TestLedger_RestartWritesOnlyUnsaved(t *testing.T) { //nolint:paralleltest // it is heavy
 	synctest.Test(t, func(t *testing.T) {
 		s, log, ids := manyReaders(t, 20*time.Millisecond) // the ledger keeps up
 		advance(5 * time.Minute)
@@ -121,12 +121,12 @@ func TestLedger_RestartTellsOnlyWhatIsOwed(t *testing.T) { //nolint:paralleltest
 		}
 		ledger := &watchedLedger{Storage: s.Storage.Entries}
 		s.Storage.Entries = ledger
-		// The ledger takes nothing while a token is revoked: that is owed when the plugin starts again.
+		// The ledger fails while a token is revoked: the revocation is unsaved when the plugin starts again.
 		revoked := []int{0, 7, ledgerMany / 2, ledgerMany - 1}
 		s.Reload()
 		advance(5 * time.Minute)
 		if got := ledger.writes(); got > 0 {
-			t.Errorf("%d writes into the ledger after a restart that owed it nothing", got)
+			t.Errorf("%d writes to the ledger after a restart, want none", got)
 		}
 		ledger.fail(true)
 		for _, n := range revoked {

@@ -6,15 +6,14 @@ package test
 import (
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestLedger_AfterRevokeIsSaidOnce: of the one token that takes the place of a revoked one, and of none that comes later for a
+// TestLedger_ReasonAfterRevokeOnce: of the one token that takes the place of a revoked one, and of none that comes later for a
 // reason of its own.
-func TestLedger_AfterRevokeIsSaidOnce(t *testing.T) {
+func TestLedger_ReasonAfterRevokeOnce(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
@@ -46,7 +45,7 @@ func TestLedger_AfterRevokeIsSaidOnce(t *testing.T) {
 			s.revoke("")
 			advance(time.Minute)
 			s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
-			advance(2 * time.Hour) // nobody reads, and the token dies
+			advance(2 * time.Hour) // no reads, and the token expires
 			s.token("app")
 		}, []string{"first_read", "verification", ""}},
 		{"long after", func(s *testMount) {
@@ -70,25 +69,22 @@ func TestLedger_AfterRevokeIsSaidOnce(t *testing.T) {
 			if restart {
 				name += ", restart"
 			}
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					s := gstMount(t, time.Hour)
-					s.EveryMinute()
-					s.token("app")
+			timed(t, name, func(t *testing.T) {
+				s := gstMount(t, time.Hour)
+				s.EveryMinute()
+				s.token("app")
+				advance(time.Minute)
+				c.do(s)
+				if restart {
+					s.Reload()
 					advance(time.Minute)
-					c.do(s)
-					if restart {
-						s.Reload()
-						advance(time.Minute)
-					}
-					got := s.reasons()
-					if !slices.EqualFunc(got, c.want, func(got, want string) bool {
-						return got == want || want == "" && got != "after_revoke"
-					}) {
-						t.Errorf("the ledger has %q, want %q", got, c.want)
-					}
-				})
+				}
+				got := s.reasons()
+				if !slices.EqualFunc(got, c.want, func(got, want string) bool {
+					return got == want || want == "" && got != "after_revoke"
+				}) {
+					t.Errorf("the ledger has %q, want %q", got, c.want)
+				}
 			})
 		}
 	}

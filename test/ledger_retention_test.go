@@ -183,7 +183,7 @@ func TestLedgerRetention_InList(t *testing.T) {
 	})
 }
 
-// TestLookup_FieldsAreDocumented: what lookup answers is documented.
+// TestLookup_FieldsAreDocumented: every field of a lookup is documented.
 func TestLookup_FieldsAreDocumented(t *testing.T) {
 	t.Parallel()
 	timed(t, "field by field", func(t *testing.T) {

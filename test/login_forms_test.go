@@ -12,7 +12,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestLogin_FormsOfTheField logs in where the vendor answers in other forms than its pages show, and with a wrong password: a
+// TestLogin_FormsOfTheField logs in where the vendor uses other formats than its pages show, and with a wrong password: a
 // refusal must open the circuit breaker, in whatever form it comes.
 func TestLogin_FormsOfTheField(t *testing.T) {
 	t.Parallel()

@@ -18,7 +18,7 @@ import (
 )
 
 // lines are the log lines with the given message, decoded.
-func (l *logbook) lines(t *testing.T, message string) []map[string]any {
+func (l *logBuffer) lines(t *testing.T, message string) []map[string]any {
 	t.Helper()
 	var found []map[string]any
 	for line := range strings.SplitSeq(strings.TrimSpace(l.String()), "\n") {
@@ -34,7 +34,7 @@ func (l *logbook) lines(t *testing.T, message string) []map[string]any {
 }
 
 // last is the newest of them, of which there must be one.
-func (l *logbook) last(t *testing.T, message string) map[string]any {
+func (l *logBuffer) last(t *testing.T, message string) map[string]any {
 	t.Helper()
 	lines := l.lines(t, message)
 	if len(lines) == 0 {
@@ -59,12 +59,12 @@ func TestLogs_NameTheMount(t *testing.T) {
 		}
 		w.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
 		w.write("config/gst", map[string]any{"headers": "X-Team=gst", "verify_connection": false})
-		if got := book.last(t, "the config is stored, its token could not be")["mount"]; got != "mastersindia/" {
+		if got := book.last(t, "the config is stored, but its token could not be stored")["mount"]; got != "mastersindia/" {
 			t.Errorf("mount is %v in a line of the paths, want its path", got)
 		}
 	})
 	timed(t, "in plain text too", func(t *testing.T) {
-		book := &logbook{}
+		book := &logBuffer{}
 		w := newTestMountWith(t, func(w *testMount) {
 			w.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: book})
 		}, jwtAccount())
@@ -97,7 +97,7 @@ func TestLogs_FailedLoginLevel(t *testing.T) {
 		w, book := jwtV1().logged(t)
 		w.refused(logical.UpdateOperation, "config/new", jwtConfig("password", "another"))
 		if line := book.last(t, "login failed"); line["@level"] != "warn" || line["reason"] != "verification" {
-			t.Errorf("line %v: whoever wrote the password was told", line)
+			t.Errorf("line %v: the operator who wrote the password got the error", line)
 		}
 	})
 }
@@ -105,7 +105,7 @@ func TestLogs_FailedLoginLevel(t *testing.T) {
 // TestLogs_BlockedLogin: what keeps a login from beginning is logged.
 func TestLogs_BlockedLogin(t *testing.T) {
 	t.Parallel()
-	timed(t, "in the background, where no reader is told", func(t *testing.T) {
+	timed(t, "in the background, where no reader gets the error", func(t *testing.T) {
 		w, book := oauth().logged(t)
 		w.read("token/app")
 		w.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
@@ -130,10 +130,10 @@ func TestLogs_CutOffOrStaleLogin(t *testing.T) {
 	timed(t, "by the end of the process", func(t *testing.T) {
 		w, book := jwtV1().logged(t)
 		w.slow(10 * time.Second)
-		answer := w.async("token/app")
+		response := w.async("token/app")
 		advance(time.Second)
 		w.Reload()
-		w.wait(answer)
+		w.wait(response)
 		synctest.Wait()
 		if line := book.last(t, "a login was cut off when the plugin stopped: it counts as failed"); line["config"] != "gst" {
 			t.Errorf("line %v", line)
@@ -142,10 +142,10 @@ func TestLogs_CutOffOrStaleLogin(t *testing.T) {
 	timed(t, "by a change, and not as a failure", func(t *testing.T) {
 		w, book := jwtV1().logged(t)
 		w.slow(10 * time.Second)
-		answer := w.async("token/app")
+		response := w.async("token/app")
 		advance(time.Second)
 		w.write("config/gst", map[string]any{"paused": true})
-		w.wait(answer)
+		w.wait(response)
 		advance(time.Minute)
 		if lines := book.lines(t, "login failed"); len(lines) > 0 {
 			t.Errorf("lines %v", lines)

@@ -19,8 +19,8 @@ import (
 // manyAccounts is as many configs and roles as one mount must carry.
 const manyAccounts = 10_000
 
-// multiply copies the raw entries of config gst, its role and its token record to many names.
-func (s *testMount) multiply(n int, record func(raw []byte, name string) []byte) {
+// copyAccount copies the raw entries of config gst, its role and its token record to many names.
+func (s *testMount) copyAccount(n int, record func(raw []byte, name string) []byte) {
 	s.t.Helper()
 	copyEntry := func(from, to string, change func([]byte) []byte) {
 		entry, err := s.Storage.Entries.Get(s.t.Context(), from)
@@ -60,7 +60,7 @@ func longAgo(raw []byte, _ string) []byte {
 			token[field] = at.Add(-240 * time.Hour).Format(time.RFC3339)
 		}
 	}
-	record["outbox"] = []any{} // the ledger was told long ago
+	record["outbox"] = []any{} // the ledger was written long ago
 	changed, err := json.Marshal(record)
 	if err != nil {
 		return raw
@@ -92,7 +92,7 @@ func tenThousand(t *testing.T, record func([]byte, string) []byte) {
 	t.Helper()
 	s := gstMount(t, time.Hour)
 	s.token("app")
-	s.multiply(manyAccounts, record)
+	s.copyAccount(manyAccounts, record)
 	before := heap()
 
 	began := time.Now()
@@ -168,7 +168,7 @@ func TestManyAccounts_UnusedAreEvicted(t *testing.T) { //nolint:paralleltest // 
 		s := gstMount(t, 15*time.Minute)
 		s.token("app")
 		const read = 200
-		s.multiply(read, nil)
+		s.copyAccount(read, nil)
 		readAll := func() {
 			for n := range read {
 				s.token(fmt.Sprintf("rc%05d", n))

@@ -24,7 +24,7 @@ type scraped struct {
 	samples map[string]float64
 }
 
-// scrape reads the metrics, and checks that they are an answer which Vault passes on as it is.
+// scrape reads the metrics, and checks that they are a response which Vault passes on as it is.
 func (w *testMount) scrape() scraped {
 	w.t.Helper()
 	return scrapeOf(w.t, w.read("metrics"))
@@ -39,7 +39,7 @@ func scrapeOf(t *testing.T, resp *logical.Response) scraped {
 		t.Errorf("content type %q", kind)
 	}
 	if resp.Secret != nil || len(resp.Warnings) > 0 {
-		t.Error("an answer with a lease or a warning is none that Vault passes on as it is")
+		t.Error("a response with a lease or a warning is none that Vault passes on as it is")
 	}
 	body, ok := resp.Data[logical.HTTPRawBody].([]byte)
 	if !ok {

@@ -65,7 +65,7 @@ func TestMetricsLimit_ThousandConfigsThenOther(t *testing.T) {
 		if got := second.counted("reads_total")["ok"]; got != many {
 			t.Errorf("%v reads are counted, want %d", got, many)
 		}
-		w.thereIsRoomAgain(second, names[1], others[0])
+		w.roomAfterDelete(second, names[1], others[0])
 	})
 }
 
@@ -80,8 +80,9 @@ func sharing(own []string, many int) []string {
 	return others
 }
 
-// thereIsRoomAgain goes on where a thousand configs are counted one by one, and some together: one of the former is deleted.
-func (w *testMount) thereIsRoomAgain(before scraped, deleted, other string) {
+// roomAfterDelete continues with a thousand configs with series of their own and some that share one: one of the former is
+// deleted.
+func (w *testMount) roomAfterDelete(before scraped, deleted, other string) {
 	w.t.Helper()
 	if _, err := w.do(w.t.Context(), logical.DeleteOperation, "config/"+deleted, nil); err != nil {
 		w.t.Fatal(err)

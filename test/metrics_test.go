@@ -179,20 +179,20 @@ func TestMetrics_RotationsByReason(t *testing.T) {
 	})
 }
 
-// TestMetrics_WaitingReadersAndLoginDuration: metrics tell who waits and how long a login took.
+// TestMetrics_WaitingReadersAndLoginDuration: metrics show the waiting readers and the duration of logins.
 func TestMetrics_WaitingReadersAndLoginDuration(t *testing.T) {
 	t.Parallel()
 	timed(t, "while a login hangs", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.slow(700 * time.Millisecond)
-		var answers []<-chan asyncResult
+		var responses []<-chan asyncResult
 		for range 3 {
-			answers = append(answers, w.async("token/app"))
+			responses = append(responses, w.async("token/app"))
 		}
 		advance(100 * time.Millisecond)
 		w.scrape().wants(t, map[string]float64{"waiting_readers": 3})
-		for _, answer := range answers {
-			w.wait(answer)
+		for _, response := range responses {
+			w.wait(response)
 		}
 		w.scrape().wants(t, map[string]float64{
 			"waiting_readers":                           0,
@@ -208,7 +208,7 @@ func TestMetrics_WaitingReadersAndLoginDuration(t *testing.T) {
 	})
 }
 
-// TestMetrics_TokenExpiry: metrics tell when the token dies.
+// TestMetrics_TokenExpiry: metrics show the expiry of the token.
 func TestMetrics_TokenExpiry(t *testing.T) {
 	t.Parallel()
 	timed(t, "and nothing of one that is dead", func(t *testing.T) {
@@ -230,7 +230,7 @@ func TestMetrics_TokenExpiry(t *testing.T) {
 	})
 }
 
-// TestMetrics_CircuitBreakerOpen: metrics tell whether the breaker is open.
+// TestMetrics_CircuitBreakerOpen: metrics show whether the breaker is open.
 func TestMetrics_CircuitBreakerOpen(t *testing.T) {
 	t.Parallel()
 	timed(t, "until the right password is written", func(t *testing.T) {
@@ -431,13 +431,13 @@ func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 		w.read("token/app")
 		w.scrape().counts(t, "reads_total", map[string]float64{"ok": 1})
 	})
-	timed(t, "while somebody waits for its login", func(t *testing.T) {
+	timed(t, "while a reader waits for its login", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.slow(5 * time.Second)
-		answer := w.async("token/app")
+		response := w.async("token/app")
 		advance(time.Second)
 		remove(w)
-		w.wait(answer)
+		w.wait(response)
 		advance(time.Minute)
 		gone(t, w)
 	})
@@ -445,9 +445,9 @@ func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.read("token/app")
 		advance(time.Minute)
-		answer := w.asyncRequest(t.Context(), logical.UpdateOperation, "rotate/gst", nil)
+		response := w.asyncRequest(t.Context(), logical.UpdateOperation, "rotate/gst", nil)
 		remove(w)
-		w.wait(answer)
+		w.wait(response)
 		gone(t, w)
 	})
 	timed(t, "on another cluster", func(t *testing.T) {
@@ -496,7 +496,7 @@ func TestMetrics_OnlyOnActiveNode(t *testing.T) {
 	}
 	timed(t, "and they take no parameter", func(t *testing.T) {
 		w := jwtV1().mounted(t)
-		w.badRequest(logical.ReadOperation, "metrics", map[string]any{"format": "canary"}, "format", "takes none")
+		w.badRequest(logical.ReadOperation, "metrics", map[string]any{"format": "canary"}, "format", "takes no parameters")
 	})
 }
 
@@ -511,7 +511,7 @@ func TestMetrics_HelpShowsCommand(t *testing.T) {
 		}
 		w.says(text(t, resp.Data, "help"), "$ vault read -format=raw mastersindia/metrics", "_other", "Prometheus")
 		if got := w.document().Paths["/metrics"].Get.Responses["200"].Description; got != "Metrics." {
-			t.Errorf("the document says %q of the answer", got)
+			t.Errorf("the document says %q of the response", got)
 		}
 	})
 }

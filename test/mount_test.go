@@ -68,7 +68,7 @@ func advanceUntil(at time.Time) { advance(time.Until(at)) }
 // do sends a request, and checks that the response is one that the engine documents.
 func (w *testMount) do(ctx context.Context, op logical.Operation, path string, data map[string]any) (*logical.Response, error) {
 	req, resp, err := w.Do(ctx, op, path, data)
-	w.checkAnswer(req, resp, err)
+	w.checkResponse(req, resp, err)
 	return resp, err
 }
 

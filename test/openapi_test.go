@@ -188,7 +188,7 @@ func TestOpenAPI_OperationIDsUnique(t *testing.T) {
 // TestOpenAPI_EveryFieldDescribed: every field is described.
 func TestOpenAPI_EveryFieldDescribed(t *testing.T) {
 	t.Parallel()
-	timed(t, "parameters, requests and answers", func(t *testing.T) {
+	timed(t, "parameters, requests and responses", func(t *testing.T) {
 		w := newTestMount(t)
 		d := w.document()
 		for path, p := range d.Paths {
@@ -216,7 +216,7 @@ func checkParameters(t *testing.T, of string, parameters []documentParameter) {
 	}
 }
 
-// TestOpenAPI_ResponsesHaveSchemas: every answer that carries something has a schema.
+// TestOpenAPI_ResponsesHaveSchemas: every response that carries something has a schema.
 func TestOpenAPI_ResponsesHaveSchemas(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
@@ -268,7 +268,7 @@ func TestOpenAPI_ReferencesResolveInVault(t *testing.T) {
 				continue
 			}
 			if ref := item.Get.Responses[http.StatusOK].Content["application/json"].Schema.Ref; ref == "" {
-				t.Errorf("%s: the schema of the answer gets lost", path)
+				t.Errorf("%s: the schema of the response gets lost", path)
 			}
 		}
 	})
@@ -302,10 +302,10 @@ func TestOpenAPI_ReadFieldsMatchResponses(t *testing.T) {
 		"status/gst": "/status/{config}", "ledger/gst": "/ledger/{config}", "preset/ksa-qa": "/preset/{name}",
 	} {
 		timed(t, path, func(t *testing.T) {
-			w := oauth().mounted(t) // the one protocol whose answers have client_id
+			w := oauth().mounted(t) // the one protocol whose responses have client_id
 			w.write("role/app", map[string]any{"metadata": "mode=Buyer"})
 			w.read("token/app")
-			synctest.Wait() // the ledger is told of the token
+			synctest.Wait() // the token is written to the ledger
 			d := w.document()
 			for name, p := range d.Paths {
 				if unnamed(name) != unnamed(template) {

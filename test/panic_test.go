@@ -42,7 +42,7 @@ func isExpected() bool {
 	}
 }
 
-// expectPanic sends a request that may panic. Where the engine recovers by itself, it answers with an error.
+// expectPanic sends a request that may panic. Where the engine recovers by itself, it responds with an error.
 func expectPanic(send func()) {
 	defer func() { _ = recover() }()
 	send()
@@ -89,7 +89,7 @@ func TestPanic_LeavesNoLock(t *testing.T) {
 	}
 }
 
-// panicAt sends a request in which the given call of the clock panics, and then other requests, which must be answered. It
+// panicAt sends a request in which the given call of the clock panics, and then other requests, which must succeed. It
 // reports whether the request came to that call.
 func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 	t.Helper()
@@ -129,7 +129,7 @@ func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 		select {
 		case <-s.asyncRequest(context.WithoutCancel(t.Context()), next.op, next.path, next.data):
 		case <-time.After(next.wait):
-			t.Fatalf("%s %s is not answered after a panic at call %d of the clock", next.op, next.path, call+1)
+			t.Fatalf("%s %s fails after a panic at call %d of the clock", next.op, next.path, call+1)
 		}
 	}
 	stopped := make(chan struct{})

@@ -136,8 +136,8 @@ func TestPreset_FillsFieldsOfContract(t *testing.T) {
 	}
 }
 
-// TestPreset_ReadTellsFieldsAndEvidence: a preset's read says what it fills and how far that is known.
-func TestPreset_ReadTellsFieldsAndEvidence(t *testing.T) {
+// TestPreset_ReadHasFieldsAndEvidence: a preset's read says what it fills and how far that is known.
+func TestPreset_ReadHasFieldsAndEvidence(t *testing.T) {
 	t.Parallel()
 	for name, facts := range presetTable() {
 		timed(t, name, func(t *testing.T) {
@@ -184,7 +184,7 @@ func TestPreset_ListNamesAll(t *testing.T) {
 	})
 }
 
-// TestPreset_NotWritable: a preset is written by nobody.
+// TestPreset_NotWritable: a preset cannot be written.
 func TestPreset_NotWritable(t *testing.T) {
 	t.Parallel()
 	timed(t, "write and delete", func(t *testing.T) {
@@ -340,7 +340,7 @@ func TestPreset_SaysWhereTheVendorsPagesDisagree(t *testing.T) {
 }
 
 // A preset that fills no scope keeps the one that is stored; one that has a scope replaces it.
-func TestPreset_FillsScopeAndAudienceOnlyWhereItHasThem(t *testing.T) {
+func TestPreset_ScopeAndAudienceOnlyIfGiven(t *testing.T) {
 	t.Parallel()
 	timed(t, "there and back", func(t *testing.T) {
 		w := newTestMount(t)

@@ -20,36 +20,33 @@ func TestRejected_ReplacedSoonAfterShortOutage(t *testing.T) {
 		for _, fault := range []simulator.Fault{
 			{Kind: simulator.FaultDown}, {Kind: simulator.FaultHTML}, {Kind: simulator.FaultThrottled, RetryAfter: 2 * time.Second},
 		} {
-			t.Run(fmt.Sprintf("%s, restart %t", fault.Kind, restart), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					s := gstMount(t, 24*time.Hour)
-					first := s.token("app")
-					advance(2 * time.Minute)
-					s.Simulator.SetFault(simulator.JWT, fault)
-					if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id != first.id {
-						t.Fatalf("token %s (%v) during the outage, want the current one", a.id, err)
+			timed(t, fmt.Sprintf("%s, restart %t", fault.Kind, restart), func(t *testing.T) {
+				s := gstMount(t, 24*time.Hour)
+				first := s.token("app")
+				advance(2 * time.Minute)
+				s.Simulator.SetFault(simulator.JWT, fault)
+				if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id != first.id {
+					t.Fatalf("token %s (%v) during the outage, want the current one", a.id, err)
+				}
+				if got := s.Simulator.Counters().Faulted; got != 1 {
+					t.Fatalf("%d logins met the outage, want 1", got)
+				}
+				advance(time.Second)
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+				if restart {
+					s.Reload()
+				}
+				began := time.Now()
+				for a := first; a.id == first.id; advance(time.Second) {
+					if time.Since(began) > 30*time.Second {
+						t.Fatalf("the rejected token is still handed out %s after the outage", time.Since(began))
 					}
-					if got := s.Simulator.Counters().Faulted; got != 1 {
-						t.Fatalf("%d logins met the outage, want 1", got)
+					var err error
+					if a, err = s.ask(t.Context(), "app", reject(first.id)); err != nil {
+						t.Fatal(err)
 					}
-					advance(time.Second)
-					s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-					if restart {
-						s.Reload()
-					}
-					began := time.Now()
-					for a := first; a.id == first.id; advance(time.Second) {
-						if time.Since(began) > 30*time.Second {
-							t.Fatalf("the rejected token is still handed out %s after the outage", time.Since(began))
-						}
-						var err error
-						if a, err = s.ask(t.Context(), "app", reject(first.id)); err != nil {
-							t.Fatal(err)
-						}
-					}
-					s.wantLogins(3, "the first, the one that failed and its repetition")
-				})
+				}
+				s.wantLogins(3, "the first, the one that failed and its repetition")
 			})
 		}
 	}
@@ -75,7 +72,7 @@ func TestRejected_OncePerFiveMinutesAcrossRestart(t *testing.T) {
 	})
 }
 
-// TestRotate_OncePerTenSecondsAcrossRestart: asked again sooner it answers with the rotation that was made.
+// TestRotate_OncePerTenSecondsAcrossRestart: asked again sooner it responds with the rotation that was made.
 func TestRotate_OncePerTenSecondsAcrossRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -87,7 +84,7 @@ func TestRotate_OncePerTenSecondsAcrossRestart(t *testing.T) {
 			advance(2 * time.Second)
 			s.Reload()
 			if again := s.mustRotate(); again["token_id"] != made["token_id"] {
-				t.Errorf("rotate/ answers token %v, want that of %s before, %v", again["token_id"], 2*time.Second, made["token_id"])
+				t.Errorf("rotate/ returns token %v, want that of %s before, %v", again["token_id"], 2*time.Second, made["token_id"])
 			}
 		}
 		s.wantLogins(2)
@@ -97,7 +94,7 @@ func TestRotate_OncePerTenSecondsAcrossRestart(t *testing.T) {
 	})
 }
 
-// TestRejected_WaitsNoLongerThanPlainRead: a rotation is in flight that somebody else has started, and it is slow.
+// TestRejected_WaitsNoLongerThanPlainRead: a slow rotation is in flight that another caller has started.
 func TestRejected_WaitsNoLongerThanPlainRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -126,43 +123,32 @@ func TestRejected_WaitsNoLongerThanPlainRead(t *testing.T) {
 	})
 }
 
-// TestTokenID_CapitalsAreFolded: whoever prints an ID in capitals means the same token.
+// TestTokenID_CapitalsAreFolded: an ID in capitals names the same token.
 func TestTokenID_CapitalsAreFolded(t *testing.T) {
 	t.Parallel()
-	t.Run("rejected_token_id", func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			first := lettered(s)
-			advance(2 * time.Minute)
-			if a, err := s.ask(t.Context(), "app", reject(capitals(first.id))); err != nil || a.id == first.id {
-				t.Errorf("token %s (%v), want another one than the rejected", a.id, err)
-			}
-		})
+	timed(t, "rejected_token_id", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := lettered(s)
+		advance(2 * time.Minute)
+		if a, err := s.ask(t.Context(), "app", reject(capitals(first.id))); err != nil || a.id == first.id {
+			t.Errorf("token %s (%v), want another one than the rejected", a.id, err)
+		}
 	})
-	t.Run("revoke", func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			first := lettered(s)
-			advance(time.Minute)
-			revoked, _ := s.revoke(capitals(first.id))
-			if len(revoked) != 1 || revoked[first.id].upstream == "" {
-				t.Errorf("revoke answers %v, want %s", revoked, first.id)
-			}
-			if a := s.token("app"); a.id == first.id {
-				t.Error("a revoked token was served")
-			}
-		})
+	timed(t, "revoke", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := lettered(s)
+		advance(time.Minute)
+		revoked, _ := s.revoke(capitals(first.id))
+		if len(revoked) != 1 || revoked[first.id].upstream == "" {
+			t.Errorf("revoke returns %v, want %s", revoked, first.id)
+		}
+		s.wantNotServed(first.id)
 	})
-	t.Run("lookup", func(t *testing.T) {
-		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			first := lettered(s)
-			if found := s.lookUp("token_id", capitals(first.id)); found.ID != first.id {
-				t.Errorf("lookup answers %v, want token %s", found, first.id)
-			}
-		})
+	timed(t, "lookup", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := lettered(s)
+		if found := s.lookUp("token_id", capitals(first.id)); found.ID != first.id {
+			t.Errorf("lookup returns %v, want token %s", found, first.id)
+		}
 	})
 }

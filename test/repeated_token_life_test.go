@@ -15,7 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// oneToken makes the upstream answer every login with one token. left tells how many seconds of life it says that this has.
+// oneToken makes the upstream respond to every login with the same token, and with the lifetime in seconds that left returns.
 func (s *testMount) oneToken(left func() int) {
 	s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -27,11 +27,11 @@ func (s *testMount) oneToken(left func() int) {
 type atEnd struct{ reads, failed, unexplained int }
 
 // readOver reads every second. In the last 6 s of its life a token counts as expired, and nothing can be had in its place until
-// that end has come; then the next attempt is made. nearEnd reports whether that explains a failure; told is the end of the token
-// that was served last.
-func (s *testMount) readOver(span time.Duration, nearEnd func(now, told time.Time) bool) (met atEnd) {
+// that end has come; then the next attempt is made. nearEnd reports whether that explains a failure; stated is the end of the
+// token that was served last.
+func (s *testMount) readOver(span time.Duration, nearEnd func(now, stated time.Time) bool) (met atEnd) {
 	s.t.Helper()
-	var told time.Time
+	var stated time.Time
 	for end := time.Now().Add(span); time.Now().Before(end); advance(time.Second) {
 		met.reads++
 		a, err := s.ask(s.t.Context(), "app", nil)
@@ -39,10 +39,10 @@ func (s *testMount) readOver(span time.Duration, nearEnd func(now, told time.Tim
 		case err == nil && a.left < 5*time.Second:
 			s.t.Errorf("a token with %s left was served", a.left)
 		case err == nil:
-			told = a.expires
+			stated = a.expires
 		default:
 			met.failed++
-			if !nearEnd(time.Now(), told) {
+			if !nearEnd(time.Now(), stated) {
 				met.unexplained++
 				if met.unexplained < 5 {
 					s.t.Errorf("a read far from the token's end: %v", err)
@@ -64,25 +64,22 @@ func (s *testMount) readOver(span time.Duration, nearEnd func(now, told time.Tim
 func TestRepeated_RenewedTokenIsServed(t *testing.T) {
 	t.Parallel()
 	for _, percent := range []int{66, 100} {
-		t.Run(fmt.Sprintf("rotation_percent=%d", percent), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := gstMount(t, time.Hour, "rotation_percent", percent)
-				s.oneToken(func() int { return 3600 })
-				s.EveryMinute()
-				began := time.Now()
-				met := s.readOver(10*time.Hour, func(now, told time.Time) bool {
-					return now.After(told.Add(-7*time.Second)) && now.Before(told.Add(2*time.Second))
-				})
-				ends := int(time.Since(began)/time.Hour) + 1
-				if most := 8 * ends; met.failed > most {
-					t.Errorf("%d of %d reads failed, want at most %d: 8 s at each end", met.failed, met.reads, most)
-				}
-				// An hour has 20 minutes between the time of rotation and the end, and at least a minute between two logins.
-				if got := len(s.Upstream.LoginTimes()); got > 25*ends || got < ends-1 {
-					t.Errorf("%d logins in ten hours, want at least one and at most 25 an hour", got)
-				}
+		timed(t, fmt.Sprintf("rotation_percent=%d", percent), func(t *testing.T) {
+			s := gstMount(t, time.Hour, "rotation_percent", percent)
+			s.oneToken(func() int { return 3600 })
+			s.EveryMinute()
+			began := time.Now()
+			met := s.readOver(10*time.Hour, func(now, stated time.Time) bool {
+				return now.After(stated.Add(-7*time.Second)) && now.Before(stated.Add(2*time.Second))
 			})
+			ends := int(time.Since(began)/time.Hour) + 1
+			if most := 8 * ends; met.failed > most {
+				t.Errorf("%d of %d reads failed, want at most %d: 8 s at each end", met.failed, met.reads, most)
+			}
+			// An hour has 20 minutes between the time of rotation and the end, and at least a minute between two logins.
+			if got := len(s.Upstream.LoginTimes()); got > 25*ends || got < ends-1 {
+				t.Errorf("%d logins in ten hours, want at least one and at most 25 an hour", got)
+			}
 		})
 	}
 }
@@ -92,74 +89,68 @@ func TestRepeated_RenewedTokenIsServed(t *testing.T) {
 func TestRepeated_FallingLifeEndsInNewToken(t *testing.T) {
 	t.Parallel()
 	for _, percent := range []int{66, 100} {
-		t.Run(fmt.Sprintf("rotation_percent=%d", percent), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := gstMount(t, time.Hour, "rotation_percent", percent)
-				var mu sync.Mutex
-				var born time.Time
-				number := 0
-				s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
-					mu.Lock()
-					defer mu.Unlock()
-					if born.IsZero() || time.Since(born) >= time.Hour {
-						born, number = time.Now(), number+1
-					}
-					left := int((time.Hour - time.Since(born)) / time.Second)
-					w.Header().Set("Content-Type", "application/json")
-					_, _ = fmt.Fprintf(w, `{"token":"token-number-%d","expires_in":%d}`, number, left)
-				})
-				s.EveryMinute()
-				met := s.readOver(5*time.Hour, func(now, _ time.Time) bool {
-					mu.Lock()
-					defer mu.Unlock()
-					lived := now.Sub(born)
-					return lived > time.Hour-7*time.Second
-				})
-				if met.failed > 5*8 {
-					t.Errorf("%d of %d reads failed, want at most 8 at each of 5 ends", met.failed, met.reads)
-				}
+		timed(t, fmt.Sprintf("rotation_percent=%d", percent), func(t *testing.T) {
+			s := gstMount(t, time.Hour, "rotation_percent", percent)
+			var mu sync.Mutex
+			var born time.Time
+			number := 0
+			s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
 				mu.Lock()
 				defer mu.Unlock()
-				if number < 5 {
-					t.Errorf("%d tokens in five hours: the test did not reach their ends", number)
+				if born.IsZero() || time.Since(born) >= time.Hour {
+					born, number = time.Now(), number+1
 				}
+				left := int((time.Hour - time.Since(born)) / time.Second)
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = fmt.Fprintf(w, `{"token":"token-number-%d","expires_in":%d}`, number, left)
 			})
+			s.EveryMinute()
+			met := s.readOver(5*time.Hour, func(now, _ time.Time) bool {
+				mu.Lock()
+				defer mu.Unlock()
+				lived := now.Sub(born)
+				return lived > time.Hour-7*time.Second
+			})
+			if met.failed > 5*8 {
+				t.Errorf("%d of %d reads failed, want at most 8 at each of 5 ends", met.failed, met.reads)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if number < 5 {
+				t.Errorf("%d tokens in five hours: the test did not reach their ends", number)
+			}
 		})
 	}
 }
 
-// TestRepeated_RevokedTokenIsNeverServed: the upstream repeats a token that was revoked, also after the end that it once told.
+// TestRepeated_RevokedTokenIsNeverServed: the upstream repeats a token that was revoked, also after the end that it once stated.
 func TestRepeated_RevokedTokenIsNeverServed(t *testing.T) {
 	t.Parallel()
 	for _, every := range []time.Duration{15 * time.Minute, 55 * time.Minute, 25 * time.Hour, 8 * 24 * time.Hour} {
 		for _, restart := range []bool{false, true} {
-			t.Run(fmt.Sprintf("read every %s, restart %t", every, restart), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					s := gstMount(t, time.Hour)
-					s.oneToken(func() int { return 3600 })
-					s.EveryMinute()
-					first := s.token("app")
-					advance(10 * time.Minute)
-					s.revoke("")
-					before := len(s.Upstream.LoginTimes())
-					for range max(4, int(30*time.Hour/every)) {
-						advance(every)
-						if restart {
-							s.Reload()
-						}
-						if a, err := s.ask(t.Context(), "app", nil); err == nil {
-							t.Fatalf("token %s is served %s after it was issued and revoked", a.id, time.Since(first.issued))
-						}
+			timed(t, fmt.Sprintf("read every %s, restart %t", every, restart), func(t *testing.T) {
+				s := gstMount(t, time.Hour)
+				s.oneToken(func() int { return 3600 })
+				s.EveryMinute()
+				first := s.token("app")
+				advance(10 * time.Minute)
+				s.revoke("")
+				before := len(s.Upstream.LoginTimes())
+				for range max(4, int(30*time.Hour/every)) {
+					advance(every)
+					if restart {
+						s.Reload()
 					}
-					if data, err := s.rotate(); err == nil {
-						t.Errorf("rotate/ answers token %v, which was revoked", data["token_id"])
+					if a, err := s.ask(t.Context(), "app", nil); err == nil {
+						t.Fatalf("token %s is served %s after it was issued and revoked", a.id, time.Since(first.issued))
 					}
-					if len(s.Upstream.LoginTimes()) == before {
-						t.Error("the upstream was not asked: nothing was repeated")
-					}
-				})
+				}
+				if data, err := s.rotate(); err == nil {
+					t.Errorf("rotate/ returns token %v, which was revoked", data["token_id"])
+				}
+				if len(s.Upstream.LoginTimes()) == before {
+					t.Error("the upstream was not asked: nothing was repeated")
+				}
 			})
 		}
 	}

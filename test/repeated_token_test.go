@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// repeating is an upstream that answers with the token it has given before, until that is about to die.
+// repeating is an upstream that responses with the token it has given before, until that is about to die.
 func (s *testMount) repeating(life, until time.Duration) {
 	var mu sync.Mutex
 	var last *httptest.ResponseRecorder
@@ -34,8 +34,8 @@ func (s *testMount) repeating(life, until time.Duration) {
 	})
 }
 
-// answering is an upstream that answers every login with the same JSON.
-func (s *testMount) answering(body string) {
+// loginsReturn is an upstream that responds to every login with the same JSON.
+func (s *testMount) loginsReturn(body string) {
 	s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(body))
@@ -49,37 +49,34 @@ func TestRepeatedToken_CausesNoLoginStorm(t *testing.T) {
 	for name, until := range map[string]time.Duration{
 		"until a tenth is left": 6 * time.Minute, "until 3 seconds are left": 3 * time.Second, "to its end": 0,
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				const life = time.Hour
-				s := gstMount(t, life)
-				s.repeating(life, until)
-				s.EveryMinute()
-				failed := 0
-				for end := time.Now().Add(3 * time.Hour); time.Now().Before(end); advance(900 * time.Millisecond) {
-					a, err := s.ask(t.Context(), "app", nil)
-					if err != nil {
-						failed++
-						continue
-					}
-					if !s.livesFor(a, a.lease) {
-						t.Fatalf("a lease of %s outlives its token, said to have %s left", a.lease, a.left)
-					}
-					if a.left < 6*time.Second-time.Second {
-						t.Fatalf("a token with %s left was served", a.left)
-					}
+		timed(t, name, func(t *testing.T) {
+			const life = time.Hour
+			s := gstMount(t, life)
+			s.repeating(life, until)
+			s.EveryMinute()
+			failed := 0
+			for end := time.Now().Add(3 * time.Hour); time.Now().Before(end); advance(900 * time.Millisecond) {
+				a, err := s.ask(t.Context(), "app", nil)
+				if err != nil {
+					failed++
+					continue
 				}
-				logins := len(s.Upstream.LoginTimes())
-				t.Logf("%d logins in 3 hours, %d reads failed", logins, failed)
-				// A life has 20 minutes between the time of rotation and the end, with at least a minute between two logins.
-				if logins > 3*25 {
-					t.Errorf("%d logins in 3 hours, want at most 25 a token", logins)
+				if !s.livesFor(a, a.lease) {
+					t.Fatalf("a lease of %s outlives its token, said to have %s left", a.lease, a.left)
 				}
-				if failed > 3*60 {
-					t.Errorf("%d reads failed", failed)
+				if a.left < 6*time.Second-time.Second {
+					t.Fatalf("a token with %s left was served", a.left)
 				}
-			})
+			}
+			logins := len(s.Upstream.LoginTimes())
+			t.Logf("%d logins in 3 hours, %d reads failed", logins, failed)
+			// A life has 20 minutes between the time of rotation and the end, with at least a minute between two logins.
+			if logins > 3*25 {
+				t.Errorf("%d logins in 3 hours, want at most 25 a token", logins)
+			}
+			if failed > 3*60 {
+				t.Errorf("%d reads failed", failed)
+			}
 		})
 	}
 }
@@ -90,30 +87,27 @@ func TestRepeatedToken_UnderOtherSettings(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{true, false} {
 		for _, revoked := range []bool{true, false} {
-			t.Run(fmt.Sprintf("verified %t, revoked %t", verify, revoked), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					s := gstMount(t, time.Hour)
-					s.answering(`{"token":"the-only-token-there-is","expires_in":3600}`)
-					first := s.token("app")
-					advance(30 * time.Minute)
-					if revoked {
-						s.revoke("")
+			timed(t, fmt.Sprintf("verified %t, revoked %t", verify, revoked), func(t *testing.T) {
+				s := gstMount(t, time.Hour)
+				s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
+				first := s.token("app")
+				advance(30 * time.Minute)
+				if revoked {
+					s.revoke("")
+				}
+				s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": verify})
+				if revoked {
+					if a, err := s.ask(t.Context(), "app", nil); err == nil {
+						t.Errorf("token %s was served, and %s was revoked", a.id, first.id)
 					}
-					s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": verify})
-					if revoked {
-						if a, err := s.ask(t.Context(), "app", nil); err == nil {
-							t.Errorf("token %s was served, and %s was revoked", a.id, first.id)
-						}
-						return
-					}
-					if a := s.token("app"); a.id != first.id || !a.expires.Equal(first.expires) {
-						t.Errorf("token %s lives until %s, and was said to live until %s", a.id, a.expires, first.expires)
-					}
-					if out := s.write("revoke/gst", nil); len(out.Warnings) != 1 {
-						t.Errorf("warnings %q of the one token that is out", out.Warnings)
-					}
-				})
+					return
+				}
+				if a := s.token("app"); a.id != first.id || !a.expires.Equal(first.expires) {
+					t.Errorf("token %s lives until %s, and was said to live until %s", a.id, a.expires, first.expires)
+				}
+				if out := s.write("revoke/gst", nil); len(out.Warnings) != 1 {
+					t.Errorf("warnings %q of the one token that is out", out.Warnings)
+				}
 			})
 		}
 	}
@@ -126,7 +120,7 @@ func TestRepeatedToken_RotateNamesNoPrevious(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.repeating(time.Hour, 0)
 		s.token("app")
-		for n := range 2 { // the second is answered with the first
+		for n := range 2 { // the second gets the first
 			if data := s.mustRotate(); data["previous_token_id"] != "" {
 				t.Errorf("rotate number %d: token %v replaces %v, want none replaced", n+1, data["token_id"], data["previous_token_id"])
 			}
@@ -140,23 +134,20 @@ func TestRepeatedToken_CorrectedLifeCounts(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{true, false} {
 		for _, after := range []time.Duration{30 * time.Minute, 59*time.Minute + 57*time.Second} {
-			t.Run(fmt.Sprintf("verified %t, after %s", verify, after), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					s := gstMount(t, time.Hour, "default_token_ttl", "1h")
-					s.answering(`{"token":"the-only-token-there-is"}`)
-					first := s.token("app")
-					if left := time.Until(first.expires); left > time.Hour {
-						t.Fatalf("the token is said to live for %s: this tests nothing", left)
-					}
-					advance(after)
-					s.write("config/gst", map[string]any{"default_token_ttl": "24h", "verify_connection": verify})
-					advance(2 * time.Hour)
-					a := s.token("app")
-					if want := first.expires.Add(23 * time.Hour); a.id != first.id || a.expires.Sub(want).Abs() > time.Second {
-						t.Errorf("token %s lives until %s, want %s until %s", a.id, a.expires, first.id, want)
-					}
-				})
+			timed(t, fmt.Sprintf("verified %t, after %s", verify, after), func(t *testing.T) {
+				s := gstMount(t, time.Hour, "default_token_ttl", "1h")
+				s.loginsReturn(`{"token":"the-only-token-there-is"}`)
+				first := s.token("app")
+				if left := time.Until(first.expires); left > time.Hour {
+					t.Fatalf("the token is said to live for %s: this tests nothing", left)
+				}
+				advance(after)
+				s.write("config/gst", map[string]any{"default_token_ttl": "24h", "verify_connection": verify})
+				advance(2 * time.Hour)
+				a := s.token("app")
+				if want := first.expires.Add(23 * time.Hour); a.id != first.id || a.expires.Sub(want).Abs() > time.Second {
+					t.Errorf("token %s lives until %s, want %s until %s", a.id, a.expires, first.id, want)
+				}
 			})
 		}
 	}
@@ -173,9 +164,9 @@ func TestRepeatedToken_RotateNamesNoEarlierOnes(t *testing.T) {
 		s.repeating(time.Hour, 0)
 		made := s.mustRotate()
 		advance(time.Minute)
-		for range 2 { // the second is answered with the first
+		for range 2 { // the second gets the first
 			if data := s.mustRotate(); data["token_id"] != made["token_id"] || data["previous_token_id"] != "" {
-				t.Errorf("rotate answers %v, want token %v again and none replaced", data, made["token_id"])
+				t.Errorf("rotate returns %v, want token %v again and none replaced", data, made["token_id"])
 			}
 		}
 	})
@@ -187,7 +178,7 @@ func TestRepeatedToken_ClockSetBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
-		s.answering(`{"token":"the-only-token-there-is","expires_in":3600}`)
+		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
 		began := time.Now()
 		first := s.token("app")
 		advance(30 * time.Minute)

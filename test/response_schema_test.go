@@ -22,9 +22,9 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// checkAnswer compares an answer with what the engine's OpenAPI document says of the operation. Every answer to a mount's do
-// passes here, so that no test can get an answer that is not documented.
-func (w *testMount) checkAnswer(req *logical.Request, resp *logical.Response, err error) {
+// checkResponse compares a response with what the engine's OpenAPI document says of the operation. Every response to a mount's do
+// passes here, so that no test can get a response that is not documented.
+func (w *testMount) checkResponse(req *logical.Request, resp *logical.Response, err error) {
 	w.t.Helper()
 	if req.Operation == logical.HelpOperation {
 		return
@@ -46,16 +46,16 @@ func declared(backend logical.Backend, path string) *framework.Path {
 	}).Route(path)
 }
 
-// undocumented is what is wrong with an answer, or "".
+// undocumented is what is wrong with a response, or "".
 func undocumented(documented map[int][]framework.Response, op logical.Operation, resp *logical.Response, err error) string {
-	status := statusOfAnswer(op, resp, err)
+	status := statusOfResponse(op, resp, err)
 	switch status {
 	case http.StatusBadRequest, http.StatusInternalServerError:
 		return "" // every operation's
 	}
 	responses := documented[status]
 	if len(responses) == 0 {
-		return fmt.Sprintf("answers %d, which is not documented", status)
+		return fmt.Sprintf("returns %d, which is not documented", status)
 	}
 	if status != http.StatusOK || responses[0].Fields == nil {
 		return ""
@@ -63,8 +63,8 @@ func undocumented(documented map[int][]framework.Response, op logical.Operation,
 	return differences(responses[0].Fields, resp.Data)
 }
 
-// statusOfAnswer is the HTTP status that Vault makes of an answer.
-func statusOfAnswer(op logical.Operation, resp *logical.Response, err error) int {
+// statusOfResponse is the HTTP status that Vault makes of a response.
+func statusOfResponse(op logical.Operation, resp *logical.Response, err error) int {
 	var coded logical.HTTPCodedError
 	looks := op == logical.ReadOperation || op == logical.ListOperation
 	switch {
@@ -83,30 +83,30 @@ func statusOfAnswer(op logical.Operation, resp *logical.Response, err error) int
 	}
 }
 
-// differences are those between documented fields and the data of an answer, as it is in JSON.
+// differences are those between documented fields and the data of a response, as it is in JSON.
 func differences(fields map[string]*framework.FieldSchema, data map[string]any) string {
 	encoded, err := json.Marshal(data)
 	if err != nil {
 		return err.Error()
 	}
-	var answer map[string]any
-	if err := json.Unmarshal(encoded, &answer); err != nil {
+	var response map[string]any
+	if err := json.Unmarshal(encoded, &response); err != nil {
 		return err.Error()
 	}
 	var found []string
-	for _, name := range slices.Sorted(maps.Keys(answer)) {
+	for _, name := range slices.Sorted(maps.Keys(response)) {
 		field := fields[name]
 		switch {
 		case field == nil:
 			found = append(found, name+" is not documented")
-		case !isOfType(answer[name], field.Type):
-			found = append(found, fmt.Sprintf("%s is no %s but a %T", name, field.Type, answer[name]))
-		case len(field.AllowedValues) > 0 && !slices.Contains(field.AllowedValues, answer[name]):
-			found = append(found, fmt.Sprintf("%s is %v, which is none of %v", name, answer[name], field.AllowedValues))
+		case !isOfType(response[name], field.Type):
+			found = append(found, fmt.Sprintf("%s is no %s but a %T", name, field.Type, response[name]))
+		case len(field.AllowedValues) > 0 && !slices.Contains(field.AllowedValues, response[name]):
+			found = append(found, fmt.Sprintf("%s is %v, which is none of %v", name, response[name], field.AllowedValues))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if _, has := answer[name]; !has && fields[name].Required {
+		if _, has := response[name]; !has && fields[name].Required {
 			found = append(found, name+" is missing")
 		}
 	}
@@ -140,14 +140,14 @@ func isOfType(value any, t framework.FieldType) bool {
 	}
 }
 
-// TestResponseSchema_EveryOperationAsDocumented: every operation answers as documented.
+// TestResponseSchema_EveryOperationAsDocumented: every operation responds as documented.
 func TestResponseSchema_EveryOperationAsDocumented(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
-		w := oauth().mounted(t) // the one protocol whose answers have client_id
+		w := oauth().mounted(t) // the one protocol whose responses have client_id
 		lookup := map[string]any{"token_id": w.read("token/app").Data["token_id"]}
-		synctest.Wait() // the ledger is told of the token
-		answered := make(map[string]bool)
+		synctest.Wait() // the token is written to the ledger
+		seen := make(map[string]bool)
 		ask := func(op logical.Operation, path string, data map[string]any) {
 			t.Helper()
 			resp, err := w.do(t.Context(), op, path, data)
@@ -155,14 +155,14 @@ func TestResponseSchema_EveryOperationAsDocumented(t *testing.T) {
 				t.Fatalf("%s %s: %v %v", op, path, resp, err)
 			}
 			declared := declared(w.Backend(), path)
-			answered[declared.Pattern+" "+string(op)] = true
+			seen[declared.Pattern+" "+string(op)] = true
 			if path == "metrics" {
 				return // is text
 			}
-			answer := schema.GetResponseSchema(t, declared, op)
-			schema.ValidateResponse(t, answer, resp, true)
+			response := schema.GetResponseSchema(t, declared, op)
+			schema.ValidateResponse(t, response, resp, true)
 			if resp != nil {
-				checkNested(t, path, answer.Fields, resp.Data)
+				checkNested(t, path, response.Fields, resp.Data)
 			}
 		}
 		ask(logical.UpdateOperation, "lookup", lookup)
@@ -172,7 +172,7 @@ func TestResponseSchema_EveryOperationAsDocumented(t *testing.T) {
 		for path, p := range w.document().Paths {
 			declared := declared(w.Backend(), example(path))
 			for op := range declared.Operations {
-				if op != logical.CreateOperation && !answered[declared.Pattern+" "+string(op)] { // Vault makes it of an update
+				if op != logical.CreateOperation && !seen[declared.Pattern+" "+string(op)] { // Vault makes it of an update
 					t.Errorf("%s %s was not asked; the document has %d operations there", op, path, len(p.operations()))
 				}
 			}

@@ -29,8 +29,8 @@ func TestRestart_CostsNoLogin(t *testing.T) {
 						}
 					}
 				}
-				for _, o := range s.crowd(100, toApp, nil) {
-					if o.err != nil || o.answer.id != first.id {
+				for _, o := range s.readConcurrently(100, toApp, nil) {
+					if o.err != nil || o.response.id != first.id {
 						t.Fatalf("after a %s: %v", name, o.err)
 					}
 				}
@@ -40,7 +40,7 @@ func TestRestart_CostsNoLogin(t *testing.T) {
 	}
 }
 
-// TestRestart_StoredTokenRotatedOnceUnread: a token found alive at start is rotated in time once though nobody reads it.
+// TestRestart_StoredTokenRotatedOnceUnread: a token found alive at start is rotated in time once even without reads.
 func TestRestart_StoredTokenRotatedOnceUnread(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestRestart_OverdueRotation(t *testing.T) {
 	})
 }
 
-// TestRestart_KeepsFailureAndBackoff: a failure and its pause survive reloads.
+// TestRestart_KeepsFailureAndBackoff: a failure and its backoff survive reloads.
 func TestRestart_KeepsFailureAndBackoff(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -89,32 +89,29 @@ func TestRestart_KeepsFailureAndBackoff(t *testing.T) {
 		{"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute}, 10 * time.Minute},
 	} {
 		for restart, again := range map[string]func(*testMount){"reload": (*testMount).Reload, "crash": (*testMount).Crash} {
-			t.Run(c.name+", "+restart, func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					s := gstMount(t, time.Hour)
-					s.Simulator.SetFault(simulator.JWT, c.fault)
-					before := codeOf(s.failure("app"))
-					status := s.status()
-					for end := time.Now().Add(c.pause - 2*time.Minute); time.Now().Before(end); advance(time.Minute) {
-						again(s)
-						if got := codeOf(s.failure("app")); got != before {
-							t.Fatalf("after a %s the read answers %d, before it was %d", restart, got, before)
-						}
-						now := s.status()
-						for _, field := range []string{"state", "last_error", "last_error_kind", "consecutive_failures", "next_attempt_at"} {
-							if now[field] != status[field] {
-								t.Fatalf("after a %s %s is %v, before it was %v", restart, field, now[field], status[field])
-							}
+			timed(t, c.name+", "+restart, func(t *testing.T) {
+				s := gstMount(t, time.Hour)
+				s.Simulator.SetFault(simulator.JWT, c.fault)
+				before := codeOf(s.failure("app"))
+				status := s.status()
+				for end := time.Now().Add(c.pause - 2*time.Minute); time.Now().Before(end); advance(time.Minute) {
+					again(s)
+					if got := codeOf(s.failure("app")); got != before {
+						t.Fatalf("after a %s the read returns %d, before it was %d", restart, got, before)
+					}
+					now := s.status()
+					for _, field := range []string{"state", "last_error", "last_error_kind", "consecutive_failures", "next_attempt_at"} {
+						if now[field] != status[field] {
+							t.Fatalf("after a %s %s is %v, before it was %v", restart, field, now[field], status[field])
 						}
 					}
-					if c := s.Simulator.Counters(); c.Faulted != 1 || c.Logins != 1 {
-						t.Fatalf("%d logins in the pause, want the one that was refused", c.Logins)
-					}
-					advance(3 * time.Minute)
-					s.failed("app")
-					s.wantLogins(2, "when the pause was over")
-				})
+				}
+				if c := s.Simulator.Counters(); c.Faulted != 1 || c.Logins != 1 {
+					t.Fatalf("%d logins during the backoff, want the one that was refused", c.Logins)
+				}
+				advance(3 * time.Minute)
+				s.failed("app")
+				s.wantLogins(2, "when the backoff was over")
 			})
 		}
 	}
@@ -152,7 +149,7 @@ func TestRestart_CrashDuringLoginIsOneFailure(t *testing.T) {
 		}
 		s.failed("app")
 		if got := s.logins(); got != 1 {
-			t.Errorf("%d logins at once after the crash, want none before the pause is over", got)
+			t.Errorf("%d logins at once after the crash, want none before the backoff is over", got)
 		}
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		advance(2 * time.Second)
@@ -163,8 +160,8 @@ func TestRestart_CrashDuringLoginIsOneFailure(t *testing.T) {
 	})
 }
 
-// TestRestart_UnfinishedLoginCountsOnce: an unfinished login counts once however many restarts follow.
-// TestAnUnfinishedLoginCountsOnce: its pause runs from when it began, however often the plugin is restarted after that.
+// TestRestart_UnfinishedLoginCountsOnce: an unfinished login counts once however many restarts follow. Its backoff runs from when it
+// began, however often the plugin is restarted after that.
 func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -222,14 +219,14 @@ func TestRestart_CrashesCauseNoLoginStorm(t *testing.T) {
 	})
 }
 
-// TestRestart_CrashAfterResponseLosesOneToken: a crash after the upstream has answered loses one token and nothing else.
+// TestRestart_CrashAfterResponseLosesOneToken: a crash after the upstream has responded loses one token and nothing else.
 func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		first := s.token("app")
 		release := s.Upstream.Hold()
-		advanceUntil(first.issued.Add(time.Hour*66/100 + time.Second)) // the rotation has begun, and its answer is held back
+		advanceUntil(first.issued.Add(time.Hour*66/100 + time.Second)) // the rotation has begun, and its response is held back
 		if got := s.logins(); got != 2 {
 			t.Fatalf("%d logins, want 2", got)
 		}
@@ -251,21 +248,17 @@ func TestRestart_ReloadDuringLoginIsOneFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		release := s.Upstream.Hold()
-		done := make(chan error, 1)
-		go func() {
-			_, err := s.ask(t.Context(), "app", nil)
-			done <- err
-		}()
+		done := s.startRead()
 		for s.logins() < 1 {
 			advance(time.Millisecond)
 		}
 		s.Reload()
 		if err := <-done; codeOf(err) != 503 {
-			t.Errorf("a reader during a reload was answered %d (%v), want 503", codeOf(err), err)
+			t.Errorf("a reader during a reload got %d (%v), want 503", codeOf(err), err)
 		}
 		release()
 		if n := s.status()["consecutive_failures"]; n != 1 {
-			t.Errorf("%v failures, want 1: nobody knows what became of the login", n)
+			t.Errorf("%v failures, want 1: the result of the login is unknown", n)
 		}
 		advance(2 * time.Second)
 		s.token("app")

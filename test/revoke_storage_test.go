@@ -46,7 +46,7 @@ func slowTokenWrite(t *testing.T, rotation bool, landsAfter time.Duration, meanw
 		advance(time.Minute)
 	}
 	before := s.logins()
-	answer := s.Upstream.Hold()
+	response := s.Upstream.Hold()
 	go func() {
 		if rotation {
 			_, _ = s.do(t.Context(), logical.UpdateOperation, "rotate/gst", nil)
@@ -57,7 +57,7 @@ func slowTokenWrite(t *testing.T, rotation bool, landsAfter time.Duration, meanw
 	s.waitUntil("the login", func() bool { return s.logins() > before })
 	caught, release := held.holdNextPut("token/gst")
 	defer release()
-	answer()
+	response()
 	s.waitUntil("the write of the token", func() bool { return closed(caught) }) // the token is in memory at most, and on its way to storage
 	meanwhile(s)
 	synctest.Wait()

@@ -42,7 +42,7 @@ func ksaMount(t *testing.T, ttl time.Duration) *testMount {
 // revocation is what revoke/ said of one token.
 type revocation struct{ upstream, validUntil string }
 
-// revoke revokes the tokens of gst, or the one of the given ID, which must be answered with 200.
+// revoke revokes the tokens of gst, or the one of the given ID, which must get 200.
 func (s *testMount) revoke(id string) (map[string]revocation, []string) {
 	s.t.Helper()
 	var data map[string]any
@@ -52,7 +52,7 @@ func (s *testMount) revoke(id string) (map[string]revocation, []string) {
 	resp := s.write("revoke/gst", data)
 	tokens, ok := resp.Data["tokens"].(map[string]any)
 	if !ok {
-		s.t.Fatalf("revoke answers %v, want tokens", resp.Data)
+		s.t.Fatalf("revoke returns %v, want tokens", resp.Data)
 	}
 	revoked := make(map[string]revocation)
 	for id, value := range tokens {
@@ -62,6 +62,33 @@ func (s *testMount) revoke(id string) (map[string]revocation, []string) {
 		revoked[id] = revocation{upstream, until}
 	}
 	return revoked, resp.Warnings
+}
+
+// startRevoke revokes the tokens of gst in the background. The channel is closed once revoke/ has returned.
+func (s *testMount) startRevoke() <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = s.do(s.t.Context(), logical.UpdateOperation, "revoke/gst", nil)
+	}()
+	return done
+}
+
+// failRevoke revokes the tokens of gst while storage fails, which must be an error, and leaves storage failing.
+func (s *testMount) failRevoke() {
+	s.t.Helper()
+	s.Storage.FailPuts(1000)
+	if _, err := s.do(s.t.Context(), logical.UpdateOperation, "revoke/gst", nil); err == nil {
+		s.t.Fatal("revoke/ succeeded although storage failed")
+	}
+}
+
+// wantNotServed reads a token, which must not be the revoked one.
+func (s *testMount) wantNotServed(revoked string) {
+	s.t.Helper()
+	if a := s.token("app"); a.id == revoked {
+		s.t.Error("a revoked token was served")
+	}
 }
 
 // TestRevoke_KillsEveryUnexpiredToken: revoke kills every unexpired token upstream where that can be done.
@@ -122,7 +149,7 @@ func TestRevoke_KillsTokensIssuedBeforeRestart(t *testing.T) {
 		s.Crash()
 		revoked, _ := s.revoke("")
 		if revoked[first.id].upstream != "killed" || revoked[second.id].upstream != "killed" {
-			t.Errorf("after a restart revoke answers %+v, want both killed", revoked)
+			t.Errorf("after a restart revoke returns %+v, want both killed", revoked)
 		}
 		if s.Simulator.TokenAlive(first.access) || s.Simulator.TokenAlive(second.access) {
 			t.Error("a token lives upstream after revoke")
@@ -141,7 +168,7 @@ func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
 		second := s.token("app")
 		revoked, _ := s.revoke(first.id)
 		if len(revoked) != 1 || revoked[first.id].upstream != "killed" {
-			t.Errorf("revoke of one token answers %+v", revoked)
+			t.Errorf("revoke of one token returns %+v", revoked)
 		}
 		if s.Simulator.TokenAlive(first.access) || !s.Simulator.TokenAlive(second.access) {
 			t.Error("not just the one token was killed")
@@ -157,8 +184,8 @@ func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
 	})
 }
 
-// TestRevoke_UnsupportedTellsExpiry: revoke says until when a token lives that cannot be killed.
-func TestRevoke_UnsupportedTellsExpiry(t *testing.T) {
+// TestRevoke_UnsupportedShowsExpiry: revoke says until when a token lives that cannot be killed.
+func TestRevoke_UnsupportedShowsExpiry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
@@ -166,18 +193,16 @@ func TestRevoke_UnsupportedTellsExpiry(t *testing.T) {
 		revoked, warnings := s.revoke("")
 		want := revocation{"unsupported", first.expires.Format(time.RFC3339)}
 		if len(revoked) != 1 || revoked[first.id] != want {
-			t.Errorf("revoke answers %+v, want %s: %+v", revoked, first.id, want)
+			t.Errorf("revoke returns %+v, want %s: %+v", revoked, first.id, want)
 		}
 		if len(warnings) == 0 || !contains(warnings[0], first.id, want.validUntil) {
 			t.Errorf("warnings %q, want one that names the token that lives on, and until when", warnings)
 		}
-		if a := s.token("app"); a.id == first.id {
-			t.Error("a revoked token was served")
-		}
+		s.wantNotServed(first.id)
 		// Asked again, it says the same of the token that lives on.
 		revoked, _ = s.revoke(first.id)
 		if revoked[first.id] != want {
-			t.Errorf("asked again, revoke answers %+v", revoked)
+			t.Errorf("asked again, revoke returns %+v", revoked)
 		}
 	})
 }
@@ -193,32 +218,27 @@ func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 		{simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour}, "unknown"},
 		{simulator.Fault{Kind: simulator.FaultRefuse}, "refused"},
 	} {
-		t.Run(string(c.fault.Kind), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := ksaMount(t, time.Hour)
-				first := s.token("app")
-				s.Simulator.SetFault(simulator.JWT, c.fault)
-				revoked, warnings := s.revoke("")
-				if got := revoked[first.id].upstream; got != c.upstream {
-					t.Errorf("upstream %q, want %q", got, c.upstream)
-				}
-				if len(warnings) == 0 || !contains(warnings[0], first.id) {
-					t.Errorf("warnings %q, want one: the token may live on", warnings)
-				}
-				if counted := s.Simulator.Counters(); counted.Refreshes != 1 || counted.Faulted != 1 {
-					t.Errorf("%d exchanges, %d failed by the upstream; want 1 and 1", counted.Refreshes, counted.Faulted)
-				}
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-				if a := s.token("app"); a.id == first.id {
-					t.Error("a revoked token was served")
-				}
-				// When the upstream is back, the old token can be killed.
-				revoked, _ = s.revoke(first.id)
-				if revoked[first.id].upstream != "killed" || s.Simulator.TokenAlive(first.access) {
-					t.Errorf("asked again, revoke answers %+v", revoked)
-				}
-			})
+		timed(t, string(c.fault.Kind), func(t *testing.T) {
+			s := ksaMount(t, time.Hour)
+			first := s.token("app")
+			s.Simulator.SetFault(simulator.JWT, c.fault)
+			revoked, warnings := s.revoke("")
+			if got := revoked[first.id].upstream; got != c.upstream {
+				t.Errorf("upstream %q, want %q", got, c.upstream)
+			}
+			if len(warnings) == 0 || !contains(warnings[0], first.id) {
+				t.Errorf("warnings %q, want one: the token may live on", warnings)
+			}
+			if counted := s.Simulator.Counters(); counted.Refreshes != 1 || counted.Faulted != 1 {
+				t.Errorf("%d exchanges, %d failed by the upstream; want 1 and 1", counted.Refreshes, counted.Faulted)
+			}
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			s.wantNotServed(first.id)
+			// When the upstream is back, the old token can be killed.
+			revoked, _ = s.revoke(first.id)
+			if revoked[first.id].upstream != "killed" || s.Simulator.TokenAlive(first.access) {
+				t.Errorf("asked again, revoke returns %+v", revoked)
+			}
 		})
 	}
 }
@@ -229,12 +249,12 @@ func TestRevoke_NotServedAfterRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := ksaMount(t, time.Hour)
 		first := s.token("app")
-		// The upstream hangs while it is told; Vault crashes in the middle.
+		// The upstream hangs during the revocation; Vault crashes meanwhile.
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute, On: simulator.OnRefresh})
-		go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil) }()
+		s.startRevoke()
 		advance(time.Second)
 		if s.Simulator.Counters().Refreshes != 1 {
-			t.Fatal("the upstream was not told")
+			t.Fatal("the upstream got no revocation")
 		}
 		if a := s.token("app"); a.id == first.id {
 			t.Error("a token was served while it is being revoked")
@@ -246,18 +266,18 @@ func TestRevoke_NotServedAfterRestart(t *testing.T) {
 	})
 }
 
-// TestRevoke_OfUnusedAccount: revoke of a cold account answers no tokens.
+// TestRevoke_OfUnusedAccount: revoke of a cold account returns no tokens.
 func TestRevoke_OfUnusedAccount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := ksaMount(t, time.Hour)
 		if revoked, warnings := s.revoke(""); len(revoked) != 0 || len(warnings) != 0 {
-			t.Errorf("revoke answers %+v, warnings %q", revoked, warnings)
+			t.Errorf("revoke returns %+v, warnings %q", revoked, warnings)
 		}
 		s.token("app")
 		advance(3 * time.Hour)
 		if revoked, _ := s.revoke(""); len(revoked) != 0 {
-			t.Errorf("revoke of expired tokens answers %+v", revoked)
+			t.Errorf("revoke of expired tokens returns %+v", revoked)
 		}
 		if got := s.Simulator.Counters().Refreshes; got != 0 {
 			t.Errorf("%d exchanges, want none", got)
@@ -273,16 +293,7 @@ func TestRevoke_DuringLoginDropsItsToken(t *testing.T) {
 		first := s.token("app")
 		advance(2 * time.Hour) // that token has expired, and so has the one that replaced it
 		release := s.Upstream.Hold()
-		readers := make(chan tokenResponse, 3)
-		for range cap(readers) {
-			go func() {
-				a, err := s.ask(t.Context(), "app", nil)
-				if err != nil {
-					t.Error(err)
-				}
-				readers <- a
-			}()
-		}
+		readers := []<-chan tokenResponse{s.startToken(), s.startToken(), s.startToken()}
 		advance(time.Second)
 		logins := s.logins()
 		if logins != 3 {
@@ -291,8 +302,8 @@ func TestRevoke_DuringLoginDropsItsToken(t *testing.T) {
 		revokedAt := time.Now()
 		s.revoke("")
 		release()
-		for range cap(readers) {
-			a := <-readers
+		for _, reader := range readers {
+			a := <-reader
 			if a.id == first.id || a.issued.Before(revokedAt) || !s.Simulator.TokenAlive(a.access) {
 				t.Errorf("after the revocation a reader was given a token of %s, want one of a new login", a.issued)
 			}
@@ -315,7 +326,7 @@ func TestRevoke_OfPausedConfig(t *testing.T) {
 		s.write("config/gst", map[string]any{"paused": true})
 		revoked, _ := s.revoke("")
 		if revoked[first.id].upstream != "killed" || s.Simulator.TokenAlive(first.access) {
-			t.Errorf("revoke of a paused config answers %+v", revoked)
+			t.Errorf("revoke of a paused config returns %+v", revoked)
 		}
 		s.failed("app")
 		s.wantLogins(1)
@@ -338,9 +349,7 @@ func TestRevoke_RepeatedTokenNotServed(t *testing.T) {
 			t.Fatalf("%d logins, want 2", got)
 		}
 		advance(3 * time.Second)
-		if a := s.token("app"); a.id == first.id {
-			t.Error("a revoked token was served")
-		}
+		s.wantNotServed(first.id)
 	})
 }
 
@@ -364,7 +373,7 @@ func TestRevoke_ActsOnAnyNumberOfTokens(t *testing.T) {
 			}
 		}
 		if living > 0 {
-			t.Errorf("%d of %d tokens live after revoke, which told of %d", living, len(held)+1, len(revoked))
+			t.Errorf("%d of %d tokens live after revoke, which reported %d", living, len(held)+1, len(revoked))
 		}
 	})
 }
@@ -386,14 +395,7 @@ func TestRevoke_DuringVerificationLeavesOneLogin(t *testing.T) {
 			t.Fatalf("%d logins, want 2, one of them the verification in flight", got)
 		}
 		s.revoke("")
-		read := make(chan tokenResponse, 1)
-		go func() {
-			a, err := s.ask(t.Context(), "app", nil)
-			if err != nil {
-				t.Error(err)
-			}
-			read <- a
-		}()
+		read := s.startToken()
 		advance(time.Second)
 		release()
 		<-written
@@ -415,15 +417,10 @@ func TestRevokeUnsaved_KeptWhileIdle(t *testing.T) {
 		first := s.token("app")
 		s.EveryMinute()
 		advance(30*time.Minute + 30*time.Second)
-		s.Storage.FailPuts(1000)
-		if _, err := s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil); err == nil {
-			t.Fatal("revoke/ is answered though storage took nothing")
-		}
+		s.failRevoke()
 		s.Storage.Heal()
 		advance(time.Minute)
-		if a := s.token("app"); a.id == first.id {
-			t.Error("a revoked token was served")
-		}
+		s.wantNotServed(first.id)
 	})
 }
 
@@ -436,20 +433,14 @@ func TestRevokeUnsaved_AccountNotEvictedWhileWriting(t *testing.T) {
 		first := s.token("app")
 		advance(30 * time.Minute)
 		s.Storage.SlowPuts(3 * time.Second)
-		revoked := make(chan struct{})
-		go func() {
-			defer close(revoked)
-			_, _ = s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
-		}()
+		revoked := s.startRevoke()
 		advance(time.Second)
 		s.minute()
 		if id := s.status()["token_id"]; id == first.id {
 			t.Error("a token is said to be served while it is being revoked")
 		}
 		<-revoked
-		if a := s.token("app"); a.id == first.id {
-			t.Error("a revoked token was served")
-		}
+		s.wantNotServed(first.id)
 	})
 }
 
@@ -473,7 +464,7 @@ func TestRevoke_KilledStaysKilled(t *testing.T) {
 	})
 }
 
-// TestRevoke_KeptThroughEviction: a revocation is remembered though the account was let go meanwhile. Nobody has read it, and
+// TestRevoke_KeptThroughEviction: a revocation is kept although the account was evicted meanwhile. It was not read, and
 // Vault's minute comes while the upstream is asked.
 func TestRevoke_KeptThroughEviction(t *testing.T) {
 	t.Parallel()
@@ -482,11 +473,7 @@ func TestRevoke_KeptThroughEviction(t *testing.T) {
 		first := s.token("app")
 		advance(30 * time.Minute)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second, On: simulator.OnRefresh})
-		revoked := make(chan struct{})
-		go func() {
-			defer close(revoked)
-			_, _ = s.do(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
-		}()
+		revoked := s.startRevoke()
 		advance(time.Second)
 		s.minute()
 		<-revoked
@@ -494,13 +481,13 @@ func TestRevoke_KeptThroughEviction(t *testing.T) {
 	})
 }
 
-// wantKilled checks that a token is known to have been killed, and that nobody is told that it may be good.
+// wantKilled checks that a token was killed upstream, without a warning that it may be valid.
 func (s *testMount) wantKilled(id string) {
 	s.t.Helper()
 	if until := moment(s.t, s.write("lookup", map[string]any{"token_id": id}).Data, "usable_until"); until.After(time.Now()) {
 		s.t.Errorf("a token that was killed is said to be usable until %s", until)
 	}
 	if revoked, warnings := s.revoke(id); revoked[id].upstream != "killed" || len(warnings) > 0 {
-		s.t.Errorf("asked again, revoke answers %+v, warnings %q; want killed", revoked, warnings)
+		s.t.Errorf("asked again, revoke returns %+v, warnings %q; want killed", revoked, warnings)
 	}
 }

@@ -49,11 +49,11 @@ func TestRotate_ReplacesTokenAndLeavesOldAlive(t *testing.T) {
 		data := s.mustRotate()
 		second := s.token("app")
 		if second.id == first.id || data["token_id"] != second.id || data["previous_token_id"] != first.id {
-			t.Errorf("rotate answers %v; the token was %s and is %s", data, first.id, second.id)
+			t.Errorf("rotate returns %v; the token was %s and is %s", data, first.id, second.id)
 		}
 		until, expires := first.expires.Format(time.RFC3339), second.expires.Format(time.RFC3339)
 		if data["previous_valid_until"] != until || data["expires_at"] != expires {
-			t.Errorf("rotate answers %v; the old token lives until %s, the new one until %s", data, first.expires, second.expires)
+			t.Errorf("rotate returns %v; the old token lives until %s, the new one until %s", data, first.expires, second.expires)
 		}
 		if !s.Simulator.TokenAlive(first.access) {
 			t.Error("the old token was killed: it is superseded, not revoked")
@@ -69,7 +69,7 @@ func TestRotate_UnusedAccountHasNoPrevious(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		data := s.mustRotate()
 		if data["previous_token_id"] != "" || data["previous_valid_until"] != "" {
-			t.Errorf("rotate answers %v, want no previous token", data)
+			t.Errorf("rotate returns %v, want no previous token", data)
 		}
 		if a := s.token("app"); a.id != data["token_id"] || s.logins() != 1 {
 			t.Errorf("%d logins, want that of rotate, whose token is shared", s.logins())
@@ -100,7 +100,7 @@ func TestRotate_OncePerTenSeconds(t *testing.T) {
 		advance(1100 * time.Millisecond)
 		again, err := s.rotate()
 		if err != nil || again["token_id"] == made["token_id"] || again["previous_token_id"] != made["token_id"] {
-			t.Errorf("after 10 s rotate answers %v (%v)", again, err)
+			t.Errorf("after 10 s rotate returns %v (%v)", again, err)
 		}
 		_ = first
 	})
@@ -128,7 +128,7 @@ func TestRotate_ConcurrentCallsMakeOneLogin(t *testing.T) {
 	})
 }
 
-// TestRotate_FailureKeepsBackoffSuccessEndsIt: rotate that fails keeps the pause and one that succeeds ends it.
+// TestRotate_FailureKeepsBackoffSuccessEndsIt: rotate that fails keeps the backoff and one that succeeds ends it.
 func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -139,35 +139,32 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 		{"refused", simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest},
 		{"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 20 * time.Minute}, http.StatusTooManyRequests},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				s.Simulator.SetFault(simulator.JWT, c.fault)
-				s.failed("app")
-				next := s.status()["next_attempt_at"]
-				advance(2 * time.Minute)
-				if _, err := s.rotate(); err == nil || codeOf(err) != c.code {
-					t.Fatalf("rotate against an upstream that refuses: %v (%d), want %d", err, codeOf(err), c.code)
-				}
-				if counted := s.Simulator.Counters(); counted.Logins != 2 || counted.Faulted != 2 {
-					t.Fatalf("%d logins, %d refused; want 2: in a pause rotate logs in as well", counted.Logins, counted.Faulted)
-				}
-				if now := s.status()["next_attempt_at"]; now != next {
-					t.Errorf("rotate that failed moved the next attempt from %v to %v", next, now)
-				}
-				if got := codeOf(s.failure("app")); got != c.code {
-					t.Errorf("a read in the pause answers %d, want %d", got, c.code)
-				}
-				advance(2 * time.Minute)
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-				s.mustRotate()
-				s.token("app")
-				if state := s.status()["state"]; state != "ready" {
-					t.Errorf("state %v after rotate succeeded, want ready", state)
-				}
-				s.wantLogins(3)
-			})
+		timed(t, c.name, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.Simulator.SetFault(simulator.JWT, c.fault)
+			s.failed("app")
+			next := s.status()["next_attempt_at"]
+			advance(2 * time.Minute)
+			if _, err := s.rotate(); err == nil || codeOf(err) != c.code {
+				t.Fatalf("rotate against an upstream that refuses: %v (%d), want %d", err, codeOf(err), c.code)
+			}
+			if counted := s.Simulator.Counters(); counted.Logins != 2 || counted.Faulted != 2 {
+				t.Fatalf("%d logins, %d refused; want 2: rotate logs in during a backoff", counted.Logins, counted.Faulted)
+			}
+			if now := s.status()["next_attempt_at"]; now != next {
+				t.Errorf("rotate that failed moved the next attempt from %v to %v", next, now)
+			}
+			if got := codeOf(s.failure("app")); got != c.code {
+				t.Errorf("a read during the backoff returns %d, want %d", got, c.code)
+			}
+			advance(2 * time.Minute)
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			s.mustRotate()
+			s.token("app")
+			if state := s.status()["state"]; state != "ready" {
+				t.Errorf("state %v after rotate succeeded, want ready", state)
+			}
+			s.wantLogins(3)
 		})
 	}
 }
@@ -196,11 +193,11 @@ func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 	})
 }
 
-// TestRotate_NotMadeSaysSo: rotate that was not made says so. Whoever has had the account unlocked by the vendor must not take
-// the old refusal for a new one.
+// TestRotate_NotMadeSaysSo: rotate that was not made says so. An operator who has had the account unlocked by the vendor must
+// not take the old refusal for a new one.
 func TestRotate_NotMadeSaysSo(t *testing.T) {
 	t.Parallel()
-	const untried = "no new one was made: rotate/ makes one again from "
+	const untried = "no new one was made: rotate/ logs in again from "
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.changePassword()
@@ -254,7 +251,7 @@ func TestRotate_KeepsProbeSchedule(t *testing.T) {
 			t.Errorf("state %v, want rejected: the breaker is open", state)
 		}
 		if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
-			t.Errorf("a read answers %d, want 400: the breaker is open", got)
+			t.Errorf("a read returns %d, want 400: the breaker is open", got)
 		}
 		s.readEvery("app", time.Minute, 6*time.Hour)
 		times := s.Upstream.LoginTimes()
@@ -280,7 +277,7 @@ func TestRotate_AbsentConfigRefused(t *testing.T) {
 	})
 }
 
-// TestRotate_BlockedIsNoRotation: rotate that could not be begun is no rotation. Whoever tries once more is not to take the old
+// TestRotate_BlockedIsNoRotation: rotate that could not begin is no rotation. An operator who tries again must not take the old
 // token for a new one.
 func TestRotate_BlockedIsNoRotation(t *testing.T) {
 	t.Parallel()
@@ -290,11 +287,11 @@ func TestRotate_BlockedIsNoRotation(t *testing.T) {
 		advance(time.Minute)
 		s.Storage.FailPuts(1)
 		if data, err := s.rotate(); err == nil {
-			t.Fatalf("rotate answers %v though storage took nothing", data)
+			t.Fatalf("rotate returns %v although storage failed", data)
 		}
 		advance(3 * time.Second)
 		if data := s.mustRotate(); data["token_id"] == first.id || data["previous_token_id"] != first.id {
-			t.Errorf("rotate answers %v, want a new token in place of %s", data, first.id)
+			t.Errorf("rotate returns %v, want a new token in place of %s", data, first.id)
 		}
 		s.wantLogins(2)
 	})

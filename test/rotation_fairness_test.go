@@ -66,43 +66,40 @@ func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	for _, hanging := range []int{60, 150} {
 		for _, every := range []time.Duration{0, 5 * time.Second, time.Second} {
-			t.Run(fmt.Sprintf("%d accounts, read every %s", hanging, every), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
-					h := s.onHosts()
-					s.EveryMinute()
-					for n := range hanging {
-						s.accountOn("hanging.test", account(n))
+			timed(t, fmt.Sprintf("%d accounts, read every %s", hanging, every), func(t *testing.T) {
+				s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
+				h := s.onHosts()
+				s.EveryMinute()
+				for n := range hanging {
+					s.accountOn("hanging.test", account(n))
+				}
+				advance(2 * time.Minute) // the others are due first
+				began := time.Now()
+				s.accountOn("healthy.test", "healthy")
+				h.hang("hanging.test")
+				due, end := began.Add(time.Hour*66/100), began.Add(time.Hour)
+				for time.Now().Before(end) {
+					if every == 0 {
+						advanceUntil(end)
+						break
 					}
-					advance(2 * time.Minute) // the others are due first
-					began := time.Now()
-					s.accountOn("healthy.test", "healthy")
-					h.hang("hanging.test")
-					due, end := began.Add(time.Hour*66/100), began.Add(time.Hour)
-					for time.Now().Before(end) {
-						if every == 0 {
-							advanceUntil(end)
-							break
-						}
-						if _, err := s.ask(t.Context(), "healthy", nil); err != nil {
-							t.Fatalf("a read of the healthy account: %v", err)
-						}
-						// Those of the host that hangs are in use as well.
-						_, _ = s.ask(t.Context(), account(int(time.Since(began)/every)%hanging), nil)
-						advance(every)
+					if _, err := s.ask(t.Context(), "healthy", nil); err != nil {
+						t.Fatalf("a read of the healthy account: %v", err)
 					}
-					logins := h.loginsOf("healthy")
-					if len(logins) < 2 {
-						t.Fatalf("the account of the healthy host was not rotated in %s; it was due after %s", end.Sub(began), due.Sub(began))
-					}
-					if late := logins[1].Sub(due); late > time.Minute {
-						t.Errorf("the account of the healthy host was rotated %s late", late)
-					}
-					if tried := len(h.loginsOf(account(0))); tried < 2 {
-						t.Error("the accounts of the hanging host were not due: this tests nothing")
-					}
-				})
+					// Those of the host that hangs are in use as well.
+					_, _ = s.ask(t.Context(), account(int(time.Since(began)/every)%hanging), nil)
+					advance(every)
+				}
+				logins := h.loginsOf("healthy")
+				if len(logins) < 2 {
+					t.Fatalf("the account of the healthy host was not rotated in %s; it was due after %s", end.Sub(began), due.Sub(began))
+				}
+				if late := logins[1].Sub(due); late > time.Minute {
+					t.Errorf("the account of the healthy host was rotated %s late", late)
+				}
+				if tried := len(h.loginsOf(account(0))); tried < 2 {
+					t.Error("the accounts of the hanging host were not due: this tests nothing")
+				}
 			})
 		}
 	}

@@ -40,62 +40,59 @@ func (s *testMount) rotations() map[string]int {
 func TestScheduler_RotatesEightAccountsAtATime(t *testing.T) {
 	t.Parallel()
 	for _, reading := range []bool{false, true} {
-		t.Run(fmt.Sprintf("read meanwhile: %t", reading), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				const many = 200
-				s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
-				s.EveryMinute()
-				s.accounts(many)
+		timed(t, fmt.Sprintf("read meanwhile: %t", reading), func(t *testing.T) {
+			const many = 200
+			s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
+			s.EveryMinute()
+			s.accounts(many)
+			for n := range many {
+				s.token(account(n))
+			}
+			first := s.logins()
+			if first != many {
+				t.Fatalf("%d logins, want one an account", first)
+			}
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
+			s.Upstream.Reset()
+			advance(39 * time.Minute)
+			end := time.Now().Add(5 * time.Minute)
+			var readers sync.WaitGroup
+			if reading {
 				for n := range many {
-					s.token(account(n))
-				}
-				first := s.logins()
-				if first != many {
-					t.Fatalf("%d logins, want one an account", first)
-				}
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
-				s.Upstream.Reset()
-				advance(39 * time.Minute)
-				end := time.Now().Add(5 * time.Minute)
-				var readers sync.WaitGroup
-				if reading {
-					for n := range many {
-						readers.Go(func() {
-							time.Sleep(time.Duration(n) * 20 * time.Millisecond)
-							for time.Now().Before(end) {
-								from := time.Now()
-								if _, err := s.ask(t.Context(), account(n), nil); err != nil {
-									t.Error(err)
-								}
-								if waited := time.Since(from); waited > 2*time.Second {
-									t.Errorf("a read was held up for %s", waited)
-								}
-								time.Sleep(4 * time.Second)
+					readers.Go(func() {
+						time.Sleep(time.Duration(n) * 20 * time.Millisecond)
+						for time.Now().Before(end) {
+							from := time.Now()
+							if _, err := s.ask(t.Context(), account(n), nil); err != nil {
+								t.Error(err)
 							}
-						})
-					}
+							if waited := time.Since(from); waited > 2*time.Second {
+								t.Errorf("a read was held up for %s", waited)
+							}
+							time.Sleep(4 * time.Second)
+						}
+					})
 				}
-				readers.Wait()
-				advanceUntil(end)
-				if most := s.Upstream.MostInFlight(""); most > 8 || most < 2 {
-					t.Errorf("%d logins in flight at once, want at most 8", most)
+			}
+			readers.Wait()
+			advanceUntil(end)
+			if most := s.Upstream.MostInFlight(""); most > 8 || most < 2 {
+				t.Errorf("%d logins in flight at once, want at most 8", most)
+			}
+			for n := range many {
+				if got := s.rotations()[account(n)]; got != 1 {
+					t.Fatalf("account %d was rotated %d times, want once", n, got)
 				}
-				for n := range many {
-					if got := s.rotations()[account(n)]; got != 1 {
-						t.Fatalf("account %d was rotated %d times, want once", n, got)
-					}
-				}
-				if doubled := s.Upstream.Concurrent(); len(doubled) > 0 {
-					t.Errorf("more than one login in flight for %v", doubled)
-				}
-			})
+			}
+			if doubled := s.Upstream.Concurrent(); len(doubled) > 0 {
+				t.Errorf("more than one login in flight for %v", doubled)
+			}
 		})
 	}
 }
 
-// TestScheduler_HangingAccountsDelayNoOthers: accounts that hang do not keep the others from their rotation.
-// TestAnAccountThatHangsDoesNotHoldUpTheOthers: eight that hang must not take all the places for good.
+// TestScheduler_HangingAccountsDelayNoOthers: accounts that hang do not keep the others from their rotation, even when eight of them
+// hang, which is as many as may log in at the same time.
 func TestScheduler_HangingAccountsDelayNoOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -144,7 +141,7 @@ func TestStop_EndsLoginsAtOnce(t *testing.T) {
 		for n := range many {
 			readers.Go(func() {
 				if _, err := s.ask(t.Context(), account(n), nil); codeOf(err) != 503 {
-					t.Errorf("a reader during a stop was answered %d (%v), want 503", codeOf(err), err)
+					t.Errorf("a reader during a stop got %d (%v), want 503", codeOf(err), err)
 				}
 			})
 		}

@@ -27,7 +27,7 @@ func TestSchema_FactoryWithEmptyConfiguration(t *testing.T) {
 		}
 		versioned, ok := b.(logical.PluginVersioner)
 		if !ok {
-			t.Fatal("the backend tells no version")
+			t.Fatal("the backend has no version")
 		}
 		if got := versioned.PluginVersion().Version; got != "v1.2.3" {
 			t.Errorf("version is %s, want v1.2.3", got)

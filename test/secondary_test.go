@@ -32,34 +32,31 @@ func TestSecondary_WritesElsewhereDoNotMultiplyLogins(t *testing.T) {
 			return map[string]any{"headers": map[string]any{"X-Branch": fmt.Sprint(n)}, "verify_connection": false}
 		}, 6},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := newClusters(t, time.Hour)
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second})
-				for n := range 20 {
-					go func() { _, _ = s.ask(t.Context(), "app", nil) }()
-					advance(500 * time.Millisecond)
-					s.elsewhere("config/gst", c.write(n))
-					advance(500 * time.Millisecond)
-				}
-				if got := s.logins(); got > c.most || got == 0 {
-					t.Errorf("%d logins in 20 s of writes elsewhere, want 1 to %d", got, c.most)
-				}
-				if most := s.Upstream.MostInFlight(""); most > 1 {
-					t.Errorf("%d logins in flight at once, want 1", most)
-				}
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-				advance(time.Minute)
-				s.token("app")
-			})
+		timed(t, c.name, func(t *testing.T) {
+			s := newClusters(t, time.Hour)
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second})
+			for n := range 20 {
+				go func() { _, _ = s.ask(t.Context(), "app", nil) }()
+				advance(500 * time.Millisecond)
+				s.elsewhere("config/gst", c.write(n))
+				advance(500 * time.Millisecond)
+			}
+			if got := s.logins(); got > c.most || got == 0 {
+				t.Errorf("%d logins in 20 s of writes elsewhere, want 1 to %d", got, c.most)
+			}
+			if most := s.Upstream.MostInFlight(""); most > 1 {
+				t.Errorf("%d logins in flight at once, want 1", most)
+			}
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			advance(time.Minute)
+			s.token("app")
 		})
 	}
 }
 
-// TestSecondary_WriteElsewhereAndStatusListAreNoUse: an account that nobody reads is left alone, though its settings are written
+// TestSecondary_RemoteWriteAndListAreNoUse: an account without reads is left alone, though its settings are written
 // elsewhere and its status is looked at.
-func TestSecondary_WriteElsewhereAndStatusListAreNoUse(t *testing.T) {
+func TestSecondary_RemoteWriteAndListAreNoUse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newClusters(t, time.Hour)
@@ -83,7 +80,7 @@ func TestSecondary_WriteElsewhereAndStatusListAreNoUse(t *testing.T) {
 	})
 }
 
-// TestMemory_MissingNamesAreNotKept: whoever asks for names that do not exist, and hangs up, fills no memory.
+// TestMemory_MissingNamesAreNotKept: requests for names that do not exist use no memory.
 func TestMemory_MissingNamesAreNotKept(t *testing.T) { //nolint:paralleltest // it measures memory
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)

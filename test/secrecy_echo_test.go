@@ -16,9 +16,9 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// echoes are upstreams that answer with what they were sent, in every place in which an error can stand.
+// echoes are upstreams that response with what they were sent, in every place in which an error can stand.
 func echoes() map[string]func(w http.ResponseWriter, sent string) {
-	answer := func(status int, contentType string, body func(sent string) string) func(http.ResponseWriter, string) {
+	response := func(status int, contentType string, body func(sent string) string) func(http.ResponseWriter, string) {
 		return func(w http.ResponseWriter, sent string) {
 			w.Header().Set("Content-Type", contentType)
 			w.WriteHeader(status)
@@ -33,26 +33,26 @@ func echoes() map[string]func(w http.ResponseWriter, sent string) {
 	}
 	const jsonType = "application/json"
 	all := map[string]func(http.ResponseWriter, string){
-		"JSON error 400":         answer(400, jsonType, inJSON(`{"error":%s}`)),
-		"JSON error 206":         answer(206, jsonType, inJSON(`{"error":%s}`)),
-		"JSON error 200":         answer(200, jsonType, inJSON(`{"error":%s}`)),
-		"JSON description 401":   answer(401, jsonType, inJSON(`{"error":"invalid_grant","error_description":%s}`)),
-		"JSON detail 403":        answer(403, jsonType, inJSON(`{"detail":%s}`)),
-		"JSON message 500":       answer(500, jsonType, inJSON(`{"message":%s}`)),
-		"JSON field errors":      answer(400, jsonType, inJSON(`{"password":[%s]}`)),
-		"JSON non-field errors":  answer(400, jsonType, inJSON(`{"non_field_errors":[%s]}`)),
-		"JSON key":               answer(400, jsonType, inJSON(`{%s:"bad"}`)),
-		"JSON array of problems": answer(400, jsonType, inJSON(`[{"errorCode":"240101","title":%[1]s,"detail":%[1]s}]`)),
-		"JSON problem":           answer(400, jsonType, inJSON(`{"errorCode":%[1]s,"invalid-params":[{"name":%[1]s}]}`)),
-		"JSON nested":            answer(400, jsonType, inJSON(`{"error":{"message":%s}}`)),
-		"HTML":                   answer(502, "text/html", func(sent string) string { return "<html>" + sent + "</html>" }),
-		"plain text":             answer(400, "text/plain", func(sent string) string { return sent }),
-		"SOAP fault": answer(500, "text/xml", func(sent string) string {
+		"JSON error 400":         response(400, jsonType, inJSON(`{"error":%s}`)),
+		"JSON error 206":         response(206, jsonType, inJSON(`{"error":%s}`)),
+		"JSON error 200":         response(200, jsonType, inJSON(`{"error":%s}`)),
+		"JSON description 401":   response(401, jsonType, inJSON(`{"error":"invalid_grant","error_description":%s}`)),
+		"JSON detail 403":        response(403, jsonType, inJSON(`{"detail":%s}`)),
+		"JSON message 500":       response(500, jsonType, inJSON(`{"message":%s}`)),
+		"JSON field errors":      response(400, jsonType, inJSON(`{"password":[%s]}`)),
+		"JSON non-field errors":  response(400, jsonType, inJSON(`{"non_field_errors":[%s]}`)),
+		"JSON key":               response(400, jsonType, inJSON(`{%s:"bad"}`)),
+		"JSON array of problems": response(400, jsonType, inJSON(`[{"errorCode":"240101","title":%[1]s,"detail":%[1]s}]`)),
+		"JSON problem":           response(400, jsonType, inJSON(`{"errorCode":%[1]s,"invalid-params":[{"name":%[1]s}]}`)),
+		"JSON nested":            response(400, jsonType, inJSON(`{"error":{"message":%s}}`)),
+		"HTML":                   response(502, "text/html", func(sent string) string { return "<html>" + sent + "</html>" }),
+		"plain text":             response(400, "text/plain", func(sent string) string { return sent }),
+		"SOAP fault": response(500, "text/xml", func(sent string) string {
 			return `<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>` +
 				`<e:Fault><faultcode>e:Client</faultcode><faultstring><![CDATA[` + sent +
 				`]]></faultstring></e:Fault></e:Body></e:Envelope>`
 		}),
-		"SOAP error": answer(200, "text/xml", func(sent string) string {
+		"SOAP error": response(200, "text/xml", func(sent string) string {
 			return `<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>` +
 				`<a:access_tokenResponse xmlns:a="urn:server"><error><![CDATA[` + sent +
 				`]]></error></a:access_tokenResponse></e:Body></e:Envelope>`
@@ -68,10 +68,10 @@ func echoes() map[string]func(w http.ResponseWriter, sent string) {
 	return all
 }
 
-// answering is a mount whose upstream answers every login with reply, and a logbook.
-func answering(t *testing.T, reply func(http.ResponseWriter, mounttest.Request)) (*testMount, *logbook) {
+// mountWithUpstream is a mount whose upstream sends every login to reply, and a log.
+func mountWithUpstream(t *testing.T, reply func(http.ResponseWriter, mounttest.Request)) (*testMount, *logBuffer) {
 	t.Helper()
-	book := &logbook{}
+	book := &logBuffer{}
 	w := newTestMountWith(t, func(w *testMount) {
 		w.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: book, JSONFormat: true})
 		w.Upstream.Replace(func(rw http.ResponseWriter, r *http.Request) {
@@ -104,7 +104,7 @@ func TestSecrecy_EchoedSecretsNotPassedOn(t *testing.T) {
 		for which, echo := range echoes() {
 			timed(t, f.name+" "+which, func(t *testing.T) {
 				var pick func(mounttest.Request) string
-				w, book := answering(t, func(rw http.ResponseWriter, r mounttest.Request) { echo(rw, pick(r)) })
+				w, book := mountWithUpstream(t, func(rw http.ResponseWriter, r mounttest.Request) { echo(rw, pick(r)) })
 				var words []string
 				for n, p := range f.picks() {
 					pick = p
@@ -152,13 +152,13 @@ func TestSecrecy_UpstreamTextIsCut(t *testing.T) {
 		"many problems":      `[` + strings.TrimSuffix(strings.Repeat(`{"errorCode":"240009","title":"canary-not"},`, 500), ",") + `]`,
 		"control characters": `{"error":"a\u0000b\u001b[31mc\r\nd\u2028e"}`,
 	}
-	for name, answer := range bodies {
+	for name, response := range bodies {
 		timed(t, name, func(t *testing.T) {
 			f := jwtV1()
-			w, book := answering(t, func(rw http.ResponseWriter, _ mounttest.Request) {
+			w, book := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) {
 				rw.Header().Set("Content-Type", "application/json")
 				rw.WriteHeader(http.StatusBadRequest)
-				_, _ = io.WriteString(rw, answer)
+				_, _ = io.WriteString(rw, response)
 			})
 			w.mount(f)
 			r := w.refusal(logical.ReadOperation, "token/app", nil)

@@ -16,7 +16,7 @@ import (
 )
 
 // collectMessages lets everything happen to the config "gst" and its role "app" that can, and gives every word that the engine
-// said about it: errors, warnings, and all answers but those of token/.
+// said about it: errors, warnings, and all responses but those of token/.
 func (w *testMount) collectMessages(f fixture) []string {
 	w.t.Helper()
 	var said []string
@@ -79,7 +79,7 @@ func (w *testMount) collectMessages(f fixture) []string {
 	return said
 }
 
-// issued are all tokens that the upstream has answered with, refresh tokens included.
+// issued are all tokens that the upstream has returned, refresh tokens included.
 func (w *testMount) issued() []string {
 	w.t.Helper()
 	shape := regexp.MustCompile(`ey[\w-]{10,}\.[\w-]+\.[\w-]+|\b[0-9a-f]{40}\b`)

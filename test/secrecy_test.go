@@ -19,28 +19,28 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// logbook keeps every log line.
-type logbook struct {
+// logBuffer keeps every log line.
+type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (l *logbook) Write(b []byte) (int, error) {
+func (l *logBuffer) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(b)
 }
 
-func (l *logbook) String() string {
+func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
 }
 
-// logged is a mount with the fixture's config and role, and a logbook of all levels.
-func (f fixture) logged(t *testing.T) (*testMount, *logbook) {
+// logged is a mount with the fixture's config and role, and a logBuffer of all levels.
+func (f fixture) logged(t *testing.T) (*testMount, *logBuffer) {
 	t.Helper()
-	book := &logbook{}
+	book := &logBuffer{}
 	w := newTestMountWith(t, func(w *testMount) {
 		w.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: book, JSONFormat: true})
 	}, f.account)
@@ -79,8 +79,8 @@ func disguises(f fixture) []string {
 	return slices.Compact(all)
 }
 
-// TestSecrecy_NothingLoggedOrAnswered: no secret is logged or said.
-func TestSecrecy_NothingLoggedOrAnswered(t *testing.T) {
+// TestSecrecy_NothingLoggedOrReturned: no secret is logged or said.
+func TestSecrecy_NothingLoggedOrReturned(t *testing.T) {
 	t.Parallel()
 	for _, plain := range variants() {
 		for kind, f := range map[string]fixture{"plain": plain, "awkward": plain.awkward()} {
@@ -130,7 +130,7 @@ func TestLogs_WholeLinesNameConfig(t *testing.T) {
 func TestSecrecy_FormatVerbsAreText(t *testing.T) {
 	t.Parallel()
 	const verbs = "100%d %s %v %!(NOVERB)"
-	timed(t, "in a pause", func(t *testing.T) {
+	timed(t, "during a backoff", func(t *testing.T) {
 		w := jwtV1().mounted(t, "paused", true, "pause_reason", verbs)
 		w.badRequest(logical.ReadOperation, "token/app", nil, verbs)
 	})
@@ -145,7 +145,7 @@ func TestSecrecy_FormatVerbsAreText(t *testing.T) {
 	})
 }
 
-// TestSecrecy_OnlyTokenResponsesHaveTokens: no secret is in an answer that is not the token.
+// TestSecrecy_OnlyTokenResponsesHaveTokens: no secret is in a response that is not the token.
 func TestSecrecy_OnlyTokenResponsesHaveTokens(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {

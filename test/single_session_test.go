@@ -78,7 +78,7 @@ func TestSingleSession_ClientsHoldNoDeadToken(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, latency())
 		s.EveryMinute()
 		f := newFleet(s, 10, 1)
-		f.mayHoldDead = true // without a lease a client cannot know: it is told when the next token is due
+		f.mayHoldDead = true // without a lease a client cannot know: ttl is the time until the next rotation
 		f.run(8 * time.Hour)
 		f.check(t)
 		f.served(t)
@@ -92,45 +92,36 @@ func TestSingleSession_ClientsHoldNoDeadToken(t *testing.T) {
 func TestSingleSession_SuspectAfterCrashDuringLogin(t *testing.T) {
 	t.Parallel()
 	for name, restarts := range map[string]int{"once": 1, "and reloaded after a login that failed": 2} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := singleSessionMount(t, time.Hour)
-				first := s.token("app")
-				advance(10 * time.Minute)
-				release := s.Upstream.Hold()
-				go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
-				advance(time.Second)
-				if s.logins() != 2 || s.Simulator.TokenAlive(first.access) {
-					t.Fatal("the login that is to be cut off has not killed the old token")
+		timed(t, name, func(t *testing.T) {
+			s := singleSessionMount(t, time.Hour)
+			first := s.token("app")
+			advance(10 * time.Minute)
+			release := s.Upstream.Hold()
+			go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
+			advance(time.Second)
+			if s.logins() != 2 || s.Simulator.TokenAlive(first.access) {
+				t.Fatal("the login that is to be cut off has not killed the old token")
+			}
+			if restarts > 1 {
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+			}
+			s.Crash()
+			release()
+			s.wantNoDeadToken("the login in mid-crash")
+			if restarts > 1 {
+				advance(2 * time.Second)
+				s.wantNoDeadToken("the login in mid-crash")
+				if s.Simulator.Counters().Faulted == 0 {
+					t.Fatal("the upstream was not asked")
 				}
-				if restarts > 1 {
-					s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-				}
-				s.Crash()
-				release()
-				dead := func() {
-					t.Helper()
-					if a, err := s.ask(t.Context(), "app", nil); err == nil && !s.Simulator.TokenAlive(a.access) {
-						t.Fatal("a token was served that the login in mid-crash has killed")
-					}
-				}
-				dead()
-				if restarts > 1 {
-					advance(2 * time.Second)
-					dead()
-					if s.Simulator.Counters().Faulted == 0 {
-						t.Fatal("the upstream was not asked")
-					}
-					s.Reload()
-					dead()
-					s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-				}
-				advance(time.Minute)
-				if a := s.token("app"); !s.Simulator.TokenAlive(a.access) {
-					t.Error("a dead token was served")
-				}
-			})
+				s.Reload()
+				s.wantNoDeadToken("the login in mid-crash")
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			}
+			advance(time.Minute)
+			if a := s.token("app"); !s.Simulator.TokenAlive(a.access) {
+				t.Error("a dead token was served")
+			}
 		})
 	}
 }
@@ -139,27 +130,22 @@ func TestSingleSession_SuspectAfterCrashDuringLogin(t *testing.T) {
 func TestSingleSession_SuspectTokenSurvivesConfigWrites(t *testing.T) {
 	t.Parallel()
 	for name, blind := range map[string]bool{"taken up at start": false, "taken up by the write": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := singleSessionMount(t, time.Hour)
-				s.token("app")
-				advance(10 * time.Minute)
-				release := s.Upstream.Hold()
-				go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
-				advance(time.Second)
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-				if blind {
-					s.Storage.Fail(mounttest.List, "token/", mounttest.ErrStorage())
-				}
-				s.Crash()
-				release()
-				s.write("config/gst", map[string]any{"pause_reason": "being looked at"})
-				s.Reload()
-				if a, err := s.ask(t.Context(), "app", nil); err == nil && !s.Simulator.TokenAlive(a.access) {
-					t.Error("a token was served that the login in mid-crash has killed")
-				}
-			})
+		timed(t, name, func(t *testing.T) {
+			s := singleSessionMount(t, time.Hour)
+			s.token("app")
+			advance(10 * time.Minute)
+			release := s.Upstream.Hold()
+			go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
+			advance(time.Second)
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+			if blind {
+				s.Storage.Fail(mounttest.List, "token/", mounttest.ErrStorage())
+			}
+			s.Crash()
+			release()
+			s.write("config/gst", map[string]any{"pause_reason": "being looked at"})
+			s.Reload()
+			s.wantNoDeadToken("the login in mid-crash")
 		})
 	}
 }
@@ -182,14 +168,12 @@ func TestSingleSession_SuspectAfterCrashDuringVerification(t *testing.T) {
 		}
 		s.Crash()
 		release()
-		if a, err := s.ask(t.Context(), "app", nil); err == nil && !s.Simulator.TokenAlive(a.access) {
-			t.Error("a token was served that the verification in mid-crash has killed")
-		}
+		s.wantNoDeadToken("the verification in mid-crash")
 	})
 }
 
 // TestSingleSession_SuspectAfterLostResponse: a single session whose login is lost on the way back does not serve the old
-// token. TestASingleSessionWhoseLoginIsLostOnTheWayBack is the same without a crash: the upstream has logged in, and nobody
+// token. TestSingleSession_SuspectAfterLostResponse is the same without a crash: the upstream has logged in, and nobody
 // knows.
 func TestSingleSession_SuspectAfterLostResponse(t *testing.T) {
 	t.Parallel()
@@ -199,21 +183,16 @@ func TestSingleSession_SuspectAfterLostResponse(t *testing.T) {
 			_, _ = s.do(s.t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := singleSessionMount(t, time.Hour)
-				first := s.token("app")
-				advance(10 * time.Minute)
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultCut})
-				login(s)
-				if s.Simulator.Counters().Faulted != 1 || s.Simulator.TokenAlive(first.access) {
-					t.Fatal("the login was not cut, or has not killed the old token")
-				}
-				if a, err := s.ask(t.Context(), "app", nil); err == nil && !s.Simulator.TokenAlive(a.access) {
-					t.Error("a token was served that the lost login has killed")
-				}
-			})
+		timed(t, name, func(t *testing.T) {
+			s := singleSessionMount(t, time.Hour)
+			first := s.token("app")
+			advance(10 * time.Minute)
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultCut})
+			login(s)
+			if s.Simulator.Counters().Faulted != 1 || s.Simulator.TokenAlive(first.access) {
+				t.Fatal("the login was not cut, or has not killed the old token")
+			}
+			s.wantNoDeadToken("the lost login")
 		})
 	}
 }

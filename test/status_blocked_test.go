@@ -15,7 +15,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// count is a whole number of an answer, whatever Go type it has.
+// count is a whole number of a response, whatever Go type it has.
 func count(t *testing.T, data map[string]any, field string) string {
 	t.Helper()
 	return fmt.Sprint(data[field])
@@ -37,52 +37,49 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 			return err
 		}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				s.Storage.FailPuts(1 << 30)
-				err := c.ask(s)
-				if err == nil || !strings.Contains(err.Error(), "no space left on device") {
-					t.Fatalf("%v, want the storage's own error", err)
+		timed(t, c.name, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.Storage.FailPuts(1 << 30)
+			err := c.ask(s)
+			if err == nil || !strings.Contains(err.Error(), "no space left on device") {
+				t.Fatalf("%v, want the storage's own error", err)
+			}
+			if got := s.logins(); got != 0 {
+				t.Fatalf("%d logins: one began", got)
+			}
+			status := s.status()
+			if status["state"] != "backing_off" || status["last_error_kind"] != "blocked" {
+				t.Errorf("state %v, last_error_kind %v, want backing_off and blocked", status["state"], status["last_error_kind"])
+			}
+			if said := fmt.Sprint(status["last_error"]); !strings.Contains(said, "no space left on device") {
+				t.Errorf("last_error is %q, want the storage's own error in it", said)
+			}
+			if message := fmt.Sprint(status["message"]); !strings.Contains(message, "stor") {
+				t.Errorf("message is %q, want one about the storage", message)
+			}
+			for _, field := range []string{"consecutive_failures", "login_failures"} {
+				if got := count(t, status, field); got == "0" {
+					t.Errorf("%s is %s after a login that could not begin", field, got)
 				}
-				if got := s.logins(); got != 0 {
-					t.Fatalf("%d logins: one began", got)
-				}
-				status := s.status()
-				if status["state"] != "backing_off" || status["last_error_kind"] != "blocked" {
-					t.Errorf("state %v, last_error_kind %v, want backing_off and blocked", status["state"], status["last_error_kind"])
-				}
-				if said := fmt.Sprint(status["last_error"]); !strings.Contains(said, "no space left on device") {
-					t.Errorf("last_error is %q, want the storage's own error in it", said)
-				}
-				if message := fmt.Sprint(status["message"]); !strings.Contains(message, "stor") {
-					t.Errorf("message is %q, want one about the storage", message)
-				}
-				for _, field := range []string{"consecutive_failures", "login_failures"} {
-					if got := count(t, status, field); got == "0" {
-						t.Errorf("%s is %s after a login that could not begin", field, got)
-					}
-				}
-				list, err := s.do(t.Context(), logical.ListOperation, "status/", nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				info, _ := list.Data["key_info"].(map[string]any)
-				if entry, _ := info["gst"].(map[string]any); entry["state"] != "backing_off" {
-					t.Errorf("list status says %v, want backing_off", entry)
-				}
-				metrics := fmt.Sprintf("%s", s.read("metrics").Data[logical.HTTPRawBody])
-				if !strings.Contains(metrics, `result="blocked"} `) {
-					t.Error("metrics count no login of kind blocked")
-				}
-				s.Storage.Heal()
-				advance(2 * time.Minute)
-				s.token("app")
-				if status := s.status(); status["state"] != "ready" || count(t, status, "consecutive_failures") != "0" {
-					t.Errorf("state %v with %v failures, want ready with none", status["state"], status["consecutive_failures"])
-				}
-			})
+			}
+			list, err := s.do(t.Context(), logical.ListOperation, "status/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			info, _ := list.Data["key_info"].(map[string]any)
+			if entry, _ := info["gst"].(map[string]any); entry["state"] != "backing_off" {
+				t.Errorf("list status says %v, want backing_off", entry)
+			}
+			metrics := fmt.Sprintf("%s", s.read("metrics").Data[logical.HTTPRawBody])
+			if !strings.Contains(metrics, `result="blocked"} `) {
+				t.Error("metrics count no login of kind blocked")
+			}
+			s.Storage.Heal()
+			advance(2 * time.Minute)
+			s.token("app")
+			if status := s.status(); status["state"] != "ready" || count(t, status, "consecutive_failures") != "0" {
+				t.Errorf("state %v with %v failures, want ready with none", status["state"], status["consecutive_failures"])
+			}
 		})
 	}
 }
@@ -146,27 +143,24 @@ func TestStatus_NextAttemptOnlyInHold(t *testing.T) {
 		}},
 	} {
 		for _, restart := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, restart %t", c.name, restart), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					s := gstMount(t, time.Hour)
-					c.do(s)
-					if restart {
-						s.Reload()
-						synctest.Wait()
-					}
-					status := s.status()
-					next := fmt.Sprint(status["next_attempt_at"])
-					if next == "" {
-						return
-					}
-					at, err := time.Parse(time.RFC3339, next)
-					held := status["state"] == "backing_off" || status["state"] == "rejected"
-					if err != nil || !held || !at.After(time.Now()) {
-						t.Errorf("next_attempt_at is %s in state %v at %s, want it empty: there is no hold", next, status["state"],
-							time.Now().UTC().Format(time.RFC3339))
-					}
-				})
+			timed(t, fmt.Sprintf("%s, restart %t", c.name, restart), func(t *testing.T) {
+				s := gstMount(t, time.Hour)
+				c.do(s)
+				if restart {
+					s.Reload()
+					synctest.Wait()
+				}
+				status := s.status()
+				next := fmt.Sprint(status["next_attempt_at"])
+				if next == "" {
+					return
+				}
+				at, err := time.Parse(time.RFC3339, next)
+				held := status["state"] == "backing_off" || status["state"] == "rejected"
+				if err != nil || !held || !at.After(time.Now()) {
+					t.Errorf("next_attempt_at is %s in state %v at %s, want it empty: there is no hold", next, status["state"],
+						time.Now().UTC().Format(time.RFC3339))
+				}
 			})
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -17,7 +16,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// cause is a way in which a login fails, and what an operator is to be told.
+// cause is a way in which a login fails, and the message that an operator must get.
 type cause struct {
 	name string
 	make func(t *testing.T) *testMount
@@ -72,7 +71,7 @@ func causes() []cause {
 			given: map[string]any{"scope": "accounts", "client_secret": "secret-of-desk"},
 		},
 		{
-			name: "upstream down", kind: "unavailable", state: "backing_off", words: []string{"cannot be reached|closed|no answer"},
+			name: "upstream down", kind: "unavailable", state: "backing_off", words: []string{"cannot be reached|closed|no response"},
 			make: faulted(simulator.Fault{Kind: simulator.FaultDown}), goes: back, mended: true,
 		},
 		{
@@ -104,7 +103,7 @@ func causes() []cause {
 			make: faulted(simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour}),
 		},
 		{
-			name: "answer not understood", kind: "malformed", state: "backing_off", words: []string{"cannot be understood"},
+			name: "response not understood", kind: "malformed", state: "backing_off", words: []string{"cannot be understood"},
 			make: faulted(simulator.Fault{Kind: simulator.FaultGarbage}),
 		},
 		{
@@ -162,38 +161,35 @@ func (s *testMount) run(message string, given map[string]any) string {
 func TestStatusMessage_NamesCauseAndCommand(t *testing.T) {
 	t.Parallel()
 	for _, c := range causes() {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := c.make(t)
-				read := s.failure("app")
-				status := s.status()
-				message, _ := status["message"].(string)
-				if status["state"] != c.state || status["last_error_kind"] != c.kind {
-					t.Errorf("state %v, kind %v; want %s, %s", status["state"], status["last_error_kind"], c.state, c.kind)
-				}
-				for _, text := range []string{message, read.Error()} {
-					for _, group := range c.words {
-						named := false
-						for word := range strings.SplitSeq(group, "|") {
-							named = named || strings.Contains(text, word)
-						}
-						if !named {
-							t.Errorf("the cause (%s) is not named in: %s", group, text)
-						}
+		timed(t, c.name, func(t *testing.T) {
+			s := c.make(t)
+			read := s.failure("app")
+			status := s.status()
+			message, _ := status["message"].(string)
+			if status["state"] != c.state || status["last_error_kind"] != c.kind {
+				t.Errorf("state %v, kind %v; want %s, %s", status["state"], status["last_error_kind"], c.state, c.kind)
+			}
+			for _, text := range []string{message, read.Error()} {
+				for _, group := range c.words {
+					named := false
+					for word := range strings.SplitSeq(group, "|") {
+						named = named || strings.Contains(text, word)
 					}
-					if !command.MatchString(text) {
-						t.Errorf("no command to type in: %s", text)
+					if !named {
+						t.Errorf("the cause (%s) is not named in: %s", group, text)
 					}
 				}
-				if c.goes != nil {
-					c.goes(s)
+				if !command.MatchString(text) {
+					t.Errorf("no command to type in: %s", text)
 				}
-				t.Logf("%s: %s", message, s.run(message, c.given))
-				if c.mended {
-					s.token("app")
-				}
-			})
+			}
+			if c.goes != nil {
+				c.goes(s)
+			}
+			t.Logf("%s: %s", message, s.run(message, c.given))
+			if c.mended {
+				s.token("app")
+			}
 		})
 	}
 }

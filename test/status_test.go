@@ -16,7 +16,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestStatus_RotationAndNextAttemptDiffer: status tells the rotation from the next attempt that is allowed. With a token that is
+// TestStatus_RotationAndNextAttemptDiffer: status distinguishes the rotation from the next attempt. With a token that is
 // good for long, a login may be tried again at once, and none is due.
 func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
 	t.Parallel()
@@ -32,13 +32,13 @@ func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
 		if rotates == fmt.Sprint(status["next_attempt_at"]) {
 			t.Fatalf("rotates_at and next_attempt_at are both %s: the scenario did not happen", rotates)
 		}
-		if want := "next attempt when that one is to be replaced, at " + rotates; !strings.Contains(message, want) {
+		if want := "next attempt when that token is due for rotation, at " + rotates; !strings.Contains(message, want) {
 			t.Errorf("the message is %q, want %q in it", message, want)
 		}
 	})
 }
 
-// TestStatus_StatesOfAccount: status tells how an account is doing.
+// TestStatus_StatesOfAccount: status has the state of an account.
 func TestStatus_StatesOfAccount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestStatus_StatesOfAccount(t *testing.T) {
 		state("paused")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		s.write("config/gst", map[string]any{"paused": false})
-		advance(time.Minute) // else it may be answered with the refusal, which is that new
+		advance(time.Minute) // else it may get the refusal, which is that new
 		s.mustRotate()
 		state("ready")
 		if resp, err := s.tryRead("status/none", nil); resp != nil || err != nil {
@@ -121,8 +121,8 @@ func TestStatus_CountsSinceStart(t *testing.T) {
 	})
 }
 
-// TestStatusList_TellsEveryFault: the list of statuses tells all that is wrong.
-func TestStatusList_TellsEveryFault(t *testing.T) {
+// TestStatusList_HasEveryFault: the list of statuses has every problem.
+func TestStatusList_HasEveryFault(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
@@ -157,8 +157,8 @@ func TestStatusList_TellsEveryFault(t *testing.T) {
 	})
 }
 
-// TestStatusList_ManyAccounts: the list of statuses tells the truth of many accounts. Whoever looks at three in the morning must
-// not be told that all is well.
+// TestStatusList_ManyAccounts: the list of statuses is correct for many accounts. An operator on call must
+// not see "ready" for an account that fails.
 func TestStatusList_ManyAccounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -21,7 +21,7 @@ type accessFault struct {
 	late, lasting, hangUp bool
 }
 
-// TestStorageFaultSequence_EveryAccessFails tells the life of a config again and again, and lets another access to storage go
+// TestStorageFaultSequence_EveryAccessFails repeats the life of a config, and makes another access to storage go
 // wrong each time: from the first to the last, in every way.
 func TestStorageFaultSequence_EveryAccessFails(t *testing.T) {
 	t.Parallel()
@@ -60,7 +60,7 @@ func TestStorageFaultSequence_EveryAccessFails(t *testing.T) {
 	t.Logf("%d accesses: %s", len(calls), tally(counts))
 }
 
-// changes tells whether an access changes storage.
+// changes reports whether an access changes storage.
 func changes(call string) bool {
 	return strings.HasPrefix(call, mounttest.Put) || strings.HasPrefix(call, mounttest.Delete)
 }
@@ -97,7 +97,7 @@ func (s *storageHistory) run(m accessFault, number int) {
 		if d.before != nil {
 			d.before(s)
 		}
-		told := len(s.messages)
+		before := len(s.messages)
 		ok := s.try(d)
 		if !ok && number < 0 {
 			s.t.Fatalf("with a storage that is well: %q", s.messages)
@@ -109,7 +109,7 @@ func (s *storageHistory) run(m accessFault, number int) {
 			continue
 		}
 		checked = true
-		s.checkMessages(hit(), s.messages[told:], m)
+		s.checkMessages(hit(), s.messages[before:], m)
 		s.check()
 		advance(2 * time.Minute)
 		s.minute()
@@ -122,7 +122,7 @@ func (s *storageHistory) run(m accessFault, number int) {
 	}
 	s.ended = len(s.Storage.Accesses())
 	s.Storage.Heal()
-	if hit() == "" && number > 0 && number <= s.ended { // one telling may need an access less than another
+	if hit() == "" && number > 0 && number <= s.ended { // one run may need an access less than another
 		s.t.Errorf("access %d did not come: this test proves nothing", number)
 	}
 	advance(2 * time.Minute)
@@ -136,15 +136,15 @@ func (s *storageHistory) run(m accessFault, number int) {
 }
 
 // checkMessages checks that what a request was refused with names what went wrong.
-func (s *storageHistory) checkMessages(failed string, told []string, m accessFault) {
+func (s *storageHistory) checkMessages(failed string, messages []string, m accessFault) {
 	s.t.Helper()
 	_, key, _ := strings.Cut(failed, " ")
-	for _, message := range told {
+	for _, message := range messages {
 		if strings.Contains(message, mounttest.ErrStorage().Error()) && !strings.Contains(message, key) {
 			s.t.Errorf("the message does not name %s: %s", key, message)
 		}
 		if !m.hangUp && strings.Contains(message, "context canceled") {
-			s.t.Errorf("nobody has given up, and yet: %s", message)
+			s.t.Errorf("no request was cancelled, and yet: %s", message)
 		}
 	}
 }

@@ -95,7 +95,7 @@ func TestStorageFault_UnreadableIsNotAbsent(t *testing.T) {
 		w.Storage.Fail(mounttest.Get, "config/", mounttest.ErrStorage())
 		r := w.refusal(logical.ReadOperation, "token/app", nil)
 		if r.status < 500 || strings.Contains(r.message, "does not exist") {
-			t.Errorf("answered %v, want a failure of the server", r)
+			t.Errorf("returned %v, want a failure of the server", r)
 		}
 	})
 }
@@ -103,7 +103,7 @@ func TestStorageFault_UnreadableIsNotAbsent(t *testing.T) {
 // TestStorageFault_ReadOnlyErrorPassedThrough: a storage that only reads is said in its own words.
 func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
 	t.Parallel()
-	// Over gRPC an error keeps nothing but its words: whoever looks for these must find them, and nothing else.
+	// Over gRPC an error keeps only its text: callers that look for the text must find it, and nothing else.
 	readOnly := errors.New(logical.ErrReadOnly.Error())
 	for _, fault := range storageFaults() {
 		if fault.access != mounttest.Put && fault.access != mounttest.Delete {
@@ -115,7 +115,7 @@ func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
 			w.idle(func() {
 				w.Storage.Fail(fault.access, fault.prefix, readOnly)
 				if r := w.refusal(fault.op, fault.path, fault.data); r.message != logical.ErrReadOnly.Error() {
-					t.Errorf("answered %q, want %q alone", r.message, logical.ErrReadOnly)
+					t.Errorf("returned %q, want %q alone", r.message, logical.ErrReadOnly)
 				}
 				w.Storage.Heal()
 			})
@@ -140,7 +140,7 @@ func TestStorageFault_TokenInMemoryServed(t *testing.T) {
 	}
 }
 
-// TestStorageFault_PartialDeleteLeavesNoToken: a delete that fails half way leaves no token behind for good.
+// TestStorageFault_PartialDeleteLeavesNoToken: a delete that fails half way leaves no token behind.
 func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
 	t.Parallel()
 	timed(t, "the token's entry cannot be deleted", func(t *testing.T) {
@@ -193,7 +193,7 @@ func TestStorageFault_LoginRecordedBeforehand(t *testing.T) {
 			w.slow(5 * time.Second)
 			synctest.Wait()
 			before := len(w.Storage.Accesses())
-			answer := w.asyncRequest(t.Context(), r.op, r.path, r.data)
+			response := w.asyncRequest(t.Context(), r.op, r.path, r.data)
 			advance(time.Second)
 			if got := w.logins(); got != 1 {
 				t.Fatalf("%d logins are in flight, want 1", got)
@@ -201,13 +201,13 @@ func TestStorageFault_LoginRecordedBeforehand(t *testing.T) {
 			if accesses := w.Storage.Accesses()[before:]; !slices.Contains(accesses, mounttest.Put+" "+r.key) {
 				t.Errorf("a login is in flight, and storage knows nothing of it: %q", accesses)
 			}
-			w.wait(answer)
+			w.wait(response)
 		})
 	}
 }
 
 // TestStorageFault_AccountUnreadableAfterVerification: a token whose account cannot be read after its verification. The engine
-// tells the ledger of the token in the background, where a panic would end the process with every mount in it.
+// writes the token to the ledger in the background, where a panic would end the process with every mount in it.
 func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
 	t.Parallel()
 	timed(t, "a new config", func(t *testing.T) {
@@ -225,12 +225,12 @@ func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
 		})
 		resp, err := w.do(t.Context(), logical.CreateOperation, "config/new", jwtConfig())
 		if err != nil || resp == nil || len(resp.Warnings) != 1 {
-			t.Errorf("the write answered %v, %v; want a warning that the token could not be stored", resp, err)
+			t.Errorf("the write returned %v, %v; want a warning that the token could not be stored", resp, err)
 		}
-		synctest.Wait() // the ledger is told
+		synctest.Wait() // the ledger is written
 		w.Storage.Heal()
 		if !struck {
-			t.Fatal("storage was not told of the token after the config was stored: this tests nothing")
+			t.Fatal("the token was not saved after the config: this tests nothing")
 		}
 		if got := text(t, w.read("status/new").Data, "state"); got == "" {
 			t.Error("the new config has no state")

@@ -60,7 +60,7 @@ type storageHistory struct {
 	ended    int                                // accesses after the last one
 	messages []string                           // what was refused, and how
 	extra    int                                // logins that only the checks have made
-	// refusing says that the upstream has refused the credentials, and nobody has logged in since.
+	// refusing says that the upstream has refused the credentials, and no login was made since.
 	refusing bool
 }
 
@@ -188,7 +188,7 @@ func moved[T comparable](states map[T]bool, change func(T) T, failed bool) map[T
 	return next
 }
 
-// note looks at an answer in the light of what is known.
+// note looks at a response in the light of what is known.
 func (s *storageHistory) note(d operation, resp *logical.Response) {
 	s.t.Helper()
 	switch {

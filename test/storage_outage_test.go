@@ -95,8 +95,8 @@ func TestStorageOutage_UnsavedTokenServed(t *testing.T) {
 	})
 }
 
-// TestInvalidation_ConfigChangedElsewhere: a config that another node has changed is followed. Vault tells a node of a cluster
-// which entries others have written.
+// TestInvalidation_ConfigChangedElsewhere: a config that another node has changed takes effect. Vault notifies a node of a
+// cluster which entries others have written.
 func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -130,39 +130,32 @@ func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := codeOf(s.failure("app")); got != 400 {
-			t.Errorf("a role that was deleted answers %d, want 400", got)
+			t.Errorf("a role that was deleted returns %d, want 400", got)
 		}
 	})
 }
 
-// TestInvalidation_DuringLoginFailsNoReader: a change elsewhere during a login fails no reader. The login in flight is overtaken,
+// TestInvalidation_DuringLoginFailsNoReader: a change elsewhere during a login fails no reader. The login in flight is stale,
 // and nobody's plugin has stopped.
 func TestInvalidation_DuringLoginFailsNoReader(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"config/gst", "token/gst"} {
-		t.Run(key, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				release := s.Upstream.Hold()
-				done := make(chan error, 1)
-				go func() {
-					_, err := s.ask(t.Context(), "app", nil)
-					done <- err
-				}()
-				advance(time.Second)
-				if got := s.logins(); got != 1 {
-					t.Fatalf("%d logins, want 1 in flight", got)
-				}
-				s.Backend().InvalidateKey(t.Context(), key)
-				release()
-				if err := <-done; err != nil {
-					t.Errorf("a reader was told: %v", err)
-				}
-				if n := s.status()["consecutive_failures"]; fmt.Sprint(n) != "0" {
-					t.Errorf("%v failures, though no login has failed", n)
-				}
-			})
+		timed(t, key, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			release := s.Upstream.Hold()
+			done := s.startRead()
+			advance(time.Second)
+			if got := s.logins(); got != 1 {
+				t.Fatalf("%d logins, want 1 in flight", got)
+			}
+			s.Backend().InvalidateKey(t.Context(), key)
+			release()
+			if err := <-done; err != nil {
+				t.Errorf("a reader got: %v", err)
+			}
+			if n := s.status()["consecutive_failures"]; fmt.Sprint(n) != "0" {
+				t.Errorf("%v failures, though no login has failed", n)
+			}
 		})
 	}
 }

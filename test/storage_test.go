@@ -113,7 +113,7 @@ func TestStorage_RoleWithMetadataIsReadForEver(t *testing.T) {
 	})
 }
 
-// checkToken checks the answer for the token of a golden file.
+// checkToken checks the response for the token of a golden file.
 func checkToken(t *testing.T, data map[string]any, f fixture) {
 	t.Helper()
 	const token = "invented-access-token-1"

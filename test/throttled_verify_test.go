@@ -14,7 +14,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestVerification_ThrottledHoldsLogins: a verification is told to come back in ten minutes. Readers do not ask before that
+// TestVerification_ThrottledHoldsLogins: the upstream throttles a verification for ten minutes. Readers do not ask before that
 // either, with the same credentials at the same host.
 func TestVerification_ThrottledHoldsLogins(t *testing.T) {
 	t.Parallel()
@@ -30,7 +30,7 @@ func TestVerification_ThrottledHoldsLogins(t *testing.T) {
 			for range 9 {
 				advance(time.Minute)
 				if got := codeOf(s.failure("app")); got != http.StatusTooManyRequests {
-					t.Errorf("a reader is answered %d, want 429", got)
+					t.Errorf("a reader got %d, want 429", got)
 				}
 			}
 			s.wantLogins(1, "while the Retry-After runs")

@@ -16,7 +16,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// ownerOf tells whom a token of protocol jwt was issued to.
+// ownerOf returns the user that a token of protocol jwt was issued to.
 func ownerOf(t *testing.T, token string) string {
 	t.Helper()
 	parts := strings.Split(token, ".")
@@ -65,11 +65,11 @@ func TestTokenChange_DuringLoginDropsToken(t *testing.T) {
 			for range 5 {
 				waiting = append(waiting, w.async("token/app"))
 			}
-			for _, answer := range waiting {
-				r := w.wait(answer)
+			for _, response := range waiting {
+				r := w.wait(response)
 				resp, err := r.unpack()
 				if err != nil || resp.IsError() {
-					t.Fatalf("a waiting reader was answered %v, %v, want the new account's token", resp, err)
+					t.Fatalf("a waiting reader got %v, %v, want the new account's token", resp, err)
 				}
 				owner := ownerOf(t, text(t, resp.Data, "access_token"))
 				if owner != "other" && r.at.After(written) {
@@ -98,12 +98,12 @@ func TestTokenChange_StaleFailureIgnored(t *testing.T) {
 	timed(t, "refused after five seconds", func(t *testing.T) {
 		w := twoClerks(t)
 		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultRefuse, Delay: 5 * time.Second, Remaining: 1})
-		answer := w.async("token/app")
+		response := w.async("token/app")
 		advance(time.Second)
 		w.write("config/gst", otherClerk(false))
-		resp, err := w.wait(answer).unpack()
+		resp, err := w.wait(response).unpack()
 		if err != nil || resp.IsError() {
-			t.Fatalf("the waiting reader was answered %v, %v, want the new account's token", resp, err)
+			t.Fatalf("the waiting reader got %v, %v, want the new account's token", resp, err)
 		}
 		advance(time.Minute)
 		w.quiet(func() {
@@ -160,17 +160,17 @@ func TestTokenChange_ConcurrentWritesAndReadsAgree(t *testing.T) {
 	t.Parallel()
 	timed(t, "fifty of each", func(t *testing.T) {
 		w := twoClerks(t)
-		var answers []<-chan asyncResult
+		var responses []<-chan asyncResult
 		for n := range 50 {
-			answers = append(answers, w.async("token/app"))
+			responses = append(responses, w.async("token/app"))
 			data := otherClerk(false)
 			if n%2 == 0 {
 				data = map[string]any{"username": "clerk", "password": "pass-of-clerk", "verify_connection": false}
 			}
-			answers = append(answers, w.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", data))
+			responses = append(responses, w.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", data))
 		}
-		for _, answer := range answers {
-			if r, refused := asRefusal(w.wait(answer).unpack()); refused {
+		for _, response := range responses {
+			if r, refused := asRefusal(w.wait(response).unpack()); refused {
 				t.Errorf("refused: %v", r)
 			}
 		}

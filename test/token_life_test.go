@@ -10,12 +10,13 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestTokenLife_FromResponseDefaultAndLimit: the life of a token is what is told or the default and never too long.
+// TestTokenLife_FromResponseDefaultAndLimit: the lifetime of a token is that of the response, or the default, and never above
+// the limit.
 func TestTokenLife_FromResponseDefaultAndLimit(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		silent := f
-		silent.name, silent.account.OmitExpiry = f.name+" that tells no life", true
+		silent.name, silent.account.OmitExpiry = f.name+" without a lifetime", true
 		for name, life := range map[string]struct {
 			of     fixture
 			change []any
@@ -65,8 +66,8 @@ func TestTokenLife_ManyYearsRotatedWhenDue(t *testing.T) {
 	}
 }
 
-// TestTokenLife_ManyYearsOverdueTellsTTL: a token of many years whose rotation is late tells when to come back.
-func TestTokenLife_ManyYearsOverdueTellsTTL(t *testing.T) {
+// TestTokenLife_ManyYearsOverdueHasTTL: a token of many years whose rotation is late has a useful ttl.
+func TestTokenLife_ManyYearsOverdueHasTTL(t *testing.T) {
 	t.Parallel()
 	timed(t, "jwt-v1", func(t *testing.T) {
 		startIn(t, 2026)
@@ -78,7 +79,7 @@ func TestTokenLife_ManyYearsOverdueTellsTTL(t *testing.T) {
 			t.Error("no rotation was tried")
 		}
 		if left := seconds(t, w.read("token/app").Data, "ttl"); left < 15*time.Second || left > 3*time.Minute {
-			t.Errorf("the reader is told to come back in %s, want the next attempt and request_timeout", left)
+			t.Errorf("ttl is %s, want the next attempt and request_timeout", left)
 		}
 	})
 }

@@ -28,7 +28,7 @@ func TestTokenRejected_ThousandReadersMakeOneLogin(t *testing.T) {
 				t.Fatalf("%d tokens died upstream, want 1", killed)
 			}
 			s.slow(3 * time.Second)
-			id := sameToken(t, s.crowd(crowdSize, toApp, reject(first.id)))
+			id := sameToken(t, s.readConcurrently(concurrentReaders, toApp, reject(first.id)))
 			if id == first.id {
 				t.Fatal("the readers were given the rejected token again")
 			}
@@ -36,11 +36,11 @@ func TestTokenRejected_ThousandReadersMakeOneLogin(t *testing.T) {
 				t.Errorf("%d logins, want the first and one for all who named its token", got)
 			}
 			// Stragglers who still name the old one get the new one at once.
-			for _, o := range s.crowd(crowdSize, toApp, reject(first.id)) {
-				if o.err != nil || o.answer.id != id || o.waited != 0 {
-					t.Fatalf("a straggler got token %s after %s (%v), want %s at once", o.answer.id, o.waited, o.err, id)
+			for _, o := range s.readConcurrently(concurrentReaders, toApp, reject(first.id)) {
+				if o.err != nil || o.response.id != id || o.waited != 0 {
+					t.Fatalf("a straggler got token %s after %s (%v), want %s at once", o.response.id, o.waited, o.err, id)
 				}
-				if !s.Simulator.TokenAlive(o.answer.access) {
+				if !s.Simulator.TokenAlive(o.response.access) {
 					t.Fatal("a straggler was given a token that the upstream refuses")
 				}
 			}
@@ -78,7 +78,7 @@ func TestTokenRejected_OncePerFiveMinutes(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		current := s.token("app").id
 		advance(time.Minute)
-		// Somebody for whom no token is good enough: say, the API refuses the account.
+		// A client that reports every token as rejected, because the API refuses the account.
 		for range 30 * 60 {
 			advance(time.Second)
 			a, err := s.ask(t.Context(), "app", reject(current))
@@ -118,35 +118,32 @@ func TestTokenRejected_NotCurrentMakesNoLogin(t *testing.T) {
 	})
 }
 
-// TestTokenRejected_ObeysBackoff: a rejected token obeys the pause of failed logins.
+// TestTokenRejected_ObeysBackoff: a rejected token obeys the backoff of failed logins.
 func TestTokenRejected_ObeysBackoff(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []simulator.FaultKind{simulator.FaultRefuse, simulator.FaultDown} {
-		t.Run(string(kind), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := gstMount(t, 24*time.Hour)
-				first := s.token("app")
-				advance(2 * time.Minute)
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
-				for _, o := range s.crowd(crowdSize, toApp, reject(first.id)) {
-					// The current token lives by all that is known here, and so it is what there is.
-					if o.err != nil || o.answer.id != first.id {
-						t.Fatalf("a reader got %s (%v), want the current token", o.answer.id, o.err)
-					}
+		timed(t, string(kind), func(t *testing.T) {
+			s := gstMount(t, 24*time.Hour)
+			first := s.token("app")
+			advance(2 * time.Minute)
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
+			for _, o := range s.readConcurrently(concurrentReaders, toApp, reject(first.id)) {
+				// The current token lives by all that is known here, and so it is what there is.
+				if o.err != nil || o.response.id != first.id {
+					t.Fatalf("a reader got %s (%v), want the current token", o.response.id, o.err)
 				}
-				if c := s.Simulator.Counters(); c.Faulted != 1 || c.Logins != 2 {
-					t.Fatalf("%d logins, %d failed by the upstream; want 2 and 1", c.Logins, c.Faulted)
+			}
+			if c := s.Simulator.Counters(); c.Faulted != 1 || c.Logins != 2 {
+				t.Fatalf("%d logins, %d failed by the upstream; want 2 and 1", c.Logins, c.Faulted)
+			}
+			for range 100 {
+				if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id != first.id {
+					t.Fatalf("during the backoff a reader got %s (%v)", a.id, err)
 				}
-				for range 100 {
-					if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id != first.id {
-						t.Fatalf("in the pause a reader got %s (%v)", a.id, err)
-					}
-				}
-				if got := s.logins(); got != 2 {
-					t.Errorf("%d logins in the pause, want none", got-2)
-				}
-			})
+			}
+			if got := s.logins(); got != 2 {
+				t.Errorf("%d logins during the backoff, want none", got-2)
+			}
 		})
 	}
 }
@@ -155,20 +152,17 @@ func TestTokenRejected_ObeysBackoff(t *testing.T) {
 func TestTokenRejected_ByReadAndByUpdate(t *testing.T) {
 	t.Parallel()
 	for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
-		t.Run(string(op), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := gstMount(t, time.Hour)
-				first := s.token("app")
-				advance(2 * time.Minute)
-				resp, err := s.do(t.Context(), op, "token/app", reject(first.id))
-				if err != nil || resp.IsError() {
-					t.Fatalf("%v, %v", resp, err)
-				}
-				if resp.Data["token_id"] == first.id || s.logins() != 2 {
-					t.Errorf("the rejected token was not replaced: %d logins", s.logins())
-				}
-			})
+		timed(t, string(op), func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			first := s.token("app")
+			advance(2 * time.Minute)
+			resp, err := s.do(t.Context(), op, "token/app", reject(first.id))
+			if err != nil || resp.IsError() {
+				t.Fatalf("%v, %v", resp, err)
+			}
+			if resp.Data["token_id"] == first.id || s.logins() != 2 {
+				t.Errorf("the rejected token was not replaced: %d logins", s.logins())
+			}
 		})
 	}
 }
@@ -204,7 +198,7 @@ func TestTokenRejected_AfterBlockedLogin(t *testing.T) {
 		advance(2 * time.Minute)
 		s.Storage.FailPuts(1)
 		if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id != first.id {
-			t.Fatalf("token %s (%v) though storage took nothing", a.id, err)
+			t.Fatalf("token %s (%v) although storage failed", a.id, err)
 		}
 		advance(30 * time.Second)
 		if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id == first.id {

@@ -20,7 +20,7 @@ type tokenResponse struct {
 	access, id, config string
 	issued, expires    time.Time
 	left, ttl, period  time.Duration
-	// lease is 0 where the answer has none.
+	// lease is 0 where the response has none.
 	lease time.Duration
 	data  map[string]any
 }
@@ -42,7 +42,7 @@ func (s *testMount) ask(ctx context.Context, role string, data map[string]any) (
 	case err != nil:
 		return tokenResponse{}, err
 	case resp == nil:
-		return tokenResponse{}, errors.New("an empty answer")
+		return tokenResponse{}, errors.New("an empty response")
 	case resp.IsError():
 		return tokenResponse{}, logical.CodedError(http.StatusBadRequest, resp.Error().Error())
 	}
@@ -59,6 +59,37 @@ func (s *testMount) token(role string) tokenResponse {
 	return a
 }
 
+// startRead reads the token of role app in the background, and returns the channel of its error.
+func (s *testMount) startRead() <-chan error {
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.ask(s.t.Context(), "app", nil)
+		done <- err
+	}()
+	return done
+}
+
+// startToken is startRead for a read that must succeed.
+func (s *testMount) startToken() <-chan tokenResponse {
+	read := make(chan tokenResponse, 1)
+	go func() {
+		a, err := s.ask(s.t.Context(), "app", nil)
+		if err != nil {
+			s.t.Error(err)
+		}
+		read <- a
+	}()
+	return read
+}
+
+// wantNoDeadToken reads a token, and fails if one is served that is dead upstream. The read itself may fail.
+func (s *testMount) wantNoDeadToken(killed string) {
+	s.t.Helper()
+	if a, err := s.ask(s.t.Context(), "app", nil); err == nil && !s.Simulator.TokenAlive(a.access) {
+		s.t.Errorf("a token was served that %s has killed", killed)
+	}
+}
+
 // failed is ask where the read must fail.
 func (s *testMount) failed(role string) {
 	s.t.Helper()
@@ -70,7 +101,7 @@ func (s *testMount) failure(role string) error {
 	s.t.Helper()
 	a, err := s.ask(s.t.Context(), role, nil)
 	if err == nil {
-		s.t.Fatalf("token/%s answered token %s and should have failed", role, a.id)
+		s.t.Fatalf("token/%s returned token %s and should have failed", role, a.id)
 	}
 	return err
 }

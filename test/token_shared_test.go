@@ -18,28 +18,28 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-const crowdSize = 1000
+const concurrentReaders = 1000
 
-// outcome is what one reader of a crowd got.
+// outcome is the result of one reader.
 type outcome struct {
-	answer tokenResponse
-	err    error
-	waited time.Duration
+	response tokenResponse
+	err      error
+	waited   time.Duration
 }
 
-// crowd lets many readers in at the same moment and returns what each of them got.
-func (s *testMount) crowd(n int, role func(n int) string, data map[string]any) []outcome {
-	return s.crowdIn(s.t.Context(), n, role, data)
+// readConcurrently starts n reads at the same time and returns the result of each.
+func (s *testMount) readConcurrently(n int, role func(n int) string, data map[string]any) []outcome {
+	return s.readConcurrentlyIn(s.t.Context(), n, role, data)
 }
 
-func (s *testMount) crowdIn(ctx context.Context, n int, role func(n int) string, data map[string]any) []outcome {
+func (s *testMount) readConcurrentlyIn(ctx context.Context, n int, role func(n int) string, data map[string]any) []outcome {
 	outcomes := make([]outcome, n)
 	var readers sync.WaitGroup
 	for reader := range n {
 		readers.Go(func() {
 			began := time.Now()
 			o := &outcomes[reader]
-			o.answer, o.err = s.ask(ctx, role(reader), data)
+			o.response, o.err = s.ask(ctx, role(reader), data)
 			o.waited = time.Since(began)
 		})
 	}
@@ -55,14 +55,14 @@ func sameToken(t *testing.T, outcomes []outcome) string {
 	ids := make(map[string]int)
 	for _, o := range outcomes {
 		if o.err != nil {
-			t.Fatalf("a reader of the crowd got no token: %v", o.err)
+			t.Fatalf("a reader got no token: %v", o.err)
 		}
-		ids[o.answer.id]++
+		ids[o.response.id]++
 	}
 	if len(ids) != 1 {
 		t.Fatalf("%d readers got %d different tokens: %v", len(outcomes), len(ids), ids)
 	}
-	return outcomes[0].answer.id
+	return outcomes[0].response.id
 }
 
 // TestTokenShared_ThousandReadersMakeOneLogin: a thousand readers at once through four roles make one login.
@@ -75,7 +75,7 @@ func TestTokenShared_ThousandReadersMakeOneLogin(t *testing.T) {
 				s.write(fmt.Sprintf("role/app%d", n), map[string]any{"config": "gst", "lease": n%2 == 0})
 			}
 			s.slow(3 * time.Second)
-			outcomes := s.crowd(crowdSize, func(n int) string { return fmt.Sprintf("app%d", n%4) }, nil)
+			outcomes := s.readConcurrently(concurrentReaders, func(n int) string { return fmt.Sprintf("app%d", n%4) }, nil)
 			sameToken(t, outcomes)
 			for _, o := range outcomes {
 				if o.waited != 3*time.Second {
@@ -83,7 +83,7 @@ func TestTokenShared_ThousandReadersMakeOneLogin(t *testing.T) {
 				}
 			}
 			if got := s.Simulator.Counters(); got.Logins != 1 || got.LoginsOK != 1 {
-				t.Errorf("%d logins for %d readers, %d succeeded; want one", got.Logins, crowdSize, got.LoginsOK)
+				t.Errorf("%d logins for %d readers, %d succeeded; want one", got.Logins, concurrentReaders, got.LoginsOK)
 			}
 			if got := s.Upstream.MostInFlight(""); got != 1 {
 				t.Errorf("%d logins in flight at once, want 1", got)
@@ -107,14 +107,14 @@ func TestTokenShared_CanceledReaderCancelsNoOthers(t *testing.T) {
 			if _, err := s.ask(impatient, "app", nil); err == nil {
 				t.Error("a reader got a token after it gave up")
 			} else if !errors.Is(err, context.DeadlineExceeded) && codeOf(err) != http.StatusGatewayTimeout {
-				t.Errorf("a reader who gave up was told: %v", err)
+				t.Errorf("a reader who gave up got: %v", err)
 			}
 			if waited := time.Since(began); waited != time.Second {
 				t.Errorf("a reader who gave up after 1s was kept for %s", waited)
 			}
 		})
 		synctest.Wait()
-		sameToken(t, s.crowd(20, toApp, nil))
+		sameToken(t, s.readConcurrently(20, toApp, nil))
 		readers.Wait()
 		s.wantLogins(1)
 	})
@@ -128,7 +128,7 @@ func TestTokenShared_LoginOutlivesItsReaders(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
 		impatient, hangUp := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, hangUp)
-		for _, o := range s.crowdIn(impatient, 2, toApp, nil) {
+		for _, o := range s.readConcurrentlyIn(impatient, 2, toApp, nil) {
 			if o.err == nil {
 				t.Fatal("a reader got a token after it gave up")
 			}
@@ -151,7 +151,7 @@ func TestTokenShared_RequestTimeoutEndsLogin(t *testing.T) {
 		began := time.Now()
 		s.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusGatewayTimeout)
 		if took := time.Since(began); took != 7*time.Second {
-			t.Errorf("the read was answered after %s, want request_timeout (7s)", took)
+			t.Errorf("the read returned after %s, want request_timeout (7s)", took)
 		}
 		s.wantLogins(1)
 	})
@@ -170,20 +170,20 @@ func TestTokenShared_RefusedReadersMakeOneLogin(t *testing.T) {
 					t.Fatal("a reader got a token for refused credentials")
 				}
 				if codeOf(o.err) != http.StatusBadRequest {
-					t.Fatalf("refused credentials were answered with %d (%v), want 400", codeOf(o.err), o.err)
+					t.Fatalf("refused credentials got %d (%v), want 400", codeOf(o.err), o.err)
 				}
 			}
 		}
-		refusedAll(s.crowd(crowdSize, toApp, nil))
+		refusedAll(s.readConcurrently(concurrentReaders, toApp, nil))
 		if c := s.Simulator.Counters(); c.Logins != 1 || c.LoginsRefused != 1 {
 			t.Fatalf("%d logins, %d refused; want 1 that was refused", c.Logins, c.LoginsRefused)
 		}
 		for range 14 {
 			advance(time.Minute)
 			began := time.Now()
-			refusedAll(s.crowd(crowdSize/10, toApp, nil))
+			refusedAll(s.readConcurrently(concurrentReaders/10, toApp, nil))
 			if waited := time.Since(began); waited != 0 {
-				t.Fatalf("in the pause readers waited %s, want an answer from memory", waited)
+				t.Fatalf("during the backoff readers waited %s, want a response from memory", waited)
 			}
 		}
 		s.wantLogins(1, "within 15 minutes")
@@ -195,19 +195,19 @@ func TestTokenShared_EachConfigHasItsOwn(t *testing.T) {
 	t.Parallel()
 	timed(t, "ten configs", func(t *testing.T) {
 		w := newTestMount(t, jwtAccount())
-		var answers []<-chan asyncResult
+		var responses []<-chan asyncResult
 		w.slow(3 * time.Second)
 		for n := range 10 {
 			name := fmt.Sprintf("gst-%d", n)
 			w.write("config/"+name, jwtConfig("verify_connection", false))
 			w.write("role/"+name, map[string]any{"config": name})
-			answers = append(answers, w.async("token/"+name), w.async("token/"+name))
+			responses = append(responses, w.async("token/"+name), w.async("token/"+name))
 		}
 		tokens := map[any]string{}
-		for _, answer := range answers {
-			resp, err := w.wait(answer).unpack()
+		for _, response := range responses {
+			resp, err := w.wait(response).unpack()
 			if err != nil || resp.IsError() {
-				t.Fatalf("a reader was answered %v, %v", resp, err)
+				t.Fatalf("a reader got %v, %v", resp, err)
 			}
 			config := text(t, resp.Data, "config")
 			if other, twice := tokens[resp.Data["token_id"]]; twice && other != config {

@@ -19,7 +19,7 @@ import (
 // margin is the part of a token's life that no lease may use.
 const margin = 5 * time.Second
 
-// tokenFields are the fields of a token's answer.
+// tokenFields are the fields of a token's response.
 func tokenFields(f fixture) []string {
 	fields := []string{
 		"access_token", "token_type", "authorization", "token_id", "issued_at", "expires_at", "expires_in", "config",
@@ -50,7 +50,7 @@ func variants() []fixture {
 	return all
 }
 
-// TestToken_ReadHasEveryFieldOfContract: a token read answers everything that the contract promises.
+// TestToken_ReadHasEveryFieldOfContract: a token read returns every field of the contract.
 func TestToken_ReadHasEveryFieldOfContract(t *testing.T) {
 	t.Parallel()
 	for _, f := range variants() {
@@ -101,7 +101,7 @@ func TestToken_ReadHasEveryFieldOfContract(t *testing.T) {
 	}
 }
 
-// checkLease checks that the lease ends with the token, and that the times of an answer agree with each other. They are
+// checkLease checks that the lease ends with the token, and that the times of a response agree with each other. They are
 // shown in whole seconds, rounded down: the token may end up to a second later than expires_at.
 func checkLease(t *testing.T, resp *logical.Response, now time.Time) {
 	t.Helper()
@@ -114,7 +114,7 @@ func checkLease(t *testing.T, resp *logical.Response, now time.Time) {
 	}
 	between("expires_in", seconds(t, resp.Data, "expires_in"), (least - time.Second).Truncate(time.Second), least+time.Second)
 	if resp.Secret == nil {
-		t.Fatal("the answer has no lease")
+		t.Fatal("the response has no lease")
 	}
 	between("the lease", resp.Secret.TTL, max(time.Second, (least-margin).Truncate(time.Second)), least-margin+time.Second)
 	if resp.Secret.MaxTTL != resp.Secret.TTL {
@@ -158,13 +158,13 @@ func TestToken_AcceptedByBusinessCall(t *testing.T) {
 			status, body, accepted, err := w.Simulator.CallBusiness(t.Context(), upstreamURL, &http.Client{Transport: transport},
 				f.account.Protocol, text(t, data, "access_token"), clientID)
 			if err != nil || !accepted {
-				t.Errorf("the call was answered %d, %s, %v", status, body, err)
+				t.Errorf("the call got %d, %s, %v", status, body, err)
 			}
 		})
 	}
 }
 
-// TestToken_UnleasedRoleHasSameData: a role without leases gives the same answer unleased.
+// TestToken_UnleasedRoleHasSameData: a role without leases gives the same response unleased.
 func TestToken_UnleasedRoleHasSameData(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -175,7 +175,7 @@ func TestToken_UnleasedRoleHasSameData(t *testing.T) {
 			w.quiet(func() {
 				unleased := w.read("token/many")
 				if unleased.Secret != nil {
-					t.Errorf("the answer is leased for %s", unleased.Secret.TTL)
+					t.Errorf("the response is leased for %s", unleased.Secret.TTL)
 				}
 				if !reflect.DeepEqual(unleased.Data, leased.Data) {
 					t.Errorf("unleased %v, leased %v", unleased.Data, leased.Data)

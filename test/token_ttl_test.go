@@ -11,8 +11,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestTokenTTL_TellsPlannedRotation: the answer tells when a rotation is planned.
-func TestTokenTTL_TellsPlannedRotation(t *testing.T) {
+// TestTokenTTL_IsPlannedRotation: the response has the planned rotation.
+func TestTokenTTL_IsPlannedRotation(t *testing.T) {
 	t.Parallel()
 	for _, percent := range []int{1, 33, 66, 90, 100} {
 		timed(t, (time.Duration(percent)*time.Hour/100).String()+" of an hour", func(t *testing.T) {
@@ -37,7 +37,7 @@ func TestTokenTTL_TellsPlannedRotation(t *testing.T) {
 	}
 }
 
-// TestTokenTTL_ReturningClientFindsNewToken: whoever comes back after the TTL finds a new token.
+// TestTokenTTL_ReturningClientFindsNewToken: a client that comes back after the TTL gets a new token.
 func TestTokenTTL_ReturningClientFindsNewToken(t *testing.T) {
 	t.Parallel()
 	for _, f := range []fixture{jwtV1(), oauth(), oauth().living(10 * time.Minute), firstVision().living(5 * time.Minute)} {

@@ -89,12 +89,12 @@ func TestTransport_ProxyOfConfig(t *testing.T) {
 	}
 }
 
-// TestTransport_ResponseTooLarge: an answer that is too large is refused.
+// TestTransport_ResponseTooLarge: a response that is too large is refused.
 func TestTransport_ResponseTooLarge(t *testing.T) {
 	t.Parallel()
 	for name, padding := range map[string]int{"half a MiB": 1 << 19, "two MiB": 1 << 21} {
 		timed(t, name, func(t *testing.T) {
-			w, _ := answering(t, func(rw http.ResponseWriter, _ mounttest.Request) {
+			w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) {
 				rw.Header().Set("Content-Type", "application/json")
 				_, _ = io.WriteString(rw, `{"access_token":"0123456789abcdef0123456789abcdef01234567","expires_in":3600,"x":"`+
 					strings.Repeat("x", padding)+`"}`)
@@ -117,7 +117,7 @@ func TestTransport_RedirectNotFollowed(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		timed(t, http.StatusText(status), func(t *testing.T) {
-			w, _ := answering(t, func(rw http.ResponseWriter, _ mounttest.Request) {
+			w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) {
 				rw.Header().Set("Location", upstreamURL+"/elsewhere/")
 				rw.WriteHeader(status)
 			})

@@ -12,7 +12,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestUnknownPath_NamesProbablePath: who goes astray is told the way.
+// TestUnknownPath_NamesProbablePath: the error names the path that was probably meant.
 func TestUnknownPath_NamesProbablePath(t *testing.T) {
 	t.Parallel()
 	for _, wrong := range []struct {
@@ -28,18 +28,18 @@ func TestUnknownPath_NamesProbablePath(t *testing.T) {
 		{logical.ReadOperation, "lookup/app", http.StatusBadRequest, "did you mean vault write mastersindia/lookup token=-?"},
 		{logical.ReadOperation, "creds/app", http.StatusBadRequest, "role, rotate, status, token: see vault path-help mastersindia/"},
 		{logical.ReadOperation, "config", http.StatusBadRequest, "name is missing: vault read mastersindia/config/<name>"},
-		{logical.ReadOperation, "config/", http.StatusBadRequest, "for the names, vault list mastersindia/config"},
-		{logical.ReadOperation, "token/", http.StatusBadRequest, "for the names, vault list mastersindia/role"},
+		{logical.ReadOperation, "config/", http.StatusBadRequest, "to list the names: vault list mastersindia/config"},
+		{logical.ReadOperation, "token/", http.StatusBadRequest, "to list the names: vault list mastersindia/role"},
 		{logical.UpdateOperation, "rotate/", http.StatusBadRequest, "name is missing: vault write -f mastersindia/rotate/<name>"},
 		{logical.DeleteOperation, "config/", http.StatusBadRequest, "name is missing: vault delete mastersindia/config/<name>"},
-		{logical.ReadOperation, "rotate/gst", http.StatusMethodNotAllowed, "cannot be read: it is used as in vault write -f mastersindia/rotate/gst"},
-		{logical.ReadOperation, "lookup", http.StatusMethodNotAllowed, "cannot be read: it is used as in vault write mastersindia/lookup token=-"},
-		{logical.UpdateOperation, "metrics", http.StatusMethodNotAllowed, "as in vault read -format=raw mastersindia/metrics"},
-		{logical.UpdateOperation, "status/gst", http.StatusMethodNotAllowed, "cannot be written: it is used as in vault read mastersindia/status/gst"},
-		{logical.DeleteOperation, "token/app", http.StatusMethodNotAllowed, "cannot be deleted: it is used as in vault read mastersindia/token/app"},
-		{logical.PatchOperation, "config/gst", http.StatusMethodNotAllowed, "cannot be patched: it is used as in vault write mastersindia/config/gst ..."},
-		{logical.ListOperation, "config/gst/", http.StatusMethodNotAllowed, "cannot be listed: it is used as in vault list mastersindia/config"},
-		{logical.ListOperation, "token/", http.StatusMethodNotAllowed, "cannot be listed: it is used as in vault list mastersindia/role"},
+		{logical.ReadOperation, "rotate/gst", http.StatusMethodNotAllowed, "cannot be read: use vault write -f mastersindia/rotate/gst"},
+		{logical.ReadOperation, "lookup", http.StatusMethodNotAllowed, "cannot be read: use vault write mastersindia/lookup token=-"},
+		{logical.UpdateOperation, "metrics", http.StatusMethodNotAllowed, "use vault read -format=raw mastersindia/metrics"},
+		{logical.UpdateOperation, "status/gst", http.StatusMethodNotAllowed, "cannot be written: use vault read mastersindia/status/gst"},
+		{logical.DeleteOperation, "token/app", http.StatusMethodNotAllowed, "cannot be deleted: use vault read mastersindia/token/app"},
+		{logical.PatchOperation, "config/gst", http.StatusMethodNotAllowed, "cannot be patched: use vault write mastersindia/config/gst ..."},
+		{logical.ListOperation, "config/gst/", http.StatusMethodNotAllowed, "cannot be listed: use vault list mastersindia/config"},
+		{logical.ListOperation, "token/", http.StatusMethodNotAllowed, "cannot be listed: use vault list mastersindia/role"},
 		{logical.ListOperation, "", http.StatusBadRequest, "role, rotate, status, token: see vault path-help mastersindia/"},
 		{logical.ReadOperation, "", http.StatusBadRequest, "role, rotate, status, token: see vault path-help mastersindia/"},
 		{logical.HelpOperation, "configs", http.StatusBadRequest, "did you mean vault path-help mastersindia/config/x?"},
@@ -48,16 +48,16 @@ func TestUnknownPath_NamesProbablePath(t *testing.T) {
 		{logical.HelpOperation, "lookup/app", http.StatusBadRequest, "did you mean vault path-help mastersindia/lookup?"},
 		{logical.HelpOperation, "token", http.StatusBadRequest, "name is missing: vault path-help mastersindia/token/x"},
 		{logical.HelpOperation, "config/<name>", http.StatusBadRequest, "and have no two dots in a row"},
-		{logical.ReadOperation, "rotate/a b", http.StatusMethodNotAllowed, "as in vault write -f mastersindia/rotate/<name>"},
+		{logical.ReadOperation, "rotate/a b", http.StatusMethodNotAllowed, "use vault write -f mastersindia/rotate/<name>"},
 	} {
 		timed(t, string(wrong.op)+" "+wrong.path, func(t *testing.T) {
 			w := jwtV1().mounted(t)
 			r := w.refusal(wrong.op, wrong.path, nil)
 			if wrong.op == logical.HelpOperation && !r.coded {
-				t.Errorf("%q is no bare logical.CodedError: Vault shows nothing of any other answer to path-help", r.message)
+				t.Errorf("%q is no bare logical.CodedError: Vault shows nothing of any other response to path-help", r.message)
 			}
 			if r.status != wrong.status || !strings.HasSuffix(r.message, wrong.says) && !strings.Contains(r.message, wrong.says+";") {
-				t.Errorf("answered %d: %s\nwant %d: ... %s", r.status, r.message, wrong.status, wrong.says)
+				t.Errorf("returned %d: %s\nwant %d: ... %s", r.status, r.message, wrong.status, wrong.says)
 			}
 		})
 	}
@@ -69,9 +69,9 @@ func TestUnknownPath_OptionAfterPath(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
 		w := jwtV1().mounted(t)
-		w.badRequest(logical.ReadOperation, "token/app", map[string]any{"-format": "json"}, `"-format"`, "stand before the path")
-		w.badRequest(logical.ReadOperation, "status/gst", map[string]any{"--field": "state"}, `"--field"`, "stand before the path")
-		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"-force": "true"}, `"-force"`, "stand before the path")
+		w.badRequest(logical.ReadOperation, "token/app", map[string]any{"-format": "json"}, `"-format"`, "go before the path")
+		w.badRequest(logical.ReadOperation, "status/gst", map[string]any{"--field": "state"}, `"--field"`, "go before the path")
+		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"-force": "true"}, `"-force"`, "go before the path")
 	})
 }
 
@@ -80,7 +80,7 @@ func TestUnknownPath_SuggestedPathExists(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
 		w := jwtV1().mounted(t)
-		told := 0
+		shown := 0
 		for path := range w.document().Paths {
 			misspelt := strings.Replace(example(path), "/", "s/", 1)
 			for _, asked := range []string{example(path), misspelt, strings.TrimSuffix(example(path), "gst"), example(path) + "/"} {
@@ -94,7 +94,7 @@ func TestUnknownPath_SuggestedPathExists(t *testing.T) {
 					}
 					for _, command := range regexp.MustCompile(
 						`vault (read|write|list|delete) (?:-f )?(?:-format=raw )?mastersindia/([\w/<>]+)`).FindAllStringSubmatch(r.message, -1) {
-						told++
+						shown++
 						does := map[string]logical.Operation{
 							"read": logical.ReadOperation, "write": logical.UpdateOperation, "list": logical.ListOperation,
 							"delete": logical.DeleteOperation,
@@ -110,20 +110,20 @@ func TestUnknownPath_SuggestedPathExists(t *testing.T) {
 				}
 			}
 		}
-		if told < 100 {
-			t.Errorf("only %d commands were told", told)
+		if shown < 100 {
+			t.Errorf("only %d commands were shown", shown)
 		}
 	})
 }
 
-// TestUnknownPath_WrittenBackWithEnvelope: what Vault read gave is written back without what is around it. Or somebody is used to
+// TestUnknownPath_WrittenBackWithEnvelope: what Vault read gave is written back without what is around it. Or a user is used to
 // KV version 2.
 func TestUnknownPath_WrittenBackWithEnvelope(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		whole := map[string]any{"data": map[string]any{"paused": true}, "lease_id": ""}
-		w.badRequest(logical.UpdateOperation, "config/gst", whole, `"data": the parameters themselves are the JSON`, "jq .data")
+		w.badRequest(logical.UpdateOperation, "config/gst", whole, `"data": send the parameters as the top level of the JSON`, "jq .data")
 	})
 }
 

@@ -28,7 +28,7 @@ func TestWrongName_RoleForConfig(t *testing.T) {
 			{"revoke/app", nil, "that is a role of config gst, whose token all its roles share: vault write -f mastersindia/revoke/gst"},
 			{"revoke/app", map[string]any{"token_id": "0123456789abcdef"}, "vault write mastersindia/revoke/gst token_id=<token_id>"},
 			{"revoke/", map[string]any{"token_id": "0123456789abcdef"}, "vault write mastersindia/revoke/<name> token_id=<token_id>"},
-			{"role/new", map[string]any{"config": "app"}, `"app" is a role, and no config: use config=gst, as that role does`},
+			{"role/new", map[string]any{"config": "app"}, `"app" is a role, not a config: use config=gst, as that role does`},
 			{"token/gst", nil, "that is a config; its roles are app, kiosk: vault read mastersindia/token/app"},
 			{"rotate/nobody", nil, "create it with vault write mastersindia/config/nobody"},
 			{"token/nobody", nil, "create it with vault write mastersindia/role/nobody"},
@@ -102,7 +102,7 @@ func TestRevoke_EmptyTokenIDRefused(t *testing.T) {
 	})
 }
 
-// TestConfig_EmptyPausedRefused: paused="$UNSET" must not resume an account that somebody has stopped.
+// TestConfig_EmptyPausedRefused: paused="$UNSET" must not resume a paused account.
 func TestConfig_EmptyPausedRefused(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {

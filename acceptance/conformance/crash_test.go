@@ -36,7 +36,7 @@ func (m *mount) eventually(t *testing.T) *logical.Response {
 	}
 }
 
-func TestACrashBetweenLoginsCostsNone(t *testing.T) {
+func TestCrash_BetweenLoginsCostsNone(t *testing.T) {
 	t.Parallel()
 	h, m := newMount(t)
 	u := newUpstream(t)
@@ -52,7 +52,7 @@ func TestACrashBetweenLoginsCostsNone(t *testing.T) {
 	u.wantLogins(t, 1)
 }
 
-func TestACrashWithinALoginCostsOneMore(t *testing.T) {
+func TestCrash_DuringLoginCostsOneMore(t *testing.T) {
 	t.Parallel()
 	h, m := newMount(t)
 	u := newUpstream(t)
@@ -92,7 +92,7 @@ func (u *upstream) awaitLogin(t *testing.T, reading <-chan struct{}) {
 	}
 }
 
-func TestManyMountsLiveInOneProcess(t *testing.T) {
+func TestMounts_ManyInOneProcess(t *testing.T) {
 	t.Parallel()
 	h := startPlugin(t)
 	u := newUpstream(t)
@@ -117,7 +117,7 @@ func TestManyMountsLiveInOneProcess(t *testing.T) {
 	u.wantLogins(t, mounts)
 }
 
-func TestALeaseEndsWhateverHasHappenedSince(t *testing.T) {
+func TestLease_AlwaysEnds(t *testing.T) {
 	t.Parallel()
 	_, m := newMount(t)
 	u := newUpstream(t)

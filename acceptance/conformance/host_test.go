@@ -112,7 +112,7 @@ func (c mountClient) Conn() grpc.ClientConnInterface { return c.conn }
 func (mountClient) Reload() error { return nil }
 func (mountClient) Close() error  { return nil }
 
-// mountConn adds the mount's id to every call, by which a plugin tells its mounts apart.
+// mountConn adds the mount's id to every call, by which a plugin distinguishes its mounts.
 type mountConn struct {
 	*grpc.ClientConn
 

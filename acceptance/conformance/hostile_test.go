@@ -32,10 +32,10 @@ func (m *mount) Do(
 // share is how many of the tricks that are not about memory there are to one that is played here: the unit tests play them all.
 const share = 6
 
-// TestAHostileUpstreamIsSurvivedByTheProcess lets one process meet many tricks at the same time, and then measures what is left.
+// TestHostileUpstream_ProcessSurvives runs many tricks against one process at the same time, and then measures what is left.
 //
 //nolint:tparallel // the tricks are parallel; what comes after them waits for all
-func TestAHostileUpstreamIsSurvivedByTheProcess(t *testing.T) {
+func TestHostileUpstream_ProcessSurvives(t *testing.T) {
 	t.Parallel()
 	h, m := newMount(t)
 	before, err := harness.ReadUsage(h.pid())
@@ -56,11 +56,11 @@ func TestAHostileUpstreamIsSurvivedByTheProcess(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				meeting := hostile.Play(t, m, server, fmt.Sprintf("hostile-%d", n))
+				result := hostile.Play(t, m, server, fmt.Sprintf("hostile-%d", n))
 				mu.Lock()
 				defer mu.Unlock()
 				servers = append(servers, server)
-				table = append(table, meeting.String())
+				table = append(table, result.String())
 			})
 		}
 	})
@@ -71,7 +71,7 @@ func TestAHostileUpstreamIsSurvivedByTheProcess(t *testing.T) {
 	}
 	after := settled(t, h, func(u harness.Usage) bool { return u.Files <= before.Files+2 })
 	slices.Sort(table)
-	t.Logf("%d tricks: how long the reader waited, what it was answered, and what the upstream saw\n%s",
+	t.Logf("%d tricks: how long the reader waited, what it got, and what the upstream saw\n%s",
 		len(table), strings.Join(table, "\n"))
 	t.Logf("the process: before %s, with all accounts in memory %s, after %s", before, at, after)
 	if after.Files > before.Files+2 {

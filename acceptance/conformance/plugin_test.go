@@ -18,7 +18,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func TestThePluginTellsItsTypeAndVersion(t *testing.T) {
+func TestPlugin_TypeAndVersion(t *testing.T) {
 	t.Parallel()
 	// When a plugin is registered Vault sets it up with nothing at all, to ask for its version.
 	h := startPlugin(t)
@@ -31,7 +31,7 @@ func TestThePluginTellsItsTypeAndVersion(t *testing.T) {
 	}
 	versioner, ok := backend.(logical.PluginVersioner)
 	if !ok {
-		t.Fatalf("%T tells no version", backend)
+		t.Fatalf("%T has no version", backend)
 	}
 	want := os.Getenv("VERSION")
 	if want == "" {
@@ -46,7 +46,7 @@ func TestThePluginTellsItsTypeAndVersion(t *testing.T) {
 	}
 }
 
-func TestSealedPrefixesAreWholeFolders(t *testing.T) {
+func TestPlugin_SealedPrefixesAreFolders(t *testing.T) {
 	t.Parallel()
 	_, m := newMount(t)
 	special := m.SpecialPaths()
@@ -63,7 +63,7 @@ func TestSealedPrefixesAreWholeFolders(t *testing.T) {
 	}
 }
 
-func TestSecretsLieInSealedStorageOnly(t *testing.T) {
+func TestPlugin_SecretsInSealedStorageOnly(t *testing.T) {
 	t.Parallel()
 	h, m := newMount(t)
 	u := newUpstream(t)
@@ -104,7 +104,7 @@ func TestSecretsLieInSealedStorageOnly(t *testing.T) {
 	}
 }
 
-func TestAnotherProcessServesTheStoredToken(t *testing.T) {
+func TestPlugin_NewProcessServesStoredToken(t *testing.T) {
 	t.Parallel()
 	h, m := newMount(t)
 	u := newUpstream(t)
@@ -119,7 +119,7 @@ func TestAnotherProcessServesTheStoredToken(t *testing.T) {
 	u.wantLogins(t, 1)
 }
 
-func TestAWarmReadTouchesNoStorage(t *testing.T) {
+func TestPlugin_FastPathReadsNoStorage(t *testing.T) {
 	t.Parallel()
 	_, m := newMount(t)
 	u := newUpstream(t)
@@ -135,7 +135,7 @@ func TestAWarmReadTouchesNoStorage(t *testing.T) {
 	}
 }
 
-func TestEqualValuesAreNotWrittenAgain(t *testing.T) {
+func TestPlugin_EqualValuesNotWritten(t *testing.T) {
 	t.Parallel()
 	_, m := newMount(t)
 	u := newUpstream(t)
@@ -148,7 +148,7 @@ func TestEqualValuesAreNotWrittenAgain(t *testing.T) {
 	u.wantLogins(t, 1)
 }
 
-func TestMountsOfOneProcessShareNothing(t *testing.T) {
+func TestPlugin_MountsShareNothing(t *testing.T) {
 	t.Parallel()
 	h, one := newMount(t)
 	two := mountOn(t, h, "two", newStorage(), 0)
@@ -170,7 +170,7 @@ func TestMountsOfOneProcessShareNothing(t *testing.T) {
 	u.wantLogins(t, 2)
 }
 
-func TestCleanupDoesNotWaitForALogin(t *testing.T) {
+func TestPlugin_CleanupDoesNotWaitForLogin(t *testing.T) {
 	t.Parallel()
 	_, m := newMount(t)
 	u := newUpstream(t)

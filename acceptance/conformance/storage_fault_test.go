@@ -49,10 +49,10 @@ type mishap struct {
 	late   bool
 }
 
-// TestAnyAccessToStorageMayFailOverTheWire is what the unit tests do with more deeds and more kinds of failure.
+// TestStorageFault_EveryAccessOverGRPC is what the unit tests do with more deeds and more kinds of failure.
 //
 //nolint:tparallel // the mishaps are parallel; what comes after them waits for all
-func TestAnyAccessToStorageMayFailOverTheWire(t *testing.T) {
+func TestStorageFault_EveryAccessOverGRPC(t *testing.T) {
 	t.Parallel()
 	h := startPlugin(t)
 	clean := mountOn(t, h, "clean", newStorage(), 0)
@@ -99,7 +99,7 @@ func (u *upstream) live(t *testing.T, m *mount) {
 	}
 }
 
-// errBroken is what the storage answers.
+// errBroken is the error of the storage.
 var errBroken = errors.New("the storage of the test is broken")
 
 // suffer does all deeds with one mishap on the way. What fails is done again, and must succeed then.
@@ -119,8 +119,8 @@ func (u *upstream) suffer(t *testing.T, m *mount, mishap mishap) {
 		if err == nil && !response.IsError() {
 			continue
 		}
-		struck, _ := hit.Load().(string)
-		_, key, _ := strings.Cut(struck, " ")
+		failed, _ := hit.Load().(string)
+		_, key, _ := strings.Cut(failed, " ")
 		if err == nil {
 			err = response.Error()
 		}

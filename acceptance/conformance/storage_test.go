@@ -21,20 +21,20 @@ type storage struct {
 	readOnly atomic.Bool
 	writes   atomic.Int64
 	reads    atomic.Int64
-	// strike, where it is set, decides about each access: see set.
-	mu     sync.Mutex
-	strike strike
+	// fault, if set, decides about each access: see set.
+	mu    sync.Mutex
+	fault accessFault
 }
 
-// strike is told the number of an access and what it is. The access fails with the error that it returns, and if late only after
-// it was done.
-type strike func(n int64, call string) (late bool, err error)
+// accessFault gets the number of an access and the access. The access fails with the error that it returns, and if late only
+// after it was done.
+type accessFault func(n int64, call string) (late bool, err error)
 
-// set makes strike decide about every access from now on. It is never called twice at a time.
-func (s *storage) set(strike strike) {
+// set makes fault decide about every access from now on. It is never called twice at a time.
+func (s *storage) set(fault accessFault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.strike = strike
+	s.fault = fault
 }
 
 func newStorage() *storage { return &storage{} }
@@ -44,8 +44,8 @@ func (s *storage) access(call string, do func() error) error {
 	var late bool
 	var err error
 	s.mu.Lock()
-	if s.strike != nil {
-		late, err = s.strike(s.reads.Load()+s.writes.Load(), call)
+	if s.fault != nil {
+		late, err = s.fault(s.reads.Load()+s.writes.Load(), call)
 	}
 	s.mu.Unlock()
 	if err != nil && !late {

@@ -54,7 +54,7 @@ func (c *CLI) As(token string) *CLI {
 	return &CLI{Dir: c.Dir, path: c.path, env: append(env, "VAULT_TOKEN="+token), ran: c.ran}
 }
 
-// Env is the environment of the commands, for whoever runs them through a shell, with more in it.
+// Env is the environment of the commands, with additions, for running them through a shell.
 func (c *CLI) Env(more ...string) []string { return append(slices.Clone(c.env), more...) }
 
 // Run runs one command with stdin as its standard input. A command that Vault refuses is a Result with its exit code; the
@@ -87,7 +87,7 @@ func (c *CLI) Must(ctx context.Context, stdin string, args ...string) (string, e
 	return result.Stdout, result.Err()
 }
 
-// Ran returns every command that was run, whoever it was run as, with its answer.
+// Ran returns every command that was run, with its output.
 func (c *CLI) Ran() []Result {
 	c.ran.mu.Lock()
 	defer c.ran.mu.Unlock()

@@ -93,7 +93,7 @@ func (c *Cluster) Active(ctx context.Context) (*Vault, error) {
 	return nil, nil //nolint:nilnil // a cluster has no leader while it elects one
 }
 
-// WaitForwarding waits until every node answers, itself or through the leader: a standby needs a moment to learn who leads.
+// WaitForwarding waits until every node responds, itself or through the leader: a standby needs a moment to learn who leads.
 func (c *Cluster) WaitForwarding(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, clusterTimeout)
 	defer cancel()
@@ -188,7 +188,7 @@ func (v *Vault) found(ctx context.Context) error {
 	audit := &api.EnableAuditOptions{Type: "file", Options: map[string]string{"file_path": v.AuditLog()}}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	// A leader of OpenBao answers before it can write its table of audit devices.
+	// A leader of OpenBao responds before it can write its table of audit devices.
 	err = v.process.waitFor(ctx, func(ctx context.Context) error {
 		return client.Sys().EnableAuditWithOptionsWithContext(ctx, "file", audit)
 	})

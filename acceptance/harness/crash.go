@@ -12,7 +12,7 @@ import (
 )
 
 // RunningPlugins returns the process ids of those children of the server that run the plugin now: one that has ended and was
-// not collected by Vault yet is none of them. It needs Linux.
+// not reaped by Vault yet is not included. It needs Linux.
 func (v *Vault) RunningPlugins() ([]int, error) {
 	pids, err := v.PluginPIDs()
 	if err != nil {

@@ -91,8 +91,8 @@ func (l *Leaks) SearchTree(root string, skip func(path string) bool) ([]string, 
 	return findings, err
 }
 
-// SearchProcess searches the command lines and environments of a process and of all its descendants, which anybody on the
-// machine, or whoever runs as the same user, can read.
+// SearchProcess searches the command lines and environments of a process and of all its descendants, which other
+// processes on the machine can read.
 func (l *Leaks) SearchProcess(pid int) ([]string, error) {
 	parents, err := processParents()
 	if err != nil {

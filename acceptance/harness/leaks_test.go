@@ -17,7 +17,7 @@ import (
 )
 
 // A search that finds nothing proves nothing unless it finds what is there.
-func TestLeaksFindsEveryFormOfASecret(t *testing.T) {
+func TestLeaks_FindsEveryFormOfSecret(t *testing.T) {
 	t.Parallel()
 	const secret = `pa"ss & <wörd> 100%\n-4711`
 	inJSON, err := json.Marshal(map[string]string{"k": secret})
@@ -59,23 +59,23 @@ func TestLeaksFindsEveryFormOfASecret(t *testing.T) {
 	}
 }
 
-func TestLeaksRefusesSecretsThatAreTooShort(t *testing.T) {
+func TestLeaks_ShortSecretRefused(t *testing.T) {
 	t.Parallel()
 	if err := NewLeaks().Add("pin", "1234"); err == nil {
 		t.Error("a secret of four bytes would be found everywhere, and must be refused")
 	}
 }
 
-func TestLeaksSearchesFilesAndTheirNames(t *testing.T) {
+func TestLeaks_SearchesFilesAndNames(t *testing.T) {
 	t.Parallel()
 	const secret = "tok3n-of-the-upstream"
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"sub/plain.log":        "token=" + secret,
-		"sub/" + secret:        "",
-		"sub/clean.log":        "nothing",
-		"answers/own-answer":   secret,
-		"sub/deep/storage.bin": "\x00\x01" + secret + "\x02",
+		"sub/plain.log":          "token=" + secret,
+		"sub/" + secret:          "",
+		"sub/clean.log":          "nothing",
+		"responses/own-response": secret,
+		"sub/deep/storage.bin":   "\x00\x01" + secret + "\x02",
 	} {
 		file := filepath.Join(dir, name)
 		if err := makeDirs(filepath.Dir(file)); err != nil {
@@ -89,7 +89,7 @@ func TestLeaksSearchesFilesAndTheirNames(t *testing.T) {
 	if err := leaks.Add("token", secret); err != nil {
 		t.Fatal(err)
 	}
-	findings, err := leaks.SearchTree(dir, func(path string) bool { return filepath.Base(path) == "answers" })
+	findings, err := leaks.SearchTree(dir, func(path string) bool { return filepath.Base(path) == "responses" })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestLeaksSearchesFilesAndTheirNames(t *testing.T) {
 	}
 }
 
-func TestLeaksSearchesCommandLinesOfDescendants(t *testing.T) {
+func TestLeaks_SearchesCommandLinesOfDescendants(t *testing.T) {
 	t.Parallel()
 	if _, err := processParents(); err != nil {
 		t.Skip(err)

@@ -58,7 +58,7 @@ func startProcess(spec processSpec) (*Process, error) {
 	p := &Process{name: spec.name, log: spec.log, cmd: cmd, done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
-		_ = cmd.Wait() // The exit code is told by Err.
+		_ = cmd.Wait() // Err has the exit code.
 	}()
 	return p, nil
 }
@@ -120,7 +120,7 @@ func (p *Process) signal(s os.Signal) error {
 }
 
 // waitFor calls ready every few milliseconds until it returns nil. It gives up when the context ends, or at once when the
-// process ends; the error tells why it was not ready when last asked.
+// process ends; the error is the reason why it was not ready at the last check.
 func (p *Process) waitFor(ctx context.Context, ready func(context.Context) error) error {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()

@@ -47,7 +47,7 @@ func StartPrometheus(ctx context.Context, program, config string) (*Prometheus, 
 		return nil, err
 	}
 	var err error
-	for range 3 { // between finding a free port and listening on it somebody else may take it
+	for range 3 { // another process may take the port before Prometheus listens on it
 		var p *Prometheus
 		if p, err = startPrometheus(ctx, program, config, dir); err == nil || ctx.Err() != nil {
 			return p, err
@@ -94,7 +94,7 @@ func (p *Prometheus) WaitFor(ctx context.Context, ready func(context.Context) er
 	return p.process.waitFor(ctx, ready)
 }
 
-// Series is one series of an answer to a query.
+// Series is one series of a response to a query.
 type Series struct {
 	Labels map[string]string `json:"metric"`
 	// Sample is the time of the value and the value, which is a string.
@@ -138,7 +138,7 @@ func (p *Prometheus) Rules(ctx context.Context) ([]RuleGroup, error) {
 	return groups, err
 }
 
-// get asks the server's API and decodes one field of the data that it answers.
+// get asks the server's API and decodes one field of the data in its response.
 func (p *Prometheus) get(ctx context.Context, path string, into any, field string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.Addr+"/api/v1/"+path, nil)
 	if err != nil {
@@ -149,18 +149,18 @@ func (p *Prometheus) get(ctx context.Context, path string, into any, field strin
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	var answer struct {
+	var response struct {
 		Status string                     `json:"status"`
 		Error  string                     `json:"error"`
 		Data   map[string]json.RawMessage `json:"data"`
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
-		return fmt.Errorf("reading what Prometheus answered to %s: %w", path, err)
+	if err := json.NewDecoder(resp.Body).Decode(&response); err != nil {
+		return fmt.Errorf("reading the response of Prometheus to %s: %w", path, err)
 	}
-	if answer.Status != "success" {
-		return fmt.Errorf("prometheus refused %s: %s", path, answer.Error)
+	if response.Status != "success" {
+		return fmt.Errorf("prometheus refused %s: %s", path, response.Error)
 	}
-	return json.Unmarshal(answer.Data[field], into)
+	return json.Unmarshal(response.Data[field], into)
 }
 
 // Promtool runs promtool with stdin as its standard input, in the directory of the files that it is to read. The error has what

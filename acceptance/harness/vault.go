@@ -18,7 +18,7 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// startTimeout bounds how long a Vault server may take until it answers.
+// startTimeout bounds how long a Vault server may take until it responds.
 const startTimeout = time.Minute
 
 // Vault is a Vault server of our own on a free loopback port.
@@ -154,7 +154,7 @@ func (v *Vault) Start(ctx context.Context) error {
 	return v.unseal(ctx)
 }
 
-// Client returns a Go client that uses the given Vault token. It never retries: tests want to see each answer.
+// Client returns a Go client that uses the given Vault token. It never retries: tests want to see each response.
 func (v *Vault) Client(token string) (*api.Client, error) {
 	config := &api.Config{
 		Address:    v.Addr,
@@ -182,8 +182,8 @@ func (v *Vault) prepare() error {
 
 func (v *Vault) config() string { return filepath.Join(v.Dir, "server.hcl") }
 
-// launch starts the server process on a free port and waits until it answers. Between finding a free port and listening on it
-// somebody else may take it, so it tries again.
+// launch starts the server process on a free port and waits until it responds. Between finding a free port and listening on it
+// another process may take it, so it tries again.
 func (v *Vault) launch(ctx context.Context) error {
 	var err error
 	for range 3 {
@@ -210,7 +210,7 @@ func (v *Vault) launchOnce(ctx context.Context) error {
 		if !v.binaries.OpenBao {
 			args = append(args, "-dev-no-kv")
 		}
-		// In the environment, since everybody on the machine can read a command line.
+		// In the environment, since every user of the machine can read a command line.
 		env = append(env, "VAULT_DEV_ROOT_TOKEN_ID="+v.Token, "VAULT_DEV_LISTEN_ADDRESS="+address)
 	}
 	v.process, err = startProcess(processSpec{
@@ -221,7 +221,7 @@ func (v *Vault) launchOnce(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := v.process.waitFor(ctx, v.answers); err != nil {
+	if err := v.process.waitFor(ctx, v.responds); err != nil {
 		return errors.Join(err, v.process.Stop())
 	}
 	return nil
@@ -258,8 +258,8 @@ func (v *Vault) configText(address string) string {
 			address, v.settings.listener(), v.Addr)
 }
 
-// answers checks that a dev server is ready for requests, or that another one is ready to be unsealed.
-func (v *Vault) answers(ctx context.Context) error {
+// responds checks that a dev server is ready for requests, or that another one is ready to be unsealed.
+func (v *Vault) responds(ctx context.Context) error {
 	client, err := v.Client(v.Token)
 	if err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 )
 
-func TestTheNextMinorVersionEndsInZero(t *testing.T) {
+func TestNextVersion_MinorEndsInZero(t *testing.T) {
 	t.Parallel()
 	for version, want := range map[string]string{"v0.1.0": "v0.2.0", "v1.9.7": "v1.10.0", "1.2.3": "", "main": ""} {
 		got, err := harness.NextMinor(version)

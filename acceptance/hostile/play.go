@@ -17,7 +17,7 @@ import (
 
 const (
 	// timeout is the request_timeout where a trick is to run into it, the least there is, and patience where it is not: a machine
-	// that has much else to do must not make a timeout of everything. grace is what an answer may take on top.
+	// that has much else to do must not make a timeout of everything. grace is what a response may take on top.
 	timeout  = time.Second
 	patience = 30 * time.Second
 	grace    = 15 * time.Second
@@ -27,14 +27,14 @@ const (
 	clientSecret       = "secret-of-hostile-app"
 )
 
-// Mount is an engine to play with, in process or over gRPC.
+// Mount is an engine under test, in process or over gRPC.
 type Mount interface {
 	// Do sends a request as Vault's core would.
 	Do(ctx context.Context, operation logical.Operation, path string, data map[string]any) (*logical.Response, error)
 }
 
-// Meeting is what came of an engine's meeting with a trick.
-type Meeting struct {
+// Result is the outcome of a trick.
+type Result struct {
 	Trick   *Trick
 	Took    time.Duration
 	Code    int
@@ -44,14 +44,14 @@ type Meeting struct {
 	Asked, Conns, Trapped int64
 }
 
-func (m Meeting) String() string {
+func (m Result) String() string {
 	return fmt.Sprintf("%-48s %6s  %3d  %-11s  %d requests  %d connections",
 		m.Trick.Name, m.Took.Round(10*time.Millisecond), m.Code, m.Kind, m.Asked, m.Conns)
 }
 
-// Play lets the engine's config "<name>" meet a trick: one read, and what is to be known of it. Then the server turns honest, and
+// Play runs a trick against the config "<name>": one read, and checks of its result. Then the server behaves normally, and
 // the engine must log in at once with new credentials.
-func Play(t *testing.T, m Mount, s *Server, name string) Meeting {
+func Play(t *testing.T, m Mount, s *Server, name string) Result {
 	t.Helper()
 	trick := s.trick
 	p := &play{t: t, mount: m}
@@ -60,13 +60,13 @@ func Play(t *testing.T, m Mount, s *Server, name string) Meeting {
 
 	began := time.Now()
 	code, message := p.send(logical.ReadOperation, "token/"+name, nil)
-	meeting := Meeting{
+	result := Result{
 		Trick: trick, Took: time.Since(began), Code: code, Message: message,
 		Asked: s.Asked(), Conns: s.Conns(), Trapped: s.Trapped(),
 	}
 	status := p.must(logical.ReadOperation, "status/"+name, nil)
-	meeting.Kind, _ = status["last_error_kind"].(string)
-	p.judge(meeting, status)
+	result.Kind, _ = status["last_error_kind"].(string)
+	p.check(result, status)
 	if trick.Kind != "" {
 		p.again(s, name)
 	}
@@ -79,7 +79,7 @@ func Play(t *testing.T, m Mount, s *Server, name string) Meeting {
 	if trapped := s.Trapped(); trapped != 0 {
 		t.Errorf("%d connections were made to another host", trapped)
 	}
-	return meeting
+	return result
 }
 
 // config is a config for the trick's server.
@@ -128,14 +128,14 @@ type play struct {
 	mount Mount
 }
 
-// judge checks the one read against what the trick is known for.
-func (p *play) judge(m Meeting, status map[string]any) {
+// check checks the one read against what the trick is known for.
+func (p *play) check(m Result, status map[string]any) {
 	p.t.Helper()
 	if m.Code != m.Trick.Code || m.Kind != m.Trick.Kind {
-		p.t.Errorf("answered %d and sorted as %q, want %d and %q: %s", m.Code, m.Kind, m.Trick.Code, m.Trick.Kind, m.Message)
+		p.t.Errorf("returned %d and sorted as %q, want %d and %q: %s", m.Code, m.Kind, m.Trick.Code, m.Trick.Kind, m.Message)
 	}
 	if m.Took > m.Trick.timeout()+grace {
-		p.t.Errorf("answered after %s, with a request_timeout of %s", m.Took, m.Trick.timeout())
+		p.t.Errorf("responded after %s, with a request_timeout of %s", m.Took, m.Trick.timeout())
 	}
 	if m.Asked > 1 || m.Conns == 0 {
 		p.t.Errorf("the credentials were sent %d times over %d connections, want once", m.Asked, m.Conns)
@@ -158,13 +158,13 @@ func (p *play) judge(m Meeting, status map[string]any) {
 	}
 }
 
-// again reads once more, within the pause: the answer comes from memory.
+// again reads once more, within the pause: the response comes from memory.
 func (p *play) again(s *Server, name string) {
 	p.t.Helper()
 	before := s.Conns()
 	code, message := p.send(logical.ReadOperation, "token/"+name, nil)
 	if code < http.StatusBadRequest || code == http.StatusForbidden {
-		p.t.Errorf("the second read was answered %d %s", code, message)
+		p.t.Errorf("the second read got %d %s", code, message)
 	}
 	// The pause after an outage may be over by now; what counts is that one read causes one login at most.
 	if conns := s.Conns() - before; conns > 1 {
@@ -172,7 +172,7 @@ func (p *play) again(s *Server, name string) {
 	}
 }
 
-// send sends a request and gives the HTTP status that Vault would answer with, and the message.
+// send sends a request and gives the HTTP status that Vault would respond with, and the message.
 func (p *play) send(operation logical.Operation, path string, data map[string]any) (code int, message string) {
 	p.t.Helper()
 	response, err := p.mount.Do(p.t.Context(), operation, path, data)
@@ -197,7 +197,7 @@ func (p *play) send(operation logical.Operation, path string, data map[string]an
 	return code, message
 }
 
-// must sends a request that has to succeed, and gives the data of its answer.
+// must sends a request that has to succeed, and gives the data of its response.
 func (p *play) must(operation logical.Operation, path string, data map[string]any) map[string]any {
 	p.t.Helper()
 	response, err := p.mount.Do(p.t.Context(), operation, path, data)

@@ -23,7 +23,7 @@ import (
 // serverName is what the certificate of a server of good will is for.
 const serverName = "127.0.0.1"
 
-// Server is an upstream on a free loopback port that plays a trick until Heal is called, and is honest from then on.
+// Server is an upstream on a free loopback port that plays a trick until Heal is called, and behaves normally from then on.
 type Server struct {
 	trick    *Trick
 	healed   atomic.Bool
@@ -131,7 +131,7 @@ func (s *Server) accept() {
 	}
 }
 
-// guard counts whoever comes where nobody must.
+// guard counts connections to where none may go.
 func (s *Server) guard() {
 	for {
 		conn, err := s.trap.Accept()
@@ -173,7 +173,7 @@ func (s *Server) serve(conn net.Conn) {
 	case s.trick.Speaks == HTTP2:
 		visit.http2()
 	default:
-		visit.http1(s.trick.answer)
+		visit.http1(s.trick.response)
 	}
 }
 
@@ -185,12 +185,12 @@ type Visit struct {
 	in *bufio.Reader
 }
 
-// http1 reads one request, answers it as the trick wants, and waits for the other side to let go.
-func (v *Visit) http1(answer func(*Visit)) {
+// http1 reads one request, responds as the trick defines, and waits until the other side closes.
+func (v *Visit) http1(response func(*Visit)) {
 	if !v.readRequest() {
 		return
 	}
-	answer(v)
+	response(v)
 }
 
 func (v *Visit) readRequest() bool {
@@ -205,10 +205,10 @@ func (v *Visit) readRequest() bool {
 	return true
 }
 
-// honest answers each login with a new token.
+// honest responses each login with a new token.
 func (v *Visit) honest() {
 	for v.readRequest() {
-		if !v.send(httpAnswer("200 OK", v.trick.mediaType(), v.trick.tokenAnswer(goodToken()))) {
+		if !v.send(httpResponse("200 OK", v.trick.mediaType(), v.trick.tokenResponse(goodToken()))) {
 			return
 		}
 	}
@@ -252,7 +252,7 @@ func (v *Visit) linger() { _, _ = io.Copy(io.Discard, v.Conn) }
 // goodToken is a new token as oauth gives it.
 func goodToken() string { return strings.ToLower(rand.Text() + rand.Text()[:14]) }
 
-// httpAnswer is an answer with the right length.
-func httpAnswer(status, mediaType, body string) string {
+// httpResponse is a response with the right length.
+func httpResponse(status, mediaType, body string) string {
 	return fmt.Sprintf("HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", status, mediaType, len(body), body)
 }

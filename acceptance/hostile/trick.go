@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// Speech is what a server talks while it plays its trick.
+// Speech is the protocol of a trick.
 type Speech int
 
 // The languages of a server.
@@ -38,7 +38,7 @@ const (
 	parsedGrowth = 64 << 20
 )
 
-// growthOf is the Growth of an answer with that body, if it is a large one.
+// growthOf is the Growth of a response with that body, if it is a large one.
 func growthOf(body string) int64 {
 	if len(body) < mebibyte/2 {
 		return 0
@@ -57,7 +57,7 @@ type Trick struct {
 	SOAP bool
 	// Kind is what the failure must be sorted as; empty for a login that must succeed.
 	Kind string
-	// Code is the HTTP status with which the reader must be answered.
+	// Code is the HTTP status that the reader must get.
 	Code int
 	// Unheard says that the credentials must not be sent.
 	Unheard bool
@@ -65,14 +65,14 @@ type Trick struct {
 	// about.
 	Growth int64
 
-	// answer plays the trick once the request was read; raw plays it on a connection that has just come, before any TLS; frames
+	// response plays the trick once the request was read; raw plays it on a connection that has just come, before any TLS; frames
 	// plays it in HTTP/2, on the stream of the request, and greet takes the place of the server's first frame; tls changes the
 	// server's TLS.
-	answer func(*Visit)
-	raw    func(*Visit)
-	greet  func(*Visit)
-	frames func(v *Visit, stream uint32)
-	tls    func(*Server, *tls.Config) error
+	response func(*Visit)
+	raw      func(*Visit)
+	greet    func(*Visit)
+	frames   func(v *Visit, stream uint32)
+	tls      func(*Server, *tls.Config) error
 }
 
 // Tricks are all tricks that are known.
@@ -96,15 +96,15 @@ func (t *Trick) mediaType() string {
 	return "application/json"
 }
 
-// tokenAnswer is the body with which the account's protocol gives a token of an hour.
-func (t *Trick) tokenAnswer(token string) string {
+// tokenResponse is the body with which the account's protocol gives a token of an hour.
+func (t *Trick) tokenResponse(token string) string {
 	if t.SOAP {
 		return soapToken("", token)
 	}
 	return fmt.Sprintf(`{"token":%q,"expires_in":3600}`, token)
 }
 
-// soapToken is a SOAP answer with something before its root.
+// soapToken is a SOAP response with something before its root.
 func soapToken(prolog, token string) string {
 	return `<?xml version="1.0" encoding="UTF-8"?>` + prolog +
 		`<SOAP-ENV:Envelope xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/"><SOAP-ENV:Body>` +

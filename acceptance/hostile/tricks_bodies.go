@@ -9,21 +9,21 @@ import (
 	"strings"
 )
 
-// mebibyte is the longest answer that is read.
+// mebibyte is the longest response that is read.
 const mebibyte = 1 << 20
 
-// jsonTricks are answers in JSON, or in something that passes for it.
+// jsonTricks are responses in JSON, or in something similar.
 func jsonTricks() []Trick {
 	token := goodToken()
 	good := `{"token":"` + token + `","expires_in":3600}`
 	bad := func(name, body string) Trick {
 		return Trick{
 			Name: name, Kind: malformed, Code: http.StatusBadGateway, Growth: growthOf(body),
-			answer: says(httpAnswer("200 OK", "application/json", body)),
+			response: says(httpResponse("200 OK", "application/json", body)),
 		}
 	}
 	fine := func(name, body string) Trick {
-		return Trick{Name: name, Code: http.StatusOK, answer: says(httpAnswer("200 OK", "application/json", body))}
+		return Trick{Name: name, Code: http.StatusOK, response: says(httpResponse("200 OK", "application/json", body))}
 	}
 	half := mebibyte / 2
 	return []Trick{
@@ -73,32 +73,33 @@ func jsonTricks() []Trick {
 		{
 			// A list of texts is how Django REST framework says what is wrong with a field.
 			Name: "a token that is a list", Kind: invalid, Code: http.StatusBadRequest,
-			answer: says(httpAnswer("200 OK", "application/json", `{"token":["`+unspeakable+`"]}`)),
+			response: says(httpResponse("200 OK", "application/json", `{"token":["`+unspeakable+`"]}`)),
 		},
 		{
 			Name: "a token in a list of objects", Kind: malformed, Code: http.StatusBadGateway,
-			answer: says(httpAnswer("200 OK", "application/json", `{"x":[{"token":{"value":"`+unspeakable+`"}}],"token":["a",2]}`)),
+			response: says(httpResponse("200 OK", "application/json", `{"x":[{"token":{"value":"`+unspeakable+`"}}],"token":["a",2]}`)),
 		},
 		{
 			Name: "an error that is the token", Kind: rejected, Code: http.StatusBadRequest,
-			answer: says(httpAnswer("206 Partial Content", "application/json",
+			response: says(httpResponse("206 Partial Content", "application/json",
 				`{"error":"no `+unspeakable+`","token":["`+unspeakable+`"],"refresh_token":{"x":"`+unspeakable+`"}}`)),
 		},
 		{
 			Name: "refused, with a body without end", Kind: rejected, Code: http.StatusBadRequest,
-			answer: endless("HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\n\r\n", `{"detail":"no"}`),
+			response: endless("HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\n\r\n", `{"detail":"no"}`),
 		},
 		{
 			Name: "a good token, and an error beside it", Kind: rejected, Code: http.StatusBadRequest,
-			answer: says(httpAnswer("200 OK", "application/json", `{"token":"`+token+`","error":"Unable to login"}`)),
+			response: says(httpResponse("200 OK", "application/json", `{"token":"`+token+`","error":"Unable to login"}`)),
 		},
 		{
 			Name: "an error of a mebibyte", Kind: rejected, Code: http.StatusBadRequest, Growth: parsedGrowth,
-			answer: says(httpAnswer("206 Partial Content", "application/json", `{"error":"`+strings.Repeat("no ", mebibyte/3-20)+`"}`)),
+			response: says(httpResponse("206 Partial Content", "application/json",
+				`{"error":"`+strings.Repeat("no ", mebibyte/3-20)+`"}`)),
 		},
 		{
 			Name: "an error that would be a log line", Kind: rejected, Code: http.StatusBadRequest,
-			answer: says(httpAnswer("206 Partial Content", "application/json",
+			response: says(httpResponse("206 Partial Content", "application/json",
 				`{"error":"no\r\n2026-01-01 [ERROR] \u001b[31mall is lost\u0000"}`)),
 		},
 	}
@@ -118,13 +119,13 @@ func manyKeys() string {
 	return b.String()
 }
 
-// xmlTricks are answers to a SOAP login.
+// xmlTricks are responses to a SOAP login.
 func xmlTricks() []Trick {
 	token := goodToken()
 	bad := func(name, body string) Trick {
 		return Trick{
 			Name: name, SOAP: true, Kind: malformed, Code: http.StatusBadGateway, Growth: growthOf(body),
-			answer: says(httpAnswer("200 OK", "text/xml", body)),
+			response: says(httpResponse("200 OK", "text/xml", body)),
 		}
 	}
 	var laughs strings.Builder

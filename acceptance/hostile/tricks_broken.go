@@ -9,17 +9,17 @@ import (
 	"strings"
 )
 
-// brokenTricks are answers that break off, or contradict themselves.
+// brokenTricks are responses that break off, or contradict themselves.
 func brokenTricks() []Trick {
 	body := `{"token":"` + goodToken() + `","expires_in":3600}`
-	bad := func(name string, answer func(*Visit)) Trick {
-		return Trick{Name: name, Kind: malformed, Code: http.StatusBadGateway, answer: answer}
+	bad := func(name string, response func(*Visit)) Trick {
+		return Trick{Name: name, Kind: malformed, Code: http.StatusBadGateway, response: response}
 	}
-	gone := func(name string, answer func(*Visit)) Trick {
-		return Trick{Name: name, Kind: unavailable, Code: http.StatusBadGateway, answer: answer}
+	gone := func(name string, response func(*Visit)) Trick {
+		return Trick{Name: name, Kind: unavailable, Code: http.StatusBadGateway, response: response}
 	}
-	good := func(name, answer string) Trick {
-		return Trick{Name: name, Code: http.StatusOK, answer: endsAfter(answer)}
+	good := func(name, response string) Trick {
+		return Trick{Name: name, Code: http.StatusOK, response: endsAfter(response)}
 	}
 	length := fmt.Sprintf("Content-Length: %d\r\n", len(body))
 	return []Trick{
@@ -34,7 +34,7 @@ func brokenTricks() []Trick {
 		bad("a length that is too long", endsAfter(jsonHead+"Content-Length: 9999\r\n\r\n"+body)),
 		{
 			Name: "a length that is too long, and waits", Kind: unavailable, Code: http.StatusGatewayTimeout,
-			answer: says(jsonHead + "Content-Length: 9999\r\n\r\n" + body),
+			response: says(jsonHead + "Content-Length: 9999\r\n\r\n" + body),
 		},
 		bad("a length that is too short", says(jsonHead+"Content-Length: 9\r\n\r\n"+body)),
 		bad("a length of nothing", says(jsonHead+"Content-Length: 0\r\n\r\n"+body)),
@@ -59,12 +59,12 @@ func brokenTricks() []Trick {
 		good("HTTP/1.0 with a length", "HTTP/1.0 200 OK\r\n"+length+"\r\n"+body),
 		good("a status without a reason", "HTTP/1.1 200\r\n"+length+"\r\n"+body),
 		good("bare line feeds", "HTTP/1.1 200 OK\n"+strings.ReplaceAll(length, "\r", "")+"\n"+body),
-		good("early hints before a good answer", "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"+jsonHead+length+"\r\n"+body),
-		good("more behind the answer", jsonHead+length+"\r\n"+body+"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray"),
+		good("early hints before a good response", "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"+jsonHead+length+"\r\n"+body),
+		good("more behind the response", jsonHead+length+"\r\n"+body+"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray"),
 	}
 }
 
-// limitTricks are answers of the vendor's that say absurd things about time and number.
+// limitTricks are responses of the vendor's that say absurd things about time and number.
 func limitTricks() []Trick {
 	var tricks []Trick
 	for _, after := range []string{
@@ -73,20 +73,20 @@ func limitTricks() []Trick {
 	} {
 		tricks = append(tricks, Trick{
 			Name: "Retry-After: " + after, Kind: throttled, Code: http.StatusTooManyRequests,
-			answer: says("HTTP/1.1 429 Too Many Requests\r\nRetry-After: " + after + "\r\nContent-Length: 0\r\n\r\n"),
+			response: says("HTTP/1.1 429 Too Many Requests\r\nRetry-After: " + after + "\r\nContent-Length: 0\r\n\r\n"),
 		})
 	}
 	for _, life := range []string{"0", "-1", "9", `"-1"`, "1e-9", "{}", "[3600]", "true", `"soon"`, `"NaN"`, `"Inf"`, "-1e308"} {
 		tricks = append(tricks, Trick{
 			Name: "expires_in: " + life, Kind: malformed, Code: http.StatusBadGateway,
-			answer: says(httpAnswer("200 OK", "application/json", `{"token":"`+goodToken()+`","expires_in":`+life+`}`)),
+			response: says(httpResponse("200 OK", "application/json", `{"token":"`+goodToken()+`","expires_in":`+life+`}`)),
 		})
 	}
 	for _, date := range []string{"Fri, 31 Dec 9999 23:59:59 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", "yesterday", ""} {
 		body := `{"token":"` + goodToken() + `","expires_in":3600}`
 		tricks = append(tricks, Trick{
 			Name: "Date: " + date, Code: http.StatusOK,
-			answer: says(fmt.Sprintf("%sDate: %s\r\nContent-Length: %d\r\n\r\n%s", jsonHead, date, len(body), body)),
+			response: says(fmt.Sprintf("%sDate: %s\r\nContent-Length: %d\r\n\r\n%s", jsonHead, date, len(body), body)),
 		})
 	}
 	return tricks

@@ -49,35 +49,35 @@ func dripping(beginning, then string) func(*Visit) {
 
 func endlessTricks() []Trick {
 	token := `{"token":"` + goodToken() + `","expires_in":3600,"x":"`
-	bomb := func(name, answer string) Trick {
-		return Trick{Name: name, Kind: malformed, Code: http.StatusBadGateway, Growth: floodGrowth, answer: says(answer)}
+	bomb := func(name, response string) Trick {
+		return Trick{Name: name, Kind: malformed, Code: http.StatusBadGateway, Growth: floodGrowth, response: says(response)}
 	}
 	flood := func(name, beginning, then string) Trick {
 		t := bomb(name, "")
-		t.answer = endless(beginning, then)
+		t.response = endless(beginning, then)
 		return t
 	}
 	return []Trick{
-		{Name: "says nothing", Kind: unavailable, Code: http.StatusGatewayTimeout, answer: says("")},
+		{Name: "says nothing", Kind: unavailable, Code: http.StatusGatewayTimeout, response: says("")},
 		{Name: "reads nothing", Kind: unavailable, Code: http.StatusGatewayTimeout, Unheard: true, raw: readsNothing},
 		{
 			Name: "head byte by byte", Kind: unavailable, Code: http.StatusGatewayTimeout,
-			answer: dripping("", "HTTP/1.1 200 OK\r\nX-Long: "+strings.Repeat("x", 1<<16)),
+			response: dripping("", "HTTP/1.1 200 OK\r\nX-Long: "+strings.Repeat("x", 1<<16)),
 		},
 		{
 			Name: "body byte by byte", Kind: unavailable, Code: http.StatusGatewayTimeout,
-			answer: dripping(jsonHead+"Content-Length: 1000000\r\n\r\n", token+strings.Repeat("x", 1<<16)),
+			response: dripping(jsonHead+"Content-Length: 1000000\r\n\r\n", token+strings.Repeat("x", 1<<16)),
 		},
 		{
 			Name: "chunks byte by byte", Kind: unavailable, Code: http.StatusGatewayTimeout,
-			answer: dripping(jsonHead+"Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n"),
+			response: dripping(jsonHead+"Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n"),
 		},
 		flood("endless headers", jsonHead, "X-More: more\r\n"),
 		flood("endless header line", jsonHead+"X-Long: ", "x"),
 		flood("endless status line", "HTTP/1.1 200 O", "K"),
 		flood("endless 1xx", "", "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"),
 		flood("endless 100", "", "HTTP/1.1 100 Continue\r\n\r\n"),
-		{Name: "slow 1xx", Kind: unavailable, Code: http.StatusGatewayTimeout, answer: slowInformation},
+		{Name: "slow 1xx", Kind: unavailable, Code: http.StatusGatewayTimeout, response: slowInformation},
 		flood("endless body", jsonHead+"\r\n"+token, "x"),
 		flood("endless chunks", jsonHead+"Transfer-Encoding: chunked\r\n\r\n", "400\r\n"+strings.Repeat(" ", 1<<10)+"\r\n"),
 		flood("endless chunk of a gigabyte", jsonHead+"Transfer-Encoding: chunked\r\n\r\n40000000\r\n", " "),
@@ -86,12 +86,12 @@ func endlessTricks() []Trick {
 		flood("a gigabyte, announced", fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", jsonHead, aGigabyte, token), "x"),
 		{
 			Name: "a gigabyte of error page", Kind: unavailable, Code: http.StatusBadGateway, Growth: floodGrowth,
-			answer: endless("HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/html\r\n\r\n", "<br>"),
+			response: endless("HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/html\r\n\r\n", "<br>"),
 		},
 		flood("an exabyte, announced", jsonHead+"Content-Length: 9223372036854775807\r\n\r\n", "x"),
 		bomb("gzip bomb", gzipBomb("gzip")),
 		bomb("deflate bomb", gzipBomb("deflate, gzip")),
-		{Name: "gzip that nobody asked for", Kind: malformed, Code: http.StatusBadGateway, answer: says(zipped(token + `"}`))},
+		{Name: "gzip that nobody asked for", Kind: malformed, Code: http.StatusBadGateway, response: says(zipped(token + `"}`))},
 	}
 }
 
@@ -117,7 +117,7 @@ func slowInformation(v *Visit) {
 	}
 }
 
-// gzipBomb is an answer of half a MiB which becomes half a gigabyte when it is unpacked. Several gzip files in a row are one.
+// gzipBomb is a response of half a MiB which becomes half a gigabyte when it is unpacked. Several gzip files in a row are one.
 func gzipBomb(encoding string) string {
 	const packed, unpacked = 1 << 19, 16 << 20
 	part := pack(strings.Repeat(" ", unpacked))
@@ -143,7 +143,7 @@ func redirectTricks() []Trick {
 	for _, status := range []int{300, 301, 302, 303, 305, 307, 308} {
 		tricks = append(tricks, Trick{
 			Name: fmt.Sprintf("redirect %d", status), Kind: malformed, Code: http.StatusBadGateway,
-			answer: func(v *Visit) {
+			response: func(v *Visit) {
 				says(fmt.Sprintf("HTTP/1.1 %d Elsewhere\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n", status, v.Elsewhere()))(v)
 			},
 		})
@@ -154,20 +154,20 @@ func redirectTricks() []Trick {
 		}
 	}
 	return append(tricks,
-		Trick{Name: "200 with a Location", Kind: malformed, Code: http.StatusBadGateway, answer: elsewhere("Location: %s")},
-		Trick{Name: "200 with a Refresh", Kind: malformed, Code: http.StatusBadGateway, answer: elsewhere("Refresh: 0; url=%s")},
-		Trick{Name: "200 with an Alt-Svc", Kind: malformed, Code: http.StatusBadGateway, answer: elsewhere(`Alt-Svc: h2=%q; ma=9`)},
+		Trick{Name: "200 with a Location", Kind: malformed, Code: http.StatusBadGateway, response: elsewhere("Location: %s")},
+		Trick{Name: "200 with a Refresh", Kind: malformed, Code: http.StatusBadGateway, response: elsewhere("Refresh: 0; url=%s")},
+		Trick{Name: "200 with an Alt-Svc", Kind: malformed, Code: http.StatusBadGateway, response: elsewhere(`Alt-Svc: h2=%q; ma=9`)},
 		Trick{
 			Name: "redirect to a file", Kind: malformed, Code: http.StatusBadGateway,
-			answer: says("HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"),
+			response: says("HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"),
 		},
 		Trick{
 			Name: "redirect without an address", Kind: malformed, Code: http.StatusBadGateway,
-			answer: says("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"),
+			response: says("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"),
 		},
 		Trick{
 			Name: "switch of protocols", Kind: malformed, Code: http.StatusBadGateway,
-			answer: says("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"),
+			response: says("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"),
 		},
 	)
 }

@@ -91,12 +91,12 @@ func (v *Visit) readFrame() (kind, flags byte, stream uint32, ok bool) {
 	return head[3], head[4], binary.BigEndian.Uint32(head[5:]) &^ (1 << 31), true
 }
 
-// framed answers a request with these frames.
+// framed responds to a request with these frames.
 func framed(frames func(stream uint32) string) func(*Visit, uint32) {
 	return func(v *Visit, stream uint32) { v.send(frames(stream)) }
 }
 
-// floodedWith answers a request with a beginning, and then with the same frames for ever.
+// floodedWith responds to a request with a beginning, and then the same frames without end.
 func floodedWith(beginning, frames func(stream uint32) string) func(*Visit, uint32) {
 	return func(v *Visit, stream uint32) {
 		if v.send(beginning(stream)) {
@@ -152,12 +152,12 @@ func http2Tricks() []Trick {
 		t.greet = greet
 		return t
 	}
-	goodAnswer := sequence(headers(jsonFields), data(flagEnd, body))
+	goodResponse := sequence(headers(jsonFields), data(flagEnd, body))
 	return []Trick{
-		trick("a good answer", "", http.StatusOK, framed(goodAnswer)),
-		trick("an answer that names another service", "", http.StatusOK, func(v *Visit, stream uint32) {
+		trick("a good response", "", http.StatusOK, framed(goodResponse)),
+		trick("a response that names another service", "", http.StatusOK, func(v *Visit, stream uint32) {
 			other := `h2="` + v.trap.Addr().String() + `"; ma=9`
-			v.send(frame(frameAltSvc, 0, stream, "\x00\x00"+other) + goodAnswer(stream))
+			v.send(frame(frameAltSvc, 0, stream, "\x00\x00"+other) + goodResponse(stream))
 		}),
 		bad("a redirect", func(v *Visit, stream uint32) {
 			v.send(frame(frameHeaders, flagEndHeaders|flagEnd, stream, "\x08\x03307"+field("location", v.Elsewhere())))
@@ -178,7 +178,7 @@ func http2Tricks() []Trick {
 		bad("a head without a status", framed(headers(field("content-type", "application/json")))),
 		bad("a status that is no number", framed(headers("\x08\x03abc"))),
 		gone("a header in capitals", framed(headers(statusOK+field("X-Up", "x")))),
-		gone("an answer to nobody", framed(func(stream uint32) string { return goodAnswer(stream + 2) })),
+		gone("a response to nobody", framed(func(stream uint32) string { return goodResponse(stream + 2) })),
 		gone("a promise", framed(func(stream uint32) string {
 			return frame(framePush, flagEndHeaders, stream, uint32Text(2)+statusOK)
 		})),
@@ -210,7 +210,7 @@ func http2Tricks() []Trick {
 		greeted(late("room for no body", nil), func(v *Visit) { v.send(frame(frameSettings, 0, 0, "\x00\x04"+uint32Text(0))) }),
 		greeted(gone("noise for a greeting", nil), func(v *Visit) { v.send(strings.Repeat("noise", 100)) }),
 		greeted(gone("HTTP/1.1 for a greeting", nil), func(v *Visit) {
-			v.send(httpAnswer("200 OK", "application/json", body))
+			v.send(httpResponse("200 OK", "application/json", body))
 		}),
 		greeted(gone("goes away at once", nil), func(v *Visit) {
 			v.send(frame(frameSettings, 0, 0, "") + frame(frameGoAway, 0, 0, uint32Text(0)+uint32Text(0)))

@@ -24,7 +24,7 @@ func tlsTricks() []Trick {
 	refused := func(name string, change func(*Server, *tls.Config) error) Trick {
 		return Trick{
 			Name: name, Speaks: TLS, Kind: unavailable, Code: http.StatusBadGateway, Unheard: true, tls: change,
-			answer: says(httpAnswer("200 OK", "application/json", `{"token":"`+goodToken()+`"}`)),
+			response: says(httpResponse("200 OK", "application/json", `{"token":"`+goodToken()+`"}`)),
 		}
 	}
 	raw := func(name string, code int, play func(*Visit)) Trick {

@@ -25,10 +25,10 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// restartGrace is for how long after a reload or a crash Vault may answer that it cannot reach the plugin.
+// restartGrace is for how long after a reload or a crash Vault may respond that it cannot reach the plugin.
 const restartGrace = 20 * time.Second
 
-// counts are what everybody got.
+// counts are the results of all clients.
 type counts struct {
 	mu sync.Mutex
 	n  map[string]int
@@ -149,7 +149,7 @@ func (l *load) read(ctx context.Context, a *account, kind, rejected string) (id 
 	token, _ := secret.Data["access_token"].(string)
 	expires, err := time.Parse(time.RFC3339, fmt.Sprint(secret.Data["expires_at"]))
 	if err != nil || token == "" || (secret.LeaseID != "") != (kind == "leased") {
-		l.fault("an answer to %s is not whole", path)
+		l.fault("a response to %s is not whole", path)
 		return ""
 	}
 	if revoked[id] {
@@ -182,21 +182,21 @@ func (l *load) use(a *account, id, token string, began, expires time.Time) {
 	}
 }
 
-// failed counts a request that failed by what it was answered. What a failing upstream cannot cause is a fault, but for a moment
+// failed counts a failed request by its status. What a failing upstream cannot cause is a fault, but for a moment
 // after a restart of the plugin.
 func (l *load) failed(what string, err error) {
 	code := 0
-	if answer, ok := errors.AsType[*api.ResponseError](err); ok {
-		code = answer.StatusCode
+	if response, ok := errors.AsType[*api.ResponseError](err); ok {
+		code = response.StatusCode
 	}
-	l.add(fmt.Sprintf("%s answered %d", what, code), 1)
+	l.add(fmt.Sprintf("%s returned %d", what, code), 1)
 	switch code {
 	case http.StatusBadRequest, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable,
 		http.StatusGatewayTimeout:
 		return
 	}
 	if time.Since(time.Unix(0, l.restarted.Load())) > restartGrace {
-		l.fault("%s answered %d: %v", what, code, err)
+		l.fault("%s returned %d: %v", what, code, err)
 	}
 }
 

@@ -96,7 +96,7 @@ func (l *load) must(t *testing.T, path string, data map[string]any) {
 	}
 }
 
-// run lasts for a span, with something besides the steady load, and tells every few seconds how it goes.
+// run lasts for a span, with something besides the steady load, and logs the progress every few seconds.
 func (l *load) run(t *testing.T, span time.Duration, besides func(context.Context)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), span)

@@ -18,7 +18,7 @@ type action struct {
 	do   func(w *modelWorld)
 }
 
-// actions are what may happen next in a world, by its scenario.
+// actions are the actions that are possible next in a world, by its scenario.
 type actions struct {
 	w   *modelWorld
 	all []action
@@ -183,7 +183,7 @@ func (w *modelWorld) refuses(l modelLogin, err *upstream.Error) {
 	w.applyAs(LoginEnded{Work: l.work.ID, Err: err}, true)
 }
 
-// loses has the upstream log in without anybody knowing: the new token replaces the old one.
+// loses has the upstream log in without the engine knowing: the new token replaces the old one.
 func (w *modelWorld) loses(l modelLogin) {
 	w.upstream[credentialsIn(l.work.Account)] = modelToken{id: w.fresh("t"), end: w.true + modelLife}
 }

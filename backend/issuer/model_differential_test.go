@@ -245,7 +245,7 @@ func outcomeOf(t *Token, err error) string {
 	}
 }
 
-// works lets all end that is in flight in the state machine's world.
+// works completes everything that is in flight in the world of the state machine.
 func (d *differential) works() {
 	w := d.core
 	for w.goOn(); len(w.logins) > 0; w.goOn() {

@@ -39,19 +39,19 @@ const (
 // tolerance is by how much a clock that was set back goes uncorrected.
 const tolerance = Margin
 
-// ghost is what the checker remembers beside the account, to judge it by: told by what happens, and never by the state.
+// ghost is what the checker records about the account to check it by: it follows from the actions, never from the state.
 type ghost struct {
 	revoked []ghostRevoked
 	tokens  []ghostToken
 	// holds are those of logins, and verHolds those of verifications, by credentials.
 	holds, verHolds [2]ghostHold
-	// forced and rejected are when such a login last ended, in true time; 0 for never.
+	// forced and rejected are when such a login last ended, in true time; 0 if never.
 	forced, rejected time.Duration
 	rejectedVersion  uint64
 	// cutOff is when a crash cut a login off, of which generation.
 	cutOff           time.Duration
 	cutOffGeneration string
-	// uncorrected says that the wall clock was set back, and storage has not been told since.
+	// uncorrected is set if the wall clock was set back and nothing was saved since.
 	uncorrected        bool
 	uncorrectedVersion uint64
 }
@@ -66,7 +66,7 @@ type ghostRevoked struct {
 
 type ghostToken struct {
 	id     string
-	end    time.Duration // true; -1 where the clocks no longer tell
+	end    time.Duration // true; -1 if the clocks no longer show it
 	served bool
 	// excused says that storage refused the write that would have made the token known.
 	excused bool
@@ -95,7 +95,7 @@ func (g *ghost) change(n int, f func(t *ghostToken)) {
 	f(&g.tokens[n])
 }
 
-// told takes note of the end that the upstream tells: the first one counts until it has come.
+// told records the expiry that the upstream states: the first one counts until it has passed.
 func (g *ghost) told(w *modelWorld, id string, end time.Duration) {
 	n := g.find(id)
 	if n < 0 {
@@ -113,7 +113,7 @@ func (g *ghost) told(w *modelWorld, id string, end time.Duration) {
 	})
 }
 
-// landed takes note of what storage has from now on.
+// landed records what storage has from now on.
 func (g *ghost) landed(version uint64) {
 	g.revoked = slices.Clone(g.revoked)
 	for n := range g.revoked {
@@ -128,7 +128,7 @@ func (g *ghost) landed(version uint64) {
 	}
 }
 
-// setBack takes note that the wall clock was set back. Some marks are by this clock alone.
+// setBack records that the wall clock was set back. Some marks are by this clock alone.
 func (g *ghost) setBack(inMemory bool) {
 	g.uncorrected, g.uncorrectedVersion = true, 0
 	g.forced, g.rejected, g.rejectedVersion, g.cutOff = 0, 0, 0, 0
@@ -146,7 +146,7 @@ func (g *ghost) setBack(inMemory bool) {
 	}
 }
 
-// crashed takes note of what a crash makes the account forget, and of what it must not.
+// crashed records what a crash makes the account forget, and what it must not.
 func (g *ghost) crashed(w *modelWorld) {
 	refused := w.state.Lost > w.state.Saved // a write that storage refused was not made good
 	g.revoked = slices.DeleteFunc(slices.Clone(g.revoked), func(r ghostRevoked) bool { return !r.durable })
@@ -178,7 +178,7 @@ func (g *ghost) crashed(w *modelWorld) {
 	g.uncorrected, g.uncorrectedVersion = false, 0
 }
 
-// sent judges a login that is sent now.
+// sent checks a login that is sent now.
 func (w *modelWorld) sent(work *Work) {
 	g, c := &w.ghost, credentialsIn(work.Account)
 	if slices.ContainsFunc(w.logins, func(l modelLogin) bool { return !l.cancelled }) {
@@ -193,7 +193,7 @@ func (w *modelWorld) sent(work *Work) {
 	}
 	switch h := g.holds[c]; work.Reason {
 	case ReasonForced:
-		// Where its token is out of use, there is nothing else to answer with.
+		// If its token is out of use, there is nothing else to return.
 		inForce := w.state.usable(w.now()) || h.kind != ""
 		if g.forced > 0 && inForce && w.true < g.forced+10*time.Second {
 			w.breaks(ruleForced, "the last was less than 10 s ago")
@@ -230,7 +230,7 @@ func (w *modelWorld) sentDuring(h ghostHold, work *Work, concerns bool) {
 	w.breaks(rule, fmt.Sprintf("a login (%s) is sent %s too early", work.Reason, h.until-w.true))
 }
 
-// ended takes note of the result of a login, before the account hears of it.
+// ended records the result of a login, before the account gets it.
 func (g *ghost) ended(w *modelWorld, work *Work, err *upstream.Error) {
 	c := credentialsIn(work.Account)
 	g.cutOff = 0
@@ -296,7 +296,7 @@ func probeSchedule(step int) time.Duration {
 	return []time.Duration{15 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour}[min(step, 4)-1]
 }
 
-// revokes takes note of a revocation that was made.
+// revokes records a revocation that was made.
 func (g *ghost) revokes(w *modelWorld, targets []*Token) {
 	for _, t := range targets {
 		n := g.find(t.ID)
@@ -306,7 +306,7 @@ func (g *ghost) revokes(w *modelWorld, targets []*Token) {
 	}
 }
 
-// applied takes note of what has become of the account.
+// applied records what has become of the account.
 func (w *modelWorld) applied(before *State, event Event) {
 	g, s := &w.ghost, &w.state
 	if s.Known == known {
@@ -317,7 +317,7 @@ func (w *modelWorld) applied(before *State, event Event) {
 	}
 	switch e := event.(type) {
 	case LoginEnded:
-		// A success that is none for the account counts as an outage.
+		// A success that the account does not accept counts as an outage.
 		if work := s.Work; work != nil && work.ID == e.Work && work.Step >= storing {
 			c := credentialsIn(work.Account)
 			switch {
@@ -359,7 +359,7 @@ func (w *modelWorld) applied(before *State, event Event) {
 	w.checkServing()
 }
 
-// checkServing judges what a reader would be given now.
+// checkServing checks what a reader would be given now.
 func (w *modelWorld) checkServing() {
 	s, g, now := &w.state, &w.ghost, w.now()
 	if s.Known == known && !s.Account.Paused && s.Current != nil && !s.Suspect &&
@@ -406,7 +406,7 @@ func (w *modelWorld) checkServing() {
 	}
 }
 
-// serves judges what a reader is given.
+// serves checks what a reader is given.
 func (w *modelWorld) serves(r *modelReader) {
 	s, now := &w.state, w.now()
 	if !s.canServe(now) {
@@ -423,7 +423,7 @@ func (w *modelWorld) serves(r *modelReader) {
 	w.checkServing()
 }
 
-// waiting judges a reader that waits.
+// waiting checks a reader that waits.
 func (w *modelWorld) waiting(r *modelReader, v verdict) {
 	s, now := &w.state, w.now()
 	waited := now.Elapsed - r.arrived.Elapsed
@@ -443,7 +443,7 @@ func (w *modelWorld) waiting(r *modelReader, v verdict) {
 	}
 }
 
-// check judges the world after an action.
+// check checks the world after an action.
 func (w *modelWorld) check() {
 	g, s := &w.ghost, &w.state
 	if w.broken != "" {
@@ -472,7 +472,7 @@ func (w *modelWorld) check() {
 	w.prune()
 }
 
-// ledgerWillKnow reports whether the ledger knows of a token, or of its revocation, or the account still owes it that.
+// ledgerWillKnow reports whether the ledger knows of a token, or of its revocation, or the account still has it unsaved.
 func (w *modelWorld) ledgerWillKnow(inMemory bool, id string, revoked bool) bool {
 	if slices.ContainsFunc(w.ledger, func(n modelNote) bool { return n.id == id && (n.revoked || !revoked) }) {
 		return true
@@ -487,7 +487,7 @@ func (w *modelWorld) ledgerWillKnow(inMemory bool, id string, revoked bool) bool
 	})
 }
 
-// prune forgets what can never matter again, so that states repeat.
+// prune drops what can no longer matter, so that states repeat.
 func (w *modelWorld) prune() {
 	g := &w.ghost
 	g.revoked = slices.DeleteFunc(slices.Clone(g.revoked), func(r ghostRevoked) bool {

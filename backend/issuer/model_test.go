@@ -51,7 +51,7 @@ type scenario struct {
 	sleeps          bool // the machine
 	untilTheEnd     bool // time passes until a token has ended, and not less
 
-	// Storage that is slow responds when it likes, and else at once. Where it fails, it may respond with an error.
+	// Storage that is slow responds at any time, and otherwise at once. Where it fails, it may respond with an error.
 	slowLoads, slowSaves, slowLedger, slowConfig, failures bool
 
 	good *scenario // the same, with storage that works
@@ -166,7 +166,7 @@ func modelLimits(t *testing.T) limits {
 	}
 }
 
-// TestModel explores what can happen to an account, breadth first, and judges every state that it reaches.
+// TestModel explores what can happen to an account, breadth first, and checks every state that it reaches.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	limits := modelLimits(t)
@@ -246,7 +246,7 @@ func (c *checker) run(l limits) string {
 	return ""
 }
 
-// trace tells how a rule was broken.
+// trace describes how a rule was broken.
 func (c *checker) trace(at int32, last int, broken string) string {
 	path := []int{last}
 	for ; at > 0; at = c.nodes[at].parent {
@@ -264,7 +264,7 @@ func (c *checker) trace(at int32, last int, broken string) string {
 	return b.String()
 }
 
-// summary says in short how the world is.
+// summary describes the world in one line.
 func (w *modelWorld) summary() string {
 	s, now := &w.state, w.now()
 	parts := []string{[...]string{"unknown", "absent", "stale", "known"}[s.Known]}

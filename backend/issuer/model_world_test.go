@@ -26,7 +26,7 @@ var (
 	errModelLoad    = errors.New("storage cannot be read")
 )
 
-// modelWorld is one account with all that surrounds it: the state machine, storage, the upstream, the effects in flight, the
+// modelWorld is one account with its environment: the state machine, storage, the upstream, the effects in flight, the
 // callers, and what the checker itself remembers of what has happened. It is a value: what its slices and pointers refer to never
 // changes.
 type modelWorld struct {
@@ -52,7 +52,7 @@ type modelWorld struct {
 	// Callers: one that writes the config at a time, and readers that wait.
 	op      *modelOp
 	readers []modelReader
-	// changed says that another cluster has written the config, and this one was not told yet.
+	// changed is set if another cluster has written the config, and this one was not notified yet.
 	changed bool
 
 	// The upstream has one token for each set of credentials, and the ledger knows some.
@@ -93,7 +93,7 @@ type modelLogin struct {
 	cancelled bool
 }
 
-// modelTell is the ledger being told; nil entries where the outbox was not looked at yet.
+// modelTell is a flush to the ledger; its entries are nil before the outbox was read.
 type modelTell struct {
 	entries []OutboxEntry
 	read    bool
@@ -173,7 +173,7 @@ func (w *modelWorld) fresh(prefix string) string {
 	return fmt.Sprintf("%s%d", prefix, w.made)
 }
 
-// apply has something happen to the account, and takes note of what is to be done.
+// apply has something happen to the account, and records what is to be done.
 func (w *modelWorld) apply(event Event) {
 	w.applyAs(event, w.active)
 }
@@ -221,7 +221,7 @@ func (w *modelWorld) applyAs(event Event, active bool) {
 	w.applied(&before, event)
 }
 
-// breaks takes note of a rule that does not hold; the first counts.
+// breaks records a rule that does not hold; the first counts.
 func (w *modelWorld) breaks(rule, how string) {
 	if w.broken == "" {
 		w.broken = rule + ": " + how
@@ -304,7 +304,7 @@ func (w *modelWorld) saveEnds(lands bool, err error) {
 	w.applyAs(Saved{Version: version, Err: err}, true)
 }
 
-// tellGoesOn tells the ledger, one step further.
+// tellGoesOn continues a flush to the ledger by one step.
 func (w *modelWorld) tellGoesOn() {
 	next := *w.tell
 	switch {

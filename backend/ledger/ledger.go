@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package ledger remembers every shared token that was issued, without the token: for whom it was, when it lives, why it was
-// asked for, and whether it was revoked. It answers "whose token is this" long after the token and its config are gone.
+// asked for, and whether it was revoked. It identifies a token long after the token and its config are deleted.
 //
 // Entries are kept in pages, so that neither looking one up nor forgetting old ones walks over all of them:
 //
@@ -53,7 +53,7 @@ type Entry struct {
 	ExpiresAt time.Time
 	// Reason is why the token was asked for.
 	Reason string
-	// RevokedAt is zero for a token that was not revoked; Upstream says what telling the upstream came to.
+	// RevokedAt is zero for a token that was not revoked; Upstream is the outcome of revoking it upstream.
 	RevokedAt time.Time
 	Upstream  string
 }
@@ -155,9 +155,9 @@ type Found struct {
 	Config string
 }
 
-// Find tells for which configs the token of that ID was issued: more than one where configs share an upstream account. It reads
-// one entry, and one for each config. Where one of these is damaged it returns all others, and the *stored.DamagedError. Errors
-// besides: ErrUnknown, and storage's.
+// Find returns the configs that the token of that ID was issued for: more than one where configs share an upstream account. It
+// reads one entry, and one for each config. Where one of these is damaged it returns all others, and the *stored.DamagedError.
+// Errors besides: ErrUnknown, and storage's.
 func (l *Ledger) Find(ctx context.Context, tokenID string) ([]Found, error) {
 	places, err := l.places(ctx, tokenID)
 	if err != nil {

@@ -66,7 +66,7 @@ func (s *oneFault) Put(ctx context.Context, e *logical.StorageEntry) error {
 	return s.Storage.Put(ctx, e)
 }
 
-func TestAPageThatIsFullIsFollowedByAnother(t *testing.T) {
+func TestLedger_FullPageContinues(t *testing.T) {
 	t.Parallel()
 	view := &logical.InmemStorage{}
 	fill(t, ledger.New(view), "gst", 257)
@@ -76,7 +76,7 @@ func TestAPageThatIsFullIsFollowedByAnother(t *testing.T) {
 	}
 }
 
-func TestATokenIsNotedOnceWhereverTheFirstNoteWasCutOff(t *testing.T) {
+func TestNote_OnceAfterInterruptedWrite(t *testing.T) {
 	t.Parallel()
 	for _, before := range []int{0, 127, 128} {
 		for _, prefix := range []string{"ledger/config/", "ledger/day/", "ledger/id/"} {
@@ -105,7 +105,7 @@ func TestATokenIsNotedOnceWhereverTheFirstNoteWasCutOff(t *testing.T) {
 	}
 }
 
-func TestTheNewestAreShownWhereThereAreTooMany(t *testing.T) {
+func TestLedger_NewestShownOfTooMany(t *testing.T) {
 	t.Parallel()
 	l := ledger.New(&logical.InmemStorage{})
 	fill(t, l, "gst", 300)
@@ -120,7 +120,7 @@ func TestTheNewestAreShownWhereThereAreTooMany(t *testing.T) {
 	}
 }
 
-func TestOfOneSecondTheLastTokenComesFirst(t *testing.T) {
+func TestLedger_LastTokenOfSecondFirst(t *testing.T) {
 	t.Parallel()
 	l := ledger.New(&logical.InmemStorage{})
 	var want []string
@@ -145,7 +145,7 @@ func TestOfOneSecondTheLastTokenComesFirst(t *testing.T) {
 	}
 }
 
-func TestWhatWouldBeForgottenAtOnceIsNotNoted(t *testing.T) {
+func TestNote_OverRetentionNotWritten(t *testing.T) {
 	t.Parallel()
 	view := &logical.InmemStorage{}
 	l := ledger.New(view)
@@ -159,7 +159,7 @@ func TestWhatWouldBeForgottenAtOnceIsNotNoted(t *testing.T) {
 	}
 }
 
-func TestAnUnknownTokenIsAnErrorOfItsOwn(t *testing.T) {
+func TestFind_UnknownToken(t *testing.T) {
 	t.Parallel()
 	l := ledger.New(&logical.InmemStorage{})
 	if _, err := l.Find(t.Context(), "0123456789abcdef"); !errors.Is(err, ledger.ErrUnknown) {
@@ -167,7 +167,7 @@ func TestAnUnknownTokenIsAnErrorOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestALedgerWithoutStorageSaysSo(t *testing.T) {
+func TestLedger_WithoutStorage(t *testing.T) {
 	t.Parallel()
 	l := ledger.New(nil)
 	_, findErr := l.Find(t.Context(), "x")
@@ -181,8 +181,8 @@ func TestALedgerWithoutStorageSaysSo(t *testing.T) {
 	}
 }
 
-// TestNotesAndTrimsGoTogether is for the race detector: many configs share tokens, while days end.
-func TestNotesAndTrimsGoTogether(t *testing.T) {
+// TestLedger_ConcurrentNotesAndTrims is for the race detector: many configs share tokens, while days end.
+func TestLedger_ConcurrentNotesAndTrims(t *testing.T) {
 	t.Parallel()
 	view := &logical.InmemStorage{}
 	l := ledger.New(view)
@@ -223,7 +223,7 @@ func TestNotesAndTrimsGoTogether(t *testing.T) {
 	}
 }
 
-func TestTheNewestAreShownAlsoWhereTheyAreForgottenFirst(t *testing.T) {
+func TestLedger_NewestShownDespiteShorterRetention(t *testing.T) {
 	t.Parallel()
 	l := ledger.New(&logical.InmemStorage{})
 	note := func(from, to int, keep time.Duration) {

@@ -43,7 +43,7 @@ func Get[T any](ctx context.Context, view logical.Storage, key string, schema fu
 		return nil, &DamagedError{fmt.Errorf("the storage entry %s cannot be read: it is damaged", key)}
 	}
 	if got := schema(entry); got < 1 || got > newest {
-		return nil, &DamagedError{fmt.Errorf("the storage entry %s has schema %d, and this version of the plugin knows 1 to %d: "+
+		return nil, &DamagedError{fmt.Errorf("the storage entry %s has schema %d, and this version of the plugin supports 1 to %d: "+
 			"was it written by a newer version?", key, got, newest)}
 	}
 	return entry, nil

@@ -106,7 +106,7 @@ func TestAssertion_IsNewForEachLogin(t *testing.T) {
 	}
 }
 
-// strictClock answers as a gateway does whose clock is off ours, and which refuses what is not valid by its own.
+// strictClock responds as a gateway whose clock differs from ours, and which refuses assertions that are not valid by it.
 func strictClock(t *testing.T, off time.Duration) http.HandlerFunc {
 	t.Helper()
 	return func(w http.ResponseWriter, r *http.Request) {

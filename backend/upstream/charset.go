@@ -14,7 +14,7 @@ import (
 // ISO-8859-1 is read as windows-1252, as browsers do.
 const windows1252 = "€\ufffd‚ƒ„…†‡ˆ‰Š‹Œ\ufffdŽ\ufffd\ufffd‘’“”•–—˜™š›œ\ufffdžŸ"
 
-// text returns the body as UTF-8. Bytes that are UTF-8 are left alone, since NuSOAP labels its answers ISO-8859-1
+// text returns the body as UTF-8. Bytes that are UTF-8 are left alone, since NuSOAP labels its responses ISO-8859-1
 // whatever they hold; so are those of JSON, which has no other encoding, and of an encoding that is not known.
 func (a *response) text() []byte {
 	if utf8.Valid(a.body) || !bytes.HasPrefix(bytes.TrimSpace(a.body), []byte("<")) {

@@ -64,7 +64,7 @@ func jwtPayload(token string) map[string]any {
 	return payload
 }
 
-// epoch returns a point in time in seconds, also where it was told in milliseconds.
+// epoch returns a point in time in seconds, also if it was given in milliseconds.
 func epoch(n float64) float64 {
 	if n >= epochMillisFrom {
 		return n / 1000

@@ -19,11 +19,11 @@ import (
 // maxRetryAfter is the longest pause that an upstream can ask for. More than that is more likely a mistake than a wish.
 const maxRetryAfter = time.Hour
 
-// fault is an error as the body of a response tells it.
+// fault is an error in the body of a response.
 type fault struct {
 	// kind is set where the error's code leaves no doubt; elsewhere the status decides.
 	kind Kind
-	// status is the HTTP status that the body tells, or that its shape implies. It counts where HTTP itself says 2xx.
+	// status is the HTTP status that the body states or implies. It counts if the response itself has a 2xx.
 	status int
 	code   string
 	text   string
@@ -43,7 +43,7 @@ func faultFromError(text, description string) *fault {
 	return &fault{text: join(": ", text, description), named: true}
 }
 
-// looksLikeCode tells a code such as "invalid_grant" or "240101" from a sentence.
+// looksLikeCode distinguishes a code such as "invalid_grant" or "240101" from a sentence.
 func looksLikeCode(text string) bool {
 	if text == "" || len(text) > 64 {
 		return false
@@ -87,7 +87,7 @@ func firstVisionKind(code string) Kind {
 	return cmp.Or(gatewayKind(code), oauthKind(code))
 }
 
-// statusOf reads the HTTP status that a body tells; 0 where it tells none.
+// statusOf reads the HTTP status that a body states; 0 if it states none.
 func statusOf(v any) int {
 	n, found, problem := number(v)
 	if problem != "" || !found || n < 100 || n > 599 {
@@ -126,7 +126,7 @@ func (a *response) malformed(op string, r *grant, s *scrubber, problem string) *
 	return e
 }
 
-// classify sorts a failure by the little that is known where the body tells no error: JSON at 206 is how Masters India refuses
+// classify sorts a failure by the little that is known if the body has no error: JSON at 206 is how Masters India refuses
 // credentials, whatever it says, and an object at 400, 403 or 422 says that the request is at fault.
 func (a *response) classify(op string, r *grant) (Kind, Cause) {
 	if a.status == http.StatusPartialContent && r.isJSON && (r.token == "" || r.fault != nil) {
@@ -181,14 +181,14 @@ func (a *response) classifyStatus() (Kind, Cause) {
 	}
 }
 
-// classifyBody sorts an error that came over a 2xx, by the status that the body tells: HTTP's own is a lie. Without one it is
+// classifyBody sorts an error that came over a 2xx, by the status that the body states: that of HTTP is wrong. Without one it is
 // what 206 means to Masters India: refused credentials.
 func classifyBody(f *fault) (Kind, Cause) {
 	if f.status < 400 {
 		return Rejected, ""
 	}
-	told := response{status: f.status}
-	return told.classifyFault(opLogin, &fault{})
+	implied := response{status: f.status}
+	return implied.classifyFault(opLogin, &fault{})
 }
 
 func causeOf(kind Kind) Cause {
@@ -200,14 +200,14 @@ func causeOf(kind Kind) Cause {
 
 func (a *response) redirect() bool { return a.status >= 300 && a.status <= 399 }
 
-// throttled tells whether the upstream asks for a pause.
+// throttled reports whether the upstream asks for a pause.
 func (a *response) throttled() bool {
 	return a.status == http.StatusTooManyRequests ||
 		a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") != ""
 }
 
 // retryAfter reads the Retry-After header: seconds, or a date, which is compared with the response's own Date since our
-// clock may be off. 0 means that it tells nothing of use.
+// clock may be off. 0 means that it has no usable value.
 func (a *response) retryAfter() time.Duration {
 	value := strings.TrimSpace(a.header.Get("Retry-After"))
 	if seconds, ok := parseNumber(value); ok {
@@ -233,7 +233,7 @@ func (f *fault) words(s *scrubber) (code, text string) {
 	return "", s.clean(join(": ", f.code, f.text))
 }
 
-// describe tells what is wrong with a response and the little that is known about it, but nothing of its text.
+// describe returns what is wrong with a response and what is safe to say about it, without its text.
 func (a *response) describe(op string, r *grant, s *scrubber) string {
 	return fmt.Sprintf("%s (HTTP %d, %s)", a.problemWith(op, r), a.status, a.facts(r, s))
 }
@@ -242,9 +242,9 @@ func (a *response) describe(op string, r *grant, s *scrubber) string {
 func (a *response) problemWith(op string, r *grant) string {
 	switch {
 	case a.redirect() && op == opRefresh:
-		return "a redirect was not followed: put the final address into refresh_url"
+		return "a redirect was not followed: set refresh_url to the final address"
 	case a.redirect():
-		return "a redirect was not followed: put the final address into token_url"
+		return "a redirect was not followed: set token_url to the final address"
 	case r.problem != "":
 		return r.problem
 	case a.ok():

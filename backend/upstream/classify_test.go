@@ -84,32 +84,32 @@ func TestClassify_Login(t *testing.T) {
 		},
 		"206 with error true": {upstream.JWT, 206, `{"error":true,"message":"no way"}`, "rejected", "", "no way"},
 		"206 with a string": {
-			upstream.JWT, 206, `"no way"`, "rejected", "", "the response holds no token: application/json, 8 bytes, no known keys",
+			upstream.JWT, 206, `"no way"`, "rejected", "", "the response contains no token: application/json, 8 bytes, no known keys",
 		},
 		"206 with a list": {
-			upstream.OAuth, 206, `[]`, "rejected", "", "the response holds no token: application/json, 2 bytes, no known keys",
+			upstream.OAuth, 206, `[]`, "rejected", "", "the response contains no token: application/json, 2 bytes, no known keys",
 		},
 		"206 with a code of the server": {
 			upstream.FirstVision, 206, firstVisionErrors("250301", 503, "x"), "rejected", "250301", "Unauthorized: x",
 		},
 		"206 with a message": {
 			upstream.JWT, 206, `{"message":"x"}`, "rejected", "",
-			"the response holds no token: application/json, 15 bytes, with the keys message",
+			"the response contains no token: application/json, 15 bytes, with the keys message",
 		},
 		"206 with an error beside a token": {
 			upstream.JWT, 206, `{"token":"` + testOpaqueToken + `","error":"server_error"}`, "rejected", "server_error", "",
 		},
 		"400 with an object of unknown keys": {
 			upstream.JWT, 400, `{"reason":"x"}`, "invalid", "",
-			"the response tells no error that is known: application/json, 14 bytes, no known keys",
+			"the response contains no known error: application/json, 14 bytes, no known keys",
 		},
 		"403 with an object of unknown keys": {
 			upstream.OAuth, 403, `{"reason":"x"}`, "invalid", "",
-			"the response tells no error that is known: application/json, 14 bytes, no known keys",
+			"the response contains no known error: application/json, 14 bytes, no known keys",
 		},
 		"422 with an object of nothing": {
 			upstream.FirstVision, 422, `{}`, "invalid", "",
-			"the response tells no error that is known: application/json, 2 bytes, no known keys",
+			"the response contains no known error: application/json, 2 bytes, no known keys",
 		},
 		"200 with error in data": {upstream.JWT, 200, `{"data":{"error":"no"}}`, "rejected", "no", ""},
 		"200 with an error object": {
@@ -167,7 +167,7 @@ func TestClassify_Login(t *testing.T) {
 			upstream.JWT, 500, `{"error":"no way"}`, "unavailable/server", "", "no way",
 		},
 		"500 with a token": {upstream.JWT, 500, `{"token":"` + testOpaqueToken + `"}`, "unavailable/server", "",
-			"the response tells no error that is known: application/json, 52 bytes, with the keys token"},
+			"the response contains no known error: application/json, 52 bytes, with the keys token"},
 		"500 with a field list": {
 			upstream.JWT, 500, `{"username":["no"]}`, "unavailable/server", "", "username: no",
 		},
@@ -178,7 +178,7 @@ func TestClassify_Login(t *testing.T) {
 		"503 without Retry-After": {upstream.OAuth, 503, html, "unavailable/server", "", notJSON},
 		"504 with HTML":           {upstream.FirstVision, 504, html, "unavailable/server", "", notJSON},
 		"599": {upstream.SOAP, 599, html, "unavailable/server", "",
-			"the response tells no error that is known: application/json, 14 bytes, no known keys"},
+			"the response contains no known error: application/json, 14 bytes, no known keys"},
 		"OAuth: invalid_client at 400": {
 			upstream.OAuth, 400, `{"error":"invalid_client","error_description":"The client credentials are invalid"}`,
 			"rejected", "invalid_client", "The client credentials are invalid",
@@ -338,24 +338,24 @@ func TestClassify_Login(t *testing.T) {
 			upstream.FirstVision, 400, `{"errorCode":"no code","title":"b"}`, "invalid", "", "no code: b",
 		},
 		"SOAP: bare text": {
-			upstream.SOAP, 200, soapAnswer("access_tokenResponse", " invalid_grant "), "rejected", "invalid_grant", "",
+			upstream.SOAP, 200, soapResponse("access_tokenResponse", " invalid_grant "), "rejected", "invalid_grant", "",
 		},
 		"SOAP: bare text in return": {
-			upstream.SOAP, 200, soapAnswer("access_tokenResponse", "<return>invalid_grant</return>"), "rejected",
+			upstream.SOAP, 200, soapResponse("access_tokenResponse", "<return>invalid_grant</return>"), "rejected",
 			"invalid_grant", "",
 		},
 		"SOAP: bare text that is a sentence": {
-			upstream.SOAP, 200, soapAnswer("access_tokenResponse", "no way"), "rejected", "", "no way",
+			upstream.SOAP, 200, soapResponse("access_tokenResponse", "no way"), "rejected", "", "no way",
 		},
 		"SOAP: a sentence in the element of a success": {
-			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", "<return>no way</return>"), "rejected", "", "no way",
+			upstream.SOAP, 200, soapResponse("access_new_tokenResponse", "<return>no way</return>"), "rejected", "", "no way",
 		},
 		"SOAP: a known code in the element of a success": {
-			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", "unsupported_grant_type"), "rejected", "unsupported_grant_type",
+			upstream.SOAP, 200, soapResponse("access_new_tokenResponse", "unsupported_grant_type"), "rejected", "unsupported_grant_type",
 			"",
 		},
 		"SOAP: a short word in the element of an error": {
-			upstream.SOAP, 200, soapAnswer("access_tokenResponse", "locked"), "rejected", "locked", "",
+			upstream.SOAP, 200, soapResponse("access_tokenResponse", "locked"), "rejected", "locked", "",
 		},
 		"SOAP: JSON at 206": {
 			upstream.SOAP, 206, `{"message":"x"}`, "rejected", "",
@@ -367,30 +367,30 @@ func TestClassify_Login(t *testing.T) {
 		},
 		"SOAP: an error that is true": {
 			upstream.SOAP, 200,
-			soapAnswer("access_tokenResponse", "<error>true</error><error_description>no way</error_description>"), "rejected", "", "no way",
+			soapResponse("access_tokenResponse", "<error>true</error><error_description>no way</error_description>"), "rejected", "", "no way",
 		},
 		"SOAP: JSON with an error": {
-			upstream.SOAP, 200, soapAnswer("access_tokenResponse", `<return>{"error":"invalid_grant"}</return>`), "rejected",
+			upstream.SOAP, 200, soapResponse("access_tokenResponse", `<return>{"error":"invalid_grant"}</return>`), "rejected",
 			"invalid_grant", "",
 		},
 		"SOAP: bare text in ISO-8859-1": {
-			upstream.SOAP, 200, soapAnswer("access_tokenResponse", "acc\xe8s refus\xe9"), "rejected", "", "accès refusé",
+			upstream.SOAP, 200, soapResponse("access_tokenResponse", "acc\xe8s refus\xe9"), "rejected", "", "accès refusé",
 		},
 		"SOAP: an error in windows-1252": {
-			upstream.SOAP, 200, strings.Replace(soapAnswer("access_tokenResponse", "<error>pas d\x92acc\xe8s</error>"), "ISO-8859-1",
+			upstream.SOAP, 200, strings.Replace(soapResponse("access_tokenResponse", "<error>pas d\x92acc\xe8s</error>"), "ISO-8859-1",
 				"Windows-1252", 1), "rejected", "", "pas d’accès",
 		},
 		"SOAP: bare text at 400": {
-			upstream.SOAP, 400, soapAnswer("access_tokenResponse", "no way"), "invalid", "", "no way",
+			upstream.SOAP, 400, soapResponse("access_tokenResponse", "no way"), "invalid", "", "no way",
 		},
 		"SOAP: an error element": {
 			upstream.SOAP, 200,
-			soapAnswer("access_tokenResponse", "<error>invalid_client</error><error_description>no</error_description>"),
+			soapResponse("access_tokenResponse", "<error>invalid_client</error><error_description>no</error_description>"),
 			"rejected", "invalid_client", "no",
 		},
 		"SOAP: an error beside a token": {
 			upstream.SOAP, 200,
-			soapAnswer("access_new_tokenResponse",
+			soapResponse("access_new_tokenResponse",
 				"<access_token>"+testOpaqueToken+"</access_token><error_description>no</error_description>"),
 			"rejected", "", "no",
 		},
@@ -446,7 +446,7 @@ func TestClassify_Refresh(t *testing.T) {
 			upstream.JWT, 206, `{"success":false,"message":"no way"}`, "rejected", "", "no way",
 		},
 		"206 with a string": {
-			upstream.JWT, 206, `"no way"`, "rejected", "", "the response holds no token: application/json, 8 bytes, no known keys",
+			upstream.JWT, 206, `"no way"`, "rejected", "", "the response contains no token: application/json, 8 bytes, no known keys",
 		},
 		"400 with error true": {
 			upstream.JWT, 400, `{"error":true,"message":"the session is over"}`, "rejected", "", "the session is over",
@@ -535,11 +535,11 @@ func TestError_Text(t *testing.T) {
 		},
 		"invalid": {
 			upstream.Error{Kind: upstream.Invalid, Op: "login", Status: 400, Detail: "username: missing field"},
-			`upstream says that the request is malformed (HTTP 400, "username: missing field")`,
+			`upstream rejected the request as malformed (HTTP 400, "username: missing field")`,
 		},
 		"throttled": {
 			upstream.Error{Kind: upstream.Throttled, Op: "login", Status: 429, RetryAfter: 90 * time.Second},
-			`upstream asks to slow down (HTTP 429, retry after 1m30s)`,
+			`upstream is throttling logins (HTTP 429, retry after 1m30s)`,
 		},
 		"unavailable: dns": {
 			upstream.Error{
@@ -549,11 +549,11 @@ func TestError_Text(t *testing.T) {
 		},
 		"unavailable: timeout": {
 			upstream.Error{Kind: upstream.Unavailable, Op: "login", Cause: upstream.CauseTimeout, Detail: "timeout after 15s"},
-			`upstream did not answer in time: timeout after 15s`,
+			`upstream did not respond in time: timeout after 15s`,
 		},
 		"unavailable: server": {
 			upstream.Error{Kind: upstream.Unavailable, Op: "login", Cause: upstream.CauseServer, Status: 503},
-			`upstream reports an error of its own (HTTP 503)`,
+			`upstream reports an error (HTTP 503)`,
 		},
 		"malformed": {
 			upstream.Error{Kind: upstream.Malformed, Op: "login", Status: 200, Detail: "the response is empty (HTTP 200)"},
@@ -580,7 +580,7 @@ func TestSOAP_TokenNeverBecomesMessage(t *testing.T) {
 	for _, token := range []string{testOpaqueToken, "quietmeadowandsilverlantern", makeJWT(claims{"exp": 1})} {
 		for _, element := range []string{"access_new_tokenResponse", "access_tokenResponse"} {
 			for _, content := range []string{"%s", "<return>%s</return>", "<error>%s</error>", "<error_description>session %s open</error_description>"} {
-				body := soapAnswer(element, fmt.Sprintf(content, token))
+				body := soapResponse(element, fmt.Sprintf(content, token))
 				got, err := login(t, upstream.SOAP, always(200, "text/xml", body, "X-Token: "+token))
 				e := mustFail(t, got, err)
 				if strings.Contains(e.Error()+e.Code+e.Detail, token) && (strings.ContainsAny(token, "0123456789") || !strings.Contains(content, "error")) {
@@ -597,7 +597,7 @@ func TestSOAP_TokenNeverBecomesMessage(t *testing.T) {
 // TestCharset_NamedByContentType has no XML declaration.
 func TestCharset_NamedByContentType(t *testing.T) {
 	t.Parallel()
-	_, body, _ := strings.Cut(soapAnswer("access_tokenResponse", "acc\xe8s refus\xe9"), "?>")
+	_, body, _ := strings.Cut(soapResponse("access_tokenResponse", "acc\xe8s refus\xe9"), "?>")
 	for media, want := range map[string]string{
 		"text/xml; charset=ISO-8859-1": "rejected", `text/xml; charset="windows-1252"`: "rejected",
 		"text/xml; charset=utf-8": "malformed", "text/xml": "malformed", "text/xml; charset=koi8-r": "malformed",

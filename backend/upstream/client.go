@@ -34,7 +34,7 @@ type client struct {
 	network   network
 	userAgent string
 	now       func() time.Time
-	// skew is the upstream's clock minus ours, a time.Duration, as the last response with a Date told it.
+	// skew is the upstream's clock minus ours, a time.Duration, from the last response with a Date.
 	skew atomic.Int64
 }
 
@@ -79,7 +79,7 @@ func protocolOf(a Account) (protocol, error) {
 	case a.Format == "" || slices.Contains(formats, a.Format):
 		return p, nil
 	case len(formats) == 0:
-		return nil, fmt.Errorf("request_format is not for protocol %s", a.Protocol)
+		return nil, fmt.Errorf("request_format is not used by protocol %s", a.Protocol)
 	default:
 		return nil, fmt.Errorf("request_format must be one of %q for protocol %s", formats, a.Protocol)
 	}
@@ -130,17 +130,17 @@ func Certificates(text string) (*x509.CertPool, error) {
 	block, rest := pem.Decode([]byte(text))
 	for ; block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
-			return nil, errors.New("must hold certificates only, and no key")
+			return nil, errors.New("must contain certificates only, and no key")
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, errors.New("holds a certificate that cannot be read")
+			return nil, errors.New("contains a certificate that cannot be read")
 		}
 		pool.AddCert(cert)
 		found++
 	}
 	if strings.Count(text, "-----BEGIN") > found || strings.Count(text, "-----END") > found {
-		return nil, errors.New("holds a certificate that is not whole")
+		return nil, errors.New("contains an incomplete certificate")
 	}
 	if found == 0 || len(bytes.TrimSpace(rest)) > 0 {
 		return nil, errors.New("must be PEM certificates (-----BEGIN CERTIFICATE-----)")
@@ -168,7 +168,7 @@ func isRefusal(err error) bool {
 	return ok && e.Status != 0 && (e.Kind == Rejected || e.Kind == Invalid || e.Kind == Malformed)
 }
 
-// upstreamTime returns the time on the upstream's clock, and on ours as long as no response told it.
+// upstreamTime returns the time on the upstream's clock, and on ours as long as no response had one.
 func (c *client) upstreamTime() time.Time { return c.now().Add(time.Duration(c.skew.Load())) }
 
 // Refresh implements [Client].
@@ -228,7 +228,7 @@ func (c *client) send(caller context.Context, m *message) (*response, error) {
 	traced := httptrace.WithClientTrace(ctx, p.trace(cancel))
 	req, err := m.request(traced, c.userAgent)
 	if err != nil {
-		return nil, &Error{Kind: Invalid, Op: m.op, Detail: "no request can be made of the account's URL and headers"}
+		return nil, &Error{Kind: Invalid, Op: m.op, Detail: "the account's URL and headers do not make a valid request"}
 	}
 	// A reading of the monotonic clock would count no time while the machine is suspended.
 	sent := c.now().Round(0)

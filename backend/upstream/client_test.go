@@ -45,13 +45,13 @@ func TestNew_NamesFieldNotValue(t *testing.T) {
 		"a ca_cert that is no PEM":    {func(a *upstream.Account) { a.CACert = secret }, "ca_cert"},
 		"a ca_cert of spaces":         {func(a *upstream.Account) { a.CACert = " \n" }, "ca_cert"},
 		"a ca_cert that is a key": {
-			func(a *upstream.Account) { a.CACert = block("PRIVATE KEY", secret) }, "ca_cert must hold certificates only, and no key",
+			func(a *upstream.Account) { a.CACert = block("PRIVATE KEY", secret) }, "ca_cert must contain certificates only, and no key",
 		},
 		"a ca_cert that is broken before a whole one": {
 			func(a *upstream.Account) {
 				_, whole := selfSigned(t, time.Now(), time.Now().Add(time.Hour))
 				a.CACert = strings.Replace(whole, "-----END", "----END", 1) + whole
-			}, "ca_cert holds a certificate that is not whole",
+			}, "ca_cert contains an incomplete certificate",
 		},
 		"a ca_cert that is garbage": {func(a *upstream.Account) { a.CACert = block("CERTIFICATE", secret) }, "ca_cert"},
 	}

@@ -92,8 +92,8 @@ func newClientOn(t *testing.T, account upstream.Account, dial func(context.Conte
 	return client
 }
 
-// TestConnection_NotUsedAgainAfterTimeout has an upstream whose first connection stops answering for ever, while new ones are
-// answered at once: what a load balancer does with a backend that died.
+// TestConnection_NotUsedAgainAfterTimeout has an upstream whose first connection stops responding, while new ones
+// respond at once: what a load balancer does with a backend that died.
 func TestConnection_NotUsedAgainAfterTimeout(t *testing.T) {
 	t.Parallel()
 	for _, speaks := range []string{"h2", "http/1.1"} {
@@ -134,7 +134,7 @@ func TestConnection_NotUsedAgainAfterTimeout(t *testing.T) {
 				token, err := client.Login(t.Context())
 				mustBe(t, mustFail(t, token, err), "unavailable/timeout")
 				if passed := time.Since(began); passed != account.RequestTimeout {
-					t.Errorf("the login that was not answered took %s, want %s", passed, account.RequestTimeout)
+					t.Errorf("the login without a response took %s, want %s", passed, account.RequestTimeout)
 				}
 				if _, err := client.Login(t.Context()); err != nil {
 					t.Errorf("the next login: %v", err)
@@ -215,7 +215,7 @@ func TestLogin_SentOnceOnRefusedStream(t *testing.T) {
 		token, err := newClientOn(t, account, p.dial).Login(t.Context())
 		e := mustFail(t, token, err)
 		mustBe(t, e, "unavailable/network")
-		mustSay(t, e.Detail, "did not take the request")
+		mustSay(t, e.Detail, "did not accept the request")
 		p.mustBeClosed(t, p.dialed.Load())
 		if asked.Load() != 1 {
 			t.Errorf("the login was sent %d times", asked.Load())
@@ -296,7 +296,7 @@ func TestDial_EndsWithTheLogin(t *testing.T) {
 	})
 }
 
-// TestLogin_SentOnceOnBrokenConnection has a server that answers one login, and then reads one and closes the connection. A
+// TestLogin_SentOnceOnBrokenConnection has a server that responds to one login, and then reads one and closes the connection. A
 // header Idempotency-Key makes net/http send such a request again over a connection that was kept open.
 func TestLogin_SentOnceOnBrokenConnection(t *testing.T) {
 	t.Parallel()

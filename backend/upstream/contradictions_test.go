@@ -103,7 +103,7 @@ func TestContradiction04_Expiry(t *testing.T) {
 	}
 	for _, dead := range []string{"0", "-1", `"0"`, fmt.Sprint(now - 1), fmt.Sprint((now - 1) * 1000)} {
 		failing{upstream.OAuth, 200, `{"access_token":"` + testOpaqueToken + `","expires_in":` + dead + `}`, "malformed", "",
-			"expired already"}.check(t)
+			"already expired"}.check(t)
 	}
 }
 
@@ -135,7 +135,7 @@ func TestContradiction06_URLAndRedirect(t *testing.T) {
 		token, err := newClient(t, accountFor(upstream.JWT, s.URL+"/api/v1/token-auth?a=b")).Login(context.Background())
 		e := mustFail(t, token, err)
 		mustBe(t, e, "malformed")
-		mustSay(t, e.Detail, "a redirect was not followed: put the final address into token_url", fmt.Sprintf("HTTP %d", status))
+		mustSay(t, e.Detail, "a redirect was not followed: set token_url to the final address", fmt.Sprintf("HTTP %d", status))
 		if r := s.only(t); r.RequestURI != "/api/v1/token-auth?a=b" {
 			t.Errorf("asked for %s", r.RequestURI)
 		}
@@ -145,7 +145,7 @@ func TestContradiction06_URLAndRedirect(t *testing.T) {
 	}
 }
 
-// The header scheme is the business of whoever hands the token out: token_type says bearer where JWT is wanted. All that
+// The header scheme is up to the caller: token_type says bearer where JWT is wanted. All that
 // counts here is that no token_type, nor its absence, is in the way of a login.
 func TestContradiction07_TokenTypeIgnored(t *testing.T) {
 	t.Parallel()
@@ -161,15 +161,15 @@ func TestContradiction07_TokenTypeIgnored(t *testing.T) {
 func TestContradiction08_SOAPElementNames(t *testing.T) {
 	t.Parallel()
 	for _, element := range []string{"access_new_tokenResponse", "access_tokenResponse"} {
-		body := soapAnswer(element, "<access_token>"+testOpaqueToken+"</access_token><expires_in>14400</expires_in>"+
+		body := soapResponse(element, "<access_token>"+testOpaqueToken+"</access_token><expires_in>14400</expires_in>"+
 			"<token_type>bearer</token_type><error_description/>")
 		token, err := login(t, upstream.SOAP, always(200, "text/xml", body))
 		if err != nil || token.ExpiresAt.Sub(token.IssuedAt) != 4*time.Hour {
 			t.Errorf("%s: %v", element, err)
 		}
-		failing{upstream.SOAP, 200, soapAnswer(element, " invalid_grant "), "rejected", "invalid_grant", ""}.check(t)
-		failing{upstream.SOAP, 200, soapAnswer(element, "<error>invalid_grant</error>"), "rejected", "invalid_grant", ""}.check(t)
-		described := soapAnswer(element, "<error_description>no</error_description>")
+		failing{upstream.SOAP, 200, soapResponse(element, " invalid_grant "), "rejected", "invalid_grant", ""}.check(t)
+		failing{upstream.SOAP, 200, soapResponse(element, "<error>invalid_grant</error>"), "rejected", "invalid_grant", ""}.check(t)
+		described := soapResponse(element, "<error_description>no</error_description>")
 		failing{upstream.SOAP, 200, described, "rejected", "", "no"}.check(t)
 	}
 	for _, status := range []int{200, 500} {
@@ -186,7 +186,7 @@ func TestContradiction09_ErrorShapes(t *testing.T) {
 		{upstream.JWT, 400, `{"detail":"no way"}`, "invalid", "", "no way"},
 		{upstream.FirstVision, 401, firstVisionErrors("240101", 401, "no way"), "rejected", "240101", "Unauthorized: no way"},
 		{upstream.FirstVision, 401, `{"errorCode":"240101","errorMessage":"no way"}`, "rejected", "240101", "no way"},
-		{upstream.SOAP, 200, soapAnswer("access_tokenResponse", "no way"), "rejected", "", "no way"},
+		{upstream.SOAP, 200, soapResponse("access_tokenResponse", "no way"), "rejected", "", "no way"},
 		{upstream.JWT, 504, "<html>no way</html>", "unavailable/server", "",
 			"the response is not JSON: application/json, 19 bytes, no known keys"},
 		{upstream.JWT, 206, `{"error":"` + strings.Repeat("ä", 5000) + `"}`, "rejected", "", strings.Repeat("ä", 200)},
@@ -276,7 +276,7 @@ func TestContradiction06_RefreshAndBadLocation(t *testing.T) {
 	elsewhere := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`"}`))
 	token, err := refresh(t, always(307, "text/html", "", "Location: "+elsewhere.URL))
 	e := mustFail(t, token, err)
-	mustSay(t, e.Detail, "put the final address into refresh_url")
+	mustSay(t, e.Detail, "set refresh_url to the final address")
 	if strings.Contains(e.Error(), elsewhere.URL) {
 		t.Errorf("the address is shown: %v", e)
 	}

@@ -22,7 +22,7 @@ type Kind string
 const (
 	// Rejected: credentials, scope or grant were refused. Trying again with the same ones may lock the account.
 	Rejected Kind = "rejected"
-	// Invalid: the upstream says that the request is malformed. Trying again without a change is useless.
+	// Invalid: the upstream rejected the request as malformed. Trying again without a change is useless.
 	Invalid Kind = "invalid"
 	// Throttled: HTTP 429, or 503 with Retry-After.
 	Throttled Kind = "throttled"
@@ -82,7 +82,7 @@ func (e *Error) Error() string {
 	return e.headline() + " (" + strings.Join(notes, ", ") + ")"
 }
 
-// Timeout tells whether the upstream took too long, in the manner of net.Error.
+// Timeout reports whether the upstream took too long, in the manner of net.Error.
 func (e *Error) Timeout() bool { return e.Cause == CauseTimeout }
 
 // headline is the part of the sentence that the kind alone decides.
@@ -93,15 +93,15 @@ func (e *Error) headline() string {
 	case e.Kind == Rejected:
 		return "upstream refused the credentials"
 	case e.Kind == Invalid:
-		return "upstream says that the request is malformed"
+		return "upstream rejected the request as malformed"
 	case e.Kind == Throttled:
-		return "upstream asks to slow down"
+		return "upstream is throttling logins"
 	case e.Kind == Malformed:
 		return "upstream's response cannot be understood"
 	case e.Cause == CauseTimeout:
-		return "upstream did not answer in time"
+		return "upstream did not respond in time"
 	case e.Cause == CauseServer:
-		return "upstream reports an error of its own"
+		return "upstream reports an error"
 	default:
 		return "upstream cannot be reached"
 	}

@@ -37,7 +37,7 @@ const (
 
 	// codeReplay is the gateway's error for an assertion that it has seen before.
 	codeReplay    = "API-Sec-006"
-	problemReplay = "the upstream took the assertion for one that was used before (" + codeReplay + ")"
+	problemReplay = "the upstream reports that the assertion was used before (" + codeReplay + ")"
 )
 
 func (firstVisionProtocol) spec() Spec {
@@ -91,7 +91,7 @@ func (firstVisionProtocol) login(a *Account, now time.Time) *message {
 			"client_assertion_type": assertionTypeJWT,
 			"client_assertion":      assertion,
 		})
-	case JSON, Multipart: // New lets nobody have Multipart here
+	case JSON, Multipart: // New refuses Multipart here
 		m.body, m.contentType = encode(JSON, map[string]string{
 			"grant_type":    grantClientCredentials,
 			"scope":         a.Scope,

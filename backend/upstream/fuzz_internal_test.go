@@ -316,14 +316,14 @@ func FuzzClassify(f *testing.F) {
 		f.Add(status, 401, "240101", "Invalid client credentials or scope", opLogin, false)
 		f.Add(status, 0, "", "Expired Refresh token", opRefresh, true)
 	}
-	f.Fuzz(func(t *testing.T, status, told int, code, text, op string, named bool) {
+	f.Fuzz(func(t *testing.T, status, stated int, code, text, op string, named bool) {
 		s := newScrubber([]string{fuzzPassword, fuzzSecret})
 		if op != opRefresh {
 			op = opLogin
 		}
 		faults := []*fault{
 			nil, faultFromError(code, text), faultFromSOAP(code, text),
-			{kind: firstVisionKind(code), status: told, code: code, text: text, named: named},
+			{kind: firstVisionKind(code), status: stated, code: code, text: text, named: named},
 		}
 		for _, fault := range faults {
 			for _, token := range []string{"", "t0k3n"} {

@@ -133,7 +133,7 @@ func (s *server) only(t *testing.T) request {
 	return s.requests[0]
 }
 
-// always answers the same whatever it is asked. Headers come as "Name: value".
+// always sends the same response. Headers come as "Name: value".
 func always(status int, contentType, body string, headers ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
@@ -208,7 +208,7 @@ func newClientAt(t *testing.T, a upstream.Account, now time.Time) upstream.Clien
 	return c
 }
 
-// login logs in at a server that always answers the same, and makes sure that it was asked once.
+// login logs in at a server that always sends the same response, and checks that it got one request.
 func login(t *testing.T, p upstream.Protocol, handle http.HandlerFunc) (*upstream.Token, error) {
 	t.Helper()
 	s := serve(t, handle)
@@ -273,8 +273,8 @@ func makeJWT(c claims) string {
 	return "eyo0eXbroken." + base64.RawURLEncoding.EncodeToString(payload) + ".c2lnbmF0dXJl"
 }
 
-// soapAnswer puts the content of a response element into an envelope as NuSOAP writes it.
-func soapAnswer(element, content string) string {
+// soapResponse puts the content of a response element into an envelope as NuSOAP writes it.
+func soapResponse(element, content string) string {
 	return fmt.Sprintf(`<?xml version="1.0" encoding="ISO-8859-1"?><SOAP-ENV:Envelope `+
 		`xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsd="http://www.w3.org/2001/XMLSchema">`+
 		`<SOAP-ENV:Body><ns1:%[1]s xmlns:ns1="urn:server">%[2]s</ns1:%[1]s></SOAP-ENV:Body></SOAP-ENV:Envelope>`,
@@ -283,7 +283,7 @@ func soapAnswer(element, content string) string {
 
 // soapSuccess is a SOAP response with a token.
 func soapSuccess(token, expiresIn string) string {
-	return soapAnswer("access_new_tokenResponse", "<access_token>"+token+"</access_token><expires_in>"+expiresIn+
+	return soapResponse("access_new_tokenResponse", "<access_token>"+token+"</access_token><expires_in>"+expiresIn+
 		"</expires_in><token_type>bearer</token_type><error_description/>")
 }
 

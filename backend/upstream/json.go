@@ -111,7 +111,7 @@ func firstString(object map[string]any, names ...string) string {
 	return ""
 }
 
-// tokensIn collects every string that stands under one of the keys, at any depth, so that none of them slips into a message.
+// tokensIn collects every string that stands under one of the keys, at any depth, so that none of them appears in a message.
 func tokensIn(v any, keys, found []string) []string {
 	switch v := v.(type) {
 	case []any:
@@ -169,8 +169,8 @@ func namesIn(v any) map[string]bool {
 	return names
 }
 
-// faultFromJSON returns the error that the response tells, nil where it tells none. The shapes are tried from the most
-// telling one down. What follows "error" is tried only where there is no token: elsewhere a "detail" may be anything.
+// faultFromJSON returns the error in the response, nil if there is none. The shapes are tried from the most
+// specific one down. What follows "error" is tried only where there is no token: elsewhere a "detail" may be anything.
 func faultFromJSON(v any, hasToken bool) *fault {
 	if f := faultFromFirstVision(v); f != nil {
 		return f
@@ -190,14 +190,14 @@ func faultFromJSON(v any, hasToken bool) *fault {
 	return faultFromDjango(object)
 }
 
-// isBareTrue tells whether an error field says that there is an error and nothing else of it.
+// isBareTrue reports whether an error field says that there is an error and nothing else of it.
 func isBareTrue(v any) bool {
 	text, _ := v.(string)
 	isTrue, _ := v.(bool)
 	return isTrue || strings.EqualFold(strings.TrimSpace(text), "true")
 }
 
-// isBareFalse tells whether a success field says that there is none.
+// isBareFalse reports whether a success field says that there is none.
 func isBareFalse(v any) bool {
 	text, _ := v.(string)
 	isTrue, isBool := v.(bool)
@@ -205,8 +205,8 @@ func isBareFalse(v any) bool {
 }
 
 // faultFromEnvelope reads the vendor's business envelope, {"error":true,"message":"...","data":{...}} or with
-// "success":false. Its text is all that tells refused credentials from a service that is down, so it takes a text that
-// speaks of credentials to be told from an outage.
+// "success":false. Only its text distinguishes refused credentials from a service that is down, so it takes a text that
+// mentions credentials to be distinguished from an outage.
 func faultFromEnvelope(v any) *fault {
 	f := &fault{status: http.StatusServiceUnavailable, named: true}
 	for _, holder := range holders(v) {
@@ -228,7 +228,7 @@ func faultFromEnvelope(v any) *fault {
 	return f
 }
 
-// speaksOfCredentials tells whether a text says that credentials were refused.
+// speaksOfCredentials reports whether a text says that credentials were refused.
 func speaksOfCredentials(text string) bool {
 	text = strings.ToLower(text)
 	return slices.ContainsFunc([]string{
@@ -302,7 +302,7 @@ func faultFromDjango(object map[string]any) *fault {
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		list, ok := object[name].([]any)
 		if !ok || textOf(list) == "" {
-			// Lists of texts and nothing else: that is what tells a field list from any other object.
+			// Lists of texts and nothing else: that distinguishes a field list from any other object.
 			return nil
 		}
 		if looksLikeCode(name) && len(notes) < maxNotes {
@@ -350,7 +350,7 @@ func textOf(v any) string {
 	return ""
 }
 
-// truthy tells whether an error field says that there is an error. Types drift between versions of the vendors' servers,
+// truthy reports whether an error field says that there is an error. Types drift between versions of the vendors' servers,
 // so that "no error" comes as null, false, 0, "None", an empty list or object, each of these in a string, or a list or
 // an object of nothing else.
 func truthy(v any) bool {

@@ -20,7 +20,7 @@ import (
 
 // progress is how far a request came. The transport may still report when the request has been given up, hence atomics.
 type progress struct {
-	tlsFailed, answering atomic.Bool
+	tlsFailed, responding atomic.Bool
 	// sent says that the request's head went out, and returned that the transport was about to send it once more.
 	sent, returned atomic.Bool
 }
@@ -32,7 +32,7 @@ type progress struct {
 func (p *progress) trace(giveUp func()) *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		TLSHandshakeDone:     func(_ tls.ConnectionState, err error) { p.tlsFailed.Store(err != nil) },
-		GotFirstResponseByte: func() { p.answering.Store(true) },
+		GotFirstResponseByte: func() { p.responding.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) {
 			if p.sent.Load() {
 				p.returned.Store(true)
@@ -43,12 +43,12 @@ func (p *progress) trace(giveUp func()) *httptrace.ClientTrace {
 	}
 }
 
-// proxyRefusalError is what a proxy answers that does not open a tunnel. Without it the transport's error would be nothing but
+// proxyRefusalError is the response of a proxy that does not open a tunnel. Without it the transport's error would be nothing but
 // the proxy's text.
 type proxyRefusalError struct{ status int }
 
 func (p *proxyRefusalError) Error() string {
-	return fmt.Sprintf("the proxy answered HTTP %d to CONNECT", p.status)
+	return fmt.Sprintf("the proxy responded with HTTP %d to CONNECT", p.status)
 }
 
 // checkProxy is the transport's OnProxyConnectResponse.
@@ -70,7 +70,7 @@ func (c *client) transportError(ctx, caller context.Context, req *http.Request, 
 	}
 	if p.returned.Load() && caller.Err() == nil {
 		return &Error{
-			Kind: Unavailable, Op: op, Cause: CauseNetwork, Detail: fmt.Sprintf("%s did not take the request", req.URL.Host),
+			Kind: Unavailable, Op: op, Cause: CauseNetwork, Detail: fmt.Sprintf("%s did not accept the request", req.URL.Host),
 		}
 	}
 	if isTimeout(ctx, err) {
@@ -86,8 +86,8 @@ func (c *client) transportError(ctx, caller context.Context, req *http.Request, 
 		e.Cause = CauseTLS
 		return e
 	}
-	if p.answering.Load() && !isClosed(err) {
-		e.Kind, e.Detail = Malformed, "the head of the response is too long, broken off or not HTTP"
+	if p.responding.Load() && !isClosed(err) {
+		e.Kind, e.Detail = Malformed, "the response header is too long, incomplete or not HTTP"
 		return e
 	}
 	e.Cause, e.Detail = CauseNetwork, explainNetwork(err, host)
@@ -112,7 +112,7 @@ func (c *client) timedOut(caller context.Context, op string, status int) *Error 
 	return e
 }
 
-// isTimeout tells whether the request took too long. A resolver that does not answer is a matter of DNS, though, as long
+// isTimeout reports whether the request took too long. A resolver that does not respond is a matter of DNS, though, as long
 // as there was time left: that is what has to be mended.
 func isTimeout(ctx context.Context, err error) bool {
 	if ctx.Err() != nil {
@@ -125,7 +125,7 @@ func isTimeout(ctx context.Context, err error) bool {
 	return ok && timeout.Timeout()
 }
 
-// isClosed tells whether the other side has closed the connection.
+// isClosed reports whether the other side has closed the connection.
 func isClosed(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
@@ -162,7 +162,7 @@ func explainTLS(err error, host string, handshakeFailed bool) string {
 		return fmt.Sprintf("%s does not speak TLS", host)
 	}
 	if handshakeFailed {
-		return fmt.Sprintf("the TLS handshake with %s failed; TLS 1.2 is the least that is accepted", host)
+		return fmt.Sprintf("the TLS handshake with %s failed; TLS 1.2 or later is required", host)
 	}
 	return ""
 }

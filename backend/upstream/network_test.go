@@ -94,7 +94,7 @@ func TestConnection_BrokenAtEachStage(t *testing.T) {
 	tests := map[string]struct{ bytes, want, say string }{
 		"closed without a byte":      {"", "unavailable/network", "was closed before a response came"},
 		"closed between two headers": {head, "unavailable/network", "was closed before a response came"},
-		"closed within a header":     {"HTTP/1.1 200 OK\r\nContent-Ty", "malformed", "broken off"},
+		"closed within a header":     {"HTTP/1.1 200 OK\r\nContent-Ty", "malformed", "incomplete"},
 		"closed behind the head":     {head + "Content-Length: 99\r\n\r\n", "malformed", "the response is cut short"},
 		"closed within the body": {
 			head + "Content-Length: 999\r\n\r\n" + goodResponse, "malformed", "the response is cut short",
@@ -229,7 +229,7 @@ func TestTimeout_Deadline(t *testing.T) {
 			token, err := newClientOn(t, a, dial).Login(t.Context())
 			e := mustFail(t, token, err)
 			mustBe(t, e, "unavailable/timeout")
-			mustSay(t, e.Error(), "upstream did not answer in time", "timeout after 150ms")
+			mustSay(t, e.Error(), "upstream did not respond in time", "timeout after 150ms")
 			if !e.Timeout() {
 				t.Error("Timeout() is false")
 			}
@@ -406,7 +406,7 @@ func TestProxy_RefusedTunnelNamed(t *testing.T) {
 	token, err := newClient(t, a).Login(context.Background())
 	e := mustFail(t, token, err)
 	mustBe(t, e, "unavailable/network")
-	if e.Detail != "the proxy answered HTTP 407 to CONNECT" {
+	if e.Detail != "the proxy responded with HTTP 407 to CONNECT" {
 		t.Errorf("the detail is %q", e.Detail)
 	}
 	r := proxy.only(t)
@@ -496,7 +496,7 @@ func TestTLS_NamesWhatIsWrong(t *testing.T) {
 		"a certificate for another name": {config(goodCert), goodPEM, "localhost", "is for another host name"},
 		"a certificate that has expired": {config(oldCert), oldPEM, "127.0.0.1", "has expired or is not valid yet"},
 		"a certificate not for servers":  {config(clientCert), clientPEM, "127.0.0.1", "is not valid"},
-		"a server of TLS 1.1 at most":    {old, goodPEM, "127.0.0.1", "TLS 1.2 is the least that is accepted"},
+		"a server of TLS 1.1 at most":    {old, goodPEM, "127.0.0.1", "TLS 1.2 or later is required"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -21,7 +21,7 @@ const (
 	maxDetail = 200
 	// maxText is the longest text that is looked at, in bytes. What is longer is no short error text, and not passed on.
 	maxText = 16 << 10
-	// minSecret is the shortest secret, in letters and digits, that can be told from ordinary words.
+	// minSecret is the shortest secret, in letters and digits, that can be distinguished from ordinary words.
 	minSecret = 6
 	// maxSecrets and maxNeedles bound the work that a response full of tokens can cause: bytes, and encodings of secrets.
 	maxSecrets = 64 << 10
@@ -69,7 +69,7 @@ func newScrubber(secrets []string) *scrubber {
 }
 
 // encoded returns the secret in hex and as it is usually escaped. Text that stands before an escape can hide it from
-// whoever removes escapes: in "%10+0" there is %10, and no 1, a space and a 0.
+// a reader who removes escapes: in "%10+0" there is %10, and no 1, a space and a 0.
 func encoded(secret string) []string {
 	return []string{
 		skeleton(hex.EncodeToString([]byte(secret))), skeleton(url.QueryEscape(secret)),
@@ -104,7 +104,7 @@ func (s *scrubber) clean(text string) string {
 	return cut(strings.Join(words, " "), maxDetail)
 }
 
-// shows tells whether a text holds a secret, or most of one.
+// shows reports whether a text holds a secret, or most of one.
 func (s *scrubber) shows(text string) bool {
 	for _, text := range s.unescaped(text) {
 		windows := make(map[string]bool, len(text))
@@ -166,7 +166,7 @@ func skeleton(text string) string {
 	}, text)
 }
 
-// mayBeToken tells whether a word is as long as a token and mixed as one is, or longer than any word.
+// mayBeToken reports whether a word is as long as a token and mixed as one is, or longer than any word.
 func mayBeToken(word string) bool {
 	const short, long = 20, 40
 	bare := skeleton(word)

@@ -26,7 +26,7 @@ func (a Account) GoString() string { return a.String() }
 // LogValue is String for log/slog.
 func (a Account) LogValue() slog.Value { return slog.StringValue(a.String()) }
 
-// String tells the token's times and nothing else.
+// String returns only the token's times.
 func (t Token) String() string {
 	return fmt.Sprintf("upstream.Token{IssuedAt: %s, ExpiresAt: %s, secrets hidden}",
 		t.IssuedAt.UTC().Format(time.RFC3339), t.ExpiresAt.UTC().Format(time.RFC3339))

@@ -74,7 +74,7 @@ func (m *message) request(ctx context.Context, userAgent string) (*http.Request,
 	return req, checkHeaders(req.Header)
 }
 
-// checkHeaders refuses what cannot be sent as a header. The transport would do so as well, in a way that cannot be told
+// checkHeaders refuses what cannot be sent as a header. The transport would do so as well, in a way that cannot be distinguished
 // from a network that fails.
 func checkHeaders(headers http.Header) error {
 	for name, values := range headers {

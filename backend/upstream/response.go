@@ -33,15 +33,15 @@ const (
 	problemEncoding = "the response is not UTF-8"
 	problemNotJSON  = "the response is not JSON"
 	problemNotXML   = "the response is not XML"
-	problemTrailing = "the response goes on after its end"
+	problemTrailing = "the response has data after its end"
 	problemDoctype  = "the response declares a document type, which SOAP forbids"
 	problemDepth    = "the response is nested too deeply"
-	problemNoToken  = "the response holds no token"
-	problemNoError  = "the response tells no error that is known"
+	problemNoToken  = "the response contains no token"
+	problemNoError  = "the response contains no known error"
 	problemToken    = "the token is not plain printable text"
 	problemLength   = "the token is longer than 16 KiB"
 	problemExpiry   = "the token's expiry is not a number"
-	problemLife     = "the token has expired already or lives for less than 10 seconds"
+	problemLife     = "the token has already expired or expires in less than 10 seconds"
 )
 
 // response is an HTTP response with its body read.
@@ -64,7 +64,7 @@ type grant struct {
 	expiresIn any
 	// lifeUnit is what expiresIn counts.
 	lifeUnit time.Duration
-	// fault is the error that the body tells; nil where it tells none.
+	// fault is the error in the body; nil if there is none.
 	fault *fault
 	// isJSON is set for any JSON value, and isObject for an object.
 	isJSON, isObject bool
@@ -74,10 +74,10 @@ type grant struct {
 	tokens []string
 }
 
-// ok tells whether the status says that the response is a success. That alone is not enough.
+// ok reports whether the status says that the response is a success. That alone is not enough.
 func (a *response) ok() bool { return a.status >= 200 && a.status <= 299 }
 
-// succeeded tells whether the response is a success: a 2xx with a token and without an error. Masters India sends refused
+// succeeded reports whether the response is a success: a 2xx with a token and without an error. Masters India sends refused
 // credentials as 206, and others are known to send errors as 200.
 func (a *response) succeeded(r *grant) bool { return a.ok() && r.fault == nil && r.token != "" }
 
@@ -87,7 +87,7 @@ func (a *response) date() (t time.Time, ok bool) {
 	return t, err == nil && t.Unix() > 0
 }
 
-// skew returns the upstream's clock minus ours; known is false where the response does not tell its time.
+// skew returns the upstream's clock minus ours; known is false if the response has no Date.
 func (a *response) skew() (skew time.Duration, known bool) {
 	date, known := a.date()
 	if !known {
@@ -99,7 +99,7 @@ func (a *response) skew() (skew time.Duration, known bool) {
 
 // newToken makes a token of the grant to a successful login, or says why that cannot be.
 //
-// Life counts from the moment before the request was sent, on our clock; how long it is, is told by the upstream's clock
+// Life counts from the moment before the request was sent, on our clock; its length is measured by the upstream's clock
 // alone wherever possible. So it does not matter how far the two clocks are apart.
 func newToken(acct *Account, a *response, r *grant) (t *Token, problem string) {
 	if problem := tokenProblem(r.token); problem != "" {
@@ -114,7 +114,7 @@ func newToken(acct *Account, a *response, r *grant) (t *Token, problem string) {
 		return nil, problem
 	}
 	t = &Token{AccessToken: r.token, IssuedAt: a.sent, ExpiresAt: a.sent.Add(life)}
-	if _, told, _ := number(r.expiresIn); !told && !access.hasExp {
+	if _, stated, _ := number(r.expiresIn); !stated && !access.hasExp {
 		t.LifeAssumed = true
 	}
 	t.ClockSkew, t.SkewKnown = a.skew()
@@ -139,18 +139,18 @@ func tokenProblem(token string) string {
 	}
 }
 
-// lifetime is how long the access token lives. Where the response and the token itself both tell, the earlier end counts.
+// lifetime is how long the access token lives. If both the response and the token itself have an expiry, the earlier one counts.
 func lifetime(acct *Account, a *response, r *grant, access claims) (life time.Duration, problem string) {
-	told, found, problem := number(r.expiresIn)
+	stated, found, problem := number(r.expiresIn)
 	if problem != "" {
 		return 0, problem
 	}
 	seconds := math.Inf(1)
 	switch {
-	case found && told >= epochFrom:
-		seconds = epoch(told) - a.base(access)
+	case found && stated >= epochFrom:
+		seconds = epoch(stated) - a.base(access)
 	case found:
-		seconds = told * r.lifeUnit.Seconds()
+		seconds = stated * r.lifeUnit.Seconds()
 	}
 	if access.hasExp {
 		seconds = min(seconds, access.exp-a.base(access))
@@ -175,9 +175,9 @@ func wholeSeconds(seconds float64) time.Duration {
 }
 
 // base is the moment, on the upstream's clock, that an absolute expiry is counted from: when the token was issued, else
-// when the response was. A Date that is later than the token by more than a minute tells that the token was not made
+// when the response was. A Date that is later than the token by more than a minute shows that the token was not made
 // now: then what is left of it by Date counts. Our own clock is the last resort, as it may be minutes off. More than one
-// token's claims may be given; the first that tell count.
+// token's claims may be given; the first that have one count.
 func (a *response) base(issued ...claims) float64 {
 	const madeNow = 60 // seconds
 	date, hasDate := a.date()
@@ -205,7 +205,7 @@ func withoutScheme(token string) string {
 	return token
 }
 
-// refreshExpiry is when the refresh token ends, the zero time where it does not tell. It serves to know how long a token
+// refreshExpiry is when the refresh token ends, the zero time if that is unknown. It determines how long a token
 // can be killed upstream, so that what cannot be read is no reason to refuse a login.
 func refreshExpiry(a *response, token string, access claims) time.Time {
 	refresh, problem := readClaims(token)
@@ -229,7 +229,7 @@ func plainText(body []byte) (text []byte, problem string) {
 }
 
 // knownKeys returns those of the names that the protocols declare or that the vendors' pages know. They help to find out what has
-// answered, and they are our own words: other names may hold anything.
+// responded, and they are our own words: other names may hold anything.
 func knownKeys(names map[string]bool) []string {
 	known := SecretKeys()
 	for _, s := range Specs() {

@@ -60,7 +60,7 @@ func TestResponse_WithTokenSucceeds(t *testing.T) {
 		"oauth, a token behind JWT":                   {upstream.OAuth, 200, `{"access_token":"jwt  TOKEN"}`, ""},
 		"jwt, data that is a string":                  {upstream.JWT, 200, `{"error":false,"data":"{\"token\":\"TOKEN\",\"refresh_token\":\"refresh-6\"}"}`, "refresh-6"},
 		"jwt, error of nothing":                       {upstream.JWT, 200, `{"token":"TOKEN","error":{"code":0,"message":""}}`, ""},
-		"soap, JSON in return":                        {upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", `<return>{"access_token":"TOKEN","expires_in":3600}</return>`), ""},
+		"soap, JSON in return":                        {upstream.SOAP, 200, soapResponse("access_new_tokenResponse", `<return>{"access_token":"TOKEN","expires_in":3600}</return>`), ""},
 		"soap, a token behind bearer":                 {upstream.SOAP, 200, soapSuccess("bearer TOKEN", "3600"), ""},
 		"jwt, error zero":                             {upstream.JWT, 200, `{"token":"TOKEN","error":0,"errorCode":"0"}`, ""},
 		"jwt, error false beside data": {
@@ -81,11 +81,11 @@ func TestResponse_WithTokenSucceeds(t *testing.T) {
 		},
 		"soap": {upstream.SOAP, 200, soapSuccess("TOKEN", "14400"), ""},
 		"soap, with the other response element": {
-			upstream.SOAP, 200, soapAnswer("access_tokenResponse", "<access_token>TOKEN</access_token>"), "",
+			upstream.SOAP, 200, soapResponse("access_tokenResponse", "<access_token>TOKEN</access_token>"), "",
 		},
 		"soap, wrapped in return": {
 			upstream.SOAP, 200,
-			soapAnswer("access_new_tokenResponse", "<return> <access_token>TOKEN</access_token> </return>"), "",
+			soapResponse("access_new_tokenResponse", "<return> <access_token>TOKEN</access_token> </return>"), "",
 		},
 		"soap, a byte order mark": {upstream.SOAP, 200, "\ufeff" + soapSuccess("TOKEN", ""), ""},
 		"soap, any prefix, and none": {
@@ -103,17 +103,17 @@ func TestResponse_WithTokenSucceeds(t *testing.T) {
 		},
 		"soap, an error that is none": {
 			upstream.SOAP, 200,
-			soapAnswer("access_new_tokenResponse", "<error>false</error><access_token>TOKEN</access_token>"), "",
+			soapResponse("access_new_tokenResponse", "<error>false</error><access_token>TOKEN</access_token>"), "",
 		},
 		"soap, the first token counts": {
-			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse",
+			upstream.SOAP, 200, soapResponse("access_new_tokenResponse",
 				"<access_token>TOKEN</access_token><access_token>"+other+"</access_token>"), "",
 		},
 		"soap, a notice beside the token": {
-			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", "Notice: x <access_token>TOKEN</access_token>"), "",
+			upstream.SOAP, 200, soapResponse("access_new_tokenResponse", "Notice: x <access_token>TOKEN</access_token>"), "",
 		},
 		"soap, refresh_token": {
-			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse",
+			upstream.SOAP, 200, soapResponse("access_new_tokenResponse",
 				"<access_token>TOKEN</access_token><refresh_token>refresh-5</refresh_token>"), "refresh-5",
 		},
 	}
@@ -160,8 +160,8 @@ func TestResponse_NotUnderstoodIsMalformed(t *testing.T) {
 			upstream.JWT, 200, `{"token":"` + testOpaqueToken, "the response is cut short",
 		},
 		"JSON that is cut short at 400":      {upstream.JWT, 400, `{"username":["missing`, "the response is cut short"},
-		"JSON with a second value behind it": {upstream.JWT, 200, ok + ok, "the response goes on after its end"},
-		"JSON with HTML behind it":           {upstream.JWT, 200, ok + html, "the response goes on after its end"},
+		"JSON with a second value behind it": {upstream.JWT, 200, ok + ok, "the response has data after its end"},
+		"JSON with HTML behind it":           {upstream.JWT, 200, ok + html, "the response has data after its end"},
 		"a PHP notice before the JSON":       {upstream.OAuth, 200, "Notice: x" + ok, "the response is not JSON"},
 		"JSON without a token": {
 			upstream.JWT, 200, `{"message":"welcome","success":true}`, "with the keys message, success",
@@ -172,18 +172,18 @@ func TestResponse_NotUnderstoodIsMalformed(t *testing.T) {
 		"nothing at 206":              {upstream.JWT, 206, ``, "the response is empty"},
 		"JSON cut short at 206":       {upstream.JWT, 206, `{"error":"Unab`, "the response is cut short"},
 		"Latin-1 in JSON":             {upstream.JWT, 206, "{\"error\":\"pas d'acc\xe8s\"}", "the response is not UTF-8"},
-		"an empty token":              {upstream.JWT, 200, `{"token":""}`, "the response holds no token"},
-		"a token that is null":        {upstream.JWT, 200, `{"token":null}`, "the response holds no token"},
+		"an empty token":              {upstream.JWT, 200, `{"token":""}`, "the response contains no token"},
+		"a token that is null":        {upstream.JWT, 200, `{"token":null}`, "the response contains no token"},
 		"a token that is a number": {
-			upstream.OAuth, 200, `{"access_token":12345}`, "the response holds no token",
+			upstream.OAuth, 200, `{"access_token":12345}`, "the response contains no token",
 		},
-		"a list":          {upstream.JWT, 200, `[]`, "the response holds no token"},
-		"a string":        {upstream.JWT, 200, `"welcome"`, "the response holds no token"},
-		"an empty object": {upstream.FirstVision, 200, `{}`, "the response holds no token"},
+		"a list":          {upstream.JWT, 200, `[]`, "the response contains no token"},
+		"a string":        {upstream.JWT, 200, `"welcome"`, "the response contains no token"},
+		"an empty object": {upstream.FirstVision, 200, `{}`, "the response contains no token"},
 		"an empty object at 405": {
-			upstream.FirstVision, 405, `{}`, "the response tells no error that is known",
+			upstream.FirstVision, 405, `{}`, "the response contains no known error",
 		},
-		"lists of something else than texts": {upstream.JWT, 404, `{"username":[{}]}`, "the response tells no error"},
+		"lists of something else than texts": {upstream.JWT, 404, `{"username":[{}]}`, "the response contains no known error"},
 		"a token with a space":               {upstream.JWT, 200, `{"token":"two words"}`, "not plain printable text"},
 		"a token with a line break": {
 			upstream.JWT, 200, `{"token":"two\r\nX-Evil: 1"}`, "not plain printable text",
@@ -201,18 +201,18 @@ func TestResponse_NotUnderstoodIsMalformed(t *testing.T) {
 		},
 		"SOAP: not UTF-8": {upstream.SOAP, 200, strings.Replace(soapSuccess("\xe4", "9"), "ISO-8859-1", "UTF-8", 1), "the response is not UTF-8"},
 		"SOAP: no response in the envelope": {
-			upstream.SOAP, 200, "<Envelope><Body/></Envelope>", "the response holds no token",
+			upstream.SOAP, 200, "<Envelope><Body/></Envelope>", "the response contains no token",
 		},
 		"SOAP: a response with nothing in it": {
-			upstream.SOAP, 200, soapAnswer("access_new_tokenResponse", ""), "access_new_tokenResponse",
+			upstream.SOAP, 200, soapResponse("access_new_tokenResponse", ""), "access_new_tokenResponse",
 		},
 		"SOAP: a token outside of the response": {
-			upstream.SOAP, 200, "<e><access_token>" + testOpaqueToken + "</access_token></e>", "holds no token",
+			upstream.SOAP, 200, "<e><access_token>" + testOpaqueToken + "</access_token></e>", "contains no token",
 		},
 		"SOAP: text behind the envelope": {
-			upstream.SOAP, 200, soapSuccess(testOpaqueToken, "9") + "x", "goes on after its end",
+			upstream.SOAP, 200, soapSuccess(testOpaqueToken, "9") + "x", "has data after its end",
 		},
-		"SOAP: two envelopes":         {upstream.SOAP, 200, "<a></a><a></a>", "goes on after its end"},
+		"SOAP: two envelopes":         {upstream.SOAP, 200, "<a></a><a></a>", "has data after its end"},
 		"SOAP: nothing but a comment": {upstream.SOAP, 200, "<!-- a -->", "the response is not XML"},
 		"SOAP: an entity that is not declared": {
 			upstream.SOAP, 200, soapSuccess("&secret;", "9"), "the response is not XML",
@@ -288,15 +288,15 @@ func TestLifetime_FromResponse(t *testing.T) {
 		"an epoch far away is cut":              {`99999999999`, nil, 0, 1e9 * time.Second},
 		"an epoch too large for a float is cut": {`1e999`, nil, 0, 1e9 * time.Second},
 		"an epoch beyond 64 bits is cut":        {`"99999999999999999999999999"`, nil, 0, 1e9 * time.Second},
-		"null is not told":                      {`null`, nil, 0, 24 * time.Hour},
-		"an empty string is not told":           {`""`, nil, 0, 24 * time.Hour},
-		"an empty list is not told":             {`[]`, nil, 0, 24 * time.Hour},
-		"nothing told":                          {none, nil, 0, 24 * time.Hour},
-		"nothing told, with a maximum":          {none, nil, time.Hour, time.Hour},
+		"null counts as none":                   {`null`, nil, 0, 24 * time.Hour},
+		"an empty string counts as none":        {`""`, nil, 0, 24 * time.Hour},
+		"an empty list counts as none":          {`[]`, nil, 0, 24 * time.Hour},
+		"none stated":                           {none, nil, 0, 24 * time.Hour},
+		"none stated, with a maximum":           {none, nil, time.Hour, time.Hour},
 		"exp alone":                             {none, claims{"exp": now + 300}, 0, 5 * time.Minute},
 		"exp in a string":                       {none, claims{"exp": fmt.Sprint(now + 300)}, 0, 5 * time.Minute},
 		"exp in milliseconds":                   {none, claims{"exp": (now + 300) * 1000}, 0, 5 * time.Minute},
-		"exp null is not told":                  {none, claims{"exp": nil}, 0, 24 * time.Hour},
+		"exp null counts as none":               {none, claims{"exp": nil}, 0, 24 * time.Hour},
 		"claims without exp":                    {none, claims{"username": "x"}, 0, 24 * time.Hour},
 		"exp counts from iat":                   {none, claims{"exp": now + 300, "iat": now - 60}, 0, 360 * time.Second},
 		"exp counts from orig_iat":              {none, claims{"exp": now + 300, "orig_iat": now - 30}, 0, 330 * time.Second},
@@ -565,7 +565,7 @@ func TestRefreshToken_ExpiryRead(t *testing.T) {
 		"from the Date":               {nil, claims{"exp": end}, "X: y", time.Hour, month},
 		"from our clock":              {nil, claims{"exp": end}, "Date: ", 0, month},
 		"over already":                {nil, claims{"exp": now - 5, "iat": now}, "X: y", 0, 0},
-		"not told":                    {nil, claims{"jti": "7"}, "X: y", 0, -1},
+		"not stated":                  {nil, claims{"jti": "7"}, "X: y", 0, -1},
 		"not a number":                {nil, claims{"exp": "later"}, "X: y", 0, -1},
 	}
 	for name, test := range tests {

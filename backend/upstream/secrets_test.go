@@ -157,7 +157,7 @@ func numberAll(s string) string {
 	return b.String()
 }
 
-// echoes are the responses, in JSON and over SOAP, in which a server may tell what it was sent.
+// echoes are the responses, in JSON and over SOAP, in which a server may repeat what it was sent.
 func echoes() map[string]func(text string) string {
 	quote := func(s string) string {
 		b, _ := json.Marshal(s)
@@ -190,12 +190,12 @@ func echoes() map[string]func(text string) string {
 		"no JSON":     func(s string) string { return "<html>" + s },
 		"unknown key": func(s string) string { return `{"x":` + quote(s) + `,` + quote(s) + `:1}` },
 
-		"bare text": func(s string) string { return soapAnswer("access_tokenResponse", escape(s)) },
+		"bare text": func(s string) string { return soapResponse("access_tokenResponse", escape(s)) },
 		"error element": func(s string) string {
-			return soapAnswer("access_tokenResponse", "<error>"+escape(s)+"</error>")
+			return soapResponse("access_tokenResponse", "<error>"+escape(s)+"</error>")
 		},
 		"description element": func(s string) string {
-			return soapAnswer("access_tokenResponse", "<error_description>"+escape(s)+"</error_description>")
+			return soapResponse("access_tokenResponse", "<error_description>"+escape(s)+"</error_description>")
 		},
 		"faultcode":   func(s string) string { return soapFault(escape(s), "x") },
 		"faultstring": func(s string) string { return soapFault("s:Client", escape(s)) },
@@ -262,7 +262,7 @@ func secretsOf(a upstream.Account) []string {
 func TestRedact_TokensOfResponse(t *testing.T) {
 	t.Parallel()
 	const token, other = "eyJhbGciOi.eyJleHAiOj.c2lnbmF0dX", "0f1e2d3c4b5a"
-	answers := []string{
+	responses := []string{
 		`{"token":"` + token + `","refresh_token":"` + other + `","error":"not now: TOKEN"}`,
 		`{"access_token":"` + token + `","refresh token":"` + other + `","error":"not now: TOKEN"}`,
 		`{"data":{"token":"` + token + `","user":{"refresh_token":"` + other + `"}},"error":"not now: TOKEN"}`,
@@ -270,7 +270,7 @@ func TestRedact_TokensOfResponse(t *testing.T) {
 		`{"token":["` + token + `",["` + other + `"]],"error":"not now: TOKEN"}`,
 		`[{"errorCode":"1","title":"not now: TOKEN","token":"` + token + `","access_token":"` + other + `"}]`,
 	}
-	for _, response := range answers {
+	for _, response := range responses {
 		for _, echoed := range []string{token, other, url.QueryEscape(token), base64.StdEncoding.EncodeToString([]byte(other))} {
 			body := strings.Replace(response, "TOKEN", echoed, 1)
 			got, err := login(t, upstream.OAuth, always(400, "application/json", body))
@@ -281,7 +281,7 @@ func TestRedact_TokensOfResponse(t *testing.T) {
 			}
 		}
 	}
-	body := soapAnswer("access_new_tokenResponse", "<access_token>"+token+"</access_token><error>not now: "+token+"</error>")
+	body := soapResponse("access_new_tokenResponse", "<access_token>"+token+"</access_token><error>not now: "+token+"</error>")
 	got, err := login(t, upstream.SOAP, always(200, "text/xml", body))
 	if e := mustFail(t, got, err); e.Detail != "" {
 		t.Errorf("a text with a token is passed on: %q", e.Detail)

@@ -13,7 +13,7 @@ import (
 // SOAP is Masters India's SOAP operation access_new_token.
 const SOAP Protocol = "soap"
 
-// The names of the SOAP operation. The vendor's page has lost those of the user and the password element and tells no
+// The names of the SOAP operation. The vendor's page has lost those of the user and the password element and gives no
 // action; these are what its NuSOAP server most likely wants, and an account can set others.
 const (
 	soapDefaultAction          = "urn:server#access_new_token"

@@ -80,7 +80,7 @@ func readSOAP(body []byte) *grant {
 // the reading, as SOAP forbids them all.
 func (s *soapReader) parse(body []byte) (problem string) {
 	d := xml.NewDecoder(bytes.NewReader(body))
-	// NuSOAP labels its answers ISO-8859-1 whatever they hold. The bytes are known to be UTF-8 by now.
+	// NuSOAP labels its responses ISO-8859-1 whatever they hold. The bytes are known to be UTF-8 by now.
 	d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
 	for {
 		token, err := d.Token()
@@ -199,7 +199,7 @@ func (s *soapReader) wanted(name string) bool {
 	}
 }
 
-// fault returns the error that the response tells, nil where it tells none. Bare text counts only where no token stands
+// fault returns the error in the response, nil if there is none. Bare text counts only where no token stands
 // beside it: a server that prints a notice into its response has still logged us in.
 func (s *soapReader) fault(bare string) *fault {
 	if s.sawFault {
@@ -215,7 +215,7 @@ func (s *soapReader) fault(bare string) *fault {
 	return nil
 }
 
-// mayBeError tells whether bare text is an error: a sentence or a known code anywhere, and any short word in the element
+// mayBeError reports whether bare text is an error: a sentence or a known code anywhere, and any short word in the element
 // that the vendor's page shows for errors. Any other single word may be the token.
 func (s *soapReader) mayBeError(bare string) bool {
 	const longWord = 16

@@ -24,7 +24,7 @@ const (
 )
 
 // Spec is what a protocol declares about itself, in its own file. All that the engine does and says about a protocol follows
-// from it: which fields a config needs, their defaults and help, what is removed from error messages, and what users are told.
+// from it: which fields a config needs, their defaults and help, what is removed from error messages, and user messages.
 type Spec struct {
 	Protocol Protocol
 	// Summary says whose endpoint this is, for the help.
@@ -37,10 +37,10 @@ type Spec struct {
 	// TokenKeys and RefreshKeys are the names under which a response holds an access or a refresh token, the likeliest first.
 	// What stands under one of them is never shown, whatever the protocol of the response.
 	TokenKeys, RefreshKeys []string
-	// LifeKey is the name under which a response tells a token's life, as a number of LifeUnits or as an epoch.
+	// LifeKey is the name under which a response states a token's life, as a number of LifeUnits or as an epoch.
 	LifeKey  string
 	LifeUnit time.Duration
-	// DefaultTokenTTL is the life of a token by the vendor's pages, for responses that do not tell it.
+	// DefaultTokenTTL is the life of a token by the vendor's pages, for responses that do not state it.
 	DefaultTokenTTL time.Duration
 	// Scheme is the first word of the Authorization header.
 	Scheme string

@@ -45,8 +45,8 @@ func newNetwork(a Account, o Options) (network, error) {
 
 // transport returns a transport for one request. When ctx ends, so does the dial, and every connection is closed.
 //
-// Logins are hours apart, so a connection that is kept open serves nobody, and is where requests go wrong: an HTTP/2 connection
-// that stopped answering would be given the next attempts as well, net/http sends some requests again when a connection that
+// Logins are hours apart, so a connection that is kept open is of no use, and a cause of failures: an HTTP/2 connection
+// that stopped responding would be given the next attempts as well, net/http sends some requests again when a connection that
 // was kept breaks, and it has no deadline for a SOCKS5 handshake, nor for a connection that the server has said goodbye on.
 func (n network) transport(ctx context.Context) *http.Transport {
 	return &http.Transport{

@@ -30,7 +30,7 @@ const (
 	Assertion Format = "assertion"
 )
 
-// Account is everything that one login sends, and where to. New does not judge it beyond what a request needs.
+// Account is everything that one login sends, and where to. New validates only what a request needs.
 type Account struct {
 	Protocol Protocol
 	// TokenURL is the whole login URL; it is used as it is, trailing slash and query and all.
@@ -53,9 +53,9 @@ type Account struct {
 	// "urn:server#access_new_token", "username" and "passwd".
 	SOAPAction, SOAPUsernameElement, SOAPPasswordElement string
 
-	// DefaultTokenTTL is the life of a token whose response tells none; 0 means [Spec.DefaultTokenTTL].
+	// DefaultTokenTTL is the lifetime of a token whose response states none; 0 means [Spec.DefaultTokenTTL].
 	DefaultTokenTTL time.Duration
-	// MaxTokenTTL caps the life that a response tells; 0 means no cap.
+	// MaxTokenTTL caps the lifetime that a response states; 0 means no cap.
 	MaxTokenTTL time.Duration
 	// RequestTimeout bounds one request, from dial to the last byte of the response; 0 means 15 seconds.
 	RequestTimeout time.Duration
@@ -73,14 +73,14 @@ type Token struct {
 	RefreshToken string
 	// IssuedAt is the moment before the request was sent, by Options.Now. Life counts from here: the token cannot be older.
 	IssuedAt time.Time
-	// ExpiresAt is IssuedAt plus the life that the response tells, whatever the difference between both clocks.
+	// ExpiresAt is IssuedAt plus the lifetime in the response, whatever the difference between both clocks.
 	ExpiresAt time.Time
 	// RefreshExpiresAt is when the refresh token ends, on the same clock; zero where unknown.
 	RefreshExpiresAt time.Time
 	// ClockSkew is the upstream's Date minus ours, to the second; meaningful only where SkewKnown.
 	ClockSkew time.Duration
 	SkewKnown bool
-	// LifeAssumed says that the response told no lifetime: [Account.DefaultTokenTTL] stands for it.
+	// LifeAssumed is set if the response had no lifetime, so that [Account.DefaultTokenTTL] is used.
 	LifeAssumed bool
 }
 

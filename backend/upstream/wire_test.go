@@ -77,17 +77,17 @@ func TestRequest_FieldsInFormat(t *testing.T) {
 		media    string
 		fields   map[string]string
 	}{
-		"jwt sends JSON unless told otherwise": {upstream.JWT, "", "application/json", jwtFields},
-		"jwt sends JSON":                       {upstream.JWT, upstream.JSON, "application/json", jwtFields},
+		"jwt sends JSON unless set otherwise": {upstream.JWT, "", "application/json", jwtFields},
+		"jwt sends JSON":                      {upstream.JWT, upstream.JSON, "application/json", jwtFields},
 		"jwt sends a form": {
 			upstream.JWT, upstream.Form, "application/x-www-form-urlencoded", jwtFields,
 		},
-		"jwt sends a multipart form":             {upstream.JWT, upstream.Multipart, "multipart/form-data", jwtFields},
-		"oauth sends JSON unless told otherwise": {upstream.OAuth, "", "application/json", oauthFields},
+		"jwt sends a multipart form":            {upstream.JWT, upstream.Multipart, "multipart/form-data", jwtFields},
+		"oauth sends JSON unless set otherwise": {upstream.OAuth, "", "application/json", oauthFields},
 		"oauth sends a form": {
 			upstream.OAuth, upstream.Form, "application/x-www-form-urlencoded", oauthFields,
 		},
-		"firstvision sends JSON unless told otherwise": {upstream.FirstVision, "", "application/json", firstVisionFields},
+		"firstvision sends JSON unless set otherwise": {upstream.FirstVision, "", "application/json", firstVisionFields},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -23,7 +23,7 @@ func banner(o options, where addresses, accounts []simulator.Account, demo bool)
 	if o.tlsCAOut != "" {
 		b.WriteString("  trusted with ca_cert=@" + quote(o.tlsCAOut) + " (curl --cacert)\n")
 	}
-	b.WriteString("\nAccounts, and what to type (the plugin being mounted at mastersindia/)\n")
+	b.WriteString("\nAccounts, and the commands to use them (with the plugin mounted at mastersindia/)\n")
 	for i, a := range accounts {
 		name := fmt.Sprintf("account-%d", i+1)
 		if demo {
@@ -34,7 +34,7 @@ func banner(o options, where addresses, accounts []simulator.Account, demo bool)
 			b.WriteString("    " + command + "\n")
 		}
 	}
-	b.WriteString("\nOne line a request follows on standard error. End with Ctrl-C.\n")
+	b.WriteString("\nOne line per request follows on standard error. Stop with Ctrl-C.\n")
 	return b.String()
 }
 

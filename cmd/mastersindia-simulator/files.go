@@ -14,7 +14,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/command"
 )
 
-// writeReady tells a script where the simulator serves.
+// writeReady tells scripts the address of the simulator.
 func writeReady(path string, where addresses) error {
 	if path == "" {
 		return nil
@@ -29,10 +29,10 @@ func writeReady(path string, where addresses) error {
 	return nil
 }
 
-// writeFile writes a file that everybody may read.
+// writeFile writes a world-readable file.
 func writeFile(path string, data []byte) error {
-	const everybody = 0o644
-	return command.WriteFile(path, everybody, func(w io.Writer) error {
+	const worldReadable = 0o644
+	return command.WriteFile(path, worldReadable, func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err
 	})

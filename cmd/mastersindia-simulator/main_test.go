@@ -140,7 +140,7 @@ func newClient(t *testing.T, roots *x509.CertPool) *http.Client {
 
 const demoLogin = `{"username":"demo-jwt@simulator.example","password":"demo-jwt-password"}`
 
-func TestRunServesAndEnds(t *testing.T) {
+func TestRun_ServesUntilSignal(t *testing.T) {
 	t.Parallel()
 	p := start(t, "-listen", "127.0.0.1:0")
 	if p.where.HTTPS != "" {
@@ -148,11 +148,11 @@ func TestRunServesAndEnds(t *testing.T) {
 	}
 	client := newClient(t, nil)
 	status, body := send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", demoLogin)
-	var answer struct{ Token string }
-	if err := json.Unmarshal([]byte(body), &answer); err != nil || status != http.StatusOK || answer.Token == "" {
+	var response struct{ Token string }
+	if err := json.Unmarshal([]byte(body), &response); err != nil || status != http.StatusOK || response.Token == "" {
 		t.Fatalf("got %d %s", status, body)
 	}
-	businessStatus, _, accepted, err := simulator.CallBusiness(t.Context(), p.where.HTTP, client, simulator.JWT, answer.Token, "")
+	businessStatus, _, accepted, err := simulator.CallBusiness(t.Context(), p.where.HTTP, client, simulator.JWT, response.Token, "")
 	if err != nil || !accepted {
 		t.Errorf("got %d %v", businessStatus, err)
 	}
@@ -165,10 +165,10 @@ func TestRunServesAndEnds(t *testing.T) {
 	if _, err := net.DialTimeout("tcp", strings.TrimPrefix(p.where.HTTP, "http://"), time.Second); err == nil {
 		t.Error("the port is still open")
 	}
-	wantLog(t, p.stderr.String(), answer.Token)
+	wantLog(t, p.stderr.String(), response.Token)
 }
 
-// wantLog checks the four lines of TestRunServesAndEnds.
+// wantLog checks the four lines of TestRun_ServesUntilSignal.
 func wantLog(t *testing.T, log, token string) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(log), "\n")
@@ -193,7 +193,7 @@ func wantLog(t *testing.T, log, token string) {
 	}
 }
 
-func TestRunServesTLS(t *testing.T) {
+func TestRun_TLS(t *testing.T) {
 	t.Parallel()
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	p := start(t, "-listen", "", "-tls-listen", "127.0.0.1:0", "-tls-ca-out", ca)
@@ -218,7 +218,7 @@ func TestRunServesTLS(t *testing.T) {
 	}
 	if response, err := newClient(t, x509.NewCertPool()).Get(p.where.HTTPS); err == nil {
 		response.Body.Close()
-		t.Error("a client that trusts nobody should not connect")
+		t.Error("a client without trusted roots should not connect")
 	}
 	for _, want := range []string{"ca_cert=@" + ca, "token_url=" + p.where.HTTPS + "/api/v1/token-auth/"} {
 		if !strings.Contains(p.stdout.String(), want) {
@@ -230,18 +230,18 @@ func TestRunServesTLS(t *testing.T) {
 	}
 }
 
-func TestRunDropsSlowRequestsAtTheEnd(t *testing.T) {
+func TestRun_DropsSlowRequestsAtEnd(t *testing.T) {
 	t.Parallel()
 	p := start(t, "-listen", "127.0.0.1:0")
 	client := newClient(t, nil)
 	send(t, client, http.MethodPost, p.where.HTTP+"/_simulator/fault", `{"kind":"slow","delay":"1h"}`)
-	answered := make(chan error, 1)
+	done := make(chan error, 1)
 	go func() {
 		response, err := client.Post(p.where.HTTP+"/api/v1/token-auth/", "application/json", strings.NewReader(demoLogin))
 		if err == nil {
 			response.Body.Close()
 		}
-		answered <- err
+		done <- err
 	}()
 	poll(t, "the slow request to arrive", func() bool {
 		_, body := send(t, client, http.MethodGet, p.where.HTTP+"/_simulator/counters", "")
@@ -251,15 +251,15 @@ func TestRunDropsSlowRequestsAtTheEnd(t *testing.T) {
 	if code := p.stop(); code != command.ExitOK || time.Since(began) > shutdownTimeout {
 		t.Errorf("exit code %d after %s: %s", code, time.Since(began), p.stderr.String())
 	}
-	if err := <-answered; err == nil {
-		t.Error("the slow request was answered")
+	if err := <-done; err == nil {
+		t.Error("the slow request succeeded")
 	}
 	if !strings.Contains(p.stderr.String(), "status=dropped") {
 		t.Errorf("log:\n%s", p.stderr.String())
 	}
 }
 
-func TestRunBanner(t *testing.T) {
+func TestRun_Banner(t *testing.T) {
 	t.Parallel()
 	p := start(t, "-listen", "127.0.0.1:0")
 	text := p.stdout.String()
@@ -287,7 +287,7 @@ func TestRunBanner(t *testing.T) {
 	}
 }
 
-func TestRunServesAccountsFromAFile(t *testing.T) {
+func TestRun_AccountsFromFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "accounts.json")
 	accounts := `[{"protocol":"jwt","username":"o'erp","password":"hush-one"},` +
@@ -318,7 +318,7 @@ func TestRunServesAccountsFromAFile(t *testing.T) {
 	}
 }
 
-func TestRunRefuses(t *testing.T) {
+func TestRun_InvalidOptionsRefused(t *testing.T) {
 	t.Parallel()
 	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -376,7 +376,7 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
-func TestRunRemovesAStaleReadyFile(t *testing.T) {
+func TestRun_RemovesStaleReadyFile(t *testing.T) {
 	t.Parallel()
 	ready := filepath.Join(t.TempDir(), "ready.json")
 	if err := os.WriteFile(ready, []byte(`{"http":"http://stale"}`), 0o600); err != nil {
@@ -390,7 +390,7 @@ func TestRunRemovesAStaleReadyFile(t *testing.T) {
 	}
 }
 
-func TestRunFailsWhenNobodyReads(t *testing.T) {
+func TestRun_FailsWithoutReader(t *testing.T) {
 	t.Parallel()
 	r, w := io.Pipe()
 	if err := r.Close(); err != nil {
@@ -420,8 +420,8 @@ func TestHelpAndVersion(t *testing.T) {
 	}
 }
 
-// TestHelpNamesEveryOption keeps the help, which is written by hand, and the options together.
-func TestHelpNamesEveryOption(t *testing.T) {
+// TestHelp_NamesEveryOption keeps the help, which is written by hand, and the options together.
+func TestHelp_NamesEveryOption(t *testing.T) {
 	t.Parallel()
 	_, flags := newFlags()
 	flags.VisitAll(func(f *flag.Flag) {
@@ -431,8 +431,8 @@ func TestHelpNamesEveryOption(t *testing.T) {
 	})
 }
 
-// TestHelpExampleAccounts runs the accounts that the help shows.
-func TestHelpExampleAccounts(t *testing.T) {
+// TestHelp_ExampleAccounts runs the accounts that the help shows.
+func TestHelp_ExampleAccounts(t *testing.T) {
 	t.Parallel()
 	_, rest, _ := strings.Cut(help(), "$ cat accounts.json\n")
 	example, _, _ := strings.Cut(rest, "\n")

@@ -13,7 +13,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// help is written like that of Vault's own tools.
+// help has the format of the help of Vault's own tools.
 func help() string { return strings.Replace(helpText, "PROTOCOLS", protocolNames(), 1) }
 
 // protocolNames are all protocols, for a sentence.
@@ -27,24 +27,25 @@ func protocolNames() string {
 
 const helpText = `Usage: mastersindia-simulator [options]
 
-  Serves the login endpoints of Masters India and of Fiserv FirstVision as they are documented, quirks included, for tests
-  and for people who have no account yet. Everything is simulated: nothing leaves this machine, and no token works elsewhere.
+  Serves the login endpoints of Masters India and Fiserv FirstVision as documented, including their quirks, for tests and
+  for trying the engine without an account. Everything is simulated: no request leaves this machine, and no token works
+  elsewhere.
 
-  Serve a demo account of each protocol, and print the commands that use them:
+  Serve a demo account for each protocol, and print the commands to use them:
 
       $ mastersindia-simulator
 
-  Serve over TLS as well, with a certificate authority made for this run:
+  Serve TLS as well, with a certificate authority generated for this run:
 
       $ mastersindia-simulator -tls-listen=127.0.0.1:8271 -tls-ca-out=simulator-ca.pem
 
-  Serve your own invented accounts on any free port, and tell a script where:
+  Serve your own invented accounts on a free port, and write the address to a file for scripts:
 
       $ cat accounts.json
       [{"protocol": "jwt", "username": "erp", "password": "secret", "token_ttl": "10m", "single_session": true}]
       $ mastersindia-simulator -accounts=accounts.json -listen=127.0.0.1:0 -ready-file=ready.json
 
-  While it runs, order a fault (GET /_simulator/ lists all orders):
+  Inject a fault while it runs (GET /_simulator/ lists all control requests):
 
       $ curl -d '{"protocol": "jwt", "kind": "throttled", "retry_after": "30s"}' http://127.0.0.1:8270/_simulator/fault
 
@@ -54,31 +55,32 @@ Options:
       JSON list of the accounts to serve. An account has protocol (one of PROTOCOLS), username, password,
       client_id, client_secret, scope, and, all optional, assertion_audience, token_ttl, refresh_ttl, single_session,
       absolute_expiry, expires_in_as_string, omit_expiry, repeat_tokens, same_token (repeated or renewed), business_envelope,
-      latin1, corrupt_header. The default is one demo account a protocol.
+      latin1, corrupt_header. The default is one demo account for each protocol.
 
   -help
       Print this help.
 
   -http2
-      Offer HTTP/2 over TLS. Its connections cannot be dropped, so that the fault down answers 503 on them.
+      Offer HTTP/2 over TLS. HTTP/2 connections cannot be dropped: with the fault "down" they get a 503 instead.
 
   -listen=<address>
-      Loopback address to serve plain HTTP on; port 0 picks a free one, an empty address means no plain HTTP. The default
-      is 127.0.0.1:8270.
+      Loopback address to serve plain HTTP on. Port 0 picks a free port, and an empty address disables plain HTTP. The
+      default is 127.0.0.1:8270.
 
   -ready-file=<file>
-      Write {"http": "http://...", "https": "https://..."} to this file once it serves. It is removed at the end.
+      Write {"http": "http://...", "https": "https://..."} to this file once the simulator serves. The file is removed when
+      it stops.
 
   -tls-ca-out=<file>
-      Write the certificate of the authority made for this run to this file, as ca_cert wants it. Needs -tls-listen.
+      Write the CA certificate generated for this run to this file, for the field ca_cert of a config. Requires -tls-listen.
 
   -tls-listen=<address>
-      Loopback address to serve HTTPS on; port 0 picks a free one. The default is none.
+      Loopback address to serve HTTPS on. Port 0 picks a free port. By default HTTPS is disabled.
 
   -version
       Print the version.
 
-Exit codes: 0 ended by a signal, 1 could not start or go on, 2 wrong options.
+Exit codes: 0 stopped by a signal, 1 failed, 2 invalid options.
 `
 
 type options struct {
@@ -109,7 +111,7 @@ func parseOptions(args []string) (options, error) {
 		return options{}, err
 	}
 	if flags.NArg() > 0 {
-		return options{}, fmt.Errorf("unexpected argument %q: everything is an option", flags.Arg(0))
+		return options{}, fmt.Errorf("unexpected argument %q: only options are accepted", flags.Arg(0))
 	}
 	return *o, o.check()
 }
@@ -129,8 +131,8 @@ func (o options) check() error {
 	return checkLoopback("-tls-listen", o.tlsListen)
 }
 
-// checkLoopback refuses addresses that others could reach. There is no way around it: whoever can reach the simulator can
-// control it, and could be led to take its tokens for real ones.
+// checkLoopback refuses addresses that other machines could reach. This cannot be disabled: a client that reaches the simulator
+// can control it, and might take its tokens for real ones.
 func checkLoopback(flagName, address string) error {
 	if address == "" {
 		return nil

@@ -35,7 +35,7 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	// A file left behind by a run that was killed would send a script to nobody.
+	// A file left behind by a run that was killed would have a wrong address.
 	if err := removeFile(o.readyFile); err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	return err
 }
 
-// loadAccounts reads the accounts; demo tells that they are the invented ones, whose secrets may be shown.
+// loadAccounts reads the accounts; demo is set for the built-in ones, whose secrets may be shown.
 func loadAccounts(path string) (accounts []simulator.Account, demo bool, err error) {
 	if path == "" {
 		return simulator.DemoAccounts(), true, nil

@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command vault-plugin-secrets-mastersindia is the plugin that Vault runs. It is not started by hand.
+// Command vault-plugin-secrets-mastersindia is the plugin. Vault starts it; it is not run directly.
 package main
 
 import (
@@ -28,7 +28,7 @@ var (
 const usage = `Usage: vault-plugin-secrets-mastersindia [options]
 
   The Masters India secrets engine for HashiCorp Vault. Vault starts this
-  program by itself, once it is registered in the plugin catalog:
+  program once it is registered in the plugin catalog:
 
       $ sha256sum vault-plugin-secrets-mastersindia
       $ vault plugin register -sha256=<sum> -version=%[1]s \
@@ -40,18 +40,18 @@ Options:
   -version    Print the version and exit.
   -help       Print this text and exit.
 
-  Those that Vault gives to its plugins (-ca-cert, -client-cert and so on) are
-  taken as well.
+  The options that Vault passes to its plugins (-ca-cert, -client-cert and so
+  on) are accepted as well.
 
-Exit codes: 0 ended by Vault, 1 could not serve, 2 wrong options.
+Exit codes: 0 stopped by Vault, 1 could not serve, 2 invalid options.
 `
 
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is the whole program. Errors before the plugin serves are written for people where people have started it, and else as
-// Vault takes them into its log.
+// run is the whole program. Errors before the plugin serves are plain text if a user started it, and otherwise in the form that
+// Vault adds to its log.
 func run(args []string, stdout, stderr io.Writer) int {
 	for _, arg := range args {
 		switch arg {
@@ -61,21 +61,21 @@ func run(args []string, stdout, stderr io.Writer) int {
 			return printed(fmt.Fprintf(stdout, usage, version))
 		}
 	}
-	// net/http writes what a server sends after the end of its answer to the standard logger, which may be part of a token. No
-	// option of a transport's stops it, and nothing of ours logs there.
+	// net/http logs what a server sends after the end of its response to the standard logger, which may be part of a token. A
+	// transport has no option to stop it, and this program does not use that logger.
 	log.SetOutput(io.Discard)
 	logger := hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: stderr, JSONFormat: true})
 	meta := &api.PluginAPIClientMeta{}
 	if err := parse(meta.FlagSet(), args); err != nil {
 		if startedByVault() {
-			logger.Error("wrong arguments: check -args in the plugin catalog", "error", err)
+			logger.Error("invalid arguments: check -args in the plugin catalog", "error", err)
 		} else {
 			command.Misused("vault-plugin-secrets-mastersindia", err, stderr)
 		}
 		return command.ExitUsage
 	}
 	if !startedByVault() {
-		fmt.Fprint(stderr, "Error: this is a plugin, which Vault starts by itself: it is registered, and not run by hand.\n\n")
+		fmt.Fprint(stderr, "Error: This is a Vault plugin. Register it with Vault; do not run it directly.\n\n")
 		fmt.Fprintf(stderr, usage, version)
 		return command.ExitUsage
 	}
@@ -98,17 +98,17 @@ func parse(flags *flag.FlagSet, args []string) error {
 		return err
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q: everything is an option", flags.Arg(0))
+		return fmt.Errorf("unexpected argument %q: only options are accepted", flags.Arg(0))
 	}
 	return nil
 }
 
-// startedByVault tells Vault from a person by the variable that Vault sets for its plugins.
+// startedByVault reports whether the variable that Vault sets for its plugins is there.
 func startedByVault() bool {
 	return os.Getenv(plugin.HandshakeConfig.MagicCookieKey) != ""
 }
 
-// printed is the exit code of a program that was to print something.
+// printed is the exit code after printing.
 func printed(_ int, err error) int {
 	if err != nil {
 		return command.ExitFailed

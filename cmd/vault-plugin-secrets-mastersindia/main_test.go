@@ -37,7 +37,7 @@ func TestHelpAndVersion(t *testing.T) {
 	}
 }
 
-func TestWrongOptionsSayWhatToDo(t *testing.T) {
+func TestOptions_InvalidPointToHelp(t *testing.T) {
 	for arg, want := range map[string]string{
 		"-nonsense": "flag provided but not defined: -nonsense",
 		"server":    `unexpected argument "server"`,
@@ -56,8 +56,8 @@ func TestWrongOptionsSayWhatToDo(t *testing.T) {
 	}
 }
 
-// TestWrongOptionsInTheCatalogReachVaultsLog: Vault takes lines of JSON from its plugins and keeps their level.
-func TestWrongOptionsInTheCatalogReachVaultsLog(t *testing.T) {
+// TestOptions_InvalidInCatalogLogged: Vault takes lines of JSON from its plugins and keeps their level.
+func TestOptions_InvalidInCatalogLogged(t *testing.T) {
 	t.Setenv("VAULT_BACKEND_PLUGIN", "set by Vault")
 	var stderr strings.Builder
 	if code := run([]string{"-nonsense"}, io.Discard, &stderr); code != command.ExitUsage {
@@ -76,7 +76,7 @@ type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
-func TestWhatCannotBePrintedIsAFailure(t *testing.T) {
+func TestOutput_WriteErrorFails(t *testing.T) {
 	if code := run([]string{"-help"}, full{}, io.Discard); code != command.ExitFailed {
 		t.Errorf("exit code %d, want %d", code, command.ExitFailed)
 	}

@@ -6,10 +6,10 @@
 #   sed 's/billing/YOUR-ROLE/' application.hcl | vault policy write YOUR-ROLE -
 #
 # Name the role in full. "token/billing*" would be every role whose name begins so, among them those that are made later, and
-# "token/*" would be every role. Case counts: this policy says nothing of a role Billing.
+# "token/*" would be every role. Case-sensitive: this policy does not cover a role Billing.
 
 path "mastersindia/token/billing" {
-  # "update" gives the same answer as "read". With it the application can say that the API has refused its token:
+  # "update" returns the same as "read". With it the application can say that the API has refused its token:
   #   vault write mastersindia/token/billing rejected_token_id=<token_id>
   capabilities = ["read", "update"]
 

@@ -6,7 +6,7 @@
 #
 #   vault policy write mastersindia-auditor auditor.hcl
 #
-# The auditor reads no token. All that these paths answer names tokens by their token_id.
+# The auditor reads no token. The responses of these paths name tokens by their token_id.
 
 path "mastersindia/status/+" {
   capabilities = ["read"]

@@ -5,8 +5,8 @@
 #
 #   vault policy write mastersindia-installer installer.hcl
 #
-# Whoever may register plugins, and may write to plugin_directory, has a program of theirs run next to Vault: give this for the time
-# that it takes, and to nobody who does not run Vault anyway.
+# A user who may register plugins and write to plugin_directory can run any program next to Vault: grant this only for the time of
+# the installation, and only to operators of Vault.
 
 # The catalog, its pins, and reloads. Vault wants "sudo" for the catalog.
 path "sys/plugins/*" {
@@ -26,7 +26,7 @@ path "sys/mounts" {
   capabilities = ["read"]
 }
 
-# Tells plugin_directory.
+# Shows plugin_directory.
 path "sys/config/state/sanitized" {
   capabilities = ["read"]
 }

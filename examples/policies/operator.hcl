@@ -36,7 +36,7 @@ path "mastersindia/ledger/+" {
   capabilities = ["read"]
 }
 
-# Whose a token is that was found somewhere: without it nobody on call could tell which account to revoke. The token goes into the
+# Which account a leaked token belongs to: without it an operator on call could not find out which account to revoke. The token goes into the
 # body of a write; hence "update", although nothing is changed.
 path "mastersindia/lookup" {
   capabilities = ["update"]

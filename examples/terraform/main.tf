@@ -37,7 +37,7 @@ resource "vault_generic_endpoint" "role" {
   # Every field, so that one which is taken out of the variable goes back to its default.
   data_json = jsonencode(each.value)
 
-  # A later version of the engine may answer with fields that this one does not know.
+  # A later version of the engine may return fields that this one does not have.
   ignore_absent_fields = true
 }
 

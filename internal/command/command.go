@@ -1,8 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package command is what programs that people start have in common: signals, -help, -version, options that make no sense, and
-// exit codes.
+// Package command has what command-line programs have in common: signals, -help, -version, invalid options, and exit codes.
 package command
 
 import (
@@ -18,36 +17,36 @@ import (
 
 // Exit codes.
 const (
-	ExitOK     = 0 // all is done, or after -help or -version
-	ExitFailed = 1 // it is not
-	ExitUsage  = 2 // the options make no sense
+	ExitOK     = 0 // success, -help or -version
+	ExitFailed = 1 // failure
+	ExitUsage  = 2 // invalid options
 )
 
-// errVersion is what options come to with -version, as with -help they come to flag.ErrHelp.
-var errVersion = errors.New("the version is asked for")
+// errVersion is returned for -version, as flag.ErrHelp is for -help.
+var errVersion = errors.New("version requested")
 
-// Program is what a program says of itself.
+// Program describes a program.
 type Program struct {
 	Name, Version, Commit string
 	Help                  string
 }
 
-// Context ends with the first signal to end.
+// Context is cancelled by the first interrupt or SIGTERM.
 func Context() context.Context {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// After the first signal the next one kills, should the orderly end hang.
+	// A second signal kills the process, in case the orderly shutdown hangs.
 	context.AfterFunc(ctx, stop)
 	return ctx
 }
 
-// Flags are the flags of a program, with -version among them.
+// Flags are the flags of a program, including -version.
 type Flags struct {
 	flag.FlagSet
 
 	version bool
 }
 
-// NewFlags has -version only.
+// NewFlags returns a set with only -version.
 func NewFlags() *Flags {
 	f := new(Flags)
 	f.SetOutput(io.Discard) // Run prints the error, and the help is written by hand
@@ -66,13 +65,13 @@ func (f *Flags) Parse(args []string) error {
 	return nil
 }
 
-// Misused says what is wrong with the options of a program, and returns its exit code.
+// Misused prints the error in the options of a program, and returns the exit code.
 func Misused(name string, err error, stderr io.Writer) int {
 	fmt.Fprintf(stderr, "Error: %s\nRun %s -help for the options.\n", err, name)
 	return ExitUsage
 }
 
-// Run does what the options say, and returns the exit code.
+// Run runs the program with its options, and returns the exit code.
 func Run[O any](p Program, stdout, stderr io.Writer, options func() (O, error), do func(O) error) int {
 	o, err := options()
 	switch {

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 )
 
-// WriteFile writes a file all at once: it appears complete or not at all, also for whoever waits for it.
+// WriteFile writes a file atomically: it appears complete or not at all.
 func WriteFile(path string, mode fs.FileMode, content func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // made with 0600
 	if err != nil {

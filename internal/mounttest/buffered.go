@@ -23,7 +23,7 @@ func (l bufferedListener) Accept() (net.Conn, error) {
 	c := &bufferedConn{Conn: conn, out: make(chan []byte, 64)}
 	go func() {
 		for data := range c.out {
-			_, _ = conn.Write(data) // a client that has gone cannot be told
+			_, _ = conn.Write(data) // a client that has gone cannot get an error
 		}
 		_ = conn.Close()
 	}()

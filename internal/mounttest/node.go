@@ -48,7 +48,7 @@ func (n *Node) ResetCalls() {
 	n.stateCalls.Store(0)
 }
 
-// HoldState holds back what the node says of its state, to whoever asks from now on, until release is called.
+// HoldState delays every further query of the node's state until release is called.
 func (n *Node) HoldState() (release func()) {
 	held := make(chan struct{})
 	n.held.Store(&held)

@@ -23,10 +23,10 @@ const (
 	List   = "list"
 )
 
-// ErrStorage is what storage that was told to fail answers with.
+// ErrStorage is the error of storage that was set to fail.
 func ErrStorage() error { return errors.New("the storage of the test is broken") }
 
-// Storage is what Vault keeps for the mount: it outlives the plugin's process, records every access, and fails as told.
+// Storage is the storage of the mount: it outlives the plugin's process, records every access, and fails on request.
 type Storage struct {
 	// Entries are the entries themselves, without faults and unrecorded.
 	Entries logical.Storage
@@ -57,7 +57,7 @@ func (s *Storage) SetFault(fault func(n int, access, key string) Fault) {
 	s.fault = fault
 }
 
-// Fail makes every access of a kind under prefix answer with err.
+// Fail makes every access of a kind under prefix response with err.
 func (s *Storage) Fail(kind, prefix string, err error) {
 	s.SetFault(func(_ int, access, key string) Fault {
 		if access == kind && strings.HasPrefix(key, prefix) {

@@ -51,12 +51,12 @@ func run(ctx context.Context, out *screen, stay bool) int {
 }
 
 func show(ctx context.Context, out *screen, stay bool) (err error) {
-	s, err := openStage(ctx)
+	s, err := openEnvironment(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	p := &play{stage: s, out: out}
+	p := &play{environment: s, out: out}
 	if stay {
 		return p.stay(ctx)
 	}

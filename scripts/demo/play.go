@@ -17,7 +17,7 @@ import (
 
 // play is what is shown.
 type play struct {
-	*stage
+	*environment
 
 	out     *screen
 	summary [][]string
@@ -80,14 +80,14 @@ func (p *play) readTokens(ctx context.Context) error {
 	for n, a := range p.accounts {
 		args := []string{"read", "mastersindia/token/" + a.role}
 		p.out.command("", args)
-		answer, err := p.vault.CLI.Must(ctx, "", args...)
+		response, err := p.vault.CLI.Must(ctx, "", args...)
 		if err != nil {
 			return err
 		}
 		if n == 0 { // the others look the same
-			p.out.answer(hideToken(answer))
+			p.out.response(hideToken(response))
 		}
-		if err := p.checkToken(ctx, a, parseTable(answer)); err != nil {
+		if err := p.checkToken(ctx, a, parseTable(response)); err != nil {
 			return err
 		}
 	}
@@ -104,26 +104,26 @@ func (p *play) readTokens(ctx context.Context) error {
 }
 
 // checkToken checks that the lease ends before the token does, and that the vendor's API accepts the token.
-func (p *play) checkToken(ctx context.Context, a account, answer map[string]string) error {
-	lease, err := time.ParseDuration(answer["lease_duration"])
+func (p *play) checkToken(ctx context.Context, a account, response map[string]string) error {
+	lease, err := time.ParseDuration(response["lease_duration"])
 	if err != nil {
-		return fmt.Errorf("the answer of token/%s has no lease_duration: %w", a.role, err)
+		return fmt.Errorf("the response of token/%s has no lease_duration: %w", a.role, err)
 	}
-	seconds, err := strconv.Atoi(answer["expires_in"])
+	seconds, err := strconv.Atoi(response["expires_in"])
 	if err != nil {
-		return fmt.Errorf("the answer of token/%s has no expires_in: %w", a.role, err)
+		return fmt.Errorf("the response of token/%s has no expires_in: %w", a.role, err)
 	}
 	life := time.Duration(seconds) * time.Second
 	if lease <= 0 || lease > life {
 		return fmt.Errorf("the lease of token/%s lives %s, and the token %s", a.role, lease, life)
 	}
 	p.out.good("the lease (%s) ends before the token does (%s)", lease, life)
-	if err := p.use(ctx, a, answer["access_token"], answer["client_id"]); err != nil {
+	if err := p.use(ctx, a, response["access_token"], response["client_id"]); err != nil {
 		return err
 	}
 	p.out.good("%s accepted the token", a.api)
 	p.summary = append(p.summary, []string{
-		a.how, a.config, answer["token_id"], lease.String(), life.String(), "✓ " + a.api,
+		a.how, a.config, response["token_id"], lease.String(), life.String(), "✓ " + a.api,
 	})
 	return nil
 }
@@ -146,10 +146,10 @@ func (p *play) renderTemplate(ctx context.Context) error {
 		return err
 	}
 	p.out.note("the template:")
-	p.out.answer(template)
+	p.out.response(template)
 	p.out.note("the file:")
 	head, token, _ := strings.Cut(strings.TrimSpace(rendered), " JWT ")
-	p.out.answer(head + " JWT " + shorten(token))
+	p.out.response(head + " JWT " + shorten(token))
 	if err := p.use(ctx, p.accounts[0], token, ""); err != nil {
 		return err
 	}
@@ -157,18 +157,18 @@ func (p *play) renderTemplate(ctx context.Context) error {
 	return nil
 }
 
-// findTheToken shows what the engine knows of a token that somebody has found.
+// findTheToken shows what the engine knows of a token that was found.
 func (p *play) findTheToken(ctx context.Context) error {
 	p.out.step("A token turned up in a log: whose is it, and what to do?")
 	token, err := p.vault.CLI.Must(ctx, "", "read", "-field=access_token", "mastersindia/token/billing")
 	if err != nil {
 		return err
 	}
-	answer, err := p.vaultCommand(ctx, "TOKEN", token, "write", "mastersindia/lookup", "token=-")
+	response, err := p.vaultCommand(ctx, "TOKEN", token, "write", "mastersindia/lookup", "token=-")
 	if err != nil {
 		return err
 	}
-	if config := parseTable(answer)["config"]; config != "gst" {
+	if config := parseTable(response)["config"]; config != "gst" {
 		return fmt.Errorf("the token is said to come from config %q", config)
 	}
 	p.out.good("the engine knew it by its token_id, the beginning of its SHA-256")
@@ -178,11 +178,11 @@ func (p *play) findTheToken(ctx context.Context) error {
 // readHealth shows the command for three in the morning.
 func (p *play) readHealth(ctx context.Context) error {
 	p.out.step("How are the accounts, and what is to be done?")
-	answer, err := p.vaultCommand(ctx, "", "", "read", "mastersindia/status/gst")
+	response, err := p.vaultCommand(ctx, "", "", "read", "mastersindia/status/gst")
 	if err != nil {
 		return err
 	}
-	if state := parseTable(answer)["state"]; state != "ready" {
+	if state := parseTable(response)["state"]; state != "ready" {
 		return fmt.Errorf("the account is %q", state)
 	}
 	p.out.note("Of all accounts at once: vault list -detailed mastersindia/status")
@@ -207,7 +207,7 @@ func (p *play) refuseWrongPassword(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p.out.answer(result.Stderr)
+		p.out.response(result.Stderr)
 		if result.Code == 0 {
 			return fmt.Errorf("vault %s should have failed", strings.Join(refused.args, " "))
 		}
@@ -225,13 +225,13 @@ func (p *play) sumUp(context.Context) error {
 	return nil
 }
 
-// vaultCommand shows a vault command that must succeed, runs it, and shows and returns its answer.
+// vaultCommand shows a vault command that must succeed, runs it, and shows and returns its response.
 func (p *play) vaultCommand(ctx context.Context, variable, stdin string, args ...string) (string, error) {
 	p.out.command(variable, args)
-	answer, err := p.vault.CLI.Must(ctx, stdin, args...)
+	response, err := p.vault.CLI.Must(ctx, stdin, args...)
 	if err != nil {
 		return "", err
 	}
-	p.out.answer(hideToken(answer))
-	return answer, nil
+	p.out.response(hideToken(response))
+	return response, nil
 }

@@ -28,7 +28,7 @@ type screen struct {
 	steps   int
 }
 
-// newScreen returns a screen that uses colours only where somebody sees them and has not said no.
+// newScreen returns a screen that uses colours only on a terminal, unless NO_COLOR is set.
 func newScreen(out *os.File) *screen {
 	info, err := out.Stat()
 	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
@@ -64,8 +64,8 @@ func (s *screen) command(variable string, args []string) {
 	s.printf("\n   %s\n", s.style(cyan, strings.Join(wrap(words), " \\\n       ")))
 }
 
-// answer shows what a command printed.
-func (s *screen) answer(text string) {
+// response shows what a command printed.
+func (s *screen) response(text string) {
 	for line := range strings.Lines(strings.TrimSpace(text)) {
 		s.printf("   %s\n", strings.TrimRight(line, "\n"))
 	}
@@ -93,7 +93,7 @@ func (s *screen) table(rows [][]string) {
 }
 
 func (s *screen) printf(format string, values ...any) {
-	_, _ = fmt.Fprintf(s.out, format, values...) // Nobody can be told that the screen has gone.
+	_, _ = fmt.Fprintf(s.out, format, values...) // An error on the screen cannot be reported.
 }
 
 func (s *screen) style(code, text string) string {

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-func TestNoColoursWithoutATerminal(t *testing.T) {
+func TestColours_OnlyOnTerminal(t *testing.T) {
 	t.Parallel()
 	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {
@@ -23,7 +23,7 @@ func TestNoColoursWithoutATerminal(t *testing.T) {
 	}
 }
 
-func TestCommandsCanBePastedIntoAShell(t *testing.T) {
+func TestCommands_PasteIntoShell(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	s := &screen{out: &out}
@@ -35,15 +35,15 @@ func TestCommandsCanBePastedIntoAShell(t *testing.T) {
 	}
 }
 
-func TestAnswersShowNoWholeToken(t *testing.T) {
+func TestOutput_HidesToken(t *testing.T) {
 	t.Parallel()
 	token := strings.Repeat("eyJhbGciOi", 12)
-	answer := "Key              Value\n---              -----\nlease_duration   59m55s\naccess_token     " + token +
+	response := "Key              Value\n---              -----\nlease_duration   59m55s\naccess_token     " + token +
 		"\nauthorization    JWT " + token + "\n"
-	if values := parseTable(answer); values["authorization"] != "JWT "+token || values["lease_duration"] != "59m55s" {
+	if values := parseTable(response); values["authorization"] != "JWT "+token || values["lease_duration"] != "59m55s" {
 		t.Errorf("the table reads as %v", values)
 	}
-	hidden := hideToken(answer)
+	hidden := hideToken(response)
 	if strings.Contains(hidden, token) || strings.Count(hidden, "eyJhbGciOiey…") != 2 {
 		t.Errorf("the token is not shortened:\n%s", hidden)
 	}

@@ -15,11 +15,11 @@ func parseTable(text string) map[string]string {
 	return values
 }
 
-// hideToken shortens the token in an answer, wherever it stands.
-func hideToken(answer string) string {
-	token := parseTable(answer)["access_token"]
+// hideToken shortens the token in a response, wherever it stands.
+func hideToken(response string) string {
+	token := parseTable(response)["access_token"]
 	if token == "" {
-		return answer
+		return response
 	}
-	return strings.ReplaceAll(answer, token, shorten(token))
+	return strings.ReplaceAll(response, token, shorten(token))
 }

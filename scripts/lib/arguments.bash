@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MPL-2.0
 #
 # Sourced by the scripts, in the root of the checkout: source scripts/lib/arguments.bash LEAST MOST "$@"
-# Answers -help with the comment at the script's top and -version with the project's, and refuses what is no argument of the script,
-# which takes LEAST to MOST of them.
+# Prints the comment at the top of the script for -help, and the version of the project for -version. Refuses unknown options, and
+# fewer than LEAST or more than MOST arguments.
 script="scripts/${0##*/}" least="$1" most="$2"
 [ -f "$script" ] || script="scripts/release/${0##*/}"
 shift 2

@@ -35,10 +35,10 @@ func mutants() []mutant {
 		{"a rejected token is replaced each time", "may_login.go", "case env.Wall.Sub(s.RejectedAt).Abs() < rejectedEvery:", "case false:"},
 		{"a repeated token gets a new life", "login.go", "\tif given == nil {", "\tif true {"},
 		{
-			"only the wall clock tells a token's life", "token.go",
+			"only the wall clock decides a token's life", "token.go",
 			"return min(t.ExpiresAt.Sub(now.Wall), t.Life()-(now.Elapsed-t.elapsed))", "return t.ExpiresAt.Sub(now.Wall)",
 		},
-		{"only the elapsed clock tells a token's life", "token.go", "return min(t.ExpiresAt.Sub(now.Wall), t.Life()-(now.Elapsed-t.elapsed))", "return t.Life() - (now.Elapsed - t.elapsed)"},
+		{"only the elapsed clock decides a token's life", "token.go", "return min(t.ExpiresAt.Sub(now.Wall), t.Life()-(now.Elapsed-t.elapsed))", "return t.Life() - (now.Elapsed - t.elapsed)"},
 		{"a token is served to its very end", "token.go", "t.Remaining(now) >= minLife }", "t.Remaining(now) > 0 }"},
 		{"a token that a lost login may have killed stays in use", "login.go", "s.Current != nil && mayHaveLoggedIn(err)", "false"},
 		{
@@ -48,7 +48,7 @@ func mutants() []mutant {
 		{"two writes are in flight", "apply.go", "if t.Saving != 0 || !t.env.Active", "if !t.env.Active"},
 		{"a standby writes", "apply.go", "if t.Saving != 0 || !t.env.Active ||", "if t.Saving != 0 ||"},
 		{"a write that failed is not made again", "apply.go", "\tif t.Version > t.Saved {\n\t\tt.changed()", "\tif false {\n\t\tt.changed()"},
-		{"the outbox loses what was not told", "apply.go", "return slices.Contains(e.Entries, o) }", "return true }"},
+		{"the outbox loses unsaved entries", "apply.go", "return slices.Contains(e.Entries, o) }", "return true }"},
 		{"the record has no outbox", "record.go", "range s.Outbox {", "range s.Outbox[:0] {"},
 		{"a reader does not cause the rotation that is due", "read.go", "return s.canServe(env.Reading) && s.Work == nil &&", "return false &&"},
 		{"a reader whose settings became stale waits for nothing", "read.go", "return s.Loading == 0 && !isAnswered", "return s.Loading == 0 && !isAnswered && s.Loads == r.loads"},

@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command openapi judges an OpenAPI document, and answers by what it says of them. It reads both from standard input as JSON,
+// Command openapi checks an OpenAPI document, and responses against it. It reads both from standard input as JSON,
 // prints what is wrong, and exits with 1 where anything is. It is a module of its own, so that the plugin does without its
 // dependencies.
 package main
@@ -19,12 +19,12 @@ import (
 
 // evidence is what standard input has.
 type evidence struct {
-	Document json.RawMessage `json:"document"`
-	Answers  []answer        `json:"answers"`
+	Document  json.RawMessage `json:"document"`
+	Responses []response      `json:"responses"`
 }
 
-// answer is what an operation answered.
-type answer struct {
+// response is the response of an operation.
+type response struct {
 	Path   string `json:"path"`
 	Method string `json:"method"`
 	Status int    `json:"status"`
@@ -32,7 +32,7 @@ type answer struct {
 }
 
 func main() {
-	problems, err := judge(context.Background(), os.Stdin)
+	problems, err := check(context.Background(), os.Stdin)
 	if err != nil {
 		problems = append(problems, err.Error())
 	}
@@ -44,8 +44,8 @@ func main() {
 	}
 }
 
-// judge returns what is wrong with the document and the answers.
-func judge(ctx context.Context, from io.Reader) (problems []string, err error) {
+// check returns the errors in the document and the responses.
+func check(ctx context.Context, from io.Reader) (problems []string, err error) {
 	var e evidence
 	if err := json.NewDecoder(from).Decode(&e); err != nil {
 		return nil, fmt.Errorf("standard input: %w", err)
@@ -57,16 +57,16 @@ func judge(ctx context.Context, from io.Reader) (problems []string, err error) {
 	if err := doc.Validate(ctx); err != nil {
 		problems = append(problems, "the document is not valid: "+err.Error())
 	}
-	for _, a := range e.Answers {
-		if problem := a.judge(doc); problem != "" {
-			problems = append(problems, fmt.Sprintf("%s %s answers %d: %s", a.Method, a.Path, a.Status, problem))
+	for _, a := range e.Responses {
+		if problem := a.check(doc); problem != "" {
+			problems = append(problems, fmt.Sprintf("%s %s returned %d: %s", a.Method, a.Path, a.Status, problem))
 		}
 	}
 	return problems, nil
 }
 
-// judge returns what is wrong with an answer.
-func (a answer) judge(doc *openapi3.T) string {
+// check returns the error in a response, or "".
+func (a response) check(doc *openapi3.T) string {
 	path := doc.Paths.Value(a.Path)
 	if path == nil || path.GetOperation(a.Method) == nil {
 		return "there is no such operation"

@@ -83,7 +83,7 @@ public sealed class MastersIndiaClient
     }
 
     /// <summary>
-    /// Returns what the API answers. With field the token goes into that field of the JSON body, and else into the header
+    /// Returns the response of the API. With field the token goes into that field of the JSON body, and else into the header
     /// Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop.
     /// </summary>
     public async Task<string> CallAsync(string url, string method = "", string body = null,
@@ -105,7 +105,7 @@ public sealed class MastersIndiaClient
         }
         if (answer.Item1 < 200 || answer.Item1 > 299)
         {
-            throw new MastersIndiaException(url + " answers " + answer.Item1 + ", which is not about the token (token_id " + token.TokenId +
+            throw new MastersIndiaException(url + " returned " + answer.Item1 + ", which is not about the token (token_id " + token.TokenId +
                 "): " + answer.Item2, answer.Item1);
         }
         return answer.Item2;
@@ -162,7 +162,7 @@ public sealed class MastersIndiaClient
 
     static string Quote(string text) { return "\"" + text.Replace("\\", "\\\\").Replace("\"", "\\\"") + "\""; }
 
-    /// <summary>Tells whether an answer means a dead token. A wrong path is answered with 401 too; some APIs say it in words.</summary>
+    /// <summary>Reports whether a response means an invalid token. A wrong path returns 401 too; some APIs say it in words.</summary>
     static bool Refused(Tuple<int, string> answer)
     {
         if (answer.Item1 == 401) return !answer.Item2.Contains("Invalid Product");
@@ -182,12 +182,12 @@ public sealed class MastersIndiaClient
         var answer = await SendAsync(NewRequest("GET", url, null, headers), VaultTimeout).ConfigureAwait(false);
         if (answer.Item1 == 403)
         {
-            throw new MastersIndiaException("Vault answers 403: does the Vault token live (vault token lookup), and may it read " + path +
+            throw new MastersIndiaException("Vault returned 403: is the Vault token valid (vault token lookup), and may it read " + path +
                 "?", 403);
         }
         if (answer.Item1 != 200)
         {
-            throw new MastersIndiaException("Vault answers " + answer.Item1 + " to a read of " + path + ": " + Reasons(answer.Item2),
+            throw new MastersIndiaException("Vault returned " + answer.Item1 + " to a read of " + path + ": " + Reasons(answer.Item2),
                 answer.Item1);
         }
         Keep(answer.Item2);
@@ -230,7 +230,7 @@ public sealed class MastersIndiaClient
         }
     }
 
-    /// <summary>What Vault says in words, or the body where something else has answered.</summary>
+    /// <summary>The error text of Vault, or the body if the response is not from Vault.</summary>
     static string Reasons(string body)
     {
         var errors = Parse(body).Element("errors");
@@ -278,7 +278,7 @@ public sealed class MastersIndiaClient
             }
             catch (OperationCanceledException)
             {
-                throw new MastersIndiaException("calling " + request.RequestUri + " failed: no answer within " + timeout.TotalSeconds + " s");
+                throw new MastersIndiaException("calling " + request.RequestUri + " failed: no response within " + timeout.TotalSeconds + " s");
             }
             catch (HttpRequestException e)
             {

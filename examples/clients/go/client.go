@@ -45,7 +45,7 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 		return nil, fmt.Errorf("%s refuses the token twice, the last time token_id %s. Is it the API of this account, and is "+
 			"the token in the right place (-f)? Else ask an operator for: vault read %s/status/%s", what.url, t.ID, c.mount(), t.Config)
 	case status < 200 || status > 299:
-		return nil, fmt.Errorf("%s answers %d, which is not about the token (token_id %s): %s", what.url, status, t.ID, body)
+		return nil, fmt.Errorf("%s returned %d, which is not about the token (token_id %s): %s", what.url, status, t.ID, body)
 	}
 	return body, nil
 }
@@ -116,7 +116,7 @@ func withField(object []byte, field, value string) ([]byte, error) {
 	return append(added, rest...), nil
 }
 
-// refused tells whether a response means that the token is dead. A wrong path is answered with 401 too, and some APIs say it in
+// refused reports whether a response means that the token is invalid. A wrong path returns 401 too, and some APIs say it in
 // words.
 func refused(status int, body []byte) bool {
 	if status == http.StatusUnauthorized {

@@ -43,7 +43,7 @@ func main() {
 
 func readBody(text string) ([]byte, error) {
 	if file, isFile := strings.CutPrefix(text, "@"); isFile {
-		return os.ReadFile(file) //nolint:gosec // named by whoever starts the program
+		return os.ReadFile(file) //nolint:gosec // named by the user who starts the program
 	}
 	return []byte(text), nil
 }

@@ -101,9 +101,9 @@ func (c *client) read(ctx context.Context, rejected string) (t token, lease int,
 		query["rejected_token_id"] = []string{rejected}
 	}
 	secret, err := c.vault.Logical().ReadWithDataWithContext(ctx, c.path, query)
-	var answer *api.ResponseError
+	var response *api.ResponseError
 	switch {
-	case errors.As(err, &answer) && answer.StatusCode == http.StatusForbidden:
+	case errors.As(err, &response) && response.StatusCode == http.StatusForbidden:
 		return token{}, 0, fmt.Errorf("does the Vault token live (vault token lookup), and may it read %s? %w", c.path, err)
 	case err != nil:
 		return token{}, 0, fmt.Errorf("reading %s: %w", c.path, err)
@@ -124,7 +124,7 @@ func (c *client) read(ctx context.Context, rejected string) (t token, lease int,
 func useVaultToken(vault *api.Client) error {
 	name, text := "VAULT_TOKEN", strings.TrimSpace(os.Getenv("VAULT_TOKEN")) // many a file or variable ends in a newline
 	if file := os.Getenv("VAULT_TOKEN_FILE"); text == "" && file != "" {
-		content, err := os.ReadFile(file) //nolint:gosec // named by whoever starts the program
+		content, err := os.ReadFile(file) //nolint:gosec // named by the user who starts the program
 		if err != nil {
 			return fmt.Errorf("reading VAULT_TOKEN_FILE: %w: is Vault Agent running?", err)
 		}

@@ -94,7 +94,7 @@ public final class MastersIndiaClient {
     }
 
     /**
-     * Returns what the API answers. A token that the API refuses is replaced, and the call tried once more, never in a loop.
+     * Returns the response of the API. A token that the API refuses is replaced, and the call tried once more, never in a loop.
      *
      * @param method empty for GET, or POST with a body
      * @param body null for none
@@ -113,7 +113,7 @@ public final class MastersIndiaClient {
                 + path.split("/token/")[0] + "/status/" + token.config, answer.status);
         }
         if (answer.status < 200 || answer.status > 299) {
-            throw new ClientException(url + " answers " + answer.status + ", which is not about the token (token_id " + token.tokenId
+            throw new ClientException(url + " returned " + answer.status + ", which is not about the token (token_id " + token.tokenId
                 + "): " + answer.body, answer.status);
         }
         return answer.body;
@@ -157,7 +157,7 @@ public final class MastersIndiaClient {
         "\"(error|error_description|message)\"\\s*:\\s*\"[^\"]*(access token|invalid[_ ]grant)", Pattern.CASE_INSENSITIVE);
     private static final Pattern SAYS_FINE = Pattern.compile("\"error\"\\s*:\\s*\"?false", Pattern.CASE_INSENSITIVE);
 
-    /** Tells whether an answer means that the token is dead. A wrong path is answered with 401 too; some APIs say it in words. */
+    /** Reports whether a response means that the token is invalid. A wrong path returns 401 too; some APIs say it in words. */
     private static boolean refused(Answer answer) {
         if (answer.status == 401) {
             return !answer.body.contains("Invalid Product");
@@ -178,11 +178,11 @@ public final class MastersIndiaClient {
         HttpRequest request = newRequest(address + "/v1/" + path + query, VAULT_TIMEOUT, headers).build();
         Answer answer = send(newHttpClient(env("VAULT_CACERT")), request);
         if (answer.status == 403) {
-            throw new ClientException("Vault answers 403: does the Vault token live (vault token lookup), and may it read " + path + "?",
+            throw new ClientException("Vault returned 403: is the Vault token valid (vault token lookup), and may it read " + path + "?",
                 403);
         }
         if (answer.status != 200) {
-            throw new ClientException("Vault answers " + answer.status + " to a read of " + path + ": " + reasons(answer.body),
+            throw new ClientException("Vault returned " + answer.status + " to a read of " + path + ": " + reasons(answer.body),
                 answer.status);
         }
         String body = METADATA.matcher(answer.body).replaceFirst(""); // whose names may be any
@@ -197,11 +197,11 @@ public final class MastersIndiaClient {
         return new Kept(token, now.plusSeconds(lease > 0 ? Math.min(lease, ttl) : ttl), now.plusSeconds(number(body, "expires_in") - 5));
     }
 
-    // The JDK has no reader of JSON. Of Vault's answer a few fields are wanted, whose names occur once; text may be escaped.
+    // The JDK has no reader of JSON. Of Vault's response a few fields are needed, whose names occur once; text may be escaped.
     private static final String STRING = "\"((?:[^\"\\\\]++|\\\\.)*+)\"";
     private static final Pattern METADATA = Pattern.compile("\"metadata\"\\s*:\\s*\\{((?:\\s|[:,]|" + STRING + ")*+)\\}");
 
-    /** What Vault says in words, or the body where something else has answered. */
+    /** The error text of Vault, or the body if the response is not from Vault. */
     private static String reasons(String json) {
         Matcher errors = Pattern.compile("\"errors\"\\s*:\\s*\\[((?:\\s|,|" + STRING + ")*+)\\]").matcher(json);
         if (!errors.find()) {

@@ -62,7 +62,7 @@ export class Client {
   }
 
   /**
-   * Returns what the API answers. With field the token goes into that field of the JSON body, and else into the header
+   * Returns the response of the API. With field the token goes into that field of the JSON body, and else into the header
    * Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop.
    */
   async call(url, { method, body, headers, field } = {}) {
@@ -79,7 +79,7 @@ export class Client {
         answer.status);
     }
     if (!answer.ok) {
-      throw new ClientError(`${url} answers ${answer.status}, which is not about the token (token_id ${token.token_id}): ` +
+      throw new ClientError(`${url} returned ${answer.status}, which is not about the token (token_id ${token.token_id}): ` +
         answer.body, answer.status);
     }
     return answer.body;
@@ -110,7 +110,7 @@ function withField(body, field, value) {
   return `{${JSON.stringify(field)}: ${JSON.stringify(value)}${rest.startsWith("}") ? "" : ", "}${rest}`;
 }
 
-// Tells whether an answer means that the token is dead. A wrong path is answered with 401 too, and some APIs say it in words.
+// Reports whether a response means that the token is invalid. A wrong path returns 401 too, and some APIs say it in words.
 function refused({ status, body }) {
   if (status === 401) return !body.includes("Invalid Product");
   return status === 498 || (/"(error|error_description|message)"\s*:\s*"[^"]*(access token|invalid[_ ]grant)/i.test(body) &&
@@ -126,9 +126,9 @@ async function read(path, rejected) {
   const url = `${address}/v1/${path.split("/").map(encodeURIComponent).join("/")}${query}`;
   const { status, body } = await send(url, { headers }, vaultTimeout);
   if (status === 403) {
-    throw new ClientError(`Vault answers 403: does the Vault token live (vault token lookup), and may it read ${path}?`, status);
+    throw new ClientError(`Vault returned 403: is the Vault token valid (vault token lookup), and may it read ${path}?`, status);
   }
-  if (status !== 200) throw new ClientError(`Vault answers ${status} to a read of ${path}: ${reasons(body)}`, status);
+  if (status !== 200) throw new ClientError(`Vault returned ${status} to a read of ${path}: ${reasons(body)}`, status);
   try {
     const { data: token, lease_duration: lease } = JSON.parse(body);
     if (!token.authorization) throw new TypeError("no token");
@@ -156,7 +156,7 @@ function vaultToken() {
   return token;
 }
 
-// What Vault says in words, or the body where something else has answered.
+// The error text of Vault, or the body if the response is not from Vault.
 function reasons(body) {
   try {
     return JSON.parse(body).errors.join("; ") || "it gives no reason";

@@ -9,7 +9,7 @@
 //   as a program: php mastersindia_client.php [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...
 //
 // README.md has the options and the environment. Under PHP-FPM the token is kept in APCu, if the extension is there, so that
-// requests share it. All pools of one php-fpm master share APCu: do not let a pool of somebody else run under it.
+// requests share it. All pools of one php-fpm master share APCu: do not run pools of other users under it.
 
 declare(strict_types=1);
 
@@ -56,7 +56,7 @@ final class MastersIndiaClient
     }
 
     /**
-     * Returns what the API answers. With $field the token goes into that field of the JSON body, and else into the header
+     * Returns the response of the API. With $field the token goes into that field of the JSON body, and else into the header
      * Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop.
      */
     public function call(string $url, string $method = '', ?string $body = null, array $headers = [], string $field = ''): string
@@ -75,7 +75,7 @@ final class MastersIndiaClient
                 . "vault read $mount/status/$config", $status);
         }
         if ($status < 200 || $status > 299) {
-            throw new MastersIndiaError("$url answers $status, which is not about the token (token_id $id): $reply", $status);
+            throw new MastersIndiaError("$url returned $status, which is not about the token (token_id $id): $reply", $status);
         }
         return $reply;
     }
@@ -106,7 +106,7 @@ final class MastersIndiaClient
         return '{' . json_encode($field) . ': ' . json_encode($value) . (str_starts_with($rest, '}') ? '' : ', ') . $rest;
     }
 
-    /** Tells whether an answer means that the token is dead. A wrong path is answered with 401 too, and some APIs say it in words. */
+    /** Reports whether a response means that the token is invalid. A wrong path returns 401 too, and some APIs say it in words. */
     private static function refused(int $status, string $reply): bool
     {
         if ($status === 401) {
@@ -128,14 +128,14 @@ final class MastersIndiaClient
         $url = "$address/v1/$path" . ($rejected === '' ? '' : "?rejected_token_id=$rejected");
         [$status, $reply] = $this->send($url, 'GET', null, $headers, self::VAULT_TIMEOUT, getenv('VAULT_CACERT') ?: null);
         if ($status === 403) {
-            throw new MastersIndiaError('Vault answers 403: does the Vault token live (vault token lookup), and may it read '
+            throw new MastersIndiaError('Vault returned 403: is the Vault token valid (vault token lookup), and may it read '
                 . "{$this->path}?", 403);
         }
         $answer = json_decode($reply, true);
         if ($status !== 200) {
             $errors = $answer['errors'] ?? null;
             $reasons = is_array($errors) ? (implode('; ', $errors) ?: 'it gives no reason') : trim($reply);
-            throw new MastersIndiaError("Vault answers $status to a read of {$this->path}: $reasons", $status);
+            throw new MastersIndiaError("Vault returned $status to a read of {$this->path}: $reasons", $status);
         }
         $token = $answer['data'] ?? [];
         if (!isset($token['authorization'], $token['ttl'], $token['expires_in'])) {

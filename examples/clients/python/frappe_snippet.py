@@ -19,7 +19,7 @@ class SharedClient(Client):
     """Looks into the site's cache before it asks Vault."""
     def token(self, rejected=""):
         key = f"mastersindia_token|{self.path}"
-        # A worker may hold a token that another worker has reported and replaced: Vault then answers with the newer one at once.
+        # A worker may hold a token that another worker has reported and replaced: Vault then returns the newer one at once.
         token = None if rejected else frappe.cache().get_value(key, expires=True)
         if not token:
             token = super().token(rejected)
@@ -28,7 +28,7 @@ class SharedClient(Client):
 
 
 def post(url, invoice, role="billing"):
-    """For your own code: what the API answers, or an error in the Error Log and a short word to the user."""
+    """For your own code: the response of the API, or an error in the Error Log and a short word to the user."""
     try:
         return frappe.parse_json(SharedClient(role).call(url, "POST", frappe.as_json(invoice)))
     except ClientError as error:

@@ -56,7 +56,7 @@ class Client:
         return token
 
     def call(self, url, method="", body=None, headers=None, field=""):
-        """Returns what the API answers. With field the token goes into that field of the JSON body, and else into the header
+        """Returns the response of the API. With field the token goes into that field of the JSON body, and else into the header
         Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop."""
         token = self.token()
         status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
@@ -68,7 +68,7 @@ class Client:
                               f"account, and is the token in the right place (-f)? Else ask an operator for: vault read "
                               f"{self._mount()}/status/{token['config']}", status)
         if not 200 <= status < 300:
-            raise ClientError(f"{url} answers {status}, which is not about the token (token_id {token['token_id']}): {reply}",
+            raise ClientError(f"{url} returned {status}, which is not about the token (token_id {token['token_id']}): {reply}",
                               status)
         return reply
 
@@ -86,9 +86,9 @@ class Client:
         url = f"{address}/v1/{urllib.parse.quote(self.path)}{query}"
         status, reply = _send(url, "GET", None, headers, VAULT_TIMEOUT, os.environ.get("VAULT_CACERT"))
         if status == 403:
-            raise ClientError(f"Vault answers 403: does the Vault token live (vault token lookup), and may it read {self.path}?", 403)
+            raise ClientError(f"Vault returned 403: is the Vault token valid (vault token lookup), and may it read {self.path}?", 403)
         if status != 200:
-            raise ClientError(f"Vault answers {status} to a read of {self.path}: {_reasons(reply)}", status)
+            raise ClientError(f"Vault returned {status} to a read of {self.path}: {_reasons(reply)}", status)
         try:
             answer = json.loads(reply)
             token, lease = answer["data"], answer["lease_duration"]
@@ -143,7 +143,7 @@ def _with_field(body, field, value):
 
 
 def _refused(status, reply):
-    """Tells whether an answer means that the token is dead. A wrong path is answered with 401 too, and some APIs say it in words."""
+    """Reports whether a response means that the token is invalid. A wrong path returns 401 too, and some APIs say it in words."""
     if status == 401:
         return "Invalid Product" not in reply
     said = re.search(r'"(error|error_description|message)"\s*:\s*"[^"]*(access token|invalid[_ ]grant)', reply, re.IGNORECASE)
@@ -171,7 +171,7 @@ def _send(url, method, body, headers, timeout, ca_file=None):
 
 
 def _reasons(reply):
-    """Returns what Vault says in words, or the body where something else has answered."""
+    """Returns the error text of Vault, or the body if the response is not from Vault."""
     try:
         return "; ".join(json.loads(reply)["errors"]) or "it gives no reason"
     except (ValueError, KeyError, TypeError):
@@ -179,7 +179,7 @@ def _reasons(reply):
 
 
 def main():
-    options = argparse.ArgumentParser(description="Calls each URL with the token of a role, and prints the answers.")
+    options = argparse.ArgumentParser(description="Calls each URL with the token of a role, and prints the responses.")
     options.add_argument("-X", dest="method", default="", help="default: GET, or POST with a body")
     options.add_argument("-H", dest="headers", action="append", default=[], metavar="'NAME: VALUE'")
     options.add_argument("-d", dest="body", metavar="BODY|@FILE")

@@ -21,7 +21,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// source is a role, and what its answers must say.
+// source is a role, and what its responses must contain.
 type source struct {
 	// path is that of the read, such as mastersindia/token/app.
 	path string
@@ -33,20 +33,20 @@ type source struct {
 // owner is the account as the simulator names it.
 func (s source) owner() string { return string(s.account.Protocol) + "/" + s.account.Name() }
 
-// judge checks that an answer is one that the source may give: of this role and config, with a token that was issued to this
+// checkResponse checks that a response comes from the source: from this role and config, with a token that was issued to this
 // account and that the upstream's business call accepts.
-func (w *world) judge(ctx context.Context, s source, answer *api.Secret) error {
-	if answer.LeaseID != "" && !strings.HasPrefix(answer.LeaseID, s.path+"/") {
-		return fmt.Errorf("%s: the lease is one of another role: %s", s.path, answer.LeaseID)
+func (w *testVault) checkResponse(ctx context.Context, s source, response *api.Secret) error {
+	if response.LeaseID != "" && !strings.HasPrefix(response.LeaseID, s.path+"/") {
+		return fmt.Errorf("%s: the lease is one of another role: %s", s.path, response.LeaseID)
 	}
-	if got := answer.Data["config"]; got != s.config {
-		return fmt.Errorf("%s: the answer is one of config %v, want %s", s.path, got, s.config)
+	if got := response.Data["config"]; got != s.config {
+		return fmt.Errorf("%s: the response is one of config %v, want %s", s.path, got, s.config)
 	}
-	token, _ := answer.Data["access_token"].(string)
+	token, _ := response.Data["access_token"].(string)
 	if got := w.upstream.TokenOwner(token); got != s.owner() {
 		return fmt.Errorf("%s: the token was issued to the account %q, want %q", s.path, got, s.owner())
 	}
-	clientID, _ := answer.Data["client_id"].(string)
+	clientID, _ := response.Data["client_id"].(string)
 	status, body, accepted, err := simulator.CallBusiness(
 		ctx, w.upstream.url, w.upstream.client, s.account.Protocol, token, clientID)
 	if err != nil {
@@ -58,12 +58,12 @@ func (w *world) judge(ctx context.Context, s source, answer *api.Secret) error {
 	return nil
 }
 
-// crowd is a number of readers who read on and on and use each token that they get.
-type crowd struct {
-	world  *world
-	client *api.Client
-	stop   context.CancelFunc
-	work   sync.WaitGroup
+// concurrentReaders read tokens repeatedly and use each of them upstream.
+type concurrentReaders struct {
+	testVault *testVault
+	client    *api.Client
+	stop      context.CancelFunc
+	work      sync.WaitGroup
 
 	mu      sync.Mutex
 	waiting int // reads under way
@@ -73,14 +73,14 @@ type crowd struct {
 	wrong   []error
 }
 
-// errNothingThere is what Vault's client says nothing of: a 404 without a message.
+// errNothingThere is a 404 without a message, for which Vault's client returns no error.
 var errNothingThere = errors.New("there is nothing at this path")
 
-// failedRead is a read that was answered with an error, or with nothing.
+// failedRead is a read that returned an error or nothing.
 type failedRead struct {
 	source   source
 	from, to time.Time
-	status   int // 0 where Vault did not answer
+	status   int // 0 where Vault did not respond
 	said     string
 }
 
@@ -92,18 +92,18 @@ func (f failedRead) within(windows []window) bool {
 // window is a time in which something happened.
 type window struct{ from, to time.Time }
 
-// pace is how long a reader rests between two reads.
+// pace is the interval between the reads of a reader.
 const pace = 100 * time.Millisecond
 
-// startCrowd starts one reader for each of the sources.
-func (w *world) startCrowd(t *testing.T, sources ...source) *crowd {
+// startReaders starts one reader for each source.
+func (w *testVault) startReaders(t *testing.T, sources ...source) *concurrentReaders {
 	t.Helper()
 	client, err := w.Client(w.Token)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	c := &crowd{world: w, client: client, stop: stop, good: map[string]int{}}
+	c := &concurrentReaders{testVault: w, client: client, stop: stop, good: map[string]int{}}
 	for _, s := range sources {
 		c.work.Go(func() { c.readOn(ctx, s) })
 	}
@@ -111,13 +111,13 @@ func (w *world) startCrowd(t *testing.T, sources ...source) *crowd {
 	return c
 }
 
-// end sends the readers home after the reads that are under way.
-func (c *crowd) end() {
+// end stops the readers after the reads in flight.
+func (c *concurrentReaders) end() {
 	c.stop()
 	c.work.Wait()
 }
 
-func (c *crowd) readOn(ctx context.Context, s source) {
+func (c *concurrentReaders) readOn(ctx context.Context, s source) {
 	ticker := time.NewTicker(pace)
 	defer ticker.Stop()
 	for {
@@ -130,73 +130,73 @@ func (c *crowd) readOn(ctx context.Context, s source) {
 	}
 }
 
-// read reads once, to the end whatever becomes of ctx, judges the answer and notes what came of it. The error is that of a
-// failed read; a wrong answer is noted and no error.
-func (c *crowd) read(ctx context.Context, s source) (*api.Secret, error) {
+// read reads once, even if ctx ends meanwhile, checks the response and records the result. The error is that of a failed read; a
+// wrong response is recorded and not returned.
+func (c *concurrentReaders) read(ctx context.Context, s source) (*api.Secret, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
 	defer cancel()
 	c.count(1)
 	from := time.Now()
-	answer, err := c.client.Logical().ReadWithContext(ctx, s.path)
+	response, err := c.client.Logical().ReadWithContext(ctx, s.path)
 	to := time.Now()
 	c.count(-1)
-	if err == nil && answer == nil {
+	if err == nil && response == nil {
 		err = errNothingThere
 	}
 	if err != nil {
 		c.note(failedRead{source: s, from: from, to: to, status: statusOf(err), said: err.Error()})
 		return nil, err
 	}
-	wrong := c.world.judge(ctx, s, answer)
+	wrong := c.testVault.checkResponse(ctx, s, response)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if wrong != nil {
 		c.wrong = append(c.wrong, wrong)
-		return answer, nil
+		return response, nil
 	}
 	c.good[s.path]++
-	if answer.LeaseID != "" {
-		c.leases = append(c.leases, answer.LeaseID)
+	if response.LeaseID != "" {
+		c.leases = append(c.leases, response.LeaseID)
 	}
-	return answer, nil
+	return response, nil
 }
 
-func (c *crowd) count(change int) {
+func (c *concurrentReaders) count(change int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waiting += change
 }
 
-func (c *crowd) note(f failedRead) {
+func (c *concurrentReaders) note(f failedRead) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.failed = append(c.failed, f)
 }
 
-// rushed is how many reads rush starts.
-const rushed = 10
+// burstSize is how many reads burst starts.
+const burstSize = 10
 
 // rush starts reads of the source and returns while some of them, at least, are under way. They are waited for by end.
-func (c *crowd) rush(t *testing.T, s source) {
+func (c *concurrentReaders) burst(t *testing.T, s source) {
 	t.Helper()
-	for range rushed {
+	for range burstSize {
 		c.work.Go(func() { _, _ = c.read(t.Context(), s) })
 	}
 	deadline := time.Now().Add(time.Second)
-	for c.underWay() < rushed/2 && time.Now().Before(deadline) {
+	for c.underWay() < burstSize/2 && time.Now().Before(deadline) {
 		runtime.Gosched()
 	}
 }
 
-// underWay returns how many reads are under way now.
-func (c *crowd) underWay() int {
+// underWay returns how many reads are in flight.
+func (c *concurrentReaders) underWay() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.waiting
 }
 
 // goodReads returns how many reads of the sources went well so far.
-func (c *crowd) goodReads(sources ...source) int {
+func (c *concurrentReaders) goodReads(sources ...source) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	sum := 0
@@ -206,56 +206,55 @@ func (c *crowd) goodReads(sources ...source) int {
 	return sum
 }
 
-// heldLeases returns the leases of all answers so far.
-func (c *crowd) heldLeases() []string {
+// leasesRead returns the leases of all responses so far.
+func (c *concurrentReaders) leasesRead() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.leases)
 }
 
 // failures returns the reads that failed so far.
-func (c *crowd) failures() []failedRead {
+func (c *concurrentReaders) failures() []failedRead {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.failed)
 }
 
-// wantNothingWrong checks that no answer so far was a wrong one.
-func (c *crowd) wantNothingWrong(t *testing.T) {
+// wantNothingWrong checks that no response so far was a wrong one.
+func (c *concurrentReaders) wantNothingWrong(t *testing.T) {
 	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for n, wrong := range c.wrong {
 		if n == 5 {
-			t.Errorf("and %d more wrong answers; the server's log is %s", len(c.wrong)-n, c.world.ServerLog())
+			t.Errorf("and %d more wrong responses; the server's log is %s", len(c.wrong)-n, c.testVault.ServerLog())
 			break
 		}
-		t.Errorf("a wrong answer: %v", wrong)
+		t.Errorf("a wrong response: %v", wrong)
 	}
 }
 
-// waitForGood reads until a read that began after now goes well, and returns the failures before that one. It gives up after
-// the timeout.
-func (c *crowd) waitForGood(t *testing.T, s source, timeout time.Duration) (answer *api.Secret, failed []error) {
+// waitForGood reads until a read succeeds, and returns the failures before it. It fails the test after the timeout.
+func (c *concurrentReaders) waitForGood(t *testing.T, s source, timeout time.Duration) (response *api.Secret, failed []error) {
 	t.Helper()
 	deadline := time.Now().Add(timeout)
 	for {
-		answer, err := c.read(t.Context(), s)
+		response, err := c.read(t.Context(), s)
 		if err == nil {
-			return answer, failed
+			return response, failed
 		}
 		failed = append(failed, err)
 		if time.Now().After(deadline) {
-			t.Fatalf("%s has not recovered within %s: %v; the server's log is %s", s.path, timeout, err, c.world.ServerLog())
+			t.Fatalf("%s has not recovered within %s: %v; the server's log is %s", s.path, timeout, err, c.testVault.ServerLog())
 		}
 		<-time.After(pace)
 	}
 }
 
-// statusOf returns the HTTP status of an error of the client's, or 0 where Vault did not answer.
+// statusOf returns the HTTP status of an error of the client's, or 0 where Vault did not respond.
 func statusOf(err error) int {
-	if answered, ok := errors.AsType[*api.ResponseError](err); ok {
-		return answered.StatusCode
+	if failed, ok := errors.AsType[*api.ResponseError](err); ok {
+		return failed.StatusCode
 	}
 	return 0
 }

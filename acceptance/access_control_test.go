@@ -14,7 +14,7 @@ import (
 )
 
 // policy stores a policy and returns its name.
-func (w *world) policy(t *testing.T, name, rules string) string {
+func (w *testVault) policy(t *testing.T, name, rules string) string {
 	t.Helper()
 	if _, err := w.CLI.Must(t.Context(), rules, "policy", "write", name, "-"); err != nil {
 		t.Fatal(err)
@@ -23,15 +23,15 @@ func (w *world) policy(t *testing.T, name, rules string) string {
 }
 
 // tokenFor makes a Vault token.
-func (w *world) tokenFor(t *testing.T, args ...string) string {
+func (w *testVault) tokenFor(t *testing.T, args ...string) string {
 	t.Helper()
 	args = append([]string{"token", "create", "-field=token"}, args...)
 	return strings.TrimSpace(w.vault(t, args...))
 }
 
-func TestADeniedRoleIsDeniedHoweverItIsSpelt(t *testing.T) {
+func TestPolicy_DeniedRoleInAnySpelling(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	w.writeRole(t, "other", "main")
 	name := w.policy(t, "all-but-app", `
@@ -55,9 +55,9 @@ path "mastersindia/token/app" { capabilities = ["deny"] }`)
 	}
 }
 
-func TestAReaderNeedsNothingButReadOnItsRole(t *testing.T) {
+func TestPolicy_ReadOfOneRoleSuffices(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	name := w.policy(t, "app", `path "mastersindia/token/app" { capabilities = ["read"] }`)
 	reader := w.CLI.As(w.tokenFor(t, "-policy="+name))
@@ -71,25 +71,25 @@ func TestAReaderNeedsNothingButReadOnItsRole(t *testing.T) {
 	}
 }
 
-func TestAWrappedReadGivesTheTokenOnce(t *testing.T) {
+func TestToken_WrappedReadUnwrapsOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	wrapped := w.readJSON(t, "read", "-wrap-ttl=60s", "-format=json", "mastersindia/token/app")
 	if wrapped.WrapInfo == nil || wrapped.Data != nil {
-		t.Fatalf("the answer is not wrapped: %v", wrapped.WrapInfo)
+		t.Fatalf("the response is not wrapped: %v", wrapped.WrapInfo)
 	}
-	answer := w.readJSON(t, "unwrap", "-format=json", wrapped.WrapInfo.Token)
-	w.upstream.wantAccepted(t, simulator.JWT, answer)
-	if answer.LeaseID == "" || answer.LeaseDuration <= 0 {
-		t.Errorf("the wrapped answer has the lease %q of %d s", answer.LeaseID, answer.LeaseDuration)
+	response := w.readJSON(t, "unwrap", "-format=json", wrapped.WrapInfo.Token)
+	w.upstream.wantAccepted(t, simulator.JWT, response)
+	if response.LeaseID == "" || response.LeaseDuration <= 0 {
+		t.Errorf("the wrapped response has the lease %q of %d s", response.LeaseID, response.LeaseDuration)
 	}
 	w.refused(t, "unwrap", wrapped.WrapInfo.Token)
 }
 
-func TestABatchTokenReads(t *testing.T) {
+func TestToken_ReadWithBatchToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	name := w.policy(t, "app", `path "mastersindia/token/app" { capabilities = ["read"] }`)
 	reader := w.CLI.As(w.tokenFor(t, "-type=batch", "-ttl=10m", "-policy="+name))
@@ -97,19 +97,19 @@ func TestABatchTokenReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := harness.ParseSecret(out)
+	response, err := harness.ParseSecret(out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.upstream.wantAccepted(t, simulator.JWT, answer)
-	if answer.LeaseDuration <= 0 || answer.LeaseDuration > 600 {
-		t.Errorf("a batch token of 10 minutes got a lease of %d s", answer.LeaseDuration)
+	w.upstream.wantAccepted(t, simulator.JWT, response)
+	if response.LeaseDuration <= 0 || response.LeaseDuration > 600 {
+		t.Errorf("a batch token of 10 minutes got a lease of %d s", response.LeaseDuration)
 	}
 }
 
-func TestTwoMountsShareNothing(t *testing.T) {
+func TestMounts_ShareNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	w.vault(t, "secrets", "enable", "-path=second", harness.PluginName)
 	w.refused(t, "read", "second/config/main")
@@ -118,9 +118,9 @@ func TestTwoMountsShareNothing(t *testing.T) {
 	w.upstream.wantAccepted(t, simulator.JWT, w.readToken(t, "app"))
 }
 
-func TestAReadOfWhatIsNotThereSaysWhatToType(t *testing.T) {
+func TestRead_MissingNameShowsCommand(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	said := w.refused(t, "read", "mastersindia/token/app")
 	if !strings.Contains(said, "Code: 400") || !strings.Contains(said, "vault write") {
 		t.Errorf("a role that does not exist: want a 400 that says what to type, got: %s", said)

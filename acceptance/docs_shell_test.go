@@ -54,7 +54,7 @@ type shell struct {
 
 // openShell opens a shell on a node, for the commands of a document: vault is the server's own, and talks to that node. The shell
 // ends with the test.
-func (w *world) openShell(t *testing.T, node *harness.Vault, document, dir string) *shell {
+func (w *testVault) openShell(t *testing.T, node *harness.Vault, document, dir string) *shell {
 	t.Helper()
 	cmd := w.bash(t, node, dir)
 	stdin, err := cmd.StdinPipe()
@@ -76,10 +76,10 @@ func (w *world) openShell(t *testing.T, node *harness.Vault, document, dir strin
 	return &shell{document: document, stdin: stdin, output: bufio.NewScanner(output)}
 }
 
-// bash is a shell as somebody has it who is logged in to a node's machine.
-func (w *world) bash(t *testing.T, node *harness.Vault, dir string, args ...string) *exec.Cmd {
+// bash is a shell of a user who is logged in to a node's machine.
+func (w *testVault) bash(t *testing.T, node *harness.Vault, dir string, args ...string) *exec.Cmd {
 	t.Helper()
-	d := &documentedWorld{world: w}
+	d := &docsVault{testVault: w}
 	cmd := exec.CommandContext(t.Context(), "bash", append([]string{"--noprofile", "--norc"}, args...)...)
 	cmd.Dir = dir
 	cmd.Env = node.CLI.Env("PLUGIN_DIR="+filepath.Join(node.Dir, "plugins"), "PATH="+d.programsOnPath(t)+":"+os.Getenv("PATH"))
@@ -99,15 +99,15 @@ func (s *shell) follow(t *testing.T, sections map[string][]shown, section string
 	return printed
 }
 
-// run types a command, which must succeed and answer as shown, and returns what it printed.
+// run types a command, which must succeed and response as shown, and returns what it printed.
 func (s *shell) run(t *testing.T, c shown) string {
 	t.Helper()
 	printed, code := s.try(t, c.command)
 	if code != "0" {
 		t.Fatalf("%s: %s\nfailed with exit code %s: %s", s.document, c.command, code, printed)
 	}
-	if missing, _ := compare(printed, c.answer); missing != "" {
-		t.Errorf("%s: %s\nshould have answered: %s\nbut did: %s", s.document, c.command, missing, printed)
+	if missing, _ := compare(printed, c.response); missing != "" {
+		t.Errorf("%s: %s\nexpected: %s\ngot: %s", s.document, c.command, missing, printed)
 	}
 	return printed
 }

@@ -15,11 +15,11 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestASnapshotOfYesterdayIsRestored checks what docs/operate.md says is older than the world then, and that nothing has to be
+// TestSnapshotRestore_FromYesterday checks what docs/operate.md says is outdated then, and that nothing has to be
 // repaired.
-func TestASnapshotOfYesterdayIsRestored(t *testing.T) {
+func TestSnapshotRestore_FromYesterday(t *testing.T) {
 	t.Parallel()
-	w := startWorld(t, func(ctx context.Context, binaries harness.Binaries, dir string, _ ...string) (*harness.Vault, error) {
+	w := startTestVault(t, func(ctx context.Context, binaries harness.Binaries, dir string, _ ...string) (*harness.Vault, error) {
 		return harness.StartVaultWith(ctx, binaries, dir, harness.Settings{Storage: harness.StorageRaft, LogLevel: "trace", Audit: true})
 	})
 	w.app(t, simulator.JWT)
@@ -49,7 +49,7 @@ func TestASnapshotOfYesterdayIsRestored(t *testing.T) {
 }
 
 // waitUntilServing waits until Vault has taken over what was restored: it seals for a few seconds.
-func (w *world) waitUntilServing(t *testing.T) {
+func (w *testVault) waitUntilServing(t *testing.T) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for {

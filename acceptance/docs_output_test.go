@@ -14,16 +14,16 @@ import (
 	"testing"
 )
 
-// gap is a line of a document that stands for any number of lines of an answer.
+// gap is a line of a document that stands for any number of lines of a response.
 const gap = "…"
 
-// mostShown is how many lines of an answer a document is given, and widest how many characters of a line. A gap follows.
+// mostShown is how many lines of a response a document is given, and widest how many characters of a line. A gap follows.
 const (
 	mostShown = 24
 	widest    = 150
 )
 
-// mask is put in the place of what differs from one run to the next in answers that are the same.
+// mask is put in the place of what differs from one run to the next in responses that are the same.
 type mask struct {
 	pattern *regexp.Regexp
 	with    string
@@ -57,12 +57,12 @@ func (m masks) on(line string) string {
 	return strings.TrimSpace(line)
 }
 
-// compare looks for the lines that a document shows in what a command answered, in their order, and returns the first that is not
-// there; "" if all are. A document that shows nothing of an answer hides it: quiet says that there is none.
-func compare(answer string, lines []string) (missing string, quiet bool) {
+// compare looks for the lines that a document shows in the output of a command, in their order, and returns the first that is not
+// there; "" if all are. A document that shows nothing of a response hides it: quiet says that there is none.
+func compare(response string, lines []string) (missing string, quiet bool) {
 	passing := passing()
 	var given []string
-	for line := range strings.Lines(answer) {
+	for line := range strings.Lines(response) {
 		if line = passing.on(line); line != "" {
 			given = append(given, line)
 		}
@@ -83,20 +83,20 @@ func compare(answer string, lines []string) (missing string, quiet bool) {
 	return "", len(given) == 0
 }
 
-// check compares an answer with what the document shows of it.
-func (c shown) check(t *testing.T, document, answer string) {
+// check compares a response with what the document shows of it.
+func (c shown) check(t *testing.T, document, response string) {
 	t.Helper()
-	missing, quiet := compare(answer, c.answer)
+	missing, quiet := compare(response, c.response)
 	switch {
 	case missing != "":
-		t.Errorf("%s: %s\nshould have answered: %s\nbut did: %s", document, c.command, missing, answer)
-	case !quiet && len(c.answer) == 0 && os.Getenv("UPDATE_DOCS") == "":
-		t.Errorf("%s: %s\nanswers, and the document does not show it; \"make answers\" writes it there: %s", document, c.command, answer)
+		t.Errorf("%s: %s\nexpected: %s\ngot: %s", document, c.command, missing, response)
+	case !quiet && len(c.response) == 0 && os.Getenv("UPDATE_DOCS") == "":
+		t.Errorf("%s: %s\nprints this, which the document does not show (\"make outputs\" writes it there): %s", document, c.command, response)
 	}
 }
 
-// write puts the answers into a document where it shows none.
-func writeAnswers(t *testing.T, document string, commands []shown, answers []string) {
+// write puts the responses into a document where it shows none.
+func writeOutputs(t *testing.T, document string, commands []shown, responses []string) {
 	t.Helper()
 	if os.Getenv("UPDATE_DOCS") == "" {
 		return
@@ -113,10 +113,10 @@ func writeAnswers(t *testing.T, document string, commands []shown, answers []str
 			t.Fatalf("%s has no line %q where it should be", document, c.command)
 		}
 		from += at + len("\n$ "+c.command+"\n")
-		if len(c.answer) == 0 {
-			answer := presentable(answers[n])
-			text = text[:from] + answer + text[from:]
-			from += len(answer)
+		if len(c.response) == 0 {
+			response := presentable(responses[n])
+			text = text[:from] + response + text[from:]
+			from += len(response)
 		}
 		from-- // the next command begins with the same end of line
 	}
@@ -125,13 +125,13 @@ func writeAnswers(t *testing.T, document string, commands []shown, answers []str
 	}
 }
 
-// presentable is an answer as a document shows it: no longer than a reader wants, and without whole tokens.
-func presentable(answer string) string {
-	answer = regexp.MustCompile(`(eyJ[\w-]{8})[\w.-]+`).ReplaceAllString(answer, "$1…")
-	answer = regexp.MustCompile(`(hv[a-z]\.[\w-]{4})[\w-]+`).ReplaceAllString(answer, "$1…")
-	answer = regexp.MustCompile(`\b([a-z2-7]{8})[a-z2-7]{22,}\b`).ReplaceAllString(answer, "$1…")
+// presentable is a response as a document shows it: no longer than a reader wants, and without whole tokens.
+func presentable(response string) string {
+	response = regexp.MustCompile(`(eyJ[\w-]{8})[\w.-]+`).ReplaceAllString(response, "$1…")
+	response = regexp.MustCompile(`(hv[a-z]\.[\w-]{4})[\w-]+`).ReplaceAllString(response, "$1…")
+	response = regexp.MustCompile(`\b([a-z2-7]{8})[a-z2-7]{22,}\b`).ReplaceAllString(response, "$1…")
 	var lines []string
-	for line := range strings.Lines(strings.TrimSpace(answer)) {
+	for line := range strings.Lines(strings.TrimSpace(response)) {
 		line = strings.TrimRight(line, " \n")
 		if at := strings.LastIndex(line[:min(len(line), widest)], " "); len(line) > widest && at > 0 {
 			line = line[:at] + " " + gap
@@ -149,10 +149,10 @@ func presentable(answer string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// TestAnswersAreCompared shows that an answer that is another is not taken for the one that a document shows.
-func TestAnswersAreCompared(t *testing.T) {
+// TestDocs_OutputComparison shows that a response that is another is not taken for the one that a document shows.
+func TestDocs_OutputComparison(t *testing.T) {
 	t.Parallel()
-	const answer = "\nKey      Value\n---      -----\nstate    ready\nuntil    2026-11-22T10:00:00Z\ntoken    eyJhbGciOiJIUzI1NiJ9.e30.c2ln\n"
+	const response = "\nKey      Value\n---      -----\nstate    ready\nuntil    2026-11-22T10:00:00Z\ntoken    eyJhbGciOiJIUzI1NiJ9.e30.c2ln\n"
 	for _, c := range []struct {
 		shows   []string
 		missing string
@@ -164,7 +164,7 @@ func TestAnswersAreCompared(t *testing.T) {
 		{[]string{"until ready"}, "until ready"},
 		{[]string{"token eyJhbGci…", "state ready"}, "state ready"}, // in another order
 	} {
-		if missing, _ := compare(answer, c.shows); missing != c.missing {
+		if missing, _ := compare(response, c.shows); missing != c.missing {
 			t.Errorf("of %q line %q was missed, want %q", c.shows, missing, c.missing)
 		}
 	}

@@ -52,7 +52,7 @@ func (ex *exchange) soapLoginRefused(code string) {
 		`<ns1:access_tokenResponse xmlns:ns1="urn:server"> `+xmlText(code)+` </ns1:access_tokenResponse>`))
 }
 
-// soapInvoiced answers a business call whose token was accepted. No page shows this answer: it is the JSON envelope of the
+// soapInvoiced responds to a business call whose token was accepted. No page shows this response: it is the JSON envelope of the
 // other APIs, as XML.
 func (ex *exchange) soapInvoiced(call soapCall) {
 	ex.soap(http.StatusOK, soapEnvelope("", `<ns1:eInvoiceGenerateResponse xmlns:ns1="urn:server"><results>`+

@@ -18,7 +18,7 @@ import (
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 )
 
-// programs are what people start, by the name that each has for itself: packages, and scripts.
+// programs are the packages and scripts that users start, by name.
 func programs() map[string]string {
 	return map[string]string{
 		"vault-plugin-secrets-mastersindia": "cmd/vault-plugin-secrets-mastersindia",
@@ -45,9 +45,9 @@ func programs() map[string]string {
 	}
 }
 
-// TestEveryProgramHasManners: whoever asks for help or the version is answered on standard output, and whoever types what it does
-// not know is told on standard error where to look.
-func TestEveryProgramHasManners(t *testing.T) {
+// TestCommandLine_HelpVersionAndUsageErrors checks that help and version go to standard output, and that an unknown option
+// gives an error that points to -help.
+func TestCommandLine_HelpVersionAndUsageErrors(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("..")
 	if err != nil {
@@ -79,8 +79,8 @@ func TestEveryProgramHasManners(t *testing.T) {
 	}
 }
 
-// TestNoProgramIsLeftOut keeps a new one from being forgotten above.
-func TestNoProgramIsLeftOut(t *testing.T) {
+// TestCommandLine_EveryProgramListed fails for a program that is not in programs.
+func TestCommandLine_EveryProgramListed(t *testing.T) {
 	t.Parallel()
 	var known []string
 	for _, at := range programs() {
@@ -104,24 +104,24 @@ func TestNoProgramIsLeftOut(t *testing.T) {
 	}
 }
 
-// TestThePluginTellsWhoStartsItByHandWhatItIs: go-plugin would only say that it is a plugin.
-func TestThePluginTellsWhoStartsItByHandWhatItIs(t *testing.T) {
+// TestCommandLine_PluginRunDirectly checks that the error shows how to register the plugin, which that of go-plugin does not.
+func TestCommandLine_PluginRunDirectly(t *testing.T) {
 	t.Parallel()
 	found, err := binaries()
 	if err != nil {
 		t.Fatal(err)
 	}
 	said := start(t, found.Plugin)
-	said.want(t, "nothing", 2, `^$`, `(?s)^Error: this is a plugin, .*vault plugin register .*vault secrets enable mastersindia`)
+	said.want(t, "nothing", 2, `^$`, `(?s)^Error: This is a Vault plugin\. .*vault plugin register .*vault secrets enable mastersindia`)
 }
 
-// said is what a program said before it ended.
+// said is the output and exit code of a program.
 type said struct {
 	code           int
 	stdout, stderr string
 }
 
-// start runs a program to its end.
+// start runs a program until it exits.
 func start(t *testing.T, program string, args ...string) said {
 	t.Helper()
 	var stdout, stderr strings.Builder

@@ -23,7 +23,7 @@ import (
 
 // vendors plays all the vendors' hosts at once: it is a proxy that leads whichever host it is asked for to the simulator, with
 // a certificate for that host. So the presets can be tried as they are, and nothing leaves the machine.
-type vendors struct {
+type vendorHosts struct {
 	simulator http.Handler
 	ca        *simulator.CA
 	url       string
@@ -33,13 +33,13 @@ type vendors struct {
 	hosts []string
 }
 
-func newVendors(t *testing.T, sim http.Handler, caFile string) *vendors {
+func newVendorHosts(t *testing.T, sim http.Handler, caFile string) *vendorHosts {
 	t.Helper()
 	ca, err := simulator.NewCA()
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &vendors{simulator: sim, ca: ca, caFile: caFile}
+	v := &vendorHosts{simulator: sim, ca: ca, caFile: caFile}
 	if err := os.WriteFile(caFile, ca.CertPEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -50,19 +50,19 @@ func newVendors(t *testing.T, sim http.Handler, caFile string) *vendors {
 }
 
 // env is what leads a process to the vendors.
-func (v *vendors) env() []string {
+func (v *vendorHosts) env() []string {
 	return []string{"HTTPS_PROXY=" + v.url, "HTTP_PROXY=" + v.url, "SSL_CERT_FILE=" + v.caFile}
 }
 
 // asked returns the hosts that were asked for so far.
-func (v *vendors) asked() []string {
+func (v *vendorHosts) asked() []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return append([]string(nil), v.hosts...)
 }
 
-// ServeHTTP answers a proxy's requests: CONNECT for https, everything else for plain http.
-func (v *vendors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP serves a proxy's requests: CONNECT for https, everything else for plain http.
+func (v *vendorHosts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.mu.Lock()
 	v.hosts = append(v.hosts, r.URL.Hostname())
 	v.mu.Unlock()
@@ -87,8 +87,8 @@ func (v *vendors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.serve(r.Context(), tls.Server(bufferedConn{conn, buffered.Reader}, config))
 }
 
-// serve answers the requests of one connection, until it ends.
-func (v *vendors) serve(ctx context.Context, conn net.Conn) {
+// serve handles the requests of one connection, until it ends.
+func (v *vendorHosts) serve(ctx context.Context, conn net.Conn) {
 	listener := &oneConn{conn: conn, done: make(chan struct{})}
 	server := &http.Server{
 		Handler:     v.simulator,

@@ -18,15 +18,15 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// world is what one test plays in: a Vault server of its own with the engine at mastersindia/, and an upstream of its own.
-// Both start in a second, and no test can disturb another.
-type world struct {
+// testVault is the fixture of one test: its own Vault server with the engine at mastersindia/, and its own upstream. Both start
+// in a second.
+type testVault struct {
 	*harness.Vault
 
 	upstream *upstream
-	// secrets must show up nowhere at all, tokens nowhere but in the answers to those who read them.
+	// secrets must not appear anywhere, and tokens only in the responses to reads.
 	secrets, tokens *harness.Leaks
-	// private holds what the caller of the vault command keeps in files. It is not searched.
+	// private is a directory for the files of the caller of the vault command. It is not searched for leaks.
 	private string
 }
 
@@ -37,23 +37,23 @@ var binaries = sync.OnceValues(func() (harness.Binaries, error) {
 	return harness.FindBinaries(context.Background(), os.Stderr)
 })
 
-// newWorld starts a world whose Vault keeps everything in memory.
-func newWorld(t *testing.T) *world {
+// newTestVault starts a testVault whose Vault keeps everything in memory.
+func newTestVault(t *testing.T) *testVault {
 	t.Helper()
-	return startWorld(t, harness.StartDevVault)
+	return startTestVault(t, harness.StartDevVault)
 }
 
-// newLastingWorld starts a world whose Vault can be stopped and started.
-func newLastingWorld(t *testing.T) *world {
+// newPersistentVault starts a testVault whose Vault can be stopped and started.
+func newPersistentVault(t *testing.T) *testVault {
 	t.Helper()
-	return startWorld(t, harness.StartVault)
+	return startTestVault(t, harness.StartVault)
 }
 
 type starter func(ctx context.Context, binaries harness.Binaries, dir string, env ...string) (*harness.Vault, error)
 
-func startWorld(t *testing.T, start starter) *world {
+func startTestVault(t *testing.T, start starter) *testVault {
 	t.Helper()
-	w := prepareWorld(t)
+	w := prepareTestVault(t)
 	w.launch(t, start)
 	if err := w.Install(t.Context(), harness.PluginName); err != nil {
 		t.Fatal(err)
@@ -61,16 +61,16 @@ func startWorld(t *testing.T, start starter) *world {
 	return w
 }
 
-// prepareWorld makes a world with an upstream and without a Vault.
-func prepareWorld(t *testing.T) *world {
+// prepareTestVault makes a testVault with an upstream and no Vault yet.
+func prepareTestVault(t *testing.T) *testVault {
 	t.Helper()
-	w := &world{secrets: harness.NewLeaks(), tokens: harness.NewLeaks(), private: t.TempDir()}
+	w := &testVault{secrets: harness.NewLeaks(), tokens: harness.NewLeaks(), private: t.TempDir()}
 	w.upstream = newUpstream(t, w)
 	return w
 }
 
-// launch starts the world's Vault, which has no plugin yet.
-func (w *world) launch(t *testing.T, start starter, env ...string) {
+// launch starts the Vault, without the plugin.
+func (w *testVault) launch(t *testing.T, start starter, env ...string) {
 	t.Helper()
 	found, err := binaries()
 	if err != nil {
@@ -92,7 +92,7 @@ func (w *world) launch(t *testing.T, start starter, env ...string) {
 }
 
 // vault runs a vault command that must succeed, and returns its standard output.
-func (w *world) vault(t *testing.T, args ...string) string {
+func (w *testVault) vault(t *testing.T, args ...string) string {
 	t.Helper()
 	out, err := w.CLI.Must(t.Context(), "", args...)
 	if err != nil {
@@ -102,12 +102,12 @@ func (w *world) vault(t *testing.T, args ...string) string {
 }
 
 // refused runs a vault command that must fail, and returns what it said.
-func (w *world) refused(t *testing.T, args ...string) string {
+func (w *testVault) refused(t *testing.T, args ...string) string {
 	t.Helper()
 	return w.mustFail(t, "", args...).Stderr
 }
 
-func (w *world) mustFail(t *testing.T, stdin string, args ...string) harness.Result {
+func (w *testVault) mustFail(t *testing.T, stdin string, args ...string) harness.Result {
 	t.Helper()
 	result, err := w.CLI.Run(t.Context(), stdin, args...)
 	if err != nil {
@@ -121,7 +121,7 @@ func (w *world) mustFail(t *testing.T, stdin string, args ...string) harness.Res
 
 // writeConfig stores an account as a person would: the password on standard input, the client secret from a file, so that
 // neither stands on a command line. Extra parameters come last and win.
-func (w *world) writeConfig(t *testing.T, name string, account simulator.Account, extra ...string) {
+func (w *testVault) writeConfig(t *testing.T, name string, account simulator.Account, extra ...string) {
 	t.Helper()
 	stdin, args := w.configCommand(t, name, account, extra...)
 	if _, err := w.CLI.Must(t.Context(), stdin, args...); err != nil {
@@ -130,7 +130,7 @@ func (w *world) writeConfig(t *testing.T, name string, account simulator.Account
 }
 
 // configCommand returns the command that stores an account, and its standard input.
-func (w *world) configCommand(
+func (w *testVault) configCommand(
 	t *testing.T, name string, account simulator.Account, extra ...string,
 ) (stdin string, args []string) {
 	t.Helper()
@@ -165,7 +165,7 @@ func (w *world) configCommand(
 }
 
 // keep puts a secret into a file that only its owner can read, and returns the file's name.
-func (w *world) keep(t *testing.T, secret string) string {
+func (w *testVault) keep(t *testing.T, secret string) string {
 	t.Helper()
 	file, err := os.CreateTemp(w.private, "secret-*")
 	if err != nil {
@@ -179,19 +179,19 @@ func (w *world) keep(t *testing.T, secret string) string {
 }
 
 // writeRole binds a role to a config.
-func (w *world) writeRole(t *testing.T, name, config string, extra ...string) {
+func (w *testVault) writeRole(t *testing.T, name, config string, extra ...string) {
 	t.Helper()
 	w.vault(t, append([]string{"write", "mastersindia/role/" + name, "config=" + config}, extra...)...)
 }
 
 // account makes an account known upstream and returns it.
-func (w *world) account(t *testing.T, protocol simulator.Protocol) simulator.Account {
+func (w *testVault) account(t *testing.T, protocol simulator.Protocol) simulator.Account {
 	t.Helper()
 	return w.upstream.addAccount(t, simulator.Account{Protocol: protocol})
 }
 
 // app stores an account of the protocol as the config "main", with a role "app" that reads it.
-func (w *world) app(t *testing.T, protocol simulator.Protocol) simulator.Account {
+func (w *testVault) app(t *testing.T, protocol simulator.Protocol) simulator.Account {
 	t.Helper()
 	account := w.account(t, protocol)
 	w.writeConfig(t, "main", account)
@@ -200,13 +200,13 @@ func (w *world) app(t *testing.T, protocol simulator.Protocol) simulator.Account
 }
 
 // readToken reads a token through a role.
-func (w *world) readToken(t *testing.T, role string) harness.Secret {
+func (w *testVault) readToken(t *testing.T, role string) harness.Secret {
 	t.Helper()
 	return w.readJSON(t, "read", "-format=json", "mastersindia/token/"+role)
 }
 
-// readJSON runs a vault command with -format=json and returns its answer.
-func (w *world) readJSON(t *testing.T, args ...string) harness.Secret {
+// readJSON runs a vault command with -format=json and returns its response.
+func (w *testVault) readJSON(t *testing.T, args ...string) harness.Secret {
 	t.Helper()
 	secret, err := harness.ParseSecret(w.vault(t, args...))
 	if err != nil {
@@ -216,7 +216,7 @@ func (w *world) readJSON(t *testing.T, args ...string) harness.Secret {
 }
 
 // file returns the name of a file that belongs to the caller, not to Vault.
-func (w *world) file(name string) string { return filepath.Join(w.private, name) }
+func (w *testVault) file(name string) string { return filepath.Join(w.private, name) }
 
 func lastLines(file string, count int) string {
 	text, err := os.ReadFile(file)

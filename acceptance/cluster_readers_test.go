@@ -22,16 +22,16 @@ import (
 )
 
 const (
-	// readEvery is how often each steady reader reads.
+	// readEvery is the interval between the reads of a reader.
 	readEvery = 200 * time.Millisecond
-	// attemptTimeout bounds one request to one node, which may be stuck: Vault waits long for a majority that does not come.
+	// attemptTimeout bounds one request to one node, which may hang: Vault waits long for a quorum.
 	attemptTimeout = 5 * time.Second
-	// patientTimeout is for whoever has one node only.
+	// patientTimeout is for readers with only one node.
 	patientTimeout = 15 * time.Second
 )
 
-// steadyRead is one read of a steady reader, on as many nodes as it took.
-type steadyRead struct {
+// clusterRead is one read, with retries on other nodes.
+type clusterRead struct {
 	role       string
 	begin, end time.Time
 	tokenID    string
@@ -40,39 +40,39 @@ type steadyRead struct {
 	err        error
 }
 
-// readerGroup says what steady readers do.
+// readerGroup is the behaviour of clusterReaders.
 type readerGroup struct {
 	name    string
 	readers int
 	roles   []string
 	// retries are the Go client's own.
 	retries int
-	// oneNode has each reader know one node only. Otherwise it asks the next one where one has failed, as behind a load balancer.
+	// oneNode limits each reader to one node. Otherwise it tries the next node after a failure, as behind a load balancer.
 	oneNode bool
 }
 
-// steadyReaders read tokens all the time and use each one at once for a business call.
-type steadyReaders struct {
+// clusterReaders read tokens from a cluster repeatedly, and use each of them at once for a business call.
+type clusterReaders struct {
 	readerGroup
 
-	world    *clusterWorld
+	cluster  *testCluster
 	business *http.Client
 	stop     chan struct{}
 	done     errgroup.Group
 
 	mu    sync.Mutex
-	reads []steadyRead
-	// refused are the business calls whose token upstream did not take.
+	reads []clusterRead
+	// refused are the business calls whose token upstream refused.
 	refused []string
 }
 
-// readSteadily starts readers, which read until they are ended.
-func (w *clusterWorld) readSteadily(t *testing.T, group readerGroup) *steadyReaders {
+// startClusterReaders starts readers, which read until end.
+func (w *testCluster) startClusterReaders(t *testing.T, group readerGroup) *clusterReaders {
 	t.Helper()
 	transport := w.upstream.client.Transport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = group.readers
-	s := &steadyReaders{
-		readerGroup: group, world: w, stop: make(chan struct{}),
+	s := &clusterReaders{
+		readerGroup: group, cluster: w, stop: make(chan struct{}),
 		business: &http.Client{Transport: transport, Timeout: patientTimeout},
 	}
 	ctx := t.Context()
@@ -93,8 +93,8 @@ func (w *clusterWorld) readSteadily(t *testing.T, group readerGroup) *steadyRead
 	return s
 }
 
-// end lets the readers finish what they are at. Ending them twice is fine.
-func (s *steadyReaders) end() {
+// end stops the readers after the reads in flight. It may be called twice.
+func (s *clusterReaders) end() {
 	s.mu.Lock()
 	select {
 	case <-s.stop:
@@ -106,16 +106,16 @@ func (s *steadyReaders) end() {
 	s.business.CloseIdleConnections()
 }
 
-// run is one reader: it stays with a node until that fails.
-func (s *steadyReaders) run(ctx context.Context, clients []*api.Client, number int) {
+// run is one reader: it keeps using a node until that fails.
+func (s *clusterReaders) run(ctx context.Context, clients []*api.Client, number int) {
 	ticker := time.NewTicker(readEvery)
 	defer ticker.Stop()
 	node := number
 	for round := 0; ; round++ {
-		read, answer := s.read(ctx, clients, &node, s.roles[(number+round)%len(s.roles)])
+		read, response := s.read(ctx, clients, &node, s.roles[(number+round)%len(s.roles)])
 		refusal := ""
-		if answer != nil {
-			refusal = s.use(ctx, read, answer)
+		if response != nil {
+			refusal = s.use(ctx, read, response)
 		}
 		s.mu.Lock()
 		s.reads = append(s.reads, read)
@@ -133,9 +133,9 @@ func (s *steadyReaders) run(ctx context.Context, clients []*api.Client, number i
 	}
 }
 
-// read reads once, on each node at most.
-func (s *steadyReaders) read(ctx context.Context, clients []*api.Client, node *int, role string) (steadyRead, *api.Secret) {
-	read, timeout := steadyRead{role: role, begin: time.Now()}, attemptTimeout
+// read reads once, with at most one attempt on each node.
+func (s *clusterReaders) read(ctx context.Context, clients []*api.Client, node *int, role string) (clusterRead, *api.Secret) {
+	read, timeout := clusterRead{role: role, begin: time.Now()}, attemptTimeout
 	if s.oneNode {
 		timeout = patientTimeout
 	}
@@ -143,12 +143,12 @@ func (s *steadyReaders) read(ctx context.Context, clients []*api.Client, node *i
 	for range clients {
 		client := clients[*node%len(clients)]
 		read.attempts++
-		answer, err := readOnce(ctx, client, "mastersindia/token/"+role, timeout)
+		response, err := readOnce(ctx, client, "mastersindia/token/"+role, timeout)
 		if err == nil {
 			read.end = time.Now()
-			read.tokenID, _ = answer.Data["token_id"].(string)
-			read.issuedAt, _ = answer.Data["issued_at"].(string)
-			return read, answer
+			read.tokenID, _ = response.Data["token_id"].(string)
+			read.issuedAt, _ = response.Data["issued_at"].(string)
+			return read, response
 		}
 		errs = append(errs, fmt.Errorf("node %d: %w", *node%len(clients)+1, err))
 		*node++
@@ -160,17 +160,17 @@ func (s *steadyReaders) read(ctx context.Context, clients []*api.Client, node *i
 func readOnce(ctx context.Context, client *api.Client, path string, timeout time.Duration) (*api.Secret, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	answer, err := client.Logical().ReadWithContext(ctx, path)
-	if err == nil && answer == nil {
+	response, err := client.Logical().ReadWithContext(ctx, path)
+	if err == nil && response == nil {
 		err = errors.New("404 without a message")
 	}
-	return answer, err
+	return response, err
 }
 
-// use makes the business call with the token of an answer, and returns what upstream said when it did not take the token.
-func (s *steadyReaders) use(ctx context.Context, read steadyRead, answer *api.Secret) string {
-	token, _ := answer.Data["access_token"].(string)
-	status, body, accepted, err := simulator.CallBusiness(ctx, s.world.upstream.url, s.business, simulator.JWT, token, "")
+// use makes the business call with the token of a response, and returns the error if upstream refused the token.
+func (s *clusterReaders) use(ctx context.Context, read clusterRead, response *api.Secret) string {
+	token, _ := response.Data["access_token"].(string)
+	status, body, accepted, err := simulator.CallBusiness(ctx, s.cluster.upstream.url, s.business, simulator.JWT, token, "")
 	switch {
 	case ctx.Err() != nil, accepted:
 		return ""
@@ -184,16 +184,16 @@ func (s *steadyReaders) use(ctx context.Context, read steadyRead, answer *api.Se
 }
 
 // all returns the reads so far, in the order in which they ended.
-func (s *steadyReaders) all() []steadyRead {
+func (s *clusterReaders) all() []clusterRead {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	reads := slices.Clone(s.reads)
-	slices.SortFunc(reads, func(a, b steadyRead) int { return a.end.Compare(b.end) })
+	slices.SortFunc(reads, func(a, b clusterRead) int { return a.end.Compare(b.end) })
 	return reads
 }
 
-// wantNoneRefused checks that upstream took every token that a reader got.
-func (s *steadyReaders) wantNoneRefused(t *testing.T) {
+// wantNoneRefused checks that upstream accepted every token that a reader got.
+func (s *clusterReaders) wantNoneRefused(t *testing.T) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -202,8 +202,8 @@ func (s *steadyReaders) wantNoneRefused(t *testing.T) {
 	}
 }
 
-// waitForReads waits until so many more reads have succeeded.
-func (s *steadyReaders) waitForReads(t *testing.T, more int) {
+// waitForReads waits until more reads have succeeded.
+func (s *clusterReaders) waitForReads(t *testing.T, more int) {
 	t.Helper()
 	want := len(good(s.all())) + more
 	deadline := time.After(time.Minute)
@@ -217,21 +217,21 @@ func (s *steadyReaders) waitForReads(t *testing.T, more int) {
 }
 
 // good returns the reads that succeeded.
-func good(reads []steadyRead) []steadyRead {
-	return slices.DeleteFunc(slices.Clone(reads), func(r steadyRead) bool { return r.err != nil })
+func good(reads []clusterRead) []clusterRead {
+	return slices.DeleteFunc(slices.Clone(reads), func(r clusterRead) bool { return r.err != nil })
 }
 
-// failed returns the reads that did not.
-func failed(reads []steadyRead) []steadyRead {
-	return slices.DeleteFunc(slices.Clone(reads), func(r steadyRead) bool { return r.err == nil })
+// failed returns the reads that failed.
+func failed(reads []clusterRead) []clusterRead {
+	return slices.DeleteFunc(slices.Clone(reads), func(r clusterRead) bool { return r.err == nil })
 }
 
-// longestGap returns the longest time without a good read that fell, at least in part, between from and to.
-func longestGap(reads []steadyRead, from, to time.Time) interregnum {
-	var longest interregnum
+// longestGap returns the longest time without a successful read that overlaps the time between from and to.
+func longestGap(reads []clusterRead, from, to time.Time) leaderGap {
+	var longest leaderGap
 	last := time.Time{}
 	for _, read := range good(reads) {
-		gap := interregnum{last, read.end}
+		gap := leaderGap{last, read.end}
 		if !last.IsZero() && gap.to.After(from) && gap.from.Before(to) && length(gap) > length(longest) {
 			longest = gap
 		}
@@ -240,10 +240,10 @@ func longestGap(reads []steadyRead, from, to time.Time) interregnum {
 	return longest
 }
 
-// tokensOf returns the token_id of each token that readers of a role got, in the order in which they came up.
-func tokensOf(reads []steadyRead, role string) []steadyRead {
+// tokensOf returns the first read of each token of a role, in order.
+func tokensOf(reads []clusterRead, role string) []clusterRead {
 	seen := map[string]bool{}
-	var tokens []steadyRead
+	var tokens []clusterRead
 	for _, read := range good(reads) {
 		if read.role == role && !seen[read.tokenID] {
 			seen[read.tokenID] = true

@@ -19,12 +19,12 @@ import (
 // coldReaders is enough to pile up while a login is in flight, and few enough for two cores.
 const coldReaders = 100
 
-func TestAHundredColdReadersCauseOneLogin(t *testing.T) {
+func TestSharedLogin_HundredColdReaders(t *testing.T) {
 	t.Parallel()
 	for _, protocol := range simulator.Protocols() {
 		t.Run(string(protocol), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newTestVault(t)
 			w.writeConfig(t, "main", w.account(t, protocol), "verify_connection=false")
 			for role := range 3 {
 				w.writeRole(t, fmt.Sprintf("app-%d", role), "main")
@@ -41,9 +41,9 @@ func TestAHundredColdReadersCauseOneLogin(t *testing.T) {
 	}
 }
 
-func TestColdReadersShareOneFailure(t *testing.T) {
+func TestSharedLogin_ColdReadersShareFailure(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.writeConfig(t, "main", w.account(t, simulator.JWT), "verify_connection=false")
 	w.writeRole(t, "app-0", "main")
 	w.upstream.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse, Delay: time.Second})
@@ -66,9 +66,9 @@ func TestColdReadersShareOneFailure(t *testing.T) {
 	w.upstream.wantLogins(t, 1) // A refused password locks accounts: nobody may try it twice.
 }
 
-func TestAReaderThatGivesUpDoesNotSpoilTheLogin(t *testing.T) {
+func TestSharedLogin_ContinuesAfterReaderCancels(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.writeConfig(t, "main", w.account(t, simulator.JWT), "verify_connection=false")
 	w.writeRole(t, "app", "main")
 	w.upstream.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 2 * time.Second})
@@ -86,8 +86,8 @@ func TestAReaderThatGivesUpDoesNotSpoilTheLogin(t *testing.T) {
 }
 
 // readAtOnce reads through the roles app-0, app-1 and app-2 in turn, all at the same time, and returns the token_id of each
-// answer.
-func (w *world) readAtOnce(t *testing.T, readers int) []string {
+// response.
+func (w *testVault) readAtOnce(t *testing.T, readers int) []string {
 	t.Helper()
 	client, err := w.Client(w.Token)
 	if err != nil {
@@ -97,11 +97,11 @@ func (w *world) readAtOnce(t *testing.T, readers int) []string {
 	group, ctx := errgroup.WithContext(t.Context())
 	for i := range ids {
 		group.Go(func() error {
-			answer, err := client.Logical().ReadWithContext(ctx, fmt.Sprintf("mastersindia/token/app-%d", i%3))
+			response, err := client.Logical().ReadWithContext(ctx, fmt.Sprintf("mastersindia/token/app-%d", i%3))
 			if err != nil {
 				return err
 			}
-			ids[i], _ = answer.Data["token_id"].(string)
+			ids[i], _ = response.Data["token_id"].(string)
 			return nil
 		})
 	}

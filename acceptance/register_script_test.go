@@ -27,7 +27,7 @@ import (
 
 // registration is a Vault into whose catalog scripts/register puts the plugin.
 type registration struct {
-	*documentedWorld
+	*docsVault
 
 	old, new         string // versions
 	oldFile, newFile string
@@ -41,7 +41,7 @@ func newRegistration(t *testing.T, start starter) *registration {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &registration{documentedWorld: &documentedWorld{world: prepareWorld(t)}, old: found.Version}
+	r := &registration{docsVault: &docsVault{testVault: prepareTestVault(t)}, old: found.Version}
 	r.launch(t, start)
 	if r.new, err = harness.NextMinor(r.old); err != nil {
 		t.Fatal(err)
@@ -98,9 +98,9 @@ func sumOf(t *testing.T, file string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// TestRegister_TunesWithoutPins has a server that knows no pins and no reload by type, as OpenBao does not: the script goes on to
-// the end, there and back.
-func TestRegister_TunesWithoutPins(t *testing.T) {
+// TestRegisterScript_TunesWithoutPins has a server that knows no pins and no reload by type, as OpenBao does not: the script
+// goes on to the end, there and back.
+func TestRegisterScript_TunesWithoutPins(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartDevVault)
 	r.register(t, 0, r.oldFile)
@@ -137,7 +137,7 @@ func TestRegister_TunesWithoutPins(t *testing.T) {
 	}
 }
 
-func TestTheScriptRegistersAVersionAndGoesBack(t *testing.T) {
+func TestRegisterScript_RegistersAndGoesBack(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartDevVault)
 	if said := r.register(t, 0, "-dry-run", r.oldFile); strings.Contains(said, "is registered") {
@@ -177,7 +177,7 @@ func TestTheScriptRegistersAVersionAndGoesBack(t *testing.T) {
 	r.upstream.wantLogins(t, 1)
 }
 
-func TestTheScriptRefusesWhatCannotBeRight(t *testing.T) {
+func TestRegisterScript_InvalidArgumentsRefused(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartDevVault)
 	plugins := filepath.Dir(r.oldFile)
@@ -201,7 +201,7 @@ func TestTheScriptRefusesWhatCannotBeRight(t *testing.T) {
 		{2, nil, "name the plugin's file"},
 		{2, []string{"-nonsense", r.oldFile}, "unknown option -nonsense"},
 		{2, []string{"-timeout=soon", r.oldFile}, "-timeout must be whole seconds"},
-		{1, []string{filepath.Join(plugins, "absent")}, "is not there"},
+		{1, []string{filepath.Join(plugins, "absent")}, "does not exist"},
 		{1, []string{put("plain", "no program", 0o600)}, "is not executable: chmod 0755"},
 		{1, []string{link}, "is a symbolic link"},
 		{1, []string{other}, "is not this plugin"},
@@ -230,13 +230,13 @@ func TestTheScriptRefusesWhatCannotBeRight(t *testing.T) {
 	if err := r.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	r.wantSaid(t, r.register(t, 1, r.oldFile), "does not answer")
+	r.wantSaid(t, r.register(t, 1, r.oldFile), "does not respond")
 }
 
-// TestThePinOfTheScriptIsLeftByTheGuide checks what the documents say of the pin that the script sets, beside mounts that are
+// TestRegisterScript_GuideRemovesPin checks what the documents say of the pin that the script sets, beside mounts that are
 // tuned to another version: that it excludes tuning, that it hides what they are tuned to, and that the guide's commands leave
 // it.
-func TestThePinOfTheScriptIsLeftByTheGuide(t *testing.T) {
+func TestRegisterScript_GuideRemovesPin(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartVault)
 	r.register(t, 0, r.oldFile)
@@ -257,7 +257,7 @@ func TestThePinOfTheScriptIsLeftByTheGuide(t *testing.T) {
 	}
 	r.vault(t, "secrets", "disable", "later")
 
-	// Whoever deletes the pin and does no more is back at the old version, or has no engine at all.
+	// Deleting the pin alone goes back to the old version, or leaves no engine at all.
 	const pin = "sys/plugins/pins/secret/" + harness.PluginName
 	r.vault(t, "delete", pin)
 	r.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
@@ -270,7 +270,7 @@ func TestThePinOfTheScriptIsLeftByTheGuide(t *testing.T) {
 	r.wantTuned(t, r.old, r.new)
 	r.restart(t)
 	if said := r.refused(t, "read", "mastersindia/token/app"); !strings.Contains(said, "No value found") {
-		t.Errorf("a mount that is tuned to what is not registered answers: %s", said)
+		t.Errorf("a mount that is tuned to an unregistered version responds: %s", said)
 	}
 	r.vault(t, "secrets", "tune", "-plugin-version="+r.new, "mastersindia")
 	r.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
@@ -281,8 +281,8 @@ func TestThePinOfTheScriptIsLeftByTheGuide(t *testing.T) {
 	r.wantTuned(t, r.new, r.old)
 	guide := sectionsOf(t, filepath.Join("..", upgradeGuide))
 	shell := r.openShell(t, r.Vault, upgradeGuide, t.TempDir())
-	answers := shell.follow(t, guide, "Leave a pin")
-	if last := strings.TrimSpace(answers[len(answers)-1]); last != r.old {
+	responses := shell.follow(t, guide, "Leave a pin")
+	if last := strings.TrimSpace(responses[len(responses)-1]); last != r.old {
 		t.Errorf("the guide leaves the mount tuned to %q, want %s", last, r.old)
 	}
 	r.restart(t)
@@ -312,8 +312,9 @@ func (r *registration) wantTuned(t *testing.T, tuned, running string) {
 	}
 }
 
-// TestTheInstallersPolicyIsEnough installs, exchanges and removes the plugin with the policy that docs/install.md names.
-func TestTheInstallersPolicyIsEnough(t *testing.T) {
+// TestRegisterScript_InstallerPolicySuffices installs, exchanges and removes the plugin with the policy that docs/install.md
+// names.
+func TestRegisterScript_InstallerPolicySuffices(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartDevVault)
 	rules, err := os.ReadFile("../examples/policies/installer.hcl")

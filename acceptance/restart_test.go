@@ -17,9 +17,9 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func TestAReloadOfThePluginCostsNoLogin(t *testing.T) {
+func TestRestart_PluginReloadCostsNoLogin(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	before := w.readToken(t, "app").String("token_id")
 	for round := range 3 {
@@ -31,9 +31,9 @@ func TestAReloadOfThePluginCostsNoLogin(t *testing.T) {
 	w.upstream.wantLogins(t, 1)
 }
 
-func TestACrashOfThePluginCostsNoLogin(t *testing.T) {
+func TestRestart_PluginCrashCostsNoLogin(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	before := w.readToken(t, "app").String("token_id")
 	plugins, err := w.PluginPIDs()
@@ -52,9 +52,9 @@ func TestACrashOfThePluginCostsNoLogin(t *testing.T) {
 	w.upstream.wantLogins(t, 1)
 }
 
-func TestARestartOfVaultCostsNoLogin(t *testing.T) {
+func TestRestart_VaultRestartCostsNoLogin(t *testing.T) {
 	t.Parallel()
-	w := newLastingWorld(t)
+	w := newPersistentVault(t)
 	ids := map[simulator.Protocol]string{}
 	for _, protocol := range simulator.Protocols() {
 		w.writeConfig(t, string(protocol), w.account(t, protocol))
@@ -69,19 +69,19 @@ func TestARestartOfVaultCostsNoLogin(t *testing.T) {
 			t.Fatal(err)
 		}
 		for protocol, id := range ids {
-			answer := w.readToken(t, string(protocol))
-			if answer.String("token_id") != id {
+			response := w.readToken(t, string(protocol))
+			if response.String("token_id") != id {
 				t.Errorf("%s: after %s the token is another one", protocol, name)
 			}
-			w.upstream.wantAccepted(t, protocol, answer)
+			w.upstream.wantAccepted(t, protocol, response)
 		}
 	}
 	w.upstream.wantLogins(t, len(ids))
 }
 
-func TestAPluginWhoseVaultHasGoneLogsInNoMore(t *testing.T) {
+func TestRestart_OrphanedPluginStopsLogins(t *testing.T) {
 	t.Parallel()
-	w := newLastingWorld(t)
+	w := newPersistentVault(t)
 	const life = 15 * time.Second
 	w.writeConfig(t, "main", w.upstream.addAccount(t, simulator.Account{Protocol: simulator.JWT, TokenTTL: life}))
 	w.writeRole(t, "app", "main")
@@ -105,9 +105,9 @@ func TestAPluginWhoseVaultHasGoneLogsInNoMore(t *testing.T) {
 	w.upstream.wantLogins(t, 2)
 }
 
-func TestEndingALeaseLogsNobodyOut(t *testing.T) {
+func TestLease_RevokeLogsNobodyOut(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	name := w.policy(t, "app", `path "mastersindia/token/app" { capabilities = ["read"] }`)
 	vaultToken := w.tokenFor(t, "-policy="+name)
@@ -132,9 +132,9 @@ func TestEndingALeaseLogsNobodyOut(t *testing.T) {
 	w.upstream.wantLogins(t, 1)
 }
 
-func TestLeasesEndWithoutTheirConfigAndWithUpstreamDown(t *testing.T) {
+func TestLease_EndsWithoutConfigOrUpstream(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	for range 3 {
 		w.readToken(t, "app")
@@ -149,9 +149,9 @@ func TestLeasesEndWithoutTheirConfigAndWithUpstreamDown(t *testing.T) {
 	w.wantNoLeases(t)
 }
 
-func TestTheEngineIsDisabledWithLeasesOut(t *testing.T) {
+func TestDisable_WithOutstandingLeases(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.FirstVision)
 	for range 5 {
 		w.readToken(t, "app")
@@ -162,19 +162,19 @@ func TestTheEngineIsDisabledWithLeasesOut(t *testing.T) {
 	w.upstream.wantLogins(t, 1)
 }
 
-func TestARoleIsDeletedWithLeasesOut(t *testing.T) {
+func TestRole_DeletedWithOutstandingLeases(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
-	answer := w.readToken(t, "app")
+	response := w.readToken(t, "app")
 	w.vault(t, "delete", "mastersindia/role/app")
 	w.refused(t, "read", "mastersindia/token/app")
-	w.vault(t, "lease", "revoke", "-sync", answer.LeaseID)
+	w.vault(t, "lease", "revoke", "-sync", response.LeaseID)
 	w.wantNoLeases(t)
 }
 
 // wantNoLeases checks that no lease is left, neither a good one nor one that Vault could not revoke.
-func (w *world) wantNoLeases(t *testing.T) {
+func (w *testVault) wantNoLeases(t *testing.T) {
 	t.Helper()
 	w.wantNoIrrevocable(t)
 	if leases := w.leases(t); len(leases) > 0 {
@@ -183,7 +183,7 @@ func (w *world) wantNoLeases(t *testing.T) {
 }
 
 // wantNoIrrevocable checks that there is no lease that Vault could not revoke.
-func (w *world) wantNoIrrevocable(t *testing.T) {
+func (w *testVault) wantNoIrrevocable(t *testing.T) {
 	t.Helper()
 	client, err := w.Client(w.Token)
 	if err != nil {
@@ -200,7 +200,7 @@ func (w *world) wantNoIrrevocable(t *testing.T) {
 }
 
 // leases returns the leases of token/app.
-func (w *world) leases(t *testing.T) []any {
+func (w *testVault) leases(t *testing.T) []any {
 	t.Helper()
 	client, err := w.Client(w.Token)
 	if err != nil {

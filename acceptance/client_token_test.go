@@ -25,13 +25,13 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// holding is a client, and what was seen of the token that it holds.
-type holding struct {
-	world *world
-	name  string
-	// file is what the client writes; "" where it calls upstream itself, see take.
+// clientToken is a client, and what was observed of its current token.
+type clientToken struct {
+	testVault *testVault
+	name      string
+	// file is written by the client; "" if it calls upstream itself, see take.
 	file string
-	// pid is set where the command lines of the client and its children are searched.
+	// pid is set if the command lines of the client and its children are searched for tokens.
 	pid   int
 	ended func() error // an error once the client has ended by itself
 	stop  func() error
@@ -49,15 +49,15 @@ type holding struct {
 	lastText string
 }
 
-// take tries the value of an Authorization header upstream, as the client would, and reports whether it was accepted.
-func (h *holding) take(ctx context.Context, authorization string) bool {
+// take sends the value of an Authorization header upstream, as the client would, and reports whether it was accepted.
+func (h *clientToken) take(ctx context.Context, authorization string) bool {
 	token, ok := strings.CutPrefix(strings.TrimSpace(authorization), "JWT ")
 	left := lifeLeft(token)
 	var status int
 	var body []byte
 	var err error
 	if ok {
-		status, body, ok, err = simulator.CallBusiness(ctx, h.world.upstream.url, h.world.upstream.client, simulator.JWT, token, "")
+		status, body, ok, err = simulator.CallBusiness(ctx, h.testVault.upstream.url, h.testVault.upstream.client, simulator.JWT, token, "")
 	}
 	if ctx.Err() != nil {
 		return false // the client has ended
@@ -82,7 +82,7 @@ func (h *holding) take(ctx context.Context, authorization string) bool {
 	return ok
 }
 
-// lifeLeft is what the token, a JWT, says of its own life.
+// lifeLeft is the remaining lifetime of a JWT.
 func lifeLeft(token string) time.Duration {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -96,8 +96,8 @@ func lifeLeft(token string) time.Duration {
 	return time.Until(time.Unix(claims.Exp, 0))
 }
 
-// watch follows the client until it has been through all rotations, or ends.
-func (h *holding) watch(ctx context.Context) {
+// watch observes the client until it has seen all rotations, or ends.
+func (h *clientToken) watch(ctx context.Context) {
 	ticker := time.NewTicker(sampleEvery)
 	defer ticker.Stop()
 	deadline := time.Now().Add(clientsTimeout)
@@ -119,9 +119,9 @@ func (h *holding) watch(ctx context.Context) {
 	}
 }
 
-// searchCommands looks, now and then, for tokens on the command lines of the client and its children, where everybody could
-// read them.
-func (h *holding) searchCommands(ctx context.Context) {
+// searchCommands periodically searches the command lines of the client and its children for tokens, since other users can read
+// them.
+func (h *clientToken) searchCommands(ctx context.Context) {
 	ticker := time.NewTicker(3 * sampleEvery)
 	defer ticker.Stop()
 	for h.pid != 0 {
@@ -130,7 +130,7 @@ func (h *holding) searchCommands(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		found, err := h.world.tokens.SearchProcess(h.pid)
+		found, err := h.testVault.tokens.SearchProcess(h.pid)
 		if err != nil && !errors.Is(err, harness.ErrNoProc) {
 			h.complain(err.Error())
 		}
@@ -140,15 +140,15 @@ func (h *holding) searchCommands(ctx context.Context) {
 	}
 }
 
-func (h *holding) rotations() int {
+func (h *clientToken) rotations() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.tokens) - 1
 }
 
-// lookAtFile tries the token in the file that the client writes, and checks that the file is replaced as a whole: it is never
-// gone, never empty, and never another text in the same place.
-func (h *holding) lookAtFile(ctx context.Context) {
+// lookAtFile uses the token in the file of the client, and checks that the file is replaced atomically: it is never missing,
+// never empty, and never overwritten in place.
+func (h *clientToken) lookAtFile(ctx context.Context) {
 	if h.file == "" {
 		return
 	}
@@ -174,14 +174,14 @@ func (h *holding) lookAtFile(ctx context.Context) {
 	h.take(ctx, authorization)
 }
 
-func (h *holding) complain(what string) {
+func (h *clientToken) complain(what string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.wrong = append(h.wrong, what)
 }
 
-// report fails the test for what went wrong, and prints the rest.
-func (h *holding) report(t *testing.T) {
+// report fails the test for each problem, and logs the figures.
+func (h *clientToken) report(t *testing.T) {
 	t.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -192,11 +192,11 @@ func (h *holding) report(t *testing.T) {
 			t.Errorf("%s: and %d more", h.name, len(h.wrong)-n)
 			break
 		}
-		t.Errorf("%s: %s; the logs are in %s", h.name, wrong, h.world.Dir)
+		t.Errorf("%s: %s; the logs are in %s", h.name, wrong, h.testVault.Dir)
 	}
 }
 
-// readOpened reads a file and says which one it was.
+// readOpened reads a file and returns its info.
 func readOpened(name string) (string, fs.FileInfo, error) {
 	file, err := os.Open(name)
 	if err != nil {
@@ -211,7 +211,7 @@ func readOpened(name string) (string, fs.FileInfo, error) {
 	return string(text), info, err
 }
 
-// documented returns the one block of the document in the given language that has the given words in it.
+// documented returns the only block of the document in the given language that contains the words.
 func documented(t *testing.T, language, words string) string {
 	t.Helper()
 	text, err := os.ReadFile(useDocument)
@@ -232,8 +232,8 @@ func documented(t *testing.T, language, words string) string {
 	return found[0]
 }
 
-// readsByName counts the answers to reads of tokens by the display name of the Vault token, as the audit log has them.
-func (w *world) readsByName(t *testing.T) map[string]int {
+// readsByName counts the reads of tokens in the audit log by the display name of the Vault token.
+func (w *testVault) readsByName(t *testing.T) map[string]int {
 	t.Helper()
 	file, err := os.Open(w.AuditLog())
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// stage is what the demo plays on.
-type stage struct {
+// environment is the Vault and the simulator that the demo uses.
+type environment struct {
 	dir       string
 	vault     *harness.Vault
 	simulator *harness.Simulator
@@ -26,8 +26,8 @@ type stage struct {
 	client    *http.Client
 }
 
-// openStage starts a Vault and a simulator that knows the accounts of the demo.
-func openStage(ctx context.Context) (_ *stage, err error) {
+// openEnvironment starts a Vault and a simulator that knows the accounts of the demo.
+func openEnvironment(ctx context.Context) (_ *environment, err error) {
 	binaries, err := harness.FindBinaries(ctx, os.Stderr)
 	if err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func openStage(ctx context.Context) (_ *stage, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{dir: dir, client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{}}}
+	s := &environment{dir: dir, client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{}}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -58,7 +58,7 @@ func openStage(ctx context.Context) (_ *stage, err error) {
 }
 
 // close ends the processes and removes their files.
-func (s *stage) close() error {
+func (s *environment) close() error {
 	var errs []error
 	if s.vault != nil {
 		errs = append(errs, s.vault.Stop())
@@ -70,7 +70,7 @@ func (s *stage) close() error {
 }
 
 // layOutFiles puts the files that the vault commands read into their working directory.
-func (s *stage) layOutFiles() error {
+func (s *environment) layOutFiles() error {
 	ca, err := os.ReadFile(s.simulator.CAFile)
 	if err != nil {
 		return err
@@ -89,8 +89,8 @@ func (s *stage) layOutFiles() error {
 	return nil
 }
 
-// logins asks the simulator how often anybody has tried to log in.
-func (s *stage) logins(ctx context.Context) (int, error) {
+// logins asks the simulator for the number of login attempts.
+func (s *environment) logins(ctx context.Context) (int, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.simulator.HTTP+"/_simulator/counters", http.NoBody)
 	if err != nil {
 		return 0, err
@@ -108,7 +108,7 @@ func (s *stage) logins(ctx context.Context) (int, error) {
 }
 
 // use makes the business call of the account's protocol with the token, as an integrator would.
-func (s *stage) use(ctx context.Context, a account, token, clientID string) error {
+func (s *environment) use(ctx context.Context, a account, token, clientID string) error {
 	status, body, accepted, err := simulator.CallBusiness(ctx, s.simulator.HTTP, s.client, a.Protocol, token, clientID)
 	if err != nil {
 		return fmt.Errorf("calling the %s API: %w", a.Protocol, err)

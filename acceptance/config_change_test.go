@@ -16,9 +16,9 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func TestAReaderWhoWaitsGetsTheTokenOfTheNewAccount(t *testing.T) {
+func TestConfigChange_WaitingReaderGetsNewAccount(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.writeConfig(t, "main", w.account(t, simulator.JWT), "verify_connection=false")
 	w.writeRole(t, "app", "main")
 	w.upstream.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second, Remaining: 1})
@@ -27,13 +27,13 @@ func TestAReaderWhoWaitsGetsTheTokenOfTheNewAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	type result struct {
-		answer *api.Secret
-		err    error
+		response *api.Secret
+		err      error
 	}
 	reading := make(chan result, 1)
 	go func() {
-		answer, err := client.Logical().ReadWithContext(t.Context(), "mastersindia/token/app")
-		reading <- result{answer, err}
+		response, err := client.Logical().ReadWithContext(t.Context(), "mastersindia/token/app")
+		reading <- result{response, err}
 	}()
 	w.waitForLogins(t, 1)
 	successor := w.account(t, simulator.JWT)
@@ -46,14 +46,14 @@ func TestAReaderWhoWaitsGetsTheTokenOfTheNewAccount(t *testing.T) {
 	if counters.Of(simulator.JWT, successor.Name()).LoginsOK != 1 {
 		t.Error("nobody has logged in with the new account")
 	}
-	if again := w.readToken(t, "app"); again.String("token_id") != read.answer.Data["token_id"] {
+	if again := w.readToken(t, "app"); again.String("token_id") != read.response.Data["token_id"] {
 		t.Error("the reader who waited has another token than the one who came after the change")
 	}
 }
 
-func TestAConfigThatIsMadeAnewServesNoOldToken(t *testing.T) {
+func TestConfigChange_RecreatedServesNoOldToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	before := w.readToken(t, "app").String("token_id")
 	w.vault(t, "delete", "mastersindia/config/main")
@@ -66,9 +66,9 @@ func TestAConfigThatIsMadeAnewServesNoOldToken(t *testing.T) {
 	w.upstream.wantLogins(t, 2)
 }
 
-func TestAnUpdateToAnotherAccountTakesEffectAtOnce(t *testing.T) {
+func TestConfigChange_TakesEffectAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.OAuth)
 	before := w.readToken(t, "app").String("token_id")
 	successor := w.account(t, simulator.OAuth)
@@ -80,14 +80,14 @@ func TestAnUpdateToAnotherAccountTakesEffectAtOnce(t *testing.T) {
 	w.upstream.wantLogins(t, 2)
 }
 
-func TestATokenThatTheAPIRefusedIsNotReplacedAtOnce(t *testing.T) {
+func TestToken_YoungRejectedNotReplaced(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	id := w.readToken(t, "app").String("token_id")
 	for range 3 {
-		answer := w.readJSON(t, "read", "-format=json", "mastersindia/token/app", "rejected_token_id="+id)
-		if answer.String("token_id") != id {
+		response := w.readJSON(t, "read", "-format=json", "mastersindia/token/app", "rejected_token_id="+id)
+		if response.String("token_id") != id {
 			t.Error("a token younger than a minute was replaced: a fleet could start a storm of logins")
 		}
 	}
@@ -98,9 +98,9 @@ func TestATokenThatTheAPIRefusedIsNotReplacedAtOnce(t *testing.T) {
 	w.upstream.wantLogins(t, 1)
 }
 
-func TestValuesOfTheWrongTypeAreRefusedAndNotRepeated(t *testing.T) {
+func TestConfig_InvalidValuesNotRepeated(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	client, err := w.Client(w.Token)
 	if err != nil {
@@ -143,9 +143,9 @@ func TestValuesOfTheWrongTypeAreRefusedAndNotRepeated(t *testing.T) {
 	w.upstream.wantLogins(t, 1)
 }
 
-func TestTheAPIDescriptionHasTheEnginesPaths(t *testing.T) {
+func TestOpenAPI_VaultListsEnginePaths(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestVault(t)
 	text := w.vault(t, "read", "-format=json", "sys/internal/specs/openapi")
 	for _, want := range []string{
 		`"/mastersindia/config/{name}"`, `"/mastersindia/config/"`, `"/mastersindia/role/{name}"`, `"/mastersindia/token/{role}"`,
@@ -158,7 +158,7 @@ func TestTheAPIDescriptionHasTheEnginesPaths(t *testing.T) {
 }
 
 // waitForLogins waits until upstream has seen so many logins begin.
-func (w *world) waitForLogins(t *testing.T, want int) {
+func (w *testVault) waitForLogins(t *testing.T, want int) {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
 	for w.upstream.logins() < want {
