@@ -21,42 +21,7 @@ type transition struct {
 func (s *State) Apply(env Env, event Event) (State, []Effect) {
 	t := &transition{State: *s, env: env}
 	t.correctClock()
-	switch e := event.(type) {
-	case Want:
-		t.want(e)
-	case Read:
-		t.read(e)
-	case Force:
-		t.startIfAllowed(ReasonForced)
-	case Due:
-		t.due()
-	case Verify:
-		t.verify(e)
-	case Abandon:
-		t.abandon(e)
-	case Written:
-		t.written(e)
-	case Removed:
-		t.settingsGone(false)
-	case Invalidated:
-		t.invalidated()
-	case Revoke:
-		t.revoke(e)
-	case KillEnded:
-		t.killed(e)
-	case Sweep:
-		t.sweep()
-	case Loaded:
-		t.loaded(e)
-	case Saved:
-		t.saved(e)
-	case LoginEnded:
-		t.loginEnded(e)
-	case NotStarted:
-		t.notStarted(e)
-	case Told:
-		t.told(e)
-	}
+	event.apply(t)
 	t.save()
 	return t.State, t.effects
 }
@@ -81,8 +46,8 @@ func (t *transition) save() {
 	t.emit(SaveRecord{Version: t.Version, Record: t.record(t.env)})
 }
 
-// saved takes note of what became of a write, and goes on with the work that waited for it.
-func (t *transition) saved(e Saved) {
+// apply takes note of what became of a write, and goes on with the work that waited for it.
+func (e Saved) apply(t *transition) {
 	t.Saving, t.SaveErr = 0, e.Err
 	if e.Err == nil {
 		t.Saved = e.Version
@@ -115,9 +80,9 @@ func (t *transition) advance(s step) {
 	t.Work = &w
 }
 
-// sweep is for what no event brings: stale settings are read again though nobody asks, storage and ledger are told again what
+// apply is for what no event brings: stale settings are read again though nobody asks, storage and ledger are told again what
 // they refused, and what has ended is dropped.
-func (t *transition) sweep() {
+func (Sweep) apply(t *transition) {
 	if t.Known == stale {
 		t.load()
 	}
@@ -135,8 +100,8 @@ func (t *transition) sweep() {
 	}
 }
 
-// told drops what the ledger knows from the outbox.
-func (t *transition) told(e Told) {
+// apply drops what the ledger knows from the outbox.
+func (e Told) apply(t *transition) {
 	before := len(t.Outbox)
 	t.Outbox = slices.DeleteFunc(slices.Clone(t.Outbox), func(o OutboxEntry) bool { return slices.Contains(e.Entries, o) })
 	switch {

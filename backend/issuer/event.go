@@ -6,7 +6,7 @@ package issuer
 import "time"
 
 // Event is something that happens to an account.
-type Event interface{ isEvent() }
+type Event interface{ apply(t *transition) }
 
 // The events. Requests come from callers, results from effects.
 type (
@@ -70,26 +70,9 @@ type (
 	Told struct{ Entries []OutboxEntry }
 )
 
-func (Want) isEvent()        {}
-func (Read) isEvent()        {}
-func (Force) isEvent()       {}
-func (Due) isEvent()         {}
-func (Verify) isEvent()      {}
-func (Abandon) isEvent()     {}
-func (Written) isEvent()     {}
-func (Removed) isEvent()     {}
-func (Invalidated) isEvent() {}
-func (Revoke) isEvent()      {}
-func (KillEnded) isEvent()   {}
-func (Sweep) isEvent()       {}
-func (Loaded) isEvent()      {}
-func (Saved) isEvent()       {}
-func (LoginEnded) isEvent()  {}
-func (NotStarted) isEvent()  {}
-func (Told) isEvent()        {}
 
-// Effect is something that the worker does for an account.
-type Effect interface{ isEffect() }
+// Effect is something that the worker does for an account: one of the types that follow.
+type Effect any
 
 // The effects.
 type (
@@ -125,12 +108,3 @@ type (
 	// ReportUnfinished says that a login was cut off when the last process ended.
 	ReportUnfinished struct{ BeganAt time.Time }
 )
-
-func (LoadAccount) isEffect()      {}
-func (SaveRecord) isEffect()       {}
-func (Login) isEffect()            {}
-func (CancelLogin) isEffect()      {}
-func (TellLedger) isEffect()       {}
-func (Wake) isEffect()             {}
-func (Report) isEffect()           {}
-func (ReportUnfinished) isEffect() {}

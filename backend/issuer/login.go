@@ -36,8 +36,8 @@ func (e *repeatError) Unwrap() error {
 	}
 }
 
-// read makes sure that what a reader needs is under way. Rotations ahead of time are the scheduler's: see due.
-func (t *transition) read(e Read) {
+// apply makes sure that what a reader needs is under way. Rotations ahead of time are the scheduler's: see Due.
+func (e Read) apply(t *transition) {
 	if t.Known != known {
 		t.load()
 		return
@@ -65,8 +65,10 @@ func (s *State) readReason(now Reading, rejected string) Reason {
 	}
 }
 
-// due begins a rotation, now that the account has its turn, if it still wants one.
-func (t *transition) due() {
+func (Force) apply(t *transition) { t.startIfAllowed(ReasonForced) }
+
+// apply begins a rotation, now that the account has its turn, if it still wants one.
+func (Due) apply(t *transition) {
 	if t.Known == known && t.inUse(t.env) {
 		t.startIfAllowed(ReasonRotation)
 	}
@@ -100,8 +102,8 @@ func (t *transition) startFailed(err error) {
 	t.emit(Report{Reason: w.Reason, Failure: t.Failure, Err: err})
 }
 
-// notStarted is startFailed for a login that storage knows of.
-func (t *transition) notStarted(e NotStarted) {
+// apply is startFailed for a login that storage knows of.
+func (e NotStarted) apply(t *transition) {
 	if t.Work != nil && t.Work.ID == e.Work {
 		t.startFailed(e.Err)
 		t.changed()
@@ -136,9 +138,9 @@ func (t *transition) cancelWork() {
 	t.emit(Report{Reason: w.Reason})
 }
 
-// loginEnded looks at what a login brought. Storage is told first and the callers then: so no crash leaves readers with a token
+// apply looks at what a login brought. Storage is told first and the callers then: so no crash leaves readers with a token
 // that nobody knows of, and none takes a hold away.
-func (t *transition) loginEnded(e LoginEnded) {
+func (e LoginEnded) apply(t *transition) {
 	w := t.Work
 	if w == nil || w.ID != e.Work || w.Step != loggingIn {
 		return // the account has changed since, and the login was given up

@@ -23,8 +23,8 @@ func (s *State) revocable(now Reading, id string) []*Token {
 	return slices.DeleteFunc(all, func(t *Token) bool { return t.ID != id })
 }
 
-// revoke takes tokens out of use. A login in flight is given up: what it brings may be of the same session.
-func (t *transition) revoke(e Revoke) {
+// apply takes tokens out of use. A login in flight is given up: what it brings may be of the same session.
+func (e Revoke) apply(t *transition) {
 	if t.Known != known {
 		return
 	}
@@ -77,8 +77,8 @@ func (t *transition) replace(id string, token *Token) {
 	t.tell(token, keep)
 }
 
-// killed takes note of the upstream's response to a revocation.
-func (t *transition) killed(e KillEnded) {
+// apply takes note of the upstream's response to a revocation.
+func (e KillEnded) apply(t *transition) {
 	now := t.find(e.Token.ID)
 	if now == nil { // it has expired meanwhile, or its config was deleted: the ledger is told all the same
 		t.tell(e.Token.revokedAs(Unknown, t.env.Wall).revokedAs(e.Outcome, t.env.Wall), e.Keep)

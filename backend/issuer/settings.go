@@ -18,8 +18,8 @@ const revokedKept = 30 * 24 * time.Hour
 // isOver reports whether no upstream is thought to give the token again.
 func (r revokedToken) isOver(now time.Time) bool { return now.Sub(r.End) > revokedKept }
 
-// want has the account loaded where it is not in memory.
-func (t *transition) want(e Want) {
+// apply has the account loaded where it is not in memory.
+func (e Want) apply(t *transition) {
 	switch {
 	case t.Known != known:
 		t.load()
@@ -37,8 +37,8 @@ func (t *transition) load() {
 	}
 }
 
-// invalidated has the settings read again before anything is served. What is in flight goes on: only another generation ends it.
-func (t *transition) invalidated() {
+// apply has the settings read again before anything is served. What is in flight goes on: only another generation ends it.
+func (Invalidated) apply(t *transition) {
 	if t.Known == known {
 		t.Known = stale
 	}
@@ -49,8 +49,8 @@ func (t *transition) invalidated() {
 	t.emit(Wake{})
 }
 
-// loaded takes over what storage has.
-func (t *transition) loaded(e Loaded) {
+// apply takes over what storage has.
+func (e Loaded) apply(t *transition) {
 	if e.ID != t.Loading {
 		return // the account has changed since that load began
 	}
@@ -100,8 +100,8 @@ func (t *transition) unfinished(a *StoredAttempt) {
 	t.emit(ReportUnfinished{BeganAt: a.BeganAt})
 }
 
-// written takes over settings that were just stored, and the token that their verification brought.
-func (t *transition) written(e Written) {
+// apply takes over settings that were just stored, and the token that their verification brought.
+func (e Written) apply(t *transition) {
 	t.Loading = 0
 	verification := t.Work
 	if verification.verifies() {
@@ -200,6 +200,8 @@ func (t *transition) dropRefreshTokens() {
 	}
 }
 
+func (Removed) apply(t *transition) { t.settingsGone(false) }
+
 // settingsGone drops all that goes with a config that does not exist any more. What the ledger is yet to be told stays, and which
 // tokens were revoked: a config of the same name may be written, and its upstream may repeat them. stored says that storage has a
 // record.
@@ -241,14 +243,14 @@ func (t *transition) remember(a *Account, f *Failure) {
 	t.Verifications = next[max(0, len(next)-maxVerifications):]
 }
 
-// verify begins a login with settings that are not stored yet.
-func (t *transition) verify(e Verify) {
+// apply begins a login with settings that are not stored yet.
+func (e Verify) apply(t *transition) {
 	if t.Work == nil && (t.Known == known || t.Known == absent) && t.mayLogin(t.env, ReasonVerification, e.Account) == nil {
 		t.start(ReasonVerification, e.Account)
 	}
 }
 
-// verified looks at what a verification brought. A token waits until the settings are stored: see written.
+// verified looks at what a verification brought. A token waits until the settings are stored: see Written.
 func (t *transition) verified(w *Work, e LoginEnded) {
 	token, err := e.Token, e.Err
 	if err == nil && !token.clamp(w.Account.Upstream.MaxTokenTTL).usable(t.env.Reading) {
@@ -288,8 +290,8 @@ func (t *transition) endVerification(w *Work, err error) {
 	t.emit(Wake{})
 }
 
-// abandon ends a verification whose settings were not stored. The login has been made all the same.
-func (t *transition) abandon(e Abandon) {
+// apply ends a verification whose settings were not stored. The login has been made all the same.
+func (e Abandon) apply(t *transition) {
 	if t.Work == nil || t.Work.ID != e.Work {
 		return
 	}
