@@ -40,18 +40,15 @@ func (w *worker) beginVerification(ctx context.Context, a *Account) (id uint64, 
 	for {
 		var changed <-chan struct{}
 		var refused error
-		if err := w.loaded(ctx, func() []Effect {
-			s := &w.state
-			if refused = s.mayLogin(w.env(true), ReasonVerification, a); refused != nil {
-				return nil
+		if err := w.loaded(ctx, func(l *locked) {
+			switch refused = l.state.mayLogin(w.env(true), ReasonVerification, a); {
+			case refused != nil:
+			case l.state.Work != nil:
+				changed = l.changed
+			default:
+				l.apply(Verify{Account: a}, true)
+				id = l.state.WorkID
 			}
-			if s.Work != nil {
-				changed = w.changed
-				return nil
-			}
-			reports := w.applyLocked(Verify{Account: a}, true)
-			id = w.state.WorkID
-			return reports
 		}); err != nil {
 			return 0, err
 		}
@@ -95,15 +92,14 @@ func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
 	w := i.acquire(a.Name)
 	defer w.release()
 	isLoaded := true
-	w.do(func() []Effect {
-		if isLoaded = w.state.Known == known || w.state.Known == absent; isLoaded {
-			return nil
+	w.do(func(l *locked) {
+		if isLoaded = l.state.Known == known || l.state.Known == absent; !isLoaded {
+			l.apply(Invalidated{}, true) // a load in flight may have read the former settings
 		}
-		return w.applyLocked(Invalidated{}, true) // a load in flight may have read the former settings
 	})
 	if !isLoaded {
 		// The tokens that are out are in the record of the former settings.
-		if err := w.loaded(ctx, func() []Effect { return nil }); err != nil {
+		if err := w.loaded(ctx, func(*locked) {}); err != nil {
 			return err
 		}
 	}
@@ -113,10 +109,9 @@ func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
 // applyAndSave is apply, and waits until storage has taken what follows.
 func (w *worker) applyAndSave(ctx context.Context, event Event) error {
 	var version uint64
-	w.do(func() []Effect {
-		reports := w.applyLocked(event, true)
-		version = w.state.Urgent
-		return reports
+	w.do(func(l *locked) {
+		l.apply(event, true)
+		version = l.state.Urgent
 	})
 	return w.saved(ctx, version)
 }
@@ -126,16 +121,15 @@ func (i *Issuer) Remove(ctx context.Context, name string) error {
 	ctx = context.WithoutCancel(ctx)
 	w := i.acquire(name)
 	defer w.release()
-	if err := w.loaded(ctx, func() []Effect { return nil }); err != nil {
+	if err := w.loaded(ctx, func(*locked) {}); err != nil {
 		return err
 	}
 	err := w.applyAndSave(ctx, Removed{})
-	w.do(func() []Effect {
-		if w.state.Known == absent {
+	w.do(func(l *locked) {
+		if l.state.Known == absent {
 			w.reset()
 			w.counter.Store(nil)
 		}
-		return nil
 	})
 	i.tallies.Delete(name)
 	i.counters.forget(name)

@@ -179,7 +179,7 @@ func (i *Issuer) Summary(stored []string) Summary {
 	for _, value := range i.workers.Range {
 		w := value.(*worker) //nolint:forcetypeassert // the map holds nothing else
 		if exists[w.name] {
-			w.addTo(&s, own, now)
+			w.do(func(l *locked) { l.addTo(&s, own, now) })
 		}
 	}
 	return s
@@ -193,15 +193,13 @@ func (i *Issuer) forgetGone(name string) {
 }
 
 // addTo adds the account to a summary of those that have a counter of their own, and of all others.
-func (w *worker) addTo(s *Summary, own map[string]*counter, now Reading) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	state := &w.state
+func (l *locked) addTo(s *Summary, own map[string]*counter, now Reading) {
+	state := &l.state
 	if state.Known != known {
 		return
 	}
 	s.States[state.health(now)]++
-	name := w.name
+	name := l.name
 	if _, counted := own[name]; !counted {
 		name = OtherAccounts
 	}
@@ -239,11 +237,11 @@ func (w *worker) count(err error, now Reading) {
 	if errors.Is(err, ErrNoAccount) {
 		return
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.state.Known == known {
-		w.counted().read(readResult(err))
-	}
+	w.do(func(l *locked) {
+		if l.state.Known == known {
+			w.counted().read(readResult(err))
+		}
+	})
 }
 
 // readResult sorts the reads that were not served.

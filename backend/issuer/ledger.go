@@ -49,7 +49,7 @@ type outbox struct {
 	refused bool
 }
 
-// add has the ledger told of an account. The caller holds the worker's lock, so nothing here waits.
+// add has the ledger told of an account. It waits for nothing.
 func (o *outbox) add(w *worker) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -98,10 +98,8 @@ func (o *outbox) tell() {
 // tellOf tells the ledger of one account, and returns what it has taken. What it has not stays in the outbox until the next
 // sweep: a damaged page stops nothing but what belongs there, and a storage that fails stops all.
 func (o *outbox) tellOf(w *worker) (told []OutboxEntry) {
-	w.mu.Lock()
-	entries := w.state.Outbox
-	w.mu.Unlock()
-	for _, e := range entries {
+	s, _ := w.look()
+	for _, e := range s.Outbox {
 		ctx, cancel := context.WithTimeout(o.issuer.ctx, noteTimeout)
 		err := o.ledger.Note(ctx, w.name, e.Token, e.Keep)
 		cancel()
@@ -135,9 +133,8 @@ type Unsent struct {
 func (i *Issuer) Unsent(config string) []Unsent {
 	var found []Unsent
 	add := func(w *worker) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		for _, o := range slices.Backward(w.state.Outbox) {
+		s, _ := w.look()
+		for _, o := range slices.Backward(s.Outbox) {
 			if !slices.ContainsFunc(found, func(u Unsent) bool { return u.Config == w.name && u.Token.ID == o.Token.ID }) {
 				found = append(found, Unsent{Config: w.name, Token: o.Token})
 			}

@@ -76,10 +76,7 @@ func (i *Issuer) read(ctx context.Context, name, rejected string) (Result, error
 
 // await asks the state what the reader gets, and waits until something has changed where that is nothing yet.
 func (w *worker) await(ctx context.Context, r *reader) (Result, error) {
-	w.do(func() []Effect {
-		r.loads, r.logins = w.state.Loads, w.state.Logins
-		return nil
-	})
+	w.do(func(l *locked) { r.loads, r.logins = l.state.Loads, l.state.Logins })
 	for {
 		a, v, changed, needs := w.ask(r, false)
 		if needs {
@@ -102,21 +99,19 @@ func (w *worker) await(ctx context.Context, r *reader) (Result, error) {
 
 // ask asks the state once. needs says that something is to be begun first, which only an active node may.
 func (w *worker) ask(r *reader, active bool) (a Result, v verdict, changed <-chan struct{}, needs bool) {
-	w.do(func() (reports []Effect) {
+	w.do(func(l *locked) {
 		env := w.env(active)
-		if needs = w.state.readNeeds(env, r); needs {
+		if needs = l.state.readNeeds(env, r); needs {
 			if !active {
-				return nil
+				return
 			}
-			reports = w.applyForReader(env, r)
+			l.applyForReader(env, r)
 			env = w.env(active)
 		}
-		v = w.state.verdict(env, r)
+		v, changed = l.state.verdict(env, r), l.changed
 		if !v.wait && v.err == nil {
-			a = w.result(env.Reading)
+			a = l.result(env.Reading)
 		}
-		changed = w.changed
-		return reports
 	})
 	return a, v, changed, needs
 }
@@ -129,14 +124,15 @@ func (i *Issuer) startable() error {
 	return i.mayLogin()
 }
 
-// applyForReader begins what the reader needs. The caller holds w.mu.
-func (w *worker) applyForReader(env Env, r *reader) []Effect {
-	if w.state.wantsRotation(env) {
-		if w.turn = w.issuer.schedule.tryTurn(w, w.state.Account.host()); w.turn != nil {
-			return w.applyLocked(Due{}, true)
+// applyForReader begins what the reader needs.
+func (l *locked) applyForReader(env Env, r *reader) {
+	if l.state.wantsRotation(env) {
+		if l.turn = l.issuer.schedule.tryTurn(l.worker, l.state.Account.host()); l.turn != nil {
+			l.apply(Due{}, true)
+			return
 		}
 	}
-	return w.applyLocked(Read{Rejected: r.rejected}, true)
+	l.apply(Read{Rejected: r.rejected}, true)
 }
 
 // wantsRotation reports whether a reader has come before the scheduler.

@@ -12,16 +12,14 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
-// report logs and counts what has happened. The caller does not hold w.mu.
-func (w *worker) report(reports []Effect) {
-	for _, effect := range reports {
-		switch e := effect.(type) {
-		case Report:
-			w.reportLogin(e)
-		case ReportUnfinished:
-			w.issuer.logger.Warn("a login was cut off when the plugin stopped: it counts as failed", "config", w.name,
-				"began_at", e.BeganAt.Format(time.RFC3339))
-		}
+// report logs and counts what has happened.
+func (w *worker) report(effect Effect) {
+	switch e := effect.(type) {
+	case Report:
+		w.reportLogin(e)
+	case ReportUnfinished:
+		w.issuer.logger.Warn("a login was cut off when the plugin stopped: it counts as failed", "config", w.name,
+			"began_at", e.BeganAt.Format(time.RFC3339))
 	}
 }
 
@@ -83,19 +81,19 @@ func (w *worker) countResponse(result string, e Report) {
 	}
 }
 
-func (w *worker) countLogin(result string, reason Reason) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.state.Known != known {
-		return false
-	}
-	w.counted().login(result, reason)
-	w.lastLogin.Store(w.issuer.clock().Wall.UnixNano())
-	w.logins.Add(1)
-	if result != ResultOK {
-		w.failures.Add(1)
-	}
-	return true
+func (w *worker) countLogin(result string, reason Reason) (counted bool) {
+	w.do(func(l *locked) {
+		if counted = l.state.Known == known; !counted {
+			return
+		}
+		w.counted().login(result, reason)
+		w.lastLogin.Store(w.issuer.clock().Wall.UnixNano())
+		w.logins.Add(1)
+		if result != ResultOK {
+			w.failures.Add(1)
+		}
+	})
+	return counted
 }
 
 // rounded is a duration as log lines have it.

@@ -48,7 +48,7 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	w := i.acquire(name)
 	defer w.release()
 	r := revocation{tokenID: strings.ToLower(tokenID)}
-	if err := w.ready(ctx, func() []Effect { return w.revoke(&r) }); err != nil {
+	if err := w.ready(ctx, func(l *locked) { l.revoke(&r) }); err != nil {
 		return nil, err
 	}
 	if tokenID != "" && len(r.targets) == 0 {
@@ -80,34 +80,31 @@ type revocation struct {
 	version  uint64
 }
 
-// revoke does step 1. The caller holds w.mu.
-func (w *worker) revoke(r *revocation) []Effect {
-	r.settings = w.state.Account
-	r.targets = w.state.revocable(w.issuer.clock(), r.tokenID)
-	if r.tokenID != "" && len(r.targets) == 0 {
-		return nil
+// revoke does step 1.
+func (l *locked) revoke(r *revocation) {
+	r.settings = l.state.Account
+	r.targets = l.state.revocable(l.issuer.clock(), r.tokenID)
+	if r.tokenID == "" || len(r.targets) > 0 {
+		l.apply(Revoke{TokenID: r.tokenID}, true)
+		r.version = l.state.Urgent
 	}
-	reports := w.applyLocked(Revoke{TokenID: r.tokenID}, true)
-	r.version = w.state.Urgent
-	return reports
 }
 
 // kill does step 2 in the background: it exchanges the refresh token of each token and throws away what comes back. Tokens that
 // the upstream is being asked about already are left out.
 func (w *worker) kill(settings *Account, tokens []*Token) {
 	var asked []*Token
-	w.do(func() []Effect {
+	w.do(func(l *locked) {
 		for _, t := range tokens {
-			if t.revocation == Killed || !settings.canKill(t) || w.telling[t.ID] {
+			if t.revocation == Killed || !settings.canKill(t) || l.telling[t.ID] {
 				continue
 			}
-			if w.telling == nil {
-				w.telling = make(map[string]bool)
+			if l.telling == nil {
+				l.telling = make(map[string]bool)
 			}
-			w.telling[t.ID] = true
+			l.telling[t.ID] = true
 			asked = append(asked, t)
 		}
-		return nil
 	})
 	if len(asked) == 0 {
 		return
@@ -146,9 +143,9 @@ func (w *worker) killAll(settings *Account, tokens []*Token) {
 }
 
 func (w *worker) killed(settings *Account, t *Token, o Outcome) {
-	w.do(func() []Effect {
-		delete(w.telling, t.ID)
-		return w.applyLocked(KillEnded{Token: t, Outcome: o, Keep: settings.LedgerRetention}, true)
+	w.do(func(l *locked) {
+		delete(l.telling, t.ID)
+		l.apply(KillEnded{Token: t, Outcome: o, Keep: settings.LedgerRetention}, true)
 	})
 }
 
@@ -157,10 +154,9 @@ func (w *worker) told(ctx context.Context, tokens []*Token) {
 	for {
 		waiting := false
 		var changed <-chan struct{}
-		w.do(func() []Effect {
-			waiting = slices.ContainsFunc(tokens, func(t *Token) bool { return w.telling[t.ID] })
-			changed = w.changed
-			return nil
+		w.do(func(l *locked) {
+			waiting = slices.ContainsFunc(tokens, func(t *Token) bool { return l.telling[t.ID] })
+			changed = l.changed
 		})
 		if !waiting || w.wait(ctx, changed, 0) != nil {
 			return

@@ -27,14 +27,12 @@ func (i *Issuer) Rotate(ctx context.Context, name string) (Rotation, error) {
 	defer w.release()
 	for logins := -1; ; {
 		var made rotationVerdict
-		err := w.ready(ctx, func() (reports []Effect) {
+		if err := w.ready(ctx, func(l *locked) {
 			if logins < 0 {
-				logins = w.state.Logins
+				logins = l.state.Logins
 			}
-			made, reports = w.rotate(logins)
-			return reports
-		})
-		if err != nil {
+			made = l.rotate(logins)
+		}); err != nil {
 			return Rotation{}, err
 		}
 		if made.changed == nil {
@@ -55,27 +53,27 @@ type rotationVerdict struct {
 	bound   time.Duration
 }
 
-// rotate says what Rotate returns, or begins the login that it waits for. The caller holds w.mu.
-func (w *worker) rotate(logins int) (v rotationVerdict, reports []Effect) {
-	env, s := w.env(true), &w.state
+// rotate says what Rotate returns, or begins the login that it waits for.
+func (l *locked) rotate(logins int) rotationVerdict {
+	env, s := l.env(true), &l.state
 	current := Rotation{Token: s.Current, Previous: s.previous(env.Reading)}
 	switch {
 	case s.Logins > logins && s.LoginErr != nil:
-		return rotationVerdict{err: s.LoginErr}, nil
+		return rotationVerdict{err: s.LoginErr}
 	case s.Logins > logins && s.canServe(env.Reading):
-		return rotationVerdict{Rotation: current}, nil
+		return rotationVerdict{Rotation: current}
 	case s.Work != nil:
-		return rotationVerdict{changed: w.changed}, nil
+		return rotationVerdict{changed: l.changed}
 	}
 	err := s.mayLogin(env, ReasonForced, s.Account)
 	switch {
 	case errors.Is(err, errTooSoon):
-		return rotationVerdict{Rotation: current}, nil
+		return rotationVerdict{Rotation: current}
 	case errors.Is(err, errGivenUp):
-		return rotationVerdict{changed: w.changed, bound: s.givenUpLeft(env.Reading)}, nil
+		return rotationVerdict{changed: l.changed, bound: s.givenUpLeft(env.Reading)}
 	case err != nil:
-		return rotationVerdict{err: err}, nil
+		return rotationVerdict{err: err}
 	}
-	reports = w.applyLocked(Force{}, true)
-	return rotationVerdict{changed: w.changed}, reports
+	l.apply(Force{}, true)
+	return rotationVerdict{changed: l.changed}
 }

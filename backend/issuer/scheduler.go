@@ -255,18 +255,17 @@ func (s *scheduler) anyWaits() bool {
 
 // takeTurn rotates the account, if it still wants that.
 func (w *worker) takeTurn(t *turn) {
-	w.do(func() []Effect {
-		if w.evicted || w.state.Work != nil {
+	w.do(func(l *locked) {
+		if l.evicted || l.state.Work != nil {
 			w.issuer.schedule.giveBack(t)
-			return nil
+			return
 		}
-		w.turn = t
-		wants := w.state.Known == known && w.state.inUse(w.env(true))
-		reports := w.applyLocked(Due{}, true)
-		if !wants || w.state.Work == nil && w.issuer.schedule.isDue(w) {
+		l.turn = t
+		wants := l.state.Known == known && l.state.inUse(w.env(true))
+		l.apply(Due{}, true)
+		if !wants || l.state.Work == nil && w.issuer.schedule.isDue(w) {
 			w.issuer.schedule.remove(w) // until it is read, or the next sweep
 		}
-		return reports
 	})
 }
 
@@ -329,7 +328,7 @@ func (i *Issuer) restoreAll(ctx context.Context, names []string) (left []string)
 func (i *Issuer) restoreOne(ctx context.Context, name string) error {
 	w := i.acquire(name)
 	defer w.release()
-	return w.ready(ctx, func() []Effect { return w.applyLocked(Want{AtStart: true}, true) })
+	return w.ready(ctx, func(l *locked) { l.apply(Want{AtStart: true}, true) })
 }
 
 // idleAfter is how long an account without a usable token stays in memory after it was last read.
@@ -355,15 +354,14 @@ func (i *Issuer) Sweep() {
 }
 
 func (w *worker) sweep(active bool) {
-	w.do(func() []Effect {
+	w.do(func(l *locked) {
 		env := w.env(active)
-		if w.state.Known != known || !readSince(env, env.Wall.Add(-idleAfter)) {
-			w.evictIfIdle(env.Reading)
+		if l.state.Known != known || !readSince(env, env.Wall.Add(-idleAfter)) {
+			l.evictIfIdle(env.Reading)
 		}
-		if w.evicted {
-			return nil
+		if !l.evicted {
+			l.apply(Sweep{}, active)
 		}
-		return w.applyLocked(Sweep{}, active)
 	})
 	if active {
 		w.tellAgain()

@@ -94,26 +94,26 @@ func (s *served) overdueResult(now Reading, next time.Duration) Result {
 	return a
 }
 
-// publish makes what warm reads load follow from the state. The caller holds w.mu.
-func (w *worker) publish() {
-	s := &w.state
-	if s.Known == known && (s.usable(w.issuer.clock()) || s.Failure.refused()) {
-		w.counted()
+// publish makes what warm reads load follow from the state.
+func (l *locked) publish() {
+	s := &l.state
+	if s.Known == known && (s.usable(l.issuer.clock()) || s.Failure.refused()) {
+		l.counted()
 	}
 	if s.Known != known || s.Account.Paused || s.Current == nil || s.Suspect {
-		w.served.Store(nil)
+		l.served.Store(nil)
 		return
 	}
-	if old := w.served.Load(); old == nil || old.account != s.Account || old.token != s.Current {
-		w.served.Store(newServed(s.Account, s.Current))
+	if old := l.served.Load(); old == nil || old.account != s.Account || old.token != s.Current {
+		l.served.Store(newServed(s.Account, s.Current))
 	}
 }
 
-// result is what a reader gets now. The caller holds w.mu and has found that the token can be served.
-func (w *worker) result(now Reading) Result {
-	s := w.served.Load()
+// result is what a reader gets now who can be given the current token.
+func (l *locked) result(now Reading) Result {
+	s := l.served.Load()
 	if s.fresh(now) {
 		return s.result(now)
 	}
-	return s.overdueResult(now, w.state.Failure.left(now))
+	return s.overdueResult(now, l.state.Failure.left(now))
 }

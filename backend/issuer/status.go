@@ -43,10 +43,7 @@ type Status struct {
 func (i *Issuer) Status(ctx context.Context, name string) (s Status, err error) {
 	w := i.acquire(name)
 	defer w.release()
-	err = w.ready(ctx, func() []Effect {
-		s = w.status()
-		return nil
-	})
+	err = w.ready(ctx, func(l *locked) { s = l.status() })
 	return s, err
 }
 
@@ -56,23 +53,22 @@ func (i *Issuer) Known(name string) (s Status, ok bool) {
 	if !ok {
 		return Status{}, false
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.state.Known != known {
-		return Status{}, false
-	}
-	return w.status(), true
+	w.do(func(l *locked) {
+		if ok = l.state.Known == known; ok {
+			s = l.status()
+		}
+	})
+	return s, ok
 }
 
-// status is Status for a caller that holds w.mu.
-func (w *worker) status() Status {
-	env, state := w.env(true), &w.state
+func (l *locked) status() Status {
+	env, state := l.env(true), &l.state
 	s := Status{
 		State: state.health(env.Reading), Account: state.Account, Failure: state.Failure, Held: state.Failure.holds(env.Reading),
-		LastRead: env.LastRead, ClockSkew: time.Duration(w.skew.Load()), SkewKnown: w.skewKnown.Load(),
-		Logins: w.logins.Load(), Failures: w.failures.Load(), Read: w.reads.Load(),
+		LastRead: env.LastRead, ClockSkew: time.Duration(l.skew.Load()), SkewKnown: l.skewKnown.Load(),
+		Logins: l.logins.Load(), Failures: l.failures.Load(), Read: l.reads.Load(),
 	}
-	if at := w.lastLogin.Load(); at > 0 {
+	if at := l.lastLogin.Load(); at > 0 {
 		s.LastLogin = time.Unix(0, at).UTC()
 	}
 	if state.usable(env.Reading) {
@@ -117,10 +113,7 @@ type Out struct {
 func (i *Issuer) Tokens(ctx context.Context, name string) (tokens Tokens, err error) {
 	w := i.acquire(name)
 	defer w.release()
-	err = w.ready(ctx, func() []Effect {
-		tokens = w.state.tokens(i.clock())
-		return nil
-	})
+	err = w.ready(ctx, func(l *locked) { tokens = l.state.tokens(i.clock()) })
 	return tokens, err
 }
 

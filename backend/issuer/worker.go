@@ -31,10 +31,19 @@ type worker struct {
 	counter atomic.Pointer[counter] // set once the account is in use
 	served  atomic.Pointer[served]  // what warm reads load; follows from state
 
-	mu    sync.Mutex
+	mu      sync.Mutex
+	guarded locked // see do
+}
+
+// locked is what the lock of a worker guards. Only do hands it out, and only while the lock is held, so nothing here waits.
+type locked struct {
+	*worker
+
 	state State
 	// changed is closed, and replaced, when callers that wait should ask again.
 	changed chan struct{}
+	// reports are to be logged and counted when the lock is not held any more.
+	reports []Effect
 	// callers are those that hold on to the worker.
 	callers int
 	evicted bool
@@ -72,7 +81,8 @@ func (i *Issuer) acquire(name string) *worker {
 	for {
 		value, ok := i.workers.Load(name)
 		if !ok {
-			made := &worker{name: name, issuer: i, tally: new(tally), changed: make(chan struct{})}
+			made := &worker{name: name, issuer: i, tally: new(tally)}
+			made.guarded = locked{worker: made, changed: make(chan struct{})}
 			if known, ok := i.tallies.Load(name); ok {
 				made.tally = known.(*tally) //nolint:forcetypeassert // the map holds nothing else
 			}
@@ -86,13 +96,13 @@ func (i *Issuer) acquire(name string) *worker {
 }
 
 // hold keeps the worker until release. It fails for one that was evicted meanwhile.
-func (w *worker) hold() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.evicted {
-		w.callers++
-	}
-	return !w.evicted
+func (w *worker) hold() (ok bool) {
+	w.do(func(l *locked) {
+		if ok = !l.evicted; ok {
+			l.callers++
+		}
+	})
+	return ok
 }
 
 // lookup returns the account's worker if there is one. The caller only looks at it.
@@ -105,78 +115,72 @@ func (i *Issuer) lookup(name string) (*worker, bool) {
 }
 
 func (w *worker) release() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.callers--
-	w.evictIfUnread(w.issuer.clock())
+	w.do(func(l *locked) {
+		l.callers--
+		l.evictIfUnread(w.issuer.clock())
+	})
 }
 
 // evictIfUnread evicts an idle account that nobody has read. One that was read is evicted by sweep, when it has been idle for a
-// while. The caller holds w.mu.
-func (w *worker) evictIfUnread(now Reading) {
-	if w.state.Known != known || w.lastRead.Load() == 0 {
-		w.evictIfIdle(now)
+// while.
+func (l *locked) evictIfUnread(now Reading) {
+	if l.state.Known != known || l.lastRead.Load() == 0 {
+		l.evictIfIdle(now)
 	}
 }
 
-// evictIfIdle takes the account out of memory if nothing is lost by it. The caller holds w.mu.
-func (w *worker) evictIfIdle(now Reading) {
-	if w.evicted || w.callers > 0 || !w.state.isIdle(now) {
+// evictIfIdle takes the account out of memory if nothing is lost by it.
+func (l *locked) evictIfIdle(now Reading) {
+	if l.evicted || l.callers > 0 || !l.state.isIdle(now) {
 		return
 	}
-	w.evicted = true
-	w.served.Store(nil)
-	w.issuer.schedule.remove(w)
-	if w.state.Known == known && (w.lastRead.Load() > 0 || w.logins.Load() > 0) {
-		w.issuer.tallies.Store(w.name, w.tally)
+	l.evicted = true
+	l.served.Store(nil)
+	l.issuer.schedule.remove(l.worker)
+	if l.state.Known == known && (l.lastRead.Load() > 0 || l.logins.Load() > 0) {
+		l.issuer.tallies.Store(l.name, l.tally)
 	}
-	w.issuer.workers.CompareAndDelete(w.name, w)
+	l.issuer.workers.CompareAndDelete(l.name, l.worker)
 }
 
-// apply has something happen to the account, and performs what follows. active says that this node may log in and write.
-func (w *worker) apply(event Event, active bool) {
-	w.do(func() []Effect { return w.applyLocked(event, active) })
+// do runs f with the account locked, and logs and counts what f has to report when it is not any more.
+func (w *worker) do(f func(l *locked)) {
+	for _, effect := range w.underLock(f) {
+		w.report(effect)
+	}
 }
 
-// do runs f with the account locked, and reports what f returns when it is not any more.
-func (w *worker) do(f func() (reports []Effect)) {
-	w.report(w.locked(f))
-}
-
-func (w *worker) locked(f func() []Effect) []Effect {
+func (w *worker) underLock(f func(l *locked)) (reports []Effect) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return f()
+	f(&w.guarded)
+	reports, w.guarded.reports = w.guarded.reports, nil
+	return reports
 }
 
-// applyLocked is apply for a caller that holds w.mu, and is to report what it returns when it has let go.
-func (w *worker) applyLocked(event Event, active bool) []Effect {
-	env := w.env(active)
-	before := w.state
-	next, effects := before.Apply(env, event)
-	w.state = next
-	var reports []Effect
+// apply is locked.apply for a caller that has nothing else to do with the account.
+func (w *worker) apply(event Event, active bool) {
+	w.do(func(l *locked) { l.apply(event, active) })
+}
+
+// apply has something happen to the account, and begins what follows. active says that this node may log in and write.
+func (l *locked) apply(event Event, active bool) {
+	env := l.env(active)
+	owed := len(l.state.Outbox)
+	var effects []Effect
+	l.state, effects = l.state.Apply(env, event)
 	for _, effect := range effects {
-		switch e := effect.(type) {
-		case Wake:
-			close(w.changed)
-			w.changed = make(chan struct{})
-		case Report, ReportUnfinished:
-			reports = append(reports, effect)
-		default:
-			w.perform(e)
-		}
+		l.perform(effect)
 	}
 	switch {
-	case len(next.Outbox) > 0:
-		w.issuer.unsent.Store(w.name, w)
-	case len(before.Outbox) > 0:
-		w.issuer.unsent.Delete(w.name)
+	case len(l.state.Outbox) > 0:
+		l.issuer.unsent.Store(l.name, l.worker)
+	case owed > 0:
+		l.issuer.unsent.Delete(l.name)
 	}
-	w.publish()
-	w.replan(env)
-	w.evictIfUnread(env.Reading)
-	return reports
+	l.publish()
+	l.replan(env)
+	l.evictIfUnread(env.Reading)
 }
 
 func (w *worker) env(active bool) Env {
@@ -191,9 +195,9 @@ func (w *worker) env(active bool) Env {
 	return env
 }
 
-// perform starts an effect. The caller holds w.mu, so nothing here waits.
-func (w *worker) perform(effect Effect) {
-	i := w.issuer
+// perform begins an effect.
+func (l *locked) perform(effect Effect) {
+	w, i := l.worker, l.issuer
 	switch e := effect.(type) {
 	case LoadAccount:
 		i.goWork(func() { w.apply(i.load(w.name, e.ID)) })
@@ -201,7 +205,7 @@ func (w *worker) perform(effect Effect) {
 		i.goWork(func() { w.apply(Saved{Version: e.Version, Err: i.put(w.name, e.Record)}, true) })
 	case Login:
 		ctx, cancel := context.WithCancel(i.ctx)
-		w.cancel = cancel
+		l.cancel = cancel
 		i.goWork(func() {
 			defer cancel()
 			if event := w.login(ctx, e); event != nil {
@@ -209,11 +213,16 @@ func (w *worker) perform(effect Effect) {
 			}
 		})
 	case CancelLogin:
-		if w.cancel != nil {
-			w.cancel()
+		if l.cancel != nil {
+			l.cancel()
 		}
 	case TellLedger:
 		i.outbox.add(w)
+	case Wake:
+		close(l.changed)
+		l.changed = make(chan struct{})
+	case Report, ReportUnfinished:
+		l.reports = append(l.reports, effect)
 	}
 }
 
@@ -276,30 +285,30 @@ func (w *worker) login(ctx context.Context, e Login) (event Event) {
 }
 
 // clientFor returns the account's client, made when it is first needed.
-func (w *worker) clientFor(a *Account) (upstream.Client, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.client != nil && w.clientOf == a {
-		return w.client, nil
-	}
-	client, err := w.issuer.newClient(a)
-	if err == nil {
-		w.client, w.clientOf = client, a
-	}
+func (w *worker) clientFor(a *Account) (client upstream.Client, err error) {
+	w.do(func(l *locked) {
+		if l.client == nil || l.clientOf != a {
+			if client, err = w.issuer.newClient(a); err != nil {
+				return
+			}
+			l.client, l.clientOf = client, a
+		}
+		client = l.client
+	})
 	return client, err
 }
 
-// replan tells the scheduler when to look at the account. The caller holds w.mu.
-func (w *worker) replan(env Env) {
-	s := w.issuer.schedule
-	if w.state.Work == nil && w.turn != nil {
-		s.giveBack(w.turn)
-		w.turn = nil
+// replan tells the scheduler when to look at the account.
+func (l *locked) replan(env Env) {
+	s := l.issuer.schedule
+	if l.state.Work == nil && l.turn != nil {
+		s.giveBack(l.turn)
+		l.turn = nil
 	}
-	if p, ok := w.state.rotationPlan(env.Reading); ok {
-		s.set(w, w.state.Account.host(), p, env.Wall)
+	if p, ok := l.state.rotationPlan(env.Reading); ok {
+		s.set(l.worker, l.state.Account.host(), p, env.Wall)
 	} else {
-		s.remove(w)
+		s.remove(l.worker)
 	}
 }
 
@@ -324,13 +333,12 @@ func (w *worker) wait(ctx context.Context, changed <-chan struct{}, bound time.D
 
 // ready waits until the account is in memory, and runs f with it locked. Errors: ErrNoAccount, ErrStopped, ctx's and storage's,
 // in which case f was not run.
-func (w *worker) ready(ctx context.Context, f func() []Effect) error {
+func (w *worker) ready(ctx context.Context, f func(l *locked)) error {
 	missing := false
-	err := w.loaded(ctx, func() []Effect {
-		if missing = w.state.Known == absent; missing {
-			return nil
+	err := w.loaded(ctx, func(l *locked) {
+		if missing = l.state.Known == absent; !missing {
+			f(l)
 		}
-		return f()
 	})
 	if err == nil && missing {
 		return ErrNoAccount
@@ -339,30 +347,27 @@ func (w *worker) ready(ctx context.Context, f func() []Effect) error {
 }
 
 // loaded is ready also for an account that does not exist.
-func (w *worker) loaded(ctx context.Context, f func() []Effect) error {
-	asked, first := 0, true
-	for {
+func (w *worker) loaded(ctx context.Context, f func(l *locked)) error {
+	for asked := -1; ; {
 		var changed <-chan struct{}
 		var err error
-		w.do(func() []Effect {
-			s := &w.state
-			if first {
-				asked, first = s.Loads, false
+		w.do(func(l *locked) {
+			s := &l.state
+			if asked < 0 {
+				asked = s.Loads
 			}
 			news := s.Loads > asked
 			switch {
 			case w.issuer.ctx.Err() != nil:
 				err = ErrStopped
 			case s.Known == known || news && s.LoadErr == nil && s.Known == absent:
-				return f()
+				f(l)
 			case news && s.LoadErr != nil:
 				err = s.LoadErr
 			default:
-				reports := w.applyLocked(Want{}, true)
-				changed = w.changed
-				return reports
+				l.apply(Want{}, true)
+				changed = l.changed
 			}
-			return nil
 		})
 		if err != nil || changed == nil {
 			return err
@@ -390,8 +395,7 @@ func (w *worker) saved(ctx context.Context, version uint64) error {
 }
 
 // look returns the state, and what is closed when it has changed.
-func (w *worker) look() (State, <-chan struct{}) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.state, w.changed
+func (w *worker) look() (s State, changed <-chan struct{}) {
+	w.do(func(l *locked) { s, changed = l.state, l.changed })
+	return s, changed
 }
