@@ -1,0 +1,69 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// TestRead_UpstreamHangsOnOrdinaryStorage: the upstream does not respond, and storage takes the few milliseconds that it always
+// takes. The reader whose login has timed out is not sent to look after Vault's storage.
+func TestRead_UpstreamHangsOnOrdinaryStorage(t *testing.T) {
+	t.Parallel()
+	for _, latency := range []time.Duration{time.Millisecond, 10 * time.Millisecond, 30 * time.Millisecond, 100 * time.Millisecond} {
+		timed(t, latency.String(), func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.Storage.SlowPuts(latency)
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
+			began := time.Now()
+			text := s.failure("app").Error()
+			if waited := time.Since(began); waited < 15*time.Second {
+				t.Fatalf("the reader has waited %s: the upstream did not hang", waited)
+			}
+			if strings.Contains(text, "storage") {
+				t.Errorf("the message blames the storage, whose writes take %s: %s", latency, text)
+			}
+			s.wantLogins(1, "which timed out")
+			advance(time.Minute)
+		})
+	}
+}
+
+// TestStorageHangs_UpstreamIsNotBlamed: storage does not give what is asked for, and nobody has asked the upstream. The message
+// does not say that the upstream was slow.
+func TestStorageHangs_UpstreamIsNotBlamed(t *testing.T) {
+	t.Parallel()
+	for path, op := range map[string]logical.Operation{
+		"token/app": logical.ReadOperation, "status/gst": logical.ReadOperation,
+		"rotate/gst": logical.UpdateOperation, "revoke/gst": logical.UpdateOperation,
+	} {
+		timed(t, path, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.token("app")
+			s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
+				if kind == mounttest.Get && strings.HasPrefix(key, "token/") {
+					return mounttest.Fault{Wait: 5 * time.Minute}
+				}
+				return mounttest.Fault{}
+			})
+			s.Reload()
+			advance(20 * time.Second) // the load that the start has begun is given up at 30 s
+			s.loggingIn(0, func() {
+				r := s.refusal(op, path, nil)
+				if strings.Contains(r.message, "upstream") || !strings.Contains(r.message, "storage") {
+					t.Errorf("%d: the message blames the wrong one: %s", r.status, r.message)
+				}
+			})
+			s.Storage.Heal()
+			advance(time.Minute)
+		})
+	}
+}
