@@ -42,14 +42,18 @@ func loginErrorResponse(mount, config string, err error) (*logical.Response, err
 			"config %q: the upstream has not responded yet, and the login goes on: try again; how it went: vault read %sstatus/%s",
 			config, mount, config))
 	case errors.Is(err, issuer.ErrStorageSlow):
-		return nil, logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
-			"config %q: Vault's storage has not responded yet: try again; see vault status and the server's log", config))
-	case errors.Is(err, context.DeadlineExceeded):
-		return nil, logical.CodedError(http.StatusGatewayTimeout,
-			fmt.Sprintf("config %q: the request ended before the upstream answered: try again", config))
+		return nil, storageSlow("config", config)
+	case errors.Is(err, context.DeadlineExceeded): // all other waits have errors of their own
+		return nil, storageSlow("config", config)
 	default:
 		return nil, err
 	}
+}
+
+// storageSlow is the error for a request whose time was over before storage had responded.
+func storageSlow(what, name string) error {
+	return logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
+		"%s %q: Vault's storage has not responded yet: try again; see vault status and the server's log", what, name))
 }
 
 func reasonText(reason string) string {

@@ -239,6 +239,10 @@ func wantsVerification(old, next *config, p params) bool {
 // verificationErrorResponse says that nothing was stored, and how to store all the same.
 func verificationErrorResponse(mount, name string, err error) (*logical.Response, error) {
 	var failed *issuer.LoginError
+	if errors.Is(err, issuer.ErrStillWaiting) {
+		return nil, logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
+			"config %q was not stored: another login of the account has not ended: write again, or with verify_connection=false", name))
+	}
 	if !errors.As(err, &failed) {
 		return loginErrorResponse(mount, name, err)
 	}

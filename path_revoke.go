@@ -60,7 +60,7 @@ func (b *backend) revokePaths() []*framework.Path {
 				}, failure{
 					http.StatusBadRequest,
 					"the config does not exist, or token_id is not 16 hex digits. Upstream outcomes are reported in the body",
-				}),
+				}, storageFailure()),
 				ForwardPerformanceStandby: true,
 			},
 		},

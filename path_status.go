@@ -62,7 +62,7 @@ func (b *backend) statusPaths() []*framework.Path {
 					Description:  "Says what is wrong and what to type. Never logs in, and shows no secret.",
 					DisplayAttrs: display("read", "status"),
 					Responses: responds("The health of the account.", statusFields(),
-						nameNotFound()),
+						nameNotFound(), storageFailure()),
 					ForwardPerformanceStandby: true,
 				},
 			},
@@ -255,6 +255,10 @@ func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 	case issuer.StateReady:
 		return "a token is ready: to read it, vault read " + mount + "token/<role>"
 	default:
+		if !s.InFlightSince.IsZero() {
+			return fmt.Sprintf("no token yet: a login is in flight since %s; to see how it went, vault read %sstatus/%s",
+				timeText(s.InFlightSince), mount, name)
+		}
 		return "no token, since nobody has read one: the next read of " + mount + "token/<role> logs in"
 	}
 }

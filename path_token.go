@@ -6,6 +6,7 @@ package mastersindia
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"maps"
 	"net/http"
 	"strings"
@@ -116,7 +117,12 @@ func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framew
 	if rejected = foldTokenID(rejected); rejected != "" && !isTokenID(rejected) {
 		return userError("rejected_token_id: %s", tokenIDRule)
 	}
+	ctx, cancel := context.WithTimeout(ctx, issuer.ReadWait)
+	defer cancel()
 	r, err := b.roles.get(ctx, name, b.store.role)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, storageSlow("role", name)
+	}
 	if err != nil {
 		return nil, err
 	}

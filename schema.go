@@ -46,8 +46,12 @@ func upstreamFailures() []failure {
 		{http.StatusTooManyRequests, "the upstream asks to slow down; the message says until when"},
 		{http.StatusBadGateway, "the upstream was asked and cannot be reached, reports an error, or answers what cannot be understood"},
 		{http.StatusServiceUnavailable, "the upstream failed lately: it is not asked again before the time that the message says"},
-		{http.StatusGatewayTimeout, "the upstream was asked and did not answer in time"},
+		{http.StatusGatewayTimeout, "the upstream did not answer in time, or Vault's storage"},
 	}
+}
+
+func storageFailure() failure {
+	return failure{http.StatusGatewayTimeout, "Vault's storage did not answer in time"}
 }
 
 // responds is the OpenAPI description of an operation that answers with data.

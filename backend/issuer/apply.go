@@ -22,6 +22,7 @@ func (s *State) Apply(env Env, event Event) (State, []Effect) {
 	t := &transition{State: *s, env: env}
 	t.correctClock()
 	event.apply(t)
+	t.logIn()
 	t.save()
 	return t.State, t.effects
 }
@@ -65,12 +66,24 @@ func (e Saved) apply(t *transition) {
 	switch {
 	case w.Step == noting && e.Err != nil:
 		t.startFailed(e.Err)
-	case w.Step == noting:
-		t.advance(loggingIn)
-		t.emit(Login{Work: t.Work, Redact: t.secrets()})
 	case w.Step == storing:
 		t.finish(e.Err)
 	}
+}
+
+// logIn sends the login that storage has been told of. What was known of the account when it began may have changed since: it
+// waits for settings that are being read again, and a paused account makes none.
+func (t *transition) logIn() {
+	w := t.Work
+	if w == nil || w.Step != noting || t.Saved < w.Version || t.Known == stale {
+		return
+	}
+	if !w.verifies() && t.Account.Paused {
+		t.cancelWork()
+		return
+	}
+	t.advance(loggingIn)
+	t.emit(Login{Work: t.Work, Redact: t.secrets()})
 }
 
 // advance brings the work in flight to another step.
@@ -92,11 +105,15 @@ func (Sweep) apply(t *transition) {
 	if len(t.Outbox) > 0 {
 		t.emit(TellLedger{})
 	}
+	if t.Known == absent {
+		t.dropRevokedOfDeleted()
+	}
+	before := len(t.Verifications)
 	t.Verifications = slices.DeleteFunc(slices.Clone(t.Verifications), func(v failedVerification) bool {
 		return v.isOver(t.env.Reading)
 	})
-	if t.Known == absent {
-		t.dropRevokedOfDeleted()
+	if len(t.Verifications) != before {
+		t.changed()
 	}
 }
 

@@ -6,6 +6,8 @@ package issuer
 import (
 	"context"
 	"errors"
+
+	"vault-plugin-secrets-mastersindia/backend/stored"
 )
 
 // errChanged says that the account was changed during its verification.
@@ -35,8 +37,10 @@ func (i *Issuer) Verify(ctx context.Context, a *Account, commit func(*Token) err
 	return commit(token)
 }
 
-// beginVerification waits until the account has no other login in flight, and begins one.
+// beginVerification waits until the account has no other login in flight, as long as readers wait, and begins one.
 func (w *worker) beginVerification(ctx context.Context, a *Account) (id uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, ReadWait)
+	defer cancel()
 	for {
 		var changed <-chan struct{}
 		var refused error
@@ -121,7 +125,7 @@ func (i *Issuer) Remove(ctx context.Context, name string) error {
 	ctx = context.WithoutCancel(ctx)
 	w := i.acquire(name)
 	defer w.release()
-	if err := w.loaded(ctx, func(*locked) {}); err != nil {
+	if err := w.loaded(ctx, func(*locked) {}); err != nil && !stored.IsDamaged(err) {
 		return err
 	}
 	err := w.applyAndSave(ctx, Removed{})

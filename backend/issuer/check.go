@@ -110,7 +110,7 @@ func (s *State) checkWork() error {
 	brought := w.Token != nil || w.Failure != nil
 	switch w.Step {
 	case noting:
-		if !waits || brought {
+		if !waits && s.Known != stale || brought { // see logIn
 			return errors.New("a login waits for a note that was made")
 		}
 	case loggingIn:

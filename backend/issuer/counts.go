@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
 // MaxCounted bounds the accounts that are counted one by one. All others are counted together, under OtherAccounts.
@@ -252,10 +254,12 @@ func readResult(err error) string {
 	if _, ok := errors.AsType[*PausedError](err); ok {
 		return ResultPaused
 	}
-	for _, over := range []error{context.Canceled, context.DeadlineExceeded, ErrStillWaiting, ErrStorageSlow} {
-		if errors.Is(err, over) {
-			return ResultCancelled
-		}
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return ResultCancelled
+	case errors.Is(err, ErrStillWaiting):
+		return string(upstream.Unavailable)
+	default:
+		return ResultError
 	}
-	return ResultError
 }

@@ -40,6 +40,9 @@ type Failure struct {
 	// NextAttempt is when the next login may be tried.
 	NextAttempt time.Time
 
+	// askedUntil is the end of the Retry-After that the upstream has just given; zero where it gave none. It is not stored:
+	// NextAttempt is never before it.
+	askedUntil time.Time
 	// elapsed is Reading.Elapsed at At, as if this process had been running then.
 	elapsed time.Duration
 	// credentials names those that the login sent: see credentialsOf.
@@ -125,7 +128,10 @@ func newFailure(err error, before *Failure, env Env, a *Account, life time.Durat
 	if before != nil && before.refused() == f.refused() {
 		f.Step = max(before.Step, 1) + 1
 	}
-	f.NextAttempt = env.Wall.Add(holdLength(f, min(retryAfter, longestThrottle), life, env.Chance))
+	if retryAfter = min(retryAfter, longestThrottle); retryAfter > 0 {
+		f.askedUntil = env.Wall.Add(retryAfter)
+	}
+	f.NextAttempt = env.Wall.Add(holdLength(f, retryAfter, life, env.Chance))
 	return f
 }
 
@@ -199,26 +205,17 @@ func (f *Failure) afterForced(before *Failure, env Env) *Failure {
 	}
 	kept := *f
 	switch {
-	case before.refused() && f.refused():
-		kept.Step, kept.NextAttempt = before.Step, later(before.NextAttempt, throttleEnd(f))
-	case f.refused(): // an outage's hold would have the refused credentials sent again within a minute
+	case f.refused() && !before.refused(): // an outage's hold would have the refused credentials sent again within a minute
+		return f
 	case f.Kind == upstream.Throttled && before.Kind != upstream.Throttled:
 		kept.NextAttempt = later(before.NextAttempt, f.NextAttempt)
-	default:
-		kept.Step, kept.NextAttempt = before.Step, before.NextAttempt
-		if before.Kind == upstream.Throttled { // the upstream's Retry-After still runs
-			kept.Kind, kept.Cause, kept.Message = before.Kind, before.Cause, before.Message
-		}
+		return &kept
+	}
+	kept.Step, kept.NextAttempt = before.Step, later(before.NextAttempt, f.askedUntil)
+	if before.Kind == upstream.Throttled && f.Kind != upstream.Throttled { // the upstream's Retry-After still runs
+		kept.Kind, kept.Cause, kept.Message = before.Kind, before.Cause, before.Message
 	}
 	return &kept
-}
-
-// throttleEnd is the end of the hold where the upstream has asked for one that is longer than the schedule; else the zero time.
-func throttleEnd(f *Failure) time.Time {
-	if f.NextAttempt.Sub(f.At) > probeAfter(f.Step) {
-		return f.NextAttempt
-	}
-	return time.Time{}
 }
 
 func later(a, b time.Time) time.Time {

@@ -156,6 +156,7 @@ func (e LoginEnded) apply(t *transition) {
 		ended.Err, ended.Failure = err, t.failureAfter(w, err)
 	} else {
 		ended.Token = token
+		t.Suspect = t.Suspect || t.endsSession(token)
 		t.tell(token, w.Account.LedgerRetention)
 	}
 	t.changed()
@@ -216,6 +217,12 @@ func (s *State) failed() State {
 // where the upstream may have taken for a success what failed here.
 func (s *State) killedBy(err error) bool {
 	return s.Account != nil && s.Account.singleSession() && s.Current != nil && mayHaveLoggedIn(err)
+}
+
+// endsSession reports whether a login that brought the token (nil where it is not known) has killed the current one.
+func (s *State) endsSession(token *Token) bool {
+	isOther := s.Current != nil && (token == nil || token.ID != s.Current.ID)
+	return isOther && s.Account != nil && s.Account.singleSession()
 }
 
 // mayHaveLoggedIn reports whether the upstream may have logged in although the login failed here.

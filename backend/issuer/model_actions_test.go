@@ -361,7 +361,7 @@ func (w *modelWorld) deadlines() []time.Duration {
 	}
 	if len(w.readers) > 0 {
 		add(rotationWait - (now.Elapsed - w.readers[0].arrived.Elapsed))
-		add(readWait - (now.Elapsed - w.readers[0].arrived.Elapsed))
+		add(ReadWait - (now.Elapsed - w.readers[0].arrived.Elapsed))
 		if s.Work != nil {
 			add(rotationWait - (now.Elapsed - s.Work.Began.Elapsed))
 		}

@@ -428,7 +428,7 @@ func (w *modelWorld) waiting(r *modelReader, v verdict) {
 	s, now := &w.state, w.now()
 	waited := now.Elapsed - r.arrived.Elapsed
 	switch {
-	case v.bound <= 0 || waited >= readWait:
+	case v.bound <= 0 || waited >= ReadWait:
 		w.breaks(ruleWait, "a reader waits longer than 15 s")
 	case s.canServe(now) && s.Corrected > max(s.Saved, s.Lost) && (s.Work == nil || s.Work.Reason != ReasonRejected):
 		if waited >= rotationWait {

@@ -13,9 +13,9 @@ import (
 const (
 	// rotationWait is how long a reader who could be given the old token waits for a rotation, from when it began.
 	rotationWait = 2 * time.Second
-	// readWait is how long a reader waits at most: sealing and step-down wait for the requests that are open. It is a little more
+	// ReadWait is how long a reader waits at most: sealing and step-down wait for the requests that are open. It is a little more
 	// than the default request_timeout, so that the reader who caused a login that times out is told so.
-	readWait = 15*time.Second + 50*time.Millisecond
+	ReadWait = 15*time.Second + 50*time.Millisecond
 )
 
 // Read gives the account's shared token, and logs in for it only if it must. Errors: ErrNoAccount, ErrStopped, ErrStillWaiting,
@@ -70,7 +70,11 @@ func (i *Issuer) read(ctx context.Context, name, rejected string) (Result, error
 	r := reader{rejected: rejected, arrived: i.clock()}
 	w.lastRead.Store(r.arrived.Wall.UnixNano()) // a read that fails is a sign of use as well
 	a, err := w.await(ctx, &r)
-	w.count(err, a.Now)
+	counted := err
+	if ctx.Err() != nil && i.clock().Elapsed-r.arrived.Elapsed < ReadWait-time.Second { // a deadline of the caller's own
+		counted = ctx.Err()
+	}
+	w.count(counted, a.Now)
 	return a, err
 }
 
@@ -162,10 +166,10 @@ func (s *State) readNeeds(env Env, r *reader) bool {
 
 // verdict says what a reader is to do now. It is judged anew whenever something has changed.
 func (s *State) verdict(env Env, r *reader) verdict {
-	left := readWait - (env.Elapsed - r.arrived.Elapsed)
+	left := ReadWait - (env.Elapsed - r.arrived.Elapsed)
 	wait := func(bound time.Duration) verdict {
 		if left <= 0 {
-			return verdict{err: s.stillWaiting()}
+			return verdict{err: s.stillWaiting(env.Reading)}
 		}
 		return verdict{wait: true, bound: min(bound, left)}
 	}
@@ -176,7 +180,7 @@ func (s *State) verdict(env Env, r *reader) verdict {
 	case s.Loads > r.loads && s.Known == absent:
 		return verdict{err: ErrNoAccount}
 	default:
-		return wait(readWait)
+		return wait(ReadWait)
 	}
 	if s.Account.Paused {
 		return verdict{err: &PausedError{Reason: s.Account.PauseReason}}
@@ -191,7 +195,7 @@ func (s *State) verdict(env Env, r *reader) verdict {
 		return verdict{err: s.LoginErr}
 	}
 	if s.Work != nil {
-		return wait(readWait)
+		return wait(ReadWait)
 	}
 	switch err := s.mayLogin(env, s.readReason(env.Reading, ""), s.Account); {
 	case errors.Is(err, errLeasesRunning):
@@ -201,16 +205,26 @@ func (s *State) verdict(env Env, r *reader) verdict {
 	case err != nil:
 		return verdict{err: err}
 	default:
-		return wait(readWait) // what the reader needs has only just become possible
+		return wait(ReadWait) // what the reader needs has only just become possible
 	}
 }
 
-// stillWaiting is what a reader is told whose wait is over, by what it has waited for.
-func (s *State) stillWaiting() error {
-	if s.Known != known || s.Work != nil && s.Work.Step != loggingIn {
+// stillWaiting is the error of a caller whose wait is over, by what has taken longest.
+func (s *State) stillWaiting(now Reading) error {
+	switch w := s.Work; {
+	case s.Known != known:
 		return ErrStorageSlow
+	case w == nil && s.Saving == 0, w != nil && w.Step == loggingIn:
+		return ErrStillWaiting
+	case w == nil:
+		return ErrStorageSlow
+	case w.Failure != nil: // it is only being stored
+		return &LoginError{Failure: *w.Failure, err: w.Err}
+	case now.Elapsed-w.Began.Elapsed > 2*w.Took: // storage has taken more than half of the time
+		return ErrStorageSlow
+	default:
+		return ErrStillWaiting
 	}
-	return ErrStillWaiting
 }
 
 // rotationBound is how long a reader waits for the login in flight, or for storage to take a corrected token, although there is a
@@ -225,7 +239,7 @@ func (s *State) rotationBound(env Env, r *reader) time.Duration {
 	isRejected := r.rejected != "" && r.rejected == s.Current.ID
 	switch {
 	case isRejected && s.Work.Reason == ReasonRejected:
-		return readWait - (env.Elapsed - r.arrived.Elapsed)
+		return ReadWait - (env.Elapsed - r.arrived.Elapsed)
 	case isRejected || s.isDue(env.Reading):
 		return rotationWait - (env.Elapsed - s.Work.Began.Elapsed)
 	default:

@@ -43,6 +43,8 @@ type Record struct {
 	// ForcedAt and RejectedAt are when such a login was last made.
 	ForcedAt   time.Time `json:"forced_at,omitzero"`
 	RejectedAt time.Time `json:"rejected_at,omitzero"`
+	// Verifications are those that failed, so that a restart does not send the same refused secrets again.
+	Verifications []StoredVerification `json:"verifications,omitempty"`
 	// Outbox is what the ledger has not been told yet. It is nil in a record of an older version, which did not keep it.
 	Outbox []StoredOutboxEntry `json:"outbox"`
 }
@@ -91,6 +93,14 @@ type StoredFailure struct {
 	Credentials string `json:"credentials,omitempty"`
 }
 
+// StoredVerification is a verification that failed. Login is a digest of all that it sent, and of where.
+type StoredVerification struct {
+	StoredFailure
+
+	Login    string            `json:"login"`
+	Protocol upstream.Protocol `json:"protocol"`
+}
+
 // StoredOutboxEntry is a token of which the ledger has not been told, without secrets.
 type StoredOutboxEntry struct {
 	StoredToken
@@ -105,7 +115,7 @@ func (s *State) record(env Env) *Record {
 		next := s.afterWork(env)
 		return next.record(env)
 	}
-	if s.Known == absent && s.Work == nil && len(s.Revoked) == 0 && len(s.Outbox) == 0 {
+	if s.Known == absent && s.Work == nil && len(s.Revoked)+len(s.Outbox)+len(s.Verifications) == 0 {
 		return nil
 	}
 	r := &Record{
@@ -128,6 +138,11 @@ func (s *State) record(env Env) *Record {
 	for _, revoked := range s.Revoked {
 		r.Revoked = append(r.Revoked, StoredRevoked(revoked))
 	}
+	for _, v := range s.Verifications {
+		r.Verifications = append(r.Verifications, StoredVerification{
+			StoredFailure: *storeFailure(v.Failure), Login: v.Login, Protocol: v.Failure.Protocol,
+		})
+	}
 	for _, o := range s.Outbox {
 		r.Outbox = append(r.Outbox, StoredOutboxEntry{StoredToken: storeToken(o.Token), KeepSeconds: int64(o.Keep / time.Second)})
 	}
@@ -136,7 +151,7 @@ func (s *State) record(env Env) *Record {
 
 // isOfDeleted reports whether the record has nothing but what outlives the config.
 func (r *Record) isOfDeleted() bool {
-	return r.Generation == "" && r.Attempt == nil && len(r.Revoked)+len(r.Outbox) > 0
+	return r.Generation == "" && r.Attempt == nil && len(r.Revoked)+len(r.Outbox)+len(r.Verifications) > 0
 }
 
 // restore takes over a record. What it means under the present settings is for adopt.
@@ -157,6 +172,11 @@ func (t *transition) restore(r *Record) {
 			t.Revoked = append(t.Revoked, revokedToken{ID: token.ID, End: token.ExpiresAt})
 		}
 		t.Superseded = append(t.Superseded, token)
+	}
+	for _, v := range r.Verifications {
+		f := v.failure(now)
+		f.Protocol = v.Protocol
+		t.Verifications = append(t.Verifications, failedVerification{Login: v.Login, Credentials: v.Credentials, Failure: f})
 	}
 	for _, stored := range r.Outbox {
 		keep := time.Duration(stored.KeepSeconds) * time.Second

@@ -18,11 +18,13 @@ type Rotation struct {
 
 // Rotate logs in now, also during a hold, and replaces the shared token. It joins a login that is in flight. It is made at most
 // once in 10 seconds, and once a minute after the upstream has refused the credentials; a caller who asks sooner gets the result
-// of the last.
+// of the last. It waits as long as readers do; the login goes on.
 func (i *Issuer) Rotate(ctx context.Context, name string) (Rotation, error) {
 	if err := i.startable(); err != nil {
 		return Rotation{}, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, ReadWait)
+	defer cancel()
 	w := i.acquire(name)
 	defer w.release()
 	for logins := -1; ; {

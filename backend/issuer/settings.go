@@ -200,7 +200,8 @@ func (t *transition) dropRefreshTokens() {
 	}
 }
 
-func (Removed) apply(t *transition) { t.settingsGone(false) }
+// apply drops the account. What storage has of one that could not be loaded is not known, and goes too.
+func (Removed) apply(t *transition) { t.settingsGone(t.Known == unknown) }
 
 // settingsGone drops all that goes with a config that does not exist any more. What the ledger is yet to be told stays, and which
 // tokens were revoked: a config of the same name may be written, and its upstream may repeat them. stored says that storage has a
@@ -261,6 +262,7 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 		done := *t.Work
 		done.Token, done.Took = t.asFirstTold(token).clamp(w.Account.Upstream.MaxTokenTTL), e.Took
 		t.Work = &done
+		t.Suspect = t.Suspect || t.endsSession(done.Token)
 		t.emit(Wake{})
 		return
 	}
@@ -296,7 +298,7 @@ func (e Abandon) apply(t *transition) {
 		return
 	}
 	t.Work = nil
-	t.Suspect = t.Suspect || t.Current != nil && t.Account != nil && t.Account.singleSession()
+	t.Suspect = t.Suspect || t.endsSession(nil)
 	t.changed()
 	t.emit(Wake{})
 }

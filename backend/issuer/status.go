@@ -30,6 +30,8 @@ type Status struct {
 	InUse     bool
 	// LastRead and LastLogin are zero where there was none since this process started.
 	LastRead, LastLogin time.Time
+	// InFlightSince is when the login began that is in flight; zero where there is none.
+	InFlightSince time.Time
 	// Failure is nil where the last login succeeded.
 	Failure *Failure
 	// Held says that Failure.NextAttempt is yet to come.
@@ -70,6 +72,9 @@ func (l *locked) status() Status {
 	}
 	if at := l.lastLogin.Load(); at > 0 {
 		s.LastLogin = time.Unix(0, at).UTC()
+	}
+	if state.Work != nil {
+		s.InFlightSince = state.Work.Began.Wall
 	}
 	if state.usable(env.Reading) {
 		s.Token, s.RotatesAt, s.InUse = state.Current, state.Account.rotatesAt(state.Current), state.inUse(env)

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/backend/stored"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
@@ -238,7 +239,7 @@ func (i *Issuer) load(name string, id uint64) (Event, bool) {
 		result.Err = err
 		return result, false
 	}
-	if result.Record, err = i.store.Load(ctx, name); err != nil {
+	if result.Record, err = i.store.Load(ctx, name); err != nil && (result.Account != nil || !stored.IsDamaged(err)) {
 		return Loaded{ID: id, Err: err}, false
 	}
 	return result, i.mayLogin() == nil
@@ -312,7 +313,8 @@ func (l *locked) replan(env Env) {
 	}
 }
 
-// wait returns when something has changed, the time is over, or the caller is gone. A zero wait has no bound.
+// wait returns when something has changed, the time is over, or the caller is gone. A zero wait has no bound. A caller whose own
+// time is over gets the error for what it has waited for.
 func (w *worker) wait(ctx context.Context, changed <-chan struct{}, bound time.Duration) error {
 	var over <-chan time.Time
 	if bound > 0 {
@@ -326,6 +328,10 @@ func (w *worker) wait(ctx context.Context, changed <-chan struct{}, bound time.D
 	case <-w.issuer.ctx.Done():
 		return ErrStopped
 	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			s, _ := w.look()
+			return s.stillWaiting(w.issuer.clock())
+		}
 		return context.Cause(ctx)
 	}
 	return nil
