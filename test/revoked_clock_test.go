@@ -6,6 +6,8 @@ package test
 import (
 	"testing"
 	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
 )
 
 // TestRevoke_ClockFarAheadForAMoment: the clock runs ahead by a month or more for some minutes, and is set right. A revoked token
@@ -38,4 +40,24 @@ func TestRevoke_ClockFarAheadForAMoment(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLedger_ClockFarAheadForAMoment: the same of what the ledger remembers.
+func TestLedger_ClockFarAheadForAMoment(t *testing.T) {
+	t.Parallel()
+	timed(t, "forty days", func(t *testing.T) {
+		const ahead = 40 * 24 * time.Hour
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		a := s.token("app")
+		advance(time.Minute)
+		s.lookUp("token_id", a.id)
+		s.Clock.Jump(ahead)
+		advance(2 * time.Hour)
+		s.Clock.Jump(-ahead)
+		advance(time.Minute)
+		if _, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id}); err != nil {
+			t.Errorf("two hours after the token was issued: %v", err)
+		}
+	})
 }
