@@ -37,3 +37,26 @@ func TestRevoke_RepeatedTokenCausesNoLoginStorm(t *testing.T) {
 		}
 	})
 }
+
+// TestRepeatedToken_MessageBlamesNoSetting: the upstream repeats its token to the end. What readers are told in the last seconds
+// does not send anybody to look after token_url: logins there succeed.
+func TestRepeatedToken_MessageBlamesNoSetting(t *testing.T) {
+	t.Parallel()
+	timed(t, "at the end", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.answering(`{"token":"the-one-token-of-all","expires_in":600}`)
+		first := s.token("app")
+		advance(7 * time.Minute)
+		if again := s.mustRotate()["token_id"]; again != first.id {
+			t.Fatalf("token %v after %s: the upstream does not repeat it", again, first.id)
+		}
+		advanceUntil(first.expires.Add(-3 * time.Second))
+		text := s.failure("app").Error()
+		if !strings.Contains(text, "repeats its last token") {
+			t.Fatalf("reads fail for another reason: %s", text)
+		}
+		if strings.Contains(text, "token_url") {
+			t.Errorf("the message blames token_url: %s", text)
+		}
+	})
+}
