@@ -4,6 +4,7 @@
 package test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -37,33 +38,58 @@ func TestRead_UpstreamHangsOnOrdinaryStorage(t *testing.T) {
 	}
 }
 
-// TestStorageHangs_UpstreamIsNotBlamed: storage does not give what is asked for, and nobody has asked the upstream. The message
-// does not say that the upstream was slow.
+// TestStorageHangs_UpstreamIsNotBlamed: storage does not respond, and nobody has asked the upstream. The message does not say that
+// the upstream was slow.
 func TestStorageHangs_UpstreamIsNotBlamed(t *testing.T) {
 	t.Parallel()
-	for path, op := range map[string]logical.Operation{
-		"token/app": logical.ReadOperation, "status/gst": logical.ReadOperation,
-		"rotate/gst": logical.UpdateOperation, "revoke/gst": logical.UpdateOperation,
+	for _, c := range []struct {
+		op           logical.Operation
+		path, access string
+	}{
+		{logical.ReadOperation, "status/gst", mounttest.Get},
+		{logical.UpdateOperation, "revoke/gst", mounttest.Get},
+		{logical.UpdateOperation, "rotate/gst", mounttest.Get},
+		{logical.UpdateOperation, "rotate/gst", mounttest.Put},
 	} {
-		timed(t, path, func(t *testing.T) {
+		timed(t, c.path+" needs a "+c.access, func(t *testing.T) {
 			s := gstMount(t, time.Hour)
 			s.token("app")
 			s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
-				if kind == mounttest.Get && strings.HasPrefix(key, "token/") {
+				if kind == c.access && strings.HasPrefix(key, "token/") {
 					return mounttest.Fault{Wait: 5 * time.Minute}
 				}
 				return mounttest.Fault{}
 			})
 			s.Reload()
-			advance(20 * time.Second) // the load that the start has begun is given up at 30 s
+			ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second) // Vault gives a request 90 s
+			defer cancel()
 			s.loggingIn(0, func() {
-				r := s.refusal(op, path, nil)
-				if strings.Contains(r.message, "upstream") || !strings.Contains(r.message, "storage") {
-					t.Errorf("%d: the message blames the wrong one: %s", r.status, r.message)
+				_, _, err := s.Do(ctx, c.op, c.path, nil)
+				if err == nil {
+					t.Fatal("it was answered though storage hangs")
+				}
+				if text := err.Error(); strings.Contains(text, "upstream") || !strings.Contains(text, "storage") {
+					t.Errorf("the message blames the wrong one: %s", text)
 				}
 			})
 			s.Storage.Heal()
-			advance(time.Minute)
+			advance(10 * time.Minute)
 		})
 	}
+}
+
+// TestConfigWrite_UnsavedRecordIsNoToken: a config is stored without a login, and the record of its account is not. No token is
+// said to be lost: there is none.
+func TestConfigWrite_UnsavedRecordIsNoToken(t *testing.T) {
+	t.Parallel()
+	timed(t, "without verification", func(t *testing.T) {
+		s := newTestMount(t, jwtAccount())
+		s.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
+		resp := s.write("config/gst", jwtConfig("verify_connection", false))
+		s.wantLogins(0)
+		if resp != nil && strings.Contains(strings.Join(resp.Warnings, " "), "token") {
+			t.Errorf("warnings %q, and there was no login", resp.Warnings)
+		}
+		s.Storage.Heal()
+	})
 }

@@ -42,3 +42,23 @@ func TestConfigDelete_DamagedRecord(t *testing.T) {
 		})
 	}
 }
+
+// TestLookup_DamagedRecord: what is stored of an account's tokens cannot be read. The ledger can, and says whose a token is.
+func TestLookup_DamagedRecord(t *testing.T) {
+	t.Parallel()
+	timed(t, "damaged", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		a := s.token("app")
+		advance(time.Second)
+		s.Stop()
+		s.put("token/gst", "{\"schema\":1,")
+		s.Start()
+		advance(time.Second)
+		if _, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id}); err != nil {
+			t.Errorf("lookup: %v", err)
+		}
+		if _, err := s.do(t.Context(), logical.ReadOperation, "ledger/gst", nil); err != nil {
+			t.Errorf("ledger/gst: %v", err)
+		}
+	})
+}

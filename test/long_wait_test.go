@@ -4,6 +4,7 @@
 package test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,41 @@ func TestUpstreamHangs_NoRequestIsOpenForLong(t *testing.T) {
 			}
 			s.wait(reader)
 			advance(2 * time.Minute)
+		})
+	}
+}
+
+// TestStorageHangs_NoRequestIsOpenForLong: the same while storage takes the record of an account and does not respond.
+func TestStorageHangs_NoRequestIsOpenForLong(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		op   logical.Operation
+		path string
+		data map[string]any
+	}{
+		{logical.UpdateOperation, "rotate/gst", nil},
+		{logical.UpdateOperation, "revoke/gst", nil},
+		{logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false}},
+		{logical.DeleteOperation, "config/gst", nil},
+	} {
+		timed(t, string(c.op)+" "+c.path, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.token("app")
+			s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
+				if kind != mounttest.Get && strings.HasPrefix(key, "token/") {
+					return mounttest.Fault{Wait: 5 * time.Minute}
+				}
+				return mounttest.Fault{}
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second) // as Vault does
+			defer cancel()
+			began := time.Now()
+			_, _, err := s.Do(ctx, c.op, c.path, c.data)
+			if waited := time.Since(began); waited > 30*time.Second {
+				t.Errorf("%s has held up sealing and step-down for %s (%v)", c.path, waited, err)
+			}
+			s.Storage.Heal()
+			advance(10 * time.Minute)
 		})
 	}
 }

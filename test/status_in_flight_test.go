@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -51,4 +53,44 @@ func TestStatus_ReadersWaitForALogin(t *testing.T) {
 			advance(2 * time.Minute)
 		})
 	}
+}
+
+// TestStatus_SecondLoginInFlight: the first login has failed, its hold is over, and the next login is under way. status/ does not
+// say that it takes another read to try again.
+func TestStatus_SecondLoginInFlight(t *testing.T) {
+	t.Parallel()
+	timed(t, "the upstream hangs", func(t *testing.T) {
+		s := gstMount(t, time.Hour, "request_timeout", "60s")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
+		s.failed("app")
+		advance(5 * time.Second)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
+		reader := s.async("token/app")
+		advance(20 * time.Second)
+		s.wait(reader)
+		s.wantLogins(2, "of which the second is in flight")
+		if message := fmt.Sprint(s.status()["message"]); strings.Contains(message, "next attempt with the next read") {
+			t.Errorf("an attempt is under way, and status/ says: %s", message)
+		}
+		advance(2 * time.Minute)
+	})
+}
+
+// TestStatus_TokenInDoubt: a login whose settings were not stored may have killed the token of a single-session account. status/
+// does not say that nobody has read one.
+func TestStatus_TokenInDoubt(t *testing.T) {
+	t.Parallel()
+	timed(t, "after a write that storage refused", func(t *testing.T) {
+		s := singleSessionMount(t, time.Hour)
+		s.token("app")
+		advance(time.Minute)
+		s.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
+		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		s.Storage.Heal()
+		s.wantLogins(2, "one of them the verification")
+		status := s.status()
+		if message := fmt.Sprint(status["message"]); strings.Contains(message, "nobody has read one") {
+			t.Errorf("a minute after a read status/ says %v: %s", status["state"], message)
+		}
+	})
 }
