@@ -54,9 +54,7 @@ func (e Saved) apply(t *transition) {
 	} else {
 		t.Lost = e.Version
 	}
-	if len(t.Outbox) > 0 {
-		t.emit(TellLedger{})
-	}
+	t.tellLedger()
 	t.emit(Wake{})
 	w := t.Work
 	if w == nil || e.Version < w.Version {
@@ -89,9 +87,7 @@ func (Sweep) apply(t *transition) {
 	if t.Version > t.Saved {
 		t.changed()
 	}
-	if len(t.Outbox) > 0 {
-		t.emit(TellLedger{})
-	}
+	t.tellLedger()
 	t.Verifications = slices.DeleteFunc(slices.Clone(t.Verifications), func(v failedVerification) bool {
 		return v.isOver(t.env.Reading)
 	})
@@ -110,6 +106,13 @@ func (e Told) apply(t *transition) {
 		t.changedLazily() // the next write is not far
 	default:
 		t.changed()
+	}
+}
+
+// tellLedger has the ledger told what is in the outbox, where this node may.
+func (t *transition) tellLedger() {
+	if len(t.Outbox) > 0 && t.env.Active {
+		t.emit(TellLedger{})
 	}
 }
 

@@ -93,6 +93,7 @@ func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
 	defer w.release()
 	isLoaded := true
 	w.do(func(l *locked) {
+		l.written = true
 		if isLoaded = l.state.Known == known || l.state.Known == absent; !isLoaded {
 			l.apply(Invalidated{}, true) // a load in flight may have read the former settings
 		}

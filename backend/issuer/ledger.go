@@ -84,11 +84,7 @@ func (o *outbox) next() *worker {
 
 // tell tells the ledger of one account after the other.
 func (o *outbox) tell() {
-	active := o.issuer.mayLogin() == nil
 	for w := o.next(); w != nil; w = o.next() {
-		if !active {
-			continue
-		}
 		if told := o.tellOf(w); len(told) > 0 {
 			w.apply(Told{Entries: told}, true)
 		}

@@ -307,7 +307,7 @@ func (s *State) accepted(token *Token, env Env) State {
 		next.RejectedAt = env.Wall
 	default:
 	}
-	if next.Account != nil {
+	if next.Account != nil && len(next.Verifications) > 0 {
 		credentials := credentialsOf(&next.Account.Upstream)
 		next.Verifications = slices.DeleteFunc(slices.Clone(next.Verifications), func(v failedVerification) bool {
 			return v.Credentials == credentials

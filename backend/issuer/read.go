@@ -77,13 +77,14 @@ func (i *Issuer) read(ctx context.Context, name, rejected string) (Result, error
 // await asks the state what the reader gets, and waits until something has changed where that is nothing yet.
 func (w *worker) await(ctx context.Context, r *reader) (Result, error) {
 	w.do(func(l *locked) { r.loads, r.logins = l.state.Loads, l.state.Logins })
-	for {
-		a, v, changed, needs := w.ask(r, false)
-		if needs {
-			if err := w.issuer.startable(); err != nil { // asks another process, so it is asked under no lock
+	for active := false; ; {
+		a, v, changed, needs := w.ask(r, active)
+		if needs && !active {
+			if err := w.issuer.startable(); err != nil { // asks another process: under no lock, and once
 				return Result{}, err
 			}
-			a, v, changed, _ = w.ask(r, true)
+			active = true
+			a, v, changed, _ = w.ask(r, active)
 		}
 		if !v.wait {
 			return a, v.err

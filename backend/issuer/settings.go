@@ -86,9 +86,7 @@ func (e Loaded) apply(t *transition) {
 	if first && e.Record != nil && e.Record.Attempt != nil {
 		t.unfinished(e.Record.Attempt)
 	}
-	if len(t.Outbox) > 0 {
-		t.emit(TellLedger{})
-	}
+	t.tellLedger()
 }
 
 // unfinished counts a login that was cut off when the last process ended as one failure.

@@ -47,6 +47,8 @@ type locked struct {
 	// callers are those that hold on to the worker.
 	callers int
 	evicted bool
+	// written says that the config was written while the account was in memory: its readers come soon.
+	written bool
 	// telling are the revoked tokens that the upstream is being asked to kill, by ID.
 	telling map[string]bool
 	// turn is set while the scheduler counts a login of this account.
@@ -121,10 +123,10 @@ func (w *worker) release() {
 	})
 }
 
-// evictIfUnread evicts an idle account that nobody has read. One that was read is evicted by sweep, when it has been idle for a
-// while.
+// evictIfUnread evicts an idle account that nobody has read or written. Others are evicted by sweep, when they have been idle for
+// a while.
 func (l *locked) evictIfUnread(now Reading) {
-	if l.state.Known != known || l.lastRead.Load() == 0 {
+	if l.state.Known != known || l.lastRead.Load() == 0 && !l.written {
 		l.evictIfIdle(now)
 	}
 }
@@ -200,7 +202,10 @@ func (l *locked) perform(effect Effect) {
 	w, i := l.worker, l.issuer
 	switch e := effect.(type) {
 	case LoadAccount:
-		i.goWork(func() { w.apply(i.load(w.name, e.ID)) })
+		i.goWork(func() {
+			result := i.load(w.name, e.ID)
+			w.apply(result, w.owesAfter(result) && i.mayLogin() == nil)
+		})
 	case SaveRecord:
 		i.goWork(func() { w.apply(Saved{Version: e.Version, Err: i.put(w.name, e.Record)}, true) })
 	case Login:
@@ -227,21 +232,26 @@ func (l *locked) perform(effect Effect) {
 }
 
 // load reads settings and record.
-func (i *Issuer) load(name string, id uint64) (Event, bool) {
+func (i *Issuer) load(name string, id uint64) Loaded {
 	ctx, cancel := context.WithTimeout(i.ctx, loadTimeout)
 	defer cancel()
-	result := Loaded{ID: id}
 	account, err := i.source.Account(ctx, name)
-	if err == nil {
-		result.Account = account
-	} else if !errors.Is(err, ErrNoAccount) {
-		result.Err = err
-		return result, false
+	if err != nil && !errors.Is(err, ErrNoAccount) {
+		return Loaded{ID: id, Err: err}
 	}
-	if result.Record, err = i.store.Load(ctx, name); err != nil {
-		return Loaded{ID: id, Err: err}, false
+	record, err := i.store.Load(ctx, name)
+	if err != nil {
+		return Loaded{ID: id, Err: err}
 	}
-	return result, i.mayLogin() == nil
+	return Loaded{ID: id, Account: account, Record: record}
+}
+
+// owesAfter reports whether storage or the ledger are to be told of something once the account was loaded. Mostly they are not,
+// and then the host, which is another process, need not be asked whether this node may.
+func (w *worker) owesAfter(e Loaded) bool {
+	s, _ := w.look()
+	next, _ := s.Apply(w.env(false), e)
+	return next.Urgent > next.Saved || len(next.Outbox) > 0
 }
 
 // put writes a record, or deletes it. It returns when storage has responded, however long that takes: a write that was given up
@@ -254,7 +264,7 @@ func (i *Issuer) put(name string, r *Record) error {
 	return i.store.Save(ctx, name, r)
 }
 
-// login sends the credentials once.
+// login sends the credentials once. This node may do that: storage has just taken the note that it begins.
 func (w *worker) login(ctx context.Context, e Login) (event Event) {
 	work := e.Work
 	defer func() {
@@ -265,9 +275,6 @@ func (w *worker) login(ctx context.Context, e Login) (event Event) {
 			event = LoginEnded{Work: work.ID, Err: errPanic}
 		}
 	}()
-	if err := w.issuer.mayLogin(); err != nil {
-		return NotStarted{Work: work.ID, Err: err}
-	}
 	client, err := w.clientFor(work.Account)
 	if err != nil {
 		return NotStarted{Work: work.ID, Err: fmt.Errorf("the stored settings cannot be used: %w", err)}
