@@ -70,7 +70,6 @@ type (
 	Told struct{ Entries []OutboxEntry }
 )
 
-
 // Effect is something that the worker does for an account: one of the types that follow.
 type Effect any
 

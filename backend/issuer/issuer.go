@@ -22,6 +22,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"vault-plugin-secrets-mastersindia/backend/turns"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
@@ -66,7 +67,7 @@ type Issuer struct {
 	workers  sync.Map // account name → *worker
 	unsent   sync.Map // account name → *worker, of those with something in the outbox
 	tallies  sync.Map // account name → *tally, of accounts that were evicted
-	schedule *scheduler
+	turns    *turns.Queue[*worker]
 	outbox   outbox
 	sweeping atomic.Bool
 
@@ -89,7 +90,7 @@ func New(o Options) *Issuer {
 		counters:  newCounters(),
 		ctx:       ctx,
 		stop:      stop,
-		schedule:  newScheduler(),
+		turns:     turns.New[*worker](),
 	}
 	i.outbox = outbox{issuer: i, ledger: o.Ledger, queued: make(map[*worker]bool)}
 	if o.Ledger == nil {

@@ -333,7 +333,7 @@ func (w *modelWorld) deadlines() []time.Duration {
 		}
 	}
 	if p, ok := s.rotationPlan(now); ok {
-		add(p.at.Sub(now.Wall))
+		add(p.At.Sub(now.Wall))
 	}
 	add(s.givenUpLeft(now))
 	add(s.Failure.left(now))

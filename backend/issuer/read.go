@@ -128,7 +128,7 @@ func (i *Issuer) startable() error {
 // applyForReader begins what the reader needs.
 func (l *locked) applyForReader(env Env, r *reader) {
 	if l.state.wantsRotation(env) {
-		if l.turn = l.issuer.schedule.tryTurn(l.worker, l.state.Account.host()); l.turn != nil {
+		if l.turn = l.issuer.turns.Try(l.worker, l.state.Account.host()); l.turn != nil {
 			l.apply(Due{}, true)
 			return
 		}

@@ -6,6 +6,8 @@ package issuer
 import (
 	"slices"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/turns"
 )
 
 // maxSuperseded and maxRefreshBytes bound the tokens that are remembered after they were replaced, and their refresh tokens, so
@@ -243,31 +245,24 @@ func (s *State) inUse(env Env) bool {
 	return s.Current != nil && (s.Restored || readSince(env, s.Current.IssuedAt))
 }
 
-// plan is when the scheduler is to look at an account, and its place among those whose time has come.
-type plan struct {
-	at time.Time
-	// since is when the account was due first or, after a login that failed, when that was: the longest ago comes first.
-	since time.Time
-}
-
 // rotationPlan is when the current token is to be replaced, if there is one, or the failed login tried again; ok is false where
 // nothing is planned. Whether the account is in use is asked when that time has come.
-func (s *State) rotationPlan(now Reading) (p plan, ok bool) {
+func (s *State) rotationPlan(now Reading) (p turns.Plan, ok bool) {
 	if s.Known != known || s.Account.Paused || s.Work != nil {
-		return plan{}, false
+		return turns.Plan{}, false
 	}
 	switch {
 	case s.Current != nil && !s.Suspect:
-		p.at = now.Wall.Add(s.Current.Remaining(now) - s.rotateLeft())
+		p.At = now.Wall.Add(s.Current.Remaining(now) - s.rotateLeft())
 	case s.Failure == nil:
-		return plan{}, false
+		return turns.Plan{}, false
 	}
-	p.since = p.at
+	p.Since = p.At
 	if s.Failure != nil {
-		p.since = later(p.since, s.Failure.At)
+		p.Since = later(p.Since, s.Failure.At)
 	}
 	if left := max(s.Failure.left(now), s.givenUpLeft(now)); left > 0 {
-		p.at = later(p.at, now.Wall.Add(left))
+		p.At = later(p.At, now.Wall.Add(left))
 	}
 	return p, true
 }

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/backend/turns"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
@@ -52,7 +53,7 @@ type locked struct {
 	// telling are the revoked tokens that the upstream is being asked to kill, by ID.
 	telling map[string]bool
 	// turn is set while the scheduler counts a login of this account.
-	turn   *turn
+	turn   *turns.Turn
 	cancel context.CancelFunc // of the login in flight
 	// client remembers the upstream's clock between logins; clientOf are the settings that it was made for.
 	client   upstream.Client
@@ -138,7 +139,7 @@ func (l *locked) evictIfIdle(now Reading) {
 	}
 	l.evicted = true
 	l.served.Store(nil)
-	l.issuer.schedule.remove(l.worker)
+	l.issuer.turns.Remove(l.worker)
 	if l.state.Known == known && (l.lastRead.Load() > 0 || l.logins.Load() > 0) {
 		l.issuer.tallies.Store(l.name, l.tally)
 	}
@@ -307,15 +308,14 @@ func (w *worker) clientFor(a *Account) (client upstream.Client, err error) {
 
 // replan tells the scheduler when to look at the account.
 func (l *locked) replan(env Env) {
-	s := l.issuer.schedule
 	if l.state.Work == nil && l.turn != nil {
-		s.giveBack(l.turn)
+		l.issuer.turns.GiveBack(l.turn)
 		l.turn = nil
 	}
 	if p, ok := l.state.rotationPlan(env.Reading); ok {
-		s.set(l.worker, l.state.Account.host(), p, env.Wall)
+		l.issuer.turns.Set(l.worker, l.state.Account.host(), p, env.Wall)
 	} else {
-		s.remove(l.worker)
+		l.issuer.turns.Remove(l.worker)
 	}
 }
 
