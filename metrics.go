@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"vault-plugin-secrets-mastersindia/backend/counters"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
@@ -93,7 +94,7 @@ func (s scrape) Collect(out chan<- prometheus.Metric) {
 			counter(logins, n, config, result)
 		}
 		for reason, n := range fromZero(c.Rotations, rotationReasons()) {
-			counter(rotations, n, config, string(reason))
+			counter(rotations, n, config, reason)
 		}
 	}
 	for config, at := range s.summary.ExpiresAt {
@@ -111,18 +112,18 @@ func (s scrape) Collect(out chan<- prometheus.Metric) {
 // results are what both reads and logins can come to.
 func results() []string {
 	return []string{
-		issuer.ResultOK, issuer.ResultError, string(upstream.Rejected), string(upstream.Invalid), string(upstream.Throttled),
+		counters.OK, issuer.ResultError, string(upstream.Rejected), string(upstream.Invalid), string(upstream.Throttled),
 		string(upstream.Unavailable), string(upstream.Malformed), string(issuer.Blocked),
 	}
 }
 
-func rotationReasons() []issuer.Reason {
-	return []issuer.Reason{issuer.ReasonRotation, issuer.ReasonForced, issuer.ReasonRejected}
+func rotationReasons() []string {
+	return []string{string(issuer.ReasonRotation), string(issuer.ReasonForced), string(issuer.ReasonRejected)}
 }
 
 // fromZero adds a zero for each key that was not counted.
-func fromZero[K comparable](counts map[K]int64, keys []K) map[K]int64 {
-	all := make(map[K]int64, len(keys))
+func fromZero(counts map[string]int64, keys []string) map[string]int64 {
+	all := make(map[string]int64, len(keys))
 	for _, key := range keys {
 		all[key] = 0
 	}

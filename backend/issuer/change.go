@@ -128,12 +128,12 @@ func (i *Issuer) Remove(ctx context.Context, name string) error {
 	err := w.applyAndSave(ctx, Removed{})
 	w.do(func(l *locked) {
 		if l.state.Known == absent {
-			w.reset()
+			w.Reset()
 			w.counter.Store(nil)
 		}
 	})
 	i.tallies.Delete(name)
-	i.counters.forget(name)
+	i.counters.Forget(name)
 	return err
 }
 

@@ -22,6 +22,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"vault-plugin-secrets-mastersindia/backend/counters"
 	"vault-plugin-secrets-mastersindia/backend/turns"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
@@ -66,12 +67,12 @@ type Issuer struct {
 
 	workers  sync.Map // account name → *worker
 	unsent   sync.Map // account name → *worker, of those with something in the outbox
-	tallies  sync.Map // account name → *tally, of accounts that were evicted
+	tallies  sync.Map // account name → *counters.Tally, of accounts that were evicted
 	turns    *turns.Queue[*worker]
 	outbox   outbox
 	sweeping atomic.Bool
 
-	counters *counters
+	counters *counters.Set
 	waiting  atomic.Int64 // readers
 }
 
@@ -87,7 +88,7 @@ func New(o Options) *Issuer {
 		dial:      o.DialContext,
 		mayLogin:  o.MayLogin,
 		onLogin:   o.OnLogin,
-		counters:  newCounters(),
+		counters:  counters.NewSet(),
 		ctx:       ctx,
 		stop:      stop,
 		turns:     turns.New[*worker](),

@@ -68,7 +68,7 @@ func (i *Issuer) read(ctx context.Context, name, rejected string) (Result, error
 	w := i.acquire(name)
 	defer w.release()
 	r := reader{rejected: rejected, arrived: i.clock()}
-	w.lastRead.Store(r.arrived.Wall.UnixNano()) // a read that fails is a sign of use as well
+	w.LastRead.Store(r.arrived.Wall.UnixNano()) // a read that fails is a sign of use as well
 	a, err := w.await(ctx, &r)
 	w.count(err, a.Now)
 	return a, err

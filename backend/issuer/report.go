@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"vault-plugin-secrets-mastersindia/backend/counters"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
@@ -44,9 +45,9 @@ func (w *worker) reportLogin(e Report) {
 		logger.Info("logged in upstream", "config", w.name, "reason", e.Reason, "token_id", e.Token.ID,
 			"expires_at", e.Token.ExpiresAt.Format(time.RFC3339), "duration", rounded(e.Took))
 	}
-	w.skew.Store(int64(e.Token.skew))
-	w.skewKnown.Store(e.Token.skewKnown)
-	w.countResponse(ResultOK, e)
+	w.Skew.Store(int64(e.Token.skew))
+	w.SkewKnown.Store(e.Token.skewKnown)
+	w.countResponse(counters.OK, e)
 	if e.Err != nil {
 		logger.Warn("the shared token could not be stored: a restart will log in again", "config", w.name, "error", e.Err)
 	}
@@ -86,11 +87,15 @@ func (w *worker) countLogin(result string, reason Reason) (counted bool) {
 		if counted = l.state.Known == known; !counted {
 			return
 		}
-		w.counted().login(result, reason)
-		w.lastLogin.Store(w.issuer.clock().Wall.UnixNano())
-		w.logins.Add(1)
-		if result != ResultOK {
-			w.failures.Add(1)
+		rotation := ""
+		if result == counters.OK && (reason == ReasonRotation || reason == ReasonForced || reason == ReasonRejected) {
+			rotation = string(reason)
+		}
+		w.counted().Login(result, rotation)
+		w.LastLogin.Store(w.issuer.clock().Wall.UnixNano())
+		w.Logins.Add(1)
+		if result != counters.OK {
+			w.Failures.Add(1)
 		}
 	})
 	return counted

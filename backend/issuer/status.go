@@ -65,10 +65,10 @@ func (l *locked) status() Status {
 	env, state := l.env(true), &l.state
 	s := Status{
 		State: state.health(env.Reading), Account: state.Account, Failure: state.Failure, Held: state.Failure.holds(env.Reading),
-		LastRead: env.LastRead, ClockSkew: time.Duration(l.skew.Load()), SkewKnown: l.skewKnown.Load(),
-		Logins: l.logins.Load(), Failures: l.failures.Load(), Read: l.reads.Load(),
+		LastRead: env.LastRead, ClockSkew: time.Duration(l.Skew.Load()), SkewKnown: l.SkewKnown.Load(),
+		Logins: l.Logins.Load(), Failures: l.Failures.Load(), Read: l.Reads.Load(),
 	}
-	if at := l.lastLogin.Load(); at > 0 {
+	if at := l.LastLogin.Load(); at > 0 {
 		s.LastLogin = time.Unix(0, at).UTC()
 	}
 	if state.usable(env.Reading) {

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/backend/counters"
 	"vault-plugin-secrets-mastersindia/backend/turns"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
@@ -27,10 +28,10 @@ type worker struct {
 	name   string
 	issuer *Issuer
 
-	*tally
+	*counters.Tally // outlives the worker
 
-	counter atomic.Pointer[counter] // set once the account is in use
-	served  atomic.Pointer[served]  // what warm reads load; follows from state
+	counter atomic.Pointer[counters.Counter] // set once the account is in use
+	served  atomic.Pointer[served]           // what warm reads load; follows from state
 
 	mu      sync.Mutex
 	guarded locked // see do
@@ -60,34 +61,15 @@ type locked struct {
 	clientOf *Account
 }
 
-// tally is what is counted of an account since this process started. It outlives the worker.
-type tally struct {
-	lastRead  atomic.Int64 // wall clock, nanoseconds
-	reads     atomic.Int64
-	lastLogin atomic.Int64 // the last attempt, whatever became of it
-	logins    atomic.Int64
-	failures  atomic.Int64
-	skew      atomic.Int64 // nanoseconds
-	skewKnown atomic.Bool
-}
-
-// reset forgets all. Readers look at a tally without a lock, so it is not replaced.
-func (t *tally) reset() {
-	for _, n := range []*atomic.Int64{&t.lastRead, &t.reads, &t.lastLogin, &t.logins, &t.failures, &t.skew} {
-		n.Store(0)
-	}
-	t.skewKnown.Store(false)
-}
-
 // acquire returns the account's worker, made where there is none, and keeps it until release.
 func (i *Issuer) acquire(name string) *worker {
 	for {
 		value, ok := i.workers.Load(name)
 		if !ok {
-			made := &worker{name: name, issuer: i, tally: new(tally)}
+			made := &worker{name: name, issuer: i, Tally: new(counters.Tally)}
 			made.guarded = locked{worker: made, changed: make(chan struct{})}
 			if known, ok := i.tallies.Load(name); ok {
-				made.tally = known.(*tally) //nolint:forcetypeassert // the map holds nothing else
+				made.Tally = known.(*counters.Tally) //nolint:forcetypeassert // the map holds nothing else
 			}
 			value, _ = i.workers.LoadOrStore(name, made)
 		}
@@ -127,7 +109,7 @@ func (w *worker) release() {
 // evictIfUnread evicts an idle account that nobody has read or written. Others are evicted by sweep, when they have been idle for
 // a while.
 func (l *locked) evictIfUnread(now Reading) {
-	if l.state.Known != known || l.lastRead.Load() == 0 && !l.written {
+	if l.state.Known != known || l.LastRead.Load() == 0 && !l.written {
 		l.evictIfIdle(now)
 	}
 }
@@ -140,8 +122,8 @@ func (l *locked) evictIfIdle(now Reading) {
 	l.evicted = true
 	l.served.Store(nil)
 	l.issuer.turns.Remove(l.worker)
-	if l.state.Known == known && (l.lastRead.Load() > 0 || l.logins.Load() > 0) {
-		l.issuer.tallies.Store(l.name, l.tally)
+	if l.state.Known == known && (l.LastRead.Load() > 0 || l.Logins.Load() > 0) {
+		l.issuer.tallies.Store(l.name, l.Tally)
 	}
 	l.issuer.workers.CompareAndDelete(l.name, l.worker)
 }
@@ -188,8 +170,8 @@ func (l *locked) apply(event Event, active bool) {
 
 func (w *worker) env(active bool) Env {
 	env := Env{Reading: w.issuer.clock(), Active: active, Chance: rand.Float64()} //nolint:gosec // spreads load, not a secret
-	at := w.lastRead.Load()
-	if now := env.Wall.UnixNano(); at > now && w.lastRead.CompareAndSwap(at, now) {
+	at := w.LastRead.Load()
+	if now := env.Wall.UnixNano(); at > now && w.LastRead.CompareAndSwap(at, now) {
 		at = now // the clock was set back, and the account must not count as read until that time has come again
 	}
 	if at > 0 {
