@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/counters"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
@@ -113,12 +114,12 @@ func (s scrape) Collect(out chan<- prometheus.Metric) {
 func results() []string {
 	return []string{
 		counters.OK, issuer.ResultError, string(upstream.Rejected), string(upstream.Invalid), string(upstream.Throttled),
-		string(upstream.Unavailable), string(upstream.Malformed), string(issuer.Blocked),
+		string(upstream.Unavailable), string(upstream.Malformed), string(account.Blocked),
 	}
 }
 
 func rotationReasons() []string {
-	return []string{string(issuer.ReasonRotation), string(issuer.ReasonForced), string(issuer.ReasonRejected)}
+	return []string{string(account.ReasonRotation), string(account.ReasonForced), string(account.ReasonRejected)}
 }
 
 // fromZero adds a zero for each key that was not counted.
@@ -134,13 +135,13 @@ func fromZero(counts map[string]int64, keys []string) map[string]int64 {
 // states counts all configs: those that are not in memory are idle.
 func (s scrape) states() map[issuer.AccountState]int {
 	counts := map[issuer.AccountState]int{
-		issuer.StateIdle: 0, issuer.StateReady: 0, issuer.StateBackingOff: 0, issuer.StateRejected: 0, issuer.StatePaused: 0,
+		account.StateIdle: 0, account.StateReady: 0, account.StateBackingOff: 0, account.StateRejected: 0, account.StatePaused: 0,
 	}
 	known := 0
 	for state, n := range s.summary.States {
 		counts[state] += n
 		known += n
 	}
-	counts[issuer.StateIdle] += max(s.stored-known, 0)
+	counts[account.StateIdle] += max(s.stored-known, 0)
 	return counts
 }

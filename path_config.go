@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
@@ -226,7 +227,7 @@ func (b *backend) setGeneration(old, next *config) {
 
 func sameLogin(a, b *config) bool {
 	one, other := a.account("").Upstream, b.account("").Upstream
-	return issuer.SameLogin(&one, &other)
+	return account.SameLogin(&one, &other)
 }
 
 // wantsVerification reports whether a write logs in before it stores: one that creates a config, or changes what a login sends

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 	"vault-plugin-secrets-mastersindia/backend/stored"
 )
@@ -67,8 +68,8 @@ func (s *storage) Account(ctx context.Context, name string) (*issuer.Account, er
 }
 
 // Load implements issuer.Store.
-func (s *storage) Load(ctx context.Context, account string) (*issuer.Record, error) {
-	return stored.Get(ctx, s.view, tokenPrefix+account, func(r *issuer.Record) int { return r.Schema }, issuer.SchemaVersion)
+func (s *storage) Load(ctx context.Context, name string) (*issuer.Record, error) {
+	return stored.Get(ctx, s.view, tokenPrefix+name, func(r *issuer.Record) int { return r.Schema }, account.SchemaVersion)
 }
 
 // Save implements issuer.Store.

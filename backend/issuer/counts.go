@@ -77,18 +77,18 @@ func (i *Issuer) forgetGone(name string) {
 // addTo adds the account to a summary of those that have a counter of their own, and of all others.
 func (l *locked) addTo(s *Summary, own map[string]*counters.Counter, now Reading) {
 	state := &l.state
-	if state.Known != known {
+	if !state.IsKnown() {
 		return
 	}
-	s.States[state.health(now)]++
+	s.States[state.Health(now)]++
 	name := l.name
 	if _, counted := own[name]; !counted {
 		name = counters.Others
 	}
-	if name != counters.Others && state.usable(now) {
+	if name != counters.Others && state.Usable(now) {
 		s.ExpiresAt[name] = state.Current.ExpiresAt
 	}
-	if state.Failure.refused() {
+	if state.Failure.Refused() {
 		s.Open[name]++
 	}
 }
@@ -120,7 +120,7 @@ func (w *worker) count(err error, now Reading) {
 		return
 	}
 	w.do(func(l *locked) {
-		if l.state.Known == known {
+		if l.state.IsKnown() {
 			w.counted().Read(readResult(err))
 		}
 	})

@@ -1,14 +1,11 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package issuer keeps one shared upstream token an account: it decides when to log in, whom to serve with what, and what to
-// remember.
+// Package issuer keeps one shared upstream token an account. What becomes of an account is decided by package account. A worker,
+// one an account, performs what that asks for: it reads and writes storage, logs in, and wakes the callers that wait. A token that
+// is fresh is served from memory, without a lock: see ReadWarm.
 //
-// All that is decided is decided by State.Apply, which is pure: see state.go, event.go and apply.go. A worker, one an account,
-// performs what that asks for: it reads and writes storage, logs in, and wakes the callers that wait. A token that is fresh is
-// served from memory, without a lock: see serve.go.
-//
-// Two locks, in the order in which they are taken, and neither held over I/O: worker.mu, and that of the scheduler or the outbox.
+// Two locks, in the order in which they are taken, and neither held over I/O: the worker's, and that of the turns or the outbox.
 package issuer
 
 import (
@@ -22,6 +19,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/counters"
 	"vault-plugin-secrets-mastersindia/backend/turns"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
@@ -98,7 +96,7 @@ func New(o Options) *Issuer {
 		i.outbox.ledger = noLedger{}
 	}
 	if i.clock == nil {
-		i.clock = SystemClock()
+		i.clock = account.SystemClock()
 	}
 	if i.logger == nil {
 		i.logger = hclog.NewNullLogger()

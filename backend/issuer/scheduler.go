@@ -8,6 +8,7 @@ import (
 	"errors"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/stored"
 	"vault-plugin-secrets-mastersindia/backend/turns"
 )
@@ -55,8 +56,8 @@ func (w *worker) takeTurn(t *turns.Turn) {
 			return
 		}
 		l.turn = t
-		wants := l.state.Known == known && l.state.inUse(w.env(true))
-		l.apply(Due{}, true)
+		wants := l.state.IsKnown() && l.state.InUse(w.env(true))
+		l.apply(account.Due{}, true)
 		if !wants || l.state.Work == nil && w.issuer.turns.IsDue(w, w.issuer.clock().Wall) {
 			w.issuer.turns.Remove(w) // until it is read, or the next sweep
 		}
@@ -122,7 +123,7 @@ func (i *Issuer) restoreAll(ctx context.Context, names []string) (left []string)
 func (i *Issuer) restoreOne(ctx context.Context, name string) error {
 	w := i.acquire(name)
 	defer w.release()
-	return w.ready(ctx, func(l *locked) { l.apply(Want{AtStart: true}, true) })
+	return w.ready(ctx, func(l *locked) { l.apply(account.Want{AtStart: true}, true) })
 }
 
 // idleAfter is how long an account without a usable token stays in memory after it was last read.
@@ -150,11 +151,11 @@ func (i *Issuer) Sweep() {
 func (w *worker) sweep(active bool) {
 	w.do(func(l *locked) {
 		env := w.env(active)
-		if l.state.Known != known || !readSince(env, env.Wall.Add(-idleAfter)) {
+		if !l.state.IsKnown() || !account.ReadSince(env, env.Wall.Add(-idleAfter)) {
 			l.evictIfIdle(env.Reading)
 		}
 		if !l.evicted {
-			l.apply(Sweep{}, active)
+			l.apply(account.Sweep{}, active)
 		}
 	})
 	if active {

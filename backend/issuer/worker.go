@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/counters"
 	"vault-plugin-secrets-mastersindia/backend/turns"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
@@ -31,7 +32,7 @@ type worker struct {
 	*counters.Tally // outlives the worker
 
 	counter atomic.Pointer[counters.Counter] // set once the account is in use
-	served  atomic.Pointer[served]           // what warm reads load; follows from state
+	served  atomic.Pointer[account.Served]   // what warm reads load; follows from state
 
 	mu      sync.Mutex
 	guarded locked // see do
@@ -41,11 +42,11 @@ type worker struct {
 type locked struct {
 	*worker
 
-	state State
+	state account.State
 	// changed is closed, and replaced, when callers that wait should ask again.
 	changed chan struct{}
 	// reports are to be logged and counted when the lock is not held any more.
-	reports []Effect
+	reports []account.Effect
 	// callers are those that hold on to the worker.
 	callers int
 	evicted bool
@@ -109,20 +110,20 @@ func (w *worker) release() {
 // evictIfUnread evicts an idle account that nobody has read or written. Others are evicted by sweep, when they have been idle for
 // a while.
 func (l *locked) evictIfUnread(now Reading) {
-	if l.state.Known != known || l.LastRead.Load() == 0 && !l.written {
+	if !l.state.IsKnown() || l.LastRead.Load() == 0 && !l.written {
 		l.evictIfIdle(now)
 	}
 }
 
 // evictIfIdle takes the account out of memory if nothing is lost by it.
 func (l *locked) evictIfIdle(now Reading) {
-	if l.evicted || l.callers > 0 || !l.state.isIdle(now) {
+	if l.evicted || l.callers > 0 || !l.state.IsIdle(now) {
 		return
 	}
 	l.evicted = true
 	l.served.Store(nil)
 	l.issuer.turns.Remove(l.worker)
-	if l.state.Known == known && (l.LastRead.Load() > 0 || l.Logins.Load() > 0) {
+	if l.state.IsKnown() && (l.LastRead.Load() > 0 || l.Logins.Load() > 0) {
 		l.issuer.tallies.Store(l.name, l.Tally)
 	}
 	l.issuer.workers.CompareAndDelete(l.name, l.worker)
@@ -135,7 +136,7 @@ func (w *worker) do(f func(l *locked)) {
 	}
 }
 
-func (w *worker) underLock(f func(l *locked)) (reports []Effect) {
+func (w *worker) underLock(f func(l *locked)) (reports []account.Effect) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f(&w.guarded)
@@ -144,15 +145,15 @@ func (w *worker) underLock(f func(l *locked)) (reports []Effect) {
 }
 
 // apply is locked.apply for a caller that has nothing else to do with the account.
-func (w *worker) apply(event Event, active bool) {
+func (w *worker) apply(event account.Event, active bool) {
 	w.do(func(l *locked) { l.apply(event, active) })
 }
 
 // apply has something happen to the account, and begins what follows. active says that this node may log in and write.
-func (l *locked) apply(event Event, active bool) {
+func (l *locked) apply(event account.Event, active bool) {
 	env := l.env(active)
 	owed := len(l.state.Outbox)
-	var effects []Effect
+	var effects []account.Effect
 	l.state, effects = l.state.Apply(env, event)
 	for _, effect := range effects {
 		l.perform(effect)
@@ -168,8 +169,8 @@ func (l *locked) apply(event Event, active bool) {
 	l.evictIfUnread(env.Reading)
 }
 
-func (w *worker) env(active bool) Env {
-	env := Env{Reading: w.issuer.clock(), Active: active, Chance: rand.Float64()} //nolint:gosec // spreads load, not a secret
+func (w *worker) env(active bool) account.Env {
+	env := account.Env{Reading: w.issuer.clock(), Active: active, Chance: rand.Float64()} //nolint:gosec // spreads load, not a secret
 	at := w.LastRead.Load()
 	if now := env.Wall.UnixNano(); at > now && w.LastRead.CompareAndSwap(at, now) {
 		at = now // the clock was set back, and the account must not count as read until that time has come again
@@ -181,17 +182,17 @@ func (w *worker) env(active bool) Env {
 }
 
 // perform begins an effect.
-func (l *locked) perform(effect Effect) {
+func (l *locked) perform(effect account.Effect) {
 	w, i := l.worker, l.issuer
 	switch e := effect.(type) {
-	case LoadAccount:
+	case account.LoadAccount:
 		i.goWork(func() {
 			result := i.load(w.name, e.ID)
 			w.apply(result, w.owesAfter(result) && i.mayLogin() == nil)
 		})
-	case SaveRecord:
-		i.goWork(func() { w.apply(Saved{Version: e.Version, Err: i.put(w.name, e.Record)}, true) })
-	case Login:
+	case account.SaveRecord:
+		i.goWork(func() { w.apply(account.Saved{Version: e.Version, Err: i.put(w.name, e.Record)}, true) })
+	case account.Login:
 		ctx, cancel := context.WithCancel(i.ctx)
 		l.cancel = cancel
 		i.goWork(func() {
@@ -200,41 +201,41 @@ func (l *locked) perform(effect Effect) {
 				w.apply(event, true)
 			}
 		})
-	case CancelLogin:
+	case account.CancelLogin:
 		if l.cancel != nil {
 			l.cancel()
 		}
-	case TellLedger:
+	case account.TellLedger:
 		i.outbox.add(w)
-	case Wake:
+	case account.Wake:
 		close(l.changed)
 		l.changed = make(chan struct{})
-	case Report, ReportUnfinished:
+	case account.Report, account.ReportUnfinished:
 		l.reports = append(l.reports, effect)
 	}
 }
 
 // load reads settings and record.
-func (i *Issuer) load(name string, id uint64) Loaded {
+func (i *Issuer) load(name string, id uint64) account.Loaded {
 	ctx, cancel := context.WithTimeout(i.ctx, loadTimeout)
 	defer cancel()
-	account, err := i.source.Account(ctx, name)
+	settings, err := i.source.Account(ctx, name)
 	if err != nil && !errors.Is(err, ErrNoAccount) {
-		return Loaded{ID: id, Err: err}
+		return account.Loaded{ID: id, Err: err}
 	}
 	record, err := i.store.Load(ctx, name)
 	if err != nil {
-		return Loaded{ID: id, Err: err}
+		return account.Loaded{ID: id, Err: err}
 	}
-	return Loaded{ID: id, Account: account, Record: record}
+	return account.Loaded{ID: id, Account: settings, Record: record}
 }
 
 // owesAfter reports whether storage or the ledger are to be told of something once the account was loaded. Mostly they are not,
 // and then the host, which is another process, need not be asked whether this node may.
-func (w *worker) owesAfter(e Loaded) bool {
+func (w *worker) owesAfter(e account.Loaded) bool {
 	s, _ := w.look()
 	next, _ := s.Apply(w.env(false), e)
-	return next.Urgent > next.Saved || len(next.Outbox) > 0
+	return next.Owes()
 }
 
 // put writes a record, or deletes it. It returns when storage has responded, however long that takes: a write that was given up
@@ -248,19 +249,19 @@ func (i *Issuer) put(name string, r *Record) error {
 }
 
 // login sends the credentials once. This node may do that: storage has just taken the note that it begins.
-func (w *worker) login(ctx context.Context, e Login) (event Event) {
+func (w *worker) login(ctx context.Context, e account.Login) (event account.Event) {
 	work := e.Work
 	defer func() {
 		if p := recover(); p != nil {
 			// The value of a panic may hold anything; its type and the stack are enough to fix it.
 			w.issuer.logger.Error("a login ended in a panic: please report this", "config", w.name,
 				"panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-			event = LoginEnded{Work: work.ID, Err: errPanic}
+			event = account.LoginEnded{Work: work.ID, Err: errPanic}
 		}
 	}()
 	client, err := w.clientFor(work.Account)
 	if err != nil {
-		return NotStarted{Work: work.ID, Err: fmt.Errorf("the stored settings cannot be used: %w", err)}
+		return account.NotStarted{Work: work.ID, Err: fmt.Errorf("the stored settings cannot be used: %w", err)}
 	}
 	began := w.issuer.clock()
 	grant, err := client.Login(ctx, e.Redact...)
@@ -269,9 +270,9 @@ func (w *worker) login(ctx context.Context, e Login) (event Event) {
 	}
 	took := w.issuer.clock().Elapsed - began.Elapsed
 	if err != nil {
-		return LoginEnded{Work: work.ID, Err: err, Took: took}
+		return account.LoginEnded{Work: work.ID, Err: err, Took: took}
 	}
-	return LoginEnded{Work: work.ID, Token: newToken(grant, began, work.Account.Generation, work.Reason), Took: took}
+	return account.LoginEnded{Work: work.ID, Token: account.NewToken(grant, began, work.Account.Generation, work.Reason), Took: took}
 }
 
 // clientFor returns the account's client, made when it is first needed.
@@ -289,16 +290,34 @@ func (w *worker) clientFor(a *Account) (client upstream.Client, err error) {
 }
 
 // replan tells the scheduler when to look at the account.
-func (l *locked) replan(env Env) {
+func (l *locked) replan(env account.Env) {
 	if l.state.Work == nil && l.turn != nil {
 		l.issuer.turns.GiveBack(l.turn)
 		l.turn = nil
 	}
-	if p, ok := l.state.rotationPlan(env.Reading); ok {
-		l.issuer.turns.Set(l.worker, l.state.Account.host(), p, env.Wall)
+	if p, ok := l.state.RotationPlan(env.Reading); ok {
+		l.issuer.turns.Set(l.worker, l.state.Account.Host(), p, env.Wall)
 	} else {
 		l.issuer.turns.Remove(l.worker)
 	}
+}
+
+// publish makes what warm reads load follow from the state.
+func (l *locked) publish() {
+	s := &l.state
+	if s.IsKnown() && (s.Usable(l.issuer.clock()) || s.Failure.Refused()) {
+		l.counted()
+	}
+	l.served.Store(s.Served(l.served.Load()))
+}
+
+// result is what a reader gets now who can be given the current token.
+func (l *locked) result(now Reading) Result {
+	s := l.served.Load()
+	if s.Fresh(now) {
+		return s.Result(now)
+	}
+	return s.Overdue(now, l.state.Failure.Left(now))
 }
 
 // wait returns when something has changed, the time is over, or the caller is gone. A zero wait has no bound.
@@ -325,7 +344,7 @@ func (w *worker) wait(ctx context.Context, changed <-chan struct{}, bound time.D
 func (w *worker) ready(ctx context.Context, f func(l *locked)) error {
 	missing := false
 	err := w.loaded(ctx, func(l *locked) {
-		if missing = l.state.Known == absent; !missing {
+		if missing = l.state.IsAbsent(); !missing {
 			f(l)
 		}
 	})
@@ -349,12 +368,12 @@ func (w *worker) loaded(ctx context.Context, f func(l *locked)) error {
 			switch {
 			case w.issuer.ctx.Err() != nil:
 				err = ErrStopped
-			case s.Known == known || news && s.LoadErr == nil && s.Known == absent:
+			case s.IsKnown() || news && s.LoadErr == nil && s.IsAbsent():
 				f(l)
 			case news && s.LoadErr != nil:
 				err = s.LoadErr
 			default:
-				l.apply(Want{}, true)
+				l.apply(account.Want{}, true)
 				changed = l.changed
 			}
 		})
@@ -384,7 +403,7 @@ func (w *worker) saved(ctx context.Context, version uint64) error {
 }
 
 // look returns the state, and what is closed when it has changed.
-func (w *worker) look() (s State, changed <-chan struct{}) {
+func (w *worker) look() (s account.State, changed <-chan struct{}) {
 	w.do(func(l *locked) { s, changed = l.state, l.changed })
 	return s, changed
 }

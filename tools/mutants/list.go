@@ -17,8 +17,8 @@ func mutants() []mutant {
 		{"new settings leave the token in use", "settings.go", "\tt.supersedeCurrent()\n\tif target", "\tif target"},
 		{"an invalidation is not heeded", "settings.go", "t.Known = stale", "t.Known = known"},
 		{"a load that was overtaken counts", "settings.go", "if e.ID != t.Loading {", "if false {"},
-		{"a paused account is served", "state.go", "s.Known == known && !s.Account.Paused && s.usable(now)", "s.Known == known && s.usable(now)"},
-		{"a login begins beside another", "login.go", "if t.Work == nil && t.mayLogin(", "if t.mayLogin("},
+		{"a paused account is served", "state.go", "s.Known == known && !s.Account.Paused && s.Usable(now)", "s.Known == known && s.Usable(now)"},
+		{"a login begins beside another", "login.go", "if t.Work == nil && t.MayLogin(", "if t.MayLogin("},
 		{"the result of a login that was given up counts", "login.go", "w == nil || w.ID != e.Work || w.Step", "w == nil || w.Step"},
 		{"a login is sent that could not be noted", "apply.go", "w.Step == noting && e.Err != nil:", "w.Step == noting && e.Err != nil && false:"},
 		{"the record says nothing of a login in flight", "record.go", "\tif s.Work != nil {\n\t\tr.Attempt", "\tif false {\n\t\tr.Attempt"},
@@ -26,7 +26,7 @@ func mutants() []mutant {
 		{"holds are not heeded", "may_login.go", "if err := s.holdError(env); err != nil {", "if err := s.holdError(env); false {"},
 		{
 			"a verification does not ask for the account's hold", "may_login.go",
-			"if s.Known == known && s.Failure.holds(env.Reading) &&", "if false &&",
+			"if s.Known == known && s.Failure.Holds(env.Reading) &&", "if false &&",
 		},
 		{"new settings close the circuit breaker", "settings.go", "if !t.Failure.concerns(a) {\n", "if true {\n"},
 		{"Retry-After is not heeded", "failure.go", "case retryAfter > 0:", "case retryAfter > 2*longestThrottle:"},
@@ -50,7 +50,7 @@ func mutants() []mutant {
 		{"a write that failed is not made again", "apply.go", "\tif t.Version > t.Saved {\n\t\tt.changed()", "\tif false {\n\t\tt.changed()"},
 		{"the outbox loses what was not told", "apply.go", "return slices.Contains(e.Entries, o) }", "return true }"},
 		{"the record has no outbox", "record.go", "range s.Outbox {", "range s.Outbox[:0] {"},
-		{"a reader does not cause the rotation that is due", "read.go", "return s.canServe(env.Reading) && s.Work == nil &&", "return false &&"},
-		{"a reader whose settings became stale waits for nothing", "read.go", "return s.Loading == 0 && !isAnswered", "return s.Loading == 0 && !isAnswered && s.Loads == r.loads"},
+		{"a reader does not cause the rotation that is due", "verdict.go", "return s.CanServe(env.Reading) && s.Work == nil &&", "return false &&"},
+		{"a reader whose settings became stale waits for nothing", "verdict.go", "return s.Loading == 0 && !isAnswered", "return s.Loading == 0 && !isAnswered && s.Loads == r.Loads"},
 	}
 }

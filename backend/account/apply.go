@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"slices"
@@ -65,7 +65,7 @@ func (e Saved) apply(t *transition) {
 		t.startFailed(e.Err)
 	case w.Step == noting:
 		t.advance(loggingIn)
-		t.emit(Login{Work: t.Work, Redact: t.secrets()})
+		t.emit(Login{Work: t.Work, Redact: t.Secrets()})
 	case w.Step == storing:
 		t.finish(e.Err)
 	}
@@ -102,7 +102,7 @@ func (e Told) apply(t *transition) {
 	t.Outbox = slices.DeleteFunc(slices.Clone(t.Outbox), func(o OutboxEntry) bool { return slices.Contains(e.Entries, o) })
 	switch {
 	case len(t.Outbox) == before:
-	case t.usable(t.env.Reading):
+	case t.Usable(t.env.Reading):
 		t.changedLazily() // the next write is not far
 	default:
 		t.changed()

@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"errors"
@@ -48,8 +48,8 @@ type Failure struct {
 	err error
 }
 
-// left is what is left of the hold, by whichever clock gives less.
-func (f *Failure) left(now Reading) time.Duration {
+// Left is what is left of the hold, by whichever clock gives less.
+func (f *Failure) Left(now Reading) time.Duration {
 	if f == nil {
 		return 0
 	}
@@ -62,8 +62,8 @@ func (f *Failure) age(now Reading) time.Duration {
 	return max(now.Wall.Sub(f.At), now.Elapsed-f.elapsed)
 }
 
-// holds reports whether no login may be made yet.
-func (f *Failure) holds(now Reading) bool { return f.left(now) > 0 }
+// Holds reports whether no login may be made yet.
+func (f *Failure) Holds(now Reading) bool { return f.Left(now) > 0 }
 
 // anchored is a failure that was read from storage, on the clocks of this process. One that lies in the future by more than its
 // hold was recorded by a clock that has been corrected since: how much of its hold is left is not known, so it counts as over.
@@ -77,9 +77,9 @@ func (f *Failure) anchored(now Reading) *Failure {
 	return f
 }
 
-// refused reports whether the circuit breaker is open: trying again with the same credentials may lock the account, and a request
+// Refused reports whether the circuit breaker is open: trying again with the same credentials may lock the account, and a request
 // that the upstream calls malformed will not get better.
-func (f *Failure) refused() bool {
+func (f *Failure) Refused() bool {
 	return f != nil && (f.Kind == upstream.Rejected || f.Kind == upstream.Invalid)
 }
 
@@ -119,10 +119,10 @@ func newFailure(err error, before *Failure, env Env, a *Account, life time.Durat
 	if before != nil {
 		f.Consecutive = before.Consecutive + 1
 	}
-	if before.refused() && !f.refused() {
+	if before.Refused() && !f.Refused() {
 		f.Kind, f.Cause, f.Message, f.credentials = before.Kind, before.Cause, before.Message, before.credentials
 	}
-	if before != nil && before.refused() == f.refused() {
+	if before != nil && before.Refused() == f.Refused() {
 		f.Step = max(before.Step, 1) + 1
 	}
 	f.NextAttempt = env.Wall.Add(holdLength(f, min(retryAfter, longestThrottle), life, env.Chance))
@@ -132,7 +132,7 @@ func newFailure(err error, before *Failure, env Env, a *Account, life time.Durat
 // holdLength is how long no login is tried after a failure.
 func holdLength(f *Failure, retryAfter, life time.Duration, chance float64) time.Duration {
 	switch {
-	case f.refused():
+	case f.Refused():
 		return max(probeAfter(f.Step), retryAfter)
 	case retryAfter > 0:
 		return retryAfter
@@ -168,7 +168,7 @@ func backoff(step int, life time.Duration) time.Duration {
 // blocked is the failure that follows when a login could not begin. A hold that is still running stays as it is: the upstream has
 // said nothing that would change it.
 func (f *Failure) blocked(err error, env Env, a *Account) *Failure {
-	if f.holds(env.Reading) {
+	if f.Holds(env.Reading) {
 		return f
 	}
 	next := &Failure{
@@ -176,7 +176,7 @@ func (f *Failure) blocked(err error, env Env, a *Account) *Failure {
 		Step: 1, elapsed: env.Elapsed, credentials: credentialsOf(&a.Upstream), err: err,
 	}
 	switch {
-	case f.refused():
+	case f.Refused():
 		// The circuit breaker stays open. Its probe comes again when the login can begin.
 		kept := *f
 		kept.At, kept.elapsed = env.Wall, env.Elapsed
@@ -194,14 +194,14 @@ func (f *Failure) blocked(err error, env Env, a *Account) *Failure {
 // afterForced is the failure that a forced login leaves which was made while before still held. Trying by hand must not push the
 // engine's own next attempt away, nor bring it nearer than what the upstream has just asked for.
 func (f *Failure) afterForced(before *Failure, env Env) *Failure {
-	if !before.holds(env.Reading) {
+	if !before.Holds(env.Reading) {
 		return f
 	}
 	kept := *f
 	switch {
-	case before.refused() && f.refused():
+	case before.Refused() && f.Refused():
 		kept.Step, kept.NextAttempt = before.Step, later(before.NextAttempt, throttleEnd(f))
-	case f.refused(): // an outage's hold would have the refused credentials sent again within a minute
+	case f.Refused(): // an outage's hold would have the refused credentials sent again within a minute
 	case f.Kind == upstream.Throttled && before.Kind != upstream.Throttled:
 		kept.NextAttempt = later(before.NextAttempt, f.NextAttempt)
 	default:

@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"slices"
@@ -24,7 +24,7 @@ func (e Want) apply(t *transition) {
 	case t.Known != known:
 		t.load()
 	case e.AtStart && t.Logins == 0:
-		t.Restored = t.usable(t.env.Reading)
+		t.Restored = t.Usable(t.env.Reading)
 	}
 }
 
@@ -182,7 +182,7 @@ func (t *transition) adoptOther(a *Account) {
 		t.Failure = nil
 	}
 	// A verification that failed since counts as a login does.
-	if f := t.failedVerification(a); t.Failure == nil && f.refused() || f.left(t.env.Reading) > t.Failure.left(t.env.Reading) {
+	if f := t.failedVerification(a); t.Failure == nil && f.Refused() || f.Left(t.env.Reading) > t.Failure.Left(t.env.Reading) {
 		t.Failure = f
 	}
 	t.Generation = a.Generation
@@ -205,7 +205,7 @@ func (Removed) apply(t *transition) { t.settingsGone(false) }
 // record.
 func (t *transition) settingsGone(stored bool) {
 	t.cancelWork() // may have brought a failure
-	if t.Failure.refused() && t.Account != nil {
+	if t.Failure.Refused() && t.Account != nil {
 		// Deleting a config and writing it again is no way around an open circuit breaker.
 		t.remember(t.Account, t.Failure)
 	}
@@ -243,7 +243,7 @@ func (t *transition) remember(a *Account, f *Failure) {
 
 // apply begins a login with settings that are not stored yet.
 func (e Verify) apply(t *transition) {
-	if t.Work == nil && (t.Known == known || t.Known == absent) && t.mayLogin(t.env, ReasonVerification, e.Account) == nil {
+	if t.Work == nil && (t.Known == known || t.Known == absent) && t.MayLogin(t.env, ReasonVerification, e.Account) == nil {
 		t.start(ReasonVerification, e.Account)
 	}
 }
@@ -251,7 +251,7 @@ func (e Verify) apply(t *transition) {
 // verified looks at what a verification brought. A token waits until the settings are stored: see Written.
 func (t *transition) verified(w *Work, e LoginEnded) {
 	token, err := e.Token, e.Err
-	if err == nil && !token.clamp(w.Account.Upstream.MaxTokenTTL).usable(t.env.Reading) {
+	if err == nil && !token.clamp(w.Account.Upstream.MaxTokenTTL).Usable(t.env.Reading) {
 		err = errExpiredOnArrival
 	}
 	if err == nil {
@@ -262,7 +262,7 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 		t.emit(Wake{})
 		return
 	}
-	before, isProbe := t.failedVerification(w.Account), t.Failure.refused() && t.Failure.concerns(w.Account)
+	before, isProbe := t.failedVerification(w.Account), t.Failure.Refused() && t.Failure.concerns(w.Account)
 	if isProbe {
 		before = t.Failure
 	}
