@@ -73,13 +73,13 @@ func (s *storage) Load(ctx context.Context, name string) (*issuer.Record, error)
 }
 
 // Save implements issuer.Store.
-func (s *storage) Save(ctx context.Context, account string, record *issuer.Record) error {
-	return stored.Put(ctx, s.view, tokenPrefix+account, record)
+func (s *storage) Save(ctx context.Context, name string, record *issuer.Record) error {
+	return stored.Put(ctx, s.view, tokenPrefix+name, record)
 }
 
 // Delete implements issuer.Store.
-func (s *storage) Delete(ctx context.Context, account string) error {
-	return stored.Delete(ctx, s.view, tokenPrefix+account)
+func (s *storage) Delete(ctx context.Context, name string) error {
+	return stored.Delete(ctx, s.view, tokenPrefix+name)
 }
 
 // List implements issuer.Store.

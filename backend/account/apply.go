@@ -64,17 +64,17 @@ func (e Saved) apply(t *transition) {
 	case w.Step == noting && e.Err != nil:
 		t.startFailed(e.Err)
 	case w.Step == noting:
-		t.advance(loggingIn)
+		t.changeWork(func(w *Work) { w.Step = loggingIn })
 		t.emit(Login{Work: t.Work, Redact: t.Secrets()})
 	case w.Step == storing:
 		t.finish(e.Err)
 	}
 }
 
-// advance brings the work in flight to another step.
-func (t *transition) advance(s step) {
+// changeWork puts another version of the work in flight in its place.
+func (t *transition) changeWork(change func(w *Work)) {
 	w := *t.Work
-	w.Step = s
+	change(&w)
 	t.Work = &w
 }
 
@@ -131,25 +131,21 @@ func (t *transition) tell(token *Token, keep time.Duration) {
 
 // correctClock corrects the tokens' times where the wall clock was set back since they were issued.
 func (t *transition) correctClock() {
-	if t.Current != nil {
-		if right, wrong := t.Current.corrected(t.env.Reading); wrong {
-			t.Current = right
-			t.changed()
-			t.Corrected = t.Version
-		}
+	if right, wrong := t.Current.corrected(t.env.Reading); wrong {
+		t.changed()
+		t.Current, t.Corrected = right, t.Version
 	}
-	if w := t.Work; w != nil && w.Token != nil {
-		if right, wrong := w.Token.corrected(t.env.Reading); wrong {
-			next := *w
-			next.Token, t.Work = right, &next
+	if t.Work != nil {
+		if right, wrong := t.Work.Token.corrected(t.env.Reading); wrong {
 			t.changed()
+			t.changeWork(func(w *Work) { w.Token = right })
 		}
 	}
 	for n, token := range t.Superseded {
 		if right, wrong := token.corrected(t.env.Reading); wrong {
+			t.changed()
 			t.Superseded = slices.Clone(t.Superseded)
 			t.Superseded[n] = right
-			t.changed()
 		}
 	}
 }

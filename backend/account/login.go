@@ -149,18 +149,17 @@ func (e LoginEnded) apply(t *transition) {
 		t.verified(w, e)
 		return
 	}
-	t.advance(storing)
-	ended := *t.Work
-	ended.Took = e.Took
-	if token, err := t.judge(e.Token, e.Err, w.Account); err != nil {
-		ended.Err, ended.Failure = err, t.failureAfter(w, err)
+	token, err := t.judge(e.Token, e.Err, w.Account)
+	var failure *Failure
+	if err != nil {
+		failure = t.failureAfter(w, err)
 	} else {
-		ended.Token = token
 		t.tell(token, w.Account.LedgerRetention)
 	}
 	t.changed()
-	ended.Version = t.Version
-	t.Work = &ended
+	t.changeWork(func(w *Work) {
+		w.Step, w.Version, w.Took, w.Token, w.Err, w.Failure = storing, t.Version, e.Took, token, err, failure
+	})
 }
 
 // finish ends a login whose result storage has taken, or refused: that changes nothing for those who wait.

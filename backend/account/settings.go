@@ -126,12 +126,12 @@ func (t *transition) storeVerified(e Written, verification *Work) {
 	t.cancelWork()
 	t.tell(token, e.Account.LedgerRetention)
 	t.start(ReasonVerification, e.Account)
-	work := *t.Work
-	work.Step, work.Token = storing, token
-	if verification.verifies() {
-		work.Began, work.Took = verification.Began, verification.Took
-	}
-	t.Work = &work
+	t.changeWork(func(w *Work) {
+		w.Step, w.Token = storing, token
+		if verification.verifies() {
+			w.Began, w.Took = verification.Began, verification.Took
+		}
+	})
 }
 
 // adopt is the one place that decides what new settings mean for token, login, hold and failure: for a write here, a write on
@@ -159,13 +159,11 @@ func (t *transition) adoptInFlight() {
 	if t.Work == nil || t.Work.verifies() || t.Work.Account == t.Account {
 		return
 	}
-	w := *t.Work
-	w.Account = t.Account
-	if clamped := w.Token.clamp(t.Account.Upstream.MaxTokenTTL); clamped != w.Token {
-		w.Token = clamped
+	clamped := t.Work.Token.clamp(t.Account.Upstream.MaxTokenTTL)
+	if clamped != t.Work.Token {
 		t.changed()
 	}
-	t.Work = &w
+	t.changeWork(func(w *Work) { w.Account, w.Token = t.Account, clamped })
 }
 
 // adoptOther takes over settings that log in otherwise than before.
@@ -255,10 +253,8 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 		err = errExpiredOnArrival
 	}
 	if err == nil {
-		t.advance(committing)
-		done := *t.Work
-		done.Token, done.Took = t.asFirstTold(token).clamp(w.Account.Upstream.MaxTokenTTL), e.Took
-		t.Work = &done
+		token = t.asFirstTold(token).clamp(w.Account.Upstream.MaxTokenTTL)
+		t.changeWork(func(w *Work) { w.Step, w.Token, w.Took = committing, token, e.Took })
 		t.emit(Wake{})
 		return
 	}

@@ -37,6 +37,11 @@ const (
 	ReasonAfterRevoke  Reason = "after_revoke"
 )
 
+// Rotates reports whether a login for that reason replaces a token that was in use.
+func (r Reason) Rotates() bool {
+	return r == ReasonRotation || r == ReasonForced || r == ReasonRejected
+}
+
 // Outcome is the upstream's response to a revocation.
 type Outcome string
 
@@ -145,6 +150,9 @@ func (t *Token) isFromFuture(now Reading) bool {
 // corrected is the token on a wall clock that was set back since it was issued, and whether that was so: what is stored must not
 // give the next process a longer life. A difference below the margin of every lease does no harm.
 func (t *Token) corrected(now Reading) (*Token, bool) {
+	if t == nil {
+		return nil, false
+	}
 	left := t.Life() - (now.Elapsed - t.elapsed)
 	if t.ExpiresAt.Sub(now.Wall)-left <= Margin {
 		return t, false

@@ -50,10 +50,8 @@ func (s *State) ReadNeeds(env Env, r *Reader) bool {
 	if reason := s.readReason(env.Reading, r.Rejected); reason != "" && s.MayLogin(env, reason, s.Account) == nil {
 		return true
 	}
-	if s.Current != nil {
-		if _, wrong := s.Current.corrected(env.Reading); wrong {
-			return true
-		}
+	if _, wrong := s.Current.corrected(env.Reading); wrong {
+		return true
 	}
 	return s.WantsRotation(env)
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Max bounds the accounts that are counted one by one. All others are counted together, under Others.
@@ -140,6 +141,15 @@ type Tally struct {
 	// Skew is the upstream's clock minus ours, in nanoseconds, as the last login found it.
 	Skew      atomic.Int64
 	SkewKnown atomic.Bool
+}
+
+// Login counts a login that has ended.
+func (t *Tally) Login(at time.Time, ok bool) {
+	t.LastLogin.Store(at.UnixNano())
+	t.Logins.Add(1)
+	if !ok {
+		t.Failures.Add(1)
+	}
 }
 
 // Reset forgets all. Readers look at a tally without a lock, so it is not replaced.

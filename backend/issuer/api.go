@@ -11,6 +11,7 @@ import (
 )
 
 // What callers of an Issuer need of package account.
+
 type (
 	Account      = account.Account
 	AccountState = account.Health
@@ -48,9 +49,9 @@ type Source interface {
 // Store keeps one Record an account, sealed and local to the cluster.
 type Store interface {
 	// Load returns nil without an error where there is no record.
-	Load(ctx context.Context, account string) (*Record, error)
-	Save(ctx context.Context, account string, record *Record) error
-	Delete(ctx context.Context, account string) error
+	Load(ctx context.Context, name string) (*Record, error)
+	Save(ctx context.Context, name string, record *Record) error
+	Delete(ctx context.Context, name string) error
 	// List names the accounts that have a record.
 	List(ctx context.Context) ([]string, error)
 }

@@ -1,9 +1,9 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package issuer keeps one shared upstream token an account. What becomes of an account is decided by package account. A worker,
-// one an account, performs what that asks for: it reads and writes storage, logs in, and wakes the callers that wait. A token that
-// is fresh is served from memory, without a lock: see ReadWarm.
+// Package issuer keeps one shared upstream token an account. Package account decides what becomes of it. A worker, one an
+// account, does what that asks for: it reads and writes storage, logs in, and wakes the callers that wait. A token that is fresh
+// is served from memory, without a lock: see ReadWarm.
 //
 // Two locks, in the order in which they are taken, and neither held over I/O: the worker's, and that of the turns or the outbox.
 package issuer

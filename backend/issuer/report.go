@@ -34,7 +34,7 @@ func (w *worker) reportLogin(e account.Report) {
 		return
 	case e.Failure != nil && (e.Failure.Kind == account.Blocked || !isUpstream(e.Err)):
 		logger.Warn("no login could begin: it will be tried again", "config", w.name, "reason", e.Reason, "error", e.Err)
-		w.countLogin(string(account.Blocked), e.Reason)
+		w.countLogin(string(account.Blocked), e)
 		return
 	case e.Failure != nil:
 		w.reportFailure(e)
@@ -49,7 +49,7 @@ func (w *worker) reportLogin(e account.Report) {
 	skew, known := e.Token.Skew()
 	w.Skew.Store(int64(skew))
 	w.SkewKnown.Store(known)
-	w.countResponse(counters.OK, e)
+	w.countLogin(counters.OK, e)
 	if e.Err != nil {
 		logger.Warn("the shared token could not be stored: a restart will log in again", "config", w.name, "error", e.Err)
 	}
@@ -74,33 +74,26 @@ func (w *worker) reportFailure(e account.Report) {
 	if failed, ok := errors.AsType[*upstream.Error](e.Err); ok {
 		result = string(failed.Kind)
 	}
-	w.countResponse(result, e)
+	w.countLogin(result, e)
 }
 
-// countResponse counts a login that the upstream responded to. One of a config that is not stored is not counted by account.
-func (w *worker) countResponse(result string, e account.Report) {
-	if w.countLogin(result, e.Reason) && w.issuer.onLogin != nil {
-		w.issuer.onLogin(e.Took)
+// countLogin counts a login, and how long the upstream has taken to respond where it did. One of a config that is not stored is
+// not counted.
+func (w *worker) countLogin(result string, e account.Report) {
+	rotation := ""
+	if result == counters.OK && e.Reason.Rotates() {
+		rotation = string(e.Reason)
 	}
-}
-
-func (w *worker) countLogin(result string, reason Reason) (counted bool) {
+	counts := false
 	w.do(func(l *locked) {
-		if counted = l.state.IsKnown(); !counted {
-			return
-		}
-		rotation := ""
-		if result == counters.OK && (reason == account.ReasonRotation || reason == account.ReasonForced || reason == account.ReasonRejected) {
-			rotation = string(reason)
-		}
-		w.counted().Login(result, rotation)
-		w.LastLogin.Store(w.issuer.clock().Wall.UnixNano())
-		w.Logins.Add(1)
-		if result != counters.OK {
-			w.Failures.Add(1)
+		if counts = l.state.IsKnown(); counts {
+			w.counted().Login(result, rotation)
+			w.Login(w.issuer.clock().Wall, result == counters.OK)
 		}
 	})
-	return counted
+	if counts && result != string(account.Blocked) && w.issuer.onLogin != nil {
+		w.issuer.onLogin(e.Took)
+	}
 }
 
 // rounded is a duration as log lines have it.

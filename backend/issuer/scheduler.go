@@ -71,52 +71,46 @@ const restoreAgain = time.Minute
 // upstream is told of revocations. A reader who comes earlier loads its account itself. What storage does not give is tried again
 // in the background.
 func (i *Issuer) restore(ctx context.Context) {
-	left, err := i.restoreListed(ctx)
-	if err == nil && len(left) == 0 {
+	names, ok := i.restoreFrom(ctx, nil)
+	if ok {
 		return
 	}
 	i.goWork(func() {
 		ticker := time.NewTicker(restoreAgain)
 		defer ticker.Stop()
-		for err != nil || len(left) > 0 {
+		for !ok {
 			select {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
 			}
-			if err != nil {
-				left, err = i.restoreListed(ctx)
-			} else {
-				left = i.restoreAll(ctx, left)
-			}
+			names, ok = i.restoreFrom(ctx, names)
 		}
 	})
 }
 
-// restoreListed loads all accounts that have a record, and returns those that storage did not give.
-func (i *Issuer) restoreListed(ctx context.Context) (left []string, err error) {
-	names, err := i.store.List(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			i.logger.Warn("the stored tokens could not be listed: it will be tried again", "error", err)
+// restoreFrom loads the accounts of those names; nil stands for all that have a record. It returns which are left, and whether
+// there are none.
+func (i *Issuer) restoreFrom(ctx context.Context, names []string) (left []string, ok bool) {
+	if names == nil {
+		var err error
+		if names, err = i.store.List(ctx); err != nil {
+			if ctx.Err() == nil {
+				i.logger.Warn("the stored tokens could not be listed: it will be tried again", "error", err)
+			}
+			return nil, false
 		}
-		return nil, err
 	}
-	return i.restoreAll(ctx, names), nil
-}
-
-// restoreAll loads the accounts of those names, and returns the names of those that storage did not give.
-func (i *Issuer) restoreAll(ctx context.Context, names []string) (left []string) {
 	for _, name := range names {
 		if ctx.Err() != nil {
-			return nil
+			return nil, true
 		}
 		err := i.restoreOne(ctx, name)
 		if err != nil && !errors.Is(err, ErrNoAccount) && !stored.IsDamaged(err) {
 			left = append(left, name)
 		}
 	}
-	return left
+	return left, len(left) == 0
 }
 
 // restoreOne loads one account. It is evicted again where it has no usable token: memory is for accounts in use.

@@ -170,7 +170,8 @@ func (l *locked) apply(event account.Event, active bool) {
 }
 
 func (w *worker) env(active bool) account.Env {
-	env := account.Env{Reading: w.issuer.clock(), Active: active, Chance: rand.Float64()} //nolint:gosec // spreads load, not a secret
+	chance := rand.Float64() //nolint:gosec // spreads load, not a secret
+	env := account.Env{Reading: w.issuer.clock(), Active: active, Chance: chance}
 	at := w.LastRead.Load()
 	if now := env.Wall.UnixNano(); at > now && w.LastRead.CompareAndSwap(at, now) {
 		at = now // the clock was set back, and the account must not count as read until that time has come again
@@ -272,7 +273,8 @@ func (w *worker) login(ctx context.Context, e account.Login) (event account.Even
 	if err != nil {
 		return account.LoginEnded{Work: work.ID, Err: err, Took: took}
 	}
-	return account.LoginEnded{Work: work.ID, Token: account.NewToken(grant, began, work.Account.Generation, work.Reason), Took: took}
+	token := account.NewToken(grant, began, work.Account.Generation, work.Reason)
+	return account.LoginEnded{Work: work.ID, Token: token, Took: took}
 }
 
 // clientFor returns the account's client, made when it is first needed.

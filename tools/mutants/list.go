@@ -42,8 +42,8 @@ func mutants() []mutant {
 		{"a token is served to its very end", "token.go", "t.Remaining(now) >= minLife }", "t.Remaining(now) > 0 }"},
 		{"a token that a lost login may have killed stays in use", "login.go", "s.Current != nil && mayHaveLoggedIn(err)", "false"},
 		{
-			"a token is served before storage has it", "login.go", "\tended.Version = t.Version\n\tt.Work = &ended\n",
-			"\tended.Version = t.Version\n\tt.Work = &ended\n\tif ended.Failure == nil {\n\t\tt.finish(nil)\n\t}\n",
+			"a token is served before storage has it", "login.go", "t.Version, e.Took, token, err, failure\n\t})\n",
+			"t.Version, e.Took, token, err, failure\n\t})\n\tif failure == nil {\n\t\tt.finish(nil)\n\t}\n",
 		},
 		{"two writes are in flight", "apply.go", "if t.Saving != 0 || !t.env.Active", "if !t.env.Active"},
 		{"a standby writes", "apply.go", "if t.Saving != 0 || !t.env.Active ||", "if t.Saving != 0 ||"},
