@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
@@ -71,7 +72,7 @@ func statusOf(f *issuer.LoginError) int {
 		return http.StatusBadRequest
 	case upstream.Throttled:
 		return http.StatusTooManyRequests
-	case upstream.Unavailable, upstream.Malformed, issuer.Blocked:
+	case upstream.Unavailable, upstream.Malformed, account.Blocked:
 	}
 	switch {
 	case f.Remembered:
@@ -109,7 +110,7 @@ func remedy(mount, config string, f *issuer.Failure) string {
 		return "put the right credentials in with: vault write " + path + " " + credentialArgs(f.Protocol)
 	case f.Kind == upstream.Invalid:
 		return "compare the settings with the vendor's page: vault read " + path
-	case f.Kind == issuer.Blocked:
+	case f.Kind == account.Blocked:
 		return "the upstream was not asked: see whether Vault's storage takes writes, with vault status and in the server's log"
 	case f.Kind == upstream.Throttled:
 		return "wait; to see how it went: vault read " + mount + "status/" + config

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 )
 
@@ -131,13 +132,13 @@ func revocations(revoked []issuer.Revocation) map[string]any {
 func revocationWarning(r issuer.Revocation) string {
 	why := ""
 	switch r.Upstream {
-	case issuer.Killed:
+	case account.Killed:
 		return ""
-	case issuer.Unsupported:
+	case account.Unsupported:
 		why = "there is no way to kill it upstream"
-	case issuer.Refused:
+	case account.Refused:
 		why = "the upstream would not exchange its refresh token, as it does for a pair that is dead already"
-	case issuer.Unknown:
+	case account.Unknown:
 		why = "the upstream could not be asked: run the command again"
 	}
 	return fmt.Sprintf("Token %s is handed out no more, but may be good upstream until %s: %s.",

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 	"golang.org/x/sync/errgroup"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 	"vault-plugin-secrets-mastersindia/backend/stored"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
@@ -89,12 +90,12 @@ func statusFields() map[string]*framework.FieldSchema {
 	const none = "where there is none"
 	kinds := []any{
 		"", string(upstream.Rejected), string(upstream.Invalid), string(upstream.Throttled), string(upstream.Unavailable),
-		string(upstream.Malformed), string(issuer.Blocked),
+		string(upstream.Malformed), string(account.Blocked),
 	}
 	return map[string]*framework.FieldSchema{
 		"state": textField("How the account is doing: see the description of status/.",
-			string(issuer.StateIdle), string(issuer.StateReady), string(issuer.StateBackingOff), string(issuer.StateRejected),
-			string(issuer.StatePaused)),
+			string(account.StateIdle), string(account.StateReady), string(account.StateBackingOff), string(account.StateRejected),
+			string(account.StatePaused)),
 		"message":                textField("One sentence: what is wrong, and the command to type."),
 		"token_id":               textField("Names the current token; empty where there is none."),
 		"issued_at":              maybeTimeField("When the current token's life began.", none),
@@ -183,9 +184,9 @@ func (b *backend) statusAtRest(ctx context.Context, name string, whole bool) (*i
 	if err != nil || c == nil {
 		return nil, err
 	}
-	status := &issuer.Status{State: issuer.StateIdle, Account: c.account(name)}
+	status := &issuer.Status{State: account.StateIdle, Account: c.account(name)}
 	if c.Paused {
-		status.State = issuer.StatePaused
+		status.State = account.StatePaused
 	}
 	return status, nil
 }
@@ -236,10 +237,10 @@ func timeText(t time.Time) string {
 // statusMessage is one sentence: what is wrong, and the command to type.
 func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 	switch s.State {
-	case issuer.StatePaused:
+	case account.StatePaused:
 		return fmt.Sprintf("paused%s: no login and no token; to resume: vault write %sconfig/%s paused=false",
 			reasonText(s.Account.PauseReason), mount, name)
-	case issuer.StateRejected, issuer.StateBackingOff:
+	case account.StateRejected, account.StateBackingOff:
 		served := "reads fail"
 		if s.Token != nil {
 			served = "reads are served from the token that lives until " + timeText(s.Token.ExpiresAt)
@@ -252,7 +253,7 @@ func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 			next = when(s.Failure.NextAttempt)
 		}
 		return fmt.Sprintf("%s; %s; next attempt %s; %s", s.Failure.Message, served, next, remedy(mount, name, s.Failure))
-	case issuer.StateReady:
+	case account.StateReady:
 		return "a token is ready: to read it, vault read " + mount + "token/<role>"
 	default:
 		if !s.InFlightSince.IsZero() {

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
@@ -168,13 +169,13 @@ func foldTokenID(text string) string { return strings.ToLower(strings.TrimSpace(
 
 func isTokenID(text string) bool {
 	_, err := hex.DecodeString(text)
-	return err == nil && len(text) == len(issuer.TokenID(""))
+	return err == nil && len(text) == len(account.TokenID(""))
 }
 
 // leaseTTL is the life of a lease on a token with the given life left: whole seconds that end before the token does. It is
 // never 0, which Vault would take for its default of 32 days. The limits do not count where they are 0.
 func leaseTTL(remaining time.Duration, limits ...time.Duration) time.Duration {
-	ttl := remaining - issuer.Margin
+	ttl := remaining - account.Margin
 	for _, limit := range limits {
 		if limit > 0 {
 			ttl = min(ttl, limit)

@@ -19,6 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	core "vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 )
 
@@ -191,7 +192,7 @@ func TestTheHostIsAskedUnderNoLock(t *testing.T) {
 	var back atomic.Int64
 	asked := make(chan struct{}, 100)
 	w = newWorld(t, func(o *issuer.Options) {
-		system := issuer.SystemClock()
+		system := core.SystemClock()
 		o.Clock = func() issuer.Reading {
 			now := system()
 			now.Wall = now.Wall.Add(-time.Duration(back.Load()))

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/stored"
 )
 
@@ -84,20 +85,16 @@ func (o *outbox) next() *worker {
 
 // tell tells the ledger of one account after the other.
 func (o *outbox) tell() {
-	active := o.issuer.mayLogin() == nil
 	for w := o.next(); w != nil; w = o.next() {
-		if !active {
-			continue
-		}
 		if told := o.tellOf(w); len(told) > 0 {
-			w.apply(Told{Entries: told}, true)
+			w.apply(account.Told{Entries: told}, true)
 		}
 	}
 }
 
 // tellOf tells the ledger of one account, and returns what it has taken. What it has not stays in the outbox until the next
 // sweep: a damaged page stops nothing but what belongs there, and a storage that fails stops all.
-func (o *outbox) tellOf(w *worker) (told []OutboxEntry) {
+func (o *outbox) tellOf(w *worker) (told []account.OutboxEntry) {
 	s, _ := w.look()
 	for _, e := range s.Outbox {
 		ctx, cancel := context.WithTimeout(o.issuer.ctx, noteTimeout)

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
@@ -60,9 +61,11 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	}
 	w.kill(r.settings, r.targets)
 	w.told(ctx, r.targets)
+	// Of two callers who revoke a token at a time the upstream refuses the second, and it is dead all the same.
+	s, _ := w.look()
 	results := make([]Revocation, 0, len(r.targets))
 	for _, t := range r.targets {
-		outcome := w.outcome(t)
+		outcome := s.Outcome(t.ID)
 		results = append(results, Revocation{TokenID: t.ID, Upstream: outcome, ValidUntil: t.ExpiresAt, Stored: stored == nil})
 		i.logger.Warn("token revoked", "config", name, "token_id", t.ID, "upstream", outcome,
 			"valid_until", t.ExpiresAt.Format(time.RFC3339))
@@ -83,9 +86,9 @@ type revocation struct {
 // revoke does step 1.
 func (l *locked) revoke(r *revocation) {
 	r.settings = l.state.Account
-	r.targets = l.state.revocable(l.issuer.clock(), r.tokenID)
+	r.targets = l.state.Revocable(l.issuer.clock(), r.tokenID)
 	if r.tokenID == "" || len(r.targets) > 0 {
-		l.apply(Revoke{TokenID: r.tokenID}, true)
+		l.apply(account.Revoke{TokenID: r.tokenID}, true)
 		r.version = l.state.Urgent
 	}
 }
@@ -96,7 +99,7 @@ func (w *worker) kill(settings *Account, tokens []*Token) {
 	var asked []*Token
 	w.do(func(l *locked) {
 		for _, t := range tokens {
-			if t.revocation == Killed || !settings.canKill(t) || l.telling[t.ID] {
+			if outcome, _ := t.Revocation(); outcome == account.Killed || !settings.CanKill(t) || l.telling[t.ID] {
 				continue
 			}
 			if l.telling == nil {
@@ -124,17 +127,17 @@ func (w *worker) killAll(settings *Account, tokens []*Token) {
 	if err != nil {
 		w.issuer.logger.Error("the stored settings cannot be used", "config", settings.Name, "error", err)
 		for _, t := range tokens {
-			w.killed(settings, t, Unknown)
+			w.killed(settings, t, account.Unknown)
 		}
 		return
 	}
 	s, _ := w.look()
-	redact := s.secrets()
+	redact := s.Secrets()
 	var group errgroup.Group
 	group.SetLimit(maxKills)
 	for _, t := range tokens {
 		group.Go(func() error {
-			_, err := client.Refresh(w.issuer.ctx, t.refresh, redact...)
+			_, err := client.Refresh(w.issuer.ctx, t.Refresh(), redact...)
 			w.killed(settings, t, killOutcome(err))
 			return nil
 		})
@@ -145,7 +148,7 @@ func (w *worker) killAll(settings *Account, tokens []*Token) {
 func (w *worker) killed(settings *Account, t *Token, o Outcome) {
 	w.do(func(l *locked) {
 		delete(l.telling, t.ID)
-		l.apply(KillEnded{Token: t, Outcome: o, Keep: settings.LedgerRetention}, true)
+		l.apply(account.KillEnded{Token: t, Outcome: o, Keep: settings.LedgerRetention}, true)
 	})
 }
 
@@ -166,27 +169,9 @@ func (w *worker) told(ctx context.Context, tokens []*Token) {
 
 // tellAgain tells the upstream of the revocations to which it has not responded.
 func (w *worker) tellAgain() {
-	s, _ := w.look()
-	if s.Known != known {
-		return
+	if s, _ := w.look(); s.IsKnown() {
+		w.kill(s.Account, s.ToKill(w.issuer.clock()))
 	}
-	tokens := slices.DeleteFunc(s.out(w.issuer.clock()), func(t *Token) bool { return t.revocation != Unknown })
-	w.kill(s.Account, tokens)
-}
-
-// outcome is what is known of a token's revocation: of two callers who revoke it at a time the upstream refuses the second, and
-// it is dead all the same. A token that has gone from memory meanwhile is in the outbox.
-func (w *worker) outcome(t *Token) Outcome {
-	s, _ := w.look()
-	if now := s.find(t.ID); now != nil {
-		return now.revocation
-	}
-	for _, o := range slices.Backward(s.Outbox) {
-		if o.Token.ID == t.ID {
-			return o.Token.revocation
-		}
-	}
-	return Unknown
 }
 
 // killOutcome says what the response to an exchange means for the old pair. The new pair is not looked at.
@@ -194,12 +179,12 @@ func killOutcome(err error) Outcome {
 	failed, _ := errors.AsType[*upstream.Error](err)
 	switch {
 	case err == nil:
-		return Killed
+		return account.Killed
 	case errors.Is(err, upstream.ErrRefreshUnsupported):
-		return Unsupported
+		return account.Unsupported
 	case failed != nil && (failed.Kind == upstream.Rejected || failed.Kind == upstream.Invalid):
-		return Refused
+		return account.Refused
 	default:
-		return Unknown
+		return account.Unknown
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/account"
 )
 
 // Rotation is the result of a forced login.
@@ -23,7 +25,7 @@ func (i *Issuer) Rotate(ctx context.Context, name string) (Rotation, error) {
 	if err := i.startable(); err != nil {
 		return Rotation{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, ReadWait)
+	ctx, cancel := context.WithTimeout(ctx, account.ReadWait)
 	defer cancel()
 	w := i.acquire(name)
 	defer w.release()
@@ -58,24 +60,24 @@ type rotationVerdict struct {
 // rotate says what Rotate returns, or begins the login that it waits for.
 func (l *locked) rotate(logins int) rotationVerdict {
 	env, s := l.env(true), &l.state
-	current := Rotation{Token: s.Current, Previous: s.previous(env.Reading)}
+	current := Rotation{Token: s.Current, Previous: s.Previous(env.Reading)}
 	switch {
 	case s.Logins > logins && s.LoginErr != nil:
 		return rotationVerdict{err: s.LoginErr}
-	case s.Logins > logins && s.canServe(env.Reading):
+	case s.Logins > logins && s.CanServe(env.Reading):
 		return rotationVerdict{Rotation: current}
 	case s.Work != nil:
 		return rotationVerdict{changed: l.changed}
 	}
-	err := s.mayLogin(env, ReasonForced, s.Account)
+	err := s.MayLogin(env, account.ReasonForced, s.Account)
 	switch {
-	case errors.Is(err, errTooSoon):
+	case errors.Is(err, account.ErrTooSoon):
 		return rotationVerdict{Rotation: current}
-	case errors.Is(err, errGivenUp):
-		return rotationVerdict{changed: l.changed, bound: s.givenUpLeft(env.Reading)}
+	case errors.Is(err, account.ErrGivenUp):
+		return rotationVerdict{changed: l.changed, bound: s.GivenUpLeft(env.Reading)}
 	case err != nil:
 		return rotationVerdict{err: err}
 	}
-	l.apply(Force{}, true)
+	l.apply(account.Force{}, true)
 	return rotationVerdict{changed: l.changed}
 }

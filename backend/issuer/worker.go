@@ -13,7 +13,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/backend/stored"
+	"vault-plugin-secrets-mastersindia/backend/account"
+	"vault-plugin-secrets-mastersindia/backend/counters"
+	"vault-plugin-secrets-mastersindia/backend/turns"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
@@ -27,10 +29,10 @@ type worker struct {
 	name   string
 	issuer *Issuer
 
-	*tally
+	*counters.Tally // outlives the worker
 
-	counter atomic.Pointer[counter] // set once the account is in use
-	served  atomic.Pointer[served]  // what warm reads load; follows from state
+	counter atomic.Pointer[counters.Counter] // set once the account is in use
+	served  atomic.Pointer[account.Served]   // what warm reads load; follows from state
 
 	mu      sync.Mutex
 	guarded locked // see do
@@ -40,41 +42,24 @@ type worker struct {
 type locked struct {
 	*worker
 
-	state State
+	state account.State
 	// changed is closed, and replaced, when callers that wait should ask again.
 	changed chan struct{}
 	// reports are to be logged and counted when the lock is not held any more.
-	reports []Effect
+	reports []account.Effect
 	// callers are those that hold on to the worker.
 	callers int
 	evicted bool
+	// written says that the config was written while the account was in memory: its readers come soon.
+	written bool
 	// telling are the revoked tokens that the upstream is being asked to kill, by ID.
 	telling map[string]bool
 	// turn is set while the scheduler counts a login of this account.
-	turn   *turn
+	turn   *turns.Turn
 	cancel context.CancelFunc // of the login in flight
 	// client remembers the upstream's clock between logins; clientOf are the settings that it was made for.
 	client   upstream.Client
 	clientOf *Account
-}
-
-// tally is what is counted of an account since this process started. It outlives the worker.
-type tally struct {
-	lastRead  atomic.Int64 // wall clock, nanoseconds
-	reads     atomic.Int64
-	lastLogin atomic.Int64 // the last attempt, whatever became of it
-	logins    atomic.Int64
-	failures  atomic.Int64
-	skew      atomic.Int64 // nanoseconds
-	skewKnown atomic.Bool
-}
-
-// reset forgets all. Readers look at a tally without a lock, so it is not replaced.
-func (t *tally) reset() {
-	for _, n := range []*atomic.Int64{&t.lastRead, &t.reads, &t.lastLogin, &t.logins, &t.failures, &t.skew} {
-		n.Store(0)
-	}
-	t.skewKnown.Store(false)
 }
 
 // acquire returns the account's worker, made where there is none, and keeps it until release.
@@ -82,10 +67,10 @@ func (i *Issuer) acquire(name string) *worker {
 	for {
 		value, ok := i.workers.Load(name)
 		if !ok {
-			made := &worker{name: name, issuer: i, tally: new(tally)}
+			made := &worker{name: name, issuer: i, Tally: new(counters.Tally)}
 			made.guarded = locked{worker: made, changed: make(chan struct{})}
 			if known, ok := i.tallies.Load(name); ok {
-				made.tally = known.(*tally) //nolint:forcetypeassert // the map holds nothing else
+				made.Tally = known.(*counters.Tally) //nolint:forcetypeassert // the map holds nothing else
 			}
 			value, _ = i.workers.LoadOrStore(name, made)
 		}
@@ -122,24 +107,24 @@ func (w *worker) release() {
 	})
 }
 
-// evictIfUnread evicts an idle account that nobody has read. One that was read is evicted by sweep, when it has been idle for a
-// while.
+// evictIfUnread evicts an idle account that nobody has read or written. Others are evicted by sweep, when they have been idle for
+// a while.
 func (l *locked) evictIfUnread(now Reading) {
-	if l.state.Known != known || l.lastRead.Load() == 0 {
+	if !l.state.IsKnown() || l.LastRead.Load() == 0 && !l.written {
 		l.evictIfIdle(now)
 	}
 }
 
 // evictIfIdle takes the account out of memory if nothing is lost by it.
 func (l *locked) evictIfIdle(now Reading) {
-	if l.evicted || l.callers > 0 || !l.state.isIdle(now) {
+	if l.evicted || l.callers > 0 || !l.state.IsIdle(now) {
 		return
 	}
 	l.evicted = true
 	l.served.Store(nil)
-	l.issuer.schedule.remove(l.worker)
-	if l.state.Known == known && (l.lastRead.Load() > 0 || l.logins.Load() > 0) {
-		l.issuer.tallies.Store(l.name, l.tally)
+	l.issuer.turns.Remove(l.worker)
+	if l.state.IsKnown() && (l.LastRead.Load() > 0 || l.Logins.Load() > 0) {
+		l.issuer.tallies.Store(l.name, l.Tally)
 	}
 	l.issuer.workers.CompareAndDelete(l.name, l.worker)
 }
@@ -151,7 +136,7 @@ func (w *worker) do(f func(l *locked)) {
 	}
 }
 
-func (w *worker) underLock(f func(l *locked)) (reports []Effect) {
+func (w *worker) underLock(f func(l *locked)) (reports []account.Effect) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f(&w.guarded)
@@ -160,15 +145,15 @@ func (w *worker) underLock(f func(l *locked)) (reports []Effect) {
 }
 
 // apply is locked.apply for a caller that has nothing else to do with the account.
-func (w *worker) apply(event Event, active bool) {
+func (w *worker) apply(event account.Event, active bool) {
 	w.do(func(l *locked) { l.apply(event, active) })
 }
 
 // apply has something happen to the account, and begins what follows. active says that this node may log in and write.
-func (l *locked) apply(event Event, active bool) {
+func (l *locked) apply(event account.Event, active bool) {
 	env := l.env(active)
 	owed := len(l.state.Outbox)
-	var effects []Effect
+	var effects []account.Effect
 	l.state, effects = l.state.Apply(env, event)
 	for _, effect := range effects {
 		l.perform(effect)
@@ -184,10 +169,11 @@ func (l *locked) apply(event Event, active bool) {
 	l.evictIfUnread(env.Reading)
 }
 
-func (w *worker) env(active bool) Env {
-	env := Env{Reading: w.issuer.clock(), Active: active, Chance: rand.Float64()} //nolint:gosec // spreads load, not a secret
-	at := w.lastRead.Load()
-	if now := env.Wall.UnixNano(); at > now && w.lastRead.CompareAndSwap(at, now) {
+func (w *worker) env(active bool) account.Env {
+	chance := rand.Float64() //nolint:gosec // spreads load, not a secret
+	env := account.Env{Reading: w.issuer.clock(), Active: active, Chance: chance}
+	at := w.LastRead.Load()
+	if now := env.Wall.UnixNano(); at > now && w.LastRead.CompareAndSwap(at, now) {
 		at = now // the clock was set back, and the account must not count as read until that time has come again
 	}
 	if at > 0 {
@@ -197,14 +183,17 @@ func (w *worker) env(active bool) Env {
 }
 
 // perform begins an effect.
-func (l *locked) perform(effect Effect) {
+func (l *locked) perform(effect account.Effect) {
 	w, i := l.worker, l.issuer
 	switch e := effect.(type) {
-	case LoadAccount:
-		i.goWork(func() { w.apply(i.load(w.name, e.ID)) })
-	case SaveRecord:
-		i.goWork(func() { w.apply(Saved{Version: e.Version, Err: i.put(w.name, e.Record)}, true) })
-	case Login:
+	case account.LoadAccount:
+		i.goWork(func() {
+			result := i.load(w.name, e.ID)
+			w.apply(result, w.owesAfter(result) && i.mayLogin() == nil)
+		})
+	case account.SaveRecord:
+		i.goWork(func() { w.apply(account.Saved{Version: e.Version, Err: i.put(w.name, e.Record)}, true) })
+	case account.Login:
 		ctx, cancel := context.WithCancel(i.ctx)
 		l.cancel = cancel
 		i.goWork(func() {
@@ -213,36 +202,41 @@ func (l *locked) perform(effect Effect) {
 				w.apply(event, true)
 			}
 		})
-	case CancelLogin:
+	case account.CancelLogin:
 		if l.cancel != nil {
 			l.cancel()
 		}
-	case TellLedger:
+	case account.TellLedger:
 		i.outbox.add(w)
-	case Wake:
+	case account.Wake:
 		close(l.changed)
 		l.changed = make(chan struct{})
-	case Report, ReportUnfinished:
+	case account.Report, account.ReportUnfinished:
 		l.reports = append(l.reports, effect)
 	}
 }
 
 // load reads settings and record.
-func (i *Issuer) load(name string, id uint64) (Event, bool) {
+func (i *Issuer) load(name string, id uint64) account.Loaded {
 	ctx, cancel := context.WithTimeout(i.ctx, loadTimeout)
 	defer cancel()
-	result := Loaded{ID: id}
-	account, err := i.source.Account(ctx, name)
-	if err == nil {
-		result.Account = account
-	} else if !errors.Is(err, ErrNoAccount) {
-		result.Err = err
-		return result, false
+	settings, err := i.source.Account(ctx, name)
+	if err != nil && !errors.Is(err, ErrNoAccount) {
+		return account.Loaded{ID: id, Err: err}
 	}
-	if result.Record, err = i.store.Load(ctx, name); err != nil && (result.Account != nil || !stored.IsDamaged(err)) {
-		return Loaded{ID: id, Err: err}, false
+	record, err := i.store.Load(ctx, name)
+	if err != nil {
+		return account.Loaded{ID: id, Err: err}
 	}
-	return result, i.mayLogin() == nil
+	return account.Loaded{ID: id, Account: settings, Record: record}
+}
+
+// owesAfter reports whether storage or the ledger are to be told of something once the account was loaded. Mostly they are not,
+// and then the host, which is another process, need not be asked whether this node may.
+func (w *worker) owesAfter(e account.Loaded) bool {
+	s, _ := w.look()
+	next, _ := s.Apply(w.env(false), e)
+	return next.Owes()
 }
 
 // put writes a record, or deletes it. It returns when storage has responded, however long that takes: a write that was given up
@@ -255,23 +249,20 @@ func (i *Issuer) put(name string, r *Record) error {
 	return i.store.Save(ctx, name, r)
 }
 
-// login sends the credentials once.
-func (w *worker) login(ctx context.Context, e Login) (event Event) {
+// login sends the credentials once. This node may do that: storage has just taken the note that it begins.
+func (w *worker) login(ctx context.Context, e account.Login) (event account.Event) {
 	work := e.Work
 	defer func() {
 		if p := recover(); p != nil {
 			// The value of a panic may hold anything; its type and the stack are enough to fix it.
 			w.issuer.logger.Error("a login ended in a panic: please report this", "config", w.name,
 				"panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-			event = LoginEnded{Work: work.ID, Err: errPanic}
+			event = account.LoginEnded{Work: work.ID, Err: errPanic}
 		}
 	}()
-	if err := w.issuer.mayLogin(); err != nil {
-		return NotStarted{Work: work.ID, Err: err}
-	}
 	client, err := w.clientFor(work.Account)
 	if err != nil {
-		return NotStarted{Work: work.ID, Err: fmt.Errorf("the stored settings cannot be used: %w", err)}
+		return account.NotStarted{Work: work.ID, Err: fmt.Errorf("the stored settings cannot be used: %w", err)}
 	}
 	began := w.issuer.clock()
 	grant, err := client.Login(ctx, e.Redact...)
@@ -280,9 +271,10 @@ func (w *worker) login(ctx context.Context, e Login) (event Event) {
 	}
 	took := w.issuer.clock().Elapsed - began.Elapsed
 	if err != nil {
-		return LoginEnded{Work: work.ID, Err: err, Took: took}
+		return account.LoginEnded{Work: work.ID, Err: err, Took: took}
 	}
-	return LoginEnded{Work: work.ID, Token: newToken(grant, began, work.Account.Generation, work.Reason), Took: took}
+	token := account.NewToken(grant, began, work.Account.Generation, work.Reason)
+	return account.LoginEnded{Work: work.ID, Token: token, Took: took}
 }
 
 // clientFor returns the account's client, made when it is first needed.
@@ -300,21 +292,37 @@ func (w *worker) clientFor(a *Account) (client upstream.Client, err error) {
 }
 
 // replan tells the scheduler when to look at the account.
-func (l *locked) replan(env Env) {
-	s := l.issuer.schedule
+func (l *locked) replan(env account.Env) {
 	if l.state.Work == nil && l.turn != nil {
-		s.giveBack(l.turn)
+		l.issuer.turns.GiveBack(l.turn)
 		l.turn = nil
 	}
-	if p, ok := l.state.rotationPlan(env.Reading); ok {
-		s.set(l.worker, l.state.Account.host(), p, env.Wall)
+	if p, ok := l.state.RotationPlan(env.Reading); ok {
+		l.issuer.turns.Set(l.worker, l.state.Account.Host(), p, env.Wall)
 	} else {
-		s.remove(l.worker)
+		l.issuer.turns.Remove(l.worker)
 	}
 }
 
-// wait returns when something has changed, the time is over, or the caller is gone. A zero wait has no bound. A caller whose own
-// time is over gets the error for what it has waited for.
+// publish makes what warm reads load follow from the state.
+func (l *locked) publish() {
+	s := &l.state
+	if s.IsKnown() && (s.Usable(l.issuer.clock()) || s.Failure.Refused()) {
+		l.counted()
+	}
+	l.served.Store(s.Served(l.served.Load()))
+}
+
+// result is what a reader gets now who can be given the current token.
+func (l *locked) result(now Reading) Result {
+	s := l.served.Load()
+	if s.Fresh(now) {
+		return s.Result(now)
+	}
+	return s.Overdue(now, l.state.Failure.Left(now))
+}
+
+// wait returns when something has changed, the time is over, or the caller is gone. A zero wait has no bound.
 func (w *worker) wait(ctx context.Context, changed <-chan struct{}, bound time.Duration) error {
 	var over <-chan time.Time
 	if bound > 0 {
@@ -330,7 +338,7 @@ func (w *worker) wait(ctx context.Context, changed <-chan struct{}, bound time.D
 	case <-ctx.Done():
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			s, _ := w.look()
-			return s.stillWaiting(w.issuer.clock())
+			return s.StillWaiting(w.issuer.clock())
 		}
 		return context.Cause(ctx)
 	}
@@ -342,7 +350,7 @@ func (w *worker) wait(ctx context.Context, changed <-chan struct{}, bound time.D
 func (w *worker) ready(ctx context.Context, f func(l *locked)) error {
 	missing := false
 	err := w.loaded(ctx, func(l *locked) {
-		if missing = l.state.Known == absent; !missing {
+		if missing = l.state.IsAbsent(); !missing {
 			f(l)
 		}
 	})
@@ -366,12 +374,12 @@ func (w *worker) loaded(ctx context.Context, f func(l *locked)) error {
 			switch {
 			case w.issuer.ctx.Err() != nil:
 				err = ErrStopped
-			case s.Known == known || news && s.LoadErr == nil && s.Known == absent:
+			case s.IsKnown() || news && s.LoadErr == nil && s.IsAbsent():
 				f(l)
 			case news && s.LoadErr != nil:
 				err = s.LoadErr
 			default:
-				l.apply(Want{}, true)
+				l.apply(account.Want{}, true)
 				changed = l.changed
 			}
 		})
@@ -401,7 +409,7 @@ func (w *worker) saved(ctx context.Context, version uint64) error {
 }
 
 // look returns the state, and what is closed when it has changed.
-func (w *worker) look() (s State, changed <-chan struct{}) {
+func (w *worker) look() (s account.State, changed <-chan struct{}) {
 	w.do(func(l *locked) { s, changed = l.state, l.changed })
 	return s, changed
 }

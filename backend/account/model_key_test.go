@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"encoding/binary"
@@ -149,9 +149,9 @@ func (e *encoder) world(w *modelWorld) {
 	}
 	e.len(len(w.readers))
 	for _, r := range w.readers {
-		e.name(r.rejected)
-		e.dur(r.arrived.Elapsed - e.now.Elapsed)
-		e.bool(w.state.Loads > r.loads, w.state.Logins > r.logins, w.true > r.came)
+		e.name(r.Rejected)
+		e.dur(r.Arrived.Elapsed - e.now.Elapsed)
+		e.bool(w.state.Loads > r.Loads, w.state.Logins > r.Logins, w.true > r.came)
 	}
 	for _, u := range w.upstream {
 		e.name(u.id)
@@ -304,7 +304,7 @@ func (e *encoder) state(s *State) {
 	}
 	e.workID(s.VerifyWork)
 	if s.GivenUp != nil {
-		e.dur(s.givenUpLeft(e.now))
+		e.dur(s.GivenUpLeft(e.now))
 	}
 }
 

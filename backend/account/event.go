@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import "time"
 
@@ -69,7 +69,6 @@ type (
 	// Told is the result of TellLedger: the ledger knows these entries.
 	Told struct{ Entries []OutboxEntry }
 )
-
 
 // Effect is something that the worker does for an account: one of the types that follow.
 type Effect any

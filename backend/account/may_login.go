@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"time"
@@ -23,8 +23,8 @@ const (
 const (
 	errNotLoaded     = notNowError("the settings are not in memory")
 	errNotDue        = notNowError("the current token is not to be replaced yet")
-	errTooSoon       = notNowError("such a login was made only just now")
-	errGivenUp       = notNowError("the last login was given up only just now, and may have reached the upstream")
+	ErrTooSoon       = notNowError("such a login was made only just now")
+	ErrGivenUp       = notNowError("the last login was given up only just now, and may have reached the upstream")
 	errLeasesRunning = notNowError("the last leases on the old token have not ended yet")
 )
 
@@ -33,9 +33,9 @@ type notNowError string
 
 func (n notNowError) Error() string { return string(n) }
 
-// mayLogin says why a login may not be made now, or nil. It is asked for every login, by readers, scheduler, rotate/ and
+// MayLogin says why a login may not be made now, or nil. It is asked for every login, by readers, scheduler, rotate/ and
 // verifications alike, and nothing else decides that. a has the settings that the login would use.
-func (s *State) mayLogin(env Env, reason Reason, a *Account) error {
+func (s *State) MayLogin(env Env, reason Reason, a *Account) error {
 	switch {
 	case reason == ReasonVerification:
 		return s.mayVerify(env, a)
@@ -43,15 +43,15 @@ func (s *State) mayLogin(env Env, reason Reason, a *Account) error {
 		return errNotLoaded
 	case s.Account.Paused:
 		return &PausedError{Reason: s.Account.PauseReason}
-	case s.givenUpLeft(env.Reading) > 0:
-		return errGivenUp
+	case s.GivenUpLeft(env.Reading) > 0:
+		return ErrGivenUp
 	case reason == ReasonForced:
 		return s.mayForce(env)
 	}
 	if err := s.holdError(env); err != nil {
 		return err
 	}
-	if s.usable(env.Reading) {
+	if s.Usable(env.Reading) {
 		return s.mayReplace(env, reason)
 	}
 	// For a second the token is too short for a new lease while the last leases on it still run.
@@ -61,7 +61,7 @@ func (s *State) mayLogin(env Env, reason Reason, a *Account) error {
 	return nil
 }
 
-// mayReplace is mayLogin for a login that replaces a usable token.
+// mayReplace is MayLogin for a login that replaces a usable token.
 func (s *State) mayReplace(env Env, reason Reason) error {
 	switch {
 	case reason == ReasonRotation && s.isDue(env.Reading):
@@ -69,26 +69,26 @@ func (s *State) mayReplace(env Env, reason Reason) error {
 	case reason != ReasonRejected:
 		return errNotDue
 	case env.Wall.Sub(s.Current.IssuedAt) < leastRejectedAge:
-		return errTooSoon
+		return ErrTooSoon
 	case env.Wall.Sub(s.RejectedAt).Abs() < rejectedEvery: // also after the clock was set back
-		return errTooSoon
+		return ErrTooSoon
 	default:
 		return nil
 	}
 }
 
-// mayForce is mayLogin for a forced login, which no hold keeps back.
+// mayForce is MayLogin for a forced login, which no hold keeps back.
 func (s *State) mayForce(env Env) error {
 	var notBefore time.Time
 	if since := env.Wall.Sub(s.ForcedAt); since >= 0 && since < forcedEvery {
-		if s.Failure == nil && s.usable(env.Reading) {
-			return errTooSoon
+		if s.Failure == nil && s.Usable(env.Reading) {
+			return ErrTooSoon
 		}
 		if s.Failure != nil {
 			notBefore = s.ForcedAt.Add(forcedEvery)
 		}
 	}
-	if s.Failure.refused() && s.Failure.age(env.Reading) < forcedRefusedEvery {
+	if s.Failure.Refused() && s.Failure.age(env.Reading) < forcedRefusedEvery {
 		notBefore = env.Wall.Add(forcedRefusedEvery - s.Failure.age(env.Reading))
 	}
 	if notBefore.IsZero() {
@@ -97,13 +97,13 @@ func (s *State) mayForce(env Env) error {
 	return &LoginError{Failure: *s.Failure, Remembered: true, ForcedAfter: notBefore}
 }
 
-// mayVerify is mayLogin for a verification. While the circuit breaker is open or a Retry-After runs, a write that changes no
+// mayVerify is MayLogin for a verification. While the circuit breaker is open or a Retry-After runs, a write that changes no
 // credential is not verified, whatever else it changes: the same refused password would be sent again with each.
 func (s *State) mayVerify(env Env, a *Account) error {
-	if f := s.failedVerification(a); f.holds(env.Reading) {
+	if f := s.failedVerification(a); f.Holds(env.Reading) {
 		return &LoginError{Failure: *f, Remembered: true}
 	}
-	if s.Known == known && s.Failure.holds(env.Reading) && s.Failure.concerns(a) {
+	if s.Known == known && s.Failure.Holds(env.Reading) && s.Failure.concerns(a) {
 		return &LoginError{Failure: *s.Failure, Remembered: true}
 	}
 	return nil
@@ -125,7 +125,7 @@ func (s *State) failedVerification(a *Account) *Failure {
 
 // holdError is the error with which a reader is answered while no login may be made; nil where there is no hold.
 func (s *State) holdError(env Env) error {
-	if s.Failure.holds(env.Reading) {
+	if s.Failure.Holds(env.Reading) {
 		if s.Failure.Kind == Blocked {
 			return s.Failure.err
 		}
@@ -134,11 +134,11 @@ func (s *State) holdError(env Env) error {
 	if s.Current != nil && s.Current.repeated && !s.Suspect && s.isEnding(env.Reading) {
 		return &LoginError{Remembered: true, Failure: Failure{
 			Kind: upstream.Malformed, Protocol: s.Account.Upstream.Protocol, Message: (&repeatError{}).Error(),
-			At: env.Wall, Consecutive: 1, Step: 1, NextAttempt: s.Account.rotatesAt(s.Current),
+			At: env.Wall, Consecutive: 1, Step: 1, NextAttempt: s.Account.RotatesAt(s.Current),
 		}}
 	}
 	return nil
 }
 
 // isEnding reports whether the current token is too short to be served, but not to be replaced yet.
-func (s *State) isEnding(now Reading) bool { return !s.Current.usable(now) && !s.isDue(now) }
+func (s *State) isEnding(now Reading) bool { return !s.Current.Usable(now) && !s.isDue(now) }

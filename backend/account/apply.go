@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"slices"
@@ -55,9 +55,7 @@ func (e Saved) apply(t *transition) {
 	} else {
 		t.Lost = e.Version
 	}
-	if len(t.Outbox) > 0 {
-		t.emit(TellLedger{})
-	}
+	t.tellLedger()
 	t.emit(Wake{})
 	w := t.Work
 	if w == nil || e.Version < w.Version {
@@ -82,14 +80,14 @@ func (t *transition) logIn() {
 		t.cancelWork()
 		return
 	}
-	t.advance(loggingIn)
-	t.emit(Login{Work: t.Work, Redact: t.secrets()})
+	t.changeWork(func(w *Work) { w.Step = loggingIn })
+	t.emit(Login{Work: t.Work, Redact: t.Secrets()})
 }
 
-// advance brings the work in flight to another step.
-func (t *transition) advance(s step) {
+// changeWork puts another version of the work in flight in its place.
+func (t *transition) changeWork(change func(w *Work)) {
 	w := *t.Work
-	w.Step = s
+	change(&w)
 	t.Work = &w
 }
 
@@ -102,9 +100,7 @@ func (Sweep) apply(t *transition) {
 	if t.Version > t.Saved {
 		t.changed()
 	}
-	if len(t.Outbox) > 0 {
-		t.emit(TellLedger{})
-	}
+	t.tellLedger()
 	if t.Known == absent {
 		t.dropRevokedOfDeleted()
 	}
@@ -123,10 +119,17 @@ func (e Told) apply(t *transition) {
 	t.Outbox = slices.DeleteFunc(slices.Clone(t.Outbox), func(o OutboxEntry) bool { return slices.Contains(e.Entries, o) })
 	switch {
 	case len(t.Outbox) == before:
-	case t.usable(t.env.Reading):
+	case t.Usable(t.env.Reading):
 		t.changedLazily() // the next write is not far
 	default:
 		t.changed()
+	}
+}
+
+// tellLedger has the ledger told what is in the outbox, where this node may.
+func (t *transition) tellLedger() {
+	if len(t.Outbox) > 0 && t.env.Active {
+		t.emit(TellLedger{})
 	}
 }
 
@@ -145,25 +148,21 @@ func (t *transition) tell(token *Token, keep time.Duration) {
 
 // correctClock corrects the tokens' times where the wall clock was set back since they were issued.
 func (t *transition) correctClock() {
-	if t.Current != nil {
-		if right, wrong := t.Current.corrected(t.env.Reading); wrong {
-			t.Current = right
-			t.changed()
-			t.Corrected = t.Version
-		}
+	if right, wrong := t.Current.corrected(t.env.Reading); wrong {
+		t.changed()
+		t.Current, t.Corrected = right, t.Version
 	}
-	if w := t.Work; w != nil && w.Token != nil {
-		if right, wrong := w.Token.corrected(t.env.Reading); wrong {
-			next := *w
-			next.Token, t.Work = right, &next
+	if t.Work != nil {
+		if right, wrong := t.Work.Token.corrected(t.env.Reading); wrong {
 			t.changed()
+			t.changeWork(func(w *Work) { w.Token = right })
 		}
 	}
 	for n, token := range t.Superseded {
 		if right, wrong := token.corrected(t.env.Reading); wrong {
+			t.changed()
 			t.Superseded = slices.Clone(t.Superseded)
 			t.Superseded[n] = right
-			t.changed()
 		}
 	}
 }

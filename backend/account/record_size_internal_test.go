@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"encoding/json"
@@ -21,7 +21,7 @@ func TestRecord_FitsStorageThoughTheLedgerIsDamaged(t *testing.T) {
 	account := &transition{State: State{Known: known, Generation: "one"}}
 	last := ""
 	for n := range 60 * 24 * 6 { // one login every ten minutes
-		token := newToken(&upstream.Token{
+		token := NewToken(&upstream.Token{
 			AccessToken: fmt.Sprint("token-", n), IssuedAt: now.Wall, ExpiresAt: now.Wall.Add(15 * time.Minute),
 		}, now, "one", ReasonRotation)
 		account.tell(token, 720*time.Hour)
@@ -52,7 +52,7 @@ func TestRecord_FitsStorageWhenManyTokensAreRevoked(t *testing.T) {
 	}}}
 	for _, size := range []int{200, 1000} {
 		for n := range 3 * maxSuperseded {
-			token := newToken(&upstream.Token{
+			token := NewToken(&upstream.Token{
 				AccessToken: fmt.Sprint("token-", size, n), RefreshToken: strings.Repeat("r", size), IssuedAt: now.Wall,
 				ExpiresAt: now.Wall.Add(24 * time.Hour), RefreshExpiresAt: now.Wall.Add(48 * time.Hour),
 			}, now, generation, ReasonVerification)

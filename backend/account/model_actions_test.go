@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"fmt"
@@ -53,17 +53,17 @@ func (w *modelWorld) list(buffer []action) []action {
 
 func (a *actions) callers() {
 	w, s := a.w, a.w.scenario
-	plain := slices.ContainsFunc(w.readers, func(r modelReader) bool { return r.rejected == "" })
+	plain := slices.ContainsFunc(w.readers, func(r modelReader) bool { return r.Rejected == "" })
 	a.add(!plain, "a reader comes", func(w *modelWorld) { w.reads("") })
-	rejected := slices.ContainsFunc(w.readers, func(r modelReader) bool { return r.rejected != "" })
+	rejected := slices.ContainsFunc(w.readers, func(r modelReader) bool { return r.Rejected != "" })
 	a.add(s.rejected && !rejected && w.state.Current != nil, "a reader comes whose token an API has refused", func(w *modelWorld) {
 		w.reads(w.state.Current.ID)
 	})
-	due := w.active && w.state.Known == known && w.state.inUse(w.env()) &&
-		w.state.mayLogin(w.env(), ReasonRotation, w.state.Account) == nil
+	due := w.active && w.state.Known == known && w.state.InUse(w.env()) &&
+		w.state.MayLogin(w.env(), ReasonRotation, w.state.Account) == nil
 	a.add(due, "the scheduler gives the account its turn", func(w *modelWorld) { w.apply(Due{}) })
 	mayForce := s.forced && w.active && w.left.forced > 0 && w.state.Known == known && w.state.Work == nil &&
-		w.state.mayLogin(w.env(), ReasonForced, w.state.Account) == nil
+		w.state.MayLogin(w.env(), ReasonForced, w.state.Account) == nil
 	a.add(mayForce, "rotate/ is called", func(w *modelWorld) {
 		w.left.forced--
 		w.apply(Force{})
@@ -263,11 +263,11 @@ func (a *actions) revocations() {
 	w, s := a.w, a.w.scenario
 	revoke := func(id string) func(w *modelWorld) {
 		return func(w *modelWorld) {
-			targets := w.state.revocable(w.now(), id)
+			targets := w.state.Revocable(w.now(), id)
 			w.left.revokes--
 			w.apply(Revoke{TokenID: id})
 			w.ghost.revokes(w, targets)
-			if w.broken == "" && id == "" && w.state.canServe(w.now()) {
+			if w.broken == "" && id == "" && w.state.CanServe(w.now()) {
 				w.breaks(ruleRevoked, "a token stays in use after all were revoked")
 			}
 			w.checkServing()
@@ -332,11 +332,11 @@ func (w *modelWorld) deadlines() []time.Duration {
 			all = append(all, d)
 		}
 	}
-	if p, ok := s.rotationPlan(now); ok {
-		add(p.at.Sub(now.Wall))
+	if p, ok := s.RotationPlan(now); ok {
+		add(p.At.Sub(now.Wall))
 	}
-	add(s.givenUpLeft(now))
-	add(s.Failure.left(now))
+	add(s.GivenUpLeft(now))
+	add(s.Failure.Left(now))
 	if t := s.Current; t != nil {
 		add(t.Remaining(now) - minLife + time.Millisecond)
 		add(t.Remaining(now) + repeatMargin)
@@ -348,20 +348,20 @@ func (w *modelWorld) deadlines() []time.Duration {
 		add(r.End.Sub(now.Wall))
 	}
 	for _, v := range s.Verifications {
-		add(v.Failure.left(now))
+		add(v.Failure.Left(now))
 	}
 	if w.scenario.rejected {
 		add(rejectedEvery - now.Wall.Sub(s.RejectedAt).Abs())
 	}
 	if w.scenario.forced {
 		add(forcedEvery - now.Wall.Sub(s.ForcedAt).Abs())
-		if s.Failure.refused() {
+		if s.Failure.Refused() {
 			add(forcedRefusedEvery - now.Wall.Sub(s.Failure.At))
 		}
 	}
 	if len(w.readers) > 0 {
-		add(rotationWait - (now.Elapsed - w.readers[0].arrived.Elapsed))
-		add(ReadWait - (now.Elapsed - w.readers[0].arrived.Elapsed))
+		add(rotationWait - (now.Elapsed - w.readers[0].Arrived.Elapsed))
+		add(ReadWait - (now.Elapsed - w.readers[0].Arrived.Elapsed))
 		if s.Work != nil {
 			add(rotationWait - (now.Elapsed - s.Work.Began.Elapsed))
 		}

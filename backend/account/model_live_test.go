@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"fmt"
@@ -61,14 +61,14 @@ func (w *modelWorld) getsToken() string {
 		switch s := &w.state; {
 		case w.broken != "":
 			return w.broken
-		case s.canServe(w.now()):
+		case s.CanServe(w.now()):
 			return ""
 		case w.config == nil && s.Known == absent, w.config != nil && w.config.Paused && s.Known == known:
 			return "" // as it should be
 		case w.true-began > longestHold:
 			return fmt.Sprintf("none after %s: %s", w.true-began, w.summary())
-		case s.Failure.holds(w.now()):
-			w.true += s.Failure.left(w.now())
+		case s.Failure.Holds(w.now()):
+			w.true += s.Failure.Left(w.now())
 		default:
 			w.true += time.Second
 		}
@@ -79,24 +79,24 @@ func (w *modelWorld) getsToken() string {
 // replacesRejected has a reader come whose token an API has refused, once that may cause a login.
 func (w *modelWorld) replacesRejected() string {
 	s := &w.state
-	if w.broken != "" || !w.scenario.rejected || !s.canServe(w.now()) {
+	if w.broken != "" || !w.scenario.rejected || !s.CanServe(w.now()) {
 		return ""
 	}
 	age := w.now().Wall.Sub(s.Current.IssuedAt)
-	wait := max(0, leastRejectedAge-age, s.Failure.left(w.now()))
+	wait := max(0, leastRejectedAge-age, s.Failure.Left(w.now()))
 	wait = max(wait, rejectedEvery-w.now().Wall.Sub(s.RejectedAt))
 	if w.set != 0 || w.record != nil && w.record.RejectedAt.After(w.now().Wall) {
 		return "" // such a mark lasts longer where the clock was set back
 	}
 	w.true += wait
 	w.goOn()
-	if !s.canServe(w.now()) {
+	if !s.CanServe(w.now()) {
 		return ""
 	}
 	id := s.Current.ID
 	w.reads(id)
 	w.works()
-	if s.canServe(w.now()) && s.Current.ID == id {
+	if s.CanServe(w.now()) && s.Current.ID == id {
 		return "the token stays although an API refuses it: " + w.summary()
 	}
 	return w.broken

@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"errors"
@@ -13,16 +13,10 @@ import (
 var (
 	// ErrNoAccount says that there is no config of that name.
 	ErrNoAccount = errors.New("no such account")
-	// ErrStopped says that the engine is being unloaded.
-	ErrStopped = errors.New("the engine is stopping")
 	// ErrStillWaiting says that a reader has waited as long as readers wait. The login goes on.
 	ErrStillWaiting = errors.New("the upstream has not responded yet: the login goes on")
 	// ErrStorageSlow says the same of one that has waited for Vault's storage.
 	ErrStorageSlow = errors.New("storage has not responded yet")
-	// ErrNoToken says that the account has no unexpired token of that ID.
-	ErrNoToken = errors.New("no unexpired token of that ID")
-
-	errPanic = errors.New("internal error: see the server log")
 )
 
 // PausedError says that the operator has set the account to paused.

@@ -1,11 +1,18 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+// Package account is one upstream account and its shared token as a state machine: it decides when to log in, whom to serve with
+// what, and what to remember.
+//
+// All that is known of an account is its State. State.Apply is pure, and nothing else changes a State: it takes the account from
+// one State to the next when an Event happens, and says in Effects what is to be done. Doing that is for package issuer.
+package account
 
 import (
 	"slices"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/turns"
 )
 
 // maxSuperseded and maxRefreshBytes bound the tokens that are remembered after they were replaced, and their refresh tokens, so
@@ -101,8 +108,8 @@ const refusalKept = 24 * time.Hour
 
 // isOver reports whether the verification says nothing about the next one.
 func (v failedVerification) isOver(now Reading) bool {
-	kept := v.Failure.refused() && now.Wall.Sub(v.Failure.NextAttempt).Abs() < refusalKept
-	return !kept && !v.Failure.holds(now)
+	kept := v.Failure.Refused() && now.Wall.Sub(v.Failure.NextAttempt).Abs() < refusalKept
+	return !kept && !v.Failure.Holds(now)
 }
 
 // OutboxEntry is what the ledger has not been told yet.
@@ -133,7 +140,7 @@ type State struct {
 	Superseded []*Token
 	Revoked    []revokedToken
 
-	// Failure is the last login's, and its hold: see mayLogin.
+	// Failure is the last login's, and its hold: see MayLogin.
 	Failure *Failure
 	// Verifications are those that failed, the latest last.
 	Verifications []failedVerification
@@ -167,20 +174,37 @@ type State struct {
 	GivenUp *Reading
 }
 
-// givenUpLeft is how long no login is made since one was given up.
-func (s *State) givenUpLeft(now Reading) time.Duration {
+// IsKnown reports whether the settings are in memory and may be used.
+func (s *State) IsKnown() bool { return s.Known == known }
+
+// IsAbsent reports whether there is no config of that name.
+func (s *State) IsAbsent() bool { return s.Known == absent }
+
+// Owes reports whether storage or the ledger are to be told of something.
+func (s *State) Owes() bool { return s.Urgent > s.Saved || len(s.Outbox) > 0 }
+
+// Verified is the token that the verification of that work has brought, once it waits for its settings to be stored.
+func (s *State) Verified(work uint64) (token *Token, ok bool) {
+	if s.Work == nil || s.Work.ID != work || s.Work.Step != committing {
+		return nil, false
+	}
+	return s.Work.Token, true
+}
+
+// GivenUpLeft is how long no login is made since one was given up.
+func (s *State) GivenUpLeft(now Reading) time.Duration {
 	if s.GivenUp == nil {
 		return 0
 	}
 	return max(0, givenUpEvery-(now.Elapsed-s.GivenUp.Elapsed))
 }
 
-// usable reports whether the current token may be served. Whether the settings allow that is for canServe.
-func (s *State) usable(now Reading) bool { return !s.Suspect && s.Current.usable(now) }
+// Usable reports whether the current token may be served. Whether the settings allow that is for CanServe.
+func (s *State) Usable(now Reading) bool { return !s.Suspect && s.Current.Usable(now) }
 
-// canServe reports whether readers get the current token.
-func (s *State) canServe(now Reading) bool {
-	return s.Known == known && !s.Account.Paused && s.usable(now)
+// CanServe reports whether readers get the current token.
+func (s *State) CanServe(now Reading) bool {
+	return s.Known == known && !s.Account.Paused && s.Usable(now)
 }
 
 // isRevoked reports whether the token of that ID must not be served.
@@ -188,8 +212,8 @@ func (s *State) isRevoked(id string) bool {
 	return slices.ContainsFunc(s.Revoked, func(r revokedToken) bool { return r.ID == id })
 }
 
-// find is the token of that ID, if it is remembered.
-func (s *State) find(id string) *Token {
+// Find is the token of that ID, if it is remembered.
+func (s *State) Find(id string) *Token {
 	if s.Current != nil && s.Current.ID == id {
 		return s.Current
 	}
@@ -213,8 +237,8 @@ func (s *State) out(now Reading) []*Token {
 	return out
 }
 
-// secrets are the tokens that no message may hold: an upstream may name one in its response to a later login.
-func (s *State) secrets() []string {
+// Secrets are the tokens that no message may hold: an upstream may name one in its response to a later login.
+func (s *State) Secrets() []string {
 	var all []string
 	for _, t := range append(slices.Clone(s.Superseded), s.Current) {
 		if t == nil {
@@ -229,61 +253,54 @@ func (s *State) secrets() []string {
 	return all
 }
 
-// readSince reports whether the account was read since the given time.
-func readSince(env Env, t time.Time) bool {
+// ReadSince reports whether the account was read since the given time.
+func ReadSince(env Env, t time.Time) bool {
 	return !env.LastRead.IsZero() && !env.LastRead.Before(t)
 }
 
-// inUse reports whether the account is rotated ahead of time: its token was read since it was issued, or found alive in storage
+// InUse reports whether the account is rotated ahead of time: its token was read since it was issued, or found alive in storage
 // at start; or, where there is no token since logins fail, it was read since the last attempt.
-func (s *State) inUse(env Env) bool {
-	if s.Failure != nil && !s.usable(env.Reading) {
-		return readSince(env, s.Failure.At)
+func (s *State) InUse(env Env) bool {
+	if s.Failure != nil && !s.Usable(env.Reading) {
+		return ReadSince(env, s.Failure.At)
 	}
-	return s.Current != nil && (s.Restored || readSince(env, s.Current.IssuedAt))
+	return s.Current != nil && (s.Restored || ReadSince(env, s.Current.IssuedAt))
 }
 
-// plan is when the scheduler is to look at an account, and its place among those whose time has come.
-type plan struct {
-	at time.Time
-	// since is when the account was due first or, after a login that failed, when that was: the longest ago comes first.
-	since time.Time
-}
-
-// rotationPlan is when the current token is to be replaced, if there is one, or the failed login tried again; ok is false where
+// RotationPlan is when the current token is to be replaced, if there is one, or the failed login tried again; ok is false where
 // nothing is planned. Whether the account is in use is asked when that time has come.
-func (s *State) rotationPlan(now Reading) (p plan, ok bool) {
+func (s *State) RotationPlan(now Reading) (p turns.Plan, ok bool) {
 	if s.Known != known || s.Account.Paused || s.Work != nil {
-		return plan{}, false
+		return turns.Plan{}, false
 	}
 	switch {
 	case s.Current != nil && !s.Suspect:
-		p.at = now.Wall.Add(s.Current.Remaining(now) - s.rotateLeft())
+		p.At = now.Wall.Add(s.Current.Remaining(now) - s.rotateLeft())
 	case s.Failure == nil:
-		return plan{}, false
+		return turns.Plan{}, false
 	}
-	p.since = p.at
+	p.Since = p.At
 	if s.Failure != nil {
-		p.since = later(p.since, s.Failure.At)
+		p.Since = later(p.Since, s.Failure.At)
 	}
-	if left := max(s.Failure.left(now), s.givenUpLeft(now)); left > 0 {
-		p.at = later(p.at, now.Wall.Add(left))
+	if left := max(s.Failure.Left(now), s.GivenUpLeft(now)); left > 0 {
+		p.At = later(p.At, now.Wall.Add(left))
 	}
 	return p, true
 }
 
 // rotateLeft is the life at which the current token is to be replaced.
 func (s *State) rotateLeft() time.Duration {
-	return s.Current.ExpiresAt.Sub(s.Account.rotatesAt(s.Current))
+	return s.Current.ExpiresAt.Sub(s.Account.RotatesAt(s.Current))
 }
 
 // isDue reports whether the current token is to be replaced.
 func (s *State) isDue(now Reading) bool { return s.Current.Remaining(now) <= s.rotateLeft() }
 
-// isIdle reports whether nothing is lost if the account is evicted from memory: storage and ledger know all, nothing is in
+// IsIdle reports whether nothing is lost if the account is evicted from memory: storage and ledger know all, nothing is in
 // flight, there is no usable token, no hold that a list of the accounts should show, and no revocation that the upstream is yet
 // to be told of.
-func (s *State) isIdle(now Reading) bool {
+func (s *State) IsIdle(now Reading) bool {
 	settled := s.Loading == 0 && s.Work == nil && s.Saving == 0 && s.Version == s.Saved && len(s.Outbox) == 0
 	if !settled || slices.ContainsFunc(s.Verifications, func(v failedVerification) bool { return !v.isOver(now) }) {
 		return false
@@ -291,10 +308,25 @@ func (s *State) isIdle(now Reading) bool {
 	if s.Known != known {
 		return s.Known != stale
 	}
-	if slices.ContainsFunc(s.out(now), func(t *Token) bool { return t.revocation == Unknown && s.Account.canKill(t) }) {
-		return false
+	return len(s.ToKill(now)) == 0 && !s.Usable(now) && !s.Account.Paused && !s.Failure.Refused() && !s.Failure.Holds(now)
+}
+
+// ToKill are the revoked tokens that the upstream is to be asked to kill, and has not responded about.
+func (s *State) ToKill(now Reading) []*Token {
+	return slices.DeleteFunc(s.out(now), func(t *Token) bool { return t.revocation != Unknown || !s.Account.CanKill(t) })
+}
+
+// Outcome is what is known of the revocation of the token of that ID. One that has gone from memory meanwhile is in the outbox.
+func (s *State) Outcome(id string) Outcome {
+	if t := s.Find(id); t != nil {
+		return t.revocation
 	}
-	return !s.usable(now) && !s.Account.Paused && !s.Failure.refused() && !s.Failure.holds(now)
+	for _, o := range slices.Backward(s.Outbox) {
+		if o.Token.ID == id {
+			return o.Token.revocation
+		}
+	}
+	return Unknown
 }
 
 // latest is the token that was issued last: a change of the settings supersedes the token that is out.
@@ -305,12 +337,12 @@ func (s *State) latest() *Token {
 	return s.Current
 }
 
-// previous is the token that the current one took over from, if it is still good upstream.
-func (s *State) previous(now Reading) *Token {
+// Previous is the token that the current one took over from, if it is still good upstream.
+func (s *State) Previous(now Reading) *Token {
 	if s.Current == nil || s.Current.replaced == "" || s.isRevoked(s.Current.replaced) {
 		return nil
 	}
-	old := s.find(s.Current.replaced)
+	old := s.Find(s.Current.replaced)
 	if old == nil || old.Remaining(now) <= 0 {
 		return nil
 	}

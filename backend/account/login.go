@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"errors"
@@ -50,9 +50,9 @@ func (e Read) apply(t *transition) {
 // readReason is why a read causes a login; "" where it needs none.
 func (s *State) readReason(now Reading, rejected string) Reason {
 	switch {
-	case s.usable(now) && rejected == s.Current.ID:
+	case s.Usable(now) && rejected == s.Current.ID:
 		return ReasonRejected
-	case s.usable(now):
+	case s.Usable(now):
 		return ""
 	case s.Current == nil && !s.RevokedAt.IsZero() && slices.ContainsFunc(s.Revoked, func(r revokedToken) bool {
 		return r.End.After(now.Wall)
@@ -69,14 +69,14 @@ func (Force) apply(t *transition) { t.startIfAllowed(ReasonForced) }
 
 // apply begins a rotation, now that the account has its turn, if it still wants one.
 func (Due) apply(t *transition) {
-	if t.Known == known && t.inUse(t.env) {
+	if t.Known == known && t.InUse(t.env) {
 		t.startIfAllowed(ReasonRotation)
 	}
 }
 
 // startIfAllowed begins a login with the settings in force, where there is none in flight.
 func (t *transition) startIfAllowed(reason Reason) {
-	if t.Work == nil && t.mayLogin(t.env, reason, t.Account) == nil {
+	if t.Work == nil && t.MayLogin(t.env, reason, t.Account) == nil {
 		t.start(reason, t.Account)
 	}
 }
@@ -149,19 +149,18 @@ func (e LoginEnded) apply(t *transition) {
 		t.verified(w, e)
 		return
 	}
-	t.advance(storing)
-	ended := *t.Work
-	ended.Took = e.Took
-	if token, err := t.judge(e.Token, e.Err, w.Account); err != nil {
-		ended.Err, ended.Failure = err, t.failureAfter(w, err)
+	token, err := t.judge(e.Token, e.Err, w.Account)
+	var failure *Failure
+	if err != nil {
+		failure = t.failureAfter(w, err)
 	} else {
-		ended.Token = token
 		t.Suspect = t.Suspect || t.endsSession(token)
 		t.tell(token, w.Account.LedgerRetention)
 	}
 	t.changed()
-	ended.Version = t.Version
-	t.Work = &ended
+	t.changeWork(func(w *Work) {
+		w.Step, w.Version, w.Took, w.Token, w.Err, w.Failure = storing, t.Version, e.Took, token, err, failure
+	})
 }
 
 // finish ends a login whose result storage has taken, or refused: that changes nothing for those who wait.
@@ -249,7 +248,7 @@ func (t *transition) judge(token *Token, err error, a *Account) (*Token, error) 
 	now := t.env.Reading
 	if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.TokenID != "" {
 		// Where it was to live on for long its end is not known: then the error is one like any other.
-		if given := t.find(failed.TokenID); given != nil && given.Remaining(now) > 0 && given.Remaining(now) <= longestBackoff {
+		if given := t.Find(failed.TokenID); given != nil && given.Remaining(now) > 0 && given.Remaining(now) <= longestBackoff {
 			return nil, &repeatError{until: given.ExpiresAt.Add(repeatMargin)}
 		}
 	}
@@ -262,7 +261,7 @@ func (t *transition) judge(token *Token, err error, a *Account) (*Token, error) 
 	token, _ = token.corrected(now) // the clock may have been set back since the login began
 	token = t.asFirstTold(token).clamp(a.Upstream.MaxTokenTTL)
 	switch {
-	case token.usable(now):
+	case token.Usable(now):
 		return token, nil
 	case token.repeated:
 		return nil, &repeatError{until: token.ExpiresAt.Add(repeatMargin)}
@@ -273,7 +272,7 @@ func (t *transition) judge(token *Token, err error, a *Account) (*Token, error) 
 
 // asFirstTold is the token with the times that it had when it was first given, where these are not over.
 func (t *transition) asFirstTold(token *Token) *Token {
-	given := t.find(token.ID)
+	given := t.Find(token.ID)
 	if given == nil {
 		return token
 	}
@@ -314,7 +313,7 @@ func (s *State) accepted(token *Token, env Env) State {
 		next.RejectedAt = env.Wall
 	default:
 	}
-	if next.Account != nil {
+	if next.Account != nil && len(next.Verifications) > 0 {
 		credentials := credentialsOf(&next.Account.Upstream)
 		next.Verifications = slices.DeleteFunc(slices.Clone(next.Verifications), func(v failedVerification) bool {
 			return v.Credentials == credentials

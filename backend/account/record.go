@@ -1,11 +1,10 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"cmp"
-	"context"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
@@ -13,16 +12,6 @@ import (
 
 // SchemaVersion is the version of Record that this code writes. Every version ever released stays readable.
 const SchemaVersion = 1
-
-// Store keeps one Record an account, sealed and local to the cluster.
-type Store interface {
-	// Load returns nil without an error where there is no record.
-	Load(ctx context.Context, account string) (*Record, error)
-	Save(ctx context.Context, account string, record *Record) error
-	Delete(ctx context.Context, account string) error
-	// List names the accounts that have a record.
-	List(ctx context.Context) ([]string, error)
-}
 
 // Record is what survives a restart of an account: one storage entry, so that no part of it can be newer than another.
 type Record struct {

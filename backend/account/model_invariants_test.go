@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"fmt"
@@ -194,7 +194,7 @@ func (w *modelWorld) sent(work *Work) {
 	switch h := g.holds[c]; work.Reason {
 	case ReasonForced:
 		// Where its token is out of use, there is nothing else to answer with.
-		inForce := w.state.usable(w.now()) || h.kind != ""
+		inForce := w.state.Usable(w.now()) || h.kind != ""
 		if g.forced > 0 && inForce && w.true < g.forced+10*time.Second {
 			w.breaks(ruleForced, "the last was less than 10 s ago")
 		}
@@ -273,8 +273,8 @@ func (h ghostHold) after(w *modelWorld, work *Work, err *upstream.Error) ghostHo
 		next.until = w.true + min(time.Second<<min(next.step-1, 6), modelLife/20)*3/4
 	}
 	// What could not begin has a hold as well, of which the checker does not know, and by hand it becomes no longer.
-	if f := w.state.Failure; f.holds(w.now()) && forced && next.kind != upstream.Rejected && err.RetryAfter == 0 {
-		next.until, next.step = min(next.until, w.true+f.left(w.now())), 1
+	if f := w.state.Failure; f.Holds(w.now()) && forced && next.kind != upstream.Rejected && err.RetryAfter == 0 {
+		next.until, next.step = min(next.until, w.true+f.Left(w.now())), 1
 	}
 	if open && err.Kind != upstream.Rejected {
 		next.at = h.at // of the last refusal
@@ -363,10 +363,10 @@ func (w *modelWorld) applied(before *State, event Event) {
 func (w *modelWorld) checkServing() {
 	s, g, now := &w.state, &w.ghost, w.now()
 	if s.Known == known && !s.Account.Paused && s.Current != nil && !s.Suspect &&
-		newServed(s.Account, s.Current).fresh(now) && !s.canServe(now) {
+		newServed(s.Account, s.Current).Fresh(now) && !s.CanServe(now) {
 		w.breaks(ruleLease, "a warm read is given what others are not")
 	}
-	if !s.canServe(now) {
+	if !s.CanServe(now) {
 		return
 	}
 	id := s.Current.ID
@@ -409,7 +409,7 @@ func (w *modelWorld) checkServing() {
 // serves judges what a reader is given.
 func (w *modelWorld) serves(r *modelReader) {
 	s, now := &w.state, w.now()
-	if !s.canServe(now) {
+	if !s.CanServe(now) {
 		w.breaks(ruleLease, "a reader is given a token that is not to be served")
 		return
 	}
@@ -424,21 +424,21 @@ func (w *modelWorld) serves(r *modelReader) {
 }
 
 // waiting judges a reader that waits.
-func (w *modelWorld) waiting(r *modelReader, v verdict) {
+func (w *modelWorld) waiting(r *modelReader, v Verdict) {
 	s, now := &w.state, w.now()
-	waited := now.Elapsed - r.arrived.Elapsed
+	waited := now.Elapsed - r.Arrived.Elapsed
 	switch {
-	case v.bound <= 0 || waited >= ReadWait:
+	case v.Bound <= 0 || waited >= ReadWait:
 		w.breaks(ruleWait, "a reader waits longer than 15 s")
-	case s.canServe(now) && s.Corrected > max(s.Saved, s.Lost) && (s.Work == nil || s.Work.Reason != ReasonRejected):
+	case s.CanServe(now) && s.Corrected > max(s.Saved, s.Lost) && (s.Work == nil || s.Work.Reason != ReasonRejected):
 		if waited >= rotationWait {
 			w.breaks(ruleWait, "a reader waits longer than 2 s for storage beside a token")
 		}
-	case s.canServe(now) && s.Work == nil:
+	case s.CanServe(now) && s.Work == nil:
 		w.breaks(ruleWait, "a reader waits beside a token for nothing")
-	case s.canServe(now) && s.Work.Reason != ReasonRejected && now.Elapsed-s.Work.Began.Elapsed >= rotationWait:
+	case s.CanServe(now) && s.Work.Reason != ReasonRejected && now.Elapsed-s.Work.Began.Elapsed >= rotationWait:
 		w.breaks(ruleWait, "a reader waits longer than 2 s beside a token")
-	case s.canServe(now) && s.Failure.holds(now) && s.Work.Reason != ReasonForced && s.Work.Reason != ReasonVerification:
+	case s.CanServe(now) && s.Failure.Holds(now) && s.Work.Reason != ReasonForced && s.Work.Reason != ReasonVerification:
 		w.breaks(ruleWait, "a reader waits in a hold")
 	}
 }
@@ -465,8 +465,8 @@ func (w *modelWorld) check() {
 		if s.Corrected > max(s.Saved, s.Lost) {
 			break // they wait for storage
 		}
-		if s.Loading == 0 && s.Work == nil && s.givenUpLeft(w.now()) == 0 && (s.Current == nil || s.Account == nil || !s.Account.singleSession()) {
-			w.breaks(ruleWait, fmt.Sprintf("a reader (rejected %q) waits for nothing", r.rejected))
+		if s.Loading == 0 && s.Work == nil && s.GivenUpLeft(w.now()) == 0 && (s.Current == nil || s.Account == nil || !s.Account.singleSession()) {
+			w.breaks(ruleWait, fmt.Sprintf("a reader (rejected %q) waits for nothing", r.Rejected))
 		}
 	}
 	w.prune()
@@ -509,7 +509,7 @@ func (w *modelWorld) prune() {
 
 // refers reports whether anything can still bring a token to readers.
 func (w *modelWorld) refers(id string) bool {
-	if w.upstream[0].id == id || w.upstream[1].id == id || w.state.find(id) != nil || w.record.has(id) {
+	if w.upstream[0].id == id || w.upstream[1].id == id || w.state.Find(id) != nil || w.record.has(id) {
 		return true
 	}
 	if w.save != nil && w.save.Record.has(id) || w.op != nil && w.op.token != nil && w.op.token.ID == id {

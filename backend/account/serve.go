@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"math/rand/v2"
@@ -33,9 +33,9 @@ type Result struct {
 	Prepared *atomic.Value
 }
 
-// served is what warm reads are given without a lock: a token and the settings that it came with. It is immutable, but for the
+// Served is what warm reads are given without a lock: a token and the settings that it came with. It is immutable, but for the
 // prepared.
-type served struct {
+type Served struct {
 	account *Account
 	token   *Token
 	// rotateLeft is the life at which the token is due for rotation.
@@ -45,9 +45,20 @@ type served struct {
 	prepared  atomic.Value // see Result.Prepared
 }
 
-func newServed(a *Account, t *Token) *served {
-	rotateLeft := t.ExpiresAt.Sub(a.rotatesAt(t))
-	return &served{account: a, token: t, rotateLeft: rotateLeft, freshLeft: max(rotateLeft-grace(a, t), minLife-1)}
+// Served is what warm reads are given from now on; old, where that is still right, and nil for nothing.
+func (s *State) Served(old *Served) *Served {
+	if s.Known != known || s.Account.Paused || s.Current == nil || s.Suspect {
+		return nil
+	}
+	if old != nil && old.account == s.Account && old.token == s.Current {
+		return old
+	}
+	return newServed(s.Account, s.Current)
+}
+
+func newServed(a *Account, t *Token) *Served {
+	rotateLeft := t.ExpiresAt.Sub(a.RotatesAt(t))
+	return &Served{account: a, token: t, rotateLeft: rotateLeft, freshLeft: max(rotateLeft-grace(a, t), minLife-1)}
 }
 
 // grace is how long a token that is due for rotation goes on to be served as if nothing were happening. Most logins end within
@@ -62,8 +73,8 @@ func grace(a *Account, t *Token) time.Duration {
 	return min(longest, t.Life()/share)
 }
 
-// fresh reports whether the token can be served with no further thought.
-func (s *served) fresh(now Reading) bool {
+// Fresh reports whether the token can be served with no further thought.
+func (s *Served) Fresh(now Reading) bool {
 	if s == nil || s.token.Remaining(now) <= s.freshLeft {
 		return false
 	}
@@ -71,7 +82,8 @@ func (s *served) fresh(now Reading) bool {
 	return !wrong
 }
 
-func (s *served) result(now Reading) Result {
+// Result is what a reader gets.
+func (s *Served) Result(now Reading) Result {
 	left := s.token.Remaining(now)
 	return Result{
 		Account:        s.account,
@@ -84,36 +96,12 @@ func (s *served) result(now Reading) Result {
 	}
 }
 
-// overdueResult serves a token whose rotation is late: behind a slow login, a queue, or a hold that ends after the given time.
-func (s *served) overdueResult(now Reading, next time.Duration) Result {
-	a := s.result(now)
+// Overdue serves a token whose rotation is late: behind a slow login, a queue, or a hold that ends after the given time.
+func (s *Served) Overdue(now Reading, next time.Duration) Result {
+	a := s.Result(now)
 	chance := time.Duration(rand.Int64N(int64(overdueSpread))) //nolint:gosec // chance that spreads load, not a secret
 	// Clients add a chance of their own, of up to a tenth: they must be back before the token dies.
 	latest := a.Remaining / 100 * 85
 	a.TTL = max(min(next+s.account.Upstream.RequestTimeout+chance, latest), min(leastTTL, a.Remaining))
 	return a
-}
-
-// publish makes what warm reads load follow from the state.
-func (l *locked) publish() {
-	s := &l.state
-	if s.Known == known && (s.usable(l.issuer.clock()) || s.Failure.refused()) {
-		l.counted()
-	}
-	if s.Known != known || s.Account.Paused || s.Current == nil || s.Suspect {
-		l.served.Store(nil)
-		return
-	}
-	if old := l.served.Load(); old == nil || old.account != s.Account || old.token != s.Current {
-		l.served.Store(newServed(s.Account, s.Current))
-	}
-}
-
-// result is what a reader gets now who can be given the current token.
-func (l *locked) result(now Reading) Result {
-	s := l.served.Load()
-	if s.fresh(now) {
-		return s.result(now)
-	}
-	return s.overdueResult(now, l.state.Failure.left(now))
 }

@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"slices"
@@ -11,8 +11,8 @@ import (
 // maxRevoked bounds the IDs of revoked tokens that one storage entry holds.
 const maxRevoked = 1536
 
-// revocable are the unexpired tokens, or the one of the given ID.
-func (s *State) revocable(now Reading, id string) []*Token {
+// Revocable are the unexpired tokens, or the one of the given ID.
+func (s *State) Revocable(now Reading, id string) []*Token {
 	all := s.out(now)
 	if s.Work != nil && s.Work.Token != nil && !s.Work.verifies() {
 		all = append(all, s.Work.Token)
@@ -28,7 +28,7 @@ func (e Revoke) apply(t *transition) {
 	if t.Known != known {
 		return
 	}
-	targets := t.revocable(t.env.Reading, e.TokenID)
+	targets := t.Revocable(t.env.Reading, e.TokenID)
 	if e.TokenID != "" && len(targets) == 0 {
 		return
 	}
@@ -58,7 +58,7 @@ func (t *transition) markRevoked(target *Token) {
 		return // already known to be
 	}
 	outcome := Unsupported
-	if t.Account.canKill(target) {
+	if t.Account.CanKill(target) {
 		outcome = Unknown // until the upstream has responded
 	}
 	t.replace(target.ID, target.revokedAs(outcome, t.env.Wall))
@@ -79,7 +79,7 @@ func (t *transition) replace(id string, token *Token) {
 
 // apply takes note of the upstream's response to a revocation.
 func (e KillEnded) apply(t *transition) {
-	now := t.find(e.Token.ID)
+	now := t.Find(e.Token.ID)
 	if now == nil { // it has expired meanwhile, or its config was deleted: the ledger is told all the same
 		t.tell(e.Token.revokedAs(Unknown, t.env.Wall).revokedAs(e.Outcome, t.env.Wall), e.Keep)
 	} else {
@@ -89,5 +89,5 @@ func (e KillEnded) apply(t *transition) {
 	t.emit(Wake{})
 }
 
-// canKill reports whether the upstream can be asked to kill the token.
-func (a *Account) canKill(t *Token) bool { return t.refresh != "" && a.Upstream.CanRefresh() }
+// CanKill reports whether the upstream can be asked to kill the token.
+func (a *Account) CanKill(t *Token) bool { return t.refresh != "" && a.Upstream.CanRefresh() }

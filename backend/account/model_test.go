@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"fmt"
@@ -272,7 +272,7 @@ func (w *modelWorld) summary() string {
 		parts = append(parts, fmt.Sprintf("%s with %s left (suspect %t)", s.Current.ID, s.Current.Remaining(now), s.Suspect))
 	}
 	if f := s.Failure; f != nil {
-		parts = append(parts, fmt.Sprintf("%s, held for %s", f.Kind, f.left(now)))
+		parts = append(parts, fmt.Sprintf("%s, held for %s", f.Kind, f.Left(now)))
 	}
 	if s.Work != nil {
 		step := [...]string{"", "noting", "logging in", "storing", "committing"}[s.Work.Step]

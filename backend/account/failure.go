@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"errors"
@@ -51,8 +51,8 @@ type Failure struct {
 	err error
 }
 
-// left is what is left of the hold, by whichever clock gives less.
-func (f *Failure) left(now Reading) time.Duration {
+// Left is what is left of the hold, by whichever clock gives less.
+func (f *Failure) Left(now Reading) time.Duration {
 	if f == nil {
 		return 0
 	}
@@ -65,8 +65,8 @@ func (f *Failure) age(now Reading) time.Duration {
 	return max(now.Wall.Sub(f.At), now.Elapsed-f.elapsed)
 }
 
-// holds reports whether no login may be made yet.
-func (f *Failure) holds(now Reading) bool { return f.left(now) > 0 }
+// Holds reports whether no login may be made yet.
+func (f *Failure) Holds(now Reading) bool { return f.Left(now) > 0 }
 
 // anchored is a failure that was read from storage, on the clocks of this process. One that lies in the future by more than its
 // hold was recorded by a clock that has been corrected since: how much of its hold is left is not known, so it counts as over.
@@ -80,9 +80,9 @@ func (f *Failure) anchored(now Reading) *Failure {
 	return f
 }
 
-// refused reports whether the circuit breaker is open: trying again with the same credentials may lock the account, and a request
+// Refused reports whether the circuit breaker is open: trying again with the same credentials may lock the account, and a request
 // that the upstream calls malformed will not get better.
-func (f *Failure) refused() bool {
+func (f *Failure) Refused() bool {
 	return f != nil && (f.Kind == upstream.Rejected || f.Kind == upstream.Invalid)
 }
 
@@ -122,10 +122,10 @@ func newFailure(err error, before *Failure, env Env, a *Account, life time.Durat
 	if before != nil {
 		f.Consecutive = before.Consecutive + 1
 	}
-	if before.refused() && !f.refused() {
+	if before.Refused() && !f.Refused() {
 		f.Kind, f.Cause, f.Message, f.credentials = before.Kind, before.Cause, before.Message, before.credentials
 	}
-	if before != nil && before.refused() == f.refused() {
+	if before != nil && before.Refused() == f.Refused() {
 		f.Step = max(before.Step, 1) + 1
 	}
 	if retryAfter = min(retryAfter, longestThrottle); retryAfter > 0 {
@@ -138,7 +138,7 @@ func newFailure(err error, before *Failure, env Env, a *Account, life time.Durat
 // holdLength is how long no login is tried after a failure.
 func holdLength(f *Failure, retryAfter, life time.Duration, chance float64) time.Duration {
 	switch {
-	case f.refused():
+	case f.Refused():
 		return max(probeAfter(f.Step), retryAfter)
 	case retryAfter > 0:
 		return retryAfter
@@ -174,7 +174,7 @@ func backoff(step int, life time.Duration) time.Duration {
 // blocked is the failure that follows when a login could not begin. A hold that is still running stays as it is: the upstream has
 // said nothing that would change it.
 func (f *Failure) blocked(err error, env Env, a *Account) *Failure {
-	if f.holds(env.Reading) {
+	if f.Holds(env.Reading) {
 		return f
 	}
 	next := &Failure{
@@ -182,7 +182,7 @@ func (f *Failure) blocked(err error, env Env, a *Account) *Failure {
 		Step: 1, elapsed: env.Elapsed, credentials: credentialsOf(&a.Upstream), err: err,
 	}
 	switch {
-	case f.refused():
+	case f.Refused():
 		// The circuit breaker stays open. Its probe comes again when the login can begin.
 		kept := *f
 		kept.At, kept.elapsed = env.Wall, env.Elapsed
@@ -200,12 +200,12 @@ func (f *Failure) blocked(err error, env Env, a *Account) *Failure {
 // afterForced is the failure that a forced login leaves which was made while before still held. Trying by hand must not push the
 // engine's own next attempt away, nor bring it nearer than what the upstream has just asked for.
 func (f *Failure) afterForced(before *Failure, env Env) *Failure {
-	if !before.holds(env.Reading) {
+	if !before.Holds(env.Reading) {
 		return f
 	}
 	kept := *f
 	switch {
-	case f.refused() && !before.refused(): // an outage's hold would have the refused credentials sent again within a minute
+	case f.Refused() && !before.Refused(): // an outage's hold would have the refused credentials sent again within a minute
 		return f
 	case f.Kind == upstream.Throttled && before.Kind != upstream.Throttled:
 		kept.NextAttempt = later(before.NextAttempt, f.NextAttempt)

@@ -1,10 +1,9 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -37,13 +36,8 @@ type Account struct {
 	LedgerRetention time.Duration
 }
 
-// Source finds accounts. It returns ErrNoAccount for a name that has none.
-type Source interface {
-	Account(ctx context.Context, name string) (*Account, error)
-}
-
-// host is where the logins of the account go.
-func (a *Account) host() string {
+// Host is where the logins of the account go.
+func (a *Account) Host() string {
 	u, err := url.Parse(a.Upstream.TokenURL)
 	if err != nil {
 		return a.Upstream.TokenURL
@@ -54,8 +48,8 @@ func (a *Account) host() string {
 // singleSession reports whether a new login may kill the token that is out.
 func (a *Account) singleSession() bool { return a.RotationPercent >= 100 }
 
-// rotatesAt is when the token is to be replaced.
-func (a *Account) rotatesAt(t *Token) time.Time {
+// RotatesAt is when the token is to be replaced.
+func (a *Account) RotatesAt(t *Token) time.Time {
 	switch {
 	case t.repeated:
 		// Until then the upstream gives the same token again.
@@ -97,7 +91,7 @@ func loginOf(a *upstream.Account) string {
 // credentialsOf names the credentials of an account and the host they are sent to. The circuit breaker is about this pair: other
 // headers or another path do not make refused credentials good. It is a digest, stored only in the sealed record.
 func credentialsOf(a *upstream.Account) string {
-	host := (&Account{Upstream: *a}).host()
+	host := (&Account{Upstream: *a}).Host()
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{
 		string(a.Protocol), host, a.Username, a.Password, a.ClientID, a.ClientSecret, a.Scope,
 	}))

@@ -1,16 +1,16 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"errors"
 	"fmt"
 )
 
-// check says what is wrong with the state, as far as its types cannot rule that out; nil for nothing. Tests ask it after every
+// Check says what is wrong with the state, as far as its types cannot rule that out; nil for nothing. Tests ask it after every
 // change.
-func (s *State) check() error {
+func (s *State) Check() error {
 	for _, f := range []func() error{s.checkSettings, s.checkTokens, s.checkWork, s.checkVersions, s.checkOutbox} {
 		if err := f(); err != nil {
 			return err

@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"crypto/sha256"
@@ -36,6 +36,11 @@ const (
 	ReasonVerification Reason = "verification"
 	ReasonAfterRevoke  Reason = "after_revoke"
 )
+
+// Rotates reports whether a login for that reason replaces a token that was in use.
+func (r Reason) Rotates() bool {
+	return r == ReasonRotation || r == ReasonForced || r == ReasonRejected
+}
 
 // Outcome is the upstream's response to a revocation.
 type Outcome string
@@ -107,6 +112,12 @@ func (t *Token) Remaining(now Reading) time.Duration {
 // Revocation is the upstream's response to the token's revocation, and when that was; "" for a token that was not revoked.
 func (t *Token) Revocation() (Outcome, time.Time) { return t.revocation, t.revokedAt }
 
+// Refresh is the refresh token; "" where there is none.
+func (t *Token) Refresh() string { return t.refresh }
+
+// Skew is the upstream's clock minus ours when the token came; known is false where the response had no Date.
+func (t *Token) Skew() (skew time.Duration, known bool) { return t.skew, t.skewKnown }
+
 // withoutSecrets is what may be remembered of a token that is not served any more.
 func (t *Token) withoutSecrets() *Token {
 	bare := *t
@@ -139,6 +150,9 @@ func (t *Token) isFromFuture(now Reading) bool {
 // corrected is the token on a wall clock that was set back since it was issued, and whether that was so: what is stored must not
 // give the next process a longer life. A difference below the margin of every lease does no harm.
 func (t *Token) corrected(now Reading) (*Token, bool) {
+	if t == nil {
+		return nil, false
+	}
 	left := t.Life() - (now.Elapsed - t.elapsed)
 	if t.ExpiresAt.Sub(now.Wall)-left <= Margin {
 		return t, false
@@ -149,8 +163,8 @@ func (t *Token) corrected(now Reading) (*Token, bool) {
 	return &shifted, true
 }
 
-// usable reports whether the token may still be served.
-func (t *Token) usable(now Reading) bool { return t != nil && t.Remaining(now) >= minLife }
+// Usable reports whether the token may still be served.
+func (t *Token) Usable(now Reading) bool { return t != nil && t.Remaining(now) >= minLife }
 
 // clamp gives a token no more life than limit; 0 is no limit.
 func (t *Token) clamp(limit time.Duration) *Token {
@@ -179,8 +193,8 @@ func (t *Token) revokedAs(o Outcome, at time.Time) *Token {
 	return &revoked
 }
 
-// newToken makes a token of the grant that a login which began at the given reading has brought.
-func newToken(grant *upstream.Token, began Reading, generation string, reason Reason) *Token {
+// NewToken makes a token of the grant that a login which began at the given reading has brought.
+func NewToken(grant *upstream.Token, began Reading, generation string, reason Reason) *Token {
 	// Upstream's times come from the same wall clock, read a moment later; counting from before the request is the safer side.
 	life := grant.ExpiresAt.Sub(grant.IssuedAt)
 	t := &Token{

@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"errors"
@@ -112,7 +112,7 @@ type modelNote struct {
 
 // modelReader is a reader that waits.
 type modelReader struct {
-	reader
+	Reader
 
 	came time.Duration // true
 }
@@ -184,7 +184,7 @@ func (w *modelWorld) applyAs(event Event, active bool) {
 	before := w.state
 	next, effects := before.Apply(env, event)
 	w.state = next
-	if err := next.check(); err != nil {
+	if err := next.Check(); err != nil {
 		w.breaks("the state is sound", err.Error())
 	}
 	for _, effect := range effects {
@@ -332,7 +332,7 @@ func (w *modelWorld) tellGoesOn() {
 func (w *modelWorld) reads(rejected string) {
 	w.lastRead = w.now().Wall
 	r := modelReader{
-		reader: reader{rejected: rejected, arrived: w.now(), loads: w.state.Loads, logins: w.state.Logins}, came: w.true,
+		Reader: Reader{Rejected: rejected, Arrived: w.now(), Loads: w.state.Loads, Logins: w.state.Logins}, came: w.true,
 	}
 	if w.asks(&r) {
 		w.readers = append(slices.Clip(w.readers), r)
@@ -341,22 +341,22 @@ func (w *modelWorld) reads(rejected string) {
 
 // asks has a reader ask the state what it gets, and reports whether it waits.
 func (w *modelWorld) asks(r *modelReader) (waits bool) {
-	if w.state.readNeeds(w.env(), &r.reader) {
+	if w.state.ReadNeeds(w.env(), &r.Reader) {
 		if !w.active {
 			return false // a node that may not begin anything returns an error
 		}
-		if w.state.wantsRotation(w.env()) {
+		if w.state.WantsRotation(w.env()) {
 			w.apply(Due{})
 		} else {
-			w.apply(Read{Rejected: r.rejected})
+			w.apply(Read{Rejected: r.Rejected})
 		}
 	}
-	v := w.state.verdict(w.env(), &r.reader)
-	if v.wait {
+	v := w.state.Verdict(w.env(), &r.Reader)
+	if v.Wait {
 		w.waiting(r, v)
 		return true
 	}
-	if v.err == nil {
+	if v.Err == nil {
 		w.serves(r)
 	}
 	return false
@@ -400,7 +400,7 @@ func (w *modelWorld) opGoesOn() bool {
 	case opBegins:
 		ok, failed := w.isLoaded()
 		switch {
-		case failed || ok && w.state.mayLogin(w.env(), ReasonVerification, o.account) != nil:
+		case failed || ok && w.state.MayLogin(w.env(), ReasonVerification, o.account) != nil:
 			w.op = nil
 			return true
 		case ok && w.state.Work == nil:
@@ -519,7 +519,7 @@ func (w *modelWorld) crash() {
 
 // canEvict reports whether the worker would take the account out of memory.
 func (w *modelWorld) canEvict() bool {
-	return w.op == nil && len(w.readers) == 0 && len(w.kills) == 0 && w.state.Known != unknown && w.state.isIdle(w.now())
+	return w.op == nil && len(w.readers) == 0 && len(w.kills) == 0 && w.state.Known != unknown && w.state.IsIdle(w.now())
 }
 
 func (w *modelWorld) evict() {

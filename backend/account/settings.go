@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-package issuer
+package account
 
 import (
 	"slices"
@@ -24,7 +24,7 @@ func (e Want) apply(t *transition) {
 	case t.Known != known:
 		t.load()
 	case e.AtStart && t.Logins == 0:
-		t.Restored = t.usable(t.env.Reading)
+		t.Restored = t.Usable(t.env.Reading)
 	}
 }
 
@@ -86,9 +86,7 @@ func (e Loaded) apply(t *transition) {
 	if first && e.Record != nil && e.Record.Attempt != nil {
 		t.unfinished(e.Record.Attempt)
 	}
-	if len(t.Outbox) > 0 {
-		t.emit(TellLedger{})
-	}
+	t.tellLedger()
 }
 
 // unfinished counts a login that was cut off when the last process ended as one failure.
@@ -128,12 +126,12 @@ func (t *transition) storeVerified(e Written, verification *Work) {
 	t.cancelWork()
 	t.tell(token, e.Account.LedgerRetention)
 	t.start(ReasonVerification, e.Account)
-	work := *t.Work
-	work.Step, work.Token = storing, token
-	if verification.verifies() {
-		work.Began, work.Took = verification.Began, verification.Took
-	}
-	t.Work = &work
+	t.changeWork(func(w *Work) {
+		w.Step, w.Token = storing, token
+		if verification.verifies() {
+			w.Began, w.Took = verification.Began, verification.Took
+		}
+	})
 }
 
 // adopt is the one place that decides what new settings mean for token, login, hold and failure: for a write here, a write on
@@ -161,13 +159,11 @@ func (t *transition) adoptInFlight() {
 	if t.Work == nil || t.Work.verifies() || t.Work.Account == t.Account {
 		return
 	}
-	w := *t.Work
-	w.Account = t.Account
-	if clamped := w.Token.clamp(t.Account.Upstream.MaxTokenTTL); clamped != w.Token {
-		w.Token = clamped
+	clamped := t.Work.Token.clamp(t.Account.Upstream.MaxTokenTTL)
+	if clamped != t.Work.Token {
 		t.changed()
 	}
-	t.Work = &w
+	t.changeWork(func(w *Work) { w.Account, w.Token = t.Account, clamped })
 }
 
 // adoptOther takes over settings that log in otherwise than before.
@@ -184,7 +180,7 @@ func (t *transition) adoptOther(a *Account) {
 		t.Failure = nil
 	}
 	// A verification that failed since counts as a login does.
-	if f := t.failedVerification(a); t.Failure == nil && f.refused() || f.left(t.env.Reading) > t.Failure.left(t.env.Reading) {
+	if f := t.failedVerification(a); t.Failure == nil && f.Refused() || f.Left(t.env.Reading) > t.Failure.Left(t.env.Reading) {
 		t.Failure = f
 	}
 	t.Generation = a.Generation
@@ -208,7 +204,7 @@ func (Removed) apply(t *transition) { t.settingsGone(t.Known == unknown) }
 // record.
 func (t *transition) settingsGone(stored bool) {
 	t.cancelWork() // may have brought a failure
-	if t.Failure.refused() && t.Account != nil {
+	if t.Failure.Refused() && t.Account != nil {
 		// Deleting a config and writing it again is no way around an open circuit breaker.
 		t.remember(t.Account, t.Failure)
 	}
@@ -246,7 +242,7 @@ func (t *transition) remember(a *Account, f *Failure) {
 
 // apply begins a login with settings that are not stored yet.
 func (e Verify) apply(t *transition) {
-	if t.Work == nil && (t.Known == known || t.Known == absent) && t.mayLogin(t.env, ReasonVerification, e.Account) == nil {
+	if t.Work == nil && (t.Known == known || t.Known == absent) && t.MayLogin(t.env, ReasonVerification, e.Account) == nil {
 		t.start(ReasonVerification, e.Account)
 	}
 }
@@ -254,19 +250,17 @@ func (e Verify) apply(t *transition) {
 // verified looks at what a verification brought. A token waits until the settings are stored: see Written.
 func (t *transition) verified(w *Work, e LoginEnded) {
 	token, err := e.Token, e.Err
-	if err == nil && !token.clamp(w.Account.Upstream.MaxTokenTTL).usable(t.env.Reading) {
+	if err == nil && !token.clamp(w.Account.Upstream.MaxTokenTTL).Usable(t.env.Reading) {
 		err = errExpiredOnArrival
 	}
 	if err == nil {
-		t.advance(committing)
-		done := *t.Work
-		done.Token, done.Took = t.asFirstTold(token).clamp(w.Account.Upstream.MaxTokenTTL), e.Took
-		t.Work = &done
-		t.Suspect = t.Suspect || t.endsSession(done.Token)
+		token = t.asFirstTold(token).clamp(w.Account.Upstream.MaxTokenTTL)
+		t.changeWork(func(w *Work) { w.Step, w.Token, w.Took = committing, token, e.Took })
+		t.Suspect = t.Suspect || t.endsSession(token)
 		t.emit(Wake{})
 		return
 	}
-	before, isProbe := t.failedVerification(w.Account), t.Failure.refused() && t.Failure.concerns(w.Account)
+	before, isProbe := t.failedVerification(w.Account), t.Failure.Refused() && t.Failure.concerns(w.Account)
 	if isProbe {
 		before = t.Failure
 	}
