@@ -89,9 +89,12 @@ func resolve(next *config, p params, wrong *problems) (protocol string, filled *
 
 // checkConfig judges the whole of what would be stored.
 func checkConfig(fields []configField, c *config, wrong *problems) {
+	spec := specOf(c.Protocol)
+	// Which fields a request format uses that the protocol lacks cannot be said: checkFormat refuses that format.
+	knownFormat := len(spec.Formats) == 0 || slices.Contains(spec.Formats, upstream.Format(c.RequestFormat))
 	for n := range fields {
 		f := &fields[n]
-		if !f.usedBy(c) && !f.empty(c) {
+		if !f.usedBy(c) && !f.empty(c) && (knownFormat || !spec.Mentions(f.name)) {
 			wrong.add(f.name, "is not used by %s: leave it out", loginWords(f, c))
 		}
 		if text, ok := f.at(c).(*string); ok {
@@ -107,7 +110,7 @@ func checkConfig(fields []configField, c *config, wrong *problems) {
 	checkHeaders("headers", c.Headers, wrong)
 	checkHeaders("refresh_headers", c.RefreshHeaders, wrong)
 	checkNumbers(c, wrong)
-	if specOf(c.Protocol).Mentions(upstream.FieldSOAPAction) {
+	if spec.Mentions(upstream.FieldSOAPAction) {
 		checkElement(upstream.FieldSOAPUsernameElement, c.SOAPUsernameElement, wrong)
 		checkElement(upstream.FieldSOAPPasswordElement, c.SOAPPasswordElement, wrong)
 		if strings.ContainsAny(c.SOAPAction, "\"\\") || !printable(c.SOAPAction) {

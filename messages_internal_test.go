@@ -16,31 +16,37 @@ import (
 	"testing"
 )
 
-// troubleshootingFile has the table of all messages.
-const troubleshootingFile = "docs/operate.md"
+// troubleshootingFile has the list of messages, and logLinesFile the table of those that go into the server's log.
+const (
+	troubleshootingFile = "docs/operate.md"
+	logLinesFile        = "docs/monitoring.md"
+)
 
-// TestMessages_AllExplainedInDocument compares the messages in the source with the first column of the tables below
-// "Troubleshooting": what changes in a message is "…" in both.
+// TestMessages_AllExplainedInDocument compares the messages in the source with the lists below "Troubleshooting" and with the table
+// of log lines: what changes in a message is "…" in both. Two kinds may go without, since they have their remedy in them: those
+// that refuse what a request gave, and say what it should give; and those with a command to type.
 func TestMessages_AllExplainedInDocument(t *testing.T) {
 	t.Parallel()
-	said, explained := messagesOfTheSource(t), messagesOfTheDocument(t)
-	t.Logf("%d messages in the source, %d in %s", len(said), len(explained), troubleshootingFile)
+	said := messagesOfTheSource(t)
+	explained := append(messagesOfTheDocument(t), logLinesOfTheDocument(t)...)
+	t.Logf("%d messages in the source, %d in the documents", len(said), len(explained))
 	if len(said) < 50 {
 		t.Fatal("the source has hardly a message: has the way changed in which they are made?")
 	}
-	for message, where := range said {
-		if !slices.Contains(explained, message) {
-			t.Errorf("%s: is not explained in %s: %s", where, troubleshootingFile, message)
+	command := regexp.MustCompile(`vault (read|write|list|path-help|status) |(try|write) again|(?i:run the command again)`)
+	for message, from := range said {
+		if !slices.Contains(explained, message) && !from.refusesInput && !command.MatchString(message) {
+			t.Errorf("%s: is not explained in %s: %s", from.where, troubleshootingFile, message)
 		}
 	}
 	for _, message := range explained {
-		if said[message] == "" {
-			t.Errorf("%s explains what the engine does not say: %s", troubleshootingFile, message)
+		if said[message].where == "" {
+			t.Errorf("%s or %s explains what the engine does not say: %s", troubleshootingFile, logLinesFile, message)
 		}
 	}
 }
 
-// messagesOfTheDocument are the texts in the first cells of the tables.
+// messagesOfTheDocument are the texts that the items of the lists begin with, each with an explanation behind its colon.
 func messagesOfTheDocument(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile(troubleshootingFile)
@@ -52,14 +58,34 @@ func messagesOfTheDocument(t *testing.T) []string {
 		t.Fatalf("%s has no section on troubleshooting", troubleshootingFile)
 	}
 	var messages []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `(.+?)` \\|").FindAllStringSubmatch(section, -1) {
+	items := regexp.MustCompile("(?m)^ *- (`[^`]+`(?: ·\\s+`[^`]+`)*):\\s+\\S").FindAllStringSubmatch(section, -1)
+	if want := len(regexp.MustCompile("(?m)^ *- ").FindAllString(section, -1)); len(items) != want {
+		t.Errorf("%s has %d items, of which %d are messages with an explanation", troubleshootingFile, want, len(items))
+	}
+	for _, item := range items {
+		for _, message := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(item[1], -1) {
+			messages = append(messages, message[1])
+		}
+	}
+	return messages
+}
+
+// logLinesOfTheDocument are the messages of the table of log lines, warnings and errors.
+func logLinesOfTheDocument(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(logLinesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var messages []string
+	for _, row := range regexp.MustCompile("(?m)^\\| (?:warn|error|warn, error) \\| `(.+?)` \\|").FindAllStringSubmatch(string(text), -1) {
 		messages = append(messages, row[1])
 	}
 	return messages
 }
 
 // messagesOfTheSource are all texts that a caller or the server's log can get to see, and where they are made.
-func messagesOfTheSource(t *testing.T) map[string]string {
+func messagesOfTheSource(t *testing.T) map[string]origin {
 	t.Helper()
 	var files []string
 	for _, pattern := range []string{
@@ -72,7 +98,7 @@ func messagesOfTheSource(t *testing.T) map[string]string {
 		}
 		files = append(files, found...)
 	}
-	c := collector{fset: token.NewFileSet(), said: make(map[string]string)}
+	c := collector{fset: token.NewFileSet(), said: make(map[string]origin)}
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") || filepath.Base(file) == "check.go" { // that is for tests too
 			continue
@@ -96,7 +122,13 @@ func messagesOfTheSource(t *testing.T) map[string]string {
 type collector struct {
 	fset     *token.FileSet
 	function string // that is looked at
-	said     map[string]string
+	said     map[string]origin
+}
+
+// origin is where a message is made, and whether it refuses what a request gave.
+type origin struct {
+	where        string
+	refusesInput bool
 }
 
 func (c *collector) visit(n ast.Node) bool {
@@ -105,7 +137,7 @@ func (c *collector) visit(n ast.Node) bool {
 		c.call(n)
 	case *ast.ValueSpec:
 		if strings.HasSuffix(n.Names[0].Name, "Rule") && len(n.Values) == 1 {
-			c.note(n, "…: "+text(n.Values[0]))
+			c.refusal(n, "…: "+text(n.Values[0]))
 		}
 	case *ast.ReturnStmt:
 		if slices.Contains([]string{"headline", "Error", "remedy", "correction", "statusMessage", "failureMessage", "untried", "revocationWarning"}, c.function) {
@@ -127,7 +159,9 @@ func (c *collector) visit(n ast.Node) bool {
 func (c *collector) call(n *ast.CallExpr) {
 	args := n.Args
 	switch name := nameOf(n.Fun); {
-	case name == "userError" || name == "Errorf" || name == "New" && len(args) == 1 || name == "AddWarning":
+	case name == "userError" || name == "Errorf" && c.fset.Position(n.Pos()).Filename == "request.go":
+		c.refusal(n, text(args[0]))
+	case name == "Errorf" || name == "New" && len(args) == 1 || name == "AddWarning":
 		c.note(n, text(args[0]))
 	case name == "CodedError" && len(args) == 2:
 		c.note(n, text(args[1]))
@@ -136,11 +170,11 @@ func (c *collector) call(n *ast.CallExpr) {
 	case name == "Log" && len(args) > 1: // at a level that is found out
 		c.note(n, text(args[1]))
 	case name == "add" && len(args) >= 2: // (*problems).add
-		c.note(n, field(args[0])+text(args[1]))
+		c.refusal(n, field(args[0])+text(args[1]))
 	case name == "unless": // what a value should have been
-		c.note(n, "…: must be "+text(args[1]))
+		c.refusal(n, "…: must be "+text(args[1]))
 	case name == "between":
-		c.note(n, field(args[1])+"must be "+text(args[5]))
+		c.refusal(n, field(args[1])+"must be "+text(args[5]))
 	}
 }
 
@@ -148,12 +182,17 @@ func (c *collector) call(n *ast.CallExpr) {
 func field(e ast.Expr) string { return text(e) + ": " }
 
 // note keeps a message, unless it is none: it has two words of its own.
-func (c *collector) note(at ast.Node, message string) {
+func (c *collector) note(at ast.Node, message string) { c.keep(at, message, false) }
+
+// refusal keeps a message that refuses what a request gave.
+func (c *collector) refusal(at ast.Node, message string) { c.keep(at, message, true) }
+
+func (c *collector) keep(at ast.Node, message string, refusesInput bool) {
 	message = strings.TrimSpace(regexp.MustCompile(`(… ?)+…`).ReplaceAllString(message, "…"))
 	if len(regexp.MustCompile(`[a-z]{2,}`).FindAllString(message, 3)) < 2 || slices.Contains(unseen(), message) {
 		return
 	}
-	c.said[message] = c.fset.Position(at.Pos()).String()
+	c.said[message] = origin{c.fset.Position(at.Pos()).String(), refusesInput}
 }
 
 // unseen are texts that nobody gets to see as they stand: callers recognise them and say more, or fill them with others.

@@ -6,6 +6,7 @@
 package acceptance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,9 +36,7 @@ func documents() []string {
 		"README.md",
 		"docs/configure.md",
 		"docs/use.md",
-		"docs/behaviour.md",
 		"docs/audit.md",
-		"docs/ledger.md",
 		"docs/performance.md",
 		"docs/reference.md",
 		"docs/operate.md",
@@ -156,12 +155,15 @@ func newDocumentedWorld(t *testing.T) *documentedWorld {
 	d.world = w
 	w.launch(t, harness.StartDevVault, d.vendors.env()...)
 	d.password, d.secret = "documented-password-0", "documented-client-secret-0"
-	for _, a := range []simulator.Account{
-		{Protocol: simulator.JWT, Username: "api-user", Password: d.password},
-		{Protocol: simulator.OAuth, Username: "oauth-user", Password: d.password, ClientID: "oauth-client", ClientSecret: d.secret},
-		{Protocol: simulator.SOAP, Username: "soap-user", Password: d.password, ClientID: "soap-client", ClientSecret: d.secret},
-		{Protocol: simulator.FirstVision, ClientID: "fv-client", ClientSecret: d.secret},
-	} {
+	names := map[simulator.Protocol]string{simulator.JWT: "api", simulator.FirstVision: "fv"} // the others are called by their protocol
+	for _, a := range simulator.DemoAccounts() {
+		name := cmp.Or(names[a.Protocol], string(a.Protocol))
+		if a.Password != "" {
+			a.Username, a.Password = name+"-user", d.password
+		}
+		if a.ClientSecret != "" {
+			a.ClientID, a.ClientSecret = name+"-client", d.secret
+		}
 		w.upstream.addAccount(t, a)
 	}
 	return d

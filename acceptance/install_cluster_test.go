@@ -23,9 +23,9 @@ import (
 
 // Where the guide says what is done here.
 const (
-	configurationStep = "What each node's configuration has"
-	fileStep          = "The file, on every node"
-	registerStep      = "Register and enable it, once"
+	configurationStep = "Configure each node"
+	fileStep          = "Put the file in place"
+	registerStep      = "Register and enable it"
 	compareStep       = "Compare, on every node"
 	rehearsalStep     = "Rehearse it, before it is called installed"
 	mendStep          = "When a node has no file, or another one"

@@ -143,6 +143,7 @@ func (w *world) configCommand(
 	add := func(key, value string) {
 		if value != "" && !given[key] {
 			args = append(args, key+"="+value)
+			given[key] = true
 		}
 	}
 	add("protocol", string(account.Protocol))

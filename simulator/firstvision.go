@@ -41,11 +41,14 @@ func firstVisionVendor() vendor {
 				Config: "cards", Role: "issuing", Preset: "firstvision-sandbox", Path: sandboxBase + pathFirstVision,
 				Settings: func(a Account) []string { return []string{"scope=" + a.someScope()} },
 			},
-			{Config: "cards-emea", Role: "issuing-emea", Preset: "firstvision-emea-sandbox", Path: pathGatewayEMEA},
 			{
-				Config: "cards-latam", Role: "issuing-latam", Path: pathLATAM,
+				Config: "cards-emea", Role: "issuing-emea", Preset: "firstvision-emea-sandbox", Path: pathGatewayEMEA,
+				TokenTTL: gatewayTTL,
+			},
+			{
+				Config: "cards-latam", Role: "issuing-latam", Path: pathLATAM, TokenTTL: latamTTL,
 				Settings: func(a Account) []string {
-					return []string{"protocol=firstvision", "request_format=form", "headers=apikey=" + a.ClientID}
+					return []string{"request_format=form", "headers=apikey=" + a.ClientID}
 				},
 			},
 		},

@@ -20,6 +20,9 @@ const (
 	pathLATAM       = "/cards/token"
 
 	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+	gatewayTTL    = time.Hour // "valid for 60 minutes"
+	latamTTL      = 1799 * time.Second
+
 	// longestAssertion is how far ahead exp may lie. The page does not tell; its sample has an hour, and its error API-Sec-013
 	// says that there is a limit. This one is what assertions of this kind are commonly given.
 	longestAssertion = 5 * time.Minute
@@ -103,7 +106,7 @@ func (s *Simulator) gatewayLogin(ex *exchange, region string, values map[string]
 		ex.gatewayRefused(gatewayProblem{http.StatusForbidden, "API-Sec-008", "Mismatch in scope."})
 		return false
 	}
-	a.TokenTTL = a.ttlAt(time.Hour) // "valid for 60 minutes"
+	a.TokenTTL = a.ttlAt(gatewayTTL)
 	token, issued, expires, err := s.issueFirstVision(a, values["scope"])
 	if err != nil {
 		ex.internal(err)
@@ -197,7 +200,7 @@ func (s *Simulator) openLATAM(ex *exchange) attempt {
 				ex.gatewayRefused(gatewayWrongFields())
 				return false
 			}
-			a.TokenTTL = a.ttlAt(1799 * time.Second)
+			a.TokenTTL = a.ttlAt(latamTTL)
 			token, issued, expires := s.issueOpaque(a)
 			a.ExpiresInAsString, a.AbsoluteExpiry = true, false // as in the sample
 			ex.json(http.StatusOK, latamToken{

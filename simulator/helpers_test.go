@@ -186,6 +186,16 @@ func loginRequest(a simulator.Account) (path, contentType, body string) {
 	}
 }
 
+// withWrongSecret gives the account with another password, or another client secret where it has no password.
+func withWrongSecret(a simulator.Account) simulator.Account {
+	if a.Password != "" {
+		a.Password = "x"
+		return a
+	}
+	a.ClientSecret = "x"
+	return a
+}
+
 func toJSON(value any) string {
 	data, err := json.Marshal(value)
 	if err != nil {

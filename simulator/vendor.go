@@ -4,6 +4,7 @@
 package simulator
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -77,20 +78,34 @@ type Login struct {
 	Preset string
 	// Path is where the simulator has it. RefreshPath is where its refresh tokens are exchanged; empty where there are none.
 	Path, RefreshPath string
-	// Settings are what a config needs besides that and the credentials, as name=value; nil where that is nothing.
+	// TokenTTL is the life of an access token by the vendor's page, unless the account says otherwise. A vendor declares it where
+	// it is not that of its other logins.
+	TokenTTL time.Duration
+	// Settings are what a config needs besides that, the protocol and the credentials, as name=value; nil where that is nothing.
 	Settings func(Account) []string
 }
 
-// SettingsFor returns what a config for the account needs besides the preset, the URLs and the credentials, as name=value.
+// SettingsFor returns what a config for the account needs besides the preset, the URLs and the credentials, as name=value: the
+// protocol at least, where there is no preset.
 func (l Login) SettingsFor(a Account) []string {
-	if l.Settings == nil {
-		return nil
+	var settings []string
+	if l.Preset == "" {
+		settings = append(settings, "protocol="+string(a.Protocol))
 	}
-	return l.Settings(a)
+	if l.Settings != nil {
+		settings = append(settings, l.Settings(a)...)
+	}
+	return settings
 }
 
 // Logins returns the ways in which an account of the protocol can log in, the usual one first.
-func Logins(p Protocol) []Login { return vendorOf(p).logins }
+func Logins(p Protocol) []Login {
+	v := vendorOf(p)
+	for n := range v.logins {
+		v.logins[n].TokenTTL = cmp.Or(v.logins[n].TokenTTL, v.tokenTTL)
+	}
+	return v.logins
+}
 
 // FullLogin returns the way to log in that gives the most: a refresh token as well, where there is one.
 func FullLogin(p Protocol) Login {

@@ -4,13 +4,16 @@
 package test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/backend/upstream"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -54,7 +57,10 @@ func TestConfigRefused_UnknownParameter(t *testing.T) {
 // TestConfigRefused_UnknownProtocolOrPreset: a config with an unknown protocol or preset is refused.
 func TestConfigRefused_UnknownProtocolOrPreset(t *testing.T) {
 	t.Parallel()
-	protocols := []string{"protocol", "jwt", "oauth", "soap", "firstvision"}
+	protocols := []string{"protocol"}
+	for _, spec := range upstream.Specs() {
+		protocols = append(protocols, string(spec.Protocol))
+	}
 	refuseAll(t, jwtV1(), []badWrite{
 		{"an unknown protocol", jwtConfig("protocol", "canary"), protocols},
 		{"a protocol in upper case", jwtConfig("protocol", "JWT-canary"), protocols},
@@ -102,18 +108,16 @@ func TestConfigRefused_AbsentSecretNotAskedFor(t *testing.T) {
 // TestConfigRefused_MissingCredentials: a config without the credentials of its protocol is refused.
 func TestConfigRefused_MissingCredentials(t *testing.T) {
 	t.Parallel()
-	required := map[string][]string{
-		"jwt-v1":      {"token_url", "username", "password"},
-		"jwt-v2":      {"token_url", "username", "password"},
-		"oauth":       {"token_url", "username", "password", "client_id", "client_secret"},
-		"soap":        {"token_url", "username", "password", "client_id", "client_secret"},
-		"firstvision": {"token_url", "client_id", "client_secret", "scope"},
-
-		"firstvision-assertion": {"token_url", "client_id", "client_secret", "scope", "assertion_audience"},
-		"firstvision-form":      {"token_url", "client_id", "client_secret"},
-	}
 	for _, f := range fixtures() {
-		for _, field := range required[f.name] {
+		for _, credential := range simulator.Needs(f.account.Protocol) {
+			if !f.needs(credential) {
+				t.Errorf("%s: a config may lack %s, without which nobody can log in", f.name, credential)
+			}
+		}
+		for field := range f.config {
+			if !f.needs(field) {
+				continue
+			}
 			timed(t, f.name+" created without "+field, func(t *testing.T) {
 				w := newTestMount(t)
 				w.badRequest(logical.UpdateOperation, "config/gst", without(f.config, field), field)
@@ -130,61 +134,59 @@ func TestConfigRefused_MissingCredentials(t *testing.T) {
 	}
 }
 
-// TestConfigRefused_FieldsOfAnotherProtocol: a config with fields of another protocol is refused.
+// TestConfigRefused_FieldsOfAnotherProtocol: a config with fields that only other protocols or formats use is refused.
 func TestConfigRefused_FieldsOfAnotherProtocol(t *testing.T) {
 	t.Parallel()
-	others := []struct {
-		of     fixture
-		fields map[string]any
-	}{
-		{jwtV1(), map[string]any{
-			"client_id": "canary", "client_secret": "canary-secret", "scope": "canary", "soap_action": "urn:canary",
-			"assertion_audience":    "canary",
-			"soap_username_element": "canary", "soap_password_element": "canary", "request_format": "query",
-		}},
-		{oauth(), map[string]any{
-			"scope": "canary", "refresh_url": upstreamURL + "/canary/", "soap_action": "urn:canary",
-			"refresh_headers": "Service=canary", "request_format": "multipart",
-		}},
-		{soap(), map[string]any{
-			"scope": "canary", "refresh_url": upstreamURL + "/canary/", "refresh_headers": "Service=canary", "request_format": "json",
-		}},
-		{firstVision(), map[string]any{
-			"username": "canary", "password": "canary-secret", "refresh_url": upstreamURL + "/canary/",
-			"soap_password_element": "canary", "assertion_audience": "canary", "request_format": "multipart",
-		}},
-		{latam(), map[string]any{"assertion_audience": "canary", "username": "canary"}},
+	values := map[string]string{
+		upstream.FieldRefreshURL: upstreamURL + "/canary/", upstream.FieldRefreshHeaders: "Service=canary",
 	}
-	for _, other := range others {
-		for field, value := range other.fields {
-			refuseAll(t, other.of, []badWrite{
-				{other.of.name + " and " + field, with(other.of.config, field, value), []string{field}},
+	for _, f := range fixtures() {
+		for _, field := range declaredFields() {
+			if _, used := f.spec().Use(field, f.format()); used {
+				continue
+			}
+			refuseAll(t, f, []badWrite{
+				{f.name + " and " + field, with(f.config, field, cmp.Or(values[field], "canary-secret")), []string{field}},
 			})
 		}
 	}
 }
 
+// declaredFields are the settings that not every protocol uses.
+func declaredFields() []string {
+	var names []string
+	for _, spec := range upstream.Specs() {
+		for _, field := range spec.Fields {
+			if !slices.Contains(names, field.Name) {
+				names = append(names, field.Name)
+			}
+		}
+	}
+	return names
+}
+
 // TestConfigRefused_UnsupportedRequestFormat: a request format that the protocol lacks is refused with those it has.
 func TestConfigRefused_UnsupportedRequestFormat(t *testing.T) {
 	t.Parallel()
-	formats := []struct {
-		of     fixture
-		format string
-		wants  []string
-	}{
-		{jwtV1(), "query", []string{"request_format", "json", "form", "multipart"}},
-		{jwtV1(), "canary", []string{"request_format", "json", "form", "multipart"}},
-		{jwtV1(), "JSON", []string{"request_format", "json", "form", "multipart"}},
-		{oauth(), "multipart", []string{"request_format", "json", "form"}},
-		{oauth(), "query", []string{"request_format", "json", "form"}},
-		{soap(), "json", []string{"request_format"}},
-		{firstVision(), "multipart", []string{"request_format", "json", "query", "form", "assertion"}},
-		{firstVision(), "Assertion", []string{"request_format", "json", "query", "form", "assertion"}},
+	tried := []upstream.Format{"canary", "JSON", "Assertion"}
+	for _, spec := range upstream.Specs() {
+		tried = append(tried, spec.Formats...)
 	}
-	for _, format := range formats {
-		refuseAll(t, format.of, []badWrite{
-			{format.of.name + " in " + format.format, with(format.of.config, "request_format", format.format), format.wants},
-		})
+	slices.Sort(tried)
+	tried = slices.Compact(tried)
+	for _, f := range fixtures() {
+		wants := []string{"request_format"}
+		for _, format := range f.spec().Formats {
+			wants = append(wants, string(format))
+		}
+		for _, format := range tried {
+			if slices.Contains(f.spec().Formats, format) {
+				continue
+			}
+			refuseAll(t, f, []badWrite{
+				{f.name + " in " + string(format), with(f.config, "request_format", string(format)), wants},
+			})
+		}
 	}
 }
 

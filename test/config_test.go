@@ -119,23 +119,23 @@ func TestConfig_DefaultsOfProtocol(t *testing.T) {
 		"proxy_url": "", "paused": false, "pause_reason": "", "ledger_retention": 720.0 * 3600,
 		"headers": map[string]any{}, "refresh_headers": map[string]any{},
 	}
-	of := map[string]map[string]any{
-		"jwt-v1":      {"request_format": "json", "authorization_scheme": "JWT", "default_token_ttl": 24.0 * 3600},
-		"oauth":       {"request_format": "json", "authorization_scheme": "Bearer", "default_token_ttl": 3600.0},
-		"soap":        {"request_format": "", "authorization_scheme": "Bearer", "default_token_ttl": 4.0 * 3600},
-		"firstvision": {"request_format": "json", "authorization_scheme": "Bearer", "default_token_ttl": 2.0 * 3600},
-	}
-	maps.Copy(of["soap"], map[string]any{
-		"soap_action": "urn:server#access_new_token", "soap_username_element": "username", "soap_password_element": "passwd",
-	})
 	for _, f := range fixtures() {
-		if of[f.name] == nil {
-			continue
+		of := map[string]any{
+			"request_format": string(f.format()), "authorization_scheme": f.scheme,
+			"default_token_ttl": f.spec().DefaultTokenTTL.Seconds(),
+		}
+		for _, field := range f.fields() {
+			if field.Default != "" {
+				of[field.Name] = field.Default
+			}
 		}
 		timed(t, f.name, func(t *testing.T) {
 			w := f.unserved(t)
 			got := overTheWire(t, w.read("config/gst").Data)
-			for name, want := range merged(common, of[f.name]) {
+			for name, want := range merged(common, of) {
+				if _, given := f.config[name]; given {
+					continue
+				}
 				if !reflect.DeepEqual(got[name], want) {
 					t.Errorf("%s is %v, want %v", name, got[name], want)
 				}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-mastersindia/simulator"
+	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
 // change is one field with another value, as it is written and as it is read.
@@ -40,34 +40,30 @@ func (f fixture) changes(t *testing.T) []change {
 		{field: "ledger_retention", written: 60, read: 60.0},
 		{field: "headers", written: "X-Team=gst", read: map[string]any{"X-Team": "gst"}},
 	}
-	of := map[simulator.Protocol][]change{
-		simulator.JWT: {
-			{field: "username", written: "clerk-two"}, {field: "request_format", written: "form"},
-		},
-		simulator.OAuth: {
-			{field: "username", written: "clerk-two"}, {field: "client_id", written: "app-two"},
-			{field: "request_format", written: "form"},
-		},
-		simulator.SOAP: {
-			{field: "username", written: "clerk-two"}, {field: "client_id", written: "app-two"},
-			{field: "soap_action", written: "urn:server#other"}, {field: "soap_username_element", written: "Username"},
-			{field: "soap_password_element", written: "Password"},
-		},
-		simulator.FirstVision: {
-			{field: "client_id", written: "app-two"}, {field: "scope", written: "accounts"},
-		},
+	if len(f.formats) > 0 {
+		all = append(all, change{field: "request_format", written: string(f.formats[0])})
 	}
-	all = append(all, of[f.account.Protocol]...)
-	switch f.name {
-	case "firstvision":
-		all = append(all, change{field: "request_format", written: "query"})
-	case "firstvision-assertion":
-		all = append(all, change{field: "assertion_audience", written: "https://other.example/token"})
+	of := map[string]change{
+		upstream.FieldUsername:            {written: "clerk-two"},
+		upstream.FieldClientID:            {written: "app-two"},
+		upstream.FieldScope:               {written: "accounts"},
+		upstream.FieldAssertionAudience:   {written: "https://other.example/token"},
+		upstream.FieldRefreshURL:          {written: upstreamURL + "/elsewhere/", secrets: true},
+		upstream.FieldRefreshHeaders:      {written: "X-Team=gst", read: map[string]any{"X-Team": "gst"}},
+		upstream.FieldSOAPAction:          {written: "urn:server#other"},
+		upstream.FieldSOAPUsernameElement: {written: "Username"},
+		upstream.FieldSOAPPasswordElement: {written: "Password"},
 	}
-	if f.name == "jwt-v2" {
-		all = append(all,
-			change{field: "refresh_url", written: upstreamURL + "/elsewhere/", secrets: true},
-			change{field: "refresh_headers", written: "X-Team=gst", read: map[string]any{"X-Team": "gst"}})
+	for _, field := range f.fields() {
+		if slices.Contains(secretFields(), field.Name) {
+			continue
+		}
+		c, known := of[field.Name]
+		if !known {
+			t.Fatalf("say here another value of %s", field.Name)
+		}
+		c.field = field.Name
+		all = append(all, c)
 	}
 	return all
 }
@@ -110,8 +106,8 @@ func TestConfigUpdate_EmptyFieldResetsToDefault(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		for _, c := range f.changes(t) {
-			if slices.Contains([]string{"token_url", "username", "client_id", "scope", "assertion_audience"}, c.field) {
-				continue // they have no default
+			if f.needs(c.field) {
+				continue // it has no default
 			}
 			if c.field == "paused" {
 				continue // refused: TestConfig_EmptyPausedRefused

@@ -17,7 +17,7 @@ import (
 
 // wrong is the fixture's config with another secret.
 func (f fixture) wrong() map[string]any {
-	if f.account.Protocol == simulator.FirstVision {
+	if !f.needs("password") {
 		return with(f.config, "client_secret", "canary-of-a-wrong-secret")
 	}
 	return with(f.config, "password", "canary-of-a-wrong-password")
@@ -346,7 +346,7 @@ func TestConfigVerify_UntriedSecretsUsedLater(t *testing.T) {
 			a := f.account
 			change := map[string]any{"password": "pass-two", "verify_connection": false}
 			a.Password = "pass-two"
-			if f.account.Protocol == simulator.FirstVision {
+			if !f.needs("password") {
 				change, a.ClientSecret = map[string]any{"client_secret": "secret-two", "verify_connection": false}, "secret-two"
 			}
 			w.Simulator.SetAccount(a)

@@ -5,10 +5,12 @@ package test
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/backend/upstream"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -19,6 +21,39 @@ type fixture struct {
 	config  map[string]any
 	scheme  string
 	life    time.Duration // of a token, unless the account says otherwise
+	// formats are the request formats that token_url takes besides that of the config.
+	formats []upstream.Format
+}
+
+// spec is what the fixture's protocol declares.
+func (f fixture) spec() upstream.Spec {
+	spec, _ := upstream.SpecOf(upstream.Protocol(f.account.Protocol))
+	return spec
+}
+
+// format is the request format of the fixture's config.
+func (f fixture) format() upstream.Format {
+	if format, ok := f.config["request_format"].(string); ok {
+		return upstream.Format(format)
+	}
+	return f.spec().DefaultFormat()
+}
+
+// fields are the settings that the protocol uses with the fixture's request format.
+func (f fixture) fields() []upstream.Field {
+	var fields []upstream.Field
+	for _, field := range f.spec().Fields {
+		if len(field.Formats) == 0 || slices.Contains(field.Formats, f.format()) {
+			fields = append(fields, field)
+		}
+	}
+	return fields
+}
+
+// needs reports whether a config for the fixture must have the field.
+func (f fixture) needs(name string) bool {
+	use, _ := f.spec().Use(name, f.format())
+	return use.Required || name == "token_url"
 }
 
 // fixtures are one for each protocol, both versions of jwt, and each way to log in at firstvision.
@@ -27,7 +62,7 @@ func fixtures() []fixture {
 }
 
 func jwtV1() fixture {
-	return fixture{"jwt-v1", jwtAccount(), jwtConfig(), "JWT", 24 * time.Hour}
+	return fixture{"jwt-v1", jwtAccount(), jwtConfig(), "JWT", 24 * time.Hour, []upstream.Format{upstream.Form, upstream.Multipart}}
 }
 
 // jwtV2 is the product whose tokens come with a refresh token.
@@ -35,7 +70,7 @@ func jwtV2() fixture {
 	return fixture{"jwt-v2", jwtAccount(), jwtConfig(
 		"token_url", upstreamURL+"/api/v2/token-auth/", "refresh_url", upstreamURL+"/api/v2/api-token-refresh/",
 		"headers", "Productid=einvoicing_global", "refresh_headers", "Service=online_service",
-	), "JWT", 24 * time.Hour}
+	), "JWT", 24 * time.Hour, []upstream.Format{upstream.Form, upstream.Multipart}}
 }
 
 func oauth() fixture {
@@ -49,7 +84,7 @@ func oauth() fixture {
 			"username": "oauth-clerk", "password": "pass-of-oauth-clerk",
 			"client_id": "oauth-app", "client_secret": "secret-of-oauth-app",
 		},
-		"Bearer", time.Hour,
+		"Bearer", time.Hour, []upstream.Format{upstream.Form},
 	}
 }
 
@@ -64,7 +99,7 @@ func soap() fixture {
 			"username": "soap-clerk", "password": "pass-of-soap-clerk",
 			"client_id": "soap-app", "client_secret": "secret-of-soap-app",
 		},
-		"Bearer", 4 * time.Hour,
+		"Bearer", 4 * time.Hour, nil,
 	}
 }
 
@@ -77,7 +112,7 @@ func firstVision() fixture {
 			"protocol": "firstvision", "token_url": upstreamURL + "/v1/api/oauth/token", "allow_http": true,
 			"client_id": "card-app", "client_secret": "secret-of-card-app", "scope": "accounts cards",
 		},
-		"Bearer", 7199 * time.Second,
+		"Bearer", 7199 * time.Second, []upstream.Format{upstream.Query},
 	}
 }
 
@@ -95,7 +130,7 @@ func assertion() fixture {
 			"allow_http": true, "request_format": "assertion", "assertion_audience": assertionAudience,
 			"client_id": "emea-app", "client_secret": "secret-of-emea-app-as-long-as-hs256-wants", "scope": "emea_firstvision",
 		},
-		"Bearer", time.Hour,
+		"Bearer", time.Hour, nil,
 	}
 }
 
@@ -109,7 +144,7 @@ func latam() fixture {
 			"protocol": "firstvision", "token_url": upstreamURL + "/cards/token", "allow_http": true, "request_format": "form",
 			"client_id": "latam-app", "client_secret": "secret-of-latam-app", "headers": "apikey=latam-app",
 		},
-		"Bearer", 1799 * time.Second,
+		"Bearer", 1799 * time.Second, nil,
 	}
 }
 

@@ -78,13 +78,17 @@ func TestSecrecy_TokenInAnErrorIsNotPassedOn(t *testing.T) {
 	}
 }
 
-// Every protocol has a fixture, so that whatever is tested for all fixtures is tested for it.
-func TestFixtures_EveryProtocolHasOne(t *testing.T) {
+// Every protocol has a fixture for each of its request formats, so that whatever is tested for all of them is tested for it.
+func TestFixtures_EveryProtocolAndFormatHasOne(t *testing.T) {
 	t.Parallel()
 	for _, spec := range upstream.Specs() {
-		has := slices.ContainsFunc(fixtures(), func(f fixture) bool { return f.config["protocol"] == string(spec.Protocol) })
-		if !has {
-			t.Errorf("protocol %s has no fixture", spec.Protocol)
+		for _, format := range append(spec.Formats, spec.DefaultFormat()) {
+			has := slices.ContainsFunc(variants(), func(f fixture) bool {
+				return f.config["protocol"] == string(spec.Protocol) && f.format() == format
+			})
+			if !has {
+				t.Errorf("protocol %s has no fixture with request_format=%q", spec.Protocol, format)
+			}
 		}
 	}
 }

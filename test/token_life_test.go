@@ -14,10 +14,6 @@ import (
 func TestTokenLife_FromResponseDefaultAndLimit(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
-		usual := f.life
-		if f.account.Protocol == simulator.FirstVision {
-			usual = 2 * time.Hour // of the sandbox, whose tokens live one second less; those of the others live shorter
-		}
 		silent := f
 		silent.name, silent.account.OmitExpiry = f.name+" that tells no life", true
 		for name, life := range map[string]struct {
@@ -31,7 +27,7 @@ func TestTokenLife_FromResponseDefaultAndLimit(t *testing.T) {
 			"told, and a longer limit":         {f, []any{"max_token_ttl", "48h"}, f.life},
 			"not told":                         {silent, []any{"default_token_ttl", "20m"}, 20 * time.Minute},
 			"not told, and a shorter limit":    {silent, []any{"default_token_ttl", "20m", "max_token_ttl", "10m"}, 10 * time.Minute},
-			"not told, with the usual default": {silent, nil, usual},
+			"not told, with the usual default": {silent, nil, f.spec().DefaultTokenTTL},
 			"told as two minutes":              {f.living(2 * time.Minute), nil, 2 * time.Minute},
 		} {
 			timed(t, f.name+" "+name, func(t *testing.T) {

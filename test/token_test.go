@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
-
-	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // margin is the part of a token's life that no lease may use.
@@ -27,7 +25,7 @@ func tokenFields(f fixture) []string {
 		"access_token", "token_type", "authorization", "token_id", "issued_at", "expires_at", "expires_in", "config",
 		"ttl", "rotation_period", "last_vault_rotation",
 	}
-	if f.account.Protocol == simulator.OAuth {
+	if f.spec().ClientIDWithToken {
 		fields = append(fields, "client_id")
 	}
 	return slices.Sorted(slices.Values(fields))
@@ -39,16 +37,13 @@ func tokenID(token string) string {
 	return hex.EncodeToString(sum[:])[:16]
 }
 
-// variants are the fixtures in every request format that their protocol has.
+// variants are the fixtures in every request format that their endpoint takes.
 func variants() []fixture {
-	formats := map[string][]string{
-		"jwt-v1": {"form", "multipart"}, "jwt-v2": {"form", "multipart"}, "oauth": {"form"}, "firstvision": {"query"},
-	}
 	all := fixtures()
 	for _, f := range fixtures() {
-		for _, format := range formats[f.name] {
+		for _, format := range f.formats {
 			v := f
-			v.name, v.config = f.name+" in "+format, with(f.config, "request_format", format)
+			v.name, v.config = f.name+" in "+string(format), with(f.config, "request_format", string(format))
 			all = append(all, v)
 		}
 	}
@@ -81,7 +76,7 @@ func TestToken_ReadHasEveryFieldOfContract(t *testing.T) {
 					t.Errorf("%s is %v, want %v", field, data[field], want)
 				}
 			}
-			if f.account.Protocol == simulator.OAuth && data["client_id"] != f.account.ClientID {
+			if f.spec().ClientIDWithToken && data["client_id"] != f.account.ClientID {
 				t.Errorf("client_id is %v, want %s", data["client_id"], f.account.ClientID)
 			}
 			issued, expires := moment(t, data, "issued_at"), moment(t, data, "expires_at")

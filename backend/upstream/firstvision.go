@@ -54,6 +54,8 @@ func (firstVisionProtocol) spec() Spec {
 		},
 		TokenKeys:       []string{"access_token", "token"},
 		RefreshKeys:     []string{"refresh_token", "refresh token"},
+		LifeKey:         "expires_in",
+		LifeUnit:        time.Second,
 		DefaultTokenTTL: 2 * time.Hour,
 		Scheme:          "Bearer",
 		TokenUse:        "header Authorization: Bearer <token>",

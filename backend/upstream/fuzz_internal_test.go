@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,21 +145,8 @@ func addJSONSeeds(f *testing.F) {
 	}
 }
 
-func fuzzJSON(f *testing.F, p Protocol, op string) {
+func addSOAPSeeds(f *testing.F) {
 	f.Helper()
-	addJSONSeeds(f)
-	c := fuzzClient(f, p)
-	f.Fuzz(func(t *testing.T, status int, media, body string) {
-		checkResponse(t, c, op, &response{status: status, header: http.Header{"Content-Type": {media}}, body: []byte(body)})
-	})
-}
-
-func FuzzJWTResponse(f *testing.F)         { fuzzJSON(f, JWT, opLogin) }
-func FuzzRefreshResponse(f *testing.F)     { fuzzJSON(f, JWT, opRefresh) }
-func FuzzOAuthResponse(f *testing.F)       { fuzzJSON(f, OAuth, opLogin) }
-func FuzzFirstVisionResponse(f *testing.F) { fuzzJSON(f, FirstVision, opLogin) }
-
-func FuzzSOAPResponse(f *testing.F) {
 	const open = `<?xml version="1.0" encoding="ISO-8859-1"?><SOAP-ENV:Envelope SOAP-ENV:encodingStyle="Get Access token" ` +
 		`xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/"><SOAP-ENV:Body>`
 	const end = `</SOAP-ENV:Body></SOAP-ENV:Envelope>`
@@ -180,12 +168,28 @@ func FuzzSOAPResponse(f *testing.F) {
 		open + `<access_new_tokenResponse><return>0123456789abcdef0123456789abcdef01234567</return></access_new_tokenResponse>` + end,
 		open + "<access_tokenResponse>acc\xe8s refus\xe9</access_tokenResponse>" + end,
 	} {
-		f.Add(200, seed)
-		f.Add(500, seed)
+		f.Add(200, "text/xml", seed)
+		f.Add(500, "text/xml", seed)
 	}
-	c := fuzzClient(f, SOAP)
-	f.Fuzz(func(t *testing.T, status int, body string) {
-		checkResponse(t, c, opLogin, &response{status: status, header: http.Header{"Content-Type": {"text/xml"}}, body: []byte(body)})
+}
+
+// FuzzResponse has an upstream of each protocol answer with the same: what one sends, any may send.
+func FuzzResponse(f *testing.F) {
+	addJSONSeeds(f)
+	addSOAPSeeds(f)
+	var clients []*client
+	for _, s := range Specs() {
+		clients = append(clients, fuzzClient(f, s.Protocol))
+		for _, key := range slices.Concat(s.TokenKeys, s.RefreshKeys) {
+			f.Add(200, "application/json", fmt.Sprintf(`{%q:"t0k3n",%q:30}`, key, s.LifeKey))
+		}
+	}
+	f.Fuzz(func(t *testing.T, status int, media, body string) {
+		for _, c := range clients {
+			for _, op := range []string{opLogin, opRefresh} {
+				checkResponse(t, c, op, &response{status: status, header: http.Header{"Content-Type": {media}}, body: []byte(body)})
+			}
+		}
 	})
 }
 

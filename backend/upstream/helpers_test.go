@@ -18,11 +18,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/memorynet"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -61,6 +63,27 @@ func serve(t *testing.T, handle http.HandlerFunc) *server {
 	s.Start()
 	t.Cleanup(s.Close)
 	return s
+}
+
+// timed runs a test in time of its own.
+func timed(t *testing.T, name string, test func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, test)
+	})
+}
+
+// serveInMemory starts an upstream that dial leads to, in the time of a synctest bubble. It is stopped with the test.
+func serveInMemory(t *testing.T, handle http.HandlerFunc) (s *server, dial func(context.Context, string, string) (net.Conn, error)) {
+	t.Helper()
+	s = newServer(handle)
+	_ = s.Listener.Close()
+	network := memorynet.New()
+	s.Listener = network
+	s.Start()
+	t.Cleanup(s.Close)
+	return s, network.Dial
 }
 
 // newServer makes an upstream that is not started yet.

@@ -51,7 +51,7 @@ func openStrings(v any) {
 // envelopes are the keys that some versions of the vendor's API put around their content.
 func envelopes() []string { return []string{"data", "results"} }
 
-// readJSON reads a response in JSON, whose tokens stand under the keys that the protocol declares.
+// readJSON reads a response in JSON, whose tokens and their life stand under the keys that the protocol declares.
 func readJSON(body []byte, s Spec) *grant {
 	v, problem := decodeJSON(body)
 	if problem != "" {
@@ -59,18 +59,21 @@ func readJSON(body []byte, s Spec) *grant {
 	}
 	openStrings(v)
 	_, isObject := v.(map[string]any)
-	r := &grant{isJSON: true, isObject: isObject, keys: knownKeys(namesIn(v)), tokens: tokensIn(v, SecretKeys(), nil)}
+	r := &grant{
+		isJSON: true, isObject: isObject, lifeUnit: s.LifeUnit,
+		keys: knownKeys(namesIn(v)), tokens: tokensIn(v, SecretKeys(), nil),
+	}
 	for _, holder := range holders(v) {
 		if r.token = withoutScheme(firstString(holder, s.TokenKeys...)); r.token != "" {
 			r.refresh = withoutScheme(firstString(holder, s.RefreshKeys...))
-			r.expiresIn = holder["expires_in"]
+			r.expiresIn = holder[s.LifeKey]
 			break
 		}
 	}
 	if r.token != "" && r.expiresIn == nil {
 		// An envelope may hold the token alone and leave its life outside.
 		if outer, ok := v.(map[string]any); ok {
-			r.expiresIn = outer["expires_in"]
+			r.expiresIn = outer[s.LifeKey]
 		}
 	}
 	r.fault = faultFromJSON(v, r.token != "")

@@ -25,6 +25,8 @@ func (jwtProtocol) spec() Spec {
 		},
 		TokenKeys:       []string{"token", "access_token"},
 		RefreshKeys:     []string{"refresh_token", "refresh token"},
+		LifeKey:         "expires_in",
+		LifeUnit:        time.Second,
 		DefaultTokenTTL: 24 * time.Hour,
 		Scheme:          "JWT",
 		TokenUse:        "header Authorization: JWT <token>",

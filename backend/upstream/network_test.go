@@ -222,12 +222,11 @@ func TestTimeout_Deadline(t *testing.T) {
 		},
 	}
 	for where, handle := range stuck {
-		t.Run(where+", ours", func(t *testing.T) {
-			t.Parallel()
-			s := serve(t, handle)
+		timed(t, where+", ours", func(t *testing.T) {
+			s, dial := serveInMemory(t, handle)
 			a := accountFor(upstream.JWT, s.URL)
 			a.RequestTimeout = 150 * time.Millisecond
-			token, err := newClient(t, a).Login(context.Background())
+			token, err := newClientOn(t, a, dial).Login(t.Context())
 			e := mustFail(t, token, err)
 			mustBe(t, e, "unavailable/timeout")
 			mustSay(t, e.Error(), "upstream did not answer in time", "timeout after 150ms")
@@ -236,25 +235,23 @@ func TestTimeout_Deadline(t *testing.T) {
 			}
 			s.only(t)
 		})
-		t.Run(where+", the caller's", func(t *testing.T) {
-			t.Parallel()
-			s := serve(t, handle)
-			ctx, cancel := context.WithTimeout(context.Background(), 150*time.Millisecond)
+		timed(t, where+", the caller's", func(t *testing.T) {
+			s, dial := serveInMemory(t, handle)
+			ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
 			defer cancel()
-			token, err := newClient(t, accountFor(upstream.JWT, s.URL)).Login(ctx)
+			token, err := newClientOn(t, accountFor(upstream.JWT, s.URL), dial).Login(ctx)
 			e := mustFail(t, token, err)
 			mustBe(t, e, "unavailable/timeout")
 			mustSay(t, e.Detail, "the caller's deadline has passed")
 			s.only(t)
 		})
-		t.Run(where+", given up", func(t *testing.T) {
-			t.Parallel()
-			ctx, cancel := context.WithCancel(context.Background())
-			s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		timed(t, where+", given up", func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			s, dial := serveInMemory(t, func(w http.ResponseWriter, r *http.Request) {
 				time.AfterFunc(50*time.Millisecond, cancel)
 				handle(w, r)
 			})
-			token, err := newClient(t, accountFor(upstream.JWT, s.URL)).Login(ctx)
+			token, err := newClientOn(t, accountFor(upstream.JWT, s.URL), dial).Login(ctx)
 			if !errors.Is(err, context.Canceled) || token != nil {
 				t.Fatalf("got %v, want context.Canceled", err)
 			}
@@ -269,16 +266,16 @@ func TestTimeout_Deadline(t *testing.T) {
 
 func TestTimeout_RefusedWithLateBody(t *testing.T) {
 	t.Parallel()
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		w.WriteHeader(http.StatusUnauthorized)
-		_ = http.NewResponseController(w).Flush()
-		<-r.Context().Done()
+	timed(t, "401, and no body", func(t *testing.T) {
+		s, dial := serveInMemory(t, func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusUnauthorized)
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		})
+		token, err := newClientOn(t, accountFor(upstream.JWT, s.URL), dial).Login(t.Context())
+		mustBe(t, mustFail(t, token, err), "rejected")
+		s.only(t)
 	})
-	a := accountFor(upstream.JWT, s.URL)
-	a.RequestTimeout = 150 * time.Millisecond
-	token, err := newClient(t, a).Login(context.Background())
-	mustBe(t, mustFail(t, token, err), "rejected")
-	s.only(t)
 }
 
 func TestLogin_NotSentWhenContextEnded(t *testing.T) {

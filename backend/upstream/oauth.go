@@ -25,6 +25,8 @@ func (oauthProtocol) spec() Spec {
 		},
 		TokenKeys:       []string{"access_token", "token"},
 		RefreshKeys:     []string{"refresh_token", "refresh token"},
+		LifeKey:         "expires_in",
+		LifeUnit:        time.Second,
 		DefaultTokenTTL: time.Hour,
 		Scheme:          "Bearer",
 		TokenUse: "by API host: on pro and clientbasic field access_token in the JSON body (in the query for GET), and not the " +

@@ -60,8 +60,10 @@ type grant struct {
 	// problem says why the body cannot be understood; empty where it can.
 	problem        string
 	token, refresh string
-	// expiresIn is nil, a string, a json.Number, or whatever else the upstream put there.
+	// expiresIn is nil, a string, a json.Number, or whatever else the upstream put under the protocol's LifeKey.
 	expiresIn any
+	// lifeUnit is what expiresIn counts.
+	lifeUnit time.Duration
 	// fault is the error that the body tells; nil where it tells none.
 	fault *fault
 	// isJSON is set for any JSON value, and isObject for an object.
@@ -148,7 +150,7 @@ func lifetime(acct *Account, a *response, r *grant, access claims) (life time.Du
 	case found && told >= epochFrom:
 		seconds = epoch(told) - a.base(access)
 	case found:
-		seconds = told
+		seconds = told * r.lifeUnit.Seconds()
 	}
 	if access.hasExp {
 		seconds = min(seconds, access.exp-a.base(access))
@@ -226,15 +228,24 @@ func plainText(body []byte) (text []byte, problem string) {
 	}
 }
 
-// knownKeys returns those of the names that the vendors' pages know. They help to find out what has answered, and they are
-// our own words: other names may hold anything.
+// knownKeys returns those of the names that the protocols declare or that the vendors' pages know. They help to find out what has
+// answered, and they are our own words: other names may hold anything.
 func knownKeys(names map[string]bool) []string {
-	known := append(SecretKeys(),
-		"expires_in", "token_type",
+	known := SecretKeys()
+	for _, s := range Specs() {
+		known = append(known, s.LifeKey)
+	}
+	known = append(known, "token_type",
 		"error", "error_description", "errorCode", "errorMessage", "title", "status", "invalid-params",
 		"detail", "non_field_errors", "username", "password",
 		"message", "success", "code", "data", "results",
 		"access_new_tokenResponse", "access_tokenResponse", "Fault", "faultcode", "faultstring",
 	)
-	return slices.DeleteFunc(known, func(name string) bool { return !names[name] })
+	var keys []string
+	for _, name := range known {
+		if names[name] && !slices.Contains(keys, name) {
+			keys = append(keys, name)
+		}
+	}
+	return keys
 }

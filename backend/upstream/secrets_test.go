@@ -157,8 +157,8 @@ func numberAll(s string) string {
 	return b.String()
 }
 
-// echoes are the answers in which a server may tell what it was sent.
-func echoes(p upstream.Protocol) map[string]func(text string) string {
+// echoes are the responses, in JSON and over SOAP, in which a server may tell what it was sent.
+func echoes() map[string]func(text string) string {
 	quote := func(s string) string {
 		b, _ := json.Marshal(s)
 		return string(b)
@@ -167,19 +167,6 @@ func echoes(p upstream.Protocol) map[string]func(text string) string {
 		var b bytes.Buffer
 		_ = xml.EscapeText(&b, []byte(s))
 		return b.String()
-	}
-	if p == upstream.SOAP {
-		return map[string]func(string) string{
-			"bare text": func(s string) string { return soapAnswer("access_tokenResponse", escape(s)) },
-			"error element": func(s string) string {
-				return soapAnswer("access_tokenResponse", "<error>"+escape(s)+"</error>")
-			},
-			"description element": func(s string) string {
-				return soapAnswer("access_tokenResponse", "<error_description>"+escape(s)+"</error_description>")
-			},
-			"faultcode":   func(s string) string { return soapFault(escape(s), "x") },
-			"faultstring": func(s string) string { return soapFault("s:Client", escape(s)) },
-		}
 	}
 	return map[string]func(string) string{
 		"error":                func(s string) string { return `{"error":` + quote(s) + `}` },
@@ -202,6 +189,16 @@ func echoes(p upstream.Protocol) map[string]func(text string) string {
 		},
 		"no JSON":     func(s string) string { return "<html>" + s },
 		"unknown key": func(s string) string { return `{"x":` + quote(s) + `,` + quote(s) + `:1}` },
+
+		"bare text": func(s string) string { return soapAnswer("access_tokenResponse", escape(s)) },
+		"error element": func(s string) string {
+			return soapAnswer("access_tokenResponse", "<error>"+escape(s)+"</error>")
+		},
+		"description element": func(s string) string {
+			return soapAnswer("access_tokenResponse", "<error_description>"+escape(s)+"</error_description>")
+		},
+		"faultcode":   func(s string) string { return soapFault(escape(s), "x") },
+		"faultstring": func(s string) string { return soapFault("s:Client", escape(s)) },
 	}
 }
 
@@ -223,22 +220,17 @@ func mustNotShow(t *testing.T, where string, err error, writings ...string) {
 
 func TestRedact_EchoedSecrets(t *testing.T) {
 	t.Parallel()
-	accounts := map[upstream.Protocol][]string{
-		upstream.JWT:         {testPassword},
-		upstream.OAuth:       {testPassword, testClientSecret, testClientID + ":" + testClientSecret},
-		upstream.SOAP:        {testPassword, testClientSecret},
-		upstream.FirstVision: {testClientSecret},
-	}
-	for protocol, secrets := range accounts {
+	for _, protocol := range protocols() {
 		t.Run(string(protocol), func(t *testing.T) {
 			t.Parallel()
 			var response atomic.Pointer[http.HandlerFunc]
 			s := serve(t, func(w http.ResponseWriter, r *http.Request) { (*response.Load())(w, r) })
-			c := newClient(t, accountFor(protocol, s.URL))
+			a := accountFor(protocol, s.URL)
+			c := newClient(t, a)
 			asked := 0
-			for _, secret := range secrets {
+			for _, secret := range secretsOf(a) {
 				for writing, encode := range encodings() {
-					for field, echo := range echoes(protocol) {
+					for field, echo := range echoes() {
 						status := []int{200, 400, 401, 500}[asked%4]
 						handle := always(status, "application/json", echo("the value "+encode(secret)+" is wrong"))
 						response.Store(&handle)
@@ -253,6 +245,18 @@ func TestRedact_EchoedSecrets(t *testing.T) {
 			}
 		})
 	}
+}
+
+// secretsOf are the secrets of an account, as its protocol may send them.
+func secretsOf(a upstream.Account) []string {
+	var secrets []string
+	if a.Password != "" {
+		secrets = append(secrets, a.Password)
+	}
+	if a.ClientSecret != "" {
+		secrets = append(secrets, a.ClientSecret, a.ClientID+":"+a.ClientSecret)
+	}
+	return secrets
 }
 
 func TestRedact_TokensOfResponse(t *testing.T) {

@@ -40,6 +40,8 @@ func (soapProtocol) spec() Spec {
 		// PHP may return JSON in a string, with the names that it has in JSON.
 		TokenKeys:       []string{"access_token", "token"},
 		RefreshKeys:     []string{"refresh_token", "refresh token"},
+		LifeKey:         "expires_in",
+		LifeUnit:        time.Second,
 		DefaultTokenTTL: 4 * time.Hour,
 		Scheme:          "Bearer",
 		TokenUse:        "element <access_token>, first child of the operation in the SOAP body, and not the authorization header",

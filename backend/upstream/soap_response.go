@@ -61,7 +61,7 @@ func readSOAP(body []byte) *grant {
 		return r
 	}
 	r.token, r.refresh = withoutScheme(s.texts["access_token"]), withoutScheme(s.texts["refresh_token"])
-	r.expiresIn = s.texts["expires_in"]
+	r.expiresIn, r.lifeUnit = s.texts["expires_in"], soapProtocol{}.spec().LifeUnit
 	bare := strings.TrimSpace(s.bare.String())
 	if r.token == "" && strings.HasPrefix(bare, "{") {
 		// PHP likes to return JSON in a string, also over SOAP.

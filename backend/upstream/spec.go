@@ -37,6 +37,9 @@ type Spec struct {
 	// TokenKeys and RefreshKeys are the names under which a response holds an access or a refresh token, the likeliest first.
 	// What stands under one of them is never shown, whatever the protocol of the response.
 	TokenKeys, RefreshKeys []string
+	// LifeKey is the name under which a response tells a token's life, as a number of LifeUnits or as an epoch.
+	LifeKey  string
+	LifeUnit time.Duration
 	// DefaultTokenTTL is the life of a token by the vendor's pages, for responses that do not tell it.
 	DefaultTokenTTL time.Duration
 	// Scheme is the first word of the Authorization header.

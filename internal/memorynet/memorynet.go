@@ -17,6 +17,7 @@ import (
 type Net struct {
 	conns chan net.Conn
 	done  chan struct{}
+	once  sync.Once // closes done
 
 	mu     sync.Mutex
 	dialed []string
@@ -62,7 +63,7 @@ func (n *Net) Accept() (net.Conn, error) {
 
 // Close implements net.Listener.
 func (n *Net) Close() error {
-	close(n.done)
+	n.once.Do(func() { close(n.done) })
 	return nil
 }
 

@@ -16,19 +16,17 @@ import (
 
 // partsOf are the parts of the document that are written by this command, by the names of their markers.
 func partsOf(r *results.Results, p *results.InProcess) map[string]string {
-	parts := map[string]string{
-		"machine":    machineText(r),
-		"rows":       results.RowTable(),
-		"targets":    results.TargetTable(results.Targets(r, p)),
-		"scale":      r.ScaleTable(),
-		"operations": p.OperationTable(),
-		"start":      p.StartTable(),
+	return map[string]string{
+		"machine": machineText(r),
+		"rows":    results.RowTable(),
+		"targets": results.TargetTable(withoutMemory(results.Targets(r, p))),
+		"scale":   r.ScaleTable(),
 	}
-	for _, storage := range r.Storages() {
-		parts["table "+storage] = r.Table(storage)
-		parts["ratios "+storage] = r.RatioTable(storage)
-	}
-	return parts
+}
+
+// withoutMemory leaves out the targets on in-memory storage, which no production server has: bench-vault prints them.
+func withoutMemory(targets []results.Target) []results.Target {
+	return slices.DeleteFunc(targets, func(t results.Target) bool { return strings.HasPrefix(t.Name, "inmem: ") })
 }
 
 func machineText(r *results.Results) string {

@@ -36,17 +36,17 @@ func Meaning(row string) string {
 	case RowKV:
 		return "Vault's own KV version 1, in Vault's process"
 	case RowProbe:
-		return "a plugin that answers the same data from memory: the floor of every plugin"
+		return "a plugin that returns the same data from memory: the floor of every plugin"
 	case RowOurs:
 		return "this engine, role with `lease=false`"
 	case RowOursCalm:
-		return "the same once more, in longer windows that take turns with those of the next row"
+		return "the same, beside the next row"
 	case RowOursRotating:
-		return "the same, while the token is rotated three seconds after each login; a login takes 100 ms"
+		return "the same, while the token is rotated every three seconds, by a login of 100 ms"
 	case RowUsual:
-		return "a plugin that reads role, config and token from storage for every request"
+		return "a plugin that reads role, config and token from storage"
 	case RowLocked:
-		return "the same, with an exclusive lock held meanwhile"
+		return "the same, under an exclusive lock"
 	case RowProbeLeased:
 		return "the floor, with a lease"
 	case RowOursLeased:

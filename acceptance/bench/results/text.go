@@ -5,17 +5,15 @@ package results
 
 import (
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// Text is what the command prints at its end: a table for each storage, and the targets that follow from it.
+// Text is what the command prints at its end: the tables of each storage, and the targets that follow from them.
 func (r *Results) Text() string {
 	var text strings.Builder
 	for _, storage := range r.Storages() {
-		fmt.Fprintf(&text, "\n%s storage, medians of %d rounds\n\n%s", storage, r.Rounds, r.Table(storage))
+		fmt.Fprintf(&text, "\n%s storage, medians of %d rounds\n\n%s\n%s", storage, r.Rounds, r.Table(storage), r.RatioTable(storage))
 	}
 	fmt.Fprintf(&text, "\ntargets\n\n%s", TargetTable(Targets(r, nil)))
 	return text.String()
@@ -92,7 +90,7 @@ func (r *Results) ScaleTable() string {
 	t.add(fmt.Sprintf("memory of the plugin, %d in use, after a reload", s.Used), mebibytes(s.MemoryReloaded))
 	t.add(fmt.Sprintf("%d first reads, by 16 clients, each with a login of 100 ms", s.Used),
 		s.FirstReads.Round(10*time.Millisecond).String())
-	t.add("a reload of the plugin, to the first answer",
+	t.add("a reload of the plugin, to the first read",
 		fmt.Sprintf("%s, %d logins", s.Reload.Round(time.Millisecond), s.LoginsAfterReload))
 	t.add("16 clients while no rotation is due", s.Before.text())
 	t.add(fmt.Sprintf("16 clients while %d rotations fall due within %s", s.WaveLogins, s.WaveTook), s.Wave.text())
@@ -121,46 +119,6 @@ func mebibytes(n int64) string {
 	}
 	return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20))
 }
-
-// OperationTable is the Markdown table of everything that was measured in process.
-func (p *InProcess) OperationTable() string {
-	t := table{head: []string{"operation", "time", "bytes", "allocations", "storage", "calls to Vault"}}
-	for _, name := range p.Names {
-		if strings.HasPrefix(name, "Start/") {
-			continue // see StartTable
-		}
-		ns, _ := p.Figure(name, "ns/op")
-		t.add(name, microseconds(ns), p.text(name, "B/op"), p.text(name, "allocs/op"), p.text(name, "storage-ops/op"),
-			p.text(name, "host-calls/op"))
-	}
-	return t.String()
-}
-
-// StartTable is the Markdown table of the start of a mount with ten thousand accounts.
-func (p *InProcess) StartTable() string {
-	t := table{head: []string{"10000 accounts stored, in process", "first token after", "all taken up after", "memory an account"}}
-	for _, start := range []struct{ benchmark, what, account string }{
-		{"Start/used=0", "none in use: the first read has to log in", "stored"},
-		{"Start/used=1000", "1000 in use", "in use"},
-	} {
-		ready, _ := p.Figure(start.benchmark, "ns/op")
-		first, _ := p.Figure(start.benchmark, "first-read-ms")
-		held, _ := p.Figure(start.benchmark, "heap-B/account")
-		t.add(start.what, fmt.Sprintf("%.1f ms", first), fmt.Sprintf("%.0f ms", ready/1e6),
-			fmt.Sprintf("%.0f bytes for each %s", held, start.account))
-	}
-	return t.String()
-}
-
-func (p *InProcess) text(name, unit string) string {
-	value, ok := p.Figure(name, unit)
-	if !ok {
-		return "–"
-	}
-	return strconv.FormatFloat(math.Round(value*100)/100, 'f', -1, 64)
-}
-
-func microseconds(ns float64) string { return fmt.Sprintf("%.1f µs", ns/1000) }
 
 // table is a Markdown table that can also be read as it is.
 type table struct {

@@ -1,0 +1,82 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+)
+
+// TestDocuments_LinksLeadSomewhere: each relative link of each document names a file or folder that is there, and each anchor a
+// heading.
+func TestDocuments_LinksLeadSomewhere(t *testing.T) {
+	t.Parallel()
+	root := os.DirFS(mounttest.ModuleRoot(t))
+	links := 0
+	for _, file := range documentsIn(t, root) {
+		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(proseOf(t, root, file), -1) {
+			target, anchor, _ := strings.Cut(link[1], "#")
+			if strings.Contains(target, ":") {
+				continue // another host
+			}
+			links++
+			to := file
+			if target != "" {
+				to = path.Join(path.Dir(file), target)
+			}
+			if _, err := fs.Stat(root, to); err != nil {
+				t.Errorf("%s links to %s: %v", file, link[1], err)
+				continue
+			}
+			if anchor != "" && !slices.Contains(anchorsOf(t, root, to), anchor) {
+				t.Errorf("%s links to %s, and %s has no such heading", file, link[1], to)
+			}
+		}
+	}
+	if links < 100 {
+		t.Errorf("only %d links were found", links)
+	}
+}
+
+// documentsIn are the documents of the project.
+func documentsIn(t *testing.T, root fs.FS) []string {
+	t.Helper()
+	var documents []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "examples/*.md", "examples/*/*.md"} {
+		files, err := fs.Glob(root, pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents = append(documents, files...)
+	}
+	return documents
+}
+
+// proseOf is a document without its blocks of code.
+func proseOf(t *testing.T, root fs.FS, file string) string {
+	t.Helper()
+	text, err := fs.ReadFile(root, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile("(?ms)^ *```.*?^ *```$").ReplaceAllString(string(text), "")
+}
+
+// anchorsOf are the anchors that GitHub gives to the headings of a document.
+func anchorsOf(t *testing.T, root fs.FS, file string) []string {
+	t.Helper()
+	var anchors []string
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(proseOf(t, root, file), -1) {
+		kept := regexp.MustCompile(`[^\pL\pN _-]`).ReplaceAllString(strings.ToLower(heading[1]), "")
+		anchors = append(anchors, strings.ReplaceAll(kept, " ", "-"))
+	}
+	return anchors
+}
