@@ -94,13 +94,13 @@ cover: ## tests: Print which share of the shipped statements the tests of "make 
 unit: ## tests: Run the unit tests, under the race detector (2 to 3 min)
 	go test -race -parallel 8 -timeout 20m -skip '$(UNRACED)' ./...
 	go test -parallel 8 -timeout 20m -run '$(UNRACED)' ./test
-	MODEL=full go test -count=1 -run '^TestModel$$' -v ./backend/issuer
+	MODEL=full go test -count=1 -run '^TestModel$$' -v ./backend/account
 	go test -C audit -race -timeout 20m ./...
 	go test -C tools/openapi ./... && go test -C tools/release ./...
 
 .PHONY: model
 model: ## tests: Explore what can happen to an account, DEPTH steps deep; without it as far as `make unit` does
-	MODEL=$(or $(DEPTH),full) go test -count=1 -timeout 0 -run '^TestModel$$' -v ./backend/issuer
+	MODEL=$(or $(DEPTH),full) go test -count=1 -timeout 0 -run '^TestModel$$' -v ./backend/account
 
 .PHONY: mutants
 mutants: ## tests: Check the model checker: break one rule of the state machine at a time, and see whether it notices

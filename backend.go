@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 	"vault-plugin-secrets-mastersindia/backend/ledger"
 )
@@ -99,7 +100,7 @@ func Factory(o Options) logical.Factory {
 func newBackend(o Options, conf *logical.BackendConfig) *backend {
 	b := &backend{clock: o.Clock, writes: locksutil.CreateLocks(), metrics: newMetrics(o.Version, o.Commit)}
 	if b.clock == nil {
-		b.clock = issuer.SystemClock()
+		b.clock = account.SystemClock()
 	}
 	b.store = &storage{view: conf.StorageView}
 	b.ledger = ledger.New(conf.StorageView)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 	"vault-plugin-secrets-mastersindia/backend/ledger"
 )
@@ -114,7 +115,7 @@ func seen(config string, e ledger.Entry, known issuer.Tokens, now time.Time) iss
 		}
 	}
 	t := issued{Entry: e, config: config, usableUntil: e.ExpiresAt, account: known.Account, out: out, killable: token.Killable}
-	if e.Upstream == string(issuer.Killed) && e.RevokedAt.Before(e.ExpiresAt) {
+	if e.Upstream == string(account.Killed) && e.RevokedAt.Before(e.ExpiresAt) {
 		t.usableUntil = e.RevokedAt
 	}
 	switch {
@@ -122,7 +123,7 @@ func seen(config string, e ledger.Entry, known issuer.Tokens, now time.Time) iss
 		t.state = tokenRevoked
 	case e.TokenID == known.Current:
 		t.state = tokenCurrent
-	case e.ExpiresAt.Sub(now) < issuer.Margin+time.Second: // expires too soon to be handed out
+	case e.ExpiresAt.Sub(now) < account.Margin+time.Second: // expires too soon to be handed out
 		t.state = tokenExpired
 	default:
 		t.state = tokenSuperseded

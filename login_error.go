@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
@@ -42,14 +43,18 @@ func loginErrorResponse(mount, config string, err error) (*logical.Response, err
 			"config %q: the upstream has not responded yet, and the login goes on: try again; to see its result: vault read %sstatus/%s",
 			config, mount, config))
 	case errors.Is(err, issuer.ErrStorageSlow):
-		return nil, logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
-			"config %q: Vault's storage has not responded yet: try again; check vault status and the server log", config))
-	case errors.Is(err, context.DeadlineExceeded):
-		return nil, logical.CodedError(http.StatusGatewayTimeout,
-			fmt.Sprintf("config %q: the request ended before the upstream responded: try again", config))
+		return nil, storageSlow("config", config)
+	case errors.Is(err, context.DeadlineExceeded): // all other waits have errors of their own
+		return nil, storageSlow("config", config)
 	default:
 		return nil, err
 	}
+}
+
+// storageSlow is the error for a request whose time was over before storage had responded.
+func storageSlow(what, name string) error {
+	return logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
+		"%s %q: Vault's storage has not responded yet: try again; check vault status and the server log", what, name))
 }
 
 func reasonText(reason string) string {
@@ -67,7 +72,7 @@ func statusOf(f *issuer.LoginError) int {
 		return http.StatusBadRequest
 	case upstream.Throttled:
 		return http.StatusTooManyRequests
-	case upstream.Unavailable, upstream.Malformed, issuer.Blocked:
+	case upstream.Unavailable, upstream.Malformed, account.Blocked:
 	}
 	switch {
 	case f.Remembered:
@@ -105,7 +110,7 @@ func remedy(mount, config string, f *issuer.Failure) string {
 		return "to set the correct credentials: vault write " + path + " " + credentialArgs(f.Protocol)
 	case f.Kind == upstream.Invalid:
 		return "compare the settings with the vendor's documentation: vault read " + path
-	case f.Kind == issuer.Blocked:
+	case f.Kind == account.Blocked:
 		return "the upstream was not contacted: check that Vault's storage accepts writes, with vault status and in the server log"
 	case f.Kind == upstream.Throttled:
 		return "wait; to check the account: vault read " + mount + "status/" + config

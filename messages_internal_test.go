@@ -89,7 +89,7 @@ func messagesOfTheSource(t *testing.T) map[string]origin {
 	t.Helper()
 	var files []string
 	for _, pattern := range []string{
-		"*.go", "backend/stored/*.go", "backend/issuer/*.go", "backend/ledger/*.go", "backend/upstream/error.go",
+		"*.go", "backend/stored/*.go", "backend/account/*.go", "backend/issuer/*.go", "backend/ledger/*.go", "backend/upstream/error.go",
 		"backend/upstream/network_error.go", "backend/upstream/classify.go", "cmd/vault-plugin-secrets-mastersindia/*.go",
 	} {
 		found, err := filepath.Glob(pattern)

@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
+	"vault-plugin-secrets-mastersindia/backend/counters"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
@@ -93,7 +95,7 @@ func (s scrape) Collect(out chan<- prometheus.Metric) {
 			counter(logins, n, config, result)
 		}
 		for reason, n := range fromZero(c.Rotations, rotationReasons()) {
-			counter(rotations, n, config, string(reason))
+			counter(rotations, n, config, reason)
 		}
 	}
 	for config, at := range s.summary.ExpiresAt {
@@ -111,18 +113,18 @@ func (s scrape) Collect(out chan<- prometheus.Metric) {
 // results are the results that both reads and logins can have.
 func results() []string {
 	return []string{
-		issuer.ResultOK, issuer.ResultError, string(upstream.Rejected), string(upstream.Invalid), string(upstream.Throttled),
-		string(upstream.Unavailable), string(upstream.Malformed), string(issuer.Blocked),
+		counters.OK, issuer.ResultError, string(upstream.Rejected), string(upstream.Invalid), string(upstream.Throttled),
+		string(upstream.Unavailable), string(upstream.Malformed), string(account.Blocked),
 	}
 }
 
-func rotationReasons() []issuer.Reason {
-	return []issuer.Reason{issuer.ReasonRotation, issuer.ReasonForced, issuer.ReasonRejected}
+func rotationReasons() []string {
+	return []string{string(account.ReasonRotation), string(account.ReasonForced), string(account.ReasonRejected)}
 }
 
 // fromZero adds a zero for each key that was not counted.
-func fromZero[K comparable](counts map[K]int64, keys []K) map[K]int64 {
-	all := make(map[K]int64, len(keys))
+func fromZero(counts map[string]int64, keys []string) map[string]int64 {
+	all := make(map[string]int64, len(keys))
 	for _, key := range keys {
 		all[key] = 0
 	}
@@ -133,13 +135,13 @@ func fromZero[K comparable](counts map[K]int64, keys []K) map[K]int64 {
 // states counts all configs: those that are not in memory are idle.
 func (s scrape) states() map[issuer.AccountState]int {
 	counts := map[issuer.AccountState]int{
-		issuer.StateIdle: 0, issuer.StateReady: 0, issuer.StateBackingOff: 0, issuer.StateRejected: 0, issuer.StatePaused: 0,
+		account.StateIdle: 0, account.StateReady: 0, account.StateBackingOff: 0, account.StateRejected: 0, account.StatePaused: 0,
 	}
 	known := 0
 	for state, n := range s.summary.States {
 		counts[state] += n
 		known += n
 	}
-	counts[issuer.StateIdle] += max(s.stored-known, 0)
+	counts[account.StateIdle] += max(s.stored-known, 0)
 	return counts
 }

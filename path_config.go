@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
@@ -153,7 +154,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	}
 	b.setGeneration(old, next)
 
-	account := next.account(name)
+	settings := next.account(name)
 	resp := new(logical.Response)
 	unsure := false
 	commit := func(token *issuer.Token) error {
@@ -161,14 +162,14 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 			unsure = true
 			return err
 		}
-		if err := b.issuer.Update(ctx, account, token); err != nil {
+		if err := b.issuer.Update(ctx, settings, token); err != nil {
 			b.Logger().Warn("the config is stored, but its token could not be stored", "config", name, "error", err)
 			resp.AddWarning("The config is stored. Its token could not be stored: a restart will log in again.")
 		}
 		return nil
 	}
 	if wantsVerification(old, next, p) {
-		err = b.issuer.Verify(ctx, account, commit)
+		err = b.issuer.Verify(ctx, settings, commit)
 	} else {
 		err = commit(nil)
 	}
@@ -225,7 +226,7 @@ func (b *backend) setGeneration(old, next *config) {
 
 func sameLogin(a, b *config) bool {
 	one, other := a.account("").Upstream, b.account("").Upstream
-	return issuer.SameLogin(&one, &other)
+	return account.SameLogin(&one, &other)
 }
 
 // wantsVerification reports whether a write logs in before it stores: one that creates a config, or changes what a login sends
@@ -238,6 +239,10 @@ func wantsVerification(old, next *config, p params) bool {
 // verificationErrorResponse says that nothing was stored, and how to store without verification.
 func verificationErrorResponse(mount, name string, err error) (*logical.Response, error) {
 	var failed *issuer.LoginError
+	if errors.Is(err, issuer.ErrStillWaiting) {
+		return nil, logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
+			"config %q was not stored: another login of the account has not ended: write again, or with verify_connection=false", name))
+	}
 	if !errors.As(err, &failed) {
 		return loginErrorResponse(mount, name, err)
 	}

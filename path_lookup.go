@@ -15,7 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-mastersindia/backend/issuer"
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/ledger"
 	"vault-plugin-secrets-mastersindia/backend/stored"
 )
@@ -84,7 +84,7 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 	case tokenID != "" && !isTokenID(tokenID):
 		return userError("token_id: %s; for the token itself, vault write %slookup token=-", tokenIDRule, req.MountPoint)
 	case token != "":
-		tokenID = issuer.TokenID(token)
+		tokenID = account.TokenID(token)
 	}
 	if err := b.mustBeActive(); err != nil {
 		return nil, err

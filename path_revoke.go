@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 )
 
@@ -62,7 +63,7 @@ func (b *backend) revokePaths() []*framework.Path {
 				}, failure{
 					http.StatusBadRequest,
 					"the config does not exist, or token_id is not 16 hex digits. Upstream outcomes are reported in the body",
-				}),
+				}, storageFailure()),
 				ForwardPerformanceStandby: true,
 			},
 		},
@@ -133,13 +134,13 @@ func revocations(revoked []issuer.Revocation) map[string]any {
 func revocationWarning(r issuer.Revocation) string {
 	why := ""
 	switch r.Upstream {
-	case issuer.Killed:
+	case account.Killed:
 		return ""
-	case issuer.Unsupported:
+	case account.Unsupported:
 		why = "it cannot be revoked upstream"
-	case issuer.Refused:
+	case account.Refused:
 		why = "the upstream refused to exchange its refresh token, as it does for a token that is already invalid"
-	case issuer.Unknown:
+	case account.Unknown:
 		why = "the upstream has not confirmed the revocation: run the command again"
 	}
 	return fmt.Sprintf("Token %s is no longer handed out, but may be valid upstream until %s: %s.",

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 	"golang.org/x/sync/errgroup"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 	"vault-plugin-secrets-mastersindia/backend/stored"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
@@ -62,7 +63,7 @@ func (b *backend) statusPaths() []*framework.Path {
 					Description:  "Returns any problem with the account and the command to fix it. Never logs in, and returns no secret.",
 					DisplayAttrs: display("read", "status"),
 					Responses: responds("The health of the account.", statusFields(),
-						nameNotFound()),
+						nameNotFound(), storageFailure()),
 					ForwardPerformanceStandby: true,
 				},
 			},
@@ -89,12 +90,12 @@ func statusFields() map[string]*framework.FieldSchema {
 	const none = "if there is none"
 	kinds := []any{
 		"", string(upstream.Rejected), string(upstream.Invalid), string(upstream.Throttled), string(upstream.Unavailable),
-		string(upstream.Malformed), string(issuer.Blocked),
+		string(upstream.Malformed), string(account.Blocked),
 	}
 	return map[string]*framework.FieldSchema{
 		"state": textField("State of the account, see the description of status/.",
-			string(issuer.StateIdle), string(issuer.StateReady), string(issuer.StateBackingOff), string(issuer.StateRejected),
-			string(issuer.StatePaused)),
+			string(account.StateIdle), string(account.StateReady), string(account.StateBackingOff), string(account.StateRejected),
+			string(account.StatePaused)),
 		"message":                textField("One sentence: any problem, and the command to run."),
 		"token_id":               textField("ID of the current token; empty if there is none."),
 		"issued_at":              maybeTimeField("When the current token's life began.", none),
@@ -183,9 +184,9 @@ func (b *backend) statusAtRest(ctx context.Context, name string, whole bool) (*i
 	if err != nil || c == nil {
 		return nil, err
 	}
-	status := &issuer.Status{State: issuer.StateIdle, Account: c.account(name)}
+	status := &issuer.Status{State: account.StateIdle, Account: c.account(name)}
 	if c.Paused {
-		status.State = issuer.StatePaused
+		status.State = account.StatePaused
 	}
 	return status, nil
 }
@@ -236,10 +237,10 @@ func timeText(t time.Time) string {
 // statusMessage is one sentence: any problem, and the command to run.
 func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 	switch s.State {
-	case issuer.StatePaused:
+	case account.StatePaused:
 		return fmt.Sprintf("paused%s: no login and no token; to resume: vault write %sconfig/%s paused=false",
 			reasonText(s.Account.PauseReason), mount, name)
-	case issuer.StateRejected, issuer.StateBackingOff:
+	case account.StateRejected, account.StateBackingOff:
 		served := "reads fail"
 		if s.Token != nil {
 			served = "reads are served the token that is valid until " + timeText(s.Token.ExpiresAt)
@@ -252,9 +253,13 @@ func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 			next = when(s.Failure.NextAttempt)
 		}
 		return fmt.Sprintf("%s; %s; next attempt %s; %s", s.Failure.Message, served, next, remedy(mount, name, s.Failure))
-	case issuer.StateReady:
+	case account.StateReady:
 		return "a token is ready: to read it, vault read " + mount + "token/<role>"
 	default:
+		if !s.InFlightSince.IsZero() {
+			return fmt.Sprintf("no token yet: a login is in flight since %s; to see its result, vault read %sstatus/%s",
+				timeText(s.InFlightSince), mount, name)
+		}
 		return "no token, because none has been read yet: the next read of " + mount + "token/<role> logs in"
 	}
 }

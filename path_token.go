@@ -6,6 +6,7 @@ package mastersindia
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"maps"
 	"net/http"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
@@ -116,7 +118,12 @@ func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framew
 	if rejected = foldTokenID(rejected); rejected != "" && !isTokenID(rejected) {
 		return userError("rejected_token_id: %s", tokenIDRule)
 	}
+	ctx, cancel := context.WithTimeout(ctx, issuer.ReadWait)
+	defer cancel()
 	r, err := b.roles.get(ctx, name, b.store.role)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, storageSlow("role", name)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -162,13 +169,13 @@ func foldTokenID(text string) string { return strings.ToLower(strings.TrimSpace(
 
 func isTokenID(text string) bool {
 	_, err := hex.DecodeString(text)
-	return err == nil && len(text) == len(issuer.TokenID(""))
+	return err == nil && len(text) == len(account.TokenID(""))
 }
 
 // leaseTTL is the life of a lease on a token with the given life left: whole seconds that end before the token does. It is
 // never 0, which Vault would take for its default of 32 days. The limits do not count where they are 0.
 func leaseTTL(remaining time.Duration, limits ...time.Duration) time.Duration {
-	ttl := remaining - issuer.Margin
+	ttl := remaining - account.Margin
 	for _, limit := range limits {
 		if limit > 0 {
 			ttl = min(ttl, limit)

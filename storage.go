@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 	"vault-plugin-secrets-mastersindia/backend/stored"
 )
@@ -67,18 +68,18 @@ func (s *storage) Account(ctx context.Context, name string) (*issuer.Account, er
 }
 
 // Load implements issuer.Store.
-func (s *storage) Load(ctx context.Context, account string) (*issuer.Record, error) {
-	return stored.Get(ctx, s.view, tokenPrefix+account, func(r *issuer.Record) int { return r.Schema }, issuer.SchemaVersion)
+func (s *storage) Load(ctx context.Context, name string) (*issuer.Record, error) {
+	return stored.Get(ctx, s.view, tokenPrefix+name, func(r *issuer.Record) int { return r.Schema }, account.SchemaVersion)
 }
 
 // Save implements issuer.Store.
-func (s *storage) Save(ctx context.Context, account string, record *issuer.Record) error {
-	return stored.Put(ctx, s.view, tokenPrefix+account, record)
+func (s *storage) Save(ctx context.Context, name string, record *issuer.Record) error {
+	return stored.Put(ctx, s.view, tokenPrefix+name, record)
 }
 
 // Delete implements issuer.Store.
-func (s *storage) Delete(ctx context.Context, account string) error {
-	return stored.Delete(ctx, s.view, tokenPrefix+account)
+func (s *storage) Delete(ctx context.Context, name string) error {
+	return stored.Delete(ctx, s.view, tokenPrefix+name)
 }
 
 // List implements issuer.Store.

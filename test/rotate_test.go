@@ -135,15 +135,18 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 		name  string
 		fault simulator.Fault
 		code  int
+		next  string
 	}{
-		{"refused", simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest},
-		{"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 20 * time.Minute}, http.StatusTooManyRequests},
+		{"refused", simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest, "2000-01-01T00:15:00Z"},
+		{
+			"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 20 * time.Minute}, http.StatusTooManyRequests,
+			"2000-01-01T00:22:00Z", // as the upstream has asked last
+		},
 	} {
 		timed(t, c.name, func(t *testing.T) {
 			s := gstMount(t, time.Hour)
 			s.Simulator.SetFault(simulator.JWT, c.fault)
 			s.failed("app")
-			next := s.status()["next_attempt_at"]
 			advance(2 * time.Minute)
 			if _, err := s.rotate(); err == nil || codeOf(err) != c.code {
 				t.Fatalf("rotate against an upstream that refuses: %v (%d), want %d", err, codeOf(err), c.code)
@@ -151,8 +154,8 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 			if counted := s.Simulator.Counters(); counted.Logins != 2 || counted.Faulted != 2 {
 				t.Fatalf("%d logins, %d refused; want 2: rotate logs in during a backoff", counted.Logins, counted.Faulted)
 			}
-			if now := s.status()["next_attempt_at"]; now != next {
-				t.Errorf("rotate that failed moved the next attempt from %v to %v", next, now)
+			if now := s.status()["next_attempt_at"]; now != c.next {
+				t.Errorf("after a rotate that failed the next attempt is at %v, want %s", now, c.next)
 			}
 			if got := codeOf(s.failure("app")); got != c.code {
 				t.Errorf("a read during the backoff returns %d, want %d", got, c.code)

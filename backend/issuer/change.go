@@ -6,6 +6,9 @@ package issuer
 import (
 	"context"
 	"errors"
+
+	"vault-plugin-secrets-mastersindia/backend/account"
+	"vault-plugin-secrets-mastersindia/backend/stored"
 )
 
 // errChanged says that the account was changed during its verification.
@@ -27,7 +30,7 @@ func (i *Issuer) Verify(ctx context.Context, a *Account, commit func(*Token) err
 	}
 	// From here on a caller who hangs up must not leave it open whether the login counted.
 	ctx = context.WithoutCancel(ctx)
-	defer w.apply(Abandon{Work: id}, true) // does nothing once the settings are in force
+	defer w.apply(account.Abandon{Work: id}, true) // does nothing once the settings are in force
 	token, err := w.verification(ctx, id)
 	if err != nil {
 		return err
@@ -35,23 +38,22 @@ func (i *Issuer) Verify(ctx context.Context, a *Account, commit func(*Token) err
 	return commit(token)
 }
 
-// beginVerification waits until the account has no other login in flight, and begins one.
+// beginVerification waits until the account has no other login in flight, as long as readers wait, and begins one.
 func (w *worker) beginVerification(ctx context.Context, a *Account) (id uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, account.ReadWait)
+	defer cancel()
 	for {
 		var changed <-chan struct{}
 		var refused error
-		if err := w.loaded(ctx, func() []Effect {
-			s := &w.state
-			if refused = s.mayLogin(w.env(true), ReasonVerification, a); refused != nil {
-				return nil
+		if err := w.loaded(ctx, func(l *locked) {
+			switch refused = l.state.MayLogin(w.env(true), account.ReasonVerification, a); {
+			case refused != nil:
+			case l.state.Work != nil:
+				changed = l.changed
+			default:
+				l.apply(account.Verify{Account: a}, true)
+				id = l.state.WorkID
 			}
-			if s.Work != nil {
-				changed = w.changed
-				return nil
-			}
-			reports := w.applyLocked(Verify{Account: a}, true)
-			id = w.state.WorkID
-			return reports
 		}); err != nil {
 			return 0, err
 		}
@@ -68,9 +70,10 @@ func (w *worker) beginVerification(ctx context.Context, a *Account) (id uint64, 
 func (w *worker) verification(ctx context.Context, id uint64) (*Token, error) {
 	for {
 		s, changed := w.look()
+		if token, ok := s.Verified(id); ok {
+			return token, nil
+		}
 		switch {
-		case s.Work != nil && s.Work.ID == id && s.Work.Step == committing:
-			return s.Work.Token, nil
 		case s.Work != nil && s.Work.ID == id:
 		case s.VerifyWork == id:
 			if err := w.saved(ctx, s.Version); err != nil && !errors.Is(err, ErrStopped) {
@@ -95,28 +98,27 @@ func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
 	w := i.acquire(a.Name)
 	defer w.release()
 	isLoaded := true
-	w.do(func() []Effect {
-		if isLoaded = w.state.Known == known || w.state.Known == absent; isLoaded {
-			return nil
+	w.do(func(l *locked) {
+		l.written = true
+		if isLoaded = l.state.IsKnown() || l.state.IsAbsent(); !isLoaded {
+			l.apply(account.Invalidated{}, true) // a load in flight may have read the former settings
 		}
-		return w.applyLocked(Invalidated{}, true) // a load in flight may have read the former settings
 	})
 	if !isLoaded {
 		// The tokens that are out are in the record of the former settings.
-		if err := w.loaded(ctx, func() []Effect { return nil }); err != nil {
+		if err := w.loaded(ctx, func(*locked) {}); err != nil {
 			return err
 		}
 	}
-	return w.applyAndSave(ctx, Written{Account: a, Token: token})
+	return w.applyAndSave(ctx, account.Written{Account: a, Token: token})
 }
 
 // applyAndSave is apply, and waits until storage has taken what follows.
-func (w *worker) applyAndSave(ctx context.Context, event Event) error {
+func (w *worker) applyAndSave(ctx context.Context, event account.Event) error {
 	var version uint64
-	w.do(func() []Effect {
-		reports := w.applyLocked(event, true)
-		version = w.state.Urgent
-		return reports
+	w.do(func(l *locked) {
+		l.apply(event, true)
+		version = l.state.Urgent
 	})
 	return w.saved(ctx, version)
 }
@@ -126,19 +128,18 @@ func (i *Issuer) Remove(ctx context.Context, name string) error {
 	ctx = context.WithoutCancel(ctx)
 	w := i.acquire(name)
 	defer w.release()
-	if err := w.loaded(ctx, func() []Effect { return nil }); err != nil {
+	if err := w.loaded(ctx, func(*locked) {}); err != nil && !stored.IsDamaged(err) {
 		return err
 	}
-	err := w.applyAndSave(ctx, Removed{})
-	w.do(func() []Effect {
-		if w.state.Known == absent {
-			w.reset()
+	err := w.applyAndSave(ctx, account.Removed{})
+	w.do(func(l *locked) {
+		if l.state.IsAbsent() {
+			w.Reset()
 			w.counter.Store(nil)
 		}
-		return nil
 	})
 	i.tallies.Delete(name)
-	i.counters.forget(name)
+	i.counters.Forget(name)
 	return err
 }
 
@@ -146,6 +147,6 @@ func (i *Issuer) Remove(ctx context.Context, name string) error {
 // holds. It does no I/O itself.
 func (i *Issuer) Invalidate(name string) {
 	if w, ok := i.lookup(name); ok {
-		w.apply(Invalidated{}, false)
+		w.apply(account.Invalidated{}, false)
 	}
 }

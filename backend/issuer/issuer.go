@@ -1,14 +1,11 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package issuer keeps one shared upstream token an account: it decides when to log in, whom to serve with what, and what to
-// remember.
+// Package issuer keeps one shared upstream token an account. Package account decides what becomes of it. A worker, one an
+// account, does what that asks for: it reads and writes storage, logs in, and wakes the callers that wait. A token that is fresh
+// is served from memory, without a lock: see ReadWarm.
 //
-// All that is decided is decided by State.Apply, which is pure: see state.go, event.go and apply.go. A worker, one an account,
-// performs what that asks for: it reads and writes storage, logs in, and wakes the callers that wait. A token that is fresh is
-// served from memory, without a lock: see serve.go.
-//
-// Two locks, in the order in which they are taken, and neither held over I/O: worker.mu, and that of the scheduler or the outbox.
+// Two locks, in the order in which they are taken, and neither held over I/O: the worker's, and that of the turns or the outbox.
 package issuer
 
 import (
@@ -22,6 +19,9 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
+	"vault-plugin-secrets-mastersindia/backend/counters"
+	"vault-plugin-secrets-mastersindia/backend/turns"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
@@ -65,12 +65,12 @@ type Issuer struct {
 
 	workers  sync.Map // account name → *worker
 	unsent   sync.Map // account name → *worker, of those with something in the outbox
-	tallies  sync.Map // account name → *tally, of accounts that were evicted
-	schedule *scheduler
+	tallies  sync.Map // account name → *counters.Tally, of accounts that were evicted
+	turns    *turns.Queue[*worker]
 	outbox   outbox
 	sweeping atomic.Bool
 
-	counters *counters
+	counters *counters.Set
 	waiting  atomic.Int64 // readers
 }
 
@@ -86,17 +86,17 @@ func New(o Options) *Issuer {
 		dial:      o.DialContext,
 		mayLogin:  o.MayLogin,
 		onLogin:   o.OnLogin,
-		counters:  newCounters(),
+		counters:  counters.NewSet(),
 		ctx:       ctx,
 		stop:      stop,
-		schedule:  newScheduler(),
+		turns:     turns.New[*worker](),
 	}
 	i.outbox = outbox{issuer: i, ledger: o.Ledger, queued: make(map[*worker]bool)}
 	if o.Ledger == nil {
 		i.outbox.ledger = noLedger{}
 	}
 	if i.clock == nil {
-		i.clock = SystemClock()
+		i.clock = account.SystemClock()
 	}
 	if i.logger == nil {
 		i.logger = hclog.NewNullLogger()

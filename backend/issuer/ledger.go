@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/stored"
 )
 
@@ -49,7 +50,7 @@ type outbox struct {
 	refused bool
 }
 
-// add has the ledger told of an account. The caller holds the worker's lock, so nothing here waits.
+// add has the ledger told of an account. It waits for nothing.
 func (o *outbox) add(w *worker) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -84,24 +85,18 @@ func (o *outbox) next() *worker {
 
 // tell tells the ledger of one account after the other.
 func (o *outbox) tell() {
-	active := o.issuer.mayLogin() == nil
 	for w := o.next(); w != nil; w = o.next() {
-		if !active {
-			continue
-		}
 		if told := o.tellOf(w); len(told) > 0 {
-			w.apply(Told{Entries: told}, true)
+			w.apply(account.Told{Entries: told}, true)
 		}
 	}
 }
 
 // tellOf tells the ledger of one account, and returns what it has taken. What it has not stays in the outbox until the next
 // sweep: a damaged page stops nothing but what belongs there, and a storage that fails stops all.
-func (o *outbox) tellOf(w *worker) (told []OutboxEntry) {
-	w.mu.Lock()
-	entries := w.state.Outbox
-	w.mu.Unlock()
-	for _, e := range entries {
+func (o *outbox) tellOf(w *worker) (told []account.OutboxEntry) {
+	s, _ := w.look()
+	for _, e := range s.Outbox {
 		ctx, cancel := context.WithTimeout(o.issuer.ctx, noteTimeout)
 		err := o.ledger.Note(ctx, w.name, e.Token, e.Keep)
 		cancel()
@@ -135,9 +130,8 @@ type Unsent struct {
 func (i *Issuer) Unsent(config string) []Unsent {
 	var found []Unsent
 	add := func(w *worker) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		for _, o := range slices.Backward(w.state.Outbox) {
+		s, _ := w.look()
+		for _, o := range slices.Backward(s.Outbox) {
 			if !slices.ContainsFunc(found, func(u Unsent) bool { return u.Config == w.name && u.Token.ID == o.Token.ID }) {
 				found = append(found, Unsent{Config: w.name, Token: o.Token})
 			}

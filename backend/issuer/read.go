@@ -5,17 +5,10 @@ package issuer
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
-)
 
-const (
-	// rotationWait is how long a reader who could be given the old token waits for a rotation, from when it began.
-	rotationWait = 2 * time.Second
-	// readWait is how long a reader waits at most: sealing and step-down wait for the requests that are open. It is a little more
-	// than the default request_timeout, so that the reader who caused a login that times out is told so.
-	readWait = 15*time.Second + 50*time.Millisecond
+	"vault-plugin-secrets-mastersindia/backend/account"
 )
 
 // Read gives the account's shared token, and logs in for it only if it must. Errors: ErrNoAccount, ErrStopped, ErrStillWaiting,
@@ -35,11 +28,11 @@ func (i *Issuer) ReadWarm(name string, now Reading) (Result, bool) {
 		return Result{}, false
 	}
 	s := w.served.Load()
-	if !s.fresh(now) {
+	if !s.Fresh(now) {
 		return Result{}, false
 	}
 	w.touch(now)
-	return s.result(now), true
+	return s.Result(now), true
 }
 
 // ReadRejected is Read for a caller whom an API has refused the token of the given ID. Where that is still the current one,
@@ -48,51 +41,37 @@ func (i *Issuer) ReadRejected(ctx context.Context, name, tokenID string) (Result
 	return i.read(ctx, name, strings.ToLower(tokenID))
 }
 
-// reader is one read that is not warm.
-type reader struct {
-	rejected string
-	arrived  Reading
-	// loads and logins are those that had ended when the reader came.
-	loads, logins int
-}
-
-// verdict is what a reader is to do now: take the token, take the error, or wait.
-type verdict struct {
-	err  error
-	wait bool
-	// bound is how long to wait at most.
-	bound time.Duration
-}
-
 func (i *Issuer) read(ctx context.Context, name, rejected string) (Result, error) {
 	w := i.acquire(name)
 	defer w.release()
-	r := reader{rejected: rejected, arrived: i.clock()}
-	w.lastRead.Store(r.arrived.Wall.UnixNano()) // a read that fails is a sign of use as well
+	r := account.Reader{Rejected: rejected, Arrived: i.clock()}
+	w.LastRead.Store(r.Arrived.Wall.UnixNano()) // a read that fails is a sign of use as well
 	a, err := w.await(ctx, &r)
-	w.count(err, a.Now)
+	counted := err
+	if ctx.Err() != nil && i.clock().Elapsed-r.Arrived.Elapsed < account.ReadWait-time.Second { // a deadline of the caller's own
+		counted = ctx.Err()
+	}
+	w.count(counted, a.Now)
 	return a, err
 }
 
 // await asks the state what the reader gets, and waits until something has changed where that is nothing yet.
-func (w *worker) await(ctx context.Context, r *reader) (Result, error) {
-	w.do(func() []Effect {
-		r.loads, r.logins = w.state.Loads, w.state.Logins
-		return nil
-	})
-	for {
-		a, v, changed, needs := w.ask(r, false)
-		if needs {
-			if err := w.issuer.startable(); err != nil { // asks another process, so it is asked under no lock
+func (w *worker) await(ctx context.Context, r *account.Reader) (Result, error) {
+	w.do(func(l *locked) { r.Loads, r.Logins = l.state.Loads, l.state.Logins })
+	for active := false; ; {
+		a, v, changed, needs := w.ask(r, active)
+		if needs && !active {
+			if err := w.issuer.startable(); err != nil { // asks another process: under no lock, and once
 				return Result{}, err
 			}
-			a, v, changed, _ = w.ask(r, true)
+			active = true
+			a, v, changed, _ = w.ask(r, active)
 		}
-		if !v.wait {
-			return a, v.err
+		if !v.Wait {
+			return a, v.Err
 		}
 		w.issuer.waiting.Add(1)
-		err := w.wait(ctx, changed, v.bound)
+		err := w.wait(ctx, changed, v.Bound)
 		w.issuer.waiting.Add(-1)
 		if err != nil {
 			return Result{}, err
@@ -101,22 +80,20 @@ func (w *worker) await(ctx context.Context, r *reader) (Result, error) {
 }
 
 // ask asks the state once. needs says that something is to be begun first, which only an active node may.
-func (w *worker) ask(r *reader, active bool) (a Result, v verdict, changed <-chan struct{}, needs bool) {
-	w.do(func() (reports []Effect) {
+func (w *worker) ask(r *account.Reader, active bool) (a Result, v account.Verdict, changed <-chan struct{}, needs bool) {
+	w.do(func(l *locked) {
 		env := w.env(active)
-		if needs = w.state.readNeeds(env, r); needs {
+		if needs = l.state.ReadNeeds(env, r); needs {
 			if !active {
-				return nil
+				return
 			}
-			reports = w.applyForReader(env, r)
+			l.applyForReader(env, r)
 			env = w.env(active)
 		}
-		v = w.state.verdict(env, r)
-		if !v.wait && v.err == nil {
-			a = w.result(env.Reading)
+		v, changed = l.state.Verdict(env, r), l.changed
+		if !v.Wait && v.Err == nil {
+			a = l.result(env.Reading)
 		}
-		changed = w.changed
-		return reports
 	})
 	return a, v, changed, needs
 }
@@ -129,110 +106,13 @@ func (i *Issuer) startable() error {
 	return i.mayLogin()
 }
 
-// applyForReader begins what the reader needs. The caller holds w.mu.
-func (w *worker) applyForReader(env Env, r *reader) []Effect {
-	if w.state.wantsRotation(env) {
-		if w.turn = w.issuer.schedule.tryTurn(w, w.state.Account.host()); w.turn != nil {
-			return w.applyLocked(Due{}, true)
+// applyForReader begins what the reader needs.
+func (l *locked) applyForReader(env account.Env, r *account.Reader) {
+	if l.state.WantsRotation(env) {
+		if l.turn = l.issuer.turns.Try(l.worker, l.state.Account.Host()); l.turn != nil {
+			l.apply(account.Due{}, true)
+			return
 		}
 	}
-	return w.applyLocked(Read{Rejected: r.rejected}, true)
-}
-
-// wantsRotation reports whether a reader has come before the scheduler.
-func (s *State) wantsRotation(env Env) bool {
-	return s.canServe(env.Reading) && s.Work == nil && s.mayLogin(env, ReasonRotation, s.Account) == nil
-}
-
-// readNeeds reports whether something is to be begun, or corrected, for the reader.
-func (s *State) readNeeds(env Env, r *reader) bool {
-	switch {
-	case s.Known != known:
-		isAnswered := s.Loads > r.loads && (s.LoadErr != nil || s.Known == absent)
-		return s.Loading == 0 && !isAnswered
-	case s.Work != nil:
-		return false
-	}
-	if reason := s.readReason(env.Reading, r.rejected); reason != "" && s.mayLogin(env, reason, s.Account) == nil {
-		return true
-	}
-	if s.Current != nil {
-		if _, wrong := s.Current.corrected(env.Reading); wrong {
-			return true
-		}
-	}
-	return s.wantsRotation(env)
-}
-
-// verdict says what a reader is to do now. It is judged anew whenever something has changed.
-func (s *State) verdict(env Env, r *reader) verdict {
-	left := readWait - (env.Elapsed - r.arrived.Elapsed)
-	wait := func(bound time.Duration) verdict {
-		if left <= 0 {
-			return verdict{err: s.stillWaiting()}
-		}
-		return verdict{wait: true, bound: min(bound, left)}
-	}
-	switch {
-	case s.Known == known:
-	case s.Loads > r.loads && s.LoadErr != nil:
-		return verdict{err: s.LoadErr}
-	case s.Loads > r.loads && s.Known == absent:
-		return verdict{err: ErrNoAccount}
-	default:
-		return wait(readWait)
-	}
-	if s.Account.Paused {
-		return verdict{err: &PausedError{Reason: s.Account.PauseReason}}
-	}
-	if s.usable(env.Reading) {
-		if bound := s.rotationBound(env, r); bound > 0 && left > 0 {
-			return wait(bound)
-		}
-		return verdict{}
-	}
-	if s.Logins > r.logins && s.LoginErr != nil {
-		return verdict{err: s.LoginErr}
-	}
-	if s.Work != nil {
-		return wait(readWait)
-	}
-	switch err := s.mayLogin(env, s.readReason(env.Reading, ""), s.Account); {
-	case errors.Is(err, errLeasesRunning):
-		return wait(s.Current.Remaining(env.Reading) - Margin)
-	case errors.Is(err, errGivenUp):
-		return wait(s.givenUpLeft(env.Reading))
-	case err != nil:
-		return verdict{err: err}
-	default:
-		return wait(readWait) // what the reader needs has only just become possible
-	}
-}
-
-// stillWaiting is what a reader is told whose wait is over, by what it has waited for.
-func (s *State) stillWaiting() error {
-	if s.Known != known || s.Work != nil && s.Work.Step != loggingIn {
-		return ErrStorageSlow
-	}
-	return ErrStillWaiting
-}
-
-// rotationBound is how long a reader waits for the login in flight, or for storage to take a corrected token, although there is a
-// token; 0 for not at all.
-func (s *State) rotationBound(env Env, r *reader) time.Duration {
-	if s.Corrected > s.Saved && s.Corrected > s.Lost {
-		return rotationWait - (env.Elapsed - r.arrived.Elapsed)
-	}
-	if s.Work == nil {
-		return 0
-	}
-	isRejected := r.rejected != "" && r.rejected == s.Current.ID
-	switch {
-	case isRejected && s.Work.Reason == ReasonRejected:
-		return readWait - (env.Elapsed - r.arrived.Elapsed)
-	case isRejected || s.isDue(env.Reading):
-		return rotationWait - (env.Elapsed - s.Work.Began.Elapsed)
-	default:
-		return 0
-	}
+	l.apply(account.Read{Rejected: r.Rejected}, true)
 }

@@ -9,46 +9,47 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
+	"vault-plugin-secrets-mastersindia/backend/counters"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
-// report logs and counts what has happened. The caller does not hold w.mu.
-func (w *worker) report(reports []Effect) {
-	for _, effect := range reports {
-		switch e := effect.(type) {
-		case Report:
-			w.reportLogin(e)
-		case ReportUnfinished:
-			w.issuer.logger.Warn("a login was cut off when the plugin stopped: it counts as failed", "config", w.name,
-				"began_at", e.BeganAt.Format(time.RFC3339))
-		}
+// report logs and counts what has happened.
+func (w *worker) report(effect account.Effect) {
+	switch e := effect.(type) {
+	case account.Report:
+		w.reportLogin(e)
+	case account.ReportUnfinished:
+		w.issuer.logger.Warn("a login was cut off when the plugin stopped: it counts as failed", "config", w.name,
+			"began_at", e.BeganAt.Format(time.RFC3339))
 	}
 }
 
-func (w *worker) reportLogin(e Report) {
+func (w *worker) reportLogin(e account.Report) {
 	logger := w.issuer.logger
 	switch {
 	case e.Token == nil && e.Failure == nil:
 		logger.Info("a login was given up after a change of its config: what it brings is not used", "config", w.name,
 			"reason", e.Reason)
 		return
-	case e.Failure != nil && (e.Failure.Kind == Blocked || !isUpstream(e.Err)):
+	case e.Failure != nil && (e.Failure.Kind == account.Blocked || !isUpstream(e.Err)):
 		logger.Warn("no login could begin: it will be tried again", "config", w.name, "reason", e.Reason, "error", e.Err)
-		w.countLogin(string(Blocked), e.Reason)
+		w.countLogin(string(account.Blocked), e)
 		return
 	case e.Failure != nil:
 		w.reportFailure(e)
 		return
-	case e.Reason == ReasonVerification:
+	case e.Reason == account.ReasonVerification:
 		logger.Info("verified the login", "config", w.name, "token_id", e.Token.ID,
 			"expires_at", e.Token.ExpiresAt.Format(time.RFC3339), "duration", rounded(e.Took))
 	default:
 		logger.Info("logged in upstream", "config", w.name, "reason", e.Reason, "token_id", e.Token.ID,
 			"expires_at", e.Token.ExpiresAt.Format(time.RFC3339), "duration", rounded(e.Took))
 	}
-	w.skew.Store(int64(e.Token.skew))
-	w.skewKnown.Store(e.Token.skewKnown)
-	w.countResponse(ResultOK, e)
+	skew, known := e.Token.Skew()
+	w.Skew.Store(int64(skew))
+	w.SkewKnown.Store(known)
+	w.countLogin(counters.OK, e)
 	if e.Err != nil {
 		logger.Warn("the shared token could not be stored: a restart will log in again", "config", w.name, "error", e.Err)
 	}
@@ -61,9 +62,9 @@ func isUpstream(err error) bool {
 }
 
 // reportFailure says that a login failed. Refused credentials need an operator to act, unless the one who sent them was told.
-func (w *worker) reportFailure(e Report) {
+func (w *worker) reportFailure(e account.Report) {
 	f, level := e.Failure, hclog.Warn
-	if f.refused() && e.Reason != ReasonVerification {
+	if f.Refused() && e.Reason != account.ReasonVerification {
 		level = hclog.Error
 	}
 	w.issuer.logger.Log(level, "login failed", "config", w.name, "reason", e.Reason, "kind", f.Kind, "cause", f.Cause,
@@ -73,29 +74,26 @@ func (w *worker) reportFailure(e Report) {
 	if failed, ok := errors.AsType[*upstream.Error](e.Err); ok {
 		result = string(failed.Kind)
 	}
-	w.countResponse(result, e)
+	w.countLogin(result, e)
 }
 
-// countResponse counts a login that the upstream responded to. One of a config that is not stored is not counted by account.
-func (w *worker) countResponse(result string, e Report) {
-	if w.countLogin(result, e.Reason) && w.issuer.onLogin != nil {
+// countLogin counts a login, and how long the upstream has taken to respond where it did. One of a config that is not stored is
+// not counted.
+func (w *worker) countLogin(result string, e account.Report) {
+	rotation := ""
+	if result == counters.OK && e.Reason.Rotates() {
+		rotation = string(e.Reason)
+	}
+	counts := false
+	w.do(func(l *locked) {
+		if counts = l.state.IsKnown(); counts {
+			w.counted().Login(result, rotation)
+			w.Login(w.issuer.clock().Wall, result == counters.OK)
+		}
+	})
+	if counts && result != string(account.Blocked) && w.issuer.onLogin != nil {
 		w.issuer.onLogin(e.Took)
 	}
-}
-
-func (w *worker) countLogin(result string, reason Reason) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.state.Known != known {
-		return false
-	}
-	w.counted().login(result, reason)
-	w.lastLogin.Store(w.issuer.clock().Wall.UnixNano())
-	w.logins.Add(1)
-	if result != ResultOK {
-		w.failures.Add(1)
-	}
-	return true
 }
 
 // rounded is a duration as log lines have it.

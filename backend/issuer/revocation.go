@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
@@ -48,7 +49,7 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	w := i.acquire(name)
 	defer w.release()
 	r := revocation{tokenID: strings.ToLower(tokenID)}
-	if err := w.ready(ctx, func() []Effect { return w.revoke(&r) }); err != nil {
+	if err := w.ready(ctx, func(l *locked) { l.revoke(&r) }); err != nil {
 		return nil, err
 	}
 	if tokenID != "" && len(r.targets) == 0 {
@@ -60,9 +61,11 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	}
 	w.kill(r.settings, r.targets)
 	w.told(ctx, r.targets)
+	// Of two callers who revoke a token at a time the upstream refuses the second, and it is dead all the same.
+	s, _ := w.look()
 	results := make([]Revocation, 0, len(r.targets))
 	for _, t := range r.targets {
-		outcome := w.outcome(t)
+		outcome := s.Outcome(t.ID)
 		results = append(results, Revocation{TokenID: t.ID, Upstream: outcome, ValidUntil: t.ExpiresAt, Stored: stored == nil})
 		i.logger.Warn("token revoked", "config", name, "token_id", t.ID, "upstream", outcome,
 			"valid_until", t.ExpiresAt.Format(time.RFC3339))
@@ -80,34 +83,31 @@ type revocation struct {
 	version  uint64
 }
 
-// revoke does step 1. The caller holds w.mu.
-func (w *worker) revoke(r *revocation) []Effect {
-	r.settings = w.state.Account
-	r.targets = w.state.revocable(w.issuer.clock(), r.tokenID)
-	if r.tokenID != "" && len(r.targets) == 0 {
-		return nil
+// revoke does step 1.
+func (l *locked) revoke(r *revocation) {
+	r.settings = l.state.Account
+	r.targets = l.state.Revocable(l.issuer.clock(), r.tokenID)
+	if r.tokenID == "" || len(r.targets) > 0 {
+		l.apply(account.Revoke{TokenID: r.tokenID}, true)
+		r.version = l.state.Urgent
 	}
-	reports := w.applyLocked(Revoke{TokenID: r.tokenID}, true)
-	r.version = w.state.Urgent
-	return reports
 }
 
 // kill does step 2 in the background: it exchanges the refresh token of each token and throws away what comes back. Tokens that
 // the upstream is being asked about already are left out.
 func (w *worker) kill(settings *Account, tokens []*Token) {
 	var asked []*Token
-	w.do(func() []Effect {
+	w.do(func(l *locked) {
 		for _, t := range tokens {
-			if t.revocation == Killed || !settings.canKill(t) || w.telling[t.ID] {
+			if outcome, _ := t.Revocation(); outcome == account.Killed || !settings.CanKill(t) || l.telling[t.ID] {
 				continue
 			}
-			if w.telling == nil {
-				w.telling = make(map[string]bool)
+			if l.telling == nil {
+				l.telling = make(map[string]bool)
 			}
-			w.telling[t.ID] = true
+			l.telling[t.ID] = true
 			asked = append(asked, t)
 		}
-		return nil
 	})
 	if len(asked) == 0 {
 		return
@@ -127,17 +127,17 @@ func (w *worker) killAll(settings *Account, tokens []*Token) {
 	if err != nil {
 		w.issuer.logger.Error("the stored settings cannot be used", "config", settings.Name, "error", err)
 		for _, t := range tokens {
-			w.killed(settings, t, Unknown)
+			w.killed(settings, t, account.Unknown)
 		}
 		return
 	}
 	s, _ := w.look()
-	redact := s.secrets()
+	redact := s.Secrets()
 	var group errgroup.Group
 	group.SetLimit(maxKills)
 	for _, t := range tokens {
 		group.Go(func() error {
-			_, err := client.Refresh(w.issuer.ctx, t.refresh, redact...)
+			_, err := client.Refresh(w.issuer.ctx, t.Refresh(), redact...)
 			w.killed(settings, t, killOutcome(err))
 			return nil
 		})
@@ -146,9 +146,9 @@ func (w *worker) killAll(settings *Account, tokens []*Token) {
 }
 
 func (w *worker) killed(settings *Account, t *Token, o Outcome) {
-	w.do(func() []Effect {
-		delete(w.telling, t.ID)
-		return w.applyLocked(KillEnded{Token: t, Outcome: o, Keep: settings.LedgerRetention}, true)
+	w.do(func(l *locked) {
+		delete(l.telling, t.ID)
+		l.apply(account.KillEnded{Token: t, Outcome: o, Keep: settings.LedgerRetention}, true)
 	})
 }
 
@@ -157,10 +157,9 @@ func (w *worker) told(ctx context.Context, tokens []*Token) {
 	for {
 		waiting := false
 		var changed <-chan struct{}
-		w.do(func() []Effect {
-			waiting = slices.ContainsFunc(tokens, func(t *Token) bool { return w.telling[t.ID] })
-			changed = w.changed
-			return nil
+		w.do(func(l *locked) {
+			waiting = slices.ContainsFunc(tokens, func(t *Token) bool { return l.telling[t.ID] })
+			changed = l.changed
 		})
 		if !waiting || w.wait(ctx, changed, 0) != nil {
 			return
@@ -170,27 +169,9 @@ func (w *worker) told(ctx context.Context, tokens []*Token) {
 
 // tellAgain tells the upstream of the revocations to which it has not responded.
 func (w *worker) tellAgain() {
-	s, _ := w.look()
-	if s.Known != known {
-		return
+	if s, _ := w.look(); s.IsKnown() {
+		w.kill(s.Account, s.ToKill(w.issuer.clock()))
 	}
-	tokens := slices.DeleteFunc(s.out(w.issuer.clock()), func(t *Token) bool { return t.revocation != Unknown })
-	w.kill(s.Account, tokens)
-}
-
-// outcome is what is known of a token's revocation: of two callers who revoke it at a time the upstream refuses the second, and
-// it is dead all the same. A token that has gone from memory meanwhile is in the outbox.
-func (w *worker) outcome(t *Token) Outcome {
-	s, _ := w.look()
-	if now := s.find(t.ID); now != nil {
-		return now.revocation
-	}
-	for _, o := range slices.Backward(s.Outbox) {
-		if o.Token.ID == t.ID {
-			return o.Token.revocation
-		}
-	}
-	return Unknown
 }
 
 // killOutcome says what the response to an exchange means for the old pair. The new pair is not looked at.
@@ -198,12 +179,12 @@ func killOutcome(err error) Outcome {
 	failed, _ := errors.AsType[*upstream.Error](err)
 	switch {
 	case err == nil:
-		return Killed
+		return account.Killed
 	case errors.Is(err, upstream.ErrRefreshUnsupported):
-		return Unsupported
+		return account.Unsupported
 	case failed != nil && (failed.Kind == upstream.Rejected || failed.Kind == upstream.Invalid):
-		return Refused
+		return account.Refused
 	default:
-		return Unknown
+		return account.Unknown
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/account"
 )
 
 // Rotation is the result of a forced login.
@@ -18,23 +20,23 @@ type Rotation struct {
 
 // Rotate logs in now, also during a hold, and replaces the shared token. It joins a login that is in flight. It is made at most
 // once in 10 seconds, and once a minute after the upstream has refused the credentials; a caller who asks sooner gets the result
-// of the last.
+// of the last. It waits as long as readers do; the login goes on.
 func (i *Issuer) Rotate(ctx context.Context, name string) (Rotation, error) {
 	if err := i.startable(); err != nil {
 		return Rotation{}, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, account.ReadWait)
+	defer cancel()
 	w := i.acquire(name)
 	defer w.release()
 	for logins := -1; ; {
 		var made rotationVerdict
-		err := w.ready(ctx, func() (reports []Effect) {
+		if err := w.ready(ctx, func(l *locked) {
 			if logins < 0 {
-				logins = w.state.Logins
+				logins = l.state.Logins
 			}
-			made, reports = w.rotate(logins)
-			return reports
-		})
-		if err != nil {
+			made = l.rotate(logins)
+		}); err != nil {
 			return Rotation{}, err
 		}
 		if made.changed == nil {
@@ -55,27 +57,27 @@ type rotationVerdict struct {
 	bound   time.Duration
 }
 
-// rotate says what Rotate returns, or begins the login that it waits for. The caller holds w.mu.
-func (w *worker) rotate(logins int) (v rotationVerdict, reports []Effect) {
-	env, s := w.env(true), &w.state
-	current := Rotation{Token: s.Current, Previous: s.previous(env.Reading)}
+// rotate says what Rotate returns, or begins the login that it waits for.
+func (l *locked) rotate(logins int) rotationVerdict {
+	env, s := l.env(true), &l.state
+	current := Rotation{Token: s.Current, Previous: s.Previous(env.Reading)}
 	switch {
 	case s.Logins > logins && s.LoginErr != nil:
-		return rotationVerdict{err: s.LoginErr}, nil
-	case s.Logins > logins && s.canServe(env.Reading):
-		return rotationVerdict{Rotation: current}, nil
+		return rotationVerdict{err: s.LoginErr}
+	case s.Logins > logins && s.CanServe(env.Reading):
+		return rotationVerdict{Rotation: current}
 	case s.Work != nil:
-		return rotationVerdict{changed: w.changed}, nil
+		return rotationVerdict{changed: l.changed}
 	}
-	err := s.mayLogin(env, ReasonForced, s.Account)
+	err := s.MayLogin(env, account.ReasonForced, s.Account)
 	switch {
-	case errors.Is(err, errTooSoon):
-		return rotationVerdict{Rotation: current}, nil
-	case errors.Is(err, errGivenUp):
-		return rotationVerdict{changed: w.changed, bound: s.givenUpLeft(env.Reading)}, nil
+	case errors.Is(err, account.ErrTooSoon):
+		return rotationVerdict{Rotation: current}
+	case errors.Is(err, account.ErrGivenUp):
+		return rotationVerdict{changed: l.changed, bound: s.GivenUpLeft(env.Reading)}
 	case err != nil:
-		return rotationVerdict{err: err}, nil
+		return rotationVerdict{err: err}
 	}
-	reports = w.applyLocked(Force{}, true)
-	return rotationVerdict{changed: w.changed}, reports
+	l.apply(account.Force{}, true)
+	return rotationVerdict{changed: l.changed}
 }

@@ -8,18 +8,6 @@ import (
 	"time"
 )
 
-// AccountState is how an account is doing.
-type AccountState string
-
-// The states of an account.
-const (
-	StateIdle       AccountState = "idle"        // no token, and nobody needs one
-	StateReady      AccountState = "ready"       // a token, and no login has failed since
-	StateBackingOff AccountState = "backing_off" // logins fail; the next attempt waits its turn
-	StateRejected   AccountState = "rejected"    // the upstream refuses the credentials or the request
-	StatePaused     AccountState = "paused"      // stopped by the operator
-)
-
 // Status is the health of an account, without a secret.
 type Status struct {
 	State   AccountState
@@ -30,6 +18,8 @@ type Status struct {
 	InUse     bool
 	// LastRead and LastLogin are zero where there was none since this process started.
 	LastRead, LastLogin time.Time
+	// InFlightSince is when the login began that is in flight; zero where there is none.
+	InFlightSince time.Time
 	// Failure is nil where the last login succeeded.
 	Failure *Failure
 	// Held says that Failure.NextAttempt is yet to come.
@@ -43,10 +33,7 @@ type Status struct {
 func (i *Issuer) Status(ctx context.Context, name string) (s Status, err error) {
 	w := i.acquire(name)
 	defer w.release()
-	err = w.ready(ctx, func() []Effect {
-		s = w.status()
-		return nil
-	})
+	err = w.ready(ctx, func(l *locked) { s = l.status() })
 	return s, err
 }
 
@@ -56,81 +43,34 @@ func (i *Issuer) Known(name string) (s Status, ok bool) {
 	if !ok {
 		return Status{}, false
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.state.Known != known {
-		return Status{}, false
-	}
-	return w.status(), true
+	w.do(func(l *locked) {
+		if ok = l.state.IsKnown(); ok {
+			s = l.status()
+		}
+	})
+	return s, ok
 }
 
-// status is Status for a caller that holds w.mu.
-func (w *worker) status() Status {
-	env, state := w.env(true), &w.state
+func (l *locked) status() Status {
+	env, state := l.env(true), &l.state
 	s := Status{
-		State: state.health(env.Reading), Account: state.Account, Failure: state.Failure, Held: state.Failure.holds(env.Reading),
-		LastRead: env.LastRead, ClockSkew: time.Duration(w.skew.Load()), SkewKnown: w.skewKnown.Load(),
-		Logins: w.logins.Load(), Failures: w.failures.Load(), Read: w.reads.Load(),
+		State: state.Health(env.Reading), Account: state.Account, Failure: state.Failure, Held: state.Failure.Holds(env.Reading),
+		LastRead: env.LastRead, ClockSkew: time.Duration(l.Skew.Load()), SkewKnown: l.SkewKnown.Load(),
+		Logins: l.Logins.Load(), Failures: l.Failures.Load(), Read: l.Reads.Load(),
 	}
-	if at := w.lastLogin.Load(); at > 0 {
+	if at := l.LastLogin.Load(); at > 0 {
 		s.LastLogin = time.Unix(0, at).UTC()
 	}
-	if state.usable(env.Reading) {
-		s.Token, s.RotatesAt, s.InUse = state.Current, state.Account.rotatesAt(state.Current), state.inUse(env)
+	if state.Usable(env.Reading) {
+		s.Token, s.RotatesAt, s.InUse = state.Current, state.Account.RotatesAt(state.Current), state.InUse(env)
 	}
 	return s
-}
-
-// health is the state that status/ shows.
-func (s *State) health(now Reading) AccountState {
-	switch {
-	case s.Account.Paused:
-		return StatePaused
-	case s.Failure.refused():
-		return StateRejected
-	case s.Failure != nil:
-		return StateBackingOff
-	case s.usable(now):
-		return StateReady
-	default:
-		return StateIdle
-	}
-}
-
-// Tokens is what is known of the tokens of an account, by their IDs.
-type Tokens struct {
-	Account *Account
-	// Current is the ID of the token that readers are given, unless the account is paused; "" where there is none.
-	Current string
-	// Out are the unexpired tokens, the current one and revoked ones included: those that Revoke acts on.
-	Out map[string]Out
-}
-
-// Out is a token that is out.
-type Out struct {
-	Token *Token
-	// Killable says that Revoke can ask the upstream to kill it.
-	Killable bool
 }
 
 // Tokens tells which tokens of the account are out. It reads storage where the account is not in memory, and never logs in.
 func (i *Issuer) Tokens(ctx context.Context, name string) (tokens Tokens, err error) {
 	w := i.acquire(name)
 	defer w.release()
-	err = w.ready(ctx, func() []Effect {
-		tokens = w.state.tokens(i.clock())
-		return nil
-	})
+	err = w.ready(ctx, func(l *locked) { tokens = l.state.Tokens(i.clock()) })
 	return tokens, err
-}
-
-func (s *State) tokens(now Reading) Tokens {
-	tokens := Tokens{Account: s.Account, Out: make(map[string]Out)}
-	for _, t := range s.out(now) {
-		tokens.Out[t.ID] = Out{Token: t.withoutSecrets(), Killable: s.Account.canKill(t)}
-	}
-	if s.usable(now) {
-		tokens.Current = s.Current.ID
-	}
-	return tokens
 }

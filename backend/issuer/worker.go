@@ -13,6 +13,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
+	"vault-plugin-secrets-mastersindia/backend/counters"
+	"vault-plugin-secrets-mastersindia/backend/turns"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
@@ -26,45 +29,37 @@ type worker struct {
 	name   string
 	issuer *Issuer
 
-	*tally
+	*counters.Tally // outlives the worker
 
-	counter atomic.Pointer[counter] // set once the account is in use
-	served  atomic.Pointer[served]  // what warm reads load; follows from state
+	counter atomic.Pointer[counters.Counter] // set once the account is in use
+	served  atomic.Pointer[account.Served]   // what warm reads load; follows from state
 
-	mu    sync.Mutex
-	state State
+	mu      sync.Mutex
+	guarded locked // see do
+}
+
+// locked is what the lock of a worker guards. Only do hands it out, and only while the lock is held, so nothing here waits.
+type locked struct {
+	*worker
+
+	state account.State
 	// changed is closed, and replaced, when callers that wait should ask again.
 	changed chan struct{}
+	// reports are to be logged and counted when the lock is not held any more.
+	reports []account.Effect
 	// callers are those that hold on to the worker.
 	callers int
 	evicted bool
+	// written says that the config was written while the account was in memory: its readers come soon.
+	written bool
 	// telling are the revoked tokens that the upstream is being asked to kill, by ID.
 	telling map[string]bool
 	// turn is set while the scheduler counts a login of this account.
-	turn   *turn
+	turn   *turns.Turn
 	cancel context.CancelFunc // of the login in flight
 	// client remembers the upstream's clock between logins; clientOf are the settings that it was made for.
 	client   upstream.Client
 	clientOf *Account
-}
-
-// tally is what is counted of an account since this process started. It outlives the worker.
-type tally struct {
-	lastRead  atomic.Int64 // wall clock, nanoseconds
-	reads     atomic.Int64
-	lastLogin atomic.Int64 // the last attempt, whatever became of it
-	logins    atomic.Int64
-	failures  atomic.Int64
-	skew      atomic.Int64 // nanoseconds
-	skewKnown atomic.Bool
-}
-
-// reset forgets all. Readers look at a tally without a lock, so it is not replaced.
-func (t *tally) reset() {
-	for _, n := range []*atomic.Int64{&t.lastRead, &t.reads, &t.lastLogin, &t.logins, &t.failures, &t.skew} {
-		n.Store(0)
-	}
-	t.skewKnown.Store(false)
 }
 
 // acquire returns the account's worker, made where there is none, and keeps it until release.
@@ -72,9 +67,10 @@ func (i *Issuer) acquire(name string) *worker {
 	for {
 		value, ok := i.workers.Load(name)
 		if !ok {
-			made := &worker{name: name, issuer: i, tally: new(tally), changed: make(chan struct{})}
+			made := &worker{name: name, issuer: i, Tally: new(counters.Tally)}
+			made.guarded = locked{worker: made, changed: make(chan struct{})}
 			if known, ok := i.tallies.Load(name); ok {
-				made.tally = known.(*tally) //nolint:forcetypeassert // the map holds nothing else
+				made.Tally = known.(*counters.Tally) //nolint:forcetypeassert // the map holds nothing else
 			}
 			value, _ = i.workers.LoadOrStore(name, made)
 		}
@@ -86,13 +82,13 @@ func (i *Issuer) acquire(name string) *worker {
 }
 
 // hold keeps the worker until release. It fails for one that was evicted meanwhile.
-func (w *worker) hold() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.evicted {
-		w.callers++
-	}
-	return !w.evicted
+func (w *worker) hold() (ok bool) {
+	w.do(func(l *locked) {
+		if ok = !l.evicted; ok {
+			l.callers++
+		}
+	})
+	return ok
 }
 
 // lookup returns the account's worker if there is one. The caller only looks at it.
@@ -105,84 +101,79 @@ func (i *Issuer) lookup(name string) (*worker, bool) {
 }
 
 func (w *worker) release() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.callers--
-	w.evictIfUnread(w.issuer.clock())
+	w.do(func(l *locked) {
+		l.callers--
+		l.evictIfUnread(w.issuer.clock())
+	})
 }
 
-// evictIfUnread evicts an idle account that nobody has read. One that was read is evicted by sweep, when it has been idle for a
-// while. The caller holds w.mu.
-func (w *worker) evictIfUnread(now Reading) {
-	if w.state.Known != known || w.lastRead.Load() == 0 {
-		w.evictIfIdle(now)
+// evictIfUnread evicts an idle account that nobody has read or written. Others are evicted by sweep, when they have been idle for
+// a while.
+func (l *locked) evictIfUnread(now Reading) {
+	if !l.state.IsKnown() || l.LastRead.Load() == 0 && !l.written {
+		l.evictIfIdle(now)
 	}
 }
 
-// evictIfIdle takes the account out of memory if nothing is lost by it. The caller holds w.mu.
-func (w *worker) evictIfIdle(now Reading) {
-	if w.evicted || w.callers > 0 || !w.state.isIdle(now) {
+// evictIfIdle takes the account out of memory if nothing is lost by it.
+func (l *locked) evictIfIdle(now Reading) {
+	if l.evicted || l.callers > 0 || !l.state.IsIdle(now) {
 		return
 	}
-	w.evicted = true
-	w.served.Store(nil)
-	w.issuer.schedule.remove(w)
-	if w.state.Known == known && (w.lastRead.Load() > 0 || w.logins.Load() > 0) {
-		w.issuer.tallies.Store(w.name, w.tally)
+	l.evicted = true
+	l.served.Store(nil)
+	l.issuer.turns.Remove(l.worker)
+	if l.state.IsKnown() && (l.LastRead.Load() > 0 || l.Logins.Load() > 0) {
+		l.issuer.tallies.Store(l.name, l.Tally)
 	}
-	w.issuer.workers.CompareAndDelete(w.name, w)
+	l.issuer.workers.CompareAndDelete(l.name, l.worker)
 }
 
-// apply has something happen to the account, and performs what follows. active says that this node may log in and write.
-func (w *worker) apply(event Event, active bool) {
-	w.do(func() []Effect { return w.applyLocked(event, active) })
+// do runs f with the account locked, and logs and counts what f has to report when it is not any more.
+func (w *worker) do(f func(l *locked)) {
+	for _, effect := range w.underLock(f) {
+		w.report(effect)
+	}
 }
 
-// do runs f with the account locked, and reports what f returns when it is not any more.
-func (w *worker) do(f func() (reports []Effect)) {
-	w.report(w.locked(f))
-}
-
-func (w *worker) locked(f func() []Effect) []Effect {
+func (w *worker) underLock(f func(l *locked)) (reports []account.Effect) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return f()
-}
-
-// applyLocked is apply for a caller that holds w.mu, and is to report what it returns when it has let go.
-func (w *worker) applyLocked(event Event, active bool) []Effect {
-	env := w.env(active)
-	before := w.state
-	next, effects := before.Apply(env, event)
-	w.state = next
-	var reports []Effect
-	for _, effect := range effects {
-		switch e := effect.(type) {
-		case Wake:
-			close(w.changed)
-			w.changed = make(chan struct{})
-		case Report, ReportUnfinished:
-			reports = append(reports, effect)
-		default:
-			w.perform(e)
-		}
-	}
-	switch {
-	case len(next.Outbox) > 0:
-		w.issuer.unsent.Store(w.name, w)
-	case len(before.Outbox) > 0:
-		w.issuer.unsent.Delete(w.name)
-	}
-	w.publish()
-	w.replan(env)
-	w.evictIfUnread(env.Reading)
+	f(&w.guarded)
+	reports, w.guarded.reports = w.guarded.reports, nil
 	return reports
 }
 
-func (w *worker) env(active bool) Env {
-	env := Env{Reading: w.issuer.clock(), Active: active, Chance: rand.Float64()} //nolint:gosec // spreads load, not a secret
-	at := w.lastRead.Load()
-	if now := env.Wall.UnixNano(); at > now && w.lastRead.CompareAndSwap(at, now) {
+// apply is locked.apply for a caller that has nothing else to do with the account.
+func (w *worker) apply(event account.Event, active bool) {
+	w.do(func(l *locked) { l.apply(event, active) })
+}
+
+// apply has something happen to the account, and begins what follows. active says that this node may log in and write.
+func (l *locked) apply(event account.Event, active bool) {
+	env := l.env(active)
+	owed := len(l.state.Outbox)
+	var effects []account.Effect
+	l.state, effects = l.state.Apply(env, event)
+	for _, effect := range effects {
+		l.perform(effect)
+	}
+	switch {
+	case len(l.state.Outbox) > 0:
+		l.issuer.unsent.Store(l.name, l.worker)
+	case owed > 0:
+		l.issuer.unsent.Delete(l.name)
+	}
+	l.publish()
+	l.replan(env)
+	l.evictIfUnread(env.Reading)
+}
+
+func (w *worker) env(active bool) account.Env {
+	chance := rand.Float64() //nolint:gosec // spreads load, not a secret
+	env := account.Env{Reading: w.issuer.clock(), Active: active, Chance: chance}
+	at := w.LastRead.Load()
+	if now := env.Wall.UnixNano(); at > now && w.LastRead.CompareAndSwap(at, now) {
 		at = now // the clock was set back, and the account must not count as read until that time has come again
 	}
 	if at > 0 {
@@ -191,48 +182,61 @@ func (w *worker) env(active bool) Env {
 	return env
 }
 
-// perform starts an effect. The caller holds w.mu, so nothing here waits.
-func (w *worker) perform(effect Effect) {
-	i := w.issuer
+// perform begins an effect.
+func (l *locked) perform(effect account.Effect) {
+	w, i := l.worker, l.issuer
 	switch e := effect.(type) {
-	case LoadAccount:
-		i.goWork(func() { w.apply(i.load(w.name, e.ID)) })
-	case SaveRecord:
-		i.goWork(func() { w.apply(Saved{Version: e.Version, Err: i.put(w.name, e.Record)}, true) })
-	case Login:
+	case account.LoadAccount:
+		i.goWork(func() {
+			result := i.load(w.name, e.ID)
+			w.apply(result, w.owesAfter(result) && i.mayLogin() == nil)
+		})
+	case account.SaveRecord:
+		i.goWork(func() { w.apply(account.Saved{Version: e.Version, Err: i.put(w.name, e.Record)}, true) })
+	case account.Login:
 		ctx, cancel := context.WithCancel(i.ctx)
-		w.cancel = cancel
+		l.cancel = cancel
 		i.goWork(func() {
 			defer cancel()
 			if event := w.login(ctx, e); event != nil {
 				w.apply(event, true)
 			}
 		})
-	case CancelLogin:
-		if w.cancel != nil {
-			w.cancel()
+	case account.CancelLogin:
+		if l.cancel != nil {
+			l.cancel()
 		}
-	case TellLedger:
+	case account.TellLedger:
 		i.outbox.add(w)
+	case account.Wake:
+		close(l.changed)
+		l.changed = make(chan struct{})
+	case account.Report, account.ReportUnfinished:
+		l.reports = append(l.reports, effect)
 	}
 }
 
 // load reads settings and record.
-func (i *Issuer) load(name string, id uint64) (Event, bool) {
+func (i *Issuer) load(name string, id uint64) account.Loaded {
 	ctx, cancel := context.WithTimeout(i.ctx, loadTimeout)
 	defer cancel()
-	result := Loaded{ID: id}
-	account, err := i.source.Account(ctx, name)
-	if err == nil {
-		result.Account = account
-	} else if !errors.Is(err, ErrNoAccount) {
-		result.Err = err
-		return result, false
+	settings, err := i.source.Account(ctx, name)
+	if err != nil && !errors.Is(err, ErrNoAccount) {
+		return account.Loaded{ID: id, Err: err}
 	}
-	if result.Record, err = i.store.Load(ctx, name); err != nil {
-		return Loaded{ID: id, Err: err}, false
+	record, err := i.store.Load(ctx, name)
+	if err != nil {
+		return account.Loaded{ID: id, Err: err}
 	}
-	return result, i.mayLogin() == nil
+	return account.Loaded{ID: id, Account: settings, Record: record}
+}
+
+// owesAfter reports whether storage or the ledger are to be told of something once the account was loaded. Mostly they are not,
+// and then the host, which is another process, need not be asked whether this node may.
+func (w *worker) owesAfter(e account.Loaded) bool {
+	s, _ := w.look()
+	next, _ := s.Apply(w.env(false), e)
+	return next.Owes()
 }
 
 // put writes a record, or deletes it. It returns when storage has responded, however long that takes: a write that was given up
@@ -245,23 +249,20 @@ func (i *Issuer) put(name string, r *Record) error {
 	return i.store.Save(ctx, name, r)
 }
 
-// login sends the credentials once.
-func (w *worker) login(ctx context.Context, e Login) (event Event) {
+// login sends the credentials once. This node may do that: storage has just taken the note that it begins.
+func (w *worker) login(ctx context.Context, e account.Login) (event account.Event) {
 	work := e.Work
 	defer func() {
 		if p := recover(); p != nil {
 			// The value of a panic may hold anything; its type and the stack are enough to fix it.
 			w.issuer.logger.Error("a login ended in a panic: please report this", "config", w.name,
 				"panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-			event = LoginEnded{Work: work.ID, Err: errPanic}
+			event = account.LoginEnded{Work: work.ID, Err: errPanic}
 		}
 	}()
-	if err := w.issuer.mayLogin(); err != nil {
-		return NotStarted{Work: work.ID, Err: err}
-	}
 	client, err := w.clientFor(work.Account)
 	if err != nil {
-		return NotStarted{Work: work.ID, Err: fmt.Errorf("the stored settings cannot be used: %w", err)}
+		return account.NotStarted{Work: work.ID, Err: fmt.Errorf("the stored settings cannot be used: %w", err)}
 	}
 	began := w.issuer.clock()
 	grant, err := client.Login(ctx, e.Redact...)
@@ -270,37 +271,55 @@ func (w *worker) login(ctx context.Context, e Login) (event Event) {
 	}
 	took := w.issuer.clock().Elapsed - began.Elapsed
 	if err != nil {
-		return LoginEnded{Work: work.ID, Err: err, Took: took}
+		return account.LoginEnded{Work: work.ID, Err: err, Took: took}
 	}
-	return LoginEnded{Work: work.ID, Token: newToken(grant, began, work.Account.Generation, work.Reason), Took: took}
+	token := account.NewToken(grant, began, work.Account.Generation, work.Reason)
+	return account.LoginEnded{Work: work.ID, Token: token, Took: took}
 }
 
 // clientFor returns the account's client, made when it is first needed.
-func (w *worker) clientFor(a *Account) (upstream.Client, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.client != nil && w.clientOf == a {
-		return w.client, nil
-	}
-	client, err := w.issuer.newClient(a)
-	if err == nil {
-		w.client, w.clientOf = client, a
-	}
+func (w *worker) clientFor(a *Account) (client upstream.Client, err error) {
+	w.do(func(l *locked) {
+		if l.client == nil || l.clientOf != a {
+			if client, err = w.issuer.newClient(a); err != nil {
+				return
+			}
+			l.client, l.clientOf = client, a
+		}
+		client = l.client
+	})
 	return client, err
 }
 
-// replan tells the scheduler when to look at the account. The caller holds w.mu.
-func (w *worker) replan(env Env) {
-	s := w.issuer.schedule
-	if w.state.Work == nil && w.turn != nil {
-		s.giveBack(w.turn)
-		w.turn = nil
+// replan tells the scheduler when to look at the account.
+func (l *locked) replan(env account.Env) {
+	if l.state.Work == nil && l.turn != nil {
+		l.issuer.turns.GiveBack(l.turn)
+		l.turn = nil
 	}
-	if p, ok := w.state.rotationPlan(env.Reading); ok {
-		s.set(w, w.state.Account.host(), p, env.Wall)
+	if p, ok := l.state.RotationPlan(env.Reading); ok {
+		l.issuer.turns.Set(l.worker, l.state.Account.Host(), p, env.Wall)
 	} else {
-		s.remove(w)
+		l.issuer.turns.Remove(l.worker)
 	}
+}
+
+// publish makes what warm reads load follow from the state.
+func (l *locked) publish() {
+	s := &l.state
+	if s.IsKnown() && (s.Usable(l.issuer.clock()) || s.Failure.Refused()) {
+		l.counted()
+	}
+	l.served.Store(s.Served(l.served.Load()))
+}
+
+// result is what a reader gets now who can be given the current token.
+func (l *locked) result(now Reading) Result {
+	s := l.served.Load()
+	if s.Fresh(now) {
+		return s.Result(now)
+	}
+	return s.Overdue(now, l.state.Failure.Left(now))
 }
 
 // wait returns when something has changed, the time is over, or the caller is gone. A zero wait has no bound.
@@ -317,6 +336,10 @@ func (w *worker) wait(ctx context.Context, changed <-chan struct{}, bound time.D
 	case <-w.issuer.ctx.Done():
 		return ErrStopped
 	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			s, _ := w.look()
+			return s.StillWaiting(w.issuer.clock())
+		}
 		return context.Cause(ctx)
 	}
 	return nil
@@ -324,13 +347,12 @@ func (w *worker) wait(ctx context.Context, changed <-chan struct{}, bound time.D
 
 // ready waits until the account is in memory, and runs f with it locked. Errors: ErrNoAccount, ErrStopped, ctx's and storage's,
 // in which case f was not run.
-func (w *worker) ready(ctx context.Context, f func() []Effect) error {
+func (w *worker) ready(ctx context.Context, f func(l *locked)) error {
 	missing := false
-	err := w.loaded(ctx, func() []Effect {
-		if missing = w.state.Known == absent; missing {
-			return nil
+	err := w.loaded(ctx, func(l *locked) {
+		if missing = l.state.IsAbsent(); !missing {
+			f(l)
 		}
-		return f()
 	})
 	if err == nil && missing {
 		return ErrNoAccount
@@ -339,30 +361,27 @@ func (w *worker) ready(ctx context.Context, f func() []Effect) error {
 }
 
 // loaded is ready also for an account that does not exist.
-func (w *worker) loaded(ctx context.Context, f func() []Effect) error {
-	asked, first := 0, true
-	for {
+func (w *worker) loaded(ctx context.Context, f func(l *locked)) error {
+	for asked := -1; ; {
 		var changed <-chan struct{}
 		var err error
-		w.do(func() []Effect {
-			s := &w.state
-			if first {
-				asked, first = s.Loads, false
+		w.do(func(l *locked) {
+			s := &l.state
+			if asked < 0 {
+				asked = s.Loads
 			}
 			news := s.Loads > asked
 			switch {
 			case w.issuer.ctx.Err() != nil:
 				err = ErrStopped
-			case s.Known == known || news && s.LoadErr == nil && s.Known == absent:
-				return f()
+			case s.IsKnown() || news && s.LoadErr == nil && s.IsAbsent():
+				f(l)
 			case news && s.LoadErr != nil:
 				err = s.LoadErr
 			default:
-				reports := w.applyLocked(Want{}, true)
-				changed = w.changed
-				return reports
+				l.apply(account.Want{}, true)
+				changed = l.changed
 			}
-			return nil
 		})
 		if err != nil || changed == nil {
 			return err
@@ -390,8 +409,7 @@ func (w *worker) saved(ctx context.Context, version uint64) error {
 }
 
 // look returns the state, and what is closed when it has changed.
-func (w *worker) look() (State, <-chan struct{}) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.state, w.changed
+func (w *worker) look() (s account.State, changed <-chan struct{}) {
+	w.do(func(l *locked) { s, changed = l.state, l.changed })
+	return s, changed
 }

@@ -281,6 +281,12 @@ func (l *Ledger) days(ctx context.Context, config string) (*storedDays, error) {
 	return days, nil
 }
 
+// put returns when storage has responded, however long that takes: a write that was given up could land after the next one.
 func (l *Ledger) put(ctx context.Context, key string, entry any) error {
-	return stored.Put(ctx, l.view, key, entry)
+	return stored.Put(context.WithoutCancel(ctx), l.view, key, entry)
+}
+
+// remove is put for an entry that goes.
+func (l *Ledger) remove(ctx context.Context, key string) error {
+	return stored.Delete(context.WithoutCancel(ctx), l.view, key)
 }

@@ -95,7 +95,7 @@ func (l *Ledger) forgetDay(ctx context.Context, day, config string) error {
 	}
 	delete(days.Pages, day)
 	if len(days.Pages) == 0 {
-		return stored.Delete(ctx, l.view, configPrefix+config)
+		return l.remove(ctx, configPrefix+config)
 	}
 	return l.put(ctx, configPrefix+config, days)
 }
@@ -111,7 +111,7 @@ func (l *Ledger) trimPage(ctx context.Context, day, config string, number int) (
 		}
 		forgotten++
 	}
-	return forgotten, stored.Delete(ctx, l.view, pageKey(day, config, number))
+	return forgotten, l.remove(ctx, pageKey(day, config, number))
 }
 
 // forgetPlace forgets one place of a token: another config of the same account may have been given it too, and remember it for
@@ -124,7 +124,7 @@ func (l *Ledger) forgetPlace(ctx context.Context, tokenID string, place storedPl
 	}
 	places.Places = slices.DeleteFunc(places.Places, func(other storedPlace) bool { return other == place })
 	if len(places.Places) == 0 {
-		return stored.Delete(ctx, l.view, idPrefix+tokenID)
+		return l.remove(ctx, idPrefix+tokenID)
 	}
 	return l.put(ctx, idPrefix+tokenID, places)
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
 )
 
@@ -22,7 +23,7 @@ type Clock struct {
 
 // new is the clock as a process of the plugin reads it.
 func (c *Clock) new() issuer.Clock {
-	read := issuer.SystemClock()
+	read := account.SystemClock()
 	return func() issuer.Reading {
 		if c.BeforeReading != nil {
 			c.BeforeReading()

@@ -91,6 +91,9 @@ func New(t testing.TB, prepare func(*Mount), accounts ...simulator.Account) *Mou
 	m.Start()
 	t.Cleanup(func() {
 		m.Stop()
+		for m.Storage.open.Load() > 0 { // writes are never given up
+			time.Sleep(100 * time.Millisecond)
+		}
 		_ = server.Close()
 		<-served
 		time.Sleep(time.Millisecond) // responses under way end

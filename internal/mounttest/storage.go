@@ -34,6 +34,7 @@ type Storage struct {
 	mu       sync.Mutex
 	fault    func(n int, access, key string) Fault
 	accesses []access
+	open     atomic.Int64 // accesses that have not ended
 }
 
 type access struct{ kind, key string }
@@ -177,6 +178,8 @@ type processStorage struct {
 
 // access does one access, unless it is to fail.
 func (p *processStorage) access(ctx context.Context, kind, key string, do func() error) error {
+	p.storage.open.Add(1)
+	defer p.storage.open.Add(-1)
 	fault := p.storage.record(kind, key)
 	if p.lost.Load() {
 		return errors.New("storage: the process is dead")

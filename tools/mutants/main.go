@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Program mutants checks the model checker of backend/issuer: it drops or inverts one rule of the state machine at a time, and
+// Program mutants checks the model checker of backend/account: it drops or inverts one rule of the state machine at a time, and
 // reports which rule of the model was broken by that. It fails where a mutation goes unnoticed. Nothing in the working tree is
 // changed.
 //
@@ -20,7 +20,7 @@ import (
 	"strings"
 )
 
-const folder = "backend/issuer"
+const folder = "backend/account"
 
 // mutant is one change of the state machine.
 type mutant struct{ name, file, from, to string }

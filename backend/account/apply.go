@@ -1,0 +1,168 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package account
+
+import (
+	"slices"
+	"time"
+)
+
+// transition is one Apply under way: the state as it becomes, and the effects so far.
+type transition struct {
+	State
+
+	env     Env
+	effects []Effect
+}
+
+// Apply says what becomes of an account when something happens to it, and what is to be done. It is pure, and nothing else
+// changes a State.
+func (s *State) Apply(env Env, event Event) (State, []Effect) {
+	t := &transition{State: *s, env: env}
+	t.correctClock()
+	event.apply(t)
+	t.logIn()
+	t.save()
+	return t.State, t.effects
+}
+
+func (t *transition) emit(e Effect) { t.effects = append(t.effects, e) }
+
+// changed says that storage must be told, at once.
+func (t *transition) changed() {
+	t.Version++
+	t.Urgent = t.Version
+}
+
+// changedLazily says that storage must be told, with the next write or the next sweep.
+func (t *transition) changedLazily() { t.Version++ }
+
+// save begins a write if one is wanted and none is in flight: so the latest record is always the last one written.
+func (t *transition) save() {
+	if t.Saving != 0 || !t.env.Active || t.Urgent <= t.Saved || t.Urgent <= t.Lost {
+		return
+	}
+	t.Saving = t.Version
+	t.emit(SaveRecord{Version: t.Version, Record: t.record(t.env)})
+}
+
+// apply takes note of what became of a write, and goes on with the work that waited for it.
+func (e Saved) apply(t *transition) {
+	t.Saving, t.SaveErr = 0, e.Err
+	if e.Err == nil {
+		t.Saved = e.Version
+	} else {
+		t.Lost = e.Version
+	}
+	t.tellLedger()
+	t.emit(Wake{})
+	w := t.Work
+	if w == nil || e.Version < w.Version {
+		return
+	}
+	switch {
+	case w.Step == noting && e.Err != nil:
+		t.startFailed(e.Err)
+	case w.Step == storing:
+		t.finish(e.Err)
+	}
+}
+
+// logIn sends the login that storage has been told of. What was known of the account when it began may have changed since: it
+// waits for settings that are being read again, and a paused account makes none.
+func (t *transition) logIn() {
+	w := t.Work
+	if w == nil || w.Step != noting || t.Saved < w.Version || t.Known == stale {
+		return
+	}
+	if !w.verifies() && t.Account.Paused {
+		t.cancelWork()
+		return
+	}
+	t.changeWork(func(w *Work) { w.Step = loggingIn })
+	t.emit(Login{Work: t.Work, Redact: t.Secrets()})
+}
+
+// changeWork puts another version of the work in flight in its place.
+func (t *transition) changeWork(change func(w *Work)) {
+	w := *t.Work
+	change(&w)
+	t.Work = &w
+}
+
+// apply is for what no event brings: stale settings are read again though nobody asks, storage and ledger are told again what
+// they refused, and what has ended is dropped.
+func (Sweep) apply(t *transition) {
+	if t.Known == stale {
+		t.load()
+	}
+	if t.Version > t.Saved {
+		t.changed()
+	}
+	t.tellLedger()
+	if t.Known == absent {
+		t.dropRevokedOfDeleted()
+	}
+	before := len(t.Verifications)
+	t.Verifications = slices.DeleteFunc(slices.Clone(t.Verifications), func(v failedVerification) bool {
+		return v.isOver(t.env.Reading)
+	})
+	if len(t.Verifications) != before {
+		t.changed()
+	}
+}
+
+// apply drops what the ledger knows from the outbox.
+func (e Told) apply(t *transition) {
+	before := len(t.Outbox)
+	t.Outbox = slices.DeleteFunc(slices.Clone(t.Outbox), func(o OutboxEntry) bool { return slices.Contains(e.Entries, o) })
+	switch {
+	case len(t.Outbox) == before:
+	case t.Usable(t.env.Reading):
+		t.changedLazily() // the next write is not far
+	default:
+		t.changed()
+	}
+}
+
+// tellLedger has the ledger told what is in the outbox, where this node may.
+func (t *transition) tellLedger() {
+	if len(t.Outbox) > 0 && t.env.Active {
+		t.emit(TellLedger{})
+	}
+}
+
+// tell puts a token into the outbox, unless what it says is there already. It takes the place of what was to be told of it
+// before.
+func (t *transition) tell(token *Token, keep time.Duration) {
+	bare := token.withoutSecrets()
+	bare.Generation, bare.replaced = "", "" // the ledger does not keep them, and the record is small
+	same := func(o OutboxEntry) bool { return o.Token.ID == bare.ID }
+	if n := slices.IndexFunc(t.Outbox, same); n >= 0 && t.Outbox[n].Token.revocation == bare.revocation {
+		return
+	}
+	next := append(slices.DeleteFunc(slices.Clone(t.Outbox), same), OutboxEntry{Token: bare, Keep: keep})
+	t.Outbox = next[max(0, len(next)-maxOutbox):]
+}
+
+// correctClock corrects the tokens' times where the wall clock was set back since they were issued.
+func (t *transition) correctClock() {
+	if right, wrong := t.Current.corrected(t.env.Reading); wrong {
+		t.changed()
+		t.Current, t.Corrected = right, t.Version
+	}
+	if t.Work != nil {
+		if right, wrong := t.Work.Token.corrected(t.env.Reading); wrong {
+			t.changed()
+			t.changeWork(func(w *Work) { w.Token = right })
+		}
+	}
+	for n, token := range t.Superseded {
+		if right, wrong := token.corrected(t.env.Reading); wrong {
+			t.changed()
+			t.Superseded = slices.Clone(t.Superseded)
+			t.Superseded[n] = right
+		}
+	}
+}

@@ -1,0 +1,226 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package account
+
+import (
+	"errors"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+// Blocked is the kind of a login that could not begin, because storage takes no writes, say. The upstream heard nothing of it.
+const Blocked upstream.Kind = "blocked"
+
+const (
+	firstBackoff    = time.Second
+	longestBackoff  = time.Minute
+	longestThrottle = time.Hour
+	// backoffShare is the part of a token's life that a backoff after an outage may take: with short-lived tokens a minute
+	// would be most of the time that is left for a rotation.
+	backoffShare = 20
+	// backoffJitter spreads the attempts of many accounts that lost the same upstream at the same moment.
+	backoffJitter = 0.25
+)
+
+// Failure is a login that failed, and the hold that follows it: no login is made before NextAttempt. It is immutable.
+type Failure struct {
+	Kind  upstream.Kind
+	Cause upstream.Cause
+	// Protocol is that of the account, for messages that name its fields.
+	Protocol upstream.Protocol
+	// Message says what happened, without a secret.
+	Message string
+	At      time.Time
+	// Consecutive counts the failures since the last success.
+	Consecutive int
+	// Step counts those of them that share the schedule of holds.
+	Step int
+	// NextAttempt is when the next login may be tried.
+	NextAttempt time.Time
+
+	// askedUntil is the end of the Retry-After that the upstream has just given; zero where it gave none. It is not stored:
+	// NextAttempt is never before it.
+	askedUntil time.Time
+	// elapsed is Reading.Elapsed at At, as if this process had been running then.
+	elapsed time.Duration
+	// credentials names those that the login sent: see credentialsOf.
+	credentials string
+	// err is what kept a login of kind Blocked from beginning.
+	err error
+}
+
+// Left is what is left of the hold, by whichever clock gives less.
+func (f *Failure) Left(now Reading) time.Duration {
+	if f == nil {
+		return 0
+	}
+	length := f.NextAttempt.Sub(f.At)
+	return max(0, min(f.NextAttempt.Sub(now.Wall), length-(now.Elapsed-f.elapsed)))
+}
+
+// age is how long ago the failure was, by whichever clock gives more.
+func (f *Failure) age(now Reading) time.Duration {
+	return max(now.Wall.Sub(f.At), now.Elapsed-f.elapsed)
+}
+
+// Holds reports whether no login may be made yet.
+func (f *Failure) Holds(now Reading) bool { return f.Left(now) > 0 }
+
+// anchored is a failure that was read from storage, on the clocks of this process. One that lies in the future by more than its
+// hold was recorded by a clock that has been corrected since: how much of its hold is left is not known, so it counts as over.
+func (f *Failure) anchored(now Reading) *Failure {
+	length := f.NextAttempt.Sub(f.At)
+	left := max(0, f.NextAttempt.Sub(now.Wall))
+	if left > 2*length {
+		left = 0
+	}
+	f.elapsed = now.Elapsed - length + min(length, left)
+	return f
+}
+
+// Refused reports whether the circuit breaker is open: trying again with the same credentials may lock the account, and a request
+// that the upstream calls malformed will not get better.
+func (f *Failure) Refused() bool {
+	return f != nil && (f.Kind == upstream.Rejected || f.Kind == upstream.Invalid)
+}
+
+// isRefusal reports whether the upstream has refused the credentials.
+func isRefusal(err error) bool {
+	failed, ok := errors.AsType[*upstream.Error](err)
+	return ok && failed.Kind == upstream.Rejected
+}
+
+// concerns reports whether the failure says something about an account under other settings than those it came with. Refused
+// credentials stay refused, and a throttled caller stays throttled, whatever else was changed; an outage or a malformed request
+// may have been mended by the change.
+func (f *Failure) concerns(a *Account) bool {
+	if f == nil || f.Kind != upstream.Rejected && f.Kind != upstream.Throttled {
+		return false
+	}
+	if f.credentials == "" { // stored by an older version
+		return !a.CredentialsUpdatedAt.After(f.At)
+	}
+	return f.credentials == credentialsOf(&a.Upstream)
+}
+
+// newFailure makes the failure that follows before (nil for none) when a login of the account ended with err. life is that of
+// the account's tokens, and chance in [0, 1) spreads the backoff.
+//
+// Once credentials were refused, a login that meets an outage says nothing about them: the refusal stays, and so does its
+// schedule.
+func newFailure(err error, before *Failure, env Env, a *Account, life time.Duration) *Failure {
+	f := &Failure{
+		Kind: upstream.Unavailable, Protocol: a.Upstream.Protocol, Message: err.Error(), credentials: credentialsOf(&a.Upstream),
+		At: env.Wall, Consecutive: 1, Step: 1, elapsed: env.Elapsed,
+	}
+	var retryAfter time.Duration
+	if failed, ok := errors.AsType[*upstream.Error](err); ok {
+		f.Kind, f.Cause, f.Message, retryAfter = failed.Kind, failed.Cause, failed.Error(), failed.RetryAfter
+	}
+	if before != nil {
+		f.Consecutive = before.Consecutive + 1
+	}
+	if before.Refused() && !f.Refused() {
+		f.Kind, f.Cause, f.Message, f.credentials = before.Kind, before.Cause, before.Message, before.credentials
+	}
+	if before != nil && before.Refused() == f.Refused() {
+		f.Step = max(before.Step, 1) + 1
+	}
+	if retryAfter = min(retryAfter, longestThrottle); retryAfter > 0 {
+		f.askedUntil = env.Wall.Add(retryAfter)
+	}
+	f.NextAttempt = env.Wall.Add(holdLength(f, retryAfter, life, env.Chance))
+	return f
+}
+
+// holdLength is how long no login is tried after a failure.
+func holdLength(f *Failure, retryAfter, life time.Duration, chance float64) time.Duration {
+	switch {
+	case f.Refused():
+		return max(probeAfter(f.Step), retryAfter)
+	case retryAfter > 0:
+		return retryAfter
+	default:
+		return time.Duration(float64(backoff(f.Step, life)) * (1 + backoffJitter*(2*chance-1)))
+	}
+}
+
+// probeAfter is the schedule of an open circuit breaker: few enough probes that no lock-out policy known to us minds them, and an
+// account that the vendor has unlocked is found within a day.
+func probeAfter(step int) time.Duration {
+	switch step {
+	case 1:
+		return 15 * time.Minute
+	case 2:
+		return time.Hour
+	case 3:
+		return 6 * time.Hour
+	default:
+		return 24 * time.Hour
+	}
+}
+
+// backoff doubles from one second to a minute, or to a twentieth of the token's life where that is less.
+func backoff(step int, life time.Duration) time.Duration {
+	longest := max(firstBackoff, min(longestBackoff, life/backoffShare))
+	if step > 6 { // 2^6 s is more than a minute
+		return longest
+	}
+	return min(firstBackoff<<(step-1), longest)
+}
+
+// blocked is the failure that follows when a login could not begin. A hold that is still running stays as it is: the upstream has
+// said nothing that would change it.
+func (f *Failure) blocked(err error, env Env, a *Account) *Failure {
+	if f.Holds(env.Reading) {
+		return f
+	}
+	next := &Failure{
+		Kind: Blocked, Protocol: a.Upstream.Protocol, Message: "a login could not begin: " + err.Error(), At: env.Wall, Consecutive: 1,
+		Step: 1, elapsed: env.Elapsed, credentials: credentialsOf(&a.Upstream), err: err,
+	}
+	switch {
+	case f.Refused():
+		// The circuit breaker stays open. Its probe comes again when the login can begin.
+		kept := *f
+		kept.At, kept.elapsed = env.Wall, env.Elapsed
+		kept.NextAttempt = env.Wall.Add(longestBackoff)
+		return &kept
+	case f != nil && f.Kind == Blocked:
+		next.Consecutive, next.Step = f.Consecutive+1, f.Step+1
+	case f != nil:
+		next.Consecutive = f.Consecutive + 1
+	}
+	next.NextAttempt = env.Wall.Add(backoff(next.Step, longestBackoff*backoffShare))
+	return next
+}
+
+// afterForced is the failure that a forced login leaves which was made while before still held. Trying by hand must not push the
+// engine's own next attempt away, nor bring it nearer than what the upstream has just asked for.
+func (f *Failure) afterForced(before *Failure, env Env) *Failure {
+	if !before.Holds(env.Reading) {
+		return f
+	}
+	kept := *f
+	switch {
+	case f.Refused() && !before.Refused(): // an outage's hold would have the refused credentials sent again within a minute
+		return f
+	case f.Kind == upstream.Throttled && before.Kind != upstream.Throttled:
+		kept.NextAttempt = later(before.NextAttempt, f.NextAttempt)
+		return &kept
+	}
+	kept.Step, kept.NextAttempt = before.Step, later(before.NextAttempt, f.askedUntil)
+	if before.Kind == upstream.Throttled && f.Kind != upstream.Throttled { // the upstream's Retry-After still runs
+		kept.Kind, kept.Cause, kept.Message = before.Kind, before.Cause, before.Message
+	}
+	return &kept
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

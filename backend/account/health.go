@@ -1,0 +1,60 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package account
+
+// Health is how an account is doing.
+type Health string
+
+// The states of an account.
+const (
+	StateIdle       Health = "idle"        // no token, and nobody needs one
+	StateReady      Health = "ready"       // a token, and no login has failed since
+	StateBackingOff Health = "backing_off" // logins fail; the next attempt waits its turn
+	StateRejected   Health = "rejected"    // the upstream refuses the credentials or the request
+	StatePaused     Health = "paused"      // stopped by the operator
+)
+
+// Health is the state that status/ shows.
+func (s *State) Health(now Reading) Health {
+	switch {
+	case s.Account.Paused:
+		return StatePaused
+	case s.Failure.Refused():
+		return StateRejected
+	case s.Failure != nil:
+		return StateBackingOff
+	case s.Usable(now):
+		return StateReady
+	default:
+		return StateIdle
+	}
+}
+
+// Tokens is what is known of the tokens of an account, by their IDs.
+type Tokens struct {
+	Account *Account
+	// Current is the ID of the token that readers are given, unless the account is paused; "" where there is none.
+	Current string
+	// Out are the unexpired tokens, the current one and revoked ones included: those that Revoke acts on.
+	Out map[string]Out
+}
+
+// Out is a token that is out.
+type Out struct {
+	Token *Token
+	// Killable says that Revoke can ask the upstream to kill it.
+	Killable bool
+}
+
+// Tokens is what is known of the tokens.
+func (s *State) Tokens(now Reading) Tokens {
+	tokens := Tokens{Account: s.Account, Out: make(map[string]Out)}
+	for _, t := range s.out(now) {
+		tokens.Out[t.ID] = Out{Token: t.withoutSecrets(), Killable: s.Account.CanKill(t)}
+	}
+	if s.Usable(now) {
+		tokens.Current = s.Current.ID
+	}
+	return tokens
+}

@@ -1,0 +1,358 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package account
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+// errUnfinished stands for a login whose end nobody saw, since the process ended meanwhile.
+var errUnfinished = errors.New("the last login was cut off when the plugin stopped")
+
+// errExpiredOnArrival: waiting for it to get better would be a loop of logins.
+var errExpiredOnArrival = &upstream.Error{
+	Kind: upstream.Malformed, Op: "login", Detail: "the token had expired, or nearly, when it arrived",
+}
+
+// errRevokedAgain: a revoked token is never served again, whatever login brings it.
+var errRevokedAgain = &upstream.Error{
+	Kind: upstream.Malformed, Op: "login", Detail: "the upstream repeats a token that was revoked here",
+}
+
+// repeatError says that the upstream repeats a token which is nearly at its end: until then there is no other.
+type repeatError struct{ until time.Time }
+
+func (e *repeatError) Error() string { return e.Unwrap().Error() }
+
+func (e *repeatError) Unwrap() error {
+	return &upstream.Error{
+		Kind: upstream.Malformed, Op: "login",
+		Detail: "the upstream repeats its last token, which is about to expire, and gives no other",
+	}
+}
+
+// apply makes sure that what a reader needs is under way. Rotations ahead of time are the scheduler's: see Due.
+func (e Read) apply(t *transition) {
+	if t.Known != known {
+		t.load()
+		return
+	}
+	if reason := t.readReason(t.env.Reading, e.Rejected); reason != "" {
+		t.startIfAllowed(reason)
+	}
+}
+
+// readReason is why a read causes a login; "" where it needs none.
+func (s *State) readReason(now Reading, rejected string) Reason {
+	switch {
+	case s.Usable(now) && rejected == s.Current.ID:
+		return ReasonRejected
+	case s.Usable(now):
+		return ""
+	case s.Current == nil && !s.RevokedAt.IsZero() && slices.ContainsFunc(s.Revoked, func(r revokedToken) bool {
+		return r.End.After(now.Wall)
+	}):
+		return ReasonAfterRevoke
+	case s.Current == nil:
+		return ReasonFirstRead
+	default:
+		return ReasonRotation
+	}
+}
+
+func (Force) apply(t *transition) { t.startIfAllowed(ReasonForced) }
+
+// apply begins a rotation, now that the account has its turn, if it still wants one.
+func (Due) apply(t *transition) {
+	if t.Known == known && t.InUse(t.env) {
+		t.startIfAllowed(ReasonRotation)
+	}
+}
+
+// startIfAllowed begins a login with the settings in force, where there is none in flight.
+func (t *transition) startIfAllowed(reason Reason) {
+	if t.Work == nil && t.MayLogin(t.env, reason, t.Account) == nil {
+		t.start(reason, t.Account)
+	}
+}
+
+// start begins a login. Storage is told first: a crash in the middle counts as a failure, and cannot become a login storm.
+func (t *transition) start(reason Reason, a *Account) {
+	t.WorkID++
+	t.changed()
+	t.Work = &Work{ID: t.WorkID, Reason: reason, Step: noting, Account: a, Began: t.env.Reading, Version: t.Version}
+}
+
+// startFailed ends a login that could not begin.
+func (t *transition) startFailed(err error) {
+	w := t.Work
+	t.Work = nil
+	t.changedLazily()
+	if w.verifies() {
+		t.endVerification(w, err)
+		return
+	}
+	t.Failure = t.Failure.blocked(err, t.env, w.Account)
+	t.endLogin(err)
+	t.emit(Report{Reason: w.Reason, Failure: t.Failure, Err: err})
+}
+
+// apply is startFailed for a login that storage knows of.
+func (e NotStarted) apply(t *transition) {
+	if t.Work != nil && t.Work.ID == e.Work {
+		t.startFailed(e.Err)
+		t.changed()
+	}
+}
+
+// endLogin has all that waited for the login ask again.
+func (t *transition) endLogin(err error) {
+	t.Logins++
+	t.LoginErr = err
+	t.emit(Wake{})
+}
+
+// cancelWork gives the login in flight up. What it has brought already stays known: a token can be revoked, and a failure holds.
+func (t *transition) cancelWork() {
+	w := t.Work
+	if w == nil {
+		return
+	}
+	switch {
+	case w.Step == loggingIn:
+		t.GivenUp = &w.Began
+		t.emit(CancelLogin{Work: w.ID})
+	case w.Failure != nil:
+		t.State = t.failed()
+	case w.Token != nil:
+		t.supersede(w.Token)
+	}
+	t.Work = nil
+	t.changed()
+	t.emit(Wake{})
+	t.emit(Report{Reason: w.Reason})
+}
+
+// apply looks at what a login brought. Storage is told first and the callers then: so no crash leaves readers with a token
+// that nobody knows of, and none takes a hold away.
+func (e LoginEnded) apply(t *transition) {
+	w := t.Work
+	if w == nil || w.ID != e.Work || w.Step != loggingIn {
+		return // the account has changed since, and the login was given up
+	}
+	if w.verifies() {
+		t.verified(w, e)
+		return
+	}
+	token, err := t.judge(e.Token, e.Err, w.Account)
+	var failure *Failure
+	if err != nil {
+		failure = t.failureAfter(w, err)
+	} else {
+		t.Suspect = t.Suspect || t.endsSession(token)
+		t.tell(token, w.Account.LedgerRetention)
+	}
+	t.changed()
+	t.changeWork(func(w *Work) {
+		w.Step, w.Version, w.Took, w.Token, w.Err, w.Failure = storing, t.Version, e.Took, token, err, failure
+	})
+}
+
+// finish ends a login whose result storage has taken, or refused: that changes nothing for those who wait.
+func (t *transition) finish(saveErr error) {
+	w := t.Work
+	t.State = t.afterWork(t.env)
+	if w.Failure != nil {
+		t.endLogin(&LoginError{Failure: *t.Failure, err: w.Err})
+		t.emit(Report{Reason: w.Reason, Failure: t.Failure, Took: w.Took, Err: w.Err})
+		return
+	}
+	if w.Reason != ReasonVerification {
+		t.endLogin(nil)
+	}
+	t.emit(Report{Reason: w.Reason, Token: w.Token, Took: w.Took, Err: saveErr})
+}
+
+// afterWork is the state that follows when the result of the login in flight is stored. It is what storage is told before that,
+// too.
+func (s *State) afterWork(env Env) State {
+	if s.Work.Failure != nil {
+		return s.failed()
+	}
+	return s.accepted(s.Work.Token, env)
+}
+
+// failureAfter is the failure that a login leaves, and its hold.
+func (t *transition) failureAfter(w *Work, err error) *Failure {
+	f := newFailure(err, t.Failure, t.env, w.Account, w.Account.life(t.Current))
+	if w.Reason == ReasonForced {
+		f = f.afterForced(t.Failure, t.env)
+	}
+	if repeated, ok := errors.AsType[*repeatError](err); ok {
+		until := *f
+		until.NextAttempt = repeated.until
+		f = &until
+	}
+	return f
+}
+
+// failed is the state once the failure of the login in flight is in force.
+func (s *State) failed() State {
+	w, next := s.Work, *s
+	next.Failure, next.Work = w.Failure, nil
+	if w.Reason == ReasonForced {
+		next.ForcedAt = w.Failure.At
+	}
+	next.Suspect = s.Suspect || s.killedBy(w.Err)
+	return next
+}
+
+// killedBy reports whether a login that ended like this may have killed the current token: that of a single-session account,
+// where the upstream may have taken for a success what failed here.
+func (s *State) killedBy(err error) bool {
+	return s.Account != nil && s.Account.singleSession() && s.Current != nil && mayHaveLoggedIn(err)
+}
+
+// endsSession reports whether a login that brought the token (nil where it is not known) has killed the current one.
+func (s *State) endsSession(token *Token) bool {
+	isOther := s.Current != nil && (token == nil || token.ID != s.Current.ID)
+	return isOther && s.Account != nil && s.Account.singleSession()
+}
+
+// mayHaveLoggedIn reports whether the upstream may have logged in although the login failed here.
+func mayHaveLoggedIn(err error) bool {
+	failed, ok := errors.AsType[*upstream.Error](err)
+	if !ok {
+		return true
+	}
+	switch failed.Kind {
+	case upstream.Malformed:
+		return true
+	case upstream.Unavailable:
+		return failed.Cause != upstream.CauseDNS && failed.Cause != upstream.CauseTLS
+	default:
+		return false
+	}
+}
+
+// judge looks at what a login brought in the light of the tokens that were known before.
+//
+// Some upstreams give the same token again. It keeps the end that was first told until that end has come, since a repeated
+// expires_in prolongs nothing; from then on what the upstream tells anew is believed.
+func (t *transition) judge(token *Token, err error, a *Account) (*Token, error) {
+	now := t.env.Reading
+	if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.TokenID != "" {
+		// Where it was to live on for long its end is not known: then the error is one like any other.
+		if given := t.Find(failed.TokenID); given != nil && given.Remaining(now) > 0 && given.Remaining(now) <= longestBackoff {
+			return nil, &repeatError{until: given.ExpiresAt.Add(repeatMargin)}
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if t.isRevoked(token.ID) {
+		return nil, errRevokedAgain
+	}
+	token, _ = token.corrected(now) // the clock may have been set back since the login began
+	token = t.asFirstTold(token).clamp(a.Upstream.MaxTokenTTL)
+	switch {
+	case token.Usable(now):
+		return token, nil
+	case token.repeated:
+		return nil, &repeatError{until: token.ExpiresAt.Add(repeatMargin)}
+	default:
+		return nil, errExpiredOnArrival
+	}
+}
+
+// asFirstTold is the token with the times that it had when it was first given, where these are not over.
+func (t *transition) asFirstTold(token *Token) *Token {
+	given := t.Find(token.ID)
+	if given == nil {
+		return token
+	}
+	end := given.ExpiresAt
+	if token.lifeAssumed {
+		end = later(end, given.IssuedAt.Add(token.Life())) // default_token_ttl may have been corrected since
+	}
+	kept := *token
+	kept.IssuedAt, kept.elapsed, kept.repeated = given.IssuedAt, given.elapsed, true
+	kept.ExpiresAt = end
+	if token.ExpiresAt.Before(end) {
+		kept.ExpiresAt = token.ExpiresAt
+	}
+	if kept.Remaining(t.env.Reading) <= -repeatMargin {
+		return token
+	}
+	return &kept
+}
+
+// accepted is the state once the token that a login brought is the current one.
+func (s *State) accepted(token *Token, env Env) State {
+	next := *s
+	replaced := next.latest()
+	if next.Current != nil && next.Current.ID != token.ID {
+		next.Superseded = superseded(next.Superseded, next.Current, env.Reading)
+	}
+	next.Superseded = slices.DeleteFunc(slices.Clone(next.Superseded), func(t *Token) bool { return t.ID == token.ID })
+	current := *token
+	if replaced != nil && replaced.ID != token.ID {
+		current.replaced = replaced.ID
+	}
+	next.Current, next.Suspect, next.Restored, next.Work = &current, false, false, nil
+	next.Failure, next.RevokedAt = nil, time.Time{}
+	switch token.Reason {
+	case ReasonForced:
+		next.ForcedAt = env.Wall
+	case ReasonRejected:
+		next.RejectedAt = env.Wall
+	default:
+	}
+	if next.Account != nil && len(next.Verifications) > 0 {
+		credentials := credentialsOf(&next.Account.Upstream)
+		next.Verifications = slices.DeleteFunc(slices.Clone(next.Verifications), func(v failedVerification) bool {
+			return v.Credentials == credentials
+		})
+	}
+	next.Revoked = slices.DeleteFunc(slices.Clone(next.Revoked), func(r revokedToken) bool { return r.isOver(env.Wall) })
+	return next
+}
+
+// supersede keeps a token that is served no more, for as long as it is good upstream.
+func (t *transition) supersede(token *Token) {
+	t.Superseded = superseded(t.Superseded, token, t.env.Reading)
+}
+
+// supersedeCurrent takes the current token out of use.
+func (t *transition) supersedeCurrent() {
+	if t.Current != nil {
+		t.supersede(t.Current)
+	}
+	t.Current, t.Suspect, t.Restored = nil, false, false
+}
+
+// superseded is the list with one token more, without those that have expired.
+func superseded(tokens []*Token, token *Token, now Reading) []*Token {
+	next := make([]*Token, 0, len(tokens)+1)
+	for _, t := range tokens {
+		if t.ID != token.ID && t.Remaining(now) > 0 {
+			next = append(next, t)
+		}
+	}
+	next = append(next, token)
+	size := 0
+	for _, t := range next {
+		size += len(t.refresh)
+	}
+	for len(next) > maxSuperseded || size > maxRefreshBytes {
+		first := slices.MinFunc(next, func(a, b *Token) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
+		next = slices.DeleteFunc(next, func(t *Token) bool { return t == first })
+		size -= len(first.refresh)
+	}
+	return next
+}

@@ -1,0 +1,530 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package account
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+// The rules that hold in every state. The numbers are those of the contract's list of behaviour.
+const (
+	ruleSound      = "the state is sound"
+	ruleLease      = "1. a token with less than 6 s left is served no more"
+	ruleUseful     = "2. every lease has a third of the token's life"
+	ruleOne        = "3. one login is in flight"
+	ruleHold       = "4. a failed login is followed by its hold"
+	ruleBreaker    = "4. refused credentials are sent again only by a probe, by hand, or when they were changed"
+	ruleRetryAfter = "4. Retry-After is honoured"
+	ruleForced     = "4. logins by hand are made once in 10 s, and once a minute after a refusal"
+	ruleNoted      = "4. an attempt is noted before the login"
+	ruleWait       = "5. a reader waits only for what is under way: 2 s beside a token, 15 s without"
+	ruleSuspect    = "5. a token that a login may have killed is served no more"
+	ruleKnown      = "6. every token that is served is known to storage"
+	ruleRejected   = "a rejected token causes one rotation in 5 minutes"
+	ruleWho        = "9. only an active node logs in and writes"
+	ruleLife       = "12. no life is lengthened"
+	ruleRevoked    = "no revoked token is served"
+	ruleGeneration = "no token of another generation is served"
+	rulePaused     = "a paused account serves nothing"
+	ruleLedger     = "the ledger learns of every token that was served, and of every revocation"
+	ruleLive       = "a reader gets a token within the longest hold, once upstream and storage work"
+	ruleSettles    = "what storage and ledger are owed is paid, once they work"
+)
+
+// tolerance is by how much a clock that was set back goes uncorrected.
+const tolerance = Margin
+
+// ghost is what the checker records about the account to check it by: it follows from the actions, never from the state.
+type ghost struct {
+	revoked []ghostRevoked
+	tokens  []ghostToken
+	// holds are those of logins, and verHolds those of verifications, by credentials.
+	holds, verHolds [2]ghostHold
+	// forced and rejected are when such a login last ended, in true time; 0 if never.
+	forced, rejected time.Duration
+	rejectedVersion  uint64
+	// cutOff is when a crash cut a login off, of which generation.
+	cutOff           time.Duration
+	cutOffGeneration string
+	// uncorrected is set if the wall clock was set back and nothing was saved since.
+	uncorrected        bool
+	uncorrectedVersion uint64
+}
+
+type ghostRevoked struct {
+	id      string
+	version uint64
+	durable bool
+	// mustTell says that the ledger must learn of it, as the token was served.
+	mustTell bool
+}
+
+type ghostToken struct {
+	id     string
+	end    time.Duration // true; -1 if the clocks no longer show it
+	served bool
+	// excused says that storage refused the write that would have made the token known.
+	excused bool
+}
+
+type ghostHold struct {
+	kind       upstream.Kind
+	at, until  time.Duration
+	step       int
+	generation string
+	login      string
+	version    uint64
+	durable    bool
+	// offClock says that the wall clock was set back since: only this process knows how long the hold lasts.
+	offClock bool
+	// loose says that it is not known how long the hold must be.
+	loose bool
+}
+
+func (g *ghost) find(id string) int {
+	return slices.IndexFunc(g.tokens, func(t ghostToken) bool { return t.id == id })
+}
+
+func (g *ghost) change(n int, f func(t *ghostToken)) {
+	g.tokens = slices.Clone(g.tokens)
+	f(&g.tokens[n])
+}
+
+// told records the expiry that the upstream states: the first one counts until it has passed.
+func (g *ghost) told(w *modelWorld, id string, end time.Duration) {
+	n := g.find(id)
+	if n < 0 {
+		g.tokens = append(slices.Clip(g.tokens), ghostToken{id: id, end: end})
+		return
+	}
+	g.change(n, func(t *ghostToken) {
+		switch {
+		case t.end < 0:
+		case w.true >= t.end:
+			t.end = end
+		default:
+			t.end = min(t.end, end)
+		}
+	})
+}
+
+// landed records what storage has from now on.
+func (g *ghost) landed(version uint64) {
+	g.revoked = slices.Clone(g.revoked)
+	for n := range g.revoked {
+		g.revoked[n].durable = g.revoked[n].durable || g.revoked[n].version <= version
+	}
+	for n := range g.holds {
+		h := &g.holds[n]
+		h.durable = h.durable || h.version > 0 && h.version <= version
+	}
+	if g.uncorrected && g.uncorrectedVersion > 0 && version >= g.uncorrectedVersion {
+		g.uncorrected, g.uncorrectedVersion = false, 0
+	}
+}
+
+// setBack records that the wall clock was set back. Some marks are by this clock alone.
+func (g *ghost) setBack(inMemory bool) {
+	g.uncorrected, g.uncorrectedVersion = true, 0
+	g.forced, g.rejected, g.rejectedVersion, g.cutOff = 0, 0, 0, 0
+	for n := range g.holds {
+		g.holds[n].offClock = true
+		if !inMemory {
+			g.holds[n] = ghostHold{}
+		}
+	}
+	g.tokens = slices.Clone(g.tokens)
+	for n := range g.tokens {
+		if !inMemory { // a process that begins later cannot know
+			g.tokens[n].end = -1
+		}
+	}
+}
+
+// crashed records what a crash makes the account forget, and what it must not.
+func (g *ghost) crashed(w *modelWorld) {
+	refused := w.state.Lost > w.state.Saved // a write that storage refused was not made good
+	g.revoked = slices.DeleteFunc(slices.Clone(g.revoked), func(r ghostRevoked) bool { return !r.durable })
+	g.tokens = slices.Clone(g.tokens)
+	for n := range g.tokens {
+		if g.uncorrected {
+			g.tokens[n].end = -1
+		}
+		if refused {
+			g.tokens[n].excused = true
+		}
+	}
+	for n := range g.holds {
+		if h := &g.holds[n]; w.state.Failure != nil && w.state.Failure.Kind == Blocked && h.kind != upstream.Rejected {
+			h.step = 0 // is not stored while logins cannot begin
+		}
+		if !g.holds[n].durable || g.holds[n].offClock {
+			g.holds[n] = ghostHold{}
+		}
+	}
+	if g.rejectedVersion > 0 { // was not stored
+		g.rejected, g.rejectedVersion = 0, 0
+	}
+	g.verHolds, g.forced, g.cutOff = [2]ghostHold{}, 0, 0
+	held := w.record != nil && w.record.Failure != nil && w.record.Failure.NextAttempt.After(w.now().Wall) // goes on
+	if w.record != nil && w.record.Attempt != nil && !held {
+		g.cutOff, g.cutOffGeneration = w.true, w.record.Generation
+	}
+	g.uncorrected, g.uncorrectedVersion = false, 0
+}
+
+// sent checks a login that is sent now.
+func (w *modelWorld) sent(work *Work) {
+	g, c := &w.ghost, credentialsIn(work.Account)
+	if slices.ContainsFunc(w.logins, func(l modelLogin) bool { return !l.cancelled }) {
+		w.breaks(ruleOne, "a second one is sent")
+	}
+	if w.record == nil || w.record.Attempt == nil {
+		w.breaks(ruleNoted, "storage does not know of it")
+	}
+	isSame := work.Account.Generation == g.cutOffGeneration && work.Reason != ReasonForced && work.Reason != ReasonVerification
+	if g.cutOff > 0 && isSame && w.true < g.cutOff+750*time.Millisecond {
+		w.breaks(ruleHold, "a login that was cut off by a crash is repeated at once")
+	}
+	switch h := g.holds[c]; work.Reason {
+	case ReasonForced:
+		// If its token is out of use, there is nothing else to return.
+		inForce := w.state.Usable(w.now()) || h.kind != ""
+		if g.forced > 0 && inForce && w.true < g.forced+10*time.Second {
+			w.breaks(ruleForced, "the last was less than 10 s ago")
+		}
+		if h.kind == upstream.Rejected && w.true < h.at+time.Minute {
+			w.breaks(ruleForced, "the credentials were refused less than a minute ago")
+		}
+	case ReasonVerification:
+		w.sentDuring(h, work, h.kind == upstream.Rejected || h.kind == upstream.Throttled)
+		v := g.verHolds[c]
+		w.sentDuring(v, work, v.kind == upstream.Rejected || v.kind == upstream.Throttled || v.login == loginOf(&work.Account.Upstream))
+	default:
+		w.sentDuring(h, work, h.kind == upstream.Rejected || h.kind == upstream.Throttled || h.generation == work.Account.Generation)
+		v := g.verHolds[c]
+		w.sentDuring(v, work, v.login == loginOf(&work.Account.Upstream) && v.kind == upstream.Rejected && !w.changed)
+		if work.Reason == ReasonRejected && g.rejected > 0 && w.true < g.rejected+rejectedEvery {
+			w.breaks(ruleRejected, "the last was less than 5 minutes ago")
+		}
+	}
+}
+
+func (w *modelWorld) sentDuring(h ghostHold, work *Work, concerns bool) {
+	if !concerns || h.loose || w.true >= h.until {
+		return
+	}
+	rule := ruleHold
+	switch h.kind {
+	case upstream.Rejected:
+		rule = ruleBreaker
+	case upstream.Throttled:
+		rule = ruleRetryAfter
+	default:
+	}
+	w.breaks(rule, fmt.Sprintf("a login (%s) is sent %s too early", work.Reason, h.until-w.true))
+}
+
+// ended records the result of a login, before the account gets it.
+func (g *ghost) ended(w *modelWorld, work *Work, err *upstream.Error) {
+	c := credentialsIn(work.Account)
+	g.cutOff = 0
+	if work.Reason == ReasonForced {
+		g.forced = w.true
+	}
+	if err == nil {
+		return // whether it is one for the account: see applied
+	}
+	if work.Reason == ReasonVerification {
+		g.verHolds[c] = g.verHolds[c].after(w, work, err)
+		return
+	}
+	g.holds[c] = g.holds[c].after(w, work, err)
+}
+
+// after is the hold that follows a failure, at the shortest.
+func (h ghostHold) after(w *modelWorld, work *Work, err *upstream.Error) ghostHold {
+	forced := work.Reason == ReasonForced
+	next := ghostHold{
+		loose: h.loose && forced,
+		kind:  err.Kind, at: w.true, step: 1, generation: work.Account.Generation, login: loginOf(&work.Account.Upstream),
+	}
+	if h.kind != upstream.Rejected && h.kind != upstream.Throttled && h.generation != next.generation {
+		h = ghostHold{} // an outage may have been mended by the change
+	}
+	open := h.kind == upstream.Rejected
+	if open { // an outage says nothing about the credentials
+		next.kind = upstream.Rejected
+	}
+	if h.kind != "" && open == (next.kind == upstream.Rejected) {
+		next.step = h.step + 1
+	}
+	switch {
+	case next.kind == upstream.Rejected:
+		next.until = w.true + probeSchedule(next.step)
+	case err.RetryAfter > 0:
+		next.until = w.true + err.RetryAfter
+	default:
+		next.until = w.true + min(time.Second<<min(next.step-1, 6), modelLife/20)*3/4
+	}
+	// What could not begin has a hold as well, of which the checker does not know, and by hand it becomes no longer.
+	if f := w.state.Failure; f.Holds(w.now()) && forced && next.kind != upstream.Rejected && err.RetryAfter == 0 {
+		next.until, next.step = min(next.until, w.true+f.Left(w.now())), 1
+	}
+	if open && err.Kind != upstream.Rejected {
+		next.at = h.at // of the last refusal
+	}
+	if forced && w.true < h.until { // trying by hand brings the next attempt no nearer
+		next.until, next.step = max(h.until, w.true+err.RetryAfter), h.step
+		if h.kind == upstream.Throttled && err.Kind != upstream.Rejected {
+			next.kind, next.until = upstream.Throttled, h.until
+		}
+		if !open && err.Kind == upstream.Rejected {
+			next.until, next.step = w.true+probeSchedule(1), 1
+		}
+	}
+	return next
+}
+
+// probeSchedule is when refused credentials are tried again.
+func probeSchedule(step int) time.Duration {
+	return []time.Duration{15 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour}[min(step, 4)-1]
+}
+
+// revokes records a revocation that was made.
+func (g *ghost) revokes(w *modelWorld, targets []*Token) {
+	for _, t := range targets {
+		n := g.find(t.ID)
+		mustTell := n >= 0 && g.tokens[n].served
+		g.revoked = slices.DeleteFunc(slices.Clone(g.revoked), func(r ghostRevoked) bool { return r.id == t.ID })
+		g.revoked = append(g.revoked, ghostRevoked{id: t.ID, version: w.state.Version, mustTell: mustTell})
+	}
+}
+
+// applied records what has become of the account.
+func (w *modelWorld) applied(before *State, event Event) {
+	g, s := &w.ghost, &w.state
+	if s.Known == known {
+		other := 1 - credentialsIn(s.Account)
+		if before.Known == known || before.Known == stale || g.holds[other].kind != "" {
+			g.holds[other] = ghostHold{}
+		}
+	}
+	switch e := event.(type) {
+	case LoginEnded:
+		// A success that the account does not accept counts as an outage.
+		if work := s.Work; work != nil && work.ID == e.Work && work.Step >= storing {
+			c := credentialsIn(work.Account)
+			switch {
+			case work.Failure == nil:
+				g.holds[c], g.verHolds[c] = ghostHold{}, ghostHold{}
+			case e.Err == nil:
+				// A circuit breaker that is open may close, as the credentials were taken, or stay.
+				loose := g.holds[c].kind == upstream.Rejected || g.holds[c].loose
+				g.holds[c] = g.holds[c].after(w, work, errRevokedAgain)
+				g.holds[c].loose = loose
+			}
+			if work.Failure != nil {
+				g.holds[c].version = work.Version
+			}
+		}
+	case Removed:
+		for c := range g.holds {
+			if g.holds[c].kind == upstream.Rejected {
+				g.verHolds[c] = g.holds[c]
+			}
+		}
+		g.holds = [2]ghostHold{}
+		g.forced, g.rejected, g.rejectedVersion = 0, 0, 0
+	}
+	if s.Known == absent {
+		g.holds = [2]ghostHold{}
+		g.forced, g.rejected, g.rejectedVersion = 0, 0, 0
+	}
+	if before.Work != nil && before.Work.Reason == ReasonRejected && s.Work == nil && s.Current != before.Current && s.Current != nil {
+		g.rejected = w.true
+		g.rejectedVersion = 0
+		if s.Lost >= before.Work.Version && s.Saved < before.Work.Version {
+			g.rejectedVersion = s.Version
+		}
+	}
+	if g.uncorrected && g.uncorrectedVersion == 0 {
+		g.uncorrectedVersion = s.Version
+	}
+	w.checkServing()
+}
+
+// checkServing checks what a reader would be given now.
+func (w *modelWorld) checkServing() {
+	s, g, now := &w.state, &w.ghost, w.now()
+	if s.Known == known && !s.Account.Paused && s.Current != nil && !s.Suspect &&
+		newServed(s.Account, s.Current).Fresh(now) && !s.CanServe(now) {
+		w.breaks(ruleLease, "a warm read is given what others are not")
+	}
+	if !s.CanServe(now) {
+		return
+	}
+	id := s.Current.ID
+	n := g.find(id)
+	if n < 0 {
+		w.breaks(ruleSound, "a token is served that the upstream never gave")
+		return
+	}
+	if slices.ContainsFunc(g.revoked, func(r ghostRevoked) bool { return r.id == id }) {
+		w.breaks(ruleRevoked, id)
+	}
+	if !w.changed && (w.op == nil || w.op.step < opStores) {
+		switch {
+		case w.config == nil || w.config.Generation != s.Current.Generation:
+			w.breaks(ruleGeneration, id)
+		case w.config.Paused:
+			w.breaks(rulePaused, id)
+		}
+	}
+	t := g.tokens[n]
+	left := s.Current.Remaining(now)
+	if t.end >= 0 && t.end-w.true < minLife-tolerance {
+		w.breaks(ruleLease, fmt.Sprintf("%s is served with %s left", id, t.end-w.true))
+	}
+	if t.end >= 0 && left > t.end-w.true+tolerance {
+		w.breaks(ruleLife, fmt.Sprintf("%s has %s left and is thought to have %s", id, t.end-w.true, left))
+	}
+	if w.config != nil && w.config.singleSession() && s.Work == nil && w.upstream[credentialsIn(s.Account)].id != id {
+		w.breaks(ruleSuspect, id)
+	}
+	refused := s.Lost > s.Saved
+	if !refused && !t.excused && !w.record.has(id) {
+		w.breaks(ruleKnown, id)
+	}
+	if !t.served {
+		g.change(n, func(t *ghostToken) { t.served = true })
+	}
+}
+
+// serves checks what a reader is given.
+func (w *modelWorld) serves(r *modelReader) {
+	s, now := &w.state, w.now()
+	if !s.CanServe(now) {
+		w.breaks(ruleLease, "a reader is given a token that is not to be served")
+		return
+	}
+	t := s.Current
+	waited := w.true > r.came // for a login that took its time
+	held := waited || s.Failure != nil || s.Work != nil || t.repeated || s.Account.singleSession()
+	if t.Remaining(now) < t.Life()/3 && !held {
+		w.breaks(ruleUseful, fmt.Sprintf("%s has %s left, and nothing is in the way of a rotation", t.ID, t.Remaining(now)))
+	}
+	w.lastRead = now.Wall
+	w.checkServing()
+}
+
+// waiting checks a reader that waits.
+func (w *modelWorld) waiting(r *modelReader, v Verdict) {
+	s, now := &w.state, w.now()
+	waited := now.Elapsed - r.Arrived.Elapsed
+	switch {
+	case v.Bound <= 0 || waited >= ReadWait:
+		w.breaks(ruleWait, "a reader waits longer than 15 s")
+	case s.CanServe(now) && s.Corrected > max(s.Saved, s.Lost) && (s.Work == nil || s.Work.Reason != ReasonRejected):
+		if waited >= rotationWait {
+			w.breaks(ruleWait, "a reader waits longer than 2 s for storage beside a token")
+		}
+	case s.CanServe(now) && s.Work == nil:
+		w.breaks(ruleWait, "a reader waits beside a token for nothing")
+	case s.CanServe(now) && s.Work.Reason != ReasonRejected && now.Elapsed-s.Work.Began.Elapsed >= rotationWait:
+		w.breaks(ruleWait, "a reader waits longer than 2 s beside a token")
+	case s.CanServe(now) && s.Failure.Holds(now) && s.Work.Reason != ReasonForced && s.Work.Reason != ReasonVerification:
+		w.breaks(ruleWait, "a reader waits in a hold")
+	}
+}
+
+// check checks the world after an action.
+func (w *modelWorld) check() {
+	g, s := &w.ghost, &w.state
+	if w.broken != "" {
+		return
+	}
+	w.checkServing()
+	inMemory := s.Known != unknown
+	for _, t := range g.tokens {
+		if t.served && !t.excused && !w.ledgerWillKnow(inMemory, t.id, false) {
+			w.breaks(ruleLedger, t.id)
+		}
+	}
+	for _, r := range g.revoked {
+		if r.mustTell && r.durable && !w.ledgerWillKnow(inMemory, r.id, true) {
+			w.breaks(ruleLedger, "the revocation of "+r.id)
+		}
+	}
+	for _, r := range w.readers {
+		if s.Corrected > max(s.Saved, s.Lost) {
+			break // they wait for storage
+		}
+		if s.Loading == 0 && s.Work == nil && s.GivenUpLeft(w.now()) == 0 && (s.Current == nil || s.Account == nil || !s.Account.singleSession()) {
+			w.breaks(ruleWait, fmt.Sprintf("a reader (rejected %q) waits for nothing", r.Rejected))
+		}
+	}
+	w.prune()
+}
+
+// ledgerWillKnow reports whether the ledger knows of a token, or of its revocation, or the account still has it unsaved.
+func (w *modelWorld) ledgerWillKnow(inMemory bool, id string, revoked bool) bool {
+	if slices.ContainsFunc(w.ledger, func(n modelNote) bool { return n.id == id && (n.revoked || !revoked) }) {
+		return true
+	}
+	if inMemory {
+		return slices.ContainsFunc(w.state.Outbox, func(o OutboxEntry) bool {
+			return o.Token.ID == id && (o.Token.revocation != "" || !revoked)
+		})
+	}
+	return w.record != nil && slices.ContainsFunc(w.record.Outbox, func(o StoredOutboxEntry) bool {
+		return o.ID == id && (o.Revocation != "" || !revoked)
+	})
+}
+
+// prune drops what can no longer matter, so that states repeat.
+func (w *modelWorld) prune() {
+	g := &w.ghost
+	g.revoked = slices.DeleteFunc(slices.Clone(g.revoked), func(r ghostRevoked) bool {
+		return !w.refers(r.id) && (!r.mustTell || slices.Contains(w.ledger, modelNote{id: r.id, revoked: true}))
+	})
+	g.tokens = slices.DeleteFunc(slices.Clone(g.tokens), func(t ghostToken) bool {
+		settled := !t.served || t.excused || slices.ContainsFunc(w.ledger, func(n modelNote) bool { return n.id == t.id })
+		return settled && !w.refers(t.id)
+	})
+	w.ledger = slices.DeleteFunc(slices.Clone(w.ledger), func(n modelNote) bool {
+		return g.find(n.id) < 0 && !slices.ContainsFunc(g.revoked, func(r ghostRevoked) bool { return r.id == n.id })
+	})
+	for n := range g.holds {
+		if g.holds[n].kind != "" && w.true > g.holds[n].until+48*time.Hour {
+			g.holds[n] = ghostHold{}
+		}
+	}
+}
+
+// refers reports whether anything can still bring a token to readers.
+func (w *modelWorld) refers(id string) bool {
+	if w.upstream[0].id == id || w.upstream[1].id == id || w.state.Find(id) != nil || w.record.has(id) {
+		return true
+	}
+	if w.save != nil && w.save.Record.has(id) || w.op != nil && w.op.token != nil && w.op.token.ID == id {
+		return true
+	}
+	if work := w.state.Work; work != nil && work.Token != nil && work.Token.ID == id {
+		return true
+	}
+	return slices.ContainsFunc(w.loads, func(l modelLoad) bool { return l.record.has(id) })
+}
+
+// has reports whether a record has the token.
+func (r *Record) has(id string) bool {
+	if r == nil {
+		return false
+	}
+	return r.Current != nil && r.Current.ID == id || slices.ContainsFunc(r.Superseded, func(t StoredToken) bool { return t.ID == id })
+}

@@ -1,0 +1,350 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package account
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"slices"
+	"time"
+)
+
+// encoder writes a world down such that two worlds which go on alike give the same bytes: times are relative to now, and names
+// and numbers are ranks.
+type encoder struct {
+	buf      []byte
+	now      Reading
+	true     time.Duration
+	names    []string
+	versions []uint64
+	works    []uint64
+}
+
+// key is the world's in canonical form.
+func (e *encoder) key(seed maphash.Seed, w *modelWorld) uint64 {
+	e.buf, e.names = e.buf[:0], e.names[:0]
+	e.now, e.true = w.now(), w.true
+	e.ranks(w)
+	e.world(w)
+	e.state(&w.state)
+	e.ghost(&w.ghost)
+	return maphash.Bytes(seed, e.buf)
+}
+
+// ranks collects the numbers of which only the order counts.
+func (e *encoder) ranks(w *modelWorld) {
+	s := &w.state
+	e.versions = append(e.versions[:0], 0, s.Version, s.Urgent, s.Saving, s.Saved, s.Lost, s.Corrected)
+	e.works = append(e.works[:0], 0, s.VerifyWork)
+	if s.Work != nil {
+		e.versions = append(e.versions, s.Work.Version)
+		e.works = append(e.works, s.Work.ID)
+	}
+	if w.save != nil {
+		e.versions = append(e.versions, w.save.Version)
+	}
+	for _, l := range w.logins {
+		e.works = append(e.works, l.work.ID)
+	}
+	if w.op != nil {
+		e.works = append(e.works, w.op.work)
+	}
+	g := &w.ghost
+	e.versions = append(e.versions, g.rejectedVersion, g.uncorrectedVersion)
+	for _, r := range g.revoked {
+		e.versions = append(e.versions, r.version)
+	}
+	for _, h := range g.holds {
+		e.versions = append(e.versions, h.version)
+	}
+	slices.Sort(e.versions)
+	e.versions = slices.Compact(e.versions)
+	slices.Sort(e.works)
+	e.works = slices.Compact(e.works)
+}
+
+func (e *encoder) int(n int64)         { e.buf = binary.AppendVarint(e.buf, n) }
+func (e *encoder) version(v uint64)    { e.buf = append(e.buf, byte(slices.Index(e.versions, v))) }
+func (e *encoder) workID(v uint64)     { e.buf = append(e.buf, byte(slices.Index(e.works, v))) }
+func (e *encoder) text(s string)       { e.buf = append(append(e.buf, s...), 0) }
+func (e *encoder) byte(b byte)         { e.buf = append(e.buf, b) }
+func (e *encoder) len(n int)           { e.buf = append(e.buf, byte(n)) }
+func (e *encoder) dur(d time.Duration) { e.int(int64(max(d, -2*time.Hour) / time.Millisecond)) }
+
+func (e *encoder) bool(values ...bool) {
+	var b byte
+	for n, v := range values {
+		if v {
+			b |= 1 << n
+		}
+	}
+	e.byte(b)
+}
+
+// name writes a name as the rank of its first appearance.
+func (e *encoder) name(s string) {
+	if s == "" {
+		e.byte(0)
+		return
+	}
+	n := slices.Index(e.names, s)
+	if n < 0 {
+		n = len(e.names)
+		e.names = append(e.names, s)
+	}
+	e.byte(byte(n + 1))
+}
+
+func (e *encoder) time(t time.Time) {
+	if t.IsZero() {
+		e.byte(0)
+		return
+	}
+	e.byte(1)
+	e.dur(t.Sub(e.now.Wall))
+}
+
+func (e *encoder) world(w *modelWorld) {
+	e.bool(w.active, w.changed, w.op != nil, w.save != nil, w.tell != nil, w.config != nil, w.record != nil)
+	e.int(int64(w.left.crashes)<<20 | int64(w.left.writes)<<16 | int64(w.left.revokes)<<12 | int64(w.left.forced)<<8 |
+		int64(w.left.setBacks)<<4 | int64(w.left.reads))
+	e.time(w.lastRead)
+	e.account(w.config)
+	e.record(w.record)
+	e.len(len(w.loads))
+	for _, l := range w.loads {
+		e.bool(l.id == w.state.Loading)
+		e.len(l.stage)
+		e.account(l.account)
+		e.record(l.record)
+	}
+	if w.save != nil {
+		e.bool(w.save.landed)
+		e.version(w.save.Version)
+		e.record(w.save.Record)
+	}
+	e.len(len(w.logins))
+	for _, l := range w.logins {
+		e.bool(l.cancelled)
+		e.workID(l.work.ID)
+		e.text(string(l.work.Reason))
+		e.account(l.work.Account)
+		e.dur(l.trueBegan - w.true)
+	}
+	if w.tell != nil {
+		e.bool(w.tell.read, w.tell.written)
+		e.outbox(w.tell.entries)
+	}
+	e.len(len(w.kills))
+	for _, k := range w.kills {
+		e.name(k.token.ID)
+	}
+	if w.op != nil {
+		e.len(int(w.op.step))
+		e.account(w.op.account)
+		e.token(w.op.token)
+		e.workID(w.op.work)
+		e.bool(w.op.waits, w.state.Loads > w.op.loads)
+	}
+	e.len(len(w.readers))
+	for _, r := range w.readers {
+		e.name(r.Rejected)
+		e.dur(r.Arrived.Elapsed - e.now.Elapsed)
+		e.bool(w.state.Loads > r.Loads, w.state.Logins > r.Logins, w.true > r.came)
+	}
+	for _, u := range w.upstream {
+		e.name(u.id)
+		e.dur(u.end - w.true)
+	}
+	e.len(len(w.ledger))
+	for _, n := range w.ledger {
+		e.name(n.id)
+		e.bool(n.revoked)
+	}
+}
+
+func (e *encoder) account(a *Account) {
+	if a == nil {
+		e.byte(0)
+		return
+	}
+	e.byte(1)
+	e.name(a.Generation)
+	e.bool(a.Paused, a.singleSession(), credentialsIn(a) == 1, len(a.Upstream.Headers) > 0)
+}
+
+func (e *encoder) token(t *Token) {
+	if t == nil {
+		e.byte(0)
+		return
+	}
+	e.byte(1)
+	e.name(t.ID)
+	e.name(t.Generation)
+	e.time(t.IssuedAt)
+	e.time(t.ExpiresAt)
+	e.dur(t.elapsed - e.now.Elapsed)
+	e.text(string(t.revocation))
+	e.byte(t.Reason[len(t.Reason)-1])
+	e.bool(t.Access != "", t.refresh != "", t.repeated, t.lifeAssumed)
+}
+
+func (e *encoder) stored(t *StoredToken) {
+	e.name(t.ID)
+	e.name(t.Generation)
+	e.time(t.IssuedAt)
+	e.time(t.ExpiresAt)
+	e.text(string(t.Revocation))
+	e.bool(t.Access != "", t.Refresh != "", t.Repeated)
+}
+
+func (e *encoder) outbox(entries []OutboxEntry) {
+	e.len(len(entries))
+	for _, o := range entries {
+		e.name(o.Token.ID)
+		e.text(string(o.Token.revocation))
+	}
+}
+
+// revokedEnd is long kept.
+func (e *encoder) revokedEnd(t time.Time) {
+	e.int(int64(max(t.Sub(e.now.Wall), -revokedKept-time.Hour) / time.Millisecond))
+}
+
+func (e *encoder) record(r *Record) {
+	if r == nil {
+		return
+	}
+	e.name(r.Generation)
+	e.text(r.RefreshTarget)
+	e.bool(r.Current != nil, r.Attempt != nil, r.Failure != nil, r.Suspect)
+	if r.Current != nil {
+		e.stored(r.Current)
+	}
+	e.len(len(r.Superseded))
+	for n := range r.Superseded {
+		e.stored(&r.Superseded[n])
+	}
+	e.len(len(r.Revoked))
+	for _, v := range r.Revoked {
+		e.name(v.ID)
+		e.revokedEnd(v.End)
+	}
+	if r.Attempt != nil {
+		e.bool(r.Attempt.Exclusive)
+	}
+	if f := r.Failure; f != nil {
+		e.text(string(f.Kind) + string(f.Cause) + f.Credentials)
+		e.time(f.At)
+		e.time(f.NextAttempt)
+		e.len(min(f.Step, 7))
+	}
+	e.bool(r.RevokedAt.IsZero())
+	e.time(r.ForcedAt)
+	e.time(r.RejectedAt)
+	e.len(len(r.Outbox))
+	for _, o := range r.Outbox {
+		e.name(o.ID)
+		e.text(string(o.Revocation))
+	}
+}
+
+func (e *encoder) failure(f *Failure) {
+	if f == nil {
+		e.byte(0)
+		return
+	}
+	e.text(string(f.Kind) + string(f.Cause) + f.credentials)
+	e.time(f.At)
+	e.time(f.NextAttempt)
+	e.dur(f.elapsed - e.now.Elapsed)
+	e.len(min(f.Step, 7))
+}
+
+func (e *encoder) state(s *State) {
+	e.len(int(s.Known))
+	e.account(s.Account)
+	e.name(s.Generation)
+	e.text(s.RefreshTarget)
+	e.token(s.Current)
+	e.bool(s.Loading != 0, s.Suspect, s.Restored, s.RevokedAt.IsZero(), s.LoadErr != nil, s.LoginErr != nil)
+	e.len(len(s.Superseded))
+	for _, t := range s.Superseded {
+		e.token(t)
+	}
+	e.len(len(s.Revoked))
+	for _, r := range s.Revoked {
+		e.name(r.ID)
+		e.revokedEnd(r.End)
+	}
+	e.failure(s.Failure)
+	e.len(len(s.Verifications))
+	for _, v := range s.Verifications {
+		e.text(v.Login[:8])
+		e.failure(v.Failure)
+	}
+	e.time(s.ForcedAt)
+	e.time(s.RejectedAt)
+	if w := s.Work; w != nil {
+		e.byte(1)
+		e.workID(w.ID)
+		e.text(string(w.Reason))
+		e.len(int(w.Step))
+		e.account(w.Account)
+		e.time(w.Began.Wall)
+		e.dur(w.Began.Elapsed - e.now.Elapsed)
+		e.version(w.Version)
+		e.token(w.Token)
+		e.failure(w.Failure)
+	}
+	e.outbox(s.Outbox)
+	for _, v := range []uint64{s.Version, s.Urgent, s.Saving, s.Saved, s.Lost, s.Corrected} {
+		e.version(v)
+	}
+	e.workID(s.VerifyWork)
+	if s.GivenUp != nil {
+		e.dur(s.GivenUpLeft(e.now))
+	}
+}
+
+func (e *encoder) ghost(g *ghost) {
+	e.len(len(g.revoked))
+	for _, r := range g.revoked {
+		e.name(r.id)
+		e.version(r.version)
+		e.bool(r.durable, r.mustTell)
+	}
+	e.len(len(g.tokens))
+	for _, t := range g.tokens {
+		e.name(t.id)
+		e.dur(t.end - e.true)
+		e.bool(t.served, t.excused, t.end < 0)
+	}
+	for _, holds := range [][2]ghostHold{g.holds, g.verHolds} {
+		for _, h := range holds {
+			e.text(string(h.kind))
+			e.dur(h.until - e.true)
+			e.dur(h.at - e.true)
+			e.len(min(h.step, 7))
+			e.name(h.generation)
+			if h.login != "" {
+				e.text(h.login[:8])
+			}
+			e.version(h.version)
+			e.bool(h.durable, h.offClock, h.loose)
+		}
+	}
+	for _, at := range []time.Duration{g.forced, g.rejected, g.cutOff} {
+		if at == 0 {
+			e.byte(0)
+			continue
+		}
+		e.byte(1)
+		e.dur(at - e.true)
+	}
+	e.name(g.cutOffGeneration)
+	e.version(g.rejectedVersion)
+	e.version(g.uncorrectedVersion)
+	e.bool(g.uncorrected)
+}

@@ -1,0 +1,220 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package account
+
+import (
+	"cmp"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+// SchemaVersion is the version of Record that this code writes. Every version ever released stays readable.
+const SchemaVersion = 1
+
+// Record is what survives a restart of an account: one storage entry, so that no part of it can be newer than another.
+type Record struct {
+	Schema     int    `json:"schema"`
+	Generation string `json:"generation"`
+	// RefreshTarget names the endpoint to which the refresh tokens in this record may go.
+	RefreshTarget string          `json:"refresh_target,omitempty"`
+	Current       *StoredToken    `json:"current,omitempty"`
+	Superseded    []StoredToken   `json:"superseded,omitempty"`
+	Revoked       []StoredRevoked `json:"revoked,omitempty"`
+	// Attempt is there while a login is under way: one that is found at start never ended.
+	Attempt *StoredAttempt `json:"attempt,omitempty"`
+	Failure *StoredFailure `json:"failure,omitempty"`
+	// Suspect says that a login of a single-session account was lost, so that the current token may be dead.
+	Suspect bool `json:"suspect,omitempty"`
+	// RevokedAt is when tokens of this account were revoked, until the next login.
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
+	// ForcedAt and RejectedAt are when such a login was last made.
+	ForcedAt   time.Time `json:"forced_at,omitzero"`
+	RejectedAt time.Time `json:"rejected_at,omitzero"`
+	// Verifications are those that failed, so that a restart does not send the same refused secrets again.
+	Verifications []StoredVerification `json:"verifications,omitempty"`
+	// Outbox is what the ledger has not been told yet. It is nil in a record of an older version, which did not keep it.
+	Outbox []StoredOutboxEntry `json:"outbox"`
+}
+
+// StoredToken is a token at rest.
+type StoredToken struct {
+	ID string `json:"token_id,omitempty"`
+	// Access is kept of the current token only: one that is not served any more need not be known.
+	Access           string    `json:"access_token,omitempty"`
+	Refresh          string    `json:"refresh_token,omitempty"`
+	RefreshExpiresAt time.Time `json:"refresh_expires_at,omitzero"`
+	Generation       string    `json:"generation"`
+	IssuedAt         time.Time `json:"issued_at"`
+	ExpiresAt        time.Time `json:"expires_at"`
+	Reason           Reason    `json:"reason"`
+	Revocation       Outcome   `json:"revocation,omitempty"`
+	// RevokedAt is when the token was revoked or, where it was killed upstream later, when that was.
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
+	Replaced  string    `json:"replaced,omitempty"`
+	Repeated  bool      `json:"repeated,omitempty"`
+}
+
+// StoredRevoked is the ID of a token that is never served again, and the token's last known end.
+type StoredRevoked struct {
+	ID  string    `json:"token_id"`
+	End time.Time `json:"end"`
+}
+
+// StoredAttempt is a login that began.
+type StoredAttempt struct {
+	BeganAt time.Time `json:"began_at"`
+	// Exclusive says that the account was a single-session one, whose new login may kill the token that is out.
+	Exclusive bool `json:"exclusive,omitempty"`
+}
+
+// StoredFailure is the failure whose hold is kept.
+type StoredFailure struct {
+	Kind        upstream.Kind  `json:"kind"`
+	Cause       upstream.Cause `json:"cause,omitempty"`
+	Message     string         `json:"message"`
+	At          time.Time      `json:"at"`
+	Consecutive int            `json:"consecutive"`
+	Step        int            `json:"step,omitempty"`
+	NextAttempt time.Time      `json:"next_attempt_at"`
+	// Credentials is a digest of those that the failure is about.
+	Credentials string `json:"credentials,omitempty"`
+}
+
+// StoredVerification is a verification that failed. Login is a digest of all that it sent, and of where.
+type StoredVerification struct {
+	StoredFailure
+
+	Login    string            `json:"login"`
+	Protocol upstream.Protocol `json:"protocol"`
+}
+
+// StoredOutboxEntry is a token of which the ledger has not been told, without secrets.
+type StoredOutboxEntry struct {
+	StoredToken
+
+	// KeepSeconds is how long the ledger is to remember it after it has expired.
+	KeepSeconds int64 `json:"keep_seconds"`
+}
+
+// record is what storage must know; nil for nothing. While a token is being stored it is that of the state which follows.
+func (s *State) record(env Env) *Record {
+	if s.Work != nil && s.Work.Step == storing {
+		next := s.afterWork(env)
+		return next.record(env)
+	}
+	if s.Known == absent && s.Work == nil && len(s.Revoked)+len(s.Outbox)+len(s.Verifications) == 0 {
+		return nil
+	}
+	r := &Record{
+		Schema: SchemaVersion, Generation: s.Generation, RefreshTarget: s.RefreshTarget, Suspect: s.Suspect,
+		RevokedAt: s.RevokedAt, ForcedAt: s.ForcedAt, RejectedAt: s.RejectedAt, Failure: storeFailure(s.Failure),
+		Outbox: make([]StoredOutboxEntry, 0, len(s.Outbox)),
+	}
+	if s.Work != nil {
+		r.Attempt = &StoredAttempt{BeganAt: s.Work.Began.Wall, Exclusive: s.Account != nil && s.Account.singleSession()}
+	}
+	if s.Current != nil {
+		stored := storeToken(s.Current)
+		r.Current = &stored
+	}
+	for _, t := range s.Superseded {
+		stored := storeToken(t)
+		stored.Access = ""
+		r.Superseded = append(r.Superseded, stored)
+	}
+	for _, revoked := range s.Revoked {
+		r.Revoked = append(r.Revoked, StoredRevoked(revoked))
+	}
+	for _, v := range s.Verifications {
+		r.Verifications = append(r.Verifications, StoredVerification{
+			StoredFailure: *storeFailure(v.Failure), Login: v.Login, Protocol: v.Failure.Protocol,
+		})
+	}
+	for _, o := range s.Outbox {
+		r.Outbox = append(r.Outbox, StoredOutboxEntry{StoredToken: storeToken(o.Token), KeepSeconds: int64(o.Keep / time.Second)})
+	}
+	return r
+}
+
+// isOfDeleted reports whether the record has nothing but what outlives the config.
+func (r *Record) isOfDeleted() bool {
+	return r.Generation == "" && r.Attempt == nil && len(r.Revoked)+len(r.Outbox)+len(r.Verifications) > 0
+}
+
+// restore takes over a record. What it means under the present settings is for adopt.
+func (t *transition) restore(r *Record) {
+	now := t.env.Reading
+	t.Generation, t.RefreshTarget = r.Generation, r.RefreshTarget
+	t.RevokedAt, t.ForcedAt, t.RejectedAt = r.RevokedAt, r.ForcedAt, r.RejectedAt
+	t.Failure = r.Failure.failure(now)
+	for _, revoked := range r.Revoked {
+		t.Revoked = append(t.Revoked, revokedToken(revoked))
+	}
+	for _, stored := range r.Superseded {
+		token := stored.token().anchored(now)
+		if token.revocation != "" && token.revokedAt.IsZero() { // not kept by the first version
+			token.revokedAt = cmp.Or(r.RevokedAt, now.Wall)
+		}
+		if token.revocation != "" && !t.isRevoked(token.ID) { // kept by tokens alone at first
+			t.Revoked = append(t.Revoked, revokedToken{ID: token.ID, End: token.ExpiresAt})
+		}
+		t.Superseded = append(t.Superseded, token)
+	}
+	for _, v := range r.Verifications {
+		f := v.failure(now)
+		f.Protocol = v.Protocol
+		t.Verifications = append(t.Verifications, failedVerification{Login: v.Login, Credentials: v.Credentials, Failure: f})
+	}
+	for _, stored := range r.Outbox {
+		keep := time.Duration(stored.KeepSeconds) * time.Second
+		t.Outbox = append(t.Outbox, OutboxEntry{Token: stored.token().anchored(now), Keep: keep})
+	}
+	if r.Current == nil {
+		return
+	}
+	t.Current = r.Current.token().anchored(now)
+	t.Suspect = r.Suspect || t.Current.isFromFuture(now)
+	if t.isRevoked(t.Current.ID) {
+		t.supersedeCurrent()
+	}
+}
+
+func storeToken(t *Token) StoredToken {
+	return StoredToken{
+		ID: t.ID, Access: t.Access, Refresh: t.refresh, RefreshExpiresAt: t.refreshExpiresAt, Generation: t.Generation,
+		IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt, Reason: t.Reason, Revocation: t.revocation, RevokedAt: t.revokedAt,
+		Replaced: t.replaced, Repeated: t.repeated,
+	}
+}
+
+func (s StoredToken) token() *Token {
+	return &Token{
+		ID: cmp.Or(s.ID, TokenID(s.Access)), Access: s.Access, refresh: s.Refresh, refreshExpiresAt: s.RefreshExpiresAt,
+		Generation: s.Generation, IssuedAt: s.IssuedAt, ExpiresAt: s.ExpiresAt, Reason: s.Reason,
+		revocation: s.Revocation, revokedAt: s.RevokedAt, replaced: s.Replaced, repeated: s.Repeated,
+	}
+}
+
+// storeFailure is the failure at rest. One of a login that could not begin is not kept: storage took no writes.
+func storeFailure(f *Failure) *StoredFailure {
+	if f == nil || f.Kind == Blocked {
+		return nil
+	}
+	return &StoredFailure{
+		Kind: f.Kind, Cause: f.Cause, Message: f.Message, At: f.At, Consecutive: f.Consecutive, Step: f.Step,
+		NextAttempt: f.NextAttempt, Credentials: f.credentials,
+	}
+}
+
+func (s *StoredFailure) failure(now Reading) *Failure {
+	if s == nil {
+		return nil
+	}
+	f := &Failure{
+		Kind: s.Kind, Cause: s.Cause, Message: s.Message, At: s.At, Consecutive: s.Consecutive, Step: s.Step,
+		NextAttempt: s.NextAttempt, credentials: s.Credentials,
+	}
+	return f.anchored(now)
+}

@@ -1,0 +1,93 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package account
+
+import (
+	"slices"
+	"time"
+)
+
+// maxRevoked bounds the IDs of revoked tokens that one storage entry holds.
+const maxRevoked = 1536
+
+// Revocable are the unexpired tokens, or the one of the given ID.
+func (s *State) Revocable(now Reading, id string) []*Token {
+	all := s.out(now)
+	if s.Work != nil && s.Work.Token != nil && !s.Work.verifies() {
+		all = append(all, s.Work.Token)
+	}
+	if id == "" {
+		return all
+	}
+	return slices.DeleteFunc(all, func(t *Token) bool { return t.ID != id })
+}
+
+// apply takes tokens out of use. A login in flight is given up: what it brings may be of the same session.
+func (e Revoke) apply(t *transition) {
+	if t.Known != known {
+		return
+	}
+	targets := t.Revocable(t.env.Reading, e.TokenID)
+	if e.TokenID != "" && len(targets) == 0 {
+		return
+	}
+	current := slices.ContainsFunc(targets, func(token *Token) bool { return !slices.Contains(t.Superseded, token) })
+	if e.TokenID == "" || current {
+		if !t.Work.verifies() {
+			t.cancelWork()
+		}
+		t.RevokedAt = t.env.Wall
+	}
+	for _, target := range targets {
+		if t.Current != nil && t.Current.ID == target.ID {
+			t.supersedeCurrent()
+		}
+		t.markRevoked(target)
+	}
+	t.changed()
+	t.emit(Wake{})
+}
+
+func (t *transition) markRevoked(target *Token) {
+	if !t.isRevoked(target.ID) {
+		next := append(slices.Clone(t.Revoked), revokedToken{ID: target.ID, End: target.ExpiresAt})
+		t.Revoked = next[max(0, len(next)-maxRevoked):]
+	}
+	if target.revocation != "" {
+		return // already known to be
+	}
+	outcome := Unsupported
+	if t.Account.CanKill(target) {
+		outcome = Unknown // until the upstream has responded
+	}
+	t.replace(target.ID, target.revokedAs(outcome, t.env.Wall))
+}
+
+// replace puts another version of a superseded token in its place, and tells the ledger.
+func (t *transition) replace(id string, token *Token) {
+	keep := time.Duration(0)
+	if t.Account != nil {
+		keep = t.Account.LedgerRetention
+	}
+	if n := slices.IndexFunc(t.Superseded, func(s *Token) bool { return s.ID == id }); n >= 0 {
+		t.Superseded = slices.Clone(t.Superseded)
+		t.Superseded[n] = token
+	}
+	t.tell(token, keep)
+}
+
+// apply takes note of the upstream's response to a revocation.
+func (e KillEnded) apply(t *transition) {
+	now := t.Find(e.Token.ID)
+	if now == nil { // it has expired meanwhile, or its config was deleted: the ledger is told all the same
+		t.tell(e.Token.revokedAs(Unknown, t.env.Wall).revokedAs(e.Outcome, t.env.Wall), e.Keep)
+	} else {
+		t.replace(now.ID, now.revokedAs(e.Outcome, t.env.Wall))
+	}
+	t.changed()
+	t.emit(Wake{})
+}
+
+// CanKill reports whether the upstream can be asked to kill the token.
+func (a *Account) CanKill(t *Token) bool { return t.refresh != "" && a.Upstream.CanRefresh() }

@@ -1,0 +1,298 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package account
+
+import (
+	"slices"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+// revokedKept is how long the ID of a revoked token outlives its end. An upstream may give its one token again, also when other
+// credentials were used meanwhile, or the config was deleted and written anew. It is dropped when another token has come after
+// that.
+const revokedKept = 30 * 24 * time.Hour
+
+// isOver reports whether no upstream is thought to give the token again.
+func (r revokedToken) isOver(now time.Time) bool { return now.Sub(r.End) > revokedKept }
+
+// apply has the account loaded where it is not in memory.
+func (e Want) apply(t *transition) {
+	switch {
+	case t.Known != known:
+		t.load()
+	case e.AtStart && t.Logins == 0:
+		t.Restored = t.Usable(t.env.Reading)
+	}
+}
+
+// load begins to read the account, unless that is under way.
+func (t *transition) load() {
+	if t.Loading == 0 {
+		t.LoadID++
+		t.Loading = t.LoadID
+		t.emit(LoadAccount{ID: t.LoadID})
+	}
+}
+
+// apply has the settings read again before anything is served. What is in flight goes on: only another generation ends it.
+func (Invalidated) apply(t *transition) {
+	if t.Known == known {
+		t.Known = stale
+	}
+	if t.Loading != 0 { // what it reads may be of before the change
+		t.Loading = 0
+		t.load()
+	}
+	t.emit(Wake{})
+}
+
+// apply takes over what storage has.
+func (e Loaded) apply(t *transition) {
+	if e.ID != t.Loading {
+		return // the account has changed since that load began
+	}
+	t.Loading = 0
+	t.Loads++
+	t.emit(Wake{})
+	t.LoadErr = e.Err
+	if e.Err != nil {
+		return
+	}
+	first := t.Known == unknown
+	if first && e.Record != nil {
+		t.restore(e.Record)
+	}
+	switch {
+	case e.Account != nil:
+	case t.Known == absent: // as before: a verification that would create the config goes on
+		return
+	default:
+		t.settingsGone(e.Record != nil && !e.Record.isOfDeleted())
+		return
+	}
+	if first && e.Record == nil { // nothing that storage would have to be told
+		t.Generation, t.RefreshTarget = e.Account.Generation, refreshTarget(&e.Account.Upstream)
+	}
+	t.adopt(e.Account)
+	if first && e.Record != nil && e.Record.Outbox == nil {
+		for _, token := range t.out(t.env.Reading) {
+			t.tell(token, e.Account.LedgerRetention)
+		}
+		t.changedLazily()
+	}
+	if first && e.Record != nil && e.Record.Attempt != nil {
+		t.unfinished(e.Record.Attempt)
+	}
+	t.tellLedger()
+}
+
+// unfinished counts a login that was cut off when the last process ended as one failure.
+func (t *transition) unfinished(a *StoredAttempt) {
+	// A forced login may be cut off during a hold, which goes on then.
+	t.Failure = newFailure(errUnfinished, t.Failure, t.env, t.Account, t.Account.life(t.Current)).afterForced(t.Failure, t.env)
+	t.Suspect = t.Current != nil && (t.Suspect || a.Exclusive || t.Account.singleSession())
+	t.changed() // the next start must not count it again
+	t.emit(ReportUnfinished{BeganAt: a.BeganAt})
+}
+
+// apply takes over settings that were just stored, and the token that their verification brought.
+func (e Written) apply(t *transition) {
+	t.Loading = 0
+	verification := t.Work
+	if verification.verifies() {
+		t.Work = nil
+		t.changed()
+	}
+	t.adopt(e.Account)
+	if t.Version == 0 || t.Version > t.Saved {
+		t.changed() // a restart must find the account, and what storage has refused is tried again
+	}
+	if e.Token != nil {
+		t.storeVerified(e, verification)
+	}
+	t.emit(Wake{})
+}
+
+// storeVerified tells storage of the token that a verification brought, before readers get it. One that must not be served is
+// dropped, and the next reader logs in.
+func (t *transition) storeVerified(e Written, verification *Work) {
+	token, err := t.judge(e.Token, nil, e.Account)
+	if err != nil {
+		return
+	}
+	t.cancelWork()
+	t.tell(token, e.Account.LedgerRetention)
+	t.start(ReasonVerification, e.Account)
+	t.changeWork(func(w *Work) {
+		w.Step, w.Token = storing, token
+		if verification.verifies() {
+			w.Began, w.Took = verification.Began, verification.Took
+		}
+	})
+}
+
+// adopt is the one place that decides what new settings mean for token, login, hold and failure: for a write here, a write on
+// another cluster and a load alike.
+func (t *transition) adopt(a *Account) {
+	t.Known, t.Account = known, a
+	if t.Failure != nil && t.Failure.Protocol == "" {
+		restored := *t.Failure
+		restored.Protocol = a.Upstream.Protocol
+		t.Failure = &restored
+	}
+	if a.Generation != t.Generation {
+		t.adoptOther(a)
+	}
+	if clamped := t.Current.clamp(a.Upstream.MaxTokenTTL); clamped != t.Current {
+		t.Current = clamped
+		t.changed()
+	}
+	t.adoptInFlight()
+}
+
+// adoptInFlight has the login in flight judged by the settings in force, which may have other limits than those that it began
+// under.
+func (t *transition) adoptInFlight() {
+	if t.Work == nil || t.Work.verifies() || t.Work.Account == t.Account {
+		return
+	}
+	clamped := t.Work.Token.clamp(t.Account.Upstream.MaxTokenTTL)
+	if clamped != t.Work.Token {
+		t.changed()
+	}
+	t.changeWork(func(w *Work) { w.Account, w.Token = t.Account, clamped })
+}
+
+// adoptOther takes over settings that log in otherwise than before.
+func (t *transition) adoptOther(a *Account) {
+	if !t.Work.verifies() {
+		t.cancelWork()
+	}
+	t.supersedeCurrent()
+	if target := refreshTarget(&a.Upstream); target != t.RefreshTarget {
+		t.RefreshTarget = target
+		t.dropRefreshTokens()
+	}
+	if !t.Failure.concerns(a) {
+		t.Failure = nil
+	}
+	// A verification that failed since counts as a login does.
+	if f := t.failedVerification(a); t.Failure == nil && f.Refused() || f.Left(t.env.Reading) > t.Failure.Left(t.env.Reading) {
+		t.Failure = f
+	}
+	t.Generation = a.Generation
+	t.changed()
+}
+
+// dropRefreshTokens forgets the refresh tokens, which may be sent only to the endpoint that gave them.
+func (t *transition) dropRefreshTokens() {
+	t.Current = t.Current.withoutRefresh()
+	t.Superseded = slices.Clone(t.Superseded)
+	for n, token := range t.Superseded {
+		t.Superseded[n] = token.withoutRefresh()
+	}
+}
+
+// apply drops the account. What storage has of one that could not be loaded is not known, and goes too.
+func (Removed) apply(t *transition) { t.settingsGone(t.Known == unknown) }
+
+// settingsGone drops all that goes with a config that does not exist any more. What the ledger is yet to be told stays, and which
+// tokens were revoked: a config of the same name may be written, and its upstream may repeat them. stored says that storage has a
+// record.
+func (t *transition) settingsGone(stored bool) {
+	t.cancelWork() // may have brought a failure
+	if t.Failure.Refused() && t.Account != nil {
+		// Deleting a config and writing it again is no way around an open circuit breaker.
+		t.remember(t.Account, t.Failure)
+	}
+	stored = stored || t.Known == known || t.Known == stale
+	t.State = State{
+		Known: absent, LoadID: t.LoadID, Revoked: t.Revoked, Verifications: t.Verifications, Outbox: t.Outbox,
+		Version: t.Version, Urgent: t.Urgent, Saving: t.Saving, Saved: t.Saved, Lost: t.Lost,
+		SaveErr: t.SaveErr, Loads: t.Loads, LoadErr: t.LoadErr, Logins: t.Logins, WorkID: t.WorkID,
+	}
+	t.dropRevokedOfDeleted()
+	if stored || t.Version > t.Saved { // the operator tries again what storage has refused
+		t.changed()
+	}
+	t.emit(Wake{})
+}
+
+func (t *transition) dropRevokedOfDeleted() {
+	before := len(t.Revoked)
+	t.Revoked = slices.DeleteFunc(slices.Clone(t.Revoked), func(r revokedToken) bool { return r.isOver(t.env.Wall) })
+	if len(t.Revoked) != before {
+		t.changed()
+	}
+}
+
+// maxVerifications bounds the failed verifications that are remembered of one account.
+const maxVerifications = 8
+
+// remember keeps the failure of a verification, so that the same refused secrets are not sent again and again.
+func (t *transition) remember(a *Account, f *Failure) {
+	login := loginOf(&a.Upstream)
+	next := slices.DeleteFunc(slices.Clone(t.Verifications), func(v failedVerification) bool { return v.Login == login })
+	next = append(next, failedVerification{Login: login, Credentials: credentialsOf(&a.Upstream), Failure: f})
+	t.Verifications = next[max(0, len(next)-maxVerifications):]
+}
+
+// apply begins a login with settings that are not stored yet.
+func (e Verify) apply(t *transition) {
+	if t.Work == nil && (t.Known == known || t.Known == absent) && t.MayLogin(t.env, ReasonVerification, e.Account) == nil {
+		t.start(ReasonVerification, e.Account)
+	}
+}
+
+// verified looks at what a verification brought. A token waits until the settings are stored: see Written.
+func (t *transition) verified(w *Work, e LoginEnded) {
+	token, err := e.Token, e.Err
+	if err == nil && !token.clamp(w.Account.Upstream.MaxTokenTTL).Usable(t.env.Reading) {
+		err = errExpiredOnArrival
+	}
+	if err == nil {
+		token = t.asFirstTold(token).clamp(w.Account.Upstream.MaxTokenTTL)
+		t.changeWork(func(w *Work) { w.Step, w.Token, w.Took = committing, token, e.Took })
+		t.Suspect = t.Suspect || t.endsSession(token)
+		t.emit(Wake{})
+		return
+	}
+	before, isProbe := t.failedVerification(w.Account), t.Failure.Refused() && t.Failure.concerns(w.Account)
+	if isProbe {
+		before = t.Failure
+	}
+	f := newFailure(err, before, t.env, w.Account, w.Account.life(nil))
+	t.remember(w.Account, f)
+	if isProbe && isRefusal(err) {
+		t.Failure = f // the breaker was open: the account's own next attempt would send what was just refused
+	}
+	// A caller that is throttled is, whatever else was changed.
+	if f.Kind == upstream.Throttled && t.Account != nil && f.concerns(t.Account) {
+		t.Failure = newFailure(err, t.Failure, t.env, t.Account, t.Account.life(t.Current)).afterForced(t.Failure, t.env)
+	}
+	t.Suspect = t.Suspect || t.killedBy(err)
+	t.Work = nil
+	t.emit(Report{Reason: ReasonVerification, Failure: f, Took: e.Took, Err: err})
+	t.endVerification(w, &LoginError{Failure: *f, err: err})
+}
+
+// endVerification ends one that leads to nothing: the account stays as it was.
+func (t *transition) endVerification(w *Work, err error) {
+	t.VerifyWork, t.VerifyErr = w.ID, err
+	t.changed()
+	t.emit(Wake{})
+}
+
+// apply ends a verification whose settings were not stored. The login has been made all the same.
+func (e Abandon) apply(t *transition) {
+	if t.Work == nil || t.Work.ID != e.Work {
+		return
+	}
+	t.Work = nil
+	t.Suspect = t.Suspect || t.endsSession(nil)
+	t.changed()
+	t.emit(Wake{})
+}

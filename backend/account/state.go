@@ -1,0 +1,350 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package account is one upstream account and its shared token as a state machine: it decides when to log in, whom to serve with
+// what, and what to remember.
+//
+// All that is known of an account is its State. State.Apply is pure, and nothing else changes a State: it takes the account from
+// one State to the next when an Event happens, and says in Effects what is to be done. Doing that is for package issuer.
+package account
+
+import (
+	"slices"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/turns"
+)
+
+// maxSuperseded and maxRefreshBytes bound the tokens that are remembered after they were replaced, and their refresh tokens, so
+// that one storage entry of Vault can hold them (1 MiB). Those that end first are dropped first.
+const (
+	maxSuperseded   = 1024
+	maxRefreshBytes = 256 << 10
+	// maxOutbox bounds what the ledger has not been told, likewise: a ledger whose damage lasts must not end the logins.
+	maxOutbox = 1280
+)
+
+// Env is what an event finds outside the account: the pure core asks for nothing else.
+type Env struct {
+	Reading
+
+	// Active says that this node may log in and write to storage.
+	Active bool
+	// LastRead is when the account was last read, by the wall clock; zero for never.
+	LastRead time.Time
+	// Chance in [0, 1) spreads backoffs.
+	Chance float64
+}
+
+// knowledge is what is known of an account's settings.
+type knowledge int
+
+const (
+	// unknown: storage was not read yet.
+	unknown knowledge = iota
+	// absent: there is no config of that name.
+	absent
+	// stale: another node may have written the config. Nothing is served until it was read again.
+	stale
+	// known: Account is what storage has.
+	known
+)
+
+// step is where the work in flight has got to.
+type step int
+
+const (
+	// noting: storage is being told that a login begins.
+	noting step = iota + 1
+	// loggingIn: the upstream was asked.
+	loggingIn
+	// storing: storage is being told what the login brought.
+	storing
+	// committing: a verification has succeeded, and its settings are being stored by the caller.
+	committing
+)
+
+// Work is the one login in flight, a verification included. It is immutable.
+type Work struct {
+	// ID tells a login that was cancelled from the one that came after it.
+	ID     uint64
+	Reason Reason
+	Step   step
+	// Account has the settings it logs in with: of a verification, those that are not stored yet.
+	Account *Account
+	// Began is when it began.
+	Began Reading
+	// Version is that of the record that the step waits for.
+	Version uint64
+	// Token is what the login brought; else Err and Failure are what it ended with. Took is how long the upstream needed.
+	Token   *Token
+	Err     error
+	Failure *Failure
+	Took    time.Duration
+}
+
+// verifies reports whether the work is a verification, which is about other settings than those in force. Once these are stored
+// it is a login as any other.
+func (w *Work) verifies() bool {
+	return w != nil && w.Reason == ReasonVerification && w.Step != storing
+}
+
+// revokedToken is a token ID that is never served again.
+type revokedToken struct {
+	ID string
+	// End is the token's last known end.
+	End time.Time
+}
+
+// failedVerification is the remembered result of a verification.
+type failedVerification struct {
+	Login       string
+	Credentials string
+	Failure     *Failure
+}
+
+// refusalKept is how long a refused verification is remembered after its hold: the next refusal of the same is one of a series.
+const refusalKept = 24 * time.Hour
+
+// isOver reports whether the verification says nothing about the next one.
+func (v failedVerification) isOver(now Reading) bool {
+	kept := v.Failure.Refused() && now.Wall.Sub(v.Failure.NextAttempt).Abs() < refusalKept
+	return !kept && !v.Failure.Holds(now)
+}
+
+// OutboxEntry is what the ledger has not been told yet.
+type OutboxEntry struct {
+	Token *Token // without secrets
+	// Keep is how long the ledger is to remember the token after it has expired.
+	Keep time.Duration
+}
+
+// State is all that is known of one account, in memory and in storage. It is a value: Apply returns a new one, and what its
+// pointers and slices refer to never changes.
+type State struct {
+	// Settings.
+	Known   knowledge
+	Account *Account // nil where Known is unknown or absent
+	// Generation and RefreshTarget are those of the tokens: see Record.
+	Generation    string
+	RefreshTarget string
+	// Loading is the load in flight whose result counts; 0 for none. LoadID is the last that was used.
+	Loading, LoadID uint64
+
+	// Tokens.
+	Current *Token
+	// Suspect says that a lost login may have killed the current token, of a single-session account.
+	Suspect bool
+	// Restored says that the current token was found alive in storage at start, which counts as a read.
+	Restored   bool
+	Superseded []*Token
+	Revoked    []revokedToken
+
+	// Failure is the last login's, and its hold: see MayLogin.
+	Failure *Failure
+	// Verifications are those that failed, the latest last.
+	Verifications []failedVerification
+	// ForcedAt and RejectedAt are when such a login was last made; RevokedAt is when the account was revoked, until the next login.
+	ForcedAt, RejectedAt, RevokedAt time.Time
+
+	Work *Work
+
+	// Outbox is what the ledger has not been told, the oldest first.
+	Outbox []OutboxEntry
+
+	// Version counts the changes that storage must be told of, and Urgent is the last that cannot wait for the next sweep. Saving is
+	// the version being written (0 for none), Saved the last that was written, and Lost the last that storage refused.
+	Version, Urgent, Saving, Saved, Lost uint64
+	// Corrected is the version with the current token's times as they were last corrected. The next process must not find the old
+	// ones.
+	Corrected uint64
+
+	// Loads and Logins count what has ended, with LoadErr and LoginErr as the last result: so a caller that waited knows whether the
+	// result is news.
+	Loads, Logins     int
+	LoadErr, LoginErr error
+	// SaveErr is what storage said to the last write.
+	SaveErr error
+	// VerifyErr is what the verification of that work ended with.
+	VerifyErr  error
+	VerifyWork uint64
+	// WorkID is the last that was used.
+	WorkID uint64
+	// GivenUp is when the login began that was given up last; nil for none.
+	GivenUp *Reading
+}
+
+// IsKnown reports whether the settings are in memory and may be used.
+func (s *State) IsKnown() bool { return s.Known == known }
+
+// IsAbsent reports whether there is no config of that name.
+func (s *State) IsAbsent() bool { return s.Known == absent }
+
+// Owes reports whether storage or the ledger are to be told of something.
+func (s *State) Owes() bool { return s.Urgent > s.Saved || len(s.Outbox) > 0 }
+
+// Verified is the token that the verification of that work has brought, once it waits for its settings to be stored.
+func (s *State) Verified(work uint64) (token *Token, ok bool) {
+	if s.Work == nil || s.Work.ID != work || s.Work.Step != committing {
+		return nil, false
+	}
+	return s.Work.Token, true
+}
+
+// GivenUpLeft is how long no login is made since one was given up.
+func (s *State) GivenUpLeft(now Reading) time.Duration {
+	if s.GivenUp == nil {
+		return 0
+	}
+	return max(0, givenUpEvery-(now.Elapsed-s.GivenUp.Elapsed))
+}
+
+// Usable reports whether the current token may be served. Whether the settings allow that is for CanServe.
+func (s *State) Usable(now Reading) bool { return !s.Suspect && s.Current.Usable(now) }
+
+// CanServe reports whether readers get the current token.
+func (s *State) CanServe(now Reading) bool {
+	return s.Known == known && !s.Account.Paused && s.Usable(now)
+}
+
+// isRevoked reports whether the token of that ID must not be served.
+func (s *State) isRevoked(id string) bool {
+	return slices.ContainsFunc(s.Revoked, func(r revokedToken) bool { return r.ID == id })
+}
+
+// Find is the token of that ID, if it is remembered.
+func (s *State) Find(id string) *Token {
+	if s.Current != nil && s.Current.ID == id {
+		return s.Current
+	}
+	if n := slices.IndexFunc(s.Superseded, func(t *Token) bool { return t.ID == id }); n >= 0 {
+		return s.Superseded[n]
+	}
+	return nil
+}
+
+// out are the unexpired tokens, the current one last.
+func (s *State) out(now Reading) []*Token {
+	var out []*Token
+	for _, t := range s.Superseded {
+		if t.Remaining(now) > 0 {
+			out = append(out, t)
+		}
+	}
+	if s.Current != nil && s.Current.Remaining(now) > 0 {
+		out = append(out, s.Current)
+	}
+	return out
+}
+
+// Secrets are the tokens that no message may hold: an upstream may name one in its response to a later login.
+func (s *State) Secrets() []string {
+	var all []string
+	for _, t := range append(slices.Clone(s.Superseded), s.Current) {
+		if t == nil {
+			continue
+		}
+		for _, secret := range []string{t.Access, t.refresh} {
+			if secret != "" {
+				all = append(all, secret)
+			}
+		}
+	}
+	return all
+}
+
+// ReadSince reports whether the account was read since the given time.
+func ReadSince(env Env, t time.Time) bool {
+	return !env.LastRead.IsZero() && !env.LastRead.Before(t)
+}
+
+// InUse reports whether the account is rotated ahead of time: its token was read since it was issued, or found alive in storage
+// at start; or, where there is no token since logins fail, it was read since the last attempt.
+func (s *State) InUse(env Env) bool {
+	if s.Failure != nil && !s.Usable(env.Reading) {
+		return ReadSince(env, s.Failure.At)
+	}
+	return s.Current != nil && (s.Restored || ReadSince(env, s.Current.IssuedAt))
+}
+
+// RotationPlan is when the current token is to be replaced, if there is one, or the failed login tried again; ok is false where
+// nothing is planned. Whether the account is in use is asked when that time has come.
+func (s *State) RotationPlan(now Reading) (p turns.Plan, ok bool) {
+	if s.Known != known || s.Account.Paused || s.Work != nil {
+		return turns.Plan{}, false
+	}
+	switch {
+	case s.Current != nil && !s.Suspect:
+		p.At = now.Wall.Add(s.Current.Remaining(now) - s.rotateLeft())
+	case s.Failure == nil:
+		return turns.Plan{}, false
+	}
+	p.Since = p.At
+	if s.Failure != nil {
+		p.Since = later(p.Since, s.Failure.At)
+	}
+	if left := max(s.Failure.Left(now), s.GivenUpLeft(now)); left > 0 {
+		p.At = later(p.At, now.Wall.Add(left))
+	}
+	return p, true
+}
+
+// rotateLeft is the life at which the current token is to be replaced.
+func (s *State) rotateLeft() time.Duration {
+	return s.Current.ExpiresAt.Sub(s.Account.RotatesAt(s.Current))
+}
+
+// isDue reports whether the current token is to be replaced.
+func (s *State) isDue(now Reading) bool { return s.Current.Remaining(now) <= s.rotateLeft() }
+
+// IsIdle reports whether nothing is lost if the account is evicted from memory: storage and ledger know all, nothing is in
+// flight, there is no usable token, no hold that a list of the accounts should show, and no revocation that the upstream is yet
+// to be told of.
+func (s *State) IsIdle(now Reading) bool {
+	settled := s.Loading == 0 && s.Work == nil && s.Saving == 0 && s.Version == s.Saved && len(s.Outbox) == 0
+	if !settled || slices.ContainsFunc(s.Verifications, func(v failedVerification) bool { return !v.isOver(now) }) {
+		return false
+	}
+	if s.Known != known {
+		return s.Known != stale
+	}
+	return len(s.ToKill(now)) == 0 && !s.Usable(now) && !s.Account.Paused && !s.Failure.Refused() && !s.Failure.Holds(now)
+}
+
+// ToKill are the revoked tokens that the upstream is to be asked to kill, and has not responded about.
+func (s *State) ToKill(now Reading) []*Token {
+	return slices.DeleteFunc(s.out(now), func(t *Token) bool { return t.revocation != Unknown || !s.Account.CanKill(t) })
+}
+
+// Outcome is what is known of the revocation of the token of that ID. One that has gone from memory meanwhile is in the outbox.
+func (s *State) Outcome(id string) Outcome {
+	if t := s.Find(id); t != nil {
+		return t.revocation
+	}
+	for _, o := range slices.Backward(s.Outbox) {
+		if o.Token.ID == id {
+			return o.Token.revocation
+		}
+	}
+	return Unknown
+}
+
+// latest is the token that was issued last: a change of the settings supersedes the token that is out.
+func (s *State) latest() *Token {
+	if n := len(s.Superseded); s.Current == nil && n > 0 {
+		return s.Superseded[n-1]
+	}
+	return s.Current
+}
+
+// Previous is the token that the current one took over from, if it is still good upstream.
+func (s *State) Previous(now Reading) *Token {
+	if s.Current == nil || s.Current.replaced == "" || s.isRevoked(s.Current.replaced) {
+		return nil
+	}
+	old := s.Find(s.Current.replaced)
+	if old == nil || old.Remaining(now) <= 0 {
+		return nil
+	}
+	return old
+}

@@ -1,0 +1,217 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package account
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+const (
+	// Margin is the part of a token's life that no lease may use: what a reader's last call needs to arrive upstream.
+	Margin = 5 * time.Second
+	// repeatMargin is how long after the end of a token which the upstream repeats the next login is made. That end is counted from
+	// before the request was sent, and times are told in whole seconds: a login at that very moment could bring the same token once
+	// more, with a life that it has not.
+	repeatMargin = 2 * time.Second
+	// clockTolerance is how far the clocks of two nodes may be apart before a stored token is suspect.
+	clockTolerance = time.Minute
+	// minLife is the least life with which a token is served: the margin and a lease of one second.
+	minLife = Margin + time.Second
+)
+
+// Reason says why a token was asked for.
+type Reason string
+
+// The reasons of a login.
+const (
+	ReasonFirstRead    Reason = "first_read"
+	ReasonRotation     Reason = "rotation"
+	ReasonForced       Reason = "forced"
+	ReasonRejected     Reason = "rejected"
+	ReasonVerification Reason = "verification"
+	ReasonAfterRevoke  Reason = "after_revoke"
+)
+
+// Rotates reports whether a login for that reason replaces a token that was in use.
+func (r Reason) Rotates() bool {
+	return r == ReasonRotation || r == ReasonForced || r == ReasonRejected
+}
+
+// Outcome is the upstream's response to a revocation.
+type Outcome string
+
+// The outcomes of a revocation.
+const (
+	// Killed: the upstream has exchanged the refresh token, which kills the pair.
+	Killed Outcome = "killed"
+	// Refused: the upstream would not take the refresh token. The pair may have been dead before.
+	Refused Outcome = "refused"
+	// Unknown: the upstream could not be asked, or has not responded yet.
+	Unknown Outcome = "unknown"
+	// Unsupported: the protocol has no way to kill a token before its time.
+	Unsupported Outcome = "unsupported"
+)
+
+// Token is one upstream token. It is immutable.
+type Token struct {
+	// ID names the token without showing it: the first 16 hex digits of its SHA-256.
+	ID string
+	// Access is the secret itself.
+	Access string
+	// Generation is that of the account when the login began.
+	Generation string
+	// IssuedAt and ExpiresAt are wall clock times, UTC. Life counts from the moment before the request was sent.
+	IssuedAt, ExpiresAt time.Time
+	Reason              Reason
+
+	// revocation is set once the token was revoked.
+	revocation Outcome
+	// revokedAt is when that was or, where the token was killed upstream later, when that was.
+	revokedAt        time.Time
+	refresh          string
+	refreshExpiresAt time.Time
+	// replaced is the ID of the token that this one took over from; "" where there was none.
+	replaced string
+	// repeated says that a later login has brought this token again: until its end there is no other.
+	repeated bool
+	// lifeAssumed says that the response told no lifetime, so that default_token_ttl stands for it.
+	lifeAssumed bool
+	// elapsed is Reading.Elapsed at IssuedAt, as if this process had been running then.
+	elapsed time.Duration
+	// skew is the upstream's clock minus ours when the token came, where the response had a Date.
+	skew      time.Duration
+	skewKnown bool
+}
+
+// TokenID names a token without showing it.
+func TokenID(access string) string {
+	sum := sha256.Sum256([]byte(access))
+	return hex.EncodeToString(sum[:8])
+}
+
+// String keeps a token in a format string from showing itself.
+func (t *Token) String() string { return "token " + t.ID }
+
+// GoString does the same for %#v.
+func (t *Token) GoString() string { return t.String() }
+
+// Life is how long the token lives in all.
+func (t *Token) Life() time.Duration { return t.ExpiresAt.Sub(t.IssuedAt) }
+
+// Remaining is the life that is left, by whichever clock gives less: a wall clock that was set back lengthens no life, and a
+// suspended machine wakes up to expired tokens.
+func (t *Token) Remaining(now Reading) time.Duration {
+	return min(t.ExpiresAt.Sub(now.Wall), t.Life()-(now.Elapsed-t.elapsed))
+}
+
+// Revocation is the upstream's response to the token's revocation, and when that was; "" for a token that was not revoked.
+func (t *Token) Revocation() (Outcome, time.Time) { return t.revocation, t.revokedAt }
+
+// Refresh is the refresh token; "" where there is none.
+func (t *Token) Refresh() string { return t.refresh }
+
+// Skew is the upstream's clock minus ours when the token came; known is false where the response had no Date.
+func (t *Token) Skew() (skew time.Duration, known bool) { return t.skew, t.skewKnown }
+
+// withoutSecrets is what may be remembered of a token that is not served any more.
+func (t *Token) withoutSecrets() *Token {
+	bare := *t
+	bare.Access, bare.refresh, bare.refreshExpiresAt = "", "", time.Time{}
+	return &bare
+}
+
+// withoutRefresh is the token without its refresh token.
+func (t *Token) withoutRefresh() *Token {
+	if t == nil || t.refresh == "" {
+		return t
+	}
+	bare := *t
+	bare.refresh, bare.refreshExpiresAt = "", time.Time{}
+	return &bare
+}
+
+// anchored is a token that was read from storage, on the clocks of this process.
+func (t *Token) anchored(now Reading) *Token {
+	t.elapsed = now.Elapsed - t.Life() + min(t.Life(), t.ExpiresAt.Sub(now.Wall))
+	return t
+}
+
+// isFromFuture reports whether the token was issued well after now, by a clock that has been set back since: how much of its life
+// is left is not known.
+func (t *Token) isFromFuture(now Reading) bool {
+	return now.Wall.Before(t.IssuedAt.Add(-clockTolerance))
+}
+
+// corrected is the token on a wall clock that was set back since it was issued, and whether that was so: what is stored must not
+// give the next process a longer life. A difference below the margin of every lease does no harm.
+func (t *Token) corrected(now Reading) (*Token, bool) {
+	if t == nil {
+		return nil, false
+	}
+	left := t.Life() - (now.Elapsed - t.elapsed)
+	if t.ExpiresAt.Sub(now.Wall)-left <= Margin {
+		return t, false
+	}
+	shifted := *t
+	shifted.ExpiresAt = now.Wall.Add(left)
+	shifted.IssuedAt = shifted.ExpiresAt.Add(-t.Life())
+	return &shifted, true
+}
+
+// Usable reports whether the token may still be served.
+func (t *Token) Usable(now Reading) bool { return t != nil && t.Remaining(now) >= minLife }
+
+// clamp gives a token no more life than limit; 0 is no limit.
+func (t *Token) clamp(limit time.Duration) *Token {
+	if t == nil || limit <= 0 || t.Life() <= limit {
+		return t
+	}
+	shorter := *t
+	shorter.ExpiresAt = t.IssuedAt.Add(limit)
+	return &shorter
+}
+
+// revokedAs is the token with the outcome of its revocation. It stays killed: of two callers who revoke it at a time, the
+// upstream refuses the second.
+func (t *Token) revokedAs(o Outcome, at time.Time) *Token {
+	if t.revocation == Killed {
+		return t
+	}
+	revoked := *t
+	if t.revocation == "" || o == Killed {
+		revoked.revokedAt = at
+	}
+	revoked.revocation = o
+	if o == Killed {
+		revoked.refresh, revoked.refreshExpiresAt = "", time.Time{}
+	}
+	return &revoked
+}
+
+// NewToken makes a token of the grant that a login which began at the given reading has brought.
+func NewToken(grant *upstream.Token, began Reading, generation string, reason Reason) *Token {
+	// Upstream's times come from the same wall clock, read a moment later; counting from before the request is the safer side.
+	life := grant.ExpiresAt.Sub(grant.IssuedAt)
+	t := &Token{
+		ID:          TokenID(grant.AccessToken),
+		Access:      grant.AccessToken,
+		Generation:  generation,
+		IssuedAt:    began.Wall,
+		ExpiresAt:   began.Wall.Add(life),
+		Reason:      reason,
+		refresh:     grant.RefreshToken,
+		lifeAssumed: grant.LifeAssumed,
+		elapsed:     began.Elapsed,
+		skew:        grant.ClockSkew,
+		skewKnown:   grant.SkewKnown,
+	}
+	if !grant.RefreshExpiresAt.IsZero() {
+		t.refreshExpiresAt = began.Wall.Add(grant.RefreshExpiresAt.Sub(grant.IssuedAt))
+	}
+	return t
+}

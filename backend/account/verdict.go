@@ -1,0 +1,140 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package account
+
+import (
+	"errors"
+	"time"
+)
+
+const (
+	// rotationWait is how long a reader who could be given the old token waits for a rotation, from when it began.
+	rotationWait = 2 * time.Second
+	// ReadWait is how long a reader waits at most: sealing and step-down wait for the requests that are open. It is a little more
+	// than the default request_timeout, so that the reader who caused a login that times out is told so.
+	ReadWait = 15*time.Second + 50*time.Millisecond
+)
+
+// Reader is one read that is not warm.
+type Reader struct {
+	// Rejected is the ID of a token that an API has refused; "" for none.
+	Rejected string
+	Arrived  Reading
+	// Loads and Logins are those that had ended when the reader came.
+	Loads, Logins int
+}
+
+// Verdict is what a reader is to do now: take the token, take the error, or wait.
+type Verdict struct {
+	Err  error
+	Wait bool
+	// Bound is how long to wait at most.
+	Bound time.Duration
+}
+
+// WantsRotation reports whether a reader has come before the scheduler.
+func (s *State) WantsRotation(env Env) bool {
+	return s.CanServe(env.Reading) && s.Work == nil && s.MayLogin(env, ReasonRotation, s.Account) == nil
+}
+
+// ReadNeeds reports whether something is to be begun, or corrected, for the reader.
+func (s *State) ReadNeeds(env Env, r *Reader) bool {
+	switch {
+	case s.Known != known:
+		isAnswered := s.Loads > r.Loads && (s.LoadErr != nil || s.Known == absent)
+		return s.Loading == 0 && !isAnswered
+	case s.Work != nil:
+		return false
+	}
+	if reason := s.readReason(env.Reading, r.Rejected); reason != "" && s.MayLogin(env, reason, s.Account) == nil {
+		return true
+	}
+	if _, wrong := s.Current.corrected(env.Reading); wrong {
+		return true
+	}
+	return s.WantsRotation(env)
+}
+
+// Verdict says what a reader is to do now. It is judged anew whenever something has changed.
+func (s *State) Verdict(env Env, r *Reader) Verdict {
+	left := ReadWait - (env.Elapsed - r.Arrived.Elapsed)
+	wait := func(bound time.Duration) Verdict {
+		if left <= 0 {
+			return Verdict{Err: s.StillWaiting(env.Reading)}
+		}
+		return Verdict{Wait: true, Bound: min(bound, left)}
+	}
+	switch {
+	case s.Known == known:
+	case s.Loads > r.Loads && s.LoadErr != nil:
+		return Verdict{Err: s.LoadErr}
+	case s.Loads > r.Loads && s.Known == absent:
+		return Verdict{Err: ErrNoAccount}
+	default:
+		return wait(ReadWait)
+	}
+	if s.Account.Paused {
+		return Verdict{Err: &PausedError{Reason: s.Account.PauseReason}}
+	}
+	if s.Usable(env.Reading) {
+		if bound := s.rotationBound(env, r); bound > 0 && left > 0 {
+			return wait(bound)
+		}
+		return Verdict{}
+	}
+	if s.Logins > r.Logins && s.LoginErr != nil {
+		return Verdict{Err: s.LoginErr}
+	}
+	if s.Work != nil {
+		return wait(ReadWait)
+	}
+	switch err := s.MayLogin(env, s.readReason(env.Reading, ""), s.Account); {
+	case errors.Is(err, errLeasesRunning):
+		return wait(s.Current.Remaining(env.Reading) - Margin)
+	case errors.Is(err, ErrGivenUp):
+		return wait(s.GivenUpLeft(env.Reading))
+	case err != nil:
+		return Verdict{Err: err}
+	default:
+		return wait(ReadWait) // what the reader needs has only just become possible
+	}
+}
+
+// StillWaiting is the error of a caller whose wait is over, by what has taken longest.
+func (s *State) StillWaiting(now Reading) error {
+	switch w := s.Work; {
+	case s.Known != known:
+		return ErrStorageSlow
+	case w == nil && s.Saving == 0, w != nil && w.Step == loggingIn:
+		return ErrStillWaiting
+	case w == nil:
+		return ErrStorageSlow
+	case w.Failure != nil: // it is only being stored
+		return &LoginError{Failure: *w.Failure, err: w.Err}
+	case now.Elapsed-w.Began.Elapsed > 2*w.Took: // storage has taken more than half of the time
+		return ErrStorageSlow
+	default:
+		return ErrStillWaiting
+	}
+}
+
+// rotationBound is how long a reader waits for the login in flight, or for storage to take a corrected token, although there is a
+// token; 0 for not at all.
+func (s *State) rotationBound(env Env, r *Reader) time.Duration {
+	if s.Corrected > s.Saved && s.Corrected > s.Lost {
+		return rotationWait - (env.Elapsed - r.Arrived.Elapsed)
+	}
+	if s.Work == nil {
+		return 0
+	}
+	isRejected := r.Rejected != "" && r.Rejected == s.Current.ID
+	switch {
+	case isRejected && s.Work.Reason == ReasonRejected:
+		return ReadWait - (env.Elapsed - r.Arrived.Elapsed)
+	case isRejected || s.isDue(env.Reading):
+		return rotationWait - (env.Elapsed - s.Work.Began.Elapsed)
+	default:
+		return 0
+	}
+}

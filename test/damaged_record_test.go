@@ -1,0 +1,64 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// TestConfigDelete_DamagedRecord: what is stored of an account's tokens cannot be read, and so it cannot be used. Deleting the
+// config and writing it again is a way out.
+func TestConfigDelete_DamagedRecord(t *testing.T) {
+	t.Parallel()
+	for name, record := range map[string]string{
+		"damaged":                    "{\"schema\":1,",
+		"written by a later version": "{\"schema\":99}",
+	} {
+		timed(t, name, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.token("app")
+			s.Stop()
+			s.put("token/gst", record)
+			s.Start()
+			advance(time.Second)
+			s.failed("app")
+			if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
+				t.Errorf("the config cannot be deleted: %v", err)
+			}
+			if r := s.refusal(logical.ReadOperation, "token/app", nil); r.status != http.StatusBadRequest {
+				t.Errorf("a read of a deleted config is answered %d: %s", r.status, r.message)
+			}
+			if _, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", jwtConfig()); err != nil {
+				t.Errorf("the config cannot be written again: %v", err)
+			}
+			if _, err := s.ask(t.Context(), "app", nil); err != nil {
+				t.Errorf("a read of the new config: %v", err)
+			}
+		})
+	}
+}
+
+// TestLookup_DamagedRecord: what is stored of an account's tokens cannot be read. The ledger can, and says whose a token is.
+func TestLookup_DamagedRecord(t *testing.T) {
+	t.Parallel()
+	timed(t, "damaged", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		a := s.token("app")
+		advance(time.Second)
+		s.Stop()
+		s.put("token/gst", "{\"schema\":1,")
+		s.Start()
+		advance(time.Second)
+		if _, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id}); err != nil {
+			t.Errorf("lookup: %v", err)
+		}
+		if _, err := s.do(t.Context(), logical.ReadOperation, "ledger/gst", nil); err != nil {
+			t.Errorf("ledger/gst: %v", err)
+		}
+	})
+}

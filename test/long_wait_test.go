@@ -1,0 +1,97 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// TestRead_StorageHangsWithRoleOrConfig: a reader waits at most 15 s, whatever storage does not give.
+func TestRead_StorageHangsWithRoleOrConfig(t *testing.T) {
+	t.Parallel()
+	for _, prefix := range []string{"role/", "config/", "token/"} {
+		timed(t, prefix, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.Reload()
+			s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
+				if kind == mounttest.Get && strings.HasPrefix(key, prefix) {
+					return mounttest.Fault{Wait: 80 * time.Second}
+				}
+				return mounttest.Fault{}
+			})
+			began := time.Now()
+			_, err := s.ask(t.Context(), "app", nil)
+			if waited := time.Since(began); waited > 16*time.Second {
+				t.Errorf("a reader has waited %s (%v)", waited, err)
+			}
+			s.Storage.Heal()
+			advance(2 * time.Minute)
+		})
+	}
+}
+
+// TestUpstreamHangs_NoRequestIsOpenForLong: sealing and step-down wait for the requests that are open. None waits for longer than
+// revoke/ does for a login that it did not begin; a verification ends with its own request_timeout.
+func TestUpstreamHangs_NoRequestIsOpenForLong(t *testing.T) {
+	t.Parallel()
+	branch := map[string]any{"headers": map[string]any{"X-Branch": "7"}}
+	for path, data := range map[string]map[string]any{"rotate/gst": nil, "revoke/gst": nil, "config/gst": branch} {
+		timed(t, path, func(t *testing.T) {
+			s := gstMount(t, time.Hour, "request_timeout", "60s")
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
+			reader := s.async("token/app") // its login is in flight
+			advance(time.Second)
+			began := time.Now()
+			_, err := s.do(t.Context(), logical.UpdateOperation, path, data)
+			if waited := time.Since(began); waited > 30*time.Second {
+				t.Errorf("%s has held up sealing and step-down for %s (%v)", path, waited, err)
+			}
+			s.wait(reader)
+			advance(2 * time.Minute)
+		})
+	}
+}
+
+// TestStorageHangs_NoRequestIsOpenForLong: the same while storage takes the record of an account and does not respond.
+func TestStorageHangs_NoRequestIsOpenForLong(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		op   logical.Operation
+		path string
+		data map[string]any
+	}{
+		{logical.UpdateOperation, "rotate/gst", nil},
+		{logical.UpdateOperation, "revoke/gst", nil},
+		{logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false}},
+		{logical.DeleteOperation, "config/gst", nil},
+	} {
+		timed(t, string(c.op)+" "+c.path, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.token("app")
+			s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
+				if kind != mounttest.Get && strings.HasPrefix(key, "token/") {
+					return mounttest.Fault{Wait: 5 * time.Minute}
+				}
+				return mounttest.Fault{}
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second) // as Vault does
+			defer cancel()
+			began := time.Now()
+			_, _, err := s.Do(ctx, c.op, c.path, c.data)
+			if waited := time.Since(began); waited > 30*time.Second {
+				t.Errorf("%s has held up sealing and step-down for %s (%v)", c.path, waited, err)
+			}
+			s.Storage.Heal()
+			advance(10 * time.Minute)
+		})
+	}
+}

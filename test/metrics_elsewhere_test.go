@@ -1,0 +1,97 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// TestMetrics_WriteElsewhereHidesNoBreaker: another cluster writes a field that has nothing to do with the login. Until the
+// settings are read again, metrics say of the account what is known of it.
+func TestMetrics_WriteElsewhereHidesNoBreaker(t *testing.T) {
+	t.Parallel()
+	timed(t, "breaker", func(t *testing.T) {
+		s := newClusters(t, time.Hour)
+		s.changePassword()
+		s.failed("app")
+		check := func(when string) {
+			t.Helper()
+			now := s.scrape()
+			if now.samples[`breaker_open{config="gst"}`] != 1 || now.samples[`accounts{state="rejected"}`] != 1 {
+				t.Errorf("%s: breaker_open is %v, rejected accounts %v, idle ones %v", when, now.samples[`breaker_open{config="gst"}`],
+					now.samples[`accounts{state="rejected"}`], now.samples[`accounts{state="idle"}`])
+			}
+		}
+		check("before")
+		s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
+		check("after a write elsewhere")
+	})
+	timed(t, "token", func(t *testing.T) {
+		s := newClusters(t, time.Hour)
+		s.token("app")
+		if s.scrape().samples[`token_expiry_timestamp_seconds{config="gst"}`] == 0 {
+			t.Fatal("no expiry before")
+		}
+		s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
+		now := s.scrape()
+		if now.samples[`token_expiry_timestamp_seconds{config="gst"}`] == 0 || now.samples[`accounts{state="ready"}`] != 1 {
+			t.Errorf("after a write elsewhere: no expiry, ready accounts %v, idle ones %v", now.samples[`accounts{state="ready"}`],
+				now.samples[`accounts{state="idle"}`])
+		}
+	})
+}
+
+// TestMetrics_LoginThatEndsAfterAWriteElsewhereCounts: a rotation is under way when another cluster writes a field that has nothing
+// to do with the login. It counts as any other.
+func TestMetrics_LoginThatEndsAfterAWriteElsewhereCounts(t *testing.T) {
+	t.Parallel()
+	for result, fault := range map[string]simulator.Fault{
+		"ok":          {Kind: simulator.FaultSlow, Delay: 10 * time.Second},
+		"unavailable": {Kind: simulator.FaultUnavailable, Delay: 10 * time.Second},
+	} {
+		timed(t, result, func(t *testing.T) {
+			s := newClusters(t, time.Hour)
+			s.token("app")
+			advance(39 * time.Minute)
+			before := s.scrape().of("logins_total")[`{config="gst",result="`+result+`"}`]
+			s.Simulator.SetFault(simulator.JWT, fault)
+			s.waitUntil("the rotation", func() bool { return s.logins() == 2 })
+			s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
+			advance(12 * time.Second)
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			if got := s.scrape().of("logins_total")[`{config="gst",result="`+result+`"}`]; got != before+1 {
+				t.Errorf("logins_total says %v, want %v", got, before+1)
+			}
+			if got := count(t, s.status(), "logins"); got != "2" {
+				t.Errorf("status/ counts %s logins, want 2", got)
+			}
+		})
+	}
+}
+
+// TestMetrics_ReadsFailWhileStorageGivesNothing: reads that fail since storage does are counted.
+func TestMetrics_ReadsFailWhileStorageGivesNothing(t *testing.T) {
+	t.Parallel()
+	timed(t, "after a restart", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		s.Reload()
+		s.token("app")
+		s.Storage.Fail(mounttest.Get, "config/", mounttest.ErrStorage())
+		s.Backend().InvalidateKey(t.Context(), "config/gst")
+		for range 3 {
+			s.refused(logical.ReadOperation, "token/app", nil)
+		}
+		if reads := s.scrape().counted("reads_total"); reads["error"] != 3 {
+			t.Errorf("reads_total %v after three reads that failed with the storage's error", reads)
+		}
+		s.Storage.Heal()
+	})
+}

@@ -1,0 +1,96 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// TestStatus_ReadersWaitForALogin: readers wait for the first token, and are told to look at status/. It does not say that
+// nobody has read one.
+func TestStatus_ReadersWaitForALogin(t *testing.T) {
+	t.Parallel()
+	for name, hang := range map[string]func(s *testMount){
+		"the upstream hangs": func(s *testMount) {
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
+		},
+		"storage hangs while the login is noted": func(s *testMount) { s.Storage.SlowPuts(45 * time.Second) },
+		"storage hangs with the token": func(s *testMount) {
+			puts := 0
+			s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
+				if kind == mounttest.Put && strings.HasPrefix(key, "token/") {
+					puts++
+					if puts > 1 {
+						return mounttest.Fault{Wait: 45 * time.Second}
+					}
+				}
+				return mounttest.Fault{}
+			})
+		},
+	} {
+		timed(t, name, func(t *testing.T) {
+			s := gstMount(t, time.Hour, "request_timeout", "60s")
+			hang(s)
+			reader := s.async("token/app")
+			advance(20 * time.Second)
+			if first := s.wait(reader); first.err == nil {
+				t.Fatal("the reader was served: nothing hangs")
+			}
+			status := s.status()
+			if message := fmt.Sprint(status["message"]); strings.Contains(message, "nobody has read one") {
+				t.Errorf("20 s after a read, which waits for a login, status/ says %v: %s", status["state"], message)
+			}
+			s.Storage.Heal()
+			advance(2 * time.Minute)
+		})
+	}
+}
+
+// TestStatus_SecondLoginInFlight: the first login has failed, its hold is over, and the next login is under way. status/ does not
+// say that it takes another read to try again.
+func TestStatus_SecondLoginInFlight(t *testing.T) {
+	t.Parallel()
+	timed(t, "the upstream hangs", func(t *testing.T) {
+		s := gstMount(t, time.Hour, "request_timeout", "60s")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
+		s.failed("app")
+		advance(5 * time.Second)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
+		reader := s.async("token/app")
+		advance(20 * time.Second)
+		s.wait(reader)
+		s.wantLogins(2, "of which the second is in flight")
+		if message := fmt.Sprint(s.status()["message"]); strings.Contains(message, "next attempt with the next read") {
+			t.Errorf("an attempt is under way, and status/ says: %s", message)
+		}
+		advance(2 * time.Minute)
+	})
+}
+
+// TestStatus_TokenInDoubt: a login whose settings were not stored may have killed the token of a single-session account. status/
+// does not say that nobody has read one.
+func TestStatus_TokenInDoubt(t *testing.T) {
+	t.Parallel()
+	timed(t, "after a write that storage refused", func(t *testing.T) {
+		s := singleSessionMount(t, time.Hour)
+		s.token("app")
+		advance(time.Minute)
+		s.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
+		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		s.Storage.Heal()
+		s.wantLogins(2, "one of them the verification")
+		status := s.status()
+		if message := fmt.Sprint(status["message"]); strings.Contains(message, "nobody has read one") {
+			t.Errorf("a minute after a read status/ says %v: %s", status["state"], message)
+		}
+	})
+}
