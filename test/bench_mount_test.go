@@ -95,18 +95,25 @@ func (m *measured) request(op logical.Operation, path string, data map[string]an
 	return &logical.Request{Operation: op, Path: path, Data: data, Storage: m.storage, MountPoint: "mastersindia/"}
 }
 
-// write sends a write as Vault does, after an existence check.
 func (m *measured) write(path string, data map[string]any) {
 	m.b.Helper()
+	if err := m.tryWrite(path, data); err != nil {
+		m.b.Fatalf("write %s: %v", path, err)
+	}
+}
+
+// tryWrite sends a write as Vault does, after an existence check.
+func (m *measured) tryWrite(path string, data map[string]any) error {
 	req := m.request(logical.UpdateOperation, path, data)
 	found, exists, err := m.backend.HandleExistenceCheck(m.b.Context(), req)
 	if err != nil {
-		m.b.Fatal(err)
+		return err
 	}
 	if found && !exists {
 		req.Operation = logical.CreateOperation
 	}
-	m.mustDo(req)
+	_, err = m.do(req)
+	return err
 }
 
 func (m *measured) read(path string) *logical.Response {
@@ -116,14 +123,19 @@ func (m *measured) read(path string) *logical.Response {
 
 func (m *measured) mustDo(req *logical.Request) *logical.Response {
 	m.b.Helper()
-	resp, err := m.backend.HandleRequest(m.b.Context(), req)
-	if err == nil && resp != nil && resp.IsError() {
-		err = resp.Error()
-	}
+	resp, err := m.do(req)
 	if err != nil {
 		m.b.Fatalf("%s %s: %v", req.Operation, req.Path, err)
 	}
 	return resp
+}
+
+func (m *measured) do(req *logical.Request) (*logical.Response, error) {
+	resp, err := m.backend.HandleRequest(m.b.Context(), req)
+	if err == nil && resp != nil && resp.IsError() {
+		err = resp.Error()
+	}
+	return resp, err
 }
 
 // account stores a config, without a login, and two roles for it: leased and unleased.

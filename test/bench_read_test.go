@@ -30,24 +30,26 @@ func BenchmarkWarmRead(b *testing.B) {
 	m.account("gst")
 	m.read("token/gst")
 	for _, mode := range leaseModes() {
-		measureWarmRead(b, m, mode, benchRole(mode))
+		b.Run(mode, func(b *testing.B) { measureWarmRead(b, m, benchRole(mode)) })
 	}
-	m.write("role/gst-metadata", map[string]any{"config": "gst", "metadata": []any{"gstin=29ABCDE1234F2Z5", "mode=Buyer"}})
-	measureWarmRead(b, m, "leased with metadata", "gst-metadata")
+	role := map[string]any{"config": "gst", "metadata": []any{"gstin=29ABCDE1234F2Z5", "mode=Buyer"}}
+	if err := m.tryWrite("role/gst-metadata", role); err != nil { // scripts/benchcmp runs this on versions without it too
+		b.Logf("not measured with metadata: %v", err)
+		return
+	}
+	b.Run("leased with metadata", func(b *testing.B) { measureWarmRead(b, m, "gst-metadata") })
 }
 
-func measureWarmRead(b *testing.B, m *measured, name, role string) {
+func measureWarmRead(b *testing.B, m *measured, role string) {
 	b.Helper()
-	b.Run(name, func(b *testing.B) {
-		req := m.request(logical.ReadOperation, "token/"+role, nil)
+	req := m.request(logical.ReadOperation, "token/"+role, nil)
+	m.mustDo(req)
+	b.ReportAllocs()
+	before := m.counts()
+	for b.Loop() {
 		m.mustDo(req)
-		b.ReportAllocs()
-		before := m.counts()
-		for b.Loop() {
-			m.mustDo(req)
-		}
-		m.reportCounts(b, before)
-	})
+	}
+	m.reportCounts(b, before)
 }
 
 // BenchmarkConstantRead is the floor of a warm read: a path of the SDK, of the same pattern, that responses with the same data
