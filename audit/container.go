@@ -5,73 +5,59 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
+
+	"github.com/segmentio/encoding/json"
 )
 
 // unwrapper takes off what a container runtime puts around the lines of a log, and joins the parts that it cuts long lines into:
 // Docker's {"log":"...\n","stream":"stdout","time":"..."}, and CRI's "<time> stdout F ...", where P instead of F marks a part.
-// Docker cuts at 16 KiB, CRI implementations too. Parts of stdout and of stderr may alternate.
+// Parts of stdout and of stderr may alternate.
 type unwrapper struct {
 	parts map[string][]byte // by stream
 }
 
-// wrapped reports whether a line looks like one of a container runtime.
-func wrapped(line []byte) bool {
-	_, _, _, isCRI := cutCRI(line)
-	return isCRI || isDocker(line)
-}
-
-func isDocker(line []byte) bool { return bytes.HasPrefix(line, []byte(`{"log":"`)) }
-
-// cutCRI splits "<time> <stream> <tag> <content>".
-func cutCRI(line []byte) (stream, tag string, content []byte, ok bool) {
-	const fields = 4
-	parts := bytes.SplitN(line, []byte{' '}, fields)
-	if len(parts) < fields || len(line) == 0 || line[0] < '0' || line[0] > '9' {
-		return "", "", nil, false
+// unwrap returns the line within a line, or nothing where it is not complete yet. What is not wrapped it returns as it is.
+func (u *unwrapper) unwrap(line []byte) []byte {
+	if bytes.HasPrefix(line, []byte(`{"log":"`)) {
+		var docker struct {
+			Log    string `json:"log"`
+			Stream string `json:"stream"`
+		}
+		if json.Unmarshal(line, &docker) != nil {
+			return line // and is counted as damaged
+		}
+		return u.part(docker.Stream, []byte(docker.Log), docker.Log == "" || docker.Log[len(docker.Log)-1] == '\n')
 	}
-	stream, tag = string(parts[1]), string(parts[2])
-	return stream, tag, parts[3], (stream == "stdout" || stream == "stderr") && (tag[:1] == "F" || tag[:1] == "P")
+	if len(line) > 0 && line[0] >= '0' && line[0] <= '9' {
+		const fields = 4
+		cri := bytes.SplitN(line, []byte{' '}, fields)
+		if len(cri) == fields && (string(cri[1]) == "stdout" || string(cri[1]) == "stderr") {
+			return u.part(string(cri[1]), cri[3], !bytes.HasPrefix(cri[2], []byte{'P'}))
+		}
+	}
+	return line
 }
 
-// unwrap appends the lines within text to out. A line that is not wrapped is passed through.
-func (u *unwrapper) unwrap(out, text []byte) []byte {
+func (u *unwrapper) part(stream string, content []byte, whole bool) []byte {
+	if whole && len(u.parts[stream]) == 0 {
+		return content
+	}
 	if u.parts == nil {
 		u.parts = make(map[string][]byte)
 	}
-	for line := range bytes.Lines(text) {
-		line = bytes.TrimRight(line, "\r\n")
-		if isDocker(line) {
-			var entry struct{ Log, Stream string }
-			if json.Unmarshal(line, &entry) != nil {
-				out = append(append(out, line...), '\n') // counted as unreadable
-				continue
-			}
-			content, whole := bytes.CutSuffix([]byte(entry.Log), []byte{'\n'})
-			out = u.part(out, entry.Stream, content, whole)
-		} else if stream, tag, content, isCRI := cutCRI(line); isCRI {
-			out = u.part(out, stream, content, tag[:1] == "F")
-		} else {
-			out = append(append(out, line...), '\n')
-		}
-	}
-	return out
-}
-
-func (u *unwrapper) part(out []byte, stream string, content []byte, whole bool) []byte {
-	joined := append(u.parts[stream], content...)
+	joined := append(u.parts[stream], bytes.TrimRight(content, "\r\n")...)
 	if !whole && len(joined) < maxLine {
 		u.parts[stream] = joined
-		return out
+		return nil
 	}
 	delete(u.parts, stream)
-	return append(append(out, joined...), '\n')
+	return joined
 }
 
 // rest is what a file that ends within a line has left.
-func (u *unwrapper) rest() (out []byte) {
-	for _, part := range u.parts {
-		out = append(append(out, part...), '\n')
+func (u *unwrapper) rest() (left []byte) {
+	for _, stream := range []string{"stdout", "stderr", ""} {
+		left = append(append(left, '\n'), u.parts[stream]...)
 	}
-	return out
+	return left
 }

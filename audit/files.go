@@ -6,155 +6,122 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 )
 
 const (
-	// blockSize is how many bytes are read at a time. A block holds whole lines.
-	blockSize = 256 << 10
-	// maxLine is the longest line that is decoded, in bytes. A longer one counts as unreadable.
+	// maxLine is the longest line that is decoded, in bytes. A longer one counts as damaged.
 	maxLine = 8 << 20
+	// blockSize is how many bytes of lines are decoded at a time.
+	blockSize = 256 << 10
 )
 
-// source is one file that is open for reading.
+// source is one file of the log.
 type source struct {
 	name    string
-	file    *os.File
-	opened  os.FileInfo
-	content *bufio.Reader // unpacked
-	size    int64         // bytes read, unpacked
+	err     error        // why it was not read to its end
+	opened  bool         // there was something to read
+	size    int64        // bytes, unpacked
+	isLog   bool         // it has a line that looks like one of an audit log
+	damaged atomic.Int64 // lines
 }
 
-// openSource opens a file, or standard input for the name "-". What it cannot read is an error that names the file.
-func openSource(name string, stdin io.Reader) (*source, error) {
-	s := &source{name: name}
-	raw := stdin
-	if name != stdinName {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		s.file, raw = file, file
-		s.opened, err = file.Stat()
-		if err == nil && s.opened.IsDir() {
-			err = fmt.Errorf("%s is a directory: name the files in it", name)
-		}
-		if err != nil {
-			return nil, errors.Join(err, file.Close())
-		}
-	}
-	if err := s.unpack(raw); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), s.close())
-	}
-	return s, nil
+// block is a part of a file: whole lines.
+type block struct {
+	from *source
+	text []byte
 }
 
-// unpack finds out by its first bytes whether the content is compressed.
-func (s *source) unpack(raw io.Reader) error {
-	s.content = bufio.NewReaderSize(raw, 64<<10)
-	magic, err := s.content.Peek(4)
-	if err != nil && !errors.Is(err, io.EOF) {
+// read opens the file, and sends the lines of it that may matter to blocks.
+func (s *source) read(ctx context.Context, stdin io.Reader, f filter, blocks chan<- block) error {
+	if s.name == stdinName {
+		return s.unpack(ctx, stdin, f, blocks)
+	}
+	file, err := os.Open(s.name)
+	if err != nil {
 		return err
 	}
-	for beginning, tool := range map[string]string{
-		"\xfd7zX": "xz -d", "\x28\xb5\x2f\xfd": "zstd -d", "BZh": "bzip2 -d", "PK\x03\x04": "unzip",
-	} {
-		if bytes.HasPrefix(magic, []byte(beginning)) {
-			return fmt.Errorf("it is compressed, and not by gzip: unpack it first (%s)", tool)
-		}
+	defer func() { _ = file.Close() }()
+	before, err := file.Stat()
+	if err != nil || before.IsDir() {
+		return cmp.Or(err, fmt.Errorf("%s is a directory: name the files in it", s.name))
 	}
-	if bytes.HasPrefix(magic, []byte{0x1f, 0x8b}) {
-		unzipped, err := gzip.NewReader(s.content)
-		if err != nil {
-			return err
-		}
-		s.content = bufio.NewReaderSize(unzipped, 64<<10)
+	if err := s.unpack(ctx, file, f, blocks); err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	if after, err := file.Stat(); err != nil || after.Size() < before.Size() {
+		return fmt.Errorf("%s was cut off while it was read, by a rotation: read it again together with the file before it", s.name)
 	}
 	return nil
 }
 
-// blocks hands whole lines to take, which owns them. Memory comes from fresh. An error of the file is returned after everything
-// that could be read; unreadable counts lines longer than maxLine.
-func (s *source) blocks(fresh func() []byte, take func([]byte) error) (unreadable int64, err error) {
-	text := fresh()
+func (s *source) unpack(ctx context.Context, raw io.Reader, f filter, blocks chan<- block) error {
+	text := bufio.NewReaderSize(raw, maxLine)
+	if magic, _ := text.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		unzipped, err := gzip.NewReader(text)
+		if err != nil {
+			return err
+		}
+		text = bufio.NewReaderSize(unzipped, maxLine)
+	}
+	s.opened = true
+	return s.lines(ctx, text, f, blocks)
+}
+
+func (s *source) lines(ctx context.Context, text *bufio.Reader, f filter, blocks chan<- block) error {
+	var u unwrapper
+	var picked []byte
 	for {
-		from := len(text)
-		text = append(text, make([]byte, max(blockSize-from, blockSize/4))...)
-		n, failed := fill(s.content, text[from:])
-		s.size += int64(n)
-		text = text[:from+n]
-		last := bytes.LastIndexByte(text, '\n') + 1
-		switch {
-		case failed != nil:
-			if len(text) > 0 {
-				err = take(text)
+		line, err := text.ReadSlice('\n')
+		s.size += int64(len(line))
+		for errors.Is(err, bufio.ErrBufferFull) {
+			s.damaged.Add(1)
+			line = nil
+			_, err = text.ReadSlice('\n')
+		}
+		line = u.unwrap(line)
+		if err != nil {
+			line = append(line, u.rest()...)
+		}
+		s.isLog = s.isLog || mayBeEntry(line)
+		if f.wants(line) {
+			picked = append(append(picked, line...), '\n')
+		} else if isCut(line) {
+			s.damaged.Add(1)
+		}
+		if len(picked) >= blockSize || err != nil {
+			select {
+			case blocks <- block{s, picked}:
+			case <-ctx.Done():
+				return ctx.Err()
 			}
-			if !errors.Is(failed, io.EOF) {
-				err = errors.Join(err, failed)
-			}
-			return unreadable, err
-		case last > 0:
-			rest := append(fresh(), text[last:]...)
-			if err := take(text[:last]); err != nil {
-				return unreadable, err
-			}
-			text = rest
-		case len(text) > maxLine:
-			unreadable++
-			for errors.Is(s.skipLine(), bufio.ErrBufferFull) {
-			}
-			text = text[:0]
+			picked = nil
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading stopped after %d bytes, and what comes after is missing: %w", s.size, err)
 		}
 	}
 }
 
-func (s *source) skipLine() error {
-	skipped, err := s.content.ReadSlice('\n')
-	s.size += int64(len(skipped))
-	return err
-}
-
-// fill reads until the text is full. Other than io.ReadFull it returns the reader's own error, which tells the end of a file from
-// damage.
-func fill(r io.Reader, text []byte) (n int, err error) {
-	for n < len(text) && err == nil {
-		var more int
-		more, err = r.Read(text[n:])
-		n += more
-	}
-	return n, err
-}
-
-// damage says why a file could not be read to its end.
-func (s *source) damage(err error) string {
-	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return "the compressed file ends too early: what comes after is missing"
-	case err != nil:
-		return fmt.Sprintf("reading stopped after %d bytes: %s", s.size, err)
-	case s.rotated():
-		return "was rotated while it was read: what was logged since is in another file"
+// note is what the reader of the report must know of the file.
+func (s *source) note() string {
+	switch damaged := s.damaged.Load(); {
+	case damaged > 0:
+		return fmt.Sprintf("%s: %d lines are damaged, and what they told is missing. This reads what an audit device with "+
+			"format=json writes.", s.name, damaged)
+	case s.size > 0 && !s.isLog:
+		return s.name + ": no line in it is one of an audit log. This reads what an audit device with format=json writes, plain or gzip."
 	default:
 		return ""
 	}
-}
-
-// rotated reports whether another file has taken this one's name since it was opened, or it has become shorter.
-func (s *source) rotated() bool {
-	if s.file == nil {
-		return false
-	}
-	now, err := os.Stat(s.name)
-	return err != nil || !os.SameFile(now, s.opened) || now.Size() < s.opened.Size()
-}
-
-func (s *source) close() error {
-	if s.file == nil {
-		return nil
-	}
-	return s.file.Close()
 }

@@ -156,7 +156,7 @@ func search(t *testing.T, token string, args ...string) leak {
 			return ""
 		}
 		yes := cell("received") == "yes"
-		found[yes] = append(found[yes], cell("display_name"))
+		found[yes] = append(found[yes], cell("who"))
 		out.why += cell("why") + "; "
 	}
 	for _, names := range found {

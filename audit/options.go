@@ -15,23 +15,18 @@ import (
 )
 
 type options struct {
-	mount      string
-	namespace  string // "*" for all, "" for the root namespace
-	since      time.Time
-	until      time.Time
-	format     string
-	output     string
-	database   string
-	tokenFile  string
-	tokenStdin bool
-	// devices are audit devices to ask Vault about. Without any, Vault lists them if a token is searched.
-	devices []string
-	maxRows int
-	files   []string
+	mount, namespace string // namespace is "*" for all, "" for the root
+	since, until     time.Time
+	format, output   string
+	database         string
+	tokenFile        string
+	tokenStdin       bool
+	leaked           string   // the token that was read from there
+	devices          []string // audit devices to ask Vault about; without any, Vault lists them if a token is searched
+	maxRows          int
+	version          bool
+	files            []string
 }
-
-// errVersion is the outcome of -version, as flag.ErrHelp is that of -help.
-var errVersion = errors.New("the version is asked for")
 
 // errTokenShown tells a user that a token was given where everybody can see it.
 var errTokenShown = errors.New("a token must not stand on a command line, where everybody on this machine can see it: " +
@@ -40,73 +35,100 @@ var errTokenShown = errors.New("a token must not stand on a command line, where 
 // stdinName is standard input among the files.
 const stdinName = "-"
 
-// texts are flags whose meaning is more than their text.
-type texts struct {
-	namespace, since, until, token, device string
-	version                                bool
+const usage = `Usage: mastersindia-audit [options] FILE...
+
+Reads Vault's audit log and reports what happened on a mount of the Masters India secrets engine: who was given which
+token, when and under which lease; what was denied; who changed which config or role; rotations and revocations, and
+whether a revoked token was handed out.
+
+FILE is what an audit device wrote in format json: plain or gzip, whole or rotated, with the lines of Docker or CRI around
+it or not; - is standard input. Give the files of all nodes and all devices together, in any order.
+
+    mastersindia-audit /var/log/vault/audit.log
+    mastersindia-audit -since=24h -format=html -output=audit.html /var/log/vault/audit.log*
+
+Who was given a token that leaked? With VAULT_ADDR and VAULT_TOKEN set, Vault is asked for its audit devices and for the
+token's HMAC of each; the Vault token needs "read" and "sudo" on sys/audit, and "update" on sys/audit-hash/*:
+
+    mastersindia-audit -token-file=leaked.txt /var/log/vault/audit.log
+
+Exit codes: 0 the report is written, 1 there is none, 2 wrong options, 3 the report is written, but the log does not tell all:
+a file was missing or damaged, no line is about the mount, or a reader of a leaked token cannot be told from others.
+
+Options:
+
+`
+
+// newFlags returns the flags. Those whose text must be parsed further come in a map.
+func newFlags(o *options) (*flag.FlagSet, map[string]*string) {
+	f := flag.NewFlagSet("mastersindia-audit", flag.ContinueOnError)
+	f.SetOutput(io.Discard) // run prints errors and the help
+	f.StringVar(&o.mount, "mount", "mastersindia/", "`path` of the mount in its namespace; a mount that was moved is followed")
+	f.StringVar(&o.namespace, "namespace", "*", "only the mount in this namespace `path`, root for the root namespace")
+	f.StringVar(&o.format, "format", "table", "table, json, csv or html; csv lists single requests or, with a leaked token, "+
+		"its readers, and writes notes to standard error")
+	f.StringVar(&o.output, "output", "", "write the report to this `file`, which only you can read, once it is complete")
+	f.StringVar(&o.database, "db", "", "keep the database in this new `file`, for queries of your own: see docs/audit.md")
+	f.StringVar(&o.tokenFile, "token-file", "", "report who was given the token in this `file`; it may have its scheme before it")
+	f.BoolVar(&o.tokenStdin, "token-stdin", false, "report who was given the token on standard input")
+	f.IntVar(&o.maxRows, "max-rows", 5000, "list at most this `number` of single requests, of reads and of all else each, the newest; "+
+		"counts are exact in any case")
+	f.BoolVar(&o.version, "version", false, "print the version")
+	texts := make(map[string]*string)
+	for name, text := range map[string]string{
+		"since":        "only what happened from a `time`, such as 2026-01-31T22:00:00Z, 2026-01-31, 24h or 7d ago; not for leaks and alarms",
+		"until":        "only what happened before this `time`",
+		"token":        "not taken: use -token-file or -token-stdin",
+		"audit-device": "ask Vault about these audit devices only: `path[,path]`; then also for HMACs of tokens that were revoked",
+	} {
+		texts[name] = f.String(name, "", text)
+	}
+	return f, texts
 }
 
-func newFlags(o *options, t *texts) *flag.FlagSet {
-	f := flag.NewFlagSet("mastersindia-audit", flag.ContinueOnError)
-	f.SetOutput(io.Discard) // run prints the error, and the help is written by hand
-	f.StringVar(&o.mount, "mount", "mastersindia/", "")
-	f.StringVar(&t.namespace, "namespace", "*", "")
-	f.StringVar(&t.since, "since", "", "")
-	f.StringVar(&t.until, "until", "", "")
-	f.StringVar(&o.format, "format", "table", "")
-	f.StringVar(&o.output, "output", "", "")
-	f.StringVar(&o.database, "db", "", "")
-	f.StringVar(&o.tokenFile, "token-file", "", "")
-	f.BoolVar(&o.tokenStdin, "token-stdin", false, "")
-	f.StringVar(&t.token, "token", "", "")
-	f.StringVar(&t.device, "audit-device", "", "")
-	f.IntVar(&o.maxRows, "max-rows", 5000, "")
-	f.BoolVar(&t.version, "version", false, "")
-	return f
+func help() string {
+	var text strings.Builder
+	flags, _ := newFlags(new(options))
+	flags.SetOutput(&text)
+	text.WriteString(usage)
+	flags.PrintDefaults()
+	return text.String()
 }
 
 func parseOptions(args []string, now time.Time) (o options, err error) {
 	if slices.ContainsFunc(args, looksLikeToken) {
 		return o, errTokenShown // before any message that could repeat it
 	}
-	var t texts
-	flags := newFlags(&o, &t)
-	if err := flags.Parse(args); err != nil {
+	flags, texts := newFlags(&o)
+	if err := flags.Parse(args); err != nil || o.version {
 		return o, err
 	}
-	switch {
-	case t.version:
-		return o, errVersion
-	case t.token != "":
+	if *texts["token"] != "" {
 		return o, errTokenShown
 	}
-	o.files = flags.Args()
-	o.namespace = t.namespace
-	if t.namespace != "*" {
-		o.namespace = strings.TrimPrefix(strings.Trim(t.namespace, "/")+"/", "root/")
+	if o.namespace != "*" {
+		o.namespace = strings.TrimPrefix(strings.Trim(o.namespace, "/")+"/", "root/")
 	}
-	if o.since, err = parseTime("-since", t.since, now); err != nil {
+	if o.since, err = parseTime("-since", *texts["since"], now); err != nil {
 		return o, err
 	}
-	if o.until, err = parseTime("-until", t.until, now); err != nil {
+	if o.until, err = parseTime("-until", *texts["until"], now); err != nil {
 		return o, err
 	}
 	o.mount = strings.Trim(o.mount, "/") + "/"
-	for device := range strings.SplitSeq(t.device, ",") {
-		if device = strings.Trim(device, "/ "); device != "" {
-			o.devices = append(o.devices, device)
-		}
+	for device := range strings.FieldsFuncSeq(*texts["audit-device"], func(r rune) bool { return r == ',' || r == ' ' }) {
+		o.devices = append(o.devices, strings.Trim(device, "/"))
 	}
+	o.files = flags.Args()
 	return o, o.check()
 }
 
 func (o *options) check() error {
-	fromStdin := 0
+	stdin := 0
 	for _, file := range o.files {
-		switch {
-		case file == stdinName:
-			fromStdin++
-		case strings.HasPrefix(file, "-"):
+		if file == stdinName {
+			stdin++
+		} else if strings.HasPrefix(file, "-") {
 			return fmt.Errorf("%s stands behind a file: options come first (a file of that name is ./%s)", file, file)
 		}
 	}
@@ -119,15 +141,14 @@ func (o *options) check() error {
 		return fmt.Errorf("-format: %q is not one of %s", o.format, strings.Join(formats(), ", "))
 	case o.tokenFile != "" && o.tokenStdin:
 		return errors.New("give one of -token-file and -token-stdin")
-	case fromStdin > 1, fromStdin == 1 && o.tokenStdin:
+	case stdin > 1, stdin == 1 && o.tokenStdin:
 		return errors.New("standard input can be read once: for the log (-), or for the token (-token-stdin)")
 	case !o.since.IsZero() && !o.until.IsZero() && !o.since.Before(o.until):
 		return errors.New("-since is not before -until")
 	case o.maxRows < 0:
 		return errors.New("-max-rows is negative")
-	default:
-		return nil
 	}
+	return nil
 }
 
 // parseTime reads a time, or a duration before now.
@@ -141,8 +162,8 @@ func parseTime(name, text string, now time.Time) (time.Time, error) {
 		}
 	}
 	if days, isDays := strings.CutSuffix(text, "d"); isDays {
-		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n < 100_000 {
-			return now.UTC().AddDate(0, 0, -n), nil
+		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+			return now.UTC().AddDate(0, 0, -int(n)), nil
 		}
 	}
 	ago, err := time.ParseDuration(text)

@@ -23,12 +23,14 @@ func isHidden(value string) bool { return strings.HasPrefix(value, hmacPrefix) }
 
 // What a text may have of secrets, whoever wrote it there.
 var (
-	jwtPattern   = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*`)
-	vaultPattern = regexp.MustCompile(`\b[hs]v?[bsr]?\.[A-Za-z0-9_-]{20,}`)
-	urlPattern   = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
+	jwtPattern    = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*`)
+	vaultPattern  = regexp.MustCompile(`\b[hs]v?[bsr]?\.[A-Za-z0-9_-]{20,}`)
+	schemePattern = regexp.MustCompile(`(?i)\b(bearer|basic|jwt) [^\s"',;]{8,}`)
+	pairPattern   = regexp.MustCompile(`(?i)(\b\w*(passw|secret|token|api_?key)\w*"?[=:]) ?"?[^\s"',;&-][^\s"',;&]*`)
+	urlPattern    = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
 )
 
-// safe is a text without what may be a secret: tokens, and user info, query and fragment of URLs.
+// safe is a text without what may be a secret: tokens, values of that name, and user info, query and fragment of URLs.
 func (c *classifier) safe(text string) string {
 	if isHidden(text) {
 		return text
@@ -44,6 +46,10 @@ func (c *classifier) safe(text string) string {
 	}
 	if strings.Contains(text, "://") {
 		text = urlPattern.ReplaceAllStringFunc(text, safeURL)
+	}
+	if strings.ContainsAny(text, " =") {
+		text = schemePattern.ReplaceAllString(text, "$1 "+withheld)
+		text = pairPattern.ReplaceAllString(text, "$1"+withheld)
 	}
 	return text
 }
@@ -93,10 +99,12 @@ func digest(value string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// tokenID is the token_id of a token: the first 16 hex digits of its SHA-256.
+// tokenID is the token_id of a token: the first 16 hex digits of its SHA-256. It is empty for an empty token.
 func tokenID(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:8])
+	if token == "" {
+		return ""
+	}
+	return digest(token)[:16]
 }
 
 // isSecret reports whether the value of a parameter, of a field of a response or of a header is a secret.
@@ -113,104 +121,93 @@ func isSecret(name string) bool {
 // secretHeader finds headers of a config whose values are likely credentials.
 var secretHeader = regexp.MustCompile(`(?i)auth|token|secret|passw|key|cookie|credential`)
 
-// findSecrets calls found with the name of each secret that a value shows, at any depth.
-func (c *classifier) findSecrets(name string, value any, found func(string)) {
+func isHeaders(name string) bool { return name == "headers" || name == "refresh_headers" }
+
+// eachText calls found with each text in a value, at any depth, and its name.
+func eachText(name string, value any, found func(name, text string)) {
 	switch v := value.(type) {
 	case map[string]any:
 		for key, inner := range v {
 			if isHeaders(name) && secretHeader.MatchString(key) {
 				key = "authorization" // whatever its name
 			}
-			c.findSecrets(key, inner, found)
+			eachText(key, inner, found)
 		}
 	case []any:
 		for _, inner := range v {
-			c.findSecrets(name, inner, found)
+			eachText(name, inner, found)
 		}
 	case string:
 		var inner any
-		switch {
-		case v == "" || isHidden(v):
-		case isSecret(name), c.leaked != "" && strings.Contains(v, c.leaked), jwtPattern.MatchString(v):
-			found(clip(mostOdd, c.safe(name)))
-		case userInfo(v):
-			found(clip(mostOdd, c.safe(name)) + " (a URL with credentials)")
-		case isHeaders(name) && secretHeader.MatchString(v):
-			found(name)
-		case v[0] == '{' && json.Unmarshal([]byte(v), &inner) == nil: // as in cubbyhole/response
-			c.findSecrets(name, inner, found)
+		if strings.HasPrefix(v, "{") && json.Unmarshal([]byte(v), &inner) == nil { // as in cubbyhole/response
+			eachText(name, inner, found)
+		} else if v != "" {
+			found(name, v)
 		}
 	}
 }
 
-func isHeaders(name string) bool { return name == "headers" || name == "refresh_headers" }
-
-func userInfo(text string) bool {
-	_, rest, found := strings.Cut(text, "://")
-	return found && strings.ContainsRune(rest, '@')
+// alarm notes the secrets that the line shows.
+func (c *classifier) alarm(f *fact, e *entry, asked, answered map[string]any) {
+	found := make(map[string]bool)
+	look := func(name, text string) {
+		_, rest, isURL := strings.Cut(text, "://")
+		switch {
+		case text == "", isHidden(text):
+		case isSecret(name), c.leaked != "" && strings.Contains(text, c.leaked), jwtPattern.MatchString(text):
+			found[strings.ToLower(clip(mostOdd, c.safe(name)))] = true
+		case isURL && strings.ContainsRune(rest, '@'):
+			found[clip(mostOdd, c.safe(name))+" (a URL with credentials)"] = true
+		case isHeaders(name) && secretHeader.MatchString(text):
+			found[name] = true
+		}
+	}
+	eachText("", asked, look)
+	eachText("", answered, look)
+	eachText("", e.Request.Headers, look)
+	look("client_token", e.Request.ClientToken)
+	if e.Auth != nil {
+		look("client_token", e.Auth.ClientToken)
+	}
+	if jwtPattern.MatchString(e.Request.Path) || c.leaked != "" && strings.Contains(e.Request.Path, c.leaked) {
+		found["a token in a path"] = true
+	}
+	for name := range found {
+		f.row("secret", name)
+	}
 }
 
-// How the log has a parameter of a write.
-const (
-	shown   = "shown"
-	hidden  = "hidden"   // as an HMAC
-	secret  = "secret"   // a secret, as an HMAC
-	inClear = "in clear" // a secret that the log shows; its value is withheld
-)
+// mostOdd bounds a name that the engine does not have, in bytes.
+const mostOdd = 64
 
-// parameter is one parameter of a write. It has a value only where it is shown.
-type parameter struct{ name, state, value string }
-
-const (
-	// mostOdd bounds a name or a value that the engine does not have, in bytes.
-	mostOdd = 64
-	// mostParameters bounds the parameters that the engine does not have: else a writer could add as many as hide the others.
-	mostParameters = 20
-)
-
-// parameters are those of a write. What the engine does not know is kept by its name only: nobody knows whether it is a secret.
-func (c *classifier) parameters(data map[string]any) (all []parameter) {
-	odd := 0
-	for _, name := range slices.Sorted(maps.Keys(data)) {
-		p := parameter{name: name, state: shown}
-		text, isHMAC := plain(data[name])
-		switch {
+// parameters notes those of a write. It has a value only where it is shown. What neither the engine nor Vault knows is left out: the
+// engine refuses it, and nobody knows whether it is a secret.
+func (c *classifier) parameters(f *fact, asked map[string]any) {
+	for name, value := range asked {
+		state, text := "shown", ""
+		encoded, err := json.Marshal(value)
+		s, isText := value.(string)
+		if !isText && value != nil {
+			s = string(encoded)
+		}
+		switch isHMAC := err != nil || strings.Contains(string(encoded), hmacPrefix); {
+		case !isParameter(name) && !isSecret(name):
+			continue
 		case isHMAC && isSecret(name):
-			p.state = secret
+			state = "secret"
 		case isHMAC:
-			p.state = hidden
-		case isSecret(name) && text != "":
-			p.state = inClear
+			state = "hidden"
+		case isSecret(name) && s != "":
+			state = "in clear"
 		case isHeaders(name) || name == "metadata":
-			p.value = c.pairNames(data[name])
+			text = c.pairNames(value)
 		case strings.HasSuffix(name, "_url"):
-			p.value = c.text(safeURL(text))
-		case isParameter(name):
-			p.value = c.text(text)
+			text = c.text(safeURL(s))
 		default:
-			p.value = withheld
+			text = c.text(s)
 		}
-		if !isParameter(name) && !isSecret(name) {
-			if odd++; odd > mostParameters {
-				continue
-			}
-			p.name = clip(mostOdd, c.safe(name))
-		}
-		all = append(all, p)
+		f.row("parameter", name, state, text)
 	}
-	return all
-}
-
-// plain is a value as text; hidden tells that the log hides it, or a part of it.
-func plain(value any) (text string, hidden bool) {
-	if s, ok := value.(string); ok {
-		return s, isHidden(s)
-	}
-	if value == nil {
-		return "", false
-	}
-	encoded, err := json.Marshal(value)
-	return string(encoded), err != nil || strings.Contains(string(encoded), hmacPrefix)
 }
 
 // pairNames are the names of headers, or of other pairs, without their values. In a text nobody can tell the two apart.

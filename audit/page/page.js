@@ -6,7 +6,7 @@
 (() => {
   const byId = (id) => document.getElementById(id);
   const report = JSON.parse(byId("report").textContent);
-  const rows = report.rows;
+  const rows = report.requests;
   const filterNames = ["who", "name", "token", "kind", "outcome", "from", "until", "text"];
   const groups = ["given", "denied", "change", "other"];
   const groupText = { given: "tokens handed out", denied: "denied, refused, unanswered", change: "changes, rotations, revocations", other: "other requests" };
@@ -36,7 +36,7 @@
   const ms = (t) => Date.parse(t);
   const short = (text) => String(text ?? "").replace(/hmac-sha256:([0-9a-f]{12})[0-9a-f]+/g, "hmac:$1\u2026");
   const tokenName = (t) => t.token_id || t.token_hmac || "";
-  const whoKey = (r) => r.display_name + (r.identity ? " \u00b7 " + short(r.identity) : "");
+  const whoKey = (r) => r.who + (r.identity ? " \u00b7 " + short(r.identity) : "");
   const nameOf = (r) => r.name ?? r.role;
   const groupOf = (r) => r.outcome !== "ok" ? "denied" : r.kind === "read" || r.kind === "unwrap" ? "given" : r.kind === "view" ? "other" : "change";
   // ---- filters, kept in the address so that a view can be sent to a colleague with the file
@@ -68,9 +68,9 @@
     const from = bound("from"), until = bound("until"), text = state.text.toLowerCase();
     return (r) => {
       const first = ms(r.first || r.time), last = ms(r.last || r.time);
-      return (!state.who || r.display_name === undefined || whoKey(r) === state.who) &&
+      return (!state.who || r.who === undefined || whoKey(r) === state.who) &&
         (!state.name || nameOf(r) === undefined || nameOf(r) === state.name) &&
-        (!state.token || r.token_id === undefined || tokenName(r) === state.token) &&
+        (!state.token || r.token === undefined || tokenName(r) === state.token) &&
         (!state.kind || !r.kind || r.kind === state.kind) &&
         (!state.outcome || !r.outcome || r.outcome === state.outcome) &&
         (Number.isNaN(from) || !(last < from)) && (Number.isNaN(until) || !(first >= until)) &&
@@ -82,56 +82,52 @@
     select.append(el("option", { value: "" }, "all"));
     for (const value of [...new Set(values)].filter(Boolean).sort()) select.append(el("option", { value }, plain(value)));
   };
-  // ---- tables
-  const cell = (value, kind) => {
-    if (kind === "tag") return el("td", {}, el("span", { class: "tag" + (value === "ok" ? "" : " bad") }, plain(value)));
-    if (kind === "who") {
-      const small = [value.auth_method, short(value.identity), value.policies ? "policies: " + value.policies : ""].filter(Boolean);
-      return el("td", { class: "wide" }, plain(value.display_name), ...small.map((s) => el("small", {}, plain(s))));
+  // ---- tables: a column is shown by what its name says
+  const isNumber = (name) => ["times", "callers"].includes(name), isTime = (name) => ["time", "first", "last", "changed", "revoked_at"].includes(name);
+  const classOf = (name) => isNumber(name) ? "num" : isTime(name) ? "time" : ["error", "written", "state", "why", "receivers"].includes(name) ? "wide" : "mono";
+  const cell = (r, name) => {
+    if (name === "who") {
+      const small = [short(r.identity), r.policies ? "policies: " + r.policies : ""].filter(Boolean);
+      return el("td", { class: "wide" }, plain(r.who), ...small.map((s) => el("small", {}, plain(s))));
     }
-    const td = el("td", { class: kind || "" }, plain(kind === "num" ? number(value) : kind === "time" ? clock(value) : short(value)));
-    if (kind === "time" && value) td.title = plain(value);
+    const value = r[name];
+    if (name === "outcome") return el("td", {}, el("span", { class: "tag" + (value === "ok" ? "" : " bad") }, plain(value)));
+    const td = el("td", { class: classOf(name) }, plain(isNumber(name) ? number(value) : isTime(name) ? clock(value) : short(value)));
+    if (isTime(name) && value) td.title = plain(value);
     return td;
   };
-  const sortKey = (value) => value?.display_name ?? value ?? "";
   const tables = [];
-  const table = (id, title, columns, data, sorted) => {
+  const table = ({ id, title, columns }) => {
+    const data = report[id], names = columns.filter((name) => name !== "identity");
+    if (data.length === 0) return;
     const count = el("span", { class: "count" });
     const body = el("tbody"), head = el("tr");
     const more = el("button", { type: "button", class: "more", onclick: () => { t.shown += 5 * pageSize; t.draw(t.test); } });
     const empty = el("p", { class: "empty" }, "nothing matches");
-    const t = { id, data, shown: pageSize, by: sorted[0], down: sorted[1] };
-    columns.forEach((c, n) => head.append(el("th", { scope: "col" }, el("button", {
-      type: "button", onclick: () => { t.down = t.by === n ? !t.down : c[2] === "num" || c[2] === "time"; t.by = n; t.draw(t.test); },
-    }, c[0]))));
+    const by = ["last", "time", "path"].find((name) => names.includes(name));
+    const t = { shown: pageSize, by, down: by !== "path" };
+    for (const name of names) {
+      head.append(el("th", { scope: "col" }, el("button", {
+        type: "button", onclick: () => { t.down = t.by === name ? !t.down : isNumber(name) || isTime(name); t.by = name; t.draw(t.test); },
+      }, name.replaceAll("_", " "))));
+    }
     t.draw = (test) => {
       t.test = test;
-      const get = columns[t.by][1];
-      const kept = data.filter(test).map((r) => [sortKey(get(r)), r]);
-      kept.sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0) * (t.down ? -1 : 1));
+      const kept = data.filter(test);
+      kept.sort((a, b) => ((a[t.by] ?? "") < (b[t.by] ?? "") ? -1 : (a[t.by] ?? "") > (b[t.by] ?? "") ? 1 : 0) * (t.down ? -1 : 1));
       [...head.children].forEach((th, n) => {
-        if (n === t.by) th.setAttribute("aria-sort", t.down ? "descending" : "ascending"); else th.removeAttribute("aria-sort");
+        if (names[n] === t.by) th.setAttribute("aria-sort", t.down ? "descending" : "ascending"); else th.removeAttribute("aria-sort");
       });
-      body.replaceChildren(...kept.slice(0, t.shown).map(([, r]) => el("tr", {}, ...columns.map((c) => cell(c[1](r), c[2])))));
+      body.replaceChildren(...kept.slice(0, t.shown).map((r) => el("tr", {}, ...names.map((name) => cell(r, name)))));
       count.textContent = kept.length === data.length ? number(data.length) : number(kept.length) + " of " + number(data.length);
       more.hidden = kept.length <= t.shown;
       more.textContent = "show more (" + number(kept.length - Math.min(kept.length, t.shown)) + " left)";
       empty.hidden = kept.length > 0;
     };
-    if (data.length === 0) return;
-    byId("sections").append(el("section", { id }, el("h2", {}, title, count),
+    byId("sections").append(el("section", { id }, el("h2", {}, title[0].toUpperCase() + title.slice(1), count),
       el("div", { class: "scroll" }, el("table", {}, el("thead", {}, head), body), empty), more));
     tables.push(t);
   };
-
-  const who = ["who", (r) => r, "who"];
-  const readingToken = (r) => ["wrapped", "unanswered", "forwarded"].includes(r.state) ? "(" + r.state + ")" : r.state === "wrapped, unwrapped" ? "(wrapped, see unwrapped)" :
-    tokenName(r) + (r.state ? " (" + r.state + ")" : "") + (r.revoked_at ? " revoked" : "");
-  const readingColumns = [
-    who, ["role", (r) => r.role, "mono"], ["token", readingToken, "mono"], ["times", (r) => r.times, "num"],
-    ["first", (r) => r.first, "time"], ["last", (r) => r.last, "time"], ["from", (r) => r.remote_addresses, "mono"],
-    ["last lease", (r) => r.last_lease, "mono"],
-  ];
   // ---- the fixed parts
   const fixed = () => {
     const s = report.summary[0];
@@ -156,12 +152,10 @@
       el("span", {}, "drag to choose a time"));
   };
   const leak = () => {
-    if (!report.searching) return;
+    if (!report.receivers) return;
     byId("leak").append(el("div", { class: "panel" }, el("h2", {}, "The leaked token"),
       el("p", {}, report.receivers.length === 0 ? "The log shows nobody who was given it." : "Who was given it: see the first table."),
-      el("p", {}, report.possible.length === 0 ? "" : "Of the readers in the second table the log does not tell.")));
-    table("receivers", "Given the leaked token", readingColumns, report.receivers, [5, true]);
-    table("possible", "Possibly given the leaked token", readingColumns.concat([["why", (r) => r.why, "wide"]]), report.possible, [5, true]);
+      el("p", {}, report.possible.length === 0 ? "" : "Of the readers of the table \u201cpossibly given\u201d the log does not tell.")));
   };
   // ---- the timeline
   const timeline = (test, filtered) => {
@@ -254,30 +248,7 @@
   options("f-kind", rows.map((r) => r.kind));
   options("f-outcome", rows.map((r) => r.outcome));
   leak();
-  table("readings", "Who read what", readingColumns, report.readings, [5, true]);
-  table("refusals", "Denied and refused", [
-    ["outcome", (r) => r.outcome, "tag"], who, ["path", (r) => r.path, "mono"], ["times", (r) => r.times, "num"],
-    ["first", (r) => r.first, "time"], ["last", (r) => r.last, "time"], ["from", (r) => r.remote_addresses, "mono"], ["why", (r) => r.error, "wide"],
-  ], report.refusals, [5, true]);
-  table("objects", "Where configs and roles point now, as far as this log tells", [
-    ["path", (r) => r.path, "mono"], ["last change", (r) => r.changed, "time"], ["by", (r) => r.changed_by], ["writes", (r) => r.writes, "num"],
-    ["values", (r) => r.state, "wide"],
-  ], report.objects, [0, false]);
-  table("revocations", "Revocations", [
-    ["time", (r) => r.time, "time"], ["by", (r) => r.who], ["config", (r) => r.config, "mono"], ["token", (r) => r.token_id, "mono"],
-    ["upstream", (r) => r.upstream], ["valid until", (r) => r.valid_until, "mono"],
-    ["had been given to", (r) => r.receivers || "not known: nobody, or reads that the log hides", "wide"],
-  ], report.revocations, [0, true]);
-  table("tokens", "Tokens", [
-    ["token", tokenName, "mono"], ["config", (r) => r.config, "mono"], ["times", (r) => r.times, "num"], ["callers", (r) => r.callers, "num"],
-    ["first given", (r) => r.first, "time"], ["last given", (r) => r.last, "time"], ["expires", (r) => r.expires_at, "mono"],
-    ["revoked", (r) => r.revoked_at, "time"],
-  ], report.tokens, [5, true]);
-  table("requests", "Requests", [
-    ["time", (r) => r.time, "time"], ["kind", (r) => r.kind], ["outcome", (r) => r.outcome, "tag"], who, ["from", (r) => r.remote_address, "mono"],
-    ["path", (r) => r.path, "mono"], ["token", (r) => r.wrapping ? "(" + r.wrapping + ")" : tokenName(r), "mono"], ["lease", (r) => r.lease_id, "mono"],
-    ["what", (r) => r.error || r.written, "wide"],
-  ], rows, [0, true]);
+  for (const section of report.sections) if (section.columns && section.id !== "summary") table(section);
   for (const name of filterNames) byId("f-" + name).addEventListener("change", () => set({ [name]: byId("f-" + name).value }));
   byId("f-text").addEventListener("input", () => set({ text: byId("f-text").value }));
   byId("reset").addEventListener("click", () => set(Object.fromEntries(filterNames.map((name) => [name, ""]))));
