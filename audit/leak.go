@@ -5,7 +5,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,18 +70,8 @@ func isScheme(word string) bool {
 	})
 }
 
-// askVault has Vault's audit devices hash the leaked token, the token_ids of revoked tokens, and texts that the log is likely to
-// have as HMACs: those tell whether a line was made by a device as it is today.
+// askVault has Vault's audit devices hash the leaked token and the texts of the view to_hash.
 func (s *store) askVault(ctx context.Context, o options) error {
-	revoked, err := s.texts(ctx, "SELECT DISTINCT token_id FROM revoked ORDER BY 1")
-	if err != nil {
-		return err
-	}
-	for _, id := range append(revoked, tokenID(o.leaked)) {
-		if err := s.nameToken(ctx, id, "", ""); err != nil {
-			return err
-		}
-	}
 	if o.leaked == "" && len(o.devices) == 0 {
 		return nil
 	}
@@ -100,28 +89,32 @@ func (s *store) askVault(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	texts, err := s.texts(ctx, `SELECT 'JWT' AS text UNION SELECT 'Bearer'
-		UNION SELECT value FROM parameter WHERE name = 'authorization_scheme' AND state = 'shown' AND value <> ''
-		UNION SELECT name FROM line WHERE name <> '' AND (path LIKE '%config/%' OR kind IN ('rotate', 'revoke'))
-		UNION SELECT config FROM seen_token WHERE config <> '' ORDER BY 1`)
-	if err != nil {
+	var texts [][2]string // kind and text
+	if o.leaked != "" {
+		texts = append(texts, [2]string{"leaked", o.leaked}, [2]string{"leaked", "JWT " + o.leaked}, [2]string{"leaked", "Bearer " + o.leaked})
+	}
+	if err := s.query(ctx, "SELECT kind, text FROM to_hash ORDER BY 1, 2", func(r row) error {
+		texts = append(texts, [2]string{r.text("kind"), r.text("text")})
+		return nil
+	}); err != nil {
 		return err
 	}
 	for _, device := range devices {
-		if err := s.askDevice(ctx, client, device, o.leaked, revoked, texts); err != nil {
-			return fmt.Errorf("asking Vault for the hash of audit device %s: %w; check -audit-device (vault audit list) and that the "+
-				"Vault token may update sys/audit-hash/%s, or unset VAULT_ADDR to compare token_ids alone", device, err, device)
+		for _, text := range texts {
+			hash, err := client.Sys().AuditHashWithContext(ctx, device, text[1])
+			if err != nil {
+				return fmt.Errorf("asking Vault for the hash of audit device %s: %w; check -audit-device (vault audit list) and that the "+
+					"Vault token may update sys/audit-hash/%s, or unset VAULT_ADDR to compare token_ids alone", device, err, device)
+			}
+			if text[0] == "leaked" {
+				text[1] = "" // nothing secret is in the database
+			}
+			if err := s.exec(ctx, "INSERT INTO hmac VALUES (?, ?, ?)", text[0], text[1], hash); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
-}
-
-// nameToken stores names of one token.
-func (s *store) nameToken(ctx context.Context, id, hiddenID, access string) error {
-	if id == "" {
-		return nil
-	}
-	return s.exec(ctx, "INSERT OR IGNORE INTO seen_token VALUES (?, ?, ?, ?, '', '', '', '', '')", key(id, hiddenID, access), id, hiddenID, access)
 }
 
 // devices are the audit devices to ask: those given, else those that Vault lists.
@@ -142,35 +135,4 @@ func (s *store) devices(ctx context.Context, client *api.Client, given []string)
 		devices[n] = strings.TrimSuffix(devices[n], "/")
 	}
 	return devices, s.note(false, "Asked Vault for the HMACs of its audit devices: %s.", strings.Join(devices, ", "))
-}
-
-// askDevice stores HMACs of one device: names of tokens, and what known texts become.
-func (s *store) askDevice(ctx context.Context, client *api.Client, device, leaked string, revoked, texts []string) error {
-	const mostHashes = 500 // of revoked tokens, and of texts
-	if len(revoked) > mostHashes {
-		if err := s.note(false, "Vault was asked for the HMACs of %d of %d revoked tokens.", mostHashes, len(revoked)); err != nil {
-			return err
-		}
-	}
-	var failed error
-	hash := func(text string) (hmac string) {
-		if failed == nil {
-			hmac, failed = client.Sys().AuditHashWithContext(ctx, device, text)
-		}
-		return hmac
-	}
-	if leaked != "" {
-		access := hash(leaked)
-		failed = cmp.Or(failed, s.nameToken(ctx, tokenID(leaked), hash(tokenID(leaked)), access))
-		for _, value := range []string{access, hash("JWT " + leaked), hash("Bearer " + leaked)} {
-			failed = cmp.Or(failed, s.exec(ctx, "INSERT OR REPLACE INTO hmac VALUES (?, 'leaked')", value))
-		}
-	}
-	for _, id := range revoked[:min(len(revoked), mostHashes)] {
-		failed = cmp.Or(failed, s.nameToken(ctx, id, hash(id), ""))
-	}
-	for _, text := range texts[:min(len(texts), mostHashes)] {
-		failed = cmp.Or(failed, s.exec(ctx, "INSERT OR IGNORE INTO hmac VALUES (?, ?)", hash(text), text))
-	}
-	return failed
 }

@@ -6,12 +6,12 @@
 //
 // The log goes through a pipeline into a SQLite database, and each part of the report is a query on it:
 //
-//	files.go, container.go   open files, and split them into lines
+//	files.go                 open files, and split them into lines
 //	scan.go, entry.go        pick and decode the lines that matter, on all processors
 //	classify.go, secrets.go  what a line tells, without any secret in it
 //	store.go, schema.sql     the database
-//	resolve.go, resolve.sql  merge what belongs together, once the last line is read
-//	leak.go, leak.sql        the HMACs of a leaked token, and who was given it
+//	leak.go                  the leaked token, and its HMACs
+//	resolve.go, resolve.sql  merge what belongs together once the last line is read, and judge who was given the leaked token
 //	report.go, report.sql    the report as table, CSV, JSON and HTML (page/)
 package main
 
@@ -87,9 +87,6 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func audit(ctx context.Context, o options, stdin io.Reader, stdout, stderr io.Writer) (err error) {
 	if o.leaked, err = leakedToken(o, stdin); err != nil {
 		return fmt.Errorf("reading the leaked token: %w", err)
-	}
-	if err := checkOutput(o); err != nil {
-		return err
 	}
 	s, err := openStore(ctx, o)
 	if err != nil {

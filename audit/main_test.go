@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"os"
@@ -40,9 +39,9 @@ func TestGolden(t *testing.T) {
 }
 
 func TestHelp_NamesEveryOption(t *testing.T) {
-	flags, _ := newFlags(new(options))
+	flags := newFlags(new(options), time.Now())
 	help := must(t, "", "-help")
-	for name := range strings.FieldsSeq("audit-device db format max-rows mount namespace output since until token-file token-stdin version") {
+	for name := range strings.FieldsSeq("audit-device db format max-rows mount namespace since until token-file token-stdin version") {
 		if !strings.Contains(help, "\n  -"+name) || flags.Lookup(name) == nil {
 			t.Errorf("-%s is missing", name)
 		}
@@ -73,7 +72,7 @@ func TestOptions_WrongOnesSayWhatToDo(t *testing.T) {
 		{[]string{"-token", secret, "f"}, "command line"},
 		{[]string{secret, "f"}, "command line"},
 		{[]string{"-token-file=" + secret, "f"}, "command line"},
-		{[]string{"-output", "Bearer " + secret, "f"}, "command line"},
+		{[]string{"-db", "Bearer " + secret, "f"}, "command line"},
 	} {
 		r := runWith(t, "", test.args...)
 		if r.code != exitUsage || !strings.Contains(r.stderr, test.want) || r.stdout != "" || strings.Contains(r.stderr, secret) {
@@ -92,9 +91,6 @@ func TestOptions_ImpossibleOnesFailEarly(t *testing.T) {
 	}{
 		{[]string{"-token-file=" + token, path}, "more than one token"},
 		{[]string{"-token-file=" + filepath.Join(dir, "none"), path}, "no such file"},
-		{[]string{"-output=" + dir, path}, "regular file"},
-		{[]string{"-output=" + path, path}, "take its place"},
-		{[]string{"-output=" + filepath.Join(dir, "none", "r.html"), path}, "no such file"},
 		{[]string{"-db=" + path, path}, "exists"},
 	} {
 		r := runWith(t, "", test.args...)
@@ -104,34 +100,17 @@ func TestOptions_ImpossibleOnesFailEarly(t *testing.T) {
 	}
 }
 
-func TestOutput_WholeAndPrivate(t *testing.T) {
+func TestDatabase_PrivateAndRemoved(t *testing.T) {
 	withoutVault(t)
 	temporary := t.TempDir()
 	t.Setenv("TMPDIR", temporary)
-	path, dir := logFile(t, (*Log).Day), t.TempDir()
-	output, database := filepath.Join(dir, "report.html"), filepath.Join(dir, "audit.db")
-	if err := os.WriteFile(output, []byte("old"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if printed := must(t, "", "-format=html", "-output="+output, "-db="+database, path); printed != "" {
-		t.Errorf("with -output there is nothing to print, and still: %.100s", printed)
+	path, database := logFile(t, (*Log).Day), filepath.Join(t.TempDir(), "audit.db")
+	must(t, "", "-db="+database, path)
+	if info, err := os.Stat(database); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("want mode 0600, got %v, %v", info, err)
 	}
 	must(t, "", path)
-	for _, name := range []string{output, database} {
-		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s: want mode 0600, got %v, %v", name, info, err)
-		}
-	}
-	text, err := os.ReadFile(output)
-	if err != nil || !bytes.HasSuffix(bytes.TrimSpace(text), []byte("</html>")) {
-		t.Errorf("the page is not whole: %v", err)
-	}
-	for folder, want := range map[string]int{dir: 2, temporary: 0} {
-		if left, err := os.ReadDir(folder); folder == dir && len(left) != want || err != nil {
-			t.Errorf("files are left in %s: %v, %v", folder, left, err)
-		}
-	}
-	if left, err := filepath.Glob(filepath.Join(temporary, "mastersindia-audit-*")); err != nil || len(left) > 0 {
+	if left, err := filepath.Glob(filepath.Join(temporary, "*.db*")); err != nil || len(left) > 0 {
 		t.Errorf("temporary databases are left: %v, %v", left, err)
 	}
 }
@@ -152,9 +131,9 @@ func TestSpan_LimitsListsAndNotObjects(t *testing.T) {
 	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	for text, want := range map[string]string{
 		"24h": "2026-03-01T12:00:00Z", "7d": "2026-02-23T12:00:00Z", "2026-01-31T22:00:00+05:30": "2026-01-31T16:30:00Z",
-		"2026-01-31": "2026-01-31T00:00:00Z", "": "0001-01-01T00:00:00Z",
+		"2026-01-31": "2026-01-31T00:00:00Z",
 	} {
-		if got, err := parseTime("-since", text, now); err != nil || got.Format(time.RFC3339) != want {
+		if got, err := parseTime(text, now); err != nil || got.Format(time.RFC3339) != want {
 			t.Errorf("-since=%s: want %s, got %s, %v", text, want, got, err)
 		}
 	}

@@ -17,8 +17,7 @@ import (
 type options struct {
 	mount, namespace string // namespace is "*" for all, "" for the root
 	since, until     time.Time
-	format, output   string
-	database         string
+	format, database string
 	tokenFile        string
 	tokenStdin       bool
 	leaked           string   // the token that was read from there
@@ -32,20 +31,15 @@ type options struct {
 var errTokenShown = errors.New("a token must not stand on a command line, where everybody on this machine can see it: " +
 	"put it into a file for -token-file, or give -token-stdin; and treat the one you typed as leaked")
 
-// stdinName is standard input among the files.
-const stdinName = "-"
-
 const usage = `Usage: mastersindia-audit [options] FILE...
 
 Reads Vault's audit log and reports what happened on a mount of the Masters India secrets engine: who was given which
-token, when and under which lease; what was denied; who changed which config or role; rotations and revocations, and
-whether a revoked token was handed out.
+token, when and under which lease; what was denied; who changed which config or role; rotations and revocations.
 
 FILE is what an audit device wrote in format json: plain or gzip, whole or rotated, with the lines of Docker or CRI around
 it or not; - is standard input. Give the files of all nodes and all devices together, in any order.
 
-    mastersindia-audit /var/log/vault/audit.log
-    mastersindia-audit -since=24h -format=html -output=audit.html /var/log/vault/audit.log*
+    mastersindia-audit -since=24h -format=html /var/log/vault/audit.log* > audit.html
 
 Who was given a token that leaked? With VAULT_ADDR and VAULT_TOKEN set, Vault is asked for its audit devices and for the
 token's HMAC of each; the Vault token needs "read" and "sudo" on sys/audit, and "update" on sys/audit-hash/*:
@@ -59,36 +53,37 @@ Options:
 
 `
 
-// newFlags returns the flags. Those whose text must be parsed further come in a map.
-func newFlags(o *options) (*flag.FlagSet, map[string]*string) {
+func newFlags(o *options, now time.Time) *flag.FlagSet {
 	f := flag.NewFlagSet("mastersindia-audit", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // run prints errors and the help
 	f.StringVar(&o.mount, "mount", "mastersindia/", "`path` of the mount in its namespace; a mount that was moved is followed")
 	f.StringVar(&o.namespace, "namespace", "*", "only the mount in this namespace `path`, root for the root namespace")
-	f.StringVar(&o.format, "format", "table", "table, json, csv or html; csv lists single requests or, with a leaked token, "+
+	for name, at := range map[string]*time.Time{"since": &o.since, "until": &o.until} {
+		f.Func(name, "only what happened from (-since) or before (-until) a `time`, such as 2026-01-31T22:00:00Z, 2026-01-31, or 24h or 7d\n"+
+			"ago; alarms and the search for a leaked token cover the whole log", func(text string) (err error) {
+			*at, err = parseTime(text, now)
+			return err
+		})
+	}
+	f.StringVar(&o.format, "format", "table", "table, json, csv or html; csv lists single requests or, with a leaked token,\n"+
 		"its readers, and writes notes to standard error")
-	f.StringVar(&o.output, "output", "", "write the report to this `file`, which only you can read, once it is complete")
 	f.StringVar(&o.database, "db", "", "keep the database in this new `file`, for queries of your own: see docs/audit.md")
-	f.StringVar(&o.tokenFile, "token-file", "", "report who was given the token in this `file`; it may have its scheme before it")
+	f.StringVar(&o.tokenFile, "token-file", "", "report who was given the token in this `file`; its scheme may be before it")
 	f.BoolVar(&o.tokenStdin, "token-stdin", false, "report who was given the token on standard input")
-	f.IntVar(&o.maxRows, "max-rows", 5000, "list at most this `number` of single requests, of reads and of all else each, the newest; "+
+	f.Func("audit-device", "ask Vault about this audit device `path` (repeat it for several), and do not list them;\n"+
+		"Vault is then also asked for the HMACs of tokens that were revoked", func(text string) error {
+		o.devices = append(o.devices, strings.Trim(text, "/"))
+		return nil
+	})
+	f.IntVar(&o.maxRows, "max-rows", 5000, "list at most this `number` of single requests, of reads and of all else each, the newest;\n"+
 		"counts are exact in any case")
 	f.BoolVar(&o.version, "version", false, "print the version")
-	texts := make(map[string]*string)
-	for name, text := range map[string]string{
-		"since":        "only what happened from a `time`, such as 2026-01-31T22:00:00Z, 2026-01-31, 24h or 7d ago; not for leaks and alarms",
-		"until":        "only what happened before this `time`",
-		"token":        "not taken: use -token-file or -token-stdin",
-		"audit-device": "ask Vault about these audit devices only: `path[,path]`; then also for HMACs of tokens that were revoked",
-	} {
-		texts[name] = f.String(name, "", text)
-	}
-	return f, texts
+	return f
 }
 
 func help() string {
 	var text strings.Builder
-	flags, _ := newFlags(new(options))
+	flags := newFlags(new(options), time.Time{})
 	flags.SetOutput(&text)
 	text.WriteString(usage)
 	flags.PrintDefaults()
@@ -99,34 +94,21 @@ func parseOptions(args []string, now time.Time) (o options, err error) {
 	if slices.ContainsFunc(args, looksLikeToken) {
 		return o, errTokenShown // before any message that could repeat it
 	}
-	flags, texts := newFlags(&o)
+	flags := newFlags(&o, now)
 	if err := flags.Parse(args); err != nil || o.version {
 		return o, err
-	}
-	if *texts["token"] != "" {
-		return o, errTokenShown
 	}
 	if o.namespace != "*" {
 		o.namespace = strings.TrimPrefix(strings.Trim(o.namespace, "/")+"/", "root/")
 	}
-	if o.since, err = parseTime("-since", *texts["since"], now); err != nil {
-		return o, err
-	}
-	if o.until, err = parseTime("-until", *texts["until"], now); err != nil {
-		return o, err
-	}
-	o.mount = strings.Trim(o.mount, "/") + "/"
-	for device := range strings.FieldsFuncSeq(*texts["audit-device"], func(r rune) bool { return r == ',' || r == ' ' }) {
-		o.devices = append(o.devices, strings.Trim(device, "/"))
-	}
-	o.files = flags.Args()
+	o.mount, o.files = strings.Trim(o.mount, "/")+"/", flags.Args()
 	return o, o.check()
 }
 
 func (o *options) check() error {
 	stdin := 0
 	for _, file := range o.files {
-		if file == stdinName {
+		if file == "-" {
 			stdin++
 		} else if strings.HasPrefix(file, "-") {
 			return fmt.Errorf("%s stands behind a file: options come first (a file of that name is ./%s)", file, file)
@@ -152,10 +134,7 @@ func (o *options) check() error {
 }
 
 // parseTime reads a time, or a duration before now.
-func parseTime(name, text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
+func parseTime(text string, now time.Time) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", time.DateTime, "2006-01-02T15:04", time.DateOnly} {
 		if t, err := time.ParseInLocation(layout, text, time.UTC); err == nil {
 			return t.UTC(), nil
@@ -168,8 +147,7 @@ func parseTime(name, text string, now time.Time) (time.Time, error) {
 	}
 	ago, err := time.ParseDuration(text)
 	if err != nil || ago < 0 {
-		return time.Time{}, fmt.Errorf(
-			"%s: %q is neither a time such as 2026-01-31T22:00:00Z nor a duration such as 24h or 7d", name, text)
+		return time.Time{}, errors.New("this is neither a time such as 2026-01-31T22:00:00Z nor a duration such as 24h or 7d")
 	}
 	return now.UTC().Add(-ago), nil
 }

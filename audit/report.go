@@ -15,9 +15,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -45,19 +42,20 @@ const requestsQuery = `SELECT * FROM requests WHERE key IN (
   UNION ALL SELECT key FROM (SELECT key FROM request WHERE mine AND in_span AND NOT (outcome = 5 AND kind IN ('read', 'unwrap', 'view'))
     ORDER BY ns DESC, id LIMIT %[1]d)) ORDER BY time, request_id`
 
+const readingsOrder = " ORDER BY verdict DESC, last DESC, who, identity, role, kind, token, token_hmac, why, asked_by, in_span"
+
 // sections are the parts of the report, in the order of the table.
 func sections(o options) []section {
-	const (
-		who  = "who identity role token times first last remote_addresses last_lease"
-		sort = " ORDER BY last DESC, who, identity, role, kind, token, token_hmac, why, asked_by, in_span"
-	)
-	list := func(id, title, columns, query string) section { return section{id, title, strings.Fields(columns), query, false} }
+	const who = "who identity role token times first last remote_addresses last_lease"
+	list := func(id, title, columns, query string) section {
+		return section{id, title, strings.Fields(columns), query, false}
+	}
 	all := []section{
-		list("receivers", "given the leaked token", who, "SELECT * FROM readings WHERE verdict = 'yes'"+sort),
-		list("possible", "possibly given the leaked token", who+" why", "SELECT * FROM readings WHERE verdict = 'possible'"+sort),
+		list("receivers", "given the leaked token", who, "SELECT * FROM readings WHERE verdict = 'yes'"+readingsOrder),
+		list("possible", "possibly given the leaked token", who+" why", "SELECT * FROM readings WHERE verdict = 'possible'"+readingsOrder),
 		list("summary", "summary, times are UTC", "given wrapped callers roles tokens denied refused unanswered forwarded changes rotations "+
 			"revocations requests first last", "SELECT * FROM summary"),
-		list("readings", "who read what", who, "SELECT * FROM readings WHERE in_span"+sort),
+		list("readings", "who read what", who, "SELECT * FROM readings WHERE in_span"+readingsOrder),
 		list("refusals", "denied and refused", "outcome who identity path times first last remote_addresses error",
 			"SELECT * FROM refusals ORDER BY last DESC, path, who, identity, error, outcome"),
 		list("changes", "changes", "time who identity remote_address operation path written",
@@ -83,7 +81,7 @@ func isInternal(name string) bool {
 	return slices.Contains([]string{"key", "ns", "token_key", "opened_by", "in_span", "verdict"}, name)
 }
 
-// writeReport writes the report to standard output, or to the file of -output once it is complete.
+// writeReport writes the report to standard output. What depends on names of files goes to standard error.
 func (s *store) writeReport(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err := s.exec(ctx, `INSERT INTO note SELECT left_out || ' requests are not listed one by one: list more with -max-rows, or fewer with '
 		|| '-since and -until. All are counted.', 0 FROM (SELECT max(0, reads - ?1) + max(0, requests - reads - ?1) AS left_out FROM (
@@ -96,23 +94,21 @@ func (s *store) writeReport(ctx context.Context, o options, stdout, stderr io.Wr
 	if err != nil {
 		return err
 	}
-	for _, text := range files { // not in the report, which is the same whatever the files are named
+	for _, text := range files {
 		fmt.Fprintln(stderr, clean(text))
 	}
-	write := map[string]func(context.Context, options, io.Writer) error{"table": s.table, "json": s.json, "csv": s.csv, "html": s.html}[o.format]
-	if o.format == "csv" {
-		if err := s.notes(ctx, stderr); err != nil {
-			return err
-		}
+	out := bufio.NewWriterSize(stdout, 64<<10)
+	switch o.format {
+	case "json":
+		err = s.json(ctx, o, out)
+	case "html":
+		err = s.html(ctx, o, out)
+	case "csv":
+		err = errors.Join(s.notes(ctx, stderr), s.csv(ctx, o, out))
+	default:
+		err = s.table(ctx, o, out)
 	}
-	if o.output == "" {
-		out := bufio.NewWriterSize(stdout, 64<<10)
-		return errors.Join(write(ctx, o, out), out.Flush())
-	}
-	if err := writeFile(o.output, func(out io.Writer) error { return write(ctx, o, out) }); err != nil {
-		return fmt.Errorf("-output: %w", err)
-	}
-	return nil
+	return errors.Join(err, out.Flush())
 }
 
 // notes writes alarms and notes. CSV has no place for them.
@@ -207,8 +203,7 @@ func (s *store) csv(ctx context.Context, o options, out io.Writer) error {
 	lines := csv.NewWriter(out)
 	query := fmt.Sprintf(requestsQuery, o.maxRows)
 	if o.leaked != "" {
-		query = "SELECT verdict AS received, * FROM readings WHERE verdict IS NOT NULL ORDER BY verdict = 'yes' DESC, last DESC, who, identity, " +
-			"role, kind, token, token_hmac, why, asked_by, in_span"
+		query = "SELECT verdict AS received, * FROM readings WHERE verdict IS NOT NULL" + readingsOrder
 	}
 	first := true
 	err := s.query(ctx, query, func(r row) error {
@@ -249,9 +244,9 @@ func (s *store) json(ctx context.Context, o options, out io.Writer) error {
 	}
 	fmt.Fprint(out, strings.TrimSuffix(string(head), "}"))
 	for _, part := range parts {
-		between := fmt.Sprintf(",\n%q: [\n  ", part.ID)
-		n := 0
-		err := s.query(ctx, part.query, func(r row) error {
+		fmt.Fprintf(out, ",\n%q: [", part.ID)
+		between := "\n  "
+		if err := s.query(ctx, part.query, func(r row) error {
 			values := make(map[string]any, len(r.names))
 			for n, name := range r.names {
 				if !isInternal(name) {
@@ -261,14 +256,9 @@ func (s *store) json(ctx context.Context, o options, out io.Writer) error {
 			text, err := json.Marshal(values)
 			fmt.Fprintf(out, "%s%s", between, text)
 			between = ",\n  "
-			n++
 			return err
-		})
-		if err != nil {
+		}); err != nil {
 			return err
-		}
-		if n == 0 {
-			fmt.Fprintf(out, ",\n%q: [", part.ID)
 		}
 		fmt.Fprint(out, "]")
 	}
@@ -297,8 +287,8 @@ func (s *store) html(ctx context.Context, o options, out io.Writer) error {
 		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	}
 	parts := map[string]any{
-		"CSS": template.CSS(pageCSS), //nolint:gosec // the page's own
-		"JS":  template.JS(pageJS),   //nolint:gosec // the page's own
+		"CSS":    template.CSS(pageCSS), //nolint:gosec // the page's own
+		"JS":     template.JS(pageJS),   //nolint:gosec // the page's own
 		"Policy": "default-src 'none'; style-src " + hash(pageCSS) + "; script-src " + hash(pageJS) + "; base-uri 'none'; form-action 'none'",
 	}
 	if err := page.ExecuteTemplate(out, "head", parts); err != nil {
@@ -310,45 +300,4 @@ func (s *store) html(ctx context.Context, o options, out io.Writer) error {
 	}
 	fmt.Fprint(out, "</script>\n")
 	return page.ExecuteTemplate(out, "foot", parts)
-}
-
-// checkOutput finds out before the log is read whether the report can take the place of what is there.
-func checkOutput(o options) error {
-	if o.output == "" {
-		return nil
-	}
-	info, err := os.Stat(o.output)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		_, err = os.Stat(filepath.Dir(o.output))
-		return err
-	case err != nil:
-		return err
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("-output: %s is not a regular file", o.output)
-	}
-	for _, name := range o.files {
-		if log, err := os.Stat(name); err == nil && os.SameFile(log, info) {
-			return fmt.Errorf("-output: %s is a log that is to be read, and the report would take its place", o.output)
-		}
-	}
-	return nil
-}
-
-// writeFile writes a file that only its owner can read. It appears complete or not at all.
-func writeFile(path string, content func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // made with 0600
-	if err != nil {
-		return &fs.PathError{Op: "open", Path: path, Err: errors.Unwrap(err)}
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	out := bufio.NewWriterSize(f, 64<<10)
-	if err = errors.Join(content(out), out.Flush(), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

@@ -13,9 +13,6 @@ import (
 //go:embed resolve.sql
 var resolveSQL string
 
-//go:embed leak.sql
-var leakSQL string
-
 //go:embed report.sql
 var reportSQL string
 
@@ -28,10 +25,17 @@ func (s *store) resolve(ctx context.Context, o options) error {
 	if err := s.askVault(ctx, o); err != nil {
 		return err
 	}
+	// Names of the leaked token and of revoked ones, whether the log has them or not.
+	if err := s.exec(ctx, `INSERT INTO seen_token SELECT -row_number() OVER (), token_id, hidden_id, access, '', '', '', '', '' FROM (
+			SELECT leaked AS token_id, '' AS hidden_id, '' AS access FROM setting WHERE leaked <> '' UNION SELECT token_id, '', '' FROM revoked
+			UNION SELECT text, value, '' FROM hmac WHERE kind = 'id'
+			UNION SELECT leaked, '', value FROM hmac, setting WHERE kind = 'leaked')`); err != nil {
+		return err
+	}
 	if err := s.unite(ctx); err != nil {
 		return err
 	}
-	return s.exec(ctx, resolveSQL+leakSQL+reportSQL)
+	return s.exec(ctx, resolveSQL+reportSQL)
 }
 
 func (s *store) exec(ctx context.Context, query string, args ...any) error {

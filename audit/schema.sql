@@ -44,5 +44,11 @@ CREATE VIEW same AS SELECT id AS a, min(id) OVER (PARTITION BY entity) AS b FROM
   UNION ALL SELECT token, min(token) OVER (PARTITION BY request) FROM line WHERE token <> 0
   UNION ALL SELECT request, min(request) OVER (PARTITION BY name) FROM wrapping;
 
--- What Vault's audit devices make of texts that are known.
-CREATE TABLE hmac (value TEXT PRIMARY KEY, of TEXT) WITHOUT ROWID;
+-- What Vault's audit devices make of texts that are known: of the leaked token (leaked), of the token_id of a token (id), and of texts
+-- that the log is likely to have as HMACs (text), which tell whether a line was made by a device as it is today.
+CREATE TABLE hmac (kind TEXT, text TEXT, value TEXT);
+CREATE VIEW to_hash AS SELECT DISTINCT 'id' AS kind, token_id AS text FROM revoked UNION SELECT 'id', leaked FROM setting WHERE leaked <> ''
+  UNION SELECT 'text', text FROM (SELECT 'JWT' AS text UNION SELECT 'Bearer'
+    UNION SELECT value FROM parameter WHERE name = 'authorization_scheme' AND state = 'shown' AND value <> ''
+    UNION SELECT config FROM seen_token WHERE config <> ''
+    UNION SELECT name FROM line WHERE name <> '' AND outcome = 5 AND (path LIKE '%config/%' OR kind IN ('rotate', 'revoke')) LIMIT 500);
