@@ -5,7 +5,6 @@ package main
 
 import (
 	"cmp"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -34,16 +33,10 @@ const (
 	succeeded  = 5
 )
 
-// Halves of a request.
-const (
-	requestHalf  = 1
-	responseHalf = 2
-)
-
 // fact is what one line tells.
 type fact struct {
 	id, kind                 string
-	half, outcome            int
+	half, outcome            int   // half is 1 for the request and 2 for the response
 	at                       int64 // nanoseconds since 1970
 	operation                string
 	namespace, mount         string // mount is its path in the namespace
@@ -68,9 +61,7 @@ type caller struct{ entity, accessor, client, inbound, display, policies string 
 
 // token is how one line names the token that it hands out.
 type token struct {
-	id       string // token_id, in the clear
-	hiddenID string // HMAC of it
-	access   string // HMAC of the token
+	id, hiddenID, access string // token_id, and the HMACs of that and of the token itself
 	// kind and hiddenConfig are HMACs of values that are no secret: they tell which device and salt made the line.
 	kind, hiddenConfig, config, issued, expires string
 }
@@ -85,21 +76,18 @@ type classifier struct {
 func (c *classifier) classify(e *entry) *fact {
 	r := e.Request
 	f := &fact{
-		id: c.text(r.ID), at: e.at.UnixNano(), half: requestHalf, operation: c.text(r.Operation), namespace: c.text(r.Namespace.Path),
+		id: c.text(r.ID), at: e.at.UnixNano(), half: 1, operation: c.text(r.Operation), namespace: c.text(r.Namespace.Path),
 		path: c.text(r.Path), remote: c.text(r.RemoteAddress), caller: c.callerOf(e),
 	}
 	if f.id == "" {
 		f.id = "without id " + digest(string(e.raw))
 	}
 	if e.Type == "response" {
-		f.half = responseHalf
-	}
-	if e.Response == nil {
-		e.Response = &response{}
+		f.half = 2
 	}
 	made := pseudonym(e.Response.WrapInfo.Token)
 	if made != "" {
-		f.row("wrapping", true, made)
+		f.row("wrapping", made)
 	}
 	path, mount := strings.TrimPrefix(r.Path, r.Namespace.Path), strings.TrimPrefix(r.MountPoint, r.Namespace.Path)
 	asked, _ := r.Data.(map[string]any)
@@ -109,11 +97,11 @@ func (c *classifier) classify(e *entry) *fact {
 	switch {
 	case c.isEngine(r, mount, path):
 		c.onMount(f, e, mount, path)
-	case path == "sys/wrapping/unwrap", path == "sys/wrapping/rewrap", isWrapping(e, path):
+	case path == "sys/wrapping/unwrap", path == "sys/wrapping/rewrap", path == "cubbyhole/response" && r.Operation == "read" &&
+		e.Auth != nil && slices.Contains(e.Auth.Policies, "response-wrapping"): // the path where Vault keeps a wrapping
 		c.unwrapping(f, asked, answered, made != "" || path == "sys/wrapping/rewrap")
-	case administers(path, r.Operation):
-		f.kind = kindAdmin
-		f.mount = c.text(strings.Trim(strings.TrimSuffix(administered.ReplaceAllString(path, ""), "/tune"), "/") + "/")
+	case administered.MatchString(path) && r.Operation != "read" && r.Operation != "list" && r.Operation != "help":
+		f.kind, f.mount = kindAdmin, c.text(strings.Trim(strings.TrimSuffix(administered.ReplaceAllString(path, ""), "/tune"), "/")+"/")
 		if strings.HasPrefix(f.mount, c.mount) {
 			f.mount = c.mount
 		}
@@ -147,22 +135,19 @@ func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
 	}
 	f.mount, f.accessor = c.text(mount), c.text(cmp.Or(e.Request.MountAccessor, e.Response.MountAccessor))
 	prefix, name, _ := strings.Cut(strings.TrimPrefix(path, mount), "/")
-	f.name = c.text(name)
-	operation := e.Request.Operation
-	writes := operation == "create" || operation == "update" || operation == "patch"
-	switch {
-	case prefix == "token" && (operation == "read" || writes):
-		f.kind = kindRead
-	case (prefix == "config" || prefix == "role") && writes:
-		f.kind = kindWrite
-	case (prefix == "config" || prefix == "role") && operation == "delete":
-		f.kind = kindDelete
-	case prefix == "rotate" && writes:
-		f.kind = kindRotate
-	case prefix == "revoke" && writes:
-		f.kind = kindRevoke
-	default:
-		f.kind = kindView
+	f.name, f.kind = c.text(name), kindView
+	switch e.Request.Operation {
+	case "create", "update", "patch":
+		kinds := map[string]string{"token": kindRead, "config": kindWrite, "role": kindWrite, "rotate": kindRotate, "revoke": kindRevoke}
+		f.kind = cmp.Or(kinds[prefix], kindView)
+	case "read":
+		if prefix == "token" {
+			f.kind = kindRead
+		}
+	case "delete":
+		if prefix == "config" || prefix == "role" {
+			f.kind = kindDelete
+		}
 	}
 }
 
@@ -170,13 +155,13 @@ func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
 func (c *classifier) judge(f *fact, e *entry, answered map[string]any) {
 	failure, _ := answered["error"].(string)
 	switch {
-	case isForwarded(e.Error):
+	case forwards.MatchString(e.Error):
 		f.outcome = forwarded
 	case e.Error != "" && isDenied(e):
 		f.outcome, f.why = denied, c.errorText(e.Error)
 	case e.Error != "":
 		f.outcome, f.why = refused, c.errorText(e.Error)
-	case f.half == requestHalf:
+	case f.half == 1:
 		f.outcome = unanswered
 	case failure != "" && len(answered) == 1:
 		f.outcome, f.why = refused, c.errorText(failure)
@@ -188,11 +173,9 @@ func (c *classifier) judge(f *fact, e *entry, answered map[string]any) {
 	}
 }
 
-// isForwarded recognises how a standby passes on what only the active node can do: logical.ErrReadOnly and
+// forwards are how a standby passes on what only the active node can do: logical.ErrReadOnly and
 // logical.ErrPerfStandbyPleaseForward of Vault's SDK.
-func isForwarded(text string) bool {
-	return strings.Contains(text, "cannot write to readonly storage") || strings.Contains(text, "please forward to the active node")
-}
+var forwards = regexp.MustCompile("cannot write to readonly storage|please forward to the active node")
 
 func (a *auth) isValid() bool {
 	return a != nil && (a.Accessor != "" || a.ClientToken != "" || a.EntityID != "" || a.DisplayName != "")
@@ -235,8 +218,8 @@ func (c *classifier) tokenOf(data map[string]any) (t token) {
 
 func (c *classifier) revocations(f *fact, answered map[string]any) {
 	tokens, _ := answered["tokens"].(map[string]any)
-	for _, id := range slices.Sorted(maps.Keys(tokens)) {
-		became, _ := tokens[id].(map[string]any)
+	for id, value := range tokens {
+		became, _ := value.(map[string]any)
 		text := func(name string) string {
 			s, _ := became[name].(string)
 			if isHidden(s) {
@@ -246,11 +229,6 @@ func (c *classifier) revocations(f *fact, answered map[string]any) {
 		}
 		f.row("revoked", c.text(id), text("upstream"), text("valid_until"))
 	}
-}
-
-// isWrapping reports whether a wrapping is read where Vault keeps it, as was done long ago and still can be.
-func isWrapping(e *entry, path string) bool {
-	return path == "cubbyhole/response" && e.Request.Operation == "read" && e.Auth != nil && slices.Contains(e.Auth.Policies, "response-wrapping")
 }
 
 // unwrapping fills in what was taken out of a wrapping, or put into another one. The wrapping is named by a parameter, or it is the
@@ -268,7 +246,7 @@ func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again b
 	}
 	for _, name := range names {
 		if name != "" {
-			f.row("wrapping", false, name)
+			f.row("wrapping", name)
 		}
 	}
 	// Somebody may have wrapped the leaked token under any name.
@@ -282,30 +260,21 @@ func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again b
 }
 
 // administered is the beginning of paths of a mount as a whole, and of those that end leases.
-var administered = regexp.MustCompile("^sys/(mounts|(leases/)?revoke(-prefix|-force)?)/")
+var administered = regexp.MustCompile("^sys/(remount$|mounts/|(leases/)?revoke(-prefix|-force)?/)")
 
-func administers(path, operation string) bool {
-	return path == "sys/remount" ||
-		administered.MatchString(path) && operation != "read" && operation != "list" && operation != "help"
-}
+// noToken is the name of callers of whom nothing more is known.
+const noToken = "(no valid Vault token)"
 
 func (c *classifier) callerOf(e *entry) caller {
-	who := caller{inbound: pseudonym(e.Request.ClientToken), display: "(no valid Vault token)", accessor: c.text(e.Request.ClientTokenAccessor)}
-	if a := e.Auth; a.isValid() {
-		who.entity, who.client = c.text(a.EntityID), pseudonym(a.ClientToken)
-		who.display, who.policies = c.text(a.DisplayName), c.text(strings.Join(a.Policies, ","))
-		if a.Accessor != "" {
-			who.accessor = c.text(a.Accessor)
-		}
-		if who.display == "" {
-			who.display = "(no name)"
-		}
+	a, inbound, accessor := e.Auth, pseudonym(e.Request.ClientToken), e.Request.ClientTokenAccessor
+	if !a.isValid() {
+		return caller{inbound: inbound, accessor: c.text(accessor), display: noToken}
 	}
-	return who
+	return caller{
+		c.text(a.EntityID), c.text(cmp.Or(a.Accessor, accessor)), pseudonym(a.ClientToken), inbound,
+		cmp.Or(c.text(a.DisplayName), "(no name)"), c.text(strings.Join(a.Policies, ",")),
+	}
 }
-
-// isValid reports whether the line has the Vault token that the caller is known by.
-func (c caller) isValid() bool { return c.display != "(no valid Vault token)" }
 
 // errorText makes one line of an error: Vault counts and bullets even a single one.
 func (c *classifier) errorText(text string) string {

@@ -12,12 +12,12 @@ import (
 
 // entry is one line of the audit log, as far as the report uses it. Vault's own names are kept.
 type entry struct {
-	Time     string    `json:"time"`
-	Type     string    `json:"type"` // request or response
-	Error    string    `json:"error"`
-	Auth     *auth     `json:"auth"`
-	Request  *request  `json:"request"`
-	Response *response `json:"response"`
+	Time     string   `json:"time"`
+	Type     string   `json:"type"` // request or response
+	Error    string   `json:"error"`
+	Auth     *auth    `json:"auth"`
+	Request  *request `json:"request"`
+	Response response `json:"response"`
 
 	at  time.Time
 	raw []byte

@@ -19,10 +19,8 @@ import (
 )
 
 const (
-	// maxLine is the longest line that is decoded, in bytes. A longer one counts as damaged.
-	maxLine = 8 << 20
-	// blockSize is how many bytes of lines are decoded at a time.
-	blockSize = 256 << 10
+	maxLine   = 8 << 20   // the longest line that is decoded, in bytes; a longer one counts as damaged
+	blockSize = 256 << 10 // how many bytes of lines are decoded at a time
 )
 
 // source is one file of the log.
@@ -66,14 +64,14 @@ func (s *source) read(ctx context.Context, stdin io.Reader, f filter, blocks cha
 
 func (s *source) unpack(ctx context.Context, raw io.Reader, f filter, blocks chan<- block) error {
 	text := bufio.NewReaderSize(raw, maxLine)
+	s.opened = true
 	if magic, _ := text.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		unzipped, err := gzip.NewReader(text)
-		if err != nil {
+		if s.opened = err == nil; !s.opened {
 			return err
 		}
 		text = bufio.NewReaderSize(unzipped, maxLine)
 	}
-	s.opened = true
 	return s.lines(ctx, text, f, blocks)
 }
 
@@ -88,8 +86,7 @@ func (s *source) lines(ctx context.Context, text *bufio.Reader, f filter, blocks
 			line = nil
 			_, err = text.ReadSlice('\n')
 		}
-		line = u.unwrap(line)
-		if err != nil {
+		if line = u.unwrap(line); err != nil {
 			line = append(line, u.rest()...)
 		}
 		s.isLog = s.isLog || mayBeEntry(line)
@@ -101,10 +98,10 @@ func (s *source) lines(ctx context.Context, text *bufio.Reader, f filter, blocks
 		if len(picked) >= blockSize || err != nil {
 			select {
 			case blocks <- block{s, picked}:
+				picked = nil
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			picked = nil
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -115,17 +112,19 @@ func (s *source) lines(ctx context.Context, text *bufio.Reader, f filter, blocks
 	}
 }
 
-// note is what the reader of the report must know of the file.
-func (s *source) note() string {
+// problems are what the reader of the report must know of the file.
+func (s *source) problems() (all []string) {
+	if s.err != nil {
+		all = append(all, "A file could not be read: "+s.err.Error()+".")
+	}
+	const wants = "This reads what an audit device with format=json writes, plain or gzip."
 	switch damaged := s.damaged.Load(); {
 	case damaged > 0:
-		return fmt.Sprintf("%s: %d lines are damaged, and what they told is missing. This reads what an audit device with "+
-			"format=json writes.", s.name, damaged)
+		all = append(all, fmt.Sprintf("%s: %d lines are damaged, and what they told is missing. "+wants, s.name, damaged))
 	case s.size > 0 && !s.isLog:
-		return s.name + ": no line in it is one of an audit log. This reads what an audit device with format=json writes, plain or gzip."
-	default:
-		return ""
+		all = append(all, s.name+": no line in it is one of an audit log. "+wants)
 	}
+	return all
 }
 
 // unwrapper takes off what a container runtime puts around the lines of a log, and joins the parts that it cuts long lines into:

@@ -4,70 +4,53 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/hashicorp/vault/api"
 )
 
 // leakedToken reads the leaked token from the file or standard input of the options. It is empty if there is none.
 func leakedToken(o options, stdin io.Reader) (token string, err error) {
-	switch {
-	case o.tokenStdin:
-		return readToken(stdin)
-	case o.tokenFile == "":
-		return "", nil
-	}
-	text, err := os.ReadFile(o.tokenFile)
-	if err == nil {
-		if token, err = readToken(bytes.NewReader(text)); err != nil {
-			err = fmt.Errorf("%s: %w", o.tokenFile, err)
+	if o.tokenFile == "" {
+		if !o.tokenStdin {
+			return "", nil
 		}
+		return readToken(stdin)
 	}
-	return token, err
-}
-
-// readToken reads a token, alone or as the value of an Authorization header. What is not clearly one token is an error, since a
-// search for it would find nobody. No error has any of the text in it.
-func readToken(r io.Reader) (string, error) {
-	const mostToken = 64 << 10 // bytes; the vendors' have some hundred
-	text, err := io.ReadAll(io.LimitReader(r, mostToken+1))
+	file, err := os.Open(o.tokenFile)
 	if err != nil {
 		return "", err
 	}
-	// Editors put a byte order mark before a text, and jq puts quotes around it.
-	words := strings.Fields(strings.Trim(strings.TrimSpace(strings.TrimPrefix(string(text), "\ufeff")), `"`))
-	if len(words) > 0 && strings.EqualFold(words[0], "Authorization:") {
-		words = words[1:]
-	}
-	switch {
-	case len(words) == 0:
-		return "", errors.New("there is no token in it")
-	case len(text) > mostToken, len(words) > 2, len(words) == 2 && !isScheme(words[0]):
-		return "", errors.New("there is more than one token in it: give one, alone or as the value of an Authorization header")
-	}
-	token := words[len(words)-1]
-	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' }) {
-		return "", errors.New("there is more in it than a token: give it alone in plain text, or as the value of a header")
-	}
-	return token, nil
+	token, err = readToken(file)
+	return token, errors.Join(err, file.Close())
 }
 
-// isScheme tells a scheme such as JWT or Bearer from a token.
-func isScheme(word string) bool {
-	const longest = 20
-	return len(word) <= longest && !strings.ContainsFunc(word, func(r rune) bool {
-		return r > unicode.MaxASCII || r != '-' && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
-	})
+// tokenPattern is a token, alone or as the value of an Authorization header, after a scheme such as JWT or Bearer. Editors put a byte
+// order mark before a text, and jq puts quotes around it.
+var tokenPattern = regexp.MustCompile(`^\x{feff}?\s*"?(?:(?i:authorization:)\s*)?(?:[A-Za-z0-9_-]{1,20}[ \t]+)?([!#-~]+)"?\s*$`)
+
+// readToken reads a token. What is not clearly one is an error, since a search for it would find nobody. No error has any of the
+// text in it.
+func readToken(r io.Reader) (string, error) {
+	const mostToken = 64 << 10 // bytes; the vendors' have some hundred
+	text, err := io.ReadAll(io.LimitReader(r, mostToken))
+	if err != nil {
+		return "", err
+	}
+	found := tokenPattern.FindSubmatch(text)
+	if found == nil {
+		return "", errors.New("this is not one token: give one, alone in plain text or as the value of an Authorization header")
+	}
+	return string(found[1]), nil
 }
 
 // askVault has Vault's audit devices hash the leaked token and the texts of the view to_hash.
@@ -134,5 +117,5 @@ func (s *store) devices(ctx context.Context, client *api.Client, given []string)
 	for n := range devices {
 		devices[n] = strings.TrimSuffix(devices[n], "/")
 	}
-	return devices, s.note(false, "Asked Vault for the HMACs of its audit devices: %s.", strings.Join(devices, ", "))
+	return devices, s.note(false, "Asked Vault for the HMACs of its audit devices: "+strings.Join(devices, ", ")+".")
 }

@@ -41,7 +41,7 @@ func TestGolden(t *testing.T) {
 func TestHelp_NamesEveryOption(t *testing.T) {
 	flags := newFlags(new(options), time.Now())
 	help := must(t, "", "-help")
-	for name := range strings.FieldsSeq("audit-device db format max-rows mount namespace since until token-file token-stdin version") {
+	for name := range strings.FieldsSeq("audit-device db format mount namespace since until token-file token-stdin version") {
 		if !strings.Contains(help, "\n  -"+name) || flags.Lookup(name) == nil {
 			t.Errorf("-%s is missing", name)
 		}
@@ -62,7 +62,6 @@ func TestOptions_WrongOnesSayWhatToDo(t *testing.T) {
 		{[]string{"-since=yesterday", "f"}, "24h"},
 		{[]string{"-since=1h", "-until=2h", "f"}, "not before"},
 		{[]string{"-mount=/", "f"}, "vault secrets list"},
-		{[]string{"-max-rows=-1", "f"}, "negative"},
 		{[]string{"f", "-since=1h"}, "options come first"},
 		{[]string{"-nonsense", "f"}, "-help"},
 		{[]string{"-token-file=a", "-token-stdin", "f"}, "one of"},
@@ -89,7 +88,7 @@ func TestOptions_ImpossibleOnesFailEarly(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"-token-file=" + token, path}, "more than one token"},
+		{[]string{"-token-file=" + token, path}, "not one token"},
 		{[]string{"-token-file=" + filepath.Join(dir, "none"), path}, "no such file"},
 		{[]string{"-db=" + path, path}, "exists"},
 	} {

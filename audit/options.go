@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,8 +23,7 @@ type options struct {
 	tokenStdin       bool
 	leaked           string   // the token that was read from there
 	devices          []string // audit devices to ask Vault about; without any, Vault lists them if a token is searched
-	maxRows          int
-	version          bool
+	say              string   // all that is asked for: the help, or the version
 	files            []string
 }
 
@@ -75,27 +75,26 @@ func newFlags(o *options, now time.Time) *flag.FlagSet {
 		o.devices = append(o.devices, strings.Trim(text, "/"))
 		return nil
 	})
-	f.IntVar(&o.maxRows, "max-rows", 5000, "list at most this `number` of single requests, of reads and of all else each, the newest;\n"+
-		"counts are exact in any case")
-	f.BoolVar(&o.version, "version", false, "print the version")
+	f.BoolFunc("version", "print the version", func(string) error {
+		o.say = fmt.Sprintf("mastersindia-audit %s (%s)\n", version, commit)
+		return nil
+	})
 	return f
 }
 
-func help() string {
-	var text strings.Builder
-	flags := newFlags(new(options), time.Time{})
-	flags.SetOutput(&text)
-	text.WriteString(usage)
-	flags.PrintDefaults()
-	return text.String()
-}
-
 func parseOptions(args []string, now time.Time) (o options, err error) {
-	if slices.ContainsFunc(args, looksLikeToken) {
+	if slices.ContainsFunc(args, looksLikeToken.MatchString) {
 		return o, errTokenShown // before any message that could repeat it
 	}
 	flags := newFlags(&o, now)
-	if err := flags.Parse(args); err != nil || o.version {
+	err = flags.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		var text strings.Builder
+		flags.SetOutput(&text)
+		flags.PrintDefaults()
+		o.say, err = usage+text.String(), nil
+	}
+	if err != nil || o.say != "" {
 		return o, err
 	}
 	if o.namespace != "*" {
@@ -127,8 +126,6 @@ func (o *options) check() error {
 		return errors.New("standard input can be read once: for the log (-), or for the token (-token-stdin)")
 	case !o.since.IsZero() && !o.until.IsZero() && !o.since.Before(o.until):
 		return errors.New("-since is not before -until")
-	case o.maxRows < 0:
-		return errors.New("-max-rows is negative")
 	}
 	return nil
 }
@@ -153,10 +150,4 @@ func parseTime(text string, now time.Time) (time.Time, error) {
 }
 
 // looksLikeToken recognises what may have been typed in place of a file: a JWT, the value of a header, or a Vault token.
-func looksLikeToken(arg string) bool {
-	if _, value, isFlag := strings.Cut(arg, "="); isFlag && strings.HasPrefix(arg, "-") {
-		arg = value
-	}
-	return strings.HasPrefix(arg, "eyJ") && len(arg) > 20 || strings.HasPrefix(arg, "JWT ") || strings.HasPrefix(arg, "Bearer ") ||
-		strings.HasPrefix(arg, "hvs.") || strings.HasPrefix(arg, "hvb.")
-}
+var looksLikeToken = regexp.MustCompile(`^(-[^=]*=)?(eyJ.{18}|JWT |Bearer |hv[sb]\.)`)

@@ -35,13 +35,6 @@ type section struct {
 	all     bool // the table lists all rows
 }
 
-// requestsQuery lists single requests, the newest: so many reads, and so many others.
-const requestsQuery = `SELECT * FROM requests WHERE key IN (
-  SELECT key FROM (SELECT key FROM request WHERE mine AND in_span AND outcome = 5 AND kind IN ('read', 'unwrap', 'view')
-    ORDER BY ns DESC, id LIMIT %[1]d)
-  UNION ALL SELECT key FROM (SELECT key FROM request WHERE mine AND in_span AND NOT (outcome = 5 AND kind IN ('read', 'unwrap', 'view'))
-    ORDER BY ns DESC, id LIMIT %[1]d)) ORDER BY time, request_id`
-
 const readingsOrder = " ORDER BY verdict DESC, last DESC, who, identity, role, kind, token, token_hmac, why, asked_by, in_span"
 
 // sections are the parts of the report, in the order of the table.
@@ -58,12 +51,10 @@ func sections(o options) []section {
 		list("readings", "who read what", who, "SELECT * FROM readings WHERE in_span"+readingsOrder),
 		list("refusals", "denied and refused", "outcome who identity path times first last remote_addresses error",
 			"SELECT * FROM refusals ORDER BY last DESC, path, who, identity, error, outcome"),
-		list("changes", "changes", "time who identity remote_address operation path written",
-			"SELECT * FROM requests WHERE kind IN ('write', 'delete', 'admin') AND outcome = 'ok' AND in_span ORDER BY time DESC, request_id"),
+		list("changes", "changes", "time who identity remote_address operation path token written",
+			"SELECT * FROM requests WHERE kind IN ('write', 'delete', 'admin', 'rotate', 'revoke') AND outcome = 'ok' AND in_span ORDER BY time DESC, request_id"),
 		list("objects", "where configs and roles point now, as far as this log tells", "path changed changed_by state",
 			"SELECT * FROM objects ORDER BY path, changed, state"),
-		list("rotations", "rotations", "time who identity remote_address name token",
-			"SELECT * FROM requests WHERE kind = 'rotate' AND outcome = 'ok' AND in_span ORDER BY time DESC, request_id"),
 		list("revocations", "revocations", "time who config token_id upstream valid_until receivers",
 			"SELECT * FROM revocations ORDER BY time DESC, token_id, upstream, valid_until"),
 		list("tokens", "tokens", "token config times callers first last expires_at revoked_at",
@@ -83,12 +74,6 @@ func isInternal(name string) bool {
 
 // writeReport writes the report to standard output. What depends on names of files goes to standard error.
 func (s *store) writeReport(ctx context.Context, o options, stdout, stderr io.Writer) error {
-	if err := s.exec(ctx, `INSERT INTO note SELECT left_out || ' requests are not listed one by one: list more with -max-rows, or fewer with '
-		|| '-since and -until. All are counted.', 0 FROM (SELECT max(0, reads - ?1) + max(0, requests - reads - ?1) AS left_out FROM (
-		SELECT count(*) FILTER (WHERE outcome = 5 AND kind IN ('read', 'unwrap', 'view')) AS reads, count(*) AS requests
-		FROM request WHERE mine AND in_span)) WHERE left_out > 0`, o.maxRows); err != nil {
-		return err
-	}
 	files, err := s.texts(ctx, `SELECT 'Possible readers are in ' || file || ': ' || count(DISTINCT request) || ' requests.'
 		FROM line JOIN leak USING (request) WHERE verdict = 'possible' GROUP BY file ORDER BY file`)
 	if err != nil {
@@ -108,7 +93,11 @@ func (s *store) writeReport(ctx context.Context, o options, stdout, stderr io.Wr
 	default:
 		err = s.table(ctx, o, out)
 	}
-	return errors.Join(err, out.Flush())
+	missing, failed := s.texts(ctx, "SELECT text FROM note WHERE incomplete")
+	if err = errors.Join(err, failed, out.Flush()); err == nil && len(missing) > 0 {
+		err = errIncomplete
+	}
+	return err
 }
 
 // notes writes alarms and notes. CSV has no place for them.
@@ -201,7 +190,7 @@ func clean(text string) string {
 // csv writes one line a request, or, where a token is searched, one line a reader who was given it or may have been.
 func (s *store) csv(ctx context.Context, o options, out io.Writer) error {
 	lines := csv.NewWriter(out)
-	query := fmt.Sprintf(requestsQuery, o.maxRows)
+	query := "SELECT * FROM requests WHERE in_span ORDER BY time, request_id"
 	if o.leaked != "" {
 		query = "SELECT verdict AS received, * FROM readings WHERE verdict IS NOT NULL" + readingsOrder
 	}
@@ -237,7 +226,7 @@ func (s *store) json(ctx context.Context, o options, out io.Writer) error {
 		section{ID: "alarms", query: "SELECT * FROM alarms ORDER BY time, message"},
 		section{ID: "histogram", query: "SELECT * FROM histogram ORDER BY start"},
 		section{ID: "requests", Title: "requests", Columns: strings.Fields("time kind outcome who remote_address path token lease_id error written"),
-			query: fmt.Sprintf(requestsQuery, o.maxRows)})
+			query: `SELECT * FROM requests WHERE key IN (SELECT key FROM newest WHERE age <= 5000) ORDER BY time, request_id`})
 	head, err := json.Marshal(map[string]any{"version": version, "mount": o.mount, "namespace": o.namespace, "sections": parts})
 	if err != nil {
 		return err

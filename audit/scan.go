@@ -9,7 +9,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"regexp"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -22,14 +25,7 @@ const pluginName = "mastersindia"
 type filter [][]byte
 
 func newFilter(mount string) filter {
-	var longest []byte
-	for _, part := range bytes.FieldsFunc([]byte(mount), func(r rune) bool {
-		return r != '_' && r != '-' && r != '.' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
-	}) {
-		if len(part) > len(longest) {
-			longest = part
-		}
-	}
+	longest := slices.MaxFunc(regexp.MustCompile("[0-9A-Za-z_.-]*").FindAll([]byte(mount), -1), func(a, b []byte) int { return len(a) - len(b) })
 	// Wrapping, unwrapping and the policy of a wrapping token have "wrap" in them.
 	f := filter{longest, []byte("wrap"), []byte("remount")}
 	if !bytes.Contains([]byte(pluginName), longest) {
@@ -40,12 +36,7 @@ func newFilter(mount string) filter {
 
 // wants reports whether a line must be decoded.
 func (f filter) wants(line []byte) bool {
-	for _, needle := range f {
-		if bytes.Contains(line, needle) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(f, func(needle []byte) bool { return bytes.Contains(line, needle) })
 }
 
 // scan takes all files through filter, decoder and classifier, on all processors, to the database. Nothing depends on the order.
@@ -93,28 +84,19 @@ func scan(ctx context.Context, o options, stdin io.Reader, s *store) error {
 }
 
 // noteFiles notes what was wrong with the files. It is an error if none could be opened.
-func (s *store) noteFiles(sources []source) error {
-	var failed []error
+func (s *store) noteFiles(sources []source) (err error) {
+	var problems []string
 	opened := false
 	for n := range sources {
-		opened = opened || sources[n].opened
-		failed = append(failed, sources[n].err)
-		if text := sources[n].note(); text != "" {
-			failed = append(failed, errors.New(text))
-		}
+		opened, problems = opened || sources[n].opened, append(problems, sources[n].problems()...)
 	}
 	if !opened {
-		return errors.Join(failed...)
+		return errors.New(strings.Join(problems, "\n"))
 	}
-	for _, err := range failed {
-		if err == nil {
-			continue
-		}
-		if err := s.note(true, "%s", err); err != nil {
-			return err
-		}
+	for _, text := range problems {
+		err = cmp.Or(err, s.note(true, text))
 	}
-	return nil
+	return err
 }
 
 // block says what the lines of a block tell.

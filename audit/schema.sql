@@ -26,7 +26,7 @@ CREATE TABLE parameter (request INTEGER, name TEXT, state TEXT, value TEXT, PRIM
 CREATE TABLE revoked (request INTEGER, token_id TEXT, upstream TEXT, valid_until TEXT,
   PRIMARY KEY (request, token_id, upstream, valid_until)) WITHOUT ROWID;
 CREATE TABLE secret (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
-CREATE TABLE wrapping (request INTEGER, made INTEGER, name TEXT, PRIMARY KEY (request, made, name)) WITHOUT ROWID;
+CREATE TABLE wrapping (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
 CREATE TABLE unwrapped (request INTEGER, value TEXT, PRIMARY KEY (request, value)) WITHOUT ROWID;
 
 -- Rows that are the same: callers of one identity, tokens, and requests that made or took one wrapping, also after it was wrapped

@@ -27,6 +27,8 @@ var (
 	vaultPattern  = regexp.MustCompile(`\b[hs]v?[bsr]?\.[A-Za-z0-9_-]{20,}`)
 	schemePattern = regexp.MustCompile(`(?i)\b(bearer|basic|jwt) [^\s"',;]{8,}`)
 	pairPattern   = regexp.MustCompile(`(?i)(\b\w*(passw|secret|token|api_?key)\w*"?[=:]) ?"?[^\s"',;&-][^\s"',;&]*`)
+	userPattern   = regexp.MustCompile(`^(\w[\w+.-]*://)?.*@`)
+	queryPattern  = regexp.MustCompile(`[?#].*`)
 	urlPattern    = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
 )
 
@@ -57,19 +59,7 @@ func (c *classifier) safe(text string) string {
 // safeURL is a URL without user info, query and fragment. What comes before the last @ counts as user info, since a password may
 // have any character.
 func safeURL(url string) string {
-	scheme, rest, found := strings.Cut(url, "://")
-	if !found {
-		scheme, rest = "", url
-	} else {
-		scheme += "://"
-	}
-	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-		scheme, rest = scheme+withheld+"@", rest[at+1:]
-	}
-	if at := strings.IndexAny(rest, "?#"); at >= 0 {
-		rest = rest[:at] + "?" + withheld
-	}
-	return scheme + rest
+	return queryPattern.ReplaceAllString(userPattern.ReplaceAllString(url, "$1"+withheld+"@"), "?"+withheld)
 }
 
 // mostText bounds what is kept of a text that callers of Vault may have chosen, in bytes.
@@ -107,28 +97,28 @@ func tokenID(token string) string {
 	return digest(token)[:16]
 }
 
-// isSecret reports whether the value of a parameter, of a field of a response or of a header is a secret.
-func isSecret(name string) bool {
-	switch strings.ToLower(name) {
-	case "password", "client_secret", "access_token", "authorization", "refresh_token", "token", "client_token", "x-vault-token",
-		"client_assertion", "id_token", "secret", "api_key", "apikey", "x-api-key", "cookie", "proxy-authorization":
-		return true
-	default:
-		return false
-	}
-}
-
-// secretHeader finds headers of a config whose values are likely credentials.
-var secretHeader = regexp.MustCompile(`(?i)auth|token|secret|passw|key|cookie|credential`)
-
-func isHeaders(name string) bool { return name == "headers" || name == "refresh_headers" }
+var (
+	// secretName finds parameters, fields of a response and headers whose value is a secret.
+	secretName = regexp.MustCompile("(?i)^(password|(client_)?secret|((access|refresh|client|id|x-vault)[_-])?token|(proxy-)?authorization|" +
+		"client_assertion|(x-)?api[_-]?key|cookie)$")
+	// secretHeader finds headers of a config whose values are likely credentials.
+	secretHeader = regexp.MustCompile("(?i)auth|token|secret|passw|key|cookie|credential")
+	headersName  = regexp.MustCompile("^(refresh_)?headers$")
+	// parameterName finds parameters that a config, a role or a mount has.
+	parameterName = regexp.MustCompile("^(allow_http|assertion_audience|authorization_scheme|ca_cert|client_id|client_secret|config|" +
+		"default_token_ttl|(refresh_)?headers|lease|ledger_retention|max_(token_)?ttl|metadata|password|paused|pause_reason|preset|" +
+		"protocol|(proxy|refresh|token)_url|(rejected_)?token_id|request_format|request_timeout|rotation_percent|scope|single_session|" +
+		"soap_(action|(password|username)_element)|username|verify_connection|from|to|type|description|plugin_version|" +
+		"(default|max)_lease_ttl|force_no_cache|local|seal_wrap|external_entropy_access|options|audit_non_hmac_(request|response)_keys|" +
+		"listing_visibility|(passthrough_request|allowed_response)_headers)$")
+)
 
 // eachText calls found with each text in a value, at any depth, and its name.
 func eachText(name string, value any, found func(name, text string)) {
 	switch v := value.(type) {
 	case map[string]any:
 		for key, inner := range v {
-			if isHeaders(name) && secretHeader.MatchString(key) {
+			if headersName.MatchString(name) && secretHeader.MatchString(key) {
 				key = "authorization" // whatever its name
 			}
 			eachText(key, inner, found)
@@ -154,11 +144,11 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered map[string]any) {
 		_, rest, isURL := strings.Cut(text, "://")
 		switch {
 		case text == "", isHidden(text):
-		case isSecret(name), c.leaked != "" && strings.Contains(text, c.leaked), jwtPattern.MatchString(text):
+		case secretName.MatchString(name), c.leaked != "" && strings.Contains(text, c.leaked), jwtPattern.MatchString(text):
 			found[strings.ToLower(clip(mostOdd, c.safe(name)))] = true
 		case isURL && strings.ContainsRune(rest, '@'):
 			found[clip(mostOdd, c.safe(name))+" (a URL with credentials)"] = true
-		case isHeaders(name) && secretHeader.MatchString(text):
+		case headersName.MatchString(name) && secretHeader.MatchString(text):
 			found[name] = true
 		}
 	}
@@ -184,22 +174,21 @@ const mostOdd = 64
 // engine refuses it, and nobody knows whether it is a secret.
 func (c *classifier) parameters(f *fact, asked map[string]any) {
 	for name, value := range asked {
-		state, text := "shown", ""
-		encoded, err := json.Marshal(value)
+		state, text, secret := "shown", "", secretName.MatchString(name)
 		s, isText := value.(string)
-		if !isText && value != nil {
+		if encoded, err := json.Marshal(value); !isText && value != nil && err == nil {
 			s = string(encoded)
 		}
-		switch isHMAC := err != nil || strings.Contains(string(encoded), hmacPrefix); {
-		case !isParameter(name) && !isSecret(name):
+		switch isHMAC := strings.Contains(s, hmacPrefix); {
+		case !secret && !parameterName.MatchString(name):
 			continue
-		case isHMAC && isSecret(name):
+		case isHMAC && secret:
 			state = "secret"
 		case isHMAC:
 			state = "hidden"
-		case isSecret(name) && s != "":
+		case secret && s != "":
 			state = "in clear"
-		case isHeaders(name) || name == "metadata":
+		case headersName.MatchString(name) || name == "metadata":
 			text = c.pairNames(value)
 		case strings.HasSuffix(name, "_url"):
 			text = c.text(safeURL(s))
@@ -221,21 +210,4 @@ func (c *classifier) pairNames(value any) string {
 		names[n] = clip(mostOdd, c.safe(names[n])) + "=" + withheld
 	}
 	return c.text(strings.Join(names, " "))
-}
-
-// isParameter reports whether a config, a role or a mount has a parameter of this name.
-func isParameter(name string) bool {
-	switch name {
-	case "allow_http", "assertion_audience", "authorization_scheme", "ca_cert", "client_id", "client_secret", "config",
-		"default_token_ttl", "headers", "lease", "ledger_retention", "max_token_ttl", "max_ttl", "metadata", "password",
-		"pause_reason", "paused", "preset", "protocol", "proxy_url", "refresh_headers", "refresh_url", "rejected_token_id",
-		"request_format", "request_timeout", "rotation_percent", "scope", "single_session", "soap_action",
-		"soap_password_element", "soap_username_element", "token_id", "token_url", "username", "verify_connection",
-		"from", "to", "type", "description", "plugin_version", "default_lease_ttl", "max_lease_ttl", "force_no_cache",
-		"local", "seal_wrap", "external_entropy_access", "options", "audit_non_hmac_request_keys",
-		"audit_non_hmac_response_keys", "listing_visibility", "passthrough_request_headers", "allowed_response_headers":
-		return true
-	default:
-		return false
-	}
 }

@@ -11,10 +11,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver
 )
@@ -22,17 +22,22 @@ import (
 //go:embed schema.sql
 var schemaSQL string
 
+//go:embed resolve.sql
+var resolveSQL string
+
+//go:embed report.sql
+var reportSQL string
+
 // store is the database that the log is read into. One goroutine uses it.
 type store struct {
 	db      *sql.DB
 	tx      *sql.Tx
-	path    string
-	keep    bool
+	remove  string // the file, if it is a temporary one
 	waiting map[string]*pending
 	recent  map[int64]bool // rows that many lines share, and that are stored already
 }
 
-// pending rows are inserted together.
+// pending rows of a table are inserted together.
 type pending struct {
 	columns int
 	values  []any
@@ -41,29 +46,26 @@ type pending struct {
 
 // openStore makes the database: a temporary file that close removes, or the file of -db, which must not exist.
 func openStore(ctx context.Context, o options) (_ *store, err error) {
-	s := &store{keep: o.database != "", waiting: make(map[string]*pending), recent: make(map[int64]bool)}
-	const owner = 0o600
+	s := &store{waiting: make(map[string]*pending), recent: make(map[int64]bool)}
 	var file *os.File
-	if s.keep {
-		if file, err = os.OpenFile(o.database, os.O_CREATE|os.O_EXCL|os.O_WRONLY, owner); errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("-db: %s exists: name a new file", o.database)
+	if o.database == "" {
+		if file, err = os.CreateTemp("", "mastersindia-audit-*.db"); err == nil { // made with 0600
+			s.remove = file.Name()
 		}
 	} else {
-		file, err = os.CreateTemp("", "mastersindia-audit-*.db") // made with 0600
+		file, err = os.OpenFile(o.database, os.O_CREATE|os.O_EXCL, 0o600)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("making the database: %w (TMPDIR chooses another folder)", err)
+		return nil, fmt.Errorf("making the database: %w (-db names a new file, TMPDIR another folder)", err)
 	}
-	s.path = file.Name()
 	// Speed instead of safety: nobody reads the database before it is complete.
-	s.db, err = sql.Open("sqlite", "file:"+filepath.ToSlash(s.path)+"?_pragma=journal_mode(off)&_pragma=synchronous(off)"+
+	s.db, err = sql.Open("sqlite", "file:"+filepath.ToSlash(file.Name())+"?_pragma=journal_mode(off)&_pragma=synchronous(off)"+
 		"&_pragma=locking_mode(exclusive)&_pragma=cache_size(-8000)&_pragma=temp_store(1)&_pragma=page_size(8192)")
-	if err = errors.Join(file.Close(), err); err != nil {
-		return nil, errors.Join(err, s.close())
-	}
-	s.db.SetMaxOpenConns(1)
-	if _, err = s.db.ExecContext(ctx, schemaSQL); err == nil {
-		s.tx, err = s.db.BeginTx(context.WithoutCancel(ctx), nil) // to watch a context costs more than to insert a row
+	if err = errors.Join(file.Close(), err); err == nil {
+		s.db.SetMaxOpenConns(1)
+		if err = s.exec(ctx, schemaSQL); err == nil {
+			s.tx, err = s.db.BeginTx(context.WithoutCancel(ctx), nil) // to watch a context costs more than to insert a row
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.close())
@@ -81,7 +83,7 @@ func key(parts ...string) int64 {
 func (s *store) add(f *fact) error {
 	c, t := f.caller, f.token
 	request, who, given := key(f.id), key(c.entity, c.accessor, c.client, c.inbound, c.display, c.policies), int64(0)
-	if c.isValid() {
+	if c.display != noToken {
 		who |= 1 << 62 // so that the greatest of a request's callers is one who is known
 	}
 	if t != (token{}) {
@@ -151,8 +153,8 @@ func (s *store) flush() error {
 }
 
 // note keeps what the reader of the report must know. An incomplete log ends with an exit code of its own.
-func (s *store) note(incomplete bool, format string, args ...any) error {
-	_, err := s.db.Exec("INSERT OR REPLACE INTO note VALUES (?, ?)", fmt.Sprintf(format, args...), incomplete) //nolint:noctx // one row
+func (s *store) note(incomplete bool, text string) error {
+	_, err := s.db.Exec("INSERT OR REPLACE INTO note VALUES (?, ?)", text, incomplete) //nolint:noctx // one row
 	return err
 }
 
@@ -212,8 +214,79 @@ func (s *store) close() (err error) {
 	if s.db != nil {
 		err = s.db.Close()
 	}
-	if !s.keep {
-		err = errors.Join(err, os.Remove(s.path)) //nolint:gosec // G703: a temporary file of our own
+	if s.remove != "" {
+		err = errors.Join(err, os.Remove(s.remove)) //nolint:gosec // G703: a temporary file of our own
 	}
 	return err
+}
+
+// resolve merges what belongs together, judges who was given the leaked token, and makes the views of the report.
+func (s *store) resolve(ctx context.Context, o options) error {
+	if err := s.exec(ctx, "INSERT INTO setting VALUES (?, ?, ?, ?, ?)", o.mount, o.namespace, nanoseconds(o.since), nanoseconds(o.until),
+		tokenID(o.leaked)); err != nil {
+		return err
+	}
+	if err := s.askVault(ctx, o); err != nil {
+		return err
+	}
+	// Names of the leaked token and of revoked ones, whether the log has them or not.
+	if err := s.exec(ctx, `INSERT INTO seen_token SELECT -row_number() OVER (), token_id, hidden_id, access, '', '', '', '', '' FROM (
+			SELECT leaked AS token_id, '' AS hidden_id, '' AS access FROM setting WHERE leaked <> '' UNION SELECT token_id, '', '' FROM revoked
+			UNION SELECT text, value, '' FROM hmac WHERE kind = 'id'
+			UNION SELECT leaked, '', value FROM hmac, setting WHERE kind = 'leaked')`); err != nil {
+		return err
+	}
+	if err := s.unite(ctx); err != nil {
+		return err
+	}
+	return s.exec(ctx, resolveSQL+reportSQL)
+}
+
+func (s *store) exec(ctx context.Context, query string, args ...any) error {
+	_, err := s.db.ExecContext(ctx, query, args...)
+	return err
+}
+
+func nanoseconds(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixNano()
+}
+
+// unite gives rows that are equal, in however many steps, the same class: the smallest id among them.
+func (s *store) unite(ctx context.Context) error {
+	parent := make(map[int64]int64)
+	find := func(id int64) int64 {
+		for up, ok := parent[id]; ok; up, ok = parent[id] {
+			if above, more := parent[up]; more {
+				parent[id] = above
+			}
+			id = up
+		}
+		return id
+	}
+	err := s.query(ctx, "SELECT a, b FROM same WHERE a <> b", func(r row) error {
+		a, isID := r.values[0].(int64)
+		b, alsoID := r.values[1].(int64)
+		if !isID || !alsoID {
+			return errors.New("a row without id")
+		}
+		if a, b = find(a), find(b); a != b {
+			parent[max(a, b)] = min(a, b)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if s.tx, err = s.db.BeginTx(context.WithoutCancel(ctx), nil); err != nil {
+		return err
+	}
+	for id := range parent {
+		if err := s.insert("class", id, find(id)); err != nil {
+			return errors.Join(err, s.tx.Rollback())
+		}
+	}
+	return s.flush()
 }
