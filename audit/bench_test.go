@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -30,11 +31,16 @@ func BenchmarkReport(b *testing.B) {
 		}
 		b.Run(fmt.Sprintf("1in%d", every), func(b *testing.B) {
 			b.SetBytes(l.Bytes)
+			var before, after syscall.Rusage
+			_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
 			for b.Loop() {
 				if code := run(b.Context(), []string{"-format=json", path}, nil, io.Discard, os.Stderr); code != exitOK {
 					b.Fatalf("exit code %d", code)
 				}
 			}
+			_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+			seconds := float64(after.Utime.Nano()+after.Stime.Nano()-before.Utime.Nano()-before.Stime.Nano()) / 1e9
+			b.ReportMetric(float64(l.Bytes)*float64(b.N)/1e6/seconds, "MB/CPU-s")
 		})
 	}
 }

@@ -10,20 +10,6 @@ import (
 	"strings"
 )
 
-// Kinds of lines.
-const (
-	kindRead   = "read"   // of a token, through a role
-	kindUnwrap = "unwrap" // whatever was wrapped, of any mount
-	kindWrite  = "write"  // of a config or role
-	kindDelete = "delete" // of a config or role
-	kindRotate = "rotate"
-	kindRevoke = "revoke"
-	kindView   = "view"  // anything else on the mount
-	kindAdmin  = "admin" // of the mount as a whole, or of its leases
-	kindRewrap = "rewrap"
-	kindWrap   = "wrap" // a wrapped response of another mount
-)
-
 // Outcomes of a line, in the order in which one line of a request overrules another.
 const (
 	forwarded  = 1 // by a standby, to the active node
@@ -35,9 +21,9 @@ const (
 
 // fact is what one line tells.
 type fact struct {
-	id, kind                 string
-	half, outcome            int   // half is 1 for the request and 2 for the response
-	at                       int64 // nanoseconds since 1970
+	id, kind                 string // the kinds are listed at the table line
+	half, outcome            int    // half is 1 for the request and 2 for the response
+	at                       int64  // nanoseconds since 1970
 	operation                string
 	namespace, mount         string // mount is its path in the namespace
 	accessor                 string // of the mount
@@ -101,20 +87,20 @@ func (c *classifier) classify(e *entry) *fact {
 		e.Auth != nil && slices.Contains(e.Auth.Policies, "response-wrapping"): // the path where Vault keeps a wrapping
 		c.unwrapping(f, asked, answered, made != "" || path == "sys/wrapping/rewrap")
 	case administered.MatchString(path) && r.Operation != "read" && r.Operation != "list" && r.Operation != "help":
-		f.kind, f.mount = kindAdmin, c.text(strings.Trim(strings.TrimSuffix(administered.ReplaceAllString(path, ""), "/tune"), "/")+"/")
+		f.kind, f.mount = "admin", c.text(strings.Trim(strings.TrimSuffix(administered.ReplaceAllString(path, ""), "/tune"), "/")+"/")
 		if strings.HasPrefix(f.mount, c.mount) {
 			f.mount = c.mount
 		}
 	case made != "":
-		f.kind, f.token = kindWrap, token{}
+		f.kind, f.token = "wrap", token{}
 		return f
 	default:
 		return nil
 	}
 	switch f.kind {
-	case kindWrite, kindAdmin:
+	case "write", "admin":
 		c.parameters(f, asked)
-	case kindRevoke:
+	case "revoke":
 		c.revocations(f, answered)
 	}
 	c.alarm(f, e, asked, answered)
@@ -135,18 +121,18 @@ func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
 	}
 	f.mount, f.accessor = c.text(mount), c.text(cmp.Or(e.Request.MountAccessor, e.Response.MountAccessor))
 	prefix, name, _ := strings.Cut(strings.TrimPrefix(path, mount), "/")
-	f.name, f.kind = c.text(name), kindView
+	f.name, f.kind = c.text(name), "view"
 	switch e.Request.Operation {
 	case "create", "update", "patch":
-		kinds := map[string]string{"token": kindRead, "config": kindWrite, "role": kindWrite, "rotate": kindRotate, "revoke": kindRevoke}
-		f.kind = cmp.Or(kinds[prefix], kindView)
+		kinds := map[string]string{"token": "read", "config": "write", "role": "write", "rotate": "rotate", "revoke": "revoke"}
+		f.kind = cmp.Or(kinds[prefix], "view")
 	case "read":
 		if prefix == "token" {
-			f.kind = kindRead
+			f.kind = "read"
 		}
 	case "delete":
 		if prefix == "config" || prefix == "role" {
-			f.kind = kindDelete
+			f.kind = "delete"
 		}
 	}
 }
@@ -234,9 +220,9 @@ func (c *classifier) revocations(f *fact, answered map[string]any) {
 // unwrapping fills in what was taken out of a wrapping, or put into another one. The wrapping is named by a parameter, or it is the
 // Vault token of the request.
 func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again bool) {
-	f.kind = kindUnwrap
+	f.kind = "unwrap"
 	if again {
-		f.kind, f.token = kindRewrap, token{}
+		f.kind, f.token = "rewrap", token{}
 	}
 	names := []string{f.caller.client, f.caller.inbound}
 	if wrapping, _ := asked["token"].(string); wrapping != "" {

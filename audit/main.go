@@ -4,15 +4,9 @@
 // Command mastersindia-audit reads Vault's audit log and reports what happened on a mount of the Masters India secrets engine:
 // who was given which token, what was denied, what was changed, and who was given a token that leaked. Run it with -help.
 //
-// The log goes through a pipeline into a SQLite database, and each part of the report is a query on it:
-//
-//	files.go                 open files, and split them into lines
-//	scan.go, entry.go        pick and decode the lines that matter, on all processors
-//	classify.go, secrets.go  what a line tells, without any secret in it
-//	leak.go                  the leaked token, and its HMACs
-//	store.go, schema.sql     the database
-//	resolve.sql              merge what belongs together once the last line is read, and judge who was given the leaked token
-//	report.go, report.sql    the report as table, CSV, JSON and HTML (page/)
+// Lines go through files.go (open, split), scan.go and entry.go (pick, decode), classify.go and secrets.go (what a line tells, without
+// any secret in it) into a database (store.go, schema.sql). After the last line resolve.sql merges what belongs together and judges who
+// was given the leaked token (leak.go). Each part of the report (report.go, page/) is a query on what report.sql makes of it.
 package main
 
 import (
@@ -41,7 +35,6 @@ const (
 	exitIncomplete = 3 // the report is written, and says what the log does not tell
 )
 
-// errIncomplete says that the report is written, but the log does not tell all.
 var errIncomplete = errors.New("the log does not tell all: see the notes in the report")
 
 // softMemory is where the garbage collector begins to work harder, in bytes: it keeps the whole process below 100 MB.

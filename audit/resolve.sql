@@ -77,7 +77,7 @@ CREATE TABLE sought AS SELECT * FROM token WHERE id IN (
 
 -- What a read says of it: yes, or possible and why. Reads that certainly gave another token are not in it.
 CREATE TABLE leak (request INTEGER PRIMARY KEY, verdict TEXT, why TEXT);
-INSERT INTO leak SELECT key, 'yes', '' FROM request r, sought WHERE kind IN ('read', 'unwrap') AND (outcome = 5 AND token = sought.id AND opened_by IS NULL
+INSERT INTO leak SELECT key, 'yes', '' FROM sought CROSS JOIN request r WHERE kind IN ('read', 'unwrap') AND (outcome = 5 AND token = sought.id AND opened_by IS NULL
   OR EXISTS (SELECT 1 FROM unwrapped u JOIN hmac h USING (value) WHERE u.request = r.key AND h.kind = 'leaked'));
 INSERT OR IGNORE INTO leak SELECT key, 'possible', CASE
     WHEN outcome = 2 THEN 'its response is not in the log'
@@ -88,7 +88,7 @@ INSERT OR IGNORE INTO leak SELECT key, 'possible', CASE
     WHEN NOT EXISTS (SELECT 1 FROM hmac) THEN 'the log has HMACs only, and Vault was not asked for that of the token'
     ELSE 'its HMACs are of another audit device, or of one before it was enabled anew'
   END || CASE WHEN kind = 'unwrap' AND origin IS NULL THEN '; the wrapped read is not in the log' ELSE '' END
-FROM request r, sought
+FROM sought CROSS JOIN request r
 WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NOT followed AND opened_by IS NULL
   AND NOT (outcome = 5 AND coalesce((SELECT known FROM token WHERE id = r.token), 0))
   -- What is unwrapped is judged where it is of this engine, or may be: it shows a token, or nothing of what was wrapped.

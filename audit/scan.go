@@ -77,7 +77,7 @@ func scan(ctx context.Context, o options, stdin io.Reader, s *store) error {
 		}
 	}
 	reader.Wait()
-	if err := cmp.Or(err, ctx.Err(), s.flush()); err != nil {
+	if err := cmp.Or(err, ctx.Err(), s.commit()); err != nil {
 		return err
 	}
 	return s.noteFiles(sources)

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -32,21 +33,14 @@ var reportSQL string
 type store struct {
 	db      *sql.DB
 	tx      *sql.Tx
-	remove  string // the file, if it is a temporary one
-	waiting map[string]*pending
-	recent  map[int64]bool // rows that many lines share, and that are stored already
-}
-
-// pending rows of a table are inserted together.
-type pending struct {
-	columns int
-	values  []any
-	insert  *sql.Stmt
+	remove  string               // the file, if it is a temporary one
+	inserts map[string]*sql.Stmt // by table
+	recent  map[int64]bool       // rows that many lines share, and that are stored already
 }
 
 // openStore makes the database: a temporary file that close removes, or the file of -db, which must not exist.
 func openStore(ctx context.Context, o options) (_ *store, err error) {
-	s := &store{waiting: make(map[string]*pending), recent: make(map[int64]bool)}
+	s := &store{inserts: make(map[string]*sql.Stmt), recent: make(map[int64]bool)}
 	var file *os.File
 	if o.database == "" {
 		if file, err = os.CreateTemp("", "mastersindia-audit-*.db"); err == nil { // made with 0600
@@ -63,9 +57,7 @@ func openStore(ctx context.Context, o options) (_ *store, err error) {
 		"&_pragma=locking_mode(exclusive)&_pragma=cache_size(-8000)&_pragma=temp_store(1)&_pragma=page_size(8192)")
 	if err = errors.Join(file.Close(), err); err == nil {
 		s.db.SetMaxOpenConns(1)
-		if err = s.exec(ctx, schemaSQL); err == nil {
-			s.tx, err = s.db.BeginTx(context.WithoutCancel(ctx), nil) // to watch a context costs more than to insert a row
-		}
+		err = cmp.Or(s.exec(ctx, schemaSQL), s.begin(ctx))
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.close())
@@ -115,40 +107,28 @@ func (s *store) once(id int64, table string, values ...any) error {
 	return s.insert(table, values...)
 }
 
-// insert inserts a row, together with others, unless it is there.
+// insert inserts a row, unless it is there.
 func (s *store) insert(table string, values ...any) (err error) {
-	const together = 25
-	r := s.waiting[table]
-	if r == nil {
-		r = &pending{columns: len(values)}
-		s.waiting[table] = r
-		if r.insert, err = s.tx.Prepare(insertSQL(table, len(values), together)); err != nil { //nolint:noctx // see openStore
+	statement := s.inserts[table]
+	if statement == nil {
+		//nolint:noctx // see openStore
+		if statement, err = s.tx.Prepare("INSERT OR IGNORE INTO " + table + " VALUES (?" + strings.Repeat(",?", len(values)-1) + ")"); err != nil {
 			return err
 		}
+		s.inserts[table] = statement
 	}
-	if r.values = append(r.values, values...); len(r.values) == together*r.columns {
-		_, err = r.insert.Exec(r.values...) //nolint:noctx // see openStore
-		r.values = r.values[:0]
-	}
+	_, err = statement.Exec(values...) //nolint:noctx // see openStore
 	return err
 }
 
-func insertSQL(table string, columns, rows int) string {
-	one := ", (?" + strings.Repeat(",?", columns-1) + ")"
-	return "INSERT OR IGNORE INTO " + table + " VALUES" + strings.Repeat(one, rows)[1:]
+// begin begins a transaction for insert, and commit ends it. To watch a context would cost more than to insert a row.
+func (s *store) begin(ctx context.Context) (err error) {
+	s.tx, err = s.db.BeginTx(context.WithoutCancel(ctx), nil)
+	return err
 }
 
-// flush inserts what is waiting, and ends the transaction.
-func (s *store) flush() error {
-	for table, r := range s.waiting {
-		if len(r.values) > 0 {
-			//nolint:noctx // see openStore
-			if _, err := s.tx.Exec(insertSQL(table, r.columns, len(r.values)/r.columns), r.values...); err != nil {
-				return err
-			}
-		}
-	}
-	clear(s.waiting)
+func (s *store) commit() error {
+	clear(s.inserts)
 	return s.tx.Commit()
 }
 
@@ -280,7 +260,7 @@ func (s *store) unite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.tx, err = s.db.BeginTx(context.WithoutCancel(ctx), nil); err != nil {
+	if err := s.begin(ctx); err != nil {
 		return err
 	}
 	for id := range parent {
@@ -288,5 +268,5 @@ func (s *store) unite(ctx context.Context) error {
 			return errors.Join(err, s.tx.Rollback())
 		}
 	}
-	return s.flush()
+	return s.commit()
 }

@@ -12,22 +12,15 @@
   const groupText = { given: "tokens handed out", denied: "denied, refused, unanswered", change: "changes, rotations, revocations", other: "other requests" };
   const pageSize = 100;
   // ---- small helpers
-  const el = (name, attributes, ...children) => {
-    const node = document.createElement(name);
+  const make = (node, attributes, ...children) => {
     for (const [key, value] of Object.entries(attributes || {})) {
-      if (key === "class") node.className = value;
-      else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-      else node.setAttribute(key, value);
+      if (key.startsWith("on")) node.addEventListener(key.slice(2), value); else node.setAttribute(key, value);
     }
-    node.append(...children.filter((c) => c !== null && c !== undefined && c !== ""));
+    node.append(...children.filter((c) => c !== ""));
     return node;
   };
-  const svg = (name, attributes, text) => {
-    const node = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [key, value] of Object.entries(attributes || {})) node.setAttribute(key, value);
-    if (text !== undefined) node.textContent = text;
-    return node;
-  };
+  const el = (name, ...rest) => make(document.createElement(name), ...rest);
+  const svg = (name, ...rest) => make(document.createElementNS("http://www.w3.org/2000/svg", name), ...rest);
   // Invisible characters and those that turn the writing direction are shown as what they are.
   const plain = (text) => String(text ?? "").replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu,
     (c) => "\\u" + c.codePointAt(0).toString(16).padStart(4, "0"));
@@ -41,22 +34,13 @@
   const groupOf = (r) => r.outcome !== "ok" ? "denied" : r.kind === "read" || r.kind === "unwrap" ? "given" : r.kind === "view" ? "other" : "change";
   // ---- filters, kept in the address so that a view can be sent to a colleague with the file
   const state = {};
-  const readHash = () => {
-    const given = new URLSearchParams(location.hash.slice(1));
-    for (const name of filterNames) state[name] = given.get(name) || "";
-    for (const name of filterNames) byId("f-" + name).value = state[name];
-  };
-  const writeHash = () => {
-    const set = new URLSearchParams();
-    for (const name of filterNames) if (state[name]) set.set(name, state[name]);
-    history.replaceState(null, "", "#" + set.toString());
-  };
   const set = (changes) => {
-    Object.assign(state, changes);
-    for (const name of filterNames) byId("f-" + name).value = state[name];
-    writeHash();
+    for (const name of filterNames) byId("f-" + name).value = state[name] = changes[name] ?? state[name] ?? "";
+    history.replaceState(null, "", "#" + new URLSearchParams(Object.entries(state).filter(([, value]) => value)));
     draw();
   };
+  const only = (changes) => set({ ...Object.fromEntries(filterNames.map((name) => [name, ""])), ...changes });
+  const readHash = () => only(Object.fromEntries(new URLSearchParams(location.hash.slice(1))));
   const bound = (name) => {
     const text = state[name].trim();
     const at = text ? Date.parse(text.replace(" ", "T").replace(/Z?$/, "Z")) : NaN;
@@ -138,6 +122,10 @@
       byId("alarms").append(el("div", { class: "panel alarm", role: "alert" }, el("h2", {}, report.alarms.length === 1 ? "An alarm" : report.alarms.length + " alarms"),
         el("ul", {}, ...report.alarms.map((a) => el("li", {}, clock(a.time) + "  " + plain(a.message))))));
     }
+    if (report.receivers) {
+      byId("leak").append(el("div", { class: "panel" }, el("h2", {}, "The leaked token"), el("p", {}, "Given to " + report.receivers.length +
+        " readers whom the log shows, and possibly to " + report.possible.length + " of whom it does not tell: see the tables.")));
+    }
     byId("notices").append(...report.notes.map((n) => el("li", {}, plain(n.text))));
     const cards = [
       ["tokens handed out", s.given, { kind: "read", outcome: "ok" }], ["callers who got one", s.callers, {}], ["denied by Vault", s.denied, { outcome: "denied" }, true],
@@ -146,16 +134,10 @@
       ["no answer in the log", s.unanswered, { outcome: "unanswered" }, true],
     ];
     byId("cards").append(...cards.map(([text, n, filter, bad]) => el("button", {
-      type: "button", class: "card" + (bad && n > 0 ? " bad" : ""), onclick: () => set({ ...Object.fromEntries(filterNames.map((f) => [f, ""])), ...filter }),
+      type: "button", class: "card" + (bad && n > 0 ? " bad" : ""), onclick: () => only(filter),
     }, el("b", {}, number(n)), el("span", {}, text))));
     byId("legend").append(...groups.map((g) => el("span", {}, el("i", { class: g }), groupText[g])), el("span", {}, el("i", { class: "ghost" }), "all, before filtering"),
       el("span", {}, "drag to choose a time"));
-  };
-  const leak = () => {
-    if (!report.receivers) return;
-    byId("leak").append(el("div", { class: "panel" }, el("h2", {}, "The leaked token"),
-      el("p", {}, report.receivers.length === 0 ? "The log shows nobody who was given it." : "Who was given it: see the first table."),
-      el("p", {}, report.possible.length === 0 ? "" : "Of the readers of the table \u201cpossibly given\u201d the log does not tell.")));
   };
   // ---- the timeline
   const timeline = (test, filtered) => {
@@ -202,33 +184,25 @@
     });
     const brush = svg("rect", { class: "brush", y: top, height: height - top - bottom, width: 0 });
     root.append(brush);
-    const tip = byId("tip");
     const barAt = (event) => {
-      const spot = (event.clientX - root.getBoundingClientRect().left) * width / root.getBoundingClientRect().width;
-      return Math.min(bars - 1, Math.max(0, Math.floor((spot - left) / (width - left - right) * bars)));
+      const { left: from, width: wide } = root.getBoundingClientRect();
+      return Math.min(bars - 1, Math.max(0, Math.floor(((event.clientX - from) * width / wide - left) / (width - left - right) * bars)));
     };
     let pressed = null;
+    const span = (event) => [Math.min(pressed, barAt(event)), Math.max(pressed, barAt(event)) + 1];
+    const at = (bar) => clock(new Date(start + bar * barTime).toISOString());
+    const title = root.appendChild(svg("title"));
     root.addEventListener("pointerdown", (event) => { pressed = barAt(event); root.setPointerCapture(event.pointerId); });
     root.addEventListener("pointermove", (event) => {
-      const n = barAt(event), b = shown[n];
-      tip.textContent = clock(new Date(start + n * barTime).toISOString()) + " UTC\n" + groups.filter((g) => b[g]).map((g) => number(b[g]) + " " + groupText[g]).join("\n");
-      tip.hidden = false;
-      tip.style.left = Math.min(event.clientX + 14, innerWidth - 240) + "px";
-      tip.style.top = event.clientY + 14 + "px";
-      if (pressed !== null) {
-        const a = Math.min(pressed, n), z = Math.max(pressed, n) + 1;
-        brush.setAttribute("x", x(a));
-        brush.setAttribute("width", x(z) - x(a));
-      }
-    });
-    root.addEventListener("pointerleave", () => { tip.hidden = true; });
-    root.addEventListener("pointerup", (event) => {
+      const b = shown[barAt(event)];
+      title.textContent = at(barAt(event)) + " UTC\n" + groups.filter((g) => b[g]).map((g) => number(b[g]) + " " + groupText[g]).join("\n");
       if (pressed === null) return;
-      const n = barAt(event), a = Math.min(pressed, n), z = Math.max(pressed, n) + 1;
-      pressed = null;
-      tip.hidden = true;
-      const at = (bar) => clock(new Date(start + bar * barTime).toISOString());
-      set({ from: at(a), until: at(z) });
+      const [a, z] = span(event);
+      brush.setAttribute("x", x(a));
+      brush.setAttribute("width", x(z) - x(a));
+    });
+    root.addEventListener("pointerup", (event) => {
+      if (pressed !== null) set({ from: at(span(event)[0]), until: at(span(event)[1]) });
     });
     box.append(root);
   };
@@ -247,15 +221,13 @@
   options("f-token", report.tokens.map(tokenName));
   options("f-kind", rows.map((r) => r.kind));
   options("f-outcome", rows.map((r) => r.outcome));
-  leak();
   for (const section of report.sections) if (section.columns && section.id !== "summary") table(section);
   for (const name of filterNames) byId("f-" + name).addEventListener("change", () => set({ [name]: byId("f-" + name).value }));
   byId("f-text").addEventListener("input", () => set({ text: byId("f-text").value }));
-  byId("reset").addEventListener("click", () => set(Object.fromEntries(filterNames.map((name) => [name, ""]))));
+  byId("reset").addEventListener("click", () => only({}));
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
-  addEventListener("hashchange", () => { readHash(); draw(); });
+  addEventListener("hashchange", readHash);
   addEventListener("resize", () => timeline(matcher(), filterNames.some((name) => state[name])));
   readHash();
-  draw();
   document.documentElement.dataset.ready = "true";
 })();
