@@ -217,8 +217,8 @@ func (c *classifier) revocations(f *fact, answered map[string]any) {
 	}
 }
 
-// unwrapping fills in what was taken out of a wrapping, or put into another one. The wrapping is named by a parameter, or it is the
-// Vault token of the request.
+// unwrapping fills in what was taken out of a wrapping, or put into another one. The wrapping is named by a parameter, or it is
+// the Vault token of the request.
 func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again bool) {
 	f.kind = "unwrap"
 	if again {
@@ -249,7 +249,7 @@ func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again b
 var administered = regexp.MustCompile("^sys/(remount$|mounts/|(leases/)?revoke(-prefix|-force)?/)")
 
 // noToken is the name of callers of whom nothing more is known.
-const noToken = "(no valid Vault token)"
+const noToken = "(no valid Vault token)" //nolint:gosec // G101: this is none
 
 func (c *classifier) callerOf(e *entry) caller {
 	a, inbound, accessor := e.Auth, pseudonym(e.Request.ClientToken), e.Request.ClientTokenAccessor

@@ -63,9 +63,8 @@ type response struct {
 	} `json:"wrap_info"`
 }
 
-// decode decodes a line: one entry, or several where a program has joined lines. What the audit device's prefix option or a syslog
-// puts before an entry is passed over; damaged tells that what was passed over may have been an entry. The texts of entries share
-// the memory of the line.
+// decode decodes a line: one entry, or several where a program has joined lines. What the audit device's prefix option or a
+// syslog puts before an entry is passed over; damaged tells that it may have been an entry. Entries share the memory of the line.
 func decode(line []byte) (entries []*entry, damaged bool) {
 	const mostTries = 8 // a prefix may have a brace of its own
 	from := 0
@@ -92,7 +91,8 @@ func decode(line []byte) (entries []*entry, damaged bool) {
 func (e *entry) isValid() bool {
 	at, err := time.Parse(time.RFC3339Nano, e.Time)
 	e.at = at.UTC()
-	return err == nil && e.at.Year() >= 1970 && e.at.Year() < 2200 && e.Request != nil && (e.Type == "request" || e.Type == "response")
+	inTime := err == nil && e.at.Year() >= 1970 && e.at.Year() < 2200
+	return inTime && e.Request != nil && (e.Type == "request" || e.Type == "response")
 }
 
 // isCut reports whether a line that is not decoded, since it is about other mounts, may be the rest of one that is not.
@@ -103,8 +103,7 @@ func isCut(line []byte) bool {
 	return !whole && mayBeEntry(line)
 }
 
-// mayBeEntry reports whether a text may be an entry, or a part of one, and is not a message of another kind: the standard output of
-// a Vault server has both.
+// mayBeEntry tells an entry, or a part of one, from other messages: the standard output of a Vault server has both.
 func mayBeEntry(line []byte) bool {
 	return bytes.Contains(line, []byte(`request"`)) || bytes.Contains(line, []byte("hmac-sha256:"))
 }

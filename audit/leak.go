@@ -34,8 +34,8 @@ func leakedToken(o options, stdin io.Reader) (token string, err error) {
 	return token, errors.Join(err, file.Close())
 }
 
-// tokenPattern is a token, alone or as the value of an Authorization header, after a scheme such as JWT or Bearer. Editors put a byte
-// order mark before a text, and jq puts quotes around it.
+// tokenPattern is a token, alone or as the value of an Authorization header, after a scheme such as JWT or Bearer. Editors put a
+// byte order mark before a text, and jq puts quotes around it.
 var tokenPattern = regexp.MustCompile(`^\x{feff}?\s*"?(?:(?i:authorization:)\s*)?(?:[A-Za-z0-9_-]{1,20}[ \t]+)?([!#-~]+)"?\s*$`)
 
 // readToken reads a token. What is not clearly one is an error, since a search for it would find nobody. No error has any of the
@@ -74,7 +74,9 @@ func (s *store) askVault(ctx context.Context, o options) error {
 	}
 	var texts [][2]string // kind and text
 	if o.leaked != "" {
-		texts = append(texts, [2]string{"leaked", o.leaked}, [2]string{"leaked", "JWT " + o.leaked}, [2]string{"leaked", "Bearer " + o.leaked})
+		for _, scheme := range []string{"", "JWT ", "Bearer "} {
+			texts = append(texts, [2]string{"leaked", scheme + o.leaked})
+		}
 	}
 	if err := s.query(ctx, "SELECT kind, text FROM to_hash ORDER BY 1, 2", func(r row) error {
 		texts = append(texts, [2]string{r.text("kind"), r.text("text")})

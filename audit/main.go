@@ -4,9 +4,9 @@
 // Command mastersindia-audit reads Vault's audit log and reports what happened on a mount of the Masters India secrets engine:
 // who was given which token, what was denied, what was changed, and who was given a token that leaked. Run it with -help.
 //
-// Lines go through files.go (open, split), scan.go and entry.go (pick, decode), classify.go and secrets.go (what a line tells, without
-// any secret in it) into a database (store.go, schema.sql). After the last line resolve.sql merges what belongs together and judges who
-// was given the leaked token (leak.go). Each part of the report (report.go, page/) is a query on what report.sql makes of it.
+// Lines go through files.go (open, split), scan.go and entry.go (pick, decode), classify.go and secrets.go (what a line tells,
+// without any secret in it) into a database (store.go, schema.sql). After the last line resolve.sql merges what belongs together
+// and judges who was given the leaked token (leak.go). The parts of the report (report.go, page/) are queries on report.sql.
 package main
 
 import (

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,7 +18,7 @@ import (
 
 type options struct {
 	mount, namespace string // namespace is "*" for all, "" for the root
-	since, until     time.Time
+	since, until     int64  // nanoseconds since 1970
 	format, database string
 	tokenFile        string
 	tokenStdin       bool
@@ -58,10 +59,12 @@ func newFlags(o *options, now time.Time) *flag.FlagSet {
 	f.SetOutput(io.Discard) // run prints errors and the help
 	f.StringVar(&o.mount, "mount", "mastersindia/", "`path` of the mount in its namespace; a mount that was moved is followed")
 	f.StringVar(&o.namespace, "namespace", "*", "only the mount in this namespace `path`, root for the root namespace")
-	for name, at := range map[string]*time.Time{"since": &o.since, "until": &o.until} {
-		f.Func(name, "only what happened from (-since) or before (-until) a `time`, such as 2026-01-31T22:00:00Z, 2026-01-31, or 24h or 7d\n"+
-			"ago; alarms and the search for a leaked token cover the whole log", func(text string) (err error) {
-			*at, err = parseTime(text, now)
+	o.until = math.MaxInt64
+	for name, ns := range map[string]*int64{"since": &o.since, "until": &o.until} {
+		f.Func(name, "only what happened from (-since) or before (-until) a `time`, such as 2026-01-31T22:00:00Z,\n"+
+			"2026-01-31, or 24h or 7d ago; alarms and the search for a leaked token cover the whole log", func(text string) error {
+			at, err := parseTime(text, now)
+			*ns = at.UnixNano()
 			return err
 		})
 	}
@@ -124,7 +127,7 @@ func (o *options) check() error {
 		return errors.New("give one of -token-file and -token-stdin")
 	case stdin > 1, stdin == 1 && o.tokenStdin:
 		return errors.New("standard input can be read once: for the log (-), or for the token (-token-stdin)")
-	case !o.since.IsZero() && !o.until.IsZero() && !o.since.Before(o.until):
+	case o.since >= o.until:
 		return errors.New("-since is not before -until")
 	}
 	return nil

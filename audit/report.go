@@ -5,6 +5,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	_ "embed" // the page
@@ -20,7 +21,6 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
-	"unicode"
 )
 
 // formats are the names of the formats, the default first.
@@ -39,20 +39,24 @@ const readingsOrder = " ORDER BY verdict DESC, last DESC, who, identity, role, k
 
 // sections are the parts of the report, in the order of the table.
 func sections(o options) []section {
-	const who = "who identity role token times first last remote_addresses last_lease"
+	const (
+		who  = "who identity role token times first last remote_addresses last_lease"
+		read = "SELECT * FROM readings WHERE "
+	)
 	list := func(id, title, columns, query string) section {
 		return section{id, title, strings.Fields(columns), query, false}
 	}
 	all := []section{
-		list("receivers", "given the leaked token", who, "SELECT * FROM readings WHERE verdict = 'yes'"+readingsOrder),
-		list("possible", "possibly given the leaked token", who+" why", "SELECT * FROM readings WHERE verdict = 'possible'"+readingsOrder),
-		list("summary", "summary, times are UTC", "given wrapped callers roles tokens denied refused unanswered forwarded changes rotations "+
-			"revocations requests first last", "SELECT * FROM summary"),
-		list("readings", "who read what", who, "SELECT * FROM readings WHERE in_span"+readingsOrder),
+		list("receivers", "given the leaked token", who, read+"verdict = 'yes'"+readingsOrder),
+		list("possible", "possibly given the leaked token", who+" why", read+"verdict = 'possible'"+readingsOrder),
+		list("summary", "summary, times are UTC", "given wrapped callers roles tokens denied refused unanswered "+
+			"forwarded changes rotations revocations requests first last", "SELECT * FROM summary"),
+		list("readings", "who read what", who, read+"in_span"+readingsOrder),
 		list("refusals", "denied and refused", "outcome who identity path times first last remote_addresses error",
 			"SELECT * FROM refusals ORDER BY last DESC, path, who, identity, error, outcome"),
 		list("changes", "changes", "time who identity remote_address operation path token written",
-			"SELECT * FROM requests WHERE kind IN ('write', 'delete', 'admin', 'rotate', 'revoke') AND outcome = 'ok' AND in_span ORDER BY time DESC, request_id"),
+			`SELECT * FROM requests WHERE kind IN ('write', 'delete', 'admin', 'rotate', 'revoke') AND outcome = 'ok' AND in_span
+			ORDER BY time DESC, request_id`),
 		list("objects", "where configs and roles point now, as far as this log tells", "path changed changed_by state",
 			"SELECT * FROM objects ORDER BY path, changed, state"),
 		list("revocations", "revocations", "time who config token_id upstream valid_until receivers",
@@ -67,31 +71,33 @@ func sections(o options) []section {
 	return all
 }
 
-// isInternal reports whether a column joins tables, and means nothing outside of the database.
-func isInternal(name string) bool {
-	return slices.Contains([]string{"key", "ns", "token_key", "opened_by", "in_span", "verdict"}, name)
+// public is a row without the columns that join tables, and mean nothing outside of the database.
+func (r row) public() (p row) {
+	for n, name := range r.names {
+		if !slices.Contains([]string{"key", "ns", "token_key", "opened_by", "in_span", "verdict"}, name) {
+			p.names, p.values = append(p.names, name), append(p.values, r.values[n])
+		}
+	}
+	return p
 }
 
 // writeReport writes the report to standard output. What depends on names of files goes to standard error.
 func (s *store) writeReport(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	files, err := s.texts(ctx, `SELECT 'Possible readers are in ' || file || ': ' || count(DISTINCT request) || ' requests.'
 		FROM line JOIN leak USING (request) WHERE verdict = 'possible' GROUP BY file ORDER BY file`)
-	if err != nil {
-		return err
-	}
 	for _, text := range files {
 		fmt.Fprintln(stderr, clean(text))
 	}
 	out := bufio.NewWriterSize(stdout, 64<<10)
 	switch o.format {
 	case "json":
-		err = s.json(ctx, o, out)
+		err = errors.Join(err, s.json(ctx, o, out))
 	case "html":
-		err = s.html(ctx, o, out)
+		err = errors.Join(err, s.html(ctx, o, out))
 	case "csv":
-		err = errors.Join(s.notes(ctx, stderr), s.csv(ctx, o, out))
+		err = errors.Join(err, s.notes(ctx, stderr), s.csv(ctx, o, out))
 	default:
-		err = s.table(ctx, o, out)
+		err = errors.Join(err, s.table(ctx, o, out))
 	}
 	missing, failed := s.texts(ctx, "SELECT text FROM note WHERE incomplete")
 	if err = errors.Join(err, failed, out.Flush()); err == nil && len(missing) > 0 {
@@ -110,81 +116,49 @@ func (s *store) notes(ctx context.Context, out io.Writer) error {
 	return err
 }
 
-// table writes the report for people at a terminal: what matters most comes first.
+// table writes the report for people at a terminal: aligned columns, and what matters most first.
 func (s *store) table(ctx context.Context, o options, out io.Writer) error {
-	fmt.Fprintf(out, "Audit of %s\n", clean(o.mount))
-	if err := s.notes(ctx, out); err != nil {
-		return err
-	}
-	for _, part := range sections(o) {
-		if err := s.section(ctx, part, out); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// section writes a part of the report as aligned columns, if it has rows.
-func (s *store) section(ctx context.Context, part section, out io.Writer) error {
 	const mostLines = 40 // the table is for reading: the other formats list everything
-	grid := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	n := 0
-	err := s.query(ctx, part.query, func(r row) error {
-		if n++; n == 1 {
-			fmt.Fprintf(out, "\n%s\n", strings.ToUpper(part.Title))
-			fmt.Fprintf(grid, "  %s\n", strings.ReplaceAll(strings.ToUpper(strings.Join(part.Columns, "\t")), "_", " "))
-		}
-		if n > mostLines && !part.all {
+	fmt.Fprintf(out, "Audit of %s\n", clean(o.mount))
+	err := s.notes(ctx, out)
+	for _, part := range sections(o) {
+		grid := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		columns := strings.ReplaceAll(strings.ToUpper(strings.Join(part.Columns, "\t")), "_", " ")
+		head := "\n" + strings.ToUpper(part.Title) + "\n  " + columns + "\n"
+		n := 0
+		err = errors.Join(err, s.query(ctx, part.query, func(r row) error {
+			if n++; n > mostLines && !part.all {
+				return nil
+			}
+			cells := make([]string, len(part.Columns))
+			for i, name := range part.Columns {
+				cells[i] = cmp.Or(clean(timePattern.ReplaceAllString(hmacPattern.ReplaceAllString(r.text(name), "hmac:$1…"), "$1 $2")), "-")
+			}
+			fmt.Fprintf(grid, "%s  %s\n", head, strings.Join(cells, "\t"))
+			head = ""
 			return nil
+		}), grid.Flush())
+		if n > mostLines && !part.all {
+			fmt.Fprintf(out, "  ... and %d more: -format=html, csv or json has them all\n", n-mostLines)
 		}
-		cells := make([]string, len(part.Columns))
-		for i, name := range part.Columns {
-			cells[i] = cell(r.text(name))
+		if n == 0 && part.all {
+			fmt.Fprintf(out, "\n%s\n  nobody whom this log shows\n", strings.ToUpper(part.Title))
 		}
-		_, err := fmt.Fprintf(grid, "  %s\n", strings.Join(cells, "\t"))
-		return err
-	})
-	if err = errors.Join(err, grid.Flush()); err != nil {
-		return err
-	}
-	if n > mostLines && !part.all {
-		_, err = fmt.Fprintf(out, "  ... and %d more: -format=html, csv or json has them all\n", n-mostLines)
-	}
-	if n == 0 && part.all {
-		_, err = fmt.Fprintf(out, "\n%s\n  nobody whom this log shows\n", strings.ToUpper(part.Title))
 	}
 	return err
 }
 
 var (
 	hmacPattern = regexp.MustCompile(hmacPrefix + "([0-9a-f]{12})[0-9a-f]+")
+	unprintable = regexp.MustCompile(`[^\pL\pM\pN\pP\pS ]`)
+	formula     = regexp.MustCompile(`^[=+\-@|%]`) // what a spreadsheet takes for one
 	timePattern = regexp.MustCompile(`^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d{9}Z$`)
 )
-
-// cell is a value as the table shows it: short, and on one line.
-func cell(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return clean(timePattern.ReplaceAllString(hmacPattern.ReplaceAllString(text, "hmac:$1…"), "$1 $2"))
-}
 
 // clean makes text from a log fit for a terminal: what moves the cursor, changes colours, reverses the direction or cannot be
 // seen is written as an escape.
 func clean(text string) string {
-	if strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		quoted := strconv.QuoteRuneToASCII(r)
-		b.WriteString(quoted[1 : len(quoted)-1])
-	}
-	return b.String()
+	return unprintable.ReplaceAllStringFunc(text, func(s string) string { return strings.Trim(strconv.QuoteToASCII(s), `"`) })
 }
 
 // csv writes one line a request, or, where a token is searched, one line a reader who was given it or may have been.
@@ -196,21 +170,14 @@ func (s *store) csv(ctx context.Context, o options, out io.Writer) error {
 	}
 	first := true
 	err := s.query(ctx, query, func(r row) error {
-		var names, cells []string
+		r = r.public()
+		cells := make([]string, len(r.names))
 		for n, name := range r.names {
-			if !isInternal(name) {
-				names, cells = append(names, name), append(cells, r.text(r.names[n]))
-			}
-		}
-		for n, text := range cells {
-			cells[n] = clean(text)
-			if text != "" && strings.ContainsRune("=+-@|%", rune(text[0])) { // a spreadsheet would take it for a formula
-				cells[n] = "'" + cells[n]
-			}
+			cells[n] = formula.ReplaceAllString(clean(r.text(name)), "'$0")
 		}
 		if first {
 			first = false
-			return errors.Join(lines.Write(names), lines.Write(cells))
+			return errors.Join(lines.Write(r.names), lines.Write(cells))
 		}
 		return lines.Write(cells)
 	})
@@ -225,8 +192,9 @@ func (s *store) json(ctx context.Context, o options, out io.Writer) error {
 		section{ID: "notes", query: "SELECT text, incomplete FROM note ORDER BY text"},
 		section{ID: "alarms", query: "SELECT * FROM alarms ORDER BY time, message"},
 		section{ID: "histogram", query: "SELECT * FROM histogram ORDER BY start"},
-		section{ID: "requests", Title: "requests", Columns: strings.Fields("time kind outcome who remote_address path token lease_id error written"),
-			query: `SELECT * FROM requests WHERE key IN (SELECT key FROM newest WHERE age <= 5000) ORDER BY time, request_id`})
+		section{ID: "requests", Title: "requests",
+			Columns: strings.Fields("time kind outcome who remote_address path token lease_id error written"),
+			query:   `SELECT * FROM requests WHERE key IN (SELECT key FROM newest WHERE age <= 5000) ORDER BY time, request_id`})
 	head, err := json.Marshal(map[string]any{"version": version, "mount": o.mount, "namespace": o.namespace, "sections": parts})
 	if err != nil {
 		return err
@@ -237,10 +205,9 @@ func (s *store) json(ctx context.Context, o options, out io.Writer) error {
 		between := "\n  "
 		if err := s.query(ctx, part.query, func(r row) error {
 			values := make(map[string]any, len(r.names))
+			r = r.public()
 			for n, name := range r.names {
-				if !isInternal(name) {
-					values[name] = r.values[n]
-				}
+				values[name] = r.values[n]
 			}
 			text, err := json.Marshal(values)
 			fmt.Fprintf(out, "%s%s", between, text)
@@ -278,7 +245,8 @@ func (s *store) html(ctx context.Context, o options, out io.Writer) error {
 	parts := map[string]any{
 		"CSS":    template.CSS(pageCSS), //nolint:gosec // the page's own
 		"JS":     template.JS(pageJS),   //nolint:gosec // the page's own
-		"Policy": "default-src 'none'; style-src " + hash(pageCSS) + "; script-src " + hash(pageJS) + "; base-uri 'none'; form-action 'none'",
+		"Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; script-src " +
+			hash(pageJS) + "; style-src " + hash(pageCSS),
 	}
 	if err := page.ExecuteTemplate(out, "head", parts); err != nil {
 		return err

@@ -144,7 +144,7 @@ SELECT count(*) || ' reads have a response and no request in the log: a file bef
 FROM request WHERE mine AND kind = 'read' AND began IS NULL HAVING count(*) > 0
 UNION ALL
 SELECT 'The log begins at ' || strftime('%Y-%m-%dT%H:%M:%SZ', min(ns) / 1000000000, 'unixepoch') || ', after -since: the files from before may be missing.', 0
-FROM request, setting WHERE mine HAVING min(ns) > min(since)
+FROM request, setting WHERE mine AND since > 0 HAVING min(ns) > min(since)
 UNION ALL
 SELECT count(*) || ' reads may have given the leaked token, and the log does not tell: they are listed as possible, with the reason.', 1
 FROM leak WHERE verdict = 'possible' HAVING count(*) > 0

@@ -3,6 +3,14 @@
 
 -- What the lines tell together. Nothing depends on their order.
 
+-- Names of the leaked token and of revoked ones, whether the log has them or not.
+INSERT INTO seen_token SELECT -row_number() OVER (), token_id, hidden_id, access, '', '', '', '', '' FROM (
+  SELECT leaked AS token_id, '' AS hidden_id, '' AS access FROM setting WHERE leaked <> '' UNION SELECT token_id, '', '' FROM revoked
+  UNION SELECT text, value, '' FROM hmac WHERE kind = 'id' UNION SELECT leaked, '', value FROM hmac, setting WHERE kind = 'leaked');
+
+-- unite
+-- Here the table class is filled.
+
 -- One request, merged of its halves, from all devices, nodes and copies of files.
 CREATE TABLE request (
   key INTEGER PRIMARY KEY, id TEXT, began INTEGER, ns INTEGER, time TEXT, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT,
@@ -18,7 +26,7 @@ SELECT m.*, coalesce(c.class, m.seen), coalesce(t.class, m.seen_token), coalesce
   p.namespace IN ('*', m.namespace) AND (m.mount = p.mount OR m.accessor <> '' AND m.accessor IN (SELECT accessor FROM mount WHERE path = p.mount)
     OR kind = 'admin' AND (m.path = 'sys/remount' OR m.mount IN (
       SELECT path FROM mount WHERE accessor IN (SELECT accessor FROM mount WHERE path = p.mount)))),
-  ns >= coalesce(p.since, ns) AND ns < coalesce(p.until, ns + 1), NULL, NULL, 0
+  ns >= p.since AND ns < p.until, NULL, NULL, 0
 FROM (SELECT request AS key, min(id), min(ns) FILTER (WHERE half = 1), coalesce(min(ns) FILTER (WHERE half = 2), min(ns)) AS ns,
     strftime('%Y-%m-%dT%H:%M:%S', coalesce(min(ns) FILTER (WHERE half = 2), min(ns)) / 1000000000, 'unixepoch')
       || printf('.%09dZ', coalesce(min(ns) FILTER (WHERE half = 2), min(ns)) % 1000000000),

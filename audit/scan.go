@@ -25,7 +25,8 @@ const pluginName = "mastersindia"
 type filter [][]byte
 
 func newFilter(mount string) filter {
-	longest := slices.MaxFunc(regexp.MustCompile("[0-9A-Za-z_.-]*").FindAll([]byte(mount), -1), func(a, b []byte) int { return len(a) - len(b) })
+	plain := regexp.MustCompile("[0-9A-Za-z_.-]*").FindAll([]byte(mount), -1)
+	longest := slices.MaxFunc(plain, func(a, b []byte) int { return len(a) - len(b) })
 	// Wrapping, unwrapping and the policy of a wrapping token have "wrap" in them.
 	f := filter{longest, []byte("wrap"), []byte("remount")}
 	if !bytes.Contains([]byte(pluginName), longest) {

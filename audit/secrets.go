@@ -97,18 +97,18 @@ func tokenID(token string) string {
 
 var (
 	// secretName finds parameters, fields of a response and headers whose value is a secret.
-	secretName = regexp.MustCompile("(?i)^(password|(client_)?secret|((access|refresh|client|id|x-vault)[_-])?token|(proxy-)?authorization|" +
-		"client_assertion|(x-)?api[_-]?key|cookie)$")
+	secretName = regexp.MustCompile("(?i)^(password|(client_)?secret|((access|refresh|client|id|x-vault)[_-])?token|" +
+		"(proxy-)?authorization|client_assertion|(x-)?api[_-]?key|cookie)$")
 	// secretHeader finds headers of a config whose values are likely credentials.
 	secretHeader = regexp.MustCompile("(?i)auth|token|secret|passw|key|cookie|credential")
 	headersName  = regexp.MustCompile("^(refresh_)?headers$")
 	// parameterName finds parameters that a config, a role or a mount has.
-	parameterName = regexp.MustCompile("^(allow_http|assertion_audience|authorization_scheme|ca_cert|client_id|client_secret|config|" +
+	parameterName = regexp.MustCompile("^(allow_http|assertion_audience|authorization_scheme|ca_cert|client_(id|secret)|config|" +
 		"default_token_ttl|(refresh_)?headers|lease|ledger_retention|max_(token_)?ttl|metadata|password|paused|pause_reason|preset|" +
-		"protocol|(proxy|refresh|token)_url|(rejected_)?token_id|request_format|request_timeout|rotation_percent|scope|single_session|" +
+		"protocol|(proxy|refresh|token)_url|(rejected_)?token_id|request_(format|timeout)|rotation_percent|scope|single_session|" +
 		"soap_(action|(password|username)_element)|username|verify_connection|from|to|type|description|plugin_version|" +
-		"(default|max)_lease_ttl|force_no_cache|local|seal_wrap|external_entropy_access|options|audit_non_hmac_(request|response)_keys|" +
-		"listing_visibility|(passthrough_request|allowed_response)_headers)$")
+		"(default|max)_lease_ttl|force_no_cache|local|seal_wrap|external_entropy_access|options|listing_visibility|" +
+		"audit_non_hmac_(request|response)_keys|(passthrough_request|allowed_response)_headers)$")
 )
 
 // eachText calls found with each text in a value, at any depth, and its name.
@@ -168,8 +168,8 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered map[string]any) {
 // mostOdd bounds a name that the engine does not have, in bytes.
 const mostOdd = 64
 
-// parameters notes those of a write, with the values that are shown. What neither the engine nor Vault knows is left out: the engine
-// refuses it, and nobody knows whether it is a secret.
+// parameters notes those of a write, with the values that are shown. What neither the engine nor Vault knows is left out: the
+// engine refuses it, and nobody knows whether it is a secret.
 func (c *classifier) parameters(f *fact, asked map[string]any) {
 	for name, value := range asked {
 		state, text, secret := "shown", "", secretName.MatchString(name)

@@ -15,7 +15,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	_ "modernc.org/sqlite" // the driver
 )
@@ -68,7 +67,7 @@ func openStore(ctx context.Context, o options) (_ *store, err error) {
 // key identifies a row by its content, so that the same row from another line or file is the same row.
 func key(parts ...string) int64 {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return int64(binary.BigEndian.Uint64(sum[:]) >> 2) //nolint:gosec // 62 bits fit
+	return int64(binary.BigEndian.Uint64(sum[:]) >> 2)
 }
 
 // add stores what a line tells.
@@ -111,13 +110,13 @@ func (s *store) once(id int64, table string, values ...any) error {
 func (s *store) insert(table string, values ...any) (err error) {
 	statement := s.inserts[table]
 	if statement == nil {
-		//nolint:noctx // see openStore
-		if statement, err = s.tx.Prepare("INSERT OR IGNORE INTO " + table + " VALUES (?" + strings.Repeat(",?", len(values)-1) + ")"); err != nil {
+		query := "INSERT OR IGNORE INTO " + table + " VALUES (?" + strings.Repeat(",?", len(values)-1) + ")" //nolint:gosec // G202
+		if statement, err = s.tx.Prepare(query); err != nil {                                                //nolint:noctx // see begin
 			return err
 		}
 		s.inserts[table] = statement
 	}
-	_, err = statement.Exec(values...) //nolint:noctx // see openStore
+	_, err = statement.Exec(values...) //nolint:noctx // see begin
 	return err
 }
 
@@ -202,36 +201,26 @@ func (s *store) close() (err error) {
 
 // resolve merges what belongs together, judges who was given the leaked token, and makes the views of the report.
 func (s *store) resolve(ctx context.Context, o options) error {
-	if err := s.exec(ctx, "INSERT INTO setting VALUES (?, ?, ?, ?, ?)", o.mount, o.namespace, nanoseconds(o.since), nanoseconds(o.until),
-		tokenID(o.leaked)); err != nil {
+	settings := []any{o.mount, o.namespace, o.since, o.until, tokenID(o.leaked)}
+	if err := s.exec(ctx, "INSERT INTO setting VALUES (?, ?, ?, ?, ?)", settings...); err != nil {
 		return err
 	}
 	if err := s.askVault(ctx, o); err != nil {
 		return err
 	}
-	// Names of the leaked token and of revoked ones, whether the log has them or not.
-	if err := s.exec(ctx, `INSERT INTO seen_token SELECT -row_number() OVER (), token_id, hidden_id, access, '', '', '', '', '' FROM (
-			SELECT leaked AS token_id, '' AS hidden_id, '' AS access FROM setting WHERE leaked <> '' UNION SELECT token_id, '', '' FROM revoked
-			UNION SELECT text, value, '' FROM hmac WHERE kind = 'id'
-			UNION SELECT leaked, '', value FROM hmac, setting WHERE kind = 'leaked')`); err != nil {
+	names, rest, _ := strings.Cut(resolveSQL, "-- unite")
+	if err := s.exec(ctx, names); err != nil {
 		return err
 	}
 	if err := s.unite(ctx); err != nil {
 		return err
 	}
-	return s.exec(ctx, resolveSQL+reportSQL)
+	return s.exec(ctx, rest+reportSQL)
 }
 
 func (s *store) exec(ctx context.Context, query string, args ...any) error {
 	_, err := s.db.ExecContext(ctx, query, args...)
 	return err
-}
-
-func nanoseconds(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UnixNano()
 }
 
 // unite gives rows that are equal, in however many steps, the same class: the smallest id among them.
@@ -247,11 +236,8 @@ func (s *store) unite(ctx context.Context) error {
 		return id
 	}
 	err := s.query(ctx, "SELECT a, b FROM same WHERE a <> b", func(r row) error {
-		a, isID := r.values[0].(int64)
-		b, alsoID := r.values[1].(int64)
-		if !isID || !alsoID {
-			return errors.New("a row without id")
-		}
+		a, _ := r.values[0].(int64)
+		b, _ := r.values[1].(int64)
 		if a, b = find(a), find(b); a != b {
 			parent[max(a, b)] = min(a, b)
 		}
