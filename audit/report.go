@@ -243,8 +243,8 @@ func (s *store) html(ctx context.Context, o options, out io.Writer) error {
 		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	}
 	parts := map[string]any{
-		"CSS":    template.CSS(pageCSS), //nolint:gosec // the page's own
-		"JS":     template.JS(pageJS),   //nolint:gosec // the page's own
+		"CSS": template.CSS(pageCSS), //nolint:gosec // the page's own
+		"JS":  template.JS(pageJS),   //nolint:gosec // the page's own
 		"Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; script-src " +
 			hash(pageJS) + "; style-src " + hash(pageCSS),
 	}
