@@ -235,6 +235,12 @@ func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again b
 			f.row("wrapping", name)
 		}
 	}
+	// Without a lease anybody may have wrapped it, under names that do not belong together: one is believed.
+	if t := &f.token; f.lease == "" && t.id != "" {
+		t.access, t.hiddenID = "", ""
+	} else if f.lease == "" && t.access != "" {
+		t.hiddenID = ""
+	}
 	// Somebody may have wrapped the leaked token under any name.
 	eachText("", answered, func(_, text string) {
 		if isHidden(text) {

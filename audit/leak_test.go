@@ -112,6 +112,21 @@ func TestLeak_WrappedUnderAnotherName(t *testing.T) {
 	}
 }
 
+// TestLeak_WrappedWithTheNameOfAnother: whoever wraps the token under the token_id of another one blames nobody who was given that.
+func TestLeak_WrappedWithTheNameOfAnother(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	answer := map[string]any{"access_token": Token(1), "token_id": tokenID(Token(2)), "token_type": "JWT"}
+	path := file(t, logOf(t, "key", func(l *Log) {
+		l.Read(people[0], "billing", Token(1), "gst")
+		l.Read(people[2], "billing", Token(2), "gst")
+		l.Do(Request{By: people[0], Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: answer, Wrap: "w"})
+		l.Do(unwrap(people[1], "w", answer))
+	}))
+	wantLeak(t, search(t, Token(1), path), exitOK, "userpass-asha userpass-bina", "")
+	wantLeak(t, search(t, Token(2), path), exitOK, "approle", "")
+}
+
 // TestLeak_UnwrappedAndNotShown: the unwrapping of a read whose response the log leaves out clears neither reader nor asker.
 func TestLeak_UnwrappedAndNotShown(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})

@@ -52,7 +52,7 @@ UPDATE request SET mount = substr(lease, 1, instr(lease, 'token/') - 1),
   WHERE kind = 'unwrap' AND origin IS NULL AND lease LIKE '%_/token/_%/_%';
 UPDATE request SET mine = 1 FROM setting p WHERE kind = 'unwrap' AND origin IS NULL AND seen_token <> 0 AND p.namespace IN ('*', request.namespace)
   AND (request.mount = p.mount OR request.mount IN (SELECT path FROM mount WHERE accessor IN (SELECT accessor FROM mount WHERE path = p.mount))
-    OR lease = '' AND EXISTS (SELECT 1 FROM seen_token t WHERE t.id = seen_token AND t.access <> '' AND t.token_id || t.hidden_id <> ''));
+    OR lease = '' AND EXISTS (SELECT 1 FROM seen_token t WHERE t.id = seen_token AND t.access || t.token_id <> '' AND t.kind <> ''));
 
 -- A standby forwards what only the active node can do, which logs it under an id of its own.
 CREATE INDEX request_caller ON request (caller, ns);
