@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync/atomic"
 
 	"github.com/segmentio/encoding/json"
@@ -39,10 +40,10 @@ type block struct {
 	text []byte
 }
 
-// read opens the file, and sends the lines of it that may matter to blocks.
+// read reads the file.
 func (s *source) read(ctx context.Context, stdin io.Reader, f filter, blocks chan<- block) error {
 	if s.name == "-" {
-		return s.unpack(ctx, stdin, f, blocks)
+		return s.lines(ctx, stdin, f, blocks)
 	}
 	file, err := os.Open(s.name)
 	if err != nil {
@@ -53,7 +54,7 @@ func (s *source) read(ctx context.Context, stdin io.Reader, f filter, blocks cha
 	if err != nil || before.IsDir() {
 		return cmp.Or(err, fmt.Errorf("%s is a directory: name the files in it", s.name))
 	}
-	if err := s.unpack(ctx, file, f, blocks); err != nil {
+	if err := s.lines(ctx, file, f, blocks); err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)
 	}
 	if after, err := file.Stat(); err != nil || after.Size() < before.Size() {
@@ -62,20 +63,17 @@ func (s *source) read(ctx context.Context, stdin io.Reader, f filter, blocks cha
 	return nil
 }
 
-func (s *source) unpack(ctx context.Context, raw io.Reader, f filter, blocks chan<- block) error {
+// lines unpacks the text, and sends the lines of it that may matter to blocks.
+func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan<- block) error {
 	text := bufio.NewReaderSize(raw, maxLine)
-	s.opened = true
 	if magic, _ := text.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		unzipped, err := gzip.NewReader(text)
-		if s.opened = err == nil; !s.opened {
+		if err != nil {
 			return err
 		}
 		text = bufio.NewReaderSize(unzipped, maxLine)
 	}
-	return s.lines(ctx, text, f, blocks)
-}
-
-func (s *source) lines(ctx context.Context, text *bufio.Reader, f filter, blocks chan<- block) error {
+	s.opened = true
 	var u unwrapper
 	var picked []byte
 	for {
@@ -136,15 +134,9 @@ type unwrapper struct {
 
 // unwrap returns the line within a line, or nothing where it is not complete yet. What is not wrapped it returns as it is.
 func (u *unwrapper) unwrap(line []byte) []byte {
-	if bytes.HasPrefix(line, []byte(`{"log":"`)) {
-		var docker struct {
-			Log    string `json:"log"`
-			Stream string `json:"stream"`
-		}
-		if json.Unmarshal(line, &docker) != nil {
-			return line // and is counted as damaged
-		}
-		return u.part(docker.Stream, []byte(docker.Log), docker.Log == "" || docker.Log[len(docker.Log)-1] == '\n')
+	var docker struct{ Log, Stream string }
+	if bytes.HasPrefix(line, []byte(`{"log":"`)) && json.Unmarshal(line, &docker) == nil {
+		return u.part(docker.Stream, []byte(docker.Log), strings.HasSuffix(docker.Log, "\n"))
 	}
 	if len(line) > 0 && line[0] >= '0' && line[0] <= '9' {
 		const fields = 4

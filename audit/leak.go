@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -72,11 +71,9 @@ func (s *store) askVault(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	var texts [][2]string // kind and text
-	if o.leaked != "" {
-		for _, scheme := range []string{"", "JWT ", "Bearer "} {
-			texts = append(texts, [2]string{"leaked", scheme + o.leaked})
-		}
+	texts := [][2]string{{"leaked", o.leaked}, {"leaked", "JWT " + o.leaked}, {"leaked", "Bearer " + o.leaked}} // kind and text
+	if o.leaked == "" {
+		texts = nil
 	}
 	if err := s.query(ctx, "SELECT kind, text FROM to_hash ORDER BY 1, 2", func(r row) error {
 		texts = append(texts, [2]string{r.text("kind"), r.text("text")})
@@ -103,21 +100,18 @@ func (s *store) askVault(ctx context.Context, o options) error {
 }
 
 // devices are the audit devices to ask: those given, else those that Vault lists.
-func (s *store) devices(ctx context.Context, client *api.Client, given []string) ([]string, error) {
-	if len(given) > 0 {
-		return given, nil
+func (s *store) devices(ctx context.Context, client *api.Client, devices []string) ([]string, error) {
+	if len(devices) > 0 {
+		return devices, nil
 	}
 	listed, err := client.Sys().ListAuditWithContext(ctx)
-	if err == nil && len(listed) == 0 {
-		err = errors.New("it has none")
+	if err != nil || len(listed) == 0 {
+		return nil, fmt.Errorf("asking Vault at %s for its audit devices gives none: %w; the Vault token needs read and sudo on "+
+			"sys/audit, or name the devices with -audit-device, or unset VAULT_ADDR to compare token_ids alone", client.Address(), err)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("asking Vault at %s for its audit devices: %w; the Vault token needs read and sudo on sys/audit, "+
-			"or name the devices with -audit-device, or unset VAULT_ADDR to compare token_ids alone", client.Address(), err)
+	for name := range listed {
+		devices = append(devices, strings.TrimSuffix(name, "/"))
 	}
-	devices := slices.Sorted(maps.Keys(listed))
-	for n := range devices {
-		devices[n] = strings.TrimSuffix(devices[n], "/")
-	}
+	slices.Sort(devices)
 	return devices, s.note(false, "Asked Vault for the HMACs of its audit devices: "+strings.Join(devices, ", ")+".")
 }

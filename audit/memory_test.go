@@ -9,9 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
-	"syscall"
 	"testing"
+	"time"
 )
 
 // TestMemory_BelowHundredMegabytes runs the program as it is shipped, and asks the kernel for the most memory that it had.
@@ -45,13 +47,37 @@ func TestMemory_BelowHundredMegabytes(t *testing.T) {
 			fill(l)
 			_ = out.CloseWithError(l.Close())
 		}()
-		if err := command.Run(); err != nil {
-			t.Fatal(err)
+		if got := peak(t, command); got == 0 || got > most {
+			t.Errorf("%s: %d MB of log took %d MB of memory", name, l.Bytes>>20, got>>20)
+		} else {
+			t.Logf("%s: %d MB of log, %d MB of memory", name, l.Bytes>>20, got>>20)
 		}
-		usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage)
-		if !ok || usage.Maxrss == 0 || usage.Maxrss<<10 > most {
-			t.Errorf("%s: %d MB of log took %d MB of memory", name, l.Bytes>>20, usage.Maxrss>>10)
+	}
+}
+
+// peak runs a command, and returns the most memory that it had, in bytes. What the kernel says after its end counts the test, too.
+func peak(t *testing.T, command *exec.Cmd) (bytes int64) {
+	t.Helper()
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for {
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Fatal(err)
+			}
+			return bytes
+		case <-again.C:
+			status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", command.Process.Pid))
+			if found := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status); found != nil {
+				kilobytes, _ := strconv.ParseInt(string(found[1]), 10, 64)
+				bytes = max(bytes, kilobytes<<10)
+			}
 		}
-		t.Logf("%s: %d MB of log, %d MB of memory", name, l.Bytes>>20, usage.Maxrss>>10)
 	}
 }

@@ -34,18 +34,16 @@ var errTokenShown = errors.New("a token must not stand on a command line, where 
 
 const usage = `Usage: mastersindia-audit [options] FILE...
 
-Reads Vault's audit log and reports what happened on a mount of the Masters India secrets engine: who was given which
-token, when and under which lease; what was denied; who changed which config or role; rotations and revocations.
-
-FILE is what an audit device wrote in format json: plain or gzip, whole or rotated, with the lines of Docker or CRI around
-it or not; - is standard input. Give the files of all nodes and all devices together, in any order.
+Reads Vault's audit log and reports what happened on a mount of the Masters India secrets engine: who was given which token,
+what was denied, who changed what, and who was given a token that leaked. FILE is what an audit device wrote in format json:
+plain or gzip, rotated, with the lines of Docker or CRI around it or not; - is standard input. Give the files of all nodes and
+all devices together, in any order.
 
     mastersindia-audit -since=24h -format=html /var/log/vault/audit.log* > audit.html
-
-Who was given a token that leaked? With VAULT_ADDR and VAULT_TOKEN set, Vault is asked for its audit devices and for the
-token's HMAC of each; the Vault token needs "read" and "sudo" on sys/audit, and "update" on sys/audit-hash/*:
-
     mastersindia-audit -token-file=leaked.txt /var/log/vault/audit.log
+
+For a leaked token, with VAULT_ADDR and VAULT_TOKEN set, Vault is asked for its audit devices and for the token's HMAC of each:
+that Vault token needs "read" and "sudo" on sys/audit, and "update" on sys/audit-hash/*.
 
 Exit codes: 0 the report is written, 1 there is none, 2 wrong options, 3 the report is written, but the log does not tell all:
 a file was missing or damaged, no line is about the mount, or a reader of a leaked token cannot be told from others.

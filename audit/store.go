@@ -138,11 +138,11 @@ func (s *store) note(incomplete bool, text string) error {
 }
 
 // texts is the first column of a query.
-func (s *store) texts(ctx context.Context, query string, args ...any) (all []string, err error) {
+func (s *store) texts(ctx context.Context, query string) (all []string, err error) {
 	err = s.query(ctx, query, func(l row) error {
 		all = append(all, l.text(l.names[0]))
 		return nil
-	}, args...)
+	})
 	return all, err
 }
 
@@ -162,8 +162,8 @@ func (l row) text(name string) string {
 }
 
 // query hands each row to take.
-func (s *store) query(ctx context.Context, query string, take func(row) error, args ...any) (err error) {
-	found, err := s.db.QueryContext(ctx, query, args...)
+func (s *store) query(ctx context.Context, query string, take func(row) error) (err error) {
+	found, err := s.db.QueryContext(ctx, query)
 	if err != nil {
 		return err
 	}
@@ -178,10 +178,10 @@ func (s *store) query(ctx context.Context, query string, take func(row) error, a
 		for n := range l.values {
 			pointers[n] = &l.values[n]
 		}
-		if err := found.Scan(pointers...); err != nil {
-			return err
+		if err = found.Scan(pointers...); err == nil {
+			err = take(l)
 		}
-		if err := take(l); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -226,12 +226,11 @@ func (s *store) exec(ctx context.Context, query string, args ...any) error {
 // unite gives rows that are equal, in however many steps, the same class: the smallest id among them.
 func (s *store) unite(ctx context.Context) error {
 	parent := make(map[int64]int64)
-	find := func(id int64) int64 {
-		for up, ok := parent[id]; ok; up, ok = parent[id] {
-			if above, more := parent[up]; more {
-				parent[id] = above
-			}
-			id = up
+	var find func(id int64) int64
+	find = func(id int64) int64 {
+		if up, ok := parent[id]; ok {
+			parent[id] = find(up)
+			return parent[id]
 		}
 		return id
 	}

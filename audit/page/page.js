@@ -163,23 +163,17 @@
       const at = height - bottom - y(most * share);
       root.append(svg("line", { class: "grid", x1: left, x2: width - right, y1: at, y2: at }), svg("text", { x: left - 6, y: at + 4, "text-anchor": "end" }, number(Math.round(most * share))));
     }
-    const ticks = Math.max(2, Math.floor(width / 190));
-    for (let n = 0; n <= ticks; n++) {
-      const at = start + (end - start) * n / ticks;
-      const anchor = n === 0 ? "start" : n === ticks ? "end" : "middle";
-      const text = new Date(at).toISOString();
-      root.append(svg("text", { x: left + (width - left - right) * n / ticks, y: height - 6, "text-anchor": anchor },
-        (end - start) > 172800000 ? text.slice(0, 16).replace("T", " ") : text.slice(5, 19).replace("T", " ")));
+    for (const [share, anchor] of [[0, "start"], [0.25, "middle"], [0.5, "middle"], [0.75, "middle"], [1, "end"]]) {
+      const text = new Date(start + (end - start) * share).toISOString().replace("T", " ").slice(0, 19);
+      root.append(svg("text", { x: left + (width - left - right) * share, y: height - 6, "text-anchor": anchor }, text));
     }
     total.forEach((b, n) => {
       const w = Math.max(1, x(n + 1) - x(n) - 1);
       if (filtered && sum(b) > 0) root.append(svg("rect", { class: "ghost", x: x(n), width: w, y: height - bottom - y(sum(b)), height: y(sum(b)) }));
       let base = height - bottom;
-      for (const g of groups) {
-        if (!shown[n][g]) continue;
+      for (const g of groups.filter((name) => shown[n][name])) {
         const h = Math.max(y(shown[n][g]), 1.5);
-        base -= h;
-        root.append(svg("rect", { class: g, x: x(n), width: w, y: base, height: h }));
+        root.append(svg("rect", { class: g, x: x(n), width: w, y: base -= h, height: h }));
       }
     });
     const brush = svg("rect", { class: "brush", y: top, height: height - top - bottom, width: 0 });
@@ -208,10 +202,9 @@
   };
 
   const draw = () => {
-    const test = matcher(), filtered = filterNames.some((name) => state[name]);
-    const matches = filtered ? rows.filter(test).length : rows.length;
-    byId("matches").textContent = number(matches) + " of " + number(rows.length) + " listed requests";
-    timeline(test, filtered);
+    const test = matcher();
+    byId("matches").textContent = number(rows.filter(test).length) + " of " + number(rows.length) + " listed requests";
+    timeline(test, filterNames.some((name) => state[name]));
     for (const t of tables) t.draw(test);
   };
   // ---- begin
@@ -227,7 +220,7 @@
   byId("reset").addEventListener("click", () => only({}));
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
   addEventListener("hashchange", readHash);
-  addEventListener("resize", () => timeline(matcher(), filterNames.some((name) => state[name])));
+  addEventListener("resize", draw);
   readHash();
   document.documentElement.dataset.ready = "true";
 })();
