@@ -38,6 +38,7 @@ FROM requests WHERE outcome IN ('denied', 'refused') AND in_span GROUP BY outcom
 
 -- Configs and roles as the writes in the log left them, at the path that their mount has now. gone is when that mount was disabled.
 CREATE TABLE moved AS SELECT accessor, mount, namespace, min(ns) AS first, max(ns) AS last FROM request WHERE accessor <> '' GROUP BY 1, 2, 3;
+CREATE INDEX request_admin ON request (mount, ns) WHERE kind = 'admin';
 CREATE TABLE object_write AS
 SELECT r.key, r.ns, r.time, r.kind, r.seen, r.accessor, m.now || substr(r.path, length(r.mount) + instr(r.path, r.mount)) AS object,
   (SELECT max(u.ns) FROM request u WHERE u.kind = 'admin' AND u.outcome = 5 AND u.operation = 'delete' AND u.path LIKE '%sys/mounts/%'

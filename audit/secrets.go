@@ -23,8 +23,8 @@ func isHidden(value string) bool { return strings.HasPrefix(value, hmacPrefix) }
 var (
 	jwtPattern    = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*`)
 	vaultPattern  = regexp.MustCompile(`\b[hs]v?[bsr]?\.[A-Za-z0-9_-]{20,}`)
-	schemePattern = regexp.MustCompile(`(?i)\b(bearer|basic|jwt) [^\s"',;]{8,}`)
-	pairPattern   = regexp.MustCompile(`(?i)(\b\w*(passw|secret|token|api_?key)\w*"?[=:]) ?"?[^\s"',;&-][^\s"',;&]*`)
+	schemePattern = regexp.MustCompile(`(?i)(bearer|basic|jwt) [^\s"',;]{8,}`)
+	pairPattern   = regexp.MustCompile(`(?i)((passw|secret|token|api_?key)\w*"?[=:]) ?"?[^\s"',;&-][^\s"',;&]*`)
 	userPattern   = regexp.MustCompile(`^(\w[\w+.-]*://)?.*@`)
 	queryPattern  = regexp.MustCompile(`[?#].*`)
 	urlPattern    = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
@@ -47,8 +47,10 @@ func (c *classifier) safe(text string) string {
 	if strings.Contains(text, "://") {
 		text = urlPattern.ReplaceAllStringFunc(text, safeURL)
 	}
-	if strings.ContainsAny(text, " =") {
+	if strings.Contains(text, " ") {
 		text = schemePattern.ReplaceAllString(text, "$1 "+withheld)
+	}
+	if strings.ContainsAny(text, "=:") {
 		text = pairPattern.ReplaceAllString(text, "$1"+withheld)
 	}
 	return text
