@@ -206,6 +206,14 @@ func TestLeak_LogBeginsTooLate(t *testing.T) {
 	wantLeak(t, search(t, Token(1), log(-time.Hour)), exitIncomplete, "userpass-asha", "")
 }
 
+// TestLeak_LogBeginsWithinARequest: a response without its request tells that a file before is missing, and who is in it is not known.
+func TestLeak_LogBeginsWithinARequest(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	read := func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }
+	_, cut, _ := strings.Cut(logOf(t, "key", read), "\n")
+	wantLeak(t, search(t, Token(1), file(t, cut)), exitIncomplete, "userpass-asha", "")
+}
+
 // TestLeak_ForwardedTwiceAnsweredOnce: the active node's log has one of two forwarded reads, so that the other one is open.
 func TestLeak_ForwardedTwiceAnsweredOnce(t *testing.T) {
 	withoutVault(t)

@@ -195,11 +195,12 @@ func (s *store) json(ctx context.Context, o options, out io.Writer) error {
 		section{ID: "requests", Title: "requests",
 			Columns: strings.Fields("time kind outcome who remote_address path token lease_id error written"),
 			query:   `SELECT * FROM requests WHERE key IN (SELECT key FROM newest WHERE age <= 5000) ORDER BY time, request_id`})
-	head, err := json.Marshal(map[string]any{"version": version, "mount": o.mount, "namespace": o.namespace, "sections": parts})
-	if err != nil {
+	head, err := json.Marshal(map[string]string{"mount": o.mount, "namespace": o.namespace, "version": version})
+	columns, failed := json.Marshal(parts)
+	if err = errors.Join(err, failed); err != nil {
 		return err
 	}
-	fmt.Fprint(out, strings.TrimSuffix(string(head), "}"))
+	fmt.Fprintf(out, "%s,\n\"sections\": %s", strings.TrimSuffix(string(head), "}"), columns)
 	for _, part := range parts {
 		fmt.Fprintf(out, ",\n%q: [", part.ID)
 		between := "\n  "

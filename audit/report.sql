@@ -122,42 +122,31 @@ FROM request WHERE mine AND in_span;
 INSERT OR REPLACE INTO note
 SELECT count(*) || ' requests are not listed one by one: list fewer with -since and -until, or all with -format=csv. All are counted.', 0
 FROM newest WHERE age > 5000 HAVING count(*) > 0
-UNION ALL
-SELECT 'The log has nothing about the mount ' || mount || ': vault secrets list shows the paths, give one with -mount.', 1 FROM setting
+UNION ALL SELECT 'The log has nothing about the mount ' || mount || ': vault secrets list shows the paths, give one with -mount.', 1 FROM setting
 WHERE NOT EXISTS (SELECT 1 FROM request WHERE mine AND kind NOT IN ('admin', 'unwrap'))
-UNION ALL
-SELECT 'Mounts of this path in ' || count(DISTINCT m.namespace) || ' namespaces are reported together: choose one with -namespace.', 0
+UNION ALL SELECT 'Mounts of this path in ' || count(DISTINCT m.namespace) || ' namespaces are reported together: choose one with -namespace.', 0
 FROM mount m JOIN setting p ON m.path = p.mount WHERE p.namespace = '*' HAVING count(DISTINCT m.namespace) > 1
-UNION ALL
-SELECT count(*) || ' requests were forwarded to the active node, and the log of that node does not have them: give the files of all nodes.', 1
+UNION ALL SELECT count(*) || ' requests were forwarded to the active node, and the log of that node does not have them: give the files of all nodes.', 1
 FROM request WHERE mine AND outcome = 1 AND NOT followed HAVING count(*) > 0
-UNION ALL
-SELECT 'The mount was moved: it was at ' || m.mount || ' until ' || strftime('%Y-%m-%d %H:%M:%S', m.last / 1000000000, 'unixepoch')
+UNION ALL SELECT 'The mount was moved: it was at ' || m.mount || ' until ' || strftime('%Y-%m-%d %H:%M:%S', m.last / 1000000000, 'unixepoch')
   || ' and at ' || n.mount || ' from ' || strftime('%Y-%m-%d %H:%M:%S', n.first / 1000000000, 'unixepoch') || ' (UTC).', 0
 FROM moved m JOIN moved n USING (accessor, namespace) WHERE m.mount <> n.mount AND m.first < n.first AND accessor IN (SELECT accessor FROM request WHERE mine)
-UNION ALL
-SELECT count(*) || ' mounts were moved, and the log hides which. The plugin of this mount is registered under a name by which it cannot be '
+UNION ALL SELECT count(*) || ' mounts were moved, and the log hides which. The plugin of this mount is registered under a name by which it cannot be '
   || 'followed: make a report with -mount of each path that it had.', 1
 FROM request WHERE kind = 'admin' AND path LIKE '%sys/remount' AND outcome = 5
   AND EXISTS (SELECT 1 FROM request WHERE mine AND accessor NOT LIKE '%mastersindia%' AND kind <> 'admin') HAVING count(*) > 0
-UNION ALL
-SELECT count(*) || ' reads have a response and no request in the log: a file before may be missing.', 0
+UNION ALL SELECT count(*) || ' reads have a response and no request in the log: a file before may be missing.', EXISTS (SELECT 1 FROM sought)
 FROM request WHERE mine AND kind = 'read' AND began IS NULL HAVING count(*) > 0
-UNION ALL
-SELECT 'The log begins at ' || strftime('%Y-%m-%dT%H:%M:%SZ', min(ns) / 1000000000, 'unixepoch') || ', after -since: the files from before may be missing.', 0
+UNION ALL SELECT 'The log begins at ' || strftime('%Y-%m-%dT%H:%M:%SZ', min(ns) / 1000000000, 'unixepoch') || ', after -since: the files from before may be missing.', 0
 FROM request, setting WHERE mine AND since > 0 HAVING min(ns) > min(since)
-UNION ALL
-SELECT count(*) || ' reads may have given the leaked token, and the log does not tell: they are listed as possible, with the reason.', 1
+UNION ALL SELECT count(*) || ' reads may have given the leaked token, and the log does not tell: they are listed as possible, with the reason.', 1
 FROM leak WHERE verdict = 'possible' HAVING count(*) > 0
-UNION ALL
-SELECT 'No read in the log is known to have given the leaked token, so that this clears nobody: it was given in files that are not here, '
+UNION ALL SELECT 'No read in the log is known to have given the leaked token, so that this clears nobody: it was given in files that are not here, '
   || 'through another mount, or not by this Vault (token_id ' || leaked || ').', 1
 FROM setting WHERE leaked <> '' AND NOT EXISTS (SELECT 1 FROM leak WHERE verdict = 'yes')
-UNION ALL
-SELECT 'The leaked token was issued at ' || issued || ', and the log begins later, at '
+UNION ALL SELECT 'The leaked token was issued at ' || issued || ', and the log begins later, at '
   || strftime('%Y-%m-%dT%H:%M:%SZ', min(ns) / 1000000000, 'unixepoch') || ': who was given it in between is not known.', 1
 FROM request, sought WHERE issued <> '' HAVING julianday(min(ns) / 1e9, 'unixepoch') > julianday(issued) + 300 / 86400.0
-UNION ALL
-SELECT 'The leaked token was searched from ' || strftime('%Y-%m-%dT%H:%M:%SZ', min(ns) / 1000000000, 'unixepoch') || ' to '
+UNION ALL SELECT 'The leaked token was searched from ' || strftime('%Y-%m-%dT%H:%M:%SZ', min(ns) / 1000000000, 'unixepoch') || ' to '
   || strftime('%Y-%m-%dT%H:%M:%SZ', max(ns) / 1000000000, 'unixepoch') || ': that is the time of the lines that were read.', 0
 FROM request, sought HAVING count(*) > 0;
