@@ -8,7 +8,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	_ "embed" // the page
 	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
@@ -201,10 +200,10 @@ func (s *store) json(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(out, "%s,\n\"sections\": %s", strings.TrimSuffix(string(head), "}"), columns)
-	for _, part := range parts {
-		fmt.Fprintf(out, ",\n%q: [", part.ID)
+	for _, p := range parts {
+		fmt.Fprintf(out, ",\n%q: [", p.ID)
 		between := "\n  "
-		if err := s.query(ctx, part.query, func(r row) error {
+		if err := s.query(ctx, p.query, func(r row) error {
 			values := make(map[string]any, len(r.names))
 			r = r.public()
 			for n, name := range r.names {
@@ -223,19 +222,11 @@ func (s *store) json(ctx context.Context, o options, out io.Writer) error {
 	return err
 }
 
-//go:embed page/page.html
-var pageHTML string
-
-//go:embed page/page.css
-var pageCSS string
-
-//go:embed page/page.js
-var pageJS string
-
 // html writes the report as one page that needs nothing else. What comes from the log is in it as JSON only, in a script element
 // that no browser runs; the page's own script shows it as text. Its policy lets nothing else run, and nothing be loaded or sent.
 func (s *store) html(ctx context.Context, o options, out io.Writer) error {
-	page, err := template.New("page").Parse(pageHTML)
+	css, js := part("page/page.css"), part("page/page.js")
+	page, err := template.New("page").Parse(part("page/page.html"))
 	if err != nil {
 		return err
 	}
@@ -244,10 +235,9 @@ func (s *store) html(ctx context.Context, o options, out io.Writer) error {
 		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	}
 	parts := map[string]any{
-		"CSS": template.CSS(pageCSS), //nolint:gosec // the page's own
-		"JS":  template.JS(pageJS),   //nolint:gosec // the page's own
-		"Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; script-src " +
-			hash(pageJS) + "; style-src " + hash(pageCSS),
+		"CSS":    template.CSS(css), //nolint:gosec // the page's own
+		"JS":     template.JS(js),   //nolint:gosec // the page's own
+		"Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; script-src " + hash(js) + "; style-src " + hash(css),
 	}
 	if err := page.ExecuteTemplate(out, "head", parts); err != nil {
 		return err

@@ -35,7 +35,6 @@ FROM (SELECT request AS key, min(id), min(ns) FILTER (WHERE half = 1), coalesce(
     max(caller) AS seen, max(token) AS seen_token, max(remote), max(lease), max(reason)
   FROM line GROUP BY request) m
   LEFT JOIN class c ON c.id = m.seen LEFT JOIN class t ON t.id = m.seen_token LEFT JOIN class w ON w.id = m.key, setting p;
-
 -- Wrapped reads and who unwrapped them, in whatever number of steps.
 CREATE INDEX request_wrapping ON request (wrapping) WHERE wrapping IS NOT NULL;
 UPDATE request SET origin = (SELECT min(o.key) FROM request o WHERE o.wrapping = request.wrapping AND o.kind NOT IN ('unwrap', 'rewrap'))
@@ -53,19 +52,16 @@ UPDATE request SET mount = substr(lease, 1, instr(lease, 'token/') - 1),
 UPDATE request SET mine = 1 FROM setting p WHERE kind = 'unwrap' AND origin IS NULL AND seen_token <> 0 AND p.namespace IN ('*', request.namespace)
   AND (request.mount = p.mount OR request.mount IN (SELECT path FROM mount WHERE accessor IN (SELECT accessor FROM mount WHERE path = p.mount))
     OR lease = '' AND EXISTS (SELECT 1 FROM seen_token t WHERE t.id = seen_token AND t.access || t.token_id <> '' AND t.kind <> ''));
-
 -- A standby forwards what only the active node can do, which logs it under an id of its own.
 CREATE INDEX request_caller ON request (caller, ns);
 UPDATE request SET followed = 1 WHERE outcome = 1 AND (
   SELECT sum(CASE outcome WHEN 1 THEN -1 ELSE 1 END) FROM request a WHERE a.caller = request.caller AND a.path = request.path
     AND a.ns BETWEEN request.ns - 60000000000 AND request.ns + 120000000000) >= 0;
-
 -- One identity: the entity, else the accessor of the Vault token, else its HMAC.
 CREATE TABLE caller (id INTEGER PRIMARY KEY, identity TEXT);
 INSERT INTO caller SELECT coalesce(class, s.id) AS c,
     coalesce(nullif(max(entity), ''), min(nullif(accessor, '')), min(nullif(client, '')), min(nullif(inbound, '')), '')
   FROM seen_caller s LEFT JOIN class USING (id) GROUP BY c;
-
 -- One token. It is known when the log has its token_id, or HMACs of a device and salt that Vault was asked about.
 CREATE TABLE token (id INTEGER PRIMARY KEY, token_id TEXT, hmac TEXT, config TEXT, configs INTEGER, issued TEXT, expires TEXT, known INTEGER,
   revoked_ns INTEGER, revoked_at TEXT);
@@ -82,7 +78,6 @@ UPDATE token SET (revoked_ns, revoked_at) = (
 -- Who was given the leaked token: without one, nothing is in these tables. sought is the token.
 CREATE TABLE sought AS SELECT * FROM token WHERE id IN (
   SELECT coalesce(class, s.id) FROM seen_token s LEFT JOIN class USING (id) JOIN setting ON leaked = token_id WHERE leaked <> '');
-
 -- What a read says of it: yes, or possible and why. Reads that certainly gave another token are not in it.
 CREATE TABLE leak (request INTEGER PRIMARY KEY, verdict TEXT, why TEXT);
 INSERT INTO leak SELECT key, 'yes', '' FROM sought CROSS JOIN request r WHERE kind IN ('read', 'unwrap') AND (outcome = 5 AND token = sought.id AND opened_by IS NULL
@@ -102,11 +97,9 @@ WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NOT followed AND 
   -- What is unwrapped is judged where it is of this engine, or may be: it shows a token, or nothing of what was wrapped.
   AND (kind = 'read' OR seen_token <> 0 OR (SELECT kind FROM request o WHERE o.key = r.origin) = 'read'
     OR origin IS NULL AND (path LIKE '%cubbyhole/response' OR outcome = 2));
-
 -- Outside of the token's life nobody is given it: five minutes are for slow requests and for clocks that differ.
 DELETE FROM leak WHERE verdict = 'possible' AND EXISTS (SELECT 1 FROM request r, sought t WHERE r.key = leak.request
   AND (julianday(r.time) < julianday(t.issued) - 300 / 86400.0 OR r.kind = 'read' AND julianday(r.time) > julianday(t.expires) + 300 / 86400.0));
-
 -- Where roles of such reads pointed: by writes of the role, '' where the config is hidden or the role was deleted, and by what reads gave.
 CREATE TABLE pointed AS SELECT r.accessor || ' ' || r.mount || ' ' || r.name AS role, r.ns,
   CASE r.kind WHEN 'read' THEN t.config ELSE coalesce((SELECT max(value) FROM parameter p WHERE p.request = r.key AND p.name = 'config'), '') END AS config

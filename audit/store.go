@@ -8,7 +8,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	_ "embed" // SQL
+	"embed"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -19,14 +19,14 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-//go:embed schema.sql
-var schemaSQL string
+//go:embed *.sql page
+var embedded embed.FS
 
-//go:embed resolve.sql
-var resolveSQL string
-
-//go:embed report.sql
-var reportSQL string
+// part is an embedded file.
+func part(name string) string {
+	text, _ := embedded.ReadFile(name) // it is there
+	return string(text)
+}
 
 // store is the database that the log is read into. One goroutine uses it.
 type store struct {
@@ -56,7 +56,7 @@ func openStore(ctx context.Context, o options) (_ *store, err error) {
 		"&_pragma=locking_mode(exclusive)&_pragma=cache_size(-8000)&_pragma=temp_store(1)&_pragma=page_size(8192)")
 	if err = errors.Join(file.Close(), err); err == nil {
 		s.db.SetMaxOpenConns(1)
-		err = cmp.Or(s.exec(ctx, schemaSQL), s.begin(ctx))
+		err = cmp.Or(s.exec(ctx, part("schema.sql")), s.begin(ctx))
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.close())
@@ -208,14 +208,14 @@ func (s *store) resolve(ctx context.Context, o options) error {
 	if err := s.askVault(ctx, o); err != nil {
 		return err
 	}
-	names, rest, _ := strings.Cut(resolveSQL, "-- unite")
+	names, rest, _ := strings.Cut(part("resolve.sql"), "-- unite")
 	if err := s.exec(ctx, names); err != nil {
 		return err
 	}
 	if err := s.unite(ctx); err != nil {
 		return err
 	}
-	return s.exec(ctx, rest+reportSQL)
+	return s.exec(ctx, rest+part("report.sql"))
 }
 
 func (s *store) exec(ctx context.Context, query string, args ...any) error {
