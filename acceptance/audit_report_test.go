@@ -59,7 +59,7 @@ func (w *testVault) trace(t *testing.T, env []string, token string, files ...str
 	r := w.audit(t, env, token, append([]string{"-format=json", "-token-stdin"}, files...)...)
 	var report struct {
 		Receivers, Possible []struct {
-			Name string `json:"display_name"`
+			Name string `json:"who"`
 		}
 	}
 	if err := json.Unmarshal([]byte(r.stdout), &report); err != nil {
@@ -120,48 +120,57 @@ type leakScript struct {
 	// had are the receivers of each upstream token, as the script knows them.
 	had      map[string]map[string]bool
 	accesses int
-	mount    string
+	mount    string // the untuned one: it is moved
 	files    []string
 	removed  []string // of the device that was enabled anew
 }
 
-// read reads the role as the named user.
-func (s *leakScript) read(name string) string {
+// must runs a command as the holder of a Vault token, with text on its standard input.
+func (s *leakScript) must(vaultToken, stdin string, args ...string) string {
 	s.t.Helper()
-	out, err := s.CLI.As(s.people[name]).Must(s.t.Context(), "", "read", "-field=access_token", s.mount+"token/app")
+	out, err := s.CLI.As(vaultToken).Must(s.t.Context(), stdin, args...)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.accesses++
+	return strings.TrimSpace(out)
+}
+
+// read reads the role of a mount as somebody.
+func (s *leakScript) read(mount, name string) string {
+	s.t.Helper()
+	out := s.must(s.people[name], "", "read", "-field=access_token", mount+"token/app")
 	s.receive(out, name)
 	return out
 }
 
 func (s *leakScript) receive(token, name string) {
-	s.accesses++
 	if s.had[token] == nil {
 		s.had[token] = map[string]bool{}
 	}
 	s.had[token][name] = true
 }
 
-// wrap reads the role wrapped as one, has it wrapped anew as often as asked, and unwraps it as another.
-func (s *leakScript) wrap(asker, rewrapper, reader string) {
+// wrap reads the role of a mount wrapped as one, has it wrapped anew as often as asked, and unwraps it as another. Without a reader,
+// the wrapping token itself is the Vault token that unwraps.
+func (s *leakScript) wrap(mount, asker, rewrapper, reader string) {
 	s.t.Helper()
-	must := func(name string, args ...string) string {
-		s.t.Helper()
-		out, err := s.CLI.As(s.people[name]).Must(s.t.Context(), "", args...)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		return strings.TrimSpace(out)
-	}
-	wrapping := must(asker, "read", "-wrap-ttl=120s", "-field=wrapping_token", s.mount+"token/app")
-	s.accesses++
+	wrapping := s.must(s.people[asker], "", "read", "-wrap-ttl=120s", "-field=wrapping_token", mount+"token/app")
 	if rewrapper != "" {
-		wrapping = must(rewrapper, "write", "-field=wrapping_token", "sys/wrapping/rewrap", "token="+wrapping)
-		s.accesses++
+		wrapping = s.must(s.people[rewrapper], "", "write", "-field=wrapping_token", "sys/wrapping/rewrap", "token="+wrapping)
 	}
-	s.receive(must(reader, "unwrap", "-field=access_token", wrapping), reader)
+	if reader == "" {
+		s.receive(s.must(wrapping, "", "unwrap", "-field=access_token"), "holder of the wrapping token")
+		return
+	}
+	s.receive(s.must(s.people[reader], "", "unwrap", "-field=access_token", wrapping), reader)
+}
+
+// handOver has one wrap a token as a text of another name, and another unwrap it.
+func (s *leakScript) handOver(token, from, to string) {
+	s.t.Helper()
+	wrapping := s.must(s.people[from], token, "write", "-wrap-ttl=120s", "-field=wrapping_token", "sys/wrapping/wrap", "note=-")
+	s.receive(s.must(s.people[to], "", "unwrap", "-field=note", wrapping), to)
 }
 
 // nextNode has another node lead, which writes logs of its own.
@@ -220,20 +229,23 @@ func (s *leakScript) enter() {
 	s.names = slices.Sorted(maps.Keys(s.people))
 }
 
-// play makes forty accesses through three upstream tokens, three leaders, two mounts, and one move, and returns the tokens.
-func (s *leakScript) play() (tokens [3]string) {
+// play makes forty accesses and more to three upstream tokens of the untuned mount, which is moved, and one of the tuned mount, under
+// three leaders, and returns the tokens.
+func (s *leakScript) play() (tokens [4]string) {
 	s.t.Helper()
 	for n := range 8 {
-		tokens[0] = s.read(s.names[n%4])
+		tokens[0] = s.read(s.mount, s.names[n%4])
+		tokens[3] = s.read("tuned/", s.names[4+n%3])
 	}
-	s.wrap(s.names[4], "", s.names[5])
-	s.wrap(s.names[6], s.names[4], s.names[7])
+	s.wrap(s.mount, s.names[4], "", s.names[5])
+	s.wrap(s.mount, s.names[6], s.names[4], s.names[7])
 	s.vault(s.t, "write", "-f", "mastersindia/rotate/main")
 	s.nextNode()
 	for n := range 14 {
-		tokens[1] = s.read(s.names[3+n%6])
+		tokens[1] = s.read(s.mount, s.names[3+n%6])
 	}
-	s.wrap(s.names[0], s.names[1], s.names[11])
+	s.wrap(s.mount, s.names[0], s.names[1], s.names[11])
+	s.handOver(tokens[1], s.names[3], s.names[10])
 	s.vault(s.t, "audit", "disable", "second")
 	if err := os.Rename(s.file("second.log"), s.file("removed.log")); err != nil {
 		s.t.Fatal(err)
@@ -243,19 +255,21 @@ func (s *leakScript) play() (tokens [3]string) {
 	s.vault(s.t, "write", "mastersindia/config/main", "rotation_percent=50") // the rotation above is too new for another one
 	s.vault(s.t, "write", "-f", "mastersindia/revoke/main")
 	for n := range 4 {
-		tokens[2] = s.read(s.names[n])
+		tokens[2] = s.read(s.mount, s.names[n])
 	}
 	s.nextNode()
 	s.vault(s.t, "secrets", "move", "mastersindia/", "moved/")
 	s.mount = "moved/"
 	for n := range 4 {
-		tokens[2] = s.read(s.names[8+n])
+		tokens[2] = s.read(s.mount, s.names[8+n])
 	}
-	s.wrap(s.names[2], "", s.names[6])
+	s.wrap(s.mount, s.names[2], "", s.names[6])
+	s.wrap(s.mount, s.names[2], s.names[3], "")
+	s.wrap("tuned/", s.names[2], "", s.names[9])
 	return tokens
 }
 
-// TestAuditReport_NamesReceivers leaks three tokens, and has the report name exactly those who were given each.
+// TestAuditReport_NamesReceivers leaks three tokens of one mount and one of another, and has the report name exactly those who were given each.
 func TestAuditReport_NamesReceivers(t *testing.T) {
 	t.Parallel()
 	s := &leakScript{
@@ -265,9 +279,16 @@ func TestAuditReport_NamesReceivers(t *testing.T) {
 	s.vault(t, "audit", "enable", "-path=second", "file", "file_path="+s.file("second.log"))
 	s.vault(t, "secrets", "enable", "-path=tuned", harness.PluginName)
 	s.vault(t, "secrets", "tune", "-audit-non-hmac-response-keys=token_id", "tuned/")
+	other := s.account(t, simulator.JWT)
+	stdin, args := s.configCommand(t, "main", other)
+	args[slices.Index(args, "mastersindia/config/main")] = "tuned/config/main"
+	if _, err := s.CLI.Must(t.Context(), stdin, args...); err != nil {
+		t.Fatal(err)
+	}
+	s.vault(t, "write", "tuned/role/app", "config=main")
 	s.enter()
 	tokens := s.play()
-	if s.accesses < 40 || len(s.had) != 3 || tokens[0] == tokens[1] || tokens[1] == tokens[2] {
+	if s.accesses < 40 || len(s.had) != len(tokens) || tokens[0] == tokens[1] || tokens[1] == tokens[2] {
 		t.Fatalf("the script made %d accesses to %d tokens", s.accesses, len(s.had))
 	}
 	files := slices.Concat(s.files, s.removed, []string{s.AuditLog(), s.file("second.log")})
@@ -279,6 +300,12 @@ func TestAuditReport_NamesReceivers(t *testing.T) {
 			t.Errorf("token %d: want %q and exit code 0, got %q, possible %q, exit code %d", n, want, got.given, got.possible, got.code)
 		}
 		t.Logf("token %d was given to %d of 12 people: exit code %d, %q", n, len(want), got.code, got.given)
+	}
+	for _, tuned := range []bool{true, false} { // what is shown needs no Vault, what is hidden cannot be judged without it
+		got := s.trace(t, nil, tokens[map[bool]int{true: 3, false: 0}[tuned]], files...)
+		if tuned == (len(got.given) == 0) || got.code != 3 {
+			t.Errorf("without Vault, tuned %t: got %q, possible %q, exit code %d", tuned, got.given, got.possible, got.code)
+		}
 	}
 	s.wantUnknown(tokens[0], env)
 	s.wantSame(tokens[1], env, files)

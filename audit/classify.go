@@ -4,28 +4,10 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/json"
-	"maps"
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
-)
-
-// Kinds of lines.
-const (
-	kindRead   = "read"   // of a token, through a role
-	kindUnwrap = "unwrap" // whatever was wrapped, of any mount
-	kindWrite  = "write"  // of a config or role
-	kindDelete = "delete" // of a config or role
-	kindRotate = "rotate"
-	kindRevoke = "revoke"
-	kindView   = "view"  // anything else on the mount
-	kindAdmin  = "admin" // of the mount as a whole, or of its leases
-	kindRewrap = "rewrap"
-	kindWrap   = "wrap"  // a wrapped response of another mount
-	kindLogin  = "login" // a new Vault token
 )
 
 // Outcomes of a line, in the order in which one line of a request overrules another.
@@ -37,59 +19,37 @@ const (
 	succeeded  = 5
 )
 
-// Halves of a request.
-const (
-	requestHalf  = 1
-	responseHalf = 2
-)
-
 // fact is what one line tells.
 type fact struct {
-	id, kind              string
-	half, outcome         int
-	at                    int64 // nanoseconds since 1970
-	operation             string
-	namespace, mount      string // mount is its path in the namespace
-	accessor              string // of the mount
-	path                  string // as requested
-	name                  string // of the config or role
-	caller                caller
-	token                 token
-	remote, lease, reason string
-	made, opened          string // names of the wrapping token that was made, or unwrapped
-	asText                bool   // unwrapped in a way that shows nothing of the content
-	parameters            []parameter
-	revoked               []revocation
-	secrets               []string
-	method                string // of a login, as is the accessor of that method in accessor
+	id, kind                 string // the kinds are listed at the table line
+	half, outcome            int    // half is 1 for the request and 2 for the response
+	at                       int64  // nanoseconds since 1970
+	operation                string
+	namespace, mount         string // mount is its path in the namespace
+	accessor                 string // of the mount
+	path, name               string // name is that of the config or role
+	caller                   caller
+	token                    token
+	remote, lease, why, file string
+	rows                     []beside
 }
+
+// beside is a row of another table than line, without the request in its first column.
+type beside struct {
+	table  string
+	values []any
+}
+
+func (f *fact) row(table string, values ...any) { f.rows = append(f.rows, beside{table, values}) }
 
 // caller is who made a request, as one line has it. Accessors and client tokens are HMACs, of which each device makes its own.
 type caller struct{ entity, accessor, client, inbound, display, policies string }
 
 // token is how one line names the token that it hands out.
 type token struct {
-	id       string // token_id, in the clear
-	hiddenID string // HMAC of it
-	access   string // HMAC of the token
+	id, hiddenID, access string // token_id, and the HMACs of that and of the token itself
 	// kind and hiddenConfig are HMACs of values that are no secret: they tell which device and salt made the line.
 	kind, hiddenConfig, config, issued, expires string
-}
-
-type revocation struct{ tokenID, upstream, validUntil string }
-
-// key identifies a row by its content, so that the same row from another line or file is the same row.
-func key(parts ...string) int64 {
-	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return int64(binary.BigEndian.Uint64(sum[:]) >> 1)
-}
-
-func (c caller) key() int64 {
-	return key(c.entity, c.accessor, c.client, c.inbound, c.display, c.policies)
-}
-
-func (t token) key() int64 {
-	return key(t.id, t.hiddenID, t.access, t.kind, t.hiddenConfig, t.config, t.issued, t.expires)
 }
 
 // classifier says what lines tell. It keeps no state, so that several goroutines may share it.
@@ -102,35 +62,48 @@ type classifier struct {
 func (c *classifier) classify(e *entry) *fact {
 	r := e.Request
 	f := &fact{
-		id: c.text(r.ID), at: e.at.UnixNano(), half: requestHalf, operation: c.text(r.Operation), namespace: c.text(r.Namespace.Path),
+		id: c.text(r.ID), at: e.at.UnixNano(), half: 1, operation: c.text(r.Operation), namespace: c.text(r.Namespace.Path),
 		path: c.text(r.Path), remote: c.text(r.RemoteAddress), caller: c.callerOf(e),
 	}
+	if f.id == "" {
+		f.id = "without id " + digest(string(e.raw))
+	}
 	if e.Type == "response" {
-		f.half = responseHalf
+		f.half = 2
 	}
-	if e.Response != nil {
-		f.made = pseudonym(e.Response.WrapInfo.Token)
+	made := pseudonym(e.Response.WrapInfo.Token)
+	if made != "" {
+		f.row("wrapping", made)
 	}
-	path := strings.TrimPrefix(r.Path, r.Namespace.Path)
-	mount := strings.TrimPrefix(r.MountPoint, r.Namespace.Path)
+	path, mount := strings.TrimPrefix(r.Path, r.Namespace.Path), strings.TrimPrefix(r.MountPoint, r.Namespace.Path)
+	asked, _ := r.Data.(map[string]any)
+	answered, _ := e.Response.Data.(map[string]any)
+	f.lease = c.text(e.Response.Secret.LeaseID)
+	c.judge(f, e, answered)
 	switch {
 	case c.isEngine(r, mount, path):
 		c.onMount(f, e, mount, path)
-	case path == "sys/wrapping/unwrap", path == "sys/wrapping/rewrap", isWrapping(e, path):
-		c.unwrapping(f, e, path)
-	case path == "sys/remount", administers(path) && r.Operation != "read" && r.Operation != "list" && r.Operation != "help":
-		c.administration(f, e, path)
-	case e.Response != nil && e.Response.Auth != nil && f.made == "" && !strings.HasPrefix(path, "auth/token/renew"):
-		f.kind, f.method, f.accessor = kindLogin, c.text(mount), c.text(e.Response.MountAccessor)
-		f.caller = caller{accessor: c.text(e.Response.Auth.Accessor)}
-	case f.made != "":
-		f.kind = kindWrap
+	case path == "sys/wrapping/unwrap", path == "sys/wrapping/rewrap", path == "cubbyhole/response" && r.Operation == "read" &&
+		e.Auth != nil && slices.Contains(e.Auth.Policies, "response-wrapping"): // the path where Vault keeps a wrapping
+		c.unwrapping(f, asked, answered, made != "" || path == "sys/wrapping/rewrap")
+	case administered.MatchString(path) && r.Operation != "read" && r.Operation != "list" && r.Operation != "help":
+		f.kind, f.mount = "admin", c.text(strings.Trim(strings.TrimSuffix(administered.ReplaceAllString(path, ""), "/tune"), "/")+"/")
+		if strings.HasPrefix(f.mount, c.mount) {
+			f.mount = c.mount
+		}
+	case made != "":
+		f.kind, f.token = "wrap", token{}
+		return f
 	default:
 		return nil
 	}
-	if f.id == "" {
-		f.id = "without id " + digest(string(e.Request.Data)+e.Time+f.path)
+	switch f.kind {
+	case "write", "admin":
+		c.parameters(f, asked)
+	case "revoke":
+		c.revocations(f, answered)
 	}
+	c.alarm(f, e, asked, answered)
 	return f
 }
 
@@ -146,132 +119,93 @@ func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
 	if mount == "" {
 		mount = c.mount // Vault does not route what it denies
 	}
-	f.mount, f.accessor = c.text(mount), c.text(e.Request.MountAccessor)
-	if e.Response != nil {
-		f.lease = c.text(e.Response.Secret.LeaseID)
-		if f.accessor == "" {
-			f.accessor = c.text(e.Response.MountAccessor)
+	f.mount, f.accessor = c.text(mount), c.text(cmp.Or(e.Request.MountAccessor, e.Response.MountAccessor))
+	prefix, name, _ := strings.Cut(strings.TrimPrefix(path, mount), "/")
+	f.name, f.kind = c.text(name), "view"
+	switch e.Request.Operation {
+	case "create", "update", "patch":
+		kinds := map[string]string{"token": "read", "config": "write", "role": "write", "rotate": "rotate", "revoke": "revoke"}
+		f.kind = cmp.Or(kinds[prefix], "view")
+	case "read":
+		if prefix == "token" {
+			f.kind = "read"
+		}
+	case "delete":
+		if prefix == "config" || prefix == "role" {
+			f.kind = "delete"
 		}
 	}
-	prefix, name, _ := strings.Cut(strings.TrimPrefix(path, mount), "/")
-	f.name = c.text(name)
-	f.kind = kindOf(prefix, e.Request.Operation)
-	asked := object(e.Request.Data)
-	answered := c.judge(f, e)
-	if f.kind == kindWrite {
-		f.parameters = c.parameters(asked)
-	}
-	if f.kind == kindRevoke {
-		f.revoked = c.revocations(answered)
-	}
-	c.alarm(f, e, asked, answered)
 }
 
-// kindOf is the kind of a request by the first part of its path.
-func kindOf(prefix, operation string) string {
-	writes := slices.Contains([]string{"create", "update", "patch"}, operation)
+// judge fills in how the request ended, and which token it gave.
+func (c *classifier) judge(f *fact, e *entry, answered map[string]any) {
+	failure, _ := answered["error"].(string)
 	switch {
-	case prefix == "token" && (operation == "read" || writes):
-		return kindRead
-	case (prefix == "config" || prefix == "role") && writes:
-		return kindWrite
-	case (prefix == "config" || prefix == "role") && operation == "delete":
-		return kindDelete
-	case prefix == "rotate" && writes:
-		return kindRotate
-	case prefix == "revoke" && writes:
-		return kindRevoke
-	default:
-		return kindView
-	}
-}
-
-// judge fills in how the request ended, and which token it gave. It returns the data of the response.
-func (c *classifier) judge(f *fact, e *entry) map[string]any {
-	var data map[string]any
-	if e.Response != nil {
-		data = object(e.Response.Data)
-	}
-	failure, _ := data["error"].(string)
-	switch {
-	case isForwarded(e.Error):
+	case forwards.MatchString(e.Error):
 		f.outcome = forwarded
 	case e.Error != "" && isDenied(e):
-		f.outcome, f.reason = denied, c.errorText(e.Error)
+		f.outcome, f.why = denied, c.errorText(e.Error)
 	case e.Error != "":
-		f.outcome, f.reason = refused, c.errorText(e.Error)
-	case f.half == requestHalf:
+		f.outcome, f.why = refused, c.errorText(e.Error)
+	case f.half == 1:
 		f.outcome = unanswered
-	case isHidden(failure):
-		f.outcome, f.reason = refused, "hidden (HMAC): tune the mount to show error"
-	case failure != "":
-		f.outcome, f.reason = refused, c.errorText(failure)
+	case failure != "" && len(answered) == 1:
+		f.outcome, f.why = refused, c.errorText(failure)
+		if isHidden(failure) {
+			f.why = "hidden (HMAC): tune the mount to show error"
+		}
 	default:
-		f.outcome = succeeded
-		f.token = c.tokenOf(data)
+		f.outcome, f.token = succeeded, c.tokenOf(answered)
 	}
-	return data
 }
 
-// isForwarded recognises how a standby passes on what only the active node can do: logical.ErrReadOnly and
+// forwards are how a standby passes on what only the active node can do: logical.ErrReadOnly and
 // logical.ErrPerfStandbyPleaseForward of Vault's SDK.
-func isForwarded(text string) bool {
-	return strings.Contains(text, "cannot write to readonly storage") || strings.Contains(text, "please forward to the active node")
+var forwards = regexp.MustCompile("cannot write to readonly storage|please forward to the active node")
+
+func (a *auth) isValid() bool {
+	return a != nil && (a.Accessor != "" || a.ClientToken != "" || a.EntityID != "" || a.DisplayName != "")
 }
 
 // isDenied tells Vault's denials from the refusals of the engine, whose text may be that of an upstream.
 func isDenied(e *entry) bool {
-	switch {
-	case e.Auth == nil, e.Auth.Accessor == "" && e.Auth.ClientToken == "" && e.Auth.EntityID == "" && e.Auth.DisplayName == "":
-		return true
-	case e.Auth.PolicyResults != nil:
-		return !e.Auth.PolicyResults.Allowed
-	default: // before Vault 1.14
-		return strings.Contains(e.Error, "permission denied")
+	if !e.Auth.isValid() || e.Auth.PolicyResults == nil { // before Vault 1.14 there are no results
+		return !e.Auth.isValid() || strings.Contains(e.Error, "permission denied")
 	}
+	return !e.Auth.PolicyResults.Allowed
 }
 
 var hexID = regexp.MustCompile("^[0-9a-f]{16}$")
 
 // tokenOf says how the data of a response names the token in it.
 func (c *classifier) tokenOf(data map[string]any) (t token) {
-	text := func(name string) string { s, _ := data[name].(string); return s }
-	id, access := text("token_id"), text("access_token")
-	switch {
-	case isHidden(access):
-		t.access = clip(mostText, access)
-	case access != "":
-		id = tokenID(access)
+	hidden, shown := make(map[string]string), make(map[string]string)
+	for name, value := range data {
+		if text, _ := value.(string); isHidden(text) {
+			hidden[name] = clip(mostText, text)
+		} else {
+			shown[name] = text
+		}
 	}
-	if isHidden(id) {
-		t.hiddenID = clip(mostText, id)
-	} else if hexID.MatchString(id) {
-		t.id = id
+	t.access, t.hiddenID = hidden["access_token"], hidden["token_id"]
+	if hexID.MatchString(shown["token_id"]) {
+		t.id = shown["token_id"]
+	}
+	if shown["access_token"] != "" {
+		t.id = tokenID(shown["access_token"])
 	}
 	if t == (token{}) {
 		return t
 	}
-	if kind := text("token_type"); isHidden(kind) {
-		t.kind = clip(mostText, kind)
-	}
-	if config := text("config"); isHidden(config) {
-		t.hiddenConfig = clip(mostText, config)
-	} else {
-		t.config = c.text(config)
-	}
-	if issued := text("issued_at"); !isHidden(issued) {
-		t.issued = c.text(issued)
-	}
-	if expires := text("expires_at"); !isHidden(expires) {
-		t.expires = c.text(expires)
-	}
+	t.kind, t.hiddenConfig = hidden["token_type"], hidden["config"]
+	t.config, t.issued, t.expires = c.text(shown["config"]), c.text(shown["issued_at"]), c.text(shown["expires_at"])
 	return t
 }
 
-func (c *classifier) revocations(data map[string]any) (all []revocation) {
-	tokens, _ := data["tokens"].(map[string]any)
-	for _, id := range slices.Sorted(maps.Keys(tokens)) {
-		became, _ := tokens[id].(map[string]any)
+func (c *classifier) revocations(f *fact, answered map[string]any) {
+	tokens, _ := answered["tokens"].(map[string]any)
+	for id, value := range tokens {
+		became, _ := value.(map[string]any)
 		text := func(name string) string {
 			s, _ := became[name].(string)
 			if isHidden(s) {
@@ -279,120 +213,59 @@ func (c *classifier) revocations(data map[string]any) (all []revocation) {
 			}
 			return c.text(s)
 		}
-		all = append(all, revocation{c.text(id), text("upstream"), text("valid_until")})
+		f.row("revoked", c.text(id), text("upstream"), text("valid_until"))
 	}
-	return all
 }
 
-// isWrapping reports whether a wrapping is read where Vault keeps it, as was done long ago and still can be.
-func isWrapping(e *entry, path string) bool {
-	return path == "cubbyhole/response" && e.Request.Operation == "read" && e.Auth != nil &&
-		(len(e.Auth.Policies) == 0 || slices.Contains(e.Auth.Policies, "response-wrapping"))
-}
-
-// unwrapping fills in what was taken out of a wrapping, or put into another one.
-func (c *classifier) unwrapping(f *fact, e *entry, path string) {
-	f.kind = kindUnwrap
-	asked := object(e.Request.Data)
-	answered := c.judge(f, e)
+// unwrapping fills in what was taken out of a wrapping, or put into another one. The wrapping is named by a parameter, or it is
+// the Vault token of the request.
+func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again bool) {
+	f.kind = "unwrap"
+	if again {
+		f.kind, f.token = "rewrap", token{}
+	}
+	names := []string{f.caller.client, f.caller.inbound}
 	if wrapping, _ := asked["token"].(string); wrapping != "" {
-		f.opened = pseudonym(wrapping)
+		names = []string{pseudonym(wrapping)}
 	} else {
-		f.opened = f.caller.client
 		f.caller.display = "holder of the wrapping token"
 	}
-	if e.Response != nil {
-		f.lease = c.text(e.Response.Secret.LeaseID)
-	}
-	switch {
-	case path == "sys/wrapping/rewrap", f.made != "":
-		f.kind, f.token = kindRewrap, token{}
-	case path == "cubbyhole/response":
-		f.asText = true
-	}
-	c.alarm(f, e, asked, answered)
-}
-
-// administers reports whether a path is that of a mount as a whole, or ends leases.
-func administers(path string) bool {
-	_, ok := administered(path)
-	return ok
-}
-
-func administered(path string) (rest string, ok bool) {
-	for _, prefix := range []string{
-		"sys/mounts/", "sys/leases/revoke/", "sys/leases/revoke-prefix/", "sys/leases/revoke-force/",
-		"sys/revoke/", "sys/revoke-prefix/", "sys/revoke-force/",
-	} {
-		if rest, ok = strings.CutPrefix(path, prefix); ok {
-			return rest, true
+	for _, name := range names {
+		if name != "" {
+			f.row("wrapping", name)
 		}
 	}
-	return "", false
-}
-
-// administration fills in a change of a mount as a whole. A move hides both paths, unless the device logs in the clear.
-func (c *classifier) administration(f *fact, e *entry, path string) {
-	f.kind = kindAdmin
-	asked := object(e.Request.Data)
-	answered := c.judge(f, e)
-	f.token = token{}
-	f.parameters = c.parameters(asked)
-	if rest, ok := administered(path); ok {
-		f.mount = c.text(strings.Trim(strings.TrimSuffix(rest, "/tune"), "/") + "/")
-		if strings.HasPrefix(rest, c.mount) {
-			f.mount = c.text(c.mount)
+	// Without a lease anybody may have wrapped it, under names that do not belong together: one is believed.
+	if t := &f.token; f.lease == "" && t.id != "" {
+		t.access, t.hiddenID = "", ""
+	} else if f.lease == "" && t.access != "" {
+		t.hiddenID = ""
+	}
+	// Somebody may have wrapped the leaked token under any name.
+	eachText("", answered, func(_, text string) {
+		if isHidden(text) {
+			f.row("unwrapped", clip(mostText, text))
+		} else if c.leaked != "" && strings.Contains(text, c.leaked) {
+			f.token = token{id: tokenID(c.leaked)}
 		}
-	}
-	c.alarm(f, e, asked, answered)
+	})
 }
 
-// alarm notes the secrets that the line shows.
-func (c *classifier) alarm(f *fact, e *entry, asked, answered map[string]any) {
-	found := func(name string) { f.secrets = append(f.secrets, strings.ToLower(name)) }
-	c.findSecrets("", asked, found)
-	c.findSecrets("", answered, found)
-	c.findSecrets("", anyOf(e.Request.Headers), found)
-	if jwtPattern.MatchString(e.Request.Path) || c.leaked != "" && strings.Contains(e.Request.Path, c.leaked) {
-		found("a token in a path")
-	}
-	for _, value := range []string{e.Request.ClientToken, f.caller.client} {
-		if value != "" && !isHidden(value) {
-			found("client_token")
-			break
-		}
-	}
-	slices.Sort(f.secrets)
-	f.secrets = slices.Compact(f.secrets)
-}
+// administered is the beginning of paths of a mount as a whole, and of those that end leases.
+var administered = regexp.MustCompile("^sys/(remount$|mounts/|(leases/)?revoke(-prefix|-force)?/)")
 
-func object(data json.RawMessage) map[string]any {
-	all, _ := anyOf(data).(map[string]any)
-	return all
-}
-
-func anyOf(data json.RawMessage) (value any) {
-	if len(data) == 0 || json.Unmarshal(data, &value) != nil {
-		return nil
-	}
-	return value
-}
+// noToken is the name of callers of whom nothing more is known.
+const noToken = "(no valid Vault token)" //nolint:gosec // G101: this is none
 
 func (c *classifier) callerOf(e *entry) caller {
-	who := caller{inbound: pseudonym(e.Request.ClientToken), display: "(no valid Vault token)"}
-	who.accessor = e.Request.ClientTokenAccessor
-	if a := e.Auth; a != nil && (a.Accessor != "" || a.ClientToken != "" || a.EntityID != "" || a.DisplayName != "") {
-		who.entity, who.client = c.text(a.EntityID), pseudonym(a.ClientToken)
-		who.display, who.policies = c.text(a.DisplayName), c.text(strings.Join(a.Policies, ","))
-		if a.Accessor != "" {
-			who.accessor = a.Accessor
-		}
-		if who.display == "" {
-			who.display = "(no name)"
-		}
+	a, inbound, accessor := e.Auth, pseudonym(e.Request.ClientToken), e.Request.ClientTokenAccessor
+	if !a.isValid() {
+		return caller{inbound: inbound, accessor: c.text(accessor), display: noToken}
 	}
-	who.accessor = c.text(who.accessor)
-	return who
+	return caller{
+		c.text(a.EntityID), c.text(cmp.Or(a.Accessor, accessor)), pseudonym(a.ClientToken), inbound,
+		cmp.Or(c.text(a.DisplayName), "(no name)"), c.text(strings.Join(a.Policies, ",")),
+	}
 }
 
 // errorText makes one line of an error: Vault counts and bullets even a single one.

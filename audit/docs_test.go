@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// TestDocs_QueriesRun runs the queries of docs/audit.md on the database of a day.
+// TestDocs_QueriesRun runs the queries of docs/audit-queries.sql on the database of a day.
 func TestDocs_QueriesRun(t *testing.T) {
 	withoutVault(t)
-	text, err := os.ReadFile("../docs/audit.md")
+	text, err := os.ReadFile("../docs/audit-queries.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,9 +33,7 @@ func TestDocs_QueriesRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	_, block, _ := strings.Cut(string(text), "```sql\n")
-	block, _, _ = strings.Cut(block, "```")
-	queries := strings.Split(strings.TrimSpace(block), ";")
+	queries := strings.Split(strings.TrimSpace(string(text)), ";")
 	if len(queries) < 11 {
 		t.Fatalf("the document has %d queries", len(queries)-1)
 	}

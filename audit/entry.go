@@ -5,24 +5,25 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
 	"time"
+
+	"github.com/segmentio/encoding/json"
 )
 
 // entry is one line of the audit log, as far as the report uses it. Vault's own names are kept.
 type entry struct {
-	Time     string    `json:"time"`
-	Type     string    `json:"type"` // request or response
-	Error    string    `json:"error"`
-	Auth     *auth     `json:"auth"`
-	Request  *request  `json:"request"`
-	Response *response `json:"response"`
+	Time     string   `json:"time"`
+	Type     string   `json:"type"` // request or response
+	Error    string   `json:"error"`
+	Auth     *auth    `json:"auth"`
+	Request  *request `json:"request"`
+	Response response `json:"response"`
 
-	at time.Time
+	at  time.Time
+	raw []byte
 }
 
-// auth is the Vault token that was used, or, in a response, the one that was made.
+// auth is the Vault token that was used.
 type auth struct {
 	Accessor      string   `json:"accessor"`
 	ClientToken   string   `json:"client_token"`
@@ -35,27 +36,25 @@ type auth struct {
 }
 
 type request struct {
-	ID                  string          `json:"id"`
-	Operation           string          `json:"operation"`
-	Path                string          `json:"path"`
-	MountPoint          string          `json:"mount_point"`
-	MountType           string          `json:"mount_type"`
-	MountAccessor       string          `json:"mount_accessor"`
-	ClientToken         string          `json:"client_token"`
-	ClientTokenAccessor string          `json:"client_token_accessor"`
-	RemoteAddress       string          `json:"remote_address"`
-	Data                json.RawMessage `json:"data"`
-	Headers             json.RawMessage `json:"headers"`
+	ID                  string `json:"id"`
+	Operation           string `json:"operation"`
+	Path                string `json:"path"`
+	MountPoint          string `json:"mount_point"`
+	MountType           string `json:"mount_type"`
+	MountAccessor       string `json:"mount_accessor"`
+	ClientToken         string `json:"client_token"`
+	ClientTokenAccessor string `json:"client_token_accessor"`
+	RemoteAddress       string `json:"remote_address"`
+	Data                any    `json:"data"`
+	Headers             any    `json:"headers"`
 	Namespace           struct {
 		Path string `json:"path"` // empty for the root
 	} `json:"namespace"`
 }
 
 type response struct {
-	Auth          *auth           `json:"auth"`
-	Data          json.RawMessage `json:"data"`
-	MountPoint    string          `json:"mount_point"`
-	MountAccessor string          `json:"mount_accessor"`
+	Data          any    `json:"data"`
+	MountAccessor string `json:"mount_accessor"`
 	Secret        struct {
 		LeaseID string `json:"lease_id"`
 	} `json:"secret"`
@@ -64,44 +63,47 @@ type response struct {
 	} `json:"wrap_info"`
 }
 
-// errNoEntry says that a line is not an entry of an audit log.
-var errNoEntry = errors.New("not an entry of Vault's audit log")
-
-// decode decodes a line. The line may begin with what the audit device's prefix option or a syslog puts before the entry.
-func decode(line []byte) (*entry, error) {
-	line = bytes.TrimSpace(line)
-	for range 4 { // a prefix may have a brace of its own
-		start := bytes.IndexByte(line, '{')
-		if start < 0 {
-			return nil, errNoEntry
+// decode decodes a line: one entry, or several where a program has joined lines. What the audit device's prefix option or a
+// syslog puts before an entry is passed over; damaged tells that it may have been an entry. Entries share the memory of the line.
+func decode(line []byte) (entries []*entry, damaged bool) {
+	const mostTries = 8 // a prefix may have a brace of its own
+	from := 0
+	for tries := 0; tries < mostTries; tries++ {
+		brace := bytes.IndexByte(line[from:], '{')
+		if brace < 0 {
+			break
 		}
+		from += brace
 		e := new(entry)
-		if err := json.Unmarshal(line[start:], e); err == nil {
-			return e, e.check()
+		rest, err := json.Parse(line[from:], e, json.ZeroCopy|json.DontMatchCaseInsensitiveStructFields)
+		if err != nil || !e.isValid() {
+			from++
+			continue
 		}
-		line = line[start+1:]
+		e.raw = line[from : len(line)-len(rest)]
+		entries, tries, damaged = append(entries, e), 0, damaged || mayBeEntry(line[:from])
+		line, from = rest, 0
 	}
-	return nil, errNoEntry
+	return entries, damaged || mayBeEntry(line)
 }
 
-func (e *entry) check() error {
+// isValid reports whether this is an entry, of a time that the database can have: nanoseconds since 1970 in 64 bits.
+func (e *entry) isValid() bool {
 	at, err := time.Parse(time.RFC3339Nano, e.Time)
 	e.at = at.UTC()
-	// The database has nanoseconds since 1970 in 64 bits.
-	if err != nil || e.at.Year() < 1970 || e.at.Year() > 2200 || e.Request == nil || e.Type != "request" && e.Type != "response" {
-		return errNoEntry
-	}
-	return nil
+	inTime := err == nil && e.at.Year() >= 1970 && e.at.Year() < 2200
+	return inTime && e.Request != nil && (e.Type == "request" || e.Type == "response")
 }
 
-// looksLikeEntry is a cheap test for lines that are not decoded, since they concern other mounts.
-func looksLikeEntry(line []byte) bool {
-	line = bytes.TrimRight(line, " \r\n\t")
-	return len(line) > 1 && line[len(line)-1] == '}' && bytes.IndexByte(line, '{') >= 0
+// isCut reports whether a line that is not decoded, since it is about other mounts, may be the rest of one that is not.
+func isCut(line []byte) bool {
+	line = bytes.TrimRight(line, ",] \r\n\t")
+	start := bytes.IndexByte(line, '{')
+	whole := start >= 0 && line[len(line)-1] == '}' && !bytes.HasSuffix(line[:start], []byte(`":`))
+	return !whole && mayBeEntry(line)
 }
 
-// mayBeEntry reports whether a line that cannot be decoded is a damaged entry, and not a message of another kind: the standard
-// output of a Vault server has both.
+// mayBeEntry tells an entry, or a part of one, from other messages: the standard output of a Vault server has both.
 func mayBeEntry(line []byte) bool {
 	return bytes.Contains(line, []byte(`request"`)) || bytes.Contains(line, []byte("hmac-sha256:"))
 }

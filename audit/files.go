@@ -6,155 +6,168 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"sync/atomic"
+
+	"github.com/segmentio/encoding/json"
 )
 
 const (
-	// blockSize is how many bytes are read at a time. A block holds whole lines.
-	blockSize = 256 << 10
-	// maxLine is the longest line that is decoded, in bytes. A longer one counts as unreadable.
-	maxLine = 8 << 20
+	maxLine   = 8 << 20   // the longest line that is decoded, in bytes; a longer one counts as damaged
+	blockSize = 256 << 10 // how many bytes of lines are decoded at a time
 )
 
-// source is one file that is open for reading.
+// source is one file of the log.
 type source struct {
 	name    string
-	file    *os.File
-	opened  os.FileInfo
-	content *bufio.Reader // unpacked
-	size    int64         // bytes read, unpacked
+	err     error        // why it was not read to its end
+	opened  bool         // there was something to read
+	size    int64        // bytes, unpacked
+	isLog   bool         // it has a line that looks like one of an audit log
+	damaged atomic.Int64 // lines
 }
 
-// openSource opens a file, or standard input for the name "-". What it cannot read is an error that names the file.
-func openSource(name string, stdin io.Reader) (*source, error) {
-	s := &source{name: name}
-	raw := stdin
-	if name != stdinName {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		s.file, raw = file, file
-		s.opened, err = file.Stat()
-		if err == nil && s.opened.IsDir() {
-			err = fmt.Errorf("%s is a directory: name the files in it", name)
-		}
-		if err != nil {
-			return nil, errors.Join(err, file.Close())
-		}
-	}
-	if err := s.unpack(raw); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), s.close())
-	}
-	return s, nil
+// block is a part of a file: whole lines.
+type block struct {
+	from *source
+	text []byte
 }
 
-// unpack finds out by its first bytes whether the content is compressed.
-func (s *source) unpack(raw io.Reader) error {
-	s.content = bufio.NewReaderSize(raw, 64<<10)
-	magic, err := s.content.Peek(4)
-	if err != nil && !errors.Is(err, io.EOF) {
+// read reads the file.
+func (s *source) read(ctx context.Context, stdin io.Reader, f filter, blocks chan<- block) error {
+	if s.name == "-" {
+		return s.lines(ctx, stdin, f, blocks)
+	}
+	file, err := os.Open(s.name)
+	if err != nil {
 		return err
 	}
-	for beginning, tool := range map[string]string{
-		"\xfd7zX": "xz -d", "\x28\xb5\x2f\xfd": "zstd -d", "BZh": "bzip2 -d", "PK\x03\x04": "unzip",
-	} {
-		if bytes.HasPrefix(magic, []byte(beginning)) {
-			return fmt.Errorf("it is compressed, and not by gzip: unpack it first (%s)", tool)
-		}
+	defer func() { _ = file.Close() }()
+	before, err := file.Stat()
+	if err != nil || before.IsDir() {
+		return cmp.Or(err, fmt.Errorf("%s is a directory: name the files in it", s.name))
 	}
-	if bytes.HasPrefix(magic, []byte{0x1f, 0x8b}) {
-		unzipped, err := gzip.NewReader(s.content)
-		if err != nil {
-			return err
-		}
-		s.content = bufio.NewReaderSize(unzipped, 64<<10)
+	if err := s.lines(ctx, file, f, blocks); err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	if after, err := file.Stat(); err != nil || after.Size() < before.Size() {
+		return fmt.Errorf("%s was cut off while it was read, by a rotation: read it again together with the file before it", s.name)
 	}
 	return nil
 }
 
-// blocks hands whole lines to take, which owns them. Memory comes from fresh. An error of the file is returned after everything
-// that could be read; unreadable counts lines longer than maxLine.
-func (s *source) blocks(fresh func() []byte, take func([]byte) error) (unreadable int64, err error) {
-	text := fresh()
+// lines unpacks the text, and sends the lines of it that may matter to blocks.
+func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan<- block) error {
+	text := bufio.NewReaderSize(raw, maxLine)
+	if magic, _ := text.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		unzipped, err := gzip.NewReader(text)
+		if err != nil {
+			return err
+		}
+		text = bufio.NewReaderSize(unzipped, maxLine)
+	}
+	s.opened = true
+	var u unwrapper
+	var picked []byte
 	for {
-		from := len(text)
-		text = append(text, make([]byte, max(blockSize-from, blockSize/4))...)
-		n, failed := fill(s.content, text[from:])
-		s.size += int64(n)
-		text = text[:from+n]
-		last := bytes.LastIndexByte(text, '\n') + 1
-		switch {
-		case failed != nil:
-			if len(text) > 0 {
-				err = take(text)
+		line, err := text.ReadSlice('\n')
+		s.size += int64(len(line))
+		for errors.Is(err, bufio.ErrBufferFull) {
+			s.damaged.Add(1)
+			line = nil
+			_, err = text.ReadSlice('\n')
+		}
+		if line = u.unwrap(line); err != nil {
+			line = append(line, u.rest()...)
+		}
+		s.isLog = s.isLog || mayBeEntry(line)
+		if f.wants(line) {
+			picked = append(append(picked, line...), '\n')
+		} else if isCut(line) {
+			s.damaged.Add(1)
+		}
+		if len(picked) >= blockSize || err != nil {
+			select {
+			case blocks <- block{s, picked}:
+				picked = nil
+			case <-ctx.Done():
+				return ctx.Err()
 			}
-			if !errors.Is(failed, io.EOF) {
-				err = errors.Join(err, failed)
-			}
-			return unreadable, err
-		case last > 0:
-			rest := append(fresh(), text[last:]...)
-			if err := take(text[:last]); err != nil {
-				return unreadable, err
-			}
-			text = rest
-		case len(text) > maxLine:
-			unreadable++
-			for errors.Is(s.skipLine(), bufio.ErrBufferFull) {
-			}
-			text = text[:0]
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading stopped after %d bytes, and what comes after is missing: %w", s.size, err)
 		}
 	}
 }
 
-func (s *source) skipLine() error {
-	skipped, err := s.content.ReadSlice('\n')
-	s.size += int64(len(skipped))
-	return err
-}
-
-// fill reads until the text is full. Other than io.ReadFull it returns the reader's own error, which tells the end of a file from
-// damage.
-func fill(r io.Reader, text []byte) (n int, err error) {
-	for n < len(text) && err == nil {
-		var more int
-		more, err = r.Read(text[n:])
-		n += more
+// problems are what the reader of the report must know of the file.
+func (s *source) problems() (all []string) {
+	if s.err != nil {
+		all = append(all, "A file could not be read: "+s.err.Error()+".")
 	}
-	return n, err
-}
-
-// damage says why a file could not be read to its end.
-func (s *source) damage(err error) string {
-	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return "the compressed file ends too early: what comes after is missing"
-	case err != nil:
-		return fmt.Sprintf("reading stopped after %d bytes: %s", s.size, err)
-	case s.rotated():
-		return "was rotated while it was read: what was logged since is in another file"
-	default:
-		return ""
+	const wants = "This reads what an audit device with format=json writes, plain or gzip."
+	switch damaged := s.damaged.Load(); {
+	case damaged > 0:
+		all = append(all, fmt.Sprintf("%s: %d lines are damaged, and what they told is missing. "+wants, s.name, damaged))
+	case s.size > 0 && !s.isLog:
+		all = append(all, s.name+": no line in it is one of an audit log. "+wants)
 	}
+	return all
 }
 
-// rotated reports whether another file has taken this one's name since it was opened, or it has become shorter.
-func (s *source) rotated() bool {
-	if s.file == nil {
-		return false
+// unwrapper takes off what a container runtime puts around the lines of a log, and joins the parts that it cuts long lines into:
+// Docker's {"log":"...\n","stream":"stdout","time":"..."}, and CRI's "<time> stdout F ...", where P instead of F marks a part.
+// Parts of stdout and of stderr may alternate.
+type unwrapper struct {
+	parts map[string][]byte // by stream
+}
+
+// unwrap returns the line within a line, or nothing where it is not complete yet. What is not wrapped it returns as it is.
+func (u *unwrapper) unwrap(line []byte) []byte {
+	var docker struct{ Log, Stream string }
+	if bytes.HasPrefix(line, []byte(`{"log":"`)) && json.Unmarshal(line, &docker) == nil {
+		return u.part(docker.Stream, []byte(docker.Log), strings.HasSuffix(docker.Log, "\n"))
 	}
-	now, err := os.Stat(s.name)
-	return err != nil || !os.SameFile(now, s.opened) || now.Size() < s.opened.Size()
+	if len(line) > 0 && line[0] >= '0' && line[0] <= '9' {
+		const fields = 4
+		cri := bytes.SplitN(line, []byte{' '}, fields)
+		if len(cri) == fields && (string(cri[1]) == "stdout" || string(cri[1]) == "stderr") {
+			return u.part(string(cri[1]), cri[3], !bytes.HasPrefix(cri[2], []byte{'P'}))
+		}
+	}
+	return line
 }
 
-func (s *source) close() error {
-	if s.file == nil {
+func (u *unwrapper) part(stream string, content []byte, whole bool) []byte {
+	if whole && len(u.parts[stream]) == 0 {
+		return content
+	}
+	if u.parts == nil {
+		u.parts = make(map[string][]byte)
+	}
+	joined := append(u.parts[stream], bytes.TrimRight(content, "\r\n")...)
+	if !whole && len(joined) < maxLine {
+		u.parts[stream] = joined
 		return nil
 	}
-	return s.file.Close()
+	delete(u.parts, stream)
+	return joined
+}
+
+// rest is what a file that ends within a line has left.
+func (u *unwrapper) rest() (left []byte) {
+	for _, stream := range []string{"stdout", "stderr", ""} {
+		left = append(append(left, '\n'), u.parts[stream]...)
+	}
+	return left
 }

@@ -51,6 +51,16 @@ func file(t *testing.T, text string) string {
 	return path
 }
 
+// htmlFile writes a page, for a browser, and returns its name.
+func htmlFile(t *testing.T, text string) string {
+	t.Helper()
+	path := file(t, text)
+	if err := os.Rename(path, path+".html"); err != nil {
+		t.Fatal(err)
+	}
+	return path + ".html"
+}
+
 // logFile writes a log of one device and returns its name.
 func logFile(t *testing.T, fill func(*Log), names ...string) string {
 	t.Helper()
@@ -156,7 +166,7 @@ func search(t *testing.T, token string, args ...string) leak {
 			return ""
 		}
 		yes := cell("received") == "yes"
-		found[yes] = append(found[yes], cell("display_name"))
+		found[yes] = append(found[yes], cell("who"))
 		out.why += cell("why") + "; "
 	}
 	for _, names := range found {

@@ -4,73 +4,114 @@
 package main
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"unicode"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/api"
 )
 
-// mostToken bounds a token, in bytes. The vendors' have some hundred.
-const mostToken = 64 << 10
-
 // leakedToken reads the leaked token from the file or standard input of the options. It is empty if there is none.
-func leakedToken(o options, stdin io.Reader) (string, error) {
-	switch {
-	case o.tokenStdin:
+func leakedToken(o options, stdin io.Reader) (token string, err error) {
+	if o.tokenFile == "" {
+		if !o.tokenStdin {
+			return "", nil
+		}
 		return readToken(stdin)
-	case o.tokenFile == "":
-		return "", nil
 	}
-	text, err := os.Open(o.tokenFile)
+	file, err := os.Open(o.tokenFile)
 	if err != nil {
 		return "", err
 	}
-	token, err := readToken(text)
-	if err = errors.Join(err, text.Close()); err != nil {
-		return "", fmt.Errorf("%s: %w", o.tokenFile, err)
-	}
-	return token, nil
+	token, err = readToken(file)
+	return token, errors.Join(err, file.Close())
 }
 
-// readToken reads a token, alone or as the value of an Authorization header. No error has any of the text in it.
+// tokenPattern is a token, alone or as the value of an Authorization header, after a scheme such as JWT or Bearer. Editors put a
+// byte order mark before a text, and jq puts quotes around it.
+var tokenPattern = regexp.MustCompile(`^\x{feff}?\s*"?(?:(?i:authorization:)\s*)?(?:[A-Za-z0-9_-]{1,20}[ \t]+)?([!#-~]+)"?\s*$`)
+
+// readToken reads a token. What is not clearly one is an error, since a search for it would find nobody. No error has any of the
+// text in it.
 func readToken(r io.Reader) (string, error) {
-	text, err := io.ReadAll(io.LimitReader(r, mostToken+1))
+	const mostToken = 64 << 10 // bytes; the vendors' have some hundred
+	text, err := io.ReadAll(io.LimitReader(r, mostToken))
 	if err != nil {
 		return "", err
 	}
-	if len(text) > mostToken {
-		return "", fmt.Errorf("this is longer than %d bytes and no token", mostToken)
+	found := tokenPattern.FindSubmatch(text)
+	if found == nil {
+		return "", errors.New("this is not one token: give one, alone in plain text or as the value of an Authorization header")
 	}
-	// Editors put a byte order mark before a text, and jq puts quotes around it.
-	text = bytes.Trim(bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff"))), "\"")
-	words := bytes.Fields(text)
-	if len(words) > 0 && bytes.EqualFold(words[0], []byte("Authorization:")) {
-		words = words[1:]
-	}
-	switch {
-	case len(words) == 0:
-		return "", errors.New("there is no token in it")
-	case len(words) > 2, len(words) == 2 && !isScheme(words[0]):
-		return "", errors.New("there is more than one token in it: give one, alone or as the value of an Authorization header")
-	}
-	token := words[len(words)-1] // after a scheme such as JWT or Bearer
-	if bytes.ContainsFunc(token, inNoToken) {
-		return "", errors.New("there is more in it than a token: give it alone in plain text, or as the value of a header")
-	}
-	return string(token), nil
+	return string(found[1]), nil
 }
 
-// mostScheme is the longest scheme, in bytes.
-const mostScheme = 20
-
-// isScheme tells a scheme from a token.
-func isScheme(word []byte) bool {
-	return len(word) <= mostScheme && !bytes.ContainsFunc(word, func(r rune) bool {
-		return r > unicode.MaxASCII || r != '-' && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
-	})
+// askVault has Vault's audit devices hash the leaked token and the texts of the view to_hash.
+func (s *store) askVault(ctx context.Context, o options) error {
+	if o.leaked == "" && len(o.devices) == 0 {
+		return nil
+	}
+	if os.Getenv("VAULT_ADDR") == "" || os.Getenv("VAULT_TOKEN") == "" {
+		return s.note(false, "Vault was not asked for HMACs: VAULT_ADDR and VAULT_TOKEN are not both set. "+
+			"Only token_ids that the log shows could be compared.")
+	}
+	client, err := api.NewClient(nil)
+	if err != nil {
+		return err
+	}
+	client.SetMaxRetries(1)
+	client.SetClientTimeout(15 * time.Second)
+	devices, err := s.devices(ctx, client, o.devices)
+	if err != nil {
+		return err
+	}
+	texts := [][2]string{{"leaked", o.leaked}, {"leaked", "JWT " + o.leaked}, {"leaked", "Bearer " + o.leaked}} // kind and text
+	if o.leaked == "" {
+		texts = nil
+	}
+	if err := s.query(ctx, "SELECT kind, text FROM to_hash ORDER BY 1, 2", func(r row) error {
+		texts = append(texts, [2]string{r.text("kind"), r.text("text")})
+		return nil
+	}); err != nil {
+		return err
+	}
+	for _, device := range devices {
+		for _, text := range texts {
+			hash, err := client.Sys().AuditHashWithContext(ctx, device, text[1])
+			if err != nil {
+				return fmt.Errorf("asking Vault for the hash of audit device %s: %w; check -audit-device (vault audit list) and that the "+
+					"Vault token may update sys/audit-hash/%s, or unset VAULT_ADDR to compare token_ids alone", device, err, device)
+			}
+			if text[0] == "leaked" {
+				text[1] = "" // nothing secret is in the database
+			}
+			if err := s.exec(ctx, "INSERT INTO hmac VALUES (?, ?, ?)", text[0], text[1], hash); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
-// inNoToken finds what would make a search find nobody: JSON, and texts in UTF-16.
-func inNoToken(r rune) bool { return r <= ' ' || r > '~' || r == '"' }
+// devices are the audit devices to ask: those given, else those that Vault lists.
+func (s *store) devices(ctx context.Context, client *api.Client, devices []string) ([]string, error) {
+	if len(devices) > 0 {
+		return devices, nil
+	}
+	listed, err := client.Sys().ListAuditWithContext(ctx)
+	if err != nil || len(listed) == 0 {
+		return nil, fmt.Errorf("asking Vault at %s for its audit devices gives none: %w; the Vault token needs read and sudo on "+
+			"sys/audit, or name the devices with -audit-device, or unset VAULT_ADDR to compare token_ids alone", client.Address(), err)
+	}
+	for name := range listed {
+		devices = append(devices, strings.TrimSuffix(name, "/"))
+	}
+	slices.Sort(devices)
+	return devices, s.note(false, "Asked Vault for the HMACs of its audit devices: "+strings.Join(devices, ", ")+".")
+}

@@ -4,23 +4,14 @@
 // Command mastersindia-audit reads Vault's audit log and reports what happened on a mount of the Masters India secrets engine:
 // who was given which token, what was denied, what was changed, and who was given a token that leaked. Run it with -help.
 //
-// The log goes through a pipeline into a SQLite database, and each part of the report is a query on it:
-//
-//	files.go, container.go   open files, and split them into lines
-//	scan.go, filter.go       pick and decode the lines that matter, on all processors
-//	entry.go                 one line of the log
-//	classify.go, secrets.go  what a line tells, without any secret in it
-//	store.go, schema.sql     the database
-//	resolve.go, resolve.sql  merge what belongs together, once the last line is read
-//	vault.go, leak.go        the HMACs of a leaked token, and who was given it
-//	report.go, report.sql    the parts of the report
-//	render.go, page.go       table, CSV, JSON and HTML
+// Lines go through files.go (open, split), scan.go and entry.go (pick, decode), classify.go and secrets.go (what a line tells,
+// without any secret in it) into a database (store.go, schema.sql). After the last line resolve.sql merges what belongs together
+// and judges who was given the leaked token (leak.go). The parts of the report (report.go, page/) are queries on report.sql.
 package main
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -40,15 +31,14 @@ var (
 const (
 	exitOK         = 0 // the report is written, and the log answers what was asked
 	exitFailed     = 1 // there is no report
-	exitUsage      = 2 // the options make no sense
-	exitIncomplete = 3 // the report is written, but the log does not tell all: the report says what is missing
+	exitUsage      = 2 // wrong options
+	exitIncomplete = 3 // the report is written, and says what the log does not tell
 )
 
-// errIncomplete says that the report is written and cannot tell all.
 var errIncomplete = errors.New("the log does not tell all: see the notes in the report")
 
-// softMemory is where the garbage collector begins to work harder: it keeps the whole process below 100 MB.
-const softMemory = 32 << 20
+// softMemory is where the garbage collector begins to work harder, in bytes: it keeps the whole process below 100 MB.
+const softMemory = 40 << 20
 
 func main() {
 	if os.Getenv("GOMEMLIMIT") == "" {
@@ -63,21 +53,18 @@ func main() {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	o, err := parseOptions(args, time.Now())
 	switch {
-	case errors.Is(err, flag.ErrHelp):
-		_, err = fmt.Fprint(stdout, help)
-	case errors.Is(err, errVersion):
-		_, err = fmt.Fprintf(stdout, "mastersindia-audit %s (%s)\n", version, commit)
 	case err != nil:
 		fmt.Fprintf(stderr, "Error: %s\nRun mastersindia-audit -help for the options.\n", err)
 		return exitUsage
-	default:
-		err = audit(ctx, o, stdin, stdout, stderr)
+	case o.say != "":
+		fmt.Fprint(stdout, o.say)
+		return exitOK
 	}
-	if errors.Is(err, errIncomplete) {
+	switch err = audit(ctx, o, stdin, stdout, stderr); {
+	case errors.Is(err, errIncomplete):
 		fmt.Fprintf(stderr, "Incomplete: %s\n", err)
 		return exitIncomplete
-	}
-	if err != nil {
+	case err != nil:
 		fmt.Fprintf(stderr, "Error: %s\n", err)
 		return exitFailed
 	}
@@ -86,27 +73,19 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 // audit reads the logs, resolves what they tell and writes the report.
 func audit(ctx context.Context, o options, stdin io.Reader, stdout, stderr io.Writer) (err error) {
-	leaked, err := leakedToken(o, stdin)
-	if err != nil {
+	if o.leaked, err = leakedToken(o, stdin); err != nil {
 		return fmt.Errorf("reading the leaked token: %w", err)
 	}
-	if err := checkOutput(o); err != nil {
-		return err
-	}
-	db, err := openStore(ctx, o)
+	s, err := openStore(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.close()) }()
-	c := &classifier{mount: o.mount, leaked: leaked}
-	if err := scan(ctx, o.files, stdin, c, db); err != nil {
+	defer func() { err = errors.Join(err, s.close()) }()
+	if err := scan(ctx, o, stdin, s); err != nil {
 		return err
 	}
-	if err := db.resolve(ctx, o, leaked); err != nil {
+	if err := s.resolve(ctx, o); err != nil {
 		return err
 	}
-	if err := writeReport(ctx, o, db, stdout, stderr); err != nil {
-		return err
-	}
-	return db.complete(ctx)
+	return s.writeReport(ctx, o, stdout, stderr)
 }

@@ -6,7 +6,6 @@ package main
 import (
 	"fmt"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -14,9 +13,7 @@ import (
 // pageOf makes the page of a log and returns its URL.
 func pageOf(t *testing.T, log, stdin string, args ...string) string {
 	t.Helper()
-	output := filepath.Join(t.TempDir(), "report.html")
-	must(t, stdin, append(append([]string{"-format=html", "-output=" + output}, args...), log)...)
-	return "file://" + output
+	return "file://" + htmlFile(t, must(t, stdin, append(append([]string{"-format=html"}, args...), log)...))
 }
 
 // lines counts the lines of a table of the page.

@@ -8,170 +8,111 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"regexp"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 )
 
-// batch is what a block of lines tells.
-type batch struct {
-	facts      []*fact
-	unreadable int64
+// pluginName is part of the mount's type and of its accessor, under the name that the guides register the plugin with: it finds
+// the lines of a mount that was moved to another path.
+const pluginName = "mastersindia"
+
+// filter finds the lines that the report can need, without decoding them. It may let others pass, and never holds one back: the
+// plain letters that it looks for are in a line as they are, however a program writes JSON.
+type filter [][]byte
+
+func newFilter(mount string) filter {
+	plain := regexp.MustCompile("[0-9A-Za-z_.-]*").FindAll([]byte(mount), -1)
+	longest := slices.MaxFunc(plain, func(a, b []byte) int { return len(a) - len(b) })
+	// Wrapping, unwrapping and the policy of a wrapping token have "wrap" in them.
+	f := filter{longest, []byte("wrap"), []byte("remount")}
+	if !bytes.Contains([]byte(pluginName), longest) {
+		f = append(f, []byte(pluginName))
+	}
+	return f
 }
 
-// scanner takes files through filter, decoder and classifier, on all processors, to the database.
-type scanner struct {
-	filter     *filter
-	classifier *classifier
-	store      *store
-	pool       sync.Pool
+// wants reports whether a line must be decoded.
+func (f filter) wants(line []byte) bool {
+	return slices.ContainsFunc(f, func(needle []byte) bool { return bytes.Contains(line, needle) })
 }
 
-// scan reads all files. A file that cannot be read is a note, unless there is no other.
-func scan(ctx context.Context, names []string, stdin io.Reader, c *classifier, s *store) error {
-	sc := &scanner{filter: newFilter(c.mount), classifier: c, store: s}
-	var notes []string
-	var failed []error
-	for _, name := range names {
-		source, err := openSource(name, stdin)
-		if err != nil {
-			failed = append(failed, err)
-			continue
-		}
-		unreadable, damage, err := sc.file(ctx, source)
-		if err != nil {
-			return errors.Join(fmt.Errorf("no report: %w", err), source.close())
-		}
-		if text := source.damage(damage); text != "" {
-			notes = append(notes, name+": "+text+".")
-		}
-		if unreadable > 0 {
-			notes = append(notes, fmt.Sprintf("%s: %d lines are damaged, and what they told is missing. "+
-				"This reads what an audit device with format=json writes.", name, unreadable))
-		}
-		if err := source.close(); err != nil {
-			return err
-		}
-	}
-	if len(failed) == len(names) {
-		return errors.Join(failed...)
-	}
-	if err := s.commit(ctx); err != nil {
-		return err
-	}
-	for _, err := range failed {
-		notes = append(notes, "A file could not be read: "+err.Error()+".")
-	}
-	for _, note := range notes {
-		if err := s.note(ctx, true, "%s", note); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// file reads one file. damage is what is wrong with the file; err ends the program. The order of the lines does not matter.
-func (sc *scanner) file(ctx context.Context, source *source) (unreadable int64, damage, err error) {
+// scan takes all files through filter, decoder and classifier, on all processors, to the database. Nothing depends on the order.
+// A file that cannot be read is a note, unless there is no other.
+func scan(ctx context.Context, o options, stdin io.Reader, s *store) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	blocks, batches := make(chan []byte), make(chan batch)
+	c := &classifier{mount: o.mount, leaked: o.leaked}
+	sources, blocks, facts := make([]source, len(o.files)), make(chan block), make(chan []*fact)
 	var reader, workers sync.WaitGroup
-	var tooLong int64
 	reader.Go(func() {
 		defer close(blocks)
-		tooLong, damage = sc.read(ctx, source, blocks)
+		for n := range sources {
+			sources[n].name = o.files[n]
+			sources[n].err = sources[n].read(ctx, stdin, newFilter(o.mount), blocks)
+		}
 	})
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
-			for text := range blocks {
-				batches <- sc.decode(text)
-				sc.recycle(text)
+			for b := range blocks {
+				facts <- c.block(b)
 			}
 		})
 	}
-	go func() {
-		defer close(batches)
+	reader.Go(func() {
 		workers.Wait()
-	}()
-	for b := range batches {
-		unreadable += b.unreadable
-		for _, f := range b.facts {
+		close(facts)
+	})
+	var err error
+	for some := range facts {
+		for _, f := range some {
 			if err == nil {
-				err = sc.store.add(ctx, f)
+				err = s.add(f)
 			}
-			if err != nil {
-				cancel()
-				break
-			}
+		}
+		if err != nil {
+			cancel()
 		}
 	}
 	reader.Wait()
-	return unreadable + tooLong, damage, cmp.Or(err, ctx.Err())
+	if err := cmp.Or(err, ctx.Err(), s.commit()); err != nil {
+		return err
+	}
+	return s.noteFiles(sources)
 }
 
-// read hands the blocks of a file to the workers.
-func (sc *scanner) read(ctx context.Context, source *source, blocks chan<- []byte) (tooLong int64, err error) {
-	send := func(text []byte) error {
-		select {
-		case blocks <- text:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
+// noteFiles notes what was wrong with the files. It is an error if none could be opened.
+func (s *store) noteFiles(sources []source) (err error) {
+	var problems []string
+	opened := false
+	for n := range sources {
+		opened, problems = opened || sources[n].opened, append(problems, sources[n].problems()...)
+	}
+	if !opened {
+		return errors.New(strings.Join(problems, "\n"))
+	}
+	for _, text := range problems {
+		err = cmp.Or(err, s.note(true, text))
+	}
+	return err
+}
+
+// block says what the lines of a block tell.
+func (c *classifier) block(b block) (facts []*fact) {
+	for line := range bytes.Lines(b.text) {
+		entries, damaged := decode(line)
+		if damaged {
+			b.from.damaged.Add(1)
 		}
-	}
-	first, _ := source.content.Peek(source.content.Size())
-	if line, _, _ := bytes.Cut(bytes.TrimLeft(first, "\r\n"), []byte{'\n'}); !wrapped(line) {
-		return source.blocks(sc.fresh, send)
-	}
-	var u unwrapper
-	tooLong, err = source.blocks(sc.fresh, func(text []byte) error {
-		lines := u.unwrap(sc.fresh(), text)
-		sc.recycle(text)
-		return send(lines)
-	})
-	if rest := u.rest(); len(rest) > 0 {
-		err = errors.Join(err, send(rest))
-	}
-	return tooLong, err
-}
-
-// fresh returns memory for a block, so that a log of any size is read in that of a few.
-func (sc *scanner) fresh() []byte {
-	if text, ok := sc.pool.Get().(*[]byte); ok {
-		return (*text)[:0]
-	}
-	return make([]byte, 0, blockSize)
-}
-
-// recycle takes memory back, unless an unusually long line made it large.
-func (sc *scanner) recycle(text []byte) {
-	if cap(text) <= 4*blockSize {
-		sc.pool.Put(&text)
-	}
-}
-
-// decode goes through the lines of a block.
-func (sc *scanner) decode(text []byte) (b batch) {
-	for line := range bytes.Lines(text) {
-		switch {
-		case len(bytes.TrimSpace(line)) == 0:
-		case !sc.filter.wants(line):
-			if !looksLikeEntry(line) && mayBeEntry(line) {
-				b.unreadable++
-			}
-		default:
-			e, err := decode(line)
-			if err != nil {
-				if mayBeEntry(line) {
-					b.unreadable++
-				}
-				continue
-			}
-			if f := sc.classifier.classify(e); f != nil {
-				b.facts = append(b.facts, f)
+		for _, e := range entries {
+			if f := c.classify(e); f != nil {
+				f.file = b.from.name
+				facts = append(facts, f)
 			}
 		}
 	}
-	return b
+	return facts
 }

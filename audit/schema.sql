@@ -3,37 +3,54 @@
 
 -- What the lines of the log tell, in any order and as often as they come. Times are nanoseconds since 1970, and '' is unknown.
 
--- What the options of the report were: one row.
-CREATE TABLE setting (version TEXT, mount TEXT, namespace TEXT, since INTEGER, until INTEGER, leaked TEXT);
-
+-- The options of the report: one row.
+CREATE TABLE setting (mount TEXT, namespace TEXT, since INTEGER, until INTEGER, leaked TEXT);
 -- What the reader of the report must know about the log.
-CREATE TABLE note (text TEXT PRIMARY KEY, incomplete INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE note (text TEXT PRIMARY KEY, incomplete INTEGER) WITHOUT ROWID;
 
--- One line: a half of a request, as one device logged it.
+-- One line: a half of a request (1 the request, 2 the response), as one device logged it. caller and token are rows of seen_caller
+-- and seen_token. The numbers of outcomes are explained in the view requests. The kinds on a mount are read (of a token, through a role),
+-- write and delete (of a config or role), rotate, revoke, view (anything else) and admin (of the mount as a whole, or of its leases); on
+-- others they are unwrap, rewrap, and wrap (any other wrapped response).
 CREATE TABLE line (
-  request INTEGER NOT NULL, half INTEGER NOT NULL, ns INTEGER NOT NULL, time TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL,
-  outcome INTEGER NOT NULL, operation TEXT NOT NULL, namespace TEXT NOT NULL, mount TEXT NOT NULL, accessor TEXT NOT NULL,
-  path TEXT NOT NULL, name TEXT NOT NULL, caller INTEGER NOT NULL, token INTEGER NOT NULL, remote TEXT NOT NULL,
-  lease TEXT NOT NULL, reason TEXT NOT NULL, made TEXT NOT NULL, opened TEXT NOT NULL, as_text INTEGER NOT NULL);
+  request INTEGER, half INTEGER, ns INTEGER, id TEXT, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT, mount TEXT,
+  accessor TEXT, path TEXT, name TEXT, caller INTEGER, token INTEGER, remote TEXT, lease TEXT, reason TEXT, file TEXT);
+-- A caller and a token as a line has them.
+CREATE TABLE seen_caller (id INTEGER PRIMARY KEY, entity TEXT, accessor TEXT, client TEXT, inbound TEXT, display TEXT, policies TEXT);
+CREATE TABLE seen_token (id INTEGER PRIMARY KEY, token_id TEXT, hidden_id TEXT, access TEXT, kind TEXT, hidden_config TEXT, config TEXT,
+  issued TEXT, expires TEXT);
+-- Mounts of the engine, under the paths that they had. A mount that is moved keeps its accessor.
+CREATE TABLE mount (accessor TEXT, namespace TEXT, path TEXT, PRIMARY KEY (accessor, namespace, path)) WITHOUT ROWID;
 
--- A caller as one line has it. class is the same for all rows of one identity.
-CREATE TABLE seen_caller (
-  id INTEGER PRIMARY KEY, entity TEXT, accessor TEXT, client TEXT, inbound TEXT, display TEXT, policies TEXT, class INTEGER);
-
--- A token as one line has it. class is the same for all rows of one token.
-CREATE TABLE seen_token (
-  id INTEGER PRIMARY KEY, token_id TEXT, hidden_id TEXT, access TEXT, kind TEXT, hidden_config TEXT, config TEXT, issued TEXT,
-  expires TEXT, class INTEGER);
-
+-- What a request also had: parameters, tokens that it revoked, secrets in the clear, names of the wrapping token that it made or
+-- took, and HMACs that it unwrapped.
 CREATE TABLE parameter (request INTEGER, name TEXT, state TEXT, value TEXT, PRIMARY KEY (request, name, state, value)) WITHOUT ROWID;
 CREATE TABLE revoked (request INTEGER, token_id TEXT, upstream TEXT, valid_until TEXT,
   PRIMARY KEY (request, token_id, upstream, valid_until)) WITHOUT ROWID;
 CREATE TABLE secret (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
--- By which auth method the Vault token with an accessor was made.
-CREATE TABLE login (accessor TEXT, method TEXT, method_accessor TEXT, PRIMARY KEY (accessor, method, method_accessor)) WITHOUT ROWID;
+CREATE TABLE wrapping (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
+CREATE TABLE unwrapped (request INTEGER, value TEXT, PRIMARY KEY (request, value)) WITHOUT ROWID;
 
--- Mounts of the engine, under the paths that they had. A mount that is moved keeps its accessor.
-CREATE TABLE mount (accessor TEXT, namespace TEXT, path TEXT, first INTEGER, last INTEGER, PRIMARY KEY (accessor, namespace, path)) WITHOUT ROWID;
+-- Rows that are the same: callers of one identity, tokens, and requests that made or took one wrapping, also after it was wrapped
+-- anew. Each device has HMACs of its own: what is in lines of one request belongs together. Rows that are the same in however many
+-- steps have the same class, which is their least id; without a row here it is their own id.
+CREATE TABLE class (id INTEGER PRIMARY KEY, class INTEGER);
+CREATE VIEW same AS SELECT id AS a, min(id) OVER (PARTITION BY entity) AS b FROM seen_caller WHERE entity <> ''
+  UNION ALL SELECT id, min(id) OVER (PARTITION BY accessor) FROM seen_caller WHERE entity = '' AND accessor <> ''
+  UNION ALL SELECT id, min(id) OVER (PARTITION BY client) FROM seen_caller WHERE entity = '' AND client <> ''
+  UNION ALL SELECT id, min(id) OVER (PARTITION BY inbound) FROM seen_caller WHERE entity = '' AND inbound <> ''
+  UNION ALL SELECT caller, min(caller) OVER (PARTITION BY request) FROM line WHERE caller IN (SELECT id FROM seen_caller WHERE entity = '')
+  UNION ALL SELECT id, min(id) OVER (PARTITION BY token_id) FROM seen_token WHERE token_id <> ''
+  UNION ALL SELECT id, min(id) OVER (PARTITION BY hidden_id) FROM seen_token WHERE hidden_id <> ''
+  UNION ALL SELECT id, min(id) OVER (PARTITION BY access) FROM seen_token WHERE access <> ''
+  UNION ALL SELECT token, min(token) OVER (PARTITION BY request) FROM line WHERE token <> 0
+  UNION ALL SELECT request, min(request) OVER (PARTITION BY name) FROM wrapping;
 
--- What Vault's audit devices make of texts that are known.
-CREATE TABLE hmac (value TEXT PRIMARY KEY, device TEXT, of TEXT) WITHOUT ROWID;
+-- What Vault's audit devices make of texts that are known: of the leaked token (leaked), of the token_id of a token (id), and of texts
+-- that the log is likely to have as HMACs (text), which tell whether a line was made by a device as it is today.
+CREATE TABLE hmac (kind TEXT, text TEXT, value TEXT);
+CREATE VIEW to_hash AS SELECT DISTINCT 'id' AS kind, token_id AS text FROM revoked UNION SELECT 'id', leaked FROM setting WHERE leaked <> ''
+  UNION SELECT 'text', text FROM (SELECT 'JWT' AS text UNION SELECT 'Bearer'
+    UNION SELECT value FROM parameter WHERE name = 'authorization_scheme' AND state = 'shown' AND value <> ''
+    UNION SELECT config FROM seen_token WHERE config <> ''
+    UNION SELECT name FROM line WHERE name <> '' AND outcome = 5 AND (path LIKE '%config/%' OR kind IN ('rotate', 'revoke')) LIMIT 500);

@@ -7,9 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"maps"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -23,12 +21,16 @@ func isHidden(value string) bool { return strings.HasPrefix(value, hmacPrefix) }
 
 // What a text may have of secrets, whoever wrote it there.
 var (
-	jwtPattern   = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*`)
-	vaultPattern = regexp.MustCompile(`\b[hs]v?[bsr]?\.[A-Za-z0-9_-]{20,}`)
-	urlPattern   = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
+	jwtPattern    = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*`)
+	vaultPattern  = regexp.MustCompile(`\b[hs]v?[bsr]?\.[A-Za-z0-9_-]{20,}`)
+	schemePattern = regexp.MustCompile(`(?i)(bearer|basic|jwt) [^\s"',;]{8,}`)
+	pairPattern   = regexp.MustCompile(`(?i)((passw|secret|token|api_?key)\w*"?[=:]) ?"?[^\s"',;&-][^\s"',;&]*`)
+	userPattern   = regexp.MustCompile(`^(\w[\w+.-]*://)?.*@`)
+	queryPattern  = regexp.MustCompile(`[?#].*`)
+	urlPattern    = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
 )
 
-// safe is a text without what may be a secret: tokens, and user info, query and fragment of URLs.
+// safe is a text without what may be a secret: tokens, values of that name, and user info, query and fragment of URLs.
 func (c *classifier) safe(text string) string {
 	if isHidden(text) {
 		return text
@@ -45,25 +47,19 @@ func (c *classifier) safe(text string) string {
 	if strings.Contains(text, "://") {
 		text = urlPattern.ReplaceAllStringFunc(text, safeURL)
 	}
+	if strings.Contains(text, " ") {
+		text = schemePattern.ReplaceAllString(text, "$1 "+withheld)
+	}
+	if strings.ContainsAny(text, "=:") {
+		text = pairPattern.ReplaceAllString(text, "$1"+withheld)
+	}
 	return text
 }
 
 // safeURL is a URL without user info, query and fragment. What comes before the last @ counts as user info, since a password may
 // have any character.
 func safeURL(url string) string {
-	scheme, rest, found := strings.Cut(url, "://")
-	if !found {
-		scheme, rest = "", url
-	} else {
-		scheme += "://"
-	}
-	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-		scheme, rest = scheme+withheld+"@", rest[at+1:]
-	}
-	if at := strings.IndexAny(rest, "?#"); at >= 0 {
-		rest = rest[:at] + "?" + withheld
-	}
-	return scheme + rest
+	return queryPattern.ReplaceAllString(userPattern.ReplaceAllString(url, "$1"+withheld+"@"), "?"+withheld)
 }
 
 // mostText bounds what is kept of a text that callers of Vault may have chosen, in bytes.
@@ -93,152 +89,112 @@ func digest(value string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// tokenID is the token_id of a token: the first 16 hex digits of its SHA-256.
+// tokenID is the token_id of a token: the first 16 hex digits of its SHA-256. It is empty for an empty token.
 func tokenID(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:8])
-}
-
-// isSecret reports whether the value of a parameter, of a field of a response or of a header is a secret.
-func isSecret(name string) bool {
-	switch strings.ToLower(name) {
-	case "password", "client_secret", "access_token", "authorization", "refresh_token", "token", "client_token", "x-vault-token",
-		"client_assertion", "id_token", "secret", "api_key", "apikey", "x-api-key", "cookie", "proxy-authorization":
-		return true
-	default:
-		return false
+	if token == "" {
+		return ""
 	}
+	return digest(token)[:16]
 }
 
-// secretHeader finds headers of a config whose values are likely credentials.
-var secretHeader = regexp.MustCompile(`(?i)auth|token|secret|passw|key|cookie|credential`)
+var (
+	// secretName finds parameters, fields of a response and headers whose value is a secret.
+	secretName = regexp.MustCompile("(?i)^(password|(client_)?secret|((access|refresh|client|id|x-vault)[_-])?token|" +
+		"(proxy-)?authorization|client_assertion|(x-)?api[_-]?key|cookie)$")
+	// secretHeader finds headers of a config whose values are likely credentials.
+	secretHeader = regexp.MustCompile("(?i)auth|token|secret|passw|key|cookie|credential")
+	headersName  = regexp.MustCompile("^(refresh_)?headers$")
+	// parameterName finds parameters that a config, a role or a mount has.
+	parameterName = regexp.MustCompile("^(allow_http|assertion_audience|authorization_scheme|ca_cert|client_(id|secret)|config|" +
+		"default_token_ttl|(refresh_)?headers|lease|ledger_retention|max_(token_)?ttl|metadata|password|paused|pause_reason|preset|" +
+		"protocol|(proxy|refresh|token)_url|(rejected_)?token_id|request_(format|timeout)|rotation_percent|scope|single_session|" +
+		"soap_(action|(password|username)_element)|username|verify_connection|from|to|type|description|plugin_version|" +
+		"(default|max)_lease_ttl|force_no_cache|local|seal_wrap|external_entropy_access|options|listing_visibility|" +
+		"audit_non_hmac_(request|response)_keys|(passthrough_request|allowed_response)_headers)$")
+)
 
-// findSecrets calls found with the name of each secret that a value shows, at any depth.
-func (c *classifier) findSecrets(name string, value any, found func(string)) {
+// eachText calls found with each text in a value, at any depth, and its name.
+func eachText(name string, value any, found func(name, text string)) {
 	switch v := value.(type) {
 	case map[string]any:
 		for key, inner := range v {
-			if isHeaders(name) && secretHeader.MatchString(key) {
+			if headersName.MatchString(name) && secretHeader.MatchString(key) {
 				key = "authorization" // whatever its name
 			}
-			c.findSecrets(key, inner, found)
+			eachText(key, inner, found)
 		}
 	case []any:
 		for _, inner := range v {
-			c.findSecrets(name, inner, found)
+			eachText(name, inner, found)
 		}
 	case string:
 		var inner any
-		switch {
-		case v == "" || isHidden(v):
-		case isSecret(name), c.leaked != "" && strings.Contains(v, c.leaked), jwtPattern.MatchString(v):
-			found(clip(mostOdd, c.safe(name)))
-		case userInfo(v):
-			found(clip(mostOdd, c.safe(name)) + " (a URL with credentials)")
-		case isHeaders(name) && secretHeader.MatchString(v):
-			found(name)
-		case v[0] == '{' && json.Unmarshal([]byte(v), &inner) == nil: // as in cubbyhole/response
-			c.findSecrets(name, inner, found)
+		if strings.HasPrefix(v, "{") && json.Unmarshal([]byte(v), &inner) == nil { // as in cubbyhole/response
+			eachText(name, inner, found)
+		} else if v != "" {
+			found(name, v)
 		}
 	}
 }
 
-func isHeaders(name string) bool { return name == "headers" || name == "refresh_headers" }
-
-func userInfo(text string) bool {
-	_, rest, found := strings.Cut(text, "://")
-	return found && strings.ContainsRune(rest, '@')
+// alarm notes the secrets that the line shows.
+func (c *classifier) alarm(f *fact, e *entry, asked, answered map[string]any) {
+	found := make(map[string]bool)
+	look := func(name, text string) {
+		_, rest, isURL := strings.Cut(text, "://")
+		switch {
+		case text == "", isHidden(text):
+		case secretName.MatchString(name), c.leaked != "" && strings.Contains(text, c.leaked), jwtPattern.MatchString(text):
+			found[strings.ToLower(clip(mostOdd, c.safe(name)))] = true
+		case isURL && strings.ContainsRune(rest, '@'):
+			found[clip(mostOdd, c.safe(name))+" (a URL with credentials)"] = true
+		case headersName.MatchString(name) && secretHeader.MatchString(text):
+			found[name] = true
+		}
+	}
+	eachText("", asked, look)
+	eachText("", answered, look)
+	eachText("", e.Request.Headers, look)
+	look("client_token", e.Request.ClientToken)
+	if e.Auth != nil {
+		look("client_token", e.Auth.ClientToken)
+	}
+	if jwtPattern.MatchString(e.Request.Path) || c.leaked != "" && strings.Contains(e.Request.Path, c.leaked) {
+		found["a token in a path"] = true
+	}
+	for name := range found {
+		f.row("secret", name)
+	}
 }
 
-// How the log has a parameter of a write.
-const (
-	shown   = "shown"
-	hidden  = "hidden"   // as an HMAC
-	secret  = "secret"   // a secret, as an HMAC
-	inClear = "in clear" // a secret that the log shows; its value is withheld
-)
+// mostOdd bounds a name that the engine does not have, in bytes.
+const mostOdd = 64
 
-// parameter is one parameter of a write. It has a value only where it is shown.
-type parameter struct{ name, state, value string }
-
-const (
-	// mostOdd bounds a name or a value that the engine does not have, in bytes.
-	mostOdd = 64
-	// mostParameters bounds the parameters that the engine does not have: else a writer could add as many as hide the others.
-	mostParameters = 20
-)
-
-// parameters are those of a write. What the engine does not know is kept by its name only: nobody knows whether it is a secret.
-func (c *classifier) parameters(data map[string]any) (all []parameter) {
-	odd := 0
-	for _, name := range slices.Sorted(maps.Keys(data)) {
-		p := parameter{name: name, state: shown}
-		text, isHMAC := plain(data[name])
-		switch {
-		case isHMAC && isSecret(name):
-			p.state = secret
+// parameters notes those of a write, with the values that are shown. What neither the engine nor Vault knows is left out: the
+// engine refuses it, and nobody knows whether it is a secret.
+func (c *classifier) parameters(f *fact, asked map[string]any) {
+	for name, value := range asked {
+		state, text, secret := "shown", "", secretName.MatchString(name)
+		s, isText := value.(string)
+		if encoded, err := json.Marshal(value); !isText && value != nil && err == nil {
+			s = string(encoded)
+		}
+		switch isHMAC := strings.Contains(s, hmacPrefix); {
+		case !secret && !parameterName.MatchString(name):
+			continue
+		case isHMAC && secret:
+			state = "secret"
 		case isHMAC:
-			p.state = hidden
-		case isSecret(name) && text != "":
-			p.state = inClear
-		case isHeaders(name) || name == "metadata":
-			p.value = c.pairNames(data[name])
+			state = "hidden"
+		case secret && s != "":
+			state = "in clear"
+		case headersName.MatchString(name) || name == "metadata":
+			text = withheld
 		case strings.HasSuffix(name, "_url"):
-			p.value = c.text(safeURL(text))
-		case isParameter(name):
-			p.value = c.text(text)
+			text = c.text(safeURL(s))
 		default:
-			p.value = withheld
+			text = c.text(s)
 		}
-		if !isParameter(name) && !isSecret(name) {
-			if odd++; odd > mostParameters {
-				continue
-			}
-			p.name = clip(mostOdd, c.safe(name))
-		}
-		all = append(all, p)
-	}
-	return all
-}
-
-// plain is a value as text; hidden tells that the log hides it, or a part of it.
-func plain(value any) (text string, hidden bool) {
-	if s, ok := value.(string); ok {
-		return s, isHidden(s)
-	}
-	if value == nil {
-		return "", false
-	}
-	encoded, err := json.Marshal(value)
-	return string(encoded), err != nil || strings.Contains(string(encoded), hmacPrefix)
-}
-
-// pairNames are the names of headers, or of other pairs, without their values. In a text nobody can tell the two apart.
-func (c *classifier) pairNames(value any) string {
-	pairs, isMap := value.(map[string]any)
-	if !isMap {
-		return withheld
-	}
-	names := slices.Sorted(maps.Keys(pairs))
-	for n := range names {
-		names[n] = clip(mostOdd, c.safe(names[n])) + "=" + withheld
-	}
-	return c.text(strings.Join(names, " "))
-}
-
-// isParameter reports whether a config, a role or a mount has a parameter of this name.
-func isParameter(name string) bool {
-	switch name {
-	case "allow_http", "assertion_audience", "authorization_scheme", "ca_cert", "client_id", "client_secret", "config",
-		"default_token_ttl", "headers", "lease", "ledger_retention", "max_token_ttl", "max_ttl", "metadata", "password",
-		"pause_reason", "paused", "preset", "protocol", "proxy_url", "refresh_headers", "refresh_url", "rejected_token_id",
-		"request_format", "request_timeout", "rotation_percent", "scope", "single_session", "soap_action",
-		"soap_password_element", "soap_username_element", "token_id", "token_url", "username", "verify_connection",
-		"from", "to", "type", "description", "plugin_version", "default_lease_ttl", "max_lease_ttl", "force_no_cache",
-		"local", "seal_wrap", "external_entropy_access", "options", "audit_non_hmac_request_keys",
-		"audit_non_hmac_response_keys", "listing_visibility", "passthrough_request_headers", "allowed_response_headers":
-		return true
-	default:
-		return false
+		f.row("parameter", name, state, text)
 	}
 }

@@ -6,214 +6,186 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"database/sql"
-	_ "embed" // SQL
+	"embed"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	_ "modernc.org/sqlite" // the driver
 )
 
-//go:embed schema.sql
-var schemaSQL string
+//go:embed *.sql page
+var embedded embed.FS
 
-// store is the database that the log is read into. One goroutine writes it.
+// part is an embedded file.
+func part(name string) string {
+	text, _ := embedded.ReadFile(name) // it is there
+	return string(text)
+}
+
+// store is the database that the log is read into. One goroutine uses it.
 type store struct {
-	db     *sql.DB
-	path   string
-	keep   bool
-	tx     *sql.Tx
-	insert map[string]*sql.Stmt
-	// recent are keys of rows that were just inserted, so that those that many lines share are inserted once.
-	recent map[int64]bool
-	mounts map[[3]string][2]int64 // first and last time of a mount's accessor, namespace and path
+	db      *sql.DB
+	tx      *sql.Tx
+	remove  string               // the file, if it is a temporary one
+	inserts map[string]*sql.Stmt // by table
+	recent  map[int64]bool       // rows that many lines share, and that are stored already
 }
 
 // openStore makes the database: a temporary file that close removes, or the file of -db, which must not exist.
-func openStore(ctx context.Context, o options) (*store, error) {
-	s := &store{
-		path: o.database, keep: o.database != "", insert: make(map[string]*sql.Stmt), recent: make(map[int64]bool),
-		mounts: make(map[[3]string][2]int64),
-	}
-	const owner = 0o600
+func openStore(ctx context.Context, o options) (_ *store, err error) {
+	s := &store{inserts: make(map[string]*sql.Stmt), recent: make(map[int64]bool)}
 	var file *os.File
-	var err error
-	if s.keep {
-		file, err = os.OpenFile(s.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, owner)
-		if errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("-db: %s exists: name a new file", s.path)
+	if o.database == "" {
+		if file, err = os.CreateTemp("", "mastersindia-audit-*.db"); err == nil { // made with 0600
+			s.remove = file.Name()
 		}
 	} else {
-		file, err = os.CreateTemp("", "mastersindia-audit-*.db") // made with 0600
+		file, err = os.OpenFile(o.database, os.O_CREATE|os.O_EXCL, 0o600)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("making the database: %w (TMPDIR chooses another folder)", err)
+		return nil, fmt.Errorf("making the database: %w (-db names a new file, TMPDIR another folder)", err)
 	}
-	s.path = file.Name()
-	if err := file.Close(); err != nil {
-		return nil, err
+	// Speed instead of safety: nobody reads the database before it is complete.
+	s.db, err = sql.Open("sqlite", "file:"+filepath.ToSlash(file.Name())+"?_pragma=journal_mode(off)&_pragma=synchronous(off)"+
+		"&_pragma=locking_mode(exclusive)&_pragma=cache_size(-8000)&_pragma=temp_store(1)&_pragma=page_size(8192)")
+	if err = errors.Join(file.Close(), err); err == nil {
+		s.db.SetMaxOpenConns(1)
+		err = cmp.Or(s.exec(ctx, part("schema.sql")), s.begin(ctx))
 	}
-	if err := s.prepare(ctx); err != nil {
+	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
-// prepare trades safety for speed: nobody reads the database before it is complete.
-func (s *store) prepare(ctx context.Context) (err error) {
-	if s.db, err = sql.Open("sqlite", "file:"+filepath.ToSlash(s.path)+"?"+strings.Join([]string{
-		"_pragma=journal_mode(off)", "_pragma=synchronous(off)", "_pragma=locking_mode(exclusive)", "_pragma=cache_size(-6000)",
-		"_pragma=temp_store(1)", "_pragma=page_size(8192)",
-	}, "&")); err != nil {
-		return err
+// key identifies a row by its content, so that the same row from another line or file is the same row.
+func key(parts ...string) int64 {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return int64(binary.BigEndian.Uint64(sum[:]) >> 2)
+}
+
+// add stores what a line tells.
+func (s *store) add(f *fact) error {
+	c, t := f.caller, f.token
+	request, who, given := key(f.id), key(c.entity, c.accessor, c.client, c.inbound, c.display, c.policies), int64(0)
+	if c.display != noToken {
+		who |= 1 << 62 // so that the greatest of a request's callers is one who is known
 	}
-	s.db.SetMaxOpenConns(1)
-	if err := s.exec(ctx, schemaSQL); err != nil {
-		return err
+	if t != (token{}) {
+		given = key(t.id, t.hiddenID, t.access, t.kind, t.hiddenConfig, t.config, t.issued, t.expires)
 	}
-	s.tx, err = s.db.BeginTx(ctx, nil)
+	err := errors.Join(
+		s.insert("line", request, f.half, f.at, f.id, f.kind, f.outcome, f.operation, f.namespace, f.mount, f.accessor, f.path, f.name,
+			who, given, f.remote, f.lease, f.why, f.file),
+		s.once(key(f.accessor, f.namespace, f.mount), "mount", f.accessor, f.namespace, f.mount),
+		s.once(key(f.accessor, f.namespace, f.mount), "mount", f.accessor, f.namespace, f.mount),
+		s.once(who, "seen_caller", who, c.entity, c.accessor, c.client, c.inbound, c.display, c.policies),
+		s.once(given, "seen_token", given, t.id, t.hiddenID, t.access, t.kind, t.hiddenConfig, t.config, t.issued, t.expires))
+	for _, r := range f.rows {
+		err = errors.Join(err, s.insert(r.table, append([]any{request}, r.values...)...))
+	}
 	return err
 }
 
-// exec runs statements outside of the transaction that add uses.
-func (s *store) exec(ctx context.Context, query string, args ...any) error {
-	_, err := s.db.ExecContext(ctx, query, args...)
-	return err
-}
-
-// into inserts a row unless it is there.
-func (s *store) into(ctx context.Context, table string, values ...any) (err error) {
-	statement := s.insert[table]
-	if statement == nil {
-		if statement, err = s.prepared(ctx, table, len(values)); err != nil {
-			return err
-		}
-		s.insert[table] = statement
-	}
-	_, err = statement.ExecContext(ctx, values...)
-	return err
-}
-
-func (s *store) prepared(ctx context.Context, table string, columns int) (*sql.Stmt, error) {
-	query := "INSERT OR IGNORE INTO " + table + " VALUES (?" + strings.Repeat(",?", columns-1) + ")"
-	if s.tx == nil {
-		return s.db.PrepareContext(ctx, query)
-	}
-	return s.tx.PrepareContext(ctx, query)
-}
-
-// mostRecent bounds how many keys are remembered.
-const mostRecent = 50_000
-
-// once reports whether a row is new, as far as it is remembered.
-func (s *store) once(id int64) bool {
-	if s.recent[id] {
-		return false
+// once inserts a row unless it is known to be there.
+func (s *store) once(id int64, table string, values ...any) error {
+	const mostRecent = 50_000
+	if id == 0 || s.recent[id] {
+		return nil
 	}
 	if len(s.recent) >= mostRecent {
 		clear(s.recent)
 	}
 	s.recent[id] = true
-	return true
+	return s.insert(table, values...)
 }
 
-// add stores what a line tells.
-func (s *store) add(ctx context.Context, f *fact) error {
-	if f.kind == kindLogin {
-		return s.into(ctx, "login", f.caller.accessor, f.method, f.accessor)
-	}
-	request, who, token := key(f.id), f.caller.key(), int64(0)
-	if f.token.id != "" || f.token.hiddenID != "" || f.token.access != "" {
-		token = f.token.key()
-	}
-	at := time.Unix(0, f.at).UTC().Format("2006-01-02T15:04:05.000000000Z")
-	err := s.into(ctx, "line", request, f.half, f.at, at, f.id, f.kind, f.outcome, f.operation, f.namespace, f.mount, f.accessor,
-		f.path, f.name, who, token, f.remote, f.lease, f.reason, f.made, f.opened, f.asText)
-	if f.accessor != "" {
-		mount := [3]string{f.accessor, f.namespace, f.mount}
-		span, known := s.mounts[mount]
-		if !known {
-			span = [2]int64{f.at, f.at}
+// insert inserts a row, unless it is there.
+func (s *store) insert(table string, values ...any) (err error) {
+	statement := s.inserts[table]
+	if statement == nil {
+		query := "INSERT OR IGNORE INTO " + table + " VALUES (?" + strings.Repeat(",?", len(values)-1) + ")" //nolint:gosec // G202
+		if statement, err = s.tx.Prepare(query); err != nil {                                                //nolint:noctx // see begin
+			return err
 		}
-		s.mounts[mount] = [2]int64{min(span[0], f.at), max(span[1], f.at)}
+		s.inserts[table] = statement
 	}
-	if c := f.caller; err == nil && s.once(who) {
-		err = s.into(ctx, "seen_caller", who, c.entity, c.accessor, c.client, c.inbound, c.display, c.policies, who)
-	}
-	if err == nil && token != 0 && s.once(token) {
-		err = s.addToken(ctx, f.token)
-	}
-	for _, p := range f.parameters {
-		err = cmp.Or(err, s.into(ctx, "parameter", request, p.name, p.state, p.value))
-	}
-	for _, r := range f.revoked {
-		err = cmp.Or(err, s.into(ctx, "revoked", request, r.tokenID, r.upstream, r.validUntil))
-	}
-	for _, name := range f.secrets {
-		err = cmp.Or(err, s.into(ctx, "secret", request, name))
-	}
+	_, err = statement.Exec(values...) //nolint:noctx // see begin
 	return err
 }
 
-func (s *store) addToken(ctx context.Context, t token) error {
-	id := t.key()
-	return s.into(ctx, "seen_token", id, t.id, t.hiddenID, t.access, t.kind, t.hiddenConfig, t.config, t.issued, t.expires, id)
+// begin begins a transaction for insert, and commit ends it. To watch a context would cost more than to insert a row.
+func (s *store) begin(ctx context.Context) (err error) {
+	s.tx, err = s.db.BeginTx(context.WithoutCancel(ctx), nil)
+	return err
 }
 
-// commit ends the transaction of the lines.
-func (s *store) commit(ctx context.Context) error {
-	for at, span := range s.mounts {
-		if err := s.into(ctx, "mount", at[0], at[1], at[2], span[0], span[1]); err != nil {
-			return err
-		}
-	}
-	clear(s.insert) // ended with their transaction
-	tx := s.tx
-	s.tx = nil
-	return tx.Commit()
+func (s *store) commit() error {
+	clear(s.inserts)
+	return s.tx.Commit()
 }
 
 // note keeps what the reader of the report must know. An incomplete log ends with an exit code of its own.
-func (s *store) note(ctx context.Context, incomplete bool, format string, args ...any) error {
-	return s.exec(ctx, "INSERT INTO note VALUES (?, ?) ON CONFLICT DO UPDATE SET incomplete = max(incomplete, excluded.incomplete)",
-		fmt.Sprintf(format, args...), incomplete)
-}
-
-// number is the result of a query for one number.
-func (s *store) number(ctx context.Context, query string, args ...any) (n int64, err error) {
-	err = s.db.QueryRowContext(ctx, query, args...).Scan(&n)
-	return n, err
-}
-
-// texts is the result of a query for texts.
-func (s *store) texts(ctx context.Context, query string, args ...any) (all []string, err error) {
-	rows, err := s.db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			return nil, err
-		}
-		all = append(all, text)
-	}
-	return all, rows.Err()
-}
-
-// complete returns errIncomplete if the log does not tell all that the report needs.
-func (s *store) complete(ctx context.Context) error {
-	n, err := s.number(ctx, "SELECT count(*) FROM note WHERE incomplete")
-	if err == nil && n > 0 {
-		err = errIncomplete
-	}
+func (s *store) note(incomplete bool, text string) error {
+	_, err := s.db.Exec("INSERT OR REPLACE INTO note VALUES (?, ?)", text, incomplete) //nolint:noctx // one row
 	return err
+}
+
+// texts is the first column of a query.
+func (s *store) texts(ctx context.Context, query string) (all []string, err error) {
+	err = s.query(ctx, query, func(l row) error {
+		all = append(all, l.text(l.names[0]))
+		return nil
+	})
+	return all, err
+}
+
+// row is a row of a query, with names and values in the order of its columns.
+type row struct {
+	names  []string
+	values []any // string, int64, float64 or nil
+}
+
+func (l row) text(name string) string {
+	for n := range l.names {
+		if l.names[n] == name && l.values[n] != nil {
+			return fmt.Sprint(l.values[n])
+		}
+	}
+	return ""
+}
+
+// query hands each row to take.
+func (s *store) query(ctx context.Context, query string, take func(row) error) (err error) {
+	found, err := s.db.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, found.Close()) }()
+	l := row{}
+	if l.names, err = found.Columns(); err != nil {
+		return err
+	}
+	pointers := make([]any, len(l.names))
+	for found.Next() {
+		l.values = make([]any, len(l.names))
+		for n := range l.values {
+			pointers[n] = &l.values[n]
+		}
+		if err = found.Scan(pointers...); err == nil {
+			err = take(l)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return found.Err()
 }
 
 // close removes the database, unless it is to be kept.
@@ -221,8 +193,65 @@ func (s *store) close() (err error) {
 	if s.db != nil {
 		err = s.db.Close()
 	}
-	if !s.keep {
-		err = errors.Join(err, os.Remove(s.path)) //nolint:gosec // G703: a temporary file of our own
+	if s.remove != "" {
+		err = errors.Join(err, os.Remove(s.remove)) //nolint:gosec // G703: a temporary file of our own
 	}
 	return err
+}
+
+// resolve merges what belongs together, judges who was given the leaked token, and makes the views of the report.
+func (s *store) resolve(ctx context.Context, o options) error {
+	settings := []any{o.mount, o.namespace, o.since, o.until, tokenID(o.leaked)}
+	if err := s.exec(ctx, "INSERT INTO setting VALUES (?, ?, ?, ?, ?)", settings...); err != nil {
+		return err
+	}
+	if err := s.askVault(ctx, o); err != nil {
+		return err
+	}
+	names, rest, _ := strings.Cut(part("resolve.sql"), "-- unite")
+	if err := s.exec(ctx, names); err != nil {
+		return err
+	}
+	if err := s.unite(ctx); err != nil {
+		return err
+	}
+	return s.exec(ctx, rest+part("report.sql"))
+}
+
+func (s *store) exec(ctx context.Context, query string, args ...any) error {
+	_, err := s.db.ExecContext(ctx, query, args...)
+	return err
+}
+
+// unite gives rows that are equal, in however many steps, the same class: the smallest id among them.
+func (s *store) unite(ctx context.Context) error {
+	parent := make(map[int64]int64)
+	var find func(id int64) int64
+	find = func(id int64) int64 {
+		if up, ok := parent[id]; ok {
+			parent[id] = find(up)
+			return parent[id]
+		}
+		return id
+	}
+	err := s.query(ctx, "SELECT a, b FROM same WHERE a <> b", func(r row) error {
+		a, _ := r.values[0].(int64)
+		b, _ := r.values[1].(int64)
+		if a, b = find(a), find(b); a != b {
+			parent[max(a, b)] = min(a, b)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	for id := range parent {
+		if err := s.insert("class", id, find(id)); err != nil {
+			return errors.Join(err, s.tx.Rollback())
+		}
+	}
+	return s.commit()
 }

@@ -6,28 +6,21 @@
 (() => {
   const byId = (id) => document.getElementById(id);
   const report = JSON.parse(byId("report").textContent);
-  const rows = report.rows;
+  const rows = report.requests;
   const filterNames = ["who", "name", "token", "kind", "outcome", "from", "until", "text"];
   const groups = ["given", "denied", "change", "other"];
   const groupText = { given: "tokens handed out", denied: "denied, refused, unanswered", change: "changes, rotations, revocations", other: "other requests" };
   const pageSize = 100;
   // ---- small helpers
-  const el = (name, attributes, ...children) => {
-    const node = document.createElement(name);
+  const make = (node, attributes, ...children) => {
     for (const [key, value] of Object.entries(attributes || {})) {
-      if (key === "class") node.className = value;
-      else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-      else node.setAttribute(key, value);
+      if (key.startsWith("on")) node.addEventListener(key.slice(2), value); else node.setAttribute(key, value);
     }
-    node.append(...children.filter((c) => c !== null && c !== undefined && c !== ""));
+    node.append(...children.filter((c) => c !== ""));
     return node;
   };
-  const svg = (name, attributes, text) => {
-    const node = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [key, value] of Object.entries(attributes || {})) node.setAttribute(key, value);
-    if (text !== undefined) node.textContent = text;
-    return node;
-  };
+  const el = (name, ...rest) => make(document.createElement(name), ...rest);
+  const svg = (name, ...rest) => make(document.createElementNS("http://www.w3.org/2000/svg", name), ...rest);
   // Invisible characters and those that turn the writing direction are shown as what they are.
   const plain = (text) => String(text ?? "").replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu,
     (c) => "\\u" + c.codePointAt(0).toString(16).padStart(4, "0"));
@@ -36,27 +29,18 @@
   const ms = (t) => Date.parse(t);
   const short = (text) => String(text ?? "").replace(/hmac-sha256:([0-9a-f]{12})[0-9a-f]+/g, "hmac:$1\u2026");
   const tokenName = (t) => t.token_id || t.token_hmac || "";
-  const whoKey = (r) => r.display_name + (r.identity ? " \u00b7 " + short(r.identity) : "");
+  const whoKey = (r) => r.who + (r.identity ? " \u00b7 " + short(r.identity) : "");
   const nameOf = (r) => r.name ?? r.role;
   const groupOf = (r) => r.outcome !== "ok" ? "denied" : r.kind === "read" || r.kind === "unwrap" ? "given" : r.kind === "view" ? "other" : "change";
   // ---- filters, kept in the address so that a view can be sent to a colleague with the file
   const state = {};
-  const readHash = () => {
-    const given = new URLSearchParams(location.hash.slice(1));
-    for (const name of filterNames) state[name] = given.get(name) || "";
-    for (const name of filterNames) byId("f-" + name).value = state[name];
-  };
-  const writeHash = () => {
-    const set = new URLSearchParams();
-    for (const name of filterNames) if (state[name]) set.set(name, state[name]);
-    history.replaceState(null, "", "#" + set.toString());
-  };
   const set = (changes) => {
-    Object.assign(state, changes);
-    for (const name of filterNames) byId("f-" + name).value = state[name];
-    writeHash();
+    for (const name of filterNames) byId("f-" + name).value = state[name] = changes[name] ?? state[name] ?? "";
+    history.replaceState(null, "", "#" + new URLSearchParams(Object.entries(state).filter(([, value]) => value)));
     draw();
   };
+  const only = (changes) => set({ ...Object.fromEntries(filterNames.map((name) => [name, ""])), ...changes });
+  const readHash = () => only(Object.fromEntries(new URLSearchParams(location.hash.slice(1))));
   const bound = (name) => {
     const text = state[name].trim();
     const at = text ? Date.parse(text.replace(" ", "T").replace(/Z?$/, "Z")) : NaN;
@@ -68,9 +52,9 @@
     const from = bound("from"), until = bound("until"), text = state.text.toLowerCase();
     return (r) => {
       const first = ms(r.first || r.time), last = ms(r.last || r.time);
-      return (!state.who || r.display_name === undefined || whoKey(r) === state.who) &&
+      return (!state.who || r.who === undefined || whoKey(r) === state.who) &&
         (!state.name || nameOf(r) === undefined || nameOf(r) === state.name) &&
-        (!state.token || r.token_id === undefined || tokenName(r) === state.token) &&
+        (!state.token || r.token === undefined || tokenName(r) === state.token) &&
         (!state.kind || !r.kind || r.kind === state.kind) &&
         (!state.outcome || !r.outcome || r.outcome === state.outcome) &&
         (Number.isNaN(from) || !(last < from)) && (Number.isNaN(until) || !(first >= until)) &&
@@ -82,56 +66,52 @@
     select.append(el("option", { value: "" }, "all"));
     for (const value of [...new Set(values)].filter(Boolean).sort()) select.append(el("option", { value }, plain(value)));
   };
-  // ---- tables
-  const cell = (value, kind) => {
-    if (kind === "tag") return el("td", {}, el("span", { class: "tag" + (value === "ok" ? "" : " bad") }, plain(value)));
-    if (kind === "who") {
-      const small = [value.auth_method, short(value.identity), value.policies ? "policies: " + value.policies : ""].filter(Boolean);
-      return el("td", { class: "wide" }, plain(value.display_name), ...small.map((s) => el("small", {}, plain(s))));
+  // ---- tables: a column is shown by what its name says
+  const isNumber = (name) => ["times", "callers"].includes(name), isTime = (name) => ["time", "first", "last", "changed", "revoked_at"].includes(name);
+  const classOf = (name) => isNumber(name) ? "num" : isTime(name) ? "time" : ["error", "written", "state", "why", "receivers"].includes(name) ? "wide" : "mono";
+  const cell = (r, name) => {
+    if (name === "who") {
+      const small = [short(r.identity), r.policies ? "policies: " + r.policies : ""].filter(Boolean);
+      return el("td", { class: "wide" }, plain(r.who), ...small.map((s) => el("small", {}, plain(s))));
     }
-    const td = el("td", { class: kind || "" }, plain(kind === "num" ? number(value) : kind === "time" ? clock(value) : short(value)));
-    if (kind === "time" && value) td.title = plain(value);
+    const value = r[name];
+    if (name === "outcome") return el("td", {}, el("span", { class: "tag" + (value === "ok" ? "" : " bad") }, plain(value)));
+    const td = el("td", { class: classOf(name) }, plain(isNumber(name) ? number(value) : isTime(name) ? clock(value) : short(value)));
+    if (isTime(name) && value) td.title = plain(value);
     return td;
   };
-  const sortKey = (value) => value?.display_name ?? value ?? "";
   const tables = [];
-  const table = (id, title, columns, data, sorted) => {
+  const table = ({ id, title, columns }) => {
+    const data = report[id], names = columns.filter((name) => name !== "identity");
+    if (data.length === 0) return;
     const count = el("span", { class: "count" });
     const body = el("tbody"), head = el("tr");
     const more = el("button", { type: "button", class: "more", onclick: () => { t.shown += 5 * pageSize; t.draw(t.test); } });
     const empty = el("p", { class: "empty" }, "nothing matches");
-    const t = { id, data, shown: pageSize, by: sorted[0], down: sorted[1] };
-    columns.forEach((c, n) => head.append(el("th", { scope: "col" }, el("button", {
-      type: "button", onclick: () => { t.down = t.by === n ? !t.down : c[2] === "num" || c[2] === "time"; t.by = n; t.draw(t.test); },
-    }, c[0]))));
+    const by = ["last", "time", "path"].find((name) => names.includes(name));
+    const t = { shown: pageSize, by, down: by !== "path" };
+    for (const name of names) {
+      head.append(el("th", { scope: "col" }, el("button", {
+        type: "button", onclick: () => { t.down = t.by === name ? !t.down : isNumber(name) || isTime(name); t.by = name; t.draw(t.test); },
+      }, name.replaceAll("_", " "))));
+    }
     t.draw = (test) => {
       t.test = test;
-      const get = columns[t.by][1];
-      const kept = data.filter(test).map((r) => [sortKey(get(r)), r]);
-      kept.sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0) * (t.down ? -1 : 1));
+      const kept = data.filter(test);
+      kept.sort((a, b) => ((a[t.by] ?? "") < (b[t.by] ?? "") ? -1 : (a[t.by] ?? "") > (b[t.by] ?? "") ? 1 : 0) * (t.down ? -1 : 1));
       [...head.children].forEach((th, n) => {
-        if (n === t.by) th.setAttribute("aria-sort", t.down ? "descending" : "ascending"); else th.removeAttribute("aria-sort");
+        if (names[n] === t.by) th.setAttribute("aria-sort", t.down ? "descending" : "ascending"); else th.removeAttribute("aria-sort");
       });
-      body.replaceChildren(...kept.slice(0, t.shown).map(([, r]) => el("tr", {}, ...columns.map((c) => cell(c[1](r), c[2])))));
+      body.replaceChildren(...kept.slice(0, t.shown).map((r) => el("tr", {}, ...names.map((name) => cell(r, name)))));
       count.textContent = kept.length === data.length ? number(data.length) : number(kept.length) + " of " + number(data.length);
       more.hidden = kept.length <= t.shown;
       more.textContent = "show more (" + number(kept.length - Math.min(kept.length, t.shown)) + " left)";
       empty.hidden = kept.length > 0;
     };
-    if (data.length === 0) return;
-    byId("sections").append(el("section", { id }, el("h2", {}, title, count),
+    byId("sections").append(el("section", { id }, el("h2", {}, title[0].toUpperCase() + title.slice(1), count),
       el("div", { class: "scroll" }, el("table", {}, el("thead", {}, head), body), empty), more));
     tables.push(t);
   };
-
-  const who = ["who", (r) => r, "who"];
-  const readingToken = (r) => ["wrapped", "unanswered", "forwarded"].includes(r.state) ? "(" + r.state + ")" : r.state === "wrapped, unwrapped" ? "(wrapped, see unwrapped)" :
-    tokenName(r) + (r.state ? " (" + r.state + ")" : "") + (r.revoked_at ? " revoked" : "");
-  const readingColumns = [
-    who, ["role", (r) => r.role, "mono"], ["token", readingToken, "mono"], ["times", (r) => r.times, "num"],
-    ["first", (r) => r.first, "time"], ["last", (r) => r.last, "time"], ["from", (r) => r.remote_addresses, "mono"],
-    ["last lease", (r) => r.last_lease, "mono"],
-  ];
   // ---- the fixed parts
   const fixed = () => {
     const s = report.summary[0];
@@ -142,6 +122,10 @@
       byId("alarms").append(el("div", { class: "panel alarm", role: "alert" }, el("h2", {}, report.alarms.length === 1 ? "An alarm" : report.alarms.length + " alarms"),
         el("ul", {}, ...report.alarms.map((a) => el("li", {}, clock(a.time) + "  " + plain(a.message))))));
     }
+    if (report.receivers) {
+      byId("leak").append(el("div", { class: "panel" }, el("h2", {}, "The leaked token"), el("p", {}, "Given to " + report.receivers.length +
+        " readers whom the log shows, and possibly to " + report.possible.length + " of whom it does not tell: see the tables.")));
+    }
     byId("notices").append(...report.notes.map((n) => el("li", {}, plain(n.text))));
     const cards = [
       ["tokens handed out", s.given, { kind: "read", outcome: "ok" }], ["callers who got one", s.callers, {}], ["denied by Vault", s.denied, { outcome: "denied" }, true],
@@ -150,18 +134,10 @@
       ["no answer in the log", s.unanswered, { outcome: "unanswered" }, true],
     ];
     byId("cards").append(...cards.map(([text, n, filter, bad]) => el("button", {
-      type: "button", class: "card" + (bad && n > 0 ? " bad" : ""), onclick: () => set({ ...Object.fromEntries(filterNames.map((f) => [f, ""])), ...filter }),
+      type: "button", class: "card" + (bad && n > 0 ? " bad" : ""), onclick: () => only(filter),
     }, el("b", {}, number(n)), el("span", {}, text))));
     byId("legend").append(...groups.map((g) => el("span", {}, el("i", { class: g }), groupText[g])), el("span", {}, el("i", { class: "ghost" }), "all, before filtering"),
       el("span", {}, "drag to choose a time"));
-  };
-  const leak = () => {
-    if (!report.searching) return;
-    byId("leak").append(el("div", { class: "panel" }, el("h2", {}, "The leaked token"),
-      el("p", {}, report.receivers.length === 0 ? "The log shows nobody who was given it." : "Who was given it: see the first table."),
-      el("p", {}, report.possible.length === 0 ? "" : "Of the readers in the second table the log does not tell.")));
-    table("receivers", "Given the leaked token", readingColumns, report.receivers, [5, true]);
-    table("possible", "Possibly given the leaked token", readingColumns.concat([["why", (r) => r.why, "wide"]]), report.possible, [5, true]);
   };
   // ---- the timeline
   const timeline = (test, filtered) => {
@@ -187,63 +163,48 @@
       const at = height - bottom - y(most * share);
       root.append(svg("line", { class: "grid", x1: left, x2: width - right, y1: at, y2: at }), svg("text", { x: left - 6, y: at + 4, "text-anchor": "end" }, number(Math.round(most * share))));
     }
-    const ticks = Math.max(2, Math.floor(width / 190));
-    for (let n = 0; n <= ticks; n++) {
-      const at = start + (end - start) * n / ticks;
-      const anchor = n === 0 ? "start" : n === ticks ? "end" : "middle";
-      const text = new Date(at).toISOString();
-      root.append(svg("text", { x: left + (width - left - right) * n / ticks, y: height - 6, "text-anchor": anchor },
-        (end - start) > 172800000 ? text.slice(0, 16).replace("T", " ") : text.slice(5, 19).replace("T", " ")));
+    for (const [share, anchor] of [[0, "start"], [0.25, "middle"], [0.5, "middle"], [0.75, "middle"], [1, "end"]]) {
+      const text = new Date(start + (end - start) * share).toISOString().replace("T", " ").slice(0, 19);
+      root.append(svg("text", { x: left + (width - left - right) * share, y: height - 6, "text-anchor": anchor }, text));
     }
     total.forEach((b, n) => {
       const w = Math.max(1, x(n + 1) - x(n) - 1);
       if (filtered && sum(b) > 0) root.append(svg("rect", { class: "ghost", x: x(n), width: w, y: height - bottom - y(sum(b)), height: y(sum(b)) }));
       let base = height - bottom;
-      for (const g of groups) {
-        if (!shown[n][g]) continue;
+      for (const g of groups.filter((name) => shown[n][name])) {
         const h = Math.max(y(shown[n][g]), 1.5);
-        base -= h;
-        root.append(svg("rect", { class: g, x: x(n), width: w, y: base, height: h }));
+        root.append(svg("rect", { class: g, x: x(n), width: w, y: base -= h, height: h }));
       }
     });
     const brush = svg("rect", { class: "brush", y: top, height: height - top - bottom, width: 0 });
     root.append(brush);
-    const tip = byId("tip");
     const barAt = (event) => {
-      const spot = (event.clientX - root.getBoundingClientRect().left) * width / root.getBoundingClientRect().width;
-      return Math.min(bars - 1, Math.max(0, Math.floor((spot - left) / (width - left - right) * bars)));
+      const { left: from, width: wide } = root.getBoundingClientRect();
+      return Math.min(bars - 1, Math.max(0, Math.floor(((event.clientX - from) * width / wide - left) / (width - left - right) * bars)));
     };
     let pressed = null;
+    const span = (event) => [Math.min(pressed, barAt(event)), Math.max(pressed, barAt(event)) + 1];
+    const at = (bar) => clock(new Date(start + bar * barTime).toISOString());
+    const title = root.appendChild(svg("title"));
     root.addEventListener("pointerdown", (event) => { pressed = barAt(event); root.setPointerCapture(event.pointerId); });
     root.addEventListener("pointermove", (event) => {
-      const n = barAt(event), b = shown[n];
-      tip.textContent = clock(new Date(start + n * barTime).toISOString()) + " UTC\n" + groups.filter((g) => b[g]).map((g) => number(b[g]) + " " + groupText[g]).join("\n");
-      tip.hidden = false;
-      tip.style.left = Math.min(event.clientX + 14, innerWidth - 240) + "px";
-      tip.style.top = event.clientY + 14 + "px";
-      if (pressed !== null) {
-        const a = Math.min(pressed, n), z = Math.max(pressed, n) + 1;
-        brush.setAttribute("x", x(a));
-        brush.setAttribute("width", x(z) - x(a));
-      }
-    });
-    root.addEventListener("pointerleave", () => { tip.hidden = true; });
-    root.addEventListener("pointerup", (event) => {
+      const b = shown[barAt(event)];
+      title.textContent = at(barAt(event)) + " UTC\n" + groups.filter((g) => b[g]).map((g) => number(b[g]) + " " + groupText[g]).join("\n");
       if (pressed === null) return;
-      const n = barAt(event), a = Math.min(pressed, n), z = Math.max(pressed, n) + 1;
-      pressed = null;
-      tip.hidden = true;
-      const at = (bar) => clock(new Date(start + bar * barTime).toISOString());
-      set({ from: at(a), until: at(z) });
+      const [a, z] = span(event);
+      brush.setAttribute("x", x(a));
+      brush.setAttribute("width", x(z) - x(a));
+    });
+    root.addEventListener("pointerup", (event) => {
+      if (pressed !== null) set({ from: at(span(event)[0]), until: at(span(event)[1]) });
     });
     box.append(root);
   };
 
   const draw = () => {
-    const test = matcher(), filtered = filterNames.some((name) => state[name]);
-    const matches = filtered ? rows.filter(test).length : rows.length;
-    byId("matches").textContent = number(matches) + " of " + number(rows.length) + " listed requests";
-    timeline(test, filtered);
+    const test = matcher();
+    byId("matches").textContent = number(rows.filter(test).length) + " of " + number(rows.length) + " listed requests";
+    timeline(test, filterNames.some((name) => state[name]));
     for (const t of tables) t.draw(test);
   };
   // ---- begin
@@ -253,38 +214,13 @@
   options("f-token", report.tokens.map(tokenName));
   options("f-kind", rows.map((r) => r.kind));
   options("f-outcome", rows.map((r) => r.outcome));
-  leak();
-  table("readings", "Who read what", readingColumns, report.readings, [5, true]);
-  table("refusals", "Denied and refused", [
-    ["outcome", (r) => r.outcome, "tag"], who, ["path", (r) => r.path, "mono"], ["times", (r) => r.times, "num"],
-    ["first", (r) => r.first, "time"], ["last", (r) => r.last, "time"], ["from", (r) => r.remote_addresses, "mono"], ["why", (r) => r.error, "wide"],
-  ], report.refusals, [5, true]);
-  table("objects", "Where configs and roles point now, as far as this log tells", [
-    ["path", (r) => r.path, "mono"], ["last change", (r) => r.changed, "time"], ["by", (r) => r.changed_by], ["writes", (r) => r.writes, "num"],
-    ["values", (r) => r.state, "wide"],
-  ], report.objects, [0, false]);
-  table("revocations", "Revocations", [
-    ["time", (r) => r.time, "time"], ["by", (r) => r.who], ["config", (r) => r.config, "mono"], ["token", (r) => r.token_id, "mono"],
-    ["upstream", (r) => r.upstream], ["valid until", (r) => r.valid_until, "mono"],
-    ["had been given to", (r) => r.receivers || "not known: nobody, or reads that the log hides", "wide"],
-  ], report.revocations, [0, true]);
-  table("tokens", "Tokens", [
-    ["token", tokenName, "mono"], ["config", (r) => r.config, "mono"], ["times", (r) => r.times, "num"], ["callers", (r) => r.callers, "num"],
-    ["first given", (r) => r.first, "time"], ["last given", (r) => r.last, "time"], ["expires", (r) => r.expires_at, "mono"],
-    ["revoked", (r) => r.revoked_at, "time"],
-  ], report.tokens, [5, true]);
-  table("requests", "Requests", [
-    ["time", (r) => r.time, "time"], ["kind", (r) => r.kind], ["outcome", (r) => r.outcome, "tag"], who, ["from", (r) => r.remote_address, "mono"],
-    ["path", (r) => r.path, "mono"], ["token", (r) => r.wrapping ? "(" + r.wrapping + ")" : tokenName(r), "mono"], ["lease", (r) => r.lease_id, "mono"],
-    ["what", (r) => r.error || r.written, "wide"],
-  ], rows, [0, true]);
+  for (const section of report.sections) if (section.columns && section.id !== "summary") table(section);
   for (const name of filterNames) byId("f-" + name).addEventListener("change", () => set({ [name]: byId("f-" + name).value }));
   byId("f-text").addEventListener("input", () => set({ text: byId("f-text").value }));
-  byId("reset").addEventListener("click", () => set(Object.fromEntries(filterNames.map((name) => [name, ""]))));
+  byId("reset").addEventListener("click", () => only({}));
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
-  addEventListener("hashchange", () => { readHash(); draw(); });
-  addEventListener("resize", () => timeline(matcher(), filterNames.some((name) => state[name])));
+  addEventListener("hashchange", readHash);
+  addEventListener("resize", draw);
   readHash();
-  draw();
   document.documentElement.dataset.ready = "true";
 })();

@@ -1,0 +1,43 @@
+-- Copyright (c) The vault-plugin-secrets-mastersindia authors
+-- SPDX-License-Identifier: MPL-2.0
+
+-- Questions to the database of mastersindia-audit -db=audit.db: sqlite3 -box audit.db < audit-queries.sql
+
+-- Who was given a token in an hour, and from where?
+SELECT time, who, remote_address, name FROM requests
+WHERE kind IN ('read', 'unwrap') AND outcome = 'ok' AND time BETWEEN '2026-03-01T08' AND '2026-03-01T09';
+
+-- Which addresses did a caller use?
+SELECT DISTINCT identity, remote_address FROM requests ORDER BY 1, 2;
+
+-- Which addresses have several callers?
+SELECT remote_address, count(DISTINCT identity) AS callers FROM requests GROUP BY 1 HAVING callers > 1;
+
+-- Who was denied, and given a token later?
+SELECT DISTINCT r.who
+FROM requests d JOIN requests r USING (identity)
+WHERE d.outcome = 'denied' AND r.kind = 'read' AND r.outcome = 'ok' AND r.time > d.time;
+
+-- Who read at night?
+SELECT time, who, name FROM requests
+WHERE kind = 'read' AND substr(time, 12, 2) NOT BETWEEN '06' AND '20';
+
+-- Who reads most in an hour?
+SELECT substr(time, 1, 13) AS hour, who, count(*) FROM requests
+WHERE kind = 'read' GROUP BY 1, 2 ORDER BY 3 DESC;
+
+-- What did a caller do in the ten minutes around a change?
+SELECT b.time, b.path FROM requests a JOIN requests b USING (identity)
+WHERE a.kind = 'write' AND abs(b.ns - a.ns) < 600000000000;
+
+-- Who unwrapped what somebody else had asked for?
+SELECT time, asked_by, who, name FROM requests
+WHERE kind = 'unwrap';
+
+-- Which tokens were read after their revocation?
+SELECT token_id, time, who FROM requests
+WHERE kind = 'read' AND outcome = 'ok' AND revoked_at <> '' AND time > revoked_at;
+
+-- Where did a config point over time?
+SELECT r.time, r.who, r.path, p.name, p.value FROM requests r JOIN parameter p ON p.request = r.key
+WHERE r.kind = 'write' ORDER BY 3, 1;
