@@ -69,13 +69,18 @@ func (b *backend) listIssued(ctx context.Context, config string) (entries []ledg
 	return entries, more, err
 }
 
-// tokensOf is what the issuer knows of the config's tokens: nothing where the config is gone.
-func (b *backend) tokensOf(ctx context.Context, config string) (issuer.Tokens, error) {
-	known, err := b.issuer.Tokens(ctx, config)
-	if errors.Is(err, issuer.ErrNoAccount) {
-		return issuer.Tokens{}, nil
+// tokensOf is what the issuer knows of the config's tokens: nothing where the config is gone, or where unread says why what is
+// stored of them cannot be read. The ledger says the rest.
+func (b *backend) tokensOf(ctx context.Context, config string) (known issuer.Tokens, unread, err error) {
+	known, err = b.issuer.Tokens(ctx, config)
+	switch {
+	case err == nil || errors.Is(err, issuer.ErrNoAccount):
+		return known, nil, nil
+	case errors.Is(err, issuer.ErrStopped) || ctx.Err() != nil:
+		return known, nil, err
+	default:
+		return known, err, nil
 	}
-	return known, err
 }
 
 // The states of a token that was issued.
@@ -96,6 +101,8 @@ type issued struct {
 	usableUntil time.Time
 	// account is nil where the config was deleted.
 	account *issuer.Account
+	// unread says why nothing is known but what the ledger has; nil where more is known.
+	unread error
 	// out says that revoke/ knows the token, and killable that it can have the upstream kill it.
 	out, killable bool
 }
@@ -151,6 +158,9 @@ func (t *issued) advice(mount string, now time.Time) string {
 	until := timeText(t.usableUntil)
 	revoke := "vault write " + mount + "revoke/" + t.config + " token_id=" + t.TokenID
 	switch {
+	case t.unread != nil:
+		return fmt.Sprintf("it is good upstream until %s, unless it was ended, and whether readers are given it is not known: %v; "+
+			"to see whether that lasts, vault read %sstatus/%s", until, t.unread, mount, t.config)
 	case t.account == nil:
 		return fmt.Sprintf("config %s was deleted, so it cannot be revoked here: it is good upstream until %s, "+
 			"unless the vendor ends it; what else was issued: vault read %sledger/%s", t.config, until, mount, t.config)
