@@ -136,8 +136,8 @@ func (c *cache[T]) forget(name string) {
 	c.changes++
 }
 
-// nameLocks has a lock for each entry that is being written. With one for several entries the verification of a config would delay
-// writes of others.
+// nameLocks has a lock for each entry that is being written. With one for several entries the verification of a config would
+// delay writes of others.
 type nameLocks struct {
 	mu    sync.Mutex
 	locks map[string]*nameLock
