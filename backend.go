@@ -15,7 +15,6 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/consts"
-	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/backend/account"
@@ -75,7 +74,7 @@ type backend struct {
 	metrics *metrics
 	clock   issuer.Clock
 	// writes serializes the writes of one config or role, each of which reads, validates, may log in, and stores.
-	writes []*locksutil.LockEntry
+	writes nameLocks
 
 	maxLease leaseLimit
 	active   activeNode
@@ -98,7 +97,7 @@ func Factory(o Options) logical.Factory {
 }
 
 func newBackend(o Options, conf *logical.BackendConfig) *backend {
-	b := &backend{clock: o.Clock, writes: locksutil.CreateLocks(), metrics: newMetrics(o.Version, o.Commit)}
+	b := &backend{clock: o.Clock, metrics: newMetrics(o.Version, o.Commit)}
 	if b.clock == nil {
 		b.clock = account.SystemClock()
 	}
@@ -203,11 +202,6 @@ func (b *backend) mustBeActive() error {
 		return logical.ErrReadOnly
 	}
 	return nil
-}
-
-// lockFor orders the writes of one name.
-func (b *backend) lockFor(key string) *locksutil.LockEntry {
-	return locksutil.LockForKey(b.writes, key)
 }
 
 // leaseLimit remembers the mount's longest lease, which only Vault knows and which costs a call to learn.

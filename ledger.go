@@ -69,13 +69,18 @@ func (b *backend) listIssued(ctx context.Context, config string) (entries []ledg
 	return entries, more, err
 }
 
-// tokensOf returns what the issuer knows of the config's tokens: nothing if the config was deleted.
-func (b *backend) tokensOf(ctx context.Context, config string) (issuer.Tokens, error) {
-	known, err := b.issuer.Tokens(ctx, config)
-	if errors.Is(err, issuer.ErrNoAccount) {
-		return issuer.Tokens{}, nil
+// tokensOf is what the issuer knows of the config's tokens: nothing if the config was deleted, or if their record cannot be
+// read, for which unread is the reason. The ledger has the rest.
+func (b *backend) tokensOf(ctx context.Context, config string) (known issuer.Tokens, unread, err error) {
+	known, err = b.issuer.Tokens(ctx, config)
+	switch {
+	case err == nil || errors.Is(err, issuer.ErrNoAccount):
+		return known, nil, nil
+	case errors.Is(err, issuer.ErrStopped) || ctx.Err() != nil:
+		return known, nil, err
+	default:
+		return known, err, nil
 	}
-	return known, err
 }
 
 // The states of a token that was issued.
@@ -96,6 +101,8 @@ type issued struct {
 	usableUntil time.Time
 	// account is nil if the config was deleted.
 	account *issuer.Account
+	// unread is the reason why only the ledger's data is known; nil if more is.
+	unread error
 	// out is set if revoke/ knows the token, and killable if it can revoke it upstream.
 	out, killable bool
 }
@@ -151,6 +158,9 @@ func (t *issued) advice(mount string, now time.Time) string {
 	until := timeText(t.usableUntil)
 	revoke := "vault write " + mount + "revoke/" + t.config + " token_id=" + t.TokenID
 	switch {
+	case t.unread != nil:
+		return fmt.Sprintf("it is valid upstream until %s, unless it was revoked, and whether it is handed out is not known: %v; "+
+			"to check again, vault read %sstatus/%s", until, t.unread, mount, t.config)
 	case t.account == nil:
 		return fmt.Sprintf("config %s was deleted, so it cannot be revoked here: it is valid upstream until %s, "+
 			"unless the vendor revokes it; for the other tokens of the config: vault read %sledger/%s", t.config, until, mount, t.config)

@@ -116,7 +116,7 @@ func remedy(mount, config string, f *issuer.Failure) string {
 		return "wait; to check the account: vault read " + mount + "status/" + config
 	case f.Cause == upstream.CauseTLS:
 		return "check the host and port of token_url, or, if the upstream has a private CA: vault write " + path +
-			" ca_cert=@ca.pem password=- (with all secrets again)"
+			" ca_cert=@ca.pem " + secretArgs(f.Protocol)
 	case f.Cause == upstream.CauseDNS:
 		return "check the host of token_url: vault read -field=token_url " + path
 	case f.Kind == upstream.Malformed:
@@ -126,13 +126,19 @@ func remedy(mount, config string, f *issuer.Failure) string {
 	}
 }
 
-// credentialArgs are the credentials as arguments of a command. Only one secret can come from standard input.
+// credentialArgs are the credentials as arguments of a command.
 func credentialArgs(protocol upstream.Protocol) string {
+	args := secretArgs(protocol)
+	if specOf(string(protocol)).Mentions(upstream.FieldScope) {
+		args = "scope=... " + args
+	}
+	return args
+}
+
+// secretArgs are the secrets of the protocol as arguments of a command. Only one can come from standard input.
+func secretArgs(protocol upstream.Protocol) string {
 	spec := specOf(string(protocol))
 	var args []string
-	if spec.Mentions(upstream.FieldScope) {
-		args = append(args, "scope=...")
-	}
 	given := "=-"
 	for _, f := range configFields() {
 		if f.sensitive && spec.Mentions(f.name) {

@@ -140,7 +140,9 @@ func (c *collector) visit(n ast.Node) bool {
 			c.refusal(n, "…: "+text(n.Values[0]))
 		}
 	case *ast.ReturnStmt:
-		if slices.Contains([]string{"headline", "Error", "remedy", "correction", "statusMessage", "failureMessage", "untried", "revocationWarning"}, c.function) {
+		if slices.Contains([]string{
+			"headline", "Error", "remedy", "correction", "statusMessage", "failureMessage", "untried", "revocationWarning", "unsavedWarning",
+		}, c.function) {
 			for _, result := range n.Results {
 				c.note(result, text(result))
 			}

@@ -91,7 +91,7 @@ func (s scrape) Collect(out chan<- prometheus.Metric) {
 		for result, n := range fromZero(c.Reads, append(results(), issuer.ResultPaused, issuer.ResultCancelled)) {
 			counter(reads, n, config, result)
 		}
-		for result, n := range fromZero(c.Logins, results()) {
+		for result, n := range fromZero(c.Logins, append(results(), string(account.Blocked))) {
 			counter(logins, n, config, result)
 		}
 		for reason, n := range fromZero(c.Rotations, rotationReasons()) {
@@ -114,7 +114,7 @@ func (s scrape) Collect(out chan<- prometheus.Metric) {
 func results() []string {
 	return []string{
 		counters.OK, issuer.ResultError, string(upstream.Rejected), string(upstream.Invalid), string(upstream.Throttled),
-		string(upstream.Unavailable), string(upstream.Malformed), string(account.Blocked),
+		string(upstream.Unavailable), string(upstream.Malformed),
 	}
 }
 

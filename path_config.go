@@ -127,9 +127,11 @@ func (b *backend) configPaths() []*framework.Path {
 //  5. update the issuer: tokens and logins of the previous generation end, the token from step 3 is shared
 func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
-	lock := b.lockFor(configPrefix + name)
-	lock.Lock()
-	defer lock.Unlock()
+	unlock, err := b.writes.lock(ctx, configPrefix+name)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 
 	old, err := b.store.config(ctx, name)
 	if err != nil {
@@ -163,8 +165,8 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 			return err
 		}
 		if err := b.issuer.Update(ctx, settings, token); err != nil {
-			b.Logger().Warn("the config is stored, but its token could not be stored", "config", name, "error", err)
-			resp.AddWarning("The config is stored. Its token could not be stored: a restart will log in again.")
+			b.Logger().Warn("the config is stored, the record of its account is not yet", "config", name, "error", err)
+			resp.AddWarning(unsavedWarning(token))
 		}
 		return nil
 	}
@@ -193,6 +195,14 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		return nil, nil //nolint:nilnil // 204
 	}
 	return resp, nil
+}
+
+// unsavedWarning is the warning for a stored config whose record Vault's storage has not taken; that is tried again every minute.
+func unsavedWarning(token *issuer.Token) string {
+	if token != nil {
+		return "The config is stored. Its token is not stored yet: until Vault's storage takes it, a restart would log in again."
+	}
+	return "The config is stored. The record of its account is not yet: until Vault's storage takes it, there is no login."
 }
 
 // onDifferentHosts reports whether the endpoints are on two hosts. Most likely one comes from a preset, and the write gave only
@@ -292,14 +302,22 @@ func (b *backend) configRead(ctx context.Context, _ *logical.Request, d *framewo
 // configDelete updates storage before the issuer, so that a login which begins in between finds no config.
 func (b *backend) configDelete(ctx context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
-	lock := b.lockFor(configPrefix + name)
-	lock.Lock()
-	defer lock.Unlock()
+	unlock, err := b.writes.lock(ctx, configPrefix+name)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	if err := b.store.deleteConfig(ctx, name); err != nil {
 		b.issuer.Invalidate(name) // it may have been deleted in spite of the error
 		return nil, err
 	}
-	return nil, b.issuer.Remove(ctx, name)
+	err = b.issuer.Remove(ctx, name)
+	if errors.Is(err, issuer.ErrStorageSlow) {
+		resp := new(logical.Response)
+		resp.AddWarning("The config is deleted. Vault's storage has not deleted the record of its tokens yet; they are served no more.")
+		return resp, nil
+	}
+	return nil, err
 }
 
 func (b *backend) configList(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {

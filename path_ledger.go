@@ -69,7 +69,7 @@ func (b *backend) ledgerPaths() []*framework.Path {
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
 					Callback: b.ledgerList, Summary: ledgerListHelpSynopsis, Description: listDescription,
-					Responses:                 respondsList("configs", "remembered_until", "message"),
+					Responses:                 respondsList("configs", "remembered_until"),
 					ForwardPerformanceStandby: true,
 				},
 			},
@@ -102,7 +102,7 @@ func (b *backend) ledgerRead(ctx context.Context, req *logical.Request, d *frame
 	if len(entries) == 0 || err != nil && !partly {
 		return nil, err // 404
 	}
-	known, err := b.tokensOf(ctx, name)
+	known, unread, err := b.tokensOf(ctx, name)
 	if err != nil {
 		return loginErrorResponse(req.MountPoint, name, err)
 	}
@@ -115,6 +115,9 @@ func (b *backend) ledgerRead(ctx context.Context, req *logical.Request, d *frame
 	resp := &logical.Response{Data: map[string]any{"tokens": tokens}}
 	if more {
 		resp.AddWarning(fmt.Sprintf("Only the newest %d tokens are shown.", mostLedgerTokens))
+	}
+	if unread != nil {
+		resp.AddWarning("Which of the tokens readers are given is not known, and none is called current: " + unread.Error() + ".")
 	}
 	if partly {
 		resp.AddWarning("Tokens are missing here: " + damaged.Error() + ".")
@@ -130,17 +133,8 @@ func (b *backend) ledgerList(ctx context.Context, _ *logical.Request, _ *framewo
 	if err != nil {
 		return nil, err
 	}
-	info := make(map[string]any)
-	for _, name := range names[:min(len(names), mostListDetails)] {
+	return listEntries(names, func(name string) (map[string]any, error) {
 		until, err := b.ledger.Until(ctx, name)
-		if stored.IsDamaged(err) {
-			info[name] = map[string]any{"remembered_until": "", "message": err.Error()}
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		info[name] = map[string]any{"remembered_until": until, "message": ""}
-	}
-	return listResponse(names, info), nil
+		return map[string]any{"remembered_until": until}, err
+	})
 }

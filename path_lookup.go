@@ -100,11 +100,12 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 	now := b.clock().Wall
 	tokens := make([]issued, len(found))
 	for n, f := range found {
-		known, err := b.tokensOf(ctx, f.Config)
+		known, unread, err := b.tokensOf(ctx, f.Config)
 		if err != nil {
 			return loginErrorResponse(req.MountPoint, f.Config, err)
 		}
 		tokens[n] = seen(f.Config, f.Entry, known, now)
+		tokens[n].unread = unread
 	}
 	// The config whose token is most urgent to deal with comes first.
 	slices.SortStableFunc(tokens, func(x, y issued) int { return cmp.Compare(urgency(x.state), urgency(y.state)) })

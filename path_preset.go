@@ -120,5 +120,5 @@ func presetList(context.Context, *logical.Request, *framework.FieldData) (*logic
 		names = append(names, p.name)
 		info[p.name] = map[string]any{"protocol": string(p.protocol), "token_url": p.tokenURL, "description": p.description}
 	}
-	return listResponse(names, info), nil
+	return logical.ListResponseWithInfo(names, info), nil
 }

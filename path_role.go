@@ -147,9 +147,11 @@ func (b *backend) rolePaths() []*framework.Path {
 
 func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
-	lock := b.lockFor(rolePrefix + name)
-	lock.Lock()
-	defer lock.Unlock()
+	unlock, err := b.writes.lock(ctx, rolePrefix+name)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 
 	old, err := b.store.role(ctx, name)
 	if err != nil {
@@ -261,10 +263,12 @@ func (b *backend) roleRead(ctx context.Context, _ *logical.Request, d *framework
 
 func (b *backend) roleDelete(ctx context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
-	lock := b.lockFor(rolePrefix + name)
-	lock.Lock()
-	defer lock.Unlock()
-	err := b.store.deleteRole(ctx, name)
+	unlock, err := b.writes.lock(ctx, rolePrefix+name)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	err = b.store.deleteRole(ctx, name)
 	b.roles.forget(name) // after a failure too: the write may have reached storage
 	return nil, err
 }

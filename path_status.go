@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -15,7 +16,6 @@ import (
 
 	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
-	"vault-plugin-secrets-mastersindia/backend/stored"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
@@ -141,33 +141,27 @@ func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *frame
 	if err != nil {
 		return nil, err
 	}
-	found, damaged := make([]*issuer.Status, len(names)), make([]error, len(names))
-	group, ctx := errgroup.WithContext(ctx)
+	found, unread := make([]*issuer.Status, len(names)), make([]error, len(names))
+	var group errgroup.Group
 	group.SetLimit(mostListReads)
 	for n, name := range names {
 		if status, known := b.issuer.Known(name); known {
 			found[n] = &status
 			continue
 		}
-		group.Go(func() (err error) {
-			found[n], err = b.statusAtRest(ctx, name, n < mostListDetails)
-			if stored.IsDamaged(err) {
-				found[n], damaged[n] = nil, err
-				return nil
-			}
-			return err
+		group.Go(func() error {
+			found[n], unread[n] = b.statusAtRest(ctx, name, n < mostListDetails)
+			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
+	_ = group.Wait() // no member returns an error
 	info := make(map[string]any, len(names))
 	for n, name := range names {
-		if found[n] != nil {
+		if found[n] != nil && unread[n] == nil {
 			info[name] = statusSummary(req.MountPoint, name, *found[n], b.clock().Wall)
 		}
 	}
-	return listResponse(names, info, damaged...), nil
+	return listResponse(names, info, slices.DeleteFunc(unread, func(err error) bool { return err == nil }))
 }
 
 // statusAtRest is the status of an account that is not in memory, or nil if it was deleted meanwhile. Such an account is idle or

@@ -122,34 +122,33 @@ func inResponse(written *framework.FieldSchema) *framework.FieldSchema {
 	return field
 }
 
-// listResponse is a list with facts; Vault turns an empty one into a 404. It warns of damaged entries, so that one of them does
-// not hide all others.
-func listResponse(names []string, info map[string]any, damaged ...error) *logical.Response {
+// listResponse is a list with facts; Vault makes a 404 of an empty one. It warns of entries that cannot be read: one of them must
+// not hide all others. Where storage fails and gives none of those that were looked up, that is the error.
+func listResponse(names []string, info map[string]any, unread []error) (*logical.Response, error) {
 	resp := logical.ListResponseWithInfo(names, info)
-	for _, err := range damaged {
-		if err != nil {
-			resp.AddWarning("Details are missing here: " + err.Error() + ".")
+	for _, err := range unread {
+		if len(info) == 0 && !stored.IsDamaged(err) {
+			return nil, err
 		}
+		resp.AddWarning("Details are missing here: " + err.Error() + ".")
 	}
-	return resp
+	return resp, nil
 }
 
 // listEntries is a list with the facts that read returns for each stored entry, or nil for one that was deleted meanwhile.
 func listEntries(names []string, read func(name string) (map[string]any, error)) (*logical.Response, error) {
 	info := make(map[string]any)
-	var damaged []error
+	var unread []error
 	for _, name := range names[:min(len(names), mostListDetails)] {
 		facts, err := read(name)
 		switch {
-		case stored.IsDamaged(err):
-			damaged = append(damaged, err)
 		case err != nil:
-			return nil, err
+			unread = append(unread, err)
 		case facts != nil:
 			info[name] = facts
 		}
 	}
-	return listResponse(names, info, damaged...), nil
+	return listResponse(names, info, unread)
 }
 
 // helpWidth is the width of a field description in Vault's path-help: 80 columns minus the indent.

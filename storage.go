@@ -5,6 +5,7 @@ package mastersindia
 
 import (
 	"context"
+	"net/http"
 	"sync"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -133,4 +134,55 @@ func (c *cache[T]) forget(name string) {
 	defer c.mu.Unlock()
 	delete(c.entries, name)
 	c.changes++
+}
+
+// nameLocks has a lock for each entry that is being written. With one for several entries the verification of a config would
+// delay writes of others.
+type nameLocks struct {
+	mu    sync.Mutex
+	locks map[string]*nameLock
+}
+
+// nameLock is kept for as long as somebody has it or waits for it.
+type nameLock struct {
+	held  chan struct{} // has room for one holder
+	users int
+}
+
+// lock waits until no other write of the entry is under way, at most until ctx ends.
+func (n *nameLocks) lock(ctx context.Context, key string) (unlock func(), err error) {
+	l := n.join(key)
+	select {
+	case l.held <- struct{}{}:
+		return func() {
+			<-l.held
+			n.leave(key, l)
+		}, nil
+	case <-ctx.Done():
+		n.leave(key, l)
+		return nil, logical.CodedError(http.StatusGatewayTimeout, key+": another write of it has not ended: try again")
+	}
+}
+
+func (n *nameLocks) join(key string) *nameLock {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	l := n.locks[key]
+	if l == nil {
+		if n.locks == nil {
+			n.locks = make(map[string]*nameLock)
+		}
+		l = &nameLock{held: make(chan struct{}, 1)}
+		n.locks[key] = l
+	}
+	l.users++
+	return l
+}
+
+func (n *nameLocks) leave(key string, l *nameLock) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if l.users--; l.users == 0 {
+		delete(n.locks, key)
+	}
 }

@@ -5,10 +5,13 @@ package test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
 // TestConfigDelete_DamagedRecord: what is stored of an account's tokens cannot be read, and so it cannot be used. Deleting the
@@ -46,19 +49,28 @@ func TestConfigDelete_DamagedRecord(t *testing.T) {
 // TestLookup_DamagedRecord: what is stored of an account's tokens cannot be read. The ledger can, and says whose a token is.
 func TestLookup_DamagedRecord(t *testing.T) {
 	t.Parallel()
-	timed(t, "damaged", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		a := s.token("app")
-		advance(time.Second)
-		s.Stop()
-		s.put("token/gst", "{\"schema\":1,")
-		s.Start()
-		advance(time.Second)
-		if _, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id}); err != nil {
-			t.Errorf("lookup: %v", err)
-		}
-		if _, err := s.do(t.Context(), logical.ReadOperation, "ledger/gst", nil); err != nil {
-			t.Errorf("ledger/gst: %v", err)
-		}
-	})
+	for name, spoil := range map[string]func(*testMount){
+		"damaged":       func(s *testMount) { s.put("token/gst", "{\"schema\":1,") },
+		"storage fails": func(s *testMount) { s.Storage.Fail(mounttest.Get, "token/", mounttest.ErrStorage()) },
+	} {
+		timed(t, name, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			a := s.token("app")
+			advance(time.Second)
+			s.Stop()
+			spoil(s)
+			s.Start()
+			advance(time.Second)
+			found, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id})
+			if err != nil {
+				t.Fatalf("lookup: %v", err)
+			}
+			s.says(text(t, found.Data, "advice"), "whether readers are given it is not known", "token/gst")
+			resp, err := s.do(t.Context(), logical.ReadOperation, "ledger/gst", nil)
+			if err != nil {
+				t.Fatalf("ledger/gst: %v", err)
+			}
+			s.says(strings.Join(resp.Warnings, " "), "Which of the tokens readers are given is not known", "token/gst")
+		})
+	}
 }

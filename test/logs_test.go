@@ -59,7 +59,7 @@ func TestLogs_NameTheMount(t *testing.T) {
 		}
 		w.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
 		w.write("config/gst", map[string]any{"headers": "X-Team=gst", "verify_connection": false})
-		if got := book.last(t, "the config is stored, but its token could not be stored")["mount"]; got != "mastersindia/" {
+		if got := book.last(t, "the config is stored, the record of its account is not yet")["mount"]; got != "mastersindia/" {
 			t.Errorf("mount is %v in a line of the paths, want its path", got)
 		}
 	})

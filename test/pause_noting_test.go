@@ -32,7 +32,7 @@ func TestConfigPause_LoginNotSentYet(t *testing.T) {
 		advance(time.Second)
 		write := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"paused": true})
 		advance(time.Second)
-		if s.read("config/gst").Data["paused"] != true {
+		if paused, _ := s.read("config/gst").Data["paused"].(bool); !paused {
 			t.Fatal("the pause is not stored")
 		}
 		s.wantLogins(0, "when the pause was stored")

@@ -38,13 +38,15 @@ func (i *Issuer) Verify(ctx context.Context, a *Account, commit func(*Token) err
 	return commit(token)
 }
 
-// beginVerification waits until the account has no other login in flight, as long as readers wait, and begins one.
+// beginVerification waits until the account has no other login in flight, and begins one. Both take at most as long as readers
+// wait.
 func (w *worker) beginVerification(ctx context.Context, a *Account) (id uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, account.ReadWait)
 	defer cancel()
 	for {
 		var changed <-chan struct{}
 		var refused error
+		var version uint64
 		if err := w.loaded(ctx, func(l *locked) {
 			switch refused = l.state.MayLogin(w.env(true), account.ReasonVerification, a); {
 			case refused != nil:
@@ -52,18 +54,37 @@ func (w *worker) beginVerification(ctx context.Context, a *Account) (id uint64, 
 				changed = l.changed
 			default:
 				l.apply(account.Verify{Account: a}, true)
-				id = l.state.WorkID
+				id, version = l.state.WorkID, l.state.Urgent
 			}
 		}); err != nil {
 			return 0, err
 		}
-		if refused != nil || changed == nil {
-			return id, refused
+		switch {
+		case refused != nil:
+			return 0, refused
+		case changed == nil:
+			return id, w.noted(ctx, id, version)
 		}
 		if err := w.wait(ctx, changed, 0); err != nil {
 			return 0, err
 		}
 	}
+}
+
+// noted waits until storage has taken, or refused, the note that a verification begins. Where ctx ends first nothing is sent.
+func (w *worker) noted(ctx context.Context, id, version uint64) error {
+	err := w.saved(ctx, version)
+	if ctx.Err() == nil {
+		return nil // a refusal is the result of the verification
+	}
+	w.do(func(l *locked) {
+		if l.state.Saved >= version {
+			err = nil // the login is sent
+			return
+		}
+		l.apply(account.Abandon{Work: id}, true)
+	})
+	return err
 }
 
 // verification waits for the token that a verification brings. Where it fails, storage has been told that it has ended.
@@ -76,6 +97,8 @@ func (w *worker) verification(ctx context.Context, id uint64) (*Token, error) {
 		switch {
 		case s.Work != nil && s.Work.ID == id:
 		case s.VerifyWork == id:
+			ctx, cancel := context.WithTimeout(ctx, account.ReadWait)
+			defer cancel()
 			if err := w.saved(ctx, s.Version); err != nil && !errors.Is(err, ErrStopped) {
 				w.issuer.logger.Warn("the end of a verification could not be stored", "config", w.name, "error", err)
 			}
@@ -92,9 +115,11 @@ func (w *worker) verification(ctx context.Context, id uint64) (*Token, error) {
 // Update takes over settings that were just stored. Where their generation is new, all that is known of the account begins anew
 // with token, which may be nil: a login in flight is given up, and its readers wait for what comes next.
 //
-// The settings are in force already, whatever Update returns: an error means that the token could not be stored.
+// The settings are in force already, whatever Update returns: an error means that storage has not taken the token. It takes as
+// long as Revoke at most, and storage goes on.
 func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeWait)
+	defer cancel()
 	w := i.acquire(a.Name)
 	defer w.release()
 	isLoaded := true
@@ -123,12 +148,15 @@ func (w *worker) applyAndSave(ctx context.Context, event account.Event) error {
 	return w.saved(ctx, version)
 }
 
-// Remove forgets an account whose config was just deleted. Readers that wait find out that it is gone.
+// Remove forgets an account whose config was just deleted. Readers that wait find out that it is gone. ErrStorageSlow means that
+// storage has yet to delete the record: Remove takes as long as Revoke at most.
 func (i *Issuer) Remove(ctx context.Context, name string) error {
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeWait)
+	defer cancel()
 	w := i.acquire(name)
 	defer w.release()
 	if err := w.loaded(ctx, func(*locked) {}); err != nil && !stored.IsDamaged(err) {
+		w.apply(account.Invalidated{}, true) // the load that hangs may have read the config
 		return err
 	}
 	err := w.applyAndSave(ctx, account.Removed{})

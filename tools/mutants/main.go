@@ -75,7 +75,8 @@ func (m mutant) try(ctx context.Context) (caught string, err error) {
 		runs = runs[2:]
 	}
 	for _, run := range runs {
-		cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout", "0", "-failfast", "-vet=off", run.short, "-overlay", overlay,
+		cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout", "0", "-failfast", "-vet=off",
+			run.short, "-overlay", overlay,
 			"-run", "^TestModel$", "./"+folder)
 		cmd.Env = append(os.Environ(), "MODEL="+run.depth)
 		out, err := cmd.CombinedOutput()
