@@ -11,10 +11,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/framework"
-	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/backend/account"
@@ -185,44 +184,37 @@ func (b *backend) clean(context.Context) {
 	b.issuer.Stop()
 }
 
-// mayLogin reports whether this node may log in and store what that gives: it is neither a performance standby nor a
-// disaster recovery secondary. The active node of a performance secondary may, since tokens are local to the cluster.
-func (b *backend) mayLogin() bool {
-	system := b.System()
-	return system != nil && isActive(system)
+// mountName names a mount in log lines: several share one process, and Vault names only the first of them. It is the mount path
+// of the last request, and before the first request the mount's UUID.
+type mountName struct {
+	uuid string
+	path atomic.Pointer[string]
 }
 
-func isActive(system logical.SystemView) bool {
-	return !system.ReplicationState().HasState(consts.ReplicationPerformanceStandby | consts.ReplicationDRSecondary)
-}
-
-// mustBeActive returns the error at which Vault forwards a request to a node that may log in.
-func (b *backend) mustBeActive() error {
-	if !b.mayLogin() {
-		return logical.ErrReadOnly
+// learn remembers the path.
+func (m *mountName) learn(path string) {
+	if known := m.path.Load(); path != "" && (known == nil || *known != path) {
+		m.path.Store(&path)
 	}
-	return nil
 }
 
-// leaseLimit remembers the mount's longest lease, which only Vault knows and which costs a call to learn.
-type leaseLimit struct {
-	last atomic.Pointer[limitReading]
-}
-
-type limitReading struct {
-	limit time.Duration
-	at    time.Duration
-}
-
-// limitAge is how old the remembered limit may be.
-const limitAge = time.Minute
-
-// get returns the mount's longest lease as it was at most a minute ago.
-func (l *leaseLimit) get(system logical.SystemView, now issuer.Reading) time.Duration {
-	if last := l.last.Load(); last != nil && now.Elapsed-last.at < limitAge {
-		return last.limit
+// String is the name when a line is written, which may be a better one than when the logger was made.
+func (m *mountName) String() string {
+	if path := m.path.Load(); path != nil {
+		return *path
 	}
-	limit := system.MaxLeaseTTL()
-	l.last.Store(&limitReading{limit: limit, at: now.Elapsed})
-	return limit
+	return m.uuid
+}
+
+// MarshalText implements encoding.TextMarshaler, for lines in JSON.
+func (m *mountName) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+// named is the configuration with a logger that names the mount in each line.
+func (m *mountName) named(conf *logical.BackendConfig) *logical.BackendConfig {
+	named := *conf
+	if named.Logger == nil {
+		named.Logger = hclog.NewNullLogger()
+	}
+	named.Logger = named.Logger.With("mount", m)
+	return &named
 }

@@ -172,18 +172,6 @@ func isTokenID(text string) bool {
 	return err == nil && len(text) == len(account.TokenID(""))
 }
 
-// leaseTTL is the life of a lease on a token with the given life left: whole seconds that end before the token does. It is
-// never 0, which Vault would take for its default of 32 days. The limits do not count where they are 0.
-func leaseTTL(remaining time.Duration, limits ...time.Duration) time.Duration {
-	ttl := remaining - account.Margin
-	for _, limit := range limits {
-		if limit > 0 {
-			ttl = min(ttl, limit)
-		}
-	}
-	return max(ttl.Truncate(time.Second), time.Second)
-}
-
 // tokenData is the response to a read. It holds no time.Duration, which Vault would show in nanoseconds.
 func tokenData(a issuer.Result) map[string]any {
 	data := maps.Clone(cachedData(a))

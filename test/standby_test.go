@@ -79,30 +79,6 @@ func TestStandby_ForwardsToActiveNode(t *testing.T) {
 	}
 }
 
-// TestSecondary_ForwardsWritesAndLogsIn: a performance secondary hands on writes and logs in for itself.
-func TestSecondary_ForwardsWritesAndLogsIn(t *testing.T) {
-	t.Parallel()
-	timed(t, "writes", func(t *testing.T) {
-		w := jwtV1().as(t, consts.ReplicationPerformanceSecondary, func(*testMount) {})
-		w.forwards(logical.UpdateOperation, "config/gst", map[string]any{"headers": "X-Team=gst"})
-		w.forwards(logical.UpdateOperation, "config/gst", jwtV1().onlySecrets())
-		w.forwards(logical.CreateOperation, "config/new", jwtConfig())
-		w.forwards(logical.UpdateOperation, "config/new", jwtConfig())
-		w.forwards(logical.DeleteOperation, "config/gst", nil)
-		w.forwards(logical.UpdateOperation, "role/app", map[string]any{"max_ttl": 60})
-		w.forwards(logical.UpdateOperation, "role/new", map[string]any{"config": "gst"})
-		w.forwards(logical.DeleteOperation, "role/app", nil)
-	})
-	timed(t, "tokens", func(t *testing.T) {
-		w := jwtV1().as(t, consts.ReplicationPerformanceSecondary, func(*testMount) {})
-		w.loggingIn(1, func() { w.read("token/app") })
-	})
-	timed(t, "on a mount of its own", func(t *testing.T) {
-		w := jwtV1().as(t, consts.ReplicationPerformanceSecondary, func(w *testMount) { w.Node.LocalMountVal = true })
-		w.loggingIn(1, func() { w.write("config/gst", map[string]any{"headers": "X-Team=gst"}) })
-	})
-}
-
 // standbys are the nodes that may not log in.
 func standbys() map[string]consts.ReplicationState {
 	return map[string]consts.ReplicationState{

@@ -8,16 +8,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"math"
 	"mime"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 )
-
-// maxRetryAfter is the longest pause that an upstream can ask for. More than that is more likely a mistake than a wish.
-const maxRetryAfter = time.Hour
 
 // fault is an error in the body of a response.
 type fault struct {
@@ -199,30 +194,6 @@ func causeOf(kind Kind) Cause {
 }
 
 func (a *response) redirect() bool { return a.status >= 300 && a.status <= 399 }
-
-// throttled reports whether the upstream asks for a pause.
-func (a *response) throttled() bool {
-	return a.status == http.StatusTooManyRequests ||
-		a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") != ""
-}
-
-// retryAfter reads the Retry-After header: seconds, or a date, which is compared with the response's own Date since our
-// clock may be off. 0 means that it has no usable value.
-func (a *response) retryAfter() time.Duration {
-	value := strings.TrimSpace(a.header.Get("Retry-After"))
-	if seconds, ok := parseNumber(value); ok {
-		return time.Duration(math.Ceil(max(0, min(seconds, maxRetryAfter.Seconds())))) * time.Second
-	}
-	until, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	from, ok := a.date()
-	if !ok {
-		from = a.received.Truncate(time.Second)
-	}
-	return max(0, min(until.Sub(from), maxRetryAfter))
-}
 
 // words returns the fault's code and text, fit to be shown. What is no code any more once the secrets are out of it goes
 // to the text.

@@ -4,13 +4,10 @@
 package upstream
 
 import (
-	"crypto/rand"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // FirstVision is Fiserv FirstVision's client credentials grant.
@@ -28,12 +25,6 @@ type firstVisionProtocol struct{}
 const (
 	grantClientCredentials = "client_credentials"
 	assertionTypeJWT       = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-
-	// assertionLife is from an assertion's iat to its exp.
-	assertionLife = 5 * time.Minute
-	// assertionSlack is how far iat lies in the past, so that an upstream whose clock is a little behind does not see an
-	// assertion from the future.
-	assertionSlack = 30 * time.Second
 
 	// codeReplay is the gateway's error for an assertion that it has seen before.
 	codeReplay    = "API-Sec-006"
@@ -100,21 +91,6 @@ func (firstVisionProtocol) login(a *Account, now time.Time) *message {
 		})
 	}
 	return m
-}
-
-// signAssertion makes the JWT that stands in for the secret. Its jti is new each time: an upstream refuses one that it has seen.
-func signAssertion(a *Account, from, until time.Time) string {
-	token := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
-		"iss": a.ClientID,
-		"sub": a.ClientID,
-		"aud": a.AssertionAudience,
-		"jti": rand.Text(),
-		"iat": from.Unix(),
-		"exp": until.Unix(),
-	})
-	// Strings and numbers always encode, and HMAC takes a key of any length.
-	signed, _ := token.SignedString([]byte(a.ClientSecret))
-	return signed
 }
 
 func (p firstVisionProtocol) read(body []byte) *grant {
