@@ -30,7 +30,7 @@ logs in and shows no secret.
 
 The state is one of these:
 
-  * "idle" - there is no token, since nobody has read one
+  * "idle" - there is no token: none was read yet, or the last one may be dead
 
   * "ready" - a token is there
 
@@ -150,7 +150,7 @@ func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *frame
 			continue
 		}
 		group.Go(func() (err error) {
-			found[n], err = b.statusAtRest(ctx, name, n < mostListDetails)
+			found[n], err = b.statusAtRest(ctx, name, n < mostListDetails || b.issuer.InMemory(name))
 			if stored.IsDamaged(err) {
 				found[n], damaged[n] = nil, err
 				return nil
@@ -171,7 +171,8 @@ func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *frame
 }
 
 // statusAtRest is the status of an account that is not in memory; nil where it was deleted meanwhile. Such an account is idle or
-// paused, unless the engine has only just started: so the first ones are looked up whole, and of the rest only the config.
+// paused, unless the engine has only just started, or another node has written the config: so the first ones, and those that are
+// to be read again, are looked up whole, and of the rest only the config.
 func (b *backend) statusAtRest(ctx context.Context, name string, whole bool) (*issuer.Status, error) {
 	if whole {
 		status, err := b.issuer.Status(ctx, name)
@@ -247,6 +248,8 @@ func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 		}
 		next := "with the next read"
 		switch {
+		case !s.InFlightSince.IsZero():
+			next = "in flight since " + timeText(s.InFlightSince)
 		case s.Token != nil && s.RotatesAt.After(s.Failure.NextAttempt):
 			next = "when that one is to be replaced, " + when(s.RotatesAt) // not to be taken for next_attempt_at
 		case s.Failure.NextAttempt.After(now):
@@ -256,9 +259,13 @@ func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 	case account.StateReady:
 		return "a token is ready: to read it, vault read " + mount + "token/<role>"
 	default:
-		if !s.InFlightSince.IsZero() {
+		switch {
+		case !s.InFlightSince.IsZero():
 			return fmt.Sprintf("no token yet: a login is in flight since %s; to see how it went, vault read %sstatus/%s",
 				timeText(s.InFlightSince), mount, name)
+		case s.Suspect:
+			return "no token: a login whose result is not known may have killed the last one; the next read of " + mount +
+				"token/<role> logs in"
 		}
 		return "no token, since nobody has read one: the next read of " + mount + "token/<role> logs in"
 	}
