@@ -114,6 +114,9 @@ func remedy(mount, config string, f *issuer.Failure) string {
 		return "the upstream was not contacted: check that Vault's storage accepts writes, with vault status and in the server log"
 	case f.Kind == upstream.Throttled:
 		return "wait; to check the account: vault read " + mount + "status/" + config
+	case f.Cause == account.Repeated:
+		return "no setting is wrong: wait, or have the vendor end that token's session and then type: vault write -f " +
+			mount + "rotate/" + config
 	case f.Cause == upstream.CauseTLS:
 		return "check the host and port of token_url, or, if the upstream has a private CA: vault write " + path +
 			" ca_cert=@ca.pem " + secretArgs(f.Protocol)

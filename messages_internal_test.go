@@ -139,6 +139,9 @@ func (c *collector) visit(n ast.Node) bool {
 		if strings.HasSuffix(n.Names[0].Name, "Rule") && len(n.Values) == 1 {
 			c.refusal(n, "…: "+text(n.Values[0]))
 		}
+		if strings.HasPrefix(n.Names[0].Name, "message") && len(n.Values) == 1 {
+			c.note(n, text(n.Values[0]))
+		}
 	case *ast.ReturnStmt:
 		if slices.Contains([]string{
 			"headline", "Error", "remedy", "correction", "statusMessage", "failureMessage", "untried", "revocationWarning", "unsavedWarning",

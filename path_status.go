@@ -30,7 +30,7 @@ logs in, and returns no secret.
 
 The state is one of these:
 
-  * "idle" - there is no token, because none has been read yet
+  * "idle" - there is no token: none was read yet, or the last one may be dead
 
   * "ready" - there is a token
 
@@ -150,7 +150,7 @@ func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *frame
 			continue
 		}
 		group.Go(func() error {
-			found[n], unread[n] = b.statusAtRest(ctx, name, n < mostListDetails)
+			found[n], unread[n] = b.statusAtRest(ctx, name, n < mostListDetails || b.issuer.InMemory(name))
 			return nil
 		})
 	}
@@ -164,8 +164,9 @@ func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *frame
 	return listResponse(names, info, slices.DeleteFunc(unread, func(err error) bool { return err == nil }))
 }
 
-// statusAtRest is the status of an account that is not in memory, or nil if it was deleted meanwhile. Such an account is idle or
-// paused, unless the engine has just started: so the first few are loaded completely, and of the rest only the config.
+// statusAtRest is the status of an account that is not in memory; nil if it was deleted meanwhile. Such an account is idle or
+// paused, unless the engine has just started, or another node has written the config: so the first ones, and those that are
+// to be read again, are loaded completely, and of the rest only the config.
 func (b *backend) statusAtRest(ctx context.Context, name string, whole bool) (*issuer.Status, error) {
 	if whole {
 		status, err := b.issuer.Status(ctx, name)
@@ -241,6 +242,8 @@ func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 		}
 		next := "with the next read"
 		switch {
+		case !s.InFlightSince.IsZero():
+			next = "in flight since " + timeText(s.InFlightSince)
 		case s.Token != nil && s.RotatesAt.After(s.Failure.NextAttempt):
 			next = "when that token is due for rotation, " + when(s.RotatesAt) // later than next_attempt_at
 		case s.Failure.NextAttempt.After(now):
@@ -250,9 +253,13 @@ func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 	case account.StateReady:
 		return "a token is ready: to read it, vault read " + mount + "token/<role>"
 	default:
-		if !s.InFlightSince.IsZero() {
+		switch {
+		case !s.InFlightSince.IsZero():
 			return fmt.Sprintf("no token yet: a login is in flight since %s; to see its result, vault read %sstatus/%s",
 				timeText(s.InFlightSince), mount, name)
+		case s.Suspect:
+			return "no token: a login whose result is not known may have killed the last one; the next read of " + mount +
+				"token/<role> logs in"
 		}
 		return "no token, because none has been read yet: the next read of " + mount + "token/<role> logs in"
 	}

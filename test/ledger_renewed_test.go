@@ -34,6 +34,9 @@ func TestLedger_RenewedTokenIsRemembered(t *testing.T) {
 			if reads < 300 {
 				t.Fatalf("%d reads were served in eight days", reads)
 			}
+			if tokens := s.ledgerOf("gst"); len(tokens) != 1 {
+				t.Errorf("ledger/ has the one token %d times", len(tokens))
+			}
 			if unknown > 0 {
 				t.Errorf("lookup does not know the token that readers are given, %d times of %d", unknown, reads)
 			}

@@ -245,7 +245,7 @@ func TestMonitoringDoc_LogLinesTable(t *testing.T) {
 	t.Parallel()
 	rows := tableIn(t, "level", 1)
 	lines := logLines(t)
-	if len(lines) < 20 {
+	if len(lines) < 15 {
 		t.Fatalf("only %d log lines were found in the source", len(lines))
 	}
 	found := map[string]bool{}

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // TestRevoke_ContinuesWithoutReads: the refresh endpoint hangs for half an hour, and the account is not read any more.
@@ -92,6 +93,73 @@ func TestRevoke_ContinuesAfterStorageFailedAtStart(t *testing.T) {
 			advance(10 * time.Minute)
 			if s.Simulator.TokenAlive(a.access) {
 				t.Error("the revoked token is alive ten minutes after storage and endpoint were mended")
+			}
+		})
+	}
+}
+
+// TestRevoke_ThrottledUpstreamIsLeftAlone: the upstream that is to kill a token says when to come back. It is not asked every
+// minute until then.
+func TestRevoke_ThrottledUpstreamIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	timed(t, "Retry-After of half an hour", func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		s.EveryMinute()
+		first := s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{
+			Kind: simulator.FaultThrottled, RetryAfter: 30 * time.Minute, On: simulator.OnRefresh,
+		})
+		s.revoke("")
+		advance(29 * time.Minute)
+		refreshes := 0
+		for _, r := range s.heard() {
+			if strings.Contains(r.URL, "refresh") {
+				refreshes++
+			}
+		}
+		if refreshes > 1 {
+			t.Errorf("the refresh endpoint was asked %d times within 29 minutes, and had said to come back in 30", refreshes)
+		}
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		advance(5 * time.Minute)
+		if s.Simulator.TokenAlive(first.access) {
+			t.Error("the token was not killed when the upstream could be asked again")
+		}
+	})
+}
+
+// TestRevoke_GoesOnTellingAfterWhatFollows: the upstream cannot be reached when the tokens are revoked. It is told later,
+// whatever the operator does next about the account.
+func TestRevoke_GoesOnTellingAfterWhatFollows(t *testing.T) {
+	t.Parallel()
+	for name, follows := range map[string]func(s *testMount){
+		"nothing": func(*testMount) {},
+		"paused":  func(s *testMount) { s.write("config/gst", map[string]any{"paused": true}) },
+		"another password": func(s *testMount) {
+			s.Simulator.SetAccount(jwtAccount(func(a *simulator.Account) { a.Password = "another-password" }))
+			s.write("config/gst", map[string]any{"password": "another-password"})
+		},
+		"restarted": func(s *testMount) { s.Reload() },
+		"deleted":   func(s *testMount) { s.remove("config/gst") },
+	} {
+		timed(t, name, func(t *testing.T) {
+			s := ksaMount(t, 24*time.Hour)
+			s.EveryMinute()
+			first := s.token("app")
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
+			told, _ := s.revoke("")
+			if got := told[first.id].upstream; got != "unknown" {
+				t.Fatalf("the upstream is said to have %s the token", got)
+			}
+			follows(s)
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			advance(10 * time.Minute)
+			if s.Simulator.TokenAlive(first.access) {
+				advice := ""
+				if resp, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": first.id}); err == nil {
+					advice, _ = resp.Data["advice"].(string)
+				}
+				t.Errorf("ten minutes after the upstream is back the token lives; lookup says: %s", advice)
 			}
 		})
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
 // TestRevokeUnsaved_KeptThroughReloads: a revocation that storage did not take outlives whatever has the account loaded anew.
@@ -18,7 +20,7 @@ func TestRevokeUnsaved_KeptThroughReloads(t *testing.T) {
 	t.Parallel()
 	for name, happens := range map[string]func(s *testMount){
 		"a pause that is not stored": func(s *testMount) {
-			s.Storage.FailPuts(1000) // the revocation is saved again in the background meanwhile
+			s.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
 			if _, err := s.do(s.t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"paused": true}); err == nil {
 				s.t.Error("the write of config/gst succeeded although storage failed")
 			}

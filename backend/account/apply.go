@@ -133,24 +133,37 @@ func (t *transition) tellLedger() {
 	}
 }
 
-// tell puts a token into the outbox, unless what it says is there already. It takes the place of what was to be told of it
-// before.
+// tell puts a token into the outbox, unless its end and its revocation are there already. It takes the place of what was to be
+// told of it before.
 func (t *transition) tell(token *Token, keep time.Duration) {
 	bare := token.withoutSecrets()
 	bare.Generation, bare.replaced = "", "" // the ledger does not keep them, and the record is small
 	same := func(o OutboxEntry) bool { return o.Token.ID == bare.ID }
-	if n := slices.IndexFunc(t.Outbox, same); n >= 0 && t.Outbox[n].Token.revocation == bare.revocation {
-		return
+	if n := slices.IndexFunc(t.Outbox, same); n >= 0 {
+		if before := t.Outbox[n].Token; before.revocation == bare.revocation && !bare.ExpiresAt.After(before.ExpiresAt) {
+			return
+		}
 	}
 	next := append(slices.DeleteFunc(slices.Clone(t.Outbox), same), OutboxEntry{Token: bare, Keep: keep})
 	t.Outbox = next[max(0, len(next)-maxOutbox):]
 }
 
-// correctClock corrects the tokens' times where the wall clock was set back since they were issued.
+// correctClock corrects the times of tokens and holds where the wall clock was set back since.
 func (t *transition) correctClock() {
 	if right, wrong := t.Current.corrected(t.env.Reading); wrong {
 		t.changed()
 		t.Current, t.Corrected = right, t.Version
+	}
+	if right, wrong := t.Failure.corrected(t.env.Reading); wrong {
+		t.changed()
+		t.Failure = right
+	}
+	for n, v := range t.Verifications {
+		if right, wrong := v.Failure.corrected(t.env.Reading); wrong {
+			t.changed()
+			t.Verifications = slices.Clone(t.Verifications)
+			t.Verifications[n].Failure = right
+		}
 	}
 	if t.Work != nil {
 		if right, wrong := t.Work.Token.corrected(t.env.Reading); wrong {

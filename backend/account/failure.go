@@ -14,9 +14,10 @@ import (
 const Blocked upstream.Kind = "blocked"
 
 const (
-	firstBackoff    = time.Second
-	longestBackoff  = time.Minute
-	longestThrottle = time.Hour
+	firstBackoff   = time.Second
+	longestBackoff = time.Minute
+	// LongestThrottle is the longest Retry-After that is believed.
+	LongestThrottle = time.Hour
 	// backoffShare is the part of a token's life that a backoff after an outage may take: with short-lived tokens a minute
 	// would be most of the time that is left for a rotation.
 	backoffShare = 20
@@ -58,6 +59,21 @@ func (f *Failure) Left(now Reading) time.Duration {
 	}
 	length := f.NextAttempt.Sub(f.At)
 	return max(0, min(f.NextAttempt.Sub(now.Wall), length-(now.Elapsed-f.elapsed)))
+}
+
+// corrected is the failure on a wall clock that was set back since, and whether that was so: the next attempt is said to be when
+// it is, and the next process must not wait for longer.
+func (f *Failure) corrected(now Reading) (*Failure, bool) {
+	if f == nil {
+		return nil, false
+	}
+	back := now.Wall.Sub(f.At) - (now.Elapsed - f.elapsed)
+	if back >= -Margin {
+		return f, false
+	}
+	shifted := *f
+	shifted.At, shifted.NextAttempt = f.At.Add(back), f.NextAttempt.Add(back)
+	return &shifted, true
 }
 
 // age is how long ago the failure was, by whichever clock gives more.
@@ -128,10 +144,13 @@ func newFailure(err error, before *Failure, env Env, a *Account, life time.Durat
 	if before != nil && before.Refused() == f.Refused() {
 		f.Step = max(before.Step, 1) + 1
 	}
-	if retryAfter = min(retryAfter, longestThrottle); retryAfter > 0 {
+	if retryAfter = min(retryAfter, LongestThrottle); retryAfter > 0 {
 		f.askedUntil = env.Wall.Add(retryAfter)
 	}
 	f.NextAttempt = env.Wall.Add(holdLength(f, retryAfter, life, env.Chance))
+	if again, ok := errors.AsType[*repeatError](err); ok && !before.Refused() {
+		f.Message, f.NextAttempt = again.message, later(f.NextAttempt, again.until)
+	}
 	return f
 }
 

@@ -19,21 +19,31 @@ var errExpiredOnArrival = &upstream.Error{
 	Kind: upstream.Malformed, Op: "login", Detail: "the token had expired, or nearly, when it arrived",
 }
 
-// errRevokedAgain: a revoked token is never served again, whatever login brings it.
-var errRevokedAgain = &upstream.Error{
-	Kind: upstream.Malformed, Op: "login", Detail: "the upstream repeats a token that was revoked here",
+// Repeated is the cause of a login that failed since the upstream gives a token again that cannot be served. No setting is wrong.
+const Repeated upstream.Cause = "repeated"
+
+// Why a token that the upstream gives again cannot be served.
+const (
+	messageEnding  = "the upstream repeats its last token, which is about to expire, and gives no other"
+	messageRevoked = "the upstream repeats a token that was revoked here, and gives no other"
+)
+
+// longestDoubling bounds a hold that doubles, to a day and a half.
+const longestDoubling = 17
+
+// repeatError says that the upstream repeats a token that cannot be served, and until when no login is made.
+type repeatError struct {
+	message string
+	until   time.Time
+	// isEnd says that the token has ended then: another comes at once.
+	isEnd bool
 }
 
-// repeatError says that the upstream repeats a token which is nearly at its end: until then there is no other.
-type repeatError struct{ until time.Time }
+func (e *repeatError) Error() string { return e.message }
 
-func (e *repeatError) Error() string { return e.Unwrap().Error() }
-
+// Unwrap says what it counts as.
 func (e *repeatError) Unwrap() error {
-	return &upstream.Error{
-		Kind: upstream.Malformed, Op: "login",
-		Detail: "the upstream repeats its last token, which is about to expire, and gives no other",
-	}
+	return &upstream.Error{Kind: upstream.Malformed, Op: "login", Cause: Repeated, Detail: e.message}
 }
 
 // apply makes sure that what a reader needs is under way. Rotations ahead of time are the scheduler's: see Due.
@@ -193,9 +203,9 @@ func (t *transition) failureAfter(w *Work, err error) *Failure {
 	if w.Reason == ReasonForced {
 		f = f.afterForced(t.Failure, t.env)
 	}
-	if repeated, ok := errors.AsType[*repeatError](err); ok {
+	if again, ok := errors.AsType[*repeatError](err); ok && again.isEnd {
 		until := *f
-		until.NextAttempt = repeated.until
+		until.NextAttempt = again.until
 		f = &until
 	}
 	return f
@@ -249,14 +259,14 @@ func (t *transition) judge(token *Token, err error, a *Account) (*Token, error) 
 	if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.TokenID != "" {
 		// Where it was to live on for long its end is not known: then the error is one like any other.
 		if given := t.Find(failed.TokenID); given != nil && given.Remaining(now) > 0 && given.Remaining(now) <= longestBackoff {
-			return nil, &repeatError{until: given.ExpiresAt.Add(repeatMargin)}
+			return nil, &repeatError{messageEnding, given.ExpiresAt.Add(repeatMargin), true}
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	if t.isRevoked(token.ID) {
-		return nil, errRevokedAgain
+	if n := slices.IndexFunc(t.Revoked, func(r revokedToken) bool { return r.ID == token.ID }); n >= 0 {
+		return nil, t.revokedAgain(n, token)
 	}
 	token, _ = token.corrected(now) // the clock may have been set back since the login began
 	token = t.asFirstTold(token).clamp(a.Upstream.MaxTokenTTL)
@@ -264,10 +274,27 @@ func (t *transition) judge(token *Token, err error, a *Account) (*Token, error) 
 	case token.Usable(now):
 		return token, nil
 	case token.repeated:
-		return nil, &repeatError{until: token.ExpiresAt.Add(repeatMargin)}
+		return nil, &repeatError{messageEnding, token.ExpiresAt.Add(repeatMargin), true}
 	default:
 		return nil, errExpiredOnArrival
 	}
+}
+
+// revokedAgain is the error for a revoked token that the upstream gives again. It may do so for this second only, or to the end of
+// the token's life: the hold doubles until then. Once the end is over that was known, the upstream is believed what it tells anew,
+// as of any other token.
+func (t *transition) revokedAgain(n int, token *Token) error {
+	now, hold := t.env.Reading, firstBackoff
+	if t.Failure != nil && t.Failure.Cause == Repeated {
+		hold <<= min(t.Failure.Step, longestDoubling)
+	}
+	left := t.Revoked[n].End.Sub(now.Wall) + repeatMargin
+	if left <= 0 {
+		t.Revoked = slices.Clone(t.Revoked)
+		t.Revoked[n].End = token.ExpiresAt
+		left = token.Remaining(now) + repeatMargin
+	}
+	return &repeatError{messageRevoked, now.Wall.Add(min(hold, left)), false}
 }
 
 // asFirstTold is the token with the times that it had when it was first given, where these are not over.
@@ -319,7 +346,7 @@ func (s *State) accepted(token *Token, env Env) State {
 			return v.Credentials == credentials
 		})
 	}
-	next.Revoked = slices.DeleteFunc(slices.Clone(next.Revoked), func(r revokedToken) bool { return r.isOver(env.Wall) })
+	next.Revoked = slices.DeleteFunc(slices.Clone(next.Revoked), func(r revokedToken) bool { return r.isOver(env) })
 	return next
 }
 

@@ -326,7 +326,7 @@ func (w *modelWorld) applied(before *State, event Event) {
 			case e.Err == nil:
 				// A circuit breaker that is open may close, as the credentials were taken, or stay.
 				loose := g.holds[c].kind == upstream.Rejected || g.holds[c].loose
-				g.holds[c] = g.holds[c].after(w, work, errRevokedAgain)
+				g.holds[c] = g.holds[c].after(w, work, modelError(upstream.Malformed, "", 0))
 				g.holds[c].loose = loose
 			}
 			if work.Failure != nil {

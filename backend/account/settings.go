@@ -16,7 +16,7 @@ import (
 const revokedKept = 30 * 24 * time.Hour
 
 // isOver reports whether no upstream is thought to give the token again.
-func (r revokedToken) isOver(now time.Time) bool { return now.Sub(r.End) > revokedKept }
+func (r revokedToken) isOver(env Env) bool { return !env.Jumped && env.Wall.Sub(r.End) > revokedKept }
 
 // apply has the account loaded where it is not in memory.
 func (e Want) apply(t *transition) {
@@ -223,7 +223,7 @@ func (t *transition) settingsGone(stored bool) {
 
 func (t *transition) dropRevokedOfDeleted() {
 	before := len(t.Revoked)
-	t.Revoked = slices.DeleteFunc(slices.Clone(t.Revoked), func(r revokedToken) bool { return r.isOver(t.env.Wall) })
+	t.Revoked = slices.DeleteFunc(slices.Clone(t.Revoked), func(r revokedToken) bool { return r.isOver(t.env) })
 	if len(t.Revoked) != before {
 		t.changed()
 	}

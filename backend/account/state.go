@@ -30,6 +30,8 @@ type Env struct {
 
 	// Active says that this node may log in and write to storage.
 	Active bool
+	// Jumped says that the wall clock has jumped forward lately. It may be wrong: what was revoked is not forgotten by it.
+	Jumped bool
 	// LastRead is when the account was last read, by the wall clock; zero for never.
 	LastRead time.Time
 	// Chance in [0, 1) spreads backoffs.
@@ -177,6 +179,9 @@ type State struct {
 // IsKnown reports whether the settings are in memory and may be used.
 func (s *State) IsKnown() bool { return s.Known == known }
 
+// HasSettings reports whether there are settings in memory, if only stale ones.
+func (s *State) HasSettings() bool { return s.Account != nil }
+
 // IsAbsent reports whether there is no config of that name.
 func (s *State) IsAbsent() bool { return s.Known == absent }
 
@@ -313,6 +318,9 @@ func (s *State) IsIdle(now Reading) bool {
 
 // ToKill are the revoked tokens that the upstream is to be asked to kill, and has not responded about.
 func (s *State) ToKill(now Reading) []*Token {
+	if s.Account == nil {
+		return nil
+	}
 	return slices.DeleteFunc(s.out(now), func(t *Token) bool { return t.revocation != Unknown || !s.Account.CanKill(t) })
 }
 

@@ -159,22 +159,21 @@ func (i *Issuer) Remove(ctx context.Context, name string) error {
 		w.apply(account.Invalidated{}, true) // the load that hangs may have read the config
 		return err
 	}
-	err := w.applyAndSave(ctx, account.Removed{})
-	w.do(func(l *locked) {
-		if l.state.IsAbsent() {
-			w.Reset()
-			w.counter.Store(nil)
-		}
-	})
-	i.tallies.Delete(name)
-	i.counters.Forget(name)
-	return err
+	return w.applyAndSave(ctx, account.Removed{})
 }
 
 // Invalidate has the settings of an account read again that another node may have changed, or of which nobody knows what storage
-// holds. It does no I/O itself.
+// holds. It does no I/O itself. What was counted of an account that has left memory is forgotten where its config is gone.
 func (i *Issuer) Invalidate(name string) {
 	if w, ok := i.lookup(name); ok {
 		w.apply(account.Invalidated{}, false)
+		return
+	}
+	if _, ok := i.tallies.Load(name); ok {
+		i.goWork(func() {
+			w := i.acquire(name)
+			defer w.release()
+			_ = w.loaded(i.ctx, func(*locked) {}) // what cannot be read now is counted on
+		})
 	}
 }

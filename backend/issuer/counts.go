@@ -75,10 +75,18 @@ func (i *Issuer) forgetGone(name string) {
 	}
 }
 
+// forgetCounts begins anew what was counted of an account that is gone.
+func (l *locked) forgetCounts() {
+	l.Reset()
+	l.counter.Store(nil)
+	l.issuer.tallies.Delete(l.name)
+	l.issuer.counters.Forget(l.name)
+}
+
 // addTo adds the account to a summary of those that have a counter of their own, and of all others.
 func (l *locked) addTo(s *Summary, own map[string]*counters.Counter, now Reading) {
 	state := &l.state
-	if !state.IsKnown() {
+	if !state.HasSettings() {
 		return
 	}
 	s.States[state.Health(now)]++
@@ -121,7 +129,7 @@ func (w *worker) count(err error, now Reading) {
 		return
 	}
 	w.do(func(l *locked) {
-		if l.state.IsKnown() {
+		if l.state.HasSettings() {
 			w.counted().Read(readResult(err))
 		}
 	})

@@ -70,6 +70,10 @@ type Issuer struct {
 	outbox   outbox
 	sweeping atomic.Bool
 
+	// ahead is how far the wall clock was ahead of the elapsed time when it was last looked at, and doubted until when it is in
+	// doubt, in elapsed time; both in nanoseconds. See jumped.
+	ahead, doubted atomic.Int64
+
 	counters *counters.Set
 	waiting  atomic.Int64 // readers
 }
@@ -110,6 +114,7 @@ func New(o Options) *Issuer {
 // Start takes up the accounts whose tokens were left in storage, and begins to rotate tokens ahead of their expiry and to trim
 // the ledger. It returns at once; Read works before and without it.
 func (i *Issuer) Start() {
+	i.jumped(i.clock())
 	i.goWork(func() { i.rotateWhenDue(i.ctx) })
 	i.goWork(func() { i.trimLedger(i.ctx) })
 }
@@ -131,18 +136,36 @@ func (i *Issuer) goWork(f func()) bool {
 	if i.ctx.Err() != nil {
 		return false
 	}
-	i.work.Go(func() {
-		// A panic would end the process, and with it every mount that lives there. Its value may hold anything, so only its type
-		// is logged.
-		defer func() {
-			if p := recover(); p != nil {
-				i.logger.Error("work in the background ended in a panic: please report this", "panic", fmt.Sprintf("%T", p),
-					"stack", string(debug.Stack()))
-			}
-		}()
-		f()
-	})
+	i.work.Go(func() { i.guard(f) })
 	return true
+}
+
+// guard ends a panic in f, which would end the process, and with it every mount that lives there. Its value may hold anything, so
+// only its type is logged.
+func (i *Issuer) guard(f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			i.logger.Error("work in the background ended in a panic: please report this", "panic", fmt.Sprintf("%T", p),
+				"stack", string(debug.Stack()))
+		}
+	}()
+	f()
+}
+
+const (
+	// leastJump is how far the wall clock has to be set forward to be in doubt, and doubtedFor is for how long it is then.
+	leastJump  = time.Hour
+	doubtedFor = 24 * time.Hour
+)
+
+// jumped reports whether the wall clock has jumped forward lately. It may be wrong, so nothing is forgotten by it. That the
+// machine was suspended looks the same.
+func (i *Issuer) jumped(now Reading) bool {
+	ahead := now.Wall.UnixNano() - int64(now.Elapsed)
+	if before := i.ahead.Swap(ahead); before != 0 && ahead-before > int64(leastJump) {
+		i.doubted.Store(int64(now.Elapsed + doubtedFor))
+	}
+	return int64(now.Elapsed) < i.doubted.Load()
 }
 
 // newClient makes the client for an account's endpoint.

@@ -97,9 +97,12 @@ func (o *outbox) tell() {
 func (o *outbox) tellOf(w *worker) (told []account.OutboxEntry) {
 	s, _ := w.look()
 	for _, e := range s.Outbox {
-		ctx, cancel := context.WithTimeout(o.issuer.ctx, noteTimeout)
-		err := o.ledger.Note(ctx, w.name, e.Token, e.Keep)
-		cancel()
+		err := errPanic
+		o.issuer.guard(func() {
+			ctx, cancel := context.WithTimeout(o.issuer.ctx, noteTimeout)
+			defer cancel()
+			err = o.ledger.Note(ctx, w.name, e.Token, e.Keep)
+		})
 		switch {
 		case err == nil:
 			told = append(told, e)
@@ -159,10 +162,12 @@ func (i *Issuer) trimLedger(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if i.mayLogin() != nil {
+		now := i.clock()
+		if i.mayLogin() != nil || i.jumped(now) {
 			continue
 		}
-		forgotten, err := i.outbox.ledger.Trim(ctx, i.clock().Wall)
+		forgotten, err := 0, errPanic
+		i.guard(func() { forgotten, err = i.outbox.ledger.Trim(ctx, now.Wall) })
 		switch {
 		case ctx.Err() != nil:
 			return

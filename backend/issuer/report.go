@@ -86,7 +86,7 @@ func (w *worker) countLogin(result string, e account.Report) {
 	}
 	counts := false
 	w.do(func(l *locked) {
-		if counts = l.state.IsKnown(); counts {
+		if counts = l.state.HasSettings(); counts {
 			w.counted().Login(result, rotation)
 			w.Login(w.issuer.clock().Wall, result == counters.OK)
 		}

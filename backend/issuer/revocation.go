@@ -98,6 +98,9 @@ func (l *locked) revoke(r *revocation) {
 func (w *worker) kill(settings *Account, tokens []*Token) {
 	var asked []*Token
 	w.do(func(l *locked) {
+		if w.issuer.clock().Elapsed < l.killAfter {
+			return // they go on to be told
+		}
 		for _, t := range tokens {
 			if outcome, _ := t.Revocation(); outcome == account.Killed || !settings.CanKill(t) || l.telling[t.ID] {
 				continue
@@ -127,7 +130,7 @@ func (w *worker) killAll(settings *Account, tokens []*Token) {
 	if err != nil {
 		w.issuer.logger.Error("the stored settings cannot be used", "config", settings.Name, "error", err)
 		for _, t := range tokens {
-			w.killed(settings, t, account.Unknown)
+			w.killed(settings, t, err)
 		}
 		return
 	}
@@ -137,18 +140,25 @@ func (w *worker) killAll(settings *Account, tokens []*Token) {
 	group.SetLimit(maxKills)
 	for _, t := range tokens {
 		group.Go(func() error {
-			_, err := client.Refresh(w.issuer.ctx, t.Refresh(), redact...)
-			w.killed(settings, t, killOutcome(err))
+			err := errPanic
+			w.issuer.guard(func() { _, err = client.Refresh(w.issuer.ctx, t.Refresh(), redact...) })
+			w.killed(settings, t, err)
 			return nil
 		})
 	}
 	_ = group.Wait() // no member returns an error
 }
 
-func (w *worker) killed(settings *Account, t *Token, o Outcome) {
+func (w *worker) killed(settings *Account, t *Token, err error) {
 	w.do(func(l *locked) {
 		delete(l.telling, t.ID)
-		l.apply(account.KillEnded{Token: t, Outcome: o, Keep: settings.LedgerRetention}, true)
+		if killOutcome(err) != account.Unknown {
+			l.orphans = slices.DeleteFunc(l.orphans, func(o *Token) bool { return o.ID == t.ID })
+		}
+		if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.RetryAfter > 0 {
+			l.killAfter = w.issuer.clock().Elapsed + min(failed.RetryAfter, account.LongestThrottle)
+		}
+		l.apply(account.KillEnded{Token: t, Outcome: killOutcome(err), Keep: settings.LedgerRetention}, true)
 	})
 }
 
@@ -167,11 +177,21 @@ func (w *worker) told(ctx context.Context, tokens []*Token) {
 	}
 }
 
-// tellAgain tells the upstream of the revocations to which it has not responded.
+// tellAgain tells the upstream of the revocations to which it has not responded. Those of a deleted config are told until the
+// process ends.
 func (w *worker) tellAgain() {
-	if s, _ := w.look(); s.IsKnown() {
-		w.kill(s.Account, s.ToKill(w.issuer.clock()))
-	}
+	now := w.issuer.clock()
+	var tokens, orphans []*Token
+	var settings, orphansOf *Account
+	w.do(func(l *locked) {
+		if settings = l.state.Account; l.state.IsKnown() {
+			tokens = l.state.ToKill(now)
+		}
+		l.orphans = slices.DeleteFunc(l.orphans, func(t *Token) bool { return t.Remaining(now) <= 0 })
+		orphans, orphansOf = slices.Clone(l.orphans), l.orphansOf
+	})
+	w.kill(settings, tokens)
+	w.kill(orphansOf, orphans)
 }
 
 // killOutcome says what the response to an exchange means for the old pair. The new pair is not looked at.

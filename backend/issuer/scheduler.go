@@ -93,8 +93,9 @@ func (i *Issuer) restore(ctx context.Context) {
 // there are none.
 func (i *Issuer) restoreFrom(ctx context.Context, names []string) (left []string, ok bool) {
 	if names == nil {
-		var err error
-		if names, err = i.store.List(ctx); err != nil {
+		err := errPanic
+		i.guard(func() { names, err = i.store.List(ctx) })
+		if err != nil {
 			if ctx.Err() == nil {
 				i.logger.Warn("the stored tokens could not be listed: it will be tried again", "error", err)
 			}

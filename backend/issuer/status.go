@@ -20,6 +20,8 @@ type Status struct {
 	LastRead, LastLogin time.Time
 	// InFlightSince is when the login began that is in flight; zero where there is none.
 	InFlightSince time.Time
+	// Suspect says that there is a token which a lost login may have killed: it is served no more.
+	Suspect bool
 	// Failure is nil where the last login succeeded.
 	Failure *Failure
 	// Held says that Failure.NextAttempt is yet to come.
@@ -35,6 +37,12 @@ func (i *Issuer) Status(ctx context.Context, name string) (s Status, err error) 
 	defer w.release()
 	err = w.ready(ctx, func(l *locked) { s = l.status() })
 	return s, err
+}
+
+// InMemory reports whether anything is known of an account without reading storage, though its settings may be stale.
+func (i *Issuer) InMemory(name string) bool {
+	_, ok := i.lookup(name)
+	return ok
 }
 
 // Known is Status for an account that is in memory; ok is false for any other.
@@ -56,7 +64,10 @@ func (l *locked) status() Status {
 	s := Status{
 		State: state.Health(env.Reading), Account: state.Account, Failure: state.Failure, Held: state.Failure.Holds(env.Reading),
 		LastRead: env.LastRead, ClockSkew: time.Duration(l.Skew.Load()), SkewKnown: l.SkewKnown.Load(),
-		Logins: l.Logins.Load(), Failures: l.Failures.Load(), Read: l.Reads.Load(),
+		Logins: l.Logins.Load(), Failures: l.Failures.Load(), Read: l.Reads.Load(), Suspect: state.Suspect,
+	}
+	if state.Work != nil {
+		s.InFlightSince = state.Work.Began.Wall
 	}
 	if at := l.LastLogin.Load(); at > 0 {
 		s.LastLogin = time.Unix(0, at).UTC()

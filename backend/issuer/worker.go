@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,6 +53,11 @@ type locked struct {
 	written bool
 	// telling are the revoked tokens that the upstream is being asked to kill, by ID.
 	telling map[string]bool
+	// orphans are those that it was to be asked to kill when the config was deleted, and orphansOf are its settings.
+	orphans   []*Token
+	orphansOf *Account
+	// killAfter is when it may be asked again that has asked to slow down, in elapsed time.
+	killAfter time.Duration
 	// turn is set while the scheduler counts a login of this account.
 	turn   *turns.Turn
 	cancel context.CancelFunc // of the login in flight
@@ -117,7 +121,7 @@ func (l *locked) evictIfUnread(now Reading) {
 
 // evictIfIdle takes the account out of memory if nothing is lost by it.
 func (l *locked) evictIfIdle(now Reading) {
-	if l.evicted || l.callers > 0 || !l.state.IsIdle(now) {
+	if l.evicted || l.callers > 0 || len(l.orphans) > 0 || !l.state.IsIdle(now) {
 		return
 	}
 	l.evicted = true
@@ -152,7 +156,7 @@ func (w *worker) apply(event account.Event, active bool) {
 // apply has something happen to the account, and begins what follows. active says that this node may log in and write.
 func (l *locked) apply(event account.Event, active bool) {
 	env := l.env(active)
-	owed := len(l.state.Outbox)
+	before := l.state
 	var effects []account.Effect
 	l.state, effects = l.state.Apply(env, event)
 	for _, effect := range effects {
@@ -161,8 +165,12 @@ func (l *locked) apply(event account.Event, active bool) {
 	switch {
 	case len(l.state.Outbox) > 0:
 		l.issuer.unsent.Store(l.name, l.worker)
-	case owed > 0:
+	case len(before.Outbox) > 0:
 		l.issuer.unsent.Delete(l.name)
+	}
+	if l.state.IsAbsent() && !before.IsAbsent() {
+		l.forgetCounts()
+		l.orphans, l.orphansOf = before.ToKill(env.Reading), before.Account
 	}
 	l.publish()
 	l.replan(env)
@@ -172,6 +180,7 @@ func (l *locked) apply(event account.Event, active bool) {
 func (w *worker) env(active bool) account.Env {
 	chance := rand.Float64() //nolint:gosec // spreads load, not a secret
 	env := account.Env{Reading: w.issuer.clock(), Active: active, Chance: chance}
+	env.Jumped = w.issuer.jumped(env.Reading)
 	at := w.LastRead.Load()
 	if now := env.Wall.UnixNano(); at > now && w.LastRead.CompareAndSwap(at, now) {
 		at = now // the clock was set back, and the account must not count as read until that time has come again
@@ -187,20 +196,20 @@ func (l *locked) perform(effect account.Effect) {
 	w, i := l.worker, l.issuer
 	switch e := effect.(type) {
 	case account.LoadAccount:
-		i.goWork(func() {
+		w.begin(account.Loaded{ID: e.ID, Err: errPanic}, func() (account.Event, bool) {
 			result := i.load(w.name, e.ID)
-			w.apply(result, w.owesAfter(result) && i.mayLogin() == nil)
+			return result, w.owesAfter(result) && i.mayLogin() == nil
 		})
 	case account.SaveRecord:
-		i.goWork(func() { w.apply(account.Saved{Version: e.Version, Err: i.put(w.name, e.Record)}, true) })
+		w.begin(account.Saved{Version: e.Version, Err: errPanic}, func() (account.Event, bool) {
+			return account.Saved{Version: e.Version, Err: i.put(w.name, e.Record)}, true
+		})
 	case account.Login:
 		ctx, cancel := context.WithCancel(i.ctx)
 		l.cancel = cancel
-		i.goWork(func() {
+		w.begin(account.LoginEnded{Work: e.Work.ID, Err: errPanic}, func() (account.Event, bool) {
 			defer cancel()
-			if event := w.login(ctx, e); event != nil {
-				w.apply(event, true)
-			}
+			return w.login(ctx, e.Work, e.Redact), true
 		})
 	case account.CancelLogin:
 		if l.cancel != nil {
@@ -214,6 +223,18 @@ func (l *locked) perform(effect account.Effect) {
 	case account.Report, account.ReportUnfinished:
 		l.reports = append(l.reports, effect)
 	}
+}
+
+// begin has the work of an effect done, and the account told of its result, if that is not nil. active says that this node may
+// write. Where the work ends in a panic, the result is broken: something may wait for it.
+func (w *worker) begin(broken account.Event, work func() (result account.Event, active bool)) {
+	w.issuer.goWork(func() {
+		result, active := broken, true
+		w.issuer.guard(func() { result, active = work() })
+		if result != nil {
+			w.apply(result, active)
+		}
+	})
 }
 
 // load reads settings and record.
@@ -250,22 +271,13 @@ func (i *Issuer) put(name string, r *Record) error {
 }
 
 // login sends the credentials once. This node may do that: storage has just taken the note that it begins.
-func (w *worker) login(ctx context.Context, e account.Login) (event account.Event) {
-	work := e.Work
-	defer func() {
-		if p := recover(); p != nil {
-			// The value of a panic may hold anything; its type and the stack are enough to fix it.
-			w.issuer.logger.Error("a login ended in a panic: please report this", "config", w.name,
-				"panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-			event = account.LoginEnded{Work: work.ID, Err: errPanic}
-		}
-	}()
+func (w *worker) login(ctx context.Context, work *account.Work, redact []string) account.Event {
 	client, err := w.clientFor(work.Account)
 	if err != nil {
 		return account.NotStarted{Work: work.ID, Err: fmt.Errorf("the stored settings cannot be used: %w", err)}
 	}
 	began := w.issuer.clock()
-	grant, err := client.Login(ctx, e.Redact...)
+	grant, err := client.Login(ctx, redact...)
 	if ctx.Err() != nil {
 		return nil // given up: nothing is waiting for the result
 	}

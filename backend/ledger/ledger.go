@@ -75,7 +75,7 @@ func New(view logical.Storage) *Ledger {
 }
 
 // Note remembers a token for keep after it has expired, and at most a day longer. Of a token that is known already only its
-// revocation is news; one that would be forgotten at once is not noted.
+// revocation and a later end are news; one that would be forgotten at once is not noted.
 func (l *Ledger) Note(ctx context.Context, config string, e Entry, keep time.Duration, now time.Time) error {
 	defer locked(l.configs, config).Unlock()
 	defer locked(l.ids, e.TokenID).Unlock()
@@ -83,10 +83,20 @@ func (l *Ledger) Note(ctx context.Context, config string, e Entry, keep time.Dur
 	if err != nil {
 		return err
 	}
-	if place, known := places.of(config); known {
-		return l.noteRevoked(ctx, place, e)
-	}
 	day := e.ExpiresAt.Add(keep).UTC().Format(dayLayout)
+	place, known := places.of(config)
+	if known {
+		isLonger := day > place.Day
+		e, err = l.update(ctx, place, e)
+		if stored.IsDamaged(err) && e.RevokedAt.IsZero() {
+			err = nil // what was to be updated is lost
+		}
+		if err != nil || !isLonger {
+			return err
+		}
+		// It is forgotten where it was when its former time is over.
+		places.Places = slices.DeleteFunc(places.Places, func(p storedPlace) bool { return p == place })
+	}
 	if day < now.UTC().Format(dayLayout) {
 		return nil
 	}
@@ -112,7 +122,7 @@ func (l *Ledger) addToPage(ctx context.Context, day, config string, e Entry) (nu
 		return 0, err
 	}
 	if n := page.find(e.TokenID); n >= 0 { // a write that was cut off has come as far as this
-		if !page.Tokens[n].revoke(e) {
+		if !page.Tokens[n].update(e) {
 			return number, nil
 		}
 		return number, l.put(ctx, pageKey(day, config, number), page)
@@ -133,19 +143,17 @@ func (l *Ledger) addToPage(ctx context.Context, day, config string, e Entry) (nu
 	return number, l.put(ctx, pageKey(day, config, number), page)
 }
 
-// noteRevoked remembers the revocation of a token that is known.
-func (l *Ledger) noteRevoked(ctx context.Context, place storedPlace, e Entry) error {
-	if e.RevokedAt.IsZero() {
-		return nil
-	}
+// update takes over what is news of a token that is known, and returns all that is known of it then.
+func (l *Ledger) update(ctx context.Context, place storedPlace, e Entry) (Entry, error) {
 	page, err := l.page(ctx, place.Day, place.Config, place.Page)
-	if err != nil {
-		return err
+	n := page.find(e.TokenID)
+	if err != nil || n < 0 {
+		return e, err
 	}
-	if n := page.find(e.TokenID); n < 0 || !page.Tokens[n].revoke(e) {
-		return nil
+	if page.Tokens[n].update(e) {
+		err = l.put(ctx, pageKey(place.Day, place.Config, place.Page), page)
 	}
-	return l.put(ctx, pageKey(place.Day, place.Config, place.Page), page)
+	return page.Tokens[n].entry(), err
 }
 
 // Found is a token that was looked up.
@@ -194,6 +202,7 @@ func (l *Ledger) Of(ctx context.Context, config string, most int) (entries []Ent
 		return nil, false, err
 	}
 	var damaged error
+	seen := make(map[string]bool) // a token whose time became longer stands under its former day too
 	for _, day := range slices.Backward(days.sorted()) {
 		for number := days.Pages[day]; number >= 1; number-- {
 			page, err := l.page(ctx, day, config, number)
@@ -211,7 +220,10 @@ func (l *Ledger) Of(ctx context.Context, config string, most int) (entries []Ent
 				break
 			}
 			for _, t := range slices.Backward(page.Tokens) { // of one second, the last that was noted comes first
-				entries = append(entries, t.entry())
+				if !seen[t.ID] {
+					seen[t.ID] = true
+					entries = append(entries, t.entry())
+				}
 			}
 			if len(entries) > most {
 				newestFirst(entries)

@@ -76,10 +76,14 @@ func store(e Entry) storedToken {
 	return t
 }
 
-// revoke takes over the revocation of an entry, and reports whether that is news. The same word twice keeps its first moment.
-func (t *storedToken) revoke(e Entry) bool {
+// update takes over the revocation of an entry and a later end, and reports whether any of it is news. The same word twice keeps
+// its first moment.
+func (t *storedToken) update(e Entry) (isNews bool) {
+	if end := e.ExpiresAt.Unix(); end > t.ExpiresAt { // the upstream has given the token anew
+		t.ExpiresAt, isNews = end, true
+	}
 	if e.RevokedAt.IsZero() || t.RevokedAt != 0 && t.Upstream == e.Upstream {
-		return false
+		return isNews
 	}
 	t.RevokedAt, t.Upstream = e.RevokedAt.Unix(), e.Upstream
 	return true

@@ -7,10 +7,10 @@ package main
 func mutants() []mutant {
 	return []mutant{
 		{"a revocation is not remembered", "revoke.go", "t.Revoked = next[max(0, len(next)-maxRevoked):]", "_ = next"},
-		{"a login may bring a revoked token back", "login.go", "if t.isRevoked(token.ID) {", "if false {"},
+		{"a login may bring a revoked token back", "login.go", "r.ID == token.ID }); n >= 0 {", "r.ID == token.ID }); n >= 0 && false {"},
 		{
 			"a new token ends all revocations", "login.go",
-			"func(r revokedToken) bool { return r.isOver(env.Wall) }", "func(revokedToken) bool { return true }",
+			"func(r revokedToken) bool { return r.isOver(env) }", "func(revokedToken) bool { return true }",
 		},
 		{"a restart forgets revocations", "record.go", "range r.Revoked {", "range r.Revoked[:0] {"},
 		{"new settings leave the login in flight", "settings.go", "\tif !t.Work.verifies() {\n\t\tt.cancelWork()", "\tif false {\n\t\tt.cancelWork()"},
@@ -29,7 +29,7 @@ func mutants() []mutant {
 			"if s.Known == known && s.Failure.Holds(env.Reading) &&", "if false &&",
 		},
 		{"new settings close the circuit breaker", "settings.go", "if !t.Failure.concerns(a) {\n", "if true {\n"},
-		{"Retry-After is not heeded", "failure.go", "case retryAfter > 0:", "case retryAfter > 2*longestThrottle:"},
+		{"Retry-After is not heeded", "failure.go", "case retryAfter > 0:", "case retryAfter > 2*LongestThrottle:"},
 		{"a restart forgets failures", "record.go", "Failure: storeFailure(s.Failure)", "Failure: storeFailure(nil)"},
 		{"a refusal counts no minute for logins by hand", "may_login.go", "s.Failure.age(env.Reading) < forcedRefusedEvery {", "false {"},
 		{"a rejected token is replaced each time", "may_login.go", "case env.Wall.Sub(s.RejectedAt).Abs() < rejectedEvery:", "case false:"},
