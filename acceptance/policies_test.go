@@ -108,7 +108,7 @@ func TestTheExamplePoliciesAllowWhatTheySayAndNothingElse(t *testing.T) {
 			case may && row.coming && answer.Status == http.StatusForbidden,
 				may && !row.coming && !answer.OK():
 				t.Errorf("%s may not %s %s: %d: %s", policy, row.method, row.path, answer.Status, answer.Said())
-			case !may && answer.Status != http.StatusForbidden && !isRedirect(answer.Status):
+			case !may && answer.Status != http.StatusForbidden && !isRedirect(answer.Status) && !isRelative(answer):
 				t.Errorf("%s may %s %s: %d: %s", policy, row.method, row.path, answer.Status, answer.Said())
 			case may:
 				allowed++
@@ -118,6 +118,11 @@ func TestTheExamplePoliciesAllowWhatTheySayAndNothingElse(t *testing.T) {
 		}
 	}
 	t.Logf("%d policies, %d requests: allowed %d times, denied %d times", len(examplePolicies()), len(policyRows()), allowed, denied)
+}
+
+// isRelative tells whether OpenBao has refused a path with ".." in it, before any policy was asked.
+func isRelative(answer harness.Answer) bool {
+	return answer.Status == http.StatusBadRequest && strings.Contains(answer.Said(), "relative paths not supported")
 }
 
 // isRedirect tells whether Vault has sent the caller to another spelling of the path, which is then judged by itself.

@@ -93,6 +93,9 @@ func (v *Vault) open(ctx context.Context, dir string) (*Vault, error) {
 // VaultBinary is the path of the program that the server runs.
 func (v *Vault) VaultBinary() string { return v.binaries.Vault }
 
+// OpenBao tells whether the server is an OpenBao.
+func (v *Vault) OpenBao() bool { return v.binaries.OpenBao }
+
 // ServerLog is the server's log, at the level trace unless set otherwise, with the plugin's lines in it.
 func (v *Vault) ServerLog() string { return filepath.Join(v.Dir, "server.log") }
 
