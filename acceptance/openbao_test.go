@@ -8,10 +8,12 @@ package acceptance
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -141,5 +143,39 @@ func TestOpenBao_ListsAreWholeAndAuditedTimesPlain(t *testing.T) {
 	}
 	if !strings.Contains(string(log), fmt.Sprintf(`"issued_at":%q`, issued)) {
 		t.Error("the audit log has no issued_at as it was answered")
+	}
+}
+
+// TestOpenBao_StandbyWithoutFileEnds: a standby of Vault does not look at the file, and one of OpenBao runs the plugin. Where it could
+// not start it, the next thing that the leader stores for the mount ends the standby's process.
+func TestOpenBao_StandbyWithoutFileEnds(t *testing.T) {
+	t.Parallel()
+	w := newClusterWorld(t, harness.Patient)
+	w.app(t, simulator.JWT)
+	leader, err := w.cluster.Active(t.Context())
+	if err != nil || leader == nil {
+		t.Fatalf("nobody leads: %v", err)
+	}
+	standby := w.cluster.Nodes[slices.IndexFunc(w.cluster.Nodes, func(node *harness.Vault) bool { return node != leader })]
+	found, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(
+		standby.Stop(), os.Remove(filepath.Join(standby.Dir, "plugins", filepath.Base(found.Plugin))), standby.Start(t.Context()),
+		w.cluster.WaitForwarding(t.Context()),
+	); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := leader.CLI.Must(t.Context(), "", "write", "-f", "mastersindia/rotate/main"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-standby.Done():
+	case <-time.After(30 * time.Second):
+		t.Fatal("the standby lives on: docs/install.md need not warn of this")
+	}
+	if err := standby.Err(); !strings.Contains(err.Error(), "routing.(*Router).Invalidate") {
+		t.Errorf("the standby ended of something else: %v", err)
 	}
 }
