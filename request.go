@@ -60,8 +60,8 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 // -passthrough-request-headers=X-Vault-Namespace.
 const namespaceHeader = "X-Vault-Namespace"
 
-// withoutNamespace returns the request with the mount's path as its caller writes it: MountPoint always begins with the namespace,
-// and with that in VAULT_NAMESPACE a command that a message advises would name it twice.
+// withoutNamespace returns the request with the mount's path as its caller writes it: MountPoint always begins with the
+// namespace, and with that in VAULT_NAMESPACE a command that a message advises would name it twice.
 func withoutNamespace(req *logical.Request) *logical.Request {
 	namespace := strings.Trim(http.Header(req.Headers).Get(namespaceHeader), "/") + "/"
 	mount, found := strings.CutPrefix(req.MountPoint, namespace)

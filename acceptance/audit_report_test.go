@@ -377,7 +377,7 @@ func TestTheDocumentedTuningShowsWhatHelpsAndNoSecret(t *testing.T) {
 	}
 	for _, key := range keys {
 		name := key[1] + " " + key[2]
-		if seen := before[name]; len(seen) == 0 || slices.ContainsFunc(seen, isClear) && !(w.OpenBao() && isTime(seen)) {
+		if seen := before[name]; len(seen) == 0 || slices.ContainsFunc(seen, isClear) && (!w.OpenBao() || !areTimes(seen)) {
 			t.Errorf("%s before the tuning: want HMACs, got %q", name, seen)
 		}
 		after := all[name][len(before[name]):]
@@ -399,8 +399,8 @@ func TestTheDocumentedTuningShowsWhatHelpsAndNoSecret(t *testing.T) {
 
 func isClear(value string) bool { return !strings.HasPrefix(value, "hmac-sha256:") }
 
-// isTime tells whether all values are times, which OpenBao never hashes.
-func isTime(values []string) bool {
+// areTimes tells whether all values are times, which OpenBao never hashes.
+func areTimes(values []string) bool {
 	return !slices.ContainsFunc(values, func(value string) bool {
 		_, err := time.Parse(time.RFC3339, value)
 		return err != nil

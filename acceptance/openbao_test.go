@@ -106,7 +106,7 @@ func TestOpenBao_InlineAuthenticationGetsNoLease(t *testing.T) {
 		}
 		request.Header.Set("X-Vault-Inline-Auth-Path", "auth/userpass/login/clerk")
 		request.Header.Set("X-Vault-Inline-Auth-Parameter-Password", parameter)
-		response, err := http.DefaultClient.Do(request)
+		response, err := (&http.Client{Timeout: time.Minute}).Do(request)
 		if err != nil {
 			t.Fatal(err)
 		}
