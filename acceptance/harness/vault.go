@@ -210,9 +210,6 @@ func (v *Vault) launchOnce(ctx context.Context) error {
 	if v.dev {
 		// Not -dev-plugin-dir, which puts plugins in the catalog by itself, without a version and a checksum of ours.
 		args = append(args, "-dev", "-dev-no-store-token")
-		if !v.binaries.OpenBao {
-			args = append(args, "-dev-no-kv")
-		}
 		// In the environment, since everybody on the machine can read a command line.
 		env = append(env, "VAULT_DEV_ROOT_TOKEN_ID="+v.Token, "VAULT_DEV_LISTEN_ADDRESS="+address)
 	}
