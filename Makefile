@@ -52,6 +52,10 @@ REV ?= HEAD
 # Of `make matrix`: the versions of Vault, of those that Go's module proxy has all parts of.
 MATRIX ?= 1.16.3 1.19.5 1.21.2
 
+# The acceptance tests of what OpenBao alone does run on one only.
+COMMA           := ,
+ACCEPTANCE_TAGS := acceptance$(if $(BAO_BIN),$(COMMA)openbao)
+
 # Flags of the load through Vault: see bin/bench-vault -help.
 LOAD ?=
 
@@ -75,7 +79,7 @@ test: build unit conformance acceptance ## tests: Run all tests: unit, conforman
 
 .PHONY: check
 check: ## start: Check vet, format and the quick tests: before every commit (30 s)
-	go vet ./... && go vet -tags acceptance ./...
+	go vet ./... && go vet -tags acceptance,openbao ./...
 	for module in $(MODULES); do go vet -C $$module ./...; done
 	@unformatted="$$(gofmt -l $(GO_FILES))"; if [ -n "$$unformatted" ]; then \
 	  printf 'not formatted, run "make fmt":\n%s\n' "$$unformatted" >&2; exit 1; fi
@@ -113,7 +117,7 @@ conformance: build ## tests: Drive the built plugin over gRPC as Vault does, wit
 .PHONY: acceptance
 acceptance: build ## tests: Test the built plugin in a real Vault, which is built once when there is none (5 to 10 min)
 	@vault_bin="$$(scripts/get-vault)"; \
-	VAULT_BIN="$$vault_bin" go test -race -tags acceptance -count=1 -timeout 30m -v ./acceptance
+	VAULT_BIN="$$vault_bin" go test -race -tags $(ACCEPTANCE_TAGS) -count=1 -timeout 30m -v ./acceptance
 
 .PHONY: kubernetes
 kubernetes: build ## tests: Try the Kubernetes examples on a real API server and controller, which are built once
@@ -132,7 +136,7 @@ soak: build ## tests: Let a real Vault live through load and faults, and measure
 .PHONY: lint
 lint: bin/golangci-lint ## tests: Check vet, format, go.mod and the linters of .golangci.yml
 	go vet ./...
-	go vet -tags acceptance ./...
+	go vet -tags acceptance,openbao ./...
 	@unformatted="$$(gofmt -l $(GO_FILES))"; if [ -n "$$unformatted" ]; then \
 	  printf 'not formatted, run "make fmt":\n%s\n' "$$unformatted" >&2; exit 1; fi
 	go mod tidy -diff
@@ -237,5 +241,5 @@ dev: build ## start: Start a Vault with the engine and the simulator to play wit
 
 .PHONY: clean
 clean: ## start: Remove what build made (keeps bin/vault, bin/golangci-lint and bin/goreleaser, which take long to build)
-	rm -f bin/$(PLUGIN) bin/mastersindia-simulator bin/mastersindia-audit bin/demo bin/bench* bin/sbom
+	rm -f bin/$(PLUGIN) bin/mastersindia-simulator bin/mastersindia-audit bin/demo bin/bench* bin/sbom bin/openbao-as-vault
 	rm -rf bin/image dist

@@ -40,6 +40,7 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 		return resp, nil
 	}
 	b.name.learn(req.MountPoint)
+	req = withoutNamespace(req)
 	if resp, err := b.validate(req); resp != nil || err != nil {
 		if req.Operation == logical.HelpOperation && resp.IsError() {
 			// Vault returns only the help text of this response: an error in it would come out as empty help.
@@ -52,6 +53,23 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 		completeDocument(resp.Data)
 	}
 	return resp, err
+}
+
+// namespaceHeader names the namespace of a request whose path leaves it out. Vault passes it on to a mount that is tuned with
+// -passthrough-request-headers=X-Vault-Namespace.
+const namespaceHeader = "X-Vault-Namespace"
+
+// withoutNamespace returns the request with the mount's path as its caller writes it: MountPoint always begins with the
+// namespace, and with that in VAULT_NAMESPACE a command that a message advises would name it twice.
+func withoutNamespace(req *logical.Request) *logical.Request {
+	namespace := strings.Trim(http.Header(req.Headers).Get(namespaceHeader), "/") + "/"
+	mount, found := strings.CutPrefix(req.MountPoint, namespace)
+	if !found || mount == "" {
+		return req
+	}
+	typed := *req
+	typed.MountPoint = mount
+	return &typed
 }
 
 // validate refuses requests that no path should see.

@@ -210,6 +210,18 @@ func (s *leakScript) nextNode() {
 	}
 }
 
+// lead runs a command on the node that leads: a standby of OpenBao does not hand on those about audit devices.
+func (s *leakScript) lead(args ...string) {
+	s.t.Helper()
+	leader, err := s.cluster.Active(s.t.Context())
+	if err != nil || leader == nil {
+		s.t.Fatalf("nobody leads: %v", err)
+	}
+	if _, err := leader.CLI.Must(s.t.Context(), "", args...); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // enter makes twelve people: eight with an entity, two with batch tokens and two with service tokens, which have none.
 func (s *leakScript) enter() {
 	s.t.Helper()
@@ -246,12 +258,12 @@ func (s *leakScript) play() (tokens [4]string) {
 	}
 	s.wrap(s.mount, s.names[0], s.names[1], s.names[11])
 	s.handOver(tokens[1], s.names[3], s.names[10])
-	s.vault(s.t, "audit", "disable", "second")
+	s.lead("audit", "disable", "second")
 	if err := os.Rename(s.file("second.log"), s.file("removed.log")); err != nil {
 		s.t.Fatal(err)
 	}
 	s.removed = append(s.removed, s.file("removed.log"))
-	s.vault(s.t, "audit", "enable", "-path=second", "file", "file_path="+s.file("second.log"))
+	s.lead("audit", "enable", "-path=second", "file", "file_path="+s.file("second.log"))
 	s.vault(s.t, "write", "mastersindia/config/main", "rotation_percent=50") // the rotation above is too new for another one
 	s.vault(s.t, "write", "-f", "mastersindia/revoke/main")
 	for n := range 4 {
@@ -392,7 +404,7 @@ func TestAuditReport_DocumentedTuningShowsNoSecret(t *testing.T) {
 	}
 	for _, key := range keys {
 		name := key[1] + " " + key[2]
-		if seen := before[name]; len(seen) == 0 || slices.ContainsFunc(seen, isClear) {
+		if seen := before[name]; len(seen) == 0 || slices.ContainsFunc(seen, isClear) && (!w.OpenBao() || !areTimes(seen)) {
 			t.Errorf("%s before the tuning: want HMACs, got %q", name, seen)
 		}
 		after := all[name][len(before[name]):]
@@ -413,6 +425,14 @@ func TestAuditReport_DocumentedTuningShowsNoSecret(t *testing.T) {
 }
 
 func isClear(value string) bool { return !strings.HasPrefix(value, "hmac-sha256:") }
+
+// areTimes tells whether all values are times, which OpenBao never hashes.
+func areTimes(values []string) bool {
+	return !slices.ContainsFunc(values, func(value string) bool {
+		_, err := time.Parse(time.RFC3339, value)
+		return err != nil
+	})
+}
 
 // documentedTuning is the command of the document.
 func documentedTuning(t *testing.T) string {

@@ -387,7 +387,10 @@ func (h *hostile) refusedByVault(t *testing.T, what string, body []byte) {
 
 // playFloods sends an excessive number of everything.
 func (h *hostile) playFloods(t *testing.T) {
-	const many = 9_990 // Vault itself takes 10,000 entries.
+	many := 9_990 // Vault itself takes 10,000 entries.
+	if h.OpenBao() {
+		many = 490 // and OpenBao 1,000 strings, names among them
+	}
 	unknown, headers := map[string]any{}, map[string]any{}
 	for n := range many {
 		unknown[fmt.Sprintf("parameter-%d", n)], headers[fmt.Sprintf("X-Header-%d", n)] = "canary-value", "canary-value"
@@ -408,7 +411,7 @@ func (h *hostile) playFloods(t *testing.T) {
 	h.refuse(t, http.MethodGet, "mastersindia/token/app?rejected_token_id="+strings.Repeat("canary-value", 8000), nil,
 		"rejected_token_id", "canary-value")
 	h.refusedByVault(t, "2 MB of password", encode(map[string]any{"password": megabyte + megabyte}))
-	for n := range 20 {
+	for n := range 10_010 - many {
 		unknown[fmt.Sprintf("more-%d", n)] = "canary-value"
 	}
 	h.refusedByVault(t, "10,010 parameters", encode(unknown))

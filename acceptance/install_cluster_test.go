@@ -71,6 +71,9 @@ func TestInstallGuide_ThreeNodeCluster(t *testing.T) {
 	i.writeConfig(t, "gst", i.account(t, simulator.JWT))
 	i.writeRole(t, "billing", "gst", "max_ttl=10s")
 	i.rehearse(t)
+	if i.OpenBao() {
+		return // what follows takes a standby without the file, which ends an OpenBao: see TestOpenBao_StandbyWithoutFileEnds
+	}
 
 	i.mendAnAbsentFile(t)
 	i.escapeAWrongFile(t)

@@ -108,7 +108,7 @@ func TestPolicyExamples_AllowOnlyWhatTheySay(t *testing.T) {
 			case may && row.coming && response.Status == http.StatusForbidden,
 				may && !row.coming && !response.OK():
 				t.Errorf("%s may not %s %s: %d: %s", policy, row.method, row.path, response.Status, response.Said())
-			case !may && response.Status != http.StatusForbidden && !isRedirect(response.Status):
+			case !may && response.Status != http.StatusForbidden && !isRedirect(response.Status) && !isRelative(response):
 				t.Errorf("%s may %s %s: %d: %s", policy, row.method, row.path, response.Status, response.Said())
 			case may:
 				allowed++
@@ -118,6 +118,11 @@ func TestPolicyExamples_AllowOnlyWhatTheySay(t *testing.T) {
 		}
 	}
 	t.Logf("%d policies, %d requests: allowed %d times, denied %d times", len(examplePolicies()), len(policyRows()), allowed, denied)
+}
+
+// isRelative reports whether OpenBao has refused a path with ".." in it, before any policy was asked.
+func isRelative(response harness.Response) bool {
+	return response.Status == http.StatusBadRequest && strings.Contains(response.Said(), "relative paths not supported")
 }
 
 // isRedirect reports whether Vault has sent the caller to another spelling of the path, which is then judged by itself.

@@ -65,7 +65,7 @@ func TestLookup_DamagedRecord(t *testing.T) {
 			if err != nil {
 				t.Fatalf("lookup: %v", err)
 			}
-			s.says(text(t, found.Data, "advice"), "whether readers are given it is not known", "token/gst")
+			s.says(text(t, found.Data, "advice"), "whether it is handed out is not known", "token/gst")
 			resp, err := s.do(t.Context(), logical.ReadOperation, "ledger/gst", nil)
 			if err != nil {
 				t.Fatalf("ledger/gst: %v", err)

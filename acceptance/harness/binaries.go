@@ -50,13 +50,18 @@ func FindBinaries(ctx context.Context, progress io.Writer) (Binaries, error) {
 	if err != nil {
 		return Binaries{}, fmt.Errorf("finding a Vault: %w", err)
 	}
-	product, err := exec.CommandContext(ctx, vault, "version").Output()
+	openBao, err := isOpenBao(ctx, vault)
 	if err != nil {
-		return Binaries{}, fmt.Errorf("asking %s for its version: %w", vault, err)
+		return Binaries{}, err
+	}
+	if openBao {
+		if vault, err = asVault(filepath.Join(root, "bin"), vault); err != nil {
+			return Binaries{}, fmt.Errorf("preparing OpenBao: %w", err)
+		}
 	}
 	return Binaries{
 		Vault:     vault,
-		OpenBao:   strings.HasPrefix(string(product), "OpenBao "),
+		OpenBao:   openBao,
 		Plugin:    filepath.Join(root, "bin", "vault-plugin-secrets-mastersindia"),
 		Simulator: filepath.Join(root, "bin", "mastersindia-simulator"),
 		Audit:     filepath.Join(root, "bin", "mastersindia-audit"),

@@ -93,6 +93,9 @@ func (v *Vault) open(ctx context.Context, dir string) (*Vault, error) {
 // VaultBinary is the path of the program that the server runs.
 func (v *Vault) VaultBinary() string { return v.binaries.Vault }
 
+// OpenBao tells whether the server is an OpenBao.
+func (v *Vault) OpenBao() bool { return v.binaries.OpenBao }
+
 // ServerLog is the server's log, at the level trace unless set otherwise, with the plugin's lines in it.
 func (v *Vault) ServerLog() string { return filepath.Join(v.Dir, "server.log") }
 
@@ -207,9 +210,6 @@ func (v *Vault) launchOnce(ctx context.Context) error {
 	if v.dev {
 		// Not -dev-plugin-dir, which puts plugins in the catalog by itself, without a version and a checksum of ours.
 		args = append(args, "-dev", "-dev-no-store-token")
-		if !v.binaries.OpenBao {
-			args = append(args, "-dev-no-kv")
-		}
 		// In the environment, since every user of the machine can read a command line.
 		env = append(env, "VAULT_DEV_ROOT_TOKEN_ID="+v.Token, "VAULT_DEV_LISTEN_ADDRESS="+address)
 	}
