@@ -149,7 +149,7 @@ func newFailure(err error, before *Failure, env Env, a *Account, life time.Durat
 	}
 	f.NextAttempt = env.Wall.Add(holdLength(f, retryAfter, life, env.Chance))
 	if again, ok := errors.AsType[*repeatError](err); ok && !before.Refused() {
-		f.Message, f.NextAttempt = again.message, later(f.NextAttempt, again.until)
+		f.Message, f.NextAttempt = again.Error(), later(f.NextAttempt, again.until)
 	}
 	return f
 }

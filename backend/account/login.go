@@ -22,28 +22,26 @@ var errExpiredOnArrival = &upstream.Error{
 // Repeated is the cause of a login that failed since the upstream gives a token again that cannot be served. No setting is wrong.
 const Repeated upstream.Cause = "repeated"
 
-// Why a token that the upstream gives again cannot be served.
-const (
-	messageEnding  = "the upstream repeats its last token, which is about to expire, and gives no other"
-	messageRevoked = "the upstream repeats a token that was revoked here, and gives no other"
-)
-
 // longestDoubling bounds a hold that doubles, to a day and a half.
 const longestDoubling = 17
 
 // repeatError says that the upstream repeats a token that cannot be served, and until when no login is made.
 type repeatError struct {
-	message string
-	until   time.Time
-	// isEnd says that the token has ended then: another comes at once.
+	until time.Time
+	// isEnd says that the token is about to end then, and another comes at once; else it was revoked.
 	isEnd bool
 }
 
-func (e *repeatError) Error() string { return e.message }
+func (e *repeatError) Error() string {
+	if e.isEnd {
+		return "the upstream repeats its last token, which is about to expire, and gives no other"
+	}
+	return "the upstream repeats a token that was revoked here, and gives no other"
+}
 
 // Unwrap says what it counts as.
 func (e *repeatError) Unwrap() error {
-	return &upstream.Error{Kind: upstream.Malformed, Op: "login", Cause: Repeated, Detail: e.message}
+	return &upstream.Error{Kind: upstream.Malformed, Op: "login", Cause: Repeated, Detail: e.Error()}
 }
 
 // apply makes sure that what a reader needs is under way. Rotations ahead of time are the scheduler's: see Due.
@@ -259,7 +257,7 @@ func (t *transition) judge(token *Token, err error, a *Account) (*Token, error) 
 	if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.TokenID != "" {
 		// Where it was to live on for long its end is not known: then the error is one like any other.
 		if given := t.Find(failed.TokenID); given != nil && given.Remaining(now) > 0 && given.Remaining(now) <= longestBackoff {
-			return nil, &repeatError{messageEnding, given.ExpiresAt.Add(repeatMargin), true}
+			return nil, &repeatError{given.ExpiresAt.Add(repeatMargin), true}
 		}
 	}
 	if err != nil {
@@ -274,15 +272,15 @@ func (t *transition) judge(token *Token, err error, a *Account) (*Token, error) 
 	case token.Usable(now):
 		return token, nil
 	case token.repeated:
-		return nil, &repeatError{messageEnding, token.ExpiresAt.Add(repeatMargin), true}
+		return nil, &repeatError{token.ExpiresAt.Add(repeatMargin), true}
 	default:
 		return nil, errExpiredOnArrival
 	}
 }
 
-// revokedAgain is the error for a revoked token that the upstream gives again. It may do so for this second only, or to the end of
-// the token's life: the hold doubles until then. Once the end is over that was known, the upstream is believed what it tells anew,
-// as of any other token.
+// revokedAgain is the error for a revoked token that the upstream gives again. It may do so for this second only, or to the end
+// of the token's life: the hold doubles until then. Once the end is over that was known, the upstream is believed what it tells
+// anew, as of any other token.
 func (t *transition) revokedAgain(n int, token *Token) error {
 	now, hold := t.env.Reading, firstBackoff
 	if t.Failure != nil && t.Failure.Cause == Repeated {
@@ -294,7 +292,7 @@ func (t *transition) revokedAgain(n int, token *Token) error {
 		t.Revoked[n].End = token.ExpiresAt
 		left = token.Remaining(now) + repeatMargin
 	}
-	return &repeatError{messageRevoked, now.Wall.Add(min(hold, left)), false}
+	return &repeatError{now.Wall.Add(min(hold, left)), false}
 }
 
 // asFirstTold is the token with the times that it had when it was first given, where these are not over.

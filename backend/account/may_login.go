@@ -133,7 +133,7 @@ func (s *State) holdError(env Env) error {
 	}
 	if s.Current != nil && s.Current.repeated && !s.Suspect && s.isEnding(env.Reading) {
 		return &LoginError{Remembered: true, Failure: Failure{
-			Kind: upstream.Malformed, Cause: Repeated, Protocol: s.Account.Upstream.Protocol, Message: messageEnding,
+			Kind: upstream.Malformed, Cause: Repeated, Protocol: s.Account.Upstream.Protocol, Message: (&repeatError{isEnd: true}).Error(),
 			At: env.Wall, Consecutive: 1, Step: 1, NextAttempt: s.Account.RotatesAt(s.Current),
 		}}
 	}
