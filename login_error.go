@@ -107,7 +107,8 @@ func remedy(mount, config string, f *issuer.Failure) string {
 	path := mount + "config/" + config
 	switch {
 	case f.Kind == upstream.Rejected:
-		return "to set the correct credentials: vault write " + path + " " + credentialArgs(f.Protocol)
+		return "to set the correct credentials: vault write " + path + " " + credentialArgs(f.Protocol) +
+			"; if they are correct by now: vault write -f " + mount + "rotate/" + config
 	case f.Kind == upstream.Invalid:
 		return "compare the settings with the vendor's documentation: vault read " + path
 	case f.Kind == account.Blocked:

@@ -131,7 +131,7 @@ func unknownToken(mount, tokenID string, likeAnID bool) string {
 	message := fmt.Sprintf("token %s is unknown: it was not issued through %s, "+
 		"or its ledger_retention is over", tokenID, mount)
 	if likeAnID {
-		message += "; if that is a token_id, give it as token_id"
+		message += "; if that is a token_id, give it as token_id; if it is in a file, give it as token=@FILE"
 	}
 	return message
 }

@@ -261,6 +261,6 @@ func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 			return "no token: a login whose result is not known may have killed the last one; the next read of " + mount +
 				"token/<role> logs in"
 		}
-		return "no token, because none has been read yet: the next read of " + mount + "token/<role> logs in"
+		return "no token now: the next read of " + mount + "token/<role> logs in"
 	}
 }

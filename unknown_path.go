@@ -131,7 +131,7 @@ func (b *backend) configNotFound(ctx context.Context, mount, prefix, name, param
 	if err != nil && !stored.IsDamaged(err) {
 		return nil, err
 	}
-	if r == nil {
+	if r == nil || r.Config == name { // a role of a deleted config may have its name
 		return noConfig(mount, name)
 	}
 	command := "vault write -f " + mount + prefix + r.Config

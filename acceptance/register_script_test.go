@@ -330,7 +330,7 @@ func TestRegisterScript_InstallerPolicySuffices(t *testing.T) {
 	r.vault(t, "secrets", "enable", harness.PluginName)
 	r.wantSaid(t, r.register(t, 0, r.newFile), "mastersindia/ runs "+r.new)
 	if !r.OpenBao() {
-	r.vault(t, "delete", pin)
+		r.vault(t, "delete", pin)
 	}
 	r.vault(t, "secrets", "tune", "-plugin-version="+r.new, harness.PluginName)
 	r.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)

@@ -37,6 +37,9 @@ func leakedToken(o options, stdin io.Reader) (token string, err error) {
 // byte order mark before a text, and jq puts quotes around it.
 var tokenPattern = regexp.MustCompile(`^\x{feff}?\s*"?(?:(?i:authorization:)\s*)?(?:[A-Za-z0-9_-]{1,20}[ \t]+)?([!#-~]+)"?\s*$`)
 
+// tokenIDPattern is the engine's name for a token. No vendor's token is as short.
+var tokenIDPattern = regexp.MustCompile(`^[0-9a-f]{16}$`)
+
 // readToken reads a token. What is not clearly one is an error, since a search for it would find nobody. No error has any of the
 // text in it.
 func readToken(r io.Reader) (string, error) {
@@ -48,6 +51,9 @@ func readToken(r io.Reader) (string, error) {
 	found := tokenPattern.FindSubmatch(text)
 	if found == nil {
 		return "", errors.New("this is not one token: give one, alone in plain text or as the value of an Authorization header")
+	}
+	if tokenIDPattern.Match(found[1]) {
+		return "", errors.New("this is a token_id and not a token: give the token itself, or look for the token_id in the report")
 	}
 	return string(found[1]), nil
 }
