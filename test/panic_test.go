@@ -98,7 +98,7 @@ func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 	clock := new(clockPanic)
 	clock.left.Store(-1)
 	s := gstMount(t, time.Hour)
-	s.Clock.BeforeReading = clock.beforeReading
+	s.Clock.BeforeReading(clock.beforeReading)
 	s.Reload()
 	if warm {
 		s.token("app")
@@ -173,6 +173,7 @@ func TestPanic_InStorage(t *testing.T) {
 				return mounttest.Fault{}
 			})
 			_, _ = s.ask(t.Context(), "app", nil)
+			advance(time.Second) // the ledger is written in the background
 			if !panicked.Load() {
 				t.Fatal("nothing has panicked")
 			}

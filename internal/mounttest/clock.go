@@ -14,8 +14,7 @@ import (
 // Clock is the host's two clocks. The wall clock can be set, and neither of the plugin's timers runs while the machine is
 // suspended: see Mount.Suspend.
 type Clock struct {
-	// BeforeReading, where a test sets it before the mount starts, is called before each reading of the plugin.
-	BeforeReading func()
+	beforeReading atomic.Pointer[func()]
 
 	offset    atomic.Int64 // of the wall clock, as a time.Duration
 	suspended atomic.Int64 // in all, as a time.Duration
@@ -25,14 +24,17 @@ type Clock struct {
 func (c *Clock) new() issuer.Clock {
 	read := account.SystemClock()
 	return func() issuer.Reading {
-		if c.BeforeReading != nil {
-			c.BeforeReading()
+		if before := c.beforeReading.Load(); before != nil {
+			(*before)()
 		}
 		r := read()
 		r.Wall = r.Wall.Add(time.Duration(c.offset.Load()))
 		return r
 	}
 }
+
+// BeforeReading has f called before each reading of the plugin.
+func (c *Clock) BeforeReading(f func()) { c.beforeReading.Store(&f) }
 
 // Now is the wall clock.
 func (c *Clock) Now() time.Time { return time.Now().Add(time.Duration(c.offset.Load())).Round(0).UTC() }
