@@ -147,35 +147,3 @@ func (t *transition) tell(token *Token, keep time.Duration) {
 	next := append(slices.DeleteFunc(slices.Clone(t.Outbox), same), OutboxEntry{Token: bare, Keep: keep})
 	t.Outbox = next[max(0, len(next)-maxOutbox):]
 }
-
-// correctClock corrects the times of tokens and holds where the wall clock was set back since.
-func (t *transition) correctClock() {
-	if right, wrong := t.Current.corrected(t.env.Reading); wrong {
-		t.changed()
-		t.Current, t.Corrected = right, t.Version
-	}
-	if right, wrong := t.Failure.corrected(t.env.Reading); wrong {
-		t.changed()
-		t.Failure = right
-	}
-	for n, v := range t.Verifications {
-		if right, wrong := v.Failure.corrected(t.env.Reading); wrong {
-			t.changed()
-			t.Verifications = slices.Clone(t.Verifications)
-			t.Verifications[n].Failure = right
-		}
-	}
-	if t.Work != nil {
-		if right, wrong := t.Work.Token.corrected(t.env.Reading); wrong {
-			t.changed()
-			t.changeWork(func(w *Work) { w.Token = right })
-		}
-	}
-	for n, token := range t.Superseded {
-		if right, wrong := token.corrected(t.env.Reading); wrong {
-			t.changed()
-			t.Superseded = slices.Clone(t.Superseded)
-			t.Superseded[n] = right
-		}
-	}
-}

@@ -3,7 +3,10 @@
 
 package account
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Reading is one look at both clocks of the host. The wall clock notices what the other does not (a machine that was
 // suspended), and the elapsed one what the wall clock does not (a wall clock that was set back).
@@ -23,5 +26,92 @@ func SystemClock() Clock {
 	return func() Reading {
 		now := time.Now()
 		return Reading{Wall: now.Round(0).UTC(), Elapsed: now.Sub(start)}
+	}
+}
+
+// anchored is a token that was read from storage, on the clocks of this process.
+func (t *Token) anchored(now Reading) *Token {
+	t.elapsed = now.Elapsed - t.Life() + min(t.Life(), t.ExpiresAt.Sub(now.Wall))
+	return t
+}
+
+// isFromFuture reports whether the token was issued well after now, by a clock that has been set back since: how much of its life
+// is left is not known.
+func (t *Token) isFromFuture(now Reading) bool {
+	return now.Wall.Before(t.IssuedAt.Add(-clockTolerance))
+}
+
+// corrected is the token on a wall clock that was set back since it was issued, and whether that was so: what is stored must not
+// give the next process a longer life. A difference below the margin of every lease does no harm.
+func (t *Token) corrected(now Reading) (*Token, bool) {
+	if t == nil {
+		return nil, false
+	}
+	left := t.Life() - (now.Elapsed - t.elapsed)
+	if t.ExpiresAt.Sub(now.Wall)-left <= Margin {
+		return t, false
+	}
+	shifted := *t
+	shifted.ExpiresAt = now.Wall.Add(left)
+	shifted.IssuedAt = shifted.ExpiresAt.Add(-t.Life())
+	return &shifted, true
+}
+
+// corrected is the failure on a wall clock that was set back since, and whether that was so: the next attempt is said to be when
+// it is, and the next process must not wait for longer.
+func (f *Failure) corrected(now Reading) (*Failure, bool) {
+	if f == nil {
+		return nil, false
+	}
+	back := now.Wall.Sub(f.At) - (now.Elapsed - f.elapsed)
+	if back >= -Margin {
+		return f, false
+	}
+	shifted := *f
+	shifted.At, shifted.NextAttempt = f.At.Add(back), f.NextAttempt.Add(back)
+	return &shifted, true
+}
+
+// anchored is a failure that was read from storage, on the clocks of this process. One that lies in the future by more than its
+// hold was recorded by a clock that has been corrected since: how much of its hold is left is not known, so it counts as over.
+func (f *Failure) anchored(now Reading) *Failure {
+	length := f.NextAttempt.Sub(f.At)
+	left := max(0, f.NextAttempt.Sub(now.Wall))
+	if left > 2*length {
+		left = 0
+	}
+	f.elapsed = now.Elapsed - length + min(length, left)
+	return f
+}
+
+// correctClock corrects the times of tokens and holds where the wall clock was set back since.
+func (t *transition) correctClock() {
+	if right, wrong := t.Current.corrected(t.env.Reading); wrong {
+		t.changed()
+		t.Current, t.Corrected = right, t.Version
+	}
+	if right, wrong := t.Failure.corrected(t.env.Reading); wrong {
+		t.changed()
+		t.Failure = right
+	}
+	for n, v := range t.Verifications {
+		if right, wrong := v.Failure.corrected(t.env.Reading); wrong {
+			t.changed()
+			t.Verifications = slices.Clone(t.Verifications)
+			t.Verifications[n].Failure = right
+		}
+	}
+	if t.Work != nil {
+		if right, wrong := t.Work.Token.corrected(t.env.Reading); wrong {
+			t.changed()
+			t.changeWork(func(w *Work) { w.Token = right })
+		}
+	}
+	for n, token := range t.Superseded {
+		if right, wrong := token.corrected(t.env.Reading); wrong {
+			t.changed()
+			t.Superseded = slices.Clone(t.Superseded)
+			t.Superseded[n] = right
+		}
 	}
 }

@@ -61,21 +61,6 @@ func (f *Failure) Left(now Reading) time.Duration {
 	return max(0, min(f.NextAttempt.Sub(now.Wall), length-(now.Elapsed-f.elapsed)))
 }
 
-// corrected is the failure on a wall clock that was set back since, and whether that was so: the next attempt is said to be when
-// it is, and the next process must not wait for longer.
-func (f *Failure) corrected(now Reading) (*Failure, bool) {
-	if f == nil {
-		return nil, false
-	}
-	back := now.Wall.Sub(f.At) - (now.Elapsed - f.elapsed)
-	if back >= -Margin {
-		return f, false
-	}
-	shifted := *f
-	shifted.At, shifted.NextAttempt = f.At.Add(back), f.NextAttempt.Add(back)
-	return &shifted, true
-}
-
 // age is how long ago the failure was, by whichever clock gives more.
 func (f *Failure) age(now Reading) time.Duration {
 	return max(now.Wall.Sub(f.At), now.Elapsed-f.elapsed)
@@ -83,18 +68,6 @@ func (f *Failure) age(now Reading) time.Duration {
 
 // Holds reports whether no login may be made yet.
 func (f *Failure) Holds(now Reading) bool { return f.Left(now) > 0 }
-
-// anchored is a failure that was read from storage, on the clocks of this process. One that lies in the future by more than its
-// hold was recorded by a clock that has been corrected since: how much of its hold is left is not known, so it counts as over.
-func (f *Failure) anchored(now Reading) *Failure {
-	length := f.NextAttempt.Sub(f.At)
-	left := max(0, f.NextAttempt.Sub(now.Wall))
-	if left > 2*length {
-		left = 0
-	}
-	f.elapsed = now.Elapsed - length + min(length, left)
-	return f
-}
 
 // Refused reports whether the circuit breaker is open: trying again with the same credentials may lock the account, and a request
 // that the upstream calls malformed will not get better.
@@ -152,42 +125,6 @@ func newFailure(err error, before *Failure, env Env, a *Account, life time.Durat
 		f.Message, f.NextAttempt = again.Error(), later(f.NextAttempt, again.until)
 	}
 	return f
-}
-
-// holdLength is how long no login is tried after a failure.
-func holdLength(f *Failure, retryAfter, life time.Duration, chance float64) time.Duration {
-	switch {
-	case f.Refused():
-		return max(probeAfter(f.Step), retryAfter)
-	case retryAfter > 0:
-		return retryAfter
-	default:
-		return time.Duration(float64(backoff(f.Step, life)) * (1 + backoffJitter*(2*chance-1)))
-	}
-}
-
-// probeAfter is the schedule of an open circuit breaker: few enough probes that no lock-out policy known to us minds them, and an
-// account that the vendor has unlocked is found within a day.
-func probeAfter(step int) time.Duration {
-	switch step {
-	case 1:
-		return 15 * time.Minute
-	case 2:
-		return time.Hour
-	case 3:
-		return 6 * time.Hour
-	default:
-		return 24 * time.Hour
-	}
-}
-
-// backoff doubles from one second to a minute, or to a twentieth of the token's life where that is less.
-func backoff(step int, life time.Duration) time.Duration {
-	longest := max(firstBackoff, min(longestBackoff, life/backoffShare))
-	if step > 6 { // 2^6 s is more than a minute
-		return longest
-	}
-	return min(firstBackoff<<(step-1), longest)
 }
 
 // blocked is the failure that follows when a login could not begin. A hold that is still running stays as it is: the upstream has

@@ -19,31 +19,6 @@ var errExpiredOnArrival = &upstream.Error{
 	Kind: upstream.Malformed, Op: "login", Detail: "the token had expired, or nearly, when it arrived",
 }
 
-// Repeated is the cause of a login that failed since the upstream gives a token again that cannot be served. No setting is wrong.
-const Repeated upstream.Cause = "repeated"
-
-// longestDoubling bounds a hold that doubles, to a day and a half.
-const longestDoubling = 17
-
-// repeatError says that the upstream repeats a token that cannot be served, and until when no login is made.
-type repeatError struct {
-	until time.Time
-	// isEnd says that the token is about to end then, and another comes at once; else it was revoked.
-	isEnd bool
-}
-
-func (e *repeatError) Error() string {
-	if e.isEnd {
-		return "the upstream repeats its last token, which is about to expire, and gives no other"
-	}
-	return "the upstream repeats a token that was revoked here, and gives no other"
-}
-
-// Unwrap says what it counts as.
-func (e *repeatError) Unwrap() error {
-	return &upstream.Error{Kind: upstream.Malformed, Op: "login", Cause: Repeated, Detail: e.Error()}
-}
-
 // apply makes sure that what a reader needs is under way. Rotations ahead of time are the scheduler's: see Due.
 func (e Read) apply(t *transition) {
 	if t.Known != known {
@@ -246,75 +221,6 @@ func mayHaveLoggedIn(err error) bool {
 	default:
 		return false
 	}
-}
-
-// judge looks at what a login brought in the light of the tokens that were known before.
-//
-// Some upstreams give the same token again. It keeps the end that was first told until that end has come, since a repeated
-// expires_in prolongs nothing; from then on what the upstream tells anew is believed.
-func (t *transition) judge(token *Token, err error, a *Account) (*Token, error) {
-	now := t.env.Reading
-	if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.TokenID != "" {
-		// Where it was to live on for long its end is not known: then the error is one like any other.
-		if given := t.Find(failed.TokenID); given != nil && given.Remaining(now) > 0 && given.Remaining(now) <= longestBackoff {
-			return nil, &repeatError{given.ExpiresAt.Add(repeatMargin), true}
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	if n := slices.IndexFunc(t.Revoked, func(r revokedToken) bool { return r.ID == token.ID }); n >= 0 {
-		return nil, t.revokedAgain(n, token)
-	}
-	token, _ = token.corrected(now) // the clock may have been set back since the login began
-	token = t.asFirstTold(token).clamp(a.Upstream.MaxTokenTTL)
-	switch {
-	case token.Usable(now):
-		return token, nil
-	case token.repeated:
-		return nil, &repeatError{token.ExpiresAt.Add(repeatMargin), true}
-	default:
-		return nil, errExpiredOnArrival
-	}
-}
-
-// revokedAgain is the error for a revoked token that the upstream gives again. It may do so for this second only, or to the end
-// of the token's life: the hold doubles until then. Once the end is over that was known, the upstream is believed what it tells
-// anew, as of any other token.
-func (t *transition) revokedAgain(n int, token *Token) error {
-	now, hold := t.env.Reading, firstBackoff
-	if t.Failure != nil && t.Failure.Cause == Repeated {
-		hold <<= min(t.Failure.Step, longestDoubling)
-	}
-	left := t.Revoked[n].End.Sub(now.Wall) + repeatMargin
-	if left <= 0 {
-		t.Revoked = slices.Clone(t.Revoked)
-		t.Revoked[n].End = token.ExpiresAt
-		left = token.Remaining(now) + repeatMargin
-	}
-	return &repeatError{now.Wall.Add(min(hold, left)), false}
-}
-
-// asFirstTold is the token with the times that it had when it was first given, where these are not over.
-func (t *transition) asFirstTold(token *Token) *Token {
-	given := t.Find(token.ID)
-	if given == nil {
-		return token
-	}
-	end := given.ExpiresAt
-	if token.lifeAssumed {
-		end = later(end, given.IssuedAt.Add(token.Life())) // default_token_ttl may have been corrected since
-	}
-	kept := *token
-	kept.IssuedAt, kept.elapsed, kept.repeated = given.IssuedAt, given.elapsed, true
-	kept.ExpiresAt = end
-	if token.ExpiresAt.Before(end) {
-		kept.ExpiresAt = token.ExpiresAt
-	}
-	if kept.Remaining(t.env.Reading) <= -repeatMargin {
-		return token
-	}
-	return &kept
 }
 
 // accepted is the state once the token that a login brought is the current one.

@@ -135,34 +135,6 @@ func (t *Token) withoutRefresh() *Token {
 	return &bare
 }
 
-// anchored is a token that was read from storage, on the clocks of this process.
-func (t *Token) anchored(now Reading) *Token {
-	t.elapsed = now.Elapsed - t.Life() + min(t.Life(), t.ExpiresAt.Sub(now.Wall))
-	return t
-}
-
-// isFromFuture reports whether the token was issued well after now, by a clock that has been set back since: how much of its life
-// is left is not known.
-func (t *Token) isFromFuture(now Reading) bool {
-	return now.Wall.Before(t.IssuedAt.Add(-clockTolerance))
-}
-
-// corrected is the token on a wall clock that was set back since it was issued, and whether that was so: what is stored must not
-// give the next process a longer life. A difference below the margin of every lease does no harm.
-func (t *Token) corrected(now Reading) (*Token, bool) {
-	if t == nil {
-		return nil, false
-	}
-	left := t.Life() - (now.Elapsed - t.elapsed)
-	if t.ExpiresAt.Sub(now.Wall)-left <= Margin {
-		return t, false
-	}
-	shifted := *t
-	shifted.ExpiresAt = now.Wall.Add(left)
-	shifted.IssuedAt = shifted.ExpiresAt.Add(-t.Life())
-	return &shifted, true
-}
-
 // Usable reports whether the token may still be served.
 func (t *Token) Usable(now Reading) bool { return t != nil && t.Remaining(now) >= minLife }
 

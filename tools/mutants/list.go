@@ -7,7 +7,7 @@ package main
 func mutants() []mutant {
 	return []mutant{
 		{"a revocation is not remembered", "revoke.go", "t.Revoked = next[max(0, len(next)-maxRevoked):]", "_ = next"},
-		{"a login may bring a revoked token back", "login.go", "r.ID == token.ID }); n >= 0 {", "r.ID == token.ID }); n >= 0 && false {"},
+		{"a login may bring a revoked token back", "repeated_token.go", "r.ID == token.ID }); n >= 0 {", "r.ID == token.ID }); n >= 0 && false {"},
 		{
 			"a new token ends all revocations", "login.go",
 			"func(r revokedToken) bool { return r.isOver(env) }", "func(revokedToken) bool { return true }",
@@ -29,11 +29,11 @@ func mutants() []mutant {
 			"if s.Known == known && s.Failure.Holds(env.Reading) &&", "if false &&",
 		},
 		{"new settings close the circuit breaker", "settings.go", "if !t.Failure.concerns(a) {\n", "if true {\n"},
-		{"Retry-After is not heeded", "failure.go", "case retryAfter > 0:", "case retryAfter > 2*LongestThrottle:"},
+		{"Retry-After is not heeded", "backoff.go", "case retryAfter > 0:", "case retryAfter > 2*LongestThrottle:"},
 		{"a restart forgets failures", "record.go", "Failure: storeFailure(s.Failure)", "Failure: storeFailure(nil)"},
 		{"a refusal counts no minute for logins by hand", "may_login.go", "s.Failure.age(env.Reading) < forcedRefusedEvery {", "false {"},
 		{"a rejected token is replaced each time", "may_login.go", "case env.Wall.Sub(s.RejectedAt).Abs() < rejectedEvery:", "case false:"},
-		{"a repeated token gets a new life", "login.go", "\tif given == nil {", "\tif true {"},
+		{"a repeated token gets a new life", "repeated_token.go", "\tif given == nil {", "\tif true {"},
 		{
 			"only the wall clock decides a token's life", "token.go",
 			"return min(t.ExpiresAt.Sub(now.Wall), t.Life()-(now.Elapsed-t.elapsed))", "return t.ExpiresAt.Sub(now.Wall)",

@@ -1,0 +1,42 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package account
+
+import "time"
+
+// holdLength is how long no login is tried after a failure.
+func holdLength(f *Failure, retryAfter, life time.Duration, chance float64) time.Duration {
+	switch {
+	case f.Refused():
+		return max(probeAfter(f.Step), retryAfter)
+	case retryAfter > 0:
+		return retryAfter
+	default:
+		return time.Duration(float64(backoff(f.Step, life)) * (1 + backoffJitter*(2*chance-1)))
+	}
+}
+
+// probeAfter is the schedule of an open circuit breaker: few enough probes that no lock-out policy known to us minds them, and an
+// account that the vendor has unlocked is found within a day.
+func probeAfter(step int) time.Duration {
+	switch step {
+	case 1:
+		return 15 * time.Minute
+	case 2:
+		return time.Hour
+	case 3:
+		return 6 * time.Hour
+	default:
+		return 24 * time.Hour
+	}
+}
+
+// backoff doubles from one second to a minute, or to a twentieth of the token's life where that is less.
+func backoff(step int, life time.Duration) time.Duration {
+	longest := max(firstBackoff, min(longestBackoff, life/backoffShare))
+	if step > 6 { // 2^6 s is more than a minute
+		return longest
+	}
+	return min(firstBackoff<<(step-1), longest)
+}
