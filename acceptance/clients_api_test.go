@@ -78,7 +78,7 @@ func (p *testAPI) goesWrong(rw http.ResponseWriter, path string) bool {
 	first := !p.once[path]
 	p.once[path] = true
 	switch {
-	case path == "/forbidden":
+	case strings.HasPrefix(path, "/forbidden"):
 		rw.WriteHeader(http.StatusForbidden)
 	case path == "/moved": // a client that follows sends the token along
 		rw.Header().Set("Location", p.url+"/accepted")

@@ -210,7 +210,7 @@ func (c *exampleClient) sendsMetadata(t *testing.T) {
 	})
 	seen.want(t, wanted{calls: 2, reads: 1, responses: 2})
 	got := c.api.lastHeader()
-	if got.Get("Gstin") != "29ABCDE1234F2Z5" || c.name != "shell" && got.Get("productid") != "enterprises" {
+	if got.Get("Gstin") != "29ABCDE1234F2Z5" || got.Get("productid") != "enterprises" {
 		t.Errorf("%s has sent Gstin %q and productid %q", c.name, got.Get("Gstin"), got.Get("productid"))
 	}
 }
@@ -319,6 +319,7 @@ func (c *exampleClient) replacesATokenThatWasKilled(t *testing.T) {
 type exampleCall struct {
 	role                string
 	paths, options, env []string
+	arguments           []string // instead of role, paths and options
 }
 
 // run runs the client once, with an invoice, and counts what it does.
@@ -337,6 +338,9 @@ func (c *exampleClient) call(t *testing.T, call exampleCall) *exampleRun {
 	args := append(append(append([]string{}, c.command[1:]...), call.options...), call.role)
 	for _, path := range call.paths {
 		args = append(args, c.api.url+path)
+	}
+	if call.arguments != nil {
+		args = append(append([]string{}, c.command[1:]...), call.arguments...)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), exampleTimeout)
 	defer cancel()

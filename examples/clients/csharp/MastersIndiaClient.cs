@@ -42,6 +42,8 @@ public sealed class MastersIndiaToken
 /// </summary>
 public sealed class MastersIndiaClient
 {
+    const string Usage =
+        "usage: MastersIndiaClient.exe [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
     static readonly TimeSpan VaultTimeout = TimeSpan.FromSeconds(30), ApiTimeout = TimeSpan.FromSeconds(60);
     // A redirect is not followed: it would take the token along.
     static readonly HttpClient http = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false, UseCookies = false });
@@ -54,7 +56,11 @@ public sealed class MastersIndiaClient
     /// <param name="role">a role of the mount mastersindia, or a full path such as gst/token/billing</param>
     public MastersIndiaClient(string role)
     {
-        role = role.Trim('/');
+        role = Regex.Replace(role.Trim(), "^/*(v1/)?|/+$", "");
+        if (!Regex.IsMatch(role, @"\A[A-Za-z0-9_.][A-Za-z0-9_./-]*\z"))
+        {
+            throw new MastersIndiaException("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it");
+        }
         path = role.Contains("/") ? role : "mastersindia/token/" + role;
     }
 
@@ -89,6 +95,7 @@ public sealed class MastersIndiaClient
     public async Task<string> CallAsync(string url, string method = "", string body = null,
         IDictionary<string, string> headers = null, string field = "")
     {
+        Check(url, body, headers);
         var token = await TokenAsync().ConfigureAwait(false);
         var answer = await SendAsync(Request(token, url, method, body, headers, field), ApiTimeout).ConfigureAwait(false);
         if (Refused(answer))
@@ -99,17 +106,50 @@ public sealed class MastersIndiaClient
         if (Refused(answer))
         {
             var mount = path.Substring(0, Math.Max(0, path.LastIndexOf("/token/", StringComparison.Ordinal)));
-            throw new MastersIndiaException(url + " refuses the token twice, the last time token_id " + token.TokenId + ". Is it the API " +
-                "of this account, and is the token in the right place (-f)? Else ask an operator for: vault read " + mount + "/status/" +
+            throw new MastersIndiaException(Shown(url) + " refuses the token twice, the last time token_id " + token.TokenId + ". Is it the " +
+                "API of this account, and is the token in the right place (-f)? Or it was replaced less than 5 minutes ago: try again " +
+                "later. Else ask an operator for: vault read " + mount + "/status/" +
                 token.Config, answer.Item1);
         }
         if (answer.Item1 < 200 || answer.Item1 > 299)
         {
-            throw new MastersIndiaException(url + " returned " + answer.Item1 + ", which is not about the token (token_id " + token.TokenId +
+            throw new MastersIndiaException(Shown(url) + " returned " + answer.Item1 + ", which is not about the token (token_id " + token.TokenId +
                 "): " + answer.Item2, answer.Item1);
         }
         return answer.Item2;
     }
+
+    /// <summary>
+    /// Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret.
+    /// </summary>
+    public static void Check(string url, string body = null, IDictionary<string, string> headers = null)
+    {
+        CheckUrl("URL", url);
+        foreach (var header in headers ?? new Dictionary<string, string>())
+        {
+            if (!Regex.IsMatch(header.Key, @"\A[A-Za-z0-9_-]+\z") || !Regex.IsMatch(header.Value, @"\A[!-~][ -~]*\z"))
+            {
+                throw new MastersIndiaException("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -");
+            }
+        }
+        if (body == "") throw new MastersIndiaException("body: is empty");
+        // U+FFFD is what a reader of text makes of bytes that are not UTF-8.
+        if (body != null && Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(body)).Contains("\ufffd"))
+        {
+            throw new MastersIndiaException("body: is not UTF-8");
+        }
+    }
+
+    static void CheckUrl(string what, string url)
+    {
+        if (!Regex.IsMatch(url, @"\Ahttps?://[A-Za-z0-9_.:\[\]-]+([/?#][!-~]*)?\z"))
+        {
+            throw new MastersIndiaException(what + ": must begin with http:// or https:// and a host, without user name, blank or line break");
+        }
+    }
+
+    /// <summary>A URL for messages: there may be a token in its query.</summary>
+    static string Shown(string url) { return Regex.Replace(url, "[?#].*", ""); }
 
     static HttpRequestMessage Request(MastersIndiaToken token, string url, string method, string body,
         IDictionary<string, string> headers, string field)
@@ -117,7 +157,6 @@ public sealed class MastersIndiaClient
         var sent = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         if (body != null) sent["Content-Type"] = "application/json";
         foreach (var header in token.Metadata) sent[header.Key] = header.Value; // the role's: headers that each call needs
-        foreach (var header in headers ?? new Dictionary<string, string>()) sent[header.Key] = header.Value;
         if (field != "")
         {
             body = WithField(body ?? "", field, token.AccessToken);
@@ -127,12 +166,16 @@ public sealed class MastersIndiaClient
             sent["Authorization"] = token.Authorization;
             if (token.ClientId != null) sent["client_id"] = token.ClientId; // the verification APIs want it
         }
+        foreach (var header in headers ?? new Dictionary<string, string>())
+        {
+            sent[header.Key] = header.Value; // a header of the caller replaces ours, however it is written
+        }
         return NewRequest(method != "" ? method : body == null ? "GET" : "POST", url, body, sent);
     }
 
     static HttpRequestMessage NewRequest(string method, string url, string body, IDictionary<string, string> headers)
     {
-        if (!Uri.TryCreate(url, UriKind.Absolute, out var target)) throw new MastersIndiaException(url + " is no URL");
+        if (!Uri.TryCreate(url, UriKind.Absolute, out var target)) throw new MastersIndiaException(Shown(url) + " is no URL");
         var request = new HttpRequestMessage(new HttpMethod(method), target);
         if (body != null) request.Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body));
         foreach (var header in headers)
@@ -173,22 +216,20 @@ public sealed class MastersIndiaClient
 
     async Task ReadAsync(string rejected)
     {
-        var address = Env("VAULT_ADDR").TrimEnd('/');
+        var address = Regex.Replace(Env("VAULT_ADDR"), "/+(v1/*)?$", "");
         if (address == "") throw new MastersIndiaException("set VAULT_ADDR to the URL of Vault");
+        CheckUrl("VAULT_ADDR", address);
         var headers = new Dictionary<string, string> { { "X-Vault-Token", VaultToken() }, { "X-Vault-Request", "true" } };
         if (Env("VAULT_NAMESPACE") != "") headers["X-Vault-Namespace"] = Env("VAULT_NAMESPACE");
         var url = address + "/v1/" + string.Join("/", path.Split('/').Select(Uri.EscapeDataString)) +
             (rejected == "" ? "" : "?rejected_token_id=" + rejected);
         var answer = await SendAsync(NewRequest("GET", url, null, headers), VaultTimeout).ConfigureAwait(false);
-        if (answer.Item1 == 403)
-        {
-            throw new MastersIndiaException("Vault returned 403: is the Vault token valid (vault token lookup), and may it read " + path +
-                "?", 403);
-        }
         if (answer.Item1 != 200)
         {
-            throw new MastersIndiaException("Vault returned " + answer.Item1 + " to a read of " + path + ": " + Reasons(answer.Item2),
-                answer.Item1);
+            var hint = answer.Item1 == 403 ? ": is the Vault token valid (vault token lookup), and may it read " + path + "?"
+                : answer.Item2.Contains("no namespace") ? ": is VAULT_TOKEN a Vault token (hvs.…)?" : "";
+            throw new MastersIndiaException("Vault returned " + answer.Item1 + " to a read of " + Shown(url) + ": " +
+                Reasons(answer.Item2) + hint, answer.Item1);
         }
         Keep(answer.Item2);
     }
@@ -234,7 +275,7 @@ public sealed class MastersIndiaClient
     static string Reasons(string body)
     {
         var errors = Parse(body).Element("errors");
-        if (errors == null) return body.Trim();
+        if (errors == null) return body.Trim().Substring(0, Math.Min(200, body.Trim().Length));
         var reasons = string.Join("; ", errors.Elements().Select(error => error.Value));
         return reasons == "" ? "it gives no reason" : reasons;
     }
@@ -267,6 +308,8 @@ public sealed class MastersIndiaClient
 
     static async Task<Tuple<int, string>> SendAsync(HttpRequestMessage request, TimeSpan timeout)
     {
+        var where = Shown(request.RequestUri.ToString());
+        var doubt = request.Method == HttpMethod.Get ? "" : ". It may have been issued: look it up before you repeat it";
         using (var stop = new CancellationTokenSource(timeout))
         {
             try
@@ -278,13 +321,13 @@ public sealed class MastersIndiaClient
             }
             catch (OperationCanceledException)
             {
-                throw new MastersIndiaException("calling " + request.RequestUri + " failed: no response within " + timeout.TotalSeconds + " s");
+                throw new MastersIndiaException("calling " + where + " failed: no response within " + timeout.TotalSeconds + " s" + doubt);
             }
             catch (HttpRequestException e)
             {
                 var reasons = new List<string>(); // why a certificate is not trusted is the innermost one
                 for (Exception cause = e; cause != null; cause = cause.InnerException) reasons.Add(cause.Message);
-                throw new MastersIndiaException("calling " + request.RequestUri + " failed: " + string.Join(": ", reasons));
+                throw new MastersIndiaException("calling " + where + " failed: " + string.Join(": ", reasons) + doubt);
             }
         }
     }
@@ -310,24 +353,22 @@ public sealed class MastersIndiaClient
         var rest = new List<string>();
         for (int n = 0; n < args.Length; n++)
         {
-            string option = n + 1 < args.Length ? args[n] : "";
-            if (option == "-X") method = args[++n];
+            string option = args[n];
+            if (!option.StartsWith("-", StringComparison.Ordinal)) rest.Add(option);
+            else if (!Regex.IsMatch(option, @"\A-[XHdf]\z") || n + 1 == args.Length) throw new MastersIndiaException(Usage);
+            else if (option == "-X") method = args[++n];
             else if (option == "-d") body = args[++n];
             else if (option == "-f") field = args[++n];
-            else if (option == "-H")
+            else
             {
                 var header = args[++n].Split(new[] { ':' }, 2);
-                headers[header[0].Trim()] = header.Length == 2 ? header[1].Trim() : "";
+                headers[header[0]] = header.Length == 2 ? header[1].Trim(' ') : "";
             }
-            else rest.Add(args[n]);
         }
-        if (rest.Count < 2 || rest[0].StartsWith("-", StringComparison.Ordinal))
-        {
-            throw new MastersIndiaException(
-                "usage: MastersIndiaClient.exe [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...");
-        }
+        if (rest.Count < 2) throw new MastersIndiaException(Usage);
         if (body != null && body.StartsWith("@", StringComparison.Ordinal)) body = File.ReadAllText(body.Substring(1));
         var client = new MastersIndiaClient(rest[0]);
+        foreach (var url in rest.Skip(1)) Check(url, body, headers);
         foreach (var url in rest.Skip(1))
         {
             Console.WriteLine(await client.CallAsync(url, method, body, headers, field).ConfigureAwait(false));

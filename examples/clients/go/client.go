@@ -12,7 +12,10 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"regexp"
+	"strings"
+	"unicode/utf8"
 )
 
 // call is a request to the API, without the token.
@@ -27,6 +30,9 @@ type call struct {
 // call returns the body of the API's response. A token that the API refuses is replaced, and the call tried once more, never in
 // a loop.
 func (c *client) call(ctx context.Context, what call) ([]byte, error) {
+	if err := what.check(); err != nil {
+		return nil, err
+	}
 	t, err := c.token(ctx, "")
 	if err != nil {
 		return nil, err
@@ -43,9 +49,10 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 		return nil, err
 	case refused(status, body):
 		return nil, fmt.Errorf("%s refuses the token twice, the last time token_id %s. Is it the API of this account, and is "+
-			"the token in the right place (-f)? Else ask an operator for: vault read %s/status/%s", what.url, t.ID, c.mount(), t.Config)
+			"the token in the right place (-f)? Or it was replaced less than 5 minutes ago: try again later. "+
+			"Else ask an operator for: vault read %s/status/%s", shown(what.url), t.ID, c.mount(), t.Config)
 	case status < 200 || status > 299:
-		return nil, fmt.Errorf("%s returned %d, which is not about the token (token_id %s): %s", what.url, status, t.ID, body)
+		return nil, fmt.Errorf("%s returned %d, which is not about the token (token_id %s): %s", shown(what.url), status, t.ID, body)
 	}
 	return body, nil
 }
@@ -56,8 +63,16 @@ func (c *client) send(ctx context.Context, what call, t token) (status int, body
 		return 0, nil, err
 	}
 	response, err := c.api.Do(request)
+	var failed *url.Error // whose message has the query
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
 	if err != nil {
-		return 0, nil, err
+		doubt := ""
+		if request.Method != http.MethodGet {
+			doubt = ". It may have been issued: look it up before you repeat it"
+		}
+		return 0, nil, fmt.Errorf("calling %s failed: %w%s", shown(what.url), err, doubt)
 	}
 	defer response.Body.Close()
 	body, err = io.ReadAll(response.Body)
@@ -89,13 +104,13 @@ func newRequest(ctx context.Context, what call, t token) (*http.Request, error) 
 	for name, value := range t.Metadata {
 		request.Header.Set(name, value)
 	}
-	maps.Copy(request.Header, what.header)
 	if what.field == "" {
 		request.Header.Set("Authorization", t.Authorization)
 		if t.ClientID != "" { // the verification APIs want it
 			request.Header.Set("client_id", t.ClientID)
 		}
 	}
+	maps.Copy(request.Header, what.header) // a header of the caller replaces ours
 	return request, nil
 }
 
@@ -131,12 +146,37 @@ func refused(status int, body []byte) bool {
 // noRedirect keeps the token from being taken along to wherever a redirect points.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// parseHeader reads NAME: VALUE.
-func parseHeader(header http.Header, text string) error {
-	name, value, found := bytes.Cut([]byte(text), []byte(":"))
-	if !found {
-		return errors.New("give a header as NAME: VALUE")
+// check refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret.
+func (what call) check() error {
+	if err := checkURL("URL", what.url); err != nil {
+		return err
 	}
-	header.Set(string(bytes.TrimSpace(name)), string(bytes.TrimSpace(value)))
+	for name, values := range what.header {
+		if !regexp.MustCompile(`^[\w-]+: *[!-~][ -~]*$`).MatchString(name + ": " + strings.Join(values, ", ")) {
+			return errors.New("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -")
+		}
+	}
+	switch {
+	case what.body != nil && len(what.body) == 0:
+		return errors.New("body: is empty")
+	case !utf8.Valid(what.body):
+		return errors.New("body: is not UTF-8")
+	}
 	return nil
+}
+
+func checkURL(name, url string) error {
+	if !regexp.MustCompile(`^https?://[\w.:\[\]-]+([/?#][!-~]*)?$`).MatchString(url) {
+		return fmt.Errorf("%s: must begin with http:// or https:// and a host, without user name, blank or line break", name)
+	}
+	return nil
+}
+
+// shown is a URL for messages: there may be a token in its query.
+func shown(url string) string { return regexp.MustCompile(`[?#].*`).ReplaceAllString(url, "") }
+
+// addHeader reads NAME: VALUE, which check looks at.
+func addHeader(header http.Header, text string) {
+	name, value, _ := strings.Cut(text, ":")
+	header.Set(name, strings.Trim(value, " "))
 }

@@ -17,15 +17,13 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/hashicorp/vault/api"
 )
 
 func main() {
 	log.SetFlags(0)
 	what := call{header: make(http.Header)}
 	flag.StringVar(&what.method, "X", "", "method; default GET, or POST with a body")
-	flag.Func("H", "'NAME: VALUE' of a header", func(text string) error { return parseHeader(what.header, text) })
+	flag.Func("H", "'NAME: VALUE' of a header", func(text string) error { addHeader(what.header, text); return nil })
 	flag.Func("d", "body, or @file", func(text string) (err error) { what.body, err = readBody(text); return err })
 	flag.StringVar(&what.field, "f", "", "put the token into this field of the JSON body")
 	every := flag.Duration("every", 0, "call again and again, so often")
@@ -50,11 +48,16 @@ func readBody(text string) ([]byte, error) {
 
 // run calls the URLs once, and ends at the first error; or again and again until ctx ends, and logs the errors.
 func run(ctx context.Context, out io.Writer, every time.Duration, what call, role string, urls []string) error {
-	vault, err := api.NewClient(api.DefaultConfig())
+	c, err := newClient(role)
 	if err != nil {
-		return fmt.Errorf("making a client of Vault from the environment: %w", err)
+		return err
 	}
-	c := newClient(vault, role)
+	for _, url := range urls {
+		what.url = url
+		if err := what.check(); err != nil {
+			return err
+		}
+	}
 	for {
 		err := c.callAll(ctx, out, what, urls)
 		switch {

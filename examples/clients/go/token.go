@@ -24,6 +24,8 @@ const (
 	margin = 5 * time.Second
 	// again is when Vault is asked again after it could not be reached.
 	again = 5 * time.Second
+	// vaultTimeout bounds one request to Vault.
+	vaultTimeout = 30 * time.Second
 )
 
 // client calls an API with the token of a role. It keeps that token until there may be a newer one, and, while Vault cannot be
@@ -51,13 +53,32 @@ type token struct {
 	ExpiresIn     int               `json:"expires_in"`
 }
 
-// newClient takes a role of the mount mastersindia, or a full path such as gst/token/billing.
-func newClient(vault *api.Client, role string) *client {
-	path := strings.Trim(role, "/")
+// newClient takes a role of the mount mastersindia, or a full path such as gst/token/billing, and Vault from the environment.
+func newClient(role string) (*client, error) {
+	path := regexp.MustCompile(`^/*(v1/)?|/+$`).ReplaceAllString(strings.TrimSpace(role), "")
+	if !regexp.MustCompile(`^[\w.][\w./-]*$`).MatchString(path) {
+		return nil, errors.New("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it")
+	}
 	if !strings.Contains(path, "/") {
 		path = "mastersindia/token/" + path
 	}
-	return &client{vault: vault, path: path, api: &http.Client{Timeout: time.Minute, CheckRedirect: noRedirect}}
+	address := regexp.MustCompile(`/+(v1/*)?$`).ReplaceAllString(strings.TrimSpace(os.Getenv(api.EnvVaultAddress)), "")
+	if address == "" {
+		return nil, errors.New("set VAULT_ADDR to the URL of Vault")
+	}
+	if err := checkURL(api.EnvVaultAddress, address); err != nil {
+		return nil, err
+	}
+	config := api.DefaultConfig()
+	if config.Error != nil {
+		return nil, fmt.Errorf("making a client of Vault from the environment: %w", config.Error)
+	}
+	config.Address, config.Timeout = address, vaultTimeout
+	vault, err := api.NewClient(config)
+	if err != nil {
+		return nil, fmt.Errorf("making a client of Vault from the environment: %w", err)
+	}
+	return &client{vault: vault, path: path, api: &http.Client{Timeout: time.Minute, CheckRedirect: noRedirect}}, nil
 }
 
 func (c *client) mount() string {
@@ -105,6 +126,8 @@ func (c *client) read(ctx context.Context, rejected string) (t token, lease int,
 	switch {
 	case errors.As(err, &response) && response.StatusCode == http.StatusForbidden:
 		return token{}, 0, fmt.Errorf("does the Vault token live (vault token lookup), and may it read %s? %w", c.path, err)
+	case err != nil && strings.Contains(err.Error(), "no namespace"):
+		return token{}, 0, fmt.Errorf("is VAULT_TOKEN a Vault token (hvs.…)? %w", err)
 	case err != nil:
 		return token{}, 0, fmt.Errorf("reading %s: %w", c.path, err)
 	case secret == nil:

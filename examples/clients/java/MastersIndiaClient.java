@@ -8,6 +8,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -40,6 +41,8 @@ import javax.net.ssl.TrustManagerFactory;
  */
 public final class MastersIndiaClient {
     private static final Duration VAULT_TIMEOUT = Duration.ofSeconds(30), API_TIMEOUT = Duration.ofSeconds(60);
+    private static final String USAGE =
+        "usage: MastersIndiaClient.java [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
 
     /** Something that a person must look at; the message says what to do. */
     public static final class ClientException extends Exception {
@@ -68,7 +71,10 @@ public final class MastersIndiaClient {
 
     /** @param role a role of the mount mastersindia, or a full path such as gst/token/billing */
     public MastersIndiaClient(String role) throws ClientException {
-        String trimmed = role.replaceAll("^/+|/+$", "");
+        String trimmed = role.strip().replaceAll("^/*(v1/)?|/+$", "");
+        if (!trimmed.matches("[\\w.][\\w./-]*")) {
+            throw new ClientException("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it", 0);
+        }
         this.path = trimmed.contains("/") ? trimmed : "mastersindia/token/" + trimmed;
     }
 
@@ -101,6 +107,7 @@ public final class MastersIndiaClient {
      * @param field the field of the JSON body that the token goes into; empty for the header Authorization
      */
     public String call(String url, String method, String body, Map<String, String> headers, String field) throws ClientException {
+        check(url, body, headers);
         Token token = token();
         Answer answer = send(api, request(token, url, method, body, headers, field));
         if (refused(answer)) {
@@ -108,16 +115,43 @@ public final class MastersIndiaClient {
             answer = send(api, request(token, url, method, body, headers, field));
         }
         if (refused(answer)) {
-            throw new ClientException(url + " refuses the token twice, the last time token_id " + token.tokenId + ". Is it the API of "
-                + "this account, and is the token in the right place (-f)? Else ask an operator for: vault read "
+            throw new ClientException(shown(url) + " refuses the token twice, the last time token_id " + token.tokenId + ". Is it the "
+                + "API of this account, and is the token in the right place (-f)? Or it was replaced less than 5 minutes ago: try "
+                + "again later. Else ask an operator for: vault read "
                 + path.split("/token/")[0] + "/status/" + token.config, answer.status);
         }
         if (answer.status < 200 || answer.status > 299) {
-            throw new ClientException(url + " returned " + answer.status + ", which is not about the token (token_id " + token.tokenId
+            throw new ClientException(shown(url) + " returned " + answer.status + ", which is not about the token (token_id "
+                + token.tokenId
                 + "): " + answer.body, answer.status);
         }
         return answer.body;
     }
+
+    /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
+    public static void check(String url, String body, Map<String, String> headers) throws ClientException {
+        checkUrl("URL", url);
+        for (Map.Entry<String, String> header : headers.entrySet()) {
+            if (!header.getKey().matches("[\\w-]+") || !header.getValue().matches("[!-~][ -~]*")) {
+                throw new ClientException("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -", 0);
+            }
+        }
+        if (body != null && body.isEmpty()) {
+            throw new ClientException("body: is empty", 0);
+        }
+        if (body != null && (body.contains("\ufffd") || !StandardCharsets.UTF_8.newEncoder().canEncode(body))) {
+            throw new ClientException("body: is not UTF-8", 0);
+        }
+    }
+
+    private static void checkUrl(String what, String url) throws ClientException {
+        if (!url.matches("https?://[\\w.:\\[\\]-]+([/?#][!-~]*)?")) {
+            throw new ClientException(what + ": must begin with http:// or https:// and a host, without user name, blank or line break", 0);
+        }
+    }
+
+    /** A URL for messages: there may be a token in its query. */
+    private static String shown(String url) { return url.replaceAll("[?#].*", ""); }
 
     private static HttpRequest request(Token token, String url, String method, String body, Map<String, String> headers, String field)
             throws ClientException {
@@ -126,7 +160,6 @@ public final class MastersIndiaClient {
             sent.put("Content-Type", "application/json");
         }
         sent.putAll(token.metadata); // the role's metadata are headers that each call needs
-        sent.putAll(headers);
         String text = body;
         if (!field.isEmpty()) {
             text = withField(body == null ? "" : body, field, token.accessToken);
@@ -136,6 +169,7 @@ public final class MastersIndiaClient {
                 sent.put("client_id", token.clientId);
             }
         }
+        sent.putAll(headers); // a header of the caller replaces ours, however it is written
         String verb = method.isEmpty() ? (text == null ? "GET" : "POST") : method;
         return newRequest(url, API_TIMEOUT, sent)
             .method(verb, text == null ? HttpRequest.BodyPublishers.noBody() : HttpRequest.BodyPublishers.ofString(text)).build();
@@ -166,10 +200,11 @@ public final class MastersIndiaClient {
     }
 
     private Kept read(String rejected) throws ClientException {
-        String address = env("VAULT_ADDR").replaceAll("/+$", "");
+        String address = env("VAULT_ADDR").replaceAll("/+(v1/*)?$", "");
         if (address.isEmpty()) {
             throw new ClientException("set VAULT_ADDR to the URL of Vault", 0);
         }
+        checkUrl("VAULT_ADDR", address);
         Map<String, String> headers = new HashMap<>(Map.of("X-Vault-Token", vaultToken(), "X-Vault-Request", "true"));
         if (!env("VAULT_NAMESPACE").isEmpty()) {
             headers.put("X-Vault-Namespace", env("VAULT_NAMESPACE"));
@@ -177,13 +212,11 @@ public final class MastersIndiaClient {
         String query = rejected.isEmpty() ? "" : "?rejected_token_id=" + rejected;
         HttpRequest request = newRequest(address + "/v1/" + path + query, VAULT_TIMEOUT, headers).build();
         Answer answer = send(newHttpClient(env("VAULT_CACERT")), request);
-        if (answer.status == 403) {
-            throw new ClientException("Vault returned 403: is the Vault token valid (vault token lookup), and may it read " + path + "?",
-                403);
-        }
         if (answer.status != 200) {
-            throw new ClientException("Vault returned " + answer.status + " to a read of " + path + ": " + reasons(answer.body),
-                answer.status);
+            String hint = answer.status == 403 ? ": is the Vault token valid (vault token lookup), and may it read " + path + "?"
+                : answer.body.contains("no namespace") ? ": is VAULT_TOKEN a Vault token (hvs.…)?" : "";
+            throw new ClientException("Vault returned " + answer.status + " to a read of " + address + "/v1/" + path + ": "
+                + reasons(answer.body) + hint, answer.status);
         }
         String body = METADATA.matcher(answer.body).replaceFirst(""); // whose names may be any
         if (text(body, "authorization") == null || text(body, "token_id") == null) {
@@ -205,7 +238,7 @@ public final class MastersIndiaClient {
     private static String reasons(String json) {
         Matcher errors = Pattern.compile("\"errors\"\\s*:\\s*\\[((?:\\s|,|" + STRING + ")*+)\\]").matcher(json);
         if (!errors.find()) {
-            return json.strip();
+            return json.strip().substring(0, Math.min(200, json.strip().length()));
         }
         List<String> reasons = new ArrayList<>();
         Pattern.compile(STRING).matcher(errors.group(1)).results().forEach(found -> reasons.add(unescape(found.group(1))));
@@ -270,7 +303,7 @@ public final class MastersIndiaClient {
         try {
             request = HttpRequest.newBuilder(URI.create(url)).timeout(timeout);
         } catch (IllegalArgumentException e) {
-            throw new ClientException(url + " is no URL: " + e.getMessage(), 0);
+            throw new ClientException(shown(url) + " is no URL", 0);
         }
         for (Map.Entry<String, String> header : headers.entrySet()) {
             try {
@@ -306,15 +339,16 @@ public final class MastersIndiaClient {
     }
 
     private static Answer send(HttpClient client, HttpRequest request) throws ClientException {
-        String where = request.uri().toString();
+        String where = shown(request.uri().toString());
+        String doubt = request.method().equals("GET") ? "" : ". It may have been issued: look it up before you repeat it";
         try {
             HttpResponse<String> response = client.send(request, HttpResponse.BodyHandlers.ofString());
             return new Answer(response.statusCode(), response.body());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new ClientException("calling " + where + " was interrupted", 0);
+            throw new ClientException("calling " + where + " was interrupted" + doubt, 0);
         } catch (IOException e) {
-            throw new ClientException("calling " + where + " failed: " + e, 0);
+            throw new ClientException("calling " + where + " failed: " + e + doubt, 0);
         }
     }
 
@@ -331,24 +365,28 @@ public final class MastersIndiaClient {
         Map<String, String> options = new HashMap<>(), headers = new HashMap<>();
         List<String> rest = new ArrayList<>();
         for (int n = 0; n < args.length; n++) {
-            if (!args[n].matches("-[XHdf]") || n + 1 == args.length) {
+            if (!args[n].startsWith("-")) {
                 rest.add(args[n]);
+            } else if (!args[n].matches("-[XHdf]") || n + 1 == args.length) {
+                throw new ClientException(USAGE, 0);
             } else if (args[n++].equals("-H")) {
                 String[] header = args[n].split(":", 2);
-                headers.put(header[0].strip(), header.length == 2 ? header[1].strip() : "");
+                headers.put(header[0], header.length == 2 ? header[1].replaceAll("^ +| +$", "") : "");
             } else {
                 options.put(args[n - 1], args[n]);
             }
         }
-        if (rest.size() < 2 || rest.get(0).startsWith("-")) {
-            throw new ClientException(
-                "usage: MastersIndiaClient.java [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...", 0);
+        if (rest.size() < 2) {
+            throw new ClientException(USAGE, 0);
         }
         String body = options.get("-d");
         if (body != null && body.startsWith("@")) {
-            body = Files.readString(Path.of(body.substring(1)));
+            body = new String(Files.readAllBytes(Path.of(body.substring(1))), StandardCharsets.UTF_8);
         }
         MastersIndiaClient client = new MastersIndiaClient(rest.get(0));
+        for (String url : rest.subList(1, rest.size())) {
+            check(url, body, headers);
+        }
         for (String url : rest.subList(1, rest.size())) {
             System.out.println(client.call(url, options.getOrDefault("-X", ""), body, headers, options.getOrDefault("-f", "")));
         }

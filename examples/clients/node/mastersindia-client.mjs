@@ -11,7 +11,6 @@
 // README.md has the options and the environment. A CA of your own is named by NODE_EXTRA_CA_CERTS.
 import { readFileSync, realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 
 const vaultTimeout = 30_000, apiTimeout = 60_000; // milliseconds
 
@@ -32,7 +31,10 @@ export class Client {
 
   /** The role is one of the mount mastersindia, or a full path such as gst/token/billing. */
   constructor(role) {
-    role = role.replace(/^\/+|\/+$/g, "");
+    role = role.trim().replace(/^\/*(v1\/)?|\/+$/g, "");
+    if (!/^[\w.][\w./-]*$/.test(role)) {
+      throw new ClientError("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it");
+    }
     this.#path = role.includes("/") ? role : `mastersindia/token/${role}`;
   }
 
@@ -66,6 +68,7 @@ export class Client {
    * Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop.
    */
   async call(url, { method, body, headers, field } = {}) {
+    check(url, body, headers);
     let token = await this.token();
     let answer = await send(url, request(token, method, body, headers, field), apiTimeout);
     if (refused(answer)) {
@@ -74,26 +77,52 @@ export class Client {
     }
     if (refused(answer)) {
       const mount = this.#path.slice(0, this.#path.lastIndexOf("/token/"));
-      throw new ClientError(`${url} refuses the token twice, the last time token_id ${token.token_id}. Is it the API of this ` +
-        `account, and is the token in the right place (-f)? Else ask an operator for: vault read ${mount}/status/${token.config}`,
+      throw new ClientError(`${shown(url)} refuses the token twice, the last time token_id ${token.token_id}. Is it the API of ` +
+        `this account, and is the token in the right place (-f)? Or it was replaced less than 5 minutes ago: try again later. ` +
+        `Else ask an operator for: vault read ${mount}/status/${token.config}`,
         answer.status);
     }
     if (!answer.ok) {
-      throw new ClientError(`${url} returned ${answer.status}, which is not about the token (token_id ${token.token_id}): ` +
+      throw new ClientError(`${shown(url)} returned ${answer.status}, which is not about the token (token_id ${token.token_id}): ` +
         answer.body, answer.status);
     }
     return answer.body;
   }
 }
 
+/** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
+export function check(url, body, headers) {
+  checkURL("URL", url);
+  for (const [name, value] of Object.entries(headers ?? {})) {
+    if (!/^[\w-]+$/.test(name) || !/^[!-~][ -~]*$/.test(value)) {
+      throw new ClientError("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -");
+    }
+  }
+  if (body === "") throw new ClientError("body: is empty");
+  if (body !== undefined && /[\ud800-\udfff\ufffd]/u.test(body)) throw new ClientError("body: is not UTF-8");
+}
+
+function checkURL(what, url) {
+  if (!/^https?:\/\/[\w.:[\]-]+([/?#][!-~]*)?$/.test(url)) {
+    throw new ClientError(`${what}: must begin with http:// or https:// and a host, without user name, blank or line break`);
+  }
+}
+
+// A URL for messages: there may be a token in its query.
+const shown = (url) => url.replace(/[?#].*/, "");
+
 // Method, body and headers of a call with the token. The role's metadata are headers that each call needs.
 function request(token, method, body, headers, field) {
-  const sent = { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...token.metadata, ...headers };
+  const sent = { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...token.metadata };
   if (field) {
     body = withField(body ?? "", field, token.access_token);
   } else {
     sent.Authorization = token.authorization;
     if (token.client_id) sent.client_id = token.client_id; // the verification APIs want it
+  }
+  for (const [name, value] of Object.entries(headers ?? {})) { // a header of the caller replaces ours, however it is written
+    for (const ours of Object.keys(sent)) if (ours.toLowerCase() === name.toLowerCase()) delete sent[ours];
+    sent[name] = value;
   }
   for (const [name, value] of Object.entries(sent)) {
     if (!/^[\w-]+$/.test(name) || /[^\t\x20-\x7e\x80-\xff]/.test(value)) {
@@ -118,17 +147,20 @@ function refused({ status, body }) {
 }
 
 async function read(path, rejected) {
-  const address = (process.env.VAULT_ADDR ?? "").trim().replace(/\/+$/, "");
+  const address = (process.env.VAULT_ADDR ?? "").trim().replace(/\/+(v1\/*)?$/, "");
   if (!address) throw new ClientError("set VAULT_ADDR to the URL of Vault");
+  checkURL("VAULT_ADDR", address);
   const headers = { "X-Vault-Token": vaultToken(), "X-Vault-Request": "true" };
   if (process.env.VAULT_NAMESPACE) headers["X-Vault-Namespace"] = process.env.VAULT_NAMESPACE.trim();
   const query = rejected ? `?rejected_token_id=${rejected}` : "";
   const url = `${address}/v1/${path.split("/").map(encodeURIComponent).join("/")}${query}`;
   const { status, body } = await send(url, { headers }, vaultTimeout);
-  if (status === 403) {
-    throw new ClientError(`Vault returned 403: is the Vault token valid (vault token lookup), and may it read ${path}?`, status);
+  if (status !== 200) {
+    let hint = "";
+    if (status === 403) hint = `: is the Vault token valid (vault token lookup), and may it read ${path}?`;
+    else if (body.includes("no namespace")) hint = ": is VAULT_TOKEN a Vault token (hvs.…)?";
+    throw new ClientError(`Vault returned ${status} to a read of ${shown(url)}: ${reasons(body)}${hint}`, status);
   }
-  if (status !== 200) throw new ClientError(`Vault returned ${status} to a read of ${path}: ${reasons(body)}`, status);
   try {
     const { data: token, lease_duration: lease } = JSON.parse(body);
     if (!token.authorization) throw new TypeError("no token");
@@ -148,7 +180,7 @@ function vaultToken() {
     try {
       token = readFileSync(process.env[name], "utf8").trim();
     } catch (problem) {
-      throw new ClientError(`${name} cannot be read (${problem.code}): is Vault Agent running?`);
+      throw new ClientError(`${name} cannot be read: ${process.env[name]}: ${problem.code}: is Vault Agent running?`);
     }
   }
   if (!token) throw new ClientError("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes");
@@ -161,7 +193,7 @@ function reasons(body) {
   try {
     return JSON.parse(body).errors.join("; ") || "it gives no reason";
   } catch {
-    return body.trim();
+    return body.trim().slice(0, 200);
   }
 }
 
@@ -171,25 +203,33 @@ async function send(url, options, timeout) {
     const answer = await fetch(url, { ...options, redirect: "manual", signal: AbortSignal.timeout(timeout) });
     return { ok: answer.ok, status: answer.status, body: await answer.text() };
   } catch (problem) {
-    throw new ClientError(`calling ${url} failed: ${problem.cause?.message || problem.cause?.code || problem.message}`);
+    const doubt = (options.method ?? "GET") === "GET" ? "" : ". It may have been issued: look it up before you repeat it";
+    const reason = problem.cause?.message || problem.cause?.code || problem.message;
+    throw new ClientError(`calling ${shown(url)} failed: ${reason}${doubt}`);
   }
 }
 
 async function main() {
-  const { values, positionals: [role, ...urls] } = parseArgs({
-    allowPositionals: true,
-    options: {
-      method: { type: "string", short: "X" }, header: { type: "string", short: "H", multiple: true, default: [] },
-      data: { type: "string", short: "d" }, field: { type: "string", short: "f" },
-    },
-  });
-  if (urls.length === 0) {
-    throw new ClientError("usage: mastersindia-client.mjs [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...");
+  const usage = "usage: mastersindia-client.mjs [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
+  const options = {}, headers = {}, urls = [], given = process.argv.slice(2);
+  while (given.length > 0) {
+    const option = given.shift();
+    if (!option.startsWith("-")) {
+      urls.push(option);
+    } else if (!/^-[XHdf]$/.test(option) || given.length === 0) {
+      throw new ClientError(usage);
+    } else if (option === "-H") {
+      const [, name, value] = /^([^:]*):? *([^]*)$/.exec(given.shift());
+      headers[name] = value;
+    } else {
+      options[option] = given.shift();
+    }
   }
-  const headers = Object.fromEntries(values.header.map((header) => header.split(/:(.*)/s).map((part) => part.trim())));
-  const body = values.data?.startsWith("@") ? readFileSync(values.data.slice(1), "utf8") : values.data;
-  const client = new Client(role);
-  for (const url of urls) console.log(await client.call(url, { method: values.method, body, headers, field: values.field }));
+  if (urls.length < 2) throw new ClientError(usage);
+  const client = new Client(urls.shift());
+  const data = options["-d"], body = data?.startsWith("@") ? readFileSync(data.slice(1), "utf8") : data;
+  for (const url of urls) check(url, body, headers);
+  for (const url of urls) console.log(await client.call(url, { method: options["-X"], body, headers, field: options["-f"] }));
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {

@@ -5,7 +5,7 @@
 // Calls an API with the token that a role of the mastersindia engine gives. PHP 8.1 or newer, with curl.
 //
 //   as a class:   $client = new MastersIndiaClient('billing');
-//                 $reply = $client->call('https://...', 'POST', json_encode($invoice));
+//                 $reply = $client->call('https://...', 'POST', json_encode($invoice, JSON_THROW_ON_ERROR));
 //   as a program: php mastersindia_client.php [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...
 //
 // README.md has the options and the environment. Under PHP-FPM the token is kept in APCu, if the extension is there, so that
@@ -27,8 +27,17 @@ final class MastersIndiaClient
     /** The role is one of the mount mastersindia, or a full path such as gst/token/billing. */
     public function __construct(string $role)
     {
-        $role = trim($role, '/');
+        $role = preg_replace('~^/*(v1/)?|/+$~', '', trim($role));
+        preg_match('~^[\w.][\w./-]*\z~', $role)
+            || throw new MastersIndiaError('role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it');
+        function_exists('curl_init') || throw new MastersIndiaError('PHP has no curl extension: apt-get install php-curl');
         $this->path = str_contains($role, '/') ? $role : "mastersindia/token/$role";
+    }
+
+    /** What var_dump shows: no token. */
+    public function __debugInfo(): array
+    {
+        return ['path' => $this->path];
     }
 
     /**
@@ -59,8 +68,10 @@ final class MastersIndiaClient
      * Returns the response of the API. With $field the token goes into that field of the JSON body, and else into the header
      * Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop.
      */
-    public function call(string $url, string $method = '', ?string $body = null, array $headers = [], string $field = ''): string
+    public function call(#[\SensitiveParameter] string $url, string $method = '', ?string $body = null,
+        #[\SensitiveParameter] array $headers = [], string $field = ''): string
     {
+        self::check($url, $body, $headers);
         $token = $this->token();
         [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
         if (self::refused($status, $reply)) {
@@ -70,20 +81,47 @@ final class MastersIndiaClient
         ['token_id' => $id, 'config' => $config] = $token;
         if (self::refused($status, $reply)) {
             $mount = strstr($this->path, '/token/', true);
-            throw new MastersIndiaError("$url refuses the token twice, the last time token_id $id. Is it the API of this "
-                . 'account, and is the token in the right place (-f)? Else ask an operator for: '
+            throw new MastersIndiaError(self::shown($url) . " refuses the token twice, the last time token_id $id. Is it the "
+                . 'API of this account, and is the token in the right place (-f)? Or it was replaced less than 5 minutes ago: try '
+                . 'again later. Else ask an operator for: '
                 . "vault read $mount/status/$config", $status);
         }
         if ($status < 200 || $status > 299) {
-            throw new MastersIndiaError("$url returned $status, which is not about the token (token_id $id): $reply", $status);
+            throw new MastersIndiaError(self::shown($url) . " returned $status, which is not about the token (token_id $id): $reply",
+                $status);
         }
         return $reply;
     }
 
-    private function callWith(array $token, string $url, string $method, ?string $body, array $headers, string $field): array
+    /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
+    public static function check(#[\SensitiveParameter] string $url, ?string $body = null, #[\SensitiveParameter] array $headers = []): void
+    {
+        self::checkURL('URL', $url);
+        foreach ($headers as $name => $value) {
+            is_string($name) && preg_match('/^[\w-]+\z/', $name) && preg_match('/^[!-~][ -~]*\z/', (string) $value)
+                || throw new MastersIndiaError('header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -');
+        }
+        $body !== '' || throw new MastersIndiaError('body: is empty');
+        preg_match('//u', $body ?? '') || throw new MastersIndiaError('body: is not UTF-8');
+    }
+
+    private static function checkURL(string $what, #[\SensitiveParameter] string $url): void
+    {
+        preg_match('~^https?://[\w.:\[\]-]+([/?#][!-\~]*)?\z~', $url) || throw new MastersIndiaError(
+            "$what: must begin with http:// or https:// and a host, without user name, blank or line break");
+    }
+
+    /** A URL for messages: there may be a token in its query. */
+    private static function shown(#[\SensitiveParameter] string $url): string
+    {
+        return preg_replace('/[?#].*/', '', $url);
+    }
+
+    private function callWith(#[\SensitiveParameter] array $token, #[\SensitiveParameter] string $url, string $method, ?string $body,
+        #[\SensitiveParameter] array $headers, string $field): array
     {
         $sent = $body === null ? [] : ['Content-Type' => 'application/json'];
-        $sent = array_merge($sent, $token['metadata'] ?? [], $headers); // the role's metadata are headers that each call needs
+        $sent = array_merge($sent, $token['metadata'] ?? []); // the role's metadata are headers that each call needs
         if ($field !== '') {
             $body = self::withField($body ?? '', $field, $token['access_token']);
         } else {
@@ -92,11 +130,15 @@ final class MastersIndiaClient
                 $sent['client_id'] = $token['client_id'];
             }
         }
+        foreach ($headers as $name => $value) { // a header of the caller replaces ours, however it is written
+            $sent = array_filter($sent, fn ($ours) => strcasecmp((string) $ours, $name) !== 0, ARRAY_FILTER_USE_KEY);
+            $sent[$name] = $value;
+        }
         return $this->send($url, $method ?: ($body === null ? 'GET' : 'POST'), $body, $sent, self::API_TIMEOUT);
     }
 
     /** Puts a field in front of the others of a JSON object, and leaves these as they are. */
-    private static function withField(string $body, string $field, string $value): string
+    private static function withField(string $body, string $field, #[\SensitiveParameter] string $value): string
     {
         $rest = ltrim($body);
         if (!str_starts_with($rest, '{')) {
@@ -119,7 +161,9 @@ final class MastersIndiaClient
 
     private function read(string $rejected): array
     {
-        $address = rtrim(trim((string) getenv('VAULT_ADDR')), '/') ?: throw new MastersIndiaError('set VAULT_ADDR to the URL of Vault');
+        $address = preg_replace('~/+(v1/*)?$~', '', trim((string) getenv('VAULT_ADDR')));
+        $address !== '' || throw new MastersIndiaError('set VAULT_ADDR to the URL of Vault');
+        self::checkURL('VAULT_ADDR', $address);
         $headers = ['X-Vault-Token' => self::vaultToken(), 'X-Vault-Request' => 'true'];
         if (getenv('VAULT_NAMESPACE')) {
             $headers['X-Vault-Namespace'] = trim(getenv('VAULT_NAMESPACE'));
@@ -127,15 +171,16 @@ final class MastersIndiaClient
         $path = implode('/', array_map('rawurlencode', explode('/', $this->path)));
         $url = "$address/v1/$path" . ($rejected === '' ? '' : "?rejected_token_id=$rejected");
         [$status, $reply] = $this->send($url, 'GET', null, $headers, self::VAULT_TIMEOUT, getenv('VAULT_CACERT') ?: null);
-        if ($status === 403) {
-            throw new MastersIndiaError('Vault returned 403: is the Vault token valid (vault token lookup), and may it read '
-                . "{$this->path}?", 403);
-        }
         $answer = json_decode($reply, true);
         if ($status !== 200) {
             $errors = $answer['errors'] ?? null;
-            $reasons = is_array($errors) ? (implode('; ', $errors) ?: 'it gives no reason') : trim($reply);
-            throw new MastersIndiaError("Vault returned $status to a read of {$this->path}: $reasons", $status);
+            $reasons = is_array($errors) ? (implode('; ', $errors) ?: 'it gives no reason') : substr(trim($reply), 0, 200);
+            $hint = match (true) {
+                $status === 403 => ": is the Vault token valid (vault token lookup), and may it read {$this->path}?",
+                str_contains($reply, 'no namespace') => ': is VAULT_TOKEN a Vault token (hvs.…)?',
+                default => '',
+            };
+            throw new MastersIndiaError("Vault returned $status to a read of " . self::shown($url) . ": $reasons$hint", $status);
         }
         $token = $answer['data'] ?? [];
         if (!isset($token['authorization'], $token['ttl'], $token['expires_in'])) {
@@ -153,7 +198,7 @@ final class MastersIndiaClient
         if ($token === '' && getenv('VAULT_TOKEN_FILE')) {
             $name = 'VAULT_TOKEN_FILE';
             $token = @file_get_contents(getenv($name));
-            $token !== false || throw new MastersIndiaError("$name cannot be read: is Vault Agent running?");
+            $token !== false || throw new MastersIndiaError("$name cannot be read: " . getenv($name) . ": is Vault Agent running?");
             $token = trim($token);
         }
         $token !== '' || throw new MastersIndiaError('set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes');
@@ -163,7 +208,8 @@ final class MastersIndiaClient
     }
 
     /** Returns the HTTP status and the body. No redirect is followed: it would take the token along. */
-    private function send(string $url, string $method, ?string $body, array $headers, int $timeout, ?string $caFile = null): array
+    private function send(#[\SensitiveParameter] string $url, string $method, #[\SensitiveParameter] ?string $body,
+        #[\SensitiveParameter] array $headers, int $timeout, ?string $caFile = null): array
     {
         $lines = [];
         foreach ($headers as $name => $value) {
@@ -179,7 +225,8 @@ final class MastersIndiaClient
         ] + ($body === null ? [] : [CURLOPT_POSTFIELDS => $body]) + ($caFile === null ? [] : [CURLOPT_CAINFO => $caFile]));
         $reply = curl_exec($curl);
         if ($reply === false) {
-            throw new MastersIndiaError("calling $url failed: " . curl_error($curl));
+            $doubt = $method === 'GET' ? '' : '. It may have been issued: look it up before you repeat it';
+            throw new MastersIndiaError('calling ' . self::shown($url) . ' failed: ' . curl_error($curl) . $doubt);
         }
         return [curl_getinfo($curl, CURLINFO_RESPONSE_CODE), $reply];
     }
@@ -189,7 +236,7 @@ final class MastersIndiaClient
         return self::shared() ? (apcu_fetch($this->cacheKey()) ?: $this->kept) : $this->kept;
     }
 
-    private function remember(array $kept): void
+    private function remember(#[\SensitiveParameter] array $kept): void
     {
         $this->kept = $kept;
         if (self::shared()) {
@@ -212,21 +259,31 @@ final class MastersIndiaClient
 
 if (PHP_SAPI === 'cli' && realpath($_SERVER['SCRIPT_FILENAME']) === __FILE__) {
     try {
-        $options = getopt('X:H:d:f:', [], $first);
-        $urls = array_slice($argv, $first + 1);
-        $urls || throw new MastersIndiaError(
-            "usage: mastersindia_client.php [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...");
-        $headers = [];
-        foreach ((array) ($options['H'] ?? []) as $header) {
-            [$name, $value] = explode(':', $header, 2) + [1 => ''];
-            $headers[trim($name)] = trim($value);
+        $usage = "usage: mastersindia_client.php [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
+        [$options, $headers, $urls] = [[], [], []];
+        for ($n = 1; $n < $argc; $n++) {
+            $option = $argv[$n];
+            if (!str_starts_with($option, '-')) {
+                $urls[] = $option;
+            } elseif (!in_array($option, ['-X', '-H', '-d', '-f'], true) || ++$n === $argc) {
+                throw new MastersIndiaError($usage);
+            } elseif ($option === '-H') {
+                [$name, $value] = explode(':', $argv[$n], 2) + [1 => ''];
+                $headers[$name] = trim($value, ' ');
+            } else {
+                $options[$option[1]] = $argv[$n];
+            }
         }
+        count($urls) > 1 || throw new MastersIndiaError($usage);
+        $client = new MastersIndiaClient(array_shift($urls));
         $body = $options['d'] ?? null;
         if ($body !== null && str_starts_with($body, '@')) {
             $body = @file_get_contents(substr($body, 1));
             $body !== false || throw new MastersIndiaError('the file behind -d @ cannot be read');
         }
-        $client = new MastersIndiaClient($argv[$first]);
+        foreach ($urls as $url) {
+            MastersIndiaClient::check($url, $body, $headers);
+        }
         foreach ($urls as $url) {
             echo $client->call($url, $options['X'] ?? '', $body, $headers, $options['f'] ?? ''), "\n";
         }

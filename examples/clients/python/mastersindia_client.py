@@ -9,7 +9,6 @@ As a module:
 As a program (README.md has the options and the environment):
     mastersindia_client.py [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...
 """
-import argparse
 import http.client
 import json
 import os
@@ -17,11 +16,11 @@ import re
 import ssl
 import sys
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 
 VAULT_TIMEOUT, API_TIMEOUT = 30, 60  # seconds
+USAGE = "usage: mastersindia_client.py [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL..."
 
 
 class ClientError(Exception):
@@ -31,10 +30,18 @@ class ClientError(Exception):
         self.status = status
 
 
+class Token(dict):
+    """What Vault gives; what prints it shows no secret."""
+    def __repr__(self):
+        return f"<token {self.get('token_id')}>"
+
+
 class Client:
     """Hands out the token of a role, and calls an API with it. One object serves a whole program."""
     def __init__(self, role):
-        role = role.strip("/")  # a role of the mount mastersindia, or a full path such as gst/token/billing
+        role = re.sub(r"^/*(v1/)?", "", role.strip()).rstrip("/")  # of the mount mastersindia, or a path such as gst/token/billing
+        if not re.fullmatch(r"[\w.][\w./-]*", role, re.ASCII):
+            raise ClientError("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it")
         self.path = role if "/" in role else f"mastersindia/token/{role}"
         self._kept = (None, 0.0, 0.0)  # the token, until when it is kept, and until when it lives
 
@@ -58,17 +65,19 @@ class Client:
     def call(self, url, method="", body=None, headers=None, field=""):
         """Returns the response of the API. With field the token goes into that field of the JSON body, and else into the header
         Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop."""
+        check(url, body, headers)
         token = self.token()
         status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
         if _refused(status, reply):
             token = self.token(rejected=token["token_id"])
             status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
         if _refused(status, reply):
-            raise ClientError(f"{url} refuses the token twice, the last time token_id {token['token_id']}. Is it the API of this "
-                              f"account, and is the token in the right place (-f)? Else ask an operator for: vault read "
-                              f"{self._mount()}/status/{token['config']}", status)
+            raise ClientError(f"{_shown(url)} refuses the token twice, the last time token_id {token['token_id']}. Is it the API of "
+                              f"this account, and is the token in the right place (-f)? Or it was replaced less than 5 minutes ago: "
+                              f"try again later. Else ask an operator for: vault read {self._mount()}/status/{token['config']}",
+                              status)
         if not 200 <= status < 300:
-            raise ClientError(f"{url} returned {status}, which is not about the token (token_id {token['token_id']}): {reply}",
+            raise ClientError(f"{_shown(url)} returned {status}, which is not about the token (token_id {token['token_id']}): {reply}",
                               status)
         return reply
 
@@ -76,22 +85,26 @@ class Client:
         return self.path.rpartition("/token/")[0]
 
     def _read(self, rejected):
-        address = os.environ.get("VAULT_ADDR", "").strip().rstrip("/")
+        address = re.sub(r"/+(v1/*)?$", "", os.environ.get("VAULT_ADDR", "").strip())
         if not address:
             raise ClientError("set VAULT_ADDR to the URL of Vault")
+        _check_url("VAULT_ADDR", address)
         headers = {"X-Vault-Token": _vault_token(), "X-Vault-Request": "true"}
         if os.environ.get("VAULT_NAMESPACE"):
             headers["X-Vault-Namespace"] = os.environ["VAULT_NAMESPACE"].strip()
         query = f"?rejected_token_id={rejected}" if rejected else ""
         url = f"{address}/v1/{urllib.parse.quote(self.path)}{query}"
         status, reply = _send(url, "GET", None, headers, VAULT_TIMEOUT, os.environ.get("VAULT_CACERT"))
-        if status == 403:
-            raise ClientError(f"Vault returned 403: is the Vault token valid (vault token lookup), and may it read {self.path}?", 403)
         if status != 200:
-            raise ClientError(f"Vault returned {status} to a read of {self.path}: {_reasons(reply)}", status)
+            hint = ""
+            if status == 403:
+                hint = f": is the Vault token valid (vault token lookup), and may it read {self.path}?"
+            elif "no namespace" in reply:
+                hint = ": is VAULT_TOKEN a Vault token (hvs.…)?"
+            raise ClientError(f"Vault returned {status} to a read of {_shown(url)}: {_reasons(reply)}{hint}", status)
         try:
             answer = json.loads(reply)
-            token, lease = answer["data"], answer["lease_duration"]
+            token, lease = Token(answer["data"]), answer["lease_duration"]
             # A newer token is there after ttl seconds. A role may be without leases: 0.
             return token, min(token["ttl"], lease or token["ttl"]), token["expires_in"] - 5
         except (ValueError, KeyError, TypeError):
@@ -107,7 +120,7 @@ def _vault_token():
             with open(os.environ[name], encoding="utf-8", errors="replace") as file:
                 token = file.read()
         except OSError as problem:
-            raise ClientError(f"VAULT_TOKEN_FILE cannot be read: {problem.strerror}: is Vault Agent running?") from None
+            raise ClientError(f"VAULT_TOKEN_FILE cannot be read: {os.environ[name]}: {problem.strerror}: is Vault Agent running?") from None
     token = token.strip()  # many a file or variable ends in a newline
     if not token:
         raise ClientError("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes")
@@ -120,13 +133,15 @@ def _request(token, method, body, headers, field):
     """Returns method, body and headers of a call with the token. The role's metadata are headers that each call needs."""
     sent = {"Content-Type": "application/json"} if body is not None else {}
     sent.update(token.get("metadata") or {})
-    sent.update(headers or {})
     if field:
         body = _with_field(body, field, token["access_token"])
     else:
         sent["Authorization"] = token["authorization"]
         if token.get("client_id"):  # the verification APIs want it
             sent["client_id"] = token["client_id"]
+    for name, value in (headers or {}).items():  # a header of the caller replaces ours, however it is written
+        sent = {ours: kept for ours, kept in sent.items() if ours.lower() != name.lower()}
+        sent[name] = value
     for name, value in sent.items():
         if not re.fullmatch(r"[\w-]+", name) or re.search(r"[\r\n\0]", str(value)):
             raise ClientError(f"header {name!r} cannot be sent: give one line of text, as NAME: VALUE")
@@ -142,6 +157,31 @@ def _with_field(body, field, value):
     return "{" + json.dumps(field) + ": " + json.dumps(value) + ("" if rest.startswith("}") else ", ") + rest
 
 
+def check(url, body=None, headers=None):
+    """Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret."""
+    _check_url("URL", url)
+    for name, value in (headers or {}).items():
+        if not re.fullmatch(r"[\w-]+", str(name), re.ASCII) or not re.fullmatch(r"[!-~][ -~]*", str(value)):
+            raise ClientError("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -")
+    if body is None:
+        return
+    try:
+        if not body.encode():
+            raise ClientError("body: is empty")
+    except UnicodeEncodeError:
+        raise ClientError("body: is not UTF-8") from None
+
+
+def _check_url(what, url):
+    if not re.fullmatch(r"https?://[\w.:\[\]-]+([/?#][!-~]*)?", url, re.ASCII):
+        raise ClientError(f"{what}: must begin with http:// or https:// and a host, without user name, blank or line break")
+
+
+def _shown(url):
+    """A URL for messages: there may be a token in its query."""
+    return re.split("[?#]", url)[0]
+
+
 def _refused(status, reply):
     """Reports whether a response means that the token is invalid. A wrong path returns 401 too, and some APIs say it in words."""
     if status == 401:
@@ -150,10 +190,12 @@ def _refused(status, reply):
     return status == 498 or bool(said) and not re.search(r'"error"\s*:\s*"?false', reply, re.IGNORECASE)
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """urllib would take the token along to wherever a redirect points."""
-    def redirect_request(self, *_):
-        return None
+class _AsItIs(urllib.request.HTTPErrorProcessor):
+    """urllib would make errors of responses, and take the token along to wherever a redirect points."""
+    def http_response(self, request, response):
+        return response
+
+    https_response = http_response
 
 
 def _send(url, method, body, headers, timeout, ca_file=None):
@@ -162,12 +204,11 @@ def _send(url, method, body, headers, timeout, ca_file=None):
         trust = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca_file or None))
         data = None if body is None else body.encode()
         request = urllib.request.Request(url, data, headers, method=method)
-        with urllib.request.build_opener(_NoRedirect, trust).open(request, timeout=timeout) as answer:
+        with urllib.request.build_opener(_AsItIs, trust).open(request, timeout=timeout) as answer:
             return answer.status, answer.read().decode(errors="replace")
-    except urllib.error.HTTPError as refusal:
-        return refusal.code, refusal.read().decode(errors="replace")
     except (OSError, ValueError, http.client.HTTPException) as problem:
-        raise ClientError(f"calling {url} failed: {getattr(problem, 'reason', problem)}") from None
+        doubt = "" if method == "GET" else ". It may have been issued: look it up before you repeat it"
+        raise ClientError(f"calling {_shown(url)} failed: {getattr(problem, 'reason', problem)}{doubt}") from None
 
 
 def _reasons(reply):
@@ -175,26 +216,35 @@ def _reasons(reply):
     try:
         return "; ".join(json.loads(reply)["errors"]) or "it gives no reason"
     except (ValueError, KeyError, TypeError):
-        return reply.strip()
+        return reply.strip()[:200]
 
 
 def main():
-    options = argparse.ArgumentParser(description="Calls each URL with the token of a role, and prints the responses.")
-    options.add_argument("-X", dest="method", default="", help="default: GET, or POST with a body")
-    options.add_argument("-H", dest="headers", action="append", default=[], metavar="'NAME: VALUE'")
-    options.add_argument("-d", dest="body", metavar="BODY|@FILE")
-    options.add_argument("-f", dest="field", default="", help="put the token into this field of the JSON body")
-    options.add_argument("role")
-    options.add_argument("urls", nargs="+", metavar="URL")
-    given = options.parse_args()
+    options, headers, rest = {}, {}, []
+    arguments = iter(sys.argv[1:])
     try:
-        if given.body and given.body.startswith("@"):
-            with open(given.body[1:], encoding="utf-8") as file:
-                given.body = file.read()
-        headers = {name.strip(): value.strip() for name, _, value in (header.partition(":") for header in given.headers)}
-        client = Client(given.role)
-        for url in given.urls:
-            print(client.call(url, given.method, given.body, headers, given.field))
+        for argument in arguments:
+            value = next(arguments, None) if argument in ("-X", "-H", "-d", "-f") else None
+            if value is None and argument.startswith("-"):
+                raise ClientError(USAGE)
+            if argument == "-H":
+                name, _, text = value.partition(":")
+                headers[name] = text.strip(" ")
+            elif value is not None:
+                options[argument] = value
+            else:
+                rest.append(argument)
+        if len(rest) < 2:
+            raise ClientError(USAGE)
+        body = options.get("-d")
+        if body and body.startswith("@"):
+            with open(body[1:], encoding="utf-8", errors="surrogateescape", newline="") as file:
+                body = file.read()
+        client, urls = Client(rest[0]), rest[1:]
+        for url in urls:
+            check(url, body, headers)
+        for url in urls:
+            print(client.call(url, options.get("-X", ""), body, headers, options.get("-f", "")))
     except (ClientError, OSError) as error:
         sys.exit(f"mastersindia_client: {error}")
 
