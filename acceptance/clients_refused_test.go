@@ -12,7 +12,7 @@ import (
 )
 
 // TestClients_RefusedInputsSendNothing gives each client arguments that it must refuse before it asks Vault or calls the API.
-func TestClients_RefusedInputsSendNothing(t *testing.T) {
+func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // the cases of a client share its counters
 	t.Parallel()
 	const secret = "s3cret-of-the-caller"
 	w := newTestVault(t)

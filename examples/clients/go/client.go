@@ -63,8 +63,7 @@ func (c *client) send(ctx context.Context, what call, t token) (status int, body
 		return 0, nil, err
 	}
 	response, err := c.api.Do(request)
-	var failed *url.Error // whose message has the query
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*url.Error](err); ok { // whose message has the query
 		err = failed.Err
 	}
 	if err != nil {
@@ -165,15 +164,15 @@ func (what call) check() error {
 	return nil
 }
 
-func checkURL(name, url string) error {
-	if !regexp.MustCompile(`^https?://[\w.:\[\]-]+([/?#][!-~]*)?$`).MatchString(url) {
+func checkURL(name, address string) error {
+	if !regexp.MustCompile(`^https?://[\w.:\[\]-]+([/?#][!-~]*)?$`).MatchString(address) {
 		return fmt.Errorf("%s: must begin with http:// or https:// and a host, without user name, blank or line break", name)
 	}
 	return nil
 }
 
 // shown is a URL for messages: there may be a token in its query.
-func shown(url string) string { return regexp.MustCompile(`[?#].*`).ReplaceAllString(url, "") }
+func shown(address string) string { return regexp.MustCompile(`[?#].*`).ReplaceAllString(address, "") }
 
 // addHeader reads NAME: VALUE, which check looks at.
 func addHeader(header http.Header, text string) {
