@@ -29,6 +29,9 @@ config, including replaced ones, or only the token with the given token_id.
 
     $ vault write -f mastersindia/revoke/gst
 
+Over HTTP, send token_id in the body: Vault drops the query of a POST, and
+without token_id everything is revoked.
+
 If the protocol is jwt and the config has a refresh_url, the token is revoked
 upstream. Otherwise it is no longer handed out, but stays valid upstream until
 it expires: the response says when. The next read logs in again; to prevent
