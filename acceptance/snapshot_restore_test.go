@@ -37,7 +37,7 @@ func TestSnapshotRestore_FromYesterday(t *testing.T) {
 	if got := w.readToken(t, "gate").String("token_id"); got != yesterday {
 		t.Errorf("the role that was deleted reads %s, want the token of the snapshot, %s", got, yesterday)
 	}
-	if said := w.refused(t, "write", "mastersindia/lookup", "token_id="+today); !strings.Contains(said, "is not known here") {
+	if said := w.refused(t, "write", "mastersindia/lookup", "token_id="+today); !strings.Contains(said, "is unknown") {
 		t.Errorf("a token that was issued after the snapshot: %s", said)
 	}
 	w.upstream.wantLogins(t, 2)
