@@ -42,9 +42,7 @@ func loginErrorResponse(mount, config string, err error) (*logical.Response, err
 		return nil, logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
 			"config %q: the upstream has not responded yet, and the login goes on: try again; to see its result: vault read %sstatus/%s",
 			config, mount, config))
-	case errors.Is(err, issuer.ErrStorageSlow):
-		return nil, storageSlow("config", config)
-	case errors.Is(err, context.DeadlineExceeded): // all other waits have errors of their own
+	case errors.Is(err, issuer.ErrStorageSlow), errors.Is(err, context.DeadlineExceeded): // all other waits have errors of their own
 		return nil, storageSlow("config", config)
 	default:
 		return nil, err

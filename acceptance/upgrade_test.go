@@ -27,7 +27,7 @@ const (
 	exchangeWithin = 15 * time.Second
 )
 
-// upgrade is an upgrade under way: a cluster of which the commands of the guide make one version after the other, while readers
+// upgrade is an upgrade under way: the commands of the guide install one version after the other on a cluster, while readers
 // read and leases are out.
 type upgrade struct {
 	*testCluster

@@ -71,7 +71,7 @@ func TestLeak_UnwrappedIntoAnotherWrapping(t *testing.T) {
 	wantLeak(t, search(t, Token(1), path), exitOK, "kubernetes-erp-invoices", "")
 }
 
-// TestLeak_OtherMountAndRawDevice: whoever was certainly given the token is named, through whichever mount of the engine.
+// TestLeak_OtherMountAndRawDevice: callers that were certainly given the token are named, for every mount of the engine.
 func TestLeak_OtherMountAndRawDevice(t *testing.T) {
 	withoutVault(t)
 	reads := func(l *Log) {

@@ -37,7 +37,7 @@ type shape struct {
 
 const shapeToken = "0123456789abcdef0123456789abcdef01234567"
 
-// shapes are the bodies that the vendors' pages show, those that are seen in practice, and those of whoever stands before them.
+// shapes are the bodies that the vendors' pages show, those that are seen in practice, and those of proxies in front of them.
 func (f fixture) shapes() []shape {
 	if f.account.Protocol == simulator.SOAP {
 		return soapShapes()

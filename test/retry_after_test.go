@@ -12,7 +12,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestRotate_LongerRetryAfterIsObeyed: rotate/ is told to come back in half an hour, while an earlier hold runs that ends sooner.
+// TestRotate_LongerRetryAfterIsObeyed: the upstream asks rotate/ to come back in half an hour, while an earlier hold runs that ends sooner.
 // The engine does not log in by itself before that.
 func TestRotate_LongerRetryAfterIsObeyed(t *testing.T) {
 	t.Parallel()

@@ -84,6 +84,11 @@ func (t *transition) logIn() {
 	t.emit(Login{Work: t.Work, Redact: t.Secrets()})
 }
 
+// without is a list without some of its elements. What a State refers to never changes, so it is a copy.
+func without[T any](list []T, gone func(T) bool) []T {
+	return slices.DeleteFunc(slices.Clone(list), gone)
+}
+
 // changeWork puts another version of the work in flight in its place.
 func (t *transition) changeWork(change func(w *Work)) {
 	w := *t.Work
@@ -105,7 +110,7 @@ func (Sweep) apply(t *transition) {
 		t.dropRevokedOfDeleted()
 	}
 	before := len(t.Verifications)
-	t.Verifications = slices.DeleteFunc(slices.Clone(t.Verifications), func(v failedVerification) bool {
+	t.Verifications = without(t.Verifications, func(v failedVerification) bool {
 		return v.isOver(t.env.Reading)
 	})
 	if len(t.Verifications) != before {
@@ -116,7 +121,7 @@ func (Sweep) apply(t *transition) {
 // apply drops what the ledger knows from the outbox.
 func (e Told) apply(t *transition) {
 	before := len(t.Outbox)
-	t.Outbox = slices.DeleteFunc(slices.Clone(t.Outbox), func(o OutboxEntry) bool { return slices.Contains(e.Entries, o) })
+	t.Outbox = without(t.Outbox, func(o OutboxEntry) bool { return slices.Contains(e.Entries, o) })
 	switch {
 	case len(t.Outbox) == before:
 	case t.Usable(t.env.Reading):
@@ -144,6 +149,6 @@ func (t *transition) tell(token *Token, keep time.Duration) {
 			return
 		}
 	}
-	next := append(slices.DeleteFunc(slices.Clone(t.Outbox), same), OutboxEntry{Token: bare, Keep: keep})
+	next := append(without(t.Outbox, same), OutboxEntry{Token: bare, Keep: keep})
 	t.Outbox = next[max(0, len(next)-maxOutbox):]
 }

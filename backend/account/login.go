@@ -64,7 +64,7 @@ func (t *transition) startIfAllowed(reason Reason) {
 	}
 }
 
-// start begins a login. Storage is told first: a crash in the middle counts as a failure, and cannot become a login storm.
+// start begins a login. Storage takes a note first: a crash in the middle counts as a failure, and cannot become a login storm.
 func (t *transition) start(reason Reason, a *Account) {
 	t.WorkID++
 	t.changed()
@@ -121,7 +121,7 @@ func (t *transition) cancelWork() {
 	t.emit(Report{Reason: w.Reason})
 }
 
-// apply looks at what a login brought. Storage is told first and the callers then: so no crash leaves readers with a token
+// apply looks at what a login brought. It is stored first and the callers get it then: so no crash leaves readers with a token
 // that nobody knows of, and none takes a hold away.
 func (e LoginEnded) apply(t *transition) {
 	w := t.Work
@@ -161,8 +161,8 @@ func (t *transition) finish(saveErr error) {
 	t.emit(Report{Reason: w.Reason, Token: w.Token, Took: w.Took, Err: saveErr})
 }
 
-// afterWork is the state that follows when the result of the login in flight is stored. It is what storage is told before that,
-// too.
+// afterWork is the state that follows when the result of the login in flight is stored. It is also what is
+// stored before that.
 func (s *State) afterWork(env Env) State {
 	if s.Work.Failure != nil {
 		return s.failed()
@@ -230,7 +230,7 @@ func (s *State) accepted(token *Token, env Env) State {
 	if next.Current != nil && next.Current.ID != token.ID {
 		next.Superseded = superseded(next.Superseded, next.Current, env.Reading)
 	}
-	next.Superseded = slices.DeleteFunc(slices.Clone(next.Superseded), func(t *Token) bool { return t.ID == token.ID })
+	next.Superseded = without(next.Superseded, func(t *Token) bool { return t.ID == token.ID })
 	current := *token
 	if replaced != nil && replaced.ID != token.ID {
 		current.replaced = replaced.ID
@@ -246,11 +246,11 @@ func (s *State) accepted(token *Token, env Env) State {
 	}
 	if next.Account != nil && len(next.Verifications) > 0 {
 		credentials := credentialsOf(&next.Account.Upstream)
-		next.Verifications = slices.DeleteFunc(slices.Clone(next.Verifications), func(v failedVerification) bool {
+		next.Verifications = without(next.Verifications, func(v failedVerification) bool {
 			return v.Credentials == credentials
 		})
 	}
-	next.Revoked = slices.DeleteFunc(slices.Clone(next.Revoked), func(r revokedToken) bool { return r.isOver(env) })
+	next.Revoked = without(next.Revoked, func(r revokedToken) bool { return r.isOver(env) })
 	return next
 }
 

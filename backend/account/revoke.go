@@ -80,7 +80,7 @@ func (t *transition) replace(id string, token *Token) {
 // apply takes note of the upstream's response to a revocation.
 func (e KillEnded) apply(t *transition) {
 	now := t.Find(e.Token.ID)
-	if now == nil { // it has expired meanwhile, or its config was deleted: the ledger is told all the same
+	if now == nil { // it has expired meanwhile, or its config was deleted: the ledger notes it all the same
 		t.tell(e.Token.revokedAs(Unknown, t.env.Wall).revokedAs(e.Outcome, t.env.Wall), e.Keep)
 	} else {
 		t.replace(now.ID, now.revokedAs(e.Outcome, t.env.Wall))

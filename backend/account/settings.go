@@ -223,7 +223,7 @@ func (t *transition) settingsGone(stored bool) {
 
 func (t *transition) dropRevokedOfDeleted() {
 	before := len(t.Revoked)
-	t.Revoked = slices.DeleteFunc(slices.Clone(t.Revoked), func(r revokedToken) bool { return r.isOver(t.env) })
+	t.Revoked = without(t.Revoked, func(r revokedToken) bool { return r.isOver(t.env) })
 	if len(t.Revoked) != before {
 		t.changed()
 	}
@@ -235,7 +235,7 @@ const maxVerifications = 8
 // remember keeps the failure of a verification, so that the same refused secrets are not sent again and again.
 func (t *transition) remember(a *Account, f *Failure) {
 	login := loginOf(&a.Upstream)
-	next := slices.DeleteFunc(slices.Clone(t.Verifications), func(v failedVerification) bool { return v.Login == login })
+	next := without(t.Verifications, func(v failedVerification) bool { return v.Login == login })
 	next = append(next, failedVerification{Login: login, Credentials: credentialsOf(&a.Upstream), Failure: f})
 	t.Verifications = next[max(0, len(next)-maxVerifications):]
 }

@@ -12,7 +12,7 @@ const (
 	// rotationWait is how long a reader who could be given the old token waits for a rotation, from when it began.
 	rotationWait = 2 * time.Second
 	// ReadWait is how long a reader waits at most: sealing and step-down wait for the requests that are open. It is a little more
-	// than the default request_timeout, so that the reader who caused a login that times out is told so.
+	// than the default request_timeout, so that the reader who caused a login that times out gets that error.
 	ReadWait = 15*time.Second + 50*time.Millisecond
 )
 

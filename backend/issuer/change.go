@@ -116,9 +116,9 @@ func (w *worker) verification(ctx context.Context, id uint64) (*Token, error) {
 // with token, which may be nil: a login in flight is given up, and its readers wait for what comes next.
 //
 // The settings are in force already, whatever Update returns: an error means that storage has not taken the token. It takes as
-// long as Revoke at most, and storage goes on.
+// long as changeWait at most, and storage goes on.
 func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeWait)
+	ctx, cancel := outlasting(ctx)
 	defer cancel()
 	w := i.acquire(a.Name)
 	defer w.release()
@@ -149,9 +149,9 @@ func (w *worker) applyAndSave(ctx context.Context, event account.Event) error {
 }
 
 // Remove forgets an account whose config was just deleted. Readers that wait find out that it is gone. ErrStorageSlow means that
-// storage has yet to delete the record: Remove takes as long as Revoke at most.
+// storage has yet to delete the record: Remove takes as long as changeWait at most.
 func (i *Issuer) Remove(ctx context.Context, name string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeWait)
+	ctx, cancel := outlasting(ctx)
 	defer cancel()
 	w := i.acquire(name)
 	defer w.release()

@@ -25,7 +25,7 @@ type Ledger interface {
 const (
 	// trimEvery is how often the ledger is trimmed.
 	trimEvery = time.Hour
-	// noteTimeout bounds one write of the ledger.
+	// noteTimeout bounds what is read to note one token. The ledger's writes have no bound, as those of records.
 	noteTimeout = 30 * time.Second
 )
 

@@ -19,9 +19,16 @@ import (
 const (
 	// maxKills bounds the exchanges that one revocation makes at a time.
 	maxKills = 4
-	// revokeWait is how long Revoke takes at most. What the upstream was not told by then goes on to be told.
-	revokeWait = 28 * time.Second
+	// changeWait is how long a request that changes an account takes at most. What storage and upstream have not taken by then
+	// goes on in the background.
+	changeWait = 28 * time.Second
 )
+
+// outlasting is for a change that counts although its caller hangs up. It ends after changeWait, since sealing and step-down wait
+// for the request.
+func outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), changeWait)
+}
 
 // Revocation is the result of the revocation of one token.
 type Revocation struct {
@@ -43,8 +50,7 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	if err := i.startable(); err != nil {
 		return nil, err
 	}
-	// A caller who hangs up has revoked all the same.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeWait)
+	ctx, cancel := outlasting(ctx)
 	defer cancel()
 	w := i.acquire(name)
 	defer w.release()
