@@ -16,7 +16,7 @@ type (
 	Read struct{ Rejected string }
 	// Force asks for a login now.
 	Force struct{}
-	// Due says that the scheduler has given the account its turn.
+	// Due says that the queue has given the account a slot.
 	Due struct{}
 	// Verify asks for a login with settings that are not stored yet.
 	Verify struct{ Account *Account }

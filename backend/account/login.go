@@ -50,7 +50,7 @@ func (s *State) readReason(now Reading, rejected string) Reason {
 
 func (Force) apply(t *transition) { t.startIfAllowed(ReasonForced) }
 
-// apply begins a rotation, now that the account has its turn, if it still wants one.
+// apply begins a rotation, now that the account has a slot, if it still wants one.
 func (Due) apply(t *transition) {
 	if t.Known == known && t.InUse(t.env) {
 		t.startIfAllowed(ReasonRotation)

@@ -61,7 +61,7 @@ func (a *actions) callers() {
 	})
 	due := w.active && w.state.Known == known && w.state.InUse(w.env()) &&
 		w.state.MayLogin(w.env(), ReasonRotation, w.state.Account) == nil
-	a.add(due, "the scheduler gives the account its turn", func(w *modelWorld) { w.apply(Due{}) })
+	a.add(due, "the queue gives the account a slot", func(w *modelWorld) { w.apply(Due{}) })
 	mayForce := s.forced && w.active && w.left.forced > 0 && w.state.Known == known && w.state.Work == nil &&
 		w.state.MayLogin(w.env(), ReasonForced, w.state.Account) == nil
 	a.add(mayForce, "rotate/ is called", func(w *modelWorld) {

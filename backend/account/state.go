@@ -12,7 +12,7 @@ import (
 	"slices"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/backend/turns"
+	"vault-plugin-secrets-mastersindia/backend/fairqueue"
 )
 
 // maxSuperseded and maxRefreshBytes bound the tokens that are remembered after they were replaced, and their refresh tokens, so
@@ -274,15 +274,15 @@ func (s *State) InUse(env Env) bool {
 
 // RotationPlan is when the current token is to be replaced, if there is one, or the failed login tried again; ok is false where
 // nothing is planned. Whether the account is in use is asked when that time has come.
-func (s *State) RotationPlan(now Reading) (p turns.Plan, ok bool) {
+func (s *State) RotationPlan(now Reading) (p fairqueue.Plan, ok bool) {
 	if s.Known != known || s.Account.Paused || s.Work != nil {
-		return turns.Plan{}, false
+		return fairqueue.Plan{}, false
 	}
 	switch {
 	case s.Current != nil && !s.Suspect:
 		p.At = now.Wall.Add(s.Current.Remaining(now) - s.rotateLeft())
 	case s.Failure == nil:
-		return turns.Plan{}, false
+		return fairqueue.Plan{}, false
 	}
 	p.Since = p.At
 	if s.Failure != nil {

@@ -5,7 +5,7 @@
 // account, does what that asks for: it reads and writes storage, logs in, and wakes the callers that wait. A token that is fresh
 // is served from memory, without a lock: see ReadWarm.
 //
-// Two locks, in the order in which they are taken, and neither held over I/O: the worker's, and that of the turns or the outbox.
+// Two locks, in the order in which they are taken, and neither held over I/O: the worker's, and that of the queue or the outbox.
 package issuer
 
 import (
@@ -21,7 +21,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/counters"
-	"vault-plugin-secrets-mastersindia/backend/turns"
+	"vault-plugin-secrets-mastersindia/backend/fairqueue"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
@@ -66,7 +66,7 @@ type Issuer struct {
 	workers  sync.Map // account name → *worker
 	unsent   sync.Map // account name → *worker, of those with something in the outbox
 	tallies  sync.Map // account name → *counters.Tally, of accounts that were evicted
-	turns    *turns.Queue[*worker]
+	queue    *fairqueue.Queue[*worker]
 	outbox   outbox
 	sweeping atomic.Bool
 
@@ -93,7 +93,7 @@ func New(o Options) *Issuer {
 		counters:  counters.NewSet(),
 		ctx:       ctx,
 		stop:      stop,
-		turns:     turns.New[*worker](),
+		queue:     fairqueue.New[*worker](),
 	}
 	i.outbox = outbox{issuer: i, ledger: o.Ledger, queued: make(map[*worker]bool)}
 	if o.Ledger == nil {

@@ -109,7 +109,7 @@ func (i *Issuer) startable() error {
 // applyForReader begins what the reader needs.
 func (l *locked) applyForReader(env account.Env, r *account.Reader) {
 	if l.state.WantsRotation(env) {
-		if l.turn = l.issuer.turns.Try(l.worker, l.state.Account.Host()); l.turn != nil {
+		if l.slot = l.issuer.queue.Try(l.worker, l.state.Account.Host()); l.slot != nil {
 			l.apply(account.Due{}, true)
 			return
 		}

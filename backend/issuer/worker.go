@@ -14,7 +14,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/counters"
-	"vault-plugin-secrets-mastersindia/backend/turns"
+	"vault-plugin-secrets-mastersindia/backend/fairqueue"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
@@ -58,8 +58,8 @@ type locked struct {
 	orphansOf *Account
 	// killAfter is when it may be asked again that has asked to slow down, in elapsed time.
 	killAfter time.Duration
-	// turn is set while the scheduler counts a login of this account.
-	turn   *turns.Turn
+	// slot is set while the queue counts a login of this account.
+	slot   *fairqueue.Slot
 	cancel context.CancelFunc // of the login in flight
 	// client remembers the upstream's clock between logins; clientOf are the settings that it was made for.
 	client   upstream.Client
@@ -126,7 +126,7 @@ func (l *locked) evictIfIdle(now Reading) {
 	}
 	l.evicted = true
 	l.served.Store(nil)
-	l.issuer.turns.Remove(l.worker)
+	l.issuer.queue.Remove(l.worker)
 	if l.state.IsKnown() && (l.LastRead.Load() > 0 || l.Logins.Load() > 0) {
 		l.issuer.tallies.Store(l.name, l.Tally)
 	}
@@ -305,14 +305,14 @@ func (w *worker) clientFor(a *Account) (client upstream.Client, err error) {
 
 // replan tells the scheduler when to look at the account.
 func (l *locked) replan(env account.Env) {
-	if l.state.Work == nil && l.turn != nil {
-		l.issuer.turns.GiveBack(l.turn)
-		l.turn = nil
+	if l.state.Work == nil && l.slot != nil {
+		l.issuer.queue.GiveBack(l.slot)
+		l.slot = nil
 	}
 	if p, ok := l.state.RotationPlan(env.Reading); ok {
-		l.issuer.turns.Set(l.worker, l.state.Account.Host(), p, env.Wall)
+		l.issuer.queue.Set(l.worker, l.state.Account.Host(), p, env.Wall)
 	} else {
-		l.issuer.turns.Remove(l.worker)
+		l.issuer.queue.Remove(l.worker)
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/account"
+	"vault-plugin-secrets-mastersindia/backend/fairqueue"
 	"vault-plugin-secrets-mastersindia/backend/stored"
-	"vault-plugin-secrets-mastersindia/backend/turns"
 )
 
 // lookAgain bounds the scheduler's sleep: timers do not notice that the machine was suspended or its clock set.
@@ -25,7 +25,7 @@ func (i *Issuer) rotateWhenDue(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-i.turns.Wake():
+		case <-i.queue.Wake():
 		case <-timer.C:
 		}
 		timer.Reset(i.rotateDue())
@@ -36,30 +36,30 @@ func (i *Issuer) rotateWhenDue(ctx context.Context) {
 func (i *Issuer) rotateDue() time.Duration {
 	for asked := false; i.ctx.Err() == nil; asked = true {
 		now := i.clock()
-		if !asked && i.turns.AnyDue(now.Wall) && i.mayLogin() != nil {
+		if !asked && i.queue.AnyDue(now.Wall) && i.mayLogin() != nil {
 			return lookAgain
 		}
-		w, turn, ok := i.turns.Next(now.Wall)
+		w, slot, ok := i.queue.Next(now.Wall)
 		if !ok {
-			return i.turns.Sleep(now.Wall, lookAgain)
+			return i.queue.Sleep(now.Wall, lookAgain)
 		}
-		w.takeTurn(turn)
+		w.useSlot(slot)
 	}
 	return lookAgain
 }
 
-// takeTurn rotates the account, if it still wants that.
-func (w *worker) takeTurn(t *turns.Turn) {
+// useSlot rotates the account, if it still wants that.
+func (w *worker) useSlot(t *fairqueue.Slot) {
 	w.do(func(l *locked) {
 		if l.evicted || l.state.Work != nil {
-			w.issuer.turns.GiveBack(t)
+			w.issuer.queue.GiveBack(t)
 			return
 		}
-		l.turn = t
+		l.slot = t
 		wants := l.state.IsKnown() && l.state.InUse(w.env(true))
 		l.apply(account.Due{}, true)
-		if !wants || l.state.Work == nil && w.issuer.turns.IsDue(w, w.issuer.clock().Wall) {
-			w.issuer.turns.Remove(w) // until it is read, or the next sweep
+		if !wants || l.state.Work == nil && w.issuer.queue.IsDue(w, w.issuer.clock().Wall) {
+			w.issuer.queue.Remove(w) // until it is read, or the next sweep
 		}
 	})
 }
@@ -137,7 +137,7 @@ func (i *Issuer) Sweep() {
 		for _, value := range i.workers.Range {
 			value.(*worker).sweep(active) //nolint:forcetypeassert // the map holds nothing else
 		}
-		i.turns.Signal()
+		i.queue.Signal()
 	}) {
 		i.sweeping.Store(false)
 	}

@@ -1,10 +1,10 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package turns says whose turn it is to log in. An account waits until its time has come, and then in the queue of its upstream
-// host, where the one that has waited longest is first. However often an account is planned anew meanwhile, its turn stays the
-// same, and a host that hangs delays only its own accounts.
-package turns
+// Package fairqueue decides which account may log in next. An account waits until it is due, and then in the queue of its upstream
+// host, where the one that has waited longest is first. Planning an account again does not change its place in the queue, and a
+// host that hangs delays only its own accounts.
+package fairqueue
 
 import (
 	"cmp"
@@ -54,11 +54,11 @@ type due[K comparable] struct {
 	key    K
 	host   string
 	index  int  // in planned
-	queued bool // waits for its turn
+	queued bool // waits for a slot
 }
 
-// Turn is one login that the queue counts until it is given back.
-type Turn struct{ host string }
+// Slot is one login that the queue counts until it is given back.
+type Slot struct{ host string }
 
 // New makes an empty queue.
 func New[K comparable]() *Queue[K] {
@@ -76,7 +76,7 @@ func (q *Queue[K]) Signal() {
 	}
 }
 
-// Set plans the account, in place of what was planned for it. One that waits for its turn keeps it, unless its time is put off.
+// Set plans the account, in place of what was planned for it. One that waits for a slot keeps its place, unless its time is put off.
 func (q *Queue[K]) Set(key K, host string, p Plan, now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -114,9 +114,8 @@ func (q *Queue[K]) take(d *due[K]) {
 	q.tidy(d.host)
 }
 
-// Next gives the account that has waited longest at a host which may have another login its turn; ok is false where there is
-// none.
-func (q *Queue[K]) Next(now time.Time) (key K, t *Turn, ok bool) {
+// Next returns the account that has waited longest at a host with a free slot, and the slot; ok is false if there is none.
+func (q *Queue[K]) Next(now time.Time) (key K, t *Slot, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.planned) > 0 && !q.planned[0].At.After(now) {
@@ -141,8 +140,8 @@ func (q *Queue[K]) Next(now time.Time) (key K, t *Turn, ok bool) {
 	return first.key, q.begin(first.host), true
 }
 
-// Try gives an account its turn out of order, if nobody waits at its host; nil where it must wait.
-func (q *Queue[K]) Try(key K, host string) *Turn {
+// Try returns a slot out of order, if no account waits at the host; nil if this one must wait.
+func (q *Queue[K]) Try(key K, host string) *Slot {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if h := q.hosts[host]; h != nil && len(h.waiting) > 0 && h.waiting[0].key != key || !q.isFree(host) {
@@ -154,8 +153,8 @@ func (q *Queue[K]) Try(key K, host string) *Turn {
 	return q.begin(host)
 }
 
-// GiveBack ends a turn.
-func (q *Queue[K]) GiveBack(t *Turn) {
+// GiveBack frees a slot.
+func (q *Queue[K]) GiveBack(t *Slot) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	h := q.host(t.host)
@@ -167,13 +166,13 @@ func (q *Queue[K]) GiveBack(t *Turn) {
 	q.Signal()
 }
 
-func (q *Queue[K]) begin(host string) *Turn {
+func (q *Queue[K]) begin(host string) *Slot {
 	h := q.host(host)
 	h.running++
 	if h.running > 1 {
 		q.extra++
 	}
-	return &Turn{host: host}
+	return &Slot{host: host}
 }
 
 func (q *Queue[K]) isFree(host string) bool {
@@ -207,7 +206,7 @@ func (q *Queue[K]) Sleep(now time.Time, longest time.Duration) time.Duration {
 	return min(max(q.planned[0].At.Sub(now), 0), longest)
 }
 
-// IsDue reports whether the account would have its turn again at once.
+// IsDue reports whether the account would get a slot again at once.
 func (q *Queue[K]) IsDue(key K, now time.Time) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -215,7 +214,7 @@ func (q *Queue[K]) IsDue(key K, now time.Time) bool {
 	return ok && (d.queued || !d.At.After(now))
 }
 
-// AnyDue reports whether an account's time has come that has not had its turn.
+// AnyDue reports whether an account is due that has no slot yet.
 func (q *Queue[K]) AnyDue(now time.Time) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
