@@ -21,25 +21,6 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/ledger"
 )
 
-const backendHelp = `
-The Masters India secrets engine provides short-lived tokens for the APIs of
-Masters India (GST e-invoicing, e-way bills, verification) and of Fiserv
-FirstVision.
-
-Store an upstream account under config/, create a role for it under role/, and
-read the token from token/. All readers of an account share one token, which is
-replaced before it expires. The lease of a token ends before the token does.
-
-    $ vault write mastersindia/config/gst preset=einvoice-production \
-        username=api-user password=-
-    $ vault write mastersindia/role/billing config=gst
-    $ vault read mastersindia/token/billing
-
-To check the health of all accounts, with the command to run where one fails:
-
-    $ vault list -detailed mastersindia/status
-`
-
 // operationPrefix is the first part of every OpenAPI operation name.
 const operationPrefix = "masters-india"
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/vault/sdk/framework"
+
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
@@ -106,4 +108,55 @@ func inWords(names []string, last string) string {
 	}
 	end := len(names) - 1
 	return strings.Join(names[:end], ", ") + " " + last + " " + names[end]
+}
+
+const backendHelp = `
+The Masters India secrets engine provides short-lived tokens for the APIs of
+Masters India (GST e-invoicing, e-way bills, verification) and of Fiserv
+FirstVision.
+
+Store an upstream account under config/, create a role for it under role/, and
+read the token from token/. All readers of an account share one token, which is
+replaced before it expires. The lease of a token ends before the token does.
+
+    $ vault write mastersindia/config/gst preset=einvoice-production \
+        username=api-user password=-
+    $ vault write mastersindia/role/billing config=gst
+    $ vault read mastersindia/token/billing
+
+To check the health of all accounts, with the command to run where one fails:
+
+    $ vault list -detailed mastersindia/status
+`
+
+// helpWidth is the width of a field description in Vault's path-help: 80 columns minus the indent.
+const helpWidth = 72
+
+// wrapDescriptions breaks the descriptions of all fields into lines, since path-help does not wrap them. OpenAPI joins the lines
+// again.
+func wrapDescriptions(paths []*framework.Path) {
+	for _, path := range paths {
+		for _, field := range path.Fields {
+			field.Description = wrapped(field.Description, helpWidth)
+		}
+	}
+}
+
+func wrapped(text string, width int) string {
+	var lines strings.Builder
+	column := 0
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case column == 0:
+		case column+1+len(word) > width:
+			lines.WriteByte('\n')
+			column = 0
+		default:
+			lines.WriteByte(' ')
+			column++
+		}
+		lines.WriteString(word)
+		column += len(word)
+	}
+	return lines.String()
 }

@@ -151,38 +151,6 @@ func listEntries(names []string, read func(name string) (map[string]any, error))
 	return listResponse(names, info, unread)
 }
 
-// helpWidth is the width of a field description in Vault's path-help: 80 columns minus the indent.
-const helpWidth = 72
-
-// wrapDescriptions breaks the descriptions of all fields into lines, since path-help does not wrap them. OpenAPI joins the lines
-// again.
-func wrapDescriptions(paths []*framework.Path) {
-	for _, path := range paths {
-		for _, field := range path.Fields {
-			field.Description = wrapped(field.Description, helpWidth)
-		}
-	}
-}
-
-func wrapped(text string, width int) string {
-	var lines strings.Builder
-	column := 0
-	for word := range strings.FieldsSeq(text) {
-		switch {
-		case column == 0:
-		case column+1+len(word) > width:
-			lines.WriteByte('\n')
-			column = 0
-		default:
-			lines.WriteByte(' ')
-			column++
-		}
-		lines.WriteString(word)
-		column += len(word)
-	}
-	return lines.String()
-}
-
 // display names an operation in OpenAPI.
 func display(verb, suffix string) *framework.DisplayAttributes {
 	return &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: verb, OperationSuffix: suffix}

@@ -9,8 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/vault/sdk/logical"
-
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -374,24 +372,4 @@ func TestRevoke_ClockFarAheadForAMoment(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestLedger_ClockFarAheadForAMoment: the same of what the ledger remembers.
-func TestLedger_ClockFarAheadForAMoment(t *testing.T) {
-	t.Parallel()
-	timed(t, "forty days", func(t *testing.T) {
-		const ahead = 40 * 24 * time.Hour
-		s := gstMount(t, time.Hour)
-		s.EveryMinute()
-		a := s.token("app")
-		advance(time.Minute)
-		s.lookUp("token_id", a.id)
-		s.Clock.Jump(ahead)
-		advance(2 * time.Hour)
-		s.Clock.Jump(-ahead)
-		advance(time.Minute)
-		if _, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id}); err != nil {
-			t.Errorf("two hours after the token was issued: %v", err)
-		}
-	})
 }

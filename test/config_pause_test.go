@@ -101,3 +101,13 @@ func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
 		s.badRequest(logical.ReadOperation, "token/app", nil, "audit")
 	})
 }
+
+// TestConfig_EmptyPausedRefused: paused="$UNSET" must not resume a paused account.
+func TestConfig_EmptyPausedRefused(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := jwtV1().mounted(t, "paused", true)
+		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"paused": ""}, "paused: is empty")
+		w.badRequest(logical.ReadOperation, "token/app", nil, "paused")
+	})
+}

@@ -5,8 +5,10 @@ package test
 
 import (
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -73,4 +75,192 @@ func TestLookup_DamagedRecord(t *testing.T) {
 			s.says(strings.Join(resp.Warnings, " "), "Which of the tokens readers are given is not known", "token/gst")
 		})
 	}
+}
+
+// TestStorageFault_DamagedEntryHidesNoOthers: an entry that is damaged does not hide all others from a list.
+func TestStorageFault_DamagedEntryHidesNoOthers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ damaged, path string }{
+		{"config/hurt", "config/"}, {"config/hurt", "status/"}, {"token/hurt", "status/"}, {"role/hurt", "role/"},
+	} {
+		timed(t, c.damaged+" in "+c.path, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			w.write("config/hurt", with(jwtV1().config, "verify_connection", false))
+			w.write("role/hurt", map[string]any{"config": "hurt"})
+			names := []string{"app", "hurt"}
+			if c.path != "role/" {
+				names[0] = "gst"
+			}
+			w.put(c.damaged, `{"schema":1,"canary`)
+			w.Reload()
+			resp, err := w.do(t.Context(), logical.ListOperation, c.path, nil)
+			if r, refused := asRefusal(resp, err); refused {
+				t.Fatalf("no list: %v", r)
+			}
+			if keys := resp.Data["keys"]; !reflect.DeepEqual(keys, names) {
+				t.Errorf("lists %v, want %v", keys, names)
+			}
+			info, _ := resp.Data["key_info"].(map[string]any)
+			if info[names[0]] == nil || info["hurt"] != nil {
+				t.Errorf("details %v, want those of %s alone", info, names[0])
+			}
+			warnings := strings.Join(resp.Warnings, " ")
+			w.says(warnings, c.damaged)
+			w.hides(warnings, "canary")
+		})
+	}
+}
+
+// TestLedgerFault_DamagedEntryStopsNothingElse: a ledger entry that is damaged does not stop the rest.
+func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
+	t.Parallel()
+	for which, broken := range map[string]string{
+		"text": "canary", "cut": `{"schema":1,"tokens":[{"canary`, "a later schema": `{"schema":99,"canary":"canary"}`, "nothing": "",
+		"another type": `{"schema":1,"tokens":"canary","places":"canary","pages":"canary"}`,
+	} {
+		for _, kind := range []string{"day", "id", "config"} {
+			timed(t, kind+" with "+which, func(t *testing.T) {
+				w := oauth().mounted(t, "ledger_retention", "24h")
+				w.Simulator.SetAccount(jwtAccount())
+				w.write("config/well", with(jwtConfig(), "ledger_retention", "24h"))
+				hurt := text(t, w.read("token/app").Data, "token_id")
+				w.ledgerOf("gst")
+				for key := range w.storedUnder("ledger/" + kind + "/") {
+					if strings.Contains(key, "gst") || strings.Contains(key, hurt) {
+						w.put(key, broken)
+					}
+				}
+				w.Reload()
+				w.minute()
+				// It is said what is wrong, and nothing of what is in there.
+				for _, r := range []struct {
+					op   logical.Operation
+					path string
+					data map[string]any
+				}{
+					{logical.UpdateOperation, "lookup", map[string]any{"token_id": hurt}},
+					{logical.ReadOperation, "ledger/gst", nil}, {logical.ListOperation, "ledger/", nil},
+				} {
+					resp, err := w.do(t.Context(), r.op, r.path, r.data)
+					if refused, is := asRefusal(resp, err); is {
+						w.says(refused.message, "ledger/"+kind)
+						w.hides(refused.message, "canary")
+					} else if resp != nil {
+						w.hides(canonical(t, resp.Data)+strings.Join(resp.Warnings, " "), "canary")
+					}
+				}
+				// Logins go on, and tokens of this config and of others are noted and found.
+				advance(time.Minute)
+				w.write("rotate/gst", nil)
+				w.write("rotate/well", nil)
+				w.minute()
+				for config, path := range map[string]string{"gst": "token/app"} {
+					if found := w.lookUp("token_id", text(t, w.read(path).Data, "token_id")); found.Config != config {
+						t.Errorf("the next token of %s is not found", config)
+					}
+				}
+				if kind == "day" {
+					resp := w.read("ledger/gst")
+					if tokens, _ := resp.Data["tokens"].([]any); len(tokens) != 1 || len(resp.Warnings) != 1 {
+						t.Errorf("%d tokens and warnings %q, want the one that can be read, and one warning", len(tokens), resp.Warnings)
+					}
+				}
+				if got := len(w.ledgerOf("well")); got != 2 {
+					t.Errorf("%d entries of the other config, want 2", got)
+				}
+				advance(4 * day)
+				if got := w.ledgerOf("well"); got != nil {
+					t.Errorf("trimming stopped at the damage: %s", describe(got))
+				}
+			})
+		}
+	}
+}
+
+// TestStorage_DamagedEntryHidesContent: an entry that cannot be understood is a clear error without its content.
+func TestStorage_DamagedEntryHidesContent(t *testing.T) {
+	t.Parallel()
+	entries := map[string]string{
+		"a later schema":       `{"schema":99,"canary":"canary","password":"canary","access_token":"canary"}`,
+		"no schema":            `{"canary":"canary","password":"canary"}`,
+		"a schema as text":     `{"schema":"canary"}`,
+		"text":                 `canary`,
+		"JSON that is cut":     `{"schema":1,"password":"canary`,
+		"JSON of another type": `["canary"]`,
+		"a field of a type":    `{"schema":1,"config":{"canary":1},"password":["canary"],"current":"canary"}`,
+		"nothing":              ``,
+	}
+	paths := map[string][]struct {
+		op   logical.Operation
+		path string
+		data map[string]any
+	}{
+		"config/gst": {
+			{logical.ReadOperation, "config/gst", nil}, {logical.ReadOperation, "token/app", nil},
+			{logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 50}},
+			{logical.UpdateOperation, "rotate/gst", nil}, {logical.UpdateOperation, "revoke/gst", nil},
+			{logical.ReadOperation, "status/gst", nil},
+		},
+		"role/app": {
+			{logical.ReadOperation, "role/app", nil}, {logical.ReadOperation, "token/app", nil},
+			{logical.UpdateOperation, "role/app", map[string]any{"max_ttl": 60}},
+		},
+		"token/gst": {
+			{logical.ReadOperation, "token/app", nil}, {logical.UpdateOperation, "rotate/gst", nil},
+		},
+	}
+	for key, requests := range paths {
+		for which, entry := range entries {
+			for _, r := range requests {
+				timed(t, key+" with "+which+" and "+string(r.op)+" "+r.path, func(t *testing.T) {
+					w := jwtV1().mounted(t)
+					w.put(key, entry)
+					w.Reload()
+					w.idle(func() {
+						refused := w.refusal(r.op, r.path, r.data)
+						w.hides(refused.message, "canary")
+						if refused.message == "" {
+							t.Error("the message is empty")
+						}
+						if which == "a later schema" {
+							w.says(refused.message, "schema", "99")
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// TestLookup_DamagedPageHidesNoOtherConfig: a damaged page does not hide that another config got the token. An operator who
+// deals with a leak needs all that there is.
+func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
+	t.Parallel()
+	timed(t, "of two configs", func(t *testing.T) {
+		f := jwtV1()
+		f.account.RepeatTokens = true
+		w := f.mounted(t)
+		w.write("config/other", with(f.config, "verify_connection", false))
+		w.write("role/other", map[string]any{"config": "other"})
+		id := text(t, w.read("token/app").Data, "token_id")
+		w.read("token/other")
+		synctest.Wait() // the ledger is written
+		hurt := 0
+		for key := range w.storedUnder("ledger/day/") {
+			if strings.Contains(key, "/gst/") {
+				w.put(key, `{"schema":1,"canary`)
+				hurt++
+			}
+		}
+		if hurt != 1 {
+			t.Fatalf("%d pages of gst, want one: this tests nothing", hurt)
+		}
+		resp := w.write("lookup", map[string]any{"token_id": id})
+		if got := resp.Data["config"]; got != "other" {
+			t.Errorf("found for %v, want other", got)
+		}
+		warnings := strings.Join(resp.Warnings, " ")
+		w.says(warnings, "Another config may have received the same token", "ledger/day/", "/gst/")
+		w.hides(warnings, "canary")
+	})
 }

@@ -6,7 +6,6 @@ package test
 import (
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -183,34 +182,6 @@ func TestLedgerRetention_InList(t *testing.T) {
 	})
 }
 
-// TestLookup_FieldsAreDocumented: every field of a lookup is documented.
-func TestLookup_FieldsAreDocumented(t *testing.T) {
-	t.Parallel()
-	timed(t, "field by field", func(t *testing.T) {
-		w := oauth().mounted(t)
-		d := w.document()
-		id := w.read("token/app").Data["token_id"]
-		w.ledgerOf("gst")
-		post := d.Paths["/lookup"].Post
-		documented := slices.Sorted(maps.Keys(d.resolve(post.Responses["200"].Content["application/json"].Schema).Properties))
-		if got := slices.Sorted(maps.Keys(w.write("lookup", map[string]any{"token_id": id}).Data)); !slices.Equal(got, documented) {
-			t.Errorf("fields are %v, documented are %v", got, documented)
-		}
-		body := d.resolve(post.RequestBody.Content["application/json"].Schema)
-		if !body.Properties["token"].Attributes.Sensitive {
-			t.Error("token is not marked as sensitive")
-		}
-		for operation, want := range map[*documentOperation]string{
-			post: "masters-india-look-up-token", d.Paths["/ledger/{name}"].Get: "masters-india-read-ledger",
-			d.Paths["/ledger/"].Get: "masters-india-list-ledgers",
-		} {
-			if operation == nil || operation.OperationID != want {
-				t.Errorf("no operation %s: %v", want, operation)
-			}
-		}
-	})
-}
-
 // TestLedger_OnlyOnActiveNode: the ledger is the active node's alone.
 func TestLedger_OnlyOnActiveNode(t *testing.T) {
 	t.Parallel()
@@ -256,68 +227,22 @@ func TestLedger_OnlyOnActiveNode(t *testing.T) {
 	})
 }
 
-// TestLedgerFault_DamagedEntryStopsNothingElse: a ledger entry that is damaged does not stop the rest.
-func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
+// TestLedger_ClockFarAheadForAMoment: the same of what the ledger remembers.
+func TestLedger_ClockFarAheadForAMoment(t *testing.T) {
 	t.Parallel()
-	for which, broken := range map[string]string{
-		"text": "canary", "cut": `{"schema":1,"tokens":[{"canary`, "a later schema": `{"schema":99,"canary":"canary"}`, "nothing": "",
-		"another type": `{"schema":1,"tokens":"canary","places":"canary","pages":"canary"}`,
-	} {
-		for _, kind := range []string{"day", "id", "config"} {
-			timed(t, kind+" with "+which, func(t *testing.T) {
-				w := oauth().mounted(t, "ledger_retention", "24h")
-				w.Simulator.SetAccount(jwtAccount())
-				w.write("config/well", with(jwtConfig(), "ledger_retention", "24h"))
-				hurt := text(t, w.read("token/app").Data, "token_id")
-				w.ledgerOf("gst")
-				for key := range w.storedUnder("ledger/" + kind + "/") {
-					if strings.Contains(key, "gst") || strings.Contains(key, hurt) {
-						w.put(key, broken)
-					}
-				}
-				w.Reload()
-				w.minute()
-				// It is said what is wrong, and nothing of what is in there.
-				for _, r := range []struct {
-					op   logical.Operation
-					path string
-					data map[string]any
-				}{
-					{logical.UpdateOperation, "lookup", map[string]any{"token_id": hurt}},
-					{logical.ReadOperation, "ledger/gst", nil}, {logical.ListOperation, "ledger/", nil},
-				} {
-					resp, err := w.do(t.Context(), r.op, r.path, r.data)
-					if refused, is := asRefusal(resp, err); is {
-						w.says(refused.message, "ledger/"+kind)
-						w.hides(refused.message, "canary")
-					} else if resp != nil {
-						w.hides(canonical(t, resp.Data)+strings.Join(resp.Warnings, " "), "canary")
-					}
-				}
-				// Logins go on, and tokens of this config and of others are noted and found.
-				advance(time.Minute)
-				w.write("rotate/gst", nil)
-				w.write("rotate/well", nil)
-				w.minute()
-				for config, path := range map[string]string{"gst": "token/app"} {
-					if found := w.lookUp("token_id", text(t, w.read(path).Data, "token_id")); found.Config != config {
-						t.Errorf("the next token of %s is not found", config)
-					}
-				}
-				if kind == "day" {
-					resp := w.read("ledger/gst")
-					if tokens, _ := resp.Data["tokens"].([]any); len(tokens) != 1 || len(resp.Warnings) != 1 {
-						t.Errorf("%d tokens and warnings %q, want the one that can be read, and one warning", len(tokens), resp.Warnings)
-					}
-				}
-				if got := len(w.ledgerOf("well")); got != 2 {
-					t.Errorf("%d entries of the other config, want 2", got)
-				}
-				advance(4 * day)
-				if got := w.ledgerOf("well"); got != nil {
-					t.Errorf("trimming stopped at the damage: %s", describe(got))
-				}
-			})
+	timed(t, "forty days", func(t *testing.T) {
+		const ahead = 40 * 24 * time.Hour
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		a := s.token("app")
+		advance(time.Minute)
+		s.lookUp("token_id", a.id)
+		s.Clock.Jump(ahead)
+		advance(2 * time.Hour)
+		s.Clock.Jump(-ahead)
+		advance(time.Minute)
+		if _, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id}); err != nil {
+			t.Errorf("two hours after the token was issued: %v", err)
 		}
-	}
+	})
 }

@@ -5,10 +5,11 @@ package test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -371,57 +372,30 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 	})
 }
 
-// TestLookup_DamagedPageHidesNoOtherConfig: a damaged page does not hide that another config got the token. An operator who
-// deals with a leak needs all that there is.
-func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
+// TestLookup_FieldsAreDocumented: every field of a lookup is documented.
+func TestLookup_FieldsAreDocumented(t *testing.T) {
 	t.Parallel()
-	timed(t, "of two configs", func(t *testing.T) {
-		f := jwtV1()
-		f.account.RepeatTokens = true
-		w := f.mounted(t)
-		w.write("config/other", with(f.config, "verify_connection", false))
-		w.write("role/other", map[string]any{"config": "other"})
-		id := text(t, w.read("token/app").Data, "token_id")
-		w.read("token/other")
-		synctest.Wait() // the ledger is written
-		hurt := 0
-		for key := range w.storedUnder("ledger/day/") {
-			if strings.Contains(key, "/gst/") {
-				w.put(key, `{"schema":1,"canary`)
-				hurt++
+	timed(t, "field by field", func(t *testing.T) {
+		w := oauth().mounted(t)
+		d := w.document()
+		id := w.read("token/app").Data["token_id"]
+		w.ledgerOf("gst")
+		post := d.Paths["/lookup"].Post
+		documented := slices.Sorted(maps.Keys(d.resolve(post.Responses["200"].Content["application/json"].Schema).Properties))
+		if got := slices.Sorted(maps.Keys(w.write("lookup", map[string]any{"token_id": id}).Data)); !slices.Equal(got, documented) {
+			t.Errorf("fields are %v, documented are %v", got, documented)
+		}
+		body := d.resolve(post.RequestBody.Content["application/json"].Schema)
+		if !body.Properties["token"].Attributes.Sensitive {
+			t.Error("token is not marked as sensitive")
+		}
+		for operation, want := range map[*documentOperation]string{
+			post: "masters-india-look-up-token", d.Paths["/ledger/{name}"].Get: "masters-india-read-ledger",
+			d.Paths["/ledger/"].Get: "masters-india-list-ledgers",
+		} {
+			if operation == nil || operation.OperationID != want {
+				t.Errorf("no operation %s: %v", want, operation)
 			}
-		}
-		if hurt != 1 {
-			t.Fatalf("%d pages of gst, want one: this tests nothing", hurt)
-		}
-		resp := w.write("lookup", map[string]any{"token_id": id})
-		if got := resp.Data["config"]; got != "other" {
-			t.Errorf("found for %v, want other", got)
-		}
-		warnings := strings.Join(resp.Warnings, " ")
-		w.says(warnings, "Another config may have received the same token", "ledger/day/", "/gst/")
-		w.hides(warnings, "canary")
-	})
-}
-
-// TestRevoke_StaysRevokedAfterDeletion: a config of the same name may be written again, and its upstream may give its one token
-// once more.
-func TestRevoke_StaysRevokedAfterDeletion(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
-		first := s.token("app")
-		s.revoke("")
-		if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
-			t.Fatal(err)
-		}
-		s.write("config/gst", jwtConfig())
-		if a, err := s.ask(t.Context(), "app", nil); err == nil {
-			t.Errorf("token %s is served, and %s was revoked", a.id, first.id)
-		}
-		if found := s.lookUp("token_id", first.id); found.State != "revoked" {
-			t.Errorf("the token is said to be %s, want revoked", found.State)
 		}
 	})
 }

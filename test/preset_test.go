@@ -4,6 +4,7 @@
 package test
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -368,4 +369,51 @@ func TestPreset_ScopeAndAudienceOnlyIfGiven(t *testing.T) {
 			t.Errorf("assertion_audience is %v with request_format %v", data["assertion_audience"], data["request_format"])
 		}
 	})
+}
+
+// TestPreset_WithAnotherProtocol has a preset give the URL alone: the rest of it is about its own protocol.
+func TestPreset_WithAnotherProtocol(t *testing.T) {
+	t.Parallel()
+	timed(t, "on create", func(t *testing.T) {
+		w := newTestMount(t)
+		w.write("config/gst", with(without(oauth().config, "token_url"), "preset", "ksa-qa", "verify_connection", false))
+		data := w.read("config/gst").Data
+		for field, want := range map[string]any{
+			"protocol": "oauth", "authorization_scheme": "Bearer", "request_format": "json", "preset": "", "refresh_url": "",
+			"token_url": "https://qa-globalback.mastersindia-einv.com/api/v2/token-auth/", "refresh_headers": map[string]string{},
+			"headers": map[string]string{"Productid": "einvoicing_global"},
+		} {
+			if !reflect.DeepEqual(data[field], want) {
+				t.Errorf("%s is %v, want %v", field, data[field], want)
+			}
+		}
+	})
+}
+
+// TestPreset_NameGoesWithItsEndpoint checks that a config keeps the name of a preset only for as long as it logs in there.
+func TestPreset_NameGoesWithItsEndpoint(t *testing.T) {
+	t.Parallel()
+	secrets := jwtV1().onlySecrets()
+	for _, change := range []struct {
+		data map[string]any
+		want string
+	}{
+		{map[string]any{"token_url": "https://upstream.test/"}, ""},
+		{merged(oauth().config, map[string]any{"protocol": "oauth"}), ""},
+		{map[string]any{"headers": "X-Team=gst", "authorization_scheme": "Token"}, "ksa-qa"},
+		{map[string]any{"preset": "einvoice-sandbox"}, "einvoice-sandbox"},
+		{map[string]any{"preset": "einvoice-sandbox", "token_url": "https://upstream.test/"}, ""},
+	} {
+		timed(t, fmt.Sprint(change.data["token_url"], change.data["protocol"], change.data["preset"]), func(t *testing.T) {
+			w := newTestMount(t)
+			w.write("config/gst", with(ofPreset("ksa-qa"), "verify_connection", false))
+			if got := w.read("config/gst").Data["preset"]; got != "ksa-qa" {
+				t.Fatalf("preset is %v, want ksa-qa", got)
+			}
+			w.write("config/gst", with(merged(secrets, change.data), "verify_connection", false))
+			if got := w.read("config/gst").Data["preset"]; got != change.want {
+				t.Errorf("preset is %q, want %q", got, change.want)
+			}
+		})
+	}
 }

@@ -4,6 +4,7 @@
 package test
 
 import (
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -490,4 +491,62 @@ func (s *testMount) wantKilled(id string) {
 	if revoked, warnings := s.revoke(id); revoked[id].upstream != "killed" || len(warnings) > 0 {
 		s.t.Errorf("asked again, revoke returns %+v, warnings %q; want killed", revoked, warnings)
 	}
+}
+
+// TestRevoke_StaysRevokedAfterDeletion: a config of the same name may be written again, and its upstream may give its one token
+// once more.
+func TestRevoke_StaysRevokedAfterDeletion(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
+		first := s.token("app")
+		s.revoke("")
+		if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
+			t.Fatal(err)
+		}
+		s.write("config/gst", jwtConfig())
+		if a, err := s.ask(t.Context(), "app", nil); err == nil {
+			t.Errorf("token %s is served, and %s was revoked", a.id, first.id)
+		}
+		if found := s.lookUp("token_id", first.id); found.State != "revoked" {
+			t.Errorf("the token is said to be %s, want revoked", found.State)
+		}
+	})
+}
+
+// TestRevoke_EmptyTokenIDRefused: token_id="$UNSET" must not revoke every token of the account.
+func TestRevoke_EmptyTokenIDRefused(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		s := ksaMount(t, time.Hour)
+		first := s.token("app")
+		advance(15 * time.Second)
+		s.mustRotate()
+		second := s.token("app")
+		for _, empty := range []any{"", " ", "\n"} {
+			r := s.refusal(logical.UpdateOperation, "revoke/gst", map[string]any{"token_id": empty})
+			if r.status != http.StatusBadRequest || !strings.HasPrefix(r.message, "token_id: is empty") {
+				t.Errorf("%q: %d %s", empty, r.status, r.message)
+			}
+		}
+		if r := s.refusal(logical.UpdateOperation, "revoke/gst", map[string]any{"token_id": nil}); r.status != http.StatusBadRequest {
+			t.Errorf("null: %d %s", r.status, r.message)
+		}
+		for _, a := range []string{first.access, second.access} {
+			if !s.Simulator.TokenAlive(a) {
+				t.Fatal("a token was killed by an empty token_id")
+			}
+		}
+		if got := s.token("app"); got.id != second.id {
+			t.Errorf("the token changed from %s to %s", second.id, got.id)
+		}
+		revoked, _ := s.revoke(strings.ToUpper(first.id))
+		if len(revoked) != 1 || revoked[first.id].upstream != "killed" {
+			t.Errorf("the ID in capitals revoked %v, want %s", revoked, first.id)
+		}
+		if s.Simulator.TokenAlive(first.access) || !s.Simulator.TokenAlive(second.access) {
+			t.Error("not the named token alone was killed")
+		}
+	})
 }

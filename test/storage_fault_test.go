@@ -5,7 +5,6 @@ package test
 
 import (
 	"errors"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -240,38 +239,4 @@ func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
 			t.Errorf("the ledger has %d tokens of the new config, want the one of the verification", len(tokens))
 		}
 	})
-}
-
-// TestStorageFault_DamagedEntryHidesNoOthers: an entry that is damaged does not hide all others from a list.
-func TestStorageFault_DamagedEntryHidesNoOthers(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ damaged, path string }{
-		{"config/hurt", "config/"}, {"config/hurt", "status/"}, {"token/hurt", "status/"}, {"role/hurt", "role/"},
-	} {
-		timed(t, c.damaged+" in "+c.path, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			w.write("config/hurt", with(jwtV1().config, "verify_connection", false))
-			w.write("role/hurt", map[string]any{"config": "hurt"})
-			names := []string{"app", "hurt"}
-			if c.path != "role/" {
-				names[0] = "gst"
-			}
-			w.put(c.damaged, `{"schema":1,"canary`)
-			w.Reload()
-			resp, err := w.do(t.Context(), logical.ListOperation, c.path, nil)
-			if r, refused := asRefusal(resp, err); refused {
-				t.Fatalf("no list: %v", r)
-			}
-			if keys := resp.Data["keys"]; !reflect.DeepEqual(keys, names) {
-				t.Errorf("lists %v, want %v", keys, names)
-			}
-			info, _ := resp.Data["key_info"].(map[string]any)
-			if info[names[0]] == nil || info["hurt"] != nil {
-				t.Errorf("details %v, want those of %s alone", info, names[0])
-			}
-			warnings := strings.Join(resp.Warnings, " ")
-			w.says(warnings, c.damaged)
-			w.hides(warnings, "canary")
-		})
-	}
 }

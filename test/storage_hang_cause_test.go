@@ -77,19 +77,3 @@ func TestStorageHangs_UpstreamIsNotBlamed(t *testing.T) {
 		})
 	}
 }
-
-// TestConfigWrite_UnsavedRecordIsNoToken: a config is stored without a login, and the record of its account is not. No token is
-// said to be lost: there is none.
-func TestConfigWrite_UnsavedRecordIsNoToken(t *testing.T) {
-	t.Parallel()
-	timed(t, "without verification", func(t *testing.T) {
-		s := newTestMount(t, jwtAccount())
-		s.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
-		resp := s.write("config/gst", jwtConfig("verify_connection", false))
-		s.wantLogins(0)
-		if resp != nil && strings.Contains(strings.Join(resp.Warnings, " "), "token") {
-			t.Errorf("warnings %q, and there was no login", resp.Warnings)
-		}
-		s.Storage.Heal()
-	})
-}

@@ -4,16 +4,11 @@
 package test
 
 import (
-	"encoding/json"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/vault/sdk/logical"
-
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
-	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // TestStorageOutage_WritesBackOff: a storage that takes no writes is not hammered.
@@ -93,69 +88,4 @@ func TestStorageOutage_UnsavedTokenServed(t *testing.T) {
 		}
 		s.wantLogins(1)
 	})
-}
-
-// TestInvalidation_ConfigChangedElsewhere: a config that another node has changed takes effect. Vault notifies a node of a
-// cluster which entries others have written.
-func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.Simulator.SetAccount(jwtAccount(withTTL(time.Hour), func(a *simulator.Account) { a.Username = "other" }))
-		first := s.token("app")
-		entry, err := s.Storage.Entries.Get(t.Context(), "config/gst")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var config map[string]any
-		if err := json.Unmarshal(entry.Value, &config); err != nil {
-			t.Fatal(err)
-		}
-		config["username"], config["generation"] = "other", "ANOTHERGENERATION"
-		if entry.Value, err = json.Marshal(config); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Storage.Entries.Put(t.Context(), entry); err != nil {
-			t.Fatal(err)
-		}
-		s.Backend().InvalidateKey(t.Context(), "config/gst")
-		a := s.token("app")
-		if a.id == first.id || s.logins() != 2 {
-			t.Errorf("after the config was changed elsewhere: %d logins, the old token served: %t", s.logins(), a.id == first.id)
-		}
-		if s.Simulator.Counters().Of(simulator.JWT, "other").LoginsOK != 1 {
-			t.Error("the new user did not log in")
-		}
-		if _, err := s.do(t.Context(), logical.DeleteOperation, "role/app", nil); err != nil {
-			t.Fatal(err)
-		}
-		if got := codeOf(s.failure("app")); got != 400 {
-			t.Errorf("a role that was deleted returns %d, want 400", got)
-		}
-	})
-}
-
-// TestInvalidation_DuringLoginFailsNoReader: a change elsewhere during a login fails no reader. The login in flight is stale,
-// and nobody's plugin has stopped.
-func TestInvalidation_DuringLoginFailsNoReader(t *testing.T) {
-	t.Parallel()
-	for _, key := range []string{"config/gst", "token/gst"} {
-		timed(t, key, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			release := s.Upstream.Hold()
-			done := s.startRead()
-			advance(time.Second)
-			if got := s.logins(); got != 1 {
-				t.Fatalf("%d logins, want 1 in flight", got)
-			}
-			s.Backend().InvalidateKey(t.Context(), key)
-			release()
-			if err := <-done; err != nil {
-				t.Errorf("a reader got: %v", err)
-			}
-			if n := s.status()["consecutive_failures"]; fmt.Sprint(n) != "0" {
-				t.Errorf("%v failures, though no login has failed", n)
-			}
-		})
-	}
 }

@@ -332,61 +332,6 @@ func TestStorage_FirstSchemaLedgerIsRead(t *testing.T) {
 	})
 }
 
-// TestStorage_DamagedEntryHidesContent: an entry that cannot be understood is a clear error without its content.
-func TestStorage_DamagedEntryHidesContent(t *testing.T) {
-	t.Parallel()
-	entries := map[string]string{
-		"a later schema":       `{"schema":99,"canary":"canary","password":"canary","access_token":"canary"}`,
-		"no schema":            `{"canary":"canary","password":"canary"}`,
-		"a schema as text":     `{"schema":"canary"}`,
-		"text":                 `canary`,
-		"JSON that is cut":     `{"schema":1,"password":"canary`,
-		"JSON of another type": `["canary"]`,
-		"a field of a type":    `{"schema":1,"config":{"canary":1},"password":["canary"],"current":"canary"}`,
-		"nothing":              ``,
-	}
-	paths := map[string][]struct {
-		op   logical.Operation
-		path string
-		data map[string]any
-	}{
-		"config/gst": {
-			{logical.ReadOperation, "config/gst", nil}, {logical.ReadOperation, "token/app", nil},
-			{logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 50}},
-			{logical.UpdateOperation, "rotate/gst", nil}, {logical.UpdateOperation, "revoke/gst", nil},
-			{logical.ReadOperation, "status/gst", nil},
-		},
-		"role/app": {
-			{logical.ReadOperation, "role/app", nil}, {logical.ReadOperation, "token/app", nil},
-			{logical.UpdateOperation, "role/app", map[string]any{"max_ttl": 60}},
-		},
-		"token/gst": {
-			{logical.ReadOperation, "token/app", nil}, {logical.UpdateOperation, "rotate/gst", nil},
-		},
-	}
-	for key, requests := range paths {
-		for which, entry := range entries {
-			for _, r := range requests {
-				timed(t, key+" with "+which+" and "+string(r.op)+" "+r.path, func(t *testing.T) {
-					w := jwtV1().mounted(t)
-					w.put(key, entry)
-					w.Reload()
-					w.idle(func() {
-						refused := w.refusal(r.op, r.path, r.data)
-						w.hides(refused.message, "canary")
-						if refused.message == "" {
-							t.Error("the message is empty")
-						}
-						if which == "a later schema" {
-							w.says(refused.message, "schema", "99")
-						}
-					})
-				})
-			}
-		}
-	}
-}
-
 // TestStorage_SecretsOnlyUnderSealedPrefixes: nothing secret is stored outside the sealed prefixes.
 func TestStorage_SecretsOnlyUnderSealedPrefixes(t *testing.T) {
 	t.Parallel()

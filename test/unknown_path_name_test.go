@@ -4,10 +4,8 @@
 package test
 
 import (
-	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 )
@@ -63,51 +61,5 @@ func TestWrongName_NearestPreset(t *testing.T) {
 		if strings.Contains(message, "did you mean") {
 			t.Errorf("nothing is near: %s", message)
 		}
-	})
-}
-
-// TestRevoke_EmptyTokenIDRefused: token_id="$UNSET" must not revoke every token of the account.
-func TestRevoke_EmptyTokenIDRefused(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
-		first := s.token("app")
-		advance(15 * time.Second)
-		s.mustRotate()
-		second := s.token("app")
-		for _, empty := range []any{"", " ", "\n"} {
-			r := s.refusal(logical.UpdateOperation, "revoke/gst", map[string]any{"token_id": empty})
-			if r.status != http.StatusBadRequest || !strings.HasPrefix(r.message, "token_id: is empty") {
-				t.Errorf("%q: %d %s", empty, r.status, r.message)
-			}
-		}
-		if r := s.refusal(logical.UpdateOperation, "revoke/gst", map[string]any{"token_id": nil}); r.status != http.StatusBadRequest {
-			t.Errorf("null: %d %s", r.status, r.message)
-		}
-		for _, a := range []string{first.access, second.access} {
-			if !s.Simulator.TokenAlive(a) {
-				t.Fatal("a token was killed by an empty token_id")
-			}
-		}
-		if got := s.token("app"); got.id != second.id {
-			t.Errorf("the token changed from %s to %s", second.id, got.id)
-		}
-		revoked, _ := s.revoke(strings.ToUpper(first.id))
-		if len(revoked) != 1 || revoked[first.id].upstream != "killed" {
-			t.Errorf("the ID in capitals revoked %v, want %s", revoked, first.id)
-		}
-		if s.Simulator.TokenAlive(first.access) || !s.Simulator.TokenAlive(second.access) {
-			t.Error("not the named token alone was killed")
-		}
-	})
-}
-
-// TestConfig_EmptyPausedRefused: paused="$UNSET" must not resume a paused account.
-func TestConfig_EmptyPausedRefused(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t, "paused", true)
-		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"paused": ""}, "paused: is empty")
-		w.badRequest(logical.ReadOperation, "token/app", nil, "paused")
 	})
 }

@@ -45,9 +45,6 @@ func (a *Account) Host() string {
 	return u.Host
 }
 
-// singleSession reports whether a new login may kill the token that is out.
-func (a *Account) singleSession() bool { return a.RotationPercent >= 100 }
-
 // RotatesAt is when the token is to be replaced.
 func (a *Account) RotatesAt(t *Token) time.Time {
 	switch {

@@ -17,21 +17,6 @@ func holdLength(f *Failure, retryAfter, life time.Duration, chance float64) time
 	}
 }
 
-// probeAfter is the schedule of an open circuit breaker: few enough probes that no lock-out policy known to us minds them, and an
-// account that the vendor has unlocked is found within a day.
-func probeAfter(step int) time.Duration {
-	switch step {
-	case 1:
-		return 15 * time.Minute
-	case 2:
-		return time.Hour
-	case 3:
-		return 6 * time.Hour
-	default:
-		return 24 * time.Hour
-	}
-}
-
 // backoff doubles from one second to a minute, or to a twentieth of the token's life where that is less.
 func backoff(step int, life time.Duration) time.Duration {
 	longest := max(firstBackoff, min(longestBackoff, life/backoffShare))

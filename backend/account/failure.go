@@ -69,18 +69,6 @@ func (f *Failure) age(now Reading) time.Duration {
 // Holds reports whether no login may be made yet.
 func (f *Failure) Holds(now Reading) bool { return f.Left(now) > 0 }
 
-// Refused reports whether the circuit breaker is open: trying again with the same credentials may lock the account, and a request
-// that the upstream calls malformed will not get better.
-func (f *Failure) Refused() bool {
-	return f != nil && (f.Kind == upstream.Rejected || f.Kind == upstream.Invalid)
-}
-
-// isRefusal reports whether the upstream has refused the credentials.
-func isRefusal(err error) bool {
-	failed, ok := errors.AsType[*upstream.Error](err)
-	return ok && failed.Kind == upstream.Rejected
-}
-
 // concerns reports whether the failure says something about an account under other settings than those it came with. Refused
 // credentials stay refused, and a throttled caller stays throttled, whatever else was changed; an outage or a malformed request
 // may have been mended by the change.

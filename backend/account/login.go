@@ -11,41 +11,9 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
-// errUnfinished stands for a login whose end nobody saw, since the process ended meanwhile.
-var errUnfinished = errors.New("the last login was cut off when the plugin stopped")
-
 // errExpiredOnArrival: waiting for it to get better would be a loop of logins.
 var errExpiredOnArrival = &upstream.Error{
 	Kind: upstream.Malformed, Op: "login", Detail: "the token had expired, or nearly, when it arrived",
-}
-
-// apply makes sure that what a reader needs is under way. Rotations ahead of time are the scheduler's: see Due.
-func (e Read) apply(t *transition) {
-	if t.Known != known {
-		t.load()
-		return
-	}
-	if reason := t.readReason(t.env.Reading, e.Rejected); reason != "" {
-		t.startIfAllowed(reason)
-	}
-}
-
-// readReason is why a read causes a login; "" where it needs none.
-func (s *State) readReason(now Reading, rejected string) Reason {
-	switch {
-	case s.Usable(now) && rejected == s.Current.ID:
-		return ReasonRejected
-	case s.Usable(now):
-		return ""
-	case s.Current == nil && !s.RevokedAt.IsZero() && slices.ContainsFunc(s.Revoked, func(r revokedToken) bool {
-		return r.End.After(now.Wall)
-	}):
-		return ReasonAfterRevoke
-	case s.Current == nil:
-		return ReasonFirstRead
-	default:
-		return ReasonRotation
-	}
 }
 
 func (Force) apply(t *transition) { t.startIfAllowed(ReasonForced) }
@@ -193,34 +161,6 @@ func (s *State) failed() State {
 	}
 	next.Suspect = s.Suspect || s.killedBy(w.Err)
 	return next
-}
-
-// killedBy reports whether a login that ended like this may have killed the current token: that of a single-session account,
-// where the upstream may have taken for a success what failed here.
-func (s *State) killedBy(err error) bool {
-	return s.Account != nil && s.Account.singleSession() && s.Current != nil && mayHaveLoggedIn(err)
-}
-
-// endsSession reports whether a login that brought the token (nil where it is not known) has killed the current one.
-func (s *State) endsSession(token *Token) bool {
-	isOther := s.Current != nil && (token == nil || token.ID != s.Current.ID)
-	return isOther && s.Account != nil && s.Account.singleSession()
-}
-
-// mayHaveLoggedIn reports whether the upstream may have logged in although the login failed here.
-func mayHaveLoggedIn(err error) bool {
-	failed, ok := errors.AsType[*upstream.Error](err)
-	if !ok {
-		return true
-	}
-	switch failed.Kind {
-	case upstream.Malformed:
-		return true
-	case upstream.Unavailable:
-		return failed.Cause != upstream.CauseDNS && failed.Cause != upstream.CauseTLS
-	default:
-		return false
-	}
 }
 
 // accepted is the state once the token that a login brought is the current one.

@@ -14,9 +14,6 @@ const (
 	forcedRefusedEvery = time.Minute
 	// givenUpEvery bounds how often a login is given up for another one, whatever changes the account that often.
 	givenUpEvery = 5 * time.Second
-	// A token that an API refused is replaced only if it had time to die, and only so often.
-	leastRejectedAge = time.Minute
-	rejectedEvery    = 5 * time.Minute
 )
 
 // Why a login is not made although nothing has failed.
@@ -59,22 +56,6 @@ func (s *State) MayLogin(env Env, reason Reason, a *Account) error {
 		return errLeasesRunning
 	}
 	return nil
-}
-
-// mayReplace is MayLogin for a login that replaces a usable token.
-func (s *State) mayReplace(env Env, reason Reason) error {
-	switch {
-	case reason == ReasonRotation && s.isDue(env.Reading):
-		return nil
-	case reason != ReasonRejected:
-		return errNotDue
-	case env.Wall.Sub(s.Current.IssuedAt) < leastRejectedAge:
-		return ErrTooSoon
-	case env.Wall.Sub(s.RejectedAt).Abs() < rejectedEvery: // also after the clock was set back
-		return ErrTooSoon
-	default:
-		return nil
-	}
 }
 
 // mayForce is MayLogin for a forced login, which no hold keeps back.

@@ -5,6 +5,7 @@ package account
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -136,5 +137,34 @@ func (s *State) rotationBound(env Env, r *Reader) time.Duration {
 		return rotationWait - (env.Elapsed - s.Work.Began.Elapsed)
 	default:
 		return 0
+	}
+}
+
+// apply makes sure that what a reader needs is under way. Rotations ahead of time are the scheduler's: see Due.
+func (e Read) apply(t *transition) {
+	if t.Known != known {
+		t.load()
+		return
+	}
+	if reason := t.readReason(t.env.Reading, e.Rejected); reason != "" {
+		t.startIfAllowed(reason)
+	}
+}
+
+// readReason is why a read causes a login; "" where it needs none.
+func (s *State) readReason(now Reading, rejected string) Reason {
+	switch {
+	case s.Usable(now) && rejected == s.Current.ID:
+		return ReasonRejected
+	case s.Usable(now):
+		return ""
+	case s.Current == nil && !s.RevokedAt.IsZero() && slices.ContainsFunc(s.Revoked, func(r revokedToken) bool {
+		return r.End.After(now.Wall)
+	}):
+		return ReasonAfterRevoke
+	case s.Current == nil:
+		return ReasonFirstRead
+	default:
+		return ReasonRotation
 	}
 }

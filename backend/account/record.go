@@ -143,44 +143,6 @@ func (r *Record) isOfDeleted() bool {
 	return r.Generation == "" && r.Attempt == nil && len(r.Revoked)+len(r.Outbox)+len(r.Verifications) > 0
 }
 
-// restore takes over a record. What it means under the present settings is for adopt.
-func (t *transition) restore(r *Record) {
-	now := t.env.Reading
-	t.Generation, t.RefreshTarget = r.Generation, r.RefreshTarget
-	t.RevokedAt, t.ForcedAt, t.RejectedAt = r.RevokedAt, r.ForcedAt, r.RejectedAt
-	t.Failure = r.Failure.failure(now)
-	for _, revoked := range r.Revoked {
-		t.Revoked = append(t.Revoked, revokedToken(revoked))
-	}
-	for _, stored := range r.Superseded {
-		token := stored.token().anchored(now)
-		if token.revocation != "" && token.revokedAt.IsZero() { // not kept by the first version
-			token.revokedAt = cmp.Or(r.RevokedAt, now.Wall)
-		}
-		if token.revocation != "" && !t.isRevoked(token.ID) { // kept by tokens alone at first
-			t.Revoked = append(t.Revoked, revokedToken{ID: token.ID, End: token.ExpiresAt})
-		}
-		t.Superseded = append(t.Superseded, token)
-	}
-	for _, v := range r.Verifications {
-		f := v.failure(now)
-		f.Protocol = v.Protocol
-		t.Verifications = append(t.Verifications, failedVerification{Login: v.Login, Credentials: v.Credentials, Failure: f})
-	}
-	for _, stored := range r.Outbox {
-		keep := time.Duration(stored.KeepSeconds) * time.Second
-		t.Outbox = append(t.Outbox, OutboxEntry{Token: stored.token().anchored(now), Keep: keep})
-	}
-	if r.Current == nil {
-		return
-	}
-	t.Current = r.Current.token().anchored(now)
-	t.Suspect = r.Suspect || t.Current.isFromFuture(now)
-	if t.isRevoked(t.Current.ID) {
-		t.supersedeCurrent()
-	}
-}
-
 func storeToken(t *Token) StoredToken {
 	return StoredToken{
 		ID: t.ID, Access: t.Access, Refresh: t.refresh, RefreshExpiresAt: t.refreshExpiresAt, Generation: t.Generation,

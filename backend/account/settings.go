@@ -6,8 +6,6 @@ package account
 import (
 	"slices"
 	"time"
-
-	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
 // revokedKept is how long the ID of a revoked token outlives its end. An upstream may give its one token again, also when other
@@ -89,15 +87,6 @@ func (e Loaded) apply(t *transition) {
 	t.tellLedger()
 }
 
-// unfinished counts a login that was cut off when the last process ended as one failure.
-func (t *transition) unfinished(a *StoredAttempt) {
-	// A forced login may be cut off during a hold, which goes on then.
-	t.Failure = newFailure(errUnfinished, t.Failure, t.env, t.Account, t.Account.life(t.Current)).afterForced(t.Failure, t.env)
-	t.Suspect = t.Current != nil && (t.Suspect || a.Exclusive || t.Account.singleSession())
-	t.changed() // the next start must not count it again
-	t.emit(ReportUnfinished{BeganAt: a.BeganAt})
-}
-
 // apply takes over settings that were just stored, and the token that their verification brought.
 func (e Written) apply(t *transition) {
 	t.Loading = 0
@@ -114,24 +103,6 @@ func (e Written) apply(t *transition) {
 		t.storeVerified(e, verification)
 	}
 	t.emit(Wake{})
-}
-
-// storeVerified tells storage of the token that a verification brought, before readers get it. One that must not be served is
-// dropped, and the next reader logs in.
-func (t *transition) storeVerified(e Written, verification *Work) {
-	token, err := t.judge(e.Token, nil, e.Account)
-	if err != nil {
-		return
-	}
-	t.cancelWork()
-	t.tell(token, e.Account.LedgerRetention)
-	t.start(ReasonVerification, e.Account)
-	t.changeWork(func(w *Work) {
-		w.Step, w.Token = storing, token
-		if verification.verifies() {
-			w.Began, w.Took = verification.Began, verification.Took
-		}
-	})
 }
 
 // adopt is the one place that decides what new settings mean for token, login, hold and failure: for a write here, a write on
@@ -227,72 +198,4 @@ func (t *transition) dropRevokedOfDeleted() {
 	if len(t.Revoked) != before {
 		t.changed()
 	}
-}
-
-// maxVerifications bounds the failed verifications that are remembered of one account.
-const maxVerifications = 8
-
-// remember keeps the failure of a verification, so that the same refused secrets are not sent again and again.
-func (t *transition) remember(a *Account, f *Failure) {
-	login := loginOf(&a.Upstream)
-	next := without(t.Verifications, func(v failedVerification) bool { return v.Login == login })
-	next = append(next, failedVerification{Login: login, Credentials: credentialsOf(&a.Upstream), Failure: f})
-	t.Verifications = next[max(0, len(next)-maxVerifications):]
-}
-
-// apply begins a login with settings that are not stored yet.
-func (e Verify) apply(t *transition) {
-	if t.Work == nil && (t.Known == known || t.Known == absent) && t.MayLogin(t.env, ReasonVerification, e.Account) == nil {
-		t.start(ReasonVerification, e.Account)
-	}
-}
-
-// verified looks at what a verification brought. A token waits until the settings are stored: see Written.
-func (t *transition) verified(w *Work, e LoginEnded) {
-	token, err := e.Token, e.Err
-	if err == nil && !token.clamp(w.Account.Upstream.MaxTokenTTL).Usable(t.env.Reading) {
-		err = errExpiredOnArrival
-	}
-	if err == nil {
-		token = t.asFirstTold(token).clamp(w.Account.Upstream.MaxTokenTTL)
-		t.changeWork(func(w *Work) { w.Step, w.Token, w.Took = committing, token, e.Took })
-		t.Suspect = t.Suspect || t.endsSession(token)
-		t.emit(Wake{})
-		return
-	}
-	before, isProbe := t.failedVerification(w.Account), t.Failure.Refused() && t.Failure.concerns(w.Account)
-	if isProbe {
-		before = t.Failure
-	}
-	f := newFailure(err, before, t.env, w.Account, w.Account.life(nil))
-	t.remember(w.Account, f)
-	if isProbe && isRefusal(err) {
-		t.Failure = f // the breaker was open: the account's own next attempt would send what was just refused
-	}
-	// A caller that is throttled is, whatever else was changed.
-	if f.Kind == upstream.Throttled && t.Account != nil && f.concerns(t.Account) {
-		t.Failure = newFailure(err, t.Failure, t.env, t.Account, t.Account.life(t.Current)).afterForced(t.Failure, t.env)
-	}
-	t.Suspect = t.Suspect || t.killedBy(err)
-	t.Work = nil
-	t.emit(Report{Reason: ReasonVerification, Failure: f, Took: e.Took, Err: err})
-	t.endVerification(w, &LoginError{Failure: *f, err: err})
-}
-
-// endVerification ends one that leads to nothing: the account stays as it was.
-func (t *transition) endVerification(w *Work, err error) {
-	t.VerifyWork, t.VerifyErr = w.ID, err
-	t.changed()
-	t.emit(Wake{})
-}
-
-// apply ends a verification whose settings were not stored. The login has been made all the same.
-func (e Abandon) apply(t *transition) {
-	if t.Work == nil || t.Work.ID != e.Work {
-		return
-	}
-	t.Work = nil
-	t.Suspect = t.Suspect || t.endsSession(nil)
-	t.changed()
-	t.emit(Wake{})
 }

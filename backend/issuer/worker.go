@@ -111,28 +111,6 @@ func (w *worker) release() {
 	})
 }
 
-// evictIfUnread evicts an idle account that nobody has read or written. Others are evicted by sweep, when they have been idle for
-// a while.
-func (l *locked) evictIfUnread(now Reading) {
-	if !l.state.IsKnown() || l.LastRead.Load() == 0 && !l.written {
-		l.evictIfIdle(now)
-	}
-}
-
-// evictIfIdle takes the account out of memory if nothing is lost by it.
-func (l *locked) evictIfIdle(now Reading) {
-	if l.evicted || l.callers > 0 || len(l.orphans) > 0 || !l.state.IsIdle(now) {
-		return
-	}
-	l.evicted = true
-	l.served.Store(nil)
-	l.issuer.queue.Remove(l.worker)
-	if l.state.IsKnown() && (l.LastRead.Load() > 0 || l.Logins.Load() > 0) {
-		l.issuer.tallies.Store(l.name, l.Tally)
-	}
-	l.issuer.workers.CompareAndDelete(l.name, l.worker)
-}
-
 // do runs f with the account locked, and logs and counts what f has to report when it is not any more.
 func (w *worker) do(f func(l *locked)) {
 	for _, effect := range w.underLock(f) {

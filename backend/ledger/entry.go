@@ -19,12 +19,6 @@ type storedToken struct {
 	Upstream  string `json:"upstream,omitempty"`
 }
 
-// storedPage holds tokens of one config that are forgotten together, in the order in which they were issued.
-type storedPage struct {
-	Schema int           `json:"schema"`
-	Tokens []storedToken `json:"tokens"`
-}
-
 // storedPlaces says where the entries of a token are, one for each config that was given it.
 type storedPlaces struct {
 	Schema int           `json:"schema"`
@@ -44,19 +38,6 @@ type storedDays struct {
 }
 
 func (d *storedDays) sorted() []string { return slices.Sorted(maps.Keys(d.Pages)) }
-
-// find returns where in the page the token is, or -1. A page that is not there has none.
-func (p *storedPage) find(tokenID string) int {
-	if p == nil {
-		return -1
-	}
-	return slices.IndexFunc(p.Tokens, func(t storedToken) bool { return t.ID == tokenID })
-}
-
-// hasNewer reports whether a token in the page was issued after that moment.
-func (p *storedPage) hasNewer(than time.Time) bool {
-	return slices.ContainsFunc(p.Tokens, func(t storedToken) bool { return t.IssuedAt > than.Unix() })
-}
 
 func (p *storedPlaces) of(config string) (place storedPlace, known bool) {
 	n := slices.IndexFunc(p.Places, func(at storedPlace) bool { return at.Config == config })

@@ -17,7 +17,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -106,41 +105,6 @@ func (l *Ledger) Note(ctx context.Context, config string, e Entry, keep time.Dur
 	}
 	places.Places = append(places.Places, storedPlace{Config: config, Day: day, Page: number})
 	return l.put(ctx, idPrefix+e.TokenID, places)
-}
-
-// addToPage puts an entry into the last page of that day, or a new one, and returns its number. The config knows of the page
-// before there is one: whatever is cut off, nothing that was written is out of reach.
-func (l *Ledger) addToPage(ctx context.Context, day, config string, e Entry) (number int, err error) {
-	days, err := l.days(ctx, config)
-	if err != nil {
-		return 0, err
-	}
-	number = max(days.Pages[day], 1)
-	page, err := l.page(ctx, day, config, number)
-	damaged := stored.IsDamaged(err)
-	if err != nil && !damaged {
-		return 0, err
-	}
-	if n := page.find(e.TokenID); n >= 0 { // a write that was cut off has come as far as this
-		if !page.Tokens[n].update(e) {
-			return number, nil
-		}
-		return number, l.put(ctx, pageKey(day, config, number), page)
-	}
-	if damaged || page != nil && len(page.Tokens) >= pageSize {
-		number, page = number+1, nil
-	}
-	if page == nil {
-		page = &storedPage{Schema: schema}
-	}
-	if days.Pages[day] != number {
-		days.Pages[day] = number
-		if err := l.put(ctx, configPrefix+config, days); err != nil {
-			return 0, err
-		}
-	}
-	page.Tokens = append(page.Tokens, store(e))
-	return number, l.put(ctx, pageKey(day, config, number), page)
 }
 
 // update takes over what is news of a token that is known, and returns all that is known of it then.
@@ -260,10 +224,6 @@ func locked(locks []*locksutil.LockEntry, key string) *locksutil.LockEntry {
 	return lock
 }
 
-func pageKey(day, config string, number int) string {
-	return dayPrefix + day + "/" + config + "/" + strconv.Itoa(number)
-}
-
 // places is never nil: a token that is not known has none.
 func (l *Ledger) places(ctx context.Context, tokenID string) (*storedPlaces, error) {
 	places, err := stored.Get(ctx, l.view, idPrefix+tokenID, func(p *storedPlaces) int { return p.Schema }, schema)
@@ -271,11 +231,6 @@ func (l *Ledger) places(ctx context.Context, tokenID string) (*storedPlaces, err
 		places = &storedPlaces{Schema: schema}
 	}
 	return places, err
-}
-
-// page returns nil where there is none of that number.
-func (l *Ledger) page(ctx context.Context, day, config string, number int) (*storedPage, error) {
-	return stored.Get(ctx, l.view, pageKey(day, config, number), func(p *storedPage) int { return p.Schema }, schema)
 }
 
 // days is never nil.

@@ -17,18 +17,6 @@ import (
 // ErrNoStorage says that the backend was made without storage, as Vault does to learn its version.
 var ErrNoStorage = errors.New("this backend has no storage")
 
-// DamagedError says that an entry cannot be read, and will not be the next time.
-type DamagedError struct{ err error }
-
-// Error names the entry.
-func (e *DamagedError) Error() string { return e.err.Error() }
-
-// IsDamaged reports whether an error is, or wraps, a DamagedError.
-func IsDamaged(err error) bool {
-	_, is := errors.AsType[*DamagedError](err)
-	return is
-}
-
 // Get reads an entry of a schema from 1 to newest; nil where there is none. Errors: ErrNoStorage, *DamagedError, and storage's.
 func Get[T any](ctx context.Context, view logical.Storage, key string, schema func(*T) int, newest int) (*T, error) {
 	if view == nil {

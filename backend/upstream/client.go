@@ -4,11 +4,8 @@
 package upstream
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +14,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -104,48 +100,6 @@ func withDefaults(a Account, s Spec) Account {
 		a.RequestTimeout = defaultTimeout
 	}
 	return a
-}
-
-// proxyFrom returns how the transport finds its proxy.
-func proxyFrom(text string) (func(*http.Request) (*url.URL, error), error) {
-	if text == "" {
-		return http.ProxyFromEnvironment, nil
-	}
-	u, ok := parseURL(text, "http", "https", "socks5", "socks5h")
-	if !ok {
-		return nil, errors.New("proxy_url must be an http, https or socks5 URL")
-	}
-	return http.ProxyURL(u), nil
-}
-
-// Certificates reads PEM certificates; nil, for the system's roots, where there is no text. x509's own
-// AppendCertsFromPEM skips what it cannot read, and so does package pem: a root that is left out would be found missing
-// by a login that fails.
-func Certificates(text string) (*x509.CertPool, error) {
-	if text == "" {
-		return nil, nil
-	}
-	pool := x509.NewCertPool()
-	found := 0
-	block, rest := pem.Decode([]byte(text))
-	for ; block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			return nil, errors.New("must contain certificates only, and no key")
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, errors.New("contains a certificate that cannot be read")
-		}
-		pool.AddCert(cert)
-		found++
-	}
-	if strings.Count(text, "-----BEGIN") > found || strings.Count(text, "-----END") > found {
-		return nil, errors.New("contains an incomplete certificate")
-	}
-	if found == 0 || len(bytes.TrimSpace(rest)) > 0 {
-		return nil, errors.New("must be PEM certificates (-----BEGIN CERTIFICATE-----)")
-	}
-	return pool, nil
 }
 
 // Login implements [Client].

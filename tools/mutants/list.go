@@ -12,7 +12,7 @@ func mutants() []mutant {
 			"a new token ends all revocations", "login.go",
 			"func(r revokedToken) bool { return r.isOver(env) }", "func(revokedToken) bool { return true }",
 		},
-		{"a restart forgets revocations", "record.go", "range r.Revoked {", "range r.Revoked[:0] {"},
+		{"a restart forgets revocations", "restart.go", "range r.Revoked {", "range r.Revoked[:0] {"},
 		{"new settings leave the login in flight", "settings.go", "\tif !t.Work.verifies() {\n\t\tt.cancelWork()", "\tif false {\n\t\tt.cancelWork()"},
 		{"new settings leave the token in use", "settings.go", "\tt.supersedeCurrent()\n\tif target", "\tif target"},
 		{"an invalidation is not heeded", "settings.go", "t.Known = stale", "t.Known = known"},
@@ -32,7 +32,7 @@ func mutants() []mutant {
 		{"Retry-After is not heeded", "backoff.go", "case retryAfter > 0:", "case retryAfter > 2*LongestThrottle:"},
 		{"a restart forgets failures", "record.go", "Failure: storeFailure(s.Failure)", "Failure: storeFailure(nil)"},
 		{"a refusal counts no minute for logins by hand", "may_login.go", "s.Failure.age(env.Reading) < forcedRefusedEvery {", "false {"},
-		{"a rejected token is replaced each time", "may_login.go", "case env.Wall.Sub(s.RejectedAt).Abs() < rejectedEvery:", "case false:"},
+		{"a rejected token is replaced each time", "rejected_token.go", "case env.Wall.Sub(s.RejectedAt).Abs() < rejectedEvery:", "case false:"},
 		{"a repeated token gets a new life", "repeated_token.go", "\tif given == nil {", "\tif true {"},
 		{
 			"only the wall clock decides a token's life", "token.go",
@@ -40,7 +40,7 @@ func mutants() []mutant {
 		},
 		{"only the elapsed clock decides a token's life", "token.go", "return min(t.ExpiresAt.Sub(now.Wall), t.Life()-(now.Elapsed-t.elapsed))", "return t.Life() - (now.Elapsed - t.elapsed)"},
 		{"a token is served to its very end", "token.go", "t.Remaining(now) >= minLife }", "t.Remaining(now) > 0 }"},
-		{"a token that a lost login may have killed stays in use", "login.go", "s.Current != nil && mayHaveLoggedIn(err)", "false"},
+		{"a token that a lost login may have killed stays in use", "single_session.go", "s.Current != nil && mayHaveLoggedIn(err)", "false"},
 		{
 			"a token is served before storage has it", "login.go", "t.Version, e.Took, token, err, failure\n\t})\n",
 			"t.Version, e.Took, token, err, failure\n\t})\n\tif failure == nil {\n\t\tt.finish(nil)\n\t}\n",

@@ -1,0 +1,41 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package account
+
+import (
+	"errors"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+// singleSession reports whether a new login may kill the token that is out.
+func (a *Account) singleSession() bool { return a.RotationPercent >= 100 }
+
+// killedBy reports whether a login that ended like this may have killed the current token: that of a single-session account,
+// where the upstream may have taken for a success what failed here.
+func (s *State) killedBy(err error) bool {
+	return s.Account != nil && s.Account.singleSession() && s.Current != nil && mayHaveLoggedIn(err)
+}
+
+// endsSession reports whether a login that brought the token (nil where it is not known) has killed the current one.
+func (s *State) endsSession(token *Token) bool {
+	isOther := s.Current != nil && (token == nil || token.ID != s.Current.ID)
+	return isOther && s.Account != nil && s.Account.singleSession()
+}
+
+// mayHaveLoggedIn reports whether the upstream may have logged in although the login failed here.
+func mayHaveLoggedIn(err error) bool {
+	failed, ok := errors.AsType[*upstream.Error](err)
+	if !ok {
+		return true
+	}
+	switch failed.Kind {
+	case upstream.Malformed:
+		return true
+	case upstream.Unavailable:
+		return failed.Cause != upstream.CauseDNS && failed.Cause != upstream.CauseTLS
+	default:
+		return false
+	}
+}

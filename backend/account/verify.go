@@ -1,0 +1,92 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package account
+
+import "vault-plugin-secrets-mastersindia/backend/upstream"
+
+// storeVerified tells storage of the token that a verification brought, before readers get it. One that must not be served is
+// dropped, and the next reader logs in.
+func (t *transition) storeVerified(e Written, verification *Work) {
+	token, err := t.judge(e.Token, nil, e.Account)
+	if err != nil {
+		return
+	}
+	t.cancelWork()
+	t.tell(token, e.Account.LedgerRetention)
+	t.start(ReasonVerification, e.Account)
+	t.changeWork(func(w *Work) {
+		w.Step, w.Token = storing, token
+		if verification.verifies() {
+			w.Began, w.Took = verification.Began, verification.Took
+		}
+	})
+}
+
+// maxVerifications bounds the failed verifications that are remembered of one account.
+const maxVerifications = 8
+
+// remember keeps the failure of a verification, so that the same refused secrets are not sent again and again.
+func (t *transition) remember(a *Account, f *Failure) {
+	login := loginOf(&a.Upstream)
+	next := without(t.Verifications, func(v failedVerification) bool { return v.Login == login })
+	next = append(next, failedVerification{Login: login, Credentials: credentialsOf(&a.Upstream), Failure: f})
+	t.Verifications = next[max(0, len(next)-maxVerifications):]
+}
+
+// apply begins a login with settings that are not stored yet.
+func (e Verify) apply(t *transition) {
+	if t.Work == nil && (t.Known == known || t.Known == absent) && t.MayLogin(t.env, ReasonVerification, e.Account) == nil {
+		t.start(ReasonVerification, e.Account)
+	}
+}
+
+// verified looks at what a verification brought. A token waits until the settings are stored: see Written.
+func (t *transition) verified(w *Work, e LoginEnded) {
+	token, err := e.Token, e.Err
+	if err == nil && !token.clamp(w.Account.Upstream.MaxTokenTTL).Usable(t.env.Reading) {
+		err = errExpiredOnArrival
+	}
+	if err == nil {
+		token = t.asFirstTold(token).clamp(w.Account.Upstream.MaxTokenTTL)
+		t.changeWork(func(w *Work) { w.Step, w.Token, w.Took = committing, token, e.Took })
+		t.Suspect = t.Suspect || t.endsSession(token)
+		t.emit(Wake{})
+		return
+	}
+	before, isProbe := t.failedVerification(w.Account), t.Failure.Refused() && t.Failure.concerns(w.Account)
+	if isProbe {
+		before = t.Failure
+	}
+	f := newFailure(err, before, t.env, w.Account, w.Account.life(nil))
+	t.remember(w.Account, f)
+	if isProbe && isRefusal(err) {
+		t.Failure = f // the breaker was open: the account's own next attempt would send what was just refused
+	}
+	// A caller that is throttled is, whatever else was changed.
+	if f.Kind == upstream.Throttled && t.Account != nil && f.concerns(t.Account) {
+		t.Failure = newFailure(err, t.Failure, t.env, t.Account, t.Account.life(t.Current)).afterForced(t.Failure, t.env)
+	}
+	t.Suspect = t.Suspect || t.killedBy(err)
+	t.Work = nil
+	t.emit(Report{Reason: ReasonVerification, Failure: f, Took: e.Took, Err: err})
+	t.endVerification(w, &LoginError{Failure: *f, err: err})
+}
+
+// endVerification ends one that leads to nothing: the account stays as it was.
+func (t *transition) endVerification(w *Work, err error) {
+	t.VerifyWork, t.VerifyErr = w.ID, err
+	t.changed()
+	t.emit(Wake{})
+}
+
+// apply ends a verification whose settings were not stored. The login has been made all the same.
+func (e Abandon) apply(t *transition) {
+	if t.Work == nil || t.Work.ID != e.Work {
+		return
+	}
+	t.Work = nil
+	t.Suspect = t.Suspect || t.endsSession(nil)
+	t.changed()
+	t.emit(Wake{})
+}

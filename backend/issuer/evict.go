@@ -1,0 +1,69 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer
+
+import (
+	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/account"
+)
+
+// evictIfUnread evicts an idle account that nobody has read or written. Others are evicted by sweep, when they have been idle for
+// a while.
+func (l *locked) evictIfUnread(now Reading) {
+	if !l.state.IsKnown() || l.LastRead.Load() == 0 && !l.written {
+		l.evictIfIdle(now)
+	}
+}
+
+// evictIfIdle takes the account out of memory if nothing is lost by it.
+func (l *locked) evictIfIdle(now Reading) {
+	if l.evicted || l.callers > 0 || len(l.orphans) > 0 || !l.state.IsIdle(now) {
+		return
+	}
+	l.evicted = true
+	l.served.Store(nil)
+	l.issuer.queue.Remove(l.worker)
+	if l.state.IsKnown() && (l.LastRead.Load() > 0 || l.Logins.Load() > 0) {
+		l.issuer.tallies.Store(l.name, l.Tally)
+	}
+	l.issuer.workers.CompareAndDelete(l.name, l.worker)
+}
+
+// idleAfter is how long an account without a usable token stays in memory after it was last read.
+const idleAfter = 10 * time.Minute
+
+// Sweep plans all accounts anew, in case a clock was set, tells storage and ledger once more what they would not take, and evicts
+// accounts that are idle. It does no I/O itself: Vault calls it under a lock of its own.
+func (i *Issuer) Sweep() {
+	if !i.sweeping.CompareAndSwap(false, true) {
+		return
+	}
+	if !i.goWork(func() {
+		defer i.sweeping.Store(false)
+		active := i.mayLogin() == nil
+		i.outbox.retry()
+		for _, value := range i.workers.Range {
+			value.(*worker).sweep(active) //nolint:forcetypeassert // the map holds nothing else
+		}
+		i.queue.Signal()
+	}) {
+		i.sweeping.Store(false)
+	}
+}
+
+func (w *worker) sweep(active bool) {
+	w.do(func(l *locked) {
+		env := w.env(active)
+		if !l.state.IsKnown() || !account.ReadSince(env, env.Wall.Add(-idleAfter)) {
+			l.evictIfIdle(env.Reading)
+		}
+		if !l.evicted {
+			l.apply(account.Sweep{}, active)
+		}
+	})
+	if active {
+		w.tellAgain()
+	}
+}

@@ -1,0 +1,70 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package issuer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/account"
+	"vault-plugin-secrets-mastersindia/backend/stored"
+)
+
+// restoreAgain is how long what storage did not give at start is left alone.
+const restoreAgain = time.Minute
+
+// restore loads the accounts that have a record, so that tokens which were in use before a restart are rotated in time, and the
+// upstream is told of revocations. A reader who comes earlier loads its account itself. What storage does not give is tried again
+// in the background.
+func (i *Issuer) restore(ctx context.Context) {
+	names, ok := i.restoreFrom(ctx, nil)
+	if ok {
+		return
+	}
+	i.goWork(func() {
+		ticker := time.NewTicker(restoreAgain)
+		defer ticker.Stop()
+		for !ok {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			names, ok = i.restoreFrom(ctx, names)
+		}
+	})
+}
+
+// restoreFrom loads the accounts of those names; nil stands for all that have a record. It returns which are left, and whether
+// there are none.
+func (i *Issuer) restoreFrom(ctx context.Context, names []string) (left []string, ok bool) {
+	if names == nil {
+		err := errPanic
+		i.guard(func() { names, err = i.store.List(ctx) })
+		if err != nil {
+			if ctx.Err() == nil {
+				i.logger.Warn("the stored tokens could not be listed: it will be tried again", "error", err)
+			}
+			return nil, false
+		}
+	}
+	for _, name := range names {
+		if ctx.Err() != nil {
+			return nil, true
+		}
+		err := i.restoreOne(ctx, name)
+		if err != nil && !errors.Is(err, ErrNoAccount) && !stored.IsDamaged(err) {
+			left = append(left, name)
+		}
+	}
+	return left, len(left) == 0
+}
+
+// restoreOne loads one account. It is evicted again where it has no usable token: memory is for accounts in use.
+func (i *Issuer) restoreOne(ctx context.Context, name string) error {
+	w := i.acquire(name)
+	defer w.release()
+	return w.ready(ctx, func(l *locked) { l.apply(account.Want{AtStart: true}, true) })
+}

@@ -1,0 +1,60 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package mastersindia
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/backend/issuer"
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+// wantsVerification reports whether a write logs in before it stores: one that creates a config, or changes what a login sends
+// or where, unless verify_connection is false or the account is paused.
+func wantsVerification(old, next *config, p params) bool {
+	wanted, given := p[fieldVerifyConnection].(bool)
+	return (wanted || !given) && !next.Paused && (old == nil || !sameLogin(old, next))
+}
+
+// verificationErrorResponse says that nothing was stored, and how to store without verification.
+func verificationErrorResponse(mount, name string, err error) (*logical.Response, error) {
+	var failed *issuer.LoginError
+	if errors.Is(err, issuer.ErrStillWaiting) {
+		return nil, logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
+			"config %q was not stored: another login of the account has not ended: write again, or with verify_connection=false", name))
+	}
+	if !errors.As(err, &failed) {
+		return loginErrorResponse(mount, name, err)
+	}
+	message := "config " + quoteName(name) + " was not stored, because its login failed: " + failed.Message
+	if failed.Remembered {
+		message += "; the same login failed before and was not tried again, next attempt " + when(failed.NextAttempt)
+	}
+	message += "; " + correction(&failed.Failure) + ", or store it without verification: verify_connection=false"
+	return nil, logical.CodedError(statusOf(failed), message)
+}
+
+// correction is what to do about a failed verification, for the operator who has just written the config.
+func correction(f *issuer.Failure) string {
+	switch {
+	case f.Kind == upstream.Rejected:
+		return "correct the credentials and write again"
+	case f.Kind == upstream.Malformed:
+		return "check that token_url is the login endpoint, and write again"
+	case f.Cause == upstream.CauseTLS:
+		return "check the host and port of token_url, or, if the upstream has a private CA, write again with ca_cert=@ca.pem"
+	case f.Cause == upstream.CauseDNS:
+		return "check the host of token_url, and write again"
+	case f.Cause == upstream.CauseNetwork:
+		return "check the host and port of token_url, and the proxy if there is one, and write again"
+	case f.Kind == upstream.Throttled, f.Kind == upstream.Unavailable:
+		return "write again later"
+	default:
+		return "correct the settings and write again"
+	}
+}
