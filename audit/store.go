@@ -215,7 +215,7 @@ func (s *store) resolve(ctx context.Context, o options) error {
 	if err := s.unite(ctx); err != nil {
 		return err
 	}
-	return s.exec(ctx, rest+part("report.sql"))
+	return s.exec(ctx, rest+part("leak.sql")+part("report.sql"))
 }
 
 func (s *store) exec(ctx context.Context, query string, args ...any) error {
