@@ -218,9 +218,7 @@ func TestConfig_NamesAreCaseSensitive(t *testing.T) {
 	t.Parallel()
 	timed(t, "gst and GST", func(t *testing.T) {
 		w := jwtV1().mounted(t)
-		if resp, err := w.tryRead("config/GST", nil); resp != nil || err != nil {
-			t.Errorf("config GST is there: %v, %v", resp, err)
-		}
+		w.wantAbsent("config/GST")
 		w.write("config/GST", with(oauth().config, "verify_connection", false))
 		if got := w.read("config/gst").Data["protocol"]; got != "jwt" {
 			t.Errorf("config gst has protocol %v, want jwt as before", got)

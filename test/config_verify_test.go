@@ -71,18 +71,14 @@ func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {
 			})
 			w.says(r.message, "gst", "verify_connection=false")
 			w.hides(r.message, append(canaries(f.wrong()), f.secrets()...)...)
-			if got := w.Simulator.Counters().LoginsRefused; got != 1 {
-				t.Errorf("%d logins were refused upstream, want 1", got)
-			}
+			w.wantRefusedLogins(1)
 			if configs := w.storedUnder("config/"); len(configs) > 0 {
 				t.Errorf("%d configs are stored, want none", len(configs))
 			}
 			for key, value := range w.stored() {
 				w.hides(key+" "+value, canaries(f.wrong())...)
 			}
-			if resp, err := w.tryRead("config/gst", nil); resp != nil || err != nil {
-				t.Errorf("the config can be read: %v, %v", resp, err)
-			}
+			w.wantAbsent("config/gst")
 		})
 	}
 }
@@ -174,12 +170,8 @@ func TestConfigVerify_RefusedUpdateChangesNothing(t *testing.T) {
 				t.Errorf("storage has changed at %q", keys)
 			}
 			w.quiet(func() {
-				if got := w.read("token/app").Data["token_id"]; got != token {
-					t.Errorf("token %v is served, want %v as before", got, token)
-				}
-				if state := w.read("status/gst").Data["state"]; state != "ready" {
-					t.Errorf("state is %v, want ready: what failed was not stored", state)
-				}
+				w.wantServed(token)
+				w.wantState("ready")
 			})
 		})
 	}

@@ -18,12 +18,7 @@ func TestRead_StorageHangs(t *testing.T) {
 		timed(t, access, func(t *testing.T) {
 			s := gstMount(t, time.Hour)
 			s.Reload()
-			s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
-				if kind == access && strings.HasPrefix(key, "token/") {
-					return mounttest.Fault{Wait: 25 * time.Second}
-				}
-				return mounttest.Fault{}
-			})
+			s.Storage.Slow(access, "token/", 25*time.Second)
 			began := time.Now()
 			_, err := s.ask(t.Context(), "app", nil)
 			if waited := time.Since(began); waited < 15*time.Second || waited > 16*time.Second {

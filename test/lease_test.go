@@ -86,9 +86,7 @@ func TestLease_TokenUnderSixSecondsIsExpired(t *testing.T) {
 			if alive {
 				want = 1
 			}
-			if got := w.logins(); got != want {
-				t.Errorf("%d logins, want %d", got, want)
-			}
+			w.wantLogins(want)
 			if alive && resp.Secret.TTL != (left-margin).Truncate(time.Second) {
 				t.Errorf("lease of %s with %s left", resp.Secret.TTL, left)
 			}
@@ -129,9 +127,7 @@ func TestLease_RevokeKeepsSharedToken(t *testing.T) {
 			first, second := w.read("token/app"), w.read("token/app")
 			w.idle(func() { w.endLease(first.Secret) })
 			w.quiet(func() {
-				if got := w.read("token/app").Data["token_id"]; got != second.Data["token_id"] {
-					t.Errorf("token %v is served, want %v as before", got, second.Data["token_id"])
-				}
+				w.wantServed(second.Data["token_id"])
 			})
 			if !w.Simulator.TokenAlive(text(t, second.Data, "access_token")) {
 				t.Error("the token was killed upstream")
@@ -185,9 +181,7 @@ func TestLease_RevokeOfOtherVersions(t *testing.T) {
 			token := w.read("token/app").Data["token_id"]
 			w.idle(func() { w.endLease(&logical.Secret{InternalData: internal}) })
 			w.quiet(func() {
-				if got := w.read("token/app").Data["token_id"]; got != token {
-					t.Errorf("token %v is served, want %v as before", got, token)
-				}
+				w.wantServed(token)
 			})
 		})
 	}

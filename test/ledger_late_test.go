@@ -16,7 +16,6 @@ func TestLedger_WriteThatLandsAfterItWasGivenUp(t *testing.T) {
 	t.Parallel()
 	timed(t, "the page", func(t *testing.T) {
 		s := gstMount(t, time.Hour)
-		held := s.onHeldStorage()
 		s.EveryMinute()
 		page := ""
 		s.token("app")
@@ -27,7 +26,7 @@ func TestLedger_WriteThatLandsAfterItWasGivenUp(t *testing.T) {
 		if page == "" {
 			t.Fatal("the ledger has no page")
 		}
-		caught, release := held.holdNextPut(page)
+		caught, release := s.Storage.HoldNextPut(page)
 		advance(11 * time.Second)
 		second := s.mustRotate()["token_id"].(string)
 		s.waitUntil("the write of the page", func() bool { return closed(caught) })

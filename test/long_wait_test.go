@@ -23,12 +23,7 @@ func TestRead_StorageHangsWithRoleOrConfig(t *testing.T) {
 		timed(t, prefix, func(t *testing.T) {
 			s := gstMount(t, time.Hour)
 			s.Reload()
-			s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
-				if kind == mounttest.Get && strings.HasPrefix(key, prefix) {
-					return mounttest.Fault{Wait: 80 * time.Second}
-				}
-				return mounttest.Fault{}
-			})
+			s.Storage.Slow(mounttest.Get, prefix, 80*time.Second)
 			began := time.Now()
 			_, err := s.ask(t.Context(), "app", nil)
 			if waited := time.Since(began); waited > 16*time.Second {

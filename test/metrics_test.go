@@ -365,7 +365,7 @@ func TestMetrics_CountersNeverDecrease(t *testing.T) {
 			t.Helper()
 			for range int(d / (20 * time.Minute)) {
 				advance(20 * time.Minute)
-				w.periodic()
+				w.minute()
 			}
 			now := w.scrape()
 			now.notBehind(t, before)
@@ -391,14 +391,6 @@ func TestMetrics_CountersNeverDecrease(t *testing.T) {
 			t.Errorf("the week was too quiet to prove anything: %v", n)
 		}
 	})
-}
-
-// periodic does what Vault does once a minute.
-func (w *testMount) periodic() {
-	w.t.Helper()
-	if _, err := w.do(w.t.Context(), logical.RollbackOperation, "", nil); err != nil {
-		w.t.Fatal(err)
-	}
 }
 
 // TestMetrics_DeletedConfigHasNoSeries: a deleted config leaves no series.

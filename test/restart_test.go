@@ -50,13 +50,9 @@ func TestRestart_StoredTokenRotatedOnceUnread(t *testing.T) {
 		s.Reload()
 		s.EveryMinute()
 		advance(10 * time.Minute)
-		if got := s.logins(); got != 2 {
-			t.Fatalf("%d logins 40 minutes after the token was issued, want 2: it was found in storage and may be in use", got)
-		}
+		s.wantLogins(2, "40 minutes after the token was issued: it was found in storage and may be in use")
 		advance(48 * time.Hour)
-		if got := s.logins(); got != 2 {
-			t.Errorf("%d logins more, though nobody has read the new token", got-2)
-		}
+		s.wantLogins(2, "since nobody has read the new token")
 	})
 }
 
@@ -148,9 +144,7 @@ func TestRestart_CrashDuringLoginIsOneFailure(t *testing.T) {
 			t.Errorf("state %v with %v failures, want backing_off with 1", status["state"], n)
 		}
 		s.failed("app")
-		if got := s.logins(); got != 1 {
-			t.Errorf("%d logins at once after the crash, want none before the backoff is over", got)
-		}
+		s.wantLogins(1, "before the backoff is over")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		advance(2 * time.Second)
 		s.token("app")
@@ -168,9 +162,7 @@ func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.changePassword()
 		s.readEvery("app", time.Minute, 80*time.Minute) // refused three times: the next probe is in 6 h
-		if got := s.Simulator.Counters().LoginsRefused; got != 3 {
-			t.Fatalf("%d logins were refused, want 3", got)
-		}
+		s.wantRefusedLogins(3)
 		release := s.Upstream.Hold()
 		for s.logins() < 4 {
 			go func() { _, _ = s.ask(t.Context(), "app", nil) }()
@@ -186,9 +178,7 @@ func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 				t.Fatalf("%v failures after a reload, before it %v", got, failures)
 			}
 		}
-		if got := s.logins(); got != 5 {
-			t.Errorf("%d probes in the 26 hours after one that a crash cut off, want 1", got-4)
-		}
+		s.wantLogins(5, "of which one in the 26 hours after the probe that a crash cut off")
 	})
 }
 
@@ -227,9 +217,7 @@ func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
 		first := s.token("app")
 		release := s.Upstream.Hold()
 		advanceUntil(first.issued.Add(time.Hour*66/100 + time.Second)) // the rotation has begun, and its response is held back
-		if got := s.logins(); got != 2 {
-			t.Fatalf("%d logins, want 2", got)
-		}
+		s.wantLogins(2)
 		s.Crash()
 		release()
 		if a := s.token("app"); !s.Simulator.TokenAlive(a.access) {
@@ -274,9 +262,7 @@ func TestRestart_ServesStoredToken(t *testing.T) {
 		before := w.read("token/app").Data["token_id"]
 		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
 		w.Reload()
-		if got := w.read("token/app").Data["token_id"]; got != before {
-			t.Errorf("token %v is served, want %v", got, before)
-		}
+		w.wantServed(before)
 	})
 	timed(t, "for the token of a verification that nobody has read", func(t *testing.T) {
 		w := newTestMount(t, jwtAccount())

@@ -52,10 +52,9 @@ func TestRevoke_WarnsThatItIsNotStored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, 24*time.Hour)
-		held := s.onHeldStorage()
 		a := s.token("app")
 		advance(time.Minute)
-		caught, release := held.holdNextPut("token/gst")
+		caught, release := s.Storage.HoldNextPut("token/gst")
 		r := s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil))
 		if !closed(caught) {
 			t.Fatal("the write was not held")

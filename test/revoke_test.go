@@ -119,9 +119,7 @@ func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
 		if c := s.Simulator.Counters(); c.RefreshesOK != len(held) {
 			t.Errorf("%d exchanges, want %d", c.RefreshesOK, len(held))
 		}
-		if got := s.logins(); got != logins {
-			t.Errorf("revoke made %d logins", got-logins)
-		}
+		s.wantLogins(logins, "before and after the revocation")
 		next := s.token("app")
 		if !s.Simulator.TokenAlive(next.access) {
 			t.Error("the next read gave a dead token")
@@ -131,9 +129,7 @@ func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
 				t.Error("a revoked token was served")
 			}
 		}
-		if got := s.logins(); got != logins+1 {
-			t.Errorf("%d logins by the next read, want 1", got-logins)
-		}
+		s.wantLogins(logins+1, "after the next read")
 	})
 }
 
@@ -391,9 +387,7 @@ func TestRevoke_DuringVerificationLeavesOneLogin(t *testing.T) {
 			_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
 		}()
 		advance(time.Second)
-		if got := s.logins(); got != 2 {
-			t.Fatalf("%d logins, want 2, one of them the verification in flight", got)
-		}
+		s.wantLogins(2, "one of them the verification in flight")
 		s.revoke("")
 		read := s.startToken()
 		advance(time.Second)

@@ -94,9 +94,7 @@ func TestRotate_OncePerTenSeconds(t *testing.T) {
 				}
 			}
 		}
-		if got := s.logins(); got != 2 {
-			t.Fatalf("%d logins within 10 s, want one of rotate", got-1)
-		}
+		s.wantLogins(2, "of which one within 10 s of rotate")
 		advance(1100 * time.Millisecond)
 		again, err := s.rotate()
 		if err != nil || again["token_id"] == made["token_id"] || again["previous_token_id"] != made["token_id"] {
@@ -122,9 +120,7 @@ func TestRotate_ConcurrentCallsMakeOneLogin(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if got := s.logins(); got != 2 {
-			t.Errorf("%d logins, want one for all who rotate", got-1)
-		}
+		s.wantLogins(2, "of which one for all who rotate")
 	})
 }
 
@@ -157,16 +153,12 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 			if now := s.status()["next_attempt_at"]; now != c.next {
 				t.Errorf("after a rotate that failed the next attempt is at %v, want %s", now, c.next)
 			}
-			if got := codeOf(s.failure("app")); got != c.code {
-				t.Errorf("a read during the backoff returns %d, want %d", got, c.code)
-			}
+			s.failsWith(c.code)
 			advance(2 * time.Minute)
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 			s.mustRotate()
 			s.token("app")
-			if state := s.status()["state"]; state != "ready" {
-				t.Errorf("state %v after rotate succeeded, want ready", state)
-			}
+			s.wantState("ready")
 			s.wantLogins(3)
 		})
 	}
@@ -243,19 +235,13 @@ func TestRotate_KeepsProbeSchedule(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.changePassword()
 		s.readEvery("app", time.Minute, 80*time.Minute) // two refusals more: the next probe is in 6 h
-		if got := s.Simulator.Counters().LoginsRefused; got != 3 {
-			t.Fatalf("%d logins were refused, want 3", got)
-		}
+		s.wantRefusedLogins(3)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
 		if _, err := s.rotate(); err == nil || s.Simulator.Counters().Faulted != 1 {
 			t.Fatalf("rotate did not meet the outage: %v", err)
 		}
-		if state := s.status()["state"]; state != "rejected" {
-			t.Errorf("state %v, want rejected: the breaker is open", state)
-		}
-		if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
-			t.Errorf("a read returns %d, want 400: the breaker is open", got)
-		}
+		s.wantState("rejected")
+		s.failsWith(http.StatusBadRequest)
 		s.readEvery("app", time.Minute, 6*time.Hour)
 		times := s.Upstream.LoginTimes()
 		before := len(times)

@@ -146,9 +146,7 @@ func TestStop_EndsLoginsAtOnce(t *testing.T) {
 			})
 		}
 		advance(time.Second)
-		if got := s.logins(); got != many {
-			t.Fatalf("%d logins in flight, want %d", got, many)
-		}
+		s.wantLogins(many, "in flight")
 		began := time.Now()
 		s.Stop()
 		if took := time.Since(began); took != 0 {
@@ -159,9 +157,7 @@ func TestStop_EndsLoginsAtOnce(t *testing.T) {
 			t.Errorf("readers were let go %s after the stop", took)
 		}
 		advance(time.Hour)
-		if got := s.logins(); got != many {
-			t.Errorf("%d logins after the stop", got-many)
-		}
+		s.wantLogins(many, "after the stop")
 	})
 }
 

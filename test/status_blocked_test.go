@@ -44,9 +44,7 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "no space left on device") {
 				t.Fatalf("%v, want the storage's own error", err)
 			}
-			if got := s.logins(); got != 0 {
-				t.Fatalf("%d logins: one began", got)
-			}
+			s.wantLogins(0, "where none can begin")
 			status := s.status()
 			if status["state"] != "backing_off" || status["last_error_kind"] != "blocked" {
 				t.Errorf("state %v, last_error_kind %v, want backing_off and blocked", status["state"], status["last_error_kind"])

@@ -88,9 +88,7 @@ func TestStatus_StatesOfAccount(t *testing.T) {
 		advance(time.Minute) // else it may get the refusal, which is that new
 		s.mustRotate()
 		state("ready")
-		if resp, err := s.tryRead("status/none", nil); resp != nil || err != nil {
-			t.Errorf("status of a config that does not exist: %v, %v; want 404", resp, err)
-		}
+		s.wantAbsent("status/none")
 		logins := s.logins()
 		for range 100 {
 			s.status()

@@ -129,9 +129,7 @@ func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
 		if _, err := s.do(t.Context(), logical.DeleteOperation, "role/app", nil); err != nil {
 			t.Fatal(err)
 		}
-		if got := codeOf(s.failure("app")); got != 400 {
-			t.Errorf("a role that was deleted returns %d, want 400", got)
-		}
+		s.failsWith(400)
 	})
 }
 
@@ -145,9 +143,7 @@ func TestInvalidation_DuringLoginFailsNoReader(t *testing.T) {
 			release := s.Upstream.Hold()
 			done := s.startRead()
 			advance(time.Second)
-			if got := s.logins(); got != 1 {
-				t.Fatalf("%d logins, want 1 in flight", got)
-			}
+			s.wantLogins(1, "in flight")
 			s.Backend().InvalidateKey(t.Context(), key)
 			release()
 			if err := <-done; err != nil {

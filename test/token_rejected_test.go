@@ -32,9 +32,7 @@ func TestTokenRejected_ThousandReadersMakeOneLogin(t *testing.T) {
 			if id == first.id {
 				t.Fatal("the readers were given the rejected token again")
 			}
-			if got := s.logins(); got != 2 {
-				t.Errorf("%d logins, want the first and one for all who named its token", got)
-			}
+			s.wantLogins(2, "the first and one for all who named its token")
 			// Stragglers who still name the old one get the new one at once.
 			for _, o := range s.readConcurrently(concurrentReaders, toApp, reject(first.id)) {
 				if o.err != nil || o.response.id != id || o.waited != 0 {
@@ -61,9 +59,7 @@ func TestTokenRejected_YoungerThanAMinuteKept(t *testing.T) {
 				t.Fatalf("a token of %s was rejected and replaced by %s (%v)", time.Since(first.issued), a.id, err)
 			}
 		}
-		if got := s.logins(); got != 1 {
-			t.Fatalf("%d logins within a minute, want 1", got)
-		}
+		s.wantLogins(1, "within a minute")
 		advance(2 * time.Second)
 		if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id == first.id {
 			t.Errorf("a token of %s was rejected and not replaced (%v)", time.Since(first.issued), err)
@@ -141,9 +137,7 @@ func TestTokenRejected_ObeysBackoff(t *testing.T) {
 					t.Fatalf("during the backoff a reader got %s (%v)", a.id, err)
 				}
 			}
-			if got := s.logins(); got != 2 {
-				t.Errorf("%d logins during the backoff, want none", got-2)
-			}
+			s.wantLogins(2, "during the backoff")
 		})
 	}
 }
