@@ -4,6 +4,7 @@
 package test
 
 import (
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,30 +129,34 @@ func TestRestart_KeepsCircuitBreakerSchedule(t *testing.T) {
 	})
 }
 
-// TestRestart_CrashDuringLoginIsOneFailure: a crash in mid login counts as one failure.
-func TestRestart_CrashDuringLoginIsOneFailure(t *testing.T) {
+// TestRestart_DuringLoginIsOneFailure: a login that a crash or a reload cuts off counts as one failure.
+func TestRestart_DuringLoginIsOneFailure(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second})
-		go func() { _, _ = s.ask(t.Context(), "app", nil) }()
-		for s.logins() < 1 {
-			advance(time.Millisecond)
-		}
-		s.Crash()
-		status := s.status()
-		if n := status["consecutive_failures"]; n != 1 || status["state"] != "backing_off" {
-			t.Errorf("state %v with %v failures, want backing_off with 1", status["state"], n)
-		}
-		s.failed("app")
-		s.wantLogins(1, "before the backoff is over")
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-		advance(2 * time.Second)
-		s.token("app")
-		if n := s.status()["consecutive_failures"]; n != 0 {
-			t.Errorf("%v failures after a login that succeeded, want 0", n)
-		}
-	})
+	for name, restart := range map[string]func(*testMount){"reload": (*testMount).Reload, "crash": (*testMount).Crash} {
+		timed(t, name, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			release := s.Upstream.Hold()
+			done := s.startRead()
+			s.waitUntil("the login", func() bool { return s.logins() == 1 })
+			restart(s)
+			if err := <-done; codeOf(err) != http.StatusServiceUnavailable {
+				t.Errorf("a reader during a %s got %d (%v), want 503", name, codeOf(err), err)
+			}
+			release()
+			status := s.status()
+			if n := status["consecutive_failures"]; n != 1 || status["state"] != "backing_off" {
+				t.Errorf("state %v with %v failures, want backing_off with 1: the result of the login is unknown", status["state"], n)
+			}
+			s.failed("app")
+			s.wantLogins(1, "before the backoff is over")
+			advance(2 * time.Second)
+			s.token("app")
+			if n := s.status()["consecutive_failures"]; n != 0 {
+				t.Errorf("%v failures after a login that succeeded, want 0", n)
+			}
+			s.wantLogins(2)
+		})
+	}
 }
 
 // TestRestart_UnfinishedLoginCountsOnce: an unfinished login counts once however many restarts follow. Its backoff runs from when it
@@ -171,6 +176,8 @@ func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 		s.Crash()
 		release()
 		failures := s.status()["consecutive_failures"]
+		s.readEvery("app", time.Minute, 50*time.Minute)
+		s.wantLogins(4, "in the 50 minutes after a probe that a crash cut off")
 		for end := time.Now().Add(26 * time.Hour); time.Now().Before(end); {
 			s.readEvery("app", time.Minute, 50*time.Minute)
 			s.Reload()
@@ -227,30 +234,6 @@ func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
 		if a := s.token("app"); a.id == first.id || s.logins() != 3 {
 			t.Errorf("%d logins, want 3: the rotation is tried again", s.logins())
 		}
-	})
-}
-
-// TestRestart_ReloadDuringLoginIsOneFailure: a login cut off by a reload counts as a failure too.
-func TestRestart_ReloadDuringLoginIsOneFailure(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		release := s.Upstream.Hold()
-		done := s.startRead()
-		for s.logins() < 1 {
-			advance(time.Millisecond)
-		}
-		s.Reload()
-		if err := <-done; codeOf(err) != 503 {
-			t.Errorf("a reader during a reload got %d (%v), want 503", codeOf(err), err)
-		}
-		release()
-		if n := s.status()["consecutive_failures"]; n != 1 {
-			t.Errorf("%v failures, want 1: the result of the login is unknown", n)
-		}
-		advance(2 * time.Second)
-		s.token("app")
-		s.wantLogins(2)
 	})
 }
 

@@ -67,31 +67,34 @@ func TestTokenRejected_YoungerThanAMinuteKept(t *testing.T) {
 	})
 }
 
-// TestTokenRejected_OncePerFiveMinutes: rejected tokens are replaced at most once in five minutes.
+// TestTokenRejected_OncePerFiveMinutes: rejected tokens are replaced at most once in five minutes, also across restarts.
 func TestTokenRejected_OncePerFiveMinutes(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		current := s.token("app").id
-		advance(time.Minute)
-		// A client that reports every token as rejected, because the API refuses the account.
-		for range 30 * 60 {
-			advance(time.Second)
-			a, err := s.ask(t.Context(), "app", reject(current))
-			if err != nil {
-				t.Fatal(err)
+	for name, restart := range map[string]func(*testMount){"one process": func(*testMount) {}, "restarts": (*testMount).Reload} {
+		timed(t, name, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			current := s.token("app").id
+			advance(time.Minute)
+			// A client that reports every token as rejected, because the API refuses the account.
+			for range 30 * 60 {
+				advance(time.Second)
+				a, err := s.ask(t.Context(), "app", reject(current))
+				if err != nil {
+					t.Fatal(err)
+				}
+				current = a.id
+				restart(s)
 			}
-			current = a.id
-		}
-		for n, gap := range s.gaps()[1:] {
-			if gap < 5*time.Minute || gap > 5*time.Minute+2*time.Second {
-				t.Errorf("login %d came %s after the one before, want 5m", n+3, gap)
+			for n, gap := range s.gaps()[1:] {
+				if gap < 5*time.Minute || gap > 5*time.Minute+2*time.Second {
+					t.Errorf("login %d came %s after the one before, want 5m", n+3, gap)
+				}
 			}
-		}
-		if got := s.logins(); got < 6 || got > 8 {
-			t.Errorf("%d logins in half an hour of rejections, want one in 5 minutes", got)
-		}
-	})
+			if got := s.logins(); got < 6 || got > 8 {
+				t.Errorf("%d logins in half an hour of rejections, want one in 5 minutes", got)
+			}
+		})
+	}
 }
 
 // TestTokenRejected_NotCurrentMakesNoLogin: a rejected token that is not the current one makes no login.
