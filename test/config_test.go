@@ -180,10 +180,7 @@ func TestConfig_ListHasKeyInfo(t *testing.T) {
 		slices.Sort(names)
 		w.idle(func() {
 			for _, path := range []string{"config/", "config"} {
-				resp, err := w.do(t.Context(), logical.ListOperation, path, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
+				resp := w.list(path)
 				if got := resp.Data["keys"]; !reflect.DeepEqual(got, names) {
 					t.Errorf("keys are %v, want %v", got, names)
 				}

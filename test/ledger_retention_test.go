@@ -157,10 +157,7 @@ func TestLedgerRetention_InList(t *testing.T) {
 		}
 		w.read("token/app")
 		w.ledgerOf("gst")
-		resp, err := w.do(t.Context(), logical.ListOperation, "ledger/", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		resp := w.list("ledger/")
 		var list struct {
 			Keys []string `json:"keys"`
 			Info map[string]struct {

@@ -71,9 +71,7 @@ func sharing(own []string, many int) []string {
 // deleted.
 func (w *testMount) roomAfterDelete(before scraped, deleted, other string) {
 	w.t.Helper()
-	if _, err := w.do(w.t.Context(), logical.DeleteOperation, "config/"+deleted, nil); err != nil {
-		w.t.Fatal(err)
-	}
+	w.remove("config/" + deleted)
 	w.Backend().InvalidateKey(w.t.Context(), "config/"+other) // it is loaded anew
 	w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultRefuse})
 	w.refused(logical.UpdateOperation, "rotate/"+other, nil)
@@ -110,9 +108,7 @@ func TestMetricsLimit_UnusedConfigsTakeNoSeries(t *testing.T) {
 		w.copyAccount(many, longAgo)
 		w.Reload()
 		synctest.Wait()
-		if _, err := w.do(t.Context(), logical.ListOperation, "status/", nil); err != nil {
-			t.Fatal(err)
-		}
+		w.list("status/")
 		now := w.scrape()
 		if names := now.configs(); !slices.Equal(names, []string{"gst"}) {
 			t.Errorf("%d configs have series, want only the one in use", len(names))

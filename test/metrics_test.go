@@ -15,7 +15,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
@@ -404,9 +403,7 @@ func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 		}
 	}
 	remove := func(w *testMount) {
-		if _, err := w.do(w.t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
-			w.t.Fatal(err)
-		}
+		w.remove("config/gst")
 	}
 	timed(t, "here", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -474,29 +471,12 @@ func TestMetrics_ScrapeCostsOneList(t *testing.T) {
 	})
 }
 
-// TestMetrics_OnlyOnActiveNode: metrics come from the active node.
-func TestMetrics_OnlyOnActiveNode(t *testing.T) {
-	t.Parallel()
-	for name, state := range map[string]consts.ReplicationState{
-		"a performance standby forwards": consts.ReplicationPerformanceStandby,
-		"a DR secondary forwards":        consts.ReplicationDRSecondary,
-	} {
-		timed(t, name, func(t *testing.T) {
-			w := jwtV1().as(t, state, func(w *testMount) { w.read("token/app") })
-			w.forwards(logical.ReadOperation, "metrics", nil)
-		})
-	}
-	timed(t, "and they take no parameter", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.badRequest(logical.ReadOperation, "metrics", map[string]any{"format": "canary"}, "format", "takes no parameters")
-	})
-}
-
-// TestMetrics_HelpShowsCommand: the help of metrics says how to read them.
+// TestMetrics_HelpShowsCommand: the help of metrics says how to read them. They take no parameter.
 func TestMetrics_HelpShowsCommand(t *testing.T) {
 	t.Parallel()
 	timed(t, "with a command", func(t *testing.T) {
 		w := newTestMount(t)
+		w.badRequest(logical.ReadOperation, "metrics", map[string]any{"format": "canary"}, "format", "takes no parameters")
 		resp, err := w.do(t.Context(), logical.HelpOperation, "metrics", nil)
 		if err != nil {
 			t.Fatal(err)

@@ -54,7 +54,7 @@ func TestParams_UnknownRefusedOnEveryOperation(t *testing.T) {
 			w := jwtV1().mounted(t)
 			for name, value := range map[string]any{
 				"tokn": "canary", "Config": "canary", "ttl": "canary", "x-y": 5, "nested": map[string]any{"canary": 1}, "nothing": nil,
-				"_": "", "100%d": "canary",
+				"_": "", "100%d": "canary", "passwort": "canary", "Password": "canary", "pasword": "",
 			} {
 				w.badRequest(r.op, r.path, with(r.data, name, value), name)
 			}

@@ -166,10 +166,7 @@ func TestPreset_ListNamesAll(t *testing.T) {
 	timed(t, "all of them", func(t *testing.T) {
 		w := newTestMount(t)
 		w.idle(func() {
-			resp, err := w.do(t.Context(), logical.ListOperation, "preset/", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			resp := w.list("preset/")
 			keys, _ := resp.Data["keys"].([]string)
 			if got := slices.Sorted(slices.Values(keys)); !slices.Equal(got, presets()) {
 				t.Errorf("keys are %v, want %v", got, presets())

@@ -68,9 +68,7 @@ func TestSecondary_RemoteWriteAndListAreNoUse(t *testing.T) {
 		s.wantLogins(2)
 		for n := range 20 {
 			s.elsewhere("config/gst", map[string]any{"pause_reason": fmt.Sprint("none ", n)})
-			if _, err := s.do(t.Context(), logical.ListOperation, "status/", nil); err != nil {
-				t.Fatal(err)
-			}
+			s.list("status/")
 			if used, is := s.status()["in_use"].(bool); used || !is {
 				t.Error("the account is in use after a look at the status")
 			}

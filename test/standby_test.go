@@ -75,6 +75,7 @@ func TestStandby_ForwardsToActiveNode(t *testing.T) {
 			w.forwards(logical.UpdateOperation, "revoke/gst", nil)
 			w.forwards(logical.ReadOperation, "status/gst", nil)
 			w.forwards(logical.ListOperation, "status/", nil)
+			w.forwards(logical.ReadOperation, "metrics", nil)
 		})
 	}
 }

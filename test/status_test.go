@@ -10,8 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/vault/sdk/logical"
-
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -137,10 +135,7 @@ func TestStatusList_HasEveryFault(t *testing.T) {
 			s.Reload()
 		}} {
 			restart()
-			resp, err := s.do(t.Context(), logical.ListOperation, "status/", nil)
-			if err != nil || resp.IsError() {
-				t.Fatalf("list: %v, %v", resp, err)
-			}
+			resp := s.list("status/")
 			if keys := fmt.Sprint(resp.Data["keys"]); keys != "[gst idle paused refused]" {
 				t.Errorf("keys %s", keys)
 			}
@@ -167,10 +162,7 @@ func TestStatusList_ManyAccounts(t *testing.T) {
 		}
 		for _, restart := range []func(){func() {}, s.Reload} {
 			restart()
-			resp, err := s.do(t.Context(), logical.ListOperation, "status/", nil)
-			if err != nil || resp.IsError() {
-				t.Fatalf("list: %v, %v", resp, err)
-			}
+			resp := s.list("status/")
 			info, _ := resp.Data["key_info"].(map[string]any)
 			wrong := 0
 			for n := range many {

@@ -10,8 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/vault/sdk/logical"
-
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -126,9 +124,7 @@ func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
 		if s.Simulator.Counters().Of(simulator.JWT, "other").LoginsOK != 1 {
 			t.Error("the new user did not log in")
 		}
-		if _, err := s.do(t.Context(), logical.DeleteOperation, "role/app", nil); err != nil {
-			t.Fatal(err)
-		}
+		s.remove("role/app")
 		s.failsWith(400)
 	})
 }
