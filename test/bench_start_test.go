@@ -5,6 +5,7 @@ package test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -47,7 +48,7 @@ func (m *measured) benchmarkStart(b *testing.B, accounts int, name func() string
 		m.stop()
 		m.settle()
 		m.backend = nil
-		before := heap()
+		before := benchHeap()
 		b.StartTimer()
 		began := time.Now()
 		m.start()
@@ -55,7 +56,7 @@ func (m *measured) benchmarkStart(b *testing.B, accounts int, name func() string
 		first += time.Since(began)
 		ready += m.settle().Sub(began)
 		b.StopTimer()
-		held += float64(heap()) - float64(before)
+		held += float64(benchHeap()) - float64(before)
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(ready)/float64(b.N), "ns/op")
@@ -73,4 +74,14 @@ func (m *measured) settle() time.Time {
 		}
 	}
 	return last
+}
+
+// benchHeap is the memory in use.
+func benchHeap() uint64 {
+	for range 2 {
+		runtime.GC()
+	}
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
 }

@@ -28,14 +28,9 @@ func contains(text string, parts ...string) bool {
 // ksaMount is a mount with an account whose tokens can be killed upstream.
 func ksaMount(t *testing.T, ttl time.Duration) *testMount {
 	t.Helper()
-	s := newLatencyMount(t, jwtAccount(withTTL(ttl)))
-	s.write("config/gst", jwtConfig(
-		"token_url", upstreamURL+"/api/v2/token-auth/", "refresh_url", upstreamURL+"/api/v2/api-token-refresh/",
-		"headers", map[string]any{"Productid": "einvoicing_global"},
-		"refresh_headers", map[string]any{"Service": "online_service"},
-		"verify_connection", false,
-	))
-	s.write("role/app", map[string]any{"config": "gst"})
+	f := jwtV2().living(ttl)
+	s := newLatencyMount(t, f.account)
+	s.mount(f)
 	return s
 }
 
