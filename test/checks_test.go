@@ -352,11 +352,11 @@ func (w *testMount) slow(d time.Duration) {
 }
 
 // waitUntil lets time pass until something is so, though not for ever.
-func (s *testMount) waitUntil(what string, so func() bool) {
-	s.t.Helper()
+func (w *testMount) waitUntil(what string, so func() bool) {
+	w.t.Helper()
 	for end := time.Now().Add(2 * time.Minute); !so(); advance(time.Millisecond) {
 		if time.Now().After(end) {
-			s.t.Fatalf("waited two minutes for %s", what)
+			w.t.Fatalf("waited two minutes for %s", what)
 		}
 	}
 }

@@ -546,3 +546,40 @@ func TestMetrics_ConcurrentScrapesAndReads(t *testing.T) {
 	t.Logf("%d reads, %d logins", served.Load(), w.logins())
 	w.scrape().wants(t, map[string]float64{`reads_total{config="gst",result="ok"}`: float64(served.Load()), "waiting_readers": 0})
 }
+
+// TestMetrics_ReaderWhoseWaitIsOverIsNoHangUp: a reader that has waited as long as readers wait, and got a 504, is a read that
+// failed. cancelled is for one that did not wait, and no alert looks at it.
+func TestMetrics_ReaderWhoseWaitIsOverIsNoHangUp(t *testing.T) {
+	t.Parallel()
+	timed(t, "the upstream needs 20 s", func(t *testing.T) {
+		s := gstMount(t, time.Hour, "request_timeout", "60s")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
+		if code := codeOf(s.failure("app")); code != 504 {
+			t.Fatalf("a reader is answered %d, want 504", code)
+		}
+		if reads := s.scrape().counted("reads_total"); reads["cancelled"] != 0 {
+			t.Errorf("reads_total %v: the reader has waited to the end", reads)
+		}
+		advance(time.Minute)
+	})
+}
+
+// TestMetrics_ReadsFailWhileStorageGivesNothing: reads that fail since storage does are counted.
+func TestMetrics_ReadsFailWhileStorageGivesNothing(t *testing.T) {
+	t.Parallel()
+	timed(t, "after a restart", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		s.Reload()
+		s.token("app")
+		s.Storage.Fail(mounttest.Get, "config/", mounttest.ErrStorage())
+		s.Backend().InvalidateKey(t.Context(), "config/gst")
+		for range 3 {
+			s.refused(logical.ReadOperation, "token/app", nil)
+		}
+		if reads := s.scrape().counted("reads_total"); reads["error"] != 3 {
+			t.Errorf("reads_total %v after three reads that failed with the storage's error", reads)
+		}
+		s.Storage.Heal()
+	})
+}
