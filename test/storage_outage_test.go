@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -124,8 +126,12 @@ func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
 		if s.Simulator.Counters().Of(simulator.JWT, "other").LoginsOK != 1 {
 			t.Error("the new user did not log in")
 		}
-		s.remove("role/app")
-		s.failsWith(400)
+		if _, err := s.do(t.Context(), logical.DeleteOperation, "role/app", nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := codeOf(s.failure("app")); got != 400 {
+			t.Errorf("a role that was deleted returns %d, want 400", got)
+		}
 	})
 }
 
@@ -139,7 +145,9 @@ func TestInvalidation_DuringLoginFailsNoReader(t *testing.T) {
 			release := s.Upstream.Hold()
 			done := s.startRead()
 			advance(time.Second)
-			s.wantLogins(1, "in flight")
+			if got := s.logins(); got != 1 {
+				t.Fatalf("%d logins, want 1 in flight", got)
+			}
 			s.Backend().InvalidateKey(t.Context(), key)
 			release()
 			if err := <-done; err != nil {
