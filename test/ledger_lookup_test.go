@@ -413,7 +413,9 @@ func TestRevoke_StaysRevokedAfterDeletion(t *testing.T) {
 		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
 		first := s.token("app")
 		s.revoke("")
-		s.remove("config/gst")
+		if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
+			t.Fatal(err)
+		}
 		s.write("config/gst", jwtConfig())
 		if a, err := s.ask(t.Context(), "app", nil); err == nil {
 			t.Errorf("token %s is served, and %s was revoked", a.id, first.id)
