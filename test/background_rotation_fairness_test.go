@@ -7,47 +7,31 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// hosts is an upstream that is reached under several host names, each of which can hang.
-type hosts struct {
-	mu      sync.Mutex
-	hanging map[string]bool
-	logins  map[string][]time.Time // by label
-}
-
-// onHosts puts such an upstream in the place of the simulator's own.
-func (s *testMount) onHosts() *hosts {
-	h := &hosts{hanging: map[string]bool{}, logins: map[string][]time.Time{}}
+// hang makes the upstream hang where it is reached by that host name.
+func (s *testMount) hang(host string) {
 	s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
-		host, _, _ := strings.Cut(r.Host, ":")
-		h.mu.Lock()
-		hangs, label := h.hanging[host], r.URL.Query().Get("label")
-		h.logins[label] = append(h.logins[label], time.Now())
-		h.mu.Unlock()
-		if hangs {
+		if name, _, _ := strings.Cut(r.Host, ":"); name == host {
 			<-r.Context().Done()
 			return
 		}
 		s.Simulator.ServeHTTP(w, r)
 	})
-	return h
 }
 
-func (h *hosts) hang(host string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.hanging[host] = true
-}
-
-func (h *hosts) loginsOf(label string) []time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return append([]time.Time(nil), h.logins[label]...)
+// loginsOf are the times of the logins with that label.
+func (s *testMount) loginsOf(label string) []time.Time {
+	var times []time.Time
+	for _, login := range s.Upstream.Logins() {
+		if login.Label == label {
+			times = append(times, login.At)
+		}
+	}
+	return times
 }
 
 // accountOn stores an account that logs in at the host, with a role of its name, and reads it once.
@@ -68,7 +52,6 @@ func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
 		for _, every := range []time.Duration{0, 5 * time.Second, time.Second} {
 			timed(t, fmt.Sprintf("%d accounts, read every %s", hanging, every), func(t *testing.T) {
 				s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
-				h := s.onHosts()
 				s.EveryMinute()
 				for n := range hanging {
 					s.accountOn("hanging.test", account(n))
@@ -76,7 +59,7 @@ func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
 				advance(2 * time.Minute) // the others are due first
 				began := time.Now()
 				s.accountOn("healthy.test", "healthy")
-				h.hang("hanging.test")
+				s.hang("hanging.test")
 				due, end := began.Add(time.Hour*66/100), began.Add(time.Hour)
 				for time.Now().Before(end) {
 					if every == 0 {
@@ -90,14 +73,14 @@ func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
 					_, _ = s.ask(t.Context(), account(int(time.Since(began)/every)%hanging), nil)
 					advance(every)
 				}
-				logins := h.loginsOf("healthy")
+				logins := s.loginsOf("healthy")
 				if len(logins) < 2 {
 					t.Fatalf("the account of the healthy host was not rotated in %s; it was due after %s", end.Sub(began), due.Sub(began))
 				}
 				if late := logins[1].Sub(due); late > time.Minute {
 					t.Errorf("the account of the healthy host was rotated %s late", late)
 				}
-				if tried := len(h.loginsOf(account(0))); tried < 2 {
+				if tried := len(s.loginsOf(account(0))); tried < 2 {
 					t.Error("the accounts of the hanging host were not due: this tests nothing")
 				}
 			})
@@ -111,12 +94,11 @@ func TestRotation_FirstComeFirstServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const many = 60
 		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
-		h := s.onHosts()
 		s.EveryMinute()
 		for n := range many {
 			s.accountOn("hanging.test", account(n))
 		}
-		h.hang("hanging.test")
+		s.hang("hanging.test")
 		for end := time.Now().Add(58 * time.Minute); time.Now().Before(end); advance(5 * time.Second) {
 			// One of them is read far more often than the others.
 			if _, err := s.ask(t.Context(), account(0), nil); err != nil {
@@ -125,7 +107,7 @@ func TestRotation_FirstComeFirstServed(t *testing.T) {
 		}
 		least, most := many, 0
 		for n := range many {
-			tried := len(h.loginsOf(account(n))) - 1 // the first gave the token
+			tried := len(s.loginsOf(account(n))) - 1 // the first gave the token
 			least, most = min(least, tried), max(most, tried)
 		}
 		if most == 0 {

@@ -35,13 +35,9 @@ func TestTokenRotation_InBackgroundWhenDue(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		first := s.token("app")
 		advance(39*time.Minute + 30*time.Second)
-		if got := s.logins(); got != 1 {
-			t.Fatalf("%d logins before 66 %% of the token's life, want 1", got)
-		}
+		s.wantLogins(1, "before 66 % of the token's life")
 		advance(30 * time.Second)
-		if got := s.logins(); got != 2 {
-			t.Fatalf("%d logins after 66 %% of the token's life, want 2", got)
-		}
+		s.wantLogins(2, "after 66 % of the token's life")
 		if a := s.token("app"); a.id == first.id || a.left < 59*time.Minute {
 			t.Errorf("token with %s left, want the new one", a.left)
 		}
@@ -60,13 +56,9 @@ func TestTokenRotation_NotOfUnreadToken(t *testing.T) {
 		s.quiet(func() { advance(7 * 24 * time.Hour) })
 		s.token("app")
 		advance(41 * time.Minute) // it was read, so it is replaced once
-		if got := s.logins(); got != 2 {
-			t.Fatalf("%d logins, want 2", got)
-		}
+		s.wantLogins(2)
 		advance(48 * time.Hour)
-		if got := s.logins(); got != 2 {
-			t.Errorf("%d logins for an account that nobody has read for two days", got-2)
-		}
+		s.wantLogins(2, "since nobody has read for two days")
 		s.token("app")
 		s.wantLogins(3, "after a read")
 	})
@@ -81,9 +73,7 @@ func TestTokenRotation_NotOfUnreadVerification(t *testing.T) {
 		s.write("config/gst", jwtConfig())
 		s.write("role/app", map[string]any{"config": "gst"})
 		advance(24 * time.Hour)
-		if got := s.logins(); got != 1 {
-			t.Errorf("%d logins, want only that of the verification", got)
-		}
+		s.wantLogins(1, "that of the verification")
 	})
 }
 

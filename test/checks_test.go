@@ -204,6 +204,54 @@ func (w *testMount) badRequest(op logical.Operation, path string, data map[strin
 	return r.message
 }
 
+// wantServed checks that a read gives the token of that ID.
+func (w *testMount) wantServed(id any) {
+	w.t.Helper()
+	if got := w.read("token/app").Data["token_id"]; got != id {
+		w.t.Errorf("token %v is served, want %v", got, id)
+	}
+}
+
+// wantLiveToken checks that a read gives a token that is alive upstream.
+func (w *testMount) wantLiveToken() {
+	w.t.Helper()
+	if !w.Simulator.TokenAlive(text(w.t, w.read("token/app").Data, "access_token")) {
+		w.t.Error("the token that is served is not alive upstream")
+	}
+}
+
+// wantAbsent checks that a read is a plain 404.
+func (w *testMount) wantAbsent(path string) {
+	w.t.Helper()
+	if resp, err := w.tryRead(path, nil); resp != nil || err != nil {
+		w.t.Errorf("%s: %v, %v, want a plain 404", path, resp, err)
+	}
+}
+
+// wantState checks what status/gst says of the account.
+func (w *testMount) wantState(want string) {
+	w.t.Helper()
+	if status := w.status(); status["state"] != want {
+		w.t.Errorf("state is %v (%v), want %s", status["state"], status["message"], want)
+	}
+}
+
+// wantRefusedLogins checks how many logins the upstream has refused.
+func (w *testMount) wantRefusedLogins(want int) {
+	w.t.Helper()
+	if got := w.Simulator.Counters().LoginsRefused; got != want {
+		w.t.Errorf("%d logins were refused, want %d", got, want)
+	}
+}
+
+// failsWith checks that a read of role app fails with that status.
+func (w *testMount) failsWith(status int) {
+	w.t.Helper()
+	if err := w.failure("app"); codeOf(err) != status {
+		w.t.Errorf("a reader got %d (%v), want %d", codeOf(err), err, status)
+	}
+}
+
 // says checks that a message has all of wants.
 func (w *testMount) says(message string, wants ...string) {
 	w.t.Helper()
@@ -301,4 +349,24 @@ func (w *testMount) wait(response <-chan asyncResult) asyncResult {
 // slow makes the upstream take its time over every login.
 func (w *testMount) slow(d time.Duration) {
 	w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultSlow, Delay: d, On: simulator.OnLogin})
+}
+
+// waitUntil lets time pass until something is so, though not for ever.
+func (w *testMount) waitUntil(what string, so func() bool) {
+	w.t.Helper()
+	for end := time.Now().Add(2 * time.Minute); !so(); advance(time.Millisecond) {
+		if time.Now().After(end) {
+			w.t.Fatalf("waited two minutes for %s", what)
+		}
+	}
+}
+
+// closed reports whether the channel has been closed.
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }

@@ -17,9 +17,7 @@ func TestBreaker_StaysOpenWhenClockSetBack(t *testing.T) {
 			s := gstMount(t, time.Hour)
 			s.changePassword()
 			s.failed("app")
-			if got := s.Simulator.Counters().LoginsRefused; got != 1 {
-				t.Fatalf("%d logins were refused, want 1", got)
-			}
+			s.wantRefusedLogins(1)
 			advance(time.Minute)
 			s.Clock.Jump(-back)
 			s.failed("app")

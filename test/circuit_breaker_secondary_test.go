@@ -25,18 +25,14 @@ func TestBreaker_StaysOpenOnHeadersWrittenElsewhere(t *testing.T) {
 			s := newClusters(t, time.Hour)
 			s.changePassword()
 			s.failed("app")
-			if got := s.Simulator.Counters().LoginsRefused; got != 1 {
-				t.Fatalf("%d logins were refused, want 1", got)
-			}
+			s.wantRefusedLogins(1)
 			for n := range 10 {
 				advance(5 * time.Second)
 				s.headers(fmt.Sprint(n))
 				if restart {
 					s.Reload()
 				}
-				if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
-					t.Errorf("a reader got %d, want 400", got)
-				}
+				s.failsWith(http.StatusBadRequest)
 			}
 			s.wantLogins(1, "though headers were written ten times elsewhere")
 			// A new credential closes it here as well.
@@ -76,9 +72,7 @@ func TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord(t *testing.T) {
 		s.Reload()
 		s.changePassword()
 		s.failed("app")
-		if got := s.Simulator.Counters().LoginsRefused; got != 1 {
-			t.Fatalf("%d logins were refused, want 1", got)
-		}
+		s.wantRefusedLogins(1)
 		for n := range 10 {
 			advance(5 * time.Second)
 			killer.armed.Store(true)
@@ -90,14 +84,10 @@ func TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord(t *testing.T) {
 			}
 			s.Stop()
 			s.Start()
-			if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
-				t.Errorf("a reader got %d, want 400", got)
-			}
+			s.failsWith(http.StatusBadRequest)
 		}
 		s.wantLogins(1, "though ten writes of headers were cut off")
-		if state := s.status()["state"]; state != "rejected" {
-			t.Errorf("state is %v, want rejected", state)
-		}
+		s.wantState("rejected")
 	})
 }
 
@@ -123,9 +113,7 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 				if err := branch("7", true); err == nil {
 					t.Fatal("a verification that the upstream refused was accepted")
 				}
-				if got := s.Simulator.Counters().LoginsRefused; got != 1 {
-					t.Fatalf("%d logins were refused, want 1", got)
-				}
+				s.wantRefusedLogins(1)
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 				advance(2 * time.Minute)
 				for range 2 { // an operator has the upstream mend it, and logs in
@@ -141,9 +129,7 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 					}
 					advance(time.Minute)
 					s.token("app")
-					if state := s.status()["state"]; state != "ready" {
-						t.Errorf("state is %v (%v), want ready", state, s.status()["message"])
-					}
+					s.wantState("ready")
 				}
 			})
 		}
@@ -172,9 +158,7 @@ func TestRotate_ThrottledInHoldIsHeldOff(t *testing.T) {
 				s.Reload()
 			}
 			for range 9 * 60 {
-				if got := codeOf(s.failure("app")); got != http.StatusTooManyRequests {
-					t.Fatalf("a reader got %d, want 429", got)
-				}
+				s.failsWith(http.StatusTooManyRequests)
 				advance(time.Second)
 			}
 			s.wantLogins(before+1, "within the ten minutes of Retry-After")

@@ -78,9 +78,7 @@ func TestClock_UpstreamSetRight(t *testing.T) {
 					t.Errorf("the token ends in %s, though it lives for an hour", left)
 				}
 			}
-			if token := text(t, w.read("token/app").Data, "access_token"); !w.Simulator.TokenAlive(token) {
-				t.Error("a dead token is served")
-			}
+			w.wantLiveToken()
 		})
 	}
 }
@@ -146,34 +144,17 @@ func (s *testMount) livesFor(a tokenResponse, span time.Duration) bool {
 func TestClock_HostWrong(t *testing.T) {
 	t.Parallel()
 	startAt := time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC) // an epoch has ten digits
-	kinds := map[string]func(s *testMount, ttl time.Duration){
-		"jwt v1": func(s *testMount, ttl time.Duration) {
-			s.Simulator.SetAccount(jwtAccount(withTTL(ttl)))
-			s.write("config/gst", jwtConfig("verify_connection", false))
-		},
-		"jwt v2": func(s *testMount, ttl time.Duration) {
-			s.Simulator.SetAccount(jwtAccount(withTTL(ttl)))
-			s.write("config/gst", jwtConfig("token_url", upstreamURL+"/api/v2/token-auth/", "verify_connection", false))
-		},
-		"firstvision, absolute expiry": func(s *testMount, ttl time.Duration) {
-			s.Simulator.SetAccount(simulator.Account{
-				Protocol: simulator.FirstVision, ClientID: "desk", ClientSecret: "secret-of-desk", TokenTTL: ttl, AbsoluteExpiry: true,
-			})
-			s.write("config/gst", map[string]any{
-				"protocol": "firstvision", "token_url": upstreamURL + "/v1/api/oauth/token", "allow_http": true,
-				"client_id": "desk", "client_secret": "secret-of-desk", "scope": "accounts", "verify_connection": false,
-			})
-		},
-	}
-	for name, kind := range kinds {
+	absolute := firstVision()
+	absolute.name, absolute.account.AbsoluteExpiry = "firstvision, absolute expiry", true
+	for _, f := range []fixture{jwtV1(), jwtV2(), absolute} {
 		for _, wrong := range []time.Duration{-10 * time.Minute, -37 * time.Second, 0, 10 * time.Minute} {
-			timed(t, fmt.Sprintf("%s, %s", name, wrong), func(t *testing.T) {
+			timed(t, fmt.Sprintf("%s, %s", f.name, wrong), func(t *testing.T) {
 				const life = 15 * time.Minute
+				f := f.living(life)
 				advanceUntil(startAt) // before the engine starts, which would count every minute
-				s := newLatencyMount(t)
+				s := newLatencyMount(t, f.account)
 				s.Clock.Jump(wrong)
-				kind(s, life)
-				s.write("role/app", map[string]any{"config": "gst"})
+				s.mount(f)
 				s.EveryMinute()
 				for range 60 {
 					a := s.token("app")

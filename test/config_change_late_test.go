@@ -28,10 +28,9 @@ func TestConfig_WriteThatLandsAfterItsCallerHungUp(t *testing.T) {
 func writeLandsLate(t *testing.T, verify bool) {
 	t.Helper()
 	s := gstMount(t, time.Hour)
-	held := s.onHeldStorage()
 	before := s.token("app")
 	advance(time.Minute)
-	caught, release := held.holdNextPut("config/gst")
+	caught, release := s.Storage.HoldNextPut("config/gst")
 	ctx, cancel := context.WithCancel(t.Context())
 	write := s.asyncRequest(ctx, logical.UpdateOperation, "config/gst", map[string]any{
 		"headers": map[string]any{"X-Branch": "7"}, "authorization_scheme": "Token", "verify_connection": verify,

@@ -50,37 +50,29 @@ func secureOAuth() map[string]any {
 // TestConfigMove_NeedsSecretsAgain: secrets are not sent elsewhere unless they are given again.
 func TestConfigMove_NeedsSecretsAgain(t *testing.T) {
 	t.Parallel()
+	all := oauth().onlySecrets()
 	for name, move := range moves(t) {
 		for _, verify := range []bool{true, false} {
-			move := with(move, "verify_connection", verify)
-			timed(t, name+verifying(verify)+" without the secrets", func(t *testing.T) {
-				w := newTestMount(t, oauth().account)
-				w.write("config/gst", secureOAuth())
-				w.badRequest(logical.UpdateOperation, "config/gst", move, "password", "client_secret")
-			})
-			timed(t, name+verifying(verify)+" with the password alone", func(t *testing.T) {
-				w := newTestMount(t, oauth().account)
-				w.write("config/gst", secureOAuth())
-				w.badRequest(logical.UpdateOperation, "config/gst", with(move, "password", "pass-of-oauth-clerk"), "client_secret")
-			})
-			timed(t, name+verifying(verify)+" with the client_secret alone", func(t *testing.T) {
-				w := newTestMount(t, oauth().account)
-				w.write("config/gst", secureOAuth())
-				w.badRequest(logical.UpdateOperation, "config/gst", with(move, "client_secret", "secret-of-oauth-app"), "password")
-			})
-			timed(t, name+verifying(verify)+" with an empty password", func(t *testing.T) {
-				w := newTestMount(t, oauth().account)
-				w.write("config/gst", secureOAuth())
-				w.badRequest(logical.UpdateOperation, "config/gst",
-					with(move, "password", "", "client_secret", "secret-of-oauth-app"), "password")
-			})
+			for given, c := range map[string]struct {
+				secrets map[string]any
+				missing []string
+			}{
+				"without the secrets":          {nil, []string{"password", "client_secret"}},
+				"with the password alone":      {without(all, "client_secret"), []string{"client_secret"}},
+				"with the client_secret alone": {without(all, "password"), []string{"password"}},
+				"with an empty password":       {with(all, "password", ""), []string{"password"}},
+			} {
+				timed(t, name+verifying(verify)+" "+given, func(t *testing.T) {
+					w := newTestMount(t, oauth().account)
+					w.write("config/gst", secureOAuth())
+					w.badRequest(logical.UpdateOperation, "config/gst", with(merged(move, c.secrets), "verify_connection", verify), c.missing...)
+				})
+			}
 		}
 		timed(t, name+" with all secrets", func(t *testing.T) {
 			w := newTestMount(t, oauth().account)
 			w.write("config/gst", secureOAuth())
-			w.quiet(func() {
-				w.write("config/gst", with(merged(move, oauth().onlySecrets()), "verify_connection", false))
-			})
+			w.quiet(func() { w.write("config/gst", with(merged(move, all), "verify_connection", false)) })
 		})
 	}
 }

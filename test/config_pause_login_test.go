@@ -4,7 +4,6 @@
 package test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -18,12 +17,7 @@ import (
 func TestConfigPause_LoginNotSentYet(t *testing.T) {
 	t.Parallel()
 	slow := func(s *testMount) {
-		s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
-			if kind == mounttest.Put && strings.HasPrefix(key, "token/") {
-				return mounttest.Fault{Wait: 5 * time.Second}
-			}
-			return mounttest.Fault{}
-		})
+		s.Storage.Slow(mounttest.Put, "token/", 5*time.Second)
 	}
 	timed(t, "here", func(t *testing.T) {
 		s := gstMount(t, time.Hour)

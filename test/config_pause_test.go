@@ -57,9 +57,7 @@ func TestConfigPause_ResumedServesAgain(t *testing.T) {
 				w.Reload()
 			}
 			w.quiet(func() { w.write("config/gst", map[string]any{"paused": false}) })
-			if token := text(t, w.read("token/app").Data, "access_token"); !w.Simulator.TokenAlive(token) {
-				t.Error("the token is not alive upstream")
-			}
+			w.wantLiveToken()
 		})
 	}
 }

@@ -180,10 +180,7 @@ func TestConfig_ListHasKeyInfo(t *testing.T) {
 		slices.Sort(names)
 		w.idle(func() {
 			for _, path := range []string{"config/", "config"} {
-				resp, err := w.do(t.Context(), logical.ListOperation, path, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
+				resp := w.list(path)
 				if got := resp.Data["keys"]; !reflect.DeepEqual(got, names) {
 					t.Errorf("keys are %v, want %v", got, names)
 				}
@@ -218,9 +215,7 @@ func TestConfig_NamesAreCaseSensitive(t *testing.T) {
 	t.Parallel()
 	timed(t, "gst and GST", func(t *testing.T) {
 		w := jwtV1().mounted(t)
-		if resp, err := w.tryRead("config/GST", nil); resp != nil || err != nil {
-			t.Errorf("config GST is there: %v, %v", resp, err)
-		}
+		w.wantAbsent("config/GST")
 		w.write("config/GST", with(oauth().config, "verify_connection", false))
 		if got := w.read("config/gst").Data["protocol"]; got != "jwt" {
 			t.Errorf("config gst has protocol %v, want jwt as before", got)

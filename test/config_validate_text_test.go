@@ -6,32 +6,7 @@ package test
 import (
 	"strings"
 	"testing"
-
-	"vault-plugin-secrets-mastersindia/simulator"
 )
-
-func TestConfig_BrokenCertificateRefused(t *testing.T) {
-	t.Parallel()
-	ca, err := simulator.NewCA()
-	if err != nil {
-		t.Fatal(err)
-	}
-	good := string(ca.CertPEM())
-	for name, broken := range map[string]string{
-		"a line is lost":     strings.Replace(good, "\n", "\n!", 1),
-		"its end is lost":    strings.Replace(good, "-----END CERTIFICATE-----", "", 1),
-		"its begin is lost":  strings.Replace(good, "-----BEGIN CERTIFICATE-----", "", 1),
-		"its end is another": strings.Replace(good, "-----END CERTIFICATE-----", "-----END KEY-----", 1),
-	} {
-		refuseAll(t, jwtV1(), []badWrite{
-			{"before a good one " + name, jwtConfig("ca_cert", broken+good), []string{"ca_cert", "certificate"}},
-		})
-	}
-	timed(t, "a comment before a good one is none", func(t *testing.T) {
-		w := newTestMount(t)
-		w.write("config/gst", jwtConfig("ca_cert", "# our own authority\n"+good, "verify_connection", false))
-	})
-}
 
 func TestConfig_BadURLRefused(t *testing.T) {
 	t.Parallel()

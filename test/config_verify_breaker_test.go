@@ -32,9 +32,7 @@ func TestVerification_IsTheProbeOfAnOpenBreaker(t *testing.T) {
 			}
 			for range 50 {
 				advance(time.Minute)
-				if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
-					t.Errorf("a reader got %d, want 400", got)
-				}
+				s.failsWith(http.StatusBadRequest)
 			}
 			s.wantLogins(before+1, "in the hour after a verification that was refused")
 		})
@@ -76,8 +74,6 @@ func TestVerification_RefusedWhateverHeaders(t *testing.T) {
 		for _, branch := range []string{"4", "1", "2", "3"} {
 			s.refused(logical.UpdateOperation, "config/gst", mistyped(branch))
 		}
-		if got := s.Simulator.Counters().LoginsRefused; got != 1 {
-			t.Errorf("the mistyped password was sent %d times, want once", got)
-		}
+		s.wantRefusedLogins(1)
 	})
 }

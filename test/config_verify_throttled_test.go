@@ -29,9 +29,7 @@ func TestVerification_ThrottledHoldsLogins(t *testing.T) {
 			}
 			for range 9 {
 				advance(time.Minute)
-				if got := codeOf(s.failure("app")); got != http.StatusTooManyRequests {
-					t.Errorf("a reader got %d, want 429", got)
-				}
+				s.failsWith(http.StatusTooManyRequests)
 			}
 			s.wantLogins(1, "while the Retry-After runs")
 			advance(2 * time.Minute)

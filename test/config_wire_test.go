@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 

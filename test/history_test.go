@@ -5,11 +5,8 @@ package test
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -227,7 +224,7 @@ func (w *history) reader(role string, data map[string]any) {
 	if err != nil {
 		return
 	}
-	username, ends := w.claims(a.access)
+	username, ends := claims(a.access)
 	now, slept := time.Now().Add(away), w.Clock.Suspended() != away
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -260,20 +257,6 @@ func (w *history) reader(role string, data map[string]any) {
 
 // upstreamNow is the upstream's clock.
 func (w *history) upstreamNow() time.Time { return time.Now().Add(w.Clock.Suspended()) }
-
-// claims are whom a token is of and when it ends, by the upstream's clock.
-func (w *history) claims(token string) (username string, ends time.Time) {
-	var c struct {
-		Username string `json:"username"`
-		Exp      int64  `json:"exp"`
-	}
-	if parts := strings.Split(token, "."); len(parts) == 3 {
-		if payload, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil {
-			_ = json.Unmarshal(payload, &c) // what is missing is seen by the checks
-		}
-	}
-	return c.Username, time.Unix(c.Exp, 0)
-}
 
 // send sends a request to whichever process runs, and reports whether it was done.
 func (w *history) send(op logical.Operation, path string, data map[string]any) (*logical.Response, bool) {

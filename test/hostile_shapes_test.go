@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 
 	"github.com/hashicorp/vault/sdk/logical"

@@ -4,6 +4,7 @@
 package test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -66,49 +67,36 @@ func TestLease_NewMountLimitWithinAMinute(t *testing.T) {
 	})
 }
 
-// TestLease_TokenUnderSixSecondsIsExpired: a token with less than six seconds counts as expired.
+// TestLease_TokenUnderSixSecondsIsExpired: a token with less than six seconds counts as expired, in memory as in storage.
 func TestLease_TokenUnderSixSecondsIsExpired(t *testing.T) {
 	t.Parallel()
 	for left, alive := range map[time.Duration]bool{
 		10 * time.Second: true, 7 * time.Second: true, 6 * time.Second: true,
 		5900 * time.Millisecond: false, 5 * time.Second: false, time.Second: false, 0: false, -30 * time.Second: false,
 	} {
-		timed(t, left.String()+" left", func(t *testing.T) {
-			f := oauth().living(time.Minute)
-			w := f.mounted(t, "rotation_percent", 100)
-			first := w.read("token/app")
-			advance(time.Minute - left)
-			resp := w.read("token/app")
-			if same := resp.Data["token_id"] == first.Data["token_id"]; same != alive {
-				t.Errorf("the same token is served: %v, want %v", same, alive)
-			}
-			want := 2
-			if alive {
-				want = 1
-			}
-			if got := w.logins(); got != want {
-				t.Errorf("%d logins, want %d", got, want)
-			}
-			if alive && resp.Secret.TTL != (left-margin).Truncate(time.Second) {
-				t.Errorf("lease of %s with %s left", resp.Secret.TTL, left)
-			}
-		})
-	}
-}
-
-// TestLease_StoredTokenUnderSixSeconds: a token with less than six seconds is not taken from storage.
-func TestLease_StoredTokenUnderSixSeconds(t *testing.T) {
-	t.Parallel()
-	timed(t, "after a restart", func(t *testing.T) {
-		f := oauth().living(time.Minute)
-		w := f.mounted(t, "rotation_percent", 100)
-		first := w.read("token/app").Data["token_id"]
-		advance(55 * time.Second)
-		w.Reload()
-		if got := w.read("token/app").Data["token_id"]; got == first {
-			t.Error("the token of five seconds is served")
+		for _, restart := range []bool{false, true} {
+			timed(t, fmt.Sprintf("%s left, restart %t", left, restart), func(t *testing.T) {
+				w := oauth().living(time.Minute).mounted(t, "rotation_percent", 100)
+				first := w.read("token/app")
+				advance(time.Minute - left)
+				if restart {
+					w.Reload()
+				}
+				resp := w.read("token/app")
+				if same := resp.Data["token_id"] == first.Data["token_id"]; same != alive {
+					t.Errorf("the same token is served: %v, want %v", same, alive)
+				}
+				if !alive {
+					w.wantLogins(2)
+					return
+				}
+				w.wantLogins(1)
+				if resp.Secret.TTL != (left - margin).Truncate(time.Second) {
+					t.Errorf("lease of %s with %s left", resp.Secret.TTL, left)
+				}
+			})
 		}
-	})
+	}
 }
 
 // endLease ends a lease, as Vault does.
@@ -129,9 +117,7 @@ func TestLease_RevokeKeepsSharedToken(t *testing.T) {
 			first, second := w.read("token/app"), w.read("token/app")
 			w.idle(func() { w.endLease(first.Secret) })
 			w.quiet(func() {
-				if got := w.read("token/app").Data["token_id"]; got != second.Data["token_id"] {
-					t.Errorf("token %v is served, want %v as before", got, second.Data["token_id"])
-				}
+				w.wantServed(second.Data["token_id"])
 			})
 			if !w.Simulator.TokenAlive(text(t, second.Data, "access_token")) {
 				t.Error("the token was killed upstream")
@@ -185,9 +171,7 @@ func TestLease_RevokeOfOtherVersions(t *testing.T) {
 			token := w.read("token/app").Data["token_id"]
 			w.idle(func() { w.endLease(&logical.Secret{InternalData: internal}) })
 			w.quiet(func() {
-				if got := w.read("token/app").Data["token_id"]; got != token {
-					t.Errorf("token %v is served, want %v as before", got, token)
-				}
+				w.wantServed(token)
 			})
 		})
 	}

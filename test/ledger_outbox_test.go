@@ -4,7 +4,6 @@
 package test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -25,24 +24,10 @@ const ledgerMany = 2000
 // slowWrite is how long a write takes.
 const slowWrite = 2 * time.Millisecond
 
-// syncBuffer is a log that many write to.
-type syncBuffer struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.all.Write(p)
-}
-
 // linesWith are the lines that have the text in them.
-func (b *syncBuffer) linesWith(text string) []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (l *logBuffer) linesWith(text string) []string {
 	var found []string
-	for line := range strings.SplitSeq(b.all.String(), "\n") {
+	for line := range strings.SplitSeq(l.String(), "\n") {
 		if strings.Contains(line, text) {
 			found = append(found, line)
 		}
@@ -52,10 +37,10 @@ func (b *syncBuffer) linesWith(text string) []string {
 
 // manyReaders is a mount with many accounts, which are read for the first time one after the other with a gap in between, over
 // storage that takes some milliseconds for a write, as a real one does. It returns the token IDs by account.
-func manyReaders(t *testing.T, gap time.Duration) (s *testMount, log *syncBuffer, ids []string) {
+func manyReaders(t *testing.T, gap time.Duration) (s *testMount, log *logBuffer, ids []string) {
 	t.Helper()
 	s = gstMount(t, 24*time.Hour)
-	log = &syncBuffer{}
+	log = &logBuffer{}
 	s.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Warn, Output: log})
 	s.copyAccount(ledgerMany, nil)
 	s.Reload()
@@ -119,22 +104,22 @@ func TestLedger_RestartWritesOnlyUnsaved(t *testing.T) { //nolint:paralleltest /
 		if missing := s.unknown(ids); missing > 0 || len(log.linesWith("missing")) > 0 {
 			t.Fatalf("the ledger does not know %d tokens before the restart", missing)
 		}
-		ledger := &watchedLedger{Storage: s.Storage.Entries}
-		s.Storage.Entries = ledger
 		// The ledger fails while a token is revoked: the revocation is unsaved when the plugin starts again.
 		revoked := []int{0, 7, ledgerMany / 2, ledgerMany - 1}
-		s.Reload()
-		advance(5 * time.Minute)
-		if got := ledger.writes(); got > 0 {
+		restarted := s.ledgerAccesses(func() {
+			s.Reload()
+			advance(5 * time.Minute)
+		})
+		if got := writes(restarted); got > 0 {
 			t.Errorf("%d writes to the ledger after a restart, want none", got)
 		}
-		ledger.fail(true)
+		s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
 		for _, n := range revoked {
 			s.write(fmt.Sprintf("revoke/c%05d", n), nil)
 		}
 		s.Crash()
 		advance(5 * time.Minute)
-		ledger.fail(false)
+		s.Storage.SlowPuts(slowWrite)
 		s.Crash()
 		advance(10 * time.Minute)
 		for _, n := range revoked {
@@ -146,43 +131,4 @@ func TestLedger_RestartWritesOnlyUnsaved(t *testing.T) { //nolint:paralleltest /
 			t.Errorf("%d lines say that tokens are missing, such as %s", len(said), said[0])
 		}
 	})
-}
-
-// watchedLedger is storage that takes its time for each write of the ledger, counts them, and can refuse them.
-type watchedLedger struct {
-	logical.Storage
-
-	mu    sync.Mutex
-	count int
-	fails bool
-}
-
-func (c *watchedLedger) Put(ctx context.Context, entry *logical.StorageEntry) error {
-	if strings.HasPrefix(entry.Key, "ledger/") {
-		c.mu.Lock()
-		c.count++
-		fails := c.fails
-		c.mu.Unlock()
-		select {
-		case <-time.After(slowWrite):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		if fails {
-			return mounttest.ErrStorage()
-		}
-	}
-	return c.Storage.Put(ctx, entry)
-}
-
-func (c *watchedLedger) writes() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.count
-}
-
-func (c *watchedLedger) fail(fails bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.fails = fails
 }

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"testing"
 	"time"
-
-	"github.com/hashicorp/vault/sdk/logical"
 )
 
 // TestLedger_ReasonAfterRevokeOnce: of the one token that takes the place of a revoked one, and of none that comes later for a
@@ -56,9 +54,7 @@ func TestLedger_ReasonAfterRevokeOnce(t *testing.T) {
 		{"config deleted and made anew", func(s *testMount) {
 			s.revoke("")
 			advance(time.Minute)
-			if _, err := s.do(s.t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
-				s.t.Fatal(err)
-			}
+			s.remove("config/gst")
 			s.write("config/gst", jwtConfig("verify_connection", false))
 			advance(time.Minute)
 			s.token("app")

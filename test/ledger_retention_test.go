@@ -156,10 +156,7 @@ func TestLedgerRetention_InList(t *testing.T) {
 		}
 		w.read("token/app")
 		w.ledgerOf("gst")
-		resp, err := w.do(t.Context(), logical.ListOperation, "ledger/", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		resp := w.list("ledger/")
 		var list struct {
 			Keys []string `json:"keys"`
 			Info map[string]struct {
@@ -171,12 +168,8 @@ func TestLedgerRetention_InList(t *testing.T) {
 		if !slices.Equal(list.Keys, []string{"gst"}) || list.Info["gst"].Until != want {
 			t.Errorf("the list is %v, want gst until %s", list, want)
 		}
-		if resp, err := w.tryRead("ledger/nobody", nil); resp != nil || err != nil {
-			t.Errorf("a ledger that is not there: %v, %v, want a plain 404", resp, err)
-		}
-		if resp, err := w.tryRead("ledger/GST", nil); resp != nil || err != nil {
-			t.Errorf("case counts: %v, %v, want a plain 404", resp, err)
-		}
+		w.wantAbsent("ledger/nobody")
+		w.wantAbsent("ledger/GST")
 		w.badRequest(logical.ReadOperation, "ledger/gst", map[string]any{"config": "canary"}, "config")
 		w.badRequest(logical.ListOperation, "ledger/", map[string]any{"name": "canary"}, "name")
 	})
@@ -243,6 +236,61 @@ func TestLedger_ClockFarAheadForAMoment(t *testing.T) {
 		advance(time.Minute)
 		if _, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id}); err != nil {
 			t.Errorf("two hours after the token was issued: %v", err)
+		}
+	})
+}
+
+// TestLedger_RenewedTokenIsRemembered: the upstream has one token and renews it at its end. What is handed out is known to the
+// ledger all the time.
+func TestLedger_RenewedTokenIsRemembered(t *testing.T) {
+	t.Parallel()
+	for _, retention := range []string{"0", "24h"} {
+		timed(t, "retention "+retention, func(t *testing.T) {
+			s := gstMount(t, time.Hour, "ledger_retention", retention)
+			s.loginsReturn(`{"token":"the-one-token-of-all","expires_in":72000}`)
+			s.EveryMinute()
+			unknown, reads := 0, 0
+			for end := time.Now().Add(8 * 24 * time.Hour); time.Now().Before(end); advance(30 * time.Minute) {
+				a, err := s.ask(t.Context(), "app", nil)
+				if err != nil {
+					continue // for some seconds at each end
+				}
+				reads++
+				if _, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id}); err != nil {
+					unknown++
+				}
+			}
+			if reads < 300 {
+				t.Fatalf("%d reads were served in eight days", reads)
+			}
+			if tokens := s.ledgerOf("gst"); len(tokens) != 1 {
+				t.Errorf("ledger/ has the one token %d times", len(tokens))
+			}
+			if unknown > 0 {
+				t.Errorf("lookup does not know the token that readers are given, %d times of %d", unknown, reads)
+			}
+		})
+	}
+}
+
+// TestLookup_RenewedTokenOfADeletedConfigIsNotDead: the upstream has renewed the token, and then the config was deleted.
+func TestLookup_RenewedTokenOfADeletedConfigIsNotDead(t *testing.T) {
+	t.Parallel()
+	timed(t, "lookup", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.loginsReturn(`{"token":"the-one-token-of-all","expires_in":3600}`)
+		s.EveryMinute()
+		a := s.token("app")
+		advance(65 * time.Minute)
+		again := s.token("app")
+		if again.id != a.id || again.left < 30*time.Minute {
+			t.Fatalf("token %s with %s left: it was not renewed", again.id, again.left)
+		}
+		s.remove("config/gst")
+		advance(time.Minute)
+		found := s.lookUp("token_id", a.id)
+		if found.State == "expired" || strings.Contains(found.Advice, "it is dead") {
+			t.Errorf("a token that readers were told to be good for another %s is said to be %s: %s", again.left, found.State, found.Advice)
 		}
 	})
 }

@@ -6,7 +6,6 @@ package test
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -18,20 +17,6 @@ import (
 // mostSeries is how many configs are counted one by one.
 const mostSeries = 1000
 
-// copies stores config gst, its role and, changed, its record under many names, and starts anew.
-func (w *testMount) copies(n int, change func(raw []byte, name string) []byte) {
-	w.t.Helper()
-	all := w.stored()
-	for k := range n {
-		name := fmt.Sprintf("c%04d", k)
-		w.put("config/"+name, all["config/gst"])
-		w.put("role/"+name, strings.Replace(all["role/app"], `"gst"`, `"`+name+`"`, 1))
-		w.put("token/"+name, string(change([]byte(all["token/gst"]), name)))
-	}
-	w.Reload()
-	synctest.Wait()
-}
-
 // TestMetricsLimit_ThousandConfigsThenOther: a thousand configs are counted one by one and the rest together.
 func TestMetricsLimit_ThousandConfigsThenOther(t *testing.T) {
 	t.Parallel()
@@ -39,7 +24,9 @@ func TestMetricsLimit_ThousandConfigsThenOther(t *testing.T) {
 		w := jwtV1().mounted(t, "ledger_retention", 0)
 		w.read("token/app")
 		const many = mostSeries + 4 // and gst
-		w.copies(many, func(raw []byte, _ string) []byte { return raw })
+		w.copyAccount(many, func(raw []byte, _ string) []byte { return raw })
+		w.Reload()
+		synctest.Wait()
 		first := w.scrape()
 		names := first.configs()
 		if len(names) != mostSeries+1 || !slices.Contains(names, "_other") {
@@ -54,7 +41,7 @@ func TestMetricsLimit_ThousandConfigsThenOther(t *testing.T) {
 		}
 		w.quiet(func() {
 			for k := range many {
-				w.read(fmt.Sprintf("token/c%04d", k))
+				w.read(fmt.Sprintf("token/rc%05d", k))
 			}
 		})
 		second := w.scrape()
@@ -73,7 +60,7 @@ func TestMetricsLimit_ThousandConfigsThenOther(t *testing.T) {
 func sharing(own []string, many int) []string {
 	var others []string
 	for k := range many {
-		if name := fmt.Sprintf("c%04d", k); !slices.Contains(own, name) {
+		if name := fmt.Sprintf("c%05d", k); !slices.Contains(own, name) {
 			others = append(others, name)
 		}
 	}
@@ -84,13 +71,11 @@ func sharing(own []string, many int) []string {
 // deleted.
 func (w *testMount) roomAfterDelete(before scraped, deleted, other string) {
 	w.t.Helper()
-	if _, err := w.do(w.t.Context(), logical.DeleteOperation, "config/"+deleted, nil); err != nil {
-		w.t.Fatal(err)
-	}
+	w.remove("config/" + deleted)
 	w.Backend().InvalidateKey(w.t.Context(), "config/"+other) // it is loaded anew
 	w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultRefuse})
 	w.refused(logical.UpdateOperation, "rotate/"+other, nil)
-	w.read("token/" + other)
+	w.read("token/r" + other)
 	now := w.scrape()
 	if names := now.configs(); len(names) != mostSeries || slices.Contains(names, other) {
 		w.t.Errorf("%d series (%s among them: %t): a config that was counted with others must stay there",
@@ -120,10 +105,10 @@ func TestMetricsLimit_UnusedConfigsTakeNoSeries(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.read("token/app")
 		const many = mostSeries + 100
-		w.copies(many, longAgo)
-		if _, err := w.do(t.Context(), logical.ListOperation, "status/", nil); err != nil {
-			t.Fatal(err)
-		}
+		w.copyAccount(many, longAgo)
+		w.Reload()
+		synctest.Wait()
+		w.list("status/")
 		now := w.scrape()
 		if names := now.configs(); !slices.Equal(names, []string{"gst"}) {
 			t.Errorf("%d configs have series, want only the one in use", len(names))

@@ -15,7 +15,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
@@ -365,7 +364,7 @@ func TestMetrics_CountersNeverDecrease(t *testing.T) {
 			t.Helper()
 			for range int(d / (20 * time.Minute)) {
 				advance(20 * time.Minute)
-				w.periodic()
+				w.minute()
 			}
 			now := w.scrape()
 			now.notBehind(t, before)
@@ -393,14 +392,6 @@ func TestMetrics_CountersNeverDecrease(t *testing.T) {
 	})
 }
 
-// periodic does what Vault does once a minute.
-func (w *testMount) periodic() {
-	w.t.Helper()
-	if _, err := w.do(w.t.Context(), logical.RollbackOperation, "", nil); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
 // TestMetrics_DeletedConfigHasNoSeries: a deleted config leaves no series.
 func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 	t.Parallel()
@@ -412,9 +403,7 @@ func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 		}
 	}
 	remove := func(w *testMount) {
-		if _, err := w.do(w.t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
-			w.t.Fatal(err)
-		}
+		w.remove("config/gst")
 	}
 	timed(t, "here", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -482,29 +471,12 @@ func TestMetrics_ScrapeCostsOneList(t *testing.T) {
 	})
 }
 
-// TestMetrics_OnlyOnActiveNode: metrics come from the active node.
-func TestMetrics_OnlyOnActiveNode(t *testing.T) {
-	t.Parallel()
-	for name, state := range map[string]consts.ReplicationState{
-		"a performance standby forwards": consts.ReplicationPerformanceStandby,
-		"a DR secondary forwards":        consts.ReplicationDRSecondary,
-	} {
-		timed(t, name, func(t *testing.T) {
-			w := jwtV1().as(t, state, func(w *testMount) { w.read("token/app") })
-			w.forwards(logical.ReadOperation, "metrics", nil)
-		})
-	}
-	timed(t, "and they take no parameter", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.badRequest(logical.ReadOperation, "metrics", map[string]any{"format": "canary"}, "format", "takes no parameters")
-	})
-}
-
-// TestMetrics_HelpShowsCommand: the help of metrics says how to read them.
+// TestMetrics_HelpShowsCommand: the help of metrics says how to read them. They take no parameter.
 func TestMetrics_HelpShowsCommand(t *testing.T) {
 	t.Parallel()
 	timed(t, "with a command", func(t *testing.T) {
 		w := newTestMount(t)
+		w.badRequest(logical.ReadOperation, "metrics", map[string]any{"format": "canary"}, "format", "takes no parameters")
 		resp, err := w.do(t.Context(), logical.HelpOperation, "metrics", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -573,4 +545,41 @@ func TestMetrics_ConcurrentScrapesAndReads(t *testing.T) {
 	all.Wait()
 	t.Logf("%d reads, %d logins", served.Load(), w.logins())
 	w.scrape().wants(t, map[string]float64{`reads_total{config="gst",result="ok"}`: float64(served.Load()), "waiting_readers": 0})
+}
+
+// TestMetrics_ReaderWhoseWaitIsOverIsNoHangUp: a reader that has waited as long as readers wait, and got a 504, is a read that
+// failed. cancelled is for one that did not wait, and no alert looks at it.
+func TestMetrics_ReaderWhoseWaitIsOverIsNoHangUp(t *testing.T) {
+	t.Parallel()
+	timed(t, "the upstream needs 20 s", func(t *testing.T) {
+		s := gstMount(t, time.Hour, "request_timeout", "60s")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
+		if code := codeOf(s.failure("app")); code != 504 {
+			t.Fatalf("a reader is answered %d, want 504", code)
+		}
+		if reads := s.scrape().counted("reads_total"); reads["cancelled"] != 0 {
+			t.Errorf("reads_total %v: the reader has waited to the end", reads)
+		}
+		advance(time.Minute)
+	})
+}
+
+// TestMetrics_ReadsFailWhileStorageGivesNothing: reads that fail since storage does are counted.
+func TestMetrics_ReadsFailWhileStorageGivesNothing(t *testing.T) {
+	t.Parallel()
+	timed(t, "after a restart", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		s.Reload()
+		s.token("app")
+		s.Storage.Fail(mounttest.Get, "config/", mounttest.ErrStorage())
+		s.Backend().InvalidateKey(t.Context(), "config/gst")
+		for range 3 {
+			s.refused(logical.ReadOperation, "token/app", nil)
+		}
+		if reads := s.scrape().counted("reads_total"); reads["error"] != 3 {
+			t.Errorf("reads_total %v after three reads that failed with the storage's error", reads)
+		}
+		s.Storage.Heal()
+	})
 }

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 
 	"github.com/prometheus/common/expfmt"

@@ -98,6 +98,16 @@ func (w *testMount) read(path string) *logical.Response {
 	return resp
 }
 
+// list sends a list that must succeed.
+func (w *testMount) list(path string) *logical.Response {
+	w.t.Helper()
+	resp, err := w.do(w.t.Context(), logical.ListOperation, path, nil)
+	if r, refused := asRefusal(resp, err); refused {
+		w.t.Fatalf("list %s: %v", path, r)
+	}
+	return resp
+}
+
 // tryRead sends a read and turns an error response into its error.
 func (w *testMount) tryRead(path string, data map[string]any) (*logical.Response, error) {
 	resp, err := w.do(w.t.Context(), logical.ReadOperation, path, data)

@@ -167,10 +167,7 @@ func TestPreset_ListNamesAll(t *testing.T) {
 	timed(t, "all of them", func(t *testing.T) {
 		w := newTestMount(t)
 		w.idle(func() {
-			resp, err := w.do(t.Context(), logical.ListOperation, "preset/", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			resp := w.list("preset/")
 			keys, _ := resp.Data["keys"].([]string)
 			if got := slices.Sorted(slices.Values(keys)); !slices.Equal(got, presets()) {
 				t.Errorf("keys are %v, want %v", got, presets())
@@ -266,33 +263,23 @@ func TestPreset_WrittenAgainReplacesItsFields(t *testing.T) {
 		"headers": map[string]any{"X-Team": "gst"}, "refresh_headers": map[string]any{"X-Team": "gst"},
 		"authorization_scheme": "Token", "allow_http": true, "verify_connection": false,
 	}
-	timed(t, "the same preset", func(t *testing.T) {
+	for name, c := range map[string]struct{ again, want map[string]any }{
+		"the same preset": {map[string]any{"preset": "ksa-qa"}, presetTable()["ksa-qa"].fields()},
+		"another preset":  {map[string]any{"preset": "einvoice-sandbox"}, presetTable()["einvoice-sandbox"].fields()},
+		"except what the same write names": {
+			map[string]any{"preset": "ksa-qa", "headers": "X-Team=gst"},
+			with(presetTable()["ksa-qa"].fields(), "headers", map[string]any{"X-Team": "gst"}),
+		},
+	} {
+		timed(t, name, func(t *testing.T) {
 		w := newTestMount(t)
 		w.write("config/gst", merged(ofPreset("ksa-qa"), changed))
-		w.write("config/gst", with(secrets, "preset", "ksa-qa", "verify_connection", false))
-		want := presetTable()["ksa-qa"].fields()
-		if got := filled(overTheWire(t, w.read("config/gst").Data)); !reflect.DeepEqual(got, want) {
-			t.Errorf("the config is %v, want %v", got, want)
+			w.write("config/gst", with(merged(secrets, c.again), "verify_connection", false))
+			if got := filled(overTheWire(t, w.read("config/gst").Data)); !reflect.DeepEqual(got, c.want) {
+				t.Errorf("the config is %v, want %v", got, c.want)
 		}
 	})
-	timed(t, "another preset", func(t *testing.T) {
-		w := newTestMount(t)
-		w.write("config/gst", merged(ofPreset("ksa-qa"), changed))
-		w.write("config/gst", with(secrets, "preset", "einvoice-sandbox", "verify_connection", false))
-		want := presetTable()["einvoice-sandbox"].fields()
-		if got := filled(overTheWire(t, w.read("config/gst").Data)); !reflect.DeepEqual(got, want) {
-			t.Errorf("the config is %v, want %v", got, want)
 		}
-	})
-	timed(t, "except what the same write names", func(t *testing.T) {
-		w := newTestMount(t)
-		w.write("config/gst", merged(ofPreset("ksa-qa"), changed))
-		w.write("config/gst", with(secrets, "preset", "ksa-qa", "headers", "X-Team=gst", "verify_connection", false))
-		want := with(presetTable()["ksa-qa"].fields(), "headers", map[string]any{"X-Team": "gst"})
-		if got := filled(overTheWire(t, w.read("config/gst").Data)); !reflect.DeepEqual(got, want) {
-			t.Errorf("the config is %v, want %v", got, want)
-		}
-	})
 	timed(t, "not without the secrets where they would go elsewhere", func(t *testing.T) {
 		w := newTestMount(t)
 		w.write("config/gst", merged(ofPreset("ksa-qa"), changed))

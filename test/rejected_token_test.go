@@ -32,9 +32,7 @@ func TestTokenRejected_ThousandReadersMakeOneLogin(t *testing.T) {
 			if id == first.id {
 				t.Fatal("the readers were given the rejected token again")
 			}
-			if got := s.logins(); got != 2 {
-				t.Errorf("%d logins, want the first and one for all who named its token", got)
-			}
+			s.wantLogins(2, "the first and one for all who named its token")
 			// Stragglers who still name the old one get the new one at once.
 			for _, o := range s.readConcurrently(concurrentReaders, toApp, reject(first.id)) {
 				if o.err != nil || o.response.id != id || o.waited != 0 {
@@ -61,9 +59,7 @@ func TestTokenRejected_YoungerThanAMinuteKept(t *testing.T) {
 				t.Fatalf("a token of %s was rejected and replaced by %s (%v)", time.Since(first.issued), a.id, err)
 			}
 		}
-		if got := s.logins(); got != 1 {
-			t.Fatalf("%d logins within a minute, want 1", got)
-		}
+		s.wantLogins(1, "within a minute")
 		advance(2 * time.Second)
 		if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id == first.id {
 			t.Errorf("a token of %s was rejected and not replaced (%v)", time.Since(first.issued), err)
@@ -71,31 +67,34 @@ func TestTokenRejected_YoungerThanAMinuteKept(t *testing.T) {
 	})
 }
 
-// TestTokenRejected_OncePerFiveMinutes: rejected tokens are replaced at most once in five minutes.
+// TestTokenRejected_OncePerFiveMinutes: rejected tokens are replaced at most once in five minutes, also across restarts.
 func TestTokenRejected_OncePerFiveMinutes(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		current := s.token("app").id
-		advance(time.Minute)
-		// A client that reports every token as rejected, because the API refuses the account.
-		for range 30 * 60 {
-			advance(time.Second)
-			a, err := s.ask(t.Context(), "app", reject(current))
-			if err != nil {
-				t.Fatal(err)
+	for name, restart := range map[string]func(*testMount){"one process": func(*testMount) {}, "restarts": (*testMount).Reload} {
+		timed(t, name, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			current := s.token("app").id
+			advance(time.Minute)
+			// A client that reports every token as rejected, because the API refuses the account.
+			for range 30 * 60 {
+				advance(time.Second)
+				a, err := s.ask(t.Context(), "app", reject(current))
+				if err != nil {
+					t.Fatal(err)
+				}
+				current = a.id
+				restart(s)
 			}
-			current = a.id
-		}
-		for n, gap := range s.gaps()[1:] {
-			if gap < 5*time.Minute || gap > 5*time.Minute+2*time.Second {
-				t.Errorf("login %d came %s after the one before, want 5m", n+3, gap)
+			for n, gap := range s.gaps()[1:] {
+				if gap < 5*time.Minute || gap > 5*time.Minute+2*time.Second {
+					t.Errorf("login %d came %s after the one before, want 5m", n+3, gap)
+				}
 			}
-		}
-		if got := s.logins(); got < 6 || got > 8 {
-			t.Errorf("%d logins in half an hour of rejections, want one in 5 minutes", got)
-		}
-	})
+			if got := s.logins(); got < 6 || got > 8 {
+				t.Errorf("%d logins in half an hour of rejections, want one in 5 minutes", got)
+			}
+		})
+	}
 }
 
 // TestTokenRejected_NotCurrentMakesNoLogin: a rejected token that is not the current one makes no login.
@@ -141,9 +140,7 @@ func TestTokenRejected_ObeysBackoff(t *testing.T) {
 					t.Fatalf("during the backoff a reader got %s (%v)", a.id, err)
 				}
 			}
-			if got := s.logins(); got != 2 {
-				t.Errorf("%d logins during the backoff, want none", got-2)
-			}
+			s.wantLogins(2, "during the backoff")
 		})
 	}
 }

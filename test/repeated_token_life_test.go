@@ -15,14 +15,6 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// oneToken makes the upstream respond to every login with the same token, and with the lifetime in seconds that left returns.
-func (s *testMount) oneToken(left func() int) {
-	s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = fmt.Fprintf(w, `{"token":"the-only-token-there-is","expires_in":%d}`, left())
-	})
-}
-
 // atEnd is what the readers of a repeated token met: how many were refused, and how many of them at an unexpected time.
 type atEnd struct{ reads, failed, unexplained int }
 
@@ -66,7 +58,7 @@ func TestRepeated_RenewedTokenIsServed(t *testing.T) {
 	for _, percent := range []int{66, 100} {
 		timed(t, fmt.Sprintf("rotation_percent=%d", percent), func(t *testing.T) {
 			s := gstMount(t, time.Hour, "rotation_percent", percent)
-			s.oneToken(func() int { return 3600 })
+			s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
 			s.EveryMinute()
 			began := time.Now()
 			met := s.readOver(10*time.Hour, func(now, stated time.Time) bool {
@@ -130,7 +122,7 @@ func TestRepeated_RevokedTokenIsNeverServed(t *testing.T) {
 		for _, restart := range []bool{false, true} {
 			timed(t, fmt.Sprintf("read every %s, restart %t", every, restart), func(t *testing.T) {
 				s := gstMount(t, time.Hour)
-				s.oneToken(func() int { return 3600 })
+				s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
 				s.EveryMinute()
 				first := s.token("app")
 				advance(10 * time.Minute)
@@ -203,21 +195,17 @@ func TestRepeated_RevokedTokenIsNeverServedLater(t *testing.T) {
 func repeatRevoked(t *testing.T, between bool, after time.Duration, ask func(*testMount) error) {
 	t.Helper()
 	s := gstMount(t, time.Hour)
-	token := "the-revoked-token"
-	s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = fmt.Fprintf(w, `{"token":%q,"expires_in":3600}`, token)
-	})
+	s.loginsReturn(`{"token":"the-revoked-token","expires_in":3600}`)
 	s.EveryMinute()
 	first := s.token("app")
 	advance(time.Minute)
 	s.revoke("")
 	if between {
-		token = "another-token"
+		s.loginsReturn(`{"token":"another-token","expires_in":3600}`)
 		s.token("app")
 	}
 	advance(after)
-	token = "the-revoked-token"
+	s.loginsReturn(`{"token":"the-revoked-token","expires_in":3600}`)
 	before := len(s.Upstream.LoginTimes())
 	err := ask(s)
 	if a, failed := s.ask(t.Context(), "app", nil); failed == nil && a.id == first.id {

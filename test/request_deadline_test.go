@@ -16,30 +16,6 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestRead_StorageHangsWithRoleOrConfig: a reader waits at most 15 s, whatever storage does not give.
-func TestRead_StorageHangsWithRoleOrConfig(t *testing.T) {
-	t.Parallel()
-	for _, prefix := range []string{"role/", "config/", "token/"} {
-		timed(t, prefix, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.Reload()
-			s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
-				if kind == mounttest.Get && strings.HasPrefix(key, prefix) {
-					return mounttest.Fault{Wait: 80 * time.Second}
-				}
-				return mounttest.Fault{}
-			})
-			began := time.Now()
-			_, err := s.ask(t.Context(), "app", nil)
-			if waited := time.Since(began); waited > 16*time.Second {
-				t.Errorf("a reader has waited %s (%v)", waited, err)
-			}
-			s.Storage.Heal()
-			advance(2 * time.Minute)
-		})
-	}
-}
-
 // TestUpstreamHangs_NoRequestIsOpenForLong: sealing and step-down wait for the requests that are open. None waits for longer than
 // revoke/ does for a login that it did not begin; a verification ends with its own request_timeout.
 func TestUpstreamHangs_NoRequestIsOpenForLong(t *testing.T) {

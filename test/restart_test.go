@@ -4,6 +4,7 @@
 package test
 
 import (
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,13 +51,9 @@ func TestRestart_StoredTokenRotatedOnceUnread(t *testing.T) {
 		s.Reload()
 		s.EveryMinute()
 		advance(10 * time.Minute)
-		if got := s.logins(); got != 2 {
-			t.Fatalf("%d logins 40 minutes after the token was issued, want 2: it was found in storage and may be in use", got)
-		}
+		s.wantLogins(2, "40 minutes after the token was issued: it was found in storage and may be in use")
 		advance(48 * time.Hour)
-		if got := s.logins(); got != 2 {
-			t.Errorf("%d logins more, though nobody has read the new token", got-2)
-		}
+		s.wantLogins(2, "since nobody has read the new token")
 	})
 }
 
@@ -132,32 +129,34 @@ func TestRestart_KeepsCircuitBreakerSchedule(t *testing.T) {
 	})
 }
 
-// TestRestart_CrashDuringLoginIsOneFailure: a crash in mid login counts as one failure.
-func TestRestart_CrashDuringLoginIsOneFailure(t *testing.T) {
+// TestRestart_DuringLoginIsOneFailure: a login that a crash or a reload cuts off counts as one failure.
+func TestRestart_DuringLoginIsOneFailure(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second})
-		go func() { _, _ = s.ask(t.Context(), "app", nil) }()
-		for s.logins() < 1 {
-			advance(time.Millisecond)
-		}
-		s.Crash()
-		status := s.status()
-		if n := status["consecutive_failures"]; n != 1 || status["state"] != "backing_off" {
-			t.Errorf("state %v with %v failures, want backing_off with 1", status["state"], n)
-		}
-		s.failed("app")
-		if got := s.logins(); got != 1 {
-			t.Errorf("%d logins at once after the crash, want none before the backoff is over", got)
-		}
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-		advance(2 * time.Second)
-		s.token("app")
-		if n := s.status()["consecutive_failures"]; n != 0 {
-			t.Errorf("%v failures after a login that succeeded, want 0", n)
-		}
-	})
+	for name, restart := range map[string]func(*testMount){"reload": (*testMount).Reload, "crash": (*testMount).Crash} {
+		timed(t, name, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			release := s.Upstream.Hold()
+			done := s.startRead()
+			s.waitUntil("the login", func() bool { return s.logins() == 1 })
+			restart(s)
+			if err := <-done; codeOf(err) != http.StatusServiceUnavailable {
+				t.Errorf("a reader during a %s got %d (%v), want 503", name, codeOf(err), err)
+			}
+			release()
+			status := s.status()
+			if n := status["consecutive_failures"]; n != 1 || status["state"] != "backing_off" {
+				t.Errorf("state %v with %v failures, want backing_off with 1: the result of the login is unknown", status["state"], n)
+			}
+			s.failed("app")
+			s.wantLogins(1, "before the backoff is over")
+			advance(2 * time.Second)
+			s.token("app")
+			if n := s.status()["consecutive_failures"]; n != 0 {
+				t.Errorf("%v failures after a login that succeeded, want 0", n)
+			}
+			s.wantLogins(2)
+		})
+	}
 }
 
 // TestRestart_UnfinishedLoginCountsOnce: an unfinished login counts once however many restarts follow. Its backoff runs from when it
@@ -168,9 +167,7 @@ func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.changePassword()
 		s.readEvery("app", time.Minute, 80*time.Minute) // refused three times: the next probe is in 6 h
-		if got := s.Simulator.Counters().LoginsRefused; got != 3 {
-			t.Fatalf("%d logins were refused, want 3", got)
-		}
+		s.wantRefusedLogins(3)
 		release := s.Upstream.Hold()
 		for s.logins() < 4 {
 			go func() { _, _ = s.ask(t.Context(), "app", nil) }()
@@ -179,6 +176,8 @@ func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 		s.Crash()
 		release()
 		failures := s.status()["consecutive_failures"]
+		s.readEvery("app", time.Minute, 50*time.Minute)
+		s.wantLogins(4, "in the 50 minutes after a probe that a crash cut off")
 		for end := time.Now().Add(26 * time.Hour); time.Now().Before(end); {
 			s.readEvery("app", time.Minute, 50*time.Minute)
 			s.Reload()
@@ -186,9 +185,7 @@ func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 				t.Fatalf("%v failures after a reload, before it %v", got, failures)
 			}
 		}
-		if got := s.logins(); got != 5 {
-			t.Errorf("%d probes in the 26 hours after one that a crash cut off, want 1", got-4)
-		}
+		s.wantLogins(5, "of which one in the 26 hours after the probe that a crash cut off")
 	})
 }
 
@@ -227,9 +224,7 @@ func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
 		first := s.token("app")
 		release := s.Upstream.Hold()
 		advanceUntil(first.issued.Add(time.Hour*66/100 + time.Second)) // the rotation has begun, and its response is held back
-		if got := s.logins(); got != 2 {
-			t.Fatalf("%d logins, want 2", got)
-		}
+		s.wantLogins(2)
 		s.Crash()
 		release()
 		if a := s.token("app"); !s.Simulator.TokenAlive(a.access) {
@@ -242,30 +237,6 @@ func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
 	})
 }
 
-// TestRestart_ReloadDuringLoginIsOneFailure: a login cut off by a reload counts as a failure too.
-func TestRestart_ReloadDuringLoginIsOneFailure(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		release := s.Upstream.Hold()
-		done := s.startRead()
-		for s.logins() < 1 {
-			advance(time.Millisecond)
-		}
-		s.Reload()
-		if err := <-done; codeOf(err) != 503 {
-			t.Errorf("a reader during a reload got %d (%v), want 503", codeOf(err), err)
-		}
-		release()
-		if n := s.status()["consecutive_failures"]; n != 1 {
-			t.Errorf("%v failures, want 1: the result of the login is unknown", n)
-		}
-		advance(2 * time.Second)
-		s.token("app")
-		s.wantLogins(2)
-	})
-}
-
 // TestRestart_ServesStoredToken: a restart serves the stored token.
 func TestRestart_ServesStoredToken(t *testing.T) {
 	t.Parallel()
@@ -274,9 +245,7 @@ func TestRestart_ServesStoredToken(t *testing.T) {
 		before := w.read("token/app").Data["token_id"]
 		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
 		w.Reload()
-		if got := w.read("token/app").Data["token_id"]; got != before {
-			t.Errorf("token %v is served, want %v", got, before)
-		}
+		w.wantServed(before)
 	})
 	timed(t, "for the token of a verification that nobody has read", func(t *testing.T) {
 		w := newTestMount(t, jwtAccount())

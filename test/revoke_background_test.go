@@ -16,17 +16,23 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestRevoke_ContinuesWithoutReads: the refresh endpoint hangs for half an hour, and the account is not read any more.
+// TestRevoke_ContinuesWithoutReads: the refresh endpoint hangs, and the account is not read any more. The tokens are killed once
+// it responds again, also where the plugin starts anew meanwhile, and storage does not respond for the first minute of that.
 func TestRevoke_ContinuesWithoutReads(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		name      string
-		meanwhile func(s *testMount)
-	}{
-		{"the same process", func(*testMount) {}},
-		{"a restart", (*testMount).Reload},
+	failing := func(access string) func(s *testMount) {
+		return func(s *testMount) {
+			s.Storage.Fail(access, "token/", mounttest.ErrStorage())
+			s.Reload()
+			advance(time.Minute)
+			s.Storage.Heal()
+		}
+	}
+	for name, meanwhile := range map[string]func(s *testMount){
+		"the same process": func(*testMount) {}, "a restart": (*testMount).Reload,
+		"a restart without lists": failing(mounttest.List), "a restart without reads": failing(mounttest.Get),
 	} {
-		timed(t, c.name, func(t *testing.T) {
+		timed(t, name, func(t *testing.T) {
 			s := ksaMount(t, 24*time.Hour)
 			s.EveryMinute()
 			a := s.token("app")
@@ -35,7 +41,7 @@ func TestRevoke_ContinuesWithoutReads(t *testing.T) {
 			if got := revoked[a.id].upstream; got != "unknown" {
 				t.Fatalf("upstream is %q, want unknown: the endpoint did not hang", got)
 			}
-			c.meanwhile(s)
+			meanwhile(s)
 			advance(30 * time.Minute)
 			mend()
 			advance(5 * time.Minute)
@@ -52,10 +58,9 @@ func TestRevoke_WarnsThatItIsNotStored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, 24*time.Hour)
-		held := s.onHeldStorage()
 		a := s.token("app")
 		advance(time.Minute)
-		caught, release := held.holdNextPut("token/gst")
+		caught, release := s.Storage.HoldNextPut("token/gst")
 		r := s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil))
 		if !closed(caught) {
 			t.Fatal("the write was not held")
@@ -72,30 +77,6 @@ func TestRevoke_WarnsThatItIsNotStored(t *testing.T) {
 			t.Error("a restart brings the token back, and revoke/ did not warn of that")
 		}
 	})
-}
-
-// TestRevoke_ContinuesAfterStorageFailedAtStart: the refresh endpoint hangs, and storage does not respond for the first
-// minute after a restart. Nobody reads the account any more.
-func TestRevoke_ContinuesAfterStorageFailedAtStart(t *testing.T) {
-	t.Parallel()
-	for _, access := range []string{mounttest.List, mounttest.Get} {
-		timed(t, access, func(t *testing.T) {
-			s := ksaMount(t, 24*time.Hour)
-			s.EveryMinute()
-			a := s.token("app")
-			mend := s.hangingRefresh()
-			s.revoke("")
-			s.Storage.Fail(access, "token/", mounttest.ErrStorage())
-			s.Reload()
-			advance(time.Minute)
-			s.Storage.Heal()
-			mend()
-			advance(10 * time.Minute)
-			if s.Simulator.TokenAlive(a.access) {
-				t.Error("the revoked token is alive ten minutes after storage and endpoint were mended")
-			}
-		})
-	}
 }
 
 // TestRevoke_ThrottledUpstreamIsLeftAlone: the upstream that is to kill a token says when to come back. It is not asked every

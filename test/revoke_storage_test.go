@@ -40,7 +40,6 @@ func TestRevoke_SlowTokenWriteLandsLast(t *testing.T) {
 func slowTokenWrite(t *testing.T, rotation bool, landsAfter time.Duration, meanwhile func(*testMount)) {
 	t.Helper()
 	s := gstMount(t, 24*time.Hour)
-	held, tokens := s.onHeldStorage(), s.recordIssued()
 	if rotation {
 		s.token("app")
 		advance(time.Minute)
@@ -55,13 +54,16 @@ func slowTokenWrite(t *testing.T, rotation bool, landsAfter time.Duration, meanw
 		_, _ = s.ask(t.Context(), "app", nil)
 	}()
 	s.waitUntil("the login", func() bool { return s.logins() > before })
-	caught, release := held.holdNextPut("token/gst")
+	caught, release := s.Storage.HoldNextPut("token/gst")
 	defer release()
 	response()
 	s.waitUntil("the write of the token", func() bool { return closed(caught) }) // the token is in memory at most, and on its way to storage
 	meanwhile(s)
 	synctest.Wait()
-	gone := tokens.ids()
+	var gone []string
+	for _, token := range s.accessTokens() {
+		gone = append(gone, tokenID(token))
+	}
 	revoked := s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
 	advance(landsAfter)
 	release()

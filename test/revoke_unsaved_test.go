@@ -61,23 +61,3 @@ func (s *testMount) elsewhere(writes int) {
 		synctest.Wait()
 	}
 }
-
-// TestRevokeUnsaved_KeptThroughRemoteWrite: a revocation that is being written outlives a write of another cluster. It may come
-// in the middle.
-func TestRevokeUnsaved_KeptThroughRemoteWrite(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
-		first := s.token("app")
-		advance(time.Minute)
-		s.Storage.SlowPuts(3 * time.Second)
-		revoked := s.startRevoke()
-		advance(time.Second)
-		s.Backend().InvalidateKey(t.Context(), "config/gst")
-		if id := s.status()["token_id"]; id == first.id {
-			t.Error("a token is said to be served while it is being revoked")
-		}
-		<-revoked
-		s.wantNotServed(first.id)
-	})
-}

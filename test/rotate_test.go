@@ -77,16 +77,19 @@ func TestRotate_UnusedAccountHasNoPrevious(t *testing.T) {
 	})
 }
 
-// TestRotate_OncePerTenSeconds: rotate is made at most once in ten seconds.
+// TestRotate_OncePerTenSeconds: rotate is made at most once in ten seconds, also across restarts. Asked again sooner it returns
+// the rotation that was made.
 func TestRotate_OncePerTenSeconds(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	for name, restart := range map[string]func(*testMount){"one process": func(*testMount) {}, "restarts": (*testMount).Reload} {
+		timed(t, name, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
-		first := s.token("app")
+			s.token("app")
 		advance(time.Minute)
 		made := s.mustRotate()
 		for range 9 {
 			advance(time.Second)
+				restart(s)
 			again := s.mustRotate()
 			for _, field := range []string{"token_id", "expires_at", "previous_token_id", "previous_valid_until"} {
 				if again[field] != made[field] {
@@ -94,16 +97,14 @@ func TestRotate_OncePerTenSeconds(t *testing.T) {
 				}
 			}
 		}
-		if got := s.logins(); got != 2 {
-			t.Fatalf("%d logins within 10 s, want one of rotate", got-1)
-		}
+			s.wantLogins(2, "of which one within 10 s of rotate")
 		advance(1100 * time.Millisecond)
 		again, err := s.rotate()
 		if err != nil || again["token_id"] == made["token_id"] || again["previous_token_id"] != made["token_id"] {
 			t.Errorf("after 10 s rotate returns %v (%v)", again, err)
 		}
-		_ = first
 	})
+	}
 }
 
 // TestRotate_ConcurrentCallsMakeOneLogin: many who rotate at once make one login.
@@ -122,9 +123,7 @@ func TestRotate_ConcurrentCallsMakeOneLogin(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if got := s.logins(); got != 2 {
-			t.Errorf("%d logins, want one for all who rotate", got-1)
-		}
+		s.wantLogins(2, "of which one for all who rotate")
 	})
 }
 
@@ -157,16 +156,12 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 			if now := s.status()["next_attempt_at"]; now != c.next {
 				t.Errorf("after a rotate that failed the next attempt is at %v, want %s", now, c.next)
 			}
-			if got := codeOf(s.failure("app")); got != c.code {
-				t.Errorf("a read during the backoff returns %d, want %d", got, c.code)
-			}
+			s.failsWith(c.code)
 			advance(2 * time.Minute)
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 			s.mustRotate()
 			s.token("app")
-			if state := s.status()["state"]; state != "ready" {
-				t.Errorf("state %v after rotate succeeded, want ready", state)
-			}
+			s.wantState("ready")
 			s.wantLogins(3)
 		})
 	}
@@ -243,19 +238,13 @@ func TestRotate_KeepsProbeSchedule(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.changePassword()
 		s.readEvery("app", time.Minute, 80*time.Minute) // two refusals more: the next probe is in 6 h
-		if got := s.Simulator.Counters().LoginsRefused; got != 3 {
-			t.Fatalf("%d logins were refused, want 3", got)
-		}
+		s.wantRefusedLogins(3)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
 		if _, err := s.rotate(); err == nil || s.Simulator.Counters().Faulted != 1 {
 			t.Fatalf("rotate did not meet the outage: %v", err)
 		}
-		if state := s.status()["state"]; state != "rejected" {
-			t.Errorf("state %v, want rejected: the breaker is open", state)
-		}
-		if got := codeOf(s.failure("app")); got != http.StatusBadRequest {
-			t.Errorf("a read returns %d, want 400: the breaker is open", got)
-		}
+		s.wantState("rejected")
+		s.failsWith(http.StatusBadRequest)
 		s.readEvery("app", time.Minute, 6*time.Hour)
 		times := s.Upstream.LoginTimes()
 		before := len(times)

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -64,14 +65,10 @@ func TestSecondary_RemoteWriteAndListAreNoUse(t *testing.T) {
 		s.EveryMinute()
 		s.token("app")
 		advance(41 * time.Minute) // it was read, and so it is rotated once
-		if got := s.logins(); got != 2 {
-			t.Fatalf("%d logins, want 2", got)
-		}
+		s.wantLogins(2)
 		for n := range 20 {
 			s.elsewhere("config/gst", map[string]any{"pause_reason": fmt.Sprint("none ", n)})
-			if _, err := s.do(t.Context(), logical.ListOperation, "status/", nil); err != nil {
-				t.Fatal(err)
-			}
+			s.list("status/")
 			if used, is := s.status()["in_use"].(bool); used || !is {
 				t.Error("the account is in use after a look at the status")
 			}
@@ -85,7 +82,6 @@ func TestSecondary_RemoteWriteAndListAreNoUse(t *testing.T) {
 func TestMemory_MissingNamesAreNotKept(t *testing.T) { //nolint:paralleltest // it measures memory
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
-		held := s.onHeldStorage()
 		s.token("app")
 		const many = 3000
 		ask := func(prefix string) {
@@ -107,7 +103,7 @@ func TestMemory_MissingNamesAreNotKept(t *testing.T) { //nolint:paralleltest // 
 				advance(time.Minute)
 			}
 		}
-		held.delayGets("config/", time.Second)
+		s.Storage.Slow(mounttest.Get, "config/", time.Second)
 		ask("warm-up-")   // as many goroutines at a time as later: the runtime keeps what it has made for them
 		s.Storage.Reset() // what the test remembers of accesses is not the engine's
 		before := heap()

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 
 	"github.com/hashicorp/go-hclog"

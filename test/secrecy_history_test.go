@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -86,6 +87,21 @@ func (w *testMount) issued() []string {
 	var tokens []string
 	for _, r := range w.heard() {
 		tokens = append(tokens, shape.FindAllString(r.Response, -1)...)
+	}
+	return tokens
+}
+
+// accessTokens are the access tokens that an upstream of protocol jwt has given out at logins.
+func (w *testMount) accessTokens() []string {
+	w.t.Helper()
+	var tokens []string
+	for _, r := range w.heard() {
+		var grant struct {
+			Token string `json:"token"`
+		}
+		if !strings.Contains(r.URL, "refresh") && json.Unmarshal([]byte(r.Response), &grant) == nil && grant.Token != "" {
+			tokens = append(tokens, grant.Token)
+		}
 	}
 	return tokens
 }

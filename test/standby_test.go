@@ -75,6 +75,7 @@ func TestStandby_ForwardsToActiveNode(t *testing.T) {
 			w.forwards(logical.UpdateOperation, "revoke/gst", nil)
 			w.forwards(logical.ReadOperation, "status/gst", nil)
 			w.forwards(logical.ListOperation, "status/", nil)
+			w.forwards(logical.ReadOperation, "metrics", nil)
 		})
 	}
 }
@@ -125,9 +126,7 @@ func TestStandby_BecomesActiveServesStoredToken(t *testing.T) {
 		w.Node.SetState(0)
 		w.Start()
 		w.quiet(func() {
-			if got := w.read("token/app").Data["token_id"]; got != token {
-				t.Errorf("token %v is served, want %v", got, token)
-			}
+			w.wantServed(token)
 		})
 		w.EveryMinute()
 		w.loggingIn(1, func() { advance(17 * time.Hour) }) // and rotates it
@@ -151,8 +150,6 @@ func TestStandby_StopsRotating(t *testing.T) {
 		advance(time.Minute)
 		s.Node.SetState(consts.ReplicationPerformanceStandby)
 		advance(24 * time.Hour)
-		if got := s.logins(); got != 1 {
-			t.Errorf("%d logins by a standby", got-1)
-		}
+		s.wantLogins(1, "and none by a standby")
 	})
 }

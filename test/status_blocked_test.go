@@ -44,28 +44,19 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "no space left on device") {
 				t.Fatalf("%v, want the storage's own error", err)
 			}
-			if got := s.logins(); got != 0 {
-				t.Fatalf("%d logins: one began", got)
-			}
+			s.wantLogins(0, "where none can begin")
 			status := s.status()
 			if status["state"] != "backing_off" || status["last_error_kind"] != "blocked" {
 				t.Errorf("state %v, last_error_kind %v, want backing_off and blocked", status["state"], status["last_error_kind"])
 			}
-			if said := fmt.Sprint(status["last_error"]); !strings.Contains(said, "no space left on device") {
-				t.Errorf("last_error is %q, want the storage's own error in it", said)
-			}
-			if message := fmt.Sprint(status["message"]); !strings.Contains(message, "stor") {
-				t.Errorf("message is %q, want one about the storage", message)
-			}
+			s.says(text(t, status, "last_error"), "no space left on device")
+			s.says(text(t, status, "message"), "stor")
 			for _, field := range []string{"consecutive_failures", "login_failures"} {
 				if got := count(t, status, field); got == "0" {
 					t.Errorf("%s is %s after a login that could not begin", field, got)
 				}
 			}
-			list, err := s.do(t.Context(), logical.ListOperation, "status/", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			list := s.list("status/")
 			info, _ := list.Data["key_info"].(map[string]any)
 			if entry, _ := info["gst"].(map[string]any); entry["state"] != "backing_off" {
 				t.Errorf("list status says %v, want backing_off", entry)

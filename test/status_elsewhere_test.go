@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"testing"
 	"time"
-
-	"github.com/hashicorp/vault/sdk/logical"
 )
 
 // TestStatusList_WriteElsewhereHidesNoFault: another cluster writes a field that has nothing to do with the login, of an account
@@ -23,10 +21,7 @@ func TestStatusList_WriteElsewhereHidesNoFault(t *testing.T) {
 		s.changePassword()
 		s.failed("app")
 		state := func() any {
-			list, err := s.do(t.Context(), logical.ListOperation, "status/", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			list := s.list("status/")
 			info, _ := list.Data["key_info"].(map[string]any)
 			entry, _ := info["gst"].(map[string]any)
 			return entry["state"]

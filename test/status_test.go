@@ -10,8 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/vault/sdk/logical"
-
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -88,9 +86,7 @@ func TestStatus_StatesOfAccount(t *testing.T) {
 		advance(time.Minute) // else it may get the refusal, which is that new
 		s.mustRotate()
 		state("ready")
-		if resp, err := s.tryRead("status/none", nil); resp != nil || err != nil {
-			t.Errorf("status of a config that does not exist: %v, %v; want 404", resp, err)
-		}
+		s.wantAbsent("status/none")
 		logins := s.logins()
 		for range 100 {
 			s.status()
@@ -139,10 +135,7 @@ func TestStatusList_HasEveryFault(t *testing.T) {
 			s.Reload()
 		}} {
 			restart()
-			resp, err := s.do(t.Context(), logical.ListOperation, "status/", nil)
-			if err != nil || resp.IsError() {
-				t.Fatalf("list: %v, %v", resp, err)
-			}
+			resp := s.list("status/")
 			if keys := fmt.Sprint(resp.Data["keys"]); keys != "[gst idle paused refused]" {
 				t.Errorf("keys %s", keys)
 			}
@@ -169,10 +162,7 @@ func TestStatusList_ManyAccounts(t *testing.T) {
 		}
 		for _, restart := range []func(){func() {}, s.Reload} {
 			restart()
-			resp, err := s.do(t.Context(), logical.ListOperation, "status/", nil)
-			if err != nil || resp.IsError() {
-				t.Fatalf("list: %v, %v", resp, err)
-			}
+			resp := s.list("status/")
 			info, _ := resp.Data["key_info"].(map[string]any)
 			wrong := 0
 			for n := range many {

@@ -131,9 +131,7 @@ func TestStorageFault_TokenInMemoryServed(t *testing.T) {
 			token := w.read("token/app").Data["token_id"]
 			w.Storage.Fail(access, "", mounttest.ErrStorage())
 			w.quiet(func() {
-				if got := w.read("token/app").Data["token_id"]; got != token {
-					t.Errorf("token %v is served, want %v", got, token)
-				}
+				w.wantServed(token)
 			})
 		})
 	}
@@ -166,9 +164,7 @@ func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
 		})
 		w.Storage.Heal()
 		w.read("config/gst")
-		if token := text(t, w.read("token/app").Data, "access_token"); !w.Simulator.TokenAlive(token) {
-			t.Error("the token is not alive upstream")
-		}
+		w.wantLiveToken()
 	})
 }
 
@@ -194,9 +190,7 @@ func TestStorageFault_LoginRecordedBeforehand(t *testing.T) {
 			before := len(w.Storage.Accesses())
 			response := w.asyncRequest(t.Context(), r.op, r.path, r.data)
 			advance(time.Second)
-			if got := w.logins(); got != 1 {
-				t.Fatalf("%d logins are in flight, want 1", got)
-			}
+			w.wantLogins(1, "in flight")
 			if accesses := w.Storage.Accesses()[before:]; !slices.Contains(accesses, mounttest.Put+" "+r.key) {
 				t.Errorf("a login is in flight, and storage knows nothing of it: %q", accesses)
 			}

@@ -54,12 +54,7 @@ func TestStorageHangs_UpstreamIsNotBlamed(t *testing.T) {
 		timed(t, c.path+" needs a "+c.access, func(t *testing.T) {
 			s := gstMount(t, time.Hour)
 			s.token("app")
-			s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
-				if kind == c.access && strings.HasPrefix(key, "token/") {
-					return mounttest.Fault{Wait: 5 * time.Minute}
-				}
-				return mounttest.Fault{}
-			})
+			s.Storage.Slow(c.access, "token/", 5*time.Minute)
 			s.Reload()
 			ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second) // Vault gives a request 90 s
 			defer cancel()

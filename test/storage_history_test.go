@@ -5,8 +5,6 @@ package test
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -215,25 +213,12 @@ func (s *storageHistory) checkToken(whose string, resp *logical.Response) {
 	if !s.Simulator.TokenAlive(token) {
 		s.t.Errorf("%s serves a token that is dead", whose)
 	}
-	user := userOf(token)
+	user, _ := claims(token)
 	served := func(c configState) bool { return c.username == user && !c.paused }
 	if !slices.ContainsFunc(slices.Collect(maps.Keys(s.configs)), served) {
 		s.t.Errorf("%s serves a token of %s, and the config may be %v", whose, user, s.configs)
 	}
 	s.seen[id] = true
-}
-
-// userOf is whom a JWT is of.
-func userOf(token string) string {
-	var c struct {
-		Username string `json:"username"`
-	}
-	if parts := strings.Split(token, "."); len(parts) == 3 {
-		if payload, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil {
-			_ = json.Unmarshal(payload, &c) // what is missing is seen by the checks
-		}
-	}
-	return c.Username
 }
 
 // check looks, with storage healed, at the engine as it is and at one that begins anew on a copy of the storage: both must be in

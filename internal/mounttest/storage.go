@@ -34,7 +34,14 @@ type Storage struct {
 	mu       sync.Mutex
 	fault    func(n int, access, key string) Fault
 	accesses []access
+	held     heldPut
 	open     atomic.Int64 // accesses that have not ended
+}
+
+// heldPut is a write that HoldNextPut holds: the next of that key, "" for none.
+type heldPut struct {
+	key             string
+	caught, release chan struct{}
 }
 
 type access struct{ kind, key string }
@@ -80,13 +87,38 @@ func (s *Storage) FailPuts(n int) {
 }
 
 // SlowPuts makes every write take that long.
-func (s *Storage) SlowPuts(d time.Duration) {
-	s.SetFault(func(_ int, access, _ string) Fault {
-		if access == Put {
+func (s *Storage) SlowPuts(d time.Duration) { s.Slow(Put, "", d) }
+
+// Slow makes every access of a kind under prefix take that long.
+func (s *Storage) Slow(kind, prefix string, d time.Duration) {
+	s.SetFault(func(_ int, access, key string) Fault {
+		if access == kind && strings.HasPrefix(key, prefix) {
 			return Fault{Wait: d}
 		}
 		return Fault{}
 	})
+}
+
+// HoldNextPut holds the next write of the key, whatever else is set to fail. caught is closed once that write has come. It lands
+// when it is released, even if its caller has given up: Vault completes a write that a plugin asked for over gRPC.
+func (s *Storage) HoldNextPut(key string) (caught <-chan struct{}, release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	held := heldPut{key, make(chan struct{}), make(chan struct{})}
+	s.held = held
+	return held.caught, sync.OnceFunc(func() { close(held.release) })
+}
+
+// holds reports whether HoldNextPut holds a write of the key.
+func (s *Storage) holds(key string) (release <-chan struct{}, is bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held.key == "" || s.held.key != key {
+		return nil, false
+	}
+	close(s.held.caught)
+	s.held.key = ""
+	return s.held.release, true
 }
 
 // Heal ends what SetFault and its like have begun.
@@ -225,7 +257,23 @@ func (p *processStorage) Get(ctx context.Context, key string) (entry *logical.St
 }
 
 func (p *processStorage) Put(ctx context.Context, entry *logical.StorageEntry) error {
-	return p.access(ctx, Put, entry.Key, func() error { return p.storage.Entries.Put(ctx, entry) })
+	return p.access(ctx, Put, entry.Key, func() error {
+		release, held := p.storage.holds(entry.Key)
+		if !held {
+			return p.storage.Entries.Put(ctx, entry)
+		}
+		landed := make(chan error, 1)
+		go func() {
+			<-release
+			landed <- p.storage.Entries.Put(context.WithoutCancel(ctx), entry)
+		}()
+		select {
+		case err := <-landed:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
 }
 
 func (p *processStorage) Delete(ctx context.Context, key string) error {
