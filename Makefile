@@ -35,8 +35,8 @@ UNRACED := TestHostileUpstream_CannotExhaustMemory|TestManyAccounts_|TestStorage
 # When the commit was made, which is all the time that a release knows of.
 CREATED ?= $(shell git log -1 --format=%cI 2>/dev/null || echo 1970-01-01T00:00:00Z)
 
-FUZZTIME ?= 30s
-SOAK     ?= 10m
+FUZZ ?= 200000
+SOAK ?= 10m
 
 # Of `make bench` and `make benchcmp`: which benchmarks, where the results go, and the commit to compare with. What is empty is
 # as the scripts have it.
@@ -61,7 +61,7 @@ LOAD ?=
 
 .PHONY: help
 help: ## start: Show this help
-	@echo "usage: make TARGET [VERSION=vX.Y.Z] [FUZZTIME=30s] [SOAK=10m] [VAULT_BIN=/path/to/vault | BAO_BIN=/path/to/bao]"
+	@echo "usage: make TARGET [VERSION=vX.Y.Z] [FUZZ=200000] [SOAK=10m] [VAULT_BIN=/path/to/vault | BAO_BIN=/path/to/bao]"
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { split($$2, part, ": "); group = part[1]; \
 	    text[group] = text[group] sprintf("  %-15s %s\n", $$1, substr($$2, length(group) + 3)) } \
@@ -156,8 +156,8 @@ fmt: ## start: Format the Go source
 	gofmt -w $(GO_FILES)
 
 .PHONY: fuzz
-fuzz: ## tests: Run each fuzz test for FUZZTIME (30s)
-	scripts/fuzz $(FUZZTIME)
+fuzz: ## tests: Run each fuzz test FUZZ times (200000)
+	scripts/fuzz "$(FUZZ)"
 
 .PHONY: docs
 docs: ## documents: Write docs/reference.md anew, after a change of paths, fields or help
