@@ -8,6 +8,8 @@ SHELL         := bash
 .DEFAULT_GOAL := help
 # The targets of `make test` share two binaries and, often, few cores: one after the other is faster and reads better.
 .NOTPARALLEL:
+# Nothing here talks to the Vault that the user's shell is set up for.
+unexport $(filter-out VAULT_BIN VAULT_FULL BAO_BIN,$(filter VAULT_% BAO_%,$(.VARIABLES)))
 
 PLUGIN  := vault-plugin-secrets-mastersindia
 VERSION ?= $(shell cat VERSION)
@@ -67,6 +69,10 @@ help: ## start: Show this help
 	    text[group] = text[group] sprintf("  %-15s %s\n", $$1, substr($$2, length(group) + 3)) } \
 	  END { n = split("start,Start here;tests,Tests;documents,Documents;speed,Speed;release,Releases", groups, ";"); \
 	    for (i = 1; i <= n; i++) { split(groups[i], g, ","); printf "%s%s:\n%s", (i > 1 ? "\n" : ""), g[2], text[g[1]] } }' Makefile
+
+# A target that is misspelt.
+.DEFAULT:
+	@echo "make: there is no target $@: see make help" >&2; exit 2
 
 .PHONY: build
 build: ## start: Build the plugin, the simulator and the audit report into bin/

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -72,4 +73,25 @@ func read(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// TestMake_UnknownTargetNamesHelp checks what a misspelt target says.
+func TestMake_UnknownTargetNamesHelp(t *testing.T) {
+	t.Parallel()
+	wantRefused(t, exec.CommandContext(t.Context(), "make", "-C", "..", "buidl"), `(?m)^make: there is no target buidl: see make help$`)
+}
+
+// TestMake_VaultOfTheShellIsLeftOut checks that what the targets start does not see the Vault that the shell is set up for.
+func TestMake_VaultOfTheShellIsLeftOut(t *testing.T) {
+	t.Parallel()
+	command := exec.CommandContext(t.Context(), "make", "-s", "-C", "..", "-f", "-", "environment")
+	command.Stdin = strings.NewReader("include Makefile\nenvironment:\n\t@env\n")
+	command.Env = append(os.Environ(), "VAULT_CACERT=/nofile", "VAULT_NAMESPACE=other", "VAULT_TOKEN=other", "BAO_ADDR=other", "VAULT_BIN=kept")
+	said, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	if got := regexp.MustCompile(`(?m)^(VAULT|BAO)_.*$`).FindAllString(string(said), -1); len(got) != 1 || got[0] != "VAULT_BIN=kept" {
+		t.Errorf("the commands of make are given %q, want VAULT_BIN alone", got)
+	}
 }
