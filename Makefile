@@ -8,6 +8,8 @@ SHELL         := bash
 .DEFAULT_GOAL := help
 # The targets of `make test` share two binaries and, often, few cores: one after the other is faster and reads better.
 .NOTPARALLEL:
+# Nothing here talks to the Vault that the user's shell is set up for.
+unexport $(filter-out VAULT_BIN VAULT_FULL BAO_BIN,$(filter VAULT_% BAO_%,$(.VARIABLES)))
 
 PLUGIN  := vault-plugin-secrets-mastersindia
 VERSION ?= $(shell cat VERSION)
@@ -35,8 +37,8 @@ UNRACED := TestHostileUpstream_CannotExhaustMemory|TestManyAccounts_|TestStorage
 # When the commit was made, which is all the time that a release knows of.
 CREATED ?= $(shell git log -1 --format=%cI 2>/dev/null || echo 1970-01-01T00:00:00Z)
 
-FUZZTIME ?= 30s
-SOAK     ?= 10m
+FUZZ ?= 200000
+SOAK ?= 10m
 
 # Of `make bench` and `make benchcmp`: which benchmarks, where the results go, and the commit to compare with. What is empty is
 # as the scripts have it.
@@ -61,12 +63,16 @@ LOAD ?=
 
 .PHONY: help
 help: ## start: Show this help
-	@echo "usage: make TARGET [VERSION=vX.Y.Z] [FUZZTIME=30s] [SOAK=10m] [VAULT_BIN=/path/to/vault | BAO_BIN=/path/to/bao]"
+	@echo "usage: make TARGET [VERSION=vX.Y.Z] [FUZZ=200000] [SOAK=10m] [VAULT_BIN=/path/to/vault | BAO_BIN=/path/to/bao]"
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { split($$2, part, ": "); group = part[1]; \
 	    text[group] = text[group] sprintf("  %-15s %s\n", $$1, substr($$2, length(group) + 3)) } \
 	  END { n = split("start,Start here;tests,Tests;documents,Documents;speed,Speed;release,Releases", groups, ";"); \
 	    for (i = 1; i <= n; i++) { split(groups[i], g, ","); printf "%s%s:\n%s", (i > 1 ? "\n" : ""), g[2], text[g[1]] } }' Makefile
+
+# A target that is misspelt.
+.DEFAULT:
+	@echo "make: there is no target $@: see make help" >&2; exit 2
 
 .PHONY: build
 build: ## start: Build the plugin, the simulator and the audit report into bin/
@@ -156,8 +162,8 @@ fmt: ## start: Format the Go source
 	gofmt -w $(GO_FILES)
 
 .PHONY: fuzz
-fuzz: ## tests: Run each fuzz test for FUZZTIME (30s)
-	scripts/fuzz $(FUZZTIME)
+fuzz: ## tests: Run each fuzz test FUZZ times (200000)
+	scripts/fuzz "$(FUZZ)"
 
 .PHONY: docs
 docs: ## documents: Write docs/reference.md anew, after a change of paths, fields or help

@@ -1,0 +1,97 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Package scripts_test runs the scripts and the Makefile as a developer does.
+package scripts_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// wantRefused runs a command that must fail, and say what matches the pattern.
+func wantRefused(t *testing.T, command *exec.Cmd, pattern string) {
+	t.Helper()
+	said, err := command.CombinedOutput()
+	if err == nil || !regexp.MustCompile(pattern).Match(said) {
+		t.Errorf("%v: ended with %v, want an error, and output that matches %q:\n%s", command.Args, err, pattern, said)
+	}
+}
+
+// TestFuzz_CountRefused checks that the script takes a number of executions, and no duration.
+func TestFuzz_CountRefused(t *testing.T) {
+	t.Parallel()
+	for _, count := range []string{"30s", "10m", "1000x", "0", "1e6", "many", "9999999999999999999"} {
+		wantRefused(t, exec.CommandContext(t.Context(), "./fuzz", count),
+			`^Error: COUNT is how often each test runs, a number such as 200000, not '`+count+`'\nRun scripts/fuzz -help`)
+	}
+}
+
+// TestFuzz_FailureNamesNewInput checks that the script names the input that made a test fail where Go wrote a new one, and no file
+// where a test fails with an input of its own.
+func TestFuzz_FailureNamesNewInput(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ seed, said string }{
+		{seed: "a", said: `\nfuzz: FuzzShort failed, and go test repeats it from now on with the input in \./testdata/fuzz/FuzzShort/[0-9a-f]+\n$`},
+		{seed: "too long", said: `\nfuzz: FuzzShort failed\n$`},
+	} {
+		dir := t.TempDir()
+		for name, text := range map[string]string{
+			"go.mod":                     "module example.test\n\ngo 1.26\n",
+			"VERSION":                    "v0.0.0\n",
+			"scripts/fuzz":               read(t, "fuzz"),
+			"scripts/lib/arguments.bash": read(t, "lib/arguments.bash"),
+			"short_test.go": `package short
+import "testing"
+func FuzzShort(f *testing.F) {
+	f.Add("` + c.seed + `")
+	f.Fuzz(func(t *testing.T, s string) { if len(s) > 4 { t.Error("too long") } })
+}`,
+		} {
+			at := filepath.Join(dir, name)
+			if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		command := exec.CommandContext(t.Context(), "bash", "scripts/fuzz", "200000")
+		command.Dir = dir
+		wantRefused(t, command, c.said)
+	}
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestMake_UnknownTargetNamesHelp checks what a misspelt target says.
+func TestMake_UnknownTargetNamesHelp(t *testing.T) {
+	t.Parallel()
+	wantRefused(t, exec.CommandContext(t.Context(), "make", "-C", "..", "buidl"), `(?m)^make: there is no target buidl: see make help$`)
+}
+
+// TestMake_VaultOfTheShellIsLeftOut checks that what the targets start does not see the Vault that the shell is set up for.
+func TestMake_VaultOfTheShellIsLeftOut(t *testing.T) {
+	t.Parallel()
+	command := exec.CommandContext(t.Context(), "make", "-s", "-C", "..", "-f", "-", "environment")
+	command.Stdin = strings.NewReader("include Makefile\nenvironment:\n\t@env\n")
+	command.Env = append(os.Environ(), "VAULT_CACERT=/nofile", "VAULT_NAMESPACE=other", "VAULT_TOKEN=other", "BAO_ADDR=other", "VAULT_BIN=kept")
+	said, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	if got := regexp.MustCompile(`(?m)^(VAULT|BAO)_.*$`).FindAllString(string(said), -1); len(got) != 1 || got[0] != "VAULT_BIN=kept" {
+		t.Errorf("the commands of make are given %q, want VAULT_BIN alone", got)
+	}
+}
