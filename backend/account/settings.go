@@ -176,13 +176,7 @@ func (t *transition) adoptOther(a *Account) {
 		t.RefreshTarget = target
 		t.dropRefreshTokens()
 	}
-	if !t.Failure.concerns(a) {
-		t.Failure = nil
-	}
-	// A verification that failed since counts as a login does.
-	if f := t.failedVerification(a); t.Failure == nil && f.Refused() || f.Left(t.env.Reading) > t.Failure.Left(t.env.Reading) {
-		t.Failure = f
-	}
+	t.Failure = t.failureOf(a)
 	t.Generation = a.Generation
 	t.changed()
 }
@@ -196,8 +190,8 @@ func (t *transition) dropRefreshTokens() {
 	}
 }
 
-// apply drops the account. What storage has of one that could not be loaded is not known, and goes too.
-func (Removed) apply(t *transition) { t.settingsGone(t.Known == unknown) }
+// apply drops the account. Storage may have a record of it that could not be read, and that goes too.
+func (Removed) apply(t *transition) { t.settingsGone(true) }
 
 // settingsGone drops all that goes with a config that does not exist any more. What the ledger is yet to be told stays, and which
 // tokens were revoked: a config of the same name may be written, and its upstream may repeat them. stored says that storage has a
@@ -260,13 +254,9 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 		t.emit(Wake{})
 		return
 	}
-	before, isProbe := t.failedVerification(w.Account), t.Failure.Refused() && t.Failure.concerns(w.Account)
-	if isProbe {
-		before = t.Failure
-	}
-	f := newFailure(err, before, t.env, w.Account, w.Account.life(nil))
+	f := newFailure(err, t.failureOf(w.Account), t.env, w.Account, w.Account.life(nil))
 	t.remember(w.Account, f)
-	if isProbe && isRefusal(err) {
+	if isRefusal(err) && t.Failure.Refused() && t.Failure.concerns(w.Account) {
 		t.Failure = f // the breaker was open: the account's own next attempt would send what was just refused
 	}
 	// A caller that is throttled is, whatever else was changed.
@@ -286,13 +276,13 @@ func (t *transition) endVerification(w *Work, err error) {
 	t.emit(Wake{})
 }
 
-// apply ends a verification whose settings were not stored. The login has been made all the same.
+// apply ends a verification whose settings were not stored. The login may have been made all the same.
 func (e Abandon) apply(t *transition) {
 	if t.Work == nil || t.Work.ID != e.Work {
 		return
 	}
+	t.Suspect = t.Suspect || t.Work.Step != noting && t.endsSession(nil)
 	t.Work = nil
-	t.Suspect = t.Suspect || t.endsSession(nil)
 	t.changed()
 	t.emit(Wake{})
 }
