@@ -164,7 +164,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 			unsure = true
 			return err
 		}
-		if err := b.issuer.Update(ctx, settings, token); err != nil {
+		if err := b.issuer.Update(ctx, settings, old == nil, token); err != nil {
 			b.Logger().Warn("the config is stored, the record of its account is not yet", "config", name, "error", err)
 			resp.AddWarning(unsavedWarning(token))
 		}

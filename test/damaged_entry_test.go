@@ -4,6 +4,7 @@
 package test
 
 import (
+	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
@@ -35,6 +36,9 @@ func TestConfigDelete_DamagedRecord(t *testing.T) {
 			if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
 				t.Errorf("the config cannot be deleted: %v", err)
 			}
+			if left := s.storedUnder("token/"); len(left) > 0 {
+				t.Error("the damaged record is left")
+			}
 			if r := s.refusal(logical.ReadOperation, "token/app", nil); r.status != http.StatusBadRequest {
 				t.Errorf("a read of a deleted config is answered %d: %s", r.status, r.message)
 			}
@@ -43,6 +47,35 @@ func TestConfigDelete_DamagedRecord(t *testing.T) {
 			}
 			if _, err := s.ask(t.Context(), "app", nil); err != nil {
 				t.Errorf("a read of the new config: %v", err)
+			}
+		})
+	}
+}
+
+// TestConfig_WrittenBesideDamagedRecord: there is no config, and what is stored of its tokens cannot be read, so it is no use to
+// anybody. The config is written as any other.
+func TestConfig_WrittenBesideDamagedRecord(t *testing.T) {
+	t.Parallel()
+	for _, verify := range []bool{true, false} {
+		timed(t, fmt.Sprintf("verified %t", verify), func(t *testing.T) {
+			s := newTestMount(t, jwtAccount())
+			s.Stop()
+			s.put("token/gst", "{\"schema\":1,")
+			s.Start()
+			advance(time.Second)
+			if resp, err := s.do(t.Context(), logical.ReadOperation, "status/gst", nil); resp != nil || err != nil {
+				t.Errorf("the status of a config that is not there is %v, %v", resp, err)
+			}
+			s.write("config/gst", jwtConfig("verify_connection", verify))
+			s.write("role/app", map[string]any{"config": "gst"})
+			first := s.token("app")
+			s.Reload()
+			if again := s.token("app"); again.id != first.id {
+				t.Error("another token is served after a restart: the first was not stored")
+			}
+			s.write("revoke/gst", nil)
+			if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
+				t.Errorf("the config cannot be deleted: %v", err)
 			}
 		})
 	}

@@ -6,6 +6,7 @@ package test
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 

@@ -272,14 +272,14 @@ func TestPreset_WrittenAgainReplacesItsFields(t *testing.T) {
 		},
 	} {
 		timed(t, name, func(t *testing.T) {
-		w := newTestMount(t)
-		w.write("config/gst", merged(ofPreset("ksa-qa"), changed))
+			w := newTestMount(t)
+			w.write("config/gst", merged(ofPreset("ksa-qa"), changed))
 			w.write("config/gst", with(merged(secrets, c.again), "verify_connection", false))
 			if got := filled(overTheWire(t, w.read("config/gst").Data)); !reflect.DeepEqual(got, c.want) {
 				t.Errorf("the config is %v, want %v", got, c.want)
-		}
-	})
-		}
+			}
+		})
+	}
 	timed(t, "not without the secrets where they would go elsewhere", func(t *testing.T) {
 		w := newTestMount(t)
 		w.write("config/gst", merged(ofPreset("ksa-qa"), changed))

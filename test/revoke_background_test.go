@@ -4,6 +4,7 @@
 package test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -141,6 +142,32 @@ func TestRevoke_GoesOnTellingAfterWhatFollows(t *testing.T) {
 					advice, _ = resp.Data["advice"].(string)
 				}
 				t.Errorf("ten minutes after the upstream is back the token lives; lookup says: %s", advice)
+			}
+		})
+	}
+}
+
+// TestRevoke_LookupSaysUntilWhenAfterDelete: a revocation of which the upstream does not know is lost where the config is deleted
+// and the process ends. Until when the token is good can be looked up, as where it was killed.
+func TestRevoke_LookupSaysUntilWhenAfterDelete(t *testing.T) {
+	t.Parallel()
+	for _, restarted := range []bool{false, true} {
+		timed(t, fmt.Sprintf("restarted %t", restarted), func(t *testing.T) {
+			s := ksaMount(t, 24*time.Hour)
+			s.EveryMinute()
+			first := s.token("app")
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
+			s.revoke("")
+			s.remove("config/gst")
+			if restarted {
+				s.Reload()
+			}
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			advance(10 * time.Minute)
+			found := s.lookUp("token_id", first.id)
+			lives := s.Simulator.TokenAlive(first.access)
+			if found.State != "revoked" || found.UsableUntil.After(time.Now()) != lives || lives != restarted {
+				t.Errorf("%s until %s, and the token lives upstream: %t", found.State, found.UsableUntil, lives)
 			}
 		})
 	}

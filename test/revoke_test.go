@@ -398,19 +398,19 @@ func TestRevokeUnsaved_KeptWhileBeingWritten(t *testing.T) {
 		"write of another cluster": func(s *testMount) { s.Backend().InvalidateKey(s.t.Context(), "config/gst") },
 	} {
 		timed(t, name, func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
-		first := s.token("app")
-		advance(30 * time.Minute)
-		s.Storage.SlowPuts(3 * time.Second)
-		revoked := s.startRevoke()
-		advance(time.Second)
+			s := ksaMount(t, 24*time.Hour)
+			first := s.token("app")
+			advance(30 * time.Minute)
+			s.Storage.SlowPuts(3 * time.Second)
+			revoked := s.startRevoke()
+			advance(time.Second)
 			comes(s)
-		if id := s.status()["token_id"]; id == first.id {
-			t.Error("a token is said to be served while it is being revoked")
-		}
-		<-revoked
-		s.wantNotServed(first.id)
-	})
+			if id := s.status()["token_id"]; id == first.id {
+				t.Error("a token is said to be served while it is being revoked")
+			}
+			<-revoked
+			s.wantNotServed(first.id)
+		})
 	}
 }
 

@@ -83,27 +83,27 @@ func TestRotate_OncePerTenSeconds(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]func(*testMount){"one process": func(*testMount) {}, "restarts": (*testMount).Reload} {
 		timed(t, name, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+			s := gstMount(t, time.Hour)
 			s.token("app")
-		advance(time.Minute)
-		made := s.mustRotate()
-		for range 9 {
-			advance(time.Second)
+			advance(time.Minute)
+			made := s.mustRotate()
+			for range 9 {
+				advance(time.Second)
 				restart(s)
-			again := s.mustRotate()
-			for _, field := range []string{"token_id", "expires_at", "previous_token_id", "previous_valid_until"} {
-				if again[field] != made[field] {
-					t.Fatalf("asked again, %s is %v, and was %v", field, again[field], made[field])
+				again := s.mustRotate()
+				for _, field := range []string{"token_id", "expires_at", "previous_token_id", "previous_valid_until"} {
+					if again[field] != made[field] {
+						t.Fatalf("asked again, %s is %v, and was %v", field, again[field], made[field])
+					}
 				}
 			}
-		}
 			s.wantLogins(2, "of which one within 10 s of rotate")
-		advance(1100 * time.Millisecond)
-		again, err := s.rotate()
-		if err != nil || again["token_id"] == made["token_id"] || again["previous_token_id"] != made["token_id"] {
-			t.Errorf("after 10 s rotate returns %v (%v)", again, err)
-		}
-	})
+			advance(1100 * time.Millisecond)
+			again, err := s.rotate()
+			if err != nil || again["token_id"] == made["token_id"] || again["previous_token_id"] != made["token_id"] {
+				t.Errorf("after 10 s rotate returns %v (%v)", again, err)
+			}
+		})
 	}
 }
 

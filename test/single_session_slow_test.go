@@ -4,6 +4,7 @@
 package test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -59,4 +60,36 @@ func TestSingleSession_TokenKilledByALoginIsNotServed(t *testing.T) {
 			s.Storage.Heal()
 		})
 	}
+}
+
+// TestSingleSession_VerificationNeverSentKeepsToken: a caller gives up a verification before storage has taken note of it, so
+// that nothing was sent. The token that is out is as good as before.
+func TestSingleSession_VerificationNeverSentKeepsToken(t *testing.T) {
+	t.Parallel()
+	timed(t, "storage is slow", func(t *testing.T) {
+		s := singleSessionMount(t, time.Hour)
+		first := s.token("app")
+		s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
+			if kind == mounttest.Put && key == "token/gst" {
+				return mounttest.Fault{Wait: 20 * time.Second}
+			}
+			return mounttest.Fault{}
+		})
+		s.quiet(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			s.refusalIn(ctx, logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+			for range 2 {
+				if a := s.token("app"); a.id != first.id {
+					t.Error("another token is served")
+				}
+				if got := s.read("status/gst").Data["state"]; got != "ready" {
+					t.Errorf("state is %v, want ready", got)
+				}
+				advance(time.Minute)
+				s.Storage.Heal()
+				s.Reload()
+			}
+		})
+	})
 }

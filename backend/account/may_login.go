@@ -81,20 +81,20 @@ func (s *State) mayForce(env Env) error {
 // mayVerify is MayLogin for a verification. While the circuit breaker is open or a Retry-After runs, a write that changes no
 // credential is not verified, whatever else it changes: the same refused password would be sent again with each.
 func (s *State) mayVerify(env Env, a *Account) error {
-	if f := s.failedVerification(a); f.Holds(env.Reading) {
+	if f := s.failureOf(a); f.Holds(env.Reading) {
 		return &LoginError{Failure: *f, Remembered: true}
-	}
-	if s.Known == known && s.Failure.Holds(env.Reading) && s.Failure.concerns(a) {
-		return &LoginError{Failure: *s.Failure, Remembered: true}
 	}
 	return nil
 }
 
-// failedVerification is the remembered failure of a verification that concerns these settings: of several the one that holds
-// longest.
-func (s *State) failedVerification(a *Account) *Failure {
+// failureOf is the failure that concerns these settings, of the last login or of a verification, which counts as a login does: of
+// several the one that holds longest.
+func (s *State) failureOf(a *Account) *Failure {
 	login := loginOf(&a.Upstream)
 	var last *Failure
+	if s.Failure.concerns(a) {
+		last = s.Failure
+	}
 	for _, v := range s.Verifications {
 		concerns := v.Login == login || v.Failure.concerns(a)
 		if concerns && (last == nil || v.Failure.NextAttempt.After(last.NextAttempt)) {

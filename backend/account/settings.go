@@ -147,13 +147,7 @@ func (t *transition) adoptOther(a *Account) {
 		t.RefreshTarget = target
 		t.dropRefreshTokens()
 	}
-	if !t.Failure.concerns(a) {
-		t.Failure = nil
-	}
-	// A verification that failed since counts as a login does.
-	if f := t.failedVerification(a); t.Failure == nil && f.Refused() || f.Left(t.env.Reading) > t.Failure.Left(t.env.Reading) {
-		t.Failure = f
-	}
+	t.Failure = t.failureOf(a)
 	t.Generation = a.Generation
 	t.changed()
 }
@@ -167,8 +161,8 @@ func (t *transition) dropRefreshTokens() {
 	}
 }
 
-// apply drops the account. What storage has of one that could not be loaded is not known, and goes too.
-func (Removed) apply(t *transition) { t.settingsGone(t.Known == unknown) }
+// apply drops the account. Storage may have a record of it that could not be read, and that goes too.
+func (Removed) apply(t *transition) { t.settingsGone(true) }
 
 // settingsGone drops all that goes with a config that does not exist any more. What the ledger is yet to be told stays, and which
 // tokens were revoked: a config of the same name may be written, and its upstream may repeat them. stored says that storage has a

@@ -54,13 +54,9 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 		t.emit(Wake{})
 		return
 	}
-	before, isProbe := t.failedVerification(w.Account), t.Failure.Refused() && t.Failure.concerns(w.Account)
-	if isProbe {
-		before = t.Failure
-	}
-	f := newFailure(err, before, t.env, w.Account, w.Account.life(nil))
+	f := newFailure(err, t.failureOf(w.Account), t.env, w.Account, w.Account.life(nil))
 	t.remember(w.Account, f)
-	if isProbe && isRefusal(err) {
+	if isRefusal(err) && t.Failure.Refused() && t.Failure.concerns(w.Account) {
 		t.Failure = f // the breaker was open: the account's own next attempt would send what was just refused
 	}
 	// A caller that is throttled is, whatever else was changed.
@@ -80,13 +76,13 @@ func (t *transition) endVerification(w *Work, err error) {
 	t.emit(Wake{})
 }
 
-// apply ends a verification whose settings were not stored. The login has been made all the same.
+// apply ends a verification whose settings were not stored. The login may have been made all the same.
 func (e Abandon) apply(t *transition) {
 	if t.Work == nil || t.Work.ID != e.Work {
 		return
 	}
+	t.Suspect = t.Suspect || t.Work.Step != noting && t.endsSession(nil)
 	t.Work = nil
-	t.Suspect = t.Suspect || t.endsSession(nil)
 	t.changed()
 	t.emit(Wake{})
 }

@@ -15,6 +15,7 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/counters"
 	"vault-plugin-secrets-mastersindia/backend/fairqueue"
+	"vault-plugin-secrets-mastersindia/backend/stored"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
@@ -175,8 +176,12 @@ func (l *locked) perform(effect account.Effect) {
 	switch e := effect.(type) {
 	case account.LoadAccount:
 		w.begin(account.Loaded{ID: e.ID, Err: errPanic}, func() (account.Event, bool) {
-			result := i.load(w.name, e.ID)
-			return result, w.owesAfter(result) && i.mayLogin() == nil
+			w.apply(i.load(w.name, e.ID), false)
+			// Mostly nothing is owed, and then the host, which is another process, need not be asked whether this node may write.
+			if s, _ := w.look(); s.Owes() && i.mayLogin() == nil {
+				return account.Sweep{}, true
+			}
+			return nil, false
 		})
 	case account.SaveRecord:
 		w.begin(account.Saved{Version: e.Version, Err: errPanic}, func() (account.Event, bool) {
@@ -224,18 +229,10 @@ func (i *Issuer) load(name string, id uint64) account.Loaded {
 		return account.Loaded{ID: id, Err: err}
 	}
 	record, err := i.store.Load(ctx, name)
-	if err != nil {
+	if err != nil && (settings != nil || !stored.IsDamaged(err)) { // a damaged record of no account is replaced by the next one
 		return account.Loaded{ID: id, Err: err}
 	}
 	return account.Loaded{ID: id, Account: settings, Record: record}
-}
-
-// owesAfter reports whether storage or the ledger are to be told of something once the account was loaded. Mostly they are not,
-// and then the host, which is another process, need not be asked whether this node may.
-func (w *worker) owesAfter(e account.Loaded) bool {
-	s, _ := w.look()
-	next, _ := s.Apply(w.env(false), e)
-	return next.Owes()
 }
 
 // put writes a record, or deletes it. It returns when storage has responded, however long that takes: a write that was given up
