@@ -121,19 +121,20 @@ func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
 	}
 	f.mount, f.accessor = c.text(mount), c.text(cmp.Or(e.Request.MountAccessor, e.Response.MountAccessor))
 	prefix, name, _ := strings.Cut(strings.TrimPrefix(path, mount), "/")
+	operation := e.Request.Operation
+	if operation == "create" || operation == "patch" {
+		operation = "update"
+	}
 	f.name, f.kind = c.text(name), "view"
-	switch e.Request.Operation {
-	case "create", "update", "patch":
-		kinds := map[string]string{"token": "read", "config": "write", "role": "write", "rotate": "rotate", "revoke": "revoke"}
-		f.kind = cmp.Or(kinds[prefix], "view")
-	case "read":
-		if prefix == "token" {
-			f.kind = "read"
-		}
-	case "delete":
-		if prefix == "config" || prefix == "role" {
-			f.kind = "delete"
-		}
+	switch operation + " " + prefix {
+	case "read token", "update token":
+		f.kind = "read"
+	case "update config", "update role":
+		f.kind = "write"
+	case "delete config", "delete role":
+		f.kind = "delete"
+	case "update rotate", "update revoke":
+		f.kind = prefix
 	}
 }
 
@@ -177,28 +178,30 @@ func isDenied(e *entry) bool {
 
 var hexID = regexp.MustCompile("^[0-9a-f]{16}$")
 
+// textOf is the text of that name in data: hidden is an HMAC, shown is anything else.
+func textOf(data map[string]any, name string) (hidden, shown string) {
+	text, _ := data[name].(string)
+	if isHidden(text) {
+		return clip(mostText, text), ""
+	}
+	return "", text
+}
+
 // tokenOf says how the data of a response names the token in it.
 func (c *classifier) tokenOf(data map[string]any) (t token) {
-	hidden, shown := make(map[string]string), make(map[string]string)
-	for name, value := range data {
-		if text, _ := value.(string); isHidden(text) {
-			hidden[name] = clip(mostText, text)
-		} else {
-			shown[name] = text
-		}
+	access, shownAccess := textOf(data, "access_token")
+	hiddenID, id := textOf(data, "token_id")
+	if !hexID.MatchString(id) {
+		id = ""
 	}
-	t.access, t.hiddenID = hidden["access_token"], hidden["token_id"]
-	if hexID.MatchString(shown["token_id"]) {
-		t.id = shown["token_id"]
-	}
-	if shown["access_token"] != "" {
-		t.id = tokenID(shown["access_token"])
-	}
-	if t == (token{}) {
+	if t = (token{access: access, hiddenID: hiddenID, id: cmp.Or(tokenID(shownAccess), id)}); t == (token{}) {
 		return t
 	}
-	t.kind, t.hiddenConfig = hidden["token_type"], hidden["config"]
-	t.config, t.issued, t.expires = c.text(shown["config"]), c.text(shown["issued_at"]), c.text(shown["expires_at"])
+	hiddenConfig, config := textOf(data, "config")
+	t.kind, _ = textOf(data, "token_type")
+	_, issued := textOf(data, "issued_at")
+	_, expires := textOf(data, "expires_at")
+	t.hiddenConfig, t.config, t.issued, t.expires = hiddenConfig, c.text(config), c.text(issued), c.text(expires)
 	return t
 }
 
@@ -206,14 +209,9 @@ func (c *classifier) revocations(f *fact, answered map[string]any) {
 	tokens, _ := answered["tokens"].(map[string]any)
 	for id, value := range tokens {
 		became, _ := value.(map[string]any)
-		text := func(name string) string {
-			s, _ := became[name].(string)
-			if isHidden(s) {
-				return ""
-			}
-			return c.text(s)
-		}
-		f.row("revoked", c.text(id), text("upstream"), text("valid_until"))
+		_, upstream := textOf(became, "upstream")
+		_, until := textOf(became, "valid_until")
+		f.row("revoked", c.text(id), c.text(upstream), c.text(until))
 	}
 }
 

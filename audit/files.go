@@ -74,7 +74,7 @@ func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan
 		text = bufio.NewReaderSize(unzipped, maxLine)
 	}
 	s.opened = true
-	var u unwrapper
+	u := make(unwrapper)
 	var picked []byte
 	for {
 		line, err := text.ReadSlice('\n')
@@ -84,8 +84,11 @@ func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan
 			line = nil
 			_, err = text.ReadSlice('\n')
 		}
-		if line = u.unwrap(line); err != nil {
-			line = append(line, u.rest()...)
+		line = u.unwrap(line)
+		for _, rest := range u {
+			if err != nil { // the file ends within a line
+				line = append(append(line, '\n'), rest...)
+			}
 		}
 		s.isLog = s.isLog || mayBeEntry(line)
 		if f.wants(line) {
@@ -127,13 +130,11 @@ func (s *source) problems() (all []string) {
 
 // unwrapper takes off what a container runtime puts around the lines of a log, and joins the parts that it cuts long lines into:
 // Docker's {"log":"...\n","stream":"stdout","time":"..."}, and CRI's "<time> stdout F ...", where P instead of F marks a part.
-// Parts of stdout and of stderr may alternate.
-type unwrapper struct {
-	parts map[string][]byte // by stream
-}
+// Parts of stdout and of stderr may alternate: it has those of lines that are not complete yet, by stream.
+type unwrapper map[string][]byte
 
 // unwrap returns the line within a line, or nothing where it is not complete yet. What is not wrapped it returns as it is.
-func (u *unwrapper) unwrap(line []byte) []byte {
+func (u unwrapper) unwrap(line []byte) []byte {
 	var docker struct{ Log, Stream string }
 	if bytes.HasPrefix(line, []byte(`{"log":"`)) && json.Unmarshal(line, &docker) == nil {
 		return u.part(docker.Stream, []byte(docker.Log), strings.HasSuffix(docker.Log, "\n"))
@@ -148,26 +149,12 @@ func (u *unwrapper) unwrap(line []byte) []byte {
 	return line
 }
 
-func (u *unwrapper) part(stream string, content []byte, whole bool) []byte {
-	if whole && len(u.parts[stream]) == 0 {
-		return content
-	}
-	if u.parts == nil {
-		u.parts = make(map[string][]byte)
-	}
-	joined := append(u.parts[stream], bytes.TrimRight(content, "\r\n")...)
+func (u unwrapper) part(stream string, content []byte, whole bool) []byte {
+	joined := append(u[stream], bytes.TrimRight(content, "\r\n")...)
 	if !whole && len(joined) < maxLine {
-		u.parts[stream] = joined
+		u[stream] = joined
 		return nil
 	}
-	delete(u.parts, stream)
+	delete(u, stream)
 	return joined
-}
-
-// rest is what a file that ends within a line has left.
-func (u *unwrapper) rest() (left []byte) {
-	for _, stream := range []string{"stdout", "stderr", ""} {
-		left = append(append(left, '\n'), u.parts[stream]...)
-	}
-	return left
 }

@@ -17,22 +17,6 @@ import (
 	"github.com/hashicorp/vault/api"
 )
 
-// leakedToken reads the leaked token from the file or standard input of the options. It is empty if there is none.
-func leakedToken(o options, stdin io.Reader) (token string, err error) {
-	if o.tokenFile == "" {
-		if !o.tokenStdin {
-			return "", nil
-		}
-		return readToken(stdin)
-	}
-	file, err := os.Open(o.tokenFile)
-	if err != nil {
-		return "", err
-	}
-	token, err = readToken(file)
-	return token, errors.Join(err, file.Close())
-}
-
 // tokenPattern is a token, alone or as the value of an Authorization header, after a scheme such as JWT or Bearer. Editors put a
 // byte order mark before a text, and jq puts quotes around it.
 var tokenPattern = regexp.MustCompile(`^\x{feff}?\s*"?(?:(?i:authorization:)\s*)?(?:[A-Za-z0-9_-]{1,20}[ \t]+)?([!#-~]+)"?\s*$`)
@@ -40,11 +24,17 @@ var tokenPattern = regexp.MustCompile(`^\x{feff}?\s*"?(?:(?i:authorization:)\s*)
 // tokenIDPattern is the engine's name for a token. No vendor's token is as short.
 var tokenIDPattern = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
-// readToken reads a token. What is not clearly one is an error, since a search for it would find nobody. No error has any of the
-// text in it.
-func readToken(r io.Reader) (string, error) {
-	const mostToken = 64 << 10 // bytes; the vendors' have some hundred
-	text, err := io.ReadAll(io.LimitReader(r, mostToken))
+// leakedToken reads the leaked token from the file or standard input of the options. It is empty if there is none. What is not
+// clearly a token is an error, since a search for it would find nobody. No error has any of the text in it.
+func leakedToken(o options, stdin io.Reader) (string, error) {
+	if o.tokenFile == "" && !o.tokenStdin {
+		return "", nil
+	}
+	read := func() ([]byte, error) { return os.ReadFile(o.tokenFile) }
+	if o.tokenStdin {
+		read = func() ([]byte, error) { return io.ReadAll(stdin) }
+	}
+	text, err := read()
 	if err != nil {
 		return "", err
 	}
@@ -97,7 +87,7 @@ func (s *store) askVault(ctx context.Context, o options) error {
 			if text[0] == "leaked" {
 				text[1] = "" // nothing secret is in the database
 			}
-			if err := s.exec(ctx, "INSERT INTO hmac VALUES (?, ?, ?)", text[0], text[1], hash); err != nil {
+			if err := s.insert("hmac", text[0], text[1], hash); err != nil {
 				return err
 			}
 		}

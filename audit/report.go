@@ -88,16 +88,11 @@ func (s *store) writeReport(ctx context.Context, o options, stdout, stderr io.Wr
 		fmt.Fprintln(stderr, clean(text))
 	}
 	out := bufio.NewWriterSize(stdout, 64<<10)
-	switch o.format {
-	case "json":
-		err = errors.Join(err, s.json(ctx, o, out))
-	case "html":
-		err = errors.Join(err, s.html(ctx, o, out))
-	case "csv":
-		err = errors.Join(err, s.notes(ctx, stderr), s.csv(ctx, o, out))
-	default:
-		err = errors.Join(err, s.table(ctx, o, out))
+	write := map[string]func(context.Context, options, io.Writer) error{"table": s.table, "json": s.json, "csv": s.csv, "html": s.html}
+	if o.format == "csv" {
+		err = errors.Join(err, s.notes(ctx, stderr))
 	}
+	err = errors.Join(err, write[o.format](ctx, o, out))
 	missing, failed := s.texts(ctx, "SELECT text FROM note WHERE incomplete")
 	if err = errors.Join(err, failed, out.Flush()); err == nil && len(missing) > 0 {
 		err = errIncomplete

@@ -13,8 +13,9 @@ INSERT INTO seen_token SELECT -row_number() OVER (), token_id, hidden_id, access
 
 -- One request, merged of its halves, from all devices, nodes and copies of files.
 CREATE TABLE request (
-  key INTEGER PRIMARY KEY, id TEXT, began INTEGER, ns INTEGER, time TEXT, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT,
+  key INTEGER PRIMARY KEY, id TEXT, began INTEGER, ns INTEGER, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT,
   mount TEXT, accessor TEXT, path TEXT, name TEXT, seen INTEGER, seen_token INTEGER, remote TEXT, lease TEXT, reason TEXT,
+  time TEXT AS (strftime('%Y-%m-%dT%H:%M:%S', ns / 1000000000, 'unixepoch') || printf('.%09dZ', ns % 1000000000)) STORED,
   caller INTEGER, token INTEGER, wrapping INTEGER, -- classes
   mine INTEGER,      -- it is about the mount of the report
   in_span INTEGER,   -- it is between -since and -until
@@ -28,8 +29,6 @@ SELECT m.*, coalesce(c.class, m.seen), coalesce(t.class, m.seen_token), coalesce
       SELECT path FROM mount WHERE accessor IN (SELECT accessor FROM mount WHERE path = p.mount)))),
   ns >= p.since AND ns < p.until, NULL, NULL, 0
 FROM (SELECT request AS key, min(id), min(ns) FILTER (WHERE half = 1), coalesce(min(ns) FILTER (WHERE half = 2), min(ns)) AS ns,
-    strftime('%Y-%m-%dT%H:%M:%S', coalesce(min(ns) FILTER (WHERE half = 2), min(ns)) / 1000000000, 'unixepoch')
-      || printf('.%09dZ', coalesce(min(ns) FILTER (WHERE half = 2), min(ns)) % 1000000000),
     coalesce(max(kind) FILTER (WHERE half = 2), max(kind)) AS kind, coalesce(max(outcome) FILTER (WHERE half = 2), max(outcome)) AS outcome,
     max(operation), max(namespace) AS namespace, max(mount) AS mount, max(accessor) AS accessor, max(path) AS path, max(name),
     max(caller) AS seen, max(token) AS seen_token, max(remote), max(lease), max(reason)

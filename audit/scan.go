@@ -43,42 +43,34 @@ func (f filter) wants(line []byte) bool {
 // scan takes all files through filter, decoder and classifier, on all processors, to the database. Nothing depends on the order.
 // A file that cannot be read is a note, unless there is no other.
 func scan(ctx context.Context, o options, stdin io.Reader, s *store) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	c := &classifier{mount: o.mount, leaked: o.leaked}
-	sources, blocks, facts := make([]source, len(o.files)), make(chan block), make(chan []*fact)
-	var reader, workers sync.WaitGroup
-	reader.Go(func() {
-		defer close(blocks)
-		for n := range sources {
-			sources[n].name = o.files[n]
-			sources[n].err = sources[n].read(ctx, stdin, newFilter(o.mount), blocks)
-		}
-	})
+	sources, blocks := make([]source, len(o.files)), make(chan block)
+	var workers sync.WaitGroup
+	var adding sync.Mutex // the database takes one fact at a time
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for b := range blocks {
-				facts <- c.block(b)
+				facts := c.block(b)
+				adding.Lock()
+				for _, f := range facts {
+					if err := s.add(f); err != nil {
+						cancel(err)
+						break
+					}
+				}
+				adding.Unlock()
 			}
 		})
 	}
-	reader.Go(func() {
-		workers.Wait()
-		close(facts)
-	})
-	var err error
-	for some := range facts {
-		for _, f := range some {
-			if err == nil {
-				err = s.add(f)
-			}
-		}
-		if err != nil {
-			cancel()
-		}
+	for n := range sources {
+		sources[n].name = o.files[n]
+		sources[n].err = sources[n].read(ctx, stdin, newFilter(o.mount), blocks)
 	}
-	reader.Wait()
-	if err := cmp.Or(err, ctx.Err(), s.commit()); err != nil {
+	close(blocks)
+	workers.Wait()
+	if err := context.Cause(ctx); err != nil {
 		return err
 	}
 	return s.noteFiles(sources)

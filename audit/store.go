@@ -31,7 +31,6 @@ func part(name string) string {
 // store is the database that the log is read into. One goroutine uses it.
 type store struct {
 	db      *sql.DB
-	tx      *sql.Tx
 	remove  string               // the file, if it is a temporary one
 	inserts map[string]*sql.Stmt // by table
 	recent  map[int64]bool       // rows that many lines share, and that are stored already
@@ -51,12 +50,12 @@ func openStore(ctx context.Context, o options) (_ *store, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the database: %w (-db names a new file, TMPDIR another folder)", err)
 	}
-	// Speed instead of safety: nobody reads the database before it is complete.
+	// Speed instead of safety: nobody reads the database before it is complete, and close ends the only transaction.
 	s.db, err = sql.Open("sqlite", "file:"+filepath.ToSlash(file.Name())+"?_pragma=journal_mode(off)&_pragma=synchronous(off)"+
 		"&_pragma=locking_mode(exclusive)&_pragma=cache_size(-8000)&_pragma=temp_store(1)&_pragma=page_size(8192)")
 	if err = errors.Join(file.Close(), err); err == nil {
 		s.db.SetMaxOpenConns(1)
-		err = cmp.Or(s.exec(ctx, part("schema.sql")), s.begin(ctx))
+		err = s.exec(ctx, part("schema.sql")+"BEGIN;")
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.close())
@@ -84,7 +83,6 @@ func (s *store) add(f *fact) error {
 		s.insert("line", request, f.half, f.at, f.id, f.kind, f.outcome, f.operation, f.namespace, f.mount, f.accessor, f.path, f.name,
 			who, given, f.remote, f.lease, f.why, f.file),
 		s.once(key(f.accessor, f.namespace, f.mount), "mount", f.accessor, f.namespace, f.mount),
-		s.once(key(f.accessor, f.namespace, f.mount), "mount", f.accessor, f.namespace, f.mount),
 		s.once(who, "seen_caller", who, c.entity, c.accessor, c.client, c.inbound, c.display, c.policies),
 		s.once(given, "seen_token", given, t.id, t.hiddenID, t.access, t.kind, t.hiddenConfig, t.config, t.issued, t.expires))
 	for _, r := range f.rows {
@@ -106,36 +104,22 @@ func (s *store) once(id int64, table string, values ...any) error {
 	return s.insert(table, values...)
 }
 
-// insert inserts a row, unless it is there.
+// insert inserts a row, unless it is there. To watch a context would cost more than to insert.
 func (s *store) insert(table string, values ...any) (err error) {
 	statement := s.inserts[table]
 	if statement == nil {
 		query := "INSERT OR IGNORE INTO " + table + " VALUES (?" + strings.Repeat(",?", len(values)-1) + ")" //nolint:gosec // G202
-		if statement, err = s.tx.Prepare(query); err != nil {                                                //nolint:noctx // see begin
+		if statement, err = s.db.Prepare(query); err != nil {                                                //nolint:noctx // see above
 			return err
 		}
 		s.inserts[table] = statement
 	}
-	_, err = statement.Exec(values...) //nolint:noctx // see begin
+	_, err = statement.Exec(values...) //nolint:noctx // see above
 	return err
-}
-
-// begin begins a transaction for insert, and commit ends it. To watch a context would cost more than to insert a row.
-func (s *store) begin(ctx context.Context) (err error) {
-	s.tx, err = s.db.BeginTx(context.WithoutCancel(ctx), nil)
-	return err
-}
-
-func (s *store) commit() error {
-	clear(s.inserts)
-	return s.tx.Commit()
 }
 
 // note keeps what the reader of the report must know. An incomplete log ends with an exit code of its own.
-func (s *store) note(incomplete bool, text string) error {
-	_, err := s.db.Exec("INSERT OR REPLACE INTO note VALUES (?, ?)", text, incomplete) //nolint:noctx // one row
-	return err
-}
+func (s *store) note(incomplete bool, text string) error { return s.insert("note", text, incomplete) }
 
 // texts is the first column of a query.
 func (s *store) texts(ctx context.Context, query string) (all []string, err error) {
@@ -191,7 +175,8 @@ func (s *store) query(ctx context.Context, query string, take func(row) error) (
 // close removes the database, unless it is to be kept.
 func (s *store) close() (err error) {
 	if s.db != nil {
-		err = s.db.Close()
+		_, err = s.db.Exec("COMMIT") //nolint:noctx // also after the context has ended
+		err = errors.Join(err, s.db.Close())
 	}
 	if s.remove != "" {
 		err = errors.Join(err, os.Remove(s.remove)) //nolint:gosec // G703: a temporary file of our own
@@ -201,8 +186,7 @@ func (s *store) close() (err error) {
 
 // resolve merges what belongs together, judges who was given the leaked token, and makes the views of the report.
 func (s *store) resolve(ctx context.Context, o options) error {
-	settings := []any{o.mount, o.namespace, o.since, o.until, tokenID(o.leaked)}
-	if err := s.exec(ctx, "INSERT INTO setting VALUES (?, ?, ?, ?, ?)", settings...); err != nil {
+	if err := s.insert("setting", o.mount, o.namespace, o.since, o.until, tokenID(o.leaked)); err != nil {
 		return err
 	}
 	if err := s.askVault(ctx, o); err != nil {
@@ -218,8 +202,8 @@ func (s *store) resolve(ctx context.Context, o options) error {
 	return s.exec(ctx, rest+part("leak.sql")+part("report.sql"))
 }
 
-func (s *store) exec(ctx context.Context, query string, args ...any) error {
-	_, err := s.db.ExecContext(ctx, query, args...)
+func (s *store) exec(ctx context.Context, query string) error {
+	_, err := s.db.ExecContext(ctx, query)
 	return err
 }
 
@@ -242,16 +226,8 @@ func (s *store) unite(ctx context.Context) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	if err := s.begin(ctx); err != nil {
-		return err
-	}
 	for id := range parent {
-		if err := s.insert("class", id, find(id)); err != nil {
-			return errors.Join(err, s.tx.Rollback())
+		err = cmp.Or(err, s.insert("class", id, find(id)))
 		}
-	}
-	return s.commit()
+	return err
 }
