@@ -54,7 +54,7 @@ func TestClients_AlwaysHaveAcceptedToken(t *testing.T) {
 		w.startAgent(t, "agent-kiosk", strings.ReplaceAll(documented(t, "", "{{ with secret"), "/billing", "/kiosk")),
 		w.startGoClient(t),
 	}
-	if _, err := exec.LookPath("jq"); err != nil {
+	if err := missing(t, "jq"); err != nil {
 		t.Logf("the shell loop is left out: %v", err)
 	} else {
 		clients = append(clients, w.startShell(t))
