@@ -106,7 +106,7 @@ func (e LoginEnded) apply(t *transition) {
 		failure = t.failureAfter(w, err)
 	} else {
 		t.Suspect = t.Suspect || t.endsSession(token)
-		t.tell(token, w.Account.LedgerRetention)
+		t.addToOutbox(token, w.Account.LedgerRetention)
 	}
 	t.changed()
 	t.changeWork(func(w *Work) {
@@ -159,7 +159,7 @@ func (s *State) failed() State {
 	if w.Reason == ReasonForced {
 		next.ForcedAt = w.Failure.At
 	}
-	next.Suspect = s.Suspect || s.killedBy(w.Err)
+	next.Suspect = s.Suspect || s.invalidatedBy(w.Err)
 	return next
 }
 
