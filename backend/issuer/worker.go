@@ -230,7 +230,7 @@ func (i *Issuer) load(name string, id uint64) account.Loaded {
 	return account.Loaded{ID: id, Account: settings, Record: record}
 }
 
-// owesAfter reports whether storage or the ledger miss something once the account was loaded. Mostly they are not,
+// owesAfter reports whether storage or the ledger are to be told of something once the account was loaded. Mostly they are not,
 // and then the host, which is another process, need not be asked whether this node may.
 func (w *worker) owesAfter(e account.Loaded) bool {
 	s, _ := w.look()
