@@ -43,7 +43,7 @@ func TestManyAccounts_UnusedAreEvicted(t *testing.T) { //nolint:paralleltest // 
 		t.Logf("%.0f bytes an account in use, %.0f bytes one that is not any more", inUse, left)
 		// The storage of this test is in memory too, with what the ledger has of each account's newest token.
 		if left > 3072 {
-			t.Errorf("%.0f bytes an account that nobody has read for half an hour, want at most 3072", left)
+			t.Errorf("%.0f bytes an account that was not read for half an hour, want at most 3072", left)
 		}
 		runtime.KeepAlive(s)
 	})

@@ -90,7 +90,7 @@ func (t *transition) cancelWork() {
 }
 
 // apply looks at what a login brought. It is stored first and the callers get it then: so no crash leaves readers with a token
-// that nobody knows of, and none takes a hold away.
+// that is not known, and none takes a hold away.
 func (e LoginEnded) apply(t *transition) {
 	w := t.Work
 	if w == nil || w.ID != e.Work || w.Step != loggingIn {

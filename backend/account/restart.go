@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// errUnfinished stands for a login whose end nobody saw, since the process ended meanwhile.
+// errUnfinished stands for a login whose end is not known, since the process ended meanwhile.
 var errUnfinished = errors.New("the last login was cut off when the plugin stopped")
 
 // restore takes over a record. What it means under the present settings is for adopt.

@@ -9,7 +9,7 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/account"
 )
 
-// evictIfUnread evicts an idle account that nobody has read or written. Others are evicted by sweep, when they have been idle for
+// evictIfUnread evicts an idle account that was not read or written. Others are evicted by sweep, when they have been idle for
 // a while.
 func (l *locked) evictIfUnread(now Reading) {
 	if !l.state.IsKnown() || l.LastRead.Load() == 0 && !l.written {
