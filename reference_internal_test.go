@@ -331,8 +331,16 @@ func writeResponse(doc *strings.Builder, path *framework.Path, fields map[string
 		return
 	}
 	doc.WriteString("\n| field of the response | type | meaning |\n|---|---|---|\n")
-	for _, name := range names {
-		fmt.Fprintf(doc, "| `%s` | %s | %s |\n", name, typeName(fields[name].Type), cell(shortened(fields[name])))
+	row := func(name string) string {
+		return fmt.Sprintf("| %s | %s |\n", typeName(fields[name].Type), cell(shortened(fields[name])))
+	}
+	for len(names) > 0 {
+		same := 1 // fields of one meaning share a row
+		for same < len(names) && row(names[same]) == row(names[0]) {
+			same++
+		}
+		fmt.Fprintf(doc, "| `%s` %s", strings.Join(names[:same], "`, `"), row(names[0]))
+		names = names[same:]
 	}
 }
 
