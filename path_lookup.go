@@ -167,8 +167,8 @@ type issued struct {
 	account *issuer.Account
 	// unread is the reason why only the ledger's data is known; nil if more is.
 	unread error
-	// out is set if revoke/ knows the token, and killable if it can revoke it upstream.
-	out, killable bool
+	// out is set if revoke/ knows the token, and revocable if it can revoke it upstream.
+	out, revocable bool
 }
 
 // seen combines an entry of the ledger with what the issuer knows of the config's tokens, which is nothing if the config was
@@ -185,7 +185,7 @@ func seen(config string, e ledger.Entry, known issuer.Tokens, now time.Time) iss
 			e.RevokedAt, e.Upstream = fresh.RevokedAt, fresh.Upstream
 		}
 	}
-	t := issued{Entry: e, config: config, usableUntil: e.ExpiresAt, account: known.Account, out: out, killable: token.Killable}
+	t := issued{Entry: e, config: config, usableUntil: e.ExpiresAt, account: known.Account, out: out, revocable: token.Revocable}
 	if e.Upstream == string(account.Killed) && e.RevokedAt.Before(e.ExpiresAt) {
 		t.usableUntil = e.RevokedAt
 	}
@@ -230,10 +230,10 @@ func (t *issued) advice(mount string, now time.Time) string {
 			"unless the vendor revokes it; for the other tokens of the config: vault read %sledger/%s", t.config, until, mount, t.config)
 	case t.state == tokenCurrent:
 		return fmt.Sprintf("%s, and it is valid upstream until %s: %s, %s", t.served(), until, t.revoking(), revoke)
-	case t.out && t.killable && t.state == tokenRevoked:
+	case t.out && t.revocable && t.state == tokenRevoked:
 		return fmt.Sprintf("it is no longer handed out, but may be valid upstream until %s: "+
 			"to try again to revoke it upstream, %s", until, revoke)
-	case t.out && t.killable:
+	case t.out && t.revocable:
 		return fmt.Sprintf("it is no longer handed out, but is valid upstream until %s: to revoke it upstream, %s", until, revoke)
 	default:
 		return fmt.Sprintf("it is no longer handed out, but is valid upstream until %s, unless the vendor revokes it: "+
@@ -251,7 +251,7 @@ func (t *issued) served() string {
 
 // revoking says what the revoke command that follows it does.
 func (t *issued) revoking() string {
-	if t.killable {
+	if t.revocable {
 		return "to revoke it upstream"
 	}
 	return "to stop handing it out, although only the vendor can revoke it upstream"

@@ -30,7 +30,7 @@ logs in, and returns no secret.
 
 The state is one of these:
 
-  * "idle" - there is no token: none was read yet, or the last one may be dead
+  * "idle" - there is no token: none was read, or the last one may be invalid
 
   * "ready" - there is a token
 

@@ -57,11 +57,9 @@ func chapters() []chapter {
 
 const referenceHead = `# Reference
 
-Every path of the engine, as the code declares it: this document is written by ` + "`make docs`" + `, and a test fails where it differs.
-Vault shows the same with ` + "`vault path-help`" + `, and to programs as OpenAPI, with a schema for every request, response and error:
+Every path of the engine, generated from the code by ` + "`make docs`" + `. Vault has the same as path-help and as OpenAPI:
 
 ` + "```console" + `
-$ vault path-help mastersindia/
 $ vault path-help mastersindia/config/gst
 $ vault read -format=json sys/internal/specs/openapi > openapi.json
 ` + "```" + `
@@ -78,14 +76,30 @@ The paths assume that the engine is mounted at ` + "`mastersindia/`" + `.
 **Names** have 1 to 128 letters, digits, ` + "`_`, `-` and `.`" + `; they begin and end with a letter, a digit or ` + "`_`" + `, and have no two dots in
 a row. They are case-sensitive. **Unknown parameters** are refused on every operation. **Durations** are given in whole seconds, such as
 ` + "`90`" + `, or with a unit, such as ` + "`15s`, `5m` or `12h`" + `; a read returns seconds, which the ` + "`vault`" + ` command shows with a unit for fields
-named ` + "`ttl`, `…_ttl` or `…_period`" + `. **Times** in responses are RFC 3339 in UTC, and empty
-if there is none. A field of a config or role that is set to ` + "`\"\"`" + ` is reset to its default.
+named ` + "`ttl`, `…_ttl` or `…_period`" + `. **Times** in responses are RFC 3339 in UTC, and empty if there is none.
+**Updates** of a config or role change only the given fields; a field set to ` + "`\"\"`" + ` is reset to its default.
+**Lists** return ` + "`keys`" + `, the names, and ` + "`key_info`" + `, the details of each.
 
-Besides the errors listed below, every path can return 400 (a parameter is unknown or has the wrong type, or the name is invalid), 403 (no
-policy of the Vault token allows the request; the engine itself never returns 403), 500 (Vault's storage fails or has damaged entries) and
-503 (Vault is sealed, or the plugin is being reloaded). [operate.md](operate.md#troubleshooting-by-message) lists every message and what to
-do about it.
+## Errors
+
+[operate.md](operate.md#troubleshooting-by-message) lists every message and what to do about it. Each path names those of its own.
+
+| error | when |
+|---|---|
 `
+
+// commonFailures are the errors that the head explains: those of every path, and those of several.
+func commonFailures() []failure {
+	all := append([]failure{
+		{http.StatusBadRequest, "a parameter is unknown or has the wrong type, or the name is invalid"},
+		{http.StatusForbidden, "no policy of the Vault token allows the request; the engine itself never returns 403"},
+		{http.StatusNotFound, "what is read does not exist, or the list is empty"},
+		{http.StatusInternalServerError, "Vault's storage fails or has damaged entries"},
+		{http.StatusServiceUnavailable, "Vault is sealed, or the plugin is being reloaded"},
+	}, upstreamFailures()...)
+	slices.SortStableFunc(all, func(a, b failure) int { return cmp.Compare(a.status, b.status) })
+	return all
+}
 
 // reference is the whole document.
 func reference(t *testing.T) string {
@@ -98,6 +112,9 @@ func reference(t *testing.T) string {
 	}
 	var doc strings.Builder
 	doc.WriteString(referenceHead)
+	for _, f := range commonFailures() {
+		fmt.Fprintf(&doc, "| %d | %s |\n", f.status, f.when)
+	}
 	for _, c := range chapters() {
 		key := regexp.MustCompile(`<\w+>`).ReplaceAllString(c.path, "<>")
 		path := left[key]
@@ -130,7 +147,7 @@ func writeChapter(doc *strings.Builder, c chapter, path *framework.Path) {
 	writeFailures(doc, path)
 }
 
-// writeFailures lists the errors of all operations of a path.
+// writeFailures lists the errors of all operations of a path, and of those that the head explains only the status.
 func writeFailures(doc *strings.Builder, path *framework.Path) {
 	when := make(map[int]string)
 	for _, handler := range path.Operations {
@@ -140,12 +157,20 @@ func writeFailures(doc *strings.Builder, path *framework.Path) {
 			}
 		}
 	}
-	if len(when) == 0 {
+	if path.Operations[logical.ListOperation] != nil {
 		return
 	}
-	doc.WriteString("\n| error | when |\n|---|---|\n")
+	var failures []string
 	for _, status := range slices.Sorted(maps.Keys(when)) {
-		fmt.Fprintf(doc, "| %d | %s |\n", status, when[status])
+		f := failure{status, when[status]}
+		text := fmt.Sprint(status)
+		if !slices.Contains(append(commonFailures(), nameNotFound(), storageFailure()), f) {
+			text += " (" + f.when + ")"
+		}
+		failures = append(failures, text)
+	}
+	if len(failures) > 0 {
+		fmt.Fprintf(doc, "\n[Errors](#errors): %s.\n", strings.Join(failures, ", "))
 	}
 }
 
@@ -178,6 +203,15 @@ func verbs() []struct {
 }
 
 func writeOperations(doc *strings.Builder, c chapter, path *framework.Path) {
+	url := "/v1/mastersindia/" + strings.TrimSuffix(c.path, "/")
+	if len(path.Operations) == 1 { // the text above says what it does
+		for _, verb := range verbs() {
+			if path.Operations[verb.op] != nil {
+				fmt.Fprintf(doc, "\nCapability `%s`: `%s %s`.\n", verb.op, verb.method, url)
+			}
+		}
+		return
+	}
 	doc.WriteString("\n| capability | HTTP | what it does |\n|---|---|---|\n")
 	for _, verb := range verbs() {
 		handler, has := path.Operations[verb.op]
@@ -192,10 +226,10 @@ func writeOperations(doc *strings.Builder, c chapter, path *framework.Path) {
 			capability = "`create`, `update`"
 		}
 		what := handler.Properties().Summary
-		if len(path.Operations) > 1 { // else the text above says it
+		if path.Operations[logical.CreateOperation] == nil || verb.op == logical.DeleteOperation { // else the text above says it
 			what += " " + handler.Properties().Description
 		}
-		fmt.Fprintf(doc, "| %s | `%s /v1/mastersindia/%s` | %s |\n", capability, verb.method, strings.TrimSuffix(c.path, "/"), cell(what))
+		fmt.Fprintf(doc, "| %s | `%s %s` | %s |\n", capability, verb.method, url, cell(what))
 	}
 }
 
@@ -211,7 +245,7 @@ func writeFields(doc *strings.Builder, path *framework.Path) {
 	doc.WriteString("\n| parameter | type | default | meaning |\n|---|---|---|---|\n")
 	for _, name := range names {
 		field := path.Fields[name]
-		fmt.Fprintf(doc, "| `%s` | %s | %s | %s |\n", name, typeName(field.Type), defaultOf(name, field), cell(field.Description))
+		fmt.Fprintf(doc, "| `%s` | %s | %s | %s |\n", name, typeName(field.Type), defaultOf(name, field), cell(shortened(field)))
 	}
 }
 
@@ -267,6 +301,9 @@ func writeResponses(doc *strings.Builder, path *framework.Path) {
 		if !has || written {
 			continue
 		}
+		if verb.op == logical.ListOperation {
+			return // the head explains lists
+		}
 		for _, response := range handler.Properties().Responses[http.StatusOK] {
 			written = true
 			if len(response.Fields) == 0 {
@@ -294,9 +331,27 @@ func writeResponse(doc *strings.Builder, path *framework.Path, fields map[string
 		return
 	}
 	doc.WriteString("\n| field of the response | type | meaning |\n|---|---|---|\n")
-	for _, name := range names {
-		fmt.Fprintf(doc, "| `%s` | %s | %s |\n", name, typeName(fields[name].Type), cell(fields[name].Description))
+	row := func(name string) string {
+		return fmt.Sprintf("| %s | %s |\n", typeName(fields[name].Type), cell(shortened(fields[name])))
 	}
+	for len(names) > 0 {
+		same := 1 // fields of one meaning share a row
+		for same < len(names) && row(names[same]) == row(names[0]) {
+			same++
+		}
+		fmt.Fprintf(doc, "| `%s` %s", strings.Join(names[:same], "`, `"), row(names[0]))
+		names = names[same:]
+	}
+}
+
+// shortened is the description of a field without what the head of the reference or another column says.
+func shortened(field *framework.FieldSchema) string {
+	text := strings.Join(strings.Fields(field.Description), " ")
+	text = strings.NewReplacer(
+		" RFC 3339, UTC.", "", " RFC 3339, UTC; empty if there is none.", "", " RFC 3339, UTC; empty ", " Empty ",
+		"; empty if there is none.", ".", ", in seconds or as a duration", "",
+	).Replace(text)
+	return regexp.MustCompile(` Default (?:[^.: ]|:\S)+(?: for [^.]*)?\.( |$)`).ReplaceAllString(text, "$1")
 }
 
 func typeName(t framework.FieldType) string {

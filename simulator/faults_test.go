@@ -177,7 +177,7 @@ func TestFault_Cut(t *testing.T) {
 			t.Errorf("counters %+v", c)
 		}
 		if b.TokenAlive(token) {
-			t.Error("the login that nobody heard of should have killed the older token")
+			t.Error("the login whose response was lost should have killed the older token")
 		}
 		b.token(a)
 	})

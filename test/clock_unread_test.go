@@ -22,7 +22,7 @@ func TestScheduler_ClockCorrectedLeavesUnreadAccountsAlone(t *testing.T) {
 		s.Clock.Jump(-365 * 24 * time.Hour)
 		advance(24 * time.Hour)
 		if got := s.logins(); got > 3 {
-			t.Errorf("%d logins in a day in which nobody reads", got)
+			t.Errorf("%d logins in a day without a read", got)
 		}
 	})
 }

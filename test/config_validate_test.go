@@ -97,7 +97,7 @@ func TestConfigRefused_MissingCredentials(t *testing.T) {
 	for _, f := range fixtures() {
 		for _, credential := range simulator.Needs(f.account.Protocol) {
 			if !f.needs(credential) {
-				t.Errorf("%s: a config may lack %s, without which nobody can log in", f.name, credential)
+				t.Errorf("%s: a config may lack %s, without which no login is possible", f.name, credential)
 			}
 		}
 		for field := range f.config {

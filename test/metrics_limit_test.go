@@ -98,7 +98,7 @@ func (w *testMount) roomAfterDelete(before scraped, deleted, other string) {
 	}
 }
 
-// TestMetricsLimit_UnusedConfigsTakeNoSeries: configs that nobody uses take no series.
+// TestMetricsLimit_UnusedConfigsTakeNoSeries: configs that are not in use take no series.
 func TestMetricsLimit_UnusedConfigsTakeNoSeries(t *testing.T) {
 	t.Parallel()
 	timed(t, "after a restart with many tokens that are long dead", func(t *testing.T) {

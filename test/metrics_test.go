@@ -87,7 +87,7 @@ func TestMetrics_ReadsAndLoginsByResult(t *testing.T) {
 		timed(t, c.result, func(t *testing.T) {
 			w := jwtV1().mounted(t)
 			if got := w.scrape().configs(); len(got) > 0 {
-				t.Errorf("series of %v, though nobody has read anything", got)
+				t.Errorf("series of %v, though there was no read", got)
 			}
 			w.Simulator.SetFault("", c.fault)
 			c.happens(w)
@@ -138,7 +138,7 @@ func TestMetrics_CountVerifications(t *testing.T) {
 		w := newTestMount(t, jwtAccount())
 		w.loggingIn(1, func() { w.refused(logical.UpdateOperation, "config/gst", jwtConfig("password", "another")) })
 		if got := w.scrape().configs(); len(got) > 0 {
-			t.Errorf("series of %v, which nobody has stored", got)
+			t.Errorf("series of %v, which are not stored", got)
 		}
 	})
 	timed(t, "one that fails, of a config that is there", func(t *testing.T) {

@@ -74,7 +74,7 @@ func TestSecondary_RemoteWriteAndListAreNoUse(t *testing.T) {
 			}
 			advance(15 * time.Minute)
 		}
-		s.wantLogins(2, "since nobody has read the second token")
+		s.wantLogins(2, "since the second token was not read")
 	})
 }
 

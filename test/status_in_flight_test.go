@@ -77,7 +77,7 @@ func TestStatus_SecondLoginInFlight(t *testing.T) {
 }
 
 // TestStatus_TokenInDoubt: a login whose settings were not stored may have killed the token of a single-session account. status/
-// does not say that nobody has read one.
+// does not say that was not read one.
 func TestStatus_TokenInDoubt(t *testing.T) {
 	t.Parallel()
 	timed(t, "after a write that storage refused", func(t *testing.T) {

@@ -193,7 +193,7 @@ func TestStatus_TokenUseIsThatOfTheHost(t *testing.T) {
 			with(ofPreset("oauth-verification"), "token_url", "https://pro.mastersindia.co/oauth/access_token", "verify_connection", false),
 			[]string{"field access_token"},
 		},
-		"a host that nobody knows": {with(oauth().config, "verify_connection", false), []string{"by API host", "commonapi", "clientbasic"}},
+		"an unknown host": {with(oauth().config, "verify_connection", false), []string{"by API host", "commonapi", "clientbasic"}},
 		"jwt":                      {with(jwtV1().config, "verify_connection", false), []string{"Authorization: JWT <token>"}},
 		"soap":                     {with(soap().config, "verify_connection", false), []string{"element <access_token>"}},
 		"firstvision":              {with(assertion().config, "verify_connection", false), []string{"Authorization: Bearer <token>"}},

@@ -38,7 +38,7 @@ func TestRead_UpstreamHangsOnOrdinaryStorage(t *testing.T) {
 	}
 }
 
-// TestStorageHangs_UpstreamIsNotBlamed: storage does not respond, and nobody has asked the upstream. The message does not say that
+// TestStorageHangs_UpstreamIsNotBlamed: storage does not respond, and the upstream was not asked. The message does not say that
 // the upstream was slow.
 func TestStorageHangs_UpstreamIsNotBlamed(t *testing.T) {
 	t.Parallel()

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/simulator"
-
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
@@ -222,45 +220,6 @@ func TestToken_LifeCountsFromBeforeRequest(t *testing.T) {
 				t.Errorf("the token ends %s after the request was sent, want at most %s", life, f.life)
 			}
 			checkLease(t, resp, time.Now())
-		})
-	}
-}
-
-// TestRead_ColdReaderWaitsAtMost15Seconds: sealing and step-down wait for the requests in flight.
-func TestRead_ColdReaderWaitsAtMost15Seconds(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name      string
-		data      func(s *testMount) map[string]any
-		meanwhile func(s *testMount)
-	}{
-		{"plain", nil, func(*testMount) {}},
-		{"rejected", func(*testMount) map[string]any { return reject("0123456789abcdef") }, func(*testMount) {}},
-		{"settings written meanwhile", nil, func(s *testMount) {
-			for _, name := range []string{"7", "8", "9", "10", "11"} {
-				advance(4 * time.Second)
-				s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": name}, "verify_connection": false})
-			}
-		}},
-	} {
-		timed(t, c.name, func(t *testing.T) {
-			s := gstMount(t, time.Hour, "request_timeout", "60s")
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
-			began := time.Now()
-			var data map[string]any
-			if c.data != nil {
-				data = c.data(s)
-			}
-			read := s.asyncRequest(t.Context(), logical.ReadOperation, "token/app", data)
-			go c.meanwhile(s)
-			r := s.wait(read)
-			if waited := r.at.Sub(began); waited > 15*time.Second+100*time.Millisecond {
-				t.Errorf("a reader without a token waited %s, want at most 15 s", waited)
-			}
-			if refused, is := asRefusal(r.unpack()); !is || refused.status != http.StatusGatewayTimeout {
-				t.Errorf("the reader got %v, want 504", refused)
-			}
-			advance(30 * time.Second)
 		})
 	}
 }

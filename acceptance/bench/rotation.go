@@ -32,7 +32,7 @@ func (b *bench) measureRotation(ctx context.Context, s *stage, round int) ([]res
 			o := &rotating
 			if row == results.RowOursCalm {
 				o = &calm
-				// A token that was read is rotated once more, and then no longer, since nobody reads it.
+				// A token that was read is rotated once more, and then no longer, since it is not read.
 				if err := wait(ctx, rotationEvery+time.Second); err != nil {
 					return nil, err
 				}

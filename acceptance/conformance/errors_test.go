@@ -43,7 +43,7 @@ func TestErrors_StatusCodesOverGRPC(t *testing.T) {
 			returned := time.Now()
 			_, _ = m.do(t, logical.ReadOperation, "token/app", nil)
 			if time.Since(returned) < time.Second/2 { // else the pause may have been over
-				u.wantLogins(t, 1) // The failure is shared, so the second read asks nobody.
+				u.wantLogins(t, 1) // The failure is shared, so the second read makes no login.
 			}
 		})
 	}

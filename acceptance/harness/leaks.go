@@ -81,7 +81,7 @@ func (l *Leaks) SearchTree(root string, skip func(path string) bool) ([]string, 
 		if !entry.Type().IsRegular() {
 			return nil
 		}
-		text, err := os.ReadFile(path) //nolint:gosec // G122: the tree is our own, and nobody swaps links in it
+		text, err := os.ReadFile(path) //nolint:gosec // G122: the tree is our own, and no process swaps links in it
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}

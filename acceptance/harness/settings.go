@@ -39,7 +39,7 @@ func StartVaultWith(ctx context.Context, binaries Binaries, dir string, settings
 	return v.open(ctx, dir)
 }
 
-// FreeAddress returns a loopback address that nobody listens on.
+// FreeAddress returns a loopback address that is free.
 func FreeAddress(ctx context.Context) (string, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

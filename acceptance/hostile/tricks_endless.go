@@ -91,11 +91,11 @@ func endlessTricks() []Trick {
 		flood("an exabyte, announced", jsonHead+"Content-Length: 9223372036854775807\r\n\r\n", "x"),
 		bomb("gzip bomb", gzipBomb("gzip")),
 		bomb("deflate bomb", gzipBomb("deflate, gzip")),
-		{Name: "gzip that nobody asked for", Kind: malformed, Code: http.StatusBadGateway, response: says(zipped(token + `"}`))},
+		{Name: "gzip that was not asked for", Kind: malformed, Code: http.StatusBadGateway, response: says(zipped(token + `"}`))},
 	}
 }
 
-// readsNothing does not read until nobody can wait for it any more.
+// readsNothing does not read until every caller has given up.
 func readsNothing(v *Visit) {
 	select {
 	case <-time.After(2 * timeout):

@@ -52,7 +52,7 @@ func (a *Account) RotatesAt(t *Token) time.Time {
 		// Until then the upstream gives the same token again.
 		return t.ExpiresAt.Add(repeatMargin)
 	case a.singleSession():
-		// Not before the last lease has ended: the login would kill the token under it.
+		// Not before the last lease has ended: the login would invalidate its token.
 		return t.ExpiresAt.Add(-Margin)
 	}
 	// Divided first: the other way round, a life of five years is more than a time.Duration holds.

@@ -29,13 +29,13 @@ func (s *State) Apply(env Env, event Event) (State, []Effect) {
 
 func (t *transition) emit(e Effect) { t.effects = append(t.effects, e) }
 
-// changed says that storage must be told, at once.
+// changed marks a change that must be stored at once.
 func (t *transition) changed() {
 	t.Version++
 	t.Urgent = t.Version
 }
 
-// changedLazily says that storage must be told, with the next write or the next sweep.
+// changedLazily marks a change that is stored with the next write or the next sweep.
 func (t *transition) changedLazily() { t.Version++ }
 
 // save begins a write if one is wanted and none is in flight: so the latest record is always the last one written.
@@ -55,7 +55,7 @@ func (e Saved) apply(t *transition) {
 	} else {
 		t.Lost = e.Version
 	}
-	t.tellLedger()
+	t.sendToLedger()
 	t.emit(Wake{})
 	w := t.Work
 	if w == nil || e.Version < w.Version {
@@ -69,7 +69,7 @@ func (e Saved) apply(t *transition) {
 	}
 }
 
-// logIn sends the login that storage has been told of. What was known of the account when it began may have changed since: it
+// logIn sends the login whose start is stored. What was known of the account when it began may have changed since: it
 // waits for settings that are being read again, and a paused account makes none.
 func (t *transition) logIn() {
 	w := t.Work
@@ -96,7 +96,7 @@ func (t *transition) changeWork(change func(w *Work)) {
 	t.Work = &w
 }
 
-// apply is for what no event brings: stale settings are read again though nobody asks, storage and ledger are told again what
+// apply is for what no event brings: stale settings are read again without a reader, storage and ledger are sent again what
 // they refused, and what has ended is dropped.
 func (Sweep) apply(t *transition) {
 	if t.Known == stale {
@@ -105,7 +105,7 @@ func (Sweep) apply(t *transition) {
 	if t.Version > t.Saved {
 		t.changed()
 	}
-	t.tellLedger()
+	t.sendToLedger()
 	if t.Known == absent {
 		t.dropRevokedOfDeleted()
 	}
@@ -119,7 +119,7 @@ func (Sweep) apply(t *transition) {
 }
 
 // apply drops what the ledger knows from the outbox.
-func (e Told) apply(t *transition) {
+func (e Sent) apply(t *transition) {
 	before := len(t.Outbox)
 	t.Outbox = without(t.Outbox, func(o OutboxEntry) bool { return slices.Contains(e.Entries, o) })
 	switch {
@@ -131,16 +131,16 @@ func (e Told) apply(t *transition) {
 	}
 }
 
-// tellLedger has the ledger told what is in the outbox, where this node may.
-func (t *transition) tellLedger() {
+// sendToLedger sends what is in the outbox, where this node may.
+func (t *transition) sendToLedger() {
 	if len(t.Outbox) > 0 && t.env.Active {
-		t.emit(TellLedger{})
+		t.emit(SendToLedger{})
 	}
 }
 
-// tell puts a token into the outbox, unless its end and its revocation are there already. It takes the place of what was to be
-// told of it before.
-func (t *transition) tell(token *Token, keep time.Duration) {
+// addToOutbox puts a token into the outbox, unless its end and its revocation are there already. It takes the place of an
+// earlier entry.
+func (t *transition) addToOutbox(token *Token, keep time.Duration) {
 	bare := token.withoutSecrets()
 	bare.Generation, bare.replaced = "", "" // the ledger does not keep them, and the record is small
 	same := func(o OutboxEntry) bool { return o.Token.ID == bare.ID }

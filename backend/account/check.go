@@ -148,7 +148,7 @@ func (s *State) checkOutbox() error {
 		}
 		for _, other := range s.Outbox[:n] {
 			if other.Token.ID == o.Token.ID && other.Token.revocation == o.Token.revocation {
-				return errors.New("the ledger is to be told the same twice")
+				return errors.New("the outbox has the same entry twice")
 			}
 		}
 	}

@@ -29,8 +29,8 @@ func SystemClock() Clock {
 	}
 }
 
-// anchored is a token that was read from storage, on the clocks of this process.
-func (t *Token) anchored(now Reading) *Token {
+// withElapsed is a token that was read from storage, on the clocks of this process.
+func (t *Token) withElapsed(now Reading) *Token {
 	t.elapsed = now.Elapsed - t.Life() + min(t.Life(), t.ExpiresAt.Sub(now.Wall))
 	return t
 }
@@ -72,9 +72,9 @@ func (f *Failure) corrected(now Reading) (*Failure, bool) {
 	return &shifted, true
 }
 
-// anchored is a failure that was read from storage, on the clocks of this process. One that lies in the future by more than its
+// withElapsed is a failure that was read from storage, on the clocks of this process. One that lies in the future by more than its
 // hold was recorded by a clock that has been corrected since: how much of its hold is left is not known, so it counts as over.
-func (f *Failure) anchored(now Reading) *Failure {
+func (f *Failure) withElapsed(now Reading) *Failure {
 	length := f.NextAttempt.Sub(f.At)
 	left := max(0, f.NextAttempt.Sub(now.Wall))
 	if left > 2*length {

@@ -19,16 +19,6 @@ var (
 	ErrStorageSlow = errors.New("storage has not responded yet")
 )
 
-// PausedError says that the operator has set the account to paused.
-type PausedError struct{ Reason string }
-
-func (e *PausedError) Error() string {
-	if e.Reason == "" {
-		return "the account is paused"
-	}
-	return "the account is paused: " + e.Reason
-}
-
 // LoginError says that there is no token, since a login failed.
 type LoginError struct {
 	Failure

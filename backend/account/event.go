@@ -33,8 +33,8 @@ type (
 	Invalidated struct{}
 	// Revoke takes tokens out of use: that of the ID, or all where it is "".
 	Revoke struct{ TokenID string }
-	// KillEnded says what the upstream responded to a revocation.
-	KillEnded struct {
+	// RevokeEnded says what the upstream responded to a revocation.
+	RevokeEnded struct {
 		Token   *Token
 		Outcome Outcome
 		Keep    time.Duration // see OutboxEntry
@@ -66,8 +66,8 @@ type (
 		Work uint64
 		Err  error
 	}
-	// Told is the result of TellLedger: the ledger knows these entries.
-	Told struct{ Entries []OutboxEntry }
+	// Sent is the result of SendToLedger: the ledger has these entries.
+	Sent struct{ Entries []OutboxEntry }
 )
 
 // Effect is something that the worker does for an account: one of the types that follow.
@@ -90,8 +90,8 @@ type (
 	}
 	// CancelLogin gives a login up.
 	CancelLogin struct{ Work uint64 }
-	// TellLedger tells the ledger what is in the outbox, and comes back as Told.
-	TellLedger struct{}
+	// SendToLedger sends the ledger what is in the outbox, and comes back as Sent.
+	SendToLedger struct{}
 	// Wake has all callers that wait ask the state again.
 	Wake struct{}
 	// Report is for the log and the counters.

@@ -90,7 +90,7 @@ func (t *transition) cancelWork() {
 }
 
 // apply looks at what a login brought. It is stored first and the callers get it then: so no crash leaves readers with a token
-// that nobody knows of, and none takes a hold away.
+// that is not known, and none takes a hold away.
 func (e LoginEnded) apply(t *transition) {
 	w := t.Work
 	if w == nil || w.ID != e.Work || w.Step != loggingIn {
@@ -106,7 +106,7 @@ func (e LoginEnded) apply(t *transition) {
 		failure = t.failureAfter(w, err)
 	} else {
 		t.Suspect = t.Suspect || t.endsSession(token)
-		t.tell(token, w.Account.LedgerRetention)
+		t.addToOutbox(token, w.Account.LedgerRetention)
 	}
 	t.changed()
 	t.changeWork(func(w *Work) {
@@ -159,7 +159,7 @@ func (s *State) failed() State {
 	if w.Reason == ReasonForced {
 		next.ForcedAt = w.Failure.At
 	}
-	next.Suspect = s.Suspect || s.killedBy(w.Err)
+	next.Suspect = s.Suspect || s.invalidatedBy(w.Err)
 	return next
 }
 

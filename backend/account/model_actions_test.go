@@ -291,7 +291,7 @@ func (a *actions) revocations() {
 		for _, o := range []Outcome{Killed, Unknown} {
 			a.add(n < 1, fmt.Sprintf("the upstream's response to the revocation: %s", o), func(w *modelWorld) {
 				w.kills = slices.Delete(slices.Clone(w.kills), n, n+1)
-				w.applyAs(KillEnded{Token: k.token, Outcome: o, Keep: k.keep}, true)
+				w.applyAs(RevokeEnded{Token: k.token, Outcome: o, Keep: k.keep}, true)
 			})
 		}
 	}

@@ -212,7 +212,7 @@ func (w *modelWorld) applyAs(event Event, active bool) {
 					w.logins[n].cancelled = true
 				}
 			}
-		case TellLedger:
+		case SendToLedger:
 			if w.tell == nil {
 				w.tell = &modelTell{}
 			}
@@ -321,7 +321,7 @@ func (w *modelWorld) tellGoesOn() {
 	default:
 		w.tell = nil
 		if len(next.entries) > 0 {
-			w.applyAs(Told{Entries: next.entries}, true)
+			w.applyAs(Sent{Entries: next.entries}, true)
 		}
 		return
 	}
@@ -351,7 +351,7 @@ func (w *modelWorld) asks(r *modelReader) (waits bool) {
 			w.apply(Read{Rejected: r.Rejected})
 		}
 	}
-	v := w.state.Verdict(w.env(), &r.Reader)
+	v := w.state.Decide(w.env(), &r.Reader)
 	if v.Wait {
 		w.waiting(r, v)
 		return true

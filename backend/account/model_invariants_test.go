@@ -424,7 +424,7 @@ func (w *modelWorld) serves(r *modelReader) {
 }
 
 // waiting checks a reader that waits.
-func (w *modelWorld) waiting(r *modelReader, v Verdict) {
+func (w *modelWorld) waiting(r *modelReader, v Decision) {
 	s, now := &w.state, w.now()
 	waited := now.Elapsed - r.Arrived.Elapsed
 	switch {

@@ -26,8 +26,8 @@ type Reader struct {
 	Loads, Logins int
 }
 
-// Verdict is what a reader is to do now: take the token, take the error, or wait.
-type Verdict struct {
+// Decision is what a reader is to do now: take the token, take the error, or wait.
+type Decision struct {
 	Err  error
 	Wait bool
 	// Bound is how long to wait at most.
@@ -57,35 +57,35 @@ func (s *State) ReadNeeds(env Env, r *Reader) bool {
 	return s.WantsRotation(env)
 }
 
-// Verdict says what a reader is to do now. It is judged anew whenever something has changed.
-func (s *State) Verdict(env Env, r *Reader) Verdict {
+// Decide says what a reader is to do now. It is judged anew whenever something has changed.
+func (s *State) Decide(env Env, r *Reader) Decision {
 	left := ReadWait - (env.Elapsed - r.Arrived.Elapsed)
-	wait := func(bound time.Duration) Verdict {
+	wait := func(bound time.Duration) Decision {
 		if left <= 0 {
-			return Verdict{Err: s.StillWaiting(env.Reading)}
+			return Decision{Err: s.StillWaiting(env.Reading)}
 		}
-		return Verdict{Wait: true, Bound: min(bound, left)}
+		return Decision{Wait: true, Bound: min(bound, left)}
 	}
 	switch {
 	case s.Known == known:
 	case s.Loads > r.Loads && s.LoadErr != nil:
-		return Verdict{Err: s.LoadErr}
+		return Decision{Err: s.LoadErr}
 	case s.Loads > r.Loads && s.Known == absent:
-		return Verdict{Err: ErrNoAccount}
+		return Decision{Err: ErrNoAccount}
 	default:
 		return wait(ReadWait)
 	}
 	if s.Account.Paused {
-		return Verdict{Err: &PausedError{Reason: s.Account.PauseReason}}
+		return Decision{Err: &PausedError{Reason: s.Account.PauseReason}}
 	}
 	if s.Usable(env.Reading) {
 		if bound := s.rotationBound(env, r); bound > 0 && left > 0 {
 			return wait(bound)
 		}
-		return Verdict{}
+		return Decision{}
 	}
 	if s.Logins > r.Logins && s.LoginErr != nil {
-		return Verdict{Err: s.LoginErr}
+		return Decision{Err: s.LoginErr}
 	}
 	if s.Work != nil {
 		return wait(ReadWait)
@@ -96,7 +96,7 @@ func (s *State) Verdict(env Env, r *Reader) Verdict {
 	case errors.Is(err, ErrGivenUp):
 		return wait(s.GivenUpLeft(env.Reading))
 	case err != nil:
-		return Verdict{Err: err}
+		return Decision{Err: err}
 	default:
 		return wait(ReadWait) // what the reader needs has only just become possible
 	}

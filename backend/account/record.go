@@ -34,7 +34,7 @@ type Record struct {
 	RejectedAt time.Time `json:"rejected_at,omitzero"`
 	// Verifications are those that failed, so that a restart does not send the same refused secrets again.
 	Verifications []StoredVerification `json:"verifications,omitempty"`
-	// Outbox is what the ledger has not been told yet. It is nil in a record of an older version, which did not keep it.
+	// Outbox is what the ledger does not have yet. It is nil in a record of an older version, which did not keep it.
 	Outbox []StoredOutboxEntry `json:"outbox"`
 }
 
@@ -50,7 +50,7 @@ type StoredToken struct {
 	ExpiresAt        time.Time `json:"expires_at"`
 	Reason           Reason    `json:"reason"`
 	Revocation       Outcome   `json:"revocation,omitempty"`
-	// RevokedAt is when the token was revoked or, where it was killed upstream later, when that was.
+	// RevokedAt is when the token was revoked or, where it was revoked upstream later, when that was.
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
 	Replaced  string    `json:"replaced,omitempty"`
 	Repeated  bool      `json:"repeated,omitempty"`
@@ -65,7 +65,7 @@ type StoredRevoked struct {
 // StoredAttempt is a login that began.
 type StoredAttempt struct {
 	BeganAt time.Time `json:"began_at"`
-	// Exclusive says that the account was a single-session one, whose new login may kill the token that is out.
+	// Exclusive says that the account was a single-session one, whose new login may invalidate the current token.
 	Exclusive bool `json:"exclusive,omitempty"`
 }
 
@@ -90,7 +90,7 @@ type StoredVerification struct {
 	Protocol upstream.Protocol `json:"protocol"`
 }
 
-// StoredOutboxEntry is a token of which the ledger has not been told, without secrets.
+// StoredOutboxEntry is an entry that the ledger does not have yet, without secrets.
 type StoredOutboxEntry struct {
 	StoredToken
 
@@ -178,5 +178,5 @@ func (s *StoredFailure) failure(now Reading) *Failure {
 		Kind: s.Kind, Cause: s.Cause, Message: s.Message, At: s.At, Consecutive: s.Consecutive, Step: s.Step,
 		NextAttempt: s.NextAttempt, credentials: s.Credentials,
 	}
-	return f.anchored(now)
+	return f.withElapsed(now)
 }

@@ -24,7 +24,7 @@ func TestRecord_FitsStorageThoughTheLedgerIsDamaged(t *testing.T) {
 		token := NewToken(&upstream.Token{
 			AccessToken: fmt.Sprint("token-", n), IssuedAt: now.Wall, ExpiresAt: now.Wall.Add(15 * time.Minute),
 		}, now, "one", ReasonRotation)
-		account.tell(token, 720*time.Hour)
+		account.addToOutbox(token, 720*time.Hour)
 		now.Wall, now.Elapsed = now.Wall.Add(10*time.Minute), now.Elapsed+10*time.Minute
 		last = token.ID
 	}
@@ -57,7 +57,7 @@ func TestRecord_FitsStorageWhenManyTokensAreRevoked(t *testing.T) {
 				ExpiresAt: now.Wall.Add(24 * time.Hour), RefreshExpiresAt: now.Wall.Add(48 * time.Hour),
 			}, now, generation, ReasonVerification)
 			account := &transition{State: s, env: Env{Reading: now}}
-			account.tell(token, 720*time.Hour)
+			account.addToOutbox(token, 720*time.Hour)
 			account.State = account.accepted(token, account.env)
 			s = account.State
 			now.Wall, now.Elapsed = now.Wall.Add(10*time.Second), now.Elapsed+10*time.Second
@@ -77,7 +77,7 @@ func TestRecord_FitsStorageWhenManyTokensAreRevoked(t *testing.T) {
 			}
 		}
 		if want := len(revoked.Superseded); told < want || want < 200 {
-			t.Errorf("with refresh tokens of %d bytes the ledger is to be told of %d of %d revocations", size, told, want)
+			t.Errorf("with refresh tokens of %d bytes the outbox has %d of %d revocations", size, told, want)
 		}
 	}
 }

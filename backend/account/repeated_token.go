@@ -38,8 +38,8 @@ func (e *repeatError) Unwrap() error {
 
 // judge looks at what a login brought in the light of the tokens that were known before.
 //
-// Some upstreams give the same token again. It keeps the end that was first told until that end has come, since a repeated
-// expires_in prolongs nothing; from then on what the upstream tells anew is believed.
+// Some upstreams give the same token again. It keeps the first stated end until that has come, since a repeated
+// expires_in prolongs nothing; from then on the newly stated end counts.
 func (t *transition) judge(token *Token, err error, a *Account) (*Token, error) {
 	now := t.env.Reading
 	if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.TokenID != "" {
@@ -55,7 +55,7 @@ func (t *transition) judge(token *Token, err error, a *Account) (*Token, error) 
 		return nil, t.revokedAgain(n, token)
 	}
 	token, _ = token.corrected(now) // the clock may have been set back since the login began
-	token = t.asFirstTold(token).clamp(a.Upstream.MaxTokenTTL)
+	token = t.withKnownExpiry(token).clamp(a.Upstream.MaxTokenTTL)
 	switch {
 	case token.Usable(now):
 		return token, nil
@@ -83,8 +83,8 @@ func (t *transition) revokedAgain(n int, token *Token) error {
 	return &repeatError{now.Wall.Add(min(hold, left)), false}
 }
 
-// asFirstTold is the token with the times that it had when it was first given, where these are not over.
-func (t *transition) asFirstTold(token *Token) *Token {
+// withKnownExpiry is the token with the times that it had when it was first given, where these are not over.
+func (t *transition) withKnownExpiry(token *Token) *Token {
 	given := t.Find(token.ID)
 	if given == nil {
 		return token

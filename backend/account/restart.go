@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// errUnfinished stands for a login whose end nobody saw, since the process ended meanwhile.
+// errUnfinished stands for a login whose end is not known, since the process ended meanwhile.
 var errUnfinished = errors.New("the last login was cut off when the plugin stopped")
 
 // restore takes over a record. What it means under the present settings is for adopt.
@@ -22,7 +22,7 @@ func (t *transition) restore(r *Record) {
 		t.Revoked = append(t.Revoked, revokedToken(revoked))
 	}
 	for _, stored := range r.Superseded {
-		token := stored.token().anchored(now)
+		token := stored.token().withElapsed(now)
 		if token.revocation != "" && token.revokedAt.IsZero() { // not kept by the first version
 			token.revokedAt = cmp.Or(r.RevokedAt, now.Wall)
 		}
@@ -38,12 +38,12 @@ func (t *transition) restore(r *Record) {
 	}
 	for _, stored := range r.Outbox {
 		keep := time.Duration(stored.KeepSeconds) * time.Second
-		t.Outbox = append(t.Outbox, OutboxEntry{Token: stored.token().anchored(now), Keep: keep})
+		t.Outbox = append(t.Outbox, OutboxEntry{Token: stored.token().withElapsed(now), Keep: keep})
 	}
 	if r.Current == nil {
 		return
 	}
-	t.Current = r.Current.token().anchored(now)
+	t.Current = r.Current.token().withElapsed(now)
 	t.Suspect = r.Suspect || t.Current.isFromFuture(now)
 	if t.isRevoked(t.Current.ID) {
 		t.supersedeCurrent()

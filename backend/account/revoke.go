@@ -58,13 +58,13 @@ func (t *transition) markRevoked(target *Token) {
 		return // already known to be
 	}
 	outcome := Unsupported
-	if t.Account.CanKill(target) {
+	if t.Account.CanRevoke(target) {
 		outcome = Unknown // until the upstream has responded
 	}
 	t.replace(target.ID, target.revokedAs(outcome, t.env.Wall))
 }
 
-// replace puts another version of a superseded token in its place, and tells the ledger.
+// replace puts another version of a superseded token in its place, and puts it into the outbox.
 func (t *transition) replace(id string, token *Token) {
 	keep := time.Duration(0)
 	if t.Account != nil {
@@ -74,14 +74,14 @@ func (t *transition) replace(id string, token *Token) {
 		t.Superseded = slices.Clone(t.Superseded)
 		t.Superseded[n] = token
 	}
-	t.tell(token, keep)
+	t.addToOutbox(token, keep)
 }
 
 // apply takes note of the upstream's response to a revocation.
-func (e KillEnded) apply(t *transition) {
+func (e RevokeEnded) apply(t *transition) {
 	now := t.Find(e.Token.ID)
 	if now == nil { // it has expired meanwhile, or its config was deleted: the ledger notes it all the same
-		t.tell(e.Token.revokedAs(Unknown, t.env.Wall).revokedAs(e.Outcome, t.env.Wall), e.Keep)
+		t.addToOutbox(e.Token.revokedAs(Unknown, t.env.Wall).revokedAs(e.Outcome, t.env.Wall), e.Keep)
 	} else {
 		t.replace(now.ID, now.revokedAs(e.Outcome, t.env.Wall))
 	}
@@ -89,5 +89,5 @@ func (e KillEnded) apply(t *transition) {
 	t.emit(Wake{})
 }
 
-// CanKill reports whether the upstream can be asked to kill the token.
-func (a *Account) CanKill(t *Token) bool { return t.refresh != "" && a.Upstream.CanRefresh() }
+// CanRevoke reports whether the token can be revoked upstream.
+func (a *Account) CanRevoke(t *Token) bool { return t.refresh != "" && a.Upstream.CanRefresh() }

@@ -11,7 +11,7 @@ import (
 
 const (
 	// leastTTL keeps clients that follow Result.TTL from coming more often than this while a rotation is overdue, for however long
-	// that is. Just before a rotation they are told the second that is left: with more they would miss it.
+	// that is. Just before a rotation they get the second that is left: with more they would miss it.
 	leastTTL = 5 * time.Second
 	// overdueSpread spreads clients that all wait for the same late rotation.
 	overdueSpread = 10 * time.Second

@@ -71,20 +71,20 @@ func (e Loaded) apply(t *transition) {
 		t.settingsGone(e.Record != nil && !e.Record.isOfDeleted())
 		return
 	}
-	if first && e.Record == nil { // nothing that storage would have to be told
+	if first && e.Record == nil { // nothing to store
 		t.Generation, t.RefreshTarget = e.Account.Generation, refreshTarget(&e.Account.Upstream)
 	}
 	t.adopt(e.Account)
 	if first && e.Record != nil && e.Record.Outbox == nil {
 		for _, token := range t.out(t.env.Reading) {
-			t.tell(token, e.Account.LedgerRetention)
+			t.addToOutbox(token, e.Account.LedgerRetention)
 		}
 		t.changedLazily()
 	}
 	if first && e.Record != nil && e.Record.Attempt != nil {
 		t.unfinished(e.Record.Attempt)
 	}
-	t.tellLedger()
+	t.sendToLedger()
 }
 
 // apply takes over settings that were just stored, and the token that their verification brought.
@@ -164,7 +164,7 @@ func (t *transition) dropRefreshTokens() {
 // apply drops the account. Storage may have a record of it that could not be read, and that goes too.
 func (Removed) apply(t *transition) { t.settingsGone(true) }
 
-// settingsGone drops all that goes with a config that does not exist any more. What the ledger is yet to be told stays, and which
+// settingsGone drops all that goes with a config that does not exist any more. The outbox stays, and which
 // tokens were revoked: a config of the same name may be written, and its upstream may repeat them. stored says that storage has a
 // record.
 func (t *transition) settingsGone(stored bool) {

@@ -9,16 +9,16 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
-// singleSession reports whether a new login may kill the token that is out.
+// singleSession reports whether a new login may invalidate the current token.
 func (a *Account) singleSession() bool { return a.RotationPercent >= 100 }
 
-// killedBy reports whether a login that ended like this may have killed the current token: that of a single-session account,
+// invalidatedBy reports whether a login that ended like this may have invalidated the current token: that of a single-session account,
 // where the upstream may have taken for a success what failed here.
-func (s *State) killedBy(err error) bool {
+func (s *State) invalidatedBy(err error) bool {
 	return s.Account != nil && s.Account.singleSession() && s.Current != nil && mayHaveLoggedIn(err)
 }
 
-// endsSession reports whether a login that brought the token (nil where it is not known) has killed the current one.
+// endsSession reports whether a login that brought the token (nil where it is not known) has invalidated the current one.
 func (s *State) endsSession(token *Token) bool {
 	isOther := s.Current != nil && (token == nil || token.ID != s.Current.ID)
 	return isOther && s.Account != nil && s.Account.singleSession()

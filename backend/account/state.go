@@ -20,7 +20,7 @@ import (
 const (
 	maxSuperseded   = 1024
 	maxRefreshBytes = 256 << 10
-	// maxOutbox bounds what the ledger has not been told, likewise: a ledger whose damage lasts must not end the logins.
+	// maxOutbox bounds what the ledger does not have, likewise: a ledger whose damage lasts must not end the logins.
 	maxOutbox = 1280
 )
 
@@ -56,11 +56,11 @@ const (
 type step int
 
 const (
-	// noting: storage is being told that a login begins.
+	// noting: the start of the login is being stored.
 	noting step = iota + 1
 	// loggingIn: the upstream was asked.
 	loggingIn
-	// storing: storage is being told what the login brought.
+	// storing: the result of the login is being stored.
 	storing
 	// committing: a verification has succeeded, and its settings are being stored by the caller.
 	committing
@@ -114,7 +114,7 @@ func (v failedVerification) isOver(now Reading) bool {
 	return !kept && !v.Failure.Holds(now)
 }
 
-// OutboxEntry is what the ledger has not been told yet.
+// OutboxEntry is an entry that the ledger does not have yet.
 type OutboxEntry struct {
 	Token *Token // without secrets
 	// Keep is how long the ledger is to remember the token after it has expired.
@@ -135,7 +135,7 @@ type State struct {
 
 	// Tokens.
 	Current *Token
-	// Suspect says that a lost login may have killed the current token, of a single-session account.
+	// Suspect says that a lost login may have invalidated the current token, of a single-session account.
 	Suspect bool
 	// Restored says that the current token was found alive in storage at start, which counts as a read.
 	Restored   bool
@@ -151,10 +151,10 @@ type State struct {
 
 	Work *Work
 
-	// Outbox is what the ledger has not been told, the oldest first.
+	// Outbox is what the ledger does not have yet, the oldest first.
 	Outbox []OutboxEntry
 
-	// Version counts the changes that storage must be told of, and Urgent is the last that cannot wait for the next sweep. Saving is
+	// Version counts the changes to be stored, and Urgent is the last that cannot wait for the next sweep. Saving is
 	// the version being written (0 for none), Saved the last that was written, and Lost the last that storage refused.
 	Version, Urgent, Saving, Saved, Lost uint64
 	// Corrected is the version with the current token's times as they were last corrected. The next process must not find the old
@@ -185,7 +185,7 @@ func (s *State) HasSettings() bool { return s.Account != nil }
 // IsAbsent reports whether there is no config of that name.
 func (s *State) IsAbsent() bool { return s.Known == absent }
 
-// Owes reports whether storage or the ledger are to be told of something.
+// Owes reports whether storage or the ledger miss something.
 func (s *State) Owes() bool { return s.Urgent > s.Saved || len(s.Outbox) > 0 }
 
 // Verified is the token that the verification of that work has brought, once it waits for its settings to be stored.
@@ -313,15 +313,15 @@ func (s *State) IsIdle(now Reading) bool {
 	if s.Known != known {
 		return s.Known != stale
 	}
-	return len(s.ToKill(now)) == 0 && !s.Usable(now) && !s.Account.Paused && !s.Failure.Refused() && !s.Failure.Holds(now)
+	return len(s.ToRevoke(now)) == 0 && !s.Usable(now) && !s.Account.Paused && !s.Failure.Refused() && !s.Failure.Holds(now)
 }
 
-// ToKill are the revoked tokens that the upstream is to be asked to kill, and has not responded about.
-func (s *State) ToKill(now Reading) []*Token {
+// ToRevoke are the revoked tokens that are to be revoked upstream, and about which it has not responded.
+func (s *State) ToRevoke(now Reading) []*Token {
 	if s.Account == nil {
 		return nil
 	}
-	return slices.DeleteFunc(s.out(now), func(t *Token) bool { return t.revocation != Unknown || !s.Account.CanKill(t) })
+	return slices.DeleteFunc(s.out(now), func(t *Token) bool { return t.revocation != Unknown || !s.Account.CanRevoke(t) })
 }
 
 // Outcome is what is known of the revocation of the token of that ID. One that has gone from memory meanwhile is in the outbox.

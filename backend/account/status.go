@@ -8,7 +8,7 @@ type Health string
 
 // The states of an account.
 const (
-	StateIdle       Health = "idle"        // no token, and nobody needs one
+	StateIdle       Health = "idle"        // no token, and none is needed
 	StateReady      Health = "ready"       // a token, and no login has failed since
 	StateBackingOff Health = "backing_off" // logins fail; the next attempt waits its turn
 	StateRejected   Health = "rejected"    // the upstream refuses the credentials or the request
@@ -43,15 +43,15 @@ type Tokens struct {
 // Out is a token that is out.
 type Out struct {
 	Token *Token
-	// Killable says that Revoke can ask the upstream to kill it.
-	Killable bool
+	// Revocable says that it can be revoked upstream.
+	Revocable bool
 }
 
 // Tokens is what is known of the tokens.
 func (s *State) Tokens(now Reading) Tokens {
 	tokens := Tokens{Account: s.Account, Out: make(map[string]Out)}
 	for _, t := range s.out(now) {
-		tokens.Out[t.ID] = Out{Token: t.withoutSecrets(), Killable: s.Account.CanKill(t)}
+		tokens.Out[t.ID] = Out{Token: t.withoutSecrets(), Revocable: s.Account.CanRevoke(t)}
 	}
 	if s.Usable(now) {
 		tokens.Current = s.Current.ID

@@ -15,7 +15,7 @@ const (
 	// Margin is the part of a token's life that no lease may use: what a reader's last call needs to arrive upstream.
 	Margin = 5 * time.Second
 	// repeatMargin is how long after the end of a token which the upstream repeats the next login is made. That end is counted from
-	// before the request was sent, and times are told in whole seconds: a login at that very moment could bring the same token once
+	// before the request was sent, and times are stated in whole seconds: a login at that very moment could bring the same token once
 	// more, with a life that it has not.
 	repeatMargin = 2 * time.Second
 	// clockTolerance is how far the clocks of two nodes may be apart before a stored token is suspect.
@@ -47,13 +47,13 @@ type Outcome string
 
 // The outcomes of a revocation.
 const (
-	// Killed: the upstream has exchanged the refresh token, which kills the pair.
+	// Killed: the upstream has exchanged the refresh token, which invalidates the pair.
 	Killed Outcome = "killed"
 	// Refused: the upstream would not take the refresh token. The pair may have been dead before.
 	Refused Outcome = "refused"
 	// Unknown: the upstream could not be asked, or has not responded yet.
 	Unknown Outcome = "unknown"
-	// Unsupported: the protocol has no way to kill a token before its time.
+	// Unsupported: the protocol has no way to revoke a token.
 	Unsupported Outcome = "unsupported"
 )
 
@@ -71,7 +71,7 @@ type Token struct {
 
 	// revocation is set once the token was revoked.
 	revocation Outcome
-	// revokedAt is when that was or, where the token was killed upstream later, when that was.
+	// revokedAt is when that was or, where the token was revoked upstream later, when that was.
 	revokedAt        time.Time
 	refresh          string
 	refreshExpiresAt time.Time
@@ -79,7 +79,7 @@ type Token struct {
 	replaced string
 	// repeated says that a later login has brought this token again: until its end there is no other.
 	repeated bool
-	// lifeAssumed says that the response told no lifetime, so that default_token_ttl stands for it.
+	// lifeAssumed says that the response stated no lifetime, so that default_token_ttl stands for it.
 	lifeAssumed bool
 	// elapsed is Reading.Elapsed at IssuedAt, as if this process had been running then.
 	elapsed time.Duration

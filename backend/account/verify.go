@@ -5,7 +5,7 @@ package account
 
 import "vault-plugin-secrets-mastersindia/backend/upstream"
 
-// storeVerified tells storage of the token that a verification brought, before readers get it. One that must not be served is
+// storeVerified stores the token that a verification brought, before readers get it. One that must not be served is
 // dropped, and the next reader logs in.
 func (t *transition) storeVerified(e Written, verification *Work) {
 	token, err := t.judge(e.Token, nil, e.Account)
@@ -13,7 +13,7 @@ func (t *transition) storeVerified(e Written, verification *Work) {
 		return
 	}
 	t.cancelWork()
-	t.tell(token, e.Account.LedgerRetention)
+	t.addToOutbox(token, e.Account.LedgerRetention)
 	t.start(ReasonVerification, e.Account)
 	t.changeWork(func(w *Work) {
 		w.Step, w.Token = storing, token
@@ -48,7 +48,7 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 		err = errExpiredOnArrival
 	}
 	if err == nil {
-		token = t.asFirstTold(token).clamp(w.Account.Upstream.MaxTokenTTL)
+		token = t.withKnownExpiry(token).clamp(w.Account.Upstream.MaxTokenTTL)
 		t.changeWork(func(w *Work) { w.Step, w.Token, w.Took = committing, token, e.Took })
 		t.Suspect = t.Suspect || t.endsSession(token)
 		t.emit(Wake{})
@@ -63,7 +63,7 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 	if f.Kind == upstream.Throttled && t.Account != nil && f.concerns(t.Account) {
 		t.Failure = newFailure(err, t.Failure, t.env, t.Account, t.Account.life(t.Current)).afterForced(t.Failure, t.env)
 	}
-	t.Suspect = t.Suspect || t.killedBy(err)
+	t.Suspect = t.Suspect || t.invalidatedBy(err)
 	t.Work = nil
 	t.emit(Report{Reason: ReasonVerification, Failure: f, Took: e.Took, Err: err})
 	t.endVerification(w, &LoginError{Failure: *f, err: err})

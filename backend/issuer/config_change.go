@@ -65,8 +65,8 @@ func (i *Issuer) Remove(ctx context.Context, name string) error {
 	return w.applyAndSave(ctx, account.Removed{})
 }
 
-// Invalidate has the settings of an account read again that another node may have changed, or of which nobody knows what storage
-// holds. It does no I/O itself. What was counted of an account that has left memory is forgotten where its config is gone.
+// Invalidate marks the settings of an account as stale: another node may have changed them, or a write has failed. They are read
+// again before the next use. It does no I/O itself. The counts of an account that has left memory are dropped if its config is gone.
 func (i *Issuer) Invalidate(name string) {
 	if w, ok := i.lookup(name); ok {
 		w.apply(account.Invalidated{}, false)

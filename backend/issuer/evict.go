@@ -9,7 +9,7 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/account"
 )
 
-// evictIfUnread evicts an idle account that nobody has read or written. Others are evicted by sweep, when they have been idle for
+// evictIfUnread evicts an idle account that was not read or written. Others are evicted by sweep, when they have been idle for
 // a while.
 func (l *locked) evictIfUnread(now Reading) {
 	if !l.state.IsKnown() || l.LastRead.Load() == 0 && !l.written {
@@ -34,7 +34,7 @@ func (l *locked) evictIfIdle(now Reading) {
 // idleAfter is how long an account without a usable token stays in memory after it was last read.
 const idleAfter = 10 * time.Minute
 
-// Sweep plans all accounts anew, in case a clock was set, tells storage and ledger once more what they would not take, and evicts
+// Sweep plans all accounts anew, in case a clock was set, sends storage and ledger once more what they did not take, and evicts
 // accounts that are idle. It does no I/O itself: Vault calls it under a lock of its own.
 func (i *Issuer) Sweep() {
 	if !i.sweeping.CompareAndSwap(false, true) {
@@ -64,6 +64,6 @@ func (w *worker) sweep(active bool) {
 		}
 	})
 	if active {
-		w.tellAgain()
+		w.retryRevocations()
 	}
 }

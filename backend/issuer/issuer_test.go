@@ -183,7 +183,7 @@ func TestAReadThatIsCancelledReturnsAtOnce(t *testing.T) {
 	})
 }
 
-// TestTheHostIsAskedUnderNoLock: the question whether this node may log in goes to another process, and nobody is to wait for
+// TestTheHostIsAskedUnderNoLock: the question whether this node may log in goes to another process, and no reader may wait for
 // the answer who has not asked. The test is in no bubble, in which time would not pass for those who wait for a lock.
 func TestTheHostIsAskedUnderNoLock(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,7 @@ import (
 
 // Ledger remembers which tokens were issued and revoked, for questions that come years later.
 type Ledger interface {
-	// Note remembers a token of a config for keep after it has expired, and its revocation if it was revoked. It may be told twice
+	// Note remembers a token of a config for keep after it has expired, and its revocation if it was revoked. It may be sent twice
 	// of the same, in any order.
 	Note(ctx context.Context, config string, t *Token, keep time.Duration) error
 	// Trim forgets what was to be remembered until now, and returns how much that was.
@@ -36,7 +36,7 @@ func (noLedger) Note(context.Context, string, *Token, time.Duration) error { ret
 
 func (noLedger) Trim(context.Context, time.Time) (int, error) { return 0, nil }
 
-// outbox tells the ledger what the accounts have in their outboxes. These are stored with the tokens themselves, so nothing is
+// outbox sends the ledger what the accounts have in their outboxes. These are stored with the tokens themselves, so nothing is
 // lost by a crash, however many log in at once.
 type outbox struct {
 	issuer *Issuer
@@ -45,12 +45,12 @@ type outbox struct {
 	mu      sync.Mutex
 	waiting []*worker
 	queued  map[*worker]bool // those that wait
-	telling bool
+	sending bool
 	// refused says that storage would not take something. It is tried again with the next sweep.
 	refused bool
 }
 
-// add has the ledger told of an account. It waits for nothing.
+// add queues an account whose entries are to be sent. It waits for nothing.
 func (o *outbox) add(w *worker) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -58,12 +58,12 @@ func (o *outbox) add(w *worker) {
 		o.queued[w] = true
 		o.waiting = append(o.waiting, w)
 	}
-	if !o.telling && !o.refused {
-		o.telling = o.issuer.goWork(o.tell)
+	if !o.sending && !o.refused {
+		o.sending = o.issuer.goWork(o.send)
 	}
 }
 
-// retry has the ledger told again of what it would not take.
+// retry sends again what the ledger did not take.
 func (o *outbox) retry() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -74,7 +74,7 @@ func (o *outbox) next() *worker {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.waiting) == 0 || o.refused || o.issuer.ctx.Err() != nil {
-		o.telling = false
+		o.sending = false
 		return nil
 	}
 	w := o.waiting[0]
@@ -83,18 +83,18 @@ func (o *outbox) next() *worker {
 	return w
 }
 
-// tell tells the ledger of one account after the other.
-func (o *outbox) tell() {
+// send sends the ledger the entries of one account after the other.
+func (o *outbox) send() {
 	for w := o.next(); w != nil; w = o.next() {
-		if told := o.tellOf(w); len(told) > 0 {
-			w.apply(account.Told{Entries: told}, true)
+		if sent := o.sendOf(w); len(sent) > 0 {
+			w.apply(account.Sent{Entries: sent}, true)
 		}
 	}
 }
 
-// tellOf tells the ledger of one account, and returns what it has taken. What it has not stays in the outbox until the next
+// sendOf sends the ledger the entries of one account, and returns what it has taken. What it has not stays in the outbox until the next
 // sweep: a damaged page stops nothing but what belongs there, and a storage that fails stops all.
-func (o *outbox) tellOf(w *worker) (told []account.OutboxEntry) {
+func (o *outbox) sendOf(w *worker) (sent []account.OutboxEntry) {
 	s, _ := w.look()
 	for _, e := range s.Outbox {
 		err := errPanic
@@ -105,10 +105,10 @@ func (o *outbox) tellOf(w *worker) (told []account.OutboxEntry) {
 		})
 		switch {
 		case err == nil:
-			told = append(told, e)
+			sent = append(sent, e)
 			continue
 		case o.issuer.ctx.Err() != nil:
-			return told
+			return sent
 		}
 		o.issuer.logger.Warn("the ledger could not be written: it will be tried again", "config", w.name, "token_id", e.Token.ID,
 			"error", err)
@@ -116,19 +116,19 @@ func (o *outbox) tellOf(w *worker) (told []account.OutboxEntry) {
 			o.mu.Lock()
 			o.refused = true
 			o.mu.Unlock()
-			return told
+			return sent
 		}
 	}
-	return told
+	return sent
 }
 
-// Unsent is what the ledger has not been told yet.
+// Unsent is an entry that the ledger does not have yet.
 type Unsent struct {
 	Config string
 	Token  *Token
 }
 
-// Unsent is what the ledger has not been told yet, the latest entry of each token: of the config of that name, or of all where it
+// Unsent returns what the ledger does not have yet, the latest entry of each token: of the config of that name, or of all where it
 // is "".
 func (i *Issuer) Unsent(config string) []Unsent {
 	var found []Unsent

@@ -80,7 +80,7 @@ func (w *worker) await(ctx context.Context, r *account.Reader) (Result, error) {
 }
 
 // ask asks the state once. needs says that something is to be begun first, which only an active node may.
-func (w *worker) ask(r *account.Reader, active bool) (a Result, v account.Verdict, changed <-chan struct{}, needs bool) {
+func (w *worker) ask(r *account.Reader, active bool) (a Result, v account.Decision, changed <-chan struct{}, needs bool) {
 	w.do(func(l *locked) {
 		env := w.env(active)
 		if needs = l.state.ReadNeeds(env, r); needs {
@@ -90,7 +90,7 @@ func (w *worker) ask(r *account.Reader, active bool) (a Result, v account.Verdic
 			l.applyForReader(env, r)
 			env = w.env(active)
 		}
-		v, changed = l.state.Verdict(env, r), l.changed
+		v, changed = l.state.Decide(env, r), l.changed
 		if !v.Wait && v.Err == nil {
 			a = l.result(env.Reading)
 		}

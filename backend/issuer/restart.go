@@ -16,7 +16,7 @@ import (
 const restoreAgain = time.Minute
 
 // restore loads the accounts that have a record, so that tokens which were in use before a restart are rotated in time, and the
-// upstream is told of revocations. A reader who comes earlier loads its account itself. What storage does not give is tried again
+// revocations are sent upstream. A reader who comes earlier loads its account itself. What storage does not give is tried again
 // in the background.
 func (i *Issuer) restore(ctx context.Context) {
 	names, ok := i.restoreFrom(ctx, nil)

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// maxKills bounds the exchanges that one revocation makes at a time.
-	maxKills = 4
+	// maxExchanges bounds the exchanges that one revocation makes at a time.
+	maxExchanges = 4
 	// changeWait is how long a request that changes an account takes at most. What storage and upstream have not taken by then
 	// goes on in the background.
 	changeWait = 28 * time.Second
@@ -42,9 +42,9 @@ type Revocation struct {
 // Revoke takes the account's unexpired tokens out of use, the superseded ones included, or only the one of the given ID:
 //
 //  1. remember in memory and in storage which tokens are revoked, and give up a login in flight
-//  2. tell the upstream, where the protocol can
+//  2. revoke the tokens upstream, where the protocol can
 //
-// An error means that the upstream was told nothing. Where storage would not take step 1, the tokens are served no more all the
+// An error means that nothing was sent upstream. Where storage would not take step 1, the tokens are served no more all the
 // same, and it is stored later: see Sweep. Upstream outcomes are reported in the result, not as an error.
 func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation, error) {
 	if err := i.startable(); err != nil {
@@ -65,8 +65,8 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	if stored != nil && ctx.Err() == nil {
 		return nil, stored
 	}
-	w.kill(r.settings, r.targets)
-	w.told(ctx, r.targets)
+	w.revokeUpstream(r.settings, r.targets)
+	w.awaitRevocations(ctx, r.targets)
 	// Of two callers who revoke a token at a time the upstream refuses the second, and it is dead all the same.
 	s, _ := w.look()
 	results := make([]Revocation, 0, len(r.targets))
@@ -99,22 +99,22 @@ func (l *locked) revoke(r *revocation) {
 	}
 }
 
-// kill does step 2 in the background: it exchanges the refresh token of each token and throws away what comes back. Tokens that
+// revokeUpstream does step 2 in the background: it exchanges the refresh token of each token and throws away what comes back. Tokens that
 // the upstream is being asked about already are left out.
-func (w *worker) kill(settings *Account, tokens []*Token) {
+func (w *worker) revokeUpstream(settings *Account, tokens []*Token) {
 	var asked []*Token
 	w.do(func(l *locked) {
-		if w.issuer.clock().Elapsed < l.killAfter {
-			return // they go on to be told
+		if w.issuer.clock().Elapsed < l.revokeAfter {
+			return // retryRevocations goes on
 		}
 		for _, t := range tokens {
-			if outcome, _ := t.Revocation(); outcome == account.Killed || !settings.CanKill(t) || l.telling[t.ID] {
+			if outcome, _ := t.Revocation(); outcome == account.Killed || !settings.CanRevoke(t) || l.revoking[t.ID] {
 				continue
 			}
-			if l.telling == nil {
-				l.telling = make(map[string]bool)
+			if l.revoking == nil {
+				l.revoking = make(map[string]bool)
 			}
-			l.telling[t.ID] = true
+			l.revoking[t.ID] = true
 			asked = append(asked, t)
 		}
 	})
@@ -124,57 +124,57 @@ func (w *worker) kill(settings *Account, tokens []*Token) {
 	held := w.issuer.acquire(w.name)
 	if !w.issuer.goWork(func() {
 		defer held.release()
-		w.killAll(settings, asked)
+		w.revokeAllUpstream(settings, asked)
 	}) {
 		held.release()
 	}
 }
 
-// killAll asks the upstream to kill each token, a few at a time.
-func (w *worker) killAll(settings *Account, tokens []*Token) {
+// revokeAllUpstream exchanges the refresh token of each, a few at a time.
+func (w *worker) revokeAllUpstream(settings *Account, tokens []*Token) {
 	client, err := w.issuer.newClient(settings)
 	if err != nil {
 		w.issuer.logger.Error("the stored settings cannot be used", "config", settings.Name, "error", err)
 		for _, t := range tokens {
-			w.killed(settings, t, err)
+			w.revokedUpstream(settings, t, err)
 		}
 		return
 	}
 	s, _ := w.look()
 	redact := s.Secrets()
 	var group errgroup.Group
-	group.SetLimit(maxKills)
+	group.SetLimit(maxExchanges)
 	for _, t := range tokens {
 		group.Go(func() error {
 			err := errPanic
 			w.issuer.guard(func() { _, err = client.Refresh(w.issuer.ctx, t.Refresh(), redact...) })
-			w.killed(settings, t, err)
+			w.revokedUpstream(settings, t, err)
 			return nil
 		})
 	}
 	_ = group.Wait() // no member returns an error
 }
 
-func (w *worker) killed(settings *Account, t *Token, err error) {
+func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
 	w.do(func(l *locked) {
-		delete(l.telling, t.ID)
-		if killOutcome(err) != account.Unknown {
+		delete(l.revoking, t.ID)
+		if revokeOutcome(err) != account.Unknown {
 			l.orphans = slices.DeleteFunc(l.orphans, func(o *Token) bool { return o.ID == t.ID })
 		}
 		if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.RetryAfter > 0 {
-			l.killAfter = w.issuer.clock().Elapsed + min(failed.RetryAfter, account.LongestThrottle)
+			l.revokeAfter = w.issuer.clock().Elapsed + min(failed.RetryAfter, account.LongestThrottle)
 		}
-		l.apply(account.KillEnded{Token: t, Outcome: killOutcome(err), Keep: settings.LedgerRetention}, true)
+		l.apply(account.RevokeEnded{Token: t, Outcome: revokeOutcome(err), Keep: settings.LedgerRetention}, true)
 	})
 }
 
-// told waits until the upstream has responded about all tokens, or ctx ends. What is left goes on to be told.
-func (w *worker) told(ctx context.Context, tokens []*Token) {
+// awaitRevocations waits until the upstream has responded about all tokens, or ctx ends. What is left goes on.
+func (w *worker) awaitRevocations(ctx context.Context, tokens []*Token) {
 	for {
 		waiting := false
 		var changed <-chan struct{}
 		w.do(func(l *locked) {
-			waiting = slices.ContainsFunc(tokens, func(t *Token) bool { return l.telling[t.ID] })
+			waiting = slices.ContainsFunc(tokens, func(t *Token) bool { return l.revoking[t.ID] })
 			changed = l.changed
 		})
 		if !waiting || w.wait(ctx, changed, 0) != nil {
@@ -183,25 +183,25 @@ func (w *worker) told(ctx context.Context, tokens []*Token) {
 	}
 }
 
-// tellAgain tells the upstream of the revocations to which it has not responded. Those of a deleted config are told until the
+// retryRevocations sends the revocations again to which the upstream has not responded. Those of a deleted config are sent until the
 // process ends.
-func (w *worker) tellAgain() {
+func (w *worker) retryRevocations() {
 	now := w.issuer.clock()
 	var tokens, orphans []*Token
 	var settings, orphansOf *Account
 	w.do(func(l *locked) {
 		if settings = l.state.Account; l.state.IsKnown() {
-			tokens = l.state.ToKill(now)
+			tokens = l.state.ToRevoke(now)
 		}
 		l.orphans = slices.DeleteFunc(l.orphans, func(t *Token) bool { return t.Remaining(now) <= 0 })
 		orphans, orphansOf = slices.Clone(l.orphans), l.orphansOf
 	})
-	w.kill(settings, tokens)
-	w.kill(orphansOf, orphans)
+	w.revokeUpstream(settings, tokens)
+	w.revokeUpstream(orphansOf, orphans)
 }
 
-// killOutcome says what the response to an exchange means for the old pair. The new pair is not looked at.
-func killOutcome(err error) Outcome {
+// revokeOutcome says what the response to an exchange means for the old pair. The new pair is not looked at.
+func revokeOutcome(err error) Outcome {
 	failed, _ := errors.AsType[*upstream.Error](err)
 	switch {
 	case err == nil:

@@ -30,7 +30,7 @@ func (i *Issuer) Rotate(ctx context.Context, name string) (Rotation, error) {
 	w := i.acquire(name)
 	defer w.release()
 	for logins := -1; ; {
-		var made rotationVerdict
+		var made rotationDecision
 		if err := w.ready(ctx, func(l *locked) {
 			if logins < 0 {
 				logins = l.state.Logins
@@ -48,8 +48,8 @@ func (i *Issuer) Rotate(ctx context.Context, name string) (Rotation, error) {
 	}
 }
 
-// rotationVerdict is what Rotate returns, or what it waits for.
-type rotationVerdict struct {
+// rotationDecision is what Rotate returns, or what it waits for.
+type rotationDecision struct {
 	Rotation
 
 	err     error
@@ -58,26 +58,26 @@ type rotationVerdict struct {
 }
 
 // rotate says what Rotate returns, or begins the login that it waits for.
-func (l *locked) rotate(logins int) rotationVerdict {
+func (l *locked) rotate(logins int) rotationDecision {
 	env, s := l.env(true), &l.state
 	current := Rotation{Token: s.Current, Previous: s.Previous(env.Reading)}
 	switch {
 	case s.Logins > logins && s.LoginErr != nil:
-		return rotationVerdict{err: s.LoginErr}
+		return rotationDecision{err: s.LoginErr}
 	case s.Logins > logins && s.CanServe(env.Reading):
-		return rotationVerdict{Rotation: current}
+		return rotationDecision{Rotation: current}
 	case s.Work != nil:
-		return rotationVerdict{changed: l.changed}
+		return rotationDecision{changed: l.changed}
 	}
 	err := s.MayLogin(env, account.ReasonForced, s.Account)
 	switch {
 	case errors.Is(err, account.ErrTooSoon):
-		return rotationVerdict{Rotation: current}
+		return rotationDecision{Rotation: current}
 	case errors.Is(err, account.ErrGivenUp):
-		return rotationVerdict{changed: l.changed, bound: s.GivenUpLeft(env.Reading)}
+		return rotationDecision{changed: l.changed, bound: s.GivenUpLeft(env.Reading)}
 	case err != nil:
-		return rotationVerdict{err: err}
+		return rotationDecision{err: err}
 	}
 	l.apply(account.Force{}, true)
-	return rotationVerdict{changed: l.changed}
+	return rotationDecision{changed: l.changed}
 }

@@ -20,7 +20,7 @@ type Status struct {
 	LastRead, LastLogin time.Time
 	// InFlightSince is when the login began that is in flight; zero where there is none.
 	InFlightSince time.Time
-	// Suspect says that there is a token which a lost login may have killed: it is served no more.
+	// Suspect says that there is a token which a lost login may have invalidated: it is not served.
 	Suspect bool
 	// Failure is nil where the last login succeeded.
 	Failure *Failure
@@ -31,7 +31,7 @@ type Status struct {
 	Logins, Failures, Read int64
 }
 
-// Status tells how the account is doing. It reads storage where the account is not in memory, and never logs in.
+// Status returns the state of the account. It reads storage where the account is not in memory, and never logs in.
 func (i *Issuer) Status(ctx context.Context, name string) (s Status, err error) {
 	w := i.acquire(name)
 	defer w.release()
@@ -78,7 +78,7 @@ func (l *locked) status() Status {
 	return s
 }
 
-// Tokens tells which tokens of the account are out. It reads storage where the account is not in memory, and never logs in.
+// Tokens returns the tokens of the account that are valid upstream. It reads storage where the account is not in memory, and never logs in.
 func (i *Issuer) Tokens(ctx context.Context, name string) (tokens Tokens, err error) {
 	w := i.acquire(name)
 	defer w.release()

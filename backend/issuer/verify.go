@@ -83,7 +83,7 @@ func (w *worker) noted(ctx context.Context, id, version uint64) error {
 	return err
 }
 
-// verification waits for the token that a verification brings. Where it fails, storage has been told that it has ended.
+// verification waits for the token that a verification brings. If it fails, storage has its end.
 func (w *worker) verification(ctx context.Context, id uint64) (*Token, error) {
 	for {
 		s, changed := w.look()

@@ -52,13 +52,13 @@ type locked struct {
 	evicted bool
 	// written says that the config was written while the account was in memory: its readers come soon.
 	written bool
-	// telling are the revoked tokens that the upstream is being asked to kill, by ID.
-	telling map[string]bool
-	// orphans are those that it was to be asked to kill when the config was deleted, and orphansOf are its settings.
+	// revoking are the tokens whose revocation is being sent upstream, by ID.
+	revoking map[string]bool
+	// orphans are the tokens that were still to be revoked upstream when the config was deleted, and orphansOf are its settings.
 	orphans   []*Token
 	orphansOf *Account
-	// killAfter is when it may be asked again that has asked to slow down, in elapsed time.
-	killAfter time.Duration
+	// revokeAfter is the end of a Retry-After from the upstream, in elapsed time.
+	revokeAfter time.Duration
 	// slot is set while the queue counts a login of this account.
 	slot   *fairqueue.Slot
 	cancel context.CancelFunc // of the login in flight
@@ -149,7 +149,7 @@ func (l *locked) apply(event account.Event, active bool) {
 	}
 	if l.state.IsAbsent() && !before.IsAbsent() {
 		l.forgetCounts()
-		l.orphans, l.orphansOf = before.ToKill(env.Reading), before.Account
+		l.orphans, l.orphansOf = before.ToRevoke(env.Reading), before.Account
 	}
 	l.publish()
 	l.replan(env)
@@ -198,7 +198,7 @@ func (l *locked) perform(effect account.Effect) {
 		if l.cancel != nil {
 			l.cancel()
 		}
-	case account.TellLedger:
+	case account.SendToLedger:
 		i.outbox.add(w)
 	case account.Wake:
 		close(l.changed)
@@ -208,7 +208,7 @@ func (l *locked) perform(effect account.Effect) {
 	}
 }
 
-// begin has the work of an effect done, and the account told of its result, if that is not nil. active says that this node may
+// begin has the work of an effect done, and applies its result, if that is not nil. active says that this node may
 // write. Where the work ends in a panic, the result is broken: something may wait for it.
 func (w *worker) begin(broken account.Event, work func() (result account.Event, active bool)) {
 	w.issuer.goWork(func() {
@@ -278,7 +278,7 @@ func (w *worker) clientFor(a *Account) (client upstream.Client, err error) {
 	return client, err
 }
 
-// replan tells the scheduler when to look at the account.
+// replan sets when the scheduler looks at the account.
 func (l *locked) replan(env account.Env) {
 	if l.state.Work == nil && l.slot != nil {
 		l.issuer.queue.GiveBack(l.slot)

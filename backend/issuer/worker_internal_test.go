@@ -328,9 +328,9 @@ func (c *bareCore) apply(event account.Event, active bool) {
 			c.apply(account.Saved{Version: e.Version}, true)
 		case account.Login:
 			c.apply(c.login(e.Work), true)
-		case account.TellLedger:
+		case account.SendToLedger:
 			if told := c.state.Outbox; len(told) > 0 {
-				c.apply(account.Told{Entries: told}, true)
+				c.apply(account.Sent{Entries: told}, true)
 			}
 		}
 	}
@@ -370,7 +370,7 @@ func (c *bareCore) read(rejected string) string {
 	c.lastRead = c.now().Wall
 	r := account.Reader{Rejected: rejected, Arrived: c.now(), Loads: c.state.Loads, Logins: c.state.Logins}
 	for range 20 {
-		switch v := c.state.Verdict(c.env(), &r); {
+		switch v := c.state.Decide(c.env(), &r); {
 		case c.state.ReadNeeds(c.env(), &r) && c.state.WantsRotation(c.env()):
 			c.apply(account.Due{}, true)
 		case c.state.ReadNeeds(c.env(), &r):

@@ -573,7 +573,7 @@ func TestError_Text(t *testing.T) {
 	}
 }
 
-// TestSOAP_TokenNeverBecomesMessage has a login succeed in a form that nobody has documented: the token must not be taken for the
+// TestSOAP_TokenNeverBecomesMessage has a login succeed in a form that is documented nowhere: the token must not be taken for the
 // text of an error, and the credentials not for refused ones.
 func TestSOAP_TokenNeverBecomesMessage(t *testing.T) {
 	t.Parallel()

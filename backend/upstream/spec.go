@@ -144,7 +144,7 @@ func SecretKeys() []string {
 	return keys
 }
 
-// CanRefresh reports whether a refresh token of the account can be exchanged, which kills the pair.
+// CanRefresh reports whether a refresh token of the account can be exchanged, which invalidates the pair.
 func (a Account) CanRefresh() bool {
 	s, ok := SpecOf(a.Protocol)
 	return ok && s.Mentions(FieldRefreshURL) && a.RefreshURL != ""

@@ -92,7 +92,7 @@ type Client interface {
 	// clock is so far off ours that the assertion was not valid there, a second one is made by that clock. An error holds none of
 	// redact: the account's tokens that are out, of which the upstream may speak ("session <token> is still open").
 	Login(ctx context.Context, redact ...string) (*Token, error)
-	// Refresh exchanges a refresh token for a new pair, once. The vendor kills the old pair in doing so ("the current
+	// Refresh exchanges a refresh token for a new pair, once. The vendor invalidates the old pair in doing so ("the current
 	// access and refresh tokens will be invalid"). It returns ErrRefreshUnsupported where the account has no RefreshURL.
 	// An error holds neither refreshToken nor any of redact.
 	Refresh(ctx context.Context, refreshToken string, redact ...string) (*Token, error)

@@ -125,7 +125,7 @@ func quote(arg string) string {
 	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }
 
-// shorten cuts a token that nobody needs to see whole.
+// shorten cuts a token that need not be shown whole.
 func shorten(token string) string {
 	const shown = 12
 	if len(token) <= shown {
