@@ -42,10 +42,7 @@ func startDev(t *testing.T) *dev {
 	if err := harness.BuildProgram(t.Context(), os.Stderr, "./scripts/demo", program); err != nil {
 		t.Fatal(err)
 	}
-	found, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
+	found := findBinaries(t)
 	file, err := os.Create(output)
 	if err != nil {
 		t.Fatal(err)
@@ -91,10 +88,7 @@ func (d *dev) reader(t *testing.T, more ...string) reader {
 func waitForText(t *testing.T, name, text string) string {
 	t.Helper()
 	for range 600 {
-		content, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		content := readFile(t, name)
 		if strings.Contains(string(content), text) {
 			return string(content)
 		}
@@ -113,10 +107,7 @@ func TestMakeDev_FirstTime(t *testing.T) {
 	dev := startDev(t)
 	r := dev.reader(t, "API_URL="+dev.simulator, "PATH="+os.Getenv("PATH"))
 	r.follow(t, firstTime, commandsOf(t, filepath.Join("..", firstTime)))
-	text, err := os.ReadFile(filepath.Join("..", firstTime))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := readFile(t, filepath.Join("..", firstTime))
 	for _, language := range []struct{ name, program, client string }{
 		{"php", "php", "../examples/clients/php/mastersindia_client.php"},
 		{"python", "python3", "../examples/clients/python/mastersindia_client.py"},
