@@ -107,7 +107,10 @@ func TestMakeDev_FirstTime(t *testing.T) {
 	dev := startDev(t)
 	r := dev.reader(t, "API_URL="+dev.simulator, "PATH="+os.Getenv("PATH"))
 	r.follow(t, firstTime, commandsOf(t, filepath.Join("..", firstTime)))
-	text := readFile(t, filepath.Join("..", firstTime))
+	text, err := os.ReadFile(filepath.Join("..", firstTime))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, language := range []struct{ name, program, client string }{
 		{"php", "php", "../examples/clients/php/mastersindia_client.php"},
 		{"python", "python3", "../examples/clients/python/mastersindia_client.py"},
