@@ -111,10 +111,7 @@ func TestAgentExample_SystemdUnitIsValid(t *testing.T) {
 	if err != nil {
 		t.Skipf("the rest is left out: %v", err)
 	}
-	found, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
+	found := findBinaries(t)
 	file := filepath.Join(t.TempDir(), "mastersindia-agent.service")
 	unit = strings.Replace(unit, installed, fmt.Sprintf("ExecStart=%s ", found.Vault), 1)
 	if err := os.WriteFile(file, []byte(unit), 0o600); err != nil {
@@ -128,10 +125,7 @@ func TestAgentExample_SystemdUnitIsValid(t *testing.T) {
 
 func agentFile(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(agentExample + name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := readFile(t, agentExample+name)
 	return string(text)
 }
 

@@ -34,10 +34,7 @@ type auditRun struct {
 // audit runs the report over files with this environment, and the token on standard input.
 func (w *testVault) audit(t *testing.T, env []string, token string, args ...string) (r auditRun) {
 	t.Helper()
-	found, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
+	found := findBinaries(t)
 	command := exec.CommandContext(t.Context(), found.Audit, args...)
 	command.Env, command.Stdin = env, strings.NewReader(token)
 	var stdout, stderr bytes.Buffer
@@ -471,10 +468,7 @@ func (w *testVault) useEverything(t *testing.T, account simulator.Account, suffi
 // out: their HMAC is no secret, and nothing is to be seen of them in clear.
 func (w *testVault) logged(t *testing.T) map[string][]string {
 	t.Helper()
-	text, err := os.ReadFile(w.AuditLog())
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := readFile(t, w.AuditLog())
 	all := make(map[string][]string)
 	for line := range strings.Lines(string(text)) {
 		var e struct {

@@ -214,10 +214,7 @@ func readOpened(name string) (string, fs.FileInfo, error) {
 // documented returns the only block of the document in the given language that contains the words.
 func documented(t *testing.T, language, words string) string {
 	t.Helper()
-	text, err := os.ReadFile(useDocument)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := readFile(t, useDocument)
 	var found []string
 	blocks := strings.Split("\n"+string(text), "\n```")
 	for n := 1; n < len(blocks); n += 2 {

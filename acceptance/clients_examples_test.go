@@ -415,10 +415,7 @@ func (r *exampleRun) want(t *testing.T, want wanted) {
 // TestClients_ReadmeCommandsRun runs the commands of the README and the snippet for hvac as they stand there, but for the hosts.
 func TestClients_ReadmeCommandsRun(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../examples/clients/README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := readFile(t, "../examples/clients/README.md")
 	w := newTestVault(t)
 	w.policy(t, "examples", `path "mastersindia/token/+" { capabilities = ["read", "update"] }`)
 	c := w.exampleClient(t, "billing", nil)

@@ -229,10 +229,7 @@ func (w *testVault) wantLeaseBeforeToken(t *testing.T, response harness.Secret) 
 
 func (w *testVault) lookUpLease(t *testing.T, id string) (*api.Secret, error) {
 	t.Helper()
-	client, err := w.Client(w.Token)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := w.rootClient(t)
 	return client.Sys().LookupWithContext(t.Context(), id)
 }
 
@@ -258,10 +255,7 @@ func (w *testVault) waitForLeaseEnd(t *testing.T, id string) {
 // waitForNoLeases waits until all leases below the path have ended by themselves.
 func (w *testVault) waitForNoLeases(t *testing.T, path string) {
 	t.Helper()
-	client, err := w.Client(w.Token)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := w.rootClient(t)
 	deadline := time.Now().Add(2 * clientLife)
 	for {
 		list, err := client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path)

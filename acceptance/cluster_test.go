@@ -43,11 +43,9 @@ func newTestCluster(t *testing.T, patience harness.Patience) *testCluster {
 // startTestCluster starts a cluster that has no plugin yet.
 func startTestCluster(t *testing.T, patience harness.Patience) *testCluster {
 	t.Helper()
-	found, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
+	found := findBinaries(t)
 	w, began := &testCluster{testVault: prepareTestVault(t)}, time.Now()
+	var err error
 	if w.cluster, err = harness.StartCluster(t.Context(), found, t.TempDir(), clusterSize, patience); err != nil {
 		t.Fatal(err)
 	}

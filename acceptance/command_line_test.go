@@ -107,10 +107,7 @@ func TestCommandLine_EveryProgramListed(t *testing.T) {
 // TestCommandLine_PluginRunDirectly checks that the error shows how to register the plugin, which that of go-plugin does not.
 func TestCommandLine_PluginRunDirectly(t *testing.T) {
 	t.Parallel()
-	found, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
+	found := findBinaries(t)
 	said := start(t, found.Plugin)
 	said.want(t, "nothing", 2, `^$`, `(?s)^Error: This is a Vault plugin\. .*vault plugin register .*vault secrets enable mastersindia`)
 }

@@ -98,10 +98,7 @@ const pace = 100 * time.Millisecond
 // startReaders starts one reader for each source.
 func (w *testVault) startReaders(t *testing.T, sources ...source) *concurrentReaders {
 	t.Helper()
-	client, err := w.Client(w.Token)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := w.rootClient(t)
 	ctx, stop := context.WithCancel(t.Context())
 	c := &concurrentReaders{testVault: w, client: client, stop: stop, good: map[string]int{}}
 	for _, s := range sources {

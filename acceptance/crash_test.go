@@ -101,10 +101,7 @@ func newCrashes(t *testing.T) *crashes {
 	if _, err := w.RunningPlugins(); errors.Is(err, harness.ErrNoProc) {
 		t.Skip(err)
 	}
-	client, err := w.Client(w.Token)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := w.rootClient(t)
 	c := &crashes{testVault: w, client: client, began: time.Now(), cutLogins: map[string]int{}}
 	add := func(name string, account simulator.Account, config ...string) source {
 		account = w.upstream.addAccount(t, account)
@@ -498,10 +495,7 @@ func (c *crashes) wantLeasesIntact(t *testing.T) {
 // wantNoLeasesAt checks that no lease is left below the path.
 func (w *testVault) wantNoLeasesAt(t *testing.T, path string) {
 	t.Helper()
-	client, err := w.Client(w.Token)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := w.rootClient(t)
 	list, err := client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path)
 	if err != nil {
 		t.Fatal(err)

@@ -24,10 +24,7 @@ import (
 // TestDevServer_InstalledAndUpgradedByTheGuides makes a dev server as install.md has it, and follows upgrade.md there and back.
 func TestDevServer_InstalledAndUpgradedByTheGuides(t *testing.T) {
 	t.Parallel()
-	found, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
+	found := findBinaries(t)
 	next, err := harness.NextMinor(found.Version)
 	if err != nil {
 		t.Fatal(err)
@@ -79,10 +76,7 @@ func TestDevServer_InstalledAndUpgradedByTheGuides(t *testing.T) {
 // devServerBlocks are what is typed in three terminals.
 func devServerBlocks(t *testing.T) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", installGuide))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := readFile(t, filepath.Join("..", installGuide))
 	_, section, _ := strings.Cut(string(text), "\n## On a dev server\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	var blocks []string

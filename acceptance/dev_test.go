@@ -42,10 +42,7 @@ func startDev(t *testing.T) *dev {
 	if err := harness.BuildProgram(t.Context(), os.Stderr, "./scripts/demo", program); err != nil {
 		t.Fatal(err)
 	}
-	found, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
+	found := findBinaries(t)
 	file, err := os.Create(output)
 	if err != nil {
 		t.Fatal(err)
@@ -91,10 +88,7 @@ func (d *dev) reader(t *testing.T, more ...string) reader {
 func waitForText(t *testing.T, name, text string) string {
 	t.Helper()
 	for range 600 {
-		content, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		content := readFile(t, name)
 		if strings.Contains(string(content), text) {
 			return string(content)
 		}

@@ -102,10 +102,7 @@ func writeOutputs(t *testing.T, document string, commands []shown, responses []s
 		return
 	}
 	name := filepath.Join("..", document)
-	source, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	source := readFile(t, name)
 	text, from := string(source), 0
 	for n, c := range commands {
 		at := strings.Index(text[from:], "\n$ "+c.command+"\n")

@@ -32,10 +32,7 @@ func sectionsOf(t *testing.T, name string) map[string][]shown {
 // sectionTexts cuts a document at its headings, of any level below the title.
 func sectionTexts(t *testing.T, name string) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := readFile(t, name)
 	sections := map[string]string{}
 	for _, part := range regexp.MustCompile(`(?m)^##+ `).Split(string(text), -1) {
 		heading, body, _ := strings.Cut(part, "\n")

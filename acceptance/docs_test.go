@@ -105,10 +105,7 @@ func TestDocs_NamedTestsExist(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, file := range files {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
+			text := readFile(t, file)
 			source.Write(text)
 		}
 	}
@@ -118,10 +115,7 @@ func TestDocs_NamedTestsExist(t *testing.T) {
 	}
 	named := 0
 	for _, document := range documents {
-		text, err := os.ReadFile(document)
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := readFile(t, document)
 		for _, found := range regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w+)(…?)`").FindAllStringSubmatch(string(text), -1) {
 			named++
 			want := "func " + found[1]
@@ -228,14 +222,11 @@ func withoutMissing(t *testing.T, commands []shown) []shown {
 // what "make build" leaves in bin.
 func (d *docsVault) download(t *testing.T) string {
 	t.Helper()
-	found, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
+	found := findBinaries(t)
 	dir, name := t.TempDir(), filepath.Base(found.Plugin)
 	published := name + "_" + found.Version + "_linux_amd64"
 	sums := sumOf(t, found.Plugin) + "  " + published + "\n" + strings.Repeat("0", 64) + "  that-of-another-machine\n"
-	err = errors.Join(
+	err := errors.Join(
 		os.Symlink(filepath.Dir(found.Plugin), filepath.Join(dir, "bin")),
 		os.Symlink(found.Plugin, filepath.Join(dir, published)),
 		os.Symlink(found.Plugin, filepath.Join(dir, name)),
@@ -258,10 +249,7 @@ func (r reader) typed(command string) string {
 // programsOnPath is a folder that has the server's own binary under the name of vault, and the audit report.
 func (d *docsVault) programsOnPath(t *testing.T) string {
 	t.Helper()
-	found, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
+	found := findBinaries(t)
 	dir := t.TempDir()
 	for name, binary := range map[string]string{"vault": d.VaultBinary(), "mastersindia-audit": found.Audit} {
 		if err := os.Symlink(binary, filepath.Join(dir, name)); err != nil {
@@ -279,10 +267,7 @@ func lastOf(output []byte) []byte {
 // commandsOf reads the console blocks of a document. make's targets are run as such, and not from here.
 func commandsOf(t *testing.T, name string) []shown {
 	t.Helper()
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := readFile(t, name)
 	return commandsIn(t, withoutCluster(string(text)))
 }
 
@@ -336,10 +321,7 @@ func commandsIn(t *testing.T, text string) []shown {
 // wantTarget checks that the Makefile has the target of a command.
 func wantTarget(t *testing.T, command string) {
 	t.Helper()
-	text, err := os.ReadFile("../Makefile")
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := readFile(t, "../Makefile")
 	if target := strings.Fields(command)[1]; !strings.Contains(string(text), "\n"+target+":") {
 		t.Errorf("the Makefile has no target %s", target)
 	}

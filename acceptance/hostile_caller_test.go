@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -84,10 +83,7 @@ func (h *hostile) wantUnharmed(t *testing.T) {
 	if pids := h.pluginPIDs(t); !slices.Equal(pids, h.pids) {
 		t.Errorf("the plugin ran as process %v and now runs as %v; see %s", h.pids, pids, h.ServerLog())
 	}
-	log, err := os.ReadFile(h.ServerLog())
-	if err != nil {
-		t.Fatal(err)
-	}
+	log := readFile(t, h.ServerLog())
 	for line := range strings.Lines(string(log)) {
 		if strings.Contains(line, "panic") || strings.Contains(line, "fatal error") || strings.Contains(line, "goroutine ") {
 			t.Errorf("the server's log has %.200q; see %s", line, h.ServerLog())
@@ -420,10 +416,7 @@ func (h *hostile) playFloods(t *testing.T) {
 // playCollisions has many clients make, read, use and delete the same config and role.
 func (h *hostile) playCollisions(t *testing.T) {
 	account := h.account(t, simulator.JWT)
-	roots, err := os.ReadFile(h.upstream.caFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	roots := readFile(t, h.upstream.caFile)
 	config, err := json.Marshal(map[string]any{
 		"protocol": "jwt", "token_url": h.upstream.loginURL(simulator.JWT), "ca_cert": string(roots),
 		"username": account.Username, "password": account.Password, "verify_connection": false,

@@ -90,10 +90,7 @@ func newInstallation(t *testing.T) *installation {
 		testCluster: startTestCluster(t, harness.Patient),
 		guide:       sectionsOf(t, filepath.Join("..", installGuide)),
 	}
-	found, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
+	found := findBinaries(t)
 	i.version, i.wrong = found.Version, found.Simulator
 	i.command = filepath.Base(found.Plugin) + "-" + i.version
 	download := (&docsVault{testVault: i.testVault}).download(t)
@@ -117,10 +114,7 @@ func (i *installation) wantDescribedConfiguration(t *testing.T) {
 	for _, setting := range settings {
 		values := map[string]bool{}
 		for _, node := range i.cluster.Nodes {
-			config, err := os.ReadFile(filepath.Join(node.Dir, "server.hcl"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			config := readFile(t, filepath.Join(node.Dir, "server.hcl"))
 			values[regexp.MustCompile(`(?m)^\s*`+setting[1]+`\s*=.*$`).FindString(string(config))] = true
 		}
 		if values[""] || len(values) != len(i.cluster.Nodes) {
@@ -327,10 +321,7 @@ func (i *installation) wantNoEngine(t *testing.T, leader int, reason string) {
 		t.Errorf("the mount no longer seems to run: %s", got)
 	}
 	node.run(t, shown{command: "vault plugin list secret", response: []string{harness.PluginName}})
-	log, err := os.ReadFile(i.cluster.Nodes[leader].ServerLog())
-	if err != nil {
-		t.Fatal(err)
-	}
+	log := readFile(t, i.cluster.Nodes[leader].ServerLog())
 	for _, want := range []string{"skipping plugin-based mount entry: path=mastersindia/", reason} {
 		if !bytes.Contains(log, []byte(want)) {
 			t.Errorf("the log of node %d does not say %q", leader+1, want)

@@ -25,10 +25,7 @@ import (
 func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartDevVault)
-	program, err := os.ReadFile(r.oldFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := readFile(t, r.oldFile)
 	plain := filepath.Join(filepath.Dir(r.oldFile), "plain")
 	if err := os.WriteFile(plain, program, 0o600); err != nil { //nolint:gosec // in the folder of this test
 		t.Fatal(err)
@@ -179,10 +176,7 @@ func (r *registration) server(ctx context.Context, t *testing.T, config string, 
 // refusalsOfTheInstallGuide are the texts in the first cells of the table.
 func refusalsOfTheInstallGuide(t *testing.T) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", installGuide))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := readFile(t, filepath.Join("..", installGuide))
 	_, section, _ := strings.Cut(string(text), "\n### When Vault refuses it\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	var texts []string

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -66,10 +65,7 @@ func manifestRows(t *testing.T) []manifestRow {
 // is checked by TestKubernetesExamples_MatchSchemas.
 func TestKubernetesExamples_NamesExist(t *testing.T) {
 	t.Parallel()
-	use, err := os.ReadFile(useDocument)
-	if err != nil {
-		t.Fatal(err)
-	}
+	use := readFile(t, useDocument)
 	var files []string
 	for _, row := range manifestRows(t) {
 		files = append(files, filepath.Join(kubernetesExamples, row.file))
@@ -114,10 +110,7 @@ func TestKubernetesExamples_NamesExist(t *testing.T) {
 // readManifest reads the documents of a file. A key that stands twice is an error.
 func readManifest(t *testing.T, name string) []any {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(kubernetesExamples, name))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := readFile(t, filepath.Join(kubernetesExamples, name))
 	var documents []any
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	for {

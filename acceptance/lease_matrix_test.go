@@ -137,10 +137,7 @@ func newLeaseCase(t *testing.T, w *testVault, root *harness.Caller, mount string
 	}
 	c.call(t, http.MethodPost, "sys/mounts/"+mount, settings)
 	account := w.account(t, simulator.JWT)
-	roots, err := os.ReadFile(w.upstream.caFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	roots := readFile(t, w.upstream.caFile)
 	// The one kind of account whose tokens the engine could kill upstream.
 	c.call(t, http.MethodPost, mount+"/config/main", map[string]any{
 		"protocol": "jwt", "token_url": w.upstream.loginURL(simulator.JWT), "ca_cert": string(roots),

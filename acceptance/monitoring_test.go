@@ -202,10 +202,7 @@ func prometheusBinaries(t *testing.T) (prometheus, promtool string) {
 
 func example(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(monitoring, name))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := readFile(t, filepath.Join(monitoring, name))
 	return string(text)
 }
 

@@ -137,10 +137,7 @@ func TestOpenBao_ListsAreWholeAndAuditedTimesPlain(t *testing.T) {
 		t.Errorf("the list after app, of one, has %v", names)
 	}
 	issued := w.readToken(t, "app").String("issued_at")
-	log, err := os.ReadFile(w.AuditLog())
-	if err != nil {
-		t.Fatal(err)
-	}
+	log := readFile(t, w.AuditLog())
 	if !strings.Contains(string(log), fmt.Sprintf(`"issued_at":%q`, issued)) {
 		t.Error("the audit log has no issued_at as it was answered")
 	}
@@ -157,10 +154,7 @@ func TestOpenBao_StandbyWithoutFileEnds(t *testing.T) {
 		t.Fatalf("nobody leads: %v", err)
 	}
 	standby := w.cluster.Nodes[slices.IndexFunc(w.cluster.Nodes, func(node *harness.Vault) bool { return node != leader })]
-	found, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
+	found := findBinaries(t)
 	if err := errors.Join(
 		standby.Stop(), os.Remove(filepath.Join(standby.Dir, "plugins", filepath.Base(found.Plugin))), standby.Start(t.Context()),
 		w.cluster.WaitForwarding(t.Context()),

@@ -8,7 +8,6 @@ package acceptance
 import (
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -187,10 +186,7 @@ func (w *testVault) policyHolders(t *testing.T) map[string]*harness.Caller {
 	t.Helper()
 	holders := make(map[string]*harness.Caller)
 	for _, name := range examplePolicies() {
-		rules, err := os.ReadFile("../examples/policies/" + name + ".hcl")
-		if err != nil {
-			t.Fatal(err)
-		}
+		rules := readFile(t, "../examples/policies/"+name+".hcl")
 		w.policy(t, name, string(rules))
 		holders[name] = w.Caller(w.tokenFor(t, "-policy="+name))
 	}

@@ -37,12 +37,10 @@ type registration struct {
 
 func newRegistration(t *testing.T, start starter) *registration {
 	t.Helper()
-	found, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
+	found := findBinaries(t)
 	r := &registration{docsVault: &docsVault{testVault: prepareTestVault(t)}, old: found.Version}
 	r.launch(t, start)
+	var err error
 	if r.new, err = harness.NextMinor(r.old); err != nil {
 		t.Fatal(err)
 	}
@@ -90,10 +88,7 @@ func (r *registration) running(t *testing.T) string {
 
 func sumOf(t *testing.T, file string) string {
 	t.Helper()
-	content, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	content := readFile(t, file)
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:])
 }
@@ -319,10 +314,7 @@ func (r *registration) wantTuned(t *testing.T, tuned, running string) {
 func TestRegisterScript_InstallerPolicySuffices(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartDevVault)
-	rules, err := os.ReadFile("../examples/policies/installer.hcl")
-	if err != nil {
-		t.Fatal(err)
-	}
+	rules := readFile(t, "../examples/policies/installer.hcl")
 	r.policy(t, "installer", string(rules))
 	r.CLI = r.CLI.As(r.tokenFor(t, "-policy=installer"))
 	const mount, pin = "sys/mounts/" + harness.PluginName, "sys/plugins/pins/secret/" + harness.PluginName

@@ -47,10 +47,7 @@ func TestSharedLogin_ColdReadersShareFailure(t *testing.T) {
 	w.writeConfig(t, "main", w.account(t, simulator.JWT), "verify_connection=false")
 	w.writeRole(t, "app-0", "main")
 	w.upstream.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse, Delay: time.Second})
-	client, err := w.Client(w.Token)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := w.rootClient(t)
 	var group errgroup.Group
 	for range coldReaders {
 		group.Go(func() error {
@@ -72,10 +69,7 @@ func TestSharedLogin_ContinuesAfterReaderCancels(t *testing.T) {
 	w.writeConfig(t, "main", w.account(t, simulator.JWT), "verify_connection=false")
 	w.writeRole(t, "app", "main")
 	w.upstream.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 2 * time.Second})
-	client, err := w.Client(w.Token)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := w.rootClient(t)
 	impatient, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	if _, err := client.Logical().ReadWithContext(impatient, "mastersindia/token/app"); err == nil {
@@ -89,10 +83,7 @@ func TestSharedLogin_ContinuesAfterReaderCancels(t *testing.T) {
 // response.
 func (w *testVault) readAtOnce(t *testing.T, readers int) []string {
 	t.Helper()
-	client, err := w.Client(w.Token)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := w.rootClient(t)
 	ids := make([]string, readers)
 	group, ctx := errgroup.WithContext(t.Context())
 	for i := range ids {

@@ -6,7 +6,6 @@
 package acceptance
 
 import (
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -18,14 +17,8 @@ const terraformExample = "../examples/terraform"
 // policies prove, and has terraform, where it is here, judge the format. Terraform's provider is out of reach of a test.
 func TestTerraformExample_MatchesPolicyExample(t *testing.T) {
 	t.Parallel()
-	main, err := os.ReadFile(terraformExample + "/main.tf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	application, err := os.ReadFile("../examples/policies/application.hcl")
-	if err != nil {
-		t.Fatal(err)
-	}
+	main := readFile(t, terraformExample+"/main.tf")
+	application := readFile(t, "../examples/policies/application.hcl")
 	_, policy, _ := strings.Cut(string(main), "<<-EOT\n")
 	policy, _, _ = strings.Cut(policy, "EOT\n")
 	policy = strings.NewReplacer("${vault_mount.mastersindia.path}", "mastersindia", "${each.key}", "billing").Replace(policy)

@@ -103,11 +103,9 @@ func (u *upgrade) holdBack(t *testing.T) {
 func newUpgrade(t *testing.T) *upgrade {
 	t.Helper()
 	u := &upgrade{testCluster: newTestCluster(t, harness.Patient)}
-	found, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
+	found := findBinaries(t)
 	u.old = found.Version
+	var err error
 	if u.new, err = harness.NextMinor(u.old); err != nil {
 		t.Fatal(err)
 	}

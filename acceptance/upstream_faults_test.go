@@ -8,7 +8,6 @@ package acceptance
 import (
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -28,33 +27,24 @@ func TestUpstreamFault_StatusCodeWithoutSecret(t *testing.T) {
 		simulator.FaultGarbage:     "Code: 502",
 		simulator.FaultEmpty:       "Code: 502",
 		simulator.FaultRefuse:      "Code: 400",
+		simulator.FaultStall:       "Code: 504",
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			w := newTestVault(t)
 			for _, protocol := range simulator.Protocols() {
 				name := string(protocol)
-				w.writeConfig(t, name, w.account(t, protocol), "verify_connection=false")
+				timeout := "request_timeout=15s"
+				if kind == simulator.FaultStall {
+					timeout = "request_timeout=1s"
+				}
+				w.writeConfig(t, name, w.account(t, protocol), "verify_connection=false", timeout)
 				w.writeRole(t, name, name)
 				w.upstream.SetFault(protocol, simulator.Fault{Kind: kind})
-				said := w.readOnce(t, name)
-				if !strings.Contains(said, code) || !strings.Contains(said, name) {
-					t.Errorf("%s: want a response with %q that names the config, got: %s", name, code, said)
-				}
+				says(t, w.readOnce(t, name), code, name)
 			}
 			w.upstream.wantLogins(t, len(simulator.Protocols()))
 		})
-	}
-}
-
-func TestUpstreamFault_HangEndsAfterTimeout(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	w.writeConfig(t, "main", w.account(t, simulator.JWT), "verify_connection=false", "request_timeout=1s")
-	w.writeRole(t, "app", "main")
-	w.upstream.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute})
-	if said := w.readOnce(t, "app"); !strings.Contains(said, "Code: 504") {
-		t.Errorf("want a 504, got: %s", said)
 	}
 }
 
@@ -80,22 +70,10 @@ func TestUpstreamFault_RedirectNotFollowed(t *testing.T) {
 	w.writeConfig(t, "main", w.account(t, simulator.JWT), "verify_connection=false")
 	w.writeRole(t, "app", "main")
 	w.upstream.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRedirect, RedirectTo: elsewhere.URL})
-	if said := w.readOnce(t, "app"); !strings.Contains(said, "Code: 502") {
-		t.Errorf("want a 502, got: %s", said)
-	}
+	says(t, w.readOnce(t, "app"), "Code: 502")
 	if visits.Load() > 0 {
 		t.Error("the login followed a redirect, and took the password along")
 	}
-}
-
-func TestUpstreamFault_UntrustedCertificateRefused(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	stdin, args := w.configCommand(t, "main", w.account(t, simulator.JWT), "ca_cert=")
-	if said := w.mustFail(t, stdin, args...).Stderr; !strings.Contains(said, "certificate") {
-		t.Errorf("want an error that names the certificate, got: %s", said)
-	}
-	w.upstream.wantLogins(t, 0)
 }
 
 func TestUpstreamFault_WrongClockKeepsLifetime(t *testing.T) {
@@ -124,11 +102,8 @@ func TestUpstreamFault_WrongClockKeepsLifetime(t *testing.T) {
 // after a 5xx.
 func (w *testVault) readOnce(t *testing.T, role string) string {
 	t.Helper()
-	client, err := w.Client(w.Token)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = client.Logical().ReadWithContext(t.Context(), "mastersindia/token/"+role)
+	client := w.rootClient(t)
+	_, err := client.Logical().ReadWithContext(t.Context(), "mastersindia/token/"+role)
 	if err == nil {
 		t.Fatalf("a read of token/%s succeeded, and should have failed", role)
 	}

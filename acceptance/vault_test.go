@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/hashicorp/vault/api"
+
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -49,6 +51,16 @@ func newPersistentVault(t *testing.T) *testVault {
 	return startTestVault(t, harness.StartVault)
 }
 
+// findBinaries is binaries for a test.
+func findBinaries(t *testing.T) harness.Binaries {
+	t.Helper()
+	found, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
 type starter func(ctx context.Context, binaries harness.Binaries, dir string, env ...string) (*harness.Vault, error)
 
 func startTestVault(t *testing.T, start starter) *testVault {
@@ -72,12 +84,8 @@ func prepareTestVault(t *testing.T) *testVault {
 // launch starts the Vault, without the plugin.
 func (w *testVault) launch(t *testing.T, start starter, env ...string) {
 	t.Helper()
-	found, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Vault, err = start(t.Context(), found, t.TempDir(), env...)
-	if err != nil {
+	var err error
+	if w.Vault, err = start(t.Context(), findBinaries(t), t.TempDir(), env...); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -89,6 +97,16 @@ func (w *testVault) launch(t *testing.T, start starter, env ...string) {
 			t.Logf("the end of the server's log:\n%s", lastLines(w.ServerLog(), 40))
 		}
 	})
+}
+
+// rootClient is a client of Vault's that may do everything.
+func (w *testVault) rootClient(t *testing.T) *api.Client {
+	t.Helper()
+	client, err := w.Client(w.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
 }
 
 // vault runs a vault command that must succeed, and returns its standard output.
@@ -117,6 +135,26 @@ func (w *testVault) mustFail(t *testing.T, stdin string, args ...string) harness
 		t.Fatalf("vault %s succeeded, and should have been refused; it printed:\n%s", strings.Join(args, " "), result.Stdout)
 	}
 	return result
+}
+
+// says checks that what was said has all of wants.
+func says(t *testing.T, said string, wants ...string) {
+	t.Helper()
+	for _, want := range wants {
+		if !strings.Contains(said, want) {
+			t.Errorf("want %q, got: %s", want, said)
+		}
+	}
+}
+
+// readFile returns what a file holds, which must be there.
+func readFile(t *testing.T, name string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
 }
 
 // writeConfig stores an account as a person would: the password on standard input, the client secret from a file, so that

@@ -49,8 +49,11 @@ func TestVerification_RefusalsKeepTheirSchedule(t *testing.T) {
 			s.refused(logical.UpdateOperation, "config/other", jwtConfig("password", "mistyped"))
 			advance(17 * time.Minute)
 		}
-		if got := s.Simulator.Counters().LoginsRefused; got < 3 || got > 4 {
-			t.Errorf("%d logins were refused in a day, want those of the schedule: 15 minutes, 1 hour and 6 hours apart", got)
+		s.wantRefusedLogins(4)
+		for n, gap := range s.gaps() {
+			if gap < probes(n) || gap > probes(n)+17*time.Minute {
+				t.Errorf("login %d came %s after the one before, want those of the schedule: %s", n+2, gap, probes(n))
+			}
 		}
 	})
 }

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -71,4 +74,24 @@ func TestMetrics_LoginThatEndsAfterAWriteElsewhereCounts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestMetrics_ReadsFailWhileStorageGivesNothing: reads that fail since storage does are counted.
+func TestMetrics_ReadsFailWhileStorageGivesNothing(t *testing.T) {
+	t.Parallel()
+	timed(t, "after a restart", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		s.Reload()
+		s.token("app")
+		s.Storage.Fail(mounttest.Get, "config/", mounttest.ErrStorage())
+		s.Backend().InvalidateKey(t.Context(), "config/gst")
+		for range 3 {
+			s.refused(logical.ReadOperation, "token/app", nil)
+		}
+		if reads := s.scrape().counted("reads_total"); reads["error"] != 3 {
+			t.Errorf("reads_total %v after three reads that failed with the storage's error", reads)
+		}
+		s.Storage.Heal()
+	})
 }
