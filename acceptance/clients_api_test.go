@@ -7,6 +7,7 @@ package acceptance
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -21,6 +22,9 @@ import (
 
 // invoice is what the clients send: an e-invoice as far as the simulator reads one, with what a careless client would change.
 const invoice = ` { "user_gstin": "29ABCDE1234F2Z5", "value": 100.10, "remarks": "50 % \"off\" € \\ line\nline" }`
+
+// invoiceInFile has a character as well that some make of what is not UTF-8.
+func invoiceInFile() string { return strings.Replace(invoice, "€", "€\ufffd", 1) }
 
 // testAPI is an API in front of upstream's: it passes each call on, and its paths say what goes wrong before.
 type testAPI struct {
@@ -45,11 +49,11 @@ func (p *testAPI) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	p.ids, p.last = append(p.ids, tokenID(tokenOf(r, body))), r.Header
 	path := r.URL.RequestURI()
 	if strings.Count(path, "/") == 1 && path != "/generateEinvoice" {
-		if p.goesWrong(rw, path) {
+		if p.goesWrong(r.Context(), rw, path) {
 			return
 		}
 		path = "/api/v1/einvoice/"
-		if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" || string(body) != invoice {
+		if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" || string(body) != invoice && string(body) != invoiceInFile() {
 			http.Error(rw, "the invoice has not arrived as it was sent", http.StatusUnprocessableEntity)
 			return
 		}
@@ -74,7 +78,7 @@ func tokenOf(r *http.Request, body []byte) string {
 }
 
 // goesWrong does what the path says, and reports whether that was all.
-func (p *testAPI) goesWrong(rw http.ResponseWriter, path string) bool {
+func (p *testAPI) goesWrong(ctx context.Context, rw http.ResponseWriter, path string) bool {
 	first := !p.once[path]
 	p.once[path] = true
 	switch {
@@ -85,10 +89,18 @@ func (p *testAPI) goesWrong(rw http.ResponseWriter, path string) bool {
 		rw.WriteHeader(http.StatusTemporaryRedirect)
 	case path == "/misspelt":
 		http.Error(rw, `{"detail":"Invalid Product"}`, http.StatusUnauthorized)
-	case path == "/never":
+	case path == "/revoked" && first, path == "/worded" && first:
+		if _, err := p.client.CLI.Must(ctx, "", "write", "-f", "mastersindia/revoke/"+p.client.name); err != nil {
+			http.Error(rw, err.Error(), http.StatusBadGateway)
+			return true
+		}
+		if path == "/worded" { // as the verification API says it
+			_, _ = io.WriteString(rw, `{"error":true,"message":"Invalid access token","data":""}`)
+			return true
+		}
 		rw.WriteHeader(http.StatusUnauthorized)
-	case path == "/worded" && first: // as the verification API says it
-		_, _ = io.WriteString(rw, `{"error":true,"message":"Invalid access token","data":""}`)
+	case path == "/revoked", path == "/never":
+		rw.WriteHeader(http.StatusUnauthorized)
 	case path == "/slow":
 		<-time.After(exampleLease + time.Second)
 		return false

@@ -10,6 +10,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -100,7 +102,7 @@ func TestClients_RecoverFromRejectedToken(t *testing.T) {
 	t.Parallel()
 	w := newTestVault(t)
 	w.policy(t, "examples", `path "mastersindia/token/+" { capabilities = ["read"] }`)
-	if err := os.WriteFile(w.file("invoice.json"), []byte(invoice), 0o600); err != nil {
+	if err := os.WriteFile(w.file("invoice.json"), []byte(invoiceInFile()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var clients []*exampleClient
@@ -116,6 +118,7 @@ func TestClients_RecoverFromRejectedToken(t *testing.T) {
 			c.sendsTheTokenWhereItsHostWantsIt(t)
 			c.sendsMetadata(t)
 			c.findsItsVaultToken(t)
+			c.trustsItsVaultAlone(t)
 			c.saysWhyTLSFails(t)
 			c.doesNotFeelThatVaultIsDown(t)
 		})
@@ -203,9 +206,9 @@ func (c *exampleClient) sendsTheTokenWhereItsHostWantsIt(t *testing.T) {
 	if got := c.api.lastHeader().Get("client_id"); got != c.oauth.ClientID {
 		t.Errorf("%s has sent the client_id %q, want %q", c.name, got, c.oauth.ClientID)
 	}
-	c.renew(t)
 	seen = c.run(t, c.name, "/worded", "/misspelt")
-	seen.want(t, wanted{code: 1, calls: 3, reads: 2, responses: 1, said: []string{"401", "not about the token", "Invalid Product"}})
+	c.noteIssued(t)
+	seen.want(t, wanted{code: 1, calls: 3, reads: 2, logins: 1, responses: 1, said: []string{"401", "not about the token", "Invalid Product"}})
 }
 
 // sendsMetadata has a role with metadata, whose names are no reason to take them for anything else.
@@ -214,20 +217,22 @@ func (c *exampleClient) sendsMetadata(t *testing.T) {
 	c.writeRole(t, role, c.name, "metadata=Gstin=29ABCDE1234F2Z5", "metadata=productid=arap", "metadata=ttl=1", "metadata=token_id=none")
 	seen := c.call(t, exampleCall{
 		role: role, paths: []string{"/accepted", "/accepted"},
-		options: []string{"-d", "@" + c.file("invoice.json"), "-H", "productid: enterprises"},
+		options: []string{"-d", "@" + c.file("invoice.json"), "-H", "productid: enterprises", "-H", "7: seven"},
 	})
 	seen.want(t, wanted{calls: 2, reads: 1, responses: 2})
 	got := c.api.lastHeader()
-	if got.Get("Gstin") != "29ABCDE1234F2Z5" || got.Get("productid") != "enterprises" {
-		t.Errorf("%s has sent Gstin %q and productid %q", c.name, got.Get("Gstin"), got.Get("productid"))
+	if got.Get("Gstin") != "29ABCDE1234F2Z5" || got.Get("productid") != "enterprises" || got.Get("7") != "seven" {
+		t.Errorf("%s has sent Gstin %q, productid %q and 7 %q", c.name, got.Get("Gstin"), got.Get("productid"), got.Get("7"))
 	}
 }
 
 // findsItsVaultToken gives the Vault token with a newline, in a file, not at all, and with what no token has in it.
 func (c *exampleClient) findsItsVaultToken(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "vault-token")
-	if err := os.WriteFile(file, []byte(c.token+"\n"), 0o600); err != nil {
+	for name, text := range map[string]string{file: c.token + "\n", file + "-empty": "\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
 	}
 	for _, try := range []struct {
 		env  []string
@@ -236,11 +241,65 @@ func (c *exampleClient) findsItsVaultToken(t *testing.T) {
 		{[]string{"VAULT_TOKEN=" + c.token + "\n"}, wanted{calls: 1, reads: 1, responses: 1}},
 		{[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + file}, wanted{calls: 1, reads: 1, responses: 1}},
 		{[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + file + "-none"}, wanted{code: 1, said: []string{"VAULT_TOKEN_FILE", "is Vault Agent running?"}}},
+		{[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + file + "-empty"}, wanted{code: 1, said: []string{file + "-empty", "is empty", "is Vault Agent running?"}}},
 		{[]string{"VAULT_TOKEN="}, wanted{code: 1, said: []string{"set VAULT_TOKEN"}}},
 		{[]string{"VAULT_TOKEN=" + c.token + "\nX: y"}, wanted{code: 1, said: []string{"VAULT_TOKEN", "no Vault token has"}}},
 		{[]string{"VAULT_TOKEN=" + c.token + " " + "€"}, wanted{code: 1, said: []string{"VAULT_TOKEN", "no Vault token has"}}},
 	} {
 		c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, env: try.env}).want(t, try.want)
+	}
+}
+
+// trustsItsVaultAlone has a Vault whose certificate comes from a CA of its own, in a namespace.
+func (c *exampleClient) trustsItsVaultAlone(t *testing.T) {
+	vault, err := url.Parse(c.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var namespace atomic.Value
+	proxy := httputil.NewSingleHostReverseProxy(vault)
+	handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		namespace.Store(r.Header.Get("X-Vault-Namespace"))
+		r.Header.Del("X-Vault-Namespace")
+		proxy.ServeHTTP(rw, r)
+	})
+	plain, server := httptest.NewServer(handler), httptest.NewUnstartedServer(handler)
+	t.Cleanup(plain.Close)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	dir := t.TempDir()
+	own, other := filepath.Join(dir, "own.pem"), filepath.Join(dir, "other.pem")
+	for _, file := range []string{other, own} {
+		ca, err := simulator.NewCA()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if server.TLS, err = ca.ServerTLS(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, ca.CertPEM(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	withEnv := func(env ...string) *exampleRun {
+		return c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, env: append([]string{"VAULT_ADDR=" + server.URL}, env...)})
+	}
+	withEnv("VAULT_ADDR="+plain.URL, "VAULT_NAMESPACE=team").want(t, wanted{calls: 1, reads: 1, responses: 1})
+	if got := namespace.Load(); got != "team" {
+		t.Errorf("%s has asked in the namespace %v, want team", c.name, got)
+	}
+	withEnv("VAULT_SKIP_VERIFY=true").want(t, wanted{code: 1, said: []string{"VAULT_SKIP_VERIFY is not supported", "the CA of your Vault"}})
+	if c.name == "csharp" { // trusts what the machine does
+		withEnv("VAULT_CACERT="+own).want(t, wanted{code: 1, said: []string{"does not read VAULT_CACERT"}})
+		return
+	}
+	withEnv("VAULT_CACERT="+own).want(t, wanted{calls: 1, reads: 1, responses: 1})
+	withEnv("VAULT_CACERT="+own+"-none").want(t, wanted{code: 1, said: []string{"VAULT_CACERT cannot be used", own + "-none"}})
+	seen := withEnv("VAULT_CACERT=" + other)
+	seen.want(t, wanted{code: 1})
+	if !strings.Contains(strings.ToLower(seen.stderr), "cert") {
+		t.Errorf("%s does not say that the certificate is not trusted:\n%s", c.name, seen.stderr)
 	}
 }
 
@@ -287,18 +346,29 @@ func (c *exampleClient) readsAgainWhenItsLeaseHasEnded(t *testing.T) {
 	seen.want(t, wanted{calls: 2, reads: 2, responses: 2})
 }
 
-// givesUpOnASecondRefusal has an API that refuses whatever comes, a token that has just been issued first: for that one the
-// engine does not log in.
+// givesUpOnASecondRefusal has an API that refuses whatever comes: a token that was revoked and the one after it, and then one that
+// has just been issued, for which the engine does not log in.
 func (c *exampleClient) givesUpOnASecondRefusal(t *testing.T) {
+	status := "vault read mastersindia/status/" + c.name
+	seen := c.run(t, c.name, "/revoked", "/accepted")
+	seen.want(t, wanted{code: 1, calls: 2, reads: 2, logins: 1, said: []string{"a second token", seen.lastTokenID, status}})
 	c.renew(t)
-	seen := c.run(t, c.name, "/never", "/accepted")
-	seen.want(t, wanted{code: 1, calls: 2, reads: 2, said: []string{"twice", seen.tokenID, "vault read mastersindia/status/" + c.name}})
+	seen = c.run(t, c.name, "/never", "/accepted")
+	seen.want(t, wanted{code: 1, calls: 1, reads: 2, said: []string{
+		"refuses token_id " + seen.tokenID, "Vault has no newer token yet", "Try again", status,
+	}})
 }
 
 // renew has the engine issue a token that is too young for it to believe that the API refuses it.
 func (c *exampleClient) renew(t *testing.T) {
 	t.Helper()
 	c.vault(t, "write", "-f", "mastersindia/rotate/"+c.name)
+	c.noteIssued(t)
+}
+
+// noteIssued keeps when the current token was issued.
+func (c *exampleClient) noteIssued(t *testing.T) {
+	t.Helper()
 	var err error
 	if c.issued, err = time.Parse(time.RFC3339, c.readToken(t, c.name).String("issued_at")); err != nil {
 		t.Fatal(err)

@@ -60,6 +60,22 @@ echo getmypid(), ' ', json_decode($reply)->results->status, "\n";
 	}
 }
 
+// TestPHP_HeadersAsCurlTakesThem checks that a list of headers is refused, whose numbers would be taken for their names.
+//
+//nolint:tparallel // its only subtest says that PHP is left out
+func TestPHP_HeadersAsCurlTakesThem(t *testing.T) {
+	t.Parallel()
+	if !runtimeOf(t, "php", "php") {
+		t.Skip("there is no php")
+	}
+	const code = `require '../examples/clients/php/mastersindia_client.php';
+try { MastersIndiaClient::check('https://api.example.com/', null, ['Productid: arap']); } catch (MastersIndiaError $e) { echo $e->getMessage(); }`
+	out, err := exec.CommandContext(t.Context(), "php", "-r", code).CombinedOutput()
+	if want := "header: must be given as ['NAME' => 'VALUE']"; err != nil || string(out) != want {
+		t.Errorf("%v: it says %q, want %q", err, out, want)
+	}
+}
+
 // phpFPM is the program, which has the version of PHP in its name.
 func phpFPM(t *testing.T) string {
 	t.Helper()

@@ -66,6 +66,34 @@ func FuzzShort(f *testing.F) {
 	}
 }
 
+// TestGetVault_ShellFunctionIsNoProgram checks that a shell function of that name is not taken for the program on the PATH.
+func TestGetVault_ShellFunctionIsNoProgram(t *testing.T) {
+	t.Parallel()
+	program := filepath.Join(t.TempDir(), "vault")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), "./get-vault")
+	command.Env = append(os.Environ(), "BASH_FUNC_vault%%=() { false; }", "VAULT_BIN=", "BAO_BIN=",
+		"PATH="+filepath.Dir(program)+":"+os.Getenv("PATH"))
+	if said, err := command.CombinedOutput(); err != nil || string(said) != program+"\n" {
+		t.Errorf("%v: it says %q, want %s", err, said, program)
+	}
+}
+
+// TestRegister_OptionsRefused checks what the script says of a checksum that is none, such as that of an unset variable.
+func TestRegister_OptionsRefused(t *testing.T) {
+	t.Parallel()
+	for option, pattern := range map[string]string{
+		"-sha256=":   `^Error: -sha256 must be the 64 hex digits of a SHA-256, and has 0 characters\nRun scripts/register -help`,
+		"-sha256=00": `^Error: -sha256 must be the 64 hex digits of a SHA-256, and has 2 characters\n`,
+		"-sha256":    `^Error: write -sha256=\.\.\. as one word\n`,
+		"--timeout":  `^Error: write --timeout=\.\.\. as one word\n`,
+	} {
+		wantRefused(t, exec.CommandContext(t.Context(), "./register", option, "register"), pattern)
+	}
+}
+
 func read(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(name)

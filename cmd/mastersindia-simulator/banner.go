@@ -69,7 +69,8 @@ func commands(name string, o options, where addresses, a simulator.Account, demo
 	return list
 }
 
-// credentialArgs are the credentials as one types them, and what goes to standard input: of two secrets only one can.
+// credentialArgs are the credentials as one types them in bash, and what goes to standard input. No secret stands on the command
+// line of vault: of two the other comes from a file.
 func credentialArgs(a simulator.Account, demo bool) (stdin, args string) {
 	secret := func(variable, value string) string {
 		if demo {
@@ -86,7 +87,7 @@ func credentialArgs(a simulator.Account, demo bool) (stdin, args string) {
 		stdin = secret("CLIENT_SECRET", a.ClientSecret)
 		words = append(words, "client_secret=-")
 	case a.ClientSecret != "":
-		words = append(words, "client_secret="+secret("CLIENT_SECRET", a.ClientSecret))
+		words = append(words, "client_secret=@<(printf %s "+secret("CLIENT_SECRET", a.ClientSecret)+")")
 	}
 	if a.Password != "" {
 		stdin = secret("PASSWORD", a.Password)

@@ -274,6 +274,7 @@ func TestRun_Banner(t *testing.T) {
 		"preset=ksa-qa allow_http=true token_url=" + p.where.HTTP + "/api/v2/token-auth/ \\\n" +
 			"      refresh_url=" + p.where.HTTP + "/api/v2/api-token-refresh/ username=",
 		"config/demo-oauth \\\n      preset=oauth-verification",
+		"client_secret=@<(printf %s demo-oauth-client-secret)",
 		"config/demo-soap \\\n      preset=einvoice-soap-staging",
 		"printf %s demo-firstvision-client-secret | vault write mastersindia/config/demo-firstvision \\\n" +
 			"      preset=firstvision-sandbox allow_http=true token_url=" + p.where.HTTP + "/sandbox/v1/api/oauth/token \\\n" +

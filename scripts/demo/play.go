@@ -221,6 +221,9 @@ func (p *play) sumUp(context.Context) error {
 	p.out.step("In short")
 	p.out.table(p.summary)
 	p.out.printf("\n")
+	if line := onPath(p.vault.Binary()); line != "" {
+		p.out.note("The vault command is not on your PATH yet: " + line)
+	}
 	p.out.note("Try it yourself: make dev")
 	return nil
 }
@@ -228,10 +231,11 @@ func (p *play) sumUp(context.Context) error {
 // vaultCommand shows a vault command that must succeed, runs it, and shows and returns its response.
 func (p *play) vaultCommand(ctx context.Context, variable, stdin string, args ...string) (string, error) {
 	p.out.command(variable, args)
-	response, err := p.vault.CLI.Must(ctx, stdin, args...)
-	if err != nil {
+	result, err := p.vault.CLI.Run(ctx, stdin, args...)
+	if err := errors.Join(err, result.Err()); err != nil {
 		return "", err
 	}
-	p.out.response(hideToken(response))
-	return response, nil
+	p.out.response(result.Stderr) // warnings
+	p.out.response(hideToken(result.Stdout))
+	return result.Stdout, nil
 }

@@ -6,6 +6,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -32,6 +33,28 @@ func TestCommands_PasteIntoShell(t *testing.T) {
 		"       password=-\n"
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+}
+
+// TestOnPath_PasteIntoShell gives a shell the line that makes vault a command, and runs it; the folder has a blank in its name.
+func TestOnPath_PasteIntoShell(t *testing.T) {
+	for _, name := range []string{"vault", "vault-1.19.5"} {
+		program := filepath.Join(t.TempDir(), "my checkout", name)
+		if err := os.Mkdir(filepath.Dir(program), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(program, []byte("#!/bin/sh\necho \"$@\"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("PATH", "/usr/bin:/bin")
+		out, err := exec.CommandContext(t.Context(), "bash", "-c", onPath(program)+"\nvault status").CombinedOutput()
+		if err != nil || string(out) != "status\n" {
+			t.Errorf("%s: %v, %q", onPath(program), err, out)
+		}
+		t.Setenv("PATH", filepath.Dir(program)+":/usr/bin:/bin")
+		if line := onPath(program); name == "vault" && line != "" {
+			t.Errorf("with vault on the PATH: %s", line)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"os/exec"
+	"path/filepath"
 	"strings"
 )
 
@@ -25,8 +26,8 @@ func (p *play) stay(ctx context.Context) error {
 	}
 	p.out.printf("%s\n\n", p.out.style(bold, "Vault, the engine and the simulator are up. In another terminal:"))
 	p.out.printf("  export VAULT_ADDR=%s VAULT_TOKEN=%s\n", p.vault.Addr, p.vault.Token)
-	if _, err := exec.LookPath("vault"); err != nil {
-		p.out.printf("  alias vault=%s\n", quote(p.vault.Binary()))
+	if line := onPath(p.vault.Binary()); line != "" {
+		p.out.printf("  %s\n", line)
 	}
 	p.out.printf("\n")
 	p.out.printf("%s\n\n", p.out.style(bold, "Then try:"))
@@ -50,6 +51,17 @@ func (p *play) stay(ctx context.Context) error {
 	case <-p.simulator.Done():
 		return p.simulator.Err()
 	}
+}
+
+// onPath is the command that makes a binary the vault command of a shell; empty where there is one already.
+func onPath(binary string) string {
+	if _, err := exec.LookPath("vault"); err == nil {
+		return ""
+	}
+	if filepath.Base(binary) == "vault" {
+		return "export PATH=" + quote(filepath.Dir(binary)) + `:"$PATH"`
+	}
+	return "vault() { " + quote(binary) + ` "$@"; }; export -f vault`
 }
 
 // sameUser names the configs that log in as the user of an account.

@@ -44,6 +44,7 @@ public sealed class MastersIndiaClient
 {
     const string Usage =
         "usage: MastersIndiaClient.exe [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
+    static readonly UTF8Encoding Strict = new UTF8Encoding(false, true);
     static readonly TimeSpan VaultTimeout = TimeSpan.FromSeconds(30), ApiTimeout = TimeSpan.FromSeconds(60);
     // A redirect is not followed: it would take the token along.
     static readonly HttpClient http = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false, UseCookies = false });
@@ -100,16 +101,20 @@ public sealed class MastersIndiaClient
         var answer = await SendAsync(Request(token, url, method, body, headers, field), ApiTimeout).ConfigureAwait(false);
         if (Refused(answer))
         {
-            token = await TokenAsync(token.TokenId).ConfigureAwait(false);
+            var rejected = token.TokenId;
+            token = await TokenAsync(rejected).ConfigureAwait(false);
+            if (token.TokenId == rejected)
+            {
+                throw new MastersIndiaException(Shown(url) + " refuses token_id " + rejected + ", and Vault has no newer token yet: it " +
+                    "replaces a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts, " + Doubt(token),
+                    answer.Item1);
+            }
             answer = await SendAsync(Request(token, url, method, body, headers, field), ApiTimeout).ConfigureAwait(false);
         }
         if (Refused(answer))
         {
-            var mount = path.Substring(0, Math.Max(0, path.LastIndexOf("/token/", StringComparison.Ordinal)));
-            throw new MastersIndiaException(Shown(url) + " refuses the token twice, the last time token_id " + token.TokenId + ". Is it the " +
-                "API of this account, and is the token in the right place (-f)? Or it was replaced less than 5 minutes ago: try again " +
-                "later. Else ask an operator for: vault read " + mount + "/status/" +
-                token.Config, answer.Item1);
+            throw new MastersIndiaException(Shown(url) + " refuses a second token, token_id " + token.TokenId + ": " + Doubt(token),
+                answer.Item1);
         }
         if (answer.Item1 < 200 || answer.Item1 > 299)
         {
@@ -117,6 +122,12 @@ public sealed class MastersIndiaClient
                 "): " + answer.Item2, answer.Item1);
         }
         return answer.Item2;
+    }
+
+    string Doubt(MastersIndiaToken token)
+    {
+        return "is it the API of this account, and is the token in the right place (-f)? Else ask an operator for: vault read " +
+            path.Substring(0, Math.Max(0, path.LastIndexOf("/token/", StringComparison.Ordinal))) + "/status/" + token.Config;
     }
 
     /// <summary>
@@ -133,8 +144,11 @@ public sealed class MastersIndiaClient
             }
         }
         if (body == "") throw new MastersIndiaException("body: is empty");
-        // U+FFFD is what a reader of text makes of bytes that are not UTF-8.
-        if (body != null && Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(body)).Contains("\ufffd"))
+        try
+        {
+            if (body != null) Strict.GetBytes(body);
+        }
+        catch (ArgumentException)
         {
             throw new MastersIndiaException("body: is not UTF-8");
         }
@@ -219,6 +233,10 @@ public sealed class MastersIndiaClient
         var address = Regex.Replace(Env("VAULT_ADDR"), "/+(v1/*)?$", "");
         if (address == "") throw new MastersIndiaException("set VAULT_ADDR to the URL of Vault");
         CheckUrl("VAULT_ADDR", address);
+        if (Env("VAULT_SKIP_VERIFY") != "")
+        {
+            throw new MastersIndiaException("VAULT_SKIP_VERIFY is not supported: unset it, and install the CA of your Vault in the machine's store");
+        }
         var headers = new Dictionary<string, string> { { "X-Vault-Token", VaultToken() }, { "X-Vault-Request", "true" } };
         if (Env("VAULT_NAMESPACE") != "") headers["X-Vault-Namespace"] = Env("VAULT_NAMESPACE");
         var url = address + "/v1/" + string.Join("/", path.Split('/').Select(Uri.EscapeDataString)) +
@@ -298,6 +316,10 @@ public sealed class MastersIndiaClient
                 throw new MastersIndiaException(name + " cannot be read: " + e.Message + ": is Vault Agent running?");
             }
         }
+        if (token == "" && name == "VAULT_TOKEN_FILE")
+        {
+            throw new MastersIndiaException(name + " is empty: " + Env(name) + ": is Vault Agent running?");
+        }
         if (token == "") throw new MastersIndiaException("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes");
         if (!Regex.IsMatch(token, "^[!-~]+$"))
         {
@@ -327,6 +349,10 @@ public sealed class MastersIndiaClient
             {
                 var reasons = new List<string>(); // why a certificate is not trusted is the innermost one
                 for (Exception cause = e; cause != null; cause = cause.InnerException) reasons.Add(cause.Message);
+                if (Env("VAULT_CACERT") != "" && request.Headers.Contains("X-Vault-Token"))
+                {
+                    doubt = ". This client does not read VAULT_CACERT: install that CA in the machine's store";
+                }
                 throw new MastersIndiaException("calling " + where + " failed: " + string.Join(": ", reasons) + doubt);
             }
         }
@@ -366,7 +392,15 @@ public sealed class MastersIndiaClient
             }
         }
         if (rest.Count < 2) throw new MastersIndiaException(Usage);
-        if (body != null && body.StartsWith("@", StringComparison.Ordinal)) body = File.ReadAllText(body.Substring(1));
+        try
+        {
+            if (body != null && body.StartsWith("@", StringComparison.Ordinal)) body = Strict.GetString(File.ReadAllBytes(body.Substring(1)));
+            else if (body != null && body.Contains("\ufffd")) throw new DecoderFallbackException(); // of an argument nothing else can be seen
+        }
+        catch (DecoderFallbackException)
+        {
+            throw new MastersIndiaException("body: is not UTF-8");
+        }
         var client = new MastersIndiaClient(rest[0]);
         foreach (var url in rest.Skip(1)) Check(url, body, headers);
         foreach (var url in rest.Skip(1))

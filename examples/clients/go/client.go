@@ -39,8 +39,13 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 	}
 	status, body, err := c.send(ctx, what, t)
 	if err == nil && refused(status, body) {
-		if t, err = c.token(ctx, t.ID); err != nil {
+		rejected := t.ID
+		if t, err = c.token(ctx, rejected); err != nil {
 			return nil, err
+		}
+		if t.ID == rejected {
+			return nil, fmt.Errorf("%s refuses token_id %s, and Vault has no newer token yet: it replaces a refused one that is a minute "+
+				"old, one every 5 minutes. Try again then. If it lasts, %s", shown(what.url), rejected, c.doubt(t))
 		}
 		status, body, err = c.send(ctx, what, t)
 	}
@@ -48,13 +53,16 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case refused(status, body):
-		return nil, fmt.Errorf("%s refuses the token twice, the last time token_id %s. Is it the API of this account, and is "+
-			"the token in the right place (-f)? Or it was replaced less than 5 minutes ago: try again later. "+
-			"Else ask an operator for: vault read %s/status/%s", shown(what.url), t.ID, c.mount(), t.Config)
+		return nil, fmt.Errorf("%s refuses a second token, token_id %s: %s", shown(what.url), t.ID, c.doubt(t))
 	case status < 200 || status > 299:
 		return nil, fmt.Errorf("%s returned %d, which is not about the token (token_id %s): %s", shown(what.url), status, t.ID, body)
 	}
 	return body, nil
+}
+
+func (c *client) doubt(t token) string {
+	return fmt.Sprintf("is it the API of this account, and is the token in the right place (-f)? "+
+		"Else ask an operator for: vault read %s/status/%s", c.mount(), t.Config)
 }
 
 func (c *client) send(ctx context.Context, what call, t token) (status int, body []byte, err error) {

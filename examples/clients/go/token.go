@@ -69,7 +69,13 @@ func newClient(role string) (*client, error) {
 	if err := checkURL(api.EnvVaultAddress, address); err != nil {
 		return nil, err
 	}
+	if os.Getenv(api.EnvVaultSkipVerify) != "" {
+		return nil, errors.New("VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault")
+	}
 	config := api.DefaultConfig()
+	if config.Error != nil && os.Getenv(api.EnvVaultCACert) != "" {
+		return nil, fmt.Errorf("VAULT_CACERT cannot be used: %w", config.Error)
+	}
 	if config.Error != nil {
 		return nil, fmt.Errorf("making a client of Vault from the environment: %w", config.Error)
 	}
@@ -152,6 +158,9 @@ func useVaultToken(vault *api.Client) error {
 			return fmt.Errorf("reading VAULT_TOKEN_FILE: %w: is Vault Agent running?", err)
 		}
 		name, text = "VAULT_TOKEN_FILE", strings.TrimSpace(string(content))
+		if text == "" {
+			return fmt.Errorf("VAULT_TOKEN_FILE is empty: %s: is Vault Agent running?", file)
+		}
 	}
 	if text == "" {
 		return errors.New("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes")

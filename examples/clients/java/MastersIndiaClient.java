@@ -8,6 +8,8 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.MalformedInputException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -111,14 +113,18 @@ public final class MastersIndiaClient {
         Token token = token();
         Answer answer = send(api, request(token, url, method, body, headers, field));
         if (refused(answer)) {
-            token = token(token.tokenId);
+            String rejected = token.tokenId;
+            token = token(rejected);
+            if (token.tokenId.equals(rejected)) {
+                throw new ClientException(shown(url) + " refuses token_id " + rejected + ", and Vault has no newer token yet: it replaces "
+                    + "a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts, " + doubt(token),
+                    answer.status);
+            }
             answer = send(api, request(token, url, method, body, headers, field));
         }
         if (refused(answer)) {
-            throw new ClientException(shown(url) + " refuses the token twice, the last time token_id " + token.tokenId + ". Is it the "
-                + "API of this account, and is the token in the right place (-f)? Or it was replaced less than 5 minutes ago: try "
-                + "again later. Else ask an operator for: vault read "
-                + path.split("/token/")[0] + "/status/" + token.config, answer.status);
+            throw new ClientException(shown(url) + " refuses a second token, token_id " + token.tokenId + ": " + doubt(token),
+                answer.status);
         }
         if (answer.status < 200 || answer.status > 299) {
             throw new ClientException(shown(url) + " returned " + answer.status + ", which is not about the token (token_id "
@@ -126,6 +132,11 @@ public final class MastersIndiaClient {
                 + "): " + answer.body, answer.status);
         }
         return answer.body;
+    }
+
+    private String doubt(Token token) {
+        return "is it the API of this account, and is the token in the right place (-f)? Else ask an operator for: vault read "
+            + path.split("/token/")[0] + "/status/" + token.config;
     }
 
     /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
@@ -139,7 +150,7 @@ public final class MastersIndiaClient {
         if (body != null && body.isEmpty()) {
             throw new ClientException("body: is empty", 0);
         }
-        if (body != null && (body.contains("\ufffd") || !StandardCharsets.UTF_8.newEncoder().canEncode(body))) {
+        if (body != null && !StandardCharsets.UTF_8.newEncoder().canEncode(body)) {
             throw new ClientException("body: is not UTF-8", 0);
         }
     }
@@ -205,6 +216,9 @@ public final class MastersIndiaClient {
             throw new ClientException("set VAULT_ADDR to the URL of Vault", 0);
         }
         checkUrl("VAULT_ADDR", address);
+        if (!env("VAULT_SKIP_VERIFY").isEmpty()) {
+            throw new ClientException("VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault", 0);
+        }
         Map<String, String> headers = new HashMap<>(Map.of("X-Vault-Token", vaultToken(), "X-Vault-Request", "true"));
         if (!env("VAULT_NAMESPACE").isEmpty()) {
             headers.put("X-Vault-Namespace", env("VAULT_NAMESPACE"));
@@ -289,6 +303,9 @@ public final class MastersIndiaClient {
                 throw new ClientException(name + " cannot be read: " + e + ": is Vault Agent running?", 0);
             }
         }
+        if (token.isEmpty() && name.equals("VAULT_TOKEN_FILE")) {
+            throw new ClientException(name + " is empty: " + env(name) + ": is Vault Agent running?", 0);
+        }
         if (token.isEmpty()) {
             throw new ClientException("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes", 0);
         }
@@ -334,7 +351,7 @@ public final class MastersIndiaClient {
             context.init(null, factory.getTrustManagers(), null);
             return client.sslContext(context).build();
         } catch (IOException | GeneralSecurityException e) {
-            throw new ClientException("VAULT_CACERT cannot be used: " + e.getMessage(), 0);
+            throw new ClientException("VAULT_CACERT cannot be used: " + caFile + ": " + e.getMessage(), 0);
         }
     }
 
@@ -380,8 +397,14 @@ public final class MastersIndiaClient {
             throw new ClientException(USAGE, 0);
         }
         String body = options.get("-d");
-        if (body != null && body.startsWith("@")) {
-            body = new String(Files.readAllBytes(Path.of(body.substring(1))), StandardCharsets.UTF_8);
+        try {
+            if (body != null && body.startsWith("@")) {
+                body = Files.readString(Path.of(body.substring(1)));
+            } else if (body != null && body.contains("\ufffd")) { // of an argument nothing else can be seen
+                throw new MalformedInputException(1);
+            }
+        } catch (CharacterCodingException e) {
+            throw new ClientException("body: is not UTF-8", 0);
         }
         MastersIndiaClient client = new MastersIndiaClient(rest.get(0));
         for (String url : rest.subList(1, rest.size())) {

@@ -8,8 +8,10 @@
 //                 const reply = await client.call("https://...", { method: "POST", body: JSON.stringify(invoice) });
 //   as a program: mastersindia-client.mjs [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...
 //
-// README.md has the options and the environment. A CA of your own is named by NODE_EXTRA_CA_CERTS.
+// README.md has the options and the environment.
 import { readFileSync, realpathSync } from "node:fs";
+import http from "node:http";
+import https from "node:https";
 import { fileURLToPath } from "node:url";
 
 const vaultTimeout = 30_000, apiTimeout = 60_000; // milliseconds
@@ -72,21 +74,27 @@ export class Client {
     let token = await this.token();
     let answer = await send(url, request(token, method, body, headers, field), apiTimeout);
     if (refused(answer)) {
-      token = await this.token(token.token_id);
+      const rejected = token.token_id;
+      token = await this.token(rejected);
+      if (token.token_id === rejected) {
+        throw new ClientError(`${shown(url)} refuses token_id ${rejected}, and Vault has no newer token yet: it replaces a refused one ` +
+          `that is a minute old, one every 5 minutes. Try again then. If it lasts, ${this.#doubt(token)}`, answer.status);
+      }
       answer = await send(url, request(token, method, body, headers, field), apiTimeout);
     }
     if (refused(answer)) {
-      const mount = this.#path.slice(0, this.#path.lastIndexOf("/token/"));
-      throw new ClientError(`${shown(url)} refuses the token twice, the last time token_id ${token.token_id}. Is it the API of ` +
-        `this account, and is the token in the right place (-f)? Or it was replaced less than 5 minutes ago: try again later. ` +
-        `Else ask an operator for: vault read ${mount}/status/${token.config}`,
-        answer.status);
+      throw new ClientError(`${shown(url)} refuses a second token, token_id ${token.token_id}: ${this.#doubt(token)}`, answer.status);
     }
-    if (!answer.ok) {
+    if (answer.status < 200 || answer.status > 299) {
       throw new ClientError(`${shown(url)} returned ${answer.status}, which is not about the token (token_id ${token.token_id}): ` +
         answer.body, answer.status);
     }
     return answer.body;
+  }
+
+  #doubt(token) {
+    return "is it the API of this account, and is the token in the right place (-f)? Else ask an operator for: vault read " +
+      `${this.#path.slice(0, this.#path.lastIndexOf("/token/"))}/status/${token.config}`;
   }
 }
 
@@ -99,7 +107,7 @@ export function check(url, body, headers) {
     }
   }
   if (body === "") throw new ClientError("body: is empty");
-  if (body !== undefined && /[\ud800-\udfff\ufffd]/u.test(body)) throw new ClientError("body: is not UTF-8");
+  if (body !== undefined && /[\ud800-\udfff]/u.test(body)) throw new ClientError("body: is not UTF-8");
 }
 
 function checkURL(what, url) {
@@ -150,11 +158,14 @@ async function read(path, rejected) {
   const address = (process.env.VAULT_ADDR ?? "").trim().replace(/\/+(v1\/*)?$/, "");
   if (!address) throw new ClientError("set VAULT_ADDR to the URL of Vault");
   checkURL("VAULT_ADDR", address);
+  if (process.env.VAULT_SKIP_VERIFY) {
+    throw new ClientError("VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault");
+  }
   const headers = { "X-Vault-Token": vaultToken(), "X-Vault-Request": "true" };
   if (process.env.VAULT_NAMESPACE) headers["X-Vault-Namespace"] = process.env.VAULT_NAMESPACE.trim();
   const query = rejected ? `?rejected_token_id=${rejected}` : "";
   const url = `${address}/v1/${path.split("/").map(encodeURIComponent).join("/")}${query}`;
-  const { status, body } = await send(url, { headers }, vaultTimeout);
+  const { status, body } = await send(url, { headers, ca: caFile() }, vaultTimeout);
   if (status !== 200) {
     let hint = "";
     if (status === 403) hint = `: is the Vault token valid (vault token lookup), and may it read ${path}?`;
@@ -171,6 +182,16 @@ async function read(path, rejected) {
   }
 }
 
+// The CA of Vault, where it has one of its own.
+function caFile() {
+  const name = process.env.VAULT_CACERT;
+  try {
+    return name ? readFileSync(name) : undefined;
+  } catch (problem) {
+    throw new ClientError(`VAULT_CACERT cannot be used: ${name}: ${problem.code}`);
+  }
+}
+
 // The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps; it is in no message.
 function vaultToken() {
   let name = "VAULT_TOKEN";
@@ -183,6 +204,7 @@ function vaultToken() {
       throw new ClientError(`${name} cannot be read: ${process.env[name]}: ${problem.code}: is Vault Agent running?`);
     }
   }
+  if (!token && name === "VAULT_TOKEN_FILE") throw new ClientError(`${name} is empty: ${process.env[name]}: is Vault Agent running?`);
   if (!token) throw new ClientError("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes");
   if (!/^[!-~]+$/.test(token)) throw new ClientError(`${name} has a blank or another character in it that no Vault token has`);
   return token;
@@ -197,15 +219,35 @@ function reasons(body) {
   }
 }
 
-// A redirect is not followed: it would take the token along.
-async function send(url, options, timeout) {
+// fetch takes no CA of its own. These follow no redirect, which would take the token along.
+async function send(url, { body, ...options }, timeout) {
+  const signal = AbortSignal.timeout(timeout);
   try {
-    const answer = await fetch(url, { ...options, redirect: "manual", signal: AbortSignal.timeout(timeout) });
-    return { ok: answer.ok, status: answer.status, body: await answer.text() };
+    return await new Promise((resolve, reject) => {
+      const { request } = url.startsWith("https:") ? https : http;
+      request(url, { ...options, signal }, (answer) => {
+        const parts = [];
+        answer.on("data", (part) => parts.push(part)).on("error", reject)
+          .on("end", () => resolve({ status: answer.statusCode, body: Buffer.concat(parts).toString() }));
+      }).on("error", reject).end(body);
+    });
   } catch (problem) {
     const doubt = (options.method ?? "GET") === "GET" ? "" : ". It may have been issued: look it up before you repeat it";
-    const reason = problem.cause?.message || problem.cause?.code || problem.message;
+    const reason = signal.aborted ? `no response within ${timeout / 1000} s` : problem.message || problem.code;
     throw new ClientError(`calling ${shown(url)} failed: ${reason}${doubt}`);
+  }
+}
+
+function readBody(data) {
+  if (!data?.startsWith("@")) {
+    if (data?.includes("\ufffd")) throw new ClientError("body: is not UTF-8"); // of an argument nothing else can be seen
+    return data;
+  }
+  const content = readFileSync(data.slice(1));
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(content);
+  } catch {
+    throw new ClientError("body: is not UTF-8");
   }
 }
 
@@ -227,7 +269,7 @@ async function main() {
   }
   if (urls.length < 2) throw new ClientError(usage);
   const client = new Client(urls.shift());
-  const data = options["-d"], body = data?.startsWith("@") ? readFileSync(data.slice(1), "utf8") : data;
+  const body = readBody(options["-d"]);
   for (const url of urls) check(url, body, headers);
   for (const url of urls) console.log(await client.call(url, { method: options["-X"], body, headers, field: options["-f"] }));
 }

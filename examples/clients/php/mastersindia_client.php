@@ -75,16 +75,17 @@ final class MastersIndiaClient
         $token = $this->token();
         [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
         if (self::refused($status, $reply)) {
-            $token = $this->token($token['token_id']);
+            $rejected = $token['token_id'];
+            $token = $this->token($rejected);
+            if ($token['token_id'] === $rejected) {
+                throw new MastersIndiaError(self::shown($url) . " refuses token_id $rejected, and Vault has no newer token yet: it replaces "
+                    . 'a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts, ' . $this->doubt($token), $status);
+            }
             [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
         }
-        ['token_id' => $id, 'config' => $config] = $token;
+        $id = $token['token_id'];
         if (self::refused($status, $reply)) {
-            $mount = strstr($this->path, '/token/', true);
-            throw new MastersIndiaError(self::shown($url) . " refuses the token twice, the last time token_id $id. Is it the "
-                . 'API of this account, and is the token in the right place (-f)? Or it was replaced less than 5 minutes ago: try '
-                . 'again later. Else ask an operator for: '
-                . "vault read $mount/status/$config", $status);
+            throw new MastersIndiaError(self::shown($url) . " refuses a second token, token_id $id: " . $this->doubt($token), $status);
         }
         if ($status < 200 || $status > 299) {
             throw new MastersIndiaError(self::shown($url) . " returned $status, which is not about the token (token_id $id): $reply",
@@ -93,12 +94,19 @@ final class MastersIndiaClient
         return $reply;
     }
 
+    private function doubt(#[\SensitiveParameter] array $token): string
+    {
+        return 'is it the API of this account, and is the token in the right place (-f)? Else ask an operator for: vault read '
+            . strstr($this->path, '/token/', true) . "/status/{$token['config']}";
+    }
+
     /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
     public static function check(#[\SensitiveParameter] string $url, ?string $body = null, #[\SensitiveParameter] array $headers = []): void
     {
         self::checkURL('URL', $url);
-        foreach ($headers as $name => $value) {
-            is_string($name) && preg_match('/^[\w-]+\z/', $name) && preg_match('/^[!-~][ -~]*\z/', (string) $value)
+        $headers === [] || !array_is_list($headers) || throw new MastersIndiaError("header: must be given as ['NAME' => 'VALUE']");
+        foreach ($headers as $name => $value) { // a name of digits is an integer here
+            preg_match('/^[\w-]+\z/', (string) $name) && preg_match('/^[!-~][ -~]*\z/', (string) $value)
                 || throw new MastersIndiaError('header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -');
         }
         $body !== '' || throw new MastersIndiaError('body: is empty');
@@ -121,7 +129,7 @@ final class MastersIndiaClient
         #[\SensitiveParameter] array $headers, string $field): array
     {
         $sent = $body === null ? [] : ['Content-Type' => 'application/json'];
-        $sent = array_merge($sent, $token['metadata'] ?? []); // the role's metadata are headers that each call needs
+        $sent = array_replace($sent, $token['metadata'] ?? []); // the role's metadata are headers that each call needs
         if ($field !== '') {
             $body = self::withField($body ?? '', $field, $token['access_token']);
         } else {
@@ -131,7 +139,7 @@ final class MastersIndiaClient
             }
         }
         foreach ($headers as $name => $value) { // a header of the caller replaces ours, however it is written
-            $sent = array_filter($sent, fn ($ours) => strcasecmp((string) $ours, $name) !== 0, ARRAY_FILTER_USE_KEY);
+            $sent = array_filter($sent, fn ($ours) => strcasecmp((string) $ours, (string) $name) !== 0, ARRAY_FILTER_USE_KEY);
             $sent[$name] = $value;
         }
         return $this->send($url, $method ?: ($body === null ? 'GET' : 'POST'), $body, $sent, self::API_TIMEOUT);
@@ -164,13 +172,17 @@ final class MastersIndiaClient
         $address = preg_replace('~/+(v1/*)?$~', '', trim((string) getenv('VAULT_ADDR')));
         $address !== '' || throw new MastersIndiaError('set VAULT_ADDR to the URL of Vault');
         self::checkURL('VAULT_ADDR', $address);
+        getenv('VAULT_SKIP_VERIFY') && throw new MastersIndiaError(
+            'VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault');
+        $ca = getenv('VAULT_CACERT') ?: null;
+        $ca === null || is_readable($ca) || throw new MastersIndiaError("VAULT_CACERT cannot be used: $ca: it cannot be read");
         $headers = ['X-Vault-Token' => self::vaultToken(), 'X-Vault-Request' => 'true'];
         if (getenv('VAULT_NAMESPACE')) {
             $headers['X-Vault-Namespace'] = trim(getenv('VAULT_NAMESPACE'));
         }
         $path = implode('/', array_map('rawurlencode', explode('/', $this->path)));
         $url = "$address/v1/$path" . ($rejected === '' ? '' : "?rejected_token_id=$rejected");
-        [$status, $reply] = $this->send($url, 'GET', null, $headers, self::VAULT_TIMEOUT, getenv('VAULT_CACERT') ?: null);
+        [$status, $reply] = $this->send($url, 'GET', null, $headers, self::VAULT_TIMEOUT, $ca);
         $answer = json_decode($reply, true);
         if ($status !== 200) {
             $errors = $answer['errors'] ?? null;
@@ -200,6 +212,7 @@ final class MastersIndiaClient
             $token = @file_get_contents(getenv($name));
             $token !== false || throw new MastersIndiaError("$name cannot be read: " . getenv($name) . ": is Vault Agent running?");
             $token = trim($token);
+            $token !== '' || throw new MastersIndiaError("$name is empty: " . getenv($name) . ": is Vault Agent running?");
         }
         $token !== '' || throw new MastersIndiaError('set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes');
         preg_match('/^[!-~]+\z/', $token)

@@ -69,26 +69,30 @@ class Client:
         token = self.token()
         status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
         if _refused(status, reply):
-            token = self.token(rejected=token["token_id"])
+            refused = token["token_id"]
+            token = self.token(refused)
+            if token["token_id"] == refused:
+                raise ClientError(f"{_shown(url)} refuses token_id {refused}, and Vault has no newer token yet: it replaces a refused one "
+                                  f"that is a minute old, one every 5 minutes. Try again then. If it lasts, {self._doubt(token)}", status)
             status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
         if _refused(status, reply):
-            raise ClientError(f"{_shown(url)} refuses the token twice, the last time token_id {token['token_id']}. Is it the API of "
-                              f"this account, and is the token in the right place (-f)? Or it was replaced less than 5 minutes ago: "
-                              f"try again later. Else ask an operator for: vault read {self._mount()}/status/{token['config']}",
-                              status)
+            raise ClientError(f"{_shown(url)} refuses a second token, token_id {token['token_id']}: {self._doubt(token)}", status)
         if not 200 <= status < 300:
             raise ClientError(f"{_shown(url)} returned {status}, which is not about the token (token_id {token['token_id']}): {reply}",
                               status)
         return reply
 
-    def _mount(self):
-        return self.path.rpartition("/token/")[0]
+    def _doubt(self, token):
+        return ("is it the API of this account, and is the token in the right place (-f)? Else ask an operator for: vault read "
+                f"{self.path.rpartition('/token/')[0]}/status/{token['config']}")
 
     def _read(self, rejected):
         address = re.sub(r"/+(v1/*)?$", "", os.environ.get("VAULT_ADDR", "").strip())
         if not address:
             raise ClientError("set VAULT_ADDR to the URL of Vault")
         _check_url("VAULT_ADDR", address)
+        if os.environ.get("VAULT_SKIP_VERIFY"):
+            raise ClientError("VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault")
         headers = {"X-Vault-Token": _vault_token(), "X-Vault-Request": "true"}
         if os.environ.get("VAULT_NAMESPACE"):
             headers["X-Vault-Namespace"] = os.environ["VAULT_NAMESPACE"].strip()
@@ -122,6 +126,8 @@ def _vault_token():
         except OSError as problem:
             raise ClientError(f"VAULT_TOKEN_FILE cannot be read: {os.environ[name]}: {problem.strerror}: is Vault Agent running?") from None
     token = token.strip()  # many a file or variable ends in a newline
+    if not token and name == "VAULT_TOKEN_FILE":
+        raise ClientError(f"VAULT_TOKEN_FILE is empty: {os.environ[name]}: is Vault Agent running?")
     if not token:
         raise ClientError("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes")
     if not re.fullmatch(r"[!-~]+", token):
@@ -202,6 +208,9 @@ def _send(url, method, body, headers, timeout, ca_file=None):
     """Returns the HTTP status and the body, whatever the status is."""
     try:
         trust = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca_file or None))
+    except OSError as problem:
+        raise ClientError(f"VAULT_CACERT cannot be used: {ca_file}: {problem.strerror or problem}") from None
+    try:
         data = None if body is None else body.encode()
         request = urllib.request.Request(url, data, headers, method=method)
         with urllib.request.build_opener(_AsItIs, trust).open(request, timeout=timeout) as answer:

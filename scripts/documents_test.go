@@ -1,0 +1,78 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package scripts_test
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestDocuments_UnsetVariableStopsCommand checks that each block of commands writes ${NAME:?} where it first uses a variable that the
+// block does not set, or sets to what a command prints: a command must not run with an empty file name, checksum or token_id.
+func TestDocuments_UnsetVariableStopsCommand(t *testing.T) {
+	t.Parallel()
+	var files []string
+	for _, pattern := range []string{"../*.md", "../docs/*.md", "../examples/*.md", "../examples/*/*.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	blocks := regexp.MustCompile("(?ms)^```(console|sh)\n(.*?)^```")
+	checked := 0
+	for _, file := range files {
+		for _, block := range blocks.FindAllStringSubmatch(read(t, file), -1) {
+			for _, name := range unguarded(commands(block[1], block[2])) {
+				t.Errorf("%s: $%s may be empty: write ${%s:?}", file, name, name)
+			}
+			checked += strings.Count(block[2], ":?}")
+		}
+	}
+	if checked < 20 {
+		t.Errorf("only %d variables are written so: the blocks were not found", checked)
+	}
+}
+
+// commands leaves out what a console block shows of the output, and the texts that commands are given.
+func commands(kind, block string) string {
+	var kept strings.Builder
+	end, continued := "", false
+	for line := range strings.Lines(block) {
+		switch {
+		case end != "":
+			if strings.TrimSpace(line) == end {
+				end = ""
+			}
+			continue
+		case kind == "console" && !continued && !strings.HasPrefix(line, "$ "):
+			continue
+		}
+		_, end, _ = strings.Cut(strings.TrimSpace(line), "<<'")
+		end, _, _ = strings.Cut(end, "'")
+		continued = strings.HasSuffix(line, "\\\n")
+		kept.WriteString(line)
+	}
+	return kept.String()
+}
+
+// unguarded returns the variables that commands use and that may be empty there.
+func unguarded(commands string) []string {
+	var names []string
+	safe := map[string]bool{"PWD": true, "HOME": true, "PATH": true}
+	parts := regexp.MustCompile(`(?:^|[\s;(])([A-Z_]+)=(\$\()?|\bread -\w+(?: '[^']*')? ([A-Z_]+)|\bfor ([A-Z_]+) in|\$\{?([A-Z_]+)(:\?)?`)
+	for _, part := range parts.FindAllStringSubmatch(commands, -1) {
+		switch set, used := part[1]+part[3]+part[4], part[5]; {
+		case set != "":
+			safe[set] = part[2] == ""
+		case !safe[used] && part[6] == "":
+			names = append(names, used)
+		default:
+			safe[used] = true
+		}
+	}
+	return names
+}
