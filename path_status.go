@@ -125,7 +125,7 @@ func (b *backend) statusRead(ctx context.Context, req *logical.Request, d *frame
 	}
 	status, err := b.issuer.Status(ctx, name)
 	if errors.Is(err, issuer.ErrNoAccount) {
-		return nil, nil //nolint:nilnil // 404
+		return b.readOfAbsent(ctx, req, name)
 	}
 	if err != nil {
 		return loginErrorResponse(req.MountPoint, name, err)

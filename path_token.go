@@ -128,7 +128,7 @@ func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framew
 		return nil, err
 	}
 	if r == nil {
-		return b.roleNotFound(ctx, req.MountPoint, name)
+		return b.roleNotFound(ctx, req, name)
 	}
 	served, err := b.readAccount(ctx, r.Config, rejected)
 	if err != nil {
