@@ -385,8 +385,8 @@ func aliveWarning(mount, name string, alive int, until time.Time, killable bool)
 	if killable {
 		before = "before you delete a config, revoke its tokens: vault write -f " + mount + pathRevoke + name
 	}
-	return fmt.Sprintf("Deleting a config revokes nothing: %d of its tokens may be valid upstream until %s, and only the vendor can "+
-		"end them now; %s. To list them: vault read %sledger/%s", alive, timeText(until), before, mount, name)
+	return fmt.Sprintf("Deleting a config revokes nothing: %d of its tokens may be valid upstream until %s, and only the vendor "+
+		"can end them now; %s. To list them: vault read %sledger/%s", alive, timeText(until), before, mount, name)
 }
 
 func (b *backend) configList(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
