@@ -18,8 +18,8 @@ type Status struct {
 	InUse     bool
 	// LastRead and LastLogin are zero where there was none since this process started.
 	LastRead, LastLogin time.Time
-	// RejectedFrom is from when on Token is replaced where an API refuses it; zero where there is none. LastRejected is when the last
-	// such replacement was made that Token has to keep its distance from; zero where it need not.
+	// RejectedFrom is from when on Token is replaced where an API refuses it; zero where there is none. LastRejected is when the
+	// last such replacement was made, if Token is not replaced before some time has passed since; else zero.
 	RejectedFrom, LastRejected time.Time
 	// InFlightSince is when the login began that is in flight; zero where there is none.
 	InFlightSince time.Time
