@@ -49,6 +49,26 @@ func loginErrorResponse(mount, config string, err error) (*logical.Response, err
 	}
 }
 
+// messageSetup is what Vault's refusal to write during setup means to an operator.
+const messageSetup = "Vault lets this mount read and not write: most likely the plugin's file was missing when this node became " +
+	"active; put it right on every node, then let another node become active: vault operator step-down (seal and unseal a single server)"
+
+// isSetup reports whether Vault's storage refuses writes because the mount is being set up. A mount without its plugin stays in
+// that state after the file is there again. The text is all that comes over gRPC.
+func isSetup(text string) bool { return strings.Contains(text, logical.ErrSetupReadOnly.Error()) }
+
+// withRepair adds to an error of storage what to do about it, where that is known.
+func withRepair(err error) error {
+	if err == nil || !isSetup(err.Error()) || strings.Contains(err.Error(), messageSetup) {
+		return err
+	}
+	status := http.StatusInternalServerError
+	if coded, is := errors.AsType[logical.HTTPCodedError](err); is {
+		status = coded.Code()
+	}
+	return logical.CodedError(status, err.Error()+": "+messageSetup)
+}
+
 // storageSlow is the error for a request whose time was over before storage had responded.
 func storageSlow(what, name string) error {
 	return logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
@@ -109,6 +129,8 @@ func remedy(mount, config string, f *issuer.Failure) string {
 			"; if they are correct by now: vault write -f " + mount + "rotate/" + config
 	case f.Kind == upstream.Invalid:
 		return "compare the settings with the vendor's documentation: vault read " + path
+	case f.Kind == account.Blocked && isSetup(f.Message):
+		return messageSetup
 	case f.Kind == account.Blocked:
 		return "the upstream was not contacted: check that Vault's storage accepts writes, with vault status and in the server log"
 	case f.Kind == upstream.Throttled:

@@ -33,7 +33,7 @@ func TestMessages_AllExplainedInDocument(t *testing.T) {
 	if len(said) < 50 {
 		t.Fatal("the source has hardly a message: has the way changed in which they are made?")
 	}
-	command := regexp.MustCompile(`vault (read|write|list|path-help|status) |(try|write) again|(?i:run the command again)`)
+	command := regexp.MustCompile(`vault (read|write|list|delete|path-help|status) |(try|write) again|(?i:run the command again)`)
 	for message, from := range said {
 		if !slices.Contains(explained, message) && !from.refusesInput && !command.MatchString(message) {
 			t.Errorf("%s: is not explained in %s: %s", from.where, troubleshootingFile, message)
@@ -145,6 +145,7 @@ func (c *collector) visit(n ast.Node) bool {
 	case *ast.ReturnStmt:
 		if slices.Contains([]string{
 			"headline", "Error", "remedy", "correction", "statusMessage", "failureMessage", "untried", "revocationWarning", "unsavedWarning",
+			"aliveWarning",
 		}, c.function) {
 			for _, result := range n.Results {
 				c.note(result, text(result))

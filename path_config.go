@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -91,9 +92,10 @@ func (b *backend) configPaths() []*framework.Path {
 					Responses:   responds("The account, without its secrets.", shown, absent),
 				},
 				logical.DeleteOperation: &framework.PathOperation{
-					Callback:                    b.configDelete,
-					Summary:                     "Delete an upstream account and its tokens.",
-					Description:                 "Reads of its roles return 400 from then on. Tokens that were read stay valid upstream.",
+					Callback: b.configDelete,
+					Summary:  "Delete an upstream account and its tokens.",
+					Description: "Reads of its roles return 400 from then on. Tokens that were read stay valid upstream: to end them, " +
+						"revoke them first. The response warns of both.",
 					Responses:                   respondsNothing("The account was deleted."),
 					ForwardPerformanceStandby:   true,
 					ForwardPerformanceSecondary: true,
@@ -142,7 +144,10 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		return logical.ErrorResponse(err.Error()), nil
 	}
 	if old == nil && p.text("preset") == "" && p.text("protocol") == "" {
-		// Most likely an update of a config whose name was misspelt.
+		// Most likely an update of a config whose name was misspelt, or with the name of its role.
+		if resp, err := wrongKind(b.roleNotConfig(ctx, req, name)); resp != nil || err != nil {
+			return resp, err
+		}
 		return userError("config %s does not exist, so there is nothing to update (to list the names: vault list %sconfig); "+
 			"to create it, give a protocol, or a preset, which sets it: preset=... (see vault list %spreset)",
 			quoteName(name), req.MountPoint, req.MountPoint)
@@ -239,10 +244,14 @@ func sameLogin(a, b *config) bool {
 	return account.SameLogin(&one, &other)
 }
 
-func (b *backend) configRead(ctx context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
-	c, err := b.store.config(ctx, d.Get(fieldName).(string)) //nolint:forcetypeassert // captured from the path
-	if err != nil || c == nil {
+func (b *backend) configRead(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
+	c, err := b.store.config(ctx, name)
+	if err != nil {
 		return nil, err
+	}
+	if c == nil {
+		return absentEntry(b.roleNotConfig(ctx, req, name))
 	}
 	data := make(map[string]any)
 	fields := configFields()
@@ -255,24 +264,84 @@ func (b *backend) configRead(ctx context.Context, _ *logical.Request, d *framewo
 }
 
 // configDelete updates storage before the issuer, so that a login which begins in between finds no config.
-func (b *backend) configDelete(ctx context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+func (b *backend) configDelete(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
 	unlock, err := b.writes.lock(ctx, configPrefix+name)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
+	left := b.leftBehind(ctx, req.MountPoint, name)
 	if err := b.store.deleteConfig(ctx, name); err != nil {
 		b.issuer.Invalidate(name) // it may have been deleted in spite of the error
 		return nil, err
 	}
 	err = b.issuer.Remove(ctx, name)
 	if errors.Is(err, issuer.ErrStorageSlow) {
-		resp := new(logical.Response)
-		resp.AddWarning("The config is deleted. Vault's storage has not deleted the record of its tokens yet; they are served no more.")
-		return resp, nil
+		left.AddWarning("The config is deleted. Vault's storage has not deleted the record of its tokens yet; they are served no more.")
+		err = nil
 	}
-	return nil, err
+	if err != nil || len(left.Warnings) == 0 {
+		return nil, err
+	}
+	return left, nil
+}
+
+// leftBehindWait bounds how long a deletion is held up to find out what to warn of.
+const leftBehindWait = 2 * time.Second
+
+// leftBehind warns of what remains of a config that is about to be deleted: roles whose reads fail from then on, and tokens that
+// are valid upstream. What cannot be read is not warned of, since storage that fails must not keep a config from being deleted.
+func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.Response {
+	ctx, cancel := context.WithTimeout(ctx, leftBehindWait)
+	defer cancel()
+	resp := new(logical.Response)
+	c, err := b.store.config(ctx, name)
+	if c == nil && err == nil {
+		if r, _ := b.roleNamed(ctx, name); r != nil {
+			resp.AddWarning(fmt.Sprintf("Nothing was deleted: config %q does not exist: that is a role of config %s; to delete the role: "+
+				"vault delete %srole/%s", name, r.Config, mount, name))
+		}
+		return resp
+	}
+	if roles, _ := b.rolesOf(ctx, name); len(roles) > 0 {
+		resp.AddWarning(fmt.Sprintf("Reads of these roles fail now, since they name the deleted config: %s. To delete a role: "+
+			"vault delete %srole/%s; to move it to another config: vault write %srole/%s config=...",
+			rolesInWords(roles), mount, roles[0], mount, roles[0]))
+	}
+	known, _ := b.issuer.Tokens(ctx, name)
+	alive, until, revocable := 0, time.Time{}, false
+	for _, t := range known.Out {
+		if outcome, _ := t.Token.Revocation(); outcome == account.Killed {
+			continue
+		}
+		alive, revocable = alive+1, revocable || t.Revocable
+		if t.Token.ExpiresAt.After(until) {
+			until = t.Token.ExpiresAt
+		}
+	}
+	if alive > 0 {
+		resp.AddWarning(aliveWarning(mount, name, alive, until, revocable))
+	}
+	return resp
+}
+
+// rolesInWords names the first few roles of a config.
+func rolesInWords(roles []string) string {
+	if len(roles) == mostRolesNamed {
+		return strings.Join(roles, ", ") + " and perhaps more"
+	}
+	return strings.Join(roles, ", ")
+}
+
+// aliveWarning says that tokens of a deleted config live on, and what could have been done before.
+func aliveWarning(mount, name string, alive int, until time.Time, revocable bool) string {
+	before := "they could not have been revoked here before either"
+	if revocable {
+		before = "before you delete a config, revoke its tokens: vault write -f " + mount + pathRevoke + name
+	}
+	return fmt.Sprintf("Deleting a config revokes nothing: %d of its tokens may be valid upstream until %s, and only the vendor "+
+		"can end them now; %s. To list them: vault read %sledger/%s", alive, timeText(until), before, mount, name)
 }
 
 func (b *backend) configList(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {

@@ -99,8 +99,11 @@ func (b *backend) ledgerRead(ctx context.Context, req *logical.Request, d *frame
 	}
 	entries, more, err := b.listIssued(ctx, name)
 	damaged, partly := errors.AsType[*stored.DamagedError](err)
+	if len(entries) == 0 && err == nil {
+		return b.readOfAbsent(ctx, req, name)
+	}
 	if len(entries) == 0 || err != nil && !partly {
-		return nil, err // 404
+		return nil, err
 	}
 	known, unread, err := b.tokensOf(ctx, name)
 	if err != nil {

@@ -158,6 +158,12 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 		return nil, err
 	}
 	p, wrong := decodeParams(d.Schema, req.Data)
+	if old == nil && len(wrong) == 0 && !p.named("config") {
+		// Most likely an update, with the name of the config instead of that of its role.
+		if resp, err := wrongKind(b.configNotRole(ctx, req, name)); resp != nil || err != nil {
+			return resp, err
+		}
+	}
 	next := mergeRole(old, p)
 	checkRole(next, &wrong)
 	if err := wrong.err(); err != nil {
@@ -253,24 +259,38 @@ func isPlainWord(name string) bool {
 	return name != ""
 }
 
-func (b *backend) roleRead(ctx context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
-	r, err := b.store.role(ctx, d.Get(fieldName).(string)) //nolint:forcetypeassert // captured from the path
-	if err != nil || r == nil {
+func (b *backend) roleRead(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
+	r, err := b.store.role(ctx, name)
+	if err != nil {
 		return nil, err
+	}
+	if r == nil {
+		return absentEntry(b.configNotRole(ctx, req, name))
 	}
 	return &logical.Response{Data: r.data()}, nil
 }
 
-func (b *backend) roleDelete(ctx context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+func (b *backend) roleDelete(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldName).(string) //nolint:forcetypeassert // captured from the path
 	unlock, err := b.writes.lock(ctx, rolePrefix+name)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
+	old, lost := b.store.role(ctx, name)
 	err = b.store.deleteRole(ctx, name)
 	b.roles.forget(name) // after a failure too: the write may have reached storage
-	return nil, err
+	if err != nil || lost != nil || old != nil {
+		return nil, err
+	}
+	if c, err := b.store.config(ctx, name); c == nil || err != nil {
+		return nil, nil //nolint:nilnil // 204: what is not there is deleted
+	}
+	resp := new(logical.Response)
+	resp.AddWarning(fmt.Sprintf("Nothing was deleted: role %q does not exist: that is a config; to delete it: "+
+		"vault delete %sconfig/%s", name, req.MountPoint, name))
+	return resp, nil
 }
 
 func (b *backend) roleList(ctx context.Context, _ *logical.Request, _ *framework.FieldData) (*logical.Response, error) {

@@ -125,7 +125,7 @@ func (b *backend) statusRead(ctx context.Context, req *logical.Request, d *frame
 	}
 	status, err := b.issuer.Status(ctx, name)
 	if errors.Is(err, issuer.ErrNoAccount) {
-		return nil, nil //nolint:nilnil // 404
+		return b.readOfAbsent(ctx, req, name)
 	}
 	if err != nil {
 		return loginErrorResponse(req.MountPoint, name, err)
@@ -229,6 +229,19 @@ func timeText(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
+// rejectedStatus says, while it holds, that a second token refused by an API is not replaced yet; otherwise it is "".
+func rejectedStatus(mount, name string, s issuer.Status, now time.Time) string {
+	if s.LastRejected.IsZero() || !s.RejectedFrom.After(now) {
+		return ""
+	}
+	return fmt.Sprintf("; the last one was refused by an API and replaced at %s: if this one is refused too, rejected_token_id "+
+		"replaces it from %s on; to replace it now: vault write -f %srotate/%s",
+		timeText(s.LastRejected), timeText(roundUp(s.RejectedFrom)), mount, name)
+}
+
+// roundUp is the first whole second that is not before t.
+func roundUp(t time.Time) time.Time { return t.Add(time.Second - 1).Truncate(time.Second) }
+
 // statusMessage is one sentence: any problem, and the command to run.
 func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 	switch s.State {
@@ -251,7 +264,7 @@ func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 		}
 		return fmt.Sprintf("%s; %s; next attempt %s; %s", s.Failure.Message, served, next, remedy(mount, name, s.Failure))
 	case account.StateReady:
-		return "a token is ready: to read it, vault read " + mount + "token/<role>"
+		return "a token is ready: to read it, vault read " + mount + "token/<role>" + rejectedStatus(mount, name, s, now)
 	default:
 		switch {
 		case !s.InFlightSince.IsZero():

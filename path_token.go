@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"strings"
@@ -128,13 +129,35 @@ func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framew
 		return nil, err
 	}
 	if r == nil {
-		return b.roleNotFound(ctx, req.MountPoint, name)
+		return b.roleNotFound(ctx, req, name)
 	}
 	served, err := b.readAccount(ctx, r.Config, rejected)
 	if err != nil {
 		return loginErrorResponse(req.MountPoint, r.Config, err)
 	}
-	return b.tokenResponse(name, r, served), nil
+	resp := b.tokenResponse(name, r, served)
+	if rejected == served.Token.ID {
+		if s, known := b.issuer.Known(r.Config); known && s.Token != nil && s.Token.ID == rejected {
+			resp.AddWarning(keptWarning(req.MountPoint, r.Config, s, b.clock().Wall))
+		}
+	}
+	return resp, nil
+}
+
+// keptWarning says why a token that an API has refused is not replaced, until when, and what to do. Without it the refusals look
+// like a fault of the API.
+func keptWarning(mount, config string, s issuer.Status, now time.Time) string {
+	kept := "Token " + s.Token.ID + " was rejected and is kept: "
+	switch {
+	case s.Held:
+		return kept + failureMessage(mount, config, &issuer.LoginError{Failure: *s.Failure, Remembered: true})
+	case s.RejectedFrom.After(now):
+		return fmt.Sprintf("%sa rejected token is replaced when it is a minute old, and at most every five minutes: this one is from "+
+			"%s on. To replace it now: vault write -f %srotate/%s. If new tokens are rejected too, check how they are sent (token_use in "+
+			"vault read %sstatus/%s), and what the account may do.", kept, timeText(roundUp(s.RejectedFrom)), mount, config, mount, config)
+	default:
+		return kept + "its replacement is not there yet: try again; to see what holds it up: vault read " + mount + "status/" + config
+	}
 }
 
 // tokenResponse is the response to a read of the role, with a lease unless the role is without.

@@ -49,6 +49,7 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 		return resp, err
 	}
 	resp, err = b.Backend.HandleRequest(ctx, b.normalize(req))
+	err = withRepair(err)
 	if req.Operation == logical.HelpOperation && resp != nil {
 		completeDocument(resp.Data)
 	}

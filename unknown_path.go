@@ -124,14 +124,61 @@ func placeholder(op logical.Operation) string {
 // mostRolesNamed bounds the roles in a message.
 const mostRolesNamed = 5
 
-// configNotFound refuses an unknown config under rotate/ or revoke/, with the correct command if the name is that of a role. The
-// command keeps the given parameters: without its token_id it would revoke more than was requested.
-func (b *backend) configNotFound(ctx context.Context, mount, prefix, name, parameters string) (*logical.Response, error) {
+// roleNamed returns the role whose name was given for that of a config, or nil. A role of a deleted config may have its name:
+// that is none.
+func (b *backend) roleNamed(ctx context.Context, name string) (*role, error) {
 	r, err := b.store.role(ctx, name)
 	if err != nil && !stored.IsDamaged(err) {
 		return nil, err
 	}
-	if r == nil || r.Config == name { // a role of a deleted config may have its name
+	if r == nil || r.Config == name {
+		return nil, nil //nolint:nilnil // see above
+	}
+	return r, nil
+}
+
+// roleNotConfig is the message for a read or a write of a config by the name of a role, or "" if it is the name of no role.
+func (b *backend) roleNotConfig(ctx context.Context, req *logical.Request, name string) (string, error) {
+	r, err := b.roleNamed(ctx, name)
+	if r == nil || err != nil {
+		return "", err
+	}
+	prefix, _, _ := splitPath(req.Path)
+	return fmt.Sprintf("config %q does not exist: that is a role of config %s: %s",
+		name, r.Config, b.command(req.MountPoint, prefix, r.Config, req.Operation)), nil
+}
+
+// readOfAbsent is the response to a read under status/ or ledger/ that found nothing: Vault's 404, unless the name is that of a
+// role.
+func (b *backend) readOfAbsent(ctx context.Context, req *logical.Request, name string) (*logical.Response, error) {
+	return wrongKind(b.roleNotConfig(ctx, req, name))
+}
+
+// wrongKind refuses a name of the wrong kind; the message is "" for any other, which is not refused.
+func wrongKind(message string, err error) (*logical.Response, error) {
+	if message == "" || err != nil {
+		return nil, err
+	}
+	return logical.ErrorResponse(message), nil
+}
+
+// absentEntry is the response to a read of a config or role that does not exist. It stays a 404 where the message has the entry
+// that was probably meant: tools that keep configs and roles find out by it that one is gone.
+func absentEntry(message string, err error) (*logical.Response, error) {
+	if message == "" || err != nil {
+		return nil, err
+	}
+	return nil, logical.CodedError(http.StatusNotFound, message)
+}
+
+// configNotFound refuses an unknown config under rotate/ or revoke/, with the correct command if the name is that of a role. The
+// command keeps the given parameters: without its token_id it would revoke more than was requested.
+func (b *backend) configNotFound(ctx context.Context, mount, prefix, name, parameters string) (*logical.Response, error) {
+	r, err := b.roleNamed(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil {
 		return noConfig(mount, name)
 	}
 	command := "vault write -f " + mount + prefix + r.Config
@@ -149,25 +196,34 @@ func noConfig(mount, name string) (*logical.Response, error) {
 }
 
 // roleNotFound refuses an unknown role under token/, with the roles to read if the name is that of a config.
-func (b *backend) roleNotFound(ctx context.Context, mount, name string) (*logical.Response, error) {
+func (b *backend) roleNotFound(ctx context.Context, req *logical.Request, name string) (*logical.Response, error) {
+	if resp, err := wrongKind(b.configNotRole(ctx, req, name)); resp != nil || err != nil {
+		return resp, err
+	}
+	return userError("role %q does not exist: create it with vault write %srole/%s config=<config>, or see vault list %srole",
+		name, req.MountPoint, name, req.MountPoint)
+}
+
+// configNotRole is the message for a read or a write of a role by the name of a config, or "" if it is the name of no config.
+func (b *backend) configNotRole(ctx context.Context, req *logical.Request, name string) (string, error) {
 	c, err := b.store.config(ctx, name)
 	if err != nil && !stored.IsDamaged(err) {
-		return nil, err
+		return "", err
 	}
 	if c == nil {
-		return userError("role %q does not exist: create it with vault write %srole/%s config=<config>, or see vault list %srole",
-			name, mount, name, mount)
+		return "", nil
 	}
 	roles, err := b.rolesOf(ctx, name)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if len(roles) == 0 {
-		return userError("role %q does not exist: that is a config, and it has no role yet: vault write %srole/%s config=%s",
-			name, mount, name, name)
+		return fmt.Sprintf("role %q does not exist: that is a config, and it has no role yet: vault write %srole/%s config=%s",
+			name, req.MountPoint, name, name), nil
 	}
-	return userError("role %q does not exist: that is a config; its roles are %s: vault read %stoken/%s",
-		name, strings.Join(roles, ", "), mount, roles[0])
+	prefix, _, _ := splitPath(req.Path)
+	return fmt.Sprintf("role %q does not exist: that is a config; its roles are %s: %s",
+		name, strings.Join(roles, ", "), b.command(req.MountPoint, prefix, roles[0], req.Operation)), nil
 }
 
 // roleWithoutConfig refuses a role that names a config that does not exist.

@@ -4,6 +4,7 @@
 package test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
 // remove sends a delete that must succeed.
@@ -35,6 +38,80 @@ func TestConfigDelete_DropsTokens(t *testing.T) {
 			w.wantAbsent("config/gst")
 		})
 	}
+}
+
+// TestConfigDelete_WarnsOfWhatIsLeft: the deletion of a config warns of the roles that fail from then on, and of tokens that are
+// valid upstream, with what could have been done before. Where nothing is left there is no warning.
+func TestConfigDelete_WarnsOfWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	deleted := func(w *testMount) string {
+		w.t.Helper()
+		resp, err := w.do(w.t.Context(), logical.DeleteOperation, "config/gst", nil)
+		if r, refused := asRefusal(resp, err); refused {
+			w.t.Fatalf("the config was not deleted: %d %s", r.status, r.message)
+		}
+		if left, err := w.tryRead("config/gst", nil); left != nil || err != nil {
+			w.t.Fatalf("the config is still there: %v, %v", left, err)
+		}
+		if resp == nil {
+			return ""
+		}
+		return strings.Join(resp.Warnings, "\n")
+	}
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t)
+			w.write("role/kiosk", map[string]any{"config": "gst"})
+			expires := text(t, w.read("token/app").Data, "expires_at")
+			said := deleted(w)
+			w.says(said, "roles fail now, since they name the deleted config: app, kiosk.", "vault write mastersindia/role/app config=...",
+				"Deleting a config revokes nothing: 1 of its tokens may be valid upstream until "+expires, "vault read mastersindia/ledger/gst")
+			if f.config["refresh_url"] != nil {
+				w.says(said, "before you delete a config, revoke its tokens: vault write -f mastersindia/revoke/gst")
+			} else {
+				w.says(said, "they could not have been revoked here before either")
+			}
+			w.hides(said, f.secrets()...)
+			w.read("ledger/gst")
+		})
+	}
+	timed(t, "many roles", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		for n := range 20 {
+			w.write(fmt.Sprintf("role/r%02d", n), map[string]any{"config": "gst"})
+		}
+		w.says(deleted(w), "app, r00, r01, r02, r03 and perhaps more.")
+	})
+	timed(t, "all revoked, no role", func(t *testing.T) {
+		w := jwtV2().mounted(t)
+		w.read("token/app")
+		w.write("revoke/gst", nil)
+		w.remove("role/app")
+		if said := deleted(w); said != "" {
+			t.Errorf("nothing is left, and the warning is %s", said)
+		}
+	})
+	timed(t, "storage hangs and fails", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.read("token/app")
+		w.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
+			switch {
+			case kind == mounttest.List:
+				return mounttest.Fault{Err: mounttest.ErrStorage()}
+			case kind == mounttest.Get && strings.HasPrefix(key, "config/"):
+				return mounttest.Fault{Wait: time.Hour}
+			default:
+				return mounttest.Fault{}
+			}
+		})
+		began := time.Now()
+		w.remove("config/gst")
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("the deletion took %s", took)
+		}
+		w.Storage.Heal()
+		w.badRequest(logical.ReadOperation, "token/app", nil, "does not exist")
+	})
 }
 
 // TestConfigDelete_RoleSaysWhatToType: a read of a role whose config was deleted shows the command.

@@ -4,6 +4,8 @@
 package test
 
 import (
+	"regexp"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -202,5 +204,88 @@ func TestTokenRejected_AfterBlockedLogin(t *testing.T) {
 			t.Errorf("token %s (%v), want another one than %s", a.id, err, first.id)
 		}
 		s.wantLogins(2)
+	})
+}
+
+// TestTokenRejected_SaysWhyItIsKept: a reader whose rejected token is not replaced is told why, from when on it is, and what
+// replaces it now. status/ says the last two for as long as they hold.
+func TestTokenRejected_SaysWhyItIsKept(t *testing.T) {
+	t.Parallel()
+	rotate := "vault write -f mastersindia/rotate/gst"
+	for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
+		timed(t, string(op), func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			told := func(id string) (string, string) {
+				t.Helper()
+				resp, err := s.do(t.Context(), op, "token/app", reject(id))
+				if r, refused := asRefusal(resp, err); refused {
+					t.Fatalf("%d: %s", r.status, r.message)
+				}
+				return text(t, resp.Data, "token_id"), strings.Join(resp.Warnings, " ")
+			}
+			stamp := func(at time.Time) string { return at.UTC().Format(time.RFC3339) }
+
+			first := s.token("app")
+			id, said := told(first.id)
+			if id != first.id {
+				t.Fatal("a token of no age was replaced")
+			}
+			s.says(said, "is kept", "from "+stamp(first.issued.Add(time.Minute))+" on", rotate)
+			advance(2 * time.Minute)
+			second, said := told(first.id)
+			if second == first.id || said != "" {
+				t.Fatalf("token %s, warnings %q; want another token than %s, and none", second, said, first.id)
+			}
+			if _, said := told(first.id); said != "" {
+				t.Errorf("the token that was replaced is rejected again: warning %q", said)
+			}
+			advance(2 * time.Minute)
+			s.Simulator.KillTokens("", "") // the upstream kills the new one too
+			if id, said = told(second); id != second {
+				t.Fatal("a second token was replaced within five minutes")
+			}
+			s.says(said, "is kept", "at most every five minutes", rotate)
+			next := regexp.MustCompile(`from (\S+) on`).FindStringSubmatch(said)
+			if next == nil {
+				t.Fatalf("no time in %s", said)
+			}
+			status, _ := s.status()["message"].(string)
+			s.says(status, "a token is ready", "refused by an API", next[0], rotate)
+			at, err := time.Parse(time.RFC3339, next[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			advanceUntil(at.Add(-2 * time.Second))
+			if id, _ = told(second); id != second {
+				t.Errorf("the token was replaced before %s, the time that was told", next[1])
+			}
+			advanceUntil(at)
+			if status, _ := s.status()["message"].(string); strings.Contains(status, "refused") {
+				t.Errorf("the guard is over, and status/ says %s", status)
+			}
+			if id, said := told(second); id == second || said != "" {
+				t.Errorf("token %s, warning %q after the time that was told", id, said)
+			}
+		})
+	}
+}
+
+// TestTokenRejected_SaysThatLoginsFail: the login that should replace a rejected token fails. Its readers are told so, with the
+// next attempt, and are not left with the token alone.
+func TestTokenRejected_SaysThatLoginsFail(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, 24*time.Hour)
+		first := s.token("app")
+		advance(2 * time.Minute)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
+		for range 2 { // the one that logs in, and one in the pause that follows
+			resp, err := s.do(t.Context(), logical.ReadOperation, "token/app", reject(first.id))
+			if r, refused := asRefusal(resp, err); refused || resp.Data["token_id"] != first.id {
+				t.Fatalf("%v: want the token that there is", r)
+			}
+			s.says(strings.Join(resp.Warnings, " "), "is kept", "upstream refused the credentials", "next attempt at ",
+				"vault write mastersindia/config/gst password=-")
+		}
 	})
 }

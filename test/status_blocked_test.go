@@ -5,6 +5,7 @@ package test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -73,6 +75,53 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStorage_ReadOnlyDuringSetup: the plugin's file was missing when the node became active. Vault lets such a mount read and not
+// write, until another node becomes active. Every request that cannot write says so and what to do, and so does status/.
+func TestStorage_ReadOnlyDuringSetup(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		s := ksaMount(t, time.Hour)
+		s.token("app")
+		s.Storage.SetFault(func(_ int, kind, _ string) mounttest.Fault {
+			if kind == mounttest.Put || kind == mounttest.Delete {
+				return mounttest.Fault{Err: logical.ErrSetupReadOnly}
+			}
+			return mounttest.Fault{}
+		})
+		s.Reload()
+		says := []string{"cannot write to storage during setup", "the plugin's file was missing", "vault operator step-down", "unseal"}
+		for _, c := range []struct {
+			op   logical.Operation
+			path string
+			data map[string]any
+		}{
+			{logical.UpdateOperation, "rotate/gst", nil},
+			{logical.UpdateOperation, "revoke/gst", nil},
+			{logical.UpdateOperation, "config/gst", map[string]any{"pause_reason": "none"}},
+			{logical.UpdateOperation, "role/new", map[string]any{"config": "gst"}},
+			{logical.DeleteOperation, "role/app", nil},
+			{logical.DeleteOperation, "config/gst", nil},
+		} {
+			r := s.refusal(c.op, c.path, c.data)
+			if r.status != http.StatusInternalServerError || !r.coded {
+				t.Errorf("%s %s: status %d, coded: %t; want a coded 500", c.op, c.path, r.status, r.coded)
+			}
+			s.says(r.message, says...)
+		}
+		s.Simulator.KillTokens("", "")
+		advance(2 * time.Hour)
+		s.loggingIn(0, func() { s.says(s.refusal(logical.ReadOperation, "token/app", nil).message, says...) })
+		status := s.status()
+		if status["last_error_kind"] != "blocked" {
+			t.Errorf("last_error_kind %v, want blocked", status["last_error_kind"])
+		}
+		s.says(fmt.Sprint(status["message"]), says...)
+		s.Storage.Heal()
+		advance(2 * time.Minute)
+		s.token("app")
+	})
 }
 
 // TestStatus_NextAttemptOnlyInHold: next_attempt_at is empty outside a hold.

@@ -4,6 +4,7 @@
 package test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -40,6 +41,78 @@ func TestWrongName_RoleForConfig(t *testing.T) {
 		message := w.badRequest(logical.ReadOperation, "token/gst", nil)
 		if want := "it has no role yet: vault write mastersindia/role/gst config=gst"; !strings.Contains(message, want) {
 			t.Errorf("token/ of a config without a role: %s\nwant: %s", message, want)
+		}
+	})
+}
+
+// TestWrongName_EveryPathSaysWhatItIs gives each path that takes a name that of a role where a config is wanted, or the reverse: it
+// says what the name is and what to type. A read of config/ or role/ stays a 404, by which tools that keep either find out that it is
+// gone.
+func TestWrongName_EveryPathSaysWhatItIs(t *testing.T) {
+	t.Parallel()
+	const role, config = `config "app" does not exist: that is a role of config gst`, `role "gst" does not exist: that is a config`
+	cases := []struct {
+		op     logical.Operation
+		path   string
+		data   map[string]any
+		status int
+		says   []string
+	}{
+		{logical.ReadOperation, "config/app", nil, http.StatusNotFound, []string{role, "vault read mastersindia/config/gst"}},
+		{logical.UpdateOperation, "config/app", map[string]any{"paused": true}, http.StatusBadRequest,
+			[]string{role, "vault write mastersindia/config/gst ..."}},
+		{logical.DeleteOperation, "config/app", nil, http.StatusOK, []string{role, "vault delete mastersindia/role/app"}},
+		{logical.ReadOperation, "role/gst", nil, http.StatusNotFound, []string{config, "roles are app", "vault read mastersindia/role/app"}},
+		{logical.UpdateOperation, "role/gst", map[string]any{"max_ttl": "5m"}, http.StatusBadRequest,
+			[]string{config, "roles are app", "vault write mastersindia/role/app ..."}},
+		{logical.DeleteOperation, "role/gst", nil, http.StatusOK, []string{config, "vault delete mastersindia/config/gst"}},
+		{logical.ReadOperation, "token/gst", nil, http.StatusBadRequest, []string{config, "vault read mastersindia/token/app"}},
+		{logical.UpdateOperation, "token/gst", nil, http.StatusBadRequest, []string{config, "vault read mastersindia/token/app"}},
+		{logical.UpdateOperation, "rotate/app", nil, http.StatusBadRequest, []string{role, "vault write -f mastersindia/rotate/gst"}},
+		{logical.UpdateOperation, "revoke/app", nil, http.StatusBadRequest, []string{role, "vault write -f mastersindia/revoke/gst"}},
+		{logical.ReadOperation, "status/app", nil, http.StatusBadRequest, []string{role, "vault read mastersindia/status/gst"}},
+		{logical.ReadOperation, "ledger/app", nil, http.StatusBadRequest, []string{role, "vault read mastersindia/ledger/gst"}},
+	}
+	tried := map[string]bool{"preset/": true} // whose names are fixed
+	for _, wrong := range cases {
+		prefix, _, _ := strings.Cut(wrong.path, "/")
+		tried[prefix+"/"] = true
+		timed(t, string(wrong.op)+" "+wrong.path, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			resp, err := w.do(t.Context(), wrong.op, wrong.path, wrong.data)
+			r, refused := asRefusal(resp, err)
+			if !refused && resp != nil {
+				r = refusal{status: http.StatusOK, message: strings.Join(resp.Warnings, " ")}
+			}
+			if r.status != wrong.status {
+				t.Errorf("status %d, want %d", r.status, wrong.status)
+			}
+			w.says(r.message, wrong.says...)
+			w.read("config/gst")
+			w.read("role/app")
+		})
+	}
+	timed(t, "all paths", func(t *testing.T) {
+		for path := range jwtV1().mounted(t).document().Paths {
+			if prefix, name, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/"); name != "" && !tried[prefix+"/"] {
+				t.Errorf("%s is not in the table", path)
+			}
+		}
+	})
+}
+
+// TestWrongName_RoleWithConfigsName: a role may have the name of its config. Where that config is gone, the name is that of nothing
+// else.
+func TestWrongName_RoleWithConfigsName(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.write("role/gst", map[string]any{"config": "gst"})
+		w.remove("config/gst")
+		for _, path := range []string{"config/gst", "status/gst", "config/nobody", "status/nobody", "ledger/nobody", "role/nobody"} {
+			if resp, err := w.do(t.Context(), logical.ReadOperation, path, nil); resp != nil || err != nil {
+				t.Errorf("%s: %v, %v, want a plain 404", path, resp, err)
+			}
 		}
 	})
 }

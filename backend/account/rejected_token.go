@@ -18,11 +18,26 @@ func (s *State) mayReplace(env Env, reason Reason) error {
 		return nil
 	case reason != ReasonRejected:
 		return errNotDue
-	case env.Wall.Sub(s.Current.IssuedAt) < leastRejectedAge:
-		return ErrTooSoon
-	case env.Wall.Sub(s.RejectedAt).Abs() < rejectedEvery: // also after the clock was set back
+	case env.Wall.Before(s.RejectedFrom(env.Reading)):
 		return ErrTooSoon
 	default:
 		return nil
 	}
+}
+
+// RejectedFrom is from when on the current token, which there must be, is replaced where an API has refused it.
+func (s *State) RejectedFrom(now Reading) time.Time {
+	from := s.Current.IssuedAt.Add(leastRejectedAge)
+	if last := s.LastRejected(now); !last.IsZero() {
+		from = later(from, last.Add(rejectedEvery))
+	}
+	return from
+}
+
+// LastRejected is when a token that an API had refused was last replaced; zero where that is too long ago to keep another one.
+func (s *State) LastRejected(now Reading) time.Time {
+	if now.Wall.Sub(s.RejectedAt).Abs() < rejectedEvery { // also after the clock was set back
+		return s.RejectedAt
+	}
+	return time.Time{}
 }

@@ -18,6 +18,9 @@ type Status struct {
 	InUse     bool
 	// LastRead and LastLogin are zero where there was none since this process started.
 	LastRead, LastLogin time.Time
+	// RejectedFrom is from when on Token is replaced where an API refuses it; zero where there is none. LastRejected is when the
+	// last such replacement was made, if Token is not replaced before some time has passed since; else zero.
+	RejectedFrom, LastRejected time.Time
 	// InFlightSince is when the login began that is in flight; zero where there is none.
 	InFlightSince time.Time
 	// Suspect says that there is a token which a lost login may have invalidated: it is not served.
@@ -74,6 +77,7 @@ func (l *locked) status() Status {
 	}
 	if state.Usable(env.Reading) {
 		s.Token, s.RotatesAt, s.InUse = state.Current, state.Account.RotatesAt(state.Current), state.InUse(env)
+		s.RejectedFrom, s.LastRejected = state.RejectedFrom(env.Reading), state.LastRejected(env.Reading)
 	}
 	return s
 }

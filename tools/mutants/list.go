@@ -32,7 +32,7 @@ func mutants() []mutant {
 		{"Retry-After is not heeded", "backoff.go", "case retryAfter > 0:", "case retryAfter > 2*LongestThrottle:"},
 		{"a restart forgets failures", "record.go", "Failure: storeFailure(s.Failure)", "Failure: storeFailure(nil)"},
 		{"a refusal counts no minute for logins by hand", "may_login.go", "s.Failure.age(env.Reading) < forcedRefusedEvery {", "false {"},
-		{"a rejected token is replaced each time", "rejected_token.go", "case env.Wall.Sub(s.RejectedAt).Abs() < rejectedEvery:", "case false:"},
+		{"a rejected token is replaced each time", "rejected_token.go", "if now.Wall.Sub(s.RejectedAt).Abs() < rejectedEvery {", "if false {"},
 		{"a repeated token gets a new life", "repeated_token.go", "\tif given == nil {", "\tif true {"},
 		{
 			"only the wall clock decides a token's life", "token.go",
