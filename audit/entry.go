@@ -53,6 +53,7 @@ type request struct {
 }
 
 type response struct {
+	Auth          any    `json:"auth"`
 	Data          any    `json:"data"`
 	MountAccessor string `json:"mount_accessor"`
 	Secret        struct {
@@ -105,5 +106,5 @@ func isCut(line []byte) bool {
 
 // mayBeEntry tells an entry, or a part of one, from other messages: the standard output of a Vault server has both.
 func mayBeEntry(line []byte) bool {
-	return bytes.Contains(line, []byte(`request"`)) || bytes.Contains(line, []byte("hmac-sha256:"))
+	return bytes.Contains(line, []byte(`request"`)) || bytes.Contains(line, []byte(`response"`)) || bytes.Contains(line, []byte(hmacPrefix))
 }

@@ -8,6 +8,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -526,6 +527,87 @@ func TestFiles_ABadOneIsANote(t *testing.T) {
 	for _, bad := range []string{good + ".none", t.TempDir(), file(t, "\x1f\x8bxx")} {
 		if r := runWith(t, "", bad); r.code != exitFailed || r.stdout != "" {
 			t.Errorf("%s alone: want exit code 1, got %d", bad, r.code)
+		}
+	}
+}
+
+// TestAlarm_TokenInPlaceOfItsID: token_id and rejected_token_id are shown, and a user may give the token itself. It is no token_id.
+func TestAlarm_TokenInPlaceOfItsID(t *testing.T) {
+	withoutVault(t)
+	for path, name := range map[string]string{"token/billing": "rejected_token_id", "lookup": "token_id", "revoke/gst": "token_id"} {
+		log := logFile(t, func(l *Log) {
+			l.Do(Request{By: People()[0], Operation: "update", Mount: mountPath, Path: path, Data: map[string]any{name: Token(1)},
+				Answer: map[string]any{"error": "must be the token_id that came with the token: 16 hex digits"}})
+		}, append(tuned(), name)...)
+		if got := mustJSON(t, "", log).all("alarms", "message"); !strings.Contains(got, name) {
+			t.Errorf("%s: the log shows a token as %s, and the alarms are %q", path, name, got)
+		}
+	}
+}
+
+// TestSecrets_TokenAsParameterOfAConfig: what is shown as token_id is printed only where it is one.
+func TestSecrets_TokenAsParameterOfAConfig(t *testing.T) {
+	withoutVault(t)
+	log := logFile(t, func(l *Log) {
+		for _, name := range []string{"token_id", "rejected_token_id"} {
+			l.Do(Request{By: People()[0], Operation: "update", Mount: mountPath, Path: "config/gst", Data: map[string]any{name: Token(1)},
+				Answer: map[string]any{"error": name + ": unknown parameter"}})
+		}
+	}, append(tuned(), "rejected_token_id")...)
+	for _, format := range formats() {
+		if text := must(t, "", "-format="+format, log); strings.Contains(text, Token(1)) {
+			t.Errorf("%s shows the token", format)
+		}
+	}
+}
+
+// TestSecrets_BehindTheMarkOfAnHMAC: only what the audit device writes, which is 64 hex digits, is taken for an HMAC.
+func TestSecrets_BehindTheMarkOfAnHMAC(t *testing.T) {
+	withoutVault(t)
+	log := logFile(t, func(l *Log) {
+		l.Do(Request{By: People()[0], Operation: "update", Mount: mountPath, Path: "config/gst", Error: hmacPrefix + " password=invented-1",
+			Data: map[string]any{"pause_reason": hmacPrefix + " https://a:invented-2@b.example.com/"}})
+	}, append(tuned(), "pause_reason")...)
+	for _, format := range formats() {
+		if text := must(t, "", "-format="+format, log); strings.Contains(text, "invented-") {
+			t.Errorf("%s shows a secret", format)
+		}
+	}
+}
+
+// TestSecrets_AddressOfVault: the address of Vault may have a password, which no message repeats.
+func TestSecrets_AddressOfVault(t *testing.T) {
+	log := logFile(t, (*Log).Day)
+	vaultWith(t, nil)
+	t.Setenv("VAULT_ADDR", strings.Replace(os.Getenv("VAULT_ADDR"), "http://", "http://robot:invented-password@", 1))
+	for _, args := range [][]string{{"-token-stdin", log}, {"-token-stdin", "-audit-device=other", log}} {
+		if r := runWith(t, Token(1), args...); r.code != exitFailed || strings.Contains(r.stderr, "invented-password") {
+			t.Errorf("%q: want exit code 1 and no password, got %d: %s", args, r.code, r.stderr)
+		}
+	}
+}
+
+// TestAlarm_SecretThatIsANumber: a password of digits may be given without quotes.
+func TestAlarm_SecretThatIsANumber(t *testing.T) {
+	withoutVault(t)
+	log := logFile(t, func(l *Log) {
+		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "config/gst", Data: map[string]any{"password": 20261126}})
+	}, "password")
+	if got := mustJSON(t, "", log).all("alarms", "message"); !strings.Contains(got, "shows password") {
+		t.Errorf("want an alarm for the password, got %q", got)
+	}
+}
+
+// TestAlarm_CredentialInAQuery: a shown URL may have a credential in its query.
+func TestAlarm_CredentialInAQuery(t *testing.T) {
+	withoutVault(t)
+	for query, want := range map[string]bool{"?api_key=invented-1": true, "?a=b&client_secret=invented-1": true, "?appContext=firstvision": false} {
+		log := logFile(t, func(l *Log) {
+			l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "config/gst",
+				Data: map[string]any{"token_url": "https://login.example.com/token" + query}})
+		}, tuned()...)
+		if got := mustJSON(t, "", log).all("alarms", "message"); strings.Contains(got, "shows token_url") != want {
+			t.Errorf("%s: want an alarm %t, got %q", query, want, got)
 		}
 	}
 }

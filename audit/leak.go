@@ -4,7 +4,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -46,6 +49,20 @@ func leakedToken(o options, stdin io.Reader) (string, error) {
 		return "", errors.New("this is a token_id and not a token: give the token itself, or look for the token_id in the report")
 	}
 	return string(found[1]), nil
+}
+
+// issuedAt is when a JWT says that it was issued, in RFC 3339 (the claim iat of RFC 7519), or empty.
+func issuedAt(token string) string {
+	var claims struct {
+		IssuedAt float64 `json:"iat"`
+	}
+	_, rest, _ := strings.Cut(token, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	text, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil || json.Unmarshal(text, &claims) != nil || claims.IssuedAt <= 0 {
+		return ""
+	}
+	return time.Unix(int64(claims.IssuedAt), 0).UTC().Format(time.RFC3339)
 }
 
 // askVault has Vault's audit devices hash the leaked token and the texts of the view to_hash.
@@ -105,9 +122,12 @@ func (s *store) devices(ctx context.Context, client *api.Client, devices []strin
 		return nil, fmt.Errorf("asking Vault at %s for its audit devices gives none: %w; the Vault token needs read and sudo on "+
 			"sys/audit, or name the devices with -audit-device, or unset VAULT_ADDR to compare token_ids alone", client.Address(), err)
 	}
-	for name := range listed {
+	for name, device := range listed {
 		devices = append(devices, strings.TrimSuffix(name, "/"))
+		if device.Options["filter"] != "" {
+			err = cmp.Or(err, s.note(true, "The audit device "+name+" has a filter: who is in none of its lines is not known from them."))
+		}
 	}
 	slices.Sort(devices)
-	return devices, s.note(false, "Asked Vault for the HMACs of its audit devices: "+strings.Join(devices, ", ")+".")
+	return devices, cmp.Or(err, s.note(false, "Asked Vault for the HMACs of its audit devices: "+strings.Join(devices, ", ")+"."))
 }

@@ -378,3 +378,51 @@ func TestParameters_UnknownOnesHideNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestRevoked_ReceiversNotKnown: where the log hides or lacks what a read gave, the list of revocations does not say that nobody had it.
+func TestRevoked_ReceiversNotKnown(t *testing.T) {
+	withoutVault(t)
+	revoke := Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
+		"tokens": map[string]any{tokenID(Token(1)): map[string]any{}}}}
+	read := Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true}
+	for name, path := range map[string]string{
+		"hidden":     logFile(t, func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst"); l.Do(revoke) }),
+		"unanswered": logFile(t, func(l *Log) { l.Do(read); l.Do(revoke) }, tuned()...),
+	} {
+		if r := mustJSON(t, "", path); len(r["revocations"]) != 1 || r.all("revocations", "receivers") == "" {
+			t.Errorf("%s: userpass-asha may have had the revoked token, and the report says that nobody had it: %v", name, r["revocations"])
+		}
+	}
+}
+
+// TestRevoked_ReceiversThroughAnotherMount: who had a revoked token is asked of every mount of the engine, as for a leaked one.
+func TestRevoked_ReceiversThroughAnotherMount(t *testing.T) {
+	withoutVault(t)
+	text := strings.ReplaceAll(logOf(t, "", func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Do(Request{By: People()[1], Operation: "read", Mount: "tax/", Path: "token/billing", Answer: l.Answer(Token(1), "gst"), Lease: true})
+		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
+			"tokens": map[string]any{tokenID(Token(1)): map[string]any{}}}})
+	}, tuned()...), `"mount_type":"tax"`, `"mount_type":"mastersindia"`)
+	if got := mustJSON(t, text, "-").all("revocations", "receivers"); !strings.Contains(got, "userpass-asha") || !strings.Contains(got, "userpass-bina") {
+		t.Errorf("the revoked token had been given to two, got %q", got)
+	}
+}
+
+// TestRefusals_SecondUnwrapping: Vault logs who comes late to a wrapping by the accessor alone. Whose it is, other lines tell.
+func TestRefusals_SecondUnwrapping(t *testing.T) {
+	withoutVault(t)
+	asha, erp := People()[0], People()[3]
+	r := mustJSON(t, "", logFile(t, func(l *Log) {
+		l.Do(Request{By: asha, Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		l.Do(unwrap(erp, "w", l.Answer(Token(1), "gst")))
+		l.Raw(`{"auth":{"accessor":"` + l.HMAC("accessor "+asha.Name) + `","client_token":"` + l.HMAC("internal "+asha.Name) + `","token_type":"default"},` +
+			`"error":"wrapping token is not valid or does not exist","request":{"client_token":"` + l.HMAC("external "+asha.Name) + `",` +
+			`"client_token_accessor":"` + l.HMAC("accessor "+asha.Name) + `","data":{"token":"` + l.HMAC("w") + `"},"id":"cebbcee2-1c0f-92ce-fd63-16e6caca6fa9",` +
+			`"mount_point":"sys/","namespace":{"id":"root"},"operation":"update","path":"sys/wrapping/unwrap","remote_address":"10.1.0.11"},` +
+			`"time":"2026-03-01T08:00:01Z","type":"request"}`)
+	}, tuned()...))
+	if r.all("refusals", "identity") != asha.Entity {
+		t.Errorf("want the refusal to be of %s, got %v", asha.Entity, r["refusals"])
+	}
+}

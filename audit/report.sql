@@ -65,10 +65,11 @@ WHERE age = 1;
 CREATE INDEX request_token ON request (token) WHERE token <> 0;
 CREATE VIEW revocations AS
 SELECT q.time, q.who, q.identity, q.name AS config, v.token_id, v.upstream, v.valid_until,
-  coalesce((SELECT group_concat(who, ', ' ORDER BY who) FROM (
-    SELECT DISTINCT g.who || CASE WHEN g.identity = '' THEN '' ELSE ' [' || g.identity || ']' END AS who
-    FROM token t JOIN requests g ON g.token_key = t.id AND g.token_key <> 0
-    WHERE t.token_id = v.token_id AND g.kind IN ('read', 'unwrap') AND g.outcome = 'ok' AND g.opened_by IS NULL)), '') AS receivers
+  concat_ws('; ', (SELECT group_concat(who, ', ' ORDER BY who) FROM (
+    SELECT DISTINCT s.display || CASE WHEN c.identity = '' THEN '' ELSE ' [' || c.identity || ']' END AS who
+    FROM token t JOIN request g ON g.token = t.id AND g.token <> 0 JOIN seen_caller s ON s.id = g.seen JOIN caller c ON c.id = g.caller
+    WHERE t.token_id = v.token_id AND g.kind IN ('read', 'unwrap') AND g.outcome = 5 AND g.opened_by IS NULL)),
+    (SELECT 'not known for ' || count(*) || ' reads' FROM unjudged u JOIN request g ON g.key = u.request WHERE g.ns < q.ns HAVING count(*) > 0)) AS receivers
 FROM requests q JOIN revoked v ON v.request = q.key WHERE q.kind = 'revoke' AND q.outcome = 'ok' AND q.in_span;
 
 CREATE VIEW tokens AS
@@ -144,9 +145,13 @@ FROM leak WHERE verdict = 'possible' HAVING count(*) > 0
 UNION ALL SELECT 'No read in the log is known to have given the leaked token, so that this clears nobody: it was given in files that are not here, '
   || 'through another mount, or not by this Vault (token_id ' || leaked || ').', 1
 FROM setting WHERE leaked <> '' AND NOT EXISTS (SELECT 1 FROM leak WHERE verdict = 'yes')
+UNION ALL SELECT 'Only this mount was searched: the plugin is registered under a name by which its other mounts cannot be found. '
+  || 'Make a report with -mount of each.', 1
+FROM setting WHERE leaked <> '' AND EXISTS (SELECT 1 FROM request WHERE mine AND kind = 'read' AND outcome = 5 AND accessor NOT LIKE '%mastersindia%')
 UNION ALL SELECT 'The leaked token was issued at ' || issued || ', and the log begins later, at '
   || strftime('%Y-%m-%dT%H:%M:%SZ', min(ns) / 1000000000, 'unixepoch') || ': who was given it in between is not known.', 1
-FROM request, sought WHERE issued <> '' HAVING julianday(min(ns) / 1e9, 'unixepoch') > julianday(issued) + 300 / 86400.0
+FROM request, (SELECT min(issued) AS issued FROM (SELECT issued FROM sought UNION SELECT leaked_iat FROM setting) WHERE issued <> '')
+WHERE issued <> '' HAVING julianday(min(ns) / 1e9, 'unixepoch') > julianday(issued) + 300 / 86400.0
 UNION ALL SELECT 'The leaked token was searched from ' || strftime('%Y-%m-%dT%H:%M:%SZ', min(ns) / 1000000000, 'unixepoch') || ' to '
   || strftime('%Y-%m-%dT%H:%M:%SZ', max(ns) / 1000000000, 'unixepoch') || ': that is the time of the lines that were read.', 0
 FROM request, sought HAVING count(*) > 0;

@@ -186,11 +186,11 @@ func (s *store) close() (err error) {
 
 // resolve merges what belongs together, judges who was given the leaked token, and makes the views of the report.
 func (s *store) resolve(ctx context.Context, o options) error {
-	if err := s.insert("setting", o.mount, o.namespace, o.since, o.until, tokenID(o.leaked)); err != nil {
+	if err := s.insert("setting", o.mount, o.namespace, o.since, o.until, tokenID(o.leaked), issuedAt(o.leaked)); err != nil {
 		return err
 	}
 	if err := s.askVault(ctx, o); err != nil {
-		return err
+		return errors.New((&classifier{leaked: o.leaked}).safe(err.Error())) // VAULT_ADDR may have a password
 	}
 	names, rest, _ := strings.Cut(part("resolve.sql"), "-- unite")
 	if err := s.exec(ctx, names); err != nil {
