@@ -177,10 +177,12 @@ func (a *auth) isValid() bool {
 // isDenied tells Vault's denials from the refusals of the engine, whose text may be that of an upstream.
 func isDenied(e *entry) bool {
 	if !e.Auth.isValid() || e.Auth.PolicyResults == nil { // before Vault 1.14 there are no results
-		return !e.Auth.isValid() || strings.Contains(e.Error, "permission denied")
+		return denial.MatchString(e.Error)
 	}
 	return !e.Auth.PolicyResults.Allowed
 }
+
+var denial = regexp.MustCompile("permission denied|(invalid|bad|missing client) token")
 
 var hexID = regexp.MustCompile("^[0-9a-f]{16}$")
 
@@ -242,6 +244,9 @@ func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again b
 	if answered["http_raw_body"] != nil || f.path == "cubbyhole/response" && f.half == 2 {
 		f.why = "unwrapped as one text, of which the log has one HMAC"
 	}
+	if answered["access_token"] == nil && answered["authorization"] == nil && answered["token_type"] == nil {
+		f.token = token{} // status, lookup and rotate name a token that they do not give
+	}
 	// Without a lease anybody may have wrapped it, under names that do not belong together: one is believed.
 	if t := &f.token; f.lease == "" && t.id != "" {
 		t.access, t.hiddenID = "", ""
@@ -261,13 +266,20 @@ func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again b
 // administered is the beginning of paths of a mount as a whole, and of those that end leases.
 var administered = regexp.MustCompile("^sys/(remount$|mounts/|(leases/)?revoke(-prefix|-force)?/)")
 
-// noToken is the name of callers of whom nothing more is known.
-const noToken = "(no valid Vault token)" //nolint:gosec // G101: this is none
+// The names of callers of whom nothing more is known.
+const (
+	noToken  = "(no valid Vault token)" //nolint:gosec // G101: this is none
+	notKnown = "(not known)"
+)
 
 func (c *classifier) callerOf(e *entry) caller {
 	a, inbound, accessor := e.Auth, pseudonym(e.Request.ClientToken), e.Request.ClientTokenAccessor
 	if !a.isValid() {
-		return caller{inbound: inbound, accessor: c.text(accessor), display: noToken}
+		display := notKnown
+		if denial.MatchString(e.Error) {
+			display = noToken
+		}
+		return caller{inbound: inbound, accessor: c.text(accessor), display: display}
 	}
 	return caller{
 		c.text(a.EntityID), c.text(cmp.Or(a.Accessor, accessor)), pseudonym(a.ClientToken), inbound,

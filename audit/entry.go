@@ -45,6 +45,7 @@ type request struct {
 	ClientToken         string `json:"client_token"`
 	ClientTokenAccessor string `json:"client_token_accessor"`
 	RemoteAddress       string `json:"remote_address"`
+	RequestURI          string `json:"request_uri"`
 	Data                any    `json:"data"`
 	Headers             any    `json:"headers"`
 	Namespace           struct {
@@ -67,7 +68,7 @@ type response struct {
 // decode decodes a line: one entry, or several where a program has joined lines. What the audit device's prefix option or a
 // syslog puts before an entry is passed over; damaged tells that it may have been an entry. Entries share the memory of the line.
 func decode(line []byte) (entries []*entry, damaged bool) {
-	const mostTries = 8 // a prefix may have a brace of its own
+	const mostTries = 100 // a prefix may have a brace of its own, and a line that was cut off before this one has many
 	from := 0
 	for tries := 0; tries < mostTries; tries++ {
 		brace := bytes.IndexByte(line[from:], '{')

@@ -611,3 +611,28 @@ func TestAlarm_CredentialInAQuery(t *testing.T) {
 		}
 	}
 }
+
+// TestAlarm_SecretInTheRequestURI: Vault logs the query of a request in clear, whatever the mount is tuned to. "vault read" makes one.
+func TestAlarm_SecretInTheRequestURI(t *testing.T) {
+	withoutVault(t)
+	for _, query := range []string{"rejected_token_id=" + Token(1), "rejected_token_id=eyJhbGciOiJub25lIn0.eyJpbnZlbnRlZC0xMw.x", "token=" + Token(1)} {
+		text := strings.ReplaceAll(logOf(t, "", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }),
+			`"path":"mastersindia/token/billing"`, `"path":"mastersindia/token/billing","request_uri":"/v1/mastersindia/token/billing?`+query+`"`)
+		if r := mustJSON(t, text, "-"); len(r["alarms"]) == 0 {
+			t.Errorf("the log shows %s, and there is no alarm", query)
+		}
+	}
+}
+
+// TestDenied_NotByAQuota: Vault logs what a rate limit holds back without any caller, whose Vault token may be valid.
+func TestDenied_NotByAQuota(t *testing.T) {
+	withoutVault(t)
+	r := mustJSON(t, "", logFile(t, func(l *Log) {
+		l.Raw(`{"time":"2026-03-01T08:00:00Z","type":"request","auth":{"token_type":"default"},"request":{"id":"cebbcee2-1c0f-92ce-fd63-16e6caca6fa9",` +
+			`"operation":"read","mount_class":"secret","namespace":{"id":"root"},"path":"mastersindia/token/billing","remote_address":"10.1.0.11"},` +
+			`"error":"request path \"mastersindia/token/billing\": rate limit quota exceeded"}`)
+	}))
+	if r.count("denied") != 0 || r.count("refused") != 1 || strings.Contains(r.all("refusals", "who"), "no valid") {
+		t.Errorf("want one refusal of somebody who is not known, got %v", r["refusals"])
+	}
+}

@@ -508,3 +508,86 @@ func TestLines_TailOfAResponse(t *testing.T) {
 		wantLeak(t, search(t, Token(1), file(t, tail+"\n"+text)), exitIncomplete, "userpass-asha", "")
 	}
 }
+
+// TestLeak_UnwrappedStatus: status, lookup and rotate answer with the token_id and without the token. Who unwraps that was given none.
+func TestLeak_UnwrappedStatus(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	for path, answer := range map[string]map[string]any{
+		"status/gst": {"state": "ready", "token_id": tokenID(Token(1)), "issued_at": "2026-03-01T08:00:00Z"},
+		"lookup":     {"state": "current", "token_id": tokenID(Token(1)), "config": "gst"},
+		"rotate/gst": {"token_id": tokenID(Token(1)), "expires_at": "2026-03-02T08:00:00Z"},
+	} {
+		log := file(t, logOf(t, "key", func(l *Log) {
+			l.Read(people[0], "billing", Token(1), "gst")
+			l.Do(Request{By: people[1], Operation: "update", Mount: mountPath, Path: path, Wrap: "w"})
+			l.Do(unwrap(people[1], "w", answer))
+		}))
+		t.Log(path)
+		wantLeak(t, search(t, Token(1), log), exitOK, "userpass-asha", "")
+	}
+}
+
+// TestLines_WholeOneAfterACutOne: a crash leaves a part of a line, and the next line begins behind it. Vault's lines have many braces.
+func TestLines_WholeOneAfterACutOne(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	text := strings.TrimSpace(logOf(t, "key", func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Read(People()[1], "billing", Token(1), "gst")
+	}))
+	text = strings.ReplaceAll(text, `"policy_results":{"allowed":true}`, `"metadata":{"username":"x"},"policy_results":{"allowed":true,`+
+		`"granting_policies":[{"type":""},{"name":"default","namespace_id":"root","type":"acl"},{"name":"billing","namespace_id":"root","type":"acl"}]}`)
+	lines := strings.Split(text, "\n")
+	cut, _, _ := strings.Cut(lines[3], `"secret"`)
+	wantLeak(t, search(t, Token(1), file(t, strings.Join([]string{lines[0], lines[2], cut + lines[1]}, "\n"))), exitIncomplete, "userpass-asha", "userpass-bina")
+}
+
+// TestLeak_ForwardedUnwrapping: another unwrapping of the same caller is not the answer to one that was forwarded.
+func TestLeak_ForwardedUnwrapping(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	path := file(t, logOf(t, "key", func(l *Log) {
+		l.Read(people[4], "billing", Token(1), "gst")
+		l.Do(Request{By: people[0], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		forwarded := unwrap(people[1], "w", nil)
+		forwarded.Error = "cannot write to readonly storage"
+		l.Do(forwarded)
+		l.Wait(30 * time.Second)
+		l.Do(unwrap(people[1], "another", map[string]any{"user": "x"}))
+	}))
+	wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-omar", "userpass-asha userpass-bina")
+}
+
+// TestSecrets_PairsInAnyShape: names and values of secrets are written with quotes, spaces and hyphens.
+func TestSecrets_PairsInAnyShape(t *testing.T) {
+	withoutVault(t)
+	texts := []string{
+		"login with password='invented-1' failed", "password = invented-2", `{"client_secret" : "invented-3"}`, "X-Api-Key: invented-4",
+		"api-key=invented-5", "password=-invented-6", "access_token => invented-7",
+	}
+	for _, text := range texts {
+		path := logFile(t, func(l *Log) {
+			l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Error: text})
+		}, tuned()...)
+		if got := must(t, "", "-format=csv", path); strings.Contains(got, "nvented-") {
+			t.Errorf("the report shows the secret of %s", text)
+		}
+	}
+}
+
+// TestLeak_LogBeginsWithinAnyRequest: a response without its request tells that a file before is missing, whatever was asked.
+func TestLeak_LogBeginsWithinAnyRequest(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	for name, first := range map[string]func(l *Log) Request{
+		"unwrapping": func(l *Log) Request { return unwrap(people[0], "w", l.Answer(Token(1), "gst")) },
+		"status": func(*Log) Request {
+			return Request{By: people[0], Operation: "read", Mount: mountPath, Path: "status/gst", Answer: map[string]any{"state": "ready"}}
+		},
+	} {
+		_, cut, _ := strings.Cut(logOf(t, "key", func(l *Log) { l.Do(first(l)); l.Read(people[0], "billing", Token(1), "gst") }), "\n")
+		if got := search(t, Token(1), file(t, cut)); got.code != exitIncomplete {
+			t.Errorf("%s: the log begins within a request, and the exit code is %d", name, got.code)
+		}
+	}
+}

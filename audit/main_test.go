@@ -426,3 +426,59 @@ func TestRefusals_SecondUnwrapping(t *testing.T) {
 		t.Errorf("want the refusal to be of %s, got %v", asha.Entity, r["refusals"])
 	}
 }
+
+// TestAlarm_RevokedTokenWrapped: the revoked token went to who unwrapped it, and not to who asked.
+func TestAlarm_RevokedTokenWrapped(t *testing.T) {
+	withoutVault(t)
+	asha, erp := People()[0], People()[3]
+	r := mustJSON(t, "", logFile(t, func(l *Log) {
+		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
+			"tokens": map[string]any{tokenID(Token(1)): map[string]any{}}}})
+		l.Wait(time.Minute)
+		l.Do(Request{By: asha, Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		l.Do(unwrap(erp, "w", l.Answer(Token(1), "gst")))
+	}, tuned()...))
+	if got := r.all("alarms", "message"); !strings.Contains(got, "a revoked token was handed out") || !strings.Contains(got, erp.Name) {
+		t.Errorf("want an alarm that names %s, got %q", erp.Name, got)
+	}
+}
+
+// TestSpan_OutsideOfTheLog: a span that the log does not reach is not one in which nothing happened.
+func TestSpan_OutsideOfTheLog(t *testing.T) {
+	withoutVault(t)
+	path := logFile(t, (*Log).Day, tuned()...)
+	for _, span := range []string{"-since=2026-03-05", "-until=2026-02-20"} {
+		r := mustJSON(t, "", span, path)
+		if code := runWith(t, "", span, path).code; code == exitOK && r.all("notes", "text") == "" {
+			t.Errorf("%s: the log has nothing of that time, and the report says %v, with exit code 0 and without a note", span, r["summary"])
+		}
+	}
+}
+
+// TestCallers_AuthLeftOut: where an option of the device leaves out who it was (exclude=/auth), it is not said that there was no valid token.
+func TestCallers_AuthLeftOut(t *testing.T) {
+	withoutVault(t)
+	text := regexp.MustCompile(`"auth":\{.*?"token_type":"service"\},`).ReplaceAllString(logOf(t, "", func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+	}, tuned()...), "")
+	r := mustJSON(t, text, "-")
+	if r.count("given") != 1 || r.all("readings", "who") == "" || strings.Contains(r.all("readings", "who"), "no valid") {
+		t.Errorf("want one token given, to somebody with a valid Vault token, got %v", r["readings"])
+	}
+}
+
+// TestObjects_UnansweredWrite: a write whose response is missing may have been stored, and where the config points now is not certain.
+func TestObjects_UnansweredWrite(t *testing.T) {
+	withoutVault(t)
+	write := func(url string, answered bool) Request {
+		return Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "config/gst", NoResponse: !answered,
+			Data: map[string]any{"token_url": url}}
+	}
+	r := mustJSON(t, "", logFile(t, func(l *Log) {
+		l.Do(write("https://login.example.com/", true))
+		l.Do(write("https://elsewhere.example.net/", false))
+	}, tuned()...))
+	if got := r.all("objects", "state"); !strings.Contains(got, "elsewhere.example.net") && !strings.Contains(got, "unanswered") {
+		t.Errorf("the config may point to elsewhere.example.net, and the report says: %s", got)
+	}
+}

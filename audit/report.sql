@@ -40,14 +40,14 @@ FROM requests WHERE outcome IN ('denied', 'refused') AND in_span GROUP BY outcom
 CREATE TABLE moved AS SELECT accessor, mount, namespace, min(ns) AS first, max(ns) AS last FROM request WHERE accessor <> '' GROUP BY 1, 2, 3;
 CREATE INDEX request_admin ON request (mount, ns) WHERE kind = 'admin';
 CREATE TABLE object_write AS
-SELECT r.key, r.ns, r.time, r.kind, r.seen, r.accessor, m.now || substr(r.path, length(r.mount) + instr(r.path, r.mount)) AS object,
+SELECT r.key, r.ns, r.time, r.kind, r.outcome, r.seen, r.accessor, m.now || substr(r.path, length(r.mount) + instr(r.path, r.mount)) AS object,
   (SELECT max(u.ns) FROM request u WHERE u.kind = 'admin' AND u.outcome = 5 AND u.operation = 'delete' AND u.path LIKE '%sys/mounts/%'
     AND u.mount = m.now AND u.namespace = r.namespace AND u.ns > r.ns AND u.ns > m.since) AS gone
 FROM request r JOIN (SELECT DISTINCT w.accessor, w.mount, w.namespace,
     coalesce((SELECT mount FROM moved m WHERE m.accessor = w.accessor ORDER BY last DESC, mount LIMIT 1), w.mount) AS now,
     coalesce((SELECT first FROM moved m WHERE m.accessor = w.accessor ORDER BY last DESC, mount LIMIT 1), 0) AS since
   FROM request w WHERE w.kind IN ('write', 'delete')) m ON m.accessor = r.accessor AND m.mount = r.mount AND m.namespace = r.namespace
-WHERE r.mine AND r.kind IN ('write', 'delete') AND r.outcome = 5;
+WHERE r.mine AND r.kind IN ('write', 'delete') AND r.outcome IN (2, 5);
 CREATE INDEX object_write_object ON object_write (object, accessor, ns);
 CREATE VIEW objects AS
 SELECT w.object AS path, w.time AS changed, s.display AS changed_by, c.identity, w.writes,
@@ -56,8 +56,8 @@ SELECT w.object AS path, w.time AS changed, s.display AS changed_by, c.identity,
       SELECT p.name, p.state, p.value, row_number() OVER (PARTITION BY p.name ORDER BY n.ns DESC, n.key, p.state) AS age
       FROM object_write n JOIN parameter p ON p.request = n.key
       WHERE n.object = w.object AND n.accessor = w.accessor AND n.ns > coalesce((
-        SELECT max(d.ns) FROM object_write d WHERE d.object = w.object AND d.accessor = w.accessor AND d.kind = 'delete'), 0)
-    ) WHERE age = 1), '') END AS state
+        SELECT max(d.ns) FROM object_write d WHERE d.object = w.object AND d.accessor = w.accessor AND d.kind = 'delete' AND d.outcome = 5), 0)
+    ) WHERE age = 1), '') END || CASE w.outcome WHEN 2 THEN ' (unanswered)' ELSE '' END AS state
 FROM (SELECT *, row_number() OVER (PARTITION BY object, accessor ORDER BY ns DESC, key) AS age, count(*) OVER (PARTITION BY object, accessor) AS writes
     FROM object_write) w JOIN seen_caller s ON s.id = w.seen JOIN request r ON r.key = w.key JOIN caller c ON c.id = r.caller
 WHERE age = 1;
@@ -90,8 +90,9 @@ UNION ALL
 -- A read that began before the revocation is none. Without its request in the log, it may have begun up to five minutes earlier.
 SELECT max(r.time), 'a revoked token was handed out: token ' || t.token_id || ', revoked at ' || t.revoked_at || ', was given to ' || s.display || ' [' || c.identity
   || '] through role ' || r.name || ', last at ' || max(r.time)
-FROM request r JOIN token t ON t.id = r.token JOIN seen_caller s ON s.id = r.seen JOIN caller c ON c.id = r.caller
-WHERE r.kind = 'read' AND r.outcome = 5 AND r.mine AND t.revoked_ns IS NOT NULL AND coalesce(r.began, r.ns - 300000000000) > t.revoked_ns
+FROM request r JOIN token t ON t.id = r.token JOIN seen_caller s ON s.id = r.seen JOIN caller c ON c.id = r.caller LEFT JOIN request o ON o.key = r.origin
+WHERE r.kind IN ('read', 'unwrap') AND r.outcome = 5 AND r.mine AND r.opened_by IS NULL AND t.revoked_ns IS NOT NULL
+  AND coalesce(o.began, o.ns - 300000000000, r.began, r.ns - 300000000000) > t.revoked_ns
 GROUP BY t.token_id, s.display, c.identity, r.name;
 
 CREATE VIEW summary AS
@@ -136,8 +137,11 @@ UNION ALL SELECT count(*) || ' mounts were moved, and the log hides which. The p
   || 'followed: make a report with -mount of each path that it had.', 1
 FROM request WHERE kind = 'admin' AND path LIKE '%sys/remount' AND outcome = 5
   AND EXISTS (SELECT 1 FROM request WHERE mine AND accessor NOT LIKE '%mastersindia%' AND kind <> 'admin') HAVING count(*) > 0
-UNION ALL SELECT count(*) || ' reads have a response and no request in the log: a file before may be missing.', EXISTS (SELECT 1 FROM sought)
-FROM request WHERE mine AND kind = 'read' AND began IS NULL HAVING count(*) > 0
+UNION ALL SELECT count(*) || CASE count(*) FILTER (WHERE kind = 'read') WHEN count(*) THEN ' reads' ELSE ' requests' END
+  || ' have a response and no request in the log: a file before may be missing.', EXISTS (SELECT 1 FROM sought)
+FROM request WHERE mine AND began IS NULL HAVING count(*) > 0
+UNION ALL SELECT 'Nothing about the mount is between -since and -until. The log tells of it from ' || min(time) || ' to ' || max(time) || '.', 0
+FROM request WHERE mine HAVING count(*) > 0 AND sum(in_span) = 0
 UNION ALL SELECT 'The log begins at ' || strftime('%Y-%m-%dT%H:%M:%SZ', min(ns) / 1000000000, 'unixepoch') || ', after -since: the files from before may be missing.', 0
 FROM request, setting WHERE mine AND since > 0 HAVING min(ns) > min(since)
 UNION ALL SELECT count(*) || ' reads may have given the leaked token, and the log does not tell: they are listed as possible, with the reason.', 1

@@ -55,7 +55,7 @@ UPDATE request SET mine = 1 FROM setting p WHERE kind = 'unwrap' AND origin IS N
 CREATE INDEX request_caller ON request (caller, ns);
 UPDATE request SET followed = 1 WHERE outcome = 1 AND (
   SELECT sum(CASE outcome WHEN 1 THEN -1 ELSE 1 END) FROM request a WHERE a.caller = request.caller AND a.path = request.path
-    AND a.namespace = request.namespace AND a.remote = request.remote
+    AND a.namespace = request.namespace AND a.remote = request.remote AND (request.kind <> 'unwrap' OR a.wrapping IS request.wrapping)
     AND a.ns BETWEEN request.ns - 1000000000 AND request.ns + 120000000000) >= 0;
 -- One identity: the entity, else the accessor of the Vault token, else its HMAC.
 CREATE TABLE caller (id INTEGER PRIMARY KEY, identity TEXT);
@@ -90,7 +90,7 @@ WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NOT followed AND 
   AND NOT (outcome = 5 AND coalesce((SELECT known FROM token WHERE id = r.token), 0))
   -- What is unwrapped is judged where it is of this engine, or may be: it shows a token, or nothing of what was wrapped.
   AND (kind = 'read' OR seen_token <> 0 OR (SELECT kind FROM request o WHERE o.key = r.origin) = 'read'
-    OR origin IS NULL AND (reason <> '' OR outcome = 2));
+    OR origin IS NULL AND (reason <> '' OR outcome = 2 OR lease LIKE '%_/token/_%/_%'));
 
 -- Who was given the leaked token: without one, nothing is in these tables. sought is the token.
 CREATE TABLE sought AS SELECT * FROM token WHERE id IN (

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -28,7 +29,7 @@ var (
 	jwtPattern    = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*`)
 	vaultPattern  = regexp.MustCompile(`\b[hs]v?[bsr]?\.[A-Za-z0-9_-]{20,}`)
 	schemePattern = regexp.MustCompile(`(?i)(bearer|basic|jwt) [^\s"',;]{8,}`)
-	pairPattern   = regexp.MustCompile(`(?i)((passw|secret|token|api_?key)\w*"?[=:]) ?"?[^\s"',;&-][^\s"',;&]*`)
+	pairPattern   = regexp.MustCompile(`(?i)((passw|secret|token|api[_-]?key)\w*["']? *(=>|[=:])) *["']?-*[^\s"',;&-][^\s"',;&]*`)
 	userPattern   = regexp.MustCompile(`^(\w[\w+.-]*://)?.*@`)
 	queryPattern  = regexp.MustCompile(`[?#].*`)
 	urlPattern    = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
@@ -152,13 +153,13 @@ func eachText(name string, value any, found func(name, text string)) {
 func (c *classifier) alarm(f *fact, e *entry, asked, answered map[string]any) {
 	found := make(map[string]bool)
 	look := func(name, text string) {
-		_, url, _ := strings.Cut(text, "://")
-		_, query, _ := strings.Cut(url, "?")
+		_, address, _ := strings.Cut(text, "://")
+		_, query, _ := strings.Cut(address, "?")
 		switch {
 		case text == "", isHidden(text):
 		case isSecret(name, text), c.leaked != "" && strings.Contains(text, c.leaked), jwtPattern.MatchString(text):
 			found[strings.ToLower(clip(mostOdd, c.safe(name)))] = true
-		case strings.ContainsRune(url, '@'), pairPattern.MatchString(query):
+		case strings.ContainsRune(address, '@'), pairPattern.MatchString(query):
 			found[clip(mostOdd, c.safe(name))+" (a URL with credentials)"] = true
 		case headersName.MatchString(name) && secretHeader.MatchString(text):
 			found[name] = true
@@ -167,6 +168,11 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered map[string]any) {
 	eachText("", asked, look)
 	eachText("", answered, look)
 	eachText("", e.Request.Headers, look)
+	if uri, err := url.Parse(e.Request.RequestURI); err == nil {
+		for name, values := range uri.Query() {
+			look(name, strings.Join(values, " "))
+		}
+	}
 	look("client_token", e.Request.ClientToken)
 	if e.Auth != nil {
 		look("client_token", e.Auth.ClientToken)

@@ -73,7 +73,7 @@ func key(parts ...string) int64 {
 func (s *store) add(f *fact) error {
 	c, t := f.caller, f.token
 	request, who, given := key(f.id), key(c.entity, c.accessor, c.client, c.inbound, c.display, c.policies), int64(0)
-	if c.display != noToken {
+	if c.display != noToken && c.display != notKnown {
 		who |= 1 << 62 // so that the greatest of a request's callers is one who is known
 	}
 	if t != (token{}) {
