@@ -263,8 +263,8 @@ func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again b
 	})
 }
 
-// administered is the beginning of paths of a mount as a whole, and of those that end leases.
-var administered = regexp.MustCompile("^sys/(remount$|mounts/|(leases/)?revoke(-prefix|-force)?/)")
+// administered is the beginning of paths of a mount as a whole, of those that end leases, and of audit devices.
+var administered = regexp.MustCompile("^sys/(remount$|mounts/|audit/|(leases/)?revoke(-prefix|-force)?/)")
 
 // The names of callers of whom nothing more is known.
 const (

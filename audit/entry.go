@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"regexp"
 	"time"
 
 	"github.com/segmentio/encoding/json"
@@ -106,6 +107,7 @@ func isCut(line []byte) bool {
 }
 
 // mayBeEntry tells an entry, or a part of one, from other messages: the standard output of a Vault server has both.
-func mayBeEntry(line []byte) bool {
-	return bytes.Contains(line, []byte(`request"`)) || bytes.Contains(line, []byte(`response"`)) || bytes.Contains(line, []byte(hmacPrefix))
-}
+func mayBeEntry(line []byte) bool { return entryPattern.Match(line) }
+
+// entryPattern finds names and HMACs of an entry, also where it is a text within another text, or in UTF-16.
+var entryPattern = regexp.MustCompile(`(request|response|auth|accessor)\\*"|\{"time"|hmac-sha256:|"\x00|\x00"`)

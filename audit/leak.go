@@ -120,7 +120,8 @@ func (s *store) devices(ctx context.Context, client *api.Client, devices []strin
 	listed, err := client.Sys().ListAuditWithContext(ctx)
 	if err != nil || len(listed) == 0 {
 		return nil, fmt.Errorf("asking Vault at %s for its audit devices gives none: %w; the Vault token needs read and sudo on "+
-			"sys/audit, or name the devices with -audit-device, or unset VAULT_ADDR to compare token_ids alone", client.Address(), err)
+			"sys/audit, or name the devices with -audit-device, or unset VAULT_ADDR to compare token_ids alone", client.Address(),
+			cmp.Or(err, errors.New("none is enabled")))
 	}
 	for name, device := range listed {
 		devices = append(devices, strings.TrimSuffix(name, "/"))

@@ -591,3 +591,89 @@ func TestLeak_LogBeginsWithinAnyRequest(t *testing.T) {
 		}
 	}
 }
+
+// TestLines_OfARawDevice: lines of a device with log_raw=true have no HMACs, and it is said all the same that they could not be read.
+func TestLines_OfARawDevice(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Read(People()[1], "billing", Token(1), "gst")
+	}, "access_token", "authorization", "token_type", "config", "issued_at", "expires_at", "token_id")
+	lines := strings.Split(strings.TrimSpace(strings.ReplaceAll(text, hmacPrefix, "")), "\n")
+	quoted, err := json.Marshal(lines[3])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wide strings.Builder
+	for _, c := range lines[3] {
+		wide.WriteString(string(c) + "\x00")
+	}
+	for name, last := range map[string]string{
+		"in the text of another":   `{"MESSAGE":` + string(quoted) + `}`,
+		"escaped":                  strings.ReplaceAll(lines[3], `"`, `\"`),
+		"cut near its start":       lines[3][:30],
+		"cut before the request":   lines[3][:60],
+		"in UTF-16, as PowerShell": wide.String(),
+	} {
+		t.Log(name)
+		wantLeak(t, search(t, Token(1), file(t, strings.Join([]string{lines[0], lines[1], last}, "\n")+"\n")), exitIncomplete, "userpass-asha", "")
+	}
+}
+
+// TestLeak_AuditDeviceWasDisabled: the log itself tells that there was none for an hour, in which anybody may have been given the token.
+func TestLeak_AuditDeviceWasDisabled(t *testing.T) {
+	withoutVault(t)
+	omar := People()[4]
+	path := logFile(t, func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Do(Request{By: omar, Operation: "delete", Mount: "sys/", Path: "audit/file", NoResponse: true})
+		l.Wait(time.Hour)
+		l.Do(Request{By: omar, Operation: "update", Mount: "sys/", Path: "audit/file", NoRequest: true, Answer: map[string]any{}})
+		l.Read(People()[0], "billing", Token(1), "gst")
+	}, tuned()...)
+	wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-asha", "")
+}
+
+// asVaultWrites takes the accessor of the mount out of requests: Vault knows it with the response only.
+func asVaultWrites(text string) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, `"type":"request"`) {
+			line = regexp.MustCompile(`"mount_accessor":"[^"]*",`).ReplaceAllString(line, "")
+		}
+		out.WriteString(line)
+	}
+	return out.String()
+}
+
+// TestLeak_RoleWrittenWithoutResponse: a write of a role whose response is missing may have pointed it to the config of the token.
+func TestLeak_RoleWrittenWithoutResponse(t *testing.T) {
+	withoutVault(t)
+	people := People()
+	text := asVaultWrites(logOf(t, "", func(l *Log) {
+		l.Read(people[4], "other", Token(9), "another")
+		l.Wait(time.Hour)
+		l.Read(people[0], "billing", Token(1), "gst")
+		l.Do(Request{By: people[4], Operation: "update", Mount: mountPath, Path: "role/other", Data: map[string]any{"config": "gst"}, NoResponse: true})
+		l.Wait(time.Minute)
+		l.Do(Request{By: people[2], Operation: "read", Mount: mountPath, Path: "token/other"})
+		l.Wait(10 * time.Minute)
+		l.Read(people[4], "other", Token(9), "another")
+	}, tuned()...))
+	wantLeak(t, search(t, Token(1), file(t, text)), exitIncomplete, "userpass-asha", "approle")
+}
+
+// TestLeak_RoleRulesOutAsVaultWrites: a read without a response is ruled out by what its role gave before and after.
+func TestLeak_RoleRulesOutAsVaultWrites(t *testing.T) {
+	withoutVault(t)
+	people := People()
+	text := asVaultWrites(logOf(t, "", func(l *Log) {
+		l.Read(people[4], "other", Token(9), "another")
+		l.Wait(time.Hour)
+		l.Read(people[0], "billing", Token(1), "gst")
+		l.Do(Request{By: people[2], Operation: "read", Mount: mountPath, Path: "token/other", NoResponse: true})
+		l.Wait(time.Hour)
+		l.Read(people[4], "other", Token(9), "another")
+	}, tuned()...))
+	wantLeak(t, search(t, Token(1), file(t, text)), exitOK, "userpass-asha", "")
+}

@@ -6,6 +6,8 @@ package main
 import (
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -480,5 +482,43 @@ func TestObjects_UnansweredWrite(t *testing.T) {
 	}, tuned()...))
 	if got := r.all("objects", "state"); !strings.Contains(got, "elsewhere.example.net") && !strings.Contains(got, "unanswered") {
 		t.Errorf("the config may point to elsewhere.example.net, and the report says: %s", got)
+	}
+}
+
+// TestDatabase_NameOfAnyLetters: a name may have letters that mean something in a URI.
+func TestDatabase_NameOfAnyLetters(t *testing.T) {
+	withoutVault(t)
+	path := logFile(t, (*Log).Day)
+	for _, name := range []string{"a?b.db", "a%41.db", "a#b.db"} {
+		dir := t.TempDir()
+		must(t, "", "-db="+filepath.Join(dir, name), path)
+		made, err := os.ReadDir(dir)
+		if err != nil || len(made) != 1 || made[0].Name() != name {
+			t.Errorf("want the database in %s and nowhere else, got %v, %v", name, made, err)
+		}
+	}
+}
+
+// TestSpan_YearsFarAway: a year that nanoseconds of 64 bits do not reach is no other year.
+func TestSpan_YearsFarAway(t *testing.T) {
+	withoutVault(t)
+	path := logFile(t, (*Log).Day, tuned()...)
+	for _, span := range []string{"-until=9999-12-31", "-since=1026-03-01"} {
+		if r := runWith(t, "", "-format=json", span, path); r.code != exitOK || !strings.Contains(r.stdout, `"given":42`) {
+			t.Errorf("%s: want 42 tokens given, got exit code %d: %s", span, r.code, r.stderr)
+		}
+	}
+}
+
+// TestVault_WithoutAuditDevices: a Vault that lists none is told in words.
+func TestVault_WithoutAuditDevices(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"data":{}}`)
+	}))
+	t.Cleanup(server.Close)
+	t.Setenv("VAULT_ADDR", server.URL)
+	t.Setenv("VAULT_TOKEN", "invented-vault-token")
+	if r := runWith(t, Token(1), "-token-stdin", logFile(t, (*Log).Day)); r.code != exitFailed || strings.Contains(r.stderr, "%!") {
+		t.Errorf("want exit code 1 and words, got %d: %s", r.code, r.stderr)
 	}
 }

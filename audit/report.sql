@@ -37,7 +37,8 @@ SELECT outcome, who, identity, path, error, count(*) AS times, min(time) AS firs
 FROM requests WHERE outcome IN ('denied', 'refused') AND in_span GROUP BY outcome, who, identity, path, error;
 
 -- Configs and roles as the writes in the log left them, at the path that their mount has now. gone is when that mount was disabled.
-CREATE TABLE moved AS SELECT accessor, mount, namespace, min(ns) AS first, max(ns) AS last FROM request WHERE accessor <> '' GROUP BY 1, 2, 3;
+CREATE TABLE moved AS SELECT accessor, mount, namespace, min(ns) AS first, max(ns) AS last FROM request
+  WHERE accessor <> '' AND outcome = 5 AND kind <> 'admin' GROUP BY 1, 2, 3;
 CREATE INDEX request_admin ON request (mount, ns) WHERE kind = 'admin';
 CREATE TABLE object_write AS
 SELECT r.key, r.ns, r.time, r.kind, r.outcome, r.seen, r.accessor, m.now || substr(r.path, length(r.mount) + instr(r.path, r.mount)) AS object,
@@ -149,6 +150,8 @@ FROM leak WHERE verdict = 'possible' HAVING count(*) > 0
 UNION ALL SELECT 'No read in the log is known to have given the leaked token, so that this clears nobody: it was given in files that are not here, '
   || 'through another mount, or not by this Vault (token_id ' || leaked || ').', 1
 FROM setting WHERE leaked <> '' AND NOT EXISTS (SELECT 1 FROM leak WHERE verdict = 'yes')
+UNION ALL SELECT 'An audit device was disabled at ' || min(time) || ': what happened until it was enabled again is not in its log.', 1
+FROM request, sought WHERE path LIKE 'sys/audit/%' AND operation = 'delete' AND outcome NOT IN (3, 4) HAVING count(*) > 0
 UNION ALL SELECT 'Only this mount was searched: the plugin is registered under a name by which its other mounts cannot be found. '
   || 'Make a report with -mount of each.', 1
 FROM setting WHERE leaked <> '' AND EXISTS (SELECT 1 FROM request WHERE mine AND kind = 'read' AND outcome = 5 AND accessor NOT LIKE '%mastersindia%')

@@ -24,9 +24,7 @@ CREATE TABLE request (
   followed INTEGER); -- of a forwarded request: the active node's log has it too
 INSERT INTO request
 SELECT m.*, coalesce(c.class, m.seen), coalesce(t.class, m.seen_token), coalesce(w.class, (SELECT request FROM wrapping WHERE request = key)),
-  p.namespace IN ('*', m.namespace) AND (m.mount = p.mount OR m.accessor <> '' AND m.accessor IN (SELECT accessor FROM mount WHERE path = p.mount)
-    OR kind = 'admin' AND (m.path = 'sys/remount' OR m.mount IN (
-      SELECT path FROM mount WHERE accessor IN (SELECT accessor FROM mount WHERE path = p.mount)))),
+  p.namespace IN ('*', m.namespace) AND (m.mount = p.mount OR m.accessor IN (SELECT accessor FROM mount WHERE path = p.mount) OR m.path = 'sys/remount'),
   ns >= p.since AND ns < p.until, NULL, NULL, 0
 FROM (SELECT request AS key, min(id), min(ns) FILTER (WHERE half = 1), coalesce(min(ns) FILTER (WHERE half = 2), min(ns)) AS ns,
     coalesce(max(kind) FILTER (WHERE half = 2), max(kind)) AS kind, coalesce(max(outcome) FILTER (WHERE half = 2), max(outcome)) AS outcome,
@@ -34,6 +32,15 @@ FROM (SELECT request AS key, min(id), min(ns) FILTER (WHERE half = 1), coalesce(
     max(caller) AS seen, max(token) AS seen_token, max(remote), max(lease), max(reason)
   FROM line GROUP BY request) m
   LEFT JOIN class c ON c.id = m.seen LEFT JOIN class t ON t.id = m.seen_token LEFT JOIN class w ON w.id = m.key, setting p;
+-- Vault logs the accessor with responses of the mount only: other requests have that of the last response at their path, or of the first.
+CREATE INDEX request_mount ON request (mount, namespace, ns) WHERE accessor <> '';
+UPDATE request SET accessor = coalesce(
+    (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' AND a.ns <= request.ns
+      ORDER BY a.ns DESC LIMIT 1),
+    (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' ORDER BY a.ns LIMIT 1), '')
+  WHERE accessor = '';
+UPDATE request SET mine = 1 FROM setting p WHERE NOT mine AND p.namespace IN ('*', request.namespace)
+  AND accessor IN (SELECT accessor FROM mount WHERE path = p.mount);
 -- Wrapped reads and who unwrapped them, in whatever number of steps.
 CREATE INDEX request_wrapping ON request (wrapping) WHERE wrapping IS NOT NULL;
 UPDATE request SET origin = (SELECT min(o.key) FROM request o WHERE o.wrapping = request.wrapping AND o.kind NOT IN ('unwrap', 'rewrap'))
