@@ -184,6 +184,7 @@ func isDenied(e *entry) bool {
 
 var denial = regexp.MustCompile("permission denied|(invalid|bad|missing client) token")
 
+// hexID is a token_id.
 var hexID = regexp.MustCompile("^[0-9a-f]{16}$")
 
 // textOf is the text of that name in data: hidden is an HMAC, shown is anything else.

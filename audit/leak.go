@@ -24,20 +24,16 @@ import (
 // byte order mark before a text, and jq puts quotes around it.
 var tokenPattern = regexp.MustCompile(`^\x{feff}?\s*"?(?:(?i:authorization:)\s*)?(?:[A-Za-z0-9_-]{1,20}[ \t]+)?([!#-~]+)"?\s*$`)
 
-// tokenIDPattern is the engine's name for a token. No vendor's token is as short.
-var tokenIDPattern = regexp.MustCompile(`^[0-9a-f]{16}$`)
-
 // leakedToken reads the leaked token from the file or standard input of the options. It is empty if there is none. What is not
 // clearly a token is an error, since a search for it would find nobody. No error has any of the text in it.
 func leakedToken(o options, stdin io.Reader) (string, error) {
 	if o.tokenFile == "" && !o.tokenStdin {
 		return "", nil
 	}
-	read := func() ([]byte, error) { return os.ReadFile(o.tokenFile) }
+	text, err := os.ReadFile(cmp.Or(o.tokenFile, os.DevNull))
 	if o.tokenStdin {
-		read = func() ([]byte, error) { return io.ReadAll(stdin) }
+		text, err = io.ReadAll(stdin)
 	}
-	text, err := read()
 	if err != nil {
 		return "", err
 	}
@@ -45,7 +41,7 @@ func leakedToken(o options, stdin io.Reader) (string, error) {
 	if found == nil {
 		return "", errors.New("this is not one token: give one, alone in plain text or as the value of an Authorization header")
 	}
-	if tokenIDPattern.Match(found[1]) {
+	if hexID.Match(found[1]) { // no vendor's token is as short
 		return "", errors.New("this is a token_id and not a token: give the token itself, or look for the token_id in the report")
 	}
 	return string(found[1]), nil
@@ -84,9 +80,9 @@ func (s *store) askVault(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	texts := [][2]string{{"leaked", o.leaked}, {"leaked", "JWT " + o.leaked}, {"leaked", "Bearer " + o.leaked}} // kind and text
-	if o.leaked == "" {
-		texts = nil
+	var texts [][2]string // kind and text
+	if o.leaked != "" {
+		texts = [][2]string{{"leaked", o.leaked}, {"leaked", "JWT " + o.leaked}, {"leaked", "Bearer " + o.leaked}}
 	}
 	if err := s.query(ctx, "SELECT kind, text FROM to_hash ORDER BY 1, 2", func(r row) error {
 		texts = append(texts, [2]string{r.text("kind"), r.text("text")})

@@ -37,17 +37,15 @@ SELECT outcome, who, identity, path, error, count(*) AS times, min(time) AS firs
 FROM requests WHERE outcome IN ('denied', 'refused') AND in_span GROUP BY outcome, who, identity, path, error;
 
 -- Configs and roles as the writes in the log left them, at the path that their mount has now. gone is when that mount was disabled.
-CREATE TABLE moved AS SELECT accessor, mount, namespace, min(ns) AS first, max(ns) AS last FROM request
-  WHERE accessor <> '' AND outcome = 5 AND kind <> 'admin' GROUP BY 1, 2, 3;
+CREATE TABLE moved AS SELECT accessor, mount, namespace, min(ns) AS first, max(ns) AS last, min(time) AS first_time, max(time) AS last_time,
+  row_number() OVER (PARTITION BY accessor ORDER BY max(ns) DESC, mount) AS age
+FROM request WHERE accessor <> '' AND outcome = 5 AND kind <> 'admin' GROUP BY 1, 2, 3;
 CREATE INDEX request_admin ON request (mount, ns) WHERE kind = 'admin';
 CREATE TABLE object_write AS
-SELECT r.key, r.ns, r.time, r.kind, r.outcome, r.seen, r.accessor, m.now || substr(r.path, length(r.mount) + instr(r.path, r.mount)) AS object,
+SELECT r.key, r.ns, r.time, r.kind, r.outcome, r.seen, r.accessor, coalesce(m.mount, r.mount) || substr(r.path, length(r.mount) + instr(r.path, r.mount)) AS object,
   (SELECT max(u.ns) FROM request u WHERE u.kind = 'admin' AND u.outcome = 5 AND u.operation = 'delete' AND u.path LIKE '%sys/mounts/%'
-    AND u.mount = m.now AND u.namespace = r.namespace AND u.ns > r.ns AND u.ns > m.since) AS gone
-FROM request r JOIN (SELECT DISTINCT w.accessor, w.mount, w.namespace,
-    coalesce((SELECT mount FROM moved m WHERE m.accessor = w.accessor ORDER BY last DESC, mount LIMIT 1), w.mount) AS now,
-    coalesce((SELECT first FROM moved m WHERE m.accessor = w.accessor ORDER BY last DESC, mount LIMIT 1), 0) AS since
-  FROM request w WHERE w.kind IN ('write', 'delete')) m ON m.accessor = r.accessor AND m.mount = r.mount AND m.namespace = r.namespace
+    AND u.mount = coalesce(m.mount, r.mount) AND u.namespace = r.namespace AND u.ns > r.ns AND u.ns > coalesce(m.first, 0)) AS gone
+FROM request r LEFT JOIN moved m ON m.accessor = r.accessor AND m.age = 1
 WHERE r.mine AND r.kind IN ('write', 'delete') AND r.outcome IN (2, 5);
 CREATE INDEX object_write_object ON object_write (object, accessor, ns);
 CREATE VIEW objects AS
@@ -131,8 +129,8 @@ UNION ALL SELECT 'Mounts of this path in ' || count(DISTINCT m.namespace) || ' n
 FROM mount m JOIN setting p ON m.path = p.mount WHERE p.namespace = '*' HAVING count(DISTINCT m.namespace) > 1
 UNION ALL SELECT count(*) || ' requests were forwarded to the active node, and the log of that node does not have them: give the files of all nodes.', 1
 FROM request WHERE mine AND outcome = 1 AND NOT followed HAVING count(*) > 0
-UNION ALL SELECT 'The mount was moved: it was at ' || m.mount || ' until ' || strftime('%Y-%m-%d %H:%M:%S', m.last / 1000000000, 'unixepoch')
-  || ' and at ' || n.mount || ' from ' || strftime('%Y-%m-%d %H:%M:%S', n.first / 1000000000, 'unixepoch') || ' (UTC).', 0
+UNION ALL SELECT 'The mount was moved: it was at ' || m.mount || ' until ' || replace(substr(m.last_time, 1, 19), 'T', ' ')
+  || ' and at ' || n.mount || ' from ' || replace(substr(n.first_time, 1, 19), 'T', ' ') || ' (UTC).', 0
 FROM moved m JOIN moved n USING (accessor, namespace) WHERE m.mount <> n.mount AND m.first < n.first AND accessor IN (SELECT accessor FROM request WHERE mine)
 UNION ALL SELECT count(*) || ' mounts were moved, and the log hides which. The plugin of this mount is registered under a name by which it cannot be '
   || 'followed: make a report with -mount of each path that it had.', 1
@@ -143,7 +141,7 @@ UNION ALL SELECT count(*) || CASE count(*) FILTER (WHERE kind = 'read') WHEN cou
 FROM request WHERE mine AND began IS NULL HAVING count(*) > 0
 UNION ALL SELECT 'Nothing about the mount is between -since and -until. The log tells of it from ' || min(time) || ' to ' || max(time) || '.', 0
 FROM request WHERE mine HAVING count(*) > 0 AND sum(in_span) = 0
-UNION ALL SELECT 'The log begins at ' || strftime('%Y-%m-%dT%H:%M:%SZ', min(ns) / 1000000000, 'unixepoch') || ', after -since: the files from before may be missing.', 0
+UNION ALL SELECT 'The log begins at ' || substr(min(time), 1, 19) || 'Z' || ', after -since: the files from before may be missing.', 0
 FROM request, setting WHERE mine AND since > 0 HAVING min(ns) > min(since)
 UNION ALL SELECT count(*) || ' reads may have given the leaked token, and the log does not tell: they are listed as possible, with the reason.', 1
 FROM leak WHERE verdict = 'possible' HAVING count(*) > 0
@@ -155,10 +153,10 @@ FROM request, sought WHERE path LIKE 'sys/audit/%' AND operation = 'delete' AND 
 UNION ALL SELECT 'Only this mount was searched: the plugin is registered under a name by which its other mounts cannot be found. '
   || 'Make a report with -mount of each.', 1
 FROM setting WHERE leaked <> '' AND EXISTS (SELECT 1 FROM request WHERE mine AND kind = 'read' AND outcome = 5 AND accessor NOT LIKE '%mastersindia%')
-UNION ALL SELECT 'The leaked token was issued at ' || issued || ', and the log begins later, at '
-  || strftime('%Y-%m-%dT%H:%M:%SZ', min(ns) / 1000000000, 'unixepoch') || ': who was given it in between is not known.', 1
+UNION ALL SELECT 'The leaked token was issued at ' || issued || ', and the log begins later, at ' || substr(min(time), 1, 19)
+  || 'Z: who was given it in between is not known.', 1
 FROM request, (SELECT min(issued) AS issued FROM (SELECT issued FROM sought UNION SELECT leaked_iat FROM setting) WHERE issued <> '')
 WHERE issued <> '' HAVING julianday(min(ns) / 1e9, 'unixepoch') > julianday(issued) + 300 / 86400.0
-UNION ALL SELECT 'The leaked token was searched from ' || strftime('%Y-%m-%dT%H:%M:%SZ', min(ns) / 1000000000, 'unixepoch') || ' to '
-  || strftime('%Y-%m-%dT%H:%M:%SZ', max(ns) / 1000000000, 'unixepoch') || ': that is the time of the lines that were read.', 0
+UNION ALL SELECT 'The leaked token was searched from ' || substr(min(time), 1, 19) || 'Z to ' || substr(max(time), 1, 19)
+  || 'Z: that is the time of the lines that were read.', 0
 FROM request, sought HAVING count(*) > 0;

@@ -27,7 +27,7 @@ func isHidden(value string) bool {
 var (
 	hmacHex       = regexp.MustCompile("^[0-9a-f]{64}$")
 	jwtPattern    = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*`)
-	vaultPattern  = regexp.MustCompile(`\b[hs]v?[bsr]?\.[A-Za-z0-9_-]{20,}`)
+	tokenPatterns = regexp.MustCompile(`\b[hs]v?[bsr]?\.[A-Za-z0-9_-]{20,}|` + jwtPattern.String())
 	schemePattern = regexp.MustCompile(`(?i)(bearer|basic|jwt) [^\s"',;]{8,}`)
 	pairPattern   = regexp.MustCompile(`(?i)((passw|secret|token|api[_-]?key)\w*["']? *(=>|[=:])) *["']?-*[^\s"',;&-][^\s"',;&]*`)
 	userPattern   = regexp.MustCompile(`^(\w[\w+.-]*://)?.*@`)
@@ -43,11 +43,8 @@ func (c *classifier) safe(text string) string {
 	if c.leaked != "" {
 		text = strings.ReplaceAll(text, c.leaked, withheld)
 	}
-	if strings.Contains(text, "eyJ") {
-		text = jwtPattern.ReplaceAllString(text, withheld)
-	}
-	if strings.Contains(text, ".") {
-		text = vaultPattern.ReplaceAllString(text, withheld)
+	if strings.Contains(text, "eyJ") || strings.Contains(text, ".") {
+		text = tokenPatterns.ReplaceAllString(text, withheld)
 	}
 	if strings.Contains(text, "://") {
 		text = urlPattern.ReplaceAllStringFunc(text, safeURL)
@@ -177,9 +174,7 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered map[string]any) {
 	if e.Auth != nil {
 		look("client_token", e.Auth.ClientToken)
 	}
-	if jwtPattern.MatchString(e.Request.Path) || c.leaked != "" && strings.Contains(e.Request.Path, c.leaked) {
-		found["a token in a path"] = true
-	}
+	look("a token in a path", e.Request.Path)
 	for name := range found {
 		f.row("secret", name)
 	}
