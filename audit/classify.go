@@ -75,7 +75,10 @@ func (c *classifier) classify(e *entry) *fact {
 	if made != "" {
 		f.row("wrapping", made)
 	}
-	path, mount := strings.TrimPrefix(r.Path, r.Namespace.Path), strings.TrimPrefix(r.MountPoint, r.Namespace.Path)
+	path, mount := r.Path, strings.TrimPrefix(r.MountPoint, r.Namespace.Path)
+	if !strings.HasPrefix(path, cmp.Or(mount, c.mount)) || mount != "" && strings.HasPrefix(path, r.MountPoint) {
+		path = strings.TrimPrefix(path, r.Namespace.Path)
+	}
 	asked, _ := r.Data.(map[string]any)
 	answered, _ := e.Response.Data.(map[string]any)
 	f.lease = c.text(e.Response.Secret.LeaseID)
@@ -84,8 +87,11 @@ func (c *classifier) classify(e *entry) *fact {
 	case c.isEngine(r, mount, path):
 		c.onMount(f, e, mount, path)
 	case path == "sys/wrapping/unwrap", path == "sys/wrapping/rewrap", path == "cubbyhole/response" && r.Operation == "read" &&
-		e.Auth != nil && slices.Contains(e.Auth.Policies, "response-wrapping"): // the path where Vault keeps a wrapping
+		e.Auth != nil && slices.Contains(e.Auth.Policies, wrappingPolicy): // the path where Vault keeps a wrapping
 		c.unwrapping(f, asked, answered, made != "" || path == "sys/wrapping/rewrap")
+		if shown := len(answered) > 0 || e.Response.Auth != nil; f.outcome == succeeded && !shown {
+			f.why = "its response shows no token"
+		}
 	case administered.MatchString(path) && r.Operation != "read" && r.Operation != "list" && r.Operation != "help":
 		f.kind, f.mount = "admin", c.text(strings.Trim(strings.TrimSuffix(administered.ReplaceAllString(path, ""), "/tune"), "/")+"/")
 		if strings.HasPrefix(f.mount, c.mount) {
@@ -171,11 +177,14 @@ func (a *auth) isValid() bool {
 // isDenied tells Vault's denials from the refusals of the engine, whose text may be that of an upstream.
 func isDenied(e *entry) bool {
 	if !e.Auth.isValid() || e.Auth.PolicyResults == nil { // before Vault 1.14 there are no results
-		return !e.Auth.isValid() || strings.Contains(e.Error, "permission denied")
+		return denial.MatchString(e.Error)
 	}
 	return !e.Auth.PolicyResults.Allowed
 }
 
+var denial = regexp.MustCompile("permission denied|(invalid|bad|missing client) token")
+
+// hexID is a token_id.
 var hexID = regexp.MustCompile("^[0-9a-f]{16}$")
 
 // textOf is the text of that name in data: hidden is an HMAC, shown is anything else.
@@ -215,6 +224,9 @@ func (c *classifier) revocations(f *fact, answered map[string]any) {
 	}
 }
 
+// wrappingPolicy is the policy of wrapping tokens.
+const wrappingPolicy = "response-wrapping"
+
 // unwrapping fills in what was taken out of a wrapping, or put into another one. The wrapping is named by a parameter, or it is
 // the Vault token of the request.
 func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again bool) {
@@ -222,16 +234,19 @@ func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again b
 	if again {
 		f.kind, f.token = "rewrap", token{}
 	}
-	names := []string{f.caller.client, f.caller.inbound}
 	if wrapping, _ := asked["token"].(string); wrapping != "" {
-		names = []string{pseudonym(wrapping)}
-	} else {
-		f.caller.display = "holder of the wrapping token"
-	}
-	for _, name := range names {
-		if name != "" {
+		f.row("wrapping", pseudonym(wrapping))
+	} else if f.caller.policies == "" || strings.Contains(f.caller.policies, wrappingPolicy) {
+		for _, name := range []string{f.caller.client, f.caller.inbound} {
 			f.row("wrapping", name)
 		}
+		f.caller.display = "holder of the wrapping token"
+	}
+	if answered["http_raw_body"] != nil || f.path == "cubbyhole/response" && f.half == 2 {
+		f.why = "unwrapped as one text, of which the log has one HMAC"
+	}
+	if answered["access_token"] == nil && answered["authorization"] == nil && answered["token_type"] == nil {
+		f.token = token{} // status, lookup and rotate name a token that they do not give
 	}
 	// Without a lease anybody may have wrapped it, under names that do not belong together: one is believed.
 	if t := &f.token; f.lease == "" && t.id != "" {
@@ -249,16 +264,23 @@ func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again b
 	})
 }
 
-// administered is the beginning of paths of a mount as a whole, and of those that end leases.
-var administered = regexp.MustCompile("^sys/(remount$|mounts/|(leases/)?revoke(-prefix|-force)?/)")
+// administered is the beginning of paths of a mount as a whole, of those that end leases, and of audit devices.
+var administered = regexp.MustCompile("^sys/(remount$|mounts/|audit/|(leases/)?revoke(-prefix|-force)?/)")
 
-// noToken is the name of callers of whom nothing more is known.
-const noToken = "(no valid Vault token)" //nolint:gosec // G101: this is none
+// The names of callers of whom nothing more is known.
+const (
+	noToken  = "(no valid Vault token)" //nolint:gosec // G101: this is none
+	notKnown = "(not known)"
+)
 
 func (c *classifier) callerOf(e *entry) caller {
 	a, inbound, accessor := e.Auth, pseudonym(e.Request.ClientToken), e.Request.ClientTokenAccessor
 	if !a.isValid() {
-		return caller{inbound: inbound, accessor: c.text(accessor), display: noToken}
+		display := notKnown
+		if denial.MatchString(e.Error) {
+			display = noToken
+		}
+		return caller{inbound: inbound, accessor: c.text(accessor), display: display}
 	}
 	return caller{
 		c.text(a.EntityID), c.text(cmp.Or(a.Accessor, accessor)), pseudonym(a.ClientToken), inbound,

@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"regexp"
 	"time"
 
 	"github.com/segmentio/encoding/json"
@@ -45,6 +46,7 @@ type request struct {
 	ClientToken         string `json:"client_token"`
 	ClientTokenAccessor string `json:"client_token_accessor"`
 	RemoteAddress       string `json:"remote_address"`
+	RequestURI          string `json:"request_uri"`
 	Data                any    `json:"data"`
 	Headers             any    `json:"headers"`
 	Namespace           struct {
@@ -53,6 +55,7 @@ type request struct {
 }
 
 type response struct {
+	Auth          any    `json:"auth"`
 	Data          any    `json:"data"`
 	MountAccessor string `json:"mount_accessor"`
 	Secret        struct {
@@ -66,7 +69,7 @@ type response struct {
 // decode decodes a line: one entry, or several where a program has joined lines. What the audit device's prefix option or a
 // syslog puts before an entry is passed over; damaged tells that it may have been an entry. Entries share the memory of the line.
 func decode(line []byte) (entries []*entry, damaged bool) {
-	const mostTries = 8 // a prefix may have a brace of its own
+	const mostTries = 100 // a prefix may have a brace of its own, and a line that was cut off before this one has many
 	from := 0
 	for tries := 0; tries < mostTries; tries++ {
 		brace := bytes.IndexByte(line[from:], '{')
@@ -104,6 +107,7 @@ func isCut(line []byte) bool {
 }
 
 // mayBeEntry tells an entry, or a part of one, from other messages: the standard output of a Vault server has both.
-func mayBeEntry(line []byte) bool {
-	return bytes.Contains(line, []byte(`request"`)) || bytes.Contains(line, []byte("hmac-sha256:"))
-}
+func mayBeEntry(line []byte) bool { return entryPattern.Match(line) }
+
+// entryPattern finds names and HMACs of an entry, also where it is a text within another text, or in UTF-16.
+var entryPattern = regexp.MustCompile(`(request|response|auth|accessor)\\*"|\{"time"|hmac-sha256:|"\x00|\x00"`)

@@ -8,6 +8,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -527,5 +528,167 @@ func TestFiles_ABadOneIsANote(t *testing.T) {
 		if r := runWith(t, "", bad); r.code != exitFailed || r.stdout != "" {
 			t.Errorf("%s alone: want exit code 1, got %d", bad, r.code)
 		}
+	}
+}
+
+// TestAlarm_TokenInPlaceOfItsID: token_id and rejected_token_id are shown, and a user may give the token itself. It is no token_id.
+func TestAlarm_TokenInPlaceOfItsID(t *testing.T) {
+	withoutVault(t)
+	for path, name := range map[string]string{"token/billing": "rejected_token_id", "lookup": "token_id", "revoke/gst": "token_id"} {
+		log := logFile(t, func(l *Log) {
+			l.Do(Request{By: People()[0], Operation: "update", Mount: mountPath, Path: path, Data: map[string]any{name: Token(1)},
+				Answer: map[string]any{"error": "must be the token_id that came with the token: 16 hex digits"}})
+		}, append(tuned(), name)...)
+		if got := mustJSON(t, "", log).all("alarms", "message"); !strings.Contains(got, name) {
+			t.Errorf("%s: the log shows a token as %s, and the alarms are %q", path, name, got)
+		}
+	}
+}
+
+// TestSecrets_TokenAsParameterOfAConfig: what is shown as token_id is printed only where it is one.
+func TestSecrets_TokenAsParameterOfAConfig(t *testing.T) {
+	withoutVault(t)
+	log := logFile(t, func(l *Log) {
+		for _, name := range []string{"token_id", "rejected_token_id"} {
+			l.Do(Request{By: People()[0], Operation: "update", Mount: mountPath, Path: "config/gst", Data: map[string]any{name: Token(1)},
+				Answer: map[string]any{"error": name + ": unknown parameter"}})
+		}
+	}, append(tuned(), "rejected_token_id")...)
+	for _, format := range formats() {
+		if text := must(t, "", "-format="+format, log); strings.Contains(text, Token(1)) {
+			t.Errorf("%s shows the token", format)
+		}
+	}
+}
+
+// TestSecrets_BehindTheMarkOfAnHMAC: only what the audit device writes, which is 64 hex digits, is taken for an HMAC.
+func TestSecrets_BehindTheMarkOfAnHMAC(t *testing.T) {
+	withoutVault(t)
+	log := logFile(t, func(l *Log) {
+		l.Do(Request{By: People()[0], Operation: "update", Mount: mountPath, Path: "config/gst", Error: hmacPrefix + " password=invented-1",
+			Data: map[string]any{"pause_reason": hmacPrefix + " https://a:invented-2@b.example.com/"}})
+	}, append(tuned(), "pause_reason")...)
+	for _, format := range formats() {
+		if text := must(t, "", "-format="+format, log); strings.Contains(text, "invented-") {
+			t.Errorf("%s shows a secret", format)
+		}
+	}
+}
+
+// TestSecrets_AddressOfVault: the address of Vault may have a password, which no message repeats.
+func TestSecrets_AddressOfVault(t *testing.T) {
+	log := logFile(t, (*Log).Day)
+	vaultWith(t, nil)
+	t.Setenv("VAULT_ADDR", strings.Replace(os.Getenv("VAULT_ADDR"), "http://", "http://robot:invented-password@", 1))
+	for _, args := range [][]string{{"-token-stdin", log}, {"-token-stdin", "-audit-device=other", log}} {
+		if r := runWith(t, Token(1), args...); r.code != exitFailed || strings.Contains(r.stderr, "invented-password") {
+			t.Errorf("%q: want exit code 1 and no password, got %d: %s", args, r.code, r.stderr)
+		}
+	}
+}
+
+// TestAlarm_SecretThatIsANumber: a password of digits may be given without quotes.
+func TestAlarm_SecretThatIsANumber(t *testing.T) {
+	withoutVault(t)
+	log := logFile(t, func(l *Log) {
+		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "config/gst", Data: map[string]any{"password": 20261126}})
+	}, "password")
+	if got := mustJSON(t, "", log).all("alarms", "message"); !strings.Contains(got, "shows password") {
+		t.Errorf("want an alarm for the password, got %q", got)
+	}
+}
+
+// TestAlarm_CredentialInAQuery: a shown URL may have a credential in its query.
+func TestAlarm_CredentialInAQuery(t *testing.T) {
+	withoutVault(t)
+	for query, want := range map[string]bool{"?api_key=invented-1": true, "?a=b&client_secret=invented-1": true, "?appContext=firstvision": false} {
+		log := logFile(t, func(l *Log) {
+			l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "config/gst",
+				Data: map[string]any{"token_url": "https://login.example.com/token" + query}})
+		}, tuned()...)
+		if got := mustJSON(t, "", log).all("alarms", "message"); strings.Contains(got, "shows token_url") != want {
+			t.Errorf("%s: want an alarm %t, got %q", query, want, got)
+		}
+	}
+}
+
+// TestAlarm_SecretInTheRequestURI: Vault logs the query of a request in clear, whatever the mount is tuned to. "vault read" makes one.
+func TestAlarm_SecretInTheRequestURI(t *testing.T) {
+	withoutVault(t)
+	for _, query := range []string{"rejected_token_id=" + Token(1), "rejected_token_id=eyJhbGciOiJub25lIn0.eyJpbnZlbnRlZC0xMw.x", "token=" + Token(1)} {
+		text := strings.ReplaceAll(logOf(t, "", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }),
+			`"path":"mastersindia/token/billing"`, `"path":"mastersindia/token/billing","request_uri":"/v1/mastersindia/token/billing?`+query+`"`)
+		if r := mustJSON(t, text, "-"); len(r["alarms"]) == 0 {
+			t.Errorf("the log shows %s, and there is no alarm", query)
+		}
+	}
+}
+
+// TestDenied_NotByAQuota: Vault logs what a rate limit holds back without any caller, whose Vault token may be valid.
+func TestDenied_NotByAQuota(t *testing.T) {
+	withoutVault(t)
+	r := mustJSON(t, "", logFile(t, func(l *Log) {
+		l.Raw(`{"time":"2026-03-01T08:00:00Z","type":"request","auth":{"token_type":"default"},"request":{"id":"cebbcee2-1c0f-92ce-fd63-16e6caca6fa9",` +
+			`"operation":"read","mount_class":"secret","namespace":{"id":"root"},"path":"mastersindia/token/billing","remote_address":"10.1.0.11"},` +
+			`"error":"request path \"mastersindia/token/billing\": rate limit quota exceeded"}`)
+	}))
+	if r.count("denied") != 0 || r.count("refused") != 1 || strings.Contains(r.all("refusals", "who"), "no valid") {
+		t.Errorf("want one refusal of somebody who is not known, got %v", r["refusals"])
+	}
+}
+
+// TestMount_MovedAndDisabled: what happens to the mount at its new path is in lines that have neither its old path nor its type.
+func TestMount_MovedAndDisabled(t *testing.T) {
+	withoutVault(t)
+	text := strings.ReplaceAll(logOf(t, "", func(l *Log) {
+		moved(l)
+		l.Do(Request{By: People()[4], Operation: "delete", Mount: "sys/", Path: "mounts/tax"})
+	}, tuned()...), `"mount_type":"tax"`, `"mount_type":"mastersindia"`)
+	text = strings.ReplaceAll(text, "tax_0a1b2c3d", "mastersindia_0a1b2c3d")
+	r := mustJSON(t, text, "-")
+	if got := r.all("objects", "state"); got != "the mount was disabled" || !strings.Contains(r.all("changes", "path"), "sys/mounts/tax") {
+		t.Errorf("the mount was disabled at tax/, and a config of it is said to point to %q; changes: %s", got, r.all("changes", "path"))
+	}
+}
+
+// TestMount_MovedAndDenied: Vault logs what it denies with the path of the mount and without its accessor.
+func TestMount_MovedAndDenied(t *testing.T) {
+	withoutVault(t)
+	text := strings.ReplaceAll(logOf(t, "", moved, tuned()...), "tax_0a1b2c3d", "mastersindia_0a1b2c3d")
+	denied := strings.ReplaceAll(logOf(t, "", func(l *Log) {
+		l.n = 100
+		l.Wait(2 * time.Minute)
+		l.Do(Request{By: People()[1], Operation: "read", Mount: "tax/", Path: "token/billing", Error: "1 error occurred:\n\t* permission denied\n\n", Denied: true})
+	}), `"mount_accessor":"tax_0a1b2c3d",`, "")
+	r := mustJSON(t, strings.ReplaceAll(text+denied, `"mount_type":"tax"`, `"mount_type":"mastersindia"`), "-")
+	if r.count("denied") != 1 || r.all("refusals", "who") != "userpass-bina" {
+		t.Errorf("want userpass-bina denied at the new path of the mount, got %v", r["refusals"])
+	}
+}
+
+// TestMount_OtherOneOfTheEngine: what happens to another mount of the engine is no change of this one.
+func TestMount_OtherOneOfTheEngine(t *testing.T) {
+	withoutVault(t)
+	text := asVaultWrites(logOf(t, "", func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Do(Request{By: People()[1], Operation: "read", Mount: "mastersindia-test/", Path: "token/billing", Answer: l.Answer(Token(2), "gst"), Lease: true})
+		l.Do(Request{By: People()[4], Operation: "delete", Mount: "sys/", Path: "mounts/mastersindia-test"})
+	}, tuned()...))
+	r := mustJSON(t, text, "-")
+	if r.count("changes") != 0 || r.count("given") != 1 {
+		t.Errorf("want no change of %s, got %v", mountPath, r["changes"])
+	}
+}
+
+// TestMount_MovedAndUnanswered: a request without a response has no accessor of the mount, and counts at its new path too.
+func TestMount_MovedAndUnanswered(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		moved(l)
+		l.Do(Request{By: People()[1], Operation: "read", Mount: "tax/", Path: "token/billing", NoResponse: true})
+	}, tuned()...)
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "tax_0a1b2c3d", "mastersindia_0a1b2c3d"), `"mount_type":"tax"`, `"mount_type":"mastersindia"`)
+	if r := mustJSON(t, asVaultWrites(text), "-"); r.count("unanswered") != 1 || r.count("given") != 2 {
+		t.Errorf("want two tokens given and one read unanswered, got %v", r["summary"])
 	}
 }

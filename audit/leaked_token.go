@@ -4,7 +4,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,20 +24,16 @@ import (
 // byte order mark before a text, and jq puts quotes around it.
 var tokenPattern = regexp.MustCompile(`^\x{feff}?\s*"?(?:(?i:authorization:)\s*)?(?:[A-Za-z0-9_-]{1,20}[ \t]+)?([!#-~]+)"?\s*$`)
 
-// tokenIDPattern is the engine's name for a token. No vendor's token is as short.
-var tokenIDPattern = regexp.MustCompile(`^[0-9a-f]{16}$`)
-
 // leakedToken reads the leaked token from the file or standard input of the options. It is empty if there is none. What is not
 // clearly a token is an error, since a search for it would find nobody. No error has any of the text in it.
 func leakedToken(o options, stdin io.Reader) (string, error) {
 	if o.tokenFile == "" && !o.tokenStdin {
 		return "", nil
 	}
-	read := func() ([]byte, error) { return os.ReadFile(o.tokenFile) }
+	text, err := os.ReadFile(cmp.Or(o.tokenFile, os.DevNull))
 	if o.tokenStdin {
-		read = func() ([]byte, error) { return io.ReadAll(stdin) }
+		text, err = io.ReadAll(stdin)
 	}
-	text, err := read()
 	if err != nil {
 		return "", err
 	}
@@ -42,10 +41,24 @@ func leakedToken(o options, stdin io.Reader) (string, error) {
 	if found == nil {
 		return "", errors.New("this is not one token: give one, alone in plain text or as the value of an Authorization header")
 	}
-	if tokenIDPattern.Match(found[1]) {
+	if hexID.Match(found[1]) { // no vendor's token is as short
 		return "", errors.New("this is a token_id and not a token: give the token itself, or look for the token_id in the report")
 	}
 	return string(found[1]), nil
+}
+
+// issuedAt is when a JWT says that it was issued, in RFC 3339 (the claim iat of RFC 7519), or empty.
+func issuedAt(token string) string {
+	var claims struct {
+		IssuedAt float64 `json:"iat"`
+	}
+	_, rest, _ := strings.Cut(token, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	text, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil || json.Unmarshal(text, &claims) != nil || claims.IssuedAt <= 0 {
+		return ""
+	}
+	return time.Unix(int64(claims.IssuedAt), 0).UTC().Format(time.RFC3339)
 }
 
 // askVault has Vault's audit devices hash the leaked token and the texts of the view to_hash.
@@ -67,9 +80,9 @@ func (s *store) askVault(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	texts := [][2]string{{"leaked", o.leaked}, {"leaked", "JWT " + o.leaked}, {"leaked", "Bearer " + o.leaked}} // kind and text
-	if o.leaked == "" {
-		texts = nil
+	var texts [][2]string // kind and text
+	if o.leaked != "" {
+		texts = [][2]string{{"leaked", o.leaked}, {"leaked", "JWT " + o.leaked}, {"leaked", "Bearer " + o.leaked}}
 	}
 	if err := s.query(ctx, "SELECT kind, text FROM to_hash ORDER BY 1, 2", func(r row) error {
 		texts = append(texts, [2]string{r.text("kind"), r.text("text")})
@@ -103,11 +116,15 @@ func (s *store) devices(ctx context.Context, client *api.Client, devices []strin
 	listed, err := client.Sys().ListAuditWithContext(ctx)
 	if err != nil || len(listed) == 0 {
 		return nil, fmt.Errorf("asking Vault at %s for its audit devices gives none: %w; the Vault token needs read and sudo on "+
-			"sys/audit, or name the devices with -audit-device, or unset VAULT_ADDR to compare token_ids alone", client.Address(), err)
+			"sys/audit, or name the devices with -audit-device, or unset VAULT_ADDR to compare token_ids alone", client.Address(),
+			cmp.Or(err, errors.New("none is enabled")))
 	}
-	for name := range listed {
+	for name, device := range listed {
 		devices = append(devices, strings.TrimSuffix(name, "/"))
+		if device.Options["filter"] != "" {
+			err = cmp.Or(err, s.note(true, "The audit device "+name+" has a filter: who is in none of its lines is not known from them."))
+		}
 	}
 	slices.Sort(devices)
-	return devices, s.note(false, "Asked Vault for the HMACs of its audit devices: "+strings.Join(devices, ", ")+".")
+	return devices, cmp.Or(err, s.note(false, "Asked Vault for the HMACs of its audit devices: "+strings.Join(devices, ", ")+"."))
 }

@@ -6,6 +6,8 @@ package main
 import (
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -376,5 +378,147 @@ func TestParameters_UnknownOnesHideNothing(t *testing.T) {
 		if !strings.Contains(text, "token_url=https://login.example.net/") || len(text) > 4000 {
 			t.Errorf("the report does not show where the config points: %s", text)
 		}
+	}
+}
+
+// TestRevoked_ReceiversNotKnown: where the log hides or lacks what a read gave, the list of revocations does not say that nobody had it.
+func TestRevoked_ReceiversNotKnown(t *testing.T) {
+	withoutVault(t)
+	revoke := Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
+		"tokens": map[string]any{tokenID(Token(1)): map[string]any{}}}}
+	read := Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true}
+	for name, path := range map[string]string{
+		"hidden":     logFile(t, func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst"); l.Do(revoke) }),
+		"unanswered": logFile(t, func(l *Log) { l.Do(read); l.Do(revoke) }, tuned()...),
+	} {
+		if r := mustJSON(t, "", path); len(r["revocations"]) != 1 || r.all("revocations", "receivers") == "" {
+			t.Errorf("%s: userpass-asha may have had the revoked token, and the report says that nobody had it: %v", name, r["revocations"])
+		}
+	}
+}
+
+// TestRevoked_ReceiversThroughAnotherMount: who had a revoked token is asked of every mount of the engine, as for a leaked one.
+func TestRevoked_ReceiversThroughAnotherMount(t *testing.T) {
+	withoutVault(t)
+	text := strings.ReplaceAll(logOf(t, "", func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Do(Request{By: People()[1], Operation: "read", Mount: "tax/", Path: "token/billing", Answer: l.Answer(Token(1), "gst"), Lease: true})
+		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
+			"tokens": map[string]any{tokenID(Token(1)): map[string]any{}}}})
+	}, tuned()...), `"mount_type":"tax"`, `"mount_type":"mastersindia"`)
+	if got := mustJSON(t, text, "-").all("revocations", "receivers"); !strings.Contains(got, "userpass-asha") || !strings.Contains(got, "userpass-bina") {
+		t.Errorf("the revoked token had been given to two, got %q", got)
+	}
+}
+
+// TestRefusals_SecondUnwrapping: Vault logs who comes late to a wrapping by the accessor alone. Whose it is, other lines tell.
+func TestRefusals_SecondUnwrapping(t *testing.T) {
+	withoutVault(t)
+	asha, erp := People()[0], People()[3]
+	r := mustJSON(t, "", logFile(t, func(l *Log) {
+		l.Do(Request{By: asha, Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		l.Do(unwrap(erp, "w", l.Answer(Token(1), "gst")))
+		l.Raw(`{"auth":{"accessor":"` + l.HMAC("accessor "+asha.Name) + `","client_token":"` + l.HMAC("internal "+asha.Name) + `","token_type":"default"},` +
+			`"error":"wrapping token is not valid or does not exist","request":{"client_token":"` + l.HMAC("external "+asha.Name) + `",` +
+			`"client_token_accessor":"` + l.HMAC("accessor "+asha.Name) + `","data":{"token":"` + l.HMAC("w") + `"},"id":"cebbcee2-1c0f-92ce-fd63-16e6caca6fa9",` +
+			`"mount_point":"sys/","namespace":{"id":"root"},"operation":"update","path":"sys/wrapping/unwrap","remote_address":"10.1.0.11"},` +
+			`"time":"2026-03-01T08:00:01Z","type":"request"}`)
+	}, tuned()...))
+	if r.all("refusals", "identity") != asha.Entity {
+		t.Errorf("want the refusal to be of %s, got %v", asha.Entity, r["refusals"])
+	}
+}
+
+// TestAlarm_RevokedTokenWrapped: the revoked token went to who unwrapped it, and not to who asked.
+func TestAlarm_RevokedTokenWrapped(t *testing.T) {
+	withoutVault(t)
+	asha, erp := People()[0], People()[3]
+	r := mustJSON(t, "", logFile(t, func(l *Log) {
+		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
+			"tokens": map[string]any{tokenID(Token(1)): map[string]any{}}}})
+		l.Wait(time.Minute)
+		l.Do(Request{By: asha, Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		l.Do(unwrap(erp, "w", l.Answer(Token(1), "gst")))
+	}, tuned()...))
+	if got := r.all("alarms", "message"); !strings.Contains(got, "a revoked token was handed out") || !strings.Contains(got, erp.Name) {
+		t.Errorf("want an alarm that names %s, got %q", erp.Name, got)
+	}
+}
+
+// TestSpan_OutsideOfTheLog: a span that the log does not reach is not one in which nothing happened.
+func TestSpan_OutsideOfTheLog(t *testing.T) {
+	withoutVault(t)
+	path := logFile(t, (*Log).Day, tuned()...)
+	for _, span := range []string{"-since=2026-03-05", "-until=2026-02-20"} {
+		r := mustJSON(t, "", span, path)
+		if code := runWith(t, "", span, path).code; code == exitOK && r.all("notes", "text") == "" {
+			t.Errorf("%s: the log has nothing of that time, and the report says %v, with exit code 0 and without a note", span, r["summary"])
+		}
+	}
+}
+
+// TestCallers_AuthLeftOut: where an option of the device leaves out who it was (exclude=/auth), it is not said that there was no valid token.
+func TestCallers_AuthLeftOut(t *testing.T) {
+	withoutVault(t)
+	text := regexp.MustCompile(`"auth":\{.*?"token_type":"service"\},`).ReplaceAllString(logOf(t, "", func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+	}, tuned()...), "")
+	r := mustJSON(t, text, "-")
+	if r.count("given") != 1 || r.all("readings", "who") == "" || strings.Contains(r.all("readings", "who"), "no valid") {
+		t.Errorf("want one token given, to somebody with a valid Vault token, got %v", r["readings"])
+	}
+}
+
+// TestObjects_UnansweredWrite: a write whose response is missing may have been stored, and where the config points now is not certain.
+func TestObjects_UnansweredWrite(t *testing.T) {
+	withoutVault(t)
+	write := func(url string, answered bool) Request {
+		return Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "config/gst", NoResponse: !answered,
+			Data: map[string]any{"token_url": url}}
+	}
+	r := mustJSON(t, "", logFile(t, func(l *Log) {
+		l.Do(write("https://login.example.com/", true))
+		l.Do(write("https://elsewhere.example.net/", false))
+	}, tuned()...))
+	if got := r.all("objects", "state"); !strings.Contains(got, "elsewhere.example.net") && !strings.Contains(got, "unanswered") {
+		t.Errorf("the config may point to elsewhere.example.net, and the report says: %s", got)
+	}
+}
+
+// TestDatabase_NameOfAnyLetters: a name may have letters that mean something in a URI.
+func TestDatabase_NameOfAnyLetters(t *testing.T) {
+	withoutVault(t)
+	path := logFile(t, (*Log).Day)
+	for _, name := range []string{"a?b.db", "a%41.db", "a#b.db"} {
+		dir := t.TempDir()
+		must(t, "", "-db="+filepath.Join(dir, name), path)
+		made, err := os.ReadDir(dir)
+		if err != nil || len(made) != 1 || made[0].Name() != name {
+			t.Errorf("want the database in %s and nowhere else, got %v, %v", name, made, err)
+		}
+	}
+}
+
+// TestSpan_YearsFarAway: a year that nanoseconds of 64 bits do not reach is no other year.
+func TestSpan_YearsFarAway(t *testing.T) {
+	withoutVault(t)
+	path := logFile(t, (*Log).Day, tuned()...)
+	for _, span := range []string{"-until=9999-12-31", "-since=1026-03-01"} {
+		if r := runWith(t, "", "-format=json", span, path); r.code != exitOK || !strings.Contains(r.stdout, `"given":42`) {
+			t.Errorf("%s: want 42 tokens given, got exit code %d: %s", span, r.code, r.stderr)
+		}
+	}
+}
+
+// TestVault_WithoutAuditDevices: a Vault that lists none is told in words.
+func TestVault_WithoutAuditDevices(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"data":{}}`)
+	}))
+	t.Cleanup(server.Close)
+	t.Setenv("VAULT_ADDR", server.URL)
+	t.Setenv("VAULT_TOKEN", "invented-vault-token")
+	if r := runWith(t, Token(1), "-token-stdin", logFile(t, (*Log).Day)); r.code != exitFailed || strings.Contains(r.stderr, "%!") {
+		t.Errorf("want exit code 1 and words, got %d: %s", r.code, r.stderr)
 	}
 }

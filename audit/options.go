@@ -62,7 +62,7 @@ func newFlags(o *options, now time.Time) *flag.FlagSet {
 		f.Func(name, "only what happened from (-since) or before (-until) a `time`, such as 2026-01-31T22:00:00Z,\n"+
 			"2026-01-31, or 24h or 7d ago; alarms and the search for a leaked token cover the whole log", func(text string) error {
 			at, err := parseTime(text, now)
-			*ns = at.UnixNano()
+			*ns = max(0, min(at.Unix(), 9e9))*1e9 + int64(at.Nanosecond()) // of the years that 64 bits have
 			return err
 		})
 	}

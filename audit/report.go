@@ -70,15 +70,8 @@ func sections(o options) []section {
 	return all
 }
 
-// public is a row without the columns that join tables, and mean nothing outside of the database.
-func (r row) public() (p row) {
-	for n, name := range r.names {
-		if !slices.Contains([]string{"key", "ns", "token_key", "opened_by", "in_span", "verdict"}, name) {
-			p.names, p.values = append(p.names, name), append(p.values, r.values[n])
-		}
-	}
-	return p
-}
+// internal are columns that join tables, and mean nothing outside of the database.
+var internal = regexp.MustCompile("^(key|ns|token_key|opened_by|in_span|verdict)$")
 
 // writeReport writes the report to standard output. What depends on names of files goes to standard error.
 func (s *store) writeReport(ctx context.Context, o options, stdout, stderr io.Writer) error {
@@ -162,16 +155,15 @@ func (s *store) csv(ctx context.Context, o options, out io.Writer) error {
 	if o.leaked != "" {
 		query = "SELECT verdict AS received, * FROM readings WHERE verdict IS NOT NULL" + readingsOrder
 	}
-	first := true
+	var head []string
 	err := s.query(ctx, query, func(r row) error {
-		r = r.public()
-		cells := make([]string, len(r.names))
-		for n, name := range r.names {
-			cells[n] = formula.ReplaceAllString(clean(r.text(name)), "'$0")
+		if head == nil {
+			head = slices.DeleteFunc(slices.Clone(r.names), internal.MatchString)
+			_ = lines.Write(head) // Error tells
 		}
-		if first {
-			first = false
-			return errors.Join(lines.Write(r.names), lines.Write(cells))
+		cells := make([]string, len(head))
+		for n, name := range head {
+			cells[n] = formula.ReplaceAllString(clean(r.text(name)), "'$0")
 		}
 		return lines.Write(cells)
 	})
@@ -200,9 +192,10 @@ func (s *store) json(ctx context.Context, o options, out io.Writer) error {
 		between := "\n  "
 		if err := s.query(ctx, p.query, func(r row) error {
 			values := make(map[string]any, len(r.names))
-			r = r.public()
 			for n, name := range r.names {
-				values[name] = r.values[n]
+				if !internal.MatchString(name) {
+					values[name] = r.values[n]
+				}
 			}
 			text, err := json.Marshal(values)
 			fmt.Fprintf(out, "%s%s", between, text)

@@ -37,17 +37,16 @@ SELECT outcome, who, identity, path, error, count(*) AS times, min(time) AS firs
 FROM requests WHERE outcome IN ('denied', 'refused') AND in_span GROUP BY outcome, who, identity, path, error;
 
 -- Configs and roles as the writes in the log left them, at the path that their mount has now. gone is when that mount was disabled.
-CREATE TABLE moved AS SELECT accessor, mount, namespace, min(ns) AS first, max(ns) AS last FROM request WHERE accessor <> '' GROUP BY 1, 2, 3;
+CREATE TABLE moved AS SELECT accessor, mount, namespace, min(ns) AS first, max(ns) AS last, min(time) AS first_time, max(time) AS last_time,
+  row_number() OVER (PARTITION BY accessor ORDER BY max(ns) DESC, mount) AS age
+FROM request WHERE accessor <> '' AND outcome = 5 AND kind <> 'admin' GROUP BY 1, 2, 3;
 CREATE INDEX request_admin ON request (mount, ns) WHERE kind = 'admin';
 CREATE TABLE object_write AS
-SELECT r.key, r.ns, r.time, r.kind, r.seen, r.accessor, m.now || substr(r.path, length(r.mount) + instr(r.path, r.mount)) AS object,
+SELECT r.key, r.ns, r.time, r.kind, r.outcome, r.seen, r.accessor, coalesce(m.mount, r.mount) || substr(r.path, length(r.mount) + instr(r.path, r.mount)) AS object,
   (SELECT max(u.ns) FROM request u WHERE u.kind = 'admin' AND u.outcome = 5 AND u.operation = 'delete' AND u.path LIKE '%sys/mounts/%'
-    AND u.mount = m.now AND u.namespace = r.namespace AND u.ns > r.ns AND u.ns > m.since) AS gone
-FROM request r JOIN (SELECT DISTINCT w.accessor, w.mount, w.namespace,
-    coalesce((SELECT mount FROM moved m WHERE m.accessor = w.accessor ORDER BY last DESC, mount LIMIT 1), w.mount) AS now,
-    coalesce((SELECT first FROM moved m WHERE m.accessor = w.accessor ORDER BY last DESC, mount LIMIT 1), 0) AS since
-  FROM request w WHERE w.kind IN ('write', 'delete')) m ON m.accessor = r.accessor AND m.mount = r.mount AND m.namespace = r.namespace
-WHERE r.mine AND r.kind IN ('write', 'delete') AND r.outcome = 5;
+    AND u.mount = coalesce(m.mount, r.mount) AND u.namespace = r.namespace AND u.ns > r.ns AND u.ns > coalesce(m.first, 0)) AS gone
+FROM request r LEFT JOIN moved m ON m.accessor = r.accessor AND m.age = 1
+WHERE r.mine AND r.kind IN ('write', 'delete') AND r.outcome IN (2, 5);
 CREATE INDEX object_write_object ON object_write (object, accessor, ns);
 CREATE VIEW objects AS
 SELECT w.object AS path, w.time AS changed, s.display AS changed_by, c.identity, w.writes,
@@ -56,8 +55,8 @@ SELECT w.object AS path, w.time AS changed, s.display AS changed_by, c.identity,
       SELECT p.name, p.state, p.value, row_number() OVER (PARTITION BY p.name ORDER BY n.ns DESC, n.key, p.state) AS age
       FROM object_write n JOIN parameter p ON p.request = n.key
       WHERE n.object = w.object AND n.accessor = w.accessor AND n.ns > coalesce((
-        SELECT max(d.ns) FROM object_write d WHERE d.object = w.object AND d.accessor = w.accessor AND d.kind = 'delete'), 0)
-    ) WHERE age = 1), '') END AS state
+        SELECT max(d.ns) FROM object_write d WHERE d.object = w.object AND d.accessor = w.accessor AND d.kind = 'delete' AND d.outcome = 5), 0)
+    ) WHERE age = 1), '') END || CASE w.outcome WHEN 2 THEN ' (unanswered)' ELSE '' END AS state
 FROM (SELECT *, row_number() OVER (PARTITION BY object, accessor ORDER BY ns DESC, key) AS age, count(*) OVER (PARTITION BY object, accessor) AS writes
     FROM object_write) w JOIN seen_caller s ON s.id = w.seen JOIN request r ON r.key = w.key JOIN caller c ON c.id = r.caller
 WHERE age = 1;
@@ -65,10 +64,11 @@ WHERE age = 1;
 CREATE INDEX request_token ON request (token) WHERE token <> 0;
 CREATE VIEW revocations AS
 SELECT q.time, q.who, q.identity, q.name AS config, v.token_id, v.upstream, v.valid_until,
-  coalesce((SELECT group_concat(who, ', ' ORDER BY who) FROM (
-    SELECT DISTINCT g.who || CASE WHEN g.identity = '' THEN '' ELSE ' [' || g.identity || ']' END AS who
-    FROM token t JOIN requests g ON g.token_key = t.id AND g.token_key <> 0
-    WHERE t.token_id = v.token_id AND g.kind IN ('read', 'unwrap') AND g.outcome = 'ok' AND g.opened_by IS NULL)), '') AS receivers
+  concat_ws('; ', (SELECT group_concat(who, ', ' ORDER BY who) FROM (
+    SELECT DISTINCT s.display || CASE WHEN c.identity = '' THEN '' ELSE ' [' || c.identity || ']' END AS who
+    FROM token t JOIN request g ON g.token = t.id AND g.token <> 0 JOIN seen_caller s ON s.id = g.seen JOIN caller c ON c.id = g.caller
+    WHERE t.token_id = v.token_id AND g.kind IN ('read', 'unwrap') AND g.outcome = 5 AND g.opened_by IS NULL)),
+    (SELECT 'not known for ' || count(*) || ' reads' FROM unjudged u JOIN request g ON g.key = u.request WHERE g.ns < q.ns HAVING count(*) > 0)) AS receivers
 FROM requests q JOIN revoked v ON v.request = q.key WHERE q.kind = 'revoke' AND q.outcome = 'ok' AND q.in_span;
 
 CREATE VIEW tokens AS
@@ -89,8 +89,9 @@ UNION ALL
 -- A read that began before the revocation is none. Without its request in the log, it may have begun up to five minutes earlier.
 SELECT max(r.time), 'a revoked token was handed out: token ' || t.token_id || ', revoked at ' || t.revoked_at || ', was given to ' || s.display || ' [' || c.identity
   || '] through role ' || r.name || ', last at ' || max(r.time)
-FROM request r JOIN token t ON t.id = r.token JOIN seen_caller s ON s.id = r.seen JOIN caller c ON c.id = r.caller
-WHERE r.kind = 'read' AND r.outcome = 5 AND r.mine AND t.revoked_ns IS NOT NULL AND coalesce(r.began, r.ns - 300000000000) > t.revoked_ns
+FROM request r JOIN token t ON t.id = r.token JOIN seen_caller s ON s.id = r.seen JOIN caller c ON c.id = r.caller LEFT JOIN request o ON o.key = r.origin
+WHERE r.kind IN ('read', 'unwrap') AND r.outcome = 5 AND r.mine AND r.opened_by IS NULL AND t.revoked_ns IS NOT NULL
+  AND coalesce(o.began, o.ns - 300000000000, r.began, r.ns - 300000000000) > t.revoked_ns
 GROUP BY t.token_id, s.display, c.identity, r.name;
 
 CREATE VIEW summary AS
@@ -128,25 +129,34 @@ UNION ALL SELECT 'Mounts of this path in ' || count(DISTINCT m.namespace) || ' n
 FROM mount m JOIN setting p ON m.path = p.mount WHERE p.namespace = '*' HAVING count(DISTINCT m.namespace) > 1
 UNION ALL SELECT count(*) || ' requests were forwarded to the active node, and the log of that node does not have them: give the files of all nodes.', 1
 FROM request WHERE mine AND outcome = 1 AND NOT followed HAVING count(*) > 0
-UNION ALL SELECT 'The mount was moved: it was at ' || m.mount || ' until ' || strftime('%Y-%m-%d %H:%M:%S', m.last / 1000000000, 'unixepoch')
-  || ' and at ' || n.mount || ' from ' || strftime('%Y-%m-%d %H:%M:%S', n.first / 1000000000, 'unixepoch') || ' (UTC).', 0
+UNION ALL SELECT 'The mount was moved: it was at ' || m.mount || ' until ' || replace(substr(m.last_time, 1, 19), 'T', ' ')
+  || ' and at ' || n.mount || ' from ' || replace(substr(n.first_time, 1, 19), 'T', ' ') || ' (UTC).', 0
 FROM moved m JOIN moved n USING (accessor, namespace) WHERE m.mount <> n.mount AND m.first < n.first AND accessor IN (SELECT accessor FROM request WHERE mine)
 UNION ALL SELECT count(*) || ' mounts were moved, and the log hides which. The plugin of this mount is registered under a name by which it cannot be '
   || 'followed: make a report with -mount of each path that it had.', 1
 FROM request WHERE kind = 'admin' AND path LIKE '%sys/remount' AND outcome = 5
   AND EXISTS (SELECT 1 FROM request WHERE mine AND accessor NOT LIKE '%mastersindia%' AND kind <> 'admin') HAVING count(*) > 0
-UNION ALL SELECT count(*) || ' reads have a response and no request in the log: a file before may be missing.', EXISTS (SELECT 1 FROM sought)
-FROM request WHERE mine AND kind = 'read' AND began IS NULL HAVING count(*) > 0
-UNION ALL SELECT 'The log begins at ' || strftime('%Y-%m-%dT%H:%M:%SZ', min(ns) / 1000000000, 'unixepoch') || ', after -since: the files from before may be missing.', 0
+UNION ALL SELECT count(*) || CASE count(*) FILTER (WHERE kind = 'read') WHEN count(*) THEN ' reads' ELSE ' requests' END
+  || ' have a response and no request in the log: a file before may be missing.', EXISTS (SELECT 1 FROM sought)
+FROM request WHERE mine AND began IS NULL HAVING count(*) > 0
+UNION ALL SELECT 'Nothing about the mount is between -since and -until. The log tells of it from ' || min(time) || ' to ' || max(time) || '.', 0
+FROM request WHERE mine HAVING count(*) > 0 AND sum(in_span) = 0
+UNION ALL SELECT 'The log begins at ' || substr(min(time), 1, 19) || 'Z' || ', after -since: the files from before may be missing.', 0
 FROM request, setting WHERE mine AND since > 0 HAVING min(ns) > min(since)
 UNION ALL SELECT count(*) || ' reads may have given the leaked token, and the log does not tell: they are listed as possible, with the reason.', 1
 FROM leak WHERE verdict = 'possible' HAVING count(*) > 0
 UNION ALL SELECT 'No read in the log is known to have given the leaked token, so that this clears nobody: it was given in files that are not here, '
   || 'through another mount, or not by this Vault (token_id ' || leaked || ').', 1
 FROM setting WHERE leaked <> '' AND NOT EXISTS (SELECT 1 FROM leak WHERE verdict = 'yes')
-UNION ALL SELECT 'The leaked token was issued at ' || issued || ', and the log begins later, at '
-  || strftime('%Y-%m-%dT%H:%M:%SZ', min(ns) / 1000000000, 'unixepoch') || ': who was given it in between is not known.', 1
-FROM request, sought WHERE issued <> '' HAVING julianday(min(ns) / 1e9, 'unixepoch') > julianday(issued) + 300 / 86400.0
-UNION ALL SELECT 'The leaked token was searched from ' || strftime('%Y-%m-%dT%H:%M:%SZ', min(ns) / 1000000000, 'unixepoch') || ' to '
-  || strftime('%Y-%m-%dT%H:%M:%SZ', max(ns) / 1000000000, 'unixepoch') || ': that is the time of the lines that were read.', 0
+UNION ALL SELECT 'An audit device was disabled at ' || min(time) || ': what happened until it was enabled again is not in its log.', 1
+FROM request, sought WHERE path LIKE 'sys/audit/%' AND operation = 'delete' AND outcome NOT IN (3, 4) HAVING count(*) > 0
+UNION ALL SELECT 'Only this mount was searched: the plugin is registered under a name by which its other mounts cannot be found. '
+  || 'Make a report with -mount of each.', 1
+FROM setting WHERE leaked <> '' AND EXISTS (SELECT 1 FROM request WHERE mine AND kind = 'read' AND outcome = 5 AND accessor NOT LIKE '%mastersindia%')
+UNION ALL SELECT 'The leaked token was issued at ' || issued || ', and the log begins later, at ' || substr(min(time), 1, 19)
+  || 'Z: who was given it in between is not known.', 1
+FROM request, (SELECT min(issued) AS issued FROM (SELECT issued FROM sought UNION SELECT leaked_iat FROM setting) WHERE issued <> '')
+WHERE issued <> '' HAVING julianday(min(ns) / 1e9, 'unixepoch') > julianday(issued) + 300 / 86400.0
+UNION ALL SELECT 'The leaked token was searched from ' || substr(min(time), 1, 19) || 'Z to ' || substr(max(time), 1, 19)
+  || 'Z: that is the time of the lines that were read.', 0
 FROM request, sought HAVING count(*) > 0;

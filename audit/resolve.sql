@@ -24,9 +24,7 @@ CREATE TABLE request (
   followed INTEGER); -- of a forwarded request: the active node's log has it too
 INSERT INTO request
 SELECT m.*, coalesce(c.class, m.seen), coalesce(t.class, m.seen_token), coalesce(w.class, (SELECT request FROM wrapping WHERE request = key)),
-  p.namespace IN ('*', m.namespace) AND (m.mount = p.mount OR m.accessor <> '' AND m.accessor IN (SELECT accessor FROM mount WHERE path = p.mount)
-    OR kind = 'admin' AND (m.path = 'sys/remount' OR m.mount IN (
-      SELECT path FROM mount WHERE accessor IN (SELECT accessor FROM mount WHERE path = p.mount)))),
+  p.namespace IN ('*', m.namespace) AND (m.mount = p.mount OR m.accessor IN (SELECT accessor FROM mount WHERE path = p.mount) OR m.path = 'sys/remount'),
   ns >= p.since AND ns < p.until, NULL, NULL, 0
 FROM (SELECT request AS key, min(id), min(ns) FILTER (WHERE half = 1), coalesce(min(ns) FILTER (WHERE half = 2), min(ns)) AS ns,
     coalesce(max(kind) FILTER (WHERE half = 2), max(kind)) AS kind, coalesce(max(outcome) FILTER (WHERE half = 2), max(outcome)) AS outcome,
@@ -34,6 +32,15 @@ FROM (SELECT request AS key, min(id), min(ns) FILTER (WHERE half = 1), coalesce(
     max(caller) AS seen, max(token) AS seen_token, max(remote), max(lease), max(reason)
   FROM line GROUP BY request) m
   LEFT JOIN class c ON c.id = m.seen LEFT JOIN class t ON t.id = m.seen_token LEFT JOIN class w ON w.id = m.key, setting p;
+-- Vault logs the accessor with responses of the mount only: other requests have that of the last response at their path, or of the first.
+CREATE INDEX request_mount ON request (mount, namespace, ns) WHERE accessor <> '';
+UPDATE request SET accessor = coalesce(
+    (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' AND a.ns <= request.ns
+      ORDER BY a.ns DESC LIMIT 1),
+    (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' ORDER BY a.ns LIMIT 1), '')
+  WHERE accessor = '';
+UPDATE request SET mine = 1 FROM setting p WHERE NOT mine AND p.namespace IN ('*', request.namespace)
+  AND accessor IN (SELECT accessor FROM mount WHERE path = p.mount);
 -- Wrapped reads and who unwrapped them, in whatever number of steps.
 CREATE INDEX request_wrapping ON request (wrapping) WHERE wrapping IS NOT NULL;
 UPDATE request SET origin = (SELECT min(o.key) FROM request o WHERE o.wrapping = request.wrapping AND o.kind NOT IN ('unwrap', 'rewrap'))
@@ -51,21 +58,22 @@ UPDATE request SET mount = substr(lease, 1, instr(lease, 'token/') - 1),
 UPDATE request SET mine = 1 FROM setting p WHERE kind = 'unwrap' AND origin IS NULL AND seen_token <> 0 AND p.namespace IN ('*', request.namespace)
   AND (request.mount = p.mount OR request.mount IN (SELECT path FROM mount WHERE accessor IN (SELECT accessor FROM mount WHERE path = p.mount))
     OR lease = '' AND EXISTS (SELECT 1 FROM seen_token t WHERE t.id = seen_token AND t.access || t.token_id <> '' AND t.kind <> ''));
--- A standby forwards what only the active node can do, which logs it under an id of its own.
+-- A standby forwards what only the active node can do, which logs it under an id of its own, within two minutes: clocks differ by a second.
 CREATE INDEX request_caller ON request (caller, ns);
 UPDATE request SET followed = 1 WHERE outcome = 1 AND (
   SELECT sum(CASE outcome WHEN 1 THEN -1 ELSE 1 END) FROM request a WHERE a.caller = request.caller AND a.path = request.path
-    AND a.ns BETWEEN request.ns - 60000000000 AND request.ns + 120000000000) >= 0;
+    AND a.namespace = request.namespace AND a.remote = request.remote AND (request.kind <> 'unwrap' OR a.wrapping IS request.wrapping)
+    AND a.ns BETWEEN request.ns - 1000000000 AND request.ns + 120000000000) >= 0;
 -- One identity: the entity, else the accessor of the Vault token, else its HMAC.
 CREATE TABLE caller (id INTEGER PRIMARY KEY, identity TEXT);
 INSERT INTO caller SELECT coalesce(class, s.id) AS c,
     coalesce(nullif(max(entity), ''), min(nullif(accessor, '')), min(nullif(client, '')), min(nullif(inbound, '')), '')
   FROM seen_caller s LEFT JOIN class USING (id) GROUP BY c;
 -- One token. It is known when the log has its token_id, or HMACs of a device and salt that Vault was asked about.
-CREATE TABLE token (id INTEGER PRIMARY KEY, token_id TEXT, hmac TEXT, config TEXT, configs INTEGER, issued TEXT, expires TEXT, known INTEGER,
-  revoked_ns INTEGER, revoked_at TEXT);
+CREATE TABLE token (id INTEGER PRIMARY KEY, token_id TEXT, hmac TEXT, config TEXT, configs INTEGER, issued TEXT, expires TEXT, lives INTEGER,
+  known INTEGER, revoked_ns INTEGER, revoked_at TEXT);
 INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min(nullif(access, '')), min(nullif(hidden_id, '')), ''),
-    max(config), count(DISTINCT nullif(config, '')), coalesce(min(nullif(issued, '')), ''), max(expires),
+    max(config), count(DISTINCT nullif(config, '')), coalesce(min(nullif(issued, '')), ''), max(expires), count(DISTINCT nullif(expires, '')),
     max(token_id <> '' OR access || hidden_id <> '' AND (kind IN (SELECT value FROM hmac WHERE hmac.kind = 'text')
       OR hidden_config IN (SELECT value FROM hmac WHERE hmac.kind = 'text'))), NULL, NULL
   FROM seen_token s LEFT JOIN class USING (id) GROUP BY c;
@@ -73,3 +81,20 @@ UPDATE token SET (revoked_ns, revoked_at) = (
     SELECT ns, time FROM request JOIN revoked ON revoked.request = request.key
     WHERE revoked.token_id = token.token_id AND request.kind = 'revoke' AND request.outcome = 5 ORDER BY ns LIMIT 1)
   WHERE token_id <> '';
+
+-- Reads of which the log does not tell what token they gave, and why.
+CREATE TABLE unjudged AS SELECT key AS request, CASE
+    WHEN outcome = 2 THEN 'its response is not in the log'
+    WHEN outcome = 1 THEN 'forwarded to the active node, whose log does not have it'
+    WHEN kind = 'read' AND wrapping IS NOT NULL THEN 'wrapped, and not unwrapped in the log'
+    WHEN kind = 'unwrap' AND reason <> '' THEN reason
+    WHEN seen_token = 0 THEN 'its response shows no token'
+    WHEN NOT EXISTS (SELECT 1 FROM hmac) THEN 'the log has HMACs only, and Vault was not asked for that of the token'
+    ELSE 'its HMACs are of another audit device, or of one before it was enabled anew'
+  END || CASE WHEN kind = 'unwrap' AND origin IS NULL THEN '; the wrapped read is not in the log' ELSE '' END AS why
+FROM request r
+WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NOT followed AND opened_by IS NULL
+  AND NOT (outcome = 5 AND coalesce((SELECT known FROM token WHERE id = r.token), 0))
+  -- What is unwrapped is judged where it is of this engine, or may be: it shows a token, or nothing of what was wrapped.
+  AND (kind = 'read' OR seen_token <> 0 OR (SELECT kind FROM request o WHERE o.key = r.origin) = 'read'
+    OR origin IS NULL AND (reason <> '' OR outcome = 2 OR lease LIKE '%_/token/_%/_%'));

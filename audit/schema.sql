@@ -4,7 +4,7 @@
 -- What the lines of the log tell, in any order and as often as they come. Times are nanoseconds since 1970, and '' is unknown.
 
 -- The options of the report: one row.
-CREATE TABLE setting (mount TEXT, namespace TEXT, since INTEGER, until INTEGER, leaked TEXT);
+CREATE TABLE setting (mount TEXT, namespace TEXT, since INTEGER, until INTEGER, leaked TEXT, leaked_iat TEXT);
 -- What the reader of the report must know about the log.
 CREATE TABLE note (text TEXT PRIMARY KEY, incomplete INTEGER) WITHOUT ROWID;
 
@@ -36,6 +36,7 @@ CREATE TABLE unwrapped (request INTEGER, value TEXT, PRIMARY KEY (request, value
 -- steps have the same class, which is their least id; without a row here it is their own id.
 CREATE TABLE class (id INTEGER PRIMARY KEY, class INTEGER);
 CREATE VIEW same AS SELECT id AS a, min(id) OVER (PARTITION BY entity) AS b FROM seen_caller WHERE entity <> ''
+  UNION ALL SELECT n.id, min(e.id) FROM seen_caller n JOIN seen_caller e USING (accessor) WHERE n.entity = '' AND e.entity <> '' AND accessor <> '' GROUP BY 1
   UNION ALL SELECT id, min(id) OVER (PARTITION BY accessor) FROM seen_caller WHERE entity = '' AND accessor <> ''
   UNION ALL SELECT id, min(id) OVER (PARTITION BY client) FROM seen_caller WHERE entity = '' AND client <> ''
   UNION ALL SELECT id, min(id) OVER (PARTITION BY inbound) FROM seen_caller WHERE entity = '' AND inbound <> ''
@@ -44,13 +45,13 @@ CREATE VIEW same AS SELECT id AS a, min(id) OVER (PARTITION BY entity) AS b FROM
   UNION ALL SELECT id, min(id) OVER (PARTITION BY hidden_id) FROM seen_token WHERE hidden_id <> ''
   UNION ALL SELECT id, min(id) OVER (PARTITION BY access) FROM seen_token WHERE access <> ''
   UNION ALL SELECT token, min(token) OVER (PARTITION BY request) FROM line WHERE token <> 0
-  UNION ALL SELECT request, min(request) OVER (PARTITION BY name) FROM wrapping;
+  UNION ALL SELECT request, min(request) OVER (PARTITION BY name) FROM wrapping WHERE name <> '';
 
 -- What Vault's audit devices make of texts that are known: of the leaked token (leaked), of the token_id of a token (id), and of texts
 -- that the log is likely to have as HMACs (text), which tell whether a line was made by a device as it is today.
 CREATE TABLE hmac (kind TEXT, text TEXT, value TEXT);
 CREATE VIEW to_hash AS SELECT DISTINCT 'id' AS kind, token_id AS text FROM revoked UNION SELECT 'id', leaked FROM setting WHERE leaked <> ''
-  UNION SELECT 'text', text FROM (SELECT 'JWT' AS text UNION SELECT 'Bearer'
-    UNION SELECT value FROM parameter WHERE name = 'authorization_scheme' AND state = 'shown' AND value <> ''
-    UNION SELECT config FROM seen_token WHERE config <> ''
-    UNION SELECT name FROM line WHERE name <> '' AND outcome = 5 AND (path LIKE '%config/%' OR kind IN ('rotate', 'revoke')) LIMIT 500);
+  UNION VALUES ('text', 'JWT'), ('text', 'Bearer')
+  UNION SELECT * FROM (SELECT 'text', value FROM parameter WHERE name = 'authorization_scheme' AND state = 'shown' AND value <> ''
+    UNION SELECT 'text', config FROM seen_token WHERE config <> ''
+    UNION SELECT 'text', name FROM line WHERE name <> '' AND outcome = 5 AND (path LIKE '%config/%' OR kind IN ('rotate', 'revoke')) LIMIT 500);

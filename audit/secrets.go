@@ -7,7 +7,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -17,14 +19,17 @@ const withheld = "[withheld]"
 // hmacPrefix begins every value that the audit device has hashed.
 const hmacPrefix = "hmac-sha256:"
 
-func isHidden(value string) bool { return strings.HasPrefix(value, hmacPrefix) }
+func isHidden(value string) bool {
+	return strings.HasPrefix(value, hmacPrefix) && hmacHex.MatchString(value[len(hmacPrefix):])
+}
 
 // What a text may have of secrets, whoever wrote it there.
 var (
+	hmacHex       = regexp.MustCompile("^[0-9a-f]{64}$")
 	jwtPattern    = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*`)
-	vaultPattern  = regexp.MustCompile(`\b[hs]v?[bsr]?\.[A-Za-z0-9_-]{20,}`)
+	tokenPatterns = regexp.MustCompile(`\b[hs]v?[bsr]?\.[A-Za-z0-9_-]{20,}|` + jwtPattern.String())
 	schemePattern = regexp.MustCompile(`(?i)(bearer|basic|jwt) [^\s"',;]{8,}`)
-	pairPattern   = regexp.MustCompile(`(?i)((passw|secret|token|api_?key)\w*"?[=:]) ?"?[^\s"',;&-][^\s"',;&]*`)
+	pairPattern   = regexp.MustCompile(`(?i)((passw|secret|token|api[_-]?key)\w*["']? *(=>|[=:])) *["']?-*[^\s"',;&-][^\s"',;&]*`)
 	userPattern   = regexp.MustCompile(`^(\w[\w+.-]*://)?.*@`)
 	queryPattern  = regexp.MustCompile(`[?#].*`)
 	urlPattern    = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
@@ -38,11 +43,8 @@ func (c *classifier) safe(text string) string {
 	if c.leaked != "" {
 		text = strings.ReplaceAll(text, c.leaked, withheld)
 	}
-	if strings.Contains(text, "eyJ") {
-		text = jwtPattern.ReplaceAllString(text, withheld)
-	}
-	if strings.Contains(text, ".") {
-		text = vaultPattern.ReplaceAllString(text, withheld)
+	if strings.Contains(text, "eyJ") || strings.Contains(text, ".") {
+		text = tokenPatterns.ReplaceAllString(text, withheld)
 	}
 	if strings.Contains(text, "://") {
 		text = urlPattern.ReplaceAllStringFunc(text, safeURL)
@@ -113,7 +115,12 @@ var (
 		"audit_non_hmac_(request|response)_keys|(passthrough_request|allowed_response)_headers)$")
 )
 
-// eachText calls found with each text in a value, at any depth, and its name.
+// isSecret reports whether a value is a secret by its name, or is a token in place of its token_id.
+func isSecret(name, text string) bool {
+	return secretName.MatchString(name) || strings.HasSuffix(name, "token_id") && text != "" && !hexID.MatchString(text)
+}
+
+// eachText calls found with each text or number in a value, at any depth, and its name.
 func eachText(name string, value any, found func(name, text string)) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -127,6 +134,8 @@ func eachText(name string, value any, found func(name, text string)) {
 		for _, inner := range v {
 			eachText(name, inner, found)
 		}
+	case float64:
+		found(name, strconv.FormatFloat(v, 'f', -1, 64))
 	case string:
 		var inner any
 		if strings.HasPrefix(v, "{") && json.Unmarshal([]byte(v), &inner) == nil { // as in cubbyhole/response
@@ -141,12 +150,13 @@ func eachText(name string, value any, found func(name, text string)) {
 func (c *classifier) alarm(f *fact, e *entry, asked, answered map[string]any) {
 	found := make(map[string]bool)
 	look := func(name, text string) {
-		_, rest, isURL := strings.Cut(text, "://")
+		_, address, _ := strings.Cut(text, "://")
+		_, query, _ := strings.Cut(address, "?")
 		switch {
 		case text == "", isHidden(text):
-		case secretName.MatchString(name), c.leaked != "" && strings.Contains(text, c.leaked), jwtPattern.MatchString(text):
+		case isSecret(name, text), c.leaked != "" && strings.Contains(text, c.leaked), jwtPattern.MatchString(text):
 			found[strings.ToLower(clip(mostOdd, c.safe(name)))] = true
-		case isURL && strings.ContainsRune(rest, '@'):
+		case strings.ContainsRune(address, '@'), pairPattern.MatchString(query):
 			found[clip(mostOdd, c.safe(name))+" (a URL with credentials)"] = true
 		case headersName.MatchString(name) && secretHeader.MatchString(text):
 			found[name] = true
@@ -155,13 +165,16 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered map[string]any) {
 	eachText("", asked, look)
 	eachText("", answered, look)
 	eachText("", e.Request.Headers, look)
+	if uri, err := url.Parse(e.Request.RequestURI); err == nil {
+		for name, values := range uri.Query() {
+			look(name, strings.Join(values, " "))
+		}
+	}
 	look("client_token", e.Request.ClientToken)
 	if e.Auth != nil {
 		look("client_token", e.Auth.ClientToken)
 	}
-	if jwtPattern.MatchString(e.Request.Path) || c.leaked != "" && strings.Contains(e.Request.Path, c.leaked) {
-		found["a token in a path"] = true
-	}
+	look("a token in a path", e.Request.Path)
 	for name := range found {
 		f.row("secret", name)
 	}
@@ -174,11 +187,12 @@ const mostOdd = 64
 // engine refuses it, and nobody knows whether it is a secret.
 func (c *classifier) parameters(f *fact, asked map[string]any) {
 	for name, value := range asked {
-		state, text, secret := "shown", "", secretName.MatchString(name)
+		state, text := "shown", ""
 		s, isText := value.(string)
 		if encoded, err := json.Marshal(value); !isText && value != nil && err == nil {
 			s = string(encoded)
 		}
+		secret := isSecret(name, s)
 		switch isHMAC := strings.Contains(s, hmacPrefix); {
 		case !secret && !parameterName.MatchString(name):
 			continue

@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,7 +52,7 @@ func openStore(ctx context.Context, o options) (_ *store, err error) {
 		return nil, fmt.Errorf("making the database: %w (-db names a new file, TMPDIR another folder)", err)
 	}
 	// Speed instead of safety: nobody reads the database before it is complete, and close ends the only transaction.
-	s.db, err = sql.Open("sqlite", "file:"+filepath.ToSlash(file.Name())+"?_pragma=journal_mode(off)&_pragma=synchronous(off)"+
+	s.db, err = sql.Open("sqlite", "file:"+url.PathEscape(filepath.ToSlash(file.Name()))+"?_pragma=journal_mode(off)&_pragma=synchronous(off)"+
 		"&_pragma=locking_mode(exclusive)&_pragma=cache_size(-8000)&_pragma=temp_store(1)&_pragma=page_size(8192)")
 	if err = errors.Join(file.Close(), err); err == nil {
 		s.db.SetMaxOpenConns(1)
@@ -72,9 +73,13 @@ func key(parts ...string) int64 {
 // add stores what a line tells.
 func (s *store) add(f *fact) error {
 	c, t := f.caller, f.token
-	request, who, given := key(f.id), key(c.entity, c.accessor, c.client, c.inbound, c.display, c.policies), int64(0)
-	if c.display != noToken {
+	request, who := key(f.id), key(c.entity, c.accessor, c.client, c.inbound, c.display, c.policies)
+	var where, given int64
+	if c.display != noToken && c.display != notKnown {
 		who |= 1 << 62 // so that the greatest of a request's callers is one who is known
+	}
+	if f.accessor != "" {
+		where = key(f.accessor, f.namespace, f.mount)
 	}
 	if t != (token{}) {
 		given = key(t.id, t.hiddenID, t.access, t.kind, t.hiddenConfig, t.config, t.issued, t.expires)
@@ -82,7 +87,7 @@ func (s *store) add(f *fact) error {
 	err := errors.Join(
 		s.insert("line", request, f.half, f.at, f.id, f.kind, f.outcome, f.operation, f.namespace, f.mount, f.accessor, f.path, f.name,
 			who, given, f.remote, f.lease, f.why, f.file),
-		s.once(key(f.accessor, f.namespace, f.mount), "mount", f.accessor, f.namespace, f.mount),
+		s.once(where, "mount", f.accessor, f.namespace, f.mount),
 		s.once(who, "seen_caller", who, c.entity, c.accessor, c.client, c.inbound, c.display, c.policies),
 		s.once(given, "seen_token", given, t.id, t.hiddenID, t.access, t.kind, t.hiddenConfig, t.config, t.issued, t.expires))
 	for _, r := range f.rows {
@@ -186,11 +191,11 @@ func (s *store) close() (err error) {
 
 // resolve merges what belongs together, judges who was given the leaked token, and makes the views of the report.
 func (s *store) resolve(ctx context.Context, o options) error {
-	if err := s.insert("setting", o.mount, o.namespace, o.since, o.until, tokenID(o.leaked)); err != nil {
+	if err := s.insert("setting", o.mount, o.namespace, o.since, o.until, tokenID(o.leaked), issuedAt(o.leaked)); err != nil {
 		return err
 	}
 	if err := s.askVault(ctx, o); err != nil {
-		return err
+		return errors.New((&classifier{leaked: o.leaked}).safe(err.Error())) // VAULT_ADDR may have a password
 	}
 	names, rest, _ := strings.Cut(part("resolve.sql"), "-- unite")
 	if err := s.exec(ctx, names); err != nil {

@@ -68,7 +68,7 @@
   };
   // ---- tables: a column is shown by what its name says
   const isNumber = (name) => ["times", "callers"].includes(name), isTime = (name) => ["time", "first", "last", "changed", "revoked_at"].includes(name);
-  const classOf = (name) => isNumber(name) ? "num" : isTime(name) ? "time" : ["error", "written", "state", "why", "receivers"].includes(name) ? "wide" : "mono";
+  const isWide = (name) => ["error", "written", "state", "why", "receivers"].includes(name);
   const cell = (r, name) => {
     if (name === "who") {
       const small = [short(r.identity), r.policies ? "policies: " + r.policies : ""].filter(Boolean);
@@ -76,9 +76,9 @@
     }
     const value = r[name];
     if (name === "outcome") return el("td", {}, el("span", { class: "tag" + (value === "ok" ? "" : " bad") }, plain(value)));
-    const td = el("td", { class: classOf(name) }, plain(isNumber(name) ? number(value) : isTime(name) ? clock(value) : short(value)));
-    if (isTime(name) && value) td.title = plain(value);
-    return td;
+    if (isNumber(name)) return el("td", { class: "num" }, number(value));
+    if (isTime(name)) return el("td", { class: "time", title: plain(value) }, clock(value));
+    return el("td", { class: isWide(name) ? "wide" : "mono" }, plain(short(value)));
   };
   const tables = [];
   const table = ({ id, title, columns }) => {
@@ -209,11 +209,9 @@
   };
   // ---- begin
   fixed();
-  options("f-who", rows.map(whoKey).concat(report.readings.map(whoKey), report.refusals.map(whoKey)));
-  options("f-name", rows.map((r) => r.name).concat(report.readings.map((r) => r.role)));
-  options("f-token", report.tokens.map(tokenName));
-  options("f-kind", rows.map((r) => r.kind));
-  options("f-outcome", rows.map((r) => r.outcome));
+  const listed = [...rows, ...report.readings, ...report.refusals];
+  for (const [id, values] of Object.entries({ who: listed.map(whoKey), name: listed.map(nameOf), token: report.tokens.map(tokenName),
+    kind: rows.map((r) => r.kind), outcome: rows.map((r) => r.outcome) })) options("f-" + id, values);
   for (const section of report.sections) if (section.columns && section.id !== "summary") table(section);
   for (const name of filterNames) byId("f-" + name).addEventListener("change", () => set({ [name]: byId("f-" + name).value }));
   byId("f-text").addEventListener("input", () => set({ text: byId("f-text").value }));
