@@ -229,7 +229,7 @@ func (d *docsVault) download(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, name := t.TempDir(), filepath.Base(found.Plugin)
+	dir, name := folder(t), filepath.Base(found.Plugin)
 	published := name + "_" + found.Version + "_linux_amd64"
 	sums := sumOf(t, found.Plugin) + "  " + published + "\n" + strings.Repeat("0", 64) + "  that-of-another-machine\n"
 	err = errors.Join(
@@ -239,6 +239,16 @@ func (d *docsVault) download(t *testing.T) string {
 		os.WriteFile(filepath.Join(dir, "SHA256SUMS"), []byte(sums), 0o600),
 	)
 	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// folder is a new one with a blank in its name.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "my files")
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return dir
