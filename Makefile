@@ -128,7 +128,8 @@ acceptance: build ## tests: Test the built plugin in a real Vault, which is buil
 .PHONY: kubernetes
 kubernetes: build ## tests: Try the Kubernetes examples on a real API server and controller, which are built once
 	@vault_bin="$$(scripts/get-vault)"; programs="$$(scripts/get-kubernetes)"; \
-	env $$programs VAULT_BIN="$$vault_bin" go test -race -tags acceptance -count=1 -timeout 30m -v ./acceptance/kubernetes
+	mapfile -t programs <<<"$$programs"; \
+	env "$${programs[@]}" VAULT_BIN="$$vault_bin" go test -race -tags acceptance -count=1 -timeout 30m -v ./acceptance/kubernetes
 
 .PHONY: matrix
 matrix: build ## tests: Run the acceptance tests on each version of Vault in MATRIX, each built once
@@ -150,7 +151,7 @@ lint: bin/golangci-lint ## tests: Check vet, format, go.mod and the linters of .
 	go mod tidy -C tools/lint -diff
 	go mod tidy -C tools/actionlint -diff
 	bin/golangci-lint run ./...
-	for module in $(MODULES); do (cd $$module && $(CURDIR)/bin/golangci-lint run ./...); done
+	for module in $(MODULES); do (cd $$module && "$(CURDIR)/bin/golangci-lint" run ./...); done
 
 # A module of its own keeps the linter's many dependencies out of the plugin's go.mod, and pins its version.
 bin/golangci-lint: tools/lint/go.mod tools/lint/go.sum
@@ -235,7 +236,7 @@ reproducible: ## release: Build one commit twice, in other folders and with cold
 
 .PHONY: workflows
 workflows: ## tests: Check the workflows of GitHub Actions
-	go run -C tools/actionlint github.com/rhysd/actionlint/cmd/actionlint $(CURDIR)/.github/workflows/*.yml
+	go run -C tools/actionlint github.com/rhysd/actionlint/cmd/actionlint "$(CURDIR)"/.github/workflows/*.yml
 
 .PHONY: demo
 demo: build ## start: Show the engine at work: a Vault and the simulator, and a token for each way to log in (half a minute)

@@ -295,7 +295,9 @@ func (c *exampleClient) trustsItsVaultAlone(t *testing.T) {
 		return
 	}
 	withEnv("VAULT_CACERT="+own).want(t, wanted{calls: 1, reads: 1, responses: 1})
-	withEnv("VAULT_CACERT="+own+"-none").want(t, wanted{code: 1, said: []string{"VAULT_CACERT cannot be used", own + "-none"}})
+	for _, file := range []string{own + "-none", os.DevNull} {
+		withEnv("VAULT_CACERT="+file).want(t, wanted{code: 1, said: []string{"VAULT_CACERT cannot be used", file}})
+	}
 	seen := withEnv("VAULT_CACERT=" + other)
 	seen.want(t, wanted{code: 1})
 	if !strings.Contains(strings.ToLower(seen.stderr), "cert") {

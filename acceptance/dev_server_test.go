@@ -29,7 +29,7 @@ func TestDevServer_InstalledAndUpgradedByTheGuides(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, download, bin := t.TempDir(), t.TempDir(), t.TempDir()
+	dir, download, bin := folder(t), folder(t), t.TempDir()
 	for link, target := range map[string]string{
 		filepath.Join(dir, "bin"): filepath.Dir(found.Plugin), filepath.Join(bin, "vault"): found.Vault,
 	} {
@@ -48,7 +48,7 @@ func TestDevServer_InstalledAndUpgradedByTheGuides(t *testing.T) {
 	})
 
 	script := strings.NewReplacer("127.0.0.1:8200", vaultAddress, "127.0.0.1:8270", simulatorAddress).Replace(blocks[2]) +
-		"\ncd " + download + "\n"
+		"\ncd '" + download + "'\n"
 	guide := sectionsOf(t, filepath.Join("..", upgradeGuide))
 	for _, section := range []string{"1. Put the new file on every node", "2. Register it, once", "3. Exchange it", "Go back"} {
 		if len(guide[section]) == 0 {

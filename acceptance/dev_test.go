@@ -82,7 +82,7 @@ func (d *dev) reader(t *testing.T, more ...string) reader {
 		t.Fatal(err)
 	}
 	env := append(os.Environ(), "VAULT_ADDR="+d.address, "VAULT_TOKEN="+d.token, "PATH="+bin+":"+os.Getenv("PATH"), "HOME="+t.TempDir())
-	return reader{env: append(env, more...), dir: t.TempDir(), password: d.password}
+	return reader{env: append(env, more...), dir: folder(t), password: d.password}
 }
 
 func waitForText(t *testing.T, name, text string) string {

@@ -223,7 +223,7 @@ func withoutMissing(t *testing.T, commands []shown) []shown {
 func (d *docsVault) download(t *testing.T) string {
 	t.Helper()
 	found := findBinaries(t)
-	dir, name := t.TempDir(), filepath.Base(found.Plugin)
+	dir, name := folder(t), filepath.Base(found.Plugin)
 	published := name + "_" + found.Version + "_linux_amd64"
 	sums := sumOf(t, found.Plugin) + "  " + published + "\n" + strings.Repeat("0", 64) + "  that-of-another-machine\n"
 	err := errors.Join(
@@ -233,6 +233,16 @@ func (d *docsVault) download(t *testing.T) string {
 		os.WriteFile(filepath.Join(dir, "SHA256SUMS"), []byte(sums), 0o600),
 	)
 	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// folder is a new one with a blank in its name.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "my files")
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return dir

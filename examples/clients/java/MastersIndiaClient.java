@@ -345,6 +345,9 @@ public final class MastersIndiaClient {
             for (Certificate certificate : CertificateFactory.getInstance("X.509").generateCertificates(file)) {
                 trusted.setCertificateEntry("ca-" + trusted.size(), certificate);
             }
+            if (trusted.size() == 0) {
+                throw new IOException("it has no certificate");
+            }
             TrustManagerFactory factory = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
             factory.init(trusted);
             SSLContext context = SSLContext.getInstance("TLS");

@@ -185,11 +185,14 @@ async function read(path, rejected) {
 // The CA of Vault, where it has one of its own.
 function caFile() {
   const name = process.env.VAULT_CACERT;
+  if (!name) return undefined;
   try {
-    return name ? readFileSync(name) : undefined;
-  } catch (problem) {
-    throw new ClientError(`VAULT_CACERT cannot be used: ${name}: ${problem.code}`);
+    const text = readFileSync(name, "utf8");
+    if (text.includes("BEGIN CERTIFICATE")) return text;
+  } catch {
+    // said below
   }
+  throw new ClientError(`VAULT_CACERT cannot be used: ${name}: it cannot be read, or has no certificate`);
 }
 
 // The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps; it is in no message.

@@ -175,7 +175,8 @@ final class MastersIndiaClient
         getenv('VAULT_SKIP_VERIFY') && throw new MastersIndiaError(
             'VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault');
         $ca = getenv('VAULT_CACERT') ?: null;
-        $ca === null || is_readable($ca) || throw new MastersIndiaError("VAULT_CACERT cannot be used: $ca: it cannot be read");
+        $ca === null || str_contains((string) @file_get_contents($ca), 'BEGIN CERTIFICATE') || throw new MastersIndiaError(
+            "VAULT_CACERT cannot be used: $ca: it cannot be read, or has no certificate");
         $headers = ['X-Vault-Token' => self::vaultToken(), 'X-Vault-Request' => 'true'];
         if (getenv('VAULT_NAMESPACE')) {
             $headers['X-Vault-Namespace'] = trim(getenv('VAULT_NAMESPACE'));
