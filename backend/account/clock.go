@@ -72,8 +72,9 @@ func (f *Failure) corrected(now Reading) (*Failure, bool) {
 	return &shifted, true
 }
 
-// withElapsed is a failure that was read from storage, on the clocks of this process. One that lies in the future by more than its
-// hold was recorded by a clock that has been corrected since: how much of its hold is left is not known, so it counts as over.
+// withElapsed is a failure that was read from storage, on the clocks of this process. One that lies in the future by more than
+// its hold was recorded by a clock that has been corrected since: how much of its hold is left is not known, so it counts as
+// over.
 func (f *Failure) withElapsed(now Reading) *Failure {
 	length := f.NextAttempt.Sub(f.At)
 	left := max(0, f.NextAttempt.Sub(now.Wall))

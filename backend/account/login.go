@@ -100,7 +100,7 @@ func (e LoginEnded) apply(t *transition) {
 		t.verified(w, e)
 		return
 	}
-	token, err := t.judge(e.Token, e.Err, w.Account)
+	token, err := t.checkToken(e.Token, e.Err, w.Account)
 	var failure *Failure
 	if err != nil {
 		failure = t.failureAfter(w, err)

@@ -57,7 +57,7 @@ func (s *State) ReadNeeds(env Env, r *Reader) bool {
 	return s.WantsRotation(env)
 }
 
-// Decide says what a reader is to do now. It is judged anew whenever something has changed.
+// Decide says what a reader is to do now. It is asked again whenever something has changed.
 func (s *State) Decide(env Env, r *Reader) Decision {
 	left := ReadWait - (env.Elapsed - r.Arrived.Elapsed)
 	wait := func(bound time.Duration) Decision {

@@ -36,11 +36,11 @@ func (e *repeatError) Unwrap() error {
 	return &upstream.Error{Kind: upstream.Malformed, Op: "login", Cause: Repeated, Detail: e.Error()}
 }
 
-// judge looks at what a login brought in the light of the tokens that were known before.
+// checkToken checks the token that a login brought against those that were known before.
 //
 // Some upstreams give the same token again. It keeps the first stated end until that has come, since a repeated
 // expires_in prolongs nothing; from then on the newly stated end counts.
-func (t *transition) judge(token *Token, err error, a *Account) (*Token, error) {
+func (t *transition) checkToken(token *Token, err error, a *Account) (*Token, error) {
 	now := t.env.Reading
 	if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.TokenID != "" {
 		// Where it was to live on for long its end is not known: then the error is one like any other.

@@ -12,8 +12,8 @@ import (
 // singleSession reports whether a new login may invalidate the current token.
 func (a *Account) singleSession() bool { return a.RotationPercent >= 100 }
 
-// invalidatedBy reports whether a login that ended like this may have invalidated the current token: that of a single-session account,
-// where the upstream may have taken for a success what failed here.
+// invalidatedBy reports whether a login that ended like this may have invalidated the current token: that of a single-session
+// account, where the upstream may have taken for a success what failed here.
 func (s *State) invalidatedBy(err error) bool {
 	return s.Account != nil && s.Account.singleSession() && s.Current != nil && mayHaveLoggedIn(err)
 }

@@ -15,8 +15,8 @@ const (
 	// Margin is the part of a token's life that no lease may use: what a reader's last call needs to arrive upstream.
 	Margin = 5 * time.Second
 	// repeatMargin is how long after the end of a token which the upstream repeats the next login is made. That end is counted from
-	// before the request was sent, and times are stated in whole seconds: a login at that very moment could bring the same token once
-	// more, with a life that it has not.
+	// before the request was sent, and times are stated in whole seconds: a login at that very moment could bring the same token
+	// once more, with a life that it has not.
 	repeatMargin = 2 * time.Second
 	// clockTolerance is how far the clocks of two nodes may be apart before a stored token is suspect.
 	clockTolerance = time.Minute

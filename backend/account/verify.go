@@ -8,7 +8,7 @@ import "vault-plugin-secrets-mastersindia/backend/upstream"
 // storeVerified stores the token that a verification brought, before readers get it. One that must not be served is
 // dropped, and the next reader logs in.
 func (t *transition) storeVerified(e Written, verification *Work) {
-	token, err := t.judge(e.Token, nil, e.Account)
+	token, err := t.checkToken(e.Token, nil, e.Account)
 	if err != nil {
 		return
 	}

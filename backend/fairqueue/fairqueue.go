@@ -1,9 +1,9 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package fairqueue decides which account may log in next. An account waits until it is due, and then in the queue of its upstream
-// host, where the one that has waited longest is first. Planning an account again does not change its place in the queue, and a
-// host that hangs delays only its own accounts.
+// Package fairqueue decides which account may log in next. An account waits until it is due, and then in the queue of its
+// upstream host, where the one that has waited longest is first. Planning an account again does not change its place in the
+// queue, and a host that hangs delays only its own accounts.
 package fairqueue
 
 import (
@@ -76,7 +76,8 @@ func (q *Queue[K]) Signal() {
 	}
 }
 
-// Set plans the account, in place of what was planned for it. One that waits for a slot keeps its place, unless its time is put off.
+// Set plans the account, in place of what was planned for it. One that waits for a slot keeps its place, unless its time is put
+// off.
 func (q *Queue[K]) Set(key K, host string, p Plan, now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

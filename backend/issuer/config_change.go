@@ -66,7 +66,8 @@ func (i *Issuer) Remove(ctx context.Context, name string) error {
 }
 
 // Invalidate marks the settings of an account as stale: another node may have changed them, or a write has failed. They are read
-// again before the next use. It does no I/O itself. The counts of an account that has left memory are dropped if its config is gone.
+// again before the next use. It does no I/O itself. The counts of an account that has left memory are dropped if its config is
+// gone.
 func (i *Issuer) Invalidate(name string) {
 	if w, ok := i.lookup(name); ok {
 		w.apply(account.Invalidated{}, false)

@@ -61,7 +61,8 @@ func isUpstream(err error) bool {
 	return ok || errors.Is(err, errPanic)
 }
 
-// reportFailure says that a login failed. Refused credentials need an operator to act, unless the caller who sent them gets the error.
+// reportFailure says that a login failed. Refused credentials need an operator to act, unless the caller who sent them gets the
+// error.
 func (w *worker) reportFailure(e account.Report) {
 	f, level := e.Failure, hclog.Warn
 	if f.Refused() && e.Reason != account.ReasonVerification {

@@ -92,8 +92,8 @@ func (o *outbox) send() {
 	}
 }
 
-// sendOf sends the ledger the entries of one account, and returns what it has taken. What it has not stays in the outbox until the next
-// sweep: a damaged page stops nothing but what belongs there, and a storage that fails stops all.
+// sendOf sends the ledger the entries of one account, and returns what it has taken. What it has not stays in the outbox until
+// the next sweep: a damaged page stops nothing but what belongs there, and a storage that fails stops all.
 func (o *outbox) sendOf(w *worker) (sent []account.OutboxEntry) {
 	s, _ := w.look()
 	for _, e := range s.Outbox {
@@ -128,8 +128,8 @@ type Unsent struct {
 	Token  *Token
 }
 
-// Unsent returns what the ledger does not have yet, the latest entry of each token: of the config of that name, or of all where it
-// is "".
+// Unsent returns what the ledger does not have yet, the latest entry of each token: of the config of that name, or of all where
+// it is "".
 func (i *Issuer) Unsent(config string) []Unsent {
 	var found []Unsent
 	add := func(w *worker) {

@@ -99,8 +99,8 @@ func (l *locked) revoke(r *revocation) {
 	}
 }
 
-// revokeUpstream does step 2 in the background: it exchanges the refresh token of each token and throws away what comes back. Tokens that
-// the upstream is being asked about already are left out.
+// revokeUpstream does step 2 in the background: it exchanges the refresh token of each token and throws away what comes back.
+// Tokens that the upstream is being asked about already are left out.
 func (w *worker) revokeUpstream(settings *Account, tokens []*Token) {
 	var asked []*Token
 	w.do(func(l *locked) {
@@ -183,8 +183,8 @@ func (w *worker) awaitRevocations(ctx context.Context, tokens []*Token) {
 	}
 }
 
-// retryRevocations sends the revocations again to which the upstream has not responded. Those of a deleted config are sent until the
-// process ends.
+// retryRevocations sends the revocations again to which the upstream has not responded. Those of a deleted config are sent
+// until the process ends.
 func (w *worker) retryRevocations() {
 	now := w.issuer.clock()
 	var tokens, orphans []*Token

@@ -82,7 +82,8 @@ func (l *locked) status() Status {
 	return s
 }
 
-// Tokens returns the tokens of the account that are valid upstream. It reads storage where the account is not in memory, and never logs in.
+// Tokens returns the tokens of the account that are valid upstream. It reads storage where the account is not in memory, and
+// never logs in.
 func (i *Issuer) Tokens(ctx context.Context, name string) (tokens Tokens, err error) {
 	w := i.acquire(name)
 	defer w.release()
