@@ -84,7 +84,8 @@ func (b *backend) validate(req *logical.Request) (*logical.Response, error) {
 	return nil, nil //nolint:nilnil // nothing is wrong with it
 }
 
-// normalize returns the request in a form that the SDK accepts: it does not take an empty string for an empty set of pairs.
+// normalize returns the request in a form that the SDK accepts: it takes no empty string for an empty set of pairs, and repeats a
+// number that is too great for it in its message.
 func (b *backend) normalize(req *logical.Request) *logical.Request {
 	path, known := b.parameters[routeOf(req.Path)]
 	if !known {
@@ -92,12 +93,14 @@ func (b *backend) normalize(req *logical.Request) *logical.Request {
 	}
 	var data map[string]any
 	for field, value := range req.Data {
-		if schema := path.fields[field]; value == "" && schema != nil && schema.Type == framework.TypeKVPairs {
-			if data == nil {
-				data = maps.Clone(req.Data)
-			}
-			data[field] = map[string]any{}
+		better, change := acceptable(path.fields[field], value)
+		if !change {
+			continue
 		}
+		if data == nil {
+			data = maps.Clone(req.Data)
+		}
+		data[field] = better
 	}
 	if data == nil {
 		return req
@@ -105,6 +108,22 @@ func (b *backend) normalize(req *logical.Request) *logical.Request {
 	taken := *req
 	taken.Data = data
 	return &taken
+}
+
+// acceptable is what the SDK gets in place of a value that it does not accept; change is false for every other value.
+func acceptable(schema *framework.FieldSchema, value any) (better any, change bool) {
+	if schema == nil {
+		return nil, false
+	}
+	switch schema.Type {
+	case framework.TypeKVPairs:
+		return map[string]any{}, value == ""
+	case framework.TypeInt, framework.TypeDurationSecond:
+		decoded, _ := decodeValue(schema.Type, value)
+		return decoded, decoded == beyondLimits || decoded == -beyondLimits
+	default:
+		return nil, false
+	}
 }
 
 // HandleExistenceCheck distinguishes create from update. The SDK would decode the parameters here, before HandleRequest can

@@ -142,7 +142,7 @@ func TestConfigVerify_PlainServerAtHTTPSURL(t *testing.T) {
 		s := newTestMount(t, jwtAccount(withTTL(time.Hour)))
 		url := strings.Replace(upstreamURL, "http:", "https:", 1) + "/api/v1/token-auth/"
 		config := jwtConfig("token_url", url)
-		for _, want := range []string{"does not speak TLS", "check the host and port of token_url", "ca_cert=@ca.pem"} {
+		for _, want := range []string{"does not speak TLS", "http:// (with allow_http=true)", "check the host and port of token_url", "ca_cert=@ca.pem"} {
 			if said := s.refused(logical.UpdateOperation, "config/gst", config); !strings.Contains(said, want) {
 				t.Errorf("the write says %q, want %q in it", said, want)
 			}
@@ -156,6 +156,20 @@ func TestConfigVerify_PlainServerAtHTTPSURL(t *testing.T) {
 				t.Errorf("the read says %q, want %q in it", said, want)
 			}
 		}
+	})
+}
+
+// TestConfigVerify_TLSServerAtHTTPURL types http for a server that speaks TLS.
+func TestConfigVerify_TLSServerAtHTTPURL(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ca, err := simulator.NewCA()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := overTLS(t, ca)
+		said := s.refused(logical.UpdateOperation, "config/new", jwtConfig("token_url", upstreamURL+"/api/v1/token-auth/"))
+		s.says(said, "the port expects TLS: write the URL with https://", "HTTP 400", "check that token_url is the login endpoint")
 	})
 }
 
