@@ -15,12 +15,14 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/backend/counters"
 )
 
 // maxNameLength bounds the names of configs and roles.
 const maxNameLength = 128
 
-const nameRule = "must be 1 to 128 letters, digits, '_', '-' or '.', begin and end with a letter, digit or '_', " +
+const nameRule = "must be 1 to 128 letters, digits, '_', '-' or '.' and not _other, begin and end with a letter, digit or '_', " +
 	"and have no two dots in a row"
 
 // HandleRequest validates what the SDK would accept, or would refuse with the value in its message, and then passes the request
@@ -230,9 +232,10 @@ func splitPath(path string) (prefix, name string, ok bool) {
 	return prefix, name, ok && name != ""
 }
 
-// validName is the rule for names. Vault's storage and its leases refuse a path with two dots in a row.
+// validName is the rule for names. Vault's storage and its leases refuse a path with two dots in a row; _other is the label of all
+// configs that have no series of their own in the metrics.
 func validName(name string) bool {
-	if name == "" || len(name) > maxNameLength || strings.Contains(name, "..") {
+	if name == "" || name == counters.Others || len(name) > maxNameLength || strings.Contains(name, "..") {
 		return false
 	}
 	for n := range len(name) {
