@@ -62,6 +62,7 @@ func merge(old *config, p params) (*config, error) {
 		next.Preset = "" // what a preset documents, such as how the token is sent, does not hold for another endpoint
 	}
 	checkConfig(fields, next, &wrong)
+	checkRequired(fields, next, p, &wrong)
 	if old != nil {
 		checkMove(fields, old, next, p, &wrong)
 	}
@@ -101,7 +102,6 @@ func checkConfig(fields []configField, c *config, wrong *problems) {
 			checkText(f, *text, wrong)
 		}
 	}
-	checkRequired(fields, c, wrong)
 	checkURL("token_url", c.TokenURL, c.AllowHTTP, true, wrong)
 	checkURL("refresh_url", c.RefreshURL, c.AllowHTTP, false, wrong)
 	checkProxy(c.ProxyURL, wrong)
@@ -140,12 +140,14 @@ func checkText(f *configField, text string, wrong *problems) {
 }
 
 // checkRequired demands the fields that a login with the config's protocol and format requires.
-func checkRequired(fields []configField, c *config, wrong *problems) {
+func checkRequired(fields []configField, c *config, p params, wrong *problems) {
 	for n := range fields {
 		f := &fields[n]
 		use, used := specOf(c.Protocol).Use(f.name, upstream.Format(c.RequestFormat))
 		switch {
 		case !used || !use.Required || !f.empty(c):
+		case f.sensitive && p.named(f.name):
+			wrong.add(f.name, emptyRule)
 		case f.sensitive:
 			wrong.add(f.name, "is required by protocol %s: give it as %s=- on standard input", c.Protocol, f.name)
 		case f.name == upstream.FieldAssertionAudience:

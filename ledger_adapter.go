@@ -67,6 +67,16 @@ func (b *backend) listIssued(ctx context.Context, config string) (entries []ledg
 	return entries, more, err
 }
 
+// listLedgers returns the configs of which tokens were issued. Those of entries that are not saved yet are included.
+func (b *backend) listLedgers(ctx context.Context) ([]string, error) {
+	names, err := b.ledger.Configs(ctx)
+	for _, u := range b.issuer.Unsent("") {
+		names = append(names, u.Config)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), err
+}
+
 // tokensOf is what the issuer knows of the config's tokens: nothing if the config was deleted, or if their record cannot be
 // read, for which unread is the reason. The ledger has the rest.
 func (b *backend) tokensOf(ctx context.Context, config string) (known issuer.Tokens, unread, err error) {

@@ -50,8 +50,9 @@ func loginErrorResponse(mount, config string, err error) (*logical.Response, err
 }
 
 // messageSetup is what Vault's refusal to write during setup means to an operator.
-const messageSetup = "Vault lets this mount read and not write: most likely the plugin's file was missing when this node became " +
-	"active; put it right on every node, then let another node become active: vault operator step-down (seal and unseal a single server)"
+const messageSetup = "Vault lets this mount read and not write: most likely the plugin's file was missing when this node " +
+	"became active; put it right on every node, then let another node become active: vault operator step-down (seal and unseal a " +
+	"single server)"
 
 // isSetup reports whether Vault's storage refuses writes because the mount is being set up. A mount without its plugin stays in
 // that state after the file is there again. The text is all that comes over gRPC.

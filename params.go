@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/big"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +26,9 @@ type params map[string]any
 
 // reset is the value of a parameter that was named and left empty: back to the default.
 type reset struct{}
+
+// emptyRule refuses a secret that was given, and is empty.
+const emptyRule = "is empty: standard input, the file or the variable that it came from had nothing in it"
 
 func (p params) named(field string) bool {
 	_, ok := p[field]
@@ -117,21 +122,31 @@ func decodeBool(raw any) (value, ok bool) {
 	}
 }
 
+// beyondLimits stands for every number that is as great or greater, and its negative accordingly. It is beyond the limits of
+// every field, and as a duration in seconds the SDK can hold it.
+const beyondLimits = math.MaxInt32
+
 // decodeInt takes the forms in which a whole number arrives: as text from the command line, as float64 over gRPC, as
 // json.Number or int from within Vault.
 func decodeInt(raw any) (int, bool) {
 	switch v := raw.(type) {
 	case int:
-		return v, true
+		return min(max(v, -beyondLimits), beyondLimits), true
 	case int64:
-		return int(v), int64(int(v)) == v
+		return int(min(max(v, -beyondLimits), beyondLimits)), true
 	case float64:
-		return int(v), v == math.Trunc(v) && math.Abs(v) < 1<<53
+		return int(min(max(v, -beyondLimits), beyondLimits)), v == math.Trunc(v)
 	case json.Number:
 		return decodeInt(string(v))
 	case string:
 		n, err := strconv.Atoi(v)
-		return n, err == nil && strconv.Itoa(n) == v // the SDK reads 010 as 8, and refuses 08 with the value in its message
+		if _, isNumber := new(big.Int).SetString(v, 10); isNumber && errors.Is(err, strconv.ErrRange) {
+			return decodeInt(n)
+		}
+		if err != nil || strconv.Itoa(n) != v { // the SDK reads 010 as 8, and refuses 08 with the value in its message
+			return 0, false
+		}
+		return decodeInt(n)
 	default:
 		return 0, false
 	}
@@ -147,10 +162,19 @@ func decodeSeconds(raw any) (int, bool) {
 		return 0, false
 	}
 	d, err := time.ParseDuration(text)
+	if err != nil && isTooLong(text) {
+		return beyondLimits, true
+	}
 	if err != nil || d < 0 || d%time.Second != 0 {
 		return 0, false
 	}
-	return int(d / time.Second), true
+	return decodeInt(int(d / time.Second))
+}
+
+// isTooLong reports whether a text that is no Go duration would be one with smaller numbers in it.
+func isTooLong(text string) bool {
+	d, err := time.ParseDuration(regexp.MustCompile(`\d+`).ReplaceAllString(text, "1"))
+	return err == nil && d > 0
 }
 
 func decodePairs(raw any) (map[string]string, bool) {

@@ -287,13 +287,13 @@ func (b *backend) configDelete(ctx context.Context, req *logical.Request, d *fra
 	return left, nil
 }
 
-// leftBehindWait bounds how long a deletion is held up to find out what to warn of.
-const leftBehindWait = 2 * time.Second
+// adviceWait bounds how long a request is held up to find out what to warn of or to advise.
+const adviceWait = 2 * time.Second
 
 // leftBehind warns of what remains of a config that is about to be deleted: roles whose reads fail from then on, and tokens that
 // are valid upstream. What cannot be read is not warned of, since storage that fails must not keep a config from being deleted.
 func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.Response {
-	ctx, cancel := context.WithTimeout(ctx, leftBehindWait)
+	ctx, cancel := context.WithTimeout(ctx, adviceWait)
 	defer cancel()
 	resp := new(logical.Response)
 	c, err := b.store.config(ctx, name)

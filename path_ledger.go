@@ -132,7 +132,7 @@ func (b *backend) ledgerList(ctx context.Context, _ *logical.Request, _ *framewo
 	if err := b.mustBeActive(); err != nil {
 		return nil, err
 	}
-	names, err := b.ledger.Configs(ctx)
+	names, err := b.listLedgers(ctx)
 	if err != nil {
 		return nil, err
 	}

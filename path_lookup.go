@@ -79,6 +79,10 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 	tokenID, _ := req.Data[fieldTokenID].(string)
 	token, tokenID = bareToken(token), foldTokenID(tokenID)
 	switch {
+	case token == "" && req.Data[fieldToken] != nil:
+		return userError("token: %s; vault write %slookup token=- reads it from standard input", emptyRule, req.MountPoint)
+	case tokenID == "" && req.Data[fieldTokenID] != nil:
+		return userError("token_id: %s", emptyRule)
 	case token == "" && tokenID == "":
 		return userError("token: is required, or token_id: vault write %slookup token=- reads it from standard input", req.MountPoint)
 	case token != "" && tokenID != "":

@@ -94,8 +94,8 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 	}
 	if errors.Is(err, issuer.ErrNoToken) {
 		resp := &logical.Response{Data: map[string]any{"tokens": map[string]any{}}}
-		resp.AddWarning(fmt.Sprintf("Config %s has no unexpired token of that ID: nothing was revoked. See vault read %sstatus/%s.",
-			name, req.MountPoint, name))
+		resp.AddWarning(fmt.Sprintf("Config %s has no unexpired token of that ID: nothing was revoked. %s",
+			name, b.whereIssued(ctx, req.MountPoint, name, tokenID)))
 		return resp, nil
 	}
 	if err != nil {
@@ -112,6 +112,26 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 		}
 	}
 	return resp, nil
+}
+
+// whereIssued says what the ledger knows of a token that is none of the config's unexpired ones.
+func (b *backend) whereIssued(ctx context.Context, mount, name, tokenID string) string {
+	ctx, cancel := context.WithTimeout(ctx, adviceWait)
+	defer cancel()
+	found, _ := b.findIssued(ctx, tokenID) // without the ledger the status is what there is to advise
+	now := b.clock().Wall
+	for _, f := range found {
+		switch {
+		case f.Config == name && f.ExpiresAt.After(now): // from before the config was deleted and written again
+		case f.Config == name:
+			return "It expired at " + timeText(f.ExpiresAt) + "."
+		case f.ExpiresAt.After(now):
+			return fmt.Sprintf("It was issued for config %s: vault write %srevoke/%s token_id=%s", f.Config, mount, f.Config, tokenID)
+		default:
+			return fmt.Sprintf("It was issued for config %s, and has expired.", f.Config)
+		}
+	}
+	return fmt.Sprintf("See vault read %sstatus/%s.", mount, name)
 }
 
 // tokenIDParameter stands for a token_id in a command, since messages repeat no value. It is "" for none.

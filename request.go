@@ -15,12 +15,14 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/backend/counters"
 )
 
 // maxNameLength bounds the names of configs and roles.
 const maxNameLength = 128
 
-const nameRule = "must be 1 to 128 letters, digits, '_', '-' or '.', begin and end with a letter, digit or '_', " +
+const nameRule = "must be 1 to 128 letters, digits, '_', '-' or '.' and not _other, begin and end with a letter, digit or '_', " +
 	"and have no two dots in a row"
 
 // HandleRequest validates what the SDK would accept, or would refuse with the value in its message, and then passes the request
@@ -84,7 +86,8 @@ func (b *backend) validate(req *logical.Request) (*logical.Response, error) {
 	return nil, nil //nolint:nilnil // nothing is wrong with it
 }
 
-// normalize returns the request in a form that the SDK accepts: it does not take an empty string for an empty set of pairs.
+// normalize returns the request in a form that the SDK accepts: it takes no empty string for an empty set of pairs, and repeats a
+// number that is too great for it in its message.
 func (b *backend) normalize(req *logical.Request) *logical.Request {
 	path, known := b.parameters[routeOf(req.Path)]
 	if !known {
@@ -92,12 +95,14 @@ func (b *backend) normalize(req *logical.Request) *logical.Request {
 	}
 	var data map[string]any
 	for field, value := range req.Data {
-		if schema := path.fields[field]; value == "" && schema != nil && schema.Type == framework.TypeKVPairs {
-			if data == nil {
-				data = maps.Clone(req.Data)
-			}
-			data[field] = map[string]any{}
+		better, change := acceptable(path.fields[field], value)
+		if !change {
+			continue
 		}
+		if data == nil {
+			data = maps.Clone(req.Data)
+		}
+		data[field] = better
 	}
 	if data == nil {
 		return req
@@ -105,6 +110,22 @@ func (b *backend) normalize(req *logical.Request) *logical.Request {
 	taken := *req
 	taken.Data = data
 	return &taken
+}
+
+// acceptable is what the SDK gets in place of a value that it does not accept; change is false for every other value.
+func acceptable(schema *framework.FieldSchema, value any) (better any, change bool) {
+	if schema == nil {
+		return nil, false
+	}
+	switch schema.Type {
+	case framework.TypeKVPairs:
+		return map[string]any{}, value == ""
+	case framework.TypeInt, framework.TypeDurationSecond:
+		decoded, _ := decodeValue(schema.Type, value)
+		return decoded, decoded == beyondLimits || decoded == -beyondLimits
+	default:
+		return nil, false
+	}
 }
 
 // HandleExistenceCheck distinguishes create from update. The SDK would decode the parameters here, before HandleRequest can
@@ -211,9 +232,10 @@ func splitPath(path string) (prefix, name string, ok bool) {
 	return prefix, name, ok && name != ""
 }
 
-// validName is the rule for names. Vault's storage and its leases refuse a path with two dots in a row.
+// validName is the rule for names. Vault's storage and its leases refuse a path with two dots in a row; _other is the label of all
+// configs that have no series of their own in the metrics.
 func validName(name string) bool {
-	if name == "" || len(name) > maxNameLength || strings.Contains(name, "..") {
+	if name == "" || name == counters.Others || len(name) > maxNameLength || strings.Contains(name, "..") {
 		return false
 	}
 	for n := range len(name) {

@@ -26,7 +26,7 @@ func (b *backend) refuseUnknownPath(req *logical.Request) (*logical.Response, er
 	prefix, name, named := splitPath(req.Path)
 	item, bare := b.parameters[route{prefix, true}], b.parameters[route{prefix, false}]
 	switch {
-	case item == nil && (bare == nil || named):
+	case item == nil && (bare == nil || strings.Contains(req.Path, "/")):
 		meant := closest(prefix, b.prefixes())
 		if meant == "" {
 			return userError("there is no such path: the paths of this engine are %s: see vault path-help %s",

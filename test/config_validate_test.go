@@ -259,22 +259,20 @@ func TestConfigRefused_InvalidCACert(t *testing.T) {
 func TestConfigRefused_DurationNotInWholeSeconds(t *testing.T) {
 	t.Parallel()
 	durations := map[string]any{
-		"half a second":            "500ms",
-		"one and a half seconds":   "1.5s",
-		"a fraction":               86397.5,
-		"a fraction of JSON":       json.Number("86397.5"),
-		"a fraction as text":       "86397.5",
-		"a word":                   "canary",
-		"a unit alone":             "s",
-		"a negative number":        -86397,
-		"a negative JSON number":   json.Number("-86397"),
-		"a negative duration":      "-86397s",
-		"true":                     true,
-		"a list":                   []any{30},
-		"a map":                    map[string]any{"canary": 30},
-		"more than fits":           "99999999999h",
-		"a number larger than all": json.Number("99999999999999999999"),
-		"an exponent":              "1e1",
+		"half a second":          "500ms",
+		"one and a half seconds": "1.5s",
+		"a fraction":             86397.5,
+		"a fraction of JSON":     json.Number("86397.5"),
+		"a fraction as text":     "86397.5",
+		"a word":                 "canary",
+		"a unit alone":           "s",
+		"a negative number":      -86397,
+		"a negative JSON number": json.Number("-86397"),
+		"a negative duration":    "-86397s",
+		"true":                   true,
+		"a list":                 []any{30},
+		"a map":                  map[string]any{"canary": 30},
+		"an exponent":            "1e1",
 	}
 	for _, field := range durationFields() {
 		for name, value := range durations {

@@ -137,11 +137,25 @@ func TestConfigVerify_PlainServerAtHTTPSURL(t *testing.T) {
 		url := strings.Replace(upstreamURL, "http:", "https:", 1) + "/api/v1/token-auth/"
 		config := jwtConfig("token_url", url)
 		s.says(s.refused(logical.UpdateOperation, "config/gst", config),
-			"does not speak TLS", "check the host and port of token_url", "ca_cert=@ca.pem")
+			"does not speak TLS", "http:// (with allow_http=true)", "check the host and port of token_url", "ca_cert=@ca.pem")
 		s.write("config/gst", with(config, "verify_connection", false))
 		s.write("role/app", map[string]any{"config": "gst"})
 		s.says(s.refused(logical.ReadOperation, "token/app", nil),
 			"does not speak TLS", "check the host and port of token_url", "vault write mastersindia/config/gst ca_cert=@ca.pem")
+	})
+}
+
+// TestConfigVerify_TLSServerAtHTTPURL types http for a server that speaks TLS.
+func TestConfigVerify_TLSServerAtHTTPURL(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ca, err := simulator.NewCA()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := overTLS(t, ca)
+		said := s.refused(logical.UpdateOperation, "config/new", jwtConfig("token_url", upstreamURL+"/api/v1/token-auth/"))
+		s.says(said, "the port expects TLS: write the URL with https://", "HTTP 400", "check that token_url is the login endpoint")
 	})
 }
 

@@ -264,3 +264,23 @@ func firstKey(entries map[string]string) string {
 	}
 	return ""
 }
+
+// TestLedger_ListHasConfigsNotYetStored: the ledger takes no writes. What ledger/<config> shows from memory, the list names.
+func TestLedger_ListHasConfigsNotYetStored(t *testing.T) {
+	t.Parallel()
+	timed(t, "its first token", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
+		s.token("app")
+		if tokens, _ := s.read("ledger/gst").Data["tokens"].([]any); len(tokens) != 1 {
+			t.Fatalf("ledger/gst has %d tokens, want 1", len(tokens))
+		}
+		resp, err := s.do(t.Context(), logical.ListOperation, "ledger/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if names, _ := resp.Data["keys"].([]string); !slices.Contains(names, "gst") {
+			t.Errorf("the list has %v, want gst", names)
+		}
+	})
+}

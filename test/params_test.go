@@ -103,3 +103,47 @@ func TestParams_NameInBodyIgnored(t *testing.T) {
 		w.badRequest(logical.ReadOperation, "token/other", nil, "other")
 	})
 }
+
+// TestParams_EmptySecretSaidToBeEmpty: password=- and token=- were given, and standard input had nothing.
+func TestParams_EmptySecretSaidToBeEmpty(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t)
+			for field := range f.onlySecrets() {
+				const says = ": is empty: standard input, the file or the variable that it came from had nothing in it"
+				w.badRequest(logical.UpdateOperation, "config/new", with(f.config, field, ""), field+says)
+				w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{field: ""}, field+says)
+				w.badRequest(logical.UpdateOperation, "config/new", without(f.config, field), field+": is required", field+"=-")
+			}
+			for _, field := range []string{"token", "token_id"} {
+				w.badRequest(logical.UpdateOperation, "lookup", map[string]any{field: ""}, field+": is empty: standard input")
+			}
+			w.badRequest(logical.UpdateOperation, "lookup", map[string]any{"token": " \n"}, "token: is empty: standard input")
+			w.badRequest(logical.UpdateOperation, "lookup", nil, "token: is required")
+		})
+	}
+}
+
+// TestParams_TooLongSaysTheLimit: a duration beyond any number is too long, and not in the wrong form.
+func TestParams_TooLongSaysTheLimit(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		for _, long := range []any{
+			"99999999999999999999", "9999999999h", "2562048h", "99999999999999999999s", json.Number("99999999999999999999"), float64(1e30),
+			"9223372036854775807", "1h99999999999999999999m", 9601 * 3600, "9223372036854775807h",
+		} {
+			const rule = "from 1s to 9600h"
+			if said := w.refusal(logical.UpdateOperation, "role/app", map[string]any{"max_ttl": long}); !strings.Contains(said.message, rule) {
+				t.Errorf("max_ttl=%v: %s\nwant: %s", long, said.message, rule)
+			}
+			w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"request_timeout": long}, "from 1s to 60s")
+			w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"ledger_retention": long}, "from 0s to 9600h")
+		}
+		for _, wrong := range []any{"1d", "ninety", "-99999999999999999999", "-5s", "99999999999999999999x", "h", "1.5", float64(1.5), "0.5s"} {
+			w.badRequest(logical.UpdateOperation, "role/app", map[string]any{"max_ttl": wrong}, "must be whole seconds")
+		}
+		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": "99999999999999999999"}, "from 1 to 100")
+	})
+}

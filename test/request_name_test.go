@@ -139,3 +139,14 @@ func TestNames_ValidUsedUnchanged(t *testing.T) {
 		})
 	}
 }
+
+// TestNames_MetricsLabelRefused: a config of that name could not be told from the label under which metrics count many together.
+func TestNames_MetricsLabelRefused(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"config/", "role/"} {
+		timed(t, path, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			w.badRequest(logical.UpdateOperation, path+"_other", body(path, logical.UpdateOperation), "name")
+		})
+	}
+}

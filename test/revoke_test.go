@@ -519,3 +519,31 @@ func TestRevoke_EmptyTokenIDRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestRevoke_TokenOfAnotherConfig: the token is one that the ledger knows of another config, or one of this config that has expired.
+// The warning says so, with the command for the right config.
+func TestRevoke_TokenOfAnotherConfig(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		s := ksaMount(t, time.Hour)
+		s.write("config/other", with(s.read("config/gst").Data, "password", "pass-of-clerk", "preset", "", "verify_connection", false))
+		s.write("role/kiosk", map[string]any{"config": "other"})
+		first, other := s.token("app"), s.token("kiosk")
+		if other.id == first.id {
+			t.Fatal("both configs have the same token")
+		}
+		revoked, warnings := s.revoke(other.id)
+		if len(revoked) != 0 || !s.Simulator.TokenAlive(other.access) {
+			t.Errorf("revoked %v", revoked)
+		}
+		s.says(strings.Join(warnings, " "), "nothing was revoked", "was issued for config other: vault write mastersindia/revoke/other "+
+			"token_id="+other.id)
+		advance(2 * time.Hour)
+		_, warnings = s.revoke(first.id)
+		s.says(strings.Join(warnings, " "), "nothing was revoked", "expired at "+first.expires.Format(time.RFC3339))
+		_, warnings = s.revoke("0123456789abcdef")
+		s.says(strings.Join(warnings, " "), "nothing was revoked", "vault read mastersindia/status/gst")
+		_, warnings = s.revoke(other.id)
+		s.says(strings.Join(warnings, " "), "was issued for config other, and has expired")
+	})
+}

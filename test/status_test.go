@@ -194,9 +194,9 @@ func TestStatus_TokenUseIsThatOfTheHost(t *testing.T) {
 			[]string{"field access_token"},
 		},
 		"an unknown host": {with(oauth().config, "verify_connection", false), []string{"by API host", "commonapi", "clientbasic"}},
-		"jwt":                      {with(jwtV1().config, "verify_connection", false), []string{"Authorization: JWT <token>"}},
-		"soap":                     {with(soap().config, "verify_connection", false), []string{"element <access_token>"}},
-		"firstvision":              {with(assertion().config, "verify_connection", false), []string{"Authorization: Bearer <token>"}},
+		"jwt":             {with(jwtV1().config, "verify_connection", false), []string{"Authorization: JWT <token>"}},
+		"soap":            {with(soap().config, "verify_connection", false), []string{"element <access_token>"}},
+		"firstvision":     {with(assertion().config, "verify_connection", false), []string{"Authorization: Bearer <token>"}},
 	} {
 		timed(t, name, func(t *testing.T) {
 			w := newTestMount(t)

@@ -143,3 +143,17 @@ func TestUnknownPath_PartOfParameterName(t *testing.T) {
 		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"id": "canary"}, "this operation takes allow_http, ")
 	})
 }
+
+// TestUnknownPath_SlashAtTheEnd: a path without names is not one with an empty name. The vault command would hide a 404.
+func TestUnknownPath_SlashAtTheEnd(t *testing.T) {
+	t.Parallel()
+	for path, op := range map[string]logical.Operation{"metrics/": logical.ReadOperation, "lookup/": logical.UpdateOperation} {
+		timed(t, path, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			r := w.refusal(op, path, nil)
+			if r.status != http.StatusBadRequest || !strings.Contains(r.message, "vault ") {
+				t.Errorf("returned %d: %s\nwant 400 with the command that was probably meant", r.status, r.message)
+			}
+		})
+	}
+}

@@ -193,6 +193,9 @@ func (c *client) send(caller context.Context, m *message) (*response, error) {
 	defer func() { _ = resp.Body.Close() }()
 	a := &response{status: resp.StatusCode, header: resp.Header, sent: sent, received: c.now().Round(0)}
 	if err := a.readBody(resp); err == nil {
+		if req.URL.Scheme == "http" && a.expectsTLS() {
+			a.problem = problemPlain
+		}
 		return a, nil
 	}
 	if errors.Is(caller.Err(), context.Canceled) {

@@ -4,6 +4,7 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -14,6 +15,8 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 )
@@ -86,6 +89,10 @@ func (c *client) transportError(ctx, caller context.Context, req *http.Request, 
 		e.Cause = CauseTLS
 		return e
 	}
+	if req.URL.Scheme == "http" && isTLSAlert(err) {
+		e.Kind, e.Detail = Malformed, problemPlain
+		return e
+	}
 	if p.responding.Load() && !isClosed(err) {
 		e.Kind, e.Detail = Malformed, "the response header is too long, incomplete or not HTTP"
 		return e
@@ -125,6 +132,24 @@ func isTimeout(ctx context.Context, err error) bool {
 	return ok && timeout.Timeout()
 }
 
+// isTLSAlert reports whether the response to plain HTTP was an alert of TLS (RFC 8446, section 5.1). net/http has no type for
+// that.
+func isTLSAlert(err error) bool {
+	return strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`)
+}
+
+// expectsTLS reports whether the response is that of a server which was spoken to without TLS, in the words of net/http, nginx,
+// Apache and Tomcat.
+func (a *response) expectsTLS() bool {
+	if a.status != http.StatusBadRequest {
+		return false
+	}
+	return slices.ContainsFunc([]string{
+		"HTTP request to an HTTPS server", "HTTP request was sent to HTTPS port", "plain HTTP to an SSL-enabled server port",
+		"combination of host and port requires TLS",
+	}, func(words string) bool { return bytes.Contains(a.body, []byte(words)) })
+}
+
 // isClosed reports whether the other side has closed the connection.
 func isClosed(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
@@ -159,7 +184,7 @@ func explainTLS(err error, host string, handshakeFailed bool) string {
 		return fmt.Sprintf("the certificate of %s is not valid", host)
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return fmt.Sprintf("%s does not speak TLS", host)
+		return fmt.Sprintf("%s does not speak TLS: the port is wrong, or the URL is one with http:// (with allow_http=true)", host)
 	}
 	if handshakeFailed {
 		return fmt.Sprintf("the TLS handshake with %s failed; TLS 1.2 or later is required", host)

@@ -28,6 +28,7 @@ const (
 const (
 	problemEmpty    = "the response is empty"
 	problemLong     = "the response is longer than 1 MiB"
+	problemPlain    = "the port expects TLS: write the URL with https://"
 	problemCut      = "the response is cut short"
 	problemEncoding = "the response is not UTF-8"
 	problemNotJSON  = "the response is not JSON"

@@ -91,6 +91,8 @@ func loginRaw(t *testing.T, sent string) *upstream.Error {
 func TestConnection_BrokenAtEachStage(t *testing.T) {
 	t.Parallel()
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+	const badHead = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n"
+	const problemPlain = "the port expects TLS: write the URL with https://"
 	tests := map[string]struct{ bytes, want, say string }{
 		"closed without a byte":      {"", "unavailable/network", "was closed before a response came"},
 		"closed between two headers": {head, "unavailable/network", "was closed before a response came"},
@@ -120,7 +122,19 @@ func TestConnection_BrokenAtEachStage(t *testing.T) {
 			"the response is cut short",
 		},
 		"something else than HTTP": {"SSH-2.0-OpenSSH_9.9\r\n", "malformed", "not HTTP"},
-		"TLS at a plain URL":       {"\x15\x03\x01\x00\x02\x02\x0a", "malformed", "not HTTP"},
+		"TLS at a plain URL":       {"\x15\x03\x01\x00\x02\x02\x0a", "malformed", problemPlain},
+		"TLS at a plain URL, net/http": {
+			"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n", "malformed", problemPlain,
+		},
+		"TLS at a plain URL, nginx": {
+			badHead + "<center>The plain HTTP request was sent to HTTPS port</center>", "malformed", problemPlain,
+		},
+		"TLS at a plain URL, Apache": {
+			badHead + "Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />", "malformed", problemPlain,
+		},
+		"TLS at a plain URL, Tomcat": {
+			badHead + "This combination of host and port requires TLS.\r\n", "malformed", problemPlain,
+		},
 		"a head without end": {
 			head + "X-Long: " + strings.Repeat("x", 128<<10) + "\r\n\r\n", "malformed", "too long",
 		},
