@@ -83,7 +83,8 @@ WHERE g.times > 0 OR t.revoked_at IS NOT NULL;
 -- What must not happen. Alarms cover the whole log.
 CREATE VIEW alarms AS
 SELECT min(q.time) AS time, 'the log shows ' || s.name || ' in clear, in ' || count(*) || ' requests, first in ' || substr(min(q.time || q.request_id), 31)
-  || ' on ' || substr(min(q.time || q.path), 31) || ': take it out of the audit_non_hmac keys of the mount, and replace the secret' AS message
+  || ' on ' || substr(min(q.time || q.path), 31) || CASE s.name WHEN 'client_token' THEN ': the audit device has log_raw=true, enable it without' ELSE ': take it out of the audit_non_hmac keys of the mount' END
+  || ', and replace the secret' AS message
 FROM secret s JOIN requests q ON q.key = s.request GROUP BY s.name
 UNION ALL
 -- A read that began before the revocation is none. Without its request in the log, it may have begun up to five minutes earlier.
