@@ -48,7 +48,7 @@ type caller struct{ entity, accessor, client, inbound, display, policies string 
 // token is how one line names the token that it hands out.
 type token struct {
 	id, hiddenID, access string // token_id, and the HMACs of that and of the token itself
-	// kind and hiddenConfig are HMACs of values that are no secret: they tell which device and salt made the line.
+	// kind, unless it is shown, and hiddenConfig are HMACs of values that are no secret: they tell which device and salt made the line.
 	kind, hiddenConfig, config, issued, expires string
 }
 
@@ -207,9 +207,10 @@ func (c *classifier) tokenOf(data map[string]any) (t token) {
 		return t
 	}
 	hiddenConfig, config := textOf(data, "config")
-	t.kind, _ = textOf(data, "token_type")
+	hiddenKind, kind := textOf(data, "token_type")
 	_, issued := textOf(data, "issued_at")
 	_, expires := textOf(data, "expires_at")
+	t.kind = cmp.Or(hiddenKind, c.text(kind))
 	t.hiddenConfig, t.config, t.issued, t.expires = hiddenConfig, c.text(config), c.text(issued), c.text(expires)
 	return t
 }

@@ -692,3 +692,29 @@ func TestMount_MovedAndUnanswered(t *testing.T) {
 		t.Errorf("want two tokens given and one read unanswered, got %v", r["summary"])
 	}
 }
+
+// TestAlarm_UnwrappedInClearWithoutItsRead: an unwrapping that shows the token is alarming, wherever the wrapped read is. Its role has
+// lease=false, so that no lease tells the mount.
+func TestAlarm_UnwrappedInClearWithoutItsRead(t *testing.T) {
+	withoutVault(t)
+	r := mustJSON(t, "", logFile(t, func(l *Log) {
+		l.Read(People()[1], "billing", Token(2), "gst")
+		l.Do(unwrap(People()[3], "w", l.Answer(Token(1), "gst")))
+	}, append(tuned(), "access_token", "token_type")...))
+	if got := r.all("alarms", "message"); !strings.Contains(got, "in 2 requests") {
+		t.Errorf("want an alarm for two tokens in clear, got %q", got)
+	}
+	if got := r.all("readings", "who"); !strings.Contains(got, People()[3].Name) {
+		t.Errorf("want the unwrapping by %s, got %s", People()[3].Name, got)
+	}
+}
+
+// TestAlarm_OfARawDevice: what a device with log_raw=true shows is mended at the device, and not at the mount.
+func TestAlarm_OfARawDevice(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") })
+	text = strings.ReplaceAll(text, (&Log{Key: "audit-device-key"}).HMAC("external userpass-asha"), "hvs.CAESIinventedinventedinvented")
+	if got := mustJSON(t, text, "-").all("alarms", "message"); !strings.Contains(got, "client_token") || !strings.Contains(got, "log_raw") {
+		t.Errorf("want an alarm for client_token that names log_raw, got %q", got)
+	}
+}

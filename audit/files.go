@@ -28,7 +28,6 @@ const (
 type source struct {
 	name    string
 	err     error        // why it was not read to its end
-	opened  bool         // there was something to read
 	size    int64        // bytes, unpacked
 	isLog   bool         // it has a line that looks like one of an audit log
 	damaged atomic.Int64 // lines
@@ -73,7 +72,6 @@ func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan
 		}
 		text = bufio.NewReaderSize(unzipped, maxLine)
 	}
-	s.opened = true
 	u := make(unwrapper)
 	var picked []byte
 	for {

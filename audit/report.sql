@@ -83,7 +83,9 @@ WHERE g.times > 0 OR t.revoked_at IS NOT NULL;
 -- What must not happen. Alarms cover the whole log.
 CREATE VIEW alarms AS
 SELECT min(q.time) AS time, 'the log shows ' || s.name || ' in clear, in ' || count(*) || ' requests, first in ' || substr(min(q.time || q.request_id), 31)
-  || ' on ' || substr(min(q.time || q.path), 31) || ': take it out of the audit_non_hmac keys of the mount, and replace the secret' AS message
+  || ' on ' || substr(min(q.time || q.path), 31)
+  || CASE s.name WHEN 'client_token' THEN ': the audit device has log_raw=true, enable it without'
+    ELSE ': take it out of the audit_non_hmac keys of the mount' END || ', and replace the secret' AS message
 FROM secret s JOIN requests q ON q.key = s.request GROUP BY s.name
 UNION ALL
 -- A read that began before the revocation is none. Without its request in the log, it may have begun up to five minutes earlier.
@@ -148,8 +150,9 @@ FROM leak WHERE verdict = 'possible' HAVING count(*) > 0
 UNION ALL SELECT 'No read in the log is known to have given the leaked token, so that this clears nobody: it was given in files that are not here, '
   || 'through another mount, or not by this Vault (token_id ' || leaked || ').', 1
 FROM setting WHERE leaked <> '' AND NOT EXISTS (SELECT 1 FROM leak WHERE verdict = 'yes')
-UNION ALL SELECT 'An audit device was disabled at ' || min(time) || ': what happened until it was enabled again is not in its log.', 1
-FROM request, sought WHERE path LIKE 'sys/audit/%' AND operation = 'delete' AND outcome NOT IN (3, 4) HAVING count(*) > 0
+-- The last audit device does not log that it was disabled, nor the first one that somebody asked to enable it.
+UNION ALL SELECT 'An audit device was disabled or enabled at ' || min(time) || ', and no other one was there: what happened without one is not known.', 1
+FROM request, sought WHERE path LIKE 'sys/audit/%' AND (operation = 'delete' AND outcome = 2 OR operation <> 'delete' AND began IS NULL) HAVING count(*) > 0
 UNION ALL SELECT 'Only this mount was searched: the plugin is registered under a name by which its other mounts cannot be found. '
   || 'Make a report with -mount of each.', 1
 FROM setting WHERE leaked <> '' AND EXISTS (SELECT 1 FROM request WHERE mine AND kind = 'read' AND outcome = 5 AND accessor NOT LIKE '%mastersindia%')

@@ -82,7 +82,7 @@ func (s *store) noteFiles(sources []source) (err error) {
 	var problems []string
 	opened := false
 	for n := range sources {
-		opened, problems = opened || sources[n].opened, append(problems, sources[n].problems()...)
+		opened, problems = opened || sources[n].err == nil || sources[n].size > 0, append(problems, sources[n].problems()...)
 	}
 	if !opened {
 		return errors.New(strings.Join(problems, "\n"))

@@ -20,14 +20,14 @@ const withheld = "[withheld]"
 const hmacPrefix = "hmac-sha256:"
 
 func isHidden(value string) bool {
-	return strings.HasPrefix(value, hmacPrefix) && hmacHex.MatchString(value[len(hmacPrefix):])
+	hex, found := strings.CutPrefix(value, hmacPrefix)
+	return found && len(hex) == 64 && strings.Trim(hex, "0123456789abcdef") == ""
 }
 
 // What a text may have of secrets, whoever wrote it there.
 var (
-	hmacHex       = regexp.MustCompile("^[0-9a-f]{64}$")
 	jwtPattern    = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*`)
-	tokenPatterns = regexp.MustCompile(`\b[hs]v?[bsr]?\.[A-Za-z0-9_-]{20,}|` + jwtPattern.String())
+	vaultPattern  = regexp.MustCompile(`\b[hs]v?[bsr]?\.[A-Za-z0-9_-]{20,}`)
 	schemePattern = regexp.MustCompile(`(?i)(bearer|basic|jwt) [^\s"',;]{8,}`)
 	pairPattern   = regexp.MustCompile(`(?i)((passw|secret|token|api[_-]?key)\w*["']? *(=>|[=:])) *["']?-*[^\s"',;&-][^\s"',;&]*`)
 	userPattern   = regexp.MustCompile(`^(\w[\w+.-]*://)?.*@`)
@@ -43,8 +43,11 @@ func (c *classifier) safe(text string) string {
 	if c.leaked != "" {
 		text = strings.ReplaceAll(text, c.leaked, withheld)
 	}
-	if strings.Contains(text, "eyJ") || strings.Contains(text, ".") {
-		text = tokenPatterns.ReplaceAllString(text, withheld)
+	if strings.Contains(text, "eyJ") {
+		text = jwtPattern.ReplaceAllString(text, withheld)
+	}
+	if strings.Contains(text, ".") {
+		text = vaultPattern.ReplaceAllString(text, withheld)
 	}
 	if strings.Contains(text, "://") {
 		text = urlPattern.ReplaceAllStringFunc(text, safeURL)

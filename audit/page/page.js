@@ -71,8 +71,8 @@
   const isWide = (name) => ["error", "written", "state", "why", "receivers"].includes(name);
   const cell = (r, name) => {
     if (name === "who") {
-      const small = [short(r.identity), r.policies ? "policies: " + r.policies : ""].filter(Boolean);
-      return el("td", { class: "wide" }, plain(r.who), ...small.map((s) => el("small", {}, plain(s))));
+      const small = { id: short(r.identity), policies: r.policies ? "policies: " + r.policies : "" };
+      return el("td", { class: "wide" }, plain(r.who), ...Object.entries(small).map(([name, s]) => el("small", { class: name }, plain(s))));
     }
     const value = r[name];
     if (name === "outcome") return el("td", {}, el("span", { class: "tag" + (value === "ok" ? "" : " bad") }, plain(value)));
