@@ -74,7 +74,7 @@ vault list -format=json -detailed mastersindia/status | jq -r '.data.key_info | 
 The paths assume that the engine is mounted at ` + "`mastersindia/`" + `.
 
 **Names** have 1 to 128 letters, digits, ` + "`_`, `-` and `.`" + `; they begin and end with a letter, a digit or ` + "`_`" + `, and have no two dots in
-a row. They are case-sensitive. **Unknown parameters** are refused on every operation. **Durations** are given in whole seconds, such as
+a row. They are case-sensitive, and not ` + "`_other`" + `. **Unknown parameters** are refused on every operation. **Durations** are given in whole seconds, such as
 ` + "`90`" + `, or with a unit, such as ` + "`15s`, `5m` or `12h`" + `; a read returns seconds, which the ` + "`vault`" + ` command shows with a unit for fields
 named ` + "`ttl`, `…_ttl` or `…_period`" + `. **Times** in responses are RFC 3339 in UTC, and empty if there is none.
 **Updates** of a config or role change only the given fields; a field set to ` + "`\"\"`" + ` is reset to its default.

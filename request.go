@@ -232,8 +232,8 @@ func splitPath(path string) (prefix, name string, ok bool) {
 	return prefix, name, ok && name != ""
 }
 
-// validName is the rule for names. Vault's storage and its leases refuse a path with two dots in a row; _other is the label of all
-// configs that have no series of their own in the metrics.
+// validName is the rule for names. Vault's storage and its leases refuse a path with two dots in a row; _other is the label of
+// all configs that have no series of their own in the metrics.
 func validName(name string) bool {
 	if name == "" || name == counters.Others || len(name) > maxNameLength || strings.Contains(name, "..") {
 		return false
