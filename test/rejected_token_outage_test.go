@@ -53,26 +53,6 @@ func TestRejected_ReplacedSoonAfterShortOutage(t *testing.T) {
 	}
 }
 
-// TestRejected_OncePerFiveMinutesAcrossRestart: the limit lasts as long as what depends on it.
-func TestRejected_OncePerFiveMinutesAcrossRestart(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
-		current := s.token("app").id
-		for began := time.Now(); time.Since(began) < 31*time.Minute; advance(20 * time.Second) {
-			a, err := s.ask(t.Context(), "app", reject(current))
-			if err != nil {
-				t.Fatal(err)
-			}
-			current = a.id
-			s.Reload()
-		}
-		if got := s.logins(); got < 6 || got > 8 {
-			t.Errorf("%d logins in half an hour of rejections and restarts, want one in five minutes", got)
-		}
-	})
-}
-
 // TestRejected_WaitsNoLongerThanPlainRead: a slow rotation is in flight that another caller has started.
 func TestRejected_WaitsNoLongerThanPlainRead(t *testing.T) {
 	t.Parallel()

@@ -288,25 +288,3 @@ func TestRotate_BlockedIsNoRotation(t *testing.T) {
 		s.wantLogins(2)
 	})
 }
-
-// TestRotate_OncePerTenSecondsAcrossRestart: asked again sooner it responds with the rotation that was made.
-func TestRotate_OncePerTenSecondsAcrossRestart(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
-		s.token("app")
-		advance(time.Minute)
-		made := s.mustRotate()
-		for range 3 {
-			advance(2 * time.Second)
-			s.Reload()
-			if again := s.mustRotate(); again["token_id"] != made["token_id"] {
-				t.Errorf("rotate/ returns token %v, want that of %s before, %v", again["token_id"], 2*time.Second, made["token_id"])
-			}
-		}
-		s.wantLogins(2)
-		advance(6 * time.Second)
-		s.mustRotate()
-		s.wantLogins(3)
-	})
-}
