@@ -4,6 +4,7 @@
 package account
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -31,6 +32,7 @@ const (
 	ruleRevoked    = "no revoked token is served"
 	ruleGeneration = "no token of another generation is served"
 	rulePaused     = "a paused account serves nothing"
+	ruleStatus     = "status/ says what the next reader finds"
 	ruleLedger     = "the ledger learns of every token that was served, and of every revocation"
 	ruleLive       = "a reader gets a token within the longest hold, once upstream and storage work"
 	ruleSettles    = "what storage and ledger are owed is paid, once they work"
@@ -356,6 +358,7 @@ func (w *modelWorld) applied(before *State, event Event) {
 	if g.uncorrected && g.uncorrectedVersion == 0 {
 		g.uncorrectedVersion = s.Version
 	}
+	w.checkFailures(before)
 	w.checkServing()
 }
 
@@ -450,6 +453,7 @@ func (w *modelWorld) check() {
 		return
 	}
 	w.checkServing()
+	w.checkStatus()
 	inMemory := s.Known != unknown
 	for _, t := range g.tokens {
 		if t.served && !t.excused && !w.ledgerWillKnow(inMemory, t.id, false) {
@@ -470,6 +474,66 @@ func (w *modelWorld) check() {
 		}
 	}
 	w.prune()
+}
+
+// checkStatus checks what status/ says against what a reader would find who comes now.
+func (w *modelWorld) checkStatus() {
+	s, now := &w.state, w.now()
+	if s.Known != known {
+		return
+	}
+	env := w.env()
+	env.Active = true
+	why := s.MayLogin(env, s.readReason(now, ""), s.Account)
+	_, isHeld := errors.AsType[*LoginError](why)
+	isHeld = isHeld || why != nil && s.Failure != nil && why == s.Failure.err
+	f := s.LastFailure(now)
+	health := s.Health(now)
+	wrong := false
+	switch health {
+	case StatePaused:
+		wrong = !s.Account.Paused || s.CanServe(now)
+	case StateReady:
+		wrong = !s.CanServe(now) || f != nil
+	case StateIdle:
+		wrong = s.CanServe(now) || s.Account.Paused || f != nil || isHeld
+	case StateBackingOff:
+		wrong = f == nil || f.Refused() || s.Account.Paused
+	case StateRejected:
+		wrong = !f.Refused() || s.Account.Paused
+	default:
+		wrong = true
+	}
+	switch {
+	case wrong:
+		w.breaks(ruleStatus, fmt.Sprintf("%s, and a reader finds: %v", health, why))
+	case health != StatePaused && (f.Holds(now) && why == nil || isHeld && !f.Holds(now)):
+		w.breaks(ruleStatus, fmt.Sprintf("next_attempt_at is shown: %t, and a reader finds: %v", f.Holds(now), why))
+	case f != nil && (f.Kind == "" || f.Message == "" || f.Holds(now) && !f.NextAttempt.After(now.Wall)):
+		w.breaks(ruleStatus, "the last error is not said")
+	}
+}
+
+// checkFailures checks that status/ counts a login that has ended.
+func (w *modelWorld) checkFailures(before *State) {
+	s := &w.state
+	if s.Logins == before.Logins {
+		return
+	}
+	want := 0
+	if s.LoginErr != nil {
+		want = 1
+		if before.Failure != nil {
+			want += before.Failure.Consecutive
+		}
+	}
+	got := 0
+	if s.Failure != nil {
+		got = s.Failure.Consecutive
+	}
+	if got != want {
+		w.breaks(ruleStatus, fmt.Sprintf("%d failed logins since the last success, and there were %d", got, want))
+	}
 }
 
 // ledgerWillKnow reports whether the ledger knows of a token, or of its revocation, or the account still has it unsaved.

@@ -313,7 +313,7 @@ func (s *State) IsIdle(now Reading) bool {
 	if s.Known != known {
 		return s.Known != stale
 	}
-	return len(s.ToKill(now)) == 0 && !s.Usable(now) && !s.Account.Paused && !s.Failure.Refused() && !s.Failure.Holds(now)
+	return len(s.ToKill(now)) == 0 && !s.Usable(now) && !s.Account.Paused && !s.Failure.Refused() && !s.LastFailure(now).Holds(now)
 }
 
 // ToKill are the revoked tokens that the upstream is to be asked to kill, and has not responded about.
