@@ -491,3 +491,47 @@ func (s *testMount) wantKilled(id string) {
 		s.t.Errorf("asked again, revoke returns %+v, warnings %q; want killed", revoked, warnings)
 	}
 }
+
+// TestRevoke_RefreshTokenOutsideTheEnvelope: the response has the token under data, and the refresh token beside that.
+func TestRevoke_RefreshTokenOutsideTheEnvelope(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"data":{"token":"canary-token-one","refresh_token":"canary-refresh-one","expires_in":3600}}`,
+		`{"data":{"token":"canary-token-one"},"refresh_token":"canary-refresh-one","expires_in":3600}`,
+	} {
+		timed(t, body, func(t *testing.T) {
+			s := ksaMount(t, 24*time.Hour)
+			s.loginsReturn(body)
+			first := s.token("app")
+			told, _ := s.revoke("")
+			if got := told[first.id].upstream; got == "unsupported" {
+				t.Errorf("the token is said to be %s upstream, and its refresh token was given", got)
+			}
+		})
+	}
+}
+
+// TestRevoke_DuringVerificationDropsItsToken: the upstream has issued the token of a verification when revoke/ is called, and its
+// response comes later.
+func TestRevoke_DuringVerificationDropsItsToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ksaMount(t, time.Hour)
+		s.token("app")
+		release := s.Upstream.Hold()
+		written := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst",
+			map[string]any{"headers": map[string]any{"Productid": "einvoicing_global", "X-Branch": "7"}})
+		advance(time.Second)
+		issued := s.logins()
+		if issued != 2 {
+			t.Fatalf("%d logins, want 2, one of them the verification in flight", issued)
+		}
+		s.revoke("")
+		release()
+		s.wait(written)
+		s.token("app")
+		if got := s.logins(); got == issued {
+			t.Error("a token is served that was issued before the revocation")
+		}
+	})
+}
