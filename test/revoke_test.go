@@ -492,25 +492,6 @@ func (s *testMount) wantKilled(id string) {
 	}
 }
 
-// TestRevoke_RefreshTokenOutsideTheEnvelope: the response has the token under data, and the refresh token beside that.
-func TestRevoke_RefreshTokenOutsideTheEnvelope(t *testing.T) {
-	t.Parallel()
-	for _, body := range []string{
-		`{"data":{"token":"canary-token-one","refresh_token":"canary-refresh-one","expires_in":3600}}`,
-		`{"data":{"token":"canary-token-one"},"refresh_token":"canary-refresh-one","expires_in":3600}`,
-	} {
-		timed(t, body, func(t *testing.T) {
-			s := ksaMount(t, 24*time.Hour)
-			s.loginsReturn(body)
-			first := s.token("app")
-			told, _ := s.revoke("")
-			if got := told[first.id].upstream; got == "unsupported" {
-				t.Errorf("the token is said to be %s upstream, and its refresh token was given", got)
-			}
-		})
-	}
-}
-
 // TestRevoke_DuringVerificationDropsItsToken: the upstream has issued the token of a verification when revoke/ is called, and its
 // response comes later.
 func TestRevoke_DuringVerificationDropsItsToken(t *testing.T) {

@@ -134,7 +134,7 @@ func (f *Failure) blocked(err error, env Env, a *Account) *Failure {
 		kept := *f
 		kept.Consecutive++
 		if !f.Holds(env.Reading) {
-			kept.At, kept.elapsed, kept.NextAttempt = env.Wall, env.Elapsed, env.Wall.Add(longestBackoff)
+			kept.NextAttempt = env.Wall.Add(longestBackoff)
 		}
 		return &kept
 	}

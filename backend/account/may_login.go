@@ -120,7 +120,7 @@ func (s *State) failureOf(a *Account) *Failure {
 			last = v.Failure
 		}
 	}
-	return last
+	return last.of(a)
 }
 
 // holdError is the error with which a reader is answered while no login may be made; nil where there is no hold.

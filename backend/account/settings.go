@@ -110,7 +110,7 @@ func (e Written) apply(t *transition) {
 	if t.Version == 0 || t.Version > t.Saved {
 		t.changed() // a restart must find the account, and what storage has refused is tried again
 	}
-	if e.Token != nil {
+	if e.Token != nil && verification.verifies() { // else it was given up
 		t.storeVerified(e, verification)
 	}
 	t.emit(Wake{})
@@ -127,10 +127,7 @@ func (t *transition) storeVerified(e Written, verification *Work) {
 	t.tell(token, e.Account.LedgerRetention)
 	t.start(ReasonVerification, e.Account)
 	t.changeWork(func(w *Work) {
-		w.Step, w.Token = storing, token
-		if verification.verifies() {
-			w.Began, w.Took = verification.Began, verification.Took
-		}
+		w.Step, w.Token, w.Began, w.Took = storing, token, verification.Began, verification.Took
 	})
 }
 
@@ -138,11 +135,7 @@ func (t *transition) storeVerified(e Written, verification *Work) {
 // another cluster and a load alike.
 func (t *transition) adopt(a *Account) {
 	t.Known, t.Account = known, a
-	if t.Failure != nil && t.Failure.Protocol == "" {
-		restored := *t.Failure
-		restored.Protocol = a.Upstream.Protocol
-		t.Failure = &restored
-	}
+	t.Failure = t.Failure.of(a)
 	if a.Generation != t.Generation {
 		t.adoptOther(a)
 	}
@@ -198,9 +191,13 @@ func (Removed) apply(t *transition) { t.settingsGone(true) }
 // record.
 func (t *transition) settingsGone(stored bool) {
 	t.cancelWork() // may have brought a failure
-	if t.Failure.Refused() && t.Account != nil {
-		// Deleting a config and writing it again is no way around an open circuit breaker.
-		t.remember(t.Account, t.Failure)
+	if f := t.Failure; f.Refused() || f != nil && f.Kind == upstream.Throttled {
+		// Deleting a config and writing it again is no way around an open circuit breaker, nor around a Retry-After.
+		login := f.credentials // where the config was deleted before it was loaded
+		if t.Account != nil {
+			login = loginOf(&t.Account.Upstream)
+		}
+		t.remember(login, f)
 	}
 	stored = stored || t.Known == known || t.Known == stale
 	t.State = State{
@@ -227,10 +224,9 @@ func (t *transition) dropRevokedOfDeleted() {
 const maxVerifications = 8
 
 // remember keeps the failure of a verification, so that the same refused secrets are not sent again and again.
-func (t *transition) remember(a *Account, f *Failure) {
-	login := loginOf(&a.Upstream)
+func (t *transition) remember(login string, f *Failure) {
 	next := without(t.Verifications, func(v failedVerification) bool { return v.Login == login })
-	next = append(next, failedVerification{Login: login, Credentials: credentialsOf(&a.Upstream), Failure: f})
+	next = append(next, failedVerification{Login: login, Credentials: f.credentials, Failure: f})
 	t.Verifications = next[max(0, len(next)-maxVerifications):]
 }
 
@@ -255,7 +251,7 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 		return
 	}
 	f := newFailure(err, t.failureOf(w.Account), t.env, w.Account, w.Account.life(nil))
-	t.remember(w.Account, f)
+	t.remember(loginOf(&w.Account.Upstream), f)
 	if isRefusal(err) && t.Failure.Refused() && t.Failure.concerns(w.Account) {
 		t.Failure = f // the breaker was open: the account's own next attempt would send what was just refused
 	}

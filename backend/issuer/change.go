@@ -11,8 +11,8 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/stored"
 )
 
-// errChanged says that the account was changed during its verification.
-var errChanged = errors.New("the config was changed meanwhile: write again")
+// errChanged says that a verification was given up.
+var errChanged = errors.New("the config was changed or its tokens were revoked meanwhile: write again")
 
 // Verify logs in with settings that are not stored yet, and calls commit with the token that this gives, for it to store the
 // settings and to call Update. While the same login, or the same credentials, are on hold the result comes from memory.

@@ -6,6 +6,7 @@ package issuer
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -159,7 +160,7 @@ func (w *worker) killed(settings *Account, t *Token, err error) {
 	w.do(func(l *locked) {
 		delete(l.telling, t.ID)
 		if killOutcome(err) != account.Unknown {
-			l.orphans = slices.DeleteFunc(l.orphans, func(o *Token) bool { return o.ID == t.ID })
+			l.dropOrphans(func(o *Token) bool { return o.ID == t.ID })
 		}
 		if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.RetryAfter > 0 {
 			l.killAfter = w.issuer.clock().Elapsed + min(failed.RetryAfter, account.LongestThrottle)
@@ -187,17 +188,27 @@ func (w *worker) told(ctx context.Context, tokens []*Token) {
 // process ends.
 func (w *worker) tellAgain() {
 	now := w.issuer.clock()
-	var tokens, orphans []*Token
-	var settings, orphansOf *Account
+	owed := make(map[*Account][]*Token)
 	w.do(func(l *locked) {
-		if settings = l.state.Account; l.state.IsKnown() {
-			tokens = l.state.ToKill(now)
+		l.dropOrphans(func(t *Token) bool { return t.Remaining(now) <= 0 })
+		maps.Copy(owed, l.orphans)
+		if l.state.IsKnown() {
+			owed[l.state.Account] = l.state.ToKill(now)
 		}
-		l.orphans = slices.DeleteFunc(l.orphans, func(t *Token) bool { return t.Remaining(now) <= 0 })
-		orphans, orphansOf = slices.Clone(l.orphans), l.orphansOf
 	})
-	w.kill(settings, tokens)
-	w.kill(orphansOf, orphans)
+	for settings, tokens := range owed {
+		w.kill(settings, tokens)
+	}
+}
+
+// dropOrphans forgets those that the upstream need not be asked about any more.
+func (l *locked) dropOrphans(gone func(*Token) bool) {
+	for settings, tokens := range l.orphans {
+		left := slices.DeleteFunc(slices.Clone(tokens), gone)
+		if l.orphans[settings] = left; len(left) == 0 {
+			delete(l.orphans, settings)
+		}
+	}
 }
 
 // killOutcome says what the response to an exchange means for the old pair. The new pair is not looked at.

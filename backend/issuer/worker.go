@@ -54,9 +54,8 @@ type locked struct {
 	written bool
 	// telling are the revoked tokens that the upstream is being asked to kill, by ID.
 	telling map[string]bool
-	// orphans are those that it was to be asked to kill when the config was deleted, and orphansOf are its settings.
-	orphans   []*Token
-	orphansOf *Account
+	// orphans are those that it was to be asked to kill when a config of that name was deleted, by its settings.
+	orphans map[*Account][]*Token
 	// killAfter is when it may be asked again that has asked to slow down, in elapsed time.
 	killAfter time.Duration
 	// turn is set while the scheduler counts a login of this account.
@@ -73,7 +72,7 @@ func (i *Issuer) acquire(name string) *worker {
 		value, ok := i.workers.Load(name)
 		if !ok {
 			made := &worker{name: name, issuer: i, Tally: new(counters.Tally)}
-			made.guarded = locked{worker: made, changed: make(chan struct{})}
+			made.guarded = locked{worker: made, changed: make(chan struct{}), orphans: make(map[*Account][]*Token)}
 			if known, ok := i.tallies.Load(name); ok {
 				made.Tally = known.(*counters.Tally) //nolint:forcetypeassert // the map holds nothing else
 			}
@@ -171,7 +170,9 @@ func (l *locked) apply(event account.Event, active bool) {
 	}
 	if l.state.IsAbsent() && !before.IsAbsent() {
 		l.forgetCounts()
-		l.orphans, l.orphansOf = before.ToKill(env.Reading), before.Account
+		if owed := before.ToKill(env.Reading); len(owed) > 0 {
+			l.orphans[before.Account] = owed
+		}
 	}
 	l.publish()
 	l.replan(env)
