@@ -486,10 +486,10 @@ func (w *modelWorld) checkStatus() {
 	env.Active = true
 	why := s.MayLogin(env, s.readReason(now, ""), s.Account)
 	_, isHeld := errors.AsType[*LoginError](why)
-	isHeld = isHeld || why != nil && s.Failure != nil && why == s.Failure.err
+	isHeld = isHeld || why != nil && s.Failure != nil && errors.Is(why, s.Failure.err)
 	f := s.LastFailure(now)
 	health := s.Health(now)
-	wrong := false
+	var wrong bool
 	switch health {
 	case StatePaused:
 		wrong = !s.Account.Paused || s.CanServe(now)

@@ -113,8 +113,8 @@ func (w *worker) verification(ctx context.Context, id uint64) (*Token, error) {
 }
 
 // Update takes over settings that were just stored. Where their generation is new, all that is known of the account begins anew
-// with token, which may be nil: a login in flight is given up, and its readers wait for what comes next. isNew says that there was
-// no config before, so that a record which is damaged is replaced.
+// with token, which may be nil: a login in flight is given up, and its readers wait for what comes next. isNew says that there
+// was no config before, so that a record which is damaged is replaced.
 //
 // The settings are in force already, whatever Update returns: an error means that storage has not taken the token. It takes as
 // long as changeWait at most, and storage goes on.
@@ -132,7 +132,7 @@ func (i *Issuer) Update(ctx context.Context, a *Account, isNew bool, token *Toke
 	})
 	if !isLoaded {
 		// The tokens that are out are in the record of the former settings.
-		if err := w.loaded(ctx, func(*locked) {}); err != nil && !(isNew && stored.IsDamaged(err)) {
+		if err := w.loaded(ctx, func(*locked) {}); err != nil && (!isNew || !stored.IsDamaged(err)) {
 			return err
 		}
 	}

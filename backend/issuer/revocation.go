@@ -184,8 +184,8 @@ func (w *worker) told(ctx context.Context, tokens []*Token) {
 	}
 }
 
-// tellAgain tells the upstream of the revocations to which it has not responded. Those of a deleted config are told until the
-// process ends.
+// tellAgain tells the upstream of the revocations to which it has not responded. Those under settings of before are told until
+// the process ends.
 func (w *worker) tellAgain() {
 	now := w.issuer.clock()
 	owed := make(map[*Account][]*Token)
@@ -198,6 +198,17 @@ func (w *worker) tellAgain() {
 	})
 	for settings, tokens := range owed {
 		w.kill(settings, tokens)
+	}
+}
+
+// adoptOrphans goes on with the kills that were owed before, and cannot be made under the settings of now.
+func (l *locked) adoptOrphans(before *account.State, now Reading) {
+	still := l.state.ToKill(now)
+	owed := slices.DeleteFunc(before.ToKill(now), func(t *Token) bool {
+		return slices.ContainsFunc(still, func(s *Token) bool { return s.ID == t.ID })
+	})
+	if len(owed) > 0 {
+		l.orphans[before.Account] = owed
 	}
 }
 

@@ -54,7 +54,8 @@ type locked struct {
 	written bool
 	// telling are the revoked tokens that the upstream is being asked to kill, by ID.
 	telling map[string]bool
-	// orphans are those that it was to be asked to kill when a config of that name was deleted, by its settings.
+	// orphans are those that it is to be asked to kill under settings of before, by these: the config was deleted, or gives the
+	// upstream another address, to which their refresh tokens must not go.
 	orphans map[*Account][]*Token
 	// killAfter is when it may be asked again that has asked to slow down, in elapsed time.
 	killAfter time.Duration
@@ -170,9 +171,9 @@ func (l *locked) apply(event account.Event, active bool) {
 	}
 	if l.state.IsAbsent() && !before.IsAbsent() {
 		l.forgetCounts()
-		if owed := before.ToKill(env.Reading); len(owed) > 0 {
-			l.orphans[before.Account] = owed
-		}
+	}
+	if before.Account != nil && before.Account != l.state.Account {
+		l.adoptOrphans(&before, env.Reading)
 	}
 	l.publish()
 	l.replan(env)
