@@ -321,5 +321,10 @@ func TestRotate_AfterLoginThatCouldNotBegin(t *testing.T) {
 		if got := s.logins(); got != 2 {
 			t.Errorf("rotate/ made no login: %s", message)
 		}
+		advance(50 * time.Minute) // refused for the second time: an hour
+		s.failed("app")
+		if got := s.logins(); got != 2 {
+			t.Errorf("%d logins within an hour of the second refusal, want 2", got)
+		}
 	})
 }

@@ -160,8 +160,8 @@ func (f *Failure) afterForced(before *Failure, env Env) *Failure {
 	}
 	kept := *f
 	switch {
-	case f.Refused() && !before.Refused(): // an outage's hold would have the refused credentials sent again within a minute
-		return f
+	case f.Refused() && (!before.Refused() || before.age(env.Reading) >= probeAfter(before.Step)):
+		return f // the hold of an outage, or of a probe that could not begin, would have the credentials sent again within a minute
 	case f.Kind == upstream.Throttled && before.Kind != upstream.Throttled:
 		kept.NextAttempt = later(before.NextAttempt, f.NextAttempt)
 		return &kept
