@@ -70,6 +70,8 @@ type ghostToken struct {
 	id     string
 	end    time.Duration // true; -1 if the clocks no longer show it
 	served bool
+	// stale says that all tokens were revoked since the login began that has brought it last.
+	stale bool
 	// excused says that storage refused the write that would have made the token known.
 	excused bool
 }
@@ -157,6 +159,7 @@ func (g *ghost) crashed(w *modelWorld) {
 		if g.uncorrected {
 			g.tokens[n].end = -1
 		}
+		g.tokens[n].stale = false // a revocation that was not stored is lost
 		if refused {
 			g.tokens[n].excused = true
 		}
@@ -299,7 +302,16 @@ func probeSchedule(step int) time.Duration {
 }
 
 // revokes records a revocation that was made.
-func (g *ghost) revokes(w *modelWorld, targets []*Token) {
+func (g *ghost) revokes(w *modelWorld, targets []*Token, all bool) {
+	if all {
+		w.logins, g.tokens = slices.Clone(w.logins), slices.Clone(g.tokens)
+		for n := range w.logins {
+			w.logins[n].revoked = true
+		}
+		for n := range g.tokens {
+			g.tokens[n].stale = true
+		}
+	}
 	for _, t := range targets {
 		n := g.find(t.ID)
 		mustTell := n >= 0 && g.tokens[n].served
@@ -390,6 +402,9 @@ func (w *modelWorld) checkServing() {
 		}
 	}
 	t := g.tokens[n]
+	if t.stale {
+		w.breaks(ruleRevoked, id+" was asked for before all were revoked")
+	}
 	left := s.Current.Remaining(now)
 	if t.end >= 0 && t.end-w.true < minLife-tolerance {
 		w.breaks(ruleLease, fmt.Sprintf("%s is served with %s left", id, t.end-w.true))

@@ -7,6 +7,7 @@ package main
 func mutants() []mutant {
 	return []mutant{
 		{"a revocation is not remembered", "revoke.go", "t.Revoked = next[max(0, len(next)-maxRevoked):]", "_ = next"},
+		{"revoke/ leaves a verification in flight", "revoke.go", "\t\tt.cancelWork()\n", "\t\tif !t.Work.verifies() {\n\t\t\tt.cancelWork()\n\t\t}\n"},
 		{"a login may bring a revoked token back", "repeated_token.go", "r.ID == token.ID }); n >= 0 {", "r.ID == token.ID }); n >= 0 && false {"},
 		{
 			"a new token ends all revocations", "login.go",
