@@ -46,8 +46,11 @@ func (b *backend) findIssued(ctx context.Context, tokenID string) ([]ledger.Foun
 		err = nil
 	}
 	for _, u := range unsent {
-		if !slices.ContainsFunc(found, func(f ledger.Found) bool { return f.Config == u.Config }) {
-			found = append(found, ledger.Found{Config: u.Config, Entry: ledgerEntry(u.Token)})
+		latest := ledger.Found{Config: u.Config, Entry: ledgerEntry(u.Token)}
+		if n := slices.IndexFunc(found, func(f ledger.Found) bool { return f.Config == u.Config }); n < 0 {
+			found = append(found, latest)
+		} else if latest.Upstream != "" {
+			found[n] = latest
 		}
 	}
 	return found, err
@@ -58,8 +61,11 @@ func (b *backend) listIssued(ctx context.Context, config string) (entries []ledg
 	unsent := b.issuer.Unsent(config)
 	known, more, err := b.ledger.Of(ctx, config, mostLedgerTokens)
 	for _, u := range unsent { // these are the latest, and of one second they come first
-		if !slices.ContainsFunc(known, func(e ledger.Entry) bool { return e.TokenID == u.Token.ID }) {
-			entries = append(entries, ledgerEntry(u.Token))
+		latest := ledgerEntry(u.Token)
+		if n := slices.IndexFunc(known, func(e ledger.Entry) bool { return e.TokenID == latest.TokenID }); n < 0 {
+			entries = append(entries, latest)
+		} else if latest.Upstream != "" {
+			known[n] = latest
 		}
 	}
 	entries = append(entries, known...)

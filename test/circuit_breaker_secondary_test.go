@@ -209,3 +209,31 @@ func TestVerification_ObeysTheHold(t *testing.T) {
 		}
 	}
 }
+
+// TestCircuitBreaker_StaysOpenAfterDeletionElsewhere: the config is deleted at the primary, and written again with the same
+// credentials.
+func TestCircuitBreaker_StaysOpenAfterDeletionElsewhere(t *testing.T) {
+	t.Parallel()
+	for name, isDown := range map[string]bool{"while this cluster runs": false, "while this cluster is down": true} {
+		timed(t, name, func(t *testing.T) {
+			s := newClusters(t, time.Hour)
+			s.changePassword()
+			s.failed("app")
+			if isDown {
+				s.Stop()
+			}
+			s.primary.remove("config/gst")
+			if isDown {
+				s.Start()
+			} else {
+				s.Backend().InvalidateKey(t.Context(), "config/gst")
+			}
+			synctest.Wait()
+			s.elsewhere("config/gst", jwtConfig("verify_connection", false))
+			s.failed("app")
+			if got := s.logins(); got != 1 {
+				t.Errorf("%d logins with the credentials that the upstream has refused, want 1", got)
+			}
+		})
+	}
+}

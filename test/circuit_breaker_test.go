@@ -261,3 +261,34 @@ func TestCircuitBreaker_ClosedAfterClockSetBack(t *testing.T) {
 		s.token("app")
 	})
 }
+
+// TestCircuitBreaker_StaysOpenAfterDeletion: deleting a config and writing it again with the same credentials closes no breaker, also
+// where the account was not taken up yet since the start.
+func TestCircuitBreaker_StaysOpenAfterDeletion(t *testing.T) {
+	t.Parallel()
+	for name, slowStart := range map[string]bool{"taken up at start": false, "not taken up yet": true} {
+		timed(t, name, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.changePassword()
+			s.failed("app")
+			if slowStart {
+				s.Storage.SetFault(func(_ int, access, key string) mounttest.Fault {
+					if access == mounttest.List && key == "token/" {
+						return mounttest.Fault{Wait: time.Second}
+					}
+					return mounttest.Fault{}
+				})
+			}
+			s.Reload()
+			if !slowStart {
+				synctest.Wait()
+			}
+			s.remove("config/gst")
+			s.write("config/gst", jwtConfig("verify_connection", false))
+			s.failed("app")
+			if got := s.logins(); got != 1 {
+				t.Errorf("%d logins with the credentials that the upstream has refused, want 1", got)
+			}
+		})
+	}
+}

@@ -4,6 +4,7 @@
 package test
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -34,6 +35,24 @@ func TestVerification_ThrottledHoldsLogins(t *testing.T) {
 			s.wantLogins(1, "while the Retry-After runs")
 			advance(2 * time.Minute)
 			s.token("app")
+		})
+	}
+}
+
+// TestThrottled_HoldsAfterDeletion: the upstream throttles a login for ten minutes. Deleting the config and writing it again with the
+// same credentials does not bring the next login nearer.
+func TestThrottled_HoldsAfterDeletion(t *testing.T) {
+	t.Parallel()
+	for _, verified := range []bool{false, true} {
+		timed(t, fmt.Sprintf("verify_connection=%t", verified), func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute})
+			s.failed("app")
+			s.wantLogins(1, "that was throttled")
+			s.remove("config/gst")
+			_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", jwtConfig("verify_connection", verified))
+			s.failed("app")
+			s.wantLogins(1, "while the Retry-After runs")
 		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -396,6 +397,29 @@ func TestLookup_FieldsAreDocumented(t *testing.T) {
 			if operation == nil || operation.OperationID != want {
 				t.Errorf("no operation %s: %v", want, operation)
 			}
+		}
+	})
+}
+
+// TestLookup_RevocationNotYetInLedgerOutlivesConfig: the ledger takes no writes when a token is revoked, and then its config is
+// deleted.
+func TestLookup_RevocationNotYetInLedgerOutlivesConfig(t *testing.T) {
+	t.Parallel()
+	timed(t, "killed upstream", func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		first := s.token("app")
+		advance(time.Minute)
+		s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
+		told, _ := s.revoke("")
+		if got := told[first.id].upstream; got != "killed" {
+			t.Fatalf("the upstream is said to have %s the token", got)
+		}
+		if found := s.lookUp("token_id", first.id); found.State != "revoked" {
+			t.Fatalf("the token is said to be %s before its config is deleted, want revoked", found.State)
+		}
+		s.remove("config/gst")
+		if found := s.lookUp("token_id", first.id); found.State != "revoked" {
+			t.Errorf("the token is said to be %s, want revoked; advice: %s", found.State, found.Advice)
 		}
 	})
 }

@@ -231,3 +231,34 @@ func TestRepeatedToken_MessageBlamesNoSetting(t *testing.T) {
 		}
 	})
 }
+
+// TestRepeatedToken_StatusSaysThatReadsFail: the upstream repeats its token to the end, so that for a few seconds there is none.
+// status/ says what readers are told meanwhile, and not that the next read logs in.
+func TestRepeatedToken_StatusSaysThatReadsFail(t *testing.T) {
+	t.Parallel()
+	timed(t, "just before its end", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.repeating(time.Hour, 0)
+		s.token("app")
+		advance(time.Minute)
+		s.mustRotate()
+		advanceUntil(moment(t, s.status(), "expires_at").Add(-4 * time.Second))
+		s.quiet(func() {
+			message := s.failure("app").Error()
+			status := s.status()
+			if status["state"] != "backing_off" || status["last_error_kind"] != "malformed" {
+				t.Errorf("state %v, last_error_kind %v, want backing_off and malformed", status["state"], status["last_error_kind"])
+			}
+			s.says(text(t, status, "message"), "repeats its last token", "reads fail", text(t, status, "next_attempt_at"))
+			s.says(message, text(t, status, "next_attempt_at"))
+			if got := count(t, status, "consecutive_failures"); got != "0" {
+				t.Errorf("%s consecutive failures, and no login has failed", got)
+			}
+		})
+		advanceUntil(moment(t, s.status(), "next_attempt_at"))
+		s.token("app")
+		if got := s.status()["state"]; got != "ready" {
+			t.Errorf("state %v, want ready", got)
+		}
+	})
+}

@@ -172,3 +172,53 @@ func TestRevoke_LookupSaysUntilWhenAfterDelete(t *testing.T) {
 		})
 	}
 }
+
+// TestRevoke_ContinuesAfterSecondDeletion: the upstream cannot be reached when the tokens are revoked. The config is deleted, written
+// again, and deleted once more.
+func TestRevoke_ContinuesAfterSecondDeletion(t *testing.T) {
+	t.Parallel()
+	for _, deletions := range []int{1, 2} {
+		timed(t, fmt.Sprint(deletions, " deletions"), func(t *testing.T) {
+			s := ksaMount(t, 24*time.Hour)
+			s.EveryMinute()
+			first := s.token("app")
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
+			told, _ := s.revoke("")
+			if got := told[first.id].upstream; got != "unknown" {
+				t.Fatalf("the upstream is said to have %s the token", got)
+			}
+			s.remove("config/gst")
+			for range deletions - 1 {
+				s.write("config/gst", jwtConfig("verify_connection", false))
+				s.remove("config/gst")
+			}
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			advance(10 * time.Minute)
+			if s.Simulator.TokenAlive(first.access) {
+				t.Error("ten minutes after the upstream is back the revoked token lives")
+			}
+		})
+	}
+}
+
+// TestRevoke_ContinuesWithOtherRoots: the upstream cannot be reached when the tokens are revoked, and the operator mends that with
+// ca_cert. The refresh_url is what it was.
+func TestRevoke_ContinuesWithOtherRoots(t *testing.T) {
+	t.Parallel()
+	timed(t, "ca_cert", func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		s.EveryMinute()
+		first := s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
+		told, _ := s.revoke("")
+		if got := told[first.id].upstream; got != "unknown" {
+			t.Fatalf("the upstream is said to have %s the token", got)
+		}
+		s.write("config/gst", map[string]any{"ca_cert": roots(t), "password": "pass-of-clerk", "verify_connection": false})
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		advance(10 * time.Minute)
+		if s.Simulator.TokenAlive(first.access) {
+			t.Error("ten minutes after the upstream is back the revoked token lives")
+		}
+	})
+}

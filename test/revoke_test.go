@@ -547,3 +547,28 @@ func TestRevoke_TokenOfAnotherConfig(t *testing.T) {
 		s.says(strings.Join(warnings, " "), "was issued for config other, and has expired")
 	})
 }
+
+// TestRevoke_DuringVerificationDropsItsToken: the upstream has issued the token of a verification when revoke/ is called, and its
+// response comes later.
+func TestRevoke_DuringVerificationDropsItsToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ksaMount(t, time.Hour)
+		s.token("app")
+		release := s.Upstream.Hold()
+		written := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst",
+			map[string]any{"headers": map[string]any{"Productid": "einvoicing_global", "X-Branch": "7"}})
+		advance(time.Second)
+		issued := s.logins()
+		if issued != 2 {
+			t.Fatalf("%d logins, want 2, one of them the verification in flight", issued)
+		}
+		s.revoke("")
+		release()
+		s.wait(written)
+		s.token("app")
+		if got := s.logins(); got == issued {
+			t.Error("a token is served that was issued before the revocation")
+		}
+	})
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -286,5 +287,33 @@ func TestRotate_BlockedIsNoRotation(t *testing.T) {
 			t.Errorf("rotate returns %v, want a new token in place of %s", data, first.id)
 		}
 		s.wantLogins(2)
+	})
+}
+
+// TestRotate_AfterLoginThatCouldNotBegin: the credentials were refused 20 minutes ago, and storage took no writes when the probe was
+// due. Nothing was sent, so rotate/ need not wait for a minute.
+func TestRotate_AfterLoginThatCouldNotBegin(t *testing.T) {
+	t.Parallel()
+	timed(t, "breaker open", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.changePassword()
+		s.failed("app")
+		advance(20 * time.Minute)
+		s.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
+		s.failed("app")
+		s.Storage.Heal()
+		advance(5 * time.Second)
+		if got := s.logins(); got != 1 {
+			t.Fatalf("%d logins, want only the one that was refused", got)
+		}
+		message := s.refused(logical.UpdateOperation, "rotate/gst", nil)
+		if got := s.logins(); got != 2 {
+			t.Errorf("rotate/ made no login: %s", message)
+		}
+		advance(50 * time.Minute) // refused for the second time: an hour
+		s.failed("app")
+		if got := s.logins(); got != 2 {
+			t.Errorf("%d logins within an hour of the second refusal, want 2", got)
+		}
 	})
 }

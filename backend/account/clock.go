@@ -85,6 +85,16 @@ func (f *Failure) withElapsed(now Reading) *Failure {
 	return f
 }
 
+// of is a failure that was read from storage, with the account's protocol.
+func (f *Failure) of(a *Account) *Failure {
+	if f == nil || f.Protocol != "" {
+		return f
+	}
+	known := *f
+	known.Protocol = a.Upstream.Protocol
+	return &known
+}
+
 // correctClock corrects the times of tokens and holds where the wall clock was set back since.
 func (t *transition) correctClock() {
 	if right, wrong := t.Current.corrected(t.env.Reading); wrong {

@@ -115,27 +115,26 @@ func newFailure(err error, before *Failure, env Env, a *Account, life time.Durat
 	return f
 }
 
-// blocked is the failure that follows when a login could not begin. A hold that is still running stays as it is: the upstream has
-// said nothing that would change it.
+// blocked is the failure that follows when a login could not begin. A hold that is still running stays as it is, and so does an
+// open circuit breaker: the upstream has said nothing that would change it. Its probe comes again when the login can begin.
 func (f *Failure) blocked(err error, env Env, a *Account) *Failure {
-	if f.Holds(env.Reading) {
-		return f
+	if f.Holds(env.Reading) || f.Refused() {
+		kept := *f
+		kept.Consecutive++
+		if !f.Holds(env.Reading) {
+			kept.NextAttempt = env.Wall.Add(longestBackoff)
+		}
+		return &kept
 	}
 	next := &Failure{
 		Kind: Blocked, Protocol: a.Upstream.Protocol, Message: "a login could not begin: " + err.Error(), At: env.Wall, Consecutive: 1,
 		Step: 1, elapsed: env.Elapsed, credentials: credentialsOf(&a.Upstream), err: err,
 	}
-	switch {
-	case f.Refused():
-		// The circuit breaker stays open. Its probe comes again when the login can begin.
-		kept := *f
-		kept.At, kept.elapsed = env.Wall, env.Elapsed
-		kept.NextAttempt = env.Wall.Add(longestBackoff)
-		return &kept
-	case f != nil && f.Kind == Blocked:
-		next.Consecutive, next.Step = f.Consecutive+1, f.Step+1
-	case f != nil:
+	if f != nil {
 		next.Consecutive = f.Consecutive + 1
+		if f.Kind == Blocked {
+			next.Step = f.Step + 1
+		}
 	}
 	next.NextAttempt = env.Wall.Add(backoff(next.Step, longestBackoff*backoffShare))
 	return next
@@ -149,8 +148,8 @@ func (f *Failure) afterForced(before *Failure, env Env) *Failure {
 	}
 	kept := *f
 	switch {
-	case f.Refused() && !before.Refused(): // an outage's hold would have the refused credentials sent again within a minute
-		return f
+	case f.Refused() && (!before.Refused() || before.age(env.Reading) >= probeAfter(before.Step)):
+		return f // the hold of an outage, or of a probe that could not begin, would have the credentials sent again within a minute
 	case f.Kind == upstream.Throttled && before.Kind != upstream.Throttled:
 		kept.NextAttempt = later(before.NextAttempt, f.NextAttempt)
 		return &kept

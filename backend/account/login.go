@@ -80,7 +80,7 @@ func (t *transition) cancelWork() {
 		t.emit(CancelLogin{Work: w.ID})
 	case w.Failure != nil:
 		t.State = t.failed()
-	case w.Token != nil:
+	case w.Token != nil && !w.verifies():
 		t.supersede(w.Token)
 	}
 	t.Work = nil

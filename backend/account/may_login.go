@@ -45,7 +45,7 @@ func (s *State) MayLogin(env Env, reason Reason, a *Account) error {
 	case reason == ReasonForced:
 		return s.mayForce(env)
 	}
-	if err := s.holdError(env); err != nil {
+	if err := s.holdError(env.Reading); err != nil {
 		return err
 	}
 	if s.Usable(env.Reading) {
@@ -101,25 +101,31 @@ func (s *State) failureOf(a *Account) *Failure {
 			last = v.Failure
 		}
 	}
-	return last
+	return last.of(a)
 }
 
 // holdError is the error with which a reader is answered while no login may be made; nil where there is no hold.
-func (s *State) holdError(env Env) error {
-	if s.Failure.Holds(env.Reading) {
-		if s.Failure.Kind == Blocked {
-			return s.Failure.err
-		}
-		return &LoginError{Failure: *s.Failure, Remembered: true}
-	}
-	if s.Current != nil && s.Current.repeated && !s.Suspect && s.isEnding(env.Reading) {
-		return &LoginError{Remembered: true, Failure: Failure{
-			Kind: upstream.Malformed, Cause: Repeated, Protocol: s.Account.Upstream.Protocol, Message: (&repeatError{isEnd: true}).Error(),
-			At: env.Wall, Consecutive: 1, Step: 1, NextAttempt: s.Account.RotatesAt(s.Current),
-		}}
-	}
+func (s *State) holdError(now Reading) error {
+	f := s.LastFailure(now)
+	switch {
+	case !f.Holds(now):
 	return nil
+	case f.Kind == Blocked:
+		return f.err
+	default:
+		return &LoginError{Failure: *f, Remembered: true}
+	}
 }
 
-// isEnding reports whether the current token is too short to be served, but not to be replaced yet.
-func (s *State) isEnding(now Reading) bool { return !s.Current.Usable(now) && !s.isDue(now) }
+// LastFailure is the last login's failure, and the hold that readers find; nil for none. The end of a token that the upstream
+// repeats is such a hold, although no login has failed: the token is too short to be served, and until its end there is no other.
+func (s *State) LastFailure(now Reading) *Failure {
+	t := s.Current
+	if s.Failure.Holds(now) || s.Account == nil || t == nil || !t.repeated || s.Suspect || t.Usable(now) || s.isDue(now) {
+		return s.Failure
+	}
+	return &Failure{
+		Kind: upstream.Malformed, Cause: Repeated, Protocol: s.Account.Upstream.Protocol, Message: (&repeatError{isEnd: true}).Error(),
+		At: now.Wall, NextAttempt: s.Account.RotatesAt(t), elapsed: now.Elapsed,
+	}
+}

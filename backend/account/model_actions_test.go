@@ -170,6 +170,7 @@ func (w *modelWorld) gives(l modelLogin, id string, life time.Duration) {
 	}
 	if !l.cancelled {
 		w.ghost.told(w, id, end)
+		w.ghost.change(w.ghost.find(id), func(t *ghostToken) { t.stale = l.revoked })
 		w.ghost.ended(w, l.work, nil)
 	}
 	w.applyAs(LoginEnded{Work: l.work.ID, Token: token}, true)
@@ -266,7 +267,7 @@ func (a *actions) revocations() {
 			targets := w.state.Revocable(w.now(), id)
 			w.left.revokes--
 			w.apply(Revoke{TokenID: id})
-			w.ghost.revokes(w, targets)
+			w.ghost.revokes(w, targets, id == "")
 			if w.broken == "" && id == "" && w.state.CanServe(w.now()) {
 				w.breaks(ruleRevoked, "a token stays in use after all were revoked")
 			}

@@ -91,6 +91,7 @@ type modelLogin struct {
 	began     Reading
 	trueBegan time.Duration
 	cancelled bool
+	revoked   bool // all tokens were revoked since it began
 }
 
 // modelTell is a flush to the ledger; its entries are nil before the outbox was read.

@@ -4,6 +4,7 @@
 package account
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -31,6 +32,7 @@ const (
 	ruleRevoked    = "no revoked token is served"
 	ruleGeneration = "no token of another generation is served"
 	rulePaused     = "a paused account serves nothing"
+	ruleStatus     = "status/ says what the next reader finds"
 	ruleLedger     = "the ledger learns of every token that was served, and of every revocation"
 	ruleLive       = "a reader gets a token within the longest hold, once upstream and storage work"
 	ruleSettles    = "what storage and ledger are owed is paid, once they work"
@@ -68,6 +70,8 @@ type ghostToken struct {
 	id     string
 	end    time.Duration // true; -1 if the clocks no longer show it
 	served bool
+	// stale says that all tokens were revoked since the login began that has brought it last.
+	stale bool
 	// excused says that storage refused the write that would have made the token known.
 	excused bool
 }
@@ -155,6 +159,7 @@ func (g *ghost) crashed(w *modelWorld) {
 		if g.uncorrected {
 			g.tokens[n].end = -1
 		}
+		g.tokens[n].stale = false // a revocation that was not stored is lost
 		if refused {
 			g.tokens[n].excused = true
 		}
@@ -297,7 +302,16 @@ func probeSchedule(step int) time.Duration {
 }
 
 // revokes records a revocation that was made.
-func (g *ghost) revokes(w *modelWorld, targets []*Token) {
+func (g *ghost) revokes(w *modelWorld, targets []*Token, all bool) {
+	if all {
+		w.logins, g.tokens = slices.Clone(w.logins), slices.Clone(g.tokens)
+		for n := range w.logins {
+			w.logins[n].revoked = true
+		}
+		for n := range g.tokens {
+			g.tokens[n].stale = true
+		}
+	}
 	for _, t := range targets {
 		n := g.find(t.ID)
 		mustTell := n >= 0 && g.tokens[n].served
@@ -356,6 +370,7 @@ func (w *modelWorld) applied(before *State, event Event) {
 	if g.uncorrected && g.uncorrectedVersion == 0 {
 		g.uncorrectedVersion = s.Version
 	}
+	w.checkFailures(before)
 	w.checkServing()
 }
 
@@ -387,6 +402,9 @@ func (w *modelWorld) checkServing() {
 		}
 	}
 	t := g.tokens[n]
+	if t.stale {
+		w.breaks(ruleRevoked, id+" was asked for before all were revoked")
+	}
 	left := s.Current.Remaining(now)
 	if t.end >= 0 && t.end-w.true < minLife-tolerance {
 		w.breaks(ruleLease, fmt.Sprintf("%s is served with %s left", id, t.end-w.true))
@@ -450,6 +468,7 @@ func (w *modelWorld) check() {
 		return
 	}
 	w.checkServing()
+	w.checkStatus()
 	inMemory := s.Known != unknown
 	for _, t := range g.tokens {
 		if t.served && !t.excused && !w.ledgerWillKnow(inMemory, t.id, false) {
@@ -470,6 +489,66 @@ func (w *modelWorld) check() {
 		}
 	}
 	w.prune()
+}
+
+// checkStatus checks what status/ says against what a reader would find who comes now.
+func (w *modelWorld) checkStatus() {
+	s, now := &w.state, w.now()
+	if s.Known != known {
+		return
+	}
+	env := w.env()
+	env.Active = true
+	why := s.MayLogin(env, s.readReason(now, ""), s.Account)
+	_, isHeld := errors.AsType[*LoginError](why)
+	isHeld = isHeld || why != nil && s.Failure != nil && errors.Is(why, s.Failure.err)
+	f := s.LastFailure(now)
+	health := s.Health(now)
+	var wrong bool
+	switch health {
+	case StatePaused:
+		wrong = !s.Account.Paused || s.CanServe(now)
+	case StateReady:
+		wrong = !s.CanServe(now) || f != nil
+	case StateIdle:
+		wrong = s.CanServe(now) || s.Account.Paused || f != nil || isHeld
+	case StateBackingOff:
+		wrong = f == nil || f.Refused() || s.Account.Paused
+	case StateRejected:
+		wrong = !f.Refused() || s.Account.Paused
+	default:
+		wrong = true
+	}
+	switch {
+	case wrong:
+		w.breaks(ruleStatus, fmt.Sprintf("%s, and a reader finds: %v", health, why))
+	case health != StatePaused && (f.Holds(now) && why == nil || isHeld && !f.Holds(now)):
+		w.breaks(ruleStatus, fmt.Sprintf("next_attempt_at is shown: %t, and a reader finds: %v", f.Holds(now), why))
+	case f != nil && (f.Kind == "" || f.Message == "" || f.Holds(now) && !f.NextAttempt.After(now.Wall)):
+		w.breaks(ruleStatus, "the last error is not said")
+	}
+}
+
+// checkFailures checks that status/ counts a login that has ended.
+func (w *modelWorld) checkFailures(before *State) {
+	s := &w.state
+	if s.Logins == before.Logins {
+		return
+	}
+	want := 0
+	if s.LoginErr != nil {
+		want = 1
+		if before.Failure != nil {
+			want += before.Failure.Consecutive
+		}
+	}
+	got := 0
+	if s.Failure != nil {
+		got = s.Failure.Consecutive
+	}
+	if got != want {
+		w.breaks(ruleStatus, fmt.Sprintf("%d failed logins since the last success, and there were %d", got, want))
+	}
 }
 
 // ledgerWillKnow reports whether the ledger knows of a token, or of its revocation, or the account still has it unsaved.

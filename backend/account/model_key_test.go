@@ -126,7 +126,7 @@ func (e *encoder) world(w *modelWorld) {
 	}
 	e.len(len(w.logins))
 	for _, l := range w.logins {
-		e.bool(l.cancelled)
+		e.bool(l.cancelled, l.revoked)
 		e.workID(l.work.ID)
 		e.text(string(l.work.Reason))
 		e.account(l.work.Account)
@@ -319,7 +319,7 @@ func (e *encoder) ghost(g *ghost) {
 	for _, t := range g.tokens {
 		e.name(t.id)
 		e.dur(t.end - e.true)
-		e.bool(t.served, t.excused, t.end < 0)
+		e.bool(t.served, t.excused, t.stale, t.end < 0)
 	}
 	for _, holds := range [][2]ghostHold{g.holds, g.verHolds} {
 		for _, h := range holds {

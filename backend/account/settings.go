@@ -6,6 +6,8 @@ package account
 import (
 	"slices"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
 // revokedKept is how long the ID of a revoked token outlives its end. An upstream may give its one token again, also when other
@@ -99,7 +101,7 @@ func (e Written) apply(t *transition) {
 	if t.Version == 0 || t.Version > t.Saved {
 		t.changed() // a restart must find the account, and what storage has refused is tried again
 	}
-	if e.Token != nil {
+	if e.Token != nil && verification.verifies() { // else it was given up
 		t.storeVerified(e, verification)
 	}
 	t.emit(Wake{})
@@ -109,11 +111,7 @@ func (e Written) apply(t *transition) {
 // another cluster and a load alike.
 func (t *transition) adopt(a *Account) {
 	t.Known, t.Account = known, a
-	if t.Failure != nil && t.Failure.Protocol == "" {
-		restored := *t.Failure
-		restored.Protocol = a.Upstream.Protocol
-		t.Failure = &restored
-	}
+	t.Failure = t.Failure.of(a)
 	if a.Generation != t.Generation {
 		t.adoptOther(a)
 	}
@@ -169,9 +167,13 @@ func (Removed) apply(t *transition) { t.settingsGone(true) }
 // record.
 func (t *transition) settingsGone(stored bool) {
 	t.cancelWork() // may have brought a failure
-	if t.Failure.Refused() && t.Account != nil {
-		// Deleting a config and writing it again is no way around an open circuit breaker.
-		t.remember(t.Account, t.Failure)
+	if f := t.Failure; f.Refused() || f != nil && f.Kind == upstream.Throttled {
+		// Deleting a config and writing it again is no way around an open circuit breaker, nor around a Retry-After.
+		login := f.credentials // where the config was deleted before it was loaded
+		if t.Account != nil {
+			login = loginOf(&t.Account.Upstream)
+		}
+		t.remember(login, f)
 	}
 	stored = stored || t.Known == known || t.Known == stale
 	t.State = State{

@@ -313,7 +313,7 @@ func (s *State) IsIdle(now Reading) bool {
 	if s.Known != known {
 		return s.Known != stale
 	}
-	return len(s.ToRevoke(now)) == 0 && !s.Usable(now) && !s.Account.Paused && !s.Failure.Refused() && !s.Failure.Holds(now)
+	return len(s.ToRevoke(now)) == 0 && !s.Usable(now) && !s.Account.Paused && !s.Failure.Refused() && !s.LastFailure(now).Holds(now)
 }
 
 // ToRevoke are the revoked tokens that are to be revoked upstream, and about which it has not responded.

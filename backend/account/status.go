@@ -17,12 +17,12 @@ const (
 
 // Health is the state that status/ shows.
 func (s *State) Health(now Reading) Health {
-	switch {
+	switch f := s.LastFailure(now); {
 	case s.Account.Paused:
 		return StatePaused
-	case s.Failure.Refused():
+	case f.Refused():
 		return StateRejected
-	case s.Failure != nil:
+	case f != nil:
 		return StateBackingOff
 	case s.Usable(now):
 		return StateReady

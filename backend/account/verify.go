@@ -16,10 +16,7 @@ func (t *transition) storeVerified(e Written, verification *Work) {
 	t.addToOutbox(token, e.Account.LedgerRetention)
 	t.start(ReasonVerification, e.Account)
 	t.changeWork(func(w *Work) {
-		w.Step, w.Token = storing, token
-		if verification.verifies() {
-			w.Began, w.Took = verification.Began, verification.Took
-		}
+		w.Step, w.Token, w.Began, w.Took = storing, token, verification.Began, verification.Took
 	})
 }
 
@@ -27,10 +24,9 @@ func (t *transition) storeVerified(e Written, verification *Work) {
 const maxVerifications = 8
 
 // remember keeps the failure of a verification, so that the same refused secrets are not sent again and again.
-func (t *transition) remember(a *Account, f *Failure) {
-	login := loginOf(&a.Upstream)
+func (t *transition) remember(login string, f *Failure) {
 	next := without(t.Verifications, func(v failedVerification) bool { return v.Login == login })
-	next = append(next, failedVerification{Login: login, Credentials: credentialsOf(&a.Upstream), Failure: f})
+	next = append(next, failedVerification{Login: login, Credentials: f.credentials, Failure: f})
 	t.Verifications = next[max(0, len(next)-maxVerifications):]
 }
 
@@ -55,7 +51,7 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 		return
 	}
 	f := newFailure(err, t.failureOf(w.Account), t.env, w.Account, w.Account.life(nil))
-	t.remember(w.Account, f)
+	t.remember(loginOf(&w.Account.Upstream), f)
 	if isRefusal(err) && t.Failure.Refused() && t.Failure.concerns(w.Account) {
 		t.Failure = f // the breaker was open: the account's own next attempt would send what was just refused
 	}

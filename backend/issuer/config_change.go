@@ -11,12 +11,12 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/stored"
 )
 
-// errChanged says that the account was changed during its verification.
-var errChanged = errors.New("the config was changed meanwhile: write again")
+// errChanged says that a verification was given up.
+var errChanged = errors.New("the config was changed or its tokens were revoked meanwhile: write again")
 
 // Update takes over settings that were just stored. Where their generation is new, all that is known of the account begins anew
-// with token, which may be nil: a login in flight is given up, and its readers wait for what comes next. isNew says that there was
-// no config before, so that a record which is damaged is replaced.
+// with token, which may be nil: a login in flight is given up, and its readers wait for what comes next. isNew says that there
+// was no config before, so that a record which is damaged is replaced.
 //
 // The settings are in force already, whatever Update returns: an error means that storage has not taken the token. It takes as
 // long as changeWait at most, and storage goes on.
@@ -34,7 +34,7 @@ func (i *Issuer) Update(ctx context.Context, a *Account, isNew bool, token *Toke
 	})
 	if !isLoaded {
 		// The tokens that are out are in the record of the former settings.
-		if err := w.loaded(ctx, func(*locked) {}); err != nil && !(isNew && stored.IsDamaged(err)) {
+		if err := w.loaded(ctx, func(*locked) {}); err != nil && (!isNew || !stored.IsDamaged(err)) {
 			return err
 		}
 	}

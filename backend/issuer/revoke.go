@@ -6,6 +6,7 @@ package issuer
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -159,7 +160,7 @@ func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
 	w.do(func(l *locked) {
 		delete(l.revoking, t.ID)
 		if revokeOutcome(err) != account.Unknown {
-			l.orphans = slices.DeleteFunc(l.orphans, func(o *Token) bool { return o.ID == t.ID })
+			l.dropOrphans(func(o *Token) bool { return o.ID == t.ID })
 		}
 		if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.RetryAfter > 0 {
 			l.revokeAfter = w.issuer.clock().Elapsed + min(failed.RetryAfter, account.LongestThrottle)
@@ -183,21 +184,42 @@ func (w *worker) awaitRevocations(ctx context.Context, tokens []*Token) {
 	}
 }
 
-// retryRevocations sends the revocations again to which the upstream has not responded. Those of a deleted config are sent
-// until the process ends.
+// retryRevocations tells the upstream of the revocations to which it has not responded. Those under settings of before are told until
+// the process ends.
 func (w *worker) retryRevocations() {
 	now := w.issuer.clock()
-	var tokens, orphans []*Token
-	var settings, orphansOf *Account
+	owed := make(map[*Account][]*Token)
 	w.do(func(l *locked) {
-		if settings = l.state.Account; l.state.IsKnown() {
-			tokens = l.state.ToRevoke(now)
+		l.dropOrphans(func(t *Token) bool { return t.Remaining(now) <= 0 })
+		maps.Copy(owed, l.orphans)
+		if l.state.IsKnown() {
+			owed[l.state.Account] = l.state.ToRevoke(now)
 		}
-		l.orphans = slices.DeleteFunc(l.orphans, func(t *Token) bool { return t.Remaining(now) <= 0 })
-		orphans, orphansOf = slices.Clone(l.orphans), l.orphansOf
 	})
-	w.revokeUpstream(settings, tokens)
-	w.revokeUpstream(orphansOf, orphans)
+	for settings, tokens := range owed {
+		w.revokeUpstream(settings, tokens)
+	}
+}
+
+// adoptOrphans goes on with the kills that were owed before, and cannot be made under the settings of now.
+func (l *locked) adoptOrphans(before *account.State, now Reading) {
+	still := l.state.ToRevoke(now)
+	owed := slices.DeleteFunc(before.ToRevoke(now), func(t *Token) bool {
+		return slices.ContainsFunc(still, func(s *Token) bool { return s.ID == t.ID })
+	})
+	if len(owed) > 0 {
+		l.orphans[before.Account] = owed
+	}
+}
+
+// dropOrphans forgets those that the upstream need not be asked about any more.
+func (l *locked) dropOrphans(gone func(*Token) bool) {
+	for settings, tokens := range l.orphans {
+		left := slices.DeleteFunc(slices.Clone(tokens), gone)
+		if l.orphans[settings] = left; len(left) == 0 {
+			delete(l.orphans, settings)
+		}
+	}
 }
 
 // revokeOutcome says what the response to an exchange means for the old pair. The new pair is not looked at.

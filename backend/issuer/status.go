@@ -65,10 +65,11 @@ func (i *Issuer) Known(name string) (s Status, ok bool) {
 func (l *locked) status() Status {
 	env, state := l.env(true), &l.state
 	s := Status{
-		State: state.Health(env.Reading), Account: state.Account, Failure: state.Failure, Held: state.Failure.Holds(env.Reading),
+		State: state.Health(env.Reading), Account: state.Account, Failure: state.LastFailure(env.Reading),
 		LastRead: env.LastRead, ClockSkew: time.Duration(l.Skew.Load()), SkewKnown: l.SkewKnown.Load(),
 		Logins: l.Logins.Load(), Failures: l.Failures.Load(), Read: l.Reads.Load(), Suspect: state.Suspect,
 	}
+	s.Held = s.Failure.Holds(env.Reading)
 	if state.Work != nil {
 		s.InFlightSince = state.Work.Began.Wall
 	}

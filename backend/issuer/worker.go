@@ -54,9 +54,9 @@ type locked struct {
 	written bool
 	// revoking are the tokens whose revocation is being sent upstream, by ID.
 	revoking map[string]bool
-	// orphans are the tokens that were still to be revoked upstream when the config was deleted, and orphansOf are its settings.
-	orphans   []*Token
-	orphansOf *Account
+	// orphans are the tokens that are still to be revoked upstream under settings of before, by these: the config was deleted, or gives
+	// the upstream another address, to which their refresh tokens must not go.
+	orphans map[*Account][]*Token
 	// revokeAfter is the end of a Retry-After from the upstream, in elapsed time.
 	revokeAfter time.Duration
 	// slot is set while the queue counts a login of this account.
@@ -73,7 +73,7 @@ func (i *Issuer) acquire(name string) *worker {
 		value, ok := i.workers.Load(name)
 		if !ok {
 			made := &worker{name: name, issuer: i, Tally: new(counters.Tally)}
-			made.guarded = locked{worker: made, changed: make(chan struct{})}
+			made.guarded = locked{worker: made, changed: make(chan struct{}), orphans: make(map[*Account][]*Token)}
 			if known, ok := i.tallies.Load(name); ok {
 				made.Tally = known.(*counters.Tally) //nolint:forcetypeassert // the map holds nothing else
 			}
@@ -149,7 +149,9 @@ func (l *locked) apply(event account.Event, active bool) {
 	}
 	if l.state.IsAbsent() && !before.IsAbsent() {
 		l.forgetCounts()
-		l.orphans, l.orphansOf = before.ToRevoke(env.Reading), before.Account
+	}
+	if before.Account != nil && before.Account != l.state.Account {
+		l.adoptOrphans(&before, env.Reading)
 	}
 	l.publish()
 	l.replan(env)

@@ -7,6 +7,7 @@ package main
 func mutants() []mutant {
 	return []mutant{
 		{"a revocation is not remembered", "revoke.go", "t.Revoked = next[max(0, len(next)-maxRevoked):]", "_ = next"},
+		{"revoke/ leaves a verification in flight", "revoke.go", "\t\tt.cancelWork()\n", "\t\tif !t.Work.verifies() {\n\t\t\tt.cancelWork()\n\t\t}\n"},
 		{"a login may bring a revoked token back", "repeated_token.go", "r.ID == token.ID }); n >= 0 {", "r.ID == token.ID }); n >= 0 && false {"},
 		{
 			"a new token ends all revocations", "login.go",
@@ -23,12 +24,11 @@ func mutants() []mutant {
 		{"a login is sent that could not be noted", "apply.go", "w.Step == noting && e.Err != nil:", "w.Step == noting && e.Err != nil && false:"},
 		{"the record says nothing of a login in flight", "record.go", "\tif s.Work != nil {\n\t\tr.Attempt", "\tif false {\n\t\tr.Attempt"},
 		{"a login that was cut off does not count", "settings.go", "e.Record != nil && e.Record.Attempt != nil {", "false {"},
-		{"holds are not heeded", "may_login.go", "if err := s.holdError(env); err != nil {", "if err := s.holdError(env); false {"},
-		{
-			"a verification does not ask for the account's hold", "may_login.go",
-			"if s.Known == known && s.Failure.Holds(env.Reading) &&", "if false &&",
-		},
-		{"new settings close the circuit breaker", "settings.go", "if !t.Failure.concerns(a) {\n", "if true {\n"},
+		{"holds are not heeded", "may_login.go", "if err := s.holdError(env.Reading); err != nil {", "if err := s.holdError(env.Reading); false {"},
+		{"a verification does not ask for the account's hold", "may_login.go", "if s.Failure.concerns(a) {", "if false {"},
+		{"new settings close the circuit breaker", "settings.go", "t.Failure = t.failureOf(a)\n", "t.Failure = nil\n"},
+		{"status/ is idle while a repeated token ends", "status.go", "f := s.LastFailure(now); {", "f := s.Failure; {"},
+		{"a login that cannot begin in a hold is not counted", "failure.go", "\t\tkept.Consecutive++\n", ""},
 		{"Retry-After is not heeded", "backoff.go", "case retryAfter > 0:", "case retryAfter > 2*LongestThrottle:"},
 		{"a restart forgets failures", "record.go", "Failure: storeFailure(s.Failure)", "Failure: storeFailure(nil)"},
 		{"a refusal counts no minute for logins by hand", "may_login.go", "s.Failure.age(env.Reading) < forcedRefusedEvery {", "false {"},
