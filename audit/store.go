@@ -113,7 +113,7 @@ func (s *store) insert(table string, values ...any) (err error) {
 	statement := s.inserts[table]
 	if statement == nil {
 		query := "INSERT OR IGNORE INTO " + table + " VALUES (?" + strings.Repeat(",?", len(values)-1) + ")" //nolint:gosec // G202
-		if statement, err = s.db.Prepare(query); err != nil {                                                //nolint:noctx,gosec // as above
+		if statement, err = s.db.Prepare(query); err != nil {                                                //nolint:noctx,gosec // above
 			return err
 		}
 		s.inserts[table] = statement
