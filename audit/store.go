@@ -113,7 +113,8 @@ func (s *store) insert(table string, values ...any) (err error) {
 	statement := s.inserts[table]
 	if statement == nil {
 		query := "INSERT OR IGNORE INTO " + table + " VALUES (?" + strings.Repeat(",?", len(values)-1) + ")" //nolint:gosec // G202
-		if statement, err = s.db.Prepare(query); err != nil {                                                //nolint:noctx,gosec // above
+		//nolint:noctx,gosec // the names of tables are our own, and see above
+		if statement, err = s.db.Prepare(query); err != nil {
 			return err
 		}
 		s.inserts[table] = statement
