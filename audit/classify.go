@@ -48,7 +48,7 @@ type caller struct{ entity, accessor, client, inbound, display, policies string 
 // token is how one line names the token that it hands out.
 type token struct {
 	id, hiddenID, access string // token_id, and the HMACs of that and of the token itself
-	// kind, unless it is shown, and hiddenConfig are HMACs of values that are no secret: they tell which device and salt made the line.
+	// kind, unless it is shown, and hiddenConfig are HMACs of values that are no secret: they tell which device and salt made it.
 	kind, hiddenConfig, config, issued, expires string
 }
 

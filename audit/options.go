@@ -56,8 +56,8 @@ func newFlags(o *options, now time.Time) *flag.FlagSet {
 	f := flag.NewFlagSet("mastersindia-audit", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // run prints errors and the help
 	f.StringVar(&o.mount, "mount", "mastersindia/", "`path` of the mount in its namespace; a mount that was moved is followed")
-	f.StringVar(&o.namespace, "namespace", "*", "Vault Enterprise and OpenBao have mounts in namespaces: report that of the namespace with this\n"+
-		"`path`, such as team/tax, or root for the mount in none; * reports those of all namespaces together")
+	f.StringVar(&o.namespace, "namespace", "*", "Vault Enterprise and OpenBao have mounts in namespaces: report that of the\n"+
+		"namespace with this `path`, such as team/tax, or root for the mount in none; * reports those of all namespaces together")
 	o.until = math.MaxInt64
 	for name, ns := range map[string]*int64{"since": &o.since, "until": &o.until} {
 		f.Func(name, "only what happened from (-since) or before (-until) a `time`, such as 2026-01-31T22:00:00Z,\n"+

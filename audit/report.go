@@ -81,7 +81,9 @@ func (s *store) writeReport(ctx context.Context, o options, stdout, stderr io.Wr
 		fmt.Fprintln(stderr, clean(text))
 	}
 	out := bufio.NewWriterSize(stdout, 64<<10)
-	write := map[string]func(context.Context, options, io.Writer) error{"table": s.table, "json": s.json, "csv": s.csv, "html": s.html}
+	write := map[string]func(context.Context, options, io.Writer) error{
+		"table": s.table, "json": s.json, "csv": s.csv, "html": s.html,
+	}
 	if o.format == "csv" {
 		err = errors.Join(err, s.notes(ctx, stderr))
 	}

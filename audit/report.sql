@@ -37,7 +37,7 @@ SELECT outcome, who, identity, path, error, count(*) AS times, min(time) AS firs
 FROM requests WHERE outcome IN ('denied', 'refused') AND in_span GROUP BY outcome, who, identity, path, error;
 
 -- Configs and roles as the writes in the log left them, at the path that their mount has now. gone is when that mount was disabled.
-CREATE TABLE moved AS SELECT accessor, mount, namespace, min(ns) AS first, max(ns) AS last, min(time) AS first_time, max(time) AS last_time,
+CREATE TABLE moved AS SELECT accessor, mount, namespace, min(ns) AS first, max(ns) AS last,
   row_number() OVER (PARTITION BY accessor ORDER BY max(ns) DESC, mount) AS age
 FROM request WHERE accessor <> '' AND outcome = 5 AND kind <> 'admin' GROUP BY 1, 2, 3;
 CREATE INDEX request_admin ON request (mount, ns) WHERE kind = 'admin';
@@ -131,8 +131,8 @@ UNION ALL SELECT 'Mounts of this path in ' || count(DISTINCT m.namespace) || ' n
 FROM mount m JOIN setting p ON m.path = p.mount WHERE p.namespace = '*' HAVING count(DISTINCT m.namespace) > 1
 UNION ALL SELECT count(*) || ' requests were forwarded to the active node, and the log of that node does not have them: give the files of all nodes.', 1
 FROM request WHERE mine AND outcome = 1 AND NOT followed HAVING count(*) > 0
-UNION ALL SELECT 'The mount was moved: it was at ' || m.mount || ' until ' || replace(substr(m.last_time, 1, 19), 'T', ' ')
-  || ' and at ' || n.mount || ' from ' || replace(substr(n.first_time, 1, 19), 'T', ' ') || ' (UTC).', 0
+UNION ALL SELECT 'The mount was moved: it was at ' || m.mount || ' until ' || strftime('%Y-%m-%d %H:%M:%S', m.last / 1000000000, 'unixepoch')
+  || ' and at ' || n.mount || ' from ' || strftime('%Y-%m-%d %H:%M:%S', n.first / 1000000000, 'unixepoch') || ' (UTC).', 0
 FROM moved m JOIN moved n USING (accessor, namespace) WHERE m.mount <> n.mount AND m.first < n.first AND accessor IN (SELECT accessor FROM request WHERE mine)
 UNION ALL SELECT count(*) || ' mounts were moved, and the log hides which. The plugin of this mount is registered under a name by which it cannot be '
   || 'followed: make a report with -mount of each path that it had.', 1
@@ -142,7 +142,7 @@ UNION ALL SELECT count(*) || CASE count(*) FILTER (WHERE kind = 'read') WHEN cou
   || ' have a response and no request in the log: a file before may be missing.', EXISTS (SELECT 1 FROM sought)
 FROM request WHERE mine AND began IS NULL HAVING count(*) > 0
 UNION ALL SELECT 'Nothing about the mount is between -since and -until. The log tells of it from ' || min(time) || ' to ' || max(time) || '.', 0
-FROM request WHERE mine HAVING count(*) > 0 AND sum(in_span) = 0
+FROM request WHERE mine AND NOT EXISTS (SELECT 1 FROM request WHERE mine AND in_span) HAVING count(*) > 0
 UNION ALL SELECT 'The log begins at ' || substr(min(time), 1, 19) || 'Z' || ', after -since: the files from before may be missing.', 0
 FROM request, setting WHERE mine AND since > 0 HAVING min(ns) > min(since)
 UNION ALL SELECT count(*) || ' reads may have given the leaked token, and the log does not tell: they are listed as possible, with the reason.', 1
@@ -150,9 +150,9 @@ FROM leak WHERE verdict = 'possible' HAVING count(*) > 0
 UNION ALL SELECT 'No read in the log is known to have given the leaked token, so that this clears nobody: it was given in files that are not here, '
   || 'through another mount, or not by this Vault (token_id ' || leaked || ').', 1
 FROM setting WHERE leaked <> '' AND NOT EXISTS (SELECT 1 FROM leak WHERE verdict = 'yes')
--- The last audit device does not log that it was disabled, nor the first one that somebody asked to enable it.
-UNION ALL SELECT 'An audit device was disabled or enabled at ' || min(time) || ', and no other one was there: what happened without one is not known.', 1
-FROM request, sought WHERE path LIKE 'sys/audit/%' AND (operation = 'delete' AND outcome = 2 OR operation <> 'delete' AND began IS NULL) HAVING count(*) > 0
+-- Where the last audit device is disabled, none is left to log the response.
+UNION ALL SELECT 'The last audit device was disabled at ' || min(time) || ': what happened until one was enabled again is not known.', 1
+FROM request, sought WHERE path LIKE 'sys/audit/%' AND operation = 'delete' AND outcome = 2 HAVING count(*) > 0
 UNION ALL SELECT 'Only this mount was searched: the plugin is registered under a name by which its other mounts cannot be found. '
   || 'Make a report with -mount of each.', 1
 FROM setting WHERE leaked <> '' AND EXISTS (SELECT 1 FROM request WHERE mine AND kind = 'read' AND outcome = 5 AND accessor NOT LIKE '%mastersindia%')

@@ -27,8 +27,8 @@ type filter [][]byte
 func newFilter(mount string) filter {
 	plain := regexp.MustCompile("[0-9A-Za-z_.-]*").FindAll([]byte(mount), -1)
 	longest := slices.MaxFunc(plain, func(a, b []byte) int { return len(a) - len(b) })
-	// Wrapping, unwrapping and the policy of a wrapping token have "wrap" in them. Mounts are moved and disabled, their leases revoked,
-	// and audit devices disabled by lines that need not have the mount's name.
+	// Wrapping, unwrapping and the policy of a wrapping token have "wrap" in them. Mounts are moved and disabled, their leases
+	// revoked, and audit devices disabled by lines that need not have the mount's name.
 	f := filter{longest, []byte("wrap"), []byte("remount"), []byte("mounts"), []byte("revoke"), []byte("audit")}
 	if !bytes.Contains([]byte(pluginName), longest) {
 		f = append(f, []byte(pluginName))

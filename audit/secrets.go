@@ -20,8 +20,8 @@ const withheld = "[withheld]"
 const hmacPrefix = "hmac-sha256:"
 
 func isHidden(value string) bool {
-	hex, found := strings.CutPrefix(value, hmacPrefix)
-	return found && len(hex) == 64 && strings.Trim(hex, "0123456789abcdef") == ""
+	digits, found := strings.CutPrefix(value, hmacPrefix)
+	return found && len(digits) == hex.EncodedLen(sha256.Size) && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
 // What a text may have of secrets, whoever wrote it there.
@@ -63,8 +63,8 @@ func (c *classifier) safe(text string) string {
 
 // safeURL is a URL without user info, query and fragment. What comes before the last @ counts as user info, since a password may
 // have any character.
-func safeURL(url string) string {
-	return queryPattern.ReplaceAllString(userPattern.ReplaceAllString(url, "$1"+withheld+"@"), "?"+withheld)
+func safeURL(address string) string {
+	return queryPattern.ReplaceAllString(userPattern.ReplaceAllString(address, "$1"+withheld+"@"), "?"+withheld)
 }
 
 // mostText bounds what is kept of a text that callers of Vault may have chosen, in bytes.

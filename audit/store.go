@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 
 	_ "modernc.org/sqlite" // the driver
@@ -52,7 +51,7 @@ func openStore(ctx context.Context, o options) (_ *store, err error) {
 		return nil, fmt.Errorf("making the database: %w (-db names a new file, TMPDIR another folder)", err)
 	}
 	// Speed instead of safety: nobody reads the database before it is complete, and close ends the only transaction.
-	s.db, err = sql.Open("sqlite", "file:"+url.PathEscape(filepath.ToSlash(file.Name()))+"?_pragma=journal_mode(off)&_pragma=synchronous(off)"+
+	s.db, err = sql.Open("sqlite", "file:"+url.PathEscape(file.Name())+"?_pragma=journal_mode(off)&_pragma=synchronous(off)"+
 		"&_pragma=locking_mode(exclusive)&_pragma=cache_size(-8000)&_pragma=temp_store(1)&_pragma=page_size(8192)")
 	if err = errors.Join(file.Close(), err); err == nil {
 		s.db.SetMaxOpenConns(1)
@@ -114,7 +113,8 @@ func (s *store) insert(table string, values ...any) (err error) {
 	statement := s.inserts[table]
 	if statement == nil {
 		query := "INSERT OR IGNORE INTO " + table + " VALUES (?" + strings.Repeat(",?", len(values)-1) + ")" //nolint:gosec // G202
-		if statement, err = s.db.Prepare(query); err != nil {                                                //nolint:noctx // see above
+		//nolint:noctx,gosec // the names of tables are our own, and see above
+		if statement, err = s.db.Prepare(query); err != nil {
 			return err
 		}
 		s.inserts[table] = statement
