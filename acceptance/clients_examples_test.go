@@ -231,8 +231,8 @@ func (c *exampleClient) findsItsVaultToken(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "vault-token")
 	for name, text := range map[string]string{file: c.token + "\n", file + "-empty": "\n"} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+			t.Fatal(err)
+		}
 	}
 	for _, try := range []struct {
 		env  []string

@@ -233,6 +233,6 @@ func (s *store) unite(ctx context.Context) error {
 	})
 	for id := range parent {
 		err = cmp.Or(err, s.insert("class", id, find(id)))
-		}
+	}
 	return err
 }

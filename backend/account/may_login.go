@@ -109,7 +109,7 @@ func (s *State) holdError(now Reading) error {
 	f := s.LastFailure(now)
 	switch {
 	case !f.Holds(now):
-	return nil
+		return nil
 	case f.Kind == Blocked:
 		return f.err
 	default:

@@ -34,7 +34,7 @@ func (e Revoke) apply(t *transition) {
 	}
 	current := slices.ContainsFunc(targets, func(token *Token) bool { return !slices.Contains(t.Superseded, token) })
 	if e.TokenID == "" || current {
-			t.cancelWork()
+		t.cancelWork()
 		t.RevokedAt = t.env.Wall
 	}
 	for _, target := range targets {
