@@ -117,7 +117,7 @@ func writeOutputs(t *testing.T, document string, commands []shown, responses []s
 		}
 		from-- // the next command begins with the same end of line
 	}
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil { //nolint:gosec // the name is one of documents()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -27,7 +27,7 @@ func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 	r := newRegistration(t, harness.StartDevVault)
 	program := readFile(t, r.oldFile)
 	plain := filepath.Join(filepath.Dir(r.oldFile), "plain")
-	if err := os.WriteFile(plain, program, 0o600); err != nil { //nolint:gosec // in the folder of this test
+	if err := os.WriteFile(plain, program, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	sum, command := sumOf(t, r.oldFile), filepath.Base(r.oldFile)

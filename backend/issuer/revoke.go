@@ -184,7 +184,7 @@ func (w *worker) awaitRevocations(ctx context.Context, tokens []*Token) {
 	}
 }
 
-// retryRevocations tells the upstream of the revocations to which it has not responded. Those under settings of before are told until
+// retryRevocations sends the revocations again to which the upstream has not responded. Those under former settings are sent until
 // the process ends.
 func (w *worker) retryRevocations() {
 	now := w.issuer.clock()

@@ -54,8 +54,8 @@ type locked struct {
 	written bool
 	// revoking are the tokens whose revocation is being sent upstream, by ID.
 	revoking map[string]bool
-	// orphans are the tokens that are still to be revoked upstream under settings of before, by these: the config was deleted, or gives
-	// the upstream another address, to which their refresh tokens must not go.
+	// orphans are the tokens that are still to be revoked upstream under former settings, by these: the config was deleted, or has
+	// another refresh_url, to which their refresh tokens must not go.
 	orphans map[*Account][]*Token
 	// revokeAfter is the end of a Retry-After from the upstream, in elapsed time.
 	revokeAfter time.Duration
