@@ -184,8 +184,8 @@ func (w *worker) awaitRevocations(ctx context.Context, tokens []*Token) {
 	}
 }
 
-// retryRevocations sends the revocations again to which the upstream has not responded. Those under former settings are sent until
-// the process ends.
+// retryRevocations sends the revocations again to which the upstream has not responded. Those under former settings are
+// sent until the process ends.
 func (w *worker) retryRevocations() {
 	now := w.issuer.clock()
 	owed := make(map[*Account][]*Token)
