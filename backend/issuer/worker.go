@@ -178,9 +178,11 @@ func (l *locked) perform(effect account.Effect) {
 	switch e := effect.(type) {
 	case account.LoadAccount:
 		w.begin(account.Loaded{ID: e.ID, Err: errPanic}, func() (account.Event, bool) {
-			w.apply(i.load(w.name, e.ID), false)
+			result := i.load(w.name, e.ID)
+			w.apply(result, false)
 			// Mostly nothing is owed, and then the host, which is another process, need not be asked whether this node may write.
-			if s, _ := w.look(); s.Owes() && i.mayLogin() == nil {
+			// After a load that failed the sweep would begin the next at once.
+			if s, _ := w.look(); result.Err == nil && s.Owes() && i.mayLogin() == nil {
 				return account.Sweep{}, true
 			}
 			return nil, false
