@@ -80,3 +80,17 @@ func TestVerification_RefusedWhateverHeaders(t *testing.T) {
 		s.wantRefusedLogins(1)
 	})
 }
+
+// TestVerification_RefusalOpensBreaker: a write of headers is verified with the stored password, which the upstream refuses. The
+// readers who come next do not send it again.
+func TestVerification_RefusalOpensBreaker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.changePassword()
+		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		s.wantRefusedLogins(1)
+		s.readEvery("app", time.Second, time.Minute)
+		s.wantRefusedLogins(1)
+	})
+}
