@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // remove sends a delete that must succeed.
@@ -223,5 +224,52 @@ func TestConfigDelete_ReadsOfTheRoleWriteNothing(t *testing.T) {
 				synctest.Wait()
 			}
 		})
+	})
+}
+
+// TestConfigDelete_SaysThatRevocationGoesOn: the upstream cannot be reached when the tokens are revoked, and the config is
+// deleted. The engine goes on with the revocation, so neither the deletion nor lookup says that only the vendor can end the
+// token.
+func TestConfigDelete_SaysThatRevocationGoesOn(t *testing.T) {
+	t.Parallel()
+	timed(t, "owed", func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		s.EveryMinute()
+		first := s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
+		s.revoke("")
+		resp, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := strings.Join(resp.Warnings, "\n")
+		advice, _ := s.write("lookup", map[string]any{"token_id": first.id}).Data["advice"].(string)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		advance(2 * time.Minute)
+		if s.Simulator.TokenAlive(first.access) {
+			t.Fatal("the revocation does not go on")
+		}
+		if strings.Contains(said, "only the vendor can end them") {
+			t.Errorf("the engine ended the token, and the deletion said: %s", said)
+		}
+		if strings.Contains(advice, "cannot be revoked here") {
+			t.Errorf("the engine ended the token, and lookup said: %s", advice)
+		}
+	})
+}
+
+// TestConfigDelete_ThrottleThatIsOverIsForgotten: a Retry-After was over two hours before the config was deleted and written
+// again.
+func TestConfigDelete_ThrottleThatIsOverIsForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute})
+		s.failsWith(http.StatusTooManyRequests)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		advance(2 * time.Hour)
+		s.remove("config/gst")
+		s.write("config/gst", jwtConfig("verify_connection", false))
+		s.wantState("idle")
 	})
 }

@@ -572,3 +572,18 @@ func TestRevoke_DuringVerificationDropsItsToken(t *testing.T) {
 		}
 	})
 }
+
+// TestRevoke_AdviceOfDeletedConfigCanBeTyped: a token_id is given to the wrong config, and the config that it was issued for is
+// deleted.
+func TestRevoke_AdviceOfDeletedConfigCanBeTyped(t *testing.T) {
+	t.Parallel()
+	timed(t, "deleted", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		id := text(t, w.read("token/app").Data, "token_id")
+		w.write("config/other", with(jwtV1().config, "verify_connection", false))
+		w.remove("config/gst")
+		resp := w.write("revoke/other", map[string]any{"token_id": id})
+		_, advice, _ := strings.Cut(strings.Join(resp.Warnings, " "), ": nothing was revoked.")
+		w.runAdvice(advice)
+	})
+}

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -192,4 +193,23 @@ func TestStatusMessage_NamesCauseAndCommand(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStatus_TokenAfterRotateWasNotRejected: an API has refused a token, which was replaced, and rotate/ has replaced the one
+// after it.
+func TestStatus_TokenAfterRotateWasNotRejected(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		first := s.token("app")
+		advance(2 * time.Minute)
+		if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id == first.id {
+			t.Fatalf("the rejected token was not replaced: %v", err)
+		}
+		advance(30 * time.Second)
+		s.mustRotate()
+		if message := text(t, s.status(), "message"); strings.Contains(message, "the last one was refused by an API") {
+			t.Errorf("the last one was replaced by rotate/, and status/ says: %s", message)
+		}
+	})
 }
