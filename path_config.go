@@ -310,15 +310,23 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 			rolesInWords(roles), mount, roles[0], mount, roles[0]))
 	}
 	known, _ := b.issuer.Tokens(ctx, name)
-	alive, until, revocable := 0, time.Time{}, false
+	alive, owed, until, revocable := 0, 0, time.Time{}, false
 	for _, t := range known.Out {
-		if outcome, _ := t.Token.Revocation(); outcome == account.Killed {
+		outcome, _ := t.Token.Revocation()
+		if outcome == account.Unknown && t.Revocable {
+			owed++
+		}
+		if outcome == account.Killed || outcome == account.Unknown && t.Revocable {
 			continue
 		}
 		alive, revocable = alive+1, revocable || t.Revocable
 		if t.Token.ExpiresAt.After(until) {
 			until = t.Token.ExpiresAt
 		}
+	}
+	if owed > 0 {
+		resp.AddWarning(fmt.Sprintf("%d of its revoked tokens may still be valid upstream: the engine goes on asking for their "+
+			"revocation until the plugin stops. To see when it has succeeded: vault read %sledger/%s", owed, mount, name))
 	}
 	if alive > 0 {
 		resp.AddWarning(aliveWarning(mount, name, alive, until, revocable))

@@ -125,10 +125,13 @@ func (b *backend) whereIssued(ctx context.Context, mount, name, tokenID string) 
 		case f.Config == name && f.ExpiresAt.After(now): // from before the config was deleted and written again
 		case f.Config == name:
 			return "It expired at " + timeText(f.ExpiresAt) + "."
-		case f.ExpiresAt.After(now):
-			return fmt.Sprintf("It was issued for config %s: vault write %srevoke/%s token_id=%s", f.Config, mount, f.Config, tokenID)
-		default:
+		case !f.ExpiresAt.After(now):
 			return fmt.Sprintf("It was issued for config %s, and has expired.", f.Config)
+		default:
+			if c, err := b.store.config(ctx, f.Config); c == nil && err == nil {
+				return fmt.Sprintf("It was issued for config %s, which was deleted: vault write %slookup token_id=%s", f.Config, mount, tokenID)
+			}
+			return fmt.Sprintf("It was issued for config %s: vault write %srevoke/%s token_id=%s", f.Config, mount, f.Config, tokenID)
 		}
 	}
 	return fmt.Sprintf("See vault read %sstatus/%s.", mount, name)

@@ -234,7 +234,7 @@ func rejectedStatus(mount, name string, s issuer.Status, now time.Time) string {
 	if s.LastRejected.IsZero() || !s.RejectedFrom.After(now) {
 		return ""
 	}
-	return fmt.Sprintf("; the last one was refused by an API and replaced at %s: if this one is refused too, rejected_token_id "+
+	return fmt.Sprintf("; a token that was refused by an API was replaced at %s: if this one is refused too, rejected_token_id "+
 		"replaces it from %s on; to replace it now: vault write -f %srotate/%s",
 		timeText(s.LastRejected), timeText(roundUp(s.RejectedFrom)), mount, name)
 }

@@ -237,38 +237,3 @@ func TestCircuitBreaker_StaysOpenAfterDeletionElsewhere(t *testing.T) {
 		})
 	}
 }
-
-// TestCircuitBreaker_InvalidStaysOpenAfterDeletionElsewhere: the config is deleted at the primary, and written again as it was.
-// The request that the upstream calls malformed is not sent again.
-func TestCircuitBreaker_InvalidStaysOpenAfterDeletionElsewhere(t *testing.T) {
-	t.Parallel()
-	for name, isDown := range map[string]bool{"runs": false, "down": true} {
-		timed(t, name, func(t *testing.T) {
-			s := newClusters(t, time.Hour)
-			s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Content-Type", "application/json")
-				w.WriteHeader(http.StatusBadRequest)
-				_, _ = w.Write([]byte(`{"username":["This field is required."]}`))
-			})
-			s.failed("app")
-			if kind := s.status()["last_error_kind"]; kind != "invalid" {
-				t.Fatalf("kind %v, want invalid", kind)
-			}
-			if isDown {
-				s.Stop()
-			}
-			s.primary.remove("config/gst")
-			if isDown {
-				s.Start()
-			} else {
-				s.Backend().InvalidateKey(t.Context(), "config/gst")
-			}
-			synctest.Wait()
-			s.elsewhere("config/gst", jwtConfig("verify_connection", false))
-			s.failed("app")
-			if got := len(s.Upstream.LoginTimes()); got != 1 {
-				t.Errorf("%d logins, want 1", got)
-			}
-		})
-	}
-}

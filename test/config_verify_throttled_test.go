@@ -57,19 +57,23 @@ func TestThrottled_HoldsAfterDeletion(t *testing.T) {
 	}
 }
 
-// TestVerification_ThrottledProbeHoldsLogins: the hold of refused credentials is over, and the upstream throttles a write of headers
-// for an hour. Readers do not log in before that.
-func TestVerification_ThrottledProbeHoldsLogins(t *testing.T) {
+// TestVerification_FailedProbeHoldsLogins: the hold of refused credentials is over, and a write of headers is throttled for an hour, or
+// meets an outage. Readers do not log in before the next probe is due.
+func TestVerification_FailedProbeHoldsLogins(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.changePassword()
-		s.failed("app")
-		advance(20 * time.Minute)
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour})
-		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
-		s.wantLogins(2, "the refused one and the verification")
-		s.readEvery("app", time.Minute, 59*time.Minute)
-		s.wantLogins(2, "within the hour of the Retry-After")
-	})
+	for _, fault := range []simulator.Fault{
+		{Kind: simulator.FaultThrottled, RetryAfter: time.Hour, Remaining: 1}, {Kind: simulator.FaultDown, Remaining: 1},
+	} {
+		timed(t, string(fault.Kind), func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.changePassword()
+			s.failed("app")
+			advance(20 * time.Minute)
+			s.Simulator.SetFault(simulator.JWT, fault)
+			s.refusal(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+			s.wantLogins(2, "the refused one and the verification")
+			s.readEvery("app", time.Minute, 59*time.Minute)
+			s.wantLogins(2, "within the hour after the verification")
+		})
+	}
 }

@@ -222,26 +222,3 @@ func TestRevoke_ContinuesWithOtherRoots(t *testing.T) {
 		}
 	})
 }
-
-// TestRevoke_AgainAfterOtherRoots: the upstream cannot be reached when the tokens are revoked, and the operator writes ca_cert.
-// Then revoke/ is run again, as its warning says, and the upstream can be reached.
-func TestRevoke_AgainAfterOtherRoots(t *testing.T) {
-	t.Parallel()
-	timed(t, "ca_cert", func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
-		s.EveryMinute()
-		first := s.token("app")
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
-		s.revoke("")
-		s.write("config/gst", map[string]any{"ca_cert": roots(t), "password": "pass-of-clerk", "verify_connection": false})
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-		told, warnings := s.revoke("")
-		if got := told[first.id].upstream; got != "killed" {
-			t.Errorf("upstream is %s, want killed: %s", got, warnings)
-		}
-		advice := text(t, s.write("lookup", map[string]any{"token_id": first.id}).Data, "advice")
-		if strings.Contains(advice, "the engine cannot") {
-			t.Errorf("the engine goes on with the revocation, and lookup says: %s", advice)
-		}
-	})
-}

@@ -4,7 +4,6 @@
 package test
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -134,32 +133,6 @@ func TestWrongName_NearestPreset(t *testing.T) {
 		message := w.badRequest(logical.UpdateOperation, "config/new", map[string]any{"preset": "zzzzzz"})
 		if strings.Contains(message, "did you mean") {
 			t.Errorf("nothing is near: %s", message)
-		}
-	})
-}
-
-// TestNames_RoleOfConfigAmongManyRoles: the one role of a config comes after 300 others. Neither a read by the config's name
-// nor the deletion of the config says that there is none.
-func TestNames_RoleOfConfigAmongManyRoles(t *testing.T) {
-	t.Parallel()
-	timed(t, "300 roles", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.write("config/other", with(jwtV1().config, "verify_connection", false))
-		for n := range 300 {
-			w.write(fmt.Sprintf("role/a%03d", n), map[string]any{"config": "other"})
-		}
-		w.remove("role/app")
-		w.write("role/zoo", map[string]any{"config": "gst"})
-		message := w.refused(logical.ReadOperation, "token/gst", nil)
-		if strings.Contains(message, "has no role yet") {
-			t.Errorf("role zoo reads gst, and the message says: %s", message)
-		}
-		resp, err := w.do(t.Context(), logical.DeleteOperation, "config/gst", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if resp == nil || !strings.Contains(strings.Join(resp.Warnings, " "), "Reads of these roles fail") {
-			t.Errorf("role zoo fails from now on, and the deletion warns of nothing: %v", resp)
 		}
 	})
 }

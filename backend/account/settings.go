@@ -167,7 +167,7 @@ func (Removed) apply(t *transition) { t.settingsGone(true) }
 // record.
 func (t *transition) settingsGone(stored bool) {
 	t.cancelWork() // may have brought a failure
-	if f := t.Failure; f.Refused() || f != nil && f.Kind == upstream.Throttled {
+	if f := t.Failure; f.Refused() || f.Holds(t.env.Reading) && f.Kind == upstream.Throttled {
 		// Deleting a config and writing it again is no way around an open circuit breaker, nor around a Retry-After.
 		login := f.credentials // where the config was deleted before it was loaded
 		if t.Account != nil {

@@ -3,8 +3,6 @@
 
 package account
 
-import "vault-plugin-secrets-mastersindia/backend/upstream"
-
 // storeVerified stores the token that a verification brought, before readers get it. One that must not be served is
 // dropped, and the next reader logs in.
 func (t *transition) storeVerified(e Written, verification *Work) {
@@ -52,12 +50,9 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 	}
 	f := newFailure(err, t.failureOf(w.Account), t.env, w.Account, w.Account.life(nil))
 	t.remember(loginOf(&w.Account.Upstream), f)
-	if isRefusal(err) && t.Failure.Refused() && t.Failure.concerns(w.Account) {
-		t.Failure = f // the breaker was open: the account's own next attempt would send what was just refused
-	}
-	// A caller that is throttled is, whatever else was changed.
-	if f.Kind == upstream.Throttled && t.Account != nil && f.concerns(t.Account) {
-		t.Failure = newFailure(err, t.Failure, t.env, t.Account, t.Account.life(t.Current)).afterForced(t.Failure, t.env)
+	if t.Account != nil && f.concerns(t.Account) {
+		// Whatever else was changed, the account would send the same credentials.
+		t.Failure = newFailure(err, t.Failure, t.env, t.Account, t.Account.life(t.Current)).afterForced(t.Failure, err, t.env)
 	}
 	t.Suspect = t.Suspect || t.invalidatedBy(err)
 	t.Work = nil
