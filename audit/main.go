@@ -6,8 +6,8 @@
 //
 // Lines go through files.go (open, split), scan.go and entry.go (pick, decode), classify.go and secrets.go (what a line tells,
 // without any secret in it) into a database (store.go, schema.sql). After the last line resolve.sql merges what belongs together
-// and leak.sql finds who was given the leaked token (read by leaked_token.go). The parts of the report (report.go, page/) are
-// queries on report.sql.
+// and finds who was given the leaked token (read by leaked_token.go). The parts of the report (report.go, page/) are queries on
+// report.sql.
 package main
 
 import (

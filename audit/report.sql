@@ -141,8 +141,9 @@ FROM request WHERE kind = 'admin' AND path LIKE '%sys/remount' AND outcome = 5
 UNION ALL SELECT count(*) || CASE count(*) FILTER (WHERE kind = 'read') WHEN count(*) THEN ' reads' ELSE ' requests' END
   || ' have a response and no request in the log: a file before may be missing.', EXISTS (SELECT 1 FROM sought)
 FROM request WHERE mine AND began IS NULL HAVING count(*) > 0
-UNION ALL SELECT 'Nothing about the mount is between -since and -until. The log tells of it from ' || min(time) || ' to ' || max(time) || '.', 0
-FROM request WHERE mine AND NOT EXISTS (SELECT 1 FROM request WHERE mine AND in_span) HAVING count(*) > 0
+UNION ALL SELECT 'Nothing about the mount is between -since and -until. The log tells of it from ' || min(time) || ' to ' || max(time) || '.',
+  EXISTS (SELECT 1 FROM sought) AND (max(ns) < p.since OR min(ns) >= p.until)
+FROM request, setting p WHERE mine AND NOT EXISTS (SELECT 1 FROM request WHERE mine AND in_span) HAVING count(*) > 0
 UNION ALL SELECT 'The log begins at ' || substr(min(time), 1, 19) || 'Z' || ', after -since: the files from before may be missing.', 0
 FROM request, setting WHERE mine AND since > 0 HAVING min(ns) > min(since)
 UNION ALL SELECT count(*) || ' reads may have given the leaked token, and the log does not tell: they are listed as possible, with the reason.', 1

@@ -204,7 +204,7 @@ func (s *store) resolve(ctx context.Context, o options) error {
 	if err := s.unite(ctx); err != nil {
 		return err
 	}
-	return s.exec(ctx, rest+part("leak.sql")+part("report.sql"))
+	return s.exec(ctx, rest+part("report.sql"))
 }
 
 func (s *store) exec(ctx context.Context, query string) error {
@@ -233,6 +233,6 @@ func (s *store) unite(ctx context.Context) error {
 	})
 	for id := range parent {
 		err = cmp.Or(err, s.insert("class", id, find(id)))
-		}
+	}
 	return err
 }
