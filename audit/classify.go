@@ -19,19 +19,25 @@ const (
 	succeeded  = 5
 )
 
-// fact is what one line tells.
+// fact is what one line tells, or the two lines of a request.
 type fact struct {
-	id, kind                 string // the kinds are listed at the table line
-	half, outcome            int    // half is 1 for the request and 2 for the response
-	at                       int64  // nanoseconds since 1970
-	operation                string
-	namespace, mount         string // mount is its path in the namespace
-	accessor                 string // of the mount
-	path, name               string // name is that of the config or role
-	caller                   caller
-	token                    token
-	remote, lease, why, file string
-	rows                     []beside
+	question
+	began, ended     int64  // of the request and of the response, in nanoseconds since 1970; 0 without that line
+	kind             string // the kinds are listed at the table line
+	outcome          int
+	accessor         string // of the mount
+	token            token
+	lease, why, file string
+	rows             []beside
+}
+
+// question is what both lines of a request have.
+type question struct {
+	id, operation    string
+	namespace, mount string // mount is its path in the namespace
+	path, name       string // name is that of the config or role
+	remote           string
+	caller           caller
 }
 
 // beside is a row of another table than line, without the request in its first column.
@@ -61,15 +67,15 @@ type classifier struct {
 // classify says what an entry tells, or returns nil where it concerns others.
 func (c *classifier) classify(e *entry) *fact {
 	r := e.Request
-	f := &fact{
-		id: c.text(r.ID), at: e.at.UnixNano(), half: 1, operation: c.text(r.Operation), namespace: c.text(r.Namespace.Path),
+	f := &fact{question: question{
+		id: c.text(r.ID), operation: c.text(r.Operation), namespace: c.text(r.Namespace.Path),
 		path: c.text(r.Path), remote: c.text(r.RemoteAddress), caller: c.callerOf(e),
-	}
+	}}
 	if f.id == "" {
 		f.id = "without id " + digest(string(e.raw))
 	}
-	if e.Type == "response" {
-		f.half = 2
+	if f.began = e.at.UnixNano(); e.Type == "response" {
+		f.began, f.ended = 0, f.began
 	}
 	made := pseudonym(e.Response.WrapInfo.Token)
 	if made != "" {
@@ -154,7 +160,7 @@ func (c *classifier) judge(f *fact, e *entry, answered map[string]any) {
 		f.outcome, f.why = denied, c.errorText(e.Error)
 	case e.Error != "":
 		f.outcome, f.why = refused, c.errorText(e.Error)
-	case f.half == 1:
+	case f.ended == 0:
 		f.outcome = unanswered
 	case failure != "" && len(answered) == 1:
 		f.outcome, f.why = refused, c.errorText(failure)
@@ -243,7 +249,7 @@ func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again b
 		}
 		f.caller.display = "holder of the wrapping token"
 	}
-	if answered["http_raw_body"] != nil || f.path == "cubbyhole/response" && f.half == 2 {
+	if answered["http_raw_body"] != nil || f.path == "cubbyhole/response" && f.ended != 0 {
 		f.why = "unwrapped as one text, of which the log has one HMAC"
 	}
 	if answered["access_token"] == nil && answered["authorization"] == nil && answered["token_type"] == nil {
@@ -291,11 +297,7 @@ func (c *classifier) callerOf(e *entry) caller {
 
 // errorText makes one line of an error: Vault counts and bullets even a single one.
 func (c *classifier) errorText(text string) string {
-	var parts []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasSuffix(line, "occurred:") {
-			parts = append(parts, strings.TrimPrefix(line, "* "))
-		}
-	}
-	return c.text(strings.Join(parts, "; "))
+	return c.text(strings.Trim(bullets.ReplaceAllString(text, "; "), "; \n"))
 }
+
+var bullets = regexp.MustCompile(`(^|\s*\n)\s*(\d+ errors? occurred:\s*)?(\* )?`)

@@ -94,7 +94,7 @@ func decode(line []byte) (entries []*entry, damaged bool) {
 func (e *entry) isValid() bool {
 	at, err := time.Parse(time.RFC3339Nano, e.Time)
 	e.at = at.UTC()
-	inTime := err == nil && e.at.Year() >= 1970 && e.at.Year() < 2200
+	inTime := err == nil && e.at.Year() > 1970 && e.at.Year() < 2200
 	return inTime && e.Request != nil && (e.Type == "request" || e.Type == "response")
 }
 

@@ -216,26 +216,19 @@ func (s *store) json(ctx context.Context, o options, out io.Writer) error {
 // that no browser runs; the page's own script shows it as text. Its policy lets nothing else run, and nothing be loaded or sent.
 func (s *store) html(ctx context.Context, o options, out io.Writer) error {
 	css, js := part("page/page.css"), part("page/page.js")
-	page, err := template.New("page").Parse(part("page/page.html"))
-	if err != nil {
-		return err
-	}
 	hash := func(text string) string {
 		sum := sha256.Sum256([]byte(text))
 		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	}
-	parts := map[string]any{
+	page, err := template.New("page").Funcs(template.FuncMap{
+		"report": func() (template.JS, error) { return "", s.json(ctx, o, out) }, // too large to be a value
+	}).Parse(part("page/page.html"))
+	if err != nil {
+		return err
+	}
+	return page.Execute(out, map[string]any{
 		"CSS":    template.CSS(css), //nolint:gosec // the page's own
 		"JS":     template.JS(js),   //nolint:gosec // the page's own
 		"Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; script-src " + hash(js) + "; style-src " + hash(css),
-	}
-	if err := page.ExecuteTemplate(out, "head", parts); err != nil {
-		return err
-	}
-	fmt.Fprint(out, `<script type="application/json" id="report">`)
-	if err := s.json(ctx, o, out); err != nil {
-		return err
-	}
-	fmt.Fprint(out, "</script>\n")
-	return page.ExecuteTemplate(out, "foot", parts)
+	})
 }

@@ -26,8 +26,8 @@ INSERT INTO request
 SELECT m.*, coalesce(c.class, m.seen), coalesce(t.class, m.seen_token), coalesce(w.class, (SELECT request FROM wrapping WHERE request = key)),
   p.namespace IN ('*', m.namespace) AND (m.mount = p.mount OR m.accessor IN (SELECT accessor FROM mount WHERE path = p.mount) OR m.path = 'sys/remount'),
   ns >= p.since AND ns < p.until, NULL, NULL, 0
-FROM (SELECT request AS key, min(id), min(ns) FILTER (WHERE half = 1), coalesce(min(ns) FILTER (WHERE half = 2), min(ns)) AS ns,
-    coalesce(max(kind) FILTER (WHERE half = 2), max(kind)) AS kind, coalesce(max(outcome) FILTER (WHERE half = 2), max(outcome)) AS outcome,
+FROM (SELECT request AS key, min(id), min(nullif(began, 0)), coalesce(min(nullif(ended, 0)), min(began)) AS ns,
+    coalesce(max(kind) FILTER (WHERE ended), max(kind)) AS kind, coalesce(max(outcome) FILTER (WHERE ended), max(outcome)) AS outcome,
     max(operation), max(namespace) AS namespace, max(mount) AS mount, max(accessor) AS accessor, max(path) AS path, max(name),
     max(caller) AS seen, max(token) AS seen_token, max(remote), max(lease), max(reason)
   FROM line GROUP BY request) m
