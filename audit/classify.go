@@ -21,32 +21,20 @@ const (
 
 // fact is what one line tells, or the two lines of a request.
 type fact struct {
-	question
-	began, ended     int64  // of the request and of the response, in nanoseconds since 1970; 0 without that line
-	kind             string // the kinds are listed at the table line
-	outcome          int
-	accessor         string // of the mount
-	token            token
-	lease, why, file string
-	rows             []beside
+	id, kind                 string // the kinds are listed at the table line
+	began, ended             int64  // of the request and of the response, in nanoseconds since 1970; 0 without that line
+	outcome                  int
+	operation                string
+	namespace, mount         string // mount is its path in the namespace
+	accessor                 string // of the mount
+	path, name               string // name is that of the config or role
+	caller                   caller
+	token                    token
+	remote, lease, why, file string
+	rows                     [][]any // of other tables: name of the table, and values without the request in the first column
 }
 
-// question is what both lines of a request have.
-type question struct {
-	id, operation    string
-	namespace, mount string // mount is its path in the namespace
-	path, name       string // name is that of the config or role
-	remote           string
-	caller           caller
-}
-
-// beside is a row of another table than line, without the request in its first column.
-type beside struct {
-	table  string
-	values []any
-}
-
-func (f *fact) row(table string, values ...any) { f.rows = append(f.rows, beside{table, values}) }
+func (f *fact) row(tableAndValues ...any) { f.rows = append(f.rows, tableAndValues) }
 
 // caller is who made a request, as one line has it. Accessors and client tokens are HMACs, of which each device makes its own.
 type caller struct{ entity, accessor, client, inbound, display, policies string }
@@ -67,10 +55,10 @@ type classifier struct {
 // classify says what an entry tells, or returns nil where it concerns others.
 func (c *classifier) classify(e *entry) *fact {
 	r := e.Request
-	f := &fact{question: question{
+	f := &fact{
 		id: c.text(r.ID), operation: c.text(r.Operation), namespace: c.text(r.Namespace.Path),
 		path: c.text(r.Path), remote: c.text(r.RemoteAddress), caller: c.callerOf(e),
-	}}
+	}
 	if f.id == "" {
 		f.id = "without id " + digest(string(e.raw))
 	}
@@ -93,7 +81,7 @@ func (c *classifier) classify(e *entry) *fact {
 	case c.isEngine(r, mount, path):
 		c.onMount(f, e, mount, path)
 	case path == "sys/wrapping/unwrap", path == "sys/wrapping/rewrap", path == "cubbyhole/response" && r.Operation == "read" &&
-		e.Auth != nil && slices.Contains(e.Auth.Policies, wrappingPolicy): // the path where Vault keeps a wrapping
+		slices.Contains(e.Auth.Policies, wrappingPolicy): // the path where Vault keeps a wrapping
 		c.unwrapping(f, asked, answered, made != "" || path == "sys/wrapping/rewrap")
 		if shown := len(answered) > 0 || e.Response.Auth != nil; f.outcome == succeeded && !shown {
 			f.why = "its response shows no token"
@@ -177,7 +165,7 @@ func (c *classifier) judge(f *fact, e *entry, answered map[string]any) {
 var forwards = regexp.MustCompile("cannot write to readonly storage|please forward to the active node")
 
 func (a *auth) isValid() bool {
-	return a != nil && (a.Accessor != "" || a.ClientToken != "" || a.EntityID != "" || a.DisplayName != "")
+	return a.Accessor != "" || a.ClientToken != "" || a.EntityID != "" || a.DisplayName != ""
 }
 
 // isDenied tells Vault's denials from the refusals of the engine, whose text may be that of an upstream.

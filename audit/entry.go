@@ -16,7 +16,7 @@ type entry struct {
 	Time     string   `json:"time"`
 	Type     string   `json:"type"` // request or response
 	Error    string   `json:"error"`
-	Auth     *auth    `json:"auth"`
+	Auth     auth     `json:"auth"`
 	Request  *request `json:"request"`
 	Response response `json:"response"`
 

@@ -48,9 +48,7 @@ var errIncomplete = errors.New("the log does not tell all: see the notes in the 
 const softMemory = 40 << 20
 
 func main() {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(softMemory)
-	}
+	debug.SetMemoryLimit(softMemory)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal kills, should the orderly end hang
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
@@ -102,16 +100,11 @@ type options struct {
 	since, until     int64  // nanoseconds since 1970
 	format, database string
 	tokenFile        string
-	tokenStdin       bool
 	leaked           string   // the token that was read from there
 	devices          []string // audit devices to ask Vault about; without any, Vault lists them if a token is searched
 	say              string   // all that is asked for: the help, or the version
 	files            []string
 }
-
-// errTokenShown tells a user that a token was given where everybody can see it.
-var errTokenShown = errors.New("a token must not stand on a command line, where everybody on this machine can see it: " +
-	"put it into a file for -token-file, or give -token-stdin; and treat the one you typed as leaked")
 
 const usage = `Usage: mastersindia-audit [options] FILE...
 
@@ -151,8 +144,8 @@ func newFlags(o *options, now time.Time) *flag.FlagSet {
 	f.StringVar(&o.format, "format", "table", "table, json, csv or html; csv lists single requests or, with a leaked token,\n"+
 		"its readers, and writes notes to standard error")
 	f.StringVar(&o.database, "db", "", "keep the database in this new `file`, for queries of your own: see docs/audit.md")
-	f.StringVar(&o.tokenFile, "token-file", "", "report who was given the token in this `file`; its scheme may be before it")
-	f.BoolVar(&o.tokenStdin, "token-stdin", false, "report who was given the token on standard input")
+	f.StringVar(&o.tokenFile, "token-file", "", "report who was given the token in this `file`, or on standard input (-);\n"+
+		"its scheme may be before it")
 	f.Func("audit-device", "ask Vault about this audit device `path` (repeat it for several), and do not list them;\n"+
 		"Vault is then also asked for the HMACs of tokens that were revoked", func(text string) error {
 		o.devices = append(o.devices, strings.Trim(text, "/"))
@@ -167,7 +160,8 @@ func newFlags(o *options, now time.Time) *flag.FlagSet {
 
 func parseOptions(args []string, now time.Time) (o options, err error) {
 	if slices.ContainsFunc(args, looksLikeToken.MatchString) {
-		return o, errTokenShown // before any message that could repeat it
+		return o, errors.New("a token must not stand on a command line, where everybody on this machine can see it: put it into a file " +
+			"for -token-file, or on standard input with -token-file=-; and treat the one you typed as leaked") // nor in a message
 	}
 	flags := newFlags(&o, now)
 	err = flags.Parse(args)
@@ -189,7 +183,7 @@ func parseOptions(args []string, now time.Time) (o options, err error) {
 
 func (o *options) check() error {
 	stdin := 0
-	for _, file := range o.files {
+	for _, file := range append(o.files, o.tokenFile) {
 		if file == "-" {
 			stdin++
 		} else if strings.HasPrefix(file, "-") {
@@ -203,10 +197,8 @@ func (o *options) check() error {
 		return errors.New("-mount: the path of the mount is empty; vault secrets list shows the paths")
 	case !slices.Contains(formats(), o.format):
 		return fmt.Errorf("-format: %q is not one of %s", o.format, strings.Join(formats(), ", "))
-	case o.tokenFile != "" && o.tokenStdin:
-		return errors.New("give one of -token-file and -token-stdin")
-	case stdin > 1, stdin == 1 && o.tokenStdin:
-		return errors.New("standard input can be read once: for the log (-), or for the token (-token-stdin)")
+	case stdin > 1:
+		return errors.New("standard input (-) can be read once: for the log, or for the token")
 	case o.since >= o.until:
 		return errors.New("-since is not before -until")
 	}

@@ -43,7 +43,7 @@ func TestGolden(t *testing.T) {
 func TestHelp_NamesEveryOption(t *testing.T) {
 	flags := newFlags(new(options), time.Now())
 	help := must(t, "", "-help")
-	for name := range strings.FieldsSeq("audit-device db format mount namespace since until token-file token-stdin version") {
+	for name := range strings.FieldsSeq("audit-device db format mount namespace since until token-file version") {
 		if !strings.Contains(help, "\n  -"+name) || flags.Lookup(name) == nil {
 			t.Errorf("-%s is missing", name)
 		}
@@ -66,8 +66,7 @@ func TestOptions_WrongOnesSayWhatToDo(t *testing.T) {
 		{[]string{"-mount=/", "f"}, "vault secrets list"},
 		{[]string{"f", "-since=1h"}, "options come first"},
 		{[]string{"-nonsense", "f"}, "-help"},
-		{[]string{"-token-file=a", "-token-stdin", "f"}, "one of"},
-		{[]string{"-token-stdin", "-"}, "read once"},
+		{[]string{"-token-file=-", "-"}, "read once"},
 		{[]string{"-", "-"}, "read once"},
 		{[]string{"-token=" + secret, "f"}, "command line"},
 		{[]string{"-token", secret, "f"}, "command line"},
@@ -185,7 +184,7 @@ func TestLeak_IsTraced(t *testing.T) {
 		wantLeak(t, search(t, Token(2), test.log), exitIncomplete, test.given, test.possible)
 	}
 	for _, format := range formats() {
-		if text := must(t, Token(2), "-token-stdin", "-format="+format, shown); strings.Contains(text, Token(2)) {
+		if text := must(t, Token(2), "-token-file=-", "-format="+format, shown); strings.Contains(text, Token(2)) {
 			t.Errorf("%s shows the token", format)
 		}
 	}
@@ -194,7 +193,7 @@ func TestLeak_IsTraced(t *testing.T) {
 func TestLeak_AVaultThatRefuses(t *testing.T) {
 	log := logFile(t, (*Log).Day, tuned()...)
 	vaultWith(t, nil)
-	for _, args := range [][]string{{"-token-stdin", log}, {"-token-stdin", "-audit-device=other", log}} {
+	for _, args := range [][]string{{"-token-file=-", log}, {"-token-file=-", "-audit-device=other", log}} {
 		r := runWith(t, Token(2), args...)
 		if r.code != exitFailed || !strings.Contains(r.stderr, "unset VAULT_ADDR") || strings.Contains(r.stderr, Token(2)) || r.stdout != "" {
 			t.Errorf("%q: want exit code 1 and what to do, got %+v", args, r)
@@ -217,14 +216,14 @@ func TestToken_ReadAsMeantOrRefused(t *testing.T) {
 	for _, text := range []string{
 		token, "\ufeff" + token + "\r\n", `"` + token + `"` + "\n", "JWT " + token, `"JWT ` + token + `"`, "authorization: Bearer " + token,
 	} {
-		if r := runWith(t, text, "-token-stdin", path); !strings.Contains(r.stdout, "GIVEN THE LEAKED TOKEN\n  WHO") {
+		if r := runWith(t, text, "-token-file=-", path); !strings.Contains(r.stdout, "GIVEN THE LEAKED TOKEN\n  WHO") {
 			t.Errorf("%q is not found: %s", text, r.stdout)
 		}
 	}
 	for _, text := range []string{
 		`{"access_token":"` + token + `"}`, `"access_token": "` + token + `",`, token + "\n" + Token(1) + "\n", "\xff\xfei\x00n\x00", "",
 	} {
-		if r := runWith(t, text, "-token-stdin", path); r.code != exitFailed || strings.Contains(r.stderr, token) {
+		if r := runWith(t, text, "-token-file=-", path); r.code != exitFailed || strings.Contains(r.stderr, token) {
 			t.Errorf("%q: want exit code 1 and no token shown, got %d: %s", text, r.code, r.stderr)
 		}
 	}
@@ -440,7 +439,7 @@ func TestSpan_OutsideOfTheLog(t *testing.T) {
 	}
 	path = logFile(t, func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }, tuned()...)
 	for span, want := range map[string]int{"-since=2026-02-20": exitOK, "-since=2026-03-05": exitIncomplete, "-until=2026-02-20": exitIncomplete} {
-		if r := runWith(t, Token(1), "-token-stdin", span, path); r.code != want {
+		if r := runWith(t, Token(1), "-token-file=-", span, path); r.code != want {
 			t.Errorf("%s: want exit code %d for a leaked token, got %d: %s", span, want, r.code, r.stdout)
 		}
 	}
@@ -507,7 +506,7 @@ func TestVault_WithoutAuditDevices(t *testing.T) {
 	t.Cleanup(server.Close)
 	t.Setenv("VAULT_ADDR", server.URL)
 	t.Setenv("VAULT_TOKEN", "invented-vault-token")
-	if r := runWith(t, Token(1), "-token-stdin", logFile(t, (*Log).Day)); r.code != exitFailed || strings.Contains(r.stderr, "%!") {
+	if r := runWith(t, Token(1), "-token-file=-", logFile(t, (*Log).Day)); r.code != exitFailed || strings.Contains(r.stderr, "%!") {
 		t.Errorf("want exit code 1 and words, got %d: %s", r.code, r.stderr)
 	}
 }

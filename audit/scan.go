@@ -86,10 +86,20 @@ func scan(ctx context.Context, o options, stdin io.Reader, s *store) error {
 
 // noteFiles notes what was wrong with the files. It is an error if none could be opened.
 func (s *store) noteFiles(sources []source) (err error) {
+	const wants = "This reads what an audit device with format=json writes, plain or gzip."
 	var problems []string
 	opened := false
 	for n := range sources {
-		opened, problems = opened || sources[n].err == nil || sources[n].size > 0, append(problems, sources[n].problems()...)
+		file, damaged := &sources[n], sources[n].damaged.Load()
+		opened = opened || file.err == nil || file.size > 0
+		if file.err != nil {
+			problems = append(problems, "A file could not be read: "+file.err.Error()+".")
+		}
+		if damaged > 0 {
+			problems = append(problems, fmt.Sprintf("%s: %d lines are damaged, and what they told is missing. "+wants, file.name, damaged))
+		} else if file.size > 0 && !file.isLog {
+			problems = append(problems, file.name+": no line in it is one of an audit log. "+wants)
+		}
 	}
 	if !opened {
 		return errors.New(strings.Join(problems, "\n"))
@@ -102,7 +112,7 @@ func (s *store) noteFiles(sources []source) (err error) {
 
 // block says what the lines of a block tell.
 func (c *classifier) block(b block) (facts []*fact) {
-	asked := make(map[question]*fact) // requests without a response so far
+	asked := make(map[string]*fact) // by id
 	for line := range bytes.Lines(b.text) {
 		entries, damaged := decode(line)
 		if damaged {
@@ -114,18 +124,12 @@ func (c *classifier) block(b block) (facts []*fact) {
 				continue
 			}
 			f.file = b.from.name
-			request := asked[f.question]
-			switch {
-			case f.ended == 0:
-				asked[f.question] = f
-			case request != nil: // in most logs both stand close to each other: one row for both is faster
-				f.began, f.accessor, f.why = request.began, max(f.accessor, request.accessor), max(f.why, request.why)
-				f.rows = append(f.rows, request.rows...)
-				*request = *f
-				delete(asked, f.question)
-				continue
+			if r := asked[f.id]; r != nil && r.ended == 0 && f.ended != 0 && r.path == f.path && r.caller == f.caller {
+				f.began, f.accessor, f.why, f.rows = r.began, max(f.accessor, r.accessor), max(f.why, r.why), append(f.rows, r.rows...)
+				*r = *f // most requests and responses stand close to each other: one row for both is faster
+			} else {
+				facts, asked[f.id] = append(facts, f), f
 			}
-			facts = append(facts, f)
 		}
 	}
 	return facts
@@ -221,21 +225,6 @@ func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan
 			return fmt.Errorf("reading stopped after %d bytes, and what comes after is missing: %w", s.size, err)
 		}
 	}
-}
-
-// problems are what the reader of the report must know of the file.
-func (s *source) problems() (all []string) {
-	if s.err != nil {
-		all = append(all, "A file could not be read: "+s.err.Error()+".")
-	}
-	const wants = "This reads what an audit device with format=json writes, plain or gzip."
-	switch damaged := s.damaged.Load(); {
-	case damaged > 0:
-		all = append(all, fmt.Sprintf("%s: %d lines are damaged, and what they told is missing. "+wants, s.name, damaged))
-	case s.size > 0 && !s.isLog:
-		all = append(all, s.name+": no line in it is one of an audit log. "+wants)
-	}
-	return all
 }
 
 // unwrapper takes off what a container runtime puts around the lines of a log, and joins the parts that it cuts long lines into:
