@@ -232,9 +232,8 @@ func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again b
 	if wrapping, _ := asked["token"].(string); wrapping != "" {
 		f.row("wrapping", pseudonym(wrapping))
 	} else if f.caller.policies == "" || strings.Contains(f.caller.policies, wrappingPolicy) {
-		for _, name := range []string{f.caller.client, f.caller.inbound} {
-			f.row("wrapping", name)
-		}
+		f.row("wrapping", f.caller.client)
+		f.row("wrapping", f.caller.inbound)
 		f.caller.display = "holder of the wrapping token"
 	}
 	if answered["http_raw_body"] != nil || f.path == "cubbyhole/response" && f.ended != 0 {

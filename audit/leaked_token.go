@@ -49,14 +49,12 @@ func leakedToken(o options, stdin io.Reader) (string, error) {
 
 // issuedAt is when a JWT says that it was issued, in RFC 3339 (the claim iat of RFC 7519), or empty.
 func issuedAt(token string) string {
-	var claims struct {
-		IssuedAt float64 `json:"iat"`
-	}
+	var claims struct{ Iat float64 }
 	text, err := base64.RawURLEncoding.DecodeString(strings.Split(token+".", ".")[1])
-	if err != nil || json.Unmarshal(text, &claims) != nil || claims.IssuedAt <= 0 {
+	if err != nil || json.Unmarshal(text, &claims) != nil || claims.Iat <= 0 {
 		return ""
 	}
-	return time.Unix(int64(claims.IssuedAt), 0).UTC().Format(time.RFC3339)
+	return time.Unix(int64(claims.Iat), 0).UTC().Format(time.RFC3339)
 }
 
 // askVault has Vault's audit devices hash the leaked token and the texts of the view to_hash.

@@ -4,10 +4,9 @@
 // Command mastersindia-audit reads Vault's audit log and reports what happened on a mount of the Masters India secrets engine:
 // who was given which token, what was denied, what was changed, and who was given a token that leaked. Run it with -help.
 //
-// Lines go through scan.go (open, split, pick) and entry.go (decode), classify.go and secrets.go (what a line tells, without any
-// secret in it) into a database (store.go, schema.sql). After the last line resolve.sql merges what belongs together
-// and finds who was given the leaked token (read by leaked_token.go). The parts of the report (report.go, page/) are queries on
-// report.sql.
+// Lines go through scan.go (open, split, pick, decode), classify.go and secrets.go (what a line tells, without any secret in it)
+// into a database (store.go, schema.sql). After the last line resolve.sql merges what belongs together, and finds who was given the
+// leaked token (read by leaked_token.go). The parts of the report (report.go, page/) are queries on report.sql.
 package main
 
 import (
@@ -44,11 +43,8 @@ const (
 
 var errIncomplete = errors.New("the log does not tell all: see the notes in the report")
 
-// softMemory is where the garbage collector begins to work harder, in bytes: it keeps the whole process below 100 MB.
-const softMemory = 40 << 20
-
 func main() {
-	debug.SetMemoryLimit(softMemory)
+	debug.SetMemoryLimit(40 << 20) // bytes: with what the database has, the whole process stays below 100 MB
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal kills, should the orderly end hang
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
