@@ -185,7 +185,7 @@ var hexID = regexp.MustCompile("^[0-9a-f]{16}$")
 func textOf(data map[string]any, name string) (hidden, shown string) {
 	text, _ := data[name].(string)
 	if isHidden(text) {
-		return clip(mostText, text), ""
+		return clip(text), ""
 	}
 	return "", text
 }
@@ -251,7 +251,7 @@ func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again b
 	// Somebody may have wrapped the leaked token under any name.
 	eachText("", answered, func(_, text string) {
 		if isHidden(text) {
-			f.row("unwrapped", clip(mostText, text))
+			f.row("unwrapped", clip(text))
 		} else if c.leaked != "" && strings.Contains(text, c.leaked) {
 			f.token = token{id: tokenID(c.leaked)}
 		}

@@ -5,8 +5,8 @@
 // who was given which token, what was denied, what was changed, and who was given a token that leaked. Run it with -help.
 //
 // Lines go through scan.go (open, split, pick, decode), classify.go and secrets.go (what a line tells, without any secret in it)
-// into a database (store.go, schema.sql). After the last line resolve.sql merges what belongs together, and finds who was given the
-// leaked token (read by leaked_token.go). The parts of the report (report.go, page/) are queries on report.sql.
+// into a database (store.go, schema.sql). After the last line resolve.sql merges what belongs together, and finds who was given
+// the leaked token (read by leaked_token.go). The parts of the report (report.go, page/) are queries on report.sql.
 package main
 
 import (
@@ -156,8 +156,8 @@ func newFlags(o *options, now time.Time) *flag.FlagSet {
 
 func parseOptions(args []string, now time.Time) (o options, err error) {
 	if slices.ContainsFunc(args, looksLikeToken.MatchString) {
-		return o, errors.New("a token must not stand on a command line, where everybody on this machine can see it: put it into a file " +
-			"for -token-file, or on standard input with -token-file=-; and treat the one you typed as leaked") // nor in a message
+		return o, errors.New("a token must not stand on a command line, where everybody on this machine can see it: put it into a " +
+			"file for -token-file, or on standard input with -token-file=-; and treat the one you typed as leaked") // nor in a message
 	}
 	flags := newFlags(&o, now)
 	err = flags.Parse(args)

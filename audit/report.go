@@ -45,7 +45,8 @@ func sections(o options) []section {
 	)
 	all := []section{
 		{"receivers", "given the leaked token", strings.Fields(who), read + "verdict = 'yes'" + readingsOrder, true},
-		{"possible", "possibly given the leaked token", strings.Fields(who + " why"), read + "verdict = 'possible'" + readingsOrder, true},
+		{"possible", "possibly given the leaked token", strings.Fields(who + " why"),
+			read + "verdict = 'possible'" + readingsOrder, true},
 		{"summary", "summary, times are UTC", strings.Fields("given wrapped callers roles tokens denied refused unanswered " +
 			"forwarded changes rotations revocations requests first last"), "SELECT * FROM summary", false},
 		{"readings", "who read what", strings.Fields(who), read + "in_span" + readingsOrder, false},

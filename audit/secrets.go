@@ -69,20 +69,20 @@ func safeURL(address string) string {
 const mostText = 400
 
 // text is a text from the log as it is kept.
-func (c *classifier) text(text string) string { return clip(mostText, c.safe(text)) }
+func (c *classifier) text(text string) string { return clip(c.safe(text)) }
 
-func clip(most int, text string) string {
+func clip(text string) string {
 	text = strings.ToValidUTF8(text, "\ufffd")
-	if len(text) <= most {
+	if len(text) <= mostText {
 		return text
 	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
+	return strings.ToValidUTF8(text[:mostText], "") + "…"
 }
 
 // pseudonym names a secret value without showing it: the device's HMAC, or a digest where a device logs in the clear.
 func pseudonym(value string) string {
 	if value == "" || isHidden(value) {
-		return clip(mostText, value)
+		return clip(value)
 	}
 	return "sha256:" + digest(value)
 }

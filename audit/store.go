@@ -85,8 +85,8 @@ func (s *store) add(f *fact) error {
 		given = key(t.id, t.hiddenID, t.access, t.kind, t.hiddenConfig, t.config, t.issued, t.expires)
 	}
 	err := errors.Join(
-		s.insert("line", request, f.began, f.ended, f.id, f.kind, f.outcome, f.operation, f.namespace, f.mount, f.accessor, f.path, f.name,
-			who, given, f.remote, f.lease, f.why, f.file),
+		s.insert("line", request, f.began, f.ended, f.id, f.kind, f.outcome, f.operation, f.namespace, f.mount, f.accessor, f.path,
+			f.name, who, given, f.remote, f.lease, f.why, f.file),
 		s.once(where, "mount", f.accessor, f.namespace, f.mount),
 		s.once(who, "seen_caller", who, c.entity, c.accessor, c.client, c.inbound, c.display, c.policies),
 		s.once(given, "seen_token", given, t.id, t.hiddenID, t.access, t.kind, t.hiddenConfig, t.config, t.issued, t.expires))
