@@ -53,7 +53,7 @@ func (w *testVault) audit(t *testing.T, env []string, token string, args ...stri
 // trace searches a leaked token, and returns the display names of its readers.
 func (w *testVault) trace(t *testing.T, env []string, token string, files ...string) auditRun {
 	t.Helper()
-	r := w.audit(t, env, token, append([]string{"-format=json", "-token-stdin"}, files...)...)
+	r := w.audit(t, env, token, append([]string{"-format=json", "-token-file=-"}, files...)...)
 	var report struct {
 		Receivers, Possible []struct {
 			Name string `json:"who"`
@@ -338,7 +338,7 @@ func (s *leakScript) wantUnknown(token string, env []string) {
 func (s *leakScript) wantSame(token string, env, files []string) {
 	s.t.Helper()
 	report := func(files []string) string {
-		return s.audit(s.t, env, token, append([]string{"-token-stdin"}, files...)...).stdout
+		return s.audit(s.t, env, token, append([]string{"-token-file=-"}, files...)...).stdout
 	}
 	want := report(files)
 	orders := 0

@@ -19,11 +19,11 @@ const (
 	succeeded  = 5
 )
 
-// fact is what one line tells.
+// fact is what one line tells, or the two lines of a request.
 type fact struct {
 	id, kind                 string // the kinds are listed at the table line
-	half, outcome            int    // half is 1 for the request and 2 for the response
-	at                       int64  // nanoseconds since 1970
+	began, ended             int64  // of the request and of the response, in nanoseconds since 1970; 0 without that line
+	outcome                  int
 	operation                string
 	namespace, mount         string // mount is its path in the namespace
 	accessor                 string // of the mount
@@ -31,16 +31,10 @@ type fact struct {
 	caller                   caller
 	token                    token
 	remote, lease, why, file string
-	rows                     []beside
+	rows                     [][]any // of other tables: name of the table, and values without the request in the first column
 }
 
-// beside is a row of another table than line, without the request in its first column.
-type beside struct {
-	table  string
-	values []any
-}
-
-func (f *fact) row(table string, values ...any) { f.rows = append(f.rows, beside{table, values}) }
+func (f *fact) row(tableAndValues ...any) { f.rows = append(f.rows, tableAndValues) }
 
 // caller is who made a request, as one line has it. Accessors and client tokens are HMACs, of which each device makes its own.
 type caller struct{ entity, accessor, client, inbound, display, policies string }
@@ -62,14 +56,14 @@ type classifier struct {
 func (c *classifier) classify(e *entry) *fact {
 	r := e.Request
 	f := &fact{
-		id: c.text(r.ID), at: e.at.UnixNano(), half: 1, operation: c.text(r.Operation), namespace: c.text(r.Namespace.Path),
+		id: c.text(r.ID), operation: c.text(r.Operation), namespace: c.text(r.Namespace.Path),
 		path: c.text(r.Path), remote: c.text(r.RemoteAddress), caller: c.callerOf(e),
 	}
 	if f.id == "" {
 		f.id = "without id " + digest(string(e.raw))
 	}
-	if e.Type == "response" {
-		f.half = 2
+	if f.began = e.at.UnixNano(); e.Type == "response" {
+		f.began, f.ended = 0, f.began
 	}
 	made := pseudonym(e.Response.WrapInfo.Token)
 	if made != "" {
@@ -87,7 +81,7 @@ func (c *classifier) classify(e *entry) *fact {
 	case c.isEngine(r, mount, path):
 		c.onMount(f, e, mount, path)
 	case path == "sys/wrapping/unwrap", path == "sys/wrapping/rewrap", path == "cubbyhole/response" && r.Operation == "read" &&
-		e.Auth != nil && slices.Contains(e.Auth.Policies, wrappingPolicy): // the path where Vault keeps a wrapping
+		slices.Contains(e.Auth.Policies, wrappingPolicy): // the path where Vault keeps a wrapping
 		c.unwrapping(f, asked, answered, made != "" || path == "sys/wrapping/rewrap")
 		if shown := len(answered) > 0 || e.Response.Auth != nil; f.outcome == succeeded && !shown {
 			f.why = "its response shows no token"
@@ -154,7 +148,7 @@ func (c *classifier) judge(f *fact, e *entry, answered map[string]any) {
 		f.outcome, f.why = denied, c.errorText(e.Error)
 	case e.Error != "":
 		f.outcome, f.why = refused, c.errorText(e.Error)
-	case f.half == 1:
+	case f.ended == 0:
 		f.outcome = unanswered
 	case failure != "" && len(answered) == 1:
 		f.outcome, f.why = refused, c.errorText(failure)
@@ -171,7 +165,7 @@ func (c *classifier) judge(f *fact, e *entry, answered map[string]any) {
 var forwards = regexp.MustCompile("cannot write to readonly storage|please forward to the active node")
 
 func (a *auth) isValid() bool {
-	return a != nil && (a.Accessor != "" || a.ClientToken != "" || a.EntityID != "" || a.DisplayName != "")
+	return a.Accessor != "" || a.ClientToken != "" || a.EntityID != "" || a.DisplayName != ""
 }
 
 // isDenied tells Vault's denials from the refusals of the engine, whose text may be that of an upstream.
@@ -191,7 +185,7 @@ var hexID = regexp.MustCompile("^[0-9a-f]{16}$")
 func textOf(data map[string]any, name string) (hidden, shown string) {
 	text, _ := data[name].(string)
 	if isHidden(text) {
-		return clip(mostText, text), ""
+		return clip(text), ""
 	}
 	return "", text
 }
@@ -238,12 +232,11 @@ func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again b
 	if wrapping, _ := asked["token"].(string); wrapping != "" {
 		f.row("wrapping", pseudonym(wrapping))
 	} else if f.caller.policies == "" || strings.Contains(f.caller.policies, wrappingPolicy) {
-		for _, name := range []string{f.caller.client, f.caller.inbound} {
-			f.row("wrapping", name)
-		}
+		f.row("wrapping", f.caller.client)
+		f.row("wrapping", f.caller.inbound)
 		f.caller.display = "holder of the wrapping token"
 	}
-	if answered["http_raw_body"] != nil || f.path == "cubbyhole/response" && f.half == 2 {
+	if answered["http_raw_body"] != nil || f.path == "cubbyhole/response" && f.ended != 0 {
 		f.why = "unwrapped as one text, of which the log has one HMAC"
 	}
 	if answered["access_token"] == nil && answered["authorization"] == nil && answered["token_type"] == nil {
@@ -258,7 +251,7 @@ func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again b
 	// Somebody may have wrapped the leaked token under any name.
 	eachText("", answered, func(_, text string) {
 		if isHidden(text) {
-			f.row("unwrapped", clip(mostText, text))
+			f.row("unwrapped", clip(text))
 		} else if c.leaked != "" && strings.Contains(text, c.leaked) {
 			f.token = token{id: tokenID(c.leaked)}
 		}
@@ -291,11 +284,7 @@ func (c *classifier) callerOf(e *entry) caller {
 
 // errorText makes one line of an error: Vault counts and bullets even a single one.
 func (c *classifier) errorText(text string) string {
-	var parts []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasSuffix(line, "occurred:") {
-			parts = append(parts, strings.TrimPrefix(line, "* "))
-		}
-	}
-	return c.text(strings.Join(parts, "; "))
+	return c.text(strings.Trim(bullets.ReplaceAllString(text, "; "), "; \n"))
 }
+
+var bullets = regexp.MustCompile(`(^|\s*\n)\s*(\d+ errors? occurred:\s*)?(\* )?`)

@@ -101,7 +101,7 @@ func TestLeak_NodesInAnyOrder(t *testing.T) {
 	for _, order := range [][3]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
 		files := []string{logs[order[0]], logs[order[1]], logs[order[2]]}
 		wantLeak(t, search(t, Token(1), files...), exitOK, "kubernetes-erp-invoices", "")
-		text := must(t, Token(1), append([]string{"-token-stdin"}, files...)...)
+		text := must(t, Token(1), append([]string{"-token-file=-"}, files...)...)
 		if first == "" {
 			first = text
 		}
@@ -376,7 +376,7 @@ func TestMount_Moved(t *testing.T) {
 func TestMount_MovedOutOfSight(t *testing.T) {
 	withoutVault(t)
 	text := strings.ReplaceAll(logOf(t, "", moved, tuned()...), "mastersindia_0a1b2c3d", "my-plugin_0a1b2c3d")
-	r := runWith(t, Token(1), "-token-stdin", file(t, text))
+	r := runWith(t, Token(1), "-token-file=-", file(t, text))
 	if r.code != exitIncomplete || !strings.Contains(r.stdout, "cannot be followed") {
 		t.Errorf("want exit code 3 and a note, got %d: %s", r.code, r.stdout)
 	}
@@ -580,7 +580,7 @@ func TestSecrets_AddressOfVault(t *testing.T) {
 	log := logFile(t, (*Log).Day)
 	vaultWith(t, nil)
 	t.Setenv("VAULT_ADDR", strings.Replace(os.Getenv("VAULT_ADDR"), "http://", "http://robot:invented-password@", 1))
-	for _, args := range [][]string{{"-token-stdin", log}, {"-token-stdin", "-audit-device=other", log}} {
+	for _, args := range [][]string{{"-token-file=-", log}, {"-token-file=-", "-audit-device=other", log}} {
 		if r := runWith(t, Token(1), args...); r.code != exitFailed || strings.Contains(r.stderr, "invented-password") {
 			t.Errorf("%q: want exit code 1 and no password, got %d: %s", args, r.code, r.stderr)
 		}

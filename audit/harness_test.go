@@ -142,7 +142,7 @@ type leak struct {
 // search searches the token in logs.
 func search(t *testing.T, token string, args ...string) leak {
 	t.Helper()
-	r := runWith(t, token, append([]string{"-token-stdin", "-format=csv"}, args...)...)
+	r := runWith(t, token, append([]string{"-token-file=-", "-format=csv"}, args...)...)
 	if r.code == exitFailed || r.code == exitUsage {
 		t.Fatalf("%q: exit code %d: %s", args, r.code, r.stderr)
 	}

@@ -24,14 +24,14 @@ import (
 // byte order mark before a text, and jq puts quotes around it.
 var tokenPattern = regexp.MustCompile(`^\x{feff}?\s*"?(?:(?i:authorization:)\s*)?(?:[A-Za-z0-9_-]{1,20}[ \t]+)?([!#-~]+)"?\s*$`)
 
-// leakedToken reads the leaked token from the file or standard input of the options. It is empty if there is none. What is not
+// leakedToken reads the leaked token from the file of the options, or standard input. It is empty if there is none. What is not
 // clearly a token is an error, since a search for it would find nobody. No error has any of the text in it.
 func leakedToken(o options, stdin io.Reader) (string, error) {
-	if o.tokenFile == "" && !o.tokenStdin {
+	if o.tokenFile == "" {
 		return "", nil
 	}
-	text, err := os.ReadFile(cmp.Or(o.tokenFile, os.DevNull))
-	if o.tokenStdin {
+	text, err := os.ReadFile(o.tokenFile)
+	if o.tokenFile == "-" {
 		text, err = io.ReadAll(stdin)
 	}
 	if err != nil {
@@ -49,16 +49,12 @@ func leakedToken(o options, stdin io.Reader) (string, error) {
 
 // issuedAt is when a JWT says that it was issued, in RFC 3339 (the claim iat of RFC 7519), or empty.
 func issuedAt(token string) string {
-	var claims struct {
-		IssuedAt float64 `json:"iat"`
-	}
-	_, rest, _ := strings.Cut(token, ".")
-	payload, _, _ := strings.Cut(rest, ".")
-	text, err := base64.RawURLEncoding.DecodeString(payload)
-	if err != nil || json.Unmarshal(text, &claims) != nil || claims.IssuedAt <= 0 {
+	var claims struct{ Iat float64 }
+	text, err := base64.RawURLEncoding.DecodeString(strings.Split(token+".", ".")[1])
+	if err != nil || json.Unmarshal(text, &claims) != nil || claims.Iat <= 0 {
 		return ""
 	}
-	return time.Unix(int64(claims.IssuedAt), 0).UTC().Format(time.RFC3339)
+	return time.Unix(int64(claims.Iat), 0).UTC().Format(time.RFC3339)
 }
 
 // askVault has Vault's audit devices hash the leaked token and the texts of the view to_hash.
@@ -84,7 +80,7 @@ func (s *store) askVault(ctx context.Context, o options) error {
 	if o.leaked != "" {
 		texts = [][2]string{{"leaked", o.leaked}, {"leaked", "JWT " + o.leaked}, {"leaked", "Bearer " + o.leaked}}
 	}
-	if err := s.query(ctx, "SELECT kind, text FROM to_hash ORDER BY 1, 2", func(r row) error {
+	if err := s.query(ctx, "SELECT kind, text FROM to_hash ORDER BY 1, 2", func(_ []string, r row) error {
 		texts = append(texts, [2]string{r.text("kind"), r.text("text")})
 		return nil
 	}); err != nil {

@@ -29,7 +29,7 @@ func choose(filter, value string) string {
 
 func TestThePageFiltersAndSorts(t *testing.T) {
 	t.Parallel()
-	page := pageOf(t, logFile(t, (*Log).Day, tuned()...), Token(2), "-token-stdin")
+	page := pageOf(t, logFile(t, (*Log).Day, tuned()...), Token(2), "-token-file=-")
 	b := openPage(t, page)
 	b.want(t, `document.title`, "Audit of mastersindia/")
 	b.want(t, lines("requests"), 52)

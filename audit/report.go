@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -42,28 +43,25 @@ func sections(o options) []section {
 		who  = "who identity role token times first last remote_addresses last_lease"
 		read = "SELECT * FROM readings WHERE "
 	)
-	list := func(id, title, columns, query string) section {
-		return section{id, title, strings.Fields(columns), query, false}
-	}
 	all := []section{
-		list("receivers", "given the leaked token", who, read+"verdict = 'yes'"+readingsOrder),
-		list("possible", "possibly given the leaked token", who+" why", read+"verdict = 'possible'"+readingsOrder),
-		list("summary", "summary, times are UTC", "given wrapped callers roles tokens denied refused unanswered "+
-			"forwarded changes rotations revocations requests first last", "SELECT * FROM summary"),
-		list("readings", "who read what", who, read+"in_span"+readingsOrder),
-		list("refusals", "denied and refused", "outcome who identity path times first last remote_addresses error",
-			"SELECT * FROM refusals ORDER BY last DESC, path, who, identity, error, outcome"),
-		list("changes", "changes", "time who identity remote_address operation path token written",
+		{"receivers", "given the leaked token", strings.Fields(who), read + "verdict = 'yes'" + readingsOrder, true},
+		{"possible", "possibly given the leaked token", strings.Fields(who + " why"),
+			read + "verdict = 'possible'" + readingsOrder, true},
+		{"summary", "summary, times are UTC", strings.Fields("given wrapped callers roles tokens denied refused unanswered " +
+			"forwarded changes rotations revocations requests first last"), "SELECT * FROM summary", false},
+		{"readings", "who read what", strings.Fields(who), read + "in_span" + readingsOrder, false},
+		{"refusals", "denied and refused", strings.Fields("outcome who identity path times first last remote_addresses error"),
+			"SELECT * FROM refusals ORDER BY last DESC, path, who, identity, error, outcome", false},
+		{"changes", "changes", strings.Fields("time who identity remote_address operation path token written"),
 			`SELECT * FROM requests WHERE kind IN ('write', 'delete', 'admin', 'rotate', 'revoke') AND outcome = 'ok' AND in_span
-			ORDER BY time DESC, request_id`),
-		list("objects", "where configs and roles point now, as far as this log tells", "path changed changed_by state",
-			"SELECT * FROM objects ORDER BY path, changed, state"),
-		list("revocations", "revocations", "time who config token_id upstream valid_until receivers",
-			"SELECT * FROM revocations ORDER BY time DESC, token_id, upstream, valid_until"),
-		list("tokens", "tokens", "token config times callers first last expires_at revoked_at",
-			"SELECT * FROM tokens ORDER BY max(last, revoked_at) DESC, token"),
+			ORDER BY time DESC, request_id`, false},
+		{"objects", "where configs and roles point now, as far as this log tells", strings.Fields("path changed changed_by state"),
+			"SELECT * FROM objects ORDER BY path, changed, state", false},
+		{"revocations", "revocations", strings.Fields("time who config token_id upstream valid_until receivers"),
+			"SELECT * FROM revocations ORDER BY time DESC, token_id, upstream, valid_until", false},
+		{"tokens", "tokens", strings.Fields("token config times callers first last expires_at revoked_at"),
+			"SELECT * FROM tokens ORDER BY max(last, revoked_at) DESC, token", false},
 	}
-	all[0].all, all[1].all = true, true
 	if o.leaked == "" {
 		return all[2:]
 	}
@@ -75,11 +73,8 @@ var internal = regexp.MustCompile("^(key|ns|token_key|opened_by|in_span|verdict)
 
 // writeReport writes the report to standard output. What depends on names of files goes to standard error.
 func (s *store) writeReport(ctx context.Context, o options, stdout, stderr io.Writer) error {
-	files, err := s.texts(ctx, `SELECT 'Possible readers are in ' || file || ': ' || count(DISTINCT request) || ' requests.'
+	err := s.print(ctx, stderr, `SELECT 'Possible readers are in ' || file || ': ' || count(DISTINCT request) || ' requests.' AS text
 		FROM line JOIN leak USING (request) WHERE verdict = 'possible' GROUP BY file ORDER BY file`)
-	for _, text := range files {
-		fmt.Fprintln(stderr, clean(text))
-	}
 	out := bufio.NewWriterSize(stdout, 64<<10)
 	write := map[string]func(context.Context, options, io.Writer) error{
 		"table": s.table, "json": s.json, "csv": s.csv, "html": s.html,
@@ -88,21 +83,16 @@ func (s *store) writeReport(ctx context.Context, o options, stdout, stderr io.Wr
 		err = errors.Join(err, s.notes(ctx, stderr))
 	}
 	err = errors.Join(err, write[o.format](ctx, o, out))
-	missing, failed := s.texts(ctx, "SELECT text FROM note WHERE incomplete")
-	if err = errors.Join(err, failed, out.Flush()); err == nil && len(missing) > 0 {
-		err = errIncomplete
+	if err = errors.Join(err, out.Flush()); err != nil {
+		return err
 	}
-	return err
+	return s.query(ctx, "SELECT 1 FROM note WHERE incomplete", func([]string, row) error { return errIncomplete })
 }
 
 // notes writes alarms and notes. CSV has no place for them.
 func (s *store) notes(ctx context.Context, out io.Writer) error {
-	texts, err := s.texts(ctx, `SELECT text FROM (SELECT 1 AS part, time, 'Alarm: ' || message AS text FROM alarms
+	return s.print(ctx, out, `SELECT text FROM (SELECT 1 AS part, time, 'Alarm: ' || message AS text FROM alarms
 		UNION ALL SELECT 2, '', 'Note: ' || text FROM note) ORDER BY part, time, text`)
-	for _, text := range texts {
-		fmt.Fprintln(out, clean(text))
-	}
-	return err
 }
 
 // table writes the report for people at a terminal: aligned columns, and what matters most first.
@@ -115,7 +105,7 @@ func (s *store) table(ctx context.Context, o options, out io.Writer) error {
 		columns := strings.ReplaceAll(strings.ToUpper(strings.Join(part.Columns, "\t")), "_", " ")
 		head := "\n" + strings.ToUpper(part.Title) + "\n  " + columns + "\n"
 		n := 0
-		err = errors.Join(err, s.query(ctx, part.query, func(r row) error {
+		err = errors.Join(err, s.query(ctx, part.query, func(_ []string, r row) error {
 			if n++; n > mostLines && !part.all {
 				return nil
 			}
@@ -158,9 +148,9 @@ func (s *store) csv(ctx context.Context, o options, out io.Writer) error {
 		query = "SELECT verdict AS received, * FROM readings WHERE verdict IS NOT NULL" + readingsOrder
 	}
 	var head []string
-	err := s.query(ctx, query, func(r row) error {
+	err := s.query(ctx, query, func(names []string, r row) error {
 		if head == nil {
-			head = slices.DeleteFunc(slices.Clone(r.names), internal.MatchString)
+			head = slices.DeleteFunc(slices.Clone(names), internal.MatchString)
 			_ = lines.Write(head) // Error tells
 		}
 		cells := make([]string, len(head))
@@ -192,14 +182,9 @@ func (s *store) json(ctx context.Context, o options, out io.Writer) error {
 	for _, p := range parts {
 		fmt.Fprintf(out, ",\n%q: [", p.ID)
 		between := "\n  "
-		if err := s.query(ctx, p.query, func(r row) error {
-			values := make(map[string]any, len(r.names))
-			for n, name := range r.names {
-				if !internal.MatchString(name) {
-					values[name] = r.values[n]
-				}
-			}
-			text, err := json.Marshal(values)
+		if err := s.query(ctx, p.query, func(_ []string, r row) error {
+			maps.DeleteFunc(r, func(name string, _ any) bool { return internal.MatchString(name) })
+			text, err := json.Marshal(r)
 			fmt.Fprintf(out, "%s%s", between, text)
 			between = ",\n  "
 			return err
@@ -216,26 +201,19 @@ func (s *store) json(ctx context.Context, o options, out io.Writer) error {
 // that no browser runs; the page's own script shows it as text. Its policy lets nothing else run, and nothing be loaded or sent.
 func (s *store) html(ctx context.Context, o options, out io.Writer) error {
 	css, js := part("page/page.css"), part("page/page.js")
-	page, err := template.New("page").Parse(part("page/page.html"))
-	if err != nil {
-		return err
-	}
 	hash := func(text string) string {
 		sum := sha256.Sum256([]byte(text))
 		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	}
-	parts := map[string]any{
+	page, err := template.New("page").Funcs(template.FuncMap{
+		"report": func() (template.JS, error) { return "", s.json(ctx, o, out) }, // too large to be a value
+	}).Parse(part("page/page.html"))
+	if err != nil {
+		return err
+	}
+	return page.Execute(out, map[string]any{
 		"CSS":    template.CSS(css), //nolint:gosec // the page's own
 		"JS":     template.JS(js),   //nolint:gosec // the page's own
 		"Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; script-src " + hash(js) + "; style-src " + hash(css),
-	}
-	if err := page.ExecuteTemplate(out, "head", parts); err != nil {
-		return err
-	}
-	fmt.Fprint(out, `<script type="application/json" id="report">`)
-	if err := s.json(ctx, o, out); err != nil {
-		return err
-	}
-	fmt.Fprint(out, "</script>\n")
-	return page.ExecuteTemplate(out, "foot", parts)
+	})
 }

@@ -134,15 +134,16 @@ FROM request WHERE mine AND outcome = 1 AND NOT followed HAVING count(*) > 0
 UNION ALL SELECT 'The mount was moved: it was at ' || m.mount || ' until ' || strftime('%Y-%m-%d %H:%M:%S', m.last / 1000000000, 'unixepoch')
   || ' and at ' || n.mount || ' from ' || strftime('%Y-%m-%d %H:%M:%S', n.first / 1000000000, 'unixepoch') || ' (UTC).', 0
 FROM moved m JOIN moved n USING (accessor, namespace) WHERE m.mount <> n.mount AND m.first < n.first AND accessor IN (SELECT accessor FROM request WHERE mine)
-UNION ALL SELECT count(*) || ' mounts were moved, and the log hides which. The plugin of this mount is registered under a name by which it cannot be '
-  || 'followed: make a report with -mount of each path that it had.', 1
-FROM request WHERE kind = 'admin' AND path LIKE '%sys/remount' AND outcome = 5
-  AND EXISTS (SELECT 1 FROM request WHERE mine AND accessor NOT LIKE '%mastersindia%' AND kind <> 'admin') HAVING count(*) > 0
+UNION ALL SELECT 'The plugin is registered under a name by which its other mounts, and other paths of this one, cannot be followed: make a report '
+  || 'with -mount of each.', 1
+FROM setting WHERE EXISTS (SELECT 1 FROM request WHERE mine AND accessor NOT LIKE '%mastersindia%' AND kind NOT IN ('admin', 'unwrap') AND outcome = 5)
+  AND (leaked <> '' OR EXISTS (SELECT 1 FROM request WHERE kind = 'admin' AND path LIKE '%sys/remount' AND outcome = 5))
 UNION ALL SELECT count(*) || CASE count(*) FILTER (WHERE kind = 'read') WHEN count(*) THEN ' reads' ELSE ' requests' END
   || ' have a response and no request in the log: a file before may be missing.', EXISTS (SELECT 1 FROM sought)
 FROM request WHERE mine AND began IS NULL HAVING count(*) > 0
-UNION ALL SELECT 'Nothing about the mount is between -since and -until. The log tells of it from ' || min(time) || ' to ' || max(time) || '.', 0
-FROM request WHERE mine AND NOT EXISTS (SELECT 1 FROM request WHERE mine AND in_span) HAVING count(*) > 0
+UNION ALL SELECT 'Nothing about the mount is between -since and -until. The log tells of it from ' || min(time) || ' to ' || max(time) || '.',
+  EXISTS (SELECT 1 FROM sought) AND (max(ns) < p.since OR min(ns) >= p.until)
+FROM request, setting p WHERE mine AND NOT EXISTS (SELECT 1 FROM request WHERE mine AND in_span) HAVING count(*) > 0
 UNION ALL SELECT 'The log begins at ' || substr(min(time), 1, 19) || 'Z' || ', after -since: the files from before may be missing.', 0
 FROM request, setting WHERE mine AND since > 0 HAVING min(ns) > min(since)
 UNION ALL SELECT count(*) || ' reads may have given the leaked token, and the log does not tell: they are listed as possible, with the reason.', 1
@@ -153,9 +154,6 @@ FROM setting WHERE leaked <> '' AND NOT EXISTS (SELECT 1 FROM leak WHERE verdict
 -- Where the last audit device is disabled, none is left to log the response.
 UNION ALL SELECT 'The last audit device was disabled at ' || min(time) || ': what happened until one was enabled again is not known.', 1
 FROM request, sought WHERE path LIKE 'sys/audit/%' AND operation = 'delete' AND outcome = 2 HAVING count(*) > 0
-UNION ALL SELECT 'Only this mount was searched: the plugin is registered under a name by which its other mounts cannot be found. '
-  || 'Make a report with -mount of each.', 1
-FROM setting WHERE leaked <> '' AND EXISTS (SELECT 1 FROM request WHERE mine AND kind = 'read' AND outcome = 5 AND accessor NOT LIKE '%mastersindia%')
 UNION ALL SELECT 'The leaked token was issued at ' || issued || ', and the log begins later, at ' || substr(min(time), 1, 19)
   || 'Z: who was given it in between is not known.', 1
 FROM request, (SELECT min(issued) AS issued FROM (SELECT issued FROM sought UNION SELECT leaked_iat FROM setting) WHERE issued <> '')

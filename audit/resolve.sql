@@ -26,8 +26,8 @@ INSERT INTO request
 SELECT m.*, coalesce(c.class, m.seen), coalesce(t.class, m.seen_token), coalesce(w.class, (SELECT request FROM wrapping WHERE request = key)),
   p.namespace IN ('*', m.namespace) AND (m.mount = p.mount OR m.accessor IN (SELECT accessor FROM mount WHERE path = p.mount) OR m.path = 'sys/remount'),
   ns >= p.since AND ns < p.until, NULL, NULL, 0
-FROM (SELECT request AS key, min(id), min(ns) FILTER (WHERE half = 1), coalesce(min(ns) FILTER (WHERE half = 2), min(ns)) AS ns,
-    coalesce(max(kind) FILTER (WHERE half = 2), max(kind)) AS kind, coalesce(max(outcome) FILTER (WHERE half = 2), max(outcome)) AS outcome,
+FROM (SELECT request AS key, min(id), min(nullif(began, 0)), coalesce(min(nullif(ended, 0)), min(began)) AS ns,
+    coalesce(max(kind) FILTER (WHERE ended), max(kind)) AS kind, coalesce(max(outcome) FILTER (WHERE ended), max(outcome)) AS outcome,
     max(operation), max(namespace) AS namespace, max(mount) AS mount, max(accessor) AS accessor, max(path) AS path, max(name),
     max(caller) AS seen, max(token) AS seen_token, max(remote), max(lease), max(reason)
   FROM line GROUP BY request) m
@@ -70,10 +70,10 @@ INSERT INTO caller SELECT coalesce(class, s.id) AS c,
     coalesce(nullif(max(entity), ''), min(nullif(accessor, '')), min(nullif(client, '')), min(nullif(inbound, '')), '')
   FROM seen_caller s LEFT JOIN class USING (id) GROUP BY c;
 -- One token. It is known when the log has its token_id, or HMACs of a device and salt that Vault was asked about.
-CREATE TABLE token (id INTEGER PRIMARY KEY, token_id TEXT, hmac TEXT, config TEXT, configs INTEGER, issued TEXT, expires TEXT, lives INTEGER,
+CREATE TABLE token (id INTEGER PRIMARY KEY, token_id TEXT, hmac TEXT, config TEXT, issued TEXT, expires TEXT, lives INTEGER,
   known INTEGER, revoked_ns INTEGER, revoked_at TEXT);
 INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min(nullif(access, '')), min(nullif(hidden_id, '')), ''),
-    max(config), count(DISTINCT nullif(config, '')), coalesce(min(nullif(issued, '')), ''), max(expires), count(DISTINCT nullif(expires, '')),
+    max(config), coalesce(min(nullif(issued, '')), ''), max(expires), count(DISTINCT nullif(expires, '')),
     max(token_id <> '' OR access || hidden_id <> '' AND (kind IN (SELECT value FROM hmac WHERE hmac.kind = 'text')
       OR hidden_config IN (SELECT value FROM hmac WHERE hmac.kind = 'text'))), NULL, NULL
   FROM seen_token s LEFT JOIN class USING (id) GROUP BY c;
@@ -98,3 +98,16 @@ WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NOT followed AND 
   -- What is unwrapped is judged where it is of this engine, or may be: it shows a token, or nothing of what was wrapped.
   AND (kind = 'read' OR seen_token <> 0 OR (SELECT kind FROM request o WHERE o.key = r.origin) = 'read'
     OR origin IS NULL AND (reason <> '' OR outcome = 2 OR lease LIKE '%_/token/_%/_%'));
+
+-- Who was given the leaked token: without one, nothing is in these tables. sought is the token.
+CREATE TABLE sought AS SELECT * FROM token WHERE id IN (
+  SELECT coalesce(class, s.id) FROM seen_token s LEFT JOIN class USING (id) JOIN setting ON leaked = token_id WHERE leaked <> '');
+-- What a read says of it: yes, or possible and why. Reads that certainly gave another token are not in it.
+CREATE TABLE leak (request INTEGER PRIMARY KEY, verdict TEXT, why TEXT);
+INSERT INTO leak SELECT key, 'yes', '' FROM sought CROSS JOIN request r WHERE kind IN ('read', 'unwrap') AND (outcome = 5 AND token = sought.id AND opened_by IS NULL
+  OR EXISTS (SELECT 1 FROM unwrapped u JOIN hmac h USING (value) WHERE u.request = r.key AND h.kind = 'leaked'));
+INSERT OR IGNORE INTO leak SELECT request, 'possible', why FROM unjudged, sought;
+-- Outside of the token's life nobody is given it, unless the upstream gave it another one: five minutes are for slow requests and for clocks
+-- that differ.
+DELETE FROM leak WHERE verdict = 'possible' AND EXISTS (SELECT 1 FROM request r, sought t WHERE r.key = leak.request
+  AND (julianday(r.time) < julianday(t.issued) - 300 / 86400.0 OR r.kind = 'read' AND lives = 1 AND julianday(r.time) > julianday(t.expires) + 300 / 86400.0));

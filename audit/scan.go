@@ -4,16 +4,24 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
+	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/segmentio/encoding/json"
 )
 
 // pluginName is part of the mount's type and of its accessor, under the name that the guides register the plugin with: it finds
@@ -79,10 +87,20 @@ func scan(ctx context.Context, o options, stdin io.Reader, s *store) error {
 
 // noteFiles notes what was wrong with the files. It is an error if none could be opened.
 func (s *store) noteFiles(sources []source) (err error) {
+	const wants = "This reads what an audit device with format=json writes, plain or gzip."
 	var problems []string
 	opened := false
 	for n := range sources {
-		opened, problems = opened || sources[n].err == nil || sources[n].size > 0, append(problems, sources[n].problems()...)
+		file, damaged := &sources[n], sources[n].damaged.Load()
+		opened = opened || file.err == nil || file.size > 0
+		if file.err != nil {
+			problems = append(problems, "A file could not be read: "+file.err.Error()+".")
+		}
+		if damaged > 0 {
+			problems = append(problems, fmt.Sprintf("%s: %d lines are damaged, and what they told is missing. "+wants, file.name, damaged))
+		} else if file.size > 0 && !file.isLog {
+			problems = append(problems, file.name+": no line in it is one of an audit log. "+wants)
+		}
 	}
 	if !opened {
 		return errors.New(strings.Join(problems, "\n"))
@@ -95,17 +113,247 @@ func (s *store) noteFiles(sources []source) (err error) {
 
 // block says what the lines of a block tell.
 func (c *classifier) block(b block) (facts []*fact) {
+	asked := make(map[string]*fact) // by id
 	for line := range bytes.Lines(b.text) {
 		entries, damaged := decode(line)
 		if damaged {
 			b.from.damaged.Add(1)
 		}
 		for _, e := range entries {
-			if f := c.classify(e); f != nil {
-				f.file = b.from.name
-				facts = append(facts, f)
+			f := c.classify(e)
+			if f == nil {
+				continue
+			}
+			f.file = b.from.name
+			if r := asked[f.id]; r != nil && r.ended == 0 && f.ended != 0 && r.path == f.path && r.caller == f.caller {
+				f.began, f.accessor, f.why, f.rows = r.began, max(f.accessor, r.accessor), max(f.why, r.why), append(f.rows, r.rows...)
+				*r = *f // most requests and responses stand close to each other: one row for both is faster
+			} else {
+				facts, asked[f.id] = append(facts, f), f
 			}
 		}
 	}
 	return facts
 }
+
+const (
+	maxLine   = 8 << 20   // the longest line that is decoded, in bytes; a longer one counts as damaged
+	blockSize = 256 << 10 // how many bytes of lines are decoded at a time
+)
+
+// source is one file of the log.
+type source struct {
+	name    string
+	err     error        // why it was not read to its end
+	size    int64        // bytes, unpacked
+	isLog   bool         // it has a line that looks like one of an audit log
+	damaged atomic.Int64 // lines
+}
+
+// block is a part of a file: whole lines.
+type block struct {
+	from *source
+	text []byte
+}
+
+// read reads the file.
+func (s *source) read(ctx context.Context, stdin io.Reader, f filter, blocks chan<- block) error {
+	if s.name == "-" {
+		return s.lines(ctx, stdin, f, blocks)
+	}
+	file, err := os.Open(s.name) //nolint:gosec // G703: the user names it
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	before, err := file.Stat()
+	if err != nil || before.IsDir() {
+		return cmp.Or(err, fmt.Errorf("%s is a directory: name the files in it", s.name))
+	}
+	if err := s.lines(ctx, file, f, blocks); err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	if after, err := file.Stat(); err != nil || after.Size() < before.Size() {
+		return fmt.Errorf("%s was cut off while it was read, by a rotation: read it again together with the file before it", s.name)
+	}
+	return nil
+}
+
+// lines unpacks the text, and sends the lines of it that may matter to blocks.
+func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan<- block) error {
+	text := bufio.NewReaderSize(raw, maxLine)
+	if magic, _ := text.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		unzipped, err := gzip.NewReader(text)
+		if err != nil {
+			return err
+		}
+		text = bufio.NewReaderSize(unzipped, maxLine)
+	}
+	u := make(unwrapper)
+	var picked []byte
+	for {
+		line, err := text.ReadSlice('\n')
+		s.size += int64(len(line))
+		for errors.Is(err, bufio.ErrBufferFull) {
+			s.damaged.Add(1)
+			line = nil
+			_, err = text.ReadSlice('\n')
+		}
+		line = u.unwrap(line)
+		for _, rest := range u {
+			if err != nil { // the file ends within a line
+				line = append(append(line, '\n'), rest...)
+			}
+		}
+		s.isLog = s.isLog || mayBeEntry(line)
+		if f.wants(line) {
+			picked = append(append(picked, line...), '\n')
+		} else if isCut(line) {
+			s.damaged.Add(1)
+		}
+		if len(picked) >= blockSize || err != nil {
+			select {
+			case blocks <- block{s, picked}:
+				picked = nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading stopped after %d bytes, and what comes after is missing: %w", s.size, err)
+		}
+	}
+}
+
+// unwrapper takes off what a container runtime puts around the lines of a log, and joins the parts that it cuts long lines into:
+// Docker's {"log":"...\n","stream":"stdout","time":"..."}, and CRI's "<time> stdout F ...", where P instead of F marks a part.
+// Parts of stdout and of stderr may alternate: it has those of lines that are not complete yet, by stream.
+type unwrapper map[string][]byte
+
+// unwrap returns the line within a line, or nothing where it is not complete yet. What is not wrapped it returns as it is.
+func (u unwrapper) unwrap(line []byte) []byte {
+	var docker struct{ Log, Stream string }
+	if bytes.HasPrefix(line, []byte(`{"log":"`)) && json.Unmarshal(line, &docker) == nil {
+		return u.part(docker.Stream, []byte(docker.Log), strings.HasSuffix(docker.Log, "\n"))
+	}
+	if cri := criPattern.FindSubmatch(line); cri != nil {
+		return u.part(string(cri[1]), line[len(cri[0]):], len(cri[2]) == 0)
+	}
+	return line
+}
+
+var criPattern = regexp.MustCompile(`^\d[^ ]* (stdout|stderr) (P?)[^ ]* `)
+
+func (u unwrapper) part(stream string, content []byte, whole bool) []byte {
+	joined := append(u[stream], bytes.TrimRight(content, "\r\n")...)
+	if !whole && len(joined) < maxLine {
+		u[stream] = joined
+		return nil
+	}
+	delete(u, stream)
+	return joined
+}
+
+// entry is one line of the audit log, as far as the report uses it. Vault's own names are kept.
+type entry struct {
+	Time     string   `json:"time"`
+	Type     string   `json:"type"` // request or response
+	Error    string   `json:"error"`
+	Auth     auth     `json:"auth"`
+	Request  *request `json:"request"`
+	Response response `json:"response"`
+
+	at  time.Time
+	raw []byte
+}
+
+// auth is the Vault token that was used.
+type auth struct {
+	Accessor      string   `json:"accessor"`
+	ClientToken   string   `json:"client_token"`
+	DisplayName   string   `json:"display_name"`
+	EntityID      string   `json:"entity_id"`
+	Policies      []string `json:"policies"`
+	PolicyResults *struct {
+		Allowed bool `json:"allowed"`
+	} `json:"policy_results"`
+}
+
+type request struct {
+	ID                  string `json:"id"`
+	Operation           string `json:"operation"`
+	Path                string `json:"path"`
+	MountPoint          string `json:"mount_point"`
+	MountType           string `json:"mount_type"`
+	MountAccessor       string `json:"mount_accessor"`
+	ClientToken         string `json:"client_token"`
+	ClientTokenAccessor string `json:"client_token_accessor"`
+	RemoteAddress       string `json:"remote_address"`
+	RequestURI          string `json:"request_uri"`
+	Data                any    `json:"data"`
+	Headers             any    `json:"headers"`
+	Namespace           struct {
+		Path string `json:"path"` // empty for the root
+	} `json:"namespace"`
+}
+
+type response struct {
+	Auth          any    `json:"auth"`
+	Data          any    `json:"data"`
+	MountAccessor string `json:"mount_accessor"`
+	Secret        struct {
+		LeaseID string `json:"lease_id"`
+	} `json:"secret"`
+	WrapInfo struct {
+		Token string `json:"token"`
+	} `json:"wrap_info"`
+}
+
+// decode decodes a line: one entry, or several where a program has joined lines. What the audit device's prefix option or a
+// syslog puts before an entry is passed over; damaged tells that it may have been an entry. Entries share the memory of the line.
+func decode(line []byte) (entries []*entry, damaged bool) {
+	const mostTries = 100 // a prefix may have a brace of its own, and a line that was cut off before this one has many
+	from := 0
+	for tries := 0; tries < mostTries; tries++ {
+		brace := bytes.IndexByte(line[from:], '{')
+		if brace < 0 {
+			break
+		}
+		from += brace
+		e := new(entry)
+		rest, err := json.Parse(line[from:], e, json.ZeroCopy|json.DontMatchCaseInsensitiveStructFields)
+		if err != nil || !e.isValid() {
+			from++
+			continue
+		}
+		e.raw = line[from : len(line)-len(rest)]
+		entries, tries, damaged = append(entries, e), 0, damaged || mayBeEntry(line[:from])
+		line, from = rest, 0
+	}
+	return entries, damaged || mayBeEntry(line)
+}
+
+// isValid reports whether this is an entry, of a time that the database can have: nanoseconds since 1970 in 64 bits.
+func (e *entry) isValid() bool {
+	at, err := time.Parse(time.RFC3339Nano, e.Time)
+	e.at = at.UTC()
+	inTime := err == nil && e.at.Year() > 1970 && e.at.Year() < 2200
+	return inTime && e.Request != nil && (e.Type == "request" || e.Type == "response")
+}
+
+// isCut reports whether a line that is not decoded, since it is about other mounts, may be the rest of one that is not.
+func isCut(line []byte) bool {
+	line = bytes.TrimRight(line, ",] \r\n\t")
+	start := bytes.IndexByte(line, '{')
+	whole := start >= 0 && line[len(line)-1] == '}' && !bytes.HasSuffix(line[:start], []byte(`":`))
+	return !whole && mayBeEntry(line)
+}
+
+// mayBeEntry tells an entry, or a part of one, from other messages: the standard output of a Vault server has both.
+func mayBeEntry(line []byte) bool { return entryPattern.Match(line) }
+
+// entryPattern finds names and HMACs of an entry, also where it is a text within another text, or in UTF-16.
+var entryPattern = regexp.MustCompile(`(request|response|auth|accessor)\\*"|\{"time"|hmac-sha256:|"\x00|\x00"`)

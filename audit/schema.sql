@@ -8,12 +8,12 @@ CREATE TABLE setting (mount TEXT, namespace TEXT, since INTEGER, until INTEGER, 
 -- What the reader of the report must know about the log.
 CREATE TABLE note (text TEXT PRIMARY KEY, incomplete INTEGER) WITHOUT ROWID;
 
--- One line: a half of a request (1 the request, 2 the response), as one device logged it. caller and token are rows of seen_caller
--- and seen_token. The numbers of outcomes are explained in the view requests. The kinds on a mount are read (of a token, through a role),
--- write and delete (of a config or role), rotate, revoke, view (anything else) and admin (of the mount as a whole, or of its leases); on
--- others they are unwrap, rewrap, and wrap (any other wrapped response).
+-- One line as a device logged it, of a request (began) or of its response (ended), or both where they stand close to each other: the
+-- other time is 0. caller and token are rows of seen_caller and seen_token. The numbers of outcomes are explained in the view requests. The
+-- kinds on a mount are read (of a token, through a role), write and delete (of a config or role), rotate, revoke, view (anything else) and
+-- admin (of the mount as a whole, or of its leases); on others they are unwrap, rewrap, and wrap (any other wrapped response).
 CREATE TABLE line (
-  request INTEGER, half INTEGER, ns INTEGER, id TEXT, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT, mount TEXT,
+  request INTEGER, began INTEGER, ended INTEGER, id TEXT, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT, mount TEXT,
   accessor TEXT, path TEXT, name TEXT, caller INTEGER, token INTEGER, remote TEXT, lease TEXT, reason TEXT, file TEXT);
 -- A caller and a token as a line has them.
 CREATE TABLE seen_caller (id INTEGER PRIMARY KEY, entity TEXT, accessor TEXT, client TEXT, inbound TEXT, display TEXT, policies TEXT);

@@ -43,10 +43,8 @@ func (c *classifier) safe(text string) string {
 	if c.leaked != "" {
 		text = strings.ReplaceAll(text, c.leaked, withheld)
 	}
-	if strings.Contains(text, "eyJ") {
-		text = jwtPattern.ReplaceAllString(text, withheld)
-	}
-	if strings.Contains(text, ".") {
+	text = jwtPattern.ReplaceAllString(text, withheld)
+	if len(text) > 20 && strings.Contains(text, ".") {
 		text = vaultPattern.ReplaceAllString(text, withheld)
 	}
 	if strings.Contains(text, "://") {
@@ -71,20 +69,20 @@ func safeURL(address string) string {
 const mostText = 400
 
 // text is a text from the log as it is kept.
-func (c *classifier) text(text string) string { return clip(mostText, c.safe(text)) }
+func (c *classifier) text(text string) string { return clip(c.safe(text)) }
 
-func clip(most int, text string) string {
+func clip(text string) string {
 	text = strings.ToValidUTF8(text, "\ufffd")
-	if len(text) <= most {
+	if len(text) <= mostText {
 		return text
 	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
+	return strings.ToValidUTF8(text[:mostText], "") + "…"
 }
 
 // pseudonym names a secret value without showing it: the device's HMAC, or a digest where a device logs in the clear.
 func pseudonym(value string) string {
 	if value == "" || isHidden(value) {
-		return clip(mostText, value)
+		return clip(value)
 	}
 	return "sha256:" + digest(value)
 }
@@ -151,18 +149,17 @@ func eachText(name string, value any, found func(name, text string)) {
 
 // alarm notes the secrets that the line shows.
 func (c *classifier) alarm(f *fact, e *entry, asked, answered map[string]any) {
-	found := make(map[string]bool)
 	look := func(name, text string) {
 		_, address, _ := strings.Cut(text, "://")
 		_, query, _ := strings.Cut(address, "?")
 		switch {
 		case text == "", isHidden(text):
 		case isSecret(name, text), c.leaked != "" && strings.Contains(text, c.leaked), jwtPattern.MatchString(text):
-			found[strings.ToLower(clip(mostOdd, c.safe(name)))] = true
+			f.row("secret", strings.ToLower(c.text(name)))
 		case strings.ContainsRune(address, '@'), pairPattern.MatchString(query):
-			found[clip(mostOdd, c.safe(name))+" (a URL with credentials)"] = true
+			f.row("secret", c.text(name)+" (a URL with credentials)")
 		case headersName.MatchString(name) && secretHeader.MatchString(text):
-			found[name] = true
+			f.row("secret", name)
 		}
 	}
 	eachText("", asked, look)
@@ -174,17 +171,9 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered map[string]any) {
 		}
 	}
 	look("client_token", e.Request.ClientToken)
-	if e.Auth != nil {
-		look("client_token", e.Auth.ClientToken)
-	}
+	look("client_token", e.Auth.ClientToken)
 	look("a token in a path", e.Request.Path)
-	for name := range found {
-		f.row("secret", name)
-	}
 }
-
-// mostOdd bounds a name that the engine does not have, in bytes.
-const mostOdd = 64
 
 // parameters notes those of a write, with the values that are shown. What neither the engine nor Vault knows is left out: the
 // engine refuses it, and nobody knows whether it is a secret.

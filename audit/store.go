@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"strings"
@@ -84,13 +85,15 @@ func (s *store) add(f *fact) error {
 		given = key(t.id, t.hiddenID, t.access, t.kind, t.hiddenConfig, t.config, t.issued, t.expires)
 	}
 	err := errors.Join(
-		s.insert("line", request, f.half, f.at, f.id, f.kind, f.outcome, f.operation, f.namespace, f.mount, f.accessor, f.path, f.name,
-			who, given, f.remote, f.lease, f.why, f.file),
+		s.insert("line", request, f.began, f.ended, f.id, f.kind, f.outcome, f.operation, f.namespace, f.mount, f.accessor, f.path,
+			f.name, who, given, f.remote, f.lease, f.why, f.file),
 		s.once(where, "mount", f.accessor, f.namespace, f.mount),
 		s.once(who, "seen_caller", who, c.entity, c.accessor, c.client, c.inbound, c.display, c.policies),
 		s.once(given, "seen_token", given, t.id, t.hiddenID, t.access, t.kind, t.hiddenConfig, t.config, t.issued, t.expires))
 	for _, r := range f.rows {
-		err = errors.Join(err, s.insert(r.table, append([]any{request}, r.values...)...))
+		table := fmt.Sprint(r[0])
+		r[0] = request
+		err = errors.Join(err, s.insert(table, r...))
 	}
 	return err
 }
@@ -126,55 +129,44 @@ func (s *store) insert(table string, values ...any) (err error) {
 // note keeps what the reader of the report must know. An incomplete log ends with an exit code of its own.
 func (s *store) note(incomplete bool, text string) error { return s.insert("note", text, incomplete) }
 
-// texts is the first column of a query.
-func (s *store) texts(ctx context.Context, query string) (all []string, err error) {
-	err = s.query(ctx, query, func(l row) error {
-		all = append(all, l.text(l.names[0]))
-		return nil
+// print writes the column text of a query, a line for each row.
+func (s *store) print(ctx context.Context, out io.Writer, query string) error {
+	return s.query(ctx, query, func(_ []string, r row) error {
+		_, err := fmt.Fprintln(out, clean(r.text("text")))
+		return err
 	})
-	return all, err
 }
 
-// row is a row of a query, with names and values in the order of its columns.
-type row struct {
-	names  []string
-	values []any // string, int64, float64 or nil
-}
+// row is a row of a query: string, int64, float64 or nil by the name of the column.
+type row map[string]any
 
-func (l row) text(name string) string {
-	for n := range l.names {
-		if l.names[n] == name && l.values[n] != nil {
-			return fmt.Sprint(l.values[n])
-		}
+func (r row) text(name string) string {
+	if r[name] == nil {
+		return ""
 	}
-	return ""
+	return fmt.Sprint(r[name])
 }
 
-// query hands each row to take.
-func (s *store) query(ctx context.Context, query string, take func(row) error) (err error) {
+// query hands each row to take, with the names of the columns in their order. take must not keep the row.
+func (s *store) query(ctx context.Context, query string, take func(names []string, r row) error) error {
 	found, err := s.db.QueryContext(ctx, query)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, found.Close()) }()
-	l := row{}
-	if l.names, err = found.Columns(); err != nil {
-		return err
+	names, err := found.Columns()
+	values, pointers, r := make([]any, len(names)), make([]any, len(names)), make(row)
+	for n := range values {
+		pointers[n] = &values[n]
 	}
-	pointers := make([]any, len(l.names))
-	for found.Next() {
-		l.values = make([]any, len(l.names))
-		for n := range l.values {
-			pointers[n] = &l.values[n]
-		}
+	for err == nil && found.Next() {
 		if err = found.Scan(pointers...); err == nil {
-			err = take(l)
-		}
-		if err != nil {
-			return err
+			for n, name := range names {
+				r[name] = values[n]
+			}
+			err = take(names, r)
 		}
 	}
-	return found.Err()
+	return errors.Join(err, found.Err(), found.Close())
 }
 
 // close removes the database, unless it is to be kept.
@@ -204,7 +196,7 @@ func (s *store) resolve(ctx context.Context, o options) error {
 	if err := s.unite(ctx); err != nil {
 		return err
 	}
-	return s.exec(ctx, rest+part("leak.sql")+part("report.sql"))
+	return s.exec(ctx, rest+part("report.sql"))
 }
 
 func (s *store) exec(ctx context.Context, query string) error {
@@ -215,17 +207,15 @@ func (s *store) exec(ctx context.Context, query string) error {
 // unite gives rows that are equal, in however many steps, the same class: the smallest id among them.
 func (s *store) unite(ctx context.Context) error {
 	parent := make(map[int64]int64)
-	var find func(id int64) int64
-	find = func(id int64) int64 {
-		if up, ok := parent[id]; ok {
-			parent[id] = find(up)
-			return parent[id]
+	find := func(id int64) int64 {
+		for parent[id] != 0 {
+			id, parent[id] = parent[id], cmp.Or(parent[parent[id]], parent[id])
 		}
 		return id
 	}
-	err := s.query(ctx, "SELECT a, b FROM same WHERE a <> b", func(r row) error {
-		a, _ := r.values[0].(int64)
-		b, _ := r.values[1].(int64)
+	err := s.query(ctx, "SELECT a, b FROM same WHERE a <> b", func(_ []string, r row) error {
+		a, _ := r["a"].(int64)
+		b, _ := r["b"].(int64)
 		if a, b = find(a), find(b); a != b {
 			parent[max(a, b)] = min(a, b)
 		}

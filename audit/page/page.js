@@ -11,7 +11,6 @@
   const groups = ["given", "denied", "change", "other"];
   const groupText = { given: "tokens handed out", denied: "denied, refused, unanswered", change: "changes, rotations, revocations", other: "other requests" };
   const pageSize = 100;
-  // ---- small helpers
   const make = (node, attributes, ...children) => {
     for (const [key, value] of Object.entries(attributes || {})) {
       if (key.startsWith("on")) node.addEventListener(key.slice(2), value); else node.setAttribute(key, value);
@@ -112,7 +111,6 @@
       el("div", { class: "scroll" }, el("table", {}, el("thead", {}, head), body), empty), more));
     tables.push(t);
   };
-  // ---- the fixed parts
   const fixed = () => {
     const s = report.summary[0];
     byId("title").textContent = "Audit of " + plain(report.mount);
@@ -139,7 +137,6 @@
     byId("legend").append(...groups.map((g) => el("span", {}, el("i", { class: g }), groupText[g])), el("span", {}, el("i", { class: "ghost" }), "all, before filtering"),
       el("span", {}, "drag to choose a time"));
   };
-  // ---- the timeline
   const timeline = (test, filtered) => {
     const parts = report.histogram, step = (parts[0]?.step_seconds ?? 1) * 1000;
     const box = byId("timeline");
@@ -207,7 +204,6 @@
     timeline(test, filterNames.some((name) => state[name]));
     for (const t of tables) t.draw(test);
   };
-  // ---- begin
   fixed();
   const listed = [...rows, ...report.readings, ...report.refusals];
   for (const [id, values] of Object.entries({ who: listed.map(whoKey), name: listed.map(nameOf), token: report.tokens.map(tokenName),
