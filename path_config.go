@@ -156,13 +156,13 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	if err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
+	resp := warnOfPause(req.MountPoint, name, old, next, p)
 	if old != nil && old.equal(next) {
-		return nil, nil //nolint:nilnil // 204
+		return warned(resp), nil
 	}
 	b.setGeneration(old, next)
 
 	settings := next.account(name)
-	resp := new(logical.Response)
 	unsure := false
 	commit := func(token *issuer.Token) error {
 		if err := b.store.putConfig(ctx, name, next); err != nil {
@@ -196,10 +196,31 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		resp.AddWarning(fmt.Sprintf("The config is stored. Its client_secret has fewer than %d bytes, the minimum for the key that "+
 			"signs assertions (RFC 7518). Ask the vendor for a longer one.", leastKey))
 	}
+	return warned(resp), nil
+}
+
+// warned is a response that only warns: nil, which is a 204, if it does not.
+func warned(resp *logical.Response) *logical.Response {
 	if len(resp.Warnings) == 0 {
-		return nil, nil //nolint:nilnil // 204
+		return nil
 	}
-	return resp, nil
+	return resp
+}
+
+// warnOfPause warns of a write that gives a reason and does not pause, and of new settings that no login has verified, since the
+// account is paused.
+func warnOfPause(mount, name string, old, next *config, p params) *logical.Response {
+	resp := new(logical.Response)
+	if p.text("pause_reason") != "" && !p.named("paused") && !next.Paused {
+		resp.AddWarning(fmt.Sprintf("The config is not paused: to pause it: vault write %sconfig/%s paused=true", mount, name))
+	}
+	active := *next
+	active.Paused = false
+	if next.Paused && wantsVerification(old, &active, p) {
+		resp.AddWarning(fmt.Sprintf("The config is stored, and its login was not verified, since it is paused: after you resume it, "+
+			"see whether it logs in: vault write -f %srotate/%s", mount, name))
+	}
+	return resp
 }
 
 // unsavedWarning is the warning for a stored config whose record Vault's storage has not taken; that is tried again every minute.
@@ -301,7 +322,9 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 		if r, _ := b.roleNamed(ctx, name); r != nil {
 			resp.AddWarning(fmt.Sprintf("Nothing was deleted: config %q does not exist: that is a role of config %s; to delete the role: "+
 				"vault delete %srole/%s", name, r.Config, mount, name))
+			return resp
 		}
+		resp.AddWarning(b.nothingDeleted(ctx, mount, configPrefix, name))
 		return resp
 	}
 	if roles, _ := b.rolesOf(ctx, name); len(roles) > 0 {

@@ -51,7 +51,7 @@ func (b *backend) lookupPaths() []*framework.Path {
 		Fields: map[string]*framework.FieldSchema{
 			fieldToken: {
 				Type:         framework.TypeString,
-				Description:  "The token. A scheme before it (JWT, Bearer) and whitespace around it are ignored.",
+				Description:  "The token. A scheme before it (JWT, Bearer), and quotes and whitespace around it are ignored.",
 				DisplayAttrs: &framework.DisplayAttributes{Sensitive: true},
 			},
 			fieldTokenID: {Type: framework.TypeString, Description: "The token_id instead of the token: 16 hex digits."},
@@ -97,7 +97,7 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 	}
 	found, err := b.findIssued(ctx, tokenID)
 	if errors.Is(err, ledger.ErrUnknown) {
-		return nil, logical.CodedError(http.StatusNotFound, unknownToken(req.MountPoint, tokenID, isTokenID(token)))
+		return nil, logical.CodedError(http.StatusNotFound, unknownToken(req.MountPoint, tokenID, token))
 	}
 	damaged, partly := errors.AsType[*stored.DamagedError](err)
 	if len(found) == 0 || err != nil && !partly {
@@ -132,24 +132,29 @@ func urgency(state string) int {
 	return slices.Index([]string{tokenCurrent, tokenSuperseded, tokenRevoked, tokenExpired}, state)
 }
 
-// unknownToken names the reasons why a token may be unknown.
-func unknownToken(mount, tokenID string, likeAnID bool) string {
-	message := fmt.Sprintf("token %s is unknown: it was not issued through %s, "+
-		"or its ledger_retention is over", tokenID, mount)
-	if likeAnID {
-		message += "; if that is a token_id, give it as token_id; if it is in a file, give it as token=@FILE"
+// unknownToken names the reasons why a token may be unknown. A token that was given as such may be cut or the name of its file.
+func unknownToken(mount, tokenID, token string) string {
+	message := fmt.Sprintf("token %s is unknown: it was not issued through %s, or its ledger_retention is over", tokenID, mount)
+	if token != "" {
+		message += ", or that is not the whole token, which is given from a file as token=@FILE"
+	}
+	if isTokenID(token) {
+		message += "; if that is a token_id, give it as token_id"
 	}
 	return message
 }
 
-// bareToken is the token in a text copied from a header, a log or a file. No token contains whitespace.
+// bareToken is the token in a text copied from a header, a log or a file. No token contains whitespace, or is quoted.
 func bareToken(text string) string {
 	words := strings.Fields(text)
 	if len(words) == 0 {
 		return ""
 	}
-	return words[len(words)-1]
+	return unquoted(words[len(words)-1])
 }
+
+// unquoted is a value without the quotes, and the comma behind them, that it has in JSON or a program.
+func unquoted(text string) string { return strings.Trim(text, "\"',") }
 
 // The states of a token that was issued.
 const (

@@ -83,7 +83,7 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 	case given && tokenID == "": // an unset shell variable must not revoke all tokens
 		return userError("token_id: is empty: give the ID of the token, or leave it out to revoke all tokens of the config")
 	case given && !isTokenID(tokenID):
-		return userError("token_id: %s", tokenIDRule)
+		return userError("token_id: %s; to find the ID of a token: vault write %slookup token=-", tokenIDRule, req.MountPoint)
 	}
 	if err := b.mustBeActive(); err != nil {
 		return nil, err
@@ -110,6 +110,9 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 		if warning := revocationWarning(r); warning != "" {
 			resp.AddWarning(warning)
 		}
+	}
+	if s, known := b.issuer.Known(name); known && s.Token == nil && s.Failure != nil {
+		resp.AddWarning("No token is left to serve: " + statusMessage(req.MountPoint, name, s, b.clock().Wall))
 	}
 	return resp, nil
 }

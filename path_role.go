@@ -284,12 +284,15 @@ func (b *backend) roleDelete(ctx context.Context, req *logical.Request, d *frame
 	if err != nil || lost != nil || old != nil {
 		return nil, err
 	}
-	if c, err := b.store.config(ctx, name); c == nil || err != nil {
-		return nil, nil //nolint:nilnil // 204: what is not there is deleted
-	}
+	ctx, cancel := context.WithTimeout(ctx, adviceWait)
+	defer cancel()
 	resp := new(logical.Response)
-	resp.AddWarning(fmt.Sprintf("Nothing was deleted: role %q does not exist: that is a config; to delete it: "+
-		"vault delete %sconfig/%s", name, req.MountPoint, name))
+	if c, _ := b.store.config(ctx, name); c != nil {
+		resp.AddWarning(fmt.Sprintf("Nothing was deleted: role %q does not exist: that is a config; to delete it: "+
+			"vault delete %sconfig/%s", name, req.MountPoint, name))
+		return resp, nil
+	}
+	resp.AddWarning(b.nothingDeleted(ctx, req.MountPoint, rolePrefix, name))
 	return resp, nil
 }
 

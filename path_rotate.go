@@ -76,5 +76,9 @@ func (b *backend) rotateUpdate(ctx context.Context, req *logical.Request, d *fra
 	if old := rotation.Previous; old != nil {
 		data["previous_token_id"], data["previous_valid_until"] = old.ID, old.ExpiresAt.Format(time.RFC3339)
 	}
-	return &logical.Response{Data: data}, nil
+	resp := &logical.Response{Data: data}
+	if rotation.TooSoon {
+		resp.AddWarning("No login was made, since the last one was less than 10 seconds ago: this is its result. Write again to log in again.")
+	}
+	return resp, nil
 }

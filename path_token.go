@@ -187,8 +187,8 @@ func (b *backend) readAccount(ctx context.Context, config, rejected string) (iss
 // tokenIDRule explains what is expected, since callers may give the token itself instead.
 const tokenIDRule = "must be the token_id that came with the token: 16 hex digits"
 
-// foldTokenID accepts an ID with capitals or whitespace around it.
-func foldTokenID(text string) string { return strings.ToLower(strings.TrimSpace(text)) }
+// foldTokenID accepts an ID with capitals, or with whitespace or quotes around it.
+func foldTokenID(text string) string { return strings.ToLower(unquoted(strings.TrimSpace(text))) }
 
 func isTokenID(text string) bool {
 	_, err := hex.DecodeString(text)

@@ -152,7 +152,11 @@ func (b *backend) checkRequest(req *logical.Request) error {
 	if !known {
 		return nil // the root: the SDK responds that it is unsupported
 	}
-	if err := checkNames(path.accepted(req.Operation), req.Data); err != nil {
+	accepted := path.accepted(req.Operation)
+	if _, token := req.Data[fieldToken]; token && slices.Contains(accepted, fieldTokenID) && !slices.Contains(accepted, fieldToken) {
+		return fmt.Errorf("unknown parameter %q: give its token_id, which vault write %slookup token=- finds", fieldToken, req.MountPoint)
+	}
+	if err := checkNames(accepted, req.Data); err != nil {
 		return err
 	}
 	_, wrong := decodeParams(path.fields, req.Data)

@@ -121,6 +121,18 @@ func placeholder(op logical.Operation) string {
 	return "<name>"
 }
 
+// nothingDeleted warns that a deletion was of a name which does not exist, most likely a typing error: what was meant is still in
+// use. A deletion of what is not there succeeds all the same.
+func (b *backend) nothingDeleted(ctx context.Context, mount, prefix, name string) string {
+	kind := strings.TrimSuffix(prefix, "/")
+	names, _ := b.store.list(ctx, prefix) // storage that fails keeps nothing from being deleted
+	next := didYouMean(closest(name, names))
+	if next == "" {
+		next = "; to list the names: vault list " + mount + kind
+	}
+	return fmt.Sprintf("Nothing was deleted: %s %q does not exist%s", kind, name, next)
+}
+
 // mostRolesNamed bounds the roles in a message.
 const mostRolesNamed = 5
 

@@ -185,8 +185,8 @@ func (r reader) follow(t *testing.T, document string, commands []shown) {
 	var script, typed strings.Builder
 	for n, c := range commands {
 		fmt.Fprintf(&script, "printf '\\n%s%d\\n'\n%s\n", mark, n, c.command)
-		if strings.HasPrefix(c.command, "read ") {
-			typed.WriteString(r.typed(c.command) + "\n")
+		for _, prompt := range regexp.MustCompile(`\bread -rsp '[^']*'`).FindAllString(c.command, -1) {
+			typed.WriteString(r.typed(prompt) + "\n")
 		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

@@ -39,6 +39,17 @@ func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 			r.vault(t, register("other-sum", strings.Repeat("0", 64), r.old, command)...)
 			return r.refused(t, "secrets", "enable", "other-sum")
 		},
+		"error verifying checksum": func() string {
+			gone := filepath.Join(filepath.Dir(r.oldFile), "gone")
+			if err := os.Link(r.oldFile, gone); err != nil {
+				t.Fatal(err)
+			}
+			r.vault(t, register("gone", sum, r.old, "gone")...)
+			if err := os.Remove(gone); err != nil {
+				t.Fatal(err)
+			}
+			return r.refused(t, "secrets", "enable", "gone")
+		},
 		"did not match requested version": func() string {
 			return r.refused(t, register("other-version", sum, r.new, command)...)
 		},

@@ -217,14 +217,65 @@ func TestRegisterScript_InvalidArgumentsRefused(t *testing.T) {
 	if err := os.Link(r.newFile, elsewhere); err != nil {
 		t.Fatal(err)
 	}
-	r.wantSaid(t, r.register(t, 0, "-dry-run", elsewhere), "Vault's plugin_directory is "+plugins+", and astray must be there")
-	r.folder = filepath.Dir(elsewhere)
-	r.wantSaid(t, r.register(t, 0, "-dry-run", "astray"), "-command=astray")
+	for _, args := range [][]string{{"-dry-run", elsewhere}, {elsewhere}} {
+		r.wantSaid(t, r.register(t, 1, args...), "Vault starts "+plugins+"/astray, which does not exist: nothing was changed",
+			"install -m 0755 "+elsewhere+" "+plugins+"/vault-plugin-secrets-mastersindia-"+r.new)
+	}
+	r.folder = plugins
+	r.wantSaid(t, r.register(t, 0, "-dry-run", filepath.Base(r.newFile)), "-command="+filepath.Base(r.newFile))
 	put(filepath.Base(sums), sumOf(t, r.oldFile)+"  "+filepath.Base(r.oldFile)+"\n", 0o600)
 	if err := r.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	r.wantSaid(t, r.register(t, 1, r.oldFile), "does not respond")
+}
+
+// TestRegisterScript_OtherFileRefused gives the script a file that is not the one which Vault starts, as after a build that was not
+// installed: nothing is registered, since with the sum of that file every mount would fail at the reload.
+func TestRegisterScript_OtherFileRefused(t *testing.T) {
+	t.Parallel()
+	r := newRegistration(t, harness.StartDevVault)
+	r.register(t, 0, r.oldFile)
+	r.vault(t, "secrets", "enable", harness.PluginName)
+	r.app(t, simulator.JWT)
+	built := filepath.Join(t.TempDir(), filepath.Base(r.oldFile))
+	if err := os.WriteFile(built, append(readFile(t, r.oldFile), "built anew"...), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"-dry-run", built}, {built}} {
+		r.wantSaid(t, r.register(t, 1, args...), "Vault starts "+r.oldFile+", which is another file than "+built+": nothing was changed")
+	}
+	if listed := r.vault(t, "read", "-field=sha256", "sys/plugins/catalog/secret/"+harness.PluginName, "version="+r.old); strings.TrimSpace(
+		listed) != sumOf(t, r.oldFile) {
+		t.Errorf("the sum in the catalog is %s now", listed)
+	}
+	r.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
+	r.readToken(t, "app")
+}
+
+// TestRegisterScript_FailedReloadSaysWayBack registers a file that reports a version, and does not run as a plugin: with the commands
+// that the script prints the mount runs again.
+func TestRegisterScript_FailedReloadSaysWayBack(t *testing.T) {
+	t.Parallel()
+	r := newRegistration(t, harness.StartDevVault)
+	r.register(t, 0, r.oldFile)
+	r.vault(t, "secrets", "enable", harness.PluginName)
+	r.app(t, simulator.JWT)
+	broken := filepath.Join(filepath.Dir(r.oldFile), "broken")
+	if err := os.WriteFile(broken, []byte("#!/bin/sh\necho vault-plugin-secrets-mastersindia v9.0.0\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	said := r.register(t, 1, broken)
+	r.wantSaid(t, said, "reads may fail", "To go back, type:")
+	r.refused(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
+	_, commands, _ := strings.Cut(said, "To go back, type:")
+	for command := range strings.Lines(commands) {
+		if words := strings.Fields(command); len(words) > 2 {
+			r.vault(t, words[2:]...)
+		}
+	}
+	r.readToken(t, "app")
+	r.wantTuned(t, r.old, r.old)
 }
 
 // TestRegisterScript_GuideRemovesPin checks what the documents say of the pin that the script sets, beside mounts that are

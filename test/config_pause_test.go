@@ -5,6 +5,7 @@ package test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,6 +76,40 @@ func TestConfigPause_CreatedPausedWithoutLogin(t *testing.T) {
 	timed(t, "updated", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.quiet(func() { w.write("config/gst", map[string]any{"paused": true, "username": "clerk-two"}) })
+	})
+}
+
+// TestConfigPause_WarnsOfUnpausedAndUnverified: a reason alone does not pause a config, and new credentials of a paused one are not
+// verified: both writes succeed, and warn of it.
+func TestConfigPause_WarnsOfUnpausedAndUnverified(t *testing.T) {
+	t.Parallel()
+	timed(t, "all writes", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		const notPaused, unverified = "The config is not paused: to pause it: vault write mastersindia/config/gst paused=true",
+			"its login was not verified, since it is paused: after you resume it, see whether it logs in: vault write -f mastersindia/rotate/gst"
+		for n, step := range []struct {
+			data map[string]any
+			says string
+		}{
+			{map[string]any{"pause_reason": "password leaked"}, notPaused},
+			{map[string]any{"pause_reason": "password leaked"}, notPaused},
+			{map[string]any{"pause_reason": ""}, ""},
+			{map[string]any{"paused": true, "pause_reason": "password leaked"}, ""},
+			{map[string]any{"pause_reason": "changed"}, ""},
+			{map[string]any{"password": "mistyped"}, unverified},
+			{map[string]any{"password": "mistyped again", "verify_connection": false}, ""},
+			{map[string]any{"paused": false, "pause_reason": "kept"}, ""},
+		} {
+			resp, err := w.do(t.Context(), logical.UpdateOperation, "config/gst", step.data)
+			warns := ""
+			if resp != nil {
+				warns = strings.Join(resp.Warnings, " ")
+			}
+			if err != nil || resp.IsError() || (warns == "") != (step.says == "") || !strings.Contains(warns, step.says) {
+				t.Errorf("write %d: %v, warnings %q, want %q", n, err, warns, step.says)
+			}
+		}
+		w.refusal(logical.UpdateOperation, "rotate/gst", nil)
 	})
 }
 

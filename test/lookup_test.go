@@ -37,13 +37,13 @@ func TestLookup_FindsTokenHoweverCopied(t *testing.T) {
 			token, id := text(t, given, "access_token"), text(t, given, "token_id")
 			for _, value := range []string{
 				token, "Bearer " + token, "JWT " + token, token + "\n", "\r\n\t " + token + " \r\n", "Authorization: JWT " + token + "\n",
-				text(t, given, "authorization"),
+				text(t, given, "authorization"), `"` + token + `"` + "\n", "'Bearer " + token + "'", `"access_token": "` + token + `",`,
 			} {
 				if found := w.lookUp("token", value); found.ID != id || found.Config != "gst" {
 					t.Errorf("found %s of %q", found.ID, found.Config)
 				}
 			}
-			for _, value := range []string{id, strings.ToUpper(id), id + "\n", "  " + id} {
+			for _, value := range []string{id, strings.ToUpper(id), id + "\n", "  " + id, `"` + id + `"` + "\n"} {
 				if found := w.lookUp("token_id", value); found.ID != id {
 					t.Errorf("%q: found %s", value, found.ID)
 				}
@@ -102,6 +102,9 @@ func TestLookup_UnknownTokenIs404(t *testing.T) {
 				}
 				w.says(r.message, "is unknown", "mastersindia/")
 				w.hides(r.message, stranger)
+				if _, whole := data["token"]; whole {
+					w.says(r.message, "or that is not the whole token, which is given from a file as token=@FILE")
+				}
 			}
 			r := w.refusal(logical.UpdateOperation, "lookup", map[string]any{"token": id})
 			w.says(r.message, "give it as token_id")

@@ -5,6 +5,7 @@ package test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -517,6 +518,46 @@ func TestRevoke_EmptyTokenIDRefused(t *testing.T) {
 		if s.Simulator.TokenAlive(first.access) || !s.Simulator.TokenAlive(second.access) {
 			t.Error("not the named token alone was killed")
 		}
+	})
+}
+
+// TestRevoke_TokenItselfSaysHowToFindID: a token that is given in place of its ID is refused with the command that finds the ID.
+func TestRevoke_TokenItselfSaysHowToFindID(t *testing.T) {
+	t.Parallel()
+	timed(t, "both parameters", func(t *testing.T) {
+		w := jwtV2().mounted(t)
+		token := text(t, w.read("token/app").Data, "access_token")
+		for _, parameter := range []string{"token", "token_id"} {
+			message := w.badRequest(logical.UpdateOperation, "revoke/gst", map[string]any{parameter: token},
+				"token_id", "vault write mastersindia/lookup token=-")
+			w.hides(message, token)
+		}
+		w.lookUp("token", token)
+	})
+}
+
+// TestRevoke_ReadsFailAfterwards: a revocation takes away the token that readers were still served while no login succeeds. It
+// warns that reads fail now.
+func TestRevoke_ReadsFailAfterwards(t *testing.T) {
+	t.Parallel()
+	timed(t, "refused credentials", func(t *testing.T) {
+		w := jwtV2().mounted(t)
+		w.read("token/app")
+		if _, warnings := w.revoke(""); len(warnings) != 0 {
+			t.Errorf("a revocation after which reads log in warns: %q", warnings)
+		}
+		advance(time.Minute)
+		w.read("token/app")
+		w.changePassword()
+		advance(time.Minute)
+		w.refusal(logical.UpdateOperation, "rotate/gst", nil)
+		_, warnings := w.revoke("")
+		if !slices.ContainsFunc(warnings, func(warning string) bool {
+			return contains(warning, "No token is left to serve", "upstream refused the credentials", "reads fail", "vault write mastersindia/config/gst")
+		}) {
+			t.Errorf("it warns %q, want that reads fail now", warnings)
+		}
+		w.badRequest(logical.ReadOperation, "token/app", nil, "upstream refused the credentials")
 	})
 }
 

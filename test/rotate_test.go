@@ -340,3 +340,22 @@ func TestRotate_OutageAfterBlockedProbeKeepsNextAttempt(t *testing.T) {
 		}
 	})
 }
+
+// TestRotate_TooSoonSaysSo checks that a rotation which returns the result of the last one says that it made no login.
+func TestRotate_TooSoonSaysSo(t *testing.T) {
+	t.Parallel()
+	timed(t, "twice, then later", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		advance(time.Minute)
+		for n, warns := range []int{0, 1, 0} {
+			resp := w.write("rotate/gst", nil)
+			if len(resp.Warnings) != warns {
+				t.Errorf("rotation %d warns %q, want %d warnings", n, resp.Warnings, warns)
+			}
+			for _, warning := range resp.Warnings {
+				w.says(warning, "No login was made", "less than 10 seconds ago")
+			}
+			advance(time.Duration(n) * 10 * time.Second)
+		}
+	})
+}

@@ -101,6 +101,31 @@ func TestWrongName_EveryPathSaysWhatItIs(t *testing.T) {
 	})
 }
 
+// TestWrongName_NothingDeleted deletes what does not exist, as after a typing error: that succeeds, with a warning that nothing was
+// deleted, and with the name that was most likely meant.
+func TestWrongName_NothingDeleted(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		for path, says := range map[string]string{
+			"role/aap":      `Nothing was deleted: role "aap" does not exist; did you mean app?`,
+			"config/gts":    `Nothing was deleted: config "gts" does not exist; did you mean gst?`,
+			"role/nobody":   `Nothing was deleted: role "nobody" does not exist; to list the names: vault list mastersindia/role`,
+			"config/nobody": `Nothing was deleted: config "nobody" does not exist; to list the names: vault list mastersindia/config`,
+		} {
+			resp, err := w.do(t.Context(), logical.DeleteOperation, path, nil)
+			if err != nil || resp == nil || resp.IsError() || len(resp.Warnings) != 1 || resp.Warnings[0] != says {
+				t.Errorf("delete %s: %v, %v, want the warning %s", path, resp, err, says)
+			}
+		}
+		w.read("config/gst")
+		w.read("role/app")
+		if resp, err := w.do(t.Context(), logical.DeleteOperation, "role/app", nil); resp != nil || err != nil {
+			t.Errorf("a deletion of what exists: %v, %v, want a plain 204", resp, err)
+		}
+	})
+}
+
 // TestWrongName_RoleWithConfigsName: a role may have the name of its config. Where that config is gone, the name is that of nothing
 // else.
 func TestWrongName_RoleWithConfigsName(t *testing.T) {

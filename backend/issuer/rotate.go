@@ -16,6 +16,8 @@ type Rotation struct {
 	Token *Token
 	// Previous is the token that was replaced; nil where there was none that is still good upstream.
 	Previous *Token
+	// TooSoon is set where no login was made, since the last one was only just before.
+	TooSoon bool
 }
 
 // Rotate logs in now, also during a hold, and replaces the shared token. It joins a login that is in flight. It is made at most
@@ -72,6 +74,7 @@ func (l *locked) rotate(logins int) rotationDecision {
 	err := s.MayLogin(env, account.ReasonForced, s.Account)
 	switch {
 	case errors.Is(err, account.ErrTooSoon):
+		current.TooSoon = true
 		return rotationDecision{Rotation: current}
 	case errors.Is(err, account.ErrGivenUp):
 		return rotationDecision{changed: l.changed, bound: s.GivenUpLeft(env.Reading)}
