@@ -72,6 +72,7 @@ final class MastersIndiaClient
         #[\SensitiveParameter] array $headers = [], string $field = ''): string
     {
         self::check($url, $body, $headers);
+        $method = $method ?: ($body === null ? 'GET' : 'POST');
         $token = $this->token();
         [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
         if (self::refused($status, $reply)) {
@@ -88,7 +89,8 @@ final class MastersIndiaClient
             throw new MastersIndiaError(self::shown($url) . " refuses a second token, token_id $id: " . $this->doubt($token), $status);
         }
         if ($status < 200 || $status > 299) {
-            throw new MastersIndiaError(self::shown($url) . " returned $status, which is not about the token (token_id $id): $reply",
+            $doubt = $status < 500 ? '' : self::inDoubt($method); // a gateway fails where the server behind it may not have
+            throw new MastersIndiaError(self::shown($url) . " returned $status, which is not about the token (token_id $id)$doubt: $reply",
                 $status);
         }
         return $reply;
@@ -109,8 +111,16 @@ final class MastersIndiaClient
             preg_match('/^[\w-]+\z/', (string) $name) && preg_match('/^[!-~][ -~]*\z/', (string) $value)
                 || throw new MastersIndiaError('header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -');
         }
+        $names = array_map(strtolower(...), array_map(strval(...), array_keys($headers)));
+        array_intersect($names, ['authorization', 'client_id']) === []
+            || throw new MastersIndiaError("header: the client itself sends Authorization and client_id");
         $body !== '' || throw new MastersIndiaError('body: is empty');
         preg_match('//u', $body ?? '') || throw new MastersIndiaError('body: is not UTF-8');
+        if ($body !== null && !in_array('content-type', $names, true)) {
+            json_decode($body);
+            json_last_error() === JSON_ERROR_NONE || throw new MastersIndiaError("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; "
+                . "for another format give -H 'Content-Type: ...'");
+        }
     }
 
     private static function checkURL(string $what, #[\SensitiveParameter] string $url): void
@@ -142,7 +152,7 @@ final class MastersIndiaClient
             $sent = array_filter($sent, fn ($ours) => strcasecmp((string) $ours, (string) $name) !== 0, ARRAY_FILTER_USE_KEY);
             $sent[$name] = $value;
         }
-        return $this->send($url, $method ?: ($body === null ? 'GET' : 'POST'), $body, $sent, self::API_TIMEOUT);
+        return $this->send($url, $method, $body, $sent, self::API_TIMEOUT);
     }
 
     /** Puts a field in front of the others of a JSON object, and leaves these as they are. */
@@ -190,14 +200,14 @@ final class MastersIndiaClient
             $reasons = is_array($errors) ? (implode('; ', $errors) ?: 'it gives no reason') : substr(trim($reply), 0, 200);
             $hint = match (true) {
                 $status === 403 => ": is the Vault token valid (vault token lookup), and may it read {$this->path}?",
-                str_contains($reply, 'no namespace') => ': is VAULT_TOKEN a Vault token (hvs.…)?',
+                preg_match('/no namespace|internal error/', $reply) === 1 => ': is VAULT_TOKEN a Vault token (hvs.…)?',
                 default => '',
             };
             throw new MastersIndiaError("Vault returned $status to a read of " . self::shown($url) . ": $reasons$hint", $status);
         }
         $token = $answer['data'] ?? [];
         if (!isset($token['authorization'], $token['ttl'], $token['expires_in'])) {
-            throw new MastersIndiaError("what is read at {$this->path} is no token: is it a path of the engine?", 400);
+            throw new MastersIndiaError("what is read at {$this->path} is no token: is the path MOUNT/token/ROLE?", 400);
         }
         // A newer token is there after ttl seconds. A role may be without leases: 0.
         $keep = min($token['ttl'], $answer['lease_duration'] ?: $token['ttl']);
@@ -239,10 +249,15 @@ final class MastersIndiaClient
         ] + ($body === null ? [] : [CURLOPT_POSTFIELDS => $body]) + ($caFile === null ? [] : [CURLOPT_CAINFO => $caFile]));
         $reply = curl_exec($curl);
         if ($reply === false) {
-            $doubt = $method === 'GET' ? '' : '. It may have been issued: look it up before you repeat it';
+            $doubt = curl_getinfo($curl, CURLINFO_REQUEST_SIZE) === 0 ? '' : self::inDoubt($method); // 0: no byte was sent
             throw new MastersIndiaError('calling ' . self::shown($url) . ' failed: ' . curl_error($curl) . $doubt);
         }
         return [curl_getinfo($curl, CURLINFO_RESPONSE_CODE), $reply];
+    }
+
+    private static function inDoubt(string $method): string
+    {
+        return $method === 'GET' ? '' : '. It may have been issued: look it up before you repeat it';
     }
 
     private function recall(): array
