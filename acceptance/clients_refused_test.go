@@ -59,6 +59,8 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{"two invoices", "body: is not JSON", []string{"-d", invoice + invoice, name, good}, nil},
 			{"an empty body", "body:", []string{"-d", "", name, good}, nil},
 			{"an empty file", "body:", []string{"-d", "@" + w.file("empty.json"), name, good}, nil},
+			{"a file that is not there", "none.json", []string{"-d", "@none.json", name, good}, nil},
+			{"a directory", "", []string{"-d", "@/tmp", name, good}, nil},
 			{"a body that is not UTF-8", "body:", []string{"-d", "@" + w.file("latin1.json"), name, good}, nil},
 			{"an argument that is not UTF-8", cmp.Or(refusedBefore[name], "body:"), []string{"-d", "{\"name\": \"Z\xfcrich\"}", name, good}, nil},
 			{
@@ -77,7 +79,7 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 				if output := seen.stderr + seen.stdout; !strings.Contains(output, try.said) || output == "" {
 					t.Errorf("its error does not say %q:\n%s", try.said, output)
 				}
-				for _, shown := range []string{secret, "29ABCDE1234F2Z5", "Traceback", "Exception in thread"} {
+				for _, shown := range []string{secret, "29ABCDE1234F2Z5", "Traceback", "Exception in thread", "Unhandled Exception"} {
 					if strings.Contains(seen.stdout+seen.stderr, shown) {
 						t.Errorf("it has shown %q:\n%s%s", shown, seen.stdout, seen.stderr)
 					}
@@ -109,8 +111,8 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 
 // rareJSON has all that JSON may have, and more escapes than a stack is deep.
 func rareJSON() string {
-	return "\r\n[{\"\": [], \"b\": { }, \"c\": [-1.5e+30, 0, 12E-2], \"d\": [true, false, null], \"e\": \"{\\\" \\\\\", \"f\": [[[[{\"g\": [1, [2]]}]]]], \"h\": \"" +
-		strings.Repeat(`\u0939\n`, 10_000) + "\"}]\t\n"
+	const all = `[{"": [], "b": { }, "c": [-1.5e+30, 0, 12E-2], "d": [true, false, null], "e": "{\" \\", "f": [[[[{"g": [1, [2]]}]]]], "h": "`
+	return "\r\n" + all + strings.Repeat(`\u0939\n`, 10_000) + "\"}]\t\n"
 }
 
 // saysWhenACallIsInDoubt has calls that may have issued something although they failed, and calls that cannot have.

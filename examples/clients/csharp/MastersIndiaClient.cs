@@ -412,7 +412,7 @@ public sealed class MastersIndiaClient
             RunAsync(args).GetAwaiter().GetResult();
             return 0;
         }
-        catch (Exception e) when (e is MastersIndiaException || e is IOException)
+        catch (Exception e) when (e is MastersIndiaException || e is IOException || e is UnauthorizedAccessException)
         {
             Console.Error.WriteLine("MastersIndiaClient: " + e.Message);
             return 1;

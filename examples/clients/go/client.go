@@ -61,7 +61,8 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 		if status >= http.StatusInternalServerError { // a gateway fails where the server behind it may not have
 			doubt = what.doubt()
 		}
-		return nil, fmt.Errorf("%s returned %d, which is not about the token (token_id %s)%s: %s", shown(what.url), status, t.ID, doubt, body)
+		return nil, fmt.Errorf("%s returned %d, which is not about the token (token_id %s)%s: %s",
+			shown(what.url), status, t.ID, doubt, body)
 	}
 	return body, nil
 }

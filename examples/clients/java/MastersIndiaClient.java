@@ -402,13 +402,13 @@ public final class MastersIndiaClient {
     public static void main(String[] args) {
         try {
             run(args);
-        } catch (ClientException | IOException e) {
+        } catch (ClientException e) {
             System.err.println("MastersIndiaClient: " + e.getMessage());
             System.exit(1);
         }
     }
 
-    private static void run(String[] args) throws ClientException, IOException {
+    private static void run(String[] args) throws ClientException {
         Map<String, String> options = new HashMap<>(), headers = new HashMap<>();
         List<String> rest = new ArrayList<>();
         for (int n = 0; n < args.length; n++) {
@@ -435,6 +435,8 @@ public final class MastersIndiaClient {
             }
         } catch (CharacterCodingException e) {
             throw new ClientException("body: is not UTF-8", 0);
+        } catch (IOException e) {
+            throw new ClientException("the file of -d cannot be read: " + body.substring(1) + ": " + e, 0);
         }
         MastersIndiaClient client = new MastersIndiaClient(rest.get(0));
         for (String url : rest.subList(1, rest.size())) {

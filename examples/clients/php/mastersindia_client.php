@@ -22,7 +22,7 @@ final class MastersIndiaClient
     private const API_TIMEOUT = 60;
 
     private readonly string $path;
-    private array $kept = ['token' => null, 'keep_until' => 0, 'lives_until' => 0];
+    private static ?WeakMap $kept = null; // by object, and not in it: serialize and var_export do not find the token
 
     /** The role is one of the mount mastersindia, or a full path such as gst/token/billing. */
     public function __construct(string $role)
@@ -179,17 +179,17 @@ final class MastersIndiaClient
 
     private function read(string $rejected): array
     {
-        $address = preg_replace('~/+(v1/*)?$~', '', trim((string) getenv('VAULT_ADDR')));
+        $address = preg_replace('~/+(v1/*)?$~', '', self::env('VAULT_ADDR'));
         $address !== '' || throw new MastersIndiaError('set VAULT_ADDR to the URL of Vault');
         self::checkURL('VAULT_ADDR', $address);
-        getenv('VAULT_SKIP_VERIFY') && throw new MastersIndiaError(
+        self::env('VAULT_SKIP_VERIFY') && throw new MastersIndiaError(
             'VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault');
-        $ca = getenv('VAULT_CACERT') ?: null;
+        $ca = self::env('VAULT_CACERT') ?: null;
         $ca === null || str_contains((string) @file_get_contents($ca), 'BEGIN CERTIFICATE') || throw new MastersIndiaError(
             "VAULT_CACERT cannot be used: $ca: it cannot be read, or has no certificate");
         $headers = ['X-Vault-Token' => self::vaultToken(), 'X-Vault-Request' => 'true'];
-        if (getenv('VAULT_NAMESPACE')) {
-            $headers['X-Vault-Namespace'] = trim(getenv('VAULT_NAMESPACE'));
+        if (self::env('VAULT_NAMESPACE')) {
+            $headers['X-Vault-Namespace'] = self::env('VAULT_NAMESPACE');
         }
         $path = implode('/', array_map('rawurlencode', explode('/', $this->path)));
         $url = "$address/v1/$path" . ($rejected === '' ? '' : "?rejected_token_id=$rejected");
@@ -214,16 +214,28 @@ final class MastersIndiaClient
         return ['token' => $token, 'keep_until' => time() + $keep, 'lives_until' => time() + $token['expires_in'] - 5];
     }
 
+    /** A variable of the environment, or of a .env file, which frameworks put into $_ENV alone. Many end in a newline. */
+    private static function env(string $name): string
+    {
+        return trim((string) (getenv($name) ?: $_ENV[$name] ?? ''));
+    }
+
+    /** Reads a file; its name and the system's reason are in the error. */
+    public static function contents(string $what, string $file, string $hint = ''): string
+    {
+        $content = is_dir($file) ? false : @file_get_contents($file);
+        $reason = is_dir($file) ? 'it is a directory' : preg_replace('/.*: /', '', error_get_last()['message'] ?? 'no reason given');
+        return $content !== false ? $content : throw new MastersIndiaError("$what cannot be read: $file: $reason$hint");
+    }
+
     /** The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps; it is in no message. */
     private static function vaultToken(): string
     {
-        [$name, $token] = ['VAULT_TOKEN', trim((string) getenv('VAULT_TOKEN'))]; // many a file or variable ends in a newline
-        if ($token === '' && getenv('VAULT_TOKEN_FILE')) {
-            $name = 'VAULT_TOKEN_FILE';
-            $token = @file_get_contents(getenv($name));
-            $token !== false || throw new MastersIndiaError("$name cannot be read: " . getenv($name) . ": is Vault Agent running?");
-            $token = trim($token);
-            $token !== '' || throw new MastersIndiaError("$name is empty: " . getenv($name) . ": is Vault Agent running?");
+        [$name, $token] = ['VAULT_TOKEN', self::env('VAULT_TOKEN')];
+        if ($token === '' && self::env('VAULT_TOKEN_FILE')) {
+            [$name, $file] = ['VAULT_TOKEN_FILE', self::env('VAULT_TOKEN_FILE')];
+            $token = trim(self::contents($name, $file, ': is Vault Agent running?'));
+            $token !== '' || throw new MastersIndiaError("$name is empty: $file: is Vault Agent running?");
         }
         $token !== '' || throw new MastersIndiaError('set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes');
         preg_match('/^[!-~]+\z/', $token)
@@ -262,12 +274,14 @@ final class MastersIndiaClient
 
     private function recall(): array
     {
-        return self::shared() ? (apcu_fetch($this->cacheKey()) ?: $this->kept) : $this->kept;
+        $kept = self::$kept[$this] ?? ['token' => null, 'keep_until' => 0, 'lives_until' => 0];
+        return self::shared() ? (apcu_fetch($this->cacheKey()) ?: $kept) : $kept;
     }
 
     private function remember(#[\SensitiveParameter] array $kept): void
     {
-        $this->kept = $kept;
+        self::$kept ??= new WeakMap();
+        self::$kept[$this] = $kept;
         if (self::shared()) {
             apcu_store($this->cacheKey(), $kept, max(1, (int) ($kept['lives_until'] - time())));
         }
@@ -281,7 +295,7 @@ final class MastersIndiaClient
     /** Who may not read the role in Vault does not find it here either: the Vault token is part of the key. */
     private function cacheKey(): string
     {
-        $whose = [getenv('VAULT_ADDR'), getenv('VAULT_NAMESPACE'), self::vaultToken(), $this->path];
+        $whose = [self::env('VAULT_ADDR'), self::env('VAULT_NAMESPACE'), self::vaultToken(), $this->path];
         return 'mastersindia:' . hash('sha256', implode("\n", $whose));
     }
 }
@@ -307,8 +321,7 @@ if (PHP_SAPI === 'cli' && realpath($_SERVER['SCRIPT_FILENAME']) === __FILE__) {
         $client = new MastersIndiaClient(array_shift($urls));
         $body = $options['d'] ?? null;
         if ($body !== null && str_starts_with($body, '@')) {
-            $body = @file_get_contents(substr($body, 1));
-            $body !== false || throw new MastersIndiaError('the file behind -d @ cannot be read');
+            $body = MastersIndiaClient::contents('the file of -d', substr($body, 1));
         }
         foreach ($urls as $url) {
             MastersIndiaClient::check($url, $body, $headers);

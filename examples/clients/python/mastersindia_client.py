@@ -85,8 +85,8 @@ class Client:
                               f"{reply}", status)
         return reply
 
-    def __reduce__(self):
-        raise TypeError("a Client has a token in it, which must not be stored: make another one where you need it")
+    def __getstate__(self):
+        return {**vars(self), "_kept": (None, 0.0, 0.0)}  # what is pickled has no token
 
     def _hint(self, token):
         return ("is it the API of this account, and is the token in the right place (-f)? Else ask an operator for: vault read "
