@@ -46,6 +46,8 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{"--data=", "", []string{"--data=" + invoice, name, good}, nil},
 			{"an invoice as the role", "role:", []string{invoice, good}, nil},
 			{"a URL as the role", "role:", []string{"https://vault/v1/mastersindia/token/x", good}, nil},
+			{"a Vault token as the role", "role:", []string{"-d", invoice, "hvs." + secret, good}, nil},
+			{"a token of the vendor in the role", "role:", []string{"-d", invoice, "mastersindia/token/eyJ" + secret, good}, nil},
 			{"a header without a colon", "header:", []string{"-d", invoice, "-H", "X-Key " + secret, name, good}, nil},
 			{"a header without a name", "header:", []string{"-d", invoice, "-H", ": " + secret, name, good}, nil},
 			{"a header file", "header:", []string{"-d", invoice, "-H", "@headers", name, good}, nil},
@@ -104,6 +106,11 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			if seen = c.call(t, exampleCall{arguments: []string{"-d", "@" + w.file("rare.json"), name, good}}); seen.calls != 1 {
 				t.Errorf("it does not send JSON of all kinds:\n%s", seen.stderr)
 			}
+		})
+		t.Run(name+"/a field twice", func(t *testing.T) {
+			placeholder := `{"user_gstin": "29ABCDE1234F2Z5", "access_token" : ""}` // the simulator would take the second one
+			seen := c.call(t, exampleCall{arguments: []string{"-d", placeholder, "-f", "access_token", name + "-oauth", c.api.url + "/generateEinvoice"}})
+			seen.want(t, wanted{code: 1, reads: 1, said: []string{"has a field access_token already"}})
 		})
 		t.Run(name+"/in doubt", c.saysWhenACallIsInDoubt)
 	}

@@ -61,7 +61,7 @@ public sealed class MastersIndiaClient
     public MastersIndiaClient(string role)
     {
         role = Regex.Replace(role.Trim(), "^/*(v1/)?|/+$", "");
-        if (!Regex.IsMatch(role, @"\A[A-Za-z0-9_.][A-Za-z0-9_./-]*\z"))
+        if (!Regex.IsMatch(role, @"\A[A-Za-z0-9_.][A-Za-z0-9_./-]*\z") || Regex.IsMatch(role, @"(^|/)(hv[sbr]\.|eyJ)"))
         {
             throw new MastersIndiaException("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it");
         }
@@ -240,6 +240,10 @@ public sealed class MastersIndiaClient
         if (!rest.StartsWith("{", StringComparison.Ordinal))
         {
             throw new MastersIndiaException("the token goes into the field " + field + " of the body, which must be a JSON object");
+        }
+        if (Regex.IsMatch(rest, Regex.Escape(Quote(field)) + @"\s*:"))
+        {
+            throw new MastersIndiaException("the body has a field " + field + " already: take it out");
         }
         rest = rest.Substring(1).TrimStart();
         return "{" + Quote(field) + ": " + Quote(value) + (rest.StartsWith("}", StringComparison.Ordinal) ? "" : ", ") + rest;

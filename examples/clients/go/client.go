@@ -16,6 +16,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -145,6 +146,9 @@ func withField(object []byte, field, value string) ([]byte, error) {
 	rest, isObject := bytes.CutPrefix(bytes.TrimSpace(object), []byte("{"))
 	if !isObject {
 		return nil, fmt.Errorf("the token goes into the field %s of the body, which must be a JSON object", field)
+	}
+	if regexp.MustCompile(regexp.QuoteMeta(strconv.Quote(field)) + `\s*:`).Match(object) {
+		return nil, fmt.Errorf("the body has a field %s already: take it out", field)
 	}
 	added, err := json.Marshal(map[string]string{field: value})
 	if err != nil {

@@ -77,7 +77,7 @@ public final class MastersIndiaClient {
     /** @param role a role of the mount mastersindia, or a full path such as gst/token/billing */
     public MastersIndiaClient(String role) throws ClientException {
         String trimmed = role.strip().replaceAll("^/*(v1/)?|/+$", "");
-        if (!trimmed.matches("[\\w.][\\w./-]*")) {
+        if (!trimmed.matches("[\\w.][\\w./-]*") || trimmed.matches("(.*/)?(hv[sbr]\\.|eyJ).*")) { // no token goes into a URL
             throw new ClientException("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it", 0);
         }
         this.path = trimmed.contains("/") ? trimmed : "mastersindia/token/" + trimmed;
@@ -212,6 +212,9 @@ public final class MastersIndiaClient {
         String rest = body.stripLeading();
         if (!rest.startsWith("{")) {
             throw new ClientException("the token goes into the field " + field + " of the body, which must be a JSON object", 0);
+        }
+        if (Pattern.compile(Pattern.quote(quote(field)) + "\\s*:").matcher(rest).find()) {
+            throw new ClientException("the body has a field " + field + " already: take it out", 0);
         }
         rest = rest.substring(1).stripLeading();
         return "{" + quote(field) + ": " + quote(value) + (rest.startsWith("}") ? "" : ", ") + rest;

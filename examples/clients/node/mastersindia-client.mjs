@@ -34,7 +34,7 @@ export class Client {
   /** The role is one of the mount mastersindia, or a full path such as gst/token/billing. */
   constructor(role) {
     role = role.trim().replace(/^\/*(v1\/)?|\/+$/g, "");
-    if (!/^[\w.][\w./-]*$/.test(role)) {
+    if (!/^[\w.][\w./-]*$/.test(role) || /(^|\/)(hv[sbr]\.|eyJ)/.test(role)) { // no token goes into a URL
       throw new ClientError("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it");
     }
     this.#path = role.includes("/") ? role : `mastersindia/token/${role}`;
@@ -154,6 +154,8 @@ function request(token, method, body, headers, field) {
 function withField(body, field, value) {
   const rest = /^\s*\{\s*([^]*)$/.exec(body)?.[1];
   if (rest === undefined) throw new ClientError(`the token goes into the field ${field} of the body, which must be a JSON object`);
+  const twice = body.split(JSON.stringify(field)).slice(1).some((after) => /^\s*:/.test(after));
+  if (twice) throw new ClientError(`the body has a field ${field} already: take it out`);
   return `{${JSON.stringify(field)}: ${JSON.stringify(value)}${rest.startsWith("}") ? "" : ", "}${rest}`;
 }
 

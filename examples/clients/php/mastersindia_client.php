@@ -28,7 +28,7 @@ final class MastersIndiaClient
     public function __construct(string $role)
     {
         $role = preg_replace('~^/*(v1/)?|/+$~', '', trim($role));
-        preg_match('~^[\w.][\w./-]*\z~', $role)
+        preg_match('~^[\w.][\w./-]*\z~', $role) && !preg_match('~(^|/)(hv[sbr]\.|eyJ)~', $role) // no token goes into a URL
             || throw new MastersIndiaError('role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it');
         function_exists('curl_init') || throw new MastersIndiaError('PHP has no curl extension: apt-get install php-curl');
         $this->path = str_contains($role, '/') ? $role : "mastersindia/token/$role";
@@ -161,6 +161,9 @@ final class MastersIndiaClient
         $rest = ltrim($body);
         if (!str_starts_with($rest, '{')) {
             throw new MastersIndiaError("the token goes into the field $field of the body, which must be a JSON object");
+        }
+        if (preg_match('/' . preg_quote((string) json_encode($field), '/') . '\s*:/', $rest)) {
+            throw new MastersIndiaError("the body has a field $field already: take it out");
         }
         $rest = ltrim(substr($rest, 1));
         return '{' . json_encode($field) . ': ' . json_encode($value) . (str_starts_with($rest, '}') ? '' : ', ') . $rest;

@@ -41,7 +41,7 @@ class Client:
     """Hands out the token of a role, and calls an API with it. One object serves a whole program."""
     def __init__(self, role):
         role = re.sub(r"^/*(v1/)?", "", role.strip()).rstrip("/")  # of the mount mastersindia, or a path such as gst/token/billing
-        if not re.fullmatch(r"[\w.][\w./-]*", role, re.ASCII):
+        if not re.fullmatch(r"[\w.][\w./-]*", role, re.ASCII) or re.search(r"(^|/)(hv[sbr]\.|eyJ)", role):  # no token goes into a URL
             raise ClientError("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it")
         self.path = role if "/" in role else f"mastersindia/token/{role}"
         self._kept = (None, 0.0, 0.0)  # the token, until when it is kept, and until when it lives
@@ -165,6 +165,8 @@ def _with_field(body, field, value):
     rest = (body or "").lstrip()
     if not rest.startswith("{"):
         raise ClientError(f"the token goes into the field {field} of the body, which must be a JSON object")
+    if re.search(re.escape(json.dumps(field)) + r"\s*:", rest):
+        raise ClientError(f"the body has a field {field} already: take it out")
     rest = rest[1:].lstrip()
     return "{" + json.dumps(field) + ": " + json.dumps(value) + ("" if rest.startswith("}") else ", ") + rest
 
@@ -179,6 +181,8 @@ def check(url, body=None, headers=None):
             raise ClientError("header: the client itself sends Authorization and client_id")
     if body is None:
         return
+    if not isinstance(body, str):
+        raise ClientError("body: must be a str: give json.dumps(...)")
     try:
         if not body.encode():
             raise ClientError("body: is empty")
