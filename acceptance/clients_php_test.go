@@ -78,6 +78,29 @@ try { MastersIndiaClient::check('https://api.example.com/', null, ['Productid: a
 	}
 }
 
+// TestPython_ArgumentsOfWrongType checks that what others take as body or headers is refused in words.
+//
+//nolint:tparallel // its only subtest says that Python is left out
+func TestPython_ArgumentsOfWrongType(t *testing.T) {
+	t.Parallel()
+	if !runtimeOf(t, "python", "python3") {
+		t.Skip("there is no python3")
+	}
+	const code = `import sys
+sys.path.insert(0, "../examples/clients/python")
+from mastersindia_client import ClientError, check
+for body, headers in (({"a": 1}, None), (b"{}", None), ("{}", ["Productid: arap"])):
+    try:
+        check("https://api.example.com/", body, headers)
+    except ClientError as error:
+        print(error)`
+	out, err := exec.CommandContext(t.Context(), "python3", "-B", "-c", code).CombinedOutput()
+	body, header := "body: must be a str: give json.dumps(...)\n", "header: must be given as {'NAME': 'VALUE'}\n"
+	if err != nil || string(out) != body+body+header {
+		t.Errorf("%v: it says %q, want %q", err, out, body+body+header)
+	}
+}
+
 // TestClients_StoredObjectHasNoToken has the clients read a token, and stores them as sessions, queues and caches do. VAULT_ADDR
 // is where a framework of PHP puts what is in a file .env.
 func TestClients_StoredObjectHasNoToken(t *testing.T) { //nolint:tparallel // its only subtests say that a language is left out

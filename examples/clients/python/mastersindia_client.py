@@ -174,6 +174,8 @@ def _with_field(body, field, value):
 def check(url, body=None, headers=None):
     """Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret."""
     _check_url("URL", url)
+    if headers and not hasattr(headers, "items"):
+        raise ClientError("header: must be given as {'NAME': 'VALUE'}")
     for name, value in (headers or {}).items():
         if not re.fullmatch(r"[\w-]+", str(name), re.ASCII) or not re.fullmatch(r"[!-~][ -~]*", str(value)):
             raise ClientError("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -")
