@@ -84,6 +84,14 @@ func (p *testAPI) goesWrong(ctx context.Context, rw http.ResponseWriter, path st
 	switch {
 	case strings.HasPrefix(path, "/forbidden"):
 		rw.WriteHeader(http.StatusForbidden)
+	case path == "/cut":
+		_, _ = io.WriteString(rw, `{"results":`)   // the client says whether it arrived
+		_ = http.NewResponseController(rw).Flush() //nolint:errcheck // as above
+		panic(http.ErrAbortHandler)                // closes the connection
+	case path == "/dropped":
+		panic(http.ErrAbortHandler)
+	case path == "/gateway":
+		rw.WriteHeader(http.StatusGatewayTimeout)
 	case path == "/moved": // a client that follows sends the token along
 		rw.Header().Set("Location", p.url+"/accepted")
 		rw.WriteHeader(http.StatusTemporaryRedirect)

@@ -188,6 +188,9 @@ func (c *exampleClient) isToldWhatVaultSays(t *testing.T) {
 	}})
 	seen = c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, env: []string{"VAULT_TOKEN=hvs.not-a-token"}})
 	seen.want(t, wanted{code: 1, said: []string{"403", "Vault token", "vault token lookup", "mastersindia/token/" + c.name}})
+	vendors := "VAULT_TOKEN=eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl" // as a token of the vendor looks
+	seen = c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, env: []string{vendors}})
+	seen.want(t, wanted{code: 1, said: []string{"is VAULT_TOKEN a Vault token (hvs.…)?"}})
 }
 
 // sendsTheTokenWhereItsHostWantsIt issues an e-invoice by the older API, which wants the token in the body, and asks the

@@ -7,6 +7,8 @@ package acceptance
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -73,6 +75,73 @@ try { MastersIndiaClient::check('https://api.example.com/', null, ['Productid: a
 	out, err := exec.CommandContext(t.Context(), "php", "-r", code).CombinedOutput()
 	if want := "header: must be given as ['NAME' => 'VALUE']"; err != nil || string(out) != want {
 		t.Errorf("%v: it says %q, want %q", err, out, want)
+	}
+}
+
+// TestPython_ArgumentsOfWrongType checks that what others take as body or headers is refused in words.
+//
+//nolint:tparallel // its only subtest says that Python is left out
+func TestPython_ArgumentsOfWrongType(t *testing.T) {
+	t.Parallel()
+	if !runtimeOf(t, "python", "python3") {
+		t.Skip("there is no python3")
+	}
+	const code = `import sys
+sys.path.insert(0, "../examples/clients/python")
+from mastersindia_client import ClientError, check
+for body, headers in (({"a": 1}, None), (b"{}", None), ("{}", ["Productid: arap"])):
+    try:
+        check("https://api.example.com/", body, headers)
+    except ClientError as error:
+        print(error)`
+	out, err := exec.CommandContext(t.Context(), "python3", "-B", "-c", code).CombinedOutput()
+	body, header := "body: must be a str: give json.dumps(...)\n", "header: must be given as {'NAME': 'VALUE'}\n"
+	if err != nil || string(out) != body+body+header {
+		t.Errorf("%v: it says %q, want %q", err, out, body+body+header)
+	}
+}
+
+// TestClients_StoredObjectHasNoToken has the clients read a token, and stores them as sessions, queues and caches do. VAULT_ADDR
+// is where a framework of PHP puts what is in a file .env.
+func TestClients_StoredObjectHasNoToken(t *testing.T) { //nolint:tparallel // its only subtests say that a language is left out
+	t.Parallel()
+	reads := 0
+	vault := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		reads++
+		_, _ = io.WriteString(rw, `{"lease_duration": 0, "data": {"authorization": "JWT the-token", "access_token": "the-token",
+			"token_id": "0123456789abcdef", "ttl": 60, "expires_in": 60}}`) // a client that has gone shows in its own output
+	}))
+	defer vault.Close()
+	for language, args := range map[string][]string{
+		"php": {"php", "-r", `require '../examples/clients/php/mastersindia_client.php';
+$_ENV['VAULT_ADDR'] = '` + vault.URL + `';
+$client = new MastersIndiaClient('billing');
+$client->token();
+$client->token();
+$stored = serialize($client);
+unserialize($stored)->token();
+echo $stored, var_export($client, true), print_r((array) $client, true), json_encode($client), print_r($client, true);`},
+		"python3": {"python3", "-B", "-c", `import copy, os, pickle, sys
+sys.path.insert(0, "../examples/clients/python")
+from mastersindia_client import Client
+os.environ["VAULT_ADDR"] = "` + vault.URL + `"
+client = Client("billing")
+client.token()
+client.token()
+stored = pickle.dumps(client)
+pickle.loads(stored).token()
+print(stored, vars(client), vars(copy.copy(client)))`},
+	} {
+		if !runtimeOf(t, language, language) {
+			continue
+		}
+		reads = 0
+		command := exec.CommandContext(t.Context(), args[0], args[1:]...)
+		command.Env = []string{"PATH=" + os.Getenv("PATH"), "VAULT_TOKEN=hvs.invented"}
+		out, err := command.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "billing") || strings.Contains(string(out), "the-token") || reads != 2 {
+			t.Errorf("%s: %v after %d reads, want 2:\n%s", language, err, reads, out)
+		}
 	}
 }
 

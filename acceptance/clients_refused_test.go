@@ -8,6 +8,7 @@ package acceptance
 import (
 	"cmp"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -19,7 +20,9 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 	refusedBefore := map[string]string{"csharp": "Cannot determine the text encoding"} // by mono itself
 	w := newTestVault(t)
 	w.policy(t, "examples", `path "mastersindia/token/+" { capabilities = ["read"] }`)
-	for name, content := range map[string]string{"latin1.json": "{\"name\": \"Z\xfcrich\"}", "empty.json": ""} {
+	for name, content := range map[string]string{
+		"latin1.json": "{\"name\": \"Z\xfcrich\"}", "empty.json": "", "bom.json": "\ufeff" + invoice, "rare.json": rareJSON(),
+	} {
 		if err := os.WriteFile(w.file(name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -43,12 +46,23 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{"--data=", "", []string{"--data=" + invoice, name, good}, nil},
 			{"an invoice as the role", "role:", []string{invoice, good}, nil},
 			{"a URL as the role", "role:", []string{"https://vault/v1/mastersindia/token/x", good}, nil},
+			{"a Vault token as the role", "role:", []string{"-d", invoice, "hvs." + secret, good}, nil},
+			{"a token of the vendor in the role", "role:", []string{"-d", invoice, "mastersindia/token/eyJ" + secret, good}, nil},
 			{"a header without a colon", "header:", []string{"-d", invoice, "-H", "X-Key " + secret, name, good}, nil},
 			{"a header without a name", "header:", []string{"-d", invoice, "-H", ": " + secret, name, good}, nil},
 			{"a header file", "header:", []string{"-d", invoice, "-H", "@headers", name, good}, nil},
 			{"a header of two lines", "header:", []string{"-d", invoice, "-H", "X-Key: a\nX-Other: " + secret, name, good}, nil},
+			{"the header of the token", "header:", []string{"-d", invoice, "-H", "authorization: JWT " + secret, name, good}, nil},
+			{"the header of the client_id", "header:", []string{"-d", invoice, "-H", "Client_Id: " + secret, name, good}, nil},
+			{"a file without its @", "body: is not JSON", []string{"-d", "invoice.json", name, good}, nil},
+			{"a file with a byte order mark", "byte order mark", []string{"-d", "@" + w.file("bom.json"), name, good}, nil},
+			{"a comma too many", "body: is not JSON", []string{"-d", `{"value": [1, 2,], "of": "` + secret + `"}`, name, good}, nil},
+			{"a name without quotes", "body: is not JSON", []string{"-d", `{value: 1}`, name, good}, nil},
+			{"two invoices", "body: is not JSON", []string{"-d", invoice + invoice, name, good}, nil},
 			{"an empty body", "body:", []string{"-d", "", name, good}, nil},
 			{"an empty file", "body:", []string{"-d", "@" + w.file("empty.json"), name, good}, nil},
+			{"a file that is not there", "none.json", []string{"-d", "@none.json", name, good}, nil},
+			{"a directory", "", []string{"-d", "@/tmp", name, good}, nil},
 			{"a body that is not UTF-8", "body:", []string{"-d", "@" + w.file("latin1.json"), name, good}, nil},
 			{"an argument that is not UTF-8", cmp.Or(refusedBefore[name], "body:"), []string{"-d", "{\"name\": \"Z\xfcrich\"}", name, good}, nil},
 			{
@@ -67,7 +81,7 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 				if output := seen.stderr + seen.stdout; !strings.Contains(output, try.said) || output == "" {
 					t.Errorf("its error does not say %q:\n%s", try.said, output)
 				}
-				for _, shown := range []string{secret, "29ABCDE1234F2Z5", "Traceback", "Exception in thread"} {
+				for _, shown := range []string{secret, "29ABCDE1234F2Z5", "Traceback", "Exception in thread", "Unhandled Exception"} {
 					if strings.Contains(seen.stdout+seen.stderr, shown) {
 						t.Errorf("it has shown %q:\n%s%s", shown, seen.stdout, seen.stderr)
 					}
@@ -82,13 +96,53 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 		})
 		t.Run(name+"/lenient", func(t *testing.T) {
 			seen := c.call(t, exampleCall{
-				arguments: []string{"-d", invoice, "-H", "authorization: Bearer of-the-caller", " /v1/mastersindia/token/" + name, good},
+				arguments: []string{"-d", "<xml/>", "-H", "content-type: text/xml", " /v1/mastersindia/token/" + name, good},
 				env:       []string{"VAULT_ADDR=" + c.Addr + "/v1/"},
 			})
-			got := c.api.lastHeader().Values("Authorization")
-			if seen.calls == 0 || seen.reads == 0 || len(got) != 1 || got[0] != "Bearer of-the-caller" {
-				t.Errorf("%d calls, %d reads, Authorization %q:\n%s", seen.calls, seen.reads, got, seen.stderr)
+			got := c.api.lastHeader().Values("Content-Type")
+			if seen.calls == 0 || seen.reads == 0 || len(got) != 1 || got[0] != "text/xml" {
+				t.Errorf("%d calls, %d reads, Content-Type %q:\n%s", seen.calls, seen.reads, got, seen.stderr)
+			}
+			if seen = c.call(t, exampleCall{arguments: []string{"-d", "@" + w.file("rare.json"), name, good}}); seen.calls != 1 {
+				t.Errorf("it does not send JSON of all kinds:\n%s", seen.stderr)
 			}
 		})
+		t.Run(name+"/a field twice", func(t *testing.T) {
+			placeholder := `{"user_gstin": "29ABCDE1234F2Z5", "access_token" : ""}` // the simulator would take the second one
+			seen := c.call(t, exampleCall{arguments: []string{"-d", placeholder, "-f", "access_token", name + "-oauth", c.api.url + "/generateEinvoice"}})
+			seen.want(t, wanted{code: 1, reads: 1, said: []string{"has a field access_token already"}})
+		})
+		t.Run(name+"/in doubt", c.saysWhenACallIsInDoubt)
+	}
+}
+
+// rareJSON has all that JSON may have, and more escapes than a stack is deep.
+func rareJSON() string {
+	const all = `[{"": [], "b": { }, "c": [-1.5e+30, 0, 12E-2], "d": [true, false, null], "e": "{\" \\", "f": [[[[{"g": [1, [2]]}]]]], "h": "`
+	return "\r\n" + all + strings.Repeat(`\u0939\n`, 10_000) + "\"}]\t\n"
+}
+
+// saysWhenACallIsInDoubt has calls that may have issued something although they failed, and calls that cannot have.
+func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
+	post, get := []string{"-d", invoice}, []string{"-X", "GET"}
+	for _, try := range []struct {
+		url     string
+		options []string
+		calls   int
+		doubt   bool
+	}{
+		{c.api.url + "/dropped", post, 1, true},
+		{c.api.url + "/cut", post, 1, true},
+		{c.api.url + "/gateway", post, 1, true},
+		{c.api.url + "/gateway", get, 1, false},
+		{c.api.url + "/forbidden", post, 1, false},
+		{"http://127.0.0.1:1", post, 0, false},
+		{c.upstream.url, post, 0, false}, // whose certificate is not trusted
+	} {
+		seen := c.call(t, exampleCall{arguments: append(slices.Clone(try.options), c.name, try.url)})
+		seen.want(t, wanted{code: 1, calls: try.calls, reads: 1, said: []string{try.url}})
+		if strings.Contains(seen.stderr, "may have been issued") != try.doubt {
+			t.Errorf("%s %s: doubt wanted: %t; it says:\n%s", try.options[0], try.url, try.doubt, seen.stderr)
+		}
 	}
 }

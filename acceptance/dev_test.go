@@ -7,6 +7,9 @@ package acceptance
 
 import (
 	"errors"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +20,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 const (
@@ -107,6 +111,13 @@ func TestMakeDev_FirstTime(t *testing.T) {
 	dev := startDev(t)
 	r := dev.reader(t, "API_URL="+dev.simulator, "PATH="+os.Getenv("PATH"))
 	r.follow(t, firstTime, withoutMissing(t, commandsOf(t, filepath.Join("..", firstTime))))
+	address, ca := tlsProxy(t, dev.address)
+	file := filepath.Join(t.TempDir(), "vault-token")
+	if err := os.WriteFile(file, []byte(dev.token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dev.reader(t, "VAULT_TOKEN=", "VAULT_TOKEN_FILE="+file, "VAULT_ADDR="+address, "VAULT_CACERT="+ca, "PATH="+os.Getenv("PATH")).
+		follow(t, firstTime, withoutMissing(t, commandsOf(t, filepath.Join("..", firstTime))))
 	text, err := os.ReadFile(filepath.Join("..", firstTime))
 	if err != nil {
 		t.Fatal(err)
@@ -136,4 +147,28 @@ func TestMakeDev_FirstTime(t *testing.T) {
 			t.Errorf("%s: %v\n%s", language.name, err, out)
 		}
 	}
+}
+
+// tlsProxy serves what is at the address over TLS, and returns its own address and the file of its CA.
+func tlsProxy(t *testing.T, address string) (proxied, caFile string) {
+	t.Helper()
+	target, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, err := simulator.NewCA()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(httputil.NewSingleHostReverseProxy(target))
+	if server.TLS, err = ca.ServerTLS(); err != nil {
+		t.Fatal(err)
+	}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	caFile = filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(caFile, ca.CertPEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return server.URL, caFile
 }

@@ -5,8 +5,11 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Net;
 using System.Net.Http;
+using System.Net.Sockets;
 using System.Runtime.Serialization.Json;
+using System.Security.Authentication;
 using System.Text;
 using System.Text.RegularExpressions;
 using System.Threading;
@@ -58,7 +61,7 @@ public sealed class MastersIndiaClient
     public MastersIndiaClient(string role)
     {
         role = Regex.Replace(role.Trim(), "^/*(v1/)?|/+$", "");
-        if (!Regex.IsMatch(role, @"\A[A-Za-z0-9_.][A-Za-z0-9_./-]*\z"))
+        if (!Regex.IsMatch(role, @"\A[A-Za-z0-9_.][A-Za-z0-9_./-]*\z") || Regex.IsMatch(role, @"(^|/)(hv[sbr]\.|eyJ)"))
         {
             throw new MastersIndiaException("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it");
         }
@@ -97,6 +100,7 @@ public sealed class MastersIndiaClient
         IDictionary<string, string> headers = null, string field = "")
     {
         Check(url, body, headers);
+        if (method == "") method = body == null ? "GET" : "POST";
         var token = await TokenAsync().ConfigureAwait(false);
         var answer = await SendAsync(Request(token, url, method, body, headers, field), ApiTimeout).ConfigureAwait(false);
         if (Refused(answer))
@@ -119,7 +123,7 @@ public sealed class MastersIndiaClient
         if (answer.Item1 < 200 || answer.Item1 > 299)
         {
             throw new MastersIndiaException(Shown(url) + " returned " + answer.Item1 + ", which is not about the token (token_id " + token.TokenId +
-                "): " + answer.Item2, answer.Item1);
+                ")" + (answer.Item1 < 500 ? "" : InDoubt(method)) + ": " + answer.Item2, answer.Item1); // 5xx: perhaps of a gateway alone
         }
         return answer.Item2;
     }
@@ -142,6 +146,10 @@ public sealed class MastersIndiaClient
             {
                 throw new MastersIndiaException("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -");
             }
+            if (Regex.IsMatch(header.Key, @"\A(authorization|client_id)\z", RegexOptions.IgnoreCase))
+            {
+                throw new MastersIndiaException("header: the client itself sends Authorization and client_id");
+            }
         }
         if (body == "") throw new MastersIndiaException("body: is empty");
         try
@@ -152,6 +160,26 @@ public sealed class MastersIndiaClient
         {
             throw new MastersIndiaException("body: is not UTF-8");
         }
+        bool ofType = headers != null && headers.Keys.Any(name => name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase));
+        if (body != null && !ofType && !IsJson(body))
+        {
+            throw new MastersIndiaException("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; " +
+                "for another format give -H 'Content-Type: ...'");
+        }
+    }
+
+    /// <summary>The framework's reader takes more than JSON. Here what is whole becomes a value, from the inside out, until one is left.</summary>
+    static bool IsJson(string text)
+    {
+        var rest = Regex.Replace(text, @"""(?:[^""\\\x00-\x1f]|\\[""\\/bfnrt]|\\u[0-9a-fA-F]{4})*""", "\"\"");
+        rest = Regex.Replace(rest, @"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?|true|false|null", "0");
+        rest = Regex.Replace(rest, "[ \t\r\n]", "");
+        for (var before = ""; rest != before;)
+        {
+            before = rest;
+            rest = Regex.Replace(rest, @"\[((""""|0)(,(""""|0))*)?\]|\{("""":(""""|0)(,"""":(""""|0))*)?\}", "0");
+        }
+        return rest == "0" || rest == "\"\"";
     }
 
     static void CheckUrl(string what, string url)
@@ -184,7 +212,7 @@ public sealed class MastersIndiaClient
         {
             sent[header.Key] = header.Value; // a header of the caller replaces ours, however it is written
         }
-        return NewRequest(method != "" ? method : body == null ? "GET" : "POST", url, body, sent);
+        return NewRequest(method, url, body, sent);
     }
 
     static HttpRequestMessage NewRequest(string method, string url, string body, IDictionary<string, string> headers)
@@ -212,6 +240,10 @@ public sealed class MastersIndiaClient
         if (!rest.StartsWith("{", StringComparison.Ordinal))
         {
             throw new MastersIndiaException("the token goes into the field " + field + " of the body, which must be a JSON object");
+        }
+        if (Regex.IsMatch(rest, Regex.Escape(Quote(field)) + @"\s*:"))
+        {
+            throw new MastersIndiaException("the body has a field " + field + " already: take it out");
         }
         rest = rest.Substring(1).TrimStart();
         return "{" + Quote(field) + ": " + Quote(value) + (rest.StartsWith("}", StringComparison.Ordinal) ? "" : ", ") + rest;
@@ -245,7 +277,7 @@ public sealed class MastersIndiaClient
         if (answer.Item1 != 200)
         {
             var hint = answer.Item1 == 403 ? ": is the Vault token valid (vault token lookup), and may it read " + path + "?"
-                : answer.Item2.Contains("no namespace") ? ": is VAULT_TOKEN a Vault token (hvs.…)?" : "";
+                : Regex.IsMatch(answer.Item2, "no namespace|internal error") ? ": is VAULT_TOKEN a Vault token (hvs.…)?" : "";
             throw new MastersIndiaException("Vault returned " + answer.Item1 + " to a read of " + Shown(url) + ": " +
                 Reasons(answer.Item2) + hint, answer.Item1);
         }
@@ -258,7 +290,7 @@ public sealed class MastersIndiaClient
         Func<string, string> text = name => (string)data.Element(name);
         if (data == null || text("authorization") == null || text("ttl") == null)
         {
-            throw new MastersIndiaException("what is read at " + path + " is no token: is it a path of the engine?", 400);
+            throw new MastersIndiaException("what is read at " + path + " is no token: is the path MOUNT/token/ROLE?", 400);
         }
         var token = new MastersIndiaToken
         {
@@ -328,10 +360,25 @@ public sealed class MastersIndiaClient
         return token;
     }
 
+    static string InDoubt(string method)
+    {
+        return method == "GET" ? "" : ". It may have been issued: look it up before you repeat it";
+    }
+
+    /// <summary>Reports whether a request failed before anything of it was sent.</summary>
+    static bool Unsent(Exception cause)
+    {
+        var web = (cause as WebException)?.Status; // of .NET Framework and Mono
+        var socket = (cause as SocketException)?.SocketErrorCode;
+        return cause is AuthenticationException || web == WebExceptionStatus.NameResolutionFailure ||
+            web == WebExceptionStatus.ConnectFailure || web == WebExceptionStatus.TrustFailure ||
+            web == WebExceptionStatus.SecureChannelFailure || socket == SocketError.ConnectionRefused || socket == SocketError.HostNotFound;
+    }
+
     static async Task<Tuple<int, string>> SendAsync(HttpRequestMessage request, TimeSpan timeout)
     {
         var where = Shown(request.RequestUri.ToString());
-        var doubt = request.Method == HttpMethod.Get ? "" : ". It may have been issued: look it up before you repeat it";
+        var doubt = InDoubt(request.Method.Method);
         using (var stop = new CancellationTokenSource(timeout))
         {
             try
@@ -348,7 +395,11 @@ public sealed class MastersIndiaClient
             catch (HttpRequestException e)
             {
                 var reasons = new List<string>(); // why a certificate is not trusted is the innermost one
-                for (Exception cause = e; cause != null; cause = cause.InnerException) reasons.Add(cause.Message);
+                for (Exception cause = e; cause != null; cause = cause.InnerException)
+                {
+                    reasons.Add(cause.Message);
+                    if (Unsent(cause)) doubt = "";
+                }
                 if (Env("VAULT_CACERT") != "" && request.Headers.Contains("X-Vault-Token"))
                 {
                     doubt = ". This client does not read VAULT_CACERT: install that CA in the machine's store";
@@ -365,7 +416,7 @@ public sealed class MastersIndiaClient
             RunAsync(args).GetAwaiter().GetResult();
             return 0;
         }
-        catch (Exception e) when (e is MastersIndiaException || e is IOException)
+        catch (Exception e) when (e is MastersIndiaException || e is IOException || e is UnauthorizedAccessException)
         {
             Console.Error.WriteLine("MastersIndiaClient: " + e.Message);
             return 1;

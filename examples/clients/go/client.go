@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,8 +13,10 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -45,7 +48,7 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 		}
 		if t.ID == rejected {
 			return nil, fmt.Errorf("%s refuses token_id %s, and Vault has no newer token yet: it replaces a refused one that is a minute "+
-				"old, one every 5 minutes. Try again then. If it lasts, %s", shown(what.url), rejected, c.doubt(t))
+				"old, one every 5 minutes. Try again then. If it lasts, %s", shown(what.url), rejected, c.hint(t))
 		}
 		status, body, err = c.send(ctx, what, t)
 	}
@@ -53,55 +56,72 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case refused(status, body):
-		return nil, fmt.Errorf("%s refuses a second token, token_id %s: %s", shown(what.url), t.ID, c.doubt(t))
+		return nil, fmt.Errorf("%s refuses a second token, token_id %s: %s", shown(what.url), t.ID, c.hint(t))
 	case status < 200 || status > 299:
-		return nil, fmt.Errorf("%s returned %d, which is not about the token (token_id %s): %s", shown(what.url), status, t.ID, body)
+		doubt := ""
+		if status >= http.StatusInternalServerError { // a gateway fails where the server behind it may not have
+			doubt = what.doubt()
+		}
+		return nil, fmt.Errorf("%s returned %d, which is not about the token (token_id %s)%s: %s",
+			shown(what.url), status, t.ID, doubt, body)
 	}
 	return body, nil
 }
 
-func (c *client) doubt(t token) string {
+func (c *client) hint(t token) string {
 	return fmt.Sprintf("is it the API of this account, and is the token in the right place (-f)? "+
 		"Else ask an operator for: vault read %s/status/%s", c.mount(), t.Config)
 }
 
 func (c *client) send(ctx context.Context, what call, t token) (status int, body []byte, err error) {
+	sent := false
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = true }})
 	request, err := newRequest(ctx, what, t)
 	if err != nil {
 		return 0, nil, err
 	}
 	response, err := c.api.Do(request)
+	if err == nil {
+		defer response.Body.Close()
+		body, err = io.ReadAll(response.Body)
+	}
 	if failed, ok := errors.AsType[*url.Error](err); ok { // whose message has the query
 		err = failed.Err
 	}
 	if err != nil {
 		doubt := ""
-		if request.Method != http.MethodGet {
-			doubt = ". It may have been issued: look it up before you repeat it"
+		if sent {
+			doubt = what.doubt()
 		}
 		return 0, nil, fmt.Errorf("calling %s failed: %w%s", shown(what.url), err, doubt)
 	}
-	defer response.Body.Close()
-	body, err = io.ReadAll(response.Body)
-	return response.StatusCode, body, err
+	return response.StatusCode, body, nil
+}
+
+func (what call) verb() string {
+	if what.method == "" && what.body != nil {
+		return http.MethodPost
+	}
+	return cmp.Or(what.method, http.MethodGet)
+}
+
+func (what call) doubt() string {
+	if what.verb() == http.MethodGet {
+		return ""
+	}
+	return ". It may have been issued: look it up before you repeat it"
 }
 
 // newRequest makes a request with the token. The role's metadata are headers that each call needs.
 func newRequest(ctx context.Context, what call, t token) (*http.Request, error) {
-	method, sent := what.method, what.body
-	if method == "" {
-		method = http.MethodGet
-		if sent != nil {
-			method = http.MethodPost
-		}
-	}
+	sent := what.body
 	if what.field != "" {
 		var err error
 		if sent, err = withField(sent, what.field, t.Access); err != nil {
 			return nil, err
 		}
 	}
-	request, err := http.NewRequestWithContext(ctx, method, what.url, bytes.NewReader(sent))
+	request, err := http.NewRequestWithContext(ctx, what.verb(), what.url, bytes.NewReader(sent))
 	if err != nil {
 		return nil, err
 	}
@@ -126,6 +146,9 @@ func withField(object []byte, field, value string) ([]byte, error) {
 	rest, isObject := bytes.CutPrefix(bytes.TrimSpace(object), []byte("{"))
 	if !isObject {
 		return nil, fmt.Errorf("the token goes into the field %s of the body, which must be a JSON object", field)
+	}
+	if regexp.MustCompile(regexp.QuoteMeta(strconv.Quote(field)) + `\s*:`).Match(object) {
+		return nil, fmt.Errorf("the body has a field %s already: take it out", field)
 	}
 	added, err := json.Marshal(map[string]string{field: value})
 	if err != nil {
@@ -162,12 +185,18 @@ func (what call) check() error {
 		if !regexp.MustCompile(`^[\w-]+: *[!-~][ -~]*$`).MatchString(name + ": " + strings.Join(values, ", ")) {
 			return errors.New("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -")
 		}
+		if name := strings.ToLower(name); name == "authorization" || name == "client_id" {
+			return errors.New("header: the client itself sends Authorization and client_id")
+		}
 	}
 	switch {
 	case what.body != nil && len(what.body) == 0:
 		return errors.New("body: is empty")
 	case !utf8.Valid(what.body):
 		return errors.New("body: is not UTF-8")
+	case what.body != nil && what.header.Get("Content-Type") == "" && !json.Valid(what.body):
+		return errors.New("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; " +
+			"for another format give -H 'Content-Type: ...'")
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ type token struct {
 // newClient takes a role of the mount mastersindia, or a full path such as gst/token/billing, and Vault from the environment.
 func newClient(role string) (*client, error) {
 	path := regexp.MustCompile(`^/*(v1/)?|/+$`).ReplaceAllString(strings.TrimSpace(role), "")
-	if !regexp.MustCompile(`^[\w.][\w./-]*$`).MatchString(path) {
+	if !regexp.MustCompile(`^[\w.][\w./-]*$`).MatchString(path) || regexp.MustCompile(`(^|/)(hv[sbr]\.|eyJ)`).MatchString(path) {
 		return nil, errors.New("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it")
 	}
 	if !strings.Contains(path, "/") {
@@ -132,7 +132,7 @@ func (c *client) read(ctx context.Context, rejected string) (t token, lease int,
 	switch {
 	case errors.As(err, &response) && response.StatusCode == http.StatusForbidden:
 		return token{}, 0, fmt.Errorf("does the Vault token live (vault token lookup), and may it read %s? %w", c.path, err)
-	case err != nil && strings.Contains(err.Error(), "no namespace"):
+	case err != nil && regexp.MustCompile("no namespace|internal error").MatchString(err.Error()):
 		return token{}, 0, fmt.Errorf("is VAULT_TOKEN a Vault token (hvs.…)? %w", err)
 	case err != nil:
 		return token{}, 0, fmt.Errorf("reading %s: %w", c.path, err)
@@ -144,7 +144,7 @@ func (c *client) read(ctx context.Context, rejected string) (t token, lease int,
 		return token{}, 0, err
 	}
 	if err := json.Unmarshal(data, &t); err != nil || t.Authorization == "" {
-		return token{}, 0, fmt.Errorf("what is read at %s is no token: is it a path of the engine?", c.path)
+		return token{}, 0, fmt.Errorf("what is read at %s is no token: is the path MOUNT/token/ROLE?", c.path)
 	}
 	return t, secret.LeaseDuration, nil
 }

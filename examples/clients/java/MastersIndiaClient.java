@@ -4,8 +4,10 @@
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
+import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.CharacterCodingException;
@@ -27,6 +29,7 @@ import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLHandshakeException;
 import javax.net.ssl.TrustManagerFactory;
 
 /**
@@ -74,7 +77,7 @@ public final class MastersIndiaClient {
     /** @param role a role of the mount mastersindia, or a full path such as gst/token/billing */
     public MastersIndiaClient(String role) throws ClientException {
         String trimmed = role.strip().replaceAll("^/*(v1/)?|/+$", "");
-        if (!trimmed.matches("[\\w.][\\w./-]*")) {
+        if (!trimmed.matches("[\\w.][\\w./-]*") || trimmed.matches("(.*/)?(hv[sbr]\\.|eyJ).*")) { // no token goes into a URL
             throw new ClientException("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it", 0);
         }
         this.path = trimmed.contains("/") ? trimmed : "mastersindia/token/" + trimmed;
@@ -110,8 +113,9 @@ public final class MastersIndiaClient {
      */
     public String call(String url, String method, String body, Map<String, String> headers, String field) throws ClientException {
         check(url, body, headers);
+        String verb = method.isEmpty() ? (body == null ? "GET" : "POST") : method;
         Token token = token();
-        Answer answer = send(api, request(token, url, method, body, headers, field));
+        Answer answer = send(api, request(token, url, verb, body, headers, field));
         if (refused(answer)) {
             String rejected = token.tokenId;
             token = token(rejected);
@@ -120,7 +124,7 @@ public final class MastersIndiaClient {
                     + "a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts, " + doubt(token),
                     answer.status);
             }
-            answer = send(api, request(token, url, method, body, headers, field));
+            answer = send(api, request(token, url, verb, body, headers, field));
         }
         if (refused(answer)) {
             throw new ClientException(shown(url) + " refuses a second token, token_id " + token.tokenId + ": " + doubt(token),
@@ -128,8 +132,8 @@ public final class MastersIndiaClient {
         }
         if (answer.status < 200 || answer.status > 299) {
             throw new ClientException(shown(url) + " returned " + answer.status + ", which is not about the token (token_id "
-                + token.tokenId
-                + "): " + answer.body, answer.status);
+                + token.tokenId + ")" + (answer.status < 500 ? "" : inDoubt(verb)) // a gateway fails where the server behind it may not have
+                + ": " + answer.body, answer.status);
         }
         return answer.body;
     }
@@ -146,6 +150,9 @@ public final class MastersIndiaClient {
             if (!header.getKey().matches("[\\w-]+") || !header.getValue().matches("[!-~][ -~]*")) {
                 throw new ClientException("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -", 0);
             }
+            if (header.getKey().matches("(?i)authorization|client_id")) {
+                throw new ClientException("header: the client itself sends Authorization and client_id", 0);
+            }
         }
         if (body != null && body.isEmpty()) {
             throw new ClientException("body: is empty", 0);
@@ -153,6 +160,21 @@ public final class MastersIndiaClient {
         if (body != null && !StandardCharsets.UTF_8.newEncoder().canEncode(body)) {
             throw new ClientException("body: is not UTF-8", 0);
         }
+        if (body != null && headers.keySet().stream().noneMatch("Content-Type"::equalsIgnoreCase) && !isJson(body)) {
+            throw new ClientException("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; "
+                + "for another format give -H 'Content-Type: ...'", 0);
+        }
+    }
+
+    /** The JDK has no reader of JSON: what is whole becomes a value, from the inside out, until one is left. */
+    private static boolean isJson(String text) {
+        String rest = text.replaceAll("\"(?:[^\"\\\\\\x00-\\x1f]++|\\\\[\"\\\\/bfnrt]|\\\\u[0-9a-fA-F]{4})*+\"", "\"\"")
+            .replaceAll("-?(0|[1-9]\\d*)(\\.\\d+)?([eE][+-]?\\d+)?|true|false|null", "0").replaceAll("[ \t\r\n]", "");
+        for (String before = ""; !rest.equals(before); ) {
+            before = rest;
+            rest = rest.replaceAll("\\[((\"\"|0)(,(\"\"|0))*+)?\\]|\\{(\"\":(\"\"|0)(,\"\":(\"\"|0))*+)?\\}", "0");
+        }
+        return rest.matches("\"\"|0");
     }
 
     private static void checkUrl(String what, String url) throws ClientException {
@@ -164,7 +186,7 @@ public final class MastersIndiaClient {
     /** A URL for messages: there may be a token in its query. */
     private static String shown(String url) { return url.replaceAll("[?#].*", ""); }
 
-    private static HttpRequest request(Token token, String url, String method, String body, Map<String, String> headers, String field)
+    private static HttpRequest request(Token token, String url, String verb, String body, Map<String, String> headers, String field)
             throws ClientException {
         Map<String, String> sent = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
         if (body != null) {
@@ -181,7 +203,6 @@ public final class MastersIndiaClient {
             }
         }
         sent.putAll(headers); // a header of the caller replaces ours, however it is written
-        String verb = method.isEmpty() ? (text == null ? "GET" : "POST") : method;
         return newRequest(url, API_TIMEOUT, sent)
             .method(verb, text == null ? HttpRequest.BodyPublishers.noBody() : HttpRequest.BodyPublishers.ofString(text)).build();
     }
@@ -191,6 +212,9 @@ public final class MastersIndiaClient {
         String rest = body.stripLeading();
         if (!rest.startsWith("{")) {
             throw new ClientException("the token goes into the field " + field + " of the body, which must be a JSON object", 0);
+        }
+        if (Pattern.compile(Pattern.quote(quote(field)) + "\\s*:").matcher(rest).find()) {
+            throw new ClientException("the body has a field " + field + " already: take it out", 0);
         }
         rest = rest.substring(1).stripLeading();
         return "{" + quote(field) + ": " + quote(value) + (rest.startsWith("}") ? "" : ", ") + rest;
@@ -228,13 +252,13 @@ public final class MastersIndiaClient {
         Answer answer = send(newHttpClient(env("VAULT_CACERT")), request);
         if (answer.status != 200) {
             String hint = answer.status == 403 ? ": is the Vault token valid (vault token lookup), and may it read " + path + "?"
-                : answer.body.contains("no namespace") ? ": is VAULT_TOKEN a Vault token (hvs.…)?" : "";
+                : answer.body.matches("(?s).*(no namespace|internal error).*") ? ": is VAULT_TOKEN a Vault token (hvs.…)?" : "";
             throw new ClientException("Vault returned " + answer.status + " to a read of " + address + "/v1/" + path + ": "
                 + reasons(answer.body) + hint, answer.status);
         }
         String body = METADATA.matcher(answer.body).replaceFirst(""); // whose names may be any
         if (text(body, "authorization") == null || text(body, "token_id") == null) {
-            throw new ClientException("what is read at " + path + " is no token: is it a path of the engine?", 400);
+            throw new ClientException("what is read at " + path + " is no token: is the path MOUNT/token/ROLE?", 400);
         }
         Token token = new Token(text(body, "access_token"), text(body, "authorization"), text(body, "token_id"), text(body, "config"),
             text(body, "client_id"), metadata(answer.body));
@@ -358,9 +382,13 @@ public final class MastersIndiaClient {
         }
     }
 
+    private static String inDoubt(String verb) {
+        return verb.equals("GET") ? "" : ". It may have been issued: look it up before you repeat it";
+    }
+
     private static Answer send(HttpClient client, HttpRequest request) throws ClientException {
         String where = shown(request.uri().toString());
-        String doubt = request.method().equals("GET") ? "" : ". It may have been issued: look it up before you repeat it";
+        String doubt = inDoubt(request.method());
         try {
             HttpResponse<String> response = client.send(request, HttpResponse.BodyHandlers.ofString());
             return new Answer(response.statusCode(), response.body());
@@ -368,20 +396,22 @@ public final class MastersIndiaClient {
             Thread.currentThread().interrupt();
             throw new ClientException("calling " + where + " was interrupted" + doubt, 0);
         } catch (IOException e) {
-            throw new ClientException("calling " + where + " failed: " + e + doubt, 0);
+            boolean unsent = e instanceof ConnectException || e instanceof HttpConnectTimeoutException || e instanceof SSLHandshakeException;
+            throw new ClientException("calling " + where + " failed: " + (e.getMessage() == null ? "cannot connect: " : "") + e
+                + (unsent ? "" : doubt), 0);
         }
     }
 
     public static void main(String[] args) {
         try {
             run(args);
-        } catch (ClientException | IOException e) {
+        } catch (ClientException e) {
             System.err.println("MastersIndiaClient: " + e.getMessage());
             System.exit(1);
         }
     }
 
-    private static void run(String[] args) throws ClientException, IOException {
+    private static void run(String[] args) throws ClientException {
         Map<String, String> options = new HashMap<>(), headers = new HashMap<>();
         List<String> rest = new ArrayList<>();
         for (int n = 0; n < args.length; n++) {
@@ -408,6 +438,8 @@ public final class MastersIndiaClient {
             }
         } catch (CharacterCodingException e) {
             throw new ClientException("body: is not UTF-8", 0);
+        } catch (IOException e) {
+            throw new ClientException("the file of -d cannot be read: " + body.substring(1) + ": " + e, 0);
         }
         MastersIndiaClient client = new MastersIndiaClient(rest.get(0));
         for (String url : rest.subList(1, rest.size())) {

@@ -34,7 +34,7 @@ export class Client {
   /** The role is one of the mount mastersindia, or a full path such as gst/token/billing. */
   constructor(role) {
     role = role.trim().replace(/^\/*(v1\/)?|\/+$/g, "");
-    if (!/^[\w.][\w./-]*$/.test(role)) {
+    if (!/^[\w.][\w./-]*$/.test(role) || /(^|\/)(hv[sbr]\.|eyJ)/.test(role)) { // no token goes into a URL
       throw new ClientError("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it");
     }
     this.#path = role.includes("/") ? role : `mastersindia/token/${role}`;
@@ -71,6 +71,7 @@ export class Client {
    */
   async call(url, { method, body, headers, field } = {}) {
     check(url, body, headers);
+    method ||= body === undefined ? "GET" : "POST";
     let token = await this.token();
     let answer = await send(url, request(token, method, body, headers, field), apiTimeout);
     if (refused(answer)) {
@@ -86,7 +87,8 @@ export class Client {
       throw new ClientError(`${shown(url)} refuses a second token, token_id ${token.token_id}: ${this.#doubt(token)}`, answer.status);
     }
     if (answer.status < 200 || answer.status > 299) {
-      throw new ClientError(`${shown(url)} returned ${answer.status}, which is not about the token (token_id ${token.token_id}): ` +
+      const doubt = answer.status < 500 ? "" : inDoubt(method); // a gateway fails where the server behind it may not have
+      throw new ClientError(`${shown(url)} returned ${answer.status}, which is not about the token (token_id ${token.token_id})${doubt}: ` +
         answer.body, answer.status);
     }
     return answer.body;
@@ -105,9 +107,17 @@ export function check(url, body, headers) {
     if (!/^[\w-]+$/.test(name) || !/^[!-~][ -~]*$/.test(value)) {
       throw new ClientError("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -");
     }
+    if (/^(authorization|client_id)$/i.test(name)) throw new ClientError("header: the client itself sends Authorization and client_id");
   }
   if (body === "") throw new ClientError("body: is empty");
   if (body !== undefined && /[\ud800-\udfff]/u.test(body)) throw new ClientError("body: is not UTF-8");
+  if (body === undefined || Object.keys(headers ?? {}).some((name) => /^content-type$/i.test(name))) return;
+  try {
+    JSON.parse(body);
+  } catch {
+    throw new ClientError("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; " +
+      "for another format give -H 'Content-Type: ...'");
+  }
 }
 
 function checkURL(what, url) {
@@ -137,13 +147,15 @@ function request(token, method, body, headers, field) {
       throw new ClientError(`header ${name} cannot be sent: give one line of text, as NAME: VALUE`);
     }
   }
-  return { method: method || (body === undefined ? "GET" : "POST"), body, headers: sent };
+  return { method, body, headers: sent };
 }
 
 // Puts a field in front of the others of a JSON object, and leaves these as they are.
 function withField(body, field, value) {
   const rest = /^\s*\{\s*([^]*)$/.exec(body)?.[1];
   if (rest === undefined) throw new ClientError(`the token goes into the field ${field} of the body, which must be a JSON object`);
+  const twice = body.split(JSON.stringify(field)).slice(1).some((after) => /^\s*:/.test(after));
+  if (twice) throw new ClientError(`the body has a field ${field} already: take it out`);
   return `{${JSON.stringify(field)}: ${JSON.stringify(value)}${rest.startsWith("}") ? "" : ", "}${rest}`;
 }
 
@@ -169,7 +181,7 @@ async function read(path, rejected) {
   if (status !== 200) {
     let hint = "";
     if (status === 403) hint = `: is the Vault token valid (vault token lookup), and may it read ${path}?`;
-    else if (body.includes("no namespace")) hint = ": is VAULT_TOKEN a Vault token (hvs.…)?";
+    else if (/no namespace|internal error/.test(body)) hint = ": is VAULT_TOKEN a Vault token (hvs.…)?";
     throw new ClientError(`Vault returned ${status} to a read of ${shown(url)}: ${reasons(body)}${hint}`, status);
   }
   try {
@@ -178,7 +190,7 @@ async function read(path, rejected) {
     // A newer token is there after ttl seconds. A role may be without leases: 0.
     return { token, keep: Math.min(token.ttl, lease || token.ttl), life: token.expires_in - 5 };
   } catch {
-    throw new ClientError(`what is read at ${path} is no token: is it a path of the engine?`, 400);
+    throw new ClientError(`what is read at ${path} is no token: is the path MOUNT/token/ROLE?`, 400);
   }
 }
 
@@ -222,20 +234,24 @@ function reasons(body) {
   }
 }
 
+const inDoubt = (method) => method === "GET" ? "" : ". It may have been issued: look it up before you repeat it";
+
 // fetch takes no CA of its own. These follow no redirect, which would take the token along.
 async function send(url, { body, ...options }, timeout) {
   const signal = AbortSignal.timeout(timeout);
+  let sent;
   try {
     return await new Promise((resolve, reject) => {
       const { request } = url.startsWith("https:") ? https : http;
-      request(url, { ...options, signal }, (answer) => {
+      sent = request(url, { ...options, signal }, (answer) => {
         const parts = [];
         answer.on("data", (part) => parts.push(part)).on("error", reject)
           .on("end", () => resolve({ status: answer.statusCode, body: Buffer.concat(parts).toString() }));
-      }).on("error", reject).end(body);
+      }).on("error", reject);
+      sent.end(body);
     });
   } catch (problem) {
-    const doubt = (options.method ?? "GET") === "GET" ? "" : ". It may have been issued: look it up before you repeat it";
+    const doubt = sent?.writableFinished ? inDoubt(options.method ?? "GET") : ""; // else not all was sent
     const reason = signal.aborted ? `no response within ${timeout / 1000} s` : problem.message || problem.code;
     throw new ClientError(`calling ${shown(url)} failed: ${reason}${doubt}`);
   }

@@ -22,13 +22,13 @@ final class MastersIndiaClient
     private const API_TIMEOUT = 60;
 
     private readonly string $path;
-    private array $kept = ['token' => null, 'keep_until' => 0, 'lives_until' => 0];
+    private static ?WeakMap $kept = null; // by object, and not in it: serialize and var_export do not find the token
 
     /** The role is one of the mount mastersindia, or a full path such as gst/token/billing. */
     public function __construct(string $role)
     {
         $role = preg_replace('~^/*(v1/)?|/+$~', '', trim($role));
-        preg_match('~^[\w.][\w./-]*\z~', $role)
+        preg_match('~^[\w.][\w./-]*\z~', $role) && !preg_match('~(^|/)(hv[sbr]\.|eyJ)~', $role) // no token goes into a URL
             || throw new MastersIndiaError('role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it');
         function_exists('curl_init') || throw new MastersIndiaError('PHP has no curl extension: apt-get install php-curl');
         $this->path = str_contains($role, '/') ? $role : "mastersindia/token/$role";
@@ -72,6 +72,7 @@ final class MastersIndiaClient
         #[\SensitiveParameter] array $headers = [], string $field = ''): string
     {
         self::check($url, $body, $headers);
+        $method = $method ?: ($body === null ? 'GET' : 'POST');
         $token = $this->token();
         [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
         if (self::refused($status, $reply)) {
@@ -88,7 +89,8 @@ final class MastersIndiaClient
             throw new MastersIndiaError(self::shown($url) . " refuses a second token, token_id $id: " . $this->doubt($token), $status);
         }
         if ($status < 200 || $status > 299) {
-            throw new MastersIndiaError(self::shown($url) . " returned $status, which is not about the token (token_id $id): $reply",
+            $doubt = $status < 500 ? '' : self::inDoubt($method); // a gateway fails where the server behind it may not have
+            throw new MastersIndiaError(self::shown($url) . " returned $status, which is not about the token (token_id $id)$doubt: $reply",
                 $status);
         }
         return $reply;
@@ -109,8 +111,16 @@ final class MastersIndiaClient
             preg_match('/^[\w-]+\z/', (string) $name) && preg_match('/^[!-~][ -~]*\z/', (string) $value)
                 || throw new MastersIndiaError('header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -');
         }
+        $names = array_map(strtolower(...), array_map(strval(...), array_keys($headers)));
+        array_intersect($names, ['authorization', 'client_id']) === []
+            || throw new MastersIndiaError("header: the client itself sends Authorization and client_id");
         $body !== '' || throw new MastersIndiaError('body: is empty');
         preg_match('//u', $body ?? '') || throw new MastersIndiaError('body: is not UTF-8');
+        if ($body !== null && !in_array('content-type', $names, true)) {
+            json_decode($body);
+            json_last_error() === JSON_ERROR_NONE || throw new MastersIndiaError("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; "
+                . "for another format give -H 'Content-Type: ...'");
+        }
     }
 
     private static function checkURL(string $what, #[\SensitiveParameter] string $url): void
@@ -142,7 +152,7 @@ final class MastersIndiaClient
             $sent = array_filter($sent, fn ($ours) => strcasecmp((string) $ours, (string) $name) !== 0, ARRAY_FILTER_USE_KEY);
             $sent[$name] = $value;
         }
-        return $this->send($url, $method ?: ($body === null ? 'GET' : 'POST'), $body, $sent, self::API_TIMEOUT);
+        return $this->send($url, $method, $body, $sent, self::API_TIMEOUT);
     }
 
     /** Puts a field in front of the others of a JSON object, and leaves these as they are. */
@@ -151,6 +161,9 @@ final class MastersIndiaClient
         $rest = ltrim($body);
         if (!str_starts_with($rest, '{')) {
             throw new MastersIndiaError("the token goes into the field $field of the body, which must be a JSON object");
+        }
+        if (preg_match('/' . preg_quote((string) json_encode($field), '/') . '\s*:/', $rest)) {
+            throw new MastersIndiaError("the body has a field $field already: take it out");
         }
         $rest = ltrim(substr($rest, 1));
         return '{' . json_encode($field) . ': ' . json_encode($value) . (str_starts_with($rest, '}') ? '' : ', ') . $rest;
@@ -169,17 +182,17 @@ final class MastersIndiaClient
 
     private function read(string $rejected): array
     {
-        $address = preg_replace('~/+(v1/*)?$~', '', trim((string) getenv('VAULT_ADDR')));
+        $address = preg_replace('~/+(v1/*)?$~', '', self::env('VAULT_ADDR'));
         $address !== '' || throw new MastersIndiaError('set VAULT_ADDR to the URL of Vault');
         self::checkURL('VAULT_ADDR', $address);
-        getenv('VAULT_SKIP_VERIFY') && throw new MastersIndiaError(
+        self::env('VAULT_SKIP_VERIFY') && throw new MastersIndiaError(
             'VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault');
-        $ca = getenv('VAULT_CACERT') ?: null;
+        $ca = self::env('VAULT_CACERT') ?: null;
         $ca === null || str_contains((string) @file_get_contents($ca), 'BEGIN CERTIFICATE') || throw new MastersIndiaError(
             "VAULT_CACERT cannot be used: $ca: it cannot be read, or has no certificate");
         $headers = ['X-Vault-Token' => self::vaultToken(), 'X-Vault-Request' => 'true'];
-        if (getenv('VAULT_NAMESPACE')) {
-            $headers['X-Vault-Namespace'] = trim(getenv('VAULT_NAMESPACE'));
+        if (self::env('VAULT_NAMESPACE')) {
+            $headers['X-Vault-Namespace'] = self::env('VAULT_NAMESPACE');
         }
         $path = implode('/', array_map('rawurlencode', explode('/', $this->path)));
         $url = "$address/v1/$path" . ($rejected === '' ? '' : "?rejected_token_id=$rejected");
@@ -190,30 +203,42 @@ final class MastersIndiaClient
             $reasons = is_array($errors) ? (implode('; ', $errors) ?: 'it gives no reason') : substr(trim($reply), 0, 200);
             $hint = match (true) {
                 $status === 403 => ": is the Vault token valid (vault token lookup), and may it read {$this->path}?",
-                str_contains($reply, 'no namespace') => ': is VAULT_TOKEN a Vault token (hvs.…)?',
+                preg_match('/no namespace|internal error/', $reply) === 1 => ': is VAULT_TOKEN a Vault token (hvs.…)?',
                 default => '',
             };
             throw new MastersIndiaError("Vault returned $status to a read of " . self::shown($url) . ": $reasons$hint", $status);
         }
         $token = $answer['data'] ?? [];
         if (!isset($token['authorization'], $token['ttl'], $token['expires_in'])) {
-            throw new MastersIndiaError("what is read at {$this->path} is no token: is it a path of the engine?", 400);
+            throw new MastersIndiaError("what is read at {$this->path} is no token: is the path MOUNT/token/ROLE?", 400);
         }
         // A newer token is there after ttl seconds. A role may be without leases: 0.
         $keep = min($token['ttl'], $answer['lease_duration'] ?: $token['ttl']);
         return ['token' => $token, 'keep_until' => time() + $keep, 'lives_until' => time() + $token['expires_in'] - 5];
     }
 
+    /** A variable of the environment, or of a .env file, which frameworks put into $_ENV alone. Many end in a newline. */
+    private static function env(string $name): string
+    {
+        return trim((string) (getenv($name) ?: $_ENV[$name] ?? ''));
+    }
+
+    /** Reads a file; its name and the system's reason are in the error. */
+    public static function contents(string $what, string $file, string $hint = ''): string
+    {
+        $content = is_dir($file) ? false : @file_get_contents($file);
+        $reason = is_dir($file) ? 'it is a directory' : preg_replace('/.*: /', '', error_get_last()['message'] ?? 'no reason given');
+        return $content !== false ? $content : throw new MastersIndiaError("$what cannot be read: $file: $reason$hint");
+    }
+
     /** The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps; it is in no message. */
     private static function vaultToken(): string
     {
-        [$name, $token] = ['VAULT_TOKEN', trim((string) getenv('VAULT_TOKEN'))]; // many a file or variable ends in a newline
-        if ($token === '' && getenv('VAULT_TOKEN_FILE')) {
-            $name = 'VAULT_TOKEN_FILE';
-            $token = @file_get_contents(getenv($name));
-            $token !== false || throw new MastersIndiaError("$name cannot be read: " . getenv($name) . ": is Vault Agent running?");
-            $token = trim($token);
-            $token !== '' || throw new MastersIndiaError("$name is empty: " . getenv($name) . ": is Vault Agent running?");
+        [$name, $token] = ['VAULT_TOKEN', self::env('VAULT_TOKEN')];
+        if ($token === '' && self::env('VAULT_TOKEN_FILE')) {
+            [$name, $file] = ['VAULT_TOKEN_FILE', self::env('VAULT_TOKEN_FILE')];
+            $token = trim(self::contents($name, $file, ': is Vault Agent running?'));
+            $token !== '' || throw new MastersIndiaError("$name is empty: $file: is Vault Agent running?");
         }
         $token !== '' || throw new MastersIndiaError('set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes');
         preg_match('/^[!-~]+\z/', $token)
@@ -239,20 +264,27 @@ final class MastersIndiaClient
         ] + ($body === null ? [] : [CURLOPT_POSTFIELDS => $body]) + ($caFile === null ? [] : [CURLOPT_CAINFO => $caFile]));
         $reply = curl_exec($curl);
         if ($reply === false) {
-            $doubt = $method === 'GET' ? '' : '. It may have been issued: look it up before you repeat it';
+            $doubt = curl_getinfo($curl, CURLINFO_REQUEST_SIZE) === 0 ? '' : self::inDoubt($method); // 0: no byte was sent
             throw new MastersIndiaError('calling ' . self::shown($url) . ' failed: ' . curl_error($curl) . $doubt);
         }
         return [curl_getinfo($curl, CURLINFO_RESPONSE_CODE), $reply];
     }
 
+    private static function inDoubt(string $method): string
+    {
+        return $method === 'GET' ? '' : '. It may have been issued: look it up before you repeat it';
+    }
+
     private function recall(): array
     {
-        return self::shared() ? (apcu_fetch($this->cacheKey()) ?: $this->kept) : $this->kept;
+        $kept = self::$kept[$this] ?? ['token' => null, 'keep_until' => 0, 'lives_until' => 0];
+        return self::shared() ? (apcu_fetch($this->cacheKey()) ?: $kept) : $kept;
     }
 
     private function remember(#[\SensitiveParameter] array $kept): void
     {
-        $this->kept = $kept;
+        self::$kept ??= new WeakMap();
+        self::$kept[$this] = $kept;
         if (self::shared()) {
             apcu_store($this->cacheKey(), $kept, max(1, (int) ($kept['lives_until'] - time())));
         }
@@ -266,7 +298,7 @@ final class MastersIndiaClient
     /** Who may not read the role in Vault does not find it here either: the Vault token is part of the key. */
     private function cacheKey(): string
     {
-        $whose = [getenv('VAULT_ADDR'), getenv('VAULT_NAMESPACE'), self::vaultToken(), $this->path];
+        $whose = [self::env('VAULT_ADDR'), self::env('VAULT_NAMESPACE'), self::vaultToken(), $this->path];
         return 'mastersindia:' . hash('sha256', implode("\n", $whose));
     }
 }
@@ -292,8 +324,7 @@ if (PHP_SAPI === 'cli' && realpath($_SERVER['SCRIPT_FILENAME']) === __FILE__) {
         $client = new MastersIndiaClient(array_shift($urls));
         $body = $options['d'] ?? null;
         if ($body !== null && str_starts_with($body, '@')) {
-            $body = @file_get_contents(substr($body, 1));
-            $body !== false || throw new MastersIndiaError('the file behind -d @ cannot be read');
+            $body = MastersIndiaClient::contents('the file of -d', substr($body, 1));
         }
         foreach ($urls as $url) {
             MastersIndiaClient::check($url, $body, $headers);

@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import re
+import socket
 import ssl
 import sys
 import time
@@ -40,7 +41,7 @@ class Client:
     """Hands out the token of a role, and calls an API with it. One object serves a whole program."""
     def __init__(self, role):
         role = re.sub(r"^/*(v1/)?", "", role.strip()).rstrip("/")  # of the mount mastersindia, or a path such as gst/token/billing
-        if not re.fullmatch(r"[\w.][\w./-]*", role, re.ASCII):
+        if not re.fullmatch(r"[\w.][\w./-]*", role, re.ASCII) or re.search(r"(^|/)(hv[sbr]\.|eyJ)", role):  # no token goes into a URL
             raise ClientError("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it")
         self.path = role if "/" in role else f"mastersindia/token/{role}"
         self._kept = (None, 0.0, 0.0)  # the token, until when it is kept, and until when it lives
@@ -66,6 +67,7 @@ class Client:
         """Returns the response of the API. With field the token goes into that field of the JSON body, and else into the header
         Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop."""
         check(url, body, headers)
+        method = method or ("GET" if body is None else "POST")
         token = self.token()
         status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
         if _refused(status, reply):
@@ -73,16 +75,20 @@ class Client:
             token = self.token(refused)
             if token["token_id"] == refused:
                 raise ClientError(f"{_shown(url)} refuses token_id {refused}, and Vault has no newer token yet: it replaces a refused one "
-                                  f"that is a minute old, one every 5 minutes. Try again then. If it lasts, {self._doubt(token)}", status)
+                                  f"that is a minute old, one every 5 minutes. Try again then. If it lasts, {self._hint(token)}", status)
             status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
         if _refused(status, reply):
-            raise ClientError(f"{_shown(url)} refuses a second token, token_id {token['token_id']}: {self._doubt(token)}", status)
+            raise ClientError(f"{_shown(url)} refuses a second token, token_id {token['token_id']}: {self._hint(token)}", status)
         if not 200 <= status < 300:
-            raise ClientError(f"{_shown(url)} returned {status}, which is not about the token (token_id {token['token_id']}): {reply}",
-                              status)
+            doubt = _doubt(method) if status >= 500 else ""  # a gateway fails where the server behind it may not have
+            raise ClientError(f"{_shown(url)} returned {status}, which is not about the token (token_id {token['token_id']}){doubt}: "
+                              f"{reply}", status)
         return reply
 
-    def _doubt(self, token):
+    def __getstate__(self):
+        return {**vars(self), "_kept": (None, 0.0, 0.0)}  # what is pickled has no token
+
+    def _hint(self, token):
         return ("is it the API of this account, and is the token in the right place (-f)? Else ask an operator for: vault read "
                 f"{self.path.rpartition('/token/')[0]}/status/{token['config']}")
 
@@ -103,7 +109,7 @@ class Client:
             hint = ""
             if status == 403:
                 hint = f": is the Vault token valid (vault token lookup), and may it read {self.path}?"
-            elif "no namespace" in reply:
+            elif "no namespace" in reply or "internal error" in reply:
                 hint = ": is VAULT_TOKEN a Vault token (hvs.…)?"
             raise ClientError(f"Vault returned {status} to a read of {_shown(url)}: {_reasons(reply)}{hint}", status)
         try:
@@ -112,7 +118,7 @@ class Client:
             # A newer token is there after ttl seconds. A role may be without leases: 0.
             return token, min(token["ttl"], lease or token["ttl"]), token["expires_in"] - 5
         except (ValueError, KeyError, TypeError):
-            raise ClientError(f"what is read at {self.path} is no token: is it a path of the engine?", 400) from None
+            raise ClientError(f"what is read at {self.path} is no token: is the path MOUNT/token/ROLE?", 400) from None
 
 
 def _vault_token():
@@ -151,7 +157,7 @@ def _request(token, method, body, headers, field):
     for name, value in sent.items():
         if not re.fullmatch(r"[\w-]+", name) or re.search(r"[\r\n\0]", str(value)):
             raise ClientError(f"header {name!r} cannot be sent: give one line of text, as NAME: VALUE")
-    return method or ("GET" if body is None else "POST"), body, sent
+    return method, body, sent
 
 
 def _with_field(body, field, value):
@@ -159,6 +165,8 @@ def _with_field(body, field, value):
     rest = (body or "").lstrip()
     if not rest.startswith("{"):
         raise ClientError(f"the token goes into the field {field} of the body, which must be a JSON object")
+    if re.search(re.escape(json.dumps(field)) + r"\s*:", rest):
+        raise ClientError(f"the body has a field {field} already: take it out")
     rest = rest[1:].lstrip()
     return "{" + json.dumps(field) + ": " + json.dumps(value) + ("" if rest.startswith("}") else ", ") + rest
 
@@ -166,16 +174,27 @@ def _with_field(body, field, value):
 def check(url, body=None, headers=None):
     """Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret."""
     _check_url("URL", url)
+    if headers and not hasattr(headers, "items"):
+        raise ClientError("header: must be given as {'NAME': 'VALUE'}")
     for name, value in (headers or {}).items():
         if not re.fullmatch(r"[\w-]+", str(name), re.ASCII) or not re.fullmatch(r"[!-~][ -~]*", str(value)):
             raise ClientError("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -")
+        if str(name).lower() in ("authorization", "client_id"):
+            raise ClientError("header: the client itself sends Authorization and client_id")
     if body is None:
         return
+    if not isinstance(body, str):
+        raise ClientError("body: must be a str: give json.dumps(...)")
     try:
         if not body.encode():
             raise ClientError("body: is empty")
+        if "content-type" not in [str(name).lower() for name in headers or {}]:
+            json.loads(body)
     except UnicodeEncodeError:
         raise ClientError("body: is not UTF-8") from None
+    except ValueError:
+        raise ClientError("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; "
+                          "for another format give -H 'Content-Type: ...'") from None
 
 
 def _check_url(what, url):
@@ -194,6 +213,10 @@ def _refused(status, reply):
         return "Invalid Product" not in reply
     said = re.search(r'"(error|error_description|message)"\s*:\s*"[^"]*(access token|invalid[_ ]grant)', reply, re.IGNORECASE)
     return status == 498 or bool(said) and not re.search(r'"error"\s*:\s*"?false', reply, re.IGNORECASE)
+
+
+def _doubt(method):
+    return "" if method == "GET" else ". It may have been issued: look it up before you repeat it"
 
 
 class _AsItIs(urllib.request.HTTPErrorProcessor):
@@ -216,8 +239,9 @@ def _send(url, method, body, headers, timeout, ca_file=None):
         with urllib.request.build_opener(_AsItIs, trust).open(request, timeout=timeout) as answer:
             return answer.status, answer.read().decode(errors="replace")
     except (OSError, ValueError, http.client.HTTPException) as problem:
-        doubt = "" if method == "GET" else ". It may have been issued: look it up before you repeat it"
-        raise ClientError(f"calling {_shown(url)} failed: {getattr(problem, 'reason', problem)}{doubt}") from None
+        reason = getattr(problem, "reason", None)  # urllib gives one where connecting or sending failed
+        unsent = isinstance(reason, (ConnectionRefusedError, socket.gaierror, ssl.SSLError))
+        raise ClientError(f"calling {_shown(url)} failed: {reason or problem}{'' if unsent else _doubt(method)}") from None
 
 
 def _reasons(reply):
