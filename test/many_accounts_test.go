@@ -6,6 +6,7 @@ package test
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -75,6 +76,19 @@ func heap() uint64 {
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return stats.HeapAlloc
+}
+
+// leastGrowth repeats a round of work, five times at most and until the heap grows by no more than enough bytes in one of them,
+// and returns by how much it grew in the best. The runtime keeps what it makes for goroutines, of which there are more at a time
+// in one round than in another on a busy machine. What the engine keeps would come on top in each round.
+func leastGrowth(enough int64, work func(round int)) int64 {
+	least := int64(math.MaxInt64)
+	for round := 0; round < 5 && least > enough; round++ {
+		before := heap()
+		work(round)
+		least = min(least, int64(heap())-int64(before)) //nolint:gosec // fits, or the machine is out of memory
+	}
+	return least
 }
 
 // TestManyAccounts_TenThousandInOneMount runs by the host's own clock, alone: what it measures is time and memory.

@@ -95,6 +95,7 @@ func TestPanic_LeavesNoLock(t *testing.T) {
 // reports whether the request came to that call.
 func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 	t.Helper()
+	const hangs = 12 * time.Second // less than the engine waits for anything, and much on a busy machine
 	clock := new(clockPanic)
 	clock.left.Store(-1)
 	s := gstMount(t, time.Hour)
@@ -114,7 +115,7 @@ func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 		if clock.left.Swap(-1) >= 0 {
 			return false
 		}
-	case <-time.After(3 * time.Second):
+	case <-time.After(hangs):
 		t.Fatalf("the request hangs itself after a panic at call %d of the clock", call+1)
 	}
 	for _, next := range []struct {
@@ -123,10 +124,10 @@ func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 		data map[string]any
 		wait time.Duration
 	}{
-		{logical.ReadOperation, "status/gst", nil, 3 * time.Second},
-		{logical.ReadOperation, "token/app", nil, 16 * time.Second}, // it may wait for a login
-		{logical.UpdateOperation, "revoke/gst", nil, 3 * time.Second},
-		{logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 51}, 3 * time.Second},
+		{logical.ReadOperation, "status/gst", nil, hangs},
+		{logical.ReadOperation, "token/app", nil, 2 * hangs}, // it may wait for a login
+		{logical.UpdateOperation, "revoke/gst", nil, hangs},
+		{logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 51}, hangs},
 	} {
 		select {
 		case <-s.asyncRequest(context.WithoutCancel(t.Context()), next.op, next.path, next.data):
@@ -141,7 +142,7 @@ func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 	}()
 	select {
 	case <-stopped:
-	case <-time.After(3 * time.Second):
+	case <-time.After(hangs):
 		t.Fatalf("the plugin cannot be stopped after a panic at call %d of the clock", call+1)
 	}
 	return true

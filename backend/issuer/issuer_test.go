@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"runtime"
@@ -116,13 +117,18 @@ func TestNamesThatDoNotExistPileUpNowhere(t *testing.T) { //nolint:paralleltest 
 		for n := range 100 {
 			ask(n)
 		}
-		before := heap()
-		for n := range names {
-			ask(n)
+		// The best of several rounds: the runtime's own memory grows in some, what the issuer keeps would grow in each.
+		grown := math.Inf(1)
+		for round := 0; round < 5 && grown > 50; round++ {
+			before := heap()
+			for n := range names {
+				ask(round*names + n)
+			}
+			synctest.Wait()
+			grown = min(grown, (float64(heap())-float64(before))/names)
 		}
-		synctest.Wait()
-		if grown := (float64(heap()) - float64(before)) / names; grown > 50 {
-			t.Errorf("%.0f bytes stay in memory of each name that does not exist", grown)
+		if grown > 50 {
+			t.Errorf("at least %.0f bytes stay in memory of each name that does not exist", grown)
 		}
 	})
 }
