@@ -59,11 +59,12 @@ func commands(kind, block string) string {
 	return kept.String()
 }
 
-// unguarded returns the variables that commands use and that may be empty there.
+// unguarded returns the variables that commands use and that may be empty there, where they do not say what then: ${NAME:?},
+// ${NAME:-else} and ${NAME:+then} do.
 func unguarded(commands string) []string {
 	var names []string
 	safe := map[string]bool{"PWD": true, "HOME": true, "PATH": true}
-	parts := regexp.MustCompile(`(?:^|[\s;(])([A-Z_]+)=(\$\()?|\bread -\w+(?: '[^']*')? ([A-Z_]+)|\bfor ([A-Z_]+) in|\$\{?([A-Z_]+)(:\?)?`)
+	parts := regexp.MustCompile(`(?:^|[\s;(])([A-Z_]+)=(\$\()?|\bread -\w+(?: '[^']*')? ([A-Z_]+)|\bfor ([A-Z_]+) in|\$\{?([A-Z_]+)(:[?+-])?`)
 	for _, part := range parts.FindAllStringSubmatch(commands, -1) {
 		switch set, used := part[1]+part[3]+part[4], part[5]; {
 		case set != "":
