@@ -10,7 +10,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
@@ -21,6 +20,8 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/segmentio/encoding/json"
 )
 
 // formats are the names of the formats, the default first.
@@ -172,7 +173,7 @@ func (s *store) json(ctx context.Context, o options, out io.Writer) error {
 		section{ID: "histogram", query: "SELECT * FROM histogram ORDER BY start"},
 		section{ID: "requests", Title: "requests",
 			Columns: strings.Fields("time kind outcome who remote_address path token lease_id error written"),
-			query:   `SELECT * FROM requests WHERE key IN (SELECT key FROM newest WHERE age <= 5000) ORDER BY time, request_id`})
+			query:   `SELECT * FROM requests WHERE key IN (SELECT key FROM newest) ORDER BY time, request_id`})
 	head, err := json.Marshal(map[string]string{"mount": o.mount, "namespace": o.namespace, "version": version})
 	columns, failed := json.Marshal(parts)
 	if err = errors.Join(err, failed); err != nil {
