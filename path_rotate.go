@@ -78,7 +78,7 @@ func (b *backend) rotateUpdate(ctx context.Context, req *logical.Request, d *fra
 	}
 	resp := &logical.Response{Data: data}
 	if rotation.TooSoon {
-		resp.AddWarning("No login was made, since the last one was less than 10 seconds ago: this is its result. Write again to log in again.")
+		resp.AddWarning("No login was made, since the last one was less than 10 seconds ago: this is its result. Write again later.")
 	}
 	return resp, nil
 }

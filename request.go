@@ -154,7 +154,8 @@ func (b *backend) checkRequest(req *logical.Request) error {
 	}
 	accepted := path.accepted(req.Operation)
 	if _, token := req.Data[fieldToken]; token && slices.Contains(accepted, fieldTokenID) && !slices.Contains(accepted, fieldToken) {
-		return fmt.Errorf("unknown parameter %q: give its token_id, which vault write %slookup token=- finds", fieldToken, req.MountPoint)
+		return fmt.Errorf("unknown parameter %q: give its token_id, which vault write %slookup token=- finds",
+			fieldToken, req.MountPoint)
 	}
 	if err := checkNames(accepted, req.Data); err != nil {
 		return err
