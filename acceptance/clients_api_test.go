@@ -86,7 +86,7 @@ func (p *testAPI) goesWrong(ctx context.Context, rw http.ResponseWriter, path st
 		rw.WriteHeader(http.StatusForbidden)
 	case path == "/cut":
 		_, _ = io.WriteString(rw, `{"results":`)   // the client says whether it arrived
-		_ = http.NewResponseController(rw).Flush() //nolint:errcheck // as above
+		_ = http.NewResponseController(rw).Flush() // as above
 		panic(http.ErrAbortHandler)                // closes the connection
 	case path == "/dropped":
 		panic(http.ErrAbortHandler)

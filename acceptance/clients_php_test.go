@@ -126,8 +126,7 @@ sys.path.insert(0, "../examples/clients/python")
 from mastersindia_client import Client
 os.environ["VAULT_ADDR"] = "` + vault.URL + `"
 client = Client("billing")
-client.token()
-client.token()
+client.token(), client.token()
 stored = pickle.dumps(client)
 pickle.loads(stored).token()
 print(stored, vars(client), vars(copy.copy(client)))`},
