@@ -13,6 +13,9 @@ unexport $(filter-out VAULT_BIN VAULT_FULL BAO_BIN,$(filter VAULT_% BAO_%,$(.VAR
 
 PLUGIN  := vault-plugin-secrets-mastersindia
 VERSION ?= $(shell cat VERSION)
+ifeq ($(shell [[ '$(VERSION)' =~ ^v[0-9]+\.[0-9]+\.[0-9]+ ]] && echo valid),)
+  $(error VERSION is "$(VERSION)": want vX.Y.Z, such as $(shell cat VERSION), or unset it)
+endif
 COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 

@@ -25,7 +25,7 @@ func wantRefused(t *testing.T, command *exec.Cmd, pattern string) {
 // TestFuzz_CountRefused checks that the script takes a number of executions, and no duration.
 func TestFuzz_CountRefused(t *testing.T) {
 	t.Parallel()
-	for _, count := range []string{"30s", "10m", "1000x", "0", "1e6", "many", "9999999999999999999"} {
+	for _, count := range []string{"", "30s", "10m", "1000x", "0", "1e6", "many", "9999999999999999999"} {
 		wantRefused(t, exec.CommandContext(t.Context(), "./fuzz", count),
 			`^Error: COUNT is how often each test runs, a number such as 200000, not '`+count+`'\nRun scripts/fuzz -help`)
 	}
@@ -107,6 +107,15 @@ func read(t *testing.T, name string) string {
 func TestMake_UnknownTargetNamesHelp(t *testing.T) {
 	t.Parallel()
 	wantRefused(t, exec.CommandContext(t.Context(), "make", "-C", "..", "buidl"), `(?m)^make: there is no target buidl: see make help$`)
+}
+
+// TestMake_VersionRefused checks that nothing is built whose version is none, as with a variable that is empty.
+func TestMake_VersionRefused(t *testing.T) {
+	t.Parallel()
+	for _, version := range []string{"", "1", "0.1.0", "v0.1", "vX.Y.Z"} {
+		wantRefused(t, exec.CommandContext(t.Context(), "make", "-C", "..", "-n", "build", "VERSION="+version),
+			`VERSION is "`+version+`": want vX\.Y\.Z, such as v\d+\.\d+\.\d+, or unset it`)
+	}
 }
 
 // TestMake_VaultOfTheShellIsLeftOut checks that what the targets start does not see the Vault that the shell is set up for.

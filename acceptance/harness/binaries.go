@@ -50,6 +50,9 @@ func FindBinaries(ctx context.Context, progress io.Writer) (Binaries, error) {
 	if err != nil {
 		return Binaries{}, fmt.Errorf("finding a Vault: %w", err)
 	}
+	if !filepath.IsAbs(vault) { // as VAULT_BIN has it, from the root, which is no test's folder
+		vault = filepath.Join(root, vault)
+	}
 	openBao, err := isOpenBao(ctx, vault)
 	if err != nil {
 		return Binaries{}, err

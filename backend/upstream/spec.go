@@ -34,8 +34,8 @@ type Spec struct {
 	// Fields are the settings that the protocol uses, beside those that all protocols use. Where two entries have one name,
 	// they are for different formats.
 	Fields []Field
-	// TokenKeys and RefreshKeys are the names under which a response holds an access or a refresh token, the likeliest first.
-	// What stands under one of them is never shown, whatever the protocol of the response.
+	// TokenKeys and RefreshKeys are the names under which a response holds an access or a refresh token, the likeliest first,
+	// at its top or in one of envelopes(). What stands under one of them is never shown, whatever the protocol of the response.
 	TokenKeys, RefreshKeys []string
 	// LifeKey is the name under which a response states a token's life, as a number of LifeUnits or as an epoch.
 	LifeKey  string

@@ -5,9 +5,44 @@ package upstream
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
 	"testing"
 	"time"
 )
+
+// TestSpec_EveryProtocolIsListed: a protocol that protocols() does not list is dead code, and its absence breaks nothing else.
+func TestSpec_EveryProtocolIsListed(t *testing.T) {
+	t.Parallel()
+	var listed []string
+	for _, p := range protocols() {
+		listed = append(listed, reflect.TypeOf(p).Name())
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	declares := regexp.MustCompile(`(?m)^func \((?:\w+ )?(\w+)\) spec\(\) Spec`)
+	found := 0
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range declares.FindAllStringSubmatch(string(source), -1) {
+			found++
+			if !slices.Contains(listed, match[1]) {
+				t.Errorf("%s: %s is not in use: add it to protocols() in backend/upstream/spec.go", file, match[1])
+			}
+		}
+	}
+	if found < len(listed) {
+		t.Errorf("%d protocols found in the source, want %d", found, len(listed))
+	}
+}
 
 // A protocol may have its token and its life under keys, and the life in a unit, that no other has.
 func TestSpec_KeysAndUnitOfItsOwn(t *testing.T) {

@@ -28,7 +28,7 @@ func main() {
 	if code, done := harness.Arguments(flags, about, os.Args[1:], os.Stdout, os.Stderr); done {
 		os.Exit(code)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	os.Exit(run(ctx, newScreen(os.Stdout), *stay))
 }

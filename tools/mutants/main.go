@@ -17,6 +17,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -32,15 +33,17 @@ func main() {
 	if len(os.Args) > 1 {
 		only = os.Args[1]
 	}
+	chosen := slices.DeleteFunc(mutants(), func(m mutant) bool { return !strings.Contains(m.name, only) })
+	if len(chosen) == 0 {
+		fmt.Fprintf(os.Stderr, "no mutation has %q in its name: see tools/mutants/list.go\n", only)
+		os.Exit(1)
+	}
 	if broken, err := (mutant{}).try(ctx); err != nil || broken != "" {
 		fmt.Fprintf(os.Stderr, "without a mutation: %s%v\n", broken, err)
 		os.Exit(1)
 	}
 	missed := 0
-	for _, m := range mutants() {
-		if !strings.Contains(m.name, only) {
-			continue
-		}
+	for _, m := range chosen {
 		caught, err := m.try(ctx)
 		switch {
 		case err != nil:
@@ -119,7 +122,7 @@ func (m mutant) overlay(dir string) (string, error) {
 		return "", err
 	}
 	if n := strings.Count(string(source), m.from); n != 1 {
-		return "", fmt.Errorf("%q is in %s %d times, want once", m.from, m.file, n)
+		return "", fmt.Errorf("%q is in %s/%s %d times, want once: adjust tools/mutants/list.go", m.from, folder, m.file, n)
 	}
 	changed := filepath.Join(dir, m.file)
 	if err := os.WriteFile(changed, []byte(strings.Replace(string(source), m.from, m.to, 1)), 0o600); err != nil {
