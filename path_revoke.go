@@ -132,7 +132,8 @@ func (b *backend) whereIssued(ctx context.Context, mount, name, tokenID string) 
 			return fmt.Sprintf("It was issued for config %s, and has expired.", f.Config)
 		default:
 			if c, err := b.store.config(ctx, f.Config); c == nil && err == nil {
-				return fmt.Sprintf("It was issued for config %s, which was deleted: vault write %slookup token_id=%s", f.Config, mount, tokenID)
+				return fmt.Sprintf("It was issued for config %s, which was deleted: vault write %slookup token_id=%s",
+					f.Config, mount, tokenID)
 			}
 			return fmt.Sprintf("It was issued for config %s: vault write %srevoke/%s token_id=%s", f.Config, mount, f.Config, tokenID)
 		}

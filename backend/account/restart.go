@@ -53,7 +53,8 @@ func (t *transition) restore(r *Record) {
 // unfinished counts a login that was cut off when the last process ended as one failure.
 func (t *transition) unfinished(a *StoredAttempt) {
 	// A forced login may be cut off during a hold, which goes on then.
-	t.Failure = newFailure(errUnfinished, t.Failure, t.env, t.Account, t.Account.life(t.Current)).afterForced(t.Failure, errUnfinished, t.env)
+	f := newFailure(errUnfinished, t.Failure, t.env, t.Account, t.Account.life(t.Current))
+	t.Failure = f.afterForced(t.Failure, errUnfinished, t.env)
 	t.Suspect = t.Current != nil && (t.Suspect || a.Exclusive || t.Account.singleSession())
 	t.changed() // the next start must not count it again
 	t.emit(ReportUnfinished{BeganAt: a.BeganAt})
