@@ -12,7 +12,7 @@ SHELL         := bash
 unexport $(filter-out VAULT_BIN VAULT_FULL BAO_BIN,$(filter VAULT_% BAO_%,$(.VARIABLES)))
 
 PLUGIN  := vault-plugin-secrets-mastersindia
-VERSION ?= $(shell cat VERSION)
+VERSION := $(shell cat VERSION)
 ifeq ($(shell [[ '$(VERSION)' =~ ^v[0-9]+\.[0-9]+\.[0-9]+ ]] && echo valid),)
   $(error VERSION is "$(VERSION)": want vX.Y.Z, such as $(shell cat VERSION), or unset it)
 endif

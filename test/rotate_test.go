@@ -318,29 +318,6 @@ func TestRotate_AfterLoginThatCouldNotBegin(t *testing.T) {
 	})
 }
 
-// TestRotate_OutageAfterBlockedProbeKeepsNextAttempt: storage kept the breaker's probe from beginning, and rotate/ meets an
-// outage. The engine's own next attempt stays where it was.
-func TestRotate_OutageAfterBlockedProbeKeepsNextAttempt(t *testing.T) {
-	t.Parallel()
-	timed(t, "breaker open", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.changePassword()
-		s.failed("app")
-		advance(20 * time.Minute)
-		s.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
-		s.failed("app")
-		s.Storage.Heal()
-		before := moment(t, s.status(), "next_attempt_at")
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-		advance(5 * time.Second)
-		s.refused(logical.UpdateOperation, "rotate/gst", nil)
-		after := moment(t, s.status(), "next_attempt_at")
-		if after.After(before) {
-			t.Errorf("the next attempt is at %s, and was at %s before rotate/", after, before)
-		}
-	})
-}
-
 // TestRotate_TooSoonSaysSo checks that a rotation which returns the result of the last one says that it made no login.
 func TestRotate_TooSoonSaysSo(t *testing.T) {
 	t.Parallel()

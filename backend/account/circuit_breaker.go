@@ -4,7 +4,6 @@
 package account
 
 import (
-	"errors"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
@@ -27,14 +26,6 @@ func probeAfter(step int) time.Duration {
 
 // Refused reports whether the circuit breaker is open: trying again with the same credentials may lock the account, and a request
 // that the upstream calls malformed will not get better.
-func (f *Failure) Refused() bool { return f != nil && isRefused(f.Kind) }
-
-func isRefused(kind upstream.Kind) bool { return kind == upstream.Rejected || kind == upstream.Invalid }
-
-// kindOf is what the upstream has said of a login that failed, or that it said nothing.
-func kindOf(err error) upstream.Kind {
-	if failed, ok := errors.AsType[*upstream.Error](err); ok {
-		return failed.Kind
-	}
-	return upstream.Unavailable
+func (f *Failure) Refused() bool {
+	return f != nil && (f.Kind == upstream.Rejected || f.Kind == upstream.Invalid)
 }

@@ -140,17 +140,16 @@ func (f *Failure) blocked(err error, env Env, a *Account) *Failure {
 	return next
 }
 
-// afterForced is the failure that a login leaves which ended with err, and was made while before still held. Trying by hand must
-// not push the engine's own next attempt away, nor bring it nearer than what the upstream has just asked for.
-func (f *Failure) afterForced(before *Failure, err error, env Env) *Failure {
+// afterForced is the failure that a login leaves which was made while before still held. Trying by hand must not push the
+// engine's own next attempt away, nor bring it nearer than what the upstream has asked for.
+func (f *Failure) afterForced(before *Failure, env Env) *Failure {
 	if !before.Holds(env.Reading) {
 		return f
 	}
 	kept := *f
-	kind := kindOf(err) // f may be a refusal of before
 	// The hold of an outage, or of a probe that could not begin, would have refused credentials sent again within a minute.
-	isRefusal := isRefused(kind) && (!before.Refused() || before.age(env.Reading) >= probeAfter(before.Step))
-	if isRefusal || kind == upstream.Throttled && before.Kind != upstream.Throttled {
+	isRefusal := f.Refused() && (!before.Refused() || before.age(env.Reading) >= probeAfter(before.Step))
+	if isRefusal || f.Kind == upstream.Throttled && before.Kind != upstream.Throttled {
 		kept.NextAttempt = later(before.NextAttempt, f.NextAttempt)
 		return &kept
 	}

@@ -142,7 +142,7 @@ func (s *State) afterWork(env Env) State {
 func (t *transition) failureAfter(w *Work, err error) *Failure {
 	f := newFailure(err, t.Failure, t.env, w.Account, w.Account.life(t.Current))
 	if w.Reason == ReasonForced {
-		f = f.afterForced(t.Failure, err, t.env)
+		f = f.afterForced(t.Failure, t.env)
 	}
 	if again, ok := errors.AsType[*repeatError](err); ok && again.isEnd {
 		until := *f

@@ -54,7 +54,7 @@ func (t *transition) restore(r *Record) {
 func (t *transition) unfinished(a *StoredAttempt) {
 	// A forced login may be cut off during a hold, which goes on then.
 	f := newFailure(errUnfinished, t.Failure, t.env, t.Account, t.Account.life(t.Current))
-	t.Failure = f.afterForced(t.Failure, errUnfinished, t.env)
+	t.Failure = f.afterForced(t.Failure, t.env)
 	t.Suspect = t.Current != nil && (t.Suspect || a.Exclusive || t.Account.singleSession())
 	t.changed() // the next start must not count it again
 	t.emit(ReportUnfinished{BeganAt: a.BeganAt})

@@ -52,7 +52,7 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 	t.remember(loginOf(&w.Account.Upstream), f)
 	if t.Account != nil && f.concerns(t.Account) {
 		// Whatever else was changed, the account would send the same credentials.
-		t.Failure = newFailure(err, t.Failure, t.env, t.Account, t.Account.life(t.Current)).afterForced(t.Failure, err, t.env)
+		t.Failure = newFailure(err, t.Failure, t.env, t.Account, t.Account.life(t.Current)).afterForced(t.Failure, t.env)
 	}
 	t.Suspect = t.Suspect || t.invalidatedBy(err)
 	t.Work = nil
