@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -105,9 +106,9 @@ for body, headers in (({"a": 1}, None), (b"{}", None), ("{}", ["Productid: arap"
 // is where a framework of PHP puts what is in a file .env.
 func TestClients_StoredObjectHasNoToken(t *testing.T) { //nolint:tparallel // its only subtests say that a language is left out
 	t.Parallel()
-	reads := 0
+	var reads atomic.Int64
 	vault := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
-		reads++
+		reads.Add(1)
 		_, _ = io.WriteString(rw, `{"lease_duration": 0, "data": {"authorization": "JWT the-token", "access_token": "the-token",
 			"token_id": "0123456789abcdef", "ttl": 60, "expires_in": 60}}`) // a client that has gone shows in its own output
 	}))
@@ -134,12 +135,12 @@ print(stored, vars(client), vars(copy.copy(client)))`},
 		if !runtimeOf(t, language, language) {
 			continue
 		}
-		reads = 0
+		reads.Store(0)
 		command := exec.CommandContext(t.Context(), args[0], args[1:]...)
 		command.Env = []string{"PATH=" + os.Getenv("PATH"), "VAULT_TOKEN=hvs.invented"}
 		out, err := command.CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "billing") || strings.Contains(string(out), "the-token") || reads != 2 {
-			t.Errorf("%s: %v after %d reads, want 2:\n%s", language, err, reads, out)
+		if err != nil || !strings.Contains(string(out), "billing") || strings.Contains(string(out), "the-token") || reads.Load() != 2 {
+			t.Errorf("%s: %v after %d reads, want 2:\n%s", language, err, reads.Load(), out)
 		}
 	}
 }

@@ -127,8 +127,10 @@ func everyResponse(t *testing.T, w *testVault, caller *harness.Caller) []checked
 		{"LIST", "preset/", "preset", nil, 200},
 		{http.MethodGet, "preset/{name}", "preset/ksa-qa", nil, 200},
 		{http.MethodDelete, "role/{name}", "role/app", nil, 204},
-		{http.MethodDelete, "config/{name}", "config/main", nil, 204},
-		{"LIST", "config/", "config", nil, 404},
+		{http.MethodPost, "config/{name}", "config/spare", map[string]any{"preset": "ksa-qa", "username": "clerk", "password": "invented",
+			"verify_connection": false}, 204},
+		{http.MethodDelete, "config/{name}", "config/spare", nil, 204},
+		{"LIST", "role/", "role", nil, 404},
 	} {
 		response, err := caller.Call(t.Context(), r.method, "mastersindia/"+r.path, r.data)
 		if err != nil {
