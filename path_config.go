@@ -319,11 +319,6 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 	resp := new(logical.Response)
 	c, err := b.store.config(ctx, name)
 	if c == nil && err == nil {
-		if r, _ := b.roleNamed(ctx, name); r != nil {
-			resp.AddWarning(fmt.Sprintf("Nothing was deleted: config %q does not exist: that is a role of config %s; to delete the role: "+
-				"vault delete %srole/%s", name, r.Config, mount, name))
-			return resp
-		}
 		resp.AddWarning(b.nothingDeleted(ctx, mount, configPrefix, name))
 		return resp
 	}
@@ -333,23 +328,22 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 			rolesInWords(roles), mount, roles[0], mount, roles[0]))
 	}
 	known, _ := b.issuer.Tokens(ctx, name)
-	alive, owed, until, revocable := 0, 0, time.Time{}, false
+	alive, pending, until, revocable := 0, 0, time.Time{}, false
 	for _, t := range known.Out {
-		outcome, _ := t.Token.Revocation()
-		if outcome == account.Unknown && t.Revocable {
-			owed++
-		}
-		if outcome == account.Killed || outcome == account.Unknown && t.Revocable {
-			continue
-		}
-		alive, revocable = alive+1, revocable || t.Revocable
-		if t.Token.ExpiresAt.After(until) {
-			until = t.Token.ExpiresAt
+		switch outcome, _ := t.Token.Revocation(); {
+		case outcome == account.Killed:
+		case outcome == account.Unknown && t.Revocable:
+			pending++
+		default:
+			alive, revocable = alive+1, revocable || t.Revocable
+			if t.Token.ExpiresAt.After(until) {
+				until = t.Token.ExpiresAt
+			}
 		}
 	}
-	if owed > 0 {
+	if pending > 0 {
 		resp.AddWarning(fmt.Sprintf("%d of its revoked tokens may still be valid upstream: the engine goes on asking for their "+
-			"revocation until the plugin stops. To see when it has succeeded: vault read %sledger/%s", owed, mount, name))
+			"revocation until the plugin stops. To see when it has succeeded: vault read %sledger/%s", pending, mount, name))
 	}
 	if alive > 0 {
 		resp.AddWarning(aliveWarning(mount, name, alive, until, revocable))

@@ -100,7 +100,7 @@ func (b *backend) ledgerRead(ctx context.Context, req *logical.Request, d *frame
 	entries, more, err := b.listIssued(ctx, name)
 	damaged, partly := errors.AsType[*stored.DamagedError](err)
 	if len(entries) == 0 && err == nil {
-		return b.readOfAbsent(ctx, req, name)
+		return wrongKind(b.roleNotConfig(ctx, req, name))
 	}
 	if len(entries) == 0 || err != nil && !partly {
 		return nil, err

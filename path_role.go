@@ -287,11 +287,6 @@ func (b *backend) roleDelete(ctx context.Context, req *logical.Request, d *frame
 	ctx, cancel := context.WithTimeout(ctx, adviceWait)
 	defer cancel()
 	resp := new(logical.Response)
-	if c, _ := b.store.config(ctx, name); c != nil {
-		resp.AddWarning(fmt.Sprintf("Nothing was deleted: role %q does not exist: that is a config; to delete it: "+
-			"vault delete %sconfig/%s", name, req.MountPoint, name))
-		return resp, nil
-	}
 	resp.AddWarning(b.nothingDeleted(ctx, req.MountPoint, rolePrefix, name))
 	return resp, nil
 }

@@ -125,7 +125,7 @@ func (b *backend) statusRead(ctx context.Context, req *logical.Request, d *frame
 	}
 	status, err := b.issuer.Status(ctx, name)
 	if errors.Is(err, issuer.ErrNoAccount) {
-		return b.readOfAbsent(ctx, req, name)
+		return wrongKind(b.roleNotConfig(ctx, req, name))
 	}
 	if err != nil {
 		return loginErrorResponse(req.MountPoint, name, err)

@@ -121,16 +121,33 @@ func placeholder(op logical.Operation) string {
 	return "<name>"
 }
 
-// nothingDeleted warns that a deletion was of a name which does not exist, most likely a typing error: what was meant is still in
-// use. A deletion of what is not there succeeds all the same.
+// nothingDeleted warns that a deletion was of a name which does not exist, most likely a typing error or a name of the other
+// kind: what was meant is still in use. A deletion of what is not there succeeds all the same, and also where storage fails here.
 func (b *backend) nothingDeleted(ctx context.Context, mount, prefix, name string) string {
 	kind := strings.TrimSuffix(prefix, "/")
-	names, _ := b.store.list(ctx, prefix) // storage that fails keeps nothing from being deleted
-	next := didYouMean(closest(name, names))
+	next := b.otherKind(ctx, mount, prefix, name)
+	if next == "" {
+		names, _ := b.store.list(ctx, prefix)
+		next = didYouMean(closest(name, names))
+	}
 	if next == "" {
 		next = "; to list the names: vault list " + mount + kind
 	}
 	return fmt.Sprintf("Nothing was deleted: %s %q does not exist%s", kind, name, next)
+}
+
+// otherKind says what to delete where the name of a config was given for that of a role, or the other way round; else it is "".
+func (b *backend) otherKind(ctx context.Context, mount, prefix, name string) string {
+	if prefix == configPrefix {
+		if r, _ := b.roleNamed(ctx, name); r != nil {
+			return fmt.Sprintf(": that is a role of config %s; to delete the role: vault delete %srole/%s", r.Config, mount, name)
+		}
+		return ""
+	}
+	if c, _ := b.store.config(ctx, name); c != nil {
+		return fmt.Sprintf(": that is a config; to delete it: vault delete %sconfig/%s", mount, name)
+	}
+	return ""
 }
 
 // mostRolesNamed bounds the roles in a message.
@@ -160,13 +177,7 @@ func (b *backend) roleNotConfig(ctx context.Context, req *logical.Request, name 
 		name, r.Config, b.command(req.MountPoint, prefix, r.Config, req.Operation)), nil
 }
 
-// readOfAbsent is the response to a read under status/ or ledger/ that found nothing: Vault's 404, unless the name is that of a
-// role.
-func (b *backend) readOfAbsent(ctx context.Context, req *logical.Request, name string) (*logical.Response, error) {
-	return wrongKind(b.roleNotConfig(ctx, req, name))
-}
-
-// wrongKind refuses a name of the wrong kind; the message is "" for any other, which is not refused.
+// wrongKind refuses a name of the wrong kind; the message is "" for any other, which is not refused: a read is a 404 then.
 func wrongKind(message string, err error) (*logical.Response, error) {
 	if message == "" || err != nil {
 		return nil, err

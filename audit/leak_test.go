@@ -467,7 +467,7 @@ func TestLeak_UnwrapWithoutRequestData(t *testing.T) {
 	}
 }
 
-// TestLeak_ManyConfigs: a line is told to be of a device of today by JWT or Bearer, however many configs the log has.
+// TestLeak_ManyConfigs: JWT or Bearer show that a line is of a device of today, however many configs the log has.
 func TestLeak_ManyConfigs(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
 	path := file(t, logOf(t, "key", func(l *Log) {

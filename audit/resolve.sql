@@ -82,7 +82,7 @@ UPDATE token SET (revoked_ns, revoked_at) = (
     WHERE revoked.token_id = token.token_id AND request.kind = 'revoke' AND request.outcome = 5 ORDER BY ns LIMIT 1)
   WHERE token_id <> '';
 
--- Reads of which the log does not tell what token they gave, and why.
+-- Reads whose token the log does not show, and why.
 CREATE TABLE unjudged AS SELECT key AS request, CASE
     WHEN outcome = 2 THEN 'its response is not in the log'
     WHEN outcome = 1 THEN 'forwarded to the active node, whose log does not have it'

@@ -207,7 +207,7 @@ func TestTokenRejected_AfterBlockedLogin(t *testing.T) {
 	})
 }
 
-// TestTokenRejected_SaysWhyItIsKept: a reader whose rejected token is not replaced is told why, from when on it is, and what
+// TestTokenRejected_SaysWhyItIsKept: a reader whose rejected token is not replaced reads why, from when on it is, and what
 // replaces it now. status/ says the last two for as long as they hold.
 func TestTokenRejected_SaysWhyItIsKept(t *testing.T) {
 	t.Parallel()

@@ -188,27 +188,27 @@ func (w *worker) awaitRevocations(ctx context.Context, tokens []*Token) {
 // sent until the process ends.
 func (w *worker) retryRevocations() {
 	now := w.issuer.clock()
-	owed := make(map[*Account][]*Token)
+	pending := make(map[*Account][]*Token)
 	w.do(func(l *locked) {
 		l.dropOrphans(func(t *Token) bool { return t.Remaining(now) <= 0 })
-		maps.Copy(owed, l.orphans)
+		maps.Copy(pending, l.orphans)
 		if l.state.IsKnown() {
-			owed[l.state.Account] = l.state.ToRevoke(now)
+			pending[l.state.Account] = l.state.ToRevoke(now)
 		}
 	})
-	for settings, tokens := range owed {
+	for settings, tokens := range pending {
 		w.revokeUpstream(settings, tokens)
 	}
 }
 
-// adoptOrphans goes on with the kills that were owed before, and cannot be made under the settings of now.
+// adoptOrphans goes on with the revocations that were pending before, and cannot be made under the settings of now.
 func (l *locked) adoptOrphans(before *account.State, now Reading) {
 	still := l.state.ToRevoke(now)
-	owed := slices.DeleteFunc(before.ToRevoke(now), func(t *Token) bool {
+	pending := slices.DeleteFunc(before.ToRevoke(now), func(t *Token) bool {
 		return slices.ContainsFunc(still, func(s *Token) bool { return s.ID == t.ID })
 	})
-	if len(owed) > 0 {
-		l.orphans[before.Account] = owed
+	if len(pending) > 0 {
+		l.orphans[before.Account] = pending
 	}
 }
 
