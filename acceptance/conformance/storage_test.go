@@ -21,20 +21,22 @@ type storage struct {
 	readOnly atomic.Bool
 	writes   atomic.Int64
 	reads    atomic.Int64
+	mu sync.Mutex
 	// fault, if set, decides about each access: see set.
-	mu    sync.Mutex
 	fault accessFault
+	// accesses counts those that fault decided about.
+	accesses int64
 }
 
-// accessFault gets the number of an access and the access. The access fails with the error that it returns, and if late only
-// after it was done.
+// accessFault gets the number of an access, which is 1 for the first since the fault was set, and the access. The access fails
+// with the error that it returns, and if late only after it was done.
 type accessFault func(n int64, call string) (late bool, err error)
 
 // set makes fault decide about every access from now on. It is never called twice at a time.
 func (s *storage) set(fault accessFault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fault = fault
+	s.fault, s.accesses = fault, 0
 }
 
 func newStorage() *storage { return &storage{} }
@@ -45,7 +47,8 @@ func (s *storage) access(call string, do func() error) error {
 	var err error
 	s.mu.Lock()
 	if s.fault != nil {
-		late, err = s.fault(s.reads.Load()+s.writes.Load(), call)
+		s.accesses++
+		late, err = s.fault(s.accesses, call)
 	}
 	s.mu.Unlock()
 	if err != nil && !late {
