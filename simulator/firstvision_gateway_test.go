@@ -99,6 +99,33 @@ func TestGateway_RefusesAReplayedAssertion(t *testing.T) {
 	// A jti is remembered for as long as its assertion lives: then that is refused for its age.
 	b.clock.Advance(5 * time.Minute)
 	wantGatewayError(t, b.gateway(a, assertion, nil), http.StatusBadRequest, "API-Sec-013")
+	if got := b.gateway(a, assertionOf(hs256, b.goodClaims(a, "one", nil), a.ClientSecret), nil); got.status != http.StatusOK {
+		t.Errorf("its jti in a new assertion: got %d %s", got.status, got.body)
+	}
+}
+
+func TestGateway_RefusesWhatIsNoPost(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	wantGatewayError(t, b.call(http.MethodGet, gatewayPath, ""), http.StatusNotFound, "API-Sec-005")
+}
+
+// Tests refuse the credentials of an account, and shorten the life of its tokens, at every endpoint alike.
+func TestGateway_FaultsAndLifeOfAnAccount(t *testing.T) {
+	t.Parallel()
+	a := account(simulator.FirstVision, func(a *simulator.Account) { a.TokenTTL = time.Minute })
+	b := newBed(t, a)
+	latam := func() response {
+		return b.call(http.MethodPost, latamPath, "grant_type=client_credentials", "Content-Type", typeForm,
+			"apikey", a.ClientID, "Authorization", basic(a.ClientID, a.ClientSecret))
+	}
+	if got := latam(); got.member(t, "expires_in") != "60" {
+		t.Errorf("the life of a token: got %d %s", got.status, got.body)
+	}
+	b.SetFault(simulator.FirstVision, simulator.Fault{Kind: simulator.FaultRefuse})
+	assertion := assertionOf(hs256, b.goodClaims(a, "one", nil), a.ClientSecret)
+	wantGatewayError(t, b.gateway(a, assertion, nil), http.StatusBadRequest, "API-Sec-004")
+	wantGatewayError(t, latam(), http.StatusUnauthorized, "API-Sec-001")
 }
 
 func TestGateway_RefusesWhatIsNoGoodAssertion(t *testing.T) {
