@@ -302,7 +302,7 @@ func TestRotate_AfterLoginThatCouldNotBegin(t *testing.T) {
 		s.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
 		s.failed("app")
 		s.Storage.Heal()
-		advance(5 * time.Second)
+		advance(500 * time.Millisecond)
 		if got := s.logins(); got != 1 {
 			t.Fatalf("%d logins, want only the one that was refused", got)
 		}

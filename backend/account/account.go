@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
@@ -34,6 +35,8 @@ type Account struct {
 	CredentialsUpdatedAt time.Time
 	// LedgerRetention is how long the ledger remembers a token after it has expired.
 	LedgerRetention time.Duration
+
+	sent atomic.Pointer[sent] // see sentBy
 }
 
 // Host is where the logins of the account go.
@@ -71,8 +74,8 @@ func (a *Account) life(t *Token) time.Duration {
 	}
 }
 
-// loginOf names what an account's login sends and where, and where its refresh tokens are exchanged. It is a digest, and never
-// leaves memory.
+// loginOf names what an account's login sends and where, and where its refresh tokens are exchanged. It is a
+// digest.
 func loginOf(a *upstream.Account) string {
 	h := sha256.New()
 	field := func(values ...string) { h.Write(fmt.Appendf(nil, "%q\n", values)) }

@@ -109,13 +109,7 @@ func (Sweep) apply(t *transition) {
 	if t.Known == absent {
 		t.dropRevokedOfDeleted()
 	}
-	before := len(t.Verifications)
-	t.Verifications = without(t.Verifications, func(v failedVerification) bool {
-		return v.isOver(t.env.Reading)
-	})
-	if len(t.Verifications) != before {
-		t.changed()
-	}
+	t.dropOver()
 }
 
 // apply drops what the ledger knows from the outbox.

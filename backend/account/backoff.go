@@ -5,16 +5,12 @@ package account
 
 import "time"
 
-// holdLength is how long no login is tried after a failure.
-func holdLength(f *Failure, retryAfter, life time.Duration, chance float64) time.Duration {
-	switch {
-	case f.Refused():
-		return max(probeAfter(f.Step), retryAfter)
-	case retryAfter > 0:
+// holdLength is how long no login is tried after a failure that says nothing about the credentials.
+func holdLength(step int, retryAfter, life time.Duration, chance float64) time.Duration {
+	if retryAfter > 0 {
 		return retryAfter
-	default:
-		return time.Duration(float64(backoff(f.Step, life)) * (1 + backoffJitter*(2*chance-1)))
 	}
+	return time.Duration(float64(backoff(step, life)) * (1 + backoffJitter*(2*chance-1)))
 }
 
 // backoff doubles from one second to a minute, or to a twentieth of the token's life where that is less.

@@ -28,15 +28,23 @@ func (s *State) checkSettings() error {
 	case s.Loading != 0 && s.Loading != s.LoadID:
 		return errors.New("the load that counts is not the last")
 	}
-	if len(s.Verifications) > maxVerifications {
-		return errors.New("too many failed verifications are kept")
+	return s.checkFailures()
+}
+
+func (s *State) checkFailures() error {
+	if len(s.Failures) > maxFailedLogins {
+		return errors.New("too many failed logins are kept")
 	}
-	for n, v := range s.Verifications {
-		for _, other := range s.Verifications[:n] {
-			if other.Login == v.Login {
-				return errors.New("two failed verifications of one login")
+	for n, f := range s.Failures {
+		for _, other := range s.Failures[:n] {
+			if f.is(other.Failure) && f.concerns(other.sent) {
+				return errors.New("two failures of one kind concern the same login")
 			}
 		}
+	}
+	want := failureOf(s.Failures, s.Account, false)
+	if (want == nil) != (s.Failure == nil) || want != nil && *want != *s.Failure {
+		return errors.New("the failure does not follow from those of the logins")
 	}
 	return nil
 }

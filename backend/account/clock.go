@@ -60,9 +60,6 @@ func (t *Token) corrected(now Reading) (*Token, bool) {
 // corrected is the failure on a wall clock that was set back since, and whether that was so: the next attempt is said to be when
 // it is, and the next process must not wait for longer.
 func (f *Failure) corrected(now Reading) (*Failure, bool) {
-	if f == nil {
-		return nil, false
-	}
 	back := now.Wall.Sub(f.At) - (now.Elapsed - f.elapsed)
 	if back >= -Margin {
 		return f, false
@@ -70,6 +67,20 @@ func (f *Failure) corrected(now Reading) (*Failure, bool) {
 	shifted := *f
 	shifted.At, shifted.NextAttempt = f.At.Add(back), f.NextAttempt.Add(back)
 	return &shifted, true
+}
+
+// correctedFailures are the failed logins likewise.
+func correctedFailures(all []failedLogin, now Reading) (right []failedLogin, wrong bool) {
+	right = all
+	for n, f := range all {
+		if failure, isWrong := f.corrected(now); isWrong {
+			if !wrong {
+				right, wrong = slices.Clone(all), true
+			}
+			right[n].Failure = failure
+		}
+	}
+	return right, wrong
 }
 
 // withElapsed is a failure that was read from storage, on the clocks of this process. One that lies in the future by more than
@@ -85,34 +96,21 @@ func (f *Failure) withElapsed(now Reading) *Failure {
 	return f
 }
 
-// of is a failure that was read from storage, with the account's protocol.
-func (f *Failure) of(a *Account) *Failure {
-	if f == nil || f.Protocol != "" {
-		return f
-	}
-	known := *f
-	known.Protocol = a.Upstream.Protocol
-	return &known
-}
-
 // correctClock corrects the times of tokens and holds where the wall clock was set back since.
 func (t *transition) correctClock() {
 	if right, wrong := t.Current.corrected(t.env.Reading); wrong {
 		t.changed()
 		t.Current, t.Corrected = right, t.Version
 	}
-	if right, wrong := t.Failure.corrected(t.env.Reading); wrong {
+	if right, wrong := correctedFailures(t.Failures, t.env.Reading); wrong {
 		t.changed()
-		t.Failure = right
-	}
-	for n, v := range t.Verifications {
-		if right, wrong := v.Failure.corrected(t.env.Reading); wrong {
-			t.changed()
-			t.Verifications = slices.Clone(t.Verifications)
-			t.Verifications[n].Failure = right
-		}
+		t.setFailures(right)
 	}
 	if t.Work != nil {
+		if right, wrong := correctedFailures(t.Work.failures, t.env.Reading); wrong {
+			t.changed()
+			t.changeWork(func(w *Work) { w.failures, w.Failure = right, failureOf(right, w.Account, false) })
+		}
 		if right, wrong := t.Work.Token.corrected(t.env.Reading); wrong {
 			t.changed()
 			t.changeWork(func(w *Work) { w.Token = right })

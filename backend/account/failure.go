@@ -41,13 +41,8 @@ type Failure struct {
 	// NextAttempt is when the next login may be tried.
 	NextAttempt time.Time
 
-	// askedUntil is the end of the Retry-After that the upstream has just given; zero where it gave none. It is not stored:
-	// NextAttempt is never before it.
-	askedUntil time.Time
 	// elapsed is Reading.Elapsed at At, as if this process had been running then.
 	elapsed time.Duration
-	// credentials names those that the login sent: see credentialsOf.
-	credentials string
 	// err is what kept a login of kind Blocked from beginning.
 	err error
 }
@@ -69,95 +64,17 @@ func (f *Failure) age(now Reading) time.Duration {
 // Holds reports whether no login may be made yet.
 func (f *Failure) Holds(now Reading) bool { return f.Left(now) > 0 }
 
-// concerns reports whether the failure says something about an account under other settings than those it came with. Refused
-// credentials stay refused, and a throttled caller stays throttled, whatever else was changed; an outage or a malformed request
-// may have been mended by the change.
-func (f *Failure) concerns(a *Account) bool {
-	if f == nil || f.Kind != upstream.Rejected && f.Kind != upstream.Throttled {
-		return false
-	}
-	if f.credentials == "" { // stored by an older version
-		return !a.CredentialsUpdatedAt.After(f.At)
-	}
-	return f.credentials == credentialsOf(&a.Upstream)
-}
-
-// newFailure makes the failure that follows before (nil for none) when a login of the account ended with err. life is that of
-// the account's tokens, and chance in [0, 1) spreads the backoff.
-//
-// Once credentials were refused, a login that meets an outage says nothing about them: the refusal stays, and so does its
-// schedule.
-func newFailure(err error, before *Failure, env Env, a *Account, life time.Duration) *Failure {
-	f := &Failure{
-		Kind: upstream.Unavailable, Protocol: a.Upstream.Protocol, Message: err.Error(), credentials: credentialsOf(&a.Upstream),
-		At: env.Wall, Consecutive: 1, Step: 1, elapsed: env.Elapsed,
-	}
-	var retryAfter time.Duration
+// newFailure is the failure of a login that ended with err, with the Retry-After that came with it. Its hold is not known yet.
+func newFailure(err error, env Env) (f *Failure, retryAfter time.Duration) {
+	f = &Failure{Kind: upstream.Unavailable, Message: err.Error(), At: env.Wall, NextAttempt: env.Wall, elapsed: env.Elapsed}
 	if failed, ok := errors.AsType[*upstream.Error](err); ok {
-		f.Kind, f.Cause, f.Message, retryAfter = failed.Kind, failed.Cause, failed.Error(), failed.RetryAfter
+		f.Kind, f.Cause, f.Message = failed.Kind, failed.Cause, failed.Error()
+		retryAfter = min(failed.RetryAfter, LongestThrottle)
 	}
-	if before != nil {
-		f.Consecutive = before.Consecutive + 1
+	if again, ok := errors.AsType[*repeatError](err); ok {
+		f.Message = again.Error()
 	}
-	if before.Refused() && !f.Refused() {
-		f.Kind, f.Cause, f.Message, f.credentials = before.Kind, before.Cause, before.Message, before.credentials
-	}
-	if before != nil && before.Refused() == f.Refused() {
-		f.Step = max(before.Step, 1) + 1
-	}
-	if retryAfter = min(retryAfter, LongestThrottle); retryAfter > 0 {
-		f.askedUntil = env.Wall.Add(retryAfter)
-	}
-	f.NextAttempt = env.Wall.Add(holdLength(f, retryAfter, life, env.Chance))
-	if again, ok := errors.AsType[*repeatError](err); ok && !before.Refused() {
-		f.Message, f.NextAttempt = again.Error(), later(f.NextAttempt, again.until)
-	}
-	return f
-}
-
-// blocked is the failure that follows when a login could not begin. A hold that is still running stays as it is, and so does an
-// open circuit breaker: the upstream has said nothing that would change it. Its probe comes again when the login can begin.
-func (f *Failure) blocked(err error, env Env, a *Account) *Failure {
-	if f.Holds(env.Reading) || f.Refused() {
-		kept := *f
-		kept.Consecutive++
-		if !f.Holds(env.Reading) {
-			kept.NextAttempt = env.Wall.Add(longestBackoff)
-		}
-		return &kept
-	}
-	next := &Failure{
-		Kind: Blocked, Protocol: a.Upstream.Protocol, Message: "a login could not begin: " + err.Error(), At: env.Wall, Consecutive: 1,
-		Step: 1, elapsed: env.Elapsed, credentials: credentialsOf(&a.Upstream), err: err,
-	}
-	if f != nil {
-		next.Consecutive = f.Consecutive + 1
-		if f.Kind == Blocked {
-			next.Step = f.Step + 1
-		}
-	}
-	next.NextAttempt = env.Wall.Add(backoff(next.Step, longestBackoff*backoffShare))
-	return next
-}
-
-// afterForced is the failure that a login leaves which was made while before still held. Trying by hand must not push the
-// engine's own next attempt away, nor bring it nearer than what the upstream has asked for.
-func (f *Failure) afterForced(before *Failure, env Env) *Failure {
-	if !before.Holds(env.Reading) {
-		return f
-	}
-	kept := *f
-	// The hold of an outage, or of a probe that could not begin, would have refused credentials sent again within a minute.
-	isRefusal := f.Refused() && (!before.Refused() || before.age(env.Reading) >= probeAfter(before.Step))
-	if isRefusal || f.Kind == upstream.Throttled && before.Kind != upstream.Throttled {
-		kept.NextAttempt = later(before.NextAttempt, f.NextAttempt)
-		return &kept
-	}
-	kept.Step, kept.NextAttempt = before.Step, later(before.NextAttempt, f.askedUntil)
-	if before.Kind == upstream.Throttled && f.Kind != upstream.Throttled { // the upstream's Retry-After still runs
-		kept.Kind, kept.Cause, kept.Message = before.Kind, before.Cause, before.Message
-	}
-	return &kept
+	return f, retryAfter
 }
 
 func later(a, b time.Time) time.Time {

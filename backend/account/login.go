@@ -4,7 +4,6 @@
 package account
 
 import (
-	"errors"
 	"slices"
 	"time"
 
@@ -48,7 +47,7 @@ func (t *transition) startFailed(err error) {
 		t.endVerification(w, err)
 		return
 	}
-	t.Failure = t.Failure.blocked(err, t.env, w.Account)
+	t.setFailures(t.failuresAfterBlocked(err, t.env, w.Account))
 	t.endLogin(err)
 	t.emit(Report{Reason: w.Reason, Failure: t.Failure, Err: err})
 }
@@ -77,6 +76,7 @@ func (t *transition) cancelWork() {
 	switch {
 	case w.Step == loggingIn:
 		t.GivenUp = &w.Began
+		t.setFailures(t.failuresProbed(t.env, w))
 		t.emit(CancelLogin{Work: w.ID})
 	case w.Failure != nil:
 		t.State = t.failed()
@@ -101,16 +101,17 @@ func (e LoginEnded) apply(t *transition) {
 		return
 	}
 	token, err := t.checkToken(e.Token, e.Err, w.Account)
-	var failure *Failure
+	var failures []failedLogin
 	if err != nil {
-		failure = t.failureAfter(w, err)
+		failures = t.failuresAfter(err, t.env, w.Account, false)
 	} else {
 		t.Suspect = t.Suspect || t.endsSession(token)
 		t.addToOutbox(token, w.Account.LedgerRetention)
 	}
 	t.changed()
 	t.changeWork(func(w *Work) {
-		w.Step, w.Version, w.Took, w.Token, w.Err, w.Failure = storing, t.Version, e.Took, token, err, failure
+		w.Step, w.Version, w.Took, w.Token, w.Err = storing, t.Version, e.Took, token, err
+		w.failures, w.Failure = failures, failureOf(failures, w.Account, false)
 	})
 }
 
@@ -138,26 +139,13 @@ func (s *State) afterWork(env Env) State {
 	return s.accepted(s.Work.Token, env)
 }
 
-// failureAfter is the failure that a login leaves, and its hold.
-func (t *transition) failureAfter(w *Work, err error) *Failure {
-	f := newFailure(err, t.Failure, t.env, w.Account, w.Account.life(t.Current))
-	if w.Reason == ReasonForced {
-		f = f.afterForced(t.Failure, t.env)
-	}
-	if again, ok := errors.AsType[*repeatError](err); ok && again.isEnd {
-		until := *f
-		until.NextAttempt = again.until
-		f = &until
-	}
-	return f
-}
-
 // failed is the state once the failure of the login in flight is in force.
 func (s *State) failed() State {
 	w, next := s.Work, *s
-	next.Failure, next.Work = w.Failure, nil
+	next.setFailures(w.failures)
+	next.Work = nil
 	if w.Reason == ReasonForced {
-		next.ForcedAt = w.Failure.At
+		next.ForcedAt = w.failures[len(w.failures)-1].At // the last is that of this login
 	}
 	next.Suspect = s.Suspect || s.invalidatedBy(w.Err)
 	return next
@@ -176,19 +164,14 @@ func (s *State) accepted(token *Token, env Env) State {
 		current.replaced = replaced.ID
 	}
 	next.Current, next.Suspect, next.Restored, next.Work = &current, false, false, nil
-	next.Failure, next.RevokedAt = nil, time.Time{}
+	next.RevokedAt = time.Time{}
+	next.setFailures(s.failuresAfterSuccess())
 	switch token.Reason {
 	case ReasonForced:
 		next.ForcedAt = env.Wall
 	case ReasonRejected:
 		next.RejectedAt = env.Wall
 	default:
-	}
-	if next.Account != nil && len(next.Verifications) > 0 {
-		credentials := credentialsOf(&next.Account.Upstream)
-		next.Verifications = without(next.Verifications, func(v failedVerification) bool {
-			return v.Credentials == credentials
-		})
 	}
 	next.Revoked = without(next.Revoked, func(r revokedToken) bool { return r.isOver(env) })
 	return next

@@ -81,27 +81,10 @@ func (s *State) mayForce(env Env) error {
 // mayVerify is MayLogin for a verification. While the circuit breaker is open or a Retry-After runs, a write that changes no
 // credential is not verified, whatever else it changes: the same refused password would be sent again with each.
 func (s *State) mayVerify(env Env, a *Account) error {
-	if f := s.failureOf(a); f.Holds(env.Reading) {
+	if f := failureOf(s.Failures, a, true); f.Holds(env.Reading) {
 		return &LoginError{Failure: *f, Remembered: true}
 	}
 	return nil
-}
-
-// failureOf is the failure that concerns these settings, of the last login or of a verification, which counts as a login does: of
-// several the one that holds longest.
-func (s *State) failureOf(a *Account) *Failure {
-	login := loginOf(&a.Upstream)
-	var last *Failure
-	if s.Failure.concerns(a) {
-		last = s.Failure
-	}
-	for _, v := range s.Verifications {
-		concerns := v.Login == login || v.Failure.concerns(a)
-		if concerns && (last == nil || v.Failure.NextAttempt.After(last.NextAttempt)) {
-			last = v.Failure
-		}
-	}
-	return last.of(a)
 }
 
 // holdError is the error with which a reader is answered while no login may be made; nil where there is no hold.

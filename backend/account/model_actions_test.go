@@ -68,7 +68,7 @@ func (a *actions) callers() {
 		w.left.forced--
 		w.apply(Force{})
 	})
-	a.add(s.sweep && (w.state.Version > w.state.Saved || len(w.state.Outbox) > 0 || len(w.state.Verifications) > 0),
+	a.add(s.sweep && (w.state.Version > w.state.Saved || len(w.state.Outbox) > 0 || len(w.state.Failures) > 0),
 		"the periodic work runs", func(w *modelWorld) {
 			if w.canEvict() {
 				w.evict()
@@ -348,8 +348,8 @@ func (w *modelWorld) deadlines() []time.Duration {
 	for _, r := range s.Revoked {
 		add(r.End.Sub(now.Wall))
 	}
-	for _, v := range s.Verifications {
-		add(v.Failure.Left(now))
+	for _, f := range s.Failures {
+		add(f.Left(now))
 	}
 	if w.scenario.rejected {
 		add(rejectedEvery - now.Wall.Sub(s.RejectedAt).Abs())

@@ -211,6 +211,7 @@ func (w *modelWorld) applyAs(event Event, active bool) {
 			for n := range w.logins {
 				if w.logins[n].work.ID == e.Work {
 					w.logins[n].cancelled = true
+					w.ghost.givenUp(w, w.logins[n].work)
 				}
 			}
 		case SendToLedger:

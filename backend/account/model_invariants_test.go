@@ -176,7 +176,9 @@ func (g *ghost) crashed(w *modelWorld) {
 		g.rejected, g.rejectedVersion = 0, 0
 	}
 	g.verHolds, g.forced, g.cutOff = [2]ghostHold{}, 0, 0
-	held := w.record != nil && w.record.Failure != nil && w.record.Failure.NextAttempt.After(w.now().Wall) // goes on
+	held := w.record != nil && slices.ContainsFunc(w.record.Failures, func(f StoredFailedLogin) bool { // goes on
+		return !f.Verification && f.NextAttempt.After(w.now().Wall)
+	})
 	if w.record != nil && w.record.Attempt != nil && !held {
 		g.cutOff, g.cutOffGeneration = w.true, w.record.Generation
 	}
@@ -213,7 +215,7 @@ func (w *modelWorld) sent(work *Work) {
 	default:
 		w.sentDuring(h, work, h.kind == upstream.Rejected || h.kind == upstream.Throttled || h.generation == work.Account.Generation)
 		v := g.verHolds[c]
-		w.sentDuring(v, work, v.login == loginOf(&work.Account.Upstream) && v.kind == upstream.Rejected && !w.changed)
+		w.sentDuring(v, work, v.kind == upstream.Rejected || v.kind == upstream.Throttled)
 		if work.Reason == ReasonRejected && g.rejected > 0 && w.true < g.rejected+rejectedEvery {
 			w.breaks(ruleRejected, "the last was less than 5 minutes ago")
 		}
@@ -250,6 +252,17 @@ func (g *ghost) ended(w *modelWorld, work *Work, err *upstream.Error) {
 		return
 	}
 	g.holds[c] = g.holds[c].after(w, work, err)
+}
+
+// givenUp records that a login was given up of which the upstream has heard: what was a probe counts as one.
+func (g *ghost) givenUp(w *modelWorld, work *Work) {
+	c := credentialsIn(work.Account)
+	for _, h := range []*ghostHold{&g.holds[c], &g.verHolds[c]} {
+		if h.kind == upstream.Rejected && w.true >= h.until {
+			h.step++
+			h.at, h.until, h.version, h.durable = w.true, w.true+probeSchedule(h.step), w.state.Version, false
+		}
+	}
 }
 
 // after is the hold that follows a failure, at the shortest.

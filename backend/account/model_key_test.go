@@ -218,7 +218,7 @@ func (e *encoder) record(r *Record) {
 	}
 	e.name(r.Generation)
 	e.text(r.RefreshTarget)
-	e.bool(r.Current != nil, r.Attempt != nil, r.Failure != nil, r.Suspect)
+	e.bool(r.Current != nil, r.Attempt != nil, r.Suspect)
 	if r.Current != nil {
 		e.stored(r.Current)
 	}
@@ -234,8 +234,10 @@ func (e *encoder) record(r *Record) {
 	if r.Attempt != nil {
 		e.bool(r.Attempt.Exclusive)
 	}
-	if f := r.Failure; f != nil {
-		e.text(string(f.Kind) + string(f.Cause) + f.Credentials)
+	e.len(len(r.Failures))
+	for _, f := range r.Failures {
+		e.text(string(f.Kind) + string(f.Cause) + f.Credentials + f.Login[:8])
+		e.bool(f.Verification)
 		e.time(f.At)
 		e.time(f.NextAttempt)
 		e.len(min(f.Step, 7))
@@ -255,11 +257,20 @@ func (e *encoder) failure(f *Failure) {
 		e.byte(0)
 		return
 	}
-	e.text(string(f.Kind) + string(f.Cause) + f.credentials)
+	e.text(string(f.Kind) + string(f.Cause))
 	e.time(f.At)
 	e.time(f.NextAttempt)
 	e.dur(f.elapsed - e.now.Elapsed)
 	e.len(min(f.Step, 7))
+}
+
+func (e *encoder) failures(all []failedLogin) {
+	e.len(len(all))
+	for _, f := range all {
+		e.text(f.Credentials + f.Login[:8])
+		e.bool(f.Verification)
+		e.failure(f.Failure)
+	}
 }
 
 func (e *encoder) state(s *State) {
@@ -278,12 +289,7 @@ func (e *encoder) state(s *State) {
 		e.name(r.ID)
 		e.revokedEnd(r.End)
 	}
-	e.failure(s.Failure)
-	e.len(len(s.Verifications))
-	for _, v := range s.Verifications {
-		e.text(v.Login[:8])
-		e.failure(v.Failure)
-	}
+	e.failures(s.Failures)
 	e.time(s.ForcedAt)
 	e.time(s.RejectedAt)
 	if w := s.Work; w != nil {
@@ -296,7 +302,7 @@ func (e *encoder) state(s *State) {
 		e.dur(w.Began.Elapsed - e.now.Elapsed)
 		e.version(w.Version)
 		e.token(w.Token)
-		e.failure(w.Failure)
+		e.failures(w.failures)
 	}
 	e.outbox(s.Outbox)
 	for _, v := range []uint64{s.Version, s.Urgent, s.Saving, s.Saved, s.Lost, s.Corrected} {

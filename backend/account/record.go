@@ -24,7 +24,11 @@ type Record struct {
 	Revoked       []StoredRevoked `json:"revoked,omitempty"`
 	// Attempt is there while a login is under way: one that is found at start never ended.
 	Attempt *StoredAttempt `json:"attempt,omitempty"`
-	Failure *StoredFailure `json:"failure,omitempty"`
+	// Failures are logins that failed, verifications included, so that a restart ends no hold.
+	Failures []StoredFailedLogin `json:"failures,omitempty"`
+	// Failure and Verifications are what older versions kept instead: that of the account itself, and those of verifications.
+	Failure       *StoredFailure      `json:"failure,omitempty"`
+	Verifications []StoredFailedLogin `json:"verifications,omitempty"`
 	// Suspect says that a login of a single-session account was lost, so that the current token may be dead.
 	Suspect bool `json:"suspect,omitempty"`
 	// RevokedAt is when tokens of this account were revoked, until the next login.
@@ -32,8 +36,6 @@ type Record struct {
 	// ForcedAt and RejectedAt are when such a login was last made.
 	ForcedAt   time.Time `json:"forced_at,omitzero"`
 	RejectedAt time.Time `json:"rejected_at,omitzero"`
-	// Verifications are those that failed, so that a restart does not send the same refused secrets again.
-	Verifications []StoredVerification `json:"verifications,omitempty"`
 	// Outbox is what the ledger does not have yet. It is nil in a record of an older version, which did not keep it.
 	Outbox []StoredOutboxEntry `json:"outbox"`
 }
@@ -82,12 +84,12 @@ type StoredFailure struct {
 	Credentials string `json:"credentials,omitempty"`
 }
 
-// StoredVerification is a verification that failed. Login is a digest of all that it sent, and of where.
-type StoredVerification struct {
+// StoredFailedLogin is a login that failed. Login is a digest of all that it sent, and of where.
+type StoredFailedLogin struct {
 	StoredFailure
 
-	Login    string            `json:"login"`
-	Protocol upstream.Protocol `json:"protocol"`
+	Login        string `json:"login"`
+	Verification bool   `json:"verification,omitempty"`
 }
 
 // StoredOutboxEntry is an entry that the ledger does not have yet, without secrets.
@@ -104,12 +106,12 @@ func (s *State) record(env Env) *Record {
 		next := s.afterWork(env)
 		return next.record(env)
 	}
-	if s.Known == absent && s.Work == nil && len(s.Revoked)+len(s.Outbox)+len(s.Verifications) == 0 {
+	if s.Known == absent && s.Work == nil && len(s.Revoked)+len(s.Outbox)+len(s.Failures) == 0 {
 		return nil
 	}
 	r := &Record{
 		Schema: SchemaVersion, Generation: s.Generation, RefreshTarget: s.RefreshTarget, Suspect: s.Suspect,
-		RevokedAt: s.RevokedAt, ForcedAt: s.ForcedAt, RejectedAt: s.RejectedAt, Failure: storeFailure(s.Failure),
+		RevokedAt: s.RevokedAt, ForcedAt: s.ForcedAt, RejectedAt: s.RejectedAt,
 		Outbox: make([]StoredOutboxEntry, 0, len(s.Outbox)),
 	}
 	if s.Work != nil {
@@ -127,10 +129,10 @@ func (s *State) record(env Env) *Record {
 	for _, revoked := range s.Revoked {
 		r.Revoked = append(r.Revoked, StoredRevoked(revoked))
 	}
-	for _, v := range s.Verifications {
-		r.Verifications = append(r.Verifications, StoredVerification{
-			StoredFailure: *storeFailure(v.Failure), Login: v.Login, Protocol: v.Failure.Protocol,
-		})
+	for _, f := range s.Failures {
+		if f.Kind != Blocked { // storage took no writes
+			r.Failures = append(r.Failures, storeFailure(f))
+		}
 	}
 	for _, o := range s.Outbox {
 		r.Outbox = append(r.Outbox, StoredOutboxEntry{StoredToken: storeToken(o.Token), KeepSeconds: int64(o.Keep / time.Second)})
@@ -140,7 +142,7 @@ func (s *State) record(env Env) *Record {
 
 // isOfDeleted reports whether the record has nothing but what outlives the config.
 func (r *Record) isOfDeleted() bool {
-	return r.Generation == "" && r.Attempt == nil && len(r.Revoked)+len(r.Outbox)+len(r.Verifications) > 0
+	return r.Generation == "" && r.Attempt == nil && len(r.Revoked)+len(r.Outbox)+len(r.Failures)+len(r.Verifications) > 0
 }
 
 func storeToken(t *Token) StoredToken {
@@ -159,24 +161,20 @@ func (s StoredToken) token() *Token {
 	}
 }
 
-// storeFailure is the failure at rest. One of a login that could not begin is not kept: storage took no writes.
-func storeFailure(f *Failure) *StoredFailure {
-	if f == nil || f.Kind == Blocked {
-		return nil
-	}
-	return &StoredFailure{
-		Kind: f.Kind, Cause: f.Cause, Message: f.Message, At: f.At, Consecutive: f.Consecutive, Step: f.Step,
-		NextAttempt: f.NextAttempt, Credentials: f.credentials,
+func storeFailure(f failedLogin) StoredFailedLogin {
+	return StoredFailedLogin{
+		StoredFailure: StoredFailure{
+			Kind: f.Kind, Cause: f.Cause, Message: f.Message, At: f.At, Consecutive: f.Consecutive, Step: f.Step,
+			NextAttempt: f.NextAttempt, Credentials: f.Credentials,
+		},
+		Login: f.Login, Verification: f.Verification,
 	}
 }
 
-func (s *StoredFailure) failure(now Reading) *Failure {
-	if s == nil {
-		return nil
-	}
+func (s StoredFailure) failure(now Reading) *Failure {
 	f := &Failure{
-		Kind: s.Kind, Cause: s.Cause, Message: s.Message, At: s.At, Consecutive: s.Consecutive, Step: s.Step,
-		NextAttempt: s.NextAttempt, credentials: s.Credentials,
+		Kind: s.Kind, Cause: s.Cause, Message: s.Message, At: s.At, Consecutive: s.Consecutive, Step: max(s.Step, 1),
+		NextAttempt: s.NextAttempt,
 	}
 	return f.withElapsed(now)
 }

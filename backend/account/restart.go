@@ -12,12 +12,12 @@ import (
 // errUnfinished stands for a login whose end is not known, since the process ended meanwhile.
 var errUnfinished = errors.New("the last login was cut off when the plugin stopped")
 
-// restore takes over a record. What it means under the present settings is for adopt.
-func (t *transition) restore(r *Record) {
+// restore takes over a record. What it means under the present settings, nil for none, is for adopt.
+func (t *transition) restore(r *Record, a *Account) {
 	now := t.env.Reading
 	t.Generation, t.RefreshTarget = r.Generation, r.RefreshTarget
 	t.RevokedAt, t.ForcedAt, t.RejectedAt = r.RevokedAt, r.ForcedAt, r.RejectedAt
-	t.Failure = r.Failure.failure(now)
+	t.Failures = r.failures(now, a)
 	for _, revoked := range r.Revoked {
 		t.Revoked = append(t.Revoked, revokedToken(revoked))
 	}
@@ -30,11 +30,6 @@ func (t *transition) restore(r *Record) {
 			t.Revoked = append(t.Revoked, revokedToken{ID: token.ID, End: token.ExpiresAt})
 		}
 		t.Superseded = append(t.Superseded, token)
-	}
-	for _, v := range r.Verifications {
-		f := v.failure(now)
-		f.Protocol = v.Protocol
-		t.Verifications = append(t.Verifications, failedVerification{Login: v.Login, Credentials: v.Credentials, Failure: f})
 	}
 	for _, stored := range r.Outbox {
 		keep := time.Duration(stored.KeepSeconds) * time.Second
@@ -52,10 +47,40 @@ func (t *transition) restore(r *Record) {
 
 // unfinished counts a login that was cut off when the last process ended as one failure.
 func (t *transition) unfinished(a *StoredAttempt) {
-	// A forced login may be cut off during a hold, which goes on then.
-	f := newFailure(errUnfinished, t.Failure, t.env, t.Account, t.Account.life(t.Current))
-	t.Failure = f.afterForced(t.Failure, t.env)
+	t.setFailures(t.failuresAfter(errUnfinished, t.env, t.Account, false))
 	t.Suspect = t.Current != nil && (t.Suspect || a.Exclusive || t.Account.singleSession())
 	t.changed() // the next start must not count it again
 	t.emit(ReportUnfinished{BeganAt: a.BeganAt})
+}
+
+// failures are the failed logins of a record.
+func (r *Record) failures(now Reading, a *Account) []failedLogin {
+	var all []failedLogin
+	add := func(f failedLogin) {
+		all = append(without(all, func(old failedLogin) bool { return old.is(f.Failure) && old.concerns(f.sent) }), f)
+	}
+	for _, v := range r.Verifications {
+		v.Verification = true
+		add(v.failed(now))
+	}
+	for _, f := range r.Failures {
+		add(f.failed(now))
+	}
+	if r.Failure == nil {
+		return all
+	}
+	own := failedLogin{r.Failure.failure(now), sent{Credentials: r.Failure.Credentials}}
+	switch {
+	case a == nil:
+	case a.Generation == r.Generation:
+		own.sent = sentBy(a, false)
+	case own.Credentials == "" && !a.CredentialsUpdatedAt.After(own.At): // the first version did not store them
+		own.Credentials = credentialsOf(&a.Upstream)
+	}
+	add(own)
+	return all
+}
+
+func (s StoredFailedLogin) failed(now Reading) failedLogin {
+	return failedLogin{s.failure(now), sent{Login: s.Login, Credentials: s.Credentials, Verification: s.Verification}}
 }

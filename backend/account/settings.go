@@ -6,8 +6,6 @@ package account
 import (
 	"slices"
 	"time"
-
-	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
 // revokedKept is how long the ID of a revoked token outlives its end. An upstream may give its one token again, also when other
@@ -63,7 +61,7 @@ func (e Loaded) apply(t *transition) {
 	}
 	first := t.Known == unknown
 	if first && e.Record != nil {
-		t.restore(e.Record)
+		t.restore(e.Record, e.Account)
 	}
 	switch {
 	case e.Account != nil:
@@ -110,8 +108,11 @@ func (e Written) apply(t *transition) {
 // adopt is the one place that decides what new settings mean for token, login, hold and failure: for a write here, a write on
 // another cluster and a load alike.
 func (t *transition) adopt(a *Account) {
+	if t.Generation == "" { // written anew
+		t.dropOver()
+	}
 	t.Known, t.Account = known, a
-	t.Failure = t.Failure.of(a)
+	t.setFailures(t.Failures)
 	if a.Generation != t.Generation {
 		t.adoptOther(a)
 	}
@@ -145,7 +146,6 @@ func (t *transition) adoptOther(a *Account) {
 		t.RefreshTarget = target
 		t.dropRefreshTokens()
 	}
-	t.Failure = t.failureOf(a)
 	t.Generation = a.Generation
 	t.changed()
 }
@@ -167,18 +167,12 @@ func (Removed) apply(t *transition) { t.settingsGone(true) }
 // record.
 func (t *transition) settingsGone(stored bool) {
 	t.cancelWork() // may have brought a failure
-	if f := t.Failure; f.Refused() || f.Holds(t.env.Reading) && f.Kind == upstream.Throttled {
-		// Deleting a config and writing it again is no way around an open circuit breaker, nor around a Retry-After.
-		login := f.credentials // where the config was deleted before it was loaded
-		if t.Account != nil {
-			login = loginOf(&t.Account.Upstream)
-		}
-		t.remember(login, f)
-	}
 	stored = stored || t.Known == known || t.Known == stale
 	t.State = State{
-		Known: absent, LoadID: t.LoadID, Revoked: t.Revoked, Verifications: t.Verifications, Outbox: t.Outbox,
-		Version: t.Version, Urgent: t.Urgent, Saving: t.Saving, Saved: t.Saved, Lost: t.Lost,
+		Known: absent, LoadID: t.LoadID, Revoked: t.Revoked, Outbox: t.Outbox,
+		// Deleting a config and writing it again is no way around an open circuit breaker, nor around a Retry-After.
+		Failures: without(t.Failures, func(f failedLogin) bool { return !f.lasts() || f.isOver(t.env.Reading) }),
+		Version:  t.Version, Urgent: t.Urgent, Saving: t.Saving, Saved: t.Saved, Lost: t.Lost,
 		SaveErr: t.SaveErr, Loads: t.Loads, LoadErr: t.LoadErr, Logins: t.Logins, WorkID: t.WorkID,
 	}
 	t.dropRevokedOfDeleted()

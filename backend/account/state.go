@@ -83,6 +83,8 @@ type Work struct {
 	Err     error
 	Failure *Failure
 	Took    time.Duration
+	// failures are all that are remembered once Failure is in force.
+	failures []failedLogin
 }
 
 // verifies reports whether the work is a verification, which is about other settings than those in force. Once these are stored
@@ -96,22 +98,6 @@ type revokedToken struct {
 	ID string
 	// End is the token's last known end.
 	End time.Time
-}
-
-// failedVerification is the remembered result of a verification.
-type failedVerification struct {
-	Login       string
-	Credentials string
-	Failure     *Failure
-}
-
-// refusalKept is how long a refused verification is remembered after its hold: the next refusal of the same is one of a series.
-const refusalKept = 24 * time.Hour
-
-// isOver reports whether the verification says nothing about the next one.
-func (v failedVerification) isOver(now Reading) bool {
-	kept := v.Failure.Refused() && now.Wall.Sub(v.Failure.NextAttempt).Abs() < refusalKept
-	return !kept && !v.Failure.Holds(now)
 }
 
 // OutboxEntry is an entry that the ledger does not have yet.
@@ -142,10 +128,10 @@ type State struct {
 	Superseded []*Token
 	Revoked    []revokedToken
 
-	// Failure is the last login's, and its hold: see MayLogin.
+	// Failures are the logins that failed, verifications included, the latest last.
+	Failures []failedLogin
+	// Failure is what they come to for the settings in force, and the hold: see MayLogin. Only setFailures sets it.
 	Failure *Failure
-	// Verifications are those that failed, the latest last.
-	Verifications []failedVerification
 	// ForcedAt and RejectedAt are when such a login was last made; RevokedAt is when the account was revoked, until the next login.
 	ForcedAt, RejectedAt, RevokedAt time.Time
 
@@ -307,7 +293,7 @@ func (s *State) isDue(now Reading) bool { return s.Current.Remaining(now) <= s.r
 // to be told of.
 func (s *State) IsIdle(now Reading) bool {
 	settled := s.Loading == 0 && s.Work == nil && s.Saving == 0 && s.Version == s.Saved && len(s.Outbox) == 0
-	if !settled || slices.ContainsFunc(s.Verifications, func(v failedVerification) bool { return !v.isOver(now) }) {
+	if !settled || slices.ContainsFunc(s.Failures, func(f failedLogin) bool { return !f.isOver(now) }) {
 		return false
 	}
 	if s.Known != known {

@@ -18,16 +18,6 @@ func (t *transition) storeVerified(e Written, verification *Work) {
 	})
 }
 
-// maxVerifications bounds the failed verifications that are remembered of one account.
-const maxVerifications = 8
-
-// remember keeps the failure of a verification, so that the same refused secrets are not sent again and again.
-func (t *transition) remember(login string, f *Failure) {
-	next := without(t.Verifications, func(v failedVerification) bool { return v.Login == login })
-	next = append(next, failedVerification{Login: login, Credentials: f.credentials, Failure: f})
-	t.Verifications = next[max(0, len(next)-maxVerifications):]
-}
-
 // apply begins a login with settings that are not stored yet.
 func (e Verify) apply(t *transition) {
 	if t.Work == nil && (t.Known == known || t.Known == absent) && t.MayLogin(t.env, ReasonVerification, e.Account) == nil {
@@ -48,12 +38,8 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 		t.emit(Wake{})
 		return
 	}
-	f := newFailure(err, t.failureOf(w.Account), t.env, w.Account, w.Account.life(nil))
-	t.remember(loginOf(&w.Account.Upstream), f)
-	if t.Account != nil && f.concerns(t.Account) {
-		// Whatever else was changed, the account would send the same credentials.
-		t.Failure = newFailure(err, t.Failure, t.env, t.Account, t.Account.life(t.Current)).afterForced(t.Failure, t.env)
-	}
+	t.setFailures(t.failuresAfter(err, t.env, w.Account, true))
+	f := failureOf(t.Failures, w.Account, true)
 	t.Suspect = t.Suspect || t.invalidatedBy(err)
 	t.Work = nil
 	t.emit(Report{Reason: ReasonVerification, Failure: f, Took: e.Took, Err: err})
