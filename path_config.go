@@ -158,6 +158,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	}
 	resp := warnOfPause(req.MountPoint, name, old, next, p)
 	if old != nil && old.equal(next) {
+		b.issuer.Invalidate(name) // an earlier write that failed may have reached storage since
 		return warned(resp), nil
 	}
 	b.setGeneration(old, next)

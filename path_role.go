@@ -176,11 +176,10 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 	if c == nil {
 		return b.roleWithoutConfig(ctx, req.MountPoint, next.Config)
 	}
-	if old != nil && old.equal(next) {
-		return nil, nil //nolint:nilnil // 204
+	if old == nil || !old.equal(next) {
+		err = b.store.putRole(ctx, name, next)
 	}
-	err = b.store.putRole(ctx, name, next)
-	b.roles.forget(name) // after a failure too: the write may have reached storage
+	b.roles.forget(name) // also where an earlier write that failed may have reached storage
 	return nil, err
 }
 

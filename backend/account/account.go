@@ -8,8 +8,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"net"
 	"net/url"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -39,13 +41,17 @@ type Account struct {
 	sent atomic.Pointer[sent] // see sentBy
 }
 
-// Host is where the logins of the account go.
+// Host is where the logins of the account go, however it is written.
 func (a *Account) Host() string {
 	u, err := url.Parse(a.Upstream.TokenURL)
 	if err != nil {
 		return a.Upstream.TokenURL
 	}
-	return u.Host
+	host, port := strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), u.Port()
+	if port == "" || u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
+		return host
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // RotatesAt is when the token is to be replaced.
@@ -67,6 +73,8 @@ func (a *Account) life(t *Token) time.Duration {
 	switch {
 	case t != nil:
 		return t.Life()
+	case a == nil:
+		return longestBackoff * backoffShare
 	case a.Upstream.MaxTokenTTL > 0:
 		return min(a.Upstream.DefaultTokenTTL, a.Upstream.MaxTokenTTL)
 	default:

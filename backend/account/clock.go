@@ -96,7 +96,7 @@ func (f *Failure) withElapsed(now Reading) *Failure {
 	return f
 }
 
-// correctClock corrects the times of tokens and holds where the wall clock was set back since.
+// correctClock corrects the times of tokens, holds and marks where the wall clock was set back since.
 func (t *transition) correctClock() {
 	if right, wrong := t.Current.corrected(t.env.Reading); wrong {
 		t.changed()
@@ -114,6 +114,12 @@ func (t *transition) correctClock() {
 		if right, wrong := t.Work.Token.corrected(t.env.Reading); wrong {
 			t.changed()
 			t.changeWork(func(w *Work) { w.Token = right })
+		}
+	}
+	for _, mark := range []*time.Time{&t.ForcedAt, &t.RejectedAt} {
+		if mark.After(t.env.Wall) { // how long ago it was is not known
+			t.changed()
+			*mark = t.env.Wall
 		}
 	}
 	for n, token := range t.Superseded {

@@ -96,11 +96,19 @@ func failureOf(all []failedLogin, a *Account, verification bool) *Failure {
 	if len(all) == 0 || a == nil {
 		return nil
 	}
-	sent := sentBy(a, verification)
+	f := heldBy(all, sentBy(a, verification))
+	if f != nil {
+		f.Protocol = a.Upstream.Protocol
+	}
+	return f
+}
+
+// heldBy is the same for what a login would send.
+func heldBy(all []failedLogin, s sent) *Failure {
 	var first, longest *Failure
 	consecutive := 0
 	for _, f := range all {
-		if !f.concerns(sent) {
+		if !f.concerns(s) {
 			continue
 		}
 		if first == nil || f.comesBefore(first) {
@@ -115,7 +123,7 @@ func failureOf(all []failedLogin, a *Account, verification bool) *Failure {
 		return nil
 	}
 	f := *first
-	f.Protocol, f.Consecutive, f.NextAttempt = a.Upstream.Protocol, consecutive, longest.NextAttempt
+	f.Consecutive, f.NextAttempt = consecutive, longest.NextAttempt
 	f.elapsed = longest.elapsed - longest.At.Sub(first.At)
 	return &f
 }
@@ -163,11 +171,11 @@ func (t *transition) dropOver() {
 	}
 }
 
-// failuresAfter are the failed logins once one has ended with err. It moves no hold that still runs but for a Retry-After: only a
+// failuresAfter are the failed logins once the one that was sent has ended with err; life is that of its tokens. It moves no hold that still runs but for a Retry-After: only a
 // login by hand does not heed holds, or one that was cut off, and it must neither push the engine's own next attempt away nor
 // bring it nearer.
-func (s *State) failuresAfter(err error, env Env, a *Account, verification bool) []failedLogin {
-	sent, before := sentBy(a, verification), failureOf(s.Failures, a, verification)
+func (s *State) failuresAfter(err error, env Env, sent sent, life time.Duration) []failedLogin {
+	before := heldBy(s.Failures, sent)
 	f, retryAfter := newFailure(err, env)
 	f.Consecutive = 1 + before.consecutive()
 	var next []failedLogin
@@ -200,7 +208,7 @@ func (s *State) failuresAfter(err error, env Env, a *Account, verification bool)
 		f.Step, f.NextAttempt = max(step, 1), before.NextAttempt
 	default:
 		f.Step = step + 1
-		f.NextAttempt = env.Wall.Add(holdLength(f.Step, retryAfter, a.life(s.Current), env.Chance))
+		f.NextAttempt = env.Wall.Add(holdLength(f.Step, retryAfter, life, env.Chance))
 	}
 	f.NextAttempt = later(f.NextAttempt, env.Wall.Add(retryAfter))
 	if again, ok := errors.AsType[*repeatError](err); ok {

@@ -103,7 +103,7 @@ func (e LoginEnded) apply(t *transition) {
 	token, err := t.checkToken(e.Token, e.Err, w.Account)
 	var failures []failedLogin
 	if err != nil {
-		failures = t.failuresAfter(err, t.env, w.Account, false)
+		failures = t.failuresAfter(err, t.env, sentBy(w.Account, false), w.Account.life(t.Current))
 	} else {
 		t.Suspect = t.Suspect || t.endsSession(token)
 		t.addToOutbox(token, w.Account.LedgerRetention)

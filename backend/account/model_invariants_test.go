@@ -179,7 +179,7 @@ func (g *ghost) crashed(w *modelWorld) {
 	held := w.record != nil && slices.ContainsFunc(w.record.Failures, func(f StoredFailedLogin) bool { // goes on
 		return !f.Verification && f.NextAttempt.After(w.now().Wall)
 	})
-	if w.record != nil && w.record.Attempt != nil && !held {
+	if w.record != nil && w.record.Attempt != nil && !w.record.Attempt.Verification && !held {
 		g.cutOff, g.cutOffGeneration = w.true, w.record.Generation
 	}
 	g.uncorrected, g.uncorrectedVersion = false, 0

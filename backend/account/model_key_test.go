@@ -232,7 +232,8 @@ func (e *encoder) record(r *Record) {
 		e.revokedEnd(v.End)
 	}
 	if r.Attempt != nil {
-		e.bool(r.Attempt.Exclusive)
+		e.bool(r.Attempt.Exclusive, r.Attempt.Verification)
+		e.text(r.Attempt.Login[:8])
 	}
 	e.len(len(r.Failures))
 	for _, f := range r.Failures {

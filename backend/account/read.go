@@ -87,6 +87,9 @@ func (s *State) Decide(env Env, r *Reader) Decision {
 	if s.Logins > r.Logins && s.LoginErr != nil {
 		return Decision{Err: s.LoginErr}
 	}
+	if err := s.holdError(env.Reading); err != nil { // also beside a login by hand
+		return Decision{Err: err}
+	}
 	if s.Work != nil {
 		return wait(ReadWait)
 	}
@@ -127,6 +130,9 @@ func (s *State) rotationBound(env Env, r *Reader) time.Duration {
 		return rotationWait - (env.Elapsed - r.Arrived.Elapsed)
 	}
 	if s.Work == nil {
+		return 0
+	}
+	if s.Failure.Holds(env.Reading) {
 		return 0
 	}
 	isRejected := r.Rejected != "" && r.Rejected == s.Current.ID

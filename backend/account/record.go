@@ -69,6 +69,10 @@ type StoredAttempt struct {
 	BeganAt time.Time `json:"began_at"`
 	// Exclusive says that the account was a single-session one, whose new login may invalidate the current token.
 	Exclusive bool `json:"exclusive,omitempty"`
+	// Login and Credentials are digests of what it sends.
+	Login        string `json:"login,omitempty"`
+	Credentials  string `json:"credentials,omitempty"`
+	Verification bool   `json:"verification,omitempty"`
 }
 
 // StoredFailure is the failure whose hold is kept.
@@ -115,7 +119,11 @@ func (s *State) record(env Env) *Record {
 		Outbox: make([]StoredOutboxEntry, 0, len(s.Outbox)),
 	}
 	if s.Work != nil {
-		r.Attempt = &StoredAttempt{BeganAt: s.Work.Began.Wall, Exclusive: s.Account != nil && s.Account.singleSession()}
+		sent := sentBy(s.Work.Account, s.Work.Reason == ReasonVerification)
+		r.Attempt = &StoredAttempt{
+			BeganAt: s.Work.Began.Wall, Exclusive: s.Account != nil && s.Account.singleSession(),
+			Login: sent.Login, Credentials: sent.Credentials, Verification: sent.Verification,
+		}
 	}
 	if s.Current != nil {
 		stored := storeToken(s.Current)

@@ -36,7 +36,7 @@ func (s *State) RejectedFrom(now Reading) time.Time {
 
 // LastRejected is when a token that an API had refused was last replaced; zero where that is too long ago to keep another one.
 func (s *State) LastRejected(now Reading) time.Time {
-	if now.Wall.Sub(s.RejectedAt).Abs() < rejectedEvery { // also after the clock was set back
+	if now.Wall.Sub(s.RejectedAt) < rejectedEvery {
 		return s.RejectedAt
 	}
 	return time.Time{}

@@ -45,12 +45,16 @@ func (t *transition) restore(r *Record, a *Account) {
 	}
 }
 
-// unfinished counts a login that was cut off when the last process ended as one failure.
-func (t *transition) unfinished(a *StoredAttempt) {
-	t.setFailures(t.failuresAfter(errUnfinished, t.env, t.Account, false))
-	t.Suspect = t.Current != nil && (t.Suspect || a.Exclusive || t.Account.singleSession())
+// unfinished counts a login that was cut off when the last process ended as one failure. a are the present settings, nil for none.
+func (t *transition) unfinished(attempt *StoredAttempt, a *Account) {
+	began := sent{Login: attempt.Login, Credentials: attempt.Credentials, Verification: attempt.Verification}
+	if began == (sent{}) && a != nil { // kept by an older version
+		began = sentBy(a, false)
+	}
+	t.setFailures(t.failuresAfter(errUnfinished, t.env, began, a.life(t.Current)))
+	t.Suspect = t.Current != nil && (t.Suspect || attempt.Exclusive || a != nil && a.singleSession())
 	t.changed() // the next start must not count it again
-	t.emit(ReportUnfinished{BeganAt: a.BeganAt})
+	t.emit(ReportUnfinished{BeganAt: attempt.BeganAt})
 }
 
 // failures are the failed logins of a record.

@@ -62,6 +62,9 @@ func (e Loaded) apply(t *transition) {
 	first := t.Known == unknown
 	if first && e.Record != nil {
 		t.restore(e.Record, e.Account)
+		if e.Record.Attempt != nil {
+			t.unfinished(e.Record.Attempt, e.Account)
+		}
 	}
 	switch {
 	case e.Account != nil:
@@ -80,9 +83,6 @@ func (e Loaded) apply(t *transition) {
 			t.addToOutbox(token, e.Account.LedgerRetention)
 		}
 		t.changedLazily()
-	}
-	if first && e.Record != nil && e.Record.Attempt != nil {
-		t.unfinished(e.Record.Attempt)
 	}
 	t.sendToLedger()
 }

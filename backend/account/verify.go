@@ -38,7 +38,7 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 		t.emit(Wake{})
 		return
 	}
-	t.setFailures(t.failuresAfter(err, t.env, w.Account, true))
+	t.setFailures(t.failuresAfter(err, t.env, sentBy(w.Account, true), w.Account.life(t.Current)))
 	f := failureOf(t.Failures, w.Account, true)
 	t.Suspect = t.Suspect || t.invalidatedBy(err)
 	t.Work = nil

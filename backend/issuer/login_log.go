@@ -29,7 +29,7 @@ func (w *worker) reportLogin(e account.Report) {
 	logger := w.issuer.logger
 	switch {
 	case e.Token == nil && e.Failure == nil:
-		logger.Info("a login was given up after a change of its config: what it brings is not used", "config", w.name,
+		logger.Info("a login was given up after a change of its config or a revocation: what it brings is not used", "config", w.name,
 			"reason", e.Reason)
 		return
 	case e.Failure != nil && (e.Failure.Kind == account.Blocked || !isUpstream(e.Err)):

@@ -23,7 +23,7 @@ func mutants() []mutant {
 		{"the result of a login that was given up counts", "login.go", "w == nil || w.ID != e.Work || w.Step", "w == nil || w.Step"},
 		{"a login is sent that could not be noted", "apply.go", "w.Step == noting && e.Err != nil:", "w.Step == noting && e.Err != nil && false:"},
 		{"the record says nothing of a login in flight", "record.go", "\tif s.Work != nil {\n\t\tr.Attempt", "\tif false {\n\t\tr.Attempt"},
-		{"a login that was cut off does not count", "settings.go", "e.Record != nil && e.Record.Attempt != nil {", "false {"},
+		{"a login that was cut off does not count", "settings.go", "if e.Record.Attempt != nil {", "if false {"},
 		{"holds are not heeded", "may_login.go", "if err := s.holdError(env.Reading); err != nil {", "if err := s.holdError(env.Reading); false {"},
 		{"a verification does not ask for the account's hold", "may_login.go", "a, true); f.Holds(env.Reading) {", "a, true); f.Holds(env.Reading) && false {"},
 		{"new settings close the circuit breaker", "settings.go", "t.setFailures(t.Failures)\n", "t.setFailures(nil)\n"},
