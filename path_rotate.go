@@ -77,8 +77,11 @@ func (b *backend) rotateUpdate(ctx context.Context, req *logical.Request, d *fra
 		data["previous_token_id"], data["previous_valid_until"] = old.ID, old.ExpiresAt.Format(time.RFC3339)
 	}
 	resp := &logical.Response{Data: data}
-	if rotation.TooSoon {
+	switch {
+	case rotation.TooSoon:
 		resp.AddWarning("No login was made, since the last one was less than 10 seconds ago: this is its result. Write again later.")
+	case rotation.Token.Repeated():
+		resp.AddWarning("The token was not replaced: the upstream repeats its last token, and gives no other until that expires.")
 	}
 	return resp, nil
 }

@@ -64,7 +64,8 @@ func (f failedLogin) lasts() bool { return f.Refused() || f.Kind == upstream.Thr
 
 // isOver reports whether the failure says nothing about the next login with such settings.
 func (f failedLogin) isOver(now Reading) bool {
-	kept := f.Refused() && now.Wall.Sub(f.NextAttempt).Abs() < refusedKept
+	over := min(now.Wall.Sub(f.NextAttempt).Abs(), now.Elapsed-f.elapsed-f.NextAttempt.Sub(f.At))
+	kept := f.Refused() && over < refusedKept
 	return !kept && !f.Holds(now)
 }
 

@@ -194,7 +194,7 @@ func (t *transition) supersedeCurrent() {
 func superseded(tokens []*Token, token *Token, now Reading) []*Token {
 	next := make([]*Token, 0, len(tokens)+1)
 	for _, t := range tokens {
-		if t.ID != token.ID && t.Remaining(now) > 0 {
+		if t.ID != token.ID && t.MayLive(now) {
 			next = append(next, t)
 		}
 	}

@@ -214,23 +214,27 @@ func (s *State) Find(id string) *Token {
 	return nil
 }
 
-// out are the unexpired tokens, the current one last.
+// out are the tokens that may be good upstream, the current one last.
 func (s *State) out(now Reading) []*Token {
 	var out []*Token
 	for _, t := range s.Superseded {
-		if t.Remaining(now) > 0 {
+		if t.MayLive(now) {
 			out = append(out, t)
 		}
 	}
-	if s.Current != nil && s.Current.Remaining(now) > 0 {
+	if s.Current != nil && s.Current.MayLive(now) {
 		out = append(out, s.Current)
 	}
 	return out
 }
 
-// Secrets are the tokens that no message may hold: an upstream may name one in its response to a later login.
+// Secrets are those that no message may hold, as an upstream may name one in its response to a later login: the tokens, and what
+// the settings in force have.
 func (s *State) Secrets() []string {
 	var all []string
+	if s.Account != nil {
+		all = s.Account.Upstream.Secrets()
+	}
 	for _, t := range append(slices.Clone(s.Superseded), s.Current) {
 		if t == nil {
 			continue

@@ -109,6 +109,9 @@ func (t *Token) Remaining(now Reading) time.Duration {
 	return min(t.ExpiresAt.Sub(now.Wall), t.Life()-(now.Elapsed-t.elapsed))
 }
 
+// Repeated reports whether a later login has brought this token again: until its end the upstream gives no other.
+func (t *Token) Repeated() bool { return t.repeated }
+
 // Revocation is the upstream's response to the token's revocation, and when that was; "" for a token that was not revoked.
 func (t *Token) Revocation() (Outcome, time.Time) { return t.revocation, t.revokedAt }
 
@@ -133,6 +136,11 @@ func (t *Token) withoutRefresh() *Token {
 	bare := *t
 	bare.refresh, bare.refreshExpiresAt = "", time.Time{}
 	return &bare
+}
+
+// MayLive reports whether the token has life left by either clock: what is dropped, or not revoked, must have ended by both.
+func (t *Token) MayLive(now Reading) bool {
+	return t.ExpiresAt.After(now.Wall) || t.Life() > now.Elapsed-t.elapsed
 }
 
 // Usable reports whether the token may still be served.

@@ -16,7 +16,6 @@ const lookAgain = time.Minute
 
 // rotateWhenDue rotates the tokens of accounts in use ahead of their expiry, until ctx ends.
 func (i *Issuer) rotateWhenDue(ctx context.Context) {
-	i.restore(ctx)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

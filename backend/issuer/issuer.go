@@ -115,6 +115,7 @@ func New(o Options) *Issuer {
 // the ledger. It returns at once; Read works before and without it.
 func (i *Issuer) Start() {
 	i.jumped(i.clock())
+	i.goWork(func() { i.restore(i.ctx) })
 	i.goWork(func() { i.rotateWhenDue(i.ctx) })
 	i.goWork(func() { i.trimLedger(i.ctx) })
 }

@@ -16,25 +16,19 @@ import (
 const restoreAgain = time.Minute
 
 // restore loads the accounts that have a record, so that tokens which were in use before a restart are rotated in time, and the
-// revocations are sent upstream. A reader who comes earlier loads its account itself. What storage does not give is tried again
-// in the background.
+// revocations are sent upstream. A reader who comes earlier loads its account itself. What storage does not give is tried again.
 func (i *Issuer) restore(ctx context.Context) {
 	names, ok := i.restoreFrom(ctx, nil)
-	if ok {
-		return
-	}
-	i.goWork(func() {
-		ticker := time.NewTicker(restoreAgain)
-		defer ticker.Stop()
-		for !ok {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-			}
-			names, ok = i.restoreFrom(ctx, names)
+	ticker := time.NewTicker(restoreAgain)
+	defer ticker.Stop()
+	for !ok {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
 		}
-	})
+		names, ok = i.restoreFrom(ctx, names)
+	}
 }
 
 // restoreFrom loads the accounts of those names; nil stands for all that have a record. It returns which are left, and whether

@@ -190,7 +190,7 @@ func (w *worker) retryRevocations() {
 	now := w.issuer.clock()
 	pending := make(map[*Account][]*Token)
 	w.do(func(l *locked) {
-		l.dropOrphans(func(t *Token) bool { return t.Remaining(now) <= 0 })
+		l.dropOrphans(func(t *Token) bool { return !t.MayLive(now) })
 		maps.Copy(pending, l.orphans)
 		if l.state.IsKnown() {
 			pending[l.state.Account] = l.state.ToRevoke(now)

@@ -41,7 +41,7 @@ func BenchmarkResponse(b *testing.B) {
 			if c.protocol == SOAP {
 				header.Set("Content-Type", "text/xml; charset=utf-8")
 			}
-			secrets, body := client.account.secrets(), []byte(c.body)
+			secrets, body := client.account.Secrets(), []byte(c.body)
 			b.ReportAllocs()
 			for b.Loop() {
 				a := &response{status: c.status, header: header, body: body, sent: fuzzNow(), received: fuzzNow()}

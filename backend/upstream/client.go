@@ -134,8 +134,8 @@ func (c *client) Refresh(ctx context.Context, refreshToken string, redact ...str
 	return c.exchange(ctx, p.refresh(&c.account, refreshToken), redact)
 }
 
-// secrets returns the account's secrets, which must appear in no message.
-func (a Account) secrets() []string { return []string{a.Password, a.ClientSecret} }
+// Secrets returns the account's secrets, which must appear in no message.
+func (a Account) Secrets() []string { return []string{a.Password, a.ClientSecret} }
 
 // exchange sends one request and makes a token of the response. Its error holds none of redact, nor another secret.
 func (c *client) exchange(ctx context.Context, m *message, redact []string) (*Token, error) {
@@ -146,7 +146,7 @@ func (c *client) exchange(ctx context.Context, m *message, redact []string) (*To
 	if skew, known := a.skew(); known {
 		c.skew.Store(int64(skew))
 	}
-	t, e := c.conclude(a, m.op, slices.Concat(c.account.secrets(), m.secrets, redact))
+	t, e := c.conclude(a, m.op, slices.Concat(c.account.Secrets(), m.secrets, redact))
 	if e != nil {
 		return nil, e
 	}

@@ -51,7 +51,7 @@ func checkResponse(t *testing.T, c *client, op string, a *response) {
 	if a.header.Get("Date") == "" {
 		a.header.Set("Date", fuzzNow().Format(http.TimeFormat))
 	}
-	token, e := c.conclude(a, op, c.account.secrets())
+	token, e := c.conclude(a, op, c.account.Secrets())
 	if e != nil {
 		checkError(t, e)
 		return
@@ -402,7 +402,7 @@ func BenchmarkConclude(b *testing.B) {
 	body := []byte(`{"token":"` + token + `"}`)
 	a := &response{status: 200, header: http.Header{}, body: body, sent: fuzzNow(), received: fuzzNow()}
 	for b.Loop() {
-		if _, e := c.conclude(a, opLogin, c.account.secrets()); e != nil {
+		if _, e := c.conclude(a, opLogin, c.account.Secrets()); e != nil {
 			b.Fatal(errors.New(e.Detail))
 		}
 	}
