@@ -83,16 +83,11 @@ func correctedFailures(all []failedLogin, now Reading) (right []failedLogin, wro
 	return right, wrong
 }
 
-// withElapsed is a failure that was read from storage, on the clocks of this process. One that lies in the future by more than
-// its hold was recorded by a clock that has been corrected since: how much of its hold is left is not known, so it counts as
-// over.
+// withElapsed is a failure that was read from storage, on the clocks of this process. Of one that lies in the future, by a clock
+// that has been set back since, the whole hold is left.
 func (f *Failure) withElapsed(now Reading) *Failure {
 	length := f.NextAttempt.Sub(f.At)
-	left := max(0, f.NextAttempt.Sub(now.Wall))
-	if left > 2*length {
-		left = 0
-	}
-	f.elapsed = now.Elapsed - length + min(length, left)
+	f.elapsed = now.Elapsed - length + min(length, max(0, f.NextAttempt.Sub(now.Wall)))
 	return f
 }
 
