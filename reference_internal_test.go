@@ -63,7 +63,7 @@ $ vault path-help mastersindia/config/gst
 $ vault read -format=json sys/internal/specs/openapi > openapi.json
 ` + "```" + `
 
-The paths assume that the engine is mounted at ` + "`mastersindia/`" + `. One value of a response: ` + "`vault read -field=…`" + `.
+The paths assume that the engine is mounted at ` + "`mastersindia/`" + `. One value: ` + "`vault read -field=…`" + `.
 
 **Names** have 1 to 128 letters, digits, ` + "`_`, `-` and `.`" + `; they begin and end with a letter, a digit or ` + "`_`" + `, and have no two dots in
 a row. They are case-sensitive, and not ` + "`_other`" + `. **Unknown parameters** are refused on every operation. **Durations** are given in whole seconds, such as
