@@ -11,6 +11,12 @@ SHELL         := bash
 # Nothing here talks to the Vault that the user's shell is set up for.
 unexport $(filter-out VAULT_BIN VAULT_FULL BAO_BIN,$(filter VAULT_% BAO_%,$(.VARIABLES)))
 
+# A misspelt variable would leave the intended one as it is.
+UNKNOWN := $(strip $(foreach v,$(filter-out GO% CGO%,$(.VARIABLES)),$(if $(filter command,$(origin $v)),$(shell grep -Rqw --exclude='*.go' -e '$v' Makefile scripts || echo '$v'))))
+ifneq ($(UNKNOWN),)
+  $(error there is no variable $(UNKNOWN): see make help)
+endif
+
 PLUGIN  := vault-plugin-secrets-mastersindia
 VERSION := $(shell cat VERSION)
 ifeq ($(shell [[ '$(VERSION)' =~ ^v[0-9]+\.[0-9]+\.[0-9]+ ]] && echo valid),)

@@ -253,16 +253,16 @@ func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 		if s.Token != nil {
 			served = "reads are served the token that is valid until " + timeText(s.Token.ExpiresAt)
 		}
-		next := "with the next read"
+		next := "next attempt with the next read"
 		switch {
 		case !s.InFlightSince.IsZero():
-			next = "in flight since " + timeText(s.InFlightSince)
+			next = "a login is in flight since " + timeText(s.InFlightSince)
 		case s.Token != nil && s.RotatesAt.After(s.Failure.NextAttempt):
-			next = "when that token is due for rotation, " + when(s.RotatesAt) // later than next_attempt_at
+			next = "no login is due before that token's rotation, " + when(s.RotatesAt) // from next_attempt_at on one may be made
 		case s.Failure.NextAttempt.After(now):
-			next = when(s.Failure.NextAttempt)
+			next = "next attempt " + when(s.Failure.NextAttempt)
 		}
-		return fmt.Sprintf("%s; %s; next attempt %s; %s", s.Failure.Message, served, next, remedy(mount, name, s.Failure))
+		return fmt.Sprintf("%s; %s; %s; %s", s.Failure.Message, served, next, remedy(mount, name, s.Failure))
 	case account.StateReady:
 		return "a token is ready: to read it, vault read " + mount + "token/<role>" + rejectedStatus(mount, name, s, now)
 	default:

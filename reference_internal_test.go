@@ -32,7 +32,7 @@ type chapter struct {
 // chapters are in the order of the reference.
 func chapters() []chapter {
 	return []chapter{
-		{"config/<name>", "$ vault read mastersindia/config/gst\n$ vault read -field=protocol mastersindia/config/gst\njwt"},
+		{"config/<name>", "$ vault read mastersindia/config/gst"},
 		{"config/", "$ vault list -detailed mastersindia/config"},
 		{"role/<name>", "$ vault write mastersindia/role/billing config=gst max_ttl=1h\n" +
 			"Success! Data written to: mastersindia/role/billing\n" +
@@ -40,16 +40,15 @@ func chapters() []chapter {
 			"$ vault write mastersindia/role/billing max_ttl=0\n" +
 			"Success! Data written to: mastersindia/role/billing"},
 		{"role/", "$ vault list -detailed mastersindia/role"},
-		{"token/<role>", "$ vault read mastersindia/token/billing\n$ vault read -field=authorization mastersindia/token/billing"},
+		{"token/<role>", "$ vault read mastersindia/token/billing"},
 		{"rotate/<config>", "$ vault write -f mastersindia/rotate/gst"},
 		{"revoke/<config>", "$ vault write -f mastersindia/revoke/gst"},
-		{"status/<config>", "$ vault read mastersindia/status/gst\n$ vault read -field=message mastersindia/status/gst"},
+		{"status/<config>", "$ vault read mastersindia/status/gst"},
 		{"status/", "$ vault list -detailed mastersindia/status"},
 		{"lookup", "$ vault read -field=access_token mastersindia/token/billing | vault write mastersindia/lookup token=-"},
 		{"ledger/<config>", "$ vault read mastersindia/ledger/gst"},
 		{"ledger/", "$ vault list -detailed mastersindia/ledger"},
-		{"preset/<name>", "$ vault read mastersindia/preset/einvoice-production\n" +
-			"$ vault read -field=revocable mastersindia/preset/ksa-qa\ntrue"},
+		{"preset/<name>", "$ vault read mastersindia/preset/einvoice-production"},
 		{"preset/", "$ vault list -detailed mastersindia/preset"},
 		{"metrics", "$ vault read -format=raw mastersindia/metrics"},
 	}
@@ -64,14 +63,7 @@ $ vault path-help mastersindia/config/gst
 $ vault read -format=json sys/internal/specs/openapi > openapi.json
 ` + "```" + `
 
-To extract one value of a response, use ` + "`-field`" + ` or [jq](https://jqlang.org):
-
-` + "```sh" + `
-vault read -format=json mastersindia/status/gst | jq -r '.data | .state + ": " + .message'
-vault list -format=json -detailed mastersindia/status | jq -r '.data.key_info | to_entries[] | .key + "\t" + .value.state'
-` + "```" + `
-
-The paths assume that the engine is mounted at ` + "`mastersindia/`" + `.
+The paths assume that the engine is mounted at ` + "`mastersindia/`" + `. One value: ` + "`vault read -field=…`" + `.
 
 **Names** have 1 to 128 letters, digits, ` + "`_`, `-` and `.`" + `; they begin and end with a letter, a digit or ` + "`_`" + `, and have no two dots in
 a row. They are case-sensitive, and not ` + "`_other`" + `. **Unknown parameters** are refused on every operation. **Durations** are given in whole seconds, such as

@@ -13,8 +13,12 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/simulator"
@@ -36,6 +40,8 @@ type testAPI struct {
 	refused int
 	once    map[string]bool // what has gone wrong once
 	last    http.Header
+
+	hanging chan struct{} // is sent to when a call has come that is not answered
 }
 
 func (p *testAPI) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
@@ -90,6 +96,9 @@ func (p *testAPI) goesWrong(ctx context.Context, rw http.ResponseWriter, path st
 		panic(http.ErrAbortHandler)                // closes the connection
 	case path == "/dropped":
 		panic(http.ErrAbortHandler)
+	case path == "/hanging":
+		p.hanging <- struct{}{}
+		<-ctx.Done() // until the client has gone
 	case path == "/gateway":
 		rw.WriteHeader(http.StatusGatewayTimeout)
 	case path == "/moved": // a client that follows sends the token along
@@ -139,6 +148,31 @@ func (p *testAPI) passOn(rw http.ResponseWriter, r *http.Request, path string, b
 	}
 	rw.WriteHeader(response.StatusCode)
 	_, _ = io.Copy(rw, response.Body) // a client that has gone shows in its own output
+}
+
+// interruptHanging runs a client, and presses Ctrl-C when a call of it hangs. Where this test itself was started without Ctrl-C, as
+// in the background of a script, the client has it nevertheless.
+func (p *testAPI) interruptHanging(ctx context.Context, client *exec.Cmd) error {
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	client.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	err := client.Start()
+	signal.Stop(interrupts)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-p.hanging:
+			_ = syscall.Kill(-client.Process.Pid, syscall.SIGINT) // what it did shows in its output
+		case <-ctx.Done():
+		}
+	})
+	defer watch.Wait()
+	defer cancel()
+	return client.Wait()
 }
 
 // tokenID names a token as the engine does.

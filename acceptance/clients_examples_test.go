@@ -164,7 +164,7 @@ func (w *testVault) exampleClient(t *testing.T, name string, command []string) *
 	c.oauth = w.account(t, simulator.OAuth)
 	w.writeConfig(t, name+"-oauth", c.oauth)
 	w.writeRole(t, name+"-oauth", name+"-oauth")
-	c.api = &testAPI{client: c, once: make(map[string]bool)}
+	c.api = &testAPI{client: c, once: make(map[string]bool), hanging: make(chan struct{}, 1)}
 	server := httptest.NewServer(c.api)
 	t.Cleanup(server.Close)
 	c.api.url = server.URL
@@ -187,10 +187,10 @@ func (c *exampleClient) isToldWhatVaultSays(t *testing.T) {
 		"role", "does not exist", "vault write mastersindia/role/nobody config=<config>",
 	}})
 	seen = c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, env: []string{"VAULT_TOKEN=hvs.not-a-token"}})
-	seen.want(t, wanted{code: 1, said: []string{"403", "Vault token", "vault token lookup", "mastersindia/token/" + c.name}})
+	seen.want(t, wanted{code: 1, said: []string{"403", "is the Vault token in VAULT_TOKEN valid", "mastersindia/token/" + c.name}})
 	vendors := "VAULT_TOKEN=eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl" // as a token of the vendor looks
 	seen = c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, env: []string{vendors}})
-	seen.want(t, wanted{code: 1, said: []string{"is VAULT_TOKEN a Vault token (hvs.…)?"}})
+	seen.want(t, wanted{code: 1, said: []string{"is what is in VAULT_TOKEN a Vault token (hvs.…)?"}})
 }
 
 // sendsTheTokenWhereItsHostWantsIt issues an e-invoice by the older API, which wants the token in the body, and asks the
@@ -232,7 +232,7 @@ func (c *exampleClient) sendsMetadata(t *testing.T) {
 // findsItsVaultToken gives the Vault token with a newline, in a file, not at all, and with what no token has in it.
 func (c *exampleClient) findsItsVaultToken(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "vault-token")
-	for name, text := range map[string]string{file: c.token + "\n", file + "-empty": "\n"} {
+	for name, text := range map[string]string{file: c.token + "\n", file + "-empty": "\n", file + "-old": "hvs.not-a-token\n"} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -245,6 +245,7 @@ func (c *exampleClient) findsItsVaultToken(t *testing.T) {
 		{[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + file}, wanted{calls: 1, reads: 1, responses: 1}},
 		{[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + file + "-none"}, wanted{code: 1, said: []string{"VAULT_TOKEN_FILE", "is Vault Agent running?"}}},
 		{[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + file + "-empty"}, wanted{code: 1, said: []string{file + "-empty", "is empty", "is Vault Agent running?"}}},
+		{[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + file + "-old"}, wanted{code: 1, said: []string{"is the Vault token in VAULT_TOKEN_FILE valid"}}},
 		{[]string{"VAULT_TOKEN="}, wanted{code: 1, said: []string{"set VAULT_TOKEN"}}},
 		{[]string{"VAULT_TOKEN=" + c.token + "\nX: y"}, wanted{code: 1, said: []string{"VAULT_TOKEN", "no Vault token has"}}},
 		{[]string{"VAULT_TOKEN=" + c.token + " " + "€"}, wanted{code: 1, said: []string{"VAULT_TOKEN", "no Vault token has"}}},
@@ -356,12 +357,16 @@ func (c *exampleClient) readsAgainWhenItsLeaseHasEnded(t *testing.T) {
 func (c *exampleClient) givesUpOnASecondRefusal(t *testing.T) {
 	status := "vault read mastersindia/status/" + c.name
 	seen := c.run(t, c.name, "/revoked", "/accepted")
-	seen.want(t, wanted{code: 1, calls: 2, reads: 2, logins: 1, said: []string{"a second token", seen.lastTokenID, status}})
+	seen.want(t, wanted{code: 1, calls: 2, reads: 2, logins: 1, said: []string{
+		"a second token", seen.lastTokenID, "it was sent in the header Authorization", status,
+	}})
 	c.renew(t)
 	seen = c.run(t, c.name, "/never", "/accepted")
 	seen.want(t, wanted{code: 1, calls: 1, reads: 2, said: []string{
 		"refuses token_id " + seen.tokenID, "Vault has no newer token yet", "Try again", status,
 	}})
+	seen = c.call(t, exampleCall{role: c.name, paths: []string{"/never"}, options: []string{"-d", invoice, "-f", "access_token"}})
+	seen.want(t, wanted{code: 1, calls: 1, reads: 2, said: []string{"refuses token_id " + seen.tokenID, "it was sent in the body field access_token"}})
 }
 
 // renew has the engine issue a token that is too young for it to believe that the API refuses it.
@@ -403,6 +408,7 @@ type exampleCall struct {
 	role                string
 	paths, options, env []string
 	arguments           []string // instead of role, paths and options
+	stdin               string
 }
 
 // run runs the client once, with an invoice, and counts what it does.
@@ -429,10 +435,10 @@ func (c *exampleClient) call(t *testing.T, call exampleCall) *exampleRun {
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	command := exec.CommandContext(ctx, c.command[0], args...)
-	command.Dir, command.Stdout, command.Stderr = t.TempDir(), &stdout, &stderr
+	command.Dir, command.Stdin, command.Stdout, command.Stderr = t.TempDir(), strings.NewReader(call.stdin), &stdout, &stderr
 	command.Env = append(c.CLI.As(c.token).Env("PATH="+os.Getenv("PATH")), call.env...)
 	command.WaitDelay = time.Second
-	err := command.Run()
+	err := c.api.interruptHanging(ctx, command)
 	if exit := (*exec.ExitError)(nil); ctx.Err() != nil || (err != nil && !errors.As(err, &exit)) {
 		t.Fatalf("%s %s: %v (%v); it said: %s", c.name, strings.Join(call.paths, " "), err, ctx.Err(), stderr.String())
 	}
@@ -481,6 +487,13 @@ func (r *exampleRun) want(t *testing.T, want wanted) {
 		if words == "" || !strings.Contains(r.stderr, words) {
 			t.Errorf("%s: its error does not say %q:\n%s", r.what, words, r.stderr)
 		}
+	}
+	own := strings.TrimSpace(r.stderr)                         // an API may end its text as it likes
+	if n := strings.Index(own, "mastersindia-call: "); n > 0 { // behind what curl says
+		own = own[n:]
+	}
+	if strings.Contains(own, "\n\n") || strings.Contains(own, "\n:") {
+		t.Errorf("%s: its error has an empty line, or goes on after one:\n%s", r.what, r.stderr)
 	}
 	if lines := strings.Count(strings.TrimSpace(r.stderr), "\n"); want.code != 0 && lines > 12 {
 		t.Errorf("%s: its error is of %d lines:\n%s", r.what, lines+1, r.stderr)

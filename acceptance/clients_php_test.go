@@ -79,6 +79,23 @@ try { MastersIndiaClient::check('https://api.example.com/', null, ['Productid: a
 	}
 }
 
+// TestPHP_BodyThatIsNotEncoded checks that the false of a json_encode that has failed is not taken for an empty body.
+//
+//nolint:tparallel // its only subtest says that PHP is left out
+func TestPHP_BodyThatIsNotEncoded(t *testing.T) {
+	t.Parallel()
+	if !runtimeOf(t, "php", "php") {
+		t.Skip("there is no php")
+	}
+	const code = `require '../examples/clients/php/mastersindia_client.php';
+try { (new MastersIndiaClient('billing'))->call('https://api.example.com/', 'POST', json_encode(["Z\xfcrich"])); }
+catch (MastersIndiaError $e) { echo $e->getMessage(); }`
+	out, err := exec.CommandContext(t.Context(), "php", "-r", code).CombinedOutput()
+	if want := "body: is false: json_encode failed: Malformed UTF-8"; err != nil || !strings.HasPrefix(string(out), want) {
+		t.Errorf("%v: it says %q, want %q", err, out, want)
+	}
+}
+
 // TestPython_ArgumentsOfWrongType checks that what others take as body or headers is refused in words.
 //
 //nolint:tparallel // its only subtest says that Python is left out

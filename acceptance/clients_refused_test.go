@@ -45,6 +45,9 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{"-data", "", []string{"-data", invoice, name, good}, nil},
 			{"--data=", "", []string{"--data=" + invoice, name, good}, nil},
 			{"an invoice as the role", "role:", []string{invoice, good}, nil},
+			{"role and URL interchanged", "role:", []string{"-d", invoice, good, name}, nil},
+			{"a hyphen of a document", "hyphen of the keyboard", []string{"–d", invoice, name, good}, nil},
+			{"a dash behind the URL", "hyphen of the keyboard", []string{"-d", invoice, name, good, "—X", "GET"}, nil},
 			{"a URL as the role", "role:", []string{"https://vault/v1/mastersindia/token/x", good}, nil},
 			{"a Vault token as the role", "role:", []string{"-d", invoice, "hvs." + secret, good}, nil},
 			{"a token of the vendor in the role", "role:", []string{"-d", invoice, "mastersindia/token/eyJ" + secret, good}, nil},
@@ -106,6 +109,10 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			if seen = c.call(t, exampleCall{arguments: []string{"-d", "@" + w.file("rare.json"), name, good}}); seen.calls != 1 {
 				t.Errorf("it does not send JSON of all kinds:\n%s", seen.stderr)
 			}
+			piped := exampleCall{arguments: []string{"-d", "@-", name, good}, stdin: invoiceInFile()}
+			c.call(t, piped).want(t, wanted{calls: 1, reads: 1, responses: 1})
+			piped.stdin = "{\"name\": \"Z\xfcrich\"}"
+			c.call(t, piped).want(t, wanted{code: 1, said: []string{"body: is not UTF-8"}})
 		})
 		t.Run(name+"/a field twice", func(t *testing.T) {
 			placeholder := `{"user_gstin": "29ABCDE1234F2Z5", "access_token" : ""}` // the simulator would take the second one
@@ -134,13 +141,27 @@ func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 		{c.api.url + "/dropped", post, 1, true},
 		{c.api.url + "/cut", post, 1, true},
 		{c.api.url + "/gateway", post, 1, true},
+		{c.api.url + "/hanging", post, 1, true},
+		{c.api.url + "/hanging", get, 1, false},
 		{c.api.url + "/gateway", get, 1, false},
 		{c.api.url + "/forbidden", post, 1, false},
 		{"http://127.0.0.1:1", post, 0, false},
 		{c.upstream.url, post, 0, false}, // whose certificate is not trusted
 	} {
+		hanging := strings.HasSuffix(try.url, "/hanging")
+		if hanging && c.name == "csharp" {
+			continue // Mono reports Ctrl-C to a program in a terminal only
+		}
 		seen := c.call(t, exampleCall{arguments: append(slices.Clone(try.options), c.name, try.url)})
-		seen.want(t, wanted{code: 1, calls: try.calls, reads: 1, said: []string{try.url}})
+		want := wanted{code: 1, calls: try.calls, reads: 1, said: []string{try.url}}
+		if hanging {
+			want.said = append(want.said, "interrupted")
+			want.code = map[string]int{"java": 130, "go": 1}[c.name]
+			if want.code == 0 {
+				want.code = -1 // by the signal, without which a shell goes on with a loop
+			}
+		}
+		seen.want(t, want)
 		if strings.Contains(seen.stderr, "may have been issued") != try.doubt {
 			t.Errorf("%s %s: doubt wanted: %t; it says:\n%s", try.options[0], try.url, try.doubt, seen.stderr)
 		}

@@ -4,9 +4,14 @@
 package scripts_test
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -34,6 +39,37 @@ func TestDocuments_UnsetVariableStopsCommand(t *testing.T) {
 	}
 	if checked < 20 {
 		t.Errorf("only %d variables are written so: the blocks were not found", checked)
+	}
+}
+
+// TestFirstTime_FailureShowsInExitCode runs the line that reads a token: without a Vault token it sends nothing, and it fails where
+// Vault refuses.
+func TestFirstTime_FailureShowsInExitCode(t *testing.T) {
+	t.Parallel()
+	line := regexp.MustCompile(`(?m)^\$ (TOKEN=.*\\\n.*curl .*)$`).FindStringSubmatch(read(t, "../docs/first-time.md"))
+	if line == nil {
+		t.Fatal("the line was not found")
+	}
+	var requests atomic.Int64
+	vault := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		if r.Header.Get("X-Vault-Token") != "hvs.invented" {
+			http.Error(rw, `{"errors":["permission denied"]}`, http.StatusForbidden)
+		}
+	}))
+	defer vault.Close()
+	for token, want := range map[string]struct {
+		code     int
+		requests int64
+	}{"VAULT_TOKEN=": {1, 0}, "VAULT_TOKEN=hvs.other": {22, 1}, "VAULT_TOKEN=hvs.invented": {0, 1}} {
+		requests.Store(0)
+		command := exec.CommandContext(t.Context(), "bash", "-c", line[1])
+		command.Env = []string{"PATH=" + os.Getenv("PATH"), "VAULT_ADDR=" + vault.URL, token}
+		said, _ := command.CombinedOutput() // the exit code is compared
+		if command.ProcessState.ExitCode() != want.code || requests.Load() != want.requests {
+			t.Errorf("%s: exit code %d after %d requests, want %d after %d:\n%s", token, command.ProcessState.ExitCode(), requests.Load(),
+				want.code, want.requests, said)
+		}
 	}
 }
 

@@ -81,6 +81,14 @@ func TestGetVault_ShellFunctionIsNoProgram(t *testing.T) {
 	}
 }
 
+// TestGetVault_VersionThatIsNotThere checks what a misspelt version says, whether the module proxy can be asked or not.
+func TestGetVault_VersionThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	command := exec.CommandContext(t.Context(), "./get-vault", "9.9.9")
+	command.Env = append(os.Environ(), "GOPROXY=off")
+	wantRefused(t, command, `^get-vault: there is no Vault 9\.9\.9, or Go cannot fetch it: `)
+}
+
 // TestRegister_OptionsRefused checks what the script says of a checksum that is none, such as that of an unset variable.
 func TestRegister_OptionsRefused(t *testing.T) {
 	t.Parallel()
@@ -107,6 +115,17 @@ func read(t *testing.T, name string) string {
 func TestMake_UnknownTargetNamesHelp(t *testing.T) {
 	t.Parallel()
 	wantRefused(t, exec.CommandContext(t.Context(), "make", "-C", "..", "buidl"), `(?m)^make: there is no target buidl: see make help$`)
+}
+
+// TestMake_UnknownVariableRefused checks that a misspelt variable is not taken for none.
+func TestMake_UnknownVariableRefused(t *testing.T) {
+	t.Parallel()
+	wantRefused(t, exec.CommandContext(t.Context(), "make", "-C", "..", "-n", "fuzz", "FUZ=1"), `there is no variable FUZ: see make help`)
+	for _, known := range []string{"FUZZ=1", "DEPTH=2", "VAULT_FULL=1", "GOFLAGS=-mod=mod", `LOAD=-quick -o x`} {
+		if said, err := exec.CommandContext(t.Context(), "make", "-C", "..", "-n", "fuzz", known).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", known, err, said)
+		}
+	}
 }
 
 // TestMake_VersionRefused checks that nothing is built whose version is none, as with a variable that is empty.

@@ -240,12 +240,3 @@ func TestFirstVisionValidateToken(t *testing.T) {
 		t.Errorf("introspection counts: %+v", c)
 	}
 }
-
-func TestFirstVision_RefusesAsDocumented(t *testing.T) {
-	t.Parallel()
-	wantRefusals(t, simulator.FirstVision, refusals{
-		refusal{401, `"errorCode":"240101"`},
-		refusal{401, `"invalid-params":["The token is expired"]`}, refusal{401, `"invalid-params":["Unauthorized"]`},
-		refusal{400, `"errorCode":"240004"`},
-	})
-}

@@ -275,12 +275,3 @@ func TestJWTAccountSwitches(t *testing.T) {
 		})
 	}
 }
-
-func TestJWT_RefusesAsDocumented(t *testing.T) {
-	t.Parallel()
-	wantRefusals(t, simulator.JWT, refusals{
-		refusal{206, "Unable to login with provided credential"},
-		refusal{401, `{"detail":"Signature has expired."}`}, refusal{401, `{"detail":"Incorrect authentication credentials."}`},
-		refusal{401, `{"detail":"Error decoding signature."}`},
-	})
-}

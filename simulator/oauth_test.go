@@ -147,12 +147,3 @@ func TestOAuthBusiness(t *testing.T) {
 		})
 	}
 }
-
-func TestOAuth_RefusesAsDocumented(t *testing.T) {
-	t.Parallel()
-	wantRefusals(t, simulator.OAuth, refusals{
-		refusal{401, `"error":"invalid_grant"`},
-		refusal{401, "The access token provided has expired"}, refusal{401, "The access token provided is invalid"},
-		refusal{401, "The access token provided is invalid"},
-	})
-}

@@ -248,12 +248,3 @@ func TestSOAPGet(t *testing.T) {
 		}
 	})
 }
-
-func TestSOAP_RefusesAsDocumented(t *testing.T) {
-	t.Parallel()
-	wantRefusals(t, simulator.SOAP, refusals{
-		refusal{200, "> invalid_grant </ns1:access_tokenResponse>"},
-		refusal{200, "<error>invalid_token</error><error_description>The access token provided has expired"},
-		refusal{200, "The access token provided is invalid"}, refusal{200, "The access token provided is invalid"},
-	})
-}

@@ -41,31 +41,61 @@ type refusals struct {
 	expired, killed, unknown refusal
 }
 
-// wantRefusals checks what the vendor's pages say of a protocol.
-func wantRefusals(t *testing.T, p simulator.Protocol, want refusals) {
-	t.Helper()
-	a := account(p, nil)
-	b := newBed(t, a)
-	check := func(what string, status int, body string, want refusal) {
-		t.Helper()
-		if status != want.status || !strings.Contains(body, want.text) {
-			t.Errorf("%s: want %d %s\n got %d %s", what, want.status, want.text, status, body)
+// documentedRefusals are what the vendors' pages say of each protocol.
+func documentedRefusals() map[simulator.Protocol]refusals {
+	return map[simulator.Protocol]refusals{
+		simulator.JWT: {
+			refusal{206, "Unable to login with provided credential"},
+			refusal{401, `{"detail":"Signature has expired."}`}, refusal{401, `{"detail":"Incorrect authentication credentials."}`},
+			refusal{401, `{"detail":"Error decoding signature."}`},
+		},
+		simulator.OAuth: {
+			refusal{401, `"error":"invalid_grant"`},
+			refusal{401, "The access token provided has expired"}, refusal{401, "The access token provided is invalid"},
+			refusal{401, "The access token provided is invalid"},
+		},
+		simulator.SOAP: {
+			refusal{200, "> invalid_grant </ns1:access_tokenResponse>"},
+			refusal{200, "<error>invalid_token</error><error_description>The access token provided has expired"},
+			refusal{200, "The access token provided is invalid"}, refusal{200, "The access token provided is invalid"},
+		},
+		simulator.FirstVision: {
+			refusal{401, `"errorCode":"240101"`},
+			refusal{401, `"invalid-params":["The token is expired"]`}, refusal{401, `"invalid-params":["Unauthorized"]`},
+			refusal{400, `"errorCode":"240004"`},
+		},
+	}
+}
+
+func TestEveryProtocol_RefusesAsDocumented(t *testing.T) {
+	t.Parallel()
+	documented := documentedRefusals()
+	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
+		want, found := documented[a.Protocol]
+		if !found {
+			t.Fatal("add what the vendor's pages say of refused logins and tokens to documentedRefusals()")
 		}
-	}
-	refused := func(what, token string, want refusal) {
-		t.Helper()
-		status, body, _ := b.business(a, token)
-		check(what, status, body, want)
-	}
-	got := b.login(withWrongSecret(a))
-	check("a wrong password", got.status, got.body, want.password)
-	killed := b.token(a)
-	b.KillTokens(p, a.Name())
-	refused("a killed token", killed, want.killed)
-	refused("an unknown token", "x", want.unknown)
-	expired := b.token(a)
-	b.clock.Advance(24 * time.Hour)
-	refused("an expired token", expired, want.expired)
+		check := func(what string, status int, body string, want refusal) {
+			t.Helper()
+			if status != want.status || !strings.Contains(body, want.text) {
+				t.Errorf("%s: want %d %s\n got %d %s", what, want.status, want.text, status, body)
+			}
+		}
+		refused := func(what, token string, want refusal) {
+			t.Helper()
+			status, body, _ := b.business(a, token)
+			check(what, status, body, want)
+		}
+		got := b.login(withWrongSecret(a))
+		check("a wrong password", got.status, got.body, want.password)
+		killed := b.token(a)
+		b.KillTokens(a.Protocol, a.Name())
+		refused("a killed token", killed, want.killed)
+		refused("an unknown token", "x", want.unknown)
+		expired := b.token(a)
+		b.clock.Advance(24 * time.Hour)
+		refused("an expired token", expired, want.expired)
+	})
 }
 
 func TestBusinessCall(t *testing.T) {

@@ -30,8 +30,9 @@ func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
 		if rotates == fmt.Sprint(status["next_attempt_at"]) {
 			t.Fatalf("rotates_at and next_attempt_at are both %s: the scenario did not happen", rotates)
 		}
-		if want := "next attempt when that token is due for rotation, at " + rotates; !strings.Contains(message, want) {
-			t.Errorf("the message is %q, want %q in it", message, want)
+		if want := "no login is due before that token's rotation, at " + rotates; !strings.Contains(message, want) ||
+			strings.Contains(message, "next attempt") {
+			t.Errorf("the message is %q, want %q in it, and no attempt, which next_attempt_at has", message, want)
 		}
 	})
 }

@@ -89,10 +89,19 @@ func TestRequest_FieldsInFormat(t *testing.T) {
 		},
 		"firstvision sends JSON unless set otherwise": {upstream.FirstVision, "", "application/json", firstVisionFields},
 	}
+	tested := map[requestKind]bool{ // in tests of their own
+		{upstream.SOAP, ""}: true, {upstream.FirstVision, upstream.Query}: true, {upstream.FirstVision, upstream.Form}: true,
+		{upstream.FirstVision, upstream.Assertion}: true,
+	}
+	for _, test := range tests {
+		tested[requestKind{test.protocol, test.format}] = true
+	}
+	wantEachTested(t, tested)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`"}`))
+			spec, _ := upstream.SpecOf(test.protocol)
+			s := serve(t, always(200, "application/json", `{"`+spec.TokenKeys[0]+`":"`+testOpaqueToken+`"}`))
 			a := accountFor(test.protocol, s.URL+"/api/v1/token-auth/?app=x%2Fy")
 			a.Format = test.format
 			a.Headers = map[string]string{"Productid": "einvoicing_global", "Content-Type": "text/evil", "X-Trace": "7"}
@@ -119,6 +128,24 @@ func TestRequest_FieldsInFormat(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// requestKind is what decides which fields a login sends, and how; without a format it is the default one.
+type requestKind struct {
+	protocol upstream.Protocol
+	format   upstream.Format
+}
+
+// wantEachTested finds the protocol, or the format of one, whose requests no test knows.
+func wantEachTested(t *testing.T, tested map[requestKind]bool) {
+	t.Helper()
+	for _, spec := range upstream.Specs() {
+		for _, format := range append(spec.Formats, "") {
+			if !tested[requestKind{spec.Protocol, format}] && (format == "" || format != spec.DefaultFormat()) {
+				t.Errorf("no test knows what %s sends with request_format=%q: add it to TestRequest_FieldsInFormat", spec.Protocol, format)
+			}
+		}
 	}
 }
 

@@ -52,6 +52,8 @@ public sealed class MastersIndiaClient
     // A redirect is not followed: it would take the token along.
     static readonly HttpClient http = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false, UseCookies = false });
 
+    static readonly CancellationTokenSource interrupted = new CancellationTokenSource(); // by Ctrl-C, where this is the program
+
     readonly string path;
     readonly SemaphoreSlim reading = new SemaphoreSlim(1);
     MastersIndiaToken kept;
@@ -110,14 +112,14 @@ public sealed class MastersIndiaClient
             if (token.TokenId == rejected)
             {
                 throw new MastersIndiaException(Shown(url) + " refuses token_id " + rejected + ", and Vault has no newer token yet: it " +
-                    "replaces a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts, " + Doubt(token),
+                    "replaces a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts: " + Doubt(token, field),
                     answer.Item1);
             }
             answer = await SendAsync(Request(token, url, method, body, headers, field), ApiTimeout).ConfigureAwait(false);
         }
         if (Refused(answer))
         {
-            throw new MastersIndiaException(Shown(url) + " refuses a second token, token_id " + token.TokenId + ": " + Doubt(token),
+            throw new MastersIndiaException(Shown(url) + " refuses a second token, token_id " + token.TokenId + ": " + Doubt(token, field),
                 answer.Item1);
         }
         if (answer.Item1 < 200 || answer.Item1 > 299)
@@ -128,9 +130,10 @@ public sealed class MastersIndiaClient
         return answer.Item2;
     }
 
-    string Doubt(MastersIndiaToken token)
+    string Doubt(MastersIndiaToken token, string field)
     {
-        return "is it the API of this account, and is the token in the right place (-f)? Else ask an operator for: vault read " +
+        return "it was sent in the " + (field == "" ? "header Authorization" : "body field " + field) +
+            ": is that the right place (-f), and is it the API of this account? Else ask an operator for: vault read " +
             path.Substring(0, Math.Max(0, path.LastIndexOf("/token/", StringComparison.Ordinal))) + "/status/" + token.Config;
     }
 
@@ -269,15 +272,16 @@ public sealed class MastersIndiaClient
         {
             throw new MastersIndiaException("VAULT_SKIP_VERIFY is not supported: unset it, and install the CA of your Vault in the machine's store");
         }
-        var headers = new Dictionary<string, string> { { "X-Vault-Token", VaultToken() }, { "X-Vault-Request", "true" } };
+        var source = VaultTokenSource();
+        var headers = new Dictionary<string, string> { { "X-Vault-Token", VaultToken(source) }, { "X-Vault-Request", "true" } };
         if (Env("VAULT_NAMESPACE") != "") headers["X-Vault-Namespace"] = Env("VAULT_NAMESPACE");
         var url = address + "/v1/" + string.Join("/", path.Split('/').Select(Uri.EscapeDataString)) +
             (rejected == "" ? "" : "?rejected_token_id=" + rejected);
         var answer = await SendAsync(NewRequest("GET", url, null, headers), VaultTimeout).ConfigureAwait(false);
         if (answer.Item1 != 200)
         {
-            var hint = answer.Item1 == 403 ? ": is the Vault token valid (vault token lookup), and may it read " + path + "?"
-                : Regex.IsMatch(answer.Item2, "no namespace|internal error") ? ": is VAULT_TOKEN a Vault token (hvs.…)?" : "";
+            var hint = answer.Item1 == 403 ? ": is the Vault token in " + source + " valid, and may it read " + path + "?"
+                : Regex.IsMatch(answer.Item2, "no namespace|internal error") ? ": is what is in " + source + " a Vault token (hvs.…)?" : "";
             throw new MastersIndiaException("Vault returned " + answer.Item1 + " to a read of " + Shown(url) + ": " +
                 Reasons(answer.Item2) + hint, answer.Item1);
         }
@@ -321,24 +325,26 @@ public sealed class MastersIndiaClient
         }
     }
 
-    /// <summary>The error text of Vault, or the body if the response is not from Vault.</summary>
+    /// <summary>The error text of Vault in one line, or the body if the response is not from Vault.</summary>
     static string Reasons(string body)
     {
         var errors = Parse(body).Element("errors");
         if (errors == null) return body.Trim().Substring(0, Math.Min(200, body.Trim().Length));
         var reasons = string.Join("; ", errors.Elements().Select(error => error.Value));
-        return reasons == "" ? "it gives no reason" : reasons;
+        return reasons == "" ? "it gives no reason" : Regex.Replace(reasons, @"\s+", " ").Trim();
     }
 
     static string Env(string name) { return (Environment.GetEnvironmentVariable(name) ?? "").Trim(); } // many end in a newline
 
+    /// <summary>The variable that gives the Vault token.</summary>
+    static string VaultTokenSource() { return Env("VAULT_TOKEN") == "" && Env("VAULT_TOKEN_FILE") != "" ? "VAULT_TOKEN_FILE" : "VAULT_TOKEN"; }
+
     /// <summary>The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps; it is in no message.</summary>
-    static string VaultToken()
+    static string VaultToken(string name)
     {
-        string name = "VAULT_TOKEN", token = Env(name);
-        if (token == "" && Env("VAULT_TOKEN_FILE") != "")
+        string token = Env(name);
+        if (name == "VAULT_TOKEN_FILE")
         {
-            name = "VAULT_TOKEN_FILE";
             try
             {
                 token = File.ReadAllText(Env(name)).Trim();
@@ -379,8 +385,9 @@ public sealed class MastersIndiaClient
     {
         var where = Shown(request.RequestUri.ToString());
         var doubt = InDoubt(request.Method.Method);
-        using (var stop = new CancellationTokenSource(timeout))
+        using (var stop = CancellationTokenSource.CreateLinkedTokenSource(interrupted.Token))
         {
+            stop.CancelAfter(timeout);
             try
             {
                 using (var answer = await http.SendAsync(request, stop.Token).ConfigureAwait(false))
@@ -390,7 +397,8 @@ public sealed class MastersIndiaClient
             }
             catch (OperationCanceledException)
             {
-                throw new MastersIndiaException("calling " + where + " failed: no response within " + timeout.TotalSeconds + " s" + doubt);
+                var reason = interrupted.IsCancellationRequested ? "interrupted" : "no response within " + timeout.TotalSeconds + " s";
+                throw new MastersIndiaException("calling " + where + " failed: " + reason + doubt);
             }
             catch (HttpRequestException e)
             {
@@ -411,6 +419,8 @@ public sealed class MastersIndiaClient
 
     public static int Main(string[] args)
     {
+        // Under Mono this is for a terminal only.
+        Console.CancelKeyPress += (_, key) => { key.Cancel = true; interrupted.Cancel(); };
         try
         {
             RunAsync(args).GetAwaiter().GetResult();
@@ -431,6 +441,10 @@ public sealed class MastersIndiaClient
         for (int n = 0; n < args.Length; n++)
         {
             string option = args[n];
+            if (Regex.IsMatch(option, @"\A[\u2010-\u2015\u2212]"))
+            {
+                throw new MastersIndiaException("an option begins with the hyphen of the keyboard (-), not with one of a document");
+            }
             if (!option.StartsWith("-", StringComparison.Ordinal)) rest.Add(option);
             else if (!Regex.IsMatch(option, @"\A-[XHdf]\z") || n + 1 == args.Length) throw new MastersIndiaException(Usage);
             else if (option == "-X") method = args[++n];
@@ -445,7 +459,8 @@ public sealed class MastersIndiaClient
         if (rest.Count < 2) throw new MastersIndiaException(Usage);
         try
         {
-            if (body != null && body.StartsWith("@", StringComparison.Ordinal)) body = Strict.GetString(File.ReadAllBytes(body.Substring(1)));
+            if (body == "@-") body = await new StreamReader(Console.OpenStandardInput(), Strict).ReadToEndAsync().ConfigureAwait(false);
+            else if (body != null && body.StartsWith("@", StringComparison.Ordinal)) body = Strict.GetString(File.ReadAllBytes(body.Substring(1)));
             else if (body != null && body.Contains("\ufffd")) throw new DecoderFallbackException(); // of an argument nothing else can be seen
         }
         catch (DecoderFallbackException)

@@ -48,7 +48,7 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 		}
 		if t.ID == rejected {
 			return nil, fmt.Errorf("%s refuses token_id %s, and Vault has no newer token yet: it replaces a refused one that is a minute "+
-				"old, one every 5 minutes. Try again then. If it lasts, %s", shown(what.url), rejected, c.hint(t))
+				"old, one every 5 minutes. Try again then. If it lasts: %s", shown(what.url), rejected, c.hint(t, what.field))
 		}
 		status, body, err = c.send(ctx, what, t)
 	}
@@ -56,7 +56,7 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case refused(status, body):
-		return nil, fmt.Errorf("%s refuses a second token, token_id %s: %s", shown(what.url), t.ID, c.hint(t))
+		return nil, fmt.Errorf("%s refuses a second token, token_id %s: %s", shown(what.url), t.ID, c.hint(t, what.field))
 	case status < 200 || status > 299:
 		doubt := ""
 		if status >= http.StatusInternalServerError { // a gateway fails where the server behind it may not have
@@ -68,9 +68,13 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 	return body, nil
 }
 
-func (c *client) hint(t token) string {
-	return fmt.Sprintf("is it the API of this account, and is the token in the right place (-f)? "+
-		"Else ask an operator for: vault read %s/status/%s", c.mount(), t.Config)
+func (c *client) hint(t token, field string) string {
+	place := "header Authorization"
+	if field != "" {
+		place = "body field " + field
+	}
+	return fmt.Sprintf("it was sent in the %s: is that the right place (-f), and is it the API of this account? "+
+		"Else ask an operator for: vault read %s/status/%s", place, c.mount(), t.Config)
 }
 
 func (c *client) send(ctx context.Context, what call, t token) (status int, body []byte, err error) {
@@ -87,6 +91,9 @@ func (c *client) send(ctx context.Context, what call, t token) (status int, body
 	}
 	if failed, ok := errors.AsType[*url.Error](err); ok { // whose message has the query
 		err = failed.Err
+	}
+	if err != nil && ctx.Err() != nil {
+		err = errors.New("interrupted")
 	}
 	if err != nil {
 		doubt := ""

@@ -14,6 +14,8 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -28,6 +30,9 @@ func main() {
 	flag.StringVar(&what.field, "f", "", "put the token into this field of the JSON body")
 	every := flag.Duration("every", 0, "call again and again, so often")
 	flag.Parse()
+	if slices.ContainsFunc(flag.Args(), regexp.MustCompile("^[\u2010-\u2015\u2212]").MatchString) {
+		log.Fatal("an option begins with the hyphen of the keyboard (-), not with one of a document")
+	}
 	if flag.NArg() < 2 {
 		log.Fatal("usage: go run ./examples/clients/go [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...")
 	}
@@ -40,6 +45,9 @@ func main() {
 }
 
 func readBody(text string) ([]byte, error) {
+	if text == "@-" {
+		return io.ReadAll(os.Stdin)
+	}
 	if file, isFile := strings.CutPrefix(text, "@"); isFile {
 		return os.ReadFile(file) //nolint:gosec // named by the user who starts the program
 	}
@@ -63,7 +71,7 @@ func run(ctx context.Context, out io.Writer, every time.Duration, what call, rol
 		switch {
 		case every == 0:
 			return err
-		case err != nil && ctx.Err() == nil:
+		case err != nil:
 			log.Print(err)
 		}
 		select {

@@ -103,8 +103,8 @@ func (c *client) token(ctx context.Context, rejected string) (token, error) {
 	}
 	t, lease, err := c.read(ctx, rejected)
 	if err != nil {
-		var refused *api.ResponseError
-		isRefused := errors.As(err, &refused) && refused.StatusCode < http.StatusInternalServerError
+		refused, isResponse := errors.AsType[vaultError](err)
+		isRefused := isResponse && refused.response.StatusCode < http.StatusInternalServerError
 		if rejected != "" || isRefused || ctx.Err() != nil || !now.Before(c.livesUntil) {
 			return token{}, err
 		}
@@ -120,7 +120,8 @@ func (c *client) token(ctx context.Context, rejected string) (token, error) {
 
 // read reads the token from Vault, and returns the seconds of its lease with it.
 func (c *client) read(ctx context.Context, rejected string) (t token, lease int, err error) {
-	if err := useVaultToken(c.vault); err != nil {
+	source, err := useVaultToken(c.vault)
+	if err != nil {
 		return token{}, 0, err
 	}
 	query := map[string][]string{}
@@ -128,12 +129,10 @@ func (c *client) read(ctx context.Context, rejected string) (t token, lease int,
 		query["rejected_token_id"] = []string{rejected}
 	}
 	secret, err := c.vault.Logical().ReadWithDataWithContext(ctx, c.path, query)
-	var response *api.ResponseError
+	if response, ok := errors.AsType[*api.ResponseError](err); ok {
+		return token{}, 0, vaultError{response, source, c.path}
+	}
 	switch {
-	case errors.As(err, &response) && response.StatusCode == http.StatusForbidden:
-		return token{}, 0, fmt.Errorf("does the Vault token live (vault token lookup), and may it read %s? %w", c.path, err)
-	case err != nil && regexp.MustCompile("no namespace|internal error").MatchString(err.Error()):
-		return token{}, 0, fmt.Errorf("is VAULT_TOKEN a Vault token (hvs.…)? %w", err)
 	case err != nil:
 		return token{}, 0, fmt.Errorf("reading %s: %w", c.path, err)
 	case secret == nil:
@@ -149,25 +148,45 @@ func (c *client) read(ctx context.Context, rejected string) (t token, lease int,
 	return t, secret.LeaseDuration, nil
 }
 
-// useVaultToken takes the Vault token from VAULT_TOKEN, or anew from the file that Vault Agent keeps. It is in no message.
-func useVaultToken(vault *api.Client) error {
+// vaultError is a refusal of Vault, with where its token came from and what should be read.
+type vaultError struct {
+	response     *api.ResponseError
+	source, path string
+}
+
+// Error has Vault's reasons in one line.
+func (e vaultError) Error() string {
+	reasons := cmp.Or(strings.Join(strings.Fields(strings.Join(e.response.Errors, "; ")), " "), "it gives no reason")
+	hint := ""
+	switch {
+	case e.response.StatusCode == http.StatusForbidden:
+		hint = fmt.Sprintf(": is the Vault token in %s valid, and may it read %s?", e.source, e.path)
+	case regexp.MustCompile("no namespace|internal error").MatchString(reasons):
+		hint = fmt.Sprintf(": is what is in %s a Vault token (hvs.…)?", e.source)
+	}
+	return fmt.Sprintf("Vault returned %d to a read of %s: %s%s", e.response.StatusCode, shown(e.response.URL), reasons, hint)
+}
+
+// useVaultToken takes the Vault token from VAULT_TOKEN, or anew from the file that Vault Agent keeps, and returns which of them
+// it was. The token is in no message.
+func useVaultToken(vault *api.Client) (source string, err error) {
 	name, text := "VAULT_TOKEN", strings.TrimSpace(os.Getenv("VAULT_TOKEN")) // many a file or variable ends in a newline
 	if file := os.Getenv("VAULT_TOKEN_FILE"); text == "" && file != "" {
 		content, err := os.ReadFile(file) //nolint:gosec // named by the user who starts the program
 		if err != nil {
-			return fmt.Errorf("reading VAULT_TOKEN_FILE: %w: is Vault Agent running?", err)
+			return "", fmt.Errorf("reading VAULT_TOKEN_FILE: %w: is Vault Agent running?", err)
 		}
 		name, text = "VAULT_TOKEN_FILE", strings.TrimSpace(string(content))
 		if text == "" {
-			return fmt.Errorf("VAULT_TOKEN_FILE is empty: %s: is Vault Agent running?", file)
+			return "", fmt.Errorf("VAULT_TOKEN_FILE is empty: %s: is Vault Agent running?", file)
 		}
 	}
 	if text == "" {
-		return errors.New("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes")
+		return "", errors.New("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes")
 	}
 	if !regexp.MustCompile(`^[!-~]+$`).MatchString(text) {
-		return fmt.Errorf("%s has a blank or another character in it that no Vault token has", name)
+		return "", fmt.Errorf("%s has a blank or another character in it that no Vault token has", name)
 	}
 	vault.SetToken(text)
-	return nil
+	return name, nil
 }

@@ -10,6 +10,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.MalformedInputException;
 import java.nio.charset.StandardCharsets;
@@ -26,6 +27,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.net.ssl.SSLContext;
@@ -121,13 +124,13 @@ public final class MastersIndiaClient {
             token = token(rejected);
             if (token.tokenId.equals(rejected)) {
                 throw new ClientException(shown(url) + " refuses token_id " + rejected + ", and Vault has no newer token yet: it replaces "
-                    + "a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts, " + doubt(token),
+                    + "a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts: " + doubt(token, field),
                     answer.status);
             }
             answer = send(api, request(token, url, verb, body, headers, field));
         }
         if (refused(answer)) {
-            throw new ClientException(shown(url) + " refuses a second token, token_id " + token.tokenId + ": " + doubt(token),
+            throw new ClientException(shown(url) + " refuses a second token, token_id " + token.tokenId + ": " + doubt(token, field),
                 answer.status);
         }
         if (answer.status < 200 || answer.status > 299) {
@@ -138,8 +141,9 @@ public final class MastersIndiaClient {
         return answer.body;
     }
 
-    private String doubt(Token token) {
-        return "is it the API of this account, and is the token in the right place (-f)? Else ask an operator for: vault read "
+    private String doubt(Token token, String field) {
+        return "it was sent in the " + (field.isEmpty() ? "header Authorization" : "body field " + field)
+            + ": is that the right place (-f), and is it the API of this account? Else ask an operator for: vault read "
             + path.split("/token/")[0] + "/status/" + token.config;
     }
 
@@ -243,7 +247,8 @@ public final class MastersIndiaClient {
         if (!env("VAULT_SKIP_VERIFY").isEmpty()) {
             throw new ClientException("VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault", 0);
         }
-        Map<String, String> headers = new HashMap<>(Map.of("X-Vault-Token", vaultToken(), "X-Vault-Request", "true"));
+        String source = vaultTokenSource();
+        Map<String, String> headers = new HashMap<>(Map.of("X-Vault-Token", vaultToken(source), "X-Vault-Request", "true"));
         if (!env("VAULT_NAMESPACE").isEmpty()) {
             headers.put("X-Vault-Namespace", env("VAULT_NAMESPACE"));
         }
@@ -251,8 +256,9 @@ public final class MastersIndiaClient {
         HttpRequest request = newRequest(address + "/v1/" + path + query, VAULT_TIMEOUT, headers).build();
         Answer answer = send(newHttpClient(env("VAULT_CACERT")), request);
         if (answer.status != 200) {
-            String hint = answer.status == 403 ? ": is the Vault token valid (vault token lookup), and may it read " + path + "?"
-                : answer.body.matches("(?s).*(no namespace|internal error).*") ? ": is VAULT_TOKEN a Vault token (hvs.…)?" : "";
+            String hint = answer.status == 403 ? ": is the Vault token in " + source + " valid, and may it read " + path + "?"
+                : answer.body.matches("(?s).*(no namespace|internal error).*")
+                    ? ": is what is in " + source + " a Vault token (hvs.…)?" : "";
             throw new ClientException("Vault returned " + answer.status + " to a read of " + address + "/v1/" + path + ": "
                 + reasons(answer.body) + hint, answer.status);
         }
@@ -272,7 +278,7 @@ public final class MastersIndiaClient {
     private static final String STRING = "\"((?:[^\"\\\\]++|\\\\.)*+)\"";
     private static final Pattern METADATA = Pattern.compile("\"metadata\"\\s*:\\s*\\{((?:\\s|[:,]|" + STRING + ")*+)\\}");
 
-    /** The error text of Vault, or the body if the response is not from Vault. */
+    /** The error text of Vault in one line, or the body if the response is not from Vault. */
     private static String reasons(String json) {
         Matcher errors = Pattern.compile("\"errors\"\\s*:\\s*\\[((?:\\s|,|" + STRING + ")*+)\\]").matcher(json);
         if (!errors.find()) {
@@ -280,7 +286,7 @@ public final class MastersIndiaClient {
         }
         List<String> reasons = new ArrayList<>();
         Pattern.compile(STRING).matcher(errors.group(1)).results().forEach(found -> reasons.add(unescape(found.group(1))));
-        return reasons.isEmpty() ? "it gives no reason" : String.join("; ", reasons);
+        return reasons.isEmpty() ? "it gives no reason" : String.join("; ", reasons).replaceAll("\\s+", " ").strip();
     }
 
     private static String text(String json, String field) {
@@ -316,11 +322,15 @@ public final class MastersIndiaClient {
         return value == null ? "" : value.strip(); // many a variable ends in a newline
     }
 
+    /** The variable that gives the Vault token. */
+    private static String vaultTokenSource() {
+        return env("VAULT_TOKEN").isEmpty() && !env("VAULT_TOKEN_FILE").isEmpty() ? "VAULT_TOKEN_FILE" : "VAULT_TOKEN";
+    }
+
     /** The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps; it is in no message. */
-    private static String vaultToken() throws ClientException {
-        String name = "VAULT_TOKEN", token = env(name);
-        if (token.isEmpty() && !env("VAULT_TOKEN_FILE").isEmpty()) {
-            name = "VAULT_TOKEN_FILE";
+    private static String vaultToken(String name) throws ClientException {
+        String token = env(name);
+        if (name.equals("VAULT_TOKEN_FILE")) {
             try {
                 token = Files.readString(Path.of(env(name))).strip();
             } catch (IOException e) {
@@ -394,7 +404,7 @@ public final class MastersIndiaClient {
             return new Answer(response.statusCode(), response.body());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new ClientException("calling " + where + " was interrupted" + doubt, 0);
+            throw new ClientException("calling " + where + " failed: interrupted" + doubt, 0);
         } catch (IOException e) {
             boolean unsent = e instanceof ConnectException || e instanceof HttpConnectTimeoutException || e instanceof SSLHandshakeException;
             throw new ClientException("calling " + where + " failed: " + (e.getMessage() == null ? "cannot connect: " : "") + e
@@ -403,19 +413,35 @@ public final class MastersIndiaClient {
     }
 
     public static void main(String[] args) {
+        CountDownLatch ended = new CountDownLatch(1);
+        Thread program = Thread.currentThread();
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> { // Ctrl-C: the program may have something to say
+            program.interrupt();
+            try {
+                ended.await(5, TimeUnit.SECONDS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }));
+        int code = 0;
         try {
             run(args);
         } catch (ClientException e) {
             System.err.println("MastersIndiaClient: " + e.getMessage());
-            System.exit(1);
+            code = 1;
+        } finally {
+            ended.countDown();
         }
+        System.exit(code);
     }
 
     private static void run(String[] args) throws ClientException {
         Map<String, String> options = new HashMap<>(), headers = new HashMap<>();
         List<String> rest = new ArrayList<>();
         for (int n = 0; n < args.length; n++) {
-            if (!args[n].startsWith("-")) {
+            if (args[n].matches("(?s)[\u2010-\u2015\u2212].*")) {
+                throw new ClientException("an option begins with the hyphen of the keyboard (-), not with one of a document", 0);
+            } else if (!args[n].startsWith("-")) {
                 rest.add(args[n]);
             } else if (!args[n].matches("-[XHdf]") || n + 1 == args.length) {
                 throw new ClientException(USAGE, 0);
@@ -431,7 +457,9 @@ public final class MastersIndiaClient {
         }
         String body = options.get("-d");
         try {
-            if (body != null && body.startsWith("@")) {
+            if ("@-".equals(body)) {
+                body = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(System.in.readAllBytes())).toString();
+            } else if (body != null && body.startsWith("@")) {
                 body = Files.readString(Path.of(body.substring(1)));
             } else if (body != null && body.contains("\ufffd")) { // of an argument nothing else can be seen
                 throw new MalformedInputException(1);

@@ -79,12 +79,12 @@ export class Client {
       token = await this.token(rejected);
       if (token.token_id === rejected) {
         throw new ClientError(`${shown(url)} refuses token_id ${rejected}, and Vault has no newer token yet: it replaces a refused one ` +
-          `that is a minute old, one every 5 minutes. Try again then. If it lasts, ${this.#doubt(token)}`, answer.status);
+          `that is a minute old, one every 5 minutes. Try again then. If it lasts: ${this.#doubt(token, field)}`, answer.status);
       }
       answer = await send(url, request(token, method, body, headers, field), apiTimeout);
     }
     if (refused(answer)) {
-      throw new ClientError(`${shown(url)} refuses a second token, token_id ${token.token_id}: ${this.#doubt(token)}`, answer.status);
+      throw new ClientError(`${shown(url)} refuses a second token, token_id ${token.token_id}: ${this.#doubt(token, field)}`, answer.status);
     }
     if (answer.status < 200 || answer.status > 299) {
       const doubt = answer.status < 500 ? "" : inDoubt(method); // a gateway fails where the server behind it may not have
@@ -94,9 +94,9 @@ export class Client {
     return answer.body;
   }
 
-  #doubt(token) {
-    return "is it the API of this account, and is the token in the right place (-f)? Else ask an operator for: vault read " +
-      `${this.#path.slice(0, this.#path.lastIndexOf("/token/"))}/status/${token.config}`;
+  #doubt(token, field) {
+    return `it was sent in the ${field ? `body field ${field}` : "header Authorization"}: is that the right place (-f), and is it the API ` +
+      `of this account? Else ask an operator for: vault read ${this.#path.slice(0, this.#path.lastIndexOf("/token/"))}/status/${token.config}`;
   }
 }
 
@@ -173,15 +173,16 @@ async function read(path, rejected) {
   if (process.env.VAULT_SKIP_VERIFY) {
     throw new ClientError("VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault");
   }
-  const headers = { "X-Vault-Token": vaultToken(), "X-Vault-Request": "true" };
+  const { token: ours, source } = vaultToken();
+  const headers = { "X-Vault-Token": ours, "X-Vault-Request": "true" };
   if (process.env.VAULT_NAMESPACE) headers["X-Vault-Namespace"] = process.env.VAULT_NAMESPACE.trim();
   const query = rejected ? `?rejected_token_id=${rejected}` : "";
   const url = `${address}/v1/${path.split("/").map(encodeURIComponent).join("/")}${query}`;
   const { status, body } = await send(url, { headers, ca: caFile() }, vaultTimeout);
   if (status !== 200) {
     let hint = "";
-    if (status === 403) hint = `: is the Vault token valid (vault token lookup), and may it read ${path}?`;
-    else if (/no namespace|internal error/.test(body)) hint = ": is VAULT_TOKEN a Vault token (hvs.…)?";
+    if (status === 403) hint = `: is the Vault token in ${source} valid, and may it read ${path}?`;
+    else if (/no namespace|internal error/.test(body)) hint = `: is what is in ${source} a Vault token (hvs.…)?`;
     throw new ClientError(`Vault returned ${status} to a read of ${shown(url)}: ${reasons(body)}${hint}`, status);
   }
   try {
@@ -207,7 +208,7 @@ function caFile() {
   throw new ClientError(`VAULT_CACERT cannot be used: ${name}: it cannot be read, or has no certificate`);
 }
 
-// The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps; it is in no message.
+// The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps, and which of them; it is in no message.
 function vaultToken() {
   let name = "VAULT_TOKEN";
   let token = (process.env.VAULT_TOKEN ?? "").trim(); // many a file or variable ends in a newline
@@ -222,19 +223,21 @@ function vaultToken() {
   if (!token && name === "VAULT_TOKEN_FILE") throw new ClientError(`${name} is empty: ${process.env[name]}: is Vault Agent running?`);
   if (!token) throw new ClientError("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes");
   if (!/^[!-~]+$/.test(token)) throw new ClientError(`${name} has a blank or another character in it that no Vault token has`);
-  return token;
+  return { token, source: name };
 }
 
-// The error text of Vault, or the body if the response is not from Vault.
+// The error text of Vault in one line, or the body if the response is not from Vault.
 function reasons(body) {
   try {
-    return JSON.parse(body).errors.join("; ") || "it gives no reason";
+    return JSON.parse(body).errors.join("; ").replace(/\s+/g, " ").trim() || "it gives no reason";
   } catch {
     return body.trim().slice(0, 200);
   }
 }
 
 const inDoubt = (method) => method === "GET" ? "" : ". It may have been issued: look it up before you repeat it";
+
+const interrupted = new AbortController(); // by Ctrl-C, where this is the program
 
 // fetch takes no CA of its own. These follow no redirect, which would take the token along.
 async function send(url, { body, ...options }, timeout) {
@@ -248,6 +251,7 @@ async function send(url, { body, ...options }, timeout) {
         answer.on("data", (part) => parts.push(part)).on("error", reject)
           .on("end", () => resolve({ status: answer.statusCode, body: Buffer.concat(parts).toString() }));
       }).on("error", reject);
+      interrupted.signal.onabort = () => sent.destroy(new Error("interrupted"));
       sent.end(body);
     });
   } catch (problem) {
@@ -262,7 +266,7 @@ function readBody(data) {
     if (data?.includes("\ufffd")) throw new ClientError("body: is not UTF-8"); // of an argument nothing else can be seen
     return data;
   }
-  const content = readFileSync(data.slice(1));
+  const content = readFileSync(data === "@-" ? 0 : data.slice(1));
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(content);
   } catch {
@@ -275,7 +279,9 @@ async function main() {
   const options = {}, headers = {}, urls = [], given = process.argv.slice(2);
   while (given.length > 0) {
     const option = given.shift();
-    if (!option.startsWith("-")) {
+    if (/^[\u2010-\u2015\u2212]/.test(option)) {
+      throw new ClientError("an option begins with the hyphen of the keyboard (-), not with one of a document");
+    } else if (!option.startsWith("-")) {
       urls.push(option);
     } else if (!/^-[XHdf]$/.test(option) || given.length === 0) {
       throw new ClientError(usage);
@@ -294,11 +300,13 @@ async function main() {
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  process.once("SIGINT", () => interrupted.abort());
   try {
     await main();
   } catch (problem) {
     if (!(problem instanceof ClientError) && !problem.code) throw problem; // a defect; the others are of the arguments
     console.error(`mastersindia-client: ${problem.message}`);
     process.exitCode = 1;
+    if (interrupted.signal.aborted) process.kill(process.pid, "SIGINT"); // a shell ends a loop around this only so
   }
 }

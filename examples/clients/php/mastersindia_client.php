@@ -22,6 +22,7 @@ final class MastersIndiaClient
     private const API_TIMEOUT = 60;
 
     private readonly string $path;
+    public static bool $interrupted = false; // by Ctrl-C, where this is the program
     private static ?WeakMap $kept = null; // by object, and not in it: serialize and var_export do not find the token
 
     /** The role is one of the mount mastersindia, or a full path such as gst/token/billing. */
@@ -68,7 +69,7 @@ final class MastersIndiaClient
      * Returns the response of the API. With $field the token goes into that field of the JSON body, and else into the header
      * Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop.
      */
-    public function call(#[\SensitiveParameter] string $url, string $method = '', ?string $body = null,
+    public function call(#[\SensitiveParameter] string $url, string $method = '', string|false|null $body = null,
         #[\SensitiveParameter] array $headers = [], string $field = ''): string
     {
         self::check($url, $body, $headers);
@@ -80,13 +81,13 @@ final class MastersIndiaClient
             $token = $this->token($rejected);
             if ($token['token_id'] === $rejected) {
                 throw new MastersIndiaError(self::shown($url) . " refuses token_id $rejected, and Vault has no newer token yet: it replaces "
-                    . 'a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts, ' . $this->doubt($token), $status);
+                    . 'a refused one that is a minute old, one every 5 minutes. Try again then. If it lasts: ' . $this->doubt($token, $field), $status);
             }
             [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
         }
         $id = $token['token_id'];
         if (self::refused($status, $reply)) {
-            throw new MastersIndiaError(self::shown($url) . " refuses a second token, token_id $id: " . $this->doubt($token), $status);
+            throw new MastersIndiaError(self::shown($url) . " refuses a second token, token_id $id: " . $this->doubt($token, $field), $status);
         }
         if ($status < 200 || $status > 299) {
             $doubt = $status < 500 ? '' : self::inDoubt($method); // a gateway fails where the server behind it may not have
@@ -96,14 +97,16 @@ final class MastersIndiaClient
         return $reply;
     }
 
-    private function doubt(#[\SensitiveParameter] array $token): string
+    private function doubt(#[\SensitiveParameter] array $token, string $field): string
     {
-        return 'is it the API of this account, and is the token in the right place (-f)? Else ask an operator for: vault read '
-            . strstr($this->path, '/token/', true) . "/status/{$token['config']}";
+        $place = $field === '' ? 'header Authorization' : "body field $field";
+        return "it was sent in the $place: is that the right place (-f), and is it the API of this account? "
+            . 'Else ask an operator for: vault read ' . strstr($this->path, '/token/', true) . "/status/{$token['config']}";
     }
 
     /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
-    public static function check(#[\SensitiveParameter] string $url, ?string $body = null, #[\SensitiveParameter] array $headers = []): void
+    public static function check(#[\SensitiveParameter] string $url, string|false|null $body = null,
+        #[\SensitiveParameter] array $headers = []): void
     {
         self::checkURL('URL', $url);
         $headers === [] || !array_is_list($headers) || throw new MastersIndiaError("header: must be given as ['NAME' => 'VALUE']");
@@ -114,6 +117,7 @@ final class MastersIndiaClient
         $names = array_map(strtolower(...), array_map(strval(...), array_keys($headers)));
         array_intersect($names, ['authorization', 'client_id']) === []
             || throw new MastersIndiaError("header: the client itself sends Authorization and client_id");
+        $body !== false || throw new MastersIndiaError('body: is false: json_encode failed: ' . json_last_error_msg());
         $body !== '' || throw new MastersIndiaError('body: is empty');
         preg_match('//u', $body ?? '') || throw new MastersIndiaError('body: is not UTF-8');
         if ($body !== null && !in_array('content-type', $names, true)) {
@@ -190,7 +194,8 @@ final class MastersIndiaClient
         $ca = self::env('VAULT_CACERT') ?: null;
         $ca === null || str_contains((string) @file_get_contents($ca), 'BEGIN CERTIFICATE') || throw new MastersIndiaError(
             "VAULT_CACERT cannot be used: $ca: it cannot be read, or has no certificate");
-        $headers = ['X-Vault-Token' => self::vaultToken(), 'X-Vault-Request' => 'true'];
+        [$vaultToken, $source] = self::vaultToken();
+        $headers = ['X-Vault-Token' => $vaultToken, 'X-Vault-Request' => 'true'];
         if (self::env('VAULT_NAMESPACE')) {
             $headers['X-Vault-Namespace'] = self::env('VAULT_NAMESPACE');
         }
@@ -200,10 +205,10 @@ final class MastersIndiaClient
         $answer = json_decode($reply, true);
         if ($status !== 200) {
             $errors = $answer['errors'] ?? null;
-            $reasons = is_array($errors) ? (implode('; ', $errors) ?: 'it gives no reason') : substr(trim($reply), 0, 200);
+            $reasons = is_array($errors) ? (trim(preg_replace('/\s+/', ' ', implode('; ', $errors))) ?: 'it gives no reason') : substr(trim($reply), 0, 200);
             $hint = match (true) {
-                $status === 403 => ": is the Vault token valid (vault token lookup), and may it read {$this->path}?",
-                preg_match('/no namespace|internal error/', $reply) === 1 => ': is VAULT_TOKEN a Vault token (hvs.…)?',
+                $status === 403 => ": is the Vault token in $source valid, and may it read {$this->path}?",
+                preg_match('/no namespace|internal error/', $reply) === 1 => ": is what is in $source a Vault token (hvs.…)?",
                 default => '',
             };
             throw new MastersIndiaError("Vault returned $status to a read of " . self::shown($url) . ": $reasons$hint", $status);
@@ -231,8 +236,8 @@ final class MastersIndiaClient
         return $content !== false ? $content : throw new MastersIndiaError("$what cannot be read: $file: $reason$hint");
     }
 
-    /** The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps; it is in no message. */
-    private static function vaultToken(): string
+    /** The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps, and which of them; it is in no message. */
+    private static function vaultToken(): array
     {
         [$name, $token] = ['VAULT_TOKEN', self::env('VAULT_TOKEN')];
         if ($token === '' && self::env('VAULT_TOKEN_FILE')) {
@@ -243,7 +248,7 @@ final class MastersIndiaClient
         $token !== '' || throw new MastersIndiaError('set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes');
         preg_match('/^[!-~]+\z/', $token)
             || throw new MastersIndiaError("$name has a blank or another character in it that no Vault token has");
-        return $token;
+        return [$token, $name];
     }
 
     /** Returns the HTTP status and the body. No redirect is followed: it would take the token along. */
@@ -261,11 +266,13 @@ final class MastersIndiaClient
         curl_setopt_array($curl, [
             CURLOPT_CUSTOMREQUEST => $method, CURLOPT_HTTPHEADER => [...$lines, 'Expect:'], CURLOPT_RETURNTRANSFER => true,
             CURLOPT_TIMEOUT => $timeout, CURLOPT_CONNECTTIMEOUT => 10, CURLOPT_PROTOCOLS => CURLPROTO_HTTP | CURLPROTO_HTTPS,
+            CURLOPT_NOPROGRESS => false, CURLOPT_PROGRESSFUNCTION => fn () => (int) self::$interrupted,
         ] + ($body === null ? [] : [CURLOPT_POSTFIELDS => $body]) + ($caFile === null ? [] : [CURLOPT_CAINFO => $caFile]));
         $reply = curl_exec($curl);
         if ($reply === false) {
+            $reason = self::$interrupted ? 'interrupted' : curl_error($curl);
             $doubt = curl_getinfo($curl, CURLINFO_REQUEST_SIZE) === 0 ? '' : self::inDoubt($method); // 0: no byte was sent
-            throw new MastersIndiaError('calling ' . self::shown($url) . ' failed: ' . curl_error($curl) . $doubt);
+            throw new MastersIndiaError('calling ' . self::shown($url) . ' failed: ' . $reason . $doubt);
         }
         return [curl_getinfo($curl, CURLINFO_RESPONSE_CODE), $reply];
     }
@@ -298,18 +305,24 @@ final class MastersIndiaClient
     /** Who may not read the role in Vault does not find it here either: the Vault token is part of the key. */
     private function cacheKey(): string
     {
-        $whose = [self::env('VAULT_ADDR'), self::env('VAULT_NAMESPACE'), self::vaultToken(), $this->path];
+        $whose = [self::env('VAULT_ADDR'), self::env('VAULT_NAMESPACE'), self::vaultToken()[0], $this->path];
         return 'mastersindia:' . hash('sha256', implode("\n", $whose));
     }
 }
 
 if (PHP_SAPI === 'cli' && realpath($_SERVER['SCRIPT_FILENAME']) === __FILE__) {
     try {
+        if (function_exists('pcntl_signal')) {
+            pcntl_async_signals(true);
+            pcntl_signal(SIGINT, function () { MastersIndiaClient::$interrupted = true; });
+        }
         $usage = "usage: mastersindia_client.php [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
         [$options, $headers, $urls] = [[], [], []];
         for ($n = 1; $n < $argc; $n++) {
             $option = $argv[$n];
-            if (!str_starts_with($option, '-')) {
+            if (preg_match('/^[\x{2010}-\x{2015}\x{2212}]/u', $option)) {
+                throw new MastersIndiaError('an option begins with the hyphen of the keyboard (-), not with one of a document');
+            } elseif (!str_starts_with($option, '-')) {
                 $urls[] = $option;
             } elseif (!in_array($option, ['-X', '-H', '-d', '-f'], true) || ++$n === $argc) {
                 throw new MastersIndiaError($usage);
@@ -324,7 +337,7 @@ if (PHP_SAPI === 'cli' && realpath($_SERVER['SCRIPT_FILENAME']) === __FILE__) {
         $client = new MastersIndiaClient(array_shift($urls));
         $body = $options['d'] ?? null;
         if ($body !== null && str_starts_with($body, '@')) {
-            $body = MastersIndiaClient::contents('the file of -d', substr($body, 1));
+            $body = MastersIndiaClient::contents('the file of -d', $body === '@-' ? 'php://stdin' : substr($body, 1));
         }
         foreach ($urls as $url) {
             MastersIndiaClient::check($url, $body, $headers);
@@ -334,6 +347,10 @@ if (PHP_SAPI === 'cli' && realpath($_SERVER['SCRIPT_FILENAME']) === __FILE__) {
         }
     } catch (MastersIndiaError $error) {
         fwrite(STDERR, "mastersindia_client: {$error->getMessage()}\n");
+        if (MastersIndiaClient::$interrupted && function_exists('posix_kill')) {
+            pcntl_signal(SIGINT, SIG_DFL);
+            posix_kill(getmypid(), SIGINT); // a shell ends a loop around this only so
+        }
         exit(1);
     }
 }

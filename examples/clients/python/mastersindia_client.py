@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import socket
 import ssl
 import sys
@@ -75,10 +76,10 @@ class Client:
             token = self.token(refused)
             if token["token_id"] == refused:
                 raise ClientError(f"{_shown(url)} refuses token_id {refused}, and Vault has no newer token yet: it replaces a refused one "
-                                  f"that is a minute old, one every 5 minutes. Try again then. If it lasts, {self._hint(token)}", status)
+                                  f"that is a minute old, one every 5 minutes. Try again then. If it lasts: {self._hint(token, field)}", status)
             status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
         if _refused(status, reply):
-            raise ClientError(f"{_shown(url)} refuses a second token, token_id {token['token_id']}: {self._hint(token)}", status)
+            raise ClientError(f"{_shown(url)} refuses a second token, token_id {token['token_id']}: {self._hint(token, field)}", status)
         if not 200 <= status < 300:
             doubt = _doubt(method) if status >= 500 else ""  # a gateway fails where the server behind it may not have
             raise ClientError(f"{_shown(url)} returned {status}, which is not about the token (token_id {token['token_id']}){doubt}: "
@@ -88,9 +89,10 @@ class Client:
     def __getstate__(self):
         return {**vars(self), "_kept": (None, 0.0, 0.0)}  # what is pickled has no token
 
-    def _hint(self, token):
-        return ("is it the API of this account, and is the token in the right place (-f)? Else ask an operator for: vault read "
-                f"{self.path.rpartition('/token/')[0]}/status/{token['config']}")
+    def _hint(self, token, field):
+        place = f"body field {field}" if field else "header Authorization"
+        return (f"it was sent in the {place}: is that the right place (-f), and is it the API of this account? "
+                f"Else ask an operator for: vault read {self.path.rpartition('/token/')[0]}/status/{token['config']}")
 
     def _read(self, rejected):
         address = re.sub(r"/+(v1/*)?$", "", os.environ.get("VAULT_ADDR", "").strip())
@@ -99,7 +101,8 @@ class Client:
         _check_url("VAULT_ADDR", address)
         if os.environ.get("VAULT_SKIP_VERIFY"):
             raise ClientError("VAULT_SKIP_VERIFY is not supported: unset it, and set VAULT_CACERT to the CA of your Vault")
-        headers = {"X-Vault-Token": _vault_token(), "X-Vault-Request": "true"}
+        vault_token, source = _vault_token()
+        headers = {"X-Vault-Token": vault_token, "X-Vault-Request": "true"}
         if os.environ.get("VAULT_NAMESPACE"):
             headers["X-Vault-Namespace"] = os.environ["VAULT_NAMESPACE"].strip()
         query = f"?rejected_token_id={rejected}" if rejected else ""
@@ -108,9 +111,9 @@ class Client:
         if status != 200:
             hint = ""
             if status == 403:
-                hint = f": is the Vault token valid (vault token lookup), and may it read {self.path}?"
+                hint = f": is the Vault token in {source} valid, and may it read {self.path}?"
             elif "no namespace" in reply or "internal error" in reply:
-                hint = ": is VAULT_TOKEN a Vault token (hvs.…)?"
+                hint = f": is what is in {source} a Vault token (hvs.…)?"
             raise ClientError(f"Vault returned {status} to a read of {_shown(url)}: {_reasons(reply)}{hint}", status)
         try:
             answer = json.loads(reply)
@@ -122,7 +125,7 @@ class Client:
 
 
 def _vault_token():
-    """The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps; it is in no message."""
+    """The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps, and which of them; it is in no message."""
     token, name = os.environ.get("VAULT_TOKEN", ""), "VAULT_TOKEN"
     if not token.strip() and os.environ.get("VAULT_TOKEN_FILE"):
         name = "VAULT_TOKEN_FILE"
@@ -138,7 +141,7 @@ def _vault_token():
         raise ClientError("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes")
     if not re.fullmatch(r"[!-~]+", token):
         raise ClientError(f"{name} has a blank or another character in it that no Vault token has")
-    return token
+    return token, name
 
 
 def _request(token, method, body, headers, field):
@@ -238,6 +241,8 @@ def _send(url, method, body, headers, timeout, ca_file=None):
         request = urllib.request.Request(url, data, headers, method=method)
         with urllib.request.build_opener(_AsItIs, trust).open(request, timeout=timeout) as answer:
             return answer.status, answer.read().decode(errors="replace")
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"calling {_shown(url)} failed: interrupted{_doubt(method)}") from None
     except (OSError, ValueError, http.client.HTTPException) as problem:
         reason = getattr(problem, "reason", None)  # urllib gives one where connecting or sending failed
         unsent = isinstance(reason, (ConnectionRefusedError, socket.gaierror, ssl.SSLError))
@@ -245,9 +250,9 @@ def _send(url, method, body, headers, timeout, ca_file=None):
 
 
 def _reasons(reply):
-    """Returns the error text of Vault, or the body if the response is not from Vault."""
+    """Returns the error text of Vault in one line, or the body if the response is not from Vault."""
     try:
-        return "; ".join(json.loads(reply)["errors"]) or "it gives no reason"
+        return " ".join("; ".join(json.loads(reply)["errors"]).split()) or "it gives no reason"
     except (ValueError, KeyError, TypeError):
         return reply.strip()[:200]
 
@@ -257,6 +262,8 @@ def main():
     arguments = iter(sys.argv[1:])
     try:
         for argument in arguments:
+            if re.match("[\u2010-\u2015\u2212]", argument):
+                raise ClientError("an option begins with the hyphen of the keyboard (-), not with one of a document")
             value = next(arguments, None) if argument in ("-X", "-H", "-d", "-f") else None
             if value is None and argument.startswith("-"):
                 raise ClientError(USAGE)
@@ -271,7 +278,7 @@ def main():
             raise ClientError(USAGE)
         body = options.get("-d")
         if body and body.startswith("@"):
-            with open(body[1:], encoding="utf-8", errors="surrogateescape", newline="") as file:
+            with open(0 if body == "@-" else body[1:], encoding="utf-8", errors="surrogateescape", newline="") as file:
                 body = file.read()
         client, urls = Client(rest[0]), rest[1:]
         for url in urls:
@@ -280,6 +287,10 @@ def main():
             print(client.call(url, options.get("-X", ""), body, headers, options.get("-f", "")))
     except (ClientError, OSError) as error:
         sys.exit(f"mastersindia_client: {error}")
+    except KeyboardInterrupt as interrupt:
+        print(f"mastersindia_client: {interrupt or 'interrupted'}", file=sys.stderr)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)  # a shell ends a loop around this only so
 
 
 if __name__ == "__main__":
