@@ -46,7 +46,6 @@ preset, token_url and username, and whether it is paused.
 )
 
 func (b *backend) configPaths() []*framework.Path {
-	stored := configFields()
 	fields := map[string]*framework.FieldSchema{
 		fieldName: nameField("config"),
 		fieldVerifyConnection: {
@@ -55,8 +54,8 @@ func (b *backend) configPaths() []*framework.Path {
 		},
 	}
 	shown := make(map[string]*framework.FieldSchema)
-	for n := range stored {
-		f := &stored[n]
+	for n := range b.fields {
+		f := &b.fields[n]
 		fields[f.name] = &framework.FieldSchema{
 			Type: f.kind, Description: f.description, DisplayAttrs: &framework.DisplayAttributes{Sensitive: f.sensitive},
 			Default: f.documentedDefault(), AllowedValues: f.allowed,
@@ -152,7 +151,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 			"to create it, give a protocol, or a preset, which sets it: preset=... (see vault list %spreset)",
 			quoteName(name), req.MountPoint, req.MountPoint)
 	}
-	next, err := merge(old, p)
+	next, err := b.merge(old, p)
 	if err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
@@ -275,9 +274,8 @@ func (b *backend) configRead(ctx context.Context, req *logical.Request, d *frame
 		return absentEntry(b.roleNotConfig(ctx, req, name))
 	}
 	data := make(map[string]any)
-	fields := configFields()
-	for n := range fields {
-		if f := &fields[n]; !f.sensitive {
+	for n := range b.fields {
+		if f := &b.fields[n]; !f.sensitive {
 			data[f.name] = f.value(c)
 		}
 	}
