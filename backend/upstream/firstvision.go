@@ -31,6 +31,8 @@ const (
 	problemReplay = "the upstream reports that the assertion was used before (" + codeReplay + ")"
 )
 
+func (firstVisionProtocol) name() Protocol { return FirstVision }
+
 func (firstVisionProtocol) spec() Spec {
 	return Spec{
 		Protocol: FirstVision,

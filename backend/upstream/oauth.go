@@ -12,6 +12,8 @@ const OAuth Protocol = "oauth"
 // credentials in the body, beside the user's, and its pages send that body as JSON.
 type oauthProtocol struct{}
 
+func (oauthProtocol) name() Protocol { return OAuth }
+
 func (oauthProtocol) spec() Spec {
 	return Spec{
 		Protocol: OAuth,

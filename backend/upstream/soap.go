@@ -24,6 +24,8 @@ const (
 // soapProtocol is Masters India's SOAP 1.1 operation access_new_token.
 type soapProtocol struct{}
 
+func (soapProtocol) name() Protocol { return SOAP }
+
 func (soapProtocol) spec() Spec {
 	return Spec{
 		Protocol: SOAP,

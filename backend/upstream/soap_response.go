@@ -52,7 +52,7 @@ func readSOAP(body []byte) *grant {
 	}
 	s := &soapReader{texts: map[string]string{}, seen: map[string]bool{}}
 	problem = s.parse(body)
-	r := &grant{problem: problem, keys: knownKeys(s.seen), tokens: s.tokens}
+	r := &grant{problem: problem, names: s.seen, tokens: s.tokens}
 	if problem != "" {
 		// A gateway before the SOAP server may speak JSON, and its status then means what it means elsewhere.
 		v, notJSON := decodeJSON(body)
@@ -66,7 +66,7 @@ func readSOAP(body []byte) *grant {
 	if r.token == "" && strings.HasPrefix(bare, "{") {
 		// PHP likes to return JSON in a string, also over SOAP.
 		inner := readJSON([]byte(bare), soapProtocol{}.spec())
-		inner.keys, inner.isJSON, inner.isObject = append(r.keys, inner.keys...), false, false
+		inner.names, inner.isJSON, inner.isObject = s.seen, false, false
 		return inner
 	}
 	r.fault = s.fault(bare)
