@@ -27,6 +27,7 @@ const (
 type client struct {
 	account   Account
 	protocol  protocol
+	spec      Spec
 	network   network
 	userAgent string
 	now       func() time.Time
@@ -50,7 +51,7 @@ func New(a Account, o Options) (Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{account: withDefaults(a, spec), protocol: p, network: n, userAgent: o.UserAgent, now: o.Now}
+	c := &client{account: withDefaults(a, spec), protocol: p, spec: spec, network: n, userAgent: o.UserAgent, now: o.Now}
 	if c.userAgent == "" {
 		c.userAgent = defaultUserAgent
 	}
@@ -157,7 +158,7 @@ func (c *client) exchange(ctx context.Context, m *message, redact []string) (*To
 func (c *client) conclude(a *response, op string, secrets []string) (*Token, *Error) {
 	r := &grant{problem: a.problem}
 	if a.problem == "" {
-		r = c.protocol.read(a.text())
+		r = c.protocol.read(a.text(), c.spec)
 	}
 	problem := ""
 	if a.succeeded(r) {

@@ -95,8 +95,8 @@ func (firstVisionProtocol) login(a *Account, now time.Time) *message {
 	return m
 }
 
-func (p firstVisionProtocol) read(body []byte) *grant {
-	r := readJSON(body, p.spec())
+func (firstVisionProtocol) read(body []byte, s Spec) *grant {
+	r := readJSON(body, s)
 	if r.fault != nil && r.fault.code == codeReplay {
 		r.problem = problemReplay
 	}

@@ -64,4 +64,4 @@ func (jwtProtocol) refresh(a *Account, refreshToken string) *message {
 	}
 }
 
-func (p jwtProtocol) read(body []byte) *grant { return readJSON(body, p.spec()) }
+func (jwtProtocol) read(body []byte, s Spec) *grant { return readJSON(body, s) }

@@ -55,4 +55,4 @@ func (oauthProtocol) login(a *Account, _ time.Time) *message {
 	}
 }
 
-func (p oauthProtocol) read(body []byte) *grant { return readJSON(body, p.spec()) }
+func (oauthProtocol) read(body []byte, s Spec) *grant { return readJSON(body, s) }

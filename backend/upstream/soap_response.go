@@ -45,7 +45,7 @@ const (
 )
 
 // readSOAP reads a SOAP response.
-func readSOAP(body []byte) *grant {
+func readSOAP(body []byte, spec Spec) *grant {
 	body, problem := plainText(body)
 	if problem != "" {
 		return &grant{problem: problem}
@@ -61,11 +61,11 @@ func readSOAP(body []byte) *grant {
 		return r
 	}
 	r.token, r.refresh = withoutScheme(s.texts["access_token"]), withoutScheme(s.texts["refresh_token"])
-	r.expiresIn, r.lifeUnit = s.texts["expires_in"], soapProtocol{}.spec().LifeUnit
+	r.expiresIn, r.lifeUnit = s.texts["expires_in"], spec.LifeUnit
 	bare := strings.TrimSpace(s.bare.String())
 	if r.token == "" && strings.HasPrefix(bare, "{") {
 		// PHP likes to return JSON in a string, also over SOAP.
-		inner := readJSON([]byte(bare), soapProtocol{}.spec())
+		inner := readJSON([]byte(bare), spec)
 		inner.names, inner.isJSON, inner.isObject = s.seen, false, false
 		return inner
 	}

@@ -89,8 +89,8 @@ type protocol interface {
 	spec() Spec
 	// login makes the request of a login. now is the time on the upstream's clock, as far as it is known.
 	login(a *Account, now time.Time) *message
-	// read reads the body of a response to a login or a refresh.
-	read(body []byte) *grant
+	// read reads the body of a response to a login or a refresh. s is what the protocol declares.
+	read(body []byte, s Spec) *grant
 }
 
 // refresher is a protocol that can exchange a refresh token. Its Spec has the field FieldRefreshURL.
