@@ -320,10 +320,14 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 		resp.AddWarning(b.nothingDeleted(ctx, mount, configPrefix, name))
 		return resp
 	}
-	if roles, _ := b.rolesOf(ctx, name); len(roles) > 0 {
+	switch roles, all, err := b.rolesOf(ctx, name); {
+	case len(roles) > 0:
 		resp.AddWarning(fmt.Sprintf("Reads of these roles fail now, since they name the deleted config: %s. To delete a role: "+
 			"vault delete %srole/%s; to move it to another config: vault write %srole/%s config=...",
-			rolesInWords(roles), mount, roles[0], mount, roles[0]))
+			rolesInWords(roles, all), mount, roles[0], mount, roles[0]))
+	case err == nil && !all:
+		resp.AddWarning(fmt.Sprintf("Reads of roles that name the deleted config fail now. None of the first %d roles does, and the "+
+			"others were not searched. To list all: vault list %srole", mostListDetails, mount))
 	}
 	known, _ := b.issuer.Tokens(ctx, name)
 	alive, pending, until, revocable := 0, 0, time.Time{}, false
@@ -350,8 +354,8 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 }
 
 // rolesInWords names the first few roles of a config.
-func rolesInWords(roles []string) string {
-	if len(roles) == mostRolesNamed {
+func rolesInWords(roles []string, all bool) string {
+	if !all {
 		return strings.Join(roles, ", ") + " and perhaps more"
 	}
 	return strings.Join(roles, ", ")
