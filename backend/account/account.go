@@ -71,8 +71,8 @@ func (a *Account) life(t *Token) time.Duration {
 	}
 }
 
-// loginOf names what an account's login sends and where, and where its refresh tokens are exchanged. It is a digest, and never
-// leaves memory.
+// loginOf names what an account's login sends and where, and where its refresh tokens are exchanged. It is a digest, stored only
+// in the sealed record.
 func loginOf(a *upstream.Account) string {
 	h := sha256.New()
 	field := func(values ...string) { h.Write(fmt.Appendf(nil, "%q\n", values)) }

@@ -46,8 +46,8 @@ type Failure struct {
 	askedUntil time.Time
 	// elapsed is Reading.Elapsed at At, as if this process had been running then.
 	elapsed time.Duration
-	// credentials names those that the login sent: see credentialsOf.
-	credentials string
+	// credentials names those that the login sent, and login all that it sent: see credentialsOf and loginOf.
+	credentials, login string
 	// err is what kept a login of kind Blocked from beginning.
 	err error
 }
@@ -70,16 +70,21 @@ func (f *Failure) age(now Reading) time.Duration {
 func (f *Failure) Holds(now Reading) bool { return f.Left(now) > 0 }
 
 // concerns reports whether the failure says something about an account under other settings than those it came with. Refused
-// credentials stay refused, and a throttled caller stays throttled, whatever else was changed; an outage or a malformed request
-// may have been mended by the change.
+// credentials stay refused, and a throttled caller stays throttled, whatever else was changed; an outage may have been mended by
+// the change, and a malformed request by any change of what is sent.
 func (f *Failure) concerns(a *Account) bool {
-	if f == nil || f.Kind != upstream.Rejected && f.Kind != upstream.Throttled {
+	switch {
+	case f == nil:
 		return false
-	}
-	if f.credentials == "" { // stored by an older version
+	case f.Kind == upstream.Invalid:
+		return f.login == loginOf(&a.Upstream)
+	case f.Kind != upstream.Rejected && f.Kind != upstream.Throttled:
+		return false
+	case f.credentials == "": // stored by an older version
 		return !a.CredentialsUpdatedAt.After(f.At)
+	default:
+		return f.credentials == credentialsOf(&a.Upstream)
 	}
-	return f.credentials == credentialsOf(&a.Upstream)
 }
 
 // newFailure makes the failure that follows before (nil for none) when a login of the account ended with err. life is that of
@@ -89,8 +94,8 @@ func (f *Failure) concerns(a *Account) bool {
 // schedule.
 func newFailure(err error, before *Failure, env Env, a *Account, life time.Duration) *Failure {
 	f := &Failure{
-		Kind: upstream.Unavailable, Protocol: a.Upstream.Protocol, Message: err.Error(), credentials: credentialsOf(&a.Upstream),
-		At: env.Wall, Consecutive: 1, Step: 1, elapsed: env.Elapsed,
+		Kind: upstream.Unavailable, Protocol: a.Upstream.Protocol, Message: err.Error(), At: env.Wall, Consecutive: 1, Step: 1,
+		elapsed: env.Elapsed, credentials: credentialsOf(&a.Upstream), login: loginOf(&a.Upstream),
 	}
 	var retryAfter time.Duration
 	if failed, ok := errors.AsType[*upstream.Error](err); ok {
@@ -100,7 +105,8 @@ func newFailure(err error, before *Failure, env Env, a *Account, life time.Durat
 		f.Consecutive = before.Consecutive + 1
 	}
 	if before.Refused() && !f.Refused() {
-		f.Kind, f.Cause, f.Message, f.credentials = before.Kind, before.Cause, before.Message, before.credentials
+		f.Kind, f.Cause, f.Message = before.Kind, before.Cause, before.Message
+		f.credentials, f.login = before.credentials, before.login
 	}
 	if before != nil && before.Refused() == f.Refused() {
 		f.Step = max(before.Step, 1) + 1

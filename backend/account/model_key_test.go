@@ -235,7 +235,7 @@ func (e *encoder) record(r *Record) {
 		e.bool(r.Attempt.Exclusive)
 	}
 	if f := r.Failure; f != nil {
-		e.text(string(f.Kind) + string(f.Cause) + f.Credentials)
+		e.text(string(f.Kind) + string(f.Cause) + f.Credentials + f.Login)
 		e.time(f.At)
 		e.time(f.NextAttempt)
 		e.len(min(f.Step, 7))
@@ -255,7 +255,7 @@ func (e *encoder) failure(f *Failure) {
 		e.byte(0)
 		return
 	}
-	e.text(string(f.Kind) + string(f.Cause) + f.credentials)
+	e.text(string(f.Kind) + string(f.Cause) + f.credentials + f.login)
 	e.time(f.At)
 	e.time(f.NextAttempt)
 	e.dur(f.elapsed - e.now.Elapsed)

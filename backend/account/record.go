@@ -80,13 +80,14 @@ type StoredFailure struct {
 	NextAttempt time.Time      `json:"next_attempt_at"`
 	// Credentials is a digest of those that the failure is about.
 	Credentials string `json:"credentials,omitempty"`
+	// Login is a digest of all that the login sent, and of where.
+	Login string `json:"login,omitempty"`
 }
 
-// StoredVerification is a verification that failed. Login is a digest of all that it sent, and of where.
+// StoredVerification is a verification that failed.
 type StoredVerification struct {
 	StoredFailure
 
-	Login    string            `json:"login"`
 	Protocol upstream.Protocol `json:"protocol"`
 }
 
@@ -128,9 +129,9 @@ func (s *State) record(env Env) *Record {
 		r.Revoked = append(r.Revoked, StoredRevoked(revoked))
 	}
 	for _, v := range s.Verifications {
-		r.Verifications = append(r.Verifications, StoredVerification{
-			StoredFailure: *storeFailure(v.Failure), Login: v.Login, Protocol: v.Failure.Protocol,
-		})
+		kept := StoredVerification{StoredFailure: *storeFailure(v.Failure), Protocol: v.Failure.Protocol}
+		kept.Login = v.Login
+		r.Verifications = append(r.Verifications, kept)
 	}
 	for _, o := range s.Outbox {
 		r.Outbox = append(r.Outbox, StoredOutboxEntry{StoredToken: storeToken(o.Token), KeepSeconds: int64(o.Keep / time.Second)})
@@ -166,7 +167,7 @@ func storeFailure(f *Failure) *StoredFailure {
 	}
 	return &StoredFailure{
 		Kind: f.Kind, Cause: f.Cause, Message: f.Message, At: f.At, Consecutive: f.Consecutive, Step: f.Step,
-		NextAttempt: f.NextAttempt, Credentials: f.credentials,
+		NextAttempt: f.NextAttempt, Credentials: f.credentials, Login: f.login,
 	}
 }
 
@@ -176,7 +177,7 @@ func (s *StoredFailure) failure(now Reading) *Failure {
 	}
 	f := &Failure{
 		Kind: s.Kind, Cause: s.Cause, Message: s.Message, At: s.At, Consecutive: s.Consecutive, Step: s.Step,
-		NextAttempt: s.NextAttempt, credentials: s.Credentials,
+		NextAttempt: s.NextAttempt, credentials: s.Credentials, login: s.Login,
 	}
 	return f.withElapsed(now)
 }

@@ -4,6 +4,7 @@
 package account
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -169,7 +170,7 @@ func (t *transition) settingsGone(stored bool) {
 	t.cancelWork() // may have brought a failure
 	if f := t.Failure; f.Refused() || f.Holds(t.env.Reading) && f.Kind == upstream.Throttled {
 		// Deleting a config and writing it again is no way around an open circuit breaker, nor around a Retry-After.
-		login := f.credentials // where the config was deleted before it was loaded
+		login := cmp.Or(f.login, f.credentials) // of a failure that an older version stored
 		if t.Account != nil {
 			login = loginOf(&t.Account.Upstream)
 		}
