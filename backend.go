@@ -145,7 +145,7 @@ func (b *backend) periodic(ctx context.Context, _ *logical.Request) error {
 	if err := b.initialize(ctx, nil); err != nil {
 		return err
 	}
-	b.issuer.Sweep() //nolint:contextcheck // the work that it starts belongs to the Issuer
+	b.issuer.Sweep()
 	return nil
 }
 

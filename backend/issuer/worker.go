@@ -195,6 +195,9 @@ func (l *locked) perform(effect account.Effect) {
 	}
 }
 
+// start does jobs in goroutines of the Issuer.
+//
+//nolint:contextcheck,nolintlint // the work is the Issuer's, and ends with it; nolintlint misses that this is used
 func (w *worker) start(jobs []account.Effect) {
 	for _, job := range jobs {
 		w.issuer.goWork(func() { w.run(job) })
@@ -314,8 +317,8 @@ func (w *worker) login(work *account.Work, redact []string) account.Event {
 	return account.LoginEnded{Work: work.ID, Token: token, Took: took}
 }
 
-// clientFor returns the client for a login, made when it is first needed, and notes how to give the login up; nil for a login that
-// was given up before.
+// clientFor returns the client for a login, made when it is first needed, and notes how to give the login up; nil for a login
+// that was given up before.
 func (w *worker) clientFor(work *account.Work, cancel context.CancelFunc) (client upstream.Client, err error) {
 	w.do(func(l *locked) {
 		if l.state.Work == nil || l.state.Work.ID != work.ID {

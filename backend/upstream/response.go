@@ -167,8 +167,8 @@ func plainText(body []byte) (text []byte, problem string) {
 	}
 }
 
-// knownKeys returns those names in the body that the protocols declare or that the vendors' pages know. They help to find out what
-// has responded, and they are our own words: other names may hold anything.
+// knownKeys returns those names in the body that the protocols declare or that the vendors' pages know. They help to find out
+// what has responded, and they are our own words: other names may hold anything.
 func (r *grant) knownKeys() []string {
 	names := namesIn(r.value)
 	maps.Copy(names, r.names)
