@@ -21,7 +21,7 @@ type storage struct {
 	readOnly atomic.Bool
 	writes   atomic.Int64
 	reads    atomic.Int64
-	mu sync.Mutex
+	mu       sync.Mutex
 	// fault, if set, decides about each access: see set.
 	fault accessFault
 	// accesses counts those that fault decided about.
