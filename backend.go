@@ -46,6 +46,10 @@ type backend struct {
 	// parameters are what the paths take, for the checks before the SDK's.
 	parameters map[route]*parameters
 
+	// fields and presets are what a config can have, built once: their words cost more than a write.
+	fields  []configField
+	presets []preset
+
 	store  *storage
 	roles  cache[role]
 	issuer *issuer.Issuer
@@ -77,7 +81,7 @@ func Factory(o Options) logical.Factory {
 }
 
 func newBackend(o Options, conf *logical.BackendConfig) *backend {
-	b := &backend{clock: o.Clock, metrics: newMetrics(o.Version, o.Commit)}
+	b := &backend{clock: o.Clock, metrics: newMetrics(o.Version, o.Commit), fields: configFields(), presets: presets()}
 	if b.clock == nil {
 		b.clock = account.SystemClock()
 	}
@@ -114,7 +118,7 @@ func newBackend(o Options, conf *logical.BackendConfig) *backend {
 			b.lookupPaths(),
 			b.ledgerPaths(),
 			b.metricsPaths(),
-			presetPaths(),
+			b.presetPaths(),
 		),
 		Secrets:        []*framework.Secret{tokenSecret()},
 		InitializeFunc: b.initialize,
@@ -141,7 +145,7 @@ func (b *backend) periodic(ctx context.Context, _ *logical.Request) error {
 	if err := b.initialize(ctx, nil); err != nil {
 		return err
 	}
-	b.issuer.Sweep() //nolint:contextcheck // the work that it starts belongs to the Issuer
+	b.issuer.Sweep()
 	return nil
 }
 

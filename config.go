@@ -6,6 +6,7 @@ package mastersindia
 import (
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -138,6 +139,8 @@ type configField struct {
 	moves bool
 	// filled is set if presets set the field, and ifSaid if only those presets do that have a value for it.
 	filled, ifSaid bool
+	// specs are what the protocols declare.
+	specs []upstream.Spec
 }
 
 // fieldVerifyConnection is a parameter of a write, and no part of what is stored.
@@ -156,6 +159,9 @@ func protocols() []string {
 	}
 	return names
 }
+
+// secretFields are the fields that no response shows.
+func secretFields() []string { return []string{upstream.FieldPassword, upstream.FieldClientSecret} }
 
 // configFields are all stored fields, in the order of the documentation. request_format stands before the fields that only some
 // formats use: a write is merged in this order.
@@ -205,7 +211,7 @@ func configFields() []configField {
 		},
 		{
 			name: upstream.FieldPassword, kind: framework.TypeString,
-			at: func(c *config) any { return &c.Password }, sensitive: true, declared: true,
+			at: func(c *config) any { return &c.Password }, declared: true,
 			description: "Password of the account. It is never returned. Set password=- to read it from standard input.",
 		},
 		{
@@ -215,7 +221,7 @@ func configFields() []configField {
 		},
 		{
 			name: upstream.FieldClientSecret, kind: framework.TypeString,
-			at: func(c *config) any { return &c.ClientSecret }, sensitive: true, declared: true,
+			at: func(c *config) any { return &c.ClientSecret }, declared: true,
 			description: "Client secret of the account. It is never returned. Set client_secret=- to read it from standard input.",
 		},
 		{
@@ -318,17 +324,19 @@ func configFields() []configField {
 				"9600h. The token itself is not kept. Default 720h.",
 		},
 	}
+	specs := upstream.Specs()
 	for n := range fields {
-		fields[n].declare()
+		fields[n].declare(specs)
 	}
 	return fields
 }
 
 // declare completes a field with what the protocols declare about it.
-func (f *configField) declare() {
+func (f *configField) declare(specs []upstream.Spec) {
+	f.specs, f.sensitive = specs, slices.Contains(secretFields(), f.name)
 	if f.name == "protocol" {
-		for _, name := range protocols() {
-			f.allowed = append(f.allowed, name)
+		for n := range specs {
+			f.allowed = append(f.allowed, string(specs[n].Protocol))
 		}
 	}
 	if !f.declared {
@@ -380,8 +388,23 @@ func (f *configField) usedBy(c *config) bool {
 	if !f.declared {
 		return true
 	}
-	_, used := specOf(c.Protocol).Use(f.name, upstream.Format(c.RequestFormat))
+	_, used := f.use(c)
 	return used
+}
+
+// use is how the config's protocol declares the field for the config's format; used is false if it does not.
+func (f *configField) use(c *config) (use upstream.Field, used bool) {
+	return f.spec(c.Protocol).Use(f.name, upstream.Format(c.RequestFormat))
+}
+
+// spec returns what a protocol declares: the zero Spec for an unknown protocol.
+func (f *configField) spec(protocol string) upstream.Spec {
+	for n := range f.specs {
+		if string(f.specs[n].Protocol) == protocol {
+			return f.specs[n]
+		}
+	}
+	return upstream.Spec{}
 }
 
 // value is what a read shows.
@@ -427,7 +450,7 @@ func (f *configField) set(c *config, value any) {
 // reset stores the default for the config's protocol.
 func (f *configField) reset(c *config) {
 	if f.fallback != nil {
-		f.set(c, f.fallback(specOf(c.Protocol)))
+		f.set(c, f.fallback(f.spec(c.Protocol)))
 		return
 	}
 	switch at := f.at(c).(type) {

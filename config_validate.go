@@ -27,13 +27,13 @@ const (
 )
 
 // merge is what old (nil for a new config) becomes under the parameters, or what is wrong with them.
-func merge(old *config, p params) (*config, error) {
+func (b *backend) merge(old *config, p params) (*config, error) {
 	var wrong problems
 	next := &config{Schema: configSchema}
 	if old != nil {
 		next = old.clone()
 	}
-	protocol, filled := resolve(next, p, &wrong)
+	protocol, filled := b.resolve(next, p, &wrong)
 	if _, empty := p["paused"].(reset); empty {
 		// An unset shell variable must not resume an account.
 		wrong.add("paused", "is empty: must be true or false")
@@ -41,7 +41,7 @@ func merge(old *config, p params) (*config, error) {
 	if err := wrong.err(); err != nil {
 		return nil, err
 	}
-	fields := configFields()
+	fields := b.fields
 	switched := old == nil || old.Protocol != protocol
 	next.Protocol = protocol
 	for n := range fields {
@@ -58,7 +58,7 @@ func merge(old *config, p params) (*config, error) {
 			f.set(next, value)
 		}
 	}
-	if p := findPreset(next.Preset); p != nil && (next.Protocol != string(p.protocol) || next.TokenURL != p.tokenURL) {
+	if p := findPreset(b.presets, next.Preset); p != nil && (next.Protocol != string(p.protocol) || next.TokenURL != p.tokenURL) {
 		next.Preset = "" // what a preset documents, such as how the token is sent, does not hold for another endpoint
 	}
 	checkConfig(fields, next, &wrong)
@@ -70,11 +70,12 @@ func merge(old *config, p params) (*config, error) {
 }
 
 // resolve finds out the protocol, and the preset that this write names, if any.
-func resolve(next *config, p params, wrong *problems) (protocol string, filled *preset) {
+func (b *backend) resolve(next *config, p params, wrong *problems) (protocol string, filled *preset) {
 	protocol = next.Protocol
 	if name := p.text("preset"); name != "" {
-		if filled = findPreset(name); filled == nil {
-			wrong.add("preset", "must be one of %s%s", fieldNames(presetNames()), didYouMean(nearest(name, presetNames())))
+		if filled = findPreset(b.presets, name); filled == nil {
+			names := presetNames(b.presets)
+			wrong.add("preset", "must be one of %s%s", fieldNames(names), didYouMean(nearest(name, names)))
 			return protocol, nil
 		}
 		protocol = string(filled.protocol)
@@ -82,7 +83,7 @@ func resolve(next *config, p params, wrong *problems) (protocol string, filled *
 	if p.named("protocol") {
 		protocol = p.text("protocol")
 	}
-	if !slices.Contains(protocols(), protocol) {
+	if _, known := upstream.SpecOf(upstream.Protocol(protocol)); !known {
 		wrong.add("protocol", "must be one of %s; or give a preset, which sets it", fieldNames(protocols()))
 	}
 	return protocol, filled
@@ -143,7 +144,7 @@ func checkText(f *configField, text string, wrong *problems) {
 func checkRequired(fields []configField, c *config, p params, wrong *problems) {
 	for n := range fields {
 		f := &fields[n]
-		use, used := specOf(c.Protocol).Use(f.name, upstream.Format(c.RequestFormat))
+		use, used := f.use(c)
 		switch {
 		case !used || !use.Required || !f.empty(c):
 		case f.sensitive && p.named(f.name):

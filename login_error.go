@@ -165,9 +165,9 @@ func secretArgs(protocol upstream.Protocol) string {
 	spec := specOf(string(protocol))
 	var args []string
 	given := "=-"
-	for _, f := range configFields() {
-		if f.sensitive && spec.Mentions(f.name) {
-			args = append(args, f.name+given)
+	for _, name := range secretFields() {
+		if spec.Mentions(name) {
+			args = append(args, name+given)
 			given = "=@file"
 		}
 	}

@@ -46,7 +46,6 @@ preset, token_url and username, and whether it is paused.
 )
 
 func (b *backend) configPaths() []*framework.Path {
-	stored := configFields()
 	fields := map[string]*framework.FieldSchema{
 		fieldName: nameField("config"),
 		fieldVerifyConnection: {
@@ -55,8 +54,8 @@ func (b *backend) configPaths() []*framework.Path {
 		},
 	}
 	shown := make(map[string]*framework.FieldSchema)
-	for n := range stored {
-		f := &stored[n]
+	for n := range b.fields {
+		f := &b.fields[n]
 		fields[f.name] = &framework.FieldSchema{
 			Type: f.kind, Description: f.description, DisplayAttrs: &framework.DisplayAttributes{Sensitive: f.sensitive},
 			Default: f.documentedDefault(), AllowedValues: f.allowed,
@@ -152,7 +151,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 			"to create it, give a protocol, or a preset, which sets it: preset=... (see vault list %spreset)",
 			quoteName(name), req.MountPoint, req.MountPoint)
 	}
-	next, err := merge(old, p)
+	next, err := b.merge(old, p)
 	if err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
@@ -276,9 +275,8 @@ func (b *backend) configRead(ctx context.Context, req *logical.Request, d *frame
 		return absentEntry(b.roleNotConfig(ctx, req, name))
 	}
 	data := make(map[string]any)
-	fields := configFields()
-	for n := range fields {
-		if f := &fields[n]; !f.sensitive {
+	for n := range b.fields {
+		if f := &b.fields[n]; !f.sensitive {
 			data[f.name] = f.value(c)
 		}
 	}
@@ -323,10 +321,14 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 		resp.AddWarning(b.nothingDeleted(ctx, mount, configPrefix, name))
 		return resp
 	}
-	if roles, _ := b.rolesOf(ctx, name); len(roles) > 0 {
+	switch roles, all, err := b.rolesOf(ctx, name); {
+	case len(roles) > 0:
 		resp.AddWarning(fmt.Sprintf("Reads of these roles fail now, since they name the deleted config: %s. To delete a role: "+
 			"vault delete %srole/%s; to move it to another config: vault write %srole/%s config=...",
-			rolesInWords(roles), mount, roles[0], mount, roles[0]))
+			rolesInWords(roles, all), mount, roles[0], mount, roles[0]))
+	case err == nil && !all:
+		resp.AddWarning(fmt.Sprintf("Reads of roles that name the deleted config fail now. None of the first %d roles does, and the "+
+			"others were not searched. To list all: vault list %srole", mostListDetails, mount))
 	}
 	known, _ := b.issuer.Tokens(ctx, name)
 	alive, pending, until, revocable := 0, 0, time.Time{}, false
@@ -353,8 +355,8 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 }
 
 // rolesInWords names the first few roles of a config.
-func rolesInWords(roles []string) string {
-	if len(roles) == mostRolesNamed {
+func rolesInWords(roles []string, all bool) string {
+	if !all {
 		return strings.Join(roles, ", ") + " and perhaps more"
 	}
 	return strings.Join(roles, ", ")

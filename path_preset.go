@@ -31,18 +31,18 @@ token_url and description.
 `
 )
 
-func presetPaths() []*framework.Path {
+func (b *backend) presetPaths() []*framework.Path {
 	return []*framework.Path{
 		{
 			Pattern: "preset/" + framework.GenericNameRegex(fieldName),
 			Fields:  map[string]*framework.FieldSchema{fieldName: nameField("preset")},
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ReadOperation: &framework.PathOperation{
-					Callback:     presetRead,
+					Callback:     b.presetRead,
 					Summary:      presetHelpSynopsis,
 					Description:  "Returns what is documented, what is seen in use and what is assumed, and how an application sends the token.",
 					DisplayAttrs: display("read", "preset"),
-					Responses:    responds("The preset.", presetFields(), nameNotFound()),
+					Responses:    responds("The preset.", b.presetFields(), nameNotFound()),
 				},
 			},
 			HelpSynopsis:    presetHelpSynopsis,
@@ -53,7 +53,7 @@ func presetPaths() []*framework.Path {
 			DisplayAttrs: display("list", "presets"),
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ListOperation: &framework.PathOperation{
-					Callback: presetList, Summary: presetListHelpSynopsis, Description: listDescription,
+					Callback: b.presetList, Summary: presetListHelpSynopsis, Description: listDescription,
 					Responses: responds("Names of the presets.", listFields("protocol", "token_url", "description")),
 				},
 			},
@@ -63,7 +63,7 @@ func presetPaths() []*framework.Path {
 	}
 }
 
-func presetFields() map[string]*framework.FieldSchema {
+func (b *backend) presetFields() map[string]*framework.FieldSchema {
 	shown := map[string]*framework.FieldSchema{
 		"description":    textField("What the endpoint is for."),
 		"documented_at":  textField("The vendor's page."),
@@ -76,16 +76,16 @@ func presetFields() map[string]*framework.FieldSchema {
 		"needs":          textField("What a config requires besides its credentials; may be empty."),
 		"caveat":         textField("What to know before using it; may be empty."),
 	}
-	for _, f := range configFields() {
-		if f.filled {
+	for n := range b.fields {
+		if f := &b.fields[n]; f.filled {
 			shown[f.name] = &framework.FieldSchema{Type: f.kind, Required: true, Description: "Set by the preset."}
 		}
 	}
 	return shown
 }
 
-func presetRead(_ context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
-	p := findPreset(d.Get(fieldName).(string)) //nolint:forcetypeassert // captured from the path
+func (b *backend) presetRead(_ context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	p := findPreset(b.presets, d.Get(fieldName).(string)) //nolint:forcetypeassert // captured from the path
 	if p == nil {
 		return nil, nil //nolint:nilnil // 404
 	}
@@ -103,9 +103,8 @@ func presetRead(_ context.Context, _ *logical.Request, d *framework.FieldData) (
 		"needs":          p.needs,
 		"caveat":         p.caveat,
 	}
-	fields := configFields()
-	for n := range fields {
-		if f := &fields[n]; f.filled && f.name != "protocol" {
+	for n := range b.fields {
+		if f := &b.fields[n]; f.filled && f.name != "protocol" {
 			f.set(filled, p.fieldValue(f))
 			data[f.name] = f.value(filled)
 		}
@@ -113,10 +112,11 @@ func presetRead(_ context.Context, _ *logical.Request, d *framework.FieldData) (
 	return &logical.Response{Data: data}, nil
 }
 
-func presetList(context.Context, *logical.Request, *framework.FieldData) (*logical.Response, error) {
+func (b *backend) presetList(context.Context, *logical.Request, *framework.FieldData) (*logical.Response, error) {
 	var names []string
 	info := make(map[string]any)
-	for _, p := range presets() {
+	for n := range b.presets {
+		p := &b.presets[n]
 		names = append(names, p.name)
 		info[p.name] = map[string]any{"protocol": string(p.protocol), "token_url": p.tokenURL, "description": p.description}
 	}

@@ -130,7 +130,7 @@ func (b *backend) statusRead(ctx context.Context, req *logical.Request, d *frame
 	if err != nil {
 		return loginErrorResponse(req.MountPoint, name, err)
 	}
-	return &logical.Response{Data: statusData(req.MountPoint, name, status, b.clock().Wall)}, nil
+	return &logical.Response{Data: b.statusData(req.MountPoint, name, status, b.clock().Wall)}, nil
 }
 
 func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
@@ -158,7 +158,7 @@ func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *frame
 	info := make(map[string]any, len(names))
 	for n, name := range names {
 		if found[n] != nil && unread[n] == nil {
-			info[name] = statusSummary(req.MountPoint, name, *found[n], b.clock().Wall)
+			info[name] = b.statusSummary(req.MountPoint, name, *found[n], b.clock().Wall)
 		}
 	}
 	return listResponse(names, info, slices.DeleteFunc(unread, func(err error) bool { return err == nil }))
@@ -187,8 +187,8 @@ func (b *backend) statusAtRest(ctx context.Context, name string, whole bool) (*i
 }
 
 // statusSummary is an account in a list.
-func statusSummary(mount, name string, s issuer.Status, now time.Time) map[string]any {
-	all := statusData(mount, name, s, now)
+func (b *backend) statusSummary(mount, name string, s issuer.Status, now time.Time) map[string]any {
+	all := b.statusData(mount, name, s, now)
 	summary := make(map[string]any)
 	for _, field := range []string{"state", "message", "expires_at", "next_attempt_at"} {
 		summary[field] = all[field]
@@ -196,7 +196,7 @@ func statusSummary(mount, name string, s issuer.Status, now time.Time) map[strin
 	return summary
 }
 
-func statusData(mount, name string, s issuer.Status, now time.Time) map[string]any {
+func (b *backend) statusData(mount, name string, s issuer.Status, now time.Time) map[string]any {
 	data := map[string]any{
 		"state": string(s.State), "message": statusMessage(mount, name, s, now),
 		"token_id": "", "issued_at": "", "expires_at": "", "rotates_at": "", "in_use": s.InUse,
@@ -205,7 +205,7 @@ func statusData(mount, name string, s issuer.Status, now time.Time) map[string]a
 		"clock_skew_seconds":     int64(s.ClockSkew.Round(time.Second) / time.Second),
 		"can_revoke_upstream":    canRevokeUpstream(s.Account),
 		"credentials_updated_at": timeText(s.Account.CredentialsUpdatedAt),
-		"token_use":              tokenUse(&s.Account.Upstream),
+		"token_use":              tokenUse(b.presets, &s.Account.Upstream),
 		"logins":                 s.Logins, "login_failures": s.Failures, "reads": s.Read,
 	}
 	if s.Token != nil {

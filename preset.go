@@ -4,7 +4,9 @@
 package mastersindia
 
 import (
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
@@ -71,16 +73,16 @@ func (p *preset) fieldValue(f *configField) any {
 	case "refresh_url":
 		return p.refreshURL
 	case "headers":
-		return p.headers
+		return maps.Clone(p.headers)
 	case "refresh_headers":
-		return p.refreshHeaders
+		return maps.Clone(p.refreshHeaders)
 	case "request_format":
 		if p.requestFormat != "" {
 			return string(p.requestFormat)
 		}
 	}
 	if f.fallback != nil {
-		return f.fallback(specOf(string(p.protocol)))
+		return f.fallback(f.spec(string(p.protocol)))
 	}
 	return reset{}
 }
@@ -94,21 +96,20 @@ func (p *preset) suits(f *configField, c *config) bool {
 func (p *preset) revocable() bool { return p.refreshURL != "" }
 
 // findPreset returns nil where there is no preset of that name.
-func findPreset(name string) *preset {
-	for _, p := range presets() {
-		if p.name == name {
-			return &p
-		}
+func findPreset(presets []preset, name string) *preset {
+	n := slices.IndexFunc(presets, func(p preset) bool { return p.name == name })
+	if n < 0 {
+		return nil
 	}
-	return nil
+	return &presets[n]
 }
 
 // tokenUse says how an application sends the account's token: as in the preset with the same login host, since a config may keep
 // the name of a preset and log in elsewhere, or else as is usual for the protocol.
-func tokenUse(a *upstream.Account) string {
+func tokenUse(presets []preset, a *upstream.Account) string {
 	host := hostOf(a.TokenURL)
-	for _, p := range presets() {
-		if p.protocol == a.Protocol && hostOf(p.tokenURL) == host {
+	for n := range presets {
+		if p := &presets[n]; p.protocol == a.Protocol && strings.Contains(p.tokenURL, "://"+host+"/") {
 			return p.tokenUse
 		}
 	}
@@ -123,10 +124,10 @@ func hostOf(text string) string {
 	return strings.ToLower(u.Host)
 }
 
-func presetNames() []string {
-	var names []string
-	for _, p := range presets() {
-		names = append(names, p.name)
+func presetNames(presets []preset) []string {
+	names := make([]string, len(presets))
+	for n := range presets {
+		names[n] = presets[n].name
 	}
 	return names
 }

@@ -236,11 +236,16 @@ func (b *backend) configNotRole(ctx context.Context, req *logical.Request, name 
 	if c == nil {
 		return "", nil
 	}
-	roles, err := b.rolesOf(ctx, name)
+	roles, all, err := b.rolesOf(ctx, name)
 	if err != nil {
 		return "", err
 	}
-	if len(roles) == 0 {
+	switch {
+	case len(roles) > 0:
+	case !all:
+		return fmt.Sprintf("role %q does not exist: that is a config, and none of the first %d roles names it; to list all: "+
+			"vault list %srole", name, mostListDetails, req.MountPoint), nil
+	default:
 		return fmt.Sprintf("role %q does not exist: that is a config, and it has no role yet: vault write %srole/%s config=%s",
 			name, req.MountPoint, name, name), nil
 	}
@@ -262,24 +267,24 @@ func (b *backend) roleWithoutConfig(ctx context.Context, mount, config string) (
 		"or see vault list %sconfig", config, mount, config, mount)
 }
 
-// rolesOf returns the first few roles of a config. With very many roles it searches only the first ones.
-func (b *backend) rolesOf(ctx context.Context, config string) ([]string, error) {
+// rolesOf returns the first few roles of a config; all is false if there may be more. With very many roles it searches only the
+// first ones.
+func (b *backend) rolesOf(ctx context.Context, config string) (roles []string, all bool, err error) {
 	names, err := b.store.list(ctx, rolePrefix)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var roles []string
 	for _, name := range names[:min(len(names), mostListDetails)] {
 		r, err := b.store.role(ctx, name)
 		if err != nil && !stored.IsDamaged(err) {
-			return nil, err
+			return nil, false, err
 		}
 		if r == nil || r.Config != config {
 			continue
 		}
 		if roles = append(roles, name); len(roles) == mostRolesNamed {
-			break
+			return roles, false, nil
 		}
 	}
-	return roles, nil
+	return roles, len(names) <= mostListDetails, nil
 }

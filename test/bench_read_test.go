@@ -172,6 +172,19 @@ func BenchmarkAccounts(b *testing.B) {
 // BenchmarkColdRead is a read that has to log in first, at an upstream that responses at once: what is left is our own work,
 // storage's, and that of net/http on both sides.
 func BenchmarkColdRead(b *testing.B) {
+	benchmarkAccounts(b, func(*measured, string) {}, func(m *measured, name string) { m.read("token/" + name) })
+}
+
+// BenchmarkForcedRotation is what rotate/ takes, of an account with a token, at the same upstream.
+func BenchmarkForcedRotation(b *testing.B) {
+	benchmarkAccounts(b,
+		func(m *measured, name string) { m.read("token/" + name) },
+		func(m *measured, name string) { m.write("rotate/"+name, nil) })
+}
+
+// benchmarkAccounts measures what is done once for each of many accounts, after what prepares the account.
+func benchmarkAccounts(b *testing.B, prepare, do func(m *measured, name string)) {
+	b.Helper()
 	const batch = 1000
 	b.ReportAllocs()
 	var m *measured
@@ -186,12 +199,13 @@ func BenchmarkColdRead(b *testing.B) {
 			m = newMeasured(b)
 			for n := range batch {
 				m.account(accountName(n))
+				prepare(m, accountName(n))
 			}
 			left, before = batch, m.counts()
 			b.StartTimer()
 		}
 		left--
-		m.read("token/" + accountName(left))
+		do(m, accountName(left))
 	}
 	spent = spent.plus(m.counts().minus(before))
 	b.ReportMetric(float64(spent.storage)/float64(b.N), "storage-ops/op")

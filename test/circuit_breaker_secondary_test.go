@@ -210,30 +210,38 @@ func TestVerification_ObeysTheHold(t *testing.T) {
 	}
 }
 
-// TestCircuitBreaker_StaysOpenAfterDeletionElsewhere: the config is deleted at the primary, and written again with the same
-// credentials.
+// TestCircuitBreaker_StaysOpenAfterDeletionElsewhere: the config is deleted at the primary, and written again as it was. The upstream
+// has refused its credentials, or the request.
 func TestCircuitBreaker_StaysOpenAfterDeletionElsewhere(t *testing.T) {
 	t.Parallel()
-	for name, isDown := range map[string]bool{"while this cluster runs": false, "while this cluster is down": true} {
-		timed(t, name, func(t *testing.T) {
-			s := newClusters(t, time.Hour)
-			s.changePassword()
-			s.failed("app")
-			if isDown {
-				s.Stop()
-			}
-			s.primary.remove("config/gst")
-			if isDown {
-				s.Start()
-			} else {
-				s.Backend().InvalidateKey(t.Context(), "config/gst")
-			}
-			synctest.Wait()
-			s.elsewhere("config/gst", jwtConfig("verify_connection", false))
-			s.failed("app")
-			if got := s.logins(); got != 1 {
-				t.Errorf("%d logins with the credentials that the upstream has refused, want 1", got)
-			}
-		})
+	refusals := map[string]func(s *testMount){
+		"refused credentials": (*testMount).changePassword,
+		"invalid request":     (*testMount).refuseRequests,
+	}
+	for refusal, refuse := range refusals {
+		for _, when := range []string{"while this cluster runs", "while this cluster is down", "before this cluster hears of it"} {
+			timed(t, refusal+" "+when, func(t *testing.T) {
+				s := newClusters(t, time.Hour)
+				refuse(s.testMount)
+				s.failed("app")
+				switch when {
+				case "while this cluster runs":
+					s.primary.remove("config/gst")
+					s.Backend().InvalidateKey(t.Context(), "config/gst")
+				case "while this cluster is down":
+					s.Stop()
+					s.primary.remove("config/gst")
+					s.Start()
+				default:
+					s.primary.remove("config/gst")
+				}
+				synctest.Wait()
+				s.elsewhere("config/gst", jwtConfig("verify_connection", false))
+				s.failed("app")
+				if got := len(s.Upstream.LoginTimes()); got != 1 {
+					t.Errorf("%d logins with what the upstream has refused, want 1", got)
+				}
+			})
+		}
 	}
 }

@@ -198,17 +198,22 @@ func TestCircuitBreaker_OpenedByInvalidRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
-		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusBadRequest)
-			_, _ = w.Write([]byte(`{"username":["This field is required."]}`))
-		})
+		s.refuseRequests()
 		s.readEvery("app", time.Minute, 2*24*time.Hour)
 		if kind := s.status()["last_error_kind"]; kind != "invalid" {
 			t.Fatalf("kind %v, want invalid", kind)
 		}
 		s.failsWith(http.StatusBadRequest)
 		s.wantProbes(4)
+	})
+}
+
+// refuseRequests has the upstream find every login malformed.
+func (s *testMount) refuseRequests() {
+	s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(`{"username":["This field is required."]}`))
 	})
 }
 

@@ -221,4 +221,18 @@ func TestRevoke_ContinuesWithOtherRoots(t *testing.T) {
 			t.Error("ten minutes after the upstream is back the revoked token lives")
 		}
 	})
+	timed(t, "revoked again", func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		first := s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
+		s.revoke("")
+		s.write("config/gst", map[string]any{"ca_cert": roots(t), "password": "pass-of-clerk", "verify_connection": false})
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		resp := s.write("lookup", map[string]any{"token_id": first.id})
+		s.says(text(t, resp.Data, "advice"), "to try again to revoke it upstream, vault write mastersindia/revoke/gst token_id="+first.id)
+		told, _ := s.revoke(first.id)
+		if got := told[first.id].upstream; got != "killed" || s.Simulator.TokenAlive(first.access) {
+			t.Errorf("the token is said to be %s, and lives upstream: %t", got, s.Simulator.TokenAlive(first.access))
+		}
+	})
 }

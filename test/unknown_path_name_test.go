@@ -4,6 +4,7 @@
 package test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -98,6 +99,26 @@ func TestWrongName_EveryPathSaysWhatItIs(t *testing.T) {
 				t.Errorf("%s is not in the table", path)
 			}
 		}
+	})
+}
+
+// TestWrongName_VeryManyRoles: not all roles are searched, and what was not searched is not said to be absent.
+func TestWrongName_VeryManyRoles(t *testing.T) {
+	t.Parallel()
+	timed(t, "not found", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.write("config/other", jwtConfig("verify_connection", false))
+		for n := range 256 {
+			w.write(fmt.Sprintf("role/a%03d", n), map[string]any{"config": "other"})
+		}
+		said := w.refused(logical.ReadOperation, "token/gst", nil)
+		w.says(said, "that is a config, and none of the first 256 roles names it", "vault list mastersindia/role")
+		w.hides(said, "no role")
+		resp, err := w.do(t.Context(), logical.DeleteOperation, "config/gst", nil)
+		if err != nil || resp == nil {
+			t.Fatalf("the deletion gave %v, %v", resp, err)
+		}
+		w.says(strings.Join(resp.Warnings, "\n"), "None of the first 256 roles does, and the others were not searched.")
 	})
 }
 

@@ -14,12 +14,14 @@ type transition struct {
 
 	env     Env
 	effects []Effect
+	room    [4]Effect // for most transitions
 }
 
 // Apply says what becomes of an account when something happens to it, and what is to be done. It is pure, and nothing else
 // changes a State.
 func (s *State) Apply(env Env, event Event) (State, []Effect) {
 	t := &transition{State: *s, env: env}
+	t.effects = t.room[:0]
 	t.correctClock()
 	event.apply(t)
 	t.logIn()
@@ -84,8 +86,12 @@ func (t *transition) logIn() {
 	t.emit(Login{Work: t.Work, Redact: t.Secrets()})
 }
 
-// without is a list without some of its elements. What a State refers to never changes, so it is a copy.
+// without is a list without some of its elements. What a State refers to never changes, so it is a copy, or the list itself where
+// nothing is gone, without room to append.
 func without[T any](list []T, gone func(T) bool) []T {
+	if !slices.ContainsFunc(list, gone) {
+		return slices.Clip(list)
+	}
 	return slices.DeleteFunc(slices.Clone(list), gone)
 }
 

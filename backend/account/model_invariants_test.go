@@ -562,6 +562,13 @@ func (w *modelWorld) checkFailures(before *State) {
 	if got != want {
 		w.breaks(ruleStatus, fmt.Sprintf("%d failed logins since the last success, and there were %d", got, want))
 	}
+	failed, ok := errors.AsType[*upstream.Error](s.LoginErr)
+	isOpen := slices.ContainsFunc(before.Failures, func(f failedLogin) bool {
+		return f.Refused() && f.Holds(w.now()) && f.concerns(sentBy(s.Account, false))
+	})
+	if ok && failed.Kind == upstream.Rejected && isOpen && s.Failure.Left(w.now()) > before.Failure.Left(w.now())+tolerance {
+		w.breaks(ruleHold, "a login by hand moves the next attempt")
+	}
 }
 
 // ledgerWillKnow reports whether the ledger knows of a token, or of its revocation, or the account still has it unsaved.

@@ -231,21 +231,17 @@ func (s *State) out(now Reading) []*Token {
 // Secrets are those that no message may hold, as an upstream may name one in its response to a later login: the tokens, and what
 // the settings in force have.
 func (s *State) Secrets() []string {
-	var all []string
+	all := make([]string, 0, 2*len(s.Superseded)+4)
 	if s.Account != nil {
-		all = s.Account.Upstream.Secrets()
+		all = append(all, s.Account.Upstream.Secrets()...)
 	}
-	for _, t := range append(slices.Clone(s.Superseded), s.Current) {
-		if t == nil {
-			continue
-		}
-		for _, secret := range []string{t.Access, t.refresh} {
-			if secret != "" {
-				all = append(all, secret)
-			}
-		}
+	for _, t := range s.Superseded {
+		all = append(all, t.Access, t.refresh)
 	}
-	return all
+	if s.Current != nil {
+		all = append(all, s.Current.Access, s.Current.refresh)
+	}
+	return slices.DeleteFunc(all, func(secret string) bool { return secret == "" })
 }
 
 // ReadSince reports whether the account was read since the given time.

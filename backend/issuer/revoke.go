@@ -67,6 +67,7 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 		return nil, stored
 	}
 	w.revokeUpstream(r.settings, r.targets)
+	w.retryRevocations() // some of the targets may be known to former settings only
 	w.awaitRevocations(ctx, r.targets)
 	// Of two callers who revoke a token at a time the upstream refuses the second, and it is dead all the same.
 	s, _ := w.look()

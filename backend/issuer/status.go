@@ -88,6 +88,16 @@ func (l *locked) status() Status {
 func (i *Issuer) Tokens(ctx context.Context, name string) (tokens Tokens, err error) {
 	w := i.acquire(name)
 	defer w.release()
-	err = w.ready(ctx, func(l *locked) { tokens = l.state.Tokens(i.clock()) })
+	err = w.ready(ctx, func(l *locked) {
+		tokens = l.state.Tokens(i.clock())
+		for _, orphans := range l.orphans {
+			for _, t := range orphans {
+				if out, ok := tokens.Out[t.ID]; ok {
+					out.Revocable = true
+					tokens.Out[t.ID] = out
+				}
+			}
+		}
+	})
 	return tokens, err
 }

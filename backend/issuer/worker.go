@@ -45,7 +45,8 @@ type locked struct {
 	state account.State
 	// changed is closed, and replaced, when callers that wait should ask again.
 	changed chan struct{}
-	// reports are to be logged and counted when the lock is not held any more.
+	// jobs are to be done, and reports to be logged and counted, when the lock is not held any more.
+	jobs    []account.Effect
 	reports []account.Effect
 	// callers are those that hold on to the worker.
 	callers int
@@ -112,19 +113,22 @@ func (w *worker) release() {
 	})
 }
 
-// do runs f with the account locked, and logs and counts what f has to report when it is not any more.
+// do runs f with the account locked. When it is not any more it starts what follows, and logs and counts what f has to report.
 func (w *worker) do(f func(l *locked)) {
-	for _, effect := range w.underLock(f) {
+	jobs, reports := w.underLock(f)
+	w.start(jobs)
+	for _, effect := range reports {
 		w.report(effect)
 	}
 }
 
-func (w *worker) underLock(f func(l *locked)) (reports []account.Effect) {
+func (w *worker) underLock(f func(l *locked)) (jobs, reports []account.Effect) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f(&w.guarded)
+	jobs, w.guarded.jobs = w.guarded.jobs, nil
 	reports, w.guarded.reports = w.guarded.reports, nil
-	return reports
+	return jobs, reports
 }
 
 // apply is locked.apply for a caller that has nothing else to do with the account.
@@ -174,36 +178,15 @@ func (w *worker) env(active bool) account.Env {
 
 // perform begins an effect.
 func (l *locked) perform(effect account.Effect) {
-	w, i := l.worker, l.issuer
-	switch e := effect.(type) {
-	case account.LoadAccount:
-		w.begin(account.Loaded{ID: e.ID, Err: errPanic}, func() (account.Event, bool) {
-			result := i.load(w.name, e.ID)
-			w.apply(result, false)
-			// Mostly nothing is owed, and then the host, which is another process, need not be asked whether this node may write.
-			// After a load that failed the sweep would begin the next at once.
-			if s, _ := w.look(); result.Err == nil && s.Owes() && i.mayLogin() == nil {
-				return account.Sweep{}, true
-			}
-			return nil, false
-		})
-	case account.SaveRecord:
-		w.begin(account.Saved{Version: e.Version, Err: errPanic}, func() (account.Event, bool) {
-			return account.Saved{Version: e.Version, Err: i.put(w.name, e.Record)}, true
-		})
-	case account.Login:
-		ctx, cancel := context.WithCancel(i.ctx)
-		l.cancel = cancel
-		w.begin(account.LoginEnded{Work: e.Work.ID, Err: errPanic}, func() (account.Event, bool) {
-			defer cancel()
-			return w.login(ctx, e.Work, e.Redact), true
-		})
+	switch effect.(type) {
+	case account.LoadAccount, account.SaveRecord, account.Login:
+		l.jobs = append(l.jobs, effect)
 	case account.CancelLogin:
 		if l.cancel != nil {
 			l.cancel()
 		}
 	case account.SendToLedger:
-		i.outbox.add(w)
+		l.issuer.outbox.add(l.worker)
 	case account.Wake:
 		close(l.changed)
 		l.changed = make(chan struct{})
@@ -212,16 +195,77 @@ func (l *locked) perform(effect account.Effect) {
 	}
 }
 
-// begin has the work of an effect done, and applies its result, if that is not nil. active says that this node may
-// write. Where the work ends in a panic, the result is broken: something may wait for it.
-func (w *worker) begin(broken account.Event, work func() (result account.Event, active bool)) {
-	w.issuer.goWork(func() {
-		result, active := broken, true
-		w.issuer.guard(func() { result, active = work() })
-		if result != nil {
-			w.apply(result, active)
+// start does jobs in goroutines of the Issuer.
+//
+//nolint:contextcheck,nolintlint // the work is the Issuer's, and ends with it; nolintlint misses that this is used
+func (w *worker) start(jobs []account.Effect) {
+	for _, job := range jobs {
+		w.issuer.goWork(func() { w.run(job) })
+	}
+}
+
+// run does a job and applies its result. A job that follows from it runs on the same stack: a login is a chain of them, and a
+// new stack would have to grow for each.
+func (w *worker) run(job account.Effect) {
+	for job != nil {
+		var result account.Event
+		active, ended := true, false
+		w.issuer.guard(func() {
+			result, active = w.work(job)
+			ended = true
+		})
+		switch {
+		case !ended:
+			result = broken(job)
+		case result == nil:
+			return
 		}
-	})
+		jobs, reports := w.underLock(func(l *locked) { l.apply(result, active) })
+		job = nil
+		if len(jobs) > 0 && w.issuer.ctx.Err() == nil { // a stopped Issuer starts nothing
+			w.start(jobs[1:])
+			job = jobs[0]
+		}
+		for _, effect := range reports {
+			w.report(effect)
+		}
+	}
+}
+
+// work does a job. Its result is nil where nothing waits for one; active says that this node may write.
+func (w *worker) work(job account.Effect) (result account.Event, active bool) {
+	i := w.issuer
+	switch e := job.(type) {
+	case account.LoadAccount:
+		loaded := i.load(w.name, e.ID)
+		w.apply(loaded, false)
+		// Mostly nothing is owed, and then the host, which is another process, need not be asked whether this node may write.
+		// After a load that failed the sweep would begin the next at once.
+		if s, _ := w.look(); loaded.Err == nil && s.Owes() && i.mayLogin() == nil {
+			return account.Sweep{}, true
+		}
+		return nil, false
+	case account.SaveRecord:
+		return account.Saved{Version: e.Version, Err: i.put(w.name, e.Record)}, true
+	case account.Login:
+		return w.login(e.Work, e.Redact), true
+	default:
+		return nil, false
+	}
+}
+
+// broken is the result of a job that ended in a panic: something may wait for it.
+func broken(job account.Effect) account.Event {
+	switch e := job.(type) {
+	case account.LoadAccount:
+		return account.Loaded{ID: e.ID, Err: errPanic}
+	case account.SaveRecord:
+		return account.Saved{Version: e.Version, Err: errPanic}
+	case account.Login:
+		return account.LoginEnded{Work: e.Work.ID, Err: errPanic}
+	default:
+		return nil
+	}
 }
 
 // load reads settings and record.
@@ -250,10 +294,15 @@ func (i *Issuer) put(name string, r *Record) error {
 }
 
 // login sends the credentials once. This node may do that: storage has just taken the note that it begins.
-func (w *worker) login(ctx context.Context, work *account.Work, redact []string) account.Event {
-	client, err := w.clientFor(work.Account)
+func (w *worker) login(work *account.Work, redact []string) account.Event {
+	ctx, cancel := context.WithCancel(w.issuer.ctx)
+	defer cancel()
+	client, err := w.clientFor(work, cancel)
 	if err != nil {
 		return account.NotStarted{Work: work.ID, Err: fmt.Errorf("the stored settings cannot be used: %w", err)}
+	}
+	if client == nil {
+		return nil
 	}
 	began := w.issuer.clock()
 	grant, err := client.Login(ctx, redact...)
@@ -268,16 +317,20 @@ func (w *worker) login(ctx context.Context, work *account.Work, redact []string)
 	return account.LoginEnded{Work: work.ID, Token: token, Took: took}
 }
 
-// clientFor returns the account's client, made when it is first needed.
-func (w *worker) clientFor(a *Account) (client upstream.Client, err error) {
+// clientFor returns the client for a login, made when it is first needed, and notes how to give the login up; nil for a login
+// that was given up before.
+func (w *worker) clientFor(work *account.Work, cancel context.CancelFunc) (client upstream.Client, err error) {
 	w.do(func(l *locked) {
-		if l.client == nil || l.clientOf != a {
-			if client, err = w.issuer.newClient(a); err != nil {
+		if l.state.Work == nil || l.state.Work.ID != work.ID {
+			return
+		}
+		if l.client == nil || l.clientOf != work.Account {
+			if client, err = w.issuer.newClient(work.Account); err != nil {
 				return
 			}
-			l.client, l.clientOf = client, a
+			l.client, l.clientOf = client, work.Account
 		}
-		client = l.client
+		client, l.cancel = l.client, cancel
 	})
 	return client, err
 }

@@ -232,8 +232,8 @@ func (a *response) facts(r *grant, s *scrubber) string {
 		length = "more than 1 MiB"
 	}
 	keys := "no known keys"
-	if len(r.keys) > 0 {
-		keys = "with the keys " + strings.Join(r.keys, ", ")
+	if known := r.knownKeys(); len(known) > 0 {
+		keys = "with the keys " + strings.Join(known, ", ")
 	}
 	return strings.Join([]string{a.mediaType(s), length, keys}, ", ")
 }

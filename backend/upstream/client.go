@@ -27,6 +27,7 @@ const (
 type client struct {
 	account   Account
 	protocol  protocol
+	spec      Spec
 	network   network
 	userAgent string
 	now       func() time.Time
@@ -36,7 +37,7 @@ type client struct {
 
 // New returns a Client for the account. Its errors name the field that is at fault, as users know it, and repeat no value.
 func New(a Account, o Options) (Client, error) {
-	p, err := protocolOf(a)
+	p, spec, err := protocolOf(a)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +51,7 @@ func New(a Account, o Options) (Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{account: withDefaults(a, p.spec()), protocol: p, network: n, userAgent: o.UserAgent, now: o.Now}
+	c := &client{account: withDefaults(a, spec), protocol: p, spec: spec, network: n, userAgent: o.UserAgent, now: o.Now}
 	if c.userAgent == "" {
 		c.userAgent = defaultUserAgent
 	}
@@ -61,23 +62,23 @@ func New(a Account, o Options) (Client, error) {
 }
 
 // protocolOf picks the protocol and checks that it knows the account's format.
-func protocolOf(a Account) (protocol, error) {
+func protocolOf(a Account) (protocol, Spec, error) {
 	p, ok := protocolNamed(a.Protocol)
 	if !ok {
 		var names []Protocol
 		for _, s := range Specs() {
 			names = append(names, s.Protocol)
 		}
-		return nil, fmt.Errorf("protocol must be one of %q", names)
+		return nil, Spec{}, fmt.Errorf("protocol must be one of %q", names)
 	}
-	formats := p.spec().Formats
+	spec := p.spec()
 	switch {
-	case a.Format == "" || slices.Contains(formats, a.Format):
-		return p, nil
-	case len(formats) == 0:
-		return nil, fmt.Errorf("request_format is not used by protocol %s", a.Protocol)
+	case a.Format == "" || slices.Contains(spec.Formats, a.Format):
+		return p, spec, nil
+	case len(spec.Formats) == 0:
+		return nil, Spec{}, fmt.Errorf("request_format is not used by protocol %s", a.Protocol)
 	default:
-		return nil, fmt.Errorf("request_format must be one of %q for protocol %s", formats, a.Protocol)
+		return nil, Spec{}, fmt.Errorf("request_format must be one of %q for protocol %s", spec.Formats, a.Protocol)
 	}
 }
 
@@ -157,7 +158,7 @@ func (c *client) exchange(ctx context.Context, m *message, redact []string) (*To
 func (c *client) conclude(a *response, op string, secrets []string) (*Token, *Error) {
 	r := &grant{problem: a.problem}
 	if a.problem == "" {
-		r = c.protocol.read(a.text())
+		r = c.protocol.read(a.text(), c.spec)
 	}
 	problem := ""
 	if a.succeeded(r) {
@@ -166,7 +167,7 @@ func (c *client) conclude(a *response, op string, secrets []string) (*Token, *Er
 			return t, nil
 		}
 	}
-	s := newScrubber(slices.Concat(secrets, r.tokens))
+	s := newScrubber(slices.Concat(secrets, r.exposed()))
 	if problem != "" {
 		return nil, a.malformed(op, r, s, problem)
 	}

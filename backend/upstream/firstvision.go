@@ -31,6 +31,8 @@ const (
 	problemReplay = "the upstream reports that the assertion was used before (" + codeReplay + ")"
 )
 
+func (firstVisionProtocol) name() Protocol { return FirstVision }
+
 func (firstVisionProtocol) spec() Spec {
 	return Spec{
 		Protocol: FirstVision,
@@ -93,8 +95,8 @@ func (firstVisionProtocol) login(a *Account, now time.Time) *message {
 	return m
 }
 
-func (p firstVisionProtocol) read(body []byte) *grant {
-	r := readJSON(body, p.spec())
+func (firstVisionProtocol) read(body []byte, s Spec) *grant {
+	r := readJSON(body, s)
 	if r.fault != nil && r.fault.code == codeReplay {
 		r.problem = problemReplay
 	}

@@ -59,10 +59,7 @@ func readJSON(body []byte, s Spec) *grant {
 	}
 	openStrings(v)
 	_, isObject := v.(map[string]any)
-	r := &grant{
-		isJSON: true, isObject: isObject, lifeUnit: s.LifeUnit,
-		keys: knownKeys(namesIn(v)), tokens: tokensIn(v, SecretKeys(), nil),
-	}
+	r := &grant{isJSON: true, isObject: isObject, lifeUnit: s.LifeUnit, value: v}
 	for _, holder := range holders(v) {
 		if r.token = withoutScheme(firstString(holder, s.TokenKeys...)); r.token != "" {
 			r.refresh = withoutScheme(firstString(holder, s.RefreshKeys...))

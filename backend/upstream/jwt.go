@@ -12,6 +12,8 @@ const JWT Protocol = "jwt"
 // token as well. The vendor's pages do not agree on the encoding of the body, so the account names it.
 type jwtProtocol struct{}
 
+func (jwtProtocol) name() Protocol { return JWT }
+
 func (jwtProtocol) spec() Spec {
 	return Spec{
 		Protocol: JWT,
@@ -62,4 +64,4 @@ func (jwtProtocol) refresh(a *Account, refreshToken string) *message {
 	}
 }
 
-func (p jwtProtocol) read(body []byte) *grant { return readJSON(body, p.spec()) }
+func (jwtProtocol) read(body []byte, s Spec) *grant { return readJSON(body, s) }

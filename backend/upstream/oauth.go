@@ -12,6 +12,8 @@ const OAuth Protocol = "oauth"
 // credentials in the body, beside the user's, and its pages send that body as JSON.
 type oauthProtocol struct{}
 
+func (oauthProtocol) name() Protocol { return OAuth }
+
 func (oauthProtocol) spec() Spec {
 	return Spec{
 		Protocol: OAuth,
@@ -53,4 +55,4 @@ func (oauthProtocol) login(a *Account, _ time.Time) *message {
 	}
 }
 
-func (p oauthProtocol) read(body []byte) *grant { return readJSON(body, p.spec()) }
+func (oauthProtocol) read(body []byte, s Spec) *grant { return readJSON(body, s) }

@@ -5,6 +5,7 @@ package upstream
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -68,11 +69,15 @@ type grant struct {
 	fault *fault
 	// isJSON is set for any JSON value, and isObject for an object.
 	isJSON, isObject bool
-	// keys are those of the known key names that the body holds.
-	keys []string
-	// tokens is everything that stands where a token may, for the scrubber.
+	// value is a body in JSON. What only a message needs of it is looked for when there is one.
+	value any
+	// names and tokens are of a body in XML: the names of its elements, and what stands where a token may.
+	names  map[string]bool
 	tokens []string
 }
+
+// exposed returns everything in the body that stands where a token may, for the scrubber.
+func (r *grant) exposed() []string { return tokensIn(r.value, SecretKeys(), r.tokens) }
 
 // ok reports whether the status says that the response is a success. That alone is not enough.
 func (a *response) ok() bool { return a.status >= 200 && a.status <= 299 }
@@ -162,9 +167,11 @@ func plainText(body []byte) (text []byte, problem string) {
 	}
 }
 
-// knownKeys returns those of the names that the protocols declare or that the vendors' pages know. They help to find out what has
-// responded, and they are our own words: other names may hold anything.
-func knownKeys(names map[string]bool) []string {
+// knownKeys returns those names in the body that the protocols declare or that the vendors' pages know. They help to find out
+// what has responded, and they are our own words: other names may hold anything.
+func (r *grant) knownKeys() []string {
+	names := namesIn(r.value)
+	maps.Copy(names, r.names)
 	known := SecretKeys()
 	for _, s := range Specs() {
 		known = append(known, s.LifeKey)

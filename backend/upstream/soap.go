@@ -24,6 +24,8 @@ const (
 // soapProtocol is Masters India's SOAP 1.1 operation access_new_token.
 type soapProtocol struct{}
 
+func (soapProtocol) name() Protocol { return SOAP }
+
 func (soapProtocol) spec() Spec {
 	return Spec{
 		Protocol: SOAP,
@@ -65,7 +67,7 @@ func (soapProtocol) login(a *Account, _ time.Time) *message {
 	}
 }
 
-func (soapProtocol) read(body []byte) *grant { return readSOAP(body) }
+func (soapProtocol) read(body []byte, s Spec) *grant { return readSOAP(body, s) }
 
 // soapEnvelope writes the request. The elements keep the order of the vendor's page.
 func soapEnvelope(a *Account) []byte {

@@ -45,14 +45,14 @@ const (
 )
 
 // readSOAP reads a SOAP response.
-func readSOAP(body []byte) *grant {
+func readSOAP(body []byte, spec Spec) *grant {
 	body, problem := plainText(body)
 	if problem != "" {
 		return &grant{problem: problem}
 	}
 	s := &soapReader{texts: map[string]string{}, seen: map[string]bool{}}
 	problem = s.parse(body)
-	r := &grant{problem: problem, keys: knownKeys(s.seen), tokens: s.tokens}
+	r := &grant{problem: problem, names: s.seen, tokens: s.tokens}
 	if problem != "" {
 		// A gateway before the SOAP server may speak JSON, and its status then means what it means elsewhere.
 		v, notJSON := decodeJSON(body)
@@ -61,12 +61,12 @@ func readSOAP(body []byte) *grant {
 		return r
 	}
 	r.token, r.refresh = withoutScheme(s.texts["access_token"]), withoutScheme(s.texts["refresh_token"])
-	r.expiresIn, r.lifeUnit = s.texts["expires_in"], soapProtocol{}.spec().LifeUnit
+	r.expiresIn, r.lifeUnit = s.texts["expires_in"], spec.LifeUnit
 	bare := strings.TrimSpace(s.bare.String())
 	if r.token == "" && strings.HasPrefix(bare, "{") {
 		// PHP likes to return JSON in a string, also over SOAP.
-		inner := readJSON([]byte(bare), soapProtocol{}.spec())
-		inner.keys, inner.isJSON, inner.isObject = append(r.keys, inner.keys...), false, false
+		inner := readJSON([]byte(bare), spec)
+		inner.names, inner.isJSON, inner.isObject = s.seen, false, false
 		return inner
 	}
 	r.fault = s.fault(bare)

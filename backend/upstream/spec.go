@@ -85,11 +85,12 @@ func (s Spec) DefaultFormat() Format {
 
 // protocol is the code of a login protocol.
 type protocol interface {
+	name() Protocol
 	spec() Spec
 	// login makes the request of a login. now is the time on the upstream's clock, as far as it is known.
 	login(a *Account, now time.Time) *message
-	// read reads the body of a response to a login or a refresh.
-	read(body []byte) *grant
+	// read reads the body of a response to a login or a refresh. s is what the protocol declares.
+	read(body []byte, s Spec) *grant
 }
 
 // refresher is a protocol that can exchange a refresh token. Its Spec has the field FieldRefreshURL.
@@ -122,7 +123,7 @@ func SpecOf(name Protocol) (s Spec, ok bool) {
 
 func protocolNamed(name Protocol) (p protocol, ok bool) {
 	for _, p := range protocols() {
-		if p.spec().Protocol == name {
+		if p.name() == name {
 			return p, true
 		}
 	}
@@ -146,6 +147,10 @@ func SecretKeys() []string {
 
 // CanRefresh reports whether a refresh token of the account can be exchanged, which invalidates the pair.
 func (a Account) CanRefresh() bool {
-	s, ok := SpecOf(a.Protocol)
-	return ok && s.Mentions(FieldRefreshURL) && a.RefreshURL != ""
+	if a.RefreshURL == "" {
+		return false
+	}
+	p, _ := protocolNamed(a.Protocol)
+	_, can := p.(refresher)
+	return can
 }
