@@ -6,11 +6,11 @@ package account
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"maps"
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -42,10 +42,12 @@ type Account struct {
 }
 
 // Host is where the logins of the account go, however it is written.
-func (a *Account) Host() string {
-	u, err := url.Parse(a.Upstream.TokenURL)
+func (a *Account) Host() string { return hostOf(a.Upstream.TokenURL) }
+
+func hostOf(endpoint string) string {
+	u, err := url.Parse(endpoint)
 	if err != nil {
-		return a.Upstream.TokenURL
+		return endpoint
 	}
 	host, port := strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), u.Port()
 	if port == "" || u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
@@ -82,28 +84,42 @@ func (a *Account) life(t *Token) time.Duration {
 	}
 }
 
-// loginOf names what an account's login sends and where, and where its refresh tokens are exchanged. It is a
-// digest.
+// loginOf names what an account's login sends and where, and where its refresh tokens are exchanged. It is a digest.
 func loginOf(a *upstream.Account) string {
-	h := sha256.New()
-	field := func(values ...string) { h.Write(fmt.Appendf(nil, "%q\n", values)) }
+	b := make([]byte, 0, 1024)
+	field := func(values ...string) { b = append(appendList(b, values...), '\n') }
 	field(string(a.Protocol), a.TokenURL, a.RefreshURL, string(a.Format), a.CACert, a.ProxyURL)
 	field(a.Username, a.Password, a.ClientID, a.ClientSecret, a.Scope)
 	field(a.SOAPAction, a.SOAPUsernameElement, a.SOAPPasswordElement, a.AssertionAudience)
 	for _, name := range slices.Sorted(maps.Keys(a.Headers)) {
 		field(name, a.Headers[name])
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 // credentialsOf names the credentials of an account and the host they are sent to. The circuit breaker is about this pair: other
 // headers or another path do not make refused credentials good. It is a digest, stored only in the sealed record.
 func credentialsOf(a *upstream.Account) string {
-	host := (&Account{Upstream: *a}).Host()
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{
-		string(a.Protocol), host, a.Username, a.Password, a.ClientID, a.ClientSecret, a.Scope,
-	}))
+	return shortDigest(string(a.Protocol), hostOf(a.TokenURL), a.Username, a.Password, a.ClientID, a.ClientSecret, a.Scope)
+}
+
+// shortDigest tells lists of values apart.
+func shortDigest(values ...string) string {
+	sum := sha256.Sum256(appendList(make([]byte, 0, 512), values...))
 	return hex.EncodeToString(sum[:8])
+}
+
+// appendList writes values such that no two lists are alike. Digests that are stored depend on its form.
+func appendList(b []byte, values ...string) []byte {
+	b = append(b, '[')
+	for n, value := range values {
+		if n > 0 {
+			b = append(b, ' ')
+		}
+		b = strconv.AppendQuote(b, value)
+	}
+	return append(b, ']')
 }
 
 // SameLogin reports whether both accounts send the same login to the same place and have the same refresh endpoint. What a
@@ -112,6 +128,5 @@ func SameLogin(a, b *upstream.Account) bool { return loginOf(a) == loginOf(b) }
 
 // refreshTarget names where an account's refresh tokens go: they may be sent nowhere else.
 func refreshTarget(a *upstream.Account) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{a.RefreshURL, a.CACert, a.ProxyURL}))
-	return hex.EncodeToString(sum[:8])
+	return shortDigest(a.RefreshURL, a.CACert, a.ProxyURL)
 }
