@@ -145,6 +145,9 @@ func (b *backend) periodic(ctx context.Context, _ *logical.Request) error {
 	if err := b.initialize(ctx, nil); err != nil {
 		return err
 	}
+	for _, key := range b.store.toReadAgain() {
+		b.invalidate(ctx, key)
+	}
 	b.issuer.Sweep()
 	return nil
 }

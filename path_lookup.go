@@ -235,9 +235,8 @@ func (t *issued) advice(mount string, now time.Time) string {
 		return fmt.Sprintf("it is valid upstream until %s, unless it was revoked, and whether it is handed out is not known: %v; "+
 			"to check again, vault read %sstatus/%s", until, t.unread, mount, t.config)
 	case t.account == nil && t.state == tokenRevoked:
-		return fmt.Sprintf("config %s was deleted: it may be valid upstream until %s, unless its revocation succeeds, "+
-			"which goes on until the plugin stops; for the other tokens of the config: vault read %sledger/%s",
-			t.config, until, mount, t.config)
+		return fmt.Sprintf("config %s was deleted: it is no longer handed out, but may be valid upstream until %s, unless the vendor "+
+			"revokes it; for the other tokens of the config: vault read %sledger/%s", t.config, until, mount, t.config)
 	case t.account == nil:
 		return fmt.Sprintf("config %s was deleted, so it cannot be revoked here: it is valid upstream until %s, "+
 			"unless the vendor revokes it; for the other tokens of the config: vault read %sledger/%s", t.config, until, mount, t.config)

@@ -107,7 +107,7 @@ func (b *backend) revokeUpdate(ctx context.Context, req *logical.Request, d *fra
 			"would restore them. Run the command again.")
 	}
 	for _, r := range revoked {
-		if warning := revocationWarning(r); warning != "" {
+		if warning := revocationWarning(req.MountPoint, name, r); warning != "" {
 			resp.AddWarning(warning)
 		}
 	}
@@ -161,7 +161,7 @@ func revocations(revoked []issuer.Revocation) map[string]any {
 }
 
 // revocationWarning says that a token may still be valid, and why; it is empty for one that was revoked upstream.
-func revocationWarning(r issuer.Revocation) string {
+func revocationWarning(mount, config string, r issuer.Revocation) string {
 	why := ""
 	switch r.Upstream {
 	case account.Killed:
@@ -171,7 +171,7 @@ func revocationWarning(r issuer.Revocation) string {
 	case account.Refused:
 		why = "the upstream refused to exchange its refresh token, as it does for a token that is already invalid"
 	case account.Unknown:
-		why = "the upstream has not confirmed the revocation: run the command again"
+		why = "the upstream has not confirmed the revocation, and is asked again; to see the result: vault read " + mount + "ledger/" + config
 	}
 	return fmt.Sprintf("Token %s is no longer handed out, but may be valid upstream until %s: %s.",
 		r.TokenID, r.ValidUntil.Format(time.RFC3339), why)

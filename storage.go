@@ -5,7 +5,9 @@ package mastersindia
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -24,7 +26,43 @@ const (
 
 // storage keeps the entries of a mount. No write is cancelled with its request: it could still take effect after storage was
 // read again.
-type storage struct{ view logical.Storage }
+type storage struct {
+	view logical.Storage
+
+	mu sync.Mutex
+	// unconfirmed counts, by key, how often the entry is yet to be read again after a write that failed: it may land all the same.
+	unconfirmed map[string]int
+}
+
+// readAgain is how many minutes long such an entry is read again.
+const readAgain = 10
+
+// confirm notes how a write of the entry has ended.
+func (s *storage) confirm(key string, err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.unconfirmed, key)
+	if err != nil {
+		if s.unconfirmed == nil {
+			s.unconfirmed = make(map[string]int)
+		}
+		s.unconfirmed[key] = readAgain
+	}
+	return err
+}
+
+// toReadAgain are the keys of the entries that storage may have changed since. It is asked once a minute.
+func (s *storage) toReadAgain() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	keys := slices.Collect(maps.Keys(s.unconfirmed))
+	for _, key := range keys {
+		if s.unconfirmed[key]--; s.unconfirmed[key] == 0 {
+			delete(s.unconfirmed, key)
+		}
+	}
+	return keys
+}
 
 // config returns nil without an error if it does not exist.
 func (s *storage) config(ctx context.Context, name string) (*config, error) {
@@ -32,11 +70,11 @@ func (s *storage) config(ctx context.Context, name string) (*config, error) {
 }
 
 func (s *storage) putConfig(ctx context.Context, name string, c *config) error {
-	return stored.Put(context.WithoutCancel(ctx), s.view, configPrefix+name, c)
+	return s.confirm(configPrefix+name, stored.Put(context.WithoutCancel(ctx), s.view, configPrefix+name, c))
 }
 
 func (s *storage) deleteConfig(ctx context.Context, name string) error {
-	return stored.Delete(context.WithoutCancel(ctx), s.view, configPrefix+name)
+	return s.confirm(configPrefix+name, stored.Delete(context.WithoutCancel(ctx), s.view, configPrefix+name))
 }
 
 // role returns nil without an error if it does not exist.
@@ -45,11 +83,11 @@ func (s *storage) role(ctx context.Context, name string) (*role, error) {
 }
 
 func (s *storage) putRole(ctx context.Context, name string, r *role) error {
-	return stored.Put(context.WithoutCancel(ctx), s.view, rolePrefix+name, r)
+	return s.confirm(rolePrefix+name, stored.Put(context.WithoutCancel(ctx), s.view, rolePrefix+name, r))
 }
 
 func (s *storage) deleteRole(ctx context.Context, name string) error {
-	return stored.Delete(context.WithoutCancel(ctx), s.view, rolePrefix+name)
+	return s.confirm(rolePrefix+name, stored.Delete(context.WithoutCancel(ctx), s.view, rolePrefix+name))
 }
 
 func (s *storage) list(ctx context.Context, prefix string) ([]string, error) {

@@ -4,11 +4,13 @@
 package test
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -223,4 +225,33 @@ func TestTokenRotation_OverdueTTLIsNextAttempt(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestRestart_SlowStorageHoldsRotationsUp: slow storage at start delays no rotation of an account that was loaded.
+func TestRestart_SlowStorageHoldsRotationsUp(t *testing.T) {
+	t.Parallel()
+	for _, each := range []time.Duration{0, 2 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			const many = 600
+			s := gstMount(t, 15*time.Minute)
+			s.EveryMinute()
+			for n := range many {
+				name := fmt.Sprintf("a%03d", n)
+				s.write("config/"+name, jwtConfig("verify_connection", false))
+				s.write("role/"+name, map[string]any{"config": name})
+				s.token(name)
+			}
+			s.Storage.Slow(mounttest.Get, "token/", each)
+			s.Reload()
+			first := s.token("app")
+			before := s.logins()
+			advance(14 * time.Minute)
+			if s.logins() == before {
+				t.Errorf("reads of storage take %s, and in 14 minutes no token was rotated, of %d that live 15 minutes", each, many)
+			}
+			if a := s.token("app"); a.id == first.id {
+				t.Error("the token is the same")
+			}
+		})
+	}
 }

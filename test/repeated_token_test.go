@@ -262,3 +262,23 @@ func TestRepeatedToken_StatusSaysThatReadsFail(t *testing.T) {
 		}
 	})
 }
+
+// TestRepeatedToken_RotateSaysSo: rotate/ says that it replaced nothing, since the upstream repeats its token.
+func TestRepeatedToken_RotateSaysSo(t *testing.T) {
+	t.Parallel()
+	timed(t, "rotate", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
+		first := s.token("app")
+		advance(5 * time.Minute)
+		resp := s.write("rotate/gst", nil)
+		if resp.Data["token_id"] != first.id || len(s.Upstream.Logins()) != 2 {
+			t.Fatalf("rotate/ says %v after %d logins", resp.Data, len(s.Upstream.Logins()))
+		}
+		said := strings.Join(resp.Warnings, " ")
+		message := text(t, s.status(), "message")
+		if !strings.Contains(said+message, "repeat") {
+			t.Errorf("rotate/ replaced nothing, warnings %q, and status/ says: %s", resp.Warnings, message)
+		}
+	})
+}

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 
@@ -181,4 +183,27 @@ func TestSecrecy_UpstreamTextIsCut(t *testing.T) {
 			}
 		})
 	}
+}
+
+// respond is an upstream that responds to everything with that.
+func (s *testMount) respond(status int, body string) {
+	s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	})
+}
+
+// TestSecrecy_StoredPasswordInVerification: the refusal of a verification shows no stored password.
+func TestSecrecy_StoredPasswordInVerification(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		s.respond(http.StatusUnauthorized, `{"error":true,"message":"it is not the password pass-of-clerk"}`)
+		message := s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "quite-another-word"})
+		if strings.Contains(message, "pass-of-clerk") {
+			t.Errorf("%s", message)
+		}
+	})
 }

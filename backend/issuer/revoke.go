@@ -106,7 +106,7 @@ func (l *locked) revoke(r *revocation) {
 func (w *worker) revokeUpstream(settings *Account, tokens []*Token) {
 	var asked []*Token
 	w.do(func(l *locked) {
-		if w.issuer.clock().Elapsed < l.revokeAfter {
+		if w.issuer.clock().Elapsed < l.revokeAfter[settings.Upstream.RefreshURL] {
 			return // retryRevocations goes on
 		}
 		for _, t := range tokens {
@@ -149,7 +149,13 @@ func (w *worker) revokeAllUpstream(settings *Account, tokens []*Token) {
 	for _, t := range tokens {
 		group.Go(func() error {
 			err := errPanic
-			w.issuer.guard(func() { _, err = client.Refresh(w.issuer.ctx, t.Refresh(), redact...) })
+			w.issuer.guard(func() {
+				var next *upstream.Token
+				next, err = client.Refresh(w.issuer.ctx, t.Refresh(), redact...)
+				if err == nil && account.TokenID(next.AccessToken) == t.ID {
+					err = errSameToken
+				}
+			})
 			w.revokedUpstream(settings, t, err)
 			return nil
 		})
@@ -164,7 +170,10 @@ func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
 			l.dropOrphans(func(o *Token) bool { return o.ID == t.ID })
 		}
 		if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.RetryAfter > 0 {
-			l.revokeAfter = w.issuer.clock().Elapsed + min(failed.RetryAfter, account.LongestThrottle)
+			if l.revokeAfter == nil {
+				l.revokeAfter = make(map[string]time.Duration)
+			}
+			l.revokeAfter[settings.Upstream.RefreshURL] = w.issuer.clock().Elapsed + min(failed.RetryAfter, account.LongestThrottle)
 		}
 		l.apply(account.RevokeEnded{Token: t, Outcome: revokeOutcome(err), Keep: settings.LedgerRetention}, true)
 	})
@@ -223,13 +232,16 @@ func (l *locked) dropOrphans(gone func(*Token) bool) {
 	}
 }
 
-// revokeOutcome says what the response to an exchange means for the old pair. The new pair is not looked at.
+// errSameToken says that an exchange has brought the very token that it was to end.
+var errSameToken = errors.New("the upstream gave the same token again")
+
+// revokeOutcome says what the response to an exchange means for the old pair.
 func revokeOutcome(err error) Outcome {
 	failed, _ := errors.AsType[*upstream.Error](err)
 	switch {
 	case err == nil:
 		return account.Killed
-	case errors.Is(err, upstream.ErrRefreshUnsupported):
+	case errors.Is(err, upstream.ErrRefreshUnsupported), errors.Is(err, errSameToken):
 		return account.Unsupported
 	case failed != nil && (failed.Kind == upstream.Rejected || failed.Kind == upstream.Invalid):
 		return account.Refused

@@ -58,8 +58,8 @@ type locked struct {
 	// orphans are the tokens that are still to be revoked upstream under former settings, by these: the config was deleted, or has
 	// another refresh_url, to which their refresh tokens must not go.
 	orphans map[*Account][]*Token
-	// revokeAfter is the end of a Retry-After from the upstream, in elapsed time.
-	revokeAfter time.Duration
+	// revokeAfter are the ends of Retry-Afters, in elapsed time, by the refresh endpoint that asked for it.
+	revokeAfter map[string]time.Duration
 	// slot is set while the queue counts a login of this account.
 	slot   *fairqueue.Slot
 	cancel context.CancelFunc // of the login in flight

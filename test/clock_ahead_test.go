@@ -1,0 +1,159 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// TestRevoke_SupersededWhileClockWasAhead: a token that was replaced while the wall clock was ahead is revoked once that is right.
+func TestRevoke_SupersededWhileClockWasAhead(t *testing.T) {
+	t.Parallel()
+	timed(t, "superseded", func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		s.EveryMinute()
+		first := s.token("app")
+		advance(time.Minute)
+		s.mustRotate()
+		advance(time.Minute)
+		s.Clock.Jump(48 * time.Hour)
+		s.token("app")
+		s.Clock.Jump(-48 * time.Hour)
+		advance(time.Minute)
+		if !s.Simulator.TokenAlive(first.access) {
+			t.Fatal("the token is dead")
+		}
+		out, warnings := s.revoke("")
+		if s.Simulator.TokenAlive(first.access) {
+			t.Errorf("revoke/ leaves token %s alive for 23 hours, and says %v with warnings %q", first.id, out, warnings)
+		}
+		one, warnings := s.revoke(first.id)
+		if s.Simulator.TokenAlive(first.access) {
+			t.Errorf("named, it is not revoked either: %v %q", one, warnings)
+		}
+	})
+}
+
+// TestRevoke_OwedWhileClockWasAhead: a revocation that the upstream has not confirmed is sent again after the wall clock was ahead.
+func TestRevoke_OwedWhileClockWasAhead(t *testing.T) {
+	t.Parallel()
+	for name, then := range map[string]func(s *testMount){
+		"config deleted": func(s *testMount) { s.remove("config/gst") },
+		"config there":   func(*testMount) {},
+	} {
+		timed(t, name, func(t *testing.T) {
+			s := ksaMount(t, 24*time.Hour)
+			s.EveryMinute()
+			first := s.token("app")
+			advance(time.Minute)
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
+			if out, _ := s.revoke(""); out[first.id].upstream != "unknown" {
+				t.Fatalf("revoke/ says %v", out)
+			}
+			then(s)
+			s.Clock.Jump(48 * time.Hour)
+			_, _ = s.ask(t.Context(), "app", nil)
+			_, _ = s.rotate()
+			advance(2 * time.Minute)
+			s.Clock.Jump(-48 * time.Hour)
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			advance(10 * time.Minute)
+			if s.Simulator.TokenAlive(first.access) {
+				t.Errorf("ten minutes after the upstream came back token %s is alive: nobody revokes it any more", first.id)
+			}
+		})
+	}
+}
+
+// TestRevoke_DuringClockAhead: revoke/ ends living tokens although the wall clock says that they have expired.
+func TestRevoke_DuringClockAhead(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []simulator.FaultKind{"", simulator.FaultDown} {
+		for _, ahead := range []time.Duration{0, 48 * time.Hour} {
+			timed(t, "logins "+string(kind)+" "+ahead.String(), func(t *testing.T) {
+				s := ksaMount(t, 24*time.Hour)
+				s.EveryMinute()
+				first := s.token("app")
+				advance(10*time.Minute + 20*time.Second)
+				if kind != "" {
+					s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind, On: simulator.OnLogin})
+				}
+				s.Clock.Jump(ahead)
+				out, warnings := s.revoke("")
+				advance(10 * time.Second)
+				s.Clock.Jump(-ahead)
+				advance(time.Minute)
+				if a, err := s.ask(t.Context(), "app", nil); err == nil && a.id == first.id {
+					t.Errorf("token %s is served after revoke/", a.id)
+				}
+				if s.Simulator.TokenAlive(first.access) && len(warnings) == 0 {
+					t.Errorf("token %s lives on, and revoke/ said %v without a warning", first.id, out)
+				}
+			})
+		}
+	}
+}
+
+// TestVerification_RefusedStaysWithClockAhead: a wall clock that is ahead for a moment has no refused password sent again.
+func TestVerification_RefusedStaysWithClockAhead(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{0, 48 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			s := gstMount(t, 24*time.Hour)
+			s.token("app")
+			wrong := map[string]any{"password": "mistyped"}
+			_ = s.refused(logical.UpdateOperation, "config/gst", wrong)
+			s.wantLogins(2)
+			advance(time.Minute)
+			s.Clock.Jump(ahead)
+			s.token("app")
+			s.minute()
+			sent := s.logins()
+			s.Clock.Jump(-ahead)
+			advance(time.Minute)
+			_, _, err := s.Do(t.Context(), logical.UpdateOperation, "config/gst", wrong)
+			if codeOf(err) != http.StatusBadRequest {
+				t.Errorf("the write is answered by %v", err)
+			}
+			s.wantLogins(sent, "two minutes after the refusal, the clock was ahead by "+ahead.String())
+		})
+	}
+}
+
+// TestMarks_ClockSetBack: a rejected token is replaced once in five minutes, and a login made by hand once in ten seconds, also where the wall clock
+// was set back in between.
+func TestMarks_ClockSetBack(t *testing.T) {
+	t.Parallel()
+	timed(t, "rejected", func(t *testing.T) {
+		s := gstMount(t, 24*time.Hour)
+		first := s.token("app")
+		advance(2 * time.Minute)
+		second, err := s.ask(t.Context(), "app", reject(first.id))
+		if err != nil || second.id == first.id {
+			t.Fatal(err)
+		}
+		s.Clock.Jump(-time.Hour)
+		advance(90 * time.Second)
+		if third, err := s.ask(t.Context(), "app", reject(second.id)); err != nil || third.id != second.id {
+			t.Errorf("a second rejected token was replaced 90 s after the first (%v)", err)
+		}
+		s.wantLogins(2)
+	})
+	timed(t, "forced", func(t *testing.T) {
+		s := gstMount(t, 24*time.Hour)
+		s.token("app")
+		s.mustRotate()
+		s.Clock.Jump(-time.Hour)
+		advance(time.Second)
+		s.mustRotate()
+		s.wantLogins(2)
+	})
+}

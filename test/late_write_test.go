@@ -1,0 +1,158 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// landsLate sends a write whose caller gets an error from storage, has a reader come, and has the write land then. from and to are
+// what differs between the entry of before and that of the write.
+func (s *testMount) landsLate(path string, data map[string]any, from, to string) {
+	s.t.Helper()
+	before, err := s.Storage.Entries.Get(s.t.Context(), path)
+	if err != nil || !bytes.Contains(before.Value, []byte(from)) {
+		s.t.Fatalf("the entry of %s is not as thought (%v): %s", path, err, before.Value)
+	}
+	s.Storage.Fail(mounttest.Put, path, errors.New("storage: the leader was lost while the write was being replicated"))
+	message := s.refused(logical.UpdateOperation, path, data)
+	if !strings.Contains(message, "leader was lost") {
+		s.t.Fatalf("the write ended otherwise: %s", message)
+	}
+	s.Storage.Heal()
+	s.token("app") // in between, by what storage has still
+	late := &logical.StorageEntry{Key: path, Value: bytes.Replace(before.Value, []byte(from), []byte(to), 1)}
+	if err := s.Storage.Entries.Put(s.t.Context(), late); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// TestConfigPause_RepeatedAfterWriteThatLandsLate: storage refuses a write and takes it a moment later. The operator repeats the command, which finds
+// nothing to change, and the config is paused.
+func TestConfigPause_RepeatedAfterWriteThatLandsLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		s.landsLate("config/gst", map[string]any{"paused": true}, `"rotation_percent"`, `"paused":true,"rotation_percent"`)
+		s.write("config/gst", map[string]any{"paused": true})
+		if paused := s.read("config/gst").Data["paused"]; paused != true {
+			t.Fatalf("paused is %v: the write did not land", paused)
+		}
+		advance(5 * time.Minute)
+		if a, err := s.ask(t.Context(), "app", nil); err == nil {
+			t.Errorf("token %s is served of a config that is paused, as config/ says, and status/ says %v", a.id, s.status()["state"])
+		}
+		advance(time.Hour)
+		_, _ = s.ask(t.Context(), "app", nil)
+		s.wantLogins(1, "since the config is paused")
+	})
+}
+
+// TestConfig_RepeatedAfterWriteThatLandsLate: the same for another setting.
+func TestConfig_RepeatedAfterWriteThatLandsLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		first := s.token("app")
+		data := map[string]any{"authorization_scheme": "Token"}
+		s.landsLate("config/gst", data, `"authorization_scheme":"JWT"`, `"authorization_scheme":"Token"`)
+		s.write("config/gst", data)
+		advance(2 * time.Minute)
+		if a := s.token("app"); a.data["token_type"] != "Token" {
+			t.Errorf("token %s (before: %s) comes as %v", a.id, first.id, a.data["token_type"])
+		}
+	})
+}
+
+// TestRole_RepeatedAfterWriteThatLandsLate: the same for the config of a role.
+func TestRole_RepeatedAfterWriteThatLandsLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.write("config/other", jwtConfig("verify_connection", false))
+		s.token("app")
+		s.landsLate("role/app", map[string]any{"config": "other"}, `"config":"gst"`, `"config":"other"`)
+		s.write("role/app", map[string]any{"config": "other"})
+		if config := s.read("role/app").Data["config"]; config != "other" {
+			t.Fatalf("the role is of config %v: the write did not land", config)
+		}
+		advance(5 * time.Minute)
+		if a := s.token("app"); a.config != "other" {
+			t.Errorf("the role names config other, and its readers get the token of %s", a.config)
+		}
+	})
+}
+
+// TestConfig_LateWriteIsNoticed: a write that failed and lands later is in force within minutes, although nobody repeats it.
+func TestConfig_LateWriteIsNoticed(t *testing.T) {
+	t.Parallel()
+	timed(t, "paused", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		s.landsLate("config/gst", map[string]any{"paused": true}, `"rotation_percent"`, `"paused":true,"rotation_percent"`)
+		if paused := s.read("config/gst").Data["paused"]; paused != true {
+			t.Fatalf("paused is %v: the write did not land", paused)
+		}
+		advance(10 * time.Minute)
+		if a, err := s.ask(t.Context(), "app", nil); err == nil {
+			t.Errorf("token %s is served ten minutes later, and status/ says %v", a.id, s.status()["state"])
+		}
+		advance(time.Hour)
+		s.wantLogins(1, "since the config is paused")
+	})
+	timed(t, "deleted", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		s.Storage.Fail(mounttest.Delete, "config/gst", errors.New("storage: the leader was lost"))
+		if message := s.refused(logical.DeleteOperation, "config/gst", nil); !strings.Contains(message, "leader was lost") {
+			t.Fatal(message)
+		}
+		s.Storage.Heal()
+		s.token("app")
+		if err := s.Storage.Entries.Delete(t.Context(), "config/gst"); err != nil {
+			t.Fatal(err)
+		}
+		s.wantAbsent("config/gst")
+		advance(10 * time.Minute)
+		if a, err := s.ask(t.Context(), "app", nil); err == nil {
+			t.Errorf("token %s is served of a config that is gone", a.id)
+		}
+		advance(time.Hour)
+		s.wantLogins(1, "since the config is gone")
+	})
+	timed(t, "role deleted", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		s.Storage.Fail(mounttest.Delete, "role/app", errors.New("storage: the leader was lost"))
+		if message := s.refused(logical.DeleteOperation, "role/app", nil); !strings.Contains(message, "leader was lost") {
+			t.Fatal(message)
+		}
+		s.Storage.Heal()
+		s.token("app")
+		if err := s.Storage.Entries.Delete(t.Context(), "role/app"); err != nil {
+			t.Fatal(err)
+		}
+		s.wantAbsent("role/app")
+		advance(2 * time.Hour)
+		if a, err := s.ask(t.Context(), "app", nil); err == nil {
+			t.Errorf("token %s is served through a role that is gone", a.id)
+		}
+	})
+}

@@ -1,0 +1,99 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// TestRevoke_ThrottledByFormerEndpoint: a Retry-After holds revocations back at the endpoint that asked for it only.
+func TestRevoke_ThrottledByFormerEndpoint(t *testing.T) {
+	t.Parallel()
+	for name, move := range map[string]func(s *testMount){
+		"moved": func(s *testMount) {
+			s.write("config/gst", map[string]any{
+				"refresh_url": upstreamURL + "/api/v2/api-token-refresh/?at=new", "password": "pass-of-clerk",
+			})
+		},
+		"stays": func(*testMount) {},
+	} {
+		timed(t, name, func(t *testing.T) {
+			s := ksaMount(t, 24*time.Hour)
+			s.EveryMinute()
+			first := s.token("app")
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{
+				Kind: simulator.FaultThrottled, RetryAfter: time.Hour, On: simulator.OnRefresh,
+			})
+			if out, _ := s.revoke(""); out[first.id].upstream != "unknown" {
+				t.Fatalf("revoke/ says %v", out)
+			}
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			advance(time.Minute)
+			move(s)
+			second := s.token("app")
+			s.Upstream.Reset()
+			out, _ := s.revoke(second.id)
+			advance(10 * time.Minute)
+			if dead := !s.Simulator.TokenAlive(second.access); dead != (name == "moved") {
+				t.Errorf("%s: the token is dead: %t; revoke/ said %v, and %d requests were made in ten minutes", name, dead, out,
+					len(s.Upstream.Requests()))
+			}
+		})
+	}
+}
+
+// TestRevoke_WarningDuringRetryAfter: in a Retry-After the warning does not advise a command that would ask nobody.
+func TestRevoke_WarningDuringRetryAfter(t *testing.T) {
+	t.Parallel()
+	timed(t, "throttled", func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		first := s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{
+			Kind: simulator.FaultThrottled, RetryAfter: time.Hour, On: simulator.OnRefresh,
+		})
+		s.revoke("")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		advance(time.Minute)
+		_, warnings := s.revoke("")
+		said := strings.Join(warnings, " ")
+		s.Upstream.Reset()
+		s.revoke("")
+		if n := len(s.Upstream.Requests()); n == 0 && s.Simulator.TokenAlive(first.access) && strings.Contains(said, "run the command again") {
+			t.Errorf("run again, the command asks nobody; the warning: %s", said)
+		}
+	})
+}
+
+// TestRevoke_RefreshThatGivesTheSameToken: an exchange that brings the token which it was to end has not ended it.
+func TestRevoke_RefreshThatGivesTheSameToken(t *testing.T) {
+	t.Parallel()
+	timed(t, "same", func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		first := s.token("app")
+		asked := 0
+		s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
+			if !strings.Contains(r.URL.Path, "refresh") {
+				s.Simulator.ServeHTTP(w, r)
+				return
+			}
+			asked++
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"token":"` + first.access + `","refresh_token":"yet-another-refresh","expires_in":80000}`))
+		})
+		out, warnings := s.revoke("")
+		if asked != 1 || !s.Simulator.TokenAlive(first.access) {
+			t.Fatalf("%d exchanges, or the token is dead", asked)
+		}
+		found := s.write("lookup", map[string]any{"token_id": first.id}).Data
+		if out[first.id].upstream == "killed" || len(warnings) == 0 {
+			t.Errorf("the upstream has handed the token out as good just now: revoke/ says %v, with warnings %q; lookup says usable "+
+				"until %v, %v", out, warnings, found["usable_until"], found["advice"])
+		}
+	})
+}
