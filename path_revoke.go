@@ -171,7 +171,8 @@ func revocationWarning(mount, config string, r issuer.Revocation) string {
 	case account.Refused:
 		why = "the upstream refused to exchange its refresh token, as it does for a token that is already invalid"
 	case account.Unknown:
-		why = "the upstream has not confirmed the revocation, and is asked again; to see the result: vault read " + mount + "ledger/" + config
+		why = "the upstream has not confirmed the revocation, and is asked again; to see the result: " +
+			"vault read " + mount + "ledger/" + config
 	}
 	return fmt.Sprintf("Token %s is no longer handed out, but may be valid upstream until %s: %s.",
 		r.TokenID, r.ValidUntil.Format(time.RFC3339), why)

@@ -47,7 +47,7 @@ func TestConfigPause_RepeatedAfterWriteThatLandsLate(t *testing.T) {
 		s.token("app")
 		s.landsLate("config/gst", map[string]any{"paused": true}, `"rotation_percent"`, `"paused":true,"rotation_percent"`)
 		s.write("config/gst", map[string]any{"paused": true})
-		if paused := s.read("config/gst").Data["paused"]; paused != true {
+		if paused := s.read("config/gst").Data["paused"]; paused != any(true) {
 			t.Fatalf("paused is %v: the write did not land", paused)
 		}
 		advance(5 * time.Minute)
@@ -105,7 +105,7 @@ func TestConfig_LateWriteIsNoticed(t *testing.T) {
 		s.EveryMinute()
 		s.token("app")
 		s.landsLate("config/gst", map[string]any{"paused": true}, `"rotation_percent"`, `"paused":true,"rotation_percent"`)
-		if paused := s.read("config/gst").Data["paused"]; paused != true {
+		if paused := s.read("config/gst").Data["paused"]; paused != any(true) {
 			t.Fatalf("paused is %v: the write did not land", paused)
 		}
 		advance(10 * time.Minute)

@@ -45,9 +45,9 @@ type failedLogin struct {
 	sent
 }
 
-// concerns reports whether a login that would send this has to heed the failure. Refused credentials stay refused, and a throttled
-// caller stays throttled, whatever else is changed; a malformed request or an outage may have been mended by the change. A
-// verification that meets an outage says nothing to readers: they have a token, or a login of their own.
+// concerns reports whether a login that would send this has to heed the failure. Refused credentials stay refused, and a
+// throttled caller stays throttled, whatever else is changed; a malformed request or an outage may have been mended by the
+// change. A verification that meets an outage says nothing to readers: they have a token, or a login of their own.
 func (f failedLogin) concerns(s sent) bool {
 	switch f.Kind {
 	case upstream.Rejected, upstream.Throttled:
@@ -172,9 +172,9 @@ func (t *transition) dropOver() {
 	}
 }
 
-// failuresAfter are the failed logins once the one that was sent has ended with err; life is that of its tokens. It moves no hold that still runs but for a Retry-After: only a
-// login by hand does not heed holds, or one that was cut off, and it must neither push the engine's own next attempt away nor
-// bring it nearer.
+// failuresAfter are the failed logins once the one that was sent has ended with err; life is that of its tokens. It moves no hold
+// that still runs but for a Retry-After: only a login by hand does not heed holds, or one that was cut off, and it must neither
+// push the engine's own next attempt away nor bring it nearer.
 func (s *State) failuresAfter(err error, env Env, sent sent, life time.Duration) []failedLogin {
 	before := heldBy(s.Failures, sent)
 	f, retryAfter := newFailure(err, env)
@@ -232,7 +232,7 @@ func (s *State) failuresProbed(env Env, w *Work) []failedLogin {
 	return next
 }
 
-// failuresAfterBlocked are the failed logins once one could not begin. The upstream has said nothing that would change the others.
+// failuresAfterBlocked are the failed logins once one could not begin. The upstream has said nothing that would change others.
 func (s *State) failuresAfterBlocked(err error, env Env, a *Account) []failedLogin {
 	sent, step := sentBy(a, false), 0
 	next := without(s.Failures, func(f failedLogin) bool {

@@ -45,7 +45,7 @@ func (t *transition) restore(r *Record, a *Account) {
 	}
 }
 
-// unfinished counts a login that was cut off when the last process ended as one failure. a are the present settings, nil for none.
+// unfinished counts a login that was cut off when the last process ended as one failure. a has the settings of now.
 func (t *transition) unfinished(attempt *StoredAttempt, a *Account) {
 	began := sent{Login: attempt.Login, Credentials: attempt.Credentials, Verification: attempt.Verification}
 	if began == (sent{}) && a != nil { // kept by an older version
