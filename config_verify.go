@@ -35,7 +35,12 @@ func verificationErrorResponse(mount, name string, err error) (*logical.Response
 	if failed.Remembered {
 		message += "; the same login failed before and was not tried again, next attempt " + when(failed.NextAttempt)
 	}
-	message += "; " + correction(&failed.Failure) + ", or store it without verification: verify_connection=false"
+	what := correction(&failed.Failure)
+	if failed.Refused() {
+		message += "; " + what + " (verify_connection=false would store it all the same, and reads would fail)"
+	} else {
+		message += "; " + what + ", or store it without verification: verify_connection=false"
+	}
 	return nil, logical.CodedError(statusOf(failed), message)
 }
 
