@@ -104,7 +104,7 @@ func (t *transition) correctClock() {
 	if t.Work != nil {
 		if right, wrong := correctedFailures(t.Work.failures, t.env.Reading); wrong {
 			t.changed()
-			t.changeWork(func(w *Work) { w.failures, w.Failure = right, failureOf(right, w.Account, false) })
+			t.changeWork(func(w *Work) { w.failures, w.Failure = right, lastOf(right, w.Account, false) })
 		}
 		if right, wrong := t.Work.Token.corrected(t.env.Reading); wrong {
 			t.changed()

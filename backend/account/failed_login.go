@@ -11,7 +11,7 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
-// maxFailedLogins bounds those that are remembered. An account has seven of its own at most.
+// maxFailedLogins bounds those that are remembered. An account has ten of its own at most.
 const maxFailedLogins = 16
 
 // refusedKept is how long a refusal is remembered after its hold, also when other settings are in force: the next refusal of the
@@ -70,24 +70,19 @@ func (f failedLogin) isOver(now Reading) bool {
 }
 
 // is reports whether both are of one kind, of which the later takes the place of the earlier.
-func (f failedLogin) is(other *Failure) bool { return kindOf(f.Failure) == kindOf(other) }
-
-// kindOf is the kind, with those that are treated alike as one.
-func kindOf(f *Failure) upstream.Kind {
-	if f.Kind == upstream.Malformed {
-		return upstream.Unavailable
-	}
-	return f.Kind
+func (f failedLogin) is(other *Failure) bool {
+	return f.Kind == other.Kind && (f.Cause == Repeated) == (other.Cause == Repeated)
 }
 
-// probed is the failure once its credentials were sent again and did not succeed, as far as that moves its schedule on.
+// probed is the failure once its credentials were sent again and did not succeed. That moves its schedule on, unless it was done by
+// hand while the hold ran.
 func (f failedLogin) probed(env Env) failedLogin {
-	if f.Holds(env.Reading) {
-		return f // by hand
-	}
 	next := *f.Failure
-	next.Step++
-	next.At, next.elapsed, next.NextAttempt = env.Wall, env.Elapsed, env.Wall.Add(probeAfter(next.Step))
+	if !f.Holds(env.Reading) {
+		next.Step++
+		next.NextAttempt = env.Wall.Add(probeAfter(next.Step))
+	}
+	next.At, next.elapsed = env.Wall, env.Elapsed
 	return failedLogin{&next, f.sent}
 }
 
@@ -143,10 +138,18 @@ func (f failedLogin) comesBefore(other *Failure) bool {
 
 // setFailures takes over other failed logins. What they come to for the settings in force follows from them.
 func (s *State) setFailures(all []failedLogin) {
-	if len(all) > maxFailedLogins {
-		own := failureOwner(s.Account)
-		n := slices.IndexFunc(all, func(f failedLogin) bool { return !own(f) })
-		all = slices.Delete(slices.Clone(all), max(n, 0), max(n, 0)+1)
+	if own := failureOwner(s.Account); len(all) > maxFailedLogins {
+		first := slices.MinFunc(all, func(a, b failedLogin) int { // those of other settings first, by their ends
+			switch {
+			case own(a) && !own(b):
+				return 1
+			case own(b) && !own(a):
+				return -1
+			default:
+				return a.NextAttempt.Compare(b.NextAttempt)
+			}
+		})
+		all = without(all, func(f failedLogin) bool { return f == first })
 	}
 	s.Failures = all
 	s.Failure = failureOf(all, s.Account, false)
@@ -180,13 +183,14 @@ func (s *State) failuresAfter(err error, env Env, sent sent, life time.Duration)
 	f, retryAfter := newFailure(err, env)
 	f.Consecutive = 1 + before.consecutive()
 	var next []failedLogin
-	step := 0 // the last one of the schedule that f shares
+	var held *Failure // of the same kind, whose hold still runs
+	step := 0         // the last one of the schedule that f shares
 	for _, old := range s.Failures {
 		switch {
 		case !old.concerns(sent):
 			next = append(next, old)
 			continue
-		case old.Kind == Blocked: // the upstream was asked since
+		case old.Kind == Blocked, old.Refused() && isAccepted(err): // the upstream was asked since, or took the credentials
 			continue
 		case old.Refused():
 			old = old.probed(env)
@@ -196,20 +200,22 @@ func (s *State) failuresAfter(err error, env Env, sent sent, life time.Duration)
 		}
 		if !old.is(f) {
 			next = append(next, old)
-		} else if f.Refused() {
-			f.Step, f.NextAttempt = old.Step, old.NextAttempt
+		} else if old.Holds(env.Reading) {
+			held = old.Failure
 		}
 	}
 	switch {
-	case f.Step > 0:
+	case held != nil:
+		f.Step, f.NextAttempt = held.Step, held.NextAttempt
 	case f.Refused():
 		f.Step = max(step, 1)
 		f.NextAttempt = env.Wall.Add(probeAfter(f.Step))
-	case before.Holds(env.Reading):
-		f.Step, f.NextAttempt = max(step, 1), before.NextAttempt
 	default:
 		f.Step = step + 1
 		f.NextAttempt = env.Wall.Add(holdLength(f.Step, retryAfter, life, env.Chance))
+		if before.Holds(env.Reading) && f.NextAttempt.After(before.NextAttempt) {
+			f.NextAttempt = before.NextAttempt
+		}
 	}
 	f.NextAttempt = later(f.NextAttempt, env.Wall.Add(retryAfter))
 	if again, ok := errors.AsType[*repeatError](err); ok {
@@ -219,6 +225,23 @@ func (s *State) failuresAfter(err error, env Env, sent sent, life time.Duration)
 		}
 	}
 	return append(next, failedLogin{f, sent})
+}
+
+// isAccepted reports whether the upstream has taken what was sent, although it brought no token that can be served.
+func isAccepted(err error) bool {
+	_, repeats := errors.AsType[*repeatError](err)
+	return repeats || errors.Is(err, errExpiredOnArrival)
+}
+
+// lastOf is what the last login met, with the time of the next attempt and the number of failures that all come to.
+func lastOf(all []failedLogin, a *Account, verification bool) *Failure {
+	if len(all) == 0 {
+		return nil
+	}
+	f, come := *all[len(all)-1].Failure, failureOf(all, a, verification)
+	f.Protocol, f.Consecutive, f.NextAttempt = come.Protocol, come.Consecutive, come.NextAttempt
+	f.elapsed = come.elapsed - come.At.Sub(f.At)
+	return &f
 }
 
 // failuresProbed are the failed logins once one was given up. What the upstream thinks of its credentials is not known.

@@ -76,6 +76,9 @@ func (t *transition) cancelWork() {
 	switch {
 	case w.Step == loggingIn:
 		t.GivenUp = &w.Began
+		if w.Reason == ReasonForced {
+			t.ForcedAt = t.env.Wall
+		}
 		t.setFailures(t.failuresProbed(t.env, w))
 		t.emit(CancelLogin{Work: w.ID})
 	case w.Failure != nil:
@@ -111,7 +114,7 @@ func (e LoginEnded) apply(t *transition) {
 	t.changed()
 	t.changeWork(func(w *Work) {
 		w.Step, w.Version, w.Took, w.Token, w.Err = storing, t.Version, e.Took, token, err
-		w.failures, w.Failure = failures, failureOf(failures, w.Account, false)
+		w.failures, w.Failure = failures, lastOf(failures, w.Account, false)
 	})
 }
 
@@ -120,8 +123,8 @@ func (t *transition) finish(saveErr error) {
 	w := t.Work
 	t.State = t.afterWork(t.env)
 	if w.Failure != nil {
-		t.endLogin(&LoginError{Failure: *t.Failure, err: w.Err})
-		t.emit(Report{Reason: w.Reason, Failure: t.Failure, Took: w.Took, Err: w.Err})
+		t.endLogin(&LoginError{Failure: *w.Failure, err: w.Err})
+		t.emit(Report{Reason: w.Reason, Failure: w.Failure, Took: w.Took, Err: w.Err})
 		return
 	}
 	if w.Reason != ReasonVerification {

@@ -86,8 +86,6 @@ type ghostHold struct {
 	durable    bool
 	// offClock says that the wall clock was set back since: only this process knows how long the hold lasts.
 	offClock bool
-	// loose says that it is not known how long the hold must be.
-	loose bool
 }
 
 func (g *ghost) find(id string) int {
@@ -223,7 +221,7 @@ func (w *modelWorld) sent(work *Work) {
 }
 
 func (w *modelWorld) sentDuring(h ghostHold, work *Work, concerns bool) {
-	if !concerns || h.loose || w.true >= h.until {
+	if !concerns || w.true >= h.until {
 		return
 	}
 	rule := ruleHold
@@ -269,7 +267,6 @@ func (g *ghost) givenUp(w *modelWorld, work *Work) {
 func (h ghostHold) after(w *modelWorld, work *Work, err *upstream.Error) ghostHold {
 	forced := work.Reason == ReasonForced
 	next := ghostHold{
-		loose: h.loose && forced,
 		kind:  err.Kind, at: w.true, step: 1, generation: work.Account.Generation, login: loginOf(&work.Account.Upstream),
 	}
 	if h.kind != upstream.Rejected && h.kind != upstream.Throttled && h.generation != next.generation {
@@ -351,10 +348,13 @@ func (w *modelWorld) applied(before *State, event Event) {
 			case work.Failure == nil:
 				g.holds[c], g.verHolds[c] = ghostHold{}, ghostHold{}
 			case e.Err == nil:
-				// A circuit breaker that is open may close, as the credentials were taken, or stay.
-				loose := g.holds[c].kind == upstream.Rejected || g.holds[c].loose
+				// The credentials were taken, so that the circuit breaker is closed.
+				for _, h := range []*ghostHold{&g.holds[c], &g.verHolds[c]} {
+					if h.kind == upstream.Rejected {
+						*h = ghostHold{}
+					}
+				}
 				g.holds[c] = g.holds[c].after(w, work, modelError(upstream.Malformed, "", 0))
-				g.holds[c].loose = loose
 			}
 			if work.Failure != nil {
 				g.holds[c].version = work.Version

@@ -339,7 +339,7 @@ func (e *encoder) ghost(g *ghost) {
 				e.text(h.login[:8])
 			}
 			e.version(h.version)
-			e.bool(h.durable, h.offClock, h.loose)
+			e.bool(h.durable, h.offClock)
 		}
 	}
 	for _, at := range []time.Duration{g.forced, g.rejected, g.cutOff} {

@@ -167,11 +167,12 @@ func (Removed) apply(t *transition) { t.settingsGone(true) }
 // record.
 func (t *transition) settingsGone(stored bool) {
 	t.cancelWork() // may have brought a failure
-	stored = stored || t.Known == known || t.Known == stale
+	failures := without(t.Failures, func(f failedLogin) bool { return !f.lasts() || f.isOver(t.env.Reading) })
+	stored = stored || t.Known == known || t.Known == stale || len(failures) < len(t.Failures)
 	t.State = State{
 		Known: absent, LoadID: t.LoadID, Revoked: t.Revoked, Outbox: t.Outbox,
 		// Deleting a config and writing it again is no way around an open circuit breaker, nor around a Retry-After.
-		Failures: without(t.Failures, func(f failedLogin) bool { return !f.lasts() || f.isOver(t.env.Reading) }),
+		Failures: failures,
 		Version:  t.Version, Urgent: t.Urgent, Saving: t.Saving, Saved: t.Saved, Lost: t.Lost,
 		SaveErr: t.SaveErr, Loads: t.Loads, LoadErr: t.LoadErr, Logins: t.Logins, WorkID: t.WorkID,
 	}

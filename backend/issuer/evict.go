@@ -56,11 +56,9 @@ func (i *Issuer) Sweep() {
 func (w *worker) sweep(active bool) {
 	w.do(func(l *locked) {
 		env := w.env(active)
+		l.apply(account.Sweep{}, active)
 		if !l.state.IsKnown() || !account.ReadSince(env, env.Wall.Add(-idleAfter)) {
 			l.evictIfIdle(env.Reading)
-		}
-		if !l.evicted {
-			l.apply(account.Sweep{}, active)
 		}
 	})
 	if active {
