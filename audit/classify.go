@@ -93,11 +93,14 @@ func (c *classifier) classify(e *entry) *fact {
 		}
 	case made != "":
 		f.kind, f.token = "wrap", token{}
+		c.names(f, asked)
 		return f
 	default:
 		return nil
 	}
 	switch f.kind {
+	case "read":
+		c.names(f, asked) // the token that was rejected
 	case "write", "admin":
 		c.parameters(f, asked)
 	case "revoke":
@@ -155,6 +158,8 @@ func (c *classifier) judge(f *fact, e *entry, answered map[string]any) {
 		if isHidden(failure) {
 			f.why = "hidden (HMAC): tune the mount to show error"
 		}
+	case strings.Contains(strings.Join(e.Response.Warnings, "\n"), "Nothing was deleted:"): // as the engine warns
+		f.outcome, f.why = refused, c.errorText(strings.Join(e.Response.Warnings, "; "))
 	default:
 		f.outcome, f.token = succeeded, c.tokenOf(answered)
 	}
@@ -219,6 +224,18 @@ func (c *classifier) revocations(f *fact, answered map[string]any) {
 	}
 }
 
+// names notes what may name the leaked token among the texts of a request or response: whoever has them has the token.
+func (c *classifier) names(f *fact, texts map[string]any) {
+	eachText("", texts, func(_, text string) {
+		if c.leaked != "" && strings.Contains(text, c.leaked) {
+			text = "leaked"
+		}
+		if text == "leaked" || isHidden(text) || hexID.MatchString(text) {
+			f.row("named", text)
+		}
+	})
+}
+
 // wrappingPolicy is the policy of wrapping tokens.
 const wrappingPolicy = "response-wrapping"
 
@@ -248,14 +265,7 @@ func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again b
 	} else if f.lease == "" && t.access != "" {
 		t.hiddenID = ""
 	}
-	// Somebody may have wrapped the leaked token under any name.
-	eachText("", answered, func(_, text string) {
-		if isHidden(text) {
-			f.row("unwrapped", clip(text))
-		} else if c.leaked != "" && strings.Contains(text, c.leaked) {
-			f.token = token{id: tokenID(c.leaked)}
-		}
-	})
+	c.names(f, answered) // somebody may have wrapped it under any name
 }
 
 // administered is the beginning of paths of a mount as a whole, of those that end leases, and of audit devices.

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,9 @@ func TestLeak_NobodyIsNotAnAllClear(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
 	log := file(t, logOf(t, "key", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }))
 	wantLeak(t, search(t, Token(7), log), exitIncomplete, "", "")
+	if text := must(t, Token(1)[:12], "-token-file=-", log); !strings.Contains(text, "not the whole token") {
+		t.Errorf("a part of a token is in no log, and no note tells: %s", text)
+	}
 }
 
 // TestLeak_FilesOfTwoDevices: each device logs each request, and Vault may know the key of one only.
@@ -618,8 +622,8 @@ func TestAlarm_SecretInTheRequestURI(t *testing.T) {
 	for _, query := range []string{"rejected_token_id=" + Token(1), "rejected_token_id=eyJhbGciOiJub25lIn0.eyJpbnZlbnRlZC0xMw.x", "token=" + Token(1)} {
 		text := strings.ReplaceAll(logOf(t, "", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }),
 			`"path":"mastersindia/token/billing"`, `"path":"mastersindia/token/billing","request_uri":"/v1/mastersindia/token/billing?`+query+`"`)
-		if r := mustJSON(t, text, "-"); len(r["alarms"]) == 0 {
-			t.Errorf("the log shows %s, and there is no alarm", query)
+		if got := mustJSON(t, text, "-").all("alarms", "message"); !strings.Contains(got, "use vault write") || strings.Contains(got, "audit_non_hmac") {
+			t.Errorf("the log shows %s, want an alarm that names the cause, got %q", query, got)
 		}
 	}
 }
@@ -716,5 +720,33 @@ func TestAlarm_OfARawDevice(t *testing.T) {
 	text = strings.ReplaceAll(text, (&Log{Key: "audit-device-key"}).HMAC("external userpass-asha"), "hvs.CAESIinventedinventedinvented")
 	if got := mustJSON(t, text, "-").all("alarms", "message"); !strings.Contains(got, "client_token") || !strings.Contains(got, "log_raw") {
 		t.Errorf("want an alarm for client_token that names log_raw, got %q", got)
+	}
+}
+
+// TestSecrets_HintOfAFile: what the engine tells to type is shown as it is.
+func TestSecrets_HintOfAFile(t *testing.T) {
+	withoutVault(t)
+	r := mustJSON(t, "", logFile(t, func(l *Log) {
+		for _, text := range []string{"give it from a file as token=@FILE", "username=- password=@file", "password=@filed-invented"} {
+			l.Do(Request{By: People()[0], Operation: "update", Mount: mountPath, Path: "lookup", Error: text})
+		}
+	}))
+	got := r.all("refusals", "error")
+	if !strings.Contains(got, "token=@FILE") || !strings.Contains(got, "password=@file;") || strings.Contains(got, "invented") {
+		t.Errorf("want both hints and no secret, got %s", got)
+	}
+}
+
+// TestDelete_OfNothing: the engine warns that there was nothing of that name, and nothing was changed.
+func TestDelete_OfNothing(t *testing.T) {
+	withoutVault(t)
+	const warning = `Nothing was deleted: role "gaet" does not exist; did you mean gate?`
+	text := logOf(t, "", func(l *Log) {
+		l.Do(Request{By: People()[4], Operation: "delete", Mount: mountPath, Path: "role/gaet"})
+	})
+	text = strings.ReplaceAll(text, `"response":{`, `"response":{"warnings":[`+strconv.Quote(warning)+`],`)
+	r := mustJSON(t, text, "-")
+	if r.count("changes") != 0 || len(r["objects"]) != 0 || r.all("refusals", "error") != warning {
+		t.Errorf("want a refusal with the warning and no change, got %v, %v, %v", r["summary"], r["objects"], r["refusals"])
 	}
 }

@@ -665,3 +665,38 @@ func TestLeak_RoleOfAnotherConfig(t *testing.T) {
 	}, tuned()...)
 	wantLeak(t, search(t, Token(1), file(t, text)), exitIncomplete, "userpass-asha", "approle")
 }
+
+// TestLeak_ReporterOfTheRejectedToken: rejected_token_id names a token that the caller had, whatever of its read is in the log.
+func TestLeak_ReporterOfTheRejectedToken(t *testing.T) {
+	people := People()
+	for _, shown := range [][]string{append(tuned(), "rejected_token_id"), nil} {
+		vaultWith(t, map[string]string{"file": "key"})
+		path := file(t, logOf(t, "key", func(l *Log) {
+			l.Read(people[0], "billing", Token(1), "gst")
+			for _, by := range []Caller{people[1], people[0]} {
+				l.Do(Request{By: by, Operation: "update", Mount: mountPath, Path: "token/billing", Lease: true,
+					Data: map[string]any{"rejected_token_id": tokenID(Token(1))}, Answer: l.Answer(Token(2), "gst")})
+			}
+			l.Do(Request{By: people[2], Operation: "update", Mount: mountPath, Path: "token/billing", Lease: true,
+				Data: map[string]any{"rejected_token_id": tokenID(Token(3))}, Answer: l.Answer(Token(2), "gst")})
+		}, shown...))
+		wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-asha", "userpass-bina")
+	}
+}
+
+// TestLeak_WrapperOfTheToken: who wraps the token had it, whatever of their read is in the log.
+func TestLeak_WrapperOfTheToken(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	wrap := func(by Caller, text string) Request {
+		return Request{By: by, Operation: "update", Mount: "sys/", Path: "wrapping/wrap", Data: map[string]any{"note": text}, Wrap: "w " + text}
+	}
+	for _, shown := range []string{"", "note"} {
+		path := file(t, logOf(t, "key", func(l *Log) {
+			l.Read(people[0], "billing", Token(1), "gst")
+			l.Do(wrap(people[1], Token(1)))
+			l.Do(wrap(people[2], Token(2)))
+		}, shown))
+		wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-asha", "userpass-bina")
+	}
+}

@@ -44,8 +44,14 @@ func leakedToken(o options, stdin io.Reader) (string, error) {
 	if hexID.Match(found[1]) { // no vendor's token is as short
 		return "", errors.New("this is a token_id and not a token: give the token itself, or look for the token_id in the report")
 	}
+	if at := vaultPattern.FindIndex(found[1]); at != nil && at[0] == 0 {
+		return "", errors.New("this is a token of Vault and not one of an upstream: vault token lookup tells its accessor")
+	}
 	return string(found[1]), nil
 }
+
+// vaultIsGiven reports whether the environment tells which Vault to ask, and with which Vault token.
+func vaultIsGiven() bool { return os.Getenv("VAULT_ADDR") != "" && os.Getenv("VAULT_TOKEN") != "" }
 
 // issuedAt is when a JWT says that it was issued, in RFC 3339 (the claim iat of RFC 7519), or empty.
 func issuedAt(token string) string {
@@ -62,7 +68,7 @@ func (s *store) askVault(ctx context.Context, o options) error {
 	if o.leaked == "" && len(o.devices) == 0 {
 		return nil
 	}
-	if os.Getenv("VAULT_ADDR") == "" || os.Getenv("VAULT_TOKEN") == "" {
+	if !vaultIsGiven() {
 		return s.note(false, "Vault was not asked for HMACs: VAULT_ADDR and VAULT_TOKEN are not both set. "+
 			"Only token_ids that the log shows could be compared.")
 	}

@@ -54,6 +54,7 @@ func TestHelp_NamesEveryOption(t *testing.T) {
 }
 
 func TestOptions_WrongOnesSayWhatToDo(t *testing.T) {
+	withoutVault(t)
 	const secret = "eyJhbGciOiJub25lIn0.e30.invented"
 	for _, test := range []struct {
 		args []string
@@ -73,6 +74,10 @@ func TestOptions_WrongOnesSayWhatToDo(t *testing.T) {
 		{[]string{secret, "f"}, "command line"},
 		{[]string{"-token-file=" + secret, "f"}, "command line"},
 		{[]string{"-db", "Bearer " + secret, "f"}, "command line"},
+		{[]string{""}, "is empty"}, // a shell's "$AUDIT_LOG" without a value
+		{[]string{"-token-file=", "f"}, "is empty"},
+		{[]string{"-token-file", "", "f"}, "is empty"},
+		{[]string{"-audit-device=file", "f"}, "VAULT_TOKEN"},
 	} {
 		r := runWith(t, "", test.args...)
 		if r.code != exitUsage || !strings.Contains(r.stderr, test.want) || r.stdout != "" || strings.Contains(r.stderr, secret) {
@@ -125,8 +130,12 @@ func TestSpan_LimitsListsAndNotObjects(t *testing.T) {
 	if len(r["objects"]) != 2 || !strings.Contains(r.all("revocations", "receivers"), "userpass-asha") {
 		t.Errorf("what was before -since is missing: %v, %v", r["objects"], r["revocations"])
 	}
-	if all := mustJSON(t, "", "-since=2020-01-01", path); !strings.Contains(all.all("notes", "text"), "begins at") {
+	if all := mustJSON(t, "", "-since=2020-01-01", path); !strings.Contains(all.all("notes", "text"), "files from before may be missing") {
 		t.Errorf("the log begins after -since, and no note tells: %v", all["notes"])
+	}
+	const want = "Listed is what happened from 2026-02-28 18:30:00 and before 2026-03-02 00:00:00 (UTC)."
+	if r := mustJSON(t, "", "-since=2026-03-01T00:00:00+05:30", "-until=2026-03-02", path); !strings.Contains(r.all("notes", "text"), want) {
+		t.Errorf("want the span in UTC, got %v", r["notes"])
 	}
 	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	for text, want := range map[string]string{
@@ -221,6 +230,7 @@ func TestToken_ReadAsMeantOrRefused(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
+		"hvs.CAESIinventedinventedinvented", "s.inventedinventedinvented",
 		`{"access_token":"` + token + `"}`, `"access_token": "` + token + `",`, token + "\n" + Token(1) + "\n", "\xff\xfei\x00n\x00", "",
 	} {
 		if r := runWith(t, text, "-token-file=-", path); r.code != exitFailed || strings.Contains(r.stderr, token) {

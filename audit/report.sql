@@ -28,7 +28,7 @@ SELECT who, identity, substr(max(time || policies), 31) AS policies, kind, mount
     ELSE min(remote_address) || ' and ' || (count(DISTINCT remote_address) - 1) || ' more' END AS remote_addresses,
   substr(max(time || lease_id), 31) AS last_lease, asked_by, revoked_at, verdict, why, in_span
 FROM requests r LEFT JOIN leak l ON l.request = r.key
-WHERE kind IN ('read', 'unwrap') AND (in_span AND outcome IN ('ok', 'unanswered') OR verdict <> '')
+WHERE kind IN ('read', 'unwrap') AND in_span AND outcome IN ('ok', 'unanswered') OR verdict <> ''
 GROUP BY who, identity, kind, mount, name, token, token_key, asked_by, verdict, why, in_span;
 
 CREATE VIEW refusals AS
@@ -37,15 +37,12 @@ SELECT outcome, who, identity, path, error, count(*) AS times, min(time) AS firs
 FROM requests WHERE outcome IN ('denied', 'refused') AND in_span GROUP BY outcome, who, identity, path, error;
 
 -- Configs and roles as the writes in the log left them, at the path that their mount has now. gone is when that mount was disabled.
-CREATE TABLE moved AS SELECT accessor, mount, namespace, min(ns) AS first, max(ns) AS last,
-  row_number() OVER (PARTITION BY accessor ORDER BY max(ns) DESC, mount) AS age
-FROM request WHERE accessor <> '' AND outcome = 5 AND kind <> 'admin' GROUP BY 1, 2, 3;
 CREATE INDEX request_admin ON request (mount, ns) WHERE kind = 'admin';
 CREATE TABLE object_write AS
-SELECT r.key, r.ns, r.time, r.kind, r.outcome, r.seen, r.accessor, coalesce(m.mount, r.mount) || substr(r.path, length(r.mount) + instr(r.path, r.mount)) AS object,
+SELECT r.key, r.ns, r.time, r.kind, r.outcome, r.seen, r.accessor, coalesce(m.path, r.mount) || substr(r.path, length(r.mount) + instr(r.path, r.mount)) AS object,
   (SELECT max(u.ns) FROM request u WHERE u.kind = 'admin' AND u.outcome = 5 AND u.operation = 'delete' AND u.path LIKE '%sys/mounts/%'
-    AND u.mount = coalesce(m.mount, r.mount) AND u.namespace = r.namespace AND u.ns > r.ns AND u.ns > coalesce(m.first, 0)) AS gone
-FROM request r LEFT JOIN moved m ON m.accessor = r.accessor AND m.age = 1
+    AND u.mount = coalesce(m.path, r.mount) AND u.namespace = r.namespace AND u.ns > r.ns AND u.ns > coalesce(m.first, 0)) AS gone
+FROM request r LEFT JOIN mount m ON m.accessor = r.accessor AND m.age = 1
 WHERE r.mine AND r.kind IN ('write', 'delete') AND r.outcome IN (2, 5);
 CREATE INDEX object_write_object ON object_write (object, accessor, ns);
 CREATE VIEW objects AS
@@ -83,8 +80,8 @@ WHERE g.times > 0 OR t.revoked_at IS NOT NULL;
 -- What must not happen. Alarms cover the whole log.
 CREATE VIEW alarms AS
 SELECT min(q.time) AS time, 'the log shows ' || s.name || ' in clear, in ' || count(*) || ' requests, first in ' || substr(min(q.time || q.request_id), 31)
-  || ' on ' || substr(min(q.time || q.path), 31)
-  || CASE s.name WHEN 'client_token' THEN ': the audit device has log_raw=true, enable it without'
+  || ' on ' || substr(min(q.time || q.path), 31) || CASE WHEN s.name = 'client_token' THEN ': the audit device has log_raw=true, enable it without'
+    WHEN s.name LIKE '%(in the address of the request)' THEN ': vault read puts parameters there, use vault write'
     ELSE ': take it out of the audit_non_hmac keys of the mount' END || ', and replace the secret' AS message
 FROM secret s JOIN requests q ON q.key = s.request GROUP BY s.name
 UNION ALL
@@ -93,8 +90,7 @@ SELECT max(r.time), 'a revoked token was handed out: token ' || t.token_id || ',
   || '] through role ' || r.name || ', last at ' || max(r.time)
 FROM request r JOIN token t ON t.id = r.token JOIN seen_caller s ON s.id = r.seen JOIN caller c ON c.id = r.caller LEFT JOIN request o ON o.key = r.origin
 WHERE r.kind IN ('read', 'unwrap') AND r.outcome = 5 AND r.mine AND r.opened_by IS NULL AND t.revoked_ns IS NOT NULL
-  AND coalesce(o.began, o.ns - 300000000000, r.began, r.ns - 300000000000) > t.revoked_ns
-GROUP BY t.token_id, s.display, c.identity, r.name;
+  AND coalesce(o.began, o.ns - 300000000000, r.began, r.ns - 300000000000) > t.revoked_ns GROUP BY t.token_id, s.display, c.identity, r.name;
 
 CREATE VIEW summary AS
 SELECT count(*) FILTER (WHERE kind = 'read' AND outcome = 5) AS given, count(*) FILTER (WHERE kind = 'read' AND outcome = 5 AND wrapping IS NOT NULL) AS wrapped,
@@ -113,15 +109,13 @@ CREATE VIEW histogram AS
 WITH span AS (SELECT (max(ns) - min(ns)) / 600000000000 + 1 AS step FROM request WHERE mine AND in_span)
 SELECT strftime('%Y-%m-%dT%H:%M:%SZ', ns / 1000000000 / step * step, 'unixepoch') AS start, step AS step_seconds,
   count(*) FILTER (WHERE outcome = 5 AND kind IN ('read', 'unwrap')) AS given, count(*) FILTER (WHERE outcome <> 5) AS denied,
-  count(*) FILTER (WHERE outcome = 5 AND kind NOT IN ('read', 'unwrap', 'view')) AS change,
-  count(*) FILTER (WHERE outcome = 5 AND kind = 'view') AS other
+  count(*) FILTER (WHERE outcome = 5 AND kind NOT IN ('read', 'unwrap', 'view')) AS change, count(*) FILTER (WHERE outcome = 5 AND kind = 'view') AS other
 FROM request, span WHERE mine AND in_span GROUP BY 1;
 
 -- The newest requests, reads apart from all else: the page and JSON list 5,000 of each.
 CREATE VIEW newest AS
 SELECT key FROM (SELECT key FROM request WHERE mine AND in_span AND (outcome = 5 AND kind IN ('read', 'unwrap', 'view')) ORDER BY ns DESC, id LIMIT 5000)
-UNION ALL
-SELECT key FROM (SELECT key FROM request WHERE mine AND in_span AND NOT (outcome = 5 AND kind IN ('read', 'unwrap', 'view')) ORDER BY ns DESC, id LIMIT 5000);
+UNION ALL SELECT key FROM (SELECT key FROM request WHERE mine AND in_span AND NOT (outcome = 5 AND kind IN ('read', 'unwrap', 'view')) ORDER BY ns DESC, id LIMIT 5000);
 
 -- What the log does not tell (1), or what is easily overlooked (0).
 INSERT OR REPLACE INTO note
@@ -133,33 +127,30 @@ UNION ALL SELECT 'Mounts of this path in ' || count(DISTINCT m.namespace) || ' n
 FROM mount m JOIN setting p ON m.path = p.mount WHERE p.namespace = '*' HAVING count(DISTINCT m.namespace) > 1
 UNION ALL SELECT count(*) || ' requests were forwarded to the active node, and the log of that node does not have them: give the files of all nodes.', 1
 FROM request WHERE mine AND outcome = 1 AND NOT followed HAVING count(*) > 0
-UNION ALL SELECT 'The mount was moved: it was at ' || m.mount || ' until ' || strftime('%Y-%m-%d %H:%M:%S', m.last / 1000000000, 'unixepoch')
-  || ' and at ' || n.mount || ' from ' || strftime('%Y-%m-%d %H:%M:%S', n.first / 1000000000, 'unixepoch') || ' (UTC).', 0
-FROM moved m JOIN moved n USING (accessor, namespace) WHERE m.mount <> n.mount AND m.first < n.first AND accessor IN (SELECT accessor FROM request WHERE mine)
-UNION ALL SELECT 'The plugin is registered under a name by which its other mounts, and other paths of this one, cannot be followed: make a report '
-  || 'with -mount of each.', 1
+UNION ALL SELECT 'The mount was moved: it was at ' || m.path || ' until ' || datetime(m.last / 1000000000, 'unixepoch')
+  || ' and at ' || n.path || ' from ' || datetime(n.first / 1000000000, 'unixepoch') || ' (UTC).', 0
+FROM mount m JOIN mount n USING (accessor, namespace) WHERE m.path <> n.path AND m.first < n.first AND accessor IN (SELECT accessor FROM request WHERE mine)
+UNION ALL SELECT 'The plugin is registered under a name by which its other mounts, and other paths of this one, cannot be followed: make a report with -mount of each.', 1
 FROM setting WHERE EXISTS (SELECT 1 FROM request WHERE mine AND accessor NOT LIKE '%mastersindia%' AND kind NOT IN ('admin', 'unwrap') AND outcome = 5)
   AND (leaked <> '' OR EXISTS (SELECT 1 FROM request WHERE kind = 'admin' AND path LIKE '%sys/remount' AND outcome = 5))
 UNION ALL SELECT count(*) || CASE count(*) FILTER (WHERE kind = 'read') WHEN count(*) THEN ' reads' ELSE ' requests' END
   || ' have a response and no request in the log: a file before may be missing.', EXISTS (SELECT 1 FROM sought)
 FROM request WHERE mine AND began IS NULL HAVING count(*) > 0
-UNION ALL SELECT 'Nothing about the mount is between -since and -until. The log tells of it from ' || min(time) || ' to ' || max(time) || '.',
-  EXISTS (SELECT 1 FROM sought) AND (max(ns) < p.since OR min(ns) >= p.until)
-FROM request, setting p WHERE mine AND NOT EXISTS (SELECT 1 FROM request WHERE mine AND in_span) HAVING count(*) > 0
-UNION ALL SELECT 'The log begins at ' || substr(min(time), 1, 19) || 'Z' || ', after -since: the files from before may be missing.', 0
-FROM request, setting WHERE mine AND since > 0 HAVING min(ns) > min(since)
+UNION ALL SELECT 'Listed is what happened ' || concat_ws(' and ', CASE WHEN since > 0 THEN 'from ' || datetime(since / 1000000000, 'unixepoch') END,
+  CASE WHEN until < 9e18 THEN 'before ' || datetime(until / 1000000000, 'unixepoch') END) || ' (UTC). The log tells of the mount from ' || datetime(min(ns) / 1000000000, 'unixepoch')
+  || ' to ' || datetime(max(ns) / 1000000000, 'unixepoch') || CASE WHEN min(ns) > since AND since > 0 THEN ': the files from before may be missing.' ELSE '.' END,
+  EXISTS (SELECT 1 FROM sought) AND (max(ns) < since OR min(ns) >= until)
+FROM request, setting WHERE mine AND (since > 0 OR until < 9e18) HAVING count(*) > 0
 UNION ALL SELECT count(*) || ' reads may have given the leaked token, and the log does not tell: they are listed as possible, with the reason.', 1
 FROM leak WHERE verdict = 'possible' HAVING count(*) > 0
 UNION ALL SELECT 'No read in the log is known to have given the leaked token, so that this clears nobody: it was given in files that are not here, '
-  || 'through another mount, or not by this Vault (token_id ' || leaked || ').', 1
+  || 'through another mount, or not by this Vault, or this is not the whole token (token_id ' || leaked || ').', 1
 FROM setting WHERE leaked <> '' AND NOT EXISTS (SELECT 1 FROM leak WHERE verdict = 'yes')
 -- Where the last audit device is disabled, none is left to log the response.
 UNION ALL SELECT 'The last audit device was disabled at ' || min(time) || ': what happened until one was enabled again is not known.', 1
 FROM request, sought WHERE path LIKE 'sys/audit/%' AND operation = 'delete' AND outcome = 2 HAVING count(*) > 0
-UNION ALL SELECT 'The leaked token was issued at ' || issued || ', and the log begins later, at ' || substr(min(time), 1, 19)
-  || 'Z: who was given it in between is not known.', 1
+UNION ALL SELECT 'The leaked token was issued at ' || issued || ', and the log begins later, at ' || substr(min(time), 1, 19) || 'Z: who was given it in between is not known.', 1
 FROM request, (SELECT min(issued) AS issued FROM (SELECT issued FROM sought UNION SELECT leaked_iat FROM setting) WHERE issued <> '')
 WHERE issued <> '' HAVING julianday(min(ns) / 1e9, 'unixepoch') > julianday(issued) + 300 / 86400.0
-UNION ALL SELECT 'The leaked token was searched from ' || substr(min(time), 1, 19) || 'Z to ' || substr(max(time), 1, 19)
-  || 'Z: that is the time of the lines that were read.', 0
+UNION ALL SELECT 'The leaked token was searched from ' || substr(min(time), 1, 19) || 'Z to ' || substr(max(time), 1, 19) || 'Z: that is the time of the lines that were read.', 0
 FROM request, sought HAVING count(*) > 0;

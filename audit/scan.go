@@ -301,9 +301,10 @@ type request struct {
 }
 
 type response struct {
-	Auth          any    `json:"auth"`
-	Data          any    `json:"data"`
-	MountAccessor string `json:"mount_accessor"`
+	Auth          any      `json:"auth"`
+	Data          any      `json:"data"`
+	MountAccessor string   `json:"mount_accessor"`
+	Warnings      []string `json:"warnings"`
 	Secret        struct {
 		LeaseID string `json:"lease_id"`
 	} `json:"secret"`

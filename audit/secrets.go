@@ -54,7 +54,12 @@ func (c *classifier) safe(text string) string {
 		text = schemePattern.ReplaceAllString(text, "$1 "+withheld)
 	}
 	if strings.ContainsAny(text, "=:") {
-		text = pairPattern.ReplaceAllString(text, "$1"+withheld)
+		text = pairPattern.ReplaceAllStringFunc(text, func(pair string) string {
+			if strings.HasSuffix(strings.ToLower(pair), "=@file") {
+				return pair // how the engine says that a file is to be given
+			}
+			return pairPattern.ReplaceAllString(pair, "$1"+withheld)
+		})
 	}
 	return text
 }
@@ -149,13 +154,14 @@ func eachText(name string, value any, found func(name, text string)) {
 
 // alarm notes the secrets that the line shows.
 func (c *classifier) alarm(f *fact, e *entry, asked, answered map[string]any) {
+	where := ""
 	look := func(name, text string) {
 		_, address, _ := strings.Cut(text, "://")
 		_, query, _ := strings.Cut(address, "?")
 		switch {
 		case text == "", isHidden(text):
 		case isSecret(name, text), c.leaked != "" && strings.Contains(text, c.leaked), jwtPattern.MatchString(text):
-			f.row("secret", strings.ToLower(c.text(name)))
+			f.row("secret", strings.ToLower(c.text(name))+where)
 		case strings.ContainsRune(address, '@'), pairPattern.MatchString(query):
 			f.row("secret", c.text(name)+" (a URL with credentials)")
 		case headersName.MatchString(name) && secretHeader.MatchString(text):
@@ -165,14 +171,15 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered map[string]any) {
 	eachText("", asked, look)
 	eachText("", answered, look)
 	eachText("", e.Request.Headers, look)
+	look("client_token", e.Request.ClientToken)
+	look("client_token", e.Auth.ClientToken)
+	look("a token in a path", e.Request.Path)
+	where = " (in the address of the request)"
 	if uri, err := url.Parse(e.Request.RequestURI); err == nil {
 		for name, values := range uri.Query() {
 			look(name, strings.Join(values, " "))
 		}
 	}
-	look("client_token", e.Request.ClientToken)
-	look("client_token", e.Auth.ClientToken)
-	look("a token in a path", e.Request.Path)
 }
 
 // parameters notes those of a write, with the values that are shown. What neither the engine nor Vault knows is left out: the

@@ -23,13 +23,11 @@
   // Invisible characters and those that turn the writing direction are shown as what they are.
   const plain = (text) => String(text ?? "").replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu,
     (c) => "\\u" + c.codePointAt(0).toString(16).padStart(4, "0"));
-  const number = (n) => Number(n).toLocaleString("en-US");
+  const ms = (t) => Date.parse(t), number = (n) => Number(n).toLocaleString("en-US");
   const clock = (t) => t ? String(t).slice(0, 19).replace("T", " ") : "";
-  const ms = (t) => Date.parse(t);
   const short = (text) => String(text ?? "").replace(/hmac-sha256:([0-9a-f]{12})[0-9a-f]+/g, "hmac:$1\u2026");
-  const tokenName = (t) => t.token_id || t.token_hmac || "";
   const whoKey = (r) => r.who + (r.identity ? " \u00b7 " + short(r.identity) : "");
-  const nameOf = (r) => r.name ?? r.role;
+  const nameOf = (r) => r.name ?? r.role, tokenName = (t) => t.token_id || t.token_hmac || "";
   const groupOf = (r) => r.outcome !== "ok" ? "denied" : r.kind === "read" || r.kind === "unwrap" ? "given" : r.kind === "view" ? "other" : "change";
   // ---- filters, kept in the address so that a view can be sent to a colleague with the file
   const state = {};
