@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Outcomes of a line, in the order in which one line of a request overrules another.
@@ -78,11 +79,14 @@ func (c *classifier) classify(e *entry) *fact {
 	f.lease = c.text(e.Response.Secret.LeaseID)
 	c.judge(f, e, answered)
 	switch {
-	case c.isEngine(r, mount, path):
+	case c.isEngine(r, mount, path) || answered["access_token"] != nil && answered["last_vault_rotation"] != nil && mount != "sys/":
 		c.onMount(f, e, mount, path)
 	case path == "sys/wrapping/unwrap", path == "sys/wrapping/rewrap", path == "cubbyhole/response" && r.Operation == "read" &&
 		slices.Contains(e.Auth.Policies, wrappingPolicy): // the path where Vault keeps a wrapping
 		c.unwrapping(f, asked, answered, made != "" || path == "sys/wrapping/rewrap")
+		if of := tokenPath.FindStringSubmatch(cmp.Or(f.lease, e.Response.WrapInfo.CreationPath)); of != nil && of[1] != "auth/" {
+			f.mount, f.name = c.text(of[1]), c.text(of[2])
+		}
 		if shown := len(answered) > 0 || e.Response.Auth != nil; f.outcome == succeeded && !shown {
 			f.why = "its response shows no token"
 		}
@@ -205,13 +209,20 @@ func (c *classifier) tokenOf(data map[string]any) (t token) {
 	if t = (token{access: access, hiddenID: hiddenID, id: cmp.Or(tokenID(shownAccess), id)}); t == (token{}) {
 		return t
 	}
-	hiddenConfig, config := textOf(data, "config")
 	hiddenKind, kind := textOf(data, "token_type")
-	_, issued := textOf(data, "issued_at")
-	_, expires := textOf(data, "expires_at")
-	t.kind = cmp.Or(hiddenKind, c.text(kind))
-	t.hiddenConfig, t.config, t.issued, t.expires = hiddenConfig, c.text(config), c.text(issued), c.text(expires)
+	t.hiddenConfig, t.config = textOf(data, "config")
+	t.kind, t.config = cmp.Or(hiddenKind, c.text(kind)), c.text(t.config)
+	t.issued, t.expires = timeOf(data, "issued_at"), timeOf(data, "expires_at")
 	return t
+}
+
+// timeOf is the time of that name in data, in RFC 3339, or empty.
+func timeOf(data map[string]any, name string) string {
+	text, _ := data[name].(string)
+	if _, err := time.Parse(time.RFC3339, text); err != nil {
+		return ""
+	}
+	return text
 }
 
 func (c *classifier) revocations(f *fact, answered map[string]any) {
@@ -228,13 +239,15 @@ func (c *classifier) revocations(f *fact, answered map[string]any) {
 func (c *classifier) names(f *fact, texts map[string]any) {
 	eachText("", texts, func(_, text string) {
 		if c.leaked != "" && strings.Contains(text, c.leaked) {
-			text = "leaked"
-		}
-		if text == "leaked" || isHidden(text) || hexID.MatchString(text) {
+			f.row("named", "leaked")
+		} else if isHidden(text) || hexID.MatchString(text) {
 			f.row("named", text)
 		}
 	})
 }
+
+// tokenPath is a path of tokens, or a lease of one, with its mount and role.
+var tokenPath = regexp.MustCompile("^(.+/)token/([^/]+)(/[^/]+)?$")
 
 // wrappingPolicy is the policy of wrapping tokens.
 const wrappingPolicy = "response-wrapping"
@@ -256,8 +269,8 @@ func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again b
 	if answered["http_raw_body"] != nil || f.path == "cubbyhole/response" && f.ended != 0 {
 		f.why = "unwrapped as one text, of which the log has one HMAC"
 	}
-	if answered["access_token"] == nil && answered["authorization"] == nil && answered["token_type"] == nil {
-		f.token = token{} // status, lookup and rotate name a token that they do not give
+	if answered["access_token"] == nil && answered["authorization"] == nil {
+		f.token = token{} // status, lookup and rotate name a token that they do not give, and so may anybody
 	}
 	// Without a lease anybody may have wrapped it, under names that do not belong together: one is believed.
 	if t := &f.token; f.lease == "" && t.id != "" {

@@ -750,3 +750,64 @@ func TestDelete_OfNothing(t *testing.T) {
 		t.Errorf("want a refusal with the warning and no change, got %v, %v, %v", r["summary"], r["objects"], r["refusals"])
 	}
 }
+
+// ofTheEngine makes the mount tax/ of a log one of the engine.
+func ofTheEngine(text string) string {
+	return strings.NewReplacer(`"mount_type":"tax"`, `"mount_type":"mastersindia"`, "tax_0a1b2c3d", "mastersindia_1b2c3d4e").Replace(text)
+}
+
+// TestMount_NamedToken: the lease tells mount and role of an unwrapping, also where the mount's name ends in token.
+func TestMount_NamedToken(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		unwrapped := unwrap(People()[1], "w", l.Answer(Token(1), "gst"))
+		unwrapped.Lease = true
+		l.Do(unwrapped)
+		l.Do(Request{By: People()[0], Operation: "read", Mount: "gst-token/", Path: "token/billing", Answer: l.Answer(Token(1), "gst"), Lease: true})
+	}, tuned()...)
+	text = strings.ReplaceAll(text, `"lease_id":"sys/wrapping/unwrap/`, `"lease_id":"gst-token/token/billing/`)
+	r := mustJSON(t, ofTheEngine(text), "-mount=gst-token", "-")
+	if got := r.all("readings", "who") + " " + r.all("readings", "role"); got != "userpass-asha; userpass-bina billing; billing" {
+		t.Errorf("two were given the token through the role billing, and the report lists %s", got)
+	}
+}
+
+// TestTime_OneWrappingTriedAgain: a program that starts again and again tries its wrapping token each time. The time of a report grows with
+// the log, and not with its square.
+func TestTime_OneWrappingTriedAgain(t *testing.T) {
+	withoutVault(t)
+	took := func(times int) time.Duration {
+		path := logFile(t, func(l *Log) {
+			late := unwrap(People()[0], "w", nil)
+			late.Error, late.NoRequest = "wrapping token is not valid or does not exist", true
+			for range times {
+				l.Do(late)
+			}
+			l.Read(People()[1], "billing", Token(1), "gst")
+		})
+		start := time.Now()
+		must(t, "", path)
+		return time.Since(start)
+	}
+	few, many := took(500), took(4000)
+	if many > 24*few {
+		t.Errorf("500 lines took %s, and eight times as many %s", few, many)
+	}
+}
+
+// TestRevoked_IssuedBeforeTheLog: who was given a revoked token before the log begins is not known, as for a leaked one.
+func TestRevoked_IssuedBeforeTheLog(t *testing.T) {
+	withoutVault(t)
+	path := logFile(t, func(l *Log) {
+		answer := l.Answer(Token(1), "gst")
+		answer["issued_at"] = l.now.Add(-10 * time.Hour).Format(time.RFC3339)
+		l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Answer: answer, Lease: true})
+		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{"tokens": map[string]any{
+			l.id(1): map[string]any{"upstream": "unsupported", "valid_until": "2026-03-02T12:00:00Z"},
+		}}})
+	}, tuned()...)
+	r := runWith(t, "", path)
+	if got := mustJSON(t, "", path).all("revocations", "receivers"); r.code == exitOK && !strings.Contains(got, "not known") {
+		t.Errorf("the token is ten hours older than the log, its receivers are %q, and the exit code is 0", got)
+	}
+}

@@ -44,25 +44,24 @@ UPDATE request SET mine = 1 FROM setting p WHERE NOT mine AND p.namespace IN ('*
   AND accessor IN (SELECT accessor FROM mount WHERE path = p.mount);
 -- Wrapped reads and who unwrapped them, in whatever number of steps.
 CREATE INDEX request_wrapping ON request (wrapping) WHERE wrapping IS NOT NULL;
-UPDATE request SET origin = (SELECT min(o.key) FROM request o WHERE o.wrapping = request.wrapping AND o.kind NOT IN ('unwrap', 'rewrap')) WHERE kind = 'unwrap';
+UPDATE request SET origin = o.key FROM (
+    SELECT wrapping, min(key) AS key FROM request WHERE wrapping IS NOT NULL AND kind NOT IN ('unwrap', 'rewrap') GROUP BY wrapping) o
+  WHERE o.wrapping = request.wrapping AND request.kind IN ('unwrap', 'rewrap');
 UPDATE request SET opened_by = (SELECT u.key FROM request u WHERE u.wrapping = request.wrapping AND u.kind = 'unwrap' AND u.outcome = 5
     ORDER BY u.seen_token <> 0 DESC, u.key LIMIT 1) WHERE kind = 'read' AND wrapping IS NOT NULL;
 UPDATE request SET token = coalesce((SELECT u.token FROM request u WHERE u.key = request.opened_by), 0) WHERE opened_by IS NOT NULL;
 UPDATE request SET name = o.name, mount = o.mount, accessor = o.accessor, mine = o.mine
   FROM request o WHERE o.key = request.origin AND o.kind = 'read';
--- Without the wrapped read in the log, the lease tells mount and role. Without a lease, the shape of the response tells the engine.
-UPDATE request SET mount = substr(lease, 1, instr(lease, 'token/') - 1),
-    name = substr(lease, instr(lease, 'token/') + 6, instr(substr(lease, instr(lease, 'token/') + 6), '/') - 1)
-  WHERE kind = 'unwrap' AND origin IS NULL AND lease LIKE '%_/token/_%/_%';
+-- Without the wrapped read in the log, the lease told mount and role. Without a lease, the shape of the response tells the engine.
 UPDATE request SET mine = 1 FROM setting p WHERE kind = 'unwrap' AND origin IS NULL AND seen_token <> 0 AND p.namespace IN ('*', request.namespace)
   AND (request.mount = p.mount OR request.mount IN (SELECT path FROM mount WHERE accessor IN (SELECT accessor FROM mount WHERE path = p.mount))
     OR lease = '' AND EXISTS (SELECT 1 FROM seen_token t WHERE t.id = seen_token AND t.access || t.token_id <> '' AND t.kind <> ''));
--- A standby forwards what only the active node can do, which logs it under an id of its own, within two minutes: clocks differ by a second.
-CREATE INDEX request_caller ON request (caller, ns);
+-- A standby forwards what only the active node can do, which logs it under an id of its own: within a second, and clocks differ by a second.
+CREATE INDEX request_caller ON request (caller, coalesce(began, ns));
 UPDATE request SET followed = 1 WHERE outcome = 1 AND (
   SELECT sum(CASE outcome WHEN 1 THEN -1 ELSE 1 END) FROM request a WHERE a.caller = request.caller AND a.path = request.path
     AND a.namespace = request.namespace AND a.remote = request.remote AND (request.kind <> 'unwrap' OR a.wrapping IS request.wrapping)
-    AND a.ns BETWEEN request.ns - 1000000000 AND request.ns + 120000000000) >= 0;
+    AND coalesce(a.began, a.ns) BETWEEN coalesce(request.began, request.ns) - 1000000000 AND request.ns + 2000000000) >= 0;
 -- One identity: the entity, else the accessor of the Vault token, else its HMAC.
 CREATE TABLE caller (id INTEGER PRIMARY KEY, identity TEXT);
 INSERT INTO caller SELECT coalesce(class, s.id) AS c,
@@ -84,16 +83,18 @@ CREATE TABLE unjudged AS SELECT key AS request, CASE
     WHEN outcome = 2 THEN 'its response is not in the log'
     WHEN outcome = 1 THEN 'forwarded to the active node, whose log does not have it'
     WHEN kind = 'read' AND wrapping IS NOT NULL THEN 'wrapped, and not unwrapped in the log'
+    WHEN kind = 'rewrap' THEN 'wrapped anew, and not unwrapped in the log'
     WHEN kind = 'unwrap' AND reason <> '' THEN reason
     WHEN seen_token = 0 THEN 'its response shows no token'
     WHEN NOT EXISTS (SELECT 1 FROM hmac) THEN 'the log has HMACs only, and Vault was not asked for that of the token'
     ELSE 'its HMACs are of another audit device, or of one before it was enabled anew'
-  END || CASE WHEN kind = 'unwrap' AND origin IS NULL THEN '; the wrapped read is not in the log' ELSE '' END AS why
+  END || CASE WHEN kind <> 'read' AND origin IS NULL THEN '; the wrapped read is not in the log' ELSE '' END AS why
 FROM request r WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NOT followed AND opened_by IS NULL
   AND NOT (outcome = 5 AND coalesce((SELECT known FROM token WHERE id = r.token), 0))
   -- What is unwrapped is judged where it is of this engine, or may be: it shows a token, or nothing of what was wrapped.
   AND (kind = 'read' OR seen_token <> 0 OR (SELECT kind FROM request o WHERE o.key = r.origin) = 'read'
-    OR origin IS NULL AND (reason <> '' OR outcome = 2 OR lease LIKE '%_/token/_%/_%'));
+    OR origin IS NULL AND (reason <> '' OR outcome < 3 OR mount <> ''))
+  OR kind = 'rewrap' AND origin IS NULL AND mount <> '' AND NOT EXISTS (SELECT 1 FROM request u WHERE u.wrapping = r.wrapping AND u.kind = 'unwrap' AND u.outcome IN (2, 5));
 
 -- Who was given the leaked token: without one, nothing is in these tables. sought is the token.
 CREATE TABLE sought AS SELECT * FROM token WHERE id IN (
@@ -104,10 +105,12 @@ CREATE TABLE leak (request INTEGER PRIMARY KEY, verdict TEXT, why TEXT);
 INSERT INTO leak SELECT key, 'yes', '' FROM sought CROSS JOIN request r WHERE kind IN ('read', 'unwrap') AND (outcome = 5 AND token = sought.id AND opened_by IS NULL
   OR kind = 'unwrap' AND EXISTS (SELECT 1 FROM named n JOIN sought_name USING (value) WHERE n.request = r.key));
 INSERT OR IGNORE INTO leak SELECT request, 'possible', why FROM unjudged, sought;
--- Outside of the token's life nobody is given it, unless the upstream gave it another one: five minutes are for slow requests and for clocks
--- that differ.
-DELETE FROM leak WHERE verdict = 'possible' AND EXISTS (SELECT 1 FROM request r, sought t WHERE r.key = leak.request
-  AND (julianday(r.time) < julianday(t.issued) - 300 / 86400.0 OR r.kind = 'read' AND lives = 1 AND julianday(r.time) > julianday(t.expires) + 300 / 86400.0));
+-- Outside of the token's life nobody is given it, unless the upstream gave it another one, or somebody was: five minutes are for slow
+-- requests and for clocks that differ.
+WITH life AS (SELECT unixepoch(issued) - 300 AS begins, unixepoch(expires) + 300 AS ends, lives FROM sought),
+  yes AS (SELECT min(ns) / 1000000000 AS first, max(ns) / 1000000000 AS last FROM request JOIN leak ON leak.request = key AND verdict = 'yes')
+DELETE FROM leak WHERE verdict = 'possible' AND EXISTS (SELECT 1 FROM request r, life, yes WHERE r.key = leak.request
+  AND (r.ns / 1000000000 < begins AND first < begins IS NOT TRUE OR r.kind = 'read' AND lives = 1 AND r.ns / 1000000000 > ends AND last > ends IS NOT TRUE));
 -- Who wrapped the token, or named it as rejected, had it from somewhere.
 INSERT OR IGNORE INTO leak SELECT r.key, 'possible', 'it names the leaked token, and no read in the log is known to have given its caller that'
 FROM named n JOIN request r ON r.key = n.request

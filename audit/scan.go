@@ -36,12 +36,9 @@ func newFilter(mount string) filter {
 	plain := regexp.MustCompile("[0-9A-Za-z_.-]*").FindAll([]byte(mount), -1)
 	longest := slices.MaxFunc(plain, func(a, b []byte) int { return len(a) - len(b) })
 	// Wrapping, unwrapping and the policy of a wrapping token have "wrap" in them. Mounts are moved and disabled, their leases
-	// revoked, and audit devices disabled by lines that need not have the mount's name.
-	f := filter{longest, []byte("wrap"), []byte("remount"), []byte("mounts"), []byte("revoke"), []byte("audit")}
-	if !bytes.Contains([]byte(pluginName), longest) {
-		f = append(f, []byte(pluginName))
-	}
-	return f
+	// revoked, and audit devices disabled by lines that need not have the mount's name. Tokens of the engine have a rotation.
+	words := bytes.Fields([]byte("wrap remount mounts revoke audit last_vault_rotation " + pluginName))
+	return append(slices.DeleteFunc(words, func(word []byte) bool { return bytes.Contains(word, longest) }), longest)
 }
 
 // wants reports whether a line must be decoded.
@@ -66,7 +63,6 @@ func scan(ctx context.Context, o options, stdin io.Reader, s *store) error {
 				for _, f := range facts {
 					if err := s.add(f); err != nil {
 						cancel(err)
-						break
 					}
 				}
 				adding.Unlock()
@@ -87,7 +83,7 @@ func scan(ctx context.Context, o options, stdin io.Reader, s *store) error {
 
 // noteFiles notes what was wrong with the files. It is an error if none could be opened.
 func (s *store) noteFiles(sources []source) (err error) {
-	const wants = "This reads what an audit device with format=json writes, plain or gzip."
+	const wants = "This reads what an audit device with format=json writes, with path and operation, plain or gzip."
 	var problems []string
 	opened := false
 	for n := range sources {
@@ -309,7 +305,8 @@ type response struct {
 		LeaseID string `json:"lease_id"`
 	} `json:"secret"`
 	WrapInfo struct {
-		Token string `json:"token"`
+		Token        string `json:"token"`
+		CreationPath string `json:"creation_path"`
 	} `json:"wrap_info"`
 }
 
@@ -342,7 +339,8 @@ func (e *entry) isValid() bool {
 	at, err := time.Parse(time.RFC3339Nano, e.Time)
 	e.at = at.UTC()
 	inTime := err == nil && e.at.Year() > 1970 && e.at.Year() < 2200
-	return inTime && e.Request != nil && (e.Type == "request" || e.Type == "response")
+	r := e.Request // an option of the device may leave out path or operation
+	return inTime && r != nil && r.Path != "" && r.Operation != "" && (e.Type == "request" || e.Type == "response")
 }
 
 // isCut reports whether a line that is not decoded, since it is about other mounts, may be the rest of one that is not.

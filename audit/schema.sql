@@ -38,7 +38,7 @@ CREATE VIEW same AS SELECT id AS a, min(id) OVER (PARTITION BY entity) AS b FROM
   UNION ALL SELECT id, min(id) OVER (PARTITION BY accessor) FROM seen_caller WHERE entity = '' AND accessor <> ''
   UNION ALL SELECT id, min(id) OVER (PARTITION BY client) FROM seen_caller WHERE entity = '' AND client <> ''
   UNION ALL SELECT id, min(id) OVER (PARTITION BY inbound) FROM seen_caller WHERE entity = '' AND inbound <> ''
-  UNION ALL SELECT caller, min(caller) OVER (PARTITION BY request) FROM line WHERE caller IN (SELECT id FROM seen_caller WHERE entity = '')
+  UNION ALL SELECT caller, min(caller) OVER (PARTITION BY request) FROM line WHERE caller IN (SELECT id FROM seen_caller WHERE entity = '' AND accessor || client || inbound <> '')
   UNION ALL SELECT id, min(id) OVER (PARTITION BY token_id) FROM seen_token WHERE token_id <> ''
   UNION ALL SELECT id, min(id) OVER (PARTITION BY hidden_id) FROM seen_token WHERE hidden_id <> ''
   UNION ALL SELECT id, min(id) OVER (PARTITION BY access) FROM seen_token WHERE access <> ''

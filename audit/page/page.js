@@ -81,8 +81,7 @@
   const table = ({ id, title, columns }) => {
     const data = report[id], names = columns.filter((name) => name !== "identity");
     if (data.length === 0) return;
-    const count = el("span", { class: "count" });
-    const body = el("tbody"), head = el("tr");
+    const count = el("span", { class: "count" }), body = el("tbody"), head = el("tr");
     const more = el("button", { type: "button", class: "more", onclick: () => { t.shown += 5 * pageSize; t.draw(t.test); } });
     const empty = el("p", { class: "empty" }, "nothing matches");
     const by = ["last", "time", "path"].find((name) => names.includes(name));
@@ -101,9 +100,8 @@
       });
       body.replaceChildren(...kept.slice(0, t.shown).map((r) => el("tr", {}, ...names.map((name) => cell(r, name)))));
       count.textContent = kept.length === data.length ? number(data.length) : number(kept.length) + " of " + number(data.length);
-      more.hidden = kept.length <= t.shown;
+      more.hidden = kept.length <= t.shown; empty.hidden = kept.length > 0;
       more.textContent = "show more (" + number(kept.length - Math.min(kept.length, t.shown)) + " left)";
-      empty.hidden = kept.length > 0;
     };
     byId("sections").append(el("section", { id }, el("h2", {}, title[0].toUpperCase() + title.slice(1), count),
       el("div", { class: "scroll" }, el("table", {}, el("thead", {}, head), body), empty), more));
@@ -111,8 +109,7 @@
   };
   const fixed = () => {
     const s = report.summary[0];
-    byId("title").textContent = "Audit of " + plain(report.mount);
-    document.title = byId("title").textContent;
+    document.title = byId("title").textContent = "Audit of " + plain(report.mount);
     byId("span").textContent = (s.first ? clock(s.first) + " to " + clock(s.last) + " UTC" : "no request of this mount") + " \u00b7 by mastersindia-audit " + plain(report.version);
     if (report.alarms.length) {
       byId("alarms").append(el("div", { class: "panel alarm", role: "alert" }, el("h2", {}, report.alarms.length === 1 ? "An alarm" : report.alarms.length + " alarms"),
@@ -137,8 +134,7 @@
   };
   const timeline = (test, filtered) => {
     const parts = report.histogram, step = (parts[0]?.step_seconds ?? 1) * 1000;
-    const box = byId("timeline");
-    box.replaceChildren();
+    const box = byId("timeline"); box.replaceChildren();
     if (parts.length === 0) return;
     const width = Math.max(box.clientWidth, 300), height = 170, left = 46, right = 8, top = 8, bottom = 24;
     const start = ms(parts[0].start), end = ms(parts[parts.length - 1].start) + step;
@@ -171,8 +167,7 @@
         root.append(svg("rect", { class: g, x: x(n), width: w, y: base -= h, height: h }));
       }
     });
-    const brush = svg("rect", { class: "brush", y: top, height: height - top - bottom, width: 0 });
-    root.append(brush);
+    const brush = root.appendChild(svg("rect", { class: "brush", y: top, height: height - top - bottom, width: 0 }));
     const barAt = (event) => {
       const { left: from, width: wide } = root.getBoundingClientRect();
       return Math.min(bars - 1, Math.max(0, Math.floor(((event.clientX - from) * width / wide - left) / (width - left - right) * bars)));
@@ -187,8 +182,7 @@
       title.textContent = at(barAt(event)) + " UTC\n" + groups.filter((g) => b[g]).map((g) => number(b[g]) + " " + groupText[g]).join("\n");
       if (pressed === null) return;
       const [a, z] = span(event);
-      brush.setAttribute("x", x(a));
-      brush.setAttribute("width", x(z) - x(a));
+      make(brush, { x: x(a), width: x(z) - x(a) });
     });
     root.addEventListener("pointerup", (event) => {
       if (pressed !== null) set({ from: at(span(event)[0]), until: at(span(event)[1]) });
@@ -211,8 +205,6 @@
   byId("f-text").addEventListener("input", () => set({ text: byId("f-text").value }));
   byId("reset").addEventListener("click", () => only({}));
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
-  addEventListener("hashchange", readHash);
-  addEventListener("resize", draw);
-  readHash();
-  document.documentElement.dataset.ready = "true";
+  addEventListener("hashchange", readHash); addEventListener("resize", draw);
+  readHash(); document.documentElement.dataset.ready = "true";
 })();
