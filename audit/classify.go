@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/segmentio/encoding/json"
 )
 
 // Outcomes of a line, in the order in which one line of a request overrules another.
@@ -74,8 +76,10 @@ func (c *classifier) classify(e *entry) *fact {
 	if !strings.HasPrefix(path, cmp.Or(mount, c.mount)) || mount != "" && strings.HasPrefix(path, r.MountPoint) {
 		path = strings.TrimPrefix(path, r.Namespace.Path)
 	}
-	asked, _ := r.Data.(map[string]any)
-	answered, _ := e.Response.Data.(map[string]any)
+	if mount == "" && strings.Contains(r.MountType+r.MountAccessor, pluginName) && tokenPath.MatchString(path) {
+		mount = tokenPath.ReplaceAllString(path, "$1") // an option of the device may leave it out
+	}
+	asked, answered := r.Data, e.Response.Data
 	f.lease = c.text(e.Response.Secret.LeaseID)
 	c.judge(f, e, answered)
 	switch {
@@ -87,7 +91,7 @@ func (c *classifier) classify(e *entry) *fact {
 		if of := tokenPath.FindStringSubmatch(cmp.Or(f.lease, e.Response.WrapInfo.CreationPath)); of != nil && of[1] != "auth/" {
 			f.mount, f.name = c.text(of[1]), c.text(of[2])
 		}
-		if shown := len(answered) > 0 || e.Response.Auth != nil; f.outcome == succeeded && !shown {
+		if shown := len(answered)+len(e.Response.Auth) > 0; f.outcome == succeeded && !shown {
 			f.why = "its response shows no token"
 		}
 	case administered.MatchString(path) && r.Operation != "read" && r.Operation != "list" && r.Operation != "help":
@@ -146,8 +150,8 @@ func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
 }
 
 // judge fills in how the request ended, and which token it gave.
-func (c *classifier) judge(f *fact, e *entry, answered map[string]any) {
-	failure, _ := answered["error"].(string)
+func (c *classifier) judge(f *fact, e *entry, answered fields) {
+	failure := answered.text("error")
 	switch {
 	case forwards.MatchString(e.Error):
 		f.outcome = forwarded
@@ -191,8 +195,8 @@ var denial = regexp.MustCompile("permission denied|(invalid|bad|missing client) 
 var hexID = regexp.MustCompile("^[0-9a-f]{16}$")
 
 // textOf is the text of that name in data: hidden is an HMAC, shown is anything else.
-func textOf(data map[string]any, name string) (hidden, shown string) {
-	text, _ := data[name].(string)
+func textOf(data fields, name string) (hidden, shown string) {
+	text := data.text(name)
 	if isHidden(text) {
 		return clip(text), ""
 	}
@@ -200,7 +204,7 @@ func textOf(data map[string]any, name string) (hidden, shown string) {
 }
 
 // tokenOf says how the data of a response names the token in it.
-func (c *classifier) tokenOf(data map[string]any) (t token) {
+func (c *classifier) tokenOf(data fields) (t token) {
 	access, shownAccess := textOf(data, "access_token")
 	hiddenID, id := textOf(data, "token_id")
 	if !hexID.MatchString(id) {
@@ -217,18 +221,18 @@ func (c *classifier) tokenOf(data map[string]any) (t token) {
 }
 
 // timeOf is the time of that name in data, in RFC 3339, or empty.
-func timeOf(data map[string]any, name string) string {
-	text, _ := data[name].(string)
+func timeOf(data fields, name string) string {
+	text := data.text(name)
 	if _, err := time.Parse(time.RFC3339, text); err != nil {
 		return ""
 	}
 	return text
 }
 
-func (c *classifier) revocations(f *fact, answered map[string]any) {
-	tokens, _ := answered["tokens"].(map[string]any)
-	for id, value := range tokens {
-		became, _ := value.(map[string]any)
+func (c *classifier) revocations(f *fact, answered fields) {
+	var tokens map[string]fields
+	_ = json.Unmarshal(answered["tokens"], &tokens)
+	for id, became := range tokens {
 		_, upstream := textOf(became, "upstream")
 		_, until := textOf(became, "valid_until")
 		f.row("revoked", c.text(id), c.text(upstream), c.text(until))
@@ -236,8 +240,8 @@ func (c *classifier) revocations(f *fact, answered map[string]any) {
 }
 
 // names notes what may name the leaked token among the texts of a request or response: whoever has them has the token.
-func (c *classifier) names(f *fact, texts map[string]any) {
-	eachText("", texts, func(_, text string) {
+func (c *classifier) names(f *fact, texts fields) {
+	eachText(texts, func(_, text string) {
 		if c.leaked != "" && strings.Contains(text, c.leaked) {
 			f.row("named", "leaked")
 		} else if isHidden(text) || hexID.MatchString(text) {
@@ -254,12 +258,12 @@ const wrappingPolicy = "response-wrapping"
 
 // unwrapping fills in what was taken out of a wrapping, or put into another one. The wrapping is named by a parameter, or it is
 // the Vault token of the request.
-func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again bool) {
+func (c *classifier) unwrapping(f *fact, asked, answered fields, again bool) {
 	f.kind = "unwrap"
 	if again {
 		f.kind, f.token = "rewrap", token{}
 	}
-	if wrapping, _ := asked["token"].(string); wrapping != "" {
+	if wrapping := asked.text("token"); wrapping != "" {
 		f.row("wrapping", pseudonym(wrapping))
 	} else if f.caller.policies == "" || strings.Contains(f.caller.policies, wrappingPolicy) {
 		f.row("wrapping", f.caller.client)

@@ -8,6 +8,8 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strconv"
 	"strings"
@@ -52,7 +54,7 @@ func TestLeak_NobodyIsNotAnAllClear(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
 	log := file(t, logOf(t, "key", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }))
 	wantLeak(t, search(t, Token(7), log), exitIncomplete, "", "")
-	if text := must(t, Token(1)[:12], "-token-file=-", log); !strings.Contains(text, "not the whole token") {
+	if text := must(t, Token(1)[:20], "-token-file=-", log); !strings.Contains(text, "not the whole token") {
 		t.Errorf("a part of a token is in no log, and no note tells: %s", text)
 	}
 }
@@ -809,5 +811,84 @@ func TestRevoked_IssuedBeforeTheLog(t *testing.T) {
 	r := runWith(t, "", path)
 	if got := mustJSON(t, "", path).all("revocations", "receivers"); r.code == exitOK && !strings.Contains(got, "not known") {
 		t.Errorf("the token is ten hours older than the log, its receivers are %q, and the exit code is 0", got)
+	}
+}
+
+// TestLines_PlainBeforeGzip: "cat audit.log*" puts compressed files behind the plain one. What is in them is read, or it is said that it is not.
+func TestLines_PlainBeforeGzip(t *testing.T) {
+	withoutVault(t)
+	read := func(who int) string {
+		return logOf(t, "", func(l *Log) { l.n = 10 * who; l.Read(People()[who], "billing", Token(1), "gst") }, tuned()...)
+	}
+	var zipped strings.Builder
+	z := gzip.NewWriter(&zipped)
+	if _, err := z.Write([]byte(read(1))); err != nil || z.Close() != nil {
+		t.Fatal("not compressed")
+	}
+	got := search(t, Token(1), file(t, read(0)+zipped.String()))
+	if got.code == exitOK && got.given != "userpass-asha userpass-bina" {
+		t.Errorf("the compressed part shows userpass-bina, and the report clears her: given to %q, exit code %d", got.given, got.code)
+	}
+}
+
+// TestTime_RevocationsAndUnjudgedReads: after a breach every config is revoked, and an untuned mount has reads that nobody can judge. The time
+// of a report grows with the log, and not with its square.
+func TestTime_RevocationsAndUnjudgedReads(t *testing.T) {
+	withoutVault(t)
+	took := func(times int) time.Duration {
+		path := logFile(t, func(l *Log) {
+			for n := range times {
+				l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true})
+				l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
+					"tokens": map[string]any{l.id(n): map[string]any{"upstream": "killed"}},
+				}})
+			}
+		})
+		start := time.Now()
+		must(t, "", path)
+		return time.Since(start)
+	}
+	few, many := took(250), took(2000)
+	if many > 24*few {
+		t.Errorf("250 revocations and reads took %s, and eight times as many %s", few, many)
+	}
+}
+
+// TestToken_SchemeAlone: half of the value of an Authorization header is no token, and everybody was given the word JWT.
+func TestToken_SchemeAlone(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	path := file(t, logOf(t, "key", func(l *Log) {
+		l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		l.Do(unwrap(People()[1], "w", l.Answer(Token(1), "gst")))
+	}))
+	for _, word := range []string{"JWT", "Bearer\n", "gst"} {
+		r := runWith(t, word, "-token-file=-", "-format=csv", path)
+		if strings.Contains(r.stdout, "userpass-bina") {
+			t.Errorf("userpass-bina was not given the token %q, and the report names her, exit code %d", word, r.code)
+		}
+	}
+}
+
+// TestVault_NamespaceOfTheShell: audit devices are outside of all namespaces, whatever namespace the user's shell has.
+func TestVault_NamespaceOfTheShell(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		data := map[string]any{"file/": map[string]any{"type": "file", "path": "file/"}}
+		var asked struct{ Input string }
+		if r.Header.Get("X-Vault-Namespace") != "" {
+			http.Error(w, `{"errors":["unsupported path"]}`, http.StatusNotFound)
+			return
+		}
+		if r.Method != http.MethodGet && json.NewDecoder(r.Body).Decode(&asked) == nil {
+			data = map[string]any{"hash": (&Log{Key: "key"}).HMAC(asked.Input)}
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"data": data})
+	}))
+	t.Cleanup(server.Close)
+	t.Setenv("VAULT_ADDR", server.URL)
+	t.Setenv("VAULT_TOKEN", "invented-vault-token")
+	t.Setenv("VAULT_NAMESPACE", "team/tax")
+	path := file(t, logOf(t, "key", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }))
+	if r := runWith(t, Token(1), "-token-file=-", path); r.code != exitOK {
+		t.Errorf("exit code %d: %s", r.code, r.stderr)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -431,8 +430,7 @@ func TestLeak_TokenThatTheUpstreamRepeats(t *testing.T) {
 func TestLeak_IssuedBeforeTheLogAsItTells(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
 	issued := time.Date(2026, 3, 1, 5, 0, 0, 0, time.UTC)
-	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"iat":` + strconv.FormatInt(issued.Unix(), 10) + `}`))
-	token := "eyJhbGciOiJub25lIn0." + claims + ".invented"
+	token := jwt(issued, issued.Add(24*time.Hour))
 	path := file(t, logOf(t, "key", func(l *Log) { l.Read(People()[0], "billing", token, "gst") }))
 	wantLeak(t, search(t, token, path), exitIncomplete, "userpass-asha", "")
 }
@@ -849,6 +847,74 @@ func TestLeak_OtherMountUnderAnotherName(t *testing.T) {
 		l.Do(Request{By: People()[1], Operation: "read", Mount: "tax/", Path: "token/billing", Answer: l.Answer(Token(1), "gst"), Lease: true})
 	})
 	text = strings.ReplaceAll(text, `"mount_type":"tax"`, `"mount_type":"gst-tokens"`)
+	if got := search(t, Token(1), file(t, text)); got.code == exitOK && got.given != "userpass-asha userpass-bina" {
+		t.Errorf("userpass-bina was given the token on tax/, and the report clears her: given to %q, exit code %d", got.given, got.code)
+	}
+}
+
+// TestLines_TooLong: Vault hashes each number of a request in 76 bytes, so that a request of 200 KB makes a line of 8 MB. The report says
+// that there is a line that it did not read, and clears nobody who asked for what may have been unwrapped with it.
+func TestLines_TooLong(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	path := file(t, logOf(t, "key", func(l *Log) {
+		l.Read(people[0], "billing", Token(1), "gst")
+		l.Do(Request{By: people[2], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		long := unwrap(people[1], "w", l.Answer(Token(1), "gst"))
+		numbers := make([]string, 110_000)
+		for n := range numbers {
+			numbers[n] = l.HMAC("0")
+		}
+		long.Data["x"] = numbers
+		l.Do(long)
+	}))
+	wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-asha", "approle")
+	if text := must(t, "", path); !strings.Contains(text, "2 lines are damaged or too long") {
+		t.Errorf("want a note of two lines, got %.300s", text)
+	}
+}
+
+// TestLeak_LifeOfAnotherMount: when this mount got the token, and how long its config takes it for good, says nothing about another mount:
+// an upstream that repeats tokens gave it the same one earlier, and its config may have another default_token_ttl.
+func TestLeak_LifeOfAnotherMount(t *testing.T) {
+	withoutVault(t)
+	people := People()
+	unanswered := Request{By: people[1], Operation: "read", Mount: "tax/", Path: "token/billing", NoResponse: true}
+	for name, fill := range map[string]func(l *Log){
+		"before": func(l *Log) { l.Do(unanswered); l.Wait(time.Hour); l.Read(people[0], "billing", Token(1), "gst") },
+		"after":  func(l *Log) { l.Read(people[0], "billing", Token(1), "gst"); l.Wait(25 * time.Hour); l.Do(unanswered) },
+	} {
+		t.Log(name)
+		wantLeak(t, search(t, Token(1), file(t, ofTheEngine(logOf(t, "", fill, tuned()...)))), exitIncomplete, "userpass-asha", "userpass-bina")
+	}
+}
+
+// TestLeak_LifeAsTheTokenTells: a JWT tells its own life (iat, exp), and a mount to which the upstream gave it again, or whose config shortens
+// it, shows a shorter one.
+func TestLeak_LifeAsTheTokenTells(t *testing.T) {
+	withoutVault(t)
+	people := People()
+	claims := fmt.Sprintf(`{"iat":%d,"exp":%d}`, time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC).Unix(), time.Date(2026, 3, 4, 8, 0, 0, 0, time.UTC).Unix())
+	token := "eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".invented"
+	unanswered := Request{By: people[1], Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true}
+	for name, fill := range map[string]func(l *Log){
+		"before": func(l *Log) { l.Do(unanswered); l.Wait(time.Hour); l.Read(people[0], "billing", token, "gst") },
+		"after":  func(l *Log) { l.Read(people[0], "billing", token, "gst"); l.Wait(25 * time.Hour); l.Do(unanswered) },
+	} {
+		t.Log(name)
+		wantLeak(t, search(t, token, logFile(t, fill, tuned()...)), exitIncomplete, "userpass-asha", "userpass-bina")
+	}
+}
+
+// TestLeak_MountPointLeftOut: the type of the mount tells the engine, also where an option of the device leaves out the path of the mount
+// (exclude=/request/mount_point), as Vault before 1.14 did.
+func TestLeak_MountPointLeftOut(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	text := ofTheEngine(logOf(t, "key", func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Do(Request{By: People()[1], Operation: "read", Mount: "tax/", Path: "token/billing", Answer: l.Answer(Token(1), "gst"), Lease: true})
+	}))
+	text = regexp.MustCompile(`"mount_point":"[^"]*",`).ReplaceAllString(text, "")
 	if got := search(t, Token(1), file(t, text)); got.code == exitOK && got.given != "userpass-asha userpass-bina" {
 		t.Errorf("userpass-bina was given the token on tax/, and the report clears her: given to %q, exit code %d", got.given, got.code)
 	}

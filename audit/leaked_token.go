@@ -41,8 +41,8 @@ func leakedToken(o options, stdin io.Reader) (string, error) {
 	if found == nil {
 		return "", errors.New("this is not one token: give one, alone in plain text or as the value of an Authorization header")
 	}
-	if hexID.Match(found[1]) { // no vendor's token is as short
-		return "", errors.New("this is a token_id and not a token: give the token itself, or look for the token_id in the report")
+	if len(found[1]) <= 16 { // no vendor's token is as short
+		return "", errors.New("this is a token_id, or a part of a token: give the token itself, or look for the token_id in the report")
 	}
 	if at := vaultPattern.FindIndex(found[1]); at != nil && at[0] == 0 {
 		return "", errors.New("this is a token of Vault and not one of an upstream: vault token lookup tells its accessor")
@@ -53,14 +53,13 @@ func leakedToken(o options, stdin io.Reader) (string, error) {
 // vaultIsGiven reports whether the environment tells which Vault to ask, and with which Vault token.
 func vaultIsGiven() bool { return os.Getenv("VAULT_ADDR") != "" && os.Getenv("VAULT_TOKEN") != "" }
 
-// issuedAt is when a JWT says that it was issued, in RFC 3339 (the claim iat of RFC 7519), or empty.
-func issuedAt(token string) string {
-	var claims struct{ Iat float64 }
+// lifeOf is when a JWT says that it was issued and expires, in seconds since 1970 (claims iat and exp of RFC 7519), or 0.
+func lifeOf(token string) (claims struct{ Iat, Exp float64 }) {
 	text, err := base64.RawURLEncoding.DecodeString(strings.Split(token+".", ".")[1])
-	if err != nil || json.Unmarshal(text, &claims) != nil || claims.Iat <= 0 {
-		return ""
+	if err == nil {
+		_ = json.Unmarshal(text, &claims) // what is not a JWT has no claims
 	}
-	return time.Unix(int64(claims.Iat), 0).UTC().Format(time.RFC3339)
+	return claims
 }
 
 // askVault has Vault's audit devices hash the leaked token and the texts of the view to_hash.
@@ -76,6 +75,7 @@ func (s *store) askVault(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	client.ClearNamespace() // that of the user's shell has no audit devices
 	client.SetMaxRetries(1)
 	client.SetClientTimeout(15 * time.Second)
 	devices, err := s.devices(ctx, client, o.devices)

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"net/http"
@@ -239,19 +240,29 @@ func TestToken_ReadAsMeantOrRefused(t *testing.T) {
 	}
 }
 
-// TestLeak_LifeThatRulesOut: after the token's end nobody is given it. What its role gave before and after a read rules nothing out.
+// jwt is an invented JWT of that life.
+func jwt(issued, expires time.Time) string {
+	claims := fmt.Sprintf(`{"iat":%d,"exp":%d}`, issued.Unix(), expires.Unix())
+	return "eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".invented"
+}
+
+// TestLeak_LifeThatRulesOut: outside of the life that a JWT tells of itself nobody is given it. What its role gave before and after a read,
+// and what other readers were told of its life, rules nothing out.
 func TestLeak_LifeThatRulesOut(t *testing.T) {
 	withoutVault(t)
 	people := People()
+	issued := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	token := jwt(issued, issued.Add(24*time.Hour))
 	path := logFile(t, func(l *Log) {
 		unanswered := func(who int, role string) {
 			l.Do(Request{By: people[who], Operation: "read", Mount: mountPath, Path: "token/" + role, NoResponse: true})
 		}
 		l.Read(people[4], "other", Token(9), "another")
-		l.Wait(time.Hour)
+		unanswered(3, "billing") // four hours before its issue
+		l.Wait(4 * time.Hour)
 		unanswered(1, "billing")
 		l.Wait(2 * time.Second)
-		l.Read(people[0], "billing", Token(1), "gst")
+		l.Read(people[0], "billing", token, "gst")
 		l.Wait(10 * time.Minute)
 		unanswered(2, "kiosk")
 		unanswered(4, "other")
@@ -260,7 +271,7 @@ func TestLeak_LifeThatRulesOut(t *testing.T) {
 		l.Wait(48 * time.Hour)
 		unanswered(3, "billing")
 	}, tuned()...)
-	wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-asha", "approle userpass-bina userpass-omar")
+	wantLeak(t, search(t, token, path), exitIncomplete, "userpass-asha", "approle userpass-bina userpass-omar")
 }
 
 func TestAlarm_RevokedTokenHandedOut(t *testing.T) {

@@ -55,14 +55,16 @@ FROM (SELECT *, row_number() OVER (PARTITION BY object, accessor ORDER BY ns DES
 WHERE age = 1;
 
 CREATE INDEX request_token ON request (token) WHERE token <> 0;
+CREATE TABLE unjudged_before AS SELECT ns, row_number() OVER (ORDER BY ns) AS n FROM request JOIN unjudged ON unjudged.request = key;
+CREATE INDEX unjudged_before_ns ON unjudged_before (ns, n);
 CREATE TABLE log AS SELECT substr(min(time), 1, 19) || 'Z' AS first, substr(max(time), 1, 19) || 'Z' AS last FROM request;
 CREATE VIEW revocations AS SELECT q.time, q.who, q.identity, q.name AS config, v.token_id, v.upstream, v.valid_until,
   coalesce(nullif(concat_ws('; ', (SELECT group_concat(who, ', ' ORDER BY who) FROM (
     SELECT DISTINCT s.display || CASE WHEN c.identity = '' THEN '' ELSE ' [' || c.identity || ']' END AS who
     FROM token t JOIN request g ON g.token = t.id AND g.token <> 0 JOIN seen_caller s ON s.id = g.seen JOIN caller c ON c.id = g.caller
-    WHERE t.token_id = v.token_id AND g.kind IN ('read', 'unwrap') AND g.outcome = 5 AND g.opened_by IS NULL)),
-    (SELECT 'not known for ' || count(*) || ' reads' FROM unjudged u JOIN request g ON g.key = u.request WHERE g.ns < q.ns HAVING count(*) > 0),
-    (SELECT 'not known before ' || first FROM log, token t WHERE t.token_id = v.token_id AND julianday(first) > julianday(t.issued) + 300 / 86400.0)), ''),
+    WHERE t.token_id = v.token_id AND t.token_id <> '' AND g.kind IN ('read', 'unwrap') AND g.outcome = 5 AND g.opened_by IS NULL)),
+    (SELECT 'not known for ' || n || ' reads' FROM unjudged_before u WHERE u.ns < q.ns ORDER BY u.ns DESC, n DESC LIMIT 1),
+    (SELECT 'not known before ' || first FROM log, token t WHERE t.token_id = v.token_id AND t.token_id <> '' AND julianday(first) > julianday(t.issued) + 300 / 86400.0)), ''),
     'not known: no read of it is in the log') AS receivers
 FROM requests q JOIN revoked v ON v.request = q.key WHERE q.kind = 'revoke' AND q.outcome = 'ok' AND q.in_span;
 
@@ -144,5 +146,5 @@ FROM setting WHERE leaked <> '' AND NOT EXISTS (SELECT 1 FROM leak WHERE verdict
 UNION ALL SELECT 'The last audit device was disabled at ' || min(time) || ': what happened until one was enabled again is not known.', 1
 FROM request WHERE path LIKE 'sys/audit/%' AND operation = 'delete' AND outcome = 2 HAVING count(*) > 0
 UNION ALL SELECT 'The leaked token was issued at ' || min(issued) || ', and the log begins later, at ' || first || ': who was given it in between is not known.', 1
-FROM log, (SELECT issued FROM sought UNION SELECT leaked_iat FROM setting) WHERE issued <> '' GROUP BY first HAVING julianday(first) > julianday(min(issued)) + 300 / 86400.0
+FROM log, (SELECT issued FROM sought UNION SELECT strftime('%Y-%m-%dT%H:%M:%SZ', leaked_iat, 'unixepoch') FROM setting WHERE leaked_iat > 0) WHERE issued <> '' GROUP BY first HAVING julianday(first) > julianday(min(issued)) + 300 / 86400.0
 UNION ALL SELECT 'The leaked token was searched from ' || first || ' to ' || last || ': that is the time of the lines that were read.', 0 FROM log, sought WHERE first <> '';

@@ -68,15 +68,15 @@ INSERT INTO caller SELECT coalesce(class, s.id) AS c,
     coalesce(nullif(max(entity), ''), min(nullif(accessor, '')), min(nullif(client, '')), min(nullif(inbound, '')), '')
   FROM seen_caller s LEFT JOIN class USING (id) GROUP BY c;
 -- One token. It is known when the log has its token_id, or HMACs of a device and salt that Vault was asked about.
-CREATE TABLE token (id INTEGER PRIMARY KEY, token_id TEXT, hmac TEXT, config TEXT, issued TEXT, expires TEXT, lives INTEGER, known INTEGER, revoked_ns INTEGER, revoked_at TEXT);
+CREATE TABLE token (id INTEGER PRIMARY KEY, token_id TEXT, hmac TEXT, config TEXT, issued TEXT, expires TEXT, known INTEGER, revoked_ns INTEGER, revoked_at TEXT);
 INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min(nullif(access, '')), min(nullif(hidden_id, '')), ''),
-    max(config), coalesce(min(nullif(issued, '')), ''), max(expires), count(DISTINCT nullif(expires, '')),
+    max(config), coalesce(min(nullif(issued, '')), ''), max(expires),
     max(token_id <> '' OR access || hidden_id <> '' AND (kind IN (SELECT value FROM hmac WHERE hmac.kind = 'text')
       OR hidden_config IN (SELECT value FROM hmac WHERE hmac.kind = 'text'))), NULL, NULL
   FROM seen_token s LEFT JOIN class USING (id) GROUP BY c;
-UPDATE token SET (revoked_ns, revoked_at) = (
-    SELECT ns, time FROM request JOIN revoked ON revoked.request = request.key
-    WHERE revoked.token_id = token.token_id AND request.kind = 'revoke' AND request.outcome = 5 ORDER BY ns LIMIT 1) WHERE token_id <> '';
+CREATE INDEX token_id ON token (token_id) WHERE token_id <> '';
+UPDATE token SET revoked_ns = v.ns, revoked_at = v.time FROM (SELECT token_id, min(ns) AS ns, min(time) AS time FROM request
+    JOIN revoked ON revoked.request = key WHERE kind = 'revoke' AND outcome = 5 GROUP BY 1) v WHERE v.token_id = token.token_id AND token.token_id <> '';
 
 -- Reads whose token the log does not show, and why.
 CREATE TABLE unjudged AS SELECT key AS request, CASE
@@ -105,12 +105,9 @@ CREATE TABLE leak (request INTEGER PRIMARY KEY, verdict TEXT, why TEXT);
 INSERT INTO leak SELECT key, 'yes', '' FROM sought CROSS JOIN request r WHERE kind IN ('read', 'unwrap') AND (outcome = 5 AND token = sought.id AND opened_by IS NULL
   OR kind = 'unwrap' AND EXISTS (SELECT 1 FROM named n JOIN sought_name USING (value) WHERE n.request = r.key));
 INSERT OR IGNORE INTO leak SELECT request, 'possible', why FROM unjudged, sought;
--- Outside of the token's life nobody is given it, unless the upstream gave it another one, or somebody was: five minutes are for slow
--- requests and for clocks that differ.
-WITH life AS (SELECT unixepoch(issued) - 300 AS begins, unixepoch(expires) + 300 AS ends, lives FROM sought),
-  yes AS (SELECT min(ns) / 1000000000 AS first, max(ns) / 1000000000 AS last FROM request JOIN leak ON leak.request = key AND verdict = 'yes')
-DELETE FROM leak WHERE verdict = 'possible' AND EXISTS (SELECT 1 FROM request r, life, yes WHERE r.key = leak.request
-  AND (r.ns / 1000000000 < begins AND first < begins IS NOT TRUE OR r.kind = 'read' AND lives = 1 AND r.ns / 1000000000 > ends AND last > ends IS NOT TRUE));
+-- Outside of the life that a JWT tells of itself nobody is given it: an hour is for slow requests and for clocks that differ.
+DELETE FROM leak WHERE verdict = 'possible' AND EXISTS (SELECT 1 FROM request r, setting p WHERE r.key = leak.request
+  AND (r.ns / 1000000000 < leaked_iat - 3600 OR r.kind = 'read' AND leaked_exp > 0 AND r.ns / 1000000000 > leaked_exp + 3600));
 -- Who wrapped the token, or named it as rejected, had it from somewhere.
 INSERT OR IGNORE INTO leak SELECT r.key, 'possible', 'it names the leaked token, and no read in the log is known to have given its caller that'
 FROM named n JOIN request r ON r.key = n.request

@@ -20,6 +20,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/segmentio/encoding/json"
 )
@@ -54,8 +55,8 @@ func scan(ctx context.Context, o options, stdin io.Reader, s *store) error {
 	c := &classifier{mount: o.mount, leaked: o.leaked}
 	sources, blocks := make([]source, len(o.files)), make(chan block)
 	var workers sync.WaitGroup
-	var adding sync.Mutex // the database takes one fact at a time
-	for range runtime.GOMAXPROCS(0) {
+	var adding sync.Mutex // the database takes one fact at a time, so that more than four workers would wait
+	for range min(runtime.GOMAXPROCS(0), 4) {
 		workers.Go(func() {
 			for b := range blocks {
 				facts := c.block(b)
@@ -93,7 +94,7 @@ func (s *store) noteFiles(sources []source) (err error) {
 			problems = append(problems, "A file could not be read: "+file.err.Error()+".")
 		}
 		if damaged > 0 {
-			problems = append(problems, fmt.Sprintf("%s: %d lines are damaged, and what they told is missing. "+wants, file.name, damaged))
+			problems = append(problems, fmt.Sprintf("%s: %d lines are damaged or too long, and missing here. "+wants, file.name, damaged))
 		} else if file.size > 0 && !file.isLog {
 			problems = append(problems, file.name+": no line in it is one of an audit log. "+wants)
 		}
@@ -178,16 +179,16 @@ func (s *source) read(ctx context.Context, stdin io.Reader, f filter, blocks cha
 // lines unpacks the text, and sends the lines of it that may matter to blocks.
 func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan<- block) error {
 	text := bufio.NewReaderSize(raw, maxLine)
-	if magic, _ := text.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		unzipped, err := gzip.NewReader(text)
-		if err != nil {
-			return err
-		}
-		text = bufio.NewReaderSize(unzipped, maxLine)
-	}
 	u := make(unwrapper)
 	var picked []byte
 	for {
+		if magic, _ := text.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) { // also behind plain text, as cat puts it
+			unzipped, err := gzip.NewReader(text)
+			if err != nil {
+				return err
+			}
+			text = bufio.NewReaderSize(unzipped, maxLine)
+		}
 		line, err := text.ReadSlice('\n')
 		s.size += int64(len(line))
 		for errors.Is(err, bufio.ErrBufferFull) {
@@ -289,16 +290,16 @@ type request struct {
 	ClientTokenAccessor string `json:"client_token_accessor"`
 	RemoteAddress       string `json:"remote_address"`
 	RequestURI          string `json:"request_uri"`
-	Data                any    `json:"data"`
-	Headers             any    `json:"headers"`
+	Data                fields `json:"data"`
+	Headers             fields `json:"headers"`
 	Namespace           struct {
 		Path string `json:"path"` // empty for the root
 	} `json:"namespace"`
 }
 
 type response struct {
-	Auth          any      `json:"auth"`
-	Data          any      `json:"data"`
+	Auth          fields   `json:"auth"`
+	Data          fields   `json:"data"`
 	MountAccessor string   `json:"mount_accessor"`
 	Warnings      []string `json:"warnings"`
 	Secret        struct {
@@ -308,6 +309,15 @@ type response struct {
 		Token        string `json:"token"`
 		CreationPath string `json:"creation_path"`
 	} `json:"wrap_info"`
+}
+
+// fields are parameters, headers or data. They are decoded where they are used, so that nothing in a line takes much memory.
+type fields map[string]json.RawMessage
+
+// text is the text of that name, or empty.
+func (f fields) text(name string) (text string) {
+	_ = json.Unmarshal(f[name], &text) // what is no text has none
+	return text
 }
 
 // decode decodes a line: one entry, or several where a program has joined lines. What the audit device's prefix option or a
@@ -352,7 +362,7 @@ func isCut(line []byte) bool {
 }
 
 // mayBeEntry tells an entry, or a part of one, from other messages: the standard output of a Vault server has both.
-func mayBeEntry(line []byte) bool { return entryPattern.Match(line) }
+func mayBeEntry(line []byte) bool { return entryPattern.Match(line) || !utf8.Valid(line) }
 
 // entryPattern finds names and HMACs of an entry, also where it is a text within another text, or in UTF-16.
 var entryPattern = regexp.MustCompile(`(request|response|auth|accessor)\\*"|\{"time"|hmac-sha256:|"\x00|\x00"`)

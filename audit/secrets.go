@@ -4,13 +4,14 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
+
+	"github.com/segmentio/encoding/json"
 )
 
 // withheld stands for a secret that the log shows.
@@ -126,34 +127,33 @@ func isSecret(name, text string) bool {
 	return secretName.MatchString(name) || strings.HasSuffix(name, "token_id") && text != "" && !hexID.MatchString(text)
 }
 
-// eachText calls found with each text or number in a value, at any depth, and its name.
-func eachText(name string, value any, found func(name, text string)) {
-	switch v := value.(type) {
-	case map[string]any:
-		for key, inner := range v {
-			if headersName.MatchString(name) && secretHeader.MatchString(key) {
-				key = "authorization" // whatever its name
+// eachText calls found with each text or number in values, at any depth, and its name.
+func eachText(values fields, found func(name, text string)) {
+	for outer, value := range values {
+		name := outer
+		for t := json.NewTokenizer(value); t.Next(); {
+			text, inner := "", fields{}
+			if t.Value.Number() {
+				text = string(t.Value)
+			} else if t.Value.String() {
+				_ = json.Unmarshal(t.Value, &text)
 			}
-			eachText(key, inner, found)
-		}
-	case []any:
-		for _, inner := range v {
-			eachText(name, inner, found)
-		}
-	case float64:
-		found(name, strconv.FormatFloat(v, 'f', -1, 64))
-	case string:
-		var inner any
-		if strings.HasPrefix(v, "{") && json.Unmarshal([]byte(v), &inner) == nil { // as in cubbyhole/response
-			eachText(name, inner, found)
-		} else if v != "" {
-			found(name, v)
+			switch {
+			case t.IsKey && headersName.MatchString(outer) && secretHeader.MatchString(text):
+				name = "authorization" // whatever its name
+			case t.IsKey:
+				name = text
+			case strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &inner) == nil: // as in cubbyhole/response
+				eachText(inner, found)
+			case text != "":
+				found(name, text)
+			}
 		}
 	}
 }
 
 // alarm notes the secrets that the line shows.
-func (c *classifier) alarm(f *fact, e *entry, asked, answered map[string]any) {
+func (c *classifier) alarm(f *fact, e *entry, asked, answered fields) {
 	where := ""
 	look := func(name, text string) {
 		_, address, _ := strings.Cut(text, "://")
@@ -168,9 +168,9 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered map[string]any) {
 			f.row("secret", name)
 		}
 	}
-	eachText("", asked, look)
-	eachText("", answered, look)
-	eachText("", e.Request.Headers, look)
+	eachText(asked, look)
+	eachText(answered, look)
+	eachText(e.Request.Headers, look)
 	look("client_token", e.Request.ClientToken)
 	look("client_token", e.Auth.ClientToken)
 	look("a token in a path", e.Request.Path)
@@ -184,13 +184,10 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered map[string]any) {
 
 // parameters notes those of a write, with the values that are shown. What neither the engine nor Vault knows is left out: the
 // engine refuses it, and nobody knows whether it is a secret.
-func (c *classifier) parameters(f *fact, asked map[string]any) {
+func (c *classifier) parameters(f *fact, asked fields) {
 	for name, value := range asked {
 		state, text := "shown", ""
-		s, isText := value.(string)
-		if encoded, err := json.Marshal(value); !isText && value != nil && err == nil {
-			s = string(encoded)
-		}
+		s := cmp.Or(asked.text(name), strings.Trim(string(value), `"`))
 		secret := isSecret(name, s)
 		switch isHMAC := strings.Contains(s, hmacPrefix); {
 		case !secret && !parameterName.MatchString(name):

@@ -5,12 +5,10 @@
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
-  const report = JSON.parse(byId("report").textContent);
-  const rows = report.requests;
+  const report = JSON.parse(byId("report").textContent), rows = report.requests;
   const filterNames = ["who", "name", "token", "kind", "outcome", "from", "until", "text"];
-  const groups = ["given", "denied", "change", "other"];
+  const groups = ["given", "denied", "change", "other"], pageSize = 100;
   const groupText = { given: "tokens handed out", denied: "denied, refused, unanswered", change: "changes, rotations, revocations", other: "other requests" };
-  const pageSize = 100;
   const make = (node, attributes, ...children) => {
     for (const [key, value] of Object.entries(attributes || {})) {
       if (key.startsWith("on")) node.addEventListener(key.slice(2), value); else node.setAttribute(key, value);
@@ -30,7 +28,7 @@
   const nameOf = (r) => r.name ?? r.role, tokenName = (t) => t.token_id || t.token_hmac || "";
   const groupOf = (r) => r.outcome !== "ok" ? "denied" : r.kind === "read" || r.kind === "unwrap" ? "given" : r.kind === "view" ? "other" : "change";
   // ---- filters, kept in the address so that a view can be sent to a colleague with the file
-  const state = {};
+  const state = {}, tables = [];
   const set = (changes) => {
     for (const name of filterNames) byId("f-" + name).value = state[name] = changes[name] ?? state[name] ?? "";
     history.replaceState(null, "", "#" + new URLSearchParams(Object.entries(state).filter(([, value]) => value)));
@@ -77,7 +75,6 @@
     if (isTime(name)) return el("td", { class: "time", title: plain(value) }, clock(value));
     return el("td", { class: isWide(name) ? "wide" : "mono" }, plain(short(value)));
   };
-  const tables = [];
   const table = ({ id, title, columns }) => {
     const data = report[id], names = columns.filter((name) => name !== "identity");
     if (data.length === 0) return;
@@ -146,8 +143,7 @@
     const place = (at) => Math.min(bars - 1, Math.max(0, Math.floor((at - start) / barTime)));
     for (const p of parts) for (const g of groups) total[place(ms(p.start))][g] += p[g];
     if (filtered) for (const r of rows) if (test(r)) shown[place(ms(r.time))][groupOf(r)]++;
-    const sum = (b) => groups.reduce((n, g) => n + b[g], 0);
-    const most = Math.max(1, ...total.map(sum));
+    const sum = (b) => groups.reduce((n, g) => n + b[g], 0), most = Math.max(1, ...total.map(sum));
     const x = (n) => left + (width - left - right) * n / bars, y = (n) => (height - top - bottom) * n / most;
     const root = svg("svg", { viewBox: "0 0 " + width + " " + height, role: "img", "aria-label": "requests over time" });
     for (const share of [0, 0.5, 1]) {
@@ -159,9 +155,8 @@
       root.append(svg("text", { x: left + (width - left - right) * share, y: height - 6, "text-anchor": anchor }, text));
     }
     total.forEach((b, n) => {
-      const w = Math.max(1, x(n + 1) - x(n) - 1);
+      const w = Math.max(1, x(n + 1) - x(n) - 1); let base = height - bottom;
       if (filtered && sum(b) > 0) root.append(svg("rect", { class: "ghost", x: x(n), width: w, y: height - bottom - y(sum(b)), height: y(sum(b)) }));
-      let base = height - bottom;
       for (const g of groups.filter((name) => shown[n][name])) {
         const h = Math.max(y(shown[n][g]), 1.5);
         root.append(svg("rect", { class: g, x: x(n), width: w, y: base -= h, height: h }));
@@ -172,10 +167,8 @@
       const { left: from, width: wide } = root.getBoundingClientRect();
       return Math.min(bars - 1, Math.max(0, Math.floor(((event.clientX - from) * width / wide - left) / (width - left - right) * bars)));
     };
-    let pressed = null;
-    const span = (event) => [Math.min(pressed, barAt(event)), Math.max(pressed, barAt(event)) + 1];
-    const at = (bar) => clock(new Date(start + bar * barTime).toISOString());
-    const title = root.appendChild(svg("title"));
+    let pressed = null; const span = (event) => [Math.min(pressed, barAt(event)), Math.max(pressed, barAt(event)) + 1];
+    const at = (bar) => clock(new Date(start + bar * barTime).toISOString()), title = root.appendChild(svg("title"));
     root.addEventListener("pointerdown", (event) => { pressed = barAt(event); root.setPointerCapture(event.pointerId); });
     root.addEventListener("pointermove", (event) => {
       const b = shown[barAt(event)];
@@ -193,8 +186,7 @@
   const draw = () => {
     const test = matcher();
     byId("matches").textContent = number(rows.filter(test).length) + " of " + number(rows.length) + " listed requests";
-    timeline(test, filterNames.some((name) => state[name]));
-    for (const t of tables) t.draw(test);
+    timeline(test, filterNames.some((name) => state[name])); for (const t of tables) t.draw(test);
   };
   fixed();
   const listed = [...rows, ...report.readings, ...report.refusals];
@@ -203,8 +195,7 @@
   for (const section of report.sections) if (section.columns && section.id !== "summary") table(section);
   for (const name of filterNames) byId("f-" + name).addEventListener("change", () => set({ [name]: byId("f-" + name).value }));
   byId("f-text").addEventListener("input", () => set({ text: byId("f-text").value }));
-  byId("reset").addEventListener("click", () => only({}));
-  byId("filters").addEventListener("submit", (event) => event.preventDefault());
+  byId("reset").addEventListener("click", () => only({})); byId("filters").addEventListener("submit", (event) => event.preventDefault());
   addEventListener("hashchange", readHash); addEventListener("resize", draw);
   readHash(); document.documentElement.dataset.ready = "true";
 })();
