@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"regexp"
 	"slices"
@@ -111,6 +112,9 @@ func (c *classifier) classify(e *entry) *fact {
 		c.names(f, asked) // the token that was rejected
 	case "write", "admin":
 		c.parameters(f, asked)
+		if bytes.Contains(asked["options"], []byte(`"filter"`)) {
+			f.row("parameter", "filter", "hidden", "") // of an audit device
+		}
 	case "revoke":
 		c.revocations(f, answered)
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -729,12 +730,13 @@ func TestAlarm_OfARawDevice(t *testing.T) {
 func TestSecrets_HintOfAFile(t *testing.T) {
 	withoutVault(t)
 	r := mustJSON(t, "", logFile(t, func(l *Log) {
-		for _, text := range []string{"give it from a file as token=@FILE", "username=- password=@file", "password=@filed-invented"} {
+		for _, text := range []string{"give it from a file as token=@FILE", "username=- password=@file", "password=@filed-invented",
+			"client_secret: is not used by protocol jwt", "password: isinvented"} {
 			l.Do(Request{By: People()[0], Operation: "update", Mount: mountPath, Path: "lookup", Error: text})
 		}
 	}))
 	got := r.all("refusals", "error")
-	if !strings.Contains(got, "token=@FILE") || !strings.Contains(got, "password=@file;") || strings.Contains(got, "invented") {
+	if !strings.Contains(got, "token=@FILE") || !strings.Contains(got, "password=@file;") || !strings.Contains(got, "client_secret: is not used") || strings.Contains(got, "invented") {
 		t.Errorf("want both hints and no secret, got %s", got)
 	}
 }
@@ -891,4 +893,32 @@ func TestVault_NamespaceOfTheShell(t *testing.T) {
 	if r := runWith(t, Token(1), "-token-file=-", path); r.code != exitOK {
 		t.Errorf("exit code %d: %s", r.code, r.stderr)
 	}
+}
+
+// TestSecrets_PairsInXMLAndQuotes: SOAP writes passwords as elements, JSON within a text has backslashes, and a password in quotes may have
+// spaces.
+func TestSecrets_PairsInXMLAndQuotes(t *testing.T) {
+	withoutVault(t)
+	for _, text := range []string{
+		"<password>invented-1</password>", "<ns1:Password>invented-2</ns1:Password>", `the body was {\"password\":\"invented-3\"}`,
+		`{"client_secret": "an invented-4 secret"}`, "password='an invented-5 secret'", "Authorization: Token invented-6",
+	} {
+		path := logFile(t, func(l *Log) {
+			l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Error: text})
+		}, tuned()...)
+		if strings.Contains(must(t, "", "-format=csv", path), "invented-") {
+			t.Errorf("the report shows the secret of %s", text)
+		}
+	}
+}
+
+// TestFiles_EmptyGzip: no program compresses to nothing, so that an empty file of that name is one whose lines are lost (a full disk).
+func TestFiles_EmptyGzip(t *testing.T) {
+	withoutVault(t)
+	empty := filepath.Join(t.TempDir(), "audit.log.2.gz")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log := logFile(t, func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }, tuned()...)
+	wantLeak(t, search(t, Token(1), log, empty), exitIncomplete, "userpass-asha", "")
 }

@@ -919,3 +919,15 @@ func TestLeak_MountPointLeftOut(t *testing.T) {
 		t.Errorf("userpass-bina was given the token on tax/, and the report clears her: given to %q, exit code %d", got.given, got.code)
 	}
 }
+
+// TestLeak_FilterInTheLog: the log itself tells that a device with a filter was enabled: Vault writes the names of options in clear.
+func TestLeak_FilterInTheLog(t *testing.T) {
+	withoutVault(t)
+	path := logFile(t, func(l *Log) {
+		l.Do(Request{By: People()[4], Operation: "update", Mount: "sys/", Path: "audit/file", Data: map[string]any{
+			"type": "file", "options": map[string]any{"file_path": "/var/log/audit.log", "filter": `operation == "update"`},
+		}})
+		l.Do(Request{By: People()[0], Operation: "update", Mount: mountPath, Path: "token/billing", Answer: l.Answer(Token(1), "gst"), Lease: true})
+	}, tuned()...)
+	wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-asha", "")
+}

@@ -226,7 +226,7 @@ func TestToken_ReadAsMeantOrRefused(t *testing.T) {
 	for _, text := range []string{
 		token, "\ufeff" + token + "\r\n", `"` + token + `"` + "\n", "JWT " + token, `"JWT ` + token + `"`, "authorization: Bearer " + token,
 	} {
-		if r := runWith(t, text, "-token-file=-", path); !strings.Contains(r.stdout, "GIVEN THE LEAKED TOKEN\n  WHO") {
+		if r := runWith(t, text, "-token-file=-", path); !strings.Contains(r.stdout, "GIVEN THE LEAKED TOKEN\n  MOUNT") {
 			t.Errorf("%q is not found: %s", text, r.stdout)
 		}
 	}

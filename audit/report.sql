@@ -16,16 +16,14 @@ CREATE VIEW requests AS SELECT r.time, r.kind, CASE r.outcome WHEN 1 THEN 'forwa
     FROM parameter p WHERE p.request = r.key), '') AS written,
   coalesce(t.revoked_at, '') AS revoked_at, r.id AS request_id, r.key, r.ns, r.token AS token_key, r.opened_by, r.in_span
 FROM request r JOIN seen_caller s ON s.id = r.seen JOIN caller c ON c.id = r.caller LEFT JOIN token t ON t.id = r.token
-  LEFT JOIN request o ON o.key = r.origin LEFT JOIN seen_caller a ON a.id = o.seen
-WHERE r.mine OR r.key IN (SELECT request FROM leak);
+  LEFT JOIN request o ON o.key = r.origin LEFT JOIN seen_caller a ON a.id = o.seen WHERE r.mine OR r.key IN (SELECT request FROM leak);
 
 -- Reads that gave a token, or may have, by caller, role and token. verdict and why are about the leaked token.
 CREATE TABLE readings AS SELECT who, identity, substr(max(time || policies), 31) AS policies, kind, mount, name AS role, token, token_id, token_hmac, config, count(*) AS times,
   min(time) AS first, max(time) AS last,
   CASE WHEN count(DISTINCT remote_address) < 9 THEN replace(group_concat(DISTINCT remote_address ORDER BY remote_address), ',', ' ')
     ELSE min(remote_address) || ' and ' || (count(DISTINCT remote_address) - 1) || ' more' END AS remote_addresses,
-  substr(max(time || lease_id), 31) AS last_lease, asked_by, revoked_at, verdict, why, in_span
-FROM requests r LEFT JOIN leak l ON l.request = r.key
+  substr(max(time || lease_id), 31) AS last_lease, asked_by, revoked_at, verdict, why, in_span FROM requests r LEFT JOIN leak l ON l.request = r.key
 WHERE kind IN ('read', 'unwrap') AND in_span AND outcome IN ('ok', 'unanswered') OR verdict <> ''
 GROUP BY who, identity, kind, mount, name, token, token_key, asked_by, verdict, why, in_span;
 
@@ -51,8 +49,7 @@ CREATE VIEW objects AS SELECT w.object AS path, w.time AS changed, s.display AS 
         SELECT max(d.ns) FROM object_write d WHERE d.object = w.object AND d.accessor = w.accessor AND d.kind = 'delete' AND d.outcome = 5), 0)
     ) WHERE age = 1), '') END || CASE w.outcome WHEN 2 THEN ' (unanswered)' ELSE '' END AS state
 FROM (SELECT *, row_number() OVER (PARTITION BY object, accessor ORDER BY ns DESC, key) AS age, count(*) OVER (PARTITION BY object, accessor) AS writes
-    FROM object_write) w JOIN seen_caller s ON s.id = w.seen JOIN request r ON r.key = w.key JOIN caller c ON c.id = r.caller
-WHERE age = 1;
+    FROM object_write) w JOIN seen_caller s ON s.id = w.seen JOIN request r ON r.key = w.key JOIN caller c ON c.id = r.caller WHERE age = 1;
 
 CREATE INDEX request_token ON request (token) WHERE token <> 0;
 CREATE TABLE unjudged_before AS SELECT ns, row_number() OVER (ORDER BY ns) AS n FROM request JOIN unjudged ON unjudged.request = key;
@@ -98,16 +95,14 @@ CREATE VIEW summary AS SELECT count(*) FILTER (WHERE kind = 'read' AND outcome =
   count(*) FILTER (WHERE outcome = 2) AS unanswered, count(*) FILTER (WHERE outcome = 1) AS forwarded,
   count(*) FILTER (WHERE kind IN ('write', 'delete', 'admin') AND outcome = 5) AS changes,
   count(*) FILTER (WHERE kind = 'rotate' AND outcome = 5) AS rotations, count(*) FILTER (WHERE kind = 'revoke' AND outcome = 5) AS revocations,
-  count(*) FILTER (WHERE kind <> 'unwrap' AND outcome <> 1) AS requests, coalesce(min(time), '') AS first, coalesce(max(time), '') AS last
-FROM request WHERE mine AND in_span;
+  count(*) FILTER (WHERE kind <> 'unwrap' AND outcome <> 1) AS requests, coalesce(min(time), '') AS first, coalesce(max(time), '') AS last FROM request WHERE mine AND in_span;
 
 -- Requests over time, in at most 600 steps.
 CREATE VIEW histogram AS
 WITH span AS (SELECT (max(ns) - min(ns)) / 600000000000 + 1 AS step FROM request WHERE mine AND in_span)
 SELECT strftime('%Y-%m-%dT%H:%M:%SZ', ns / 1000000000 / step * step, 'unixepoch') AS start, step AS step_seconds,
   count(*) FILTER (WHERE outcome = 5 AND kind IN ('read', 'unwrap')) AS given, count(*) FILTER (WHERE outcome <> 5) AS denied,
-  count(*) FILTER (WHERE outcome = 5 AND kind NOT IN ('read', 'unwrap', 'view')) AS change, count(*) FILTER (WHERE outcome = 5 AND kind = 'view') AS other
-FROM request, span WHERE mine AND in_span GROUP BY 1;
+  count(*) FILTER (WHERE outcome = 5 AND kind NOT IN ('read', 'unwrap', 'view')) AS change, count(*) FILTER (WHERE outcome = 5 AND kind = 'view') AS other FROM request, span WHERE mine AND in_span GROUP BY 1;
 
 -- The newest requests, reads apart from all else: the page and JSON list 5,000 of each.
 CREATE VIEW newest AS SELECT key FROM (SELECT key FROM request WHERE mine AND in_span AND (outcome = 5 AND kind IN ('read', 'unwrap', 'view')) ORDER BY ns DESC, id LIMIT 5000)
@@ -142,9 +137,11 @@ FROM leak WHERE verdict = 'possible' HAVING count(*) > 0
 UNION ALL SELECT 'No read in the log is known to have given the leaked token, so that this clears nobody: it was given in files that are not here, '
   || 'through another mount, or not by this Vault, or this is not the whole token (token_id ' || leaked || ').', 1
 FROM setting WHERE leaked <> '' AND NOT EXISTS (SELECT 1 FROM leak WHERE verdict = 'yes')
--- Where the last audit device is disabled, none is left to log the response.
-UNION ALL SELECT 'The last audit device was disabled at ' || min(time) || ': what happened until one was enabled again is not known.', 1
-FROM request WHERE path LIKE 'sys/audit/%' AND operation = 'delete' AND outcome = 2 HAVING count(*) > 0
+-- The response is in the logs of the devices that are left, if there are any.
+UNION ALL SELECT CASE operation WHEN 'delete' THEN 'An audit device was disabled at ' || min(time) || ', and no file here has the response: what happened until one was enabled again'
+  ELSE 'An audit device was enabled with a filter at ' || min(time) || ': what it left out' END || ' is not known.', 1
+FROM request r LEFT JOIN parameter p ON p.request = r.key AND p.name = 'filter'
+WHERE path LIKE 'sys/audit/%' AND (operation = 'delete' AND outcome = 2 OR p.name <> '' AND outcome IN (2, 5)) GROUP BY operation = 'delete'
 UNION ALL SELECT 'The leaked token was issued at ' || min(issued) || ', and the log begins later, at ' || first || ': who was given it in between is not known.', 1
 FROM log, (SELECT issued FROM sought UNION SELECT strftime('%Y-%m-%dT%H:%M:%SZ', leaked_iat, 'unixepoch') FROM setting WHERE leaked_iat > 0) WHERE issued <> '' GROUP BY first HAVING julianday(first) > julianday(min(issued)) + 300 / 86400.0
 UNION ALL SELECT 'The leaked token was searched from ' || first || ' to ' || last || ': that is the time of the lines that were read.', 0 FROM log, sought WHERE first <> '';

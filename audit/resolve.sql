@@ -32,16 +32,14 @@ SELECT m.*, coalesce(c.class, m.seen), coalesce(t.class, m.seen_token), coalesce
 FROM (SELECT request AS key, min(id), min(nullif(began, 0)), coalesce(min(nullif(ended, 0)), min(began)) AS ns,
     coalesce(max(kind) FILTER (WHERE ended), max(kind)) AS kind, coalesce(max(outcome) FILTER (WHERE ended), max(outcome)) AS outcome,
     max(operation), max(namespace) AS namespace, max(mount) AS mount, max(accessor) AS accessor, max(path) AS path, max(name),
-    max(caller) AS seen, max(token) AS seen_token, max(remote), max(lease), max(reason)
-  FROM line GROUP BY request) m
+    max(caller) AS seen, max(token) AS seen_token, max(remote), max(lease), max(reason) FROM line GROUP BY request) m
   LEFT JOIN class c ON c.id = m.seen LEFT JOIN class t ON t.id = m.seen_token LEFT JOIN class w ON w.id = m.key, setting p;
 -- Vault logs the accessor with responses of the mount only: other requests have that of the last response at their path, or of the first.
 CREATE INDEX request_mount ON request (mount, namespace, ns) WHERE accessor <> '';
 UPDATE request SET accessor = coalesce(
     (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' AND a.ns <= request.ns ORDER BY a.ns DESC LIMIT 1),
     (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' ORDER BY a.ns LIMIT 1), '') WHERE accessor = '';
-UPDATE request SET mine = 1 FROM setting p WHERE NOT mine AND p.namespace IN ('*', request.namespace)
-  AND accessor IN (SELECT accessor FROM mount WHERE path = p.mount);
+UPDATE request SET mine = 1 FROM setting p WHERE NOT mine AND p.namespace IN ('*', request.namespace) AND accessor IN (SELECT accessor FROM mount WHERE path = p.mount);
 -- Wrapped reads and who unwrapped them, in whatever number of steps.
 CREATE INDEX request_wrapping ON request (wrapping) WHERE wrapping IS NOT NULL;
 UPDATE request SET origin = o.key FROM (
@@ -50,8 +48,7 @@ UPDATE request SET origin = o.key FROM (
 UPDATE request SET opened_by = (SELECT u.key FROM request u WHERE u.wrapping = request.wrapping AND u.kind = 'unwrap' AND u.outcome = 5
     ORDER BY u.seen_token <> 0 DESC, u.key LIMIT 1) WHERE kind = 'read' AND wrapping IS NOT NULL;
 UPDATE request SET token = coalesce((SELECT u.token FROM request u WHERE u.key = request.opened_by), 0) WHERE opened_by IS NOT NULL;
-UPDATE request SET name = o.name, mount = o.mount, accessor = o.accessor, mine = o.mine
-  FROM request o WHERE o.key = request.origin AND o.kind = 'read';
+UPDATE request SET name = o.name, mount = o.mount, accessor = o.accessor, mine = o.mine FROM request o WHERE o.key = request.origin AND o.kind = 'read';
 -- Without the wrapped read in the log, the lease told mount and role. Without a lease, the shape of the response tells the engine.
 UPDATE request SET mine = 1 FROM setting p WHERE kind = 'unwrap' AND origin IS NULL AND seen_token <> 0 AND p.namespace IN ('*', request.namespace)
   AND (request.mount = p.mount OR request.mount IN (SELECT path FROM mount WHERE accessor IN (SELECT accessor FROM mount WHERE path = p.mount))
@@ -65,15 +62,13 @@ UPDATE request SET followed = 1 WHERE outcome = 1 AND (
 -- One identity: the entity, else the accessor of the Vault token, else its HMAC.
 CREATE TABLE caller (id INTEGER PRIMARY KEY, identity TEXT);
 INSERT INTO caller SELECT coalesce(class, s.id) AS c,
-    coalesce(nullif(max(entity), ''), min(nullif(accessor, '')), min(nullif(client, '')), min(nullif(inbound, '')), '')
-  FROM seen_caller s LEFT JOIN class USING (id) GROUP BY c;
+    coalesce(nullif(max(entity), ''), min(nullif(accessor, '')), min(nullif(client, '')), min(nullif(inbound, '')), '') FROM seen_caller s LEFT JOIN class USING (id) GROUP BY c;
 -- One token. It is known when the log has its token_id, or HMACs of a device and salt that Vault was asked about.
 CREATE TABLE token (id INTEGER PRIMARY KEY, token_id TEXT, hmac TEXT, config TEXT, issued TEXT, expires TEXT, known INTEGER, revoked_ns INTEGER, revoked_at TEXT);
 INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min(nullif(access, '')), min(nullif(hidden_id, '')), ''),
     max(config), coalesce(min(nullif(issued, '')), ''), max(expires),
     max(token_id <> '' OR access || hidden_id <> '' AND (kind IN (SELECT value FROM hmac WHERE hmac.kind = 'text')
-      OR hidden_config IN (SELECT value FROM hmac WHERE hmac.kind = 'text'))), NULL, NULL
-  FROM seen_token s LEFT JOIN class USING (id) GROUP BY c;
+      OR hidden_config IN (SELECT value FROM hmac WHERE hmac.kind = 'text'))), NULL, NULL FROM seen_token s LEFT JOIN class USING (id) GROUP BY c;
 CREATE INDEX token_id ON token (token_id) WHERE token_id <> '';
 UPDATE token SET revoked_ns = v.ns, revoked_at = v.time FROM (SELECT token_id, min(ns) AS ns, min(time) AS time FROM request
     JOIN revoked ON revoked.request = key WHERE kind = 'revoke' AND outcome = 5 GROUP BY 1) v WHERE v.token_id = token.token_id AND token.token_id <> '';
@@ -87,7 +82,7 @@ CREATE TABLE unjudged AS SELECT key AS request, CASE
     WHEN kind = 'unwrap' AND reason <> '' THEN reason
     WHEN seen_token = 0 THEN 'its response shows no token'
     WHEN NOT EXISTS (SELECT 1 FROM hmac) THEN 'the log has HMACs only, and Vault was not asked for that of the token'
-    ELSE 'its HMACs are of another audit device, or of one before it was enabled anew'
+    ELSE 'its HMACs may be of another audit device, or of one before it was enabled anew'
   END || CASE WHEN kind <> 'read' AND origin IS NULL THEN '; the wrapped read is not in the log' ELSE '' END AS why
 FROM request r WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NOT followed AND opened_by IS NULL
   AND NOT (outcome = 5 AND coalesce((SELECT known FROM token WHERE id = r.token), 0))
@@ -97,8 +92,7 @@ FROM request r WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NO
   OR kind = 'rewrap' AND origin IS NULL AND mount <> '' AND NOT EXISTS (SELECT 1 FROM request u WHERE u.wrapping = r.wrapping AND u.kind = 'unwrap' AND u.outcome IN (2, 5));
 
 -- Who was given the leaked token: without one, nothing is in these tables. sought is the token.
-CREATE TABLE sought AS SELECT * FROM token WHERE id IN (
-  SELECT coalesce(class, s.id) FROM seen_token s LEFT JOIN class USING (id) JOIN setting ON leaked = token_id WHERE leaked <> '');
+CREATE TABLE sought AS SELECT * FROM token WHERE id IN (SELECT coalesce(class, s.id) FROM seen_token s LEFT JOIN class USING (id) JOIN setting ON leaked = token_id WHERE leaked <> '');
 -- What a read says of it: yes, or possible and why. Reads that certainly gave another token are not in it.
 CREATE VIEW sought_name AS SELECT value FROM hmac WHERE kind = 'leaked' UNION VALUES ('leaked');
 CREATE TABLE leak (request INTEGER PRIMARY KEY, verdict TEXT, why TEXT);

@@ -167,6 +167,9 @@ func (s *source) read(ctx context.Context, stdin io.Reader, f filter, blocks cha
 	if err != nil || before.IsDir() {
 		return cmp.Or(err, fmt.Errorf("%s is a directory: name the files in it", s.name))
 	}
+	if before.Size() == 0 && strings.HasSuffix(s.name, ".gz") {
+		return fmt.Errorf("%s is empty, which no log is that was compressed", s.name)
+	}
 	if err := s.lines(ctx, file, f, blocks); err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)
 	}

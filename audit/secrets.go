@@ -29,11 +29,13 @@ func isHidden(value string) bool {
 var (
 	jwtPattern    = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*`)
 	vaultPattern  = regexp.MustCompile(`\b[hs]v?[bsr]?\.[A-Za-z0-9_-]{20,}`)
-	schemePattern = regexp.MustCompile(`(?i)(bearer|basic|jwt) [^\s"',;]{8,}`)
-	pairPattern   = regexp.MustCompile(`(?i)((passw|secret|token|api[_-]?key)\w*["']? *(=>|[=:])) *["']?-*[^\s"',;&-][^\s"',;&]*`)
-	userPattern   = regexp.MustCompile(`^(\w[\w+.-]*://)?.*@`)
-	queryPattern  = regexp.MustCompile(`[?#].*`)
-	urlPattern    = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
+	schemePattern = regexp.MustCompile(`(?i)(bearer|basic|jwt|authorization\W+[\w-]+) [^\s"',;]{8,}`)
+	pairPattern   = regexp.MustCompile(`(?i)((passw|secret|token|api[_-]?key)\w*\\*["']? *(=>|[=:>])) *\\*` +
+		`("[^"]+"?|'[^']+'?|-*[^\s"',;&<-][^\s"',;&<]*)`)
+	harmless     = regexp.MustCompile(`(?i)(=@file|: (is|must))$`) // in messages of the engine
+	userPattern  = regexp.MustCompile(`^(\w[\w+.-]*://)?.*@`)
+	queryPattern = regexp.MustCompile(`[?#].*`)
+	urlPattern   = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
 )
 
 // safe is a text without what may be a secret: tokens, values of that name, and user info, query and fragment of URLs.
@@ -54,10 +56,10 @@ func (c *classifier) safe(text string) string {
 	if strings.Contains(text, " ") {
 		text = schemePattern.ReplaceAllString(text, "$1 "+withheld)
 	}
-	if strings.ContainsAny(text, "=:") {
+	if strings.ContainsAny(text, "=:>") {
 		text = pairPattern.ReplaceAllStringFunc(text, func(pair string) string {
-			if strings.HasSuffix(strings.ToLower(pair), "=@file") {
-				return pair // how the engine says that a file is to be given
+			if harmless.MatchString(pair) {
+				return pair
 			}
 			return pairPattern.ReplaceAllString(pair, "$1"+withheld)
 		})
