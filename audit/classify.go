@@ -142,7 +142,7 @@ func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
 	}
 	f.name, f.kind = c.text(name), "view"
 	switch operation + " " + prefix {
-	case "read token", "update token":
+	case "read token", "update token", " token": // an option of the device may leave out the operation
 		f.kind = "read"
 	case "update config", "update role":
 		f.kind = "write"

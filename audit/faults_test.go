@@ -922,3 +922,26 @@ func TestFiles_EmptyGzip(t *testing.T) {
 	log := logFile(t, func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }, tuned()...)
 	wantLeak(t, search(t, Token(1), log, empty), exitIncomplete, "userpass-asha", "")
 }
+
+// TestLines_BeforeBadGzip: what was read of a file counts, also where something behind it only begins like gzip.
+func TestLines_BeforeBadGzip(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }, tuned()...)
+	wantLeak(t, search(t, Token(1), file(t, text+"\x1f\x8b and no more\n")), exitIncomplete, "userpass-asha", "")
+}
+
+// TestDenied_WithoutOperation: Vault logs a request with a method that means nothing to it (HEAD, OPTIONS) without an operation, and denies
+// it. Nothing is missing in such a log.
+func TestDenied_WithoutOperation(t *testing.T) {
+	withoutVault(t)
+	path := logFile(t, func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Do(Request{By: People()[1], Mount: mountPath, Path: "token/billing", Denied: true, Error: "1 error occurred:\n\t* permission denied\n\n"})
+	}, tuned()...)
+	text, err := os.ReadFile(path)
+	if err != nil || !strings.Contains(string(text), `"operation":"",`) {
+		t.Fatal("the log has no line without operation")
+	}
+	path = file(t, strings.ReplaceAll(string(text), `"operation":"",`, ""))
+	wantLeak(t, search(t, Token(1), path), exitOK, "userpass-asha", "")
+}

@@ -931,3 +931,30 @@ func TestLeak_FilterInTheLog(t *testing.T) {
 	}, tuned()...)
 	wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-asha", "")
 }
+
+// TestLeak_ClaimsThatAreNoLimits: an issuer may count in milliseconds, and the engine hands a token out as long as the response to the login
+// said, whatever its claims say: what is no limit rules nobody out.
+func TestLeak_ClaimsThatAreNoLimits(t *testing.T) {
+	withoutVault(t)
+	people := People()
+	issued := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+	for name, claims := range map[string]string{
+		"milliseconds":    fmt.Sprintf(`{"iat":%d,"exp":%d}`, issued.UnixMilli(), issued.Add(24*time.Hour).UnixMilli()),
+		"an early end":    fmt.Sprintf(`{"iat":%d,"exp":%d}`, issued.Unix(), issued.Add(time.Hour).Unix()),
+		"a late issue":    fmt.Sprintf(`{"iat":%d}`, issued.Add(9*time.Hour).Unix()),
+		"a negative time": `{"iat":-1,"exp":1}`,
+	} {
+		token := "eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".invented"
+		path := logFile(t, func(l *Log) {
+			l.Read(people[0], "billing", token, "gst")
+			l.Wait(5 * time.Hour)
+			l.Do(Request{By: people[1], Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true})
+			answer := l.Answer(token, "gst")
+			answer["issued_at"], answer["expires_at"] = issued.Format(time.RFC3339), issued.Add(24*time.Hour).Format(time.RFC3339)
+			l.Do(Request{By: people[0], Operation: "read", Mount: mountPath, Path: "token/billing", Answer: answer, Lease: true})
+		}, tuned()...)
+		if got := search(t, token, path); got.code != exitIncomplete || got.possible != "userpass-bina" {
+			t.Errorf("%s: userpass-bina read between two who were given the token, and is possible: got %q, exit code %d", name, got.possible, got.code)
+		}
+	}
+}

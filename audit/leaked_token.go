@@ -53,13 +53,14 @@ func leakedToken(o options, stdin io.Reader) (string, error) {
 // vaultIsGiven reports whether the environment tells which Vault to ask, and with which Vault token.
 func vaultIsGiven() bool { return os.Getenv("VAULT_ADDR") != "" && os.Getenv("VAULT_TOKEN") != "" }
 
-// lifeOf is when a JWT says that it was issued and expires, in seconds since 1970 (claims iat and exp of RFC 7519), or 0.
-func lifeOf(token string) (claims struct{ Iat, Exp float64 }) {
+// issuedAt is when a JWT says that it was issued, in seconds since 1970 (the claim iat of RFC 7519), or 0.
+func issuedAt(token string) float64 {
+	var claims struct{ Iat float64 }
 	text, err := base64.RawURLEncoding.DecodeString(strings.Split(token+".", ".")[1])
-	if err == nil {
-		_ = json.Unmarshal(text, &claims) // what is not a JWT has no claims
+	if err != nil || json.Unmarshal(text, &claims) != nil || claims.Iat < 1e9 || claims.Iat > 1e11 { // some are milliseconds
+		return 0
 	}
-	return claims
+	return claims.Iat
 }
 
 // askVault has Vault's audit devices hash the leaked token and the texts of the view to_hash.

@@ -84,7 +84,7 @@ func scan(ctx context.Context, o options, stdin io.Reader, s *store) error {
 
 // noteFiles notes what was wrong with the files. It is an error if none could be opened.
 func (s *store) noteFiles(sources []source) (err error) {
-	const wants = "This reads what an audit device with format=json writes, with path and operation, plain or gzip."
+	const wants = "This reads what an audit device with format=json writes, with paths, plain or gzip."
 	var problems []string
 	opened := false
 	for n := range sources {
@@ -188,6 +188,7 @@ func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan
 		if magic, _ := text.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) { // also behind plain text, as cat puts it
 			unzipped, err := gzip.NewReader(text)
 			if err != nil {
+				blocks <- block{s, picked}
 				return err
 			}
 			text = bufio.NewReaderSize(unzipped, maxLine)
@@ -212,10 +213,8 @@ func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan
 			s.damaged.Add(1)
 		}
 		if len(picked) >= blockSize || err != nil {
-			select {
-			case blocks <- block{s, picked}:
-				picked = nil
-			case <-ctx.Done():
+			blocks <- block{s, picked} // the workers take all, also after an error
+			if picked = nil; ctx.Err() != nil {
 				return ctx.Err()
 			}
 		}
@@ -352,8 +351,7 @@ func (e *entry) isValid() bool {
 	at, err := time.Parse(time.RFC3339Nano, e.Time)
 	e.at = at.UTC()
 	inTime := err == nil && e.at.Year() > 1970 && e.at.Year() < 2200
-	r := e.Request // an option of the device may leave out path or operation
-	return inTime && r != nil && r.Path != "" && r.Operation != "" && (e.Type == "request" || e.Type == "response")
+	return inTime && e.Request != nil && e.Request.Path != "" && (e.Type == "request" || e.Type == "response")
 }
 
 // isCut reports whether a line that is not decoded, since it is about other mounts, may be the rest of one that is not.

@@ -189,7 +189,7 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered fields) {
 func (c *classifier) parameters(f *fact, asked fields) {
 	for name, value := range asked {
 		state, text := "shown", ""
-		s := cmp.Or(asked.text(name), strings.Trim(string(value), `"`))
+		s := cmp.Or(asked.text(name), strings.Trim(strings.TrimPrefix(string(value), "null"), `"`))
 		secret := isSecret(name, s)
 		switch isHMAC := strings.Contains(s, hmacPrefix); {
 		case !secret && !parameterName.MatchString(name):

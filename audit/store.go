@@ -179,8 +179,7 @@ func (s *store) close() (err error) {
 
 // resolve merges what belongs together, judges who was given the leaked token, and makes the views of the report.
 func (s *store) resolve(ctx context.Context, o options) error {
-	life := lifeOf(o.leaked)
-	if err := s.insert("setting", o.mount, o.namespace, o.since, o.until, tokenID(o.leaked), life.Iat, life.Exp); err != nil {
+	if err := s.insert("setting", o.mount, o.namespace, o.since, o.until, tokenID(o.leaked), issuedAt(o.leaked)); err != nil {
 		return err
 	}
 	if err := s.askVault(ctx, o); err != nil {
