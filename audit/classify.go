@@ -73,18 +73,12 @@ func (c *classifier) classify(e *entry) *fact {
 	if made != "" {
 		f.row("wrapping", made)
 	}
-	path, mount := r.Path, strings.TrimPrefix(r.MountPoint, r.Namespace.Path)
-	if !strings.HasPrefix(path, cmp.Or(mount, c.mount)) || mount != "" && strings.HasPrefix(path, r.MountPoint) {
-		path = strings.TrimPrefix(path, r.Namespace.Path)
-	}
-	if mount == "" && strings.Contains(r.MountType+r.MountAccessor, pluginName) && tokenPath.MatchString(path) {
-		mount = tokenPath.ReplaceAllString(path, "$1") // an option of the device may leave it out
-	}
+	mount, path := c.location(r)
 	asked, answered := r.Data, e.Response.Data
 	f.lease = c.text(e.Response.Secret.LeaseID)
 	c.judge(f, e, answered)
 	switch {
-	case c.isEngine(r, mount, path) || answered["access_token"] != nil && answered["last_vault_rotation"] != nil && mount != "sys/":
+	case c.isEngine(e, mount, path):
 		c.onMount(f, e, mount, path)
 	case path == "sys/wrapping/unwrap", path == "sys/wrapping/rewrap", path == "cubbyhole/response" && r.Operation == "read" &&
 		slices.Contains(e.Auth.Policies, wrappingPolicy): // the path where Vault keeps a wrapping
@@ -122,11 +116,26 @@ func (c *classifier) classify(e *entry) *fact {
 	return f
 }
 
-// isEngine reports whether a request is on the mount, or on another one of this engine: a mount that was moved is one of them.
-func (c *classifier) isEngine(r *request, mount, path string) bool {
+// location is the mount and the path of a request, in its namespace. The mount is empty where the line does not tell it.
+func (c *classifier) location(r *request) (mount, path string) {
+	mount, path = strings.TrimPrefix(r.MountPoint, r.Namespace.Path), r.Path
+	if !strings.HasPrefix(path, cmp.Or(mount, c.mount)) || mount != "" && strings.HasPrefix(path, r.MountPoint) {
+		path = strings.TrimPrefix(path, r.Namespace.Path)
+	}
+	if mount == "" && strings.Contains(r.MountType+r.MountAccessor, pluginName) && tokenPath.MatchString(path) {
+		mount = tokenPath.ReplaceAllString(path, "$1") // an option of the device may leave it out
+	}
+	return mount, path
+}
+
+// isEngine reports whether a request is on the mount, or on another one of this engine, by the name of the plugin or the shape of
+// its token: a mount that was moved is one of them.
+func (c *classifier) isEngine(e *entry, mount, path string) bool {
+	r, answered := e.Request, e.Response.Data
 	return (mount == "" || mount == c.mount) && strings.HasPrefix(path, c.mount) ||
 		mount != "" && strings.HasPrefix(path, mount) && !strings.HasPrefix(mount, "sys/") && !strings.HasPrefix(mount, "auth/") &&
-			(strings.Contains(r.MountType, pluginName) || strings.Contains(r.MountAccessor, pluginName))
+			(strings.Contains(r.MountType, pluginName) || strings.Contains(r.MountAccessor, pluginName) ||
+				answered["access_token"] != nil && answered["last_vault_rotation"] != nil)
 }
 
 // onMount fills in a request on a mount of the engine.

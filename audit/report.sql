@@ -24,12 +24,10 @@ CREATE TABLE readings AS SELECT who, identity, substr(max(time || policies), 31)
   CASE WHEN count(DISTINCT remote_address) < 9 THEN replace(group_concat(DISTINCT remote_address ORDER BY remote_address), ',', ' ')
     ELSE min(remote_address) || ' and ' || (count(DISTINCT remote_address) - 1) || ' more' END AS remote_addresses,
   substr(max(time || lease_id), 31) AS last_lease, asked_by, revoked_at, verdict, why, in_span FROM requests r LEFT JOIN leak l ON l.request = r.key
-WHERE kind IN ('read', 'unwrap') AND in_span AND outcome IN ('ok', 'unanswered') OR verdict <> ''
-GROUP BY who, identity, kind, mount, name, token, token_key, asked_by, verdict, why, in_span;
+WHERE kind IN ('read', 'unwrap') AND in_span AND outcome IN ('ok', 'unanswered') OR verdict <> '' GROUP BY who, identity, kind, mount, name, token, token_key, asked_by, verdict, why, in_span;
 
 CREATE VIEW refusals AS SELECT outcome, who, identity, path, error, count(*) AS times, min(time) AS first, max(time) AS last,
-  replace(group_concat(DISTINCT remote_address ORDER BY remote_address), ',', ' ') AS remote_addresses
-FROM requests WHERE outcome IN ('denied', 'refused') AND in_span GROUP BY outcome, who, identity, path, error;
+  replace(group_concat(DISTINCT remote_address ORDER BY remote_address), ',', ' ') AS remote_addresses FROM requests WHERE outcome IN ('denied', 'refused') AND in_span GROUP BY outcome, who, identity, path, error;
 
 -- Configs and roles as the writes in the log left them, at the path that their mount has now. gone is when that mount was disabled.
 CREATE INDEX request_admin ON request (mount, ns) WHERE kind = 'admin';

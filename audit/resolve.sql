@@ -9,7 +9,6 @@ INSERT INTO seen_token SELECT -row_number() OVER (), token_id, hidden_id, access
   UNION SELECT text, value, '' FROM hmac WHERE kind = 'id' UNION SELECT leaked, '', value FROM hmac, setting WHERE kind = 'leaked');
 
 -- Here unite fills the table class.
-
 -- Mounts of the engine, under the paths that they had, the last as the first. A mount that is moved keeps its accessor.
 CREATE TABLE mount AS SELECT accessor, namespace, mount AS path, min(max(began, ended)) AS first, max(max(began, ended)) AS last,
   row_number() OVER (PARTITION BY accessor ORDER BY max(max(began, ended)) DESC, mount) AS age

@@ -130,8 +130,8 @@
       el("span", {}, "drag to choose a time"));
   };
   const timeline = (test, filtered) => {
-    const parts = report.histogram, step = (parts[0]?.step_seconds ?? 1) * 1000;
-    const box = byId("timeline"); box.replaceChildren();
+    const parts = report.histogram, step = (parts[0]?.step_seconds ?? 1) * 1000, box = byId("timeline");
+    box.replaceChildren();
     if (parts.length === 0) return;
     const width = Math.max(box.clientWidth, 300), height = 170, left = 46, right = 8, top = 8, bottom = 24;
     const start = ms(parts[0].start), end = ms(parts[parts.length - 1].start) + step;
