@@ -4,10 +4,14 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/segmentio/encoding/json"
 )
 
 // Outcomes of a line, in the order in which one line of a request overrules another.
@@ -69,21 +73,20 @@ func (c *classifier) classify(e *entry) *fact {
 	if made != "" {
 		f.row("wrapping", made)
 	}
-	path, mount := r.Path, strings.TrimPrefix(r.MountPoint, r.Namespace.Path)
-	if !strings.HasPrefix(path, cmp.Or(mount, c.mount)) || mount != "" && strings.HasPrefix(path, r.MountPoint) {
-		path = strings.TrimPrefix(path, r.Namespace.Path)
-	}
-	asked, _ := r.Data.(map[string]any)
-	answered, _ := e.Response.Data.(map[string]any)
+	mount, path := c.location(r)
+	asked, answered := r.Data, e.Response.Data
 	f.lease = c.text(e.Response.Secret.LeaseID)
 	c.judge(f, e, answered)
 	switch {
-	case c.isEngine(r, mount, path):
+	case c.isEngine(e, mount, path):
 		c.onMount(f, e, mount, path)
 	case path == "sys/wrapping/unwrap", path == "sys/wrapping/rewrap", path == "cubbyhole/response" && r.Operation == "read" &&
 		slices.Contains(e.Auth.Policies, wrappingPolicy): // the path where Vault keeps a wrapping
 		c.unwrapping(f, asked, answered, made != "" || path == "sys/wrapping/rewrap")
-		if shown := len(answered) > 0 || e.Response.Auth != nil; f.outcome == succeeded && !shown {
+		if of := tokenPath.FindStringSubmatch(cmp.Or(f.lease, e.Response.WrapInfo.CreationPath)); of != nil && of[1] != "auth/" {
+			f.mount, f.name = c.text(of[1]), c.text(of[2])
+		}
+		if shown := len(answered)+len(e.Response.Auth) > 0; f.outcome == succeeded && !shown {
 			f.why = "its response shows no token"
 		}
 	case administered.MatchString(path) && r.Operation != "read" && r.Operation != "list" && r.Operation != "help":
@@ -93,13 +96,19 @@ func (c *classifier) classify(e *entry) *fact {
 		}
 	case made != "":
 		f.kind, f.token = "wrap", token{}
+		c.names(f, asked)
 		return f
 	default:
 		return nil
 	}
 	switch f.kind {
+	case "read":
+		c.names(f, asked) // the token that was rejected
 	case "write", "admin":
 		c.parameters(f, asked)
+		if bytes.Contains(asked["options"], []byte(`"filter"`)) {
+			f.row("parameter", "filter", "hidden", "") // of an audit device
+		}
 	case "revoke":
 		c.revocations(f, answered)
 	}
@@ -107,11 +116,26 @@ func (c *classifier) classify(e *entry) *fact {
 	return f
 }
 
-// isEngine reports whether a request is on the mount, or on another one of this engine: a mount that was moved is one of them.
-func (c *classifier) isEngine(r *request, mount, path string) bool {
+// location is the mount and the path of a request, in its namespace. The mount is empty where the line does not tell it.
+func (c *classifier) location(r *request) (mount, path string) {
+	mount, path = strings.TrimPrefix(r.MountPoint, r.Namespace.Path), r.Path
+	if !strings.HasPrefix(path, cmp.Or(mount, c.mount)) || mount != "" && strings.HasPrefix(path, r.MountPoint) {
+		path = strings.TrimPrefix(path, r.Namespace.Path)
+	}
+	if mount == "" && strings.Contains(r.MountType+r.MountAccessor, pluginName) && tokenPath.MatchString(path) {
+		mount = tokenPath.ReplaceAllString(path, "$1") // an option of the device may leave it out
+	}
+	return mount, path
+}
+
+// isEngine reports whether a request is on the mount, or on another one of this engine, by the name of the plugin or the shape of
+// its token: a mount that was moved is one of them.
+func (c *classifier) isEngine(e *entry, mount, path string) bool {
+	r, answered := e.Request, e.Response.Data
 	return (mount == "" || mount == c.mount) && strings.HasPrefix(path, c.mount) ||
 		mount != "" && strings.HasPrefix(path, mount) && !strings.HasPrefix(mount, "sys/") && !strings.HasPrefix(mount, "auth/") &&
-			(strings.Contains(r.MountType, pluginName) || strings.Contains(r.MountAccessor, pluginName))
+			(strings.Contains(r.MountType, pluginName) || strings.Contains(r.MountAccessor, pluginName) ||
+				answered["access_token"] != nil && answered["last_vault_rotation"] != nil)
 }
 
 // onMount fills in a request on a mount of the engine.
@@ -127,7 +151,7 @@ func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
 	}
 	f.name, f.kind = c.text(name), "view"
 	switch operation + " " + prefix {
-	case "read token", "update token":
+	case "read token", "update token", " token": // an option of the device may leave out the operation
 		f.kind = "read"
 	case "update config", "update role":
 		f.kind = "write"
@@ -139,8 +163,8 @@ func (c *classifier) onMount(f *fact, e *entry, mount, path string) {
 }
 
 // judge fills in how the request ended, and which token it gave.
-func (c *classifier) judge(f *fact, e *entry, answered map[string]any) {
-	failure, _ := answered["error"].(string)
+func (c *classifier) judge(f *fact, e *entry, answered fields) {
+	failure := answered.text("error")
 	switch {
 	case forwards.MatchString(e.Error):
 		f.outcome = forwarded
@@ -155,6 +179,8 @@ func (c *classifier) judge(f *fact, e *entry, answered map[string]any) {
 		if isHidden(failure) {
 			f.why = "hidden (HMAC): tune the mount to show error"
 		}
+	case strings.Contains(strings.Join(e.Response.Warnings, "\n"), "Nothing was deleted:"): // as the engine warns
+		f.outcome, f.why = refused, c.errorText(strings.Join(e.Response.Warnings, "; "))
 	default:
 		f.outcome, f.token = succeeded, c.tokenOf(answered)
 	}
@@ -182,8 +208,8 @@ var denial = regexp.MustCompile("permission denied|(invalid|bad|missing client) 
 var hexID = regexp.MustCompile("^[0-9a-f]{16}$")
 
 // textOf is the text of that name in data: hidden is an HMAC, shown is anything else.
-func textOf(data map[string]any, name string) (hidden, shown string) {
-	text, _ := data[name].(string)
+func textOf(data fields, name string) (hidden, shown string) {
+	text := data.text(name)
 	if isHidden(text) {
 		return clip(text), ""
 	}
@@ -191,7 +217,7 @@ func textOf(data map[string]any, name string) (hidden, shown string) {
 }
 
 // tokenOf says how the data of a response names the token in it.
-func (c *classifier) tokenOf(data map[string]any) (t token) {
+func (c *classifier) tokenOf(data fields) (t token) {
 	access, shownAccess := textOf(data, "access_token")
 	hiddenID, id := textOf(data, "token_id")
 	if !hexID.MatchString(id) {
@@ -200,36 +226,57 @@ func (c *classifier) tokenOf(data map[string]any) (t token) {
 	if t = (token{access: access, hiddenID: hiddenID, id: cmp.Or(tokenID(shownAccess), id)}); t == (token{}) {
 		return t
 	}
-	hiddenConfig, config := textOf(data, "config")
 	hiddenKind, kind := textOf(data, "token_type")
-	_, issued := textOf(data, "issued_at")
-	_, expires := textOf(data, "expires_at")
-	t.kind = cmp.Or(hiddenKind, c.text(kind))
-	t.hiddenConfig, t.config, t.issued, t.expires = hiddenConfig, c.text(config), c.text(issued), c.text(expires)
+	t.hiddenConfig, t.config = textOf(data, "config")
+	t.kind, t.config = cmp.Or(hiddenKind, c.text(kind)), c.text(t.config)
+	t.issued, t.expires = timeOf(data, "issued_at"), timeOf(data, "expires_at")
 	return t
 }
 
-func (c *classifier) revocations(f *fact, answered map[string]any) {
-	tokens, _ := answered["tokens"].(map[string]any)
-	for id, value := range tokens {
-		became, _ := value.(map[string]any)
+// timeOf is the time of that name in data, in RFC 3339, or empty.
+func timeOf(data fields, name string) string {
+	text := data.text(name)
+	if _, err := time.Parse(time.RFC3339, text); err != nil {
+		return ""
+	}
+	return text
+}
+
+func (c *classifier) revocations(f *fact, answered fields) {
+	var tokens map[string]fields
+	_ = json.Unmarshal(answered["tokens"], &tokens)
+	for id, became := range tokens {
 		_, upstream := textOf(became, "upstream")
 		_, until := textOf(became, "valid_until")
 		f.row("revoked", c.text(id), c.text(upstream), c.text(until))
 	}
 }
 
+// names notes what may name the leaked token among the texts of a request or response: whoever has them has the token.
+func (c *classifier) names(f *fact, texts fields) {
+	eachText(texts, func(_, text string) {
+		if c.leaked != "" && strings.Contains(text, c.leaked) {
+			f.row("named", "leaked")
+		} else if isHidden(text) || hexID.MatchString(text) {
+			f.row("named", text)
+		}
+	})
+}
+
+// tokenPath is a path of tokens, or a lease of one, with its mount and role.
+var tokenPath = regexp.MustCompile("^(.+/)token/([^/]+)(/[^/]+)?$")
+
 // wrappingPolicy is the policy of wrapping tokens.
 const wrappingPolicy = "response-wrapping"
 
 // unwrapping fills in what was taken out of a wrapping, or put into another one. The wrapping is named by a parameter, or it is
 // the Vault token of the request.
-func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again bool) {
+func (c *classifier) unwrapping(f *fact, asked, answered fields, again bool) {
 	f.kind = "unwrap"
 	if again {
 		f.kind, f.token = "rewrap", token{}
 	}
-	if wrapping, _ := asked["token"].(string); wrapping != "" {
+	if wrapping := asked.text("token"); wrapping != "" {
 		f.row("wrapping", pseudonym(wrapping))
 	} else if f.caller.policies == "" || strings.Contains(f.caller.policies, wrappingPolicy) {
 		f.row("wrapping", f.caller.client)
@@ -239,8 +286,8 @@ func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again b
 	if answered["http_raw_body"] != nil || f.path == "cubbyhole/response" && f.ended != 0 {
 		f.why = "unwrapped as one text, of which the log has one HMAC"
 	}
-	if answered["access_token"] == nil && answered["authorization"] == nil && answered["token_type"] == nil {
-		f.token = token{} // status, lookup and rotate name a token that they do not give
+	if answered["access_token"] == nil && answered["authorization"] == nil {
+		f.token = token{} // status, lookup and rotate name a token that they do not give, and so may anybody
 	}
 	// Without a lease anybody may have wrapped it, under names that do not belong together: one is believed.
 	if t := &f.token; f.lease == "" && t.id != "" {
@@ -248,14 +295,7 @@ func (c *classifier) unwrapping(f *fact, asked, answered map[string]any, again b
 	} else if f.lease == "" && t.access != "" {
 		t.hiddenID = ""
 	}
-	// Somebody may have wrapped the leaked token under any name.
-	eachText("", answered, func(_, text string) {
-		if isHidden(text) {
-			f.row("unwrapped", clip(text))
-		} else if c.leaked != "" && strings.Contains(text, c.leaked) {
-			f.token = token{id: tokenID(c.leaked)}
-		}
-	})
+	c.names(f, answered) // somebody may have wrapped it under any name
 }
 
 // administered is the beginning of paths of a mount as a whole, of those that end leases, and of audit devices.

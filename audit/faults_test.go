@@ -8,8 +8,13 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -51,6 +56,9 @@ func TestLeak_NobodyIsNotAnAllClear(t *testing.T) {
 	vaultWith(t, map[string]string{"file": "key"})
 	log := file(t, logOf(t, "key", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }))
 	wantLeak(t, search(t, Token(7), log), exitIncomplete, "", "")
+	if text := must(t, Token(1)[:20], "-token-file=-", log); !strings.Contains(text, "not the whole token") {
+		t.Errorf("a part of a token is in no log, and no note tells: %s", text)
+	}
 }
 
 // TestLeak_FilesOfTwoDevices: each device logs each request, and Vault may know the key of one only.
@@ -618,8 +626,8 @@ func TestAlarm_SecretInTheRequestURI(t *testing.T) {
 	for _, query := range []string{"rejected_token_id=" + Token(1), "rejected_token_id=eyJhbGciOiJub25lIn0.eyJpbnZlbnRlZC0xMw.x", "token=" + Token(1)} {
 		text := strings.ReplaceAll(logOf(t, "", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }),
 			`"path":"mastersindia/token/billing"`, `"path":"mastersindia/token/billing","request_uri":"/v1/mastersindia/token/billing?`+query+`"`)
-		if r := mustJSON(t, text, "-"); len(r["alarms"]) == 0 {
-			t.Errorf("the log shows %s, and there is no alarm", query)
+		if got := mustJSON(t, text, "-").all("alarms", "message"); !strings.Contains(got, "use vault write") || strings.Contains(got, "audit_non_hmac") {
+			t.Errorf("the log shows %s, want an alarm that names the cause, got %q", query, got)
 		}
 	}
 }
@@ -655,11 +663,11 @@ func TestMount_MovedAndDisabled(t *testing.T) {
 func TestMount_MovedAndDenied(t *testing.T) {
 	withoutVault(t)
 	text := strings.ReplaceAll(logOf(t, "", moved, tuned()...), "tax_0a1b2c3d", "mastersindia_0a1b2c3d")
-	denied := strings.ReplaceAll(logOf(t, "", func(l *Log) {
+	denied := logOf(t, "", func(l *Log) {
 		l.n = 100
 		l.Wait(2 * time.Minute)
 		l.Do(Request{By: People()[1], Operation: "read", Mount: "tax/", Path: "token/billing", Error: "1 error occurred:\n\t* permission denied\n\n", Denied: true})
-	}), `"mount_accessor":"tax_0a1b2c3d",`, "")
+	})
 	r := mustJSON(t, strings.ReplaceAll(text+denied, `"mount_type":"tax"`, `"mount_type":"mastersindia"`), "-")
 	if r.count("denied") != 1 || r.all("refusals", "who") != "userpass-bina" {
 		t.Errorf("want userpass-bina denied at the new path of the mount, got %v", r["refusals"])
@@ -669,11 +677,11 @@ func TestMount_MovedAndDenied(t *testing.T) {
 // TestMount_OtherOneOfTheEngine: what happens to another mount of the engine is no change of this one.
 func TestMount_OtherOneOfTheEngine(t *testing.T) {
 	withoutVault(t)
-	text := asVaultWrites(logOf(t, "", func(l *Log) {
+	text := logOf(t, "", func(l *Log) {
 		l.Read(People()[0], "billing", Token(1), "gst")
 		l.Do(Request{By: People()[1], Operation: "read", Mount: "mastersindia-test/", Path: "token/billing", Answer: l.Answer(Token(2), "gst"), Lease: true})
 		l.Do(Request{By: People()[4], Operation: "delete", Mount: "sys/", Path: "mounts/mastersindia-test"})
-	}, tuned()...))
+	}, tuned()...)
 	r := mustJSON(t, text, "-")
 	if r.count("changes") != 0 || r.count("given") != 1 {
 		t.Errorf("want no change of %s, got %v", mountPath, r["changes"])
@@ -688,7 +696,7 @@ func TestMount_MovedAndUnanswered(t *testing.T) {
 		l.Do(Request{By: People()[1], Operation: "read", Mount: "tax/", Path: "token/billing", NoResponse: true})
 	}, tuned()...)
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "tax_0a1b2c3d", "mastersindia_0a1b2c3d"), `"mount_type":"tax"`, `"mount_type":"mastersindia"`)
-	if r := mustJSON(t, asVaultWrites(text), "-"); r.count("unanswered") != 1 || r.count("given") != 2 {
+	if r := mustJSON(t, text, "-"); r.count("unanswered") != 1 || r.count("given") != 2 {
 		t.Errorf("want two tokens given and one read unanswered, got %v", r["summary"])
 	}
 }
@@ -716,5 +724,221 @@ func TestAlarm_OfARawDevice(t *testing.T) {
 	text = strings.ReplaceAll(text, (&Log{Key: "audit-device-key"}).HMAC("external userpass-asha"), "hvs.CAESIinventedinventedinvented")
 	if got := mustJSON(t, text, "-").all("alarms", "message"); !strings.Contains(got, "client_token") || !strings.Contains(got, "log_raw") {
 		t.Errorf("want an alarm for client_token that names log_raw, got %q", got)
+	}
+}
+
+// TestSecrets_HintOfAFile: what the engine tells to type is shown as it is.
+func TestSecrets_HintOfAFile(t *testing.T) {
+	withoutVault(t)
+	r := mustJSON(t, "", logFile(t, func(l *Log) {
+		for _, text := range []string{"give it from a file as token=@FILE", "username=- password=@file", "password=@filed-invented",
+			"client_secret: is not used by protocol jwt", "password: isinvented"} {
+			l.Do(Request{By: People()[0], Operation: "update", Mount: mountPath, Path: "lookup", Error: text})
+		}
+	}))
+	got := r.all("refusals", "error")
+	if !strings.Contains(got, "token=@FILE") || !strings.Contains(got, "password=@file;") || !strings.Contains(got, "client_secret: is not used") || strings.Contains(got, "invented") {
+		t.Errorf("want both hints and no secret, got %s", got)
+	}
+}
+
+// TestDelete_OfNothing: the engine warns that there was nothing of that name, and nothing was changed.
+func TestDelete_OfNothing(t *testing.T) {
+	withoutVault(t)
+	const warning = `Nothing was deleted: role "gaet" does not exist; did you mean gate?`
+	text := logOf(t, "", func(l *Log) {
+		l.Do(Request{By: People()[4], Operation: "delete", Mount: mountPath, Path: "role/gaet"})
+	})
+	text = strings.ReplaceAll(text, `"response":{`, `"response":{"warnings":[`+strconv.Quote(warning)+`],`)
+	r := mustJSON(t, text, "-")
+	if r.count("changes") != 0 || len(r["objects"]) != 0 || r.all("refusals", "error") != warning {
+		t.Errorf("want a refusal with the warning and no change, got %v, %v, %v", r["summary"], r["objects"], r["refusals"])
+	}
+}
+
+// ofTheEngine makes the mount tax/ of a log one of the engine.
+func ofTheEngine(text string) string {
+	return strings.NewReplacer(`"mount_type":"tax"`, `"mount_type":"mastersindia"`, "tax_0a1b2c3d", "mastersindia_1b2c3d4e").Replace(text)
+}
+
+// TestMount_NamedToken: the lease tells mount and role of an unwrapping, also where the mount's name ends in token.
+func TestMount_NamedToken(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		unwrapped := unwrap(People()[1], "w", l.Answer(Token(1), "gst"))
+		unwrapped.Lease = true
+		l.Do(unwrapped)
+		l.Do(Request{By: People()[0], Operation: "read", Mount: "gst-token/", Path: "token/billing", Answer: l.Answer(Token(1), "gst"), Lease: true})
+	}, tuned()...)
+	text = strings.ReplaceAll(text, `"lease_id":"sys/wrapping/unwrap/`, `"lease_id":"gst-token/token/billing/`)
+	r := mustJSON(t, ofTheEngine(text), "-mount=gst-token", "-")
+	if got := r.all("readings", "who") + " " + r.all("readings", "role"); got != "userpass-asha; userpass-bina billing; billing" {
+		t.Errorf("two were given the token through the role billing, and the report lists %s", got)
+	}
+}
+
+// wantLinear checks that the processor's time for a report grows with the length of a log, and not with its square.
+func wantLinear(t *testing.T, times int, fill func(l *Log, times int)) {
+	t.Helper()
+	took := func(times int) (seconds float64) {
+		path := logFile(t, func(l *Log) { fill(l, times) })
+		var before, after syscall.Rusage
+		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+		must(t, "", path)
+		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+		return float64(after.Utime.Nano()-before.Utime.Nano()) / 1e9
+	}
+	few, many := took(times), took(8*times)
+	if many > 24*few {
+		t.Errorf("%d times took %f seconds, and eight times as many %f", times, few, many)
+	}
+}
+
+// TestTime_OneWrappingTriedAgain: a program that starts again and again tries its wrapping token each time.
+func TestTime_OneWrappingTriedAgain(t *testing.T) {
+	withoutVault(t)
+	wantLinear(t, 500, func(l *Log, times int) {
+		late := unwrap(People()[0], "w", nil)
+		late.Error, late.NoRequest = "wrapping token is not valid or does not exist", true
+		for range times {
+			l.Do(late)
+		}
+		l.Read(People()[1], "billing", Token(1), "gst")
+	})
+}
+
+// TestRevoked_IssuedBeforeTheLog: who was given a revoked token before the log begins is not known, as for a leaked one.
+func TestRevoked_IssuedBeforeTheLog(t *testing.T) {
+	withoutVault(t)
+	path := logFile(t, func(l *Log) {
+		answer := l.Answer(Token(1), "gst")
+		answer["issued_at"] = l.now.Add(-10 * time.Hour).Format(time.RFC3339)
+		l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Answer: answer, Lease: true})
+		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{"tokens": map[string]any{
+			l.id(1): map[string]any{"upstream": "unsupported", "valid_until": "2026-03-02T12:00:00Z"},
+		}}})
+	}, tuned()...)
+	r := runWith(t, "", path)
+	if got := mustJSON(t, "", path).all("revocations", "receivers"); r.code == exitOK && !strings.Contains(got, "not known") {
+		t.Errorf("the token is ten hours older than the log, its receivers are %q, and the exit code is 0", got)
+	}
+}
+
+// TestLines_PlainBeforeGzip: "cat audit.log*" puts compressed files behind the plain one. What is in them is read, or it is said that it is not.
+func TestLines_PlainBeforeGzip(t *testing.T) {
+	withoutVault(t)
+	read := func(who int) string {
+		return logOf(t, "", func(l *Log) { l.n = 10 * who; l.Read(People()[who], "billing", Token(1), "gst") }, tuned()...)
+	}
+	var zipped strings.Builder
+	z := gzip.NewWriter(&zipped)
+	if _, err := z.Write([]byte(read(1))); err != nil || z.Close() != nil {
+		t.Fatal("not compressed")
+	}
+	got := search(t, Token(1), file(t, read(0)+zipped.String()))
+	if got.code == exitOK && got.given != "userpass-asha userpass-bina" {
+		t.Errorf("the compressed part shows userpass-bina, and the report clears her: given to %q, exit code %d", got.given, got.code)
+	}
+}
+
+// TestTime_RevocationsAndUnjudgedReads: after a breach every config is revoked, and an untuned mount has reads that nobody can judge.
+func TestTime_RevocationsAndUnjudgedReads(t *testing.T) {
+	withoutVault(t)
+	wantLinear(t, 250, func(l *Log, times int) {
+		for n := range times {
+			l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true})
+			l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
+				"tokens": map[string]any{l.id(n): map[string]any{"upstream": "killed"}},
+			}})
+		}
+	})
+}
+
+// TestToken_SchemeAlone: half of the value of an Authorization header is no token, and everybody was given the word JWT.
+func TestToken_SchemeAlone(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	path := file(t, logOf(t, "key", func(l *Log) {
+		l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		l.Do(unwrap(People()[1], "w", l.Answer(Token(1), "gst")))
+	}))
+	for _, word := range []string{"JWT", "Bearer\n", "gst"} {
+		r := runWith(t, word, "-token-file=-", "-format=csv", path)
+		if strings.Contains(r.stdout, "userpass-bina") {
+			t.Errorf("userpass-bina was not given the token %q, and the report names her, exit code %d", word, r.code)
+		}
+	}
+}
+
+// TestVault_NamespaceOfTheShell: audit devices are outside of all namespaces, whatever namespace the user's shell has.
+func TestVault_NamespaceOfTheShell(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		data := map[string]any{"file/": map[string]any{"type": "file", "path": "file/"}}
+		var asked struct{ Input string }
+		if r.Header.Get("X-Vault-Namespace") != "" {
+			http.Error(w, `{"errors":["unsupported path"]}`, http.StatusNotFound)
+			return
+		}
+		if r.Method != http.MethodGet && json.NewDecoder(r.Body).Decode(&asked) == nil {
+			data = map[string]any{"hash": (&Log{Key: "key"}).HMAC(asked.Input)}
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"data": data})
+	}))
+	t.Cleanup(server.Close)
+	t.Setenv("VAULT_ADDR", server.URL)
+	t.Setenv("VAULT_TOKEN", "invented-vault-token")
+	t.Setenv("VAULT_NAMESPACE", "team/tax")
+	path := file(t, logOf(t, "key", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }))
+	if r := runWith(t, Token(1), "-token-file=-", path); r.code != exitOK {
+		t.Errorf("exit code %d: %s", r.code, r.stderr)
+	}
+}
+
+// TestSecrets_PairsInXMLAndQuotes: SOAP writes passwords as elements, JSON within a text has backslashes, and a password in quotes may have
+// spaces.
+func TestSecrets_PairsInXMLAndQuotes(t *testing.T) {
+	withoutVault(t)
+	for _, text := range []string{
+		"<password>invented-1</password>", "<ns1:Password>invented-2</ns1:Password>", `the body was {\"password\":\"invented-3\"}`,
+		`{"client_secret": "an invented-4 secret"}`, "password='an invented-5 secret'", "Authorization: Token invented-6",
+	} {
+		path := logFile(t, func(l *Log) {
+			l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Error: text})
+		}, tuned()...)
+		if strings.Contains(must(t, "", "-format=csv", path), "invented-") {
+			t.Errorf("the report shows the secret of %s", text)
+		}
+	}
+}
+
+// TestFiles_EmptyGzip: no program compresses to nothing, so that an empty file of that name is one whose lines are lost (a full disk).
+func TestFiles_EmptyGzip(t *testing.T) {
+	withoutVault(t)
+	empty := filepath.Join(t.TempDir(), "audit.log.2.gz")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log := logFile(t, func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }, tuned()...)
+	wantLeak(t, search(t, Token(1), log, empty), exitIncomplete, "userpass-asha", "")
+}
+
+// TestLines_BeforeBadGzip: what was read of a file counts, also where something behind it only begins like gzip.
+func TestLines_BeforeBadGzip(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) { l.Read(People()[0], "billing", Token(1), "gst") }, tuned()...)
+	wantLeak(t, search(t, Token(1), file(t, text+"\x1f\x8b and no more\n")), exitIncomplete, "userpass-asha", "")
+}
+
+// TestDenied_WithoutOperation: Vault logs a request with a method that means nothing to it (HEAD, OPTIONS) without an operation, and denies
+// it. Nothing is missing in such a log.
+func TestDenied_WithoutOperation(t *testing.T) {
+	withoutVault(t)
+	text := logOf(t, "", func(l *Log) {
+		l.Read(People()[0], "billing", Token(1), "gst")
+		l.Do(Request{By: People()[1], Mount: mountPath, Path: "token/billing", Denied: true, Error: "1 error occurred:\n\t* permission denied\n\n"})
+	}, tuned()...)
+	text = strings.ReplaceAll(text, `"operation":"",`, "")
+	wantLeak(t, search(t, Token(1), file(t, text)), exitOK, "userpass-asha", "")
+	if r := mustJSON(t, text, "-"); r.count("denied") != 1 {
+		t.Errorf("want one denial, got %v", r["summary"])
 	}
 }

@@ -41,20 +41,26 @@ func leakedToken(o options, stdin io.Reader) (string, error) {
 	if found == nil {
 		return "", errors.New("this is not one token: give one, alone in plain text or as the value of an Authorization header")
 	}
-	if hexID.Match(found[1]) { // no vendor's token is as short
-		return "", errors.New("this is a token_id and not a token: give the token itself, or look for the token_id in the report")
+	if len(found[1]) <= 16 { // no vendor's token is as short
+		return "", errors.New("this is a token_id, or a part of a token: give the token itself, or look for the token_id in the report")
+	}
+	if at := vaultPattern.FindIndex(found[1]); at != nil && at[0] == 0 {
+		return "", errors.New("this is a token of Vault and not one of an upstream: vault token lookup tells its accessor")
 	}
 	return string(found[1]), nil
 }
 
-// issuedAt is when a JWT says that it was issued, in RFC 3339 (the claim iat of RFC 7519), or empty.
-func issuedAt(token string) string {
+// vaultIsGiven reports whether the environment tells which Vault to ask, and with which Vault token.
+func vaultIsGiven() bool { return os.Getenv("VAULT_ADDR") != "" && os.Getenv("VAULT_TOKEN") != "" }
+
+// issuedAt is when a JWT says that it was issued, in seconds since 1970 (the claim iat of RFC 7519), or 0.
+func issuedAt(token string) float64 {
 	var claims struct{ Iat float64 }
 	text, err := base64.RawURLEncoding.DecodeString(strings.Split(token+".", ".")[1])
-	if err != nil || json.Unmarshal(text, &claims) != nil || claims.Iat <= 0 {
-		return ""
+	if err != nil || json.Unmarshal(text, &claims) != nil || claims.Iat < 1e9 || claims.Iat > 1e11 { // some are milliseconds
+		return 0
 	}
-	return time.Unix(int64(claims.Iat), 0).UTC().Format(time.RFC3339)
+	return claims.Iat
 }
 
 // askVault has Vault's audit devices hash the leaked token and the texts of the view to_hash.
@@ -62,7 +68,7 @@ func (s *store) askVault(ctx context.Context, o options) error {
 	if o.leaked == "" && len(o.devices) == 0 {
 		return nil
 	}
-	if os.Getenv("VAULT_ADDR") == "" || os.Getenv("VAULT_TOKEN") == "" {
+	if !vaultIsGiven() {
 		return s.note(false, "Vault was not asked for HMACs: VAULT_ADDR and VAULT_TOKEN are not both set. "+
 			"Only token_ids that the log shows could be compared.")
 	}
@@ -70,6 +76,7 @@ func (s *store) askVault(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	client.ClearNamespace() // that of the user's shell has no audit devices
 	client.SetMaxRetries(1)
 	client.SetClientTimeout(15 * time.Second)
 	devices, err := s.devices(ctx, client, o.devices)

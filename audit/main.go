@@ -130,8 +130,9 @@ func newFlags(o *options, now time.Time) *flag.FlagSet {
 		"namespace with this `path`, such as team/tax, or root for the mount in none; * reports those of all namespaces together")
 	o.until = math.MaxInt64
 	for name, ns := range map[string]*int64{"since": &o.since, "until": &o.until} {
-		f.Func(name, "only what happened from (-since) or before (-until) a `time`, such as 2026-01-31T22:00:00Z,\n"+
-			"2026-01-31, or 24h or 7d ago; alarms and the search for a leaked token cover the whole log", func(text string) error {
+		f.Func(name, "only what happened from (-since) or before (-until) a `time`: 24h or 7d ago, or 2026-01-31 or\n"+
+			"2026-01-31T22:00, which are UTC; 2026-01-31T22:00:00+05:30 is not. Alarms and the search for a leaked token\n"+
+			"cover the whole log", func(text string) error {
 			at, err := parseTime(text, now)
 			*ns = max(0, min(at.Unix(), 9e9))*1e9 + int64(at.Nanosecond()) // of the years that 64 bits have
 			return err
@@ -158,6 +159,9 @@ func parseOptions(args []string, now time.Time) (o options, err error) {
 	if slices.ContainsFunc(args, looksLikeToken.MatchString) {
 		return o, errors.New("a token must not stand on a command line, where everybody on this machine can see it: put it into a " +
 			"file for -token-file, or on standard input with -token-file=-; and treat the one you typed as leaked") // nor in a message
+	}
+	if slices.ContainsFunc(args, func(a string) bool { return a == "" || a[0] == '-' && strings.HasSuffix(a, "=") }) {
+		return o, errors.New("a file or an option is empty: is the variable in it set?")
 	}
 	flags := newFlags(&o, now)
 	err = flags.Parse(args)
@@ -195,6 +199,8 @@ func (o *options) check() error {
 		return fmt.Errorf("-format: %q is not one of %s", o.format, strings.Join(formats(), ", "))
 	case stdin > 1:
 		return errors.New("standard input (-) can be read once: for the log, or for the token")
+	case len(o.devices) > 0 && !vaultIsGiven():
+		return errors.New("-audit-device asks Vault: set VAULT_ADDR, and VAULT_TOKEN, which vault login does not set")
 	case o.since >= o.until:
 		return errors.New("-since is not before -until")
 	}

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"net/http"
@@ -54,6 +55,7 @@ func TestHelp_NamesEveryOption(t *testing.T) {
 }
 
 func TestOptions_WrongOnesSayWhatToDo(t *testing.T) {
+	withoutVault(t)
 	const secret = "eyJhbGciOiJub25lIn0.e30.invented"
 	for _, test := range []struct {
 		args []string
@@ -73,6 +75,10 @@ func TestOptions_WrongOnesSayWhatToDo(t *testing.T) {
 		{[]string{secret, "f"}, "command line"},
 		{[]string{"-token-file=" + secret, "f"}, "command line"},
 		{[]string{"-db", "Bearer " + secret, "f"}, "command line"},
+		{[]string{""}, "is empty"}, // a shell's "$AUDIT_LOG" without a value
+		{[]string{"-token-file=", "f"}, "is empty"},
+		{[]string{"-token-file", "", "f"}, "is empty"},
+		{[]string{"-audit-device=file", "f"}, "VAULT_TOKEN"},
 	} {
 		r := runWith(t, "", test.args...)
 		if r.code != exitUsage || !strings.Contains(r.stderr, test.want) || r.stdout != "" || strings.Contains(r.stderr, secret) {
@@ -125,8 +131,12 @@ func TestSpan_LimitsListsAndNotObjects(t *testing.T) {
 	if len(r["objects"]) != 2 || !strings.Contains(r.all("revocations", "receivers"), "userpass-asha") {
 		t.Errorf("what was before -since is missing: %v, %v", r["objects"], r["revocations"])
 	}
-	if all := mustJSON(t, "", "-since=2020-01-01", path); !strings.Contains(all.all("notes", "text"), "begins at") {
+	if all := mustJSON(t, "", "-since=2020-01-01", path); !strings.Contains(all.all("notes", "text"), "files from before may be missing") {
 		t.Errorf("the log begins after -since, and no note tells: %v", all["notes"])
+	}
+	const want = "Listed is what happened from 2026-02-28 18:30:00 and before 2026-03-02 00:00:00 (UTC)."
+	if r := mustJSON(t, "", "-since=2026-03-01T00:00:00+05:30", "-until=2026-03-02", path); !strings.Contains(r.all("notes", "text"), want) {
+		t.Errorf("want the span in UTC, got %v", r["notes"])
 	}
 	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	for text, want := range map[string]string{
@@ -216,11 +226,12 @@ func TestToken_ReadAsMeantOrRefused(t *testing.T) {
 	for _, text := range []string{
 		token, "\ufeff" + token + "\r\n", `"` + token + `"` + "\n", "JWT " + token, `"JWT ` + token + `"`, "authorization: Bearer " + token,
 	} {
-		if r := runWith(t, text, "-token-file=-", path); !strings.Contains(r.stdout, "GIVEN THE LEAKED TOKEN\n  WHO") {
+		if r := runWith(t, text, "-token-file=-", path); !strings.Contains(r.stdout, "GIVEN THE LEAKED TOKEN\n  MOUNT") {
 			t.Errorf("%q is not found: %s", text, r.stdout)
 		}
 	}
 	for _, text := range []string{
+		"hvs.CAESIinventedinventedinvented", "s.inventedinventedinvented",
 		`{"access_token":"` + token + `"}`, `"access_token": "` + token + `",`, token + "\n" + Token(1) + "\n", "\xff\xfei\x00n\x00", "",
 	} {
 		if r := runWith(t, text, "-token-file=-", path); r.code != exitFailed || strings.Contains(r.stderr, token) {
@@ -229,19 +240,29 @@ func TestToken_ReadAsMeantOrRefused(t *testing.T) {
 	}
 }
 
-// TestLeak_LifeThatRulesOut: after the token's end nobody is given it. What its role gave before and after a read rules nothing out.
-func TestLeak_LifeThatRulesOut(t *testing.T) {
+// jwt is an invented JWT of that life.
+func jwt(issued, expires time.Time) string {
+	claims := fmt.Sprintf(`{"iat":%d,"exp":%d}`, issued.Unix(), expires.Unix())
+	return "eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".invented"
+}
+
+// TestLeak_IssueThatRulesOut: before a JWT was issued nobody was given it. What its role gave before and after a read, and what the log tells
+// of its life, rules nothing out.
+func TestLeak_IssueThatRulesOut(t *testing.T) {
 	withoutVault(t)
 	people := People()
+	issued := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	token := jwt(issued, issued.Add(24*time.Hour))
 	path := logFile(t, func(l *Log) {
 		unanswered := func(who int, role string) {
 			l.Do(Request{By: people[who], Operation: "read", Mount: mountPath, Path: "token/" + role, NoResponse: true})
 		}
 		l.Read(people[4], "other", Token(9), "another")
-		l.Wait(time.Hour)
+		l.Do(Request{By: Caller{Name: "userpass-eve", Entity: "e"}, Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true})
+		l.Wait(4 * time.Hour)
 		unanswered(1, "billing")
 		l.Wait(2 * time.Second)
-		l.Read(people[0], "billing", Token(1), "gst")
+		l.Read(people[0], "billing", token, "gst")
 		l.Wait(10 * time.Minute)
 		unanswered(2, "kiosk")
 		unanswered(4, "other")
@@ -250,7 +271,7 @@ func TestLeak_LifeThatRulesOut(t *testing.T) {
 		l.Wait(48 * time.Hour)
 		unanswered(3, "billing")
 	}, tuned()...)
-	wantLeak(t, search(t, Token(1), path), exitIncomplete, "userpass-asha", "approle userpass-bina userpass-omar")
+	wantLeak(t, search(t, token, path), exitIncomplete, "userpass-asha", "approle kubernetes-erp-invoices userpass-bina userpass-omar")
 }
 
 func TestAlarm_RevokedTokenHandedOut(t *testing.T) {

@@ -81,3 +81,27 @@ func peak(t *testing.T, command *exec.Cmd) (bytes int64) {
 		}
 	}
 }
+
+// TestMemory_ManySmallValues: a request that needs no Vault token (sys/wrapping/unwrap, refused) may have 100,000 empty lists in 300 KB, and
+// machines have many processors.
+func TestMemory_ManySmallValues(t *testing.T) {
+	const most = 100 << 20
+	program := filepath.Join(t.TempDir(), "mastersindia-audit")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	log := logFile(t, func(l *Log) {
+		refused := unwrap(Caller{Remote: "198.51.100.7"}, "w", nil)
+		refused.Data["x"] = make([][0]int, 108_000)
+		refused.Error, refused.NoResponse = "wrapping token is not valid or does not exist", true
+		for range 40 {
+			l.Do(refused)
+		}
+		l.Read(People()[0], "billing", Token(1), "gst")
+	})
+	command := exec.CommandContext(t.Context(), program, log)
+	command.Env = append(os.Environ(), "GOMAXPROCS=16")
+	if got := peak(t, command); got == 0 || got > most {
+		t.Errorf("40 lines of 300 KB took %d MB of memory", got>>20)
+	}
+}

@@ -45,8 +45,8 @@ func sections(o options) []section {
 		read = "SELECT * FROM readings WHERE "
 	)
 	all := []section{
-		{"receivers", "given the leaked token", strings.Fields(who), read + "verdict = 'yes'" + readingsOrder, true},
-		{"possible", "possibly given the leaked token", strings.Fields(who + " why"),
+		{"receivers", "given the leaked token", strings.Fields("mount " + who), read + "verdict = 'yes'" + readingsOrder, true},
+		{"possible", "possibly given the leaked token", strings.Fields("mount " + who + " why"),
 			read + "verdict = 'possible'" + readingsOrder, true},
 		{"summary", "summary, times are UTC", strings.Fields("given wrapped callers roles tokens denied refused unanswered " +
 			"forwarded changes rotations revocations requests first last"), "SELECT * FROM summary", false},

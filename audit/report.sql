@@ -4,8 +4,7 @@
 -- What the report is made of. Times are RFC 3339 in UTC.
 
 -- One row for each request about the mount, or that may have given the leaked token.
-CREATE VIEW requests AS
-SELECT r.time, r.kind, CASE r.outcome WHEN 1 THEN 'forwarded' WHEN 2 THEN 'unanswered' WHEN 3 THEN 'denied' WHEN 4 THEN 'refused' ELSE 'ok' END AS outcome,
+CREATE VIEW requests AS SELECT r.time, r.kind, CASE r.outcome WHEN 1 THEN 'forwarded' WHEN 2 THEN 'unanswered' WHEN 3 THEN 'denied' WHEN 4 THEN 'refused' ELSE 'ok' END AS outcome,
   s.display AS who, c.identity, s.policies, r.remote AS remote_address, r.operation, r.namespace, r.mount, r.path, r.name,
   CASE WHEN r.kind IN ('read', 'unwrap') AND r.outcome < 3 THEN '(' || CASE r.outcome WHEN 1 THEN 'forwarded' ELSE 'unanswered' END || ')'
     WHEN r.kind = 'read' AND r.wrapping IS NOT NULL THEN CASE WHEN r.opened_by IS NULL THEN '(wrapped)' ELSE '(wrapped, see unwrapped)' END
@@ -17,39 +16,29 @@ SELECT r.time, r.kind, CASE r.outcome WHEN 1 THEN 'forwarded' WHEN 2 THEN 'unans
     FROM parameter p WHERE p.request = r.key), '') AS written,
   coalesce(t.revoked_at, '') AS revoked_at, r.id AS request_id, r.key, r.ns, r.token AS token_key, r.opened_by, r.in_span
 FROM request r JOIN seen_caller s ON s.id = r.seen JOIN caller c ON c.id = r.caller LEFT JOIN token t ON t.id = r.token
-  LEFT JOIN request o ON o.key = r.origin LEFT JOIN seen_caller a ON a.id = o.seen
-WHERE r.mine OR r.key IN (SELECT request FROM leak);
+  LEFT JOIN request o ON o.key = r.origin LEFT JOIN seen_caller a ON a.id = o.seen WHERE r.mine OR r.key IN (SELECT request FROM leak);
 
 -- Reads that gave a token, or may have, by caller, role and token. verdict and why are about the leaked token.
-CREATE TABLE readings AS
-SELECT who, identity, substr(max(time || policies), 31) AS policies, kind, mount, name AS role, token, token_id, token_hmac, config, count(*) AS times,
+CREATE TABLE readings AS SELECT who, identity, substr(max(time || policies), 31) AS policies, kind, mount, name AS role, token, token_id, token_hmac, config, count(*) AS times,
   min(time) AS first, max(time) AS last,
   CASE WHEN count(DISTINCT remote_address) < 9 THEN replace(group_concat(DISTINCT remote_address ORDER BY remote_address), ',', ' ')
     ELSE min(remote_address) || ' and ' || (count(DISTINCT remote_address) - 1) || ' more' END AS remote_addresses,
-  substr(max(time || lease_id), 31) AS last_lease, asked_by, revoked_at, verdict, why, in_span
-FROM requests r LEFT JOIN leak l ON l.request = r.key
-WHERE kind IN ('read', 'unwrap') AND (in_span AND outcome IN ('ok', 'unanswered') OR verdict <> '')
-GROUP BY who, identity, kind, mount, name, token, token_key, asked_by, verdict, why, in_span;
+  substr(max(time || lease_id), 31) AS last_lease, asked_by, revoked_at, verdict, why, in_span FROM requests r LEFT JOIN leak l ON l.request = r.key
+WHERE kind IN ('read', 'unwrap') AND in_span AND outcome IN ('ok', 'unanswered') OR verdict <> '' GROUP BY who, identity, kind, mount, name, token, token_key, asked_by, verdict, why, in_span;
 
-CREATE VIEW refusals AS
-SELECT outcome, who, identity, path, error, count(*) AS times, min(time) AS first, max(time) AS last,
-  replace(group_concat(DISTINCT remote_address ORDER BY remote_address), ',', ' ') AS remote_addresses
-FROM requests WHERE outcome IN ('denied', 'refused') AND in_span GROUP BY outcome, who, identity, path, error;
+CREATE VIEW refusals AS SELECT outcome, who, identity, path, error, count(*) AS times, min(time) AS first, max(time) AS last,
+  replace(group_concat(DISTINCT remote_address ORDER BY remote_address), ',', ' ') AS remote_addresses FROM requests WHERE outcome IN ('denied', 'refused') AND in_span GROUP BY outcome, who, identity, path, error;
 
 -- Configs and roles as the writes in the log left them, at the path that their mount has now. gone is when that mount was disabled.
-CREATE TABLE moved AS SELECT accessor, mount, namespace, min(ns) AS first, max(ns) AS last,
-  row_number() OVER (PARTITION BY accessor ORDER BY max(ns) DESC, mount) AS age
-FROM request WHERE accessor <> '' AND outcome = 5 AND kind <> 'admin' GROUP BY 1, 2, 3;
 CREATE INDEX request_admin ON request (mount, ns) WHERE kind = 'admin';
 CREATE TABLE object_write AS
-SELECT r.key, r.ns, r.time, r.kind, r.outcome, r.seen, r.accessor, coalesce(m.mount, r.mount) || substr(r.path, length(r.mount) + instr(r.path, r.mount)) AS object,
+SELECT r.key, r.ns, r.time, r.kind, r.outcome, r.seen, r.accessor, coalesce(m.path, r.mount) || substr(r.path, length(r.mount) + instr(r.path, r.mount)) AS object,
   (SELECT max(u.ns) FROM request u WHERE u.kind = 'admin' AND u.outcome = 5 AND u.operation = 'delete' AND u.path LIKE '%sys/mounts/%'
-    AND u.mount = coalesce(m.mount, r.mount) AND u.namespace = r.namespace AND u.ns > r.ns AND u.ns > coalesce(m.first, 0)) AS gone
-FROM request r LEFT JOIN moved m ON m.accessor = r.accessor AND m.age = 1
+    AND u.mount = coalesce(m.path, r.mount) AND u.namespace = r.namespace AND u.ns > r.ns AND u.ns > coalesce(m.first, 0)) AS gone
+FROM request r LEFT JOIN mount m ON m.accessor = r.accessor AND m.age = 1
 WHERE r.mine AND r.kind IN ('write', 'delete') AND r.outcome IN (2, 5);
 CREATE INDEX object_write_object ON object_write (object, accessor, ns);
-CREATE VIEW objects AS
-SELECT w.object AS path, w.time AS changed, s.display AS changed_by, c.identity, w.writes,
+CREATE VIEW objects AS SELECT w.object AS path, w.time AS changed, s.display AS changed_by, c.identity, w.writes,
   CASE WHEN w.gone IS NOT NULL THEN 'the mount was disabled' WHEN w.kind = 'delete' THEN 'deleted' ELSE coalesce((
     SELECT group_concat(name || CASE state WHEN 'shown' THEN '=' || value ELSE ' (' || state || ')' END, ', ' ORDER BY name) FROM (
       SELECT p.name, p.state, p.value, row_number() OVER (PARTITION BY p.name ORDER BY n.ns DESC, n.key, p.state) AS age
@@ -58,21 +47,23 @@ SELECT w.object AS path, w.time AS changed, s.display AS changed_by, c.identity,
         SELECT max(d.ns) FROM object_write d WHERE d.object = w.object AND d.accessor = w.accessor AND d.kind = 'delete' AND d.outcome = 5), 0)
     ) WHERE age = 1), '') END || CASE w.outcome WHEN 2 THEN ' (unanswered)' ELSE '' END AS state
 FROM (SELECT *, row_number() OVER (PARTITION BY object, accessor ORDER BY ns DESC, key) AS age, count(*) OVER (PARTITION BY object, accessor) AS writes
-    FROM object_write) w JOIN seen_caller s ON s.id = w.seen JOIN request r ON r.key = w.key JOIN caller c ON c.id = r.caller
-WHERE age = 1;
+    FROM object_write) w JOIN seen_caller s ON s.id = w.seen JOIN request r ON r.key = w.key JOIN caller c ON c.id = r.caller WHERE age = 1;
 
 CREATE INDEX request_token ON request (token) WHERE token <> 0;
-CREATE VIEW revocations AS
-SELECT q.time, q.who, q.identity, q.name AS config, v.token_id, v.upstream, v.valid_until,
-  concat_ws('; ', (SELECT group_concat(who, ', ' ORDER BY who) FROM (
+CREATE TABLE unjudged_before AS SELECT ns, row_number() OVER (ORDER BY ns) AS n FROM request JOIN unjudged ON unjudged.request = key;
+CREATE INDEX unjudged_before_ns ON unjudged_before (ns, n);
+CREATE TABLE log AS SELECT substr(min(time), 1, 19) || 'Z' AS first, substr(max(time), 1, 19) || 'Z' AS last FROM request;
+CREATE VIEW revocations AS SELECT q.time, q.who, q.identity, q.name AS config, v.token_id, v.upstream, v.valid_until,
+  coalesce(nullif(concat_ws('; ', (SELECT group_concat(who, ', ' ORDER BY who) FROM (
     SELECT DISTINCT s.display || CASE WHEN c.identity = '' THEN '' ELSE ' [' || c.identity || ']' END AS who
     FROM token t JOIN request g ON g.token = t.id AND g.token <> 0 JOIN seen_caller s ON s.id = g.seen JOIN caller c ON c.id = g.caller
-    WHERE t.token_id = v.token_id AND g.kind IN ('read', 'unwrap') AND g.outcome = 5 AND g.opened_by IS NULL)),
-    (SELECT 'not known for ' || count(*) || ' reads' FROM unjudged u JOIN request g ON g.key = u.request WHERE g.ns < q.ns HAVING count(*) > 0)) AS receivers
+    WHERE t.token_id = v.token_id AND t.token_id <> '' AND g.kind IN ('read', 'unwrap') AND g.outcome = 5 AND g.opened_by IS NULL)),
+    (SELECT 'not known for ' || n || ' reads' FROM unjudged_before u WHERE u.ns < q.ns ORDER BY u.ns DESC, n DESC LIMIT 1),
+    (SELECT 'not known before ' || first FROM log, token t WHERE t.token_id = v.token_id AND t.token_id <> '' AND julianday(first) > julianday(t.issued) + 300 / 86400.0)), ''),
+    'not known: no read of it is in the log') AS receivers
 FROM requests q JOIN revoked v ON v.request = q.key WHERE q.kind = 'revoke' AND q.outcome = 'ok' AND q.in_span;
 
-CREATE VIEW tokens AS
-SELECT coalesce(nullif(t.token_id, ''), t.hmac) AS token, t.token_id, t.hmac AS token_hmac, t.config, t.issued AS issued_at, t.expires AS expires_at,
+CREATE VIEW tokens AS SELECT coalesce(nullif(t.token_id, ''), t.hmac) AS token, t.token_id, t.hmac AS token_hmac, t.config, t.issued AS issued_at, t.expires AS expires_at,
   coalesce(g.times, 0) AS times, coalesce(g.callers, 0) AS callers, coalesce(g.first, '') AS first, coalesce(g.last, '') AS last,
   coalesce(t.revoked_at, '') AS revoked_at
 FROM token t LEFT JOIN (
@@ -81,10 +72,9 @@ FROM token t LEFT JOIN (
 WHERE g.times > 0 OR t.revoked_at IS NOT NULL;
 
 -- What must not happen. Alarms cover the whole log.
-CREATE VIEW alarms AS
-SELECT min(q.time) AS time, 'the log shows ' || s.name || ' in clear, in ' || count(*) || ' requests, first in ' || substr(min(q.time || q.request_id), 31)
-  || ' on ' || substr(min(q.time || q.path), 31)
-  || CASE s.name WHEN 'client_token' THEN ': the audit device has log_raw=true, enable it without'
+CREATE VIEW alarms AS SELECT min(q.time) AS time, 'the log shows ' || s.name || ' in clear, in ' || count(*) || ' requests, first in ' || substr(min(q.time || q.request_id), 31)
+  || ' on ' || substr(min(q.time || q.path), 31) || CASE WHEN s.name = 'client_token' THEN ': the audit device has log_raw=true, enable it without'
+    WHEN s.name LIKE '%(in the address of the request)' THEN ': vault read puts parameters there, use vault write'
     ELSE ': take it out of the audit_non_hmac keys of the mount' END || ', and replace the secret' AS message
 FROM secret s JOIN requests q ON q.key = s.request GROUP BY s.name
 UNION ALL
@@ -93,11 +83,9 @@ SELECT max(r.time), 'a revoked token was handed out: token ' || t.token_id || ',
   || '] through role ' || r.name || ', last at ' || max(r.time)
 FROM request r JOIN token t ON t.id = r.token JOIN seen_caller s ON s.id = r.seen JOIN caller c ON c.id = r.caller LEFT JOIN request o ON o.key = r.origin
 WHERE r.kind IN ('read', 'unwrap') AND r.outcome = 5 AND r.mine AND r.opened_by IS NULL AND t.revoked_ns IS NOT NULL
-  AND coalesce(o.began, o.ns - 300000000000, r.began, r.ns - 300000000000) > t.revoked_ns
-GROUP BY t.token_id, s.display, c.identity, r.name;
+  AND coalesce(o.began, o.ns - 300000000000, r.began, r.ns - 300000000000) > t.revoked_ns GROUP BY t.token_id, s.display, c.identity, r.name;
 
-CREATE VIEW summary AS
-SELECT count(*) FILTER (WHERE kind = 'read' AND outcome = 5) AS given, count(*) FILTER (WHERE kind = 'read' AND outcome = 5 AND wrapping IS NOT NULL) AS wrapped,
+CREATE VIEW summary AS SELECT count(*) FILTER (WHERE kind = 'read' AND outcome = 5) AS given, count(*) FILTER (WHERE kind = 'read' AND outcome = 5 AND wrapping IS NOT NULL) AS wrapped,
   count(DISTINCT caller) FILTER (WHERE kind IN ('read', 'unwrap') AND outcome = 5) AS callers,
   count(DISTINCT name) FILTER (WHERE kind = 'read' AND outcome = 5) AS roles,
   count(DISTINCT token) FILTER (WHERE kind IN ('read', 'unwrap') AND outcome = 5 AND token <> 0) AS tokens,
@@ -105,23 +93,18 @@ SELECT count(*) FILTER (WHERE kind = 'read' AND outcome = 5) AS given, count(*) 
   count(*) FILTER (WHERE outcome = 2) AS unanswered, count(*) FILTER (WHERE outcome = 1) AS forwarded,
   count(*) FILTER (WHERE kind IN ('write', 'delete', 'admin') AND outcome = 5) AS changes,
   count(*) FILTER (WHERE kind = 'rotate' AND outcome = 5) AS rotations, count(*) FILTER (WHERE kind = 'revoke' AND outcome = 5) AS revocations,
-  count(*) FILTER (WHERE kind <> 'unwrap' AND outcome <> 1) AS requests, coalesce(min(time), '') AS first, coalesce(max(time), '') AS last
-FROM request WHERE mine AND in_span;
+  count(*) FILTER (WHERE kind <> 'unwrap' AND outcome <> 1) AS requests, coalesce(min(time), '') AS first, coalesce(max(time), '') AS last FROM request WHERE mine AND in_span;
 
 -- Requests over time, in at most 600 steps.
 CREATE VIEW histogram AS
 WITH span AS (SELECT (max(ns) - min(ns)) / 600000000000 + 1 AS step FROM request WHERE mine AND in_span)
 SELECT strftime('%Y-%m-%dT%H:%M:%SZ', ns / 1000000000 / step * step, 'unixepoch') AS start, step AS step_seconds,
   count(*) FILTER (WHERE outcome = 5 AND kind IN ('read', 'unwrap')) AS given, count(*) FILTER (WHERE outcome <> 5) AS denied,
-  count(*) FILTER (WHERE outcome = 5 AND kind NOT IN ('read', 'unwrap', 'view')) AS change,
-  count(*) FILTER (WHERE outcome = 5 AND kind = 'view') AS other
-FROM request, span WHERE mine AND in_span GROUP BY 1;
+  count(*) FILTER (WHERE outcome = 5 AND kind NOT IN ('read', 'unwrap', 'view')) AS change, count(*) FILTER (WHERE outcome = 5 AND kind = 'view') AS other FROM request, span WHERE mine AND in_span GROUP BY 1;
 
 -- The newest requests, reads apart from all else: the page and JSON list 5,000 of each.
-CREATE VIEW newest AS
-SELECT key FROM (SELECT key FROM request WHERE mine AND in_span AND (outcome = 5 AND kind IN ('read', 'unwrap', 'view')) ORDER BY ns DESC, id LIMIT 5000)
-UNION ALL
-SELECT key FROM (SELECT key FROM request WHERE mine AND in_span AND NOT (outcome = 5 AND kind IN ('read', 'unwrap', 'view')) ORDER BY ns DESC, id LIMIT 5000);
+CREATE VIEW newest AS SELECT key FROM (SELECT key FROM request WHERE mine AND in_span AND (outcome = 5 AND kind IN ('read', 'unwrap', 'view')) ORDER BY ns DESC, id LIMIT 5000)
+UNION ALL SELECT key FROM (SELECT key FROM request WHERE mine AND in_span AND NOT (outcome = 5 AND kind IN ('read', 'unwrap', 'view')) ORDER BY ns DESC, id LIMIT 5000);
 
 -- What the log does not tell (1), or what is easily overlooked (0).
 INSERT OR REPLACE INTO note
@@ -133,33 +116,30 @@ UNION ALL SELECT 'Mounts of this path in ' || count(DISTINCT m.namespace) || ' n
 FROM mount m JOIN setting p ON m.path = p.mount WHERE p.namespace = '*' HAVING count(DISTINCT m.namespace) > 1
 UNION ALL SELECT count(*) || ' requests were forwarded to the active node, and the log of that node does not have them: give the files of all nodes.', 1
 FROM request WHERE mine AND outcome = 1 AND NOT followed HAVING count(*) > 0
-UNION ALL SELECT 'The mount was moved: it was at ' || m.mount || ' until ' || strftime('%Y-%m-%d %H:%M:%S', m.last / 1000000000, 'unixepoch')
-  || ' and at ' || n.mount || ' from ' || strftime('%Y-%m-%d %H:%M:%S', n.first / 1000000000, 'unixepoch') || ' (UTC).', 0
-FROM moved m JOIN moved n USING (accessor, namespace) WHERE m.mount <> n.mount AND m.first < n.first AND accessor IN (SELECT accessor FROM request WHERE mine)
-UNION ALL SELECT 'The plugin is registered under a name by which its other mounts, and other paths of this one, cannot be followed: make a report '
-  || 'with -mount of each.', 1
-FROM setting WHERE EXISTS (SELECT 1 FROM request WHERE mine AND accessor NOT LIKE '%mastersindia%' AND kind NOT IN ('admin', 'unwrap') AND outcome = 5)
+UNION ALL SELECT 'The mount was moved: it was at ' || m.path || ' until ' || datetime(m.last / 1000000000, 'unixepoch')
+  || ' and at ' || n.path || ' from ' || datetime(n.first / 1000000000, 'unixepoch') || ' (UTC).', 0
+FROM mount m JOIN mount n USING (accessor, namespace) WHERE m.path <> n.path AND m.first < n.first AND accessor IN (SELECT accessor FROM request WHERE mine)
+UNION ALL SELECT 'The plugin is registered under a name by which its other mounts, and other paths of this one, cannot be followed: make a report with -mount of each.', 1
+FROM setting WHERE EXISTS (SELECT 1 FROM request WHERE (mine OR kind = 'read') AND accessor NOT LIKE '%mastersindia%' AND kind NOT IN ('admin', 'unwrap') AND outcome = 5)
   AND (leaked <> '' OR EXISTS (SELECT 1 FROM request WHERE kind = 'admin' AND path LIKE '%sys/remount' AND outcome = 5))
 UNION ALL SELECT count(*) || CASE count(*) FILTER (WHERE kind = 'read') WHEN count(*) THEN ' reads' ELSE ' requests' END
   || ' have a response and no request in the log: a file before may be missing.', EXISTS (SELECT 1 FROM sought)
-FROM request WHERE mine AND began IS NULL HAVING count(*) > 0
-UNION ALL SELECT 'Nothing about the mount is between -since and -until. The log tells of it from ' || min(time) || ' to ' || max(time) || '.',
-  EXISTS (SELECT 1 FROM sought) AND (max(ns) < p.since OR min(ns) >= p.until)
-FROM request, setting p WHERE mine AND NOT EXISTS (SELECT 1 FROM request WHERE mine AND in_span) HAVING count(*) > 0
-UNION ALL SELECT 'The log begins at ' || substr(min(time), 1, 19) || 'Z' || ', after -since: the files from before may be missing.', 0
-FROM request, setting WHERE mine AND since > 0 HAVING min(ns) > min(since)
+FROM request WHERE began IS NULL AND (mine OR (kind IN ('unwrap', 'rewrap') OR accessor LIKE '%mastersindia%') AND EXISTS (SELECT 1 FROM sought)) HAVING count(*) > 0
+UNION ALL SELECT 'Listed is what happened ' || concat_ws(' and ', CASE WHEN since > 0 THEN 'from ' || datetime(since / 1000000000, 'unixepoch') END,
+  CASE WHEN until < 9e18 THEN 'before ' || datetime(until / 1000000000, 'unixepoch') END) || ' (UTC). The log tells of the mount from ' || datetime(min(ns) / 1000000000, 'unixepoch')
+  || ' to ' || datetime(max(ns) / 1000000000, 'unixepoch') || CASE WHEN min(ns) > since AND since > 0 THEN ': the files from before may be missing.' ELSE '.' END,
+  EXISTS (SELECT 1 FROM sought) AND (max(ns) < since OR min(ns) >= until)
+FROM request, setting WHERE mine AND (since > 0 OR until < 9e18) HAVING count(*) > 0
 UNION ALL SELECT count(*) || ' reads may have given the leaked token, and the log does not tell: they are listed as possible, with the reason.', 1
 FROM leak WHERE verdict = 'possible' HAVING count(*) > 0
 UNION ALL SELECT 'No read in the log is known to have given the leaked token, so that this clears nobody: it was given in files that are not here, '
-  || 'through another mount, or not by this Vault (token_id ' || leaked || ').', 1
+  || 'through another mount, or not by this Vault, or this is not the whole token (token_id ' || leaked || ').', 1
 FROM setting WHERE leaked <> '' AND NOT EXISTS (SELECT 1 FROM leak WHERE verdict = 'yes')
--- Where the last audit device is disabled, none is left to log the response.
-UNION ALL SELECT 'The last audit device was disabled at ' || min(time) || ': what happened until one was enabled again is not known.', 1
-FROM request, sought WHERE path LIKE 'sys/audit/%' AND operation = 'delete' AND outcome = 2 HAVING count(*) > 0
-UNION ALL SELECT 'The leaked token was issued at ' || issued || ', and the log begins later, at ' || substr(min(time), 1, 19)
-  || 'Z: who was given it in between is not known.', 1
-FROM request, (SELECT min(issued) AS issued FROM (SELECT issued FROM sought UNION SELECT leaked_iat FROM setting) WHERE issued <> '')
-WHERE issued <> '' HAVING julianday(min(ns) / 1e9, 'unixepoch') > julianday(issued) + 300 / 86400.0
-UNION ALL SELECT 'The leaked token was searched from ' || substr(min(time), 1, 19) || 'Z to ' || substr(max(time), 1, 19)
-  || 'Z: that is the time of the lines that were read.', 0
-FROM request, sought HAVING count(*) > 0;
+-- The response is in the logs of the devices that are left, if there are any.
+UNION ALL SELECT CASE operation WHEN 'delete' THEN 'An audit device was disabled at ' || min(time) || ', and no file here has the response: what happened until one was enabled again'
+  ELSE 'An audit device was enabled with a filter at ' || min(time) || ': what it left out' END || ' is not known.', 1
+FROM request r LEFT JOIN parameter p ON p.request = r.key AND p.name = 'filter'
+WHERE path LIKE 'sys/audit/%' AND (operation = 'delete' AND outcome = 2 OR p.name <> '' AND outcome IN (2, 5)) GROUP BY operation = 'delete'
+UNION ALL SELECT 'The leaked token was issued at ' || min(issued) || ', and the log begins later, at ' || first || ': who was given it in between is not known.', 1
+FROM log, (SELECT issued FROM sought UNION SELECT strftime('%Y-%m-%dT%H:%M:%SZ', leaked_iat, 'unixepoch') FROM setting WHERE leaked_iat > 0) WHERE issued <> '' GROUP BY first HAVING julianday(first) > julianday(min(issued)) + 300 / 86400.0
+UNION ALL SELECT 'The leaked token was searched from ' || first || ' to ' || last || ': that is the time of the lines that were read.', 0 FROM log, sought WHERE first <> '';

@@ -8,9 +8,11 @@ INSERT INTO seen_token SELECT -row_number() OVER (), token_id, hidden_id, access
   SELECT leaked AS token_id, '' AS hidden_id, '' AS access FROM setting WHERE leaked <> '' UNION SELECT token_id, '', '' FROM revoked
   UNION SELECT text, value, '' FROM hmac WHERE kind = 'id' UNION SELECT leaked, '', value FROM hmac, setting WHERE kind = 'leaked');
 
--- unite
--- Here the table class is filled.
-
+-- Here unite fills the table class.
+-- Mounts of the engine, under the paths that they had, the last as the first. A mount that is moved keeps its accessor.
+CREATE TABLE mount AS SELECT accessor, namespace, mount AS path, min(max(began, ended)) AS first, max(max(began, ended)) AS last,
+  row_number() OVER (PARTITION BY accessor ORDER BY max(max(began, ended)) DESC, mount) AS age
+FROM line WHERE accessor <> '' GROUP BY 1, 2, 3;
 -- One request, merged of its halves, from all devices, nodes and copies of files.
 CREATE TABLE request (
   key INTEGER PRIMARY KEY, id TEXT, began INTEGER, ns INTEGER, kind TEXT, outcome INTEGER, operation TEXT, namespace TEXT,
@@ -29,85 +31,78 @@ SELECT m.*, coalesce(c.class, m.seen), coalesce(t.class, m.seen_token), coalesce
 FROM (SELECT request AS key, min(id), min(nullif(began, 0)), coalesce(min(nullif(ended, 0)), min(began)) AS ns,
     coalesce(max(kind) FILTER (WHERE ended), max(kind)) AS kind, coalesce(max(outcome) FILTER (WHERE ended), max(outcome)) AS outcome,
     max(operation), max(namespace) AS namespace, max(mount) AS mount, max(accessor) AS accessor, max(path) AS path, max(name),
-    max(caller) AS seen, max(token) AS seen_token, max(remote), max(lease), max(reason)
-  FROM line GROUP BY request) m
+    max(caller) AS seen, max(token) AS seen_token, max(remote), max(lease), max(reason) FROM line GROUP BY request) m
   LEFT JOIN class c ON c.id = m.seen LEFT JOIN class t ON t.id = m.seen_token LEFT JOIN class w ON w.id = m.key, setting p;
 -- Vault logs the accessor with responses of the mount only: other requests have that of the last response at their path, or of the first.
 CREATE INDEX request_mount ON request (mount, namespace, ns) WHERE accessor <> '';
 UPDATE request SET accessor = coalesce(
-    (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' AND a.ns <= request.ns
-      ORDER BY a.ns DESC LIMIT 1),
-    (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' ORDER BY a.ns LIMIT 1), '')
-  WHERE accessor = '';
-UPDATE request SET mine = 1 FROM setting p WHERE NOT mine AND p.namespace IN ('*', request.namespace)
-  AND accessor IN (SELECT accessor FROM mount WHERE path = p.mount);
+    (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' AND a.ns <= request.ns ORDER BY a.ns DESC LIMIT 1),
+    (SELECT accessor FROM request a WHERE a.mount = request.mount AND a.namespace = request.namespace AND a.accessor <> '' ORDER BY a.ns LIMIT 1), '') WHERE accessor = '';
+UPDATE request SET mine = 1 FROM setting p WHERE NOT mine AND p.namespace IN ('*', request.namespace) AND accessor IN (SELECT accessor FROM mount WHERE path = p.mount);
 -- Wrapped reads and who unwrapped them, in whatever number of steps.
 CREATE INDEX request_wrapping ON request (wrapping) WHERE wrapping IS NOT NULL;
-UPDATE request SET origin = (SELECT min(o.key) FROM request o WHERE o.wrapping = request.wrapping AND o.kind NOT IN ('unwrap', 'rewrap'))
-  WHERE kind = 'unwrap';
+UPDATE request SET origin = o.key FROM (
+    SELECT wrapping, min(key) AS key FROM request WHERE wrapping IS NOT NULL AND kind NOT IN ('unwrap', 'rewrap') GROUP BY wrapping) o
+  WHERE o.wrapping = request.wrapping AND request.kind IN ('unwrap', 'rewrap');
 UPDATE request SET opened_by = (SELECT u.key FROM request u WHERE u.wrapping = request.wrapping AND u.kind = 'unwrap' AND u.outcome = 5
-    ORDER BY u.seen_token <> 0 DESC, u.key LIMIT 1)
-  WHERE kind = 'read' AND wrapping IS NOT NULL;
+    ORDER BY u.seen_token <> 0 DESC, u.key LIMIT 1) WHERE kind = 'read' AND wrapping IS NOT NULL;
 UPDATE request SET token = coalesce((SELECT u.token FROM request u WHERE u.key = request.opened_by), 0) WHERE opened_by IS NOT NULL;
-UPDATE request SET name = o.name, mount = o.mount, accessor = o.accessor, mine = o.mine
-  FROM request o WHERE o.key = request.origin AND o.kind = 'read';
--- Without the wrapped read in the log, the lease tells mount and role. Without a lease, the shape of the response tells the engine.
-UPDATE request SET mount = substr(lease, 1, instr(lease, 'token/') - 1),
-    name = substr(lease, instr(lease, 'token/') + 6, instr(substr(lease, instr(lease, 'token/') + 6), '/') - 1)
-  WHERE kind = 'unwrap' AND origin IS NULL AND lease LIKE '%_/token/_%/_%';
+UPDATE request SET name = o.name, mount = o.mount, accessor = o.accessor, mine = o.mine FROM request o WHERE o.key = request.origin AND o.kind = 'read';
+-- Without the wrapped read in the log, the lease told mount and role. Without a lease, the shape of the response tells the engine.
 UPDATE request SET mine = 1 FROM setting p WHERE kind = 'unwrap' AND origin IS NULL AND seen_token <> 0 AND p.namespace IN ('*', request.namespace)
   AND (request.mount = p.mount OR request.mount IN (SELECT path FROM mount WHERE accessor IN (SELECT accessor FROM mount WHERE path = p.mount))
     OR lease = '' AND EXISTS (SELECT 1 FROM seen_token t WHERE t.id = seen_token AND t.access || t.token_id <> '' AND t.kind <> ''));
--- A standby forwards what only the active node can do, which logs it under an id of its own, within two minutes: clocks differ by a second.
-CREATE INDEX request_caller ON request (caller, ns);
+-- A standby forwards what only the active node can do, which logs it under an id of its own: within a second, and clocks differ by a second.
+CREATE INDEX request_caller ON request (caller, coalesce(began, ns));
 UPDATE request SET followed = 1 WHERE outcome = 1 AND (
   SELECT sum(CASE outcome WHEN 1 THEN -1 ELSE 1 END) FROM request a WHERE a.caller = request.caller AND a.path = request.path
     AND a.namespace = request.namespace AND a.remote = request.remote AND (request.kind <> 'unwrap' OR a.wrapping IS request.wrapping)
-    AND a.ns BETWEEN request.ns - 1000000000 AND request.ns + 120000000000) >= 0;
+    AND coalesce(a.began, a.ns) BETWEEN coalesce(request.began, request.ns) - 1000000000 AND request.ns + 2000000000) >= 0;
 -- One identity: the entity, else the accessor of the Vault token, else its HMAC.
 CREATE TABLE caller (id INTEGER PRIMARY KEY, identity TEXT);
 INSERT INTO caller SELECT coalesce(class, s.id) AS c,
-    coalesce(nullif(max(entity), ''), min(nullif(accessor, '')), min(nullif(client, '')), min(nullif(inbound, '')), '')
-  FROM seen_caller s LEFT JOIN class USING (id) GROUP BY c;
+    coalesce(nullif(max(entity), ''), min(nullif(accessor, '')), min(nullif(client, '')), min(nullif(inbound, '')), '') FROM seen_caller s LEFT JOIN class USING (id) GROUP BY c;
 -- One token. It is known when the log has its token_id, or HMACs of a device and salt that Vault was asked about.
-CREATE TABLE token (id INTEGER PRIMARY KEY, token_id TEXT, hmac TEXT, config TEXT, issued TEXT, expires TEXT, lives INTEGER,
-  known INTEGER, revoked_ns INTEGER, revoked_at TEXT);
+CREATE TABLE token (id INTEGER PRIMARY KEY, token_id TEXT, hmac TEXT, config TEXT, issued TEXT, expires TEXT, known INTEGER, revoked_ns INTEGER, revoked_at TEXT);
 INSERT INTO token SELECT coalesce(class, s.id) AS c, max(token_id), coalesce(min(nullif(access, '')), min(nullif(hidden_id, '')), ''),
-    max(config), coalesce(min(nullif(issued, '')), ''), max(expires), count(DISTINCT nullif(expires, '')),
+    max(config), coalesce(min(nullif(issued, '')), ''), max(expires),
     max(token_id <> '' OR access || hidden_id <> '' AND (kind IN (SELECT value FROM hmac WHERE hmac.kind = 'text')
-      OR hidden_config IN (SELECT value FROM hmac WHERE hmac.kind = 'text'))), NULL, NULL
-  FROM seen_token s LEFT JOIN class USING (id) GROUP BY c;
-UPDATE token SET (revoked_ns, revoked_at) = (
-    SELECT ns, time FROM request JOIN revoked ON revoked.request = request.key
-    WHERE revoked.token_id = token.token_id AND request.kind = 'revoke' AND request.outcome = 5 ORDER BY ns LIMIT 1)
-  WHERE token_id <> '';
+      OR hidden_config IN (SELECT value FROM hmac WHERE hmac.kind = 'text'))), NULL, NULL FROM seen_token s LEFT JOIN class USING (id) GROUP BY c;
+CREATE INDEX token_id ON token (token_id) WHERE token_id <> '';
+UPDATE token SET revoked_ns = v.ns, revoked_at = v.time FROM (SELECT token_id, min(ns) AS ns, min(time) AS time FROM request
+    JOIN revoked ON revoked.request = key WHERE kind = 'revoke' AND outcome = 5 GROUP BY 1) v WHERE v.token_id = token.token_id AND token.token_id <> '';
 
 -- Reads whose token the log does not show, and why.
 CREATE TABLE unjudged AS SELECT key AS request, CASE
     WHEN outcome = 2 THEN 'its response is not in the log'
     WHEN outcome = 1 THEN 'forwarded to the active node, whose log does not have it'
     WHEN kind = 'read' AND wrapping IS NOT NULL THEN 'wrapped, and not unwrapped in the log'
+    WHEN kind = 'rewrap' THEN 'wrapped anew, and not unwrapped in the log'
     WHEN kind = 'unwrap' AND reason <> '' THEN reason
     WHEN seen_token = 0 THEN 'its response shows no token'
     WHEN NOT EXISTS (SELECT 1 FROM hmac) THEN 'the log has HMACs only, and Vault was not asked for that of the token'
-    ELSE 'its HMACs are of another audit device, or of one before it was enabled anew'
-  END || CASE WHEN kind = 'unwrap' AND origin IS NULL THEN '; the wrapped read is not in the log' ELSE '' END AS why
-FROM request r
-WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NOT followed AND opened_by IS NULL
+    ELSE 'its HMACs may be of another audit device, or of one before it was enabled anew'
+  END || CASE WHEN kind <> 'read' AND origin IS NULL THEN '; the wrapped read is not in the log' ELSE '' END AS why
+FROM request r WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NOT followed AND opened_by IS NULL
   AND NOT (outcome = 5 AND coalesce((SELECT known FROM token WHERE id = r.token), 0))
   -- What is unwrapped is judged where it is of this engine, or may be: it shows a token, or nothing of what was wrapped.
   AND (kind = 'read' OR seen_token <> 0 OR (SELECT kind FROM request o WHERE o.key = r.origin) = 'read'
-    OR origin IS NULL AND (reason <> '' OR outcome = 2 OR lease LIKE '%_/token/_%/_%'));
+    OR origin IS NULL AND (reason <> '' OR outcome < 3 OR mount <> ''))
+  OR kind = 'rewrap' AND origin IS NULL AND mount <> '' AND NOT EXISTS (SELECT 1 FROM request u WHERE u.wrapping = r.wrapping AND u.kind = 'unwrap' AND u.outcome IN (2, 5));
 
 -- Who was given the leaked token: without one, nothing is in these tables. sought is the token.
-CREATE TABLE sought AS SELECT * FROM token WHERE id IN (
-  SELECT coalesce(class, s.id) FROM seen_token s LEFT JOIN class USING (id) JOIN setting ON leaked = token_id WHERE leaked <> '');
+CREATE TABLE sought AS SELECT * FROM token WHERE id IN (SELECT coalesce(class, s.id) FROM seen_token s LEFT JOIN class USING (id) JOIN setting ON leaked = token_id WHERE leaked <> '');
 -- What a read says of it: yes, or possible and why. Reads that certainly gave another token are not in it.
+CREATE VIEW sought_name AS SELECT value FROM hmac WHERE kind = 'leaked' UNION VALUES ('leaked');
 CREATE TABLE leak (request INTEGER PRIMARY KEY, verdict TEXT, why TEXT);
 INSERT INTO leak SELECT key, 'yes', '' FROM sought CROSS JOIN request r WHERE kind IN ('read', 'unwrap') AND (outcome = 5 AND token = sought.id AND opened_by IS NULL
-  OR EXISTS (SELECT 1 FROM unwrapped u JOIN hmac h USING (value) WHERE u.request = r.key AND h.kind = 'leaked'));
+  OR kind = 'unwrap' AND EXISTS (SELECT 1 FROM named n JOIN sought_name USING (value) WHERE n.request = r.key));
 INSERT OR IGNORE INTO leak SELECT request, 'possible', why FROM unjudged, sought;
--- Outside of the token's life nobody is given it, unless the upstream gave it another one: five minutes are for slow requests and for clocks
--- that differ.
-DELETE FROM leak WHERE verdict = 'possible' AND EXISTS (SELECT 1 FROM request r, sought t WHERE r.key = leak.request
-  AND (julianday(r.time) < julianday(t.issued) - 300 / 86400.0 OR r.kind = 'read' AND lives = 1 AND julianday(r.time) > julianday(t.expires) + 300 / 86400.0));
+-- An hour before a JWT says that it was issued nobody was given it, unless somebody was. Its end rules nobody out: the engine may not know it.
+DELETE FROM leak WHERE verdict = 'possible' AND request IN (SELECT key FROM request, setting WHERE ns / 1000000000 < leaked_iat - 3600)
+  AND NOT EXISTS (SELECT 1 FROM request JOIN leak l ON l.request = key AND l.verdict = 'yes', setting WHERE ns / 1000000000 < leaked_iat - 3600);
+-- Who wrapped the token, or named it as rejected, had it from somewhere.
+INSERT OR IGNORE INTO leak SELECT r.key, 'possible', 'it names the leaked token, and no read in the log is known to have given its caller that'
+FROM named n JOIN request r ON r.key = n.request
+WHERE (r.kind IN ('read', 'wrap') AND n.value IN sought_name OR r.kind = 'read' AND n.value IN (SELECT leaked FROM setting UNION SELECT value FROM hmac, setting WHERE text = leaked))
+  AND r.caller NOT IN (SELECT caller FROM request JOIN leak ON leak.request = key AND verdict = 'yes');

@@ -97,6 +97,9 @@ type Request struct {
 	Login *Caller
 }
 
+// isRouted reports whether the request comes to its mount: Vault logs no accessor of the mount before.
+func (r *Request) isRouted() bool { return !r.Denied && (r.By.Name != "" || r.Error == "") }
+
 // Do writes a request, and its response five milliseconds later.
 func (l *Log) Do(r Request) {
 	l.n++
@@ -111,8 +114,11 @@ func (l *Log) Do(r Request) {
 	e := l.entry(r, id, "response")
 	class := strings.TrimPrefix(strings.TrimSuffix(r.Mount, "/"), "auth/")
 	response := map[string]any{
-		"mount_point": r.Mount, "mount_type": class, "mount_accessor": class + "_0a1b2c3d", "mount_class": classOf(r.Mount),
+		"mount_point": r.Mount, "mount_type": class, "mount_class": classOf(r.Mount),
 		"mount_running_plugin_version": "v0.1.0", "mount_is_external_plugin": true,
+	}
+	if r.isRouted() {
+		response["mount_accessor"] = class + "_0a1b2c3d"
 	}
 	if r.Answer != nil {
 		response["data"] = l.hashed(r.Answer)
@@ -140,14 +146,18 @@ func classOf(mount string) string {
 }
 
 func (l *Log) entry(r Request, id, kind string) map[string]any {
+	class := strings.TrimPrefix(strings.TrimSuffix(r.Mount, "/"), "auth/")
 	request := map[string]any{
 		"id": id, "operation": r.Operation, "path": r.Mount + r.Path, "mount_point": r.Mount, "mount_class": classOf(r.Mount),
-		"mount_type":     strings.TrimPrefix(strings.TrimSuffix(r.Mount, "/"), "auth/"),
-		"mount_accessor": strings.TrimPrefix(strings.TrimSuffix(r.Mount, "/"), "auth/") + "_0a1b2c3d",
+		"mount_type":     class,
 		"remote_address": r.By.Remote, "remote_port": 40000 + l.n%20000, "namespace": map[string]any{"id": "root"},
 		"client_id": r.By.Entity, "client_token": l.HMAC("external " + r.By.Name),
 		"client_token_accessor": l.HMAC("accessor " + r.By.Name),
 		"headers":               map[string]any{"user-agent": []string{"Go-http-client/1.1"}}, "mount_running_version": "v0.1.0",
+	}
+	// Before it logs the request half of a write, Vault asks the mount whether that would create or update.
+	if r.isRouted() && (kind == "response" || r.Operation == "create" || r.Operation == "update") {
+		request["mount_accessor"] = class + "_0a1b2c3d"
 	}
 	if r.Data != nil {
 		request["data"] = l.hashed(r.Data)

@@ -20,6 +20,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/segmentio/encoding/json"
 )
@@ -36,12 +37,9 @@ func newFilter(mount string) filter {
 	plain := regexp.MustCompile("[0-9A-Za-z_.-]*").FindAll([]byte(mount), -1)
 	longest := slices.MaxFunc(plain, func(a, b []byte) int { return len(a) - len(b) })
 	// Wrapping, unwrapping and the policy of a wrapping token have "wrap" in them. Mounts are moved and disabled, their leases
-	// revoked, and audit devices disabled by lines that need not have the mount's name.
-	f := filter{longest, []byte("wrap"), []byte("remount"), []byte("mounts"), []byte("revoke"), []byte("audit")}
-	if !bytes.Contains([]byte(pluginName), longest) {
-		f = append(f, []byte(pluginName))
-	}
-	return f
+	// revoked, and audit devices disabled by lines that need not have the mount's name. Tokens of the engine have a rotation.
+	words := bytes.Fields([]byte("wrap remount mounts revoke audit last_vault_rotation " + pluginName))
+	return append(slices.DeleteFunc(words, func(word []byte) bool { return bytes.Contains(word, longest) }), longest)
 }
 
 // wants reports whether a line must be decoded.
@@ -57,8 +55,8 @@ func scan(ctx context.Context, o options, stdin io.Reader, s *store) error {
 	c := &classifier{mount: o.mount, leaked: o.leaked}
 	sources, blocks := make([]source, len(o.files)), make(chan block)
 	var workers sync.WaitGroup
-	var adding sync.Mutex // the database takes one fact at a time
-	for range runtime.GOMAXPROCS(0) {
+	var adding sync.Mutex // the database takes one fact at a time, so that more than four workers would wait
+	for range min(runtime.GOMAXPROCS(0), 4) {
 		workers.Go(func() {
 			for b := range blocks {
 				facts := c.block(b)
@@ -66,7 +64,6 @@ func scan(ctx context.Context, o options, stdin io.Reader, s *store) error {
 				for _, f := range facts {
 					if err := s.add(f); err != nil {
 						cancel(err)
-						break
 					}
 				}
 				adding.Unlock()
@@ -87,7 +84,7 @@ func scan(ctx context.Context, o options, stdin io.Reader, s *store) error {
 
 // noteFiles notes what was wrong with the files. It is an error if none could be opened.
 func (s *store) noteFiles(sources []source) (err error) {
-	const wants = "This reads what an audit device with format=json writes, plain or gzip."
+	const wants = "This reads what an audit device with format=json writes, with paths, plain or gzip."
 	var problems []string
 	opened := false
 	for n := range sources {
@@ -97,7 +94,7 @@ func (s *store) noteFiles(sources []source) (err error) {
 			problems = append(problems, "A file could not be read: "+file.err.Error()+".")
 		}
 		if damaged > 0 {
-			problems = append(problems, fmt.Sprintf("%s: %d lines are damaged, and what they told is missing. "+wants, file.name, damaged))
+			problems = append(problems, fmt.Sprintf("%s: %d lines are damaged or too long, and missing here. "+wants, file.name, damaged))
 		} else if file.size > 0 && !file.isLog {
 			problems = append(problems, file.name+": no line in it is one of an audit log. "+wants)
 		}
@@ -170,6 +167,9 @@ func (s *source) read(ctx context.Context, stdin io.Reader, f filter, blocks cha
 	if err != nil || before.IsDir() {
 		return cmp.Or(err, fmt.Errorf("%s is a directory: name the files in it", s.name))
 	}
+	if before.Size() == 0 && strings.HasSuffix(s.name, ".gz") {
+		return fmt.Errorf("%s is empty, which no log is that was compressed", s.name)
+	}
 	if err := s.lines(ctx, file, f, blocks); err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)
 	}
@@ -182,16 +182,17 @@ func (s *source) read(ctx context.Context, stdin io.Reader, f filter, blocks cha
 // lines unpacks the text, and sends the lines of it that may matter to blocks.
 func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan<- block) error {
 	text := bufio.NewReaderSize(raw, maxLine)
-	if magic, _ := text.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		unzipped, err := gzip.NewReader(text)
-		if err != nil {
-			return err
-		}
-		text = bufio.NewReaderSize(unzipped, maxLine)
-	}
 	u := make(unwrapper)
 	var picked []byte
 	for {
+		if magic, _ := text.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) { // also behind plain text, as cat puts it
+			unzipped, err := gzip.NewReader(text)
+			if err != nil {
+				blocks <- block{s, picked}
+				return err
+			}
+			text = bufio.NewReaderSize(unzipped, maxLine)
+		}
 		line, err := text.ReadSlice('\n')
 		s.size += int64(len(line))
 		for errors.Is(err, bufio.ErrBufferFull) {
@@ -212,10 +213,8 @@ func (s *source) lines(ctx context.Context, raw io.Reader, f filter, blocks chan
 			s.damaged.Add(1)
 		}
 		if len(picked) >= blockSize || err != nil {
-			select {
-			case blocks <- block{s, picked}:
-				picked = nil
-			case <-ctx.Done():
+			blocks <- block{s, picked} // the workers take all, also after an error
+			if picked = nil; ctx.Err() != nil {
 				return ctx.Err()
 			}
 		}
@@ -293,23 +292,34 @@ type request struct {
 	ClientTokenAccessor string `json:"client_token_accessor"`
 	RemoteAddress       string `json:"remote_address"`
 	RequestURI          string `json:"request_uri"`
-	Data                any    `json:"data"`
-	Headers             any    `json:"headers"`
+	Data                fields `json:"data"`
+	Headers             fields `json:"headers"`
 	Namespace           struct {
 		Path string `json:"path"` // empty for the root
 	} `json:"namespace"`
 }
 
 type response struct {
-	Auth          any    `json:"auth"`
-	Data          any    `json:"data"`
-	MountAccessor string `json:"mount_accessor"`
+	Auth          fields   `json:"auth"`
+	Data          fields   `json:"data"`
+	MountAccessor string   `json:"mount_accessor"`
+	Warnings      []string `json:"warnings"`
 	Secret        struct {
 		LeaseID string `json:"lease_id"`
 	} `json:"secret"`
 	WrapInfo struct {
-		Token string `json:"token"`
+		Token        string `json:"token"`
+		CreationPath string `json:"creation_path"`
 	} `json:"wrap_info"`
+}
+
+// fields are parameters, headers or data. They are decoded where they are used, so that nothing in a line takes much memory.
+type fields map[string]json.RawMessage
+
+// text is the text of that name, or empty.
+func (f fields) text(name string) (text string) {
+	_ = json.Unmarshal(f[name], &text) // what is no text has none
+	return text
 }
 
 // decode decodes a line: one entry, or several where a program has joined lines. What the audit device's prefix option or a
@@ -341,7 +351,7 @@ func (e *entry) isValid() bool {
 	at, err := time.Parse(time.RFC3339Nano, e.Time)
 	e.at = at.UTC()
 	inTime := err == nil && e.at.Year() > 1970 && e.at.Year() < 2200
-	return inTime && e.Request != nil && (e.Type == "request" || e.Type == "response")
+	return inTime && e.Request != nil && e.Request.Path != "" && (e.Type == "request" || e.Type == "response")
 }
 
 // isCut reports whether a line that is not decoded, since it is about other mounts, may be the rest of one that is not.
@@ -353,7 +363,7 @@ func isCut(line []byte) bool {
 }
 
 // mayBeEntry tells an entry, or a part of one, from other messages: the standard output of a Vault server has both.
-func mayBeEntry(line []byte) bool { return entryPattern.Match(line) }
+func mayBeEntry(line []byte) bool { return entryPattern.Match(line) || !utf8.Valid(line) }
 
 // entryPattern finds names and HMACs of an entry, also where it is a text within another text, or in UTF-16.
 var entryPattern = regexp.MustCompile(`(request|response|auth|accessor)\\*"|\{"time"|hmac-sha256:|"\x00|\x00"`)

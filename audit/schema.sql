@@ -4,7 +4,7 @@
 -- What the lines of the log tell, in any order and as often as they come. Times are nanoseconds since 1970, and '' is unknown.
 
 -- The options of the report: one row.
-CREATE TABLE setting (mount TEXT, namespace TEXT, since INTEGER, until INTEGER, leaked TEXT, leaked_iat TEXT);
+CREATE TABLE setting (mount TEXT, namespace TEXT, since INTEGER, until INTEGER, leaked TEXT, leaked_iat REAL);
 -- What the reader of the report must know about the log.
 CREATE TABLE note (text TEXT PRIMARY KEY, incomplete INTEGER) WITHOUT ROWID;
 
@@ -19,17 +19,15 @@ CREATE TABLE line (
 CREATE TABLE seen_caller (id INTEGER PRIMARY KEY, entity TEXT, accessor TEXT, client TEXT, inbound TEXT, display TEXT, policies TEXT);
 CREATE TABLE seen_token (id INTEGER PRIMARY KEY, token_id TEXT, hidden_id TEXT, access TEXT, kind TEXT, hidden_config TEXT, config TEXT,
   issued TEXT, expires TEXT);
--- Mounts of the engine, under the paths that they had. A mount that is moved keeps its accessor.
-CREATE TABLE mount (accessor TEXT, namespace TEXT, path TEXT, PRIMARY KEY (accessor, namespace, path)) WITHOUT ROWID;
 
 -- What a request also had: parameters, tokens that it revoked, secrets in the clear, names of the wrapping token that it made or
--- took, and HMACs that it unwrapped.
+-- took, and the HMACs or token_ids of what it unwrapped or wrapped, or named as rejected.
 CREATE TABLE parameter (request INTEGER, name TEXT, state TEXT, value TEXT, PRIMARY KEY (request, name, state, value)) WITHOUT ROWID;
 CREATE TABLE revoked (request INTEGER, token_id TEXT, upstream TEXT, valid_until TEXT,
   PRIMARY KEY (request, token_id, upstream, valid_until)) WITHOUT ROWID;
 CREATE TABLE secret (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
 CREATE TABLE wrapping (request INTEGER, name TEXT, PRIMARY KEY (request, name)) WITHOUT ROWID;
-CREATE TABLE unwrapped (request INTEGER, value TEXT, PRIMARY KEY (request, value)) WITHOUT ROWID;
+CREATE TABLE named (request INTEGER, value TEXT, PRIMARY KEY (request, value)) WITHOUT ROWID;
 
 -- Rows that are the same: callers of one identity, tokens, and requests that made or took one wrapping, also after it was wrapped
 -- anew. Each device has HMACs of its own: what is in lines of one request belongs together. Rows that are the same in however many
@@ -40,7 +38,7 @@ CREATE VIEW same AS SELECT id AS a, min(id) OVER (PARTITION BY entity) AS b FROM
   UNION ALL SELECT id, min(id) OVER (PARTITION BY accessor) FROM seen_caller WHERE entity = '' AND accessor <> ''
   UNION ALL SELECT id, min(id) OVER (PARTITION BY client) FROM seen_caller WHERE entity = '' AND client <> ''
   UNION ALL SELECT id, min(id) OVER (PARTITION BY inbound) FROM seen_caller WHERE entity = '' AND inbound <> ''
-  UNION ALL SELECT caller, min(caller) OVER (PARTITION BY request) FROM line WHERE caller IN (SELECT id FROM seen_caller WHERE entity = '')
+  UNION ALL SELECT caller, min(caller) OVER (PARTITION BY request) FROM line WHERE caller IN (SELECT id FROM seen_caller WHERE entity = '' AND accessor || client || inbound <> '')
   UNION ALL SELECT id, min(id) OVER (PARTITION BY token_id) FROM seen_token WHERE token_id <> ''
   UNION ALL SELECT id, min(id) OVER (PARTITION BY hidden_id) FROM seen_token WHERE hidden_id <> ''
   UNION ALL SELECT id, min(id) OVER (PARTITION BY access) FROM seen_token WHERE access <> ''

@@ -4,13 +4,14 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
+
+	"github.com/segmentio/encoding/json"
 )
 
 // withheld stands for a secret that the log shows.
@@ -28,11 +29,13 @@ func isHidden(value string) bool {
 var (
 	jwtPattern    = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*`)
 	vaultPattern  = regexp.MustCompile(`\b[hs]v?[bsr]?\.[A-Za-z0-9_-]{20,}`)
-	schemePattern = regexp.MustCompile(`(?i)(bearer|basic|jwt) [^\s"',;]{8,}`)
-	pairPattern   = regexp.MustCompile(`(?i)((passw|secret|token|api[_-]?key)\w*["']? *(=>|[=:])) *["']?-*[^\s"',;&-][^\s"',;&]*`)
-	userPattern   = regexp.MustCompile(`^(\w[\w+.-]*://)?.*@`)
-	queryPattern  = regexp.MustCompile(`[?#].*`)
-	urlPattern    = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
+	schemePattern = regexp.MustCompile(`(?i)(bearer|basic|jwt|authorization\W+[\w-]+) [^\s"',;]{8,}`)
+	pairPattern   = regexp.MustCompile(`(?i)((passw|secret|token|api[_-]?key)\w*\\*["']? *(=>|[=:>])) *\\*` +
+		`("[^"]+"?|'[^']+'?|-*[^\s"',;&<-][^\s"',;&<]*)`)
+	harmless     = regexp.MustCompile(`(?i)(=@file|: (is|must))$`) // in messages of the engine
+	userPattern  = regexp.MustCompile(`^(\w[\w+.-]*://)?.*@`)
+	queryPattern = regexp.MustCompile(`[?#].*`)
+	urlPattern   = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
 )
 
 // safe is a text without what may be a secret: tokens, values of that name, and user info, query and fragment of URLs.
@@ -53,8 +56,13 @@ func (c *classifier) safe(text string) string {
 	if strings.Contains(text, " ") {
 		text = schemePattern.ReplaceAllString(text, "$1 "+withheld)
 	}
-	if strings.ContainsAny(text, "=:") {
-		text = pairPattern.ReplaceAllString(text, "$1"+withheld)
+	if strings.ContainsAny(text, "=:>") {
+		text = pairPattern.ReplaceAllStringFunc(text, func(pair string) string {
+			if harmless.MatchString(pair) {
+				return pair
+			}
+			return pairPattern.ReplaceAllString(pair, "$1"+withheld)
+		})
 	}
 	return text
 }
@@ -121,69 +129,67 @@ func isSecret(name, text string) bool {
 	return secretName.MatchString(name) || strings.HasSuffix(name, "token_id") && text != "" && !hexID.MatchString(text)
 }
 
-// eachText calls found with each text or number in a value, at any depth, and its name.
-func eachText(name string, value any, found func(name, text string)) {
-	switch v := value.(type) {
-	case map[string]any:
-		for key, inner := range v {
-			if headersName.MatchString(name) && secretHeader.MatchString(key) {
-				key = "authorization" // whatever its name
+// eachText calls found with each text or number in values, at any depth, and its name.
+func eachText(values fields, found func(name, text string)) {
+	for outer, value := range values {
+		name := outer
+		for t := json.NewTokenizer(value); t.Next(); {
+			text, inner := "", fields{}
+			if t.Value.Number() {
+				text = string(t.Value)
+			} else if t.Value.String() {
+				_ = json.Unmarshal(t.Value, &text)
 			}
-			eachText(key, inner, found)
-		}
-	case []any:
-		for _, inner := range v {
-			eachText(name, inner, found)
-		}
-	case float64:
-		found(name, strconv.FormatFloat(v, 'f', -1, 64))
-	case string:
-		var inner any
-		if strings.HasPrefix(v, "{") && json.Unmarshal([]byte(v), &inner) == nil { // as in cubbyhole/response
-			eachText(name, inner, found)
-		} else if v != "" {
-			found(name, v)
+			switch {
+			case t.IsKey && headersName.MatchString(outer) && secretHeader.MatchString(text):
+				name = "authorization" // whatever its name
+			case t.IsKey:
+				name = text
+			case strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &inner) == nil: // as in cubbyhole/response
+				eachText(inner, found)
+			case text != "":
+				found(name, text)
+			}
 		}
 	}
 }
 
 // alarm notes the secrets that the line shows.
-func (c *classifier) alarm(f *fact, e *entry, asked, answered map[string]any) {
+func (c *classifier) alarm(f *fact, e *entry, asked, answered fields) {
+	where := ""
 	look := func(name, text string) {
 		_, address, _ := strings.Cut(text, "://")
 		_, query, _ := strings.Cut(address, "?")
 		switch {
 		case text == "", isHidden(text):
 		case isSecret(name, text), c.leaked != "" && strings.Contains(text, c.leaked), jwtPattern.MatchString(text):
-			f.row("secret", strings.ToLower(c.text(name)))
+			f.row("secret", strings.ToLower(c.text(name))+where)
 		case strings.ContainsRune(address, '@'), pairPattern.MatchString(query):
 			f.row("secret", c.text(name)+" (a URL with credentials)")
 		case headersName.MatchString(name) && secretHeader.MatchString(text):
 			f.row("secret", name)
 		}
 	}
-	eachText("", asked, look)
-	eachText("", answered, look)
-	eachText("", e.Request.Headers, look)
+	eachText(asked, look)
+	eachText(answered, look)
+	eachText(e.Request.Headers, look)
+	look("client_token", e.Request.ClientToken)
+	look("client_token", e.Auth.ClientToken)
+	look("a token in a path", e.Request.Path)
+	where = " (in the address of the request)"
 	if uri, err := url.Parse(e.Request.RequestURI); err == nil {
 		for name, values := range uri.Query() {
 			look(name, strings.Join(values, " "))
 		}
 	}
-	look("client_token", e.Request.ClientToken)
-	look("client_token", e.Auth.ClientToken)
-	look("a token in a path", e.Request.Path)
 }
 
 // parameters notes those of a write, with the values that are shown. What neither the engine nor Vault knows is left out: the
 // engine refuses it, and nobody knows whether it is a secret.
-func (c *classifier) parameters(f *fact, asked map[string]any) {
+func (c *classifier) parameters(f *fact, asked fields) {
 	for name, value := range asked {
 		state, text := "shown", ""
-		s, isText := value.(string)
-		if encoded, err := json.Marshal(value); !isText && value != nil && err == nil {
-			s = string(encoded)
-		}
+		s := cmp.Or(asked.text(name), strings.Trim(strings.TrimPrefix(string(value), "null"), `"`))
 		secret := isSecret(name, s)
 		switch isHMAC := strings.Contains(s, hmacPrefix); {
 		case !secret && !parameterName.MatchString(name):

@@ -74,12 +74,9 @@ func key(parts ...string) int64 {
 func (s *store) add(f *fact) error {
 	c, t := f.caller, f.token
 	request, who := key(f.id), key(c.entity, c.accessor, c.client, c.inbound, c.display, c.policies)
-	var where, given int64
+	var given int64
 	if c.display != noToken && c.display != notKnown {
 		who |= 1 << 62 // so that the greatest of a request's callers is one who is known
-	}
-	if f.accessor != "" {
-		where = key(f.accessor, f.namespace, f.mount)
 	}
 	if t != (token{}) {
 		given = key(t.id, t.hiddenID, t.access, t.kind, t.hiddenConfig, t.config, t.issued, t.expires)
@@ -87,7 +84,6 @@ func (s *store) add(f *fact) error {
 	err := errors.Join(
 		s.insert("line", request, f.began, f.ended, f.id, f.kind, f.outcome, f.operation, f.namespace, f.mount, f.accessor, f.path,
 			f.name, who, given, f.remote, f.lease, f.why, f.file),
-		s.once(where, "mount", f.accessor, f.namespace, f.mount),
 		s.once(who, "seen_caller", who, c.entity, c.accessor, c.client, c.inbound, c.display, c.policies),
 		s.once(given, "seen_token", given, t.id, t.hiddenID, t.access, t.kind, t.hiddenConfig, t.config, t.issued, t.expires))
 	for _, r := range f.rows {
@@ -189,7 +185,7 @@ func (s *store) resolve(ctx context.Context, o options) error {
 	if err := s.askVault(ctx, o); err != nil {
 		return errors.New((&classifier{leaked: o.leaked}).safe(err.Error())) // VAULT_ADDR may have a password
 	}
-	names, rest, _ := strings.Cut(part("resolve.sql"), "-- unite")
+	names, rest, _ := strings.Cut(part("resolve.sql"), "-- Here unite fills the table class.")
 	if err := s.exec(ctx, names); err != nil {
 		return err
 	}

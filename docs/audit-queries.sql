@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MPL-2.0
 
 -- Questions to the database of mastersindia-audit -db=audit.db: sqlite3 -box audit.db < audit-queries.sql
+-- This needs sqlite3 3.44 or later: an older one says "malformed database schema".
 
 -- Who was given a token in an hour, and from where?
 SELECT time, who, remote_address, name FROM requests
@@ -16,11 +17,11 @@ SELECT remote_address, count(DISTINCT identity) AS callers FROM requests GROUP B
 -- Who was denied, and given a token later?
 SELECT DISTINCT r.who
 FROM requests d JOIN requests r USING (identity)
-WHERE d.outcome = 'denied' AND r.kind = 'read' AND r.outcome = 'ok' AND r.time > d.time;
+WHERE d.outcome = 'denied' AND r.kind IN ('read', 'unwrap') AND r.outcome = 'ok' AND r.time > d.time;
 
--- Who read at night?
+-- Who read at night (UTC)?
 SELECT time, who, name FROM requests
-WHERE kind = 'read' AND substr(time, 12, 2) NOT BETWEEN '06' AND '20';
+WHERE kind IN ('read', 'unwrap') AND substr(time, 12, 2) NOT BETWEEN '06' AND '20';
 
 -- Who reads most in an hour?
 SELECT substr(time, 1, 13) AS hour, who, count(*) FROM requests
@@ -34,9 +35,10 @@ WHERE a.kind = 'write' AND abs(b.ns - a.ns) < 600000000000;
 SELECT time, asked_by, who, name FROM requests
 WHERE kind = 'unwrap';
 
--- Which tokens were read after their revocation?
-SELECT token_id, time, who FROM requests
-WHERE kind = 'read' AND outcome = 'ok' AND revoked_at <> '' AND time > revoked_at;
+-- Which tokens were given after their revocation? A read that began before is in time.
+SELECT q.token_id, q.time, q.who
+FROM requests q JOIN request r USING (key) JOIN token t ON t.id = r.token
+WHERE q.kind IN ('read', 'unwrap') AND q.outcome = 'ok' AND r.began > t.revoked_ns;
 
 -- Where did a config point over time?
 SELECT r.time, r.who, r.path, p.name, p.value FROM requests r JOIN parameter p ON p.request = r.key

@@ -5,12 +5,10 @@
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
-  const report = JSON.parse(byId("report").textContent);
-  const rows = report.requests;
+  const report = JSON.parse(byId("report").textContent), rows = report.requests;
   const filterNames = ["who", "name", "token", "kind", "outcome", "from", "until", "text"];
-  const groups = ["given", "denied", "change", "other"];
+  const groups = ["given", "denied", "change", "other"], pageSize = 100;
   const groupText = { given: "tokens handed out", denied: "denied, refused, unanswered", change: "changes, rotations, revocations", other: "other requests" };
-  const pageSize = 100;
   const make = (node, attributes, ...children) => {
     for (const [key, value] of Object.entries(attributes || {})) {
       if (key.startsWith("on")) node.addEventListener(key.slice(2), value); else node.setAttribute(key, value);
@@ -23,16 +21,14 @@
   // Invisible characters and those that turn the writing direction are shown as what they are.
   const plain = (text) => String(text ?? "").replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu,
     (c) => "\\u" + c.codePointAt(0).toString(16).padStart(4, "0"));
-  const number = (n) => Number(n).toLocaleString("en-US");
+  const ms = (t) => Date.parse(t), number = (n) => Number(n).toLocaleString("en-US");
   const clock = (t) => t ? String(t).slice(0, 19).replace("T", " ") : "";
-  const ms = (t) => Date.parse(t);
   const short = (text) => String(text ?? "").replace(/hmac-sha256:([0-9a-f]{12})[0-9a-f]+/g, "hmac:$1\u2026");
-  const tokenName = (t) => t.token_id || t.token_hmac || "";
   const whoKey = (r) => r.who + (r.identity ? " \u00b7 " + short(r.identity) : "");
-  const nameOf = (r) => r.name ?? r.role;
+  const nameOf = (r) => r.name ?? r.role, tokenName = (t) => t.token_id || t.token_hmac || "";
   const groupOf = (r) => r.outcome !== "ok" ? "denied" : r.kind === "read" || r.kind === "unwrap" ? "given" : r.kind === "view" ? "other" : "change";
   // ---- filters, kept in the address so that a view can be sent to a colleague with the file
-  const state = {};
+  const state = {}, tables = [];
   const set = (changes) => {
     for (const name of filterNames) byId("f-" + name).value = state[name] = changes[name] ?? state[name] ?? "";
     history.replaceState(null, "", "#" + new URLSearchParams(Object.entries(state).filter(([, value]) => value)));
@@ -79,12 +75,10 @@
     if (isTime(name)) return el("td", { class: "time", title: plain(value) }, clock(value));
     return el("td", { class: isWide(name) ? "wide" : "mono" }, plain(short(value)));
   };
-  const tables = [];
   const table = ({ id, title, columns }) => {
     const data = report[id], names = columns.filter((name) => name !== "identity");
     if (data.length === 0) return;
-    const count = el("span", { class: "count" });
-    const body = el("tbody"), head = el("tr");
+    const count = el("span", { class: "count" }), body = el("tbody"), head = el("tr");
     const more = el("button", { type: "button", class: "more", onclick: () => { t.shown += 5 * pageSize; t.draw(t.test); } });
     const empty = el("p", { class: "empty" }, "nothing matches");
     const by = ["last", "time", "path"].find((name) => names.includes(name));
@@ -103,9 +97,8 @@
       });
       body.replaceChildren(...kept.slice(0, t.shown).map((r) => el("tr", {}, ...names.map((name) => cell(r, name)))));
       count.textContent = kept.length === data.length ? number(data.length) : number(kept.length) + " of " + number(data.length);
-      more.hidden = kept.length <= t.shown;
+      more.hidden = kept.length <= t.shown; empty.hidden = kept.length > 0;
       more.textContent = "show more (" + number(kept.length - Math.min(kept.length, t.shown)) + " left)";
-      empty.hidden = kept.length > 0;
     };
     byId("sections").append(el("section", { id }, el("h2", {}, title[0].toUpperCase() + title.slice(1), count),
       el("div", { class: "scroll" }, el("table", {}, el("thead", {}, head), body), empty), more));
@@ -113,8 +106,7 @@
   };
   const fixed = () => {
     const s = report.summary[0];
-    byId("title").textContent = "Audit of " + plain(report.mount);
-    document.title = byId("title").textContent;
+    document.title = byId("title").textContent = "Audit of " + plain(report.mount);
     byId("span").textContent = (s.first ? clock(s.first) + " to " + clock(s.last) + " UTC" : "no request of this mount") + " \u00b7 by mastersindia-audit " + plain(report.version);
     if (report.alarms.length) {
       byId("alarms").append(el("div", { class: "panel alarm", role: "alert" }, el("h2", {}, report.alarms.length === 1 ? "An alarm" : report.alarms.length + " alarms"),
@@ -138,8 +130,7 @@
       el("span", {}, "drag to choose a time"));
   };
   const timeline = (test, filtered) => {
-    const parts = report.histogram, step = (parts[0]?.step_seconds ?? 1) * 1000;
-    const box = byId("timeline");
+    const parts = report.histogram, step = (parts[0]?.step_seconds ?? 1) * 1000, box = byId("timeline");
     box.replaceChildren();
     if (parts.length === 0) return;
     const width = Math.max(box.clientWidth, 300), height = 170, left = 46, right = 8, top = 8, bottom = 24;
@@ -152,8 +143,7 @@
     const place = (at) => Math.min(bars - 1, Math.max(0, Math.floor((at - start) / barTime)));
     for (const p of parts) for (const g of groups) total[place(ms(p.start))][g] += p[g];
     if (filtered) for (const r of rows) if (test(r)) shown[place(ms(r.time))][groupOf(r)]++;
-    const sum = (b) => groups.reduce((n, g) => n + b[g], 0);
-    const most = Math.max(1, ...total.map(sum));
+    const sum = (b) => groups.reduce((n, g) => n + b[g], 0), most = Math.max(1, ...total.map(sum));
     const x = (n) => left + (width - left - right) * n / bars, y = (n) => (height - top - bottom) * n / most;
     const root = svg("svg", { viewBox: "0 0 " + width + " " + height, role: "img", "aria-label": "requests over time" });
     for (const share of [0, 0.5, 1]) {
@@ -165,32 +155,27 @@
       root.append(svg("text", { x: left + (width - left - right) * share, y: height - 6, "text-anchor": anchor }, text));
     }
     total.forEach((b, n) => {
-      const w = Math.max(1, x(n + 1) - x(n) - 1);
+      const w = Math.max(1, x(n + 1) - x(n) - 1); let base = height - bottom;
       if (filtered && sum(b) > 0) root.append(svg("rect", { class: "ghost", x: x(n), width: w, y: height - bottom - y(sum(b)), height: y(sum(b)) }));
-      let base = height - bottom;
       for (const g of groups.filter((name) => shown[n][name])) {
         const h = Math.max(y(shown[n][g]), 1.5);
         root.append(svg("rect", { class: g, x: x(n), width: w, y: base -= h, height: h }));
       }
     });
-    const brush = svg("rect", { class: "brush", y: top, height: height - top - bottom, width: 0 });
-    root.append(brush);
+    const brush = root.appendChild(svg("rect", { class: "brush", y: top, height: height - top - bottom, width: 0 }));
     const barAt = (event) => {
       const { left: from, width: wide } = root.getBoundingClientRect();
       return Math.min(bars - 1, Math.max(0, Math.floor(((event.clientX - from) * width / wide - left) / (width - left - right) * bars)));
     };
-    let pressed = null;
-    const span = (event) => [Math.min(pressed, barAt(event)), Math.max(pressed, barAt(event)) + 1];
-    const at = (bar) => clock(new Date(start + bar * barTime).toISOString());
-    const title = root.appendChild(svg("title"));
+    let pressed = null; const span = (event) => [Math.min(pressed, barAt(event)), Math.max(pressed, barAt(event)) + 1];
+    const at = (bar) => clock(new Date(start + bar * barTime).toISOString()), title = root.appendChild(svg("title"));
     root.addEventListener("pointerdown", (event) => { pressed = barAt(event); root.setPointerCapture(event.pointerId); });
     root.addEventListener("pointermove", (event) => {
       const b = shown[barAt(event)];
       title.textContent = at(barAt(event)) + " UTC\n" + groups.filter((g) => b[g]).map((g) => number(b[g]) + " " + groupText[g]).join("\n");
       if (pressed === null) return;
       const [a, z] = span(event);
-      brush.setAttribute("x", x(a));
-      brush.setAttribute("width", x(z) - x(a));
+      make(brush, { x: x(a), width: x(z) - x(a) });
     });
     root.addEventListener("pointerup", (event) => {
       if (pressed !== null) set({ from: at(span(event)[0]), until: at(span(event)[1]) });
@@ -201,8 +186,7 @@
   const draw = () => {
     const test = matcher();
     byId("matches").textContent = number(rows.filter(test).length) + " of " + number(rows.length) + " listed requests";
-    timeline(test, filterNames.some((name) => state[name]));
-    for (const t of tables) t.draw(test);
+    timeline(test, filterNames.some((name) => state[name])); for (const t of tables) t.draw(test);
   };
   fixed();
   const listed = [...rows, ...report.readings, ...report.refusals];
@@ -211,10 +195,7 @@
   for (const section of report.sections) if (section.columns && section.id !== "summary") table(section);
   for (const name of filterNames) byId("f-" + name).addEventListener("change", () => set({ [name]: byId("f-" + name).value }));
   byId("f-text").addEventListener("input", () => set({ text: byId("f-text").value }));
-  byId("reset").addEventListener("click", () => only({}));
-  byId("filters").addEventListener("submit", (event) => event.preventDefault());
-  addEventListener("hashchange", readHash);
-  addEventListener("resize", draw);
-  readHash();
-  document.documentElement.dataset.ready = "true";
+  byId("reset").addEventListener("click", () => only({})); byId("filters").addEventListener("submit", (event) => event.preventDefault());
+  addEventListener("hashchange", readHash); addEventListener("resize", draw);
+  readHash(); document.documentElement.dataset.ready = "true";
 })();
