@@ -156,8 +156,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		return logical.ErrorResponse(err.Error()), nil
 	}
 	resp := warnOfPause(req.MountPoint, name, old, next, p)
-	if old != nil && old.equal(next) {
-		b.issuer.Invalidate(name) // an earlier write that failed may have reached storage since
+	if old != nil && old.equal(next) && !b.store.isUnconfirmed(configPrefix+name) {
 		return warned(resp), nil
 	}
 	b.setGeneration(old, next)
@@ -189,7 +188,8 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		return verificationErrorResponse(req.MountPoint, name, err)
 	}
 	if old != nil && old.Generation != next.Generation && !next.Paused && !wantsVerification(old, next, p) {
-		resp.AddWarning("The config is stored, and its login was not verified: its former token is out of use, and the next read logs in.")
+		resp.AddWarning("The config is stored, and its login was not verified: its former token is out of use, and the next read " +
+			"logs in.")
 	}
 	if onDifferentHosts(next) && (old == nil || old.TokenURL != next.TokenURL || old.RefreshURL != next.RefreshURL) {
 		resp.AddWarning("The config is stored. Its refresh_url is on a different host than its token_url: " +

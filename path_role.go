@@ -176,7 +176,7 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 	if c == nil {
 		return b.roleWithoutConfig(ctx, req.MountPoint, next.Config)
 	}
-	if old == nil || !old.equal(next) {
+	if old == nil || !old.equal(next) || b.store.isUnconfirmed(rolePrefix+name) {
 		err = b.store.putRole(ctx, name, next)
 	}
 	b.roles.forget(name) // also where an earlier write that failed may have reached storage

@@ -51,6 +51,13 @@ func (s *storage) confirm(key string, err error) error {
 	return err
 }
 
+// isUnconfirmed reports whether an earlier write of the entry may yet land: then equal settings are written all the same.
+func (s *storage) isUnconfirmed(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unconfirmed[key] > 0
+}
+
 // toReadAgain are the keys of the entries that storage may have changed since. It is asked once a minute.
 func (s *storage) toReadAgain() []string {
 	s.mu.Lock()

@@ -156,3 +156,23 @@ func TestConfig_LateWriteIsNoticed(t *testing.T) {
 		}
 	})
 }
+
+// TestConfigPause_TakenBackBeforeLateWrite: storage refuses a write that resumes a config; the operator takes it back, which is
+// answered as done; the refused write must not come into force after that.
+func TestConfigPause_TakenBackBeforeLateWrite(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour, "paused", true)
+		s.EveryMinute()
+		s.Storage.Fail(mounttest.Put, "config/gst", errors.New("storage: the leader was lost while the write was being replicated"))
+		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"paused": false})
+		s.Storage.Heal()
+		s.Storage.Reset()
+		if resp := s.write("config/gst", map[string]any{"paused": true}); resp != nil {
+			t.Fatalf("the write warns: %q", resp.Warnings)
+		}
+		if s.Storage.Count(mounttest.Put) == 0 {
+			t.Error("nothing was written: the write of before may come into force")
+		}
+	})
+}

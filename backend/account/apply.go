@@ -72,10 +72,10 @@ func (e Saved) apply(t *transition) {
 }
 
 // logIn sends the login whose start is stored. What was known of the account when it began may have changed since: it
-// waits for settings that are being read again, and a paused account makes none.
+// waits for settings that are being read again, and a paused account makes none. A verification has its own.
 func (t *transition) logIn() {
 	w := t.Work
-	if w == nil || w.Step != noting || t.Saved < w.Version || t.Known == stale {
+	if w == nil || w.Step != noting || t.Saved < w.Version || t.Known == stale && !w.verifies() {
 		return
 	}
 	if !w.verifies() && t.Account.Paused {

@@ -74,8 +74,8 @@ func (f failedLogin) is(other *Failure) bool {
 	return f.Kind == other.Kind && (f.Cause == Repeated) == (other.Cause == Repeated)
 }
 
-// probed is the failure once its credentials were sent again and did not succeed. That moves its schedule on, unless it was done by
-// hand while the hold ran.
+// probed is the failure once its credentials were sent again and did not succeed. That moves its schedule on, unless it was done
+// by hand while the hold ran.
 func (f failedLogin) probed(env Env) failedLogin {
 	next := *f.Failure
 	if !f.Holds(env.Reading) {

@@ -267,7 +267,7 @@ func (g *ghost) givenUp(w *modelWorld, work *Work) {
 func (h ghostHold) after(w *modelWorld, work *Work, err *upstream.Error) ghostHold {
 	forced := work.Reason == ReasonForced
 	next := ghostHold{
-		kind:  err.Kind, at: w.true, step: 1, generation: work.Account.Generation, login: loginOf(&work.Account.Upstream),
+		kind: err.Kind, at: w.true, step: 1, generation: work.Account.Generation, login: loginOf(&work.Account.Upstream),
 	}
 	if h.kind != upstream.Rejected && h.kind != upstream.Throttled && h.generation != next.generation {
 		h = ghostHold{} // an outage may have been mended by the change

@@ -48,7 +48,7 @@ func (t *transition) restore(r *Record, a *Account) {
 // unfinished counts a login that was cut off when the last process ended as one failure. a has the settings of now.
 func (t *transition) unfinished(attempt *StoredAttempt, a *Account) {
 	began := sent{Login: attempt.Login, Credentials: attempt.Credentials, Verification: attempt.Verification}
-	if began == (sent{}) && a != nil { // kept by an older version
+	if began == (sent{}) && a != nil && a.Generation == t.Generation { // kept by an older version
 		began = sentBy(a, false)
 	}
 	t.setFailures(t.failuresAfter(errUnfinished, t.env, began, a.life(t.Current)))

@@ -1,0 +1,254 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// TestThrottled_WithoutRetryAfterInInvalidHold: a 429 without Retry-After that rotate/ meets beside a malformed request holds a
+// corrected request back for seconds, and not until the end of the malformed one's hold.
+func TestThrottled_WithoutRetryAfterInInvalidHold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.refuseRequests()
+		s.failsWith(http.StatusBadRequest)
+		advance(2 * time.Minute)
+		s.Upstream.Replace(s.Simulator.ServeHTTP)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultQuota, Remaining: 1})
+		if _, err := s.rotate(); err == nil || s.Simulator.Counters().Faulted != 1 {
+			t.Fatalf("rotate/ met no 429: %v", err)
+		}
+		advance(2 * time.Minute)
+		if _, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
+			"headers": map[string]any{"X-Branch": "7"},
+		}); err != nil {
+			t.Errorf("two minutes after a 429 that asked for no wait: %v", err)
+		}
+	})
+}
+
+// TestRotate_GivenUpInOpenBreaker: a forced login that is given up while the breaker is open may have been refused: the next is
+// made a minute later, as after any other.
+func TestRotate_GivenUpInOpenBreaker(t *testing.T) {
+	t.Parallel()
+	for name, giveUp := range map[string]func(s *testMount){
+		"revoke": func(s *testMount) { s.write("revoke/gst", nil) },
+		"headers": func(s *testMount) {
+			s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false})
+		},
+		"crash": func(s *testMount) { s.Crash() },
+		"none":  func(*testMount) {},
+	} {
+		timed(t, name, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.changePassword()
+			s.failed("app")
+			advance(2 * time.Minute)
+			release := s.Upstream.Hold()
+			go func() { _, _, _ = s.Do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
+			advance(time.Second)
+			s.wantLogins(2, "of which the second is forced")
+			giveUp(s)
+			release()
+			advance(6 * time.Second)
+			_, _ = s.rotate()
+			s.wantLogins(2, "of which the second was forced 7 s ago")
+		})
+	}
+}
+
+// TestRotate_TimedOutInOpenBreaker: refused credentials are sent by rotate/ once a minute, also where a forced login has timed out.
+func TestRotate_TimedOutInOpenBreaker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.changePassword()
+		s.failed("app")
+		advance(2 * time.Minute)
+		s.slow(time.Minute)
+		_, _ = s.rotate()
+		advance(11 * time.Second)
+		_, _ = s.rotate()
+		s.wantLogins(2, "of which the second was forced 26 s ago")
+	})
+}
+
+// TestBreaker_ProbeBringsRevokedToken: a probe whose credentials the upstream has accepted closes the breaker, although the token
+// that it gives is a revoked one: the next login is made when that token has ended, and nothing says that credentials are refused.
+func TestBreaker_ProbeBringsRevokedToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.loginsReturn(`{"token":"invented-access-token-7","expires_in":1800}`)
+		s.token("app")
+		s.write("revoke/gst", nil)
+		s.changePassword()
+		s.Upstream.Replace(s.Simulator.ServeHTTP)
+		s.failsWith(http.StatusBadRequest) // the vendor has locked the account
+		s.loginsReturn(`{"token":"invented-access-token-7","expires_in":1800}`)
+		advance(15*time.Minute + time.Second)
+		message := s.failure("app").Error()
+		if strings.Contains(message, "refused the credentials") {
+			t.Errorf("after a login that the upstream has accepted a read says %s", message)
+		}
+		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"token":"invented-access-token-8","expires_in":1800}`))
+		})
+		advance(20 * time.Minute) // the end of the revoked token is over
+		if _, err := s.ask(t.Context(), "app", nil); err != nil {
+			t.Errorf("the upstream has a new token since the revoked one has ended: %v", err)
+		}
+	})
+}
+
+// TestVerification_SaysWhatItMet: a verification that finds no upstream does not say that this has refused the credentials.
+func TestVerification_SaysWhatItMet(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.changePassword()
+		s.failed("app")
+		advance(16 * time.Minute)
+		s.FailDials(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "upstream.test", IsNotFound: true}})
+		r := s.refusal(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		s.wantLogins(1, "the refused one")
+		if strings.Contains(r.message, "its login failed: upstream refused the credentials") {
+			t.Errorf("of a login that never reached the upstream it is said: %s", r.message)
+		}
+	})
+}
+
+// TestRotate_SaysWhatItMet: rotate/ says of its login what it met, also while an earlier failure holds the engine's own logins back.
+func TestRotate_SaysWhatItMet(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]simulator.Fault{
+		"throttled": {Kind: simulator.FaultThrottled, RetryAfter: time.Hour}, "refused": {Kind: simulator.FaultRefuse},
+	} {
+		timed(t, name, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.Simulator.SetFault(simulator.JWT, fault)
+			s.failed("app")
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+			advance(2 * time.Minute)
+			_, err := s.rotate()
+			s.wantLogins(2, "of which the second met a broken connection")
+			if code := codeOf(err); code != http.StatusBadGateway {
+				t.Errorf("rotate/ whose login met a broken connection is answered %d: %v", code, err)
+			}
+		})
+	}
+}
+
+// TestBreaker_ManyOutagesForgetNoRefusal: sixteen writes that meet an outage end no hold of refused credentials.
+func TestBreaker_ManyOutagesForgetNoRefusal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "mistyped"})
+		s.wantRefusedLogins(1)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		for n := range 16 {
+			s.refused(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": strconv.Itoa(n)}})
+		}
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "mistyped"})
+		s.wantRefusedLogins(1)
+	})
+}
+
+// TestVerification_RecordOfNoConfigGoes: what a failed verification of a config that was never stored leaves in storage goes when it
+// says nothing any more, with a restart and without.
+func TestVerification_RecordOfNoConfigGoes(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]simulator.Fault{
+		"throttled": {Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Second}, "refused": {Kind: simulator.FaultRefuse},
+	} {
+		timed(t, name, func(t *testing.T) {
+			s := newTestMount(t, jwtAccount())
+			s.EveryMinute()
+			s.Simulator.SetFault(simulator.JWT, fault)
+			s.refused(logical.UpdateOperation, "config/gst", jwtConfig())
+			if len(s.storedUnder("token/")) != 1 {
+				t.Fatalf("stored: %v", s.storedUnder("token/"))
+			}
+			for range 2 {
+				advance(4 * 24 * time.Hour)
+				if left := s.storedUnder("token/"); len(left) > 0 {
+					t.Errorf("days after the hold: %v", left)
+				}
+				s.Reload()
+			}
+		})
+	}
+}
+
+// TestRepeatedToken_HoldKeepsItsReason: a forced login that meets an outage hides not why the engine makes no login for hours.
+func TestRepeatedToken_HoldKeepsItsReason(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.loginsReturn(`{"token":"invented-access-token-7","expires_in":86400}`)
+		s.token("app")
+		s.write("revoke/gst", nil)
+		s.readEvery("app", 10*time.Second, 6*time.Hour)
+		s.says(text(t, s.status(), "message"), "repeats a token that was revoked")
+		s.Upstream.Replace(s.Simulator.ServeHTTP)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		if _, err := s.rotate(); err == nil {
+			t.Fatal("rotate/ met no outage")
+		}
+		advance(2 * time.Minute)
+		left := moment(t, s.status(), "next_attempt_at").Sub(s.Clock.Now())
+		if message := text(t, s.status(), "message"); left > time.Minute && !strings.Contains(message, "repeat") {
+			t.Errorf("no login is made for %s, and the status says why: %s", left, message)
+		}
+	})
+}
+
+// TestVerification_BoundedWhileSettingsCannotBeRead: a write whose verification waits for settings that storage does not give ends.
+func TestVerification_BoundedWhileSettingsCannotBeRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		caught, release := s.Storage.HoldNextPut("token/gst")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		ended := make(chan error, 1)
+		go func() {
+			_, _, err := s.Do(ctx, logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+			ended <- err
+		}()
+		<-caught
+		s.Storage.Fail(mounttest.Get, "config/", mounttest.ErrStorage())
+		s.Backend().InvalidateKey(t.Context(), "config/gst")
+		synctest.Wait()
+		release()
+		advance(10 * time.Minute)
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			t.Error("the write hangs for ten minutes")
+		}
+	})
+}
