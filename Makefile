@@ -20,7 +20,7 @@ endif
 PLUGIN  := vault-plugin-secrets-mastersindia
 VERSION := $(shell cat VERSION)
 ifeq ($(shell [[ '$(VERSION)' =~ ^v[0-9]+\.[0-9]+\.[0-9]+ ]] && echo valid),)
-  $(error VERSION is "$(VERSION)": want vX.Y.Z, such as $(shell cat VERSION), or unset it)
+  $(error VERSION is "$(VERSION)": want vX.Y.Z, such as v1.2.3, or unset it: then the file VERSION counts)
 endif
 COMMIT  ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
