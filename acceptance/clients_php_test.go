@@ -196,7 +196,7 @@ show(client.call, url="http://127.0.0.1:1/", body="{}")
 show(client.call, url="http://127.0.0.1:1/", body="{}", field="access_token")
 show(client.call, url="http://127.0.0.1:1/", body="{}", headers={"Productid": "arap"})
 show(Client("kv/token/other").token)
-os.environ.update(http_proxy="http://127.0.0.1:1", VAULT_ADDR="http://vault.example.com")
+os.environ.update(http_proxy="http://127.0.0.1:1", VAULT_ADDR="http://vault.invalid")
 show(Client("billing").token)
 os.environ["VAULT_TOKEN"] = "the-token €"
 show(Client("billing").token)`

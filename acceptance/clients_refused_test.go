@@ -40,9 +40,9 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{"two lines in a URL", "URL:", []string{"-d", invoice, name, good + "\n" + good}, nil},
 			{"a blank in the second URL", "URL:", []string{"-d", invoice, name, good, good + "?token=" + secret + " x"}, nil},
 			{"a URL without scheme", "URL:", []string{"-d", invoice, name, good, strings.TrimPrefix(good, "http://") + "?token=" + secret}, nil},
-			{"a URL in clear text", "clear text", []string{"-d", invoice, name, good, "http://api.example.com/?token=" + secret}, nil},
-			{"a host whose name begins as a local one", "clear text", []string{"-d", invoice, name, "http://127.0.0.1.example.com/"}, nil},
-			{"another host in clear text", "clear text", []string{"-d", invoice, name, "http://localhost.example.com:80"}, nil},
+			{"a URL in clear text", "clear text", []string{"-d", invoice, name, good, "http://api.invalid/?token=" + secret}, nil},
+			{"a host whose name begins as a local one", "clear text", []string{"-d", invoice, name, "http://127.0.0.1.api.invalid/"}, nil},
+			{"another host in clear text", "clear text", []string{"-d", invoice, name, "http://localhost.invalid:80"}, nil},
 			{"a body as the method", "method: must be a word such as POST", []string{"-X", invoice, name, good}, nil},
 			{"a URL with a password", "URL:", []string{"-d", invoice, name, "https://me:" + secret + "@127.0.0.1/"}, nil},
 			{"an option behind the URL", "", []string{"-d", invoice, name, good, "-H"}, nil},
@@ -199,4 +199,6 @@ func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 			t.Errorf("%s %s: doubt wanted: %t; it says:\n%s", try.options[0], try.url, try.doubt, seen.stderr)
 		}
 	}
+	empty := exampleCall{role: c.name, paths: []string{"/empty"}, options: []string{"-X", "OPTIONS"}}
+	c.call(t, empty).want(t, wanted{calls: 1, reads: 1})
 }

@@ -124,7 +124,7 @@ public sealed class MastersIndiaClient
             throw new MastersIndiaException(Shown(url) + " refuses a second token, token_id " + token.TokenId + ": " + Doubt(token, field),
                 answer.Item1);
         }
-        bool expectsJson = method != "GET" && answer.Item1 >= 200 && answer.Item1 <= 299 && answer.Item1 != 204 && !OwnType(headers);
+        bool expectsJson = InDoubt(method) != "" && answer.Item1 >= 200 && answer.Item1 <= 299 && answer.Item1 != 204 && !OwnType(headers);
         if (expectsJson && !IsJson(answer.Item2))
         {
             throw new MastersIndiaException(Shown(url) + " returned " + answer.Item1 + ", but with no JSON (token_id " + token.TokenId + ")" +
@@ -395,7 +395,7 @@ public sealed class MastersIndiaClient
 
     static string InDoubt(string method)
     {
-        return method == "GET" ? "" : ". It may have been issued: look it up before you repeat it";
+        return Regex.IsMatch(method, @"\A(GET|HEAD|OPTIONS)\z") ? "" : ". It may have been issued: look it up before you repeat it";
     }
 
     /// <summary>Reports whether a request failed before anything of it was sent.</summary>

@@ -121,7 +121,8 @@ func (what call) verb() string {
 }
 
 func (what call) doubt() string {
-	if what.verb() == http.MethodGet {
+	switch what.verb() {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return ""
 	}
 	return ". It may have been issued: look it up before you repeat it"
@@ -129,7 +130,7 @@ func (what call) doubt() string {
 
 // expectsJSON reports whether what the call issues is in a response of JSON: what a caller sends by a Content-Type is not.
 func (what call) expectsJSON() bool {
-	return what.verb() != http.MethodGet && what.header.Get("Content-Type") == ""
+	return what.doubt() != "" && what.header.Get("Content-Type") == ""
 }
 
 // ownHeaders are those that nobody else may set.

@@ -138,7 +138,8 @@ public final class MastersIndiaClient {
             throw new ClientException(shown(url) + " refuses a second token, token_id " + token.tokenId + ": " + doubt(token, field),
                 answer.status);
         }
-        boolean expectsJson = !verb.equals("GET") && answer.status >= 200 && answer.status <= 299 && answer.status != 204 && !ownType(headers);
+        boolean done = answer.status >= 200 && answer.status <= 299 && answer.status != 204;
+        boolean expectsJson = done && !inDoubt(verb).isEmpty() && !ownType(headers);
         if (expectsJson && !isJson(answer.body)) {
             throw new ClientException(shown(url) + " returned " + answer.status + ", but with no JSON (token_id " + token.tokenId + ")"
                 + inDoubt(verb) + ": " + answer.body, answer.status);
@@ -417,7 +418,7 @@ public final class MastersIndiaClient {
     }
 
     private static String inDoubt(String verb) {
-        return verb.equals("GET") ? "" : ". It may have been issued: look it up before you repeat it";
+        return verb.matches("GET|HEAD|OPTIONS") ? "" : ". It may have been issued: look it up before you repeat it";
     }
 
     private static Answer send(HttpClient client, HttpRequest request) throws ClientException {

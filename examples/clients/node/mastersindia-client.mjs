@@ -90,7 +90,7 @@ export class Client {
     if (refused(answer)) {
       throw new ClientError(`${shown(url)} refuses a second token, token_id ${token.token_id}: ${this.#doubt(token, field)}`, answer.status);
     }
-    const expectsJSON = method !== "GET" && answer.status >= 200 && answer.status <= 299 && answer.status !== 204 && !ownType(headers);
+    const expectsJSON = inDoubt(method) && answer.status >= 200 && answer.status <= 299 && answer.status !== 204 && !ownType(headers);
     if (expectsJSON && !isJSON(answer.body)) {
       throw new ClientError(`${shown(url)} returned ${answer.status}, but with no JSON (token_id ${token.token_id})${inDoubt(method)}: ` +
         answer.body, answer.status);
@@ -265,7 +265,7 @@ function reasons(body) {
   }
 }
 
-const inDoubt = (method) => method === "GET" ? "" : ". It may have been issued: look it up before you repeat it";
+const inDoubt = (method) => /^(GET|HEAD|OPTIONS)$/.test(method) ? "" : ". It may have been issued: look it up before you repeat it";
 
 const interrupted = new AbortController(); // by Ctrl-C, where this is the program
 

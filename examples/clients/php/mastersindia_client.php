@@ -91,7 +91,7 @@ final class MastersIndiaClient
         if (self::refused($status, $reply)) {
             throw new MastersIndiaError(self::shown($url) . " refuses a second token, token_id $id: " . $this->doubt($token, $field), $status);
         }
-        $expectsJSON = $method !== 'GET' && $status >= 200 && $status <= 299 && $status !== 204 && !self::ownType($headers);
+        $expectsJSON = self::inDoubt($method) !== '' && $status >= 200 && $status <= 299 && $status !== 204 && !self::ownType($headers);
         if ($expectsJSON && !self::isJSON($reply)) {
             throw new MastersIndiaError(self::shown($url) . " returned $status, but with no JSON (token_id $id)" . self::inDoubt($method) . ": $reply",
                 $status);
@@ -302,7 +302,7 @@ final class MastersIndiaClient
 
     private static function inDoubt(string $method): string
     {
-        return $method === 'GET' ? '' : '. It may have been issued: look it up before you repeat it';
+        return in_array($method, ['GET', 'HEAD', 'OPTIONS'], true) ? '' : '. It may have been issued: look it up before you repeat it';
     }
 
     private function recall(): array

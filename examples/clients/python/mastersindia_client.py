@@ -91,7 +91,7 @@ class Client:
             status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
         if _refused(status, reply):
             raise ClientError(f"{_shown(url)} refuses a second token, token_id {token['token_id']}: {self._hint(token, field)}", status)
-        if method != "GET" and 200 <= status < 300 and status != 204 and not _own_type(headers) and not _is_json(reply):
+        if _doubt(method) and 200 <= status < 300 and status != 204 and not _own_type(headers) and not _is_json(reply):
             raise ClientError(f"{_shown(url)} returned {status}, but with no JSON (token_id {token['token_id']}){DOUBT}: {reply}", status, reply)
         if not 200 <= status < 300:
             doubt = _doubt(method) if status >= 500 else ""  # a gateway fails where the server behind it may not have
@@ -203,7 +203,7 @@ def check(url, body=None, headers=None):
     if headers and not hasattr(headers, "items"):
         raise ClientError("header: must be given as {'NAME': 'VALUE'}")
     for name, value in (headers or {}).items():
-        if not re.fullmatch(r"[\w-]+", str(name), re.ASCII) or not re.fullmatch(r"[!-~][ -~]*", str(value)):
+        if not re.fullmatch(r"[\w-]+", str(name), re.ASCII) or value is None or not re.fullmatch(r"[!-~][ -~]*", str(value)):
             raise ClientError("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -")
         if re.fullmatch(OWN_HEADERS + "|client_id", str(name).lower()):
             raise ClientError("header: the client itself sends Authorization, client_id, Host, Content-Length and the like")
@@ -253,7 +253,7 @@ def _refused(status, reply):
 
 
 def _doubt(method):
-    return "" if method == "GET" else DOUBT
+    return "" if method in ("GET", "HEAD", "OPTIONS") else DOUBT
 
 
 class _AsItIs(urllib.request.HTTPErrorProcessor):
