@@ -94,6 +94,10 @@ func (p *testAPI) goesWrong(ctx context.Context, rw http.ResponseWriter, path st
 		_, _ = io.WriteString(rw, `{"results":`)   // the client says whether it arrived
 		_ = http.NewResponseController(rw).Flush() // as above
 		panic(http.ErrAbortHandler)                // closes the connection
+	case path == "/empty":
+		rw.WriteHeader(http.StatusOK)
+	case path == "/garbled":
+		_, _ = io.WriteString(rw, `{"results":`) // as above
 	case path == "/dropped":
 		panic(http.ErrAbortHandler)
 	case path == "/hanging":

@@ -162,6 +162,55 @@ print(stored, vars(client), vars(copy.copy(client)))`},
 	}
 }
 
+// TestPython_LocalsShowNoToken fails in each function that has a token at hand, and shows the variables of all frames, as error
+// reports do. It also checks that a proxy that refuses is named.
+//
+//nolint:tparallel // its only subtest says that Python is left out
+func TestPython_LocalsShowNoToken(t *testing.T) {
+	t.Parallel()
+	if !runtimeOf(t, "python", "python3") {
+		t.Skip("there is no python3")
+	}
+	vault := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		response := `{"lease_duration": 0, "data": {"authorization": "JWT the-token", "access_token": "the-token",
+			"metadata": {}, "token_id": "0123456789abcdef", "config": "gst", "ttl": 60, "expires_in": 60}}`
+		if strings.HasSuffix(r.URL.Path, "/other") {
+			response = `{"data": {"password": "the-token"}}`
+		}
+		_, _ = io.WriteString(rw, response) // a client that has gone shows in its own output
+	}))
+	defer vault.Close()
+	const code = `import os, sys, traceback
+sys.path.insert(0, "../examples/clients/python")
+from mastersindia_client import Client, ClientError
+def show(what, **given):
+    try:
+        what(**given)
+    except ClientError as error:
+        report = traceback.TracebackException.from_exception(error, capture_locals=True)
+        print("".join(report.format()))
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            print([dict(value) if isinstance(value, dict) else value for value in frame.f_locals.values()])
+client = Client("billing")
+show(client.call, url="http://127.0.0.1:1/", body="{}")
+show(client.call, url="http://127.0.0.1:1/", body="{}", field="access_token")
+show(client.call, url="http://127.0.0.1:1/", body="{}", headers={"Productid": "arap"})
+show(Client("kv/token/other").token)
+os.environ.update(http_proxy="http://127.0.0.1:1", VAULT_ADDR="http://vault.invalid")
+show(Client("billing").token)
+os.environ["VAULT_TOKEN"] = "the-token €"
+show(Client("billing").token)`
+	command := exec.CommandContext(t.Context(), "python3", "-B", "-c", code)
+	command.Env = []string{"PATH=" + os.Getenv("PATH"), "VAULT_ADDR=" + vault.URL, "VAULT_TOKEN=the-token"}
+	out, err := command.CombinedOutput()
+	if n := strings.Count(string(out), "ClientError: "); err != nil || n != 6 || strings.Contains(string(out), "the-token") {
+		t.Errorf("%v after %d errors, want 6 and no token:\n%s", err, n, out)
+	}
+	if !strings.Contains(string(out), "through the proxy of http_proxy failed: ") {
+		t.Errorf("the proxy is not named:\n%s", out)
+	}
+}
+
 // phpFPM is the program, which has the version of PHP in its name.
 func phpFPM(t *testing.T) string {
 	t.Helper()

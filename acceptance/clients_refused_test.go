@@ -22,6 +22,7 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 	w.policy(t, "examples", `path "mastersindia/token/+" { capabilities = ["read"] }`)
 	for name, content := range map[string]string{
 		"latin1.json": "{\"name\": \"Z\xfcrich\"}", "empty.json": "", "bom.json": "\ufeff" + invoice, "rare.json": rareJSON(),
+		"utf16": "\xff\xfeh\x00v\x00s\x00.\x00x\x00", // as PowerShell writes a file
 	} {
 		if err := os.WriteFile(w.file(name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -39,6 +40,10 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{"two lines in a URL", "URL:", []string{"-d", invoice, name, good + "\n" + good}, nil},
 			{"a blank in the second URL", "URL:", []string{"-d", invoice, name, good, good + "?token=" + secret + " x"}, nil},
 			{"a URL without scheme", "URL:", []string{"-d", invoice, name, good, strings.TrimPrefix(good, "http://") + "?token=" + secret}, nil},
+			{"a URL in clear text", "clear text", []string{"-d", invoice, name, good, "http://api.invalid/?token=" + secret}, nil},
+			{"a host whose name begins as a local one", "clear text", []string{"-d", invoice, name, "http://127.0.0.1.api.invalid/"}, nil},
+			{"another host in clear text", "clear text", []string{"-d", invoice, name, "http://localhost.invalid:80"}, nil},
+			{"a body as the method", "method: must be a word such as POST", []string{"-X", invoice, name, good}, nil},
 			{"a URL with a password", "URL:", []string{"-d", invoice, name, "https://me:" + secret + "@127.0.0.1/"}, nil},
 			{"an option behind the URL", "", []string{"-d", invoice, name, good, "-H"}, nil},
 			{"an unknown option behind the URL", "", []string{"-d", invoice, name, good, "--insecure"}, nil},
@@ -57,6 +62,10 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{"a header of two lines", "header:", []string{"-d", invoice, "-H", "X-Key: a\nX-Other: " + secret, name, good}, nil},
 			{"the header of the token", "header:", []string{"-d", invoice, "-H", "authorization: JWT " + secret, name, good}, nil},
 			{"the header of the client_id", "header:", []string{"-d", invoice, "-H", "Client_Id: " + secret, name, good}, nil},
+			{"a header of the connection", "header:", []string{"-d", invoice, "-H", "content-length: 3", name, good}, nil},
+			{"the header of the Vault token", "header:", []string{"-d", invoice, "-H", "x-vault-token: hvs." + secret, name, good}, nil},
+			{"a value that is no number", "body: is not JSON", []string{"-d", `{"value": NaN}`, name, good}, nil},
+			{"an infinite value", "body: is not JSON", []string{"-d", `{"of": "\"", "value": [-Infinity]}`, name, good}, nil},
 			{"a file without its @", "body: is not JSON", []string{"-d", "invoice.json", name, good}, nil},
 			{"a file with a byte order mark", "byte order mark", []string{"-d", "@" + w.file("bom.json"), name, good}, nil},
 			{"a comma too many", "body: is not JSON", []string{"-d", `{"value": [1, 2,], "of": "` + secret + `"}`, name, good}, nil},
@@ -73,6 +82,12 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 				[]string{"VAULT_ADDR=" + strings.TrimPrefix(c.Addr, "http://")},
 			},
 			{"an address of two lines", "VAULT_ADDR:", []string{"-d", invoice, name, good}, []string{"VAULT_ADDR=" + c.Addr + "\n" + c.Addr}},
+			{"an address with a port that is none", "", []string{"-d", invoice, name, good}, []string{"VAULT_ADDR=http://127.0.0.1:99999"}},
+			{
+				"a Vault token in UTF-16", map[bool]string{true: "403", false: "no Vault token has"}[name == "csharp"], // .NET reads that
+				[]string{"-d", invoice, name, good},
+				[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + w.file("utf16")},
+			},
 			{"an address with a password", "VAULT_ADDR:", []string{"-d", invoice, name, good}, []string{"VAULT_ADDR=http://me:" + secret + "@127.0.0.1:1"}},
 		} {
 			t.Run(name+"/"+try.name, func(t *testing.T) {
@@ -106,6 +121,8 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			if seen.calls == 0 || seen.reads == 0 || len(got) != 1 || got[0] != "text/xml" {
 				t.Errorf("%d calls, %d reads, Content-Type %q:\n%s", seen.calls, seen.reads, got, seen.stderr)
 			}
+			ofBrowser := []string{"VAULT_ADDR=" + c.Addr + "/ui/vault/secrets"}
+			c.call(t, exampleCall{role: name, paths: []string{"/accepted"}, env: ofBrowser}).want(t, wanted{calls: 1, reads: 1, responses: 1})
 			if seen = c.call(t, exampleCall{arguments: []string{"-d", "@" + w.file("rare.json"), name, good}}); seen.calls != 1 {
 				t.Errorf("it does not send JSON of all kinds:\n%s", seen.stderr)
 			}
@@ -114,12 +131,26 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			piped.stdin = "{\"name\": \"Z\xfcrich\"}"
 			c.call(t, piped).want(t, wanted{code: 1, said: []string{"body: is not UTF-8"}})
 		})
+		t.Run(name+"/metadata", c.refusesMetadata)
 		t.Run(name+"/a field twice", func(t *testing.T) {
 			placeholder := `{"user_gstin": "29ABCDE1234F2Z5", "access_token" : ""}` // the simulator would take the second one
 			seen := c.call(t, exampleCall{arguments: []string{"-d", placeholder, "-f", "access_token", name + "-oauth", c.api.url + "/generateEinvoice"}})
 			seen.want(t, wanted{code: 1, reads: 1, said: []string{"has a field access_token already"}})
 		})
 		t.Run(name+"/in doubt", c.saysWhenACallIsInDoubt)
+	}
+}
+
+// refusesMetadata has a role whose metadata no client can send as headers beside its own: nothing is sent, and nothing in doubt.
+func (c *exampleClient) refusesMetadata(t *testing.T) {
+	for _, pair := range []string{"authorization=abc", "Content-Length=3", "name=कमल"} {
+		c.writeRole(t, c.name+"-metadata", c.name, "metadata="+pair)
+		name, _, _ := strings.Cut(pair, "=")
+		seen := c.run(t, c.name+"-metadata", "/accepted")
+		seen.want(t, wanted{code: 1, reads: 1, said: []string{"metadata: " + name + " of the role", "an operator must change the role"}})
+		if strings.Contains(seen.stderr, "may have been issued") {
+			t.Errorf("nothing was sent, but it says:\n%s", seen.stderr)
+		}
 	}
 }
 
@@ -141,6 +172,8 @@ func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 		{c.api.url + "/dropped", post, 1, true},
 		{c.api.url + "/cut", post, 1, true},
 		{c.api.url + "/gateway", post, 1, true},
+		{c.api.url + "/empty", post, 1, true},
+		{c.api.url + "/garbled", post, 1, true},
 		{c.api.url + "/hanging", post, 1, true},
 		{c.api.url + "/hanging", get, 1, false},
 		{c.api.url + "/gateway", get, 1, false},
@@ -166,4 +199,6 @@ func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 			t.Errorf("%s %s: doubt wanted: %t; it says:\n%s", try.options[0], try.url, try.doubt, seen.stderr)
 		}
 	}
+	empty := exampleCall{role: c.name, paths: []string{"/empty"}, options: []string{"-X", "OPTIONS"}}
+	c.call(t, empty).want(t, wanted{calls: 1, reads: 1})
 }

@@ -45,6 +45,7 @@ public sealed class MastersIndiaToken
 /// </summary>
 public sealed class MastersIndiaClient
 {
+    const string OwnHeaders = "authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"; // which nobody else may set
     const string Usage =
         "usage: MastersIndiaClient.exe [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
     static readonly UTF8Encoding Strict = new UTF8Encoding(false, true);
@@ -102,6 +103,7 @@ public sealed class MastersIndiaClient
         IDictionary<string, string> headers = null, string field = "")
     {
         Check(url, body, headers);
+        if (!Regex.IsMatch(method, @"\A[A-Z]*\z")) throw new MastersIndiaException("method: must be a word such as POST; the body comes after it");
         if (method == "") method = body == null ? "GET" : "POST";
         var token = await TokenAsync().ConfigureAwait(false);
         var answer = await SendAsync(Request(token, url, method, body, headers, field), ApiTimeout).ConfigureAwait(false);
@@ -121,6 +123,12 @@ public sealed class MastersIndiaClient
         {
             throw new MastersIndiaException(Shown(url) + " refuses a second token, token_id " + token.TokenId + ": " + Doubt(token, field),
                 answer.Item1);
+        }
+        bool expectsJson = InDoubt(method) != "" && answer.Item1 >= 200 && answer.Item1 <= 299 && answer.Item1 != 204 && !OwnType(headers);
+        if (expectsJson && !IsJson(answer.Item2))
+        {
+            throw new MastersIndiaException(Shown(url) + " returned " + answer.Item1 + ", but with no JSON (token_id " + token.TokenId + ")" +
+                InDoubt(method) + ": " + answer.Item2, answer.Item1);
         }
         if (answer.Item1 < 200 || answer.Item1 > 299)
         {
@@ -143,15 +151,20 @@ public sealed class MastersIndiaClient
     public static void Check(string url, string body = null, IDictionary<string, string> headers = null)
     {
         CheckUrl("URL", url);
+        if (url.StartsWith("http:", StringComparison.Ordinal) &&
+            !Regex.IsMatch(url, @"\Ahttp://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]+)?([/?#]|\z)"))
+        {
+            throw new MastersIndiaException("URL: http:// would send the token in clear text: use https://; only localhost may be http://");
+        }
         foreach (var header in headers ?? new Dictionary<string, string>())
         {
             if (!Regex.IsMatch(header.Key, @"\A[A-Za-z0-9_-]+\z") || !Regex.IsMatch(header.Value, @"\A[!-~][ -~]*\z"))
             {
                 throw new MastersIndiaException("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -");
             }
-            if (Regex.IsMatch(header.Key, @"\A(authorization|client_id)\z", RegexOptions.IgnoreCase))
+            if (Regex.IsMatch(header.Key, @"\A(" + OwnHeaders + @"|client_id)\z", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant))
             {
-                throw new MastersIndiaException("header: the client itself sends Authorization and client_id");
+                throw new MastersIndiaException("header: the client itself sends Authorization, client_id, Host, Content-Length and the like");
             }
         }
         if (body == "") throw new MastersIndiaException("body: is empty");
@@ -163,12 +176,17 @@ public sealed class MastersIndiaClient
         {
             throw new MastersIndiaException("body: is not UTF-8");
         }
-        bool ofType = headers != null && headers.Keys.Any(name => name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase));
-        if (body != null && !ofType && !IsJson(body))
+        if (body != null && !OwnType(headers) && !IsJson(body))
         {
             throw new MastersIndiaException("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; " +
                 "for another format give -H 'Content-Type: ...'");
         }
+    }
+
+    /// <summary>Reports whether the caller sends, and so expects, something other than JSON.</summary>
+    static bool OwnType(IDictionary<string, string> headers)
+    {
+        return headers != null && headers.Keys.Any(name => name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase));
     }
 
     /// <summary>The framework's reader takes more than JSON. Here what is whole becomes a value, from the inside out, until one is left.</summary>
@@ -201,7 +219,16 @@ public sealed class MastersIndiaClient
     {
         var sent = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         if (body != null) sent["Content-Type"] = "application/json";
-        foreach (var header in token.Metadata) sent[header.Key] = header.Value; // the role's: headers that each call needs
+        foreach (var header in token.Metadata) // the role's: headers that each call needs
+        {
+            if (Regex.IsMatch(header.Key, @"\A(" + OwnHeaders + @")\z", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant) ||
+                !Regex.IsMatch(header.Value, @"\A[ -~]*\z"))
+            {
+                throw new MastersIndiaException("metadata: " + header.Key +
+                    " of the role cannot be sent as a header: an operator must change the role");
+            }
+            sent[header.Key] = header.Value;
+        }
         if (field != "")
         {
             body = WithField(body ?? "", field, token.AccessToken);
@@ -265,7 +292,7 @@ public sealed class MastersIndiaClient
 
     async Task ReadAsync(string rejected)
     {
-        var address = Regex.Replace(Env("VAULT_ADDR"), "/+(v1/*)?$", "");
+        var address = Regex.Replace(Env("VAULT_ADDR"), "([^:/])/+((v1|ui)(/.*)?)?$", "$1");
         if (address == "") throw new MastersIndiaException("set VAULT_ADDR to the URL of Vault");
         CheckUrl("VAULT_ADDR", address);
         if (Env("VAULT_SKIP_VERIFY") != "")
@@ -368,7 +395,7 @@ public sealed class MastersIndiaClient
 
     static string InDoubt(string method)
     {
-        return method == "GET" ? "" : ". It may have been issued: look it up before you repeat it";
+        return Regex.IsMatch(method, @"\A(GET|HEAD|OPTIONS)\z") ? "" : ". It may have been issued: look it up before you repeat it";
     }
 
     /// <summary>Reports whether a request failed before anything of it was sent.</summary>

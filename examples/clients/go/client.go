@@ -36,6 +36,9 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 	if err := what.check(); err != nil {
 		return nil, err
 	}
+	if !regexp.MustCompile(`^[A-Z]*$`).MatchString(what.method) {
+		return nil, errors.New("method: must be a word such as POST")
+	}
 	t, err := c.token(ctx, "")
 	if err != nil {
 		return nil, err
@@ -57,7 +60,12 @@ func (c *client) call(ctx context.Context, what call) ([]byte, error) {
 		return nil, err
 	case refused(status, body):
 		return nil, fmt.Errorf("%s refuses a second token, token_id %s: %s", shown(what.url), t.ID, c.hint(t, what.field))
-	case status < 200 || status > 299:
+	case status >= 200 && status <= 299:
+		if what.expectsJSON() && status != http.StatusNoContent && !json.Valid(body) {
+			return nil, fmt.Errorf("%s returned %d, but with no JSON (token_id %s)%s: %s",
+				shown(what.url), status, t.ID, what.doubt(), body)
+		}
+	default:
 		doubt := ""
 		if status >= http.StatusInternalServerError { // a gateway fails where the server behind it may not have
 			doubt = what.doubt()
@@ -113,11 +121,20 @@ func (what call) verb() string {
 }
 
 func (what call) doubt() string {
-	if what.verb() == http.MethodGet {
+	switch what.verb() {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return ""
 	}
 	return ". It may have been issued: look it up before you repeat it"
 }
+
+// expectsJSON reports whether what the call issues is in a response of JSON: what a caller sends by a Content-Type is not.
+func (what call) expectsJSON() bool {
+	return what.doubt() != "" && what.header.Get("Content-Type") == ""
+}
+
+// ownHeaders are those that nobody else may set.
+const ownHeaders = "(?i)^(authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token)$"
 
 // newRequest makes a request with the token. The role's metadata are headers that each call needs.
 func newRequest(ctx context.Context, what call, t token) (*http.Request, error) {
@@ -136,6 +153,9 @@ func newRequest(ctx context.Context, what call, t token) (*http.Request, error) 
 		request.Header.Set("Content-Type", "application/json")
 	}
 	for name, value := range t.Metadata {
+		if regexp.MustCompile(ownHeaders).MatchString(name) || !regexp.MustCompile(`^[ -~]*$`).MatchString(value) {
+			return nil, fmt.Errorf("metadata: %s of the role cannot be sent as a header: an operator must change the role", name)
+		}
 		request.Header.Set(name, value)
 	}
 	if what.field == "" {
@@ -188,12 +208,16 @@ func (what call) check() error {
 	if err := checkURL("URL", what.url); err != nil {
 		return err
 	}
+	local := regexp.MustCompile(`^http://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|$)`)
+	if strings.HasPrefix(what.url, "http:") && !local.MatchString(what.url) {
+		return errors.New("URL: http:// would send the token in clear text: use https://; only localhost may be http://")
+	}
 	for name, values := range what.header {
 		if !regexp.MustCompile(`^[\w-]+: *[!-~][ -~]*$`).MatchString(name + ": " + strings.Join(values, ", ")) {
 			return errors.New("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -")
 		}
-		if name := strings.ToLower(name); name == "authorization" || name == "client_id" {
-			return errors.New("header: the client itself sends Authorization and client_id")
+		if strings.EqualFold(name, "client_id") || regexp.MustCompile(ownHeaders).MatchString(name) {
+			return errors.New("header: the client itself sends Authorization, client_id, Host, Content-Length and the like")
 		}
 	}
 	switch {

@@ -53,6 +53,9 @@ type token struct {
 	ExpiresIn     int               `json:"expires_in"`
 }
 
+// String keeps the token out of logs.
+func (t token) String() string { return "token " + t.ID }
+
 // newClient takes a role of the mount mastersindia, or a full path such as gst/token/billing, and Vault from the environment.
 func newClient(role string) (*client, error) {
 	path := regexp.MustCompile(`^/*(v1/)?|/+$`).ReplaceAllString(strings.TrimSpace(role), "")
@@ -62,7 +65,8 @@ func newClient(role string) (*client, error) {
 	if !strings.Contains(path, "/") {
 		path = "mastersindia/token/" + path
 	}
-	address := regexp.MustCompile(`/+(v1/*)?$`).ReplaceAllString(strings.TrimSpace(os.Getenv(api.EnvVaultAddress)), "")
+	address := strings.TrimSpace(os.Getenv(api.EnvVaultAddress))
+	address = regexp.MustCompile(`([^:/])/+((v1|ui)(/.*)?)?$`).ReplaceAllString(address, "$1")
 	if address == "" {
 		return nil, errors.New("set VAULT_ADDR to the URL of Vault")
 	}

@@ -49,6 +49,8 @@ import javax.net.ssl.TrustManagerFactory;
  */
 public final class MastersIndiaClient {
     private static final Duration VAULT_TIMEOUT = Duration.ofSeconds(30), API_TIMEOUT = Duration.ofSeconds(60);
+    private static final String OWN_HEADERS = // which nobody else may set
+        "(?i)authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token";
     private static final String USAGE =
         "usage: MastersIndiaClient.java [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
 
@@ -116,6 +118,9 @@ public final class MastersIndiaClient {
      */
     public String call(String url, String method, String body, Map<String, String> headers, String field) throws ClientException {
         check(url, body, headers);
+        if (!method.matches("[A-Z]*")) {
+            throw new ClientException("method: must be a word such as POST; the body comes after it", 0);
+        }
         String verb = method.isEmpty() ? (body == null ? "GET" : "POST") : method;
         Token token = token();
         Answer answer = send(api, request(token, url, verb, body, headers, field));
@@ -132,6 +137,12 @@ public final class MastersIndiaClient {
         if (refused(answer)) {
             throw new ClientException(shown(url) + " refuses a second token, token_id " + token.tokenId + ": " + doubt(token, field),
                 answer.status);
+        }
+        boolean done = answer.status >= 200 && answer.status <= 299 && answer.status != 204;
+        boolean expectsJson = done && !inDoubt(verb).isEmpty() && !ownType(headers);
+        if (expectsJson && !isJson(answer.body)) {
+            throw new ClientException(shown(url) + " returned " + answer.status + ", but with no JSON (token_id " + token.tokenId + ")"
+                + inDoubt(verb) + ": " + answer.body, answer.status);
         }
         if (answer.status < 200 || answer.status > 299) {
             throw new ClientException(shown(url) + " returned " + answer.status + ", which is not about the token (token_id "
@@ -150,12 +161,15 @@ public final class MastersIndiaClient {
     /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
     public static void check(String url, String body, Map<String, String> headers) throws ClientException {
         checkUrl("URL", url);
+        if (url.startsWith("http:") && !url.matches("http://(127\\.0\\.0\\.1|\\[::1\\]|localhost)(:\\d+)?([/?#].*)?")) {
+            throw new ClientException("URL: http:// would send the token in clear text: use https://; only localhost may be http://", 0);
+        }
         for (Map.Entry<String, String> header : headers.entrySet()) {
             if (!header.getKey().matches("[\\w-]+") || !header.getValue().matches("[!-~][ -~]*")) {
                 throw new ClientException("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -", 0);
             }
-            if (header.getKey().matches("(?i)authorization|client_id")) {
-                throw new ClientException("header: the client itself sends Authorization and client_id", 0);
+            if (header.getKey().matches(OWN_HEADERS + "|client_id")) {
+                throw new ClientException("header: the client itself sends Authorization, client_id, Host, Content-Length and the like", 0);
             }
         }
         if (body != null && body.isEmpty()) {
@@ -164,10 +178,15 @@ public final class MastersIndiaClient {
         if (body != null && !StandardCharsets.UTF_8.newEncoder().canEncode(body)) {
             throw new ClientException("body: is not UTF-8", 0);
         }
-        if (body != null && headers.keySet().stream().noneMatch("Content-Type"::equalsIgnoreCase) && !isJson(body)) {
+        if (body != null && !ownType(headers) && !isJson(body)) {
             throw new ClientException("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; "
                 + "for another format give -H 'Content-Type: ...'", 0);
         }
+    }
+
+    /** Reports whether the caller sends, and so expects, something other than JSON. */
+    private static boolean ownType(Map<String, String> headers) {
+        return headers.keySet().stream().anyMatch("Content-Type"::equalsIgnoreCase);
     }
 
     /** The JDK has no reader of JSON: what is whole becomes a value, from the inside out, until one is left. */
@@ -196,7 +215,13 @@ public final class MastersIndiaClient {
         if (body != null) {
             sent.put("Content-Type", "application/json");
         }
-        sent.putAll(token.metadata); // the role's metadata are headers that each call needs
+        for (Map.Entry<String, String> pair : token.metadata.entrySet()) { // the role's: headers that each call needs
+            if (pair.getKey().matches(OWN_HEADERS) || !pair.getValue().matches("[ -~]*")) {
+                throw new ClientException("metadata: " + pair.getKey() + " of the role cannot be sent as a header: an operator must change "
+                    + "the role", 0);
+            }
+            sent.put(pair.getKey(), pair.getValue());
+        }
         String text = body;
         if (!field.isEmpty()) {
             text = withField(body == null ? "" : body, field, token.accessToken);
@@ -239,7 +264,7 @@ public final class MastersIndiaClient {
     }
 
     private Kept read(String rejected) throws ClientException {
-        String address = env("VAULT_ADDR").replaceAll("/+(v1/*)?$", "");
+        String address = env("VAULT_ADDR").replaceAll("([^:/])/+((v1|ui)(/.*)?)?$", "$1");
         if (address.isEmpty()) {
             throw new ClientException("set VAULT_ADDR to the URL of Vault", 0);
         }
@@ -332,7 +357,7 @@ public final class MastersIndiaClient {
         String token = env(name);
         if (name.equals("VAULT_TOKEN_FILE")) {
             try {
-                token = Files.readString(Path.of(env(name))).strip();
+                token = Files.readString(Path.of(env(name)), StandardCharsets.ISO_8859_1).strip();
             } catch (IOException e) {
                 throw new ClientException(name + " cannot be read: " + e + ": is Vault Agent running?", 0);
             }
@@ -393,7 +418,7 @@ public final class MastersIndiaClient {
     }
 
     private static String inDoubt(String verb) {
-        return verb.equals("GET") ? "" : ". It may have been issued: look it up before you repeat it";
+        return verb.matches("GET|HEAD|OPTIONS") ? "" : ". It may have been issued: look it up before you repeat it";
     }
 
     private static Answer send(HttpClient client, HttpRequest request) throws ClientException {
@@ -402,6 +427,8 @@ public final class MastersIndiaClient {
         try {
             HttpResponse<String> response = client.send(request, HttpResponse.BodyHandlers.ofString());
             return new Answer(response.statusCode(), response.body());
+        } catch (IllegalArgumentException e) { // such as a port that is none
+            throw new ClientException(where + " is no URL: " + e.getMessage(), 0);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new ClientException("calling " + where + " failed: interrupted" + doubt, 0);

@@ -13,8 +13,10 @@ import { readFileSync, realpathSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
 import { fileURLToPath } from "node:url";
+import { inspect } from "node:util";
 
 const vaultTimeout = 30_000, apiTimeout = 60_000; // milliseconds
+const ownHeaders = "authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"; // which nobody else may set
 
 /** Something that a person must look at; the message says what to do. status is the HTTP status, 0 without one. */
 export class ClientError extends Error {
@@ -69,8 +71,10 @@ export class Client {
    * Returns the response of the API. With field the token goes into that field of the JSON body, and else into the header
    * Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop.
    */
-  async call(url, { method, body, headers, field } = {}) {
+  async call(url, { method, body, headers, field, ...unknown } = {}) {
+    if (Object.keys(unknown).length > 0) throw new ClientError("call: must be given (url, { method, body, headers, field })");
     check(url, body, headers);
+    if (!/^[A-Z]*$/.test(method ?? "")) throw new ClientError("method: must be a word such as POST");
     method ||= body === undefined ? "GET" : "POST";
     let token = await this.token();
     let answer = await send(url, request(token, method, body, headers, field), apiTimeout);
@@ -85,6 +89,11 @@ export class Client {
     }
     if (refused(answer)) {
       throw new ClientError(`${shown(url)} refuses a second token, token_id ${token.token_id}: ${this.#doubt(token, field)}`, answer.status);
+    }
+    const expectsJSON = inDoubt(method) && answer.status >= 200 && answer.status <= 299 && answer.status !== 204 && !ownType(headers);
+    if (expectsJSON && !isJSON(answer.body)) {
+      throw new ClientError(`${shown(url)} returned ${answer.status}, but with no JSON (token_id ${token.token_id})${inDoubt(method)}: ` +
+        answer.body, answer.status);
     }
     if (answer.status < 200 || answer.status > 299) {
       const doubt = answer.status < 500 ? "" : inDoubt(method); // a gateway fails where the server behind it may not have
@@ -103,20 +112,35 @@ export class Client {
 /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
 export function check(url, body, headers) {
   checkURL("URL", url);
+  if (Array.isArray(headers)) throw new ClientError('header: must be given as { "NAME": "VALUE" }');
+  if (url.startsWith("http:") && !/^http:\/\/(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|$)/.test(url)) {
+    throw new ClientError("URL: http:// would send the token in clear text: use https://; only localhost may be http://");
+  }
   for (const [name, value] of Object.entries(headers ?? {})) {
     if (!/^[\w-]+$/.test(name) || !/^[!-~][ -~]*$/.test(value)) {
       throw new ClientError("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -");
     }
-    if (/^(authorization|client_id)$/i.test(name)) throw new ClientError("header: the client itself sends Authorization and client_id");
+    if (new RegExp(`^(${ownHeaders}|client_id)$`, "i").test(name)) {
+      throw new ClientError("header: the client itself sends Authorization, client_id, Host, Content-Length and the like");
+    }
   }
   if (body === "") throw new ClientError("body: is empty");
   if (body !== undefined && /[\ud800-\udfff]/u.test(body)) throw new ClientError("body: is not UTF-8");
-  if (body === undefined || Object.keys(headers ?? {}).some((name) => /^content-type$/i.test(name))) return;
-  try {
-    JSON.parse(body);
-  } catch {
+  if (body !== undefined && !ownType(headers) && !isJSON(body)) {
     throw new ClientError("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; " +
       "for another format give -H 'Content-Type: ...'");
+  }
+}
+
+// Reports whether the caller sends, and so expects, something other than JSON.
+const ownType = (headers) => Object.keys(headers ?? {}).some((name) => /^content-type$/i.test(name));
+
+function isJSON(text) {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -132,6 +156,11 @@ const shown = (url) => url.replace(/[?#].*/, "");
 // Method, body and headers of a call with the token. The role's metadata are headers that each call needs.
 function request(token, method, body, headers, field) {
   const sent = { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...token.metadata };
+  for (const [name, value] of Object.entries(token.metadata ?? {})) {
+    if (new RegExp(`^(${ownHeaders})$`, "i").test(name) || !/^[ -~]*$/.test(value)) {
+      throw new ClientError(`metadata: ${name} of the role cannot be sent as a header: an operator must change the role`);
+    }
+  }
   if (field) {
     body = withField(body ?? "", field, token.access_token);
   } else {
@@ -167,7 +196,7 @@ function refused({ status, body }) {
 }
 
 async function read(path, rejected) {
-  const address = (process.env.VAULT_ADDR ?? "").trim().replace(/\/+(v1\/*)?$/, "");
+  const address = (process.env.VAULT_ADDR ?? "").trim().replace(/([^:/])\/+((v1|ui)(\/.*)?)?$/, "$1");
   if (!address) throw new ClientError("set VAULT_ADDR to the URL of Vault");
   checkURL("VAULT_ADDR", address);
   if (process.env.VAULT_SKIP_VERIFY) {
@@ -188,6 +217,7 @@ async function read(path, rejected) {
   try {
     const { data: token, lease_duration: lease } = JSON.parse(body);
     if (!token.authorization) throw new TypeError("no token");
+    Object.defineProperty(token, inspect.custom, { value: () => `<token ${token.token_id}>` }); // it stays out of logs
     // A newer token is there after ttl seconds. A role may be without leases: 0.
     return { token, keep: Math.min(token.ttl, lease || token.ttl), life: token.expires_in - 5 };
   } catch {
@@ -235,7 +265,7 @@ function reasons(body) {
   }
 }
 
-const inDoubt = (method) => method === "GET" ? "" : ". It may have been issued: look it up before you repeat it";
+const inDoubt = (method) => /^(GET|HEAD|OPTIONS)$/.test(method) ? "" : ". It may have been issued: look it up before you repeat it";
 
 const interrupted = new AbortController(); // by Ctrl-C, where this is the program
 

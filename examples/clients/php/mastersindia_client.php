@@ -20,6 +20,7 @@ final class MastersIndiaClient
 {
     private const VAULT_TIMEOUT = 30; // seconds
     private const API_TIMEOUT = 60;
+    private const OWN_HEADERS = 'authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token'; // which nobody else may set
 
     private readonly string $path;
     public static bool $interrupted = false; // by Ctrl-C, where this is the program
@@ -73,6 +74,7 @@ final class MastersIndiaClient
         #[\SensitiveParameter] array $headers = [], string $field = ''): string
     {
         self::check($url, $body, $headers);
+        preg_match('/^[A-Z]*\z/', $method) || throw new MastersIndiaError('method: must be a word such as POST; the body comes after it');
         $method = $method ?: ($body === null ? 'GET' : 'POST');
         $token = $this->token();
         [$status, $reply] = $this->callWith($token, $url, $method, $body, $headers, $field);
@@ -88,6 +90,11 @@ final class MastersIndiaClient
         $id = $token['token_id'];
         if (self::refused($status, $reply)) {
             throw new MastersIndiaError(self::shown($url) . " refuses a second token, token_id $id: " . $this->doubt($token, $field), $status);
+        }
+        $expectsJSON = self::inDoubt($method) !== '' && $status >= 200 && $status <= 299 && $status !== 204 && !self::ownType($headers);
+        if ($expectsJSON && !self::isJSON($reply)) {
+            throw new MastersIndiaError(self::shown($url) . " returned $status, but with no JSON (token_id $id)" . self::inDoubt($method) . ": $reply",
+                $status);
         }
         if ($status < 200 || $status > 299) {
             $doubt = $status < 500 ? '' : self::inDoubt($method); // a gateway fails where the server behind it may not have
@@ -109,22 +116,33 @@ final class MastersIndiaClient
         #[\SensitiveParameter] array $headers = []): void
     {
         self::checkURL('URL', $url);
+        !str_starts_with($url, 'http:') || preg_match('~^http://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|\z)~', $url)
+            || throw new MastersIndiaError('URL: http:// would send the token in clear text: use https://; only localhost may be http://');
         $headers === [] || !array_is_list($headers) || throw new MastersIndiaError("header: must be given as ['NAME' => 'VALUE']");
         foreach ($headers as $name => $value) { // a name of digits is an integer here
             preg_match('/^[\w-]+\z/', (string) $name) && preg_match('/^[!-~][ -~]*\z/', (string) $value)
                 || throw new MastersIndiaError('header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -');
         }
-        $names = array_map(strtolower(...), array_map(strval(...), array_keys($headers)));
-        array_intersect($names, ['authorization', 'client_id']) === []
-            || throw new MastersIndiaError("header: the client itself sends Authorization and client_id");
+        preg_grep('/^(' . self::OWN_HEADERS . '|client_id)\z/i', array_keys($headers)) === []
+            || throw new MastersIndiaError('header: the client itself sends Authorization, client_id, Host, Content-Length and the like');
         $body !== false || throw new MastersIndiaError('body: is false: json_encode failed: ' . json_last_error_msg());
         $body !== '' || throw new MastersIndiaError('body: is empty');
         preg_match('//u', $body ?? '') || throw new MastersIndiaError('body: is not UTF-8');
-        if ($body !== null && !in_array('content-type', $names, true)) {
-            json_decode($body);
-            json_last_error() === JSON_ERROR_NONE || throw new MastersIndiaError("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; "
-                . "for another format give -H 'Content-Type: ...'");
-        }
+        $body === null || self::ownType($headers) || self::isJSON($body) || throw new MastersIndiaError(
+            'body: is not JSON: for a file give -d @FILE, saved without a byte order mark; '
+            . "for another format give -H 'Content-Type: ...'");
+    }
+
+    /** Reports whether the caller sends, and so expects, something other than JSON. */
+    private static function ownType(#[\SensitiveParameter] array $headers): bool
+    {
+        return preg_grep('/^content-type\z/i', array_keys($headers)) !== [];
+    }
+
+    private static function isJSON(string $text): bool
+    {
+        json_decode($text);
+        return json_last_error() === JSON_ERROR_NONE;
     }
 
     private static function checkURL(string $what, #[\SensitiveParameter] string $url): void
@@ -143,7 +161,12 @@ final class MastersIndiaClient
         #[\SensitiveParameter] array $headers, string $field): array
     {
         $sent = $body === null ? [] : ['Content-Type' => 'application/json'];
-        $sent = array_replace($sent, $token['metadata'] ?? []); // the role's metadata are headers that each call needs
+        foreach ($token['metadata'] ?? [] as $name => $value) { // the role's: headers that each call needs
+            if (preg_match('/^(' . self::OWN_HEADERS . ')\z/i', $name) || !preg_match('/^[ -~]*\z/', $value)) {
+                throw new MastersIndiaError("metadata: $name of the role cannot be sent as a header: an operator must change the role");
+            }
+            $sent[$name] = $value;
+        }
         if ($field !== '') {
             $body = self::withField($body ?? '', $field, $token['access_token']);
         } else {
@@ -186,7 +209,7 @@ final class MastersIndiaClient
 
     private function read(string $rejected): array
     {
-        $address = preg_replace('~/+(v1/*)?$~', '', self::env('VAULT_ADDR'));
+        $address = preg_replace('~([^:/])/+((v1|ui)(/.*)?)?$~', '$1', self::env('VAULT_ADDR'));
         $address !== '' || throw new MastersIndiaError('set VAULT_ADDR to the URL of Vault');
         self::checkURL('VAULT_ADDR', $address);
         self::env('VAULT_SKIP_VERIFY') && throw new MastersIndiaError(
@@ -279,7 +302,7 @@ final class MastersIndiaClient
 
     private static function inDoubt(string $method): string
     {
-        return $method === 'GET' ? '' : '. It may have been issued: look it up before you repeat it';
+        return in_array($method, ['GET', 'HEAD', 'OPTIONS'], true) ? '' : '. It may have been issued: look it up before you repeat it';
     }
 
     private function recall(): array

@@ -8,6 +8,7 @@ environment of the bench. No test runs this file, since that would take a bench:
 The cache is the site's Redis, where the token lies in the clear until it is due. Redis listens on this machine alone in a bench
 as it comes: leave it so, or use Client as it is, which keeps the token in the memory of each worker.
 """
+import html
 import time
 
 import frappe
@@ -28,9 +29,13 @@ class SharedClient(Client):
 
 
 def post(url, invoice, role="billing"):
-    """For your own code: the response of the API, or an error in the Error Log and a short word to the user."""
+    """For your own code: the response of the API, or an error in the Error Log and what the user needs of it."""
     try:
         return frappe.parse_json(SharedClient(role).call(url, "POST", frappe.as_json(invoice)))
     except ClientError as error:
         frappe.log_error(title="Masters India", message=str(error))  # it names the token_id, and never the token
+        if error.in_doubt:
+            frappe.throw("It may have been issued: look it up at Masters India before you submit it again.")
+        if error.reply and error.status < 500:
+            frappe.throw(f"Masters India has refused it: {html.escape(error.reply[:1000])}")
         frappe.throw("Masters India cannot be reached at present. The Error Log says why.")

@@ -22,14 +22,23 @@ import urllib.parse
 import urllib.request
 
 VAULT_TIMEOUT, API_TIMEOUT = 30, 60  # seconds
+DOUBT = ". It may have been issued: look it up before you repeat it"
+OWN_HEADERS = "authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"  # which nobody else may set
 USAGE = "usage: mastersindia_client.py [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL..."
 
 
 class ClientError(Exception):
-    """Something that a person must look at; the message says what to do. status is the HTTP status, 0 without one."""
-    def __init__(self, message, status=0):
+    """Something that a person must look at; the message says what to do. status is the HTTP status, 0 without one; reply is what
+    the API has said, in_doubt whether the call may have been executed."""
+    def __init__(self, message, status=0, reply=""):
         super().__init__(message)
-        self.status = status
+        self.status, self.reply, self.in_doubt = status, reply, DOUBT in message
+
+
+class _Secret(str):
+    """A text that reports of the variables of a program do not show."""
+    def __repr__(self):
+        return "<secret>"
 
 
 class Token(dict):
@@ -68,6 +77,8 @@ class Client:
         """Returns the response of the API. With field the token goes into that field of the JSON body, and else into the header
         Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop."""
         check(url, body, headers)
+        if not re.fullmatch("[A-Z]*", method):
+            raise ClientError("method: must be a word such as POST; the body comes after it")
         method = method or ("GET" if body is None else "POST")
         token = self.token()
         status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
@@ -80,10 +91,12 @@ class Client:
             status, reply = _send(url, *_request(token, method, body, headers, field), API_TIMEOUT)
         if _refused(status, reply):
             raise ClientError(f"{_shown(url)} refuses a second token, token_id {token['token_id']}: {self._hint(token, field)}", status)
+        if _doubt(method) and 200 <= status < 300 and status != 204 and not _own_type(headers) and not _is_json(reply):
+            raise ClientError(f"{_shown(url)} returned {status}, but with no JSON (token_id {token['token_id']}){DOUBT}: {reply}", status, reply)
         if not 200 <= status < 300:
             doubt = _doubt(method) if status >= 500 else ""  # a gateway fails where the server behind it may not have
             raise ClientError(f"{_shown(url)} returned {status}, which is not about the token (token_id {token['token_id']}){doubt}: "
-                              f"{reply}", status)
+                              f"{reply}", status, reply)
         return reply
 
     def __getstate__(self):
@@ -95,7 +108,7 @@ class Client:
                 f"Else ask an operator for: vault read {self.path.rpartition('/token/')[0]}/status/{token['config']}")
 
     def _read(self, rejected):
-        address = re.sub(r"/+(v1/*)?$", "", os.environ.get("VAULT_ADDR", "").strip())
+        address = re.sub(r"([^:/])/+((v1|ui)(/.*)?)?$", r"\1", os.environ.get("VAULT_ADDR", "").strip())
         if not address:
             raise ClientError("set VAULT_ADDR to the URL of Vault")
         _check_url("VAULT_ADDR", address)
@@ -108,6 +121,7 @@ class Client:
         query = f"?rejected_token_id={rejected}" if rejected else ""
         url = f"{address}/v1/{urllib.parse.quote(self.path)}{query}"
         status, reply = _send(url, "GET", None, headers, VAULT_TIMEOUT, os.environ.get("VAULT_CACERT"))
+        reply = _Secret(reply)
         if status != 200:
             hint = ""
             if status == 403:
@@ -116,12 +130,16 @@ class Client:
                 hint = f": is what is in {source} a Vault token (hvs.…)?"
             raise ClientError(f"Vault returned {status} to a read of {_shown(url)}: {_reasons(reply)}{hint}", status)
         try:
-            answer = json.loads(reply)
+            answer = json.loads(reply, object_hook=_hidden)
             token, lease = Token(answer["data"]), answer["lease_duration"]
             # A newer token is there after ttl seconds. A role may be without leases: 0.
             return token, min(token["ttl"], lease or token["ttl"]), token["expires_in"] - 5
         except (ValueError, KeyError, TypeError):
             raise ClientError(f"what is read at {self.path} is no token: is the path MOUNT/token/ROLE?", 400) from None
+
+
+def _hidden(data):
+    return {name: _Secret(value) if isinstance(value, str) else value for name, value in data.items()}
 
 
 def _vault_token():
@@ -134,7 +152,7 @@ def _vault_token():
                 token = file.read()
         except OSError as problem:
             raise ClientError(f"VAULT_TOKEN_FILE cannot be read: {os.environ[name]}: {problem.strerror}: is Vault Agent running?") from None
-    token = token.strip()  # many a file or variable ends in a newline
+    token = _Secret(token.strip())  # many a file or variable ends in a newline
     if not token and name == "VAULT_TOKEN_FILE":
         raise ClientError(f"VAULT_TOKEN_FILE is empty: {os.environ[name]}: is Vault Agent running?")
     if not token:
@@ -147,7 +165,10 @@ def _vault_token():
 def _request(token, method, body, headers, field):
     """Returns method, body and headers of a call with the token. The role's metadata are headers that each call needs."""
     sent = {"Content-Type": "application/json"} if body is not None else {}
-    sent.update(token.get("metadata") or {})
+    for name, value in (token.get("metadata") or {}).items():
+        if re.fullmatch(OWN_HEADERS, name.lower()) or not re.fullmatch("[ -~]*", value):
+            raise ClientError(f"metadata: {name} of the role cannot be sent as a header: an operator must change the role")
+        sent[name] = value
     if field:
         body = _with_field(body, field, token["access_token"])
     else:
@@ -171,19 +192,21 @@ def _with_field(body, field, value):
     if re.search(re.escape(json.dumps(field)) + r"\s*:", rest):
         raise ClientError(f"the body has a field {field} already: take it out")
     rest = rest[1:].lstrip()
-    return "{" + json.dumps(field) + ": " + json.dumps(value) + ("" if rest.startswith("}") else ", ") + rest
+    return _Secret("{" + json.dumps(field) + ": " + json.dumps(value) + ("" if rest.startswith("}") else ", ") + rest)
 
 
 def check(url, body=None, headers=None):
     """Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret."""
     _check_url("URL", url)
+    if re.match("http:", url) and not re.match(r"http://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?([/?#]|$)", url):
+        raise ClientError("URL: http:// would send the token in clear text: use https://; only localhost may be http://")
     if headers and not hasattr(headers, "items"):
         raise ClientError("header: must be given as {'NAME': 'VALUE'}")
     for name, value in (headers or {}).items():
-        if not re.fullmatch(r"[\w-]+", str(name), re.ASCII) or not re.fullmatch(r"[!-~][ -~]*", str(value)):
+        if not re.fullmatch(r"[\w-]+", str(name), re.ASCII) or value is None or not re.fullmatch(r"[!-~][ -~]*", str(value)):
             raise ClientError("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -")
-        if str(name).lower() in ("authorization", "client_id"):
-            raise ClientError("header: the client itself sends Authorization and client_id")
+        if re.fullmatch(OWN_HEADERS + "|client_id", str(name).lower()):
+            raise ClientError("header: the client itself sends Authorization, client_id, Host, Content-Length and the like")
     if body is None:
         return
     if not isinstance(body, str):
@@ -191,13 +214,24 @@ def check(url, body=None, headers=None):
     try:
         if not body.encode():
             raise ClientError("body: is empty")
-        if "content-type" not in [str(name).lower() for name in headers or {}]:
-            json.loads(body)
     except UnicodeEncodeError:
         raise ClientError("body: is not UTF-8") from None
-    except ValueError:
+    if not _own_type(headers) and not _is_json(body):
         raise ClientError("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; "
-                          "for another format give -H 'Content-Type: ...'") from None
+                          "for another format give -H 'Content-Type: ...'")
+
+
+def _own_type(headers):
+    """Reports whether the caller sends, and so expects, something other than JSON."""
+    return "content-type" in [str(name).lower() for name in headers or {}]
+
+
+def _is_json(text):
+    try:
+        json.loads(text, parse_constant=int)  # fails for NaN and Infinity, which are Python's alone
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _check_url(what, url):
@@ -219,7 +253,7 @@ def _refused(status, reply):
 
 
 def _doubt(method):
-    return "" if method == "GET" else ". It may have been issued: look it up before you repeat it"
+    return "" if method in ("GET", "HEAD", "OPTIONS") else DOUBT
 
 
 class _AsItIs(urllib.request.HTTPErrorProcessor):
@@ -237,8 +271,7 @@ def _send(url, method, body, headers, timeout, ca_file=None):
     except OSError as problem:
         raise ClientError(f"VAULT_CACERT cannot be used: {ca_file}: {problem.strerror or problem}") from None
     try:
-        data = None if body is None else body.encode()
-        request = urllib.request.Request(url, data, headers, method=method)
+        request = urllib.request.Request(url, None if body is None else body.encode(), headers, method=method)
         with urllib.request.build_opener(_AsItIs, trust).open(request, timeout=timeout) as answer:
             return answer.status, answer.read().decode(errors="replace")
     except KeyboardInterrupt:
@@ -246,7 +279,14 @@ def _send(url, method, body, headers, timeout, ca_file=None):
     except (OSError, ValueError, http.client.HTTPException) as problem:
         reason = getattr(problem, "reason", None)  # urllib gives one where connecting or sending failed
         unsent = isinstance(reason, (ConnectionRefusedError, socket.gaierror, ssl.SSLError))
-        raise ClientError(f"calling {_shown(url)} failed: {reason or problem}{'' if unsent else _doubt(method)}") from None
+        raise ClientError(f"calling {_shown(url)}{_proxy(url)} failed: {reason or problem}{'' if unsent else _doubt(method)}") from None
+
+
+def _proxy(url):
+    """Names the variable of the proxy that urllib takes."""
+    parts = urllib.parse.urlsplit(url)
+    used = urllib.request.getproxies().get(parts.scheme) and not urllib.request.proxy_bypass(parts.netloc)
+    return f" through the proxy of {parts.scheme}_proxy" if used else ""
 
 
 def _reasons(reply):
