@@ -191,7 +191,8 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		return verificationErrorResponse(req.MountPoint, name, err)
 	}
 	if old != nil && old.Generation != next.Generation && !next.Paused && !wantsVerification(old, next, p) {
-		resp.AddWarning("The config is stored, and its login was not verified: its former token is out of use, and the next read logs in.")
+		resp.AddWarning("The config is stored, and its login was not verified: its former token is out of use, and the next read " +
+			"logs in.")
 	}
 	if onDifferentHosts(next) && (old == nil || old.TokenURL != next.TokenURL || old.RefreshURL != next.RefreshURL) {
 		resp.AddWarning("The config is stored. Its refresh_url is on a different host than its token_url: " +
