@@ -157,12 +157,12 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		return logical.ErrorResponse(err.Error()), nil
 	}
 	resp := warnOfPause(req.MountPoint, name, old, next, p)
-	b.warnOfReplacement(resp, old, next)
 	if old != nil && old.equal(next) {
 		b.issuer.Invalidate(name) // an earlier write that failed may have reached storage since
 		return warned(resp), nil
 	}
 	b.setGeneration(old, next)
+	b.warnOfReplacement(resp, old, next)
 
 	settings := next.account(name)
 	unsure := false
