@@ -147,7 +147,7 @@ func remedy(mount, config string, f *issuer.Failure) string {
 	case f.Kind == upstream.Malformed:
 		return "check that token_url is the login endpoint: vault read -field=token_url " + path
 	default:
-		return "to retry now: vault write -f " + mount + "rotate/" + config
+		return "to retry sooner: vault write -f " + mount + "rotate/" + config
 	}
 }
 

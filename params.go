@@ -251,9 +251,12 @@ func checkNames(accepted []string, data map[string]any) error {
 	return nil
 }
 
-// closest is the accepted name that a typing error would turn into the given one, or "".
+// closest is the accepted name that a typing error, or capitals, would turn into the given one, or "".
 func closest(name string, accepted []string) string {
 	const typingErrors = 2
+	if n := slices.IndexFunc(accepted, func(candidate string) bool { return strings.EqualFold(candidate, name) }); n >= 0 {
+		return accepted[n]
+	}
 	return within(typingErrors, name, accepted)
 }
 

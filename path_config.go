@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -160,6 +161,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		return warned(resp), nil
 	}
 	b.setGeneration(old, next)
+	b.warnOfReplacement(resp, old, next)
 
 	settings := next.account(name)
 	unsure := false
@@ -210,10 +212,19 @@ func warned(resp *logical.Response) *logical.Response {
 	return resp
 }
 
-// warnOfPause warns of a write that gives a reason and does not pause, and of new settings that no login has verified, since the
-// account is paused.
+// warnOfPause warns of a write that gives a reason and does not pause, or pauses with the reason of an earlier pause; of one that
+// resumes the account and may not mean to; and of new settings that no login has verified, since the account is paused.
 func warnOfPause(mount, name string, old, next *config, p params) *logical.Response {
 	resp := new(logical.Response)
+	switch {
+	case old == nil || old.Paused == next.Paused:
+	case old.Paused && (p.named("protocol") || p.named("preset")): // a whole config, such as an export from before the pause
+		resp.AddWarning(fmt.Sprintf("The config was paused%s and is resumed now: to pause it again: "+
+			"vault write %sconfig/%s paused=true", reasonText(old.PauseReason), mount, name))
+	case next.Paused && next.PauseReason != "" && !p.named("pause_reason"):
+		resp.AddWarning(fmt.Sprintf("The config is paused, and its pause_reason is the earlier one%s: to change it: "+
+			"vault write %sconfig/%s pause_reason=...", reasonText(next.PauseReason), mount, name))
+	}
 	if p.text("pause_reason") != "" && !p.named("paused") && !next.Paused {
 		resp.AddWarning(fmt.Sprintf("The config is not paused: to pause it: vault write %sconfig/%s paused=true", mount, name))
 	}
@@ -224,6 +235,33 @@ func warnOfPause(mount, name string, old, next *config, p params) *logical.Respo
 			"see whether it logs in: vault write -f %srotate/%s", mount, name))
 	}
 	return resp
+}
+
+// warnOfReplacement warns of a write over the config of another account, most likely one that got the wrong name: the roles of
+// the config return the new account's token, and secrets that the new protocol does not use are lost.
+func (b *backend) warnOfReplacement(resp *logical.Response, old, next *config) {
+	if old == nil {
+		return
+	}
+	var changed, deleted []string
+	for n := range b.fields {
+		f := &b.fields[n]
+		identifies := slices.Contains([]string{"protocol", upstream.FieldUsername, upstream.FieldClientID}, f.name)
+		switch {
+		case f.empty(old):
+		case f.sensitive && f.empty(next):
+			deleted = append(deleted, f.name)
+		case identifies && f.value(old) != f.value(next):
+			changed = append(changed, f.name)
+		}
+	}
+	if len(changed) > 0 {
+		resp.AddWarning(fmt.Sprintf("The config was of another account: its %s changed, and its roles return the token of the "+
+			"new account.", inWords(changed, "and")))
+	}
+	if len(deleted) > 0 {
+		resp.AddWarning(fmt.Sprintf("The config was of protocol %s: its %s was deleted.", old.Protocol, inWords(deleted, "and")))
+	}
 }
 
 // unsavedWarning is the warning for a stored config whose record Vault's storage has not taken; that is tried again every minute.

@@ -180,7 +180,13 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 		err = b.store.putRole(ctx, name, next)
 	}
 	b.roles.forget(name) // also where an earlier write that failed may have reached storage
+	if err != nil || old == nil || old.Config == next.Config {
 	return nil, err
+	}
+	resp := new(logical.Response)
+	resp.AddWarning(fmt.Sprintf("Role %s returned the token of config %s before: to undo this change: "+
+		"vault write %srole/%s config=%s", name, old.Config, req.MountPoint, name, old.Config))
+	return resp, nil
 }
 
 // mergeRole is what old (nil for a new role) becomes under the parameters.

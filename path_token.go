@@ -115,8 +115,9 @@ func tokenUpdate(read *framework.PathOperation) *framework.PathOperation {
 
 func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get(fieldRole).(string) //nolint:forcetypeassert // captured from the path
-	rejected, _ := req.Data[fieldRejectedTokenID].(string)
-	if rejected = foldTokenID(rejected); rejected != "" && !isTokenID(rejected) {
+	rejected, given := req.Data[fieldRejectedTokenID].(string)
+	rejected = foldTokenID(rejected)
+	if rejected != "" && !isTokenID(rejected) {
 		return userError("rejected_token_id: %s", tokenIDRule)
 	}
 	ctx, cancel := context.WithTimeout(ctx, issuer.ReadWait)
@@ -136,6 +137,10 @@ func (b *backend) tokenRead(ctx context.Context, req *logical.Request, d *framew
 		return loginErrorResponse(req.MountPoint, r.Config, err)
 	}
 	resp := b.tokenResponse(name, r, served)
+	if given && rejected == "" { // most likely an unset variable; a reader gets the token all the same
+		resp.AddWarning("rejected_token_id is empty, so no token was replaced: give the token_id of the token that the API has " +
+			"refused.")
+	}
 	if rejected == served.Token.ID {
 		if s, known := b.issuer.Known(r.Config); known && s.Token != nil && s.Token.ID == rejected {
 			resp.AddWarning(keptWarning(req.MountPoint, r.Config, s, b.clock().Wall))

@@ -4,6 +4,7 @@
 package mastersindia
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -38,6 +39,9 @@ func (b *backend) refuseUnknownPath(req *logical.Request) (*logical.Response, er
 	case !named && item.can(req.Operation):
 		return userError("the name is missing: %s; to list the names: %s",
 			b.command(req.MountPoint, prefix, "", req.Operation), b.command(req.MountPoint, prefix, "", logical.ListOperation))
+	case prefix == pathLookup && req.Operation == logical.ReadOperation && req.Data[fieldToken] != nil:
+		return nil, logical.CodedError(http.StatusMethodNotAllowed, fmt.Sprintf("this path cannot be read: use %s; the token was in "+
+			"the address of this request, and is in Vault's audit log now", b.command(req.MountPoint, prefix, name, req.Operation)))
 	default:
 		return nil, logical.CodedError(http.StatusMethodNotAllowed,
 			fmt.Sprintf("this path cannot be %s: use %s", done, b.command(req.MountPoint, prefix, name, req.Operation)))
@@ -125,15 +129,14 @@ func placeholder(op logical.Operation) string {
 // kind: what was meant is still in use. A deletion of what is not there succeeds all the same, and also where storage fails here.
 func (b *backend) nothingDeleted(ctx context.Context, mount, prefix, name string) string {
 	kind := strings.TrimSuffix(prefix, "/")
-	next := b.otherKind(ctx, mount, prefix, name)
-	if next == "" {
-		names, _ := b.store.list(ctx, prefix)
-		next = didYouMean(closest(name, names))
-	}
-	if next == "" {
-		next = "; to list the names: vault list " + mount + kind
-	}
+	next := cmp.Or(b.otherKind(ctx, mount, prefix, name), b.nameMeant(ctx, mount, prefix, name))
 	return fmt.Sprintf("Nothing was deleted: %s %q does not exist%s", kind, name, next)
+}
+
+// nameMeant is the end of a message about a name that does not exist: the name that was most likely meant, or how to list all.
+func (b *backend) nameMeant(ctx context.Context, mount, prefix, name string) string {
+	names, _ := b.store.list(ctx, prefix) // without them the command is the advice
+	return cmp.Or(didYouMean(closest(name, names)), "; to list the names: vault list "+mount+strings.TrimSuffix(prefix, "/"))
 }
 
 // otherKind says what to delete where the name of a config was given for that of a role, or the other way round; else it is "".
@@ -195,14 +198,20 @@ func absentEntry(message string, err error) (*logical.Response, error) {
 }
 
 // configNotFound refuses an unknown config under rotate/ or revoke/, with the correct command if the name is that of a role. The
-// command keeps the given parameters: without its token_id it would revoke more than was requested.
+// command keeps the given parameters: without its token_id it would revoke more than was requested. It does not advise to create
+// the config: the name is misspelt, or of a deleted config, whose tokens are in the ledger.
 func (b *backend) configNotFound(ctx context.Context, mount, prefix, name, parameters string) (*logical.Response, error) {
 	r, err := b.roleNamed(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	if r == nil {
-		return noConfig(mount, name)
+		ctx, cancel := context.WithTimeout(ctx, adviceWait)
+		defer cancel()
+		if issued, _, _ := b.listIssued(ctx, name); len(issued) > 0 { // without the ledger its name is all that there is to go by
+			return userError("config %q was deleted; for its tokens: vault read %sledger/%s", name, mount, name)
+		}
+		return userError("config %q does not exist%s", name, b.nameMeant(ctx, mount, configPrefix, name))
 	}
 	command := "vault write -f " + mount + prefix + r.Config
 	if parameters != "" {
@@ -212,7 +221,7 @@ func (b *backend) configNotFound(ctx context.Context, mount, prefix, name, param
 		name, r.Config, command)
 }
 
-// noConfig refuses the name of a config that does not exist.
+// noConfig refuses to read the token of a role whose config does not exist.
 func noConfig(mount, name string) (*logical.Response, error) {
 	return userError("config %q does not exist: create it with vault write %sconfig/%s preset=... (see vault list %spreset)",
 		name, mount, name, mount)

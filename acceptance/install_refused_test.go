@@ -53,6 +53,14 @@ func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 		"did not match requested version": func() string {
 			return r.refused(t, register("other-version", sum, r.new, command)...)
 		},
+		"Unrecognized remote plugin message": func() string {
+			file := filepath.Join(filepath.Dir(r.oldFile), "other-program")
+			if err := os.WriteFile(file, []byte("#!/bin/sh\necho mastersindia-audit v0.1.0\n"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			r.vault(t, register("other-program", sumOf(t, file), r.old, "other-program")...)
+			return r.refused(t, "secrets", "enable", "other-program")
+		},
 		"permission denied": func() string {
 			r.vault(t, register("plain", sum, r.old, "plain")...)
 			return r.refused(t, "secrets", "enable", "plain")

@@ -59,7 +59,7 @@ func policyRows() []policyRow {
 		{"LIST", "config", nil, staff, false},
 		{"LIST", "role", nil, staff, false},
 		{"LIST", "status", nil, staff, false},
-		{"LIST", "preset", nil, []string{administrator, auditor}, false},
+		{"LIST", "preset", nil, staff, false},
 		{"GET", "ledger/main", nil, []string{operator, auditor}, true},
 		{"LIST", "ledger", nil, []string{operator, auditor}, true},
 		{"PUT", "lookup", map[string]any{"token_id": "0123456789abcdef"}, []string{operator, auditor}, true},

@@ -210,7 +210,8 @@ func TestRegisterScript_InvalidArgumentsRefused(t *testing.T) {
 		t.Errorf("what was refused is in the catalog: %s", listed)
 	}
 	put(filepath.Base(sums), sumOf(t, r.newFile)+"  vault-plugin-secrets-mastersindia_"+r.new+"_linux_amd64\n", 0o600)
-	if said := r.register(t, 0, "-dry-run", r.newFile); strings.Contains(said, "no published checksum") || strings.Contains(said, "plugin_directory") {
+	if said := r.register(t, 0, "-dry-run", r.newFile); strings.Contains(said, "no published checksum") || strings.Contains(said, "plugin_directory") ||
+		strings.Contains(said, "is named after") {
 		t.Errorf("a file that has the sum of one in the release, and another name: %s", said)
 	}
 	elsewhere := filepath.Join(t.TempDir(), "astray")
@@ -221,6 +222,12 @@ func TestRegisterScript_InvalidArgumentsRefused(t *testing.T) {
 		r.wantSaid(t, r.register(t, 1, args...), "Vault starts "+plugins+"/astray, which does not exist: nothing was changed",
 			"install -m 0755 "+elsewhere+" "+plugins+"/vault-plugin-secrets-mastersindia-"+r.new)
 	}
+	const misnamed = "mastersindia-v0.0.1 copy"
+	if err := os.Link(r.newFile, filepath.Join(plugins, misnamed)); err != nil {
+		t.Fatal(err)
+	}
+	r.wantSaid(t, r.register(t, 0, "-dry-run", filepath.Join(plugins, misnamed)), "is named after v0.0.1, and is "+r.new,
+		` -command=mastersindia-v0.0.1\ copy `)
 	r.folder = plugins
 	r.wantSaid(t, r.register(t, 0, "-dry-run", filepath.Base(r.newFile)), "-command="+filepath.Base(r.newFile))
 	put(filepath.Base(sums), sumOf(t, r.oldFile)+"  "+filepath.Base(r.oldFile)+"\n", 0o600)

@@ -102,6 +102,16 @@ func TestRegister_OptionsRefused(t *testing.T) {
 	}
 }
 
+// TestRegister_CommandsAreQuoted checks that a printed command can be copied where the path has a blank.
+func TestRegister_CommandsAreQuoted(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "a plugin")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantRefused(t, exec.CommandContext(t.Context(), "./register", file), `: chmod 0755 /\S+/a\\ plugin\n$`)
+}
+
 func read(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(name)

@@ -113,6 +113,46 @@ func TestConfigPause_WarnsOfUnpausedAndUnverified(t *testing.T) {
 	})
 }
 
+// TestConfigPause_ResumedByExportWarns writes back an export of before the pause: that resumes the account, and says so. A resume
+// that names no more than secrets is meant.
+func TestConfigPause_ResumedByExportWarns(t *testing.T) {
+	t.Parallel()
+	timed(t, "all writes", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		export := w.read("config/gst").Data
+		const resumed = "The config was paused (password leaked) and is resumed now: to pause it again: " +
+			"vault write mastersindia/config/gst paused=true"
+		const reused = "The config is paused, and its pause_reason is the earlier one (password leaked): to change it: " +
+			"vault write mastersindia/config/gst pause_reason=..."
+		pause := map[string]any{"paused": true, "pause_reason": "password leaked"}
+		for n, step := range []struct {
+			data map[string]any
+			says string
+		}{
+			{pause, ""},
+			{export, resumed},
+			{export, ""},
+			{pause, ""},
+			{without(export, "paused", "pause_reason"), ""},
+			{map[string]any{"paused": false}, ""},
+			{map[string]any{"paused": true}, reused},
+			{map[string]any{"paused": false, "password": "pass-of-clerk"}, ""},
+			{map[string]any{"paused": true, "pause_reason": ""}, ""},
+			{map[string]any{"paused": false}, ""},
+			{map[string]any{"paused": true}, ""},
+		} {
+			resp := w.write("config/gst", step.data)
+			said := ""
+			if resp != nil {
+				said = strings.Join(resp.Warnings, " ")
+			}
+			if said != step.says {
+				t.Errorf("write %d warns %q, want %q", n, said, step.says)
+			}
+		}
+	})
+}
+
 // TestConfigPause_WaitingReaderGetsNoToken: a waiting reader gets no token when the config is paused.
 func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
 	t.Parallel()

@@ -99,16 +99,26 @@ func TestTokenRejected_OncePerFiveMinutes(t *testing.T) {
 	}
 }
 
-// TestTokenRejected_NotCurrentMakesNoLogin: a rejected token that is not the current one makes no login.
+// TestTokenRejected_NotCurrentMakesNoLogin: a rejected token that is not the current one makes no login. Where its ID is empty, as an
+// unset variable is, a warning says that nothing was replaced.
 func TestTokenRejected_NotCurrentMakesNoLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		first := s.token("app")
 		advance(2 * time.Minute)
-		for _, id := range []string{"0123456789abcdef", ""} {
-			if a, err := s.ask(t.Context(), "app", reject(id)); err != nil || a.id != first.id {
-				t.Errorf("rejecting %q gave %s (%v), want the current token", id, a.id, err)
+		for id, says := range map[string]string{"0123456789abcdef": "", "": "rejected_token_id is empty, so no token was replaced", " ": "is empty"} {
+			for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
+				resp, err := s.do(t.Context(), op, "token/app", reject(id))
+				if r, refused := asRefusal(resp, err); refused {
+					t.Fatalf("%s rejecting %q: %s", op, id, r.message)
+				}
+				if resp.Data["token_id"] != first.id {
+					t.Errorf("%s rejecting %q gave %v, want the current token", op, id, resp.Data["token_id"])
+				}
+				if said := strings.Join(resp.Warnings, " "); (said == "") != (says == "") || !strings.Contains(said, says) {
+					t.Errorf("%s rejecting %q warns %q, want %q", op, id, said, says)
+				}
 			}
 		}
 		// What is no token_id at all may also be refused, without repeating it.

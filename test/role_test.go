@@ -274,3 +274,33 @@ func TestRole_MetadataOutOfBoundsIsRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestRole_MovedToOtherConfigWarns: a role that is given another config returns another account's token from then on.
+func TestRole_MovedToOtherConfigWarns(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.write("config/ksa", jwtConfig("verify_connection", false))
+		for n, step := range []struct {
+			data map[string]any
+			says string
+		}{
+			{map[string]any{"config": "gst"}, ""},
+			{map[string]any{"max_ttl": "5m"}, ""},
+			{map[string]any{"config": "ksa"}, "Role app returned the token of config gst before: to undo this change: " +
+				"vault write mastersindia/role/app config=gst"},
+			{map[string]any{"config": "ksa"}, ""},
+		} {
+			said := ""
+			if resp := w.write("role/app", step.data); resp != nil {
+				said = strings.Join(resp.Warnings, " ")
+			}
+			if said != step.says {
+				t.Errorf("write %d warns %q, want %q", n, said, step.says)
+			}
+		}
+		if got := w.read("token/app").Data["config"]; got != "ksa" {
+			t.Errorf("the role is of %v, want ksa", got)
+		}
+	})
+}

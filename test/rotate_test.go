@@ -223,6 +223,9 @@ func TestRotate_NotMadeSaysSo(t *testing.T) {
 		if _, err := s.rotate(); err == nil || strings.Contains(err.Error(), untried) {
 			t.Errorf("rotate that met an outage: %v", err)
 		}
+		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried) || strings.Contains(err.Error(), "now: ") {
+			t.Errorf("rotate at once after the outage was met: %v, want when rotate/ logs in again, and not now", err)
+		}
 		again := time.Now().Add(10 * time.Second)
 		advance(3 * time.Second)
 		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried+again.UTC().Format(time.RFC3339)) {

@@ -30,7 +30,6 @@ func TestWrongName_RoleForConfig(t *testing.T) {
 			{"revoke/", map[string]any{"token_id": "0123456789abcdef"}, "vault write mastersindia/revoke/<name> token_id=<token_id>"},
 			{"role/new", map[string]any{"config": "app"}, `"app" is a role, not a config: use config=gst, as that role does`},
 			{"token/gst", nil, "that is a config; its roles are app, kiosk: vault read mastersindia/token/app"},
-			{"rotate/nobody", nil, "create it with vault write mastersindia/config/nobody"},
 			{"token/nobody", nil, "create it with vault write mastersindia/role/nobody"},
 		} {
 			if message := w.badRequest(logical.UpdateOperation, wrong.path, wrong.data); !strings.Contains(message, wrong.says) {
@@ -43,6 +42,33 @@ func TestWrongName_RoleForConfig(t *testing.T) {
 		if want := "it has no role yet: vault write mastersindia/role/gst config=gst"; !strings.Contains(message, want) {
 			t.Errorf("token/ of a config without a role: %s\nwant: %s", message, want)
 		}
+	})
+}
+
+// TestWrongName_NoSuchConfigIsNotCreated rotates and revokes what does not exist: at night, the advice is not to create it, but the
+// name that was meant, or where the tokens of a deleted config are.
+func TestWrongName_NoSuchConfigIsNotCreated(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		w.write("config/old", jwtConfig())
+		w.write("config/unused", jwtConfig("verify_connection", false))
+		w.remove("config/old")
+		w.remove("config/unused")
+		for name, says := range map[string]string{
+			"gts":    `config "gts" does not exist; did you mean gst?`,
+			"GST":    `config "GST" does not exist; did you mean gst?`,
+			"nobody": `config "nobody" does not exist; to list the names: vault list mastersindia/config`,
+			"unused": `config "unused" does not exist; to list the names: vault list mastersindia/config`,
+			"old":    `config "old" was deleted; for its tokens: vault read mastersindia/ledger/old`,
+		} {
+			for path, data := range map[string]map[string]any{"rotate/": nil, "revoke/": {"token_id": "0123456789abcdef"}} {
+				if message := w.badRequest(logical.UpdateOperation, path+name, data); message != says {
+					t.Errorf("%s%s: %s\nwant: %s", path, name, message, says)
+				}
+			}
+		}
+		w.read("ledger/old")
 	})
 }
 

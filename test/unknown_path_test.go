@@ -63,6 +63,23 @@ func TestUnknownPath_NamesProbablePath(t *testing.T) {
 	}
 }
 
+// TestUnknownPath_LookupReadSaysTokenIsLogged: a read puts the token into the URL, which Vault's audit log has in the clear.
+func TestUnknownPath_LookupReadSaysTokenIsLogged(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		const logged = "is in Vault's audit log now"
+		for param, says := range map[string]bool{"token": true, "token_id": false} {
+			r := w.refusal(logical.ReadOperation, "lookup", map[string]any{param: "canary"})
+			w.says(r.message, "cannot be read: use vault write mastersindia/lookup token=-")
+			w.hides(r.message, "canary")
+			if r.status != http.StatusMethodNotAllowed || strings.Contains(r.message, logged) != says {
+				t.Errorf("%s: %d %s", param, r.status, r.message)
+			}
+		}
+	})
+}
+
 // TestUnknownPath_OptionAfterPath: an option behind the path is taken for one. The vault command sends what stands there on as a
 // parameter.
 func TestUnknownPath_OptionAfterPath(t *testing.T) {

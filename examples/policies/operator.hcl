@@ -58,3 +58,8 @@ path "mastersindia/status/" {
 path "mastersindia/ledger/" {
   capabilities = ["list"]
 }
+
+# This list is never empty: if it is, the plugin is missing.
+path "mastersindia/preset/" {
+  capabilities = ["list"]
+}
