@@ -169,7 +169,7 @@ bin/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 
 .PHONY: fmt
 fmt: ## start: Format the Go source
-	gofmt -w $(GO_FILES)
+	@gofmt -w $(GO_FILES)
 
 .PHONY: fuzz
 fuzz: ## tests: Run each fuzz test FUZZ times (200000)

@@ -181,7 +181,7 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 	}
 	b.roles.forget(name) // also where an earlier write that failed may have reached storage
 	if err != nil || old == nil || old.Config == next.Config {
-	return nil, err
+		return nil, err
 	}
 	resp := new(logical.Response)
 	resp.AddWarning(fmt.Sprintf("Role %s returned the token of config %s before: to undo this change: "+
