@@ -394,3 +394,14 @@ func TestTokenOwner(t *testing.T) {
 		}
 	})
 }
+
+// TestFullLogin: of several ways to log in it is the one with a refresh token, and else the usual one.
+func TestFullLogin(t *testing.T) {
+	t.Parallel()
+	if got := simulator.FullLogin(simulator.JWT); got.RefreshPath != refreshPath {
+		t.Errorf("jwt: the refresh endpoint is %q", got.RefreshPath)
+	}
+	if got, usual := simulator.FullLogin(simulator.SOAP), simulator.Logins(simulator.SOAP)[0]; got.Path != usual.Path || got.RefreshPath != "" {
+		t.Errorf("soap: the login is %q, want %q", got.Path, usual.Path)
+	}
+}
