@@ -163,11 +163,9 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	b.setGeneration(old, next)
 	b.warnOfReplacement(resp, old, next)
 
-	settings := next.account(name)
-	unsure := false
+	settings, verify := next.account(name), wantsVerification(old, next, p)
 	commit := func(token *issuer.Token) error {
 		if err := b.store.putConfig(ctx, name, next); err != nil {
-			unsure = true
 			return err
 		}
 		if err := b.issuer.Update(ctx, settings, old == nil, token); err != nil {
@@ -176,12 +174,12 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		}
 		return nil
 	}
-	if wantsVerification(old, next, p) {
+	if verify {
 		err = b.issuer.Verify(ctx, settings, commit)
 	} else {
 		err = commit(nil)
 	}
-	if unsure {
+	if b.store.isUnconfirmed(configPrefix + name) {
 		// A write that failed may have reached storage. Reload the settings before the next read, so that the same write again does
 		// not find that nothing changes while the previous settings are in force.
 		b.issuer.Invalidate(name)
@@ -189,7 +187,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	if err != nil {
 		return verificationErrorResponse(req.MountPoint, name, err)
 	}
-	if old != nil && old.Generation != next.Generation && !next.Paused && !wantsVerification(old, next, p) {
+	if old != nil && old.Generation != next.Generation && !next.Paused && !verify {
 		resp.AddWarning("The config is stored, and its login was not verified: its former token is out of use, and the next read " +
 			"logs in.")
 	}

@@ -214,12 +214,12 @@ func TestRegisterScript_InvalidArgumentsRefused(t *testing.T) {
 		strings.Contains(said, "is named after") {
 		t.Errorf("a file that has the sum of one in the release, and another name: %s", said)
 	}
-	elsewhere := filepath.Join(t.TempDir(), "astray")
+	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
 	if err := os.Link(r.newFile, elsewhere); err != nil {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"-dry-run", elsewhere}, {elsewhere}} {
-		r.wantSaid(t, r.register(t, 1, args...), "Vault starts "+plugins+"/astray, which does not exist: nothing was changed",
+		r.wantSaid(t, r.register(t, 1, args...), "Vault starts "+plugins+"/elsewhere, which does not exist: nothing was changed",
 			"install -m 0755 "+elsewhere+" "+plugins+"/vault-plugin-secrets-mastersindia-"+r.new)
 	}
 	const misnamed = "mastersindia-v0.0.1 copy"

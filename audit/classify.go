@@ -252,7 +252,7 @@ func (c *classifier) revocations(f *fact, answered fields) {
 	}
 }
 
-// names notes what may name the leaked token among the texts of a request or response: whoever has them has the token.
+// names notes what may name the leaked token among the texts of a request or response: who has them has the token.
 func (c *classifier) names(f *fact, texts fields) {
 	eachText(texts, func(_, text string) {
 		if c.leaked != "" && strings.Contains(text, c.leaked) {

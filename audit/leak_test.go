@@ -874,7 +874,7 @@ func TestLines_TooLong(t *testing.T) {
 	}
 }
 
-// TestLeak_LifeOfAnotherMount: when this mount got the token, and how long its config takes it for good, says nothing about another mount:
+// TestLeak_LifeOfAnotherMount: when this mount got the token, and how long its config takes it for valid, says nothing about another mount:
 // an upstream that repeats tokens gave it the same one earlier, and its config may have another default_token_ttl.
 func TestLeak_LifeOfAnotherMount(t *testing.T) {
 	withoutVault(t)

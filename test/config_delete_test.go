@@ -232,7 +232,7 @@ func TestConfigDelete_ReadsOfTheRoleWriteNothing(t *testing.T) {
 // token.
 func TestConfigDelete_SaysThatRevocationGoesOn(t *testing.T) {
 	t.Parallel()
-	timed(t, "owed", func(t *testing.T) {
+	timed(t, "pending", func(t *testing.T) {
 		s := ksaMount(t, 24*time.Hour)
 		s.EveryMinute()
 		first := s.token("app")

@@ -37,6 +37,21 @@ func (s *testMount) landsLate(path string, data map[string]any, from, to string)
 	}
 }
 
+// deletionLandsLate is the same for a deletion.
+func (s *testMount) deletionLandsLate(path string) {
+	s.t.Helper()
+	s.Storage.Fail(mounttest.Delete, path, errors.New("storage: the leader was lost"))
+	if message := s.refused(logical.DeleteOperation, path, nil); !strings.Contains(message, "leader was lost") {
+		s.t.Fatal(message)
+	}
+	s.Storage.Heal()
+	s.token("app")
+	if err := s.Storage.Entries.Delete(s.t.Context(), path); err != nil {
+		s.t.Fatal(err)
+	}
+	s.wantAbsent(path)
+}
+
 // TestConfigPause_RepeatedAfterWriteThatLandsLate: storage refuses a write and takes it a moment later. The operator repeats the command, which finds
 // nothing to change, and the config is paused.
 func TestConfigPause_RepeatedAfterWriteThatLandsLate(t *testing.T) {
@@ -119,16 +134,7 @@ func TestConfig_LateWriteIsNoticed(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		s.token("app")
-		s.Storage.Fail(mounttest.Delete, "config/gst", errors.New("storage: the leader was lost"))
-		if message := s.refused(logical.DeleteOperation, "config/gst", nil); !strings.Contains(message, "leader was lost") {
-			t.Fatal(message)
-		}
-		s.Storage.Heal()
-		s.token("app")
-		if err := s.Storage.Entries.Delete(t.Context(), "config/gst"); err != nil {
-			t.Fatal(err)
-		}
-		s.wantAbsent("config/gst")
+		s.deletionLandsLate("config/gst")
 		advance(10 * time.Minute)
 		if a, err := s.ask(t.Context(), "app", nil); err == nil {
 			t.Errorf("token %s is served of a config that is gone", a.id)
@@ -140,16 +146,7 @@ func TestConfig_LateWriteIsNoticed(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		s.token("app")
-		s.Storage.Fail(mounttest.Delete, "role/app", errors.New("storage: the leader was lost"))
-		if message := s.refused(logical.DeleteOperation, "role/app", nil); !strings.Contains(message, "leader was lost") {
-			t.Fatal(message)
-		}
-		s.Storage.Heal()
-		s.token("app")
-		if err := s.Storage.Entries.Delete(t.Context(), "role/app"); err != nil {
-			t.Fatal(err)
-		}
-		s.wantAbsent("role/app")
+		s.deletionLandsLate("role/app")
 		advance(2 * time.Hour)
 		if a, err := s.ask(t.Context(), "app", nil); err == nil {
 			t.Errorf("token %s is served through a role that is gone", a.id)

@@ -6,6 +6,7 @@ package account
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Check says what is wrong with the state, as far as its types cannot rule that out; nil for nothing. Tests ask it after every
@@ -36,10 +37,8 @@ func (s *State) checkFailures() error {
 		return errors.New("too many failed logins are kept")
 	}
 	for n, f := range s.Failures {
-		for _, other := range s.Failures[:n] {
-			if f.is(other.Failure) && f.concerns(other.sent) {
-				return errors.New("two failures of one kind concern the same login")
-			}
+		if slices.ContainsFunc(s.Failures[:n], f.isReplacedBy) {
+			return errors.New("two failures of one kind concern the same login")
 		}
 	}
 	want := failureOf(s.Failures, s.Account, false)

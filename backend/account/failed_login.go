@@ -74,6 +74,11 @@ func (f failedLogin) is(other *Failure) bool {
 	return f.Kind == other.Kind && (f.Cause == Repeated) == (other.Cause == Repeated)
 }
 
+// isReplacedBy reports whether a later failure takes the place of this one: it is of the same kind, and concerns the same.
+func (f failedLogin) isReplacedBy(next failedLogin) bool {
+	return f.is(next.Failure) && f.concerns(next.sent)
+}
+
 // probed is the failure once its credentials were sent again and did not succeed. That moves its schedule on, unless it was done
 // by hand while the hold ran.
 func (f failedLogin) probed(env Env) failedLogin {

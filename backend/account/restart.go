@@ -61,7 +61,7 @@ func (t *transition) unfinished(attempt *StoredAttempt, a *Account) {
 func (r *Record) failures(now Reading, a *Account) []failedLogin {
 	var all []failedLogin
 	add := func(f failedLogin) {
-		all = append(without(all, func(old failedLogin) bool { return old.is(f.Failure) && old.concerns(f.sent) }), f)
+		all = append(without(all, func(old failedLogin) bool { return old.isReplacedBy(f) }), f)
 	}
 	for _, v := range r.Verifications {
 		v.Verification = true

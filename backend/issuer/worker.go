@@ -239,7 +239,7 @@ func (w *worker) work(job account.Effect) (result account.Event, active bool) {
 	case account.LoadAccount:
 		loaded := i.load(w.name, e.ID)
 		w.apply(loaded, false)
-		// Mostly nothing is owed, and then the host, which is another process, need not be asked whether this node may write.
+		// Mostly nothing is pending, and then the host, which is another process, need not be asked whether this node may write.
 		// After a load that failed the sweep would begin the next at once.
 		if s, _ := w.look(); loaded.Err == nil && s.Owes() && i.mayLogin() == nil {
 			return account.Sweep{}, true
