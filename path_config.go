@@ -210,15 +210,19 @@ func warned(resp *logical.Response) *logical.Response {
 	return resp
 }
 
-// warnOfPause warns of a write that gives a reason and does not pause, or pauses with the reason of an earlier pause; of one that
-// resumes the account and may not mean to; and of new settings that no login has verified, since the account is paused.
+// warnOfPause warns of a write that gives a reason and does not pause, pauses with the reason of an earlier pause, or replaces the
+// reason of one that goes on; of one that resumes the account and may not mean to; and of new settings that no login has verified, since the account is paused.
 func warnOfPause(mount, name string, old, next *config, p params) *logical.Response {
 	resp := new(logical.Response)
 	switch {
-	case old == nil || old.Paused == next.Paused:
+	case old == nil || !old.Paused && !next.Paused:
+	case old.Paused && next.Paused: // as by a loop that pauses all
+		if p.named("paused") && old.PauseReason != "" && old.PauseReason != next.PauseReason {
+			resp.AddWarning(fmt.Sprintf("The config was paused already%s, and that reason is replaced now.", reasonText(old.PauseReason)))
+		}
 	case old.Paused && (p.named("protocol") || p.named("preset")): // a whole config, such as an export from before the pause
 		resp.AddWarning(fmt.Sprintf("The config was paused%s and is resumed now: to pause it again: "+
-			"vault write %sconfig/%s paused=true", reasonText(old.PauseReason), mount, name))
+			"vault write %sconfig/%s paused=true pause_reason=...", reasonText(old.PauseReason), mount, name))
 	case next.Paused && next.PauseReason != "" && !p.named("pause_reason"):
 		resp.AddWarning(fmt.Sprintf("The config is paused, and its pause_reason is the earlier one%s: to change it: "+
 			"vault write %sconfig/%s pause_reason=...", reasonText(next.PauseReason), mount, name))
@@ -244,7 +248,7 @@ func (b *backend) warnOfReplacement(resp *logical.Response, old, next *config) {
 	var changed, deleted []string
 	for n := range b.fields {
 		f := &b.fields[n]
-		identifies := slices.Contains([]string{"protocol", upstream.FieldUsername, upstream.FieldClientID}, f.name)
+		identifies := slices.Contains([]string{"protocol", "token_url", upstream.FieldUsername, upstream.FieldClientID}, f.name)
 		switch {
 		case f.empty(old):
 		case f.sensitive && f.empty(next):

@@ -89,6 +89,8 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 		return userError("token, token_id: give exactly one of them")
 	case tokenID != "" && !isTokenID(tokenID):
 		return userError("token_id: %s; for the token itself, vault write %slookup token=-", tokenIDRule, req.MountPoint)
+	case isVaultToken(token):
+		return userError("token: is one of Vault, and not of an upstream; to end it: vault token revoke -accessor <accessor>")
 	case token != "":
 		tokenID = account.TokenID(token)
 	}
@@ -134,7 +136,8 @@ func urgency(state string) int {
 
 // unknownToken names the reasons why a token may be unknown. A token that was given as such may be cut or the name of its file.
 func unknownToken(mount, tokenID, token string) string {
-	message := fmt.Sprintf("token %s is unknown: it was not issued through %s, or its ledger_retention is over", tokenID, mount)
+	message := fmt.Sprintf("token %s is unknown: it was not issued through %s, its record was lost when Vault was restored, "+
+		"or its ledger_retention is over", tokenID, mount)
 	if token != "" {
 		message += ", or that is not the whole token, which is given from a file as token=@FILE"
 	}
@@ -142,6 +145,11 @@ func unknownToken(mount, tokenID, token string) string {
 		message += "; if that is a token_id, give it as token_id"
 	}
 	return message
+}
+
+// isVaultToken reports whether this is a service, batch or recovery token of Vault.
+func isVaultToken(token string) bool {
+	return strings.HasPrefix(token, "hvs.") || strings.HasPrefix(token, "hvb.") || strings.HasPrefix(token, "hvr.")
 }
 
 // bareToken is the token in a text copied from a header, a log or a file. No token contains whitespace, or is quoted.

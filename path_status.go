@@ -261,6 +261,8 @@ func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 			next = "no login is due before that token's rotation, " + when(s.RotatesAt) // from next_attempt_at on one may be made
 		case s.Failure.NextAttempt.After(now):
 			next = "next attempt " + when(s.Failure.NextAttempt)
+		case s.Token == nil: // the upstream may be back
+			served, next = "there is no token", "the next read logs in"
 		}
 		return fmt.Sprintf("%s; %s; %s; %s", s.Failure.Message, served, next, remedy(mount, name, s.Failure))
 	case account.StateReady:

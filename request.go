@@ -5,6 +5,7 @@ package mastersindia
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/backend/account"
 )
 
 const nameRule = "must be 1 to 128 letters, digits, '_', '-' or '.' and not _other, begin and end with a letter, digit or '_', " +
@@ -38,6 +41,11 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 	}
 	b.name.learn(req.MountPoint)
 	req = withoutNamespace(req)
+	resp, err = b.serve(ctx, req)
+	return withExposure(req, resp, err)
+}
+
+func (b *backend) serve(ctx context.Context, req *logical.Request) (*logical.Response, error) {
 	if resp, err := b.validate(req); resp != nil || err != nil {
 		if req.Operation == logical.HelpOperation && resp.IsError() {
 			// Vault returns only the help text of this response: an error in it would come out as empty help.
@@ -45,12 +53,49 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp
 		}
 		return resp, err
 	}
-	resp, err = b.Backend.HandleRequest(ctx, b.normalize(req))
+	resp, err := b.Backend.HandleRequest(ctx, b.normalize(req))
 	err = withRepair(err)
 	if req.Operation == logical.HelpOperation && resp != nil {
 		completeDocument(resp.Data)
 	}
 	return resp, err
+}
+
+// messageExposed ends the refusal of a request whose address may have a secret in it.
+const messageExposed = "; what was given is in the address of this request, and so in Vault's audit log now"
+
+// withExposure adds that to a refusal. The person who typed a read for a write corrects the command, and would not notice.
+func withExposure(req *logical.Request, resp *logical.Response, err error) (*logical.Response, error) {
+	if err == nil && !resp.IsError() || !exposesSecret(req) {
+		return resp, err
+	}
+	if coded, is := errors.AsType[logical.HTTPCodedError](err); is {
+		return nil, logical.CodedError(coded.Code(), err.Error()+messageExposed)
+	}
+	if err != nil {
+		return resp, err
+	}
+	return logical.ErrorResponse(resp.Error().Error() + messageExposed), nil
+}
+
+// exposesSecret reports whether the address of the request has what may be a secret: a parameter of a secret's name, or longer
+// than a token_id, or in the path what is too long for a name. Only the parameters of a write are in its body.
+func exposesSecret(req *logical.Request) bool {
+	if _, name, _ := splitPath(req.Path); len(name) > maxNameLength {
+		return true
+	}
+	switch req.Operation {
+	case logical.ReadOperation, logical.ListOperation, logical.DeleteOperation:
+	default:
+		return false
+	}
+	for field, value := range req.Data {
+		text, _ := value.(string)
+		if field == fieldToken || slices.Contains(secretFields(), field) || len(text) > len(account.TokenID("")) {
+			return true
+		}
+	}
+	return false
 }
 
 // namespaceHeader names the namespace of a request whose path leaves it out. Vault passes it on to a mount that is tuned with

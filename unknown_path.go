@@ -39,9 +39,6 @@ func (b *backend) refuseUnknownPath(req *logical.Request) (*logical.Response, er
 	case !named && item.can(req.Operation):
 		return userError("the name is missing: %s; to list the names: %s",
 			b.command(req.MountPoint, prefix, "", req.Operation), b.command(req.MountPoint, prefix, "", logical.ListOperation))
-	case prefix == pathLookup && req.Operation == logical.ReadOperation && req.Data[fieldToken] != nil:
-		return nil, logical.CodedError(http.StatusMethodNotAllowed, fmt.Sprintf("this path cannot be read: use %s; the token was in "+
-			"the address of this request, and is in Vault's audit log now", b.command(req.MountPoint, prefix, name, req.Operation)))
 	default:
 		return nil, logical.CodedError(http.StatusMethodNotAllowed,
 			fmt.Sprintf("this path cannot be %s: use %s", done, b.command(req.MountPoint, prefix, name, req.Operation)))

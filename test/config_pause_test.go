@@ -121,7 +121,8 @@ func TestConfigPause_ResumedByExportWarns(t *testing.T) {
 		w := jwtV1().mounted(t)
 		export := w.read("config/gst").Data
 		const resumed = "The config was paused (password leaked) and is resumed now: to pause it again: " +
-			"vault write mastersindia/config/gst paused=true"
+			"vault write mastersindia/config/gst paused=true pause_reason=..."
+		const replaced = "The config was paused already (password leaked), and that reason is replaced now."
 		const reused = "The config is paused, and its pause_reason is the earlier one (password leaked): to change it: " +
 			"vault write mastersindia/config/gst pause_reason=..."
 		pause := map[string]any{"paused": true, "pause_reason": "password leaked"}
@@ -133,6 +134,9 @@ func TestConfigPause_ResumedByExportWarns(t *testing.T) {
 			{export, resumed},
 			{export, ""},
 			{pause, ""},
+			{pause, ""},
+			{map[string]any{"paused": true, "pause_reason": "vendor breached"}, replaced},
+			{map[string]any{"pause_reason": "password leaked"}, ""},
 			{without(export, "paused", "pause_reason"), ""},
 			{map[string]any{"paused": false}, ""},
 			{map[string]any{"paused": true}, reused},

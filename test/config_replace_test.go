@@ -21,12 +21,12 @@ func TestConfigReplace_WarnsOfOtherAccount(t *testing.T) {
 		says      []string
 	}{
 		"oauth by jwt": {oauth(), jwtV1(), nil, []string{
-			account + "protocol, username and client_id" + roles, "The config was of protocol oauth: its client_secret was deleted.",
+			account + "protocol, token_url, username and client_id" + roles, "The config was of protocol oauth: its client_secret was deleted.",
 		}},
 		"jwt by firstvision": {jwtV1(), firstVision(), nil, []string{
-			account + "protocol and username" + roles, "The config was of protocol jwt: its password was deleted.",
+			account + "protocol, token_url and username" + roles, "The config was of protocol jwt: its password was deleted.",
 		}},
-		"oauth by soap": {oauth(), soap(), nil, []string{account + "protocol, username and client_id" + roles}},
+		"oauth by soap": {oauth(), soap(), nil, []string{account + "protocol, token_url, username and client_id" + roles}},
 		"another user": {
 			jwtV1(), jwtV1(), map[string]any{"username": "clerk-two", "verify_connection": false}, []string{account + "username" + roles},
 		},
@@ -34,6 +34,9 @@ func TestConfigReplace_WarnsOfOtherAccount(t *testing.T) {
 			firstVision(), firstVision(), map[string]any{"client_id": "app-two", "verify_connection": false},
 			[]string{account + "client_id" + roles},
 		},
+		"another endpoint": {jwtV2(), jwtV2(), map[string]any{
+			"token_url": upstreamURL + "/api/v1/token-auth/", "refresh_url": "", "headers": "", "refresh_headers": "",
+		}, []string{account + "token_url" + roles}},
 		"the same":        {oauth(), oauth(), nil, nil},
 		"another way":     {firstVision(), firstVision(), map[string]any{"request_format": "query"}, nil},
 		"another setting": {jwtV1(), jwtV1(), map[string]any{"rotation_percent": 50}, nil},

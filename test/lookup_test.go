@@ -73,6 +73,7 @@ func TestLookup_InvalidRequestHidesToken(t *testing.T) {
 			"a number":           {map[string]any{"token": 86397}, []string{"token: must be a string"}},
 			"null":               {map[string]any{"token": nil}, []string{"token: must be a string"}},
 			"a number as id":     {map[string]any{"token_id": json.Number("1234567890123456")}, []string{"token_id: must be a string"}},
+			"a token of Vault":   {map[string]any{"token": "hvs.canary"}, []string{"token: is one of Vault", "vault token revoke -accessor"}},
 			"a typing error":     {map[string]any{"tokn": token}, []string{"did you mean token"}},
 			"another parameter":  {map[string]any{"token": token, "config": "gst"}, []string{"config", "unknown"}},
 		} {
@@ -100,7 +101,7 @@ func TestLookup_UnknownTokenIs404(t *testing.T) {
 				if r.status != http.StatusNotFound || !r.coded {
 					t.Errorf("%v, want a bare 404", r)
 				}
-				w.says(r.message, "is unknown", "mastersindia/")
+				w.says(r.message, "is unknown", "mastersindia/", "its record was lost when Vault was restored")
 				w.hides(r.message, stranger)
 				if _, whole := data["token"]; whole {
 					w.says(r.message, "or that is not the whole token, which is given from a file as token=@FILE")

@@ -64,12 +64,14 @@ func TestStatus_SecondLoginInFlight(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
 		s.failed("app")
 		advance(5 * time.Second)
+		const due = "there is no token; the next read logs in"
+		s.says(text(t, s.status(), "message"), due)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
 		reader := s.async("token/app")
 		advance(20 * time.Second)
 		s.wait(reader)
 		s.wantLogins(2, "of which the second is in flight")
-		if message := fmt.Sprint(s.status()["message"]); strings.Contains(message, "next attempt with the next read") {
+		if message := fmt.Sprint(s.status()["message"]); strings.Contains(message, due) {
 			t.Errorf("an attempt is under way, and status/ says: %s", message)
 		}
 		advance(2 * time.Minute)

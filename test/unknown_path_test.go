@@ -63,18 +63,44 @@ func TestUnknownPath_NamesProbablePath(t *testing.T) {
 	}
 }
 
-// TestUnknownPath_LookupReadSaysTokenIsLogged: a read puts the token into the URL, which Vault's audit log has in the clear.
-func TestUnknownPath_LookupReadSaysTokenIsLogged(t *testing.T) {
+// TestUnknownPath_SecretInAddressIsSaidToBeLogged: parameters of a read, a list and a deletion are in the URL, which Vault's audit
+// log has in the clear, and so is a path. A refusal says so where a secret may be among them.
+func TestUnknownPath_SecretInAddressIsSaidToBeLogged(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
 		w := jwtV1().mounted(t)
-		const logged = "is in Vault's audit log now"
-		for param, says := range map[string]bool{"token": true, "token_id": false} {
-			r := w.refusal(logical.ReadOperation, "lookup", map[string]any{param: "canary"})
-			w.says(r.message, "cannot be read: use vault write mastersindia/lookup token=-")
+		const logged = "; what was given is in the address of this request, and so in Vault's audit log now"
+		long := strings.Repeat("canary", 25)
+		for _, c := range []struct {
+			op           logical.Operation
+			path         string
+			param, value string
+			status       int
+			says         bool
+		}{
+			{logical.ReadOperation, "lookup", "token", "canary", 405, true},
+			{logical.ReadOperation, "lookup", "token_id", "canary", 405, false},
+			{logical.ReadOperation, "lookup", "token_id", long, 405, true},
+			{logical.ReadOperation, "ledger/gst", "token", "canary", 400, true},
+			{logical.ReadOperation, "config/gst", "password", "canary", 400, true},
+			{logical.ReadOperation, "status/gst", "-format", "json", 400, false},
+			{logical.ReadOperation, "token/app", "rejected_token_id", long, 400, true},
+			{logical.UpdateOperation, "token/app", "rejected_token_id", long, 400, false},
+			{logical.ListOperation, "config/", "key", long, 400, true},
+			{logical.DeleteOperation, "role/app", "client_secret", "canary", 400, true},
+			{logical.UpdateOperation, "revoke/gst", "token_id", long, 400, false},
+			{logical.UpdateOperation, "revoke/" + long, "token_id", "0123456789abcdef", 400, true},
+			{logical.UpdateOperation, "lookup/" + long, "x", "y", 400, true},
+			{logical.ReadOperation, "token/" + long, "", "", 400, true},
+		} {
+			data := map[string]any{c.param: c.value}
+			if c.param == "" {
+				data = nil
+			}
+			r := w.refusal(c.op, c.path, data)
 			w.hides(r.message, "canary")
-			if r.status != http.StatusMethodNotAllowed || strings.Contains(r.message, logged) != says {
-				t.Errorf("%s: %d %s", param, r.status, r.message)
+			if r.status != c.status || strings.HasSuffix(r.message, logged) != c.says {
+				t.Errorf("%s %s %s: %d %s", c.op, c.path, c.param, r.status, r.message)
 			}
 		}
 	})
