@@ -327,6 +327,10 @@ func TestRegisterScript_GuideRemovesPin(t *testing.T) {
 	if said := r.refused(t, "read", "mastersindia/token/app"); !strings.Contains(said, "No value found") {
 		t.Errorf("a mount that is tuned to an unregistered version responds: %s", said)
 	}
+	r.wantSaid(t, r.register(t, 0, r.newFile), "mastersindia/ runs "+r.new, "the engine was missing from mastersindia/: it can read now, "+
+		"but not write, and every login fails, until you let another node become active")
+	r.wantSaid(t, r.refused(t, "write", "-f", "mastersindia/rotate/main"), "cannot write to storage during setup")
+	r.vault(t, "delete", pin)
 	r.vault(t, "secrets", "tune", "-plugin-version="+r.new, "mastersindia")
 	r.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
 	r.wantTuned(t, r.new, r.new)
@@ -378,7 +382,9 @@ func TestRegisterScript_InstallerPolicySuffices(t *testing.T) {
 	const mount, pin = "sys/mounts/" + harness.PluginName, "sys/plugins/pins/secret/" + harness.PluginName
 	r.register(t, 0, r.oldFile)
 	r.vault(t, "secrets", "enable", harness.PluginName)
-	r.wantSaid(t, r.register(t, 0, r.newFile), "mastersindia/ runs "+r.new)
+	if said := r.register(t, 0, r.newFile); !strings.Contains(said, "mastersindia/ runs "+r.new) || strings.Contains(said, "was missing") {
+		t.Errorf("a mount that has its engine: %s", said)
+	}
 	if !r.OpenBao() {
 		r.vault(t, "delete", pin)
 	}

@@ -26,6 +26,11 @@ path "sys/mounts" {
   capabilities = ["read"]
 }
 
+# This list is never empty: if it is, the plugin is missing.
+path "mastersindia/preset/" {
+  capabilities = ["list"]
+}
+
 # Shows plugin_directory.
 path "sys/config/state/sanitized" {
   capabilities = ["read"]
