@@ -160,9 +160,7 @@ func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		release := s.Upstream.Hold()
 		done := s.startRead()
-		for s.logins() < 1 {
-			advance(time.Millisecond)
-		}
+		s.waitUntil("the login", func() bool { return s.logins() == 1 })
 		s.write("config/gst", map[string]any{"paused": true, "pause_reason": "audit"})
 		release()
 		if err := <-done; err == nil {

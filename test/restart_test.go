@@ -169,7 +169,10 @@ func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 		s.readEvery("app", time.Minute, 80*time.Minute) // refused three times: the next probe is in 6 h
 		s.wantRefusedLogins(3)
 		release := s.Upstream.Hold()
-		for s.logins() < 4 {
+		for end := time.Now().Add(24 * time.Hour); s.logins() < 4; {
+			if time.Now().After(end) {
+				t.Fatal("no probe within a day")
+			}
 			go func() { _, _ = s.ask(t.Context(), "app", nil) }()
 			advance(10 * time.Second) // less than request_timeout
 		}
