@@ -24,8 +24,8 @@ const (
 
 	revokeHelpSynopsis    = "Revoke the tokens of a config, upstream as well where possible."
 	revokeHelpDescription = `
-The kill switch for issued tokens. It revokes every unexpired token of the
-config, including replaced ones, or only the token with the given token_id.
+Revokes every unexpired token of the config, including replaced ones, or only
+the token with the given token_id.
 
     $ vault write -f mastersindia/revoke/gst
 
@@ -34,9 +34,9 @@ without token_id everything is revoked.
 
 If the protocol is jwt and the config has a refresh_url, the token is revoked
 upstream. Otherwise it is no longer handed out, but stays valid upstream until
-it expires: the response says when. The next read logs in again; to prevent
-that, set paused=true on the config. Revoking leases (vault lease revoke) does
-not revoke a token, because other readers share it.
+it expires: the response says when. The next read logs in again, unless the
+config has paused=true. Revoking leases does not revoke a token, because other
+readers share it.
 `
 )
 

@@ -25,9 +25,8 @@ A role names the config whose token its readers get, and limits their leases.
     $ vault write mastersindia/role/billing config=gst
     $ vault read mastersindia/token/billing
 
-All roles of a config share its token. Values that API requests need besides the
-token, such as a GSTIN, can be stored in the metadata of a role, which is
-returned with the token.
+All roles of a config share its token. The metadata of a role is returned with
+it.
 
     $ vault write mastersindia/role/fastag config=gst metadata=productid=arap
 `
@@ -74,8 +73,7 @@ func (b *backend) rolePaths() []*framework.Path {
 		},
 		"max_ttl": {
 			Type: framework.TypeDurationSecond, Default: shortDuration(0),
-			Description: "Longest lease, in seconds or as a duration. With short leases clients read the token again sooner. " +
-				"Default 0s: as long as the token and the mount allow.",
+			Description: "Longest lease, in seconds or as a duration. Default 0s: as long as the token and the mount allow.",
 		},
 		"lease": {
 			Type: framework.TypeBool, Default: true,
@@ -85,9 +83,8 @@ func (b *backend) rolePaths() []*framework.Path {
 		fieldMetadata: {
 			Type: framework.TypeKVPairs,
 			Description: fmt.Sprintf("Values that API requests need besides the token, as name=value pairs, such as "+
-				"gstin=29ABCDE1234F2Z5: they are returned with the token. Not for secrets: they are returned on read. At most %d "+
-				"pairs of %d bytes; a name is a letter, then letters, digits, '_' or '-'. An update replaces all of them; an empty "+
-				"value removes them.", mostMetadata, mostMetadataPair),
+				"gstin=29ABCDE1234F2Z5. Not for secrets: a read returns them. At most %d pairs of %d bytes; a name is a letter, "+
+				"then letters, digits, '_' or '-'. An update replaces all; an empty value removes them.", mostMetadata, mostMetadataPair),
 		},
 	}
 	shown := map[string]*framework.FieldSchema{

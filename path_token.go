@@ -30,9 +30,9 @@ const (
 
 	tokenHelpSynopsis    = "Read the token of a role."
 	tokenHelpDescription = `
-Returns the shared token of the role's config, with a lease that ends before the
-token expires. If the API expects an Authorization header, send the value of
-authorization unchanged.
+Returns the shared token of the role's config; logs in only if there is none.
+The lease ends before the token does and cannot be renewed. If the API expects
+an Authorization header, send the value of authorization unchanged.
 
     $ vault read mastersindia/token/billing
 

@@ -63,21 +63,21 @@ $ vault path-help mastersindia/config/gst
 $ vault read -format=json sys/internal/specs/openapi > openapi.json
 ` + "```" + `
 
-The paths assume that the engine is mounted at ` + "`mastersindia/`" + `. One value: ` + "`vault read -field=…`" + `.
+The paths assume that the engine is mounted at ` + "`mastersindia/`" + `.
 
-**Names** have 1 to 128 letters, digits, ` + "`_`, `-` and `.`" + `; they begin and end with a letter, a digit or ` + "`_`" + `, and have no two dots in
-a row. They are case-sensitive, and not ` + "`_other`" + `. **Unknown parameters** are refused on every operation. **Durations** are given in whole seconds, such as
-` + "`90`" + `, or with a unit, such as ` + "`15s`, `5m` or `12h`" + `; a read returns seconds, which the ` + "`vault`" + ` command shows with a unit for fields
-named ` + "`ttl`, `…_ttl` or `…_period`" + `. **Times** in responses are RFC 3339 in UTC, and empty if there is none.
-**Updates** of a config or role change only the given fields; a field set to ` + "`\"\"`" + ` is reset to its default.
-**Lists** return ` + "`keys`" + `, the names, and ` + "`key_info`" + `, the details of each.
+- **Names** have 1 to 128 letters, digits, ` + "`_`, `-` and `.`" + `, begin and end with a letter, a digit or ` + "`_`" + `, and have no
+  ` + "`..`" + `. They are case-sensitive, and not ` + "`_other`" + `.
+- **Unknown parameters** are refused.
+- **Durations** are whole seconds, such as ` + "`90`" + `, or have a unit, such as ` + "`15s`, `5m` or `12h`" + `. A read returns seconds.
+- **Times** in responses are RFC 3339 in UTC, and empty if there is none.
+- **Updates** change only the given fields; a field set to ` + "`\"\"`" + ` is reset to its default.
+- **Lists** take the capability ` + "`list`" + ` and ` + "`LIST /v1/<path>`" + `. They return ` + "`keys`" + `, the names, and ` + "`key_info`" + `, the details
+  of each.
 
 ## Errors
 
-[operate.md](operate.md#troubleshooting-by-message) lists every message and what to do about it. Each path names those of its own.
+[operate.md](operate.md#troubleshooting-by-message) explains the messages. Each path names the errors of its own.
 
-| error | when |
-|---|---|
 `
 
 // commonFailures are the errors that the head explains: those of every path, and those of several.
@@ -105,7 +105,7 @@ func reference(t *testing.T) string {
 	var doc strings.Builder
 	doc.WriteString(referenceHead)
 	for _, f := range commonFailures() {
-		fmt.Fprintf(&doc, "| %d | %s |\n", f.status, f.when)
+		fmt.Fprintf(&doc, "- %d: %s\n", f.status, f.when)
 	}
 	for _, c := range chapters() {
 		key := regexp.MustCompile(`<\w+>`).ReplaceAllString(c.path, "<>")
@@ -129,7 +129,11 @@ func unnamedPath(pattern string) string {
 }
 
 func writeChapter(doc *strings.Builder, c chapter, path *framework.Path) {
-	fmt.Fprintf(doc, "\n## `%s`\n\n%s\n\n```console\n%s\n```\n", c.path, path.HelpSynopsis, c.example)
+	fmt.Fprintf(doc, "\n## `%s`\n\n", c.path)
+	if path.Operations[logical.ListOperation] == nil { // the text of a list says it too
+		fmt.Fprintf(doc, "%s\n\n", path.HelpSynopsis)
+	}
+	fmt.Fprintf(doc, "```console\n%s\n```\n", c.example)
 	if rest := prose(path.HelpDescription); rest != "" && rest != path.HelpSynopsis {
 		fmt.Fprintf(doc, "\n%s\n", rest)
 	}
@@ -196,7 +200,10 @@ func verbs() []struct {
 
 func writeOperations(doc *strings.Builder, c chapter, path *framework.Path) {
 	url := "/v1/mastersindia/" + strings.TrimSuffix(c.path, "/")
-	if len(path.Operations) == 1 { // the text above says what it does
+	switch {
+	case path.Operations[logical.ListOperation] != nil:
+		return // the head explains lists
+	case len(path.Operations) == 1: // the text above says what it does
 		for _, verb := range verbs() {
 			if path.Operations[verb.op] != nil {
 				fmt.Fprintf(doc, "\nCapability `%s`: `%s %s`.\n", verb.op, verb.method, url)
@@ -204,24 +211,25 @@ func writeOperations(doc *strings.Builder, c chapter, path *framework.Path) {
 		}
 		return
 	}
-	doc.WriteString("\n| capability | HTTP | what it does |\n|---|---|---|\n")
+	doc.WriteString("\nCapabilities:\n\n")
 	for _, verb := range verbs() {
 		handler, has := path.Operations[verb.op]
 		if !has {
 			continue
 		}
 		capability := "`" + string(verb.op) + "`"
-		switch _, creates := path.Operations[logical.CreateOperation]; {
+		_, creates := path.Operations[logical.CreateOperation]
+		switch {
 		case creates && verb.op == logical.CreateOperation:
 			continue // the next row is about both
 		case creates && verb.op == logical.UpdateOperation:
 			capability = "`create`, `update`"
 		}
 		what := handler.Properties().Summary
-		if path.Operations[logical.CreateOperation] == nil || verb.op == logical.DeleteOperation { // else the text above says it
+		if verb.op == logical.DeleteOperation || !creates && verb.op == logical.UpdateOperation { // the text above describes others
 			what += " " + handler.Properties().Description
 		}
-		fmt.Fprintf(doc, "| %s | `%s %s` | %s |\n", capability, verb.method, url, cell(what))
+		fmt.Fprintf(doc, "- %s: `%s %s`. %s\n", capability, verb.method, url, line(what))
 	}
 }
 
@@ -234,10 +242,10 @@ func writeFields(doc *strings.Builder, path *framework.Path) {
 		return
 	}
 	sortFields(names)
-	doc.WriteString("\n| parameter | type | default | meaning |\n|---|---|---|---|\n")
+	doc.WriteString("\nParameters:\n\n")
 	for _, name := range names {
 		field := path.Fields[name]
-		fmt.Fprintf(doc, "| `%s` | %s | %s | %s |\n", name, typeName(field.Type), defaultOf(name, field), cell(shortened(field)))
+		fmt.Fprintf(doc, "- `%s` (%s%s): %s\n", name, typeName(field.Type), defaultOf(name, field), line(shortened(field)))
 	}
 }
 
@@ -259,16 +267,16 @@ func sortFields(names []string) {
 	})
 }
 
-// defaultOf is the default of a parameter as a cell of a table.
+// defaultOf is the default of a parameter, behind its type. That of request_format is in its description.
 func defaultOf(name string, field *framework.FieldSchema) string {
 	switch {
 	case field.Required:
-		return "required"
+		return ", required"
 	case field.Default != nil:
-		return fmt.Sprintf("`%v`", field.Default)
+		return fmt.Sprintf(", default `%v`", field.Default)
 	}
 	for _, f := range configFields() {
-		if f.name != name || !f.perProtocol {
+		if f.name != name || !f.perProtocol || name == "request_format" {
 			continue
 		}
 		var byProtocol []string
@@ -278,10 +286,10 @@ func defaultOf(name string, field *framework.FieldSchema) string {
 				value = shortDuration(n)
 			}
 			if value != "" {
-				byProtocol = append(byProtocol, fmt.Sprintf("%s: `%v`", protocol, value))
+				byProtocol = append(byProtocol, fmt.Sprintf("%s `%v`", protocol, value))
 			}
 		}
-		return strings.Join(byProtocol, "<br>")
+		return ", default for " + strings.Join(byProtocol, ", ")
 	}
 	return ""
 }
@@ -322,16 +330,20 @@ func writeResponse(doc *strings.Builder, path *framework.Path, fields map[string
 		fmt.Fprintf(doc, "\nA read returns every parameter%s.\n", but)
 		return
 	}
-	doc.WriteString("\n| field of the response | type | meaning |\n|---|---|---|\n")
+	doc.WriteString("\nFields of the response, strings unless stated:\n\n")
 	row := func(name string) string {
-		return fmt.Sprintf("| %s | %s |\n", typeName(fields[name].Type), cell(shortened(fields[name])))
+		kind := ""
+		if fields[name].Type != framework.TypeString {
+			kind = " (" + typeName(fields[name].Type) + ")"
+		}
+		return fmt.Sprintf("%s: %s\n", kind, line(shortened(fields[name])))
 	}
 	for len(names) > 0 {
 		same := 1 // fields of one meaning share a row
 		for same < len(names) && row(names[same]) == row(names[0]) {
 			same++
 		}
-		fmt.Fprintf(doc, "| `%s` %s", strings.Join(names[:same], "`, `"), row(names[0]))
+		fmt.Fprintf(doc, "- `%s`%s", strings.Join(names[:same], "`, `"), row(names[0]))
 		names = names[same:]
 	}
 }
@@ -363,9 +375,9 @@ func typeName(t framework.FieldType) string {
 	}
 }
 
-// cell is a text on one line, with what would be a tag or a new column left as it stands.
-func cell(text string) string {
-	return strings.NewReplacer("\n", " ", "|", "\\|", "<", "&lt;").Replace(text)
+// line is a text on one line, with what would be a tag left as it stands.
+func line(text string) string {
+	return strings.NewReplacer("\n", " ", "<", "&lt;").Replace(text)
 }
 
 // withOutputs adds the output of the commands in the previous version to a new document. It comes from a real Vault: the
