@@ -67,7 +67,7 @@ The paths assume that the engine is mounted at ` + "`mastersindia/`" + `.
 
 - **Names** have 1 to 128 letters, digits, ` + "`_`, `-` and `.`" + `, begin and end with a letter, a digit or ` + "`_`" + `, and have no
   ` + "`..`" + `. They are case-sensitive, and not ` + "`_other`" + `.
-- **Unknown parameters** are refused.
+- **Parameters** and fields of a response are strings unless stated. Unknown parameters are refused.
 - **Durations** are whole seconds, such as ` + "`90`" + `, or have a unit, such as ` + "`15s`, `5m` or `12h`" + `. A read returns seconds.
 - **Times** in responses are RFC 3339 in UTC, and empty if there is none.
 - **Updates** change only the given fields; a field set to ` + "`\"\"`" + ` is reset to its default.
@@ -245,7 +245,7 @@ func writeFields(doc *strings.Builder, path *framework.Path) {
 	doc.WriteString("\nParameters:\n\n")
 	for _, name := range names {
 		field := path.Fields[name]
-		fmt.Fprintf(doc, "- `%s` (%s%s): %s\n", name, typeName(field.Type), defaultOf(name, field), line(shortened(field)))
+		fmt.Fprintf(doc, "- `%s`%s: %s\n", name, inBrackets(field.Type, defaultOf(name, field)), line(shortened(field)))
 	}
 }
 
@@ -267,13 +267,26 @@ func sortFields(names []string) {
 	})
 }
 
-// defaultOf is the default of a parameter, behind its type. That of request_format is in its description.
+// inBrackets are the type of a field, unless it is a string, and what else is said of it, behind its name.
+func inBrackets(kind framework.FieldType, more string) string {
+	parts := []string{typeName(kind), more}
+	if kind == framework.TypeString {
+		parts[0] = ""
+	}
+	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+// defaultOf is the default of a parameter. That of request_format is in its description.
 func defaultOf(name string, field *framework.FieldSchema) string {
 	switch {
 	case field.Required:
-		return ", required"
+		return "required"
 	case field.Default != nil:
-		return fmt.Sprintf(", default `%v`", field.Default)
+		return fmt.Sprintf("default `%v`", field.Default)
 	}
 	for _, f := range configFields() {
 		if f.name != name || !f.perProtocol || name == "request_format" {
@@ -289,7 +302,7 @@ func defaultOf(name string, field *framework.FieldSchema) string {
 				byProtocol = append(byProtocol, fmt.Sprintf("%s `%v`", protocol, value))
 			}
 		}
-		return ", default for " + strings.Join(byProtocol, ", ")
+		return "default for " + strings.Join(byProtocol, ", ")
 	}
 	return ""
 }
@@ -330,13 +343,9 @@ func writeResponse(doc *strings.Builder, path *framework.Path, fields map[string
 		fmt.Fprintf(doc, "\nA read returns every parameter%s.\n", but)
 		return
 	}
-	doc.WriteString("\nFields of the response, strings unless stated:\n\n")
+	doc.WriteString("\nResponse:\n\n")
 	row := func(name string) string {
-		kind := ""
-		if fields[name].Type != framework.TypeString {
-			kind = " (" + typeName(fields[name].Type) + ")"
-		}
-		return fmt.Sprintf("%s: %s\n", kind, line(shortened(fields[name])))
+		return fmt.Sprintf("%s: %s\n", inBrackets(fields[name].Type, ""), line(shortened(fields[name])))
 	}
 	for len(names) > 0 {
 		same := 1 // fields of one meaning share a row
