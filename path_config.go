@@ -26,7 +26,7 @@ const (
 	configHelpSynopsis    = "Manage the upstream accounts."
 	configHelpDescription = `
 A config is one upstream account: its login endpoint, protocol and credentials.
-The secrets are stored encrypted and are never returned.
+Secrets are never returned.
 
     $ vault write mastersindia/config/gst preset=einvoice-production \
         username=api-user password=-
@@ -38,8 +38,8 @@ given fields. A field set to "" is reset to its default.
 `
 	configListHelpSynopsis    = "List the upstream accounts."
 	configListHelpDescription = `
-List the names of the upstream accounts. The details of each are its protocol,
-preset, token_url and username, and whether it is paused.
+List the upstream accounts. The details of each are its protocol, preset,
+token_url and username, and whether it is paused.
 
     $ vault list -detailed mastersindia/config
 `

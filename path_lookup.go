@@ -29,8 +29,8 @@ const (
 
 	lookupHelpSynopsis    = "Find out which config a token came from, and its present state."
 	lookupHelpDescription = `
-For a token that was found in a log, a repository or an email: returns the
-config that it was issued for, its state and expiry, and what to do about it.
+For a token that may have leaked: returns the config that it was issued for, its
+state and expiry, and what to do about it.
 
     $ vault write mastersindia/lookup token=-
 

@@ -32,7 +32,7 @@ it.
 `
 	roleListHelpSynopsis    = "List the roles."
 	roleListHelpDescription = `
-List the names of the roles. The details of each are its config and limits.
+List the roles. The details of each are its config and limits.
 
     $ vault list -detailed mastersindia/role
 `
@@ -69,7 +69,7 @@ func (b *backend) rolePaths() []*framework.Path {
 		fieldName: nameField("role"),
 		"config": {
 			Type: framework.TypeString, Required: true,
-			Description: "Name of the config whose token this role returns. It must exist.",
+			Description: "The config whose token this role returns. It must exist.",
 		},
 		"max_ttl": {
 			Type: framework.TypeDurationSecond, Default: shortDuration(0),
@@ -77,7 +77,7 @@ func (b *backend) rolePaths() []*framework.Path {
 		},
 		"lease": {
 			Type: framework.TypeBool, Default: true,
-			Description: "Whether responses have a lease. Set false for very many readers, which then use expires_in and ttl. " +
+			Description: "Whether responses have a lease. Set false for very many readers, which use ttl instead. " +
 				"Default true.",
 		},
 		fieldMetadata: {
