@@ -26,9 +26,9 @@ issued, when it expires, and whether it was replaced or revoked.
 
     $ vault read mastersindia/ledger/gst
 
-A record is kept until at most a day after ledger_retention has passed since the
-token expired, even if the config is deleted. A change of ledger_retention
-applies to new tokens. To find the config of a token, use lookup.
+A record is kept for ledger_retention after the token expires, and at most a day
+longer, even if the config is deleted. A change of ledger_retention applies to
+new tokens. To find the config of a token, use lookup.
 `
 	ledgerListHelpSynopsis    = "List the configs for which tokens were issued."
 	ledgerListHelpDescription = `
