@@ -158,20 +158,6 @@ func TestConfigDelete_RecreatedConfigStartsFresh(t *testing.T) {
 	}
 }
 
-// TestConfigDelete_OfAbsentConfig: a config that is not there can be deleted.
-func TestConfigDelete_OfAbsentConfig(t *testing.T) {
-	t.Parallel()
-	timed(t, "config, role, and twice", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.idle(func() {
-			w.remove("config/nobody")
-			w.remove("role/nobody")
-		})
-		w.remove("config/gst")
-		w.idle(func() { w.remove("config/gst") })
-	})
-}
-
 // TestConfigDelete_StopsRotation: a deleted config is not rotated by its timers.
 func TestConfigDelete_StopsRotation(t *testing.T) {
 	t.Parallel()

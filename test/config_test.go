@@ -151,22 +151,6 @@ func TestConfig_DefaultsOfProtocol(t *testing.T) {
 	})
 }
 
-// TestConfig_ReadOfAbsentConfigIs404: a read of a config that does not exist is a plain 404.
-func TestConfig_ReadOfAbsentConfigIs404(t *testing.T) {
-	t.Parallel()
-	timed(t, "with others there", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		for _, path := range []string{"config/nobody", "role/nobody", "status/nobody", "preset/nobody"} {
-			w.idle(func() {
-				resp, err := w.do(t.Context(), logical.ReadOperation, path, nil)
-				if resp != nil || err != nil {
-					t.Errorf("%s: %v, %v, want neither response nor error", path, resp, err)
-				}
-			})
-		}
-	})
-}
-
 // TestConfig_ListHasKeyInfo: configs are listed with the facts that one looks for.
 func TestConfig_ListHasKeyInfo(t *testing.T) {
 	t.Parallel()

@@ -139,20 +139,6 @@ func TestLedgerIssue_FailedLoginHasNoEntry(t *testing.T) {
 	}
 }
 
-// TestLedgerIssue_UnstoredVerificationHasNoEntry: a verified token that was not stored is no shared token.
-func TestLedgerIssue_UnstoredVerificationHasNoEntry(t *testing.T) {
-	t.Parallel()
-	timed(t, "and is not in the ledger", func(t *testing.T) {
-		w := newTestMount(t, oauth().account)
-		w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
-		w.loggingIn(1, func() { w.refusal(logical.UpdateOperation, "config/gst", oauth().config) })
-		w.Storage.Heal()
-		if got := w.storedUnder("ledger/"); len(got) != 0 {
-			t.Errorf("the ledger has %d entries", len(got))
-		}
-	})
-}
-
 // TestLedgerIssue_ReasonSurvivesRestart: the reason is right after a restart too.
 func TestLedgerIssue_ReasonSurvivesRestart(t *testing.T) {
 	t.Parallel()

@@ -4,7 +4,6 @@
 package test
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -27,33 +26,6 @@ func TestLookup_DeletedConfigWhoseTokensCannotBeRevoked(t *testing.T) {
 		advance(10 * time.Minute)
 		if n := len(s.Upstream.Requests()); n > 0 || !s.Simulator.TokenAlive(first.access) {
 			t.Fatalf("%d requests: something was revoked", n)
-		}
-		if strings.Contains(advice, "goes on") {
-			t.Errorf("nothing revokes the token, and lookup says: %s", advice)
-		}
-	})
-}
-
-// TestLookup_DeletedConfigAfterRestart: the same for one that ended with the process.
-func TestLookup_DeletedConfigAfterRestart(t *testing.T) {
-	t.Parallel()
-	timed(t, "restarted", func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
-		s.EveryMinute()
-		first := s.token("app")
-		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
-		out, _ := s.revoke("")
-		if out[first.id].upstream != "unknown" {
-			t.Fatalf("revoke/ says %v", out)
-		}
-		s.remove("config/gst")
-		s.Reload()
-		advance(time.Minute)
-		s.Upstream.Reset()
-		advice, _ := s.write("lookup", map[string]any{"token_id": first.id}).Data["advice"].(string)
-		advance(10 * time.Minute)
-		if n := len(s.Upstream.Requests()); n > 0 {
-			t.Fatalf("%d requests: the revocation goes on", n)
 		}
 		if strings.Contains(advice, "goes on") {
 			t.Errorf("nothing revokes the token, and lookup says: %s", advice)

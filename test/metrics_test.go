@@ -338,22 +338,6 @@ func TestMetrics_PromtoolLint(t *testing.T) {
 	})
 }
 
-// TestMetrics_HaveNoSecret: no secret is in the metrics.
-func TestMetrics_HaveNoSecret(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			w.collectMessages(f)
-			secrets := append(disguises(f), w.issued()...)
-			if len(secrets) < 10 {
-				t.Fatalf("%d secrets are too few to prove anything", len(secrets))
-			}
-			w.hides(w.scrape().text, secrets...)
-		})
-	}
-}
-
 // TestMetrics_CountersNeverDecrease: counters never go back.
 func TestMetrics_CountersNeverDecrease(t *testing.T) {
 	t.Parallel()

@@ -94,32 +94,15 @@ func lettered(s *testMount) tokenResponse {
 	}
 }
 
-// TestTokenID_CapitalsAreFolded: an ID in capitals names the same token.
-func TestTokenID_CapitalsAreFolded(t *testing.T) {
+// TestTokenRejected_IDInCapitals: an ID in capitals names the same token.
+func TestTokenRejected_IDInCapitals(t *testing.T) {
 	t.Parallel()
-	timed(t, "rejected_token_id", func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		first := lettered(s)
 		advance(2 * time.Minute)
 		if a, err := s.ask(t.Context(), "app", reject(strings.ToUpper(first.id))); err != nil || a.id == first.id {
 			t.Errorf("token %s (%v), want another one than the rejected", a.id, err)
-		}
-	})
-	timed(t, "revoke", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		first := lettered(s)
-		advance(time.Minute)
-		revoked, _ := s.revoke(strings.ToUpper(first.id))
-		if len(revoked) != 1 || revoked[first.id].upstream == "" {
-			t.Errorf("revoke returns %v, want %s", revoked, first.id)
-		}
-		s.wantNotServed(first.id)
-	})
-	timed(t, "lookup", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		first := lettered(s)
-		if found := s.lookUp("token_id", strings.ToUpper(first.id)); found.ID != first.id {
-			t.Errorf("lookup returns %v, want token %s", found, first.id)
 		}
 	})
 }

@@ -157,25 +157,6 @@ func TestTokenRejected_ObeysBackoff(t *testing.T) {
 	}
 }
 
-// TestTokenRejected_ByReadAndByUpdate: rejected token ID is taken by reads and by updates.
-func TestTokenRejected_ByReadAndByUpdate(t *testing.T) {
-	t.Parallel()
-	for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
-		timed(t, string(op), func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			first := s.token("app")
-			advance(2 * time.Minute)
-			resp, err := s.do(t.Context(), op, "token/app", reject(first.id))
-			if err != nil || resp.IsError() {
-				t.Fatalf("%v, %v", resp, err)
-			}
-			if resp.Data["token_id"] == first.id || s.logins() != 2 {
-				t.Errorf("the rejected token was not replaced: %d logins", s.logins())
-			}
-		})
-	}
-}
-
 // TestTokenRejected_AfterClockSetBack: a rejected token is replaced also after the clock was set back.
 func TestTokenRejected_AfterClockSetBack(t *testing.T) {
 	t.Parallel()

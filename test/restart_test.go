@@ -237,17 +237,10 @@ func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
 	})
 }
 
-// TestRestart_ServesStoredToken: a restart serves the stored token.
-func TestRestart_ServesStoredToken(t *testing.T) {
+// TestRestart_ServesTokenOfVerification: a restart serves the token of a verification that nobody has read.
+func TestRestart_ServesTokenOfVerification(t *testing.T) {
 	t.Parallel()
-	timed(t, "though the upstream is down", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		before := w.read("token/app").Data["token_id"]
-		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
-		w.Reload()
-		w.wantServed(before)
-	})
-	timed(t, "for the token of a verification that nobody has read", func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newTestMount(t, jwtAccount())
 		w.write("config/gst", jwtConfig())
 		w.write("role/app", map[string]any{"config": "gst"})

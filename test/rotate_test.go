@@ -259,20 +259,6 @@ func TestRotate_KeepsProbeSchedule(t *testing.T) {
 	})
 }
 
-// TestRotate_AbsentConfigRefused: rotate of a missing config is refused.
-func TestRotate_AbsentConfigRefused(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		for _, path := range []string{"rotate/none", "revoke/none"} {
-			resp, err := s.do(t.Context(), logical.UpdateOperation, path, nil)
-			if err != nil || !resp.IsError() {
-				t.Errorf("%s: %v, %v; want 400", path, resp, err)
-			}
-		}
-	})
-}
-
 // TestRotate_BlockedIsNoRotation: rotate that could not begin is no rotation. An operator who tries again must not take the old
 // token for a new one.
 func TestRotate_BlockedIsNoRotation(t *testing.T) {

@@ -5,6 +5,7 @@ package test
 
 import (
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -73,6 +74,9 @@ func TestStorageFault_ClearErrorWithoutEffect(t *testing.T) {
 			w.idle(func() {
 				w.Storage.Fail(fault.access, fault.prefix, mounttest.ErrStorage())
 				r := w.refusal(fault.op, fault.path, fault.data)
+				if r.status < http.StatusInternalServerError || strings.Contains(r.message, "does not exist") {
+					t.Errorf("%v: unreadable is not absent, want a failure of the server", r)
+				}
 				w.says(r.message, fault.prefix, mounttest.ErrStorage().Error())
 				w.hides(r.message, jwtV1().secrets()...)
 				w.Storage.Heal()
@@ -83,20 +87,6 @@ func TestStorageFault_ClearErrorWithoutEffect(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestStorageFault_UnreadableIsNotAbsent: an unreadable storage is not an account that is missing.
-func TestStorageFault_UnreadableIsNotAbsent(t *testing.T) {
-	t.Parallel()
-	timed(t, "config", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.Reload()
-		w.Storage.Fail(mounttest.Get, "config/", mounttest.ErrStorage())
-		r := w.refusal(logical.ReadOperation, "token/app", nil)
-		if r.status < 500 || strings.Contains(r.message, "does not exist") {
-			t.Errorf("returned %v, want a failure of the server", r)
-		}
-	})
 }
 
 // TestStorageFault_ReadOnlyErrorPassedThrough: a storage that only reads is said in its own words.
