@@ -85,7 +85,6 @@ func TestCircuitBreaker_NoProbeWithoutReaders(t *testing.T) {
 	})
 }
 
-// TestCircuitBreaker_ClosedBySuccessfulProbe: a probe that succeeds closes the breaker.
 func TestCircuitBreaker_ClosedBySuccessfulProbe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -103,7 +102,6 @@ func TestCircuitBreaker_ClosedBySuccessfulProbe(t *testing.T) {
 	})
 }
 
-// TestCircuitBreaker_ClosedByWhichWrites: what closes the breaker.
 func TestCircuitBreaker_ClosedByWhichWrites(t *testing.T) {
 	t.Parallel()
 	changes := []struct {

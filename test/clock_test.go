@@ -21,7 +21,6 @@ func wrongClocks() []fixture {
 	return append(fixtures(), absolute, asString, corrupt)
 }
 
-// TestClock_UpstreamTenMinutesOff: an upstream clock that is ten minutes off does no harm.
 func TestClock_UpstreamTenMinutesOff(t *testing.T) {
 	t.Parallel()
 	for _, f := range wrongClocks() {
@@ -61,7 +60,6 @@ func TestClock_UpstreamTenMinutesOff(t *testing.T) {
 	}
 }
 
-// TestClock_UpstreamSetRight: an upstream clock that is set right does no harm.
 func TestClock_UpstreamSetRight(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
@@ -218,7 +216,6 @@ func TestClock_SuspendedPastRotation(t *testing.T) {
 	})
 }
 
-// TestClock_SetBackLengthensNoTokenLife: a clock that is set back lengthens no life.
 func TestClock_SetBackLengthensNoTokenLife(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -261,7 +258,6 @@ func TestClock_SetBackLengthensNoTokenLife(t *testing.T) {
 	}
 }
 
-// TestClock_SetForwardCostsOneLogin: a clock that is set forward costs one login.
 func TestClock_SetForwardCostsOneLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -112,7 +112,6 @@ func TestTokenChange_StaleFailureIgnored(t *testing.T) {
 	})
 }
 
-// TestTokenChange_DropsToken: a write that changes the account drops its token.
 func TestTokenChange_DropsToken(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{true, false} {

@@ -25,7 +25,6 @@ func (w *testMount) remove(path string) {
 	}
 }
 
-// TestConfigDelete_DropsTokens: a deleted config drops its tokens.
 func TestConfigDelete_DropsTokens(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -136,7 +135,6 @@ func TestConfigDelete_RoleSaysWhatToType(t *testing.T) {
 	}
 }
 
-// TestConfigDelete_RecreatedConfigStartsFresh: a recreated config starts without a token.
 func TestConfigDelete_RecreatedConfigStartsFresh(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -169,7 +167,6 @@ func TestConfigDelete_StopsRotation(t *testing.T) {
 	})
 }
 
-// TestConfigDelete_DuringLoginLeavesNoToken: a config deleted during a login leaves no token.
 func TestConfigDelete_DuringLoginLeavesNoToken(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {

@@ -45,7 +45,6 @@ func TestConfigPause_ReadsFailWithReason(t *testing.T) {
 	})
 }
 
-// TestConfigPause_ResumedServesAgain: a config that is paused no more serves again.
 func TestConfigPause_ResumedServesAgain(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]bool{"at once": false, "after a restart": true} {
@@ -63,7 +62,6 @@ func TestConfigPause_ResumedServesAgain(t *testing.T) {
 	}
 }
 
-// TestConfigPause_CreatedPausedWithoutLogin: a config is made paused without a login.
 func TestConfigPause_CreatedPausedWithoutLogin(t *testing.T) {
 	t.Parallel()
 	timed(t, "created", func(t *testing.T) {
@@ -153,7 +151,6 @@ func TestConfigPause_ResumedByExportWarns(t *testing.T) {
 	})
 }
 
-// TestConfigPause_WaitingReaderGetsNoToken: a waiting reader gets no token when the config is paused.
 func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

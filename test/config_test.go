@@ -111,7 +111,6 @@ func TestConfig_ReadHasAllFieldsButSecrets(t *testing.T) {
 	}
 }
 
-// TestConfig_DefaultsOfProtocol: the defaults are those of the protocol.
 func TestConfig_DefaultsOfProtocol(t *testing.T) {
 	t.Parallel()
 	common := map[string]any{
@@ -194,7 +193,6 @@ func TestConfig_ListHasKeyInfo(t *testing.T) {
 	})
 }
 
-// TestConfig_NamesAreCaseSensitive: names that differ in case are different configs.
 func TestConfig_NamesAreCaseSensitive(t *testing.T) {
 	t.Parallel()
 	timed(t, "gst and GST", func(t *testing.T) {
@@ -207,7 +205,6 @@ func TestConfig_NamesAreCaseSensitive(t *testing.T) {
 	})
 }
 
-// TestConfig_LongValuesKeptWhole: long values are kept whole.
 func TestConfig_LongValuesKeptWhole(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("0123456789", 400)

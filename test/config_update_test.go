@@ -75,7 +75,6 @@ func (c change) want() any {
 	return c.read
 }
 
-// TestConfigUpdate_ChangesOnlyNamedFields: an update changes only what it names.
 func TestConfigUpdate_ChangesOnlyNamedFields(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -197,7 +196,6 @@ func TestConfigUpdate_HeadersAreSent(t *testing.T) {
 	})
 }
 
-// TestConfigUpdate_ChangesProtocol: a config may change its protocol.
 func TestConfigUpdate_ChangesProtocol(t *testing.T) {
 	t.Parallel()
 	for _, from := range fixtures() {
@@ -245,7 +243,6 @@ func cleared(from, to fixture) map[string]any {
 	return data
 }
 
-// TestConfigUpdate_NewProtocolNeedsItsFields: a protocol is not changed without what it needs.
 func TestConfigUpdate_NewProtocolNeedsItsFields(t *testing.T) {
 	t.Parallel()
 	timed(t, "oauth to firstvision without a scope", func(t *testing.T) {

@@ -23,7 +23,6 @@ func (f fixture) wrong() map[string]any {
 	return with(f.config, "password", "canary-of-a-wrong-password")
 }
 
-// TestConfigVerify_RefusedCredentialsNotStored: a config with refused credentials is not stored.
 func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -239,7 +238,6 @@ func TestConfigVerify_UpstreamDownStoresNothing(t *testing.T) {
 	}
 }
 
-// TestConfigVerify_OnlyWhenLoginChanges: only a write that changes the login logs in.
 func TestConfigVerify_OnlyWhenLoginChanges(t *testing.T) {
 	t.Parallel()
 	for field, value := range map[string]any{

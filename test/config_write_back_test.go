@@ -25,7 +25,6 @@ func (w *testMount) unwritten(f func()) {
 	}
 }
 
-// TestConfigWriteBack_ReadChangesNothing: a read written back with the secrets changes nothing.
 func TestConfigWriteBack_ReadChangesNothing(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -57,7 +56,6 @@ func TestConfigWriteBack_ReadChangesNothing(t *testing.T) {
 	}
 }
 
-// TestConfigWriteBack_PresetReadChangesNothing: a preset read written back with the secrets changes nothing.
 func TestConfigWriteBack_PresetReadChangesNothing(t *testing.T) {
 	t.Parallel()
 	for _, name := range presets() {
@@ -78,7 +76,6 @@ func TestConfigWriteBack_PresetReadChangesNothing(t *testing.T) {
 	}
 }
 
-// TestConfigWriteBack_ReadCreatesAnotherConfig: a read of one config makes another.
 func TestConfigWriteBack_ReadCreatesAnotherConfig(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {

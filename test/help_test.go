@@ -64,7 +64,6 @@ func checkWidth(t *testing.T, of, help string) {
 	}
 }
 
-// TestHelp_OfMountNamesEveryPath: the help of the mount names every path.
 func TestHelp_OfMountNamesEveryPath(t *testing.T) {
 	t.Parallel()
 	timed(t, "at its root", func(t *testing.T) {

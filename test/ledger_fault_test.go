@@ -203,7 +203,6 @@ func TestLedgerFault_UnwritableFailsNoLogin(t *testing.T) {
 	}
 }
 
-// TestLedgerFault_SlowBlocksNoReader: a slow ledger delays no reader.
 func TestLedgerFault_SlowBlocksNoReader(t *testing.T) {
 	t.Parallel()
 	timed(t, "a read, a rotation, a revocation and a write", func(t *testing.T) {

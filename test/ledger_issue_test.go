@@ -115,7 +115,6 @@ func TestLedgerIssue_ReadsAndWritesOfLogin(t *testing.T) {
 	})
 }
 
-// TestLedgerIssue_FailedLoginHasNoEntry: a login that fails leaves no entry.
 func TestLedgerIssue_FailedLoginHasNoEntry(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -176,7 +175,6 @@ func TestLedgerIssue_RepeatedTokenHasOneEntry(t *testing.T) {
 	})
 }
 
-// TestLedgerIssue_ManyTokensInOrder: many tokens of one day are all there in their order.
 func TestLedgerIssue_ManyTokensInOrder(t *testing.T) {
 	t.Parallel()
 	timed(t, "three pages", func(t *testing.T) {
@@ -212,7 +210,6 @@ func TestLedgerIssue_ManyTokensInOrder(t *testing.T) {
 	})
 }
 
-// TestLedgerIssue_TokenItselfIsNowhereStored: a token is nowhere but where it is served.
 func TestLedgerIssue_TokenItselfIsNowhereStored(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {

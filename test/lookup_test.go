@@ -27,7 +27,6 @@ func canonical(t *testing.T, data map[string]any) string {
 	return string(encoded)
 }
 
-// TestLookup_FindsTokenHoweverCopied: a token is found however it was copied.
 func TestLookup_FindsTokenHoweverCopied(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -85,7 +84,6 @@ func TestLookup_InvalidRequestHidesToken(t *testing.T) {
 	})
 }
 
-// TestLookup_UnknownTokenIs404: a token that is not known is a 404 with a message.
 func TestLookup_UnknownTokenIs404(t *testing.T) {
 	t.Parallel()
 	timed(t, "by token and by ID", func(t *testing.T) {
@@ -121,7 +119,6 @@ func TestLookup_UnknownTokenIs404(t *testing.T) {
 	})
 }
 
-// TestLookup_StateOfToken: the state says what became of a token.
 func TestLookup_StateOfToken(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -376,7 +373,6 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 	})
 }
 
-// TestLookup_FieldsAreDocumented: every field of a lookup is documented.
 func TestLookup_FieldsAreDocumented(t *testing.T) {
 	t.Parallel()
 	timed(t, "field by field", func(t *testing.T) {

@@ -94,7 +94,6 @@ func lettered(s *testMount) tokenResponse {
 	}
 }
 
-// TestTokenRejected_IDInCapitals: an ID in capitals names the same token.
 func TestTokenRejected_IDInCapitals(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

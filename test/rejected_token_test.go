@@ -18,7 +18,6 @@ import (
 // reject is a reader whom an API has refused the token of the given ID.
 func reject(id string) map[string]any { return map[string]any{"rejected_token_id": id} }
 
-// TestTokenRejected_ThousandReadersMakeOneLogin: a thousand readers naming one rejected token make one login.
 func TestTokenRejected_ThousandReadersMakeOneLogin(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -49,7 +48,6 @@ func TestTokenRejected_ThousandReadersMakeOneLogin(t *testing.T) {
 	}
 }
 
-// TestTokenRejected_YoungerThanAMinuteKept: a rejected token younger than a minute is not replaced.
 func TestTokenRejected_YoungerThanAMinuteKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -129,7 +127,6 @@ func TestTokenRejected_NotCurrentMakesNoLogin(t *testing.T) {
 	})
 }
 
-// TestTokenRejected_ObeysBackoff: a rejected token obeys the backoff of failed logins.
 func TestTokenRejected_ObeysBackoff(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []simulator.FaultKind{simulator.FaultRefuse, simulator.FaultDown} {
@@ -157,7 +154,6 @@ func TestTokenRejected_ObeysBackoff(t *testing.T) {
 	}
 }
 
-// TestTokenRejected_AfterClockSetBack: a rejected token is replaced also after the clock was set back.
 func TestTokenRejected_AfterClockSetBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

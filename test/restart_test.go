@@ -12,7 +12,6 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestRestart_CostsNoLogin: reloads and crashes cost no login.
 func TestRestart_CostsNoLogin(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]func(*testMount){"reload": (*testMount).Reload, "crash": (*testMount).Crash} {
@@ -74,7 +73,6 @@ func TestRestart_OverdueRotation(t *testing.T) {
 	})
 }
 
-// TestRestart_KeepsFailureAndBackoff: a failure and its backoff survive reloads.
 func TestRestart_KeepsFailureAndBackoff(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -237,7 +235,6 @@ func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
 	})
 }
 
-// TestRestart_ServesTokenOfVerification: a restart serves the token of a verification that nobody has read.
 func TestRestart_ServesTokenOfVerification(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

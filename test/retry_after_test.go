@@ -74,7 +74,6 @@ func TestRetryAfter_ObeyedForAnHour(t *testing.T) {
 	}
 }
 
-// TestRetryAfter_ObeyedByBackgroundRotation: a background rotation obeys Retry-After too.
 func TestRetryAfter_ObeyedByBackgroundRotation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

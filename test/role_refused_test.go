@@ -10,7 +10,6 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestRoleRefused_InvalidFields: a role that cannot work is refused.
 func TestRoleRefused_InvalidFields(t *testing.T) {
 	t.Parallel()
 	type refused struct {

@@ -15,7 +15,6 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestRole_ReadAsWritten: a role is read as it was written.
 func TestRole_ReadAsWritten(t *testing.T) {
 	t.Parallel()
 	for name, role := range map[string]struct{ written, read map[string]any }{
@@ -54,7 +53,6 @@ func TestRole_ReadAsWritten(t *testing.T) {
 	}
 }
 
-// TestRole_UpdateChangesOnlyNamedFields: an update of a role changes only what it names.
 func TestRole_UpdateChangesOnlyNamedFields(t *testing.T) {
 	t.Parallel()
 	for field, change := range map[string]struct{ written, read any }{
@@ -132,7 +130,6 @@ func TestRole_NamesAreCaseSensitive(t *testing.T) {
 	})
 }
 
-// TestRole_DeletedGivesNoToken: a deleted role gives no token.
 func TestRole_DeletedGivesNoToken(t *testing.T) {
 	t.Parallel()
 	timed(t, "and says what to type", func(t *testing.T) {
@@ -146,7 +143,6 @@ func TestRole_DeletedGivesNoToken(t *testing.T) {
 	})
 }
 
-// TestRole_NewLimitHoldsFromNextRead: the limit of a role holds from the next read.
 func TestRole_NewLimitHoldsFromNextRead(t *testing.T) {
 	t.Parallel()
 	timed(t, "an hour, then ten minutes", func(t *testing.T) {

@@ -40,7 +40,6 @@ func (s *testMount) mustRotate() map[string]any {
 	return data
 }
 
-// TestRotate_ReplacesTokenAndLeavesOldAlive: rotate replaces the shared token and leaves the old one alive.
 func TestRotate_ReplacesTokenAndLeavesOldAlive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -128,7 +127,6 @@ func TestRotate_ConcurrentCallsMakeOneLogin(t *testing.T) {
 	})
 }
 
-// TestRotate_FailureKeepsBackoffSuccessEndsIt: rotate that fails keeps the backoff and one that succeeds ends it.
 func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -168,7 +166,6 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 	}
 }
 
-// TestRotate_OncePerMinuteAfterRefusal: rotate after a refusal is made at most once a minute.
 func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

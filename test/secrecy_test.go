@@ -126,7 +126,6 @@ func TestSecrecy_NothingLoggedOrReturned(t *testing.T) {
 	}
 }
 
-// TestSecrecy_FormatVerbsAreText: format verbs are only letters.
 func TestSecrecy_FormatVerbsAreText(t *testing.T) {
 	t.Parallel()
 	const verbs = "100%d %s %v %!(NOVERB)"
@@ -145,7 +144,6 @@ func TestSecrecy_FormatVerbsAreText(t *testing.T) {
 	})
 }
 
-// TestSecrecy_OnlyTokenResponsesHaveTokens: no secret is in a response that is not the token.
 func TestSecrecy_OnlyTokenResponsesHaveTokens(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {

@@ -142,7 +142,6 @@ func TestTokenShared_LoginOutlivesItsReaders(t *testing.T) {
 	})
 }
 
-// TestTokenShared_RequestTimeoutEndsLogin: a login has a deadline of its own.
 func TestTokenShared_RequestTimeoutEndsLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -133,7 +133,6 @@ func TestSingleSession_SuspectAfterCrashDuringLogin(t *testing.T) {
 	}
 }
 
-// TestSingleSession_SuspectTokenSurvivesConfigWrites: a suspect token stays suspect through writes of the config.
 func TestSingleSession_SuspectTokenSurvivesConfigWrites(t *testing.T) {
 	t.Parallel()
 	for name, blind := range map[string]bool{"taken up at start": false, "taken up by the write": true} {

@@ -158,7 +158,6 @@ func (s *testMount) run(message string, given map[string]any) string {
 	return found[0]
 }
 
-// TestStatusMessage_NamesCauseAndCommand: status names each cause and a command that can be typed.
 func TestStatusMessage_NamesCauseAndCommand(t *testing.T) {
 	t.Parallel()
 	for _, c := range causes() {

@@ -37,7 +37,6 @@ func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
 	})
 }
 
-// TestStatus_StatesOfAccount: status has the state of an account.
 func TestStatus_StatesOfAccount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -118,7 +117,6 @@ func TestStatus_CountsSinceStart(t *testing.T) {
 	})
 }
 
-// TestStatusList_HasEveryFault: the list of statuses has every problem.
 func TestStatusList_HasEveryFault(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -112,7 +112,6 @@ func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
 	}
 }
 
-// TestStorageFault_TokenInMemoryServed: a token in memory is served though storage fails.
 func TestStorageFault_TokenInMemoryServed(t *testing.T) {
 	t.Parallel()
 	for _, access := range []string{mounttest.Get, mounttest.Put, mounttest.Delete, mounttest.List} {
@@ -158,7 +157,6 @@ func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
 	})
 }
 
-// TestStorageFault_LoginRecordedBeforehand: a login is noted before it is made.
 func TestStorageFault_LoginRecordedBeforehand(t *testing.T) {
 	t.Parallel()
 	for _, r := range []struct {

@@ -49,7 +49,6 @@ func variants() []fixture {
 	return all
 }
 
-// TestToken_ReadHasEveryFieldOfContract: a token read returns every field of the contract.
 func TestToken_ReadHasEveryFieldOfContract(t *testing.T) {
 	t.Parallel()
 	for _, f := range variants() {
@@ -124,7 +123,6 @@ func checkLease(t *testing.T, resp *logical.Response, now time.Time) {
 	}
 }
 
-// TestToken_ReadAndUpdateAreEqual: a read and an update of a token give the same.
 func TestToken_ReadAndUpdateAreEqual(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -184,7 +182,6 @@ func TestToken_AuthorizationScheme(t *testing.T) {
 	})
 }
 
-// TestToken_LifeCountsFromBeforeRequest: life counts from before the request was sent.
 func TestToken_LifeCountsFromBeforeRequest(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
