@@ -40,8 +40,9 @@ GO_FILES = $(shell git ls-files --cached --others --exclude-standard '*.go' 2>/d
 SLOW := TestHostileCaller_|TestHostileUpstream_(EveryTrick|CannotExhaust)|TestHistory_|TestStorageFaultSequence_|TestManyAccounts_TenThousand|TestLedgerFault_Nothing
 
 # Tests that `make unit` runs without the race detector: they measure memory, which it multiplies, or repeat one history for every
-# access to storage, where it would take minutes and find nothing that it does not find in the others.
-UNRACED := TestHostileUpstream_CannotExhaustMemory|TestManyAccounts_|TestStorageFaultSequence_
+# access to storage, one login a thousand times or one response in every shape, where it would take minutes and find nothing that it
+# does not find in the others.
+UNRACED := TestHostileUpstream_(CannotExhaustMemory|ErrorShapes)|TestManyAccounts_|TestStorageFaultSequence_|TestFleetOutage_|TestRevoke_ActsOnEveryToken|TestTokenTTL_EveryClient|TestSecrecy_NothingLogged
 
 # When the commit was made, which is all the time that a release knows of.
 CREATED ?= $(shell git log -1 --format=%cI 2>/dev/null || echo 1970-01-01T00:00:00Z)

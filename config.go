@@ -171,9 +171,8 @@ func configFields() []configField {
 		{
 			name: "preset", kind: framework.TypeString,
 			at: func(c *config) any { return &c.Preset },
-			description: "Name of a documented login endpoint. It sets protocol, token_url, refresh_url, request_format, headers, " +
-				"refresh_headers and authorization_scheme, and for some presets assertion_audience and scope. Fields given in the " +
-				"same write take precedence. List preset/ for the names.",
+			description: "Name of a documented login endpoint, which sets the fields that preset/ shows. Fields given in the same write " +
+				"take precedence. List preset/ for the names.",
 		},
 		{
 			name: "protocol", kind: framework.TypeString,
@@ -183,21 +182,19 @@ func configFields() []configField {
 		{
 			name: "token_url", kind: framework.TypeString,
 			at: func(c *config) any { return &c.TokenURL }, moves: true, filled: true,
-			description: "Full URL of the login endpoint, used exactly as given, including a trailing slash or a query. Must be https " +
-				"unless allow_http is true.",
+			description: "Full URL of the login endpoint, used exactly as given. Must be https unless allow_http is true.",
 		},
 		{
 			name: upstream.FieldRefreshURL, kind: framework.TypeString,
 			at: func(c *config) any { return &c.RefreshURL }, moves: true, filled: true, declared: true,
-			description: "Full URL of the endpoint that exchanges a refresh token, which invalidates the old token. Used to revoke " +
-				"tokens, never to rotate them.",
+			description: "Full URL of the endpoint that exchanges a refresh token. Used to revoke tokens, never to rotate them.",
 		},
 		{
 			name: "request_format", kind: framework.TypeString,
 			perProtocol: true, at: func(c *config) any { return &c.RequestFormat }, filled: true,
 			fallback: func(spec upstream.Spec) any { return string(spec.DefaultFormat()) },
-			description: "Encoding of the login request. " + formatWords() + ". assertion sends a form with an assertion signed " +
-				"with the client secret; the secret itself is not sent.",
+			description: "Encoding of the login request. " + formatWords() + ". assertion: a form with an assertion signed " +
+				"with the client secret, which is not sent.",
 		},
 		{
 			name: upstream.FieldAssertionAudience, kind: framework.TypeString,
@@ -212,7 +209,7 @@ func configFields() []configField {
 		{
 			name: upstream.FieldPassword, kind: framework.TypeString,
 			at: func(c *config) any { return &c.Password }, declared: true,
-			description: "Password of the account. It is never returned. Set password=- to read it from standard input.",
+			description: "Password of the account, never returned. Set password=- to read it from standard input.",
 		},
 		{
 			name: upstream.FieldClientID, kind: framework.TypeString,
@@ -222,7 +219,7 @@ func configFields() []configField {
 		{
 			name: upstream.FieldClientSecret, kind: framework.TypeString,
 			at: func(c *config) any { return &c.ClientSecret }, declared: true,
-			description: "Client secret of the account. It is never returned. Set client_secret=- to read it from standard input.",
+			description: "Client secret of the account, never returned. Set client_secret=- to read it from standard input.",
 		},
 		{
 			name: upstream.FieldScope, kind: framework.TypeString,
@@ -232,13 +229,13 @@ func configFields() []configField {
 		{
 			name: "headers", kind: framework.TypeKVPairs,
 			at: func(c *config) any { return &c.Headers }, filled: true,
-			description: "Additional request headers of a login, as name=value pairs. Not for secrets: they are returned on read. " +
-				"An update replaces all of them; an empty value removes them.",
+			description: "Additional headers of a login, as name=value pairs. Not for secrets: a read returns them. " +
+				"An update replaces all; an empty value removes them.",
 		},
 		{
 			name: upstream.FieldRefreshHeaders, kind: framework.TypeKVPairs,
 			at: func(c *config) any { return &c.RefreshHeaders }, filled: true, declared: true,
-			description: "Additional request headers for the exchange of a refresh token, as name=value pairs.",
+			description: "Additional headers for the exchange of a refresh token, as name=value pairs.",
 		},
 		{
 			name: upstream.FieldSOAPAction, kind: framework.TypeString,
@@ -282,7 +279,7 @@ func configFields() []configField {
 			name: "rotation_percent", kind: framework.TypeInt,
 			at: func(c *config) any { return &c.RotationPercent }, fallback: always(66),
 			description: "Percentage of a token's lifetime, from 1 to 100, after which a new login replaces it. Default 66. Set 100 " +
-				"for an account whose new login invalidates the old token: it is then replaced only after it has expired.",
+				"if a new login invalidates the old token, which is then replaced only after it has expired.",
 		},
 		{
 			name: "request_timeout", kind: framework.TypeDurationSecond,
@@ -293,13 +290,12 @@ func configFields() []configField {
 		{
 			name: "ca_cert", kind: framework.TypeString,
 			at: func(c *config) any { return &c.CACert }, moves: true,
-			description: "PEM-encoded CA certificates to trust for this account instead of those of the system.",
+			description: "PEM-encoded CA certificates to trust instead of those of the system.",
 		},
 		{
 			name: "proxy_url", kind: framework.TypeString,
 			at: func(c *config) any { return &c.ProxyURL }, moves: true,
-			description: "URL of the proxy for this account. Default: the proxy settings in the environment of the Vault server " +
-				"(HTTPS_PROXY, NO_PROXY).",
+			description: "URL of the proxy. Default: HTTPS_PROXY and NO_PROXY in the environment of the Vault server.",
 		},
 		{
 			name: "allow_http", kind: framework.TypeBool,
@@ -309,7 +305,7 @@ func configFields() []configField {
 		{
 			name: "paused", kind: framework.TypeBool,
 			at:          func(c *config) any { return &c.Paused },
-			description: "Stop logins and reads of this account: reads fail with pause_reason. Default false.",
+			description: "Stop logins and reads: reads fail with pause_reason. Default false.",
 		},
 		{
 			name: "pause_reason", kind: framework.TypeString,

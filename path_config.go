@@ -26,21 +26,20 @@ const (
 	configHelpSynopsis    = "Manage the upstream accounts."
 	configHelpDescription = `
 A config is one upstream account: its login endpoint, protocol and credentials.
-The secrets are stored encrypted and are never returned.
+Secrets are never returned.
 
     $ vault write mastersindia/config/gst preset=einvoice-production \
         username=api-user password=-
 
 A write that creates a config, or changes what a login sends or where, logs in
-once to verify the settings before it stores them. Set verify_connection=false
-to store them without a login. A write that changes where secrets are sent must
-include all secrets. An update changes only the given fields. A field set to ""
-is reset to its default.
+once before it stores them, unless verify_connection=false. A write that changes
+where secrets are sent must include all secrets. An update changes only the
+given fields. A field set to "" is reset to its default.
 `
 	configListHelpSynopsis    = "List the upstream accounts."
 	configListHelpDescription = `
-List the names of the upstream accounts. The details of each are its protocol,
-preset, token_url and username, and whether it is paused.
+List the upstream accounts. The details of each are its protocol, preset,
+token_url and username, and whether it is paused.
 
     $ vault list -detailed mastersindia/config
 `
@@ -94,8 +93,8 @@ func (b *backend) configPaths() []*framework.Path {
 				logical.DeleteOperation: &framework.PathOperation{
 					Callback: b.configDelete,
 					Summary:  "Delete an upstream account and its tokens.",
-					Description: "Reads of its roles return 400 from then on. Tokens that were read stay valid upstream: to end them, " +
-						"revoke them first. The response warns of both.",
+					Description: "Reads of its roles then return 400. Tokens that were read stay valid upstream: to end them, " +
+						"revoke them first.",
 					Responses:                   respondsNothing("The account was deleted."),
 					ForwardPerformanceStandby:   true,
 					ForwardPerformanceSecondary: true,

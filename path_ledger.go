@@ -26,14 +26,14 @@ issued, when it expires, and whether it was replaced or revoked.
 
     $ vault read mastersindia/ledger/gst
 
-The record of a token is kept for ledger_retention after it expires, as the
-config had it when the token was issued, and at most a day longer, even if the
-config is deleted. To find the config that a token came from, use lookup.
+A record is kept for ledger_retention after the token expires, and at most a day
+longer, even if the config is deleted. A change of ledger_retention applies to
+new tokens. To find the config of a token, use lookup.
 `
 	ledgerListHelpSynopsis    = "List the configs for which tokens were issued."
 	ledgerListHelpDescription = `
-List the configs that the ledger has tokens of, including deleted ones. The
-details of each are until when its records are kept.
+List the configs in the ledger, including deleted ones. The details of each are
+until when its records are kept.
 
     $ vault list -detailed mastersindia/ledger
 `

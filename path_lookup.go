@@ -29,16 +29,14 @@ const (
 
 	lookupHelpSynopsis    = "Find out which config a token came from, and its present state."
 	lookupHelpDescription = `
-For a token that was found in a log, a repository or an email: returns the
-config that it was issued for, its state and expiry, and what to do about it.
+For a token that may have leaked: returns the config that it was issued for, its
+state and expiry, and what to do about it.
 
     $ vault write mastersindia/lookup token=-
 
 This reads the token from standard input, which keeps it out of the shell
-history. If you have only its token_id, give token_id instead.
-
-The record of every shared token is kept for the config's ledger_retention after
-it expires, even if the config is deleted. The token itself is not kept.
+history. If you have only its token_id, give token_id instead. The ledger does
+not keep the token itself.
 `
 )
 

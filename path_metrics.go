@@ -34,8 +34,7 @@ the duration of logins, the expiry of tokens, and open circuit breakers.
     $ vault read -format=raw mastersindia/metrics
 
 Without -format=raw the command fails, because the response is text, not JSON.
-Like every other path it requires a Vault token with a policy that allows it. At
-most 1,000 accounts have series of their own, the rest share config="_other".
+At most 1,000 accounts have series of their own, the rest share config="_other".
 `
 )
 

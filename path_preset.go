@@ -19,8 +19,7 @@ with preset=<name> gets its protocol, token_url and related settings from it.
     $ vault list -detailed mastersindia/preset
     $ vault read mastersindia/preset/einvoice-production
 
-A stored config keeps these settings: an upgrade of the plugin does not change
-them.
+A stored config keeps these settings after an upgrade of the plugin.
 `
 	presetListHelpSynopsis    = "List the presets."
 	presetListHelpDescription = `

@@ -24,19 +24,18 @@ const (
 
 	revokeHelpSynopsis    = "Revoke the tokens of a config, upstream as well where possible."
 	revokeHelpDescription = `
-The kill switch for issued tokens. It revokes every unexpired token of the
-config, including replaced ones, or only the token with the given token_id.
+Revokes every unexpired token of the config, including replaced ones, or only
+the token with the given token_id.
 
     $ vault write -f mastersindia/revoke/gst
 
 Over HTTP, send token_id in the body: Vault drops the query of a POST, and
 without token_id everything is revoked.
 
-If the protocol is jwt and the config has a refresh_url, the token is revoked
-upstream. Otherwise it is no longer handed out, but stays valid upstream until
-it expires: the response says when. The next read logs in again; to prevent
-that, set paused=true on the config. Revoking leases (vault lease revoke) does
-not revoke a token, because other readers share it.
+With protocol jwt and a refresh_url, the token is revoked upstream. Otherwise it
+is no longer handed out, but stays valid upstream until it expires. The next
+read logs in again, unless the config has paused=true. Revoking leases does not
+revoke a token, because other readers share it.
 `
 )
 
@@ -46,9 +45,8 @@ func (b *backend) revokePaths() []*framework.Path {
 		Fields: map[string]*framework.FieldSchema{
 			fieldName: nameField("config"),
 			fieldTokenID: {
-				Type: framework.TypeString,
-				Description: "Revoke only the token with this ID, 16 hex digits. If omitted, all unexpired tokens are revoked. Must not " +
-					"be empty.",
+				Type:        framework.TypeString,
+				Description: "Revoke only the token with this ID, 16 hex digits. If omitted, all unexpired tokens are revoked.",
 			},
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
@@ -65,7 +63,7 @@ func (b *backend) revokePaths() []*framework.Path {
 					},
 				}, failure{
 					http.StatusBadRequest,
-					"the config does not exist, or token_id is not 16 hex digits. Upstream outcomes are reported in the body",
+					"the config does not exist, or token_id is not 16 hex digits",
 				}, storageFailure()),
 				ForwardPerformanceStandby: true,
 			},

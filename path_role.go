@@ -25,15 +25,14 @@ A role names the config whose token its readers get, and limits their leases.
     $ vault write mastersindia/role/billing config=gst
     $ vault read mastersindia/token/billing
 
-All roles of a config share its token. Values that API requests need besides the
-token, such as a GSTIN, can be stored in the metadata of a role, which is
-returned with the token.
+All roles of a config share its token. The metadata of a role is returned with
+it.
 
     $ vault write mastersindia/role/fastag config=gst metadata=productid=arap
 `
 	roleListHelpSynopsis    = "List the roles."
 	roleListHelpDescription = `
-List the names of the roles. The details of each are its config and limits.
+List the roles. The details of each are its config and limits.
 
     $ vault list -detailed mastersindia/role
 `
@@ -70,24 +69,22 @@ func (b *backend) rolePaths() []*framework.Path {
 		fieldName: nameField("role"),
 		"config": {
 			Type: framework.TypeString, Required: true,
-			Description: "Name of the config whose token this role returns. It must exist.",
+			Description: "The config whose token this role returns. It must exist.",
 		},
 		"max_ttl": {
 			Type: framework.TypeDurationSecond, Default: shortDuration(0),
-			Description: "Longest lease, in seconds or as a duration. With short leases clients read the token again sooner. " +
-				"Default 0s: as long as the token and the mount allow.",
+			Description: "Longest lease, in seconds or as a duration. Default 0s: as long as the token and the mount allow.",
 		},
 		"lease": {
 			Type: framework.TypeBool, Default: true,
-			Description: "Whether responses have a lease. Set false for very many readers, which then use expires_in and ttl. " +
+			Description: "Whether responses have a lease. Set false for very many readers, which use ttl instead. " +
 				"Default true.",
 		},
 		fieldMetadata: {
 			Type: framework.TypeKVPairs,
 			Description: fmt.Sprintf("Values that API requests need besides the token, as name=value pairs, such as "+
-				"gstin=29ABCDE1234F2Z5: they are returned with the token. Not for secrets: they are returned on read. At most %d "+
-				"pairs of %d bytes; a name is a letter, then letters, digits, '_' or '-'. An update replaces all of them; an empty "+
-				"value removes them.", mostMetadata, mostMetadataPair),
+				"gstin=29ABCDE1234F2Z5. Not for secrets: a read returns them. At most %d pairs of %d bytes; a name is a letter, "+
+				"then letters, digits, '_' or '-'. An update replaces all; an empty value removes them.", mostMetadata, mostMetadataPair),
 		},
 	}
 	shown := map[string]*framework.FieldSchema{

@@ -23,7 +23,7 @@ const (
 	statusHelpSynopsis    = "Read the health of an account."
 	statusHelpDescription = `
 Returns the state of an account, any problem, and the command to fix it. Never
-logs in, and returns no secret.
+logs in.
 
     $ vault read mastersindia/status/gst
     $ vault list -detailed mastersindia/status
@@ -35,10 +35,10 @@ The state is one of these:
   * "ready" - there is a token
 
   * "backing_off" - the upstream is down, throttles logins, or sends responses
-    that cannot be understood; the next login is at next_attempt_at
+    that cannot be understood
 
   * "rejected" - the upstream refuses the credentials, or the request as
-    malformed; the config must be corrected
+    malformed: correct the config
 
   * "paused" - the config has paused=true
 `
@@ -101,14 +101,14 @@ func statusFields() map[string]*framework.FieldSchema {
 		"issued_at":              maybeTimeField("When the current token's life began.", none),
 		"expires_at":             maybeTimeField("When the current token expires.", none),
 		"rotates_at":             maybeTimeField("When the current token will be replaced.", none),
-		"in_use":                 boolField("Whether the current token was read since it was issued: only then is it rotated in time."),
+		"in_use":                 boolField("Whether the current token was read: only then is it rotated in time."),
 		"last_read_at":           maybeTimeField("Last read since the account was loaded.", none),
 		"last_login_at":          maybeTimeField("Last login since the account was loaded.", none),
 		"last_error":             textField("Why the last login failed; empty if it succeeded."),
 		"last_error_kind":        textField("Kind of that failure; empty if the login succeeded.", kinds...),
 		"consecutive_failures":   numberField("Failed logins since the last successful one."),
 		"next_attempt_at":        maybeTimeField("When the next login may be made.", "unless logins back off"),
-		"clock_skew_seconds":     numberField("Upstream clock minus the clock of the Vault server, in seconds, at the last login."),
+		"clock_skew_seconds":     numberField("Upstream clock minus Vault's clock, in seconds, at the last login."),
 		"can_revoke_upstream":    boolField("Whether revoke/ can revoke a token upstream."),
 		"credentials_updated_at": maybeTimeField("When a user name, ID or secret was last changed.", "if unknown"),
 		"token_use":              textField("How an application sends the token, according to the vendor."),

@@ -30,15 +30,15 @@ const (
 
 	tokenHelpSynopsis    = "Read the token of a role."
 	tokenHelpDescription = `
-Returns the shared token of the role's config, with a lease that ends before the
-token expires. If the API expects an Authorization header, send the value of
-authorization unchanged.
+Returns the shared token of the role's config; logs in only if there is none.
+The lease ends before the token does and cannot be renewed. If the API expects
+an Authorization header, send the value of authorization unchanged.
 
     $ vault read mastersindia/token/billing
 
-If the API refuses the token, read again with rejected_token_id set to the
-token_id of that token, and retry the API request once. All requests for the
-same token cause a single login, at most every five minutes.
+If the API refuses the token, read again with rejected_token_id set to its
+token_id, and retry the API request once. All requests for the same token cause
+a single login, at most every five minutes.
 `
 )
 
@@ -82,7 +82,7 @@ func (b *backend) tokenPaths() []*framework.Path {
 			fieldRole: nameField("role"),
 			fieldRejectedTokenID: {
 				Type: framework.TypeString, Query: true, // of a read
-				Description: "token_id of a token that the API has refused, 16 hex digits. If it is still the current token, it is replaced.",
+				Description: "token_id of a token that the API has refused. If it is still the current token, it is replaced.",
 			},
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{

@@ -31,6 +31,8 @@ const (
 	UpstreamURL = "http://" + UpstreamHost
 	// MountPoint is where Vault has mounted the engine.
 	MountPoint = "mastersindia/"
+	// longestTest is more than any test advances its clock.
+	longestTest = 3 * 365 * 24 * time.Hour
 )
 
 // Mount is a mount of the engine. Its methods may be called from any goroutine unless they say otherwise.
@@ -89,11 +91,14 @@ func New(t testing.TB, prepare func(*Mount), accounts ...simulator.Account) *Mou
 		_ = server.Serve(listener)
 	}()
 	m.Start()
+	// The engine's own timers let the time of a bubble run on, so that a test which waits for ever is not found to be blocked.
+	endless := time.AfterFunc(longestTest, func() { panic(t.Name() + " waits for what never comes: its clock is at " + time.Now().String()) })
 	t.Cleanup(func() {
 		m.Stop()
 		for m.Storage.open.Load() > 0 { // writes are never given up
 			time.Sleep(100 * time.Millisecond)
 		}
+		endless.Stop()
 		_ = server.Close()
 		<-served
 		time.Sleep(time.Millisecond) // responses under way end
