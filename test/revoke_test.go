@@ -75,9 +75,11 @@ func (s *testMount) startRevoke() <-chan struct{} {
 func (s *testMount) failRevoke() {
 	s.t.Helper()
 	s.Storage.FailPuts(1000)
-	if _, err := s.do(s.t.Context(), logical.UpdateOperation, "revoke/gst", nil); err == nil {
+	_, err := s.do(s.t.Context(), logical.UpdateOperation, "revoke/gst", nil)
+	if err == nil {
 		s.t.Fatal("revoke/ succeeded although storage failed")
 	}
+	s.says(err.Error(), "no longer handed out until the plugin restarts", "run the command again")
 }
 
 // wantNotServed reads a token, which must not be the revoked one.

@@ -6,6 +6,7 @@ package issuer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -64,7 +65,7 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	}
 	stored := w.saved(ctx, r.version)
 	if stored != nil && ctx.Err() == nil {
-		return nil, stored
+		return nil, unsaved(stored)
 	}
 	w.revokeUpstream(r.settings, r.targets)
 	w.retryRevocations() // some of the targets may be known to former settings only
@@ -79,6 +80,12 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 			"valid_until", t.ExpiresAt.Format(time.RFC3339))
 	}
 	return results, nil
+}
+
+// unsaved says what a revocation has done that storage did not take.
+func unsaved(err error) error {
+	return fmt.Errorf("%w; the tokens are no longer handed out until the plugin restarts, and the upstream was not asked to revoke "+
+		"them: run the command again", err)
 }
 
 // revocation is one call of Revoke.

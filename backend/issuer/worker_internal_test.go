@@ -405,7 +405,7 @@ func (c *bareCore) revoke() string {
 	targets := c.state.Revocable(c.now(), "")
 	c.apply(account.Revoke{}, true)
 	if c.state.Saved < c.state.Urgent {
-		return fmt.Sprint(0, c.state.SaveErr)
+		return fmt.Sprint(0, unsaved(c.state.SaveErr))
 	}
 	return fmt.Sprintf("%d <nil>", len(targets))
 }
