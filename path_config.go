@@ -209,8 +209,9 @@ func warned(resp *logical.Response) *logical.Response {
 	return resp
 }
 
-// warnOfPause warns of a write that gives a reason and does not pause, pauses with the reason of an earlier pause, or replaces the
-// reason of one that goes on; of one that resumes the account and may not mean to; and of new settings that no login has verified, since the account is paused.
+// warnOfPause warns of a write that gives a reason and does not pause, pauses for the reason of an earlier one, or replaces the
+// reason of a pause that goes on; of one that resumes the account and may not mean to; and of new settings that no login has
+// verified, since the account is paused.
 func warnOfPause(mount, name string, old, next *config, p params) *logical.Response {
 	resp := new(logical.Response)
 	switch {
