@@ -172,6 +172,27 @@ func TestBreaker_ManyOutagesForgetNoRefusal(t *testing.T) {
 	})
 }
 
+// TestVerification_OutageAfterManyRefusals: where the most failures that are remembered all have long holds, the next one, with the
+// shortest hold, is reported as any other, and the account goes on.
+func TestVerification_OutageAfterManyRefusals(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		for n := range 16 {
+			s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "mistyped-" + strconv.Itoa(n)})
+		}
+		s.wantRefusedLogins(16)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		change := map[string]any{"headers": map[string]any{"X-Branch": "7"}}
+		r, refused := asRefusal(s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", change)).unpack())
+		if !refused || r.status != http.StatusBadGateway {
+			t.Errorf("the write got %d: %s", r.status, r.message)
+		}
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		s.wantLiveToken()
+	})
+}
+
 // TestVerification_RecordOfNoConfigGoes: what a failed verification of a config that was never stored leaves in storage goes when it
 // says nothing any more, with a restart and without.
 func TestVerification_RecordOfNoConfigGoes(t *testing.T) {
