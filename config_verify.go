@@ -21,8 +21,9 @@ func wantsVerification(old, next *config, p params) bool {
 	return (wanted || !given) && !next.Paused && (old == nil || !sameLogin(old, next))
 }
 
-// verificationErrorResponse says that nothing was stored, and how to store without verification.
-func verificationErrorResponse(mount, name string, err error) (*logical.Response, error) {
+// verificationErrorResponse says that nothing was stored, and how to store without verification. served says that readers are
+// served a token, which that would take out of use.
+func verificationErrorResponse(mount, name string, served bool, err error) (*logical.Response, error) {
 	var failed *issuer.LoginError
 	if errors.Is(err, issuer.ErrStillWaiting) {
 		return nil, logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
@@ -40,6 +41,9 @@ func verificationErrorResponse(mount, name string, err error) (*logical.Response
 		message += "; " + what + " (verify_connection=false would store it all the same, and reads would fail)"
 	} else {
 		message += "; " + what + ", or store it without verification: verify_connection=false"
+	}
+	if served && (failed.Remembered || !failed.Refused()) {
+		message += "; reads are served a token now, and would then fail until a login succeeds"
 	}
 	return nil, logical.CodedError(statusOf(failed), message)
 }

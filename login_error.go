@@ -132,6 +132,8 @@ func remedy(mount, config string, f *issuer.Failure) string {
 		return "compare the settings with the vendor's documentation: vault read " + path
 	case f.Kind == account.Blocked && isSetup(f.Message):
 		return messageSetup
+	case f.Kind == account.Blocked && strings.Contains(f.Message, "settings cannot be used"):
+		return "the upstream was not contacted: write that field, or go back to the version that wrote it: vault read " + path
 	case f.Kind == account.Blocked:
 		return "the upstream was not contacted: check that Vault's storage accepts writes, with vault status and in the server log"
 	case f.Kind == upstream.Throttled:

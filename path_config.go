@@ -19,6 +19,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/issuer"
+	"vault-plugin-secrets-mastersindia/backend/stored"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
 
@@ -163,11 +164,16 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	b.warnOfReplacement(resp, old, next)
 
 	settings, verify := next.account(name), wantsVerification(old, next, p)
+	b.warnOfLostRefresh(ctx, resp, req.MountPoint, name, old, next)
 	commit := func(token *issuer.Token) error {
 		if err := b.store.putConfig(ctx, name, next); err != nil {
 			return err
 		}
-		if err := b.issuer.Update(ctx, settings, old == nil, token); err != nil {
+		switch err := b.issuer.Update(ctx, settings, token); {
+		case stored.IsDamaged(err):
+			resp.AddWarning("The config is stored. The record of its tokens could not be read, and was replaced: tokens that are out " +
+				"can no longer be revoked here.")
+		case err != nil:
 			b.Logger().Warn("the config is stored, the record of its account is not yet", "config", name, "error", err)
 			resp.AddWarning(unsavedWarning(token))
 		}
@@ -184,11 +190,11 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		b.issuer.Invalidate(name)
 	}
 	if err != nil {
-		return verificationErrorResponse(req.MountPoint, name, err)
+		s, _ := b.issuer.Known(name)
+		return verificationErrorResponse(req.MountPoint, name, s.Token != nil && !next.Paused, err)
 	}
-	if old != nil && old.Generation != next.Generation && !next.Paused && !verify {
-		resp.AddWarning("The config is stored, and its login was not verified: its former token is out of use, and the next read " +
-			"logs in.")
+	if !verify && !next.Paused && (old == nil || old.Generation != next.Generation) {
+		b.warnUnverified(resp, req.MountPoint, name, old == nil)
 	}
 	if onDifferentHosts(next) && (old == nil || old.TokenURL != next.TokenURL || old.RefreshURL != next.RefreshURL) {
 		resp.AddWarning("The config is stored. Its refresh_url is on a different host than its token_url: " +
@@ -199,6 +205,39 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 			"signs assertions (RFC 7518). Ask the vendor for a longer one.", leastKey))
 	}
 	return warned(resp), nil
+}
+
+// warnUnverified warns of settings that no login has verified. isNew says that there was no config before.
+func (b *backend) warnUnverified(resp *logical.Response, mount, name string, isNew bool) {
+	switch s, known := b.issuer.Known(name); {
+	case known && s.Held:
+		resp.AddWarning("The config is stored, its login was not verified, and none is made yet: " +
+			statusMessage(mount, name, s, b.clock().Wall))
+	case !isNew:
+		resp.AddWarning("The config is stored, and its login was not verified: its former token is out of use, and the next read " +
+			"logs in.")
+	}
+}
+
+// warnOfLostRefresh warns of a write that changes where refresh tokens go: those of the tokens that are out go nowhere else.
+func (b *backend) warnOfLostRefresh(ctx context.Context, resp *logical.Response, mount, name string, old, next *config) {
+	if old == nil || old.RefreshURL == next.RefreshURL && old.CACert == next.CACert && old.ProxyURL == next.ProxyURL {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, adviceWait)
+	defer cancel()
+	known, _ := b.issuer.Tokens(ctx, name) // of tokens that cannot be read nothing can be said
+	lost := 0
+	for _, t := range known.Out {
+		if outcome, _ := t.Token.Revocation(); t.Revocable && outcome == "" {
+			lost++
+		}
+	}
+	if lost > 0 {
+		resp.AddWarning(fmt.Sprintf("The config is stored. %d of its tokens can no longer be revoked upstream, since their refresh "+
+			"tokens go nowhere else: before such a change, revoke them: vault write -f %srevoke/%s",
+			lost, mount, name))
+	}
 }
 
 // warned is a response that only warns: nil, which is a 204, if it does not.

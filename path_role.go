@@ -180,6 +180,9 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 	if err != nil || old == nil || old.Config == next.Config {
 		return nil, err
 	}
+	if former, err := b.store.config(ctx, old.Config); former == nil && err == nil {
+		return nil, nil //nolint:nilnil // it returned none: its config was deleted
+	}
 	resp := new(logical.Response)
 	resp.AddWarning(fmt.Sprintf("Role %s returned the token of config %s before: to undo this change: "+
 		"vault write %srole/%s config=%s", name, old.Config, req.MountPoint, name, old.Config))

@@ -224,3 +224,22 @@ func TestConfigWrite_UnsavedRecordIsNoToken(t *testing.T) {
 		s.Storage.Heal()
 	})
 }
+
+// TestConfigChange_WarnsOfLostRefreshTokens: a write that changes where refresh tokens go takes those of the tokens that are out.
+func TestConfigChange_WarnsOfLostRefreshTokens(t *testing.T) {
+	t.Parallel()
+	timed(t, "refresh_url", func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		s.token("app")
+		other := with(jwtV2().onlySecrets(), "refresh_url", upstreamURL+"/api/v2/api-token-refresh/?site=2", "verify_connection", false)
+		s.says(strings.Join(s.write("config/gst", other).Warnings, " "), "1 of its tokens can no longer be revoked upstream")
+		if out, _ := s.revoke(""); len(out) != 1 {
+			t.Errorf("revoke/ says %v", out)
+		}
+		if resp := s.write("config/gst", with(other, "refresh_url", upstreamURL+"/api/v2/api-token-refresh/")); resp != nil {
+			if strings.Contains(strings.Join(resp.Warnings, " "), "can no longer be revoked") {
+				t.Errorf("no token was revocable: %q", resp.Warnings)
+			}
+		}
+	})
+}

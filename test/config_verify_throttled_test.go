@@ -6,6 +6,7 @@ package test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,4 +77,26 @@ func TestVerification_FailedProbeHoldsLogins(t *testing.T) {
 			s.wantLogins(2, "within the hour after the verification")
 		})
 	}
+}
+
+// TestConfig_UnverifiedWriteDuringHold: the warning does not promise a login that is not made.
+func TestConfig_UnverifiedWriteDuringHold(t *testing.T) {
+	t.Parallel()
+	timed(t, "throttled", func(t *testing.T) {
+		s := gstMount(t, 24*time.Hour)
+		s.token("app")
+		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "1800")
+			w.WriteHeader(http.StatusTooManyRequests)
+		})
+		change := map[string]any{"headers": map[string]any{"X-Site": "7"}}
+		r := s.refusal(logical.UpdateOperation, "config/gst", change)
+		s.says(r.message, "verify_connection=false", "reads are served a token now, and would then fail")
+		warnings := strings.Join(s.write("config/gst", with(change, "verify_connection", false)).Warnings, " ")
+		s.says(warnings, "none is made yet", "reads fail", "next attempt at 2000-01-01T00:30:00Z")
+		if strings.Contains(warnings, "next read logs in") {
+			t.Error("the warning promises a login")
+		}
+		s.quiet(func() { s.failed("app") })
+	})
 }

@@ -81,6 +81,45 @@ func TestConfig_WrittenBesideDamagedRecord(t *testing.T) {
 	}
 }
 
+// TestConfigUpdate_DamagedRecord: a change of the account replaces the record that cannot be read, and needs no secret.
+func TestConfigUpdate_DamagedRecord(t *testing.T) {
+	t.Parallel()
+	for field, value := range map[string]any{"rotation_percent": 70, "headers": map[string]any{"X-Site": "7"}} {
+		timed(t, field, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.token("app")
+			s.Stop()
+			s.put("token/gst", "{\"schema\":1,")
+			s.Start()
+			advance(time.Second)
+			s.failed("app")
+			resp := s.write("config/gst", map[string]any{field: value, "verify_connection": false})
+			s.says(strings.Join(resp.Warnings, " "), "could not be read, and was replaced")
+			first := s.token("app")
+			s.Reload()
+			if again := s.token("app"); again.id != first.id {
+				t.Error("another token is served after a restart: the first was not stored")
+			}
+		})
+	}
+}
+
+// TestConfig_DamagedEntryWrittenAgain: a config or role that cannot be read is deleted and written again.
+func TestConfig_DamagedEntryWrittenAgain(t *testing.T) {
+	t.Parallel()
+	timed(t, "both", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.put("config/gst", "{\"schema\":1,")
+		s.put("role/app", "{\"schema\":1,")
+		s.Reload()
+		s.remove("config/gst")
+		s.remove("role/app")
+		s.write("config/gst", jwtConfig())
+		s.write("role/app", map[string]any{"config": "gst"})
+		s.wantLiveToken()
+	})
+}
+
 // TestLookup_DamagedRecord: what is stored of an account's tokens cannot be read. The ledger can, and says whose a token is.
 func TestLookup_DamagedRecord(t *testing.T) {
 	t.Parallel()

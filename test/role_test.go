@@ -256,7 +256,11 @@ func TestRole_MovedToOtherConfigWarns(t *testing.T) {
 			{map[string]any{"config": "ksa"}, "Role app returned the token of config gst before: to undo this change: " +
 				"vault write mastersindia/role/app config=gst"},
 			{map[string]any{"config": "ksa"}, ""},
+			{map[string]any{"config": "gst"}, ""}, // ksa was deleted
 		} {
+			if n == 4 {
+				w.remove("config/ksa")
+			}
 			said := ""
 			if resp := w.write("role/app", step.data); resp != nil {
 				said = strings.Join(resp.Warnings, " ")
@@ -265,8 +269,8 @@ func TestRole_MovedToOtherConfigWarns(t *testing.T) {
 				t.Errorf("write %d warns %q, want %q", n, said, step.says)
 			}
 		}
-		if got := w.read("token/app").Data["config"]; got != "ksa" {
-			t.Errorf("the role is of %v, want ksa", got)
+		if got := w.read("token/app").Data["config"]; got != "gst" {
+			t.Errorf("the role is of %v, want gst", got)
 		}
 	})
 }

@@ -4,6 +4,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -15,16 +16,17 @@ import (
 var errChanged = errors.New("the config was changed or its tokens were revoked meanwhile: write again")
 
 // Update takes over settings that were just stored. Where their generation is new, all that is known of the account begins anew
-// with token, which may be nil: a login in flight is given up, and its readers wait for what comes next. isNew says that there
-// was no config before, so that a record which is damaged is replaced.
+// with token, which may be nil: a login in flight is given up, and its readers wait for what comes next.
 //
-// The settings are in force already, whatever Update returns: an error means that storage has not taken the token. It takes as
-// long as changeWait at most, and storage goes on.
-func (i *Issuer) Update(ctx context.Context, a *Account, isNew bool, token *Token) error {
+// The settings are in force already, whatever Update returns: an error means that storage has not taken the token, or, where it
+// is a *stored.DamagedError, that the record of the tokens could not be read, and was replaced. It takes as long as changeWait at
+// most, and storage goes on.
+func (i *Issuer) Update(ctx context.Context, a *Account, token *Token) error {
 	ctx, cancel := outlasting(ctx)
 	defer cancel()
 	w := i.acquire(a.Name)
 	defer w.release()
+	var damaged error
 	isLoaded := true
 	w.do(func(l *locked) {
 		l.written = true
@@ -33,12 +35,13 @@ func (i *Issuer) Update(ctx context.Context, a *Account, isNew bool, token *Toke
 		}
 	})
 	if !isLoaded {
-		// The tokens that are out are in the record of the former settings.
-		if err := w.loaded(ctx, func(*locked) {}); err != nil && (!isNew || !stored.IsDamaged(err)) {
-			return err
+		// The tokens that are out are in the record of the former settings. One that is damaged is replaced: nothing else would let
+		// the account log in again.
+		if damaged = w.loaded(ctx, func(*locked) {}); damaged != nil && !stored.IsDamaged(damaged) {
+			return damaged
 		}
 	}
-	return w.applyAndSave(ctx, account.Written{Account: a, Token: token})
+	return cmp.Or(w.applyAndSave(ctx, account.Written{Account: a, Token: token}), damaged)
 }
 
 // applyAndSave is apply, and waits until storage has taken what follows.

@@ -201,7 +201,7 @@ func TestARefreshTokenStaysWithItsEndpointThoughTheSettingsChangeDuringItsRevoca
 		w.accounts["gst"] = after
 		go func() {
 			defer close(changed)
-			if err := w.Update(t.Context(), after, false, nil); err != nil {
+			if err := w.Update(t.Context(), after, nil); err != nil {
 				t.Error(err)
 			}
 		}()
@@ -261,7 +261,7 @@ func TestSettingsAreInForceThoughTheTokensCouldNotBeRead(t *testing.T) {
 		synctest.Wait()
 		next := account("gst", "second")
 		w.add(next)
-		_ = w.Update(t.Context(), next, false, nil) // an error where it has waited for the load that fails
+		_ = w.Update(t.Context(), next, nil) // an error where it has waited for the load that fails
 		if n.Load() < 2 {
 			t.Error("no load has failed: this tests nothing")
 		}

@@ -65,7 +65,7 @@ func TestReadersOperatorsAndTheSchedulerAllAtOnce(t *testing.T) {
 		work(100, func(*rand.Rand, int) {
 			next := account("gst", generation(inForce.Load()+1))
 			w.add(next)
-			if err := w.Update(t.Context(), next, false, nil); err != nil {
+			if err := w.Update(t.Context(), next, nil); err != nil {
 				t.Error(err)
 			}
 			inForce.Add(1)

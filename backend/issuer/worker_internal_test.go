@@ -280,12 +280,12 @@ func (d *differential) write(ctx context.Context, c change, verify bool) (what, 
 	case verify:
 		err = d.issuer.Verify(ctx, next, func(t *Token) error {
 			d.store(next)
-			_ = d.issuer.Update(ctx, next, false, t)
+			_ = d.issuer.Update(ctx, next, t)
 			return nil
 		})
 	default:
 		d.store(next)
-		_ = d.issuer.Update(ctx, next, false, nil)
+		_ = d.issuer.Update(ctx, next, nil)
 	}
 	synctest.Wait()
 	return what, isStored[err == nil], isStored[d.core.write(next, verify)]
