@@ -184,6 +184,8 @@ type issued struct {
 	unread error
 	// out is set if revoke/ knows the token, and revocable if it can revoke it upstream.
 	out, revocable bool
+	// why is why the upstream has not revoked it; "" where that is not known.
+	why string
 }
 
 // seen combines an entry of the ledger with what the issuer knows of the config's tokens, which is nothing if the config was
@@ -200,7 +202,10 @@ func seen(config string, e ledger.Entry, known issuer.Tokens, now time.Time) iss
 			e.RevokedAt, e.Upstream = fresh.RevokedAt, fresh.Upstream
 		}
 	}
-	t := issued{Entry: e, config: config, usableUntil: e.ExpiresAt, account: known.Account, out: out, revocable: token.Revocable}
+	t := issued{
+		Entry: e, config: config, usableUntil: e.ExpiresAt, account: known.Account,
+		out: out, revocable: token.Revocable, why: token.Why,
+	}
 	if e.Upstream == string(account.Killed) && e.RevokedAt.Before(e.ExpiresAt) {
 		t.usableUntil = e.RevokedAt
 	}
@@ -249,8 +254,8 @@ func (t *issued) advice(mount string, now time.Time) string {
 	case t.state == tokenCurrent:
 		return fmt.Sprintf("%s, and it is valid upstream until %s: %s, %s", t.served(), until, t.revoking(), revoke)
 	case t.out && t.revocable && t.state == tokenRevoked:
-		return fmt.Sprintf("it is no longer handed out, but may be valid upstream until %s: "+
-			"to try again to revoke it upstream, %s", until, revoke)
+		return fmt.Sprintf("it is no longer handed out, but may be valid upstream until %s%s: "+
+			"to try again to revoke it upstream, %s", until, reasonText(t.why), revoke)
 	case t.out && t.revocable:
 		return fmt.Sprintf("it is no longer handed out, but is valid upstream until %s: to revoke it upstream, %s", until, revoke)
 	default:

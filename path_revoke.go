@@ -123,7 +123,9 @@ func (b *backend) whereIssued(ctx context.Context, mount, name, tokenID string) 
 	now := b.clock().Wall
 	for _, f := range found {
 		switch {
-		case f.Config == name && f.ExpiresAt.After(now): // from before the config was deleted and written again
+		case f.Config == name && f.ExpiresAt.After(now):
+			return fmt.Sprintf("It is from before the config was deleted and written again, and valid upstream until %s, unless the "+
+				"vendor revokes it: the engine cannot.", timeText(f.ExpiresAt))
 		case f.Config == name:
 			return "It expired at " + timeText(f.ExpiresAt) + "."
 		case !f.ExpiresAt.After(now):
@@ -167,9 +169,9 @@ func revocationWarning(mount, config string, r issuer.Revocation) string {
 	case account.Unsupported:
 		why = "it cannot be revoked upstream"
 	case account.Refused:
-		why = "the upstream refused to exchange its refresh token, as it does for a token that is already invalid"
+		why = "the upstream refused to exchange its refresh token, as it does for a token that is already invalid" + reasonText(r.Why)
 	case account.Unknown:
-		why = "the upstream has not confirmed the revocation, and is asked again; to see the result: " +
+		why = "the upstream has not confirmed the revocation" + reasonText(r.Why) + ", and is asked again; to see the result: " +
 			"vault read " + mount + "ledger/" + config
 	}
 	return fmt.Sprintf("Token %s is no longer handed out, but may be valid upstream until %s: %s.",

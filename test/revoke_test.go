@@ -625,3 +625,19 @@ func TestRevoke_AdviceOfDeletedConfigCanBeTyped(t *testing.T) {
 		w.runAdvice(advice)
 	})
 }
+
+// TestRevoke_TokenOfFormerConfig: revoke/ does not say of a token that lives upstream that it has expired.
+func TestRevoke_TokenOfFormerConfig(t *testing.T) {
+	t.Parallel()
+	timed(t, "deleted and written again", func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		a := s.token("app")
+		s.remove("config/gst")
+		s.write("config/gst", jwtV2().config)
+		out, warnings := s.revoke(a.id)
+		s.says(strings.Join(warnings, " "), "from before the config was deleted", "valid upstream until 2000-01-02T00:00:00Z")
+		if len(out) > 0 || !s.Simulator.TokenAlive(a.access) {
+			t.Errorf("something was revoked: %v", out)
+		}
+	})
+}

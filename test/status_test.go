@@ -252,3 +252,18 @@ func TestStatus_TokenUseIsThatOfTheHost(t *testing.T) {
 		})
 	}
 }
+
+// TestStatus_CanRevokeUpstreamCurrentToken: a token that came without a refresh token cannot be revoked.
+func TestStatus_CanRevokeUpstreamCurrentToken(t *testing.T) {
+	t.Parallel()
+	timed(t, "without a refresh token", func(t *testing.T) {
+		s := gstMount(t, 24*time.Hour, "refresh_url", upstreamURL+"/api/v2/api-token-refresh/")
+		a := s.token("app")
+		if can, _ := s.status()["can_revoke_upstream"].(bool); can {
+			t.Error("status/ says that the token can be revoked upstream")
+		}
+		if out, _ := s.revoke(""); out[a.id].upstream != "unsupported" {
+			t.Errorf("revoke/ says %v", out)
+		}
+	})
+}

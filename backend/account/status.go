@@ -45,6 +45,8 @@ type Out struct {
 	Token *Token
 	// Revocable says that it can be revoked upstream.
 	Revocable bool
+	// Why is why the upstream has not revoked it, as far as it was asked since the account was loaded; else "".
+	Why string
 }
 
 // Tokens is what is known of the tokens.

@@ -37,6 +37,8 @@ type Revocation struct {
 	TokenID    string
 	Upstream   Outcome
 	ValidUntil time.Time
+	// Why is why the upstream has not revoked the token, as far as it was asked in time; else "".
+	Why string
 	// Stored says that storage has taken the revocation: until it has, a restart would bring the token back.
 	Stored bool
 }
@@ -72,10 +74,13 @@ func (i *Issuer) Revoke(ctx context.Context, name, tokenID string) ([]Revocation
 	w.awaitRevocations(ctx, r.targets)
 	// Of two callers who revoke a token at a time the upstream refuses the second, and it is dead all the same.
 	s, _ := w.look()
+	why := w.whyNotRevoked()
 	results := make([]Revocation, 0, len(r.targets))
 	for _, t := range r.targets {
 		outcome := s.Outcome(t.ID)
-		results = append(results, Revocation{TokenID: t.ID, Upstream: outcome, ValidUntil: t.ExpiresAt, Stored: stored == nil})
+		results = append(results, Revocation{
+			TokenID: t.ID, Upstream: outcome, Why: why[t.ID], ValidUntil: t.ExpiresAt, Stored: stored == nil,
+		})
 		i.logger.Warn("token revoked", "config", name, "token_id", t.ID, "upstream", outcome,
 			"valid_until", t.ExpiresAt.Format(time.RFC3339))
 	}
@@ -171,8 +176,10 @@ func (w *worker) revokeAllUpstream(settings *Account, tokens []*Token) {
 }
 
 func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
+	isNews := false
 	w.do(func(l *locked) {
 		delete(l.revoking, t.ID)
+		isNews = l.noteRevokeError(t.ID, err)
 		if revokeOutcome(err) != account.Unknown {
 			l.dropOrphans(func(o *Token) bool { return o.ID == t.ID })
 		}
@@ -184,6 +191,9 @@ func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
 		}
 		l.apply(account.RevokeEnded{Token: t, Outcome: revokeOutcome(err), Keep: settings.LedgerRetention}, true)
 	})
+	if isNews && w.issuer.ctx.Err() == nil {
+		w.logRevocation(t.ID, err)
+	}
 }
 
 // awaitRevocations waits until the upstream has responded about all tokens, or ctx ends. What is left goes on.

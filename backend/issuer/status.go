@@ -90,13 +90,9 @@ func (i *Issuer) Tokens(ctx context.Context, name string) (tokens Tokens, err er
 	defer w.release()
 	err = w.ready(ctx, func(l *locked) {
 		tokens = l.state.Tokens(i.clock())
-		for _, orphans := range l.orphans {
-			for _, t := range orphans {
-				if out, ok := tokens.Out[t.ID]; ok {
-					out.Revocable = true
-					tokens.Out[t.ID] = out
-				}
-			}
+		for id, out := range tokens.Out {
+			out.Revocable, out.Why = out.Revocable || l.isOrphan(id), l.revokeErrors[id]
+			tokens.Out[id] = out
 		}
 	})
 	return tokens, err

@@ -60,6 +60,8 @@ type locked struct {
 	orphans map[*Account][]*Token
 	// revokeAfter are the ends of Retry-Afters, in elapsed time, by the refresh endpoint that asked for it.
 	revokeAfter map[string]time.Duration
+	// revokeErrors says why the upstream has not revoked a token, by ID.
+	revokeErrors map[string]string
 	// slot is set while the queue counts a login of this account.
 	slot   *fairqueue.Slot
 	cancel context.CancelFunc // of the login in flight

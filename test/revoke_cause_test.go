@@ -1,0 +1,60 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// TestRevoke_SaysWhyUpstreamDidNot: an operator who pulls the kill switch learns what is wrong with it, and the log has it once,
+// however often the upstream is asked again.
+func TestRevoke_SaysWhyUpstreamDidNot(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status int
+		cause  string
+	}{
+		"moved":       {http.StatusMovedPermanently, "set refresh_url to the final address"},
+		"no such URL": {http.StatusNotFound, "HTTP 404"},
+		"down":        {http.StatusInternalServerError, "upstream reports an error (HTTP 500"},
+		"refused":     {http.StatusUnauthorized, "upstream refused the refresh token (HTTP 401"},
+	} {
+		timed(t, name, func(t *testing.T) {
+			log := new(logBuffer)
+			f := jwtV2().living(24 * time.Hour)
+			s := newTestMountWith(t, func(w *testMount) {
+				w.Logger = hclog.New(&hclog.LoggerOptions{Output: log, Level: hclog.Info})
+			}, f.account)
+			s.mount(f)
+			s.EveryMinute()
+			a := s.token("app")
+			s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(c.status) })
+			_, warnings := s.revoke("")
+			s.says(strings.Join(warnings, " "), c.cause)
+			s.says(s.lookUp("token_id", a.id).Advice, c.cause)
+			advance(5 * time.Minute)
+			for _, words := range []string{"the upstream has not revoked a token", c.cause} {
+				if got := strings.Count(log.String(), words); got != 1 {
+					t.Errorf("the log says %q %d times, want once", words, got)
+				}
+			}
+			s.Upstream.Replace(s.Simulator.ServeHTTP)
+			if c.status == http.StatusUnauthorized { // which is not tried again by itself
+				s.revoke(a.id)
+			}
+			advance(time.Minute)
+			if s.Simulator.TokenAlive(a.access) {
+				t.Error("the token is alive")
+			}
+			if got := strings.Count(log.String(), "the upstream has revoked a token after all"); got != 1 {
+				t.Errorf("the log has %d lines of the revocation, want one", got)
+			}
+		})
+	}
+}
