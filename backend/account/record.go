@@ -180,9 +180,8 @@ func storeFailure(f failedLogin) StoredFailedLogin {
 }
 
 func (s StoredFailure) failure(now Reading) *Failure {
-	f := &Failure{
+	return &Failure{
 		Kind: s.Kind, Cause: s.Cause, Message: s.Message, At: s.At, Consecutive: s.Consecutive, Step: max(s.Step, 1),
-		NextAttempt: s.NextAttempt,
+		NextAttempt: s.NextAttempt, stored: s.NextAttempt, elapsed: now.Elapsed,
 	}
-	return f.withElapsed(now)
 }

@@ -163,7 +163,7 @@ func (i *Issuer) trimLedger(ctx context.Context) {
 		case <-ticker.C:
 		}
 		now := i.clock()
-		if i.mayLogin() != nil || i.jumped(now) {
+		if i.mayLogin() != nil || i.isDoubtful(now) {
 			continue
 		}
 		forgotten, err := 0, errPanic

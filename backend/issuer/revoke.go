@@ -197,13 +197,13 @@ func (w *worker) awaitRevocations(ctx context.Context, tokens []*Token) {
 // retryRevocations sends the revocations again to which the upstream has not responded. Those under former settings are
 // sent until the process ends.
 func (w *worker) retryRevocations() {
-	now := w.issuer.clock()
+	env := w.env(true)
 	pending := make(map[*Account][]*Token)
 	w.do(func(l *locked) {
-		l.dropOrphans(func(t *Token) bool { return !t.MayLive(now) })
+		l.dropOrphans(env.IsOver)
 		maps.Copy(pending, l.orphans)
 		if l.state.IsKnown() {
-			pending[l.state.Account] = l.state.ToRevoke(now)
+			pending[l.state.Account] = l.state.ToRevoke(env)
 		}
 	})
 	for settings, tokens := range pending {
@@ -212,9 +212,9 @@ func (w *worker) retryRevocations() {
 }
 
 // adoptOrphans goes on with the revocations that were pending before, and cannot be made under the settings of now.
-func (l *locked) adoptOrphans(before *account.State, now Reading) {
-	still := l.state.ToRevoke(now)
-	pending := slices.DeleteFunc(before.ToRevoke(now), func(t *Token) bool {
+func (l *locked) adoptOrphans(before *account.State, env account.Env) {
+	still := l.state.ToRevoke(env)
+	pending := slices.DeleteFunc(before.ToRevoke(env), func(t *Token) bool {
 		return slices.ContainsFunc(still, func(s *Token) bool { return s.ID == t.ID })
 	})
 	if len(pending) > 0 {
