@@ -106,7 +106,7 @@ func (l *locked) revoke(r *revocation) {
 func (w *worker) revokeUpstream(settings *Account, tokens []*Token) {
 	var asked []*Token
 	w.do(func(l *locked) {
-		if w.issuer.clock().Elapsed < l.revokeAfter[settings.Upstream.RefreshURL] {
+		if l.mayNotRevoke(settings) {
 			return // retryRevocations goes on
 		}
 		for _, t := range tokens {
@@ -149,18 +149,31 @@ func (w *worker) revokeAllUpstream(settings *Account, tokens []*Token) {
 	for _, t := range tokens {
 		group.Go(func() error {
 			err := errPanic
-			w.issuer.guard(func() {
-				var next *upstream.Token
-				next, err = client.Refresh(w.issuer.ctx, t.Refresh(), redact...)
-				if err == nil && account.TokenID(next.AccessToken) == t.ID {
-					err = errSameToken
-				}
-			})
+			w.issuer.guard(func() { err = w.exchange(client, settings, t, redact) })
 			w.revokedUpstream(settings, t, err)
 			return nil
 		})
 	}
 	_ = group.Wait() // no member returns an error
+}
+
+// exchange sends the refresh token of one token, unless the upstream has asked meanwhile to be left alone.
+func (w *worker) exchange(client upstream.Client, settings *Account, t *Token, redact []string) error {
+	later := false
+	w.do(func(l *locked) { later = l.mayNotRevoke(settings) })
+	if later {
+		return &upstream.Error{Kind: upstream.Throttled, Op: "refresh"}
+	}
+	next, err := client.Refresh(w.issuer.ctx, t.Refresh(), redact...)
+	if err == nil && account.TokenID(next.AccessToken) == t.ID {
+		return errSameToken
+	}
+	return err
+}
+
+// mayNotRevoke reports whether a Retry-After of the refresh endpoint runs.
+func (l *locked) mayNotRevoke(settings *Account) bool {
+	return l.issuer.clock().Elapsed < l.revokeAfter[settings.Upstream.RefreshURL]
 }
 
 func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
