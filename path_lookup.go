@@ -101,8 +101,9 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 		return nil, logical.CodedError(http.StatusNotFound, unknownToken(req.MountPoint, tokenID, token))
 	}
 	if errors.Is(err, errRestoring) {
-		return nil, logical.CodedError(http.StatusServiceUnavailable, fmt.Sprintf("whether token %s was issued through %s is not known "+
-			"yet: the plugin has just started, and is reading its accounts: try again in a minute", tokenID, req.MountPoint))
+		return nil, logical.CodedError(http.StatusServiceUnavailable, fmt.Sprintf(
+			"whether token %s was issued through %s is not known yet: the plugin has just started, and is reading its accounts: "+
+				"try again in a minute", tokenID, req.MountPoint))
 	}
 	damaged, partly := errors.AsType[*stored.DamagedError](err)
 	if len(found) == 0 || err != nil && !partly {

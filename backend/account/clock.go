@@ -42,8 +42,8 @@ func (t *Token) isFromFuture(now Reading) bool {
 }
 
 // corrected is the token on a wall clock that was set back since it was issued, and whether that was so: what is stored must not
-// give the next process a longer life. A difference below the margin of every lease does no harm. A token that has ended keeps its
-// times: where the clock was ahead when this process read it from storage, it has not.
+// give the next process a longer life. A difference below the margin of every lease does no harm. A token that has ended keeps
+// its times: where the clock was ahead when this process read it from storage, it has not.
 func (t *Token) corrected(now Reading) (*Token, bool) {
 	if t == nil {
 		return nil, false
@@ -58,9 +58,9 @@ func (t *Token) corrected(now Reading) (*Token, bool) {
 	return &shifted, true
 }
 
-// corrected is the failure on a wall clock that was set since, and whether that was so: the next attempt is said to be when it is,
-// and the next process must not wait for longer. A hold that was moved back, as the clock was behind when this process read it from
-// storage, is moved forward with the clock.
+// corrected is the failure on a wall clock that was set since, and whether that was so: the next attempt is said to be when it
+// is, and the next process must not wait for longer. A hold that was moved back, as the clock was behind when this process read
+// it from storage, is moved forward with the clock.
 func (f *Failure) corrected(now Reading) (*Failure, bool) {
 	next := now.Wall.Add(f.NextAttempt.Sub(f.At) - (now.Elapsed - f.elapsed))
 	if !f.stored.IsZero() && f.stored.Before(next) {

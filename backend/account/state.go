@@ -30,8 +30,8 @@ type Env struct {
 
 	// Active says that this node may log in and write to storage.
 	Active bool
-	// Doubtful says that the process has just started, or that the wall clock has jumped forward lately. The clock may be ahead then:
-	// nothing is forgotten because it is over.
+	// Doubtful says that the process has just started, or that the wall clock has jumped forward lately. The clock may be ahead
+	// then: nothing is forgotten because it is over.
 	Doubtful bool
 	// LastRead is when the account was last read, by the wall clock; zero for never.
 	LastRead time.Time
