@@ -113,9 +113,6 @@ func (w *worker) revokeUpstream(settings *Account, tokens []*Token) {
 			if outcome, _ := t.Revocation(); outcome == account.Killed || !settings.CanRevoke(t) || l.revoking[t.ID] {
 				continue
 			}
-			if l.revoking == nil {
-				l.revoking = make(map[string]bool)
-			}
 			l.revoking[t.ID] = true
 			asked = append(asked, t)
 		}
@@ -183,9 +180,6 @@ func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
 			l.dropOrphans(func(o *Token) bool { return o.ID == t.ID })
 		}
 		if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.RetryAfter > 0 {
-			if l.revokeAfter == nil {
-				l.revokeAfter = make(map[string]time.Duration)
-			}
 			l.revokeAfter[settings.Upstream.RefreshURL] = w.issuer.clock().Elapsed + min(failed.RetryAfter, account.LongestThrottle)
 		}
 		l.apply(account.RevokeEnded{Token: t, Outcome: revokeOutcome(err), Keep: settings.LedgerRetention}, true)

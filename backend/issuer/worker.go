@@ -74,7 +74,10 @@ func (i *Issuer) acquire(name string) *worker {
 		value, ok := i.workers.Load(name)
 		if !ok {
 			made := &worker{name: name, issuer: i, Tally: new(counters.Tally)}
-			made.guarded = locked{worker: made, changed: make(chan struct{}), orphans: make(map[*Account][]*Token)}
+			made.guarded = locked{
+				worker: made, changed: make(chan struct{}), revoking: make(map[string]bool), orphans: make(map[*Account][]*Token),
+				revokeAfter: make(map[string]time.Duration),
+			}
 			if known, ok := i.tallies.Load(name); ok {
 				made.Tally = known.(*counters.Tally) //nolint:forcetypeassert // the map holds nothing else
 			}
