@@ -28,6 +28,10 @@ func verificationErrorResponse(mount, name string, err error) (*logical.Response
 		return nil, logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
 			"config %q was not stored: another login of the account has not ended: write again, or with verify_connection=false", name))
 	}
+	if errors.Is(err, issuer.ErrChanged) {
+		return nil, logical.CodedError(http.StatusConflict, fmt.Sprintf(
+			"config %q was not stored: it was changed, or its tokens were revoked, while its login was verified: write again", name))
+	}
 	if !errors.As(err, &failed) {
 		return loginErrorResponse(mount, name, err)
 	}

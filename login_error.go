@@ -115,8 +115,7 @@ func untried(f *issuer.LoginError) string {
 	if f.ForcedAfter.IsZero() {
 		return ""
 	}
-	return "; that was the last login, and no new one was made: rotate/ logs in again from " +
-		f.ForcedAfter.UTC().Format(time.RFC3339) + " on"
+	return "; no new login was made: rotate/ logs in again from " + f.ForcedAfter.UTC().Format(time.RFC3339) + " on"
 }
 
 func when(t time.Time) string { return "at " + t.UTC().Format(time.RFC3339) }

@@ -72,7 +72,8 @@ func (b *backend) configPaths() []*framework.Path {
 		Description: "If the settings change what a login sends or where, verifies them with one login before they are stored. " +
 			"An update changes only the given fields.",
 		Responses: respondsNothing("The account is stored.", append(upstreamFailures(),
-			failure{http.StatusBadRequest, "a field is invalid, or the upstream refuses the login: nothing is stored"})...),
+			failure{http.StatusBadRequest, "a field is invalid, or the upstream refuses the login: nothing is stored"},
+			failure{http.StatusConflict, "the config was changed, or its tokens were revoked, meanwhile: nothing is stored"})...),
 		ForwardPerformanceStandby:   true,
 		ForwardPerformanceSecondary: true,
 	}

@@ -215,7 +215,7 @@ func (b *backend) statusData(mount, name string, s issuer.Status, now time.Time)
 	if f := s.Failure; f != nil {
 		data["last_error"], data["last_error_kind"] = f.Message, string(f.Kind)
 		data["consecutive_failures"] = f.Consecutive
-		if s.Held {
+		if s.Held && s.State != account.StatePaused {
 			data["next_attempt_at"] = timeText(f.NextAttempt)
 		}
 	}

@@ -193,7 +193,7 @@ func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 // not take the old refusal for a new one.
 func TestRotate_NotMadeSaysSo(t *testing.T) {
 	t.Parallel()
-	const untried = "no new one was made: rotate/ logs in again from "
+	const untried = "no new login was made: rotate/ logs in again from "
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.changePassword()
@@ -339,6 +339,43 @@ func TestRotate_TooSoonSaysSo(t *testing.T) {
 				w.says(warning, "No login was made", "less than 10 seconds ago")
 			}
 			advance(time.Duration(n) * 10 * time.Second)
+		}
+	})
+}
+
+// TestRotate_TooSoonAfterVerification: the token that is returned is not the result of the last rotation.
+func TestRotate_TooSoonAfterVerification(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.mustRotate()
+		advance(time.Second)
+		s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		s.wantLogins(2, "of which one is the verification")
+		resp := s.write("rotate/gst", nil)
+		s.wantLogins(2)
+		if len(resp.Warnings) != 1 || strings.Contains(resp.Warnings[0], "its result") || !strings.Contains(resp.Warnings[0], "current token") {
+			t.Errorf("the response warns %q", resp.Warnings)
+		}
+		s.wantServed(resp.Data["token_id"])
+	})
+}
+
+// TestRotate_TooSoonAfterOutage: the refusal that the response names is not what the last login met.
+func TestRotate_TooSoonAfterOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.changePassword()
+		s.failed("app")
+		advance(time.Minute + time.Second)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		if _, err := s.rotate(); err == nil {
+			t.Fatal("rotate/ met no outage")
+		}
+		_, err := s.rotate()
+		if err == nil || !strings.Contains(err.Error(), "refused the credentials") || strings.Contains(err.Error(), "last login") {
+			t.Errorf("rotate/ too soon: %v", err)
 		}
 	})
 }

@@ -85,7 +85,7 @@ func (f failedLogin) probed(env Env) failedLogin {
 	next := *f.Failure
 	if !f.Holds(env.Reading) {
 		next.Step++
-		next.NextAttempt = env.Wall.Add(probeAfter(next.Step))
+		next.NextAttempt, next.stored = env.Wall.Add(probeAfter(next.Step)), time.Time{}
 	}
 	next.At, next.elapsed = env.Wall, env.Elapsed
 	return failedLogin{&next, f.sent}

@@ -43,7 +43,7 @@ type Record struct {
 // StoredToken is a token at rest.
 type StoredToken struct {
 	ID string `json:"token_id,omitempty"`
-	// Access is kept of the current token only: one that is not served any more need not be known.
+	// Access is kept of the current token, and of those that no message shows by their form alone: see State.Secrets.
 	Access           string    `json:"access_token,omitempty"`
 	Refresh          string    `json:"refresh_token,omitempty"`
 	RefreshExpiresAt time.Time `json:"refresh_expires_at,omitzero"`
@@ -131,7 +131,9 @@ func (s *State) record(env Env) *Record {
 	}
 	for _, t := range s.Superseded {
 		stored := storeToken(t)
-		stored.Access = ""
+		if upstream.MayBeToken(t.Access) {
+			stored.Access = ""
+		}
 		r.Superseded = append(r.Superseded, stored)
 	}
 	for _, revoked := range s.Revoked {
@@ -180,9 +182,8 @@ func storeFailure(f failedLogin) StoredFailedLogin {
 }
 
 func (s StoredFailure) failure(now Reading) *Failure {
-	f := &Failure{
+	return &Failure{
 		Kind: s.Kind, Cause: s.Cause, Message: s.Message, At: s.At, Consecutive: s.Consecutive, Step: max(s.Step, 1),
-		NextAttempt: s.NextAttempt,
+		NextAttempt: s.NextAttempt, stored: s.NextAttempt, elapsed: now.Elapsed,
 	}
-	return f.withElapsed(now)
 }
