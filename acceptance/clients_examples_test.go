@@ -451,7 +451,7 @@ func (c *exampleClient) call(t *testing.T, call exampleCall) *exampleRun {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }()
 		command.Stdout = file
 	}
 	command.Env = append(c.CLI.As(c.token).Env("PATH="+os.Getenv("PATH")), call.env...)

@@ -26,8 +26,6 @@ const (
 	again = 5 * time.Second
 	// vaultTimeout bounds one request to Vault.
 	vaultTimeout = 30 * time.Second
-	// beginOfToken is how a token begins: in a message it would be shown.
-	beginOfToken = `(^|/)(hv[sbr]\.|eyJ)`
 )
 
 // client calls an API with the token of a role. It keeps that token until there may be a newer one, and, while Vault cannot be
@@ -61,7 +59,7 @@ func (t token) String() string { return "token " + t.ID }
 // newClient takes a role of the mount mastersindia, or a full path such as gst/token/billing, and Vault from the environment.
 func newClient(role string) (*client, error) {
 	path := regexp.MustCompile(`^/*(v1/)?|/+$`).ReplaceAllString(strings.TrimSpace(role), "")
-	if !regexp.MustCompile(`^[\w.][\w./-]*$`).MatchString(path) || regexp.MustCompile(beginOfToken).MatchString(path) {
+	if !regexp.MustCompile(`^[\w.][\w./-]*$`).MatchString(path) || beginsAsToken(path) {
 		return nil, errors.New("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it")
 	}
 	if !strings.Contains(path, "/") {
@@ -91,6 +89,11 @@ func newClient(role string) (*client, error) {
 		return nil, fmt.Errorf("making a client of Vault from the environment: %w", err)
 	}
 	return &client{vault: vault, path: path, api: &http.Client{Timeout: time.Minute, CheckRedirect: noRedirect}}, nil
+}
+
+// beginsAsToken reports whether a text has a token in place of a name: in a message it would be shown.
+func beginsAsToken(text string) bool {
+	return regexp.MustCompile(`(^|/)(hv[sbr]\.|eyJ)`).MatchString(text)
 }
 
 func (c *client) mount() string {
@@ -141,8 +144,7 @@ func (c *client) read(ctx context.Context, rejected string) (t token, lease int,
 	_, noJSON := errors.AsType[*json.SyntaxError](err)
 	switch {
 	case noJSON:
-		return token{}, 0, fmt.Errorf("Vault returned 200 to a read of %s/v1/%s, but with no JSON: is VAULT_ADDR Vault's?",
-			c.vault.Address(), c.path)
+		return token{}, 0, fmt.Errorf("%s/v1/%s returned 200, but with no JSON: is VAULT_ADDR Vault's?", c.vault.Address(), c.path)
 	case err != nil:
 		return token{}, 0, fmt.Errorf("reading %s: %w", c.path, err)
 	case secret == nil:
@@ -182,7 +184,7 @@ func (e vaultError) Error() string {
 func useVaultToken(vault *api.Client) (source string, err error) {
 	name, text := "VAULT_TOKEN", strings.TrimSpace(os.Getenv("VAULT_TOKEN")) // many a file or variable ends in a newline
 	if file := os.Getenv("VAULT_TOKEN_FILE"); text == "" && file != "" {
-		if regexp.MustCompile(beginOfToken).MatchString(file) {
+		if beginsAsToken(file) {
 			return "", errors.New("VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN")
 		}
 		content, err := os.ReadFile(file) //nolint:gosec // named by the user who starts the program
