@@ -55,22 +55,6 @@ path "mastersindia/token/app" { capabilities = ["deny"] }`)
 	}
 }
 
-func TestPolicy_ReadOfOneRoleSuffices(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	w.app(t, simulator.JWT)
-	name := w.policy(t, "app", `path "mastersindia/token/app" { capabilities = ["read"] }`)
-	reader := w.CLI.As(w.tokenFor(t, "-policy="+name))
-	if _, err := reader.Must(t.Context(), "", "read", "mastersindia/token/app"); err != nil {
-		t.Error(err)
-	}
-	for _, path := range []string{"config/main", "role/app", "token/other"} {
-		if result, err := reader.Run(t.Context(), "", "read", "mastersindia/"+path); err != nil || result.Code == 0 {
-			t.Errorf("a reader of token/app may read %s (%v)", path, err)
-		}
-	}
-}
-
 func TestToken_WrappedReadUnwrapsOnce(t *testing.T) {
 	t.Parallel()
 	w := newTestVault(t)
@@ -104,26 +88,5 @@ func TestToken_ReadWithBatchToken(t *testing.T) {
 	w.upstream.wantAccepted(t, simulator.JWT, response)
 	if response.LeaseDuration <= 0 || response.LeaseDuration > 600 {
 		t.Errorf("a batch token of 10 minutes got a lease of %d s", response.LeaseDuration)
-	}
-}
-
-func TestMounts_ShareNothing(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	w.app(t, simulator.JWT)
-	w.vault(t, "secrets", "enable", "-path=second", harness.PluginName)
-	w.refused(t, "read", "second/config/main")
-	w.refused(t, "read", "second/token/app")
-	w.vault(t, "secrets", "disable", "second")
-	w.upstream.wantAccepted(t, simulator.JWT, w.readToken(t, "app"))
-}
-
-func TestRead_MissingNameShowsCommand(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	says(t, w.refused(t, "read", "mastersindia/token/app"), "Code: 400", "vault write")
-	says(t, w.refused(t, "write", "mastersindia/role/app", "config=main"), "Code: 400", "vault write mastersindia/config/")
-	for _, path := range []string{"config/main", "role/app", "preset/main"} {
-		says(t, w.refused(t, "read", "mastersindia/"+path), "No value found") // a plain 404
 	}
 }

@@ -8,48 +8,12 @@ package acceptance
 import (
 	"errors"
 	"fmt"
-	"syscall"
 	"testing"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
-
-func TestRestart_PluginReloadCostsNoLogin(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	w.app(t, simulator.JWT)
-	before := w.readToken(t, "app").String("token_id")
-	for round := range 3 {
-		w.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
-		if after := w.readToken(t, "app").String("token_id"); after != before {
-			t.Errorf("reload %d: the token is another one", round+1)
-		}
-	}
-	w.upstream.wantLogins(t, 1)
-}
-
-func TestRestart_PluginCrashCostsNoLogin(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	w.app(t, simulator.JWT)
-	before := w.readToken(t, "app").String("token_id")
-	plugins, err := w.PluginPIDs()
-	if errors.Is(err, harness.ErrNoProc) {
-		t.Skip(err)
-	}
-	if err != nil || len(plugins) != 1 {
-		t.Fatalf("found the plugin processes %v (%v), want one", plugins, err)
-	}
-	if err := syscall.Kill(plugins[0], syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	if after := w.readToken(t, "app").String("token_id"); after != before {
-		t.Error("after the crash the token is another one")
-	}
-	w.upstream.wantLogins(t, 1)
-}
 
 func TestRestart_VaultRestartCostsNoLogin(t *testing.T) {
 	t.Parallel()
@@ -102,67 +66,6 @@ func TestRestart_OrphanedPluginStopsLogins(t *testing.T) {
 	}
 	w.upstream.wantAccepted(t, simulator.JWT, w.readToken(t, "app"))
 	w.upstream.wantLogins(t, 2)
-}
-
-func TestLease_RevokeLogsNobodyOut(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	w.app(t, simulator.JWT)
-	name := w.policy(t, "app", `path "mastersindia/token/app" { capabilities = ["read"] }`)
-	vaultToken := w.tokenFor(t, "-policy="+name)
-	if _, err := w.CLI.As(vaultToken).Must(t.Context(), "", "read", "mastersindia/token/app"); err != nil {
-		t.Fatal(err)
-	}
-	first, second := w.readToken(t, "app"), w.readToken(t, "app")
-	if leases := w.leases(t); len(leases) != 3 {
-		t.Errorf("three reads made the leases %v", leases)
-	}
-
-	w.vault(t, "token", "revoke", vaultToken)
-	w.vault(t, "lease", "revoke", "-sync", first.LeaseID)
-	w.upstream.wantAccepted(t, simulator.JWT, second)
-	w.vault(t, "lease", "revoke", "-sync", "-prefix", "mastersindia/token/app")
-	w.upstream.wantAccepted(t, simulator.JWT, second)
-	w.wantNoLeases(t)
-
-	if again := w.readToken(t, "app"); again.String("token_id") != second.String("token_id") {
-		t.Error("the end of the leases threw the shared token away")
-	}
-	w.upstream.wantLogins(t, 1)
-}
-
-func TestLease_EndsWithoutConfigOrUpstream(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	w.app(t, simulator.JWT)
-	for range 3 {
-		w.readToken(t, "app")
-	}
-	w.vault(t, "delete", "mastersindia/config/main")
-	w.upstream.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
-	says(t, w.refused(t, "read", "mastersindia/token/app"), "main", "Code: 400") // a role whose config is gone
-	w.vault(t, "lease", "revoke", "-sync", "-prefix", "mastersindia/")
-	w.wantNoLeases(t)
-}
-
-func TestDisable_WithOutstandingLeases(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	w.app(t, simulator.FirstVision)
-	w.writeRole(t, "other", "main")
-	other := w.readToken(t, "other")
-	for range 5 {
-		w.readToken(t, "app")
-	}
-	w.vault(t, "delete", "mastersindia/role/other")
-	w.refused(t, "read", "mastersindia/token/other")
-	w.vault(t, "lease", "revoke", "-sync", other.LeaseID)
-	w.wantNoLeasesAt(t, "mastersindia/token/other")
-	w.wantNoIrrevocable(t)
-	w.upstream.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
-	w.vault(t, "secrets", "disable", "mastersindia")
-	w.wantNoLeases(t)
-	w.upstream.wantLogins(t, 1)
 }
 
 // wantNoLeases checks that no lease is left, neither a good one nor one that Vault could not revoke.

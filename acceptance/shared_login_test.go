@@ -41,28 +41,6 @@ func TestSharedLogin_HundredColdReaders(t *testing.T) {
 	}
 }
 
-func TestSharedLogin_ColdReadersShareFailure(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	w.writeConfig(t, "main", w.account(t, simulator.JWT), "verify_connection=false")
-	w.writeRole(t, "app-0", "main")
-	w.upstream.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse, Delay: time.Second})
-	client := w.rootClient(t)
-	var group errgroup.Group
-	for range coldReaders {
-		group.Go(func() error {
-			if _, err := client.Logical().ReadWithContext(t.Context(), "mastersindia/token/app-0"); err == nil {
-				return fmt.Errorf("a reader got a token although upstream refuses the password")
-			}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		t.Error(err)
-	}
-	w.upstream.wantLogins(t, 1) // A refused password locks accounts: nobody may try it twice.
-}
-
 func TestSharedLogin_ContinuesAfterReaderCancels(t *testing.T) {
 	t.Parallel()
 	w := newTestVault(t)

@@ -6,11 +6,7 @@
 package acceptance
 
 import (
-	"net/http"
-	"net/http/httptest"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 	"vault-plugin-secrets-mastersindia/simulator"
@@ -44,56 +40,6 @@ func TestUpstreamFault_StatusCodeWithoutSecret(t *testing.T) {
 				says(t, w.readOnce(t, name), code, name)
 			}
 			w.upstream.wantLogins(t, len(simulator.Protocols()))
-		})
-	}
-}
-
-func TestUpstreamFault_TokenServedDuringOutage(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	w.app(t, simulator.OAuth)
-	before := w.readToken(t, "app")
-	w.upstream.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
-	for range 3 {
-		if after := w.readToken(t, "app"); after.String("token_id") != before.String("token_id") {
-			t.Error("the token is another one although upstream is down")
-		}
-	}
-}
-
-func TestUpstreamFault_RedirectNotFollowed(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	var visits atomic.Int32
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
-	defer elsewhere.Close()
-	w.writeConfig(t, "main", w.account(t, simulator.JWT), "verify_connection=false")
-	w.writeRole(t, "app", "main")
-	w.upstream.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRedirect, RedirectTo: elsewhere.URL})
-	says(t, w.readOnce(t, "app"), "Code: 502")
-	if visits.Load() > 0 {
-		t.Error("the login followed a redirect, and took the password along")
-	}
-}
-
-func TestUpstreamFault_WrongClockKeepsLifetime(t *testing.T) {
-	t.Parallel()
-	for name, offset := range map[string]time.Duration{"ahead": 10 * time.Minute, "behind": -10 * time.Minute} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newTestVault(t)
-			w.upstream.SetClockOffset(offset)
-			for _, protocol := range simulator.Protocols() {
-				account := w.upstream.addAccount(t, simulator.Account{
-					Protocol: protocol, TokenTTL: time.Hour, AbsoluteExpiry: protocol == simulator.FirstVision,
-				})
-				w.writeConfig(t, string(protocol), account)
-				w.writeRole(t, string(protocol), string(protocol))
-				response := w.readToken(t, string(protocol))
-				if left := response.Int("expires_in"); left > 3600 || left < 3540 {
-					t.Errorf("%s: a token of an hour has %d s left", protocol, left)
-				}
-			}
 		})
 	}
 }

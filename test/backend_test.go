@@ -13,7 +13,6 @@ import (
 	mastersindia "vault-plugin-secrets-mastersindia"
 )
 
-// TestSchema_FactoryWithEmptyConfiguration: the factory works with an empty configuration.
 func TestSchema_FactoryWithEmptyConfiguration(t *testing.T) {
 	t.Parallel()
 	timed(t, "as Vault calls it to learn the version", func(t *testing.T) {
@@ -65,7 +64,6 @@ func TestSchema_SealedAndLocalPaths(t *testing.T) {
 	})
 }
 
-// TestSchema_LeaseType: the type of a lease is fixed.
 func TestSchema_LeaseType(t *testing.T) {
 	t.Parallel()
 	timed(t, "mastersindia_token", func(t *testing.T) {

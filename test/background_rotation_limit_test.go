@@ -5,6 +5,8 @@ package test
 
 import (
 	"fmt"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -89,6 +91,113 @@ func TestScheduler_RotatesEightAccountsAtATime(t *testing.T) {
 			}
 		})
 	}
+}
+
+// hang makes the upstream hang where it is reached by that host name.
+func (s *testMount) hang(host string) {
+	s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
+		if name, _, _ := strings.Cut(r.Host, ":"); name == host {
+			<-r.Context().Done()
+			return
+		}
+		s.Simulator.ServeHTTP(w, r)
+	})
+}
+
+// loginsOf are the times of the logins with that label.
+func (s *testMount) loginsOf(label string) []time.Time {
+	var times []time.Time
+	for _, login := range s.Upstream.Logins() {
+		if login.Label == label {
+			times = append(times, login.At)
+		}
+	}
+	return times
+}
+
+// accountOn stores an account that logs in at the host, with a role of its name, and reads it once.
+func (s *testMount) accountOn(host, name string) {
+	s.t.Helper()
+	s.write("config/"+name, jwtConfig(
+		"token_url", "http://"+host+"/api/v1/token-auth/?label="+name, "verify_connection", false,
+	))
+	s.write("role/"+name, map[string]any{"config": name})
+	s.token(name)
+}
+
+// TestRotation_HangingHostDelaysNoOther: accounts of a host that hangs fall due first, and again and again. An account of another
+// host is rotated in its time all the same, however often it is read.
+func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
+	t.Parallel()
+	for _, hanging := range []int{60, 150} {
+		for _, every := range []time.Duration{0, 5 * time.Second, time.Second} {
+			timed(t, fmt.Sprintf("%d accounts, read every %s", hanging, every), func(t *testing.T) {
+				s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
+				s.EveryMinute()
+				for n := range hanging {
+					s.accountOn("hanging.test", account(n))
+				}
+				advance(2 * time.Minute) // the others are due first
+				began := time.Now()
+				s.accountOn("healthy.test", "healthy")
+				s.hang("hanging.test")
+				due, end := began.Add(time.Hour*66/100), began.Add(time.Hour)
+				for time.Now().Before(end) {
+					if every == 0 {
+						advanceUntil(end)
+						break
+					}
+					if _, err := s.ask(t.Context(), "healthy", nil); err != nil {
+						t.Fatalf("a read of the healthy account: %v", err)
+					}
+					// Those of the host that hangs are in use as well.
+					_, _ = s.ask(t.Context(), account(int(time.Since(began)/every)%hanging), nil)
+					advance(every)
+				}
+				logins := s.loginsOf("healthy")
+				if len(logins) < 2 {
+					t.Fatalf("the account of the healthy host was not rotated in %s; it was due after %s", end.Sub(began), due.Sub(began))
+				}
+				if late := logins[1].Sub(due); late > time.Minute {
+					t.Errorf("the account of the healthy host was rotated %s late", late)
+				}
+				if tried := len(s.loginsOf(account(0))); tried < 2 {
+					t.Error("the accounts of the hanging host were not due: this tests nothing")
+				}
+			})
+		}
+	}
+}
+
+// TestRotation_FirstComeFirstServed: on a host that hangs, too, each account has its turn before any has its second.
+func TestRotation_FirstComeFirstServed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const many = 60
+		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
+		s.EveryMinute()
+		for n := range many {
+			s.accountOn("hanging.test", account(n))
+		}
+		s.hang("hanging.test")
+		for end := time.Now().Add(58 * time.Minute); time.Now().Before(end); advance(5 * time.Second) {
+			// One of them is read far more often than the others.
+			if _, err := s.ask(t.Context(), account(0), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		least, most := many, 0
+		for n := range many {
+			tried := len(s.loginsOf(account(n))) - 1 // the first gave the token
+			least, most = min(least, tried), max(most, tried)
+		}
+		if most == 0 {
+			t.Fatal("no account was due: this tests nothing")
+		}
+		if least == 0 || most-least > 1 {
+			t.Errorf("the accounts had %d to %d turns, want the same number and one more at most", least, most)
+		}
+	})
 }
 
 // TestScheduler_HangingAccountsDelayNoOthers: accounts that hang do not keep the others from their rotation, even when eight of them

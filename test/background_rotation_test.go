@@ -30,7 +30,6 @@ func (s *testMount) untilRotation(a tokenResponse) {
 	}
 }
 
-// TestTokenRotation_InBackgroundWhenDue: a token in use is rotated in the background at its time.
 func TestTokenRotation_InBackgroundWhenDue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -114,7 +113,6 @@ func TestTokenRotation_ReadWaitsTwoSeconds(t *testing.T) {
 	})
 }
 
-// TestTokenRotation_WaitingReadGetsNewToken: a read that waits for a quick rotation gets the new token.
 func TestTokenRotation_WaitingReadGetsNewToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -131,7 +129,6 @@ func TestTokenRotation_WaitingReadGetsNewToken(t *testing.T) {
 	})
 }
 
-// TestTokenRotation_QuickDelaysNoReader: a quick rotation delays no reader.
 func TestTokenRotation_QuickDelaysNoReader(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -159,7 +156,6 @@ func TestTokenRotation_QuickDelaysNoReader(t *testing.T) {
 	})
 }
 
-// TestTokenRotation_BackoffServesCurrentAtOnce: during a backoff the current token is served at once.
 func TestTokenRotation_BackoffServesCurrentAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []simulator.FaultKind{simulator.FaultDown, simulator.FaultRefuse, simulator.FaultHTML} {

@@ -117,12 +117,12 @@ func TestBackoff_SaysIfUpstreamWasAsked(t *testing.T) {
 		timed(t, fmt.Sprintf("%s %s", c.fault.Kind, c.fault.RetryAfter), func(t *testing.T) {
 			s := gstMount(t, time.Hour)
 			s.Simulator.SetFault(simulator.JWT, c.fault)
-			for _, o := range s.readConcurrently(50, toApp, nil) {
+			for _, o := range s.readConcurrently(concurrentReaders, toApp, nil) {
 				if o.err == nil || codeOf(o.err) != c.first {
 					t.Fatalf("who waited for the login that failed got %d (%v), want %d", codeOf(o.err), o.err, c.first)
 				}
 			}
-			for _, o := range s.readConcurrently(50, toApp, nil) {
+			for _, o := range s.readConcurrently(concurrentReaders, toApp, nil) {
 				if o.err == nil || codeOf(o.err) != c.later || o.waited != 0 {
 					t.Fatalf("during the backoff a reader got %d after %s (%v), want %d at once",
 						codeOf(o.err), o.waited, o.err, c.later)

@@ -136,39 +136,6 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 	}
 }
 
-// TestRotate_ThrottledInHoldIsHeldOff: rotate/ may log in during the hold of an outage, and its result then counts.
-func TestRotate_ThrottledInHoldIsHeldOff(t *testing.T) {
-	t.Parallel()
-	for _, restart := range []bool{false, true} {
-		timed(t, fmt.Sprintf("restart %t", restart), func(t *testing.T) {
-			s := gstMount(t, 24*time.Hour)
-			s.EveryMinute()
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-			s.readEvery("app", time.Second, 3*time.Minute) // until the hold is a minute long
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{
-				Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute,
-			})
-			next := moment(t, s.status(), "next_attempt_at")
-			advanceUntil(next.Add(-10 * time.Second))
-			before := s.logins()
-			if _, err := s.rotate(); codeOf(err) != http.StatusTooManyRequests {
-				t.Fatalf("rotate/ got %d (%v), want 429", codeOf(err), err)
-			}
-			if restart {
-				s.Reload()
-			}
-			for range 9 * 60 {
-				s.failsWith(http.StatusTooManyRequests)
-				advance(time.Second)
-			}
-			s.wantLogins(before+1, "within the ten minutes of Retry-After")
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-			advance(2*time.Minute + 30*time.Second)
-			s.token("app")
-		})
-	}
-}
-
 // TestVerification_ObeysTheHold: a write that changes no credential is decided from memory while the breaker is open or a
 // Retry-After runs.
 func TestVerification_ObeysTheHold(t *testing.T) {

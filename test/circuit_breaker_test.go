@@ -4,6 +4,7 @@
 package test
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -85,7 +86,6 @@ func TestCircuitBreaker_NoProbeWithoutReaders(t *testing.T) {
 	})
 }
 
-// TestCircuitBreaker_ClosedBySuccessfulProbe: a probe that succeeds closes the breaker.
 func TestCircuitBreaker_ClosedBySuccessfulProbe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -103,7 +103,6 @@ func TestCircuitBreaker_ClosedBySuccessfulProbe(t *testing.T) {
 	})
 }
 
-// TestCircuitBreaker_ClosedByWhichWrites: what closes the breaker.
 func TestCircuitBreaker_ClosedByWhichWrites(t *testing.T) {
 	t.Parallel()
 	changes := []struct {
@@ -265,6 +264,26 @@ func TestCircuitBreaker_ClosedAfterClockSetBack(t *testing.T) {
 		s.write("config/gst", map[string]any{"password": "right-at-last", "verify_connection": false})
 		s.token("app")
 	})
+}
+
+// TestBreaker_StaysOpenWhenClockSetBack: the other clock of this process knows how much of the hold has passed.
+func TestBreaker_StaysOpenWhenClockSetBack(t *testing.T) {
+	t.Parallel()
+	for _, back := range []time.Duration{10 * time.Minute, time.Hour, 30 * 24 * time.Hour} {
+		timed(t, fmt.Sprint(back), func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.changePassword()
+			s.failed("app")
+			s.wantRefusedLogins(1)
+			advance(time.Minute)
+			s.Clock.Jump(-back)
+			s.failed("app")
+			s.wantLogins(1, "14 minutes before the probe")
+			advance(14*time.Minute + time.Second)
+			s.failed("app")
+			s.wantLogins(2, "after 15 minutes")
+		})
+	}
 }
 
 // TestCircuitBreaker_StaysOpenAfterDeletion: deleting a config and writing it again with the same credentials closes no breaker, also

@@ -42,37 +42,6 @@ func TestRevoke_SupersededWhileClockWasAhead(t *testing.T) {
 	})
 }
 
-// TestRevoke_OwedWhileClockWasAhead: a revocation that the upstream has not confirmed is sent again after the wall clock was ahead.
-func TestRevoke_OwedWhileClockWasAhead(t *testing.T) {
-	t.Parallel()
-	for name, then := range map[string]func(s *testMount){
-		"config deleted": func(s *testMount) { s.remove("config/gst") },
-		"config there":   func(*testMount) {},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := ksaMount(t, 24*time.Hour)
-			s.EveryMinute()
-			first := s.token("app")
-			advance(time.Minute)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
-			if out, _ := s.revoke(""); out[first.id].upstream != "unknown" {
-				t.Fatalf("revoke/ says %v", out)
-			}
-			then(s)
-			s.Clock.Jump(48 * time.Hour)
-			_, _ = s.ask(t.Context(), "app", nil)
-			_, _ = s.rotate()
-			advance(2 * time.Minute)
-			s.Clock.Jump(-48 * time.Hour)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-			advance(10 * time.Minute)
-			if s.Simulator.TokenAlive(first.access) {
-				t.Errorf("ten minutes after the upstream came back token %s is alive: nobody revokes it any more", first.id)
-			}
-		})
-	}
-}
-
 // TestRevoke_DuringClockAhead: revoke/ ends living tokens although the wall clock says that they have expired.
 func TestRevoke_DuringClockAhead(t *testing.T) {
 	t.Parallel()

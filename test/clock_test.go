@@ -21,7 +21,6 @@ func wrongClocks() []fixture {
 	return append(fixtures(), absolute, asString, corrupt)
 }
 
-// TestClock_UpstreamTenMinutesOff: an upstream clock that is ten minutes off does no harm.
 func TestClock_UpstreamTenMinutesOff(t *testing.T) {
 	t.Parallel()
 	for _, f := range wrongClocks() {
@@ -61,7 +60,6 @@ func TestClock_UpstreamTenMinutesOff(t *testing.T) {
 	}
 }
 
-// TestClock_UpstreamSetRight: an upstream clock that is set right does no harm.
 func TestClock_UpstreamSetRight(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
@@ -218,7 +216,6 @@ func TestClock_SuspendedPastRotation(t *testing.T) {
 	})
 }
 
-// TestClock_SetBackLengthensNoTokenLife: a clock that is set back lengthens no life.
 func TestClock_SetBackLengthensNoTokenLife(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -261,7 +258,6 @@ func TestClock_SetBackLengthensNoTokenLife(t *testing.T) {
 	}
 }
 
-// TestClock_SetForwardCostsOneLogin: a clock that is set forward costs one login.
 func TestClock_SetForwardCostsOneLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -319,6 +315,24 @@ func TestStatus_NextAttemptAfterClockSetBack(t *testing.T) {
 		s.wantLogins(2, "of which one is the probe after a quarter of an hour")
 		if late := said.Sub(s.Clock.Now()); late > time.Minute {
 			t.Errorf("status/ put the probe that was just made off to %s from now", late)
+		}
+	})
+}
+
+// TestScheduler_ClockCorrectedLeavesUnreadAccountsAlone: the clock was a year ahead when the account was read last. Nobody reads
+// it since the clock is right.
+func TestScheduler_ClockCorrectedLeavesUnreadAccountsAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.Clock.Jump(365 * 24 * time.Hour)
+		s.token("app")
+		advance(time.Minute)
+		s.Clock.Jump(-365 * 24 * time.Hour)
+		advance(24 * time.Hour)
+		if got := s.logins(); got > 3 {
+			t.Errorf("%d logins in a day without a read", got)
 		}
 	})
 }

@@ -25,7 +25,6 @@ func (w *testMount) remove(path string) {
 	}
 }
 
-// TestConfigDelete_DropsTokens: a deleted config drops its tokens.
 func TestConfigDelete_DropsTokens(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -136,7 +135,6 @@ func TestConfigDelete_RoleSaysWhatToType(t *testing.T) {
 	}
 }
 
-// TestConfigDelete_RecreatedConfigStartsFresh: a recreated config starts without a token.
 func TestConfigDelete_RecreatedConfigStartsFresh(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -158,20 +156,6 @@ func TestConfigDelete_RecreatedConfigStartsFresh(t *testing.T) {
 	}
 }
 
-// TestConfigDelete_OfAbsentConfig: a config that is not there can be deleted.
-func TestConfigDelete_OfAbsentConfig(t *testing.T) {
-	t.Parallel()
-	timed(t, "config, role, and twice", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.idle(func() {
-			w.remove("config/nobody")
-			w.remove("role/nobody")
-		})
-		w.remove("config/gst")
-		w.idle(func() { w.remove("config/gst") })
-	})
-}
-
 // TestConfigDelete_StopsRotation: a deleted config is not rotated by its timers.
 func TestConfigDelete_StopsRotation(t *testing.T) {
 	t.Parallel()
@@ -183,7 +167,6 @@ func TestConfigDelete_StopsRotation(t *testing.T) {
 	})
 }
 
-// TestConfigDelete_DuringLoginLeavesNoToken: a config deleted during a login leaves no token.
 func TestConfigDelete_DuringLoginLeavesNoToken(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {

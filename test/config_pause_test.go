@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
 // TestConfigPause_ReadsFailWithReason: a paused config gives no token and the reason.
@@ -45,7 +47,6 @@ func TestConfigPause_ReadsFailWithReason(t *testing.T) {
 	})
 }
 
-// TestConfigPause_ResumedServesAgain: a config that is paused no more serves again.
 func TestConfigPause_ResumedServesAgain(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]bool{"at once": false, "after a restart": true} {
@@ -63,7 +64,6 @@ func TestConfigPause_ResumedServesAgain(t *testing.T) {
 	}
 }
 
-// TestConfigPause_CreatedPausedWithoutLogin: a config is made paused without a login.
 func TestConfigPause_CreatedPausedWithoutLogin(t *testing.T) {
 	t.Parallel()
 	timed(t, "created", func(t *testing.T) {
@@ -153,7 +153,6 @@ func TestConfigPause_ResumedByExportWarns(t *testing.T) {
 	})
 }
 
-// TestConfigPause_WaitingReaderGetsNoToken: a waiting reader gets no token when the config is paused.
 func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -170,6 +169,43 @@ func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
 		}
 		advance(time.Minute)
 		s.badRequest(logical.ReadOperation, "token/app", nil, "audit")
+	})
+}
+
+// TestConfigPause_LoginNotSentYet: storage is still being told that a login begins when the account is paused. The login is not
+// made.
+func TestConfigPause_LoginNotSentYet(t *testing.T) {
+	t.Parallel()
+	slow := func(s *testMount) {
+		s.Storage.Slow(mounttest.Put, "token/", 5*time.Second)
+	}
+	timed(t, "here", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		slow(s)
+		reader := s.async("token/app")
+		advance(time.Second)
+		write := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"paused": true})
+		advance(time.Second)
+		if paused, _ := s.read("config/gst").Data["paused"].(bool); !paused {
+			t.Fatal("the pause is not stored")
+		}
+		s.wantLogins(0, "when the pause was stored")
+		s.wait(write)
+		s.wait(reader)
+		advance(time.Minute)
+		s.wantLogins(0, "after the pause")
+	})
+	timed(t, "elsewhere", func(t *testing.T) {
+		s := newClusters(t, time.Hour)
+		slow(s.testMount)
+		reader := s.async("token/app")
+		advance(time.Second)
+		s.elsewhere("config/gst", map[string]any{"paused": true})
+		advance(time.Second)
+		s.wantLogins(0, "when the pause was stored")
+		s.wait(reader)
+		advance(time.Minute)
+		s.wantLogins(0, "after the pause")
 	})
 }
 

@@ -111,7 +111,6 @@ func TestConfig_ReadHasAllFieldsButSecrets(t *testing.T) {
 	}
 }
 
-// TestConfig_DefaultsOfProtocol: the defaults are those of the protocol.
 func TestConfig_DefaultsOfProtocol(t *testing.T) {
 	t.Parallel()
 	common := map[string]any{
@@ -147,22 +146,6 @@ func TestConfig_DefaultsOfProtocol(t *testing.T) {
 		w.write("config/gst", secureOAuth())
 		if got := w.read("config/gst").Data["allow_http"]; got != false { //nolint:revive // it may be of any type
 			t.Errorf("allow_http is %v, want false", got)
-		}
-	})
-}
-
-// TestConfig_ReadOfAbsentConfigIs404: a read of a config that does not exist is a plain 404.
-func TestConfig_ReadOfAbsentConfigIs404(t *testing.T) {
-	t.Parallel()
-	timed(t, "with others there", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		for _, path := range []string{"config/nobody", "role/nobody", "status/nobody", "preset/nobody"} {
-			w.idle(func() {
-				resp, err := w.do(t.Context(), logical.ReadOperation, path, nil)
-				if resp != nil || err != nil {
-					t.Errorf("%s: %v, %v, want neither response nor error", path, resp, err)
-				}
-			})
 		}
 	})
 }
@@ -210,7 +193,6 @@ func TestConfig_ListHasKeyInfo(t *testing.T) {
 	})
 }
 
-// TestConfig_NamesAreCaseSensitive: names that differ in case are different configs.
 func TestConfig_NamesAreCaseSensitive(t *testing.T) {
 	t.Parallel()
 	timed(t, "gst and GST", func(t *testing.T) {
@@ -223,7 +205,6 @@ func TestConfig_NamesAreCaseSensitive(t *testing.T) {
 	})
 }
 
-// TestConfig_LongValuesKeptWhole: long values are kept whole.
 func TestConfig_LongValuesKeptWhole(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("0123456789", 400)

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // change is one field with another value, as it is written and as it is read.
@@ -75,7 +76,6 @@ func (c change) want() any {
 	return c.read
 }
 
-// TestConfigUpdate_ChangesOnlyNamedFields: an update changes only what it names.
 func TestConfigUpdate_ChangesOnlyNamedFields(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -197,7 +197,6 @@ func TestConfigUpdate_HeadersAreSent(t *testing.T) {
 	})
 }
 
-// TestConfigUpdate_ChangesProtocol: a config may change its protocol.
 func TestConfigUpdate_ChangesProtocol(t *testing.T) {
 	t.Parallel()
 	for _, from := range fixtures() {
@@ -245,7 +244,57 @@ func cleared(from, to fixture) map[string]any {
 	return data
 }
 
-// TestConfigUpdate_NewProtocolNeedsItsFields: a protocol is not changed without what it needs.
+// TestConfigReplace_WarnsOfOtherAccount writes over the config of another account, as after a mistaken name: the login succeeds, and
+// so does the write, which says what it has replaced, without a value.
+func TestConfigReplace_WarnsOfOtherAccount(t *testing.T) {
+	t.Parallel()
+	const account, roles = "The config was of another account: its ", " changed, and its roles return the token of the new account."
+	for name, c := range map[string]struct {
+		old, next fixture
+		changed   map[string]any
+		says      []string
+	}{
+		"oauth by jwt": {oauth(), jwtV1(), nil, []string{
+			account + "protocol, username and client_id" + roles, "The config was of protocol oauth: its client_secret was deleted.",
+		}},
+		"jwt by firstvision": {jwtV1(), firstVision(), nil, []string{
+			account + "protocol and username" + roles, "The config was of protocol jwt: its password was deleted.",
+		}},
+		"oauth by soap": {oauth(), soap(), nil, []string{account + "protocol, username and client_id" + roles}},
+		"another user": {
+			jwtV1(), jwtV1(), map[string]any{"username": "clerk-two", "verify_connection": false}, []string{account + "username" + roles},
+		},
+		"another client": {
+			firstVision(), firstVision(), map[string]any{"client_id": "app-two", "verify_connection": false},
+			[]string{account + "client_id" + roles},
+		},
+		"the same":        {oauth(), oauth(), nil, nil},
+		"another way":     {firstVision(), firstVision(), map[string]any{"request_format": "query"}, nil},
+		"another setting": {jwtV1(), jwtV1(), map[string]any{"rotation_percent": 50}, nil},
+	} {
+		timed(t, name, func(t *testing.T) {
+			accounts := []simulator.Account{c.old.account}
+			if c.next.name != c.old.name {
+				accounts = append(accounts, c.next.account)
+			}
+			w := newTestMount(t, accounts...)
+			w.write("config/gst", c.old.config)
+			var said []string
+			if resp := w.write("config/gst", merged(c.next.config, c.changed)); resp != nil {
+				said = resp.Warnings
+			}
+			all := strings.Join(said, "\n")
+			w.says(all, c.says...)
+			if strings.Contains(all, "was of") != (len(c.says) > 0) || strings.Contains(all, "deleted") != (len(c.says) > 1) {
+				t.Errorf("warnings %q, want %q", said, c.says)
+			}
+			for _, secret := range append(c.old.secrets(), c.next.secrets()...) {
+				w.hides(all, secret)
+			}
+		})
+	}
+}
+
 func TestConfigUpdate_NewProtocolNeedsItsFields(t *testing.T) {
 	t.Parallel()
 	timed(t, "oauth to firstvision without a scope", func(t *testing.T) {

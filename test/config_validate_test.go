@@ -40,7 +40,6 @@ func refuseAll(t *testing.T, f fixture, writes []badWrite) {
 	}
 }
 
-// TestConfigRefused_UnknownProtocolOrPreset: a config with an unknown protocol or preset is refused.
 func TestConfigRefused_UnknownProtocolOrPreset(t *testing.T) {
 	t.Parallel()
 	protocols := []string{"protocol"}
@@ -91,7 +90,6 @@ func TestConfigRefused_AbsentSecretNotAskedFor(t *testing.T) {
 	})
 }
 
-// TestConfigRefused_MissingCredentials: a config without the credentials of its protocol is refused.
 func TestConfigRefused_MissingCredentials(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -176,7 +174,6 @@ func TestConfigRefused_UnsupportedRequestFormat(t *testing.T) {
 	}
 }
 
-// TestConfigRefused_UnusableURL: a URL that cannot be used is refused.
 func TestConfigRefused_UnusableURL(t *testing.T) {
 	t.Parallel()
 	urls := []struct{ name, url string }{
@@ -203,7 +200,6 @@ func TestConfigRefused_UnusableURL(t *testing.T) {
 	}
 }
 
-// TestConfigRefused_PlainHTTPUnlessAllowed: a plain HTTP URL is refused unless it is allowed.
 func TestConfigRefused_PlainHTTPUnlessAllowed(t *testing.T) {
 	t.Parallel()
 	secure := with(jwtV2().config, "token_url", "https://upstream.test/api/v2/token-auth/",
@@ -255,7 +251,6 @@ func TestConfigRefused_InvalidCACert(t *testing.T) {
 	})
 }
 
-// TestConfigRefused_DurationNotInWholeSeconds: a duration that is not whole seconds is refused.
 func TestConfigRefused_DurationNotInWholeSeconds(t *testing.T) {
 	t.Parallel()
 	durations := map[string]any{
@@ -287,7 +282,6 @@ func durationFields() []string {
 	return []string{"default_token_ttl", "max_token_ttl", "request_timeout", "ledger_retention"}
 }
 
-// TestConfigRefused_SecretNotAString: a secret that is no string is refused.
 func TestConfigRefused_SecretNotAString(t *testing.T) {
 	t.Parallel()
 	values := map[string]any{
@@ -320,7 +314,6 @@ func TestConfigRefused_SecretEndsInNewline(t *testing.T) {
 	}
 }
 
-// TestConfigRefused_ReservedHeader: a header that is not the caller's to set is refused.
 func TestConfigRefused_ReservedHeader(t *testing.T) {
 	t.Parallel()
 	names := []string{
@@ -342,7 +335,6 @@ func TestConfigRefused_ReservedHeader(t *testing.T) {
 	}
 }
 
-// TestConfigRefused_InvalidHeader: a header that cannot be sent is refused.
 func TestConfigRefused_InvalidHeader(t *testing.T) {
 	t.Parallel()
 	headers := map[string]map[string]any{
@@ -372,7 +364,6 @@ func TestConfigRefused_InvalidHeader(t *testing.T) {
 	}
 }
 
-// TestConfigRefused_NumberOutOfRange: a number out of its range is refused with the range.
 func TestConfigRefused_NumberOutOfRange(t *testing.T) {
 	t.Parallel()
 	numbers := []struct {
@@ -408,7 +399,6 @@ func TestConfigRefused_NumberOutOfRange(t *testing.T) {
 	}
 }
 
-// TestConfigRefused_InvalidBool: a value that is not a boolean is refused.
 func TestConfigRefused_InvalidBool(t *testing.T) {
 	t.Parallel()
 	for _, field := range []string{"allow_http", "paused", "verify_connection"} {
@@ -420,7 +410,53 @@ func TestConfigRefused_InvalidBool(t *testing.T) {
 	}
 }
 
-// TestConfig_EndsOfRangesAccepted: the ends of every range are accepted.
+func TestConfig_BadURLRefused(t *testing.T) {
+	t.Parallel()
+	for _, field := range []string{"token_url", "refresh_url", "proxy_url"} {
+		for bad, want := range map[string]string{
+			"http://canary.example/token auth/": "space", "http://canary.example/a\u00a0b": "space", "http://canary.example:0/": "65535",
+			"http://canary.example:99999/": "65535", "http://canary.example:65536/": "65535", "http://[::1]:0/": "65535",
+		} {
+			if field == "proxy_url" && want == "space" {
+				want = "full URL"
+			}
+			refuseAll(t, jwtV1(), []badWrite{{field + " " + bad, jwtConfig(field, bad), []string{field, want}}})
+		}
+	}
+	for _, good := range []string{"http://upstream.test:65535/", "http://upstream.test:1/", "http://upstream.test/a%20b?c=d+e"} {
+		timed(t, good, func(t *testing.T) {
+			w := newTestMount(t)
+			w.write("config/gst", jwtConfig("token_url", good, "verify_connection", false))
+		})
+	}
+}
+
+func TestConfig_BadHeaderNameRefused(t *testing.T) {
+	t.Parallel()
+	refuseAll(t, jwtV1(), []badWrite{
+		{"a long name", jwtConfig("headers", map[string]any{strings.Repeat("X", 129): "canary"}), []string{"headers", "128 bytes"}},
+		{"a name twice", jwtConfig("headers", []any{"X-A=canary", "X-A=1"}), []string{"headers", "each name once"}},
+		{"a name twice in another case", jwtConfig("headers", []any{"X-A=canary", "x-a=1"}), []string{"headers", "X-A is given twice"}},
+		{"a name twice with one value", jwtConfig("refresh_headers", []any{"X-A=1", "X-A=1"}), []string{"refresh_headers", "once"}},
+		{"leave to repeat a login", jwtConfig("headers", "Idempotency-Key=canary"), []string{"headers", "Idempotency-Key"}},
+		{"leave to repeat, as it was", jwtConfig("headers", "x-idempotency-key=canary"), []string{"headers", "X-Idempotency-Key"}},
+	})
+	timed(t, "the longest name", func(t *testing.T) {
+		w := newTestMount(t)
+		w.write("config/gst", jwtConfig("headers", map[string]any{strings.Repeat("X", 128): "1"}, "verify_connection", false))
+	})
+}
+
+func TestConfig_NumberInAnotherBaseRefused(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []string{"08", "010", "0x10", "+5", "-0", "1_0", "00"} {
+		refuseAll(t, jwtV1(), []badWrite{
+			{"rotation_percent as " + bad, jwtConfig("rotation_percent", bad), []string{"rotation_percent: must be a whole number"}},
+			{"request_timeout as " + bad, jwtConfig("request_timeout", bad), []string{"request_timeout: must be"}},
+		})
+	}
+}
+
 func TestConfig_EndsOfRangesAccepted(t *testing.T) {
 	t.Parallel()
 	values := map[string][]any{

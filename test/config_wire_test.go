@@ -11,7 +11,6 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestConfigWire_SendsConfiguredValues: what a config names is what is sent.
 func TestConfigWire_SendsConfiguredValues(t *testing.T) {
 	t.Parallel()
 	type wire struct {
@@ -58,7 +57,6 @@ func TestConfigWire_SendsConfiguredValues(t *testing.T) {
 	}
 }
 
-// TestConfigWire_TokenURLUnchanged: a token URL is used as it is.
 func TestConfigWire_TokenURLUnchanged(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{
@@ -79,7 +77,6 @@ func TestConfigWire_TokenURLUnchanged(t *testing.T) {
 	}
 }
 
-// TestConfigWire_SecretUnchanged: a secret is sent as it is.
 func TestConfigWire_SecretUnchanged(t *testing.T) {
 	t.Parallel()
 	for _, plain := range variants() {

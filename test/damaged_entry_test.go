@@ -144,7 +144,6 @@ func TestStorageFault_DamagedEntryHidesNoOthers(t *testing.T) {
 	}
 }
 
-// TestLedgerFault_DamagedEntryStopsNothingElse: a ledger entry that is damaged does not stop the rest.
 func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
 	t.Parallel()
 	for which, broken := range map[string]string{

@@ -18,7 +18,6 @@ func latency() simulator.Fault {
 	return simulator.Fault{Kind: simulator.FaultSlow, Delay: 300 * time.Millisecond}
 }
 
-// TestFleet_DayOfAThousandClients: a day of a thousand clients.
 func TestFleet_DayOfAThousandClients(t *testing.T) {
 	t.Parallel()
 	for _, life := range []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour} {

@@ -76,7 +76,6 @@ func (o outage) asked(s *testMount) int {
 	return n
 }
 
-// TestFleetOutage_QuarterOfTokenLifeUnnoticed: an outage of a quarter of a token's life is not felt.
 func TestFleetOutage_QuarterOfTokenLifeUnnoticed(t *testing.T) {
 	t.Parallel()
 	for _, life := range []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour} {

@@ -92,7 +92,6 @@ func TestConfig_RepeatedAfterWriteThatLandsLate(t *testing.T) {
 	})
 }
 
-// TestRole_RepeatedAfterWriteThatLandsLate: the same for the config of a role.
 func TestRole_RepeatedAfterWriteThatLandsLate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -20,7 +20,6 @@ func (f fixture) living(life time.Duration) fixture {
 	return f
 }
 
-// TestLease_CappedByRoleAndMount: a lease is capped by the role and the mount.
 func TestLease_CappedByRoleAndMount(t *testing.T) {
 	t.Parallel()
 	for name, limits := range map[string]struct {
@@ -49,7 +48,6 @@ func TestLease_CappedByRoleAndMount(t *testing.T) {
 	}
 }
 
-// TestLease_NewMountLimitWithinAMinute: a new maximum of the mount holds within a minute.
 func TestLease_NewMountLimitWithinAMinute(t *testing.T) {
 	t.Parallel()
 	timed(t, "an hour, then ten minutes", func(t *testing.T) {
@@ -108,7 +106,6 @@ func (w *testMount) endLease(secret *logical.Secret) {
 	}
 }
 
-// TestLease_RevokeKeepsSharedToken: ending a lease works and keeps the shared token.
 func TestLease_RevokeKeepsSharedToken(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -177,7 +174,6 @@ func TestLease_RevokeOfOtherVersions(t *testing.T) {
 	}
 }
 
-// TestLease_NotRenewable: a lease cannot be renewed.
 func TestLease_NotRenewable(t *testing.T) {
 	t.Parallel()
 	timed(t, "asked all the same", func(t *testing.T) {

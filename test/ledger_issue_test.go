@@ -4,6 +4,7 @@
 package test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -115,7 +116,6 @@ func TestLedgerIssue_ReadsAndWritesOfLogin(t *testing.T) {
 	})
 }
 
-// TestLedgerIssue_FailedLoginHasNoEntry: a login that fails leaves no entry.
 func TestLedgerIssue_FailedLoginHasNoEntry(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -137,20 +137,6 @@ func TestLedgerIssue_FailedLoginHasNoEntry(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestLedgerIssue_UnstoredVerificationHasNoEntry: a verified token that was not stored is no shared token.
-func TestLedgerIssue_UnstoredVerificationHasNoEntry(t *testing.T) {
-	t.Parallel()
-	timed(t, "and is not in the ledger", func(t *testing.T) {
-		w := newTestMount(t, oauth().account)
-		w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
-		w.loggingIn(1, func() { w.refusal(logical.UpdateOperation, "config/gst", oauth().config) })
-		w.Storage.Heal()
-		if got := w.storedUnder("ledger/"); len(got) != 0 {
-			t.Errorf("the ledger has %d entries", len(got))
-		}
-	})
 }
 
 // TestLedgerIssue_ReasonSurvivesRestart: the reason is right after a restart too.
@@ -190,7 +176,6 @@ func TestLedgerIssue_RepeatedTokenHasOneEntry(t *testing.T) {
 	})
 }
 
-// TestLedgerIssue_ManyTokensInOrder: many tokens of one day are all there in their order.
 func TestLedgerIssue_ManyTokensInOrder(t *testing.T) {
 	t.Parallel()
 	timed(t, "three pages", func(t *testing.T) {
@@ -226,7 +211,83 @@ func TestLedgerIssue_ManyTokensInOrder(t *testing.T) {
 	})
 }
 
-// TestLedgerIssue_TokenItselfIsNowhereStored: a token is nowhere but where it is served.
+// TestLedger_ReasonAfterRevokeOnce: of the one token that takes the place of a revoked one, and of none that comes later for a
+// reason of its own.
+func TestLedger_ReasonAfterRevokeOnce(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		do   func(s *testMount)
+		want []string // the oldest first; "" is any but after_revoke
+	}{
+		{"read", func(s *testMount) {
+			s.revoke("")
+			advance(time.Minute)
+			s.token("app")
+			advance(45 * time.Minute)
+		}, []string{"first_read", "after_revoke", "rotation"}},
+		{"superseded token", func(s *testMount) {
+			first := s.token("app")
+			advance(time.Minute)
+			s.mustRotate()
+			s.token("app")
+			s.revoke(first.id)
+			advance(45 * time.Minute)
+		}, []string{"first_read", "forced", "rotation"}},
+		{"forced rotation", func(s *testMount) {
+			s.revoke("")
+			advance(time.Minute)
+			s.mustRotate()
+			s.token("app")
+			advance(45 * time.Minute)
+		}, []string{"first_read", "forced", "rotation"}},
+		{"verification", func(s *testMount) {
+			s.revoke("")
+			advance(time.Minute)
+			s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+			advance(2 * time.Hour) // no reads, and the token expires
+			s.token("app")
+		}, []string{"first_read", "verification", ""}},
+		{"long after", func(s *testMount) {
+			s.revoke("")
+			advance(72 * time.Hour) // the revoked token is dead by itself
+			s.token("app")
+		}, []string{"first_read", ""}},
+		{"config deleted and made anew", func(s *testMount) {
+			s.revoke("")
+			advance(time.Minute)
+			s.remove("config/gst")
+			s.write("config/gst", jwtConfig("verify_connection", false))
+			advance(time.Minute)
+			s.token("app")
+		}, []string{"first_read", ""}},
+	} {
+		for _, restart := range []bool{false, true} {
+			name := c.name
+			if restart {
+				name += ", restart"
+			}
+			timed(t, name, func(t *testing.T) {
+				s := gstMount(t, time.Hour)
+				s.EveryMinute()
+				s.token("app")
+				advance(time.Minute)
+				c.do(s)
+				if restart {
+					s.Reload()
+					advance(time.Minute)
+				}
+				got := s.reasons()
+				if !slices.EqualFunc(got, c.want, func(got, want string) bool {
+					return got == want || want == "" && got != "after_revoke"
+				}) {
+					t.Errorf("the ledger has %q, want %q", got, c.want)
+				}
+			})
+		}
+	}
+}
+
 func TestLedgerIssue_TokenItselfIsNowhereStored(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {

@@ -60,7 +60,6 @@ func TestLedgerRetention_AsConfigured(t *testing.T) {
 	}
 }
 
-// TestLedgerRetention_ChangeHoldsForLaterTokens: a retention that is changed holds for tokens from then on.
 func TestLedgerRetention_ChangeHoldsForLaterTokens(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string][2]string{"shorter": {"240h", "0"}, "longer": {"0", "240h"}} {
@@ -84,7 +83,6 @@ func TestLedgerRetention_ChangeHoldsForLaterTokens(t *testing.T) {
 	}
 }
 
-// TestLedgerRetention_TrimReadsOnlyExpired: trimming reads only what it forgets.
 func TestLedgerRetention_TrimReadsOnlyExpired(t *testing.T) {
 	t.Parallel()
 	timed(t, "for a fortnight of days", func(t *testing.T) {
@@ -176,7 +174,6 @@ func TestLedgerRetention_InList(t *testing.T) {
 	})
 }
 
-// TestLedger_OnlyOnActiveNode: the ledger is the active node's alone.
 func TestLedger_OnlyOnActiveNode(t *testing.T) {
 	t.Parallel()
 	for name, state := range standbys() {
@@ -274,7 +271,6 @@ func TestLedger_RenewedTokenIsRemembered(t *testing.T) {
 	}
 }
 
-// TestLookup_RenewedTokenOfADeletedConfigIsNotDead: the upstream has renewed the token, and then the config was deleted.
 func TestLookup_RenewedTokenOfADeletedConfigIsNotDead(t *testing.T) {
 	t.Parallel()
 	timed(t, "lookup", func(t *testing.T) {

@@ -43,7 +43,6 @@ func (l *logBuffer) last(t *testing.T, message string) map[string]any {
 	return lines[len(lines)-1]
 }
 
-// TestLogs_NameTheMount: log lines name the mount.
 func TestLogs_NameTheMount(t *testing.T) {
 	t.Parallel()
 	timed(t, "by its path once a request came, and by its UUID before", func(t *testing.T) {

@@ -27,7 +27,6 @@ func canonical(t *testing.T, data map[string]any) string {
 	return string(encoded)
 }
 
-// TestLookup_FindsTokenHoweverCopied: a token is found however it was copied.
 func TestLookup_FindsTokenHoweverCopied(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -85,7 +84,6 @@ func TestLookup_InvalidRequestHidesToken(t *testing.T) {
 	})
 }
 
-// TestLookup_UnknownTokenIs404: a token that is not known is a 404 with a message.
 func TestLookup_UnknownTokenIs404(t *testing.T) {
 	t.Parallel()
 	timed(t, "by token and by ID", func(t *testing.T) {
@@ -121,7 +119,6 @@ func TestLookup_UnknownTokenIs404(t *testing.T) {
 	})
 }
 
-// TestLookup_StateOfToken: the state says what became of a token.
 func TestLookup_StateOfToken(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -376,7 +373,6 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 	})
 }
 
-// TestLookup_FieldsAreDocumented: every field of a lookup is documented.
 func TestLookup_FieldsAreDocumented(t *testing.T) {
 	t.Parallel()
 	timed(t, "field by field", func(t *testing.T) {
@@ -400,6 +396,30 @@ func TestLookup_FieldsAreDocumented(t *testing.T) {
 			if operation == nil || operation.OperationID != want {
 				t.Errorf("no operation %s: %v", want, operation)
 			}
+		}
+	})
+}
+
+// TestLookup_DeletedConfigWhoseTokensCannotBeRevoked: lookup promises no revocation that nobody makes.
+func TestLookup_DeletedConfigWhoseTokensCannotBeRevoked(t *testing.T) {
+	t.Parallel()
+	timed(t, "unsupported", func(t *testing.T) {
+		s := oauth().mounted(t)
+		s.EveryMinute()
+		first := s.token("app")
+		out, _ := s.revoke("")
+		if out[first.id].upstream != "unsupported" {
+			t.Fatalf("revoke/ says %v", out)
+		}
+		s.remove("config/gst")
+		s.Upstream.Reset()
+		advice, _ := s.write("lookup", map[string]any{"token_id": first.id}).Data["advice"].(string)
+		advance(10 * time.Minute)
+		if n := len(s.Upstream.Requests()); n > 0 || !s.Simulator.TokenAlive(first.access) {
+			t.Fatalf("%d requests: something was revoked", n)
+		}
+		if strings.Contains(advice, "goes on") {
+			t.Errorf("nothing revokes the token, and lookup says: %s", advice)
 		}
 	})
 }

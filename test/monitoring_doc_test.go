@@ -90,7 +90,6 @@ func realMetrics(t *testing.T) map[string][3][]string {
 	return all
 }
 
-// TestMonitoringDoc_MetricsTable: the document's table of metrics is the engine's.
 func TestMonitoringDoc_MetricsTable(t *testing.T) {
 	t.Parallel()
 	timed(t, "and every value of a label is named", func(t *testing.T) {
@@ -125,7 +124,6 @@ func TestMonitoringDoc_MetricsTable(t *testing.T) {
 	})
 }
 
-// TestMonitoringDoc_ExamplesUseExistingMetrics: the examples ask for metrics that exist.
 func TestMonitoringDoc_ExamplesUseExistingMetrics(t *testing.T) {
 	t.Parallel()
 	timed(t, "alerts, their tests and the dashboard", func(t *testing.T) {
@@ -241,7 +239,6 @@ func literal(e ast.Expr) string {
 	return fmt.Sprintf("%T", e)
 }
 
-// TestMonitoringDoc_LogLinesTable: the document's table of log lines is the source's.
 func TestMonitoringDoc_LogLinesTable(t *testing.T) {
 	t.Parallel()
 	rows := tableIn(t, "level", 1)

@@ -127,7 +127,6 @@ func contractPaths() map[string][]string {
 // unnamed is a path with its parameter's name left out: what it is called is not promised.
 func unnamed(path string) string { return regexp.MustCompile(`\{\w+\}`).ReplaceAllString(path, "{}") }
 
-// TestOpenAPI_PathsAndOperationsOfContract: the document has the paths and operations of the contract.
 func TestOpenAPI_PathsAndOperationsOfContract(t *testing.T) {
 	t.Parallel()
 	for path, want := range contractPaths() {
@@ -185,7 +184,6 @@ func TestOpenAPI_OperationIDsUnique(t *testing.T) {
 	})
 }
 
-// TestOpenAPI_EveryFieldDescribed: every field is described.
 func TestOpenAPI_EveryFieldDescribed(t *testing.T) {
 	t.Parallel()
 	timed(t, "parameters, requests and responses", func(t *testing.T) {
@@ -216,7 +214,6 @@ func checkParameters(t *testing.T, of string, parameters []documentParameter) {
 	}
 }
 
-// TestOpenAPI_ResponsesHaveSchemas: every response that carries something has a schema.
 func TestOpenAPI_ResponsesHaveSchemas(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {
@@ -274,7 +271,6 @@ func TestOpenAPI_ReferencesResolveInVault(t *testing.T) {
 	})
 }
 
-// TestOpenAPI_SecretsMarkedSensitive: secrets are marked as such where they are written.
 func TestOpenAPI_SecretsMarkedSensitive(t *testing.T) {
 	t.Parallel()
 	timed(t, "in a config", func(t *testing.T) {
@@ -294,7 +290,6 @@ func TestOpenAPI_SecretsMarkedSensitive(t *testing.T) {
 	})
 }
 
-// TestOpenAPI_ReadFieldsMatchResponses: the documented fields of a read are those of a read.
 func TestOpenAPI_ReadFieldsMatchResponses(t *testing.T) {
 	t.Parallel()
 	for path, template := range map[string]string{

@@ -73,7 +73,6 @@ func badNames() map[string]string {
 	}
 }
 
-// TestNames_InvalidRefusedWithRule: a name outside the rule is refused with the rule.
 func TestNames_InvalidRefusedWithRule(t *testing.T) {
 	t.Parallel()
 	for path, operations := range namedPaths() {
@@ -91,7 +90,6 @@ func TestNames_InvalidRefusedWithRule(t *testing.T) {
 	}
 }
 
-// TestNames_MissingRefused: no name at all is refused.
 func TestNames_MissingRefused(t *testing.T) {
 	t.Parallel()
 	for path, operations := range namedPaths() {

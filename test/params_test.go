@@ -46,7 +46,6 @@ func everyRequest() []struct {
 	}
 }
 
-// TestParams_UnknownRefusedOnEveryOperation: an unknown parameter is refused by name on every operation.
 func TestParams_UnknownRefusedOnEveryOperation(t *testing.T) {
 	t.Parallel()
 	for _, r := range everyRequest() {
@@ -79,7 +78,6 @@ func TestParams_VaultsOwnAccepted(t *testing.T) {
 	}
 }
 
-// TestParams_LongNameCutInMessage: a long parameter name is not repeated whole.
 func TestParams_LongNameCutInMessage(t *testing.T) {
 	t.Parallel()
 	timed(t, "on a write", func(t *testing.T) {

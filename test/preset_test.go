@@ -116,7 +116,6 @@ func (p presetFacts) fields() map[string]any {
 	}
 }
 
-// TestPreset_FillsFieldsOfContract: a preset fills what the contract says.
 func TestPreset_FillsFieldsOfContract(t *testing.T) {
 	t.Parallel()
 	for name, facts := range presetTable() {
@@ -182,7 +181,6 @@ func TestPreset_ListNamesAll(t *testing.T) {
 	})
 }
 
-// TestPreset_NotWritable: a preset cannot be written.
 func TestPreset_NotWritable(t *testing.T) {
 	t.Parallel()
 	timed(t, "write and delete", func(t *testing.T) {
@@ -236,7 +234,6 @@ func TestPreset_NamedFieldsWin(t *testing.T) {
 	})
 }
 
-// TestPreset_UpdateWithoutItKeepsChanges: an update that does not name the preset keeps what was changed.
 func TestPreset_UpdateWithoutItKeepsChanges(t *testing.T) {
 	t.Parallel()
 	timed(t, "headers", func(t *testing.T) {
@@ -254,7 +251,6 @@ func TestPreset_UpdateWithoutItKeepsChanges(t *testing.T) {
 	})
 }
 
-// TestPreset_WrittenAgainReplacesItsFields: a preset written again replaces all that it fills.
 func TestPreset_WrittenAgainReplacesItsFields(t *testing.T) {
 	t.Parallel()
 	secrets := jwtV1().onlySecrets()
@@ -290,7 +286,6 @@ func TestPreset_WrittenAgainReplacesItsFields(t *testing.T) {
 	})
 }
 
-// TestPreset_KeepsOtherFields: a preset keeps what it does not fill.
 func TestPreset_KeepsOtherFields(t *testing.T) {
 	t.Parallel()
 	timed(t, "timeouts and the rest", func(t *testing.T) {

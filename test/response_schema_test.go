@@ -140,7 +140,6 @@ func isOfType(value any, t framework.FieldType) bool {
 	}
 }
 
-// TestResponseSchema_EveryOperationAsDocumented: every operation responds as documented.
 func TestResponseSchema_EveryOperationAsDocumented(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {

@@ -12,7 +12,6 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestRestart_CostsNoLogin: reloads and crashes cost no login.
 func TestRestart_CostsNoLogin(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]func(*testMount){"reload": (*testMount).Reload, "crash": (*testMount).Crash} {
@@ -74,7 +73,6 @@ func TestRestart_OverdueRotation(t *testing.T) {
 	})
 }
 
-// TestRestart_KeepsFailureAndBackoff: a failure and its backoff survive reloads.
 func TestRestart_KeepsFailureAndBackoff(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -240,17 +238,9 @@ func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
 	})
 }
 
-// TestRestart_ServesStoredToken: a restart serves the stored token.
-func TestRestart_ServesStoredToken(t *testing.T) {
+func TestRestart_ServesTokenOfVerification(t *testing.T) {
 	t.Parallel()
-	timed(t, "though the upstream is down", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		before := w.read("token/app").Data["token_id"]
-		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
-		w.Reload()
-		w.wantServed(before)
-	})
-	timed(t, "for the token of a verification that nobody has read", func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		w := newTestMount(t, jwtAccount())
 		w.write("config/gst", jwtConfig())
 		w.write("role/app", map[string]any{"config": "gst"})

@@ -5,6 +5,7 @@ package test
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,32 +23,37 @@ func TestRotate_LongerRetryAfterIsObeyed(t *testing.T) {
 		"down, for about a second":    {Kind: simulator.FaultDown, Remaining: 1},
 		"throttled for half a minute": {Kind: simulator.FaultThrottled, RetryAfter: 30 * time.Second, Remaining: 1},
 	} {
-		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.Simulator.SetFault(simulator.JWT, first)
-			s.failed("app")
-			if first.Kind == simulator.FaultRefuse {
-				advance(10 * time.Minute)
-			} else if first.RetryAfter > 0 {
-				advance(first.RetryAfter / 2)
-			}
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 30 * time.Minute, Remaining: 1})
-			if _, err := s.rotate(); err == nil {
-				t.Fatal("rotate/ is not throttled")
-			}
-			s.wantLogins(2, "one of them by rotate/")
-			asked := time.Now()
-			for time.Since(asked) < 29*time.Minute {
-				advance(10 * time.Second)
-				_, _ = s.ask(t.Context(), "app", nil)
-				if s.logins() > 2 {
-					t.Fatalf("the engine has logged in %s after it was told to come back in 30 m", time.Since(asked))
+		for _, restart := range []bool{false, true} {
+			timed(t, fmt.Sprintf("%s, restart %t", name, restart), func(t *testing.T) {
+				s := gstMount(t, time.Hour)
+				s.Simulator.SetFault(simulator.JWT, first)
+				s.failed("app")
+				if first.Kind == simulator.FaultRefuse {
+					advance(10 * time.Minute)
+				} else if first.RetryAfter > 0 {
+					advance(first.RetryAfter / 2)
 				}
-			}
-			if at := fmt.Sprint(s.status()["next_attempt_at"]); at == "" {
-				t.Error("next_attempt_at is empty while the Retry-After runs")
-			}
-		})
+				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 30 * time.Minute, Remaining: 1})
+				if _, err := s.rotate(); codeOf(err) != http.StatusTooManyRequests {
+					t.Fatalf("rotate/ got %d (%v), want 429", codeOf(err), err)
+				}
+				s.wantLogins(2, "one of them by rotate/")
+				if restart {
+					s.Reload()
+				}
+				for asked := time.Now(); time.Since(asked) < 29*time.Minute; advance(10 * time.Second) {
+					if err := s.failure("app"); codeOf(err) != http.StatusTooManyRequests && first.Kind != simulator.FaultRefuse {
+						t.Fatalf("a reader got %d (%v), want 429", codeOf(err), err)
+					}
+					s.wantLogins(2, "within the half hour of the Retry-After")
+				}
+				if at := fmt.Sprint(s.status()["next_attempt_at"]); at == "" {
+					t.Error("next_attempt_at is empty while the Retry-After runs")
+				}
+				advance(2 * time.Minute)
+				s.token("app")
+			})
+		}
 	}
 }
 
@@ -74,7 +80,6 @@ func TestRetryAfter_ObeyedForAnHour(t *testing.T) {
 	}
 }
 
-// TestRetryAfter_ObeyedByBackgroundRotation: a background rotation obeys Retry-After too.
 func TestRetryAfter_ObeyedByBackgroundRotation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

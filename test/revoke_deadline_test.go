@@ -115,16 +115,3 @@ func TestRevoke_ActsOnEveryToken(t *testing.T) {
 		}
 	})
 }
-
-// TestRevoke_EmptyTokenIDIsRefused: an unset shell variable must not revoke everything.
-func TestRevoke_EmptyTokenIDIsRefused(t *testing.T) {
-	t.Parallel()
-	timed(t, "empty", func(t *testing.T) {
-		w := jwtV2().mounted(t)
-		id := w.read("token/app").Data["token_id"]
-		w.badRequest(logical.UpdateOperation, "revoke/gst", map[string]any{"token_id": ""}, "token_id")
-		w.quiet(func() {
-			w.wantServed(id)
-		})
-	})
-}

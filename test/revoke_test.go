@@ -130,7 +130,6 @@ func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
 	})
 }
 
-// TestRevoke_KillsTokensIssuedBeforeRestart: tokens issued before a restart are killed too.
 func TestRevoke_KillsTokensIssuedBeforeRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -150,7 +149,6 @@ func TestRevoke_KillsTokensIssuedBeforeRestart(t *testing.T) {
 	})
 }
 
-// TestRevoke_OneTokenLeavesOthers: revoke of one token leaves the others.
 func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -236,7 +234,6 @@ func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 	}
 }
 
-// TestRevoke_NotServedAfterRestart: a revoked token is not served after a restart.
 func TestRevoke_NotServedAfterRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -310,7 +307,6 @@ func TestRevoke_DuringLoginDropsItsToken(t *testing.T) {
 	})
 }
 
-// TestRevoke_OfPausedConfig: revoke of a paused config works.
 func TestRevoke_OfPausedConfig(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -346,7 +342,6 @@ func TestRevoke_RepeatedTokenNotServed(t *testing.T) {
 	})
 }
 
-// TestRevoke_DuringVerificationLeavesOneLogin: revoke during a verification leaves one login in flight.
 func TestRevoke_DuringVerificationLeavesOneLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

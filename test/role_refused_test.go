@@ -10,7 +10,6 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestRoleRefused_InvalidFields: a role that cannot work is refused.
 func TestRoleRefused_InvalidFields(t *testing.T) {
 	t.Parallel()
 	type refused struct {
@@ -74,16 +73,5 @@ func TestRoleRefused_InvalidFields(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.remove("config/gst")
 		w.badRequest(logical.UpdateOperation, "role/app", map[string]any{"config": "gst"}, "gst", "vault write mastersindia/config/gst")
-	})
-}
-
-// TestRoleRefused_AbsentRole: a token of a role that does not exist says what to type.
-func TestRoleRefused_AbsentRole(t *testing.T) {
-	t.Parallel()
-	timed(t, "read and update", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
-			w.badRequest(op, "token/nobody", nil, "nobody", "vault write mastersindia/role/nobody")
-		}
 	})
 }

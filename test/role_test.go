@@ -15,21 +15,6 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestRole_DefaultsOfContract: a role has the defaults of the contract.
-func TestRole_DefaultsOfContract(t *testing.T) {
-	t.Parallel()
-	timed(t, "config alone", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		want := map[string]any{"config": "gst", "max_ttl": 0.0, "lease": true, "metadata": map[string]any{}}
-		w.idle(func() {
-			if got := overTheWire(t, w.read("role/app").Data); !reflect.DeepEqual(got, want) {
-				t.Errorf("the role is %v, want %v", got, want)
-			}
-		})
-	})
-}
-
-// TestRole_ReadAsWritten: a role is read as it was written.
 func TestRole_ReadAsWritten(t *testing.T) {
 	t.Parallel()
 	for name, role := range map[string]struct{ written, read map[string]any }{
@@ -68,7 +53,6 @@ func TestRole_ReadAsWritten(t *testing.T) {
 	}
 }
 
-// TestRole_UpdateChangesOnlyNamedFields: an update of a role changes only what it names.
 func TestRole_UpdateChangesOnlyNamedFields(t *testing.T) {
 	t.Parallel()
 	for field, change := range map[string]struct{ written, read any }{
@@ -104,22 +88,6 @@ func TestRole_UpdateChangesOnlyNamedFields(t *testing.T) {
 		w.write("role/app", map[string]any{"max_ttl": "1h"})
 		w.write("role/app", map[string]any{"max_ttl": 0, "lease": false})
 		w.write("role/app", map[string]any{"max_ttl": "1h", "lease": true})
-	})
-}
-
-// TestRole_OtherConfigGivesOtherToken: a role that changes its config gives the other token.
-func TestRole_OtherConfigGivesOtherToken(t *testing.T) {
-	t.Parallel()
-	timed(t, "jwt to oauth", func(t *testing.T) {
-		w := newTestMount(t, jwtV1().account, oauth().account)
-		w.mount(jwtV1())
-		w.write("config/other", oauth().config)
-		w.read("token/app")
-		w.write("role/app", map[string]any{"config": "other"})
-		data := w.read("token/app").Data
-		if data["config"] != "other" || data["client_id"] != "oauth-app" {
-			t.Errorf("the token is of config %v, client %v", data["config"], data["client_id"])
-		}
 	})
 }
 
@@ -162,7 +130,6 @@ func TestRole_NamesAreCaseSensitive(t *testing.T) {
 	})
 }
 
-// TestRole_DeletedGivesNoToken: a deleted role gives no token.
 func TestRole_DeletedGivesNoToken(t *testing.T) {
 	t.Parallel()
 	timed(t, "and says what to type", func(t *testing.T) {
@@ -176,7 +143,6 @@ func TestRole_DeletedGivesNoToken(t *testing.T) {
 	})
 }
 
-// TestRole_NewLimitHoldsFromNextRead: the limit of a role holds from the next read.
 func TestRole_NewLimitHoldsFromNextRead(t *testing.T) {
 	t.Parallel()
 	timed(t, "an hour, then ten minutes", func(t *testing.T) {

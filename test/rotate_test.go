@@ -40,7 +40,6 @@ func (s *testMount) mustRotate() map[string]any {
 	return data
 }
 
-// TestRotate_ReplacesTokenAndLeavesOldAlive: rotate replaces the shared token and leaves the old one alive.
 func TestRotate_ReplacesTokenAndLeavesOldAlive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -128,7 +127,6 @@ func TestRotate_ConcurrentCallsMakeOneLogin(t *testing.T) {
 	})
 }
 
-// TestRotate_FailureKeepsBackoffSuccessEndsIt: rotate that fails keeps the backoff and one that succeeds ends it.
 func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -168,7 +166,6 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 	}
 }
 
-// TestRotate_OncePerMinuteAfterRefusal: rotate after a refusal is made at most once a minute.
 func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -259,20 +256,6 @@ func TestRotate_KeepsProbeSchedule(t *testing.T) {
 	})
 }
 
-// TestRotate_AbsentConfigRefused: rotate of a missing config is refused.
-func TestRotate_AbsentConfigRefused(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		for _, path := range []string{"rotate/none", "revoke/none"} {
-			resp, err := s.do(t.Context(), logical.UpdateOperation, path, nil)
-			if err != nil || !resp.IsError() {
-				t.Errorf("%s: %v, %v; want 400", path, resp, err)
-			}
-		}
-	})
-}
-
 // TestRotate_BlockedIsNoRotation: rotate that could not begin is no rotation. An operator who tries again must not take the old
 // token for a new one.
 func TestRotate_BlockedIsNoRotation(t *testing.T) {
@@ -318,6 +301,26 @@ func TestRotate_AfterLoginThatCouldNotBegin(t *testing.T) {
 		if got := s.logins(); got != 2 {
 			t.Errorf("%d logins within an hour of the second refusal, want 2", got)
 		}
+	})
+}
+
+// TestRotate_RefusedInThrottleKeepsRetryAfter: rotate/ may log in during a Retry-After. Where the upstream refuses the credentials
+// then, the next login is made when the Retry-After is over, and not at the breaker's first probe.
+func TestRotate_RefusedInThrottleKeepsRetryAfter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour})
+		s.failsWith(http.StatusTooManyRequests)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		s.changePassword()
+		advance(10 * time.Minute)
+		if _, err := s.rotate(); codeOf(err) != http.StatusBadRequest {
+			t.Fatalf("rotate/ with refused credentials: %v", err)
+		}
+		s.wantLogins(2, "the throttled one and the forced one")
+		s.readEvery("app", time.Minute, 49*time.Minute)
+		s.wantLogins(2, "within the hour of the Retry-After")
 	})
 }
 

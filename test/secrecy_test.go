@@ -7,8 +7,12 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +21,9 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // logBuffer keeps every log line.
@@ -79,20 +86,40 @@ func disguises(f fixture) []string {
 	return slices.Compact(all)
 }
 
-// TestSecrecy_NothingLoggedOrReturned: no secret is logged or said.
+// wantSealed checks that nothing secret is stored outside of the sealed prefixes, nor in a key.
+func (w *testMount) wantSealed(secrets []string) {
+	w.t.Helper()
+	for key, value := range w.stored() {
+		w.hides(key, secrets...)
+		if !strings.HasPrefix(key, "config/") && !strings.HasPrefix(key, "token/") {
+			w.hides(value, secrets...)
+		}
+	}
+	for _, access := range w.Storage.Accesses() {
+		w.hides(access, secrets...)
+	}
+}
+
+// TestSecrecy_NothingLoggedOrReturned: no secret is logged, said, counted or stored unsealed, and each log line is whole.
 func TestSecrecy_NothingLoggedOrReturned(t *testing.T) {
 	t.Parallel()
 	for _, plain := range variants() {
 		for kind, f := range map[string]fixture{"plain": plain, "awkward": plain.awkward()} {
 			timed(t, plain.name+" with "+kind+" secrets", func(t *testing.T) {
 				w, book := f.logged(t)
-				said := w.collectMessages(f)
+				said := append(w.collectMessages(f), w.scrape().text)
 				secrets := append(disguises(f), w.issued()...)
-				lines := strings.Split(book.String(), "\n")
+				lines := strings.Split(strings.TrimSpace(book.String()), "\n")
 				if len(lines) < 10 || len(said) < 100 || len(secrets) < 10 {
 					t.Fatalf("%d log lines, %d words said and %d secrets are too few to prove anything",
 						len(lines), len(said), len(secrets))
 				}
+				for _, line := range lines {
+					if !json.Valid([]byte(line)) || strings.Contains(line, "EXTRA_VALUE") {
+						t.Errorf("a log line is no JSON, or has a value without a name: %s", line)
+					}
+				}
+				w.wantSealed(secrets)
 				for _, line := range append(lines, said...) {
 					w.hides(line, secrets...)
 					for _, verb := range []string{"%!", "(MISSING)", "(EXTRA", "(NOVERB)"} {
@@ -106,27 +133,6 @@ func TestSecrecy_NothingLoggedOrReturned(t *testing.T) {
 	}
 }
 
-// TestLogs_WholeLinesNameConfig: log lines are whole and say which config.
-func TestLogs_WholeLinesNameConfig(t *testing.T) {
-	t.Parallel()
-	timed(t, "jwt", func(t *testing.T) {
-		w, book := jwtV1().logged(t)
-		w.collectMessages(jwtV1())
-		for line := range strings.SplitSeq(strings.TrimSpace(book.String()), "\n") {
-			var fields map[string]any
-			if err := json.Unmarshal([]byte(line), &fields); err != nil {
-				t.Errorf("a log line is no JSON: %v", err)
-			}
-			for name := range fields {
-				if strings.Contains(name, "EXTRA_VALUE") {
-					t.Errorf("a log line has a value without a name: %s", line)
-				}
-			}
-		}
-	})
-}
-
-// TestSecrecy_FormatVerbsAreText: format verbs are only letters.
 func TestSecrecy_FormatVerbsAreText(t *testing.T) {
 	t.Parallel()
 	const verbs = "100%d %s %v %!(NOVERB)"
@@ -145,7 +151,84 @@ func TestSecrecy_FormatVerbsAreText(t *testing.T) {
 	})
 }
 
-// TestSecrecy_OnlyTokenResponsesHaveTokens: no secret is in a response that is not the token.
+// loudUpstream logs in as the simulator does, and then responds with an error beside the token which it has just issued, under
+// whatever key the protocol has for it. say makes the error's text of the token.
+func loudUpstream(t *testing.T, sim *simulator.Simulator, status int, token *string, say func(string) string) http.Handler {
+	t.Helper()
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		recorded := httptest.NewRecorder()
+		sim.ServeHTTP(recorded, r)
+		body := recorded.Body.String()
+		for _, word := range regexp.MustCompile(`[\w.~+/-]{20,}`).FindAllString(body, -1) {
+			if sim.TokenAlive(word) {
+				*token = word
+			}
+		}
+		said := say(*token)
+		var object map[string]any
+		if err := json.Unmarshal([]byte(body), &object); err == nil {
+			object["error"] = said
+			encoded, _ := json.Marshal(object) // it was JSON before
+			body = string(encoded)
+		} else {
+			body = strings.Replace(body, "<error_description", "<error>"+said+"</error><error_description", 1)
+		}
+		rw.Header().Set("Content-Type", recorded.Header().Get("Content-Type"))
+		rw.WriteHeader(status)
+		_, _ = rw.Write([]byte(body))
+	})
+}
+
+// A text of the upstream that repeats a token is left out, under whatever key a protocol has the token: see
+// upstream.Spec.TokenKeys. Any other text is passed on.
+func TestSecrecy_TokenInAnErrorIsNotPassedOn(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		for _, status := range []int{200, 206, 400, 401, 500} {
+			timed(t, f.name+" "+http.StatusText(status), func(t *testing.T) {
+				token := ""
+				refused := func(say func(token string) string) string {
+					w := newTestMountWith(t, func(w *testMount) { w.Upstream.Replace(loudUpstream(t, w.Simulator, status, &token, say).ServeHTTP) }, f.account)
+					return w.refusal(logical.UpdateOperation, "config/gst", f.config).message
+				}
+				message := refused(func(string) string { return "a session is still open" })
+				if !strings.Contains(message, "a session is still open") {
+					t.Errorf("the message does not say what the upstream said: %s", message)
+				}
+				message = refused(func(token string) string { return "session " + token + " is still open" })
+				if token == "" {
+					t.Fatal("the simulator issued no token")
+				}
+				if strings.Contains(message, token) || strings.Contains(message, "is still open") {
+					t.Fatalf("the message repeats a text with the token (declare the key that holds it in Spec.TokenKeys): %s", message)
+				}
+				if want := fmt.Sprintf("(HTTP %d)", status); !strings.Contains(message, want) {
+					t.Errorf("the message does not say %s: %s", want, message)
+				}
+			})
+		}
+	}
+}
+
+// Every protocol has a fixture for each of its request formats, so that whatever is tested for all of them is tested for it.
+func TestFixtures_EveryProtocolAndFormatHasOne(t *testing.T) {
+	t.Parallel()
+	for _, spec := range upstream.Specs() {
+		formats := spec.Formats
+		if len(formats) == 0 {
+			formats = []upstream.Format{""} // the one form that the protocol has
+		}
+		for _, format := range formats {
+			has := slices.ContainsFunc(variants(), func(f fixture) bool {
+				return f.config["protocol"] == string(spec.Protocol) && f.format() == format
+			})
+			if !has {
+				t.Errorf("protocol %s has no fixture with request_format=%q: add one to fixtures() in test/fixtures_test.go", spec.Protocol, format)
+			}
+		}
+	}
+}
+
 func TestSecrecy_OnlyTokenResponsesHaveTokens(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {

@@ -142,7 +142,6 @@ func TestTokenShared_LoginOutlivesItsReaders(t *testing.T) {
 	})
 }
 
-// TestTokenShared_RequestTimeoutEndsLogin: a login has a deadline of its own.
 func TestTokenShared_RequestTimeoutEndsLogin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -154,68 +153,6 @@ func TestTokenShared_RequestTimeoutEndsLogin(t *testing.T) {
 			t.Errorf("the read returned after %s, want request_timeout (7s)", took)
 		}
 		s.wantLogins(1)
-	})
-}
-
-// TestTokenShared_RefusedReadersMakeOneLogin: a thousand readers against refused credentials make one login.
-func TestTokenShared_RefusedReadersMakeOneLogin(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.changePassword()
-		refusedAll := func(outcomes []outcome) {
-			t.Helper()
-			for _, o := range outcomes {
-				if o.err == nil {
-					t.Fatal("a reader got a token for refused credentials")
-				}
-				if codeOf(o.err) != http.StatusBadRequest {
-					t.Fatalf("refused credentials got %d (%v), want 400", codeOf(o.err), o.err)
-				}
-			}
-		}
-		refusedAll(s.readConcurrently(concurrentReaders, toApp, nil))
-		if c := s.Simulator.Counters(); c.Logins != 1 || c.LoginsRefused != 1 {
-			t.Fatalf("%d logins, %d refused; want 1 that was refused", c.Logins, c.LoginsRefused)
-		}
-		for range 14 {
-			advance(time.Minute)
-			began := time.Now()
-			refusedAll(s.readConcurrently(concurrentReaders/10, toApp, nil))
-			if waited := time.Since(began); waited != 0 {
-				t.Fatalf("during the backoff readers waited %s, want a response from memory", waited)
-			}
-		}
-		s.wantLogins(1, "within 15 minutes")
-	})
-}
-
-// TestTokenShared_EachConfigHasItsOwn: each config logs in for itself.
-func TestTokenShared_EachConfigHasItsOwn(t *testing.T) {
-	t.Parallel()
-	timed(t, "ten configs", func(t *testing.T) {
-		w := newTestMount(t, jwtAccount())
-		var responses []<-chan asyncResult
-		w.slow(3 * time.Second)
-		for n := range 10 {
-			name := fmt.Sprintf("gst-%d", n)
-			w.write("config/"+name, jwtConfig("verify_connection", false))
-			w.write("role/"+name, map[string]any{"config": name})
-			responses = append(responses, w.async("token/"+name), w.async("token/"+name))
-		}
-		tokens := map[any]string{}
-		for _, response := range responses {
-			resp, err := w.wait(response).unpack()
-			if err != nil || resp.IsError() {
-				t.Fatalf("a reader got %v, %v", resp, err)
-			}
-			config := text(t, resp.Data, "config")
-			if other, twice := tokens[resp.Data["token_id"]]; twice && other != config {
-				t.Errorf("configs %s and %s share a token", other, config)
-			}
-			tokens[resp.Data["token_id"]] = config
-		}
-		w.wantLogins(10)
 	})
 }
 

@@ -115,7 +115,6 @@ func TestStandby_NeverLogsIn(t *testing.T) {
 	}
 }
 
-// TestStandby_BecomesActiveServesStoredToken: a node that becomes active serves the token of the one before.
 func TestStandby_BecomesActiveServesStoredToken(t *testing.T) {
 	t.Parallel()
 	timed(t, "from standby to active", func(t *testing.T) {
@@ -140,7 +139,6 @@ func TestStandby_BecomesActiveServesStoredToken(t *testing.T) {
 	}
 }
 
-// TestStandby_StopsRotating: a node that becomes a standby stops rotating.
 func TestStandby_StopsRotating(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

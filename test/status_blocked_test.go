@@ -124,7 +124,6 @@ func TestStorage_ReadOnlyDuringSetup(t *testing.T) {
 	})
 }
 
-// TestStatus_NextAttemptOnlyInHold: next_attempt_at is empty outside a hold.
 func TestStatus_NextAttemptOnlyInHold(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

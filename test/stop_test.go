@@ -12,7 +12,6 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestStop_EndsLoginsAtOnce: stop ends a login at once and does not wait.
 func TestStop_EndsLoginsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -48,7 +47,6 @@ func TestStop_EndsLoginsAtOnce(t *testing.T) {
 	})
 }
 
-// TestStop_NotDelayedByStorage: stop is not held up by storage.
 func TestStop_NotDelayedByStorage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

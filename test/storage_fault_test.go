@@ -5,6 +5,7 @@ package test
 
 import (
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -73,6 +74,9 @@ func TestStorageFault_ClearErrorWithoutEffect(t *testing.T) {
 			w.idle(func() {
 				w.Storage.Fail(fault.access, fault.prefix, mounttest.ErrStorage())
 				r := w.refusal(fault.op, fault.path, fault.data)
+				if r.status < http.StatusInternalServerError || strings.Contains(r.message, "does not exist") {
+					t.Errorf("%v: unreadable is not absent, want a failure of the server", r)
+				}
 				w.says(r.message, fault.prefix, mounttest.ErrStorage().Error())
 				w.hides(r.message, jwtV1().secrets()...)
 				w.Storage.Heal()
@@ -83,20 +87,6 @@ func TestStorageFault_ClearErrorWithoutEffect(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestStorageFault_UnreadableIsNotAbsent: an unreadable storage is not an account that is missing.
-func TestStorageFault_UnreadableIsNotAbsent(t *testing.T) {
-	t.Parallel()
-	timed(t, "config", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.Reload()
-		w.Storage.Fail(mounttest.Get, "config/", mounttest.ErrStorage())
-		r := w.refusal(logical.ReadOperation, "token/app", nil)
-		if r.status < 500 || strings.Contains(r.message, "does not exist") {
-			t.Errorf("returned %v, want a failure of the server", r)
-		}
-	})
 }
 
 // TestStorageFault_ReadOnlyErrorPassedThrough: a storage that only reads is said in its own words.
@@ -122,7 +112,6 @@ func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
 	}
 }
 
-// TestStorageFault_TokenInMemoryServed: a token in memory is served though storage fails.
 func TestStorageFault_TokenInMemoryServed(t *testing.T) {
 	t.Parallel()
 	for _, access := range []string{mounttest.Get, mounttest.Put, mounttest.Delete, mounttest.List} {
@@ -168,7 +157,6 @@ func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
 	})
 }
 
-// TestStorageFault_LoginRecordedBeforehand: a login is noted before it is made.
 func TestStorageFault_LoginRecordedBeforehand(t *testing.T) {
 	t.Parallel()
 	for _, r := range []struct {
@@ -195,6 +183,41 @@ func TestStorageFault_LoginRecordedBeforehand(t *testing.T) {
 				t.Errorf("a login is in flight, and storage knows nothing of it: %q", accesses)
 			}
 			w.wait(response)
+		})
+	}
+}
+
+// TestList_EntryThatStorageCannotGive: one entry is damaged below the engine, so that Vault's storage gives an error in its place.
+// Lists warn of it and show the rest.
+func TestList_EntryThatStorageCannotGive(t *testing.T) {
+	t.Parallel()
+	for path, key := range map[string]string{
+		"config/": "config/bad", "role/": "role/bad", "status/": "config/bad", "ledger/": "ledger/config/bad",
+	} {
+		timed(t, path, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.write("config/bad", jwtConfig("verify_connection", false))
+			s.write("role/bad", map[string]any{"config": "bad"})
+			s.token("app")
+			s.token("bad")
+			advance(time.Second)
+			s.Reload()
+			s.Storage.SetFault(func(_ int, kind, at string) mounttest.Fault {
+				if kind == mounttest.Get && at == key {
+					return mounttest.Fault{Err: errors.New("cipher: message authentication failed")}
+				}
+				return mounttest.Fault{}
+			})
+			resp, err := s.do(t.Context(), logical.ListOperation, path, nil)
+			if err != nil {
+				t.Fatalf("one entry hides all others: %v", err)
+			}
+			if info, _ := resp.Data["key_info"].(map[string]any); info["gst"] == nil && path != "role/" {
+				t.Errorf("nothing is said of gst: %v", info)
+			}
+			if len(resp.Warnings) == 0 {
+				t.Error("no warning")
+			}
 		})
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
-	"net/http"
 	"reflect"
 	"slices"
 	"testing"
@@ -50,7 +49,6 @@ func variants() []fixture {
 	return all
 }
 
-// TestToken_ReadHasEveryFieldOfContract: a token read returns every field of the contract.
 func TestToken_ReadHasEveryFieldOfContract(t *testing.T) {
 	t.Parallel()
 	for _, f := range variants() {
@@ -125,7 +123,6 @@ func checkLease(t *testing.T, resp *logical.Response, now time.Time) {
 	}
 }
 
-// TestToken_ReadAndUpdateAreEqual: a read and an update of a token give the same.
 func TestToken_ReadAndUpdateAreEqual(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -141,25 +138,6 @@ func TestToken_ReadAndUpdateAreEqual(t *testing.T) {
 					t.Errorf("an update is leased as %v, a read as %v", update.Secret, read.Secret)
 				}
 			})
-		})
-	}
-}
-
-// TestToken_AcceptedByBusinessCall: the token is accepted by the business call.
-func TestToken_AcceptedByBusinessCall(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			data := w.read("token/app").Data
-			clientID, _ := data["client_id"].(string)
-			transport := &http.Transport{DialContext: w.Network.Dial}
-			defer transport.CloseIdleConnections()
-			status, body, accepted, err := w.Simulator.CallBusiness(t.Context(), upstreamURL, &http.Client{Transport: transport},
-				f.account.Protocol, text(t, data, "access_token"), clientID)
-			if err != nil || !accepted {
-				t.Errorf("the call got %d, %s, %v", status, body, err)
-			}
 		})
 	}
 }
@@ -204,7 +182,6 @@ func TestToken_AuthorizationScheme(t *testing.T) {
 	})
 }
 
-// TestToken_LifeCountsFromBeforeRequest: life counts from before the request was sent.
 func TestToken_LifeCountsFromBeforeRequest(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {

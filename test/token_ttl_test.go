@@ -11,7 +11,6 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestTokenTTL_IsPlannedRotation: the response has the planned rotation.
 func TestTokenTTL_IsPlannedRotation(t *testing.T) {
 	t.Parallel()
 	for _, percent := range []int{1, 33, 66, 90, 100} {
@@ -132,7 +131,6 @@ func TestTokenTTL_BelowFiveBeforeRotationOnly(t *testing.T) {
 	}
 }
 
-// TestTokenTTL_LeaseAtLeastAThird: every lease has a third of the token's life.
 func TestTokenTTL_LeaseAtLeastAThird(t *testing.T) {
 	t.Parallel()
 	for _, life := range []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour} {
@@ -153,7 +151,6 @@ func TestTokenTTL_LeaseAtLeastAThird(t *testing.T) {
 	}
 }
 
-// TestTokenTTL_EveryClientFindsNewToken: every client finds a new token at its first return.
 func TestTokenTTL_EveryClientFindsNewToken(t *testing.T) {
 	t.Parallel()
 	for client, share := range map[string]struct{ from, to float64 }{

@@ -89,7 +89,6 @@ func TestTransport_ProxyOfConfig(t *testing.T) {
 	}
 }
 
-// TestTransport_ResponseTooLarge: a response that is too large is refused.
 func TestTransport_ResponseTooLarge(t *testing.T) {
 	t.Parallel()
 	for name, padding := range map[string]int{"half a MiB": 1 << 19, "two MiB": 1 << 21} {
@@ -112,7 +111,6 @@ func TestTransport_ResponseTooLarge(t *testing.T) {
 	}
 }
 
-// TestTransport_RedirectNotFollowed: a redirect is not followed.
 func TestTransport_RedirectNotFollowed(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{301, 302, 303, 307, 308} {

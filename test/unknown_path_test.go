@@ -12,7 +12,6 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestUnknownPath_NamesProbablePath: the error names the path that was probably meant.
 func TestUnknownPath_NamesProbablePath(t *testing.T) {
 	t.Parallel()
 	for _, wrong := range []struct {
@@ -144,7 +143,6 @@ func TestUnknownPath_WrittenBackWithEnvelope(t *testing.T) {
 	})
 }
 
-// TestUnknownPath_PartOfParameterName: a part of a parameter's name is recognised.
 func TestUnknownPath_PartOfParameterName(t *testing.T) {
 	t.Parallel()
 	timed(t, "all", func(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -79,15 +78,6 @@ func startPlugin(t *testing.T) *host {
 
 // pid is the id of the plugin's process.
 func (h *host) pid() int { return h.client.ReattachConfig().Pid }
-
-// crash ends the process without a warning.
-func (h *host) crash(t *testing.T) {
-	t.Helper()
-	if err := syscall.Kill(h.pid(), syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	h.client.Kill() // waits until it is gone
-}
 
 // dispense returns the backend of one mount, not set up yet.
 func (h *host) dispense(t *testing.T, id string) logical.Backend {

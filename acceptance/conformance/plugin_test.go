@@ -46,23 +46,6 @@ func TestPlugin_TypeAndVersion(t *testing.T) {
 	}
 }
 
-func TestPlugin_SealedPrefixesAreFolders(t *testing.T) {
-	t.Parallel()
-	_, m := newMount(t)
-	special := m.SpecialPaths()
-	if special == nil || len(special.SealWrapStorage) == 0 || len(special.LocalStorage) == 0 {
-		t.Fatalf("the plugin names no sealed or no local storage: %+v", special)
-	}
-	for _, prefix := range special.SealWrapStorage {
-		if !strings.HasSuffix(prefix, "/") {
-			t.Errorf("%q seals one entry of that name and nothing below it", prefix)
-		}
-	}
-	if len(special.Root) > 0 || len(special.Unauthenticated) > 0 {
-		t.Errorf("paths that need root %q or no login %q: want none", special.Root, special.Unauthenticated)
-	}
-}
-
 func TestPlugin_SecretsInSealedStorageOnly(t *testing.T) {
 	t.Parallel()
 	h, m := newMount(t)
@@ -104,72 +87,6 @@ func TestPlugin_SecretsInSealedStorageOnly(t *testing.T) {
 	}
 }
 
-func TestPlugin_NewProcessServesStoredToken(t *testing.T) {
-	t.Parallel()
-	h, m := newMount(t)
-	u := newUpstream(t)
-	u.configure(t, m, nil)
-	before := m.must(t, logical.ReadOperation, "token/app", nil).Data["token_id"]
-	h.client.Kill()
-
-	again := mountOn(t, startPlugin(t), "one", m.storage, 0)
-	if after := again.must(t, logical.ReadOperation, "token/app", nil).Data["token_id"]; after != before {
-		t.Errorf("the new process serves the token %v instead of %v", after, before)
-	}
-	u.wantLogins(t, 1)
-}
-
-func TestPlugin_FastPathReadsNoStorage(t *testing.T) {
-	t.Parallel()
-	_, m := newMount(t)
-	u := newUpstream(t)
-	u.configure(t, m, nil)
-	m.must(t, logical.ReadOperation, "token/app", nil)
-	reads, writes := m.storage.reads.Load(), m.storage.writes.Load()
-	for range 50 {
-		m.must(t, logical.ReadOperation, "token/app", nil)
-	}
-	if m.storage.reads.Load() != reads || m.storage.writes.Load() != writes {
-		t.Errorf("50 warm reads made %d reads and %d writes of storage",
-			m.storage.reads.Load()-reads, m.storage.writes.Load()-writes)
-	}
-}
-
-func TestPlugin_EqualValuesNotWritten(t *testing.T) {
-	t.Parallel()
-	_, m := newMount(t)
-	u := newUpstream(t)
-	u.configure(t, m, nil)
-	writes := m.storage.writes.Load()
-	u.configure(t, m, nil)
-	if extra := m.storage.writes.Load() - writes; extra != 0 {
-		t.Errorf("writing the same config and role again made %d writes of storage", extra)
-	}
-	u.wantLogins(t, 1)
-}
-
-func TestPlugin_MountsShareNothing(t *testing.T) {
-	t.Parallel()
-	h, one := newMount(t)
-	two := mountOn(t, h, "two", newStorage(), 0)
-	u := newUpstream(t)
-	u.configure(t, one, nil)
-	if response, err := two.do(t, logical.ReadOperation, "config/main", nil); err != nil || response != nil {
-		t.Errorf("the second mount knows the config of the first (%v)", err)
-	}
-	u.configure(t, two, nil)
-	first := one.must(t, logical.ReadOperation, "token/app", nil).Data["token_id"]
-	second := two.must(t, logical.ReadOperation, "token/app", nil).Data["token_id"]
-	if first == second {
-		t.Error("two mounts share one token")
-	}
-	one.Cleanup(deadline(t))
-	if third := two.must(t, logical.ReadOperation, "token/app", nil).Data["token_id"]; third != second {
-		t.Error("the end of one mount took the token of another")
-	}
-	u.wantLogins(t, 2)
-}
-
 func TestPlugin_CleanupDoesNotWaitForLogin(t *testing.T) {
 	t.Parallel()
 	_, m := newMount(t)
@@ -181,13 +98,7 @@ func TestPlugin_CleanupDoesNotWaitForLogin(t *testing.T) {
 		defer close(reading)
 		_, _ = m.do(t, logical.ReadOperation, "token/app", nil) // It is cut off: all that counts is that it ends.
 	}()
-	for u.Counters().Logins == 0 {
-		select {
-		case <-reading:
-			t.Fatal("the read ended before the login began")
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+	u.awaitLogin(t, reading)
 	began := time.Now()
 	m.Cleanup(deadline(t))
 	// Vault kills the process 2 seconds after it asked it to end, and all mounts of the process wait meanwhile.

@@ -14,13 +14,11 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// storage is a mount's storage in memory, which refuses writes where Vault's does and counts them.
+// storage is a mount's storage in memory, which refuses writes where Vault's does.
 type storage struct {
 	logical.InmemStorage
 
 	readOnly atomic.Bool
-	writes   atomic.Int64
-	reads    atomic.Int64
 	mu       sync.Mutex
 	// fault, if set, decides about each access: see set.
 	fault accessFault
@@ -58,7 +56,6 @@ func (s *storage) access(call string, do func() error) error {
 }
 
 func (s *storage) List(ctx context.Context, prefix string) (names []string, err error) {
-	s.reads.Add(1)
 	err = s.access("list "+prefix, func() (err error) {
 		names, err = s.InmemStorage.List(ctx, prefix)
 		return err
@@ -67,7 +64,6 @@ func (s *storage) List(ctx context.Context, prefix string) (names []string, err 
 }
 
 func (s *storage) Get(ctx context.Context, key string) (entry *logical.StorageEntry, err error) {
-	s.reads.Add(1)
 	err = s.access("get "+key, func() (err error) {
 		entry, err = s.InmemStorage.Get(ctx, key)
 		return err
@@ -79,7 +75,6 @@ func (s *storage) Put(ctx context.Context, entry *logical.StorageEntry) error {
 	if s.readOnly.Load() {
 		return logical.ErrReadOnly
 	}
-	s.writes.Add(1)
 	return s.access("put "+entry.Key, func() error { return s.InmemStorage.Put(ctx, entry) })
 }
 
@@ -87,6 +82,5 @@ func (s *storage) Delete(ctx context.Context, key string) error {
 	if s.readOnly.Load() {
 		return logical.ErrReadOnly
 	}
-	s.writes.Add(1)
 	return s.access("delete "+key, func() error { return s.InmemStorage.Delete(ctx, key) })
 }

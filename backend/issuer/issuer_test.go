@@ -7,10 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"net"
 	"net/http"
-	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -94,54 +91,6 @@ func TestNothingBeginsAfterStop(t *testing.T) { //nolint:paralleltest // it coun
 	i.Wait()
 }
 
-// TestNamesThatDoNotExistPileUpNowhere: whoever may read token/ or status/ can name anything.
-func TestNamesThatDoNotExistPileUpNowhere(t *testing.T) { //nolint:paralleltest // it measures memory
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		ask := func(n int) {
-			name := fmt.Sprintf("none%06d", n)
-			if _, err := w.Read(t.Context(), name); !errors.Is(err, issuer.ErrNoAccount) {
-				t.Fatalf("Read: %v", err)
-			}
-			if _, err := w.Status(t.Context(), name); !errors.Is(err, issuer.ErrNoAccount) {
-				t.Fatalf("Status: %v", err)
-			}
-			if _, err := w.Rotate(t.Context(), name); !errors.Is(err, issuer.ErrNoAccount) {
-				t.Fatalf("Rotate: %v", err)
-			}
-			if _, known := w.Known(name); known {
-				t.Fatal("a name that does not exist is known")
-			}
-		}
-		const names = 10_000
-		for n := range 100 {
-			ask(n)
-		}
-		// The best of several rounds: the runtime's own memory grows in some, what the issuer keeps would grow in each.
-		grown := math.Inf(1)
-		for round := 0; round < 5 && grown > 50; round++ {
-			before := heap()
-			for n := range names {
-				ask(round*names + n)
-			}
-			synctest.Wait()
-			grown = min(grown, (float64(heap())-float64(before))/names)
-		}
-		if grown > 50 {
-			t.Errorf("at least %.0f bytes stay in memory of each name that does not exist", grown)
-		}
-	})
-}
-
-func heap() uint64 {
-	for range 3 {
-		runtime.GC()
-	}
-	var stats runtime.MemStats
-	runtime.ReadMemStats(&stats)
-	return stats.HeapAlloc
-}
-
 func TestATokenThatStraysIntoAFormatStringDoesNotShowItself(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -156,35 +105,6 @@ func TestATokenThatStraysIntoAFormatStringDoesNotShowItself(t *testing.T) {
 			if strings.Contains(shown, a.Token.Access) || strings.Contains(shown, fmt.Sprintf("%x", a.Token.Access)) {
 				t.Errorf("%s shows the token", verb)
 			}
-		}
-	})
-}
-
-// TestAReadThatIsCancelledReturnsAtOnce also where nothing answers.
-func TestAReadThatIsCancelledReturnsAtOnce(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		dead := func(ctx context.Context, _, _ string) (net.Conn, error) {
-			select {
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			case <-time.After(15 * time.Second): // as a net.Dialer gives up
-				return nil, errors.New("timeout")
-			}
-		}
-		w := newWorld(t)
-		w.add(account("gst", "one"))
-		i := issuer.New(issuer.Options{Source: w, Store: w, DialContext: dead})
-		defer pass(time.Minute) // net/http dials on when its request has ended
-		defer i.Stop()
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-		defer cancel()
-		began := time.Now()
-		if _, err := i.Read(ctx, "gst"); !errors.Is(err, issuer.ErrStillWaiting) {
-			t.Errorf("%v, want what the caller has waited for", err)
-		}
-		if took := time.Since(began); took != 3*time.Second {
-			t.Errorf("a read that may take 3s took %s", took)
 		}
 	})
 }

@@ -354,6 +354,12 @@ func TestClassify_Login(t *testing.T) {
 			upstream.SOAP, 200, soapResponse("access_new_tokenResponse", "unsupported_grant_type"), "rejected", "unsupported_grant_type",
 			"",
 		},
+		"SOAP: an error element in the element of a success": {
+			upstream.SOAP, 200, soapResponse("access_new_tokenResponse", "<error>invalid_grant</error>"), "rejected", "invalid_grant", "",
+		},
+		"SOAP: a description alone": {
+			upstream.SOAP, 200, soapResponse("access_tokenResponse", "<error_description>no</error_description>"), "rejected", "", "no",
+		},
 		"SOAP: a short word in the element of an error": {
 			upstream.SOAP, 200, soapResponse("access_tokenResponse", "locked"), "rejected", "locked", "",
 		},
@@ -441,6 +447,9 @@ func TestClassify_Refresh(t *testing.T) {
 		"206 with error": {
 			upstream.JWT, 206, `{"error":"Passing Incorrect/Invalid token"}`, "rejected", "",
 			"Passing Incorrect/Invalid token",
+		},
+		"200 with error": {
+			upstream.JWT, 200, `{"error":"Passing Incorrect/Invalid token"}`, "rejected", "", "Passing Incorrect/Invalid token",
 		},
 		"206 without success": {
 			upstream.JWT, 206, `{"success":false,"message":"no way"}`, "rejected", "", "no way",

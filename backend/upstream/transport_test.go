@@ -613,24 +613,3 @@ func TestLogin_UnsendableHeaderInvalid(t *testing.T) {
 		}
 	}
 }
-
-func TestConnection_DialContextUsed(t *testing.T) {
-	t.Parallel()
-	s := serve(t, always(200, "application/json", goodResponse))
-	var dialed atomic.Value
-	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
-		dialed.Store(address)
-		return (&net.Dialer{}).DialContext(ctx, network, s.Listener.Addr().String())
-	}
-	a := accountFor(upstream.JWT, "http://login.example/")
-	c, err := upstream.New(a, upstream.Options{DialContext: dial})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Login(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	if got := dialed.Load(); got != "login.example:80" || s.only(t).Host != "login.example" {
-		t.Errorf("dialed %v", got)
-	}
-}
