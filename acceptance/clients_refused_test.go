@@ -57,6 +57,7 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{"a dash behind the URL", "hyphen of the keyboard", []string{"-d", invoice, name, good, "—X", "GET"}, nil},
 			{"a URL as the role", "role:", []string{"https://vault/v1/mastersindia/token/x", good}, nil},
 			{"a Vault token as the role", "role:", []string{"-d", invoice, "hvs." + secret, good}, nil},
+			{"a token of OpenBao as the role", "role:", []string{"-d", invoice, "s." + secret, good}, nil},
 			{"a token of the vendor in the role", "role:", []string{"-d", invoice, "mastersindia/token/eyJ" + secret, good}, nil},
 			{"a header without a colon", "header:", []string{"-d", invoice, "-H", "X-Key " + secret, name, good}, nil},
 			{"a header without a name", "header:", []string{"-d", invoice, "-H", ": " + secret, name, good}, nil},

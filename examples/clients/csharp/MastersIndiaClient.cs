@@ -46,7 +46,7 @@ public sealed class MastersIndiaToken
 public sealed class MastersIndiaClient
 {
     const string OwnHeaders = "authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"; // which nobody else may set
-    const string BeginOfToken = @"(^|/)(hv[sbr]\.|eyJ)"; // in a message it would be shown
+    const string BeginOfToken = @"(^|/)(hv[sbr]\.|[sbr]\.[A-Za-z0-9_-]{20}|eyJ)"; // in a message it would be shown
     const string Usage =
         "usage: MastersIndiaClient.exe [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
     static readonly UTF8Encoding Strict = new UTF8Encoding(false, true);

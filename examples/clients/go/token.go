@@ -93,7 +93,7 @@ func newClient(role string) (*client, error) {
 
 // beginsAsToken reports whether a text has a token in place of a name: in a message it would be shown.
 func beginsAsToken(text string) bool {
-	return regexp.MustCompile(`(^|/)(hv[sbr]\.|eyJ)`).MatchString(text)
+	return regexp.MustCompile(`(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)`).MatchString(text)
 }
 
 func (c *client) mount() string {

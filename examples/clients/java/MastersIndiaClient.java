@@ -51,7 +51,7 @@ public final class MastersIndiaClient {
     private static final Duration VAULT_TIMEOUT = Duration.ofSeconds(30), API_TIMEOUT = Duration.ofSeconds(60);
     private static final String OWN_HEADERS = // which nobody else may set
         "(?i)authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token";
-    private static final String TOKEN = "(.*/)?(hv[sbr]\\.|eyJ).*"; // how one begins: in a message it would be shown
+    private static final String TOKEN = "(.*/)?(hv[sbr]\\.|[sbr]\\.[\\w-]{20}|eyJ).*"; // how one begins: in a message it would be shown
     private static final String USAGE =
         "usage: MastersIndiaClient.java [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
 

@@ -17,7 +17,7 @@ import { inspect } from "node:util";
 
 const vaultTimeout = 30_000, apiTimeout = 60_000; // milliseconds
 const ownHeaders = "authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"; // which nobody else may set
-const beginOfToken = /(^|\/)(hv[sbr]\.|eyJ)/; // in a message it would be shown
+const beginOfToken = /(^|\/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)/; // in a message it would be shown
 
 /** Something that a person must look at; the message says what to do. status is the HTTP status, 0 without one. */
 export class ClientError extends Error {

@@ -22,7 +22,7 @@ final class MastersIndiaClient
     private const API_TIMEOUT = 60;
     private const OWN_HEADERS = 'authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token'; // which nobody else may set
 
-    private const TOKEN = '~(^|/)(hv[sbr]\.|eyJ)~'; // how one begins: in a message it would be shown
+    private const TOKEN = '~(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)~'; // how one begins: in a message it would be shown
 
     private readonly string $path;
     public static int $interrupted = 0; // the signal, where this is the program

@@ -24,7 +24,7 @@ import urllib.request
 VAULT_TIMEOUT, API_TIMEOUT = 30, 60  # seconds
 DOUBT = ". It may have been issued: look it up before you repeat it"
 OWN_HEADERS = "authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"  # which nobody else may set
-TOKEN = r"(^|/)(hv[sbr]\.|eyJ)"  # how one begins: in a message it would be shown
+TOKEN = r"(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)"  # how one begins: in a message it would be shown
 USAGE = "usage: mastersindia_client.py [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL..."
 
 
