@@ -149,10 +149,7 @@ func TestCircuitBreaker_StaysOpenAfterRestart(t *testing.T) {
 	t.Parallel()
 	for name, blind := range map[string]bool{"taken up at start": false, "taken up by the write": true} {
 		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.changePassword()
-			s.failed("app")
-			s.wantRefusedLogins(1)
+			s := refusedMount(t)
 			if blind {
 				s.Storage.Fail(mounttest.List, "token/", mounttest.ErrStorage())
 			}
@@ -271,10 +268,7 @@ func TestBreaker_StaysOpenWhenClockSetBack(t *testing.T) {
 	t.Parallel()
 	for _, back := range []time.Duration{10 * time.Minute, time.Hour, 30 * 24 * time.Hour} {
 		timed(t, fmt.Sprint(back), func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.changePassword()
-			s.failed("app")
-			s.wantRefusedLogins(1)
+			s := refusedMount(t)
 			advance(time.Minute)
 			s.Clock.Jump(-back)
 			s.failed("app")
@@ -292,9 +286,7 @@ func TestCircuitBreaker_StaysOpenAfterDeletion(t *testing.T) {
 	t.Parallel()
 	for name, slowStart := range map[string]bool{"taken up at start": false, "not taken up yet": true} {
 		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.changePassword()
-			s.failed("app")
+			s := refusedMount(t)
 			if slowStart {
 				s.Storage.SetFault(func(_ int, access, key string) mounttest.Fault {
 					if access == mounttest.List && key == "token/" {

@@ -15,28 +15,57 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestVerification_IsTheProbeOfAnOpenBreaker: the hold of refused credentials is over, and a write of headers finds them refused
-// still. Readers do not send them once more.
-func TestVerification_IsTheProbeOfAnOpenBreaker(t *testing.T) {
+// TestVerification_FailureHoldsLogins: a write of headers is verified with the stored password, and fails. Readers do not send that
+// again while what the verification has met holds logins back, as it does where a login has failed.
+func TestVerification_FailureHoldsLogins(t *testing.T) {
 	t.Parallel()
-	for _, restart := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.changePassword()
-			s.failed("app")
-			advance(2 * time.Hour)
-			before := s.logins()
-			s.refused(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
-			s.wantLogins(before+1, "by a verification after the hold")
-			if restart {
-				s.Reload()
-			}
-			for range 50 {
-				advance(time.Minute)
-				s.failsWith(http.StatusBadRequest)
-			}
-			s.wantLogins(before+1, "in the hour after a verification that was refused")
-		})
+	throttled := func(d time.Duration) simulator.Fault {
+		return simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: d, Remaining: 1}
+	}
+	for _, c := range []struct {
+		name    string
+		refused bool          // the upstream has another password
+		probe   time.Duration // after a first refusal; 0 is none
+		fault   simulator.Fault
+		hold    time.Duration
+		code    int // of readers meanwhile; 0 is any
+	}{
+		{"throttled", false, 0, throttled(10 * time.Minute), 9 * time.Minute, http.StatusTooManyRequests},
+		{"refused", true, 0, simulator.Fault{}, 14 * time.Minute, http.StatusBadRequest},
+		{"a probe, refused", true, 2 * time.Hour, simulator.Fault{}, 50 * time.Minute, http.StatusBadRequest},
+		{"a probe, throttled", true, 20 * time.Minute, throttled(time.Hour), 59 * time.Minute, 0},
+		{"a probe, down", true, 20 * time.Minute, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1}, 59 * time.Minute, 0},
+	} {
+		for _, restart := range []bool{false, true} {
+			timed(t, fmt.Sprintf("%s, restart %t", c.name, restart), func(t *testing.T) {
+				s := gstMount(t, time.Hour)
+				if c.refused {
+					s.changePassword()
+				}
+				if c.probe > 0 {
+					s.failed("app")
+					advance(c.probe)
+				}
+				s.Simulator.SetFault(simulator.JWT, c.fault)
+				before := s.logins()
+				s.refusal(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+				s.wantLogins(before+1, "by the verification")
+				if restart {
+					s.Reload()
+				}
+				for range c.hold / time.Minute {
+					advance(time.Minute)
+					if err := s.failure("app"); c.code != 0 && codeOf(err) != c.code {
+						t.Errorf("a reader got %d (%v), want %d", codeOf(err), err, c.code)
+					}
+				}
+				s.wantLogins(before+1, "while the hold runs")
+				if !c.refused {
+					advance(2 * time.Minute)
+					s.token("app")
+				}
+			})
+		}
 	}
 }
 
@@ -145,30 +174,6 @@ func TestVerification_OtherPasswordRefusedSurvivesRestart(t *testing.T) {
 	}
 }
 
-// TestVerification_ThrottledHoldsLogins: the upstream throttles a verification for ten minutes. Readers do not ask before that
-// either, with the same credentials at the same host.
-func TestVerification_ThrottledHoldsLogins(t *testing.T) {
-	t.Parallel()
-	for _, restart := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute, Remaining: 1})
-			s.refused(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
-			s.wantLogins(1, "by the verification")
-			if restart {
-				s.Reload()
-			}
-			for range 9 {
-				advance(time.Minute)
-				s.failsWith(http.StatusTooManyRequests)
-			}
-			s.wantLogins(1, "while the Retry-After runs")
-			advance(2 * time.Minute)
-			s.token("app")
-		})
-	}
-}
-
 // TestThrottled_HoldsAfterDeletion: the upstream throttles a login for ten minutes. Deleting the config and writing it again with the
 // same credentials does not bring the next login nearer.
 func TestThrottled_HoldsAfterDeletion(t *testing.T) {
@@ -185,39 +190,4 @@ func TestThrottled_HoldsAfterDeletion(t *testing.T) {
 			s.wantLogins(1, "while the Retry-After runs")
 		})
 	}
-}
-
-// TestVerification_FailedProbeHoldsLogins: the hold of refused credentials is over, and a write of headers is throttled for an hour, or
-// meets an outage. Readers do not log in before the next probe is due.
-func TestVerification_FailedProbeHoldsLogins(t *testing.T) {
-	t.Parallel()
-	for _, fault := range []simulator.Fault{
-		{Kind: simulator.FaultThrottled, RetryAfter: time.Hour, Remaining: 1}, {Kind: simulator.FaultDown, Remaining: 1},
-	} {
-		timed(t, string(fault.Kind), func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.changePassword()
-			s.failed("app")
-			advance(20 * time.Minute)
-			s.Simulator.SetFault(simulator.JWT, fault)
-			s.refusal(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
-			s.wantLogins(2, "the refused one and the verification")
-			s.readEvery("app", time.Minute, 59*time.Minute)
-			s.wantLogins(2, "within the hour after the verification")
-		})
-	}
-}
-
-// TestVerification_RefusalOpensBreaker: a write of headers is verified with the stored password, which the upstream refuses. The
-// readers who come next do not send it again.
-func TestVerification_RefusalOpensBreaker(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.changePassword()
-		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
-		s.wantRefusedLogins(1)
-		s.readEvery("app", time.Second, time.Minute)
-		s.wantRefusedLogins(1)
-	})
 }

@@ -169,9 +169,7 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.changePassword()
-		s.failed("app")
+		s := refusedMount(t)
 		for range 10 * 60 {
 			advance(time.Second)
 			if _, err := s.rotate(); err == nil || codeOf(err) != http.StatusBadRequest {
@@ -195,9 +193,7 @@ func TestRotate_NotMadeSaysSo(t *testing.T) {
 	t.Parallel()
 	const untried = "no new one was made: rotate/ logs in again from "
 	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.changePassword()
-		s.failed("app")
+		s := refusedMount(t)
 		again := time.Now().Add(time.Minute)
 		advance(20 * time.Second)
 		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried+again.UTC().Format(time.RFC3339)) {
@@ -281,9 +277,7 @@ func TestRotate_BlockedIsNoRotation(t *testing.T) {
 func TestRotate_AfterLoginThatCouldNotBegin(t *testing.T) {
 	t.Parallel()
 	timed(t, "breaker open", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.changePassword()
-		s.failed("app")
+		s := refusedMount(t)
 		advance(20 * time.Minute)
 		s.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
 		s.failed("app")
