@@ -193,7 +193,9 @@ func TestRotate_NotMadeSaysSo(t *testing.T) {
 	t.Parallel()
 	const untried = "no new one was made: rotate/ logs in again from "
 	synctest.Test(t, func(t *testing.T) {
-		s := refusedMount(t)
+		s := gstMount(t, time.Hour)
+		s.changePassword()
+		s.failed("app")
 		again := time.Now().Add(time.Minute)
 		advance(20 * time.Second)
 		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried+again.UTC().Format(time.RFC3339)) {

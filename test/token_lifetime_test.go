@@ -1,0 +1,85 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+// TestTokenLife_FromResponseDefaultAndLimit: the lifetime of a token is that of the response, or the default, and never above
+// the limit.
+func TestTokenLife_FromResponseDefaultAndLimit(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		silent := f
+		silent.name, silent.account.OmitExpiry = f.name+" without a lifetime", true
+		for name, life := range map[string]struct {
+			of     fixture
+			change []any
+			want   time.Duration
+		}{
+			"as told":                          {f, nil, f.life},
+			"told, and the default is another": {f, []any{"default_token_ttl", "20m"}, f.life},
+			"told, and a shorter limit":        {f, []any{"max_token_ttl", "20m"}, 20 * time.Minute},
+			"told, and a longer limit":         {f, []any{"max_token_ttl", "48h"}, f.life},
+			"not told":                         {silent, []any{"default_token_ttl", "20m"}, 20 * time.Minute},
+			"not told, and a shorter limit":    {silent, []any{"default_token_ttl", "20m", "max_token_ttl", "10m"}, 10 * time.Minute},
+			"not told, with the usual default": {silent, nil, f.spec().DefaultTokenTTL},
+			"told as two minutes":              {f.living(2 * time.Minute), nil, 2 * time.Minute},
+		} {
+			timed(t, f.name+" "+name, func(t *testing.T) {
+				w := life.of.mounted(t, life.change...)
+				data := w.read("token/app").Data
+				if got := moment(t, data, "expires_at").Sub(moment(t, data, "issued_at")); got != life.want {
+					t.Errorf("a life of %s, want %s", got, life.want)
+				}
+			})
+		}
+	}
+}
+
+const year = 365 * 24 * time.Hour
+
+// TestTokenLife_ManyYearsRotatedWhenDue: a token of many years is rotated when it is due.
+func TestTokenLife_ManyYearsRotatedWhenDue(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		for _, life := range []time.Duration{9 * year, 27 * year} {
+			timed(t, f.name+" "+life.String(), func(t *testing.T) {
+				startIn(t, 2026)
+				w := f.living(life).mounted(t)
+				w.loggingIn(1, func() {
+					for range 3 {
+						left := seconds(t, w.read("token/app").Data, "ttl")
+						if left < life/10*6 || left > life/10*7 {
+							t.Errorf("the rotation is in %s, want it after two thirds of %s", left, life)
+						}
+						advance(time.Minute)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestTokenLife_ManyYearsOverdueHasTTL: a token of many years whose rotation is late has a useful ttl.
+func TestTokenLife_ManyYearsOverdueHasTTL(t *testing.T) {
+	t.Parallel()
+	timed(t, "jwt-v1", func(t *testing.T) {
+		startIn(t, 2026)
+		w := jwtV1().living(5*year).mounted(t, "rotation_percent", 1)
+		w.read("token/app")
+		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
+		advance(5*year/100 + time.Minute)
+		if w.Simulator.Counters().Faulted == 0 {
+			t.Error("no rotation was tried")
+		}
+		if left := seconds(t, w.read("token/app").Data, "ttl"); left < 15*time.Second || left > 3*time.Minute {
+			t.Errorf("ttl is %s, want the next attempt and request_timeout", left)
+		}
+	})
+}
