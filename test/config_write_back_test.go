@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -105,6 +107,19 @@ func TestConfigWriteBack_EquivalentValuesAreEqual(t *testing.T) {
 				"request_timeout": 30, "default_token_ttl": "1h", "rotation_percent": "66", "allow_http": "true",
 				"headers": map[string]any{"X-Team": "gst", "Productid": "einvoicing_global"},
 			})
+		})
+	})
+}
+
+// TestConfigWriteBack_RefusedWriteKeepsToken: a refused write keeps the token.
+func TestConfigWriteBack_RefusedWriteKeepsToken(t *testing.T) {
+	t.Parallel()
+	timed(t, "the token stays", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		token := w.read("token/app").Data["token_id"]
+		w.badRequest(logical.UpdateOperation, "config/gst", jwtConfig("password", "canary\n"), "password")
+		w.quiet(func() {
+			w.wantServed(token)
 		})
 	})
 }

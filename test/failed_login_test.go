@@ -55,9 +55,7 @@ func TestRotate_GivenUpInOpenBreaker(t *testing.T) {
 		"none":  func(*testMount) {},
 	} {
 		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.changePassword()
-			s.failed("app")
+			s := refusedMount(t)
 			advance(2 * time.Minute)
 			release := s.Upstream.Hold()
 			go func() { _, _, _ = s.Do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
@@ -76,9 +74,7 @@ func TestRotate_GivenUpInOpenBreaker(t *testing.T) {
 func TestRotate_TimedOutInOpenBreaker(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.changePassword()
-		s.failed("app")
+		s := refusedMount(t)
 		advance(2 * time.Minute)
 		s.slow(time.Minute)
 		_, _ = s.rotate()
@@ -121,9 +117,7 @@ func TestBreaker_ProbeBringsRevokedToken(t *testing.T) {
 func TestVerification_SaysWhatItMet(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.changePassword()
-		s.failed("app")
+		s := refusedMount(t)
 		advance(16 * time.Minute)
 		s.FailDials(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "upstream.test", IsNotFound: true}})
 		r := s.refusal(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})

@@ -155,26 +155,6 @@ func TestTokenRejected_ObeysBackoff(t *testing.T) {
 	}
 }
 
-func TestTokenRejected_AfterClockSetBack(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
-		first := s.token("app")
-		advance(2 * time.Minute)
-		if _, err := s.ask(t.Context(), "app", reject(first.id)); err != nil {
-			t.Fatal(err)
-		}
-		s.wantLogins(2)
-		s.Clock.Jump(-3 * time.Hour)
-		second := s.token("app")
-		advance(10 * time.Minute)
-		if a, err := s.ask(t.Context(), "app", reject(second.id)); err != nil || a.id == second.id {
-			t.Errorf("a rejected token was not replaced ten minutes after the last one (%v)", err)
-		}
-		s.wantLogins(3)
-	})
-}
-
 // TestTokenRejected_AfterBlockedLogin: a rejected token is replaced though the first login could not be begun. That was none of
 // the logins that are made once in five minutes.
 func TestTokenRejected_AfterBlockedLogin(t *testing.T) {

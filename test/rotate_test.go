@@ -169,9 +169,7 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.changePassword()
-		s.failed("app")
+		s := refusedMount(t)
 		for range 10 * 60 {
 			advance(time.Second)
 			if _, err := s.rotate(); err == nil || codeOf(err) != http.StatusBadRequest {
@@ -281,9 +279,7 @@ func TestRotate_BlockedIsNoRotation(t *testing.T) {
 func TestRotate_AfterLoginThatCouldNotBegin(t *testing.T) {
 	t.Parallel()
 	timed(t, "breaker open", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.changePassword()
-		s.failed("app")
+		s := refusedMount(t)
 		advance(20 * time.Minute)
 		s.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
 		s.failed("app")

@@ -5,7 +5,6 @@ package test
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/simulator"
@@ -65,27 +64,6 @@ func TestTokenLife_ManyYearsRotatedWhenDue(t *testing.T) {
 			})
 		}
 	}
-}
-
-// TestMaxTokenTTL_LoweredDuringLogin: what a login brings lives no longer than the settings allow that are in force when it ends.
-func TestMaxTokenTTL_LoweredDuringLogin(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
-		release := s.Upstream.Hold()
-		reader := s.async("token/app")
-		advance(time.Second)
-		if s.logins() != 1 {
-			t.Fatal("no login is in flight")
-		}
-		s.write("config/gst", map[string]any{"max_token_ttl": "1h"})
-		release()
-		s.wait(reader)
-		if a := s.token("app"); a.left > time.Hour {
-			t.Errorf("a token has %s left, and max_token_ttl is an hour", a.left)
-		}
-		s.wantLogins(1, "by a reader")
-	})
 }
 
 // TestTokenLife_ManyYearsOverdueHasTTL: a token of many years whose rotation is late has a useful ttl.
