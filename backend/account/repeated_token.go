@@ -17,8 +17,8 @@ const Repeated upstream.Cause = "repeated"
 const (
 	// longestDoubling bounds a hold that doubles, to a day and a half.
 	longestDoubling = 17
-	// leastRepeatedAge is the age from which on a token that is given again is one that the upstream repeats to its end. A younger one
-	// may have come of a login in the same second: where its claims are whole seconds, so are the differences between tokens.
+	// leastRepeatedAge is the age from which on a token that is given again is one that the upstream repeats to its end. A younger
+	// one may be of the same second: where the claims are whole seconds, two logins within one bring the same token.
 	leastRepeatedAge = time.Minute
 )
 
