@@ -66,3 +66,24 @@ func TestRepeated_WithinOneSecondIsRotated(t *testing.T) {
 		})
 	}
 }
+
+// TestRepeated_YoungTokenCausesNoLoginStorm: the upstream repeats a token whose rotation is due within its first minute.
+func TestRepeated_YoungTokenCausesNoLoginStorm(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		life    time.Duration
+		percent int
+	}{{time.Minute, 66}, {time.Hour, 1}} {
+		timed(t, c.life.String(), func(t *testing.T) {
+			s := gstMount(t, c.life, "rotation_percent", c.percent)
+			s.repeating(c.life, 0)
+			s.EveryMinute()
+			for end := time.Now().Add(2 * c.life); time.Now().Before(end); advance(time.Second) {
+				_, _ = s.ask(t.Context(), "app", nil)
+			}
+			if got := len(s.Upstream.LoginTimes()); got < 3 || got > 8 {
+				t.Errorf("%d logins in the lives of two tokens, want two or three a life", got)
+			}
+		})
+	}
+}

@@ -18,7 +18,8 @@ const (
 	// longestDoubling bounds a hold that doubles, to a day and a half.
 	longestDoubling = 17
 	// leastRepeatedAge is the age from which on a token that is given again is one that the upstream repeats to its end. A younger
-	// one may be of the same second: where the claims are whole seconds, two logins within one bring the same token.
+	// one may be of the same second: where the claims are whole seconds, two logins within one bring the same token. One that is due
+	// for rotation counts at any age, since it would be due again at once.
 	leastRepeatedAge = time.Minute
 )
 
@@ -101,7 +102,7 @@ func (t *transition) withKnownExpiry(token *Token) *Token {
 	kept := *token
 	kept.IssuedAt, kept.elapsed, kept.ExpiresAt = given.IssuedAt, given.elapsed, end
 	kept.lifeAssumed = token.lifeAssumed && given.lifeAssumed
-	kept.repeated = given.repeated || t.env.Elapsed-given.elapsed >= leastRepeatedAge
+	kept.repeated = given.repeated || token.Reason == ReasonRotation || t.env.Elapsed-given.elapsed >= leastRepeatedAge
 	if token.ExpiresAt.Before(end) {
 		kept.ExpiresAt = token.ExpiresAt
 	}
