@@ -36,14 +36,21 @@ func verificationErrorResponse(mount, name string, err error) (*logical.Response
 		return loginErrorResponse(mount, name, err)
 	}
 	message := "config " + quoteName(name) + " was not stored, because its login failed: " + failed.Message
-	if failed.Remembered {
+	switch {
+	case failed.Remembered && failed.Kind == upstream.Rejected: // whatever else this write changes
+		message += "; these credentials were not sent again, next attempt " + when(failed.NextAttempt)
+	case failed.Remembered:
 		message += "; the same login failed before and was not tried again, next attempt " + when(failed.NextAttempt)
 	}
-	what := correction(&failed.Failure)
-	if failed.Refused() {
-		message += "; " + what + " (verify_connection=false would store it all the same, and reads would fail)"
-	} else {
-		message += "; " + what + ", or store it without verification: verify_connection=false"
+	message += "; " + correction(&failed.Failure)
+	switch {
+	case failed.Remembered && failed.Refused():
+		message += "; if they are correct by now, or something else was wrong: write again with verify_connection=false, and then " +
+			"vault write -f " + mount + "rotate/" + name
+	case failed.Refused():
+		message += " (verify_connection=false would store it all the same, and reads would fail)"
+	default:
+		message += ", or store it without verification: verify_connection=false"
 	}
 	return nil, logical.CodedError(statusOf(failed), message)
 }

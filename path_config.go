@@ -158,6 +158,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	}
 	resp := warnOfPause(req.MountPoint, name, old, next, p)
 	if old != nil && old.equal(next) && !b.store.isUnconfirmed(configPrefix+name) {
+		b.warnOfRefusal(resp, req.MountPoint, name)
 		return warned(resp), nil
 	}
 	b.setGeneration(old, next)
@@ -264,6 +265,14 @@ func (b *backend) warnOfReplacement(resp *logical.Response, old, next *config) {
 	}
 	if len(deleted) > 0 {
 		resp.AddWarning(fmt.Sprintf("The config was of protocol %s: its %s was deleted.", old.Protocol, inWords(deleted, "and")))
+	}
+}
+
+// warnOfRefusal warns of a write that changes nothing, while the upstream refuses these settings: it would look like a success.
+func (b *backend) warnOfRefusal(resp *logical.Response, mount, name string) {
+	if s, known := b.issuer.Known(name); known && s.Failure.Refused() && !s.Account.Paused {
+		resp.AddWarning(fmt.Sprintf("Nothing was changed, and no login was made: the upstream has refused these settings. If they are "+
+			"correct by now: vault write -f %srotate/%s", mount, name))
 	}
 }
 

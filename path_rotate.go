@@ -83,6 +83,9 @@ func (b *backend) rotateUpdate(ctx context.Context, req *logical.Request, d *fra
 			"Write again later.")
 	case rotation.Token.Repeated():
 		resp.AddWarning("The token was not replaced: the upstream repeats its last token, and gives no other until that expires.")
+	case rotation.Same:
+		resp.AddWarning("The token was not replaced: the upstream gave the same one again, as some do within a second. " +
+			"Write again later.")
 	}
 	return resp, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -120,6 +121,29 @@ func TestConfigWriteBack_RefusedWriteKeepsToken(t *testing.T) {
 		w.badRequest(logical.UpdateOperation, "config/gst", jwtConfig("password", "canary\n"), "password")
 		w.quiet(func() {
 			w.wantServed(token)
+		})
+	})
+}
+
+// TestConfigWriteBack_WhileRefusedSaysSo: the password that the upstream refuses is written again. That changes nothing, and the
+// operator is told so: it looks like a success.
+func TestConfigWriteBack_WhileRefusedSaysSo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		same := map[string]any{"password": "pass-of-clerk"}
+		s.token("app")
+		if resp := s.write("config/gst", same); resp != nil {
+			t.Errorf("warnings %q, and nothing is wrong", resp.Warnings)
+		}
+		s.changePassword()
+		if _, err := s.rotate(); err == nil {
+			t.Fatal("the upstream took the former password")
+		}
+		s.unwritten(func() {
+			if resp := s.write("config/gst", same); resp == nil || !contains(strings.Join(resp.Warnings, " "), "Nothing was changed", "rotate/gst") {
+				t.Errorf("%v: the upstream refuses that password", resp)
+			}
 		})
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // TestRemedy_NamesOnlyFieldsOfTheProtocol: no connection can be made over TLS. The command that the message gives names fields
@@ -28,4 +30,49 @@ func TestRemedy_NamesOnlyFieldsOfTheProtocol(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLoginError_NamedTimeIsNotTooEarly: at the time that a message or status/ names for the next attempt it is made.
+func TestLoginError_NamedTimeIsNotTooEarly(t *testing.T) {
+	t.Parallel()
+	forced := func(s *testMount) time.Time {
+		_, err := s.rotate()
+		_, rest, _ := strings.Cut(err.Error(), "logs in again from ")
+		stamp, _, _ := strings.Cut(rest, " on")
+		at, wrong := time.Parse(time.RFC3339, stamp)
+		if wrong != nil {
+			s.t.Fatalf("rotate/ names no time: %v", err)
+		}
+		return at
+	}
+	for name, next := range map[string]func(s *testMount) time.Time{
+		"status/": func(s *testMount) time.Time { return moment(s.t, s.status(), "next_attempt_at") },
+		"rotate/": forced,
+	} {
+		timed(t, name, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			advance(300 * time.Millisecond)
+			s.changePassword()
+			s.failed("app")
+			advanceUntil(next(s))
+			if name == "rotate/" {
+				_, _ = s.rotate()
+			} else {
+				s.failed("app")
+			}
+			s.wantLogins(2, "of which one at the time that was named")
+		})
+	}
+}
+
+// TestRemedy_MalformedRequestOrMendedUpstream: the upstream calls every login malformed. Where the settings are right, the message
+// says how to log in once the vendor has mended that, and nobody waits for hours.
+func TestRemedy_MalformedRequestOrMendedUpstream(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.refuseRequests()
+		s.says(s.failure("app").Error(), "rejected the request as malformed", "vault read mastersindia/config/gst",
+			"if they are correct: vault write -f mastersindia/rotate/gst")
+	})
 }

@@ -350,3 +350,29 @@ func TestTokenRejected_SaysThatLoginsFail(t *testing.T) {
 		}
 	})
 }
+
+// TestTokenRejected_RepeatedTokenSaysSo: the upstream gives the rejected token again. Neither the reader nor status/ or metrics are
+// told that it was replaced, or how to have it replaced.
+func TestTokenRejected_RepeatedTokenSaysSo(t *testing.T) {
+	t.Parallel()
+	timed(t, "five minutes old", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
+		first := s.token("app")
+		advance(5 * time.Minute)
+		resp, err := s.do(t.Context(), logical.ReadOperation, "token/app", reject(first.id))
+		if err != nil || resp.Data["token_id"] != first.id || len(s.Upstream.Logins()) != 2 {
+			t.Fatalf("%v, %v after %d logins, want the same token after two", resp, err, len(s.Upstream.Logins()))
+		}
+		for whose, said := range map[string]string{
+			"the reader": strings.Join(resp.Warnings, " "), "status/": text(t, s.status(), "message"),
+		} {
+			if !contains(said, "the upstream repeats it") || strings.Contains(said, "replaced") || strings.Contains(said, "rotate/") {
+				t.Errorf("%s is told: %s", whose, said)
+			}
+		}
+		if n := s.scrape().samples[`rotations_total{config="gst",reason="rejected"}`]; n != 0 {
+			t.Errorf("%v rotations are counted, want none", n)
+		}
+	})
+}

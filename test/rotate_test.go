@@ -135,10 +135,10 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 		code  int
 		next  string
 	}{
-		{"refused", simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest, "2000-01-01T00:15:00Z"},
+		{"refused", simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest, "2000-01-01T00:15:01Z"}, // rounded up
 		{
 			"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 20 * time.Minute}, http.StatusTooManyRequests,
-			"2000-01-01T00:22:00Z", // as the upstream has asked last
+			"2000-01-01T00:22:01Z", // as the upstream has asked last
 		},
 	} {
 		timed(t, c.name, func(t *testing.T) {
@@ -196,7 +196,7 @@ func TestRotate_NotMadeSaysSo(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.changePassword()
 		s.failed("app")
-		again := time.Now().Add(time.Minute)
+		again := time.Now().Add(time.Minute + time.Second) // rounded up
 		advance(20 * time.Second)
 		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried+again.UTC().Format(time.RFC3339)) {
 			t.Errorf("rotate within a minute of a refusal: %v", err)
@@ -221,7 +221,7 @@ func TestRotate_NotMadeSaysSo(t *testing.T) {
 		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried) || strings.Contains(err.Error(), "now: ") {
 			t.Errorf("rotate at once after the outage was met: %v, want when rotate/ logs in again, and not now", err)
 		}
-		again := time.Now().Add(10 * time.Second)
+		again := time.Now().Add(11 * time.Second)
 		advance(3 * time.Second)
 		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried+again.UTC().Format(time.RFC3339)) {
 			t.Errorf("rotate within 10 s of the last: %v", err)

@@ -4,6 +4,7 @@
 package test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -82,4 +83,32 @@ func TestTokenLife_ManyYearsOverdueHasTTL(t *testing.T) {
 			t.Errorf("ttl is %s, want the next attempt and request_timeout", left)
 		}
 	})
+}
+
+// TestTokenLife_ShorterDefaultCountsAtOnce: the upstream tells no lifetime, and the assumed one is corrected: the token that is out
+// lives no longer than that either, also after a restart. A lifetime that was told stays.
+func TestTokenLife_ShorterDefaultCountsAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, told := range []bool{false, true} {
+		for _, restart := range []bool{false, true} {
+			timed(t, fmt.Sprintf("told %t, restart %t", told, restart), func(t *testing.T) {
+				f := jwtV1()
+				f.account.OmitExpiry = !told
+				w := f.mounted(t, "default_token_ttl", "24h")
+				first := w.token("app")
+				advance(time.Minute)
+				if restart {
+					w.Reload()
+				}
+				w.write("config/gst", map[string]any{"default_token_ttl": "1h"})
+				want := first.expires
+				if !told {
+					want = first.issued.Add(time.Hour)
+				}
+				if a := w.token("app"); a.id != first.id || !a.expires.Equal(want.Truncate(time.Second)) {
+					t.Errorf("token %s lives until %s, want %s until %s", a.id, a.expires, first.id, want)
+				}
+			})
+		}
+	}
 }
