@@ -29,18 +29,29 @@ func verificationErrorResponse(mount, name string, served bool, err error) (*log
 		return nil, logical.CodedError(http.StatusGatewayTimeout, fmt.Sprintf(
 			"config %q was not stored: another login of the account has not ended: write again, or with verify_connection=false", name))
 	}
+	if errors.Is(err, issuer.ErrChanged) {
+		return nil, logical.CodedError(http.StatusConflict, fmt.Sprintf(
+			"config %q was not stored: it was changed, or its tokens were revoked, while its login was verified: write again", name))
+	}
 	if !errors.As(err, &failed) {
 		return loginErrorResponse(mount, name, err)
 	}
 	message := "config " + quoteName(name) + " was not stored, because its login failed: " + failed.Message
-	if failed.Remembered {
+	switch {
+	case failed.Remembered && failed.Kind == upstream.Rejected: // whatever else this write changes
+		message += "; these credentials were not sent again, next attempt " + when(failed.NextAttempt)
+	case failed.Remembered:
 		message += "; the same login failed before and was not tried again, next attempt " + when(failed.NextAttempt)
 	}
-	what := correction(&failed.Failure)
-	if failed.Refused() {
-		message += "; " + what + " (verify_connection=false would store it all the same, and reads would fail)"
-	} else {
-		message += "; " + what + ", or store it without verification: verify_connection=false"
+	message += "; " + correction(&failed.Failure)
+	switch {
+	case failed.Remembered && failed.Refused():
+		message += "; if they are correct by now, or something else was wrong: write again with verify_connection=false, and then " +
+			"vault write -f " + mount + "rotate/" + name
+	case failed.Refused():
+		message += " (verify_connection=false would store it all the same, and reads would fail)"
+	default:
+		message += ", or store it without verification: verify_connection=false"
 	}
 	if served && (failed.Remembered || !failed.Refused()) {
 		message += "; reads are served a token now, and would then fail until a login succeeds"

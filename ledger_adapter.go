@@ -37,13 +37,22 @@ func ledgerEntry(t *issuer.Token) ledger.Entry {
 	}
 }
 
+// errRestoring says that the ledger has no such token, and that what it lacks is not known yet.
+var errRestoring = errors.New("the accounts are being read after a start")
+
 // findIssued returns the configs for which the token of that ID was issued: more than one where they share an upstream account.
-// Entries that are not saved yet are included. Errors: those of Ledger.Find.
+// Entries that are not saved yet are included. Errors: errRestoring, and those of Ledger.Find.
 func (b *backend) findIssued(ctx context.Context, tokenID string) ([]ledger.Found, error) {
+	restored := b.issuer.Restored()
 	unsent := slices.DeleteFunc(b.issuer.Unsent(""), func(u issuer.Unsent) bool { return u.Token.ID != tokenID })
 	found, err := b.ledger.Find(ctx, tokenID)
-	if errors.Is(err, ledger.ErrUnknown) && len(unsent) > 0 {
-		err = nil
+	if errors.Is(err, ledger.ErrUnknown) {
+		switch {
+		case len(unsent) > 0:
+			err = nil
+		case !restored:
+			err = errRestoring
+		}
 	}
 	for _, u := range unsent {
 		latest := ledger.Found{Config: u.Config, Entry: ledgerEntry(u.Token)}

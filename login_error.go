@@ -115,11 +115,10 @@ func untried(f *issuer.LoginError) string {
 	if f.ForcedAfter.IsZero() {
 		return ""
 	}
-	return "; that was the last login, and no new one was made: rotate/ logs in again from " +
-		f.ForcedAfter.UTC().Format(time.RFC3339) + " on"
+	return "; no new login was made: rotate/ logs in again from " + timeText(roundUp(f.ForcedAfter)) + " on"
 }
 
-func when(t time.Time) string { return "at " + t.UTC().Format(time.RFC3339) }
+func when(t time.Time) string { return "at " + timeText(roundUp(t)) }
 
 // remedy is the command to run, by cause.
 func remedy(mount, config string, f *issuer.Failure) string {
@@ -129,7 +128,8 @@ func remedy(mount, config string, f *issuer.Failure) string {
 		return "to set the correct credentials: vault write " + path + " " + credentialArgs(f.Protocol) +
 			"; if they are correct by now: vault write -f " + mount + "rotate/" + config
 	case f.Kind == upstream.Invalid:
-		return "compare the settings with the vendor's documentation: vault read " + path
+		return "compare the settings with the vendor's documentation: vault read " + path + "; if they are correct: vault write -f " +
+			mount + "rotate/" + config
 	case f.Kind == account.Blocked && isSetup(f.Message):
 		return messageSetup
 	case f.Kind == account.Blocked && strings.Contains(f.Message, "settings cannot be used"):

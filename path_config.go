@@ -73,7 +73,8 @@ func (b *backend) configPaths() []*framework.Path {
 		Description: "If the settings change what a login sends or where, verifies them with one login before they are stored. " +
 			"An update changes only the given fields.",
 		Responses: respondsNothing("The account is stored.", append(upstreamFailures(),
-			failure{http.StatusBadRequest, "a field is invalid, or the upstream refuses the login: nothing is stored"})...),
+			failure{http.StatusBadRequest, "a field is invalid, or the upstream refuses the login: nothing is stored"},
+			failure{http.StatusConflict, "the config was changed, or its tokens were revoked, meanwhile: nothing is stored"})...),
 		ForwardPerformanceStandby:   true,
 		ForwardPerformanceSecondary: true,
 	}
@@ -158,6 +159,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	}
 	resp := warnOfPause(req.MountPoint, name, old, next, p)
 	if old != nil && old.equal(next) && !b.store.isUnconfirmed(configPrefix+name) {
+		b.warnOfRefusal(resp, req.MountPoint, name)
 		return warned(resp), nil
 	}
 	b.setGeneration(old, next)
@@ -302,6 +304,14 @@ func (b *backend) warnOfReplacement(resp *logical.Response, old, next *config) {
 	}
 	if len(deleted) > 0 {
 		resp.AddWarning(fmt.Sprintf("The config was of protocol %s: its %s was deleted.", old.Protocol, inWords(deleted, "and")))
+	}
+}
+
+// warnOfRefusal warns of a write that changes nothing, while the upstream refuses these settings: it would look like a success.
+func (b *backend) warnOfRefusal(resp *logical.Response, mount, name string) {
+	if s, known := b.issuer.Known(name); known && s.Failure.Refused() && !s.Account.Paused {
+		resp.AddWarning(fmt.Sprintf("Nothing was changed, and no login was made: the upstream has refused these settings. If they are "+
+			"correct by now: vault write -f %srotate/%s", mount, name))
 	}
 }
 

@@ -97,6 +97,10 @@ func (b *backend) ledgerRead(ctx context.Context, req *logical.Request, d *frame
 	if err := b.mustBeActive(); err != nil {
 		return nil, err
 	}
+	known, unread, err := b.tokensOf(ctx, name) // first: it reads what the ledger lacks
+	if err != nil {
+		return loginErrorResponse(req.MountPoint, name, err)
+	}
 	entries, more, err := b.listIssued(ctx, name)
 	damaged, partly := errors.AsType[*stored.DamagedError](err)
 	if len(entries) == 0 && err == nil {
@@ -104,10 +108,6 @@ func (b *backend) ledgerRead(ctx context.Context, req *logical.Request, d *frame
 	}
 	if len(entries) == 0 || err != nil && !partly {
 		return nil, err
-	}
-	known, unread, err := b.tokensOf(ctx, name)
-	if err != nil {
-		return loginErrorResponse(req.MountPoint, name, err)
 	}
 	now := b.clock().Wall
 	tokens := make([]any, 0, len(entries))

@@ -79,9 +79,13 @@ func (b *backend) rotateUpdate(ctx context.Context, req *logical.Request, d *fra
 	resp := &logical.Response{Data: data}
 	switch {
 	case rotation.TooSoon:
-		resp.AddWarning("No login was made, since the last one was less than 10 seconds ago: this is its result. Write again later.")
+		resp.AddWarning("No login was made, since rotate/ made one less than 10 seconds ago: this is the current token. " +
+			"Write again later.")
 	case rotation.Token.Repeated():
 		resp.AddWarning("The token was not replaced: the upstream repeats its last token, and gives no other until that expires.")
+	case rotation.Same:
+		resp.AddWarning("The token was not replaced: the upstream gave the same one again, as some do within a second. " +
+			"Write again later.")
 	}
 	return resp, nil
 }

@@ -215,8 +215,8 @@ func (b *backend) statusData(mount, name string, s issuer.Status, now time.Time)
 	if f := s.Failure; f != nil {
 		data["last_error"], data["last_error_kind"] = f.Message, string(f.Kind)
 		data["consecutive_failures"] = f.Consecutive
-		if s.Held {
-			data["next_attempt_at"] = timeText(f.NextAttempt)
+		if s.Held && s.State != account.StatePaused {
+			data["next_attempt_at"] = timeText(roundUp(f.NextAttempt))
 		}
 	}
 	return data
@@ -229,9 +229,12 @@ func timeText(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// rejectedStatus says, while it holds, that a second token refused by an API is not replaced yet; otherwise it is "".
+// rejectedStatus says, while it holds, that a token refused by an API is not replaced, or not yet; otherwise it is "".
 func rejectedStatus(mount, name string, s issuer.Status, now time.Time) string {
-	if s.LastRejected.IsZero() || !s.RejectedFrom.After(now) {
+	switch {
+	case s.Token.Repeated():
+		return "; the upstream repeats it, and gives no other until it expires"
+	case s.LastRejected.IsZero() || !s.RejectedFrom.After(now):
 		return ""
 	}
 	return fmt.Sprintf("; a token that was refused by an API was replaced at %s: if this one is refused too, rejected_token_id "+

@@ -156,6 +156,9 @@ func keptWarning(mount, config string, s issuer.Status, now time.Time) string {
 	switch {
 	case s.Held:
 		return kept + failureMessage(mount, config, &issuer.LoginError{Failure: *s.Failure, Remembered: true})
+	case s.RejectedFrom.After(now) && s.Token.Repeated():
+		return kept + "the upstream repeats it, and gives no other until it expires at " + timeText(s.Token.ExpiresAt) +
+			": ask the vendor to end its session."
 	case s.RejectedFrom.After(now):
 		return fmt.Sprintf("%sa rejected token is replaced when it is a minute old, and at most every five minutes: this one is from "+
 			"%s on. To replace it now: vault write -f %srotate/%s. If new tokens are rejected too, check how they are sent (token_use in "+

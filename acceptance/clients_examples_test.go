@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -318,9 +319,14 @@ func (c *exampleClient) saysWhyTLSFails(t *testing.T) {
 	}
 }
 
-// doesNotFeelThatVaultIsDown lets the lease end while Vault is sealed: the token lives, and is sent. The shell client keeps it to
-// the end of its lease only.
+// doesNotFeelThatVaultIsDown lets the lease end while Vault is sealed, or a page stands in for it: the token lives, and is sent.
+// The shell client keeps it to the end of its lease only.
 func (c *exampleClient) doesNotFeelThatVaultIsDown(t *testing.T) {
+	c.doesNotFeel(t, http.StatusServiceUnavailable, `{"errors":["Vault is sealed"]}`, "503", "Vault is sealed")
+	c.doesNotFeel(t, http.StatusOK, "<html>", "but with no JSON: is VAULT_ADDR Vault's?")
+}
+
+func (c *exampleClient) doesNotFeel(t *testing.T, status int, response string, said ...string) {
 	vault, err := url.Parse(c.Addr)
 	if err != nil {
 		t.Fatal(err)
@@ -332,18 +338,20 @@ func (c *exampleClient) doesNotFeelThatVaultIsDown(t *testing.T) {
 			proxy.ServeHTTP(rw, r)
 			return
 		}
-		http.Error(rw, `{"errors":["Vault is sealed"]}`, http.StatusServiceUnavailable)
+		http.Error(rw, response, status)
 	}))
 	t.Cleanup(server.Close)
 	seen := c.call(t, exampleCall{role: c.name + "-short", paths: []string{"/slow", "/accepted"}, env: []string{"VAULT_ADDR=" + server.URL}})
 	want := wanted{calls: 2, reads: 1, responses: 2}
 	if c.name == "shell" {
-		want = wanted{code: 1, calls: 1, reads: 1, responses: 1, said: []string{"503", "Vault is sealed"}}
+		want = wanted{code: 1, calls: 1, reads: 1, responses: 1, said: said}
 	}
 	seen.want(t, want)
 	if reads.Load() < 2 {
 		t.Errorf("%s has not asked Vault again: nothing is proved", c.name)
 	}
+	seen = c.call(t, exampleCall{role: c.name, paths: []string{"/accepted"}, env: []string{"VAULT_ADDR=" + server.URL}})
+	seen.want(t, wanted{code: 1, said: said})
 }
 
 // readsAgainWhenItsLeaseHasEnded lets the lease end while the API takes its time.
@@ -409,6 +417,8 @@ type exampleCall struct {
 	paths, options, env []string
 	arguments           []string // instead of role, paths and options
 	stdin               string
+	stdout              string         // a file, instead of what is kept
+	signal              syscall.Signal // what a call that hangs is ended by
 }
 
 // run runs the client once, with an invoice, and counts what it does.
@@ -436,9 +446,17 @@ func (c *exampleClient) call(t *testing.T, call exampleCall) *exampleRun {
 	var stdout, stderr bytes.Buffer
 	command := exec.CommandContext(ctx, c.command[0], args...)
 	command.Dir, command.Stdin, command.Stdout, command.Stderr = t.TempDir(), strings.NewReader(call.stdin), &stdout, &stderr
+	if call.stdout != "" {
+		file, err := os.OpenFile(call.stdout, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = file.Close() }()
+		command.Stdout = file
+	}
 	command.Env = append(c.CLI.As(c.token).Env("PATH="+os.Getenv("PATH")), call.env...)
 	command.WaitDelay = time.Second
-	err := c.api.interruptHanging(ctx, command)
+	err := c.api.interruptHanging(ctx, command, call.signal)
 	if exit := (*exec.ExitError)(nil); ctx.Err() != nil || (err != nil && !errors.As(err, &exit)) {
 		t.Fatalf("%s %s: %v (%v); it said: %s", c.name, strings.Join(call.paths, " "), err, ctx.Err(), stderr.String())
 	}

@@ -9,7 +9,9 @@ import (
 	"cmp"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -55,6 +57,7 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{"a dash behind the URL", "hyphen of the keyboard", []string{"-d", invoice, name, good, "—X", "GET"}, nil},
 			{"a URL as the role", "role:", []string{"https://vault/v1/mastersindia/token/x", good}, nil},
 			{"a Vault token as the role", "role:", []string{"-d", invoice, "hvs." + secret, good}, nil},
+			{"a token of OpenBao as the role", "role:", []string{"-d", invoice, "s." + secret, good}, nil},
 			{"a token of the vendor in the role", "role:", []string{"-d", invoice, "mastersindia/token/eyJ" + secret, good}, nil},
 			{"a header without a colon", "header:", []string{"-d", invoice, "-H", "X-Key " + secret, name, good}, nil},
 			{"a header without a name", "header:", []string{"-d", invoice, "-H", ": " + secret, name, good}, nil},
@@ -64,6 +67,12 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 			{"the header of the client_id", "header:", []string{"-d", invoice, "-H", "Client_Id: " + secret, name, good}, nil},
 			{"a header of the connection", "header:", []string{"-d", invoice, "-H", "content-length: 3", name, good}, nil},
 			{"the header of the Vault token", "header:", []string{"-d", invoice, "-H", "x-vault-token: hvs." + secret, name, good}, nil},
+			{"a Vault token in a header", "for Vault alone", []string{"-d", invoice, "-H", "X-Key: hvs." + secret, name, good}, nil},
+			{"a Vault token in the URL", "for Vault alone", []string{"-d", invoice, name, good + "?key=hvb." + secret}, nil},
+			{"a Vault token in the body", "for Vault alone", []string{"-d", `{"key": "hvs.` + secret + `"}`, name, good}, nil},
+			{"a letter beyond ASCII in the URL", "percent-encode", []string{"-d", invoice, name, good + "?name=é"}, nil},
+			{"a body encoded twice", "is it encoded twice?", []string{"-d", strconv.Quote(`{"user_gstin": "29ABCDE1234F2Z5"}`), name, good}, nil},
+			{"a body of nothing", "is it encoded twice?", []string{"-d", " null", name, good}, nil},
 			{"a value that is no number", "body: is not JSON", []string{"-d", `{"value": NaN}`, name, good}, nil},
 			{"an infinite value", "body: is not JSON", []string{"-d", `{"of": "\"", "value": [-Infinity]}`, name, good}, nil},
 			{"a file without its @", "body: is not JSON", []string{"-d", "invoice.json", name, good}, nil},
@@ -88,6 +97,11 @@ func TestClients_RefusedInputsSendNothing(t *testing.T) { //nolint:tparallel // 
 				[]string{"-d", invoice, name, good},
 				[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=" + w.file("utf16")},
 			},
+			{
+				"a Vault token as its file", "must be the name of a file", []string{"-d", invoice, name, good},
+				[]string{"VAULT_TOKEN=", "VAULT_TOKEN_FILE=hvs." + secret},
+			},
+			{"a Vault token in quotes", "no Vault token has", []string{"-d", invoice, name, good}, []string{`VAULT_TOKEN="` + c.token + `"`}},
 			{"an address with a password", "VAULT_ADDR:", []string{"-d", invoice, name, good}, []string{"VAULT_ADDR=http://me:" + secret + "@127.0.0.1:1"}},
 		} {
 			t.Run(name+"/"+try.name, func(t *testing.T) {
@@ -165,31 +179,33 @@ func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 	post, get := []string{"-d", invoice}, []string{"-X", "GET"}
 	for _, try := range []struct {
 		url     string
-		options []string
 		calls   int
 		doubt   bool
+		options []string
+		signal  syscall.Signal
 	}{
-		{c.api.url + "/dropped", post, 1, true},
-		{c.api.url + "/cut", post, 1, true},
-		{c.api.url + "/gateway", post, 1, true},
-		{c.api.url + "/empty", post, 1, true},
-		{c.api.url + "/garbled", post, 1, true},
-		{c.api.url + "/hanging", post, 1, true},
-		{c.api.url + "/hanging", get, 1, false},
-		{c.api.url + "/gateway", get, 1, false},
-		{c.api.url + "/forbidden", post, 1, false},
-		{"http://127.0.0.1:1", post, 0, false},
-		{c.upstream.url, post, 0, false}, // whose certificate is not trusted
+		{c.api.url + "/dropped", 1, true, post, 0},
+		{c.api.url + "/cut", 1, true, post, 0},
+		{c.api.url + "/gateway", 1, true, post, 0},
+		{c.api.url + "/empty", 1, true, post, 0},
+		{c.api.url + "/garbled", 1, true, post, 0},
+		{c.api.url + "/hanging", 1, true, post, syscall.SIGINT},
+		{c.api.url + "/hanging", 1, true, post, syscall.SIGTERM},
+		{c.api.url + "/hanging", 1, false, get, syscall.SIGINT},
+		{c.api.url + "/gateway", 1, false, get, 0},
+		{c.api.url + "/forbidden", 1, false, post, 0},
+		{"http://127.0.0.1:1", 0, false, post, 0},
+		{c.upstream.url, 0, false, post, 0}, // whose certificate is not trusted
 	} {
-		hanging := strings.HasSuffix(try.url, "/hanging")
+		hanging := try.signal != 0
 		if hanging && c.name == "csharp" {
-			continue // Mono reports Ctrl-C to a program in a terminal only
+			continue // Mono reports Ctrl-C to a program in a terminal only, and no SIGTERM
 		}
-		seen := c.call(t, exampleCall{arguments: append(slices.Clone(try.options), c.name, try.url)})
+		seen := c.call(t, exampleCall{arguments: append(slices.Clone(try.options), c.name, try.url), signal: try.signal})
 		want := wanted{code: 1, calls: try.calls, reads: 1, said: []string{try.url}}
 		if hanging {
 			want.said = append(want.said, "interrupted")
-			want.code = map[string]int{"java": 130, "go": 1}[c.name]
+			want.code = map[string]int{"java": 128 + int(try.signal), "go": 1}[c.name]
 			if want.code == 0 {
 				want.code = -1 // by the signal, without which a shell goes on with a loop
 			}
@@ -201,4 +217,6 @@ func (c *exampleClient) saysWhenACallIsInDoubt(t *testing.T) {
 	}
 	empty := exampleCall{role: c.name, paths: []string{"/empty"}, options: []string{"-X", "OPTIONS"}}
 	c.call(t, empty).want(t, wanted{calls: 1, reads: 1})
+	full := exampleCall{role: c.name, paths: []string{"/accepted"}, stdout: "/dev/full"}
+	c.call(t, full).want(t, wanted{code: 1, calls: 1, reads: 1, said: []string{"the response cannot be written", "may have been issued"}})
 }

@@ -29,9 +29,7 @@ func TestBreaker_ProbeThatIsGivenUpCounts(t *testing.T) {
 		},
 	} {
 		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.changePassword()
-			s.failed("app")
+			s := refusedMount(t)
 			advance(16 * time.Minute)
 			s.wantLogins(1)
 			release := s.Upstream.Hold()
@@ -89,9 +87,7 @@ func TestBreaker_HoldAnswersDuringForcedLogin(t *testing.T) {
 		},
 	} {
 		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.changePassword()
-			s.failed("app")
+			s := refusedMount(t)
 			advance(2 * time.Minute)
 			s.slow(50 * time.Second)
 			go begin(s)
@@ -135,9 +131,7 @@ func TestBreaker_HostInCapitals(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{"UPSTREAM.test", "upstream.test:80", "upstream.test."} {
 		timed(t, host, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.changePassword()
-			s.failed("app")
+			s := refusedMount(t)
 			advance(time.Minute)
 			message := s.refused(logical.UpdateOperation, "config/gst", jwtConfig("token_url", "http://"+host+"/api/v1/token-auth/"))
 			t.Log(message)

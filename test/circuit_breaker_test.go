@@ -109,13 +109,15 @@ func TestCircuitBreaker_ClosedByWhichWrites(t *testing.T) {
 		name   string
 		change map[string]any
 		closes bool
+		back   time.Duration // the clock is set back before the write
 	}{
-		{"a right password", map[string]any{"password": "right-at-last"}, true},
-		{"the same password once more", map[string]any{"password": "pass-of-clerk"}, false},
-		{"another rotation_percent", map[string]any{"rotation_percent": 50}, false},
-		{"another request_timeout", map[string]any{"request_timeout": 20}, false},
-		{"another default_token_ttl", map[string]any{"default_token_ttl": 7200}, false},
-		{"paused and resumed", nil, false},
+		{"a right password", map[string]any{"password": "right-at-last"}, true, 0},
+		{"the same, clock set back", map[string]any{"password": "right-at-last", "verify_connection": false}, true, 5 * time.Minute},
+		{"the same password once more", map[string]any{"password": "pass-of-clerk"}, false, 0},
+		{"another rotation_percent", map[string]any{"rotation_percent": 50}, false, 0},
+		{"another request_timeout", map[string]any{"request_timeout": 20}, false, 0},
+		{"another default_token_ttl", map[string]any{"default_token_ttl": 7200}, false, 0},
+		{"paused and resumed", nil, false, 0},
 	}
 	for _, c := range changes {
 		timed(t, c.name, func(t *testing.T) {
@@ -124,6 +126,7 @@ func TestCircuitBreaker_ClosedByWhichWrites(t *testing.T) {
 			s.failed("app")
 			s.wantRefusedLogins(1)
 			advance(time.Minute)
+			s.Clock.Jump(-c.back)
 			if c.change == nil {
 				s.write("config/gst", map[string]any{"paused": true})
 				s.write("config/gst", map[string]any{"paused": false})
@@ -149,10 +152,7 @@ func TestCircuitBreaker_StaysOpenAfterRestart(t *testing.T) {
 	t.Parallel()
 	for name, blind := range map[string]bool{"taken up at start": false, "taken up by the write": true} {
 		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.changePassword()
-			s.failed("app")
-			s.wantRefusedLogins(1)
+			s := refusedMount(t)
 			if blind {
 				s.Storage.Fail(mounttest.List, "token/", mounttest.ErrStorage())
 			}
@@ -251,30 +251,12 @@ func TestCircuitBreaker_OpenedByRotateDuringOutage(t *testing.T) {
 	})
 }
 
-// TestCircuitBreaker_ClosedAfterClockSetBack: other credentials close the breaker also after the clock was set
-// back.
-func TestCircuitBreaker_ClosedAfterClockSetBack(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.Simulator.SetAccount(jwtAccount(func(a *simulator.Account) { a.Password = "right-at-last" }))
-		s.failed("app")
-		advance(time.Minute)
-		s.Clock.Jump(-5 * time.Minute)
-		s.write("config/gst", map[string]any{"password": "right-at-last", "verify_connection": false})
-		s.token("app")
-	})
-}
-
 // TestBreaker_StaysOpenWhenClockSetBack: the other clock of this process knows how much of the hold has passed.
 func TestBreaker_StaysOpenWhenClockSetBack(t *testing.T) {
 	t.Parallel()
 	for _, back := range []time.Duration{10 * time.Minute, time.Hour, 30 * 24 * time.Hour} {
 		timed(t, fmt.Sprint(back), func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.changePassword()
-			s.failed("app")
-			s.wantRefusedLogins(1)
+			s := refusedMount(t)
 			advance(time.Minute)
 			s.Clock.Jump(-back)
 			s.failed("app")
@@ -292,9 +274,7 @@ func TestCircuitBreaker_StaysOpenAfterDeletion(t *testing.T) {
 	t.Parallel()
 	for name, slowStart := range map[string]bool{"taken up at start": false, "not taken up yet": true} {
 		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.changePassword()
-			s.failed("app")
+			s := refusedMount(t)
 			if slowStart {
 				s.Storage.SetFault(func(_ int, access, key string) mounttest.Fault {
 					if access == mounttest.List && key == "token/" {

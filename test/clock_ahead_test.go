@@ -109,12 +109,17 @@ func TestMarks_ClockSetBack(t *testing.T) {
 		if err != nil || second.id == first.id {
 			t.Fatal(err)
 		}
-		s.Clock.Jump(-time.Hour)
+		s.Clock.Jump(-3 * time.Hour)
 		advance(90 * time.Second)
 		if third, err := s.ask(t.Context(), "app", reject(second.id)); err != nil || third.id != second.id {
 			t.Errorf("a second rejected token was replaced 90 s after the first (%v)", err)
 		}
 		s.wantLogins(2)
+		advance(10 * time.Minute)
+		if a, err := s.ask(t.Context(), "app", reject(second.id)); err != nil || a.id == second.id {
+			t.Errorf("a rejected token was not replaced ten minutes after the last one (%v)", err)
+		}
+		s.wantLogins(3)
 	})
 	timed(t, "forced", func(t *testing.T) {
 		s := gstMount(t, 24*time.Hour)

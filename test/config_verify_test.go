@@ -63,6 +63,29 @@ func TestConfigVerify_BlamesOnlyTypedFields(t *testing.T) {
 	}
 }
 
+// TestConfigVerify_OtherSettingsAfterRefusal: the credentials were refused since a header was forgotten. They are not sent again,
+// and the message does not say that this login has failed: it says how to log in with what was corrected.
+func TestConfigVerify_OtherSettingsAfterRefusal(t *testing.T) {
+	t.Parallel()
+	timed(t, "LATAM without apikey", func(t *testing.T) {
+		f := latam()
+		s := newTestMount(t, f.account)
+		s.says(s.refused(logical.UpdateOperation, "config/gst", without(f.config, "headers")), "correct the credentials")
+		advance(time.Minute)
+		said := s.upstreamRefusal(logical.UpdateOperation, "config/gst", f.config, http.StatusBadRequest).message
+		s.says(said, "these credentials were not sent again", "write again with verify_connection=false", "vault write -f mastersindia/rotate/gst")
+		if s.Simulator.Counters().Logins != 1 {
+			t.Error("they were sent again")
+		}
+		if strings.Contains(said, "same login") {
+			t.Errorf("the login is another one: %s", said)
+		}
+		s.write("config/gst", with(f.config, "verify_connection", false))
+		s.mustRotate()
+		s.wantState("ready")
+	})
+}
+
 // TestConfigVerify_WarnsOfForeignRefreshURL: a write that leaves the preset's refresh_url on another host than the new
 // token_url gives a warning, since a revocation would send refresh tokens of production to the vendor's test host.
 func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
@@ -105,6 +108,42 @@ func TestConfigWriteBack_EquivalentValuesAreEqual(t *testing.T) {
 				"request_timeout": 30, "default_token_ttl": "1h", "rotation_percent": "66", "allow_http": "true",
 				"headers": map[string]any{"X-Team": "gst", "Productid": "einvoicing_global"},
 			})
+		})
+	})
+}
+
+// TestConfigWriteBack_RefusedWriteKeepsToken: a refused write keeps the token.
+func TestConfigWriteBack_RefusedWriteKeepsToken(t *testing.T) {
+	t.Parallel()
+	timed(t, "the token stays", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		token := w.read("token/app").Data["token_id"]
+		w.badRequest(logical.UpdateOperation, "config/gst", jwtConfig("password", "canary\n"), "password")
+		w.quiet(func() {
+			w.wantServed(token)
+		})
+	})
+}
+
+// TestConfigWriteBack_WhileRefusedSaysSo: the password that the upstream refuses is written again. That changes nothing, and the
+// operator is told so: it looks like a success.
+func TestConfigWriteBack_WhileRefusedSaysSo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		same := map[string]any{"password": "pass-of-clerk"}
+		s.token("app")
+		if resp := s.write("config/gst", same); resp != nil {
+			t.Errorf("warnings %q, and nothing is wrong", resp.Warnings)
+		}
+		s.changePassword()
+		if _, err := s.rotate(); err == nil {
+			t.Fatal("the upstream took the former password")
+		}
+		s.unwritten(func() {
+			if resp := s.write("config/gst", same); resp == nil || !contains(strings.Join(resp.Warnings, " "), "Nothing was changed", "rotate/gst") {
+				t.Errorf("%v: the upstream refuses that password", resp)
+			}
 		})
 	})
 }

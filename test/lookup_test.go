@@ -447,3 +447,28 @@ func TestLookup_RevocationNotYetInLedgerOutlivesConfig(t *testing.T) {
 		}
 	})
 }
+
+// TestLookup_RightAfterStart: before the accounts were read at start, what the ledger lacks is not known.
+func TestLookup_RightAfterStart(t *testing.T) {
+	t.Parallel()
+	timed(t, "slow storage", func(t *testing.T) {
+		s := gstMount(t, 24*time.Hour)
+		s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
+		first := s.token("app")
+		s.Storage.Slow(mounttest.Get, "token/", 3*time.Second)
+		s.Crash()
+		r := s.refusal(logical.UpdateOperation, "lookup", map[string]any{"token_id": first.id})
+		if r.status != http.StatusServiceUnavailable || strings.Contains(r.message, "not issued") {
+			t.Errorf("lookup right after start: %d %s", r.status, r.message)
+		}
+		if found := s.ledgerOf("gst"); len(found) != 1 || found[0].ID != first.id {
+			t.Errorf("ledger/gst right after start: %v", found)
+		}
+		advance(10 * time.Second)
+		s.lookUp("token_id", first.id)
+		r = s.refusal(logical.UpdateOperation, "lookup", map[string]any{"token_id": tokenID("of another mount")})
+		if r.status != http.StatusNotFound {
+			t.Errorf("lookup of an unknown token: %d %s", r.status, r.message)
+		}
+	})
+}

@@ -155,26 +155,6 @@ func TestTokenRejected_ObeysBackoff(t *testing.T) {
 	}
 }
 
-func TestTokenRejected_AfterClockSetBack(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
-		first := s.token("app")
-		advance(2 * time.Minute)
-		if _, err := s.ask(t.Context(), "app", reject(first.id)); err != nil {
-			t.Fatal(err)
-		}
-		s.wantLogins(2)
-		s.Clock.Jump(-3 * time.Hour)
-		second := s.token("app")
-		advance(10 * time.Minute)
-		if a, err := s.ask(t.Context(), "app", reject(second.id)); err != nil || a.id == second.id {
-			t.Errorf("a rejected token was not replaced ten minutes after the last one (%v)", err)
-		}
-		s.wantLogins(3)
-	})
-}
-
 // TestTokenRejected_AfterBlockedLogin: a rejected token is replaced though the first login could not be begun. That was none of
 // the logins that are made once in five minutes.
 func TestTokenRejected_AfterBlockedLogin(t *testing.T) {
@@ -367,6 +347,32 @@ func TestTokenRejected_SaysThatLoginsFail(t *testing.T) {
 			}
 			s.says(strings.Join(resp.Warnings, " "), "is kept", "upstream refused the credentials", "next attempt at ",
 				"vault write mastersindia/config/gst password=-")
+		}
+	})
+}
+
+// TestTokenRejected_RepeatedTokenSaysSo: the upstream gives the rejected token again. Neither the reader nor status/ or metrics are
+// told that it was replaced, or how to have it replaced.
+func TestTokenRejected_RepeatedTokenSaysSo(t *testing.T) {
+	t.Parallel()
+	timed(t, "five minutes old", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
+		first := s.token("app")
+		advance(5 * time.Minute)
+		resp, err := s.do(t.Context(), logical.ReadOperation, "token/app", reject(first.id))
+		if err != nil || resp.Data["token_id"] != first.id || len(s.Upstream.Logins()) != 2 {
+			t.Fatalf("%v, %v after %d logins, want the same token after two", resp, err, len(s.Upstream.Logins()))
+		}
+		for whose, said := range map[string]string{
+			"the reader": strings.Join(resp.Warnings, " "), "status/": text(t, s.status(), "message"),
+		} {
+			if !contains(said, "the upstream repeats it") || strings.Contains(said, "replaced") || strings.Contains(said, "rotate/") {
+				t.Errorf("%s is told: %s", whose, said)
+			}
+		}
+		if n := s.scrape().samples[`rotations_total{config="gst",reason="rejected"}`]; n != 0 {
+			t.Errorf("%v rotations are counted, want none", n)
 		}
 	})
 }

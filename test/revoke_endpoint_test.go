@@ -97,3 +97,34 @@ func TestRevoke_RefreshThatGivesTheSameToken(t *testing.T) {
 		}
 	})
 }
+
+// TestRevoke_HeedsRetryAfterOfRefresh: the upstream asks with its first responses to wait for an hour, and the exchanges that have not begun are
+// made after that.
+func TestRevoke_HeedsRetryAfterOfRefresh(t *testing.T) {
+	t.Parallel()
+	timed(t, "16 tokens", func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		s.EveryMinute()
+		s.token("app")
+		for range 15 {
+			advance(11 * time.Second)
+			s.mustRotate()
+		}
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{
+			Kind: simulator.FaultThrottled, RetryAfter: time.Hour, On: simulator.OnRefresh,
+		})
+		s.Upstream.Reset()
+		out, _ := s.revoke("")
+		advance(58 * time.Minute)
+		if n := len(s.Upstream.Requests()); n < 1 || n > 4 || len(out) != 16 {
+			t.Errorf("%d exchanges of %d tokens, want no more than are made at a time", n, len(out))
+		}
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		advance(5 * time.Minute)
+		for _, token := range s.ledgerOf("gst") {
+			if !token.UsableUntil.Before(token.ExpiresAt) {
+				t.Errorf("token %s was not revoked when the upstream could be asked again", token.ID)
+			}
+		}
+	})
+}

@@ -135,10 +135,10 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 		code  int
 		next  string
 	}{
-		{"refused", simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest, "2000-01-01T00:15:00Z"},
+		{"refused", simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest, "2000-01-01T00:15:01Z"}, // rounded up
 		{
 			"throttled", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 20 * time.Minute}, http.StatusTooManyRequests,
-			"2000-01-01T00:22:00Z", // as the upstream has asked last
+			"2000-01-01T00:22:01Z", // as the upstream has asked last
 		},
 	} {
 		timed(t, c.name, func(t *testing.T) {
@@ -169,9 +169,7 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.changePassword()
-		s.failed("app")
+		s := refusedMount(t)
 		for range 10 * 60 {
 			advance(time.Second)
 			if _, err := s.rotate(); err == nil || codeOf(err) != http.StatusBadRequest {
@@ -193,12 +191,12 @@ func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 // not take the old refusal for a new one.
 func TestRotate_NotMadeSaysSo(t *testing.T) {
 	t.Parallel()
-	const untried = "no new one was made: rotate/ logs in again from "
+	const untried = "no new login was made: rotate/ logs in again from "
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.changePassword()
 		s.failed("app")
-		again := time.Now().Add(time.Minute)
+		again := time.Now().Add(time.Minute + time.Second) // rounded up
 		advance(20 * time.Second)
 		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried+again.UTC().Format(time.RFC3339)) {
 			t.Errorf("rotate within a minute of a refusal: %v", err)
@@ -223,7 +221,7 @@ func TestRotate_NotMadeSaysSo(t *testing.T) {
 		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried) || strings.Contains(err.Error(), "now: ") {
 			t.Errorf("rotate at once after the outage was met: %v, want when rotate/ logs in again, and not now", err)
 		}
-		again := time.Now().Add(10 * time.Second)
+		again := time.Now().Add(11 * time.Second)
 		advance(3 * time.Second)
 		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried+again.UTC().Format(time.RFC3339)) {
 			t.Errorf("rotate within 10 s of the last: %v", err)
@@ -281,9 +279,7 @@ func TestRotate_BlockedIsNoRotation(t *testing.T) {
 func TestRotate_AfterLoginThatCouldNotBegin(t *testing.T) {
 	t.Parallel()
 	timed(t, "breaker open", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.changePassword()
-		s.failed("app")
+		s := refusedMount(t)
 		advance(20 * time.Minute)
 		s.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
 		s.failed("app")
@@ -339,6 +335,43 @@ func TestRotate_TooSoonSaysSo(t *testing.T) {
 				w.says(warning, "No login was made", "less than 10 seconds ago")
 			}
 			advance(time.Duration(n) * 10 * time.Second)
+		}
+	})
+}
+
+// TestRotate_TooSoonAfterVerification: the token that is returned is not the result of the last rotation.
+func TestRotate_TooSoonAfterVerification(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.mustRotate()
+		advance(time.Second)
+		s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
+		s.wantLogins(2, "of which one is the verification")
+		resp := s.write("rotate/gst", nil)
+		s.wantLogins(2)
+		if len(resp.Warnings) != 1 || strings.Contains(resp.Warnings[0], "its result") || !strings.Contains(resp.Warnings[0], "current token") {
+			t.Errorf("the response warns %q", resp.Warnings)
+		}
+		s.wantServed(resp.Data["token_id"])
+	})
+}
+
+// TestRotate_TooSoonAfterOutage: the refusal that the response names is not what the last login met.
+func TestRotate_TooSoonAfterOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.changePassword()
+		s.failed("app")
+		advance(time.Minute + time.Second)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		if _, err := s.rotate(); err == nil {
+			t.Fatal("rotate/ met no outage")
+		}
+		_, err := s.rotate()
+		if err == nil || !strings.Contains(err.Error(), "refused the credentials") || strings.Contains(err.Error(), "last login") {
+			t.Errorf("rotate/ too soon: %v", err)
 		}
 	})
 }

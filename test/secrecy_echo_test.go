@@ -207,3 +207,23 @@ func TestSecrecy_StoredPasswordInVerification(t *testing.T) {
 		}
 	})
 }
+
+// TestSecrecy_ShortSupersededToken: a superseded token that is too short to be known by its form is in no message, also after a restart.
+func TestSecrecy_ShortSupersededToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.loginsReturn(`{"token":"tok-first-one","expires_in":3600}`)
+		s.token("app")
+		advance(time.Minute)
+		s.loginsReturn(`{"token":"tok-other-two","expires_in":3600}`)
+		s.mustRotate()
+		s.Reload()
+		s.respond(http.StatusUnauthorized, `{"error":true,"message":"session of tok-first-one is open, invalid_grant"}`)
+		advance(time.Minute)
+		_, err := s.rotate()
+		if err == nil || strings.Contains(err.Error(), "tok-first-one") {
+			t.Errorf("%v", err)
+		}
+	})
+}

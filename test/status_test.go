@@ -267,3 +267,20 @@ func TestStatus_CanRevokeUpstreamCurrentToken(t *testing.T) {
 		}
 	})
 }
+
+// TestStatus_PausedHasNoNextAttempt: no login is made of a paused account.
+func TestStatus_PausedHasNoNextAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.changePassword()
+		s.failed("app")
+		if next := s.status()["next_attempt_at"]; next == "" {
+			t.Fatal("there is no hold")
+		}
+		s.write("config/gst", map[string]any{"paused": true})
+		if got := s.status(); got["state"] != "paused" || got["next_attempt_at"] != "" || got["last_error_kind"] != "rejected" {
+			t.Errorf("status/ says %v", got)
+		}
+	})
+}

@@ -4,8 +4,8 @@
 package test
 
 import (
+	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/simulator"
@@ -67,27 +67,6 @@ func TestTokenLife_ManyYearsRotatedWhenDue(t *testing.T) {
 	}
 }
 
-// TestMaxTokenTTL_LoweredDuringLogin: what a login brings lives no longer than the settings allow that are in force when it ends.
-func TestMaxTokenTTL_LoweredDuringLogin(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
-		release := s.Upstream.Hold()
-		reader := s.async("token/app")
-		advance(time.Second)
-		if s.logins() != 1 {
-			t.Fatal("no login is in flight")
-		}
-		s.write("config/gst", map[string]any{"max_token_ttl": "1h"})
-		release()
-		s.wait(reader)
-		if a := s.token("app"); a.left > time.Hour {
-			t.Errorf("a token has %s left, and max_token_ttl is an hour", a.left)
-		}
-		s.wantLogins(1, "by a reader")
-	})
-}
-
 // TestTokenLife_ManyYearsOverdueHasTTL: a token of many years whose rotation is late has a useful ttl.
 func TestTokenLife_ManyYearsOverdueHasTTL(t *testing.T) {
 	t.Parallel()
@@ -104,4 +83,32 @@ func TestTokenLife_ManyYearsOverdueHasTTL(t *testing.T) {
 			t.Errorf("ttl is %s, want the next attempt and request_timeout", left)
 		}
 	})
+}
+
+// TestTokenLife_ShorterDefaultCountsAtOnce: the upstream tells no lifetime, and the assumed one is corrected: the token that is out
+// lives no longer than that either, also after a restart. A lifetime that was told stays.
+func TestTokenLife_ShorterDefaultCountsAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, told := range []bool{false, true} {
+		for _, restart := range []bool{false, true} {
+			timed(t, fmt.Sprintf("told %t, restart %t", told, restart), func(t *testing.T) {
+				f := jwtV1()
+				f.account.OmitExpiry = !told
+				w := f.mounted(t, "default_token_ttl", "24h")
+				first := w.token("app")
+				advance(time.Minute)
+				if restart {
+					w.Reload()
+				}
+				w.write("config/gst", map[string]any{"default_token_ttl": "1h"})
+				want := first.expires
+				if !told {
+					want = first.issued.Add(time.Hour)
+				}
+				if a := w.token("app"); a.id != first.id || !a.expires.Equal(want.Truncate(time.Second)) {
+					t.Errorf("token %s lives until %s, want %s until %s", a.id, a.expires, first.id, want)
+				}
+			})
+		}
+	}
 }

@@ -159,6 +159,16 @@ func gstMount(t *testing.T, ttl time.Duration, more ...any) *testMount {
 	return s
 }
 
+// refusedMount is gstMount after one read, for which the upstream has refused the stored password, as it does from now on.
+func refusedMount(t *testing.T) *testMount {
+	t.Helper()
+	s := gstMount(t, time.Hour)
+	s.changePassword()
+	s.failed("app")
+	s.wantRefusedLogins(1)
+	return s
+}
+
 // changePassword makes the upstream refuse the stored password from now on.
 func (s *testMount) changePassword() {
 	s.Simulator.SetAccount(jwtAccount(func(a *simulator.Account) { a.Password = "another-password" }))

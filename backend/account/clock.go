@@ -42,13 +42,14 @@ func (t *Token) isFromFuture(now Reading) bool {
 }
 
 // corrected is the token on a wall clock that was set back since it was issued, and whether that was so: what is stored must not
-// give the next process a longer life. A difference below the margin of every lease does no harm.
+// give the next process a longer life. A difference below the margin of every lease does no harm. A token that has ended keeps
+// its times: where the clock was ahead when this process read it from storage, it has not.
 func (t *Token) corrected(now Reading) (*Token, bool) {
 	if t == nil {
 		return nil, false
 	}
 	left := t.Life() - (now.Elapsed - t.elapsed)
-	if t.ExpiresAt.Sub(now.Wall)-left <= Margin {
+	if left <= 0 || t.ExpiresAt.Sub(now.Wall)-left <= Margin {
 		return t, false
 	}
 	shifted := *t
@@ -57,15 +58,20 @@ func (t *Token) corrected(now Reading) (*Token, bool) {
 	return &shifted, true
 }
 
-// corrected is the failure on a wall clock that was set back since, and whether that was so: the next attempt is said to be when
-// it is, and the next process must not wait for longer.
+// corrected is the failure on a wall clock that was set since, and whether that was so: the next attempt is said to be when it
+// is, and the next process must not wait for longer. A hold that was moved back, as the clock was behind when this process read
+// it from storage, is moved forward with the clock.
 func (f *Failure) corrected(now Reading) (*Failure, bool) {
-	back := now.Wall.Sub(f.At) - (now.Elapsed - f.elapsed)
-	if back >= -Margin {
+	next := now.Wall.Add(f.NextAttempt.Sub(f.At) - (now.Elapsed - f.elapsed))
+	if !f.stored.IsZero() && f.stored.Before(next) {
+		next = f.stored
+	}
+	by := next.Sub(f.NextAttempt)
+	if by >= -Margin && (f.stored.IsZero() || by <= Margin) {
 		return f, false
 	}
 	shifted := *f
-	shifted.At, shifted.NextAttempt = f.At.Add(back), f.NextAttempt.Add(back)
+	shifted.At, shifted.NextAttempt = f.At.Add(by), next
 	return &shifted, true
 }
 
@@ -83,42 +89,39 @@ func correctedFailures(all []failedLogin, now Reading) (right []failedLogin, wro
 	return right, wrong
 }
 
-// withElapsed is a failure that was read from storage, on the clocks of this process. Of one that lies in the future, by a clock
-// that has been set back since, the whole hold is left.
-func (f *Failure) withElapsed(now Reading) *Failure {
-	length := f.NextAttempt.Sub(f.At)
-	f.elapsed = now.Elapsed - length + min(length, max(0, f.NextAttempt.Sub(now.Wall)))
-	return f
-}
-
 // correctClock corrects the times of tokens, holds and marks where the wall clock was set back since.
 func (t *transition) correctClock() {
-	if right, wrong := t.Current.corrected(t.env.Reading); wrong {
+	now := t.env.Reading
+	if right, wrong := t.Current.corrected(now); wrong {
 		t.changed()
 		t.Current, t.Corrected = right, t.Version
 	}
-	if right, wrong := correctedFailures(t.Failures, t.env.Reading); wrong {
+	if c := t.Current; c != nil && !t.Suspect && c.Remaining(now) <= 0 && c.ExpiresAt.Sub(now.Wall) > Margin {
+		t.changed()
+		t.Suspect = true // it has ended or, with a clock that was ahead at start, it has not
+	}
+	if right, wrong := correctedFailures(t.Failures, now); wrong {
 		t.changed()
 		t.setFailures(right)
 	}
 	if t.Work != nil {
-		if right, wrong := correctedFailures(t.Work.failures, t.env.Reading); wrong {
+		if right, wrong := correctedFailures(t.Work.failures, now); wrong {
 			t.changed()
 			t.changeWork(func(w *Work) { w.failures, w.Failure = right, lastOf(right, w.Account, false) })
 		}
-		if right, wrong := t.Work.Token.corrected(t.env.Reading); wrong {
+		if right, wrong := t.Work.Token.corrected(now); wrong {
 			t.changed()
 			t.changeWork(func(w *Work) { w.Token = right })
 		}
 	}
 	for _, mark := range []*time.Time{&t.ForcedAt, &t.RejectedAt} {
-		if mark.After(t.env.Wall) { // how long ago it was is not known
+		if mark.After(now.Wall) { // how long ago it was is not known
 			t.changed()
-			*mark = t.env.Wall
+			*mark = now.Wall
 		}
 	}
 	for n, token := range t.Superseded {
-		if right, wrong := token.corrected(t.env.Reading); wrong {
+		if right, wrong := token.corrected(now); wrong {
 			t.changed()
 			t.Superseded = slices.Clone(t.Superseded)
 			t.Superseded[n] = right

@@ -85,7 +85,7 @@ func (f failedLogin) probed(env Env) failedLogin {
 	next := *f.Failure
 	if !f.Holds(env.Reading) {
 		next.Step++
-		next.NextAttempt = env.Wall.Add(probeAfter(next.Step))
+		next.NextAttempt, next.stored = env.Wall.Add(probeAfter(next.Step)), time.Time{}
 	}
 	next.At, next.elapsed = env.Wall, env.Elapsed
 	return failedLogin{&next, f.sent}
@@ -144,7 +144,7 @@ func (f failedLogin) comesBefore(other *Failure) bool {
 // setFailures takes over other failed logins. What they come to for the settings in force follows from them.
 func (s *State) setFailures(all []failedLogin) {
 	if own := failureOwner(s.Account); len(all) > maxFailedLogins {
-		// The last is of the login that has just ended. Of the others those of other settings go first, by their ends.
+		// The newest never, of which its caller is told. Those of other settings first, by their ends.
 		first := slices.MinFunc(all[:len(all)-1], func(a, b failedLogin) int {
 			switch {
 			case own(a) && !own(b):

@@ -41,8 +41,10 @@ type Failure struct {
 	// NextAttempt is when the next login may be tried.
 	NextAttempt time.Time
 
-	// elapsed is Reading.Elapsed at At, as if this process had been running then.
+	// elapsed is Reading.Elapsed at At, or when the failure was read from storage: no hold lasts longer than its length.
 	elapsed time.Duration
+	// stored is NextAttempt as it was read from storage; zero for a failure of this process.
+	stored time.Time
 	// err is what kept a login of kind Blocked from beginning.
 	err error
 }

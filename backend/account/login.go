@@ -159,7 +159,7 @@ func (s *State) accepted(token *Token, env Env) State {
 	next := *s
 	replaced := next.latest()
 	if next.Current != nil && next.Current.ID != token.ID {
-		next.Superseded = superseded(next.Superseded, next.Current, env.Reading)
+		next.Superseded = superseded(next.Superseded, next.Current, env)
 	}
 	next.Superseded = without(next.Superseded, func(t *Token) bool { return t.ID == token.ID })
 	current := *token
@@ -182,7 +182,7 @@ func (s *State) accepted(token *Token, env Env) State {
 
 // supersede keeps a token that is served no more, for as long as it is good upstream.
 func (t *transition) supersede(token *Token) {
-	t.Superseded = superseded(t.Superseded, token, t.env.Reading)
+	t.Superseded = superseded(t.Superseded, token, t.env)
 }
 
 // supersedeCurrent takes the current token out of use.
@@ -194,10 +194,10 @@ func (t *transition) supersedeCurrent() {
 }
 
 // superseded is the list with one token more, without those that have expired.
-func superseded(tokens []*Token, token *Token, now Reading) []*Token {
+func superseded(tokens []*Token, token *Token, env Env) []*Token {
 	next := make([]*Token, 0, len(tokens)+1)
 	for _, t := range tokens {
-		if t.ID != token.ID && t.MayLive(now) {
+		if t.ID != token.ID && !env.IsOver(t) {
 			next = append(next, t)
 		}
 	}

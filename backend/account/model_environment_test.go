@@ -521,7 +521,7 @@ func (w *modelWorld) crash() {
 
 // canEvict reports whether the worker would take the account out of memory.
 func (w *modelWorld) canEvict() bool {
-	return w.op == nil && len(w.readers) == 0 && len(w.kills) == 0 && w.state.Known != unknown && w.state.IsIdle(w.now())
+	return w.op == nil && len(w.readers) == 0 && len(w.kills) == 0 && w.state.Known != unknown && w.state.IsIdle(Env{Reading: w.now()})
 }
 
 func (w *modelWorld) evict() {

@@ -262,6 +262,7 @@ func (e *encoder) failure(f *Failure) {
 	e.time(f.At)
 	e.time(f.NextAttempt)
 	e.dur(f.elapsed - e.now.Elapsed)
+	e.time(f.stored)
 	e.len(min(f.Step, 7))
 }
 

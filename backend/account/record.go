@@ -43,7 +43,7 @@ type Record struct {
 // StoredToken is a token at rest.
 type StoredToken struct {
 	ID string `json:"token_id,omitempty"`
-	// Access is kept of the current token only: one that is not served any more need not be known.
+	// Access is kept of the current token, and of those that no message shows by their form alone: see State.Secrets.
 	Access           string    `json:"access_token,omitempty"`
 	Refresh          string    `json:"refresh_token,omitempty"`
 	RefreshExpiresAt time.Time `json:"refresh_expires_at,omitzero"`
@@ -56,6 +56,8 @@ type StoredToken struct {
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
 	Replaced  string    `json:"replaced,omitempty"`
 	Repeated  bool      `json:"repeated,omitempty"`
+	// LifeAssumed says that the upstream told no lifetime. Older versions did not keep it.
+	LifeAssumed bool `json:"life_assumed,omitempty"`
 }
 
 // StoredRevoked is the ID of a token that is never served again, and the token's last known end.
@@ -131,7 +133,9 @@ func (s *State) record(env Env) *Record {
 	}
 	for _, t := range s.Superseded {
 		stored := storeToken(t)
-		stored.Access = ""
+		if upstream.MayBeToken(t.Access) {
+			stored.Access = ""
+		}
 		r.Superseded = append(r.Superseded, stored)
 	}
 	for _, revoked := range s.Revoked {
@@ -157,7 +161,7 @@ func storeToken(t *Token) StoredToken {
 	return StoredToken{
 		ID: t.ID, Access: t.Access, Refresh: t.refresh, RefreshExpiresAt: t.refreshExpiresAt, Generation: t.Generation,
 		IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt, Reason: t.Reason, Revocation: t.revocation, RevokedAt: t.revokedAt,
-		Replaced: t.replaced, Repeated: t.repeated,
+		Replaced: t.replaced, Repeated: t.repeated, LifeAssumed: t.lifeAssumed,
 	}
 }
 
@@ -166,6 +170,7 @@ func (s StoredToken) token() *Token {
 		ID: cmp.Or(s.ID, TokenID(s.Access)), Access: s.Access, refresh: s.Refresh, refreshExpiresAt: s.RefreshExpiresAt,
 		Generation: s.Generation, IssuedAt: s.IssuedAt, ExpiresAt: s.ExpiresAt, Reason: s.Reason,
 		revocation: s.Revocation, revokedAt: s.RevokedAt, replaced: s.Replaced, repeated: s.Repeated,
+		lifeAssumed: s.LifeAssumed,
 	}
 }
 
@@ -180,9 +185,8 @@ func storeFailure(f failedLogin) StoredFailedLogin {
 }
 
 func (s StoredFailure) failure(now Reading) *Failure {
-	f := &Failure{
+	return &Failure{
 		Kind: s.Kind, Cause: s.Cause, Message: s.Message, At: s.At, Consecutive: s.Consecutive, Step: max(s.Step, 1),
-		NextAttempt: s.NextAttempt,
+		NextAttempt: s.NextAttempt, stored: s.NextAttempt, elapsed: now.Elapsed,
 	}
-	return f.withElapsed(now)
 }

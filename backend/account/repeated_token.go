@@ -14,8 +14,14 @@ import (
 // Repeated is the cause of a login that failed since the upstream gives a token again that cannot be served. No setting is wrong.
 const Repeated upstream.Cause = "repeated"
 
-// longestDoubling bounds a hold that doubles, to a day and a half.
-const longestDoubling = 17
+const (
+	// longestDoubling bounds a hold that doubles, to a day and a half.
+	longestDoubling = 17
+	// leastRepeatedAge is the age from which on a token that is given again is one that the upstream repeats to its end. A younger
+	// one may be of the same second: where the claims are whole seconds, two logins within one bring the same token. One that is due
+	// for rotation counts at any age, since it would be due again at once.
+	leastRepeatedAge = time.Minute
+)
 
 // repeatError says that the upstream repeats a token that cannot be served, and until when no login is made.
 type repeatError struct {
@@ -94,8 +100,9 @@ func (t *transition) withKnownExpiry(token *Token) *Token {
 		end = later(end, given.IssuedAt.Add(token.Life())) // default_token_ttl may have been corrected since
 	}
 	kept := *token
-	kept.IssuedAt, kept.elapsed, kept.repeated = given.IssuedAt, given.elapsed, true
-	kept.ExpiresAt = end
+	kept.IssuedAt, kept.elapsed, kept.ExpiresAt = given.IssuedAt, given.elapsed, end
+	kept.lifeAssumed = token.lifeAssumed && given.lifeAssumed
+	kept.repeated = given.repeated || token.Reason == ReasonRotation || t.env.Elapsed-given.elapsed >= leastRepeatedAge
 	if token.ExpiresAt.Before(end) {
 		kept.ExpiresAt = token.ExpiresAt
 	}

@@ -14,7 +14,7 @@ import (
 const revokedKept = 30 * 24 * time.Hour
 
 // isOver reports whether no upstream is thought to give the token again.
-func (r revokedToken) isOver(env Env) bool { return !env.Jumped && env.Wall.Sub(r.End) > revokedKept }
+func (r revokedToken) isOver(env Env) bool { return !env.Doubtful && env.Wall.Sub(r.End) > revokedKept }
 
 // apply has the account loaded where it is not in memory.
 func (e Want) apply(t *transition) {
@@ -116,7 +116,7 @@ func (t *transition) adopt(a *Account) {
 	if a.Generation != t.Generation {
 		t.adoptOther(a)
 	}
-	if clamped := t.Current.clamp(a.Upstream.MaxTokenTTL); clamped != t.Current {
+	if clamped := t.Current.limited(&a.Upstream); clamped != t.Current {
 		t.Current = clamped
 		t.changed()
 	}
@@ -129,7 +129,7 @@ func (t *transition) adoptInFlight() {
 	if t.Work == nil || t.Work.verifies() || t.Work.Account == t.Account {
 		return
 	}
-	clamped := t.Work.Token.clamp(t.Account.Upstream.MaxTokenTTL)
+	clamped := t.Work.Token.limited(&t.Account.Upstream)
 	if clamped != t.Work.Token {
 		t.changed()
 	}

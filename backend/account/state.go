@@ -30,13 +30,17 @@ type Env struct {
 
 	// Active says that this node may log in and write to storage.
 	Active bool
-	// Jumped says that the wall clock has jumped forward lately. It may be wrong: what was revoked is not forgotten by it.
-	Jumped bool
+	// Doubtful says that the process has just started, or that the wall clock has jumped forward lately. The clock may be ahead
+	// then: nothing is forgotten because it is over.
+	Doubtful bool
 	// LastRead is when the account was last read, by the wall clock; zero for never.
 	LastRead time.Time
 	// Chance in [0, 1) spreads backoffs.
 	Chance float64
 }
+
+// IsOver reports whether a token may be forgotten, as no upstream takes it any more.
+func (env Env) IsOver(t *Token) bool { return !env.Doubtful && !t.MayLive(env.Reading) }
 
 // knowledge is what is known of an account's settings.
 type knowledge int
@@ -291,7 +295,8 @@ func (s *State) isDue(now Reading) bool { return s.Current.Remaining(now) <= s.r
 // IsIdle reports whether nothing is lost if the account is evicted from memory: storage and ledger know all, nothing is in
 // flight, there is no usable token, no hold that a list of the accounts should show, and no revocation that the upstream is yet
 // to be told of.
-func (s *State) IsIdle(now Reading) bool {
+func (s *State) IsIdle(env Env) bool {
+	now := env.Reading
 	settled := s.Loading == 0 && s.Work == nil && s.Saving == 0 && s.Version == s.Saved && len(s.Outbox) == 0
 	if !settled || slices.ContainsFunc(s.Failures, func(f failedLogin) bool { return !f.isOver(now) }) {
 		return false
@@ -299,15 +304,17 @@ func (s *State) IsIdle(now Reading) bool {
 	if s.Known != known {
 		return s.Known != stale
 	}
-	return len(s.ToRevoke(now)) == 0 && !s.Usable(now) && !s.Account.Paused && !s.Failure.Refused() && !s.LastFailure(now).Holds(now)
+	return len(s.ToRevoke(env)) == 0 && !s.Usable(now) && !s.Account.Paused && !s.Failure.Refused() && !s.LastFailure(now).Holds(now)
 }
 
 // ToRevoke are the revoked tokens that are to be revoked upstream, and about which it has not responded.
-func (s *State) ToRevoke(now Reading) []*Token {
+func (s *State) ToRevoke(env Env) []*Token {
 	if s.Account == nil {
 		return nil
 	}
-	return slices.DeleteFunc(s.out(now), func(t *Token) bool { return t.revocation != Unknown || !s.Account.CanRevoke(t) })
+	return slices.DeleteFunc(slices.Clone(s.Superseded), func(t *Token) bool {
+		return t.revocation != Unknown || !s.Account.CanRevoke(t) || env.IsOver(t)
+	})
 }
 
 // Outcome is what is known of the revocation of the token of that ID. One that has gone from memory meanwhile is in the outbox.

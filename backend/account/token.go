@@ -156,6 +156,14 @@ func (t *Token) clamp(limit time.Duration) *Token {
 	return &shorter
 }
 
+// limited gives a token no more life than other settings allow. Where the upstream has told none, that is what they assume.
+func (t *Token) limited(a *upstream.Account) *Token {
+	if t != nil && t.lifeAssumed {
+		t = t.clamp(a.DefaultTokenTTL)
+	}
+	return t.clamp(a.MaxTokenTTL)
+}
+
 // revokedAs is the token with the outcome of its revocation. It stays killed: of two callers who revoke it at a time, the
 // upstream refuses the second.
 func (t *Token) revokedAs(o Outcome, at time.Time) *Token {

@@ -50,6 +50,8 @@ var (
 	ErrStorageSlow  = account.ErrStorageSlow
 	// ErrStopped says that the engine is being unloaded.
 	ErrStopped = errors.New("the engine is stopping")
+	// ErrChanged says that a verification was given up, as the config was changed or its tokens were revoked meanwhile.
+	ErrChanged = errors.New("the config was changed or its tokens were revoked meanwhile")
 	// ErrNoToken says that the account has no unexpired token of that ID.
 	ErrNoToken = errors.New("no unexpired token of that ID")
 

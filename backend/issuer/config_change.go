@@ -6,14 +6,10 @@ package issuer
 import (
 	"cmp"
 	"context"
-	"errors"
 
 	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/stored"
 )
-
-// errChanged says that a verification was given up.
-var errChanged = errors.New("the config was changed or its tokens were revoked meanwhile: write again")
 
 // Update takes over settings that were just stored. Where their generation is new, all that is known of the account begins anew
 // with token, which may be nil: a login in flight is given up, and its readers wait for what comes next.

@@ -11,15 +11,15 @@ import (
 
 // evictIfUnread evicts an idle account that was not read or written. Others are evicted by sweep, when they have been idle for
 // a while.
-func (l *locked) evictIfUnread(now Reading) {
+func (l *locked) evictIfUnread(env account.Env) {
 	if !l.state.IsKnown() || l.LastRead.Load() == 0 && !l.written {
-		l.evictIfIdle(now)
+		l.evictIfIdle(env)
 	}
 }
 
 // evictIfIdle takes the account out of memory if nothing is lost by it.
-func (l *locked) evictIfIdle(now Reading) {
-	if l.evicted || l.callers > 0 || len(l.orphans) > 0 || !l.state.IsIdle(now) {
+func (l *locked) evictIfIdle(env account.Env) {
+	if l.evicted || l.callers > 0 || len(l.orphans) > 0 || !l.state.IsIdle(env) {
 		return
 	}
 	l.evicted = true
@@ -58,7 +58,7 @@ func (w *worker) sweep(active bool) {
 		env := w.env(active)
 		l.apply(account.Sweep{}, active)
 		if !l.state.IsKnown() || !account.ReadSince(env, env.Wall.Add(-idleAfter)) {
-			l.evictIfIdle(env.Reading)
+			l.evictIfIdle(env)
 		}
 	})
 	if active {

@@ -69,9 +69,10 @@ type Issuer struct {
 	queue    *fairqueue.Queue[*worker]
 	outbox   outbox
 	sweeping atomic.Bool
+	restored atomic.Bool // see Restored
 
 	// ahead is how far the wall clock was ahead of the elapsed time when it was last looked at, and doubted until when it is in
-	// doubt, in elapsed time; both in nanoseconds. See jumped.
+	// doubt, in elapsed time; both in nanoseconds. See isDoubtful.
 	ahead, doubted atomic.Int64
 
 	counters *counters.Set
@@ -114,8 +115,13 @@ func New(o Options) *Issuer {
 // Start takes up the accounts whose tokens were left in storage, and begins to rotate tokens ahead of their expiry and to trim
 // the ledger. It returns at once; Read works before and without it.
 func (i *Issuer) Start() {
-	i.jumped(i.clock())
-	i.goWork(func() { i.restore(i.ctx) })
+	now := i.clock()
+	i.isDoubtful(now)
+	i.doubted.Store(int64(now.Elapsed + doubtedAtStart))
+	i.goWork(func() {
+		i.restore(i.ctx)
+		i.restored.Store(true)
+	})
 	i.goWork(func() { i.rotateWhenDue(i.ctx) })
 	i.goWork(func() { i.trimLedger(i.ctx) })
 }
@@ -157,11 +163,13 @@ const (
 	// leastJump is how far the wall clock has to be set forward to be in doubt, and doubtedFor is for how long it is then.
 	leastJump  = time.Hour
 	doubtedFor = 24 * time.Hour
+	// doubtedAtStart is how long a process may need until the clock of its machine, which may have just started too, is set right.
+	doubtedAtStart = time.Hour
 )
 
-// jumped reports whether the wall clock has jumped forward lately. It may be wrong, so nothing is forgotten by it. That the
-// machine was suspended looks the same.
-func (i *Issuer) jumped(now Reading) bool {
+// isDoubtful reports whether the wall clock may be ahead, so that nothing is forgotten by it: at start, and when it has jumped
+// forward. That the machine was suspended looks the same.
+func (i *Issuer) isDoubtful(now Reading) bool {
 	ahead := now.Wall.UnixNano() - int64(now.Elapsed)
 	if before := i.ahead.Swap(ahead); before != 0 && ahead-before > int64(leastJump) {
 		i.doubted.Store(int64(now.Elapsed + doubtedFor))

@@ -82,7 +82,7 @@ func (w *worker) reportFailure(e account.Report) {
 // not counted.
 func (w *worker) countLogin(result string, e account.Report) {
 	rotation := ""
-	if result == counters.OK && e.Reason.Rotates() {
+	if result == counters.OK && e.Reason.Rotates() && !e.Token.Repeated() {
 		rotation = string(e.Reason)
 	}
 	counts := false

@@ -122,6 +122,9 @@ func (o *outbox) sendOf(w *worker) (sent []account.OutboxEntry) {
 	return sent
 }
 
+// Restored reports whether all accounts were read that have a record. Until then Unsent knows some of the entries only.
+func (i *Issuer) Restored() bool { return i.restored.Load() }
+
 // Unsent is an entry that the ledger does not have yet.
 type Unsent struct {
 	Config string
@@ -163,7 +166,7 @@ func (i *Issuer) trimLedger(ctx context.Context) {
 		case <-ticker.C:
 		}
 		now := i.clock()
-		if i.mayLogin() != nil || i.jumped(now) {
+		if i.mayLogin() != nil || i.isDoubtful(now) {
 			continue
 		}
 		forgotten, err := 0, errPanic

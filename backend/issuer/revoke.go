@@ -118,15 +118,12 @@ func (l *locked) revoke(r *revocation) {
 func (w *worker) revokeUpstream(settings *Account, tokens []*Token) {
 	var asked []*Token
 	w.do(func(l *locked) {
-		if w.issuer.clock().Elapsed < l.revokeAfter[settings.Upstream.RefreshURL] {
+		if l.mayNotRevoke(settings) {
 			return // retryRevocations goes on
 		}
 		for _, t := range tokens {
 			if outcome, _ := t.Revocation(); outcome == account.Killed || !settings.CanRevoke(t) || l.revoking[t.ID] {
 				continue
-			}
-			if l.revoking == nil {
-				l.revoking = make(map[string]bool)
 			}
 			l.revoking[t.ID] = true
 			asked = append(asked, t)
@@ -161,18 +158,31 @@ func (w *worker) revokeAllUpstream(settings *Account, tokens []*Token) {
 	for _, t := range tokens {
 		group.Go(func() error {
 			err := errPanic
-			w.issuer.guard(func() {
-				var next *upstream.Token
-				next, err = client.Refresh(w.issuer.ctx, t.Refresh(), redact...)
-				if err == nil && account.TokenID(next.AccessToken) == t.ID {
-					err = errSameToken
-				}
-			})
+			w.issuer.guard(func() { err = w.exchange(client, settings, t, redact) })
 			w.revokedUpstream(settings, t, err)
 			return nil
 		})
 	}
 	_ = group.Wait() // no member returns an error
+}
+
+// exchange sends the refresh token of one token, unless the upstream has asked meanwhile to be left alone.
+func (w *worker) exchange(client upstream.Client, settings *Account, t *Token, redact []string) error {
+	later := false
+	w.do(func(l *locked) { later = l.mayNotRevoke(settings) })
+	if later {
+		return &upstream.Error{Kind: upstream.Throttled, Op: "refresh"}
+	}
+	next, err := client.Refresh(w.issuer.ctx, t.Refresh(), redact...)
+	if err == nil && account.TokenID(next.AccessToken) == t.ID {
+		return errSameToken
+	}
+	return err
+}
+
+// mayNotRevoke reports whether a Retry-After of the refresh endpoint runs.
+func (l *locked) mayNotRevoke(settings *Account) bool {
+	return l.issuer.clock().Elapsed < l.revokeAfter[settings.Upstream.RefreshURL]
 }
 
 func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
@@ -184,9 +194,6 @@ func (w *worker) revokedUpstream(settings *Account, t *Token, err error) {
 			l.dropOrphans(func(o *Token) bool { return o.ID == t.ID })
 		}
 		if failed, ok := errors.AsType[*upstream.Error](err); ok && failed.RetryAfter > 0 {
-			if l.revokeAfter == nil {
-				l.revokeAfter = make(map[string]time.Duration)
-			}
 			l.revokeAfter[settings.Upstream.RefreshURL] = w.issuer.clock().Elapsed + min(failed.RetryAfter, account.LongestThrottle)
 		}
 		l.apply(account.RevokeEnded{Token: t, Outcome: revokeOutcome(err), Keep: settings.LedgerRetention}, true)
@@ -214,13 +221,13 @@ func (w *worker) awaitRevocations(ctx context.Context, tokens []*Token) {
 // retryRevocations sends the revocations again to which the upstream has not responded. Those under former settings are
 // sent until the process ends.
 func (w *worker) retryRevocations() {
-	now := w.issuer.clock()
+	env := w.env(true)
 	pending := make(map[*Account][]*Token)
 	w.do(func(l *locked) {
-		l.dropOrphans(func(t *Token) bool { return !t.MayLive(now) })
+		l.dropOrphans(env.IsOver)
 		maps.Copy(pending, l.orphans)
 		if l.state.IsKnown() {
-			pending[l.state.Account] = l.state.ToRevoke(now)
+			pending[l.state.Account] = l.state.ToRevoke(env)
 		}
 	})
 	for settings, tokens := range pending {
@@ -229,9 +236,9 @@ func (w *worker) retryRevocations() {
 }
 
 // adoptOrphans goes on with the revocations that were pending before, and cannot be made under the settings of now.
-func (l *locked) adoptOrphans(before *account.State, now Reading) {
-	still := l.state.ToRevoke(now)
-	pending := slices.DeleteFunc(before.ToRevoke(now), func(t *Token) bool {
+func (l *locked) adoptOrphans(before *account.State, env account.Env) {
+	still := l.state.ToRevoke(env)
+	pending := slices.DeleteFunc(before.ToRevoke(env), func(t *Token) bool {
 		return slices.ContainsFunc(still, func(s *Token) bool { return s.ID == t.ID })
 	})
 	if len(pending) > 0 {

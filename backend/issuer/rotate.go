@@ -18,6 +18,8 @@ type Rotation struct {
 	Previous *Token
 	// TooSoon is set where no login was made, since the last one was only just before.
 	TooSoon bool
+	// Same is set where the login brought the token that there was before.
+	Same bool
 }
 
 // Rotate logs in now, also during a hold, and replaces the shared token. It joins a login that is in flight. It is made at most
@@ -31,17 +33,19 @@ func (i *Issuer) Rotate(ctx context.Context, name string) (Rotation, error) {
 	defer cancel()
 	w := i.acquire(name)
 	defer w.release()
+	var before *Token
 	for logins := -1; ; {
 		var made rotationDecision
 		if err := w.ready(ctx, func(l *locked) {
 			if logins < 0 {
-				logins = l.state.Logins
+				logins, before = l.state.Logins, l.state.Current
 			}
 			made = l.rotate(logins)
 		}); err != nil {
 			return Rotation{}, err
 		}
 		if made.changed == nil {
+			made.Same = !made.TooSoon && before != nil && made.Token != nil && made.Token.ID == before.ID
 			return made.Rotation, made.err
 		}
 		if err := w.wait(ctx, made.changed, made.bound); err != nil {

@@ -100,7 +100,7 @@ func (w *worker) verification(ctx context.Context, id uint64) (*Token, error) {
 			}
 			return nil, s.VerifyErr
 		default:
-			return nil, errChanged
+			return nil, ErrChanged
 		}
 		if err := w.wait(ctx, changed, 0); err != nil {
 			return nil, err

@@ -76,7 +76,10 @@ func (i *Issuer) acquire(name string) *worker {
 		value, ok := i.workers.Load(name)
 		if !ok {
 			made := &worker{name: name, issuer: i, Tally: new(counters.Tally)}
-			made.guarded = locked{worker: made, changed: make(chan struct{}), orphans: make(map[*Account][]*Token)}
+			made.guarded = locked{
+				worker: made, changed: make(chan struct{}), revoking: make(map[string]bool), orphans: make(map[*Account][]*Token),
+				revokeAfter: make(map[string]time.Duration),
+			}
 			if known, ok := i.tallies.Load(name); ok {
 				made.Tally = known.(*counters.Tally) //nolint:forcetypeassert // the map holds nothing else
 			}
@@ -111,7 +114,7 @@ func (i *Issuer) lookup(name string) (*worker, bool) {
 func (w *worker) release() {
 	w.do(func(l *locked) {
 		l.callers--
-		l.evictIfUnread(w.issuer.clock())
+		l.evictIfUnread(w.env(false))
 	})
 }
 
@@ -157,17 +160,17 @@ func (l *locked) apply(event account.Event, active bool) {
 		l.forgetCounts()
 	}
 	if before.Account != nil && before.Account != l.state.Account {
-		l.adoptOrphans(&before, env.Reading)
+		l.adoptOrphans(&before, env)
 	}
 	l.publish()
 	l.replan(env)
-	l.evictIfUnread(env.Reading)
+	l.evictIfUnread(env)
 }
 
 func (w *worker) env(active bool) account.Env {
 	chance := rand.Float64() //nolint:gosec // spreads load, not a secret
 	env := account.Env{Reading: w.issuer.clock(), Active: active, Chance: chance}
-	env.Jumped = w.issuer.jumped(env.Reading)
+	env.Doubtful = w.issuer.isDoubtful(env.Reading)
 	at := w.LastRead.Load()
 	if now := env.Wall.UnixNano(); at > now && w.LastRead.CompareAndSwap(at, now) {
 		at = now // the clock was set back, and the account must not count as read until that time has come again

@@ -413,7 +413,7 @@ func (c *bareCore) revoke() string {
 // sweep is Sweep.
 func (c *bareCore) sweep() {
 	isUnread := !c.state.IsKnown() || !account.ReadSince(c.env(), c.now().Wall.Add(-idleAfter))
-	if isUnread && c.state.IsIdle(c.now()) {
+	if isUnread && c.state.IsIdle(c.env()) {
 		c.state = account.State{}
 		return
 	}

@@ -97,7 +97,7 @@ func (s *scrubber) clean(text string) string {
 	}
 	words := strings.Fields(printable(text))
 	for i, word := range words {
-		if mayBeToken(word) {
+		if MayBeToken(word) {
 			words[i] = omitted
 		}
 	}
@@ -166,8 +166,8 @@ func skeleton(text string) string {
 	}, text)
 }
 
-// mayBeToken reports whether a word is as long as a token and mixed as one is, or longer than any word.
-func mayBeToken(word string) bool {
+// MayBeToken reports whether a word is as long as a token and mixed as one is, or longer than any word.
+func MayBeToken(word string) bool {
 	const short, long = 20, 40
 	bare := skeleton(word)
 	return len(bare) >= long || len(bare) >= short && strings.ContainsAny(bare, "0123456789") &&

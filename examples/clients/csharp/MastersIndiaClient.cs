@@ -46,6 +46,7 @@ public sealed class MastersIndiaToken
 public sealed class MastersIndiaClient
 {
     const string OwnHeaders = "authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"; // which nobody else may set
+    const string BeginOfToken = @"(^|/)(hv[sbr]\.|[sbr]\.[A-Za-z0-9_-]{20}|eyJ)"; // in a message it would be shown
     const string Usage =
         "usage: MastersIndiaClient.exe [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
     static readonly UTF8Encoding Strict = new UTF8Encoding(false, true);
@@ -64,7 +65,7 @@ public sealed class MastersIndiaClient
     public MastersIndiaClient(string role)
     {
         role = Regex.Replace(role.Trim(), "^/*(v1/)?|/+$", "");
-        if (!Regex.IsMatch(role, @"\A[A-Za-z0-9_.][A-Za-z0-9_./-]*\z") || Regex.IsMatch(role, @"(^|/)(hv[sbr]\.|eyJ)"))
+        if (!Regex.IsMatch(role, @"\A[A-Za-z0-9_.][A-Za-z0-9_./-]*\z") || Regex.IsMatch(role, BeginOfToken))
         {
             throw new MastersIndiaException("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it");
         }
@@ -167,6 +168,11 @@ public sealed class MastersIndiaClient
                 throw new MastersIndiaException("header: the client itself sends Authorization, client_id, Host, Content-Length and the like");
             }
         }
+        var sent = url + " " + string.Join(" ", headers?.Values ?? new string[0]) + " " + body;
+        if (Regex.IsMatch(sent, @"(?<![A-Za-z0-9_-])hv[sbr]\.[A-Za-z0-9_-]{20}"))
+        {
+            throw new MastersIndiaException("a Vault token is for Vault alone: take it out of URL, headers and body");
+        }
         if (body == "") throw new MastersIndiaException("body: is empty");
         try
         {
@@ -180,6 +186,10 @@ public sealed class MastersIndiaClient
         {
             throw new MastersIndiaException("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; " +
                 "for another format give -H 'Content-Type: ...'");
+        }
+        if (body != null && !OwnType(headers) && !Regex.IsMatch(body, @"\A\s*[{\[]"))
+        {
+            throw new MastersIndiaException("body: is JSON, but no object: is it encoded twice?");
         }
     }
 
@@ -207,7 +217,8 @@ public sealed class MastersIndiaClient
     {
         if (!Regex.IsMatch(url, @"\Ahttps?://[A-Za-z0-9_.:\[\]-]+([/?#][!-~]*)?\z"))
         {
-            throw new MastersIndiaException(what + ": must begin with http:// or https:// and a host, without user name, blank or line break");
+            throw new MastersIndiaException(what + ": must begin with http:// or https:// and a host, without user name or line break; " +
+                "percent-encode blanks and accents");
         }
     }
 
@@ -312,6 +323,10 @@ public sealed class MastersIndiaClient
             throw new MastersIndiaException("Vault returned " + answer.Item1 + " to a read of " + Shown(url) + ": " +
                 Reasons(answer.Item2) + hint, answer.Item1);
         }
+        if (!IsJson(answer.Item2))
+        {
+            throw new MastersIndiaException("Vault returned 200 to a read of " + Shown(url) + ", but with no JSON: is VAULT_ADDR Vault's?");
+        }
         Keep(answer.Item2);
     }
 
@@ -370,6 +385,10 @@ public sealed class MastersIndiaClient
     static string VaultToken(string name)
     {
         string token = Env(name);
+        if (name == "VAULT_TOKEN_FILE" && Regex.IsMatch(token, BeginOfToken))
+        {
+            throw new MastersIndiaException("VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN");
+        }
         if (name == "VAULT_TOKEN_FILE")
         {
             try
@@ -386,9 +405,9 @@ public sealed class MastersIndiaClient
             throw new MastersIndiaException(name + " is empty: " + Env(name) + ": is Vault Agent running?");
         }
         if (token == "") throw new MastersIndiaException("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes");
-        if (!Regex.IsMatch(token, "^[!-~]+$"))
+        if (!Regex.IsMatch(token, @"\A[A-Za-z0-9_.-]+\z"))
         {
-            throw new MastersIndiaException(name + " has a blank or another character in it that no Vault token has");
+            throw new MastersIndiaException(name + " has a blank, quote, slash or another character in it that no Vault token has");
         }
         return token;
     }
@@ -494,11 +513,20 @@ public sealed class MastersIndiaClient
         {
             throw new MastersIndiaException("body: is not UTF-8");
         }
+        if (method == "") method = body == null ? "GET" : "POST";
         var client = new MastersIndiaClient(rest[0]);
         foreach (var url in rest.Skip(1)) Check(url, body, headers);
         foreach (var url in rest.Skip(1))
         {
-            Console.WriteLine(await client.CallAsync(url, method, body, headers, field).ConfigureAwait(false));
+            var reply = await client.CallAsync(url, method, body, headers, field).ConfigureAwait(false);
+            try
+            {
+                Console.WriteLine(reply);
+            }
+            catch (IOException e)
+            {
+                throw new MastersIndiaException("the response cannot be written: " + e.Message + InDoubt(method));
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -220,7 +221,10 @@ func (what call) check() error {
 			return errors.New("header: the client itself sends Authorization, client_id, Host, Content-Length and the like")
 		}
 	}
+	said := what.url + " " + strings.Join(slices.Concat(slices.Collect(maps.Values(what.header))...), " ") + " " + string(what.body)
 	switch {
+	case regexp.MustCompile(`(^|[^\w-])hv[sbr]\.[\w-]{20}`).MatchString(said):
+		return errors.New("a Vault token is for Vault alone: take it out of URL, headers and body")
 	case what.body != nil && len(what.body) == 0:
 		return errors.New("body: is empty")
 	case !utf8.Valid(what.body):
@@ -228,13 +232,16 @@ func (what call) check() error {
 	case what.body != nil && what.header.Get("Content-Type") == "" && !json.Valid(what.body):
 		return errors.New("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; " +
 			"for another format give -H 'Content-Type: ...'")
+	case what.body != nil && what.header.Get("Content-Type") == "" && !regexp.MustCompile(`^\s*[{[]`).Match(what.body):
+		return errors.New("body: is JSON, but no object: is it encoded twice?")
 	}
 	return nil
 }
 
 func checkURL(name, address string) error {
 	if !regexp.MustCompile(`^https?://[\w.:\[\]-]+([/?#][!-~]*)?$`).MatchString(address) {
-		return fmt.Errorf("%s: must begin with http:// or https:// and a host, without user name, blank or line break", name)
+		return fmt.Errorf("%s: must begin with http:// or https:// and a host, without user name or line break; "+
+			"percent-encode blanks and accents", name)
 	}
 	return nil
 }

@@ -90,7 +90,7 @@ func (c *client) callAll(ctx context.Context, out io.Writer, what call, urls []s
 			return err
 		}
 		if _, err := fmt.Fprintf(out, "%s\n", body); err != nil {
-			return err
+			return fmt.Errorf("the response cannot be written: %w%s", err, what.doubt())
 		}
 	}
 	return nil

@@ -59,7 +59,7 @@ func (t token) String() string { return "token " + t.ID }
 // newClient takes a role of the mount mastersindia, or a full path such as gst/token/billing, and Vault from the environment.
 func newClient(role string) (*client, error) {
 	path := regexp.MustCompile(`^/*(v1/)?|/+$`).ReplaceAllString(strings.TrimSpace(role), "")
-	if !regexp.MustCompile(`^[\w.][\w./-]*$`).MatchString(path) || regexp.MustCompile(`(^|/)(hv[sbr]\.|eyJ)`).MatchString(path) {
+	if !regexp.MustCompile(`^[\w.][\w./-]*$`).MatchString(path) || beginsAsToken(path) {
 		return nil, errors.New("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it")
 	}
 	if !strings.Contains(path, "/") {
@@ -89,6 +89,11 @@ func newClient(role string) (*client, error) {
 		return nil, fmt.Errorf("making a client of Vault from the environment: %w", err)
 	}
 	return &client{vault: vault, path: path, api: &http.Client{Timeout: time.Minute, CheckRedirect: noRedirect}}, nil
+}
+
+// beginsAsToken reports whether a text has a token in place of a name: in a message it would be shown.
+func beginsAsToken(text string) bool {
+	return regexp.MustCompile(`(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)`).MatchString(text)
 }
 
 func (c *client) mount() string {
@@ -136,7 +141,10 @@ func (c *client) read(ctx context.Context, rejected string) (t token, lease int,
 	if response, ok := errors.AsType[*api.ResponseError](err); ok {
 		return token{}, 0, vaultError{response, source, c.path}
 	}
+	_, noJSON := errors.AsType[*json.SyntaxError](err)
 	switch {
+	case noJSON:
+		return token{}, 0, fmt.Errorf("%s/v1/%s returned 200, but with no JSON: is VAULT_ADDR Vault's?", c.vault.Address(), c.path)
 	case err != nil:
 		return token{}, 0, fmt.Errorf("reading %s: %w", c.path, err)
 	case secret == nil:
@@ -176,6 +184,9 @@ func (e vaultError) Error() string {
 func useVaultToken(vault *api.Client) (source string, err error) {
 	name, text := "VAULT_TOKEN", strings.TrimSpace(os.Getenv("VAULT_TOKEN")) // many a file or variable ends in a newline
 	if file := os.Getenv("VAULT_TOKEN_FILE"); text == "" && file != "" {
+		if beginsAsToken(file) {
+			return "", errors.New("VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN")
+		}
 		content, err := os.ReadFile(file) //nolint:gosec // named by the user who starts the program
 		if err != nil {
 			return "", fmt.Errorf("reading VAULT_TOKEN_FILE: %w: is Vault Agent running?", err)
@@ -188,8 +199,8 @@ func useVaultToken(vault *api.Client) (source string, err error) {
 	if text == "" {
 		return "", errors.New("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes")
 	}
-	if !regexp.MustCompile(`^[!-~]+$`).MatchString(text) {
-		return "", fmt.Errorf("%s has a blank or another character in it that no Vault token has", name)
+	if !regexp.MustCompile(`^[\w.-]+$`).MatchString(text) {
+		return "", fmt.Errorf("%s has a blank, quote, slash or another character in it that no Vault token has", name)
 	}
 	vault.SetToken(text)
 	return name, nil

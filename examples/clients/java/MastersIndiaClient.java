@@ -51,6 +51,7 @@ public final class MastersIndiaClient {
     private static final Duration VAULT_TIMEOUT = Duration.ofSeconds(30), API_TIMEOUT = Duration.ofSeconds(60);
     private static final String OWN_HEADERS = // which nobody else may set
         "(?i)authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token";
+    private static final String TOKEN = "(.*/)?(hv[sbr]\\.|[sbr]\\.[\\w-]{20}|eyJ).*"; // how one begins: in a message it would be shown
     private static final String USAGE =
         "usage: MastersIndiaClient.java [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
 
@@ -71,6 +72,8 @@ public final class MastersIndiaClient {
         @Override public String toString() { return "token " + tokenId; } // it stays out of logs
     }
 
+    private static final Pattern VAULT_TOKEN = Pattern.compile("(?<![\\w-])hv[sbr]\\.[\\w-]{20}");
+
     private record Kept(Token token, Instant keepUntil, Instant livesUntil) {}
 
     private record Answer(int status, String body) {}
@@ -82,7 +85,7 @@ public final class MastersIndiaClient {
     /** @param role a role of the mount mastersindia, or a full path such as gst/token/billing */
     public MastersIndiaClient(String role) throws ClientException {
         String trimmed = role.strip().replaceAll("^/*(v1/)?|/+$", "");
-        if (!trimmed.matches("[\\w.][\\w./-]*") || trimmed.matches("(.*/)?(hv[sbr]\\.|eyJ).*")) { // no token goes into a URL
+        if (!trimmed.matches("[\\w.][\\w./-]*") || trimmed.matches(TOKEN)) { // no token goes into a URL
             throw new ClientException("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it", 0);
         }
         this.path = trimmed.contains("/") ? trimmed : "mastersindia/token/" + trimmed;
@@ -172,6 +175,9 @@ public final class MastersIndiaClient {
                 throw new ClientException("header: the client itself sends Authorization, client_id, Host, Content-Length and the like", 0);
             }
         }
+        if (VAULT_TOKEN.matcher(url + " " + String.join(" ", headers.values()) + " " + body).find()) {
+            throw new ClientException("a Vault token is for Vault alone: take it out of URL, headers and body", 0);
+        }
         if (body != null && body.isEmpty()) {
             throw new ClientException("body: is empty", 0);
         }
@@ -181,6 +187,9 @@ public final class MastersIndiaClient {
         if (body != null && !ownType(headers) && !isJson(body)) {
             throw new ClientException("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; "
                 + "for another format give -H 'Content-Type: ...'", 0);
+        }
+        if (body != null && !ownType(headers) && !body.matches("(?s)\\s*[{\\[].*")) {
+            throw new ClientException("body: is JSON, but no object: is it encoded twice?", 0);
         }
     }
 
@@ -202,7 +211,8 @@ public final class MastersIndiaClient {
 
     private static void checkUrl(String what, String url) throws ClientException {
         if (!url.matches("https?://[\\w.:\\[\\]-]+([/?#][!-~]*)?")) {
-            throw new ClientException(what + ": must begin with http:// or https:// and a host, without user name, blank or line break", 0);
+            throw new ClientException(what + ": must begin with http:// or https:// and a host, without user name or line break; "
+                + "percent-encode blanks and accents", 0);
         }
     }
 
@@ -287,6 +297,10 @@ public final class MastersIndiaClient {
             throw new ClientException("Vault returned " + answer.status + " to a read of " + address + "/v1/" + path + ": "
                 + reasons(answer.body) + hint, answer.status);
         }
+        if (!isJson(answer.body)) {
+            throw new ClientException("Vault returned 200 to a read of " + address + "/v1/" + path
+                + ", but with no JSON: is VAULT_ADDR Vault's?", 0);
+        }
         String body = METADATA.matcher(answer.body).replaceFirst(""); // whose names may be any
         if (text(body, "authorization") == null || text(body, "token_id") == null) {
             throw new ClientException("what is read at " + path + " is no token: is the path MOUNT/token/ROLE?", 400);
@@ -355,6 +369,9 @@ public final class MastersIndiaClient {
     /** The Vault token, from VAULT_TOKEN or from the file that Vault Agent keeps; it is in no message. */
     private static String vaultToken(String name) throws ClientException {
         String token = env(name);
+        if (name.equals("VAULT_TOKEN_FILE") && token.matches(TOKEN)) {
+            throw new ClientException("VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN", 0);
+        }
         if (name.equals("VAULT_TOKEN_FILE")) {
             try {
                 token = Files.readString(Path.of(env(name)), StandardCharsets.ISO_8859_1).strip();
@@ -368,8 +385,8 @@ public final class MastersIndiaClient {
         if (token.isEmpty()) {
             throw new ClientException("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes", 0);
         }
-        if (!token.matches("[!-~]+")) {
-            throw new ClientException(name + " has a blank or another character in it that no Vault token has", 0);
+        if (!token.matches("[\\w.-]+")) {
+            throw new ClientException(name + " has a blank, quote, slash or another character in it that no Vault token has", 0);
         }
         return token;
     }
@@ -442,7 +459,7 @@ public final class MastersIndiaClient {
     public static void main(String[] args) {
         CountDownLatch ended = new CountDownLatch(1);
         Thread program = Thread.currentThread();
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> { // Ctrl-C: the program may have something to say
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> { // Ctrl-C or SIGTERM: the program may have something to say
             program.interrupt();
             try {
                 ended.await(5, TimeUnit.SECONDS);
@@ -497,11 +514,15 @@ public final class MastersIndiaClient {
             throw new ClientException("the file of -d cannot be read: " + body.substring(1) + ": " + e, 0);
         }
         MastersIndiaClient client = new MastersIndiaClient(rest.get(0));
+        String verb = options.getOrDefault("-X", body == null ? "GET" : "POST");
         for (String url : rest.subList(1, rest.size())) {
             check(url, body, headers);
         }
         for (String url : rest.subList(1, rest.size())) {
-            System.out.println(client.call(url, options.getOrDefault("-X", ""), body, headers, options.getOrDefault("-f", "")));
+            System.out.println(client.call(url, verb, body, headers, options.getOrDefault("-f", "")));
+            if (System.out.checkError()) {
+                throw new ClientException("the response cannot be written" + inDoubt(verb), 0);
+            }
         }
     }
 }

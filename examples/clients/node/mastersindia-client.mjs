@@ -17,6 +17,7 @@ import { inspect } from "node:util";
 
 const vaultTimeout = 30_000, apiTimeout = 60_000; // milliseconds
 const ownHeaders = "authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"; // which nobody else may set
+const beginOfToken = /(^|\/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)/; // in a message it would be shown
 
 /** Something that a person must look at; the message says what to do. status is the HTTP status, 0 without one. */
 export class ClientError extends Error {
@@ -36,7 +37,7 @@ export class Client {
   /** The role is one of the mount mastersindia, or a full path such as gst/token/billing. */
   constructor(role) {
     role = role.trim().replace(/^\/*(v1\/)?|\/+$/g, "");
-    if (!/^[\w.][\w./-]*$/.test(role) || /(^|\/)(hv[sbr]\.|eyJ)/.test(role)) { // no token goes into a URL
+    if (!/^[\w.][\w./-]*$/.test(role) || beginOfToken.test(role)) { // no token goes into a URL
       throw new ClientError("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it");
     }
     this.#path = role.includes("/") ? role : `mastersindia/token/${role}`;
@@ -124,11 +125,17 @@ export function check(url, body, headers) {
       throw new ClientError("header: the client itself sends Authorization, client_id, Host, Content-Length and the like");
     }
   }
+  if (/(?<![\w-])hv[sbr]\.[\w-]{20}/.test([url, ...Object.values(headers ?? {}), body].join(" "))) {
+    throw new ClientError("a Vault token is for Vault alone: take it out of URL, headers and body");
+  }
   if (body === "") throw new ClientError("body: is empty");
   if (body !== undefined && /[\ud800-\udfff]/u.test(body)) throw new ClientError("body: is not UTF-8");
   if (body !== undefined && !ownType(headers) && !isJSON(body)) {
     throw new ClientError("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; " +
       "for another format give -H 'Content-Type: ...'");
+  }
+  if (body !== undefined && !ownType(headers) && !/^\s*[{[]/.test(body)) {
+    throw new ClientError("body: is JSON, but no object: is it encoded twice?");
   }
 }
 
@@ -146,7 +153,8 @@ function isJSON(text) {
 
 function checkURL(what, url) {
   if (!/^https?:\/\/[\w.:[\]-]+([/?#][!-~]*)?$/.test(url)) {
-    throw new ClientError(`${what}: must begin with http:// or https:// and a host, without user name, blank or line break`);
+    throw new ClientError(`${what}: must begin with http:// or https:// and a host, without user name or line break; ` +
+      "percent-encode blanks and accents");
   }
 }
 
@@ -214,6 +222,7 @@ async function read(path, rejected) {
     else if (/no namespace|internal error/.test(body)) hint = `: is what is in ${source} a Vault token (hvs.…)?`;
     throw new ClientError(`Vault returned ${status} to a read of ${shown(url)}: ${reasons(body)}${hint}`, status);
   }
+  if (!isJSON(body)) throw new ClientError(`Vault returned 200 to a read of ${shown(url)}, but with no JSON: is VAULT_ADDR Vault's?`);
   try {
     const { data: token, lease_duration: lease } = JSON.parse(body);
     if (!token.authorization) throw new TypeError("no token");
@@ -244,6 +253,7 @@ function vaultToken() {
   let token = (process.env.VAULT_TOKEN ?? "").trim(); // many a file or variable ends in a newline
   if (!token && process.env.VAULT_TOKEN_FILE) {
     name = "VAULT_TOKEN_FILE";
+    if (beginOfToken.test(process.env[name])) throw new ClientError("VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN");
     try {
       token = readFileSync(process.env[name], "utf8").trim();
     } catch (problem) {
@@ -252,7 +262,7 @@ function vaultToken() {
   }
   if (!token && name === "VAULT_TOKEN_FILE") throw new ClientError(`${name} is empty: ${process.env[name]}: is Vault Agent running?`);
   if (!token) throw new ClientError("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes");
-  if (!/^[!-~]+$/.test(token)) throw new ClientError(`${name} has a blank or another character in it that no Vault token has`);
+  if (!/^[\w.-]+$/.test(token)) throw new ClientError(`${name} has a blank, quote, slash or another character in it that no Vault token has`);
   return { token, source: name };
 }
 
@@ -267,7 +277,7 @@ function reasons(body) {
 
 const inDoubt = (method) => /^(GET|HEAD|OPTIONS)$/.test(method) ? "" : ". It may have been issued: look it up before you repeat it";
 
-const interrupted = new AbortController(); // by Ctrl-C, where this is the program
+const interrupted = new AbortController(); // by a signal, where this is the program
 
 // fetch takes no CA of its own. These follow no redirect, which would take the token along.
 async function send(url, { body, ...options }, timeout) {
@@ -304,6 +314,12 @@ function readBody(data) {
   }
 }
 
+// Prints a response, and waits until it is written: console.log does not say that it failed.
+async function print(reply, doubt) {
+  const problem = await new Promise((written) => process.stdout.write(`${reply}\n`, written));
+  if (problem) throw new ClientError(`the response cannot be written: ${problem.message}${doubt}`);
+}
+
 async function main() {
   const usage = "usage: mastersindia-client.mjs [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
   const options = {}, headers = {}, urls = [], given = process.argv.slice(2);
@@ -326,17 +342,19 @@ async function main() {
   const client = new Client(urls.shift());
   const body = readBody(options["-d"]);
   for (const url of urls) check(url, body, headers);
-  for (const url of urls) console.log(await client.call(url, { method: options["-X"], body, headers, field: options["-f"] }));
+  const method = options["-X"] || (body === undefined ? "GET" : "POST");
+  for (const url of urls) await print(await client.call(url, { method, body, headers, field: options["-f"] }), inDoubt(method));
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  process.once("SIGINT", () => interrupted.abort());
+  for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => interrupted.abort(name));
+  process.stdout.on("error", () => {}); // which print reports
   try {
     await main();
   } catch (problem) {
     if (!(problem instanceof ClientError) && !problem.code) throw problem; // a defect; the others are of the arguments
     console.error(`mastersindia-client: ${problem.message}`);
     process.exitCode = 1;
-    if (interrupted.signal.aborted) process.kill(process.pid, "SIGINT"); // a shell ends a loop around this only so
+    if (interrupted.signal.aborted) process.kill(process.pid, interrupted.signal.reason); // a shell ends a loop around this only so
   }
 }

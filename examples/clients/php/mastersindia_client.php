@@ -22,15 +22,17 @@ final class MastersIndiaClient
     private const API_TIMEOUT = 60;
     private const OWN_HEADERS = 'authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token'; // which nobody else may set
 
+    private const TOKEN = '~(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)~'; // how one begins: in a message it would be shown
+
     private readonly string $path;
-    public static bool $interrupted = false; // by Ctrl-C, where this is the program
+    public static int $interrupted = 0; // the signal, where this is the program
     private static ?WeakMap $kept = null; // by object, and not in it: serialize and var_export do not find the token
 
     /** The role is one of the mount mastersindia, or a full path such as gst/token/billing. */
     public function __construct(string $role)
     {
         $role = preg_replace('~^/*(v1/)?|/+$~', '', trim($role));
-        preg_match('~^[\w.][\w./-]*\z~', $role) && !preg_match('~(^|/)(hv[sbr]\.|eyJ)~', $role) // no token goes into a URL
+        preg_match('~^[\w.][\w./-]*\z~', $role) && !preg_match(self::TOKEN, $role) // no token goes into a URL
             || throw new MastersIndiaError('role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it');
         function_exists('curl_init') || throw new MastersIndiaError('PHP has no curl extension: apt-get install php-curl');
         $this->path = str_contains($role, '/') ? $role : "mastersindia/token/$role";
@@ -70,8 +72,8 @@ final class MastersIndiaClient
      * Returns the response of the API. With $field the token goes into that field of the JSON body, and else into the header
      * Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop.
      */
-    public function call(#[\SensitiveParameter] string $url, string $method = '', string|false|null $body = null,
-        #[\SensitiveParameter] array $headers = [], string $field = ''): string
+    public function call(#[\SensitiveParameter] string $url, string $method = '',
+        #[\SensitiveParameter] string|false|null $body = null, #[\SensitiveParameter] array $headers = [], string $field = ''): string
     {
         self::check($url, $body, $headers);
         preg_match('/^[A-Z]*\z/', $method) || throw new MastersIndiaError('method: must be a word such as POST; the body comes after it');
@@ -112,7 +114,7 @@ final class MastersIndiaClient
     }
 
     /** Refuses what must not be sent, before anything is. The messages do not repeat it, since it may be secret. */
-    public static function check(#[\SensitiveParameter] string $url, string|false|null $body = null,
+    public static function check(#[\SensitiveParameter] string $url, #[\SensitiveParameter] string|false|null $body = null,
         #[\SensitiveParameter] array $headers = []): void
     {
         self::checkURL('URL', $url);
@@ -125,12 +127,16 @@ final class MastersIndiaClient
         }
         preg_grep('/^(' . self::OWN_HEADERS . '|client_id)\z/i', array_keys($headers)) === []
             || throw new MastersIndiaError('header: the client itself sends Authorization, client_id, Host, Content-Length and the like');
+        !preg_match('/(?<![\w-])hv[sbr]\.[\w-]{20}/', implode(' ', [$url, ...array_values($headers), $body ?: '']))
+            || throw new MastersIndiaError('a Vault token is for Vault alone: take it out of URL, headers and body');
         $body !== false || throw new MastersIndiaError('body: is false: json_encode failed: ' . json_last_error_msg());
         $body !== '' || throw new MastersIndiaError('body: is empty');
         preg_match('//u', $body ?? '') || throw new MastersIndiaError('body: is not UTF-8');
         $body === null || self::ownType($headers) || self::isJSON($body) || throw new MastersIndiaError(
             'body: is not JSON: for a file give -d @FILE, saved without a byte order mark; '
             . "for another format give -H 'Content-Type: ...'");
+        $body === null || self::ownType($headers) || preg_match('/^\s*[{[]/', $body)
+            || throw new MastersIndiaError('body: is JSON, but no object: is it encoded twice?');
     }
 
     /** Reports whether the caller sends, and so expects, something other than JSON. */
@@ -139,7 +145,7 @@ final class MastersIndiaClient
         return preg_grep('/^content-type\z/i', array_keys($headers)) !== [];
     }
 
-    private static function isJSON(string $text): bool
+    private static function isJSON(#[\SensitiveParameter] string $text): bool
     {
         json_decode($text);
         return json_last_error() === JSON_ERROR_NONE;
@@ -148,7 +154,7 @@ final class MastersIndiaClient
     private static function checkURL(string $what, #[\SensitiveParameter] string $url): void
     {
         preg_match('~^https?://[\w.:\[\]-]+([/?#][!-\~]*)?\z~', $url) || throw new MastersIndiaError(
-            "$what: must begin with http:// or https:// and a host, without user name, blank or line break");
+            "$what: must begin with http:// or https:// and a host, without user name or line break; percent-encode blanks and accents");
     }
 
     /** A URL for messages: there may be a token in its query. */
@@ -157,8 +163,8 @@ final class MastersIndiaClient
         return preg_replace('/[?#].*/', '', $url);
     }
 
-    private function callWith(#[\SensitiveParameter] array $token, #[\SensitiveParameter] string $url, string $method, ?string $body,
-        #[\SensitiveParameter] array $headers, string $field): array
+    private function callWith(#[\SensitiveParameter] array $token, #[\SensitiveParameter] string $url, string $method,
+        #[\SensitiveParameter] ?string $body, #[\SensitiveParameter] array $headers, string $field): array
     {
         $sent = $body === null ? [] : ['Content-Type' => 'application/json'];
         foreach ($token['metadata'] ?? [] as $name => $value) { // the role's: headers that each call needs
@@ -183,7 +189,7 @@ final class MastersIndiaClient
     }
 
     /** Puts a field in front of the others of a JSON object, and leaves these as they are. */
-    private static function withField(string $body, string $field, #[\SensitiveParameter] string $value): string
+    private static function withField(#[\SensitiveParameter] string $body, string $field, #[\SensitiveParameter] string $value): string
     {
         $rest = ltrim($body);
         if (!str_starts_with($rest, '{')) {
@@ -236,6 +242,8 @@ final class MastersIndiaClient
             };
             throw new MastersIndiaError("Vault returned $status to a read of " . self::shown($url) . ": $reasons$hint", $status);
         }
+        self::isJSON($reply) || throw new MastersIndiaError(
+            'Vault returned 200 to a read of ' . self::shown($url) . ", but with no JSON: is VAULT_ADDR Vault's?");
         $token = $answer['data'] ?? [];
         if (!isset($token['authorization'], $token['ttl'], $token['expires_in'])) {
             throw new MastersIndiaError("what is read at {$this->path} is no token: is the path MOUNT/token/ROLE?", 400);
@@ -265,12 +273,13 @@ final class MastersIndiaClient
         [$name, $token] = ['VAULT_TOKEN', self::env('VAULT_TOKEN')];
         if ($token === '' && self::env('VAULT_TOKEN_FILE')) {
             [$name, $file] = ['VAULT_TOKEN_FILE', self::env('VAULT_TOKEN_FILE')];
+            !preg_match(self::TOKEN, $file) || throw new MastersIndiaError('VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN');
             $token = trim(self::contents($name, $file, ': is Vault Agent running?'));
             $token !== '' || throw new MastersIndiaError("$name is empty: $file: is Vault Agent running?");
         }
         $token !== '' || throw new MastersIndiaError('set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes');
-        preg_match('/^[!-~]+\z/', $token)
-            || throw new MastersIndiaError("$name has a blank or another character in it that no Vault token has");
+        preg_match('/^[\w.-]+\z/', $token)
+            || throw new MastersIndiaError("$name has a blank, quote, slash or another character in it that no Vault token has");
         return [$token, $name];
     }
 
@@ -289,7 +298,7 @@ final class MastersIndiaClient
         curl_setopt_array($curl, [
             CURLOPT_CUSTOMREQUEST => $method, CURLOPT_HTTPHEADER => [...$lines, 'Expect:'], CURLOPT_RETURNTRANSFER => true,
             CURLOPT_TIMEOUT => $timeout, CURLOPT_CONNECTTIMEOUT => 10, CURLOPT_PROTOCOLS => CURLPROTO_HTTP | CURLPROTO_HTTPS,
-            CURLOPT_NOPROGRESS => false, CURLOPT_PROGRESSFUNCTION => fn () => (int) self::$interrupted,
+            CURLOPT_NOPROGRESS => false, CURLOPT_PROGRESSFUNCTION => fn () => self::$interrupted,
         ] + ($body === null ? [] : [CURLOPT_POSTFIELDS => $body]) + ($caFile === null ? [] : [CURLOPT_CAINFO => $caFile]));
         $reply = curl_exec($curl);
         if ($reply === false) {
@@ -300,7 +309,7 @@ final class MastersIndiaClient
         return [curl_getinfo($curl, CURLINFO_RESPONSE_CODE), $reply];
     }
 
-    private static function inDoubt(string $method): string
+    public static function inDoubt(string $method): string
     {
         return in_array($method, ['GET', 'HEAD', 'OPTIONS'], true) ? '' : '. It may have been issued: look it up before you repeat it';
     }
@@ -337,7 +346,9 @@ if (PHP_SAPI === 'cli' && realpath($_SERVER['SCRIPT_FILENAME']) === __FILE__) {
     try {
         if (function_exists('pcntl_signal')) {
             pcntl_async_signals(true);
-            pcntl_signal(SIGINT, function () { MastersIndiaClient::$interrupted = true; });
+            foreach ([SIGINT, SIGTERM] as $signal) {
+                pcntl_signal($signal, function (int $signal) { MastersIndiaClient::$interrupted = $signal; });
+            }
         }
         $usage = "usage: mastersindia_client.php [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL...";
         [$options, $headers, $urls] = [[], [], []];
@@ -362,17 +373,20 @@ if (PHP_SAPI === 'cli' && realpath($_SERVER['SCRIPT_FILENAME']) === __FILE__) {
         if ($body !== null && str_starts_with($body, '@')) {
             $body = MastersIndiaClient::contents('the file of -d', $body === '@-' ? 'php://stdin' : substr($body, 1));
         }
+        $method = ($options['X'] ?? '') ?: ($body === null ? 'GET' : 'POST');
         foreach ($urls as $url) {
             MastersIndiaClient::check($url, $body, $headers);
         }
         foreach ($urls as $url) {
-            echo $client->call($url, $options['X'] ?? '', $body, $headers, $options['f'] ?? ''), "\n";
+            $reply = $client->call($url, $method, $body, $headers, $options['f'] ?? '') . "\n";
+            @fwrite(STDOUT, $reply) === strlen($reply)
+                || throw new MastersIndiaError('the response cannot be written' . MastersIndiaClient::inDoubt($method));
         }
     } catch (MastersIndiaError $error) {
         fwrite(STDERR, "mastersindia_client: {$error->getMessage()}\n");
         if (MastersIndiaClient::$interrupted && function_exists('posix_kill')) {
-            pcntl_signal(SIGINT, SIG_DFL);
-            posix_kill(getmypid(), SIGINT); // a shell ends a loop around this only so
+            pcntl_signal(MastersIndiaClient::$interrupted, SIG_DFL);
+            posix_kill(getmypid(), MastersIndiaClient::$interrupted); // a shell ends a loop around this only so
         }
         exit(1);
     }

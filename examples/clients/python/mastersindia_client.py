@@ -24,6 +24,7 @@ import urllib.request
 VAULT_TIMEOUT, API_TIMEOUT = 30, 60  # seconds
 DOUBT = ". It may have been issued: look it up before you repeat it"
 OWN_HEADERS = "authorization|connection|content-length|expect|host|transfer-encoding|upgrade|x-vault-token"  # which nobody else may set
+TOKEN = r"(^|/)(hv[sbr]\.|[sbr]\.[\w-]{20}|eyJ)"  # how one begins: in a message it would be shown
 USAGE = "usage: mastersindia_client.py [-X METHOD] [-H 'NAME: VALUE']... [-d BODY|@FILE] [-f FIELD] ROLE URL..."
 
 
@@ -51,7 +52,7 @@ class Client:
     """Hands out the token of a role, and calls an API with it. One object serves a whole program."""
     def __init__(self, role):
         role = re.sub(r"^/*(v1/)?", "", role.strip()).rstrip("/")  # of the mount mastersindia, or a path such as gst/token/billing
-        if not re.fullmatch(r"[\w.][\w./-]*", role, re.ASCII) or re.search(r"(^|/)(hv[sbr]\.|eyJ)", role):  # no token goes into a URL
+        if not re.fullmatch(r"[\w.][\w./-]*", role, re.ASCII) or re.search(TOKEN, role):  # no token goes into a URL
             raise ClientError("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it")
         self.path = role if "/" in role else f"mastersindia/token/{role}"
         self._kept = (None, 0.0, 0.0)  # the token, until when it is kept, and until when it lives
@@ -129,6 +130,8 @@ class Client:
             elif "no namespace" in reply or "internal error" in reply:
                 hint = f": is what is in {source} a Vault token (hvs.…)?"
             raise ClientError(f"Vault returned {status} to a read of {_shown(url)}: {_reasons(reply)}{hint}", status)
+        if not _is_json(reply):
+            raise ClientError(f"Vault returned 200 to a read of {_shown(url)}, but with no JSON: is VAULT_ADDR Vault's?")
         try:
             answer = json.loads(reply, object_hook=_hidden)
             token, lease = Token(answer["data"]), answer["lease_duration"]
@@ -147,6 +150,8 @@ def _vault_token():
     token, name = os.environ.get("VAULT_TOKEN", ""), "VAULT_TOKEN"
     if not token.strip() and os.environ.get("VAULT_TOKEN_FILE"):
         name = "VAULT_TOKEN_FILE"
+        if re.search(TOKEN, os.environ[name]):
+            raise ClientError("VAULT_TOKEN_FILE: must be the name of a file; a token goes into VAULT_TOKEN")
         try:
             with open(os.environ[name], encoding="utf-8", errors="replace") as file:
                 token = file.read()
@@ -157,8 +162,8 @@ def _vault_token():
         raise ClientError(f"VAULT_TOKEN_FILE is empty: {os.environ[name]}: is Vault Agent running?")
     if not token:
         raise ClientError("set VAULT_TOKEN, or VAULT_TOKEN_FILE to the file that Vault Agent writes")
-    if not re.fullmatch(r"[!-~]+", token):
-        raise ClientError(f"{name} has a blank or another character in it that no Vault token has")
+    if not re.fullmatch(r"[\w.-]+", token, re.ASCII):
+        raise ClientError(f"{name} has a blank, quote, slash or another character in it that no Vault token has")
     return token, name
 
 
@@ -207,10 +212,12 @@ def check(url, body=None, headers=None):
             raise ClientError("header: must be one line, NAME: VALUE, with a name of letters, digits, _ and -")
         if re.fullmatch(OWN_HEADERS + "|client_id", str(name).lower()):
             raise ClientError("header: the client itself sends Authorization, client_id, Host, Content-Length and the like")
+    if body is not None and not isinstance(body, str):
+        raise ClientError("body: must be a str: give json.dumps(...)")
+    if re.search(r"(?<![\w-])hv[sbr]\.[\w-]{20}", " ".join([url, *map(str, (headers or {}).values()), body or ""])):
+        raise ClientError("a Vault token is for Vault alone: take it out of URL, headers and body")
     if body is None:
         return
-    if not isinstance(body, str):
-        raise ClientError("body: must be a str: give json.dumps(...)")
     try:
         if not body.encode():
             raise ClientError("body: is empty")
@@ -219,6 +226,8 @@ def check(url, body=None, headers=None):
     if not _own_type(headers) and not _is_json(body):
         raise ClientError("body: is not JSON: for a file give -d @FILE, saved without a byte order mark; "
                           "for another format give -H 'Content-Type: ...'")
+    if not _own_type(headers) and not re.match(r"\s*[{[]", body):
+        raise ClientError("body: is JSON, but no object: is it encoded twice?")
 
 
 def _own_type(headers):
@@ -236,7 +245,8 @@ def _is_json(text):
 
 def _check_url(what, url):
     if not re.fullmatch(r"https?://[\w.:\[\]-]+([/?#][!-~]*)?", url, re.ASCII):
-        raise ClientError(f"{what}: must begin with http:// or https:// and a host, without user name, blank or line break")
+        raise ClientError(f"{what}: must begin with http:// or https:// and a host, without user name or line break; "
+                          "percent-encode blanks and accents")
 
 
 def _shown(url):
@@ -297,8 +307,22 @@ def _reasons(reply):
         return reply.strip()[:200]
 
 
+def _print(reply, doubt):
+    """Prints a response. What is lost may be the number of an invoice."""
+    try:
+        print(reply, flush=True)
+    except OSError as problem:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would try once more when it ends
+        raise ClientError(f"the response cannot be written: {problem.strerror}{doubt}") from None
+
+
 def main():
-    options, headers, rest = {}, {}, []
+    options, headers, rest, signals = {}, {}, [], [signal.SIGINT]
+
+    def interrupt(number, _frame):
+        signals.append(number)
+        raise KeyboardInterrupt
+    signal.signal(signal.SIGTERM, interrupt)
     arguments = iter(sys.argv[1:])
     try:
         for argument in arguments:
@@ -320,17 +344,17 @@ def main():
         if body and body.startswith("@"):
             with open(0 if body == "@-" else body[1:], encoding="utf-8", errors="surrogateescape", newline="") as file:
                 body = file.read()
-        client, urls = Client(rest[0]), rest[1:]
+        client, urls, method = Client(rest[0]), rest[1:], options.get("-X") or ("GET" if body is None else "POST")
         for url in urls:
             check(url, body, headers)
         for url in urls:
-            print(client.call(url, options.get("-X", ""), body, headers, options.get("-f", "")))
+            _print(client.call(url, method, body, headers, options.get("-f", "")), _doubt(method))
     except (ClientError, OSError) as error:
         sys.exit(f"mastersindia_client: {error}")
     except KeyboardInterrupt as interrupt:
         print(f"mastersindia_client: {interrupt or 'interrupted'}", file=sys.stderr)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)  # a shell ends a loop around this only so
+        signal.signal(signals[-1], signal.SIG_DFL)
+        os.kill(os.getpid(), signals[-1])  # a shell ends a loop around this only so
 
 
 if __name__ == "__main__":

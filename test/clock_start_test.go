@@ -1,0 +1,226 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"vault-plugin-secrets-mastersindia/simulator"
+)
+
+const (
+	// localTime is how far the clock of a machine in India is ahead until NTP corrects it, where its hardware clock has local time.
+	localTime = 5*time.Hour + 30*time.Minute
+	farAhead  = 40 * 24 * time.Hour
+)
+
+// startWrong restarts the plugin on a machine whose wall clock is wrong at start, and which NTP puts right a minute later; while it
+// is wrong, meanwhile happens.
+func (s *testMount) startWrong(off time.Duration, meanwhile func()) {
+	s.t.Helper()
+	s.Stop()
+	s.Clock.Jump(off)
+	s.Start()
+	s.EveryMinute()
+	advance(30 * time.Second)
+	meanwhile()
+	advance(40 * time.Second)
+	s.Clock.Jump(-off)
+	s.minute()
+}
+
+func nothing() {}
+
+// TestClock_StartWrongKeepsHold: a hold ends when it would have ended.
+func TestClock_StartWrongKeepsHold(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]simulator.Fault{
+		"refused":   {Kind: simulator.FaultRefuse},
+		"throttled": {Kind: simulator.FaultThrottled, RetryAfter: 15 * time.Minute},
+	} {
+		for _, off := range []time.Duration{0, localTime, 48 * time.Hour, -localTime, -48 * time.Hour} {
+			timed(t, fmt.Sprint(name, off), func(t *testing.T) {
+				s := gstMount(t, time.Hour)
+				s.Simulator.SetFault(simulator.JWT, fault)
+				s.failed("app")
+				next := moment(t, s.status(), "next_attempt_at")
+				advance(3 * time.Minute)
+				s.startWrong(off, nothing)
+				s.failed("app")
+				s.wantLogins(1, "five minutes after the first")
+				if said := moment(t, s.status(), "next_attempt_at"); !said.Equal(next) {
+					t.Errorf("the next attempt is said to be at %s, before it was at %s", said, next)
+				}
+				advanceUntil(next.Add(time.Second))
+				s.failed("app")
+				s.wantLogins(2, "when the hold was over")
+			})
+		}
+	}
+}
+
+// TestClock_StartAheadSendsOnce: readers who come while the clock is ahead, and a hold therefore over, have the refused credentials sent once, and
+// the hold that follows is kept when the clock is right.
+func TestClock_StartAheadSendsOnce(t *testing.T) {
+	t.Parallel()
+	timed(t, "refused", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.changePassword()
+		s.failed("app")
+		s.startWrong(48*time.Hour, func() {
+			for range 30 {
+				s.failed("app")
+				advance(time.Second)
+			}
+		})
+		s.wantRefusedLogins(2)
+		for range 55 {
+			s.failed("app")
+			advance(time.Minute)
+		}
+		s.wantRefusedLogins(2)
+		advance(5 * time.Minute)
+		s.failed("app")
+		s.wantRefusedLogins(3)
+	})
+}
+
+// TestClock_StartBehindEndsHold: a hold lasts no longer than its length, however long the clock stays behind, and over restarts.
+func TestClock_StartBehindEndsHold(t *testing.T) {
+	t.Parallel()
+	for _, restart := range []bool{false, true} {
+		timed(t, fmt.Sprint("restarted ", restart), func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			s.changePassword()
+			s.failed("app")
+			s.Stop()
+			s.Clock.Jump(-48 * time.Hour)
+			s.Start()
+			s.EveryMinute()
+			s.failed("app")
+			advance(8 * time.Minute)
+			if restart {
+				s.Reload()
+			}
+			s.failed("app")
+			s.wantLogins(1)
+			advance(7*time.Minute + time.Second)
+			s.failed("app")
+			s.wantLogins(2, "15 minutes after the plugin has started")
+		})
+	}
+}
+
+// TestClock_StartWrongCostsOneLogin: a token is served if it is alive, and readers of a machine whose clock is wrong cause one login while it is,
+// and one when it is right again.
+func TestClock_StartWrongCostsOneLogin(t *testing.T) {
+	t.Parallel()
+	for _, off := range []time.Duration{localTime, 48 * time.Hour, -localTime, -48 * time.Hour, -30 * 365 * 24 * time.Hour} {
+		timed(t, fmt.Sprint(off), func(t *testing.T) {
+			s := gstMount(t, 4*time.Hour)
+			s.token("app")
+			advance(2 * time.Hour)
+			served := func() {
+				if a := s.token("app"); !s.livesFor(a, a.lease) {
+					t.Errorf("a lease of %s outlives its token", a.lease)
+				}
+			}
+			s.startWrong(off, func() {
+				for range 30 {
+					served()
+					advance(time.Second)
+				}
+			})
+			for range 30 {
+				served()
+				advance(time.Second)
+			}
+			if got := s.logins(); got > 3 {
+				t.Errorf("%d logins, want one for the first token, one while the clock is wrong, and one after that", got)
+			}
+		})
+	}
+}
+
+// TestClock_StartAheadRevokesLater: what was owed to the upstream, or is revoked later, is revoked although the clock said for a
+// minute that the tokens had expired.
+func TestClock_StartAheadRevokesLater(t *testing.T) {
+	t.Parallel()
+	down := simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh}
+	for name, c := range map[string]struct{ before, meanwhile, after func(s *testMount) }{
+		"owed": {
+			before: func(s *testMount) { s.Simulator.SetFault(simulator.JWT, down); s.revoke("") },
+			after:  func(s *testMount) { s.Simulator.SetFault(simulator.JWT, simulator.Fault{}); advance(time.Hour) },
+		},
+		"owed, and read": {
+			before:    func(s *testMount) { s.Simulator.SetFault(simulator.JWT, down); s.revoke("") },
+			meanwhile: func(s *testMount) { s.token("app") },
+			after:     func(s *testMount) { s.Simulator.SetFault(simulator.JWT, simulator.Fault{}); advance(time.Hour) },
+		},
+		"paused": {
+			before: func(s *testMount) { s.write("config/gst", map[string]any{"paused": true}) },
+			after:  func(s *testMount) { s.revoke("") },
+		},
+		"superseded":           {before: func(s *testMount) { s.mustRotate() }, after: func(s *testMount) { s.revoke("") }},
+		"superseded, and read": {before: func(s *testMount) { s.mustRotate() }, meanwhile: func(s *testMount) { s.token("app") }, after: func(s *testMount) { s.revoke("") }},
+		"current, and read":    {meanwhile: func(s *testMount) { s.token("app") }, after: func(s *testMount) { s.revoke("") }},
+	} {
+		for _, ahead := range []time.Duration{0, localTime, 48 * time.Hour, farAhead} {
+			timed(t, name+" "+ahead.String(), func(t *testing.T) {
+				s := ksaMount(t, 24*time.Hour)
+				first := s.token("app")
+				advance(time.Minute)
+				if c.before != nil {
+					c.before(s)
+				}
+				if !s.Simulator.TokenAlive(first.access) {
+					t.Fatal("the token is dead before the restart")
+				}
+				s.startWrong(ahead, func() {
+					if c.meanwhile != nil {
+						c.meanwhile(s)
+					}
+				})
+				c.after(s)
+				if s.Simulator.TokenAlive(first.access) {
+					t.Errorf("token %s is alive after its revocation", first.id)
+				}
+			})
+		}
+	}
+}
+
+// TestClock_StartFarAheadForgetsNothing: the clock is ahead by more than anything is kept, and a revoked token is not served after
+// that, and the ledger knows what was issued.
+func TestClock_StartFarAheadForgetsNothing(t *testing.T) {
+	t.Parallel()
+	timed(t, "revoked", func(t *testing.T) {
+		const one = `{"token":"token-number-one","expires_in":3600}`
+		const other = `{"token":"token-number-two","expires_in":3600}`
+		s := gstMount(t, time.Hour)
+		s.loginsReturn(one)
+		first := s.token("app")
+		advance(time.Minute)
+		s.revoke("")
+		s.loginsReturn(other)
+		s.startWrong(farAhead, func() { s.token("app") })
+		s.loginsReturn(one)
+		for range 60 {
+			if a, err := s.ask(t.Context(), "app", nil); err == nil && a.id == first.id {
+				t.Fatal("a revoked token is served")
+			}
+			advance(time.Minute)
+		}
+	})
+	timed(t, "issued", func(t *testing.T) {
+		s := gstMount(t, 24*time.Hour)
+		first := s.token("app")
+		advance(time.Second) // the ledger has the token
+		s.startWrong(farAhead, nothing)
+		advance(2 * time.Hour)
+		s.lookUp("token_id", first.id)
+	})
+}

@@ -1,0 +1,78 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestRemedy_NamesOnlyFieldsOfTheProtocol: no connection can be made over TLS. The command that the message gives names fields
+// that a config of this protocol has.
+func TestRemedy_NamesOnlyFieldsOfTheProtocol(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			url, _ := f.config["token_url"].(string)
+			s := f.mounted(t, "token_url", strings.Replace(url, "http://", "https://", 1))
+			text := s.failure("app").Error()
+			if !strings.Contains(text, "ca_cert=") {
+				t.Fatalf("the failure is not one of TLS: %s", text)
+			}
+			for _, field := range regexp.MustCompile(`(\w+)=[-@]`).FindAllStringSubmatch(text, -1) {
+				if name := field[1]; name != "ca_cert" && f.config[name] == nil {
+					t.Errorf("a config of protocol %v has no %s: %s", f.config["protocol"], name, text)
+				}
+			}
+		})
+	}
+}
+
+// TestLoginError_NamedTimeIsNotTooEarly: at the time that a message or status/ names for the next attempt it is made.
+func TestLoginError_NamedTimeIsNotTooEarly(t *testing.T) {
+	t.Parallel()
+	forced := func(s *testMount) time.Time {
+		_, err := s.rotate()
+		_, rest, _ := strings.Cut(err.Error(), "logs in again from ")
+		stamp, _, _ := strings.Cut(rest, " on")
+		at, wrong := time.Parse(time.RFC3339, stamp)
+		if wrong != nil {
+			s.t.Fatalf("rotate/ names no time: %v", err)
+		}
+		return at
+	}
+	for name, next := range map[string]func(s *testMount) time.Time{
+		"status/": func(s *testMount) time.Time { return moment(s.t, s.status(), "next_attempt_at") },
+		"rotate/": forced,
+	} {
+		timed(t, name, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			advance(300 * time.Millisecond)
+			s.changePassword()
+			s.failed("app")
+			advanceUntil(next(s))
+			if name == "rotate/" {
+				_, _ = s.rotate()
+			} else {
+				s.failed("app")
+			}
+			s.wantLogins(2, "of which one at the time that was named")
+		})
+	}
+}
+
+// TestRemedy_MalformedRequestOrMendedUpstream: the upstream calls every login malformed. Where the settings are right, the message
+// says how to log in once the vendor has mended that, and nobody waits for hours.
+func TestRemedy_MalformedRequestOrMendedUpstream(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.refuseRequests()
+		s.says(s.failure("app").Error(), "rejected the request as malformed", "vault read mastersindia/config/gst",
+			"if they are correct: vault write -f mastersindia/rotate/gst")
+	})
+}
