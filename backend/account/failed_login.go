@@ -144,7 +144,8 @@ func (f failedLogin) comesBefore(other *Failure) bool {
 // setFailures takes over other failed logins. What they come to for the settings in force follows from them.
 func (s *State) setFailures(all []failedLogin) {
 	if own := failureOwner(s.Account); len(all) > maxFailedLogins {
-		first := slices.MinFunc(all, func(a, b failedLogin) int { // those of other settings first, by their ends
+		// The newest never, of which its caller is told. Those of other settings first, by their ends.
+		first := slices.MinFunc(all[:len(all)-1], func(a, b failedLogin) int {
 			switch {
 			case own(a) && !own(b):
 				return 1
