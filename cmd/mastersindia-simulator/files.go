@@ -39,8 +39,8 @@ func writeFile(path string, data []byte) error {
 	})
 }
 
-// checkOutput refuses a name at which another file is, such as that of the accounts: it would be overwritten or removed. What this
-// program wrote begins with begins.
+// checkOutput refuses a name at which another file is, such as that of the accounts, which would be lost. What this program wrote
+// starts with begins.
 func checkOutput(option, path, begins string) error {
 	info, err := os.Stat(path)
 	if path == "" || errors.Is(err, fs.ErrNotExist) {
