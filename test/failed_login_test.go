@@ -166,6 +166,22 @@ func TestBreaker_ManyOutagesForgetNoRefusal(t *testing.T) {
 	})
 }
 
+// TestBreaker_NewestOutageBesideManyRefusals: a failed login is remembered beside as many others as are kept, though its hold is the
+// shortest.
+func TestBreaker_NewestOutageBesideManyRefusals(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		for n := range 16 {
+			s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "mistyped-" + strconv.Itoa(n)})
+		}
+		s.wantRefusedLogins(16)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		message := s.refused(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "1"}})
+		s.says(message, "upstream cannot be reached")
+	})
+}
+
 // TestVerification_RecordOfNoConfigGoes: what a failed verification of a config that was never stored leaves in storage goes when it
 // says nothing any more, with a restart and without.
 func TestVerification_RecordOfNoConfigGoes(t *testing.T) {
