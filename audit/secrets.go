@@ -164,7 +164,7 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered fields) {
 		_, query, _ := strings.Cut(address, "?")
 		switch {
 		case text == "", isHidden(text):
-		case isSecret(name, text), c.leaked != "" && strings.Contains(text, c.leaked), vendorPattern.MatchString(text):
+		case isSecret(name, text), c.leaked != "" && strings.Contains(text, c.leaked), len(text) > 9 && vendorPattern.MatchString(text):
 			f.row("secret", strings.ToLower(c.text(name))+where)
 		case strings.ContainsRune(address, '@'), pairPattern.MatchString(query):
 			f.row("secret", c.text(name)+" (a URL with credentials)")
