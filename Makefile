@@ -12,7 +12,7 @@ SHELL         := bash
 unexport $(filter-out VAULT_BIN VAULT_FULL BAO_BIN,$(filter VAULT_% BAO_%,$(.VARIABLES)))
 
 # A misspelt variable would leave the intended one as it is.
-UNKNOWN := $(strip $(foreach v,$(filter-out GO% CGO%,$(.VARIABLES)),$(if $(filter command,$(origin $v)),$(shell grep -Rqw --exclude='*.go' -e '$v' Makefile scripts || echo '$v'))))
+UNKNOWN := $(strip $(foreach v,$(filter-out GO% CGO%,$(.VARIABLES)),$(if $(filter command,$(origin $v)),$(shell [[ '$v' =~ ^[A-Z_]+$$ ]] && grep -Rqw --exclude='*.go' -e '$v' Makefile scripts || echo '$v'))))
 ifneq ($(UNKNOWN),)
   $(error there is no variable $(UNKNOWN): see make help)
 endif
@@ -147,6 +147,7 @@ matrix: build ## tests: Run the acceptance tests on each version of Vault in MAT
 
 .PHONY: soak
 soak: build ## tests: Let a real Vault live through load and faults, and measure what is left (SOAK=10m)
+	@[[ '$(SOAK)' =~ ^[0-9.]+[smh] ]] || { echo "make: SOAK is a time such as 10m, not '$(SOAK)'" >&2; exit 2; }
 	@vault_bin="$$(scripts/get-vault)"; \
 	VAULT_BIN="$$vault_bin" go test -race -tags acceptance -count=1 -timeout 0 -v ./acceptance/soak -soak $(SOAK)
 

@@ -278,7 +278,7 @@ func (c *classifier) unwrapping(f *fact, asked, answered fields, again bool) {
 	}
 	if wrapping := asked.text("token"); wrapping != "" {
 		f.row("wrapping", pseudonym(wrapping))
-	} else if f.caller.policies == "" || strings.Contains(f.caller.policies, wrappingPolicy) {
+	} else if f.caller.entity == "" && (f.caller.policies == "" || strings.Contains(f.caller.policies, wrappingPolicy)) {
 		f.row("wrapping", f.caller.client)
 		f.row("wrapping", f.caller.inbound)
 		f.caller.display = "holder of the wrapping token"

@@ -210,11 +210,13 @@ func TestSecrets_NeverPrinted(t *testing.T) {
 	path := logFile(t, func(l *Log) {
 		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "config/gst", Data: data})
 		l.Do(Request{By: People()[4], Operation: "read", Mount: mountPath, Path: "token/eyJhbGciOiJub25lIn0.eyJpbnZlbnRlZC0xMw.x"})
+		l.Do(Request{By: People()[4], Operation: "read", Mount: mountPath, Path: "lookup/" + strings.Repeat("0123456789", 4), Answer: map[string]any{"error": "x"}})
 		l.Do(Request{By: People()[4], Operation: "read", Mount: mountPath, Path: "token/x", Error: "https://a:invented-14@b.example.com/c?d=invented-15"})
 	}, shown...)
 	for _, format := range formats() {
 		text := must(t, "", "-format="+format, path)
-		if at := strings.Index(text, "nvented-"); at >= 0 || strings.Contains(text, "ented-5") || strings.Contains(text, "eyJhbGci") {
+		if at := strings.Index(text, "nvented-"); at >= 0 || strings.Contains(text, "ented-5") || strings.Contains(text, "eyJhbGci") ||
+			strings.Contains(text, "0123456789012") {
 			t.Errorf("%s shows a secret: %.60s", format, text[max(at-20, 0):])
 		}
 		if format != "html" && !strings.Contains(text, "https://"+withheld+"@login.example.com/auth") || !strings.Contains(text, "api-user") {

@@ -432,19 +432,32 @@ func TestRefusals_SecondUnwrapping(t *testing.T) {
 	}
 }
 
-// TestAlarm_RevokedTokenWrapped: the revoked token went to who unwrapped it, and not to who asked.
+// TestAlarm_RevokedTokenWrapped: the revoked token went to who unwrapped it, and not to who asked. Without the wrapped read in the log, it may
+// have been before the revocation.
 func TestAlarm_RevokedTokenWrapped(t *testing.T) {
 	withoutVault(t)
 	asha, erp := People()[0], People()[3]
-	r := mustJSON(t, "", logFile(t, func(l *Log) {
-		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
-			"tokens": map[string]any{tokenID(Token(1)): map[string]any{}}}})
-		l.Wait(time.Minute)
-		l.Do(Request{By: asha, Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
-		l.Do(unwrap(erp, "w", l.Answer(Token(1), "gst")))
-	}, tuned()...))
-	if got := r.all("alarms", "message"); !strings.Contains(got, "a revoked token was handed out") || !strings.Contains(got, erp.Name) {
-		t.Errorf("want an alarm that names %s, got %q", erp.Name, got)
+	for _, read := range []bool{true, false} {
+		text := logOf(t, "", func(l *Log) {
+			l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
+				"tokens": map[string]any{tokenID(Token(1)): map[string]any{}}}})
+			l.Wait(time.Minute)
+			if read {
+				l.Do(Request{By: asha, Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+			}
+			unwrapped := unwrap(erp, "w", l.Answer(Token(1), "gst"))
+			unwrapped.Lease = true
+			l.Do(unwrapped)
+		}, tuned()...)
+		text = strings.ReplaceAll(text, `"lease_id":"sys/wrapping/unwrap/`, `"lease_id":"mastersindia/token/billing/`)
+		r := mustJSON(t, "", file(t, text))
+		got := r.all("alarms", "message")
+		if strings.Contains(got, "a revoked token was handed out") != read || strings.Contains(got, erp.Name) != read {
+			t.Errorf("with the wrapped read %t, want an alarm that names %s only with it, got %q", read, erp.Name, got)
+		}
+		if !strings.Contains(r.all("revocations", "receivers"), erp.Name) {
+			t.Errorf("%s had the revoked token, and the revocation names %q", erp.Name, r.all("revocations", "receivers"))
+		}
 	}
 }
 

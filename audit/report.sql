@@ -74,15 +74,15 @@ WHERE g.times > 0 OR t.revoked_at IS NOT NULL;
 -- What must not happen. Alarms cover the whole log.
 CREATE VIEW alarms AS SELECT min(q.time) AS time, 'the log shows ' || s.name || ' in clear, in ' || count(*) || ' requests, first in ' || substr(min(q.time || q.request_id), 31)
   || ' on ' || substr(min(q.time || q.path), 31) || CASE WHEN s.name = 'client_token' THEN ': the audit device has log_raw=true, enable it without'
-    WHEN s.name LIKE '%(in the address of the request)' THEN ': vault read puts parameters there, use vault write'
+    WHEN s.name LIKE '%(in the address of the request)' OR s.name = 'a token in a path' THEN ': vault read puts parameters there, use vault write'
     ELSE ': take it out of the audit_non_hmac keys of the mount' END || ', and replace the secret' AS message
 FROM secret s JOIN requests q ON q.key = s.request GROUP BY s.name
 UNION ALL
--- A read that began before the revocation is none. Without its request in the log, it may have begun up to five minutes earlier.
+-- A read that began before the revocation is none. Without its request in the log, it may have begun up to five minutes earlier; a wrapped one at any time.
 SELECT max(r.time), 'a revoked token was handed out: token ' || t.token_id || ', revoked at ' || t.revoked_at || ', was given to ' || s.display || ' [' || c.identity
   || '] through role ' || r.name || ', last at ' || max(r.time)
 FROM request r JOIN token t ON t.id = r.token JOIN seen_caller s ON s.id = r.seen JOIN caller c ON c.id = r.caller LEFT JOIN request o ON o.key = r.origin
-WHERE r.kind IN ('read', 'unwrap') AND r.outcome = 5 AND r.mine AND r.opened_by IS NULL AND t.revoked_ns IS NOT NULL
+WHERE (r.kind = 'read' AND r.opened_by IS NULL OR r.kind = 'unwrap' AND o.kind = 'read') AND r.outcome = 5 AND r.mine AND t.revoked_ns IS NOT NULL
   AND coalesce(o.began, o.ns - 300000000000, r.began, r.ns - 300000000000) > t.revoked_ns GROUP BY t.token_id, s.display, c.identity, r.name;
 
 CREATE VIEW summary AS SELECT count(*) FILTER (WHERE kind = 'read' AND outcome = 5) AS given, count(*) FILTER (WHERE kind = 'read' AND outcome = 5 AND wrapping IS NOT NULL) AS wrapped,

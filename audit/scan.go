@@ -325,9 +325,8 @@ func (f fields) text(name string) (text string) {
 // decode decodes a line: one entry, or several where a program has joined lines. What the audit device's prefix option or a
 // syslog puts before an entry is passed over; damaged tells that it may have been an entry. Entries share the memory of the line.
 func decode(line []byte) (entries []*entry, damaged bool) {
-	const mostTries = 100 // a prefix may have a brace of its own, and a line that was cut off before this one has many
 	from := 0
-	for tries := 0; tries < mostTries; tries++ {
+	for tries := 0; tries < 100; tries++ { // a prefix may have a brace of its own, and a part of a line has many
 		brace := bytes.IndexByte(line[from:], '{')
 		if brace < 0 {
 			break
@@ -356,14 +355,14 @@ func (e *entry) isValid() bool {
 
 // isCut reports whether a line that is not decoded, since it is about other mounts, may be the rest of one that is not.
 func isCut(line []byte) bool {
-	line = bytes.TrimRight(line, ",] \r\n\t")
 	start := bytes.IndexByte(line, '{')
-	whole := start >= 0 && line[len(line)-1] == '}' && !bytes.HasSuffix(line[:start], []byte(`":`))
+	whole := start >= 0 && bytes.IndexByte(line, 0) < 0 && // a power loss leaves zeros
+		(bytes.Count(line, []byte("{")) == bytes.Count(line, []byte("}")) || json.Valid(line[start:])) // texts have braces, too
 	return !whole && mayBeEntry(line)
 }
 
 // mayBeEntry tells an entry, or a part of one, from other messages: the standard output of a Vault server has both.
 func mayBeEntry(line []byte) bool { return entryPattern.Match(line) || !utf8.Valid(line) }
 
-// entryPattern finds names and HMACs of an entry, also where it is a text within another text, or in UTF-16.
-var entryPattern = regexp.MustCompile(`(request|response|auth|accessor)\\*"|\{"time"|hmac-sha256:|"\x00|\x00"`)
+// entryPattern finds names and HMACs of an entry, also where it is a text within another text, and zeros, which UTF-16 has, too.
+var entryPattern = regexp.MustCompile(`(request|response|auth|accessor)\\*"|\{"time"|hmac-sha256:|\x00`)

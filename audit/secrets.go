@@ -27,7 +27,7 @@ func isHidden(value string) bool {
 
 // What a text may have of secrets, whoever wrote it there.
 var (
-	jwtPattern    = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*`)
+	vendorPattern = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*|\b[0-9a-f]{40}\b`) // their tokens
 	vaultPattern  = regexp.MustCompile(`\b[hs]v?[bsr]?\.[A-Za-z0-9_-]{20,}`)
 	schemePattern = regexp.MustCompile(`(?i)(bearer|basic|jwt|authorization\W+[\w-]+) [^\s"',;]{8,}`)
 	pairPattern   = regexp.MustCompile(`(?i)((passw|secret|token|api[_-]?key)\w*\\*["']? *(=>|[=:>])) *\\*` +
@@ -46,7 +46,9 @@ func (c *classifier) safe(text string) string {
 	if c.leaked != "" {
 		text = strings.ReplaceAll(text, c.leaked, withheld)
 	}
-	text = jwtPattern.ReplaceAllString(text, withheld)
+	if len(text) >= 40 || strings.Contains(text, "eyJ") {
+		text = vendorPattern.ReplaceAllString(text, withheld)
+	}
 	if len(text) > 20 && strings.Contains(text, ".") {
 		text = vaultPattern.ReplaceAllString(text, withheld)
 	}
@@ -162,7 +164,7 @@ func (c *classifier) alarm(f *fact, e *entry, asked, answered fields) {
 		_, query, _ := strings.Cut(address, "?")
 		switch {
 		case text == "", isHidden(text):
-		case isSecret(name, text), c.leaked != "" && strings.Contains(text, c.leaked), jwtPattern.MatchString(text):
+		case isSecret(name, text), c.leaked != "" && strings.Contains(text, c.leaked), len(text) > 9 && vendorPattern.MatchString(text):
 			f.row("secret", strings.ToLower(c.text(name))+where)
 		case strings.ContainsRune(address, '@'), pairPattern.MatchString(query):
 			f.row("secret", c.text(name)+" (a URL with credentials)")

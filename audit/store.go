@@ -96,11 +96,10 @@ func (s *store) add(f *fact) error {
 
 // once inserts a row unless it is known to be there.
 func (s *store) once(id int64, table string, values ...any) error {
-	const mostRecent = 50_000
 	if id == 0 || s.recent[id] {
 		return nil
 	}
-	if len(s.recent) >= mostRecent {
+	if len(s.recent) >= 50_000 {
 		clear(s.recent)
 	}
 	s.recent[id] = true

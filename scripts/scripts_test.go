@@ -31,6 +31,18 @@ func TestFuzz_CountRefused(t *testing.T) {
 	}
 }
 
+// TestBench_ValuesRefused checks that a value is named before anything is built: Go would print all of its flags.
+func TestBench_ValuesRefused(t *testing.T) {
+	t.Parallel()
+	bench := filepath.Join(t.TempDir(), "bench.txt")
+	for _, arguments := range [][]string{{"./bench", bench}, {"./benchcmp", "HEAD"}} {
+		for _, values := range [][2]string{{"abc", "1"}, {"10", "1"}, {"1s", "0"}, {"1s", "-1"}} {
+			wantRefused(t, exec.CommandContext(t.Context(), arguments[0], arguments[1], ".", values[0], values[1]),
+				`^Error: [A-Z]+ is .*, not '(`+values[0]+`|`+values[1]+`)'\nRun scripts`+arguments[0][1:]+` -help`)
+		}
+	}
+}
+
 // TestFuzz_FailureNamesNewInput checks that the script names the input that made a test fail where Go wrote a new one, and no file
 // where a test fails with an input of its own.
 func TestFuzz_FailureNamesNewInput(t *testing.T) {
@@ -130,7 +142,9 @@ func TestMake_UnknownTargetNamesHelp(t *testing.T) {
 // TestMake_UnknownVariableRefused checks that a misspelt variable is not taken for none.
 func TestMake_UnknownVariableRefused(t *testing.T) {
 	t.Parallel()
-	wantRefused(t, exec.CommandContext(t.Context(), "make", "-C", "..", "-n", "fuzz", "FUZ=1"), `there is no variable FUZ: see make help`)
+	for _, wrong := range []string{"FUZ", "fuzz"} {
+		wantRefused(t, exec.CommandContext(t.Context(), "make", "-C", "..", "-n", "fuzz", wrong+"=1"), "there is no variable "+wrong+": see make help")
+	}
 	for _, known := range []string{"FUZZ=1", "DEPTH=2", "VAULT_FULL=1", "GOFLAGS=-mod=mod", `LOAD=-quick -o x`} {
 		if said, err := exec.CommandContext(t.Context(), "make", "-C", "..", "-n", "fuzz", known).CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", known, err, said)

@@ -6,6 +6,7 @@ package simulator_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +54,8 @@ func TestParseAccounts(t *testing.T) {
 		{"empty list", `[]`, "the list of accounts is empty", 0},
 		{"empty", ``, "want a JSON list of accounts: it is empty", 0},
 		{"object", jwt, "want a JSON list of accounts: want a JSON list, got a JSON object", 0},
-		{"cut", `[` + jwt, "want a JSON list of accounts: it is not valid JSON", 0},
+		{"comma", "[\n" + jwt + ",\n]", "want a JSON list of accounts: it is not valid JSON in line 3", 0},
+		{"cut", `[` + jwt, "want a JSON list of accounts: it is not valid JSON: it ends too early", 0},
 		{"twice", `[` + jwt + `] []`, "want a JSON list of accounts: there is more than one JSON value", 0},
 		{"unknown field", `[{"protocol":"jwt","user":"hush"}]`, `account 1: unknown field "user"`, 0},
 		{"wrong type", `[{"protocol":"jwt","password":["hush"]}]`,
@@ -120,6 +122,15 @@ func TestDemoAccounts_OnePerProtocol(t *testing.T) {
 	for i, p := range simulator.Protocols() {
 		if demo[i].Protocol != p || demo[i].Validate() != nil {
 			t.Errorf("account %d: want a valid one of %s, got %s %v", i, p, demo[i].Protocol, demo[i].Validate())
+		}
+		var given map[string]any
+		if err := json.Unmarshal([]byte(toJSON(demo[i])), &given); err != nil {
+			t.Fatal(err)
+		}
+		for name := range given {
+			if name != "protocol" && !slices.Contains(simulator.Needs(p), name) {
+				t.Errorf("%s of %s may be missing: add it to credentials() in account.go", name, p)
+			}
 		}
 	}
 }

@@ -70,7 +70,7 @@ func TestControl_InvalidRequestsRefused(t *testing.T) {
 	b := newBed(t)
 	tests := []struct{ order, body, want string }{
 		{"fault", ``, "it is empty"},
-		{"fault", `{`, "it is not valid JSON"},
+		{"fault", `{`, "it is not valid JSON: it ends too early"},
 		{"fault", `{} {}`, "there is more than one JSON value"},
 		{"fault", `{"kinds":"down"}`, `unknown field "kinds"`},
 		{"fault", `{"kind":"sulking"}`,
@@ -190,6 +190,8 @@ func TestOnRequest(t *testing.T) {
 	next(simulator.RequestInfo{Method: "POST", Path: loginV1, Status: 206})
 	b.business(a, token)
 	next(simulator.RequestInfo{Method: "POST", Path: "/api/v1/einvoice/", Status: 200, Account: name})
+	b.business(simulator.Account{Protocol: simulator.OAuth}, token) // another vendor's API: the log says whose token it is
+	next(simulator.RequestInfo{Method: "GET", Path: "/commonapis/searchgstin", Status: 401, Account: name})
 	b.call(http.MethodGet, "/"+token+"/x?access_token="+token, "")
 	next(simulator.RequestInfo{Method: "GET", Path: "/…/x", Status: 404})
 	sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})

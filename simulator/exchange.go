@@ -25,10 +25,12 @@ type exchange struct {
 
 	body    []byte
 	account accountKey // where the request named an account that exists
-	status  int        // 0 until the response is sent
-	cut     bool       // the response breaks off half-way: see FaultCut
-	wrapped bool       // see Account.BusinessEnvelope
-	latin1  bool       // see Account.Latin1
+	// stranger is the account of a token that came to another protocol's endpoint.
+	stranger accountKey
+	status   int  // 0 until the response is sent
+	cut      bool // the response breaks off half-way: see FaultCut
+	wrapped  bool // see Account.BusinessEnvelope
+	latin1   bool // see Account.Latin1
 }
 
 // readBody reads the whole request first: net/http notices that a client has gone only after that, and faults must notice.

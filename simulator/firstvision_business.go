@@ -27,7 +27,7 @@ func (s *Simulator) openCard(ex *exchange, id string) attempt {
 	}
 	header := ex.r.Header.Get("Authorization")
 	scheme, token, _ := strings.Cut(header, " ")
-	g, state := s.checkToken(FirstVision, token)
+	g, state := s.checkToken(ex, FirstVision, token)
 	return attempt{
 		kind: kindBusiness, protocol: FirstVision, account: g.owner.name,
 		refuse: func() { ex.fvRefused(fvProblem{"240101", "Unauthorized"}) },
@@ -77,7 +77,7 @@ func (s *Simulator) openValidateToken(ex *exchange) attempt {
 			ex.fvRefused(fvProblem{"140106", "Invalid client credentials"})
 			return
 		}
-		g, state := s.checkToken(FirstVision, f.values["token"])
+		g, state := s.checkToken(ex, FirstVision, f.values["token"])
 		ex.json(http.StatusOK, map[string]bool{"valid": state == verdictLive && g.owner == a.key()})
 	})
 }

@@ -28,7 +28,7 @@ func (s *Simulator) openEinvoice(ex *exchange) attempt {
 		return other(ex.djangoMethodNotAllowed)
 	}
 	token, problem := jwtFromHeader(ex.r.Header.Get("Authorization"))
-	owner, state := s.checkToken(JWT, token)
+	owner, state := s.checkToken(ex, JWT, token)
 	return attempt{
 		kind: kindBusiness, protocol: JWT, account: owner.owner.name,
 		refuse: func() { ex.jwtRefused(jwtIncorrect) },

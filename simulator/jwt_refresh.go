@@ -20,7 +20,7 @@ func (s *Simulator) openRefresh(ex *exchange) attempt {
 	}
 	f, err := readFields(ex.r.Header.Get("Content-Type"), ex.body)
 	token := f.values["token"]
-	owner, _ := s.checkToken(JWT, token)
+	owner, _ := s.checkToken(ex, JWT, token)
 	return attempt{
 		kind: kindRefresh, protocol: JWT, account: owner.owner.name,
 		refuse: func() { ex.refreshWrong() },

@@ -50,7 +50,7 @@ func (ex *exchange) oauthMethod(allowed string) {
 }
 
 func (s *Simulator) openOAuthBusiness(ex *exchange, token string, accept func(grant) bool) attempt {
-	g, state := s.checkToken(OAuth, token)
+	g, state := s.checkToken(ex, OAuth, token)
 	return attempt{
 		kind: kindBusiness, protocol: OAuth, account: g.owner.name,
 		refuse: func() { ex.oauthInvalidToken("The access token provided is invalid") },

@@ -4,6 +4,7 @@
 package simulator
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
@@ -45,7 +46,7 @@ type RequestInfo struct {
 	Path string
 	// Status is 0 where the connection was dropped without a response.
 	Status int
-	// Account is "protocol/name" where the request named an account that exists, otherwise empty.
+	// Account is "protocol/name" where the request named an account that exists, or had its token; otherwise empty.
 	Account  string
 	Duration time.Duration
 }
@@ -150,8 +151,8 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	info := RequestInfo{Method: r.Method, Path: shownPath(r.URL.Path), Status: ex.status, Duration: time.Since(began)}
-	if ex.account.name != "" {
-		info.Account = ex.account.String()
+	if key := cmp.Or(ex.account, ex.stranger); key.name != "" {
+		info.Account = key.String()
 	}
 	s.onRequest(info)
 }

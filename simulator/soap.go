@@ -125,7 +125,7 @@ func (s *Simulator) openSOAPLogin(ex *exchange, call soapCall) attempt {
 
 // openSOAPInvoice reads the business call: the token is the first child of the operation (page Generate IRN, SOAP).
 func (s *Simulator) openSOAPInvoice(ex *exchange, call soapCall) attempt {
-	g, state := s.checkToken(SOAP, call.fields["access_token"])
+	g, state := s.checkToken(ex, SOAP, call.fields["access_token"])
 	return attempt{
 		kind: kindBusiness, protocol: SOAP, account: g.owner.name,
 		refuse: func() { ex.soapTokenRefused("The access token provided is invalid") },

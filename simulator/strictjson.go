@@ -25,6 +25,9 @@ func decodeStrict(data []byte, into any) error {
 	if errors.Is(err, io.EOF) {
 		return errors.New("it is empty")
 	}
+	if wrong, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("it is not valid JSON in line %d", 1+bytes.Count(data[:wrong.Offset], []byte("\n")))
+	}
 	return describeJSON(err)
 }
 
@@ -40,8 +43,8 @@ func describeJSON(err error) error {
 		field := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
 		return fmt.Errorf("field %q: want %s, got a JSON %s", field, jsonKind(wrong.Type.Kind().String()), wrong.Value)
 	}
-	if _, ok := errors.AsType[*json.SyntaxError](err); ok || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("it is not valid JSON")
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("it is not valid JSON: it ends too early")
 	}
 	return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 }

@@ -114,13 +114,15 @@ func (s *Simulator) KillTokens(p Protocol, user string) int {
 	return access
 }
 
-// checkToken is the verdict of a business endpoint of a protocol on a token.
-func (s *Simulator) checkToken(p Protocol, token string) (grant, verdict) {
+// checkToken is the verdict of a business endpoint of a protocol on a token. Those of other protocols are unknown to it, and the
+// log says whose they are.
+func (s *Simulator) checkToken(ex *exchange, p Protocol, token string) (grant, verdict) {
 	now := s.clock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g, ok := s.tokens.grants[token]
 	if !ok || g.owner.protocol != p {
+		ex.stranger = g.owner
 		return grant{}, verdictUnknown
 	}
 	return g, g.verdict(now)

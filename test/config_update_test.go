@@ -4,10 +4,12 @@
 package test
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -309,4 +311,34 @@ func TestConfigUpdate_NewProtocolNeedsItsFields(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.badRequest(logical.UpdateOperation, "config/gst", without(oauth().config, "client_id"), "client_id")
 	})
+}
+
+// TestConfigUpdate_EachSecretCounts: a change of any one secret is another login.
+func TestConfigUpdate_EachSecretCounts(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		for _, name := range secretFields() {
+			if f.config[name] == nil {
+				continue
+			}
+			timed(t, f.name+" "+name, func(t *testing.T) {
+				w := newTestMount(t, f.account)
+				w.write("config/gst", f.config)
+				before := moment(t, w.status(), "credentials_updated_at")
+				advance(time.Minute)
+				for n := range 2 {
+					logins := w.logins()
+					r := w.refusal(logical.UpdateOperation, "config/gst", map[string]any{name: fmt.Sprint("canary-of-a-wrong-secret-", n)})
+					if got := w.logins() - logins; got != 1 {
+						t.Fatalf("wrong secret %d was tried %d times (%q), want once: does %s count in loginOf and credentialsOf?",
+							n, got, r.message, name)
+					}
+				}
+				w.write("config/gst", map[string]any{name: "canary-of-another-secret", "verify_connection": false})
+				if after := moment(t, w.status(), "credentials_updated_at"); !after.After(before) {
+					t.Errorf("credentials_updated_at is still %v: does %s count in sameCredentials?", after, name)
+				}
+			})
+		}
+	}
 }

@@ -5,6 +5,7 @@ package test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,12 +16,10 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// wrong is the fixture's config with another secret.
+// wrong is the fixture's config with another one of its secrets.
 func (f fixture) wrong() map[string]any {
-	if !f.needs("password") {
-		return with(f.config, "client_secret", "canary-of-a-wrong-secret")
-	}
-	return with(f.config, "password", "canary-of-a-wrong-password")
+	name := slices.IndexFunc(secretFields(), func(name string) bool { return f.config[name] != nil })
+	return with(f.config, secretFields()[name], "canary-of-a-wrong-secret")
 }
 
 func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {

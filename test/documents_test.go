@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-mastersindia/backend/upstream"
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
@@ -43,6 +44,38 @@ func TestDocuments_LinksLeadSomewhere(t *testing.T) {
 	}
 	if links < 100 {
 		t.Errorf("only %d links were found", links)
+	}
+}
+
+// TestDocuments_EveryProtocolAndPresetIsThere: docs/configure.md has a command for each protocol, and the README each preset.
+func TestDocuments_EveryProtocolAndPresetIsThere(t *testing.T) {
+	t.Parallel()
+	root := os.DirFS(mounttest.ModuleRoot(t))
+	read := func(file string) string {
+		text, err := fs.ReadFile(root, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	readme := read("README.md")
+	shown := map[string]bool{}
+	for _, command := range regexp.MustCompile(`vault write mastersindia/config/\S+ (protocol|preset)=([\w-]+)`).FindAllStringSubmatch(read("docs/configure.md"), -1) {
+		protocol := command[2]
+		if command[1] == "preset" {
+			protocol = presetTable()[command[2]].protocol
+		}
+		shown[protocol] = true
+	}
+	for _, spec := range upstream.Specs() {
+		if !shown[string(spec.Protocol)] {
+			t.Errorf("docs/configure.md has no vault write mastersindia/config/… with protocol=%s, or a preset of it, first", spec.Protocol)
+		}
+	}
+	for _, name := range presets() {
+		if !strings.Contains(readme, "`"+name+"`") {
+			t.Errorf("README.md does not say who uses the preset %s", name)
+		}
 	}
 }
 

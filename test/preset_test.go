@@ -83,14 +83,14 @@ func presets() []string { return slices.Sorted(maps.Keys(presetTable())) }
 
 // ofPreset is a config of a preset with invented credentials. Its host is outside: it cannot be verified.
 func ofPreset(name string) map[string]any {
-	credentials := map[string]map[string]any{
-		"jwt":         without(jwtV1().config, "token_url", "allow_http", "protocol"),
-		"oauth":       without(oauth().config, "token_url", "allow_http", "protocol"),
-		"soap":        without(soap().config, "token_url", "protocol"),
-		"firstvision": without(firstVision().config, "token_url", "allow_http", "protocol"),
+	facts := presetTable()[name]
+	all := fixtures()
+	first := slices.IndexFunc(all, func(f fixture) bool { return string(f.account.Protocol) == facts.protocol })
+	data := with(without(all[first].config, "token_url", "protocol"), "preset", name)
+	if !strings.HasPrefix(facts.url, "http:") {
+		delete(data, "allow_http")
 	}
-	data := with(credentials[presetTable()[name].protocol], "preset", name)
-	if presetTable()[name].scope != "" {
+	if facts.scope != "" {
 		delete(data, "scope") // the preset fills it
 	}
 	return data

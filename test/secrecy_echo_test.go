@@ -88,14 +88,17 @@ func mountWithUpstream(t *testing.T, reply func(http.ResponseWriter, mounttest.R
 // picks are what an upstream might repeat of a request.
 func (f fixture) picks() []func(mounttest.Request) string {
 	secrets := f.secrets()
-	return []func(mounttest.Request) string{
+	picks := []func(mounttest.Request) string{
 		mounttest.Request.Text,
-		func(mounttest.Request) string { return strings.Join(secrets, " ") },
 		func(mounttest.Request) string {
 			return "the password '" + strings.Join(secrets, "' or '") + "' is wrong"
 		},
 		func(mounttest.Request) string { return strings.Repeat("x", 190) + strings.Join(secrets, " ") },
 	}
+	for _, secret := range secrets { // alone: what holds two is left out for the sake of either
+		picks = append(picks, func(mounttest.Request) string { return secret })
+	}
+	return picks
 }
 
 // TestSecrecy_EchoedSecretsNotPassedOn: an upstream that echoes secrets is not passed on.

@@ -64,13 +64,21 @@ func (f fixture) awkward() fixture {
 		}
 		secret := "%s%d%v%!x-" + field + "-$1-(.*)[a-z]+/&amp;?q=1{{.}}"
 		f.config[field] = secret
-		if field == "password" {
-			f.account.Password = secret
-		} else {
-			f.account.ClientSecret = secret
-		}
+		f.account = withCredential(f.account, field, secret)
 	}
 	return f
+}
+
+// withCredential changes a credential of an account, by the name that the field of the config has too. What comes of an error is
+// that the login is refused.
+func withCredential(a simulator.Account, name, value string) simulator.Account {
+	fields := map[string]any{}
+	encoded, _ := json.Marshal(a)
+	_ = json.Unmarshal(encoded, &fields)
+	fields[name] = value
+	encoded, _ = json.Marshal(fields)
+	_ = json.Unmarshal(encoded, &a)
+	return a
 }
 
 // disguises are the forms in which a secret travels, and in which it would be as useful to a thief.

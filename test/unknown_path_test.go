@@ -181,7 +181,7 @@ func TestUnknownPath_PartOfParameterName(t *testing.T) {
 				t.Errorf("%s: %s", given, message)
 			}
 		}
-		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"id": "canary"}, "this operation takes allow_http, ")
+		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"xyzzy": "canary"}, "this operation takes allow_http, ")
 	})
 }
 

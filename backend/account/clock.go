@@ -107,7 +107,7 @@ func (t *transition) correctClock() {
 	if t.Work != nil {
 		if right, wrong := correctedFailures(t.Work.failures, now); wrong {
 			t.changed()
-			t.changeWork(func(w *Work) { w.failures, w.Failure = right, lastOf(right, w.Account, false) })
+			t.changeWork(func(w *Work) { w.failures, w.Failure = right, lastOf(right, w.Account) })
 		}
 		if right, wrong := t.Work.Token.corrected(now); wrong {
 			t.changed()

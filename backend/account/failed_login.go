@@ -141,11 +141,11 @@ func (f failedLogin) comesBefore(other *Failure) bool {
 	}
 }
 
-// setFailures takes over other failed logins. What they come to for the settings in force follows from them.
+// setFailures takes over other failed logins. What they come to for the settings in force follows from them. The last one stays: it
+// may have come just now.
 func (s *State) setFailures(all []failedLogin) {
 	if own := failureOwner(s.Account); len(all) > maxFailedLogins {
-		// The newest never, of which its caller is told. Those of other settings first, by their ends.
-		first := slices.MinFunc(all[:len(all)-1], func(a, b failedLogin) int {
+		first := slices.MinFunc(all[:len(all)-1], func(a, b failedLogin) int { // those of other settings first, by their ends
 			switch {
 			case own(a) && !own(b):
 				return 1
@@ -239,13 +239,15 @@ func isAccepted(err error) bool {
 	return repeats || errors.Is(err, errExpiredOnArrival)
 }
 
-// lastOf is what the last login met, with the time of the next attempt and the number of failures that all come to.
-func lastOf(all []failedLogin, a *Account, verification bool) *Failure {
+// lastOf is what the last login met, with the time of the next attempt and the number of failures that all come to for it; nil if
+// none has failed.
+func lastOf(all []failedLogin, a *Account) *Failure {
 	if len(all) == 0 {
 		return nil
 	}
-	f, come := *all[len(all)-1].Failure, failureOf(all, a, verification)
-	f.Protocol, f.Consecutive, f.NextAttempt = come.Protocol, come.Consecutive, come.NextAttempt
+	last := all[len(all)-1]
+	f, come := *last.Failure, heldBy(all, last.sent)
+	f.Protocol, f.Consecutive, f.NextAttempt = a.Upstream.Protocol, come.Consecutive, come.NextAttempt
 	f.elapsed = come.elapsed - come.At.Sub(f.At)
 	return &f
 }

@@ -114,7 +114,7 @@ func (e LoginEnded) apply(t *transition) {
 	t.changed()
 	t.changeWork(func(w *Work) {
 		w.Step, w.Version, w.Took, w.Token, w.Err = storing, t.Version, e.Took, token, err
-		w.failures, w.Failure = failures, lastOf(failures, w.Account, false)
+		w.failures, w.Failure = failures, lastOf(failures, w.Account)
 	})
 }
 

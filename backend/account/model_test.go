@@ -160,7 +160,7 @@ func modelLimits(t *testing.T) limits {
 	default:
 		depth, err := strconv.Atoi(v)
 		if err != nil || depth < 1 {
-			t.Fatalf("MODEL=%q: want full, or a depth", v)
+			t.Fatalf("the depth is %q: want a number of steps, such as 9, or full", v)
 		}
 		return limits{depth: depth, states: math.MaxInt}
 	}

@@ -39,7 +39,7 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 		return
 	}
 	t.setFailures(t.failuresAfter(err, t.env, sentBy(w.Account, true), w.Account.life(t.Current)))
-	f := lastOf(t.Failures, w.Account, true)
+	f := lastOf(t.Failures, w.Account)
 	t.Suspect = t.Suspect || t.invalidatedBy(err)
 	t.Work = nil
 	t.emit(Report{Reason: ReasonVerification, Failure: f, Took: e.Took, Err: err})

@@ -106,15 +106,21 @@ func withDefaults(a Account, s Spec) Account {
 // Login implements [Client].
 func (c *client) Login(ctx context.Context, redact ...string) (*Token, error) {
 	until := time.Now().Add(c.account.RequestTimeout)
-	m := c.protocol.login(&c.account, c.upstreamTime())
+	m := c.newLogin()
 	t, err := c.exchange(ctx, m, redact)
 	left := time.Until(until)
 	if !isRefusal(err) || m.validAt(c.upstreamTime()) || left <= 0 {
 		return t, err
 	}
-	m = c.protocol.login(&c.account, c.upstreamTime())
+	m = c.newLogin()
 	m.timeout = left
 	return c.exchange(ctx, m, redact)
+}
+
+func (c *client) newLogin() *message {
+	m := c.protocol.login(&c.account, c.upstreamTime())
+	m.op = opLogin
+	return m
 }
 
 // isRefusal reports whether a response came, and says that it does not accept the request.
@@ -132,7 +138,9 @@ func (c *client) Refresh(ctx context.Context, refreshToken string, redact ...str
 	if !ok || c.account.RefreshURL == "" {
 		return nil, ErrRefreshUnsupported
 	}
-	return c.exchange(ctx, p.refresh(&c.account, refreshToken), redact)
+	m := p.refresh(&c.account, refreshToken)
+	m.op = opRefresh
+	return c.exchange(ctx, m, redact)
 }
 
 // Secrets returns the account's secrets, which must appear in no message.

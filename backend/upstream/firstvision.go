@@ -57,7 +57,6 @@ func (firstVisionProtocol) spec() Spec {
 
 func (firstVisionProtocol) login(a *Account, now time.Time) *message {
 	m := &message{
-		op:      opLogin,
 		url:     a.TokenURL,
 		accept:  mediaJSON,
 		headers: []map[string]string{a.Headers},

@@ -41,7 +41,6 @@ func (jwtProtocol) login(a *Account, _ time.Time) *message {
 		"password": a.Password,
 	})
 	return &message{
-		op:          opLogin,
 		url:         a.TokenURL,
 		accept:      mediaJSON,
 		contentType: contentType,
@@ -54,7 +53,6 @@ func (jwtProtocol) login(a *Account, _ time.Time) *message {
 func (jwtProtocol) refresh(a *Account, refreshToken string) *message {
 	body, contentType := encode(a.Format, map[string]string{"token": refreshToken})
 	return &message{
-		op:          opRefresh,
 		url:         a.RefreshURL,
 		accept:      mediaJSON,
 		contentType: contentType,

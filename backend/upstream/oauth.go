@@ -46,7 +46,6 @@ func (oauthProtocol) login(a *Account, _ time.Time) *message {
 		"client_secret": a.ClientSecret,
 	})
 	return &message{
-		op:          opLogin,
 		url:         a.TokenURL,
 		accept:      mediaJSON,
 		contentType: contentType,

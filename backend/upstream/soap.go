@@ -53,7 +53,6 @@ func (soapProtocol) spec() Spec {
 func (soapProtocol) login(a *Account, _ time.Time) *message {
 	action := orDefault(a.SOAPAction, soapDefaultAction)
 	return &message{
-		op:          opLogin,
 		url:         a.TokenURL,
 		accept:      mediaXML,
 		contentType: mediaXML + "; charset=utf-8",

@@ -20,6 +20,13 @@ func TestSpec_EveryProtocolIsListed(t *testing.T) {
 	var listed []string
 	for _, p := range protocols() {
 		listed = append(listed, reflect.TypeOf(p).Name())
+		s := p.spec()
+		if s.Summary == "" || s.TokenUse == "" || s.Scheme == "" || s.DefaultTokenTTL == 0 || len(s.TokenKeys) == 0 {
+			t.Errorf("%s: its spec() lacks Summary, TokenUse, Scheme, DefaultTokenTTL or TokenKeys", listed[len(listed)-1])
+		}
+		if p.name() != s.Protocol {
+			t.Errorf("%s: name() is %q, and spec() has the Protocol %q", listed[len(listed)-1], p.name(), s.Protocol)
+		}
 	}
 	files, err := filepath.Glob("*.go")
 	if err != nil {

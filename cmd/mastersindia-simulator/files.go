@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +37,29 @@ func writeFile(path string, data []byte) error {
 		_, err := w.Write(data)
 		return err
 	})
+}
+
+// checkOutput refuses a name at which another file is, such as that of the accounts, which would be lost. What this program wrote
+// starts with begins.
+func checkOutput(option, path, begins string) error {
+	info, err := os.Stat(path)
+	if path == "" || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", option, err)
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s: %s is no file: name one", option, path)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("%s: %w", option, err)
+	}
+	if len(content) > 0 && !bytes.HasPrefix(content, []byte(begins)) {
+		return fmt.Errorf("%s: %s holds something else: name another file, or remove it", option, path)
+	}
+	return nil
 }
 
 func removeFile(path string) error {

@@ -263,6 +263,14 @@ func TestRun_Banner(t *testing.T) {
 	t.Parallel()
 	p := start(t, "-listen", "127.0.0.1:0")
 	text := p.stdout.String()
+	words := strings.NewReplacer(")", " ", ",", " ", "\n", " ").Replace(text)
+	for _, a := range simulator.DemoAccounts() {
+		for name, value := range values(t, a) {
+			if !strings.Contains(words, value+" ") {
+				t.Errorf("the banner lacks the %s of %s: add it to credentialArgs in banner.go", name, a.Protocol)
+			}
+		}
+	}
 	for _, want := range []string{
 		"This is a simulator.",
 		"nothing\nleaves this machine",
@@ -286,6 +294,20 @@ func TestRun_Banner(t *testing.T) {
 			t.Errorf("the banner lacks %q:\n%s", want, text)
 		}
 	}
+}
+
+// values are the fields of an account, by the names that its JSON has.
+func values(t *testing.T, a simulator.Account) map[string]string {
+	t.Helper()
+	data, err := json.Marshal(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var named map[string]string
+	if err := json.Unmarshal(data, &named); err != nil {
+		t.Fatal(err)
+	}
+	return named
 }
 
 func TestRun_AccountsFromFile(t *testing.T) {
@@ -357,7 +379,7 @@ func TestRun_InvalidOptionsRefused(t *testing.T) {
 		{"argument", []string{"serve"}, command.ExitUsage, `unexpected argument "serve"`},
 		{"no accounts file", append(free, "-accounts", nowhere), command.ExitFailed, "-accounts: open"},
 		{"bad accounts file", append(free, "-accounts", bad), command.ExitFailed, `account 1: field "password": required for protocol jwt`},
-		{"account twice", append(free, "-accounts", twice), command.ExitFailed, `account "jwt/u" is given twice`},
+		{"account twice", append(free, "-accounts", twice), command.ExitFailed, "-accounts: " + twice + `: account "jwt/u" is given twice`},
 		{"port taken", []string{"-listen", taken.Addr().String()}, command.ExitFailed, "address already in use"},
 		{"TLS port taken", append(free, "-tls-listen", taken.Addr().String()), command.ExitFailed, "-tls-listen: listen tcp"},
 		{"no such folder", append(free, "-ready-file", nowhere), command.ExitFailed, "-ready-file: open " + nowhere + ":"},
@@ -374,6 +396,36 @@ func TestRun_InvalidOptionsRefused(t *testing.T) {
 				t.Errorf("want %q, got %q", test.want, stderr.String())
 			}
 		})
+	}
+}
+
+// TestRun_OverwritesNoOtherFile: a mistaken name costs nothing.
+func TestRun_OverwritesNoOtherFile(t *testing.T) {
+	t.Parallel()
+	const accounts = `[{"protocol":"jwt","username":"u","password":"p"}]`
+	for _, option := range []string{"-ready-file", "-tls-ca-out"} {
+		file, folder := filepath.Join(t.TempDir(), "accounts.json"), t.TempDir()
+		if err := os.WriteFile(file, []byte(accounts), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]string{file: "holds something else", folder: "is no file"} {
+			var stdout, stderr output
+			args := []string{"-listen", "127.0.0.1:0", "-tls-listen", "127.0.0.1:0", "-accounts", file, option, name}
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // one that is not refused serves until then
+			if code := run(ctx, args, &stdout, &stderr); code != command.ExitFailed {
+				t.Errorf("%s: exit code %d", option, code)
+			}
+			cancel()
+			if want = option + ": " + name + " " + want; !strings.Contains(stderr.String(), want) {
+				t.Errorf("want %q, got %q", want, stderr.String())
+			}
+		}
+		if got, err := os.ReadFile(file); err != nil || string(got) != accounts {
+			t.Errorf("%s: the accounts are %q now: %v", option, got, err)
+		}
+		if _, err := os.Stat(folder); err != nil {
+			t.Errorf("%s: %v", option, err)
+		}
 	}
 }
 

@@ -33,6 +33,10 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	sim, err := simulator.New(simulator.Options{Accounts: accounts, OnRequest: requestLogger(log)})
 	if err != nil {
+		return fmt.Errorf("-accounts: %s: %w", o.accounts, err)
+	}
+	if err := errors.Join(checkOutput("-ready-file", o.readyFile, `{"http`),
+		checkOutput("-tls-ca-out", o.tlsCAOut, "-----BEGIN CERTIFICATE-----")); err != nil {
 		return err
 	}
 	// A file left behind by a run that was killed would have a wrong address.
