@@ -4,7 +4,10 @@
 package test
 
 import (
+	"encoding/json"
+	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -57,4 +60,32 @@ func TestRevoke_SaysWhyUpstreamDidNot(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRevoke_CauseHasNoSecret: an upstream that repeats what it was sent puts no refresh token into a warning or the log.
+func TestRevoke_CauseHasNoSecret(t *testing.T) {
+	t.Parallel()
+	timed(t, "echoed", func(t *testing.T) {
+		log := new(logBuffer)
+		f := jwtV2().living(24 * time.Hour)
+		s := newTestMountWith(t, func(w *testMount) {
+			w.Logger = hclog.New(&hclog.LoggerOptions{Output: log, Level: hclog.Trace})
+		}, f.account)
+		s.mount(f)
+		a := s.token("app")
+		s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			w.WriteHeader(http.StatusUnauthorized)
+			_ = json.NewEncoder(w).Encode(map[string]string{"detail": "not accepted: " + string(body) + " of " + a.access})
+		})
+		_, warnings := s.revoke("")
+		requests := s.heard()
+		sent := regexp.MustCompile(`eyJ[\w.-]{40,}`).FindString(requests[len(requests)-1].Body)
+		if sent == "" {
+			t.Fatal("no refresh token was sent: this tests nothing")
+		}
+		said := strings.Join(warnings, " ") + s.lookUp("token_id", a.id).Advice + log.String()
+		s.says(said, "upstream refused the refresh token (HTTP 401")
+		s.hides(said, append(f.secrets(), sent, a.access)...)
+	})
 }
