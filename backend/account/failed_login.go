@@ -141,7 +141,7 @@ func (f failedLogin) comesBefore(other *Failure) bool {
 	}
 }
 
-// setFailures takes over other failed logins. What they come to for the settings in force follows from them. The last one stays, as
+// setFailures takes over other failed logins. What they come to for the settings in force follows from them. The last stays, as
 // it may have come just now.
 func (s *State) setFailures(all []failedLogin) {
 	if own := failureOwner(s.Account); len(all) > maxFailedLogins {

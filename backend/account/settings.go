@@ -188,7 +188,7 @@ func (s *State) counts() State {
 	}
 }
 
-// apply has the account read from storage again, as after a restart: what is in memory is not to be relied on, and nobody may wait
+// apply has the account read from storage again, as after a restart: what is in memory is not to be relied on, and none may wait
 // for ever.
 func (e Broken) apply(t *transition) {
 	next := t.counts()
