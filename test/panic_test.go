@@ -17,25 +17,25 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// clockPanic makes a clock panic at one of its calls, though only in requests that expect it: a panic in a goroutine of the
-// engine's own would end the test.
+// clockPanic makes a clock panic at one of its calls, though only below a function that recovers: elsewhere it would end the test.
 type clockPanic struct {
-	left atomic.Int64 // calls until the panic; below 0 there is none
+	below string       // the end of the function's name
+	left  atomic.Int64 // calls until the panic; below 0 there is none
 }
 
 func (c *clockPanic) beforeReading() {
-	if c.left.Load() >= 0 && isExpected() && c.left.Add(-1) < 0 {
+	if c.left.Load() >= 0 && isCaller(c.below) && c.left.Add(-1) < 0 {
 		panic("the clock of the test has stopped")
 	}
 }
 
-// isExpected reports whether expectPanic is among the callers.
-func isExpected() bool {
+// isCaller reports whether the function is among the callers.
+func isCaller(name string) bool {
 	var pcs [256]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
 	for {
 		frame, more := frames.Next()
-		if strings.HasSuffix(frame.Function, ".expectPanic") {
+		if strings.HasSuffix(frame.Function, name) {
 			return true
 		}
 		if !more {
@@ -96,7 +96,7 @@ func TestPanic_LeavesNoLock(t *testing.T) {
 func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 	t.Helper()
 	const hangs = 12 * time.Second // less than the engine waits for anything, and much on a busy machine
-	clock := new(clockPanic)
+	clock := &clockPanic{below: ".expectPanic"}
 	clock.left.Store(-1)
 	s := gstMount(t, time.Hour)
 	s.Clock.BeforeReading(clock.beforeReading)
@@ -146,6 +146,55 @@ func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 		t.Fatalf("the plugin cannot be stopped after a panic at call %d of the clock", call+1)
 	}
 	return true
+}
+
+// TestPanic_InAResult: the engine panics once while it takes note of what storage or the upstream has responded. Those who wait get an
+// error at most, and the next request what is in storage.
+func TestPanic_InAResult(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		op   logical.Operation
+		path string
+		data map[string]any
+	}{
+		"read":   {logical.ReadOperation, "token/app", nil},
+		"rotate": {logical.UpdateOperation, "rotate/gst", nil},
+		"write":  {logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}}},
+	} {
+		timed(t, name, func(t *testing.T) {
+			panicked := 0
+			for call := range int64(20) {
+				clock := &clockPanic{below: ".(*worker).ended"}
+				clock.left.Store(-1)
+				s := gstMount(t, time.Hour)
+				s.EveryMinute()
+				s.Clock.BeforeReading(clock.beforeReading)
+				revoked := s.token("app")
+				advance(time.Minute)
+				s.revoke("")
+				clock.left.Store(call)
+				s.wait(s.asyncRequest(t.Context(), c.op, c.path, c.data))
+				if clock.left.Swap(-1) >= 0 {
+					break
+				}
+				panicked++
+				advance(time.Minute)
+				a := s.token("app")
+				if a.id == revoked.id || !s.Simulator.TokenAlive(a.access) {
+					t.Errorf("call %d: a read gives a token that was revoked, or is dead", call)
+				}
+				if n := s.logins(); n > 4 {
+					t.Errorf("call %d: %d logins", call, n)
+				}
+				s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "8"}})
+				s.Stop()
+			}
+			t.Logf("%d calls panicked", panicked)
+			if panicked == 0 {
+				t.Fatal("nothing has panicked")
+			}
+		})
+	}
 }
 
 // TestPanic_InStorage: an access of the engine's own to storage ends in a panic, once. That is the end of what was under way, and

@@ -66,6 +66,11 @@ type (
 		Work uint64
 		Err  error
 	}
+	// Broken says that taking note of the result of Job has ended in a panic.
+	Broken struct {
+		Job Effect
+		Err error
+	}
 	// Sent is the result of SendToLedger: the ledger has these entries.
 	Sent struct{ Entries []OutboxEntry }
 )

@@ -141,8 +141,8 @@ func (f failedLogin) comesBefore(other *Failure) bool {
 	}
 }
 
-// setFailures takes over other failed logins. What they come to for the settings in force follows from them. The last one stays: it
-// may have come just now.
+// setFailures takes over other failed logins. What they come to for the settings in force follows from them. The last stays, as
+// it may have come just now.
 func (s *State) setFailures(all []failedLogin) {
 	if own := failureOwner(s.Account); len(all) > maxFailedLogins {
 		first := slices.MinFunc(all[:len(all)-1], func(a, b failedLogin) int { // those of other settings first, by their ends

@@ -169,18 +169,42 @@ func (t *transition) settingsGone(stored bool) {
 	t.cancelWork() // may have brought a failure
 	failures := without(t.Failures, func(f failedLogin) bool { return !f.lasts() || f.isOver(t.env.Reading) })
 	stored = stored || t.Known == known || t.Known == stale || len(failures) < len(t.Failures)
-	t.State = State{
-		Known: absent, LoadID: t.LoadID, Revoked: t.Revoked, Outbox: t.Outbox,
-		// Deleting a config and writing it again is no way around an open circuit breaker, nor around a Retry-After.
-		Failures: failures,
-		Version:  t.Version, Urgent: t.Urgent, Saving: t.Saving, Saved: t.Saved, Lost: t.Lost,
-		SaveErr: t.SaveErr, Loads: t.Loads, LoadErr: t.LoadErr, Logins: t.Logins, WorkID: t.WorkID,
-	}
+	// Deleting a config and writing it again is no way around an open circuit breaker, nor around a Retry-After.
+	next := t.counts()
+	next.Known, next.Revoked, next.Outbox, next.Failures = absent, t.Revoked, t.Outbox, failures
+	t.State = next
 	t.dropRevokedOfDeleted()
 	if stored || t.Version > t.Saved { // the operator tries again what storage has refused
 		t.changed()
 	}
 	t.emit(Wake{})
+}
+
+// counts are what those who wait compare with what they have seen, without anything that is known of the account.
+func (s *State) counts() State {
+	return State{
+		LoadID: s.LoadID, Version: s.Version, Urgent: s.Urgent, Saving: s.Saving, Saved: s.Saved, Lost: s.Lost,
+		SaveErr: s.SaveErr, Loads: s.Loads, LoadErr: s.LoadErr, Logins: s.Logins, WorkID: s.WorkID,
+	}
+}
+
+// apply has the account read from storage again, as after a restart: what is in memory is not to be relied on, and none may wait
+// for ever.
+func (e Broken) apply(t *transition) {
+	next := t.counts()
+	next.Lost, next.SaveErr = next.Version, e.Err
+	next.Loads, next.LoadErr = next.Loads+1, e.Err
+	if _, ok := e.Job.(SaveRecord); ok {
+		next.Saving = 0
+	}
+	if t.Work != nil {
+		t.emit(CancelLogin{Work: t.Work.ID})
+	}
+	t.State = next
+	t.emit(Wake{})
+	if _, ok := e.Job.(LoadAccount); !ok { // that would break again
+		t.load()
+	}
 }
 
 func (t *transition) dropRevokedOfDeleted() {

@@ -225,7 +225,7 @@ func (w *worker) run(job account.Effect) {
 		case result == nil:
 			return
 		}
-		jobs, reports := w.underLock(func(l *locked) { l.apply(result, active) })
+		jobs, reports := w.ended(job, result, active)
 		job = nil
 		if len(jobs) > 0 && w.issuer.ctx.Err() == nil { // a stopped Issuer starts nothing
 			w.start(jobs[1:])
@@ -235,6 +235,19 @@ func (w *worker) run(job account.Effect) {
 			w.report(effect)
 		}
 	}
+}
+
+// ended applies the result of a job.
+func (w *worker) ended(job account.Effect, result account.Event, active bool) (jobs, reports []account.Effect) {
+	ok := false
+	w.issuer.guard(func() {
+		jobs, reports = w.underLock(func(l *locked) { l.apply(result, active) })
+		ok = true
+	})
+	if !ok {
+		return w.underLock(func(l *locked) { l.apply(account.Broken{Job: job, Err: errPanic}, false) })
+	}
+	return jobs, reports
 }
 
 // work does a job. Its result is nil where nothing waits for one; active says that this node may write.

@@ -92,7 +92,9 @@ func New(t testing.TB, prepare func(*Mount), accounts ...simulator.Account) *Mou
 	}()
 	m.Start()
 	// The engine's own timers let the time of a bubble run on, so that a test which waits for ever is not found to be blocked.
-	endless := time.AfterFunc(longestTest, func() { panic(t.Name() + " waits for what never comes: its clock is at " + time.Now().String()) })
+	endless := time.AfterFunc(longestTest, func() {
+		panic(t.Name() + " waits for what never comes") //nolint:forbidigo // the test's own goroutine cannot be ended otherwise
+	})
 	t.Cleanup(func() {
 		m.Stop()
 		for m.Storage.open.Load() > 0 { // writes are never given up
