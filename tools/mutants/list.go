@@ -46,8 +46,8 @@ func mutants() []mutant {
 		{"a token is served to its very end", "token.go", "t.Remaining(now) >= minLife }", "t.Remaining(now) > 0 }"},
 		{"a token that a lost login may have killed stays in use", "single_session.go", "s.Current != nil && mayHaveLoggedIn(err)", "false"},
 		{
-			"a token is served before storage has it", "login.go", "lastOf(failures, w.Account, false)\n\t})\n",
-			"lastOf(failures, w.Account, false)\n\t})\n\tif failures == nil {\n\t\tt.finish(nil)\n\t}\n",
+			"a token is served before storage has it", "login.go", "lastOf(failures, w.Account)\n\t})\n",
+			"lastOf(failures, w.Account)\n\t})\n\tif failures == nil {\n\t\tt.finish(nil)\n\t}\n",
 		},
 		{"two writes are in flight", "apply.go", "if t.Saving != 0 || !t.env.Active", "if !t.env.Active"},
 		{"a standby writes", "apply.go", "if t.Saving != 0 || !t.env.Active ||", "if t.Saving != 0 ||"},
