@@ -400,6 +400,39 @@ func TestRevoked_ReceiversNotKnown(t *testing.T) {
 	}
 }
 
+// TestRevoked_UnwrappedAfterwards: who unwraps after the revocation what was wrapped before it may have the revoked token, and so may who
+// was answered then.
+func TestRevoked_UnwrappedAfterwards(t *testing.T) {
+	withoutVault(t)
+	asha, bina := People()[0], People()[1]
+	revoke := Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
+		"tokens": map[string]any{tokenID(Token(1)): map[string]any{}}}}
+	raw := map[string]any{"http_raw_body": "one text", "http_content_type": "application/json", "http_status_code": 200}
+	for name, fill := range map[string]func(*Log){
+		"wrapped before": func(l *Log) {
+			l.Do(Request{By: bina, Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+			l.Wait(time.Second)
+			l.Do(revoke)
+			l.Do(unwrap(bina, "w", raw))
+		},
+		"wrapped in another file": func(l *Log) { l.Do(revoke); l.Do(unwrap(bina, "w", raw)) },
+		"answered afterwards": func(l *Log) {
+			began := l.now
+			slow := logOf(t, "another device's", func(o *Log) { o.n, o.now = 9000, began; o.Read(bina, "billing", Token(1), "gst") })
+			l.Wait(time.Second)
+			l.Do(revoke)
+			answered := l.now.Add(time.Second).Format(time.RFC3339Nano)
+			l.Raw(strings.TrimSpace(strings.Replace(slow, began.Add(5*time.Millisecond).Format(time.RFC3339Nano), answered, 1)))
+		},
+	} {
+		path := logFile(t, func(l *Log) { l.Read(asha, "billing", Token(1), "gst"); fill(l) }, tuned()...)
+		got := mustJSON(t, "", path).all("revocations", "receivers")
+		if !strings.Contains(got, asha.Name) || !strings.Contains(got, "not known for 1 reads") {
+			t.Errorf("%s: userpass-bina may have had the revoked token, too, and the report names %q alone", name, got)
+		}
+	}
+}
+
 // TestRevoked_ReceiversThroughAnotherMount: who had a revoked token is asked of every mount of the engine, as for a leaked one.
 func TestRevoked_ReceiversThroughAnotherMount(t *testing.T) {
 	withoutVault(t)
