@@ -983,3 +983,17 @@ func TestLeak_ClaimsThatAreNoLimits(t *testing.T) {
 		}
 	}
 }
+
+// TestLeak_IssueInAnotherZone: an issuer may take its local time for UTC, so that a token says it was issued hours after it was handed out.
+func TestLeak_IssueInAnotherZone(t *testing.T) {
+	withoutVault(t)
+	india := time.Date(2026, 3, 1, 13, 30, 0, 0, time.UTC)
+	token := jwt(india, india.Add(24*time.Hour))
+	path := logFile(t, func(l *Log) {
+		answer := l.Answer(token, "gst")
+		l.Do(Request{By: People()[1], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		l.Wait(5 * time.Hour)
+		l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Answer: answer, Lease: true})
+	}, tuned()...)
+	wantLeak(t, search(t, token, path), exitIncomplete, "userpass-asha", "userpass-bina")
+}

@@ -246,12 +246,12 @@ func jwt(issued, expires time.Time) string {
 	return "eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".invented"
 }
 
-// TestLeak_IssueThatRulesOut: before a JWT was issued nobody was given it. What its role gave before and after a read, and what the log tells
+// TestLeak_IssueThatRulesOut: days before a JWT was issued nobody was given it. What its role gave before and after a read, and what the log tells
 // of its life, rules nothing out.
 func TestLeak_IssueThatRulesOut(t *testing.T) {
 	withoutVault(t)
 	people := People()
-	issued := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	issued := time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)
 	token := jwt(issued, issued.Add(24*time.Hour))
 	path := logFile(t, func(l *Log) {
 		unanswered := func(who int, role string) {
@@ -259,7 +259,7 @@ func TestLeak_IssueThatRulesOut(t *testing.T) {
 		}
 		l.Read(people[4], "other", Token(9), "another")
 		l.Do(Request{By: Caller{Name: "userpass-eve", Entity: "e"}, Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true})
-		l.Wait(4 * time.Hour)
+		l.Wait(52 * time.Hour)
 		unanswered(1, "billing")
 		l.Wait(2 * time.Second)
 		l.Read(people[0], "billing", token, "gst")

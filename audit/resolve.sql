@@ -98,9 +98,9 @@ CREATE TABLE leak (request INTEGER PRIMARY KEY, verdict TEXT, why TEXT);
 INSERT INTO leak SELECT key, 'yes', '' FROM sought CROSS JOIN request r WHERE kind IN ('read', 'unwrap') AND (outcome = 5 AND token = sought.id AND opened_by IS NULL
   OR kind = 'unwrap' AND EXISTS (SELECT 1 FROM named n JOIN sought_name USING (value) WHERE n.request = r.key));
 INSERT OR IGNORE INTO leak SELECT request, 'possible', why FROM unjudged, sought;
--- An hour before a JWT says that it was issued nobody was given it, unless somebody was. Its end rules nobody out: the engine may not know it.
-DELETE FROM leak WHERE verdict = 'possible' AND request IN (SELECT key FROM request, setting WHERE ns / 1000000000 < leaked_iat - 3600)
-  AND NOT EXISTS (SELECT 1 FROM request JOIN leak l ON l.request = key AND l.verdict = 'yes', setting WHERE ns / 1000000000 < leaked_iat - 3600);
+-- A day before a JWT says that it was issued, whatever zone its clock is in, nobody was given it, unless somebody was. Its end rules nobody out.
+DELETE FROM leak WHERE verdict = 'possible' AND request IN (SELECT key FROM request, setting WHERE ns / 1000000000 < leaked_iat - 86400)
+  AND NOT EXISTS (SELECT 1 FROM request JOIN leak l ON l.request = key AND l.verdict = 'yes', setting WHERE ns / 1000000000 < leaked_iat - 86400);
 -- Who wrapped the token, or named it as rejected, had it from somewhere.
 INSERT OR IGNORE INTO leak SELECT r.key, 'possible', 'it names the leaked token, and no read in the log is known to have given its caller that'
 FROM named n JOIN request r ON r.key = n.request
