@@ -997,3 +997,23 @@ func TestLeak_IssueInAnotherZone(t *testing.T) {
 	}, tuned()...)
 	wantLeak(t, search(t, token, path), exitIncomplete, "userpass-asha", "userpass-bina")
 }
+
+// TestLeak_WrappedAnewUnseen: what was wrapped anew may be the leaked token, if neither its wrapped read, nor its new wrapping, nor who opened
+// that is in the log. Another engine's is not, and a refusal gives nothing.
+func TestLeak_WrappedAnewUnseen(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	for name, want := range map[string]string{"unwrap": "userpass-bina", "rewrap": "", "rewrap unanswered": "userpass-bina", "unwrap refused": ""} {
+		path, outcome, _ := strings.Cut(name, " ")
+		again := Request{By: people[1], Operation: "update", Mount: "sys/", Path: "wrapping/" + path, Data: map[string]any{"token": "w"}, Wrap: "w2"}
+		again.NoResponse = outcome == "unanswered"
+		if outcome == "refused" {
+			again.Error = "wrapping token is not valid or does not exist"
+		}
+		text := logOf(t, "key", func(l *Log) { l.Read(people[0], "billing", Token(1), "gst"); l.Do(again) })
+		text = strings.ReplaceAll(text, `"creation_path":"sys/wrapping/rewrap"`, `"creation_path":"kv/data/app"`)
+		if got := search(t, Token(1), file(t, text)); got.given != "userpass-asha" || got.possible != want || (got.code == exitOK) != (want == "") {
+			t.Errorf("%s: want possibly %q, got %+v", name, want, got)
+		}
+	}
+}

@@ -88,7 +88,7 @@ FROM request r WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NO
   -- What is unwrapped is judged where it is of this engine, or may be: it shows a token, or nothing of what was wrapped.
   AND (kind = 'read' OR seen_token <> 0 OR (SELECT kind FROM request o WHERE o.key = r.origin) = 'read'
     OR origin IS NULL AND (reason <> '' OR outcome < 3 OR mount <> ''))
-  OR kind = 'rewrap' AND origin IS NULL AND mount <> '' AND NOT EXISTS (SELECT 1 FROM request u WHERE u.wrapping = r.wrapping AND u.kind = 'unwrap' AND u.outcome IN (2, 5));
+  OR kind = 'rewrap' AND origin IS NULL AND (mount <> '' OR outcome < 3 AND NOT followed OR outcome = 5 AND path LIKE '%unwrap') AND NOT EXISTS (SELECT 1 FROM request u WHERE u.wrapping = r.wrapping AND u.kind = 'unwrap' AND u.outcome IN (2, 5));
 
 -- Who was given the leaked token: without one, nothing is in these tables. sought is the token.
 CREATE TABLE sought AS SELECT * FROM token WHERE id IN (SELECT coalesce(class, s.id) FROM seen_token s LEFT JOIN class USING (id) JOIN setting ON leaked = token_id WHERE leaked <> '');
