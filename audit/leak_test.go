@@ -1017,3 +1017,22 @@ func TestLeak_WrappedAnewUnseen(t *testing.T) {
 		}
 	}
 }
+
+// TestCallers_LoginWithAVaultToken: the wrapped response to a login that gives a batch token names who logged in, beside the HMAC and the
+// accessor of the Vault token that the request was sent with, as Vault 1.21 writes it. That is somebody else's.
+func TestCallers_LoginWithAVaultToken(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	root := Caller{Name: "root", Remote: "10.1.0.9", Policies: []string{"root"}}
+	path := logFile(t, func(l *Log) {
+		l.Key = "key"
+		l.Do(Request{By: root, Operation: "update", Mount: "auth/userpass/", Path: "login/asha", NoResponse: true})
+		l.Raw(`{"time":"2026-03-01T08:00:01Z","type":"response","auth":{"client_token":"` + l.HMAC("internal root") + `","display_name":"userpass-asha",` +
+			`"entity_id":"` + People()[0].Entity + `","policies":["default"],"token_type":"batch"},"request":{"id":"cebbcee2-1c0f-92ce-fd63-16e6caca6fa9",` +
+			`"client_token":"` + l.HMAC("external root") + `","client_token_accessor":"` + l.HMAC("accessor root") + `","mount_point":"auth/userpass/",` +
+			`"operation":"update","path":"auth/userpass/login/asha"},"response":{"wrap_info":{"creation_path":"auth/userpass/login/asha","token":"` + l.HMAC("w") + `"}}}`)
+		l.Read(root, "billing", Token(1), "gst")
+	})
+	if got := mustJSON(t, Token(1), "-token-file=-", path).all("receivers", "identity"); !strings.HasPrefix(got, "hmac-sha256:") {
+		t.Errorf("the root token was given the leaked token, and the report names the entity %s", got)
+	}
+}
