@@ -61,7 +61,7 @@ func (c *classifier) classify(e *entry) *fact {
 	r := e.Request
 	f := &fact{
 		id: c.text(r.ID), operation: c.text(r.Operation), namespace: c.text(r.Namespace.Path),
-		path: c.text(r.Path), remote: c.text(r.RemoteAddress), caller: c.callerOf(e),
+		path: c.text(r.Path), remote: c.text(r.RemoteAddress), lease: c.text(e.Response.Secret.LeaseID), caller: c.callerOf(e),
 	}
 	if f.id == "" {
 		f.id = "without id " + digest(string(e.raw))
@@ -75,7 +75,6 @@ func (c *classifier) classify(e *entry) *fact {
 	}
 	mount, path := c.location(r)
 	asked, answered := r.Data, e.Response.Data
-	f.lease = c.text(e.Response.Secret.LeaseID)
 	c.judge(f, e, answered)
 	switch {
 	case c.isEngine(e, mount, path):
@@ -316,10 +315,11 @@ func (c *classifier) callerOf(e *entry) caller {
 		}
 		return caller{inbound: inbound, accessor: c.text(accessor), display: display}
 	}
-	return caller{
-		c.text(a.EntityID), c.text(cmp.Or(a.Accessor, accessor)), pseudonym(a.ClientToken), inbound,
-		cmp.Or(c.text(a.DisplayName), "(no name)"), c.text(strings.Join(a.Policies, ",")),
+	if a.EntityID != "" {
+		accessor = "" // the response to a login has that of the Vault token which the login was sent with
 	}
+	return caller{c.text(a.EntityID), c.text(cmp.Or(a.Accessor, accessor)), pseudonym(a.ClientToken), inbound,
+		cmp.Or(c.text(a.DisplayName), "(no name)"), c.text(strings.Join(a.Policies, ","))}
 }
 
 // errorText makes one line of an error: Vault counts and bullets even a single one.

@@ -983,3 +983,56 @@ func TestLeak_ClaimsThatAreNoLimits(t *testing.T) {
 		}
 	}
 }
+
+// TestLeak_IssueInAnotherZone: an issuer may take its local time for UTC, so that a token says it was issued hours after it was handed out.
+func TestLeak_IssueInAnotherZone(t *testing.T) {
+	withoutVault(t)
+	india := time.Date(2026, 3, 1, 13, 30, 0, 0, time.UTC)
+	token := jwt(india, india.Add(24*time.Hour))
+	path := logFile(t, func(l *Log) {
+		answer := l.Answer(token, "gst")
+		l.Do(Request{By: People()[1], Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+		l.Wait(5 * time.Hour)
+		l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Answer: answer, Lease: true})
+	}, tuned()...)
+	wantLeak(t, search(t, token, path), exitIncomplete, "userpass-asha", "userpass-bina")
+}
+
+// TestLeak_WrappedAnewUnseen: what was wrapped anew may be the leaked token, if neither its wrapped read, nor its new wrapping, nor who opened
+// that is in the log. Another engine's is not, and a refusal gives nothing.
+func TestLeak_WrappedAnewUnseen(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	people := People()
+	for name, want := range map[string]string{"unwrap": "userpass-bina", "rewrap": "", "rewrap unanswered": "userpass-bina", "unwrap refused": ""} {
+		path, outcome, _ := strings.Cut(name, " ")
+		again := Request{By: people[1], Operation: "update", Mount: "sys/", Path: "wrapping/" + path, Data: map[string]any{"token": "w"}, Wrap: "w2"}
+		again.NoResponse = outcome == "unanswered"
+		if outcome == "refused" {
+			again.Error = "wrapping token is not valid or does not exist"
+		}
+		text := logOf(t, "key", func(l *Log) { l.Read(people[0], "billing", Token(1), "gst"); l.Do(again) })
+		text = strings.ReplaceAll(text, `"creation_path":"sys/wrapping/rewrap"`, `"creation_path":"kv/data/app"`)
+		if got := search(t, Token(1), file(t, text)); got.given != "userpass-asha" || got.possible != want || (got.code == exitOK) != (want == "") {
+			t.Errorf("%s: want possibly %q, got %+v", name, want, got)
+		}
+	}
+}
+
+// TestCallers_LoginWithAVaultToken: the wrapped response to a login that gives a batch token names who logged in, beside the HMAC and the
+// accessor of the Vault token that the request was sent with, as Vault 1.21 writes it. That is somebody else's.
+func TestCallers_LoginWithAVaultToken(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	root := Caller{Name: "root", Remote: "10.1.0.9", Policies: []string{"root"}}
+	path := logFile(t, func(l *Log) {
+		l.Key = "key"
+		l.Do(Request{By: root, Operation: "update", Mount: "auth/userpass/", Path: "login/asha", NoResponse: true})
+		l.Raw(`{"time":"2026-03-01T08:00:01Z","type":"response","auth":{"client_token":"` + l.HMAC("internal root") + `","display_name":"userpass-asha",` +
+			`"entity_id":"` + People()[0].Entity + `","policies":["default"],"token_type":"batch"},"request":{"id":"cebbcee2-1c0f-92ce-fd63-16e6caca6fa9",` +
+			`"client_token":"` + l.HMAC("external root") + `","client_token_accessor":"` + l.HMAC("accessor root") + `","mount_point":"auth/userpass/",` +
+			`"operation":"update","path":"auth/userpass/login/asha"},"response":{"wrap_info":{"creation_path":"auth/userpass/login/asha","token":"` + l.HMAC("w") + `"}}}`)
+		l.Read(root, "billing", Token(1), "gst")
+	})
+	if got := mustJSON(t, Token(1), "-token-file=-", path).all("receivers", "identity"); !strings.HasPrefix(got, "hmac-sha256:") {
+		t.Errorf("the root token was given the leaked token, and the report names the entity %s", got)
+	}
+}

@@ -246,12 +246,12 @@ func jwt(issued, expires time.Time) string {
 	return "eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".invented"
 }
 
-// TestLeak_IssueThatRulesOut: before a JWT was issued nobody was given it. What its role gave before and after a read, and what the log tells
+// TestLeak_IssueThatRulesOut: days before a JWT was issued nobody was given it. What its role gave before and after a read, and what the log tells
 // of its life, rules nothing out.
 func TestLeak_IssueThatRulesOut(t *testing.T) {
 	withoutVault(t)
 	people := People()
-	issued := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	issued := time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)
 	token := jwt(issued, issued.Add(24*time.Hour))
 	path := logFile(t, func(l *Log) {
 		unanswered := func(who int, role string) {
@@ -259,7 +259,7 @@ func TestLeak_IssueThatRulesOut(t *testing.T) {
 		}
 		l.Read(people[4], "other", Token(9), "another")
 		l.Do(Request{By: Caller{Name: "userpass-eve", Entity: "e"}, Operation: "read", Mount: mountPath, Path: "token/billing", NoResponse: true})
-		l.Wait(4 * time.Hour)
+		l.Wait(52 * time.Hour)
 		unanswered(1, "billing")
 		l.Wait(2 * time.Second)
 		l.Read(people[0], "billing", token, "gst")
@@ -396,6 +396,39 @@ func TestRevoked_ReceiversNotKnown(t *testing.T) {
 	} {
 		if r := mustJSON(t, "", path); len(r["revocations"]) != 1 || r.all("revocations", "receivers") == "" {
 			t.Errorf("%s: userpass-asha may have had the revoked token, and the report says that nobody had it: %v", name, r["revocations"])
+		}
+	}
+}
+
+// TestRevoked_UnwrappedAfterwards: who unwraps after the revocation what was wrapped before it may have the revoked token, and so may who
+// was answered then.
+func TestRevoked_UnwrappedAfterwards(t *testing.T) {
+	withoutVault(t)
+	asha, bina := People()[0], People()[1]
+	revoke := Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{
+		"tokens": map[string]any{tokenID(Token(1)): map[string]any{}}}}
+	raw := map[string]any{"http_raw_body": "one text", "http_content_type": "application/json", "http_status_code": 200}
+	for name, fill := range map[string]func(*Log){
+		"wrapped before": func(l *Log) {
+			l.Do(Request{By: bina, Operation: "read", Mount: mountPath, Path: "token/billing", Wrap: "w"})
+			l.Wait(time.Second)
+			l.Do(revoke)
+			l.Do(unwrap(bina, "w", raw))
+		},
+		"wrapped in another file": func(l *Log) { l.Do(revoke); l.Do(unwrap(bina, "w", raw)) },
+		"answered afterwards": func(l *Log) {
+			began := l.now
+			slow := logOf(t, "another device's", func(o *Log) { o.n, o.now = 9000, began; o.Read(bina, "billing", Token(1), "gst") })
+			l.Wait(time.Second)
+			l.Do(revoke)
+			answered := l.now.Add(time.Second).Format(time.RFC3339Nano)
+			l.Raw(strings.TrimSpace(strings.Replace(slow, began.Add(5*time.Millisecond).Format(time.RFC3339Nano), answered, 1)))
+		},
+	} {
+		path := logFile(t, func(l *Log) { l.Read(asha, "billing", Token(1), "gst"); fill(l) }, tuned()...)
+		got := mustJSON(t, "", path).all("revocations", "receivers")
+		if !strings.Contains(got, asha.Name) || !strings.Contains(got, "not known for 1 reads") {
+			t.Errorf("%s: userpass-bina may have had the revoked token, too, and the report names %q alone", name, got)
 		}
 	}
 }

@@ -50,7 +50,8 @@ FROM (SELECT *, row_number() OVER (PARTITION BY object, accessor ORDER BY ns DES
     FROM object_write) w JOIN seen_caller s ON s.id = w.seen JOIN request r ON r.key = w.key JOIN caller c ON c.id = r.caller WHERE age = 1;
 
 CREATE INDEX request_token ON request (token) WHERE token <> 0;
-CREATE TABLE unjudged_before AS SELECT ns, row_number() OVER (ORDER BY ns) AS n FROM request JOIN unjudged ON unjudged.request = key;
+CREATE TABLE unjudged_before AS SELECT ns, row_number() OVER (ORDER BY ns) AS n FROM (SELECT CASE WHEN r.kind = 'read' THEN coalesce(r.began, r.ns - 300000000000)
+  ELSE coalesce(o.began, o.ns - 300000000000, 0) END AS ns FROM unjudged u JOIN request r ON r.key = u.request LEFT JOIN request o ON o.key = r.origin); -- as in alarms
 CREATE INDEX unjudged_before_ns ON unjudged_before (ns, n);
 CREATE TABLE log AS SELECT substr(min(time), 1, 19) || 'Z' AS first, substr(max(time), 1, 19) || 'Z' AS last FROM request;
 CREATE VIEW revocations AS SELECT q.time, q.who, q.identity, q.name AS config, v.token_id, v.upstream, v.valid_until,
@@ -96,8 +97,7 @@ CREATE VIEW summary AS SELECT count(*) FILTER (WHERE kind = 'read' AND outcome =
   count(*) FILTER (WHERE kind <> 'unwrap' AND outcome <> 1) AS requests, coalesce(min(time), '') AS first, coalesce(max(time), '') AS last FROM request WHERE mine AND in_span;
 
 -- Requests over time, in at most 600 steps.
-CREATE VIEW histogram AS
-WITH span AS (SELECT (max(ns) - min(ns)) / 600000000000 + 1 AS step FROM request WHERE mine AND in_span)
+CREATE VIEW histogram AS WITH span AS (SELECT (max(ns) - min(ns)) / 600000000000 + 1 AS step FROM request WHERE mine AND in_span)
 SELECT strftime('%Y-%m-%dT%H:%M:%SZ', ns / 1000000000 / step * step, 'unixepoch') AS start, step AS step_seconds,
   count(*) FILTER (WHERE outcome = 5 AND kind IN ('read', 'unwrap')) AS given, count(*) FILTER (WHERE outcome <> 5) AS denied,
   count(*) FILTER (WHERE outcome = 5 AND kind NOT IN ('read', 'unwrap', 'view')) AS change, count(*) FILTER (WHERE outcome = 5 AND kind = 'view') AS other FROM request, span WHERE mine AND in_span GROUP BY 1;

@@ -88,7 +88,7 @@ FROM request r WHERE kind IN ('read', 'unwrap') AND outcome NOT IN (3, 4) AND NO
   -- What is unwrapped is judged where it is of this engine, or may be: it shows a token, or nothing of what was wrapped.
   AND (kind = 'read' OR seen_token <> 0 OR (SELECT kind FROM request o WHERE o.key = r.origin) = 'read'
     OR origin IS NULL AND (reason <> '' OR outcome < 3 OR mount <> ''))
-  OR kind = 'rewrap' AND origin IS NULL AND mount <> '' AND NOT EXISTS (SELECT 1 FROM request u WHERE u.wrapping = r.wrapping AND u.kind = 'unwrap' AND u.outcome IN (2, 5));
+  OR kind = 'rewrap' AND origin IS NULL AND (mount <> '' OR outcome < 3 AND NOT followed OR outcome = 5 AND path LIKE '%unwrap') AND NOT EXISTS (SELECT 1 FROM request u WHERE u.wrapping = r.wrapping AND u.kind = 'unwrap' AND u.outcome IN (2, 5));
 
 -- Who was given the leaked token: without one, nothing is in these tables. sought is the token.
 CREATE TABLE sought AS SELECT * FROM token WHERE id IN (SELECT coalesce(class, s.id) FROM seen_token s LEFT JOIN class USING (id) JOIN setting ON leaked = token_id WHERE leaked <> '');
@@ -98,9 +98,9 @@ CREATE TABLE leak (request INTEGER PRIMARY KEY, verdict TEXT, why TEXT);
 INSERT INTO leak SELECT key, 'yes', '' FROM sought CROSS JOIN request r WHERE kind IN ('read', 'unwrap') AND (outcome = 5 AND token = sought.id AND opened_by IS NULL
   OR kind = 'unwrap' AND EXISTS (SELECT 1 FROM named n JOIN sought_name USING (value) WHERE n.request = r.key));
 INSERT OR IGNORE INTO leak SELECT request, 'possible', why FROM unjudged, sought;
--- An hour before a JWT says that it was issued nobody was given it, unless somebody was. Its end rules nobody out: the engine may not know it.
-DELETE FROM leak WHERE verdict = 'possible' AND request IN (SELECT key FROM request, setting WHERE ns / 1000000000 < leaked_iat - 3600)
-  AND NOT EXISTS (SELECT 1 FROM request JOIN leak l ON l.request = key AND l.verdict = 'yes', setting WHERE ns / 1000000000 < leaked_iat - 3600);
+-- A day before a JWT says that it was issued, whatever zone its clock is in, nobody was given it, unless somebody was. Its end rules nobody out.
+DELETE FROM leak WHERE verdict = 'possible' AND request IN (SELECT key FROM request, setting WHERE ns / 1000000000 < leaked_iat - 86400)
+  AND NOT EXISTS (SELECT 1 FROM request JOIN leak l ON l.request = key AND l.verdict = 'yes', setting WHERE ns / 1000000000 < leaked_iat - 86400);
 -- Who wrapped the token, or named it as rejected, had it from somewhere.
 INSERT OR IGNORE INTO leak SELECT r.key, 'possible', 'it names the leaked token, and no read in the log is known to have given its caller that'
 FROM named n JOIN request r ON r.key = n.request
