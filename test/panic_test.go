@@ -251,3 +251,46 @@ func TestPanic_InStorage(t *testing.T) {
 		})
 	}
 }
+
+// TestPanic_InAResultKeepsRecord: storage cannot be read when the engine wants to read the account again after a panic. What it has
+// of the account stays.
+func TestPanic_InAResultKeepsRecord(t *testing.T) {
+	t.Parallel()
+	timed(t, "rotate", func(t *testing.T) {
+		panicked := 0
+		for call := range int64(20) {
+			clock := &clockPanic{below: ".(*worker).ended"}
+			clock.left.Store(-1)
+			s := gstMount(t, 24*time.Hour)
+			s.EveryMinute()
+			s.Clock.BeforeReading(clock.beforeReading)
+			s.loginsReturn(`{"token":"invented-access-token-1","expires_in":86400}`)
+			revoked := s.token("app")
+			s.revoke("")
+			s.loginsReturn(`{"token":"invented-access-token-2","expires_in":86400}`)
+			second := s.token("app")
+			advance(2 * time.Minute)
+			s.Storage.Fail(mounttest.Get, "token/", mounttest.ErrStorage())
+			clock.left.Store(call)
+			s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "rotate/gst", nil))
+			if clock.left.Swap(-1) >= 0 {
+				break
+			}
+			panicked++
+			advance(3 * time.Minute)
+			s.Storage.Heal()
+			if a := s.token("app"); a.id != second.id {
+				t.Errorf("call %d: a read gives token %s, want %s, which storage has", call, a.id, second.id)
+			}
+			s.loginsReturn(`{"token":"invented-access-token-1","expires_in":86400}`)
+			_, _ = s.rotate()
+			if a, err := s.ask(t.Context(), "app", nil); err == nil && a.id == revoked.id {
+				t.Errorf("call %d: a read gives a token that was revoked", call)
+			}
+			s.Stop()
+		}
+		if panicked == 0 {
+			t.Fatal("nothing has panicked")
+		}
+	})
+}
