@@ -43,9 +43,9 @@ type unreadError struct{ config string }
 
 func (e *unreadError) Error() string {
 	if e.config != "" {
-		return "the stored account of config " + e.config + " cannot be read"
+		return "the stored account of config " + e.config + " cannot be read: see status/" + e.config + ", and try again later"
 	}
-	return "the plugin has just started, and is reading its accounts"
+	return "the plugin has just started, and is reading its accounts: try again in a minute"
 }
 
 // findIssued returns the configs for which the token of that ID was issued: more than one where they share an upstream account.

@@ -104,7 +104,8 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 		return nil, logical.CodedError(http.StatusNotFound, unknownToken(req.MountPoint, tokenID, token))
 	}
 	if unread, is := errors.AsType[*unreadError](err); is {
-		return nil, logical.CodedError(http.StatusServiceUnavailable, unknownYet(req.MountPoint, tokenID, unread))
+		return nil, logical.CodedError(http.StatusServiceUnavailable, fmt.Sprintf(
+			"whether token %s was issued through %s is not known yet: %s", tokenID, req.MountPoint, unread))
 	}
 	damaged, partly := errors.AsType[*stored.DamagedError](err)
 	if len(found) == 0 || err != nil && !partly {
@@ -148,15 +149,6 @@ func unknownToken(mount, tokenID, token string) string {
 	}
 	if isTokenID(token) {
 		message += "; if that is a token_id, give it as token_id"
-	}
-	return message
-}
-
-// unknownYet says why it is not known whether a token was issued here, and what to do.
-func unknownYet(mount, tokenID string, e *unreadError) string {
-	message := fmt.Sprintf("whether token %s was issued through %s is not known yet: %s: try again in a minute", tokenID, mount, e)
-	if e.config != "" {
-		message += "; to see what is wrong: vault read " + mount + "status/" + e.config
 	}
 	return message
 }

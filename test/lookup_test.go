@@ -485,7 +485,6 @@ func TestLookup_AccountCannotBeRead(t *testing.T) {
 		s.Reload()
 		advance(time.Hour)
 		r := s.refusal(logical.UpdateOperation, "lookup", map[string]any{"token_id": tokenID("of another mount")})
-		t.Logf("%d %s", r.status, r.message)
 		s.says(r.message, "gst")
 		if strings.Contains(r.message, "just started") {
 			t.Errorf("lookup an hour after start: %d %s", r.status, r.message)

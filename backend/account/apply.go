@@ -103,10 +103,10 @@ func (t *transition) changeWork(change func(w *Work)) {
 	t.Work = &w
 }
 
-// apply is for what no event brings: stale settings are read again without a reader, storage and ledger are sent again what
-// they refused, and what has ended is dropped.
+// apply is for what no event brings: what is not to be relied on is read again without a reader, storage and ledger are sent
+// again what they refused, and what has ended is dropped.
 func (Sweep) apply(t *transition) {
-	if t.Known == stale {
+	if t.Known == stale || t.Known == unknown && t.Version > 0 { // see Broken
 		t.load()
 	}
 	if t.Version > t.Saved {
