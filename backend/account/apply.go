@@ -43,7 +43,10 @@ func (t *transition) changedLazily() { t.Version++ }
 // save begins a write if one is wanted and none is in flight: so the latest record is always the last one written. What storage
 // has of an account that is not in memory is not replaced.
 func (t *transition) save() {
-	if t.Known == unknown || t.Saving != 0 || !t.env.Active || t.Urgent <= t.Saved || t.Urgent <= t.Lost {
+	if t.Known == unknown {
+		return
+	}
+	if t.Saving != 0 || !t.env.Active || t.Urgent <= t.Saved || t.Urgent <= t.Lost {
 		return
 	}
 	t.Saving = t.Version
