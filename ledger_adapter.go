@@ -37,13 +37,21 @@ func ledgerEntry(t *issuer.Token) ledger.Entry {
 	}
 }
 
-// errRestoring says that the ledger has no such token, and that what it lacks is not known yet.
-var errRestoring = errors.New("the accounts are being read after a start")
+// unreadError says that the ledger has no such token, and that what it lacks is not known: of this config or, where it is "", of
+// those that are being read after a start.
+type unreadError struct{ config string }
+
+func (e *unreadError) Error() string {
+	if e.config != "" {
+		return "the stored account of config " + e.config + " cannot be read: see status/" + e.config + ", and try again later"
+	}
+	return "the plugin has just started, and is reading its accounts: try again in a minute"
+}
 
 // findIssued returns the configs for which the token of that ID was issued: more than one where they share an upstream account.
-// Entries that are not saved yet are included. Errors: errRestoring, and those of Ledger.Find.
+// Entries that are not saved yet are included. Errors: *unreadError, and those of Ledger.Find.
 func (b *backend) findIssued(ctx context.Context, tokenID string) ([]ledger.Found, error) {
-	restored := b.issuer.Restored()
+	unread, restored := b.issuer.Unread()
 	unsent := slices.DeleteFunc(b.issuer.Unsent(""), func(u issuer.Unsent) bool { return u.Token.ID != tokenID })
 	found, err := b.ledger.Find(ctx, tokenID)
 	if errors.Is(err, ledger.ErrUnknown) {
@@ -51,7 +59,9 @@ func (b *backend) findIssued(ctx context.Context, tokenID string) ([]ledger.Foun
 		case len(unsent) > 0:
 			err = nil
 		case !restored:
-			err = errRestoring
+			err = &unreadError{}
+		case len(unread) > 0:
+			err = &unreadError{unread[0]}
 		}
 	}
 	for _, u := range unsent {

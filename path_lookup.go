@@ -64,7 +64,10 @@ func (b *backend) lookupPaths() []*framework.Path {
 				Responses: responds("The token.", shown,
 					failure{http.StatusBadRequest, "not exactly one of token and token_id is given, or token_id is not 16 hex digits"},
 					failure{http.StatusNotFound, "the ledger has no such token; the message names the possible reasons"},
-					failure{http.StatusServiceUnavailable, "the plugin has just started, and has yet to read which tokens it issued"}),
+					failure{
+						http.StatusServiceUnavailable,
+						"the plugin has just started and has yet to read which tokens it issued, or storage does not give that",
+					}),
 				ForwardPerformanceStandby: true,
 			},
 		},
@@ -100,10 +103,9 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 	if errors.Is(err, ledger.ErrUnknown) {
 		return nil, logical.CodedError(http.StatusNotFound, unknownToken(req.MountPoint, tokenID, token))
 	}
-	if errors.Is(err, errRestoring) {
+	if unread, is := errors.AsType[*unreadError](err); is {
 		return nil, logical.CodedError(http.StatusServiceUnavailable, fmt.Sprintf(
-			"whether token %s was issued through %s is not known yet: the plugin has just started, and is reading its accounts: "+
-				"try again in a minute", tokenID, req.MountPoint))
+			"whether token %s was issued through %s is not known yet: %s", tokenID, req.MountPoint, unread))
 	}
 	damaged, partly := errors.AsType[*stored.DamagedError](err)
 	if len(found) == 0 || err != nil && !partly {

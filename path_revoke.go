@@ -124,8 +124,8 @@ func (b *backend) whereIssued(ctx context.Context, mount, name, tokenID string) 
 	for _, f := range found {
 		switch {
 		case f.Config == name && f.ExpiresAt.After(now):
-			return fmt.Sprintf("It is from before the config was deleted and written again, and valid upstream until %s, unless the "+
-				"vendor revokes it: the engine cannot.", timeText(f.ExpiresAt))
+			return fmt.Sprintf("It is from before the config was deleted and written again, or the record of its tokens replaced, "+
+				"and valid upstream until %s, unless the vendor revokes it: the engine cannot.", timeText(f.ExpiresAt))
 		case f.Config == name:
 			return "It expired at " + timeText(f.ExpiresAt) + "."
 		case !f.ExpiresAt.After(now):

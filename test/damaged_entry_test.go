@@ -87,7 +87,8 @@ func TestConfigUpdate_DamagedRecord(t *testing.T) {
 	for field, value := range map[string]any{"rotation_percent": 70, "headers": map[string]any{"X-Site": "7"}} {
 		timed(t, field, func(t *testing.T) {
 			s := gstMount(t, time.Hour)
-			s.token("app")
+			lost := s.token("app")
+			advance(time.Second) // the ledger has it
 			s.Stop()
 			s.put("token/gst", "{\"schema\":1,")
 			s.Start()
@@ -95,6 +96,8 @@ func TestConfigUpdate_DamagedRecord(t *testing.T) {
 			s.failed("app")
 			resp := s.write("config/gst", map[string]any{field: value, "verify_connection": false})
 			s.says(strings.Join(resp.Warnings, " "), "could not be read, and was replaced")
+			_, warnings := s.revoke(lost.id)
+			s.says(strings.Join(warnings, " "), "or the record of its tokens replaced", "valid upstream until")
 			first := s.token("app")
 			s.Reload()
 			if again := s.token("app"); again.id != first.id {

@@ -472,3 +472,22 @@ func TestLookup_RightAfterStart(t *testing.T) {
 		}
 	})
 }
+
+// TestLookup_AccountCannotBeRead: storage never gives one of the accounts. lookup names it, rather than say for ever that the plugin
+// has just started.
+func TestLookup_AccountCannotBeRead(t *testing.T) {
+	t.Parallel()
+	timed(t, "an hour", func(t *testing.T) {
+		s := gstMount(t, 24*time.Hour)
+		s.token("app")
+		s.EveryMinute()
+		s.Storage.Fail(mounttest.Get, "token/gst", mounttest.ErrStorage())
+		s.Reload()
+		advance(time.Hour)
+		r := s.refusal(logical.UpdateOperation, "lookup", map[string]any{"token_id": tokenID("of another mount")})
+		s.says(r.message, "gst")
+		if strings.Contains(r.message, "just started") {
+			t.Errorf("lookup an hour after start: %d %s", r.status, r.message)
+		}
+	})
+}

@@ -178,7 +178,7 @@ func TestPanic_InAResult(t *testing.T) {
 					break
 				}
 				panicked++
-				advance(time.Minute)
+				advance(time.Minute + 5*time.Second) // the account is read again, and a login that was cut off counts as a failure
 				a := s.token("app")
 				if a.id == revoked.id || !s.Simulator.TokenAlive(a.access) {
 					t.Errorf("call %d: a read gives a token that was revoked, or is dead", call)
@@ -250,4 +250,80 @@ func TestPanic_InStorage(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPanic_InAResultKeepsRecord: storage cannot be read when the engine wants to read the account again after a panic. What it has
+// of the account stays.
+func TestPanic_InAResultKeepsRecord(t *testing.T) {
+	t.Parallel()
+	timed(t, "rotate", func(t *testing.T) {
+		panicked := 0
+		for call := range int64(20) {
+			clock := &clockPanic{below: ".(*worker).ended"}
+			clock.left.Store(-1)
+			s := gstMount(t, 24*time.Hour)
+			s.EveryMinute()
+			s.Clock.BeforeReading(clock.beforeReading)
+			s.loginsReturn(`{"token":"invented-access-token-1","expires_in":86400}`)
+			revoked := s.token("app")
+			s.revoke("")
+			s.loginsReturn(`{"token":"invented-access-token-2","expires_in":86400}`)
+			second := s.token("app")
+			advance(2 * time.Minute)
+			s.Storage.Fail(mounttest.Get, "token/", mounttest.ErrStorage())
+			clock.left.Store(call)
+			s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "rotate/gst", nil))
+			if clock.left.Swap(-1) >= 0 {
+				break
+			}
+			panicked++
+			advance(3 * time.Minute)
+			s.Storage.Heal()
+			if a := s.token("app"); a.id != second.id {
+				t.Errorf("call %d: a read gives token %s, want %s, which storage has", call, a.id, second.id)
+			}
+			s.loginsReturn(`{"token":"invented-access-token-1","expires_in":86400}`)
+			_, _ = s.rotate()
+			if a, err := s.ask(t.Context(), "app", nil); err == nil && a.id == revoked.id {
+				t.Errorf("call %d: a read gives a token that was revoked", call)
+			}
+			s.Stop()
+		}
+		if panicked == 0 {
+			t.Fatal("nothing has panicked")
+		}
+	})
+}
+
+// TestPanic_InEachResult: the engine panics whenever it takes note of a write. That does not become a loop of writes.
+func TestPanic_InEachResult(t *testing.T) {
+	t.Parallel()
+	timed(t, "write", func(t *testing.T) {
+		const most = 100
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		clock := &clockPanic{below: ".(*worker).ended"}
+		clock.left.Store(-1)
+		s.Clock.BeforeReading(clock.beforeReading)
+		first := s.token("app")
+		advance(2 * time.Minute)
+		writes := 0
+		s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
+			if kind == mounttest.Put && strings.HasPrefix(key, "token/") {
+				if writes++; writes <= most {
+					clock.left.Store(0)
+				}
+			}
+			return mounttest.Fault{}
+		})
+		s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "rotate/gst", nil))
+		advance(10 * time.Minute)
+		if writes < 2 || writes > 30 {
+			t.Errorf("%d writes in ten minutes, want one or two a minute", writes)
+		}
+		s.Storage.Heal()
+		if a := s.token("app"); a.id != first.id {
+			t.Errorf("a read gives token %s, want %s, which storage has", a.id, first.id)
+		}
+	})
 }

@@ -89,3 +89,30 @@ func TestRevoke_CauseHasNoSecret(t *testing.T) {
 		s.hides(said, append(f.secrets(), sent, a.access)...)
 	})
 }
+
+// TestRevoke_CauseAfterDeleteHasNoSecret: the upstream names a token, short as a word, of a config that was deleted meanwhile.
+func TestRevoke_CauseAfterDeleteHasNoSecret(t *testing.T) {
+	t.Parallel()
+	timed(t, "echoed", func(t *testing.T) {
+		log := new(logBuffer)
+		f := jwtV2().living(24 * time.Hour)
+		s := newTestMountWith(t, func(w *testMount) {
+			w.Logger = hclog.New(&hclog.LoggerOptions{Output: log, Level: hclog.Trace})
+		}, f.account)
+		s.mount(f)
+		s.EveryMinute()
+		const access, refresh = "access-word", "refresh-word"
+		s.loginsReturn(`{"token":"` + access + `","refresh_token":"` + refresh + `","expires_in":86400}`)
+		s.mustRotate()
+		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+		s.revoke("")
+		s.remove("config/gst")
+		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusUnauthorized)
+			_ = json.NewEncoder(w).Encode(map[string]string{"detail": "no session of " + access})
+		})
+		advance(5 * time.Minute)
+		s.says(log.String(), "upstream refused the refresh token (HTTP 401")
+		s.hides(log.String(), access, refresh)
+	})
+}

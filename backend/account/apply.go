@@ -40,8 +40,12 @@ func (t *transition) changed() {
 // changedLazily marks a change that is stored with the next write or the next sweep.
 func (t *transition) changedLazily() { t.Version++ }
 
-// save begins a write if one is wanted and none is in flight: so the latest record is always the last one written.
+// save begins a write if one is wanted and none is in flight: so the latest record is always the last one written. What storage
+// has of an account that is not in memory is not replaced.
 func (t *transition) save() {
+	if t.Known == unknown {
+		return
+	}
 	if t.Saving != 0 || !t.env.Active || t.Urgent <= t.Saved || t.Urgent <= t.Lost {
 		return
 	}
@@ -102,10 +106,10 @@ func (t *transition) changeWork(change func(w *Work)) {
 	t.Work = &w
 }
 
-// apply is for what no event brings: stale settings are read again without a reader, storage and ledger are sent again what
-// they refused, and what has ended is dropped.
+// apply is for what no event brings: what is not to be relied on is read again without a reader, storage and ledger are sent
+// again what they refused, and what has ended is dropped.
 func (Sweep) apply(t *transition) {
-	if t.Known == stale {
+	if t.Known == stale || t.Known == unknown && t.Version > 0 { // see Broken
 		t.load()
 	}
 	if t.Version > t.Saved {

@@ -189,9 +189,11 @@ func (s *State) counts() State {
 }
 
 // apply has the account read from storage again, as after a restart: what is in memory is not to be relied on, and none may wait
-// for ever.
+// for ever. The next reader has that done, or the next sweep, until which the account stays in memory: at once, what breaks each
+// time would be a loop.
 func (e Broken) apply(t *transition) {
 	next := t.counts()
+	next.Version++
 	next.Lost, next.SaveErr = next.Version, e.Err
 	next.Loads, next.LoadErr = next.Loads+1, e.Err
 	if _, ok := e.Job.(SaveRecord); ok {
@@ -202,9 +204,6 @@ func (e Broken) apply(t *transition) {
 	}
 	t.State = next
 	t.emit(Wake{})
-	if _, ok := e.Job.(LoadAccount); !ok { // that would break again
-		t.load()
-	}
 }
 
 func (t *transition) dropRevokedOfDeleted() {

@@ -69,7 +69,7 @@ type Issuer struct {
 	queue    *fairqueue.Queue[*worker]
 	outbox   outbox
 	sweeping atomic.Bool
-	restored atomic.Bool // see Restored
+	unread   atomic.Pointer[[]string] // see Unread
 
 	// ahead is how far the wall clock was ahead of the elapsed time when it was last looked at, and doubted until when it is in
 	// doubt, in elapsed time; both in nanoseconds. See isDoubtful.
@@ -118,10 +118,7 @@ func (i *Issuer) Start() {
 	now := i.clock()
 	i.isDoubtful(now)
 	i.doubted.Store(int64(now.Elapsed + doubtedAtStart))
-	i.goWork(func() {
-		i.restore(i.ctx)
-		i.restored.Store(true)
-	})
+	i.goWork(func() { i.restore(i.ctx) })
 	i.goWork(func() { i.rotateWhenDue(i.ctx) })
 	i.goWork(func() { i.trimLedger(i.ctx) })
 }

@@ -122,8 +122,15 @@ func (o *outbox) sendOf(w *worker) (sent []account.OutboxEntry) {
 	return sent
 }
 
-// Restored reports whether all accounts were read that have a record. Until then Unsent knows some of the entries only.
-func (i *Issuer) Restored() bool { return i.restored.Load() }
+// Unread returns the accounts of which storage has a record and does not give it; ok is false until all were asked for at start.
+// Unsent does not know the entries of those.
+func (i *Issuer) Unread() (names []string, ok bool) {
+	unread := i.unread.Load()
+	if unread == nil {
+		return nil, false
+	}
+	return *unread, true
+}
 
 // Unsent is an entry that the ledger does not have yet.
 type Unsent struct {

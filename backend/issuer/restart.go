@@ -18,16 +18,20 @@ const restoreAgain = time.Minute
 // restore loads the accounts that have a record, so that tokens which were in use before a restart are rotated in time, and the
 // revocations are sent upstream. A reader who comes earlier loads its account itself. What storage does not give is tried again.
 func (i *Issuer) restore(ctx context.Context) {
-	names, ok := i.restoreFrom(ctx, nil)
 	ticker := time.NewTicker(restoreAgain)
 	defer ticker.Stop()
-	for !ok {
+	for names, ok := i.restoreFrom(ctx, nil); ; names, ok = i.restoreFrom(ctx, names) {
+		if ok || names != nil {
+			i.unread.Store(&names)
+		}
+		if ok {
+			return
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		names, ok = i.restoreFrom(ctx, names)
 	}
 }
 
@@ -48,7 +52,8 @@ func (i *Issuer) restoreFrom(ctx context.Context, names []string) (left []string
 		if ctx.Err() != nil {
 			return nil, true
 		}
-		err := i.restoreOne(ctx, name)
+		err := errPanic
+		i.guard(func() { err = i.restoreOne(ctx, name) })
 		if err != nil && !errors.Is(err, ErrNoAccount) && !stored.IsDamaged(err) {
 			left = append(left, name)
 		}

@@ -153,6 +153,9 @@ func (w *worker) revokeAllUpstream(settings *Account, tokens []*Token) {
 	}
 	s, _ := w.look()
 	redact := s.Secrets()
+	for _, t := range tokens { // which a deleted config does not have any more
+		redact = append(redact, t.Access)
+	}
 	var group errgroup.Group
 	group.SetLimit(maxExchanges)
 	for _, t := range tokens {
