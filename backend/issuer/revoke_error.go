@@ -12,15 +12,13 @@ import (
 // is asked every minute, and must not be logged as often.
 func (l *locked) noteRevokeError(tokenID string, err error) (isNews bool) {
 	maps.DeleteFunc(l.revokeErrors, func(id, _ string) bool { return l.state.Find(id) == nil && !l.isOrphan(id) })
-	before, why := l.revokeErrors[tokenID], ""
+	why := ""
 	if err != nil {
 		why = err.Error()
 	}
-	if l.revokeErrors == nil {
-		l.revokeErrors = make(map[string]string)
-	}
+	isNews = why != l.revokeErrors[tokenID]
 	l.revokeErrors[tokenID] = why
-	return why != before
+	return isNews
 }
 
 // whyNotRevoked says why the upstream has not revoked tokens, by ID.

@@ -78,7 +78,7 @@ func (i *Issuer) acquire(name string) *worker {
 			made := &worker{name: name, issuer: i, Tally: new(counters.Tally)}
 			made.guarded = locked{
 				worker: made, changed: make(chan struct{}), revoking: make(map[string]bool), orphans: make(map[*Account][]*Token),
-				revokeAfter: make(map[string]time.Duration),
+				revokeAfter: make(map[string]time.Duration), revokeErrors: make(map[string]string),
 			}
 			if known, ok := i.tallies.Load(name); ok {
 				made.Tally = known.(*counters.Tally) //nolint:forcetypeassert // the map holds nothing else
