@@ -145,17 +145,17 @@ func TestClock_StartWrongCostsOneLogin(t *testing.T) {
 	}
 }
 
-// TestClock_StartAheadRevokesLater: what was owed to the upstream, or is revoked later, is revoked although the clock said for a
+// TestClock_StartAheadRevokesLater: what is pending at the upstream, or revoked later, is revoked although the clock said for a
 // minute that the tokens had expired.
 func TestClock_StartAheadRevokesLater(t *testing.T) {
 	t.Parallel()
 	down := simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh}
 	for name, c := range map[string]struct{ before, meanwhile, after func(s *testMount) }{
-		"owed": {
+		"pending": {
 			before: func(s *testMount) { s.Simulator.SetFault(simulator.JWT, down); s.revoke("") },
 			after:  func(s *testMount) { s.Simulator.SetFault(simulator.JWT, simulator.Fault{}); advance(time.Hour) },
 		},
-		"owed, and read": {
+		"pending, and read": {
 			before:    func(s *testMount) { s.Simulator.SetFault(simulator.JWT, down); s.revoke("") },
 			meanwhile: func(s *testMount) { s.token("app") },
 			after:     func(s *testMount) { s.Simulator.SetFault(simulator.JWT, simulator.Fault{}); advance(time.Hour) },

@@ -126,7 +126,7 @@ func TestConfigWriteBack_RefusedWriteKeepsToken(t *testing.T) {
 }
 
 // TestConfigWriteBack_WhileRefusedSaysSo: the password that the upstream refuses is written again. That changes nothing, and the
-// operator is told so: it looks like a success.
+// operator reads so: it looks like a success.
 func TestConfigWriteBack_WhileRefusedSaysSo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

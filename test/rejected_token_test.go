@@ -368,7 +368,7 @@ func TestTokenRejected_RepeatedTokenSaysSo(t *testing.T) {
 			"the reader": strings.Join(resp.Warnings, " "), "status/": text(t, s.status(), "message"),
 		} {
 			if !contains(said, "the upstream repeats it") || strings.Contains(said, "replaced") || strings.Contains(said, "rotate/") {
-				t.Errorf("%s is told: %s", whose, said)
+				t.Errorf("%s reads: %s", whose, said)
 			}
 		}
 		if n := s.scrape().samples[`rotations_total{config="gst",reason="rejected"}`]; n != 0 {

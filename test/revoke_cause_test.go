@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/hashicorp/go-hclog"
 )
 
 // TestRevoke_SaysWhyUpstreamDidNot: an operator who pulls the kill switch learns what is wrong with it, and the log has it once,
@@ -29,12 +27,8 @@ func TestRevoke_SaysWhyUpstreamDidNot(t *testing.T) {
 		"refused":     {http.StatusUnauthorized, "upstream refused the refresh token (HTTP 401"},
 	} {
 		timed(t, name, func(t *testing.T) {
-			log := new(logBuffer)
 			f := jwtV2().living(24 * time.Hour)
-			s := newTestMountWith(t, func(w *testMount) {
-				w.Logger = hclog.New(&hclog.LoggerOptions{Output: log, Level: hclog.Info})
-			}, f.account)
-			s.mount(f)
+			s, log := f.logged(t)
 			s.EveryMinute()
 			a := s.token("app")
 			s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(c.status) })
@@ -66,12 +60,8 @@ func TestRevoke_SaysWhyUpstreamDidNot(t *testing.T) {
 func TestRevoke_CauseHasNoSecret(t *testing.T) {
 	t.Parallel()
 	timed(t, "echoed", func(t *testing.T) {
-		log := new(logBuffer)
 		f := jwtV2().living(24 * time.Hour)
-		s := newTestMountWith(t, func(w *testMount) {
-			w.Logger = hclog.New(&hclog.LoggerOptions{Output: log, Level: hclog.Trace})
-		}, f.account)
-		s.mount(f)
+		s, log := f.logged(t)
 		a := s.token("app")
 		s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
@@ -94,12 +84,8 @@ func TestRevoke_CauseHasNoSecret(t *testing.T) {
 func TestRevoke_CauseAfterDeleteHasNoSecret(t *testing.T) {
 	t.Parallel()
 	timed(t, "echoed", func(t *testing.T) {
-		log := new(logBuffer)
 		f := jwtV2().living(24 * time.Hour)
-		s := newTestMountWith(t, func(w *testMount) {
-			w.Logger = hclog.New(&hclog.LoggerOptions{Output: log, Level: hclog.Trace})
-		}, f.account)
-		s.mount(f)
+		s, log := f.logged(t)
 		s.EveryMinute()
 		const access, refresh = "access-word", "refresh-word"
 		s.loginsReturn(`{"token":"` + access + `","refresh_token":"` + refresh + `","expires_in":86400}`)
