@@ -6,7 +6,6 @@ package test
 import (
 	"math/rand/v2"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/simulator"
@@ -152,25 +151,28 @@ func TestTokenTTL_LeaseAtLeastAThird(t *testing.T) {
 	}
 }
 
-// TestMaxTokenTTL_LoweredDuringLogin: what a login brings lives no longer than the settings allow that are in force when it ends.
-func TestMaxTokenTTL_LoweredDuringLogin(t *testing.T) {
+// TestTokenTTL_LoweredDuringLogin: what a login brings lives no longer than the settings allow that are in force when it ends.
+func TestTokenTTL_LoweredDuringLogin(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
-		release := s.Upstream.Hold()
-		reader := s.async("token/app")
-		advance(time.Second)
-		if s.logins() != 1 {
-			t.Fatal("no login is in flight")
-		}
-		s.write("config/gst", map[string]any{"max_token_ttl": "1h"})
-		release()
-		s.wait(reader)
-		if a := s.token("app"); a.left > time.Hour {
-			t.Errorf("a token has %s left, and max_token_ttl is an hour", a.left)
-		}
-		s.wantLogins(1, "by a reader")
-	})
+	for field, omitted := range map[string]bool{"max_token_ttl": false, "default_token_ttl": true} {
+		timed(t, field, func(t *testing.T) {
+			s := gstMount(t, 24*time.Hour)
+			s.Simulator.SetAccount(jwtAccount(withTTL(24*time.Hour), func(a *simulator.Account) { a.OmitExpiry = omitted }))
+			release := s.Upstream.Hold()
+			reader := s.async("token/app")
+			advance(time.Second)
+			if s.logins() != 1 {
+				t.Fatal("no login is in flight")
+			}
+			s.write("config/gst", map[string]any{field: "1h"})
+			release()
+			s.wait(reader)
+			if a := s.token("app"); a.left > time.Hour {
+				t.Errorf("a token has %s left, and %s is an hour", a.left, field)
+			}
+			s.wantLogins(1, "by a reader")
+		})
+	}
 }
 
 func TestTokenTTL_EveryClientFindsNewToken(t *testing.T) {

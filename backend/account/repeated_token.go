@@ -61,7 +61,7 @@ func (t *transition) checkToken(token *Token, err error, a *Account) (*Token, er
 		return nil, t.revokedAgain(n, token)
 	}
 	token, _ = token.corrected(now) // the clock may have been set back since the login began
-	token = t.withKnownExpiry(token).clamp(a.Upstream.MaxTokenTTL)
+	token = t.withKnownExpiry(token).limited(&a.Upstream)
 	switch {
 	case token.Usable(now):
 		return token, nil
