@@ -6,7 +6,11 @@ package test
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/http"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -258,6 +262,45 @@ func TestSingleSession_SuspectAfterLostResponse(t *testing.T) {
 				t.Fatal("the login was not cut, or has not killed the old token")
 			}
 			s.wantNoDeadToken("the lost login")
+		})
+	}
+}
+
+// TestSingleSession_TokenSurvivesLoginElsewhere: logins that cannot have reached the upstream, or are of another user, end no
+// session. The token that is out goes on being served, however long the upstream is down.
+func TestSingleSession_TokenSurvivesLoginElsewhere(t *testing.T) {
+	t.Parallel()
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	silent := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ETIMEDOUT)}
+	down := simulator.Fault{Kind: simulator.FaultDown}
+	otherUser := map[string]any{"username": "clerk-two", "password": "pass-of-clerk-two"}
+	otherPort := map[string]any{"token_url": upstreamURL + ":81/api/v1/token-auth/", "password": "pass-of-clerk"}
+	for name, c := range map[string]struct {
+		path string
+		data map[string]any
+		dial *net.OpError
+	}{
+		"rotate, connection refused":        {"rotate/gst", nil, refused},
+		"rotate, no response to the dial":   {"rotate/gst", nil, silent},
+		"verification with a mistyped port": {"config/gst", otherPort, refused},
+		"verification of another user":      {"config/gst", otherUser, nil},
+	} {
+		timed(t, name, func(t *testing.T) {
+			s := singleSessionMount(t, time.Hour)
+			first := s.token("app")
+			advance(10 * time.Minute)
+			s.Simulator.SetFault(simulator.JWT, down)
+			s.FailDials(c.dial)
+			if r := s.refusal(logical.UpdateOperation, c.path, c.data); r.status < http.StatusBadGateway {
+				t.Fatalf("the login did not fail as in an outage: %v", r)
+			}
+			for range 3 {
+				s.wantServed(first.id)
+				advance(10 * time.Minute)
+			}
+			if !s.Simulator.TokenAlive(first.access) {
+				t.Error("the token that is out is dead")
+			}
 		})
 	}
 }

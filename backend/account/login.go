@@ -108,7 +108,7 @@ func (e LoginEnded) apply(t *transition) {
 	if err != nil {
 		failures = t.failuresAfter(err, t.env, sentBy(w.Account, false), w.Account.life(t.Current))
 	} else {
-		t.Suspect = t.Suspect || t.endsSession(token)
+		t.Suspect = t.Suspect || t.endsSession(token, w.Account)
 		t.addToOutbox(token, w.Account.LedgerRetention)
 	}
 	t.changed()
@@ -150,7 +150,7 @@ func (s *State) failed() State {
 	if w.Reason == ReasonForced {
 		next.ForcedAt = w.failures[len(w.failures)-1].At // the last is that of this login
 	}
-	next.Suspect = s.Suspect || s.invalidatedBy(w.Err)
+	next.Suspect = s.Suspect || s.invalidatedBy(w.Err, w.Account)
 	return next
 }
 

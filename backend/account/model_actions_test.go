@@ -129,7 +129,9 @@ func (a *actions) effects() {
 		fails(s.outages&refused != 0, "the upstream refuses the credentials", modelError(upstream.Rejected, "", 0))
 		fails(s.outages&throttled != 0, "the upstream asks to come again in two minutes",
 			modelError(upstream.Throttled, "", 2*time.Minute))
-		fails(s.outages&down != 0, "the upstream is not found", modelError(upstream.Unavailable, upstream.CauseDNS, 0))
+		notFound := modelError(upstream.Unavailable, upstream.CauseDNS, 0)
+		notFound.NotSent = true
+		fails(s.outages&down != 0, "the upstream is not found", notFound)
 		if s.outages&lost != 0 {
 			login("the upstream's response is lost", func(w *modelWorld, l modelLogin) {
 				w.loses(l)

@@ -34,13 +34,13 @@ func (t *transition) verified(w *Work, e LoginEnded) {
 	if err == nil {
 		token = t.withKnownExpiry(token).limited(&w.Account.Upstream)
 		t.changeWork(func(w *Work) { w.Step, w.Token, w.Took = committing, token, e.Took })
-		t.Suspect = t.Suspect || t.endsSession(token)
+		t.Suspect = t.Suspect || t.endsSession(token, w.Account)
 		t.emit(Wake{})
 		return
 	}
 	t.setFailures(t.failuresAfter(err, t.env, sentBy(w.Account, true), w.Account.life(t.Current)))
 	f := lastOf(t.Failures, w.Account)
-	t.Suspect = t.Suspect || t.invalidatedBy(err)
+	t.Suspect = t.Suspect || t.invalidatedBy(err, w.Account)
 	t.Work = nil
 	t.emit(Report{Reason: ReasonVerification, Failure: f, Took: e.Took, Err: err})
 	t.endVerification(w, &LoginError{Failure: *f, err: err})
@@ -58,7 +58,7 @@ func (e Abandon) apply(t *transition) {
 	if t.Work == nil || t.Work.ID != e.Work {
 		return
 	}
-	t.Suspect = t.Suspect || t.Work.Step != noting && t.endsSession(nil)
+	t.Suspect = t.Suspect || t.Work.Step != noting && t.endsSession(nil, t.Work.Account)
 	t.Work = nil
 	t.changed()
 	t.emit(Wake{})

@@ -52,6 +52,8 @@ type Error struct {
 	Op string
 	// Cause is set for Unavailable.
 	Cause Cause
+	// NotSent is set where no connection was made, so that the upstream cannot have acted on the request.
+	NotSent bool
 	// Status is the HTTP status; 0 where no response came.
 	Status int
 	// Code is the upstream's own error code, such as "invalid_grant" or "240101"; may be empty.

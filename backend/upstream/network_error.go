@@ -23,7 +23,7 @@ import (
 
 // progress is how far a request came. The transport may still report when the request has been given up, hence atomics.
 type progress struct {
-	tlsFailed, responding atomic.Bool
+	tlsFailed, connected, responding atomic.Bool
 	// sent says that the request's head went out, and returned that the transport was about to send it once more.
 	sent, returned atomic.Bool
 }
@@ -37,6 +37,7 @@ func (p *progress) trace(giveUp func()) *httptrace.ClientTrace {
 		TLSHandshakeDone:     func(_ tls.ConnectionState, err error) { p.tlsFailed.Store(err != nil) },
 		GotFirstResponseByte: func() { p.responding.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) {
+			p.connected.Store(true)
 			if p.sent.Load() {
 				p.returned.Store(true)
 				giveUp()
@@ -77,9 +78,11 @@ func (c *client) transportError(ctx, caller context.Context, req *http.Request, 
 		}
 	}
 	if isTimeout(ctx, err) {
-		return c.timedOut(caller, op, 0)
+		e := c.timedOut(caller, op, 0)
+		e.NotSent = !p.connected.Load()
+		return e
 	}
-	e := &Error{Kind: Unavailable, Op: op}
+	e := &Error{Kind: Unavailable, Op: op, NotSent: !p.connected.Load()}
 	if e.Detail = explainDNS(err); e.Detail != "" {
 		e.Cause = CauseDNS
 		return e

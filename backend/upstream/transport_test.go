@@ -202,8 +202,8 @@ func TestNetworkError_NamesCause(t *testing.T) {
 			token, err := newClient(t, a).Login(context.Background())
 			e := mustFail(t, token, err)
 			mustBe(t, e, test.want)
-			if e.Detail != test.say || e.Status != 0 {
-				t.Errorf("got detail %q and status %d, want %q", e.Detail, e.Status, test.say)
+			if e.Detail != test.say || e.Status != 0 || !e.NotSent {
+				t.Errorf("got detail %q, status %d and NotSent %t, want %q", e.Detail, e.Status, e.NotSent, test.say)
 			}
 			if e.Error() != "upstream cannot be reached: "+test.say {
 				t.Errorf("the error is %q", e)
@@ -231,8 +231,8 @@ func TestTimeout_Deadline(t *testing.T) {
 			e := mustFail(t, token, err)
 			mustBe(t, e, "unavailable/timeout")
 			mustSay(t, e.Error(), "upstream did not respond in time", "timeout after 150ms")
-			if !e.Timeout() {
-				t.Error("Timeout() is false")
+			if !e.Timeout() || e.NotSent {
+				t.Errorf("Timeout() is %t and NotSent %t", e.Timeout(), e.NotSent)
 			}
 			s.only(t)
 		})

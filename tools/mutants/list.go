@@ -44,7 +44,7 @@ func mutants() []mutant {
 		},
 		{"only the elapsed clock decides a token's life", "token.go", "return min(t.ExpiresAt.Sub(now.Wall), t.Life()-(now.Elapsed-t.elapsed))", "return t.Life() - (now.Elapsed - t.elapsed)"},
 		{"a token is served to its very end", "token.go", "t.Remaining(now) >= minLife }", "t.Remaining(now) > 0 }"},
-		{"a token that a lost login may have killed stays in use", "single_session.go", "s.Current != nil && mayHaveLoggedIn(err)", "false"},
+		{"a token that a lost login may have killed stays in use", "single_session.go", "s.endsSession(nil, a) && mayHaveLoggedIn(err)", "false"},
 		{
 			"a token is served before storage has it", "login.go", "lastOf(failures, w.Account)\n\t})\n",
 			"lastOf(failures, w.Account)\n\t})\n\tif failures == nil {\n\t\tt.finish(nil)\n\t}\n",
