@@ -50,8 +50,9 @@ func (b *backend) merge(old *config, p params) (*config, error) {
 		case f.name == "protocol":
 		case filled != nil && filled.fills(f) && filled.suits(f, next):
 			f.set(next, filled.fieldValue(f))
-		case old == nil, filled != nil && filled.fills(f), switched && f.perProtocol, f.usedBy(old) && !f.usedBy(next):
-			// A value for the previous protocol or format is wrong for this one.
+		case old == nil, filled != nil && filled.fills(f), switched && f.perProtocol, f.usedBy(old) && !f.usedBy(next),
+			filled != nil && b.isOfPreset(f, old):
+			// A value for the previous protocol, format or preset is wrong for this one.
 			f.reset(next)
 		}
 		if value, named := p[f.name]; named && f.name != "protocol" {
@@ -67,6 +68,12 @@ func (b *backend) merge(old *config, p params) (*config, error) {
 		checkMove(fields, old, next, p, &wrong)
 	}
 	return next, wrong.err()
+}
+
+// isOfPreset reports whether the field has the value that the config's preset has for it.
+func (b *backend) isOfPreset(f *configField, c *config) bool {
+	p := findPreset(b.presets, c.Preset)
+	return p != nil && f.ifSaid && p.fills(f) && f.value(c) == p.fieldValue(f)
 }
 
 // resolve finds out the protocol, and the preset that this write names, if any.

@@ -322,7 +322,7 @@ func TestPreset_SaysWhereTheVendorsPagesDisagree(t *testing.T) {
 	})
 }
 
-// A preset that fills no scope keeps the one that is stored; one that has a scope replaces it.
+// A preset that fills no scope keeps the one that is stored, unless another preset filled it; one that has a scope replaces it.
 func TestPreset_ScopeAndAudienceOnlyIfGiven(t *testing.T) {
 	t.Parallel()
 	timed(t, "there and back", func(t *testing.T) {
@@ -350,6 +350,8 @@ func TestPreset_ScopeAndAudienceOnlyIfGiven(t *testing.T) {
 		if data = write("firstvision-apac-uat", "request_format", "query"); data["assertion_audience"] != "" {
 			t.Errorf("assertion_audience is %v with request_format %v", data["assertion_audience"], data["request_format"])
 		}
+		w.badRequest(logical.UpdateOperation, "config/gst", with(secrets, "preset", "firstvision-sandbox", "verify_connection", false),
+			"scope: is required") // that of the former preset means nothing here
 	})
 }
 
