@@ -119,7 +119,7 @@ func (b *backend) lookupUpdate(ctx context.Context, req *logical.Request, _ *fra
 			return loginErrorResponse(req.MountPoint, f.Config, err)
 		}
 		tokens[n] = seen(f.Config, f.Entry, known, now)
-		tokens[n].unread = unread
+		tokens[n].unread, tokens[n].pending = unread, b.issuer.IsRevoking(f.Config, tokenID)
 	}
 	// The config whose token is most urgent to deal with comes first.
 	slices.SortStableFunc(tokens, func(x, y issued) int { return cmp.Compare(urgency(x.state), urgency(y.state)) })
@@ -142,8 +142,8 @@ func urgency(state string) int {
 
 // unknownToken names the reasons why a token may be unknown. A token that was given as such may be cut or the name of its file.
 func unknownToken(mount, tokenID, token string) string {
-	message := fmt.Sprintf("token %s is unknown: it was not issued through %s, its record was lost when Vault was restored, "+
-		"or its ledger_retention is over", tokenID, mount)
+	message := fmt.Sprintf("token %s is unknown: it was not issued through %s of this cluster, its record was lost when Vault was "+
+		"restored, or its ledger_retention is over", tokenID, mount)
 	if token != "" {
 		message += ", or that is not the whole token, which is given from a file as token=@FILE"
 	}
@@ -190,8 +190,9 @@ type issued struct {
 	account *issuer.Account
 	// unread is the reason why only the ledger's data is known; nil if more is.
 	unread error
-	// out is set if revoke/ knows the token, and revocable if it can revoke it upstream.
-	out, revocable bool
+	// out is set if revoke/ knows the token, and revocable if it can revoke it upstream. pending is set if the upstream goes on
+	// being asked to, under settings that are no longer in force.
+	out, revocable, pending bool
 	// why is why the upstream has not revoked it; "" where that is not known.
 	why string
 }
@@ -253,6 +254,9 @@ func (t *issued) advice(mount string, now time.Time) string {
 	case t.unread != nil:
 		return fmt.Sprintf("it is valid upstream until %s, unless it was revoked, and whether it is handed out is not known: %v; "+
 			"to check again, vault read %sstatus/%s", until, t.unread, mount, t.config)
+	case t.pending && !t.out:
+		return fmt.Sprintf("it is no longer handed out, but may be valid upstream until %s: the engine goes on asking for its "+
+			"revocation until the plugin stops; to see when it has succeeded: vault read %sledger/%s", until, mount, t.config)
 	case t.account == nil && t.state == tokenRevoked:
 		return fmt.Sprintf("config %s was deleted: it is no longer handed out, but may be valid upstream until %s, unless the vendor "+
 			"revokes it; for the other tokens of the config: vault read %sledger/%s", t.config, until, mount, t.config)

@@ -123,9 +123,15 @@ func (b *backend) whereIssued(ctx context.Context, mount, name, tokenID string) 
 	now := b.clock().Wall
 	for _, f := range found {
 		switch {
+		case f.Config == name && f.Upstream == string(account.Killed):
+			return "It was revoked upstream at " + timeText(f.RevokedAt) + "."
+		case f.Config == name && f.ExpiresAt.After(now) && b.issuer.IsRevoking(name, tokenID):
+			return fmt.Sprintf("It is no longer handed out, and the upstream is still being asked to revoke it: vault read %sledger/%s",
+				mount, name)
 		case f.Config == name && f.ExpiresAt.After(now):
-			return fmt.Sprintf("It is from before the config was deleted and written again, or the record of its tokens replaced, "+
-				"and valid upstream until %s, unless the vendor revokes it: the engine cannot.", timeText(f.ExpiresAt))
+			return fmt.Sprintf("It is from before the config was deleted and written again, its tokens given a shorter lifetime, or "+
+				"the record of its tokens replaced, and valid upstream until %s, unless the vendor revokes it: the engine cannot.",
+				timeText(f.ExpiresAt))
 		case f.Config == name:
 			return "It expired at " + timeText(f.ExpiresAt) + "."
 		case !f.ExpiresAt.After(now):

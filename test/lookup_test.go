@@ -99,7 +99,7 @@ func TestLookup_UnknownTokenIs404(t *testing.T) {
 				if r.status != http.StatusNotFound || !r.coded {
 					t.Errorf("%v, want a bare 404", r)
 				}
-				w.says(r.message, "is unknown", "mastersindia/", "its record was lost when Vault was restored")
+				w.says(r.message, "is unknown", "mastersindia/", "of this cluster", "its record was lost when Vault was restored")
 				w.hides(r.message, stranger)
 				if _, whole := data["token"]; whole {
 					w.says(r.message, "or that is not the whole token, which is given from a file as token=@FILE")

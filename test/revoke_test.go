@@ -624,4 +624,43 @@ func TestRevoke_TokenOfFormerConfig(t *testing.T) {
 			t.Errorf("something was revoked: %v", out)
 		}
 	})
+	timed(t, "revoked before that", func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		a := s.token("app")
+		s.revoke(a.id)
+		s.remove("config/gst")
+		s.write("config/gst", jwtV2().config)
+		_, warnings := s.revoke(a.id)
+		s.says(strings.Join(warnings, " "), "It was revoked upstream at 2000-01-01T00:00:00Z.")
+		if s.Simulator.TokenAlive(a.access) {
+			t.Error("the token was not revoked upstream")
+		}
+	})
+	timed(t, "whose revocation is still being sent", func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		s.EveryMinute()
+		a := s.token("app")
+		s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
+		s.revoke(a.id)
+		s.remove("config/gst")
+		s.says(s.lookUp("token_id", a.id).Advice, "the engine goes on asking for its revocation")
+		s.write("config/gst", jwtV2().config)
+		_, warnings := s.revoke(a.id)
+		s.says(strings.Join(warnings, " "), "the upstream is still being asked to revoke it: vault read mastersindia/ledger/gst")
+		s.says(s.lookUp("token_id", a.id).Advice, "the engine goes on asking for its revocation")
+		s.Simulator.SetFault("", simulator.Fault{})
+		advance(2 * time.Minute)
+		if s.Simulator.TokenAlive(a.access) {
+			t.Error("the upstream was not asked again")
+		}
+		s.says(s.lookUp("token_id", a.id).Advice, "it is no longer valid")
+	})
+	timed(t, "whose life was shortened", func(t *testing.T) {
+		s := ksaMount(t, 24*time.Hour)
+		a := s.token("app")
+		s.write("config/gst", map[string]any{"max_token_ttl": "1h"})
+		advance(2 * time.Hour)
+		_, warnings := s.revoke(a.id)
+		s.says(strings.Join(warnings, " "), "its tokens given a shorter lifetime", "valid upstream until 2000-01-02T00:00:00Z")
+	})
 }

@@ -83,6 +83,15 @@ func (l *locked) status() Status {
 	return s
 }
 
+// IsRevoking reports whether the upstream goes on being asked to revoke a token under former settings of the account, such as
+// those of a config that was deleted.
+func (i *Issuer) IsRevoking(name, tokenID string) (is bool) {
+	if w, ok := i.lookup(name); ok {
+		w.do(func(l *locked) { is = l.isOrphan(tokenID) })
+	}
+	return is
+}
+
 // Tokens returns the tokens of the account that are valid upstream. It reads storage where the account is not in memory, and
 // never logs in.
 func (i *Issuer) Tokens(ctx context.Context, name string) (tokens Tokens, err error) {
