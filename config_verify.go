@@ -67,9 +67,10 @@ func correction(f *issuer.Failure) string {
 	case f.Kind == upstream.Malformed:
 		return "check that token_url is the login endpoint, and write again"
 	case f.Cause == upstream.CauseTLS:
-		return "check the host and port of token_url, or, if the upstream has a private CA, write again with ca_cert=@ca.pem"
+		return "check the host and port of token_url, and the proxy if there is one, or, if the upstream has a private CA, write " +
+			"again with ca_cert=@ca.pem"
 	case f.Cause == upstream.CauseDNS:
-		return "check the host of token_url, and write again"
+		return "check the host of token_url, and the proxy if there is one, and write again"
 	case f.Cause == upstream.CauseNetwork:
 		return "check the host and port of token_url, and the proxy if there is one, and write again"
 	case f.Kind == upstream.Throttled, f.Kind == upstream.Unavailable:

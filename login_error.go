@@ -142,10 +142,10 @@ func remedy(mount, config string, f *issuer.Failure) string {
 		return "no setting is wrong: wait, or have the vendor end that token's session and then type: vault write -f " +
 			mount + "rotate/" + config
 	case f.Cause == upstream.CauseTLS:
-		return "check the host and port of token_url, or, if the upstream has a private CA: vault write " + path +
-			" ca_cert=@ca.pem " + secretArgs(f.Protocol)
+		return "check the host and port of token_url, and the proxy if there is one, or, if the upstream has a private CA: vault write " +
+			path + " ca_cert=@ca.pem " + secretArgs(f.Protocol)
 	case f.Cause == upstream.CauseDNS:
-		return "check the host of token_url: vault read -field=token_url " + path
+		return "check the host of token_url, and the proxy if there is one: vault read " + path
 	case f.Kind == upstream.Malformed:
 		return "check that token_url is the login endpoint: vault read -field=token_url " + path
 	default:

@@ -216,8 +216,8 @@ func (b *backend) warnUnverified(resp *logical.Response, mount, name string, isN
 		resp.AddWarning("The config is stored, its login was not verified, and none is made yet: " +
 			statusMessage(mount, name, s, b.clock().Wall))
 	case !isNew:
-		resp.AddWarning("The config is stored, and its login was not verified: its former token is out of use, and the next read " +
-			"logs in.")
+		resp.AddWarning("The config is stored, and its login was not verified: tokens from before are out of use, and the next " +
+			"read logs in.")
 	}
 }
 
@@ -430,7 +430,7 @@ func (b *backend) leftBehind(ctx context.Context, mount, name string) *logical.R
 		case outcome == account.Unknown && t.Revocable:
 			pending++
 		default:
-			alive, revocable = alive+1, revocable || t.Revocable
+			alive, revocable = alive+1, revocable || t.Revocable && outcome == ""
 			if t.Token.ExpiresAt.After(until) {
 				until = t.Token.ExpiresAt
 			}

@@ -276,8 +276,8 @@ func statusMessage(mount, name string, s issuer.Status, now time.Time) string {
 			return fmt.Sprintf("no token yet: a login is in flight since %s; to see its result, vault read %sstatus/%s",
 				timeText(s.InFlightSince), mount, name)
 		case s.Suspect:
-			return "no token: a login whose result is not known may have killed the last one; the next read of " + mount +
-				"token/<role> logs in"
+			return "no token: the last one may be dead, after a login whose result is not known or with a clock that was set back; the " +
+				"next read of " + mount + "token/<role> logs in"
 		}
 		return "no token now: the next read of " + mount + "token/<role> logs in"
 	}

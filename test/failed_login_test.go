@@ -128,6 +128,20 @@ func TestVerification_SaysWhatItMet(t *testing.T) {
 	})
 }
 
+// TestLogin_ProxyNotFoundIsNamed: where the name of the proxy does not resolve, the advice is not about token_url alone.
+func TestLogin_ProxyNotFoundIsNamed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.FailDials(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "proxy.test", IsNotFound: true}})
+		data := map[string]any{"proxy_url": "http://proxy.test:3128", "password": "pass-of-clerk"}
+		const advice = "check the host of token_url, and the proxy if there is one"
+		s.says(s.refusal(logical.UpdateOperation, "config/gst", data).message, "the name proxy.test does not resolve", advice)
+		s.write("config/gst", with(data, "verify_connection", false))
+		s.says(s.failure("app").Error(), "the name proxy.test does not resolve", advice)
+	})
+}
+
 // TestRotate_SaysWhatItMet: rotate/ says of its login what it met, also while an earlier failure holds the engine's own logins back.
 func TestRotate_SaysWhatItMet(t *testing.T) {
 	t.Parallel()

@@ -95,4 +95,13 @@ func TestStatus_TokenInDoubt(t *testing.T) {
 			t.Errorf("a minute after a read status/ says %v: %s", status["state"], message)
 		}
 	})
+	timed(t, "after a restart with a clock that was set back", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		s.Stop()
+		s.Clock.Jump(-10 * time.Minute)
+		s.Start()
+		s.says(text(t, s.status(), "message"), "no token: the last one may be dead, after", "a clock that was set back")
+		s.wantLiveToken()
+	})
 }
