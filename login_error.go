@@ -142,8 +142,8 @@ func remedy(mount, config string, f *issuer.Failure) string {
 		return "no setting is wrong: wait, or have the vendor end that token's session and then type: vault write -f " +
 			mount + "rotate/" + config
 	case f.Cause == upstream.CauseTLS:
-		return "check the host and port of token_url, and the proxy if there is one, or, if the upstream has a private CA: vault write " +
-			path + " ca_cert=@ca.pem " + secretArgs(f.Protocol)
+		return "check the host and port of token_url, and the proxy if there is one, or, if the upstream has a private CA: " +
+			"vault write " + path + " ca_cert=@ca.pem " + secretArgs(f.Protocol)
 	case f.Cause == upstream.CauseDNS:
 		return "check the host of token_url, and the proxy if there is one: vault read " + path
 	case f.Kind == upstream.Malformed:

@@ -75,6 +75,13 @@ func TestConfigDelete_WarnsOfWhatIsLeft(t *testing.T) {
 			w.read("ledger/gst")
 		})
 	}
+	timed(t, "a token that the upstream would not revoke", func(t *testing.T) {
+		w := jwtV2().mounted(t)
+		w.read("token/app")
+		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultRefuse, On: simulator.OnRefresh})
+		w.write("revoke/gst", nil)
+		w.says(deleted(w), "1 of its tokens may be valid upstream until", "they could not have been revoked here before either")
+	})
 	timed(t, "many roles", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		for n := range 20 {
