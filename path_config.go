@@ -145,13 +145,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 		return logical.ErrorResponse(err.Error()), nil
 	}
 	if old == nil && p.text("preset") == "" && p.text("protocol") == "" {
-		// Most likely an update of a config whose name was misspelt, or with the name of its role.
-		if resp, err := wrongKind(b.roleNotConfig(ctx, req, name)); resp != nil || err != nil {
-			return resp, err
-		}
-		return userError("config %s does not exist, so there is nothing to update (to list the names: vault list %sconfig); "+
-			"to create it, give a protocol, or a preset, which sets it: preset=... (see vault list %spreset)",
-			quoteName(name), req.MountPoint, req.MountPoint)
+		return b.nothingToUpdate(ctx, req, name)
 	}
 	next, err := b.merge(old, p)
 	if err != nil {
