@@ -168,7 +168,7 @@ func (b *backend) statusList(ctx context.Context, req *logical.Request, _ *frame
 
 // statusAtRest is the status of an account that is not in memory; nil if it was deleted meanwhile. Such an account is idle or
 // paused, unless another node has written the config, or the engine has just started and has yet to read it: so the first ones,
-// those that are to be read again, and all until the engine has read them, are loaded completely, and of the rest only the config.
+// those that are to be read again, and all until the engine has read them, are loaded completely; of the rest only the config is.
 func (b *backend) statusAtRest(ctx context.Context, name string, whole bool) (*issuer.Status, error) {
 	if whole {
 		status, err := b.issuer.Status(ctx, name)

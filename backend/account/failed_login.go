@@ -292,7 +292,7 @@ func (f *Failure) consecutive() int {
 	return f.Consecutive
 }
 
-// failuresAfterSuccess are those that a login which has succeeded leaves: they are of other settings, about which it says nothing.
+// failuresAfterSuccess are those that a successful login leaves: they are of other settings, about which it says nothing.
 func (s *State) failuresAfterSuccess() []failedLogin {
 	if len(s.Failures) == 0 {
 		return nil
