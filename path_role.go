@@ -156,9 +156,12 @@ func (b *backend) roleWrite(ctx context.Context, req *logical.Request, d *framew
 	}
 	p, wrong := decodeParams(d.Schema, req.Data)
 	if old == nil && len(wrong) == 0 && !p.named("config") {
-		// Most likely an update, with the name of the config instead of that of its role.
+		// Most likely an update, with the name of the config instead of that of its role, or a misspelt one.
 		if resp, err := wrongKind(b.configNotRole(ctx, req, name)); resp != nil || err != nil {
 			return resp, err
+		}
+		if meant := b.nameMeant(ctx, rolePrefix, name); meant != "" {
+			return userError("role %q does not exist%s To create it, give its config: config=<config>", name, meant)
 		}
 	}
 	next := mergeRole(old, p)
