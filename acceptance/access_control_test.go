@@ -10,15 +10,14 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
 // policy stores a policy and returns its name.
 func (w *testVault) policy(t *testing.T, name, rules string) string {
 	t.Helper()
-	if _, err := w.CLI.Must(t.Context(), rules, "policy", "write", name, "-"); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(w.CLI.Must(t.Context(), rules, "policy", "write", name, "-"))(t)
 	return name
 }
 
@@ -45,10 +44,7 @@ path "mastersindia/token/app" { capabilities = ["deny"] }`)
 		"token/app", "token/APP", "token/App", "token/app/", "token//app",
 		"token/./app", "token/x/../app", "token/app%20", "token/app.",
 	} {
-		result, err := reader.Run(t.Context(), "", "read", "mastersindia/"+path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		result := must.Get(reader.Run(t.Context(), "", "read", "mastersindia/"+path))(t)
 		if result.Code == 0 {
 			t.Errorf("vault read mastersindia/%s gave a token to a reader who is denied token/app", path)
 		}
@@ -77,14 +73,8 @@ func TestToken_ReadWithBatchToken(t *testing.T) {
 	w.app(t, simulator.JWT)
 	name := w.policy(t, "app", `path "mastersindia/token/app" { capabilities = ["read"] }`)
 	reader := w.CLI.As(w.tokenFor(t, "-type=batch", "-ttl=10m", "-policy="+name))
-	out, err := reader.Must(t.Context(), "", "read", "-format=json", "mastersindia/token/app")
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := harness.ParseSecret(out)
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := must.Get(reader.Must(t.Context(), "", "read", "-format=json", "mastersindia/token/app"))(t)
+	response := must.Get(harness.ParseSecret(out))(t)
 	w.upstream.wantAccepted(t, simulator.JWT, response)
 	if response.LeaseDuration <= 0 || response.LeaseDuration > 600 {
 		t.Errorf("a batch token of 10 minutes got a lease of %d s", response.LeaseDuration)

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -232,10 +233,7 @@ func documented(t *testing.T, language, words string) string {
 // readsByName counts the reads of tokens in the audit log by the display name of the Vault token.
 func (w *testVault) readsByName(t *testing.T) map[string]int {
 	t.Helper()
-	file, err := os.Open(w.AuditLog())
-	if err != nil {
-		t.Fatal(err)
-	}
+	file := must.Get(os.Open(w.AuditLog()))(t)
 	defer func() { _ = file.Close() }()
 	reads := map[string]int{}
 	lines := bufio.NewScanner(file)
@@ -257,8 +255,6 @@ func (w *testVault) readsByName(t *testing.T) map[string]int {
 			reads[entry.Auth.DisplayName]++
 		}
 	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, lines.Err())
 	return reads
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // clusterSize is the smallest cluster that can lose a node.
@@ -34,9 +35,7 @@ type testCluster struct {
 func newTestCluster(t *testing.T, patience harness.Patience) *testCluster {
 	t.Helper()
 	w := startTestCluster(t, patience)
-	if err := w.cluster.Install(t.Context(), harness.PluginName); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, w.cluster.Install(t.Context(), harness.PluginName))
 	return w
 }
 
@@ -45,10 +44,7 @@ func startTestCluster(t *testing.T, patience harness.Patience) *testCluster {
 	t.Helper()
 	found := findBinaries(t)
 	w, began := &testCluster{testVault: prepareTestVault(t)}, time.Now()
-	var err error
-	if w.cluster, err = harness.StartCluster(t.Context(), found, t.TempDir(), clusterSize, patience); err != nil {
-		t.Fatal(err)
-	}
+	w.cluster = must.Get(harness.StartCluster(t.Context(), found, t.TempDir(), clusterSize, patience))(t)
 	t.Logf("the cluster took %s to start", time.Since(began).Round(time.Millisecond))
 	w.Vault = w.cluster.Nodes[0]
 	t.Cleanup(func() {
@@ -79,10 +75,7 @@ func (w *testCluster) clients(t *testing.T, token string) []*api.Client {
 	t.Helper()
 	clients := make([]*api.Client, len(w.cluster.Nodes))
 	for n, node := range w.cluster.Nodes {
-		client, err := node.Client(token)
-		if err != nil {
-			t.Fatal(err)
-		}
+		client := must.Get(node.Client(token))(t)
 		clients[n] = client
 	}
 	return clients
@@ -93,10 +86,7 @@ func (w *testCluster) takeLeases(t *testing.T, role string, count int) []string 
 	t.Helper()
 	leases := make([]string, count)
 	for n := range leases {
-		response, err := readOnce(t.Context(), w.root[0], "mastersindia/token/"+role, patientTimeout)
-		if err != nil {
-			t.Fatal(err)
-		}
+		response := must.Get(readOnce(t.Context(), w.root[0], "mastersindia/token/"+role, patientTimeout))(t)
 		leases[n] = response.LeaseID
 	}
 	return leases

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // programs are the packages and scripts that users start, by name.
@@ -49,10 +50,7 @@ func programs() map[string]string {
 // gives an error that points to -help.
 func TestCommandLine_HelpVersionAndUsageErrors(t *testing.T) {
 	t.Parallel()
-	root, err := filepath.Abs("..")
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := must.Get(filepath.Abs(".."))(t)
 	for name, at := range programs() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -61,9 +59,7 @@ func TestCommandLine_HelpVersionAndUsageErrors(t *testing.T) {
 				t.Fatal(err)
 			} else if info.IsDir() {
 				run = filepath.Join(t.TempDir(), name)
-				if err := harness.BuildProgram(t.Context(), os.Stderr, "./"+at, run); err != nil {
-					t.Fatal(err)
-				}
+				must.Do(t, harness.BuildProgram(t.Context(), os.Stderr, "./"+at, run))
 			}
 			for _, option := range []string{"-h", "-help", "--help"} {
 				said := start(t, run, option)
@@ -87,10 +83,7 @@ func TestCommandLine_EveryProgramListed(t *testing.T) {
 		known = append(known, filepath.Join("..", at))
 	}
 	for _, pattern := range []string{"../cmd/*", "../scripts/*", "../scripts/release/*"} {
-		found, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
+		found := must.Get(filepath.Glob(pattern))(t)
 		for _, at := range found {
 			if info, err := os.Stat(at); err != nil {
 				t.Fatal(err)

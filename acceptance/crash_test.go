@@ -20,6 +20,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -176,9 +177,7 @@ func (c *crashes) killProcess(t *testing.T, pid int, loggingIn ...source) {
 	t.Helper()
 	c.interrupted += c.readers.underWay()
 	began := time.Now() // a read can fail as soon as the signal is sent, before the call returns
-	if err := harness.KillProcess(pid); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, harness.KillProcess(pid))
 	c.killed = append(c.killed, pid)
 	c.windows = append(c.windows, window{from: began})
 	if !slices.Contains(loggingIn, c.turning) && began.Sub(time.Unix(0, c.lastRotation.Load())) < storeTimeout {
@@ -286,9 +285,7 @@ func (c *crashes) waitForResponse(t *testing.T, before int) {
 func (c *crashes) startColdLogin(t *testing.T, delay time.Duration) {
 	t.Helper()
 	c.slow(t, c.cold, delay, func() {
-		if _, err := c.client.Logical().WriteWithContext(t.Context(), "mastersindia/revoke/"+c.cold.config, nil); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(c.client.Logical().WriteWithContext(t.Context(), "mastersindia/revoke/"+c.cold.config, nil))(t)
 	})
 }
 
@@ -378,10 +375,7 @@ func (c *crashes) wantShortPause(t *testing.T) {
 			t.Errorf("want a 503 for a reader of cold with the time of the next attempt, got for %s: %s", f.source.path, f.said)
 			continue
 		}
-		next, err := time.Parse(time.RFC3339, match[1])
-		if err != nil {
-			t.Fatal(err)
-		}
+		next := must.Get(time.Parse(time.RFC3339, match[1]))(t)
 		if pause := next.Sub(f.from); pause > shortPause {
 			t.Errorf("the backoff after an interrupted login is %s long, want at most %s", pause, shortPause)
 		}
@@ -496,10 +490,7 @@ func (c *crashes) wantLeasesIntact(t *testing.T) {
 func (w *testVault) wantNoLeasesAt(t *testing.T, path string) {
 	t.Helper()
 	client := w.rootClient(t)
-	list, err := client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	list := must.Get(client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path))(t)
 	if list != nil {
 		t.Errorf("Vault still has leases below %s: %v", path, list.Data["keys"])
 	}

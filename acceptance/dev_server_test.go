@@ -19,27 +19,21 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // TestDevServer_InstalledAndUpgradedByTheGuides makes a dev server as install.md has it, and follows upgrade.md there and back.
 func TestDevServer_InstalledAndUpgradedByTheGuides(t *testing.T) {
 	t.Parallel()
 	found := findBinaries(t)
-	next, err := harness.NextMinor(found.Version)
-	if err != nil {
-		t.Fatal(err)
-	}
+	next := must.Get(harness.NextMinor(found.Version))(t)
 	dir, download, bin := folder(t), folder(t), t.TempDir()
 	for link, target := range map[string]string{
 		filepath.Join(dir, "bin"): filepath.Dir(found.Plugin), filepath.Join(bin, "vault"): found.Vault,
 	} {
-		if err := os.Symlink(target, link); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.Symlink(target, link))
 	}
-	if err := harness.BuildPlugin(t.Context(), os.Stderr, next, filepath.Join(download, filepath.Base(found.Plugin))); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, harness.BuildPlugin(t.Context(), os.Stderr, next, filepath.Join(download, filepath.Base(found.Plugin))))
 	env := append(os.Environ(), "HOME="+dir, "PATH="+bin+":"+os.Getenv("PATH"))
 	blocks := devServerBlocks(t)
 	vaultAddress := serve(t, dir, env, func(address string) string { return "export VAULT_DEV_LISTEN_ADDRESS=" + address + "\n" + blocks[0] })
@@ -95,18 +89,13 @@ func serve(t *testing.T, dir string, env []string, script func(address string) s
 	t.Helper()
 	var said []byte
 	for range 3 {
-		address, err := harness.FreeAddress(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		address := must.Get(harness.FreeAddress(t.Context()))(t)
 		log := filepath.Join(t.TempDir(), "log")
 		ended := begin(t, dir, env, script(address), log)
 		if listens(t, address, ended) {
 			return address
 		}
-		if said, err = os.ReadFile(log); err != nil {
-			t.Fatal(err)
-		}
+		said = must.Get(os.ReadFile(log))(t)
 	}
 	t.Fatalf("nobody listens:\n%s", lastOf(said))
 	return ""
@@ -115,18 +104,13 @@ func serve(t *testing.T, dir string, env []string, script func(address string) s
 // begin runs a script in the background, with its output in a file, and returns a channel that is closed when it has ended.
 func begin(t *testing.T, dir string, env []string, script, log string) <-chan struct{} {
 	t.Helper()
-	file, err := os.Create(log)
-	if err != nil {
-		t.Fatal(err)
-	}
+	file := must.Get(os.Create(log))(t)
 	defer func() { _ = file.Close() }()
 	// It is ended by a signal, as a person does, and by no context.
 	terminal := exec.Command("bash", "-euo", "pipefail", "-c", script)
 	terminal.Dir, terminal.Env, terminal.Stdout, terminal.Stderr = dir, env, file, file
 	terminal.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := terminal.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, terminal.Start())
 	ended := make(chan struct{})
 	go func() {
 		_ = terminal.Wait() // it says that it was interrupted

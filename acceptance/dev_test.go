@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -43,22 +44,15 @@ func startDev(t *testing.T) *dev {
 	t.Helper()
 	dir := t.TempDir()
 	program, output := filepath.Join(dir, "demo"), filepath.Join(dir, "output")
-	if err := harness.BuildProgram(t.Context(), os.Stderr, "./scripts/demo", program); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, harness.BuildProgram(t.Context(), os.Stderr, "./scripts/demo", program))
 	found := findBinaries(t)
-	file, err := os.Create(output)
-	if err != nil {
-		t.Fatal(err)
-	}
+	file := must.Get(os.Create(output))(t)
 	defer func() { _ = file.Close() }()
 	// It is ended by a signal, as a person does, and by no context.
 	run := exec.Command(program, "-stay")
 	run.Dir, run.Stdout, run.Stderr = "..", file, file
 	run.Env = append(os.Environ(), "VAULT_BIN="+found.Vault, "NO_COLOR=1")
-	if err := run.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, run.Start())
 	t.Cleanup(func() {
 		if err := errors.Join(run.Process.Signal(syscall.SIGINT), run.Wait()); err != nil {
 			t.Errorf("make dev: %v", err)
@@ -82,9 +76,7 @@ func startDev(t *testing.T) *dev {
 func (d *dev) reader(t *testing.T, more ...string) reader {
 	t.Helper()
 	bin := t.TempDir()
-	if err := os.Symlink(d.vault, filepath.Join(bin, "vault")); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Symlink(d.vault, filepath.Join(bin, "vault")))
 	env := append(os.Environ(), "VAULT_ADDR="+d.address, "VAULT_TOKEN="+d.token, "PATH="+bin+":"+os.Getenv("PATH"), "HOME="+t.TempDir())
 	return reader{env: append(env, more...), dir: folder(t), password: d.password}
 }
@@ -113,15 +105,10 @@ func TestMakeDev_FirstTime(t *testing.T) {
 	r.follow(t, firstTime, withoutMissing(t, commandsOf(t, filepath.Join("..", firstTime))))
 	address, ca := tlsProxy(t, dev.address)
 	file := filepath.Join(t.TempDir(), "vault-token")
-	if err := os.WriteFile(file, []byte(dev.token), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(file, []byte(dev.token), 0o600))
 	dev.reader(t, "VAULT_TOKEN=", "VAULT_TOKEN_FILE="+file, "VAULT_ADDR="+address, "VAULT_CACERT="+ca, "PATH="+os.Getenv("PATH")).
 		follow(t, firstTime, withoutMissing(t, commandsOf(t, filepath.Join("..", firstTime))))
-	text, err := os.ReadFile(filepath.Join("..", firstTime))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := must.Get(os.ReadFile(filepath.Join("..", firstTime)))(t)
 	for _, language := range []struct{ name, program, client string }{
 		{"php", "php", "../examples/clients/php/mastersindia_client.php"},
 		{"python", "python3", "../examples/clients/python/mastersindia_client.py"},
@@ -137,9 +124,7 @@ func TestMakeDev_FirstTime(t *testing.T) {
 		}
 		file := filepath.Join(r.dir, "program."+language.name)
 		for name, content := range map[string][]byte{filepath.Join(r.dir, filepath.Base(language.client)): client, file: []byte(source)} {
-			if err := os.WriteFile(name, content, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, os.WriteFile(name, content, 0o600))
 		}
 		run := exec.CommandContext(t.Context(), language.program, file)
 		run.Dir, run.Env = r.dir, r.env
@@ -152,23 +137,13 @@ func TestMakeDev_FirstTime(t *testing.T) {
 // tlsProxy serves what is at the address over TLS, and returns its own address and the file of its CA.
 func tlsProxy(t *testing.T, address string) (proxied, caFile string) {
 	t.Helper()
-	target, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ca, err := simulator.NewCA()
-	if err != nil {
-		t.Fatal(err)
-	}
+	target := must.Get(url.Parse(address))(t)
+	ca := must.Get(simulator.NewCA())(t)
 	server := httptest.NewUnstartedServer(httputil.NewSingleHostReverseProxy(target))
-	if server.TLS, err = ca.ServerTLS(); err != nil {
-		t.Fatal(err)
-	}
+	server.TLS = must.Get(ca.ServerTLS())(t)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	caFile = filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(caFile, ca.CertPEM(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(caFile, ca.CertPEM(), 0o600))
 	return server.URL, caFile
 }

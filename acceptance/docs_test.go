@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -82,10 +83,7 @@ func TestDocs_CommandsWork(t *testing.T) {
 // TestDocs_EveryDocumentIsRun keeps a new document from being left out above.
 func TestDocs_EveryDocumentIsRun(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := must.Get(filepath.Glob("../docs/*.md"))(t)
 	for _, file := range files {
 		name := "docs/" + filepath.Base(file)
 		if !slices.Contains([]string{upgradeGuide, drills, firstTime}, name) && !slices.Contains(documents(), name) {
@@ -100,19 +98,13 @@ func TestDocs_NamedTestsExist(t *testing.T) {
 	t.Parallel()
 	var source strings.Builder
 	for _, pattern := range []string{"*_test.go", "../*_test.go", "../test/*_test.go", "../simulator/*_test.go", "../backend/*/*_test.go", "../audit/*_test.go"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
+		files := must.Get(filepath.Glob(pattern))(t)
 		for _, file := range files {
 			text := readFile(t, file)
 			source.Write(text)
 		}
 	}
-	documents, err := filepath.Glob("../docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	documents := must.Get(filepath.Glob("../docs/*.md"))(t)
 	named := 0
 	for _, document := range documents {
 		text := readFile(t, document)
@@ -226,15 +218,12 @@ func (d *docsVault) download(t *testing.T) string {
 	dir, name := folder(t), filepath.Base(found.Plugin)
 	published := name + "_" + found.Version + "_linux_amd64"
 	sums := sumOf(t, found.Plugin) + "  " + published + "\n" + strings.Repeat("0", 64) + "  that-of-another-machine\n"
-	err := errors.Join(
+	must.Do(t, errors.Join(
 		os.Symlink(filepath.Dir(found.Plugin), filepath.Join(dir, "bin")),
 		os.Symlink(found.Plugin, filepath.Join(dir, published)),
 		os.Symlink(found.Plugin, filepath.Join(dir, name)),
 		os.WriteFile(filepath.Join(dir, "SHA256SUMS"), []byte(sums), 0o600),
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
+	))
 	return dir
 }
 
@@ -242,9 +231,7 @@ func (d *docsVault) download(t *testing.T) string {
 func folder(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "my files")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Mkdir(dir, 0o700))
 	return dir
 }
 
@@ -262,9 +249,7 @@ func (d *docsVault) programsOnPath(t *testing.T) string {
 	found := findBinaries(t)
 	dir := t.TempDir()
 	for name, binary := range map[string]string{"vault": d.VaultBinary(), "mastersindia-audit": found.Audit} {
-		if err := os.Symlink(binary, filepath.Join(dir, name)); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.Symlink(binary, filepath.Join(dir, name)))
 	}
 	return dir
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -106,9 +107,7 @@ func TestFailover_TwentyUnderReaders(t *testing.T) {
 		t.Errorf("readers of a token that outlives the test got %d tokens, want the same one all the time", len(tokens))
 	}
 	wantPlannedRotations(t, tokensOf(reads, "short"), logins(), between, elapsed)
-	if err := w.cluster.WaitForwarding(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, w.cluster.WaitForwarding(t.Context()))
 	w.wantKeptLeases(t, kept)
 }
 
@@ -143,9 +142,7 @@ func (w *testCluster) failOver(t *testing.T, number int, leaders *watch, readers
 		w.kill(t, old)
 	}
 	w.start(t, old)
-	if err := w.cluster.WaitCaughtUp(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, w.cluster.WaitCaughtUp(t.Context()))
 	readers.waitForReads(t, 2*failoverReaders)
 	f.settled = time.Now()
 	return f

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -149,15 +150,11 @@ func (i *installation) rehearse(t *testing.T) {
 
 	happened := []failover{i.stepDown(t, i.shells[desk], commands[1:], readers)}
 	// Two of three are enough, and the one that is left and has not led comes next.
-	if err := i.cluster.Nodes[first].Stop(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, i.cluster.Nodes[first].Stop())
 	readers.waitForReads(t, installReaders)
 	happened = append(happened, i.stepDown(t, i.shells[desk], commands[1:], readers))
 	i.start(t, first)
-	if err := i.cluster.WaitCaughtUp(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, i.cluster.WaitCaughtUp(t.Context()))
 	happened = append(happened, i.stepDown(t, i.shells[desk], commands[1:], readers))
 	readers.end()
 
@@ -206,9 +203,7 @@ func (i *installation) mendAnAbsentFile(t *testing.T) {
 		if n == leader {
 			continue
 		}
-		if err := os.Remove(i.fileOn(node)); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.Remove(i.fileOn(node)))
 	}
 	bad := i.handOver(t)
 	i.wantNoEngine(t, bad, "no such file or directory")
@@ -245,9 +240,7 @@ func (i *installation) proveByAWrite(t *testing.T, mended, right int) {
 		i.shells[right].run(t, c)
 	}
 	i.start(t, absent)
-	if err := i.cluster.WaitCaughtUp(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, i.cluster.WaitCaughtUp(t.Context()))
 }
 
 // escapeAWrongFile has the one node lead that was not mended, now with another file, and has a node take over that is right.
@@ -270,9 +263,7 @@ func (i *installation) escapeAWrongFile(t *testing.T) {
 	i.wantNoEngine(t, bad, "checksums did not match")
 	i.wantNotReloaded(t, bad, "checksums did not match")
 	i.start(t, other)
-	if err := i.cluster.WaitCaughtUp(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, i.cluster.WaitCaughtUp(t.Context()))
 	i.handOver(t) // and nothing else
 	i.wantServed(t)
 	i.shells[bad].run(t, i.guide[mendStep][0])
@@ -347,9 +338,7 @@ func (i *installation) wantNotReloaded(t *testing.T, leader int, reason string) 
 // wantServed checks that reads succeed on every node.
 func (i *installation) wantServed(t *testing.T) {
 	t.Helper()
-	if err := i.cluster.WaitForwarding(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, i.cluster.WaitForwarding(t.Context()))
 	for _, shell := range i.shells {
 		shell.run(t, shown{command: "vault read mastersindia/token/billing", response: []string{"access_token"}})
 	}
@@ -376,9 +365,7 @@ func (i *installation) openTerminal(t *testing.T, node *harness.Vault, command s
 	o := &terminal{cmd: i.bash(t, node, t.TempDir(), "-c", command)}
 	o.cmd.Stdout, o.cmd.Stderr = &o.printed, &o.printed
 	o.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := o.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, o.cmd.Start())
 	t.Cleanup(o.end)
 	return o
 }

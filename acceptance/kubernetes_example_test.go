@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 const kubernetesExamples = "../examples/kubernetes"
@@ -97,10 +99,7 @@ func TestKubernetesExamples_NamesExist(t *testing.T) {
 			t.Errorf("%s does not make the role %s", useDocument, row.role)
 		}
 	}
-	there, err := filepath.Glob(kubernetesExamples + "/*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	there := must.Get(filepath.Glob(kubernetesExamples + "/*.yaml"))(t)
 	slices.Sort(files)
 	if !slices.Equal(there, files) {
 		t.Errorf("there are the files %q, and these are checked: %q", there, files)

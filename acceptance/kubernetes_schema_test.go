@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // crdFolders is an environment variable that names folders with more CustomResourceDefinitions, separated as in PATH: such as
@@ -81,10 +83,7 @@ type schemaResult struct {
 // run has tools/openapi/kubernetes check the objects.
 func (c *schemaCheck) run(t *testing.T) []schemaResult {
 	t.Helper()
-	input, err := json.Marshal(c)
-	if err != nil {
-		t.Fatal(err)
-	}
+	input := must.Get(json.Marshal(c))(t)
 	cmd := exec.CommandContext(t.Context(), "go", "run", "./kubernetes")
 	cmd.Dir, cmd.Stdin, cmd.Stderr = "../tools/openapi", bytes.NewReader(input), os.Stderr
 	output, err := cmd.Output()
@@ -108,9 +107,7 @@ func (m schemaModule) fetch(t *testing.T) string {
 		t.Fatalf("fetching %s: %v\n%s", m.module, err, output)
 	}
 	var fetched struct{ Dir, Sum string }
-	if err := json.Unmarshal(output, &fetched); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, json.Unmarshal(output, &fetched))
 	if fetched.Sum != m.sum {
 		t.Fatalf("%s has the sum %s, want %s", m.module, fetched.Sum, m.sum)
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -80,12 +81,8 @@ func TestLease_EndsWithoutLoggingOthersOut(t *testing.T) {
 	t.Parallel()
 	w := newTestVault(t)
 	older := filepath.Join(t.TempDir(), "plugin")
-	if err := harness.BuildPlugin(t.Context(), os.Stderr, previousVersion, older); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.RegisterVersion(t.Context(), older, previousVersion); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, harness.BuildPlugin(t.Context(), os.Stderr, previousVersion, older))
+	must.Do(t, w.RegisterVersion(t.Context(), older, previousVersion))
 	root := w.Caller(w.Token)
 	stranger := newLeaseCase(t, w, root, "stranger", leaseRow{}, false)
 	for n, row := range leaseRows() {
@@ -247,10 +244,7 @@ func (c *leaseCase) wantKillable(t *testing.T) {
 // wantServed checks that a role gives the shared token as before, or that it gives none.
 func (c *leaseCase) wantServed(t *testing.T, role string, served bool) {
 	t.Helper()
-	response, err := c.root.Call(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	response := must.Get(c.root.Call(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil))(t)
 	if !served {
 		if response.Status != http.StatusBadRequest && response.Status != http.StatusNotFound {
 			t.Errorf("token/%s: want 400 or 404, got %d: %s", role, response.Status, response.Said())
@@ -300,14 +294,9 @@ func (c *leaseCase) read(t *testing.T, role string) *reading {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := made.ClientToken()
-	if err != nil {
-		t.Fatal(err)
-	}
+	token := must.Get(made.ClientToken())(t)
 	r := &reading{role: role, caller: c.root.As(token)}
-	if r.response, err = r.caller.Must(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil); err != nil {
-		t.Fatal(err)
-	}
+	r.response = must.Get(r.caller.Must(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil))(t)
 	if r.response.LeaseID == "" {
 		t.Fatalf("a read of token/%s made no lease: this would prove nothing", role)
 	}
@@ -343,11 +332,7 @@ func (c *leaseCase) waitGone(t *testing.T, r *reading) {
 // call makes a call as root that has to be granted.
 func (c *leaseCase) call(t *testing.T, method, path string, data any) harness.Secret {
 	t.Helper()
-	secret, err := c.root.Must(t.Context(), method, path, data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return secret
+	return must.Get(c.root.Must(t.Context(), method, path, data))(t)
 }
 
 // deleted is that something of the mount is deleted.
@@ -359,10 +344,7 @@ func deleted(path string) func(t *testing.T, c *leaseCase) {
 func upstreamFails(kind simulator.FaultKind, status int, state string) func(t *testing.T, c *leaseCase) {
 	return func(t *testing.T, c *leaseCase) {
 		c.upstream.SetFault("", simulator.Fault{Kind: kind})
-		response, err := c.root.Call(t.Context(), http.MethodPut, c.mount+"/rotate/main", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		response := must.Get(c.root.Call(t.Context(), http.MethodPut, c.mount+"/rotate/main", nil))(t)
 		if response.Status != status {
 			t.Errorf("a rotation while upstream fails: want %d, got %d: %s", status, response.Status, response.Said())
 		}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -54,9 +55,7 @@ func TestMonitoring_AlertFiresAndResolves(t *testing.T) {
 	if response := w.vault(t, strings.Fields(command[1])...); !strings.Contains(response, "rejected") {
 		t.Errorf("vault %s does not say what is wrong:\n%s", command[1], response)
 	}
-	if _, err := w.CLI.Must(t.Context(), account.Password, "write", "mastersindia/config/main", "password=-"); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(w.CLI.Must(t.Context(), account.Password, "write", "mastersindia/config/main", "password=-"))(t)
 	p.wantQuiet(t, "MastersIndiaAccountRejected")
 	for _, leaks := range []*harness.Leaks{w.secrets, w.tokens} {
 		found, err := leaks.SearchTree(p.dir, func(string) bool { return false })
@@ -162,10 +161,7 @@ func (w *testVault) monitor(t *testing.T) *observer {
 	program, _ := prometheusBinaries(t)
 	o := &observer{dir: t.TempDir()}
 	config := exampleConfig(t, o.dir, strings.TrimPrefix(w.Addr, "http://"), w.metricsToken(t))
-	var err error
-	if o.Prometheus, err = harness.StartPrometheus(t.Context(), program, config); err != nil {
-		t.Fatal(err)
-	}
+	o.Prometheus = must.Get(harness.StartPrometheus(t.Context(), program, config))(t)
 	t.Cleanup(func() {
 		if err := o.Stop(); err != nil {
 			t.Error(err)
@@ -228,9 +224,7 @@ func exampleConfig(t *testing.T, dir, vault, token string) string {
 		"prometheus.yml": config, "vault-token": token,
 		"alerts.yml": example(t, "alerts.yml"), "alerts_test.yml": example(t, "alerts_test.yml"),
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	return filepath.Join(dir, "prometheus.yml")
 }
@@ -239,9 +233,7 @@ func (o *observer) eventually(t *testing.T, ready func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if err := o.WaitFor(ctx, ready); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, o.WaitFor(ctx, ready))
 }
 
 // wantRules waits until all rules were evaluated, and none in vain.
@@ -311,9 +303,7 @@ func (o *observer) wantDashboard(t *testing.T) {
 			} `json:"targets"`
 		} `json:"panels"`
 	}
-	if err := json.Unmarshal([]byte(example(t, "dashboard.json")), &dashboard); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, json.Unmarshal([]byte(example(t, "dashboard.json")), &dashboard))
 	variables := strings.NewReplacer("$__rate_interval", "20s", "$job", "mastersindia", "$instance", ".+", "$config", ".+")
 	queries := 0
 	for _, panel := range dashboard.Panels {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -85,9 +86,7 @@ func newMounts(t *testing.T) *mounts {
 		account := w.account(t, simulator.JWT)
 		stdin, args := w.configCommand(t, "main", account)
 		args[1] = mount + "/config/main"
-		if _, err := w.CLI.Must(t.Context(), stdin, args...); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(w.CLI.Must(t.Context(), stdin, args...))(t)
 		w.vault(t, "write", mount+"/role/app", "config=main")
 		m.all = append(m.all, source{path: mount + "/token/app", config: "main", account: account})
 	}
@@ -190,9 +189,7 @@ func (m *mounts) killWhileOneHangs(t *testing.T) {
 
 func (m *mounts) kill(t *testing.T) {
 	m.during(t, func() {
-		if _, err := m.KillPlugin(); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(m.KillPlugin())(t)
 	})
 }
 
@@ -202,14 +199,10 @@ func (m *mounts) kill(t *testing.T) {
 func (m *mounts) killTwiceUnnoticed(t *testing.T) {
 	t.Helper()
 	began := time.Now()
-	if _, err := m.KillPlugin(); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(m.KillPlugin())(t)
 	noticed := m.others(m.hanging)[0]
 	m.readers.waitForGood(t, noticed, recoveryTimeout)
-	if _, err := m.KillPlugin(); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(m.KillPlugin())(t)
 	killed := time.Now()
 	m.readers.waitForGood(t, m.hanging, 2*time.Minute)
 	t.Logf("a mount that was not read between two kills is back after %s", time.Since(killed).Round(100*time.Millisecond))

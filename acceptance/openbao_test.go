@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -30,10 +31,7 @@ func newNamespacedVault(t *testing.T) *testVault {
 	t.Helper()
 	w := prepareTestVault(t)
 	w.launch(t, harness.StartDevVault)
-	register, err := w.RegisterArgs()
-	if err != nil {
-		t.Fatal(err)
-	}
+	register := must.Get(w.RegisterArgs())(t)
 	w.vault(t, register...)
 	w.vault(t, "namespace", "create", "team")
 	w.CLI = w.CLI.In("team")
@@ -100,16 +98,10 @@ func TestOpenBao_InlineAuthenticationGetsNoLease(t *testing.T) {
 	w.vault(t, "write", "auth/userpass/users/clerk", "password=inline-password", "policies=reader")
 	parameter := base64.RawURLEncoding.EncodeToString([]byte(`{"key":"password","value":"inline-password"}`))
 	for role, want := range map[string]int{"app": http.StatusInternalServerError, "free": http.StatusOK} {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.Addr+"/v1/mastersindia/token/"+role, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		request := must.Get(http.NewRequestWithContext(t.Context(), http.MethodGet, w.Addr+"/v1/mastersindia/token/"+role, nil))(t)
 		request.Header.Set("X-Vault-Inline-Auth-Path", "auth/userpass/login/clerk")
 		request.Header.Set("X-Vault-Inline-Auth-Parameter-Password", parameter)
-		response, err := (&http.Client{Timeout: time.Minute}).Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
+		response := must.Get((&http.Client{Timeout: time.Minute}).Do(request))(t)
 		body, err := io.ReadAll(response.Body)
 		_ = response.Body.Close()
 		if err != nil {
@@ -130,9 +122,7 @@ func TestOpenBao_ListsAreWholeAndAuditedTimesPlain(t *testing.T) {
 	w.app(t, simulator.JWT)
 	w.writeRole(t, "later", "main")
 	var names []string
-	if err := json.Unmarshal([]byte(w.vault(t, "list", "-format=json", "-after=app", "-limit=1", "mastersindia/role")), &names); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, json.Unmarshal([]byte(w.vault(t, "list", "-format=json", "-after=app", "-limit=1", "mastersindia/role")), &names))
 	if !slices.Equal(names, []string{"app", "later"}) {
 		t.Errorf("the list after app, of one, has %v", names)
 	}
@@ -155,15 +145,11 @@ func TestOpenBao_StandbyWithoutFileEnds(t *testing.T) {
 	}
 	standby := w.cluster.Nodes[slices.IndexFunc(w.cluster.Nodes, func(node *harness.Vault) bool { return node != leader })]
 	found := findBinaries(t)
-	if err := errors.Join(
+	must.Do(t, errors.Join(
 		standby.Stop(), os.Remove(filepath.Join(standby.Dir, "plugins", filepath.Base(found.Plugin))), standby.Start(t.Context()),
 		w.cluster.WaitForwarding(t.Context()),
-	); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := leader.CLI.Must(t.Context(), "", "write", "-f", "mastersindia/rotate/main"); err != nil {
-		t.Fatal(err)
-	}
+	))
+	must.Get(leader.CLI.Must(t.Context(), "", "write", "-f", "mastersindia/rotate/main"))(t)
 	select {
 	case <-standby.Done():
 	case <-time.After(30 * time.Second):

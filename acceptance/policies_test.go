@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -99,10 +100,7 @@ func TestPolicyExamples_AllowOnlyWhatTheySay(t *testing.T) {
 			if row.path == "config/new" && policy == "administrator" {
 				continue // is let through, and refused by the engine for what is missing
 			}
-			response, err := holders[policy].Call(t.Context(), row.method, "mastersindia/"+row.path, row.data)
-			if err != nil {
-				t.Fatal(err)
-			}
+			response := must.Get(holders[policy].Call(t.Context(), row.method, "mastersindia/"+row.path, row.data))(t)
 			switch {
 			case may && row.coming && response.Status == http.StatusForbidden,
 				may && !row.coming && !response.OK():
@@ -158,10 +156,7 @@ func TestPolicy_UpdateOnlyCannotMovePassword(t *testing.T) {
 	}
 	for caller, want := range callers {
 		for _, move := range moves {
-			response, err := caller.Call(t.Context(), http.MethodPut, "mastersindia/config/main", move)
-			if err != nil {
-				t.Fatal(err)
-			}
+			response := must.Get(caller.Call(t.Context(), http.MethodPut, "mastersindia/config/main", move))(t)
 			if response.Status != want {
 				t.Errorf("%v: want %d, got %d: %s", move, want, response.Status, response.Said())
 			}

@@ -22,6 +22,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -40,25 +41,17 @@ func newRegistration(t *testing.T, start starter) *registration {
 	found := findBinaries(t)
 	r := &registration{docsVault: &docsVault{testVault: prepareTestVault(t)}, old: found.Version}
 	r.launch(t, start)
-	var err error
-	if r.new, err = harness.NextMinor(r.old); err != nil {
-		t.Fatal(err)
-	}
+	r.new = must.Get(harness.NextMinor(r.old))(t)
 	plugins := filepath.Join(r.Dir, "plugins")
 	r.oldFile, r.newFile = filepath.Join(plugins, filepath.Base(found.Plugin)), filepath.Join(plugins, "mastersindia-"+r.new)
-	if err := harness.BuildPlugin(t.Context(), os.Stderr, r.new, r.newFile); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, harness.BuildPlugin(t.Context(), os.Stderr, r.new, r.newFile))
 	return r
 }
 
 // register runs the script and returns all that it said.
 func (r *registration) register(t *testing.T, wantCode int, args ...string) string {
 	t.Helper()
-	script, err := filepath.Abs("../scripts/register")
-	if err != nil {
-		t.Fatal(err)
-	}
+	script := must.Get(filepath.Abs("../scripts/register"))(t)
 	cmd := exec.CommandContext(t.Context(), script, args...)
 	cmd.Env = append(r.CLI.Env("PATH="+r.programsOnPath(t)+":"+os.Getenv("PATH")), r.env...)
 	cmd.Dir = r.folder
@@ -98,10 +91,7 @@ func sumOf(t *testing.T, file string) string {
 func TestRegisterScript_TunesWithoutPins(t *testing.T) {
 	t.Parallel()
 	r := newRegistration(t, harness.StartDevVault)
-	vault, err := url.Parse(r.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	vault := must.Get(url.Parse(r.Addr))(t)
 	var refused atomic.Int64
 	pass := httputil.NewSingleHostReverseProxy(vault)
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
@@ -177,15 +167,11 @@ func TestRegisterScript_InvalidArgumentsRefused(t *testing.T) {
 	plugins := filepath.Dir(r.oldFile)
 	put := func(name, text string, mode os.FileMode) string {
 		file := filepath.Join(plugins, name)
-		if err := os.WriteFile(file, []byte(text), mode); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.WriteFile(file, []byte(text), mode))
 		return file
 	}
 	link := filepath.Join(plugins, "link")
-	if err := os.Symlink(r.oldFile, link); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Symlink(r.oldFile, link))
 	other := put("other", "#!/bin/sh\necho other-plugin v1.0.0\n", 0o700)
 	for _, c := range []struct {
 		code int
@@ -215,25 +201,19 @@ func TestRegisterScript_InvalidArgumentsRefused(t *testing.T) {
 		t.Errorf("a file that has the sum of one in the release, and another name: %s", said)
 	}
 	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
-	if err := os.Link(r.newFile, elsewhere); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Link(r.newFile, elsewhere))
 	for _, args := range [][]string{{"-dry-run", elsewhere}, {elsewhere}} {
 		r.wantSaid(t, r.register(t, 1, args...), "Vault starts "+plugins+"/elsewhere, which does not exist: nothing was changed",
 			"install -m 0755 "+elsewhere+" "+plugins+"/vault-plugin-secrets-mastersindia-"+r.new)
 	}
 	const misnamed = "mastersindia-v0.0.1 copy"
-	if err := os.Link(r.newFile, filepath.Join(plugins, misnamed)); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Link(r.newFile, filepath.Join(plugins, misnamed)))
 	r.wantSaid(t, r.register(t, 0, "-dry-run", filepath.Join(plugins, misnamed)), "is named after v0.0.1, and is "+r.new,
 		` -command=mastersindia-v0.0.1\ copy `)
 	r.folder = plugins
 	r.wantSaid(t, r.register(t, 0, "-dry-run", filepath.Base(r.newFile)), "-command="+filepath.Base(r.newFile))
 	put(filepath.Base(sums), sumOf(t, r.oldFile)+"  "+filepath.Base(r.oldFile)+"\n", 0o600)
-	if err := r.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, r.Stop())
 	r.wantSaid(t, r.register(t, 1, r.oldFile), "does not respond")
 }
 
@@ -246,9 +226,7 @@ func TestRegisterScript_OtherFileRefused(t *testing.T) {
 	r.vault(t, "secrets", "enable", harness.PluginName)
 	r.app(t, simulator.JWT)
 	built := filepath.Join(t.TempDir(), filepath.Base(r.oldFile))
-	if err := os.WriteFile(built, append(readFile(t, r.oldFile), "built anew"...), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(built, append(readFile(t, r.oldFile), "built anew"...), 0o700))
 	for _, args := range [][]string{{"-dry-run", built}, {built}} {
 		r.wantSaid(t, r.register(t, 1, args...), "Vault starts "+r.oldFile+", which is another file than "+built+": nothing was changed")
 	}
@@ -269,9 +247,7 @@ func TestRegisterScript_FailedReloadSaysWayBack(t *testing.T) {
 	r.vault(t, "secrets", "enable", harness.PluginName)
 	r.app(t, simulator.JWT)
 	broken := filepath.Join(filepath.Dir(r.oldFile), "broken")
-	if err := os.WriteFile(broken, []byte("#!/bin/sh\necho vault-plugin-secrets-mastersindia v9.0.0\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(broken, []byte("#!/bin/sh\necho vault-plugin-secrets-mastersindia v9.0.0\n"), 0o700))
 	said := r.register(t, 1, broken)
 	r.wantSaid(t, said, "reads may fail", "To go back, type:")
 	r.refused(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
@@ -356,9 +332,7 @@ func TestRegisterScript_GuideRemovesPin(t *testing.T) {
 // restart stops and starts the server, which does to a mount what a failover does.
 func (r *registration) restart(t *testing.T) {
 	t.Helper()
-	if err := errors.Join(r.Stop(), r.Start(t.Context())); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, errors.Join(r.Stop(), r.Start(t.Context())))
 }
 
 // wantTuned checks what the mount is tuned to, and what it runs.

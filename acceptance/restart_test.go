@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -28,9 +29,7 @@ func TestRestart_VaultRestartCostsNoLogin(t *testing.T) {
 		if err := end(); err != nil && !errors.Is(err, harness.ErrNoProc) {
 			t.Fatal(err)
 		}
-		if err := w.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, w.Start(t.Context()))
 		for protocol, id := range ids {
 			response := w.readToken(t, string(protocol))
 			if response.String("token_id") != id {
@@ -61,9 +60,7 @@ func TestRestart_OrphanedPluginStopsLogins(t *testing.T) {
 	if err := harness.EndOrphans(orphans); err != nil {
 		t.Errorf("the orphan: %v", err)
 	}
-	if err := w.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, w.Start(t.Context()))
 	w.upstream.wantAccepted(t, simulator.JWT, w.readToken(t, "app"))
 	w.upstream.wantLogins(t, 2)
 }
@@ -81,11 +78,8 @@ func (w *testVault) wantNoLeases(t *testing.T) {
 func (w *testVault) wantNoIrrevocable(t *testing.T) {
 	t.Helper()
 	client := w.rootClient(t)
-	irrevocable, err := client.Logical().ReadWithDataWithContext(
-		t.Context(), "sys/leases/count", map[string][]string{"type": {"irrevocable"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	irrevocable := must.Get(client.Logical().ReadWithDataWithContext(
+		t.Context(), "sys/leases/count", map[string][]string{"type": {"irrevocable"}}))(t)
 	if got := fmt.Sprint(irrevocable.Data["lease_count"]); got != "0" {
 		t.Errorf("Vault has %s leases that it could not revoke", got)
 	}
@@ -95,10 +89,7 @@ func (w *testVault) wantNoIrrevocable(t *testing.T) {
 func (w *testVault) leases(t *testing.T) []any {
 	t.Helper()
 	client := w.rootClient(t)
-	list, err := client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/mastersindia/token/app")
-	if err != nil {
-		t.Fatal(err)
-	}
+	list := must.Get(client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/mastersindia/token/app"))(t)
 	if list == nil {
 		return nil
 	}

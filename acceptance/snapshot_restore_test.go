@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -53,10 +54,7 @@ func (w *testVault) waitUntilServing(t *testing.T) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for {
-		result, err := w.CLI.Run(t.Context(), "", "read", "-field=state", "mastersindia/status/main")
-		if err != nil {
-			t.Fatal(err)
-		}
+		result := must.Get(w.CLI.Run(t.Context(), "", "read", "-field=state", "mastersindia/status/main"))(t)
 		if result.Code == 0 && result.Stdout == "ready" {
 			return
 		}

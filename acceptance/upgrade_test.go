@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -105,14 +106,9 @@ func newUpgrade(t *testing.T) *upgrade {
 	u := &upgrade{testCluster: newTestCluster(t, harness.Patient)}
 	found := findBinaries(t)
 	u.old = found.Version
-	var err error
-	if u.new, err = harness.NextMinor(u.old); err != nil {
-		t.Fatal(err)
-	}
+	u.new = must.Get(harness.NextMinor(u.old))(t)
 	download := t.TempDir()
-	if err := harness.BuildPlugin(t.Context(), os.Stderr, u.new, filepath.Join(download, filepath.Base(found.Plugin))); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, harness.BuildPlugin(t.Context(), os.Stderr, u.new, filepath.Join(download, filepath.Base(found.Plugin))))
 	u.writeConfig(t, "main", u.account(t, simulator.JWT))
 	u.writeRole(t, "app", "main", "max_ttl=10s")
 	u.writeRole(t, "kept", "main")
@@ -136,13 +132,9 @@ func newUpgrade(t *testing.T) *upgrade {
 func (u *upgrade) failOver(t *testing.T) {
 	t.Helper()
 	leaderTerms := u.leaders.all()
-	if err := u.root[leaderTerms[len(leaderTerms)-1].node].Sys().StepDownWithContext(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, u.root[leaderTerms[len(leaderTerms)-1].node].Sys().StepDownWithContext(t.Context()))
 	u.leaders.waitForLeaderTerm(t, len(leaderTerms)+1)
-	if err := u.cluster.WaitForwarding(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, u.cluster.WaitForwarding(t.Context()))
 }
 
 // follow runs the commands of a section of the guide.
@@ -200,20 +192,13 @@ func (u *upgrade) restartStandbys(t *testing.T, version string) {
 		if n == leader {
 			continue
 		}
-		running, err := node.CLI.Must(t.Context(), "", "read", "-field=running_plugin_version", "sys/mounts/mastersindia")
-		if err != nil {
-			t.Fatal(err)
-		}
+		running := must.Get(node.CLI.Must(t.Context(), "", "read", "-field=running_plugin_version", "sys/mounts/mastersindia"))(t)
 		if strings.TrimSpace(running) == version {
 			t.Errorf("node %d, a standby, runs %s without a restart: %s need not ask for one", n+1, version, installGuide)
 		}
-		if err := errors.Join(node.Stop(), node.Start(t.Context())); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, errors.Join(node.Stop(), node.Start(t.Context())))
 	}
-	if err := u.cluster.WaitForwarding(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, u.cluster.WaitForwarding(t.Context()))
 }
 
 // wantVersion checks which version runs, as Vault reports it in both ways.
@@ -317,16 +302,12 @@ func (u *upgrade) wantNoEngineWithoutTheFile(t *testing.T) {
 		}
 		file := filepath.Join(node.Dir, "plugins", "vault-plugin-secrets-mastersindia-"+u.new)
 		aside[file] = filepath.Join(node.Dir, "aside")
-		if err := os.Rename(file, aside[file]); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.Rename(file, aside[file]))
 	}
 	u.failOver(t)
 	t.Logf("a leader without the file responds: %s", strings.TrimSpace(u.refused(t, "read", "mastersindia/token/app")))
 	for file, kept := range aside {
-		if err := os.Rename(kept, file); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.Rename(kept, file))
 	}
 	u.vault(t, "plugin", "reload", "-type=secret", "-plugin="+harness.PluginName)
 	u.upstream.wantAccepted(t, simulator.JWT, u.readToken(t, "app"))

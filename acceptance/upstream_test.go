@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -51,9 +52,7 @@ func newUpstream(t *testing.T, w *testVault) *upstream {
 	t.Cleanup(server.Close)
 	u.url, u.client = server.URL, server.Client()
 	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	if err := os.WriteFile(u.caFile, cert, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(u.caFile, cert, 0o600))
 	return u
 }
 
@@ -86,9 +85,7 @@ func (u *upstream) addAccount(t *testing.T, account simulator.Account) simulator
 		if secret == "" {
 			continue
 		}
-		if err := u.testVault.secrets.Add(label+" of "+account.Name(), secret); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, u.testVault.secrets.Add(label+" of "+account.Name(), secret))
 	}
 	return account
 }

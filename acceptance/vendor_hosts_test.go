@@ -18,6 +18,7 @@ import (
 	"sync"
 	"testing"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -35,14 +36,9 @@ type vendorHosts struct {
 
 func newVendorHosts(t *testing.T, sim http.Handler, caFile string) *vendorHosts {
 	t.Helper()
-	ca, err := simulator.NewCA()
-	if err != nil {
-		t.Fatal(err)
-	}
+	ca := must.Get(simulator.NewCA())(t)
 	v := &vendorHosts{simulator: sim, ca: ca, caFile: caFile}
-	if err := os.WriteFile(caFile, ca.CertPEM(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(caFile, ca.CertPEM(), 0o600))
 	proxy := httptest.NewServer(v)
 	t.Cleanup(proxy.Close)
 	v.url = proxy.URL

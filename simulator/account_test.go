@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -22,17 +23,12 @@ func TestAccountJSON(t *testing.T) {
 		OmitExpiry: true, RepeatTokens: true, CorruptHeader: true, BusinessEnvelope: true, Latin1: true,
 		SameToken: simulator.TokenRenewed,
 	}
-	data, err := json.Marshal(want)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := must.Get(json.Marshal(want))(t)
 	if !strings.Contains(string(data), `"token_ttl":"1m30s"`) {
 		t.Errorf("the duration is no Go duration: %s", data)
 	}
 	var got simulator.Account
-	if err := json.Unmarshal(data, &got); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, json.Unmarshal(data, &got))
 	if got != want {
 		t.Errorf("want %+v, got %+v", want, got)
 	}
@@ -124,9 +120,7 @@ func TestDemoAccounts_OnePerProtocol(t *testing.T) {
 			t.Errorf("account %d: want a valid one of %s, got %s %v", i, p, demo[i].Protocol, demo[i].Validate())
 		}
 		var given map[string]any
-		if err := json.Unmarshal([]byte(toJSON(demo[i])), &given); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, json.Unmarshal([]byte(toJSON(demo[i])), &given))
 		for name := range given {
 			if name != "protocol" && !slices.Contains(simulator.Needs(p), name) {
 				t.Errorf("%s of %s may be missing: add it to credentials() in account.go", name, p)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -143,10 +144,7 @@ func TestControl_LoopbackOnly(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			sim, err := simulator.New(simulator.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			sim := must.Get(simulator.New(simulator.Options{}))(t)
 			request := httptest.NewRequest(http.MethodPost, "/_simulator/reset", nil)
 			request.RemoteAddr, request.Host = test.remote, test.host
 			if test.header != nil {
@@ -166,12 +164,9 @@ func TestOnRequest(t *testing.T) {
 	seen := make(chan simulator.RequestInfo, 1) // a response is on its way only when its handler has ended
 	a := account(simulator.JWT, nil)
 	b := &bed{t: t, issued: map[string]bool{}}
-	sim, err := simulator.New(simulator.Options{
+	sim := must.Get(simulator.New(simulator.Options{
 		Accounts: []simulator.Account{a}, OnRequest: func(info simulator.RequestInfo) { seen <- info }, OnSecret: b.note,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	}))(t)
 	server := httptest.NewServer(sim)
 	defer server.Close()
 	b.Simulator, b.url, b.client = sim, server.URL, server.Client()

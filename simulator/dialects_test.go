@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -110,10 +111,7 @@ func TestStall_LastsAsLongAsTheConnection(t *testing.T) {
 		t.Run(speaks, func(t *testing.T) {
 			t.Parallel()
 			a := account(simulator.JWT, nil)
-			sim, err := simulator.New(simulator.Options{Accounts: []simulator.Account{a}})
-			if err != nil {
-				t.Fatal(err)
-			}
+			sim := must.Get(simulator.New(simulator.Options{Accounts: []simulator.Account{a}}))(t)
 			server := httptest.NewUnstartedServer(sim)
 			server.Config.ConnContext = sim.ConnContext
 			server.EnableHTTP2 = speaks == "HTTP/2.0"
@@ -125,10 +123,7 @@ func TestStall_LastsAsLongAsTheConnection(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), limit)
 				defer cancel()
 				path, contentType, body := loginRequest(a)
-				request, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+path, strings.NewReader(body))
-				if err != nil {
-					t.Fatal(err)
-				}
+				request := must.Get(http.NewRequestWithContext(ctx, http.MethodPost, server.URL+path, strings.NewReader(body)))(t)
 				request.Header.Set("Content-Type", contentType)
 				response, err := client.Do(request)
 				if err != nil {

@@ -17,6 +17,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -150,10 +151,7 @@ func TestFault_Down(t *testing.T) {
 
 func TestFault_DownWithoutConnection(t *testing.T) {
 	t.Parallel()
-	sim, err := simulator.New(simulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	sim := must.Get(simulator.New(simulator.Options{}))(t)
 	sim.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
 	recorder := httptest.NewRecorder()
 	sim.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, loginV1, strings.NewReader("{}")))
@@ -270,10 +268,7 @@ func TestFault_Slow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := account(simulator.JWT, nil)
 		b := &bed{t: t, url: "http://simulator", issued: map[string]bool{}}
-		sim, err := simulator.New(simulator.Options{Accounts: []simulator.Account{a}, OnSecret: b.note})
-		if err != nil {
-			t.Fatal(err)
-		}
+		sim := must.Get(simulator.New(simulator.Options{Accounts: []simulator.Account{a}, OnSecret: b.note}))(t)
 		b.Simulator, b.client = sim, bubbleServer(t, sim)
 		sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
 		began := time.Now()
@@ -289,10 +284,7 @@ func TestFault_Slow(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		_, _, body := loginRequest(a)
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url+loginV1, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
+		request := must.Get(http.NewRequestWithContext(ctx, http.MethodPost, b.url+loginV1, strings.NewReader(body)))(t)
 		request.Header.Set("Content-Type", typeJSON)
 		began = time.Now()
 		response, err := b.client.Do(request)
@@ -313,10 +305,7 @@ func TestFault_Slow(t *testing.T) {
 func TestFault_DelayWithEveryKind(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		sim, err := simulator.New(simulator.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		sim := must.Get(simulator.New(simulator.Options{}))(t)
 		sim.SetFault("", simulator.Fault{Kind: simulator.FaultUnavailable, Delay: 5 * time.Second})
 		began := time.Now()
 		recorder := httptest.NewRecorder()

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -265,10 +266,7 @@ func TestFirstVision_V2TellsTheScope(t *testing.T) {
 // The gateway responds to any request, and issues no token for an assertion that is not signed with the secret.
 func FuzzGateway(f *testing.F) {
 	a := account(simulator.FirstVision, nil)
-	sim, err := simulator.New(simulator.Options{Accounts: []simulator.Account{a}, Now: newClock().Now})
-	if err != nil {
-		f.Fatal(err)
-	}
+	sim := must.Get(simulator.New(simulator.Options{Accounts: []simulator.Account{a}, Now: newClock().Now}))(f)
 	forged := assertionOf(hs256, map[string]any{"iss": a.ClientID, "sub": a.ClientID, "aud": gatewayAudience, "exp": 1e10, "jti": "1"}, "x")
 	for _, assertion := range []string{forged, "", "a.b.c", "e30.e30.", `eyJhbGciOiJub25lIn0.e30.`, strings.Repeat(".", 100)} {
 		f.Add(typeForm, "client_id="+a.ClientID+"&grant_type=client_credentials&scope=emea_firstvision&client_assertion_type="+

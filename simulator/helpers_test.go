@@ -19,6 +19,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"go.uber.org/goleak"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -91,10 +92,7 @@ func newBed(t *testing.T, accounts ...simulator.Account) *bed {
 		return a.Protocol == simulator.FirstVision
 	})
 	b := &bed{t: t, clock: c, issued: map[string]bool{}}
-	sim, err := simulator.New(simulator.Options{Accounts: demo, Now: c.Now, OnSecret: b.note})
-	if err != nil {
-		t.Fatal(err)
-	}
+	sim := must.Get(simulator.New(simulator.Options{Accounts: demo, Now: c.Now, OnSecret: b.note}))(t)
 	b.Simulator = sim
 	for _, a := range accounts {
 		sim.SetAccount(a)
@@ -134,19 +132,13 @@ func (a response) member(t *testing.T, name string) string {
 // call sends a request and fails the test where there is no response. Headers are pairs of name and value.
 func (b *bed) call(method, path, body string, header ...string) response {
 	b.t.Helper()
-	got, err := b.try(method, path, body, header...)
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	got := must.Get(b.try(method, path, body, header...))(b.t)
 	return got
 }
 
 func (b *bed) try(method, path, body string, header ...string) (response, error) {
 	b.t.Helper()
-	request, err := http.NewRequestWithContext(b.t.Context(), method, b.url+path, strings.NewReader(body))
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	request := must.Get(http.NewRequestWithContext(b.t.Context(), method, b.url+path, strings.NewReader(body)))(b.t)
 	for pair := range slices.Chunk(header, 2) {
 		request.Header.Set(pair[0], pair[1])
 	}
@@ -256,15 +248,12 @@ func (b *bed) business(a simulator.Account, token string) (status int, body stri
 func (b *bed) verify(token string) (claims jwt.MapClaims, header map[string]any) {
 	b.t.Helper()
 	parser := jwt.NewParser(jwt.WithoutClaimsValidation(), jwt.WithJSONNumber())
-	parsed, err := parser.ParseWithClaims(token, &claims, func(t *jwt.Token) (any, error) {
+	parsed := must.Get(parser.ParseWithClaims(token, &claims, func(t *jwt.Token) (any, error) {
 		if t.Method == jwt.SigningMethodRS256 {
 			return simulator.RSAKey(b.t), nil
 		}
 		return b.HMACKey(), nil
-	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	}))(b.t)
 	return claims, parsed.Header
 }
 
@@ -275,11 +264,7 @@ func number(t *testing.T, claims jwt.MapClaims, name string) int64 {
 	if !ok {
 		t.Fatalf("claim %s: want a number, got %v", name, claims[name])
 	}
-	value, err := n.Int64()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return value
+	return must.Get(n.Int64())(t)
 }
 
 func wantNames[V any](t *testing.T, m map[string]V, want ...string) {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -31,13 +32,9 @@ func toMultipart(t *testing.T, values map[string]string) (contentType, body stri
 	var b bytes.Buffer
 	writer := multipart.NewWriter(&b)
 	for name, value := range values {
-		if err := writer.WriteField(name, value); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, writer.WriteField(name, value))
 	}
-	if err := writer.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, writer.Close())
 	return writer.FormDataContentType(), b.String()
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -149,12 +150,9 @@ func TestSOAPRefusals(t *testing.T) {
 func TestSOAPElementNames(t *testing.T) {
 	t.Parallel()
 	a := account(simulator.SOAP, nil)
-	sim, err := simulator.New(simulator.Options{
+	sim := must.Get(simulator.New(simulator.Options{
 		Accounts: []simulator.Account{a}, SOAPUsernameElement: "Username", SOAPPasswordElement: "password",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	}))(t)
 	body := soapLoginWith("Username", "password", a.Username, a.Password, a.ClientID, a.ClientSecret, "password")
 	request := httptest.NewRequest(http.MethodPost, soapPath, strings.NewReader(body))
 	request.Header.Set("Content-Type", typeXML)
@@ -220,9 +218,7 @@ func TestSOAPGet(t *testing.T) {
 				Location string `xml:"location,attr"`
 			} `xml:"service>port>address"`
 		}
-		if err := xml.Unmarshal([]byte(got.body), &wsdl); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, xml.Unmarshal([]byte(got.body), &wsdl))
 		if wsdl.TargetNamespace != "urn:server" || wsdl.Address.Location != b.url+soapPath || len(wsdl.Operations) != 2 {
 			t.Errorf("got %+v", wsdl)
 		}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 func TestEveryRowTakesEveryPlaceInTurn(t *testing.T) {
@@ -79,10 +80,7 @@ func TestLoadCountsWhatTheServerAnswers(t *testing.T) {
 	defer server.Close()
 	address := strings.TrimPrefix(server.URL, "http://")
 	path := func(_, n int) string { return strings.Repeat("p", 1+n%2) }
-	measured, err := load(t.Context(), address, []string{"one", "two"}, 200*time.Millisecond, path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	measured := must.Get(load(t.Context(), address, []string{"one", "two"}, 200*time.Millisecond, path))(t)
 	if n := len(measured.latencies); int64(measured.all) != served.Load() || n == 0 || n > measured.all {
 		t.Errorf("%d requests, %d of them measured; the server had %d", measured.all, n, served.Load())
 	}
@@ -122,9 +120,7 @@ func TestProcessorTimeAndMemoryAreThoseOfTheProcess(t *testing.T) {
 func usedBySelf(t *testing.T) time.Duration {
 	t.Helper()
 	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 

@@ -23,6 +23,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // binary is built once for all tests.
@@ -42,10 +43,7 @@ type host struct {
 // startPlugin starts the plugin as Vault does: protocol version 5, AutoMTLS, and no environment but what Vault adds.
 func startPlugin(t *testing.T) *host {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
+	path := must.Get(binary())(t)
 	cmd := exec.Command(path)
 	cmd.Env = []string{
 		"TMPDIR=" + t.TempDir(),

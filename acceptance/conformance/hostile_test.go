@@ -18,6 +18,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 	"vault-plugin-secrets-mastersindia/acceptance/hostile"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // Do implements hostile.Mount.
@@ -52,10 +53,7 @@ func TestHostileUpstream_ProcessSurvives(t *testing.T) {
 			}
 			t.Run(trick.Name, func(t *testing.T) {
 				t.Parallel()
-				server, err := hostile.Start(&trick)
-				if err != nil {
-					t.Fatal(err)
-				}
+				server := must.Get(hostile.Start(&trick))(t)
 				result := hostile.Play(t, m, server, fmt.Sprintf("hostile-%d", n))
 				mu.Lock()
 				defer mu.Unlock()
@@ -87,11 +85,7 @@ const mostMemory = 512 << 20
 
 func peakOf(t *testing.T, h *host) harness.Usage {
 	t.Helper()
-	u, err := harness.ReadUsage(h.pid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
+	return must.Get(harness.ReadUsage(h.pid()))(t)
 }
 
 // settled waits, though not for ever, until what the process uses is as it should be, and gives the last reading.

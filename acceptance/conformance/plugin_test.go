@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -35,10 +36,7 @@ func TestPlugin_TypeAndVersion(t *testing.T) {
 	}
 	want := os.Getenv("VERSION")
 	if want == "" {
-		text, err := os.ReadFile("../../VERSION")
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := must.Get(os.ReadFile("../../VERSION"))(t)
 		want = strings.TrimSpace(string(text))
 	}
 	if got := versioner.PluginVersion().Version; got != want {
@@ -56,20 +54,12 @@ func TestPlugin_SecretsInSealedStorageOnly(t *testing.T) {
 	leaks := harness.NewLeaks()
 	text, _ := token.(string)
 	for label, secret := range map[string]string{"password": u.account.Password, "access token": text} {
-		if err := leaks.Add(label, secret); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, leaks.Add(label, secret))
 	}
-	keys, err := logical.CollectKeys(t.Context(), m.storage)
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := must.Get(logical.CollectKeys(t.Context(), m.storage))(t)
 	sealed, inSealed := m.SpecialPaths().SealWrapStorage, 0
 	for _, key := range keys {
-		entry, err := m.storage.InmemStorage.Get(t.Context(), key)
-		if err != nil {
-			t.Fatal(err)
-		}
+		entry := must.Get(m.storage.InmemStorage.Get(t.Context(), key))(t)
 		findings := leaks.SearchText("storage entry "+key, entry.Value)
 		if slices.ContainsFunc(sealed, func(prefix string) bool { return strings.HasPrefix(key, prefix) }) {
 			inSealed += len(findings)

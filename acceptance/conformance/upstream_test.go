@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -31,11 +32,7 @@ func newUpstream(t *testing.T) *upstream {
 	u := &upstream{account: simulator.Account{
 		Protocol: simulator.JWT, Username: "user@example.com", Password: `pass "<&>%2B \ü ` + rand.Text(),
 	}}
-	var err error
-	u.Simulator, err = simulator.New(simulator.Options{Accounts: []simulator.Account{u.account}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	u.Simulator = must.Get(simulator.New(simulator.Options{Accounts: []simulator.Account{u.account}}))(t)
 	server := httptest.NewTLSServer(u)
 	t.Cleanup(server.Close)
 	u.url = server.URL + "/api/v2/token-auth/"

@@ -22,6 +22,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // startTimeout bounds how long a program of the cluster may take until it is ready.
@@ -75,9 +76,7 @@ func (c *cluster) startServer(t *testing.T, etcd string) {
 		"--service-account-issuer="+c.url, "--service-account-key-file="+accounts, "--service-account-signing-key-file="+accounts,
 		"--cert-dir=certificates")
 	eventually(t, "the API server is ready", func() error {
-		if err := server.Err(); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, server.Err())
 		_, err := c.request(t.Context(), http.MethodGet, "/readyz", "", nil)
 		return err
 	})
@@ -87,12 +86,9 @@ func (c *cluster) startServer(t *testing.T, etcd string) {
 func start(t *testing.T, name, path string, env []string, args ...string) *harness.Program {
 	t.Helper()
 	dir := t.TempDir()
-	p, err := harness.StartDaemon(harness.ProgramSpec{
+	p := must.Get(harness.StartDaemon(harness.ProgramSpec{
 		Name: name, Dir: dir, Log: filepath.Join(dir, "log"), Path: path, Args: args,
-	}, env...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	}, env...))(t)
 	t.Cleanup(func() {
 		if err := p.Stop(); err != nil {
 			t.Error(err)
@@ -116,11 +112,7 @@ func program(t *testing.T, variable string) string {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	address, err := harness.FreeAddress(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
+	return must.Get(harness.FreeAddress(t.Context()))(t)
 }
 
 // eventually tries until it succeeds, twice a second.
@@ -198,9 +190,7 @@ func (c *cluster) apply(t *testing.T, manifest string) {
 	t.Helper()
 	for document := range strings.SplitSeq("\n"+manifest, "\n---\n") {
 		var o object
-		if err := yaml.Unmarshal([]byte(document), &o); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, yaml.Unmarshal([]byte(document), &o))
 		if o.Kind == "" {
 			continue // nothing but comments
 		}
@@ -250,11 +240,8 @@ func (c *cluster) collection(t *testing.T, o object) (path string) {
 // accountToken is what kubectl create token prints.
 func (c *cluster) accountToken(t *testing.T, namespace, name string) string {
 	t.Helper()
-	text, err := c.request(t.Context(), http.MethodPost, "/api/v1/namespaces/"+namespace+"/serviceaccounts/"+name+"/token",
-		"application/json", []byte(`{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{"expirationSeconds":86400}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := must.Get(c.request(t.Context(), http.MethodPost, "/api/v1/namespaces/"+namespace+"/serviceaccounts/"+name+"/token",
+		"application/json", []byte(`{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{"expirationSeconds":86400}}`)))(t)
 	var made struct{ Status struct{ Token string } }
 	if err := json.Unmarshal(text, &made); err != nil || made.Status.Token == "" {
 		t.Fatalf("no token for %s: %v", name, err)

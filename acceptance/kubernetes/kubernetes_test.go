@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -143,10 +144,7 @@ func replaced(t *testing.T, v *server, name string) string {
 
 func manifest(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(examples, name))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := must.Get(os.ReadFile(filepath.Join(examples, name)))(t)
 	return string(text)
 }
 

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -51,10 +52,7 @@ type upstream struct {
 
 func newUpstream(t *testing.T) *upstream {
 	t.Helper()
-	sim, err := simulator.New(simulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	sim := must.Get(simulator.New(simulator.Options{}))(t)
 	u := &upstream{Simulator: sim}
 	u.server = httptest.NewUnstartedServer(sim)
 	u.server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections that are dropped make it talk

@@ -22,6 +22,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 	"vault-plugin-secrets-mastersindia/internal/memorynet"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 const firstVisionSuccess = `{"access_token":"` + testOpaqueToken + `","expires_in":3600,"token_type":"Bearer"}`
@@ -38,14 +39,9 @@ func claimsOf(t *testing.T, assertion string) map[string]any {
 	if len(parts) != 3 {
 		t.Fatalf("the assertion has %d parts, want 3", len(parts))
 	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		t.Fatal(err)
-	}
+	payload := must.Get(base64.RawURLEncoding.DecodeString(parts[1]))(t)
 	var claims map[string]any
-	if err := json.Unmarshal(payload, &claims); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, json.Unmarshal(payload, &claims))
 	return claims
 }
 
@@ -53,10 +49,8 @@ func claimsOf(t *testing.T, assertion string) map[string]any {
 func TestAssertion_IsTheOneOfRFC7515(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", firstVisionSuccess))
-	if _, err := newClient(t, assertionAccount(s.URL+"/api/fs/fv_emea/security/v1/token/jwt/generate")).
-		Login(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(newClient(t, assertionAccount(s.URL+"/api/fs/fv_emea/security/v1/token/jwt/generate")).
+		Login(context.Background()))(t)
 	r := s.only(t)
 	fields := fieldsOf(t, r)
 	assertion := fields["client_assertion"]
@@ -94,9 +88,7 @@ func TestAssertion_IsNewForEachLogin(t *testing.T) {
 	c := newClient(t, assertionAccount(s.URL))
 	seen := map[any]bool{}
 	for range 50 {
-		if _, err := c.Login(context.Background()); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(c.Login(context.Background()))(t)
 	}
 	for _, r := range s.requests {
 		seen[claimsOf(t, fieldsOf(t, r)["client_assertion"])["jti"]] = true
@@ -222,10 +214,7 @@ func TestAssertion_SecondRequestKeepsTheTimeout(t *testing.T) {
 			_ = server.Serve(network)
 		}()
 		a := assertionAccount("http://upstream.test/")
-		c, err := upstream.New(a, upstream.Options{DialContext: network.Dial})
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := must.Get(upstream.New(a, upstream.Options{DialContext: network.Dial}))(t)
 		began := time.Now()
 		token, err := c.Login(t.Context())
 		mustBe(t, mustFail(t, token, err), "unavailable/timeout")
@@ -270,10 +259,7 @@ func TestForm_SendsBasicAndTheGrantInAForm(t *testing.T) {
 			`"client_id":"`+testClientID+`","access_token":"`+testOpaqueToken+`","expires_in":"1799","status":"approved"}`))
 		a := accountWith(upstream.FirstVision, upstream.Form, s.URL+"/cards/token")
 		a.Scope, a.Headers = scope, map[string]string{"apikey": testClientID}
-		token, err := newClient(t, a).Login(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
+		token := must.Get(newClient(t, a).Login(context.Background()))(t)
 		if life := token.ExpiresAt.Sub(token.IssuedAt); life != 1799*time.Second {
 			t.Errorf("the token lives for %s", life)
 		}

@@ -20,6 +20,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 	"vault-plugin-secrets-mastersindia/internal/memorynet"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -68,14 +69,8 @@ func (p *pipes) mustBeClosed(t *testing.T, want int64) {
 // secureAccount returns an account for a TLS server in memory that speaks the given protocol, and the server's configuration.
 func secureAccount(t *testing.T, speaks string) (upstream.Account, *tls.Config) {
 	t.Helper()
-	ca, err := simulator.NewCA()
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := ca.ServerTLS("upstream.example")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ca := must.Get(simulator.NewCA())(t)
+	config := must.Get(ca.ServerTLS("upstream.example"))(t)
 	config.NextProtos = []string{speaks}
 	account := accountFor(upstream.JWT, "https://upstream.example/token-auth/")
 	account.CACert = string(ca.CertPEM())
@@ -85,11 +80,7 @@ func secureAccount(t *testing.T, speaks string) (upstream.Account, *tls.Config) 
 // newClientOn makes a client whose connections come from dial.
 func newClientOn(t *testing.T, account upstream.Account, dial func(context.Context, string, string) (net.Conn, error)) upstream.Client {
 	t.Helper()
-	client, err := upstream.New(account, upstream.Options{DialContext: dial})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client
+	return must.Get(upstream.New(account, upstream.Options{DialContext: dial}))(t)
 }
 
 // TestConnection_NotUsedAgainAfterTimeout has an upstream whose first connection stops responding, while new ones
@@ -317,9 +308,7 @@ func TestLogin_SentOnceOnBrokenConnection(t *testing.T) {
 			account := accountFor(upstream.JWT, s.URL)
 			account.Headers = map[string]string{header: "4711"}
 			client := newClient(t, account)
-			if _, err := client.Login(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			must.Get(client.Login(t.Context()))(t)
 			token, err := client.Login(t.Context())
 			mustBe(t, mustFail(t, token, err), "unavailable/network")
 			if asked.Load() != 2 {

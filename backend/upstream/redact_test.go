@@ -25,6 +25,7 @@ import (
 	"unicode/utf16"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // encodings are the ways in which a server may write what it was sent.
@@ -512,9 +513,7 @@ func TestRedact_NetHTTPLogsNothing(t *testing.T) { //nolint:paralleltest // see 
 		_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s%s", len(body), body, body)
 		_, _ = io.Copy(io.Discard, conn) // until the client has closed it
 	})
-	if _, err := newClient(t, accountFor(upstream.JWT, s.url)).Login(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(newClient(t, accountFor(upstream.JWT, s.url)).Login(t.Context()))(t)
 	if logged.Len() > 0 {
 		t.Errorf("logged: %s", logged.String())
 	}

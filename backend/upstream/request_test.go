@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // fieldsOf reads the fields of a request's body, whichever way they are encoded.
@@ -105,9 +106,7 @@ func TestRequest_FieldsInFormat(t *testing.T) {
 			a := accountFor(test.protocol, s.URL+"/api/v1/token-auth/?app=x%2Fy")
 			a.Format = test.format
 			a.Headers = map[string]string{"Productid": "einvoicing_global", "Content-Type": "text/evil", "X-Trace": "7"}
-			if _, err := newClient(t, a).Login(context.Background()); err != nil {
-				t.Fatal(err)
-			}
+			must.Get(newClient(t, a).Login(context.Background()))(t)
 			r := s.only(t)
 			if r.Method != http.MethodPost || r.RequestURI != "/api/v1/token-auth/?app=x%2Fy" {
 				t.Errorf("sent %s %s", r.Method, r.RequestURI)
@@ -166,9 +165,7 @@ func TestRequest_FirstVisionQuery(t *testing.T) {
 			s := serve(t, always(200, "application/json", `{"access_token":"`+testOpaqueToken+`","expires_in":7199}`))
 			a := accountFor(upstream.FirstVision, s.URL+test.path)
 			a.Format = upstream.Query
-			if _, err := newClient(t, a).Login(context.Background()); err != nil {
-				t.Fatal(err)
-			}
+			must.Get(newClient(t, a).Login(context.Background()))(t)
 			r := s.only(t)
 			if r.Method != http.MethodPost || r.RequestURI != test.want {
 				t.Errorf("sent %s %s, want %s", r.Method, r.RequestURI, test.want)
@@ -188,9 +185,7 @@ func TestRequest_FirstVisionScopeEscaped(t *testing.T) {
 	s := serve(t, always(200, "application/json", `{"access_token":"`+testOpaqueToken+`"}`))
 	a := accountFor(upstream.FirstVision, s.URL)
 	a.Format, a.Scope = upstream.Query, "a+b c&d"
-	if _, err := newClient(t, a).Login(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(newClient(t, a).Login(context.Background()))(t)
 	if got := s.only(t).RequestURI; got != "/?grant_type=client_credentials&scope=a%2Bb%20c%26d" {
 		t.Errorf("sent %s", got)
 	}
@@ -221,10 +216,7 @@ func TestRequest_RefreshTokenField(t *testing.T) {
 			a.Format = format
 			a.Headers = map[string]string{"Productid": "einvoicing_global", "X-Set": "login"}
 			a.RefreshHeaders = map[string]string{"Service": "online_service", "X-Set": "refresh"}
-			token, err := newClient(t, a).Refresh(context.Background(), "old refresh&token")
-			if err != nil {
-				t.Fatal(err)
-			}
+			token := must.Get(newClient(t, a).Refresh(context.Background(), "old refresh&token"))(t)
 			if token.AccessToken != testOpaqueToken || token.RefreshToken != "next-refresh" {
 				t.Error("the new pair was not read")
 			}
@@ -264,13 +256,8 @@ func TestRefresh_UnsupportedWithoutURL(t *testing.T) {
 func TestRequest_UserAgent(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`"}`))
-	c, err := upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{UserAgent: "engine/1.2.3"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Login(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	c := must.Get(upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{UserAgent: "engine/1.2.3"}))(t)
+	must.Get(c.Login(context.Background()))(t)
 	if got := s.only(t).UserAgent(); got != "engine/1.2.3" {
 		t.Errorf("User-Agent is %q", got)
 	}

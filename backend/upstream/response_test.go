@@ -16,6 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 func TestResponse_WithTokenSucceeds(t *testing.T) {
@@ -126,10 +127,7 @@ func TestResponse_WithTokenSucceeds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			body := strings.ReplaceAll(test.body, "TOKEN", testOpaqueToken)
-			token, err := login(t, test.protocol, always(test.status, "text/plain", body))
-			if err != nil {
-				t.Fatal(err)
-			}
+			token := must.Get(login(t, test.protocol, always(test.status, "text/plain", body)))(t)
 			if token.AccessToken != testOpaqueToken {
 				t.Errorf("the access token is not the one that was sent")
 			}
@@ -390,10 +388,7 @@ func TestLifetime_ExpiresInBesideOrAroundToken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			body := strings.Replace(test.body, "TOKEN", testOpaqueToken, 1)
-			token, err := login(t, upstream.JWT, always(200, "application/json", body))
-			if err != nil {
-				t.Fatal(err)
-			}
+			token := must.Get(login(t, upstream.JWT, always(200, "application/json", body)))(t)
 			if life := token.ExpiresAt.Sub(token.IssuedAt); life != test.want {
 				t.Errorf("the token lives for %s, want %s", life, test.want)
 			}
@@ -424,10 +419,7 @@ func TestLifetime_DefaultOfAccountOrProtocol(t *testing.T) {
 			s := serve(t, always(200, "application/json", test.body))
 			a := accountFor(test.protocol, s.URL)
 			a.DefaultTokenTTL = test.ttl
-			token, err := newClient(t, a).Login(context.Background())
-			if err != nil {
-				t.Fatal(err)
-			}
+			token := must.Get(newClient(t, a).Login(context.Background()))(t)
 			if life := token.ExpiresAt.Sub(token.IssuedAt); life != test.want {
 				t.Errorf("the token lives for %s, want %s", life, test.want)
 			}
@@ -439,10 +431,7 @@ func TestClaims_PayloadAlone(t *testing.T) {
 	t.Parallel()
 	exp := noon().Add(5 * time.Minute).Unix()
 	payload := fmt.Sprintf(`{"exp":%d,"jti":"0?>~"}`, exp)
-	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"exp": exp}).SignedString([]byte("key"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	signed := must.Get(jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"exp": exp}).SignedString([]byte("key")))(t)
 	tests := map[string]struct {
 		token string
 		want  time.Duration
@@ -476,10 +465,7 @@ func TestClaims_PayloadAlone(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			token, err := login(t, upstream.JWT, always(200, "application/json", `{"token":"`+test.token+`"}`))
-			if err != nil {
-				t.Fatal(err)
-			}
+			token := must.Get(login(t, upstream.JWT, always(200, "application/json", `{"token":"`+test.token+`"}`)))(t)
 			if life := token.ExpiresAt.Sub(token.IssuedAt); life != test.want || token.AccessToken != test.token {
 				t.Errorf("the token lives for %s, want %s", life, test.want)
 			}
@@ -522,10 +508,7 @@ func TestClock_TenMinutesOff(t *testing.T) {
 				t.Parallel()
 				s := serve(t, always(200, "application/json", test.body, test.date))
 				ours := noon().Add(skew + 300*time.Millisecond)
-				token, err := newClientAt(t, accountFor(upstream.JWT, s.URL), ours).Login(context.Background())
-				if err != nil {
-					t.Fatal(err)
-				}
+				token := must.Get(newClientAt(t, accountFor(upstream.JWT, s.URL), ours).Login(context.Background()))(t)
 				if !token.IssuedAt.Equal(ours) || token.ExpiresAt.Sub(ours) != time.Hour {
 					t.Errorf("issued at %s, expires at %s", token.IssuedAt, token.ExpiresAt)
 				}
@@ -541,10 +524,7 @@ func TestClock_OwnIsLastResort(t *testing.T) {
 	t.Parallel()
 	body := fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": noon().Unix() + 3600}))
 	s := serve(t, always(200, "application/json", body, "Date: "))
-	token, err := newClientAt(t, accountFor(upstream.JWT, s.URL), noon().Add(time.Minute)).Login(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+	token := must.Get(newClientAt(t, accountFor(upstream.JWT, s.URL), noon().Add(time.Minute)).Login(context.Background()))(t)
 	if life := token.ExpiresAt.Sub(token.IssuedAt); life != 59*time.Minute || token.SkewKnown {
 		t.Errorf("the token lives for %s, skew known: %v", life, token.SkewKnown)
 	}
@@ -579,10 +559,7 @@ func TestRefreshToken_ExpiryRead(t *testing.T) {
 			body := fmt.Sprintf(`{"token":%q,"refresh token":%q}`, access, makeJWT(test.refresh))
 			s := serve(t, always(200, "application/json", body, test.date))
 			ours := noon().Add(test.skew)
-			token, err := newClientAt(t, accountFor(upstream.JWT, s.URL), ours).Login(context.Background())
-			if err != nil {
-				t.Fatal(err)
-			}
+			token := must.Get(newClientAt(t, accountFor(upstream.JWT, s.URL), ours).Login(context.Background()))(t)
 			want := time.Time{}
 			if test.want >= 0 {
 				want = ours.Add(test.want)
@@ -603,14 +580,8 @@ func TestLifetime_CountsFromBeforeRequest(t *testing.T) {
 		w.Header().Set("Date", clock().Format(http.TimeFormat))
 		always(200, "application/json", `{"token":"`+testOpaqueToken+`","expires_in":60}`)(w, r)
 	})
-	c, err := upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{Now: clock})
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := c.Login(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := must.Get(upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{Now: clock}))(t)
+	token := must.Get(c.Login(context.Background()))(t)
 	if !token.IssuedAt.Equal(noon()) || !token.ExpiresAt.Equal(noon().Add(time.Minute)) {
 		t.Errorf("issued at %s, expires at %s", token.IssuedAt, token.ExpiresAt)
 	}
@@ -622,14 +593,8 @@ func TestLifetime_CountsFromBeforeRequest(t *testing.T) {
 func TestClock_NoMonotonicReading(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`","expires_in":60}`))
-	c, err := upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := c.Login(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := must.Get(upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{}))(t)
+	token := must.Get(c.Login(context.Background()))(t)
 	for _, at := range []time.Time{token.IssuedAt, token.ExpiresAt} {
 		if strings.Contains(at.String(), "m=") { // the monotonic part, which Equal does not see
 			t.Errorf("%s would stand still while the machine is suspended", at)

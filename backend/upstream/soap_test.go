@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // TestSOAP_TokenNeverBecomesMessage has a login succeed in a form that is documented nowhere: the token must not be taken for the
@@ -50,9 +51,7 @@ func TestSOAP_RequestEnvelope(t *testing.T) {
 			s := serve(t, always(200, "text/xml", soapSuccess(testOpaqueToken, "14400")))
 			a := accountFor(upstream.SOAP, s.URL+"/api.einvoice.php?wsdl")
 			a.SOAPUsernameElement, a.SOAPPasswordElement, a.SOAPAction = test.username, test.password, test.action
-			if _, err := newClient(t, a).Login(context.Background()); err != nil {
-				t.Fatal(err)
-			}
+			must.Get(newClient(t, a).Login(context.Background()))(t)
 			r := s.only(t)
 			if got := r.Header.Get("SOAPAction"); got != test.wantAction {
 				t.Errorf("SOAPAction is %s, want %s", got, test.wantAction)
@@ -89,9 +88,7 @@ func TestSOAP_ActionSpelling(t *testing.T) {
 		body := soapSuccess(testOpaqueToken, "14400")
 		_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	})
-	if _, err := newClient(t, accountFor(upstream.SOAP, s.url)).Login(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(newClient(t, accountFor(upstream.SOAP, s.url)).Login(context.Background()))(t)
 	head, _ := s.head.Load().(string)
 	mustSay(t, head, "POST / HTTP/1.1\r\n", "\r\nSOAPAction: \"urn:server#access_new_token\"\r\n")
 }

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // TestSpec_EveryProtocolIsListed: a protocol that protocols() does not list is dead code, and its absence breaks nothing else.
@@ -28,17 +30,11 @@ func TestSpec_EveryProtocolIsListed(t *testing.T) {
 			t.Errorf("%s: name() is %q, and spec() has the Protocol %q", listed[len(listed)-1], p.name(), s.Protocol)
 		}
 	}
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := must.Get(filepath.Glob("*.go"))(t)
 	declares := regexp.MustCompile(`(?m)^func \((?:\w+ )?(\w+)\) spec\(\) Spec`)
 	found := 0
 	for _, file := range files {
-		source, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		source := must.Get(os.ReadFile(file))(t)
 		for _, match := range declares.FindAllStringSubmatch(string(source), -1) {
 			found++
 			if !slices.Contains(listed, match[1]) {

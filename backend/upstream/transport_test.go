@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 const goodResponse = `{"token":"` + testOpaqueToken + `","expires_in":3600}`
@@ -41,10 +42,7 @@ type rawServer struct {
 // serveRaw reads one request from each connection, calls response and closes the connection.
 func serveRaw(t *testing.T, response func(net.Conn)) *rawServer {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := must.Get(net.Listen("tcp", "127.0.0.1:0"))(t)
 	s := &rawServer{url: "http://" + listener.Addr().String()}
 	done := make(chan struct{})
 	t.Cleanup(func() {
@@ -171,10 +169,7 @@ func TestConnection_SwitchOfProtocols(t *testing.T) {
 
 func TestNetworkError_NamesCause(t *testing.T) {
 	t.Parallel()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	closed := must.Get(net.Listen("tcp", "127.0.0.1:0"))(t)
 	_ = closed.Close()
 	// A label of 64 characters is not looked up by any resolver.
 	unknown := strings.Repeat("x", 64) + ".example"
@@ -391,9 +386,7 @@ func TestProxy_OfAccountUsed(t *testing.T) {
 	proxy := serve(t, always(200, "application/json", goodResponse))
 	a := accountFor(upstream.JWT, "http://login.example/api/v1/token-auth/")
 	a.ProxyURL = proxy.URL
-	if _, err := newClient(t, a).Login(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(newClient(t, a).Login(context.Background()))(t)
 	if got := proxy.only(t).RequestURI; got != "http://login.example/api/v1/token-auth/" {
 		t.Errorf("the proxy was asked for %s", got)
 	}
@@ -440,9 +433,7 @@ func TestProxy_TunnelIsTLS(t *testing.T) {
 	})
 	a := accountFor(upstream.JWT, s.URL)
 	a.ProxyURL, a.CACert = proxy.URL, certificateOf(s)
-	if _, err := newClient(t, a).Login(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(newClient(t, a).Login(context.Background()))(t)
 	s.only(t)
 	if r := proxy.only(t); r.Method != http.MethodConnect || r.body != "" {
 		t.Errorf("the proxy saw %s %q", r.Method, r.body)
@@ -457,19 +448,13 @@ func certificateOf(s *server) string {
 // selfSigned makes a certificate for 127.0.0.1, and returns it as PEM too.
 func selfSigned(t *testing.T, from, to time.Time, uses ...x509.ExtKeyUsage) (cert tls.Certificate, asPEM string) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := must.Get(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: to, IsCA: true, BasicConstraintsValid: true,
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: uses,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	der := must.Get(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key))(t)
 	asPEM = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, asPEM
 }
@@ -506,10 +491,7 @@ func TestTLS_NamesWhatIsWrong(t *testing.T) {
 			s.TLS = test.config
 			s.StartTLS()
 			t.Cleanup(s.Close)
-			u, err := url.Parse(s.URL)
-			if err != nil {
-				t.Fatal(err)
-			}
+			u := must.Get(url.Parse(s.URL))(t)
 			u.Host = net.JoinHostPort(test.host, u.Port())
 			a := accountFor(upstream.JWT, u.String())
 			a.CACert = test.ca
@@ -575,9 +557,7 @@ func TestNew_CopiesMaps(t *testing.T) {
 	a.Headers = map[string]string{"Productid": "arap"}
 	c := newClient(t, a)
 	a.Headers["Productid"] = "changed"
-	if _, err := c.Login(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(c.Login(context.Background()))(t)
 	if got := s.only(t).Header.Get("Productid"); got != "arap" {
 		t.Errorf("sent Productid %s", got)
 	}

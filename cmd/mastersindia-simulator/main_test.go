@@ -25,6 +25,7 @@ import (
 	"go.uber.org/goleak"
 
 	"vault-plugin-secrets-mastersindia/internal/command"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -114,20 +115,11 @@ func poll(t *testing.T, what string, happened func() bool) {
 
 func send(t *testing.T, client *http.Client, method, url, body string) (int, string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	request := must.Get(http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body)))(t)
 	request.Header.Set("Content-Type", "application/json")
-	response, err := client.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
+	response := must.Get(client.Do(request))(t)
 	defer response.Body.Close()
-	data, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := must.Get(io.ReadAll(response.Body))(t)
 	return response.StatusCode, string(data)
 }
 
@@ -200,10 +192,7 @@ func TestRun_TLS(t *testing.T) {
 	if p.where.HTTP != "" {
 		t.Errorf("no plain HTTP was asked for: %s", p.where.HTTP)
 	}
-	pem, err := os.ReadFile(ca)
-	if err != nil {
-		t.Fatal(err)
-	}
+	pem := must.Get(os.ReadFile(ca))(t)
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {
 		t.Fatalf("no certificate: %s", pem)
@@ -299,14 +288,9 @@ func TestRun_Banner(t *testing.T) {
 // values are the fields of an account, by the names that its JSON has.
 func values(t *testing.T, a simulator.Account) map[string]string {
 	t.Helper()
-	data, err := json.Marshal(a)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := must.Get(json.Marshal(a))(t)
 	var named map[string]string
-	if err := json.Unmarshal(data, &named); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, json.Unmarshal(data, &named))
 	return named
 }
 
@@ -315,9 +299,7 @@ func TestRun_AccountsFromFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "accounts.json")
 	accounts := `[{"protocol":"jwt","username":"o'erp","password":"hush-one"},` +
 		`{"protocol":"firstvision","client_id":"fv","client_secret":"hush-two","scope":"cards loans"}]`
-	if err := os.WriteFile(file, []byte(accounts), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(file, []byte(accounts), 0o600))
 	p := start(t, "-listen", "127.0.0.1:0", "-accounts", file)
 	client := newClient(t, nil)
 	login := `{"username":"o'erp","password":"hush-one"}`
@@ -343,21 +325,14 @@ func TestRun_AccountsFromFile(t *testing.T) {
 
 func TestRun_InvalidOptionsRefused(t *testing.T) {
 	t.Parallel()
-	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	taken := must.Get(new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0"))(t)
 	t.Cleanup(func() { _ = taken.Close() }) // the parallel cases outlive this function
 	dir := t.TempDir()
 	bad := filepath.Join(dir, "bad.json")
-	if err := os.WriteFile(bad, []byte(`[{"protocol":"jwt","username":"u"}]`), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(bad, []byte(`[{"protocol":"jwt","username":"u"}]`), 0o600))
 	twice := filepath.Join(dir, "twice.json")
 	one := `{"protocol":"jwt","username":"u","password":"p"}`
-	if err := os.WriteFile(twice, []byte(`[`+one+`,`+one+`]`), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(twice, []byte(`[`+one+`,`+one+`]`), 0o600))
 	const others = "can be reached from other machines; the simulator serves loopback addresses only"
 	nowhere := filepath.Join(dir, "no", "such", "file")
 	free := []string{"-listen", "127.0.0.1:0"}
@@ -405,9 +380,7 @@ func TestRun_OverwritesNoOtherFile(t *testing.T) {
 	const accounts = `[{"protocol":"jwt","username":"u","password":"p"}]`
 	for _, option := range []string{"-ready-file", "-tls-ca-out"} {
 		file, folder := filepath.Join(t.TempDir(), "accounts.json"), t.TempDir()
-		if err := os.WriteFile(file, []byte(accounts), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.WriteFile(file, []byte(accounts), 0o600))
 		for name, want := range map[string]string{file: "holds something else", folder: "is no file"} {
 			var stdout, stderr output
 			args := []string{"-listen", "127.0.0.1:0", "-tls-listen", "127.0.0.1:0", "-accounts", file, option, name}
@@ -432,9 +405,7 @@ func TestRun_OverwritesNoOtherFile(t *testing.T) {
 func TestRun_RemovesStaleReadyFile(t *testing.T) {
 	t.Parallel()
 	ready := filepath.Join(t.TempDir(), "ready.json")
-	if err := os.WriteFile(ready, []byte(`{"http":"http://stale"}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(ready, []byte(`{"http":"http://stale"}`), 0o600))
 	var stdout, stderr output
 	// The run fails after the point where the stale file has to be gone.
 	code := run(t.Context(), []string{"-listen", "127.0.0.1:99999", "-ready-file", ready}, &stdout, &stderr)
@@ -446,9 +417,7 @@ func TestRun_RemovesStaleReadyFile(t *testing.T) {
 func TestRun_FailsWithoutReader(t *testing.T) {
 	t.Parallel()
 	r, w := io.Pipe()
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, r.Close())
 	var stderr output
 	if code := run(t.Context(), []string{"-listen", "127.0.0.1:0"}, w, &stderr); code != command.ExitFailed {
 		t.Errorf("exit code %d: %s", code, stderr.String())
@@ -499,23 +468,16 @@ func TestSignals(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
-			self, err := os.Executable()
-			if err != nil {
-				t.Fatal(err)
-			}
+			self := must.Get(os.Executable())(t)
 			ready := filepath.Join(t.TempDir(), "ready.json")
 			command := exec.CommandContext(t.Context(), self, "-listen", "127.0.0.1:0", "-ready-file", ready)
 			command.Env = append(os.Environ(), runMainVariable+"=1")
-			if err := command.Start(); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, command.Start())
 			where := waitReady(t, ready)
 			if status, _ := send(t, newClient(t, nil), http.MethodGet, where.HTTP+"/_simulator/", ""); status != http.StatusOK {
 				t.Errorf("got %d", status)
 			}
-			if err := command.Process.Signal(signal); err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, command.Process.Signal(signal))
 			if err := command.Wait(); err != nil {
 				t.Errorf("want exit code 0, got %v", err)
 			}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/bench/results"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // noisy is a run on a machine that gets ten times slower from round to round: only within a round can rows be compared.
@@ -74,7 +75,7 @@ func TestLoadOf(t *testing.T) {
 func TestTargetsSayWhatWasReached(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "bench.txt")
-	err := os.WriteFile(file, []byte(`goos: linux
+	must.Do(t, os.WriteFile(file, []byte(`goos: linux
 BenchmarkWarmRead/leased-2     100  1250 ns/op  0 storage-ops/op  30 allocs/op
 BenchmarkConstantRead/leased/shared-2  100  1000 ns/op  0 storage-ops/op  20 allocs/op
 PASS
@@ -82,14 +83,8 @@ BenchmarkWarmRead/leased-2     100  9000 ns/op  0 storage-ops/op  30 allocs/op
 BenchmarkConstantRead/leased/shared-2  100  9000 ns/op  0 storage-ops/op  20 allocs/op
 BenchmarkWarmRead/leased-2     100  1280 ns/op  0 storage-ops/op  30 allocs/op
 BenchmarkConstantRead/leased/shared-2  100  1000 ns/op  0 storage-ops/op  20 allocs/op
-`), 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := results.ReadInProcess(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+`), 0o600))
+	p := must.Get(results.ReadInProcess(file))(t)
 	verdicts := map[string]string{}
 	for _, target := range results.Targets(noisy(), p) {
 		verdicts[target.Name] = target.Verdict()
@@ -116,13 +111,8 @@ func TestResultsSurviveAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "results.json")
 	r := noisy()
 	r.Scale = &results.Scale{Accounts: 10, Used: 5, MemoryUsed: 1 << 20}
-	if err := r.Write(file); err != nil {
-		t.Fatal(err)
-	}
-	read, err := results.Read(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, r.Write(file))
+	read := must.Get(results.Read(file))(t)
 	if got, want := read.Text()+read.ScaleTable(), r.Text()+r.ScaleTable(); got != want || !strings.Contains(got, "1 MiB") {
 		t.Errorf("read back as\n%s\nwant\n%s", got, want)
 	}
