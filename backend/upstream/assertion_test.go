@@ -49,8 +49,7 @@ func claimsOf(t *testing.T, assertion string) map[string]any {
 func TestAssertion_IsTheOneOfRFC7515(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", firstVisionSuccess))
-	must.Get(newClient(t, assertionAccount(s.URL+"/api/fs/fv_emea/security/v1/token/jwt/generate")).
-		Login(context.Background()))(t)
+	must.Get(newClient(t, assertionAccount(s.URL+"/api/fs/fv_emea/security/v1/token/jwt/generate")).Login(context.Background()))(t)
 	r := s.only(t)
 	fields := fieldsOf(t, r)
 	assertion := fields["client_assertion"]
@@ -171,8 +170,7 @@ func TestAssertion_RefusalIsNotRepeated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t, handle)
-			token, err := newClient(t, assertionAccount(s.URL)).Login(context.Background())
-			_ = mustFail(t, token, err)
+			mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t)
 			s.only(t)
 		})
 	}
@@ -182,8 +180,7 @@ func TestAssertion_RefusalIsNotRepeated(t *testing.T) {
 			w.Header().Set("Date", noon().Add(time.Hour).Format(http.TimeFormat))
 			refused(w, r)
 		})
-		token, err := newClient(t, assertionAccount(s.URL)).Login(context.Background())
-		mustBe(t, mustFail(t, token, err), "rejected")
+		mustBe(t, mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t), "rejected")
 		if s.asked() != 2 {
 			t.Errorf("sent %d requests, want one for each clock", s.asked())
 		}
@@ -216,8 +213,7 @@ func TestAssertion_SecondRequestKeepsTheTimeout(t *testing.T) {
 		a := assertionAccount("http://upstream.test/")
 		c := must.Get(upstream.New(a, upstream.Options{DialContext: network.Dial}))(t)
 		began := time.Now()
-		token, err := c.Login(t.Context())
-		mustBe(t, mustFail(t, token, err), "unavailable/timeout")
+		mustBe(t, mustFail(c.Login(t.Context()))(t), "unavailable/timeout")
 		if took := time.Since(began); took != a.RequestTimeout {
 			t.Errorf("the login took %s, want %s", took, a.RequestTimeout)
 		}
@@ -239,10 +235,9 @@ func TestAssertion_IsNeverShown(t *testing.T) {
 			})
 			always(400, "application/json", string(body))(w, r)
 		})
-		token, err := newClient(t, assertionAccount(s.URL)).Login(context.Background())
-		e := mustFail(t, token, err)
+		e := mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t)
 		assertion := fieldsOf(t, s.only(t))["client_assertion"]
-		mustNotShow(t, writing, err, assertion, encode(assertion), assertion[strings.LastIndexByte(assertion, '.')+1:])
+		mustNotShow(t, writing, e, assertion, encode(assertion), assertion[strings.LastIndexByte(assertion, '.')+1:])
 		if e.Code != "API-Sec-004" || e.Detail != "" {
 			t.Errorf("%s: code %q, detail %q: want the code alone", writing, e.Code, e.Detail)
 		}
@@ -294,8 +289,7 @@ func TestGateway_ErrorsAreToldApart(t *testing.T) {
 			t.Parallel()
 			body := fmt.Sprintf(`{"errorCode":%q,"errorMessage":"what the gateway says"}`, test.code)
 			s := serve(t, always(test.status, "application/json", body))
-			token, err := newClient(t, assertionAccount(s.URL)).Login(context.Background())
-			e := mustFail(t, token, err)
+			e := mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t)
 			mustBe(t, e, test.want)
 			s.only(t)
 			if test.code == "API-Sec-006" {

@@ -122,8 +122,7 @@ func TestConnection_NotUsedAgainAfterTimeout(t *testing.T) {
 				client := newClientOn(t, account, network.Dial)
 
 				began := time.Now()
-				token, err := client.Login(t.Context())
-				mustBe(t, mustFail(t, token, err), "unavailable/timeout")
+				mustBe(t, mustFail(client.Login(t.Context()))(t), "unavailable/timeout")
 				if passed := time.Since(began); passed != account.RequestTimeout {
 					t.Errorf("the login without a response took %s, want %s", passed, account.RequestTimeout)
 				}
@@ -167,8 +166,7 @@ func TestConnection_ClosedAfterGoodbye(t *testing.T) {
 			synctest.Wait()
 		}})
 
-		token, err := newClientOn(t, account, p.dial).Login(ctx)
-		mustBe(t, mustFail(t, token, err), "unavailable/timeout")
+		mustBe(t, mustFail(newClientOn(t, account, p.dial).Login(ctx))(t), "unavailable/timeout")
 		p.mustBeClosed(t, 2)
 	})
 }
@@ -203,8 +201,7 @@ func TestLogin_SentOnceOnRefusedStream(t *testing.T) {
 				}
 			}
 		}}
-		token, err := newClientOn(t, account, p.dial).Login(t.Context())
-		e := mustFail(t, token, err)
+		e := mustFail(newClientOn(t, account, p.dial).Login(t.Context()))(t)
 		mustBe(t, e, "unavailable/network")
 		mustSay(t, e.Detail, "did not accept the request")
 		p.mustBeClosed(t, p.dialed.Load())
@@ -225,35 +222,34 @@ func TestConnection_ClosedAtDeadline(t *testing.T) {
 			}
 		}
 	}
-	stuck := map[string]struct {
-		proxy string
-		serve func(net.Conn)
+	stuck := []struct {
+		name, proxy string
+		serve       func(net.Conn)
 	}{
-		"a SOCKS5 proxy": {"socks5://proxy.example:1080", func(conn net.Conn) {
+		{"a SOCKS5 proxy", "socks5://proxy.example:1080", func(conn net.Conn) {
 			_, _ = io.ReadFull(conn, make([]byte, 3))
 			_, _ = io.WriteString(conn, "\x05\x00")
 			_, _ = io.ReadFull(conn, make([]byte, len("\x05\x01\x00\x03?upstream.example??")))
 			_, _ = io.WriteString(conn, "\x05\x00\x00\x03\xff") // a name of 255 bytes follows
 			trickle(conn, "x")
 		}},
-		"an HTTP proxy": {"http://proxy.example:3128", func(conn net.Conn) {
+		{"an HTTP proxy", "http://proxy.example:3128", func(conn net.Conn) {
 			_, _ = http.ReadRequest(bufio.NewReader(conn))
 			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n")
 			trickle(conn, "X: y\r\n")
 		}},
-		"a TLS handshake":             {"", func(conn net.Conn) { trickle(conn, "\x16\x03\x03\x00\x00") }},
-		"a server that reads nothing": {"", func(net.Conn) {}},
+		{"a TLS handshake", "", func(conn net.Conn) { trickle(conn, "\x16\x03\x03\x00\x00") }},
+		{"a server that reads nothing", "", func(net.Conn) {}},
 	}
-	for name, test := range stuck {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range stuck {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				account, _ := secureAccount(t, "h2")
 				account.ProxyURL = test.proxy
 				p := &pipes{serve: test.serve}
 				began := time.Now()
-				token, err := newClientOn(t, account, p.dial).Login(t.Context())
-				mustBe(t, mustFail(t, token, err), "unavailable/timeout")
+				mustBe(t, mustFail(newClientOn(t, account, p.dial).Login(t.Context()))(t), "unavailable/timeout")
 				if passed := time.Since(began); passed != account.RequestTimeout {
 					t.Errorf("the login took %s, want %s", passed, account.RequestTimeout)
 				}
@@ -309,8 +305,7 @@ func TestLogin_SentOnceOnBrokenConnection(t *testing.T) {
 			account.Headers = map[string]string{header: "4711"}
 			client := newClient(t, account)
 			must.Get(client.Login(t.Context()))(t)
-			token, err := client.Login(t.Context())
-			mustBe(t, mustFail(t, token, err), "unavailable/network")
+			mustBe(t, mustFail(client.Login(t.Context()))(t), "unavailable/network")
 			if asked.Load() != 2 {
 				t.Errorf("two logins were sent %d times", asked.Load())
 			}

@@ -9,7 +9,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -392,18 +391,6 @@ func BenchmarkScrub(b *testing.B) {
 				s.clean(text)
 			}
 		})
-	}
-}
-
-func BenchmarkConclude(b *testing.B) {
-	c := fuzzClient(b, JWT)
-	token := "eyJ0." + base64.RawURLEncoding.EncodeToString([]byte(`{"exp":1772370000}`)) + ".c2ln"
-	body := []byte(`{"token":"` + token + `"}`)
-	a := &response{status: 200, header: http.Header{}, body: body, sent: fuzzNow(), received: fuzzNow()}
-	for b.Loop() {
-		if _, e := c.conclude(a, opLogin, c.account.Secrets()); e != nil {
-			b.Fatal(errors.New(e.Detail))
-		}
 	}
 }
 

@@ -226,17 +226,19 @@ func refresh(t *testing.T, handle http.HandlerFunc) (*upstream.Token, error) {
 	return token, err
 }
 
-// mustFail returns the error of a failed exchange.
-func mustFail(t *testing.T, token *upstream.Token, err error) *upstream.Error {
-	t.Helper()
-	var e *upstream.Error
-	if !errors.As(err, &e) || token != nil {
-		t.Fatalf("got token %v and error %v, want an *upstream.Error", token, err)
+// mustFail gives the error of a failed exchange: e := mustFail(client.Login(ctx))(t).
+func mustFail(token *upstream.Token, err error) func(*testing.T) *upstream.Error {
+	return func(t *testing.T) *upstream.Error {
+		t.Helper()
+		var e *upstream.Error
+		if !errors.As(err, &e) || token != nil || err.Error() != e.Error() {
+			t.Fatalf("got token %v and error %v, want an *upstream.Error and no more", token, err)
+		}
+		if e.Kind == "" || e.Op == "" || (e.Cause != "") != (e.Kind == upstream.Unavailable) {
+			t.Errorf("the error %#v lacks its kind, its operation or its cause", *e)
+		}
+		return e
 	}
-	if e.Kind == "" || e.Op == "" || (e.Cause != "") != (e.Kind == upstream.Unavailable) {
-		t.Errorf("the error %#v lacks its kind, its operation or its cause", *e)
-	}
-	return e
 }
 
 // mustBe checks the kind and, for unavailable, the cause of an error, written as "kind" or "kind/cause".

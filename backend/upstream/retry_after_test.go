@@ -39,8 +39,7 @@ func TestRetryAfter_FromHeader(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			token, err := login(t, upstream.JWT, always(test.status, "text/html", "<p>", test.retryAfter, test.date))
-			e := mustFail(t, token, err)
+			e := mustFail(login(t, upstream.JWT, always(test.status, "text/html", "<p>", test.retryAfter, test.date)))(t)
 			mustBe(t, e, "throttled")
 			if e.RetryAfter != test.want {
 				t.Errorf("wait %s, want %s", e.RetryAfter, test.want)

@@ -83,7 +83,7 @@ func loginRaw(t *testing.T, sent string) *upstream.Error {
 	if asked := s.asked.Load(); asked != 1 {
 		t.Errorf("the server was asked %d times, want once", asked)
 	}
-	return mustFail(t, token, err)
+	return mustFail(token, err)(t)
 }
 
 func TestConnection_BrokenAtEachStage(t *testing.T) {
@@ -91,60 +91,40 @@ func TestConnection_BrokenAtEachStage(t *testing.T) {
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 	const badHead = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n"
 	const problemPlain = "the port expects TLS: write the URL with https://"
-	tests := map[string]struct{ bytes, want, say string }{
-		"closed without a byte":      {"", "unavailable/network", "was closed before a response came"},
-		"closed between two headers": {head, "unavailable/network", "was closed before a response came"},
-		"closed within a header":     {"HTTP/1.1 200 OK\r\nContent-Ty", "malformed", "incomplete"},
-		"closed behind the head":     {head + "Content-Length: 99\r\n\r\n", "malformed", "the response is cut short"},
-		"closed within the body": {
-			head + "Content-Length: 999\r\n\r\n" + goodResponse, "malformed", "the response is cut short",
-		},
-		"closed within a chunk": {
-			head + "Transfer-Encoding: chunked\r\n\r\n999\r\n" + goodResponse, "malformed", "the response is cut short",
-		},
-		"closed before the last chunk": {
-			head + "Transfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n", "malformed", "the response is cut short",
-		},
-		"cut JSON with no length": {head + "\r\n" + goodResponse[:30], "malformed", "the response is cut short"},
-		"cut short, at 403": {
-			strings.Replace(head, "200", "403", 1) + "Content-Length: 99\r\n\r\n{", "malformed", "the response is cut short",
-		},
-		"cut short, at 401": {
-			strings.Replace(head, "200", "401", 1) + "Content-Length: 99\r\n\r\n{", "rejected", "the response is cut short",
-		},
-		"cut short, at 429": {
-			strings.Replace(head, "200", "429", 1) + "Content-Length: 99\r\n\r\n{", "throttled", "the response is cut short",
-		},
-		"cut short, at 500": {
-			strings.Replace(head, "200", "500", 1) + "Content-Length: 99\r\n\r\n{", "unavailable/server",
-			"the response is cut short",
-		},
-		"something else than HTTP": {"SSH-2.0-OpenSSH_9.9\r\n", "malformed", "not HTTP"},
-		"TLS at a plain URL":       {"\x15\x03\x01\x00\x02\x02\x0a", "malformed", problemPlain},
-		"TLS at a plain URL, net/http": {
-			"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n", "malformed", problemPlain,
-		},
-		"TLS at a plain URL, nginx": {
-			badHead + "<center>The plain HTTP request was sent to HTTPS port</center>", "malformed", problemPlain,
-		},
-		"TLS at a plain URL, Apache": {
-			badHead + "Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />", "malformed", problemPlain,
-		},
-		"TLS at a plain URL, Tomcat": {
-			badHead + "This combination of host and port requires TLS.\r\n", "malformed", problemPlain,
-		},
-		"a head without end": {
-			head + "X-Long: " + strings.Repeat("x", 128<<10) + "\r\n\r\n", "malformed", "too long",
-		},
-		"a switch to another protocol": {
-			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", "malformed", "HTTP 101",
-		},
-		"a length that is less than all": {
-			head + "Connection: close\r\nContent-Length: 10\r\n\r\n" + goodResponse, "malformed", "the response is cut short",
-		},
+	tests := []struct{ name, bytes, want, say string }{
+		{"closed without a byte", "", "unavailable/network", "was closed before a response came"},
+		{"closed between two headers", head, "unavailable/network", "was closed before a response came"},
+		{"closed within a header", "HTTP/1.1 200 OK\r\nContent-Ty", "malformed", "incomplete"},
+		{"closed behind the head", head + "Content-Length: 99\r\n\r\n", "malformed", "the response is cut short"},
+		{"closed within the body", head + "Content-Length: 999\r\n\r\n" + goodResponse, "malformed", "the response is cut short"},
+		{"closed within a chunk", head + "Transfer-Encoding: chunked\r\n\r\n999\r\n" + goodResponse, "malformed",
+			"the response is cut short"},
+		{"closed before the last chunk", head + "Transfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n", "malformed",
+			"the response is cut short"},
+		{"cut JSON with no length", head + "\r\n" + goodResponse[:30], "malformed", "the response is cut short"},
+		{"cut short, at 403", strings.Replace(head, "200", "403", 1) + "Content-Length: 99\r\n\r\n{", "malformed",
+			"the response is cut short"},
+		{"cut short, at 401", strings.Replace(head, "200", "401", 1) + "Content-Length: 99\r\n\r\n{", "rejected",
+			"the response is cut short"},
+		{"cut short, at 429", strings.Replace(head, "200", "429", 1) + "Content-Length: 99\r\n\r\n{", "throttled",
+			"the response is cut short"},
+		{"cut short, at 500", strings.Replace(head, "200", "500", 1) + "Content-Length: 99\r\n\r\n{", "unavailable/server",
+			"the response is cut short"},
+		{"something else than HTTP", "SSH-2.0-OpenSSH_9.9\r\n", "malformed", "not HTTP"},
+		{"TLS at a plain URL", "\x15\x03\x01\x00\x02\x02\x0a", "malformed", problemPlain},
+		{"TLS at a plain URL, net/http", "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
+			"malformed", problemPlain},
+		{"TLS at a plain URL, nginx", badHead + "<center>The plain HTTP request was sent to HTTPS port</center>", "malformed",
+			problemPlain},
+		{"TLS at a plain URL, Apache", badHead + "Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />", "malformed",
+			problemPlain},
+		{"TLS at a plain URL, Tomcat", badHead + "This combination of host and port requires TLS.\r\n", "malformed", problemPlain},
+		{"a head without end", head + "X-Long: " + strings.Repeat("x", 128<<10) + "\r\n\r\n", "malformed", "too long"},
+		{"a length that is less than all", head + "Connection: close\r\nContent-Length: 10\r\n\r\n" + goodResponse, "malformed",
+			"the response is cut short"},
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			e := loginRaw(t, test.bytes)
 			mustBe(t, e, test.want)
@@ -162,8 +142,9 @@ func TestConnection_SwitchOfProtocols(t *testing.T) {
 		_, _ = io.Copy(io.Discard, conn)
 		close(released)
 	})
-	token, err := newClient(t, accountFor(upstream.JWT, s.url)).Login(context.Background())
-	mustBe(t, mustFail(t, token, err), "malformed")
+	e := mustFail(newClient(t, accountFor(upstream.JWT, s.url)).Login(context.Background()))(t)
+	mustBe(t, e, "malformed")
+	mustSay(t, e.Detail, "HTTP 101")
 	<-released
 }
 
@@ -173,29 +154,22 @@ func TestNetworkError_NamesCause(t *testing.T) {
 	_ = closed.Close()
 	// A label of 64 characters is not looked up by any resolver.
 	unknown := strings.Repeat("x", 64) + ".example"
-	tests := map[string]struct{ url, proxy, want, say string }{
-		"the name does not resolve": {
-			"http://" + unknown + "/path?q=1", "", "unavailable/dns", "the name " + unknown + " does not resolve",
-		},
-		"the name of the proxy does not resolve": {
-			"http://host.example/", "http://" + unknown, "unavailable/dns", "the name " + unknown + " does not resolve",
-		},
-		"connection refused": {
-			"http://" + closed.Addr().String() + "/path?q=1", "", "unavailable/network",
-			"connection refused by " + closed.Addr().String(),
-		},
-		"connection refused by the proxy": {
-			"http://host.example/path?q=1", "http://" + closed.Addr().String(), "unavailable/network",
-			"connection refused by the proxy",
-		},
+	tests := []struct{ name, url, proxy, want, say string }{
+		{"the name does not resolve", "http://" + unknown + "/path?q=1", "", "unavailable/dns",
+			"the name " + unknown + " does not resolve"},
+		{"the name of the proxy does not resolve", "http://host.example/", "http://" + unknown, "unavailable/dns",
+			"the name " + unknown + " does not resolve"},
+		{"connection refused", "http://" + closed.Addr().String() + "/path?q=1", "", "unavailable/network",
+			"connection refused by " + closed.Addr().String()},
+		{"connection refused by the proxy", "http://host.example/path?q=1", "http://" + closed.Addr().String(), "unavailable/network",
+			"connection refused by the proxy"},
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			a := accountFor(upstream.JWT, test.url)
 			a.ProxyURL = test.proxy
-			token, err := newClient(t, a).Login(context.Background())
-			e := mustFail(t, token, err)
+			e := mustFail(newClient(t, a).Login(context.Background()))(t)
 			mustBe(t, e, test.want)
 			if e.Detail != test.say || e.Status != 0 {
 				t.Errorf("got detail %q and status %d, want %q", e.Detail, e.Status, test.say)
@@ -222,8 +196,7 @@ func TestTimeout_Deadline(t *testing.T) {
 			s, dial := serveInMemory(t, handle)
 			a := accountFor(upstream.JWT, s.URL)
 			a.RequestTimeout = 150 * time.Millisecond
-			token, err := newClientOn(t, a, dial).Login(t.Context())
-			e := mustFail(t, token, err)
+			e := mustFail(newClientOn(t, a, dial).Login(t.Context()))(t)
 			mustBe(t, e, "unavailable/timeout")
 			mustSay(t, e.Error(), "upstream did not respond in time", "timeout after 150ms")
 			if !e.Timeout() {
@@ -235,8 +208,7 @@ func TestTimeout_Deadline(t *testing.T) {
 			s, dial := serveInMemory(t, handle)
 			ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
 			defer cancel()
-			token, err := newClientOn(t, accountFor(upstream.JWT, s.URL), dial).Login(ctx)
-			e := mustFail(t, token, err)
+			e := mustFail(newClientOn(t, accountFor(upstream.JWT, s.URL), dial).Login(ctx))(t)
 			mustBe(t, e, "unavailable/timeout")
 			mustSay(t, e.Detail, "the caller's deadline has passed")
 			s.only(t)
@@ -268,8 +240,7 @@ func TestTimeout_RefusedWithLateBody(t *testing.T) {
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
 		})
-		token, err := newClientOn(t, accountFor(upstream.JWT, s.URL), dial).Login(t.Context())
-		mustBe(t, mustFail(t, token, err), "rejected")
+		mustBe(t, mustFail(newClientOn(t, accountFor(upstream.JWT, s.URL), dial).Login(t.Context()))(t), "rejected")
 		s.only(t)
 	})
 }
@@ -285,8 +256,7 @@ func TestLogin_NotSentWhenContextEnded(t *testing.T) {
 	}
 	late, cancel := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
 	defer cancel()
-	token, err := c.Login(late)
-	mustBe(t, mustFail(t, token, err), "unavailable/timeout")
+	mustBe(t, mustFail(c.Login(late))(t), "unavailable/timeout")
 	if s.asked() != 0 {
 		t.Errorf("the server was asked %d times", s.asked())
 	}
@@ -352,7 +322,7 @@ func TestResponse_Over1MiBRefused(t *testing.T) {
 				}
 				return
 			}
-			e := mustFail(t, token, err)
+			e := mustFail(token, err)(t)
 			mustBe(t, e, test.want)
 			mustSay(t, e.Detail, "the response is longer than 1 MiB", "application/json, more than 1 MiB, no known keys")
 		})
@@ -372,8 +342,7 @@ func TestResponse_EndlessNotRead(t *testing.T) {
 			}
 		}
 	})
-	token, err := newClient(t, accountFor(upstream.JWT, s.URL)).Login(context.Background())
-	mustBe(t, mustFail(t, token, err), "malformed")
+	mustBe(t, mustFail(newClient(t, accountFor(upstream.JWT, s.URL)).Login(context.Background()))(t), "malformed")
 	s.Close() // Waits for the handler, which stops because the connection is gone.
 	// What was not read waits in the buffers of both sides' sockets, which are a few megabytes at most.
 	if n := sent.Load(); n > 64<<20 {
@@ -397,8 +366,7 @@ func TestProxy_RefusedTunnelNamed(t *testing.T) {
 	proxy := serve(t, always(407, "text/html", "<html>"+testPassword))
 	a := accountFor(upstream.JWT, "https://login.example/api/v1/token-auth/")
 	a.ProxyURL = proxy.URL
-	token, err := newClient(t, a).Login(context.Background())
-	e := mustFail(t, token, err)
+	e := mustFail(newClient(t, a).Login(context.Background()))(t)
 	mustBe(t, e, "unavailable/network")
 	if e.Detail != "the proxy responded with HTTP 407 to CONNECT" {
 		t.Errorf("the detail is %q", e.Detail)
@@ -505,7 +473,7 @@ func TestTLS_NamesWhatIsWrong(t *testing.T) {
 				}
 				return
 			}
-			e := mustFail(t, token, err)
+			e := mustFail(token, err)(t)
 			mustBe(t, e, "unavailable/tls")
 			mustSay(t, e.Detail, test.say, u.Host)
 			if s.asked() != 0 {
@@ -519,8 +487,7 @@ func TestTLS_PlainServerNamed(t *testing.T) {
 	t.Parallel()
 	s := serve(t, always(200, "application/json", goodResponse))
 	a := accountFor(upstream.JWT, strings.Replace(s.URL, "http:", "https:", 1))
-	token, err := newClient(t, a).Login(context.Background())
-	e := mustFail(t, token, err)
+	e := mustFail(newClient(t, a).Login(context.Background()))(t)
 	mustBe(t, e, "unavailable/tls")
 	mustSay(t, e.Detail, "does not speak TLS")
 	if s.connected() == 0 {
@@ -572,8 +539,7 @@ func TestLogin_UnsendableHeaderInvalid(t *testing.T) {
 		s := serve(t, always(200, "application/json", goodResponse))
 		a := accountFor(upstream.JWT, s.URL)
 		a.Headers = map[string]string{name: value}
-		token, err := newClient(t, a).Login(context.Background())
-		e := mustFail(t, token, err)
+		e := mustFail(newClient(t, a).Login(context.Background()))(t)
 		mustBe(t, e, "invalid")
 		if s.asked() != 0 || strings.Contains(e.Error(), testPassword) {
 			t.Errorf("asked %d times: %v", s.asked(), e)
