@@ -43,9 +43,7 @@ func TestEnvelope_HoldsLoginAsString(t *testing.T) {
 				t.Errorf("got %d %s", got.status, got.body)
 			}
 
-			wrong := a
-			wrong.Password = "another"
-			got = b.login(wrong)
+			got = b.login(withWrongSecret(a))
 			got.json(t, &envelope)
 			if got.status != http.StatusOK || !envelope.Error || envelope.Message == "" {
 				t.Errorf("refused with %d %s", got.status, got.body)
@@ -65,9 +63,7 @@ func TestLatin1_SOAP(t *testing.T) {
 	if got := b.login(a); !b.TokenAlive(b.tokenIn(got)) || !strings.Contains(got.body, `encoding="ISO-8859-1"`) {
 		t.Errorf("got %s", got.body)
 	}
-	wrong := a
-	wrong.Password = "another"
-	got := b.login(wrong)
+	got := b.login(withWrongSecret(a))
 	if !strings.Contains(got.body, "Acc\xe8s refus\xe9") || !strings.Contains(got.header.Get("Content-Type"), "ISO-8859-1") {
 		t.Errorf("refused with %q", got.body)
 	}

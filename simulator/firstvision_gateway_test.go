@@ -39,9 +39,7 @@ const hs256 = `{"typ":"JWT","alg":"HS256"}`
 // goodClaims are those of an account, with some replaced; nil leaves one out.
 func (b *bed) goodClaims(a simulator.Account, jti string, change map[string]any) map[string]any {
 	now := b.clock.Now().Unix()
-	claims := map[string]any{
-		"iss": a.ClientID, "sub": a.ClientID, "aud": gatewayAudience, "iat": now, "exp": now + 299, "jti": jti,
-	}
+	claims := map[string]any{"iss": a.ClientID, "sub": a.ClientID, "aud": gatewayAudience, "iat": now, "exp": now + 299, "jti": jti}
 	maps.Copy(claims, change)
 	maps.DeleteFunc(claims, func(_ string, value any) bool { return value == nil })
 	return claims

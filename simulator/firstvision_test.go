@@ -176,10 +176,7 @@ func TestFirstVisionRefusals(t *testing.T) {
 			wantFVError(t, b.call(http.MethodPost, test.path, test.body, test.header...), test.status, test.code, test.param)
 		})
 	}
-	t.Run("GET", func(t *testing.T) {
-		t.Parallel()
-		wantFVError(t, b.call(http.MethodGet, fvPath, ""), 405, "240501", "Method Not Allowed")
-	})
+	wantFVError(t, b.call(http.MethodGet, fvPath, ""), 405, "240501", "Method Not Allowed")
 }
 
 func TestFirstVisionBusiness(t *testing.T) {

@@ -66,6 +66,7 @@ func TestRefresh_KillsOldPair(t *testing.T) {
 func TestRefreshRefusals(t *testing.T) {
 	t.Parallel()
 	wrong := `{"error":"Passing Incorrect/Invalid token"}`
+	own := func(_ *bed, _, refresh string) string { return refresh }
 	tests := []struct {
 		name   string
 		header []string
@@ -84,12 +85,9 @@ func TestRefreshRefusals(t *testing.T) {
 			return refresh
 		}, 400, `{"error":"Expired Refresh token"}`},
 		{"none", ksaHeader(), func(*bed, string, string) string { return "" }, 400, `{"token":["missing field"]}`},
-		{"no headers", []string{"Content-Type", typeJSON},
-			func(_ *bed, _, refresh string) string { return refresh }, 401, `{"detail":"Invalid Product"}`},
-		{"no service", []string{"Content-Type", typeJSON, "Productid", "einvoicing_global"},
-			func(_ *bed, _, refresh string) string { return refresh }, 400, `{"service":["missing field"]}`},
-		{"text", append(ksaHeader(), "Content-Type", "text/plain"),
-			func(_ *bed, _, refresh string) string { return refresh }, 415,
+		{"no headers", []string{"Content-Type", typeJSON}, own, 401, `{"detail":"Invalid Product"}`},
+		{"no service", []string{"Content-Type", typeJSON, "Productid", "einvoicing_global"}, own, 400, `{"service":["missing field"]}`},
+		{"text", append(ksaHeader(), "Content-Type", "text/plain"), own, 415,
 			`{"detail":"Unsupported media type \"text/plain\" in request."}`},
 	}
 	for _, test := range tests {

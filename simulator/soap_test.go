@@ -197,50 +197,41 @@ func TestSOAPFaults(t *testing.T) {
 func TestSOAPGet(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
-	t.Run("wsdl", func(t *testing.T) {
-		t.Parallel()
-		got := b.call(http.MethodGet, soapPath+"?wsdl", "")
-		var wsdl struct {
-			TargetNamespace string `xml:"targetNamespace,attr"`
-			Messages        []struct {
-				Name  string `xml:"name,attr"`
-				Parts []struct {
-					Name string `xml:"name,attr"`
-				} `xml:"part"`
-			} `xml:"message"`
-			Operations []struct {
-				Name   string `xml:"name,attr"`
-				Action struct {
-					SOAPAction string `xml:"soapAction,attr"`
-				} `xml:"http://schemas.xmlsoap.org/wsdl/soap/ operation"`
-			} `xml:"binding>operation"`
-			Address struct {
-				Location string `xml:"location,attr"`
-			} `xml:"service>port>address"`
+	got := b.call(http.MethodGet, soapPath+"?wsdl", "")
+	var wsdl struct {
+		TargetNamespace string `xml:"targetNamespace,attr"`
+		Messages        []struct {
+			Name  string `xml:"name,attr"`
+			Parts []struct {
+				Name string `xml:"name,attr"`
+			} `xml:"part"`
+		} `xml:"message"`
+		Operations []struct {
+			Name   string `xml:"name,attr"`
+			Action struct {
+				SOAPAction string `xml:"soapAction,attr"`
+			} `xml:"http://schemas.xmlsoap.org/wsdl/soap/ operation"`
+		} `xml:"binding>operation"`
+		Address struct {
+			Location string `xml:"location,attr"`
+		} `xml:"service>port>address"`
+	}
+	must.Do(t, xml.Unmarshal([]byte(got.body), &wsdl))
+	if wsdl.TargetNamespace != "urn:server" || wsdl.Address.Location != b.url+soapPath || len(wsdl.Operations) != 2 {
+		t.Errorf("got %+v", wsdl)
+	}
+	for i, name := range []string{"access_new_token", "eInvoiceGenerate"} {
+		if op := wsdl.Operations[i]; op.Name != name || op.Action.SOAPAction != "urn:server#"+name {
+			t.Errorf("operation %d: %+v", i, op)
 		}
-		must.Do(t, xml.Unmarshal([]byte(got.body), &wsdl))
-		if wsdl.TargetNamespace != "urn:server" || wsdl.Address.Location != b.url+soapPath || len(wsdl.Operations) != 2 {
-			t.Errorf("got %+v", wsdl)
-		}
-		for i, name := range []string{"access_new_token", "eInvoiceGenerate"} {
-			if op := wsdl.Operations[i]; op.Name != name || op.Action.SOAPAction != "urn:server#"+name {
-				t.Errorf("operation %d: %+v", i, op)
-			}
-		}
-		if parts := wsdl.Messages[0].Parts; parts[0].Name != "username" || parts[1].Name != "passwd" {
-			t.Errorf("parts %+v", parts)
-		}
-	})
-	t.Run("plain", func(t *testing.T) {
-		t.Parallel()
-		if got := b.call(http.MethodGet, soapPath, ""); got.status != http.StatusOK {
-			t.Errorf("got %d", got.status)
-		}
-	})
-	t.Run("PUT", func(t *testing.T) {
-		t.Parallel()
-		if got := b.call(http.MethodPut, soapPath, ""); got.status != http.StatusMethodNotAllowed {
-			t.Errorf("got %d", got.status)
-		}
-	})
+	}
+	if parts := wsdl.Messages[0].Parts; parts[0].Name != "username" || parts[1].Name != "passwd" {
+		t.Errorf("parts %+v", parts)
+	}
+	if got := b.call(http.MethodGet, soapPath, ""); got.status != http.StatusOK {
+		t.Errorf("plain: got %d", got.status)
+	}
+	if got := b.call(http.MethodPut, soapPath, ""); got.status != http.StatusMethodNotAllowed {
+		t.Errorf("PUT: got %d", got.status)
+	}
 }
