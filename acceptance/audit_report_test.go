@@ -155,10 +155,7 @@ func (s *leakScript) handOver(token, from, to string) {
 // nextNode has another node lead, which writes logs of its own.
 func (s *leakScript) nextNode() {
 	s.t.Helper()
-	leader, err := s.cluster.Active(s.t.Context())
-	if err != nil || leader == nil {
-		s.t.Fatal("no leader", err)
-	}
+	leader := s.leader(s.t)
 	for _, device := range []string{s.AuditLog(), s.file("second.log")} {
 		name := s.file(fmt.Sprintf("%s-%d", filepath.Base(device), len(s.files)))
 		must.Do(s.t, os.Rename(device, name))
@@ -166,28 +163,17 @@ func (s *leakScript) nextNode() {
 	}
 	client := must.Get(leader.Client(s.Token))(s.t)
 	must.Do(s.t, client.Sys().StepDownWithContext(s.t.Context()))
-	deadline := time.Now().Add(time.Minute)
-	for {
+	must.Happen(s.t, time.Minute, "no other node became the leader", func() bool {
 		now, err := s.cluster.Active(s.t.Context())
-		if err == nil && now != nil && now != leader {
-			break
-		}
-		if time.Now().After(deadline) {
-			s.t.Fatal("no other node became the leader")
-		}
-		time.Sleep(200 * time.Millisecond) //nolint:forbidigo // of a real cluster
-	}
+		return err == nil && now != nil && now != leader
+	})
 	must.Do(s.t, s.cluster.WaitForwarding(s.t.Context()))
 }
 
 // lead runs a command on the node that leads: a standby of OpenBao does not hand on those about audit devices.
 func (s *leakScript) lead(args ...string) {
 	s.t.Helper()
-	leader, err := s.cluster.Active(s.t.Context())
-	if err != nil || leader == nil {
-		s.t.Fatalf("nobody leads: %v", err)
-	}
-	must.Get(leader.CLI.Must(s.t.Context(), "", args...))(s.t)
+	must.Get(s.leader(s.t).CLI.Must(s.t.Context(), "", args...))(s.t)
 }
 
 // enter makes twelve people: eight with an entity, two with batch tokens and two with service tokens, which have none.

@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/vault/api"
 	"golang.org/x/sync/errgroup"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -206,14 +207,9 @@ func (s *clusterReaders) wantNoneRefused(t *testing.T) {
 func (s *clusterReaders) waitForReads(t *testing.T, more int) {
 	t.Helper()
 	want := len(good(s.all())) + more
-	deadline := time.After(time.Minute)
-	for len(good(s.all())) < want {
-		select {
-		case <-deadline:
-			t.Fatalf("the %s readers made fewer than %d good reads in a minute", s.name, more)
-		case <-time.After(readEvery):
-		}
-	}
+	must.Happen(t, time.Minute, fmt.Sprintf("the %s readers made fewer than %d good reads", s.name, more), func() bool {
+		return len(good(s.all())) >= want
+	})
 }
 
 // good returns the reads that succeeded.

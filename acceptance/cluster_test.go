@@ -70,6 +70,16 @@ func startTestCluster(t *testing.T, patience harness.Patience) *testCluster {
 	return w
 }
 
+// leader is the node that leads.
+func (w *testCluster) leader(t *testing.T) *harness.Vault {
+	t.Helper()
+	leader, err := w.cluster.Active(t.Context())
+	if err != nil || leader == nil {
+		t.Fatalf("nobody leads: %v", err)
+	}
+	return leader
+}
+
 // clients returns a client for each node.
 func (w *testCluster) clients(t *testing.T, token string) []*api.Client {
 	t.Helper()
@@ -124,23 +134,10 @@ func (w *testCluster) endLeases(t *testing.T, leases []string) {
 		if err := w.root[0].Sys().RevokeWithOptionsWithContext(t.Context(), options); err != nil {
 			t.Errorf("revoking the lease %s: %v", lease, err)
 		}
-		if !w.leaseEnds(t, lease) {
-			t.Errorf("the lease %s was revoked and is still there", lease)
-		}
+		// A standby of OpenBao responds by itself, a moment behind its leader.
+		must.Happen(t, 5*time.Second, "the revoked lease "+lease+" is still there", func() bool { return !w.leaseExists(t, lease) })
 	}
 	w.wantNoIrrevocable(t)
-}
-
-// leaseEnds waits until a lease that was revoked is gone: a standby of OpenBao responds by itself, a moment behind its leader.
-func (w *testCluster) leaseEnds(t *testing.T, lease string) bool {
-	t.Helper()
-	for range 50 {
-		if !w.leaseExists(t, lease) {
-			return true
-		}
-		<-time.After(100 * time.Millisecond)
-	}
-	return false
 }
 
 // leaderTerm is a time in which a node was the leader, as far as was seen.
@@ -250,19 +247,12 @@ func (v *watch) all() []leaderTerm {
 // waitForLeaderTerm waits until there have been count leader terms, and returns the last of them.
 func (v *watch) waitForLeaderTerm(t *testing.T, count int) leaderTerm {
 	t.Helper()
-	deadline := time.After(time.Minute)
-	for {
-		if _, known := v.leader(); known {
-			if all := v.all(); len(all) >= count {
-				return all[len(all)-1]
-			}
-		}
-		select {
-		case <-deadline:
-			t.Fatal("the cluster got no new leader within a minute")
-		case <-time.After(watchEvery):
-		}
-	}
+	must.Happen(t, time.Minute, "the cluster got no new leader", func() bool {
+		_, known := v.leader()
+		return known && len(v.all()) >= count
+	})
+	all := v.all()
+	return all[len(all)-1]
 }
 
 // leaderGap is a time in which there may have been no leader.

@@ -217,17 +217,13 @@ func (c *crashes) endLease(t *testing.T) {
 	leases := c.readers.leasesRead()
 	lease := leases[len(leases)-1]
 	c.ended = append(c.ended, lease)
-	deadline := time.Now().Add(recoveryTimeout)
-	for {
+	must.Happen(t, recoveryTimeout, "a lease cannot be ended after a kill", func() bool {
 		err := c.client.Sys().RevokeWithContext(t.Context(), lease)
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) || !strings.Contains(err.Error(), "code = Unavailable") {
+		if err != nil && !strings.Contains(err.Error(), "code = Unavailable") {
 			t.Fatalf("ending a lease right after a kill: %v", err)
 		}
-		<-time.After(20 * time.Millisecond)
-	}
+		return err == nil
+	})
 }
 
 // twice kills, and kills again the process that Vault has started in its place as soon as that has responded. (Not sooner: a
@@ -295,13 +291,9 @@ func (c *crashes) slow(t *testing.T, s source, delay time.Duration, cause func()
 	c.upstream.SetFault(s.account.Protocol, simulator.Fault{Kind: simulator.FaultSlow, Delay: delay, Remaining: 1})
 	before := c.upstream.Counters().Faulted
 	cause()
-	deadline := time.Now().Add(recoveryTimeout)
-	for c.upstream.Counters().Faulted == before {
-		if time.Now().After(deadline) {
-			t.Fatalf("no login of %s has come within %s; the server's log is %s", s.config, recoveryTimeout, c.ServerLog())
-		}
-		<-time.After(2 * time.Millisecond)
-	}
+	must.Happen(t, recoveryTimeout, "no login of "+s.config+" has come; the server's log is "+c.ServerLog(), func() bool {
+		return c.upstream.Counters().Faulted != before
+	})
 }
 
 // duringForcedLogin kills while an operator's own login is under way. Vault asks the new process again by itself.
@@ -346,13 +338,10 @@ func (c *crashes) duringRotation(t *testing.T, _ int) {
 		t.Errorf("a rotation that was cut off kept readers from the token that lives: %v", errors.Join(failed...))
 	}
 	// The next rotation comes by itself.
-	deadline, before := time.Now().Add(recoveryTimeout), c.countsOf(c.turning).LoginsOK
-	for c.countsOf(c.turning).LoginsOK == before {
-		if time.Now().After(deadline) {
-			t.Fatalf("no rotation followed the one that was cut off; the server's log is %s", c.ServerLog())
-		}
-		<-time.After(20 * time.Millisecond)
-	}
+	before := c.countsOf(c.turning).LoginsOK
+	must.Happen(t, recoveryTimeout, "no rotation followed the one that was cut off; the server's log is "+c.ServerLog(), func() bool {
+		return c.countsOf(c.turning).LoginsOK != before
+	})
 }
 
 // countsOf returns what the upstream has counted of the account.

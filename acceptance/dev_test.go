@@ -57,6 +57,9 @@ func startDev(t *testing.T) *dev {
 		if err := errors.Join(run.Process.Signal(syscall.SIGINT), run.Wait()); err != nil {
 			t.Errorf("make dev: %v", err)
 		}
+		if t.Failed() {
+			t.Logf("make dev said:\n%s", lastLines(output, 40))
+		}
 	})
 	said := waitForText(t, output, "Ctrl-C stops everything")
 	part := func(pattern string) string {
@@ -83,16 +86,8 @@ func (d *dev) reader(t *testing.T, more ...string) reader {
 
 func waitForText(t *testing.T, name, text string) string {
 	t.Helper()
-	for range 600 {
-		content := readFile(t, name)
-		if strings.Contains(string(content), text) {
-			return string(content)
-		}
-		<-time.After(100 * time.Millisecond)
-	}
-	content, _ := os.ReadFile(name) // for the message only
-	t.Fatalf("no %q in a minute:\n%s", text, content)
-	return ""
+	must.Happen(t, time.Minute, "no "+text+" in "+name, func() bool { return strings.Contains(string(readFile(t, name)), text) })
+	return string(readFile(t, name))
 }
 
 // TestMakeDev_FirstTime follows the page for developers without a vault command, to an e-invoice that the simulator accepts.

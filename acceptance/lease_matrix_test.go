@@ -319,14 +319,8 @@ func (c *leaseCase) leased(t *testing.T, r *reading) bool {
 // waitGone waits until Vault no longer knows a lease.
 func (c *leaseCase) waitGone(t *testing.T, r *reading) {
 	t.Helper()
-	deadline := time.After(leaseDeadline)
-	for c.leased(t, r) {
-		select {
-		case <-deadline:
-			t.Fatalf("%s: the lease on token/%s is still there after %s; see %s", c.mount, r.role, leaseDeadline, c.ServerLog())
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+	what := fmt.Sprintf("%s: the lease on token/%s is still there; see %s", c.mount, r.role, c.ServerLog())
+	must.Happen(t, leaseDeadline, what, func() bool { return !c.leased(t, r) })
 }
 
 // call makes a call as root that has to be granted.

@@ -148,13 +148,9 @@ func (m *mounts) startHanging(t *testing.T) {
 	m.upstream.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute, Remaining: 1})
 	mount, _, _ := strings.Cut(m.hanging.path, "/")
 	m.vault(t, "write", "-f", mount+"/revoke/main")
-	deadline := time.Now().Add(recoveryTimeout)
-	for m.countsOf(m.hanging).Logins == before {
-		if time.Now().After(deadline) {
-			t.Fatalf("no reader has caused a login; the server's log is %s", m.ServerLog())
-		}
-		<-time.After(2 * time.Millisecond)
-	}
+	must.Happen(t, recoveryTimeout, "no reader has caused a login; the server's log is "+m.ServerLog(), func() bool {
+		return m.countsOf(m.hanging).Logins != before
+	})
 }
 
 // hang lets a login of one mount hang: the others are read, changed and asked for their status meanwhile.

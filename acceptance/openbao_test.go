@@ -79,13 +79,7 @@ func TestOpenBao_LockedNamespaceStillLogsIn(t *testing.T) {
 	w.vault(t, "namespace", "lock")
 	w.refused(t, "read", "mastersindia/token/app")
 	before := w.upstream.logins()
-	for deadline := time.After(time.Minute); w.upstream.logins() == before; {
-		select {
-		case <-deadline:
-			t.Fatal("no login in a minute")
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
+	must.Happen(t, time.Minute, "no login", func() bool { return w.upstream.logins() != before })
 }
 
 func TestOpenBao_InlineAuthenticationGetsNoLease(t *testing.T) {
@@ -139,10 +133,7 @@ func TestOpenBao_StandbyWithoutFileEnds(t *testing.T) {
 	t.Parallel()
 	w := newTestCluster(t, harness.Patient)
 	w.app(t, simulator.JWT)
-	leader, err := w.cluster.Active(t.Context())
-	if err != nil || leader == nil {
-		t.Fatalf("nobody leads: %v", err)
-	}
+	leader := w.leader(t)
 	standby := w.cluster.Nodes[slices.IndexFunc(w.cluster.Nodes, func(node *harness.Vault) bool { return node != leader })]
 	found := findBinaries(t)
 	must.Do(t, errors.Join(

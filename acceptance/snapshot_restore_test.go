@@ -52,15 +52,8 @@ func TestSnapshotRestore_FromYesterday(t *testing.T) {
 // waitUntilServing waits until Vault has taken over what was restored: it seals for a few seconds.
 func (w *testVault) waitUntilServing(t *testing.T) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for {
+	must.Happen(t, time.Minute, "the account is not ready", func() bool {
 		result := must.Get(w.CLI.Run(t.Context(), "", "read", "-field=state", "mastersindia/status/main"))(t)
-		if result.Code == 0 && result.Stdout == "ready" {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not within a minute: %s", result.Stderr)
-		}
-		<-time.After(sampleEvery)
-	}
+		return result.Code == 0 && result.Stdout == "ready"
+	})
 }

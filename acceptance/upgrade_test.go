@@ -234,15 +234,8 @@ func (u *upgrade) wantSameFiles(t *testing.T) {
 // wantExpired waits until leases have ended by themselves.
 func (u *upgrade) wantExpired(t *testing.T, leases []string) {
 	t.Helper()
-	deadline := time.After(time.Minute)
 	for _, lease := range leases {
-		for u.leaseExists(t, lease) {
-			select {
-			case <-deadline:
-				t.Fatalf("the lease %s of %s, made by the old version, does not end", lease, briefLease)
-			case <-time.After(readEvery):
-			}
-		}
+		must.Happen(t, time.Minute, "a lease that the old version made does not end: "+lease, func() bool { return !u.leaseExists(t, lease) })
 	}
 	u.wantNoIrrevocable(t)
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
@@ -88,7 +89,7 @@ func TestPlugin_CleanupDoesNotWaitForLogin(t *testing.T) {
 		defer close(reading)
 		_, _ = m.do(t, logical.ReadOperation, "token/app", nil) // It is cut off: all that counts is that it ends.
 	}()
-	u.awaitLogin(t, reading)
+	must.Happen(t, time.Minute, "no login began", func() bool { return u.Counters().Logins > 0 })
 	began := time.Now()
 	m.Cleanup(deadline(t))
 	// Vault kills the process 2 seconds after it asked it to end, and all mounts of the process wait meanwhile.
@@ -101,3 +102,51 @@ func TestPlugin_CleanupDoesNotWaitForLogin(t *testing.T) {
 		t.Error("the reader still waits 5 s after Cleanup")
 	}
 }
+
+func TestMounts_ManyInOneProcess(t *testing.T) {
+	t.Parallel()
+	h := startPlugin(t)
+	u := newUpstream(t)
+	const mounts = 8
+	tokens := map[any]int{}
+	var all []*mount
+	for n := range mounts {
+		m := mountOn(t, h, "mount-"+string(rune('a'+n)), newStorage(), 0)
+		u.configure(t, m, nil)
+		tokens[m.must(t, logical.ReadOperation, "token/app", nil).Data["token_id"]]++
+		all = append(all, m)
+	}
+	if len(tokens) != mounts {
+		t.Errorf("%d mounts have %d tokens", mounts, len(tokens))
+	}
+	for _, m := range all[1:] {
+		m.Cleanup(deadline(t))
+	}
+	if id := all[0].must(t, logical.ReadOperation, "token/app", nil).Data["token_id"]; tokens[id] != 1 {
+		t.Error("the end of the other mounts has changed the token of the first")
+	}
+	u.wantLogins(t, mounts)
+}
+
+func TestErrors_StandbyForwardsFirst(t *testing.T) {
+	t.Parallel()
+	h, active := newMount(t)
+	u := newUpstream(t)
+	u.configure(t, active, map[string]any{"verify_connection": false})
+	standby := mountOn(t, h, "standby", active.storage, consts.ReplicationPerformanceStandby)
+	if _, err := standby.do(t, logical.ReadOperation, "token/app", nil); !forwards(err) {
+		t.Errorf("a standby returned for a read of token/app with %v, want the bare %v", err, logical.ErrReadOnly)
+	}
+	data := map[string]any{"username": "somebody else", "password": u.account.Password}
+	if _, err := standby.do(t, logical.UpdateOperation, "config/main", data); !forwards(err) {
+		t.Errorf("a standby returned for a write of config/main with %v, want the bare %v", err, logical.ErrReadOnly)
+	}
+	if response := standby.must(t, logical.ReadOperation, "config/main", nil); response == nil {
+		t.Error("a standby does not respond to a read of config/main")
+	}
+	u.wantLogins(t, 0)
+}
+
+// forwards reports whether Vault would send the request to the active node. The error's identity is lost on the wire, so that
+// its text, and nothing but its text, is what Vault goes by.
+func forwards(err error) bool { return err != nil && err.Error() == logical.ErrReadOnly.Error() }

@@ -6,9 +6,7 @@ package harness
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 )
@@ -46,33 +44,17 @@ func (v *Vault) Install(ctx context.Context, paths ...string) error {
 }
 
 func fileSHA256(name string) (string, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = file.Close() }()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, file); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
+	data, err := os.ReadFile(name)
+	return fmt.Sprintf("%x", sha256.Sum256(data)), err
 }
 
 // copyFile copies a file. A link would not do: Vault runs what lies in the plugin directory, not what a link there points to.
 func copyFile(from, to string, mode os.FileMode) error {
-	source, err := os.Open(from)
+	data, err := os.ReadFile(from)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = source.Close() }()
-	target, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(target, source); err != nil {
-		return err
-	}
-	return target.Close()
+	return os.WriteFile(to, data, mode)
 }
 
 // PluginPIDs returns the process ids of the plugin's running processes. It needs Linux.

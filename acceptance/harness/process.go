@@ -119,9 +119,9 @@ func (p *Process) signal(s os.Signal) error {
 	return nil
 }
 
-// waitFor calls ready every few milliseconds until it returns nil. It gives up when the context ends, or at once when the
+// WaitFor calls ready every few milliseconds until it returns nil. It gives up when the context ends, or at once when the
 // process ends; the error is the reason why it was not ready at the last check.
-func (p *Process) waitFor(ctx context.Context, ready func(context.Context) error) error {
+func (p *Process) WaitFor(ctx context.Context, ready func(context.Context) error) error {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {

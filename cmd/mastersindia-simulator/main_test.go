@@ -85,7 +85,7 @@ func start(t *testing.T, args ...string) *program {
 func waitReady(t *testing.T, path string) addresses {
 	t.Helper()
 	var where addresses
-	poll(t, "the program to become ready", func() bool {
+	must.Happen(t, patience, "the program is not ready", func() bool {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return false
@@ -98,20 +98,8 @@ func waitReady(t *testing.T, path string) addresses {
 	return where
 }
 
-// poll waits for what happens in another process or behind a socket.
-func poll(t *testing.T, what string, happened func() bool) {
-	t.Helper()
-	deadline := time.After(30 * time.Second)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !happened() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
+// patience is for what happens in another process or behind a socket.
+const patience = 30 * time.Second
 
 func send(t *testing.T, client *http.Client, method, url, body string) (int, string) {
 	t.Helper()
@@ -232,7 +220,7 @@ func TestRun_DropsSlowRequestsAtEnd(t *testing.T) {
 		}
 		done <- err
 	}()
-	poll(t, "the slow request to arrive", func() bool {
+	must.Happen(t, patience, "the slow request does not arrive", func() bool {
 		_, body := send(t, client, http.MethodGet, p.where.HTTP+"/_simulator/counters", "")
 		return strings.Contains(body, `"logins":1,`)
 	})

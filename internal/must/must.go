@@ -1,10 +1,13 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package must ends a test at what cannot fail unless the test itself is at fault.
+// Package must ends a test at what cannot fail, or not happen, unless something is wrong with the test or the machine.
 package must
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // Do fails the test where err is not nil.
 func Do(t testing.TB, err error) {
@@ -20,5 +23,15 @@ func Get[T any](value T, err error) func(testing.TB) T {
 		t.Helper()
 		Do(t, err)
 		return value
+	}
+}
+
+// Happen waits for what happens elsewhere, and ends the test where it has not happened within that time.
+func Happen(t testing.TB, within time.Duration, what string, happened func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(within); !happened(); <-time.After(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s in vain: %s", within, what)
+		}
 	}
 }
