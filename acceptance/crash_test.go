@@ -13,7 +13,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,7 +73,7 @@ func TestCrash_TwentyUnderReaders(t *testing.T) {
 type crashes struct {
 	*testVault
 
-	readers *concurrentReaders
+	readers *readers
 	client  *api.Client
 	// steady accounts log in once and never again. The token of cold is revoked before each login, turning has a new one every
 	// few seconds.
@@ -91,9 +90,6 @@ type crashes struct {
 	cutLogins   map[string]int  // by account: logins in the middle of which the plugin was killed
 	paused      int             // responses that report the short backoff
 	ended       []string        // leases that were ended right after a kill
-
-	// lastRotation is when the upstream last saw a login of turning begin or end, in nanoseconds of the Unix epoch.
-	lastRotation atomic.Int64
 }
 
 func newCrashes(t *testing.T) *crashes {
@@ -120,39 +116,11 @@ func newCrashes(t *testing.T) *crashes {
 	c.cold = add("cold", simulator.Account{Protocol: simulator.OAuth})
 	// One percent of ten minutes: a rotation every six seconds, under a token that lives on for long.
 	c.turning = add("turning", simulator.Account{Protocol: simulator.FirstVision, TokenTTL: 10 * time.Minute}, "rotation_percent=1")
-	c.watchRotations(t)
 	c.readers = w.startReaders(t, append([]source{unleased, c.cold, c.turning, c.turning}, c.steady...)...)
 	for _, s := range append([]source{unleased, c.cold, c.turning}, c.steady...) {
 		c.readers.waitForGood(t, s, recoveryTimeout)
 	}
 	return c
-}
-
-// watchRotations keeps lastRotation up to date until the test ends.
-func (c *crashes) watchRotations(t *testing.T) {
-	t.Helper()
-	done, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		ticker := time.NewTicker(2 * time.Millisecond)
-		defer ticker.Stop()
-		var seen simulator.Counts
-		for {
-			if now := c.countsOf(c.turning); now.Logins != seen.Logins || now.LoginsOK != seen.LoginsOK {
-				seen = now
-				c.lastRotation.Store(time.Now().UnixNano())
-			}
-			select {
-			case <-done:
-				return
-			case <-ticker.C:
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		close(done)
-		<-stopped
-	})
 }
 
 // kill ends the plugin, in the middle of a login of the given accounts.
@@ -180,7 +148,8 @@ func (c *crashes) killProcess(t *testing.T, pid int, loggingIn ...source) {
 	must.Do(t, harness.KillProcess(pid))
 	c.killed = append(c.killed, pid)
 	c.windows = append(c.windows, window{from: began})
-	if !slices.Contains(loggingIn, c.turning) && began.Sub(time.Unix(0, c.lastRotation.Load())) < storeTimeout {
+	rotations := c.upstream.loginTimes(c.upstream.moments, c.turning.account.Protocol)
+	if !slices.Contains(loggingIn, c.turning) && began.Sub(rotations[len(rotations)-1]) < storeTimeout {
 		loggingIn = append(loggingIn, c.turning)
 	}
 	for _, s := range loggingIn {
@@ -192,7 +161,7 @@ func (c *crashes) killProcess(t *testing.T, pid int, loggingIn ...source) {
 func (c *crashes) recover(t *testing.T, first source) []error {
 	t.Helper()
 	last := &c.windows[len(c.windows)-1]
-	_, failed := c.readers.waitForGood(t, first, recoveryTimeout)
+	failed := c.readers.waitForGood(t, first, recoveryTimeout)
 	c.recovered = append(c.recovered, time.Since(last.from))
 	for _, s := range append([]source{c.cold, c.turning}, c.steady...) {
 		c.readers.waitForGood(t, s, recoveryTimeout)
@@ -214,7 +183,7 @@ func (c *crashes) duringReads(t *testing.T, n int) {
 // endLease ends the newest lease. It retries if Vault reports that the plugin was not running.
 func (c *crashes) endLease(t *testing.T) {
 	t.Helper()
-	leases := c.readers.leasesRead()
+	leases := c.leasesRead()
 	lease := leases[len(leases)-1]
 	c.ended = append(c.ended, lease)
 	must.Happen(t, recoveryTimeout, "a lease cannot be ended after a kill", func() bool {
@@ -344,28 +313,23 @@ func (c *crashes) duringRotation(t *testing.T, _ int) {
 	})
 }
 
-// countsOf returns what the upstream has counted of the account.
-func (c *crashes) countsOf(s source) simulator.Counts {
-	return c.upstream.Counters().Of(s.account.Protocol, s.account.Name())
-}
-
 // wantShortPause checks the errors of readers of cold since the last kill: that a login was cut off, and a time of the next
 // attempt that is seconds away.
 func (c *crashes) wantShortPause(t *testing.T) {
 	t.Helper()
 	last, seen := c.windows[len(c.windows)-1], 0
-	for _, f := range c.readers.failures() {
-		if f.to.Before(last.from) || !strings.Contains(f.said, cutOff) {
+	for _, f := range failed(c.readers.all()) {
+		if f.end.Before(last.from) || !strings.Contains(f.err.Error(), cutOff) {
 			continue
 		}
 		seen++
-		match := regexp.MustCompile(`next attempt at (\S+Z)`).FindStringSubmatch(f.said)
-		if match == nil || f.status != http.StatusServiceUnavailable || f.source != c.cold {
-			t.Errorf("want a 503 for a reader of cold with the time of the next attempt, got for %s: %s", f.source.path, f.said)
+		match := regexp.MustCompile(`next attempt at (\S+Z)`).FindStringSubmatch(f.err.Error())
+		if match == nil || statusOf(f.err) != http.StatusServiceUnavailable || f.source != c.cold {
+			t.Errorf("want a 503 for a reader of cold with the time of the next attempt, got for %s: %s", f.source.path, f.err.Error())
 			continue
 		}
 		next := must.Get(time.Parse(time.RFC3339, match[1]))(t)
-		if pause := next.Sub(f.from); pause > shortPause {
+		if pause := next.Sub(f.begin); pause > shortPause {
 			t.Errorf("the backoff after an interrupted login is %s long, want at most %s", pause, shortPause)
 		}
 	}
@@ -373,6 +337,16 @@ func (c *crashes) wantShortPause(t *testing.T) {
 		t.Error("no reader got the error that a login was cut off")
 	}
 	c.paused += seen
+}
+
+// leasesRead are the leases of all responses so far.
+func (c *crashes) leasesRead() (leases []string) {
+	for _, read := range good(c.readers.all()) {
+		if read.leaseID != "" {
+			leases = append(leases, read.leaseID)
+		}
+	}
+	return leases
 }
 
 func mentions(failed []error, words string) bool {
@@ -418,17 +392,17 @@ func (c *crashes) wantFailuresExplained(t *testing.T) {
 	t.Helper()
 	interrupted, paused := 0, 0
 	said := map[string]int{}
-	for _, f := range c.readers.failures() {
-		said[fmt.Sprintf("%d %s", f.status, shortened(f.said))]++
+	for _, f := range failed(c.readers.all()) {
+		said[fmt.Sprintf("%d %s", statusOf(f.err), shortened(f.err.Error()))]++
 		switch {
 		case !f.within(c.windows):
-			t.Errorf("%s failed although nothing was killed: %s", f.source.path, f.said)
-		case strings.Contains(f.said, cutOff) && f.source.path == c.cold.path:
+			t.Errorf("%s failed although nothing was killed: %s", f.source.path, f.err.Error())
+		case strings.Contains(f.err.Error(), cutOff) && f.source.path == c.cold.path:
 			paused++
-		case f.status == http.StatusInternalServerError && !strings.Contains(f.said, "config"):
+		case statusOf(f.err) == http.StatusInternalServerError && !strings.Contains(f.err.Error(), "config"):
 			interrupted++
 		default:
-			t.Errorf("%s failed in another way than a kill explains: %s", f.source.path, f.said)
+			t.Errorf("%s failed in another way than a kill explains: %s", f.source.path, f.err.Error())
 		}
 	}
 	t.Logf("%d reads were interrupted by a kill and failed, %d failed during the backoff", interrupted, paused)
@@ -455,7 +429,7 @@ func (c *crashes) wantLeasesIntact(t *testing.T) {
 			known[s.path+"/"+key.(string)] = true
 		}
 	}
-	held := c.readers.leasesRead()
+	held := c.leasesRead()
 	lost := slices.DeleteFunc(slices.Clone(held), func(id string) bool { return known[id] })
 	t.Logf("%d leases were given out, %d are known, %d were ended right after a kill", len(held), len(known), len(c.ended))
 	if !slices.Equal(slices.Sorted(slices.Values(lost)), slices.Sorted(slices.Values(c.ended))) {

@@ -58,7 +58,7 @@ type failover struct {
 func TestFailover_TwentyUnderReaders(t *testing.T) {
 	t.Parallel()
 	w := newTestCluster(t, harness.Brisk)
-	main := w.account(t, simulator.JWT)
+	main := w.account(t, simulator.OAuth)
 	short := w.upstream.addAccount(t, simulator.Account{Protocol: simulator.JWT, TokenTTL: shortLife})
 	w.writeConfig(t, "main", main)
 	w.writeConfig(t, "short", short)
@@ -70,9 +70,10 @@ func TestFailover_TwentyUnderReaders(t *testing.T) {
 	kept := w.takeLeases(t, "kept", keptLeases)
 
 	leaders := w.watchLeader(t.Context(), t)
-	logins := w.watchLogins(t, short)
+	long := source{path: "mastersindia/token/app", config: "main", account: main}
+	rotated := source{path: "mastersindia/token/short", config: "short", account: short}
 	began := time.Now()
-	readers := w.startClusterReaders(t, readerGroup{name: "steady", readers: failoverReaders, roles: []string{"app", "short"}})
+	readers := w.startClusterReaders(t, readerGroup{name: "steady", readers: failoverReaders, sources: []source{long, rotated}})
 	readers.waitForReads(t, 2*failoverReaders)
 	var happened []failover
 	for n := range failovers {
@@ -82,7 +83,7 @@ func TestFailover_TwentyUnderReaders(t *testing.T) {
 	elapsed := time.Since(began)
 	reads, between := readers.all(), leaderGaps(leaders.all())
 
-	readers.wantNoneRefused(t)
+	readers.wantNothingWrong(t)
 	paused := 0
 	for _, read := range failed(reads) {
 		// A login that was cut off by the kill, of an account whose token ended while there was no leader, is followed by a backoff.
@@ -91,8 +92,8 @@ func TestFailover_TwentyUnderReaders(t *testing.T) {
 			continue
 		}
 		if !overlaps(between, read.begin, read.end, 0) {
-			t.Errorf("a read of role %s failed at %s after %s although there was a leader all the time: %v",
-				read.role, clock(read.end), read.end.Sub(read.begin).Round(time.Millisecond), read.err)
+			t.Errorf("a read of %s failed at %s after %s although there was a leader all the time: %v",
+				read.source.path, clock(read.end), read.end.Sub(read.begin).Round(time.Millisecond), read.err)
 		}
 	}
 	t.Logf("%d reads got the error that a login had been cut off", paused)
@@ -100,19 +101,19 @@ func TestFailover_TwentyUnderReaders(t *testing.T) {
 	w.wantAllNodesHaveServed(t, leaders.all(), reads)
 
 	counters := w.upstream.Counters()
-	if got := counters.Of(simulator.JWT, main.Name()).Logins; got != 1 {
+	if got := counters.Of(main.Protocol, main.Name()).Logins; got != 1 {
 		t.Errorf("an account whose token outlives the test was logged in to %d times over %d failovers, want once", got, failovers)
 	}
-	if tokens := tokensOf(reads, "app"); len(tokens) != 1 {
+	if tokens := tokensOf(reads, long); len(tokens) != 1 {
 		t.Errorf("readers of a token that outlives the test got %d tokens, want the same one all the time", len(tokens))
 	}
-	wantPlannedRotations(t, tokensOf(reads, "short"), logins(), between, elapsed)
+	wantPlannedRotations(t, tokensOf(reads, rotated), w.upstream.loginTimes(w.upstream.began, short.Protocol), between, elapsed)
 	must.Do(t, w.cluster.WaitForwarding(t.Context()))
 	w.wantKeptLeases(t, kept)
 }
 
 // failOver takes the leader away and waits until the cluster is whole again.
-func (w *testCluster) failOver(t *testing.T, number int, leaders *watch, readers *clusterReaders) failover {
+func (w *testCluster) failOver(t *testing.T, number int, leaders *watch, readers *readers) failover {
 	t.Helper()
 	f := failover{kind: failoverKinds[number%len(failoverKinds)]}
 	other, directed := otherThanNew(leaders.all(), len(w.cluster.Nodes))
@@ -180,7 +181,7 @@ func otherThanNew(leaderTerms []leaderTerm, nodes int) (other int, ok bool) {
 }
 
 // reportFailovers prints what the readers felt, and checks that they were served soon after each new leader was active.
-func reportFailovers(t *testing.T, happened []failover, reads []clusterRead, leaderTerms []leaderTerm) {
+func reportFailovers(t *testing.T, happened []failover, reads []tokenRead, leaderTerms []leaderTerm) {
 	t.Helper()
 	total := longestGap(reads, happened[0].ordered, happened[len(happened)-1].settled)
 	t.Logf("%d failovers (and %d changes of leader that nobody ordered), %d reads, %d failed, longest time without a good read %s",
@@ -215,7 +216,7 @@ func reportFailovers(t *testing.T, happened []failover, reads []clusterRead, lea
 }
 
 // firstGood is when the first read succeeded after the given time.
-func firstGood(reads []clusterRead, after time.Time) time.Time {
+func firstGood(reads []tokenRead, after time.Time) time.Time {
 	for _, read := range good(reads) {
 		if read.end.After(after) {
 			return read.end
@@ -227,7 +228,7 @@ func firstGood(reads []clusterRead, after time.Time) time.Time {
 // wantPlannedRotations checks that nobody logged in for a failover's sake: each token was replaced after its time and not before.
 // A login that a failover cuts off is made again, as its token is lost.
 func wantPlannedRotations(
-	t *testing.T, tokens []clusterRead, logins []time.Time, between []leaderGap, elapsed time.Duration,
+	t *testing.T, tokens []tokenRead, logins []time.Time, between []leaderGap, elapsed time.Duration,
 ) {
 	t.Helper()
 	if want := int(elapsed/shortLife) - 1; len(tokens) < max(want, 2) {
@@ -256,46 +257,6 @@ func wantPlannedRotations(
 	}
 }
 
-// watchLogins notes when an account is logged in to, and returns how to ask for it.
-func (w *testCluster) watchLogins(t *testing.T, account simulator.Account) func() []time.Time {
-	t.Helper()
-	count := func() int {
-		counters := w.upstream.Counters()
-		return counters.Of(account.Protocol, account.Name()).Logins
-	}
-	stop, done := make(chan struct{}), make(chan struct{})
-	var times []time.Time
-	for range count() {
-		times = append(times, time.Now())
-	}
-	go func() {
-		defer close(done)
-		for {
-			for range count() - len(times) {
-				times = append(times, time.Now())
-			}
-			select {
-			case <-stop:
-				return
-			case <-time.After(watchEvery):
-			}
-		}
-	}()
-	end := func() {
-		select {
-		case <-stop:
-		default:
-			close(stop)
-		}
-		<-done
-	}
-	t.Cleanup(end)
-	return func() []time.Time {
-		end()
-		return times
-	}
-}
-
 // wantSamePluginOnAllNodes checks that each node has the file that the catalog names, with the catalog's checksum.
 func (w *testCluster) wantSamePluginOnAllNodes(t *testing.T) {
 	t.Helper()
@@ -311,7 +272,7 @@ func (w *testCluster) wantSamePluginOnAllNodes(t *testing.T) {
 }
 
 // wantAllNodesHaveServed checks that each node has led, and that reads succeeded while it did.
-func (w *testCluster) wantAllNodesHaveServed(t *testing.T, leaderTerms []leaderTerm, reads []clusterRead) {
+func (w *testCluster) wantAllNodesHaveServed(t *testing.T, leaderTerms []leaderTerm, reads []tokenRead) {
 	t.Helper()
 	served := make([]int, len(w.cluster.Nodes))
 	for _, read := range good(reads) {

@@ -61,7 +61,7 @@ func TestMounts_FaultsStayInOneMount(t *testing.T) {
 type mounts struct {
 	*testVault
 
-	readers *concurrentReaders
+	readers *readers
 	all     []source
 	// hanging is the one whose logins are held up, doomed the one that is disabled.
 	hanging, doomed source
@@ -110,10 +110,6 @@ func (m *mounts) others(but source) []source {
 		}
 	}
 	return others
-}
-
-func (m *mounts) countsOf(s source) simulator.Counts {
-	return m.upstream.Counters().Of(s.account.Protocol, s.account.Name())
 }
 
 func (m *mounts) wantOneProcess(t *testing.T) {
@@ -238,11 +234,11 @@ func (m *mounts) disable(t *testing.T) {
 func (m *mounts) wantFailuresInWindows(t *testing.T) {
 	t.Helper()
 	failures := map[string]int{}
-	for _, f := range m.readers.failures() {
+	for _, f := range failed(m.readers.all()) {
 		failures[f.source.path]++
-		excused := f.within(m.replaced) || f.source == m.hanging && f.within(m.hung) || f.source == m.doomed && f.to.After(m.disabled)
+		excused := f.within(m.replaced) || f.source == m.hanging && f.within(m.hung) || f.source == m.doomed && f.end.After(m.disabled)
 		if !excused {
-			t.Errorf("%s failed although nothing had happened to it: %s", f.source.path, f.said)
+			t.Errorf("%s failed although nothing had happened to it: %v", f.source.path, f.err)
 		}
 	}
 	t.Logf("reads that failed while the process was replaced, or the mount's own login hung: %v", failures)

@@ -37,8 +37,9 @@ type upgrade struct {
 	shell    *shell
 	old, new string
 	leaders  *watch
+	app      source
 	// plain readers see each failure, patient ones have the usual retries of Vault's Go client.
-	plain, patient *clusterReaders
+	plain, patient *readers
 	exchanges      []exchange
 }
 
@@ -109,7 +110,8 @@ func newUpgrade(t *testing.T) *upgrade {
 	u.new = must.Get(harness.NextMinor(u.old))(t)
 	download := t.TempDir()
 	must.Do(t, harness.BuildPlugin(t.Context(), os.Stderr, u.new, filepath.Join(download, filepath.Base(found.Plugin))))
-	u.writeConfig(t, "main", u.account(t, simulator.JWT))
+	u.app = source{path: "mastersindia/token/app", config: "main", account: u.account(t, simulator.JWT)}
+	u.writeConfig(t, "main", u.app.account)
 	u.writeRole(t, "app", "main", "max_ttl=10s")
 	u.writeRole(t, "kept", "main")
 	u.writeRole(t, "brief", "main", fmt.Sprintf("max_ttl=%s", briefLease))
@@ -118,7 +120,7 @@ func newUpgrade(t *testing.T) *upgrade {
 	u.shell = u.openShell(t, u.cluster.Nodes[0], upgradeGuide, download)
 	u.leaders = u.watchLeader(t.Context(), t)
 	u.leaders.waitForLeaderTerm(t, 1)
-	group := readerGroup{name: "plain", readers: upgradeReaders, roles: []string{"app"}, oneNode: true}
+	group := readerGroup{name: "plain", readers: upgradeReaders, sources: []source{u.app}, oneNode: true}
 	u.plain = u.startClusterReaders(t, group)
 	// On OpenBao a node is away while it is restarted, so that retries are not enough.
 	group.name, group.retries, group.oneNode = "patient", 2, !u.OpenBao()
@@ -247,10 +249,10 @@ func (u *upgrade) wantServed(t *testing.T) {
 	u.patient.end()
 	between := leaderGaps(u.leaders.all())
 	all := map[string]bool{}
-	for _, group := range []*clusterReaders{u.plain, u.patient} {
-		group.wantNoneRefused(t)
+	for _, group := range []*readers{u.plain, u.patient} {
+		group.wantNothingWrong(t)
 		reads := group.all()
-		for _, token := range tokensOf(reads, "app") {
+		for _, token := range tokensOf(reads, u.app) {
 			all[token.tokenID] = true
 		}
 		lost := make([]int, len(u.exchanges)+1)
@@ -309,7 +311,7 @@ func (u *upgrade) wantNoEngineWithoutTheFile(t *testing.T) {
 }
 
 // exchangeAt returns the exchange that a read fell into, or -1.
-func (u *upgrade) exchangeAt(read clusterRead) int {
+func (u *upgrade) exchangeAt(read tokenRead) int {
 	for n, e := range u.exchanges {
 		if read.begin.Before(e.end) && read.end.After(e.began) {
 			return n

@@ -14,8 +14,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
 	"vault-plugin-secrets-mastersindia/internal/must"
@@ -33,11 +36,15 @@ type upstream struct {
 	testVault *testVault
 	// heard counts all requests, whatever they are.
 	heard atomic.Int64
+
+	mu sync.Mutex
+	// began are when the requests of each path began, and moments when they began and ended.
+	began, moments map[string][]time.Time
 }
 
 func newUpstream(t *testing.T, w *testVault) *upstream {
 	t.Helper()
-	u := &upstream{testVault: w, caFile: w.file("ca.pem")}
+	u := &upstream{testVault: w, caFile: w.file("ca.pem"), began: map[string][]time.Time{}, moments: map[string][]time.Time{}}
 	sim, err := simulator.New(simulator.Options{OnSecret: func(what simulator.Secret, value string) { u.note(t, what, value) }})
 	if err != nil {
 		t.Fatal(err)
@@ -45,15 +52,32 @@ func newUpstream(t *testing.T, w *testVault) *upstream {
 	u.Simulator = sim
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		u.heard.Add(1)
+		u.noteTime(u.began, r.URL.Path)
+		u.noteTime(u.moments, r.URL.Path)
+		defer u.noteTime(u.moments, r.URL.Path)
 		sim.ServeHTTP(rw, r)
 	}))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // Tests of certificates and of dropped connections make it talk.
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	u.url, u.client = server.URL, server.Client()
+	u.client.Transport.(*http.Transport).MaxIdleConnsPerHost = 16
 	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	must.Do(t, os.WriteFile(u.caFile, cert, 0o600))
 	return u
+}
+
+func (u *upstream) noteTime(times map[string][]time.Time, path string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	times[path] = append(times[path], time.Now())
+}
+
+// loginTimes are when the logins of a protocol's accounts began or, of moments, began and ended.
+func (u *upstream) loginTimes(times map[string][]time.Time, protocol simulator.Protocol) []time.Time {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Clone(times[simulator.FullLogin(protocol).Path])
 }
 
 // addAccount makes an account known. Credentials that are missing are made up, with the characters that encodings change, so
