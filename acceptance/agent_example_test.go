@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-mastersindia/acceptance/harness"
 	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -54,11 +55,7 @@ func TestAgentExample_KeepsTokenCurrent(t *testing.T) {
 	}
 	header := filepath.Join(run, "header")
 	agent := must.Get(w.StartAgentWith(filepath.Join(w.Dir, "agent"), config, header))(t)
-	defer func() {
-		if err := agent.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	harness.EndWith(t, agent)
 	var first string
 	for _, what := range []string{"the first token", "its successor"} {
 		text, err := agent.WaitRendered(t.Context(), 2*clientLife, func(text string) error {

@@ -60,7 +60,7 @@ func startTestCluster(t *testing.T, patience harness.Patience) *testCluster {
 			return
 		}
 		for _, node := range w.cluster.Nodes {
-			t.Logf("the end of %s:\n%s", node.ServerLog(), lastLines(node.ServerLog(), 15))
+			t.Logf("the end of %s:\n%s", node.ServerLog(), harness.Tail(node.ServerLog(), 15))
 		}
 	})
 	w.root = w.clients(t, w.Token)
@@ -109,9 +109,7 @@ func (w *testCluster) leaseExists(t *testing.T, lease string) bool {
 	if refused := (*api.ResponseError)(nil); errors.As(err, &refused) && strings.Contains(refused.Error(), "invalid lease") {
 		return false
 	}
-	if err != nil {
-		t.Fatalf("looking up the lease %s: %v", lease, err)
-	}
+	must.Do(t, err)
 	return found.Data["id"] == lease
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -34,9 +35,7 @@ func TestConfig_WritesBackWhatItReads(t *testing.T) {
 				delete(stored, "client_secret")
 			}
 			client := w.rootClient(t)
-			if _, err := client.Logical().WriteWithContext(t.Context(), "mastersindia/config/main", stored); err != nil {
-				t.Fatalf("what was read cannot be written back: %v", err)
-			}
+			must.Get(client.Logical().WriteWithContext(t.Context(), "mastersindia/config/main", stored))(t)
 			if again := w.readToken(t, "app").String("token_id"); again != token {
 				t.Error("writing back what was read replaced the token")
 			}

@@ -58,7 +58,7 @@ func startDev(t *testing.T) *dev {
 			t.Errorf("make dev: %v", err)
 		}
 		if t.Failed() {
-			t.Logf("make dev said:\n%s", lastLines(output, 40))
+			t.Logf("make dev said:\n%s", harness.Tail(output, 40))
 		}
 	})
 	said := waitForText(t, output, "Ctrl-C stops everything")

@@ -7,8 +7,6 @@ package acceptance
 
 import (
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,8 +127,8 @@ func (w *testCluster) failOver(t *testing.T, number int, leaders *watch, readers
 	f.ordered = time.Now()
 	if f.kind == kill {
 		w.kill(t, old)
-	} else if err := w.root[old].Sys().StepDownWithContext(t.Context()); err != nil {
-		t.Fatalf("stepping node %d down: %v", old+1, err)
+	} else {
+		must.Do(t, w.root[old].Sys().StepDownWithContext(t.Context()))
 	}
 	f.leader = leaders.waitForLeaderTerm(t, len(leaderTerms)+1)
 	readers.waitForReads(t, failoverReaders)
@@ -160,9 +158,7 @@ func (w *testCluster) kill(t *testing.T, node int) {
 // start starts a node again and unseals it.
 func (w *testCluster) start(t *testing.T, node int) {
 	t.Helper()
-	if err := w.cluster.Nodes[node].Start(t.Context()); err != nil {
-		t.Fatalf("starting node %d again: %v", node+1, err)
-	}
+	must.Do(t, w.cluster.Nodes[node].Start(t.Context()))
 }
 
 // otherThanNew returns the standby to take away so that a node leads that never has; ok is false where all have.
@@ -211,7 +207,7 @@ func reportFailovers(t *testing.T, happened []failover, reads []tokenRead, leade
 			continue
 		}
 		t.Logf("%s, %d times: new leader after %s; first good read after %s; %d failed reads",
-			kind, len(first), spread(leader), spread(first), lost)
+			kind, len(first), medianAndMax(leader), medianAndMax(first), lost)
 	}
 }
 
@@ -305,13 +301,3 @@ func (w *testCluster) wantKeptLeases(t *testing.T, kept []string) {
 }
 
 func clock(at time.Time) string { return at.Format("15:04:05.000") }
-
-// spread formats the median and the maximum of durations.
-func spread(d []time.Duration) string {
-	if len(d) == 0 {
-		return "none"
-	}
-	sorted := slices.Sorted(slices.Values(d))
-	return fmt.Sprintf("%s (median), %s (at most)",
-		sorted[len(sorted)/2].Round(time.Millisecond), sorted[len(sorted)-1].Round(time.Millisecond))
-}

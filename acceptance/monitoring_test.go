@@ -71,9 +71,7 @@ func TestMonitoring_PolicyAllowsMetricsOnly(t *testing.T) {
 	w := newTestVault(t)
 	w.app(t, simulator.JWT)
 	thief := w.CLI.As(w.metricsToken(t))
-	if _, err := thief.Must(t.Context(), "", "read", "-format=raw", "mastersindia/metrics"); err != nil {
-		t.Error(err)
-	}
+	must.Get(thief.Must(t.Context(), "", "read", "-format=raw", "mastersindia/metrics"))(t)
 	for _, args := range [][]string{
 		{"read", "mastersindia/token/app"}, {"read", "mastersindia/config/main"}, {"read", "mastersindia/status/main"},
 		{"list", "mastersindia/config"}, {"write", "-f", "mastersindia/rotate/main"}, {"write", "-f", "mastersindia/metrics"},
@@ -100,9 +98,7 @@ func TestMonitoring_MetricsReadAsInHelp(t *testing.T) {
 		t.Errorf("vault %s prints:\n%s", command[1], text)
 	}
 	_, promtool := prometheusBinaries(t)
-	if err := harness.Promtool(t.Context(), promtool, t.TempDir(), text, "check", "metrics"); err != nil {
-		t.Error(err)
-	}
+	must.Do(t, harness.Promtool(t.Context(), promtool, t.TempDir(), text, "check", "metrics"))
 	if said := w.refused(t, "read", "mastersindia/metrics"); !strings.Contains(said, "invalid character '#'") {
 		t.Errorf("a plain vault read fails as %q, and not as docs/monitoring.md says", said)
 	}
@@ -118,9 +114,7 @@ func TestMonitoring_ExamplesPassPromtool(t *testing.T) {
 		{"check", "rules", "--lint-fatal", "alerts.yml"},
 		{"test", "rules", "alerts_test.yml"},
 	} {
-		if err := harness.Promtool(t.Context(), promtool, dir, "", args...); err != nil {
-			t.Error(err)
-		}
+		must.Do(t, harness.Promtool(t.Context(), promtool, dir, "", args...))
 	}
 }
 
@@ -162,14 +156,7 @@ func (w *testVault) monitor(t *testing.T) *observer {
 	o := &observer{dir: t.TempDir()}
 	config := exampleConfig(t, o.dir, strings.TrimPrefix(w.Addr, "http://"), w.metricsToken(t))
 	o.Prometheus = must.Get(harness.StartPrometheus(t.Context(), program, config))(t)
-	t.Cleanup(func() {
-		if err := o.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("the end of Prometheus's log:\n%s", lastLines(o.Log(), 20))
-		}
-	})
+	harness.EndWith(t, o.Prometheus)
 	o.eventually(t, func(ctx context.Context) error {
 		for _, expr := range []string{`up{job="mastersindia"} == 1`, `count_over_time(mastersindia_accounts{state="ready"}[20s]) >= 3`} {
 			if series, err := o.Query(ctx, expr); err != nil || len(series) == 0 {

@@ -57,9 +57,7 @@ func TestRestart_OrphanedPluginStopsLogins(t *testing.T) {
 	}
 	<-time.After(life) // The orphan's timer for a rotation has gone off by then.
 	w.upstream.wantLogins(t, 1)
-	if err := harness.EndOrphans(orphans); err != nil {
-		t.Errorf("the orphan: %v", err)
-	}
+	must.Do(t, harness.EndOrphans(orphans))
 	must.Do(t, w.Start(t.Context()))
 	w.upstream.wantAccepted(t, simulator.JWT, w.readToken(t, "app"))
 	w.upstream.wantLogins(t, 2)
@@ -69,9 +67,7 @@ func TestRestart_OrphanedPluginStopsLogins(t *testing.T) {
 func (w *testVault) wantNoLeases(t *testing.T) {
 	t.Helper()
 	w.wantNoIrrevocable(t)
-	if leases := w.leases(t); len(leases) > 0 {
-		t.Errorf("Vault still has leases of token/app: %v", leases)
-	}
+	w.wantNoLeasesAt(t, "mastersindia/token/app")
 }
 
 // wantNoIrrevocable checks that there is no lease that Vault could not revoke.
@@ -83,19 +79,4 @@ func (w *testVault) wantNoIrrevocable(t *testing.T) {
 	if got := fmt.Sprint(irrevocable.Data["lease_count"]); got != "0" {
 		t.Errorf("Vault has %s leases that it could not revoke", got)
 	}
-}
-
-// leases returns the leases of token/app.
-func (w *testVault) leases(t *testing.T) []any {
-	t.Helper()
-	client := w.rootClient(t)
-	list := must.Get(client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/mastersindia/token/app"))(t)
-	if list == nil {
-		return nil
-	}
-	keys, ok := list.Data["keys"].([]any)
-	if !ok {
-		t.Fatalf("Vault lists leases as %T", list.Data["keys"])
-	}
-	return keys
 }

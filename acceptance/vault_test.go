@@ -80,15 +80,8 @@ func prepareTestVault(t *testing.T) *testVault {
 func (w *testVault) launch(t *testing.T, start starter, env ...string) {
 	t.Helper()
 	w.Vault = must.Get(start(t.Context(), findBinaries(t), t.TempDir(), env...))(t)
-	t.Cleanup(func() {
-		w.searchLeaks(t)
-		if err := w.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("the end of the server's log:\n%s", lastLines(w.ServerLog(), 40))
-		}
-	})
+	harness.EndWith(t, w.Vault)
+	t.Cleanup(func() { w.searchLeaks(t) })
 }
 
 // rootClient is a client of Vault's that may do everything.
@@ -221,12 +214,3 @@ func (w *testVault) readJSON(t *testing.T, args ...string) harness.Secret {
 
 // file returns the name of a file that belongs to the caller, not to Vault.
 func (w *testVault) file(name string) string { return filepath.Join(w.private, name) }
-
-func lastLines(file string, count int) string {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err.Error()
-	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	return strings.Join(lines[max(0, len(lines)-count):], "\n")
-}

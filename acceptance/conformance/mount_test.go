@@ -8,6 +8,7 @@ package conformance
 import (
 	"testing"
 	"time"
+	"vault-plugin-secrets-mastersindia/internal/must"
 
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -25,7 +26,7 @@ func mountOn(t *testing.T, h *host, id string, store *storage, state consts.Repl
 	t.Helper()
 	m := &mount{Backend: h.dispense(t, id), storage: store}
 	store.readOnly.Store(true) // Vault's storage takes no writes before Initialize.
-	err := m.Setup(deadline(t), &logical.BackendConfig{
+	must.Do(t, m.Setup(deadline(t), &logical.BackendConfig{
 		StorageView: store,
 		System: &logical.StaticSystemView{
 			DefaultLeaseTTLVal:  768 * time.Hour,
@@ -34,14 +35,9 @@ func mountOn(t *testing.T, h *host, id string, store *storage, state consts.Repl
 		},
 		BackendUUID: "uuid-of-" + id,
 		Config:      map[string]string{"plugin_name": "mastersindia", "plugin_type": "secret"},
-	})
-	if err != nil {
-		t.Fatalf("Setup: %v", err)
-	}
+	}))
 	store.readOnly.Store(state.HasState(consts.ReplicationPerformanceStandby))
-	if err := m.Initialize(deadline(t), &logical.InitializationRequest{Storage: store}); err != nil {
-		t.Fatalf("Initialize: %v", err)
-	}
+	must.Do(t, m.Initialize(deadline(t), &logical.InitializationRequest{Storage: store}))
 	return m
 }
 

@@ -25,9 +25,7 @@ func TestPlugin_TypeAndVersion(t *testing.T) {
 	// When a plugin is registered Vault sets it up with nothing at all, to ask for its version.
 	h := startPlugin(t)
 	backend := h.dispense(t, "registering")
-	if err := backend.Setup(deadline(t), &logical.BackendConfig{}); err != nil {
-		t.Fatalf("Setup with an empty configuration: %v", err)
-	}
+	must.Do(t, backend.Setup(deadline(t), &logical.BackendConfig{}))
 	if got := backend.Type(); got != logical.TypeLogical {
 		t.Errorf("the plugin is a %s, want a secrets engine", got)
 	}

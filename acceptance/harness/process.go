@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -76,7 +77,7 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 func (p *Process) Err() error {
 	select {
 	case <-p.done:
-		return fmt.Errorf("%s has ended (%s); its last lines were:\n%s", p.name, p.cmd.ProcessState, tail(p.log, 15))
+		return fmt.Errorf("%s has ended (%s); its last lines were:\n%s", p.name, p.cmd.ProcessState, Tail(p.log, 15))
 	default:
 		return nil
 	}
@@ -141,8 +142,24 @@ func (p *Process) WaitFor(ctx context.Context, ready func(context.Context) error
 	}
 }
 
-// tail returns the last lines of a file, as far as it can be read.
-func tail(file string, lines int) string {
+// EndWith ends a process with the test, which shows the end of its log where it has failed.
+func EndWith(t testing.TB, p interface {
+	Stop() error
+	Log() string
+}) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := p.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("the end of %s:\n%s", p.Log(), Tail(p.Log(), 40))
+		}
+	})
+}
+
+// Tail returns the last lines of a file, as far as it can be read.
+func Tail(file string, lines int) string {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err.Error()

@@ -89,14 +89,7 @@ func start(t *testing.T, name, path string, env []string, args ...string) *harne
 	p := must.Get(harness.StartDaemon(harness.ProgramSpec{
 		Name: name, Dir: dir, Log: filepath.Join(dir, "log"), Path: path, Args: args,
 	}, env...))(t)
-	t.Cleanup(func() {
-		if err := p.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("the end of the log of %s:\n%s", name, lastLines(p.Log(), 20))
-		}
-	})
+	harness.EndWith(t, p)
 	return p
 }
 
@@ -130,15 +123,6 @@ func eventually(t *testing.T, what string, try func() error) {
 		case <-time.After(500 * time.Millisecond):
 		}
 	}
-}
-
-func lastLines(file string, n int) string {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err.Error()
-	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
 // request sends a request as an administrator of the cluster, and returns the body of a response of success.

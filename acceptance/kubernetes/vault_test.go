@@ -55,14 +55,7 @@ func startServer(t *testing.T) *server {
 		More: fmt.Sprintf("listener \"tcp\" {\n  address = %q\n  cluster_address = %q\n  tls_cert_file = %q\n  tls_key_file = %q\n}\n",
 			address, freeAddress(t), cert, key),
 	}))(t)
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Logf("the end of Vault's log:\n%s", lastLines(s.ServerLog(), 20))
-		}
-	})
+	harness.EndWith(t, s.Vault)
 	must.Do(t, s.Install(t.Context(), harness.PluginName))
 	s.haveKubernetesAuth(t)
 	return s

@@ -64,11 +64,7 @@ func newLoad(t *testing.T) *load {
 	t.Helper()
 	binaries := must.Get(harness.FindBinaries(t.Context(), os.Stderr))(t)
 	vault := must.Get(harness.StartVault(t.Context(), binaries, t.TempDir()))(t)
-	t.Cleanup(func() {
-		if err := vault.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	harness.EndWith(t, vault)
 	must.Do(t, vault.Install(t.Context(), harness.PluginName))
 	l := &load{counts: &counts{n: map[string]int{}}, vault: vault, up: newUpstream(t)}
 	l.client = must.Get(vault.Client(vault.Token))(t)
