@@ -69,37 +69,6 @@ func TestLatin1_SOAP(t *testing.T) {
 	}
 }
 
-func TestSameToken_RepeatedOrRenewed(t *testing.T) {
-	t.Parallel()
-	for _, protocol := range []simulator.Protocol{simulator.OAuth, simulator.SOAP} {
-		for _, same := range []simulator.SameToken{simulator.TokenRepeated, simulator.TokenRenewed} {
-			t.Run(string(protocol)+" "+string(same), func(t *testing.T) {
-				t.Parallel()
-				a := account(protocol, func(a *simulator.Account) { a.SameToken, a.TokenTTL = same, time.Hour })
-				b := newBed(t, a)
-				first := b.login(a)
-				b.clock.Advance(40 * time.Minute)
-				if second := b.login(a); second.body != first.body {
-					t.Fatalf("got %s, want the same token and the same expires_in as in %s", second.body, first.body)
-				}
-				b.clock.Advance(40 * time.Minute)
-				token := b.tokenIn(first)
-				if alive := b.TokenAlive(token); alive != (same == simulator.TokenRenewed) {
-					t.Errorf("80 minutes after the first login the token is alive: %v", alive)
-				}
-				b.clock.Advance(time.Hour)
-				if another := b.token(a); another == token || !b.TokenAlive(another) {
-					t.Error("a dead token is given again")
-				}
-			})
-		}
-	}
-	bad := account(simulator.OAuth, func(a *simulator.Account) { a.SameToken = "sometimes" })
-	if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), "same_token") {
-		t.Errorf("an unknown same_token: %v", err)
-	}
-}
-
 // TestStall_LastsAsLongAsTheConnection orders one stall. The connection that it hits gets no further response; a new one does.
 func TestStall_LastsAsLongAsTheConnection(t *testing.T) {
 	t.Parallel()

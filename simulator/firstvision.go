@@ -61,7 +61,6 @@ func firstVisionVendor() vendor {
 			{false, "POST " + pathGatewayAPAC, "firstvision: the same for APAC"},
 			{false, "POST " + pathLATAM, "firstvision: HTTP Basic, the client id in the header apikey, a form"},
 			{true, "GET  /v1/cards/{id}/details", "firstvision: Authorization: Bearer <token>; also below " + sandboxBase},
-			{true, "POST " + pathValidateToken, "firstvision: token, client_id, client_secret; also below " + sandboxBase},
 		},
 		routes: func(s *Simulator) map[string]opener {
 			routes := map[string]opener{
@@ -71,7 +70,6 @@ func firstVisionVendor() vendor {
 			for _, base := range []string{"", sandboxBase} {
 				routes[base+pathFirstVision] = s.openFirstVisionLogin
 				routes[base+pathFirstVision2] = s.openFirstVisionLogin
-				routes[base+pathValidateToken] = s.openValidateToken
 			}
 			return routes
 		},

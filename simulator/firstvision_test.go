@@ -211,29 +211,3 @@ func TestFirstVisionBusiness(t *testing.T) {
 		}
 	}
 }
-
-func TestFirstVisionValidateToken(t *testing.T) {
-	t.Parallel()
-	other := simulator.Account{Protocol: simulator.FirstVision, ClientID: "other", ClientSecret: "other-secret"}
-	a := account(simulator.FirstVision, nil)
-	b := newBed(t, a, other)
-	token := b.token(a)
-	ask := func(path, token, id, secret string) response {
-		body := toJSON(map[string]string{"token": token, "client_id": id, "client_secret": secret})
-		return b.call(http.MethodPost, path, body, "Content-Type", typeJSON)
-	}
-	const path = "/v1/api/oauth/validateToken"
-	wantResponse(t, ask(path, token, a.ClientID, a.ClientSecret), 200, `{"valid":true}`)
-	wantResponse(t, ask("/sandbox"+path, token, a.ClientID, a.ClientSecret), 200, `{"valid":true}`)
-	wantResponse(t, ask(path, "x", a.ClientID, a.ClientSecret), 200, `{"valid":false}`)
-	wantResponse(t, ask(path, token, other.ClientID, other.ClientSecret), 200, `{"valid":false}`)
-	wantFVError(t, ask(path, token, a.ClientID, "x"), 401, "140106", "Invalid client credentials")
-	wantFVError(t, ask(path, "", a.ClientID, "x"), 400, "240009", "Required field(s) missing: token")
-	wantFVError(t, b.call(http.MethodPost, path, "", "Content-Type", typeJSON), 400, "240006", "Payload is empty")
-	wantFVError(t, b.call(http.MethodGet, path, ""), 405, "240501", "Method Not Allowed")
-	b.clock.Advance(2 * time.Hour)
-	wantResponse(t, ask(path, token, a.ClientID, a.ClientSecret), 200, `{"valid":false}`)
-	if c := b.Counters(); c.Logins != 1 || c.BusinessOK+c.BusinessRefused != 0 {
-		t.Errorf("introspection counts: %+v", c)
-	}
-}

@@ -24,9 +24,6 @@ type Options struct {
 	// OnSecret, if set, is called with every token before the response that contains it, and every assertion that comes in: so a
 	// test can watch for leaks of them, whatever a protocol calls them. It must be safe for concurrent use.
 	OnSecret func(what Secret, value string)
-	// SOAPUsernameElement and SOAPPasswordElement name the elements of the SOAP login. Page SOAP lost its tags where they
-	// stood, so that they are unknown outside. Default: "username" and "passwd", the words that the page still shows.
-	SOAPUsernameElement, SOAPPasswordElement string
 }
 
 // Secret says what a secret is.
@@ -58,7 +55,6 @@ type Simulator struct {
 	onRequest func(RequestInfo)
 	onSecret  func(what Secret, value string)
 	routes    map[string]opener
-	soapNames soapNames
 
 	hmacKey []byte
 
@@ -83,7 +79,6 @@ func New(o Options) (*Simulator, error) {
 		now:       o.Now,
 		onRequest: o.OnRequest,
 		onSecret:  o.OnSecret,
-		soapNames: soapNames{username: o.SOAPUsernameElement, password: o.SOAPPasswordElement},
 		hmacKey:   []byte(rand.Text()),
 		accounts:  make(map[accountKey]Account, len(o.Accounts)),
 		tokens:    newTokenStore(),
@@ -98,7 +93,6 @@ func New(o Options) (*Simulator, error) {
 	if s.onSecret == nil {
 		s.onSecret = func(Secret, string) {}
 	}
-	s.soapNames = s.soapNames.withDefaults()
 	s.routes = s.buildRoutes()
 	for _, a := range o.Accounts {
 		if err := a.Validate(); err != nil {
