@@ -87,14 +87,8 @@ func TestAgentExample_SystemdUnitIsValid(t *testing.T) {
 	t.Parallel()
 	const installed = "ExecStart=/usr/bin/vault "
 	unit := agentFile(t, "mastersindia-agent.service")
-	for _, has := range []string{
-		installed, "-config=/etc/mastersindia-agent/agent.hcl",
-		"LoadCredential=role-id:", "LoadCredential=secret-id:", "RuntimeDirectory=mastersindia-agent\n",
-	} {
-		if !strings.Contains(unit, has) {
-			t.Errorf("the unit and agent.hcl do not go together: no %q in the unit", has)
-		}
-	}
+	must.Say(t, unit, installed, "-config=/etc/mastersindia-agent/agent.hcl",
+		"LoadCredential=role-id:", "LoadCredential=secret-id:", "RuntimeDirectory=mastersindia-agent\n")
 	systemd, err := exec.LookPath("systemd-analyze")
 	if err != nil {
 		t.Skipf("the rest is left out: %v", err)

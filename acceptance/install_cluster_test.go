@@ -128,12 +128,7 @@ func (i *installation) wantDescribedConfiguration(t *testing.T) {
 // wantCompared has the guide's commands compare the file of a node, which must be right.
 func (i *installation) wantCompared(t *testing.T, node *shell) {
 	t.Helper()
-	all := strings.Join(node.follow(t, i.guide, compareStep), "")
-	for _, want := range []string{i.command + ": OK", i.version} {
-		if !strings.Contains(all, want) {
-			t.Errorf("the comparison did not say %q, but: %s", want, all)
-		}
-	}
+	must.Say(t, strings.Join(node.follow(t, i.guide, compareStep), ""), i.command+": OK", i.version)
 }
 
 // rehearse has each node lead once, by the guide, while the guide's terminal and readers of our own read.

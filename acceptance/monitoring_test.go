@@ -52,32 +52,13 @@ func TestMonitoring_AlertFiresAndResolves(t *testing.T) {
 	if command == nil {
 		t.Fatalf("the alert says no command: %s", alert.Annotations["description"])
 	}
-	if response := w.vault(t, strings.Fields(command[1])...); !strings.Contains(response, "rejected") {
-		t.Errorf("vault %s does not say what is wrong:\n%s", command[1], response)
-	}
+	must.Say(t, w.vault(t, strings.Fields(command[1])...), "rejected")
 	must.Get(w.CLI.Must(t.Context(), account.Password, "write", "mastersindia/config/main", "password=-"))(t)
 	p.wantQuiet(t, "MastersIndiaAccountRejected")
 	for _, leaks := range []*harness.Leaks{w.secrets, w.tokens} {
 		found, err := leaks.SearchTree(p.dir, func(string) bool { return false })
 		if err != nil || len(found) > 0 {
 			t.Errorf("Prometheus has stored %q (%v)", found, err)
-		}
-	}
-}
-
-// TestMonitoring_PolicyAllowsMetricsOnly plays a stolen token of Prometheus.
-func TestMonitoring_PolicyAllowsMetricsOnly(t *testing.T) {
-	t.Parallel()
-	w := newTestVault(t)
-	w.app(t, simulator.JWT)
-	thief := w.CLI.As(w.metricsToken(t))
-	must.Get(thief.Must(t.Context(), "", "read", "-format=raw", "mastersindia/metrics"))(t)
-	for _, args := range [][]string{
-		{"read", "mastersindia/token/app"}, {"read", "mastersindia/config/main"}, {"read", "mastersindia/status/main"},
-		{"list", "mastersindia/config"}, {"write", "-f", "mastersindia/rotate/main"}, {"write", "-f", "mastersindia/metrics"},
-	} {
-		if result, err := thief.Run(t.Context(), "", args...); err != nil || result.Code == 0 {
-			t.Errorf("vault %s is allowed to Prometheus (%v)", strings.Join(args, " "), err)
 		}
 	}
 }
@@ -99,9 +80,7 @@ func TestMonitoring_MetricsReadAsInHelp(t *testing.T) {
 	}
 	_, promtool := prometheusBinaries(t)
 	must.Do(t, harness.Promtool(t.Context(), promtool, t.TempDir(), text, "check", "metrics"))
-	if said := w.refused(t, "read", "mastersindia/metrics"); !strings.Contains(said, "invalid character '#'") {
-		t.Errorf("a plain vault read fails as %q, and not as docs/monitoring.md says", said)
-	}
+	must.Say(t, w.refused(t, "read", "mastersindia/metrics"), "invalid character '#'") // as docs/monitoring.md says
 }
 
 func TestMonitoring_ExamplesPassPromtool(t *testing.T) {
@@ -131,11 +110,7 @@ func TestMonitoring_EveryAlertIsTested(t *testing.T) {
 		if short := strings.TrimPrefix(name, "MastersIndia"); !strings.Contains(stories, short) {
 			t.Errorf("%s has no story in alerts_test.yml", name)
 		}
-		for _, want := range []string{"summary:", "description:", "severity:"} {
-			if !strings.Contains(part, want) {
-				t.Errorf("%s has no %s", name, want)
-			}
-		}
+		must.Say(t, part, "summary:", "description:", "severity:")
 		if !regexp.MustCompile(`vault (read|list|write|token|status|plugin) ?|promtool check`).MatchString(part) {
 			t.Errorf("%s does not say what to type", name)
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -37,7 +38,7 @@ func TestUpstreamFault_StatusCodeWithoutSecret(t *testing.T) {
 				w.writeConfig(t, name, w.account(t, protocol), "verify_connection=false", timeout)
 				w.writeRole(t, name, name)
 				w.upstream.SetFault(protocol, simulator.Fault{Kind: kind})
-				says(t, w.readOnce(t, name), code, name)
+				must.Say(t, w.readOnce(t, name), code, name)
 			}
 			w.upstream.wantLogins(t, len(simulator.Protocols()))
 		})

@@ -111,16 +111,6 @@ func (w *testVault) mustFail(t *testing.T, stdin string, args ...string) harness
 	return result
 }
 
-// says checks that what was said has all of wants.
-func says(t *testing.T, said string, wants ...string) {
-	t.Helper()
-	for _, want := range wants {
-		if !strings.Contains(said, want) {
-			t.Errorf("want %q, got: %s", want, said)
-		}
-	}
-}
-
 // readFile returns what a file holds, which must be there.
 func readFile(t *testing.T, name string) []byte {
 	t.Helper()

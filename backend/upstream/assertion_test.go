@@ -293,7 +293,7 @@ func TestGateway_ErrorsAreToldApart(t *testing.T) {
 			mustBe(t, e, test.want)
 			s.only(t)
 			if test.code == "API-Sec-006" {
-				mustSay(t, e.Error(), "used before", "API-Sec-006")
+				must.Say(t, e.Error(), "used before", "API-Sec-006")
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // failing is a response that is a failure, and what it means.
@@ -34,7 +35,7 @@ func (f failing) compare(t *testing.T, e *upstream.Error) {
 		t.Errorf("got status %d, want %d", e.Status, f.status)
 	}
 	if f.kind == "malformed" {
-		mustSay(t, e.Detail, f.text)
+		must.Say(t, e.Detail, f.text)
 		return
 	}
 	if e.Code != f.code || e.Detail != f.text {

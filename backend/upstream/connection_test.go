@@ -203,7 +203,7 @@ func TestLogin_SentOnceOnRefusedStream(t *testing.T) {
 		}}
 		e := mustFail(newClientOn(t, account, p.dial).Login(t.Context()))(t)
 		mustBe(t, e, "unavailable/network")
-		mustSay(t, e.Detail, "did not accept the request")
+		must.Say(t, e.Detail, "did not accept the request")
 		p.mustBeClosed(t, p.dialed.Load())
 		if asked.Load() != 1 {
 			t.Errorf("the login was sent %d times", asked.Load())

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // The tests of this file are points where the vendors' pages, and what is seen in practice, contradict each other. The points that
@@ -27,7 +28,7 @@ func TestContradiction06_URLAndRedirect(t *testing.T) {
 		s := serve(t, always(status, "text/html", "", "Location: "+elsewhere.URL+"/api/v1/token-auth/"))
 		e := mustFail(newClient(t, accountFor(upstream.JWT, s.URL+"/api/v1/token-auth?a=b")).Login(context.Background()))(t)
 		mustBe(t, e, "malformed")
-		mustSay(t, e.Detail, "a redirect was not followed: set token_url to the final address", fmt.Sprintf("HTTP %d", status))
+		must.Say(t, e.Detail, "a redirect was not followed: set token_url to the final address", fmt.Sprintf("HTTP %d", status))
 		if r := s.only(t); r.RequestURI != "/api/v1/token-auth?a=b" {
 			t.Errorf("asked for %s", r.RequestURI)
 		}
@@ -77,7 +78,7 @@ func TestContradiction06_RefreshAndBadLocation(t *testing.T) {
 	t.Parallel()
 	elsewhere := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`"}`))
 	e := mustFail(refresh(t, always(307, "text/html", "", "Location: "+elsewhere.URL)))(t)
-	mustSay(t, e.Detail, "set refresh_url to the final address")
+	must.Say(t, e.Detail, "set refresh_url to the final address")
 	if strings.Contains(e.Error(), elsewhere.URL) {
 		t.Errorf("the address is shown: %v", e)
 	}

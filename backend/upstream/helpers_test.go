@@ -253,16 +253,6 @@ func mustBe(t *testing.T, e *upstream.Error, want string) {
 	}
 }
 
-// mustSay checks that a text holds the others.
-func mustSay(t *testing.T, text string, wanted ...string) {
-	t.Helper()
-	for _, want := range wanted {
-		if !strings.Contains(text, want) {
-			t.Errorf("%q does not say %q", text, want)
-		}
-	}
-}
-
 // claims are written into test tokens.
 type claims map[string]any
 

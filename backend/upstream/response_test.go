@@ -175,10 +175,10 @@ func TestResponse_NotUnderstoodIsMalformed(t *testing.T) {
 			t.Parallel()
 			e := mustFail(login(t, test.protocol, always(test.status, "text/html; charset=utf-8", test.body)))(t)
 			mustBe(t, e, "malformed")
-			mustSay(t, e.Detail, test.say, fmt.Sprintf("HTTP %d", test.status), "text/html")
-			mustSay(t, e.Error(), "upstream's response cannot be understood: ")
+			must.Say(t, e.Detail, test.say, fmt.Sprintf("HTTP %d", test.status), "text/html")
+			must.Say(t, e.Error(), "upstream's response cannot be understood: ")
 			if test.body != "" {
-				mustSay(t, e.Detail, fmt.Sprintf("%d bytes", len(test.body)))
+				must.Say(t, e.Detail, fmt.Sprintf("%d bytes", len(test.body)))
 			}
 		})
 	}

@@ -89,7 +89,7 @@ func TestSOAP_ActionSpelling(t *testing.T) {
 	})
 	must.Get(newClient(t, accountFor(upstream.SOAP, s.url)).Login(context.Background()))(t)
 	head, _ := s.head.Load().(string)
-	mustSay(t, head, "POST / HTTP/1.1\r\n", "\r\nSOAPAction: \"urn:server#access_new_token\"\r\n")
+	must.Say(t, head, "POST / HTTP/1.1\r\n", "\r\nSOAPAction: \"urn:server#access_new_token\"\r\n")
 }
 
 func TestSOAP_EntityBombNotExpanded(t *testing.T) {

@@ -128,7 +128,7 @@ func TestConnection_BrokenAtEachStage(t *testing.T) {
 			t.Parallel()
 			e := loginRaw(t, test.bytes)
 			mustBe(t, e, test.want)
-			mustSay(t, e.Detail, test.say)
+			must.Say(t, e.Detail, test.say)
 		})
 	}
 }
@@ -144,7 +144,7 @@ func TestConnection_SwitchOfProtocols(t *testing.T) {
 	})
 	e := mustFail(newClient(t, accountFor(upstream.JWT, s.url)).Login(context.Background()))(t)
 	mustBe(t, e, "malformed")
-	mustSay(t, e.Detail, "HTTP 101")
+	must.Say(t, e.Detail, "HTTP 101")
 	<-released
 }
 
@@ -198,7 +198,7 @@ func TestTimeout_Deadline(t *testing.T) {
 			a.RequestTimeout = 150 * time.Millisecond
 			e := mustFail(newClientOn(t, a, dial).Login(t.Context()))(t)
 			mustBe(t, e, "unavailable/timeout")
-			mustSay(t, e.Error(), "upstream did not respond in time", "timeout after 150ms")
+			must.Say(t, e.Error(), "upstream did not respond in time", "timeout after 150ms")
 			if !e.Timeout() {
 				t.Error("Timeout() is false")
 			}
@@ -210,7 +210,7 @@ func TestTimeout_Deadline(t *testing.T) {
 			defer cancel()
 			e := mustFail(newClientOn(t, accountFor(upstream.JWT, s.URL), dial).Login(ctx))(t)
 			mustBe(t, e, "unavailable/timeout")
-			mustSay(t, e.Detail, "the caller's deadline has passed")
+			must.Say(t, e.Detail, "the caller's deadline has passed")
 			s.only(t)
 		})
 		timed(t, where+", given up", func(t *testing.T) {
@@ -324,7 +324,7 @@ func TestResponse_Over1MiBRefused(t *testing.T) {
 			}
 			e := mustFail(token, err)(t)
 			mustBe(t, e, test.want)
-			mustSay(t, e.Detail, "the response is longer than 1 MiB", "application/json, more than 1 MiB, no known keys")
+			must.Say(t, e.Detail, "the response is longer than 1 MiB", "application/json, more than 1 MiB, no known keys")
 		})
 	}
 }
@@ -475,7 +475,7 @@ func TestTLS_NamesWhatIsWrong(t *testing.T) {
 			}
 			e := mustFail(token, err)(t)
 			mustBe(t, e, "unavailable/tls")
-			mustSay(t, e.Detail, test.say, u.Host)
+			must.Say(t, e.Detail, test.say, u.Host)
 			if s.asked() != 0 {
 				t.Error("the credentials were sent")
 			}
@@ -489,7 +489,7 @@ func TestTLS_PlainServerNamed(t *testing.T) {
 	a := accountFor(upstream.JWT, strings.Replace(s.URL, "http:", "https:", 1))
 	e := mustFail(newClient(t, a).Login(context.Background()))(t)
 	mustBe(t, e, "unavailable/tls")
-	mustSay(t, e.Detail, "does not speak TLS")
+	must.Say(t, e.Detail, "does not speak TLS")
 	if s.connected() == 0 {
 		t.Error("the server was not connected to")
 	}

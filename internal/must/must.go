@@ -5,6 +5,7 @@
 package must
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -32,6 +33,16 @@ func Happen(t testing.TB, within time.Duration, what string, happened func() boo
 	for deadline := time.Now().Add(within); !happened(); <-time.After(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited %s in vain: %s", within, what)
+		}
+	}
+}
+
+// Say fails the test for each text that is not in what was said.
+func Say(t testing.TB, said string, wanted ...string) {
+	t.Helper()
+	for _, want := range wanted {
+		if !strings.Contains(said, want) {
+			t.Errorf("want %q, got: %s", want, said)
 		}
 	}
 }
