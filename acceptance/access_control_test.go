@@ -14,14 +14,12 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// policy stores a policy and returns its name.
 func (w *testVault) policy(t *testing.T, name, rules string) string {
 	t.Helper()
 	must.Get(w.CLI.Must(t.Context(), rules, "policy", "write", name, "-"))(t)
 	return name
 }
 
-// tokenFor makes a Vault token.
 func (w *testVault) tokenFor(t *testing.T, args ...string) string {
 	t.Helper()
 	args = append([]string{"token", "create", "-field=token"}, args...)

@@ -84,7 +84,6 @@ func (w *testVault) entity(t *testing.T, name, policy string) string {
 	return strings.TrimSpace(token)
 }
 
-// readAs reads a role with a Vault token.
 func (w *testVault) readAs(t *testing.T, vaultToken, role string, flags ...string) harness.Secret {
 	t.Helper()
 	args := append(append([]string{"read", "-format=json"}, flags...), "mastersindia/token/"+role)
@@ -375,7 +374,6 @@ func areTimes(values []string) bool {
 	})
 }
 
-// documentedTuning is the command of the document.
 func documentedTuning(t *testing.T) string {
 	t.Helper()
 	for _, c := range commandsOf(t, filepath.Join("..", "docs", "audit.md")) {

@@ -70,7 +70,6 @@ func startTestCluster(t *testing.T, patience harness.Patience) *testCluster {
 	return w
 }
 
-// leader is the node that leads.
 func (w *testCluster) leader(t *testing.T) *harness.Vault {
 	t.Helper()
 	leader, err := w.cluster.Active(t.Context())
@@ -80,7 +79,6 @@ func (w *testCluster) leader(t *testing.T) *harness.Vault {
 	return leader
 }
 
-// clients returns a client for each node.
 func (w *testCluster) clients(t *testing.T, token string) []*api.Client {
 	t.Helper()
 	clients := make([]*api.Client, len(w.cluster.Nodes))
@@ -91,7 +89,6 @@ func (w *testCluster) clients(t *testing.T, token string) []*api.Client {
 	return clients
 }
 
-// takeLeases reads tokens of a role and returns their leases.
 func (w *testCluster) takeLeases(t *testing.T, role string, count int) []string {
 	t.Helper()
 	leases := make([]string, count)
@@ -102,7 +99,6 @@ func (w *testCluster) takeLeases(t *testing.T, role string, count int) []string 
 	return leases
 }
 
-// leaseExists looks a lease up.
 func (w *testCluster) leaseExists(t *testing.T, lease string) bool {
 	t.Helper()
 	found, err := w.root[0].Sys().LookupWithContext(t.Context(), lease)
@@ -113,7 +109,6 @@ func (w *testCluster) leaseExists(t *testing.T, lease string) bool {
 	return found.Data["id"] == lease
 }
 
-// wantLeases checks that leases are still there.
 func (w *testCluster) wantLeases(t *testing.T, leases []string) {
 	t.Helper()
 	for _, lease := range leases {
@@ -225,7 +220,6 @@ func (v *watch) active(ctx context.Context, node int) bool {
 	return err == nil && health.Initialized && !health.Sealed && !health.Standby
 }
 
-// leader returns the node that leads, as far as is known.
 func (v *watch) leader() (node int, known bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -235,7 +229,6 @@ func (v *watch) leader() (node int, known bool) {
 	return v.leaderTerms[len(v.leaderTerms)-1].node, true
 }
 
-// all returns the terms so far.
 func (v *watch) all() []leaderTerm {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -269,7 +262,6 @@ func leaderAt(leaderTerms []leaderTerm, at time.Time) leaderTerm {
 
 func length(gap leaderGap) time.Duration { return gap.to.Sub(gap.from).Round(time.Millisecond) }
 
-// leaderGaps returns the times between the terms.
 func leaderGaps(leaderTerms []leaderTerm) []leaderGap {
 	var between []leaderGap
 	for n := 1; n < len(leaderTerms); n++ {

@@ -105,7 +105,6 @@ func TestCommandLine_PluginRunDirectly(t *testing.T) {
 	said.want(t, "nothing", 2, `^$`, `(?s)^Error: This is a Vault plugin\. .*vault plugin register .*vault secrets enable mastersindia`)
 }
 
-// said is the output and exit code of a program.
 type said struct {
 	code           int
 	stdout, stderr string

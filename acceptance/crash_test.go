@@ -129,7 +129,6 @@ func (c *crashes) kill(t *testing.T, loggingIn ...source) {
 	c.killProcess(t, c.find(t), loggingIn...)
 }
 
-// find returns the plugin's process.
 func (c *crashes) find(t *testing.T) int {
 	t.Helper()
 	pid, err := c.PluginPID()
@@ -339,7 +338,6 @@ func (c *crashes) wantShortPause(t *testing.T) {
 	c.paused += seen
 }
 
-// leasesRead are the leases of all responses so far.
 func (c *crashes) leasesRead() (leases []string) {
 	for _, read := range good(c.readers.all()) {
 		if read.leaseID != "" {
@@ -449,7 +447,6 @@ func (c *crashes) wantLeasesIntact(t *testing.T) {
 	c.wantNoLeasesAt(t, "mastersindia/token/")
 }
 
-// wantNoLeasesAt checks that no lease is left below the path.
 func (w *testVault) wantNoLeasesAt(t *testing.T, path string) {
 	t.Helper()
 	client := w.rootClient(t)

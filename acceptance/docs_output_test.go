@@ -31,7 +31,6 @@ type mask struct {
 	with    string
 }
 
-// masks make lines comparable.
 type masks []mask
 
 func passing() masks {

@@ -155,7 +155,6 @@ func newDocsVault(t *testing.T) *docsVault {
 	return d
 }
 
-// follow runs a document's commands.
 func (d *docsVault) follow(t *testing.T, document string, commands []shown) {
 	t.Helper()
 	env := d.CLI.Env("PLUGIN_DIR="+filepath.Join(d.Dir, "plugins"), "AUDIT_LOG="+d.AuditLog(),
@@ -313,7 +312,6 @@ func commandsIn(t *testing.T, text string) []shown {
 	return commands
 }
 
-// wantTarget checks that the Makefile has the target of a command.
 func wantTarget(t *testing.T, command string) {
 	t.Helper()
 	text := readFile(t, "../Makefile")

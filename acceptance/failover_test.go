@@ -155,7 +155,6 @@ func (w *testCluster) kill(t *testing.T, node int) {
 	}
 }
 
-// start starts a node again and unseals it.
 func (w *testCluster) start(t *testing.T, node int) {
 	t.Helper()
 	must.Do(t, w.cluster.Nodes[node].Start(t.Context()))

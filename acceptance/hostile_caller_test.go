@@ -193,7 +193,6 @@ func (h *hostile) playLeave(t *testing.T) {
 	}
 }
 
-// token makes a policy and a Vault token that has it.
 func (h *hostile) token(t *testing.T, name, rules string) string {
 	t.Helper()
 	must.Get(h.root.Must(t.Context(), http.MethodPut, "sys/policies/acl/"+name, map[string]any{"policy": rules}))(t)
@@ -454,7 +453,6 @@ func (h *hostile) playCutOff(t *testing.T) {
 	t.Logf("%d requests cut off; %d logins in all", abandoned, h.upstream.logins())
 }
 
-// rawRequest is a request as it goes over the wire.
 func (h *hostile) rawRequest(method, path, body string) string {
 	return fmt.Sprintf("%s /v1/mastersindia/%s HTTP/1.1\r\nHost: %s\r\nX-Vault-Token: %s\r\nContent-Length: %d\r\n\r\n%s",
 		method, path, h.root.Host(), h.root.Token(), len(body), body)

@@ -165,7 +165,6 @@ func (r *registration) refusedBy(t *testing.T, config string, args ...string) st
 	return ""
 }
 
-// server is a server of this configuration, not started.
 func (r *registration) server(ctx context.Context, t *testing.T, config string, args ...string) *exec.Cmd {
 	t.Helper()
 	dir := t.TempDir()

@@ -80,7 +80,6 @@ type schemaResult struct {
 	Faults []string `json:"faults"`
 }
 
-// run has tools/openapi/kubernetes check the objects.
 func (c *schemaCheck) run(t *testing.T) []schemaResult {
 	t.Helper()
 	input := must.Get(json.Marshal(c))(t)

@@ -303,7 +303,6 @@ func (c *leaseCase) read(t *testing.T, role string) *reading {
 	return r
 }
 
-// leased reports whether Vault knows the lease of a reader.
 func (c *leaseCase) leased(t *testing.T, r *reading) bool {
 	t.Helper()
 	response, err := c.root.Call(t.Context(), http.MethodPut, "sys/leases/lookup", map[string]any{"lease_id": r.response.LeaseID})
@@ -316,14 +315,12 @@ func (c *leaseCase) leased(t *testing.T, r *reading) bool {
 	return response.OK()
 }
 
-// waitGone waits until Vault no longer knows a lease.
 func (c *leaseCase) waitGone(t *testing.T, r *reading) {
 	t.Helper()
 	what := fmt.Sprintf("%s: the lease on token/%s is still there; see %s", c.mount, r.role, c.ServerLog())
 	must.Happen(t, leaseDeadline, what, func() bool { return !c.leased(t, r) })
 }
 
-// call makes a call as root that has to be granted.
 func (c *leaseCase) call(t *testing.T, method, path string, data any) harness.Secret {
 	t.Helper()
 	return must.Get(c.root.Must(t.Context(), method, path, data))(t)

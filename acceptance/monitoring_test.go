@@ -143,7 +143,6 @@ func (w *testVault) monitor(t *testing.T) *observer {
 	return o
 }
 
-// metricsToken is a Vault token with the example's policy.
 func (w *testVault) metricsToken(t *testing.T) string {
 	t.Helper()
 	return w.tokenFor(t, "-orphan", "-period=768h", "-policy="+w.policy(t, "prometheus", example(t, "policy.hcl")))
@@ -217,7 +216,6 @@ func (o *observer) wantRules(t *testing.T) {
 	})
 }
 
-// wantFiring waits until the alert fires, and returns it.
 func (o *observer) wantFiring(t *testing.T, name string) (found harness.Alert) {
 	t.Helper()
 	began := time.Now()
@@ -235,7 +233,6 @@ func (o *observer) wantFiring(t *testing.T, name string) (found harness.Alert) {
 	return found
 }
 
-// wantQuiet waits until the alert does not fire.
 func (o *observer) wantQuiet(t *testing.T, name string) {
 	t.Helper()
 	began := time.Now()

@@ -57,7 +57,6 @@ func TestMounts_FaultsStayInOneMount(t *testing.T) {
 	m.wantNoLeasesAt(t, m.hanging.path)
 }
 
-// mounts is the fixture of the test above.
 type mounts struct {
 	*testVault
 

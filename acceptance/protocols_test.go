@@ -46,7 +46,6 @@ func TestProtocol_EachTokenAccepted(t *testing.T) {
 	}
 }
 
-// way is a way to log in.
 type way struct {
 	simulator.Login
 

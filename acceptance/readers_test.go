@@ -43,7 +43,6 @@ type source struct {
 // owner is the account as the simulator names it.
 func (s source) owner() string { return string(s.account.Protocol) + "/" + s.account.Name() }
 
-// countsOf returns what the upstream has counted of the account.
 func (w *testVault) countsOf(s source) simulator.Counts {
 	return w.upstream.Counters().Of(s.account.Protocol, s.account.Name())
 }
@@ -119,14 +118,12 @@ func (r tokenRead) within(windows []window) bool {
 	return slices.ContainsFunc(windows, func(w window) bool { return r.end.After(w.from) && r.begin.Before(w.to) })
 }
 
-// startReaders starts one reader for each source.
 func (w *testVault) startReaders(t *testing.T, sources ...source) *readers {
 	t.Helper()
 	group := readerGroup{name: "steady", readers: len(sources), sources: sources, timeout: 2 * time.Minute, oneNode: true}
 	return w.startGroup(t, group, w.rootClient(t))
 }
 
-// startClusterReaders starts readers of a cluster.
 func (w *testCluster) startClusterReaders(t *testing.T, group readerGroup) *readers {
 	t.Helper()
 	group.timeout = attemptTimeout
@@ -237,7 +234,6 @@ func (r *readers) burst(t *testing.T, s source) {
 	}
 }
 
-// underWay returns how many reads are in flight.
 func (r *readers) underWay() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -273,7 +269,6 @@ func (r *readers) wantNothingWrong(t *testing.T) {
 	}
 }
 
-// waitForReads waits until more reads have succeeded.
 func (r *readers) waitForReads(t *testing.T, more int) {
 	t.Helper()
 	want := r.goodReads() + more
@@ -305,12 +300,10 @@ func statusOf(err error) int {
 	return 0
 }
 
-// good returns the reads that succeeded.
 func good(reads []tokenRead) []tokenRead {
 	return slices.DeleteFunc(slices.Clone(reads), func(r tokenRead) bool { return r.err != nil })
 }
 
-// failed returns the reads that failed.
 func failed(reads []tokenRead) []tokenRead {
 	return slices.DeleteFunc(slices.Clone(reads), func(r tokenRead) bool { return r.err == nil })
 }

@@ -136,7 +136,6 @@ func (u *upgrade) failOver(t *testing.T) {
 	must.Do(t, u.cluster.WaitForwarding(t.Context()))
 }
 
-// follow runs the commands of a section of the guide.
 func (u *upgrade) follow(t *testing.T, section string) {
 	t.Helper()
 	u.shell.follow(t, u.guide, section)
@@ -267,7 +266,6 @@ func (u *upgrade) wantServed(t *testing.T) {
 	u.upstream.wantLogins(t, 1)
 }
 
-// exchangeAt returns the exchange that a read fell into, or -1.
 func (u *upgrade) exchangeAt(read tokenRead) int {
 	for n, e := range u.exchanges {
 		if read.begin.Before(e.end) && read.end.After(e.began) {

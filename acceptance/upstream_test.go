@@ -124,10 +124,8 @@ func (u *upstream) loginURL(protocol simulator.Protocol) string {
 	return u.url + simulator.FullLogin(protocol).Path
 }
 
-// logins returns the number of login attempts.
 func (u *upstream) logins() int { return u.Counters().Logins }
 
-// wantLogins checks the number of login attempts so far.
 func (u *upstream) wantLogins(t *testing.T, want int) {
 	t.Helper()
 	if got := u.logins(); got != want {

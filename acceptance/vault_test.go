@@ -84,7 +84,6 @@ func (w *testVault) launch(t *testing.T, start starter, env ...string) {
 	t.Cleanup(func() { w.searchLeaks(t) })
 }
 
-// rootClient is a client of Vault's that may do everything.
 func (w *testVault) rootClient(t *testing.T) *api.Client {
 	t.Helper()
 	return must.Get(w.Client(w.Token))(t)
@@ -169,7 +168,6 @@ func (w *testVault) keep(t *testing.T, secret string) string {
 	return file.Name()
 }
 
-// writeRole binds a role to a config.
 func (w *testVault) writeRole(t *testing.T, name, config string, extra ...string) {
 	t.Helper()
 	w.vault(t, append([]string{"write", "mastersindia/role/" + name, "config=" + config}, extra...)...)
@@ -190,13 +188,11 @@ func (w *testVault) app(t *testing.T, protocol simulator.Protocol) simulator.Acc
 	return account
 }
 
-// readToken reads a token through a role.
 func (w *testVault) readToken(t *testing.T, role string) harness.Secret {
 	t.Helper()
 	return w.readJSON(t, "read", "-format=json", "mastersindia/token/"+role)
 }
 
-// readJSON runs a vault command with -format=json and returns its response.
 func (w *testVault) readJSON(t *testing.T, args ...string) harness.Secret {
 	t.Helper()
 	return must.Get(harness.ParseSecret(w.vault(t, args...)))(t)

@@ -54,7 +54,6 @@ func (v *vendorHosts) env() []string {
 	return []string{"HTTPS_PROXY=" + v.url, "HTTP_PROXY=" + v.url, "SSL_CERT_FILE=" + v.caFile}
 }
 
-// asked returns the hosts that were asked for so far.
 func (v *vendorHosts) asked() []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()

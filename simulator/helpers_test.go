@@ -61,7 +61,6 @@ type bed struct {
 	issued map[string]bool // access tokens
 }
 
-// note remembers an access token.
 func (b *bed) note(what simulator.Secret, value string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -105,14 +104,12 @@ func newBed(t *testing.T, accounts ...simulator.Account) *bed {
 	return b
 }
 
-// response is a whole HTTP response.
 type response struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// json reads the body.
 func (a response) json(t *testing.T, into any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(a.body), into); err != nil {
@@ -120,7 +117,6 @@ func (a response) json(t *testing.T, into any) {
 	}
 }
 
-// member reads one text member of a JSON object.
 func (a response) member(t *testing.T, name string) string {
 	t.Helper()
 	var members map[string]any
@@ -211,7 +207,6 @@ func (b *bed) login(a simulator.Account) response {
 	return b.call(http.MethodPost, path, body, "Content-Type", contentType)
 }
 
-// token logs in and gives the access token.
 func (b *bed) token(a simulator.Account) string {
 	b.t.Helper()
 	got := b.login(a)
@@ -234,7 +229,6 @@ func (b *bed) tokenIn(a response) string {
 	return ""
 }
 
-// business makes the business call with a token.
 func (b *bed) business(a simulator.Account, token string) (status int, body string, accepted bool) {
 	b.t.Helper()
 	status, data, accepted, err := b.CallBusiness(b.t.Context(), b.url, b.client, a.Protocol, token, a.ClientID)
@@ -257,7 +251,6 @@ func (b *bed) verify(token string) (claims jwt.MapClaims, header map[string]any)
 	return claims, parsed.Header
 }
 
-// number reads a numeric claim.
 func number(t *testing.T, claims jwt.MapClaims, name string) int64 {
 	t.Helper()
 	n, ok := claims[name].(json.Number)

@@ -43,7 +43,6 @@ func machine(ctx context.Context, binaries harness.Binaries) (results.Machine, e
 	return m, nil
 }
 
-// output is the first line that a program prints.
 func output(ctx context.Context, program string, args ...string) (string, error) {
 	text, err := exec.CommandContext(ctx, program, args...).Output()
 	if err != nil {

@@ -74,7 +74,6 @@ func startPlugin(t *testing.T) *host {
 	return h
 }
 
-// pid is the id of the plugin's process.
 func (h *host) pid() int { return h.client.ReattachConfig().Pid }
 
 // dispense returns the backend of one mount, not set up yet.

@@ -51,7 +51,6 @@ func (u *upstream) configure(t *testing.T, m *mount, extra map[string]any) {
 	m.must(t, logical.UpdateOperation, "role/app", map[string]any{"config": "main"})
 }
 
-// wantLogins checks the number of login attempts so far.
 func (u *upstream) wantLogins(t *testing.T, want int) {
 	t.Helper()
 	if got := u.Counters().Logins; got != want {

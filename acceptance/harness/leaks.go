@@ -115,7 +115,6 @@ func (l *Leaks) SearchProcess(pid int) ([]string, error) {
 	return findings, nil
 }
 
-// processParents returns the parent of every process.
 func processParents() (map[int]int, error) {
 	files, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {

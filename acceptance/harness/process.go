@@ -26,7 +26,6 @@ type Process struct {
 	done chan struct{}
 }
 
-// processSpec says what to start.
 type processSpec struct {
 	name string
 	path string
@@ -38,7 +37,6 @@ type processSpec struct {
 	log string
 }
 
-// startProcess starts the program and returns at once.
 func startProcess(spec processSpec) (*Process, error) {
 	log, err := os.OpenFile(spec.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

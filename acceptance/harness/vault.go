@@ -57,7 +57,6 @@ func startVault(ctx context.Context, binaries Binaries, dir string, dev bool, en
 	return v.open(ctx, dir)
 }
 
-// open starts the server in an empty directory.
 func (v *Vault) open(ctx context.Context, dir string) (*Vault, error) {
 	// Vault refuses a plugin_directory that is a symbolic link, and on some systems the temporary directory is one.
 	dir, err := filepath.EvalSymlinks(dir)
@@ -160,7 +159,6 @@ func (v *Vault) Client(token string) (*api.Client, error) {
 	return client, nil
 }
 
-// prepare lays out the server's directory.
 func (v *Vault) prepare() error {
 	join := func(name string) string { return filepath.Join(v.Dir, name) }
 	if err := makeDirs(join("tmp"), join("client/tmp"), join("plugins"), join("storage")); err != nil {

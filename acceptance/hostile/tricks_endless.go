@@ -26,10 +26,8 @@ func says(text string) func(*Visit) {
 	}
 }
 
-// endsAfter sends these bytes, and closes the connection.
 func endsAfter(text string) func(*Visit) { return func(v *Visit) { v.send(text) } }
 
-// endless sends a beginning, and then the same for ever.
 func endless(beginning, then string) func(*Visit) {
 	return func(v *Visit) {
 		if v.send(beginning) {

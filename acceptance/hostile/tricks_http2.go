@@ -91,7 +91,6 @@ func (v *Visit) readFrame() (kind, flags byte, stream uint32, ok bool) {
 	return head[3], head[4], binary.BigEndian.Uint32(head[5:]) &^ (1 << 31), true
 }
 
-// framed responds to a request with these frames.
 func framed(frames func(stream uint32) string) func(*Visit, uint32) {
 	return func(v *Visit, stream uint32) { v.send(frames(stream)) }
 }

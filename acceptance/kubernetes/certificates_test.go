@@ -23,7 +23,6 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
-// authority signs certificates for one run.
 type authority struct {
 	dir  string
 	cert *x509.Certificate

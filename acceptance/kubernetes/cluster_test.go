@@ -82,7 +82,6 @@ func (c *cluster) startServer(t *testing.T, etcd string) {
 	})
 }
 
-// start starts a program that is ended with the test.
 func start(t *testing.T, name, path string, env []string, args ...string) *harness.Program {
 	t.Helper()
 	dir := t.TempDir()
@@ -156,13 +155,11 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.message }
 
-// isAbsent tells whether the API server has no such object.
 func isAbsent(err error) bool {
 	r := (*refusal)(nil)
 	return errors.As(err, &r) && r.status == http.StatusNotFound
 }
 
-// object is what apply looks at.
 type object struct {
 	APIVersion string `yaml:"apiVersion"`
 	Kind       string
@@ -221,7 +218,6 @@ func (c *cluster) collection(t *testing.T, o object) (path string) {
 	return path
 }
 
-// accountToken is what kubectl create token prints.
 func (c *cluster) accountToken(t *testing.T, namespace, name string) string {
 	t.Helper()
 	text := must.Get(c.request(t.Context(), http.MethodPost, "/api/v1/namespaces/"+namespace+"/serviceaccounts/"+name+"/token",

@@ -108,7 +108,6 @@ func (v *server) watch(t *testing.T, c *cluster, rows []*samples, disturbances [
 	}
 }
 
-// judge checks the figures.
 func (v *server) judge(t *testing.T, rows []*samples, control *samples) {
 	t.Helper()
 	for _, s := range rows {

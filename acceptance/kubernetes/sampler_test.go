@@ -56,7 +56,6 @@ func (s *samples) take(ctx context.Context, c *cluster, v *server) error {
 	return nil
 }
 
-// table shows the samples, and what is left in Vault.
 func table(t *testing.T, v *server, rows []*samples) string {
 	t.Helper()
 	text := fmt.Sprintf("%-10s %8s %8s %8s %12s %8s\n", "", "samples", "tokens", "dead", "least left", "logins")

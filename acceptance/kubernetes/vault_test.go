@@ -93,7 +93,6 @@ func (s *server) addAccount(t *testing.T, name string, life time.Duration, setti
 	must.Get(s.CLI.Must(t.Context(), account.Password, args...))(t)
 }
 
-// accepted tells whether the upstream's business call takes the token.
 func (s *server) accepted(ctx context.Context, token string) (bool, error) {
 	_, _, ok, err := simulator.CallBusiness(ctx, s.upstream.URL, s.upstream.Client(), simulator.JWT, token, "")
 	return ok, err

@@ -163,7 +163,6 @@ func (l *load) end(t *testing.T) {
 	}
 }
 
-// judge checks the figures.
 func (l *load) judge(t *testing.T, before, after usage) {
 	t.Helper()
 	for _, wrong := range l.wrong {

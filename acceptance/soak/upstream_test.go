@@ -41,7 +41,6 @@ type account struct {
 	revoked  map[string]bool
 }
 
-// upstream is a simulator, with its accounts.
 type upstream struct {
 	*simulator.Simulator
 
@@ -82,7 +81,6 @@ func (u *upstream) newAccount(protocol simulator.Protocol, n int) *account {
 	return a
 }
 
-// config is what the account's config is written with.
 func (a *account) config(u *upstream) map[string]any {
 	a.mu.Lock()
 	defer a.mu.Unlock()

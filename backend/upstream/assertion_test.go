@@ -27,12 +27,10 @@ import (
 
 const firstVisionSuccess = `{"access_token":"` + testOpaqueToken + `","expires_in":3600,"token_type":"Bearer"}`
 
-// assertionAccount logs in with a signed assertion.
 func assertionAccount(tokenURL string) upstream.Account {
 	return accountWith(upstream.FirstVision, upstream.Assertion, tokenURL)
 }
 
-// claimsOf decodes the payload of an assertion.
 func claimsOf(t *testing.T, assertion string) map[string]any {
 	t.Helper()
 	parts := strings.Split(assertion, ".")

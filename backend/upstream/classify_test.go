@@ -22,7 +22,6 @@ type failing struct {
 	code, text string
 }
 
-// check logs in, and looks at the error.
 func (f failing) check(t *testing.T) {
 	t.Helper()
 	f.compare(t, mustFail(login(t, f.protocol, always(f.status, "application/json", f.body)))(t))
@@ -242,7 +241,6 @@ func TestClassify_Login(t *testing.T) {
 	}
 }
 
-// soapFault is a Fault of SOAP 1.1.
 func soapFault(code, text string) string {
 	return `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault><faultcode>` + code +
 		`</faultcode><faultactor/><faultstring xml:lang="en">` + text +

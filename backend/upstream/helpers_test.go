@@ -151,7 +151,6 @@ func always(status int, contentType, body string, headers ...string) http.Handle
 	}
 }
 
-// protocols are all that there are.
 func protocols() []upstream.Protocol {
 	var names []upstream.Protocol
 	for _, spec := range upstream.Specs() {
@@ -192,13 +191,11 @@ func accountWith(p upstream.Protocol, format upstream.Format, url string) upstre
 	return a
 }
 
-// newClient makes a client whose clock stands at noon.
 func newClient(t *testing.T, a upstream.Account) upstream.Client {
 	t.Helper()
 	return newClientAt(t, a, noon())
 }
 
-// newClientAt makes a client whose clock stands at now.
 func newClientAt(t *testing.T, a upstream.Account, now time.Time) upstream.Client {
 	t.Helper()
 	c, err := upstream.New(a, upstream.Options{Now: func() time.Time { return now }})
@@ -217,7 +214,6 @@ func login(t *testing.T, p upstream.Protocol, handle http.HandlerFunc) (*upstrea
 	return token, err
 }
 
-// refresh is login for a refresh.
 func refresh(t *testing.T, handle http.HandlerFunc) (*upstream.Token, error) {
 	t.Helper()
 	s := serve(t, handle)
@@ -273,13 +269,11 @@ func soapResponse(element, content string) string {
 		element, content)
 }
 
-// soapSuccess is a SOAP response with a token.
 func soapSuccess(token, expiresIn string) string {
 	return soapResponse("access_new_tokenResponse", "<access_token>"+token+"</access_token><expires_in>"+expiresIn+
 		"</expires_in><token_type>bearer</token_type><error_description/>")
 }
 
-// firstVisionErrors is a response in FirstVision's present form.
 func firstVisionErrors(code string, status int, reason string) string {
 	return fmt.Sprintf(`[{"detail": "Please refer to invalid-params for error details", "errorCode": %q,
 		"instance": "/v1/api/oauth/token", "invalid-params": [%q], "source": "AGT", "status": %d, "title": "Unauthorized"}]`,

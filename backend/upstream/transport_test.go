@@ -408,7 +408,6 @@ func TestProxy_TunnelIsTLS(t *testing.T) {
 	}
 }
 
-// certificateOf returns the certificate of a TLS server as PEM.
 func certificateOf(s *server) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
 }

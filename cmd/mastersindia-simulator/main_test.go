@@ -58,14 +58,12 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// program is a run in progress.
 type program struct {
 	stdout, stderr output
 	where          addresses
 	stop           func() int
 }
 
-// start runs the program until it is ready.
 func start(t *testing.T, args ...string) *program {
 	t.Helper()
 	ready := filepath.Join(t.TempDir(), "ready.json")

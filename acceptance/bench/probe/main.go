@@ -41,7 +41,6 @@ func main() {
 	}
 }
 
-// probe is one mount.
 type probe struct {
 	*framework.Backend
 
