@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -164,4 +165,27 @@ func Tail(file string, lines int) string {
 	}
 	all := strings.Split(strings.TrimSpace(string(text)), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+// childEnv returns the whole environment of a child process. It is built from nothing, not filtered: a proxy, a VAULT_TOKEN
+// or a VAULT_NAMESPACE of the person at the keyboard must change no result, and HOME must not be theirs, or the vault
+// command would read and write their ~/.vault-token.
+func childEnv(dir string, extra ...string) []string {
+	env := []string{
+		"HOME=" + dir,
+		"PATH=" + os.Getenv("PATH"),
+		"TMPDIR=" + filepath.Join(dir, "tmp"),
+		"LANG=C.UTF-8",
+	}
+	return append(env, extra...)
+}
+
+// makeDirs creates directories that only this user can read.
+func makeDirs(dirs ...string) error {
+	for _, dir := range dirs {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
 }
