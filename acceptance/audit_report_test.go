@@ -352,9 +352,7 @@ func TestAuditReport_DocumentedTuningShowsNoSecret(t *testing.T) {
 			t.Errorf("%s after the tuning: want clear text, got %q", name, after)
 		}
 	}
-	for _, name := range []string{
-		"request password", "request client_secret", "response access_token", "response authorization",
-	} {
+	for _, name := range []string{"request password", "request client_secret", "response access_token", "response authorization"} {
 		if seen := all[name]; len(seen) == 0 || slices.ContainsFunc(seen, isClear) {
 			t.Errorf("%s: want HMACs only, got %d values, of which some are clear", name, len(seen))
 		}

@@ -222,9 +222,7 @@ func firstGood(reads []tokenRead, after time.Time) time.Time {
 
 // wantPlannedRotations checks that nobody logged in for a failover's sake: each token was replaced after its time and not before.
 // A login that a failover cuts off is made again, as its token is lost.
-func wantPlannedRotations(
-	t *testing.T, tokens []tokenRead, logins []time.Time, between []leaderGap, elapsed time.Duration,
-) {
+func wantPlannedRotations(t *testing.T, tokens []tokenRead, logins []time.Time, between []leaderGap, elapsed time.Duration) {
 	t.Helper()
 	if want := int(elapsed/shortLife) - 1; len(tokens) < max(want, 2) {
 		t.Errorf("readers saw %d tokens of %s in %s: too few rotations to prove anything", len(tokens), shortLife, elapsed)
@@ -260,8 +258,7 @@ func (w *testCluster) wantSamePluginOnAllNodes(t *testing.T) {
 	for n, node := range w.cluster.Nodes {
 		sum, err := node.PluginSHA256(info.String("command"))
 		if err != nil || sum == "" || sum != info.String("sha256") {
-			t.Errorf("node %d has a plugin of SHA-256 %s (%v), and the catalog wants %s",
-				n+1, sum, err, info.String("sha256"))
+			t.Errorf("node %d has a plugin of SHA-256 %s (%v), and the catalog wants %s", n+1, sum, err, info.String("sha256"))
 		}
 	}
 }

@@ -362,9 +362,7 @@ func (h *hostile) playFloods(t *testing.T) {
 	for n := range many {
 		unknown[fmt.Sprintf("parameter-%d", n)], headers[fmt.Sprintf("X-Header-%d", n)] = "canary-value", "canary-value"
 	}
-	encode := func(data map[string]any) []byte {
-		return must.Get(json.Marshal(data))(t)
-	}
+	encode := func(data map[string]any) []byte { return must.Get(json.Marshal(data))(t) }
 	for _, path := range []string{"config/main", "token/app"} {
 		h.refuse(t, http.MethodPut, "mastersindia/"+path, encode(unknown), "unknown parameter", "canary-value")
 	}

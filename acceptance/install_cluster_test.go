@@ -88,10 +88,7 @@ func TestInstallGuide_ThreeNodeCluster(t *testing.T) {
 
 func newInstallation(t *testing.T) *installation {
 	t.Helper()
-	i := &installation{
-		testCluster: startTestCluster(t, harness.Patient),
-		guide:       sectionsOf(t, filepath.Join("..", installGuide)),
-	}
+	i := &installation{testCluster: startTestCluster(t, harness.Patient), guide: sectionsOf(t, filepath.Join("..", installGuide))}
 	found := findBinaries(t)
 	i.version, i.wrong = found.Version, found.Simulator
 	i.command = filepath.Base(found.Plugin) + "-" + i.version

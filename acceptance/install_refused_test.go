@@ -45,9 +45,7 @@ func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 			must.Do(t, os.Remove(gone))
 			return r.refused(t, "secrets", "enable", "gone")
 		},
-		"did not match requested version": func() string {
-			return r.refused(t, register("other-version", sum, r.new, command)...)
-		},
+		"did not match requested version": func() string { return r.refused(t, register("other-version", sum, r.new, command)...) },
 		"Unrecognized remote plugin message": func() string {
 			file := filepath.Join(filepath.Dir(r.oldFile), "other-program")
 			must.Do(t, os.WriteFile(file, []byte("#!/bin/sh\necho mastersindia-audit v0.1.0\n"), 0o700))
@@ -58,15 +56,9 @@ func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 			r.vault(t, register("plain", sum, r.old, "plain")...)
 			return r.refused(t, "secrets", "enable", "plain")
 		},
-		"error while validating the command path": func() string {
-			return r.refused(t, register("absent", sum, r.old, "absent")...)
-		},
-		"extracted artifact directory not found": func() string {
-			return r.refused(t, register("no-sum", "", r.old, command)...)
-		},
-		"plugin not found in the catalog": func() string {
-			return r.refused(t, "secrets", "enable", "nobody-registered-this")
-		},
+		"error while validating the command path": func() string { return r.refused(t, register("absent", sum, r.old, "absent")...) },
+		"extracted artifact directory not found":  func() string { return r.refused(t, register("no-sum", "", r.old, command)...) },
+		"plugin not found in the catalog":         func() string { return r.refused(t, "secrets", "enable", "nobody-registered-this") },
 		"path is already in use": func() string {
 			r.vault(t, register(harness.PluginName, sum, r.old, command)...)
 			r.vault(t, "secrets", "enable", harness.PluginName)

@@ -180,14 +180,10 @@ type schemaModule struct {
 
 func schemaModules() []schemaModule {
 	return []schemaModule{
-		{
-			module: "k8s.io/client-go@v0.35.4", sum: "h1:DN6fyaGuzK64UvnKO5fOA6ymSjvfGAnCAHAR0C66kD8=",
-			openAPI: "openapi/openapitest/testdata/api*__v1_openapi.json",
-		},
-		{
-			module: "github.com/external-secrets/external-secrets@v1.3.2", sum: "h1:u2J8RjlHIeF0oZCqtl92adI/uZWUwOesJIDkfql6LqQ=",
-			crds: "config/crds/bases/*external-secrets.io_*.yaml",
-		},
+		{module: "k8s.io/client-go@v0.35.4", sum: "h1:DN6fyaGuzK64UvnKO5fOA6ymSjvfGAnCAHAR0C66kD8=",
+			openAPI: "openapi/openapitest/testdata/api*__v1_openapi.json"},
+		{module: "github.com/external-secrets/external-secrets@v1.3.2", sum: "h1:u2J8RjlHIeF0oZCqtl92adI/uZWUwOesJIDkfql6LqQ=",
+			crds: "config/crds/bases/*external-secrets.io_*.yaml"},
 	}
 }
 

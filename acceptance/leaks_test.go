@@ -83,7 +83,5 @@ func isRendered(path string) bool { return filepath.Base(path) == "rendered" }
 
 // returnsToken reports whether the response to a command is meant to hold a token.
 func returnsToken(args []string) bool {
-	return slices.ContainsFunc(args, func(arg string) bool {
-		return strings.Contains(arg, "/token/") || arg == "unwrap"
-	})
+	return slices.ContainsFunc(args, func(arg string) bool { return strings.Contains(arg, "/token/") || arg == "unwrap" })
 }

@@ -179,9 +179,7 @@ func (m *mounts) killWhileOneHangs(t *testing.T) {
 }
 
 func (m *mounts) kill(t *testing.T) {
-	m.during(t, func() {
-		must.Get(m.KillPlugin())(t)
-	})
+	m.during(t, func() { must.Get(m.KillPlugin())(t) })
 }
 
 // killTwiceUnnoticed kills the process twice, and between the two only one mount is read. Vault starts a dead process again for

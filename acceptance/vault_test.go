@@ -36,9 +36,7 @@ type testVault struct {
 // binaries are found, and built where needed, once for all tests.
 //
 //nolint:gochecknoglobals // the tests of a package share nothing but variables
-var binaries = sync.OnceValues(func() (harness.Binaries, error) {
-	return harness.FindBinaries(context.Background(), os.Stderr)
-})
+var binaries = sync.OnceValues(func() (harness.Binaries, error) { return harness.FindBinaries(context.Background(), os.Stderr) })
 
 // newTestVault starts a testVault whose Vault keeps everything in memory.
 func newTestVault(t *testing.T) *testVault {

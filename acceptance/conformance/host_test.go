@@ -35,9 +35,7 @@ import (
 // binary is built once for all tests.
 //
 //nolint:gochecknoglobals // the tests of a package share nothing but variables
-var binary = sync.OnceValues(func() (string, error) {
-	return harness.PluginBinary(context.Background(), os.Stderr)
-})
+var binary = sync.OnceValues(func() (string, error) { return harness.PluginBinary(context.Background(), os.Stderr) })
 
 // host is a process of the plugin, seen from Vault's side.
 type host struct {

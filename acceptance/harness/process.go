@@ -171,12 +171,7 @@ func Tail(file string, lines int) string {
 // or a VAULT_NAMESPACE of the person at the keyboard must change no result, and HOME must not be theirs, or the vault
 // command would read and write their ~/.vault-token.
 func childEnv(dir string, extra ...string) []string {
-	env := []string{
-		"HOME=" + dir,
-		"PATH=" + os.Getenv("PATH"),
-		"TMPDIR=" + filepath.Join(dir, "tmp"),
-		"LANG=C.UTF-8",
-	}
+	env := []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + filepath.Join(dir, "tmp"), "LANG=C.UTF-8"}
 	return append(env, extra...)
 }
 

@@ -32,10 +32,8 @@ func brokenTricks() []Trick {
 		bad("closes within a chunk", endsAfter(jsonHead+"Transfer-Encoding: chunked\r\n\r\nff\r\n"+body)),
 		bad("closes before the last chunk", endsAfter(jsonHead+"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n")),
 		bad("a length that is too long", endsAfter(jsonHead+"Content-Length: 9999\r\n\r\n"+body)),
-		{
-			Name: "a length that is too long, and waits", Kind: unavailable, Code: http.StatusGatewayTimeout,
-			response: says(jsonHead + "Content-Length: 9999\r\n\r\n" + body),
-		},
+		{Name: "a length that is too long, and waits", Kind: unavailable, Code: http.StatusGatewayTimeout,
+			response: says(jsonHead + "Content-Length: 9999\r\n\r\n" + body)},
 		bad("a length that is too short", says(jsonHead+"Content-Length: 9\r\n\r\n"+body)),
 		bad("a length of nothing", says(jsonHead+"Content-Length: 0\r\n\r\n"+body)),
 		bad("a negative length", says(jsonHead+"Content-Length: -1\r\n\r\n"+body)),

@@ -58,18 +58,12 @@ func endlessTricks() []Trick {
 	return []Trick{
 		{Name: "says nothing", Kind: unavailable, Code: http.StatusGatewayTimeout, response: says("")},
 		{Name: "reads nothing", Kind: unavailable, Code: http.StatusGatewayTimeout, Unheard: true, raw: readsNothing},
-		{
-			Name: "head byte by byte", Kind: unavailable, Code: http.StatusGatewayTimeout,
-			response: dripping("", "HTTP/1.1 200 OK\r\nX-Long: "+strings.Repeat("x", 1<<16)),
-		},
-		{
-			Name: "body byte by byte", Kind: unavailable, Code: http.StatusGatewayTimeout,
-			response: dripping(jsonHead+"Content-Length: 1000000\r\n\r\n", token+strings.Repeat("x", 1<<16)),
-		},
-		{
-			Name: "chunks byte by byte", Kind: unavailable, Code: http.StatusGatewayTimeout,
-			response: dripping(jsonHead+"Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n"),
-		},
+		{Name: "head byte by byte", Kind: unavailable, Code: http.StatusGatewayTimeout,
+			response: dripping("", "HTTP/1.1 200 OK\r\nX-Long: "+strings.Repeat("x", 1<<16))},
+		{Name: "body byte by byte", Kind: unavailable, Code: http.StatusGatewayTimeout,
+			response: dripping(jsonHead+"Content-Length: 1000000\r\n\r\n", token+strings.Repeat("x", 1<<16))},
+		{Name: "chunks byte by byte", Kind: unavailable, Code: http.StatusGatewayTimeout,
+			response: dripping(jsonHead+"Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n")},
 		flood("endless headers", jsonHead, "X-More: more\r\n"),
 		flood("endless header line", jsonHead+"X-Long: ", "x"),
 		flood("endless status line", "HTTP/1.1 200 O", "K"),
@@ -82,10 +76,8 @@ func endlessTricks() []Trick {
 		flood("endless chunk extension", jsonHead+"Transfer-Encoding: chunked\r\n\r\n1;", "x"),
 		flood("endless trailers", jsonHead+"Transfer-Encoding: chunked\r\n\r\n1\r\n \r\n0\r\n", "X-More: more\r\n"),
 		flood("a gigabyte, announced", fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", jsonHead, aGigabyte, token), "x"),
-		{
-			Name: "a gigabyte of error page", Kind: unavailable, Code: http.StatusBadGateway, Growth: floodGrowth,
-			response: endless("HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/html\r\n\r\n", "<br>"),
-		},
+		{Name: "a gigabyte of error page", Kind: unavailable, Code: http.StatusBadGateway, Growth: floodGrowth,
+			response: endless("HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/html\r\n\r\n", "<br>")},
 		flood("an exabyte, announced", jsonHead+"Content-Length: 9223372036854775807\r\n\r\n", "x"),
 		bomb("gzip bomb", gzipBomb("gzip")),
 		bomb("deflate bomb", gzipBomb("deflate, gzip")),

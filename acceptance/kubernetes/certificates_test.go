@@ -51,8 +51,7 @@ func (a *authority) issue(t *testing.T, name string, groups ...string) (certFile
 	template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
 	_, text := sign(t, template, a.cert, key, a.key)
 	der := must.Get(x509.MarshalECPrivateKey(key))(t)
-	return a.write(t, name+".crt", text),
-		a.write(t, name+".key", pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
+	return a.write(t, name+".crt", text), a.write(t, name+".key", pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
 }
 
 // trust is the TLS configuration of a client that trusts the authority, with a certificate of its own.
