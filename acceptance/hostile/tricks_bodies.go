@@ -17,10 +17,9 @@ func jsonTricks() []Trick {
 	token := goodToken()
 	good := `{"token":"` + token + `","expires_in":3600}`
 	bad := func(name, body string) Trick {
-		return Trick{
-			Name: name, Kind: malformed, Code: http.StatusBadGateway, Growth: growthOf(body),
-			response: says(httpResponse("200 OK", "application/json", body)),
-		}
+		t := bad(name, says(httpResponse("200 OK", "application/json", body)))
+		t.Growth = growthOf(body)
+		return t
 	}
 	fine := func(name, body string) Trick {
 		return Trick{Name: name, Code: http.StatusOK, response: says(httpResponse("200 OK", "application/json", body))}
