@@ -370,9 +370,7 @@ func revokePrefix(t *testing.T, c *leaseCase) {
 	c.call(t, http.MethodPut, "sys/leases/revoke-prefix/"+c.mount+"/token/app", map[string]any{"sync": true})
 }
 
-func disable(t *testing.T, c *leaseCase) {
-	c.call(t, http.MethodDelete, "sys/mounts/"+c.mount, nil)
-}
+func disable(t *testing.T, c *leaseCase) { c.call(t, http.MethodDelete, "sys/mounts/"+c.mount, nil) }
 
 // waitOut does nothing: the lease is so short that it ends by itself.
 func waitOut(t *testing.T, c *leaseCase) {

@@ -178,9 +178,7 @@ func (m *mounts) killWhileOneHangs(t *testing.T) {
 	m.kill(t)
 }
 
-func (m *mounts) kill(t *testing.T) {
-	m.during(t, func() { must.Get(m.KillPlugin())(t) })
-}
+func (m *mounts) kill(t *testing.T) { m.during(t, func() { must.Get(m.KillPlugin())(t) }) }
 
 // killTwiceUnnoticed kills the process twice, and between the two only one mount is read. Vault starts a dead process again for
 // the mount that it last started it for; others find it dead until that one is asked for something, which Vault itself does

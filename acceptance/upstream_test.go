@@ -115,9 +115,7 @@ func (u *upstream) addAccount(t *testing.T, account simulator.Account) simulator
 }
 
 // canary returns a new secret that is found again in whatever form.
-func canary(what string) string {
-	return fmt.Sprintf(`%s "<&>'+%%2B \ü€ %s`, what, rand.Text())
-}
+func canary(what string) string { return fmt.Sprintf(`%s "<&>'+%%2B \ü€ %s`, what, rand.Text()) }
 
 // loginURL is the URL at which accounts of the protocol log in.
 func (u *upstream) loginURL(protocol simulator.Protocol) string {

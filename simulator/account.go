@@ -70,9 +70,7 @@ type accountKey struct {
 	name     string
 }
 
-func (k accountKey) String() string {
-	return string(k.protocol) + "/" + k.name
-}
+func (k accountKey) String() string { return string(k.protocol) + "/" + k.name }
 
 // Name is what the account logs in as: its username, or its client_id where accounts of its protocol have no username.
 func (a Account) Name() string {
@@ -91,9 +89,7 @@ func (a Account) credentials() []credential {
 	}
 }
 
-func (a Account) key() accountKey {
-	return accountKey{a.Protocol, a.Name()}
-}
+func (a Account) key() accountKey { return accountKey{a.Protocol, a.Name()} }
 
 // Validate names the first field that is missing or not understood.
 func (a Account) Validate() error {

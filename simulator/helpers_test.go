@@ -23,9 +23,7 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // clock is a clock that tests set.
 type clock struct {

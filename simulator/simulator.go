@@ -119,14 +119,10 @@ func (s *Simulator) SetAccount(a Account) {
 
 // SetClockOffset orders a wrong clock: it moves every clock that the simulator shows or uses (Date header, iat, exp, and what
 // is still alive) by d.
-func (s *Simulator) SetClockOffset(d time.Duration) {
-	s.offset.Store(int64(d))
-}
+func (s *Simulator) SetClockOffset(d time.Duration) { s.offset.Store(int64(d)) }
 
 // clock is the simulator's own time, right or wrong, without a monotonic reading: the vendors compare wall clocks.
-func (s *Simulator) clock() time.Time {
-	return s.now().Add(time.Duration(s.offset.Load())).Round(0)
-}
+func (s *Simulator) clock() time.Time { return s.now().Add(time.Duration(s.offset.Load())).Round(0) }
 
 // account finds an account by what a login calls itself.
 func (s *Simulator) account(p Protocol, name string) (Account, bool) {

@@ -160,9 +160,7 @@ func protocols() []upstream.Protocol {
 }
 
 // accountFor returns an account with every setting that the protocol uses with its default format.
-func accountFor(p upstream.Protocol, url string) upstream.Account {
-	return accountWith(p, "", url)
-}
+func accountFor(p upstream.Protocol, url string) upstream.Account { return accountWith(p, "", url) }
 
 // accountWith returns an account with every setting that the protocol uses with the format.
 func accountWith(p upstream.Protocol, format upstream.Format, url string) upstream.Account {
