@@ -76,9 +76,7 @@ func TestAgentExample_KeepsTokenCurrent(t *testing.T) {
 		first = text
 	}
 	info := must.Get(os.Stat(header))(t)
-	if got := info.Mode().Perm(); got != 0o640 {
-		t.Errorf("the file has the mode %o, want 640", got)
-	}
+	must.Equal(t, info.Mode().Perm(), 0o640, "the file has the mode")
 	w.upstream.wantLogins(t, 2)
 }
 

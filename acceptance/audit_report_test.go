@@ -297,9 +297,7 @@ func (s *leakScript) wantSame(token string, env, files []string) {
 	for n := range files {
 		order := slices.Concat(files[n:], files[:n])
 		for range 2 {
-			if report(order) != want {
-				s.t.Errorf("another report for the order %q", order)
-			}
+			must.Equal(s.t, report(order), want, "another report for the order %q", order)
 			orders++
 			slices.Reverse(order)
 		}
@@ -315,9 +313,7 @@ func (s *leakScript) wantSame(token string, env, files []string) {
 		must.Do(s.t, os.WriteFile(zipped[n], packed.Bytes(), 0o600))
 	}
 	for what, others := range map[string][]string{"gzipped": zipped, "doubled": slices.Concat(files, files), "both": slices.Concat(zipped, files)} {
-		if report(others) != want {
-			s.t.Errorf("another report of %s files", what)
-		}
+		must.Equal(s.t, report(others), want, "another report of %s files", what)
 	}
 	s.t.Logf("%d orders, gzipped and doubled files: the same %d bytes; %d accesses", orders, len(want), s.accesses)
 }

@@ -102,9 +102,7 @@ func TestFailover_TwentyUnderReaders(t *testing.T) {
 	if got := counters.Of(main.Protocol, main.Name()).Logins; got != 1 {
 		t.Errorf("an account whose token outlives the test was logged in to %d times over %d failovers, want once", got, failovers)
 	}
-	if tokens := tokensOf(reads, long); len(tokens) != 1 {
-		t.Errorf("readers of a token that outlives the test got %d tokens, want the same one all the time", len(tokens))
-	}
+	must.Equal(t, len(tokensOf(reads, long)), 1, "readers of a token that outlives the test got N tokens")
 	wantPlannedRotations(t, tokensOf(reads, rotated), w.upstream.loginTimes(w.upstream.began, short.Protocol), between, elapsed)
 	must.Do(t, w.cluster.WaitForwarding(t.Context()))
 	w.wantKeptLeases(t, kept)

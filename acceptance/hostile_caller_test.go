@@ -245,9 +245,7 @@ func (h *hostile) playNames(t *testing.T) {
 			}
 		}
 	}
-	if after := h.state(t); after != before {
-		t.Errorf("names have changed something:\n%s\n%s", before, after)
-	}
+	must.Equal(t, h.state(t), before, "names have changed something")
 }
 
 // fieldTypes are the fields of the engine's writes with their JSON types, as Vault's own document has them: new ones are found.

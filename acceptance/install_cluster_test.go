@@ -178,9 +178,7 @@ func (i *installation) stepDown(t *testing.T, desk *shell, round []shown, reader
 		case c.command == stepDownCommand:
 			f.leader = i.leaders.waitForLeaderTerm(t, leaderTerms+1)
 		case strings.Contains(c.command, "leader_address"):
-			if want := i.cluster.Nodes[f.leader.node].Addr; response != want {
-				t.Errorf("%s returned %s, and %s leads", c.command, response, want)
-			}
+			must.Equal(t, response, i.cluster.Nodes[f.leader.node].Addr, "%s returned", c.command)
 		}
 	}
 	readers.waitForReads(t, 2*installReaders)

@@ -88,9 +88,7 @@ func TestKubernetesExamples_NamesExist(t *testing.T) {
 		}
 		for where, want := range row.values {
 			number, path, _ := strings.Cut(where, " ")
-			if got := valueAt(documents[number[0]-'0'], path); got != want {
-				t.Errorf("%s: document %s is %v, want %v", row.file, where, got, want)
-			}
+			must.Equal(t, valueAt(documents[number[0]-'0'], path), want, "%s: document %s", row.file, where)
 		}
 		if row.role == "" {
 			continue

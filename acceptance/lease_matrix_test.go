@@ -99,9 +99,7 @@ func TestLease_EndsWithoutLoggingOthersOut(t *testing.T) {
 		}
 	}
 	counters := w.upstream.Counters()
-	if counters.Refreshes != 0 {
-		t.Errorf("upstream got %d exchanges of a refresh token, which log all readers out", counters.Refreshes)
-	}
+	must.Equal(t, counters.Refreshes, 0, "upstream got N exchanges of a refresh token, which log all readers out")
 	stranger.wantKillable(t)
 	t.Logf("%d cases on %d mounts: %d logins, 0 irrevocable leases, %d business calls granted and %d refused",
 		2*len(leaseRows()), 2*len(leaseRows())+1, counters.Logins, counters.BusinessOK, counters.BusinessRefused)
@@ -161,9 +159,7 @@ func (c *leaseCase) play(t *testing.T, row leaseRow) {
 	if row.happens != nil {
 		row.happens(t, c)
 	}
-	if got := c.upstream.logins() - logins; got != row.logins {
-		t.Errorf("what happens made %d logins, want %d", got, row.logins)
-	}
+	must.Equal(t, c.upstream.logins()-logins, row.logins, "what happens made N logins")
 	if row.maxTTL == 0 && !c.leased(t, c.mine) {
 		t.Errorf("the lease has ended already, by what happens: this proves nothing")
 	}
@@ -176,9 +172,7 @@ func (c *leaseCase) play(t *testing.T, row leaseRow) {
 	c.waitGone(t, c.mine)
 	took := time.Since(began)
 	asked := c.upstream.heard.Load() - heard - int64(row.logins)
-	if asked != 0 {
-		t.Errorf("the end of the lease made %d requests upstream, want none", asked)
-	}
+	must.Equal(t, asked, 0, "the end of the lease made N requests upstream")
 	// The token lives on upstream, also where nobody else is known to use it.
 	c.upstream.wantAccepted(t, simulator.JWT, c.mine.response)
 	lost := c.checkOthers(t, row)
@@ -186,9 +180,7 @@ func (c *leaseCase) play(t *testing.T, row leaseRow) {
 		c.wantServed(t, role, !slices.Contains(row.unreadable, role))
 	}
 	more := c.upstream.logins() - logins - row.logins
-	if more != 0 {
-		t.Errorf("reading on made %d logins, want none", more)
-	}
+	must.Equal(t, more, 0, "reading on made N logins")
 	irrevocable := c.irrevocable(t)
 	c.endAll(t, row)
 	t.Logf("gone after %4d ms; %d other readers, %d of whom lost their lease with it; %d irrevocable, %d logins, %d requests upstream",
@@ -271,9 +263,7 @@ func (c *leaseCase) endAll(t *testing.T, row leaseRow) {
 			t.Errorf("%s: leases of token/%s are left (%v): %s", row.name, role, err, left.Body)
 		}
 	}
-	if left := c.irrevocable(t); left != 0 {
-		t.Errorf("%s: Vault has %d leases that it could not revoke", row.name, left)
-	}
+	must.Equal(t, c.irrevocable(t), 0, "%s: Vault has N leases that it could not revoke", row.name)
 }
 
 // irrevocable counts the leases that Vault could not revoke, by both ways in which Vault reports them.
@@ -339,9 +329,7 @@ func upstreamFails(kind simulator.FaultKind, status int, state string) func(t *t
 		if response.Status != status {
 			t.Errorf("a rotation while upstream fails: want %d, got %d: %s", status, response.Status, response.Said())
 		}
-		if got := c.call(t, http.MethodGet, c.mount+"/status/main", nil).String("state"); got != state {
-			t.Errorf("the account is %s, want %s", got, state)
-		}
+		must.Equal(t, c.call(t, http.MethodGet, c.mount+"/status/main", nil).String("state"), state, "the state of the account")
 	}
 }
 

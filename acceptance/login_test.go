@@ -36,9 +36,7 @@ func TestSharedLogin_HundredColdReaders(t *testing.T) {
 			w.upstream.SetFault(protocol, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Second})
 			ids := w.readAtOnce(t, coldReaders)
 			for _, id := range ids {
-				if id != ids[0] {
-					t.Errorf("readers got different tokens: %s and %s", ids[0], id)
-				}
+				must.Equal(t, id, ids[0], "readers got different tokens")
 			}
 			w.upstream.wantLogins(t, 1)
 		})

@@ -67,9 +67,7 @@ func TestOpenAPI_ResponsesMatchSchema(t *testing.T) {
 	checkResponses(t, spec, responses)
 
 	generic := specificationOf(t, caller, "sys/internal/specs/openapi?generic_mount_paths=true", "/{mastersindia_mount_path}/")
-	if len(generic.Paths) != len(spec.Paths) {
-		t.Errorf("%d paths where the mount's path is left open, want %d", len(generic.Paths), len(spec.Paths))
-	}
+	must.Equal(t, len(generic.Paths), len(spec.Paths), "N paths where the mount's path is left open")
 	checkResponses(t, generic, nil)
 }
 
@@ -132,9 +130,7 @@ func everyResponse(t *testing.T, w *testVault, caller *harness.Caller) []checked
 		{"LIST", "role/", "role", nil, 404},
 	} {
 		response := must.Get(caller.Call(t.Context(), r.method, "mastersindia/"+r.path, r.data))(t)
-		if response.Status != r.status {
-			t.Errorf("%s %s returned %d, want %d", r.method, r.path, response.Status, r.status)
-		}
+		must.Equal(t, response.Status, r.status, "%s %s returned", r.method, r.path)
 		method := r.method
 		if method == "LIST" {
 			method = http.MethodGet // as OpenAPI has it, with a slash at the end

@@ -58,9 +58,7 @@ func TestOpenBao_MoveAcrossNamespacesNeedsReload(t *testing.T) {
 	w.CLI = w.CLI.In("other")
 	must.Say(t, w.refused(t, "list", "mastersindia/role"), "No value found") // until it is reloaded
 	w.vault(t, "plugin", "reload", "-mounts=mastersindia/")
-	if after := w.readToken(t, "app").String("token_id"); after != before {
-		t.Error("after the reload the token is another one")
-	}
+	must.Equal(t, w.readToken(t, "app").String("token_id"), before, "after the reload the token is another one")
 	w.upstream.wantLogins(t, 1)
 }
 
@@ -95,9 +93,7 @@ func TestOpenBao_InlineAuthenticationGetsNoLease(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if response.StatusCode != want {
-			t.Errorf("role %s: answered %d, want %d", role, response.StatusCode, want)
-		}
+		must.Equal(t, response.StatusCode, want, "role %s: answered", role)
 		if want != http.StatusOK && !strings.Contains(string(body), "cannot generate leases") {
 			t.Errorf("role %s: refused as %s", role, body)
 		}

@@ -172,9 +172,7 @@ func TestPolicy_UpdateOnlyCannotMovePassword(t *testing.T) {
 			t.Errorf("%s has been changed", field)
 		}
 	}
-	if got := visits.Load(); got != 0 {
-		t.Errorf("the other host was asked %d times", got)
-	}
+	must.Equal(t, visits.Load(), 0, "the other host was asked N times")
 	w.upstream.wantLogins(t, 2) // of the account, and of the rotation
 	t.Logf("%d ways tried by %d callers: nothing moved, %d visits elsewhere", len(moves), len(callers), visits.Load())
 }

@@ -102,9 +102,7 @@ func TestRegisterScript_TunesWithoutPins(t *testing.T) {
 	for _, step := range []struct{ file, version string }{{r.newFile, r.new}, {r.oldFile, r.old}} {
 		said := r.register(t, 0, step.file)
 		must.Say(t, said, "this server has no pins: each mount is tuned to "+step.version, "mastersindia/ runs "+step.version)
-		if got := r.running(t); got != step.version {
-			t.Errorf("the mount runs %s, want %s", got, step.version)
-		}
+		must.Equal(t, r.running(t), step.version, "the mount runs")
 		r.vault(t, "write", "-f", "mastersindia/rotate/main")
 	}
 	if refused.Load() == 0 {
@@ -138,17 +136,11 @@ func TestRegisterScript_RegistersAndGoesBack(t *testing.T) {
 	}
 
 	must.Say(t, r.register(t, 0, r.newFile), "mastersindia/ runs "+r.new)
-	if got := r.running(t); got != r.new {
-		t.Errorf("the mount runs %s, want %s", got, r.new)
-	}
+	must.Equal(t, r.running(t), r.new, "the mount runs")
 	r.register(t, 0, r.newFile) // again changes nothing
 	r.register(t, 0, r.oldFile)
-	if got := r.running(t); got != r.old {
-		t.Errorf("after going back the mount runs %s, want %s", got, r.old)
-	}
-	if after := r.readToken(t, "app").String("token_id"); after != before {
-		t.Error("the token is another one")
-	}
+	must.Equal(t, r.running(t), r.old, "after going back the mount runs")
+	must.Equal(t, r.readToken(t, "app").String("token_id"), before, "the token is another one")
 	r.upstream.wantLogins(t, 1)
 }
 
@@ -306,15 +298,11 @@ func TestRegisterScript_GuideRemovesPin(t *testing.T) {
 	guide := sectionsOf(t, filepath.Join("..", upgradeGuide))
 	shell := r.openShell(t, r.Vault, upgradeGuide, t.TempDir())
 	responses := shell.follow(t, guide, "Leave a pin")
-	if last := strings.TrimSpace(responses[len(responses)-1]); last != r.old {
-		t.Errorf("the guide leaves the mount tuned to %q, want %s", last, r.old)
-	}
+	must.Equal(t, strings.TrimSpace(responses[len(responses)-1]), r.old, "the guide leaves the mount tuned to")
 	r.restart(t)
 	r.wantTuned(t, r.old, r.old)
 	r.vault(t, "secrets", "tune", "-plugin-version="+r.new, "mastersindia")
-	if after := r.readToken(t, "app").String("token_id"); after != before {
-		t.Error("the token is another one")
-	}
+	must.Equal(t, r.readToken(t, "app").String("token_id"), before, "the token is another one")
 	r.upstream.wantLogins(t, 1)
 }
 

@@ -33,9 +33,7 @@ func TestRestart_VaultRestartCostsNoLogin(t *testing.T) {
 		must.Do(t, w.Start(t.Context()))
 		for protocol, id := range ids {
 			response := w.readToken(t, string(protocol))
-			if response.String("token_id") != id {
-				t.Errorf("%s: after %s the token is another one", protocol, name)
-			}
+			must.Equal(t, response.String("token_id"), id, "%s: after %s the token is another one", protocol, name)
 			w.upstream.wantAccepted(t, protocol, response)
 		}
 	}
@@ -77,9 +75,7 @@ func (w *testVault) wantNoIrrevocable(t *testing.T) {
 	client := w.rootClient(t)
 	irrevocable := must.Get(client.Logical().ReadWithDataWithContext(
 		t.Context(), "sys/leases/count", map[string][]string{"type": {"irrevocable"}}))(t)
-	if got := fmt.Sprint(irrevocable.Data["lease_count"]); got != "0" {
-		t.Errorf("Vault has %s leases that it could not revoke", got)
-	}
+	must.Equal(t, fmt.Sprint(irrevocable.Data["lease_count"]), "0", "leases that Vault could not revoke")
 }
 
 // TestSnapshotRestore_FromYesterday checks what docs/operate.md says is outdated then, and that nothing has to be
@@ -101,9 +97,7 @@ func TestSnapshotRestore_FromYesterday(t *testing.T) {
 	w.vault(t, "operator", "raft", "snapshot", "restore", w.file("yesterday.snap"))
 	w.waitUntilServing(t)
 
-	if got := w.readToken(t, "gate").String("token_id"); got != yesterday {
-		t.Errorf("the role that was deleted reads %s, want the token of the snapshot, %s", got, yesterday)
-	}
+	must.Equal(t, w.readToken(t, "gate").String("token_id"), yesterday, "the role that was deleted reads")
 	must.Say(t, w.refused(t, "write", "mastersindia/lookup", "token_id="+today), "is unknown")
 	w.upstream.wantLogins(t, 2)
 	w.vault(t, "write", "-f", "mastersindia/rotate/main")

@@ -203,9 +203,7 @@ func (u *upgrade) restartStandbys(t *testing.T, version string) {
 func (u *upgrade) wantVersion(t *testing.T, version string) {
 	t.Helper()
 	mount := u.readJSON(t, "read", "-format=json", "sys/mounts/mastersindia")
-	if got := mount.String("running_plugin_version"); got != version {
-		t.Errorf("the mount runs %s, want %s", got, version)
-	}
+	must.Equal(t, mount.String("running_plugin_version"), version, "the mount runs")
 	for line := range strings.Lines(u.vault(t, "secrets", "list", "-detailed")) {
 		if strings.HasPrefix(line, "mastersindia/") && !strings.Contains(line, version) {
 			t.Errorf("vault secrets list -detailed does not show %s: %s", version, line)
@@ -260,9 +258,7 @@ func (u *upgrade) wantServed(t *testing.T) {
 				group.name, e.what, e.end.Sub(e.began).Round(time.Millisecond), length(gap), lost[n])
 		}
 	}
-	if len(all) != 1 {
-		t.Errorf("readers got %d tokens, want the same one all the time", len(all))
-	}
+	must.Equal(t, len(all), 1, "readers got N tokens")
 	u.upstream.wantLogins(t, 1)
 }
 

@@ -126,9 +126,7 @@ func (u *upstream) logins() int { return u.Counters().Logins }
 
 func (u *upstream) wantLogins(t *testing.T, want int) {
 	t.Helper()
-	if got := u.logins(); got != want {
-		t.Errorf("upstream saw %d logins, want %d", got, want)
-	}
+	must.Equal(t, u.logins(), want, "upstream saw N logins")
 }
 
 // wantAccepted checks that upstream's business call accepts the token of a response.

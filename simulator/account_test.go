@@ -28,9 +28,7 @@ func TestAccountJSON(t *testing.T) {
 	}
 	var got simulator.Account
 	must.Do(t, json.Unmarshal(data, &got))
-	if got != want {
-		t.Errorf("want %+v, got %+v", want, got)
-	}
+	must.Equal(t, got, want, "what was read")
 	zero, err := json.Marshal(simulator.Account{Protocol: simulator.JWT})
 	if err != nil || string(zero) != `{"protocol":"jwt"}` {
 		t.Errorf("zero fields: %s %v", zero, err)

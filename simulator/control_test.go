@@ -51,9 +51,7 @@ func TestControl(t *testing.T) {
 
 	wantResponse(t, b.control("account", `{"protocol":"jwt","username":"new","password":"pw","token_ttl":"1h"}`), 200, ok)
 	claims, _ := b.verify(b.token(simulator.Account{Protocol: simulator.JWT, Username: "new", Password: "pw"}))
-	if life := number(t, claims, "exp") - number(t, claims, "orig_iat"); life != 3600 {
-		t.Errorf("life %d", life)
-	}
+	must.Equal(t, number(t, claims, "exp")-number(t, claims, "orig_iat"), 3600, "life")
 
 	var counters simulator.Counters
 	b.call(http.MethodGet, "/_simulator/counters", "").json(t, &counters)
@@ -110,9 +108,7 @@ func TestControl_InvalidRequestsRefused(t *testing.T) {
 	if got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != http.MethodPost {
 		t.Errorf("GET: got %d %v", got.status, got.header)
 	}
-	if got := b.control("dance", ""); got.status != http.StatusNotFound {
-		t.Errorf("no such order: got %d", got.status)
-	}
+	must.Equal(t, b.control("dance", "").status, http.StatusNotFound, "the status of an order that is not known")
 }
 
 func TestControl_LoopbackOnly(t *testing.T) {
@@ -165,9 +161,7 @@ func TestOnRequest(t *testing.T) {
 		t.Helper()
 		got := <-seen
 		got.Duration = 0
-		if got != want {
-			t.Errorf("want %+v\n got %+v", want, got)
-		}
+		must.Equal(t, got, want, "what was read")
 	}
 	name := "jwt/" + a.Username
 	token := b.token(a)

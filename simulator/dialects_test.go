@@ -94,9 +94,7 @@ func TestStall_LastsAsLongAsTheConnection(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				if response.Proto != speaks {
-					t.Errorf("spoke %s, want %s", response.Proto, speaks)
-				}
+				must.Equal(t, response.Proto, speaks, "spoke")
 				return response.Body.Close()
 			}
 			sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall, Remaining: 1})

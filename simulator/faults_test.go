@@ -48,12 +48,8 @@ func TestFault_EveryKind(t *testing.T) {
 			forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
 				b.SetFault(a.Protocol, test.fault)
 				got := b.login(a)
-				if got.status != test.status {
-					t.Errorf("status: want %d, got %d", test.status, got.status)
-				}
-				if date := got.header.Get("Date"); date != b.clock.Now().Format(http.TimeFormat) {
-					t.Errorf("Date %q", date)
-				}
+				must.Equal(t, got.status, test.status, "status")
+				must.Equal(t, got.header.Get("Date"), b.clock.Now().Format(http.TimeFormat), "the Date")
 				if value := got.header.Get(test.header); value != test.value {
 					t.Errorf("%s: want %q, got %q", test.header, test.value, value)
 				}
@@ -96,9 +92,7 @@ func TestFault_OnRefresh(t *testing.T) {
 	b, a := newBed(t), account(simulator.JWT, nil)
 	access, refresh := b.ksaLogin(a)
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultUnavailable, Remaining: 1})
-	if got := b.refresh(refresh); got.status != http.StatusServiceUnavailable {
-		t.Errorf("a fault hits refreshes too, unless set otherwise: got %d", got.status)
-	}
+	must.Equal(t, b.refresh(refresh).status, http.StatusServiceUnavailable, "a fault hits refreshes too, unless set otherwise")
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse, On: simulator.OnRefresh})
 	wantResponse(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
 	b.token(a)
@@ -122,9 +116,7 @@ func TestFault_Down(t *testing.T) {
 			t.Errorf("want no response at all, got %+v %v", got, err)
 		}
 		// The simulator still serves others.
-		if got := b.call(http.MethodGet, "/_simulator/counters", ""); got.status != http.StatusOK {
-			t.Errorf("got %d", got.status)
-		}
+		must.Equal(t, b.call(http.MethodGet, "/_simulator/counters", "").status, http.StatusOK, "status")
 	})
 }
 
@@ -166,9 +158,7 @@ func TestFault_Remaining(t *testing.T) {
 	jwt, oauth := account(simulator.JWT, nil), account(simulator.OAuth, nil)
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultEmpty, Remaining: 2})
 	for range 2 {
-		if b.tokenIn(b.login(jwt)) != "" {
-			t.Error("the fault should hit")
-		}
+		must.Equal(t, b.tokenIn(b.login(jwt)), "", "the fault should hit")
 		b.token(oauth)
 	}
 	b.token(jwt)
@@ -182,9 +172,7 @@ func TestFault_Remaining(t *testing.T) {
 
 	b.SetFault("", simulator.Fault{Kind: simulator.FaultEmpty})
 	for _, p := range simulator.Protocols() {
-		if b.tokenIn(b.login(account(p, nil))) != "" {
-			t.Errorf("the fault should hit %s", p)
-		}
+		must.Equal(t, b.tokenIn(b.login(account(p, nil))), "", "the fault should hit %s", p)
 	}
 	b.SetFault("", simulator.Fault{})
 	for _, p := range simulator.Protocols() {
@@ -218,13 +206,9 @@ func TestFault_Slow(t *testing.T) {
 		sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
 		began := time.Now()
 		token := b.token(a)
-		if d := time.Since(began); d != time.Hour {
-			t.Errorf("want an hour, took %s", d)
-		}
+		must.Equal(t, time.Since(began), time.Hour, "the login took")
 		claims, _ := b.verify(token)
-		if iat := number(t, claims, "orig_iat"); iat != time.Now().Unix() {
-			t.Errorf("the token should be issued after the wait: %d", iat)
-		}
+		must.Equal(t, number(t, claims, "orig_iat"), time.Now().Unix(), "the token should be issued after the wait")
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()

@@ -217,9 +217,7 @@ func TestGateway_QuotaIsToldInTheVendorsWay(t *testing.T) {
 	b.SetFault("", simulator.Fault{Kind: simulator.FaultQuota})
 	got := b.gateway(a, assertionOf(hs256, b.goodClaims(a, "1", nil), a.ClientSecret), nil)
 	wantGatewayError(t, got, http.StatusTooManyRequests, "API-Sec-011")
-	if got.header.Get("Retry-After") != "" {
-		t.Error("a quota tells when to come back")
-	}
+	must.Equal(t, got.header.Get("Retry-After"), "", "a quota tells when to come back")
 	if got := b.login(account(simulator.JWT, nil)); got.status != http.StatusTooManyRequests {
 		t.Errorf("the other vendors: got %d %s", got.status, got.body)
 	}

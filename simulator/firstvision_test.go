@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -89,9 +90,7 @@ func TestFirstVisionForms(t *testing.T) {
 			if header["alg"] != "RS256" || header["typ"] != nil || claims["scope"] != test.scope || claims["client_id"] != a.ClientID {
 				t.Errorf("header %v, claims %v", header, claims)
 			}
-			if life := number(t, claims, "exp") - b.clock.Now().Unix(); life != 7199 {
-				t.Errorf("life: %d", life)
-			}
+			must.Equal(t, number(t, claims, "exp")-b.clock.Now().Unix(), 7199, "life")
 		})
 	}
 }
@@ -206,8 +205,6 @@ func TestFirstVisionBusiness(t *testing.T) {
 	}
 	wantFVError(t, b.call(http.MethodPost, "/v1/cards/42/details", ""), 405, "240501", "Method Not Allowed")
 	for _, path := range []string{"/v1/cards//details", "/v1/cards/4/2/details", "/v1/cards/42"} {
-		if got := b.call(http.MethodGet, path, ""); got.status != http.StatusNotFound {
-			t.Errorf("%s: got %d", path, got.status)
-		}
+		must.Equal(t, b.call(http.MethodGet, path, "").status, http.StatusNotFound, "the status of %s", path)
 	}
 }

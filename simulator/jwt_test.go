@@ -77,12 +77,8 @@ func TestJWTv1Token(t *testing.T) {
 		t.Errorf("header %v, claims %v", header, claims)
 	}
 	issued := number(t, claims, "orig_iat")
-	if want := b.clock.Now().Unix(); issued != want {
-		t.Errorf("orig_iat: want %d, got %d", want, issued)
-	}
-	if life := number(t, claims, "exp") - issued; life != 86400 {
-		t.Errorf("life: want 86400, got %d", life)
-	}
+	must.Equal(t, issued, b.clock.Now().Unix(), "orig_iat")
+	must.Equal(t, number(t, claims, "exp")-issued, 86400, "life")
 }
 
 func TestJWTv2Pair(t *testing.T) {
@@ -114,9 +110,7 @@ func TestJWTv2Pair(t *testing.T) {
 			if access["token_type"] != "access" || refresh["token_type"] != "refresh" || access["refresh_jti"] != refresh["jti"] {
 				t.Errorf("access %v, refresh %v", access, refresh)
 			}
-			if d := number(t, refresh, "exp") - b.clock.Now().Unix(); d != 30*86400 {
-				t.Errorf("life of the refresh token: want 30 days, got %d s", d)
-			}
+			must.Equal(t, number(t, refresh, "exp")-b.clock.Now().Unix(), 30*86400, "life of the refresh token, in seconds")
 			if b.TokenAlive(got.member(t, test.refreshKey)) {
 				t.Error("a business call would take the refresh token")
 			}
@@ -173,18 +167,12 @@ func TestDjangoPaths(t *testing.T) {
 		}
 		got = b.call(http.MethodGet, path, "")
 		wantResponse(t, got, http.StatusMethodNotAllowed, `{"detail":"Method \"GET\" not allowed."}`)
-		if got.header.Get("Allow") != "POST, OPTIONS" {
-			t.Errorf("Allow: %q", got.header.Get("Allow"))
-		}
+		must.Equal(t, got.header.Get("Allow"), "POST, OPTIONS", "Allow")
 	}
 	wantResponse(t, b.call(http.MethodPost, "/api/v3/token-auth/", body), http.StatusUnauthorized, `{"detail":"Invalid Product"}`)
-	if got := b.call(http.MethodPost, "/nowhere/", body); got.status != http.StatusNotFound {
-		t.Errorf("nowhere: got %d", got.status)
-	}
+	must.Equal(t, b.call(http.MethodPost, "/nowhere/", body).status, http.StatusNotFound, "the status of a path that is not there")
 	got := b.call(http.MethodPost, loginV1, strings.Repeat(" ", 1<<20+1), "Content-Type", typeJSON)
-	if got.status != http.StatusRequestEntityTooLarge {
-		t.Errorf("too large: got %d", got.status)
-	}
+	must.Equal(t, got.status, http.StatusRequestEntityTooLarge, "the status of a body that is too large")
 }
 
 func TestJWTAccountSwitches(t *testing.T) {
@@ -240,9 +228,7 @@ func TestJWTAccountSwitches(t *testing.T) {
 		}},
 		{"token_ttl", func(a *simulator.Account) { a.TokenTTL = 90 * time.Second }, func(t *testing.T, b *bed, a simulator.Account) {
 			claims, _ := b.verify(b.token(a))
-			if life := number(t, claims, "exp") - number(t, claims, "orig_iat"); life != 90 {
-				t.Errorf("want 90 s, got %d", life)
-			}
+			must.Equal(t, number(t, claims, "exp")-number(t, claims, "orig_iat"), 90, "life")
 		}},
 		{"born dead", func(a *simulator.Account) { a.TokenTTL = -time.Minute }, func(t *testing.T, b *bed, a simulator.Account) {
 			if b.TokenAlive(b.token(a)) {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"testing"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -46,9 +47,7 @@ func TestOAuthLogin(t *testing.T) {
 					t.Errorf("token %q", token)
 				}
 				wantResponse(t, got, http.StatusOK, `{"access_token":"`+token+test.want)
-				if got.header.Get("Cache-Control") != "no-store" {
-					t.Errorf("headers %v", got.header)
-				}
+				must.Equal(t, got.header.Get("Cache-Control"), "no-store", "the header in %v", got.header)
 			})
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -74,9 +75,7 @@ func (b *bed) soap(path, envelope string, header ...string) (int, soapResponse) 
 	if err := xml.Unmarshal([]byte(got.body), &parsed); err != nil {
 		b.t.Fatalf("%s: %v", got.body, err)
 	}
-	if got.header.Get("Content-Type") != "text/xml; charset=UTF-8" {
-		b.t.Errorf("content type %q", got.header.Get("Content-Type"))
-	}
+	must.Equal(b.t, got.header.Get("Content-Type"), "text/xml; charset=UTF-8", "content type")
 	return got.status, parsed
 }
 
@@ -178,7 +177,5 @@ func TestSOAPFaults(t *testing.T) {
 
 func TestSOAP_PostOnly(t *testing.T) {
 	t.Parallel()
-	if got := newBed(t).call(http.MethodGet, soapPath+"?wsdl", ""); got.status != http.StatusMethodNotAllowed {
-		t.Errorf("got %d", got.status)
-	}
+	must.Equal(t, newBed(t).call(http.MethodGet, soapPath+"?wsdl", "").status, http.StatusMethodNotAllowed, "status")
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"vault-plugin-secrets-mastersindia/internal/must"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -90,9 +91,7 @@ func TestBusinessCall_RefusesAsDocumented(t *testing.T) {
 		got := b.login(withWrongSecret(a))
 		check("a wrong password", got.status, got.body, want.password)
 		killed, alsoKilled := b.token(a), b.token(a)
-		if n := b.KillTokens(a.Protocol, a.Name()); n != 2 {
-			t.Errorf("want 2 tokens killed, got %d", n)
-		}
+		must.Equal(t, b.KillTokens(a.Protocol, a.Name()), 2, "tokens killed")
 		refused("a killed token", killed, want.killed)
 		refused("another killed token", alsoKilled, want.killed)
 		live := b.token(a)
@@ -160,9 +159,7 @@ func TestJWTBusinessHeader(t *testing.T) {
 			t.Parallel()
 			got := b.call(http.MethodPost, "/api/v1/einvoice/", `{}`, "Authorization", test.header)
 			wantResponse(t, got, http.StatusUnauthorized, toJSON(map[string]string{"detail": test.want}))
-			if got.header.Get("WWW-Authenticate") != `JWT realm="api"` {
-				t.Errorf("headers %v", got.header)
-			}
+			must.Equal(t, got.header.Get("WWW-Authenticate"), `JWT realm="api"`, "the header in %v", got.header)
 		})
 	}
 	got := b.call(http.MethodPost, "/api/v1/einvoice/", `{}`, "Authorization", "jwt "+token)
@@ -225,9 +222,7 @@ func TestSetAccount_ChangesPassword(t *testing.T) {
 		changed := a
 		changed.Password, changed.ClientSecret = "new", "new"
 		b.SetAccount(changed)
-		if got := b.tokenIn(b.login(a)); got != "" {
-			t.Error("the old password still works")
-		}
+		must.Equal(t, b.tokenIn(b.login(a)), "", "the old password still works")
 		b.token(changed)
 		if !b.TokenAlive(token) {
 			t.Error("the token should outlive the password")
@@ -242,9 +237,7 @@ func TestKillTokens(t *testing.T) {
 	mine, _ := b.ksaLogin(account(simulator.JWT, nil))
 	others := b.token(other)
 	oauth := b.token(account(simulator.OAuth, nil))
-	if n := b.KillTokens(simulator.JWT, "nobody"); n != 0 {
-		t.Errorf("nobody: killed %d", n)
-	}
+	must.Equal(t, b.KillTokens(simulator.JWT, "nobody"), 0, "nobody: killed")
 	if n := b.KillTokens(simulator.JWT, "other"); n != 1 || b.TokenAlive(others) || !b.TokenAlive(mine) {
 		t.Errorf("other: killed %d", n)
 	}
@@ -276,15 +269,11 @@ func TestClockOffset(t *testing.T) {
 		b.SetClockOffset(-10 * time.Minute)
 		wrong := b.clock.Now().Add(-10 * time.Minute)
 		got := b.login(a)
-		if date := got.header.Get("Date"); date != wrong.Format(http.TimeFormat) {
-			t.Errorf("Date: want %s, got %s", wrong.Format(http.TimeFormat), date)
-		}
+		must.Equal(t, got.header.Get("Date"), wrong.Format(http.TimeFormat), "the Date")
 		token := b.tokenIn(got)
 		if strings.Count(token, ".") == 2 { // the others tell nothing
 			claims, _ := b.verify(token)
-			if exp, want := number(t, claims, "exp"), wrong.Add(simulator.Logins(a.Protocol)[0].TokenTTL).Unix(); exp != want {
-				t.Errorf("exp: want %d, got %d", want, exp)
-			}
+			must.Equal(t, number(t, claims, "exp"), wrong.Add(simulator.Logins(a.Protocol)[0].TokenTTL).Unix(), "exp")
 			if claims["orig_iat"] != nil && number(t, claims, "orig_iat") != wrong.Unix() {
 				t.Errorf("orig_iat: want %d, got %v", wrong.Unix(), claims["orig_iat"])
 			}
@@ -358,21 +347,15 @@ func TestCounters(t *testing.T) {
 func TestTokenOwner(t *testing.T) {
 	t.Parallel()
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
-		if got, want := b.TokenOwner(b.token(a)), string(a.Protocol)+"/"+a.Name(); got != want {
-			t.Errorf("a token of %s is said to be one of %q", want, got)
-		}
-		if got := b.TokenOwner("made-up"); got != "" {
-			t.Errorf("a token that was never issued is said to be one of %q", got)
-		}
+		must.Equal(t, b.TokenOwner(b.token(a)), string(a.Protocol)+"/"+a.Name(), "the owner of a token")
+		must.Equal(t, b.TokenOwner("made-up"), "", "the owner of a token that was never issued")
 	})
 }
 
 // TestFullLogin: of several ways to log in it is the one with a refresh token, and else the usual one.
 func TestFullLogin(t *testing.T) {
 	t.Parallel()
-	if got := simulator.FullLogin(simulator.JWT); got.RefreshPath != refreshPath {
-		t.Errorf("jwt: the refresh endpoint is %q", got.RefreshPath)
-	}
+	must.Equal(t, simulator.FullLogin(simulator.JWT).RefreshPath, refreshPath, "jwt: the refresh endpoint")
 	if got, usual := simulator.FullLogin(simulator.SOAP), simulator.Logins(simulator.SOAP)[0]; got.Path != usual.Path || got.RefreshPath != "" {
 		t.Errorf("soap: the login is %q, want %q", got.Path, usual.Path)
 	}

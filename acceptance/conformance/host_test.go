@@ -251,7 +251,5 @@ func (u *upstream) configure(t *testing.T, m *mount, extra map[string]any) {
 
 func (u *upstream) wantLogins(t *testing.T, want int) {
 	t.Helper()
-	if got := u.Counters().Logins; got != want {
-		t.Errorf("upstream saw %d logins, want %d", got, want)
-	}
+	must.Equal(t, u.Counters().Logins, want, "upstream saw N logins")
 }

@@ -26,9 +26,7 @@ func TestPlugin_TypeAndVersion(t *testing.T) {
 	h := startPlugin(t)
 	backend := h.dispense(t, "registering")
 	must.Do(t, backend.Setup(deadline(t), &logical.BackendConfig{}))
-	if got := backend.Type(); got != logical.TypeLogical {
-		t.Errorf("the plugin is a %s, want a secrets engine", got)
-	}
+	must.Equal(t, backend.Type(), logical.TypeLogical, "the type of the plugin")
 	versioner, ok := backend.(logical.PluginVersioner)
 	if !ok {
 		t.Fatalf("%T has no version", backend)
@@ -38,9 +36,7 @@ func TestPlugin_TypeAndVersion(t *testing.T) {
 		text := must.Get(os.ReadFile("../../VERSION"))(t)
 		want = strings.TrimSpace(string(text))
 	}
-	if got := versioner.PluginVersion().Version; got != want {
-		t.Errorf("the plugin says it is %q, want %q: Vault would refuse to register it", got, want)
-	}
+	must.Equal(t, versioner.PluginVersion().Version, want, "the version that Vault must be told")
 }
 
 func TestPlugin_SecretsInSealedStorageOnly(t *testing.T) {
@@ -114,9 +110,7 @@ func TestMounts_ManyInOneProcess(t *testing.T) {
 		tokens[m.must(t, logical.ReadOperation, "token/app", nil).Data["token_id"]]++
 		all = append(all, m)
 	}
-	if len(tokens) != mounts {
-		t.Errorf("%d mounts have %d tokens", mounts, len(tokens))
-	}
+	must.Equal(t, len(tokens), mounts, "tokens of the mounts")
 	for _, m := range all[1:] {
 		m.Cleanup(deadline(t))
 	}

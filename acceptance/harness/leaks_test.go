@@ -78,9 +78,7 @@ func TestLeaks_SearchesFilesAndNames(t *testing.T) {
 	leaks := NewLeaks()
 	must.Do(t, leaks.Add("token", secret))
 	findings := must.Get(leaks.SearchTree(dir, func(path string) bool { return filepath.Base(path) == "responses" }))(t)
-	if len(findings) != 3 {
-		t.Errorf("got %q, want the log, the storage file and the file name", findings)
-	}
+	must.Equal(t, len(findings), 3, "got %q, want the log, the storage file and the file name", findings)
 }
 
 func TestLeaks_SearchesCommandLinesOfDescendants(t *testing.T) {
@@ -97,7 +95,5 @@ func TestLeaks_SearchesCommandLinesOfDescendants(t *testing.T) {
 	leaks := NewLeaks()
 	must.Do(t, leaks.Add("password", secret))
 	findings := must.Get(leaks.SearchProcess(os.Getpid()))(t)
-	if len(findings) != 2 {
-		t.Errorf("got %q, want the command line and the environment of the child", findings)
-	}
+	must.Equal(t, len(findings), 2, "got %q, want the command line and the environment of the child", findings)
 }

@@ -71,9 +71,7 @@ func TestAssertion_IsTheOneOfRFC7515(t *testing.T) {
 	input := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
 	mac := hmac.New(sha256.New, []byte(testClientSecret))
 	mac.Write([]byte(input))
-	if computed := input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)); assertion != computed {
-		t.Errorf("sent the assertion\n%s, want\n%s", assertion, computed)
-	}
+	must.Equal(t, assertion, input+"."+base64.RawURLEncoding.EncodeToString(mac.Sum(nil)), "sent the assertion")
 	if len(jti) < 22 {
 		t.Errorf("jti %q has less than 128 bits", jti)
 	}
@@ -90,9 +88,7 @@ func TestAssertion_IsNewForEachLogin(t *testing.T) {
 	for _, r := range s.requests {
 		seen[claimsOf(t, fieldsOf(t, r)["client_assertion"])["jti"]] = true
 	}
-	if len(seen) != 50 {
-		t.Errorf("50 logins had %d different jti", len(seen))
-	}
+	must.Equal(t, len(seen), 50, "50 logins had N different jti")
 }
 
 // strictClock responds as a gateway whose clock differs from ours, and which refuses assertions that are not valid by it.
@@ -131,9 +127,7 @@ func TestAssertion_FollowsTheUpstreamsClock(t *testing.T) {
 			if err != nil || token.AccessToken != testOpaqueToken {
 				t.Fatal(err)
 			}
-			if s.asked() != logins {
-				t.Errorf("the first login sent %d requests, want %d", s.asked(), logins)
-			}
+			must.Equal(t, s.asked(), logins, "the first login sent N requests")
 			// The clock is known from then on.
 			if _, err := c.Login(context.Background()); err != nil || s.asked() != logins+1 {
 				t.Errorf("the second login sent %d requests, want 1: %v", s.asked()-logins, err)
@@ -179,9 +173,7 @@ func TestAssertion_RefusalIsNotRepeated(t *testing.T) {
 			refused(w, r)
 		})
 		mustBe(t, mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t), "rejected")
-		if s.asked() != 2 {
-			t.Errorf("sent %d requests, want one for each clock", s.asked())
-		}
+		must.Equal(t, s.asked(), 2, "sent N requests")
 	})
 }
 
@@ -212,9 +204,7 @@ func TestAssertion_SecondRequestKeepsTheTimeout(t *testing.T) {
 		c := must.Get(upstream.New(a, upstream.Options{DialContext: network.Dial}))(t)
 		began := time.Now()
 		mustBe(t, mustFail(c.Login(t.Context()))(t), "unavailable/timeout")
-		if took := time.Since(began); took != a.RequestTimeout {
-			t.Errorf("the login took %s, want %s", took, a.RequestTimeout)
-		}
+		must.Equal(t, time.Since(began), a.RequestTimeout, "the login took")
 		if synctest.Wait(); !gone.Load() {
 			t.Error("there was no second request")
 		}
@@ -253,9 +243,7 @@ func TestForm_SendsBasicAndTheGrantInAForm(t *testing.T) {
 		a := accountWith(upstream.FirstVision, upstream.Form, s.URL+"/cards/token")
 		a.Scope, a.Headers = scope, map[string]string{"apikey": testClientID}
 		token := must.Get(newClient(t, a).Login(context.Background()))(t)
-		if life := token.ExpiresAt.Sub(token.IssuedAt); life != 1799*time.Second {
-			t.Errorf("the token lives for %s", life)
-		}
+		must.Equal(t, token.ExpiresAt.Sub(token.IssuedAt), 1799*time.Second, "the token lives for")
 		r := s.only(t)
 		if got := fieldsOf(t, r); !maps.Equal(got, want) {
 			t.Errorf("sent %v, want %v", got, want)
@@ -263,9 +251,7 @@ func TestForm_SendsBasicAndTheGrantInAForm(t *testing.T) {
 		if id, secret, ok := r.BasicAuth(); !ok || id != testClientID || secret != testClientSecret {
 			t.Errorf("HTTP Basic is %q, %q, %v", id, secret, ok)
 		}
-		if r.Header.Get("apikey") != testClientID {
-			t.Errorf("apikey is %q", r.Header.Get("apikey"))
-		}
+		must.Equal(t, r.Header.Get("apikey"), testClientID, "apikey")
 	}
 }
 

@@ -30,9 +30,7 @@ func (f failing) check(t *testing.T) {
 func (f failing) compare(t *testing.T, e *upstream.Error) {
 	t.Helper()
 	mustBe(t, e, f.kind)
-	if e.Status != f.status {
-		t.Errorf("got status %d, want %d", e.Status, f.status)
-	}
+	must.Equal(t, e.Status, f.status, "the status")
 	if f.kind == "malformed" {
 		must.Say(t, e.Detail, f.text)
 		return
@@ -271,9 +269,7 @@ func TestClassify_Refresh(t *testing.T) {
 			t.Parallel()
 			e := mustFail(refresh(t, always(test.status, "application/json", test.body)))(t)
 			test.compare(t, e)
-			if e.Op != "refresh" {
-				t.Errorf("the operation is %s", e.Op)
-			}
+			must.Equal(t, e.Op, "refresh", "the operation")
 		})
 	}
 }
@@ -325,12 +321,8 @@ func TestError_Text(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if got := test.err.Error(); got != test.want {
-				t.Errorf("got  %s\nwant %s", got, test.want)
-			}
-			if got := test.err.Timeout(); got != strings.Contains(test.name, "timeout") {
-				t.Errorf("Timeout() is %v", got)
-			}
+			must.Equal(t, test.err.Error(), test.want, "the text")
+			must.Equal(t, test.err.Timeout(), strings.Contains(test.name, "timeout"), "Timeout()")
 		})
 	}
 }

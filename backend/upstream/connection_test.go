@@ -123,15 +123,11 @@ func TestConnection_NotUsedAgainAfterTimeout(t *testing.T) {
 
 				began := time.Now()
 				mustBe(t, mustFail(client.Login(t.Context()))(t), "unavailable/timeout")
-				if passed := time.Since(began); passed != account.RequestTimeout {
-					t.Errorf("the login without a response took %s, want %s", passed, account.RequestTimeout)
-				}
+				must.Equal(t, time.Since(began), account.RequestTimeout, "the login without a response took")
 				if _, err := client.Login(t.Context()); err != nil {
 					t.Errorf("the next login: %v", err)
 				}
-				if passed := time.Since(began); passed != account.RequestTimeout {
-					t.Errorf("the first success came after %s, want it right after the timeout", passed)
-				}
+				must.Equal(t, time.Since(began), account.RequestTimeout, "the first success came after")
 				if asked.Load() != 2 || connections.Load() != 2 {
 					t.Errorf("%d requests over %d connections, want 2 over 2", asked.Load(), connections.Load())
 				}
@@ -205,9 +201,7 @@ func TestLogin_SentOnceOnRefusedStream(t *testing.T) {
 		mustBe(t, e, "unavailable/network")
 		must.Say(t, e.Detail, "did not accept the request")
 		p.mustBeClosed(t, p.dialed.Load())
-		if asked.Load() != 1 {
-			t.Errorf("the login was sent %d times", asked.Load())
-		}
+		must.Equal(t, asked.Load(), 1, "the login was sent N times")
 	})
 }
 
@@ -250,9 +244,7 @@ func TestConnection_ClosedAtDeadline(t *testing.T) {
 				p := &pipes{serve: test.serve}
 				began := time.Now()
 				mustBe(t, mustFail(newClientOn(t, account, p.dial).Login(t.Context()))(t), "unavailable/timeout")
-				if passed := time.Since(began); passed != account.RequestTimeout {
-					t.Errorf("the login took %s, want %s", passed, account.RequestTimeout)
-				}
+				must.Equal(t, time.Since(began), account.RequestTimeout, "the login took")
 				p.mustBeClosed(t, 1)
 				<-time.After(time.Minute) // lets the other end find out
 			})
@@ -277,9 +269,7 @@ func TestDial_EndsWithTheLogin(t *testing.T) {
 			t.Errorf("got %v, want the caller's context.Canceled", err)
 		}
 		synctest.Wait()
-		if ended.Load() != 1 {
-			t.Error("the dial goes on after the login has been given up")
-		}
+		must.Equal(t, ended.Load(), 1, "the dial goes on after the login has been given up")
 	})
 }
 
@@ -306,9 +296,7 @@ func TestLogin_SentOnceOnBrokenConnection(t *testing.T) {
 			client := newClient(t, account)
 			must.Get(client.Login(t.Context()))(t)
 			mustBe(t, mustFail(client.Login(t.Context()))(t), "unavailable/network")
-			if asked.Load() != 2 {
-				t.Errorf("two logins were sent %d times", asked.Load())
-			}
+			must.Equal(t, asked.Load(), 2, "two logins were sent N times")
 		})
 	}
 }

@@ -29,13 +29,9 @@ func TestContradiction06_URLAndRedirect(t *testing.T) {
 		e := mustFail(newClient(t, accountFor(upstream.JWT, s.URL+"/api/v1/token-auth?a=b")).Login(context.Background()))(t)
 		mustBe(t, e, "malformed")
 		must.Say(t, e.Detail, "a redirect was not followed: set token_url to the final address", fmt.Sprintf("HTTP %d", status))
-		if r := s.only(t); r.RequestURI != "/api/v1/token-auth?a=b" {
-			t.Errorf("asked for %s", r.RequestURI)
-		}
+		must.Equal(t, s.only(t).RequestURI, "/api/v1/token-auth?a=b", "the server was asked for")
 	}
-	if elsewhere.asked() != 0 {
-		t.Errorf("the credentials went to where the redirect says, %d times", elsewhere.asked())
-	}
+	must.Equal(t, elsewhere.asked(), 0, "the credentials went to where the redirect says, N times")
 }
 
 // The header scheme is up to the caller: token_type says bearer where JWT is wanted. All that
@@ -63,9 +59,7 @@ func TestContradiction12_TypesDrift(t *testing.T) {
 			t.Errorf("error %s: %v", none, err)
 			continue
 		}
-		if life := token.ExpiresAt.Sub(token.IssuedAt); life != 1799*time.Second {
-			t.Errorf("error %s: lives for %s", none, life)
-		}
+		must.Equal(t, token.ExpiresAt.Sub(token.IssuedAt), 1799*time.Second, "error %s: lives for", none)
 	}
 	for some, kind := range map[string]string{
 		`1`: "rejected", `["x"]`: "rejected", `{"a":1}`: "rejected", `"true"`: "unavailable/server", `true`: "unavailable/server",
@@ -90,7 +84,5 @@ func TestContradiction06_RefreshAndBadLocation(t *testing.T) {
 		})
 		mustBe(t, mustFail(token, err)(t), "malformed")
 	}
-	if elsewhere.asked() != 0 {
-		t.Errorf("the refresh token went to where the redirect says")
-	}
+	must.Equal(t, elsewhere.asked(), 0, "the refresh token went to where the redirect says")
 }

@@ -278,9 +278,7 @@ func TestRedact_TokensOfResponse(t *testing.T) {
 		}
 	}
 	body := soapResponse("access_new_tokenResponse", "<access_token>"+token+"</access_token><error>not now: "+token+"</error>")
-	if e := mustFail(login(t, upstream.SOAP, always(200, "text/xml", body)))(t); e.Detail != "" {
-		t.Errorf("a text with a token is passed on: %q", e.Detail)
-	}
+	must.Equal(t, mustFail(login(t, upstream.SOAP, always(200, "text/xml", body)))(t).Detail, "", "a text with a token is passed on")
 }
 
 func TestRedact_RefreshToken(t *testing.T) {
@@ -290,9 +288,7 @@ func TestRedact_RefreshToken(t *testing.T) {
 		b, _ := json.Marshal(map[string]string{"error": "expired: " + echoed})
 		e := mustFail(refresh(t, always(400, "application/json", string(b))))(t)
 		mustNotShow(t, writing, e, "an-old-refresh-token", echoed)
-		if e.Detail != "" {
-			t.Errorf("%s: the detail is %q", writing, e.Detail)
-		}
+		must.Equal(t, e.Detail, "", "%s: the detail", writing)
 	}
 }
 
@@ -359,9 +355,7 @@ func TestRedact_TextMadePlain(t *testing.T) {
 			if runes := []rune(want); len(runes) > 200 {
 				want = string(runes[:200])
 			}
-			if e.Detail != want {
-				t.Errorf("the detail is %q, want %q", e.Detail, want)
-			}
+			must.Equal(t, e.Detail, want, "the detail")
 		})
 	}
 }
@@ -371,9 +365,7 @@ func TestRedact_SecretWithinSecret(t *testing.T) {
 	s := serve(t, always(400, "application/json", `{"error":"no good: my horse battery"}`))
 	a := accountFor(upstream.OAuth, s.URL)
 	a.Password, a.ClientSecret = "my horse battery", "horse"
-	if e := mustFail(newClient(t, a).Login(context.Background()))(t); e.Detail != "" {
-		t.Errorf("the detail is %q", e.Detail)
-	}
+	must.Equal(t, mustFail(newClient(t, a).Login(context.Background()))(t).Detail, "", "the detail")
 }
 
 func TestRedact_ShortSecretSilences(t *testing.T) {
@@ -385,9 +377,7 @@ func TestRedact_ShortSecretSilences(t *testing.T) {
 		a.Password = password
 		e := mustFail(newClient(t, a).Login(context.Background()))(t)
 		mustBe(t, e, "rejected")
-		if e.Detail != "" {
-			t.Errorf("with the password %q the detail is %q", password, e.Detail)
-		}
+		must.Equal(t, e.Detail, "", "with the password %q the detail", password)
 	}
 }
 
@@ -404,9 +394,7 @@ func TestRedact_ManyTokensSilence(t *testing.T) {
 	for _, body := range bodies {
 		e := mustFail(login(t, upstream.JWT, always(206, "application/json", body)))(t)
 		mustBe(t, e, "rejected")
-		if e.Detail != "" {
-			t.Errorf("the detail is %q", e.Detail)
-		}
+		must.Equal(t, e.Detail, "", "the detail")
 	}
 }
 

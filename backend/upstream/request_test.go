@@ -119,9 +119,7 @@ func TestRequest_FieldsInFormat(t *testing.T) {
 				"X-Trace": "7", "Authorization": "", "Accept-Encoding": "", "Service": "",
 			}
 			for header, value := range want {
-				if got := r.Header.Get(header); got != value {
-					t.Errorf("header %s is %q, want %q", header, got, value)
-				}
+				must.Equal(t, r.Header.Get(header), value, "header %s", header)
 			}
 		})
 	}
@@ -205,17 +203,13 @@ func TestRequest_RefreshTokenField(t *testing.T) {
 				t.Error("the new pair was not read")
 			}
 			r := s.only(t)
-			if r.RequestURI != "/api/v2/api-token-refresh/" {
-				t.Errorf("sent to %s", r.RequestURI)
-			}
+			must.Equal(t, r.RequestURI, "/api/v2/api-token-refresh/", "the request was sent to")
 			if got := fieldsOf(t, r); !maps.Equal(got, map[string]string{"token": "old refresh&token"}) {
 				t.Errorf("sent %v", got)
 			}
 			want := map[string]string{"Productid": "einvoicing_global", "Service": "online_service", "X-Set": "refresh"}
 			for header, value := range want {
-				if got := r.Header.Get(header); got != value {
-					t.Errorf("header %s is %q, want %q", header, got, value)
-				}
+				must.Equal(t, r.Header.Get(header), value, "header %s", header)
 			}
 		})
 	}
@@ -242,7 +236,5 @@ func TestRequest_UserAgent(t *testing.T) {
 	s := serve(t, always(200, "application/json", `{"token":"`+testOpaqueToken+`"}`))
 	c := must.Get(upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{UserAgent: "engine/1.2.3"}))(t)
 	must.Get(c.Login(context.Background()))(t)
-	if got := s.only(t).UserAgent(); got != "engine/1.2.3" {
-		t.Errorf("User-Agent is %q", got)
-	}
+	must.Equal(t, s.only(t).UserAgent(), "engine/1.2.3", "User-Agent")
 }

@@ -94,12 +94,8 @@ func TestResponse_WithTokenSucceeds(t *testing.T) {
 			t.Parallel()
 			body := strings.ReplaceAll(test.body, "TOKEN", testOpaqueToken)
 			token := must.Get(login(t, test.protocol, always(test.status, "text/plain", body)))(t)
-			if token.AccessToken != testOpaqueToken {
-				t.Errorf("the access token is not the one that was sent")
-			}
-			if token.RefreshToken != test.wantRefresh {
-				t.Errorf("the refresh token is %q, want %q", token.RefreshToken, test.wantRefresh)
-			}
+			must.Equal(t, token.AccessToken, testOpaqueToken, "the access token is not the one that was sent")
+			must.Equal(t, token.RefreshToken, test.wantRefresh, "the refresh token")
 		})
 	}
 }
@@ -294,9 +290,7 @@ func TestLifetime_FromResponse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if life := got.ExpiresAt.Sub(got.IssuedAt); life != test.want {
-				t.Errorf("the token lives for %s, want %s", life, test.want)
-			}
+			must.Equal(t, got.ExpiresAt.Sub(got.IssuedAt), test.want, "the token lives for")
 			if !got.IssuedAt.Equal(noon()) {
 				t.Errorf("issued at %s", got.IssuedAt)
 			}
@@ -331,9 +325,7 @@ func TestLifetime_OfResponseAccountOrProtocol(t *testing.T) {
 			a := accountFor(test.protocol, s.URL)
 			a.DefaultTokenTTL = test.ttl
 			token := must.Get(newClient(t, a).Login(context.Background()))(t)
-			if life := token.ExpiresAt.Sub(token.IssuedAt); life != test.want {
-				t.Errorf("the token lives for %s, want %s", life, test.want)
-			}
+			must.Equal(t, token.ExpiresAt.Sub(token.IssuedAt), test.want, "the token lives for")
 		})
 	}
 }
@@ -523,9 +515,7 @@ func TestRetryAfter_FromHeader(t *testing.T) {
 			t.Parallel()
 			e := mustFail(login(t, upstream.JWT, always(test.status, "text/html", "<p>", test.retryAfter, test.date)))(t)
 			mustBe(t, e, "throttled")
-			if e.RetryAfter != test.want {
-				t.Errorf("wait %s, want %s", e.RetryAfter, test.want)
-			}
+			must.Equal(t, e.RetryAfter, test.want, "the time to wait")
 		})
 	}
 }

@@ -52,15 +52,9 @@ func TestSOAP_RequestEnvelope(t *testing.T) {
 			a.SOAPUsernameElement, a.SOAPPasswordElement, a.SOAPAction = test.username, test.password, test.action
 			must.Get(newClient(t, a).Login(context.Background()))(t)
 			r := s.only(t)
-			if got := r.Header.Get("SOAPAction"); got != test.wantAction {
-				t.Errorf("SOAPAction is %s, want %s", got, test.wantAction)
-			}
-			if got := r.Header.Get("Content-Type"); got != "text/xml; charset=utf-8" {
-				t.Errorf("Content-Type is %s", got)
-			}
-			if got := r.Header.Get("Accept"); got != "text/xml" {
-				t.Errorf("Accept is %s", got)
-			}
+			must.Equal(t, r.Header.Get("SOAPAction"), test.wantAction, "SOAPAction")
+			must.Equal(t, r.Header.Get("Content-Type"), "text/xml; charset=utf-8", "Content-Type")
+			must.Equal(t, r.Header.Get("Accept"), "text/xml", "Accept")
 			var sent envelope
 			if err := xml.Unmarshal([]byte(r.body), &sent); err != nil {
 				t.Fatalf("the body is no envelope: %v", err)

@@ -26,9 +26,7 @@ func TestSpec_EveryProtocolIsListed(t *testing.T) {
 		if s.Summary == "" || s.TokenUse == "" || s.Scheme == "" || s.DefaultTokenTTL == 0 || len(s.TokenKeys) == 0 {
 			t.Errorf("%s: its spec() lacks Summary, TokenUse, Scheme, DefaultTokenTTL or TokenKeys", listed[len(listed)-1])
 		}
-		if p.name() != s.Protocol {
-			t.Errorf("%s: name() is %q, and spec() has the Protocol %q", listed[len(listed)-1], p.name(), s.Protocol)
-		}
+		must.Equal(t, p.name(), s.Protocol, "%s: name()", listed[len(listed)-1])
 	}
 	files := must.Get(filepath.Glob("*.go"))(t)
 	declares := regexp.MustCompile(`(?m)^func \((?:\w+ )?(\w+)\) spec\(\) Spec`)

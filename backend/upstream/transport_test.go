@@ -80,9 +80,7 @@ func loginRaw(t *testing.T, sent string) *upstream.Error {
 	t.Helper()
 	s := serveRaw(t, func(conn net.Conn) { _, _ = io.WriteString(conn, sent) })
 	token, err := newClient(t, accountFor(upstream.JWT, s.url)).Login(context.Background())
-	if asked := s.asked.Load(); asked != 1 {
-		t.Errorf("the server was asked %d times, want once", asked)
-	}
+	must.Equal(t, s.asked.Load(), 1, "the server was asked N times")
 	return mustFail(token, err)(t)
 }
 
@@ -174,9 +172,7 @@ func TestNetworkError_NamesCause(t *testing.T) {
 			if e.Detail != test.say || e.Status != 0 {
 				t.Errorf("got detail %q and status %d, want %q", e.Detail, e.Status, test.say)
 			}
-			if e.Error() != "upstream cannot be reached: "+test.say {
-				t.Errorf("the error is %q", e)
-			}
+			must.Equal(t, e.Error(), "upstream cannot be reached: "+test.say, "the error is %q", e)
 		})
 	}
 }
@@ -257,9 +253,7 @@ func TestLogin_NotSentWhenContextEnded(t *testing.T) {
 	late, cancel := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
 	defer cancel()
 	mustBe(t, mustFail(c.Login(late))(t), "unavailable/timeout")
-	if s.asked() != 0 {
-		t.Errorf("the server was asked %d times", s.asked())
-	}
+	must.Equal(t, s.asked(), 0, "the server was asked N times")
 }
 
 func TestConnection_OneForEachLogin(t *testing.T) {
@@ -285,9 +279,7 @@ func TestConnection_OneForEachLogin(t *testing.T) {
 			if s.asked() != len(statuses) || s.connected() != len(statuses) {
 				t.Errorf("%d requests over %d connections, want %d over as many", s.asked(), s.connected(), len(statuses))
 			}
-			if got := s.requests[0].ProtoMajor == 2; got != http2 {
-				t.Errorf("spoke %s", s.requests[0].Proto)
-			}
+			must.Equal(t, s.requests[0].ProtoMajor == 2, http2, "spoke %s", s.requests[0].Proto)
 		})
 	}
 }
@@ -356,9 +348,7 @@ func TestProxy_OfAccountUsed(t *testing.T) {
 	a := accountFor(upstream.JWT, "http://login.example/api/v1/token-auth/")
 	a.ProxyURL = proxy.URL
 	must.Get(newClient(t, a).Login(context.Background()))(t)
-	if got := proxy.only(t).RequestURI; got != "http://login.example/api/v1/token-auth/" {
-		t.Errorf("the proxy was asked for %s", got)
-	}
+	must.Equal(t, proxy.only(t).RequestURI, "http://login.example/api/v1/token-auth/", "the proxy was asked for")
 }
 
 func TestProxy_RefusedTunnelNamed(t *testing.T) {
@@ -368,9 +358,7 @@ func TestProxy_RefusedTunnelNamed(t *testing.T) {
 	a.ProxyURL = proxy.URL
 	e := mustFail(newClient(t, a).Login(context.Background()))(t)
 	mustBe(t, e, "unavailable/network")
-	if e.Detail != "the proxy responded with HTTP 407 to CONNECT" {
-		t.Errorf("the detail is %q", e.Detail)
-	}
+	must.Equal(t, e.Detail, "the proxy responded with HTTP 407 to CONNECT", "the detail")
 	r := proxy.only(t)
 	if r.Method != http.MethodConnect || r.RequestURI != "login.example:443" {
 		t.Errorf("the proxy was asked for %s %s", r.Method, r.RequestURI)
@@ -475,9 +463,7 @@ func TestTLS_NamesWhatIsWrong(t *testing.T) {
 			e := mustFail(token, err)(t)
 			mustBe(t, e, "unavailable/tls")
 			must.Say(t, e.Detail, test.say, u.Host)
-			if s.asked() != 0 {
-				t.Error("the credentials were sent")
-			}
+			must.Equal(t, s.asked(), 0, "the credentials were sent")
 		})
 	}
 }
@@ -511,9 +497,7 @@ func TestLogin_ManyAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if s.asked() != logins {
-		t.Errorf("the server was asked %d times", s.asked())
-	}
+	must.Equal(t, s.asked(), logins, "the server was asked N times")
 }
 
 func TestNew_CopiesMaps(t *testing.T) {
@@ -524,9 +508,7 @@ func TestNew_CopiesMaps(t *testing.T) {
 	c := newClient(t, a)
 	a.Headers["Productid"] = "changed"
 	must.Get(c.Login(context.Background()))(t)
-	if got := s.only(t).Header.Get("Productid"); got != "arap" {
-		t.Errorf("sent Productid %s", got)
-	}
+	must.Equal(t, s.only(t).Header.Get("Productid"), "arap", "sent Productid")
 }
 
 func TestLogin_UnsendableHeaderInvalid(t *testing.T) {

@@ -121,9 +121,7 @@ const demoLogin = `{"username":"demo-jwt@simulator.example","password":"demo-jwt
 func TestRun_ServesUntilSignal(t *testing.T) {
 	t.Parallel()
 	p := start(t, "-listen", "127.0.0.1:0")
-	if p.where.HTTPS != "" {
-		t.Errorf("no TLS was asked for: %s", p.where.HTTPS)
-	}
+	must.Equal(t, p.where.HTTPS, "", "no TLS was asked for")
 	client := newClient(t, nil)
 	status, body := send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", demoLogin)
 	var response struct{ Token string }
@@ -175,9 +173,7 @@ func TestRun_TLS(t *testing.T) {
 	t.Parallel()
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	p := start(t, "-listen", "", "-tls-listen", "127.0.0.1:0", "-tls-ca-out", ca)
-	if p.where.HTTP != "" {
-		t.Errorf("no plain HTTP was asked for: %s", p.where.HTTP)
-	}
+	must.Equal(t, p.where.HTTP, "", "no plain HTTP was asked for")
 	pem := must.Get(os.ReadFile(ca))(t)
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {
@@ -353,9 +349,7 @@ func TestRun_OverwritesNoOtherFile(t *testing.T) {
 			var stdout, stderr output
 			args := []string{"-listen", "127.0.0.1:0", "-tls-listen", "127.0.0.1:0", "-accounts", file, option, name}
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // one that is not refused serves until then
-			if code := run(ctx, args, &stdout, &stderr); code != command.ExitFailed {
-				t.Errorf("%s: exit code %d", option, code)
-			}
+			must.Equal(t, run(ctx, args, &stdout, &stderr), command.ExitFailed, "%s: exit code", option)
 			cancel()
 			if want = option + ": " + name + " " + want; !strings.Contains(stderr.String(), want) {
 				t.Errorf("want %q, got %q", want, stderr.String())
@@ -444,8 +438,6 @@ func TestQuote(t *testing.T) {
 		"demo@x.example": "demo@x.example", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$HOME": "'$HOME'", "p-1/2": "p-1/2",
 	}
 	for word, want := range tests {
-		if got := quote(word); got != want {
-			t.Errorf("%q: want %s, got %s", word, want, got)
-		}
+		must.Equal(t, quote(word), want, "%q in a shell", word)
 	}
 }

@@ -1,10 +1,11 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package must ends a test at what cannot fail, or not happen, unless something is wrong with the test or the machine.
+// Package must has the checks that the tests share: Do, Get and Happen end the test, Equal and Say let it go on.
 package must
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -44,5 +45,13 @@ func Say(t testing.TB, said string, wanted ...string) {
 		if !strings.Contains(said, want) {
 			t.Errorf("want %q, got: %s", want, said)
 		}
+	}
+}
+
+// Equal fails the test where what was got is not what is wanted.
+func Equal[T comparable](t testing.TB, got, want T, what string, args ...any) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: got %v, want %v", fmt.Sprintf(what, args...), got, want)
 	}
 }

@@ -51,9 +51,7 @@ func TestMedianOfTheRounds(t *testing.T) {
 	if !ok || c.Rate != 1000 || c.P50 != time.Millisecond || c.P99 != 4*time.Millisecond {
 		t.Errorf("median %+v (%t), want that of the second round", c, ok)
 	}
-	if c.Logins != 6 {
-		t.Errorf("%d logins, want those of all rounds: 6", c.Logins)
-	}
+	must.Equal(t, c.Logins, 6, "logins of all rounds")
 }
 
 func TestLoadOf(t *testing.T) {
@@ -64,12 +62,8 @@ func TestLoadOf(t *testing.T) {
 	}
 	got := results.LoadOf(latencies, 10*time.Second)
 	want := results.Load{Requests: 1000, Rate: 100, P50: 501 * time.Millisecond, P99: 991 * time.Millisecond, Max: time.Second}
-	if got != want {
-		t.Errorf("load %+v, want %+v", got, want)
-	}
-	if got := results.LoadOf(nil, time.Second); got != (results.Load{}) {
-		t.Errorf("load %+v of nothing", got)
-	}
+	must.Equal(t, got, want, "load")
+	must.Equal(t, results.LoadOf(nil, time.Second), results.Load{}, "load")
 }
 
 func TestTargetsSayWhatWasReached(t *testing.T) {
@@ -100,9 +94,7 @@ BenchmarkConstantRead/leased/shared-2  100  1000 ns/op  0 storage-ops/op  20 all
 		"in process: accesses to storage of a warm read, unleased":    "not measured",
 		"in process: time a read of 64 readers / of 1":                "not measured",
 	} {
-		if got := verdicts[name]; got != want {
-			t.Errorf("%s: %q, want %q", name, got, want)
-		}
+		must.Equal(t, verdicts[name], want, "the verdict on %s", name)
 	}
 }
 
