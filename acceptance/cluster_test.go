@@ -112,9 +112,7 @@ func (w *testCluster) leaseExists(t *testing.T, lease string) bool {
 func (w *testCluster) wantLeases(t *testing.T, leases []string) {
 	t.Helper()
 	for _, lease := range leases {
-		if !w.leaseExists(t, lease) {
-			t.Errorf("the lease %s has gone", lease)
-		}
+		must.Be(t, w.leaseExists(t, lease), "the lease %s has gone", lease)
 	}
 }
 

@@ -91,9 +91,7 @@ func TestCommandLine_EveryProgramListed(t *testing.T) {
 			} else if at != "../scripts/demo" && info.IsDir() == strings.HasPrefix(at, "../scripts/") || strings.HasSuffix(at, ".go") {
 				continue // no program, or one that a script or make starts
 			}
-			if !slices.Contains(known, at) {
-				t.Errorf("%s is not tried", at)
-			}
+			must.Be(t, slices.Contains(known, at), "%s is not tried", at)
 		}
 	}
 }

@@ -332,9 +332,7 @@ func (c *crashes) wantShortPause(t *testing.T) {
 			t.Errorf("the backoff after an interrupted login is %s long, want at most %s", pause, shortPause)
 		}
 	}
-	if seen == 0 {
-		t.Error("no reader got the error that a login was cut off")
-	}
+	must.Be(t, seen != 0, "no reader got the error that a login was cut off")
 	c.paused += seen
 }
 
@@ -356,9 +354,7 @@ func (c *crashes) wantTwentyKills(t *testing.T) {
 	if len(c.killed) != 20 || len(slices.Compact(slices.Sorted(slices.Values(c.killed)))) != 20 {
 		t.Errorf("killed the processes %v, want 20 different ones", c.killed)
 	}
-	if c.interrupted == 0 {
-		t.Error("no read was under way at any kill: this test proves nothing")
-	}
+	must.Be(t, c.interrupted != 0, "no read was under way at any kill: this test proves nothing")
 	t.Logf("20 kills, %d reads under way at them; until the next good read: %s", c.interrupted, medianAndMax(c.recovered))
 	t.Logf("%d responses reported the backoff after an interrupted login", c.paused)
 }
@@ -451,9 +447,7 @@ func (w *testVault) wantNoLeasesAt(t *testing.T, path string) {
 	t.Helper()
 	client := w.rootClient(t)
 	list := must.Get(client.Logical().ListWithContext(t.Context(), "sys/leases/lookup/"+path))(t)
-	if list != nil {
-		t.Errorf("Vault still has leases below %s: %v", path, list.Data["keys"])
-	}
+	must.Be(t, list == nil, "Vault still has leases below %s: %v", path, list)
 }
 
 // medianAndMax describes durations for a log.

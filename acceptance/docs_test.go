@@ -81,9 +81,7 @@ func TestDocs_CommandsWork(t *testing.T) {
 		"router.mastersindia.co", "qa-globalback.mastersindia-einv.com", "commonapi.mastersindia.co",
 		"staging-soapapi.mastersindia.co", "stg34.visionplus.io", "prod.emea.api.fiservapps.com", "latam.example",
 	} {
-		if !slices.Contains(w.vendorHosts.asked(), host) {
-			t.Errorf("no login went to %s", host)
-		}
+		must.Be(t, slices.Contains(w.vendorHosts.asked(), host), "no login went to %s", host)
 	}
 }
 
@@ -121,14 +119,10 @@ func TestDocs_NamedTestsExist(t *testing.T) {
 			if found[2] == "" {
 				want += "("
 			}
-			if !strings.Contains(source.String(), want) {
-				t.Errorf("%s names %s, which is not there", document, found[0])
-			}
+			must.Be(t, strings.Contains(source.String(), want), "%s names %s, which is not there", document, found[0])
 		}
 	}
-	if named < 10 {
-		t.Errorf("the documents name only %d tests: this test proves little", named)
-	}
+	must.Be(t, named >= 10, "the documents name only %d tests: this test proves little", named)
 }
 
 // docsVault is a testVault as a reader of the documents has it: the plugin is a file, and not yet registered.

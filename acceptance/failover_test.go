@@ -234,9 +234,7 @@ func wantPlannedRotations(t *testing.T, tokens []tokenRead, logins []time.Time, 
 	lost := len(logins) - len(tokens)
 	t.Logf("tokens of %s: %d logins in %s, %d of them during a failover, %d whose token nobody got",
 		shortLife, len(logins), elapsed.Round(time.Second), cut, lost)
-	if lost > cut {
-		t.Errorf("the tokens of %d logins reached nobody, and only %d logins were during a failover", lost, cut)
-	}
+	must.Be(t, lost <= cut, "the tokens of %d logins reached nobody, and only %d logins were during a failover", lost, cut)
 	for n := 1; n < len(tokens); n++ {
 		before, err1 := time.Parse(time.RFC3339, tokens[n-1].issuedAt)
 		after, err2 := time.Parse(time.RFC3339, tokens[n].issuedAt)
@@ -274,9 +272,7 @@ func (w *testCluster) wantAllNodesHaveServed(t *testing.T, leaderTerms []leaderT
 	}
 	t.Logf("good reads while each node led: %v", served)
 	for n, count := range served {
-		if count == 0 {
-			t.Errorf("no read succeeded while node %d led", n+1)
-		}
+		must.Be(t, count != 0, "no read succeeded while node %d led", n+1)
 	}
 }
 
@@ -287,9 +283,7 @@ func (w *testCluster) wantKeptLeases(t *testing.T, kept []string) {
 	w.wantLeases(t, kept[len(kept)/2:])
 	w.vault(t, "lease", "revoke", "-sync", "-prefix", "mastersindia/")
 	for _, lease := range kept {
-		if w.leaseExists(t, lease) {
-			t.Errorf("the lease %s was revoked and is still there", lease)
-		}
+		must.Be(t, !w.leaseExists(t, lease), "the lease %s was revoked and is still there", lease)
 	}
 	w.wantNoLeases(t)
 }

@@ -116,9 +116,7 @@ func (h *hostile) send(t *testing.T, caller *harness.Caller, method, path string
 	}
 	h.count(t, response.Status)
 	said := response.Said()
-	if response.Status >= http.StatusInternalServerError {
-		t.Errorf("%s %.120s: %d: %.300s", method, path, response.Status, said)
-	}
+	must.Be(t, response.Status < http.StatusInternalServerError, "%s %.120s: %d: %.300s", method, path, response.Status, said)
 	if !response.OK() && len(said) > longestRefusal {
 		t.Errorf("%s %.120s: a refusal of %d bytes", method, path, len(said))
 	}
@@ -231,9 +229,7 @@ func (h *hostile) playNames(t *testing.T) {
 			for _, method := range []string{http.MethodGet, http.MethodPut, []string{http.MethodDelete, "LIST", http.MethodPatch}[n%3]} {
 				// A caller who may do all here, and nothing elsewhere: a path that is cleaned may lead there.
 				response := h.send(t, h.inside, method, "mastersindia/"+prefix+name, []byte(`{}`))
-				if response.OK() {
-					t.Errorf("%s %s%.120s was served", method, prefix, name)
-				}
+				must.Be(t, !response.OK(), "%s %s%.120s was served", method, prefix, name)
 				if said := response.Said(); strings.Contains(said, "name: must be") && strings.Contains(said, "canary") {
 					t.Errorf("%s %s%.120s: the refusal repeats the name: %.300s", method, prefix, name, said)
 				}

@@ -305,9 +305,7 @@ func (i *installation) wantNoEngine(t *testing.T, leader int, reason string) {
 	node.run(t, shown{command: "vault plugin list secret", response: []string{harness.PluginName}})
 	log := readFile(t, i.cluster.Nodes[leader].ServerLog())
 	for _, want := range []string{"skipping plugin-based mount entry: path=mastersindia/", reason} {
-		if !bytes.Contains(log, []byte(want)) {
-			t.Errorf("the log of node %d does not say %q", leader+1, want)
-		}
+		must.Be(t, bytes.Contains(log, []byte(want)), "the log of node %d does not say %q", leader+1, want)
 	}
 }
 

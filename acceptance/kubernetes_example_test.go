@@ -102,9 +102,7 @@ func TestKubernetesExamples_NamesExist(t *testing.T) {
 	}
 	there := must.Get(filepath.Glob(kubernetesExamples + "/*.yaml"))(t)
 	slices.Sort(files)
-	if !slices.Equal(there, files) {
-		t.Errorf("there are the files %q, and these are checked: %q", there, files)
-	}
+	must.Be(t, slices.Equal(there, files), "there are the files %q, and these are checked: %q", there, files)
 }
 
 // readManifest reads the documents of a file. A key that stands twice is an error.

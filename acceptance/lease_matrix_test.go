@@ -197,9 +197,7 @@ func (c *leaseCase) checkOthers(t *testing.T, row leaseRow) (lost int) {
 			lost++
 			continue
 		}
-		if !c.leased(t, other) {
-			t.Errorf("the lease of another reader of token/%s has ended as well", other.role)
-		}
+		must.Be(t, c.leased(t, other), "the lease of another reader of token/%s has ended as well", other.role)
 		if !slices.Contains(row.unreadable, other.role) {
 			c.wantUndisturbed(t, other)
 		}
@@ -210,9 +208,7 @@ func (c *leaseCase) checkOthers(t *testing.T, row leaseRow) (lost int) {
 // wantUndisturbed checks that a reader still has a lease, a Vault token that reads, and the same upstream token, which works.
 func (c *leaseCase) wantUndisturbed(t *testing.T, r *reading) {
 	t.Helper()
-	if !c.leased(t, r) {
-		t.Errorf("%s: the lease of a reader of token/%s has ended", c.mount, r.role)
-	}
+	must.Be(t, c.leased(t, r), "%s: the lease of a reader of token/%s has ended", c.mount, r.role)
 	again, err := r.caller.Must(t.Context(), http.MethodGet, c.mount+"/token/"+r.role, nil)
 	if err != nil {
 		t.Errorf("another reader: %v", err)

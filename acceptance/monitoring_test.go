@@ -102,9 +102,7 @@ func TestMonitoring_EveryAlertIsTested(t *testing.T) {
 	t.Parallel()
 	alerts, stories := example(t, "alerts.yml"), example(t, "alerts_test.yml")
 	parts := strings.Split(alerts, "- alert: ")[1:]
-	if len(parts) < 8 {
-		t.Errorf("only %d alerts", len(parts))
-	}
+	must.Be(t, len(parts) >= 8, "only %d alerts", len(parts))
 	for _, part := range parts {
 		name := strings.TrimSpace(part[:strings.Index(part, "\n")])
 		if short := strings.TrimPrefix(name, "MastersIndia"); !strings.Contains(stories, short) {
@@ -274,8 +272,6 @@ func (o *observer) wantDashboard(t *testing.T) {
 			}
 		}
 	}
-	if queries < 12 {
-		t.Errorf("only %d queries", queries)
-	}
+	must.Be(t, queries >= 12, "only %d queries", queries)
 	t.Logf("%d queries of %d panels give data", queries, len(dashboard.Panels))
 }

@@ -232,9 +232,7 @@ func (m *mounts) wantFailuresInWindows(t *testing.T) {
 	for _, f := range failed(m.readers.all()) {
 		failures[f.source.path]++
 		excused := f.within(m.replaced) || f.source == m.hanging && f.within(m.hung) || f.source == m.doomed && f.end.After(m.disabled)
-		if !excused {
-			t.Errorf("%s failed although nothing had happened to it: %v", f.source.path, f.err)
-		}
+		must.Be(t, excused, "%s failed although nothing had happened to it: %v", f.source.path, f.err)
 	}
 	t.Logf("reads that failed while the process was replaced, or the mount's own login hung: %v", failures)
 }

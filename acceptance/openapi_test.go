@@ -172,9 +172,7 @@ func checkOperations(t *testing.T, spec specification, responses []checkedRespon
 			}
 		}
 	}
-	if len(ids) < 20 {
-		t.Errorf("there are only %d operations", len(ids))
-	}
+	must.Be(t, len(ids) >= 20, "there are only %d operations", len(ids))
 }
 
 // checkResponses has tools/openapi compare the document with the rules of OpenAPI, and the responses with the document.

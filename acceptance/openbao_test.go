@@ -107,9 +107,7 @@ func TestOpenBao_ListsAreWholeAndAuditedTimesPlain(t *testing.T) {
 	w.writeRole(t, "later", "main")
 	var names []string
 	must.Do(t, json.Unmarshal([]byte(w.vault(t, "list", "-format=json", "-after=app", "-limit=1", "mastersindia/role")), &names))
-	if !slices.Equal(names, []string{"app", "later"}) {
-		t.Errorf("the list after app, of one, has %v", names)
-	}
+	must.Be(t, slices.Equal(names, []string{"app", "later"}), "the list after app, of one, has %v", names)
 	issued := w.readToken(t, "app").String("issued_at")
 	must.Say(t, string(readFile(t, w.AuditLog())), fmt.Sprintf(`"issued_at":%q`, issued))
 }

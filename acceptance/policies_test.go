@@ -160,9 +160,7 @@ func TestPolicy_UpdateOnlyCannotMovePassword(t *testing.T) {
 	for caller, want := range callers {
 		for _, move := range moves {
 			response := must.Get(caller.Call(t.Context(), http.MethodPut, "mastersindia/config/main", move))(t)
-			if response.Status != want {
-				t.Errorf("%v: want %d, got %d: %s", move, want, response.Status, response.Said())
-			}
+			must.Be(t, response.Status == want, "%v: want %d, got %d: %s", move, want, response.Status, response.Said())
 		}
 	}
 	w.vault(t, "write", "-f", "mastersindia/rotate/main")
@@ -218,9 +216,7 @@ path "mastersindia/token/app" { capabilities = ["deny"] }`)
 		"token/./app", "token/x/../app", "token/app%20", "token/app.",
 	} {
 		result := must.Get(reader.Run(t.Context(), "", "read", "mastersindia/"+path))(t)
-		if result.Code == 0 {
-			t.Errorf("vault read mastersindia/%s gave a token to a reader who is denied token/app", path)
-		}
+		must.Be(t, result.Code != 0, "vault read mastersindia/%s gave a token to a reader who is denied token/app", path)
 	}
 }
 

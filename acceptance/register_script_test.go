@@ -105,9 +105,7 @@ func TestRegisterScript_TunesWithoutPins(t *testing.T) {
 		must.Equal(t, r.running(t), step.version, "the mount runs")
 		r.vault(t, "write", "-f", "mastersindia/rotate/main")
 	}
-	if refused.Load() == 0 {
-		t.Error("nobody has asked for pins: nothing is proved")
-	}
+	must.Be(t, refused.Load() != 0, "nobody has asked for pins: nothing is proved")
 }
 
 func TestRegisterScript_RegistersAndGoesBack(t *testing.T) {

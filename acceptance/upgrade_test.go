@@ -244,16 +244,12 @@ func (u *upgrade) wantServed(t *testing.T) {
 				continue
 			}
 			lost[n]++
-			if group.retries > 0 {
-				t.Errorf("%s: a read failed in spite of its retries: %v", u.exchanges[n].what, read.err)
-			}
+			must.Be(t, group.retries == 0, "%s: a read failed in spite of its retries: %v", u.exchanges[n].what, read.err)
 		}
 		t.Logf("%s readers: %d reads, %d failed", group.name, len(reads), len(failed(reads)))
 		for n, e := range u.exchanges {
 			gap := longestGap(reads, e.began, e.end)
-			if length(gap) > exchangeWithin {
-				t.Errorf("%s: for %s no read of the %s readers succeeded", e.what, length(gap), group.name)
-			}
+			must.Be(t, length(gap) <= exchangeWithin, "%s: for %s no read of the %s readers succeeded", e.what, length(gap), group.name)
 			t.Logf("%s readers, %s: the command took %s, longest time without a good read %s, %d failed reads",
 				group.name, e.what, e.end.Sub(e.began).Round(time.Millisecond), length(gap), lost[n])
 		}

@@ -137,9 +137,7 @@ func (u *upstream) wantAccepted(t *testing.T, protocol simulator.Protocol, respo
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !accepted {
-		t.Errorf("upstream refused the token: %d %s", status, body)
-	}
+	must.Be(t, accepted, "upstream refused the token: %d %s", status, body)
 }
 
 // note notes what must not leak: it must show up nowhere, but an access token in the responses to readers.

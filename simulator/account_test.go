@@ -23,9 +23,7 @@ func TestAccountJSON(t *testing.T) {
 		OmitExpiry: true, RepeatTokens: true, CorruptHeader: true, BusinessEnvelope: true, Latin1: true,
 	}
 	data := must.Get(json.Marshal(want))(t)
-	if !strings.Contains(string(data), `"token_ttl":"1m30s"`) {
-		t.Errorf("the duration is no Go duration: %s", data)
-	}
+	must.Be(t, strings.Contains(string(data), `"token_ttl":"1m30s"`), "the duration is no Go duration: %s", data)
 	var got simulator.Account
 	must.Do(t, json.Unmarshal(data, &got))
 	must.Equal(t, got, want, "what was read")
@@ -77,9 +75,7 @@ func TestParseAccounts(t *testing.T) {
 			if got != test.want || len(accounts) != test.count {
 				t.Errorf("want %q and %d accounts\n got %q and %d", test.want, test.count, got, len(accounts))
 			}
-			if strings.Contains(got, "hush") {
-				t.Error("the error repeats a value")
-			}
+			must.Be(t, !strings.Contains(got, "hush"), "the error repeats a value")
 		})
 	}
 }

@@ -45,9 +45,7 @@ func TestControl(t *testing.T) {
 	wantResponse(t, b.call(http.MethodGet, "/_simulator/alive", "", "X-Simulator-Token", token), 200, `{"alive":false}`)
 	wantResponse(t, b.control("clock", `{"offset":"0s"}`), 200, `{"time":"2030-05-17T09:30:15Z"}`)
 	wantResponse(t, b.control("kill", `{"protocol":"jwt","user":"`+a.Username+`"}`), 200, `{"killed":2}`)
-	if b.TokenAlive(token) {
-		t.Error("the token lives")
-	}
+	must.Be(t, !b.TokenAlive(token), "the token lives")
 
 	wantResponse(t, b.control("account", `{"protocol":"jwt","username":"new","password":"pw","token_ttl":"1h"}`), 200, ok)
 	claims, _ := b.verify(b.token(simulator.Account{Protocol: simulator.JWT, Username: "new", Password: "pw"}))
@@ -139,9 +137,7 @@ func TestControl_LoopbackOnly(t *testing.T) {
 			}
 			recorder := httptest.NewRecorder()
 			sim.ServeHTTP(recorder, request)
-			if recorder.Code != test.status {
-				t.Errorf("want %d, got %d %s", test.status, recorder.Code, recorder.Body)
-			}
+			must.Be(t, recorder.Code == test.status, "want %d, got %d %s", test.status, recorder.Code, recorder.Body)
 		})
 	}
 }

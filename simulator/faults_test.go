@@ -97,9 +97,7 @@ func TestFault_OnRefresh(t *testing.T) {
 	wantResponse(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
 	b.token(a)
 	b.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnLogin})
-	if !b.TokenAlive(access) {
-		t.Error("a refused refresh killed the pair")
-	}
+	must.Be(t, b.TokenAlive(access), "a refused refresh killed the pair")
 	if got := b.refresh(refresh); got.status != http.StatusOK || b.TokenAlive(access) {
 		t.Errorf("got %d", got.status)
 	}
@@ -145,9 +143,7 @@ func TestFault_Cut(t *testing.T) {
 		if c := b.Counters(); c.LoginsOK != 2 || c.Faulted != 1 {
 			t.Errorf("counters %+v", c)
 		}
-		if b.TokenAlive(token) {
-			t.Error("the login whose response was lost should have killed the older token")
-		}
+		must.Be(t, !b.TokenAlive(token), "the login whose response was lost should have killed the older token")
 		b.token(a)
 	})
 }

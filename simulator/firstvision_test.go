@@ -115,9 +115,7 @@ func TestFirstVisionExpiry(t *testing.T) {
 			a := account(simulator.FirstVision, test.change)
 			b := newBed(t, a)
 			got := b.login(a)
-			if !strings.HasSuffix(got.body, test.want) {
-				t.Errorf("want %s, got %s", test.want, got.body)
-			}
+			must.Be(t, strings.HasSuffix(got.body, test.want), "want %s, got %s", test.want, got.body)
 			claims, _ := b.verify(b.tokenIn(got))
 			if _, has := claims["exp"]; has == a.OmitExpiry {
 				t.Errorf("claims %v", claims)

@@ -100,9 +100,7 @@ func TestJWTv2Pair(t *testing.T) {
 			var members map[string]any
 			got.json(t, &members)
 			wantNames(t, members, "token", test.refreshKey)
-			if !strings.HasPrefix(got.body, `{"token":"`) {
-				t.Errorf("the token does not come first: %s", got.body)
-			}
+			must.Be(t, strings.HasPrefix(got.body, `{"token":"`), "the token does not come first: %s", got.body)
 			access, _ := b.verify(got.member(t, "token"))
 			refresh, _ := b.verify(got.member(t, test.refreshKey))
 			wantNames(t, access, "token_type", "exp", "jti", "user_id", "username", "email", "refresh_jti")
@@ -111,9 +109,7 @@ func TestJWTv2Pair(t *testing.T) {
 				t.Errorf("access %v, refresh %v", access, refresh)
 			}
 			must.Equal(t, number(t, refresh, "exp")-b.clock.Now().Unix(), 30*86400, "life of the refresh token, in seconds")
-			if b.TokenAlive(got.member(t, test.refreshKey)) {
-				t.Error("a business call would take the refresh token")
-			}
+			must.Be(t, !b.TokenAlive(got.member(t, test.refreshKey)), "a business call would take the refresh token")
 		})
 	}
 }
@@ -184,9 +180,7 @@ func TestJWTAccountSwitches(t *testing.T) {
 	}{
 		{"tokens differ", nil, func(t *testing.T, b *bed, a simulator.Account) {
 			first := b.token(a)
-			if b.token(a) == first {
-				t.Error("two logins in one second gave one token")
-			}
+			must.Be(t, b.token(a) != first, "two logins in one second gave one token")
 		}},
 		{"repeat tokens", func(a *simulator.Account) { a.RepeatTokens = true }, func(t *testing.T, b *bed, a simulator.Account) {
 			first := b.token(a)
@@ -195,9 +189,7 @@ func TestJWTAccountSwitches(t *testing.T) {
 				t.Error("the second login in the same second should give the same token, and it should live")
 			}
 			b.clock.Advance(time.Second)
-			if b.token(a) == first {
-				t.Error("a second later the token should be another")
-			}
+			must.Be(t, b.token(a) != first, "a second later the token should be another")
 			if _, header := b.verify(first); header["jti"] != nil {
 				t.Errorf("header %v", header)
 			}
@@ -222,18 +214,14 @@ func TestJWTAccountSwitches(t *testing.T) {
 			claims, _ := b.verify(token)
 			wantNames(t, claims, "user_id", "username", "email", "orig_iat")
 			b.clock.Advance(24 * time.Hour)
-			if b.TokenAlive(token) {
-				t.Error("the token should die all the same")
-			}
+			must.Be(t, !b.TokenAlive(token), "the token should die all the same")
 		}},
 		{"token_ttl", func(a *simulator.Account) { a.TokenTTL = 90 * time.Second }, func(t *testing.T, b *bed, a simulator.Account) {
 			claims, _ := b.verify(b.token(a))
 			must.Equal(t, number(t, claims, "exp")-number(t, claims, "orig_iat"), 90, "life")
 		}},
 		{"born dead", func(a *simulator.Account) { a.TokenTTL = -time.Minute }, func(t *testing.T, b *bed, a simulator.Account) {
-			if b.TokenAlive(b.token(a)) {
-				t.Error("the token lives")
-			}
+			must.Be(t, !b.TokenAlive(b.token(a)), "the token lives")
 		}},
 	}
 	for _, test := range tests {
@@ -277,9 +265,7 @@ func TestRefresh_KillsOldPair(t *testing.T) {
 			if got.status != http.StatusOK || !strings.HasPrefix(got.body, `{"token":"`) {
 				t.Fatalf("got %d %s", got.status, got.body)
 			}
-			if b.TokenAlive(access) {
-				t.Error("the old access token lives")
-			}
+			must.Be(t, !b.TokenAlive(access), "the old access token lives")
 			if !b.TokenAlive(got.member(t, "token")) || !b.TokenAlive(bystander) {
 				t.Error("the new token and that of another login should live")
 			}

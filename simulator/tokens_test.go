@@ -176,13 +176,9 @@ func TestLife(t *testing.T) {
 		token := b.token(a)
 		// The clock stands half a second after a whole one, and the vendors count in whole seconds.
 		b.clock.Advance(simulator.Logins(a.Protocol)[0].TokenTTL - 501*time.Millisecond)
-		if !b.TokenAlive(token) {
-			t.Error("dead too early")
-		}
+		must.Be(t, b.TokenAlive(token), "dead too early")
 		b.clock.Advance(time.Millisecond)
-		if b.TokenAlive(token) {
-			t.Error("alive too long")
-		}
+		must.Be(t, !b.TokenAlive(token), "alive too long")
 	})
 }
 
@@ -192,9 +188,7 @@ func TestSingleSession(t *testing.T) {
 		forEachProtocol(t, func(a *simulator.Account) { a.SingleSession = single }, func(t *testing.T, b *bed, a simulator.Account) {
 			first := b.token(a)
 			b.login(withWrongSecret(a))
-			if !b.TokenAlive(first) {
-				t.Error("a refused login killed the token")
-			}
+			must.Be(t, b.TokenAlive(first), "a refused login killed the token")
 			second := b.token(a)
 			if b.TokenAlive(first) == single || !b.TokenAlive(second) {
 				t.Errorf("single session %t: first alive %t, second alive %t", single, b.TokenAlive(first), b.TokenAlive(second))
@@ -210,9 +204,7 @@ func TestSingleSession_KillsRefreshTokens(t *testing.T) {
 	_, refresh := b.ksaLogin(a)
 	access, _ := b.ksaLogin(a)
 	wantResponse(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
-	if !b.TokenAlive(access) {
-		t.Error("the new token died")
-	}
+	must.Be(t, b.TokenAlive(access), "the new token died")
 }
 
 func TestSetAccount_ChangesPassword(t *testing.T) {
@@ -224,9 +216,7 @@ func TestSetAccount_ChangesPassword(t *testing.T) {
 		b.SetAccount(changed)
 		must.Equal(t, b.tokenIn(b.login(a)), "", "the old password still works")
 		b.token(changed)
-		if !b.TokenAlive(token) {
-			t.Error("the token should outlive the password")
-		}
+		must.Be(t, b.TokenAlive(token), "the token should outlive the password")
 	})
 }
 
@@ -278,17 +268,11 @@ func TestClockOffset(t *testing.T) {
 				t.Errorf("orig_iat: want %d, got %v", wrong.Unix(), claims["orig_iat"])
 			}
 		}
-		if !b.TokenAlive(token) {
-			t.Error("the token should live by the wrong clock")
-		}
+		must.Be(t, b.TokenAlive(token), "the token should live by the wrong clock")
 		b.SetClockOffset(24 * time.Hour)
-		if b.TokenAlive(token) {
-			t.Error("the token should be dead by a clock a day ahead")
-		}
+		must.Be(t, !b.TokenAlive(token), "the token should be dead by a clock a day ahead")
 		b.SetClockOffset(0)
-		if !b.TokenAlive(token) {
-			t.Error("the token should live by the right clock")
-		}
+		must.Be(t, b.TokenAlive(token), "the token should live by the right clock")
 	})
 }
 

@@ -75,12 +75,8 @@ func TestHostileUpstream_ProcessSurvives(t *testing.T) {
 	t.Logf("%d tricks: how long the reader waited, what it got, and what the upstream saw\n%s",
 		len(table), strings.Join(table, "\n"))
 	t.Logf("the process: before %s, with all accounts in memory %s, after %s", before, at, after)
-	if after.Files > before.Files+2 {
-		t.Errorf("the process keeps %d open files, and had %d", after.Files, before.Files)
-	}
-	if at.Peak > mostMemory {
-		t.Errorf("the process took %d MiB at its peak", at.Peak>>20)
-	}
+	must.Be(t, after.Files <= before.Files+2, "the process keeps %d open files, and had %d", after.Files, before.Files)
+	must.Be(t, at.Peak <= mostMemory, "the process took %d MiB at its peak", at.Peak>>20)
 }
 
 // mostMemory is what the process may take while two hundred upstreams do their worst at the same time.

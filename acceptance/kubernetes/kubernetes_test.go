@@ -111,9 +111,7 @@ func (v *server) watch(t *testing.T, c *cluster, rows []*samples, disturbances [
 func (v *server) judge(t *testing.T, rows []*samples, control *samples) {
 	t.Helper()
 	for _, s := range rows {
-		if s.dead > 0 {
-			t.Errorf("the Secret of %s held a dead token in %d of %d samples", s.namespace, s.dead, s.taken)
-		}
+		must.Be(t, s.dead == 0, "the Secret of %s held a dead token in %d of %d samples", s.namespace, s.dead, s.taken)
 		if logins := v.logins(s.name); logins > len(s.tokens)+1 {
 			t.Errorf("%d logins for the %d tokens of %s", logins, len(s.tokens), s.name)
 		}

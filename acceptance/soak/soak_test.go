@@ -111,9 +111,7 @@ func (l *load) rest(t *testing.T) {
 	}
 	for _, a := range l.up.accounts {
 		l.changeSecret(t.Context(), a) // whatever pause there is ends with it
-		if l.read(t.Context(), a, "unleased", "") == "" {
-			t.Errorf("%s serves no token, and nothing is in the way", a.name)
-		}
+		must.Be(t, l.read(t.Context(), a, "unleased", "") != "", "%s serves no token, and nothing is in the way", a.name)
 	}
 }
 
@@ -172,9 +170,7 @@ func (l *load) judge(t *testing.T, before, after usage) {
 		t.Errorf("%s (the log of Vault is %s)", excess, l.vault.ServerLog())
 	}
 	for _, least := range []string{"tokens that the upstream takes", "rotations", "revocations", "reloads", "changes of secrets"} {
-		if l.of(least) == 0 {
-			t.Errorf("no %s: this test proves nothing", least)
-		}
+		must.Be(t, l.of(least) != 0, "no %s: this test proves nothing", least)
 	}
 	if l.logins().LoginsOK == 0 || l.up.Counters().Faulted == 0 {
 		t.Error("the upstream saw no good login, or failed none: this test proves nothing")

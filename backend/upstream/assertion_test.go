@@ -56,9 +56,7 @@ func TestAssertion_IsTheOneOfRFC7515(t *testing.T) {
 		"grant_type": "client_credentials", "scope": "accounts cards misc", "client_id": testClientID,
 		"client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
 	}
-	if !maps.Equal(fields, want) {
-		t.Errorf("sent %v, want %v and the assertion", fields, want)
-	}
+	must.Be(t, maps.Equal(fields, want), "sent %v, want %v and the assertion", fields, want)
 	if r.Header.Get("Authorization") != "" || strings.Contains(r.body, url.QueryEscape(testClientSecret)) {
 		t.Error("the secret itself was sent")
 	}
@@ -72,9 +70,7 @@ func TestAssertion_IsTheOneOfRFC7515(t *testing.T) {
 	mac := hmac.New(sha256.New, []byte(testClientSecret))
 	mac.Write([]byte(input))
 	must.Equal(t, assertion, input+"."+base64.RawURLEncoding.EncodeToString(mac.Sum(nil)), "sent the assertion")
-	if len(jti) < 22 {
-		t.Errorf("jti %q has less than 128 bits", jti)
-	}
+	must.Be(t, len(jti) >= 22, "jti %q has less than 128 bits", jti)
 }
 
 func TestAssertion_IsNewForEachLogin(t *testing.T) {

@@ -25,6 +25,7 @@ import (
 
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 	"vault-plugin-secrets-mastersindia/internal/memorynet"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -242,9 +243,7 @@ func mustBe(t *testing.T, e *upstream.Error, want string) {
 	if e.Cause != "" {
 		got += "/" + string(e.Cause)
 	}
-	if got != want {
-		t.Errorf("got kind %s, want %s (%v)", got, want, e)
-	}
+	must.Be(t, got == want, "got kind %s, want %s (%v)", got, want, e)
 }
 
 // claims are written into test tokens.

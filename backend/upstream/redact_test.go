@@ -272,9 +272,7 @@ func TestRedact_TokensOfResponse(t *testing.T) {
 			body := strings.Replace(response, "TOKEN", echoed, 1)
 			e := mustFail(login(t, upstream.OAuth, always(400, "application/json", body)))(t)
 			mustNotShow(t, body, e, token, other, echoed)
-			if strings.Contains(e.Detail, "not now") {
-				t.Errorf("a text with a token is passed on: %q", e.Detail)
-			}
+			must.Be(t, !strings.Contains(e.Detail, "not now"), "a text with a token is passed on: %q", e.Detail)
 		}
 	}
 	body := soapResponse("access_new_tokenResponse", "<access_token>"+token+"</access_token><error>not now: "+token+"</error>")
@@ -486,7 +484,5 @@ func TestRedact_NetHTTPLogsNothing(t *testing.T) { //nolint:paralleltest // see 
 		_, _ = io.Copy(io.Discard, conn) // until the client has closed it
 	})
 	must.Get(newClient(t, accountFor(upstream.JWT, s.url)).Login(t.Context()))(t)
-	if logged.Len() > 0 {
-		t.Errorf("logged: %s", logged.String())
-	}
+	must.Be(t, logged.Len() == 0, "logged: %s", logged.String())
 }

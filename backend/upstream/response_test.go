@@ -291,9 +291,7 @@ func TestLifetime_FromResponse(t *testing.T) {
 				t.Fatal(err)
 			}
 			must.Equal(t, got.ExpiresAt.Sub(got.IssuedAt), test.want, "the token lives for")
-			if !got.IssuedAt.Equal(noon()) {
-				t.Errorf("issued at %s", got.IssuedAt)
-			}
+			must.Be(t, got.IssuedAt.Equal(noon()), "issued at %s", got.IssuedAt)
 		})
 	}
 }
@@ -446,9 +444,7 @@ func TestRefreshToken_ExpiryRead(t *testing.T) {
 			if test.want >= 0 {
 				want = ours.Add(test.want)
 			}
-			if !token.RefreshExpiresAt.Equal(want) {
-				t.Errorf("the refresh token ends at %s, want %s", token.RefreshExpiresAt, want)
-			}
+			must.Be(t, token.RefreshExpiresAt.Equal(want), "the refresh token ends at %s, want %s", token.RefreshExpiresAt, want)
 		})
 	}
 }

@@ -40,9 +40,7 @@ func TestSpec_EveryProtocolIsListed(t *testing.T) {
 			}
 		}
 	}
-	if found < len(listed) {
-		t.Errorf("%d protocols found in the source, want %d", found, len(listed))
-	}
+	must.Be(t, found >= len(listed), "%d protocols found in the source, want %d", found, len(listed))
 }
 
 // A protocol may have its token and its life under keys, and the life in a unit, that no other has.

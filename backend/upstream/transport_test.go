@@ -195,9 +195,7 @@ func TestTimeout_Deadline(t *testing.T) {
 			e := mustFail(newClientOn(t, a, dial).Login(t.Context()))(t)
 			mustBe(t, e, "unavailable/timeout")
 			must.Say(t, e.Error(), "upstream did not respond in time", "timeout after 150ms")
-			if !e.Timeout() {
-				t.Error("Timeout() is false")
-			}
+			must.Be(t, e.Timeout(), "Timeout() is false")
 			s.only(t)
 		})
 		timed(t, where+", the caller's", func(t *testing.T) {
@@ -451,9 +449,7 @@ func TestTLS_NamesWhatIsWrong(t *testing.T) {
 			a := accountFor(upstream.JWT, u.String())
 			a.CACert = test.ca
 			token, err := newClient(t, a).Login(context.Background())
-			if s.connected() == 0 {
-				t.Error("the server was not connected to")
-			}
+			must.Be(t, s.connected() != 0, "the server was not connected to")
 			if test.say == "" {
 				if err != nil || s.only(t).TLS.Version < tls.VersionTLS12 {
 					t.Errorf("got %v", err)
@@ -475,9 +471,7 @@ func TestTLS_PlainServerNamed(t *testing.T) {
 	e := mustFail(newClient(t, a).Login(context.Background()))(t)
 	mustBe(t, e, "unavailable/tls")
 	must.Say(t, e.Detail, "does not speak TLS")
-	if s.connected() == 0 {
-		t.Error("the server was not connected to")
-	}
+	must.Be(t, s.connected() != 0, "the server was not connected to")
 }
 
 func TestLogin_ManyAtOnce(t *testing.T) {

@@ -158,14 +158,10 @@ func wantLog(t *testing.T, log, token string) {
 		t.Fatalf("want %d lines, got:\n%s", len(want), log)
 	}
 	for i, line := range lines {
-		if !strings.Contains(line, want[i]) {
-			t.Errorf("line %d: want %s\ngot %s", i+1, want[i], line)
-		}
+		must.Be(t, strings.Contains(line, want[i]), "line %d: want %s\ngot %s", i+1, want[i], line)
 	}
 	for _, secret := range []string{token, "demo-jwt-password", "hush", "nobody"} {
-		if strings.Contains(log, secret) {
-			t.Errorf("the log repeats %q:\n%s", secret, log)
-		}
+		must.Be(t, !strings.Contains(log, secret), "the log repeats %q:\n%s", secret, log)
 	}
 }
 
@@ -180,9 +176,7 @@ func TestRun_TLS(t *testing.T) {
 		t.Fatalf("no certificate: %s", pem)
 	}
 	status, body := send(t, newClient(t, roots), http.MethodPost, p.where.HTTPS+"/api/v1/token-auth/", demoLogin)
-	if status != http.StatusOK {
-		t.Errorf("got %d %s", status, body)
-	}
+	must.Be(t, status == http.StatusOK, "got %d %s", status, body)
 	localhost := strings.Replace(p.where.HTTPS, "127.0.0.1", "localhost", 1)
 	if status, _ := send(t, newClient(t, roots), http.MethodGet, localhost+"/_simulator/", ""); status != http.StatusOK {
 		t.Errorf("localhost: got %d", status)
@@ -192,9 +186,7 @@ func TestRun_TLS(t *testing.T) {
 		t.Error("a client without trusted roots should not connect")
 	}
 	must.Say(t, p.stdout.String(), "ca_cert=@"+ca, "token_url="+p.where.HTTPS+"/api/v1/token-auth/")
-	if strings.Contains(p.stdout.String(), "allow_http") {
-		t.Error("without plain HTTP the commands need no allow_http")
-	}
+	must.Be(t, !strings.Contains(p.stdout.String(), "allow_http"), "without plain HTTP the commands need no allow_http")
 }
 
 func TestRun_DropsSlowRequestsAtEnd(t *testing.T) {
@@ -284,9 +276,7 @@ func TestRun_AccountsFromFile(t *testing.T) {
 	text := p.stdout.String()
 	must.Say(t, text, `printf %s "$PASSWORD" | vault write mastersindia/config/account-1`, `username='o'\''erp' password=-`,
 		`client_secret=- scope=cards`)
-	if strings.Contains(text, "hush") {
-		t.Errorf("the banner shows a secret that is not ours:\n%s", text)
-	}
+	must.Be(t, !strings.Contains(text, "hush"), "the banner shows a secret that is not ours:\n%s", text)
 }
 
 func TestRun_InvalidOptionsRefused(t *testing.T) {

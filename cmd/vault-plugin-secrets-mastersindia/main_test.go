@@ -19,9 +19,7 @@ func TestHelpAndVersion(t *testing.T) {
 		var stdout, stderr strings.Builder
 		must.Equal(t, run(args, &stdout, &stderr), command.ExitOK, "%q: exit code", args)
 		for n, line := range strings.Split(stdout.String(), "\n") {
-			if len(line) > 80 {
-				t.Errorf("%q: line %d has %d columns", args, n+1, len(line))
-			}
+			must.Be(t, len(line) <= 80, "%q: line %d has %d columns", args, n+1, len(line))
 		}
 		if !strings.HasPrefix(stdout.String(), "Usage: vault-plugin-secrets-mastersindia [options]\n") || stderr.Len() > 0 {
 			t.Errorf("%q: said %q and %q", args, stdout.String(), stderr.String())
@@ -47,9 +45,7 @@ func TestOptions_InvalidPointToHelp(t *testing.T) {
 		if !strings.HasPrefix(said, "Error: "+want) || !strings.Contains(said, "\nRun vault-plugin-secrets-mastersindia -help") {
 			t.Errorf("%s: said %q", arg, said)
 		}
-		if stdout.Len() > 0 {
-			t.Errorf("%s: wrote %q to standard output", arg, stdout.String())
-		}
+		must.Be(t, stdout.Len() == 0, "%s: wrote %q to standard output", arg, stdout.String())
 	}
 }
 

@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package must has the checks that the tests share: Do, Get and Happen end the test, Equal and Say let it go on.
+// Package must has the checks that the tests share: Do, Get and Happen end the test, Be, Equal and Say let it go on.
 package must
 
 import (
@@ -53,5 +53,13 @@ func Equal[T comparable](t testing.TB, got, want T, what string, args ...any) {
 	t.Helper()
 	if got != want {
 		t.Errorf("%s: got %v, want %v", fmt.Sprintf(what, args...), got, want)
+	}
+}
+
+// Be fails the test, with this complaint, where something does not hold.
+func Be(t testing.TB, holds bool, complaint string, args ...any) {
+	t.Helper()
+	if !holds {
+		t.Errorf(complaint, args...)
 	}
 }

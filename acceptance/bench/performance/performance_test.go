@@ -36,9 +36,7 @@ func TestTheDocumentIsThatOfItsResults(t *testing.T) {
 		if drawn, err := os.ReadFile(filepath.Join(folder, name)); err != nil || string(drawn) != plot {
 			t.Errorf("docs/performance/%s is not what make plots writes (%v)", name, err)
 		}
-		if !strings.Contains(string(kept), "performance/"+name) {
-			t.Errorf("docs/performance.md does not show %s", name)
-		}
+		must.Be(t, strings.Contains(string(kept), "performance/"+name), "docs/performance.md does not show %s", name)
 		wellFormed(t, name, plot)
 	}
 }
