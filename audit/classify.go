@@ -220,13 +220,14 @@ func textOf(data fields, name string) (hidden, shown string) {
 // tokenOf says how the data of a response names the token in it. Without a lease, and where it is not known to be of the engine,
 // anybody may have put names of two tokens together: one is believed.
 func (c *classifier) tokenOf(e *entry) (t token) {
-	data := e.Response.Data
+	r, data := e.Request, e.Response.Data
 	access, shownAccess := textOf(data, "access_token")
 	hiddenID, id := textOf(data, "token_id")
 	id = cmp.Or(tokenID(shownAccess), hexID.FindString(id))
-	if anybody := e.Response.Secret.text("lease_id") == "" && !e.ofPlugin(); anybody && id != "" {
+	sure := e.Response.Secret.text("lease_id") != "" || e.ofPlugin() || r.MountPoint == r.Namespace.Path+c.mount
+	if !sure && id != "" {
 		access, hiddenID = "", ""
-	} else if anybody && access != "" {
+	} else if !sure && access != "" {
 		hiddenID = ""
 	}
 	if t = (token{access: access, hiddenID: hiddenID, id: id}); t == (token{}) {

@@ -1153,7 +1153,7 @@ func TestLeak_TokenLeftOut(t *testing.T) {
 		path := file(t, logOf(t, "key", func(l *Log) {
 			l.Read(people[0], "billing", Token(1), "gst")
 			answer := l.Answer(Token(1), "gst")
-			for _, name := range strings.Fields(left) {
+			for name := range strings.FieldsSeq(left) {
 				delete(answer, name)
 			}
 			l.Do(unwrap(people[1], "w", answer))

@@ -222,6 +222,19 @@ func TestRevoked_ReadersByHMAC(t *testing.T) {
 	}
 }
 
+// TestRevoked_ReadersOfARenamedPlugin: the path of the report's mount tells that an answer without a lease is the engine's.
+func TestRevoked_ReadersOfARenamedPlugin(t *testing.T) {
+	vaultWith(t, map[string]string{"file": "key"})
+	text := logOf(t, "key", func(l *Log) {
+		l.Do(Request{By: People()[0], Operation: "read", Mount: mountPath, Path: "token/billing", Answer: l.Answer(Token(1), "gst")})
+		l.Do(Request{By: People()[4], Operation: "update", Mount: mountPath, Path: "revoke/gst", Answer: map[string]any{"tokens": map[string]any{l.id(1): map[string]any{}}}})
+	})
+	text = strings.NewReplacer(`"mount_type":"mastersindia"`, `"mount_type":"gst-tokens"`, "mastersindia_0a1b2c3d", "gst-tokens_0a1b2c3d").Replace(text)
+	if got := mustJSON(t, "", "-audit-device=file", file(t, text)).all("revocations", "receivers"); !strings.Contains(got, "userpass-asha") {
+		t.Errorf("userpass-asha had been given the revoked token, and the report names %q", got)
+	}
+}
+
 // TestRevoked_UnwrappedUnderAnotherName: who unwraps the token under whatever name was given it.
 func TestRevoked_UnwrappedUnderAnotherName(t *testing.T) {
 	withoutVault(t)
