@@ -54,7 +54,7 @@ class Token(dict):
 class Client:
     """Hands out the token of a role, and calls an API with it. One object serves a whole program."""
     def __init__(self, role):
-        role = re.sub(r"^/*(v1/)?", "", role.strip()).rstrip("/")  # of the mount mastersindia, or a path such as gst/token/billing
+        role = re.sub(r"^/*(v1/)?", "", (role or "").strip()).rstrip("/")  # of the mount mastersindia, or a path such as gst/token/billing
         if not re.fullmatch(r"[\w.][\w./-]*", role, re.ASCII) or re.search(TOKEN, role):  # no token goes into a URL
             raise ClientError("role: must be a name such as billing, or a path such as gst/token/billing; the URLs follow it")
         self.path = role if "/" in role else f"mastersindia/token/{role}"
@@ -81,7 +81,7 @@ class Client:
         """Returns the response of the API. With field the token goes into that field of the JSON body, and else into the header
         Authorization. A token that the API refuses is replaced, and the call tried once more, never in a loop."""
         check(url, body, headers)
-        if not re.fullmatch("[A-Z]*", method):
+        if not re.fullmatch("[A-Z]*", method or ""):
             raise ClientError("method: must be a word such as POST; the body comes after it")
         method = method or ("GET" if body is None else "POST")
         token = self.token()
@@ -262,7 +262,7 @@ def _is_json(text):
 
 
 def _check_url(what, url):
-    if not re.fullmatch(r"https?://[\w.:\[\]-]+([/?#][!-~]*)?", url, re.ASCII):
+    if not re.fullmatch(r"https?://[\w.:\[\]-]+([/?#][!-~]*)?", url or "", re.ASCII):
         raise ClientError(f"{what}: must begin with http:// or https:// and a host, without user name or line break; "
                           "percent-encode blanks and accents")
 
