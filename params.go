@@ -90,7 +90,7 @@ func warnOfSeconds(resp *logical.Response, schema map[string]*framework.FieldSch
 		seconds, err := strconv.Atoi(typed)
 		if s := schema[field]; err == nil && s != nil && s.Type == framework.TypeDurationSecond && field != "request_timeout" &&
 			seconds > 0 && seconds < brief {
-			resp.AddWarning(fmt.Sprintf("No unit was given, so %s is %d seconds: for hours, give %s=%dh.", field, seconds, field, seconds))
+			resp.AddWarning(fmt.Sprintf("No unit was given, so %s is %d seconds: for hours, write again with %s=%dh.", field, seconds, field, seconds))
 		}
 	}
 }

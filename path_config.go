@@ -199,7 +199,7 @@ func (b *backend) configWrite(ctx context.Context, req *logical.Request, d *fram
 	if !verify && !next.Paused && (old == nil || old.Generation != next.Generation) {
 		b.warnUnverified(resp, req.MountPoint, name, old == nil)
 	}
-	b.warnOfTwin(ctx, resp, name, old, next)
+	b.warnOfTwin(ctx, resp, req.MountPoint, name, old, next)
 	if onDifferentHosts(next) && (old == nil || old.TokenURL != next.TokenURL || old.RefreshURL != next.RefreshURL) {
 		resp.AddWarning("The config is stored. Its refresh_url is on a different host than its token_url: " +
 			"revoke/ sends refresh tokens there.")
@@ -311,7 +311,7 @@ func (b *backend) warnOfReplacement(resp *logical.Response, old, next *config) {
 
 // warnOfTwin warns of a new account that is in use by another config already: where it has a single session, each login ends the
 // token of the other config.
-func (b *backend) warnOfTwin(ctx context.Context, resp *logical.Response, name string, old, next *config) {
+func (b *backend) warnOfTwin(ctx context.Context, resp *logical.Response, mount, name string, old, next *config) {
 	login := func(u *upstream.Account) [4]string { return [4]string{u.TokenURL, u.Username, u.ClientID, u.Scope} }
 	mine := login(&next.account(name).Upstream)
 	if old != nil && login(&old.account(name).Upstream) == mine {
@@ -323,7 +323,7 @@ func (b *backend) warnOfTwin(ctx context.Context, resp *logical.Response, name s
 	for _, other := range names {
 		if s, known := b.issuer.Known(other); known && other != name && login(&s.Account.Upstream) == mine {
 			resp.AddWarning(fmt.Sprintf("The config is stored. Config %s logs in to the same account: if that has a single session, each "+
-				"login ends the token of the other. One config can serve all roles.", other))
+				"login ends the token of the other. One config can serve all roles: vault write %srole/... config=%s", other, mount, other))
 			return
 		}
 	}

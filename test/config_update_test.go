@@ -346,7 +346,7 @@ func TestConfigWrite_BriefSecondsWarn(t *testing.T) {
 						continue
 					}
 					resp := w.write(path, map[string]any{field: value})
-					says := fmt.Sprintf("No unit was given, so %s is %s seconds: for hours, give %s=%sh.", field, value, field, value)
+					says := fmt.Sprintf("No unit was given, so %s is %s seconds: for hours, write again with %s=%sh.", field, value, field, value)
 					if got := resp != nil && slices.Contains(resp.Warnings, says); got != want {
 						t.Errorf("%s %s=%s: %v", path, field, value, resp)
 					}
