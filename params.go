@@ -81,8 +81,8 @@ func decodeParams(schema map[string]*framework.FieldSchema, data map[string]any)
 	return decoded, wrong
 }
 
-// warnOfSeconds warns of durations that were typed without a unit and are brief: hours or days may have been meant. A JSON number,
-// as in an export, was not typed.
+// warnOfSeconds warns of durations that were typed without a unit and are brief: hours or days may have been meant. A JSON
+// number, as in an export, was not typed.
 func warnOfSeconds(resp *logical.Response, schema map[string]*framework.FieldSchema, data map[string]any) {
 	const brief = 300
 	for _, field := range slices.Sorted(maps.Keys(data)) {
@@ -90,7 +90,8 @@ func warnOfSeconds(resp *logical.Response, schema map[string]*framework.FieldSch
 		seconds, err := strconv.Atoi(typed)
 		if s := schema[field]; err == nil && s != nil && s.Type == framework.TypeDurationSecond && field != "request_timeout" &&
 			seconds > 0 && seconds < brief {
-			resp.AddWarning(fmt.Sprintf("No unit was given, so %s is %d seconds: for hours, write again with %s=%dh.", field, seconds, field, seconds))
+			resp.AddWarning(fmt.Sprintf("No unit was given, so %s is %d seconds: for hours, write again with %s=%dh.",
+				field, seconds, field, seconds))
 		}
 	}
 }

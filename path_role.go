@@ -297,7 +297,8 @@ func (b *backend) roleDelete(ctx context.Context, req *logical.Request, d *frame
 	resp := new(logical.Response)
 	if old != nil {
 		if old.MaxTTL != 0 || !old.Lease || len(old.Metadata) > 0 { // its settings are lost
-			resp.AddWarning(fmt.Sprintf("The role is deleted: to undo this: vault write %srole/%s %s", req.MountPoint, name, old.arguments()))
+			resp.AddWarning(fmt.Sprintf("The role is deleted: to undo this: vault write %srole/%s %s",
+				req.MountPoint, name, old.arguments()))
 		}
 		return warned(resp), nil
 	}
