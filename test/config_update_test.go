@@ -300,6 +300,65 @@ func TestConfigReplace_WarnsOfOtherAccount(t *testing.T) {
 	}
 }
 
+// TestConfigWrite_SecondConfigOfAnAccountWarns: with a single session each of two configs would end the other's token.
+func TestConfigWrite_SecondConfigOfAnAccountWarns(t *testing.T) {
+	t.Parallel()
+	const twin = "The config is stored. Config gst logs in to the same account: "
+	for _, f := range fixtures() {
+		timed(t, f.name, func(t *testing.T) {
+			w := f.mounted(t)
+			warns := func(path string, data map[string]any, want bool) {
+				t.Helper()
+				var said []string
+				if resp := w.write(path, data); resp != nil {
+					said = resp.Warnings
+				}
+				if strings.Contains(strings.Join(said, "\n"), twin) != want {
+					t.Errorf("write %s warns %q", path, said)
+				}
+			}
+			warns("config/gst", f.config, false)
+			warns("config/second", f.config, true)
+			warns("config/second", map[string]any{"rotation_percent": 50}, false)
+			name := "username"
+			if f.config[name] == nil {
+				name = "client_id"
+			}
+			warns("config/third", merged(f.config, map[string]any{name: "another", "verify_connection": false}), false)
+			for _, blank := range []string{" ", " a", "a "} {
+				w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{name: blank}, name)
+			}
+		})
+	}
+}
+
+// TestConfigWrite_BriefSecondsWarn: a number without a unit is seconds. The person who typed 24 may have meant hours.
+func TestConfigWrite_BriefSecondsWarn(t *testing.T) {
+	t.Parallel()
+	timed(t, "all", func(t *testing.T) {
+		w := jwtV1().mounted(t)
+		for path, fields := range map[string][]string{
+			"config/gst": {"max_token_ttl", "default_token_ttl", "ledger_retention"}, "role/app": {"max_ttl"},
+		} {
+			for _, field := range fields {
+				for value, want := range map[string]bool{"24": true, "299": true, "300": false, "0": false, "25s": false} {
+					if field == "default_token_ttl" && value == "0" {
+						continue
+					}
+					resp := w.write(path, map[string]any{field: value})
+					says := fmt.Sprintf("No unit was given, so %s is %s seconds: for hours, write again with %s=%sh.", field, value, field, value)
+					if got := resp != nil && slices.Contains(resp.Warnings, says); got != want {
+						t.Errorf("%s %s=%s: %v", path, field, value, resp)
+					}
+				}
+			}
+		}
+		if resp := w.write("config/gst", map[string]any{"request_timeout": "20", "max_token_ttl": 30}); resp != nil {
+			t.Errorf("a timeout and a JSON number: %v", resp.Warnings)
+		}
+	})
+}
+
 func TestConfigUpdate_NewProtocolNeedsItsFields(t *testing.T) {
 	t.Parallel()
 	timed(t, "oauth to firstvision without a scope", func(t *testing.T) {
