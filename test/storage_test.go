@@ -7,7 +7,7 @@ import (
 	"encoding/json"
 	"go/ast"
 	"go/parser"
-	"go/token"
+	gotoken "go/token"
 	"maps"
 	"net/http"
 	"os"
@@ -84,7 +84,7 @@ func storedKeys(t *testing.T) []string {
 			if strings.HasSuffix(file, "_test.go") {
 				continue
 			}
-			source, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+			source, err := parser.ParseFile(gotoken.NewFileSet(), file, nil, parser.SkipObjectResolution)
 			if err != nil {
 				t.Fatal(err)
 			}

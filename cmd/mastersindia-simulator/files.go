@@ -39,8 +39,8 @@ func writeFile(path string, data []byte) error {
 	})
 }
 
-// checkOutput refuses a name at which another file is, such as that of the accounts, which would be lost. own recognizes what this
-// program wrote.
+// checkOutput refuses a name at which another file is, such as that of the accounts, which would be lost. own recognizes what
+// this program wrote.
 func checkOutput(option, path string, own func([]byte) bool) error {
 	info, err := os.Stat(path)
 	if path == "" || errors.Is(err, fs.ErrNotExist) {
