@@ -209,7 +209,7 @@ func TestMake_VersionRefused(t *testing.T) {
 	t.Parallel()
 	for _, version := range []string{"", "1", "0.1.0", "v0.1", "vX.Y.Z"} {
 		wantRefused(t, exec.CommandContext(t.Context(), "make", "-C", "..", "-n", "build", "VERSION="+version),
-			`VERSION is "`+version+`": want vX\.Y\.Z, such as v\d+\.\d+\.\d+, or unset it`)
+			`VERSION is "`+version+`": want vX\.Y\.Z, such as v\d+\.\d+\.\d+, in the file VERSION`)
 	}
 }
 

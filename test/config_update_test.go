@@ -372,6 +372,34 @@ func TestConfigUpdate_NewProtocolNeedsItsFields(t *testing.T) {
 	})
 }
 
+// TestConfigUpdate_EachFieldOfALoginCounts: a change of any one field that a login sends is another login, which is verified. Otherwise
+// the token of before would be served.
+func TestConfigUpdate_EachFieldOfALoginCounts(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures() {
+		for _, c := range f.changes(t) {
+			declared := slices.ContainsFunc(f.fields(), func(field upstream.Field) bool { return field.Name == c.field })
+			if !declared || c.field == upstream.FieldRefreshHeaders { // they are sent with no login
+				continue
+			}
+			timed(t, f.name+" "+c.field, func(t *testing.T) {
+				w := newTestMount(t, f.account)
+				w.write("config/gst", f.config)
+				asked := len(w.heard())
+				_, _ = w.do(t.Context(), logical.UpdateOperation, "config/gst", merged(f.onlySecrets(), map[string]any{c.field: c.written}))
+				heard := w.heard()
+				if len(heard)-asked != 1 {
+					t.Fatalf("%d logins, want 1: does %s count in account() of config.go, and in loginOf of backend/account/account.go?",
+						len(heard)-asked, c.field)
+				}
+				if c.field != upstream.FieldRefreshURL && heard[asked].Text() == heard[asked-1].Text() {
+					t.Errorf("the login is the same as before: is %s in account() of config.go, and sent by the protocol?", c.field)
+				}
+			})
+		}
+	}
+}
+
 // TestConfigUpdate_EachSecretCounts: a change of any one secret is another login.
 func TestConfigUpdate_EachSecretCounts(t *testing.T) {
 	t.Parallel()
