@@ -351,9 +351,8 @@ func mentions(failed []error, words string) bool {
 
 func (c *crashes) wantTwentyKills(t *testing.T) {
 	t.Helper()
-	if len(c.killed) != 20 || len(slices.Compact(slices.Sorted(slices.Values(c.killed)))) != 20 {
-		t.Errorf("killed the processes %v, want 20 different ones", c.killed)
-	}
+	must.Be(t, len(c.killed) == 20 && len(slices.Compact(slices.Sorted(slices.Values(c.killed)))) == 20,
+		"killed the processes %v, want 20 different ones", c.killed)
 	must.Be(t, c.interrupted != 0, "no read was under way at any kill: this test proves nothing")
 	t.Logf("20 kills, %d reads under way at them; until the next good read: %s", c.interrupted, medianAndMax(c.recovered))
 	t.Logf("%d responses reported the backoff after an interrupted login", c.paused)
@@ -434,9 +433,7 @@ func (c *crashes) wantLeasesIntact(t *testing.T) {
 			continue
 		}
 		found, err := c.client.Sys().LookupWithContext(t.Context(), held[n])
-		if err != nil || found.Data["expire_time"] == nil {
-			t.Errorf("the lease %s cannot be looked up: %v", held[n], err)
-		}
+		must.Be(t, err == nil && found.Data["expire_time"] != nil, "the lease %s cannot be looked up: %v", held[n], err)
 	}
 	c.vault(t, "lease", "revoke", "-sync", "-prefix", "mastersindia/")
 	c.wantNoLeases(t)

@@ -86,9 +86,8 @@ func (h *hostile) wantUnharmed(t *testing.T) {
 	}
 	log := readFile(t, h.ServerLog())
 	for line := range strings.Lines(string(log)) {
-		if strings.Contains(line, "panic") || strings.Contains(line, "fatal error") || strings.Contains(line, "goroutine ") {
-			t.Errorf("the server's log has %.200q; see %s", line, h.ServerLog())
-		}
+		must.Be(t, !strings.Contains(line, "panic") && !strings.Contains(line, "fatal error") && !strings.Contains(line, "goroutine "),
+			"the server's log has %.200q; see %s", line, h.ServerLog())
 	}
 	h.upstream.wantAccepted(t, simulator.JWT, h.readToken(t, "app"))
 	t.Logf("one plugin process all along, %d bytes of log without a panic", len(log))
@@ -142,9 +141,8 @@ func (h *hostile) count(t *testing.T, status int) {
 func (h *hostile) refuse(t *testing.T, method, path string, body []byte, names string, hides ...string) {
 	t.Helper()
 	response := h.send(t, h.root, method, path, body, hides...)
-	if response.Status != http.StatusBadRequest || !strings.Contains(response.Said(), names) {
-		t.Errorf("%s %.120s: want a 400 that names %q, got %d: %.300s", method, path, names, response.Status, response.Said())
-	}
+	must.Be(t, response.Status == http.StatusBadRequest && strings.Contains(response.Said(), names),
+		"%s %.120s: want a 400 that names %q, got %d: %.300s", method, path, names, response.Status, response.Said())
 }
 
 // leave is an operation of the engine, and the one capability that it needs.
@@ -341,9 +339,8 @@ func (h *hostile) refusedByVault(t *testing.T, what string, body []byte) {
 		return
 	}
 	ours := must.Get(h.root.Send(t.Context(), http.MethodPut, "mastersindia/config/main", body))(t)
-	if ours.Status != own.Status || ours.Said() != own.Said() {
-		t.Errorf("%s: Vault's own engine returns %d %.100q, and this one %d %.300q", what, own.Status, own.Said(), ours.Status, ours.Said())
-	}
+	must.Be(t, ours.Status == own.Status && ours.Said() == own.Said(),
+		"%s: Vault's own engine returns %d %.100q, and this one %d %.300q", what, own.Status, own.Said(), ours.Status, ours.Said())
 }
 
 // playFloods sends an excessive number of everything.

@@ -376,7 +376,6 @@ func (o *terminal) wantOnly(t *testing.T, tokenID string) {
 	count := strings.Count(printed, tokenID)
 	rest := strings.TrimSpace(strings.ReplaceAll(printed, tokenID, ""))
 	t.Logf("the terminal read the token %d times, and failed %d times", count, strings.Count(rest, "Error reading"))
-	if count < minTerminalReads || regexp.MustCompile(`\b[0-9a-f]{16}\b`).MatchString(rest) {
-		t.Errorf("the terminal read %s %d times, and this besides: %s", tokenID, count, rest)
-	}
+	must.Be(t, count >= minTerminalReads && !regexp.MustCompile(`\b[0-9a-f]{16}\b`).MatchString(rest),
+		"the terminal read %s %d times, and this besides: %s", tokenID, count, rest)
 }

@@ -255,9 +255,8 @@ func (c *leaseCase) endAll(t *testing.T, row leaseRow) {
 	c.call(t, http.MethodPut, "sys/leases/revoke-prefix/"+c.mount, map[string]any{"sync": true})
 	for _, role := range []string{"app", "other"} {
 		left, err := c.root.Call(t.Context(), "LIST", "sys/leases/lookup/"+c.mount+"/token/"+role, nil)
-		if err != nil || left.Status != http.StatusNotFound {
-			t.Errorf("%s: leases of token/%s are left (%v): %s", row.name, role, err, left.Body)
-		}
+		must.Be(t, err == nil && left.Status == http.StatusNotFound,
+			"%s: leases of token/%s are left (%v): %s", row.name, role, err, left.Body)
 	}
 	must.Equal(t, c.irrevocable(t), 0, "%s: Vault has N leases that it could not revoke", row.name)
 }

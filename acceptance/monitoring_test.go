@@ -45,9 +45,7 @@ func TestMonitoring_AlertFiresAndResolves(t *testing.T) {
 	w.refused(t, "write", "-f", "mastersindia/rotate/main")
 	w.upstream.wantLogins(t, before+1)
 	alert := p.wantFiring(t, "MastersIndiaAccountRejected")
-	if alert.Labels["config"] != "main" || alert.Labels["severity"] != "page" {
-		t.Errorf("the alert has the labels %v", alert.Labels)
-	}
+	must.Be(t, alert.Labels["config"] == "main" && alert.Labels["severity"] == "page", "the alert has the labels %v", alert.Labels)
 	command := regexp.MustCompile(`vault (read mastersindia/status/\w+)\.`).FindStringSubmatch(alert.Annotations["description"])
 	if command == nil {
 		t.Fatalf("the alert says no command: %s", alert.Annotations["description"])
@@ -57,9 +55,7 @@ func TestMonitoring_AlertFiresAndResolves(t *testing.T) {
 	p.wantQuiet(t, "MastersIndiaAccountRejected")
 	for _, leaks := range []*harness.Leaks{w.secrets, w.tokens} {
 		found, err := leaks.SearchTree(p.dir, func(string) bool { return false })
-		if err != nil || len(found) > 0 {
-			t.Errorf("Prometheus has stored %q (%v)", found, err)
-		}
+		must.Be(t, err == nil && len(found) == 0, "Prometheus has stored %q (%v)", found, err)
 	}
 }
 
@@ -267,9 +263,7 @@ func (o *observer) wantDashboard(t *testing.T) {
 		for _, target := range panel.Targets {
 			queries++
 			series, err := o.Query(t.Context(), variables.Replace(target.Expr))
-			if err != nil || len(series) == 0 {
-				t.Errorf("panel %q: %s gives %d series (%v)", panel.Title, target.Expr, len(series), err)
-			}
+			must.Be(t, err == nil && len(series) != 0, "panel %q: %s gives %d series (%v)", panel.Title, target.Expr, len(series), err)
 		}
 	}
 	must.Be(t, queries >= 12, "only %d queries", queries)

@@ -230,9 +230,8 @@ func TestToken_WrappedReadUnwrapsOnce(t *testing.T) {
 	}
 	response := w.readJSON(t, "unwrap", "-format=json", wrapped.WrapInfo.Token)
 	w.upstream.wantAccepted(t, simulator.JWT, response)
-	if response.LeaseID == "" || response.LeaseDuration <= 0 {
-		t.Errorf("the wrapped response has the lease %q of %d s", response.LeaseID, response.LeaseDuration)
-	}
+	must.Be(t, response.LeaseID != "" && response.LeaseDuration > 0,
+		"the wrapped response has the lease %q of %d s", response.LeaseID, response.LeaseDuration)
 	w.refused(t, "unwrap", wrapped.WrapInfo.Token)
 }
 
@@ -245,7 +244,6 @@ func TestToken_ReadWithBatchToken(t *testing.T) {
 	out := must.Get(reader.Must(t.Context(), "", "read", "-format=json", "mastersindia/token/app"))(t)
 	response := must.Get(harness.ParseSecret(out))(t)
 	w.upstream.wantAccepted(t, simulator.JWT, response)
-	if response.LeaseDuration <= 0 || response.LeaseDuration > 600 {
-		t.Errorf("a batch token of 10 minutes got a lease of %d s", response.LeaseDuration)
-	}
+	must.Be(t, response.LeaseDuration > 0 && response.LeaseDuration <= 600,
+		"a batch token of 10 minutes got a lease of %d s", response.LeaseDuration)
 }

@@ -53,9 +53,8 @@ func TestControl(t *testing.T) {
 
 	var counters simulator.Counters
 	b.call(http.MethodGet, "/_simulator/counters", "").json(t, &counters)
-	if counters.Logins != 4 || counters.Faulted != 1 || counters.Of(simulator.JWT, "new").LoginsOK != 1 {
-		t.Errorf("counters %+v", counters)
-	}
+	must.Be(t, counters.Logins == 4 && counters.Faulted == 1 && counters.Of(simulator.JWT, "new").LoginsOK == 1,
+		"counters %+v", counters)
 	wantResponse(t, b.control("reset", ""), 200, ok)
 	if c := b.Counters(); c.Counts != (simulator.Counts{}) {
 		t.Errorf("counters %+v", c)
@@ -103,9 +102,8 @@ func TestControl_InvalidRequestsRefused(t *testing.T) {
 	wantResponse(t, b.call(http.MethodGet, "/_simulator/alive?token=x", ""), http.StatusBadRequest,
 		toJSON(map[string]string{"error": `header "X-Simulator-Token": required, with the access token alone`}))
 	got := b.call(http.MethodGet, "/_simulator/fault", "")
-	if got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != http.MethodPost {
-		t.Errorf("GET: got %d %v", got.status, got.header)
-	}
+	must.Be(t, got.status == http.StatusMethodNotAllowed && got.header.Get("Allow") == http.MethodPost,
+		"GET: got %d %v", got.status, got.header)
 	must.Equal(t, b.control("dance", "").status, http.StatusNotFound, "the status of an order that is not known")
 }
 

@@ -124,9 +124,8 @@ func TestFault_DownWithoutConnection(t *testing.T) {
 	sim.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
 	recorder := httptest.NewRecorder()
 	sim.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, loginV1, strings.NewReader("{}")))
-	if recorder.Code != http.StatusServiceUnavailable || !strings.Contains(recorder.Body.String(), "cannot be dropped") {
-		t.Errorf("got %d %s", recorder.Code, recorder.Body)
-	}
+	must.Be(t, recorder.Code == http.StatusServiceUnavailable && strings.Contains(recorder.Body.String(), "cannot be dropped"),
+		"got %d %s", recorder.Code, recorder.Body)
 }
 
 func TestFault_Cut(t *testing.T) {
@@ -136,9 +135,8 @@ func TestFault_Cut(t *testing.T) {
 		b.SetFault(a.Protocol, simulator.Fault{Kind: simulator.FaultCut, Remaining: 1})
 		path, contentType, body := loginRequest(a)
 		got, err := b.try(http.MethodPost, path, body, "Content-Type", contentType)
-		if !errors.Is(err, io.ErrUnexpectedEOF) || got.status != http.StatusOK || got.body == "" {
-			t.Errorf("want half a response, got %+v %v", got, err)
-		}
+		must.Be(t, errors.Is(err, io.ErrUnexpectedEOF) && got.status == http.StatusOK && got.body != "",
+			"want half a response, got %+v %v", got, err)
 		// Upstream did log in: that is what makes a cut response worse than none.
 		if c := b.Counters(); c.LoginsOK != 2 || c.Faulted != 1 {
 			t.Errorf("counters %+v", c)
@@ -160,9 +158,7 @@ func TestFault_Remaining(t *testing.T) {
 	b.token(jwt)
 
 	b.SetFault("", simulator.Fault{Kind: simulator.FaultEmpty, Remaining: 2})
-	if b.tokenIn(b.login(jwt)) != "" || b.tokenIn(b.login(oauth)) != "" {
-		t.Error("the fault should hit all protocols")
-	}
+	must.Be(t, b.tokenIn(b.login(jwt)) == "" && b.tokenIn(b.login(oauth)) == "", "the fault should hit all protocols")
 	b.token(jwt)
 	b.token(oauth)
 
@@ -217,9 +213,8 @@ func TestFault_Slow(t *testing.T) {
 			response.Body.Close()
 		}
 		synctest.Wait()
-		if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Minute {
-			t.Errorf("got %v after %s", err, time.Since(began))
-		}
+		must.Be(t, errors.Is(err, context.DeadlineExceeded) && time.Since(began) == time.Minute,
+			"got %v after %s", err, time.Since(began))
 		want := simulator.Counts{Logins: 2, LoginsOK: 1, Faulted: 2}
 		if c := sim.Counters(); c.Counts != want {
 			t.Errorf("want %+v, got %+v", want, c)
@@ -235,8 +230,7 @@ func TestFault_DelayWithEveryKind(t *testing.T) {
 		began := time.Now()
 		recorder := httptest.NewRecorder()
 		sim.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/oauth/access_token", nil))
-		if recorder.Code != http.StatusServiceUnavailable || time.Since(began) != 5*time.Second {
-			t.Errorf("got %d after %s", recorder.Code, time.Since(began))
-		}
+		must.Be(t, recorder.Code == http.StatusServiceUnavailable && time.Since(began) == 5*time.Second,
+			"got %d after %s", recorder.Code, time.Since(began))
 	})
 }

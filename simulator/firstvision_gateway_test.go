@@ -58,9 +58,8 @@ func (b *bed) gateway(a simulator.Account, assertion string, change map[string]s
 
 func wantGatewayError(t *testing.T, got response, status int, code string) {
 	t.Helper()
-	if got.status != status || got.member(t, "errorCode") != code || got.member(t, "errorMessage") == "" {
-		t.Errorf("want %d %s, got %d %s", status, code, got.status, got.body)
-	}
+	must.Be(t, got.status == status && got.member(t, "errorCode") == code && got.member(t, "errorMessage") != "",
+		"want %d %s, got %d %s", status, code, got.status, got.body)
 }
 
 func TestGateway_TakesAnAssertion(t *testing.T) {
@@ -254,9 +253,7 @@ func TestFirstVision_V2TellsTheScope(t *testing.T) {
 		"client_id": a.ClientID, "client_secret": a.ClientSecret, "scope": "firstvision.all", "grant_type": "client_credentials",
 	})
 	got := b.call(http.MethodPost, "/sandbox/v2/api/oauth/token?appContext=firstvision", body, "Content-Type", typeJSON)
-	if got.status != http.StatusOK || got.member(t, "scope") != "firstvision.all" {
-		t.Errorf("got %d %s", got.status, got.body)
-	}
+	must.Be(t, got.status == http.StatusOK && got.member(t, "scope") == "firstvision.all", "got %d %s", got.status, got.body)
 }
 
 // The gateway responds to any request, and issues no token for an assertion that is not signed with the secret.

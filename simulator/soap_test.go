@@ -106,12 +106,9 @@ func TestSOAPLogin(t *testing.T) {
 			if status != http.StatusOK || login == nil {
 				t.Fatalf("got %d %+v", status, got)
 			}
-			if !regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(login.AccessToken) || !b.TokenAlive(login.AccessToken) {
-				t.Errorf("token %q", login.AccessToken)
-			}
-			if login.TokenType != "bearer" || login.ErrorDescription == nil || *login.ErrorDescription != "" {
-				t.Errorf("got %+v", login)
-			}
+			must.Be(t, regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(login.AccessToken) && b.TokenAlive(login.AccessToken),
+				"token %q", login.AccessToken)
+			must.Be(t, login.TokenType == "bearer" && login.ErrorDescription != nil && *login.ErrorDescription == "", "got %+v", login)
 			if test.expiry != (login.ExpiresIn != nil) || (test.expiry && *login.ExpiresIn != "14400") {
 				t.Errorf("expires_in %v", login.ExpiresIn)
 			}

@@ -36,9 +36,7 @@ func TestEveryRowTakesEveryPlaceInTurn(t *testing.T) {
 			t.Errorf("row %s is only ever at the places %v", row, places[row])
 		}
 	}
-	if rows[0] != "a" || rows[3] != "d" {
-		t.Errorf("the list itself has become %v", rows)
-	}
+	must.Be(t, rows[0] == "a" && rows[3] == "d", "the list itself has become %v", rows)
 }
 
 func parse(args []string) (options, error) {
@@ -84,9 +82,7 @@ func TestLoadCountsWhatTheServerAnswers(t *testing.T) {
 	if n := len(measured.latencies); int64(measured.all) != served.Load() || n == 0 || n > measured.all {
 		t.Errorf("%d requests, %d of them measured; the server had %d", measured.all, n, served.Load())
 	}
-	if paths[0].Load() == 0 || paths[1].Load() == 0 {
-		t.Error("the clients did not read all the paths that they were given")
-	}
+	must.Be(t, paths[0].Load() != 0 && paths[1].Load() != 0, "the clients did not read all the paths that they were given")
 	if _, err := load(t.Context(), address, []string{"three"}, time.Second, path); err == nil || !strings.Contains(err.Error(), "403") {
 		t.Errorf("a refused read gave %v, want an error that says 403", err)
 	}
@@ -111,9 +107,7 @@ func TestProcessorTimeAndMemoryAreThoseOfTheProcess(t *testing.T) {
 		t.Errorf("%d bytes of memory", memory)
 	}
 	const nobody = 1 << 30
-	if processorTime(nobody) != 0 || memoryOf(nobody) != 0 {
-		t.Error("a process that is none has used something")
-	}
+	must.Be(t, processorTime(nobody) == 0 && memoryOf(nobody) == 0, "a process that is none has used something")
 }
 
 // usedBySelf is the processor time that this process has used, as getrusage(2) has it.

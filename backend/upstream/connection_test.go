@@ -128,9 +128,8 @@ func TestConnection_NotUsedAgainAfterTimeout(t *testing.T) {
 					t.Errorf("the next login: %v", err)
 				}
 				must.Equal(t, time.Since(began), account.RequestTimeout, "the first success came after")
-				if asked.Load() != 2 || connections.Load() != 2 {
-					t.Errorf("%d requests over %d connections, want 2 over 2", asked.Load(), connections.Load())
-				}
+				must.Be(t, asked.Load() == 2 && connections.Load() == 2,
+					"%d requests over %d connections, want 2 over 2", asked.Load(), connections.Load())
 			})
 		})
 	}

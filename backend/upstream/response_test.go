@@ -389,9 +389,8 @@ func TestClock_TenMinutesOff(t *testing.T) {
 				s := serve(t, always(200, "application/json", test.body, test.date))
 				ours := noon().Add(skew + 300*time.Millisecond)
 				token := must.Get(newClientAt(t, accountFor(upstream.JWT, s.URL), ours).Login(context.Background()))(t)
-				if !token.IssuedAt.Equal(ours) || token.ExpiresAt.Sub(ours) != time.Hour {
-					t.Errorf("issued at %s, expires at %s", token.IssuedAt, token.ExpiresAt)
-				}
+				must.Be(t, token.IssuedAt.Equal(ours) && token.ExpiresAt.Sub(ours) == time.Hour,
+					"issued at %s, expires at %s", token.IssuedAt, token.ExpiresAt)
 				if known := test.date == "X: y"; token.SkewKnown != known || known && token.ClockSkew != -skew {
 					t.Errorf("the skew is %s, known: %v", token.ClockSkew, token.SkewKnown)
 				}
@@ -460,12 +459,9 @@ func TestLifetime_CountsFromBeforeRequest(t *testing.T) {
 	})
 	c := must.Get(upstream.New(accountFor(upstream.JWT, s.URL), upstream.Options{Now: clock}))(t)
 	token := must.Get(c.Login(context.Background()))(t)
-	if !token.IssuedAt.Equal(noon()) || !token.ExpiresAt.Equal(noon().Add(time.Minute)) {
-		t.Errorf("issued at %s, expires at %s", token.IssuedAt, token.ExpiresAt)
-	}
-	if !token.SkewKnown || token.ClockSkew != 0 {
-		t.Errorf("a slow response was taken for a skew of %s", token.ClockSkew)
-	}
+	must.Be(t, token.IssuedAt.Equal(noon()) && token.ExpiresAt.Equal(noon().Add(time.Minute)),
+		"issued at %s, expires at %s", token.IssuedAt, token.ExpiresAt)
+	must.Be(t, token.SkewKnown && token.ClockSkew == 0, "a slow response was taken for a skew of %s", token.ClockSkew)
 }
 
 func TestClock_NoMonotonicReading(t *testing.T) {

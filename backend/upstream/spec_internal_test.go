@@ -23,9 +23,8 @@ func TestSpec_EveryProtocolIsListed(t *testing.T) {
 	for _, p := range protocols() {
 		listed = append(listed, reflect.TypeOf(p).Name())
 		s := p.spec()
-		if s.Summary == "" || s.TokenUse == "" || s.Scheme == "" || s.DefaultTokenTTL == 0 || len(s.TokenKeys) == 0 {
-			t.Errorf("%s: its spec() lacks Summary, TokenUse, Scheme, DefaultTokenTTL or TokenKeys", listed[len(listed)-1])
-		}
+		must.Be(t, s.Summary != "" && s.TokenUse != "" && s.Scheme != "" && s.DefaultTokenTTL != 0 && len(s.TokenKeys) != 0,
+			"%s: its spec() lacks Summary, TokenUse, Scheme, DefaultTokenTTL or TokenKeys", listed[len(listed)-1])
 		must.Equal(t, p.name(), s.Protocol, "%s: name()", listed[len(listed)-1])
 	}
 	files := must.Get(filepath.Glob("*.go"))(t)

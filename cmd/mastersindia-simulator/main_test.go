@@ -129,9 +129,7 @@ func TestRun_ServesUntilSignal(t *testing.T) {
 		t.Fatalf("got %d %s", status, body)
 	}
 	businessStatus, _, accepted, err := simulator.CallBusiness(t.Context(), p.where.HTTP, client, simulator.JWT, response.Token, "")
-	if err != nil || !accepted {
-		t.Errorf("got %d %v", businessStatus, err)
-	}
+	must.Be(t, err == nil && accepted, "got %d %v", businessStatus, err)
 	send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", strings.Replace(demoLogin, "demo-jwt@", "nobody@", 1))
 	send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", strings.Replace(demoLogin, `-password"`, `-hush"`, 1))
 	client.CloseIdleConnections()
