@@ -228,9 +228,8 @@ func (c *crashes) atEndOfLogin(t *testing.T, n int) {
 	c.killProcess(t, pid, c.cold)
 	c.coldOnes++
 	c.recover(t, c.cold)
-	if made := c.countsOf(c.cold).Logins - before.Logins; made > 2 {
-		t.Errorf("a login that was killed at its end led to %d logins, want at most 2", made)
-	}
+	made := c.countsOf(c.cold).Logins - before.Logins
+	must.Be(t, made <= 2, "a login that was killed at its end led to %d logins, want at most 2", made)
 }
 
 // waitForResponse returns at the moment when the upstream has responded to the login of cold.
@@ -328,9 +327,8 @@ func (c *crashes) wantShortPause(t *testing.T) {
 			continue
 		}
 		next := must.Get(time.Parse(time.RFC3339, match[1]))(t)
-		if pause := next.Sub(f.begin); pause > shortPause {
-			t.Errorf("the backoff after an interrupted login is %s long, want at most %s", pause, shortPause)
-		}
+		pause := next.Sub(f.begin)
+		must.Be(t, pause <= shortPause, "the backoff after an interrupted login is %s long, want at most %s", pause, shortPause)
 	}
 	must.Be(t, seen != 0, "no reader got the error that a login was cut off")
 	c.paused += seen

@@ -81,9 +81,8 @@ func TestHostileCaller_RequestsRefused(t *testing.T) {
 // wantUnharmed checks that the plugin is the process that it was, that nothing panicked, and that the mount works.
 func (h *hostile) wantUnharmed(t *testing.T) {
 	t.Helper()
-	if pids := h.pluginPIDs(t); !slices.Equal(pids, h.pids) {
-		t.Errorf("the plugin ran as process %v and now runs as %v; see %s", h.pids, pids, h.ServerLog())
-	}
+	pids := h.pluginPIDs(t)
+	must.Be(t, slices.Equal(pids, h.pids), "the plugin ran as process %v and now runs as %v; see %s", h.pids, pids, h.ServerLog())
 	log := readFile(t, h.ServerLog())
 	for line := range strings.Lines(string(log)) {
 		must.Be(t, !strings.Contains(line, "panic") && !strings.Contains(line, "fatal error") && !strings.Contains(line, "goroutine "),
@@ -400,9 +399,8 @@ func (h *hostile) playCollisions(t *testing.T) {
 		t.Error(err)
 	}
 	for _, r := range requests[:3] {
-		if response := h.send(t, h.root, r.method, "mastersindia/"+r.path, r.body); !response.OK() {
-			t.Errorf("afterwards, %s %s: %d: %s", r.method, r.path, response.Status, response.Said())
-		}
+		response := h.send(t, h.root, r.method, "mastersindia/"+r.path, r.body)
+		must.Be(t, response.OK(), "afterwards, %s %s: %d: %s", r.method, r.path, response.Status, response.Said())
 	}
 }
 
@@ -425,9 +423,8 @@ func (h *hostile) playCutOff(t *testing.T) {
 			text = h.rawRequest("GET", "token/app", "")
 		}
 		connection := must.Get(net.DialTimeout("tcp", h.root.Host(), 10*time.Second))(t)
-		if _, err := connection.Write([]byte(text)); err != nil {
-			t.Errorf("sending a part of a request: %v", err)
-		}
+		_, err := connection.Write([]byte(text))
+		must.Be(t, err == nil, "sending a part of a request: %v", err)
 		if n%8 >= 4 {
 			// With a reset instead of an orderly end.
 			_ = connection.(*net.TCPConn).SetLinger(0)
@@ -435,9 +432,8 @@ func (h *hostile) playCutOff(t *testing.T) {
 		_ = connection.Close()
 	}
 	h.upstream.SetFault(simulator.OAuth, simulator.Fault{})
-	if got := h.readJSON(t, "read", "-format=json", "mastersindia/config/main").Int("rotation_percent"); got == 50 {
-		t.Error("half a request has changed the config")
-	}
+	got := h.readJSON(t, "read", "-format=json", "mastersindia/config/main").Int("rotation_percent")
+	must.Be(t, got != 50, "half a request has changed the config")
 	h.upstream.wantAccepted(t, simulator.OAuth, h.readToken(t, "slow"))
 	t.Logf("%d requests cut off; %d logins in all", abandoned, h.upstream.logins())
 }

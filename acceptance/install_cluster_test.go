@@ -295,13 +295,11 @@ func (i *installation) wantNoEngine(t *testing.T, leader int, reason string) {
 		"vault write mastersindia/role/billing config=gst": "backend is nil",
 		i.guide[compareStep][2].command:                    "FAILED",
 	} {
-		if printed, code := node.try(t, command); code == "0" || !strings.Contains(printed, want) {
-			t.Errorf("%s: exit code %s, without %q: %s", command, code, want, printed)
-		}
+		printed, code := node.try(t, command)
+		must.Be(t, code != "0" && strings.Contains(printed, want), "%s: exit code %s, without %q: %s", command, code, want, printed)
 	}
-	if got := node.run(t, shown{command: "vault read -field=running_plugin_version sys/mounts/mastersindia"}); strings.TrimSpace(got) != i.version {
-		t.Errorf("the mount no longer seems to run: %s", got)
-	}
+	got := node.run(t, shown{command: "vault read -field=running_plugin_version sys/mounts/mastersindia"})
+	must.Be(t, strings.TrimSpace(got) == i.version, "the mount no longer seems to run: %s", got)
 	node.run(t, shown{command: "vault plugin list secret", response: []string{harness.PluginName}})
 	log := readFile(t, i.cluster.Nodes[leader].ServerLog())
 	for _, want := range []string{"skipping plugin-based mount entry: path=mastersindia/", reason} {

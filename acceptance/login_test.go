@@ -52,9 +52,8 @@ func TestSharedLogin_ContinuesAfterReaderCancels(t *testing.T) {
 	client := w.rootClient(t)
 	impatient, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
-	if _, err := client.Logical().ReadWithContext(impatient, "mastersindia/token/app"); err == nil {
-		t.Error("the login took less than the delay that was ordered: this test proves nothing")
-	}
+	_, err := client.Logical().ReadWithContext(impatient, "mastersindia/token/app")
+	must.Be(t, err != nil, "the login took less than the delay that was ordered: this test proves nothing")
 	w.upstream.wantAccepted(t, simulator.JWT, w.readToken(t, "app"))
 	w.upstream.wantLogins(t, 1)
 }

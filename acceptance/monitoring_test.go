@@ -101,9 +101,8 @@ func TestMonitoring_EveryAlertIsTested(t *testing.T) {
 	must.Be(t, len(parts) >= 8, "only %d alerts", len(parts))
 	for _, part := range parts {
 		name := strings.TrimSpace(part[:strings.Index(part, "\n")])
-		if short := strings.TrimPrefix(name, "MastersIndia"); !strings.Contains(stories, short) {
-			t.Errorf("%s has no story in alerts_test.yml", name)
-		}
+		short := strings.TrimPrefix(name, "MastersIndia")
+		must.Be(t, strings.Contains(stories, short), "%s has no story in alerts_test.yml", name)
 		must.Say(t, part, "summary:", "description:", "severity:")
 		if !regexp.MustCompile(`vault (read|list|write|token|status|plugin) ?|promtool check`).MatchString(part) {
 			t.Errorf("%s does not say what to type", name)

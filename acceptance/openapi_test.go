@@ -194,7 +194,6 @@ func checkResponses(t *testing.T, spec specification, responses []checkedRespons
 	evidence := must.Get(json.Marshal(map[string]any{"document": spec, "responses": bodies}))(t)
 	validator := exec.CommandContext(t.Context(), "go", "run", ".")
 	validator.Dir, validator.Stdin = "../tools/openapi", bytes.NewReader(evidence)
-	if problems, err := validator.CombinedOutput(); err != nil {
-		t.Errorf("tools/openapi: %v\n%s", err, problems)
-	}
+	problems, err := validator.CombinedOutput()
+	must.Be(t, err == nil, "tools/openapi: %v\n%s", err, problems)
 }

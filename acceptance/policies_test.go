@@ -208,9 +208,8 @@ func TestPolicy_DeniedRoleInAnySpelling(t *testing.T) {
 path "mastersindia/token/*"   { capabilities = ["read"] }
 path "mastersindia/token/app" { capabilities = ["deny"] }`)
 	reader := w.CLI.As(w.tokenFor(t, "-policy="+name))
-	if _, err := reader.Must(t.Context(), "", "read", "mastersindia/token/other"); err != nil {
-		t.Errorf("a role that is not denied: %v", err)
-	}
+	_, err := reader.Must(t.Context(), "", "read", "mastersindia/token/other")
+	must.Be(t, err == nil, "a role that is not denied: %v", err)
 	for _, path := range []string{
 		"token/app", "token/APP", "token/App", "token/app/", "token//app",
 		"token/./app", "token/x/../app", "token/app%20", "token/app.",

@@ -92,9 +92,8 @@ func TestNewRefusesAccounts(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := simulator.New(simulator.Options{Accounts: test.accounts}); err == nil || err.Error() != test.want {
-				t.Errorf("want %s, got %v", test.want, err)
-			}
+			_, err := simulator.New(simulator.Options{Accounts: test.accounts})
+			must.Be(t, err != nil && err.Error() == test.want, "want %s, got %v", test.want, err)
 		})
 	}
 }

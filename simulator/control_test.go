@@ -56,9 +56,8 @@ func TestControl(t *testing.T) {
 	must.Be(t, counters.Logins == 4 && counters.Faulted == 1 && counters.Of(simulator.JWT, "new").LoginsOK == 1,
 		"counters %+v", counters)
 	wantResponse(t, b.control("reset", ""), 200, ok)
-	if c := b.Counters(); c.Counts != (simulator.Counts{}) {
-		t.Errorf("counters %+v", c)
-	}
+	c := b.Counters()
+	must.Be(t, c.Counts == (simulator.Counts{}), "counters %+v", c)
 }
 
 func TestControl_InvalidRequestsRefused(t *testing.T) {
@@ -170,8 +169,7 @@ func TestOnRequest(t *testing.T) {
 	next(simulator.RequestInfo{Method: "GET", Path: "/…/x", Status: 404})
 	sim.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 	path, contentType, body := loginRequest(a)
-	if _, err := b.try(http.MethodPost, path, body, "Content-Type", contentType); err == nil {
-		t.Error("want no response")
-	}
+	_, err := b.try(http.MethodPost, path, body, "Content-Type", contentType)
+	must.Be(t, err != nil, "want no response")
 	next(simulator.RequestInfo{Method: "POST", Path: loginV1, Status: 0, Account: name})
 }

@@ -114,9 +114,8 @@ func TestFirstVisionExpiry(t *testing.T) {
 			got := b.login(a)
 			must.Be(t, strings.HasSuffix(got.body, test.want), "want %s, got %s", test.want, got.body)
 			claims, _ := b.verify(b.tokenIn(got))
-			if _, has := claims["exp"]; has == a.OmitExpiry {
-				t.Errorf("claims %v", claims)
-			}
+			_, has := claims["exp"]
+			must.Be(t, has != a.OmitExpiry, "claims %v", claims)
 		})
 	}
 }

@@ -195,9 +195,8 @@ func TestJWTAccountSwitches(t *testing.T) {
 			must.Be(t, err == nil && !json.Valid(header), "the header should be base64 of no JSON: %q %v", header, err)
 			payload, err := base64.RawURLEncoding.DecodeString(parts[1])
 			must.Be(t, err == nil && json.Valid(payload), "the payload should be readable: %q %v", payload, err)
-			if _, _, ok := b.business(a, token); !ok {
-				t.Error("the token should work")
-			}
+			_, _, ok := b.business(a, token)
+			must.Be(t, ok, "the token should work")
 		}},
 		{"omit expiry", func(a *simulator.Account) { a.OmitExpiry = true }, func(t *testing.T, b *bed, a simulator.Account) {
 			token := b.token(a)
@@ -259,9 +258,8 @@ func TestRefresh_KillsOldPair(t *testing.T) {
 			must.Be(t, b.TokenAlive(got.member(t, "token")) && b.TokenAlive(bystander),
 				"the new token and that of another login should live")
 			wantResponse(t, b.refresh(refresh), 206, `{"error":"Passing Incorrect/Invalid token"}`)
-			if again := b.refresh(got.member(t, "refresh_token")); again.status != http.StatusOK {
-				t.Errorf("the new refresh token: %d %s", again.status, again.body)
-			}
+			again := b.refresh(got.member(t, "refresh_token"))
+			must.Be(t, again.status == http.StatusOK, "the new refresh token: %d %s", again.status, again.body)
 			c := b.Counters()
 			must.Be(t, c.Refreshes == 3 && c.RefreshesOK == 2 && c.Logins == 2 && c.Of(simulator.JWT, a.Username).RefreshesOK == 2,
 				"counters %+v", c)
@@ -304,9 +302,8 @@ func TestRefreshRefusals(t *testing.T) {
 			token := test.token(b, access, refresh)
 			got := b.call(http.MethodPost, refreshPath, toJSON(map[string]string{"token": token}), test.header...)
 			wantResponse(t, got, test.status, test.want)
-			if c := b.Counters(); c.Refreshes != 1 || c.RefreshesOK != 0 {
-				t.Errorf("counters %+v", c)
-			}
+			c := b.Counters()
+			must.Be(t, c.Refreshes == 1 && c.RefreshesOK == 0, "counters %+v", c)
 		})
 	}
 }
@@ -320,7 +317,6 @@ func TestRefresh_ConcurrentOnlyOneSucceeds(t *testing.T) {
 		group.Go(func() { b.refresh(refresh) })
 	}
 	group.Wait()
-	if c := b.Counters(); c.Refreshes != 8 || c.RefreshesOK != 1 {
-		t.Errorf("counters %+v", c)
-	}
+	c := b.Counters()
+	must.Be(t, c.Refreshes == 8 && c.RefreshesOK == 1, "counters %+v", c)
 }

@@ -134,9 +134,8 @@ func TestSOAPRefusals(t *testing.T) {
 			if status != http.StatusOK || got.Body.Refused == nil || got.Encoding != "Get Access token" {
 				t.Fatalf("got %d %+v", status, got)
 			}
-			if r := got.Body.Refused; r.Text != " "+test.want+" " || len(r.Children) > 0 {
-				t.Errorf("want the bare text %s, got %+v", test.want, r)
-			}
+			r := got.Body.Refused
+			must.Be(t, r.Text == " "+test.want+" " && len(r.Children) == 0, "want the bare text %s, got %+v", test.want, r)
 		})
 	}
 }
@@ -165,9 +164,8 @@ func TestSOAPFaults(t *testing.T) {
 			if status != http.StatusInternalServerError || got.Body.Fault == nil {
 				t.Fatalf("got %d %+v", status, got)
 			}
-			if f := got.Body.Fault; f.Code != "SOAP-ENV:Client" || !strings.Contains(f.Text, test.want) {
-				t.Errorf("got %+v", f)
-			}
+			f := got.Body.Fault
+			must.Be(t, f.Code == "SOAP-ENV:Client" && strings.Contains(f.Text, test.want), "got %+v", f)
 		})
 	}
 }

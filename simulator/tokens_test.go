@@ -111,9 +111,8 @@ func TestBusinessCall_OtherProtocolRefused(t *testing.T) {
 	for _, from := range simulator.Protocols() {
 		token := b.token(account(from, nil))
 		for _, to := range simulator.Protocols() {
-			if _, body, accepted := b.business(account(to, nil), token); accepted != (from == to) {
-				t.Errorf("a token of %s at %s: %s", from, to, body)
-			}
+			_, body, accepted := b.business(account(to, nil), token)
+			must.Be(t, accepted == (from == to), "a token of %s at %s: %s", from, to, body)
 		}
 	}
 }
@@ -241,9 +240,8 @@ func TestTokens_DeadOnesEvicted(t *testing.T) {
 	}
 	b.clock.Advance(time.Hour)
 	live := b.token(a)
-	if n := b.TokenCount(); n != 1 || !b.TokenAlive(live) {
-		t.Errorf("want only the live token, got %d", n)
-	}
+	n := b.TokenCount()
+	must.Be(t, n == 1 && b.TokenAlive(live), "want only the live token, got %d", n)
 }
 
 func TestClockOffset(t *testing.T) {
@@ -292,9 +290,8 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	group.Wait()
 	want := 4 * 3 * len(simulator.Protocols())
-	if c := b.Counters(); c.Logins != want || c.LoginsOK != want || c.BusinessOK+c.BusinessRefused != want {
-		t.Errorf("counters %+v", c)
-	}
+	c := b.Counters()
+	must.Be(t, c.Logins == want && c.LoginsOK == want && c.BusinessOK+c.BusinessRefused == want, "counters %+v", c)
 }
 
 func TestCounters(t *testing.T) {
@@ -332,7 +329,6 @@ func TestTokenOwner(t *testing.T) {
 func TestFullLogin(t *testing.T) {
 	t.Parallel()
 	must.Equal(t, simulator.FullLogin(simulator.JWT).RefreshPath, refreshPath, "jwt: the refresh endpoint")
-	if got, usual := simulator.FullLogin(simulator.SOAP), simulator.Logins(simulator.SOAP)[0]; got.Path != usual.Path || got.RefreshPath != "" {
-		t.Errorf("soap: the login is %q, want %q", got.Path, usual.Path)
-	}
+	got, usual := simulator.FullLogin(simulator.SOAP), simulator.Logins(simulator.SOAP)[0]
+	must.Be(t, got.Path == usual.Path && got.RefreshPath == "", "soap: the login is %q, want %q", got.Path, usual.Path)
 }

@@ -54,9 +54,8 @@ func TestLeaks_FindsEveryFormOfSecret(t *testing.T) {
 
 func TestLeaks_ShortSecretRefused(t *testing.T) {
 	t.Parallel()
-	if err := NewLeaks().Add("pin", "1234"); err == nil {
-		t.Error("a secret of four bytes would be found everywhere, and must be refused")
-	}
+	err := NewLeaks().Add("pin", "1234")
+	must.Be(t, err != nil, "a secret of four bytes would be found everywhere, and must be refused")
 }
 
 func TestLeaks_SearchesFilesAndNames(t *testing.T) {

@@ -106,9 +106,8 @@ func (l *load) run(t *testing.T, span time.Duration, besides func(context.Contex
 func (l *load) rest(t *testing.T) {
 	t.Helper()
 	l.up.SetFault("", simulator.Fault{})
-	if err := l.client.Sys().RevokePrefixWithContext(t.Context(), "mastersindia/"); err != nil {
-		t.Errorf("revoking all leases: %v", err)
-	}
+	err := l.client.Sys().RevokePrefixWithContext(t.Context(), "mastersindia/")
+	must.Be(t, err == nil, "revoking all leases: %v", err)
 	for _, a := range l.up.accounts {
 		l.changeSecret(t.Context(), a) // whatever pause there is ends with it
 		must.Be(t, l.read(t.Context(), a, "unleased", "") != "", "%s serves no token, and nothing is in the way", a.name)

@@ -238,12 +238,10 @@ func TestForm_SendsBasicAndTheGrantInAForm(t *testing.T) {
 		token := must.Get(newClient(t, a).Login(context.Background()))(t)
 		must.Equal(t, token.ExpiresAt.Sub(token.IssuedAt), 1799*time.Second, "the token lives for")
 		r := s.only(t)
-		if got := fieldsOf(t, r); !maps.Equal(got, want) {
-			t.Errorf("sent %v, want %v", got, want)
-		}
-		if id, secret, ok := r.BasicAuth(); !ok || id != testClientID || secret != testClientSecret {
-			t.Errorf("HTTP Basic is %q, %q, %v", id, secret, ok)
-		}
+		got := fieldsOf(t, r)
+		must.Be(t, maps.Equal(got, want), "sent %v, want %v", got, want)
+		id, secret, ok := r.BasicAuth()
+		must.Be(t, ok && id == testClientID && secret == testClientSecret, "HTTP Basic is %q, %q, %v", id, secret, ok)
 		must.Equal(t, r.Header.Get("apikey"), testClientID, "apikey")
 	}
 }

@@ -160,9 +160,8 @@ func TestRequest_FirstVisionQuery(t *testing.T) {
 			must.Get(newClient(t, a).Login(context.Background()))(t)
 			r := s.only(t)
 			must.Be(t, r.Method == http.MethodPost && r.RequestURI == test.want, "sent %s %s, want %s", r.Method, r.RequestURI, test.want)
-			if id, secret, ok := r.BasicAuth(); !ok || id != testClientID || secret != testClientSecret {
-				t.Errorf("HTTP Basic is %q, %q, %v", id, secret, ok)
-			}
+			id, secret, ok := r.BasicAuth()
+			must.Be(t, ok && id == testClientID && secret == testClientSecret, "HTTP Basic is %q, %q, %v", id, secret, ok)
 			must.Be(t, r.body == "" && r.Header.Get("Content-Length") == "0" && r.Header.Get("Content-Type") == "",
 				"body %q, headers %v: want an empty body, with its length and without a type", r.body, r.Header)
 		})
@@ -198,9 +197,8 @@ func TestRequest_RefreshTokenField(t *testing.T) {
 			must.Be(t, token.AccessToken == testOpaqueToken && token.RefreshToken == "next-refresh", "the new pair was not read")
 			r := s.only(t)
 			must.Equal(t, r.RequestURI, "/api/v2/api-token-refresh/", "the request was sent to")
-			if got := fieldsOf(t, r); !maps.Equal(got, map[string]string{"token": "old refresh&token"}) {
-				t.Errorf("sent %v", got)
-			}
+			got := fieldsOf(t, r)
+			must.Be(t, maps.Equal(got, map[string]string{"token": "old refresh&token"}), "sent %v", got)
 			want := map[string]string{"Productid": "einvoicing_global", "Service": "online_service", "X-Set": "refresh"}
 			for header, value := range want {
 				must.Equal(t, r.Header.Get(header), value, "header %s", header)

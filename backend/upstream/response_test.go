@@ -356,9 +356,8 @@ func TestClaims_PayloadAlone(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			token := must.Get(login(t, upstream.JWT, always(200, "application/json", `{"token":"`+test.token+`"}`)))(t)
-			if life := token.ExpiresAt.Sub(token.IssuedAt); life != test.want || token.AccessToken != test.token {
-				t.Errorf("the token lives for %s, want %s", life, test.want)
-			}
+			life := token.ExpiresAt.Sub(token.IssuedAt)
+			must.Be(t, life == test.want && token.AccessToken == test.token, "the token lives for %s, want %s", life, test.want)
 		})
 	}
 }
@@ -404,9 +403,8 @@ func TestClock_OwnIsLastResort(t *testing.T) {
 	body := fmt.Sprintf(`{"token":%q}`, makeJWT(claims{"exp": noon().Unix() + 3600}))
 	s := serve(t, always(200, "application/json", body, "Date: "))
 	token := must.Get(newClientAt(t, accountFor(upstream.JWT, s.URL), noon().Add(time.Minute)).Login(context.Background()))(t)
-	if life := token.ExpiresAt.Sub(token.IssuedAt); life != 59*time.Minute || token.SkewKnown {
-		t.Errorf("the token lives for %s, skew known: %v", life, token.SkewKnown)
-	}
+	life := token.ExpiresAt.Sub(token.IssuedAt)
+	must.Be(t, life == 59*time.Minute && !token.SkewKnown, "the token lives for %s, skew known: %v", life, token.SkewKnown)
 }
 
 func TestRefreshToken_ExpiryRead(t *testing.T) {

@@ -58,8 +58,7 @@ func TestSpec_KeysAndUnitOfItsOwn(t *testing.T) {
 			t.Errorf("%s: %s", body, problem)
 			continue
 		}
-		if got := token.ExpiresAt.Sub(token.IssuedAt); got != want || token.AccessToken != "opaque-1" {
-			t.Errorf("%s: a life of %s, want %s", body, got, want)
-		}
+		got := token.ExpiresAt.Sub(token.IssuedAt)
+		must.Be(t, got == want && token.AccessToken == "opaque-1", "%s: a life of %s, want %s", body, got, want)
 	}
 }

@@ -241,9 +241,8 @@ func TestLogin_NotSentWhenContextEnded(t *testing.T) {
 	c := newClient(t, accountFor(upstream.JWT, s.URL))
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := c.Login(cancelled); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: %v", err)
-	}
+	_, err := c.Login(cancelled)
+	must.Be(t, errors.Is(err, context.Canceled), "cancelled: %v", err)
 	late, cancel := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
 	defer cancel()
 	mustBe(t, mustFail(c.Login(late))(t), "unavailable/timeout")

@@ -133,9 +133,8 @@ func TestRun_ServesUntilSignal(t *testing.T) {
 	send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", strings.Replace(demoLogin, "demo-jwt@", "nobody@", 1))
 	send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", strings.Replace(demoLogin, `-password"`, `-hush"`, 1))
 	client.CloseIdleConnections()
-	if code := p.stop(); code != command.ExitOK {
-		t.Errorf("exit code %d: %s", code, p.stderr.String())
-	}
+	code := p.stop()
+	must.Be(t, code == command.ExitOK, "exit code %d: %s", code, p.stderr.String())
 	if _, err := net.DialTimeout("tcp", strings.TrimPrefix(p.where.HTTP, "http://"), time.Second); err == nil {
 		t.Error("the port is still open")
 	}
@@ -359,9 +358,8 @@ func TestRun_RemovesStaleReadyFile(t *testing.T) {
 	var stdout, stderr output
 	// The run fails after the point where the stale file has to be gone.
 	code := run(t.Context(), []string{"-listen", "127.0.0.1:99999", "-ready-file", ready}, &stdout, &stderr)
-	if _, err := os.Stat(ready); code != command.ExitFailed || !os.IsNotExist(err) {
-		t.Errorf("exit code %d, stat: %v", code, err)
-	}
+	_, err := os.Stat(ready)
+	must.Be(t, code == command.ExitFailed && os.IsNotExist(err), "exit code %d, stat: %v", code, err)
 }
 
 func TestRun_FailsWithoutReader(t *testing.T) {
@@ -369,9 +367,8 @@ func TestRun_FailsWithoutReader(t *testing.T) {
 	r, w := io.Pipe()
 	must.Do(t, r.Close())
 	var stderr output
-	if code := run(t.Context(), []string{"-listen", "127.0.0.1:0"}, w, &stderr); code != command.ExitFailed {
-		t.Errorf("exit code %d: %s", code, stderr.String())
-	}
+	code := run(t.Context(), []string{"-listen", "127.0.0.1:0"}, w, &stderr)
+	must.Be(t, code == command.ExitFailed, "exit code %d: %s", code, stderr.String())
 }
 
 // TestHelp_NamesEveryOption keeps the help, which is written by hand, and the options together.
@@ -406,9 +403,8 @@ func TestSignals(t *testing.T) {
 			command.Env = append(os.Environ(), runMainVariable+"=1")
 			must.Do(t, command.Start())
 			where := waitReady(t, ready)
-			if status, _ := send(t, newClient(t, nil), http.MethodGet, where.HTTP+"/_simulator/", ""); status != http.StatusOK {
-				t.Errorf("got %d", status)
-			}
+			status, _ := send(t, newClient(t, nil), http.MethodGet, where.HTTP+"/_simulator/", "")
+			must.Be(t, status == http.StatusOK, "got %d", status)
 			must.Do(t, command.Process.Signal(signal))
 			if err := command.Wait(); err != nil {
 				t.Errorf("want exit code 0, got %v", err)

@@ -103,9 +103,8 @@ func TestResultsSurviveAFile(t *testing.T) {
 	r.Scale = &results.Scale{Accounts: 10, Used: 5, MemoryUsed: 1 << 20}
 	must.Do(t, r.Write(file))
 	read := must.Get(results.Read(file))(t)
-	if got, want := read.Text()+read.ScaleTable(), r.Text()+r.ScaleTable(); got != want || !strings.Contains(got, "1 MiB") {
-		t.Errorf("read back as\n%s\nwant\n%s", got, want)
-	}
+	got, want := read.Text()+read.ScaleTable(), r.Text()+r.ScaleTable()
+	must.Be(t, got == want && strings.Contains(got, "1 MiB"), "read back as\n%s\nwant\n%s", got, want)
 }
 
 func TestTablesTellProcessorTime(t *testing.T) {
@@ -116,7 +115,6 @@ func TestTablesTellProcessorTime(t *testing.T) {
 	for n := range r.Cells {
 		r.Cells[n].VaultCPU, r.Cells[n].PluginCPU = 0, 0 // a system that does not tell
 	}
-	if tables := r.Table("raft") + r.RatioTable("raft"); strings.Contains(tables, " 0 µs") || !strings.Contains(tables, "| – ") {
-		t.Errorf("what is not known is told in\n%s", tables)
-	}
+	tables := r.Table("raft") + r.RatioTable("raft")
+	must.Be(t, !strings.Contains(tables, " 0 µs") && strings.Contains(tables, "| – "), "what is not known is told in\n%s", tables)
 }
