@@ -203,6 +203,7 @@ func TestRun_DropsSlowRequestsAtEnd(t *testing.T) {
 		_, body := send(t, client, http.MethodGet, p.where.HTTP+"/_simulator/counters", "")
 		return strings.Contains(body, `"logins":1,`)
 	})
+	client.CloseIdleConnections() // a server that ends waits for connections without a request
 	began := time.Now()
 	if code := p.stop(); code != command.ExitOK || time.Since(began) > shutdownTimeout {
 		t.Errorf("exit code %d after %s: %s", code, time.Since(began), p.stderr.String())
