@@ -129,15 +129,12 @@ func TestRun_ServesUntilSignal(t *testing.T) {
 		t.Fatalf("got %d %s", status, body)
 	}
 	businessStatus, _, accepted, err := simulator.CallBusiness(t.Context(), p.where.HTTP, client, simulator.JWT, response.Token, "")
-	if err != nil || !accepted {
-		t.Errorf("got %d %v", businessStatus, err)
-	}
+	must.Be(t, err == nil && accepted, "got %d %v", businessStatus, err)
 	send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", strings.Replace(demoLogin, "demo-jwt@", "nobody@", 1))
 	send(t, client, http.MethodPost, p.where.HTTP+"/api/v1/token-auth/", strings.Replace(demoLogin, `-password"`, `-hush"`, 1))
 	client.CloseIdleConnections()
-	if code := p.stop(); code != command.ExitOK {
-		t.Errorf("exit code %d: %s", code, p.stderr.String())
-	}
+	code := p.stop()
+	must.Be(t, code == command.ExitOK, "exit code %d: %s", code, p.stderr.String())
 	if _, err := net.DialTimeout("tcp", strings.TrimPrefix(p.where.HTTP, "http://"), time.Second); err == nil {
 		t.Error("the port is still open")
 	}
@@ -206,6 +203,7 @@ func TestRun_DropsSlowRequestsAtEnd(t *testing.T) {
 		_, body := send(t, client, http.MethodGet, p.where.HTTP+"/_simulator/counters", "")
 		return strings.Contains(body, `"logins":1,`)
 	})
+	client.CloseIdleConnections() // a server that ends waits for connections without a request
 	began := time.Now()
 	if code := p.stop(); code != command.ExitOK || time.Since(began) > shutdownTimeout {
 		t.Errorf("exit code %d after %s: %s", code, time.Since(began), p.stderr.String())
@@ -377,9 +375,8 @@ func TestRun_RemovesStaleReadyFile(t *testing.T) {
 	var stdout, stderr output
 	// The run fails after the point where the stale file has to be gone.
 	code := run(t.Context(), []string{"-listen", "127.0.0.1:99999", "-ready-file", ready}, &stdout, &stderr)
-	if _, err := os.Stat(ready); code != command.ExitFailed || !os.IsNotExist(err) {
-		t.Errorf("exit code %d, stat: %v", code, err)
-	}
+	_, err := os.Stat(ready)
+	must.Be(t, code == command.ExitFailed && os.IsNotExist(err), "exit code %d, stat: %v", code, err)
 }
 
 func TestRun_FailsWithoutReader(t *testing.T) {
@@ -387,9 +384,8 @@ func TestRun_FailsWithoutReader(t *testing.T) {
 	r, w := io.Pipe()
 	must.Do(t, r.Close())
 	var stderr output
-	if code := run(t.Context(), []string{"-listen", "127.0.0.1:0"}, w, &stderr); code != command.ExitFailed {
-		t.Errorf("exit code %d: %s", code, stderr.String())
-	}
+	code := run(t.Context(), []string{"-listen", "127.0.0.1:0"}, w, &stderr)
+	must.Be(t, code == command.ExitFailed, "exit code %d: %s", code, stderr.String())
 }
 
 // TestHelp_NamesEveryOption keeps the help, which is written by hand, and the options together.
@@ -424,9 +420,8 @@ func TestSignals(t *testing.T) {
 			command.Env = append(os.Environ(), runMainVariable+"=1")
 			must.Do(t, command.Start())
 			where := waitReady(t, ready)
-			if status, _ := send(t, newClient(t, nil), http.MethodGet, where.HTTP+"/_simulator/", ""); status != http.StatusOK {
-				t.Errorf("got %d", status)
-			}
+			status, _ := send(t, newClient(t, nil), http.MethodGet, where.HTTP+"/_simulator/", "")
+			must.Be(t, status == http.StatusOK, "got %d", status)
 			must.Do(t, command.Process.Signal(signal))
 			if err := command.Wait(); err != nil {
 				t.Errorf("want exit code 0, got %v", err)
