@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"vault-plugin-secrets-mastersindia/acceptance/harness"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // searchLeaks looks for every secret of the test in everything that was written: the server's log at the level trace (with
@@ -58,24 +59,17 @@ func (w *testVault) proveSearch(t *testing.T) {
 	t.Helper()
 	for file, mark := range map[string]string{w.ServerLog(): "[TRACE]", w.AuditLog(): "hmac-sha256:"} {
 		text, err := os.ReadFile(file)
-		if err != nil || !strings.Contains(string(text), mark) {
-			t.Errorf("%s holds no %q (%v): searching it would prove nothing", file, mark, err)
-		}
+		must.Be(t, err == nil && strings.Contains(string(text), mark),
+			"%s holds no %q (%v): searching it would prove nothing", file, mark, err)
 	}
 	const planted = "planted-secret-0123456789"
 	probe := harness.NewLeaks()
-	if err := probe.Add("planted", planted); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, probe.Add("planted", planted))
 	name := filepath.Join(w.Dir, "planted")
-	if err := os.WriteFile(name, []byte(base64.StdEncoding.EncodeToString([]byte("a "+planted+" z"))), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(name, []byte(base64.StdEncoding.EncodeToString([]byte("a "+planted+" z"))), 0o600))
 	defer func() { _ = os.Remove(name) }()
 	found, err := probe.SearchTree(w.Dir, isProgram)
-	if err != nil || len(found) != 1 {
-		t.Errorf("the search found %q (%v) instead of the one secret that was planted", found, err)
-	}
+	must.Be(t, err == nil && len(found) == 1, "the search found %q (%v) instead of the one secret that was planted", found, err)
 }
 
 // isProgram reports whether the path is the folder of the plugin's binary, which was made before any secret.
@@ -86,7 +80,5 @@ func isRendered(path string) bool { return filepath.Base(path) == "rendered" }
 
 // returnsToken reports whether the response to a command is meant to hold a token.
 func returnsToken(args []string) bool {
-	return slices.ContainsFunc(args, func(arg string) bool {
-		return strings.Contains(arg, "/token/") || arg == "unwrap"
-	})
+	return slices.ContainsFunc(args, func(arg string) bool { return strings.Contains(arg, "/token/") || arg == "unwrap" })
 }

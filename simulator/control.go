@@ -113,7 +113,7 @@ func (s *Simulator) serveReset(ex *exchange) error {
 
 func (s *Simulator) serveAlive(ex *exchange) error {
 	token := ex.r.Header.Get(aliveHeader)
-	if token == "" {
+	if token == "" || strings.Contains(token, " ") {
 		return fmt.Errorf("header %q: required, with the access token alone", aliveHeader)
 	}
 	ex.json(http.StatusOK, map[string]bool{"alive": s.TokenAlive(token)})
@@ -167,8 +167,7 @@ func (f Fault) check() error {
 	case f.Remaining < 0:
 		return errors.New(`field "remaining": must not be negative`)
 	case f.On.kinds() == nil:
-		return fmt.Errorf(`field "on": want one of %v, or nothing for login and refresh`,
-			[]FaultTarget{OnLogin, OnRefresh, OnBusiness})
+		return fmt.Errorf(`field "on": want one of %v, or nothing for login and refresh`, []FaultTarget{OnLogin, OnRefresh, OnBusiness})
 	}
 	return nil
 }

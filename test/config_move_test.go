@@ -107,6 +107,22 @@ func TestConfigMove_NewRefreshURLNeedsSecrets(t *testing.T) {
 	})
 }
 
+// TestConfigMove_SigningSecretNotSent: a secret that only signs assertions is not sent itself unless it is given again.
+func TestConfigMove_SigningSecretNotSent(t *testing.T) {
+	t.Parallel()
+	f := assertion()
+	for _, format := range []string{"json", "query", "form"} {
+		timed(t, format, func(t *testing.T) {
+			w := f.mounted(t)
+			change := map[string]any{"request_format": format, "verify_connection": false}
+			w.badRequest(logical.UpdateOperation, "config/gst", change, "client_secret: must be given again", "request_format")
+			w.badRequest(logical.UpdateOperation, "config/gst", with(change, "client_secret", ""), "client_secret")
+			w.write("config/gst", merged(change, f.onlySecrets()))
+			w.write("config/gst", map[string]any{"request_format": "assertion", "assertion_audience": assertionAudience})
+		})
+	}
+}
+
 // TestConfigMove_OldRefreshTokenNotSent: an old refresh token is never sent to a new refresh URL.
 func TestConfigMove_OldRefreshTokenNotSent(t *testing.T) {
 	t.Parallel()

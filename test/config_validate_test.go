@@ -71,7 +71,7 @@ func TestConfigRefused_MisspelledConfigName(t *testing.T) {
 		timed(t, fmt.Sprint(change), func(t *testing.T) {
 			w := jwtV1().unserved(t)
 			w.badRequest(logical.UpdateOperation, "config/gts", change,
-				`config "gts" does not exist`, "vault list mastersindia/config", "preset=...")
+				`config "gts" does not exist`, "did you mean gst?", "preset=...")
 		})
 	}
 }

@@ -177,6 +177,41 @@ func TestStatusList_ManyAccounts(t *testing.T) {
 	})
 }
 
+// TestStatusList_JustRestarted: the engine has yet to read an account that comes late in a long list, since storage is slow or has
+// failed. The list does not say that it has no token.
+func TestStatusList_JustRestarted(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fault func(w *testMount)
+		heals bool
+		want  any // state
+	}{
+		"storage is slow":    {func(w *testMount) { w.Storage.Slow(mounttest.Get, "token/", time.Second) }, false, "ready"},
+		"storage fails":      {func(w *testMount) { w.Storage.Fail(mounttest.Get, "token/gst", mounttest.ErrStorage()) }, false, nil},
+		"storage has failed": {func(w *testMount) { w.Storage.Fail(mounttest.Get, "token/gst", mounttest.ErrStorage()) }, true, "ready"},
+	} {
+		timed(t, name, func(t *testing.T) {
+			s := gstMount(t, time.Hour)
+			for n := range 300 {
+				s.write(fmt.Sprintf("config/a-%03d", n), jwtConfig("verify_connection", false))
+			}
+			s.token("app")
+			s.Stop()
+			c.fault(s)
+			s.Start()
+			synctest.Wait()
+			if c.heals {
+				s.Storage.Heal()
+			}
+			info, _ := s.list("status/").Data["key_info"].(map[string]any)
+			gst, _ := info["gst"].(map[string]any)
+			if gst["state"] != c.want {
+				t.Errorf("list status/ says %v of an account with a token, want the state %v", gst, c.want)
+			}
+		})
+	}
+}
+
 // TestStatusList_WriteElsewhereHidesNoFault: another cluster writes a field that has nothing to do with the login, of an account
 // that comes late in a long list.
 func TestStatusList_WriteElsewhereHidesNoFault(t *testing.T) {

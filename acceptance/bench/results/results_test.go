@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vault-plugin-secrets-mastersindia/acceptance/bench/results"
+	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
 // noisy is a run on a machine that gets ten times slower from round to round: only within a round can rows be compared.
@@ -36,9 +37,8 @@ func TestRatiosAreTakenRoundByRound(t *testing.T) {
 	t.Parallel()
 	rate := func(c results.Cell) float64 { return c.Rate }
 	got, ok := noisy().Ratio("raft", 16, results.RowOurs, results.RowProbe, rate)
-	if !ok || got.Median < 0.999 || got.Median > 1.001 || got.Least > 0.901 || got.Most < 1.099 {
-		t.Errorf("ratio %+v (%t), want 1 between 0.9 and 1.1", got, ok)
-	}
+	must.Be(t, ok && got.Median >= 0.999 && got.Median <= 1.001 && got.Least <= 0.901 && got.Most >= 1.099,
+		"ratio %+v (%t), want 1 between 0.9 and 1.1", got, ok)
 	if _, ok := noisy().Ratio("raft", 64, results.RowOurs, results.RowProbe, rate); ok {
 		t.Error("there is a ratio at a load that was not measured")
 	}
@@ -47,12 +47,9 @@ func TestRatiosAreTakenRoundByRound(t *testing.T) {
 func TestMedianOfTheRounds(t *testing.T) {
 	t.Parallel()
 	c, ok := noisy().Median("raft", 16, results.RowProbe)
-	if !ok || c.Rate != 1000 || c.P50 != time.Millisecond || c.P99 != 4*time.Millisecond {
-		t.Errorf("median %+v (%t), want that of the second round", c, ok)
-	}
-	if c.Logins != 6 {
-		t.Errorf("%d logins, want those of all rounds: 6", c.Logins)
-	}
+	must.Be(t, ok && c.Rate == 1000 && c.P50 == time.Millisecond && c.P99 == 4*time.Millisecond,
+		"median %+v (%t), want that of the second round", c, ok)
+	must.Equal(t, c.Logins, 6, "logins of all rounds")
 }
 
 func TestLoadOf(t *testing.T) {
@@ -63,18 +60,14 @@ func TestLoadOf(t *testing.T) {
 	}
 	got := results.LoadOf(latencies, 10*time.Second)
 	want := results.Load{Requests: 1000, Rate: 100, P50: 501 * time.Millisecond, P99: 991 * time.Millisecond, Max: time.Second}
-	if got != want {
-		t.Errorf("load %+v, want %+v", got, want)
-	}
-	if got := results.LoadOf(nil, time.Second); got != (results.Load{}) {
-		t.Errorf("load %+v of nothing", got)
-	}
+	must.Equal(t, got, want, "load")
+	must.Equal(t, results.LoadOf(nil, time.Second), results.Load{}, "load")
 }
 
 func TestTargetsSayWhatWasReached(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "bench.txt")
-	err := os.WriteFile(file, []byte(`goos: linux
+	must.Do(t, os.WriteFile(file, []byte(`goos: linux
 BenchmarkWarmRead/leased-2     100  1250 ns/op  0 storage-ops/op  30 allocs/op
 BenchmarkConstantRead/leased/shared-2  100  1000 ns/op  0 storage-ops/op  20 allocs/op
 PASS
@@ -82,14 +75,8 @@ BenchmarkWarmRead/leased-2     100  9000 ns/op  0 storage-ops/op  30 allocs/op
 BenchmarkConstantRead/leased/shared-2  100  9000 ns/op  0 storage-ops/op  20 allocs/op
 BenchmarkWarmRead/leased-2     100  1280 ns/op  0 storage-ops/op  30 allocs/op
 BenchmarkConstantRead/leased/shared-2  100  1000 ns/op  0 storage-ops/op  20 allocs/op
-`), 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := results.ReadInProcess(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+`), 0o600))
+	p := must.Get(results.ReadInProcess(file))(t)
 	verdicts := map[string]string{}
 	for _, target := range results.Targets(noisy(), p) {
 		verdicts[target.Name] = target.Verdict()
@@ -105,9 +92,7 @@ BenchmarkConstantRead/leased/shared-2  100  1000 ns/op  0 storage-ops/op  20 all
 		"in process: accesses to storage of a warm read, unleased":    "not measured",
 		"in process: time a read of 64 readers / of 1":                "not measured",
 	} {
-		if got := verdicts[name]; got != want {
-			t.Errorf("%s: %q, want %q", name, got, want)
-		}
+		must.Equal(t, verdicts[name], want, "the verdict on %s", name)
 	}
 }
 
@@ -116,31 +101,20 @@ func TestResultsSurviveAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "results.json")
 	r := noisy()
 	r.Scale = &results.Scale{Accounts: 10, Used: 5, MemoryUsed: 1 << 20}
-	if err := r.Write(file); err != nil {
-		t.Fatal(err)
-	}
-	read, err := results.Read(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := read.Text()+read.ScaleTable(), r.Text()+r.ScaleTable(); got != want || !strings.Contains(got, "1 MiB") {
-		t.Errorf("read back as\n%s\nwant\n%s", got, want)
-	}
+	must.Do(t, r.Write(file))
+	read := must.Get(results.Read(file))(t)
+	got, want := read.Text()+read.ScaleTable(), r.Text()+r.ScaleTable()
+	must.Be(t, got == want && strings.Contains(got, "1 MiB"), "read back as\n%s\nwant\n%s", got, want)
 }
 
 func TestTablesTellProcessorTime(t *testing.T) {
 	t.Parallel()
 	r := noisy()
-	if table := r.Table("raft"); !strings.Contains(table, "| probe          | 1000       | 1.00 ms | 4.00 ms  | 3000 µs     | 1000 µs  |") {
-		t.Errorf("no processor time of the probe in\n%s", table)
-	}
-	if table := r.RatioTable("raft"); !strings.Contains(table, "| 1.00 (0.91 to 1.11) |") {
-		t.Errorf("no ratio of processor times in\n%s", table)
-	}
+	must.Say(t, r.Table("raft"), "| probe          | 1000       | 1.00 ms | 4.00 ms  | 3000 µs     | 1000 µs  |")
+	must.Say(t, r.RatioTable("raft"), "| 1.00 (0.91 to 1.11) |")
 	for n := range r.Cells {
 		r.Cells[n].VaultCPU, r.Cells[n].PluginCPU = 0, 0 // a system that does not tell
 	}
-	if tables := r.Table("raft") + r.RatioTable("raft"); strings.Contains(tables, " 0 µs") || !strings.Contains(tables, "| – ") {
-		t.Errorf("what is not known is told in\n%s", tables)
-	}
+	tables := r.Table("raft") + r.RatioTable("raft")
+	must.Be(t, !strings.Contains(tables, " 0 µs") && strings.Contains(tables, "| – "), "what is not known is told in\n%s", tables)
 }
