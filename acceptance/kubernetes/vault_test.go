@@ -103,9 +103,7 @@ func (s *server) runReadme(t *testing.T, c *cluster) {
 	t.Helper()
 	text := must.Get(os.ReadFile(filepath.Join(examples, "README.md")))(t)
 	block := regexp.MustCompile("(?s)```console\n(.*?)```").FindSubmatch(text)
-	if block == nil {
-		t.Fatal("the README shows no commands")
-	}
+	must.Hold(t, block != nil, "the README shows no commands")
 	dir := t.TempDir()
 	for name, content := range map[string]string{
 		"vault-reviewer.jwt": c.accountToken(t, "kube-system", "vault-reviewer"), "kubernetes-ca.crt": string(c.ca.pem),

@@ -34,9 +34,7 @@ func assertionAccount(tokenURL string) upstream.Account {
 func claimsOf(t *testing.T, assertion string) map[string]any {
 	t.Helper()
 	parts := strings.Split(assertion, ".")
-	if len(parts) != 3 {
-		t.Fatalf("the assertion has %d parts, want 3", len(parts))
-	}
+	must.Hold(t, len(parts) == 3, "the assertion has %d parts, want 3", len(parts))
 	payload := must.Get(base64.RawURLEncoding.DecodeString(parts[1]))(t)
 	var claims map[string]any
 	must.Do(t, json.Unmarshal(payload, &claims))

@@ -184,9 +184,7 @@ func TestToken_Of16KiBTaken(t *testing.T) {
 	t.Parallel()
 	want := strings.Repeat("x", 16<<10)
 	token, err := login(t, upstream.JWT, always(200, "application/json", `{"token":"`+want+`"}`))
-	if err != nil || token.AccessToken != want {
-		t.Fatalf("got %v", err)
-	}
+	must.Hold(t, err == nil && token.AccessToken == want, "got %v", err)
 }
 
 func TestLifetime_FromResponse(t *testing.T) {
@@ -287,9 +285,7 @@ func TestLifetime_FromResponse(t *testing.T) {
 				mustBe(t, mustFail(got, err)(t), "malformed")
 				return
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, err)
 			must.Equal(t, got.ExpiresAt.Sub(got.IssuedAt), test.want, "the token lives for")
 			must.Be(t, got.IssuedAt.Equal(noon()), "issued at %s", got.IssuedAt)
 		})
