@@ -88,6 +88,7 @@ func TestControl_InvalidRequestsRefused(t *testing.T) {
 		{"clock", `[]`, `want a JSON object, got a JSON array`},
 		{"account", `{"protocol":"jwt","username":"u"}`, `field "password": required for protocol jwt`},
 		{"account", `{"protocol":"jwt","token_ttl":"x"}`, `field "token_ttl": want a Go duration such as "90s" or "1h30m"`},
+		{"account", `{"protocol":"jwt","token_ttl":"500ms"}`, `field "token_ttl": want whole seconds`},
 		{"account", `{"protocol":"jwt","secret":"x"}`, `unknown field "secret"`},
 		{"kill", `{"protocol":"rest"}`, `field "protocol": want one of ` + fmt.Sprint(simulator.Protocols()) + `, or nothing for all`},
 		{"kill", `{"name":"x"}`, `unknown field "name"`},
@@ -98,8 +99,9 @@ func TestControl_InvalidRequestsRefused(t *testing.T) {
 			wantResponse(t, b.control(test.order, test.body), http.StatusBadRequest, toJSON(map[string]string{"error": test.want}))
 		})
 	}
-	wantResponse(t, b.call(http.MethodGet, "/_simulator/alive?token=x", ""), http.StatusBadRequest,
-		toJSON(map[string]string{"error": `header "X-Simulator-Token": required, with the access token alone`}))
+	alone := toJSON(map[string]string{"error": `header "X-Simulator-Token": required, with the access token alone`})
+	wantResponse(t, b.call(http.MethodGet, "/_simulator/alive?token=x", ""), http.StatusBadRequest, alone)
+	wantResponse(t, b.call(http.MethodGet, "/_simulator/alive", "", "X-Simulator-Token", "Bearer x"), http.StatusBadRequest, alone)
 	got := b.call(http.MethodGet, "/_simulator/fault", "")
 	must.Be(t, got.status == http.StatusMethodNotAllowed && got.header.Get("Allow") == http.MethodPost,
 		"GET: got %d %v", got.status, got.header)

@@ -72,7 +72,7 @@ func checkConfigRead(t *testing.T, data map[string]any) {
 		}
 		for name := range types {
 			if want[name] == "" {
-				t.Errorf("%s is shown, but is none of the fields: a secret is listed in secretFields(), here and in config.go", name)
+				t.Errorf("%s is shown: add it to readFields(), or a secret to secretFields(), here and in config.go", name)
 			}
 		}
 	}

@@ -47,9 +47,9 @@ func TestEvict_UnusedAccountsLeaveMemory(t *testing.T) { //nolint:paralleltest /
 		rest()
 		left := (float64(heap()) - float64(before)) / read
 		t.Logf("%.0f bytes an account in use, %.0f bytes one that is not any more", inUse, left)
-		// The storage of this test is in memory too, with what the ledger has of each account's newest token.
-		if left > 3072 {
-			t.Errorf("%.0f bytes an account that was not read for half an hour, want at most 3072", left)
+		// The storage of this test is in memory too, with what the ledger has of each account's newest token: 3,000 bytes of 9,500.
+		if left > inUse/2 {
+			t.Errorf("%.0f bytes an account that was not read for half an hour, want at most half of one in use: %.0f", left, inUse)
 		}
 		runtime.KeepAlive(s)
 	})

@@ -240,7 +240,7 @@ func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
 			return mounttest.Fault{}
 		})
 		resp, err := w.do(t.Context(), logical.CreateOperation, "config/new", jwtConfig())
-		if err != nil || resp == nil || len(resp.Warnings) != 1 {
+		if err != nil || resp == nil || !strings.Contains(resp.Warnings[0], "Its token is not stored yet") {
 			t.Errorf("the write returned %v, %v; want a warning that the token could not be stored", resp, err)
 		}
 		synctest.Wait() // the ledger is written

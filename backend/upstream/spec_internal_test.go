@@ -25,6 +25,7 @@ func TestSpec_EveryProtocolIsListed(t *testing.T) {
 		s := p.spec()
 		must.Be(t, s.Summary != "" && s.TokenUse != "" && s.Scheme != "" && s.DefaultTokenTTL != 0 && len(s.TokenKeys) != 0,
 			"%s: its spec() lacks Summary, TokenUse, Scheme, DefaultTokenTTL or TokenKeys", listed[len(listed)-1])
+		must.Be(t, s.LifeKey == "" || s.LifeUnit != 0, "%s: its spec() has a LifeKey and no LifeUnit", listed[len(listed)-1])
 		must.Equal(t, p.name(), s.Protocol, "%s: name()", listed[len(listed)-1])
 	}
 	files := must.Get(filepath.Glob("*.go"))(t)

@@ -298,6 +298,10 @@ func TestRun_InvalidOptionsRefused(t *testing.T) {
 		{"name", []string{"-listen", "example.com:80"}, command.ExitUsage, others},
 		{"no port", []string{"-listen", "127.0.0.1"}, command.ExitUsage, "is not an address such as 127.0.0.1:8270"},
 		{"nothing", []string{"-listen", ""}, command.ExitUsage, "nothing to listen on"},
+		{
+			"one name for two files", []string{"-tls-listen", "127.0.0.1:0", "-tls-ca-out", "./x", "-ready-file", "x"}, command.ExitUsage,
+			"-tls-ca-out and -ready-file name the same file",
+		},
 		{"CA without TLS", []string{"-tls-ca-out", "ca.pem"}, command.ExitUsage, "-tls-ca-out needs -tls-listen"},
 		{"unknown option", []string{"-port", "1"}, command.ExitUsage, "flag provided but not defined: -port"},
 		{"argument", []string{"serve"}, command.ExitUsage, `unexpected argument "serve"`},
@@ -324,25 +328,37 @@ func TestRun_InvalidOptionsRefused(t *testing.T) {
 // TestRun_OverwritesNoOtherFile: a mistaken name costs nothing.
 func TestRun_OverwritesNoOtherFile(t *testing.T) {
 	t.Parallel()
-	const accounts = `[{"protocol":"jwt","username":"u","password":"p"}]`
+	ca := must.Get(simulator.NewCA())(t)
+	accounts := filepath.Join(t.TempDir(), "accounts.json")
+	others := map[string]string{
+		accounts: `[{"protocol":"jwt","username":"u","password":"p"}]`,
+		filepath.Join(t.TempDir(), "settings.json"): `{"http_proxy":"http://127.0.0.1:3128"}`,
+		filepath.Join(t.TempDir(), "company.pem"):   "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+		filepath.Join(t.TempDir(), "bundle.pem"):    string(ca.CertPEM()) + "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+	}
+	refused := map[string]string{t.TempDir(): "is no file"}
+	for file, content := range others {
+		must.Do(t, os.WriteFile(file, []byte(content), 0o600))
+		refused[file] = "holds something else"
+	}
 	for _, option := range []string{"-ready-file", "-tls-ca-out"} {
-		file, folder := filepath.Join(t.TempDir(), "accounts.json"), t.TempDir()
-		must.Do(t, os.WriteFile(file, []byte(accounts), 0o600))
-		for name, want := range map[string]string{file: "holds something else", folder: "is no file"} {
+		for name, want := range refused {
 			var stdout, stderr output
-			args := []string{"-listen", "127.0.0.1:0", "-tls-listen", "127.0.0.1:0", "-accounts", file, option, name}
+			args := []string{"-listen", "127.0.0.1:0", "-tls-listen", "127.0.0.1:0", "-accounts", accounts, option, name}
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // one that is not refused serves until then
 			must.Equal(t, run(ctx, args, &stdout, &stderr), command.ExitFailed, "%s: exit code", option)
 			cancel()
 			if want = option + ": " + name + " " + want; !strings.Contains(stderr.String(), want) {
 				t.Errorf("want %q, got %q", want, stderr.String())
 			}
+			if _, err := os.Stat(name); err != nil {
+				t.Errorf("%s: %v", option, err)
+			}
 		}
-		if got, err := os.ReadFile(file); err != nil || string(got) != accounts {
-			t.Errorf("%s: the accounts are %q now: %v", option, got, err)
-		}
-		if _, err := os.Stat(folder); err != nil {
-			t.Errorf("%s: %v", option, err)
+		for file, content := range others {
+			if got, err := os.ReadFile(file); err != nil || string(got) != content {
+				t.Errorf("%s: %s is %q now: %v", option, file, got, err)
+			}
 		}
 	}
 }
