@@ -68,9 +68,7 @@ func (s *server) haveKubernetesAuth(t *testing.T) {
 		return
 	}
 	text := must.Get(os.ReadFile(program(t, "KUBERNETES_AUTH_BIN")))(t)
-	if err := os.WriteFile(filepath.Join(s.Dir, "plugins", "kubernetes"), text, 0o700); err != nil { //nolint:gosec // G306: a program
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(filepath.Join(s.Dir, "plugins", "kubernetes"), text, 0o700))
 	sum := sha256.Sum256(text)
 	s.must(t, "plugin", "register", "-sha256="+hex.EncodeToString(sum[:]), "-command=kubernetes", "auth", "kubernetes")
 }

@@ -155,7 +155,7 @@ func TestAssertion_RefusalIsNotRepeated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t, handle)
-			mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t)
+			_ = mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t)
 			s.only(t)
 		})
 	}
