@@ -48,9 +48,7 @@ func TestAgentExample_KeepsTokenCurrent(t *testing.T) {
 		`"/etc/mastersindia-agent/`:                   `"` + etc + `/`,
 		`"/run/mastersindia-agent/`:                   `"` + run + `/`,
 	} {
-		if !strings.Contains(config, from) {
-			t.Fatalf("examples/agent/agent.hcl has no %s any more", from)
-		}
+		must.Hold(t, strings.Contains(config, from), "examples/agent/agent.hcl has no %s any more", from)
 		config = strings.ReplaceAll(config, from, to)
 	}
 	header := filepath.Join(run, "header")
@@ -70,9 +68,7 @@ func TestAgentExample_KeepsTokenCurrent(t *testing.T) {
 			}
 			return nil
 		})
-		if err != nil {
-			t.Fatalf("%s: %v", what, err)
-		}
+		must.Hold(t, err == nil, "%s: %v", what, err)
 		first = text
 	}
 	info := must.Get(os.Stat(header))(t)

@@ -249,9 +249,8 @@ func TestAuditReport_NamesReceivers(t *testing.T) {
 	s.vault(t, "write", "tuned/role/app", "config=main")
 	s.enter()
 	tokens := s.play()
-	if s.accesses < 40 || len(s.had) != len(tokens) || tokens[0] == tokens[1] || tokens[1] == tokens[2] {
-		t.Fatalf("the script made %d accesses to %d tokens", s.accesses, len(s.had))
-	}
+	must.Hold(t, s.accesses >= 40 && len(s.had) == len(tokens) && tokens[0] != tokens[1] && tokens[1] != tokens[2],
+		"the script made %d accesses to %d tokens", s.accesses, len(s.had))
 	files := slices.Concat(s.files, s.removed, []string{s.AuditLog(), s.file("second.log")})
 	env := []string{"VAULT_ADDR=" + s.Addr, "VAULT_TOKEN=" + s.Token}
 	for n, token := range tokens {
@@ -331,9 +330,7 @@ func TestAuditReport_DocumentedTuningShowsNoSecret(t *testing.T) {
 	w.useEverything(t, account, "after")
 	all := w.logged(t)
 	keys := regexp.MustCompile(`-audit-non-hmac-(request|response)-keys=(\w+)`).FindAllStringSubmatch(command, -1)
-	if len(keys) < 15 {
-		t.Fatalf("the document tunes only %q", keys)
-	}
+	must.Hold(t, len(keys) >= 15, "the document tunes only %q", keys)
 	for _, key := range keys {
 		name := key[1] + " " + key[2]
 		if seen := before[name]; len(seen) == 0 || slices.ContainsFunc(seen, isClear) && (!w.OpenBao() || !areTimes(seen)) {

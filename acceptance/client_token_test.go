@@ -209,9 +209,7 @@ func documented(t *testing.T, language, words string) string {
 			found = append(found, block)
 		}
 	}
-	if len(found) != 1 {
-		t.Fatalf("%s has %d blocks of %q with %q in them, want one", useDocument, len(found), language, words)
-	}
+	must.Hold(t, len(found) == 1, "%s has %d blocks of %q with %q in them, want one", useDocument, len(found), language, words)
 	return found[0]
 }
 

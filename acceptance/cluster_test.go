@@ -73,9 +73,7 @@ func startTestCluster(t *testing.T, patience harness.Patience) *testCluster {
 func (w *testCluster) leader(t *testing.T) *harness.Vault {
 	t.Helper()
 	leader, err := w.cluster.Active(t.Context())
-	if err != nil || leader == nil {
-		t.Fatalf("nobody leads: %v", err)
-	}
+	must.Hold(t, err == nil && leader != nil, "nobody leads: %v", err)
 	return leader
 }
 

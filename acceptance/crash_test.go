@@ -132,9 +132,7 @@ func (c *crashes) kill(t *testing.T, loggingIn ...source) {
 func (c *crashes) find(t *testing.T) int {
 	t.Helper()
 	pid, err := c.PluginPID()
-	if err != nil {
-		t.Fatalf("kill %d: %v; the server's log is %s", len(c.killed)+1, err, c.ServerLog())
-	}
+	must.Hold(t, err == nil, "kill %d: %v; the server's log is %s", len(c.killed)+1, err, c.ServerLog())
 	return pid
 }
 
@@ -187,9 +185,7 @@ func (c *crashes) endLease(t *testing.T) {
 	c.ended = append(c.ended, lease)
 	must.Happen(t, recoveryTimeout, "a lease cannot be ended after a kill", func() bool {
 		err := c.client.Sys().RevokeWithContext(t.Context(), lease)
-		if err != nil && !strings.Contains(err.Error(), "code = Unavailable") {
-			t.Fatalf("ending a lease right after a kill: %v", err)
-		}
+		must.Hold(t, err == nil || strings.Contains(err.Error(), "code = Unavailable"), "ending a lease right after a kill: %v", err)
 		return err == nil
 	})
 }
@@ -237,9 +233,7 @@ func (c *crashes) waitForResponse(t *testing.T, before int) {
 	t.Helper()
 	deadline := time.Now().Add(recoveryTimeout)
 	for c.countsOf(c.cold).LoginsOK == before {
-		if time.Now().After(deadline) {
-			t.Fatalf("upstream has not responded within %s", recoveryTimeout)
-		}
+		must.Hold(t, !time.Now().After(deadline), "upstream has not responded within %s", recoveryTimeout)
 		runtime.Gosched()
 	}
 }
@@ -423,9 +417,8 @@ func (c *crashes) wantLeasesIntact(t *testing.T) {
 	held := c.leasesRead()
 	lost := slices.DeleteFunc(slices.Clone(held), func(id string) bool { return known[id] })
 	t.Logf("%d leases were given out, %d are known, %d were ended right after a kill", len(held), len(known), len(c.ended))
-	if !slices.Equal(slices.Sorted(slices.Values(lost)), slices.Sorted(slices.Values(c.ended))) {
-		t.Errorf("Vault does not know the leases %v, want %v", lost, c.ended)
-	}
+	must.Be(t, slices.Equal(slices.Sorted(slices.Values(lost)), slices.Sorted(slices.Values(c.ended))),
+		"Vault does not know the leases %v, want %v", lost, c.ended)
 	for n := 0; n < len(held); n += max(1, len(held)/50) {
 		if !known[held[n]] {
 			continue

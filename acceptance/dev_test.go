@@ -66,9 +66,7 @@ func startDev(t *testing.T) *dev {
 	said := waitForText(t, output, "Ctrl-C stops everything")
 	part := func(pattern string) string {
 		match := regexp.MustCompile(pattern).FindStringSubmatch(said)
-		if match == nil {
-			t.Fatalf("make dev does not say %s:\n%s", pattern, said)
-		}
+		must.Hold(t, match != nil, "make dev does not say %s:\n%s", pattern, said)
 		return match[1]
 	}
 	return &dev{
@@ -116,9 +114,7 @@ func TestMakeDev_FirstTime(t *testing.T) {
 		_, source, found := strings.Cut(string(text), "```"+language.name+"\n")
 		source, _, _ = strings.Cut(source, "```")
 		client, err := os.ReadFile(language.client)
-		if err != nil || !found {
-			t.Fatalf("%s has no %s, or there is no client: %v", firstTime, language.name, err)
-		}
+		must.Hold(t, err == nil && found, "%s has no %s, or there is no client: %v", firstTime, language.name, err)
 		file := filepath.Join(r.dir, "program."+language.name)
 		for name, content := range map[string][]byte{filepath.Join(r.dir, filepath.Base(language.client)): client, file: []byte(source)} {
 			must.Do(t, os.WriteFile(name, content, 0o600))
@@ -168,9 +164,7 @@ func TestDevServer_InstalledAndUpgradedByTheGuides(t *testing.T) {
 		"\ncd '" + download + "'\n"
 	guide := sectionsOf(t, filepath.Join("..", upgradeGuide))
 	for _, section := range []string{"1. Put the new file on every node", "2. Register it, once", "3. Exchange it", "Go back"} {
-		if len(guide[section]) == 0 {
-			t.Fatalf("%s has no commands under %q", upgradeGuide, section)
-		}
+		must.Hold(t, len(guide[section]) != 0, "%s has no commands under %q", upgradeGuide, section)
 		for _, c := range guide[section] {
 			script += c.command + "\n"
 		}
@@ -182,9 +176,7 @@ func TestDevServer_InstalledAndUpgradedByTheGuides(t *testing.T) {
 	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
 	shell.Env, shell.Dir = env, dir
 	out, err := shell.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, lastOf(out))
-	}
+	must.Hold(t, err == nil, "%v\n%s", err, lastOf(out))
 	if ran := regexp.MustCompile(`(?m)^v\d+\.\d+\.\d+`).FindAllString(string(out), -1); !slices.Equal(ran, []string{next, found.Version}) {
 		t.Errorf("the mount has run %v, want %s and then %s:\n%s", ran, next, found.Version, out)
 	}
@@ -200,9 +192,7 @@ func devServerBlocks(t *testing.T) []string {
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(section, -1) {
 		blocks = append(blocks, block[1])
 	}
-	if len(blocks) != 3 {
-		t.Fatalf("%s has %d terminals for a dev server, want 3", installGuide, len(blocks))
-	}
+	must.Hold(t, len(blocks) == 3, "%s has %d terminals for a dev server, want 3", installGuide, len(blocks))
 	return blocks
 }
 

@@ -107,9 +107,7 @@ func writeOutputs(t *testing.T, document string, commands []shown, responses []s
 	text, from := string(source), 0
 	for n, c := range commands {
 		at := strings.Index(text[from:], "\n$ "+c.command+"\n")
-		if at < 0 {
-			t.Fatalf("%s has no line %q where it should be", document, c.command)
-		}
+		must.Hold(t, at >= 0, "%s has no line %q where it should be", document, c.command)
 		from += at + len("\n$ "+c.command+"\n")
 		if len(c.response) == 0 {
 			response := presentable(responses[n])

@@ -79,9 +79,7 @@ func (w *testVault) bash(t *testing.T, node *harness.Vault, dir string, args ...
 // follow types the commands of a section, which must have some, and returns what they printed.
 func (s *shell) follow(t *testing.T, sections map[string][]shown, section string) []string {
 	t.Helper()
-	if len(sections[section]) == 0 {
-		t.Fatalf("%s has no commands in a section %q", s.document, section)
-	}
+	must.Hold(t, len(sections[section]) != 0, "%s has no commands in a section %q", s.document, section)
 	var printed []string
 	for _, c := range sections[section] {
 		printed = append(printed, s.run(t, c))
@@ -93,9 +91,7 @@ func (s *shell) follow(t *testing.T, sections map[string][]shown, section string
 func (s *shell) run(t *testing.T, c shown) string {
 	t.Helper()
 	printed, code := s.try(t, c.command)
-	if code != "0" {
-		t.Fatalf("%s: %s\nfailed with exit code %s: %s", s.document, c.command, code, printed)
-	}
+	must.Hold(t, code == "0", "%s: %s\nfailed with exit code %s: %s", s.document, c.command, code, printed)
 	missing, _ := compare(printed, c.response)
 	must.Be(t, missing == "", "%s: %s\nexpected: %s\ngot: %s", s.document, c.command, missing, printed)
 	return printed

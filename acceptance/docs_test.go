@@ -91,9 +91,8 @@ func TestDocs_EveryDocumentIsRun(t *testing.T) {
 	files := must.Get(filepath.Glob("../docs/*.md"))(t)
 	for _, file := range files {
 		name := "docs/" + filepath.Base(file)
-		if !slices.Contains([]string{upgradeGuide, drills, firstTime}, name) && !slices.Contains(documents(), name) {
-			t.Errorf("the commands of %s are not run", name)
-		}
+		must.Be(t, slices.Contains([]string{upgradeGuide, drills, firstTime}, name) || slices.Contains(documents(), name),
+			"the commands of %s are not run", name)
 	}
 }
 
@@ -186,9 +185,7 @@ func (r reader) follow(t *testing.T, document string, commands []shown) {
 	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script.String())
 	shell.Env, shell.Dir, shell.Stdin = r.env, r.dir, strings.NewReader(typed.String())
 	output, err := shell.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: a command failed: %v\n%s", document, err, lastOf(output))
-	}
+	must.Hold(t, err == nil, "%s: a command failed: %v\n%s", document, err, lastOf(output))
 	parts := regexp.MustCompile(`(?m)^`+mark+`\d+$`).Split(string(output), -1)[1:]
 	for n, c := range commands {
 		c.check(t, document, parts[n])

@@ -107,9 +107,7 @@ func (i *installation) wantDescribedConfiguration(t *testing.T) {
 	_, block, _ := strings.Cut(sectionTexts(t, filepath.Join("..", installGuide))[configurationStep], "```hcl\n")
 	block, _, _ = strings.Cut(block, "```")
 	settings := regexp.MustCompile(`(?m)^\s*(\w+)\s*=`).FindAllStringSubmatch(block, -1)
-	if len(settings) < 5 {
-		t.Fatalf("the guide shows only %d settings of a node", len(settings))
-	}
+	must.Hold(t, len(settings) >= 5, "the guide shows only %d settings of a node", len(settings))
 	for _, setting := range settings {
 		values := map[string]bool{}
 		for _, node := range i.cluster.Nodes {
@@ -132,9 +130,8 @@ func (i *installation) wantCompared(t *testing.T, node *shell) {
 func (i *installation) rehearse(t *testing.T, billing source) {
 	t.Helper()
 	commands := i.guide[rehearsalStep]
-	if len(commands) < 2 || !strings.HasPrefix(commands[0].command, "while ") {
-		t.Fatalf("%s no longer begins with a terminal that reads: %v", rehearsalStep, commands)
-	}
+	must.Hold(t, len(commands) >= 2 && strings.HasPrefix(commands[0].command, "while "),
+		"%s no longer begins with a terminal that reads: %v", rehearsalStep, commands)
 	first := i.leaders.waitForLeaderTerm(t, 1).node
 	desk := (first + 1) % len(i.shells) // never stopped below
 	terminal := i.openTerminal(t, i.cluster.Nodes[desk], commands[0].command)
@@ -154,16 +151,13 @@ func (i *installation) rehearse(t *testing.T, billing source) {
 	reads, between := readers.all(), leaderGaps(i.leaders.all())
 	readers.wantNothingWrong(t)
 	for _, read := range failed(reads) {
-		if !overlaps(between, read.begin, read.end, 0) {
-			t.Errorf("a read failed at %s although there was a leader all the time: %v", clock(read.end), read.err)
-		}
+		must.Be(t, overlaps(between, read.begin, read.end, 0),
+			"a read failed at %s although there was a leader all the time: %v", clock(read.end), read.err)
 	}
 	reportFailovers(t, happened, reads, i.leaders.all())
 	i.wantAllNodesHaveServed(t, i.leaders.all(), reads)
 	tokens := tokensOf(reads, billing)
-	if len(tokens) != 1 {
-		t.Fatalf("readers got %d tokens, want the same one all the time", len(tokens))
-	}
+	must.Hold(t, len(tokens) == 1, "readers got %d tokens, want the same one all the time", len(tokens))
 	terminal.wantOnly(t, tokens[0].tokenID)
 	i.upstream.wantLogins(t, 1)
 }
@@ -221,9 +215,7 @@ func (i *installation) proveByAWrite(t *testing.T, mended, right int) {
 	}
 	absent := len(i.cluster.Nodes) - mended - right // of the numbers 0, 1 and 2
 	i.kill(t, absent)
-	if proof[0].command != stepDownCommand {
-		t.Fatalf("%q no longer steps down: %v", mendStep, proof)
-	}
+	must.Hold(t, proof[0].command == stepDownCommand, "%q no longer steps down: %v", mendStep, proof)
 	if got := i.handOver(t); got != right {
 		t.Fatalf("node %d leads, and not node %d", got+1, right+1)
 	}
@@ -242,9 +234,7 @@ func (i *installation) escapeAWrongFile(t *testing.T) {
 		_, err := os.Stat(i.fileOn(node))
 		return err != nil
 	})
-	if bad < 0 || bad == leader {
-		t.Fatalf("node %d leads and node %d lacks the file: nothing is left to try", leader+1, bad+1)
-	}
+	must.Hold(t, bad >= 0 && bad != leader, "node %d leads and node %d lacks the file: nothing is left to try", leader+1, bad+1)
 	i.put(t, bad, i.wrong, "0700")
 	other := len(i.cluster.Nodes) - leader - bad // of the numbers 0, 1 and 2
 	i.kill(t, other)
@@ -264,15 +254,12 @@ func (i *installation) escapeAWrongFile(t *testing.T) {
 func (i *installation) endLeftLeases(t *testing.T) {
 	t.Helper()
 	commands := i.guide[mendStep][mendCommands+proofCommands:]
-	if len(commands) != 1 {
-		t.Fatalf("%q no longer ends with one command about leases: %v", mendStep, commands)
-	}
+	must.Hold(t, len(commands) == 1, "%q no longer ends with one command about leases: %v", mendStep, commands)
 	printed := i.shells[0].run(t, commands[0])
 	revoked := strings.Count(printed, "Success! Revoked lease: mastersindia/token/")
 	t.Logf("%d leases ended while the leader had no engine", revoked)
-	if revoked == 0 {
-		t.Errorf("no lease ended while the leader had no engine, so that what the guide says of them was not tried: %s", printed)
-	}
+	must.Be(t, revoked != 0,
+		"no lease ended while the leader had no engine, so that what the guide says of them was not tried: %s", printed)
 	i.wantNoIrrevocable(t)
 }
 

@@ -69,18 +69,14 @@ func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 			command := exec.CommandContext(t.Context(), r.VaultBinary(), register("unprivileged", sum, r.old, command)...)
 			command.Env = r.CLI.Env("VAULT_TOKEN=" + token)
 			said, err := command.CombinedOutput()
-			if err == nil {
-				t.Error("a token without rights may register plugins")
-			}
+			must.Be(t, err != nil, "a token without rights may register plugins")
 			return string(said)
 		},
 		"Text file busy": func() string {
 			replace := exec.CommandContext(t.Context(), "cp", r.newFile, r.oldFile) // it runs since a mount was enabled
 			replace.Env = []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH")}
 			said, err := replace.CombinedOutput()
-			if err == nil {
-				t.Error("cp wrote over a program that runs")
-			}
+			must.Be(t, err != nil, "cp wrote over a program that runs")
 			return string(said)
 		},
 		"missing API address": func() string {
@@ -106,9 +102,8 @@ func TestInstallGuide_VaultErrorsAsShown(t *testing.T) {
 			continue
 		}
 		said := strings.Join(strings.Fields(mistake()), " ")
-		if !strings.Contains(said, text) && !strings.Contains(said, cmp.Or(otherwise[text], text)) {
-			t.Errorf("%s has %q, and Vault says:\n%s", installGuide, text, said)
-		}
+		must.Be(t, strings.Contains(said, text) || strings.Contains(said, cmp.Or(otherwise[text], text)),
+			"%s has %q, and Vault says:\n%s", installGuide, text, said)
 		delete(mistakes, text)
 	}
 	for text := range mistakes {
@@ -122,9 +117,7 @@ func (r *registration) refusedStart(t *testing.T, config string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	said, err := r.server(ctx, t, config).CombinedOutput()
-	if err == nil || ctx.Err() != nil {
-		t.Fatalf("the server started: %s", lastOf(said))
-	}
+	must.Hold(t, err != nil && ctx.Err() == nil, "the server started: %s", lastOf(said))
 	return string(said)
 }
 
@@ -145,9 +138,7 @@ func (r *registration) refusedBy(t *testing.T, config string, args ...string) st
 		command := exec.CommandContext(ctx, r.VaultBinary(), args...)
 		command.Env = append(server.Env, "VAULT_ADDR=http://"+address, "VAULT_TOKEN=root")
 		said, err := command.CombinedOutput()
-		if err == nil {
-			t.Fatalf("vault %q was not refused", args)
-		}
+		must.Hold(t, err != nil, "vault %q was not refused", args)
 		if strings.Contains(string(said), "Code: 500") {
 			return string(said)
 		}

@@ -95,9 +95,8 @@ func TestKubernetesExamples_NamesExist(t *testing.T) {
 		}
 		roles := rolesIn(documents)
 		must.Be(t, slices.Equal(roles, []string{row.role}), "%s reads the roles %q, want %q", row.file, roles, row.role)
-		if !strings.Contains(string(use), "vault write mastersindia/role/"+row.role+" ") {
-			t.Errorf("%s does not make the role %s", useDocument, row.role)
-		}
+		must.Be(t, strings.Contains(string(use), "vault write mastersindia/role/"+row.role+" "),
+			"%s does not make the role %s", useDocument, row.role)
 	}
 	there := must.Get(filepath.Glob(kubernetesExamples + "/*.yaml"))(t)
 	slices.Sort(files)
@@ -116,9 +115,7 @@ func readManifest(t *testing.T, name string) []any {
 		if errors.Is(err, io.EOF) {
 			return documents
 		}
-		if err != nil {
-			t.Fatalf("%s: document %d: %v", name, len(documents), err)
-		}
+		must.Hold(t, err == nil, "%s: document %d: %v", name, len(documents), err)
 		documents = append(documents, document)
 	}
 }
@@ -195,9 +192,7 @@ func (c *schemaCheck) addSchemas(t *testing.T) {
 	t.Helper()
 	files := func(pattern string) []string {
 		found, err := filepath.Glob(pattern)
-		if err != nil || len(found) == 0 {
-			t.Fatalf("no file is %s: %v", pattern, err)
-		}
+		must.Hold(t, err == nil && len(found) != 0, "no file is %s: %v", pattern, err)
 		return found
 	}
 	for _, m := range schemaModules() {
@@ -227,9 +222,7 @@ func (c *schemaCheck) run(t *testing.T) []schemaResult {
 	cmd := exec.CommandContext(t.Context(), "go", "run", "./kubernetes")
 	cmd.Dir, cmd.Stdin, cmd.Stderr = "../tools/openapi", bytes.NewReader(input), os.Stderr
 	output, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("tools/openapi/kubernetes: %v", err)
-	}
+	must.Hold(t, err == nil, "tools/openapi/kubernetes: %v", err)
 	var results []schemaResult
 	if err := json.Unmarshal(output, &results); err != nil || len(results) != len(c.Objects) {
 		t.Fatalf("%d results of %d objects: %v", len(results), len(c.Objects), err)
@@ -243,14 +236,10 @@ func (m schemaModule) fetch(t *testing.T) string {
 	cmd := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", m.module)
 	cmd.Dir = t.TempDir() // outside of our own module, whose go.sum it would write to
 	output, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("fetching %s: %v\n%s", m.module, err, output)
-	}
+	must.Hold(t, err == nil, "fetching %s: %v\n%s", m.module, err, output)
 	var fetched struct{ Dir, Sum string }
 	must.Do(t, json.Unmarshal(output, &fetched))
-	if fetched.Sum != m.sum {
-		t.Fatalf("%s has the sum %s, want %s", m.module, fetched.Sum, m.sum)
-	}
+	must.Hold(t, fetched.Sum == m.sum, "%s has the sum %s, want %s", m.module, fetched.Sum, m.sum)
 	return fetched.Dir
 }
 

@@ -160,9 +160,7 @@ func (c *leaseCase) play(t *testing.T, row leaseRow) {
 		row.happens(t, c)
 	}
 	must.Equal(t, c.upstream.logins()-logins, row.logins, "what happens made N logins")
-	if row.maxTTL == 0 && !c.leased(t, c.mine) {
-		t.Errorf("the lease has ended already, by what happens: this proves nothing")
-	}
+	must.Be(t, row.maxTTL != 0 || c.leased(t, c.mine), "the lease has ended already, by what happens: this proves nothing")
 	began := time.Now()
 	if row.end == nil {
 		c.call(t, http.MethodPut, "sys/leases/revoke", map[string]any{"lease_id": c.mine.response.LeaseID, "sync": true})
@@ -214,9 +212,8 @@ func (c *leaseCase) wantUndisturbed(t *testing.T, r *reading) {
 		t.Errorf("another reader: %v", err)
 		return
 	}
-	if again.String("token_id") != r.response.String("token_id") {
-		t.Errorf("%s: a reader of token/%s is given another token", c.mount, r.role)
-	}
+	must.Be(t, again.String("token_id") == r.response.String("token_id"),
+		"%s: a reader of token/%s is given another token", c.mount, r.role)
 	c.upstream.wantAccepted(t, simulator.JWT, again)
 }
 
@@ -224,9 +221,8 @@ func (c *leaseCase) wantUndisturbed(t *testing.T, r *reading) {
 func (c *leaseCase) wantKillable(t *testing.T) {
 	t.Helper()
 	c.call(t, http.MethodPut, c.mount+"/revoke/main", nil)
-	if c.upstream.TokenAlive(c.mine.response.String("access_token")) {
-		t.Error("a token that was revoked on purpose lives on upstream: this test proves nothing")
-	}
+	must.Be(t, !c.upstream.TokenAlive(c.mine.response.String("access_token")),
+		"a token that was revoked on purpose lives on upstream: this test proves nothing")
 }
 
 // wantServed checks that a role gives the shared token as before, or that it gives none.
@@ -234,9 +230,8 @@ func (c *leaseCase) wantServed(t *testing.T, role string, served bool) {
 	t.Helper()
 	response := must.Get(c.root.Call(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil))(t)
 	if !served {
-		if response.Status != http.StatusBadRequest && response.Status != http.StatusNotFound {
-			t.Errorf("token/%s: want 400 or 404, got %d: %s", role, response.Status, response.Said())
-		}
+		must.Be(t, response.Status == http.StatusBadRequest || response.Status == http.StatusNotFound,
+			"token/%s: want 400 or 404, got %d: %s", role, response.Status, response.Said())
 		return
 	}
 	secret, err := response.Secret()
@@ -244,9 +239,8 @@ func (c *leaseCase) wantServed(t *testing.T, role string, served bool) {
 		t.Errorf("token/%s: %d (%v): %s", role, response.Status, err, response.Said())
 		return
 	}
-	if secret.String("token_id") != c.mine.response.String("token_id") {
-		t.Errorf("token/%s: the end of a lease threw the shared token away", role)
-	}
+	must.Be(t, secret.String("token_id") == c.mine.response.String("token_id"),
+		"token/%s: the end of a lease threw the shared token away", role)
 }
 
 // endAll ends what leases the case still has, and checks that none is left in any form.
@@ -275,27 +269,20 @@ func (c *leaseCase) irrevocable(t *testing.T) int {
 func (c *leaseCase) read(t *testing.T, role string) *reading {
 	t.Helper()
 	made, err := c.root.Call(t.Context(), http.MethodPost, "auth/token/create", map[string]any{"policies": []string{c.mount}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, err)
 	token := must.Get(made.ClientToken())(t)
 	r := &reading{role: role, caller: c.root.As(token)}
 	r.response = must.Get(r.caller.Must(t.Context(), http.MethodGet, c.mount+"/token/"+role, nil))(t)
-	if r.response.LeaseID == "" {
-		t.Fatalf("a read of token/%s made no lease: this would prove nothing", role)
-	}
+	must.Hold(t, r.response.LeaseID != "", "a read of token/%s made no lease: this would prove nothing", role)
 	return r
 }
 
 func (c *leaseCase) leased(t *testing.T, r *reading) bool {
 	t.Helper()
 	response, err := c.root.Call(t.Context(), http.MethodPut, "sys/leases/lookup", map[string]any{"lease_id": r.response.LeaseID})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !response.OK() && (response.Status != http.StatusBadRequest || !strings.Contains(response.Said(), "invalid lease")) {
-		t.Fatalf("looking a lease up: %d: %s", response.Status, response.Said())
-	}
+	must.Do(t, err)
+	must.Hold(t, response.OK() || response.Status == http.StatusBadRequest && strings.Contains(response.Said(), "invalid lease"),
+		"looking a lease up: %d: %s", response.Status, response.Said())
 	return response.OK()
 }
 
@@ -320,9 +307,8 @@ func upstreamFails(kind simulator.FaultKind, status int, state string) func(t *t
 	return func(t *testing.T, c *leaseCase) {
 		c.upstream.SetFault("", simulator.Fault{Kind: kind})
 		response := must.Get(c.root.Call(t.Context(), http.MethodPut, c.mount+"/rotate/main", nil))(t)
-		if response.Status != status {
-			t.Errorf("a rotation while upstream fails: want %d, got %d: %s", status, response.Status, response.Said())
-		}
+		must.Be(t, response.Status == status,
+			"a rotation while upstream fails: want %d, got %d: %s", status, response.Status, response.Said())
 		must.Equal(t, c.call(t, http.MethodGet, c.mount+"/status/main", nil).String("state"), state, "the state of the account")
 	}
 }

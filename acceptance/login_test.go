@@ -97,9 +97,8 @@ func TestProtocol_EachTokenAccepted(t *testing.T) {
 			must.Be(t, left <= life && left >= life-60, "expires_in is %d, want a little less than %d", left, life)
 			must.Be(t, response.LeaseDuration > 0 && response.LeaseDuration <= left,
 				"the lease lives %d s, the token %d s", response.LeaseDuration, left)
-			if response.LeaseDuration < left-6 {
-				t.Errorf("the lease lives %d s of the token's %d s, want all but 5", response.LeaseDuration, left)
-			}
+			must.Be(t, response.LeaseDuration >= left-6,
+				"the lease lives %d s of the token's %d s, want all but 5", response.LeaseDuration, left)
 			if response.Renewable || response.LeaseID == "" || len(response.Warnings) > 0 {
 				t.Errorf("want a lease that is not renewable and no warning, got %q, renewable %t, %q",
 					response.LeaseID, response.Renewable, response.Warnings)
@@ -198,9 +197,7 @@ func (w *testVault) readOnce(t *testing.T, role string) string {
 	t.Helper()
 	client := w.rootClient(t)
 	_, err := client.Logical().ReadWithContext(t.Context(), "mastersindia/token/"+role)
-	if err == nil {
-		t.Fatalf("a read of token/%s succeeded, and should have failed", role)
-	}
+	must.Hold(t, err != nil, "a read of token/%s succeeded, and should have failed", role)
 	said := err.Error()
 	for _, leaks := range []*harness.Leaks{w.secrets, w.tokens} {
 		for _, finding := range leaks.SearchText("a response", []byte(said)) {

@@ -67,9 +67,7 @@ func TestMonitoring_MetricsReadAsInHelp(t *testing.T) {
 	w.readToken(t, "app")
 	command := regexp.MustCompile(`\$ vault (read .*mastersindia/metrics)`).FindStringSubmatch(
 		w.vault(t, "path-help", "mastersindia/metrics"))
-	if command == nil {
-		t.Fatal("the help of metrics has no command")
-	}
+	must.Hold(t, command != nil, "the help of metrics has no command")
 	text := w.vault(t, strings.Fields(command[1])...)
 	if !strings.HasPrefix(text, "# HELP mastersindia_") || !strings.Contains(text, `mastersindia_reads_total{config="main",result="ok"} 1`) {
 		t.Errorf("vault %s prints:\n%s", command[1], text)
@@ -104,9 +102,8 @@ func TestMonitoring_EveryAlertIsTested(t *testing.T) {
 		short := strings.TrimPrefix(name, "MastersIndia")
 		must.Be(t, strings.Contains(stories, short), "%s has no story in alerts_test.yml", name)
 		must.Say(t, part, "summary:", "description:", "severity:")
-		if !regexp.MustCompile(`vault (read|list|write|token|status|plugin) ?|promtool check`).MatchString(part) {
-			t.Errorf("%s does not say what to type", name)
-		}
+		must.Be(t, regexp.MustCompile(`vault (read|list|write|token|status|plugin) ?|promtool check`).MatchString(part),
+			"%s does not say what to type", name)
 	}
 }
 
@@ -144,9 +141,7 @@ func (w *testVault) metricsToken(t *testing.T) string {
 func prometheusBinaries(t *testing.T) (prometheus, promtool string) {
 	t.Helper()
 	prometheus, promtool, err := harness.FindPrometheus(t.Context(), os.Stderr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, err)
 	return prometheus, promtool
 }
 
@@ -169,9 +164,7 @@ func exampleConfig(t *testing.T, dir, vault, token string) string {
 		"vault.example.com:8200":      vault,
 		"    tls_config:\n      ca_file: /etc/prometheus/vault-ca.pem\n": "",
 	} {
-		if strings.Count(config, from) != 1 {
-			t.Fatalf("prometheus.yml does not have %q once", from)
-		}
+		must.Hold(t, strings.Count(config, from) == 1, "prometheus.yml does not have %q once", from)
 		config = strings.Replace(config, from, to, 1)
 	}
 	for name, text := range map[string]string{

@@ -36,9 +36,7 @@ func TestMounts_FaultsStayInOneMount(t *testing.T) {
 		step.run(t)
 		m.readers.wantNothingWrong(t)
 		t.Logf("%s: %s; %d good reads so far", step.what, time.Since(began).Round(time.Millisecond), m.readers.goodReads(m.all...))
-		if t.Failed() {
-			t.Fatalf("after this: %s; the server's log is %s", step.what, m.ServerLog())
-		}
+		must.Hold(t, !t.Failed(), "after this: %s; the server's log is %s", step.what, m.ServerLog())
 	}
 	m.readers.end()
 	m.killTwiceUnnoticed(t)
@@ -47,9 +45,8 @@ func TestMounts_FaultsStayInOneMount(t *testing.T) {
 	for _, s := range append(m.all, m.doomed) {
 		counts := m.countsOf(s)
 		t.Logf("%s: %d logins, %d of them cut off", s.path, counts.Logins, counts.Logins-counts.LoginsOK)
-		if s != m.hanging && counts.Logins != 1 {
-			t.Errorf("%s has logged in %d times, want once: what happened to others is none of its business", s.path, counts.Logins)
-		}
+		must.Be(t, s == m.hanging || counts.Logins == 1,
+			"%s has logged in %d times, want once: what happened to others is none of its business", s.path, counts.Logins)
 	}
 	m.vault(t, "lease", "revoke", "-sync", "-prefix", m.all[0].path)
 	m.vault(t, "lease", "revoke", "-sync", "-prefix", m.hanging.path)
@@ -114,9 +111,7 @@ func (m *mounts) others(but source) []source {
 func (m *mounts) wantOneProcess(t *testing.T) {
 	t.Helper()
 	running, err := m.RunningPlugins()
-	if err != nil || len(running) != 1 {
-		t.Fatalf("%d mounts run in the processes %v (%v), want one", len(m.all), running, err)
-	}
+	must.Hold(t, err == nil && len(running) == 1, "%d mounts run in the processes %v (%v), want one", len(m.all), running, err)
 }
 
 func (m *mounts) waitForAll(t *testing.T, sources []source) {

@@ -75,18 +75,15 @@ func TestOpenAPI_ResponsesMatchSchema(t *testing.T) {
 func specificationOf(t *testing.T, caller *harness.Caller, from, prefix string) specification {
 	t.Helper()
 	response, err := caller.Call(t.Context(), http.MethodGet, from, nil)
-	if err != nil || !response.OK() {
-		t.Fatalf("%s: %d %v", from, response.Status, err)
-	}
+	must.Hold(t, err == nil && response.OK(), "%s: %d %v", from, response.Status, err)
 	var spec specification
 	must.Do(t, json.Unmarshal(response.Body, &spec))
 	maps.DeleteFunc(spec.Paths, func(path string, _ json.RawMessage) bool { return !strings.HasPrefix(path, prefix) })
 	maps.DeleteFunc(spec.Components.Schemas, func(name string, _ json.RawMessage) bool {
 		return !strings.HasPrefix(name, "MastersIndia")
 	})
-	if len(spec.Paths) == 0 || len(spec.Components.Schemas) == 0 {
-		t.Fatalf("%s has %d paths and %d schemas of the engine", from, len(spec.Paths), len(spec.Components.Schemas))
-	}
+	must.Hold(t, len(spec.Paths) != 0 && len(spec.Components.Schemas) != 0,
+		"%s has %d paths and %d schemas of the engine", from, len(spec.Paths), len(spec.Components.Schemas))
 	return spec
 }
 
@@ -159,9 +156,8 @@ func checkOperations(t *testing.T, spec specification, responses []checkedRespon
 			must.Be(t, op.Summary != "" && op.Description != "",
 				"%s %s: summary %q, description %q", method, path, op.Summary, op.Description)
 			for status, response := range op.Responses {
-				if status != "204" && len(response.Content) == 0 {
-					t.Errorf("%s %s: nothing is said of the body of a %s", method, path, status)
-				}
+				must.Be(t, status == "204" || len(response.Content) != 0,
+					"%s %s: nothing is said of the body of a %s", method, path, status)
 				if strings.HasPrefix(status, "2") && !slices.ContainsFunc(responses, func(a checkedResponse) bool {
 					return a.Path == path && a.Method == method && strconv.Itoa(a.Status) == status
 				}) {

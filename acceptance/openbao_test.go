@@ -90,13 +90,10 @@ func TestOpenBao_InlineAuthenticationGetsNoLease(t *testing.T) {
 		response := must.Get((&http.Client{Timeout: time.Minute}).Do(request))(t)
 		body, err := io.ReadAll(response.Body)
 		_ = response.Body.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, err)
 		must.Equal(t, response.StatusCode, want, "role %s: answered", role)
-		if want != http.StatusOK && !strings.Contains(string(body), "cannot generate leases") {
-			t.Errorf("role %s: refused as %s", role, body)
-		}
+		must.Be(t, want == http.StatusOK || strings.Contains(string(body), "cannot generate leases"),
+			"role %s: refused as %s", role, body)
 	}
 }
 

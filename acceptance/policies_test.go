@@ -172,9 +172,7 @@ func TestPolicy_UpdateOnlyCannotMovePassword(t *testing.T) {
 	w.vault(t, "write", "-f", "mastersindia/rotate/main")
 	after := w.readJSON(t, "read", "-format=json", "mastersindia/config/main").Data
 	for field, value := range before {
-		if field != "headers" && field != "refresh_headers" && after[field] != value {
-			t.Errorf("%s has been changed", field)
-		}
+		must.Be(t, field == "headers" || field == "refresh_headers" || after[field] == value, "%s has been changed", field)
 	}
 	must.Equal(t, visits.Load(), 0, "the other host was asked N times")
 	w.upstream.wantLogins(t, 2) // of the account, and of the rotation

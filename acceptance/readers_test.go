@@ -286,9 +286,8 @@ func (r *readers) waitForGood(t *testing.T, s source, timeout time.Duration) (fa
 			return failed
 		}
 		failed = append(failed, err)
-		if time.Now().After(deadline) {
-			t.Fatalf("%s has not recovered within %s: %v; the server's log is %s", s.path, timeout, err, r.vault.ServerLog())
-		}
+		must.Hold(t, !time.Now().After(deadline),
+			"%s has not recovered within %s: %v; the server's log is %s", s.path, timeout, err, r.vault.ServerLog())
 	}
 }
 

@@ -51,9 +51,7 @@ func TestRestart_OrphanedPluginStopsLogins(t *testing.T) {
 	if errors.Is(err, harness.ErrNoProc) {
 		t.Skip(err)
 	}
-	if err != nil || len(orphans) != 1 {
-		t.Fatalf("found the plugin processes %v (%v), want one", orphans, err)
-	}
+	must.Hold(t, err == nil && len(orphans) == 1, "found the plugin processes %v (%v), want one", orphans, err)
 	<-time.After(life) // The orphan's timer for a rotation has gone off by then.
 	w.upstream.wantLogins(t, 1)
 	must.Do(t, harness.EndOrphans(orphans))

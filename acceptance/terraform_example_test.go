@@ -26,9 +26,8 @@ func TestTerraformExample_MatchesPolicyExample(t *testing.T) {
 	got, want := rulesOf(policy), rulesOf(string(application))
 	must.Be(t, got == want && got != "", "terraform writes the policy\n%s\nand examples/policies/application.hcl is\n%s", got, want)
 	for _, secret := range []string{"password", "client_secret"} {
-		if strings.Contains(rulesOf(string(main)), secret) {
-			t.Errorf("main.tf has a %s in it, which would lie in Terraform's state", secret)
-		}
+		must.Be(t, !strings.Contains(rulesOf(string(main)), secret),
+			"main.tf has a %s in it, which would lie in Terraform's state", secret)
 	}
 	terraform, err := exec.LookPath("terraform")
 	if err != nil {

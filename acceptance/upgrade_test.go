@@ -170,13 +170,10 @@ func (u *upgrade) exchangeBy(t *testing.T, what string, commands []shown, versio
 			}
 			u.exchanges = append(u.exchanges, exchange{what: what, began: began, end: time.Now()})
 		}
-		if strings.Contains(c.command, "running_plugin_version") && strings.TrimSpace(response) != version {
-			t.Errorf("%s: %s returned %q, want %s", what, c.command, response, version)
-		}
+		must.Be(t, !strings.Contains(c.command, "running_plugin_version") || strings.TrimSpace(response) == version,
+			"%s: %s returned %q, want %s", what, c.command, response, version)
 	}
-	if !reloaded {
-		t.Fatalf("%s: %s has no command that reloads the plugin", what, upgradeGuide)
-	}
+	must.Hold(t, reloaded, "%s: %s has no command that reloads the plugin", what, upgradeGuide)
 	u.wantVersion(t, version)
 	u.plain.waitForReads(t, upgradeReaders)
 	u.patient.waitForReads(t, upgradeReaders)
@@ -191,9 +188,8 @@ func (u *upgrade) restartStandbys(t *testing.T, version string) {
 			continue
 		}
 		running := must.Get(node.CLI.Must(t.Context(), "", "read", "-field=running_plugin_version", "sys/mounts/mastersindia"))(t)
-		if strings.TrimSpace(running) == version {
-			t.Errorf("node %d, a standby, runs %s without a restart: %s need not ask for one", n+1, version, installGuide)
-		}
+		must.Be(t, strings.TrimSpace(running) != version,
+			"node %d, a standby, runs %s without a restart: %s need not ask for one", n+1, version, installGuide)
 		must.Do(t, errors.Join(node.Stop(), node.Start(t.Context())))
 	}
 	must.Do(t, u.cluster.WaitForwarding(t.Context()))
@@ -205,9 +201,8 @@ func (u *upgrade) wantVersion(t *testing.T, version string) {
 	mount := u.readJSON(t, "read", "-format=json", "sys/mounts/mastersindia")
 	must.Equal(t, mount.String("running_plugin_version"), version, "the mount runs")
 	for line := range strings.Lines(u.vault(t, "secrets", "list", "-detailed")) {
-		if strings.HasPrefix(line, "mastersindia/") && !strings.Contains(line, version) {
-			t.Errorf("vault secrets list -detailed does not show %s: %s", version, line)
-		}
+		must.Be(t, !strings.HasPrefix(line, "mastersindia/") || strings.Contains(line, version),
+			"vault secrets list -detailed does not show %s: %s", version, line)
 	}
 }
 

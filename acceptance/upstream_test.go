@@ -46,9 +46,7 @@ func newUpstream(t *testing.T, w *testVault) *upstream {
 	t.Helper()
 	u := &upstream{testVault: w, caFile: w.file("ca.pem"), began: map[string][]time.Time{}, moments: map[string][]time.Time{}}
 	sim, err := simulator.New(simulator.Options{OnSecret: func(what simulator.Secret, value string) { u.note(t, what, value) }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, err)
 	u.Simulator = sim
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		u.heard.Add(1)
@@ -134,9 +132,7 @@ func (u *upstream) wantAccepted(t *testing.T, protocol simulator.Protocol, respo
 	t.Helper()
 	status, body, accepted, err := simulator.CallBusiness(
 		t.Context(), u.url, u.client, protocol, response.String("access_token"), response.String("client_id"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, err)
 	must.Be(t, accepted, "upstream refused the token: %d %s", status, body)
 }
 

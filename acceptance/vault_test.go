@@ -102,9 +102,8 @@ func (w *testVault) refused(t *testing.T, args ...string) string {
 func (w *testVault) mustFail(t *testing.T, stdin string, args ...string) harness.Result {
 	t.Helper()
 	result := must.Get(w.CLI.Run(t.Context(), stdin, args...))(t)
-	if result.Code == 0 {
-		t.Fatalf("vault %s succeeded, and should have been refused; it printed:\n%s", strings.Join(args, " "), result.Stdout)
-	}
+	must.Hold(t, result.Code != 0,
+		"vault %s succeeded, and should have been refused; it printed:\n%s", strings.Join(args, " "), result.Stdout)
 	return result
 }
 

@@ -110,9 +110,8 @@ func TestDemoAccounts_OnePerProtocol(t *testing.T) {
 		var given map[string]any
 		must.Do(t, json.Unmarshal([]byte(toJSON(demo[i])), &given))
 		for name := range given {
-			if name != "protocol" && !slices.Contains(simulator.Needs(p), name) {
-				t.Errorf("%s of %s may be missing: add it to credentials() in account.go", name, p)
-			}
+			must.Be(t, name == "protocol" || slices.Contains(simulator.Needs(p), name),
+				"%s of %s may be missing: add it to credentials() in account.go", name, p)
 		}
 	}
 }

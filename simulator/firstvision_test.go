@@ -37,9 +37,7 @@ func wantFVError(t *testing.T, got response, status int, code, param string) {
 	t.Helper()
 	var errors fvErrors
 	got.json(t, &errors)
-	if got.status != status || len(errors) != 1 {
-		t.Fatalf("want %d and one error, got %d %s", status, got.status, got.body)
-	}
+	must.Hold(t, got.status == status && len(errors) == 1, "want %d and one error, got %d %s", status, got.status, got.body)
 	e := errors[0]
 	must.Be(t, e.ErrorCode == code && e.Status == status && e.Source == "AGT" && e.Title == http.StatusText(status),
 		"want %s %d, got %+v", code, status, e)

@@ -209,9 +209,7 @@ func (b *bed) token(a simulator.Account) string {
 	b.t.Helper()
 	got := b.login(a)
 	token := b.tokenIn(got)
-	if got.status != http.StatusOK || token == "" {
-		b.t.Fatalf("login as %s: %d %s", a.Name(), got.status, got.body)
-	}
+	must.Hold(b.t, got.status == http.StatusOK && token != "", "login as %s: %d %s", a.Name(), got.status, got.body)
 	return token
 }
 
@@ -230,9 +228,7 @@ func (b *bed) tokenIn(a response) string {
 func (b *bed) business(a simulator.Account, token string) (status int, body string, accepted bool) {
 	b.t.Helper()
 	status, data, accepted, err := b.CallBusiness(b.t.Context(), b.url, b.client, a.Protocol, token, a.ClientID)
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	must.Do(b.t, err)
 	return status, string(data), accepted
 }
 

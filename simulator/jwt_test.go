@@ -251,9 +251,7 @@ func TestRefresh_KillsOldPair(t *testing.T) {
 				body = toForm(values)
 			}
 			got := b.call(http.MethodPost, refreshPath, body, append(ksaHeader(), "Content-Type", encoding)...)
-			if got.status != http.StatusOK || !strings.HasPrefix(got.body, `{"token":"`) {
-				t.Fatalf("got %d %s", got.status, got.body)
-			}
+			must.Hold(t, got.status == http.StatusOK && strings.HasPrefix(got.body, `{"token":"`), "got %d %s", got.status, got.body)
 			must.Be(t, !b.TokenAlive(access), "the old access token lives")
 			must.Be(t, b.TokenAlive(got.member(t, "token")) && b.TokenAlive(bystander),
 				"the new token and that of another login should live")

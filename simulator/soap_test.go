@@ -103,15 +103,12 @@ func TestSOAPLogin(t *testing.T) {
 			t.Parallel()
 			status, got := b.soap(test.path, test.envelope, "SOAPAction", `"urn:server#access_new_token"`)
 			login := got.Body.Login
-			if status != http.StatusOK || login == nil {
-				t.Fatalf("got %d %+v", status, got)
-			}
+			must.Hold(t, status == http.StatusOK && login != nil, "got %d %+v", status, got)
 			must.Be(t, regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(login.AccessToken) && b.TokenAlive(login.AccessToken),
 				"token %q", login.AccessToken)
 			must.Be(t, login.TokenType == "bearer" && login.ErrorDescription != nil && *login.ErrorDescription == "", "got %+v", login)
-			if test.expiry != (login.ExpiresIn != nil) || (test.expiry && *login.ExpiresIn != "14400") {
-				t.Errorf("expires_in %v", login.ExpiresIn)
-			}
+			must.Be(t, test.expiry == (login.ExpiresIn != nil) && (!test.expiry || *login.ExpiresIn == "14400"),
+				"expires_in %v", login.ExpiresIn)
 		})
 	}
 }
@@ -131,9 +128,8 @@ func TestSOAPRefusals(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			status, got := b.soap(soapPath, test.envelope)
-			if status != http.StatusOK || got.Body.Refused == nil || got.Encoding != "Get Access token" {
-				t.Fatalf("got %d %+v", status, got)
-			}
+			must.Hold(t, status == http.StatusOK && got.Body.Refused != nil && got.Encoding == "Get Access token",
+				"got %d %+v", status, got)
 			r := got.Body.Refused
 			must.Be(t, r.Text == " "+test.want+" " && len(r.Children) == 0, "want the bare text %s, got %+v", test.want, r)
 		})
@@ -161,9 +157,7 @@ func TestSOAPFaults(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			status, got := b.soap(soapPath, test.envelope, "Content-Type", test.contentType)
-			if status != http.StatusInternalServerError || got.Body.Fault == nil {
-				t.Fatalf("got %d %+v", status, got)
-			}
+			must.Hold(t, status == http.StatusInternalServerError && got.Body.Fault != nil, "got %d %+v", status, got)
 			f := got.Body.Fault
 			must.Be(t, f.Code == "SOAP-ENV:Client" && strings.Contains(f.Text, test.want), "got %+v", f)
 		})

@@ -39,9 +39,7 @@ func TestTLS(t *testing.T) {
 	t.Parallel()
 	ca := newCA(t)
 	pem := x509.NewCertPool()
-	if !pem.AppendCertsFromPEM(ca.CertPEM()) {
-		t.Fatal("the PEM cannot be read")
-	}
+	must.Hold(t, pem.AppendCertsFromPEM(ca.CertPEM()), "the PEM cannot be read")
 	tests := []struct {
 		name   string
 		hosts  []string
@@ -72,9 +70,7 @@ func TestTLS(t *testing.T) {
 			if err == nil {
 				response.Body.Close()
 			}
-			if (err == nil) != test.ok {
-				t.Errorf("got %v", err)
-			}
+			must.Be(t, (err == nil) == test.ok, "got %v", err)
 		})
 	}
 }

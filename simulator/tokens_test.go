@@ -71,9 +71,7 @@ func TestBusinessCall_RefusesAsDocumented(t *testing.T) {
 	documented := documentedRefusals()
 	forEachProtocol(t, nil, func(t *testing.T, b *bed, a simulator.Account) {
 		want, found := documented[a.Protocol]
-		if !found {
-			t.Fatal("add what the vendor's pages say of refused logins and tokens to documentedRefusals()")
-		}
+		must.Hold(t, found, "add what the vendor's pages say of refused logins and tokens to documentedRefusals()")
 		check := func(what string, status int, body string, want refusal) {
 			t.Helper()
 			must.Be(t, status == want.status && strings.Contains(body, want.text),

@@ -84,17 +84,8 @@ func (b *bench) pluginOf(s *stage, row string) int {
 
 // memoryOf is the resident memory of a process in bytes, or 0 where the system does not tell.
 func memoryOf(pid int) int64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(status)) {
-		var kib int64
-		if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &kib); err == nil {
-			return kib << 10
-		}
-	}
-	return 0
+	usage, _ := harness.ReadUsage(pid)
+	return usage.Resident
 }
 
 // processorTime is what a process has used of the processors so far, in steps of 10 ms, or 0 where the system does not tell.

@@ -21,24 +21,6 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/must"
 )
 
-func TestEveryRowTakesEveryPlaceInTurn(t *testing.T) {
-	t.Parallel()
-	rows := []string{"a", "b", "c", "d"}
-	places := map[string][]int{}
-	for round := range 2 * len(rows) {
-		for place, row := range turned(rows, round) {
-			places[row] = append(places[row], place)
-		}
-	}
-	for _, row := range rows {
-		slices.Sort(places[row])
-		if places[row] = slices.Compact(places[row]); len(places[row]) < len(rows) {
-			t.Errorf("row %s is only ever at the places %v", row, places[row])
-		}
-	}
-	must.Be(t, rows[0] == "a" && rows[3] == "d", "the list itself has become %v", rows)
-}
-
 func parse(args []string) (options, error) {
 	flags := flag.NewFlagSet("", flag.ContinueOnError)
 	g := define(flags)

@@ -67,13 +67,9 @@ func startPlugin(t *testing.T) *host {
 	})
 	t.Cleanup(h.client.Kill)
 	rpc, err := h.client.Client()
-	if err != nil {
-		t.Fatalf("the plugin did not start: %v\n%s", err, h.output)
-	}
+	must.Hold(t, err == nil, "the plugin did not start: %v\n%s", err, h.output)
 	client, ok := rpc.(*goplugin.GRPCClient)
-	if !ok {
-		t.Fatalf("the plugin speaks %T, not gRPC", rpc)
-	}
+	must.Hold(t, ok, "the plugin speaks %T, not gRPC", rpc)
 	h.rpc = client
 	return h
 }
@@ -84,9 +80,7 @@ func (h *host) pid() int { return h.client.ReattachConfig().Pid }
 func (h *host) dispense(t *testing.T, id string) logical.Backend {
 	t.Helper()
 	backend, err := sdkplugin.Dispense(h.rpc, mountClient{GRPCClient: h.rpc, conn: mountConn{ClientConn: h.rpc.Conn, id: id}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, err)
 	return backend
 }
 
@@ -207,9 +201,7 @@ func (m *mount) do(t *testing.T, operation logical.Operation, path string, data 
 func (m *mount) must(t *testing.T, operation logical.Operation, path string, data map[string]any) *logical.Response {
 	t.Helper()
 	response, err := m.do(t, operation, path, data)
-	if err != nil {
-		t.Fatalf("%s %s: %v", operation, path, err)
-	}
+	must.Hold(t, err == nil, "%s %s: %v", operation, path, err)
 	if response.IsError() {
 		t.Fatalf("%s %s: %v", operation, path, response.Error())
 	}

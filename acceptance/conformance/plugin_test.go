@@ -28,9 +28,7 @@ func TestPlugin_TypeAndVersion(t *testing.T) {
 	must.Do(t, backend.Setup(deadline(t), &logical.BackendConfig{}))
 	must.Equal(t, backend.Type(), logical.TypeLogical, "the type of the plugin")
 	versioner, ok := backend.(logical.PluginVersioner)
-	if !ok {
-		t.Fatalf("%T has no version", backend)
-	}
+	must.Hold(t, ok, "%T has no version", backend)
 	want := os.Getenv("VERSION")
 	if want == "" {
 		text := must.Get(os.ReadFile("../../VERSION"))(t)
@@ -64,9 +62,8 @@ func TestPlugin_SecretsInSealedStorageOnly(t *testing.T) {
 			t.Errorf("leaked: %s", finding)
 		}
 	}
-	if inSealed < 2 {
-		t.Errorf("found %d secrets in sealed storage, want the password and the token: the search proves nothing", inSealed)
-	}
+	must.Be(t, inSealed >= 2,
+		"found %d secrets in sealed storage, want the password and the token: the search proves nothing", inSealed)
 	for _, finding := range leaks.SearchText("the log", []byte(h.output.String())) {
 		t.Errorf("leaked: %s", finding)
 	}

@@ -96,9 +96,7 @@ func start(t *testing.T, name, path string, env []string, args ...string) *harne
 func program(t *testing.T, variable string) string {
 	t.Helper()
 	path := os.Getenv(variable)
-	if path == "" {
-		t.Fatalf("%s names no program: run this with make kubernetes", variable)
-	}
+	must.Hold(t, path != "", "%s names no program: run this with make kubernetes", variable)
 	return path
 }
 

@@ -115,9 +115,8 @@ func (v *server) judge(t *testing.T, rows []*samples, control *samples) {
 		logins := v.logins(s.name)
 		must.Be(t, logins <= len(s.tokens)+1, "%d logins for the %d tokens of %s", logins, len(s.tokens), s.name)
 	}
-	if control.dead == 0 {
-		t.Error("no dead token was seen of the account that is not rotated ahead of time: this test proves nothing")
-	}
+	must.Be(t, control.dead != 0,
+		"no dead token was seen of the account that is not rotated ahead of time: this test proves nothing")
 	// The Vault Secrets Operator keeps a Vault token and a lease for each token that still lives.
 	most := 4 * (len(rows) - 1)
 	for _, path := range []string{"mastersindia/token/kiosk", "mastersindia/token/vso", "auth/kubernetes/login"} {
@@ -175,20 +174,14 @@ func (c *cluster) defineKinds(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-C", "../../tools/external-secrets", "-m", "-f", "{{.Dir}}",
 		"github.com/external-secrets/external-secrets")
 	dir, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("looking for the External Secrets Operator's module: %v", err)
-	}
+	must.Hold(t, err == nil, "looking for the External Secrets Operator's module: %v", err)
 	folders := filepath.SplitList(os.Getenv("CRD_FOLDERS"))
 	for _, folder := range append([]string{filepath.Join(strings.TrimSpace(string(dir)), "config/crds/bases")}, folders...) {
 		files, err := filepath.Glob(filepath.Join(folder, "*_*.yaml"))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("%s has no definitions: %v", folder, err)
-		}
+		must.Hold(t, err == nil && len(files) != 0, "%s has no definitions: %v", folder, err)
 		for _, file := range files {
 			text, err := os.ReadFile(file) //nolint:gosec // G703: the person who runs this names the folder
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, err)
 			c.apply(t, string(text))
 		}
 	}

@@ -68,9 +68,7 @@ func (s *server) haveKubernetesAuth(t *testing.T) {
 		return
 	}
 	text := must.Get(os.ReadFile(program(t, "KUBERNETES_AUTH_BIN")))(t)
-	if err := os.WriteFile(filepath.Join(s.Dir, "plugins", "kubernetes"), text, 0o700); err != nil { //nolint:gosec // G306: a program
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(filepath.Join(s.Dir, "plugins", "kubernetes"), text, 0o700))
 	sum := sha256.Sum256(text)
 	s.must(t, "plugin", "register", "-sha256="+hex.EncodeToString(sum[:]), "-command=kubernetes", "auth", "kubernetes")
 }
@@ -103,9 +101,7 @@ func (s *server) runReadme(t *testing.T, c *cluster) {
 	t.Helper()
 	text := must.Get(os.ReadFile(filepath.Join(examples, "README.md")))(t)
 	block := regexp.MustCompile("(?s)```console\n(.*?)```").FindSubmatch(text)
-	if block == nil {
-		t.Fatal("the README shows no commands")
-	}
+	must.Hold(t, block != nil, "the README shows no commands")
 	dir := t.TempDir()
 	for name, content := range map[string]string{
 		"vault-reviewer.jwt": c.accountToken(t, "kube-system", "vault-reviewer"), "kubernetes-ca.crt": string(c.ca.pem),

@@ -34,9 +34,7 @@ func assertionAccount(tokenURL string) upstream.Account {
 func claimsOf(t *testing.T, assertion string) map[string]any {
 	t.Helper()
 	parts := strings.Split(assertion, ".")
-	if len(parts) != 3 {
-		t.Fatalf("the assertion has %d parts, want 3", len(parts))
-	}
+	must.Hold(t, len(parts) == 3, "the assertion has %d parts, want 3", len(parts))
 	payload := must.Get(base64.RawURLEncoding.DecodeString(parts[1]))(t)
 	var claims map[string]any
 	must.Do(t, json.Unmarshal(payload, &claims))
@@ -157,7 +155,7 @@ func TestAssertion_RefusalIsNotRepeated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t, handle)
-			mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t)
+			_ = mustFail(newClient(t, assertionAccount(s.URL)).Login(context.Background()))(t)
 			s.only(t)
 		})
 	}

@@ -59,9 +59,7 @@ func TestNew_NamesFieldNotValue(t *testing.T) {
 			a := accountFor(upstream.JWT, "https://host.example")
 			test.change(&a)
 			c, err := upstream.New(a, upstream.Options{})
-			if err == nil || c != nil {
-				t.Fatal("New accepts the account")
-			}
+			must.Hold(t, err != nil && c == nil, "New accepts the account")
 			must.Be(t, strings.HasPrefix(err.Error()+" ", test.want+" ") && !strings.Contains(err.Error(), secret),
 				"the error is %q, want one about %s that repeats no value", err, test.want)
 		})

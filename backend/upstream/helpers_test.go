@@ -128,9 +128,7 @@ func (s *server) only(t *testing.T) request {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.requests) != 1 {
-		t.Fatalf("the server was asked %d times, want once", len(s.requests))
-	}
+	must.Hold(t, len(s.requests) == 1, "the server was asked %d times, want once", len(s.requests))
 	return s.requests[0]
 }
 
@@ -198,9 +196,7 @@ func newClient(t *testing.T, a upstream.Account) upstream.Client {
 func newClientAt(t *testing.T, a upstream.Account, now time.Time) upstream.Client {
 	t.Helper()
 	c, err := upstream.New(a, upstream.Options{Now: func() time.Time { return now }})
-	if err != nil {
-		t.Fatalf("New: %v", err)
-	}
+	must.Hold(t, err == nil, "New: %v", err)
 	return c
 }
 
@@ -226,9 +222,8 @@ func mustFail(token *upstream.Token, err error) func(*testing.T) *upstream.Error
 	return func(t *testing.T) *upstream.Error {
 		t.Helper()
 		var e *upstream.Error
-		if !errors.As(err, &e) || token != nil || err.Error() != e.Error() {
-			t.Fatalf("got token %v and error %v, want an *upstream.Error and no more", token, err)
-		}
+		must.Hold(t, errors.As(err, &e) && token == nil && err.Error() == e.Error(),
+			"got token %v and error %v, want an *upstream.Error and no more", token, err)
 		must.Be(t, e.Kind != "" && e.Op != "" && (e.Cause != "") == (e.Kind == upstream.Unavailable),
 			"the error %#v lacks its kind, its operation or its cause", *e)
 		return e

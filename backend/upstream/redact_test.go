@@ -209,9 +209,7 @@ func mustNotShow(t *testing.T, where string, err error, writings ...string) {
 	}
 	for _, text := range texts {
 		for _, writing := range writings {
-			if writing != "" && strings.Contains(text, writing) {
-				t.Fatalf("%s: %q shows %q", where, text, writing)
-			}
+			must.Hold(t, writing == "" || !strings.Contains(text, writing), "%s: %q shows %q", where, text, writing)
 		}
 	}
 }
@@ -314,9 +312,8 @@ func TestRedact_BeforeCut(t *testing.T) {
 		a := accountFor(upstream.JWT, s.URL)
 		a.Password = secret
 		e := mustFail(newClient(t, a).Login(context.Background()))(t)
-		if strings.Contains(e.Detail, "corr") || len([]rune(e.Detail)) > 200 {
-			t.Fatalf("%d characters before: %q", before, e.Detail)
-		}
+		must.Hold(t, !strings.Contains(e.Detail, "corr") && len([]rune(e.Detail)) <= 200,
+			"%d characters before: %q", before, e.Detail)
 	}
 }
 
@@ -408,9 +405,8 @@ func TestRedacted_NothingPrintsSecrets(t *testing.T) {
 			must.Be(t, !strings.Contains(text, secret) && !strings.Contains(text, hex.EncodeToString([]byte(secret))),
 				"%s shows a secret: %s", how, text)
 		}
-		if !strings.Contains(text, "secrets hidden") && !strings.Contains(text, hex.EncodeToString([]byte("secrets hidden"))) {
-			t.Errorf("%s does not say that it hides something: %s", how, text)
-		}
+		must.Be(t, strings.Contains(text, "secrets hidden") || strings.Contains(text, hex.EncodeToString([]byte("secrets hidden"))),
+			"%s does not say that it hides something: %s", how, text)
 	}
 	values := map[string]any{
 		"an account": a, "a pointer to an account": &a, "a token": token, "a pointer to a token": &token, "a client": c,

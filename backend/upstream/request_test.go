@@ -36,9 +36,7 @@ func fieldsOf(t *testing.T, r request) map[string]string {
 		}
 	case "application/x-www-form-urlencoded":
 		values, err := url.ParseQuery(r.body)
-		if err != nil {
-			t.Fatalf("the body is no form: %v", err)
-		}
+		must.Hold(t, err == nil, "the body is no form: %v", err)
 		for name := range values {
 			fields[name] = values.Get(name)
 		}
@@ -49,9 +47,7 @@ func fieldsOf(t *testing.T, r request) map[string]string {
 			if errors.Is(err, io.EOF) {
 				break
 			}
-			if err != nil {
-				t.Fatalf("the body is no multipart form: %v", err)
-			}
+			must.Hold(t, err == nil, "the body is no multipart form: %v", err)
 			value, _ := io.ReadAll(part)
 			fields[part.FormName()] = string(value)
 		}
@@ -135,9 +131,8 @@ func wantEachTested(t *testing.T, tested map[requestKind]bool) {
 	t.Helper()
 	for _, spec := range upstream.Specs() {
 		for _, format := range append(spec.Formats, "") {
-			if !tested[requestKind{spec.Protocol, format}] && (format == "" || format != spec.DefaultFormat()) {
-				t.Errorf("no test knows what %s sends with request_format=%q: add it to TestRequest_FieldsInFormat", spec.Protocol, format)
-			}
+			must.Be(t, tested[requestKind{spec.Protocol, format}] || format != "" && format == spec.DefaultFormat(),
+				"no test knows what %s sends with request_format=%q: add it to TestRequest_FieldsInFormat", spec.Protocol, format)
 		}
 	}
 }

@@ -21,7 +21,7 @@ import (
 
 func TestResponse_WithTokenSucceeds(t *testing.T) {
 	t.Parallel()
-	const jwt, oauth, soap, vision = upstream.JWT, upstream.OAuth, upstream.SOAP, upstream.FirstVision
+	const ksa, oauth, soap, vision = upstream.JWT, upstream.OAuth, upstream.SOAP, upstream.FirstVision
 	const other = "fedcba9876543210fedcba9876543210fedcba98"
 	soapToken := func(content string) string { return soapResponse("access_new_tokenResponse", content) }
 	tests := []struct {
@@ -31,31 +31,31 @@ func TestResponse_WithTokenSucceeds(t *testing.T) {
 		body        string
 		wantRefresh string
 	}{
-		{"jwt, token", jwt, 200, `{"token":"TOKEN"}`, ""},
-		{"jwt, access_token", jwt, 200, `{"access_token":"TOKEN"}`, ""},
-		{"jwt prefers token", jwt, 200, `{"access_token":"` + other + `","token":"TOKEN"}`, ""},
-		{"jwt, token in data", jwt, 200, `{"success":true,"data":{"token":"TOKEN"}}`, ""},
-		{"jwt, access_token in results", jwt, 200, `{"results":{"access_token":"TOKEN"}}`, ""},
-		{"jwt, status 201", jwt, 201, `{"token":"TOKEN"}`, ""},
-		{"jwt, status 206 without error", jwt, 206, `{"token":"TOKEN"}`, ""},
-		{"jwt, refresh_token", jwt, 200, `{"token":"TOKEN","refresh_token":"refresh-1"}`, "refresh-1"},
-		{"jwt, refresh token with a space", jwt, 200, `{"token":"TOKEN","refresh token":"refresh-2"}`, "refresh-2"},
-		{"jwt, both in data", jwt, 200, `{"data":{"token":"TOKEN","refresh_token":"refresh-3"}}`, "refresh-3"},
-		{"jwt, a refresh token elsewhere than the token is not taken", jwt, 200,
+		{"jwt, token", ksa, 200, `{"token":"TOKEN"}`, ""},
+		{"jwt, access_token", ksa, 200, `{"access_token":"TOKEN"}`, ""},
+		{"jwt prefers token", ksa, 200, `{"access_token":"` + other + `","token":"TOKEN"}`, ""},
+		{"jwt, token in data", ksa, 200, `{"success":true,"data":{"token":"TOKEN"}}`, ""},
+		{"jwt, access_token in results", ksa, 200, `{"results":{"access_token":"TOKEN"}}`, ""},
+		{"jwt, status 201", ksa, 201, `{"token":"TOKEN"}`, ""},
+		{"jwt, status 206 without error", ksa, 206, `{"token":"TOKEN"}`, ""},
+		{"jwt, refresh_token", ksa, 200, `{"token":"TOKEN","refresh_token":"refresh-1"}`, "refresh-1"},
+		{"jwt, refresh token with a space", ksa, 200, `{"token":"TOKEN","refresh token":"refresh-2"}`, "refresh-2"},
+		{"jwt, both in data", ksa, 200, `{"data":{"token":"TOKEN","refresh_token":"refresh-3"}}`, "refresh-3"},
+		{"jwt, a refresh token elsewhere than the token is not taken", ksa, 200,
 			`{"refresh_token":"refresh-4","data":{"token":"TOKEN"}}`, ""},
-		{"jwt, a refresh token that no request can carry is dropped", jwt, 200, `{"token":"TOKEN","refresh_token":"two words"}`, ""},
-		{"jwt, a token of another type is passed over", jwt, 200, `{"token":17,"access_token":"TOKEN"}`, ""},
-		{"jwt, spaces around the token", jwt, 200, `{"token":" TOKEN\n"}`, ""},
-		{"jwt, a byte order mark", jwt, 200, "\ufeff" + `{"token":"TOKEN"}` + "\n", ""},
-		{"jwt, whatever the media type", jwt, 200, `{"token":"TOKEN"}`, ""},
-		{"jwt, a detail beside the token", jwt, 200, `{"token":"TOKEN","detail":"Welcome."}`, ""},
-		{"jwt, a token behind Bearer", jwt, 200, `{"token":"Bearer TOKEN","refresh_token":"JWT refresh-5"}`, "refresh-5"},
+		{"jwt, a refresh token that no request can carry is dropped", ksa, 200, `{"token":"TOKEN","refresh_token":"two words"}`, ""},
+		{"jwt, a token of another type is passed over", ksa, 200, `{"token":17,"access_token":"TOKEN"}`, ""},
+		{"jwt, spaces around the token", ksa, 200, `{"token":" TOKEN\n"}`, ""},
+		{"jwt, a byte order mark", ksa, 200, "\ufeff" + `{"token":"TOKEN"}` + "\n", ""},
+		{"jwt, whatever the media type", ksa, 200, `{"token":"TOKEN"}`, ""},
+		{"jwt, a detail beside the token", ksa, 200, `{"token":"TOKEN","detail":"Welcome."}`, ""},
+		{"jwt, a token behind Bearer", ksa, 200, `{"token":"Bearer TOKEN","refresh_token":"JWT refresh-5"}`, "refresh-5"},
 		{"oauth, a token behind JWT", oauth, 200, `{"access_token":"jwt  TOKEN"}`, ""},
-		{"jwt, data that is a string", jwt, 200, `{"error":false,"data":"{\"token\":\"TOKEN\",\"refresh_token\":\"refresh-6\"}"}`, "refresh-6"},
+		{"jwt, data that is a string", ksa, 200, `{"error":false,"data":"{\"token\":\"TOKEN\",\"refresh_token\":\"refresh-6\"}"}`, "refresh-6"},
 		{"soap, JSON in return", soap, 200, soapToken(`<return>{"access_token":"TOKEN","expires_in":3600}</return>`), ""},
 		{"soap, a token behind bearer", soap, 200, soapSuccess("bearer TOKEN", "3600"), ""},
-		{"jwt, error zero", jwt, 200, `{"token":"TOKEN","error":0,"errorCode":"0"}`, ""},
-		{"jwt, error false beside data", jwt, 200, `{"error":"false","code":"200","data":{"token":"TOKEN"}}`, ""},
+		{"jwt, error zero", ksa, 200, `{"token":"TOKEN","error":0,"errorCode":"0"}`, ""},
+		{"jwt, error false beside data", ksa, 200, `{"error":"false","code":"200","data":{"token":"TOKEN"}}`, ""},
 		{"oauth, access_token", oauth, 200, `{"access_token":"TOKEN","expires_in":3600,"token_type":"bearer"}`, ""},
 		{"oauth prefers access_token", oauth, 200, `{"token":"` + other + `","access_token":"TOKEN"}`, ""},
 		{"oauth, token", oauth, 200, `{"token":"TOKEN"}`, ""},
@@ -102,7 +102,7 @@ func TestResponse_WithTokenSucceeds(t *testing.T) {
 
 func TestResponse_NotUnderstoodIsMalformed(t *testing.T) {
 	t.Parallel()
-	const jwt, oauth, soap, vision = upstream.JWT, upstream.OAuth, upstream.SOAP, upstream.FirstVision
+	const ksa, oauth, soap, vision = upstream.JWT, upstream.OAuth, upstream.SOAP, upstream.FirstVision
 	const html = "<html><head><title>502</title></head><body>Bad gateway</body></html>"
 	ok := `{"token":"` + testOpaqueToken + `"}`
 	tests := []struct {
@@ -112,40 +112,40 @@ func TestResponse_NotUnderstoodIsMalformed(t *testing.T) {
 		body     string
 		say      string
 	}{
-		{"empty", jwt, 200, "", "the response is empty"},
-		{"no content", jwt, 204, "", "the response is empty"},
-		{"nothing but space", jwt, 200, " \r\n", "the response is empty"},
-		{"HTML", jwt, 200, html, "the response is not JSON"},
+		{"empty", ksa, 200, "", "the response is empty"},
+		{"no content", ksa, 204, "", "the response is empty"},
+		{"nothing but space", ksa, 200, " \r\n", "the response is empty"},
+		{"HTML", ksa, 200, html, "the response is not JSON"},
 		{"HTML at 404", oauth, 404, html, "the response is not JSON"},
 		{"HTML at 403", oauth, 403, html, "the response is not JSON"},
 		{"empty at 403", oauth, 403, "", "the response is empty"},
 		{"not UTF-8", oauth, 200, "{\"token\":\"\xff\xfe\"}", "the response is not UTF-8"},
 		{"not UTF-8 at 400", oauth, 400, "{\"error\":\"\xff\"}", "the response is not UTF-8"},
-		{"JSON that is cut short", jwt, 200, `{"token":"` + testOpaqueToken, "the response is cut short"},
-		{"JSON that is cut short at 400", jwt, 400, `{"username":["missing`, "the response is cut short"},
-		{"JSON with a second value behind it", jwt, 200, ok + ok, "the response has data after its end"},
-		{"JSON with HTML behind it", jwt, 200, ok + html, "the response has data after its end"},
+		{"JSON that is cut short", ksa, 200, `{"token":"` + testOpaqueToken, "the response is cut short"},
+		{"JSON that is cut short at 400", ksa, 400, `{"username":["missing`, "the response is cut short"},
+		{"JSON with a second value behind it", ksa, 200, ok + ok, "the response has data after its end"},
+		{"JSON with HTML behind it", ksa, 200, ok + html, "the response has data after its end"},
 		{"a PHP notice before the JSON", oauth, 200, "Notice: x" + ok, "the response is not JSON"},
-		{"JSON without a token", jwt, 200, `{"message":"welcome","success":true}`, "with the keys message, success"},
-		{"JSON of unknown keys at 404", jwt, 404, `{"reason":"x"}`, "no known keys"},
-		{"a list at 400", jwt, 400, `["x"]`, "no known keys"},
-		{"HTML at 206", jwt, 206, `<html>`, "the response is not JSON"},
-		{"nothing at 206", jwt, 206, ``, "the response is empty"},
-		{"JSON cut short at 206", jwt, 206, `{"error":"Unab`, "the response is cut short"},
-		{"Latin-1 in JSON", jwt, 206, "{\"error\":\"pas d'acc\xe8s\"}", "the response is not UTF-8"},
-		{"an empty token", jwt, 200, `{"token":""}`, "the response contains no token"},
-		{"a token that is null", jwt, 200, `{"token":null}`, "the response contains no token"},
+		{"JSON without a token", ksa, 200, `{"message":"welcome","success":true}`, "with the keys message, success"},
+		{"JSON of unknown keys at 404", ksa, 404, `{"reason":"x"}`, "no known keys"},
+		{"a list at 400", ksa, 400, `["x"]`, "no known keys"},
+		{"HTML at 206", ksa, 206, `<html>`, "the response is not JSON"},
+		{"nothing at 206", ksa, 206, ``, "the response is empty"},
+		{"JSON cut short at 206", ksa, 206, `{"error":"Unab`, "the response is cut short"},
+		{"Latin-1 in JSON", ksa, 206, "{\"error\":\"pas d'acc\xe8s\"}", "the response is not UTF-8"},
+		{"an empty token", ksa, 200, `{"token":""}`, "the response contains no token"},
+		{"a token that is null", ksa, 200, `{"token":null}`, "the response contains no token"},
 		{"a token that is a number", oauth, 200, `{"access_token":12345}`, "the response contains no token"},
 		{"a life that is over", oauth, 200, `{"access_token":"` + testOpaqueToken + `","expires_in":"0"}`, "already expired"},
-		{"a list", jwt, 200, `[]`, "the response contains no token"},
-		{"a string", jwt, 200, `"welcome"`, "the response contains no token"},
+		{"a list", ksa, 200, `[]`, "the response contains no token"},
+		{"a string", ksa, 200, `"welcome"`, "the response contains no token"},
 		{"an empty object", vision, 200, `{}`, "the response contains no token"},
 		{"an empty object at 405", vision, 405, `{}`, "the response contains no known error"},
-		{"lists of something else than texts", jwt, 404, `{"username":[{}]}`, "the response contains no known error"},
-		{"a token with a space", jwt, 200, `{"token":"two words"}`, "not plain printable text"},
-		{"a token with a line break", jwt, 200, `{"token":"two\r\nX-Evil: 1"}`, "not plain printable text"},
-		{"a token with an umlaut", jwt, 200, `{"token":"tökentoken"}`, "not plain printable text"},
-		{"a token of more than 16 KiB", jwt, 200, `{"token":"` + strings.Repeat("x", 16<<10+1) + `"}`, "longer than 16 KiB"},
+		{"lists of something else than texts", ksa, 404, `{"username":[{}]}`, "the response contains no known error"},
+		{"a token with a space", ksa, 200, `{"token":"two words"}`, "not plain printable text"},
+		{"a token with a line break", ksa, 200, `{"token":"two\r\nX-Evil: 1"}`, "not plain printable text"},
+		{"a token with an umlaut", ksa, 200, `{"token":"tökentoken"}`, "not plain printable text"},
+		{"a token of more than 16 KiB", ksa, 200, `{"token":"` + strings.Repeat("x", 16<<10+1) + `"}`, "longer than 16 KiB"},
 		{"SOAP: empty", soap, 200, "", "the response is empty"},
 		{"SOAP: JSON", soap, 200, ok, "the response is not XML"},
 		{"SOAP: HTML of the old kind", soap, 200, "<html><br></html>", "the response is not XML"},
@@ -184,9 +184,7 @@ func TestToken_Of16KiBTaken(t *testing.T) {
 	t.Parallel()
 	want := strings.Repeat("x", 16<<10)
 	token, err := login(t, upstream.JWT, always(200, "application/json", `{"token":"`+want+`"}`))
-	if err != nil || token.AccessToken != want {
-		t.Fatalf("got %v", err)
-	}
+	must.Hold(t, err == nil && token.AccessToken == want, "got %v", err)
 }
 
 func TestLifetime_FromResponse(t *testing.T) {
@@ -287,9 +285,7 @@ func TestLifetime_FromResponse(t *testing.T) {
 				mustBe(t, mustFail(got, err)(t), "malformed")
 				return
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.Do(t, err)
 			must.Equal(t, got.ExpiresAt.Sub(got.IssuedAt), test.want, "the token lives for")
 			must.Be(t, got.IssuedAt.Equal(noon()), "issued at %s", got.IssuedAt)
 		})

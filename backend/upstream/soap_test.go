@@ -63,9 +63,8 @@ func TestSOAP_RequestEnvelope(t *testing.T) {
 				{test.wantUsername, testUser}, {test.wantPassword, testPassword}, {"client_id", testClientID},
 				{"client_secret", testClientSecret}, {"grant_type", "password"},
 			}
-			if len(sent.Body.Operation.Fields) != len(want) {
-				t.Fatalf("sent %d fields, want %d", len(sent.Body.Operation.Fields), len(want))
-			}
+			must.Hold(t, len(sent.Body.Operation.Fields) == len(want),
+				"sent %d fields, want %d", len(sent.Body.Operation.Fields), len(want))
 			for i, field := range sent.Body.Operation.Fields {
 				must.Be(t, field.XMLName.Local == want[i][0] && field.Text == want[i][1] && field.XMLName.Space == "",
 					"field %d is %v %q, want %q", i, field.XMLName, field.Text, want[i])

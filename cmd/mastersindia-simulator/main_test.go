@@ -103,7 +103,8 @@ func send(t *testing.T, client *http.Client, method, url, body string) (int, str
 	t.Helper()
 	request := must.Get(http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body)))(t)
 	request.Header.Set("Content-Type", "application/json")
-	response := must.Get(client.Do(request))(t)
+	response, err := client.Do(request)
+	must.Do(t, err)
 	defer response.Body.Close()
 	data := must.Get(io.ReadAll(response.Body))(t)
 	return response.StatusCode, string(data)
@@ -151,9 +152,7 @@ func wantLog(t *testing.T, log, token string) {
 		"method=POST path=/api/v1/token-auth/ status=206 account=- duration=",
 		"method=POST path=/api/v1/token-auth/ status=206 account=jwt/demo-jwt@simulator.example duration=",
 	}
-	if len(lines) != len(want) {
-		t.Fatalf("want %d lines, got:\n%s", len(want), log)
-	}
+	must.Hold(t, len(lines) == len(want), "want %d lines, got:\n%s", len(want), log)
 	for i, line := range lines {
 		must.Be(t, strings.Contains(line, want[i]), "line %d: want %s\ngot %s", i+1, want[i], line)
 	}
@@ -169,9 +168,7 @@ func TestRun_TLS(t *testing.T) {
 	must.Equal(t, p.where.HTTP, "", "no plain HTTP was asked for")
 	pem := must.Get(os.ReadFile(ca))(t)
 	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		t.Fatalf("no certificate: %s", pem)
-	}
+	must.Hold(t, roots.AppendCertsFromPEM(pem), "no certificate: %s", pem)
 	status, body := send(t, newClient(t, roots), http.MethodPost, p.where.HTTPS+"/api/v1/token-auth/", demoLogin)
 	must.Be(t, status == http.StatusOK, "got %d %s", status, body)
 	localhost := strings.Replace(p.where.HTTPS, "127.0.0.1", "localhost", 1)
@@ -221,9 +218,8 @@ func TestRun_Banner(t *testing.T) {
 	words := strings.NewReplacer(")", " ", ",", " ", "\n", " ").Replace(text)
 	for _, a := range simulator.DemoAccounts() {
 		for name, value := range values(t, a) {
-			if !strings.Contains(words, value+" ") {
-				t.Errorf("the banner lacks the %s of %s: add it to credentialArgs in banner.go", name, a.Protocol)
-			}
+			must.Be(t, strings.Contains(words, value+" "),
+				"the banner lacks the %s of %s: add it to credentialArgs in banner.go", name, a.Protocol)
 		}
 	}
 	must.Say(t, text,
@@ -393,9 +389,8 @@ func TestHelp_NamesEveryOption(t *testing.T) {
 	t.Parallel()
 	_, flags := newFlags()
 	flags.VisitAll(func(f *flag.Flag) {
-		if !strings.Contains(help(), "\n  -"+f.Name+"\n") && !strings.Contains(help(), "\n  -"+f.Name+"=<") {
-			t.Errorf("the help lacks -%s", f.Name)
-		}
+		must.Be(t, strings.Contains(help(), "\n  -"+f.Name+"\n") || strings.Contains(help(), "\n  -"+f.Name+"=<"),
+			"the help lacks -%s", f.Name)
 	})
 }
 

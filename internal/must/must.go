@@ -1,7 +1,7 @@
 // Copyright (c) The vault-plugin-secrets-mastersindia authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package must has the checks that the tests share: Do, Get and Happen end the test, Be, Equal and Say let it go on.
+// Package must has the checks that the tests share: Do, Get, Hold and Happen end the test, Be, Equal and Say let it go on.
 package must
 
 import (
@@ -25,6 +25,14 @@ func Get[T any](value T, err error) func(testing.TB) T {
 		t.Helper()
 		Do(t, err)
 		return value
+	}
+}
+
+// Hold ends the test, with this complaint, where something does not hold.
+func Hold(t testing.TB, holds bool, complaint string, args ...any) {
+	t.Helper()
+	if !holds {
+		t.Fatalf(complaint, args...)
 	}
 }
 

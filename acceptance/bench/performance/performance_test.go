@@ -25,9 +25,7 @@ func TestTheDocumentIsThatOfItsResults(t *testing.T) {
 	p := must.Get(results.ReadInProcess(filepath.Join(folder, "bench.txt")))(t)
 	kept := must.Get(os.ReadFile(folder + ".md"))(t)
 	file := filepath.Join(t.TempDir(), "performance.md")
-	if err := os.WriteFile(file, kept, 0o600); err != nil { //nolint:gosec // a file of the test's own
-		t.Fatal(err)
-	}
+	must.Do(t, os.WriteFile(file, kept, 0o600))
 	must.Do(t, fill(file, partsOf(r, p)))
 	if filled, err := os.ReadFile(file); err != nil || string(filled) != string(kept) {
 		t.Errorf("docs/performance.md is not what make plots writes (%v)", err)

@@ -33,25 +33,6 @@ func noisy() *results.Results {
 	return r
 }
 
-func TestRatiosAreTakenRoundByRound(t *testing.T) {
-	t.Parallel()
-	rate := func(c results.Cell) float64 { return c.Rate }
-	got, ok := noisy().Ratio("raft", 16, results.RowOurs, results.RowProbe, rate)
-	must.Be(t, ok && got.Median >= 0.999 && got.Median <= 1.001 && got.Least <= 0.901 && got.Most >= 1.099,
-		"ratio %+v (%t), want 1 between 0.9 and 1.1", got, ok)
-	if _, ok := noisy().Ratio("raft", 64, results.RowOurs, results.RowProbe, rate); ok {
-		t.Error("there is a ratio at a load that was not measured")
-	}
-}
-
-func TestMedianOfTheRounds(t *testing.T) {
-	t.Parallel()
-	c, ok := noisy().Median("raft", 16, results.RowProbe)
-	must.Be(t, ok && c.Rate == 1000 && c.P50 == time.Millisecond && c.P99 == 4*time.Millisecond,
-		"median %+v (%t), want that of the second round", c, ok)
-	must.Equal(t, c.Logins, 6, "logins of all rounds")
-}
-
 func TestLoadOf(t *testing.T) {
 	t.Parallel()
 	var latencies []time.Duration
@@ -94,17 +75,6 @@ BenchmarkConstantRead/leased/shared-2  100  1000 ns/op  0 storage-ops/op  20 all
 	} {
 		must.Equal(t, verdicts[name], want, "the verdict on %s", name)
 	}
-}
-
-func TestResultsSurviveAFile(t *testing.T) {
-	t.Parallel()
-	file := filepath.Join(t.TempDir(), "results.json")
-	r := noisy()
-	r.Scale = &results.Scale{Accounts: 10, Used: 5, MemoryUsed: 1 << 20}
-	must.Do(t, r.Write(file))
-	read := must.Get(results.Read(file))(t)
-	got, want := read.Text()+read.ScaleTable(), r.Text()+r.ScaleTable()
-	must.Be(t, got == want && strings.Contains(got, "1 MiB"), "read back as\n%s\nwant\n%s", got, want)
 }
 
 func TestTablesTellProcessorTime(t *testing.T) {
