@@ -51,9 +51,7 @@ func TestScheduler_RotatesEightAccountsAtATime(t *testing.T) {
 				s.token(account(n))
 			}
 			first := s.logins()
-			if first != many {
-				t.Fatalf("%d logins, want one an account", first)
-			}
+			require(t, first == many, "%d logins, want one an account", first)
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
 			s.Upstream.Reset()
 			advance(39 * time.Minute)
@@ -161,9 +159,7 @@ func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
 				if late := logins[1].Sub(due); late > time.Minute {
 					t.Errorf("the account of the healthy host was rotated %s late", late)
 				}
-				if tried := len(s.loginsOf(account(0))); tried < 2 {
-					t.Error("the accounts of the hanging host were not due: this tests nothing")
-				}
+				check(t, len(s.loginsOf(account(0))) >= 2, "the accounts of the hanging host were not due: this tests nothing")
 			})
 		}
 	}
@@ -191,12 +187,9 @@ func TestRotation_FirstComeFirstServed(t *testing.T) {
 			tried := len(s.loginsOf(account(n))) - 1 // the first gave the token
 			least, most = min(least, tried), max(most, tried)
 		}
-		if most == 0 {
-			t.Fatal("no account was due: this tests nothing")
-		}
-		if least == 0 || most-least > 1 {
-			t.Errorf("the accounts had %d to %d turns, want the same number and one more at most", least, most)
-		}
+		require(t, most != 0, "no account was due: this tests nothing")
+		check(t, least != 0 && most-least <= 1,
+			"the accounts had %d to %d turns, want the same number and one more at most", least, most)
 	})
 }
 
@@ -232,8 +225,6 @@ func TestScheduler_HangingAccountsDelayNoOthers(t *testing.T) {
 				late++
 			}
 		}
-		if late > 0 {
-			t.Errorf("%d of %d healthy accounts were not rotated 15 minutes after their time", late, healthy)
-		}
+		check(t, late == 0, "%d of %d healthy accounts were not rotated 15 minutes after their time", late, healthy)
 	})
 }

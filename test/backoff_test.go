@@ -88,12 +88,8 @@ func TestBackoff_DoublesForFailedRotations(t *testing.T) {
 		for _, gap := range gaps[6:] {
 			different[gap.Round(100*time.Millisecond)] = true
 		}
-		if len(different) < 5 {
-			t.Errorf("the backoffs of a minute had no jitter: %v", different)
-		}
-		if got := s.token("app"); got.id != first.id {
-			t.Error("another token is served although no login succeeded")
-		}
+		check(t, len(different) >= 5, "the backoffs of a minute had no jitter: %v", different)
+		check(t, s.token("app").id == first.id, "another token is served although no login succeeded")
 	})
 }
 
@@ -118,9 +114,8 @@ func TestBackoff_SaysIfUpstreamWasAsked(t *testing.T) {
 			s := gstMount(t, time.Hour)
 			s.Simulator.SetFault(simulator.JWT, c.fault)
 			for _, o := range s.readConcurrently(concurrentReaders, toApp, nil) {
-				if o.err == nil || codeOf(o.err) != c.first {
-					t.Fatalf("who waited for the login that failed got %d (%v), want %d", codeOf(o.err), o.err, c.first)
-				}
+				require(t, o.err != nil && codeOf(o.err) == c.first,
+					"who waited for the login that failed got %d (%v), want %d", codeOf(o.err), o.err, c.first)
 			}
 			for _, o := range s.readConcurrently(concurrentReaders, toApp, nil) {
 				if o.err == nil || codeOf(o.err) != c.later || o.waited != 0 {
@@ -169,9 +164,7 @@ func TestRotate_LongerRetryAfterIsObeyed(t *testing.T) {
 					}
 					s.wantLogins(2, "within the half hour of the Retry-After")
 				}
-				if at := fmt.Sprint(s.status()["next_attempt_at"]); at == "" {
-					t.Error("next_attempt_at is empty while the Retry-After runs")
-				}
+				check(t, fmt.Sprint(s.status()["next_attempt_at"]) != "", "next_attempt_at is empty while the Retry-After runs")
 				advance(2 * time.Minute)
 				s.token("app")
 			})
@@ -190,9 +183,8 @@ func TestRetryAfter_ObeyedForAnHour(t *testing.T) {
 				want := min(asked, time.Hour)
 				s.readEvery("app", max(want/600, time.Second), 4*want)
 				for n, gap := range s.gaps() {
-					if gap < want || gap > want+want/600+time.Second {
-						t.Fatalf("attempt %d came after %s, want %s", n+2, gap, want)
-					}
+					require(t, gap >= want && gap <= want+want/600+time.Second,
+						"attempt %d came after %s, want %s", n+2, gap, want)
 				}
 				if got := s.Simulator.Counters().Faulted; got != s.logins() || got < 3 {
 					t.Errorf("%d logins, %d throttled; want all, and at least 3 in 4 intervals", s.logins(), got)
@@ -213,13 +205,10 @@ func TestRetryAfter_ObeyedByBackgroundRotation(t *testing.T) {
 			t.Errorf("%d of %d reads were served", served, 58*60)
 		}
 		for n, gap := range s.gaps()[1:] {
-			if gap < 10*time.Minute || gap > 10*time.Minute+2*time.Second {
-				t.Errorf("rotation %d was tried after %s, want 10m", n+2, gap)
-			}
+			check(t, gap >= 10*time.Minute && gap <= 10*time.Minute+2*time.Second,
+				"rotation %d was tried after %s, want 10m", n+2, gap)
 		}
-		if got := s.Simulator.Counters().Faulted; got != 2 {
-			t.Errorf("%d rotations were throttled between minute 39.6 and 58, want 2", got)
-		}
+		equal(t, "rotations were throttled between minute 39.6 and 58", s.Simulator.Counters().Faulted, 2)
 	})
 }
 

@@ -42,9 +42,7 @@ func TestBreaker_ProbeThatIsGivenUpCounts(t *testing.T) {
 			_, _ = s.ask(t.Context(), "app", nil)
 			advance(20 * time.Second)
 			_, _ = s.ask(t.Context(), "app", nil)
-			if err := <-read; err == nil {
-				t.Error("the reader that caused the probe got a token")
-			}
+			check(t, <-read != nil, "the reader that caused the probe got a token")
 			s.wantLogins(2, "of which the probe was refused; the next is due an hour later")
 		})
 	}

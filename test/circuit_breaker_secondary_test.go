@@ -79,9 +79,7 @@ func TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord(t *testing.T) {
 			_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
 				"headers": map[string]any{"X-Branch": fmt.Sprint(n)}, "verify_connection": false,
 			})
-			if killer.armed.Load() {
-				t.Fatal("the config was not written: the crash did not happen")
-			}
+			require(t, !killer.armed.Load(), "the config was not written: the crash did not happen")
 			s.Stop()
 			s.Start()
 			s.failsWith(http.StatusBadRequest)
@@ -110,9 +108,7 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 				s.token("app")
 				advance(time.Minute)
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
-				if err := branch("7", true); err == nil {
-					t.Fatal("a verification that the upstream refused was accepted")
-				}
+				require(t, branch("7", true) != nil, "a verification that the upstream refused was accepted")
 				s.wantRefusedLogins(1)
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 				advance(2 * time.Minute)
@@ -167,9 +163,7 @@ func TestVerification_ObeysTheHold(t *testing.T) {
 					_, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{
 						"headers": map[string]any{"X-Branch": fmt.Sprint(n)},
 					})
-					if codeOf(err) != c.code {
-						t.Errorf("write %d got %d (%v), want %d", n, codeOf(err), err, c.code)
-					}
+					check(t, codeOf(err) == c.code, "write %d got %d (%v), want %d", n, codeOf(err), err, c.code)
 				}
 				s.wantLogins(1, "though headers were written twenty times")
 			})
@@ -205,9 +199,7 @@ func TestCircuitBreaker_StaysOpenAfterDeletionElsewhere(t *testing.T) {
 				synctest.Wait()
 				s.elsewhere("config/gst", jwtConfig("verify_connection", false))
 				s.failed("app")
-				if got := len(s.Upstream.LoginTimes()); got != 1 {
-					t.Errorf("%d logins with what the upstream has refused, want 1", got)
-				}
+				equal(t, "logins with what the upstream has refused", len(s.Upstream.LoginTimes()), 1)
 			})
 		}
 	}

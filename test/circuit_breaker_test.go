@@ -62,9 +62,8 @@ func TestCircuitBreaker_ProbesBySchedule(t *testing.T) {
 		const probed = 3 + 6
 		s.wantProbes(probed)
 		c := s.Simulator.Counters()
-		if c.LoginsRefused != c.Logins || c.Logins != probed+1 {
-			t.Errorf("%d logins, %d refused by the upstream, %d seen: want all the same", c.Logins, c.LoginsRefused, probed+1)
-		}
+		check(t, c.LoginsRefused == c.Logins && c.Logins == probed+1,
+			"%d logins, %d refused by the upstream, %d seen: want all the same", c.Logins, c.LoginsRefused, probed+1)
 	})
 }
 
@@ -78,9 +77,7 @@ func TestCircuitBreaker_NoProbeWithoutReaders(t *testing.T) {
 		s.failed("app")
 		advance(16 * time.Minute) // the read that failed was a sign of use: it may be probed once
 		before := s.logins()
-		if before > 2 || before < 1 {
-			t.Fatalf("%d logins, want the refused one and at most one probe", before)
-		}
+		require(t, before <= 2 && before >= 1, "%d logins, want the refused one and at most one probe", before)
 		advance(7 * 24 * time.Hour)
 		s.wantLogins(before, "of an account that nobody has read for a week")
 	})
@@ -139,9 +136,8 @@ func TestCircuitBreaker_ClosedByWhichWrites(t *testing.T) {
 			}
 			err := s.failure("app")
 			s.wantLogins(1, "by the write")
-			if codeOf(err) != http.StatusBadRequest {
-				t.Errorf("a read during the backoff returns %d (%v), want 400", codeOf(err), err)
-			}
+			check(t, codeOf(err) == http.StatusBadRequest,
+				"a read during the backoff returns %d (%v), want 400", codeOf(err), err)
 		})
 	}
 }
@@ -220,9 +216,7 @@ func (s *testMount) refuseRequests() {
 func (s *testMount) wantProbes(want int) {
 	s.t.Helper()
 	gaps := s.gaps()
-	if len(gaps) != want {
-		s.t.Errorf("%d probes (%v), want %d", len(gaps), gaps, want)
-	}
+	check(s.t, len(gaps) == want, "%d probes (%v), want %d", len(gaps), gaps, want)
 	for n, gap := range gaps {
 		// Readers come once a minute, and one of them, or the engine itself, makes the probe.
 		if want := probes(n); gap < want || gap > want+time.Minute+time.Second {
@@ -290,9 +284,7 @@ func TestCircuitBreaker_StaysOpenAfterDeletion(t *testing.T) {
 			s.remove("config/gst")
 			s.write("config/gst", jwtConfig("verify_connection", false))
 			s.failed("app")
-			if got := s.logins(); got != 1 {
-				t.Errorf("%d logins with the credentials that the upstream has refused, want 1", got)
-			}
+			equal(t, "logins with the credentials that the upstream has refused", s.logins(), 1)
 		})
 	}
 }

@@ -28,17 +28,12 @@ func TestRevoke_SupersededWhileClockWasAhead(t *testing.T) {
 		s.token("app")
 		s.Clock.Jump(-48 * time.Hour)
 		advance(time.Minute)
-		if !s.Simulator.TokenAlive(first.access) {
-			t.Fatal("the token is dead")
-		}
+		require(t, s.Simulator.TokenAlive(first.access), "the token is dead")
 		out, warnings := s.revoke("")
-		if s.Simulator.TokenAlive(first.access) {
-			t.Errorf("revoke/ leaves token %s alive for 23 hours, and says %v with warnings %q", first.id, out, warnings)
-		}
+		check(t, !s.Simulator.TokenAlive(first.access),
+			"revoke/ leaves token %s alive for 23 hours, and says %v with warnings %q", first.id, out, warnings)
 		one, warnings := s.revoke(first.id)
-		if s.Simulator.TokenAlive(first.access) {
-			t.Errorf("named, it is not revoked either: %v %q", one, warnings)
-		}
+		check(t, !s.Simulator.TokenAlive(first.access), "named, it is not revoked either: %v %q", one, warnings)
 	})
 }
 
@@ -63,9 +58,8 @@ func TestRevoke_DuringClockAhead(t *testing.T) {
 				if a, err := s.ask(t.Context(), "app", nil); err == nil && a.id == first.id {
 					t.Errorf("token %s is served after revoke/", a.id)
 				}
-				if s.Simulator.TokenAlive(first.access) && len(warnings) == 0 {
-					t.Errorf("token %s lives on, and revoke/ said %v without a warning", first.id, out)
-				}
+				check(t, !s.Simulator.TokenAlive(first.access) || len(warnings) != 0,
+					"token %s lives on, and revoke/ said %v without a warning", first.id, out)
 			})
 		}
 	}
@@ -89,9 +83,7 @@ func TestVerification_RefusedStaysWithClockAhead(t *testing.T) {
 			s.Clock.Jump(-ahead)
 			advance(time.Minute)
 			_, _, err := s.Do(t.Context(), logical.UpdateOperation, "config/gst", wrong)
-			if codeOf(err) != http.StatusBadRequest {
-				t.Errorf("the write is answered by %v", err)
-			}
+			check(t, codeOf(err) == http.StatusBadRequest, "the write is answered by %v", err)
 			s.wantLogins(sent, "two minutes after the refusal, the clock was ahead by "+ahead.String())
 		})
 	}
@@ -106,9 +98,7 @@ func TestMarks_ClockSetBack(t *testing.T) {
 		first := s.token("app")
 		advance(2 * time.Minute)
 		second, err := s.ask(t.Context(), "app", reject(first.id))
-		if err != nil || second.id == first.id {
-			t.Fatal(err)
-		}
+		require(t, err == nil && second.id != first.id, "%v", err)
 		s.Clock.Jump(-3 * time.Hour)
 		advance(90 * time.Second)
 		if third, err := s.ask(t.Context(), "app", reject(second.id)); err != nil || third.id != second.id {

@@ -176,18 +176,14 @@ func TestClock_StartAheadRevokesLater(t *testing.T) {
 				if c.before != nil {
 					c.before(s)
 				}
-				if !s.Simulator.TokenAlive(first.access) {
-					t.Fatal("the token is dead before the restart")
-				}
+				require(t, s.Simulator.TokenAlive(first.access), "the token is dead before the restart")
 				s.startWrong(ahead, func() {
 					if c.meanwhile != nil {
 						c.meanwhile(s)
 					}
 				})
 				c.after(s)
-				if s.Simulator.TokenAlive(first.access) {
-					t.Errorf("token %s is alive after its revocation", first.id)
-				}
+				check(t, !s.Simulator.TokenAlive(first.access), "token %s is alive after its revocation", first.id)
 			})
 		}
 	}

@@ -35,21 +35,16 @@ func TestClock_UpstreamTenMinutesOff(t *testing.T) {
 					advance(300 * time.Millisecond)
 					resp := w.read("token/app")
 					left := time.Until(moment(t, resp.Data, "expires_at"))
-					if left > life+2*time.Second || left < life-2*time.Second {
-						t.Errorf("the token ends in %s, want %s", left, life)
-					}
+					check(t, left <= life+2*time.Second && left >= life-2*time.Second,
+						"the token ends in %s, want %s", left, life)
 					// Served as long as it lives, and alive as long as it is served.
 					advance(resp.Secret.TTL - 2*time.Second)
 					token := text(t, resp.Data, "access_token")
 					w.quiet(func() {
-						if text(t, w.read("token/app").Data, "access_token") != token {
-							t.Error("a live token was refused")
-						}
+						check(t, text(t, w.read("token/app").Data, "access_token") == token, "a live token was refused")
 					})
 					advance(2 * time.Second)
-					if !w.Simulator.TokenAlive(token) {
-						t.Error("the token died before its lease ended")
-					}
+					check(t, w.Simulator.TokenAlive(token), "the token died before its lease ended")
 					advance(20 * time.Second)
 					if next := text(t, w.read("token/app").Data, "access_token"); next == token || !w.Simulator.TokenAlive(next) {
 						t.Error("a dead token is served")
@@ -101,9 +96,7 @@ func TestClock_SetBackWhileStopped(t *testing.T) {
 			}
 			token := text(t, resp.Data, "access_token")
 			advance(resp.Secret.TTL)
-			if !w.Simulator.TokenAlive(token) {
-				t.Error("the token died before its lease ended")
-			}
+			check(t, w.Simulator.TokenAlive(token), "the token died before its lease ended")
 		})
 	}
 }
@@ -119,9 +112,8 @@ func TestClock_JumpsToAndFro(t *testing.T) {
 				jump = -jump
 			}
 			w.Clock.Jump(jump)
-			if token := text(t, w.read("token/app").Data, "access_token"); !w.Simulator.TokenAlive(token) {
-				t.Fatalf("a dead token is served after %s", time.Duration(n)*5*time.Minute)
-			}
+			require(t, w.Simulator.TokenAlive(text(t, w.read("token/app").Data, "access_token")),
+				"a dead token is served after %s", time.Duration(n)*5*time.Minute)
 			advance(5 * time.Minute)
 		}
 		if got := w.logins(); got > 60 {
@@ -159,9 +151,7 @@ func TestClock_HostWrong(t *testing.T) {
 					if a.life() < life-2*time.Second || a.life() > life {
 						t.Fatalf("a token of %s is believed to live for %s", life, a.life())
 					}
-					if !s.livesFor(a, a.lease) {
-						t.Fatalf("a lease of %s outlives its token", a.lease)
-					}
+					require(t, s.livesFor(a, a.lease), "a lease of %s outlives its token", a.lease)
 					advance(time.Minute)
 				}
 				skew, _ := s.status()["clock_skew_seconds"].(int64)
@@ -193,9 +183,8 @@ func TestClock_SuspendedPastTokenExpiry(t *testing.T) {
 			s.Suspend(5 * time.Hour)
 			for range 10 {
 				a := s.token("app")
-				if !s.Simulator.TokenAlive(a.access) || !s.livesFor(a, a.lease) {
-					t.Fatal("a dead token was served after the machine woke up")
-				}
+				require(t, s.Simulator.TokenAlive(a.access) && s.livesFor(a, a.lease),
+					"a dead token was served after the machine woke up")
 			}
 			s.wantLogins(2)
 		})
@@ -239,20 +228,14 @@ func TestClock_SetBackLengthensNoTokenLife(t *testing.T) {
 				s.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown}) // nothing hides the old token
 				for passed := 30 * time.Minute; passed < 2*time.Hour; passed += 20 * time.Second {
 					a, err := s.ask(t.Context(), "app", nil)
-					if err == nil && a.id != first.id {
-						t.Fatal("another token although every login fails")
-					}
-					if err == nil && !s.livesFor(a, a.lease) {
-						t.Fatalf("%s after the token was issued, a lease of %s outlives it", passed, a.lease)
-					}
-					if err == nil && a.left > time.Hour-passed+time.Second {
-						t.Fatalf("%s after it was issued, a token of 1h is said to have %s left", passed, a.left)
-					}
+					require(t, err != nil || a.id == first.id, "another token although every login fails")
+					require(t, err != nil || s.livesFor(a, a.lease),
+						"%s after the token was issued, a lease of %s outlives it", passed, a.lease)
+					require(t, err != nil || a.left <= time.Hour-passed+time.Second,
+						"%s after it was issued, a token of 1h is said to have %s left", passed, a.left)
 					advance(20 * time.Second)
 				}
-				if s.Simulator.Counters().Faulted == 0 {
-					t.Error("the upstream was not asked")
-				}
+				check(t, s.Simulator.Counters().Faulted != 0, "the upstream was not asked")
 			})
 		}
 	}
@@ -268,9 +251,7 @@ func TestClock_SetForwardCostsOneLogin(t *testing.T) {
 		s.Clock.Jump(3 * time.Hour)
 		for range 100 {
 			a := s.token("app")
-			if !s.livesFor(a, a.lease) {
-				t.Fatal("a lease outlives its token")
-			}
+			require(t, s.livesFor(a, a.lease), "a lease outlives its token")
 		}
 		s.wantLogins(2)
 	})

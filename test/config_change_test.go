@@ -73,13 +73,10 @@ func TestTokenChange_DuringLoginDropsToken(t *testing.T) {
 			for _, response := range waiting {
 				r := w.wait(response)
 				resp, err := r.unpack()
-				if err != nil || resp.IsError() {
-					t.Fatalf("a waiting reader got %v, %v, want the new account's token", resp, err)
-				}
+				require(t, err == nil && !resp.IsError(), "a waiting reader got %v, %v, want the new account's token", resp, err)
 				owner, _ := claims(text(t, resp.Data, "access_token"))
-				if owner != "other" && r.at.After(written) {
-					t.Errorf("%s after the write a waiting reader has a token of %s", r.at.Sub(written), owner)
-				}
+				check(t, owner == "other" || !r.at.After(written),
+					"%s after the write a waiting reader has a token of %s", r.at.Sub(written), owner)
 			}
 			advance(time.Minute)
 			w.quiet(func() {
@@ -105,9 +102,7 @@ func TestTokenChange_StaleFailureIgnored(t *testing.T) {
 		advance(time.Second)
 		w.write("config/gst", otherClerk(false))
 		resp, err := w.wait(response).unpack()
-		if err != nil || resp.IsError() {
-			t.Fatalf("the waiting reader got %v, %v, want the new account's token", resp, err)
-		}
+		require(t, err == nil && !resp.IsError(), "the waiting reader got %v, %v, want the new account's token", resp, err)
 		advance(time.Minute)
 		w.quiet(func() {
 			w.wantOwner("other")
@@ -234,9 +229,7 @@ func hangingVerification(t *testing.T) (s *testMount, isUnderWay func() bool) {
 		}
 	}
 	for s.logins() < 2 {
-		if !isUnderWay() {
-			t.Fatal("the write has ended without a verification")
-		}
+		require(t, isUnderWay(), "the write has ended without a verification")
 		time.Sleep(time.Millisecond)
 	}
 	return s, isUnderWay
@@ -250,9 +243,7 @@ func TestConfigWrite_HangingVerificationDelaysNoOtherName(t *testing.T) {
 	for n := range 1000 {
 		name := fmt.Sprintf("role/app-%d", n)
 		s.write(name, map[string]any{"config": "gst"})
-		if !isUnderWay() {
-			t.Fatalf("the write of %s has waited for the verification of config gst", name)
-		}
+		require(t, isUnderWay(), "the write of %s has waited for the verification of config gst", name)
 	}
 }
 
@@ -264,9 +255,7 @@ func TestConfigWrite_CallerWhoHangsUpIsGone(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	_, err := s.do(ctx, logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 51})
-	if err == nil || !isUnderWay() {
-		t.Errorf("a caller who hung up after 100ms was kept until the write before had ended (%v)", err)
-	}
+	check(t, err != nil && isUnderWay(), "a caller who hung up after 100ms was kept until the write before had ended (%v)", err)
 }
 
 // TestConfigWrite_UnsavedRecordIsNoToken: a config is stored without a login, and the record of its account is not. No token is

@@ -87,9 +87,7 @@ func TestConfigDelete_WarnsOfWhatIsLeft(t *testing.T) {
 		w.read("token/app")
 		w.write("revoke/gst", nil)
 		w.remove("role/app")
-		if said := deleted(w); said != "" {
-			t.Errorf("nothing is left, and the warning is %s", said)
-		}
+		equal(t, "nothing is left, and the warning", deleted(w), "")
 	})
 	timed(t, "storage hangs and fails", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -147,9 +145,7 @@ func TestConfigDelete_RecreatedConfigStartsFresh(t *testing.T) {
 				w.quiet(func() { w.write("config/gst", with(f.config, "verify_connection", false)) })
 				restart(w)
 				w.loggingIn(1, func() {
-					if got := w.read("token/app").Data["token_id"]; got == old {
-						t.Error("the token of the deleted config is served")
-					}
+					check(t, w.read("token/app").Data["token_id"] != old, "the token of the deleted config is served")
 				})
 			})
 		}
@@ -177,15 +173,12 @@ func TestConfigDelete_DuringLoginLeavesNoToken(t *testing.T) {
 			advance(time.Second)
 			w.remove("config/gst")
 			r, refused := asRefusal(w.wait(response).unpack())
-			if !refused || r.status != http.StatusBadRequest {
-				t.Errorf("the reader got %v, want status 400", r)
-			}
+			check(t, refused && r.status == http.StatusBadRequest, "the reader got %v, want status 400", r)
 			w.says(r.message, "gst")
 			advance(time.Minute)
 			for key := range w.stored() {
-				if strings.HasPrefix(key, "token/") || strings.HasPrefix(key, "config/") {
-					t.Errorf("%s is stored after its config was deleted", key)
-				}
+				check(t, !strings.HasPrefix(key, "token/") && !strings.HasPrefix(key, "config/"),
+					"%s is stored after its config was deleted", key)
 			}
 			w.badRequest(logical.ReadOperation, "token/app", nil, "gst")
 		})
@@ -222,22 +215,15 @@ func TestConfigDelete_SaysThatRevocationGoesOn(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
 		s.revoke("")
 		resp, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		said := strings.Join(resp.Warnings, "\n")
 		advice, _ := s.write("lookup", map[string]any{"token_id": first.id}).Data["advice"].(string)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		advance(2 * time.Minute)
-		if s.Simulator.TokenAlive(first.access) {
-			t.Fatal("the revocation does not go on")
-		}
-		if strings.Contains(said, "only the vendor can end them") {
-			t.Errorf("the engine ended the token, and the deletion said: %s", said)
-		}
-		if strings.Contains(advice, "cannot be revoked here") {
-			t.Errorf("the engine ended the token, and lookup said: %s", advice)
-		}
+		require(t, !s.Simulator.TokenAlive(first.access), "the revocation does not go on")
+		check(t, !strings.Contains(said, "only the vendor can end them"),
+			"the engine ended the token, and the deletion said: %s", said)
+		check(t, !strings.Contains(advice, "cannot be revoked here"), "the engine ended the token, and lookup said: %s", advice)
 	})
 }
 

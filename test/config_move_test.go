@@ -19,9 +19,7 @@ import (
 func roots(t *testing.T) string {
 	t.Helper()
 	ca, err := simulator.NewCA()
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	return string(ca.CertPEM())
 }
 
@@ -134,9 +132,8 @@ func TestConfigMove_OldRefreshTokenNotSent(t *testing.T) {
 				elsewhere++
 				w.hides(r.Text(), old)
 			}
-			if elsewhere == 0 {
-				t.Error("nothing was sent to the new refresh_url, not even the refresh token that was issued under it")
-			}
+			check(t, elsewhere != 0,
+				"nothing was sent to the new refresh_url, not even the refresh token that was issued under it")
 		})
 	}
 }

@@ -105,9 +105,8 @@ func TestConfigPause_WarnsOfUnpausedAndUnverified(t *testing.T) {
 			if resp != nil {
 				warns = strings.Join(resp.Warnings, " ")
 			}
-			if err != nil || resp.IsError() || (warns == "") != (step.says == "") || !strings.Contains(warns, step.says) {
-				t.Errorf("write %d: %v, warnings %q, want %q", n, err, warns, step.says)
-			}
+			check(t, err == nil && !resp.IsError() && (warns == "") == (step.says == "") && strings.Contains(warns, step.says),
+				"write %d: %v, warnings %q, want %q", n, err, warns, step.says)
 		}
 		w.refusal(logical.UpdateOperation, "rotate/gst", nil)
 	})
@@ -150,9 +149,7 @@ func TestConfigPause_ResumedByExportWarns(t *testing.T) {
 			if resp != nil {
 				said = strings.Join(resp.Warnings, " ")
 			}
-			if said != step.says {
-				t.Errorf("write %d warns %q, want %q", n, said, step.says)
-			}
+			check(t, said == step.says, "write %d warns %q, want %q", n, said, step.says)
 		}
 	})
 }

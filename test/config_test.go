@@ -32,13 +32,9 @@ func readFields() map[string]string {
 func overTheWire(t *testing.T, data map[string]any) map[string]any {
 	t.Helper()
 	encoded, err := json.Marshal(data)
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	var decoded map[string]any
-	if err := json.Unmarshal(encoded, &decoded); err != nil {
-		t.Fatal(err)
-	}
+	noError(t, json.Unmarshal(encoded, &decoded))
 	return decoded
 }
 
@@ -71,9 +67,8 @@ func checkConfigRead(t *testing.T, data map[string]any) {
 			}
 		}
 		for name := range types {
-			if want[name] == "" {
-				t.Errorf("%s is shown, but is none of the fields: a secret is listed in secretFields(), here and in config.go", name)
-			}
+			check(t, want[name] != "",
+				"%s is shown, but is none of the fields: a secret is listed in secretFields(), here and in config.go", name)
 		}
 	}
 }
@@ -88,9 +83,7 @@ func TestConfig_ReadHasAllFieldsButSecrets(t *testing.T) {
 			w.idle(func() { data = w.read("config/gst").Data })
 			checkConfigRead(t, data)
 			encoded, err := json.Marshal(data)
-			if err != nil {
-				t.Fatal(err)
-			}
+			noError(t, err)
 			w.hides(string(encoded), f.secrets()...)
 			for name, value := range f.config {
 				if slices.Contains(secretFields(), name) || strings.HasSuffix(name, "headers") {
@@ -164,17 +157,13 @@ func TestConfig_ListHasKeyInfo(t *testing.T) {
 		w.idle(func() {
 			for _, path := range []string{"config/", "config"} {
 				resp := w.list(path)
-				if got := resp.Data["keys"]; !reflect.DeepEqual(got, names) {
-					t.Errorf("keys are %v, want %v", got, names)
-				}
+				equal(t, "keys", resp.Data["keys"], names)
 				info, ok := resp.Data["key_info"].(map[string]any)
 				if !ok || len(info) != len(names) {
 					t.Errorf("key_info is %v, want an entry for each", resp.Data["key_info"])
 				}
 				encoded, err := json.Marshal(resp.Data)
-				if err != nil {
-					t.Fatal(err)
-				}
+				noError(t, err)
 				for _, f := range fixtures() {
 					w.hides(string(encoded), f.secrets()...)
 					if _, ok := info[f.name].(map[string]any); !ok {
@@ -187,9 +176,8 @@ func TestConfig_ListHasKeyInfo(t *testing.T) {
 	timed(t, "none", func(t *testing.T) {
 		w := newTestMount(t)
 		resp, err := w.do(t.Context(), logical.ListOperation, "config/", nil)
-		if err != nil || (resp != nil && (resp.IsError() || resp.Data["keys"] != nil)) {
-			t.Errorf("the list is %v, %v, want an empty one", resp, err)
-		}
+		check(t, err == nil && (resp == nil || (!resp.IsError() && resp.Data["keys"] == nil)),
+			"the list is %v, %v, want an empty one", resp, err)
 	})
 }
 
@@ -218,13 +206,9 @@ func TestConfig_LongValuesKeptWhole(t *testing.T) {
 		w.loggingIn(1, func() { w.write("config/gst", f.config) })
 		data := overTheWire(t, w.read("config/gst").Data)
 		for _, name := range []string{"username", "client_id", "pause_reason"} {
-			if data[name] != f.config[name] {
-				t.Errorf("%s has not kept its value of %d bytes", name, len(long))
-			}
+			check(t, data[name] == f.config[name], "%s has not kept its value of %d bytes", name, len(long))
 		}
-		if got := data["headers"]; !reflect.DeepEqual(got, map[string]any{"X-Long": long}) {
-			t.Error("headers have not kept their value")
-		}
+		check(t, reflect.DeepEqual(data["headers"], map[string]any{"X-Long": long}), "headers have not kept their value")
 		w.write("role/app", map[string]any{"config": "gst"})
 		w.quiet(func() { w.read("token/app") })
 	})
@@ -232,9 +216,8 @@ func TestConfig_LongValuesKeptWhole(t *testing.T) {
 		w := jwtV1().mounted(t)
 		certificates := strings.Repeat(roots(t), 20)
 		w.write("config/gst", with(jwtV1().onlySecrets(), "ca_cert", certificates, "verify_connection", false))
-		if got := w.read("config/gst").Data["ca_cert"]; got != certificates {
-			t.Errorf("ca_cert has not kept its value of %d bytes", len(certificates))
-		}
+		check(t, w.read("config/gst").Data["ca_cert"] == certificates,
+			"ca_cert has not kept its value of %d bytes", len(certificates))
 	})
 }
 

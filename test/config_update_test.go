@@ -62,9 +62,7 @@ func (f fixture) changes(t *testing.T) []change {
 			continue
 		}
 		c, known := of[field.Name]
-		if !known {
-			t.Fatalf("say here another value of %s", field.Name)
-		}
+		require(t, known, "say here another value of %s", field.Name)
 		c.field = field.Name
 		all = append(all, c)
 	}
@@ -95,9 +93,7 @@ func TestConfigUpdate_ChangesOnlyNamedFields(t *testing.T) {
 					t.Errorf("the config is %v, want %v", got, want)
 				}
 				w.Reload()
-				if again := overTheWire(t, w.read("config/gst").Data); !reflect.DeepEqual(again, got) {
-					t.Errorf("after a restart the config is %v, want %v", again, got)
-				}
+				equal(t, "after a restart the config", overTheWire(t, w.read("config/gst").Data), got)
 			})
 		}
 	}
@@ -124,9 +120,7 @@ func TestConfigUpdate_EmptyFieldResetsToDefault(t *testing.T) {
 				if !reflect.DeepEqual(got[c.field], want[c.field]) {
 					t.Errorf("%s is %v, want its default %v", c.field, got[c.field], want[c.field])
 				}
-				if !reflect.DeepEqual(got, want) {
-					t.Errorf("the config is %v, want %v", got, want)
-				}
+				equal(t, "the config", got, want)
 			})
 		}
 	}
@@ -176,12 +170,8 @@ func TestConfigUpdate_HeadersAreSent(t *testing.T) {
 			w := f.mounted(t, "headers", f.headersAnd("X-Team", "gst"))
 			w.read("token/app")
 			for _, r := range w.heard() {
-				if got := r.Header.Get("X-Team"); got != "gst" {
-					t.Errorf("header X-Team is %q, want gst", got)
-				}
-				if r.Header.Get("Service") != "" {
-					t.Error("a refresh header was sent with a login")
-				}
+				equal(t, "header X-Team", r.Header.Get("X-Team"), "gst")
+				check(t, r.Header.Get("Service") == "", "a refresh header was sent with a login")
 			}
 		})
 	}
@@ -215,12 +205,8 @@ func TestConfigUpdate_ChangesProtocol(t *testing.T) {
 				w.loggingIn(1, func() { w.write("config/gst", move) })
 				w.quiet(func() {
 					data := w.read("token/app").Data
-					if data["access_token"] == old {
-						t.Error("the token of the old protocol is served")
-					}
-					if data["token_type"] != to.scheme {
-						t.Errorf("token_type is %v, want %s", data["token_type"], to.scheme)
-					}
+					check(t, data["access_token"] != old, "the token of the old protocol is served")
+					check(t, data["token_type"] == to.scheme, "token_type is %v, want %s", data["token_type"], to.scheme)
 				})
 				w.write("config/fresh", to.config)
 				if got, want := w.read("config/gst").Data, w.read("config/fresh").Data; !reflect.DeepEqual(got, want) {
@@ -290,9 +276,8 @@ func TestConfigReplace_WarnsOfOtherAccount(t *testing.T) {
 			}
 			all := strings.Join(said, "\n")
 			w.says(all, c.says...)
-			if strings.Contains(all, "was of") != (len(c.says) > 0) || strings.Contains(all, "deleted") != (len(c.says) > 1) {
-				t.Errorf("warnings %q, want %q", said, c.says)
-			}
+			check(t, strings.Contains(all, "was of") == (len(c.says) > 0) && strings.Contains(all, "deleted") == (len(c.says) > 1),
+				"warnings %q, want %q", said, c.says)
 			for _, secret := range append(c.old.secrets(), c.next.secrets()...) {
 				w.hides(all, secret)
 			}

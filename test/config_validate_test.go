@@ -84,9 +84,8 @@ func TestConfigRefused_AbsentSecretNotAskedFor(t *testing.T) {
 		w := jwtV1().unserved(t)
 		said := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"protocol": "oauth", "client_id": "canary"},
 			"client_secret: is required", "password: must be given again")
-		if strings.Contains(said, "client_secret: must be given again") {
-			t.Errorf("a secret that was never given is asked for again: %s", said)
-		}
+		check(t, !strings.Contains(said, "client_secret: must be given again"),
+			"a secret that was never given is asked for again: %s", said)
 	})
 }
 
@@ -94,9 +93,7 @@ func TestConfigRefused_MissingCredentials(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
 		for _, credential := range simulator.Needs(f.account.Protocol) {
-			if !f.needs(credential) {
-				t.Errorf("%s: a config may lack %s, without which no login is possible", f.name, credential)
-			}
+			check(t, f.needs(credential), "%s: a config may lack %s, without which no login is possible", f.name, credential)
 		}
 		for field := range f.config {
 			if !f.needs(field) {
@@ -223,9 +220,7 @@ func TestConfigRefused_PlainHTTPUnlessAllowed(t *testing.T) {
 func TestConfigRefused_InvalidCACert(t *testing.T) {
 	t.Parallel()
 	ca, err := simulator.NewCA()
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	good := string(ca.CertPEM())
 	const key = "-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----\n" // base64 of "canary": no key
 	bad := map[string]string{
@@ -390,9 +385,7 @@ func TestConfigRefused_NumberOutOfRange(t *testing.T) {
 	}
 	for _, number := range numbers {
 		value, err := json.Marshal(number.value)
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		refuseAll(t, jwtV1(), []badWrite{{
 			number.field + " as " + string(value), jwtConfig(number.field, number.value), append(number.wants, number.field),
 		}})

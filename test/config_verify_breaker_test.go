@@ -146,9 +146,8 @@ func TestVerification_FailureSurvivesRestart(t *testing.T) {
 					}
 					advance(time.Minute)
 					r := s.refusal(logical.UpdateOperation, "config/other", c.data)
-					if r.status != http.StatusBadRequest && r.status != http.StatusTooManyRequests {
-						t.Errorf("the write is answered %d", r.status)
-					}
+					check(t, r.status == http.StatusBadRequest || r.status == http.StatusTooManyRequests,
+						"the write is answered %d", r.status)
 				}
 				s.wantLogins(1, "while the hold runs")
 			})
@@ -208,9 +207,7 @@ func TestConfig_UnverifiedWriteDuringHold(t *testing.T) {
 		s.says(r.message, "verify_connection=false", "reads are served a token now, and would then fail")
 		warnings := strings.Join(s.write("config/gst", with(change, "verify_connection", false)).Warnings, " ")
 		s.says(warnings, "none is made yet", "reads fail", "next attempt at 2000-01-01T00:30:0")
-		if strings.Contains(warnings, "next read logs in") {
-			t.Error("the warning promises a login")
-		}
+		check(t, !strings.Contains(warnings, "next read logs in"), "the warning promises a login")
 		s.quiet(func() { s.failed("app") })
 	})
 }

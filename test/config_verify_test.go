@@ -73,12 +73,8 @@ func TestConfigVerify_OtherSettingsAfterRefusal(t *testing.T) {
 		advance(time.Minute)
 		said := s.upstreamRefusal(logical.UpdateOperation, "config/gst", f.config, http.StatusBadRequest).message
 		s.says(said, "these credentials were not sent again", "write again with verify_connection=false", "vault write -f mastersindia/rotate/gst")
-		if s.Simulator.Counters().Logins != 1 {
-			t.Error("they were sent again")
-		}
-		if strings.Contains(said, "same login") {
-			t.Errorf("the login is another one: %s", said)
-		}
+		check(t, s.Simulator.Counters().Logins == 1, "they were sent again")
+		check(t, !strings.Contains(said, "same login"), "the login is another one: %s", said)
 		s.write("config/gst", with(f.config, "verify_connection", false))
 		s.mustRotate()
 		s.wantState("ready")
@@ -104,9 +100,7 @@ func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
 			{with(moved, "refresh_url", ""), false},
 		} {
 			resp, err := w.do(t.Context(), logical.UpdateOperation, "config/ksa", write.data)
-			if err != nil || resp.IsError() {
-				t.Fatalf("write %d: %v, %v", n, resp, err)
-			}
+			require(t, err == nil && !resp.IsError(), "write %d: %v, %v", n, resp, err)
 			if warned := resp != nil && strings.Contains(strings.Join(resp.Warnings, " "), "refresh_url is on a different host"); warned != write.warned {
 				t.Errorf("write %d: warned %v, want %v", n, warned, write.warned)
 			}
@@ -135,9 +129,7 @@ func TestConfigVerify_TLSServerAtHTTPURL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ca, err := simulator.NewCA()
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		s := overTLS(t, ca)
 		said := s.refused(logical.UpdateOperation, "config/new", jwtConfig("token_url", upstreamURL+"/api/v1/token-auth/"))
 		s.says(said, "the port expects TLS: write the URL with https://", "HTTP 400", "check that token_url is the login endpoint")
@@ -251,9 +243,7 @@ func TestConfigVerify_UpstreamDownStoresNothing(t *testing.T) {
 					t.Errorf("%d configs are stored, want none", len(configs))
 				}
 				for _, r := range w.heard() {
-					if strings.Contains(r.URL, "/elsewhere/") {
-						t.Error("a redirect was followed")
-					}
+					check(t, !strings.Contains(r.URL, "/elsewhere/"), "a redirect was followed")
 				}
 			})
 		}
@@ -314,9 +304,7 @@ func TestConfigVerify_UntriedSecretsUsedLater(t *testing.T) {
 			w.Simulator.SetAccount(a)
 			w.quiet(func() { w.write("config/gst", change) })
 			w.loggingIn(1, func() {
-				if got := w.read("token/app").Data["token_id"]; got == old {
-					t.Error("the token of the old secrets is served")
-				}
+				check(t, w.read("token/app").Data["token_id"] != old, "the token of the old secrets is served")
 			})
 		})
 	}
@@ -351,21 +339,13 @@ func TestAssertion_ShortSecretWarns(t *testing.T) {
 			resp := w.write("config/gst", data)
 			return resp != nil && len(resp.Warnings) == 1 && strings.Contains(resp.Warnings[0], "client_secret has fewer than 32 bytes")
 		}
-		if !warned(short.config) {
-			t.Error("no warning of a short secret")
-		}
+		check(t, warned(short.config), "no warning of a short secret")
 		w.wantLogins(1)
-		if warned(map[string]any{"rotation_percent": 70}) {
-			t.Error("a write that has nothing to do with the secret warns of it")
-		}
+		check(t, !warned(map[string]any{"rotation_percent": 70}), "a write that has nothing to do with the secret warns of it")
 		w.Simulator.SetAccount(assertion().account)
-		if warned(assertion().onlySecrets()) {
-			t.Error("a warning of a secret of 40 bytes")
-		}
+		check(t, !warned(assertion().onlySecrets()), "a warning of a secret of 40 bytes")
 		w.Simulator.SetAccount(short.account)
-		if !warned(short.onlySecrets()) {
-			t.Error("no warning of a short secret that replaces a long one")
-		}
+		check(t, warned(short.onlySecrets()), "no warning of a short secret that replaces a long one")
 	})
 	timed(t, "not where nothing is signed", func(t *testing.T) {
 		w := newTestMount(t, firstVision().account)
@@ -386,9 +366,7 @@ func TestAssertion_ChangeOfTheAudienceIsVerified(t *testing.T) {
 			said = w.refusal(logical.UpdateOperation, "config/gst", map[string]any{"assertion_audience": "https://wrong.example/token"}).message
 		})
 		w.says(said, "was not stored", "API-Sec-003")
-		if got := w.read("config/gst").Data["assertion_audience"]; got != assertionAudience {
-			t.Errorf("assertion_audience is %v", got)
-		}
+		equal(t, "assertion_audience", w.read("config/gst").Data["assertion_audience"], assertionAudience)
 		w.quiet(func() { w.write("config/gst", map[string]any{"assertion_audience": assertionAudience}) })
 	})
 }

@@ -49,9 +49,7 @@ func TestConfigWire_SendsConfiguredValues(t *testing.T) {
 			w.write("role/app", map[string]any{"config": "gst"})
 			w.refusal("read", "token/app", nil)
 			heard := w.heard()
-			if len(heard) != 1 || heard[0].Method != http.MethodPost {
-				t.Fatalf("%d requests, want one POST", len(heard))
-			}
+			require(t, len(heard) == 1 && heard[0].Method == http.MethodPost, "%d requests, want one POST", len(heard))
 			w.says(heard[0].Text(), wire.sent...)
 		})
 	}
@@ -67,12 +65,8 @@ func TestConfigWire_TokenURLUnchanged(t *testing.T) {
 			w.write("config/gst", jwtConfig("token_url", upstreamURL+path, "verify_connection", false))
 			w.write("role/app", map[string]any{"config": "gst"})
 			w.refusal("read", "token/app", nil)
-			if got := w.heard()[0].URL; got != upstreamURL+path {
-				t.Errorf("sent to %s, want %s", got, upstreamURL+path)
-			}
-			if got := w.read("config/gst").Data["token_url"]; got != upstreamURL+path {
-				t.Errorf("token_url is %v, want %s", got, upstreamURL+path)
-			}
+			equal(t, "sent to", w.heard()[0].URL, upstreamURL+path)
+			equal(t, "token_url", w.read("config/gst").Data["token_url"], upstreamURL+path)
 		})
 	}
 }

@@ -22,9 +22,8 @@ func (w *testMount) unwritten(f func()) {
 	before := len(w.Storage.Accesses())
 	w.idle(f)
 	for _, access := range w.Storage.Accesses()[before:] {
-		if !strings.HasPrefix(access, mounttest.Get) && !strings.HasPrefix(access, mounttest.List) {
-			w.t.Errorf("storage access %q, want none that writes", access)
-		}
+		check(w.t, strings.HasPrefix(access, mounttest.Get) || strings.HasPrefix(access, mounttest.List),
+			"storage access %q, want none that writes", access)
 	}
 }
 

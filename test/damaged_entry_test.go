@@ -6,7 +6,6 @@ package test
 import (
 	"fmt"
 	"net/http"
-	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -36,9 +35,7 @@ func TestConfigDelete_DamagedRecord(t *testing.T) {
 			if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
 				t.Errorf("the config cannot be deleted: %v", err)
 			}
-			if left := s.storedUnder("token/"); len(left) > 0 {
-				t.Error("the damaged record is left")
-			}
+			check(t, len(s.storedUnder("token/")) <= 0, "the damaged record is left")
 			if r := s.refusal(logical.ReadOperation, "token/app", nil); r.status != http.StatusBadRequest {
 				t.Errorf("a read of a deleted config is answered %d: %s", r.status, r.message)
 			}
@@ -70,9 +67,7 @@ func TestConfig_WrittenBesideDamagedRecord(t *testing.T) {
 			s.write("role/app", map[string]any{"config": "gst"})
 			first := s.token("app")
 			s.Reload()
-			if again := s.token("app"); again.id != first.id {
-				t.Error("another token is served after a restart: the first was not stored")
-			}
+			check(t, s.token("app").id == first.id, "another token is served after a restart: the first was not stored")
 			s.write("revoke/gst", nil)
 			if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
 				t.Errorf("the config cannot be deleted: %v", err)
@@ -100,9 +95,7 @@ func TestConfigUpdate_DamagedRecord(t *testing.T) {
 			s.says(strings.Join(warnings, " "), "or the record of its tokens replaced", "valid upstream until")
 			first := s.token("app")
 			s.Reload()
-			if again := s.token("app"); again.id != first.id {
-				t.Error("another token is served after a restart: the first was not stored")
-			}
+			check(t, s.token("app").id == first.id, "another token is served after a restart: the first was not stored")
 		})
 	}
 }
@@ -139,14 +132,10 @@ func TestLookup_DamagedRecord(t *testing.T) {
 			s.Start()
 			advance(time.Second)
 			found, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id})
-			if err != nil {
-				t.Fatalf("lookup: %v", err)
-			}
+			require(t, err == nil, "lookup: %v", err)
 			s.says(text(t, found.Data, "advice"), "whether it is handed out is not known", "token/gst")
 			resp, err := s.do(t.Context(), logical.ReadOperation, "ledger/gst", nil)
-			if err != nil {
-				t.Fatalf("ledger/gst: %v", err)
-			}
+			require(t, err == nil, "ledger/gst: %v", err)
 			s.says(strings.Join(resp.Warnings, " "), "Which of the tokens readers are given is not known", "token/gst")
 		})
 	}
@@ -172,9 +161,7 @@ func TestStorageFault_DamagedEntryHidesNoOthers(t *testing.T) {
 			if r, refused := asRefusal(resp, err); refused {
 				t.Fatalf("no list: %v", r)
 			}
-			if keys := resp.Data["keys"]; !reflect.DeepEqual(keys, names) {
-				t.Errorf("lists %v, want %v", keys, names)
-			}
+			equal(t, "lists", resp.Data["keys"], names)
 			info, _ := resp.Data["key_info"].(map[string]any)
 			if info[names[0]] == nil || info["hurt"] != nil {
 				t.Errorf("details %v, want those of %s alone", info, names[0])
@@ -229,9 +216,8 @@ func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
 				w.write("rotate/well", nil)
 				w.minute()
 				for config, path := range map[string]string{"gst": "token/app"} {
-					if found := w.lookUp("token_id", text(t, w.read(path).Data, "token_id")); found.Config != config {
-						t.Errorf("the next token of %s is not found", config)
-					}
+					check(t, w.lookUp("token_id", text(t, w.read(path).Data, "token_id")).Config == config,
+						"the next token of %s is not found", config)
 				}
 				if kind == "day" {
 					resp := w.read("ledger/gst")
@@ -239,9 +225,7 @@ func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
 						t.Errorf("%d tokens and warnings %q, want the one that can be read, and one warning", len(tokens), resp.Warnings)
 					}
 				}
-				if got := len(w.ledgerOf("well")); got != 2 {
-					t.Errorf("%d entries of the other config, want 2", got)
-				}
+				equal(t, "entries of the other config", len(w.ledgerOf("well")), 2)
 				advance(4 * day)
 				if got := w.ledgerOf("well"); got != nil {
 					t.Errorf("trimming stopped at the damage: %s", describe(got))
@@ -293,9 +277,7 @@ func TestStorage_DamagedEntryHidesContent(t *testing.T) {
 					w.idle(func() {
 						refused := w.refusal(r.op, r.path, r.data)
 						w.hides(refused.message, "canary")
-						if refused.message == "" {
-							t.Error("the message is empty")
-						}
+						check(t, refused.message != "", "the message is empty")
 						if which == "a later schema" {
 							w.says(refused.message, "schema", "99")
 						}
@@ -326,13 +308,9 @@ func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
 				hurt++
 			}
 		}
-		if hurt != 1 {
-			t.Fatalf("%d pages of gst, want one: this tests nothing", hurt)
-		}
+		require(t, hurt == 1, "%d pages of gst, want one: this tests nothing", hurt)
 		resp := w.write("lookup", map[string]any{"token_id": id})
-		if got := resp.Data["config"]; got != "other" {
-			t.Errorf("found for %v, want other", got)
-		}
+		equal(t, "found for", resp.Data["config"], "other")
 		warnings := strings.Join(resp.Warnings, " ")
 		w.says(warnings, "Another config may have received the same token", "ledger/day/", "/gst/")
 		w.hides(warnings, "canary")

@@ -99,9 +99,8 @@ func TestBreaker_ProbeBringsRevokedToken(t *testing.T) {
 		s.loginsReturn(`{"token":"invented-access-token-7","expires_in":1800}`)
 		advance(15*time.Minute + time.Second)
 		message := s.failure("app").Error()
-		if strings.Contains(message, "refused the credentials") {
-			t.Errorf("after a login that the upstream has accepted a read says %s", message)
-		}
+		check(t, !strings.Contains(message, "refused the credentials"),
+			"after a login that the upstream has accepted a read says %s", message)
 		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write([]byte(`{"token":"invented-access-token-8","expires_in":1800}`))
@@ -122,9 +121,8 @@ func TestVerification_SaysWhatItMet(t *testing.T) {
 		s.FailDials(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "upstream.test", IsNotFound: true}})
 		r := s.refusal(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
 		s.wantLogins(1, "the refused one")
-		if strings.Contains(r.message, "its login failed: upstream refused the credentials") {
-			t.Errorf("of a login that never reached the upstream it is said: %s", r.message)
-		}
+		check(t, !strings.Contains(r.message, "its login failed: upstream refused the credentials"),
+			"of a login that never reached the upstream it is said: %s", r.message)
 	})
 }
 

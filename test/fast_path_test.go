@@ -41,9 +41,7 @@ func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 				w.read("token/unleased")
 			}
 		})
-		if n := w.Storage.Count() - before; n != 0 {
-			t.Errorf("%d storage accesses, want 0", n)
-		}
+		equal(t, "storage accesses", w.Storage.Count()-before, 0)
 		if n := w.Node.Calls(); n != 0 {
 			t.Errorf("the host was asked %d times, want 0", n)
 		}
@@ -90,24 +88,18 @@ func TestFastPath_SameResponseAsSlowPath(t *testing.T) {
 				warm := w.read(path)
 				// A parameter of Vault's own changes nothing, but is not for the short way.
 				cold, err := w.tryRead(path, map[string]any{"version": "0"})
-				if err != nil {
-					t.Fatal(err)
-				}
+				noError(t, err)
 				if !maps.Equal(warm.Data, cold.Data) {
 					t.Errorf("%s: the responses differ: %v and %v", path, slices.Sorted(maps.Keys(warm.Data)), slices.Sorted(maps.Keys(cold.Data)))
 				}
-				if (warm.Secret == nil) != (cold.Secret == nil) {
-					t.Fatalf("%s: only one response has a lease", path)
-				}
+				require(t, (warm.Secret == nil) == (cold.Secret == nil), "%s: only one response has a lease", path)
 				if warm.Secret == nil {
 					continue
 				}
 				if warm.Secret.LeaseOptions != cold.Secret.LeaseOptions {
 					t.Errorf("%s: leases %+v and %+v", path, warm.Secret.LeaseOptions, cold.Secret.LeaseOptions)
 				}
-				if !maps.Equal(warm.Secret.InternalData, cold.Secret.InternalData) {
-					t.Errorf("%s: the leases' data differ", path)
-				}
+				check(t, maps.Equal(warm.Secret.InternalData, cold.Secret.InternalData), "%s: the leases' data differ", path)
 			}
 		})
 	}
@@ -156,9 +148,7 @@ func TestFastPath_StopsWhenNodeLosesLeadership(t *testing.T) {
 			w.Backend().InvalidateKey(context.WithoutCancel(t.Context()), "role/other")
 			before := w.Node.StateCalls()
 			_, _ = w.tryRead("token/app", nil)
-			if w.Node.StateCalls() == before {
-				t.Error("the host was not asked after a change on another node")
-			}
+			check(t, w.Node.StateCalls() != before, "the host was not asked after a change on another node")
 		})
 	}
 	timed(t, "while a request asks", func(t *testing.T) {

@@ -259,12 +259,8 @@ func moment(t *testing.T, data map[string]any, name string) time.Time {
 	t.Helper()
 	s := text(t, data, name)
 	at, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	if !strings.HasSuffix(s, "Z") {
-		t.Errorf("%s is %s, want it in UTC", name, s)
-	}
+	require(t, err == nil, "%s: %v", name, err)
+	check(t, strings.HasSuffix(s, "Z"), "%s is %s, want it in UTC", name, s)
 	return at
 }
 

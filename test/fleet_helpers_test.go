@@ -209,9 +209,7 @@ func (f *fleet) check(t *testing.T) {
 			}
 		}
 	}
-	if seen > 5 {
-		t.Errorf("and %d more problems", seen-5)
-	}
+	check(t, seen <= 5, "and %d more problems", seen-5)
 	for _, leak := range f.leaks {
 		t.Error(leak)
 	}
@@ -231,7 +229,5 @@ func (f *fleet) served(t *testing.T) {
 			}
 		}
 	}
-	if failed > 1 {
-		t.Errorf("%d reads failed in all", failed)
-	}
+	check(t, failed <= 1, "%d reads failed in all", failed)
 }

@@ -37,17 +37,14 @@ func TestHelp_EveryPathHasSynopsisAndDescription(t *testing.T) {
 			}
 			help := text(t, resp.Data, "help")
 			synopsis := regexp.MustCompile(`(?s)Matching Route:[^\n]*\n\n(.*?)\n\n`).FindStringSubmatch(help)
-			if synopsis == nil || !regexp.MustCompile(`^[A-Z][^\n]*\.$`).MatchString(synopsis[1]) {
-				t.Errorf("%s: the synopsis is no sentence on one line: %q", path, synopsis)
-			}
+			check(t, synopsis != nil && regexp.MustCompile(`^[A-Z][^\n]*\.$`).MatchString(synopsis[1]),
+				"%s: the synopsis is no sentence on one line: %q", path, synopsis)
 			_, description, found := strings.Cut(help, "## DESCRIPTION")
 			if description = strings.TrimSpace(description); !found || len(description) < 40 || !strings.Contains(description, ".") {
 				t.Errorf("%s: the description is %q", path, description)
 			}
 			for _, placeholder := range []string{"TODO", "FIXME", "<no description>", "%!", "<nil>", "{{"} {
-				if strings.Contains(help, placeholder) {
-					t.Errorf("%s: the help has %q in it", path, placeholder)
-				}
+				check(t, !strings.Contains(help, placeholder), "%s: the help has %q in it", path, placeholder)
 			}
 			checkWidth(t, path, help)
 		}
@@ -69,19 +66,13 @@ func TestHelp_OfMountNamesEveryPath(t *testing.T) {
 	timed(t, "at its root", func(t *testing.T) {
 		w := newTestMount(t)
 		resp, err := w.do(t.Context(), logical.HelpOperation, "", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		help := text(t, resp.Data, "help")
-		if !strings.Contains(help, "Masters India") {
-			t.Errorf("the help does not say what the engine is for: %q", help)
-		}
+		check(t, strings.Contains(help, "Masters India"), "the help does not say what the engine is for: %q", help)
 		checkWidth(t, "the mount", help)
 		for path := range w.document().Paths {
 			first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-			if !strings.Contains(help, "^"+first) {
-				t.Errorf("the help does not name %s", path)
-			}
+			check(t, strings.Contains(help, "^"+first), "the help does not name %s", path)
 		}
 	})
 }

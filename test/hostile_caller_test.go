@@ -130,9 +130,7 @@ func TestHostileCaller_RequestsAreRefused(t *testing.T) {
 				w := jwtV2().mounted(t)
 				for _, value := range hostileValues() {
 					var data map[string]any
-					if err := json.Unmarshal(fmt.Appendf(nil, "{%q: %s}", field, value), &data); err != nil {
-						t.Fatal(err)
-					}
+					noError(t, json.Unmarshal(fmt.Appendf(nil, "{%q: %s}", field, value), &data))
 					if path == "lookup" {
 						w.survive(logical.UpdateOperation, path, data)
 						continue
@@ -158,9 +156,7 @@ func TestHostileCaller_RequestsCoverEveryField(t *testing.T) {
 			prefix, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "{")
 			schema := d.resolve(described.Post.RequestBody.Content["application/json"].Schema)
 			for field := range schema.Properties {
-				if !slices.Contains(fieldsOf(prefix), field) {
-					t.Errorf("no hostile value is sent to the field %s of %s", field, path)
-				}
+				check(t, slices.Contains(fieldsOf(prefix), field), "no hostile value is sent to the field %s of %s", field, path)
 			}
 		}
 	})
@@ -206,9 +202,7 @@ func (w *testMount) survive(op logical.Operation, path string, data map[string]a
 	resp, err := w.do(w.t.Context(), op, path, data)
 	if resp != nil {
 		warnings, encodeErr := json.Marshal([]any{resp.Warnings, withoutTokens(resp.Data)})
-		if encodeErr != nil {
-			w.t.Errorf("%s %q: the response cannot be encoded: %v", op, path, encodeErr)
-		}
+		check(w.t, encodeErr == nil, "%s %q: the response cannot be encoded: %v", op, path, encodeErr)
 		w.hides(string(warnings), marker)
 	}
 	r, refused := asRefusal(resp, err)

@@ -72,34 +72,23 @@ func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
 		s.Simulator.SetAccount(jwtAccount(withTTL(time.Hour), func(a *simulator.Account) { a.Username = "other" }))
 		first := s.token("app")
 		entry, err := s.Storage.Entries.Get(t.Context(), "config/gst")
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		var config map[string]any
-		if err := json.Unmarshal(entry.Value, &config); err != nil {
-			t.Fatal(err)
-		}
+		noError(t, json.Unmarshal(entry.Value, &config))
 		config["username"], config["generation"] = "other", "ANOTHERGENERATION"
 		if entry.Value, err = json.Marshal(config); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Storage.Entries.Put(t.Context(), entry); err != nil {
-			t.Fatal(err)
-		}
+		noError(t, s.Storage.Entries.Put(t.Context(), entry))
 		s.Backend().InvalidateKey(t.Context(), "config/gst")
 		a := s.token("app")
-		if a.id == first.id || s.logins() != 2 {
-			t.Errorf("after the config was changed elsewhere: %d logins, the old token served: %t", s.logins(), a.id == first.id)
-		}
-		if s.Simulator.Counters().Of(simulator.JWT, "other").LoginsOK != 1 {
-			t.Error("the new user did not log in")
-		}
+		check(t, a.id != first.id && s.logins() == 2,
+			"after the config was changed elsewhere: %d logins, the old token served: %t", s.logins(), a.id == first.id)
+		check(t, s.Simulator.Counters().Of(simulator.JWT, "other").LoginsOK == 1, "the new user did not log in")
 		if _, err := s.do(t.Context(), logical.DeleteOperation, "role/app", nil); err != nil {
 			t.Fatal(err)
 		}
-		if got := codeOf(s.failure("app")); got != 400 {
-			t.Errorf("a role that was deleted returns %d, want 400", got)
-		}
+		equal(t, "a role that was deleted returns", codeOf(s.failure("app")), 400)
 	})
 }
 

@@ -21,20 +21,15 @@ import (
 func (s *testMount) landsLate(path string, data map[string]any, from, to string) {
 	s.t.Helper()
 	before, err := s.Storage.Entries.Get(s.t.Context(), path)
-	if err != nil || !bytes.Contains(before.Value, []byte(from)) {
-		s.t.Fatalf("the entry of %s is not as thought (%v): %s", path, err, before.Value)
-	}
+	require(s.t, err == nil && bytes.Contains(before.Value, []byte(from)),
+		"the entry of %s is not as thought (%v): %s", path, err, before.Value)
 	s.Storage.Fail(mounttest.Put, path, errors.New("storage: the leader was lost while the write was being replicated"))
 	message := s.refused(logical.UpdateOperation, path, data)
-	if !strings.Contains(message, "leader was lost") {
-		s.t.Fatalf("the write ended otherwise: %s", message)
-	}
+	require(s.t, strings.Contains(message, "leader was lost"), "the write ended otherwise: %s", message)
 	s.Storage.Heal()
 	s.token("app") // in between, by what storage has still
 	late := &logical.StorageEntry{Key: path, Value: bytes.Replace(before.Value, []byte(from), []byte(to), 1)}
-	if err := s.Storage.Entries.Put(s.t.Context(), late); err != nil {
-		s.t.Fatal(err)
-	}
+	noError(s.t, s.Storage.Entries.Put(s.t.Context(), late))
 }
 
 // deletionLandsLate is the same for a deletion.
@@ -46,9 +41,7 @@ func (s *testMount) deletionLandsLate(path string) {
 	}
 	s.Storage.Heal()
 	s.token("app")
-	if err := s.Storage.Entries.Delete(s.t.Context(), path); err != nil {
-		s.t.Fatal(err)
-	}
+	noError(s.t, s.Storage.Entries.Delete(s.t.Context(), path))
 	s.wantAbsent(path)
 }
 
@@ -153,8 +146,6 @@ func TestConfigPause_TakenBackBeforeLateWrite(t *testing.T) {
 		if resp := s.write("config/gst", map[string]any{"paused": true}); resp != nil {
 			t.Fatalf("the write warns: %q", resp.Warnings)
 		}
-		if s.Storage.Count(mounttest.Put) == 0 {
-			t.Error("nothing was written: the write of before may come into force")
-		}
+		check(t, s.Storage.Count(mounttest.Put) != 0, "nothing was written: the write of before may come into force")
 	})
 }

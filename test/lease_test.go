@@ -81,9 +81,7 @@ func TestLease_TokenUnderSixSecondsIsExpired(t *testing.T) {
 					w.Reload()
 				}
 				resp := w.read("token/app")
-				if same := resp.Data["token_id"] == first.Data["token_id"]; same != alive {
-					t.Errorf("the same token is served: %v, want %v", same, alive)
-				}
+				equal(t, "the same token is served", resp.Data["token_id"] == first.Data["token_id"], alive)
 				if !alive {
 					w.wantLogins(2)
 					return
@@ -101,9 +99,7 @@ func TestLease_TokenUnderSixSecondsIsExpired(t *testing.T) {
 func (w *testMount) endLease(secret *logical.Secret) {
 	w.t.Helper()
 	resp, err := w.Backend().HandleRequest(w.t.Context(), w.leaseRequest(logical.RevokeOperation, secret))
-	if err != nil || (resp != nil && resp.IsError()) {
-		w.t.Errorf("the lease cannot be ended: %v, %v", resp, err)
-	}
+	check(w.t, err == nil && (resp == nil || !resp.IsError()), "the lease cannot be ended: %v, %v", resp, err)
 }
 
 func TestLease_RevokeKeepsSharedToken(t *testing.T) {
@@ -116,9 +112,7 @@ func TestLease_RevokeKeepsSharedToken(t *testing.T) {
 			w.quiet(func() {
 				w.wantServed(second.Data["token_id"])
 			})
-			if !w.Simulator.TokenAlive(text(t, second.Data, "access_token")) {
-				t.Error("the token was killed upstream")
-			}
+			check(t, w.Simulator.TokenAlive(text(t, second.Data, "access_token")), "the token was killed upstream")
 		})
 	}
 }
@@ -181,9 +175,7 @@ func TestLease_NotRenewable(t *testing.T) {
 		secret := w.read("token/app").Secret
 		w.idle(func() {
 			resp, err := w.Backend().HandleRequest(t.Context(), w.leaseRequest(logical.RenewOperation, secret))
-			if err == nil && (resp == nil || !resp.IsError()) {
-				t.Errorf("the lease was renewed: %v", resp)
-			}
+			check(t, err != nil || (resp != nil && resp.IsError()), "the lease was renewed: %v", resp)
 		})
 	})
 }
@@ -211,21 +203,15 @@ func TestLease_EndsFiveSecondsBeforeToken(t *testing.T) {
 				if err != nil {
 					break
 				}
-				if a.id != first.id {
-					t.Fatal("another token although every login fails")
-				}
+				require(t, a.id == first.id, "another token although every login fails")
 				want := time.Until(first.expires) - 5*time.Second
 				if a.lease != want.Truncate(time.Second) || a.lease <= 0 {
 					t.Fatalf("lease of %s with %s to live, want %s", a.lease, want+5*time.Second, want.Truncate(time.Second))
 				}
 				last = a
 			}
-			if s.Simulator.Counters().Faulted == 0 {
-				t.Fatal("the upstream was never asked")
-			}
-			if last.lease != time.Second {
-				t.Errorf("the last lease was of %s, want 1s: a token is served down to 6 s", last.lease)
-			}
+			require(t, s.Simulator.Counters().Faulted != 0, "the upstream was never asked")
+			check(t, last.lease == time.Second, "the last lease was of %s, want 1s: a token is served down to 6 s", last.lease)
 			if left := time.Until(first.expires); left >= 6*time.Second || left < 5*time.Second {
 				t.Errorf("reads began to fail with %s left, want just under 6s", left)
 			}

@@ -74,9 +74,7 @@ func TestLedgerFault_NothingLostAtAnyAccess(t *testing.T) {
 				revokedAt := time.Now()
 				w.write("revoke/gst", map[string]any{"token_id": ids[0]})
 				synctest.Wait()
-				if storage.hits.Load() == 0 && n < 12 {
-					t.Fatal("nothing failed")
-				}
+				require(t, storage.hits.Load() != 0 || n >= 12, "nothing failed")
 				// Even now no lookup reports that the tokens are unknown, unless storage itself returns nothing.
 				for _, id := range ids {
 					if r, refused := asRefusal(w.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": id})); refused &&
@@ -88,12 +86,10 @@ func TestLedgerFault_NothingLostAtAnyAccess(t *testing.T) {
 				storage.heal()
 				mend(w)
 				tokens := w.ledgerOf("gst")
-				if len(tokens) != 2 || tokens[0].ID != ids[1] || tokens[1].ID != ids[0] {
-					t.Fatalf("the ledger has %s, want %q", describe(tokens), ids)
-				}
-				if tokens[0].State != "current" || tokens[0].Reason != "forced" || tokens[1].Reason != "first_read" {
-					t.Errorf("the ledger has %s", describe(tokens))
-				}
+				require(t, len(tokens) == 2 && tokens[0].ID == ids[1] && tokens[1].ID == ids[0],
+					"the ledger has %s, want %q", describe(tokens), ids)
+				check(t, tokens[0].State == "current" && tokens[0].Reason == "forced" && tokens[1].Reason == "first_read",
+					"the ledger has %s", describe(tokens))
 				if tokens[1].State != "revoked" || !tokens[1].UsableUntil.Equal(revokedAt) {
 					t.Errorf("the revoked one is %s until %s, want revoked until %s", tokens[1].State, tokens[1].UsableUntil, revokedAt)
 				}
@@ -127,15 +123,11 @@ func TestLedgerFault_InterruptedTrimResumes(t *testing.T) {
 				last := text(t, w.read("token/app").Data, "token_id")
 				w.write("config/gst", map[string]any{"paused": true})
 				ids := w.ledgerOf("gst")
-				if len(ids) != 4 {
-					t.Fatalf("%d entries, want 4", len(ids))
-				}
+				require(t, len(ids) == 4, "%d entries, want 4", len(ids))
 				advance(time.Until(time.Now().Truncate(day).Add(day - time.Minute)))
 				storage.dieAfter(n)
 				advance(3 * time.Hour)
-				if n < 12 && storage.hits.Load() == 0 {
-					t.Fatal("nothing failed")
-				}
+				require(t, n >= 12 || storage.hits.Load() != 0, "nothing failed")
 				storage.heal()
 				if reload {
 					w.Reload()
@@ -172,17 +164,13 @@ func TestLedgerFault_UnwritableFailsNoLogin(t *testing.T) {
 				}
 				w.write("config/gst", map[string]any{"password": "another-of-oauth-clerk", "verify_connection": false})
 			})
-			if sum := counts[access+" id"] + counts[access+" day"] + counts[access+" config"]; sum > 2 {
-				t.Errorf("a broken ledger is tried again with each login: %v", counts)
-			}
+			check(t, counts[access+" id"]+counts[access+" day"]+counts[access+" config"] <= 2,
+				"a broken ledger is tried again with each login: %v", counts)
 			if access == mounttest.Put { // what the ledger does not know yet is known all the same
 				found := w.lookUp("token_id", text(t, first, "token_id"))
-				if found.Config != "gst" || found.State != "superseded" || found.Reason != "first_read" {
-					t.Errorf("%s of %q, got by %s", found.State, found.Config, found.Reason)
-				}
-				if got := len(w.ledgerOf("gst")); got != 31 {
-					t.Errorf("%d entries while the ledger cannot be written, want 31", got)
-				}
+				check(t, found.Config == "gst" && found.State == "superseded" && found.Reason == "first_read",
+					"%s of %q, got by %s", found.State, found.Config, found.Reason)
+				equal(t, "entries while the ledger cannot be written", len(w.ledgerOf("gst")), 31)
 			}
 			w.says(book.String(), "the ledger could not be written", mounttest.ErrStorage().Error(), text(t, first, "token_id"))
 			for range 5 {
@@ -193,9 +181,7 @@ func TestLedgerFault_UnwritableFailsNoLogin(t *testing.T) {
 			}
 			w.Storage.Heal()
 			w.minute()
-			if got := len(w.ledgerOf("gst")); got != 31 {
-				t.Errorf("%d entries, want 31", got)
-			}
+			equal(t, "entries", len(w.ledgerOf("gst")), 31)
 			if n := strings.Count(book.String(), "the ledger could not be written"); n < 2 || n > 10 {
 				t.Errorf("it was logged %d times", n)
 			}
@@ -248,9 +234,8 @@ func TestLedgerFault_RevocationBeforeItsEntryKept(t *testing.T) {
 		advance(time.Minute)
 		w.minute()
 		found := w.lookUp("token_id", id)
-		if found.State != "revoked" || !found.UsableUntil.Equal(revokedAt) {
-			t.Errorf("%s until %s, want revoked until %s", found.State, found.UsableUntil, revokedAt)
-		}
+		check(t, found.State == "revoked" && found.UsableUntil.Equal(revokedAt),
+			"%s until %s, want revoked until %s", found.State, found.UsableUntil, revokedAt)
 		if keys := w.storedUnder("ledger/id/"); len(keys) != 1 || !slices.Contains([]string{"ledger/id/" + id}, firstKey(keys)) {
 			t.Errorf("the ledger has %d tokens", len(keys))
 		}
@@ -277,9 +262,7 @@ func TestLedger_WriteThatLandsAfterItWasGivenUp(t *testing.T) {
 		for key := range s.storedUnder("ledger/day/") {
 			page = key
 		}
-		if page == "" {
-			t.Fatal("the ledger has no page")
-		}
+		require(t, page != "", "the ledger has no page")
 		caught, release := s.Storage.HoldNextPut(page)
 		advance(11 * time.Second)
 		second := s.mustRotate()["token_id"].(string)
@@ -296,9 +279,7 @@ func TestLedger_WriteThatLandsAfterItWasGivenUp(t *testing.T) {
 			for _, token := range s.ledgerOf("gst") {
 				found = found || token.ID == id
 			}
-			if !found {
-				t.Errorf("the %s token is not in ledger/gst any more", name)
-			}
+			check(t, found, "the %s token is not in ledger/gst any more", name)
 			if _, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": id}); err != nil {
 				t.Errorf("lookup of the %s token: %v", name, err)
 			}
@@ -317,9 +298,7 @@ func TestLedger_ListHasConfigsNotYetStored(t *testing.T) {
 			t.Fatalf("ledger/gst has %d tokens, want 1", len(tokens))
 		}
 		resp, err := s.do(t.Context(), logical.ListOperation, "ledger/", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		if names, _ := resp.Data["keys"].([]string); !slices.Contains(names, "gst") {
 			t.Errorf("the list has %v, want gst", names)
 		}

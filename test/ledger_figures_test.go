@@ -41,9 +41,7 @@ func TestLedger_SizeAndReadsOfAMonth(t *testing.T) {
 				at := began.Add(-days * day).Add(time.Duration(n) * day / logins)
 				last = tokenID(fmt.Sprintf("invented-%d-%d", account, n))
 				e := ledger.Entry{TokenID: last, IssuedAt: at, ExpiresAt: at.Add(life), Reason: "rotation"}
-				if err := l.Note(t.Context(), fmt.Sprintf("account-%04d", account), e, keep, at); err != nil {
-					t.Fatal(err)
-				}
+				noError(t, l.Note(t.Context(), fmt.Sprintf("account-%04d", account), e, keep, at))
 			}
 		}
 		took := realTime() - cpu
@@ -74,9 +72,7 @@ func TestLedger_SizeAndReadsOfAMonth(t *testing.T) {
 		}
 		warm := reads(func() { w.lookUp("token_id", id) })
 		t.Logf("a lookup reads %d entries where the account is in memory", warm)
-		if warm != 2 {
-			t.Errorf("a lookup reads %d entries, want 2", warm)
-		}
+		check(t, warm == 2, "a lookup reads %d entries, want 2", warm)
 		t.Logf("a lookup reads %d entries where the config is gone", reads(func() { w.lookUp("token_id", last) }))
 		w.write("config/cold", with(oauth().config, "verify_connection", false))
 		w.write("role/cold", map[string]any{"config": "cold"})
@@ -116,13 +112,9 @@ func TestLedger_SizeAndReadsOfAMonth(t *testing.T) {
 				}
 			})
 			t.Logf("%s: %d storage operations, %d tokens forgotten", what.name, n, forgotten)
-			if n > what.most {
-				t.Errorf("%s: %d storage operations, want at most %d", what.name, n, what.most)
-			}
+			check(t, n <= what.most, "%s: %d storage operations, want at most %d", what.name, n, what.most)
 		}
-		if found := w.lookUp("token_id", last); found.ID != last {
-			t.Error("the newest token was forgotten")
-		}
+		check(t, w.lookUp("token_id", last).ID == last, "the newest token was forgotten")
 		w.list("ledger/")
 	})
 }

@@ -65,9 +65,7 @@ func TestLedgerIssue_OneEntryWithReason(t *testing.T) {
 					w.read("token/app")
 					w.read("status/gst")
 				}))
-				if written != 0 {
-					t.Errorf("%d writes of the ledger without a login", written)
-				}
+				check(t, written == 0, "%d writes of the ledger without a login", written)
 				w.wantReasons(want...)
 			})
 		}
@@ -79,13 +77,10 @@ func checkNewest(t *testing.T, w *testMount, f fixture) {
 	t.Helper()
 	given := w.read("token/app").Data
 	tokens := w.ledgerOf("gst")
-	if len(tokens) == 0 {
-		t.Fatal("the ledger is empty")
-	}
+	require(t, len(tokens) != 0, "the ledger is empty")
 	newest := tokens[0]
-	if newest.ID != given["token_id"] || newest.State != "current" {
-		t.Errorf("the newest is %s and %s, want %v and current", newest.ID, newest.State, given["token_id"])
-	}
+	check(t, newest.ID == given["token_id"] && newest.State == "current",
+		"the newest is %s and %s, want %v and current", newest.ID, newest.State, given["token_id"])
 	if got, want := newest.IssuedAt, moment(t, given, "issued_at"); !got.Equal(want) {
 		t.Errorf("issued_at is %s, want %s", got, want)
 	}
@@ -106,9 +101,8 @@ func TestLedgerIssue_ReadsAndWritesOfLogin(t *testing.T) {
 		advance(time.Minute)
 		w.ledgerOf("gst")
 		counts := w.ledgerAccesses(func() { w.write("rotate/gst", nil) })
-		if counts["get id"]+counts["get config"]+counts["get day"] != 3 || writes(counts) != 2 || counts["list day"] != 0 {
-			t.Errorf("a login makes %v", counts)
-		}
+		check(t, counts["get id"]+counts["get config"]+counts["get day"] == 3 && writes(counts) == 2 && counts["list day"] == 0,
+			"a login makes %v", counts)
 		advance(24 * time.Hour)
 		if counts := w.ledgerAccesses(func() { w.write("rotate/gst", nil) }); writes(counts) != 3 {
 			t.Errorf("the first login of a day makes %v", counts)
@@ -191,13 +185,9 @@ func TestLedgerIssue_ManyTokensInOrder(t *testing.T) {
 		seen := map[string]bool{}
 		for n, token := range tokens {
 			seen[token.ID] = true
-			if n > 0 && token.IssuedAt.After(tokens[n-1].IssuedAt) {
-				t.Fatalf("entry %d is newer than the one before it", n)
-			}
+			require(t, n <= 0 || !token.IssuedAt.After(tokens[n-1].IssuedAt), "entry %d is newer than the one before it", n)
 		}
-		if len(tokens) != want || len(seen) != want {
-			t.Errorf("%d entries of %d tokens, want %d", len(tokens), len(seen), want)
-		}
+		check(t, len(tokens) == want && len(seen) == want, "%d entries of %d tokens, want %d", len(tokens), len(seen), want)
 		for key, value := range w.storedUnder("ledger/day/") {
 			if got := strings.Count(value, "token_id"); got > 128 {
 				t.Errorf("%s has %d tokens", key, got)

@@ -52,9 +52,7 @@ func manyReaders(t *testing.T, gap time.Duration) (s *testMount, log *logBuffer,
 		readers.Go(func() {
 			advance(time.Duration(n) * gap)
 			a, err := s.ask(t.Context(), fmt.Sprintf("rc%05d", n), nil)
-			if err != nil {
-				t.Errorf("account %d: %v", n, err)
-			}
+			check(t, err == nil, "account %d: %v", n, err)
 			ids[n] = a.id
 		})
 	}

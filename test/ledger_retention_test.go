@@ -97,14 +97,11 @@ func TestLedgerRetention_TrimReadsOnlyExpired(t *testing.T) {
 			advance(day - 4*time.Minute)
 		}
 		kept := len(w.ledgerOf("gst"))
-		if kept >= issued || kept < 10*4 {
-			t.Errorf("%d of %d tokens are left", kept, issued)
-		}
+		check(t, kept < issued && kept >= 10*4, "%d of %d tokens are left", kept, issued)
 		// In a day nothing but one day is read, and the days are listed once.
 		counts := w.ledgerAccesses(func() { advance(day) })
-		if counts["list day"] != 3 || counts["get day"] != 1 || counts["delete day"] != 1 || counts["delete id"] != 4 {
-			t.Errorf("a day's trimming makes %v", counts)
-		}
+		check(t, counts["list day"] == 3 && counts["get day"] == 1 && counts["delete day"] == 1 && counts["delete id"] == 4,
+			"a day's trimming makes %v", counts)
 		if counts := w.ledgerAccesses(func() { advance(time.Until(time.Now().Truncate(day).Add(23 * time.Hour))) }); len(counts) > 0 {
 			t.Errorf("with nothing to do, trimming makes %v", counts)
 		}
@@ -135,13 +132,10 @@ func TestLedgerRetention_KeptThroughConfigDelete(t *testing.T) {
 		if tokens[0].ID == first {
 			tokens[0], tokens[1] = tokens[1], tokens[0] // issued at one moment
 		}
-		if tokens[0].State != "current" || tokens[1].State != "superseded" || tokens[1].ID != first {
-			t.Errorf("the ledger has %s", describe(tokens))
-		}
+		check(t, tokens[0].State == "current" && tokens[1].State == "superseded" && tokens[1].ID == first,
+			"the ledger has %s", describe(tokens))
 		w.write("revoke/gst", nil)
-		if got := w.lookUp("token_id", first).State; got != "superseded" {
-			t.Errorf("revoking another account's tokens makes the first one %s", got)
-		}
+		equal(t, "revoking another account's tokens makes the first one", w.lookUp("token_id", first).State, "superseded")
 	})
 }
 
@@ -164,9 +158,8 @@ func TestLedgerRetention_InList(t *testing.T) {
 		}
 		recode(t, resp.Data, &list)
 		want := time.Now().Add(49 * time.Hour).UTC().Format(time.DateOnly)
-		if !slices.Equal(list.Keys, []string{"gst"}) || list.Info["gst"].Until != want {
-			t.Errorf("the list is %v, want gst until %s", list, want)
-		}
+		check(t, slices.Equal(list.Keys, []string{"gst"}) && list.Info["gst"].Until == want,
+			"the list is %v, want gst until %s", list, want)
 		w.wantAbsent("ledger/nobody")
 		w.wantAbsent("ledger/GST")
 		w.badRequest(logical.ReadOperation, "ledger/gst", map[string]any{"config": "canary"}, "config")
@@ -198,9 +191,7 @@ func TestLedger_OnlyOnActiveNode(t *testing.T) {
 					advance(40 * day)
 				}
 			})
-			if len(counts) > 0 {
-				t.Errorf("accesses on a standby: %v", counts)
-			}
+			check(t, len(counts) == 0, "accesses on a standby: %v", counts)
 		})
 	}
 	timed(t, "and a key of it that another node has changed takes nothing from memory", func(t *testing.T) {
@@ -258,15 +249,11 @@ func TestLedger_RenewedTokenIsRemembered(t *testing.T) {
 					unknown++
 				}
 			}
-			if reads < 300 {
-				t.Fatalf("%d reads were served in eight days", reads)
-			}
+			require(t, reads >= 300, "%d reads were served in eight days", reads)
 			if tokens := s.ledgerOf("gst"); len(tokens) != 1 {
 				t.Errorf("ledger/ has the one token %d times", len(tokens))
 			}
-			if unknown > 0 {
-				t.Errorf("lookup does not know the token that readers are given, %d times of %d", unknown, reads)
-			}
+			check(t, unknown <= 0, "lookup does not know the token that readers are given, %d times of %d", unknown, reads)
 		})
 	}
 }
@@ -280,9 +267,8 @@ func TestLookup_RenewedTokenOfADeletedConfigIsNotDead(t *testing.T) {
 		a := s.token("app")
 		advance(65 * time.Minute)
 		again := s.token("app")
-		if again.id != a.id || again.left < 30*time.Minute {
-			t.Fatalf("token %s with %s left: it was not renewed", again.id, again.left)
-		}
+		require(t, again.id == a.id && again.left >= 30*time.Minute,
+			"token %s with %s left: it was not renewed", again.id, again.left)
 		s.remove("config/gst")
 		advance(time.Minute)
 		found := s.lookUp("token_id", a.id)

@@ -20,9 +20,7 @@ func TestRemedy_NamesOnlyFieldsOfTheProtocol(t *testing.T) {
 			url, _ := f.config["token_url"].(string)
 			s := f.mounted(t, "token_url", strings.Replace(url, "http://", "https://", 1))
 			text := s.failure("app").Error()
-			if !strings.Contains(text, "ca_cert=") {
-				t.Fatalf("the failure is not one of TLS: %s", text)
-			}
+			require(t, strings.Contains(text, "ca_cert="), "the failure is not one of TLS: %s", text)
 			for _, field := range regexp.MustCompile(`(\w+)=[-@]`).FindAllStringSubmatch(text, -1) {
 				if name := field[1]; name != "ca_cert" && f.config[name] == nil {
 					t.Errorf("a config of protocol %v has no %s: %s", f.config["protocol"], name, text)
@@ -40,9 +38,7 @@ func TestLoginError_NamedTimeIsNotTooEarly(t *testing.T) {
 		_, rest, _ := strings.Cut(err.Error(), "logs in again from ")
 		stamp, _, _ := strings.Cut(rest, " on")
 		at, wrong := time.Parse(time.RFC3339, stamp)
-		if wrong != nil {
-			s.t.Fatalf("rotate/ names no time: %v", err)
-		}
+		require(s.t, wrong == nil, "rotate/ names no time: %v", err)
 		return at
 	}
 	for name, next := range map[string]func(s *testMount) time.Time{

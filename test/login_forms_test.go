@@ -30,9 +30,7 @@ func TestLogin_FormsOfTheField(t *testing.T) {
 			form.change(&f.account)
 			w := f.mounted(t)
 			token, _ := w.read("token/app").Data["access_token"].(string)
-			if !w.Simulator.TokenAlive(token) {
-				t.Errorf("the token that is served is none of the upstream's")
-			}
+			check(t, w.Simulator.TokenAlive(token), "the token that is served is none of the upstream's")
 			changed := f.account
 			changed.Password = "another"
 			w.Simulator.SetAccount(changed)

@@ -37,9 +37,7 @@ func (l *logBuffer) lines(t *testing.T, message string) []map[string]any {
 func (l *logBuffer) last(t *testing.T, message string) map[string]any {
 	t.Helper()
 	lines := l.lines(t, message)
-	if len(lines) == 0 {
-		t.Fatalf("no log line %q", message)
-	}
+	require(t, len(lines) != 0, "no log line %q", message)
 	return lines[len(lines)-1]
 }
 
@@ -69,9 +67,7 @@ func TestLogs_NameTheMount(t *testing.T) {
 		}, jwtAccount())
 		w.mount(jwtV1())
 		w.read("token/app")
-		if !strings.Contains(book.String(), "mount=mastersindia/ ") {
-			t.Errorf("no line names the mount: %s", book)
-		}
+		check(t, strings.Contains(book.String(), "mount=mastersindia/ "), "no line names the mount: %s", book)
 	})
 }
 
@@ -87,9 +83,8 @@ func TestLogs_FailedLoginLevel(t *testing.T) {
 			w.Simulator.SetFault("", simulator.Fault{Kind: kind})
 			w.refused(logical.ReadOperation, "token/app", nil)
 			line := book.last(t, "login failed")
-			if line["@level"] != want.level || line["kind"] != want.kind || line["config"] != "gst" || line["duration"] == "" {
-				t.Errorf("line %v, want level %s and kind %s", line, want.level, want.kind)
-			}
+			check(t, line["@level"] == want.level && line["kind"] == want.kind && line["config"] == "gst" && line["duration"] != "",
+				"line %v, want level %s and kind %s", line, want.level, want.kind)
 		})
 	}
 	timed(t, "a verification", func(t *testing.T) {

@@ -21,9 +21,7 @@ import (
 func canonical(t *testing.T, data map[string]any) string {
 	t.Helper()
 	encoded, err := json.Marshal(data)
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	return string(encoded)
 }
 
@@ -78,9 +76,7 @@ func TestLookup_InvalidRequestHidesToken(t *testing.T) {
 		} {
 			message := w.badRequest(logical.UpdateOperation, "lookup", c.data, c.says...)
 			w.hides(message, token)
-			if t.Failed() {
-				t.Fatalf("%s: %q", name, message)
-			}
+			require(t, !t.Failed(), "%s: %q", name, message)
 		}
 	})
 }
@@ -96,9 +92,7 @@ func TestLookup_UnknownTokenIs404(t *testing.T) {
 				{"token": stranger}, {"token": "Bearer " + stranger}, {"token_id": tokenID(stranger)}, {"token": id},
 			} {
 				r := w.refusal(logical.UpdateOperation, "lookup", data)
-				if r.status != http.StatusNotFound || !r.coded {
-					t.Errorf("%v, want a bare 404", r)
-				}
+				check(t, r.status == http.StatusNotFound && r.coded, "%v, want a bare 404", r)
 				w.says(r.message, "is unknown", "mastersindia/", "its record was lost when Vault was restored")
 				w.hides(r.message, stranger)
 				if _, whole := data["token"]; whole {
@@ -130,13 +124,11 @@ func TestLookup_StateOfToken(t *testing.T) {
 			wants := func(state string, until time.Time) {
 				t.Helper()
 				found := w.lookUp("token_id", id)
-				if found.State != state || !found.UsableUntil.Equal(until) || !found.ExpiresAt.Equal(end) {
-					t.Errorf("%s until %s, want %s until %s", found.State, found.UsableUntil, state, until)
-				}
+				check(t, found.State == state && found.UsableUntil.Equal(until) && found.ExpiresAt.Equal(end),
+					"%s until %s, want %s until %s", found.State, found.UsableUntil, state, until)
 				for _, token := range w.ledgerOf("gst") {
-					if token.ID == id && (token.State != state || !token.UsableUntil.Equal(until)) {
-						t.Errorf("ledger/ says %s until %s, lookup %s until %s", token.State, token.UsableUntil, state, until)
-					}
+					check(t, token.ID != id || (token.State == state && token.UsableUntil.Equal(until)),
+						"ledger/ says %s until %s, lookup %s until %s", token.State, token.UsableUntil, state, until)
 				}
 			}
 			wants("current", end)
@@ -219,9 +211,7 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 				w.says(advice, "only the vendor")
 			}
 			tokens, _ := overTheWire(t, w.runAdvice(advice).Data)["tokens"].(map[string]any)
-			if tokens[id] == nil || w.Simulator.TokenAlive(token) == killable {
-				t.Errorf("revoked were %v", tokens)
-			}
+			check(t, tokens[id] != nil && w.Simulator.TokenAlive(token) != killable, "revoked were %v", tokens)
 			if _, now := given(w); now == id {
 				t.Error("the token is still handed out")
 			}
@@ -233,9 +223,7 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 			advice := w.lookUp("token", token).Advice
 			w.says(advice, "paused")
 			w.runAdvice(advice)
-			if state := w.lookUp("token", token).State; state != "revoked" {
-				t.Errorf("the state is %s, want revoked", state)
-			}
+			equal(t, "the state", w.lookUp("token", token).State, "revoked")
 		})
 		timed(t, f.name+" superseded", func(t *testing.T) {
 			w := f.mounted(t)
@@ -250,9 +238,7 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 			} else {
 				w.says(advice, "vendor")
 			}
-			if w.Simulator.TokenAlive(token) == killable {
-				t.Error("the advice does not do what it says")
-			}
+			check(t, w.Simulator.TokenAlive(token) != killable, "the advice does not do what it says")
 		})
 		timed(t, f.name+" expired", func(t *testing.T) {
 			w := f.mounted(t)
@@ -272,9 +258,8 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 					w.mount(f)
 				}
 				found := w.lookUp("token", token)
-				if found.State != "superseded" || found.Config != "gst" || found.Reason != "first_read" {
-					t.Errorf("%s of %s, want superseded of gst", found.State, found.Config)
-				}
+				check(t, found.State == "superseded" && found.Config == "gst" && found.Reason == "first_read",
+					"%s of %s, want superseded of gst", found.State, found.Config)
 				w.says(found.Advice, "valid upstream until", "vendor")
 				if again == "deleted" {
 					w.says(found.Advice, "was deleted")
@@ -300,15 +285,12 @@ func TestLookup_FailedRevocationShowsRetry(t *testing.T) {
 		w.Simulator.SetFault("", simulator.Fault{})
 		advance(time.Hour)
 		found := w.lookUp("token", token)
-		if found.State != "revoked" || !found.UsableUntil.Equal(end) || !w.Simulator.TokenAlive(token) {
-			t.Errorf("%s until %s, want revoked until %s", found.State, found.UsableUntil, end)
-		}
+		check(t, found.State == "revoked" && found.UsableUntil.Equal(end) && w.Simulator.TokenAlive(token),
+			"%s until %s, want revoked until %s", found.State, found.UsableUntil, end)
 		w.says(found.Advice, "try again")
 		killedAt := time.Now()
 		w.runAdvice(found.Advice)
-		if w.Simulator.TokenAlive(token) {
-			t.Fatal("the token should be dead")
-		}
+		require(t, !w.Simulator.TokenAlive(token), "the token should be dead")
 		advance(time.Minute)
 		for range 2 {
 			if found := w.lookUp("token", token); !found.UsableUntil.Equal(killedAt) {
@@ -334,16 +316,12 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 		w.write("role/long", map[string]any{"config": "long"})
 		given := w.read("token/app").Data
 		id := text(t, given, "token_id")
-		if other := w.read("token/long").Data["token_id"]; other != id {
-			t.Fatal("the upstream should have given the same token")
-		}
+		require(t, w.read("token/long").Data["token_id"] == id, "the upstream should have given the same token")
 		for range 3 {
 			if a, b := w.ledgerOf("gst"), w.ledgerOf("long"); len(a) != 1 || len(b) != 1 {
 				t.Fatalf("%d and %d entries, want one each", len(a), len(b))
 			}
-			if writes(w.ledgerAccesses(w.Reload)) != 0 {
-				t.Error("a restart writes what is known")
-			}
+			check(t, writes(w.ledgerAccesses(w.Reload)) == 0, "a restart writes what is known")
 		}
 		w.lookUp("token_id", id)
 		resp := w.write("lookup", map[string]any{"token_id": id})
@@ -359,9 +337,7 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 			t.Errorf("%s of %s: the one that is being given out is to come first", found.State, found.Config)
 		}
 		w.remove("config/gst")
-		if got := w.ledgerOf("gst")[0].State; got != "revoked" {
-			t.Errorf("the revocation was remembered for the wrong config: %s", got)
-		}
+		equal(t, "the revocation was remembered for the wrong config", w.ledgerOf("gst")[0].State, "revoked")
 		advance(4 * 24 * time.Hour)
 		if got := w.ledgerOf("gst"); got != nil {
 			t.Errorf("still remembered: %s", describe(got))
@@ -387,16 +363,12 @@ func TestLookup_FieldsAreDocumented(t *testing.T) {
 			t.Errorf("fields are %v, documented are %v", got, documented)
 		}
 		body := d.resolve(post.RequestBody.Content["application/json"].Schema)
-		if !body.Properties["token"].Attributes.Sensitive {
-			t.Error("token is not marked as sensitive")
-		}
+		check(t, body.Properties["token"].Attributes.Sensitive, "token is not marked as sensitive")
 		for operation, want := range map[*documentOperation]string{
 			post: "masters-india-look-up-token", d.Paths["/ledger/{name}"].Get: "masters-india-read-ledger",
 			d.Paths["/ledger/"].Get: "masters-india-list-ledgers",
 		} {
-			if operation == nil || operation.OperationID != want {
-				t.Errorf("no operation %s: %v", want, operation)
-			}
+			check(t, operation != nil && operation.OperationID == want, "no operation %s: %v", want, operation)
 		}
 	})
 }
@@ -409,9 +381,7 @@ func TestLookup_DeletedConfigWhoseTokensCannotBeRevoked(t *testing.T) {
 		s.EveryMinute()
 		first := s.token("app")
 		out, _ := s.revoke("")
-		if out[first.id].upstream != "unsupported" {
-			t.Fatalf("revoke/ says %v", out)
-		}
+		require(t, out[first.id].upstream == "unsupported", "revoke/ says %v", out)
 		s.remove("config/gst")
 		s.Upstream.Reset()
 		advice, _ := s.write("lookup", map[string]any{"token_id": first.id}).Data["advice"].(string)
@@ -419,9 +389,7 @@ func TestLookup_DeletedConfigWhoseTokensCannotBeRevoked(t *testing.T) {
 		if n := len(s.Upstream.Requests()); n > 0 || !s.Simulator.TokenAlive(first.access) {
 			t.Fatalf("%d requests: something was revoked", n)
 		}
-		if strings.Contains(advice, "goes on") {
-			t.Errorf("nothing revokes the token, and lookup says: %s", advice)
-		}
+		check(t, !strings.Contains(advice, "goes on"), "nothing revokes the token, and lookup says: %s", advice)
 	})
 }
 
@@ -458,18 +426,15 @@ func TestLookup_RightAfterStart(t *testing.T) {
 		s.Storage.Slow(mounttest.Get, "token/", 3*time.Second)
 		s.Crash()
 		r := s.refusal(logical.UpdateOperation, "lookup", map[string]any{"token_id": first.id})
-		if r.status != http.StatusServiceUnavailable || strings.Contains(r.message, "not issued") {
-			t.Errorf("lookup right after start: %d %s", r.status, r.message)
-		}
+		check(t, r.status == http.StatusServiceUnavailable && !strings.Contains(r.message, "not issued"),
+			"lookup right after start: %d %s", r.status, r.message)
 		if found := s.ledgerOf("gst"); len(found) != 1 || found[0].ID != first.id {
 			t.Errorf("ledger/gst right after start: %v", found)
 		}
 		advance(10 * time.Second)
 		s.lookUp("token_id", first.id)
 		r = s.refusal(logical.UpdateOperation, "lookup", map[string]any{"token_id": tokenID("of another mount")})
-		if r.status != http.StatusNotFound {
-			t.Errorf("lookup of an unknown token: %d %s", r.status, r.message)
-		}
+		check(t, r.status == http.StatusNotFound, "lookup of an unknown token: %d %s", r.status, r.message)
 	})
 }
 
@@ -486,8 +451,6 @@ func TestLookup_AccountCannotBeRead(t *testing.T) {
 		advance(time.Hour)
 		r := s.refusal(logical.UpdateOperation, "lookup", map[string]any{"token_id": tokenID("of another mount")})
 		s.says(r.message, "gst")
-		if strings.Contains(r.message, "just started") {
-			t.Errorf("lookup an hour after start: %d %s", r.status, r.message)
-		}
+		check(t, !strings.Contains(r.message, "just started"), "lookup an hour after start: %d %s", r.status, r.message)
 	})
 }

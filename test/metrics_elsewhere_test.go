@@ -36,9 +36,7 @@ func TestMetrics_WriteElsewhereHidesNoBreaker(t *testing.T) {
 	timed(t, "token", func(t *testing.T) {
 		s := newClusters(t, time.Hour)
 		s.token("app")
-		if s.scrape().samples[`token_expiry_timestamp_seconds{config="gst"}`] == 0 {
-			t.Fatal("no expiry before")
-		}
+		require(t, s.scrape().samples[`token_expiry_timestamp_seconds{config="gst"}`] != 0, "no expiry before")
 		s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
 		now := s.scrape()
 		if now.samples[`token_expiry_timestamp_seconds{config="gst"}`] == 0 || now.samples[`accounts{state="ready"}`] != 1 {
@@ -66,9 +64,7 @@ func TestMetrics_LoginThatEndsAfterAWriteElsewhereCounts(t *testing.T) {
 			s.elsewhere("config/gst", map[string]any{"ledger_retention": "24h"})
 			advance(12 * time.Second)
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-			if got := s.scrape().of("logins_total")[`{config="gst",result="`+result+`"}`]; got != before+1 {
-				t.Errorf("logins_total says %v, want %v", got, before+1)
-			}
+			equal(t, "logins_total says", s.scrape().of("logins_total")[`{config="gst",result="`+result+`"}`], before+1)
 			if got := count(t, s.status(), "logins"); got != "2" {
 				t.Errorf("status/ counts %s logins, want 2", got)
 			}

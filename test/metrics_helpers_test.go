@@ -38,9 +38,8 @@ func scrapeOf(t *testing.T, resp *logical.Response) scraped {
 	if kind := text(t, resp.Data, logical.HTTPContentType); !strings.HasPrefix(kind, "text/plain; version=0.0.4") {
 		t.Errorf("content type %q", kind)
 	}
-	if resp.Secret != nil || len(resp.Warnings) > 0 {
-		t.Error("a response with a lease or a warning is none that Vault passes on as it is")
-	}
+	check(t, resp.Secret == nil && len(resp.Warnings) == 0,
+		"a response with a lease or a warning is none that Vault passes on as it is")
 	body, ok := resp.Data[logical.HTTPRawBody].([]byte)
 	if !ok {
 		t.Fatalf("the body is %T", resp.Data[logical.HTTPRawBody])
@@ -52,14 +51,10 @@ func scrapeOf(t *testing.T, resp *logical.Response) scraped {
 			continue
 		}
 		name, ours := strings.CutPrefix(line, "mastersindia_")
-		if !ours {
-			t.Errorf("a metric without the engine's prefix: %s", line)
-		}
+		check(t, ours, "a metric without the engine's prefix: %s", line)
 		at := strings.LastIndex(name, " ")
 		value, err := strconv.ParseFloat(name[at+1:], 64)
-		if err != nil {
-			t.Errorf("%s: %v", line, err)
-		}
+		check(t, err == nil, "%s: %v", line, err)
 		if _, twice := s.samples[name[:at]]; twice {
 			t.Errorf("%s is there twice", name[:at])
 		}
@@ -115,9 +110,7 @@ func (s scraped) countersOnly(t *testing.T) map[string]float64 {
 	t.Helper()
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(s.text))
-	if err != nil {
-		t.Fatalf("the text cannot be parsed: %v", err)
-	}
+	require(t, err == nil, "the text cannot be parsed: %v", err)
 	counters := map[string]bool{}
 	for name, family := range families {
 		name = strings.TrimPrefix(name, "mastersindia_")

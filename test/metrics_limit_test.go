@@ -36,9 +36,7 @@ func TestMetricsLimit_ThousandConfigsThenOther(t *testing.T) {
 			t.Errorf("%d tokens have an expiry, want %d: that of several means nothing", n, mostSeries)
 		}
 		others := sharing(names, many)
-		if len(others) < 4 {
-			t.Fatalf("%v share a count, want at least four", others)
-		}
+		require(t, len(others) >= 4, "%v share a count, want at least four", others)
 		w.quiet(func() {
 			for k := range many {
 				w.read(fmt.Sprintf("token/rc%05d", k))
@@ -49,9 +47,7 @@ func TestMetricsLimit_ThousandConfigsThenOther(t *testing.T) {
 		second.wants(t, map[string]float64{
 			`accounts{state="ready"}`: many + 1, `reads_total{config="_other",result="ok"}`: float64(len(others)),
 		})
-		if got := second.counted("reads_total")["ok"]; got != many {
-			t.Errorf("%v reads are counted, want %d", got, many)
-		}
+		equal(t, "reads are counted", second.counted("reads_total")["ok"], float64(many))
 		w.roomAfterDelete(second, names[1], others[0])
 	})
 }
@@ -93,9 +89,7 @@ func (w *testMount) roomAfterDelete(before scraped, deleted, other string) {
 	}
 	w.Simulator.SetFault("", simulator.Fault{})
 	w.write("config/new", jwtConfig())
-	if names := w.scrape().configs(); !slices.Contains(names, "new") {
-		w.t.Error("a new config got none of the room that a deleted one has left")
-	}
+	check(w.t, slices.Contains(w.scrape().configs(), "new"), "a new config got none of the room that a deleted one has left")
 }
 
 // TestMetricsLimit_UnusedConfigsTakeNoSeries: configs that are not in use take no series.

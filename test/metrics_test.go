@@ -282,13 +282,9 @@ func TestMetrics_BuildInfoOfEachMount(t *testing.T) {
 	timed(t, "two in one process", func(t *testing.T) {
 		factory := mastersindia.Factory(mastersindia.Options{Version: "v1.2.3", Commit: "0123456789ab"})
 		b, err := factory(t.Context(), &logical.BackendConfig{StorageView: &logical.InmemStorage{}, System: &logical.StaticSystemView{}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		resp, err := b.HandleRequest(t.Context(), &logical.Request{Operation: logical.ReadOperation, Path: "metrics"})
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		one, other := jwtV1().mounted(t), oauth().mounted(t)
 		one.read("token/app")
 		one.read("token/app")
@@ -313,9 +309,7 @@ func TestMetrics_PromtoolLint(t *testing.T) {
 		w.collectMessages(jwtV2())
 		now := w.scrape()
 		problems, err := promlint.New(strings.NewReader(now.text)).Lint()
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		for _, p := range problems {
 			t.Errorf("%s: %s", p.Metric, p.Text)
 		}
@@ -323,9 +317,7 @@ func TestMetrics_PromtoolLint(t *testing.T) {
 			t.Errorf("only %d counters", len(counters))
 		}
 		for _, own := range []string{"go_goroutines", "process_resident_memory_bytes", "process_start_time_seconds"} {
-			if now.samples[own] == 0 {
-				t.Errorf("no %s", own)
-			}
+			check(t, now.samples[own] != 0, "no %s", own)
 		}
 	})
 }
@@ -416,9 +408,7 @@ func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 	timed(t, "on another cluster", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.read("token/app")
-		if err := w.Storage.Entries.Delete(t.Context(), "config/gst"); err != nil {
-			t.Fatal(err)
-		}
+		noError(t, w.Storage.Entries.Delete(t.Context(), "config/gst"))
 		w.Backend().InvalidateKey(t.Context(), "config/gst")
 		gone(t, w)
 	})
@@ -451,9 +441,7 @@ func TestMetrics_HelpShowsCommand(t *testing.T) {
 		w := newTestMount(t)
 		w.badRequest(logical.ReadOperation, "metrics", map[string]any{"format": "canary"}, "format", "takes no parameters")
 		resp, err := w.do(t.Context(), logical.HelpOperation, "metrics", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		w.says(text(t, resp.Data, "help"), "$ vault read -format=raw mastersindia/metrics", "_other", "Prometheus")
 		if got := w.document().Paths["/metrics"].Get.Responses["200"].Description; got != "Metrics." {
 			t.Errorf("the document says %q of the response", got)

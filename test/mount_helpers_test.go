@@ -79,9 +79,7 @@ func (w *testMount) write(path string, data map[string]any) *logical.Response {
 	if err == nil && resp != nil && resp.IsError() {
 		err = resp.Error()
 	}
-	if err != nil {
-		w.t.Fatalf("write %s: %v", path, err)
-	}
+	require(w.t, err == nil, "write %s: %v", path, err)
 	return resp
 }
 
@@ -89,12 +87,8 @@ func (w *testMount) write(path string, data map[string]any) *logical.Response {
 func (w *testMount) read(path string) *logical.Response {
 	w.t.Helper()
 	resp, err := w.tryRead(path, nil)
-	if err != nil {
-		w.t.Fatalf("read %s: %v", path, err)
-	}
-	if resp == nil {
-		w.t.Fatalf("read %s: 404", path)
-	}
+	require(w.t, err == nil, "read %s: %v", path, err)
+	require(w.t, resp != nil, "read %s: 404", path)
 	return resp
 }
 

@@ -77,20 +77,12 @@ type documentSchema struct {
 func (w *testMount) document() document {
 	w.t.Helper()
 	resp, err := w.do(w.t.Context(), logical.HelpOperation, "", nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	noError(w.t, err)
 	encoded, err := json.Marshal(resp.Data["openapi"])
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	noError(w.t, err)
 	var d document
-	if err := json.Unmarshal(encoded, &d); err != nil {
-		w.t.Fatal(err)
-	}
-	if len(d.Paths) == 0 {
-		w.t.Fatal("the document has no paths")
-	}
+	noError(w.t, json.Unmarshal(encoded, &d))
+	require(w.t, len(d.Paths) != 0, "the document has no paths")
 	return d
 }
 
@@ -151,9 +143,7 @@ func TestOpenAPI_PathsAndOperationsOfContract(t *testing.T) {
 			known[unnamed(path)] = true
 		}
 		for path := range w.document().Paths {
-			if !known[unnamed(path)] {
-				t.Errorf("%s is none of the contract's", path)
-			}
+			check(t, known[unnamed(path)], "%s is none of the contract's", path)
 		}
 	})
 }
@@ -166,19 +156,16 @@ func TestOpenAPI_OperationIDsUnique(t *testing.T) {
 		seen := map[string]string{}
 		for path, p := range w.document().Paths {
 			for method, op := range p.operations() {
-				if !strings.HasPrefix(op.OperationID, "masters-india-") {
-					t.Errorf("%s %s: operationId %q does not begin with masters-india-", method, path, op.OperationID)
-				}
+				check(t, strings.HasPrefix(op.OperationID, "masters-india-"),
+					"%s %s: operationId %q does not begin with masters-india-", method, path, op.OperationID)
 				if other, twice := seen[op.OperationID]; twice {
 					t.Errorf("%s %s: operationId %q is that of %s too", method, path, op.OperationID, other)
 				}
 				seen[op.OperationID] = method + " " + path
-				if !regexp.MustCompile(`^[A-Z].*\.$`).MatchString(op.Summary) {
-					t.Errorf("%s %s: summary %q is no sentence", method, path, op.Summary)
-				}
-				if !regexp.MustCompile(`^\w.*\.$`).MatchString(op.Description) || op.Description == op.Summary {
-					t.Errorf("%s %s: description %q is no other sentence", method, path, op.Description)
-				}
+				check(t, regexp.MustCompile(`^[A-Z].*\.$`).MatchString(op.Summary),
+					"%s %s: summary %q is no sentence", method, path, op.Summary)
+				check(t, regexp.MustCompile(`^\w.*\.$`).MatchString(op.Description) && op.Description != op.Summary,
+					"%s %s: description %q is no other sentence", method, path, op.Description)
 			}
 		}
 	})
@@ -197,9 +184,8 @@ func TestOpenAPI_EveryFieldDescribed(t *testing.T) {
 		}
 		for name, schema := range d.Components.Schemas {
 			for field, property := range schema.Properties {
-				if !regexp.MustCompile(`^\p{L}.*\S$`).MatchString(property.Description) {
-					t.Errorf("%s: %s has description %q", name, field, property.Description)
-				}
+				check(t, regexp.MustCompile(`^\p{L}.*\S$`).MatchString(property.Description),
+					"%s: %s has description %q", name, field, property.Description)
 			}
 		}
 	})
@@ -208,9 +194,7 @@ func TestOpenAPI_EveryFieldDescribed(t *testing.T) {
 func checkParameters(t *testing.T, of string, parameters []documentParameter) {
 	t.Helper()
 	for _, parameter := range parameters {
-		if parameter.Description == "" {
-			t.Errorf("%s: parameter %s has no description", of, parameter.Name)
-		}
+		check(t, parameter.Description != "", "%s: parameter %s has no description", of, parameter.Name)
 	}
 }
 
@@ -221,25 +205,20 @@ func TestOpenAPI_ResponsesHaveSchemas(t *testing.T) {
 		d := w.document()
 		for path, p := range d.Paths {
 			for method, op := range p.operations() {
-				if len(op.Responses) == 0 {
-					t.Errorf("%s %s: no responses", method, path)
-				}
+				check(t, len(op.Responses) != 0, "%s %s: no responses", method, path)
 				for code, response := range op.Responses {
-					if response.Description == "" || response.Description == "OK" {
-						t.Errorf("%s %s: response %s has description %q", method, path, code, response.Description)
-					}
+					check(t, response.Description != "" && response.Description != "OK",
+						"%s %s: response %s has description %q", method, path, code, response.Description)
 					if code == "204" {
 						continue // no body
 					}
 					if path == "/metrics" && code == "200" {
-						if response.Content["text/plain"].Schema.Type != "string" {
-							t.Errorf("%s %s: response %s is no text", method, path, code)
-						}
+						check(t, response.Content["text/plain"].Schema.Type == "string",
+							"%s %s: response %s is no text", method, path, code)
 						continue
 					}
-					if len(d.resolve(response.Content["application/json"].Schema).Properties) == 0 {
-						t.Errorf("%s %s: response %s has no schema", method, path, code)
-					}
+					check(t, len(d.resolve(response.Content["application/json"].Schema).Properties) != 0,
+						"%s %s: response %s has no schema", method, path, code)
 				}
 			}
 		}
@@ -252,21 +231,16 @@ func TestOpenAPI_ReferencesResolveInVault(t *testing.T) {
 	timed(t, "all", func(t *testing.T) {
 		w := newTestMount(t)
 		resp, err := w.do(t.Context(), logical.HelpOperation, "", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		own, _ := resp.Data["openapi"].(map[string]any)
 		taken, err := framework.NewOASDocumentFromMap(own)
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		for path, item := range taken.Paths {
 			if item.Get == nil || path == "/metrics" {
 				continue
 			}
-			if ref := item.Get.Responses[http.StatusOK].Content["application/json"].Schema.Ref; ref == "" {
-				t.Errorf("%s: the schema of the response gets lost", path)
-			}
+			check(t, item.Get.Responses[http.StatusOK].Content["application/json"].Schema.Ref != "",
+				"%s: the schema of the response gets lost", path)
 		}
 	})
 }
@@ -280,9 +254,7 @@ func TestOpenAPI_SecretsMarkedSensitive(t *testing.T) {
 		body := d.resolve(config.Post.RequestBody.Content["application/json"].Schema)
 		shown := d.resolve(config.Get.Responses["200"].Content["application/json"].Schema)
 		for _, field := range secretFields() {
-			if !body.Properties[field].Attributes.Sensitive {
-				t.Errorf("%s is not marked as sensitive", field)
-			}
+			check(t, body.Properties[field].Attributes.Sensitive, "%s is not marked as sensitive", field)
 			if _, there := shown.Properties[field]; there {
 				t.Errorf("%s is among the fields of a read", field)
 			}

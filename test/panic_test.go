@@ -180,9 +180,8 @@ func TestPanic_InAResult(t *testing.T) {
 				panicked++
 				advance(time.Minute + 5*time.Second) // the account is read again, and a login that was cut off counts as a failure
 				a := s.token("app")
-				if a.id == revoked.id || !s.Simulator.TokenAlive(a.access) {
-					t.Errorf("call %d: a read gives a token that was revoked, or is dead", call)
-				}
+				check(t, a.id != revoked.id && s.Simulator.TokenAlive(a.access),
+					"call %d: a read gives a token that was revoked, or is dead", call)
 				if n := s.logins(); n > 4 {
 					t.Errorf("call %d: %d logins", call, n)
 				}
@@ -190,9 +189,7 @@ func TestPanic_InAResult(t *testing.T) {
 				s.Stop()
 			}
 			t.Logf("%d calls panicked", panicked)
-			if panicked == 0 {
-				t.Fatal("nothing has panicked")
-			}
+			require(t, panicked != 0, "nothing has panicked")
 		})
 	}
 }
@@ -224,14 +221,10 @@ func TestPanic_InStorage(t *testing.T) {
 			})
 			_, _ = s.ask(t.Context(), "app", nil)
 			advance(time.Second) // the ledger is written in the background
-			if !panicked.Load() {
-				t.Fatal("nothing has panicked")
-			}
+			require(t, panicked.Load(), "nothing has panicked")
 			advance(5 * time.Minute)
 			a, err := s.ask(t.Context(), "app", nil)
-			if err != nil {
-				t.Fatalf("five minutes after the panic a read says: %v", err)
-			}
+			require(t, err == nil, "five minutes after the panic a read says: %v", err)
 			write := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 51})
 			select {
 			case <-write:
@@ -245,9 +238,7 @@ func TestPanic_InStorage(t *testing.T) {
 					keys++
 				}
 			}
-			if keys == 0 {
-				t.Error("ten minutes after the panic the ledger's storage does not know the token")
-			}
+			check(t, keys != 0, "ten minutes after the panic the ledger's storage does not know the token")
 		})
 	}
 }
@@ -289,9 +280,7 @@ func TestPanic_InAResultKeepsRecord(t *testing.T) {
 			}
 			s.Stop()
 		}
-		if panicked == 0 {
-			t.Fatal("nothing has panicked")
-		}
+		require(t, panicked != 0, "nothing has panicked")
 	})
 }
 
@@ -318,9 +307,7 @@ func TestPanic_InEachResult(t *testing.T) {
 		})
 		s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "rotate/gst", nil))
 		advance(10 * time.Minute)
-		if writes < 2 || writes > 30 {
-			t.Errorf("%d writes in ten minutes, want one or two a minute", writes)
-		}
+		check(t, writes >= 2 && writes <= 30, "%d writes in ten minutes, want one or two a minute", writes)
 		s.Storage.Heal()
 		if a := s.token("app"); a.id != first.id {
 			t.Errorf("a read gives token %s, want %s, which storage has", a.id, first.id)

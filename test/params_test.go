@@ -84,9 +84,7 @@ func TestParams_LongNameCutInMessage(t *testing.T) {
 		w := jwtV1().mounted(t)
 		message := w.badRequest(logical.UpdateOperation, "config/gst",
 			map[string]any{strings.Repeat("p", 10_000): "canary"}, "unknown parameter")
-		if len(message) > 2_000 {
-			t.Errorf("a message of %d bytes", len(message))
-		}
+		check(t, len(message) <= 2_000, "a message of %d bytes", len(message))
 	})
 }
 
@@ -194,9 +192,8 @@ func TestNames_InvalidRefusedWithRule(t *testing.T) {
 				w := jwtV1().mounted(t)
 				for _, op := range operations {
 					message := w.badRequest(op, path+name, body(path, op), "name", "128")
-					if len(name) > 3 && strings.Contains(message, name) {
-						t.Errorf("%s: the message repeats the name: %q", op, message)
-					}
+					check(t, len(name) <= 3 || !strings.Contains(message, name),
+						"%s: the message repeats the name: %q", op, message)
 				}
 			})
 		}
@@ -234,9 +231,7 @@ func TestNames_ValidUsedUnchanged(t *testing.T) {
 			w := newTestMount(t, jwtAccount())
 			w.write("config/"+name, jwtConfig())
 			w.write("role/"+name, map[string]any{"config": name})
-			if got := w.read("token/" + name).Data["config"]; got != name {
-				t.Errorf("config is %v, want %s", got, name)
-			}
+			equal(t, "config", w.read("token/" + name).Data["config"], name)
 			w.read("config/" + name)
 			w.read("role/" + name)
 			w.read("status/" + name)

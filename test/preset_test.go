@@ -126,9 +126,7 @@ func TestPreset_FillsFieldsOfContract(t *testing.T) {
 			if got, want := filled(data), facts.fields(); !reflect.DeepEqual(got, want) {
 				t.Errorf("the config is %v, want %v", got, want)
 			}
-			if data["preset"] != name {
-				t.Errorf("preset is %v, want %s", data["preset"], name)
-			}
+			check(t, data["preset"] == name, "preset is %v, want %s", data["preset"], name)
 			if want, fixed := facts.scope, facts.scope != ""; fixed && data["scope"] != want {
 				t.Errorf("scope is %v, want %s", data["scope"], want)
 			}
@@ -173,9 +171,7 @@ func TestPreset_ListNamesAll(t *testing.T) {
 			}
 			info, _ := resp.Data["key_info"].(map[string]any)
 			for _, name := range presets() {
-				if info[name] == nil {
-					t.Errorf("no key_info for %s", name)
-				}
+				check(t, info[name] != nil, "no key_info for %s", name)
 			}
 		})
 	})
@@ -218,9 +214,7 @@ func TestPreset_NamedFieldsWin(t *testing.T) {
 			w.write("config/gst", with(ofPreset("ksa-qa"), field, value, "allow_http", true, "verify_connection", false))
 			got := filled(overTheWire(t, w.read("config/gst").Data))
 			want := with(presetTable()["ksa-qa"].fields(), field, value)
-			if !reflect.DeepEqual(got, want) {
-				t.Errorf("the config is %v, want %v", got, want)
-			}
+			equal(t, "the config", got, want)
 		})
 	}
 	timed(t, "protocol", func(t *testing.T) {
@@ -228,9 +222,7 @@ func TestPreset_NamedFieldsWin(t *testing.T) {
 		w.write("config/gst", merged(with(oauth().config, "verify_connection", false), map[string]any{
 			"preset": "einvoice-sandbox", "request_format": "json", "authorization_scheme": "Bearer",
 		}))
-		if got := w.read("config/gst").Data["protocol"]; got != "oauth" {
-			t.Errorf("protocol is %v, want oauth", got)
-		}
+		equal(t, "protocol", w.read("config/gst").Data["protocol"], "oauth")
 	})
 }
 
@@ -245,9 +237,7 @@ func TestPreset_UpdateWithoutItKeepsChanges(t *testing.T) {
 		if want := map[string]any{"X-Team": "gst"}; !reflect.DeepEqual(data["headers"], want) {
 			t.Errorf("headers are %v, want %v", data["headers"], want)
 		}
-		if data["preset"] != "ksa-qa" {
-			t.Errorf("preset is %v, want ksa-qa", data["preset"])
-		}
+		check(t, data["preset"] == "ksa-qa", "preset is %v, want ksa-qa", data["preset"])
 	})
 }
 
@@ -271,18 +261,14 @@ func TestPreset_WrittenAgainReplacesItsFields(t *testing.T) {
 			w := newTestMount(t)
 			w.write("config/gst", merged(ofPreset("ksa-qa"), changed))
 			w.write("config/gst", with(merged(secrets, c.again), "verify_connection", false))
-			if got := filled(overTheWire(t, w.read("config/gst").Data)); !reflect.DeepEqual(got, c.want) {
-				t.Errorf("the config is %v, want %v", got, c.want)
-			}
+			equal(t, "the config", filled(overTheWire(t, w.read("config/gst").Data)), c.want)
 		})
 	}
 	timed(t, "not without the secrets where they would go elsewhere", func(t *testing.T) {
 		w := newTestMount(t)
 		w.write("config/gst", merged(ofPreset("ksa-qa"), changed))
 		message := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"preset": "ksa-qa"}, "password")
-		if strings.Contains(message, "canary") {
-			t.Error("the message repeats what is stored")
-		}
+		check(t, !strings.Contains(message, "canary"), "the message repeats what is stored")
 	})
 }
 
@@ -334,9 +320,8 @@ func TestPreset_ScopeAndAudienceOnlyIfGiven(t *testing.T) {
 		}
 		write("firstvision-sandbox", "client_id", "card-app", "scope", "cards")
 		data := write("firstvision-sandbox")
-		if data["scope"] != "cards" || data["assertion_audience"] != "" {
-			t.Errorf("scope is %v and assertion_audience %v", data["scope"], data["assertion_audience"])
-		}
+		check(t, data["scope"] == "cards" && data["assertion_audience"] == "",
+			"scope is %v and assertion_audience %v", data["scope"], data["assertion_audience"])
 		if data = write("firstvision-apac-uat"); data["scope"] != "apac_firstvision" || data["assertion_audience"] == "" {
 			t.Errorf("scope is %v and assertion_audience %v", data["scope"], data["assertion_audience"])
 		}
@@ -344,9 +329,8 @@ func TestPreset_ScopeAndAudienceOnlyIfGiven(t *testing.T) {
 			t.Errorf("scope is %v, want what the write named", data["scope"])
 		}
 		data = write("firstvision-sandbox-v2", "scope", "firstvision.all")
-		if data["assertion_audience"] != "" || data["request_format"] != "json" {
-			t.Errorf("assertion_audience is %v with request_format %v", data["assertion_audience"], data["request_format"])
-		}
+		check(t, data["assertion_audience"] == "" && data["request_format"] == "json",
+			"assertion_audience is %v with request_format %v", data["assertion_audience"], data["request_format"])
 		if data = write("firstvision-apac-uat", "request_format", "query"); data["assertion_audience"] != "" {
 			t.Errorf("assertion_audience is %v with request_format %v", data["assertion_audience"], data["request_format"])
 		}
@@ -393,9 +377,7 @@ func TestPreset_NameGoesWithItsEndpoint(t *testing.T) {
 				t.Fatalf("preset is %v, want ksa-qa", got)
 			}
 			w.write("config/gst", with(merged(secrets, change.data), "verify_connection", false))
-			if got := w.read("config/gst").Data["preset"]; got != change.want {
-				t.Errorf("preset is %q, want %q", got, change.want)
-			}
+			equal(t, "preset", w.read("config/gst").Data["preset"], change.want)
 		})
 	}
 }

@@ -31,18 +31,13 @@ func TestTokenRejected_ThousandReadersMakeOneLogin(t *testing.T) {
 			}
 			s.slow(3 * time.Second)
 			id := sameToken(t, s.readConcurrently(concurrentReaders, toApp, reject(first.id)))
-			if id == first.id {
-				t.Fatal("the readers were given the rejected token again")
-			}
+			require(t, id != first.id, "the readers were given the rejected token again")
 			s.wantLogins(2, "the first and one for all who named its token")
 			// Stragglers who still name the old one get the new one at once.
 			for _, o := range s.readConcurrently(concurrentReaders, toApp, reject(first.id)) {
-				if o.err != nil || o.response.id != id || o.waited != 0 {
-					t.Fatalf("a straggler got token %s after %s (%v), want %s at once", o.response.id, o.waited, o.err, id)
-				}
-				if !s.Simulator.TokenAlive(o.response.access) {
-					t.Fatal("a straggler was given a token that the upstream refuses")
-				}
+				require(t, o.err == nil && o.response.id == id && o.waited == 0,
+					"a straggler got token %s after %s (%v), want %s at once", o.response.id, o.waited, o.err, id)
+				require(t, s.Simulator.TokenAlive(o.response.access), "a straggler was given a token that the upstream refuses")
 			}
 			s.wantLogins(2, "stragglers make none")
 		})
@@ -80,16 +75,13 @@ func TestTokenRejected_OncePerFiveMinutes(t *testing.T) {
 			for range 30 * 60 {
 				advance(time.Second)
 				a, err := s.ask(t.Context(), "app", reject(current))
-				if err != nil {
-					t.Fatal(err)
-				}
+				noError(t, err)
 				current = a.id
 				restart(s)
 			}
 			for n, gap := range s.gaps()[1:] {
-				if gap < 5*time.Minute || gap > 5*time.Minute+2*time.Second {
-					t.Errorf("login %d came %s after the one before, want 5m", n+3, gap)
-				}
+				check(t, gap >= 5*time.Minute && gap <= 5*time.Minute+2*time.Second,
+					"login %d came %s after the one before, want 5m", n+3, gap)
 			}
 			if got := s.logins(); got < 6 || got > 8 {
 				t.Errorf("%d logins in half an hour of rejections, want one in 5 minutes", got)
@@ -138,9 +130,8 @@ func TestTokenRejected_ObeysBackoff(t *testing.T) {
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
 			for _, o := range s.readConcurrently(concurrentReaders, toApp, reject(first.id)) {
 				// The current token lives by all that is known here, and so it is what there is.
-				if o.err != nil || o.response.id != first.id {
-					t.Fatalf("a reader got %s (%v), want the current token", o.response.id, o.err)
-				}
+				require(t, o.err == nil && o.response.id == first.id,
+					"a reader got %s (%v), want the current token", o.response.id, o.err)
 			}
 			if c := s.Simulator.Counters(); c.Faulted != 1 || c.Logins != 2 {
 				t.Fatalf("%d logins, %d failed by the upstream; want 2 and 1", c.Logins, c.Faulted)
@@ -195,15 +186,12 @@ func TestTokenRejected_SaysWhyItIsKept(t *testing.T) {
 
 			first := s.token("app")
 			id, said := told(first.id)
-			if id != first.id {
-				t.Fatal("a token of no age was replaced")
-			}
+			require(t, id == first.id, "a token of no age was replaced")
 			s.says(said, "is kept", "from "+stamp(first.issued.Add(time.Minute))+" on", rotate)
 			advance(2 * time.Minute)
 			second, said := told(first.id)
-			if second == first.id || said != "" {
-				t.Fatalf("token %s, warnings %q; want another token than %s, and none", second, said, first.id)
-			}
+			require(t, second != first.id && said == "",
+				"token %s, warnings %q; want another token than %s, and none", second, said, first.id)
 			if _, said := told(first.id); said != "" {
 				t.Errorf("the token that was replaced is rejected again: warning %q", said)
 			}
@@ -214,15 +202,11 @@ func TestTokenRejected_SaysWhyItIsKept(t *testing.T) {
 			}
 			s.says(said, "is kept", "at most every five minutes", rotate)
 			next := regexp.MustCompile(`from (\S+) on`).FindStringSubmatch(said)
-			if next == nil {
-				t.Fatalf("no time in %s", said)
-			}
+			require(t, next != nil, "no time in %s", said)
 			status, _ := s.status()["message"].(string)
 			s.says(status, "a token is ready", "refused by an API", next[0], rotate)
 			at, err := time.Parse(time.RFC3339, next[1])
-			if err != nil {
-				t.Fatal(err)
-			}
+			noError(t, err)
 			advanceUntil(at.Add(-2 * time.Second))
 			if id, _ = told(second); id != second {
 				t.Errorf("the token was replaced before %s, the time that was told", next[1])
@@ -264,9 +248,8 @@ func TestRejected_ReplacedSoonAfterShortOutage(t *testing.T) {
 				}
 				began := time.Now()
 				for a := first; a.id == first.id; advance(time.Second) {
-					if time.Since(began) > 30*time.Second {
-						t.Fatalf("the rejected token is still handed out %s after the outage", time.Since(began))
-					}
+					require(t, time.Since(began) <= 30*time.Second,
+						"the rejected token is still handed out %s after the outage", time.Since(began))
 					var err error
 					if a, err = s.ask(t.Context(), "app", reject(first.id)); err != nil {
 						t.Fatal(err)
@@ -300,9 +283,7 @@ func TestRejected_WaitsNoLongerThanPlainRead(t *testing.T) {
 			}()
 		}
 		advanceUntil(began.Add(20 * time.Second))
-		if a := s.token("app"); a.id == first.id {
-			t.Error("the token was not rotated")
-		}
+		check(t, s.token("app").id != first.id, "the token was not rotated")
 		s.wantLogins(2)
 	})
 }
@@ -361,9 +342,8 @@ func TestTokenRejected_RepeatedTokenSaysSo(t *testing.T) {
 		first := s.token("app")
 		advance(5 * time.Minute)
 		resp, err := s.do(t.Context(), logical.ReadOperation, "token/app", reject(first.id))
-		if err != nil || resp.Data["token_id"] != first.id || len(s.Upstream.Logins()) != 2 {
-			t.Fatalf("%v, %v after %d logins, want the same token after two", resp, err, len(s.Upstream.Logins()))
-		}
+		require(t, err == nil && resp.Data["token_id"] == first.id && len(s.Upstream.Logins()) == 2,
+			"%v, %v after %d logins, want the same token after two", resp, err, len(s.Upstream.Logins()))
 		for whose, said := range map[string]string{
 			"the reader": strings.Join(resp.Warnings, " "), "status/": text(t, s.status(), "message"),
 		} {
@@ -371,8 +351,6 @@ func TestTokenRejected_RepeatedTokenSaysSo(t *testing.T) {
 				t.Errorf("%s reads: %s", whose, said)
 			}
 		}
-		if n := s.scrape().samples[`rotations_total{config="gst",reason="rejected"}`]; n != 0 {
-			t.Errorf("%v rotations are counted, want none", n)
-		}
+		equal(t, "rotations are counted", s.scrape().samples[`rotations_total{config="gst",reason="rejected"}`], 0.0)
 	})
 }

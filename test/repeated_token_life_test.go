@@ -36,15 +36,11 @@ func (s *testMount) readOver(span time.Duration, nearEnd func(now, stated time.T
 			met.failed++
 			if !nearEnd(time.Now(), stated) {
 				met.unexplained++
-				if met.unexplained < 5 {
-					s.t.Errorf("a read far from the token's end: %v", err)
-				}
+				check(s.t, met.unexplained >= 5, "a read far from the token's end: %v", err)
 			}
 			if !strings.Contains(err.Error(), "repeat") && !strings.Contains(err.Error(), "same token") {
 				met.unexplained++
-				if met.unexplained < 5 {
-					s.t.Errorf("the message does not say that the upstream repeats its token: %v", err)
-				}
+				check(s.t, met.unexplained >= 5, "the message does not say that the upstream repeats its token: %v", err)
 			}
 		}
 	}
@@ -103,14 +99,10 @@ func TestRepeated_FallingLifeEndsInNewToken(t *testing.T) {
 				lived := now.Sub(born)
 				return lived > time.Hour-7*time.Second
 			})
-			if met.failed > 5*8 {
-				t.Errorf("%d of %d reads failed, want at most 8 at each of 5 ends", met.failed, met.reads)
-			}
+			check(t, met.failed <= 5*8, "%d of %d reads failed, want at most 8 at each of 5 ends", met.failed, met.reads)
 			mu.Lock()
 			defer mu.Unlock()
-			if number < 5 {
-				t.Errorf("%d tokens in five hours: the test did not reach their ends", number)
-			}
+			check(t, number >= 5, "%d tokens in five hours: the test did not reach their ends", number)
 		})
 	}
 }
@@ -140,9 +132,7 @@ func TestRepeated_RevokedTokenIsNeverServed(t *testing.T) {
 				if data, err := s.rotate(); err == nil {
 					t.Errorf("rotate/ returns token %v, which was revoked", data["token_id"])
 				}
-				if len(s.Upstream.LoginTimes()) == before {
-					t.Error("the upstream was not asked: nothing was repeated")
-				}
+				check(t, len(s.Upstream.LoginTimes()) != before, "the upstream was not asked: nothing was repeated")
 			})
 		}
 	}
@@ -211,7 +201,5 @@ func repeatRevoked(t *testing.T, between bool, after time.Duration, ask func(*te
 	if a, failed := s.ask(t.Context(), "app", nil); failed == nil && a.id == first.id {
 		t.Errorf("token %s is served, which was revoked (asked first: %v)", a.id, err)
 	}
-	if !between && len(s.Upstream.LoginTimes()) == before {
-		t.Error("the upstream was not asked")
-	}
+	check(t, between || len(s.Upstream.LoginTimes()) != before, "the upstream was not asked")
 }

@@ -62,22 +62,14 @@ func TestRepeatedToken_CausesNoLoginStorm(t *testing.T) {
 					failed++
 					continue
 				}
-				if !s.livesFor(a, a.lease) {
-					t.Fatalf("a lease of %s outlives its token, said to have %s left", a.lease, a.left)
-				}
-				if a.left < 6*time.Second-time.Second {
-					t.Fatalf("a token with %s left was served", a.left)
-				}
+				require(t, s.livesFor(a, a.lease), "a lease of %s outlives its token, said to have %s left", a.lease, a.left)
+				require(t, a.left >= 6*time.Second-time.Second, "a token with %s left was served", a.left)
 			}
 			logins := len(s.Upstream.LoginTimes())
 			t.Logf("%d logins in 3 hours, %d reads failed", logins, failed)
 			// A life has 20 minutes between the time of rotation and the end, with at least a minute between two logins.
-			if logins > 3*25 {
-				t.Errorf("%d logins in 3 hours, want at most 25 a token", logins)
-			}
-			if failed > 3*60 {
-				t.Errorf("%d reads failed", failed)
-			}
+			check(t, logins <= 3*25, "%d logins in 3 hours, want at most 25 a token", logins)
+			check(t, failed <= 3*60, "%d reads failed", failed)
 		})
 	}
 }
@@ -205,9 +197,7 @@ func TestRevoke_RepeatedTokenCausesNoLoginStorm(t *testing.T) {
 		if got := len(s.Upstream.LoginTimes()) - before; got > 40 {
 			t.Errorf("%d logins in six hours, each of which has brought the revoked token", got)
 		}
-		if strings.Contains(text, "token_url") {
-			t.Errorf("the message blames token_url, which is the login endpoint: %s", text)
-		}
+		check(t, !strings.Contains(text, "token_url"), "the message blames token_url, which is the login endpoint: %s", text)
 	})
 }
 
@@ -226,9 +216,7 @@ func TestRepeatedToken_MessageBlamesNoSetting(t *testing.T) {
 		advanceUntil(first.expires.Add(-3 * time.Second))
 		text := s.failure("app").Error()
 		s.says(text, "repeats its last token")
-		if strings.Contains(text, "token_url") {
-			t.Errorf("the message blames token_url: %s", text)
-		}
+		check(t, !strings.Contains(text, "token_url"), "the message blames token_url: %s", text)
 	})
 }
 
@@ -246,9 +234,8 @@ func TestRepeatedToken_StatusSaysThatReadsFail(t *testing.T) {
 		s.quiet(func() {
 			message := s.failure("app").Error()
 			status := s.status()
-			if status["state"] != "backing_off" || status["last_error_kind"] != "malformed" {
-				t.Errorf("state %v, last_error_kind %v, want backing_off and malformed", status["state"], status["last_error_kind"])
-			}
+			check(t, status["state"] == "backing_off" && status["last_error_kind"] == "malformed",
+				"state %v, last_error_kind %v, want backing_off and malformed", status["state"], status["last_error_kind"])
 			s.says(text(t, status, "message"), "repeats its last token", "reads fail", text(t, status, "next_attempt_at"))
 			s.says(message, text(t, status, "next_attempt_at"))
 			if got := count(t, status, "consecutive_failures"); got != "0" {
@@ -257,9 +244,7 @@ func TestRepeatedToken_StatusSaysThatReadsFail(t *testing.T) {
 		})
 		advanceUntil(moment(t, s.status(), "next_attempt_at"))
 		s.token("app")
-		if got := s.status()["state"]; got != "ready" {
-			t.Errorf("state %v, want ready", got)
-		}
+		equal(t, "state", s.status()["state"], "ready")
 	})
 }
 

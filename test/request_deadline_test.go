@@ -77,9 +77,8 @@ func TestStorageHangs_NoRequestIsOpenForLong(t *testing.T) {
 				began := time.Now()
 				_, resp, err := s.Do(ctx, c.op, c.path, c.data)
 				waited := time.Since(began)
-				if waited < 10*time.Second || waited > 30*time.Second {
-					t.Errorf("%s has held up sealing and step-down for %s (%v)", c.path, waited, err)
-				}
+				check(t, waited >= 10*time.Second && waited <= 30*time.Second,
+					"%s has held up sealing and step-down for %s (%v)", c.path, waited, err)
 				if strings.HasPrefix(c.path, "config/") && err == nil &&
 					(resp == nil || !strings.Contains(strings.Join(resp.Warnings, " "), "Vault's storage")) {
 					t.Errorf("the response is %v, want a warning that storage has not taken all", resp)

@@ -29,9 +29,8 @@ func TestAdvice_LeavesNamespaceOut(t *testing.T) {
 				req.Headers = map[string][]string{"X-Vault-Namespace": {c.header}}
 			}
 			resp, err := w.Backend().HandleRequest(t.Context(), req)
-			if err != nil || !resp.IsError() || !strings.Contains(resp.Error().Error(), c.want) {
-				t.Errorf("answered %v, %v, want %s", resp, err, c.want)
-			}
+			check(t, err == nil && resp.IsError() && strings.Contains(resp.Error().Error(), c.want),
+				"answered %v, %v, want %s", resp, err, c.want)
 		})
 	}
 }

@@ -150,9 +150,7 @@ func TestResponseSchema_EveryOperationAsDocumented(t *testing.T) {
 		ask := func(op logical.Operation, path string, data map[string]any) {
 			t.Helper()
 			resp, err := w.do(t.Context(), op, path, data)
-			if err != nil || resp.IsError() {
-				t.Fatalf("%s %s: %v %v", op, path, resp, err)
-			}
+			require(t, err == nil && !resp.IsError(), "%s %s: %v %v", op, path, resp, err)
 			declared := declared(w.Backend(), path)
 			seen[declared.Pattern+" "+string(op)] = true
 			if path == "metrics" {
@@ -193,9 +191,8 @@ func checkNested(t *testing.T, path string, fields map[string]*framework.FieldSc
 		for _, item := range within {
 			facts, _ := item.(map[string]any)
 			for fact := range facts {
-				if !regexp.MustCompile(`\b` + fact + `\b`).MatchString(field.Description) {
-					t.Errorf("%s: %s has %s, which its description does not name: %s", path, name, fact, field.Description)
-				}
+				check(t, regexp.MustCompile(`\b`+fact+`\b`).MatchString(field.Description),
+					"%s: %s has %s, which its description does not name: %s", path, name, fact, field.Description)
 			}
 		}
 	}

@@ -25,15 +25,11 @@ func TestRestart_CostsNoLogin(t *testing.T) {
 					restart(s)
 					a := s.token("app")
 					for _, field := range []string{"access_token", "token_id", "issued_at", "expires_at", "authorization", "client_id"} {
-						if a.data[field] != first.data[field] {
-							t.Fatalf("%s is another after a %s", field, name)
-						}
+						require(t, a.data[field] == first.data[field], "%s is another after a %s", field, name)
 					}
 				}
 				for _, o := range s.readConcurrently(100, toApp, nil) {
-					if o.err != nil || o.response.id != first.id {
-						t.Fatalf("after a %s: %v", name, o.err)
-					}
+					require(t, o.err == nil && o.response.id == first.id, "after a %s: %v", name, o.err)
 				}
 				s.wantLogins(1)
 			})
@@ -68,9 +64,8 @@ func TestRestart_OverdueRotation(t *testing.T) {
 		s.Start()
 		a := s.token("app")
 		advance(5 * time.Second)
-		if b := s.token("app"); b.id == first.id || s.logins() != 2 {
-			t.Errorf("the overdue token was not replaced: %s, %d logins", a.id, s.logins())
-		}
+		check(t, s.token("app").id != first.id && s.logins() == 2,
+			"the overdue token was not replaced: %s, %d logins", a.id, s.logins())
 	})
 }
 
@@ -150,9 +145,7 @@ func TestRestart_DuringLoginIsOneFailure(t *testing.T) {
 			s.wantLogins(1, "before the backoff is over")
 			advance(2 * time.Second)
 			s.token("app")
-			if n := s.status()["consecutive_failures"]; n != 0 {
-				t.Errorf("%v failures after a login that succeeded, want 0", n)
-			}
+			equal(t, "failures after a login that succeeded", s.status()["consecutive_failures"], 0)
 			s.wantLogins(2)
 		})
 	}
@@ -169,9 +162,7 @@ func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 		s.wantRefusedLogins(3)
 		release := s.Upstream.Hold()
 		for end := time.Now().Add(24 * time.Hour); s.logins() < 4; {
-			if time.Now().After(end) {
-				t.Fatal("no probe within a day")
-			}
+			require(t, !time.Now().After(end), "no probe within a day")
 			go func() { _, _ = s.ask(t.Context(), "app", nil) }()
 			advance(10 * time.Second) // less than request_timeout
 		}
@@ -229,13 +220,9 @@ func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
 		s.wantLogins(2)
 		s.Crash()
 		release()
-		if a := s.token("app"); !s.Simulator.TokenAlive(a.access) {
-			t.Error("a dead token was served")
-		}
+		check(t, s.Simulator.TokenAlive(s.token("app").access), "a dead token was served")
 		advance(time.Minute)
-		if a := s.token("app"); a.id == first.id || s.logins() != 3 {
-			t.Errorf("%d logins, want 3: the rotation is tried again", s.logins())
-		}
+		check(t, s.token("app").id != first.id && s.logins() == 3, "%d logins, want 3: the rotation is tried again", s.logins())
 	})
 }
 
@@ -260,9 +247,7 @@ func TestStop_EndsLoginsAtOnce(t *testing.T) {
 		}
 		began := time.Now()
 		s.Stop()
-		if took := time.Since(began); took != 0 {
-			t.Errorf("stop took %s", took)
-		}
+		equal(t, "stop took", time.Since(began), time.Duration(0))
 		readers.Wait()
 		if took := time.Since(began); took != 0 {
 			t.Errorf("readers were let go %s after the stop", took)
@@ -283,9 +268,7 @@ func TestStop_NotDelayedByStorage(t *testing.T) {
 		began := time.Now()
 		s.Stop()
 		s.Stop() // twice does no harm
-		if took := time.Since(began); took != 0 {
-			t.Errorf("stop took %s", took)
-		}
+		equal(t, "stop took", time.Since(began), time.Duration(0))
 	})
 }
 

@@ -46,9 +46,7 @@ func TestRevoke_ContinuesWithoutReads(t *testing.T) {
 			advance(30 * time.Minute)
 			mend()
 			advance(5 * time.Minute)
-			if s.Simulator.TokenAlive(a.access) {
-				t.Error("the revoked token is alive five minutes after the endpoint was mended")
-			}
+			check(t, !s.Simulator.TokenAlive(a.access), "the revoked token is alive five minutes after the endpoint was mended")
 		})
 	}
 }
@@ -63,9 +61,7 @@ func TestRevoke_WarnsThatItIsNotStored(t *testing.T) {
 		advance(time.Minute)
 		caught, release := s.Storage.HoldNextPut("token/gst")
 		r := s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil))
-		if !closed(caught) {
-			t.Fatal("the write was not held")
-		}
+		require(t, closed(caught), "the write was not held")
 		if refused, is := asRefusal(r.unpack()); is {
 			t.Fatalf("revoke/ got %v, want 200", refused)
 		}
@@ -74,9 +70,7 @@ func TestRevoke_WarnsThatItIsNotStored(t *testing.T) {
 		s.Stop()
 		s.Start()
 		defer release() // the write that was held never lands
-		if after := s.token("app"); after.id == a.id && !warned {
-			t.Error("a restart brings the token back, and revoke/ did not warn of that")
-		}
+		check(t, s.token("app").id != a.id || warned, "a restart brings the token back, and revoke/ did not warn of that")
 	})
 }
 
@@ -99,14 +93,11 @@ func TestRevoke_ThrottledUpstreamIsLeftAlone(t *testing.T) {
 				refreshes++
 			}
 		}
-		if refreshes > 1 {
-			t.Errorf("the refresh endpoint was asked %d times within 29 minutes, and had said to come back in 30", refreshes)
-		}
+		check(t, refreshes <= 1,
+			"the refresh endpoint was asked %d times within 29 minutes, and had said to come back in 30", refreshes)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		advance(5 * time.Minute)
-		if s.Simulator.TokenAlive(first.access) {
-			t.Error("the token was not killed when the upstream could be asked again")
-		}
+		check(t, !s.Simulator.TokenAlive(first.access), "the token was not killed when the upstream could be asked again")
 	})
 }
 
@@ -188,12 +179,10 @@ func TestRevoke_LookupSaysUntilWhenAfterDelete(t *testing.T) {
 			advance(10 * time.Minute)
 			found := s.lookUp("token_id", first.id)
 			lives := s.Simulator.TokenAlive(first.access)
-			if restarted && strings.Contains(found.Advice, "goes on") {
-				t.Errorf("nothing revokes the token any more, and lookup says: %s", found.Advice)
-			}
-			if found.State != "revoked" || found.UsableUntil.After(time.Now()) != lives || lives != restarted {
-				t.Errorf("%s until %s, and the token lives upstream: %t", found.State, found.UsableUntil, lives)
-			}
+			check(t, !restarted || !strings.Contains(found.Advice, "goes on"),
+				"nothing revokes the token any more, and lookup says: %s", found.Advice)
+			check(t, found.State == "revoked" && found.UsableUntil.After(time.Now()) == lives && lives == restarted,
+				"%s until %s, and the token lives upstream: %t", found.State, found.UsableUntil, lives)
 		})
 	}
 }

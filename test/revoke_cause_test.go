@@ -46,9 +46,7 @@ func TestRevoke_SaysWhyUpstreamDidNot(t *testing.T) {
 				s.revoke(a.id)
 			}
 			advance(time.Minute)
-			if s.Simulator.TokenAlive(a.access) {
-				t.Error("the token is alive")
-			}
+			check(t, !s.Simulator.TokenAlive(a.access), "the token is alive")
 			if got := strings.Count(log.String(), "the upstream has revoked a token after all"); got != 1 {
 				t.Errorf("the log has %d lines of the revocation, want one", got)
 			}
@@ -71,9 +69,7 @@ func TestRevoke_CauseHasNoSecret(t *testing.T) {
 		_, warnings := s.revoke("")
 		requests := s.heard()
 		sent := regexp.MustCompile(`eyJ[\w.-]{40,}`).FindString(requests[len(requests)-1].Body)
-		if sent == "" {
-			t.Fatal("no refresh token was sent: this tests nothing")
-		}
+		require(t, sent != "", "no refresh token was sent: this tests nothing")
 		said := strings.Join(warnings, " ") + s.lookUp("token_id", a.id).Advice + log.String()
 		s.says(said, "upstream refused the refresh token (HTTP 401")
 		s.hides(said, append(f.secrets(), sent, a.access)...)

@@ -62,25 +62,17 @@ func revokeWhileRefreshHangs(t *testing.T, timeout string) {
 	tokens, _ := r.resp.Data["tokens"].(map[string]any)
 	for n, a := range held {
 		said, _ := tokens[a.id].(map[string]any)
-		if said["upstream"] != "unknown" {
-			t.Errorf("token %d: %v, want unknown", n, said)
-		}
-		if !s.Simulator.TokenAlive(a.access) {
-			t.Fatalf("token %d is dead: the endpoint did not hang", n)
-		}
+		check(t, said["upstream"] == "unknown", "token %d: %v, want unknown", n, said)
+		require(t, s.Simulator.TokenAlive(a.access), "token %d is dead: the endpoint did not hang", n)
 	}
 	current := s.token("app")
 	for _, a := range held {
-		if a.id == current.id {
-			t.Error("a revoked token is served")
-		}
+		check(t, a.id != current.id, "a revoked token is served")
 	}
 	mend()
 	advance(5 * time.Minute)
 	for n, a := range held {
-		if s.Simulator.TokenAlive(a.access) {
-			t.Errorf("token %d is alive five minutes after the endpoint was mended", n)
-		}
+		check(t, !s.Simulator.TokenAlive(a.access), "token %d is alive five minutes after the endpoint was mended", n)
 	}
 }
 
@@ -110,8 +102,6 @@ func TestRevoke_ActsOnEveryToken(t *testing.T) {
 				alive++
 			}
 		}
-		if alive > 0 {
-			t.Errorf("%d of %d tokens are alive upstream", alive, many)
-		}
+		check(t, alive == 0, "%d of %d tokens are alive upstream", alive, many)
 	})
 }

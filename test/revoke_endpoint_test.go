@@ -87,14 +87,10 @@ func TestRevoke_RefreshThatGivesTheSameToken(t *testing.T) {
 			_, _ = w.Write([]byte(`{"token":"` + first.access + `","refresh_token":"yet-another-refresh","expires_in":80000}`))
 		})
 		out, warnings := s.revoke("")
-		if asked != 1 || !s.Simulator.TokenAlive(first.access) {
-			t.Fatalf("%d exchanges, or the token is dead", asked)
-		}
+		require(t, asked == 1 && s.Simulator.TokenAlive(first.access), "%d exchanges, or the token is dead", asked)
 		found := s.write("lookup", map[string]any{"token_id": first.id}).Data
-		if out[first.id].upstream == "killed" || len(warnings) == 0 {
-			t.Errorf("the upstream has handed the token out as good just now: revoke/ says %v, with warnings %q; lookup says usable "+
-				"until %v, %v", out, warnings, found["usable_until"], found["advice"])
-		}
+		check(t, out[first.id].upstream != "killed" && len(warnings) != 0, "the upstream has handed the token out as good just now: revoke/ says %v, with warnings %q; lookup says usable "+
+			"until %v, %v", out, warnings, found["usable_until"], found["advice"])
 	})
 }
 
@@ -122,9 +118,8 @@ func TestRevoke_HeedsRetryAfterOfRefresh(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		advance(5 * time.Minute)
 		for _, token := range s.ledgerOf("gst") {
-			if !token.UsableUntil.Before(token.ExpiresAt) {
-				t.Errorf("token %s was not revoked when the upstream could be asked again", token.ID)
-			}
+			check(t, token.UsableUntil.Before(token.ExpiresAt),
+				"token %s was not revoked when the upstream could be asked again", token.ID)
 		}
 	})
 }

@@ -76,18 +76,14 @@ func (s *testMount) failRevoke() {
 	s.t.Helper()
 	s.Storage.FailPuts(1000)
 	_, err := s.do(s.t.Context(), logical.UpdateOperation, "revoke/gst", nil)
-	if err == nil {
-		s.t.Fatal("revoke/ succeeded although storage failed")
-	}
+	require(s.t, err != nil, "revoke/ succeeded although storage failed")
 	s.says(err.Error(), "no longer handed out until the plugin restarts", "run the command again")
 }
 
 // wantNotServed reads a token, which must not be the revoked one.
 func (s *testMount) wantNotServed(revoked string) {
 	s.t.Helper()
-	if a := s.token("app"); a.id == revoked {
-		s.t.Error("a revoked token was served")
-	}
+	check(s.t, s.token("app").id != revoked, "a revoked token was served")
 }
 
 // TestRevoke_KillsEveryUnexpiredToken: revoke kills every unexpired token upstream where that can be done.
@@ -104,29 +100,22 @@ func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
 		held = append(held, s.token("app"))
 		logins := s.logins()
 		revoked, warnings := s.revoke("")
-		if len(revoked) != len(held) || len(warnings) != 0 {
-			t.Errorf("%d tokens revoked of %d that live, warnings %q", len(revoked), len(held), warnings)
-		}
+		check(t, len(revoked) == len(held) && len(warnings) == 0,
+			"%d tokens revoked of %d that live, warnings %q", len(revoked), len(held), warnings)
 		for n, a := range held {
 			if got := revoked[a.id]; got.upstream != "killed" || got.validUntil == "" {
 				t.Errorf("token %d: %+v, want killed", n, got)
 			}
-			if s.Simulator.TokenAlive(a.access) {
-				t.Errorf("token %d lives upstream after revoke", n)
-			}
+			check(t, !s.Simulator.TokenAlive(a.access), "token %d lives upstream after revoke", n)
 		}
 		if c := s.Simulator.Counters(); c.RefreshesOK != len(held) {
 			t.Errorf("%d exchanges, want %d", c.RefreshesOK, len(held))
 		}
 		s.wantLogins(logins, "before and after the revocation")
 		next := s.token("app")
-		if !s.Simulator.TokenAlive(next.access) {
-			t.Error("the next read gave a dead token")
-		}
+		check(t, s.Simulator.TokenAlive(next.access), "the next read gave a dead token")
 		for _, a := range held {
-			if next.id == a.id {
-				t.Error("a revoked token was served")
-			}
+			check(t, next.id != a.id, "a revoked token was served")
 		}
 		s.wantLogins(logins+1, "after the next read")
 	})
@@ -142,12 +131,10 @@ func TestRevoke_KillsTokensIssuedBeforeRestart(t *testing.T) {
 		second := s.token("app")
 		s.Crash()
 		revoked, _ := s.revoke("")
-		if revoked[first.id].upstream != "killed" || revoked[second.id].upstream != "killed" {
-			t.Errorf("after a restart revoke returns %+v, want both killed", revoked)
-		}
-		if s.Simulator.TokenAlive(first.access) || s.Simulator.TokenAlive(second.access) {
-			t.Error("a token lives upstream after revoke")
-		}
+		check(t, revoked[first.id].upstream == "killed" && revoked[second.id].upstream == "killed",
+			"after a restart revoke returns %+v, want both killed", revoked)
+		check(t, !s.Simulator.TokenAlive(first.access) && !s.Simulator.TokenAlive(second.access),
+			"a token lives upstream after revoke")
 	})
 }
 
@@ -159,18 +146,13 @@ func TestRevoke_UnsupportedShowsExpiry(t *testing.T) {
 		first := s.token("app")
 		revoked, warnings := s.revoke("")
 		want := revocation{"unsupported", first.expires.Format(time.RFC3339)}
-		if len(revoked) != 1 || revoked[first.id] != want {
-			t.Errorf("revoke returns %+v, want %s: %+v", revoked, first.id, want)
-		}
-		if len(warnings) == 0 || !contains(warnings[0], first.id, want.validUntil) {
-			t.Errorf("warnings %q, want one that names the token that lives on, and until when", warnings)
-		}
+		check(t, len(revoked) == 1 && revoked[first.id] == want, "revoke returns %+v, want %s: %+v", revoked, first.id, want)
+		check(t, len(warnings) != 0 && contains(warnings[0], first.id, want.validUntil),
+			"warnings %q, want one that names the token that lives on, and until when", warnings)
 		s.wantNotServed(first.id)
 		// Asked again, it says the same of the token that lives on.
 		revoked, _ = s.revoke(first.id)
-		if revoked[first.id] != want {
-			t.Errorf("asked again, revoke returns %+v", revoked)
-		}
+		check(t, revoked[first.id] == want, "asked again, revoke returns %+v", revoked)
 	})
 }
 
@@ -190,12 +172,9 @@ func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 			first := s.token("app")
 			s.Simulator.SetFault(simulator.JWT, c.fault)
 			revoked, warnings := s.revoke("")
-			if got := revoked[first.id].upstream; got != c.upstream {
-				t.Errorf("upstream %q, want %q", got, c.upstream)
-			}
-			if len(warnings) == 0 || !contains(warnings[0], first.id) {
-				t.Errorf("warnings %q, want one: the token may live on", warnings)
-			}
+			equal(t, "upstream", revoked[first.id].upstream, c.upstream)
+			check(t, len(warnings) != 0 && contains(warnings[0], first.id),
+				"warnings %q, want one: the token may live on", warnings)
 			if counted := s.Simulator.Counters(); counted.Refreshes != 1 || counted.Faulted != 1 {
 				t.Errorf("%d exchanges, %d failed by the upstream; want 1 and 1", counted.Refreshes, counted.Faulted)
 			}
@@ -203,9 +182,8 @@ func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 			s.wantNotServed(first.id)
 			// When the upstream is back, the old token can be killed.
 			revoked, _ = s.revoke(first.id)
-			if revoked[first.id].upstream != "killed" || s.Simulator.TokenAlive(first.access) {
-				t.Errorf("asked again, revoke returns %+v", revoked)
-			}
+			check(t, revoked[first.id].upstream == "killed" && !s.Simulator.TokenAlive(first.access),
+				"asked again, revoke returns %+v", revoked)
 		})
 	}
 }
@@ -219,16 +197,10 @@ func TestRevoke_NotServedAfterRestart(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute, On: simulator.OnRefresh})
 		s.startRevoke()
 		advance(time.Second)
-		if s.Simulator.Counters().Refreshes != 1 {
-			t.Fatal("the upstream got no revocation")
-		}
-		if a := s.token("app"); a.id == first.id {
-			t.Error("a token was served while it is being revoked")
-		}
+		require(t, s.Simulator.Counters().Refreshes == 1, "the upstream got no revocation")
+		check(t, s.token("app").id != first.id, "a token was served while it is being revoked")
 		s.Crash()
-		if a := s.token("app"); a.id == first.id {
-			t.Error("a revoked token was served after a restart")
-		}
+		check(t, s.token("app").id != first.id, "a revoked token was served after a restart")
 	})
 }
 
@@ -245,9 +217,7 @@ func TestRevoke_OfUnusedAccount(t *testing.T) {
 		if revoked, _ := s.revoke(""); len(revoked) != 0 {
 			t.Errorf("revoke of expired tokens returns %+v", revoked)
 		}
-		if got := s.Simulator.Counters().Refreshes; got != 0 {
-			t.Errorf("%d exchanges, want none", got)
-		}
+		equal(t, "exchanges", s.Simulator.Counters().Refreshes, 0)
 	})
 }
 
@@ -262,24 +232,17 @@ func TestRevoke_DuringLoginDropsItsToken(t *testing.T) {
 		readers := []<-chan tokenResponse{s.startToken(), s.startToken(), s.startToken()}
 		advance(time.Second)
 		logins := s.logins()
-		if logins != 3 {
-			t.Fatalf("%d logins, want 3, the last of them in flight", logins)
-		}
+		require(t, logins == 3, "%d logins, want 3, the last of them in flight", logins)
 		revokedAt := time.Now()
 		s.revoke("")
 		release()
 		for _, reader := range readers {
 			a := <-reader
-			if a.id == first.id || a.issued.Before(revokedAt) || !s.Simulator.TokenAlive(a.access) {
-				t.Errorf("after the revocation a reader was given a token of %s, want one of a new login", a.issued)
-			}
+			check(t, a.id != first.id && !a.issued.Before(revokedAt) && s.Simulator.TokenAlive(a.access),
+				"after the revocation a reader was given a token of %s, want one of a new login", a.issued)
 		}
-		if got := s.logins() - logins; got != 1 {
-			t.Errorf("%d logins for those who waited, want 1", got)
-		}
-		if most := s.Upstream.MostInFlight(""); most != 1 {
-			t.Errorf("%d logins in flight at once", most)
-		}
+		equal(t, "logins for those who waited", s.logins()-logins, 1)
+		equal(t, "logins in flight at once", s.Upstream.MostInFlight(""), 1)
 	})
 }
 
@@ -290,9 +253,8 @@ func TestRevoke_OfPausedConfig(t *testing.T) {
 		first := s.token("app")
 		s.write("config/gst", map[string]any{"paused": true})
 		revoked, _ := s.revoke("")
-		if revoked[first.id].upstream != "killed" || s.Simulator.TokenAlive(first.access) {
-			t.Errorf("revoke of a paused config returns %+v", revoked)
-		}
+		check(t, revoked[first.id].upstream == "killed" && !s.Simulator.TokenAlive(first.access),
+			"revoke of a paused config returns %+v", revoked)
 		s.failed("app")
 		s.wantLogins(1)
 	})
@@ -336,12 +298,8 @@ func TestRevoke_DuringVerificationLeavesOneLogin(t *testing.T) {
 		advance(time.Second)
 		release()
 		<-written
-		if a := <-read; a.id == first.id {
-			t.Error("a revoked token was served")
-		}
-		if most := s.Upstream.MostInFlight(""); most != 1 {
-			t.Errorf("%d logins of one account in flight at once", most)
-		}
+		check(t, (<-read).id != first.id, "a revoked token was served")
+		equal(t, "logins of one account in flight at once", s.Upstream.MostInFlight(""), 1)
 	})
 }
 
@@ -377,9 +335,7 @@ func TestRevokeUnsaved_KeptWhileBeingWritten(t *testing.T) {
 			revoked := s.startRevoke()
 			advance(time.Second)
 			comes(s)
-			if id := s.status()["token_id"]; id == first.id {
-				t.Error("a token is said to be served while it is being revoked")
-			}
+			check(t, s.status()["token_id"] != first.id, "a token is said to be served while it is being revoked")
 			<-revoked
 			s.wantNotServed(first.id)
 		})
@@ -467,36 +423,28 @@ func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
 		second := s.token("app")
 		for _, empty := range []any{"", " ", "\n"} {
 			r := s.refusal(logical.UpdateOperation, "revoke/gst", map[string]any{"token_id": empty})
-			if r.status != http.StatusBadRequest || !strings.HasPrefix(r.message, "token_id: is empty") {
-				t.Errorf("%q: %d %s", empty, r.status, r.message)
-			}
+			check(t, r.status == http.StatusBadRequest && strings.HasPrefix(r.message, "token_id: is empty"),
+				"%q: %d %s", empty, r.status, r.message)
 		}
 		if r := s.refusal(logical.UpdateOperation, "revoke/gst", map[string]any{"token_id": nil}); r.status != http.StatusBadRequest {
 			t.Errorf("null: %d %s", r.status, r.message)
 		}
 		for _, a := range []string{first.access, second.access} {
-			if !s.Simulator.TokenAlive(a) {
-				t.Fatal("a token was killed by an empty token_id")
-			}
+			require(t, s.Simulator.TokenAlive(a), "a token was killed by an empty token_id")
 		}
 		if got := s.token("app"); got.id != second.id {
 			t.Errorf("the token changed from %s to %s", second.id, got.id)
 		}
 		revoked, _ := s.revoke(strings.ToUpper(first.id))
-		if len(revoked) != 1 || revoked[first.id].upstream != "killed" {
-			t.Errorf("the ID in capitals revoked %v, want %s", revoked, first.id)
-		}
-		if s.Simulator.TokenAlive(first.access) || !s.Simulator.TokenAlive(second.access) {
-			t.Error("not the named token alone was killed")
-		}
+		check(t, len(revoked) == 1 && revoked[first.id].upstream == "killed",
+			"the ID in capitals revoked %v, want %s", revoked, first.id)
+		check(t, !s.Simulator.TokenAlive(first.access) && s.Simulator.TokenAlive(second.access),
+			"not the named token alone was killed")
 		logins := s.logins()
-		if a := s.token("app"); a.id != second.id || s.logins() != logins {
-			t.Error("the current token was dropped with a superseded one")
-		}
+		check(t, s.token("app").id == second.id && s.logins() == logins, "the current token was dropped with a superseded one")
 		s.revoke(second.id)
-		if a := s.token("app"); a.id == second.id || s.Simulator.TokenAlive(second.access) {
-			t.Error("the current token was revoked by its ID and is still served, or alive")
-		}
+		check(t, s.token("app").id != second.id && !s.Simulator.TokenAlive(second.access),
+			"the current token was revoked by its ID and is still served, or alive")
 	})
 }
 
@@ -549,13 +497,9 @@ func TestRevoke_TokenOfAnotherConfig(t *testing.T) {
 		s.write("config/other", with(s.read("config/gst").Data, "password", "pass-of-clerk", "preset", "", "verify_connection", false))
 		s.write("role/kiosk", map[string]any{"config": "other"})
 		first, other := s.token("app"), s.token("kiosk")
-		if other.id == first.id {
-			t.Fatal("both configs have the same token")
-		}
+		require(t, other.id != first.id, "both configs have the same token")
 		revoked, warnings := s.revoke(other.id)
-		if len(revoked) != 0 || !s.Simulator.TokenAlive(other.access) {
-			t.Errorf("revoked %v", revoked)
-		}
+		check(t, len(revoked) == 0 && s.Simulator.TokenAlive(other.access), "revoked %v", revoked)
 		s.says(strings.Join(warnings, " "), "nothing was revoked", "was issued for config other: vault write mastersindia/revoke/other "+
 			"token_id="+other.id)
 		advance(2 * time.Hour)
@@ -580,18 +524,14 @@ func TestRevoke_DuringVerificationDropsItsToken(t *testing.T) {
 			map[string]any{"headers": map[string]any{"Productid": "einvoicing_global", "X-Branch": "7"}})
 		advance(time.Second)
 		issued := s.logins()
-		if issued != 2 {
-			t.Fatalf("%d logins, want 2, one of them the verification in flight", issued)
-		}
+		require(t, issued == 2, "%d logins, want 2, one of them the verification in flight", issued)
 		s.revoke("")
 		release()
 		if _, err := s.wait(written).unpack(); codeOf(err) != http.StatusConflict || !strings.Contains(err.Error(), `config "gst"`) {
 			t.Errorf("the write is answered by %v", err)
 		}
 		s.token("app")
-		if got := s.logins(); got == issued {
-			t.Error("a token is served that was issued before the revocation")
-		}
+		check(t, s.logins() != issued, "a token is served that was issued before the revocation")
 	})
 }
 
@@ -620,8 +560,6 @@ func TestRevoke_TokenOfFormerConfig(t *testing.T) {
 		s.write("config/gst", jwtV2().config)
 		out, warnings := s.revoke(a.id)
 		s.says(strings.Join(warnings, " "), "from before the config was deleted", "valid upstream until 2000-01-02T00:00:00Z")
-		if len(out) > 0 || !s.Simulator.TokenAlive(a.access) {
-			t.Errorf("something was revoked: %v", out)
-		}
+		check(t, len(out) == 0 && s.Simulator.TokenAlive(a.access), "something was revoked: %v", out)
 	})
 }

@@ -41,14 +41,10 @@ func TestRole_ReadAsWritten(t *testing.T) {
 			if role.written["metadata"] == nil {
 				want["metadata"] = map[string]any{}
 			}
-			if !reflect.DeepEqual(got, want) {
-				t.Errorf("the role is %v, want %v", got, want)
-			}
+			equal(t, "the role", got, want)
 			w.unwritten(func() { w.write("role/other", got) })
 			w.Reload()
-			if again := overTheWire(t, w.read("role/other").Data); !reflect.DeepEqual(again, want) {
-				t.Errorf("after a restart the role is %v, want %v", again, want)
-			}
+			equal(t, "after a restart the role", overTheWire(t, w.read("role/other").Data), want)
 		})
 	}
 }
@@ -67,21 +63,15 @@ func TestRole_UpdateChangesOnlyNamedFields(t *testing.T) {
 			w.write("role/limited", map[string]any{"config": "gst", "max_ttl": "1h", "metadata": old})
 			w.write("role/limited", map[string]any{field: change.written})
 			want := with(map[string]any{"config": "gst", "max_ttl": 3600.0, "lease": true, "metadata": old}, field, change.read)
-			if got := overTheWire(t, w.read("role/limited").Data); !reflect.DeepEqual(got, want) {
-				t.Errorf("the role is %v, want %v", got, want)
-			}
+			equal(t, "the role", overTheWire(t, w.read("role/limited").Data), want)
 		})
 	}
 	timed(t, "lease", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.write("role/app", map[string]any{"lease": false})
-		if w.read("token/app").Secret != nil {
-			t.Error("the token is leased")
-		}
+		check(t, w.read("token/app").Secret == nil, "the token is leased")
 		w.write("role/app", map[string]any{"lease": true})
-		if w.read("token/app").Secret == nil {
-			t.Error("the token is not leased")
-		}
+		check(t, w.read("token/app").Secret != nil, "the token is not leased")
 	})
 	timed(t, "the limit and the lease at once", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -121,9 +111,7 @@ func TestRole_NamesAreCaseSensitive(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.badRequest(logical.ReadOperation, "token/APP", nil, "APP")
 		w.write("role/APP", map[string]any{"config": "gst", "lease": false})
-		if w.read("token/app").Secret == nil {
-			t.Error("role app has taken on the settings of role APP")
-		}
+		check(t, w.read("token/app").Secret != nil, "role app has taken on the settings of role APP")
 		w.remove("role/APP")
 		w.read("token/app")
 		w.badRequest(logical.ReadOperation, "token/APP", nil, "APP")
@@ -149,9 +137,7 @@ func TestRole_NewLimitHoldsFromNextRead(t *testing.T) {
 		w := jwtV1().mounted(t)
 		for _, limit := range []time.Duration{time.Hour, 10 * time.Minute, 2 * time.Hour} {
 			w.write("role/app", map[string]any{"max_ttl": limit.String()})
-			if got := w.read("token/app").Secret.TTL; got != limit {
-				t.Errorf("lease of %s, want %s", got, limit)
-			}
+			equal(t, "lease", w.read("token/app").Secret.TTL, limit)
 		}
 	})
 }
@@ -170,16 +156,13 @@ func TestRole_MetadataComesWithTheToken(t *testing.T) {
 			for range 2 { // through the router, and from memory
 				for name, want := range wanted {
 					got, has := overTheWire(t, w.read("token/"+name).Data)["metadata"].(map[string]any)
-					if has != (want != nil) || !maps.Equal(got, want) {
-						t.Errorf("metadata of %s is %v, want %v", name, got, want)
-					}
+					check(t, has == (want != nil) && maps.Equal(got, want), "metadata of %s is %v, want %v", name, got, want)
 				}
 			}
 			w.wantLogins(1)
 			w.write("role/goa", map[string]any{"metadata": "gstin=30XXXXX1234F2Z5"})
-			if got := overTheWire(t, w.read("token/goa").Data)["metadata"]; !reflect.DeepEqual(got, map[string]any{"gstin": "30XXXXX1234F2Z5"}) {
-				t.Errorf("after an update metadata is %v", got)
-			}
+			equal(t, "after an update metadata",
+				overTheWire(t, w.read("token/goa").Data)["metadata"], map[string]any{"gstin": "30XXXXX1234F2Z5"})
 			w.write("role/goa", map[string]any{"metadata": ""})
 			if got, has := w.read("token/goa").Data["metadata"]; has {
 				t.Errorf("after it was cleared metadata is %v", got)
@@ -223,9 +206,8 @@ func TestRole_MetadataOutOfBoundsIsRefused(t *testing.T) {
 			w.write("role/app", map[string]any{"metadata": "gstin=29ABCDE1234F2Z5"})
 			w.badRequest(logical.UpdateOperation, "role/app", map[string]any{"metadata": bad.metadata}, "metadata", bad.want)
 			w.badRequest(logical.UpdateOperation, "role/new", map[string]any{"config": "gst", "metadata": bad.metadata}, "metadata", bad.want)
-			if got := overTheWire(t, w.read("role/app").Data)["metadata"]; !reflect.DeepEqual(got, map[string]any{"gstin": "29ABCDE1234F2Z5"}) {
-				t.Errorf("the refused write changed the metadata to %v", got)
-			}
+			equal(t, "the refused write changed the metadata to",
+				overTheWire(t, w.read("role/app").Data)["metadata"], map[string]any{"gstin": "29ABCDE1234F2Z5"})
 		})
 	}
 	timed(t, "as much as there may be", func(t *testing.T) {
@@ -265,12 +247,8 @@ func TestRole_MovedToOtherConfigWarns(t *testing.T) {
 			if resp := w.write("role/app", step.data); resp != nil {
 				said = strings.Join(resp.Warnings, " ")
 			}
-			if said != step.says {
-				t.Errorf("write %d warns %q, want %q", n, said, step.says)
-			}
+			check(t, said == step.says, "write %d warns %q, want %q", n, said, step.says)
 		}
-		if got := w.read("token/app").Data["config"]; got != "gst" {
-			t.Errorf("the role is of %v, want gst", got)
-		}
+		equal(t, "the role is", w.read("token/app").Data["config"], "gst")
 	})
 }

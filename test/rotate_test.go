@@ -34,9 +34,7 @@ func (s *testMount) rotate() (map[string]any, error) {
 func (s *testMount) mustRotate() map[string]any {
 	s.t.Helper()
 	data, err := s.rotate()
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	noError(s.t, err)
 	return data
 }
 
@@ -48,16 +46,12 @@ func TestRotate_ReplacesTokenAndLeavesOldAlive(t *testing.T) {
 		advance(time.Minute)
 		data := s.mustRotate()
 		second := s.token("app")
-		if second.id == first.id || data["token_id"] != second.id || data["previous_token_id"] != first.id {
-			t.Errorf("rotate returns %v; the token was %s and is %s", data, first.id, second.id)
-		}
+		check(t, second.id != first.id && data["token_id"] == second.id && data["previous_token_id"] == first.id,
+			"rotate returns %v; the token was %s and is %s", data, first.id, second.id)
 		until, expires := first.expires.Format(time.RFC3339), second.expires.Format(time.RFC3339)
-		if data["previous_valid_until"] != until || data["expires_at"] != expires {
-			t.Errorf("rotate returns %v; the old token lives until %s, the new one until %s", data, first.expires, second.expires)
-		}
-		if !s.Simulator.TokenAlive(first.access) {
-			t.Error("the old token was killed: it is superseded, not revoked")
-		}
+		check(t, data["previous_valid_until"] == until && data["expires_at"] == expires,
+			"rotate returns %v; the old token lives until %s, the new one until %s", data, first.expires, second.expires)
+		check(t, s.Simulator.TokenAlive(first.access), "the old token was killed: it is superseded, not revoked")
 		s.wantLogins(2)
 	})
 }
@@ -68,12 +62,10 @@ func TestRotate_UnusedAccountHasNoPrevious(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		data := s.mustRotate()
-		if data["previous_token_id"] != "" || data["previous_valid_until"] != "" {
-			t.Errorf("rotate returns %v, want no previous token", data)
-		}
-		if a := s.token("app"); a.id != data["token_id"] || s.logins() != 1 {
-			t.Errorf("%d logins, want that of rotate, whose token is shared", s.logins())
-		}
+		check(t, data["previous_token_id"] == "" && data["previous_valid_until"] == "",
+			"rotate returns %v, want no previous token", data)
+		check(t, s.token("app").id == data["token_id"] && s.logins() == 1,
+			"%d logins, want that of rotate, whose token is shared", s.logins())
 	})
 }
 
@@ -100,9 +92,8 @@ func TestRotate_OncePerTenSeconds(t *testing.T) {
 			s.wantLogins(2, "of which one within 10 s of rotate")
 			advance(1100 * time.Millisecond)
 			again, err := s.rotate()
-			if err != nil || again["token_id"] == made["token_id"] || again["previous_token_id"] != made["token_id"] {
-				t.Errorf("after 10 s rotate returns %v (%v)", again, err)
-			}
+			check(t, err == nil && again["token_id"] != made["token_id"] && again["previous_token_id"] == made["token_id"],
+				"after 10 s rotate returns %v (%v)", again, err)
 		})
 	}
 }
@@ -152,9 +143,7 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 			if counted := s.Simulator.Counters(); counted.Logins != 2 || counted.Faulted != 2 {
 				t.Fatalf("%d logins, %d refused; want 2: rotate logs in during a backoff", counted.Logins, counted.Faulted)
 			}
-			if now := s.status()["next_attempt_at"]; now != c.next {
-				t.Errorf("after a rotate that failed the next attempt is at %v, want %s", now, c.next)
-			}
+			equal(t, "after a rotate that failed the next attempt is at", s.status()["next_attempt_at"], c.next)
 			s.failsWith(c.code)
 			advance(2 * time.Minute)
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
@@ -177,9 +166,7 @@ func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 			}
 		}
 		for n, gap := range s.gaps() {
-			if gap < time.Minute || gap > time.Minute+2*time.Second {
-				t.Errorf("login %d came after %s, want 1m", n+2, gap)
-			}
+			check(t, gap >= time.Minute && gap <= time.Minute+2*time.Second, "login %d came after %s, want 1m", n+2, gap)
 		}
 		if c := s.Simulator.Counters(); c.LoginsRefused != c.Logins || c.Logins < 10 || c.Logins > 11 {
 			t.Errorf("%d logins in 10 minutes, %d refused; want 10", c.Logins, c.LoginsRefused)
@@ -289,14 +276,10 @@ func TestRotate_AfterLoginThatCouldNotBegin(t *testing.T) {
 			t.Fatalf("%d logins, want only the one that was refused", got)
 		}
 		message := s.refused(logical.UpdateOperation, "rotate/gst", nil)
-		if got := s.logins(); got != 2 {
-			t.Errorf("rotate/ made no login: %s", message)
-		}
+		check(t, s.logins() == 2, "rotate/ made no login: %s", message)
 		advance(50 * time.Minute) // refused for the second time: an hour
 		s.failed("app")
-		if got := s.logins(); got != 2 {
-			t.Errorf("%d logins within an hour of the second refusal, want 2", got)
-		}
+		equal(t, "logins within an hour of the second refusal", s.logins(), 2)
 	})
 }
 

@@ -123,9 +123,7 @@ func TestSecrecy_EchoedSecretsNotPassedOn(t *testing.T) {
 					}
 					words = append(words, w.refusal(logical.UpdateOperation, "rotate/"+name, nil).message)
 					encoded, err := json.Marshal(w.read("status/" + name).Data)
-					if err != nil {
-						t.Fatal(err)
-					}
+					noError(t, err)
 					words = append(words, string(encoded))
 				}
 				if got, want := len(w.heard()), len(f.picks()); got < want {
@@ -169,20 +167,14 @@ func TestSecrecy_UpstreamTextIsCut(t *testing.T) {
 			w.mount(f)
 			r := w.refusal(logical.ReadOperation, "token/app", nil)
 			for _, text := range []string{r.message, text(t, w.read("status/gst").Data, "last_error")} {
-				if len(text) > 1000 {
-					t.Errorf("a message of %d bytes", len(text))
-				}
-				if strings.ContainsAny(text, "\x00\x1b\r\n\u2028") {
-					t.Errorf("control characters in %q", text)
-				}
+				check(t, len(text) <= 1000, "a message of %d bytes", len(text))
+				check(t, !strings.ContainsAny(text, "\x00\x1b\r\n\u2028"), "control characters in %q", text)
 				if name != "many problems" {
 					w.hides(strings.ReplaceAll(text, "canary-key-of-no-use", ""), "canary")
 				}
 			}
 			for line := range strings.SplitSeq(book.String(), "\n") {
-				if len(line) > 2000 {
-					t.Errorf("a log line of %d bytes", len(line))
-				}
+				check(t, len(line) <= 2000, "a log line of %d bytes", len(line))
 			}
 		})
 	}
@@ -205,9 +197,7 @@ func TestSecrecy_StoredPasswordInVerification(t *testing.T) {
 		s.token("app")
 		s.respond(http.StatusUnauthorized, `{"error":true,"message":"it is not the password pass-of-clerk"}`)
 		message := s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "quite-another-word"})
-		if strings.Contains(message, "pass-of-clerk") {
-			t.Errorf("%s", message)
-		}
+		check(t, !strings.Contains(message, "pass-of-clerk"), "%s", message)
 	})
 }
 
@@ -225,8 +215,6 @@ func TestSecrecy_ShortSupersededToken(t *testing.T) {
 		s.respond(http.StatusUnauthorized, `{"error":true,"message":"session of tok-first-one is open, invalid_grant"}`)
 		advance(time.Minute)
 		_, err := s.rotate()
-		if err == nil || strings.Contains(err.Error(), "tok-first-one") {
-			t.Errorf("%v", err)
-		}
+		check(t, err != nil && !strings.Contains(err.Error(), "tok-first-one"), "%v", err)
 	})
 }

@@ -34,9 +34,7 @@ func (w *testMount) collectMessages(f fixture) []string {
 			return
 		}
 		encoded, err := json.Marshal(resp.Data)
-		if err != nil {
-			w.t.Fatal(err)
-		}
+		noError(w.t, err)
 		said = append(said, string(encoded))
 	}
 	readAll := func() {

@@ -123,17 +123,14 @@ func TestSecrecy_NothingLoggedOrReturned(t *testing.T) {
 						len(lines), len(said), len(secrets))
 				}
 				for _, line := range lines {
-					if !json.Valid([]byte(line)) || strings.Contains(line, "EXTRA_VALUE") {
-						t.Errorf("a log line is no JSON, or has a value without a name: %s", line)
-					}
+					check(t, json.Valid([]byte(line)) && !strings.Contains(line, "EXTRA_VALUE"),
+						"a log line is no JSON, or has a value without a name: %s", line)
 				}
 				w.wantSealed(secrets)
 				for _, line := range append(lines, said...) {
 					w.hides(line, secrets...)
 					for _, verb := range []string{"%!", "(MISSING)", "(EXTRA", "(NOVERB)"} {
-						if strings.Contains(line, verb) {
-							t.Errorf("a secret or a message was taken for a format: %q", line)
-						}
+						check(t, !strings.Contains(line, verb), "a secret or a message was taken for a format: %q", line)
 					}
 				}
 			})
@@ -153,9 +150,7 @@ func TestSecrecy_FormatVerbsAreText(t *testing.T) {
 		f.account.Username, f.config = verbs, with(f.config, "username", verbs)
 		w := newTestMount(t, f.account)
 		w.loggingIn(1, func() { w.write("config/gst", f.config) })
-		if got := w.read("config/gst").Data["username"]; got != verbs {
-			t.Errorf("username is %v, want %s", got, verbs)
-		}
+		equal(t, "username", w.read("config/gst").Data["username"], verbs)
 	})
 }
 
@@ -200,13 +195,10 @@ func TestSecrecy_TokenInAnErrorIsNotPassedOn(t *testing.T) {
 					return w.refusal(logical.UpdateOperation, "config/gst", f.config).message
 				}
 				message := refused(func(string) string { return "a session is still open" })
-				if !strings.Contains(message, "a session is still open") {
-					t.Errorf("the message does not say what the upstream said: %s", message)
-				}
+				check(t, strings.Contains(message, "a session is still open"),
+					"the message does not say what the upstream said: %s", message)
 				message = refused(func(token string) string { return "session " + token + " is still open" })
-				if token == "" {
-					t.Fatal("the simulator issued no token")
-				}
+				require(t, token != "", "the simulator issued no token")
 				if strings.Contains(message, token) || strings.Contains(message, "is still open") {
 					t.Fatalf("the message repeats a text with the token (declare the key that holds it in Spec.TokenKeys): %s", message)
 				}
@@ -251,9 +243,7 @@ func TestSecrecy_OnlyTokenResponsesHaveTokens(t *testing.T) {
 				rotated, revoked, w.read("status/gst"), w.read("config/gst"), w.read("role/app"),
 			} {
 				encoded, err := json.Marshal(resp)
-				if err != nil {
-					t.Fatal(err)
-				}
+				noError(t, err)
 				w.hides(string(encoded), secrets...)
 			}
 		})

@@ -54,14 +54,10 @@ func sameToken(t *testing.T, outcomes []outcome) string {
 	t.Helper()
 	ids := make(map[string]int)
 	for _, o := range outcomes {
-		if o.err != nil {
-			t.Fatalf("a reader got no token: %v", o.err)
-		}
+		require(t, o.err == nil, "a reader got no token: %v", o.err)
 		ids[o.response.id]++
 	}
-	if len(ids) != 1 {
-		t.Fatalf("%d readers got %d different tokens: %v", len(outcomes), len(ids), ids)
-	}
+	require(t, len(ids) == 1, "%d readers got %d different tokens: %v", len(outcomes), len(ids), ids)
 	return outcomes[0].response.id
 }
 
@@ -78,16 +74,12 @@ func TestTokenShared_ThousandReadersMakeOneLogin(t *testing.T) {
 			outcomes := s.readConcurrently(concurrentReaders, func(n int) string { return fmt.Sprintf("app%d", n%4) }, nil)
 			sameToken(t, outcomes)
 			for _, o := range outcomes {
-				if o.waited != 3*time.Second {
-					t.Fatalf("a reader waited %s for a login of 3s", o.waited)
-				}
+				require(t, o.waited == 3*time.Second, "a reader waited %s for a login of 3s", o.waited)
 			}
 			if got := s.Simulator.Counters(); got.Logins != 1 || got.LoginsOK != 1 {
 				t.Errorf("%d logins for %d readers, %d succeeded; want one", got.Logins, concurrentReaders, got.LoginsOK)
 			}
-			if got := s.Upstream.MostInFlight(""); got != 1 {
-				t.Errorf("%d logins in flight at once, want 1", got)
-			}
+			equal(t, "logins in flight at once", s.Upstream.MostInFlight(""), 1)
 		})
 	}
 }
@@ -109,9 +101,7 @@ func TestTokenShared_CanceledReaderCancelsNoOthers(t *testing.T) {
 			} else if !errors.Is(err, context.DeadlineExceeded) && codeOf(err) != http.StatusGatewayTimeout {
 				t.Errorf("a reader who gave up got: %v", err)
 			}
-			if waited := time.Since(began); waited != time.Second {
-				t.Errorf("a reader who gave up after 1s was kept for %s", waited)
-			}
+			equal(t, "a reader who gave up after 1s was kept for", time.Since(began), time.Second)
 		})
 		synctest.Wait()
 		sameToken(t, s.readConcurrently(20, toApp, nil))
@@ -129,9 +119,7 @@ func TestTokenShared_LoginOutlivesItsReaders(t *testing.T) {
 		impatient, hangUp := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, hangUp)
 		for _, o := range s.readConcurrentlyIn(impatient, 2, toApp, nil) {
-			if o.err == nil {
-				t.Fatal("a reader got a token after it gave up")
-			}
+			require(t, o.err != nil, "a reader got a token after it gave up")
 		}
 		advance(10 * time.Second)
 		if got := s.Simulator.Counters().LoginsOK; got != 1 {

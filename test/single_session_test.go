@@ -47,9 +47,7 @@ func TestSingleSession_OneLiveToken(t *testing.T) {
 					living++
 				}
 			}
-			if living != 1 {
-				t.Fatalf("%d tokens live, want 1", living)
-			}
+			require(t, living == 1, "%d tokens live, want 1", living)
 			if a.left > 20*time.Second && a.left < life-20*time.Second {
 				advance(7 * time.Second)
 			} else {
@@ -63,9 +61,8 @@ func TestSingleSession_OneLiveToken(t *testing.T) {
 			}
 		}
 		for n, gap := range s.gaps() {
-			if gap < life-6*time.Second {
-				t.Errorf("login %d came %s after the one before: a token that lived was replaced", n+2, gap)
-			}
+			check(t, gap >= life-6*time.Second,
+				"login %d came %s after the one before: a token that lived was replaced", n+2, gap)
 		}
 		if got, most := s.logins(), int(3*time.Hour/(life-6*time.Second))+1; got > most {
 			t.Errorf("%d logins in 3 hours, want at most %d", got, most)
@@ -111,9 +108,8 @@ func TestSingleSession_SuspectAfterCrashDuringLogin(t *testing.T) {
 			release := s.Upstream.Hold()
 			go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, c.path, c.data) }()
 			advance(time.Second)
-			if s.logins() != 2 || s.Simulator.TokenAlive(first.access) {
-				t.Fatal("the login that is to be cut off has not killed the old token")
-			}
+			require(t, s.logins() == 2 && !s.Simulator.TokenAlive(first.access),
+				"the login that is to be cut off has not killed the old token")
 			if c.restarts > 1 {
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 			}
@@ -123,9 +119,7 @@ func TestSingleSession_SuspectAfterCrashDuringLogin(t *testing.T) {
 			if c.restarts > 1 {
 				advance(2 * time.Second)
 				s.wantNoDeadToken("the login in mid-crash")
-				if s.Simulator.Counters().Faulted == 0 {
-					t.Fatal("the upstream was not asked")
-				}
+				require(t, s.Simulator.Counters().Faulted != 0, "the upstream was not asked")
 				s.Reload()
 				s.wantNoDeadToken("the login in mid-crash")
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
@@ -185,9 +179,8 @@ func TestSingleSession_TokenKilledByALoginIsNotServed(t *testing.T) {
 			})
 			done := s.asyncRequest(t.Context(), logical.UpdateOperation, c.path, c.data)
 			advance(time.Second)
-			if s.Simulator.TokenAlive(first.access) || s.logins() == logins {
-				t.Fatal("the first token lives: no login has killed it")
-			}
+			require(t, !s.Simulator.TokenAlive(first.access) && s.logins() != logins,
+				"the first token lives: no login has killed it")
 			dead := 0
 			for range 6 {
 				a, err := s.ask(t.Context(), "app", nil)
@@ -196,9 +189,7 @@ func TestSingleSession_TokenKilledByALoginIsNotServed(t *testing.T) {
 				}
 				advance(time.Second)
 			}
-			if dead > 0 {
-				t.Errorf("%s of 6 reads were given a token that is dead upstream", fmt.Sprint(dead))
-			}
+			check(t, dead == 0, "%s of 6 reads were given a token that is dead upstream", fmt.Sprint(dead))
 			s.wait(done)
 			advance(time.Minute)
 			s.Storage.Heal()
@@ -224,12 +215,8 @@ func TestSingleSession_VerificationNeverSentKeepsToken(t *testing.T) {
 			defer cancel()
 			s.refusalIn(ctx, logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
 			for range 2 {
-				if a := s.token("app"); a.id != first.id {
-					t.Error("another token is served")
-				}
-				if got := s.read("status/gst").Data["state"]; got != "ready" {
-					t.Errorf("state is %v, want ready", got)
-				}
+				check(t, s.token("app").id == first.id, "another token is served")
+				equal(t, "state", s.read("status/gst").Data["state"], "ready")
 				advance(time.Minute)
 				s.Storage.Heal()
 				s.Reload()
@@ -254,9 +241,8 @@ func TestSingleSession_SuspectAfterLostResponse(t *testing.T) {
 			advance(10 * time.Minute)
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultCut})
 			login(s)
-			if s.Simulator.Counters().Faulted != 1 || s.Simulator.TokenAlive(first.access) {
-				t.Fatal("the login was not cut, or has not killed the old token")
-			}
+			require(t, s.Simulator.Counters().Faulted == 1 && !s.Simulator.TokenAlive(first.access),
+				"the login was not cut, or has not killed the old token")
 			s.wantNoDeadToken("the lost login")
 		})
 	}

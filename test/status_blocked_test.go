@@ -43,14 +43,12 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 			s := gstMount(t, time.Hour)
 			s.Storage.FailPuts(1 << 30)
 			err := c.ask(s)
-			if err == nil || !strings.Contains(err.Error(), "no space left on device") {
-				t.Fatalf("%v, want the storage's own error", err)
-			}
+			require(t, err != nil && strings.Contains(err.Error(), "no space left on device"),
+				"%v, want the storage's own error", err)
 			s.wantLogins(0, "where none can begin")
 			status := s.status()
-			if status["state"] != "backing_off" || status["last_error_kind"] != "blocked" {
-				t.Errorf("state %v, last_error_kind %v, want backing_off and blocked", status["state"], status["last_error_kind"])
-			}
+			check(t, status["state"] == "backing_off" && status["last_error_kind"] == "blocked",
+				"state %v, last_error_kind %v, want backing_off and blocked", status["state"], status["last_error_kind"])
 			s.says(text(t, status, "last_error"), "no space left on device")
 			s.says(text(t, status, "message"), "stor")
 			for _, field := range []string{"consecutive_failures", "login_failures"} {
@@ -64,9 +62,7 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 				t.Errorf("list status says %v, want backing_off", entry)
 			}
 			metrics := fmt.Sprintf("%s", s.read("metrics").Data[logical.HTTPRawBody])
-			if !strings.Contains(metrics, `result="blocked"} `) {
-				t.Error("metrics count no login of kind blocked")
-			}
+			check(t, strings.Contains(metrics, `result="blocked"} `), "metrics count no login of kind blocked")
 			s.Storage.Heal()
 			advance(2 * time.Minute)
 			s.token("app")
@@ -105,18 +101,15 @@ func TestStorage_ReadOnlyDuringSetup(t *testing.T) {
 			{logical.DeleteOperation, "config/gst", nil},
 		} {
 			r := s.refusal(c.op, c.path, c.data)
-			if r.status != http.StatusInternalServerError || !r.coded {
-				t.Errorf("%s %s: status %d, coded: %t; want a coded 500", c.op, c.path, r.status, r.coded)
-			}
+			check(t, r.status == http.StatusInternalServerError && r.coded,
+				"%s %s: status %d, coded: %t; want a coded 500", c.op, c.path, r.status, r.coded)
 			s.says(r.message, says...)
 		}
 		s.Simulator.KillTokens("", "")
 		advance(2 * time.Hour)
 		s.loggingIn(0, func() { s.says(s.refusal(logical.ReadOperation, "token/app", nil).message, says...) })
 		status := s.status()
-		if status["last_error_kind"] != "blocked" {
-			t.Errorf("last_error_kind %v, want blocked", status["last_error_kind"])
-		}
+		check(t, status["last_error_kind"] == "blocked", "last_error_kind %v, want blocked", status["last_error_kind"])
 		s.says(fmt.Sprint(status["message"]), says...)
 		s.Storage.Heal()
 		advance(2 * time.Minute)

@@ -42,9 +42,7 @@ func TestStatus_ReadersWaitForALogin(t *testing.T) {
 			hang(s)
 			reader := s.async("token/app")
 			advance(20 * time.Second)
-			if first := s.wait(reader); first.err == nil {
-				t.Fatal("the reader was served: nothing hangs")
-			}
+			require(t, s.wait(reader).err != nil, "the reader was served: nothing hangs")
 			status := s.status()
 			if message := fmt.Sprint(status["message"]); strings.Contains(message, "nobody has read one") {
 				t.Errorf("20 s after a read, which waits for a login, status/ says %v: %s", status["state"], message)

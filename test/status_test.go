@@ -27,9 +27,8 @@ func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
 		}
 		status := s.status()
 		message, rotates := fmt.Sprint(status["message"]), fmt.Sprint(status["rotates_at"])
-		if rotates == fmt.Sprint(status["next_attempt_at"]) {
-			t.Fatalf("rotates_at and next_attempt_at are both %s: the scenario did not happen", rotates)
-		}
+		require(t, rotates != fmt.Sprint(status["next_attempt_at"]),
+			"rotates_at and next_attempt_at are both %s: the scenario did not happen", rotates)
 		if want := "no login is due before that token's rotation, at " + rotates; !strings.Contains(message, want) ||
 			strings.Contains(message, "next attempt") {
 			t.Errorf("the message is %q, want %q in it, and no attempt, which next_attempt_at has", message, want)
@@ -45,9 +44,7 @@ func TestStatus_StatesOfAccount(t *testing.T) {
 		state := func(want string) map[string]any {
 			t.Helper()
 			status := s.status()
-			if status["state"] != want {
-				t.Errorf("state %v, want %s (%v)", status["state"], want, status["message"])
-			}
+			check(t, status["state"] == want, "state %v, want %s (%v)", status["state"], want, status["message"])
 			return status
 		}
 		if got := state("idle"); got["token_id"] != "" || fmt.Sprint(got["in_use"]) != "false" || got["logins"] != int64(0) {
@@ -71,9 +68,8 @@ func TestStatus_StatesOfAccount(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		advance(45 * time.Minute)
 		got = state("backing_off")
-		if got["token_id"] != a.id || got["consecutive_failures"] == 0 || got["last_error_kind"] != "unavailable" {
-			t.Errorf("backing off: %v", got)
-		}
+		check(t, got["token_id"] == a.id && got["consecutive_failures"] != 0 && got["last_error_kind"] == "unavailable",
+			"backing off: %v", got)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
 		advance(2 * time.Minute)
 		if got := state("rejected"); got["last_error_kind"] != "rejected" || got["next_attempt_at"] == "" {
@@ -91,9 +87,7 @@ func TestStatus_StatesOfAccount(t *testing.T) {
 		for range 100 {
 			s.status()
 		}
-		if s.logins() != logins {
-			t.Error("status has logged in")
-		}
+		check(t, s.logins() == logins, "status has logged in")
 	})
 }
 
@@ -135,15 +129,12 @@ func TestStatusList_HasEveryFault(t *testing.T) {
 		}} {
 			restart()
 			resp := s.list("status/")
-			if keys := fmt.Sprint(resp.Data["keys"]); keys != "[gst idle paused refused]" {
-				t.Errorf("keys %s", keys)
-			}
+			equal(t, "keys", fmt.Sprint(resp.Data["keys"]), "[gst idle paused refused]")
 			info, _ := resp.Data["key_info"].(map[string]any)
 			for name, state := range map[string]string{"gst": "ready", "idle": "idle", "paused": "paused", "refused": "rejected"} {
 				facts, _ := info[name].(map[string]any)
-				if facts["state"] != state || facts["message"] == "" {
-					t.Errorf("%s: %v, want state %s and a message", name, facts, state)
-				}
+				check(t, facts["state"] == state && facts["message"] != "",
+					"%s: %v, want state %s and a message", name, facts, state)
 			}
 		}
 	})
@@ -170,9 +161,7 @@ func TestStatusList_ManyAccounts(t *testing.T) {
 					wrong++
 				}
 			}
-			if wrong > 0 {
-				t.Errorf("%d of %d paused accounts are listed in another state", wrong, many)
-			}
+			check(t, wrong == 0, "%d of %d paused accounts are listed in another state", wrong, many)
 		}
 	})
 }
@@ -275,9 +264,7 @@ func TestStatus_PausedHasNoNextAttempt(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.changePassword()
 		s.failed("app")
-		if next := s.status()["next_attempt_at"]; next == "" {
-			t.Fatal("there is no hold")
-		}
+		require(t, s.status()["next_attempt_at"] != "", "there is no hold")
 		s.write("config/gst", map[string]any{"paused": true})
 		if got := s.status(); got["state"] != "paused" || got["next_attempt_at"] != "" || got["last_error_kind"] != "rejected" {
 			t.Errorf("status/ says %v", got)

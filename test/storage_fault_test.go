@@ -74,9 +74,8 @@ func TestStorageFault_ClearErrorWithoutEffect(t *testing.T) {
 			w.idle(func() {
 				w.Storage.Fail(fault.access, fault.prefix, mounttest.ErrStorage())
 				r := w.refusal(fault.op, fault.path, fault.data)
-				if r.status < http.StatusInternalServerError || strings.Contains(r.message, "does not exist") {
-					t.Errorf("%v: unreadable is not absent, want a failure of the server", r)
-				}
+				check(t, r.status >= http.StatusInternalServerError && !strings.Contains(r.message, "does not exist"),
+					"%v: unreadable is not absent, want a failure of the server", r)
 				w.says(r.message, fault.prefix, mounttest.ErrStorage().Error())
 				w.hides(r.message, jwtV1().secrets()...)
 				w.Storage.Heal()
@@ -139,9 +138,7 @@ func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
 		w.remove("config/gst")
 		w.mount(jwtV1())
 		w.loggingIn(1, func() {
-			if got := w.read("token/app").Data["token_id"]; got == old {
-				t.Error("the token of the deleted config is served")
-			}
+			check(t, w.read("token/app").Data["token_id"] != old, "the token of the deleted config is served")
 		})
 	})
 	timed(t, "the config's entry cannot be deleted", func(t *testing.T) {
@@ -209,15 +206,11 @@ func TestList_EntryThatStorageCannotGive(t *testing.T) {
 				return mounttest.Fault{}
 			})
 			resp, err := s.do(t.Context(), logical.ListOperation, path, nil)
-			if err != nil {
-				t.Fatalf("one entry hides all others: %v", err)
-			}
+			require(t, err == nil, "one entry hides all others: %v", err)
 			if info, _ := resp.Data["key_info"].(map[string]any); info["gst"] == nil && path != "role/" {
 				t.Errorf("nothing is said of gst: %v", info)
 			}
-			if len(resp.Warnings) == 0 {
-				t.Error("no warning")
-			}
+			check(t, len(resp.Warnings) != 0, "no warning")
 		})
 	}
 }
@@ -240,20 +233,14 @@ func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
 			return mounttest.Fault{}
 		})
 		resp, err := w.do(t.Context(), logical.CreateOperation, "config/new", jwtConfig())
-		if err != nil || resp == nil || len(resp.Warnings) != 1 {
-			t.Errorf("the write returned %v, %v; want a warning that the token could not be stored", resp, err)
-		}
+		check(t, err == nil && resp != nil && len(resp.Warnings) == 1,
+			"the write returned %v, %v; want a warning that the token could not be stored", resp, err)
 		synctest.Wait() // the ledger is written
 		w.Storage.Heal()
-		if !struck {
-			t.Fatal("the token was not saved after the config: this tests nothing")
-		}
-		if got := text(t, w.read("status/new").Data, "state"); got == "" {
-			t.Error("the new config has no state")
-		}
+		require(t, struck, "the token was not saved after the config: this tests nothing")
+		check(t, text(t, w.read("status/new").Data, "state") != "", "the new config has no state")
 		tokens, is := w.read("ledger/new").Data["tokens"].([]any)
-		if !is || len(tokens) != 1 {
-			t.Errorf("the ledger has %d tokens of the new config, want the one of the verification", len(tokens))
-		}
+		check(t, is && len(tokens) == 1,
+			"the ledger has %d tokens of the new config, want the one of the verification", len(tokens))
 	})
 }

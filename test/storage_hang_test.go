@@ -30,9 +30,8 @@ func TestRead_UpstreamHangsOnOrdinaryStorage(t *testing.T) {
 			if waited := time.Since(began); waited < 15*time.Second {
 				t.Fatalf("the reader has waited %s: the upstream did not hang", waited)
 			}
-			if strings.Contains(text, "storage") {
-				t.Errorf("the message blames the storage, whose writes take %s: %s", latency, text)
-			}
+			check(t, !strings.Contains(text, "storage"),
+				"the message blames the storage, whose writes take %s: %s", latency, text)
 			s.wantLogins(1, "which timed out")
 			advance(time.Minute)
 		})
@@ -61,9 +60,7 @@ func TestStorageHangs_UpstreamIsNotBlamed(t *testing.T) {
 			defer cancel()
 			s.loggingIn(0, func() {
 				_, _, err := s.Do(ctx, c.op, c.path, nil)
-				if err == nil {
-					t.Fatal("it was answered though storage hangs")
-				}
+				require(t, err != nil, "it was answered though storage hangs")
 				if text := err.Error(); strings.Contains(text, "upstream") || !strings.Contains(text, "storage") {
 					t.Errorf("the message blames the wrong one: %s", text)
 				}
@@ -92,17 +89,12 @@ func TestStorageOutage_WritesBackOff(t *testing.T) {
 			}
 		}
 		writes := s.Storage.Count(mounttest.Put) - before
-		if writes == 0 {
-			t.Fatal("storage was not written to")
-		}
-		if writes > 300 {
-			t.Errorf("%d writes in 20 minutes to a storage that takes none, want a pause between them", writes)
-		}
+		require(t, writes != 0, "storage was not written to")
+		check(t, writes <= 300, "%d writes in 20 minutes to a storage that takes none, want a pause between them", writes)
 		s.Storage.Heal()
 		advance(5 * time.Minute)
-		if a := s.token("app"); a.id == first.id {
-			t.Errorf("the token was not rotated when storage took writes again: %d logins, before %d", s.logins(), logins)
-		}
+		check(t, s.token("app").id != first.id,
+			"the token was not rotated when storage took writes again: %d logins, before %d", s.logins(), logins)
 	})
 }
 
@@ -118,9 +110,7 @@ func TestStorageOutage_HangingDelaysNoRead(t *testing.T) {
 			advance(time.Second)
 			from := time.Now()
 			a, err := s.ask(t.Context(), "app", nil)
-			if err != nil || !s.Simulator.TokenAlive(a.access) {
-				t.Fatalf("the token, which lives, was not served: %v", err)
-			}
+			require(t, err == nil && s.Simulator.TokenAlive(a.access), "the token, which lives, was not served: %v", err)
 			if waited := time.Since(from); waited > 2*time.Second {
 				t.Fatalf("a read was held up for %s", waited)
 			}

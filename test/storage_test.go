@@ -26,9 +26,7 @@ import (
 func golden(t *testing.T, name string) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(mounttest.ModuleRoot(t), "testdata", "storage", "v1", name+".json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	return string(content)
 }
 
@@ -36,9 +34,7 @@ func golden(t *testing.T, name string) string {
 func goldenFixtures(t *testing.T) []fixture {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(mounttest.ModuleRoot(t), "testdata", "storage", "v1", "config-*.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	var found []fixture
 	for _, file := range files {
 		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "config-"), ".json")
@@ -46,14 +42,10 @@ func goldenFixtures(t *testing.T) []fixture {
 			continue // see TestStorage_FirstSchemaConfigWithEveryField
 		}
 		n := slices.IndexFunc(fixtures(), func(f fixture) bool { return f.name == name })
-		if n < 0 {
-			t.Fatalf("%s has no fixture", file)
-		}
+		require(t, n >= 0, "%s has no fixture", file)
 		found = append(found, fixtures()[n])
 	}
-	if len(found) < 7 {
-		t.Fatalf("only %d golden configs are left: they are kept for ever", len(found))
-	}
+	require(t, len(found) >= 7, "only %d golden configs are left: they are kept for ever", len(found))
 	return found
 }
 
@@ -81,9 +73,7 @@ func TestStorage_FirstSchemaIsRead(t *testing.T) {
 					t.Errorf("the config is %v, want %v", got, want)
 				}
 				want := map[string]any{"config": "gst", "max_ttl": 900.0, "lease": true, "metadata": map[string]any{}}
-				if got := overTheWire(t, w.read("role/app").Data); !reflect.DeepEqual(got, want) {
-					t.Errorf("the role is %v, want %v", got, want)
-				}
+				equal(t, "the role", overTheWire(t, w.read("role/app").Data), want)
 				resp := w.read("token/app")
 				checkToken(t, resp.Data, f)
 				if resp.Secret.TTL != 15*time.Minute {
@@ -92,9 +82,7 @@ func TestStorage_FirstSchemaIsRead(t *testing.T) {
 				if unleased := w.read("token/many"); unleased.Secret != nil || !reflect.DeepEqual(unleased.Data, resp.Data) {
 					t.Errorf("unleased %v, want the same as leased %v", unleased.Data, resp.Data)
 				}
-				if got := w.read("status/gst").Data["state"]; got != "ready" {
-					t.Errorf("state is %v, want ready", got)
-				}
+				equal(t, "state", w.read("status/gst").Data["state"], "ready")
 			})
 		})
 	}
@@ -106,9 +94,7 @@ func TestStorage_RoleWithMetadataIsReadForEver(t *testing.T) {
 		w := goldenWorld(t, jwtV1(), "config/gst", "config-jwt-v1", "token/gst", "token-jwt-v1")
 		w.put("role/app", strings.ReplaceAll(golden(t, "role-metadata"), "jwt-v1", "gst"))
 		want := map[string]any{"gstin": "29ABCDE1234F2Z5", "productid": "arap"}
-		if got := overTheWire(t, w.read("token/app").Data)["metadata"]; !reflect.DeepEqual(got, want) {
-			t.Errorf("metadata is %v, want %v", got, want)
-		}
+		equal(t, "metadata", overTheWire(t, w.read("token/app").Data)["metadata"], want)
 	})
 }
 
@@ -124,9 +110,7 @@ func checkToken(t *testing.T, data map[string]any, f fixture) {
 			t.Errorf("%s is %v, want %v", field, data[field], want)
 		}
 	}
-	if life := moment(t, data, "expires_at").Sub(moment(t, data, "issued_at")); life != f.life {
-		t.Errorf("a life of %s, want %s", life, f.life)
-	}
+	equal(t, "a life", moment(t, data, "expires_at").Sub(moment(t, data, "issued_at")), f.life)
 }
 
 func TestStorage_FirstSchemaConfigWithEveryField(t *testing.T) {
@@ -160,16 +144,11 @@ func TestStorage_UpdateOfOldEntryKeepsFields(t *testing.T) {
 			w := goldenWorld(t, f, "config/gst", "config-"+f.name, "token/gst", "token-"+f.name)
 			w.quiet(func() { w.write("config/gst", map[string]any{"rotation_percent": 50}) })
 			var before, after map[string]any
-			if err := json.Unmarshal([]byte(golden(t, "config-"+f.name)), &before); err != nil {
-				t.Fatal(err)
-			}
-			if err := json.Unmarshal([]byte(w.stored()["config/gst"]), &after); err != nil {
-				t.Fatal(err)
-			}
+			noError(t, json.Unmarshal([]byte(golden(t, "config-"+f.name)), &before))
+			noError(t, json.Unmarshal([]byte(w.stored()["config/gst"]), &after))
 			for field, value := range before {
-				if field != "rotation_percent" && field != "generation" && !reflect.DeepEqual(after[field], value) {
-					t.Errorf("stored %s is another than before", field)
-				}
+				check(t, field == "rotation_percent" || field == "generation" || reflect.DeepEqual(after[field], value),
+					"stored %s is another than before", field)
 			}
 		})
 	}
@@ -205,9 +184,7 @@ func TestStorage_FirstSchemaTokensCanBeRevoked(t *testing.T) {
 		if got := slices.Sorted(maps.Keys(tokens)); !slices.Equal(got, want) {
 			t.Errorf("revoked were %v, want %v", got, want)
 		}
-		if got := w.Simulator.Counters().Refreshes; got != 3 {
-			t.Errorf("%d refresh tokens were sent upstream, want 3", got)
-		}
+		equal(t, "refresh tokens were sent upstream", w.Simulator.Counters().Refreshes, 3)
 	})
 	timed(t, "and are served no more", func(t *testing.T) {
 		f := jwtV2()
@@ -215,9 +192,8 @@ func TestStorage_FirstSchemaTokensCanBeRevoked(t *testing.T) {
 		w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
 		advance(2 * time.Minute)
 		w.loggingIn(1, func() {
-			if token := text(t, w.read("token/app").Data, "access_token"); strings.HasPrefix(token, "invented-") {
-				t.Error("a revoked token is served")
-			}
+			check(t, !strings.HasPrefix(text(t, w.read("token/app").Data, "access_token"), "invented-"),
+				"a revoked token is served")
 		})
 	})
 }
@@ -230,13 +206,9 @@ func TestStorage_FirstSchemaFailureIsKept(t *testing.T) {
 		w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
 		w.quiet(func() {
 			r := w.refusal(logical.ReadOperation, "token/app", nil)
-			if r.status != http.StatusBadRequest {
-				t.Errorf("status %d, want 400", r.status)
-			}
+			check(t, r.status == http.StatusBadRequest, "status %d, want 400", r.status)
 			w.says(r.message, "gst", "2000-01-01T00:16:00Z")
-			if got := w.read("status/gst").Data["state"]; got != "rejected" {
-				t.Errorf("state is %v, want rejected", got)
-			}
+			equal(t, "state", w.read("status/gst").Data["state"], "rejected")
 		})
 		w.loggingIn(1, func() {
 			advance(15 * time.Minute)
@@ -248,9 +220,7 @@ func TestStorage_FirstSchemaFailureIsKept(t *testing.T) {
 		w := goldenWorld(t, jwtV1(), "config/gst", "config-jwt-v1", "token/gst", "token-attempt", "role/app", "role")
 		w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
 		w.quiet(func() { w.refusal(logical.ReadOperation, "token/app", nil) })
-		if got := w.read("status/gst").Data["consecutive_failures"]; got != 1 {
-			t.Errorf("consecutive_failures is %v, want 1", got)
-		}
+		equal(t, "consecutive_failures", w.read("status/gst").Data["consecutive_failures"], 1)
 		w.loggingIn(1, func() {
 			advance(time.Minute)
 			w.read("token/app")
@@ -305,9 +275,7 @@ func TestStorage_FirstSchemaLedgerIsRead(t *testing.T) {
 		advance(time.Hour)
 		w.mount(jwtV2())
 		w.read("token/app")
-		if got := len(w.ledgerOf("gst")); got != 4 {
-			t.Errorf("%d entries, want 4", got)
-		}
+		equal(t, "entries", len(w.ledgerOf("gst")), 4)
 		if pages := w.storedUnder("ledger/day/"); len(pages) != 1 {
 			t.Errorf("%d pages, want 1", len(pages))
 		}
@@ -333,9 +301,7 @@ func TestStorage_UnstoredVerificationLeavesNothing(t *testing.T) {
 			w.Storage.Heal()
 			for key, value := range w.stored() {
 				w.hides(key+" "+value, f.secrets()...)
-				if strings.HasPrefix(key, "ledger/") {
-					t.Errorf("the ledger has %s of a token that was never shared", key)
-				}
+				check(t, !strings.HasPrefix(key, "ledger/"), "the ledger has %s of a token that was never shared", key)
 			}
 		})
 	}

@@ -35,9 +35,7 @@ func TestTokenLife_FromResponseDefaultAndLimit(t *testing.T) {
 			timed(t, f.name+" "+name, func(t *testing.T) {
 				w := life.of.mounted(t, life.change...)
 				data := w.read("token/app").Data
-				if got := moment(t, data, "expires_at").Sub(moment(t, data, "issued_at")); got != life.want {
-					t.Errorf("a life of %s, want %s", got, life.want)
-				}
+				equal(t, "a life", moment(t, data, "expires_at").Sub(moment(t, data, "issued_at")), life.want)
 			})
 		}
 	}
@@ -56,9 +54,8 @@ func TestTokenLife_ManyYearsRotatedWhenDue(t *testing.T) {
 				w.loggingIn(1, func() {
 					for range 3 {
 						left := seconds(t, w.read("token/app").Data, "ttl")
-						if left < life/10*6 || left > life/10*7 {
-							t.Errorf("the rotation is in %s, want it after two thirds of %s", left, life)
-						}
+						check(t, left >= life/10*6 && left <= life/10*7,
+							"the rotation is in %s, want it after two thirds of %s", left, life)
 						advance(time.Minute)
 					}
 				})
@@ -76,9 +73,7 @@ func TestTokenLife_ManyYearsOverdueHasTTL(t *testing.T) {
 		w.read("token/app")
 		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultDown})
 		advance(5*year/100 + time.Minute)
-		if w.Simulator.Counters().Faulted == 0 {
-			t.Error("no rotation was tried")
-		}
+		check(t, w.Simulator.Counters().Faulted != 0, "no rotation was tried")
 		if left := seconds(t, w.read("token/app").Data, "ttl"); left < 15*time.Second || left > 3*time.Minute {
 			t.Errorf("ttl is %s, want the next attempt and request_timeout", left)
 		}

@@ -53,9 +53,7 @@ func (s *testMount) ask(ctx context.Context, role string, data map[string]any) (
 func (s *testMount) token(role string) tokenResponse {
 	s.t.Helper()
 	a, err := s.ask(s.t.Context(), role, nil)
-	if err != nil {
-		s.t.Fatalf("token/%s: %v", role, err)
-	}
+	require(s.t, err == nil, "token/%s: %v", role, err)
 	return a
 }
 
@@ -100,9 +98,7 @@ func (s *testMount) failed(role string) {
 func (s *testMount) failure(role string) error {
 	s.t.Helper()
 	a, err := s.ask(s.t.Context(), role, nil)
-	if err == nil {
-		s.t.Fatalf("token/%s returned token %s and should have failed", role, a.id)
-	}
+	require(s.t, err != nil, "token/%s returned token %s and should have failed", role, a.id)
 	return err
 }
 

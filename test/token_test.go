@@ -64,9 +64,7 @@ func TestToken_ReadHasEveryFieldOfContract(t *testing.T) {
 				t.Errorf("fields are %v, want %v", got, want)
 			}
 			token := text(t, data, "access_token")
-			if !w.Simulator.TokenAlive(token) {
-				t.Error("the token is not alive upstream")
-			}
+			check(t, w.Simulator.TokenAlive(token), "the token is not alive upstream")
 			for field, want := range map[string]any{
 				"token_type": f.scheme, "authorization": f.scheme + " " + token, "token_id": tokenID(token), "config": "gst",
 			} {
@@ -74,13 +72,11 @@ func TestToken_ReadHasEveryFieldOfContract(t *testing.T) {
 					t.Errorf("%s is %v, want %v", field, data[field], want)
 				}
 			}
-			if f.spec().ClientIDWithToken && data["client_id"] != f.account.ClientID {
-				t.Errorf("client_id is %v, want %s", data["client_id"], f.account.ClientID)
-			}
+			check(t, !f.spec().ClientIDWithToken || data["client_id"] == f.account.ClientID,
+				"client_id is %v, want %s", data["client_id"], f.account.ClientID)
 			issued, expires := moment(t, data, "issued_at"), moment(t, data, "expires_at")
-			if issued.Before(began) || issued.After(asked) {
-				t.Errorf("issued_at is %s, want at most a second before %s", issued, asked)
-			}
+			check(t, !issued.Before(began) && !issued.After(asked),
+				"issued_at is %s, want at most a second before %s", issued, asked)
 			if life := expires.Sub(asked); life > f.life || life < f.life-2*time.Second {
 				t.Errorf("expires_at is %s away, want %s", life, f.life)
 			}
@@ -106,21 +102,16 @@ func checkLease(t *testing.T, resp *logical.Response, now time.Time) {
 	least := moment(t, resp.Data, "expires_at").Sub(now)
 	between := func(what string, got, from, to time.Duration) {
 		t.Helper()
-		if got < from || got > to || got%time.Second != 0 {
-			t.Errorf("%s is %s, want whole seconds from %s to %s", what, got, from, to)
-		}
+		check(t, got >= from && got <= to && got%time.Second == 0,
+			"%s is %s, want whole seconds from %s to %s", what, got, from, to)
 	}
 	between("expires_in", seconds(t, resp.Data, "expires_in"), (least - time.Second).Truncate(time.Second), least+time.Second)
-	if resp.Secret == nil {
-		t.Fatal("the response has no lease")
-	}
+	require(t, resp.Secret != nil, "the response has no lease")
 	between("the lease", resp.Secret.TTL, max(time.Second, (least-margin).Truncate(time.Second)), least-margin+time.Second)
 	if resp.Secret.MaxTTL != resp.Secret.TTL {
 		t.Errorf("longest lease of %s, want that of the lease, %s", resp.Secret.MaxTTL, resp.Secret.TTL)
 	}
-	if resp.Secret.Renewable {
-		t.Error("the lease can be renewed")
-	}
+	check(t, !resp.Secret.Renewable, "the lease can be renewed")
 }
 
 func TestToken_ReadAndUpdateAreEqual(t *testing.T) {
@@ -131,12 +122,9 @@ func TestToken_ReadAndUpdateAreEqual(t *testing.T) {
 			read := w.read("token/app")
 			w.quiet(func() {
 				update := w.write("token/app", nil)
-				if !reflect.DeepEqual(update.Data, read.Data) {
-					t.Errorf("an update gives %v, a read %v", update.Data, read.Data)
-				}
-				if update.Secret == nil || update.Secret.LeaseOptions != read.Secret.LeaseOptions {
-					t.Errorf("an update is leased as %v, a read as %v", update.Secret, read.Secret)
-				}
+				check(t, reflect.DeepEqual(update.Data, read.Data), "an update gives %v, a read %v", update.Data, read.Data)
+				check(t, update.Secret != nil && update.Secret.LeaseOptions == read.Secret.LeaseOptions,
+					"an update is leased as %v, a read as %v", update.Secret, read.Secret)
 			})
 		})
 	}
@@ -155,9 +143,7 @@ func TestToken_UnleasedRoleHasSameData(t *testing.T) {
 				if unleased.Secret != nil {
 					t.Errorf("the response is leased for %s", unleased.Secret.TTL)
 				}
-				if !reflect.DeepEqual(unleased.Data, leased.Data) {
-					t.Errorf("unleased %v, leased %v", unleased.Data, leased.Data)
-				}
+				check(t, reflect.DeepEqual(unleased.Data, leased.Data), "unleased %v, leased %v", unleased.Data, leased.Data)
 			})
 		})
 	}
@@ -175,9 +161,7 @@ func TestToken_AuthorizationScheme(t *testing.T) {
 			if got, want := data["authorization"], "Token "+text(t, data, "access_token"); got != want {
 				t.Errorf("authorization is %v, want %s", got, want)
 			}
-			if data["token_type"] != "Token" {
-				t.Errorf("token_type is %v, want Token", data["token_type"])
-			}
+			check(t, data["token_type"] == "Token", "token_type is %v, want Token", data["token_type"])
 		})
 	})
 }

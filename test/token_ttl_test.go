@@ -21,15 +21,11 @@ func TestTokenTTL_IsPlannedRotation(t *testing.T) {
 			data := w.read("token/app").Data
 			period, ttl := seconds(t, data, "rotation_period"), seconds(t, data, "ttl")
 			planned := time.Hour * time.Duration(percent) / 100
-			if period < time.Second || period > time.Hour || period < planned-10*time.Second || period > planned+10*time.Second {
-				t.Errorf("rotation_period is %s, want %s", period, planned)
-			}
-			if ttl < 5*time.Second || ttl > time.Hour {
-				t.Errorf("ttl is %s, want at least 5s and at most the token's life", ttl)
-			}
-			if ttl < planned-10*time.Second || ttl > planned+10*time.Second+time.Minute {
-				t.Errorf("ttl is %s, want the time until the rotation after %s", ttl, planned)
-			}
+			check(t, period >= time.Second && period <= time.Hour && period >= planned-10*time.Second && period <= planned+10*time.Second,
+				"rotation_period is %s, want %s", period, planned)
+			check(t, ttl >= 5*time.Second && ttl <= time.Hour, "ttl is %s, want at least 5s and at most the token's life", ttl)
+			check(t, ttl >= planned-10*time.Second && ttl <= planned+10*time.Second+time.Minute,
+				"ttl is %s, want the time until the rotation after %s", ttl, planned)
 			if at := moment(t, data, "last_vault_rotation"); at.Sub(began).Abs() > time.Second {
 				t.Errorf("last_vault_rotation is %s, want %s", at, began)
 			}
@@ -48,16 +44,13 @@ func TestTokenTTL_ReturningClientFindsNewToken(t *testing.T) {
 				data := w.read(path).Data
 				for n := range 10 {
 					advance(seconds(t, data, "ttl") + time.Second) // as Vault Agent does
-					if !w.Simulator.TokenAlive(text(t, data, "access_token")) {
-						t.Fatalf("round %d: the token was dead before its reader came back", n)
-					}
+					require(t, w.Simulator.TokenAlive(text(t, data, "access_token")),
+						"round %d: the token was dead before its reader came back", n)
 					next := w.read(path).Data
-					if next["token_id"] == data["token_id"] {
-						t.Fatalf("round %d: the reader came back after the ttl of %v and found the old token", n, data["ttl"])
-					}
-					if next["last_vault_rotation"] == data["last_vault_rotation"] {
-						t.Errorf("round %d: last_vault_rotation is that of the old token", n)
-					}
+					require(t, next["token_id"] != data["token_id"],
+						"round %d: the reader came back after the ttl of %v and found the old token", n, data["ttl"])
+					check(t, next["last_vault_rotation"] != data["last_vault_rotation"],
+						"round %d: last_vault_rotation is that of the old token", n)
 					data = next
 				}
 			})
@@ -84,14 +77,10 @@ func TestTokenTTL_CountsDownToTheRotation(t *testing.T) {
 				}
 				ttl, until := seconds(t, data, "ttl"), time.Until(planned)
 				least = min(least, ttl)
-				if ttl > max(until, 0)+time.Second || ttl < time.Second {
-					t.Errorf("ttl is %s, %s before the rotation", ttl, until)
-				}
+				check(t, ttl <= max(until, 0)+time.Second && ttl >= time.Second, "ttl is %s, %s before the rotation", ttl, until)
 				advance(250 * time.Millisecond)
 			}
-			if least != time.Second {
-				t.Errorf("the least ttl before the rotation is %s, want 1s", least)
-			}
+			check(t, least == time.Second, "the least ttl before the rotation is %s, want 1s", least)
 		})
 	}
 }
@@ -114,19 +103,13 @@ func TestTokenTTL_BelowFiveBeforeRotationOnly(t *testing.T) {
 			disturb(w)
 			for began := time.Now(); time.Since(began) < 9*time.Minute+50*time.Second; advance(7300 * time.Millisecond) {
 				resp, err := w.tryRead("token/app", nil)
-				if err != nil {
-					t.Fatalf("%s after the first read: %v", time.Since(began), err)
-				}
+				require(t, err == nil, "%s after the first read: %v", time.Since(began), err)
 				ttl, left := seconds(t, resp.Data, "ttl"), seconds(t, resp.Data, "expires_in")
-				if ttl > left+time.Second {
-					t.Errorf("ttl is %s, but the token ends in %s", ttl, left)
-				}
+				check(t, ttl <= left+time.Second, "ttl is %s, but the token ends in %s", ttl, left)
 				if overdue := time.Now().After(planned) && name != "in peace"; overdue && ttl < 5*time.Second && ttl < left-time.Second {
 					t.Errorf("ttl is %s, want at least 5s", ttl)
 				}
-				if seconds(t, resp.Data, "rotation_period") < time.Second {
-					t.Error("rotation_period is below a second")
-				}
+				check(t, seconds(t, resp.Data, "rotation_period") >= time.Second, "rotation_period is below a second")
 			}
 		})
 	}
@@ -143,9 +126,7 @@ func TestTokenTTL_LeaseAtLeastAThird(t *testing.T) {
 				if resp.Secret.TTL < life/3 {
 					t.Fatalf("lease of %s, want at least a third of %s", resp.Secret.TTL, life)
 				}
-				if !w.Simulator.TokenAlive(text(t, resp.Data, "access_token")) {
-					t.Fatal("a dead token is served")
-				}
+				require(t, w.Simulator.TokenAlive(text(t, resp.Data, "access_token")), "a dead token is served")
 				advance(life/97 + 13*time.Millisecond)
 			}
 		})
@@ -160,9 +141,7 @@ func TestMaxTokenTTL_LoweredDuringLogin(t *testing.T) {
 		release := s.Upstream.Hold()
 		reader := s.async("token/app")
 		advance(time.Second)
-		if s.logins() != 1 {
-			t.Fatal("no login is in flight")
-		}
+		require(t, s.logins() == 1, "no login is in flight")
 		s.write("config/gst", map[string]any{"max_token_ttl": "1h"})
 		release()
 		s.wait(reader)
@@ -188,18 +167,15 @@ func TestTokenTTL_EveryClientFindsNewToken(t *testing.T) {
 				reads := 1
 				for began := time.Now(); time.Since(began) < 20*life; reads++ {
 					advance(time.Duration(float64(resp.Secret.TTL) * (share.from + chance.Float64()*(share.to-share.from))))
-					if !w.Simulator.TokenAlive(text(t, resp.Data, "access_token")) {
-						t.Fatal("the token died before its reader came back")
-					}
+					require(t, w.Simulator.TokenAlive(text(t, resp.Data, "access_token")),
+						"the token died before its reader came back")
 					next := w.read("token/app")
 					if next.Data["token_id"] == resp.Data["token_id"] && resp.Secret.TTL > life*9/10 {
 						t.Fatalf("with a fresh lease of %s its reader came back and found the old token", resp.Secret.TTL)
 					}
 					resp = next
 				}
-				if reads > 20*4 {
-					t.Errorf("%d reads in 20 lives: the leases get shorter and shorter", reads)
-				}
+				check(t, reads <= 20*4, "%d reads in 20 lives: the leases get shorter and shorter", reads)
 			})
 		}
 	}

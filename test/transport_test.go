@@ -22,13 +22,9 @@ import (
 func secure(t *testing.T, host string, change func(*tls.Config)) (*testMount, string) {
 	t.Helper()
 	ca, err := simulator.NewCA()
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	config, err := ca.ServerTLS(host)
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	change(config)
 	return newTestMountWith(t, func(w *testMount) { w.TLS = config }, oauth().account), string(ca.CertPEM())
 }
@@ -61,9 +57,7 @@ func TestTransport_TLSNeedsTrustedRoots(t *testing.T) {
 				r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", verifiedOAuth("ca_cert", bad.roots(own)), http.StatusBadGateway)
 				w.says(r.message, "gst", "verify_connection=false")
 			})
-			if len(w.Network.Dialed()) == 0 {
-				t.Error("the upstream was not even dialled")
-			}
+			check(t, len(w.Network.Dialed()) != 0, "the upstream was not even dialled")
 			if configs := w.storedUnder("config/"); len(configs) > 0 {
 				t.Errorf("%d configs are stored, want none", len(configs))
 			}
@@ -104,9 +98,7 @@ func TestTransport_ResponseTooLarge(t *testing.T) {
 				return
 			}
 			r := w.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusBadGateway)
-			if len(r.message) > 1000 {
-				t.Errorf("a message of %d bytes", len(r.message))
-			}
+			check(t, len(r.message) <= 1000, "a message of %d bytes", len(r.message))
 		})
 	}
 }
@@ -121,9 +113,7 @@ func TestTransport_RedirectNotFollowed(t *testing.T) {
 			})
 			w.mount(oauth())
 			w.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusBadGateway)
-			if got := len(w.heard()); got != 1 {
-				t.Errorf("%d requests, want 1", got)
-			}
+			equal(t, "requests", len(w.heard()), 1)
 		})
 	}
 }
@@ -180,9 +170,7 @@ func readUntilSuccess(t *testing.T, w *stallingWorld) int {
 		if err == nil {
 			return failures
 		}
-		if !strings.Contains(err.Error(), "in time") {
-			t.Fatal(err)
-		}
+		require(t, strings.Contains(err.Error(), "in time"), "%v", err)
 		<-time.After(time.Second)
 	}
 	t.Fatal("no read has succeeded")
@@ -193,9 +181,7 @@ func readUntilSuccess(t *testing.T, w *stallingWorld) int {
 func overTLS(t *testing.T, ca *simulator.CA) *testMount {
 	t.Helper()
 	config, err := ca.ServerTLS("upstream.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	s := newTestMountWith(t, func(m *testMount) { m.TLS, m.Upstream.Latency = config, time.Nanosecond }, jwtAccount(withTTL(time.Hour)))
 	s.write("config/gst", jwtConfig(
 		"token_url", strings.Replace(upstreamURL, "http:", "https:", 1)+"/api/v1/token-auth/", "verify_connection", false,

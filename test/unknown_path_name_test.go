@@ -111,9 +111,7 @@ func TestWrongName_EveryPathSaysWhatItIs(t *testing.T) {
 			if !refused && resp != nil {
 				r = refusal{status: http.StatusOK, message: strings.Join(resp.Warnings, " ")}
 			}
-			if r.status != wrong.status {
-				t.Errorf("status %d, want %d", r.status, wrong.status)
-			}
+			check(t, r.status == wrong.status, "status %d, want %d", r.status, wrong.status)
 			w.says(r.message, wrong.says...)
 			w.read("config/gst")
 			w.read("role/app")
@@ -141,9 +139,7 @@ func TestWrongName_VeryManyRoles(t *testing.T) {
 		w.says(said, "that is a config, and none of the first 256 roles names it", "vault list mastersindia/role")
 		w.hides(said, "no role")
 		resp, err := w.do(t.Context(), logical.DeleteOperation, "config/gst", nil)
-		if err != nil || resp == nil {
-			t.Fatalf("the deletion gave %v, %v", resp, err)
-		}
+		require(t, err == nil && resp != nil, "the deletion gave %v, %v", resp, err)
 		w.says(strings.Join(resp.Warnings, "\n"), "None of the first 256 roles does, and the others were not searched.")
 	})
 }
@@ -162,9 +158,8 @@ func TestWrongName_NothingDeleted(t *testing.T) {
 		} {
 			w.idle(func() {
 				resp, err := w.do(t.Context(), logical.DeleteOperation, path, nil)
-				if err != nil || resp == nil || resp.IsError() || len(resp.Warnings) != 1 || resp.Warnings[0] != says {
-					t.Errorf("delete %s: %v, %v, want the warning %s", path, resp, err, says)
-				}
+				check(t, err == nil && resp != nil && !resp.IsError() && len(resp.Warnings) == 1 && resp.Warnings[0] == says,
+					"delete %s: %v, %v, want the warning %s", path, resp, err, says)
 			})
 		}
 		w.read("config/gst")
@@ -202,13 +197,9 @@ func TestWrongName_NearestPreset(t *testing.T) {
 			"verification": "oauth-verification", "einvoicing-production": "einvoice-production",
 		} {
 			message := w.badRequest(logical.UpdateOperation, "config/new", map[string]any{"preset": given})
-			if !strings.HasSuffix(message, "; did you mean "+meant+"?") {
-				t.Errorf("preset=%s: %s\nwant %s", given, message, meant)
-			}
+			check(t, strings.HasSuffix(message, "; did you mean "+meant+"?"), "preset=%s: %s\nwant %s", given, message, meant)
 		}
 		message := w.badRequest(logical.UpdateOperation, "config/new", map[string]any{"preset": "zzzzzz"})
-		if strings.Contains(message, "did you mean") {
-			t.Errorf("nothing is near: %s", message)
-		}
+		check(t, !strings.Contains(message, "did you mean"), "nothing is near: %s", message)
 	})
 }

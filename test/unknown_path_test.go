@@ -52,9 +52,8 @@ func TestUnknownPath_NamesProbablePath(t *testing.T) {
 		timed(t, string(wrong.op)+" "+wrong.path, func(t *testing.T) {
 			w := jwtV1().mounted(t)
 			r := w.refusal(wrong.op, wrong.path, nil)
-			if wrong.op == logical.HelpOperation && !r.coded {
-				t.Errorf("%q is no bare logical.CodedError: Vault shows nothing of any other response to path-help", r.message)
-			}
+			check(t, wrong.op != logical.HelpOperation || r.coded,
+				"%q is no bare logical.CodedError: Vault shows nothing of any other response to path-help", r.message)
 			if r.status != wrong.status || !strings.HasSuffix(r.message, wrong.says) && !strings.Contains(r.message, wrong.says+";") {
 				t.Errorf("returned %d: %s\nwant %d: ... %s", r.status, r.message, wrong.status, wrong.says)
 			}
@@ -98,9 +97,8 @@ func TestUnknownPath_SecretInAddressIsSaidToBeLogged(t *testing.T) {
 			}
 			r := w.refusal(c.op, c.path, data)
 			w.hides(r.message, "canary")
-			if r.status != c.status || strings.HasSuffix(r.message, logged) != c.says {
-				t.Errorf("%s %s %s: %d %s", c.op, c.path, c.param, r.status, r.message)
-			}
+			check(t, r.status == c.status && strings.HasSuffix(r.message, logged) == c.says,
+				"%s %s %s: %d %s", c.op, c.path, c.param, r.status, r.message)
 		}
 	})
 }
@@ -152,9 +150,7 @@ func TestUnknownPath_SuggestedPathExists(t *testing.T) {
 				}
 			}
 		}
-		if shown < 100 {
-			t.Errorf("only %d commands were shown", shown)
-		}
+		check(t, shown >= 100, "only %d commands were shown", shown)
 	})
 }
 
@@ -192,9 +188,8 @@ func TestUnknownPath_SlashAtTheEnd(t *testing.T) {
 		timed(t, path, func(t *testing.T) {
 			w := jwtV1().mounted(t)
 			r := w.refusal(op, path, nil)
-			if r.status != http.StatusBadRequest || !strings.Contains(r.message, "vault ") {
-				t.Errorf("returned %d: %s\nwant 400 with the command that was probably meant", r.status, r.message)
-			}
+			check(t, r.status == http.StatusBadRequest && strings.Contains(r.message, "vault "),
+				"returned %d: %s\nwant 400 with the command that was probably meant", r.status, r.message)
 		})
 	}
 }
