@@ -66,9 +66,8 @@ func TestScheduler_RotatesEightAccountsAtATime(t *testing.T) {
 							if _, err := s.ask(t.Context(), account(n), nil); err != nil {
 								t.Error(err)
 							}
-							if waited := time.Since(from); waited > 2*time.Second {
-								t.Errorf("a read was held up for %s", waited)
-							}
+							waited := time.Since(from)
+							check(t, waited <= 2*time.Second, "a read was held up for %s", waited)
 							time.Sleep(4 * time.Second)
 						}
 					})
@@ -76,17 +75,14 @@ func TestScheduler_RotatesEightAccountsAtATime(t *testing.T) {
 			}
 			readers.Wait()
 			advanceUntil(end)
-			if most := s.Upstream.MostInFlight(""); most > 8 || most < 2 {
-				t.Errorf("%d logins in flight at once, want at most 8", most)
-			}
+			most := s.Upstream.MostInFlight("")
+			check(t, most <= 8 && most >= 2, "%d logins in flight at once, want at most 8", most)
 			for n := range many {
-				if got := s.rotations()[account(n)]; got != 1 {
-					t.Fatalf("account %d was rotated %d times, want once", n, got)
-				}
+				got := s.rotations()[account(n)]
+				require(t, got == 1, "account %d was rotated %d times, want once", n, got)
 			}
-			if doubled := s.Upstream.Concurrent(); len(doubled) > 0 {
-				t.Errorf("more than one login in flight for %v", doubled)
-			}
+			doubled := s.Upstream.Concurrent()
+			check(t, len(doubled) == 0, "more than one login in flight for %v", doubled)
 		})
 	}
 }
@@ -156,9 +152,8 @@ func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
 				if len(logins) < 2 {
 					t.Fatalf("the account of the healthy host was not rotated in %s; it was due after %s", end.Sub(began), due.Sub(began))
 				}
-				if late := logins[1].Sub(due); late > time.Minute {
-					t.Errorf("the account of the healthy host was rotated %s late", late)
-				}
+				late := logins[1].Sub(due)
+				check(t, late <= time.Minute, "the account of the healthy host was rotated %s late", late)
 				check(t, len(s.loginsOf(account(0))) >= 2, "the accounts of the hanging host were not due: this tests nothing")
 			})
 		}

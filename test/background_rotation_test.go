@@ -35,9 +35,8 @@ func TestTokenRotation_InBackgroundWhenDue(t *testing.T) {
 		s.wantLogins(1, "before 66 % of the token's life")
 		advance(30 * time.Second)
 		s.wantLogins(2, "after 66 % of the token's life")
-		if a := s.token("app"); a.id == first.id || a.left < 59*time.Minute {
-			t.Errorf("token with %s left, want the new one", a.left)
-		}
+		a := s.token("app")
+		check(t, a.id != first.id && a.left >= 59*time.Minute, "token with %s left, want the new one", a.left)
 		check(t, s.Simulator.TokenAlive(first.access), "the rotation killed the old token")
 	})
 }
@@ -157,9 +156,8 @@ func TestTokenRotation_BackoffServesCurrentAtOnce(t *testing.T) {
 				from := time.Now()
 				a, err := s.ask(t.Context(), "app", nil)
 				require(t, err == nil && a.id == first.id, "after %s: %v", time.Since(first.issued), err)
-				if waited := time.Since(from); waited > 2*time.Second {
-					t.Fatalf("a read waited %s", waited)
-				}
+				waited := time.Since(from)
+				require(t, waited <= 2*time.Second, "a read waited %s", waited)
 			}
 			check(t, s.Simulator.Counters().Faulted != 0, "the upstream was never asked for a new token")
 		})
@@ -177,9 +175,8 @@ func TestTokenRotation_OverdueTTLIsNextAttempt(t *testing.T) {
 			"ttl %s, rotation_period %s, lease %s", first.ttl, first.period, first.lease)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 20 * time.Minute})
 		advanceUntil(first.issued.Add(24*time.Hour*66/100 + time.Minute))
-		if got := s.Simulator.Counters().Faulted; got != 1 {
-			t.Fatalf("%d rotations were throttled, want 1", got)
-		}
+		got := s.Simulator.Counters().Faulted
+		require(t, got == 1, "%d rotations were throttled, want 1", got)
 		next := s.Upstream.LoginTimes()[1].Add(20 * time.Minute)
 		different := make(map[time.Duration]bool)
 		for range 100 {

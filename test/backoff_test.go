@@ -54,9 +54,8 @@ func TestBackoff_DoublesWhileUpstreamIsDown(t *testing.T) {
 				s.EveryMinute()
 				s.Simulator.SetFault(simulator.JWT, fault)
 				const between = 250 * time.Millisecond
-				if served := s.readEvery("app", between, 10*time.Minute); served != 0 {
-					t.Fatalf("%d reads were served", served)
-				}
+				served := s.readEvery("app", between, 10*time.Minute)
+				require(t, served == 0, "%d reads were served", served)
 				gaps := s.gaps()
 				if counted := s.Simulator.Counters().Faulted; counted != len(gaps)+1 || counted < 10 {
 					t.Fatalf("the upstream failed %d logins of %d in 10 minutes, want all and at least 10", counted, len(gaps)+1)
@@ -123,9 +122,8 @@ func TestBackoff_SaysIfUpstreamWasAsked(t *testing.T) {
 						codeOf(o.err), o.waited, o.err, c.later)
 				}
 			}
-			if got := s.Simulator.Counters().Faulted; got != 1 || s.logins() != 1 {
-				t.Errorf("%d logins, %d failed by the upstream; want 1 and 1", s.logins(), got)
-			}
+			got := s.Simulator.Counters().Faulted
+			check(t, got == 1 && s.logins() == 1, "%d logins, %d failed by the upstream; want 1 and 1", s.logins(), got)
 		})
 	}
 }
@@ -201,9 +199,8 @@ func TestRetryAfter_ObeyedByBackgroundRotation(t *testing.T) {
 		s.EveryMinute()
 		s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute})
-		if served := s.readEvery("app", time.Second, 58*time.Minute); served != 58*60 {
-			t.Errorf("%d of %d reads were served", served, 58*60)
-		}
+		served := s.readEvery("app", time.Second, 58*time.Minute)
+		check(t, served == 58*60, "%d of %d reads were served", served, 58*60)
 		for n, gap := range s.gaps()[1:] {
 			check(t, gap >= 10*time.Minute && gap <= 10*time.Minute+2*time.Second,
 				"rotation %d was tried after %s, want 10m", n+2, gap)

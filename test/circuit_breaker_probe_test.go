@@ -109,17 +109,15 @@ func TestHold_ServesTokenAtOnceDuringRotate(t *testing.T) {
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour})
 		advance(16 * time.Hour)
-		if state := s.status(); state["last_error_kind"] != "throttled" {
-			t.Fatalf("the status is %v", state)
-		}
+		state := s.status()
+		require(t, state["last_error_kind"] == "throttled", "the status is %v", state)
 		s.slow(14 * time.Second)
 		go func() { _, _, _ = s.Do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
 		advance(100 * time.Millisecond)
 		from := time.Now()
 		a := s.token("app")
-		if waited := time.Since(from); waited > 100*time.Millisecond || a.id != first.id {
-			t.Errorf("a read in a pause waited %s", waited)
-		}
+		waited := time.Since(from)
+		check(t, waited <= 100*time.Millisecond && a.id == first.id, "a read in a pause waited %s", waited)
 		advance(time.Minute)
 	})
 }

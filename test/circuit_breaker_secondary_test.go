@@ -152,9 +152,8 @@ func TestVerification_ObeysTheHold(t *testing.T) {
 				s := gstMount(t, time.Hour)
 				s.Simulator.SetFault(simulator.JWT, c.fault)
 				s.failed("app")
-				if got := s.Simulator.Counters(); got.Logins != 1 || got.Faulted != 1 {
-					t.Fatalf("%d logins, %d of them failed: want 1", got.Logins, got.Faulted)
-				}
+				got := s.Simulator.Counters()
+				require(t, got.Logins == 1 && got.Faulted == 1, "%d logins, %d of them failed: want 1", got.Logins, got.Faulted)
 				if restart {
 					s.Reload()
 				}

@@ -56,9 +56,8 @@ func TestCircuitBreaker_ProbesBySchedule(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.EveryMinute()
 		s.changePassword()
-		if served := s.readEvery("app", time.Minute, 7*24*time.Hour); served != 0 {
-			t.Fatalf("%d reads were given a token for refused credentials", served)
-		}
+		served := s.readEvery("app", time.Minute, 7*24*time.Hour)
+		require(t, served == 0, "%d reads were given a token for refused credentials", served)
 		const probed = 3 + 6
 		s.wantProbes(probed)
 		c := s.Simulator.Counters()
@@ -173,9 +172,8 @@ func TestCircuitBreaker_StaysOpenAfterOutage(t *testing.T) {
 		// The upstream is away for a moment, just when the probe comes.
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
 		s.readEvery("app", time.Minute, 7*time.Hour)
-		if c := s.Simulator.Counters(); c.Faulted != 1 {
-			t.Fatalf("%d logins met the outage, want 1", c.Faulted)
-		}
+		c := s.Simulator.Counters()
+		require(t, c.Faulted == 1, "%d logins met the outage, want 1", c.Faulted)
 		// Rule 4: only a changed credential, or a login that succeeds, closes the breaker. So what follows is a probe of the
 		// same schedule, and not the backoff of an outage.
 		times := s.Upstream.LoginTimes()
@@ -195,9 +193,8 @@ func TestCircuitBreaker_OpenedByInvalidRequest(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.refuseRequests()
 		s.readEvery("app", time.Minute, 2*24*time.Hour)
-		if kind := s.status()["last_error_kind"]; kind != "invalid" {
-			t.Fatalf("kind %v, want invalid", kind)
-		}
+		kind := s.status()["last_error_kind"]
+		require(t, kind == "invalid", "kind %v, want invalid", kind)
 		s.failsWith(http.StatusBadRequest)
 		s.wantProbes(4)
 	})

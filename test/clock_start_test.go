@@ -51,9 +51,8 @@ func TestClock_StartWrongKeepsHold(t *testing.T) {
 				s.startWrong(off, nothing)
 				s.failed("app")
 				s.wantLogins(1, "five minutes after the first")
-				if said := moment(t, s.status(), "next_attempt_at"); !said.Equal(next) {
-					t.Errorf("the next attempt is said to be at %s, before it was at %s", said, next)
-				}
+				said := moment(t, s.status(), "next_attempt_at")
+				check(t, said.Equal(next), "the next attempt is said to be at %s, before it was at %s", said, next)
 				advanceUntil(next.Add(time.Second))
 				s.failed("app")
 				s.wantLogins(2, "when the hold was over")
@@ -124,9 +123,8 @@ func TestClock_StartWrongCostsOneLogin(t *testing.T) {
 			s.token("app")
 			advance(2 * time.Hour)
 			served := func() {
-				if a := s.token("app"); !s.livesFor(a, a.lease) {
-					t.Errorf("a lease of %s outlives its token", a.lease)
-				}
+				a := s.token("app")
+				check(t, s.livesFor(a, a.lease), "a lease of %s outlives its token", a.lease)
 			}
 			s.startWrong(off, func() {
 				for range 30 {
@@ -138,9 +136,8 @@ func TestClock_StartWrongCostsOneLogin(t *testing.T) {
 				served()
 				advance(time.Second)
 			}
-			if got := s.logins(); got > 3 {
-				t.Errorf("%d logins, want one for the first token, one while the clock is wrong, and one after that", got)
-			}
+			got := s.logins()
+			check(t, got <= 3, "%d logins, want one for the first token, one while the clock is wrong, and one after that", got)
 		})
 	}
 }

@@ -46,9 +46,8 @@ func TestClock_UpstreamTenMinutesOff(t *testing.T) {
 					advance(2 * time.Second)
 					check(t, w.Simulator.TokenAlive(token), "the token died before its lease ended")
 					advance(20 * time.Second)
-					if next := text(t, w.read("token/app").Data, "access_token"); next == token || !w.Simulator.TokenAlive(next) {
-						t.Error("a dead token is served")
-					}
+					next := text(t, w.read("token/app").Data, "access_token")
+					check(t, next != token && w.Simulator.TokenAlive(next), "a dead token is served")
 				})
 			}
 		}
@@ -67,9 +66,8 @@ func TestClock_UpstreamSetRight(t *testing.T) {
 			for range 20 {
 				advance(10 * time.Minute)
 				resp := w.read("token/app")
-				if left := seconds(t, resp.Data, "expires_in"); left > time.Hour {
-					t.Errorf("the token ends in %s, though it lives for an hour", left)
-				}
+				left := seconds(t, resp.Data, "expires_in")
+				check(t, left <= time.Hour, "the token ends in %s, though it lives for an hour", left)
 			}
 			w.wantLiveToken()
 		})
@@ -88,9 +86,8 @@ func TestClock_SetBackWhileStopped(t *testing.T) {
 			w.Clock.Jump(-back)
 			w.Start()
 			resp := w.read("token/app")
-			if got := seconds(t, resp.Data, "expires_in"); got > time.Hour {
-				t.Errorf("expires_in is %s for a token that lives an hour", got)
-			}
+			got := seconds(t, resp.Data, "expires_in")
+			check(t, got <= time.Hour, "expires_in is %s for a token that lives an hour", got)
 			if back < 30*time.Minute {
 				return // a clock that is still after the token's beginning gives nothing away
 			}
@@ -116,9 +113,8 @@ func TestClock_JumpsToAndFro(t *testing.T) {
 				"a dead token is served after %s", time.Duration(n)*5*time.Minute)
 			advance(5 * time.Minute)
 		}
-		if got := w.logins(); got > 60 {
-			t.Errorf("%d logins in a day of tokens that live an hour", got)
-		}
+		got := w.logins()
+		check(t, got <= 60, "%d logins in a day of tokens that live an hour", got)
 	})
 }
 
@@ -155,13 +151,11 @@ func TestClock_HostWrong(t *testing.T) {
 					advance(time.Minute)
 				}
 				skew, _ := s.status()["clock_skew_seconds"].(int64)
-				if want := -int64(wrong / time.Second); skew < want-1 || skew > want+1 {
-					t.Errorf("clock_skew_seconds is %d, want %d", skew, want)
-				}
+				want := -int64(wrong / time.Second)
+				check(t, skew >= want-1 && skew <= want+1, "clock_skew_seconds is %d, want %d", skew, want)
 				// 66 % of 15 minutes is 9.9 minutes: an hour has 6 rotations.
-				if got := s.logins(); got > 8 {
-					t.Errorf("%d logins in an hour, want 7", got)
-				}
+				got := s.logins()
+				check(t, got <= 8, "%d logins in an hour, want 7", got)
 			})
 		}
 	}
@@ -294,9 +288,8 @@ func TestStatus_NextAttemptAfterClockSetBack(t *testing.T) {
 		advance(14*time.Minute + time.Second)
 		s.failed("app")
 		s.wantLogins(2, "of which one is the probe after a quarter of an hour")
-		if late := said.Sub(s.Clock.Now()); late > time.Minute {
-			t.Errorf("status/ put the probe that was just made off to %s from now", late)
-		}
+		late := said.Sub(s.Clock.Now())
+		check(t, late <= time.Minute, "status/ put the probe that was just made off to %s from now", late)
 	})
 }
 
@@ -312,9 +305,8 @@ func TestScheduler_ClockCorrectedLeavesUnreadAccountsAlone(t *testing.T) {
 		advance(time.Minute)
 		s.Clock.Jump(-365 * 24 * time.Hour)
 		advance(24 * time.Hour)
-		if got := s.logins(); got > 3 {
-			t.Errorf("%d logins in a day without a read", got)
-		}
+		got := s.logins()
+		check(t, got <= 3, "%d logins in a day without a read", got)
 	})
 }
 

@@ -85,9 +85,8 @@ func TestTokenChange_DuringLoginDropsToken(t *testing.T) {
 					w.Reload()
 				}
 			})
-			if got := w.logins(); got > 2 {
-				t.Errorf("%d logins, want one for each account", got)
-			}
+			got := w.logins()
+			check(t, got <= 2, "%d logins, want one for each account", got)
 		})
 	}
 }
@@ -194,9 +193,8 @@ func writeLandsLate(t *testing.T, verify bool) {
 	release()
 	s.wait(write)
 	advance(time.Minute)
-	if scheme := s.read("config/gst").Data["authorization_scheme"]; scheme != "Token" {
-		t.Fatalf("authorization_scheme is %v: the write did not land", scheme)
-	}
+	scheme := s.read("config/gst").Data["authorization_scheme"]
+	require(t, scheme == "Token", "authorization_scheme is %v: the write did not land", scheme)
 	after := s.read("token/app").Data
 	if after["token_type"] != "Token" || after["token_id"] == before.id {
 		t.Errorf("a read gives a token of type %v, the one of before: %t, and storage has other settings",
@@ -286,9 +284,8 @@ func TestConfigChange_WarnsOfLostRefreshTokens(t *testing.T) {
 			t.Errorf("revoke/ says %v", out)
 		}
 		if resp := s.write("config/gst", with(other, "refresh_url", upstreamURL+"/api/v2/api-token-refresh/")); resp != nil {
-			if strings.Contains(strings.Join(resp.Warnings, " "), "can no longer be revoked") {
-				t.Errorf("no token was revocable: %q", resp.Warnings)
-			}
+			check(t, !strings.Contains(strings.Join(resp.Warnings, " "), "can no longer be revoked"),
+				"no token was revocable: %q", resp.Warnings)
 		}
 	})
 }

@@ -104,9 +104,8 @@ func TestConfigDelete_WarnsOfWhatIsLeft(t *testing.T) {
 		})
 		began := time.Now()
 		w.remove("config/gst")
-		if took := time.Since(began); took > 3*time.Second {
-			t.Errorf("the deletion took %s", took)
-		}
+		took := time.Since(began)
+		check(t, took <= 3*time.Second, "the deletion took %s", took)
 		w.Storage.Heal()
 		w.badRequest(logical.ReadOperation, "token/app", nil, "does not exist")
 	})
@@ -126,9 +125,7 @@ func TestConfigDelete_RoleSaysWhatToType(t *testing.T) {
 			for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
 				w.badRequest(op, "token/app", nil, "gst", "vault write mastersindia/config/gst")
 			}
-			if got := w.read("role/app").Data["config"]; got != "gst" {
-				t.Errorf("the role names config %v, want gst as before", got)
-			}
+			equal(t, "the role names config", w.read("role/app").Data["config"], "gst")
 		})
 	}
 }

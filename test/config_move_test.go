@@ -144,9 +144,8 @@ func refreshToken(t *testing.T, login mounttest.Request) string {
 	var response struct {
 		Refresh string `json:"refresh_token"`
 	}
-	if err := json.Unmarshal([]byte(login.Response), &response); err != nil || response.Refresh == "" {
-		t.Fatalf("no refresh token in the response to %s: %v", login.URL, err)
-	}
+	err := json.Unmarshal([]byte(login.Response), &response)
+	require(t, err == nil && response.Refresh != "", "no refresh token in the response to %s: %v", login.URL, err)
 	return response.Refresh
 }
 

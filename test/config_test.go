@@ -62,9 +62,7 @@ func checkConfigRead(t *testing.T, data map[string]any) {
 	}
 	if want := readFields(); !maps.Equal(types, want) {
 		for name := range want {
-			if types[name] != want[name] {
-				t.Errorf("%s is %q, want %q", name, types[name], want[name])
-			}
+			check(t, types[name] == want[name], "%s is %q, want %q", name, types[name], want[name])
 		}
 		for name := range types {
 			check(t, want[name] != "",
@@ -89,9 +87,7 @@ func TestConfig_ReadHasAllFieldsButSecrets(t *testing.T) {
 				if slices.Contains(secretFields(), name) || strings.HasSuffix(name, "headers") {
 					continue
 				}
-				if data[name] != value {
-					t.Errorf("%s is %v, want %v as written", name, data[name], value)
-				}
+				check(t, data[name] == value, "%s is %v, want %v as written", name, data[name], value)
 			}
 		})
 	}
@@ -128,9 +124,7 @@ func TestConfig_DefaultsOfProtocol(t *testing.T) {
 				if _, given := f.config[name]; given {
 					continue
 				}
-				if !reflect.DeepEqual(got[name], want) {
-					t.Errorf("%s is %v, want %v", name, got[name], want)
-				}
+				check(t, reflect.DeepEqual(got[name], want), "%s is %v, want %v", name, got[name], want)
 			}
 		})
 	}
@@ -187,9 +181,7 @@ func TestConfig_NamesAreCaseSensitive(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.wantAbsent("config/GST")
 		w.write("config/GST", with(oauth().config, "verify_connection", false))
-		if got := w.read("config/gst").Data["protocol"]; got != "jwt" {
-			t.Errorf("config gst has protocol %v, want jwt as before", got)
-		}
+		equal(t, "config gst has protocol", w.read("config/gst").Data["protocol"], "jwt")
 	})
 }
 

@@ -89,9 +89,8 @@ func TestConfigUpdate_ChangesOnlyNamedFields(t *testing.T) {
 				}
 				w.quiet(func() { w.write("config/gst", data) })
 				got := overTheWire(t, w.read("config/gst").Data)
-				if want := with(before, c.field, c.want()); !reflect.DeepEqual(got, want) {
-					t.Errorf("the config is %v, want %v", got, want)
-				}
+				want := with(before, c.field, c.want())
+				equal(t, "the config", got, want)
 				w.Reload()
 				equal(t, "after a restart the config", overTheWire(t, w.read("config/gst").Data), got)
 			})
@@ -117,9 +116,8 @@ func TestConfigUpdate_EmptyFieldResetsToDefault(t *testing.T) {
 				w.write("config/gst", with(plain, c.field, c.written))
 				w.write("config/gst", with(f.onlySecrets(), c.field, "", "verify_connection", false))
 				got, want := w.read("config/gst").Data, w.read("config/plain").Data
-				if !reflect.DeepEqual(got[c.field], want[c.field]) {
-					t.Errorf("%s is %v, want its default %v", c.field, got[c.field], want[c.field])
-				}
+				check(t, reflect.DeepEqual(got[c.field], want[c.field]),
+					"%s is %v, want its default %v", c.field, got[c.field], want[c.field])
 				equal(t, "the config", got, want)
 			})
 		}

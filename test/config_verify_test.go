@@ -34,9 +34,8 @@ func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {
 			w.says(r.message, "gst", "verify_connection=false")
 			w.hides(r.message, append(canaries(f.wrong()), f.secrets()...)...)
 			w.wantRefusedLogins(1)
-			if configs := w.storedUnder("config/"); len(configs) > 0 {
-				t.Errorf("%d configs are stored, want none", len(configs))
-			}
+			configs := w.storedUnder("config/")
+			check(t, len(configs) == 0, "%d configs are stored, want none", len(configs))
 			for key, value := range w.stored() {
 				w.hides(key+" "+value, canaries(f.wrong())...)
 			}
@@ -147,9 +146,8 @@ func TestConfigVerify_RefusedUpdateChangesNothing(t *testing.T) {
 				r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest)
 				w.says(r.message, "gst", "verify_connection=false")
 			})
-			if keys := differing(before, w.storedUnder("config/")); len(keys) > 0 {
-				t.Errorf("storage has changed at %q", keys)
-			}
+			keys := differing(before, w.storedUnder("config/"))
+			check(t, len(keys) == 0, "storage has changed at %q", keys)
 			w.quiet(func() {
 				w.wantServed(token)
 				w.wantState("ready")
@@ -239,9 +237,8 @@ func TestConfigVerify_UpstreamDownStoresNothing(t *testing.T) {
 					w.says(r.message, "gst", "verify_connection=false")
 					w.hides(r.message, f.secrets()...)
 				})
-				if configs := w.storedUnder("config/"); len(configs) > 0 {
-					t.Errorf("%d configs are stored, want none", len(configs))
-				}
+				configs := w.storedUnder("config/")
+				check(t, len(configs) == 0, "%d configs are stored, want none", len(configs))
 				for _, r := range w.heard() {
 					check(t, !strings.Contains(r.URL, "/elsewhere/"), "a redirect was followed")
 				}

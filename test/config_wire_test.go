@@ -85,9 +85,8 @@ func TestConfigWire_SecretUnchanged(t *testing.T) {
 		f.account.Password = " pass of clerk "
 		w := newTestMount(t, f.account)
 		w.loggingIn(1, func() { w.write("config/gst", with(f.config, "password", " pass of clerk ")) })
-		if got := strings.Count(w.heard()[0].Body, " pass of clerk "); got != 1 {
-			t.Errorf("the password was sent %d times as it is, want once", got)
-		}
+		got := strings.Count(w.heard()[0].Body, " pass of clerk ")
+		check(t, got == 1, "the password was sent %d times as it is, want once", got)
 	})
 	timed(t, "letters of other scripts", func(t *testing.T) {
 		f := jwtV1()

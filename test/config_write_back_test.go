@@ -47,9 +47,8 @@ func TestConfigWriteBack_ReadChangesNothing(t *testing.T) {
 					data = merged(back, f.onlySecrets())
 				}
 				w.unwritten(func() { w.write("config/gst", data) })
-				if got := w.read("config/gst").Data; !reflect.DeepEqual(got, before) {
-					t.Errorf("%s: the read is %v, want %v as before", name, got, before)
-				}
+				got := w.read("config/gst").Data
+				check(t, reflect.DeepEqual(got, before), "%s: the read is %v, want %v as before", name, got, before)
 			}
 			w.quiet(func() {
 				w.wantServed(token["token_id"])
@@ -70,9 +69,8 @@ func TestConfigWriteBack_PresetReadChangesNothing(t *testing.T) {
 				merged(before, secrets), merged(overTheWire(t, before), secrets), ofPreset(name), overTheWire(t, before),
 			} {
 				w.unwritten(func() { w.write("config/gst", data) })
-				if got := w.read("config/gst").Data; !reflect.DeepEqual(got, before) {
-					t.Errorf("the read is %v, want %v as before", got, before)
-				}
+				got := w.read("config/gst").Data
+				equal(t, "the read", got, before)
 			}
 		})
 	}

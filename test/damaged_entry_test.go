@@ -36,9 +36,8 @@ func TestConfigDelete_DamagedRecord(t *testing.T) {
 				t.Errorf("the config cannot be deleted: %v", err)
 			}
 			check(t, len(s.storedUnder("token/")) <= 0, "the damaged record is left")
-			if r := s.refusal(logical.ReadOperation, "token/app", nil); r.status != http.StatusBadRequest {
-				t.Errorf("a read of a deleted config is answered %d: %s", r.status, r.message)
-			}
+			r := s.refusal(logical.ReadOperation, "token/app", nil)
+			check(t, r.status == http.StatusBadRequest, "a read of a deleted config is answered %d: %s", r.status, r.message)
 			if _, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", jwtConfig()); err != nil {
 				t.Errorf("the config cannot be written again: %v", err)
 			}
@@ -227,9 +226,8 @@ func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
 				}
 				equal(t, "entries of the other config", len(w.ledgerOf("well")), 2)
 				advance(4 * day)
-				if got := w.ledgerOf("well"); got != nil {
-					t.Errorf("trimming stopped at the damage: %s", describe(got))
-				}
+				got := w.ledgerOf("well")
+				check(t, got == nil, "trimming stopped at the damage: %s", describe(got))
 			})
 		}
 	}

@@ -140,9 +140,8 @@ func TestRotate_SaysWhatItMet(t *testing.T) {
 			advance(2 * time.Minute)
 			_, err := s.rotate()
 			s.wantLogins(2, "of which the second met a broken connection")
-			if code := codeOf(err); code != http.StatusBadGateway {
-				t.Errorf("rotate/ whose login met a broken connection is answered %d: %v", code, err)
-			}
+			code := codeOf(err)
+			check(t, code == http.StatusBadGateway, "rotate/ whose login met a broken connection is answered %d: %v", code, err)
 		})
 	}
 }
@@ -197,9 +196,8 @@ func TestVerification_RecordOfNoConfigGoes(t *testing.T) {
 			}
 			for range 2 {
 				advance(4 * 24 * time.Hour)
-				if left := s.storedUnder("token/"); len(left) > 0 {
-					t.Errorf("days after the hold: %v", left)
-				}
+				left := s.storedUnder("token/")
+				check(t, len(left) == 0, "days after the hold: %v", left)
 				s.Reload()
 			}
 		})

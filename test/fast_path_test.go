@@ -96,9 +96,8 @@ func TestFastPath_SameResponseAsSlowPath(t *testing.T) {
 				if warm.Secret == nil {
 					continue
 				}
-				if warm.Secret.LeaseOptions != cold.Secret.LeaseOptions {
-					t.Errorf("%s: leases %+v and %+v", path, warm.Secret.LeaseOptions, cold.Secret.LeaseOptions)
-				}
+				check(t, warm.Secret.LeaseOptions == cold.Secret.LeaseOptions,
+					"%s: leases %+v and %+v", path, warm.Secret.LeaseOptions, cold.Secret.LeaseOptions)
 				check(t, maps.Equal(warm.Secret.InternalData, cold.Secret.InternalData), "%s: the leases' data differ", path)
 			}
 		})
@@ -136,9 +135,8 @@ func TestFastPath_StopsWhenNodeLosesLeadership(t *testing.T) {
 					t.Errorf("%v, want the bare logical.ErrReadOnly", err)
 				}
 			}
-			if n := w.Node.StateCalls(); n < 3 {
-				t.Errorf("the host was asked %d times by 3 reads of a standby, want each time", n)
-			}
+			n := w.Node.StateCalls()
+			check(t, n >= 3, "the host was asked %d times by 3 reads of a standby, want each time", n)
 			w.Node.SetState(0)
 			w.read("token/app") // a node that gains the lead serves at once
 		})

@@ -213,9 +213,8 @@ func (f *fleet) check(t *testing.T) {
 	for _, leak := range f.leaks {
 		t.Error(leak)
 	}
-	if most := f.Upstream.MostInFlight(""); most > 1 {
-		t.Errorf("%d logins in flight at once", most)
-	}
+	most := f.Upstream.MostInFlight("")
+	check(t, most <= 1, "%d logins in flight at once", most)
 }
 
 // served fails the test if any read failed.

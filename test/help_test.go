@@ -25,9 +25,8 @@ func TestHelp_EveryPathHasSynopsisAndDescription(t *testing.T) {
 		synctest.Wait() // the engine looks into storage when it starts
 		before := len(w.Storage.Accesses())
 		defer func() {
-			if now := len(w.Storage.Accesses()); now != before {
-				t.Errorf("help makes %d storage accesses, want none", now-before)
-			}
+			now := len(w.Storage.Accesses())
+			check(t, now == before, "help makes %d storage accesses, want none", now-before)
 		}()
 		for path := range w.document().Paths {
 			resp, err := w.do(t.Context(), logical.HelpOperation, example(path), nil)
@@ -55,9 +54,8 @@ func TestHelp_EveryPathHasSynopsisAndDescription(t *testing.T) {
 func checkWidth(t *testing.T, of, help string) {
 	t.Helper()
 	for line := range strings.Lines(help) {
-		if columns := len(strings.TrimRight(line, "\n")); columns > 80 {
-			t.Errorf("%s: a line has %d columns: %s", of, columns, line)
-		}
+		columns := len(strings.TrimRight(line, "\n"))
+		check(t, columns <= 80, "%s: a line has %d columns: %s", of, columns, line)
 	}
 }
 

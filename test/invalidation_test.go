@@ -41,9 +41,8 @@ func TestInvalidation_ReaderThatWaitsGetsTheToken(t *testing.T) {
 			if refused, is := asRefusal(r.unpack()); is {
 				t.Fatalf("the reader got %v after %s, want the token", refused, r.at.Sub(began))
 			}
-			if took := r.at.Sub(began); took > c.most {
-				t.Errorf("the reader waited %s, want at most %s", took, c.most)
-			}
+			took := r.at.Sub(began)
+			check(t, took <= c.most, "the reader waited %s, want at most %s", took, c.most)
 		})
 	}
 }
@@ -102,17 +101,13 @@ func TestInvalidation_DuringLoginFailsNoReader(t *testing.T) {
 			release := s.Upstream.Hold()
 			done := s.startRead()
 			advance(time.Second)
-			if got := s.logins(); got != 1 {
-				t.Fatalf("%d logins, want 1 in flight", got)
-			}
+			got := s.logins()
+			require(t, got == 1, "%d logins, want 1 in flight", got)
 			s.Backend().InvalidateKey(t.Context(), key)
 			release()
-			if err := <-done; err != nil {
-				t.Errorf("a reader got: %v", err)
-			}
-			if n := s.status()["consecutive_failures"]; fmt.Sprint(n) != "0" {
-				t.Errorf("%v failures, though no login has failed", n)
-			}
+			equal(t, "a reader got", <-done, nil)
+			n := s.status()["consecutive_failures"]
+			check(t, fmt.Sprint(n) == "0", "%v failures, though no login has failed", n)
 		})
 	}
 }

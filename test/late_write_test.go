@@ -36,9 +36,8 @@ func (s *testMount) landsLate(path string, data map[string]any, from, to string)
 func (s *testMount) deletionLandsLate(path string) {
 	s.t.Helper()
 	s.Storage.Fail(mounttest.Delete, path, errors.New("storage: the leader was lost"))
-	if message := s.refused(logical.DeleteOperation, path, nil); !strings.Contains(message, "leader was lost") {
-		s.t.Fatal(message)
-	}
+	message := s.refused(logical.DeleteOperation, path, nil)
+	require(s.t, strings.Contains(message, "leader was lost"), "%v", message)
 	s.Storage.Heal()
 	s.token("app")
 	noError(s.t, s.Storage.Entries.Delete(s.t.Context(), path))
@@ -56,9 +55,8 @@ func TestConfig_RepeatedAfterWriteThatLandsLate(t *testing.T) {
 		s.landsLate("config/gst", data, `"authorization_scheme":"JWT"`, `"authorization_scheme":"Token"`)
 		s.write("config/gst", data)
 		advance(2 * time.Minute)
-		if a := s.token("app"); a.data["token_type"] != "Token" {
-			t.Errorf("token %s (before: %s) comes as %v", a.id, first.id, a.data["token_type"])
-		}
+		a := s.token("app")
+		check(t, a.data["token_type"] == "Token", "token %s (before: %s) comes as %v", a.id, first.id, a.data["token_type"])
 	})
 }
 
@@ -71,13 +69,11 @@ func TestRole_RepeatedAfterWriteThatLandsLate(t *testing.T) {
 		s.token("app")
 		s.landsLate("role/app", map[string]any{"config": "other"}, `"config":"gst"`, `"config":"other"`)
 		s.write("role/app", map[string]any{"config": "other"})
-		if config := s.read("role/app").Data["config"]; config != "other" {
-			t.Fatalf("the role is of config %v: the write did not land", config)
-		}
+		config := s.read("role/app").Data["config"]
+		require(t, config == "other", "the role is of config %v: the write did not land", config)
 		advance(5 * time.Minute)
-		if a := s.token("app"); a.config != "other" {
-			t.Errorf("the role names config other, and its readers get the token of %s", a.config)
-		}
+		a := s.token("app")
+		check(t, a.config == "other", "the role names config other, and its readers get the token of %s", a.config)
 	})
 }
 
@@ -96,9 +92,8 @@ func TestConfig_LateWriteIsNoticed(t *testing.T) {
 				s.write("config/gst", map[string]any{"paused": true})
 				noticed = 5 * time.Minute
 			}
-			if paused := s.read("config/gst").Data["paused"]; paused != any(true) {
-				t.Fatalf("paused is %v: the write did not land", paused)
-			}
+			paused := s.read("config/gst").Data["paused"]
+			require(t, paused == any(true), "paused is %v: the write did not land", paused)
 			advance(noticed)
 			if a, err := s.ask(t.Context(), "app", nil); err == nil {
 				t.Errorf("token %s is served of a config that is paused, and status/ says %v", a.id, s.status()["state"])

@@ -41,9 +41,7 @@ func TestLease_CappedByRoleAndMount(t *testing.T) {
 			if resp.Secret.TTL != limits.want || resp.Secret.MaxTTL != limits.want {
 				t.Errorf("lease of %s, at most %s, want %s", resp.Secret.TTL, resp.Secret.MaxTTL, limits.want)
 			}
-			if len(resp.Warnings) > 0 {
-				t.Errorf("warnings %q on every read, want none", resp.Warnings)
-			}
+			check(t, len(resp.Warnings) == 0, "warnings %q on every read, want none", resp.Warnings)
 		})
 	}
 }
@@ -58,9 +56,8 @@ func TestLease_NewMountLimitWithinAMinute(t *testing.T) {
 		w.Node.SetMaxLease(10 * time.Minute)
 		advance(61 * time.Second)
 		for _, path := range []string{"token/app", "token/short"} {
-			if got := w.read(path).Secret.TTL; got != 10*time.Minute {
-				t.Errorf("%s: lease of %s, want 10m", path, got)
-			}
+			got := w.read(path).Secret.TTL
+			check(t, got == 10*time.Minute, "%s: lease of %s, want 10m", path, got)
 		}
 	})
 }
@@ -87,9 +84,8 @@ func TestLease_TokenUnderSixSecondsIsExpired(t *testing.T) {
 					return
 				}
 				w.wantLogins(1)
-				if resp.Secret.TTL != (left - margin).Truncate(time.Second) {
-					t.Errorf("lease of %s with %s left", resp.Secret.TTL, left)
-				}
+				check(t, resp.Secret.TTL == (left-margin).Truncate(time.Second),
+					"lease of %s with %s left", resp.Secret.TTL, left)
 			})
 		}
 	}
@@ -212,9 +208,8 @@ func TestLease_EndsFiveSecondsBeforeToken(t *testing.T) {
 			}
 			require(t, s.Simulator.Counters().Faulted != 0, "the upstream was never asked")
 			check(t, last.lease == time.Second, "the last lease was of %s, want 1s: a token is served down to 6 s", last.lease)
-			if left := time.Until(first.expires); left >= 6*time.Second || left < 5*time.Second {
-				t.Errorf("reads began to fail with %s left, want just under 6s", left)
-			}
+			left := time.Until(first.expires)
+			check(t, left < 6*time.Second && left >= 5*time.Second, "reads began to fail with %s left, want just under 6s", left)
 		})
 	}
 }

@@ -138,12 +138,10 @@ func TestLedgerFault_InterruptedTrimResumes(t *testing.T) {
 						w.forgotten(token.ID)
 					}
 				}
-				if tokens := w.ledgerOf("gst"); len(tokens) != 1 || tokens[0].ID != last {
-					t.Errorf("left are %s, want %s", describe(tokens), last)
-				}
-				if left := w.storedUnder("ledger/"); len(left) != 3 {
-					t.Errorf("%d entries are left in storage, want 3", len(left))
-				}
+				tokens := w.ledgerOf("gst")
+				check(t, len(tokens) == 1 && tokens[0].ID == last, "left are %s, want %s", describe(tokens), last)
+				left := w.storedUnder("ledger/")
+				check(t, len(left) == 3, "%d entries are left in storage, want 3", len(left))
 			})
 		}
 	}
@@ -175,16 +173,14 @@ func TestLedgerFault_UnwritableFailsNoLogin(t *testing.T) {
 			w.says(book.String(), "the ledger could not be written", mounttest.ErrStorage().Error(), text(t, first, "token_id"))
 			for range 5 {
 				counts := w.ledgerAccesses(w.minute)
-				if sum := counts["get id"] + counts["get config"] + counts["get day"] + writes(counts); sum == 0 || sum > 5 {
-					t.Errorf("a minute's try makes %v", counts)
-				}
+				sum := counts["get id"] + counts["get config"] + counts["get day"] + writes(counts)
+				check(t, sum != 0 && sum <= 5, "a minute's try makes %v", counts)
 			}
 			w.Storage.Heal()
 			w.minute()
 			equal(t, "entries", len(w.ledgerOf("gst")), 31)
-			if n := strings.Count(book.String(), "the ledger could not be written"); n < 2 || n > 10 {
-				t.Errorf("it was logged %d times", n)
-			}
+			n := strings.Count(book.String(), "the ledger could not be written")
+			check(t, n >= 2 && n <= 10, "it was logged %d times", n)
 		})
 	}
 }
@@ -207,9 +203,8 @@ func TestLedgerFault_SlowBlocksNoReader(t *testing.T) {
 		w.write("rotate/gst", nil)
 		w.write("revoke/gst", nil)
 		w.read("token/app")
-		if took := time.Since(began); took > time.Second {
-			t.Errorf("it took %s", took)
-		}
+		took := time.Since(began)
+		check(t, took <= time.Second, "it took %s", took)
 		close(release)
 		w.minute()
 		if tokens := w.ledgerOf("gst"); len(tokens) != 3 || w.lookUp("token_id", text(t, given, "token_id")).State != "revoked" {

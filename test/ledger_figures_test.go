@@ -67,9 +67,8 @@ func TestLedger_SizeAndReadsOfAMonth(t *testing.T) {
 			synctest.Wait()
 			return len(w.Storage.Accesses()) - before
 		}
-		if perToken := all / (accounts * days * logins); perToken > 256 {
-			t.Errorf("%d bytes a token, want at most 256", perToken)
-		}
+		perToken := all / (accounts * days * logins)
+		check(t, perToken <= 256, "%d bytes a token, want at most 256", perToken)
 		warm := reads(func() { w.lookUp("token_id", id) })
 		t.Logf("a lookup reads %d entries where the account is in memory", warm)
 		check(t, warm == 2, "a lookup reads %d entries, want 2", warm)

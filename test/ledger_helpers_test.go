@@ -87,9 +87,7 @@ func (w *testMount) reasons() []string {
 
 func (w *testMount) wantReasons(want ...string) {
 	w.t.Helper()
-	if got := w.reasons(); !slices.Equal(got, want) {
-		w.t.Errorf("the ledger has %v, want %v", got, want)
-	}
+	equal(w.t, "the ledger has", w.reasons(), want)
 }
 
 // ledgerAccesses are those of the ledger's storage while f runs: "put ledger/id/…" becomes "put id".

@@ -87,9 +87,8 @@ func checkNewest(t *testing.T, w *testMount, f fixture) {
 	if got, want := newest.ExpiresAt, moment(t, given, "expires_at"); !got.Equal(want) || !newest.UsableUntil.Equal(want) {
 		t.Errorf("expires_at is %s, usable_until %s, want %s", got, newest.UsableUntil, want)
 	}
-	if life := newest.ExpiresAt.Sub(newest.IssuedAt); life < f.life-time.Second || life > f.life {
-		t.Errorf("a life of %s, want %s", life, f.life)
-	}
+	life := newest.ExpiresAt.Sub(newest.IssuedAt)
+	check(t, life >= f.life-time.Second && life <= f.life, "a life of %s, want %s", life, f.life)
 }
 
 // TestLedgerIssue_ReadsAndWritesOfLogin: a login costs the ledger three reads and two writes.
@@ -123,12 +122,10 @@ func TestLedgerIssue_FailedLoginHasNoEntry(t *testing.T) {
 				w.Reload()
 				advance(time.Minute)
 			})
-			if stored := w.storedUnder("ledger/"); len(stored) != 0 {
-				t.Errorf("the ledger has %d entries", len(stored))
-			}
-			if got := w.ledgerOf("gst"); got != nil {
-				t.Errorf("the ledger has %s", describe(got))
-			}
+			stored := w.storedUnder("ledger/")
+			check(t, len(stored) == 0, "the ledger has %d entries", len(stored))
+			got := w.ledgerOf("gst")
+			check(t, got == nil, "the ledger has %s", describe(got))
 		})
 	}
 }
@@ -185,18 +182,16 @@ func TestLedgerIssue_ManyTokensInOrder(t *testing.T) {
 		seen := map[string]bool{}
 		for n, token := range tokens {
 			seen[token.ID] = true
-			require(t, n <= 0 || !token.IssuedAt.After(tokens[n-1].IssuedAt), "entry %d is newer than the one before it", n)
+			require(t, n == 0 || !token.IssuedAt.After(tokens[n-1].IssuedAt), "entry %d is newer than the one before it", n)
 		}
 		check(t, len(tokens) == want && len(seen) == want, "%d entries of %d tokens, want %d", len(tokens), len(seen), want)
 		for key, value := range w.storedUnder("ledger/day/") {
-			if got := strings.Count(value, "token_id"); got > 128 {
-				t.Errorf("%s has %d tokens", key, got)
-			}
+			got := strings.Count(value, "token_id")
+			check(t, got <= 128, "%s has %d tokens", key, got)
 		}
 		for _, n := range []int{0, 127, 128, 129, 255, 256, 299} {
-			if found := w.lookUp("token_id", tokens[n].ID); found.ID != tokens[n].ID || found.Config != "gst" {
-				t.Errorf("token %d is not found", n)
-			}
+			found := w.lookUp("token_id", tokens[n].ID)
+			check(t, found.ID == tokens[n].ID && found.Config == "gst", "token %d is not found", n)
 		}
 	})
 }
@@ -315,9 +310,8 @@ func TestLedgerIssue_TokenItselfIsNowhereStored(t *testing.T) {
 			w.Storage.Heal()
 			w.minute()
 			look()
-			if got := len(w.ledgerOf("gst")); got != 2 {
-				t.Fatalf("%d entries, want 2", got)
-			}
+			got := len(w.ledgerOf("gst"))
+			require(t, got == 2, "%d entries, want 2", got)
 			secrets := append(w.issued(), token, second)
 			w.hides(strings.Join(append(said, book.String()), "\n"), secrets...)
 			for key, value := range w.stored() {

@@ -81,9 +81,8 @@ func TestLedger_KnowsEveryFirstRead(t *testing.T) { //nolint:paralleltest // it 
 					s.Crash()
 				}
 				advance(5 * time.Minute)
-				if missing := s.unknown(ids); missing > 0 {
-					t.Errorf("the ledger does not know %d of %d current tokens", missing, ledgerMany)
-				}
+				missing := s.unknown(ids)
+				check(t, missing <= 0, "the ledger does not know %d of %d current tokens", missing, ledgerMany)
 				if said := log.linesWith("missing"); len(said) > 0 {
 					t.Errorf("%d lines say that something is missing, such as %s", len(said), said[0])
 				}

@@ -76,8 +76,7 @@ func TestLedger_ConcurrentUse(t *testing.T) {
 			w.remove(fmt.Sprintf("config/c%d", n))
 		}
 		advance(4 * day)
-		if left := w.storedUnder("ledger/"); len(left) != 0 {
-			t.Errorf("%d entries are left after all are due", len(left))
-		}
+		left := w.storedUnder("ledger/")
+		check(t, len(left) == 0, "%d entries are left after all are due", len(left))
 	})
 }

@@ -39,9 +39,8 @@ func TestLedgerRetention_AsConfigured(t *testing.T) {
 				}
 				advance(25 * time.Hour) // at most a day longer, and trimmed within the hour
 				w.forgotten(id)
-				if got := w.ledgerOf("gst"); got != nil {
-					t.Errorf("still remembered: %s", describe(got))
-				}
+				got := w.ledgerOf("gst")
+				check(t, got == nil, "still remembered: %s", describe(got))
 				if left := w.storedUnder("ledger/"); len(left) != 0 {
 					t.Errorf("left in storage: %q", slices.Collect(maps.Keys(left)))
 				}
@@ -76,9 +75,8 @@ func TestLedgerRetention_ChangeHoldsForLaterTokens(t *testing.T) {
 			kept := map[string]string{"shorter": "first_read", "longer": "forced"}[name]
 			w.wantReasons(kept)
 			advance(10 * day)
-			if got := w.ledgerOf("gst"); got != nil {
-				t.Errorf("still remembered: %s", describe(got))
-			}
+			got := w.ledgerOf("gst")
+			check(t, got == nil, "still remembered: %s", describe(got))
 		})
 	}
 }
@@ -118,9 +116,8 @@ func TestLedgerRetention_KeptThroughConfigDelete(t *testing.T) {
 		w.ledgerOf("gst")
 		w.remove("config/gst")
 		w.Reload()
-		if found := w.lookUp("token_id", first); found.Config != "gst" || found.State != "superseded" {
-			t.Errorf("%s of %s", found.State, found.Config)
-		}
+		found := w.lookUp("token_id", first)
+		check(t, found.Config == "gst" && found.State == "superseded", "%s of %s", found.State, found.Config)
 		if resp, err := w.do(t.Context(), logical.ListOperation, "ledger/", nil); err != nil || resp.Data["keys"] == nil {
 			t.Errorf("the list has no gst: %v, %v", resp, err)
 		}
@@ -203,9 +200,8 @@ func TestLedger_OnlyOnActiveNode(t *testing.T) {
 		}
 		before := len(w.Storage.Accesses())
 		w.read("token/app")
-		if got := w.Storage.Accesses()[before:]; len(got) != 0 {
-			t.Errorf("a warm read makes %q", got)
-		}
+		got := w.Storage.Accesses()[before:]
+		check(t, len(got) == 0, "a warm read makes %q", got)
 	})
 }
 
@@ -250,9 +246,8 @@ func TestLedger_RenewedTokenIsRemembered(t *testing.T) {
 				}
 			}
 			require(t, reads >= 300, "%d reads were served in eight days", reads)
-			if tokens := s.ledgerOf("gst"); len(tokens) != 1 {
-				t.Errorf("ledger/ has the one token %d times", len(tokens))
-			}
+			tokens := s.ledgerOf("gst")
+			check(t, len(tokens) == 1, "ledger/ has the one token %d times", len(tokens))
 			check(t, unknown <= 0, "lookup does not know the token that readers are given, %d times of %d", unknown, reads)
 		})
 	}

@@ -23,9 +23,7 @@ func (l *logBuffer) lines(t *testing.T, message string) []map[string]any {
 	var found []map[string]any
 	for line := range strings.SplitSeq(strings.TrimSpace(l.String()), "\n") {
 		var fields map[string]any
-		if err := json.Unmarshal([]byte(line), &fields); err != nil {
-			t.Errorf("a log line is no JSON: %v", err)
-		}
+		noError(t, json.Unmarshal([]byte(line), &fields))
 		if fields["@message"] == message {
 			found = append(found, fields)
 		}
@@ -110,9 +108,8 @@ func TestLogs_BlockedLogin(t *testing.T) {
 			!strings.Contains(said, mounttest.ErrStorage().Error()) {
 			t.Errorf("line %v", line)
 		}
-		if n := len(book.lines(t, "no login could begin: it will be tried again")); n > 20 {
-			t.Errorf("%d lines in two minutes", n)
-		}
+		n := len(book.lines(t, "no login could begin: it will be tried again"))
+		check(t, n <= 20, "%d lines in two minutes", n)
 		w.Storage.Heal()
 		w.loggingIn(1, func() { advance(2 * time.Minute) })
 	})
@@ -129,9 +126,8 @@ func TestLogs_CutOffOrStaleLogin(t *testing.T) {
 		w.Reload()
 		w.wait(response)
 		synctest.Wait()
-		if line := book.last(t, "a login was cut off when the plugin stopped: it counts as failed"); line["config"] != "gst" {
-			t.Errorf("line %v", line)
-		}
+		line := book.last(t, "a login was cut off when the plugin stopped: it counts as failed")
+		check(t, line["config"] == "gst", "line %v", line)
 	})
 	timed(t, "by a change, and not as a failure", func(t *testing.T) {
 		w, book := jwtV1().logged(t)
@@ -141,8 +137,7 @@ func TestLogs_CutOffOrStaleLogin(t *testing.T) {
 		w.write("config/gst", map[string]any{"paused": true})
 		w.wait(response)
 		advance(time.Minute)
-		if lines := book.lines(t, "login failed"); len(lines) > 0 {
-			t.Errorf("lines %v", lines)
-		}
+		lines := book.lines(t, "login failed")
+		check(t, len(lines) == 0, "lines %v", lines)
 	})
 }

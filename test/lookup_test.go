@@ -152,9 +152,8 @@ func TestLookup_StateOfToken(t *testing.T) {
 				wants("revoked", until)
 				w.Reload()
 			}
-			if alive := w.Simulator.TokenAlive(text(t, first, "access_token")); alive != until.After(time.Now()) {
-				t.Errorf("the token is alive: %t", alive)
-			}
+			alive := w.Simulator.TokenAlive(text(t, first, "access_token"))
+			check(t, alive == until.After(time.Now()), "the token is alive: %t", alive)
 			advance(time.Until(end) + time.Second)
 			wants("revoked", until)
 			w.remove("config/gst")
@@ -175,9 +174,8 @@ func TestLookup_ShortLivedTokenIsExpired(t *testing.T) {
 		w.refusing(func() {
 			advance(time.Until(end) - 7*time.Second)
 			for n, state := range []string{"superseded", "expired", "expired"} {
-				if got := w.lookUp("token_id", text(t, first, "token_id")).State; got != state {
-					t.Errorf("%d s later the old one is %s, want %s", 2*n, got, state)
-				}
+				got := w.lookUp("token_id", text(t, first, "token_id")).State
+				check(t, got == state, "%d s later the old one is %s, want %s", 2*n, got, state)
 				for _, token := range w.ledgerOf("gst") {
 					if token.State == "superseded" && n > 0 {
 						t.Errorf("a token that nothing has replaced is superseded: %s", describe(w.ledgerOf("gst")))
@@ -264,9 +262,8 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 				if again == "deleted" {
 					w.says(found.Advice, "was deleted")
 				}
-				if resp := w.runAdvice(found.Advice); len(resp.Warnings) > 0 {
-					t.Errorf("the command of %q returns %q", found.Advice, resp.Warnings)
-				}
+				resp := w.runAdvice(found.Advice)
+				check(t, len(resp.Warnings) == 0, "the command of %q returns %q", found.Advice, resp.Warnings)
 			})
 		}
 	}
@@ -339,9 +336,8 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 		w.remove("config/gst")
 		equal(t, "the revocation was remembered for the wrong config", w.ledgerOf("gst")[0].State, "revoked")
 		advance(4 * 24 * time.Hour)
-		if got := w.ledgerOf("gst"); got != nil {
-			t.Errorf("still remembered: %s", describe(got))
-		}
+		got := w.ledgerOf("gst")
+		check(t, got == nil, "still remembered: %s", describe(got))
 		if found := w.lookUp("token_id", id); found.Config != "long" {
 			t.Errorf("found for %s, want long", found.Config)
 		}
@@ -359,9 +355,8 @@ func TestLookup_FieldsAreDocumented(t *testing.T) {
 		w.ledgerOf("gst")
 		post := d.Paths["/lookup"].Post
 		documented := slices.Sorted(maps.Keys(d.resolve(post.Responses["200"].Content["application/json"].Schema).Properties))
-		if got := slices.Sorted(maps.Keys(w.write("lookup", map[string]any{"token_id": id}).Data)); !slices.Equal(got, documented) {
-			t.Errorf("fields are %v, documented are %v", got, documented)
-		}
+		got := slices.Sorted(maps.Keys(w.write("lookup", map[string]any{"token_id": id}).Data))
+		check(t, slices.Equal(got, documented), "fields are %v, documented are %v", got, documented)
 		body := d.resolve(post.RequestBody.Content["application/json"].Schema)
 		check(t, body.Properties["token"].Attributes.Sensitive, "token is not marked as sensitive")
 		for operation, want := range map[*documentOperation]string{
@@ -386,9 +381,8 @@ func TestLookup_DeletedConfigWhoseTokensCannotBeRevoked(t *testing.T) {
 		s.Upstream.Reset()
 		advice, _ := s.write("lookup", map[string]any{"token_id": first.id}).Data["advice"].(string)
 		advance(10 * time.Minute)
-		if n := len(s.Upstream.Requests()); n > 0 || !s.Simulator.TokenAlive(first.access) {
-			t.Fatalf("%d requests: something was revoked", n)
-		}
+		n := len(s.Upstream.Requests())
+		require(t, n == 0 && s.Simulator.TokenAlive(first.access), "%d requests: something was revoked", n)
 		check(t, !strings.Contains(advice, "goes on"), "nothing revokes the token, and lookup says: %s", advice)
 	})
 }
@@ -403,9 +397,8 @@ func TestLookup_RevocationNotYetInLedgerOutlivesConfig(t *testing.T) {
 		advance(time.Minute)
 		s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
 		told, _ := s.revoke("")
-		if got := told[first.id].upstream; got != "killed" {
-			t.Fatalf("the upstream is said to have %s the token", got)
-		}
+		got := told[first.id].upstream
+		require(t, got == "killed", "the upstream is said to have %s the token", got)
 		if found := s.lookUp("token_id", first.id); found.State != "revoked" {
 			t.Fatalf("the token is said to be %s before its config is deleted, want revoked", found.State)
 		}
@@ -428,9 +421,8 @@ func TestLookup_RightAfterStart(t *testing.T) {
 		r := s.refusal(logical.UpdateOperation, "lookup", map[string]any{"token_id": first.id})
 		check(t, r.status == http.StatusServiceUnavailable && !strings.Contains(r.message, "not issued"),
 			"lookup right after start: %d %s", r.status, r.message)
-		if found := s.ledgerOf("gst"); len(found) != 1 || found[0].ID != first.id {
-			t.Errorf("ledger/gst right after start: %v", found)
-		}
+		found := s.ledgerOf("gst")
+		check(t, len(found) == 1 && found[0].ID == first.id, "ledger/gst right after start: %v", found)
 		advance(10 * time.Second)
 		s.lookUp("token_id", first.id)
 		r = s.refusal(logical.UpdateOperation, "lookup", map[string]any{"token_id": tokenID("of another mount")})

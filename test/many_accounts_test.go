@@ -140,9 +140,8 @@ func tenThousand(t *testing.T, record func([]byte, string) []byte) {
 	listed := (float64(heap()) - float64(before)) / manyAccounts
 	t.Logf("%.0f bytes an idle account after the lists", listed)
 	check(t, listed <= 2048, "%.0f bytes an idle account after the lists, want at most 2048", listed)
-	if got := s.logins(); got > 2 {
-		t.Errorf("%d logins, want 2", got)
-	}
+	got := s.logins()
+	check(t, got <= 2, "%d logins, want 2", got)
 	runtime.KeepAlive(s)
 }
 

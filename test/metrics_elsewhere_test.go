@@ -65,9 +65,8 @@ func TestMetrics_LoginThatEndsAfterAWriteElsewhereCounts(t *testing.T) {
 			advance(12 * time.Second)
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 			equal(t, "logins_total says", s.scrape().of("logins_total")[`{config="gst",result="`+result+`"}`], before+1)
-			if got := count(t, s.status(), "logins"); got != "2" {
-				t.Errorf("status/ counts %s logins, want 2", got)
-			}
+			got := count(t, s.status(), "logins")
+			check(t, got == "2", "status/ counts %s logins, want 2", got)
 		})
 	}
 }
@@ -85,9 +84,8 @@ func TestMetrics_ReadsFailWhileStorageGivesNothing(t *testing.T) {
 		for range 3 {
 			s.refused(logical.ReadOperation, "token/app", nil)
 		}
-		if reads := s.scrape().counted("reads_total"); reads["error"] != 3 {
-			t.Errorf("reads_total %v after three reads that failed with the storage's error", reads)
-		}
+		reads := s.scrape().counted("reads_total")
+		check(t, reads["error"] == 3, "reads_total %v after three reads that failed with the storage's error", reads)
 		s.Storage.Heal()
 	})
 }

@@ -32,12 +32,9 @@ func (w *testMount) scrape() scraped {
 
 func scrapeOf(t *testing.T, resp *logical.Response) scraped {
 	t.Helper()
-	if resp.Data[logical.HTTPStatusCode] != http.StatusOK {
-		t.Errorf("status code %v, want 200", resp.Data[logical.HTTPStatusCode])
-	}
-	if kind := text(t, resp.Data, logical.HTTPContentType); !strings.HasPrefix(kind, "text/plain; version=0.0.4") {
-		t.Errorf("content type %q", kind)
-	}
+	check(t, resp.Data[logical.HTTPStatusCode] == http.StatusOK, "status code %v, want 200", resp.Data[logical.HTTPStatusCode])
+	kind := text(t, resp.Data, logical.HTTPContentType)
+	check(t, strings.HasPrefix(kind, "text/plain; version=0.0.4"), "content type %q", kind)
 	check(t, resp.Secret == nil && len(resp.Warnings) == 0,
 		"a response with a lease or a warning is none that Vault passes on as it is")
 	body, ok := resp.Data[logical.HTTPRawBody].([]byte)

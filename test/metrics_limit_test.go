@@ -32,9 +32,8 @@ func TestMetricsLimit_ThousandConfigsThenOther(t *testing.T) {
 		if len(names) != mostSeries+1 || !slices.Contains(names, "_other") {
 			t.Fatalf("%d configs have series, want %d and _other (there: %t)", len(names), mostSeries, slices.Contains(names, "_other"))
 		}
-		if n := len(first.of("token_expiry_timestamp_seconds")); n != mostSeries {
-			t.Errorf("%d tokens have an expiry, want %d: that of several means nothing", n, mostSeries)
-		}
+		n := len(first.of("token_expiry_timestamp_seconds"))
+		check(t, n == mostSeries, "%d tokens have an expiry, want %d: that of several means nothing", n, mostSeries)
 		others := sharing(names, many)
 		require(t, len(others) >= 4, "%v share a count, want at least four", others)
 		w.quiet(func() {
@@ -104,9 +103,8 @@ func TestMetricsLimit_UnusedConfigsTakeNoSeries(t *testing.T) {
 		synctest.Wait()
 		w.list("status/")
 		now := w.scrape()
-		if names := now.configs(); !slices.Equal(names, []string{"gst"}) {
-			t.Errorf("%d configs have series, want only the one in use", len(names))
-		}
+		names := now.configs()
+		check(t, slices.Equal(names, []string{"gst"}), "%d configs have series, want only the one in use", len(names))
 		now.wants(t, map[string]float64{`accounts{state="idle"}`: many, `accounts{state="ready"}`: 1})
 	})
 }

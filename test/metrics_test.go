@@ -26,9 +26,8 @@ import (
 // counts checks a counter of config gst: what has happened, by its last label, and nothing else.
 func (s scraped) counts(t *testing.T, metric string, want map[string]float64) {
 	t.Helper()
-	if got := s.counted(metric); !maps.Equal(got, want) {
-		t.Errorf("%s: %v, want %v", metric, got, want)
-	}
+	got := s.counted(metric)
+	check(t, maps.Equal(got, want), "%s: %v, want %v", metric, got, want)
 }
 
 // durations checks that the histogram has an observation of each login that was counted.
@@ -40,9 +39,8 @@ func (s scraped) durations(t *testing.T) {
 			logins += n
 		}
 	}
-	if got := s.samples["login_duration_seconds_count"]; got != logins {
-		t.Errorf("%v durations for %v logins", got, logins)
-	}
+	got := s.samples["login_duration_seconds_count"]
+	check(t, got == logins, "%v durations for %v logins", got, logins)
 }
 
 func TestMetrics_ReadsAndLoginsByResult(t *testing.T) {
@@ -291,9 +289,8 @@ func TestMetrics_BuildInfoOfEachMount(t *testing.T) {
 		other.read("token/app")
 		bare := scrapeOf(t, resp)
 		bare.wants(t, map[string]float64{`build_info{commit="0123456789ab",version="v1.2.3"}`: 1, `accounts{state="idle"}`: 0})
-		if got := bare.configs(); len(got) > 0 {
-			t.Errorf("an empty mount has series of %v", got)
-		}
+		got := bare.configs()
+		check(t, len(got) == 0, "an empty mount has series of %v", got)
 		for w, reads := range map[*testMount]float64{one: 2, other: 1} {
 			w.scrape().wants(t, map[string]float64{
 				`reads_total{config="gst",result="ok"}`: reads, "login_duration_seconds_count": 1, `accounts{state="ready"}`: 1,
@@ -313,9 +310,8 @@ func TestMetrics_PromtoolLint(t *testing.T) {
 		for _, p := range problems {
 			t.Errorf("%s: %s", p.Metric, p.Text)
 		}
-		if counters := now.countersOnly(t); len(counters) < 20 {
-			t.Errorf("only %d counters", len(counters))
-		}
+		counters := now.countersOnly(t)
+		check(t, len(counters) >= 20, "only %d counters", len(counters))
 		for _, own := range []string{"go_goroutines", "process_resident_memory_bytes", "process_start_time_seconds"} {
 			check(t, now.samples[own] != 0, "no %s", own)
 		}
@@ -353,9 +349,8 @@ func TestMetrics_CountersNeverDecrease(t *testing.T) {
 			w.Backend().InvalidateKey(t.Context(), "config/gst")
 			later(16 * time.Hour)
 		}
-		if n := before.counted("logins_total"); n["ok"] < 14 || n["unavailable"] < 7 {
-			t.Errorf("the week was too quiet to prove anything: %v", n)
-		}
+		n := before.counted("logins_total")
+		check(t, n["ok"] >= 14 && n["unavailable"] >= 7, "the week was too quiet to prove anything: %v", n)
 	})
 }
 
@@ -424,13 +419,10 @@ func TestMetrics_ScrapeCostsOneList(t *testing.T) {
 		synctest.Wait()
 		before := len(w.Storage.Accesses())
 		w.idle(func() { w.scrape() })
-		if got := w.Storage.Accesses()[before:]; !slices.Equal(got, []string{"list config/"}) {
-			t.Errorf("storage was asked for %q, want one list", got)
-		}
+		equal(t, "storage was asked for", w.Storage.Accesses()[before:], []string{"list config/"})
 		w.Storage.Fail(mounttest.List, "config/", mounttest.ErrStorage())
-		if r := w.refusal(logical.ReadOperation, "metrics", nil); r.status != 500 {
-			t.Errorf("with a storage that is broken: %v", r)
-		}
+		r := w.refusal(logical.ReadOperation, "metrics", nil)
+		check(t, r.status == 500, "with a storage that is broken: %v", r)
 	})
 }
 
@@ -443,9 +435,8 @@ func TestMetrics_HelpShowsCommand(t *testing.T) {
 		resp, err := w.do(t.Context(), logical.HelpOperation, "metrics", nil)
 		noError(t, err)
 		w.says(text(t, resp.Data, "help"), "$ vault read -format=raw mastersindia/metrics", "_other", "Prometheus")
-		if got := w.document().Paths["/metrics"].Get.Responses["200"].Description; got != "Metrics." {
-			t.Errorf("the document says %q of the response", got)
-		}
+		got := w.document().Paths["/metrics"].Get.Responses["200"].Description
+		check(t, got == "Metrics.", "the document says %q of the response", got)
 	})
 }
 
@@ -515,12 +506,10 @@ func TestMetrics_ReaderWhoseWaitIsOverIsNoHangUp(t *testing.T) {
 	timed(t, "the upstream needs 20 s", func(t *testing.T) {
 		s := gstMount(t, time.Hour, "request_timeout", "60s")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
-		if code := codeOf(s.failure("app")); code != 504 {
-			t.Fatalf("a reader is answered %d, want 504", code)
-		}
-		if reads := s.scrape().counted("reads_total"); reads["cancelled"] != 0 {
-			t.Errorf("reads_total %v: the reader has waited to the end", reads)
-		}
+		code := codeOf(s.failure("app"))
+		require(t, code == 504, "a reader is answered %d, want 504", code)
+		reads := s.scrape().counted("reads_total")
+		check(t, reads["cancelled"] == 0, "reads_total %v: the reader has waited to the end", reads)
 		advance(time.Minute)
 	})
 }

@@ -157,7 +157,6 @@ func (w *testMount) logins() int { return w.Simulator.Counters().Logins }
 // wantLogins checks how many login attempts have reached the upstream; why says more of that number.
 func (w *testMount) wantLogins(want int, why ...string) {
 	w.t.Helper()
-	if got := w.logins(); got != want {
-		w.t.Errorf("%d logins, want %d %s", got, want, strings.Join(why, " "))
-	}
+	got := w.logins()
+	check(w.t, got == want, "%d logins, want %d %s", got, want, strings.Join(why, " "))
 }

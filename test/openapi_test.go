@@ -128,9 +128,7 @@ func TestOpenAPI_PathsAndOperationsOfContract(t *testing.T) {
 				if unnamed(name) != unnamed(path) {
 					continue
 				}
-				if got := slices.Sorted(maps.Keys(p.operations())); !slices.Equal(got, want) {
-					t.Errorf("operations are %v, want %v", got, want)
-				}
+				equal(t, "operations", slices.Sorted(maps.Keys(p.operations())), want)
 				return
 			}
 			t.Error("the path is not there")
@@ -280,9 +278,8 @@ func TestOpenAPI_ReadFieldsMatchResponses(t *testing.T) {
 				}
 				schema := d.resolve(p.Get.Responses["200"].Content["application/json"].Schema)
 				documented := slices.Sorted(maps.Keys(schema.Properties))
-				if got := slices.Sorted(maps.Keys(w.read(path).Data)); !slices.Equal(got, documented) {
-					t.Errorf("fields are %v, documented are %v", got, documented)
-				}
+				got := slices.Sorted(maps.Keys(w.read(path).Data))
+				check(t, slices.Equal(got, documented), "fields are %v, documented are %v", got, documented)
 				return
 			}
 			t.Errorf("%s is not documented", template)

@@ -182,9 +182,8 @@ func TestPanic_InAResult(t *testing.T) {
 				a := s.token("app")
 				check(t, a.id != revoked.id && s.Simulator.TokenAlive(a.access),
 					"call %d: a read gives a token that was revoked, or is dead", call)
-				if n := s.logins(); n > 4 {
-					t.Errorf("call %d: %d logins", call, n)
-				}
+				n := s.logins()
+				check(t, n <= 4, "call %d: %d logins", call, n)
 				s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "8"}})
 				s.Stop()
 			}
@@ -309,8 +308,7 @@ func TestPanic_InEachResult(t *testing.T) {
 		advance(10 * time.Minute)
 		check(t, writes >= 2 && writes <= 30, "%d writes in ten minutes, want one or two a minute", writes)
 		s.Storage.Heal()
-		if a := s.token("app"); a.id != first.id {
-			t.Errorf("a read gives token %s, want %s, which storage has", a.id, first.id)
-		}
+		a := s.token("app")
+		check(t, a.id == first.id, "a read gives token %s, want %s, which storage has", a.id, first.id)
 	})
 }

@@ -239,9 +239,8 @@ func TestNames_ValidUsedUnchanged(t *testing.T) {
 			w.write("rotate/"+name, nil)
 			w.remove("role/" + name)
 			w.remove("config/" + name)
-			if left := w.storedUnder("config/"); len(left) > 0 {
-				t.Errorf("%d configs are left", len(left))
-			}
+			left := w.storedUnder("config/")
+			check(t, len(left) == 0, "%d configs are left", len(left))
 		})
 	}
 }
@@ -267,9 +266,8 @@ func TestParams_TooLongSaysTheLimit(t *testing.T) {
 			"9223372036854775807", "1h99999999999999999999m", 9601 * 3600, "9223372036854775807h",
 		} {
 			const rule = "from 1s to 9600h"
-			if said := w.refusal(logical.UpdateOperation, "role/app", map[string]any{"max_ttl": long}); !strings.Contains(said.message, rule) {
-				t.Errorf("max_ttl=%v: %s\nwant: %s", long, said.message, rule)
-			}
+			said := w.refusal(logical.UpdateOperation, "role/app", map[string]any{"max_ttl": long})
+			check(t, strings.Contains(said.message, rule), "max_ttl=%v: %s\nwant: %s", long, said.message, rule)
 			w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"request_timeout": long}, "from 1s to 60s")
 			w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"ledger_retention": long}, "from 0s to 9600h")
 		}

@@ -234,9 +234,8 @@ func TestPreset_UpdateWithoutItKeepsChanges(t *testing.T) {
 		w.write("config/gst", map[string]any{"headers": "X-Team=gst", "verify_connection": false})
 		w.write("config/gst", map[string]any{"rotation_percent": 50})
 		data := overTheWire(t, w.read("config/gst").Data)
-		if want := map[string]any{"X-Team": "gst"}; !reflect.DeepEqual(data["headers"], want) {
-			t.Errorf("headers are %v, want %v", data["headers"], want)
-		}
+		want := map[string]any{"X-Team": "gst"}
+		check(t, reflect.DeepEqual(data["headers"], want), "headers are %v, want %v", data["headers"], want)
 		check(t, data["preset"] == "ksa-qa", "preset is %v, want ksa-qa", data["preset"])
 	})
 }
@@ -283,9 +282,7 @@ func TestPreset_KeepsOtherFields(t *testing.T) {
 		w.write("config/gst", with(ofPreset("einvoice-sandbox"), "verify_connection", false))
 		got, want := overTheWire(t, w.read("config/gst").Data), overTheWire(t, kept)
 		for field := range want {
-			if got[field] != want[field] {
-				t.Errorf("%s is %v, want %v as before", field, got[field], want[field])
-			}
+			check(t, got[field] == want[field], "%s is %v, want %v as before", field, got[field], want[field])
 		}
 	})
 }
@@ -349,9 +346,7 @@ func TestPreset_WithAnotherProtocol(t *testing.T) {
 			"token_url": "https://qa-globalback.mastersindia-einv.com/api/v2/token-auth/", "refresh_headers": map[string]string{},
 			"headers": map[string]string{"Productid": "einvoicing_global"},
 		} {
-			if !reflect.DeepEqual(data[field], want) {
-				t.Errorf("%s is %v, want %v", field, data[field], want)
-			}
+			check(t, reflect.DeepEqual(data[field], want), "%s is %v, want %v", field, data[field], want)
 		}
 	})
 }
@@ -373,9 +368,8 @@ func TestPreset_NameGoesWithItsEndpoint(t *testing.T) {
 		timed(t, fmt.Sprint(change.data["token_url"], change.data["protocol"], change.data["preset"]), func(t *testing.T) {
 			w := newTestMount(t)
 			w.write("config/gst", with(ofPreset("ksa-qa"), "verify_connection", false))
-			if got := w.read("config/gst").Data["preset"]; got != "ksa-qa" {
-				t.Fatalf("preset is %v, want ksa-qa", got)
-			}
+			got := w.read("config/gst").Data["preset"]
+			require(t, got == "ksa-qa", "preset is %v, want ksa-qa", got)
 			w.write("config/gst", with(merged(secrets, change.data), "verify_connection", false))
 			equal(t, "preset", w.read("config/gst").Data["preset"], change.want)
 		})

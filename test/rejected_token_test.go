@@ -26,9 +26,8 @@ func TestTokenRejected_ThousandReadersMakeOneLogin(t *testing.T) {
 			s := f.mounted(t)
 			first := s.token("app")
 			advance(2 * time.Minute)
-			if killed := s.Simulator.KillTokens("", ""); killed != 1 {
-				t.Fatalf("%d tokens died upstream, want 1", killed)
-			}
+			killed := s.Simulator.KillTokens("", "")
+			require(t, killed == 1, "%d tokens died upstream, want 1", killed)
 			s.slow(3 * time.Second)
 			id := sameToken(t, s.readConcurrently(concurrentReaders, toApp, reject(first.id)))
 			require(t, id != first.id, "the readers were given the rejected token again")
@@ -83,9 +82,8 @@ func TestTokenRejected_OncePerFiveMinutes(t *testing.T) {
 				check(t, gap >= 5*time.Minute && gap <= 5*time.Minute+2*time.Second,
 					"login %d came %s after the one before, want 5m", n+3, gap)
 			}
-			if got := s.logins(); got < 6 || got > 8 {
-				t.Errorf("%d logins in half an hour of rejections, want one in 5 minutes", got)
-			}
+			got := s.logins()
+			check(t, got >= 6 && got <= 8, "%d logins in half an hour of rejections, want one in 5 minutes", got)
 		})
 	}
 }
@@ -104,9 +102,8 @@ func TestTokenRejected_NotCurrentMakesNoLogin(t *testing.T) {
 				if r, refused := asRefusal(resp, err); refused {
 					t.Fatalf("%s rejecting %q: %s", op, id, r.message)
 				}
-				if resp.Data["token_id"] != first.id {
-					t.Errorf("%s rejecting %q gave %v, want the current token", op, id, resp.Data["token_id"])
-				}
+				check(t, resp.Data["token_id"] == first.id,
+					"%s rejecting %q gave %v, want the current token", op, id, resp.Data["token_id"])
 				if said := strings.Join(resp.Warnings, " "); (said == "") != (says == "") || !strings.Contains(said, says) {
 					t.Errorf("%s rejecting %q warns %q, want %q", op, id, said, says)
 				}
@@ -133,9 +130,8 @@ func TestTokenRejected_ObeysBackoff(t *testing.T) {
 				require(t, o.err == nil && o.response.id == first.id,
 					"a reader got %s (%v), want the current token", o.response.id, o.err)
 			}
-			if c := s.Simulator.Counters(); c.Faulted != 1 || c.Logins != 2 {
-				t.Fatalf("%d logins, %d failed by the upstream; want 2 and 1", c.Logins, c.Faulted)
-			}
+			c := s.Simulator.Counters()
+			require(t, c.Faulted == 1 && c.Logins == 2, "%d logins, %d failed by the upstream; want 2 and 1", c.Logins, c.Faulted)
 			for range 100 {
 				if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id != first.id {
 					t.Fatalf("during the backoff a reader got %s (%v)", a.id, err)
@@ -238,9 +234,8 @@ func TestRejected_ReplacedSoonAfterShortOutage(t *testing.T) {
 				if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id != first.id {
 					t.Fatalf("token %s (%v) during the outage, want the current one", a.id, err)
 				}
-				if got := s.Simulator.Counters().Faulted; got != 1 {
-					t.Fatalf("%d logins met the outage, want 1", got)
-				}
+				got := s.Simulator.Counters().Faulted
+				require(t, got == 1, "%d logins met the outage, want 1", got)
 				advance(time.Second)
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 				if restart {

@@ -61,13 +61,11 @@ func TestRepeated_RenewedTokenIsServed(t *testing.T) {
 				return now.After(stated.Add(-7*time.Second)) && now.Before(stated.Add(2*time.Second))
 			})
 			ends := int(time.Since(began)/time.Hour) + 1
-			if most := 8 * ends; met.failed > most {
-				t.Errorf("%d of %d reads failed, want at most %d: 8 s at each end", met.failed, met.reads, most)
-			}
+			most := 8 * ends
+			check(t, met.failed <= most, "%d of %d reads failed, want at most %d: 8 s at each end", met.failed, met.reads, most)
 			// An hour has 20 minutes between the time of rotation and the end, and at least a minute between two logins.
-			if got := len(s.Upstream.LoginTimes()); got > 25*ends || got < ends-1 {
-				t.Errorf("%d logins in ten hours, want at least one and at most 25 an hour", got)
-			}
+			got := len(s.Upstream.LoginTimes())
+			check(t, got <= 25*ends && got >= ends-1, "%d logins in ten hours, want at least one and at most 25 an hour", got)
 		})
 	}
 }

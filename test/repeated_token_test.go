@@ -98,9 +98,8 @@ func TestRepeatedToken_UnderOtherSettings(t *testing.T) {
 				if a := s.token("app"); a.id != first.id || !a.expires.Equal(first.expires) {
 					t.Errorf("token %s lives until %s, and was said to live until %s", a.id, a.expires, first.expires)
 				}
-				if out := s.write("revoke/gst", nil); len(out.Warnings) != 1 {
-					t.Errorf("warnings %q of the one token that is out", out.Warnings)
-				}
+				out := s.write("revoke/gst", nil)
+				check(t, len(out.Warnings) == 1, "warnings %q of the one token that is out", out.Warnings)
 			})
 		}
 	}
@@ -142,9 +141,8 @@ func TestRepeatedToken_CorrectedLifeCounts(t *testing.T) {
 				s := gstMount(t, time.Hour, "default_token_ttl", "1h")
 				s.loginsReturn(`{"token":"the-only-token-there-is"}`)
 				first := s.token("app")
-				if left := time.Until(first.expires); left > time.Hour {
-					t.Fatalf("the token is said to live for %s: this tests nothing", left)
-				}
+				left := time.Until(first.expires)
+				require(t, left <= time.Hour, "the token is said to live for %s: this tests nothing", left)
 				advance(after)
 				s.write("config/gst", map[string]any{"default_token_ttl": "24h", "verify_connection": verify})
 				advance(2 * time.Hour)
@@ -194,9 +192,8 @@ func TestRevoke_RepeatedTokenCausesNoLoginStorm(t *testing.T) {
 			text = s.failure("app").Error()
 		}
 		s.says(text, "repeats a token that was revoked")
-		if got := len(s.Upstream.LoginTimes()) - before; got > 40 {
-			t.Errorf("%d logins in six hours, each of which has brought the revoked token", got)
-		}
+		got := len(s.Upstream.LoginTimes()) - before
+		check(t, got <= 40, "%d logins in six hours, each of which has brought the revoked token", got)
 		check(t, !strings.Contains(text, "token_url"), "the message blames token_url, which is the login endpoint: %s", text)
 	})
 }
@@ -210,9 +207,8 @@ func TestRepeatedToken_MessageBlamesNoSetting(t *testing.T) {
 		s.loginsReturn(`{"token":"the-one-token-of-all","expires_in":600}`)
 		first := s.token("app")
 		advance(7 * time.Minute)
-		if again := s.mustRotate()["token_id"]; again != first.id {
-			t.Fatalf("token %v after %s: the upstream does not repeat it", again, first.id)
-		}
+		again := s.mustRotate()["token_id"]
+		require(t, again == first.id, "token %v after %s: the upstream does not repeat it", again, first.id)
 		advanceUntil(first.expires.Add(-3 * time.Second))
 		text := s.failure("app").Error()
 		s.says(text, "repeats its last token")
@@ -238,9 +234,7 @@ func TestRepeatedToken_StatusSaysThatReadsFail(t *testing.T) {
 				"state %v, last_error_kind %v, want backing_off and malformed", status["state"], status["last_error_kind"])
 			s.says(text(t, status, "message"), "repeats its last token", "reads fail", text(t, status, "next_attempt_at"))
 			s.says(message, text(t, status, "next_attempt_at"))
-			if got := count(t, status, "consecutive_failures"); got != "0" {
-				t.Errorf("%s consecutive failures, and no login has failed", got)
-			}
+			equal(t, "consecutive failures, and no login has failed", count(t, status, "consecutive_failures"), "0")
 		})
 		advanceUntil(moment(t, s.status(), "next_attempt_at"))
 		s.token("app")

@@ -30,9 +30,8 @@ func TestUpstreamHangs_NoRequestIsOpenForLong(t *testing.T) {
 			advance(time.Second)
 			began := time.Now()
 			_, err := s.do(t.Context(), logical.UpdateOperation, path, data)
-			if waited := time.Since(began); waited > 30*time.Second {
-				t.Errorf("%s has held up sealing and step-down for %s (%v)", path, waited, err)
-			}
+			waited := time.Since(began)
+			check(t, waited <= 30*time.Second, "%s has held up sealing and step-down for %s (%v)", path, waited, err)
 			s.wait(reader)
 			advance(2 * time.Minute)
 		})

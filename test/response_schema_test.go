@@ -34,9 +34,8 @@ func (w *testMount) checkResponse(req *logical.Request, resp *logical.Response, 
 		return // the SDK refuses it
 	}
 	documented := path.Operations[req.Operation].Properties().Responses
-	if problem := undocumented(documented, req.Operation, resp, err); problem != "" {
-		w.t.Errorf("%s %s: %s", req.Operation, req.Path, problem)
-	}
+	problem := undocumented(documented, req.Operation, resp, err)
+	check(w.t, problem == "", "%s %s: %s", req.Operation, req.Path, problem)
 }
 
 // declared is what the engine declares of a path, nil where there is none such.

@@ -87,14 +87,12 @@ func TestRestart_KeepsFailureAndBackoff(t *testing.T) {
 				status := s.status()
 				for end := time.Now().Add(c.pause - 2*time.Minute); time.Now().Before(end); advance(time.Minute) {
 					again(s)
-					if got := codeOf(s.failure("app")); got != before {
-						t.Fatalf("after a %s the read returns %d, before it was %d", restart, got, before)
-					}
+					got := codeOf(s.failure("app"))
+					require(t, got == before, "after a %s the read returns %d, before it was %d", restart, got, before)
 					now := s.status()
 					for _, field := range []string{"state", "last_error", "last_error_kind", "consecutive_failures", "next_attempt_at"} {
-						if now[field] != status[field] {
-							t.Fatalf("after a %s %s is %v, before it was %v", restart, field, now[field], status[field])
-						}
+						require(t, now[field] == status[field],
+							"after a %s %s is %v, before it was %v", restart, field, now[field], status[field])
 					}
 				}
 				if c := s.Simulator.Counters(); c.Faulted != 1 || c.Logins != 1 {
@@ -174,9 +172,8 @@ func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 		for end := time.Now().Add(26 * time.Hour); time.Now().Before(end); {
 			s.readEvery("app", time.Minute, 50*time.Minute)
 			s.Reload()
-			if got := s.status()["consecutive_failures"]; s.logins() == 4 && got != failures {
-				t.Fatalf("%v failures after a reload, before it %v", got, failures)
-			}
+			got := s.status()["consecutive_failures"]
+			require(t, s.logins() != 4 || got == failures, "%v failures after a reload, before it %v", got, failures)
 		}
 		s.wantLogins(5, "of which one in the 26 hours after the probe that a crash cut off")
 	})
@@ -249,9 +246,8 @@ func TestStop_EndsLoginsAtOnce(t *testing.T) {
 		s.Stop()
 		equal(t, "stop took", time.Since(began), time.Duration(0))
 		readers.Wait()
-		if took := time.Since(began); took != 0 {
-			t.Errorf("readers were let go %s after the stop", took)
-		}
+		took := time.Since(began)
+		check(t, took == 0, "readers were let go %s after the stop", took)
 		advance(time.Hour)
 		if got := s.logins(); got != many {
 			t.Errorf("%d logins after the stop", got-many)

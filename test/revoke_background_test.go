@@ -39,9 +39,8 @@ func TestRevoke_ContinuesWithoutReads(t *testing.T) {
 			a := s.token("app")
 			mend := s.hangingRefresh()
 			revoked, _ := s.revoke("")
-			if got := revoked[a.id].upstream; got != "unknown" {
-				t.Fatalf("upstream is %q, want unknown: the endpoint did not hang", got)
-			}
+			got := revoked[a.id].upstream
+			require(t, got == "unknown", "upstream is %q, want unknown: the endpoint did not hang", got)
 			meanwhile(s)
 			advance(30 * time.Minute)
 			mend()
@@ -143,9 +142,8 @@ func TestRevoke_GoesOnTellingAfterWhatFollows(t *testing.T) {
 			first := s.token("app")
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
 			told, _ := s.revoke("")
-			if got := told[first.id].upstream; got != "unknown" {
-				t.Fatalf("the upstream is said to have %s the token", got)
-			}
+			got := told[first.id].upstream
+			require(t, got == "unknown", "the upstream is said to have %s the token", got)
 			follows(s)
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 			advance(10 * time.Minute)

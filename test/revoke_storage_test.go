@@ -118,14 +118,12 @@ func slowTokenWrite(t *testing.T, rotation bool, landsAfter time.Duration, meanw
 	revoked := s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil)
 	advance(landsAfter)
 	release()
-	if r := s.wait(revoked); r.err != nil {
-		t.Fatalf("revoke/ failed: %v", r.err)
-	}
+	r := s.wait(revoked)
+	require(t, r.err == nil, "revoke/ failed: %v", r.err)
 	advance(time.Minute)
 	for _, restart := range []func(){func() {}, s.Reload, s.Crash} {
 		restart()
-		if a := s.token("app"); slices.Contains(gone, a.id) {
-			t.Errorf("token %s is served, which was revoked: all that were out are %v", a.id, gone)
-		}
+		a := s.token("app")
+		check(t, !slices.Contains(gone, a.id), "token %s is served, which was revoked: all that were out are %v", a.id, gone)
 	}
 }

@@ -103,14 +103,12 @@ func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
 		check(t, len(revoked) == len(held) && len(warnings) == 0,
 			"%d tokens revoked of %d that live, warnings %q", len(revoked), len(held), warnings)
 		for n, a := range held {
-			if got := revoked[a.id]; got.upstream != "killed" || got.validUntil == "" {
-				t.Errorf("token %d: %+v, want killed", n, got)
-			}
+			got := revoked[a.id]
+			check(t, got.upstream == "killed" && got.validUntil != "", "token %d: %+v, want killed", n, got)
 			check(t, !s.Simulator.TokenAlive(a.access), "token %d lives upstream after revoke", n)
 		}
-		if c := s.Simulator.Counters(); c.RefreshesOK != len(held) {
-			t.Errorf("%d exchanges, want %d", c.RefreshesOK, len(held))
-		}
+		c := s.Simulator.Counters()
+		check(t, c.RefreshesOK == len(held), "%d exchanges, want %d", c.RefreshesOK, len(held))
 		s.wantLogins(logins, "before and after the revocation")
 		next := s.token("app")
 		check(t, s.Simulator.TokenAlive(next.access), "the next read gave a dead token")
@@ -272,9 +270,8 @@ func TestRevoke_RepeatedTokenNotServed(t *testing.T) {
 		if a, err := s.ask(t.Context(), "app", nil); err == nil && a.id == first.id {
 			t.Fatal("a revoked token was served since the upstream gave it again")
 		}
-		if got := s.Simulator.Counters().LoginsOK; got != 2 {
-			t.Fatalf("%d logins, want 2", got)
-		}
+		got := s.Simulator.Counters().LoginsOK
+		require(t, got == 2, "%d logins, want 2", got)
 		advance(3 * time.Second)
 		s.wantNotServed(first.id)
 	})
@@ -355,9 +352,8 @@ func TestRevoke_KilledStaysKilled(t *testing.T) {
 			advance(time.Second)
 		}
 		all.Wait()
-		if c := s.Simulator.Counters(); c.Refreshes != 1 || c.RefreshesOK != 1 {
-			t.Fatalf("%d exchanges, %d of them made; want one", c.Refreshes, c.RefreshesOK)
-		}
+		c := s.Simulator.Counters()
+		require(t, c.Refreshes == 1 && c.RefreshesOK == 1, "%d exchanges, %d of them made; want one", c.Refreshes, c.RefreshesOK)
 		s.wantKilled(first.id)
 	})
 }
@@ -382,9 +378,8 @@ func TestRevoke_KeptThroughEviction(t *testing.T) {
 // wantKilled checks that a token was killed upstream, without a warning that it may be valid.
 func (s *testMount) wantKilled(id string) {
 	s.t.Helper()
-	if until := moment(s.t, s.write("lookup", map[string]any{"token_id": id}).Data, "usable_until"); until.After(time.Now()) {
-		s.t.Errorf("a token that was killed is said to be usable until %s", until)
-	}
+	until := moment(s.t, s.write("lookup", map[string]any{"token_id": id}).Data, "usable_until")
+	check(s.t, !until.After(time.Now()), "a token that was killed is said to be usable until %s", until)
 	if revoked, warnings := s.revoke(id); revoked[id].upstream != "killed" || len(warnings) > 0 {
 		s.t.Errorf("asked again, revoke returns %+v, warnings %q; want killed", revoked, warnings)
 	}
@@ -406,9 +401,8 @@ func TestRevoke_StaysRevokedAfterDeletion(t *testing.T) {
 		if a, err := s.ask(t.Context(), "app", nil); err == nil {
 			t.Errorf("token %s is served, and %s was revoked", a.id, first.id)
 		}
-		if found := s.lookUp("token_id", first.id); found.State != "revoked" {
-			t.Errorf("the token is said to be %s, want revoked", found.State)
-		}
+		found := s.lookUp("token_id", first.id)
+		check(t, found.State == "revoked", "the token is said to be %s, want revoked", found.State)
 	})
 }
 
@@ -432,9 +426,8 @@ func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
 		for _, a := range []string{first.access, second.access} {
 			require(t, s.Simulator.TokenAlive(a), "a token was killed by an empty token_id")
 		}
-		if got := s.token("app"); got.id != second.id {
-			t.Errorf("the token changed from %s to %s", second.id, got.id)
-		}
+		got := s.token("app")
+		check(t, got.id == second.id, "the token changed from %s to %s", second.id, got.id)
 		revoked, _ := s.revoke(strings.ToUpper(first.id))
 		check(t, len(revoked) == 1 && revoked[first.id].upstream == "killed",
 			"the ID in capitals revoked %v, want %s", revoked, first.id)

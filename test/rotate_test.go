@@ -84,9 +84,7 @@ func TestRotate_OncePerTenSeconds(t *testing.T) {
 				restart(s)
 				again := s.mustRotate()
 				for _, field := range []string{"token_id", "expires_at", "previous_token_id", "previous_valid_until"} {
-					if again[field] != made[field] {
-						t.Fatalf("asked again, %s is %v, and was %v", field, again[field], made[field])
-					}
+					require(t, again[field] == made[field], "asked again, %s is %v, and was %v", field, again[field], made[field])
 				}
 			}
 			s.wantLogins(2, "of which one within 10 s of rotate")
@@ -189,9 +187,8 @@ func TestRotate_NotMadeSaysSo(t *testing.T) {
 			t.Errorf("rotate within a minute of a refusal: %v", err)
 		}
 		s.wantLogins(1)
-		if said := s.failure("app").Error(); strings.Contains(said, untried) {
-			t.Errorf("a read speaks of rotate: %s", said)
-		}
+		said := s.failure("app").Error()
+		check(t, !strings.Contains(said, untried), "a read speaks of rotate: %s", said)
 		advance(41 * time.Second)
 		if _, err := s.rotate(); err == nil || strings.Contains(err.Error(), untried) {
 			t.Errorf("rotate that was made and refused: %v", err)
@@ -235,9 +232,8 @@ func TestRotate_KeepsProbeSchedule(t *testing.T) {
 		times := s.Upstream.LoginTimes()
 		before := len(times)
 		s.readEvery("app", time.Minute, 6*time.Hour)
-		if got := len(s.Upstream.LoginTimes()) - before; got != 0 {
-			t.Errorf("%d logins in the 6 hours after the fourth refusal, want none: all gaps %v", got, s.gaps())
-		}
+		got := len(s.Upstream.LoginTimes()) - before
+		check(t, got == 0, "%d logins in the 6 hours after the fourth refusal, want none: all gaps %v", got, s.gaps())
 	})
 }
 
@@ -272,9 +268,8 @@ func TestRotate_AfterLoginThatCouldNotBegin(t *testing.T) {
 		s.failed("app")
 		s.Storage.Heal()
 		advance(500 * time.Millisecond)
-		if got := s.logins(); got != 1 {
-			t.Fatalf("%d logins, want only the one that was refused", got)
-		}
+		got := s.logins()
+		require(t, got == 1, "%d logins, want only the one that was refused", got)
 		message := s.refused(logical.UpdateOperation, "rotate/gst", nil)
 		check(t, s.logins() == 2, "rotate/ made no login: %s", message)
 		advance(50 * time.Minute) // refused for the second time: an hour
@@ -311,9 +306,7 @@ func TestRotate_TooSoonSaysSo(t *testing.T) {
 		advance(time.Minute)
 		for n, warns := range []int{0, 1, 0} {
 			resp := w.write("rotate/gst", nil)
-			if len(resp.Warnings) != warns {
-				t.Errorf("rotation %d warns %q, want %d warnings", n, resp.Warnings, warns)
-			}
+			check(t, len(resp.Warnings) == warns, "rotation %d warns %q, want %d warnings", n, resp.Warnings, warns)
 			for _, warning := range resp.Warnings {
 				w.says(warning, "No login was made", "less than 10 seconds ago")
 			}

@@ -43,9 +43,8 @@ func TestSecondary_WritesElsewhereDoNotMultiplyLogins(t *testing.T) {
 				s.elsewhere("config/gst", c.write(n))
 				advance(500 * time.Millisecond)
 			}
-			if got := s.logins(); got > c.most || got == 0 {
-				t.Errorf("%d logins in 20 s of writes elsewhere, want 1 to %d", got, c.most)
-			}
+			got := s.logins()
+			check(t, got <= c.most && got != 0, "%d logins in 20 s of writes elsewhere, want 1 to %d", got, c.most)
 			if most := s.Upstream.MostInFlight(""); most > 1 {
 				t.Errorf("%d logins in flight at once, want 1", most)
 			}
@@ -110,9 +109,8 @@ func TestMemory_MissingNamesAreNotKept(t *testing.T) { //nolint:paralleltest // 
 			ask(fmt.Sprint("missing-", round, "-"))
 			s.Storage.Reset()
 		})
-		if each := least / many; each > 150 {
-			t.Errorf("at least %d bytes stay for each name that does not exist, want next to none", each)
-		}
+		each := least / many
+		check(t, each <= 150, "at least %d bytes stay for each name that does not exist, want next to none", each)
 		runtime.KeepAlive(s)
 	})
 }

@@ -202,9 +202,8 @@ func TestSecrecy_TokenInAnErrorIsNotPassedOn(t *testing.T) {
 				if strings.Contains(message, token) || strings.Contains(message, "is still open") {
 					t.Fatalf("the message repeats a text with the token (declare the key that holds it in Spec.TokenKeys): %s", message)
 				}
-				if want := fmt.Sprintf("(HTTP %d)", status); !strings.Contains(message, want) {
-					t.Errorf("the message does not say %s: %s", want, message)
-				}
+				want := fmt.Sprintf("(HTTP %d)", status)
+				check(t, strings.Contains(message, want), "the message does not say %s: %s", want, message)
 			})
 		}
 	}

@@ -122,9 +122,8 @@ func TestTokenShared_LoginOutlivesItsReaders(t *testing.T) {
 			require(t, o.err != nil, "a reader got a token after it gave up")
 		}
 		advance(10 * time.Second)
-		if got := s.Simulator.Counters().LoginsOK; got != 1 {
-			t.Fatalf("%d logins succeeded, want the one that the reader left behind", got)
-		}
+		got := s.Simulator.Counters().LoginsOK
+		require(t, got == 1, "%d logins succeeded, want the one that the reader left behind", got)
 		s.token("app")
 		s.wantLogins(1, "the token of the first should have been kept")
 	})
@@ -137,9 +136,7 @@ func TestTokenShared_RequestTimeoutEndsLogin(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
 		began := time.Now()
 		s.upstreamRefusal(logical.ReadOperation, "token/app", nil, http.StatusGatewayTimeout)
-		if took := time.Since(began); took != 7*time.Second {
-			t.Errorf("the read returned after %s, want request_timeout (7s)", took)
-		}
+		equal(t, "the read returned after", time.Since(began), 7*time.Second)
 		s.wantLogins(1)
 	})
 }
@@ -154,8 +151,7 @@ func TestTokenShared_CanceledBeforeRead(t *testing.T) {
 		_, _ = s.do(ctx, logical.ReadOperation, "token/app", nil)
 		advance(10 * time.Second)
 		s.token("app")
-		if got := s.logins(); got > 1 {
-			t.Errorf("%d logins, want at most one", got)
-		}
+		got := s.logins()
+		check(t, got <= 1, "%d logins, want at most one", got)
 	})
 }

@@ -82,9 +82,8 @@ func TestSingleSession_ClientsHoldNoDeadToken(t *testing.T) {
 		f.run(8 * time.Hour)
 		f.check(t)
 		f.served(t)
-		if got := len(s.loginsBefore(f.until)); got > 9 {
-			t.Errorf("%d logins in 8 hours, want at most 9", got)
-		}
+		got := len(s.loginsBefore(f.until))
+		check(t, got <= 9, "%d logins in 8 hours, want at most 9", got)
 	})
 }
 

@@ -52,9 +52,8 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 			s.says(text(t, status, "last_error"), "no space left on device")
 			s.says(text(t, status, "message"), "stor")
 			for _, field := range []string{"consecutive_failures", "login_failures"} {
-				if got := count(t, status, field); got == "0" {
-					t.Errorf("%s is %s after a login that could not begin", field, got)
-				}
+				got := count(t, status, field)
+				check(t, got != "0", "%s is %s after a login that could not begin", field, got)
 			}
 			list := s.list("status/")
 			info, _ := list.Data["key_info"].(map[string]any)
@@ -227,9 +226,8 @@ func TestStatus_CountsLoginThatCouldNotBeginInHold(t *testing.T) {
 				"consecutive_failures": "2", "login_failures": "2", "state": count(t, before, "state"),
 				"next_attempt_at": count(t, before, "next_attempt_at"),
 			} {
-				if got := count(t, after, field); got != want {
-					t.Errorf("%s is %s, want %s", field, got, want)
-				}
+				got := count(t, after, field)
+				check(t, got == want, "%s is %s, want %s", field, got, want)
 			}
 		})
 	}

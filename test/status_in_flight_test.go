@@ -69,9 +69,8 @@ func TestStatus_SecondLoginInFlight(t *testing.T) {
 		advance(20 * time.Second)
 		s.wait(reader)
 		s.wantLogins(2, "of which the second is in flight")
-		if message := fmt.Sprint(s.status()["message"]); strings.Contains(message, due) {
-			t.Errorf("an attempt is under way, and status/ says: %s", message)
-		}
+		message := fmt.Sprint(s.status()["message"])
+		check(t, !strings.Contains(message, due), "an attempt is under way, and status/ says: %s", message)
 		advance(2 * time.Minute)
 	})
 }

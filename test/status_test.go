@@ -61,9 +61,7 @@ func TestStatus_StatesOfAccount(t *testing.T) {
 			"logins": int64(1), "login_failures": int64(0), "reads": int64(1),
 		}
 		for field, value := range want {
-			if fmt.Sprint(got[field]) != fmt.Sprint(value) {
-				t.Errorf("%s is %v, want %v", field, got[field], value)
-			}
+			check(t, fmt.Sprint(got[field]) == fmt.Sprint(value), "%s is %v, want %v", field, got[field], value)
 		}
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		advance(45 * time.Minute)

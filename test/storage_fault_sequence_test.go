@@ -119,9 +119,8 @@ func (s *storageHistory) run(m accessFault, number int) {
 	}
 	advance(2 * time.Minute)
 	s.check()
-	if got := s.logins() - s.extra; !m.lasting && got > mostLogins {
-		s.t.Errorf("%d logins, want %d at most", got, mostLogins)
-	}
+	got := s.logins() - s.extra
+	check(s.t, m.lasting || got <= mostLogins, "%d logins, want %d at most", got, mostLogins)
 	if number < 0 {
 		s.t.Logf("%d logins where all goes well", s.logins()-s.extra)
 	}

@@ -102,9 +102,8 @@ func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
 			w.Reload()
 			w.idle(func() {
 				w.Storage.Fail(fault.access, fault.prefix, readOnly)
-				if r := w.refusal(fault.op, fault.path, fault.data); r.message != logical.ErrReadOnly.Error() {
-					t.Errorf("returned %q, want %q alone", r.message, logical.ErrReadOnly)
-				}
+				r := w.refusal(fault.op, fault.path, fault.data)
+				check(t, r.message == logical.ErrReadOnly.Error(), "returned %q, want %q alone", r.message, logical.ErrReadOnly)
 				w.Storage.Heal()
 			})
 		})

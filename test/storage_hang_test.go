@@ -27,9 +27,8 @@ func TestRead_UpstreamHangsOnOrdinaryStorage(t *testing.T) {
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
 			began := time.Now()
 			text := s.failure("app").Error()
-			if waited := time.Since(began); waited < 15*time.Second {
-				t.Fatalf("the reader has waited %s: the upstream did not hang", waited)
-			}
+			waited := time.Since(began)
+			require(t, waited >= 15*time.Second, "the reader has waited %s: the upstream did not hang", waited)
 			check(t, !strings.Contains(text, "storage"),
 				"the message blames the storage, whose writes take %s: %s", latency, text)
 			s.wantLogins(1, "which timed out")
@@ -111,9 +110,8 @@ func TestStorageOutage_HangingDelaysNoRead(t *testing.T) {
 			from := time.Now()
 			a, err := s.ask(t.Context(), "app", nil)
 			require(t, err == nil && s.Simulator.TokenAlive(a.access), "the token, which lives, was not served: %v", err)
-			if waited := time.Since(from); waited > 2*time.Second {
-				t.Fatalf("a read was held up for %s", waited)
-			}
+			waited := time.Since(from)
+			require(t, waited <= 2*time.Second, "a read was held up for %s", waited)
 		}
 		s.wantLogins(2)
 	})
@@ -155,9 +153,8 @@ func TestRead_StorageHangs(t *testing.T) {
 			s.Storage.Slow(c.access, c.prefix, 80*time.Second)
 			began := time.Now()
 			err := s.failure("app")
-			if waited := time.Since(began); waited < 15*time.Second || waited > 16*time.Second {
-				t.Errorf("a reader has waited %s", waited)
-			}
+			waited := time.Since(began)
+			check(t, waited >= 15*time.Second && waited <= 16*time.Second, "a reader has waited %s", waited)
 			s.wantLogins(0, "while storage hangs")
 			if text := err.Error(); strings.Contains(text, "upstream") || !strings.Contains(text, "storage") {
 				t.Errorf("the message blames the wrong one: %s", text)

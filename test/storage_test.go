@@ -76,9 +76,7 @@ func TestStorage_FirstSchemaIsRead(t *testing.T) {
 				equal(t, "the role", overTheWire(t, w.read("role/app").Data), want)
 				resp := w.read("token/app")
 				checkToken(t, resp.Data, f)
-				if resp.Secret.TTL != 15*time.Minute {
-					t.Errorf("lease of %s, want 15m", resp.Secret.TTL)
-				}
+				check(t, resp.Secret.TTL == 15*time.Minute, "lease of %s, want 15m", resp.Secret.TTL)
 				if unleased := w.read("token/many"); unleased.Secret != nil || !reflect.DeepEqual(unleased.Data, resp.Data) {
 					t.Errorf("unleased %v, want the same as leased %v", unleased.Data, resp.Data)
 				}
@@ -106,9 +104,7 @@ func checkToken(t *testing.T, data map[string]any, f fixture) {
 		"access_token": token, "token_id": tokenID(token), "token_type": f.scheme, "authorization": f.scheme + " " + token,
 		"issued_at": "2000-01-01T00:00:00Z", "config": "gst",
 	} {
-		if data[field] != want {
-			t.Errorf("%s is %v, want %v", field, data[field], want)
-		}
+		check(t, data[field] == want, "%s is %v, want %v", field, data[field], want)
 	}
 	equal(t, "a life", moment(t, data, "expires_at").Sub(moment(t, data, "issued_at")), f.life)
 }
@@ -181,9 +177,7 @@ func TestStorage_FirstSchemaTokensCanBeRevoked(t *testing.T) {
 			want = append(want, id[1])
 		}
 		slices.Sort(want)
-		if got := slices.Sorted(maps.Keys(tokens)); !slices.Equal(got, want) {
-			t.Errorf("revoked were %v, want %v", got, want)
-		}
+		equal(t, "revoked were", slices.Sorted(maps.Keys(tokens)), want)
 		equal(t, "refresh tokens were sent upstream", w.Simulator.Counters().Refreshes, 3)
 	})
 	timed(t, "and are served no more", func(t *testing.T) {
@@ -255,15 +249,12 @@ func TestStorage_FirstSchemaLedgerIsRead(t *testing.T) {
 			{ID: second, State: "revoked", IssuedAt: at(1), ExpiresAt: at(1).Add(day), UsableUntil: at(1).Add(day), Reason: "forced"},
 			{ID: first, State: "revoked", IssuedAt: at(0), ExpiresAt: at(0).Add(day), UsableUntil: at(2), Reason: "first_read"},
 		}
-		if got := w.ledgerOf("gst"); !slices.Equal(got, want) {
-			t.Errorf("the ledger is %+v, want %+v", got, want)
-		}
+		got := w.ledgerOf("gst")
+		check(t, slices.Equal(got, want), "the ledger is %+v, want %+v", got, want)
 		for n, token := range []string{"invented-access-token-3", "invented-access-token-2", "invented-access-token-1"} {
 			found := w.lookUp("token", token)
 			found.Advice, want[n].Config = "", "gst"
-			if found != want[n] {
-				t.Errorf("found %+v, want %+v", found, want[n])
-			}
+			check(t, found == want[n], "found %+v, want %+v", found, want[n])
 		}
 		advance(32 * day)
 		if left := w.storedUnder("ledger/"); len(left) != 1 { // the place in the ledger of old, which is not here
@@ -276,9 +267,8 @@ func TestStorage_FirstSchemaLedgerIsRead(t *testing.T) {
 		w.mount(jwtV2())
 		w.read("token/app")
 		equal(t, "entries", len(w.ledgerOf("gst")), 4)
-		if pages := w.storedUnder("ledger/day/"); len(pages) != 1 {
-			t.Errorf("%d pages, want 1", len(pages))
-		}
+		pages := w.storedUnder("ledger/day/")
+		check(t, len(pages) == 1, "%d pages, want 1", len(pages))
 	})
 	timed(t, "and a revocation whose time was not kept", func(t *testing.T) {
 		w := goldenWorld(t, jwtV2(), "config/gst", "config-jwt-v2", "token/gst", "token-revoked")

@@ -68,22 +68,17 @@ func TestToken_ReadHasEveryFieldOfContract(t *testing.T) {
 			for field, want := range map[string]any{
 				"token_type": f.scheme, "authorization": f.scheme + " " + token, "token_id": tokenID(token), "config": "gst",
 			} {
-				if data[field] != want {
-					t.Errorf("%s is %v, want %v", field, data[field], want)
-				}
+				check(t, data[field] == want, "%s is %v, want %v", field, data[field], want)
 			}
 			check(t, !f.spec().ClientIDWithToken || data["client_id"] == f.account.ClientID,
 				"client_id is %v, want %s", data["client_id"], f.account.ClientID)
 			issued, expires := moment(t, data, "issued_at"), moment(t, data, "expires_at")
 			check(t, !issued.Before(began) && !issued.After(asked),
 				"issued_at is %s, want at most a second before %s", issued, asked)
-			if life := expires.Sub(asked); life > f.life || life < f.life-2*time.Second {
-				t.Errorf("expires_at is %s away, want %s", life, f.life)
-			}
+			life := expires.Sub(asked)
+			check(t, life <= f.life && life >= f.life-2*time.Second, "expires_at is %s away, want %s", life, f.life)
 			checkLease(t, resp, asked)
-			if len(resp.Warnings) > 0 {
-				t.Errorf("warnings %q, want none", resp.Warnings)
-			}
+			check(t, len(resp.Warnings) == 0, "warnings %q, want none", resp.Warnings)
 			encoded := ""
 			for _, value := range overTheWire(t, data) {
 				if s, ok := value.(string); ok {
@@ -108,9 +103,8 @@ func checkLease(t *testing.T, resp *logical.Response, now time.Time) {
 	between("expires_in", seconds(t, resp.Data, "expires_in"), (least - time.Second).Truncate(time.Second), least+time.Second)
 	require(t, resp.Secret != nil, "the response has no lease")
 	between("the lease", resp.Secret.TTL, max(time.Second, (least-margin).Truncate(time.Second)), least-margin+time.Second)
-	if resp.Secret.MaxTTL != resp.Secret.TTL {
-		t.Errorf("longest lease of %s, want that of the lease, %s", resp.Secret.MaxTTL, resp.Secret.TTL)
-	}
+	check(t, resp.Secret.MaxTTL == resp.Secret.TTL,
+		"longest lease of %s, want that of the lease, %s", resp.Secret.MaxTTL, resp.Secret.TTL)
 	check(t, !resp.Secret.Renewable, "the lease can be renewed")
 }
 
@@ -177,9 +171,8 @@ func TestToken_LifeCountsFromBeforeRequest(t *testing.T) {
 			if issued := moment(t, resp.Data, "issued_at"); issued.After(began) || issued.Before(began.Add(-time.Second)) {
 				t.Errorf("issued_at is %s, want %s, when the request was sent", issued, began)
 			}
-			if life := moment(t, resp.Data, "expires_at").Sub(began); life > f.life {
-				t.Errorf("the token ends %s after the request was sent, want at most %s", life, f.life)
-			}
+			life := moment(t, resp.Data, "expires_at").Sub(began)
+			check(t, life <= f.life, "the token ends %s after the request was sent, want at most %s", life, f.life)
 			checkLease(t, resp, time.Now())
 		})
 	}

@@ -26,9 +26,8 @@ func TestTokenTTL_IsPlannedRotation(t *testing.T) {
 			check(t, ttl >= 5*time.Second && ttl <= time.Hour, "ttl is %s, want at least 5s and at most the token's life", ttl)
 			check(t, ttl >= planned-10*time.Second && ttl <= planned+10*time.Second+time.Minute,
 				"ttl is %s, want the time until the rotation after %s", ttl, planned)
-			if at := moment(t, data, "last_vault_rotation"); at.Sub(began).Abs() > time.Second {
-				t.Errorf("last_vault_rotation is %s, want %s", at, began)
-			}
+			at := moment(t, data, "last_vault_rotation")
+			check(t, at.Sub(began).Abs() <= time.Second, "last_vault_rotation is %s, want %s", at, began)
 		})
 	}
 }
@@ -123,9 +122,7 @@ func TestTokenTTL_LeaseAtLeastAThird(t *testing.T) {
 			w := f.mounted(t)
 			for range 500 {
 				resp := w.read("token/app")
-				if resp.Secret.TTL < life/3 {
-					t.Fatalf("lease of %s, want at least a third of %s", resp.Secret.TTL, life)
-				}
+				require(t, resp.Secret.TTL >= life/3, "lease of %s, want at least a third of %s", resp.Secret.TTL, life)
 				require(t, w.Simulator.TokenAlive(text(t, resp.Data, "access_token")), "a dead token is served")
 				advance(life/97 + 13*time.Millisecond)
 			}
@@ -145,9 +142,8 @@ func TestMaxTokenTTL_LoweredDuringLogin(t *testing.T) {
 		s.write("config/gst", map[string]any{"max_token_ttl": "1h"})
 		release()
 		s.wait(reader)
-		if a := s.token("app"); a.left > time.Hour {
-			t.Errorf("a token has %s left, and max_token_ttl is an hour", a.left)
-		}
+		a := s.token("app")
+		check(t, a.left <= time.Hour, "a token has %s left, and max_token_ttl is an hour", a.left)
 		s.wantLogins(1, "by a reader")
 	})
 }

@@ -39,9 +39,8 @@ func TestWrongName_RoleForConfig(t *testing.T) {
 		w.remove("role/app")
 		w.remove("role/kiosk")
 		message := w.badRequest(logical.ReadOperation, "token/gst", nil)
-		if want := "it has no role yet: vault write mastersindia/role/gst config=gst"; !strings.Contains(message, want) {
-			t.Errorf("token/ of a config without a role: %s\nwant: %s", message, want)
-		}
+		want := "it has no role yet: vault write mastersindia/role/gst config=gst"
+		check(t, strings.Contains(message, want), "token/ of a config without a role: %s\nwant: %s", message, want)
 	})
 }
 
@@ -63,9 +62,8 @@ func TestWrongName_NoSuchConfigIsNotCreated(t *testing.T) {
 			"old":    `config "old" was deleted; for its tokens: vault read mastersindia/ledger/old`,
 		} {
 			for path, data := range map[string]map[string]any{"rotate/": nil, "revoke/": {"token_id": "0123456789abcdef"}} {
-				if message := w.badRequest(logical.UpdateOperation, path+name, data); message != says {
-					t.Errorf("%s%s: %s\nwant: %s", path, name, message, says)
-				}
+				message := w.badRequest(logical.UpdateOperation, path+name, data)
+				check(t, message == says, "%s%s: %s\nwant: %s", path, name, message, says)
 			}
 		}
 		w.read("ledger/old")

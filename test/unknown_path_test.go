@@ -173,9 +173,8 @@ func TestUnknownPath_PartOfParameterName(t *testing.T) {
 			"pass": "did you mean password or soap_password_element?", "user": "did you mean username or soap_username_element?",
 			"secret": "did you mean client_secret?", "url": "did you mean proxy_url or token_url or refresh_url?",
 		} {
-			if message := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{given: "canary"}); !strings.HasSuffix(message, meant) {
-				t.Errorf("%s: %s", given, message)
-			}
+			message := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{given: "canary"})
+			check(t, strings.HasSuffix(message, meant), "%s: %s", given, message)
 		}
 		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"xyzzy": "canary"}, "this operation takes allow_http, ")
 	})
