@@ -17,8 +17,6 @@ import (
 	"strings"
 	"time"
 
-	"vault-plugin-secrets-mastersindia/backend/counters"
-
 	"github.com/hashicorp/vault/sdk/framework"
 )
 
@@ -316,26 +314,4 @@ func editDistance(a, b string, limit int) int {
 		}
 	}
 	return min(row[len(b)], limit)
-}
-
-// maxNameLength bounds the names of configs and roles.
-const maxNameLength = 128
-
-// validName is the rule for names. Vault's storage and its leases refuse a path with two dots in a row; _other is the label of
-// all configs that have no series of their own in the metrics.
-func validName(name string) bool {
-	if name == "" || name == counters.Others || len(name) > maxNameLength || strings.Contains(name, "..") {
-		return false
-	}
-	for n := range len(name) {
-		inner := n > 0 && n < len(name)-1 && (name[n] == '-' || name[n] == '.')
-		if !inner && !isWord(name[n]) {
-			return false
-		}
-	}
-	return true
-}
-
-func isWord(c byte) bool {
-	return c == '_' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }

@@ -20,9 +20,6 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/account"
 )
 
-const nameRule = "must be 1 to 128 letters, digits, '_', '-' or '.' and not _other, begin and end with a letter, digit or '_', " +
-	"and have no two dots in a row"
-
 // HandleRequest validates what the SDK would accept, or would refuse with the value in its message, and then passes the request
 // to the SDK.
 func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (resp *logical.Response, err error) {

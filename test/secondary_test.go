@@ -4,10 +4,7 @@
 package test
 
 import (
-	"context"
 	"fmt"
-	"runtime"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +12,6 @@ import (
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 
-	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
@@ -74,44 +70,6 @@ func TestSecondary_RemoteWriteAndListAreNoUse(t *testing.T) {
 			advance(15 * time.Minute)
 		}
 		s.wantLogins(2, "since the second token was not read")
-	})
-}
-
-// TestMemory_MissingNamesAreNotKept: requests for names that do not exist use no memory.
-func TestMemory_MissingNamesAreNotKept(t *testing.T) { //nolint:paralleltest // it measures memory
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.token("app")
-		const many = 3000
-		ask := func(prefix string) {
-			for n := range many {
-				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-				name := fmt.Sprintf("%s%05d%s", prefix, n, strings.Repeat("x", 100))
-				req := s.Request(logical.ReadOperation, "status/"+name, nil)
-				if n%2 == 1 {
-					req = s.Request(logical.UpdateOperation, "rotate/"+name, nil)
-				}
-				go func() {
-					defer cancel()
-					_, _ = s.Backend().HandleRequest(ctx, req)
-				}()
-			}
-			advance(time.Minute)
-			for range 3 {
-				s.minute()
-				advance(time.Minute)
-			}
-		}
-		s.Storage.Slow(mounttest.Get, "config/", time.Second)
-		ask("warm-up-")
-		s.Storage.Reset() // what the test remembers of accesses is not the engine's
-		least := leastGrowth(150*many, func(round int) {
-			ask(fmt.Sprint("missing-", round, "-"))
-			s.Storage.Reset()
-		})
-		each := least / many
-		check(t, each <= 150, "at least %d bytes stay for each name that does not exist, want next to none", each)
-		runtime.KeepAlive(s)
 	})
 }
 

@@ -5,8 +5,6 @@ package issuer
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -15,13 +13,8 @@ import (
 	"vault-plugin-secrets-mastersindia/backend/account"
 	"vault-plugin-secrets-mastersindia/backend/counters"
 	"vault-plugin-secrets-mastersindia/backend/fairqueue"
-	"vault-plugin-secrets-mastersindia/backend/stored"
 	"vault-plugin-secrets-mastersindia/backend/upstream"
 )
-
-// loadTimeout bounds reading one account from storage. Writes have no such bound: one that was given up could land after the
-// next.
-const loadTimeout = 30 * time.Second
 
 // worker performs what the state machine of one account asks for. There is one for a name as long as anything about that name is
 // in flight, unsaved, or waited for.
@@ -237,19 +230,6 @@ func (w *worker) run(job account.Effect) {
 	}
 }
 
-// ended applies the result of a job.
-func (w *worker) ended(job account.Effect, result account.Event, active bool) (jobs, reports []account.Effect) {
-	ok := false
-	w.issuer.guard(func() {
-		jobs, reports = w.underLock(func(l *locked) { l.apply(result, active) })
-		ok = true
-	})
-	if !ok {
-		return w.underLock(func(l *locked) { l.apply(account.Broken{Job: job, Err: errPanic}, false) })
-	}
-	return jobs, reports
-}
-
 // work does a job. Its result is nil where nothing waits for one; active says that this node may write.
 func (w *worker) work(job account.Effect) (result account.Event, active bool) {
 	i := w.issuer
@@ -270,87 +250,6 @@ func (w *worker) work(job account.Effect) (result account.Event, active bool) {
 	default:
 		return nil, false
 	}
-}
-
-// broken is the result of a job that ended in a panic: something may wait for it.
-func broken(job account.Effect) account.Event {
-	switch e := job.(type) {
-	case account.LoadAccount:
-		return account.Loaded{ID: e.ID, Err: errPanic}
-	case account.SaveRecord:
-		return account.Saved{Version: e.Version, Err: errPanic}
-	case account.Login:
-		return account.LoginEnded{Work: e.Work.ID, Err: errPanic}
-	default:
-		return nil
-	}
-}
-
-// load reads settings and record.
-func (i *Issuer) load(name string, id uint64) account.Loaded {
-	ctx, cancel := context.WithTimeout(i.ctx, loadTimeout)
-	defer cancel()
-	settings, err := i.source.Account(ctx, name)
-	if err != nil && !errors.Is(err, ErrNoAccount) {
-		return account.Loaded{ID: id, Err: err}
-	}
-	record, err := i.store.Load(ctx, name)
-	if err != nil && (settings != nil || !stored.IsDamaged(err)) { // a damaged record of no account is replaced by the next one
-		return account.Loaded{ID: id, Err: err}
-	}
-	return account.Loaded{ID: id, Account: settings, Record: record}
-}
-
-// put writes a record, or deletes it. It returns when storage has responded, however long that takes: a write that was given up
-// could land after the next one.
-func (i *Issuer) put(name string, r *Record) error {
-	ctx := context.WithoutCancel(i.ctx)
-	if r == nil {
-		return i.store.Delete(ctx, name)
-	}
-	return i.store.Save(ctx, name, r)
-}
-
-// login sends the credentials once. This node may do that: storage has just taken the note that it begins.
-func (w *worker) login(work *account.Work, redact []string) account.Event {
-	ctx, cancel := context.WithCancel(w.issuer.ctx)
-	defer cancel()
-	client, err := w.clientFor(work, cancel)
-	if err != nil {
-		return account.NotStarted{Work: work.ID, Err: fmt.Errorf("the stored settings cannot be used: %w", err)}
-	}
-	if client == nil {
-		return nil
-	}
-	began := w.issuer.clock()
-	grant, err := client.Login(ctx, redact...)
-	if ctx.Err() != nil {
-		return nil // given up: nothing is waiting for the result
-	}
-	took := w.issuer.clock().Elapsed - began.Elapsed
-	if err != nil {
-		return account.LoginEnded{Work: work.ID, Err: err, Took: took}
-	}
-	token := account.NewToken(grant, began, work.Account.Generation, work.Reason)
-	return account.LoginEnded{Work: work.ID, Token: token, Took: took}
-}
-
-// clientFor returns the client for a login, made when it is first needed, and notes how to give the login up; nil for a login
-// that was given up before.
-func (w *worker) clientFor(work *account.Work, cancel context.CancelFunc) (client upstream.Client, err error) {
-	w.do(func(l *locked) {
-		if l.state.Work == nil || l.state.Work.ID != work.ID {
-			return
-		}
-		if l.client == nil || l.clientOf != work.Account {
-			if client, err = w.issuer.newClient(work.Account); err != nil {
-				return
-			}
-			l.client, l.clientOf = client, work.Account
-		}
-		client, l.cancel = l.client, cancel
-	})
-	return client, err
 }
 
 // replan sets when the scheduler looks at the account.
@@ -382,96 +281,4 @@ func (l *locked) result(now Reading) Result {
 		return s.Result(now)
 	}
 	return s.Overdue(now, l.state.Failure.Left(now))
-}
-
-// wait returns when something has changed, the time is over, or the caller is gone. A zero wait has no bound.
-func (w *worker) wait(ctx context.Context, changed <-chan struct{}, bound time.Duration) error {
-	var over <-chan time.Time
-	if bound > 0 {
-		timer := time.NewTimer(bound)
-		defer timer.Stop()
-		over = timer.C
-	}
-	select {
-	case <-changed:
-	case <-over:
-	case <-w.issuer.ctx.Done():
-		return ErrStopped
-	case <-ctx.Done():
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			s, _ := w.look()
-			return s.StillWaiting(w.issuer.clock())
-		}
-		return context.Cause(ctx)
-	}
-	return nil
-}
-
-// ready waits until the account is in memory, and runs f with it locked. Errors: ErrNoAccount, ErrStopped, ctx's and storage's,
-// in which case f was not run.
-func (w *worker) ready(ctx context.Context, f func(l *locked)) error {
-	missing := false
-	err := w.loaded(ctx, func(l *locked) {
-		if missing = l.state.IsAbsent(); !missing {
-			f(l)
-		}
-	})
-	if err == nil && missing {
-		return ErrNoAccount
-	}
-	return err
-}
-
-// loaded is ready also for an account that does not exist.
-func (w *worker) loaded(ctx context.Context, f func(l *locked)) error {
-	for asked := -1; ; {
-		var changed <-chan struct{}
-		var err error
-		w.do(func(l *locked) {
-			s := &l.state
-			if asked < 0 {
-				asked = s.Loads
-			}
-			news := s.Loads > asked
-			switch {
-			case w.issuer.ctx.Err() != nil:
-				err = ErrStopped
-			case s.IsKnown() || news && s.LoadErr == nil && s.IsAbsent():
-				f(l)
-			case news && s.LoadErr != nil:
-				err = s.LoadErr
-			default:
-				l.apply(account.Want{}, true)
-				changed = l.changed
-			}
-		})
-		if err != nil || changed == nil {
-			return err
-		}
-		if err := w.wait(ctx, changed, 0); err != nil {
-			return err
-		}
-	}
-}
-
-// saved waits until storage has taken, or refused, the record of that version.
-func (w *worker) saved(ctx context.Context, version uint64) error {
-	for {
-		s, changed := w.look()
-		switch {
-		case s.Saved >= version:
-			return nil
-		case s.Lost >= version:
-			return s.SaveErr
-		}
-		if err := w.wait(ctx, changed, 0); err != nil {
-			return err
-		}
-	}
-}
-
-// look returns the state, and what is closed when it has changed.
-func (w *worker) look() (s account.State, changed <-chan struct{}) {
-	w.do(func(l *locked) { s, changed = l.state, l.changed })
-	return s, changed
 }

@@ -4,7 +4,6 @@
 package upstream_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -485,45 +484,6 @@ func TestClassify_Refresh(t *testing.T) {
 	}
 }
 
-func TestClassify_RetryAfter(t *testing.T) {
-	t.Parallel()
-	at := func(d time.Duration) string { return noon().Add(d).Format("Mon, 02 Jan 2006 15:04:05") + " GMT" }
-	tests := map[string]struct {
-		status     int
-		retryAfter string
-		date       string
-		want       time.Duration
-	}{
-		"429 with seconds":                    {429, "Retry-After: 120", "X: y", 2 * time.Minute},
-		"503 with seconds":                    {503, "Retry-After: 1", "X: y", time.Second},
-		"429 without":                         {429, "X: y", "X: y", 0},
-		"429 with zero":                       {429, "Retry-After: 0", "X: y", 0},
-		"429 with less than zero":             {429, "Retry-After: -5", "X: y", 0},
-		"429 with a fraction":                 {429, "Retry-After: 1.2", "X: y", 2 * time.Second},
-		"429 with a date":                     {429, "Retry-After: " + at(90*time.Second), "X: y", 90 * time.Second},
-		"503 with a date":                     {503, "Retry-After: " + at(90*time.Second), "X: y", 90 * time.Second},
-		"429 with a date in the past":         {429, "Retry-After: " + at(-time.Minute), "X: y", 0},
-		"a date counts from the response's":   {429, "Retry-After: " + at(0), "Date: " + at(-time.Minute), time.Minute},
-		"a date counts from our clock if not": {429, "Retry-After: " + at(0), "Date: ", 0},
-		"more than an hour":                   {429, "Retry-After: 86400", "X: y", time.Hour},
-		"a date in more than an hour":         {429, "Retry-After: " + at(48*time.Hour), "X: y", time.Hour},
-		"seconds beyond 64 bits":              {429, "Retry-After: 99999999999999999999999", "X: y", time.Hour},
-		"a word":                              {429, "Retry-After: later", "X: y", 0},
-		"503 with a word":                     {503, "Retry-After: later", "X: y", 0},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			token, err := login(t, upstream.JWT, always(test.status, "text/html", "<p>", test.retryAfter, test.date))
-			e := mustFail(t, token, err)
-			mustBe(t, e, "throttled")
-			if e.RetryAfter != test.want {
-				t.Errorf("wait %s, want %s", e.RetryAfter, test.want)
-			}
-		})
-	}
-}
-
 func TestError_Text(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -579,27 +539,6 @@ func TestError_Text(t *testing.T) {
 				t.Errorf("Timeout() is %v", got)
 			}
 		})
-	}
-}
-
-// TestSOAP_TokenNeverBecomesMessage has a login succeed in a form that is documented nowhere: the token must not be taken for the
-// text of an error, and the credentials not for refused ones.
-func TestSOAP_TokenNeverBecomesMessage(t *testing.T) {
-	t.Parallel()
-	for _, token := range []string{testOpaqueToken, "quietmeadowandsilverlantern", makeJWT(claims{"exp": 1})} {
-		for _, element := range []string{"access_new_tokenResponse", "access_tokenResponse"} {
-			for _, content := range []string{"%s", "<return>%s</return>", "<error>%s</error>", "<error_description>session %s open</error_description>"} {
-				body := soapResponse(element, fmt.Sprintf(content, token))
-				got, err := login(t, upstream.SOAP, always(200, "text/xml", body, "X-Token: "+token))
-				e := mustFail(t, got, err)
-				if strings.Contains(e.Error()+e.Code+e.Detail, token) && (strings.ContainsAny(token, "0123456789") || !strings.Contains(content, "error")) {
-					t.Errorf("%s: %v", body, e)
-				}
-				if !strings.Contains(content, "error") {
-					mustBe(t, e, "malformed")
-				}
-			}
-		}
 	}
 }
 

@@ -209,54 +209,6 @@ type envelope struct {
 	} `xml:"http://schemas.xmlsoap.org/soap/envelope/ Body"`
 }
 
-func TestRequest_SOAPEnvelope(t *testing.T) {
-	t.Parallel()
-	tests := map[string]struct {
-		username, password, action             string
-		wantUsername, wantPassword, wantAction string
-	}{
-		"with the names that are guessed":    {"", "", "", "username", "passwd", `"urn:server#access_new_token"`},
-		"with names that the account states": {"Username", "password", "urn:x", "Username", "password", `"urn:x"`},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := serve(t, always(200, "text/xml", soapSuccess(testOpaqueToken, "14400")))
-			a := accountFor(upstream.SOAP, s.URL+"/api.einvoice.php?wsdl")
-			a.SOAPUsernameElement, a.SOAPPasswordElement, a.SOAPAction = test.username, test.password, test.action
-			if _, err := newClient(t, a).Login(context.Background()); err != nil {
-				t.Fatal(err)
-			}
-			r := s.only(t)
-			if got := r.Header.Get("SOAPAction"); got != test.wantAction {
-				t.Errorf("SOAPAction is %s, want %s", got, test.wantAction)
-			}
-			if got := r.Header.Get("Content-Type"); got != "text/xml; charset=utf-8" {
-				t.Errorf("Content-Type is %s", got)
-			}
-			if got := r.Header.Get("Accept"); got != "text/xml" {
-				t.Errorf("Accept is %s", got)
-			}
-			var sent envelope
-			if err := xml.Unmarshal([]byte(r.body), &sent); err != nil {
-				t.Fatalf("the body is no envelope: %v", err)
-			}
-			want := [][2]string{
-				{test.wantUsername, testUser}, {test.wantPassword, testPassword}, {"client_id", testClientID},
-				{"client_secret", testClientSecret}, {"grant_type", "password"},
-			}
-			if len(sent.Body.Operation.Fields) != len(want) {
-				t.Fatalf("sent %d fields, want %d", len(sent.Body.Operation.Fields), len(want))
-			}
-			for i, field := range sent.Body.Operation.Fields {
-				if field.XMLName.Local != want[i][0] || field.Text != want[i][1] || field.XMLName.Space != "" {
-					t.Errorf("field %d is %v %q, want %q", i, field.XMLName, field.Text, want[i])
-				}
-			}
-		})
-	}
-}
-
 func TestRequest_RefreshTokenField(t *testing.T) {
 	t.Parallel()
 	spec, _ := upstream.SpecOf(upstream.JWT)

@@ -169,19 +169,6 @@ func TestConnection_SwitchOfProtocols(t *testing.T) {
 	<-released
 }
 
-func TestSOAPAction_Spelling(t *testing.T) {
-	t.Parallel()
-	s := serveRaw(t, func(conn net.Conn) {
-		body := soapSuccess(testOpaqueToken, "14400")
-		_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-	})
-	if _, err := newClient(t, accountFor(upstream.SOAP, s.url)).Login(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	head, _ := s.head.Load().(string)
-	mustSay(t, head, "POST / HTTP/1.1\r\n", "\r\nSOAPAction: \"urn:server#access_new_token\"\r\n")
-}
-
 func TestNetworkError_NamesCause(t *testing.T) {
 	t.Parallel()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")

@@ -11,7 +11,7 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-func TestConfigWire_SendsConfiguredValues(t *testing.T) {
+func TestConfigSent_SendsConfiguredValues(t *testing.T) {
 	t.Parallel()
 	type wire struct {
 		of     fixture
@@ -55,7 +55,7 @@ func TestConfigWire_SendsConfiguredValues(t *testing.T) {
 	}
 }
 
-func TestConfigWire_TokenURLUnchanged(t *testing.T) {
+func TestConfigSent_TokenURLUnchanged(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{
 		"/api/v1/token-auth/", "/api/v1/token-auth", "/", "/api.einvoice.php?wsdl", "/a//b/../c/", "/p%20q/%2F?x=1&y=%26&y=2", "/?a;b",
@@ -71,7 +71,7 @@ func TestConfigWire_TokenURLUnchanged(t *testing.T) {
 	}
 }
 
-func TestConfigWire_SecretUnchanged(t *testing.T) {
+func TestConfigSent_SecretUnchanged(t *testing.T) {
 	t.Parallel()
 	for _, plain := range variants() {
 		timed(t, plain.name, func(t *testing.T) {

@@ -12,9 +12,9 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestLogin_FormsOfTheField logs in where the vendor uses other formats than its pages show, and with a wrong password: a
+// TestLogin_UndocumentedFormats logs in where the vendor uses other formats than its pages show, and with a wrong password: a
 // refusal must open the circuit breaker, in whatever form it comes.
-func TestLogin_FormsOfTheField(t *testing.T) {
+func TestLogin_UndocumentedFormats(t *testing.T) {
 	t.Parallel()
 	for name, form := range map[string]struct {
 		fixture fixture

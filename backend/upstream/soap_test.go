@@ -1,0 +1,108 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package upstream_test
+
+import (
+	"context"
+	"encoding/xml"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+
+	"vault-plugin-secrets-mastersindia/backend/upstream"
+)
+
+// TestSOAP_TokenNeverBecomesMessage has a login succeed in a form that is documented nowhere: the token must not be taken for the
+// text of an error, and the credentials not for refused ones.
+func TestSOAP_TokenNeverBecomesMessage(t *testing.T) {
+	t.Parallel()
+	for _, token := range []string{testOpaqueToken, "quietmeadowandsilverlantern", makeJWT(claims{"exp": 1})} {
+		for _, element := range []string{"access_new_tokenResponse", "access_tokenResponse"} {
+			for _, content := range []string{"%s", "<return>%s</return>", "<error>%s</error>", "<error_description>session %s open</error_description>"} {
+				body := soapResponse(element, fmt.Sprintf(content, token))
+				got, err := login(t, upstream.SOAP, always(200, "text/xml", body, "X-Token: "+token))
+				e := mustFail(t, got, err)
+				if strings.Contains(e.Error()+e.Code+e.Detail, token) && (strings.ContainsAny(token, "0123456789") || !strings.Contains(content, "error")) {
+					t.Errorf("%s: %v", body, e)
+				}
+				if !strings.Contains(content, "error") {
+					mustBe(t, e, "malformed")
+				}
+			}
+		}
+	}
+}
+
+func TestSOAP_RequestEnvelope(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		username, password, action             string
+		wantUsername, wantPassword, wantAction string
+	}{
+		"with the names that are guessed":    {"", "", "", "username", "passwd", `"urn:server#access_new_token"`},
+		"with names that the account states": {"Username", "password", "urn:x", "Username", "password", `"urn:x"`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, always(200, "text/xml", soapSuccess(testOpaqueToken, "14400")))
+			a := accountFor(upstream.SOAP, s.URL+"/api.einvoice.php?wsdl")
+			a.SOAPUsernameElement, a.SOAPPasswordElement, a.SOAPAction = test.username, test.password, test.action
+			if _, err := newClient(t, a).Login(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			r := s.only(t)
+			if got := r.Header.Get("SOAPAction"); got != test.wantAction {
+				t.Errorf("SOAPAction is %s, want %s", got, test.wantAction)
+			}
+			if got := r.Header.Get("Content-Type"); got != "text/xml; charset=utf-8" {
+				t.Errorf("Content-Type is %s", got)
+			}
+			if got := r.Header.Get("Accept"); got != "text/xml" {
+				t.Errorf("Accept is %s", got)
+			}
+			var sent envelope
+			if err := xml.Unmarshal([]byte(r.body), &sent); err != nil {
+				t.Fatalf("the body is no envelope: %v", err)
+			}
+			want := [][2]string{
+				{test.wantUsername, testUser}, {test.wantPassword, testPassword}, {"client_id", testClientID},
+				{"client_secret", testClientSecret}, {"grant_type", "password"},
+			}
+			if len(sent.Body.Operation.Fields) != len(want) {
+				t.Fatalf("sent %d fields, want %d", len(sent.Body.Operation.Fields), len(want))
+			}
+			for i, field := range sent.Body.Operation.Fields {
+				if field.XMLName.Local != want[i][0] || field.Text != want[i][1] || field.XMLName.Space != "" {
+					t.Errorf("field %d is %v %q, want %q", i, field.XMLName, field.Text, want[i])
+				}
+			}
+		})
+	}
+}
+
+func TestSOAP_ActionSpelling(t *testing.T) {
+	t.Parallel()
+	s := serveRaw(t, func(conn net.Conn) {
+		body := soapSuccess(testOpaqueToken, "14400")
+		_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	})
+	if _, err := newClient(t, accountFor(upstream.SOAP, s.url)).Login(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	head, _ := s.head.Load().(string)
+	mustSay(t, head, "POST / HTTP/1.1\r\n", "\r\nSOAPAction: \"urn:server#access_new_token\"\r\n")
+}
+
+func TestSOAP_EntityBombNotExpanded(t *testing.T) {
+	t.Parallel()
+	bomb := `<?xml version="1.0"?><!DOCTYPE b [<!ENTITY a0 "haha">`
+	for i := range 30 {
+		bomb += fmt.Sprintf(`<!ENTITY a%d "&a%d;&a%d;&a%d;&a%d;">`, i+1, i, i, i, i)
+	}
+	bomb += `]>` + soapSuccess("&a30;", "14400")
+	token, err := login(t, upstream.SOAP, always(200, "text/xml", bomb))
+	mustBe(t, mustFail(t, token, err), "malformed")
+}

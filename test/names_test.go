@@ -1,0 +1,87 @@
+// Copyright (c) The vault-plugin-secrets-mastersindia authors
+// SPDX-License-Identifier: MPL-2.0
+
+package test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+func TestNames_InvalidRefusedWithRule(t *testing.T) {
+	t.Parallel()
+	for path, operations := range namedPaths() {
+		for which, name := range badNames() {
+			timed(t, path+" with "+which, func(t *testing.T) {
+				w := jwtV1().mounted(t)
+				for _, op := range operations {
+					message := w.badRequest(op, path+name, body(path, op), "name", "128")
+					if len(name) > 3 && strings.Contains(message, name) {
+						t.Errorf("%s: the message repeats the name: %q", op, message)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestNames_MissingRefused(t *testing.T) {
+	t.Parallel()
+	for path, operations := range namedPaths() {
+		timed(t, path, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			for _, op := range operations {
+				w.idle(func() {
+					r := w.refusal(op, path, body(path, op))
+					if body(path, op) != nil {
+						w.says(r.message, "name")
+						w.hides(r.message, canaries(body(path, op))...)
+					}
+				})
+			}
+		})
+	}
+}
+
+// TestNames_ValidUsedUnchanged: a name within the rule is taken as it is.
+func TestNames_ValidUsedUnchanged(t *testing.T) {
+	t.Parallel()
+	for which, name := range map[string]string{
+		"one letter": "a", "one digit": "7", "one underscore": "_", "128 characters": strings.Repeat("Ab1.-_c9", 16),
+		"upper case": "GST", "a dot within": "gst.in", "underscores at both ends": "_gst_", "a hyphen within": "gst-in",
+		"a name of a path": "config", "a word of the command line": "list", "digits alone": "0123456789",
+		"a hyphen and a dot in a row": "a-.b", "two hyphens in a row": "a--b", "two underscores in a row": "a__b",
+	} {
+		timed(t, which, func(t *testing.T) {
+			w := newTestMount(t, jwtAccount())
+			w.write("config/"+name, jwtConfig())
+			w.write("role/"+name, map[string]any{"config": name})
+			if got := w.read("token/" + name).Data["config"]; got != name {
+				t.Errorf("config is %v, want %s", got, name)
+			}
+			w.read("config/" + name)
+			w.read("role/" + name)
+			w.read("status/" + name)
+			w.write("revoke/"+name, nil)
+			w.write("rotate/"+name, nil)
+			w.remove("role/" + name)
+			w.remove("config/" + name)
+			if left := w.storedUnder("config/"); len(left) > 0 {
+				t.Errorf("%d configs are left", len(left))
+			}
+		})
+	}
+}
+
+// TestNames_MetricsLabelRefused: a config of that name could not be told from the label under which metrics count many together.
+func TestNames_MetricsLabelRefused(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"config/", "role/"} {
+		timed(t, path, func(t *testing.T) {
+			w := jwtV1().mounted(t)
+			w.badRequest(logical.UpdateOperation, path+"_other", body(path, logical.UpdateOperation), "name")
+		})
+	}
+}
