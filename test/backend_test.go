@@ -14,8 +14,7 @@ import (
 )
 
 func TestSchema_FactoryWithEmptyConfiguration(t *testing.T) {
-	t.Parallel()
-	timed(t, "as Vault calls it to learn the version", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		b, err := mastersindia.Factory(mastersindia.Options{Version: "v1.2.3"})(t.Context(), &logical.BackendConfig{})
 		noError(t, err)
 		defer b.Cleanup(t.Context())
@@ -30,8 +29,7 @@ func TestSchema_FactoryWithEmptyConfiguration(t *testing.T) {
 
 // TestSchema_SealedAndLocalPaths: what is secret is sealed and tokens stay in their cluster.
 func TestSchema_SealedAndLocalPaths(t *testing.T) {
-	t.Parallel()
-	timed(t, "the special paths", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := newTestMount(t)
 		special := w.Backend().SpecialPaths()
 		for _, prefix := range []string{"config/", "token/"} {
@@ -53,9 +51,7 @@ func TestSchema_SealedAndLocalPaths(t *testing.T) {
 }
 
 func TestSchema_LeaseType(t *testing.T) {
-	t.Parallel()
-	timed(t, "mastersindia_token", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		data := w.read("token/app").Secret.InternalData
 		equal(t, "secret_type", data["secret_type"], "mastersindia_token")
 		if _, there := data["schema"]; !there {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/simulator"
@@ -40,51 +39,48 @@ func (s *testMount) rotations() map[string]int {
 
 // TestScheduler_RotatesEightAccountsAtATime: two hundred accounts due at once are rotated eight at a time.
 func TestScheduler_RotatesEightAccountsAtATime(t *testing.T) {
-	t.Parallel()
-	for _, reading := range []bool{false, true} {
-		timed(t, fmt.Sprintf("read meanwhile: %t", reading), func(t *testing.T) {
-			const many = 200
-			s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
-			s.EveryMinute()
-			s.accounts(many)
+	eachOf(t, []bool{false, true}, func(t *testing.T, reading bool) {
+		const many = 200
+		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
+		s.EveryMinute()
+		s.accounts(many)
+		for n := range many {
+			s.token(account(n))
+		}
+		first := s.logins()
+		require(t, first == many, "%d logins, want one an account", first)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
+		s.Upstream.Reset()
+		advance(39 * time.Minute)
+		end := time.Now().Add(5 * time.Minute)
+		var readers sync.WaitGroup
+		if reading {
 			for n := range many {
-				s.token(account(n))
-			}
-			first := s.logins()
-			require(t, first == many, "%d logins, want one an account", first)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
-			s.Upstream.Reset()
-			advance(39 * time.Minute)
-			end := time.Now().Add(5 * time.Minute)
-			var readers sync.WaitGroup
-			if reading {
-				for n := range many {
-					readers.Go(func() {
-						time.Sleep(time.Duration(n) * 20 * time.Millisecond)
-						for time.Now().Before(end) {
-							from := time.Now()
-							if _, err := s.ask(t.Context(), account(n), nil); err != nil {
-								t.Error(err)
-							}
-							waited := time.Since(from)
-							check(t, waited <= 2*time.Second, "a read was held up for %s", waited)
-							time.Sleep(4 * time.Second)
+				readers.Go(func() {
+					time.Sleep(time.Duration(n) * 20 * time.Millisecond)
+					for time.Now().Before(end) {
+						from := time.Now()
+						if _, err := s.ask(t.Context(), account(n), nil); err != nil {
+							t.Error(err)
 						}
-					})
-				}
+						waited := time.Since(from)
+						check(t, waited <= 2*time.Second, "a read was held up for %s", waited)
+						time.Sleep(4 * time.Second)
+					}
+				})
 			}
-			readers.Wait()
-			advanceUntil(end)
-			most := s.Upstream.MostInFlight("")
-			check(t, most <= 8 && most >= 2, "%d logins in flight at once, want at most 8", most)
-			for n := range many {
-				got := s.rotations()[account(n)]
-				require(t, got == 1, "account %d was rotated %d times, want once", n, got)
-			}
-			doubled := s.Upstream.Concurrent()
-			check(t, len(doubled) == 0, "more than one login in flight for %v", doubled)
-		})
-	}
+		}
+		readers.Wait()
+		advanceUntil(end)
+		most := s.Upstream.MostInFlight("")
+		check(t, most <= 8 && most >= 2, "%d logins in flight at once, want at most 8", most)
+		for n := range many {
+			got := s.rotations()[account(n)]
+			require(t, got == 1, "account %d was rotated %d times, want once", n, got)
+		}
+		doubled := s.Upstream.Concurrent()
+		check(t, len(doubled) == 0, "more than one login in flight for %v", doubled)
+	})
 }
 
 // hang makes the upstream hang where it is reached by that host name.
@@ -162,8 +158,7 @@ func TestRotation_HangingHostDelaysNoOther(t *testing.T) {
 
 // TestRotation_FirstComeFirstServed: on a host that hangs, too, each account has its turn before any has its second.
 func TestRotation_FirstComeFirstServed(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		const many = 60
 		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
 		s.EveryMinute()
@@ -191,8 +186,7 @@ func TestRotation_FirstComeFirstServed(t *testing.T) {
 // TestScheduler_HangingAccountsDelayNoOthers: accounts that hang do not keep the others from their rotation, even when eight of them
 // hang, which is as many as may log in at the same time.
 func TestScheduler_HangingAccountsDelayNoOthers(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		const hanging, healthy = 16, 20
 		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)), simulator.Account{
 			Protocol: simulator.OAuth, Username: "u", Password: "p", ClientID: "c", ClientSecret: "x", TokenTTL: time.Hour,

@@ -27,9 +27,7 @@ func (s *testMount) untilRotation(a tokenResponse) {
 }
 
 func TestTokenRotation_InBackgroundWhenDue(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		advance(39*time.Minute + 30*time.Second)
 		s.wantLogins(1, "before 66 % of the token's life")
@@ -43,9 +41,7 @@ func TestTokenRotation_InBackgroundWhenDue(t *testing.T) {
 
 // TestTokenRotation_NotOfUnreadToken: a token without reads since it was issued is left alone.
 func TestTokenRotation_NotOfUnreadToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.quiet(func() { advance(7 * 24 * time.Hour) })
 		s.token("app")
@@ -60,8 +56,7 @@ func TestTokenRotation_NotOfUnreadToken(t *testing.T) {
 
 // TestTokenRotation_NotOfUnreadVerification: a token that a verification gave is left alone until it is read.
 func TestTokenRotation_NotOfUnreadVerification(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
 		s.EveryMinute()
 		s.write("config/gst", jwtConfig())
@@ -73,9 +68,7 @@ func TestTokenRotation_NotOfUnreadVerification(t *testing.T) {
 
 // TestTokenRotation_ReadWaitsTwoSeconds: a read waits at most two seconds for a rotation and not at all after that.
 func TestTokenRotation_ReadWaitsTwoSeconds(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 10 * time.Second})
 		s.untilRotation(first)
@@ -104,9 +97,7 @@ func TestTokenRotation_ReadWaitsTwoSeconds(t *testing.T) {
 }
 
 func TestTokenRotation_WaitingReadGetsNewToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Second})
 		s.untilRotation(first)
@@ -119,9 +110,7 @@ func TestTokenRotation_WaitingReadGetsNewToken(t *testing.T) {
 }
 
 func TestTokenRotation_QuickDelaysNoReader(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		const login = 300 * time.Millisecond
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: login})
@@ -145,29 +134,25 @@ func TestTokenRotation_QuickDelaysNoReader(t *testing.T) {
 }
 
 func TestTokenRotation_BackoffServesCurrentAtOnce(t *testing.T) {
-	t.Parallel()
-	for _, kind := range []simulator.FaultKind{simulator.FaultDown, simulator.FaultRefuse, simulator.FaultHTML} {
-		timed(t, string(kind), func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			first := s.token("app")
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
-			for time.Since(first.issued) < 59*time.Minute+30*time.Second {
-				advance(time.Second)
-				from := time.Now()
-				a, err := s.ask(t.Context(), "app", nil)
-				require(t, err == nil && a.id == first.id, "after %s: %v", time.Since(first.issued), err)
-				waited := time.Since(from)
-				require(t, waited <= 2*time.Second, "a read waited %s", waited)
-			}
-			check(t, s.Simulator.Counters().Faulted != 0, "the upstream was never asked for a new token")
-		})
-	}
+	eachOf(t, []simulator.FaultKind{simulator.FaultDown, simulator.FaultRefuse, simulator.FaultHTML}, func(t *testing.T, kind simulator.FaultKind) {
+		s := gstMount(t, time.Hour)
+		first := s.token("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
+		for time.Since(first.issued) < 59*time.Minute+30*time.Second {
+			advance(time.Second)
+			from := time.Now()
+			a, err := s.ask(t.Context(), "app", nil)
+			require(t, err == nil && a.id == first.id, "after %s: %v", time.Since(first.issued), err)
+			waited := time.Since(from)
+			require(t, waited <= 2*time.Second, "a read waited %s", waited)
+		}
+		check(t, s.Simulator.Counters().Faulted != 0, "the upstream was never asked for a new token")
+	})
 }
 
 // TestTokenRotation_OverdueTTLIsNextAttempt: the TTL of an overdue token is the next attempt and a little more.
 func TestTokenRotation_OverdueTTLIsNextAttempt(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := gstMount(t, 24*time.Hour, "request_timeout", "15s")
 		first := s.token("still")
 		due := 24 * time.Hour * 66 / 100

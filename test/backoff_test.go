@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/simulator"
@@ -72,9 +71,7 @@ func TestBackoff_DoublesWhileUpstreamIsDown(t *testing.T) {
 
 // TestBackoff_DoublesForFailedRotations: the backoff of a rotation doubles as well, while the token is valid, and has jitter.
 func TestBackoff_DoublesForFailedRotations(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		advance(59 * time.Minute)
@@ -131,9 +128,7 @@ func TestBackoff_SaysIfUpstreamWasAsked(t *testing.T) {
 // TestBackoff_NotCausedByPauseDuringLogin: a pause of the config during a login causes no backoff after it. The account was
 // paused for the moment in which a login came to its end.
 func TestBackoff_NotCausedByPauseDuringLogin(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		release := s.Upstream.Hold()
 		go func() { _, _ = s.ask(t.Context(), "app", nil) }()
 		advance(time.Second)

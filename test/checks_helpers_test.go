@@ -32,6 +32,52 @@ func timed(t *testing.T, name string, f func(t *testing.T)) {
 	})
 }
 
+// bubble runs a test in a bubble, in parallel with others.
+func bubble(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, f)
+}
+
+// gstTest is bubble with a gstMount.
+func gstTest(t *testing.T, ttl time.Duration, f func(t *testing.T, s *testMount)) {
+	t.Helper()
+	bubble(t, func(t *testing.T) { f(t, gstMount(t, ttl)) })
+}
+
+// mountTest is bubble with a mount for the fixture.
+func mountTest(t *testing.T, of fixture, f func(t *testing.T, w *testMount)) {
+	t.Helper()
+	bubble(t, func(t *testing.T) { f(t, of.mounted(t)) })
+}
+
+// fixturesTest runs a test for each fixture, in bubbles.
+func fixturesTest(t *testing.T, f func(t *testing.T, of fixture)) {
+	t.Helper()
+	t.Parallel()
+	for _, of := range fixtures() {
+		timed(t, of.name, func(t *testing.T) { f(t, of) })
+	}
+}
+
+// each runs a test for each case, in bubbles.
+func each[C any](t *testing.T, cases map[string]C, f func(t *testing.T, c C)) {
+	t.Helper()
+	t.Parallel()
+	for name, c := range cases {
+		timed(t, name, func(t *testing.T) { f(t, c) })
+	}
+}
+
+// eachOf is each where the case is its own name.
+func eachOf[C any](t *testing.T, cases []C, f func(t *testing.T, c C)) {
+	t.Helper()
+	t.Parallel()
+	for _, c := range cases {
+		timed(t, fmt.Sprint(c), func(t *testing.T) { f(t, c) })
+	}
+}
+
 // check fails the test with the message unless ok.
 func check(t testing.TB, ok bool, format string, args ...any) {
 	t.Helper()

@@ -19,27 +19,24 @@ import (
 
 // TestBreaker_StaysOpenOnHeadersWrittenElsewhere: only a write that changes a credential, or a login that succeeds, closes it.
 func TestBreaker_StaysOpenOnHeadersWrittenElsewhere(t *testing.T) {
-	t.Parallel()
-	for _, restart := range []bool{false, true} {
-		timed(t, fmt.Sprintf("restart %t", restart), func(t *testing.T) {
-			s := newClusters(t, time.Hour)
-			s.changePassword()
-			s.failed("app")
-			s.wantRefusedLogins(1)
-			for n := range 10 {
-				advance(5 * time.Second)
-				s.headers(fmt.Sprint(n))
-				if restart {
-					s.Reload()
-				}
-				s.failsWith(http.StatusBadRequest)
+	eachOf(t, []bool{false, true}, func(t *testing.T, restart bool) {
+		s := newClusters(t, time.Hour)
+		s.changePassword()
+		s.failed("app")
+		s.wantRefusedLogins(1)
+		for n := range 10 {
+			advance(5 * time.Second)
+			s.headers(fmt.Sprint(n))
+			if restart {
+				s.Reload()
 			}
-			s.wantLogins(1, "though headers were written ten times elsewhere")
-			// A new credential closes it here as well.
-			s.elsewhere("config/gst", map[string]any{"password": "another-password", "verify_connection": false})
-			s.token("app")
-		})
-	}
+			s.failsWith(http.StatusBadRequest)
+		}
+		s.wantLogins(1, "though headers were written ten times elsewhere")
+		// A new credential closes it here as well.
+		s.elsewhere("config/gst", map[string]any{"password": "another-password", "verify_connection": false})
+		s.token("app")
+	})
 }
 
 // crashAfterPut is storage that kills the plugin as soon as it has written the key.
@@ -62,9 +59,7 @@ func (c *crashAfterPut) Put(ctx context.Context, entry *logical.StorageEntry) er
 // TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord: a write of headers is cut off after the config is stored and before the
 // account's own record is.
 func TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		killer := &crashAfterPut{
 			Storage: s.Storage.Entries, key: "config/gst", kill: func() { s.LoseStorage() },
 		}

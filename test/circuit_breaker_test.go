@@ -4,7 +4,6 @@
 package test
 
 import (
-	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -51,9 +50,7 @@ func (s *testMount) gaps() []time.Duration {
 
 // TestCircuitBreaker_ProbesBySchedule: refused credentials are probed over a week by the schedule and no more often.
 func TestCircuitBreaker_ProbesBySchedule(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.changePassword()
 		served := s.readEvery("app", time.Minute, 7*24*time.Hour)
@@ -68,9 +65,7 @@ func TestCircuitBreaker_ProbesBySchedule(t *testing.T) {
 
 // TestCircuitBreaker_NoProbeWithoutReaders: an account that nobody reads is not probed.
 func TestCircuitBreaker_NoProbeWithoutReaders(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.changePassword()
 		s.failed("app")
@@ -83,9 +78,7 @@ func TestCircuitBreaker_NoProbeWithoutReaders(t *testing.T) {
 }
 
 func TestCircuitBreaker_ClosedBySuccessfulProbe(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
 		s.failed("app")
 		s.wantRefusedLogins(1)
@@ -144,28 +137,23 @@ func TestCircuitBreaker_ClosedByWhichWrites(t *testing.T) {
 // TestCircuitBreaker_StaysOpenAfterRestart: a write right after a restart does not close the breaker. The account may not
 // have been taken up from storage yet.
 func TestCircuitBreaker_StaysOpenAfterRestart(t *testing.T) {
-	t.Parallel()
-	for name, blind := range map[string]bool{"taken up at start": false, "taken up by the write": true} {
-		timed(t, name, func(t *testing.T) {
-			s := refusedMount(t)
-			if blind {
-				s.Storage.Fail(mounttest.List, "token/", mounttest.ErrStorage())
-			}
-			s.Reload()
-			s.write("config/gst", map[string]any{"rotation_percent": 50})
-			s.failed("app")
-			s.Reload()
-			s.failed("app")
-			s.wantLogins(1, "by the write")
-		})
-	}
+	each(t, map[string]bool{"taken up at start": false, "taken up by the write": true}, func(t *testing.T, blind bool) {
+		s := refusedMount(t)
+		if blind {
+			s.Storage.Fail(mounttest.List, "token/", mounttest.ErrStorage())
+		}
+		s.Reload()
+		s.write("config/gst", map[string]any{"rotation_percent": 50})
+		s.failed("app")
+		s.Reload()
+		s.failed("app")
+		s.wantLogins(1, "by the write")
+	})
 }
 
 // TestCircuitBreaker_StaysOpenAfterOutage: an outage during a probe does not close the breaker.
 func TestCircuitBreaker_StaysOpenAfterOutage(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.changePassword()
 		s.readEvery("app", time.Minute, 7*time.Hour+10*time.Minute) // three refusals: the next probe is in 6 h
 		s.wantRefusedLogins(3)
@@ -188,9 +176,7 @@ func TestCircuitBreaker_StaysOpenAfterOutage(t *testing.T) {
 
 // TestCircuitBreaker_OpenedByInvalidRequest: a request that the upstream finds malformed is probed as refused credentials are.
 func TestCircuitBreaker_OpenedByInvalidRequest(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.refuseRequests()
 		s.readEvery("app", time.Minute, 2*24*time.Hour)
 		kind := s.status()["last_error_kind"]
@@ -225,9 +211,7 @@ func (s *testMount) wantProbes(want int) {
 // TestCircuitBreaker_OpenedByRotateDuringOutage: a refusal that rotate finds in an outage is probed by the schedule of refusals.
 // The upstream has come back during the backoff of the outage, and knows another password.
 func TestCircuitBreaker_OpenedByRotateDuringOutage(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		s.readEvery("app", time.Second, 10*time.Minute)
@@ -244,44 +228,38 @@ func TestCircuitBreaker_OpenedByRotateDuringOutage(t *testing.T) {
 
 // TestBreaker_StaysOpenWhenClockSetBack: the other clock of this process knows how much of the hold has passed.
 func TestBreaker_StaysOpenWhenClockSetBack(t *testing.T) {
-	t.Parallel()
-	for _, back := range []time.Duration{10 * time.Minute, time.Hour, 30 * 24 * time.Hour} {
-		timed(t, fmt.Sprint(back), func(t *testing.T) {
-			s := refusedMount(t)
-			advance(time.Minute)
-			s.Clock.Jump(-back)
-			s.failed("app")
-			s.wantLogins(1, "14 minutes before the probe")
-			advance(14*time.Minute + time.Second)
-			s.failed("app")
-			s.wantLogins(2, "after 15 minutes")
-		})
-	}
+	eachOf(t, []time.Duration{10 * time.Minute, time.Hour, 30 * 24 * time.Hour}, func(t *testing.T, back time.Duration) {
+		s := refusedMount(t)
+		advance(time.Minute)
+		s.Clock.Jump(-back)
+		s.failed("app")
+		s.wantLogins(1, "14 minutes before the probe")
+		advance(14*time.Minute + time.Second)
+		s.failed("app")
+		s.wantLogins(2, "after 15 minutes")
+	})
 }
 
 // TestCircuitBreaker_StaysOpenAfterDeletion: deleting a config and writing it again with the same credentials closes no breaker, also
 // where the account was not taken up yet since the start.
 func TestCircuitBreaker_StaysOpenAfterDeletion(t *testing.T) {
-	t.Parallel()
-	for name, slowStart := range map[string]bool{"taken up at start": false, "not taken up yet": true} {
-		timed(t, name, func(t *testing.T) {
-			s := refusedMount(t)
-			if slowStart {
-				s.Storage.SetFault(func(_ int, access, key string) mounttest.Fault {
-					if access == mounttest.List && key == "token/" {
-						return mounttest.Fault{Wait: time.Second}
-					}
-					return mounttest.Fault{}
-				})
-			}
-			s.Reload()
-			if !slowStart {
-				synctest.Wait()
-			}
-			s.remove("config/gst")
-			s.write("config/gst", jwtConfig("verify_connection", false))
-			s.failed("app")
-			equal(t, "logins with the credentials that the upstream has refused", s.logins(), 1)
-		})
-	}
+	each(t, map[string]bool{"taken up at start": false, "not taken up yet": true}, func(t *testing.T, slowStart bool) {
+		s := refusedMount(t)
+		if slowStart {
+			s.Storage.SetFault(func(_ int, access, key string) mounttest.Fault {
+				if access == mounttest.List && key == "token/" {
+					return mounttest.Fault{Wait: time.Second}
+				}
+				return mounttest.Fault{}
+			})
+		}
+		s.Reload()
+		if !slowStart {
+			synctest.Wait()
+		}
+		s.remove("config/gst")
+		s.write("config/gst", jwtConfig("verify_connection", false))
+		s.failed("app")
+		equal(t, "logins with the credentials that the upstream has refused", s.logins(), 1)
+	})
 }

@@ -16,8 +16,7 @@ import (
 
 // TestRevoke_SupersededWhileClockWasAhead: a token that was replaced while the wall clock was ahead is revoked once that is right.
 func TestRevoke_SupersededWhileClockWasAhead(t *testing.T) {
-	t.Parallel()
-	timed(t, "superseded", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, 24*time.Hour)
 		s.EveryMinute()
 		first := s.token("app")

@@ -64,9 +64,7 @@ func TestClock_StartWrongKeepsHold(t *testing.T) {
 // TestClock_StartAheadSendsOnce: readers who come while the clock is ahead, and a hold therefore over, have the refused credentials sent once, and
 // the hold that follows is kept when the clock is right.
 func TestClock_StartAheadSendsOnce(t *testing.T) {
-	t.Parallel()
-	timed(t, "refused", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.changePassword()
 		s.failed("app")
 		s.startWrong(48*time.Hour, func() {
@@ -116,30 +114,27 @@ func TestClock_StartBehindEndsHold(t *testing.T) {
 // TestClock_StartWrongCostsOneLogin: a token is served if it is alive, and readers of a machine whose clock is wrong cause one login while it is,
 // and one when it is right again.
 func TestClock_StartWrongCostsOneLogin(t *testing.T) {
-	t.Parallel()
-	for _, off := range []time.Duration{localTime, 48 * time.Hour, -localTime, -48 * time.Hour, -30 * 365 * 24 * time.Hour} {
-		timed(t, fmt.Sprint(off), func(t *testing.T) {
-			s := gstMount(t, 4*time.Hour)
-			s.token("app")
-			advance(2 * time.Hour)
-			served := func() {
-				a := s.token("app")
-				check(t, s.livesFor(a, a.lease), "a lease of %s outlives its token", a.lease)
-			}
-			s.startWrong(off, func() {
-				for range 30 {
-					served()
-					advance(time.Second)
-				}
-			})
+	eachOf(t, []time.Duration{localTime, 48 * time.Hour, -localTime, -48 * time.Hour, -30 * 365 * 24 * time.Hour}, func(t *testing.T, off time.Duration) {
+		s := gstMount(t, 4*time.Hour)
+		s.token("app")
+		advance(2 * time.Hour)
+		served := func() {
+			a := s.token("app")
+			check(t, s.livesFor(a, a.lease), "a lease of %s outlives its token", a.lease)
+		}
+		s.startWrong(off, func() {
 			for range 30 {
 				served()
 				advance(time.Second)
 			}
-			got := s.logins()
-			check(t, got <= 3, "%d logins, want one for the first token, one while the clock is wrong, and one after that", got)
 		})
-	}
+		for range 30 {
+			served()
+			advance(time.Second)
+		}
+		got := s.logins()
+		check(t, got <= 3, "%d logins, want one for the first token, one while the clock is wrong, and one after that", got)
+	})
 }
 
 // TestClock_StartAheadRevokesLater: what is pending at the upstream, or revoked later, is revoked although the clock said for a

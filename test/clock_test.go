@@ -6,7 +6,6 @@ package test
 import (
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/simulator"
@@ -76,33 +75,28 @@ func TestClock_UpstreamSetRight(t *testing.T) {
 
 // TestClock_SetBackWhileStopped: a wall clock that is set back before a restart lengthens no life.
 func TestClock_SetBackWhileStopped(t *testing.T) {
-	t.Parallel()
-	for _, back := range []time.Duration{10 * time.Minute, 40 * time.Minute, 5 * time.Hour} {
-		timed(t, back.String(), func(t *testing.T) {
-			w := oauth().mounted(t)
-			w.read("token/app")
-			advance(30 * time.Minute)
-			w.Stop()
-			w.Clock.Jump(-back)
-			w.Start()
-			resp := w.read("token/app")
-			got := seconds(t, resp.Data, "expires_in")
-			check(t, got <= time.Hour, "expires_in is %s for a token that lives an hour", got)
-			if back < 30*time.Minute {
-				return // a clock that is still after the token's beginning gives nothing away
-			}
-			token := text(t, resp.Data, "access_token")
-			advance(resp.Secret.TTL)
-			check(t, w.Simulator.TokenAlive(token), "the token died before its lease ended")
-		})
-	}
+	eachOf(t, []time.Duration{10 * time.Minute, 40 * time.Minute, 5 * time.Hour}, func(t *testing.T, back time.Duration) {
+		w := oauth().mounted(t)
+		w.read("token/app")
+		advance(30 * time.Minute)
+		w.Stop()
+		w.Clock.Jump(-back)
+		w.Start()
+		resp := w.read("token/app")
+		got := seconds(t, resp.Data, "expires_in")
+		check(t, got <= time.Hour, "expires_in is %s for a token that lives an hour", got)
+		if back < 30*time.Minute {
+			return // a clock that is still after the token's beginning gives nothing away
+		}
+		token := text(t, resp.Data, "access_token")
+		advance(resp.Secret.TTL)
+		check(t, w.Simulator.TokenAlive(token), "the token died before its lease ended")
+	})
 }
 
 // TestClock_JumpsToAndFro: a wall clock that jumps to and fro neither serves expired tokens nor causes many logins.
 func TestClock_JumpsToAndFro(t *testing.T) {
-	t.Parallel()
-	timed(t, "for a day", func(t *testing.T) {
-		w := oauth().mounted(t)
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		for n := range 24 * 12 {
 			jump := 7 * time.Minute
 			if n%2 == 1 {
@@ -163,33 +157,28 @@ func TestClock_HostWrong(t *testing.T) {
 
 // TestClock_SuspendedPastTokenExpiry: a suspended machine wakes up to expired tokens.
 func TestClock_SuspendedPastTokenExpiry(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			s := f.living(time.Hour).mounted(t)
-			first := s.token("app")
-			advance(time.Minute)
-			s.Suspend(30 * time.Minute)
-			want := 29*time.Minute - margin
-			if a := s.token("app"); a.id != first.id || a.lease > want || a.lease < want-time.Second || !s.livesFor(a, a.lease) {
-				t.Errorf("after half an hour of sleep a lease of %s with %s left, want %s", a.lease, a.left, want)
-			}
-			s.Suspend(5 * time.Hour)
-			for range 10 {
-				a := s.token("app")
-				require(t, s.Simulator.TokenAlive(a.access) && s.livesFor(a, a.lease),
-					"a dead token was served after the machine woke up")
-			}
-			s.wantLogins(2)
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		s := f.living(time.Hour).mounted(t)
+		first := s.token("app")
+		advance(time.Minute)
+		s.Suspend(30 * time.Minute)
+		want := 29*time.Minute - margin
+		if a := s.token("app"); a.id != first.id || a.lease > want || a.lease < want-time.Second || !s.livesFor(a, a.lease) {
+			t.Errorf("after half an hour of sleep a lease of %s with %s left, want %s", a.lease, a.left, want)
+		}
+		s.Suspend(5 * time.Hour)
+		for range 10 {
+			a := s.token("app")
+			require(t, s.Simulator.TokenAlive(a.access) && s.livesFor(a, a.lease),
+				"a dead token was served after the machine woke up")
+		}
+		s.wantLogins(2)
+	})
 }
 
 // TestClock_SuspendedPastRotation: a suspended machine rotates soon after it wakes up.
 func TestClock_SuspendedPastRotation(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.token("app")
 		advance(time.Minute)
@@ -236,9 +225,7 @@ func TestClock_SetBackLengthensNoTokenLife(t *testing.T) {
 }
 
 func TestClock_SetForwardCostsOneLogin(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.token("app")
 		advance(time.Minute)
@@ -254,30 +241,25 @@ func TestClock_SetForwardCostsOneLogin(t *testing.T) {
 // TestClock_BackoffEndsAfterClockSetRight: a backoff does not last for years when a clock is corrected. A failure that was
 // noted by a clock in the future.
 func TestClock_BackoffEndsAfterClockSetRight(t *testing.T) {
-	t.Parallel()
-	for _, wrong := range []time.Duration{30 * time.Minute, 3 * time.Hour, 365 * 24 * time.Hour} {
-		timed(t, wrong.String(), func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.EveryMinute()
-			s.Clock.Jump(wrong)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-			s.failed("app")
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-			s.Clock.Jump(-wrong)
-			advance(5 * time.Minute)
-			if a, err := s.ask(t.Context(), "app", nil); err != nil {
-				t.Errorf("5 minutes after an outage of a moment, noted by a clock that was %s fast: %v (%s)", wrong, err, a.id)
-			}
-		})
-	}
+	eachOf(t, []time.Duration{30 * time.Minute, 3 * time.Hour, 365 * 24 * time.Hour}, func(t *testing.T, wrong time.Duration) {
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.Clock.Jump(wrong)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		s.failed("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		s.Clock.Jump(-wrong)
+		advance(5 * time.Minute)
+		if a, err := s.ask(t.Context(), "app", nil); err != nil {
+			t.Errorf("5 minutes after an outage of a moment, noted by a clock that was %s fast: %v (%s)", wrong, err, a.id)
+		}
+	})
 }
 
 // TestStatus_NextAttemptAfterClockSetBack: the clock was ahead when the hold began, and is set right. The next attempt is said to be
 // when it is.
 func TestStatus_NextAttemptAfterClockSetBack(t *testing.T) {
-	t.Parallel()
-	timed(t, "an hour", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.Clock.Jump(time.Hour)
 		s.changePassword()
 		s.failed("app")
@@ -296,9 +278,7 @@ func TestStatus_NextAttemptAfterClockSetBack(t *testing.T) {
 // TestScheduler_ClockCorrectedLeavesUnreadAccountsAlone: the clock was a year ahead when the account was read last. Nobody reads
 // it since the clock is right.
 func TestScheduler_ClockCorrectedLeavesUnreadAccountsAlone(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.Clock.Jump(365 * 24 * time.Hour)
 		s.token("app")
@@ -313,31 +293,28 @@ func TestScheduler_ClockCorrectedLeavesUnreadAccountsAlone(t *testing.T) {
 // TestRevoke_ClockFarAheadForAMoment: the clock runs ahead by a month or more for some minutes, and is set right. A revoked token
 // is not served after that either.
 func TestRevoke_ClockFarAheadForAMoment(t *testing.T) {
-	t.Parallel()
-	for _, ahead := range []time.Duration{time.Hour, 40 * 24 * time.Hour} {
-		timed(t, ahead.String(), func(t *testing.T) {
-			const one = `{"token":"token-number-one","expires_in":3600}`
-			const other = `{"token":"token-number-two","expires_in":3600}`
-			s := gstMount(t, time.Hour)
-			s.EveryMinute()
-			s.loginsReturn(one)
-			first := s.token("app")
-			advance(time.Minute)
-			s.revoke("")
-			s.loginsReturn(other)
-			s.Clock.Jump(ahead)
-			s.token("app")
-			advance(5 * time.Minute)
-			s.Clock.Jump(-ahead)
-			advance(5 * time.Minute)
-			s.loginsReturn(one)
-			advance(2 * time.Hour)
-			for range 20 {
-				if a, err := s.ask(t.Context(), "app", nil); err == nil && a.id == first.id {
-					t.Fatal("a revoked token was served")
-				}
-				advance(time.Minute)
+	eachOf(t, []time.Duration{time.Hour, 40 * 24 * time.Hour}, func(t *testing.T, ahead time.Duration) {
+		const one = `{"token":"token-number-one","expires_in":3600}`
+		const other = `{"token":"token-number-two","expires_in":3600}`
+		s := gstMount(t, time.Hour)
+		s.EveryMinute()
+		s.loginsReturn(one)
+		first := s.token("app")
+		advance(time.Minute)
+		s.revoke("")
+		s.loginsReturn(other)
+		s.Clock.Jump(ahead)
+		s.token("app")
+		advance(5 * time.Minute)
+		s.Clock.Jump(-ahead)
+		advance(5 * time.Minute)
+		s.loginsReturn(one)
+		advance(2 * time.Hour)
+		for range 20 {
+			if a, err := s.ask(t.Context(), "app", nil); err == nil && a.id == first.id {
+				t.Fatal("a revoked token was served")
 			}
-		})
-	}
+			advance(time.Minute)
+		}
+	})
 }

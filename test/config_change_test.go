@@ -93,8 +93,7 @@ func TestTokenChange_DuringLoginDropsToken(t *testing.T) {
 
 // TestTokenChange_StaleFailureIgnored: a login of the old account that fails late is not held against the new.
 func TestTokenChange_StaleFailureIgnored(t *testing.T) {
-	t.Parallel()
-	timed(t, "refused after five seconds", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := twoClerks(t)
 		w.Simulator.SetFault("", simulator.Fault{Kind: simulator.FaultRefuse, Delay: 5 * time.Second, Remaining: 1})
 		response := w.async("token/app")
@@ -125,8 +124,7 @@ func TestTokenChange_DropsToken(t *testing.T) {
 
 // TestTokenChange_FailedWriteKeepsOldAccount: a write that fails to be stored leaves the old account in place.
 func TestTokenChange_FailedWriteKeepsOldAccount(t *testing.T) {
-	t.Parallel()
-	timed(t, "verified, then not stored", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := twoClerks(t)
 		before := w.read("token/app").Data["token_id"]
 		w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
@@ -142,8 +140,7 @@ func TestTokenChange_FailedWriteKeepsOldAccount(t *testing.T) {
 
 // TestTokenChange_ConcurrentWritesAndReadsAgree: writes and reads at the same time agree in the end.
 func TestTokenChange_ConcurrentWritesAndReadsAgree(t *testing.T) {
-	t.Parallel()
-	timed(t, "fifty of each", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := twoClerks(t)
 		var responses []<-chan asyncResult
 		for n := range 50 {
@@ -259,8 +256,7 @@ func TestConfigWrite_CallerWhoHangsUpIsGone(t *testing.T) {
 // TestConfigWrite_UnsavedRecordIsNoToken: a config is stored without a login, and the record of its account is not. No token is
 // said to be lost: there is none.
 func TestConfigWrite_UnsavedRecordIsNoToken(t *testing.T) {
-	t.Parallel()
-	timed(t, "without verification", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := newTestMount(t, jwtAccount())
 		s.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
 		resp := s.write("config/gst", jwtConfig("verify_connection", false))
@@ -274,8 +270,7 @@ func TestConfigWrite_UnsavedRecordIsNoToken(t *testing.T) {
 
 // TestConfigChange_WarnsOfLostRefreshTokens: a write that changes where refresh tokens go takes those of the tokens that are out.
 func TestConfigChange_WarnsOfLostRefreshTokens(t *testing.T) {
-	t.Parallel()
-	timed(t, "refresh_url", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, 24*time.Hour)
 		s.token("app")
 		other := with(jwtV2().onlySecrets(), "refresh_url", upstreamURL+"/api/v2/api-token-refresh/?site=2", "verify_connection", false)

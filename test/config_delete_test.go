@@ -26,18 +26,15 @@ func (w *testMount) remove(path string) {
 }
 
 func TestConfigDelete_DropsTokens(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			token := text(t, w.read("token/app").Data, "access_token")
-			w.quiet(func() { w.remove("config/gst") })
-			for key, value := range w.stored() {
-				w.hides(key+" "+value, append(f.secrets(), token)...)
-			}
-			w.wantAbsent("config/gst")
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		token := text(t, w.read("token/app").Data, "access_token")
+		w.quiet(func() { w.remove("config/gst") })
+		for key, value := range w.stored() {
+			w.hides(key+" "+value, append(f.secrets(), token)...)
+		}
+		w.wantAbsent("config/gst")
+	})
 }
 
 // TestConfigDelete_WarnsOfWhatIsLeft: the deletion of a config warns of the roles that fail from then on, and of tokens that are
@@ -113,21 +110,18 @@ func TestConfigDelete_WarnsOfWhatIsLeft(t *testing.T) {
 
 // TestConfigDelete_RoleSaysWhatToType: a read of a role whose config was deleted shows the command.
 func TestConfigDelete_RoleSaysWhatToType(t *testing.T) {
-	t.Parallel()
-	for name, restart := range map[string]bool{"at once": false, "after a restart": true} {
-		timed(t, name, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			w.read("token/app")
-			w.remove("config/gst")
-			if restart {
-				w.Reload()
-			}
-			for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
-				w.badRequest(op, "token/app", nil, "gst", "vault write mastersindia/config/gst")
-			}
-			equal(t, "the role names config", w.read("role/app").Data["config"], "gst")
-		})
-	}
+	each(t, map[string]bool{"at once": false, "after a restart": true}, func(t *testing.T, restart bool) {
+		w := jwtV1().mounted(t)
+		w.read("token/app")
+		w.remove("config/gst")
+		if restart {
+			w.Reload()
+		}
+		for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
+			w.badRequest(op, "token/app", nil, "gst", "vault write mastersindia/config/gst")
+		}
+		equal(t, "the role names config", w.read("role/app").Data["config"], "gst")
+	})
 }
 
 func TestConfigDelete_RecreatedConfigStartsFresh(t *testing.T) {
@@ -151,9 +145,7 @@ func TestConfigDelete_RecreatedConfigStartsFresh(t *testing.T) {
 
 // TestConfigDelete_StopsRotation: a deleted config is not rotated by its timers.
 func TestConfigDelete_StopsRotation(t *testing.T) {
-	t.Parallel()
-	timed(t, "two days", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		w.read("token/app")
 		w.remove("config/gst")
 		w.quiet(func() { advance(48 * time.Hour) })
@@ -161,32 +153,27 @@ func TestConfigDelete_StopsRotation(t *testing.T) {
 }
 
 func TestConfigDelete_DuringLoginLeavesNoToken(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			w.slow(5 * time.Second)
-			response := w.async("token/app")
-			advance(time.Second)
-			w.remove("config/gst")
-			r, refused := asRefusal(w.wait(response).unpack())
-			check(t, refused && r.status == http.StatusBadRequest, "the reader got %v, want status 400", r)
-			w.says(r.message, "gst")
-			advance(time.Minute)
-			for key := range w.stored() {
-				check(t, !strings.HasPrefix(key, "token/") && !strings.HasPrefix(key, "config/"),
-					"%s is stored after its config was deleted", key)
-			}
-			w.badRequest(logical.ReadOperation, "token/app", nil, "gst")
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		w.slow(5 * time.Second)
+		response := w.async("token/app")
+		advance(time.Second)
+		w.remove("config/gst")
+		r, refused := asRefusal(w.wait(response).unpack())
+		check(t, refused && r.status == http.StatusBadRequest, "the reader got %v, want status 400", r)
+		w.says(r.message, "gst")
+		advance(time.Minute)
+		for key := range w.stored() {
+			check(t, !strings.HasPrefix(key, "token/") && !strings.HasPrefix(key, "config/"),
+				"%s is stored after its config was deleted", key)
+		}
+		w.badRequest(logical.ReadOperation, "token/app", nil, "gst")
+	})
 }
 
 // TestConfigDelete_ReadsOfTheRoleWriteNothing: what is kept of a deleted config is which of its tokens were revoked.
 func TestConfigDelete_ReadsOfTheRoleWriteNothing(t *testing.T) {
-	t.Parallel()
-	timed(t, "a revoked token is remembered", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		w.read("token/app")
 		w.write("revoke/gst", nil)
 		w.remove("config/gst")
@@ -204,8 +191,7 @@ func TestConfigDelete_ReadsOfTheRoleWriteNothing(t *testing.T) {
 // deleted. The engine goes on with the revocation, so neither the deletion nor lookup says that only the vendor can end the
 // token.
 func TestConfigDelete_SaysThatRevocationGoesOn(t *testing.T) {
-	t.Parallel()
-	timed(t, "pending", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, 24*time.Hour)
 		s.EveryMinute()
 		first := s.token("app")
@@ -227,9 +213,7 @@ func TestConfigDelete_SaysThatRevocationGoesOn(t *testing.T) {
 // TestConfigDelete_ThrottleThatIsOverIsForgotten: a Retry-After was over two hours before the config was deleted and written
 // again.
 func TestConfigDelete_ThrottleThatIsOverIsForgotten(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute})
 		s.failsWith(http.StatusTooManyRequests)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -48,20 +47,17 @@ func TestConfigPause_ReadsFailWithReason(t *testing.T) {
 }
 
 func TestConfigPause_ResumedServesAgain(t *testing.T) {
-	t.Parallel()
-	for name, restart := range map[string]bool{"at once": false, "after a restart": true} {
-		timed(t, name, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			w.read("token/app")
-			w.write("config/gst", map[string]any{"paused": true})
-			w.badRequest(logical.ReadOperation, "token/app", nil, "gst")
-			if restart {
-				w.Reload()
-			}
-			w.quiet(func() { w.write("config/gst", map[string]any{"paused": false}) })
-			w.wantLiveToken()
-		})
-	}
+	each(t, map[string]bool{"at once": false, "after a restart": true}, func(t *testing.T, restart bool) {
+		w := jwtV1().mounted(t)
+		w.read("token/app")
+		w.write("config/gst", map[string]any{"paused": true})
+		w.badRequest(logical.ReadOperation, "token/app", nil, "gst")
+		if restart {
+			w.Reload()
+		}
+		w.quiet(func() { w.write("config/gst", map[string]any{"paused": false}) })
+		w.wantLiveToken()
+	})
 }
 
 func TestConfigPause_CreatedPausedWithoutLogin(t *testing.T) {
@@ -82,9 +78,7 @@ func TestConfigPause_CreatedPausedWithoutLogin(t *testing.T) {
 // TestConfigPause_WarnsOfUnpausedAndUnverified: a reason alone does not pause a config, and new credentials of a paused one are not
 // verified: both writes succeed, and warn of it.
 func TestConfigPause_WarnsOfUnpausedAndUnverified(t *testing.T) {
-	t.Parallel()
-	timed(t, "all writes", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		const notPaused, unverified = "The config is not paused: to pause it: vault write mastersindia/config/gst paused=true",
 			"its login was not verified, since it is paused: after you resume it, see whether it logs in: vault write -f mastersindia/rotate/gst"
 		for n, step := range []struct {
@@ -115,9 +109,7 @@ func TestConfigPause_WarnsOfUnpausedAndUnverified(t *testing.T) {
 // TestConfigPause_ResumedByExportWarns writes back an export of before the pause: that resumes the account, and says so. A resume
 // that names no more than secrets is meant.
 func TestConfigPause_ResumedByExportWarns(t *testing.T) {
-	t.Parallel()
-	timed(t, "all writes", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		export := w.read("config/gst").Data
 		const resumed = "The config was paused (password leaked) and is resumed now: to pause it again: " +
 			"vault write mastersindia/config/gst paused=true pause_reason=..."
@@ -155,9 +147,7 @@ func TestConfigPause_ResumedByExportWarns(t *testing.T) {
 }
 
 func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		release := s.Upstream.Hold()
 		done := s.startRead()
 		s.waitUntil("the login", func() bool { return s.logins() == 1 })
@@ -212,8 +202,7 @@ func TestConfigPause_LoginNotSentYet(t *testing.T) {
 
 // TestConfig_EmptyPausedRefused: paused="$UNSET" must not resume a paused account.
 func TestConfig_EmptyPausedRefused(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := jwtV1().mounted(t, "paused", true)
 		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"paused": ""}, "paused: is empty")
 		w.badRequest(logical.ReadOperation, "token/app", nil, "paused")

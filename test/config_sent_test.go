@@ -12,14 +12,13 @@ import (
 )
 
 func TestConfigSent_SendsConfiguredValues(t *testing.T) {
-	t.Parallel()
 	type wire struct {
 		of     fixture
 		change map[string]any
 		sent   []string
 	}
 	inJSON, inQuery := jwtV1(), firstVision()
-	for name, wire := range map[string]wire{
+	each(t, map[string]wire{
 		"user and password": {inJSON, nil, []string{
 			`"username":"clerk"`, `"password":"pass-of-clerk"`, "Content-Type: application/json",
 		}},
@@ -42,33 +41,28 @@ func TestConfigSent_SendsConfiguredValues(t *testing.T) {
 			"<Kennwort>pass-of-soap-clerk</Kennwort>",
 		}},
 		"a header": {inJSON, map[string]any{"headers": "X-Team=gst"}, []string{"X-Team: gst"}},
-	} {
-		timed(t, name, func(t *testing.T) {
-			w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) { rw.WriteHeader(http.StatusServiceUnavailable) })
-			w.write("config/gst", merged(with(wire.of.config, "verify_connection", false), wire.change))
-			w.write("role/app", map[string]any{"config": "gst"})
-			w.refusal("read", "token/app", nil)
-			heard := w.heard()
-			require(t, len(heard) == 1 && heard[0].Method == http.MethodPost, "%d requests, want one POST", len(heard))
-			w.says(heard[0].Text(), wire.sent...)
-		})
-	}
+	}, func(t *testing.T, wire wire) {
+		w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) { rw.WriteHeader(http.StatusServiceUnavailable) })
+		w.write("config/gst", merged(with(wire.of.config, "verify_connection", false), wire.change))
+		w.write("role/app", map[string]any{"config": "gst"})
+		w.refusal("read", "token/app", nil)
+		heard := w.heard()
+		require(t, len(heard) == 1 && heard[0].Method == http.MethodPost, "%d requests, want one POST", len(heard))
+		w.says(heard[0].Text(), wire.sent...)
+	})
 }
 
 func TestConfigSent_TokenURLUnchanged(t *testing.T) {
-	t.Parallel()
-	for _, path := range []string{
+	eachOf(t, []string{
 		"/api/v1/token-auth/", "/api/v1/token-auth", "/", "/api.einvoice.php?wsdl", "/a//b/../c/", "/p%20q/%2F?x=1&y=%26&y=2", "/?a;b",
-	} {
-		timed(t, path, func(t *testing.T) {
-			w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) { rw.WriteHeader(http.StatusServiceUnavailable) })
-			w.write("config/gst", jwtConfig("token_url", upstreamURL+path, "verify_connection", false))
-			w.write("role/app", map[string]any{"config": "gst"})
-			w.refusal("read", "token/app", nil)
-			equal(t, "sent to", w.heard()[0].URL, upstreamURL+path)
-			equal(t, "token_url", w.read("config/gst").Data["token_url"], upstreamURL+path)
-		})
-	}
+	}, func(t *testing.T, path string) {
+		w, _ := mountWithUpstream(t, func(rw http.ResponseWriter, _ mounttest.Request) { rw.WriteHeader(http.StatusServiceUnavailable) })
+		w.write("config/gst", jwtConfig("token_url", upstreamURL+path, "verify_connection", false))
+		w.write("role/app", map[string]any{"config": "gst"})
+		w.refusal("read", "token/app", nil)
+		equal(t, "sent to", w.heard()[0].URL, upstreamURL+path)
+		equal(t, "token_url", w.read("config/gst").Data["token_url"], upstreamURL+path)
+	})
 }
 
 func TestConfigSent_SecretUnchanged(t *testing.T) {

@@ -176,9 +176,7 @@ func TestConfig_ListHasKeyInfo(t *testing.T) {
 }
 
 func TestConfig_NamesAreCaseSensitive(t *testing.T) {
-	t.Parallel()
-	timed(t, "gst and GST", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.wantAbsent("config/GST")
 		w.write("config/GST", with(oauth().config, "verify_connection", false))
 		equal(t, "config gst has protocol", w.read("config/gst").Data["protocol"], "jwt")

@@ -6,7 +6,6 @@ package test
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -63,24 +62,20 @@ func TestConfigRefused_UnknownProtocolOrPreset(t *testing.T) {
 
 // TestConfigRefused_MisspelledConfigName: the error names the config and does not mention protocols.
 func TestConfigRefused_MisspelledConfigName(t *testing.T) {
-	t.Parallel()
-	for _, change := range []map[string]any{
+	eachOf(t, []map[string]any{
 		{"paused": true, "pause_reason": "canary"}, {"password": "canary"}, {"rotation_percent": 70, "preset": ""},
 		{"token_url": "canary"},
-	} {
-		timed(t, fmt.Sprint(change), func(t *testing.T) {
-			w := jwtV1().unserved(t)
-			w.badRequest(logical.UpdateOperation, "config/gts", change,
-				`config "gts" does not exist`, "vault list mastersindia/config", "preset=...")
-		})
-	}
+	}, func(t *testing.T, change map[string]any) {
+		w := jwtV1().unserved(t)
+		w.badRequest(logical.UpdateOperation, "config/gts", change,
+			`config "gts" does not exist`, "vault list mastersindia/config", "preset=...")
+	})
 }
 
 // TestConfigRefused_AbsentSecretNotAskedFor: a secret that was never given is not asked for again. A change of protocol
 // needs one more secret, and one problem a secret says it all.
 func TestConfigRefused_AbsentSecretNotAskedFor(t *testing.T) {
-	t.Parallel()
-	timed(t, "jwt to oauth", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := jwtV1().unserved(t)
 		said := w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"protocol": "oauth", "client_id": "canary"},
 			"client_secret: is required", "password: must be given again")

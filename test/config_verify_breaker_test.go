@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -71,9 +70,7 @@ func TestVerification_FailureHoldsLogins(t *testing.T) {
 
 // TestVerification_RefusalsKeepTheirSchedule: a config is written again and again with a password that the upstream refuses.
 func TestVerification_RefusalsKeepTheirSchedule(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		for range 24 * 60 / 17 {
 			s.refused(logical.UpdateOperation, "config/other", jwtConfig("password", "mistyped"))
@@ -91,9 +88,7 @@ func TestVerification_RefusalsKeepTheirSchedule(t *testing.T) {
 // TestVerification_RefusedWhateverHeaders: a password that was refused is not sent again with the headers of an earlier write,
 // whose verification has met an outage.
 func TestVerification_RefusedWhateverHeaders(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.token("app")
 		mistyped := func(branch string) map[string]any {
 			return map[string]any{"password": "mistyped", "headers": map[string]any{"X-Branch": branch}}
@@ -176,26 +171,21 @@ func TestVerification_OtherPasswordRefusedSurvivesRestart(t *testing.T) {
 // TestThrottled_HoldsAfterDeletion: the upstream throttles a login for ten minutes. Deleting the config and writing it again with the
 // same credentials does not bring the next login nearer.
 func TestThrottled_HoldsAfterDeletion(t *testing.T) {
-	t.Parallel()
-	for _, verified := range []bool{false, true} {
-		timed(t, fmt.Sprintf("verify_connection=%t", verified), func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute})
-			s.failed("app")
-			s.wantLogins(1, "that was throttled")
-			s.remove("config/gst")
-			_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", jwtConfig("verify_connection", verified))
-			s.failed("app")
-			s.wantLogins(1, "while the Retry-After runs")
-		})
-	}
+	eachOf(t, []bool{false, true}, func(t *testing.T, verified bool) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute})
+		s.failed("app")
+		s.wantLogins(1, "that was throttled")
+		s.remove("config/gst")
+		_, _ = s.do(t.Context(), logical.UpdateOperation, "config/gst", jwtConfig("verify_connection", verified))
+		s.failed("app")
+		s.wantLogins(1, "while the Retry-After runs")
+	})
 }
 
 // TestConfig_UnverifiedWriteDuringHold: the warning does not promise a login that is not made.
 func TestConfig_UnverifiedWriteDuringHold(t *testing.T) {
-	t.Parallel()
-	timed(t, "throttled", func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
+	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "1800")

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -23,25 +22,22 @@ func (f fixture) wrong() map[string]any {
 }
 
 func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := newTestMount(t, f.account)
-			var r refusal
-			w.loggingIn(1, func() {
-				r = w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest)
-			})
-			w.says(r.message, "gst", "verify_connection=false")
-			w.hides(r.message, append(canaries(f.wrong()), f.secrets()...)...)
-			w.wantRefusedLogins(1)
-			configs := w.storedUnder("config/")
-			check(t, len(configs) == 0, "%d configs are stored, want none", len(configs))
-			for key, value := range w.stored() {
-				w.hides(key+" "+value, canaries(f.wrong())...)
-			}
-			w.wantAbsent("config/gst")
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := newTestMount(t, f.account)
+		var r refusal
+		w.loggingIn(1, func() {
+			r = w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest)
 		})
-	}
+		w.says(r.message, "gst", "verify_connection=false")
+		w.hides(r.message, append(canaries(f.wrong()), f.secrets()...)...)
+		w.wantRefusedLogins(1)
+		configs := w.storedUnder("config/")
+		check(t, len(configs) == 0, "%d configs are stored, want none", len(configs))
+		for key, value := range w.stored() {
+			w.hides(key+" "+value, canaries(f.wrong())...)
+		}
+		w.wantAbsent("config/gst")
+	})
 }
 
 // TestConfigVerify_BlamesOnlyTypedFields: the message asks only for corrections of fields that can be wrong. An upstream that
@@ -64,8 +60,7 @@ func TestConfigVerify_BlamesOnlyTypedFields(t *testing.T) {
 // TestConfigVerify_OtherSettingsAfterRefusal: the credentials were refused since a header was forgotten. They are not sent again,
 // and the message does not say that this login has failed: it says how to log in with what was corrected.
 func TestConfigVerify_OtherSettingsAfterRefusal(t *testing.T) {
-	t.Parallel()
-	timed(t, "LATAM without apikey", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		f := latam()
 		s := newTestMount(t, f.account)
 		s.says(s.refused(logical.UpdateOperation, "config/gst", without(f.config, "headers")), "correct the credentials")
@@ -83,8 +78,7 @@ func TestConfigVerify_OtherSettingsAfterRefusal(t *testing.T) {
 // TestConfigVerify_WarnsOfForeignRefreshURL: a write that leaves the preset's refresh_url on another host than the new
 // token_url gives a warning, since a revocation would send refresh tokens of production to the vendor's test host.
 func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := newTestMount(t)
 		preset := map[string]any{"preset": "ksa-qa", "username": "u", "password": "p", "verify_connection": false}
 		moved := with(preset, "token_url", "https://login.example/api/v2/token-auth/")
@@ -109,8 +103,7 @@ func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
 
 // TestConfigVerify_PlainServerAtHTTPSURL types https for a server that speaks http: what is wrong is the URL.
 func TestConfigVerify_PlainServerAtHTTPSURL(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := newTestMount(t, jwtAccount(withTTL(time.Hour)))
 		url := strings.Replace(upstreamURL, "http:", "https:", 1) + "/api/v1/token-auth/"
 		config := jwtConfig("token_url", url)
@@ -125,8 +118,7 @@ func TestConfigVerify_PlainServerAtHTTPSURL(t *testing.T) {
 
 // TestConfigVerify_TLSServerAtHTTPURL types http for a server that speaks TLS.
 func TestConfigVerify_TLSServerAtHTTPURL(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		ca, err := simulator.NewCA()
 		noError(t, err)
 		s := overTLS(t, ca)
@@ -137,23 +129,20 @@ func TestConfigVerify_TLSServerAtHTTPURL(t *testing.T) {
 
 // TestConfigVerify_RefusedUpdateChangesNothing: an update with refused credentials leaves everything as it was.
 func TestConfigVerify_RefusedUpdateChangesNothing(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t, "verify_connection", true)
-			before, token := w.storedUnder("config/"), w.read("token/app").Data["token_id"]
-			w.loggingIn(1, func() {
-				r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest)
-				w.says(r.message, "gst", "verify_connection=false")
-			})
-			keys := differing(before, w.storedUnder("config/"))
-			check(t, len(keys) == 0, "storage has changed at %q", keys)
-			w.quiet(func() {
-				w.wantServed(token)
-				w.wantState("ready")
-			})
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t, "verify_connection", true)
+		before, token := w.storedUnder("config/"), w.read("token/app").Data["token_id"]
+		w.loggingIn(1, func() {
+			r := w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest)
+			w.says(r.message, "gst", "verify_connection=false")
 		})
-	}
+		keys := differing(before, w.storedUnder("config/"))
+		check(t, len(keys) == 0, "storage has changed at %q", keys)
+		w.quiet(func() {
+			w.wantServed(token)
+			w.wantState("ready")
+		})
+	})
 }
 
 // TestConfigVerify_SameSecretsNotRetried: the same refused secrets are refused from memory.
@@ -193,16 +182,13 @@ func TestConfigVerify_SameSecretsNotRetried(t *testing.T) {
 
 // TestConfigVerify_OtherSecretsTriedAtOnce: other secrets after refused ones are tried at once.
 func TestConfigVerify_OtherSecretsTriedAtOnce(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := newTestMount(t, f.account)
-			w.refusal(logical.UpdateOperation, "config/gst", f.wrong())
-			w.loggingIn(1, func() { w.write("config/gst", f.config) })
-			w.write("role/app", map[string]any{"config": "gst"})
-			w.quiet(w.wantLiveToken)
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := newTestMount(t, f.account)
+		w.refusal(logical.UpdateOperation, "config/gst", f.wrong())
+		w.loggingIn(1, func() { w.write("config/gst", f.config) })
+		w.write("role/app", map[string]any{"config": "gst"})
+		w.quiet(w.wantLiveToken)
+	})
 }
 
 // TestConfigVerify_UpstreamDownStoresNothing: an upstream that is down stores nothing and the code says that it may pass.
@@ -287,30 +273,26 @@ func TestConfigVerify_OnlyWhenLoginChanges(t *testing.T) {
 
 // TestConfigVerify_UntriedSecretsUsedLater: new secrets stored untried are used by the next read.
 func TestConfigVerify_UntriedSecretsUsedLater(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t, "verify_connection", true)
-			old := w.read("token/app").Data["token_id"]
-			a := f.account
-			change := map[string]any{"password": "pass-two", "verify_connection": false}
-			a.Password = "pass-two"
-			if !f.needs("password") {
-				change, a.ClientSecret = map[string]any{"client_secret": "secret-two", "verify_connection": false}, "secret-two"
-			}
-			w.Simulator.SetAccount(a)
-			w.quiet(func() { w.write("config/gst", change) })
-			w.loggingIn(1, func() {
-				check(t, w.read("token/app").Data["token_id"] != old, "the token of the old secrets is served")
-			})
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t, "verify_connection", true)
+		old := w.read("token/app").Data["token_id"]
+		a := f.account
+		change := map[string]any{"password": "pass-two", "verify_connection": false}
+		a.Password = "pass-two"
+		if !f.needs("password") {
+			change, a.ClientSecret = map[string]any{"client_secret": "secret-two", "verify_connection": false}, "secret-two"
+		}
+		w.Simulator.SetAccount(a)
+		w.quiet(func() { w.write("config/gst", change) })
+		w.loggingIn(1, func() {
+			check(t, w.read("token/app").Data["token_id"] != old, "the token of the old secrets is served")
 		})
-	}
+	})
 }
 
 // TestConfigVerify_AlternatingPasswordsSentOnce: alternating between two refused passwords sends each once.
 func TestConfigVerify_AlternatingPasswordsSentOnce(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := newLatencyMount(t, jwtAccount())
 		for range 5 {
 			for _, password := range []string{"mistyped", "mistyped-too"} {
@@ -354,9 +336,7 @@ func TestAssertion_ShortSecretWarns(t *testing.T) {
 
 // The audience is part of what a login sends: a change of it is verified, and a wrong one is not stored.
 func TestAssertion_ChangeOfTheAudienceIsVerified(t *testing.T) {
-	t.Parallel()
-	timed(t, "a wrong one, and the right one again", func(t *testing.T) {
-		w := assertion().mounted(t)
+	mountTest(t, assertion(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
 		said := ""
 		w.loggingIn(1, func() {
@@ -370,8 +350,7 @@ func TestAssertion_ChangeOfTheAudienceIsVerified(t *testing.T) {
 
 // What only one request format uses goes with it.
 func TestConfig_FormatChangeDropsUnusedFields(t *testing.T) {
-	t.Parallel()
-	timed(t, "assertion to json and back", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := assertion().unserved(t)
 		write := func(data map[string]any) map[string]any {
 			w.write("config/gst", with(data, "verify_connection", false))

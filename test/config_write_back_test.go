@@ -28,33 +28,30 @@ func (w *testMount) unwritten(f func()) {
 }
 
 func TestConfigWriteBack_ReadChangesNothing(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t, "verify_connection", true)
-			token, before := w.read("token/app").Data, w.read("config/gst").Data
-			for name, back := range map[string]map[string]any{
-				"as it is":              before,
-				"as JSON":               overTheWire(t, before),
-				"without the secrets":   nil,
-				"with verify=true":      with(overTheWire(t, before), "verify_connection", true),
-				"with verify=false":     with(before, "verify_connection", false),
-				"as it was written":     f.config,
-				"only the same secrets": f.onlySecrets(),
-			} {
-				data := before
-				if back != nil {
-					data = merged(back, f.onlySecrets())
-				}
-				w.unwritten(func() { w.write("config/gst", data) })
-				got := w.read("config/gst").Data
-				check(t, reflect.DeepEqual(got, before), "%s: the read is %v, want %v as before", name, got, before)
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t, "verify_connection", true)
+		token, before := w.read("token/app").Data, w.read("config/gst").Data
+		for name, back := range map[string]map[string]any{
+			"as it is":              before,
+			"as JSON":               overTheWire(t, before),
+			"without the secrets":   nil,
+			"with verify=true":      with(overTheWire(t, before), "verify_connection", true),
+			"with verify=false":     with(before, "verify_connection", false),
+			"as it was written":     f.config,
+			"only the same secrets": f.onlySecrets(),
+		} {
+			data := before
+			if back != nil {
+				data = merged(back, f.onlySecrets())
 			}
-			w.quiet(func() {
-				w.wantServed(token["token_id"])
-			})
+			w.unwritten(func() { w.write("config/gst", data) })
+			got := w.read("config/gst").Data
+			check(t, reflect.DeepEqual(got, before), "%s: the read is %v, want %v as before", name, got, before)
+		}
+		w.quiet(func() {
+			w.wantServed(token["token_id"])
 		})
-	}
+	})
 }
 
 func TestConfigWriteBack_PresetReadChangesNothing(t *testing.T) {
@@ -77,24 +74,20 @@ func TestConfigWriteBack_PresetReadChangesNothing(t *testing.T) {
 }
 
 func TestConfigWriteBack_ReadCreatesAnotherConfig(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := newTestMount(t, f.account)
-			w.write("config/gst", f.config)
-			copied := merged(overTheWire(t, w.read("config/gst").Data), f.onlySecrets())
-			w.loggingIn(1, func() { w.write("config/copy", copied) })
-			if got, want := w.read("config/copy").Data, w.read("config/gst").Data; !reflect.DeepEqual(got, want) {
-				t.Errorf("the copy is %v, want %v", got, want)
-			}
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := newTestMount(t, f.account)
+		w.write("config/gst", f.config)
+		copied := merged(overTheWire(t, w.read("config/gst").Data), f.onlySecrets())
+		w.loggingIn(1, func() { w.write("config/copy", copied) })
+		if got, want := w.read("config/copy").Data, w.read("config/gst").Data; !reflect.DeepEqual(got, want) {
+			t.Errorf("the copy is %v, want %v", got, want)
+		}
+	})
 }
 
 // TestConfigWriteBack_EquivalentValuesAreEqual: different notations of a value are equal.
 func TestConfigWriteBack_EquivalentValuesAreEqual(t *testing.T) {
-	t.Parallel()
-	timed(t, "durations, numbers and headers", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		f := jwtV2()
 		w := newTestMount(t, f.account)
 		w.write("config/gst", with(f.config, "request_timeout", "30s", "default_token_ttl", 3600, "headers", []any{
@@ -111,9 +104,7 @@ func TestConfigWriteBack_EquivalentValuesAreEqual(t *testing.T) {
 
 // TestConfigWriteBack_RefusedWriteKeepsToken: a refused write keeps the token.
 func TestConfigWriteBack_RefusedWriteKeepsToken(t *testing.T) {
-	t.Parallel()
-	timed(t, "the token stays", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		token := w.read("token/app").Data["token_id"]
 		w.badRequest(logical.UpdateOperation, "config/gst", jwtConfig("password", "canary\n"), "password")
 		w.quiet(func() {
@@ -125,9 +116,7 @@ func TestConfigWriteBack_RefusedWriteKeepsToken(t *testing.T) {
 // TestConfigWriteBack_WhileRefusedSaysSo: the password that the upstream refuses is written again. That changes nothing, and the
 // operator reads so: it looks like a success.
 func TestConfigWriteBack_WhileRefusedSaysSo(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		same := map[string]any{"password": "pass-of-clerk"}
 		s.token("app")
 		if resp := s.write("config/gst", same); resp != nil {

@@ -4,7 +4,6 @@
 package test
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -19,60 +18,54 @@ import (
 // TestConfigDelete_DamagedRecord: what is stored of an account's tokens cannot be read, and so it cannot be used. Deleting the
 // config and writing it again is a way out.
 func TestConfigDelete_DamagedRecord(t *testing.T) {
-	t.Parallel()
-	for name, record := range map[string]string{
+	each(t, map[string]string{
 		"damaged":                    "{\"schema\":1,",
 		"written by a later version": "{\"schema\":99}",
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.token("app")
-			s.Stop()
-			s.put("token/gst", record)
-			s.Start()
-			advance(time.Second)
-			s.failed("app")
-			if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
-				t.Errorf("the config cannot be deleted: %v", err)
-			}
-			check(t, len(s.storedUnder("token/")) <= 0, "the damaged record is left")
-			r := s.refusal(logical.ReadOperation, "token/app", nil)
-			check(t, r.status == http.StatusBadRequest, "a read of a deleted config is answered %d: %s", r.status, r.message)
-			if _, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", jwtConfig()); err != nil {
-				t.Errorf("the config cannot be written again: %v", err)
-			}
-			if _, err := s.ask(t.Context(), "app", nil); err != nil {
-				t.Errorf("a read of the new config: %v", err)
-			}
-		})
-	}
+	}, func(t *testing.T, record string) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		s.Stop()
+		s.put("token/gst", record)
+		s.Start()
+		advance(time.Second)
+		s.failed("app")
+		if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
+			t.Errorf("the config cannot be deleted: %v", err)
+		}
+		check(t, len(s.storedUnder("token/")) <= 0, "the damaged record is left")
+		r := s.refusal(logical.ReadOperation, "token/app", nil)
+		check(t, r.status == http.StatusBadRequest, "a read of a deleted config is answered %d: %s", r.status, r.message)
+		if _, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", jwtConfig()); err != nil {
+			t.Errorf("the config cannot be written again: %v", err)
+		}
+		if _, err := s.ask(t.Context(), "app", nil); err != nil {
+			t.Errorf("a read of the new config: %v", err)
+		}
+	})
 }
 
 // TestConfig_WrittenBesideDamagedRecord: there is no config, and what is stored of its tokens cannot be read, so it is no use to
 // anybody. The config is written as any other.
 func TestConfig_WrittenBesideDamagedRecord(t *testing.T) {
-	t.Parallel()
-	for _, verify := range []bool{true, false} {
-		timed(t, fmt.Sprintf("verified %t", verify), func(t *testing.T) {
-			s := newTestMount(t, jwtAccount())
-			s.Stop()
-			s.put("token/gst", "{\"schema\":1,")
-			s.Start()
-			advance(time.Second)
-			if resp, err := s.do(t.Context(), logical.ReadOperation, "status/gst", nil); resp != nil || err != nil {
-				t.Errorf("the status of a config that is not there is %v, %v", resp, err)
-			}
-			s.write("config/gst", jwtConfig("verify_connection", verify))
-			s.write("role/app", map[string]any{"config": "gst"})
-			first := s.token("app")
-			s.Reload()
-			check(t, s.token("app").id == first.id, "another token is served after a restart: the first was not stored")
-			s.write("revoke/gst", nil)
-			if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
-				t.Errorf("the config cannot be deleted: %v", err)
-			}
-		})
-	}
+	eachOf(t, []bool{true, false}, func(t *testing.T, verify bool) {
+		s := newTestMount(t, jwtAccount())
+		s.Stop()
+		s.put("token/gst", "{\"schema\":1,")
+		s.Start()
+		advance(time.Second)
+		if resp, err := s.do(t.Context(), logical.ReadOperation, "status/gst", nil); resp != nil || err != nil {
+			t.Errorf("the status of a config that is not there is %v, %v", resp, err)
+		}
+		s.write("config/gst", jwtConfig("verify_connection", verify))
+		s.write("role/app", map[string]any{"config": "gst"})
+		first := s.token("app")
+		s.Reload()
+		check(t, s.token("app").id == first.id, "another token is served after a restart: the first was not stored")
+		s.write("revoke/gst", nil)
+		if _, err := s.do(t.Context(), logical.DeleteOperation, "config/gst", nil); err != nil {
+			t.Errorf("the config cannot be deleted: %v", err)
+		}
+	})
 }
 
 // TestConfigUpdate_DamagedRecord: a change of the account replaces the record that cannot be read, and needs no secret.
@@ -101,9 +94,7 @@ func TestConfigUpdate_DamagedRecord(t *testing.T) {
 
 // TestConfig_DamagedEntryWrittenAgain: a config or role that cannot be read is deleted and written again.
 func TestConfig_DamagedEntryWrittenAgain(t *testing.T) {
-	t.Parallel()
-	timed(t, "both", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.put("config/gst", "{\"schema\":1,")
 		s.put("role/app", "{\"schema\":1,")
 		s.Reload()
@@ -117,27 +108,24 @@ func TestConfig_DamagedEntryWrittenAgain(t *testing.T) {
 
 // TestLookup_DamagedRecord: what is stored of an account's tokens cannot be read. The ledger can, and says whose a token is.
 func TestLookup_DamagedRecord(t *testing.T) {
-	t.Parallel()
-	for name, spoil := range map[string]func(*testMount){
+	each(t, map[string]func(*testMount){
 		"damaged":       func(s *testMount) { s.put("token/gst", "{\"schema\":1,") },
 		"storage fails": func(s *testMount) { s.Storage.Fail(mounttest.Get, "token/", mounttest.ErrStorage()) },
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			a := s.token("app")
-			advance(time.Second)
-			s.Stop()
-			spoil(s)
-			s.Start()
-			advance(time.Second)
-			found, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id})
-			require(t, err == nil, "lookup: %v", err)
-			s.says(text(t, found.Data, "advice"), "whether it is handed out is not known", "token/gst")
-			resp, err := s.do(t.Context(), logical.ReadOperation, "ledger/gst", nil)
-			require(t, err == nil, "ledger/gst: %v", err)
-			s.says(strings.Join(resp.Warnings, " "), "Which of the tokens readers are given is not known", "token/gst")
-		})
-	}
+	}, func(t *testing.T, spoil func(*testMount)) {
+		s := gstMount(t, time.Hour)
+		a := s.token("app")
+		advance(time.Second)
+		s.Stop()
+		spoil(s)
+		s.Start()
+		advance(time.Second)
+		found, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id})
+		require(t, err == nil, "lookup: %v", err)
+		s.says(text(t, found.Data, "advice"), "whether it is handed out is not known", "token/gst")
+		resp, err := s.do(t.Context(), logical.ReadOperation, "ledger/gst", nil)
+		require(t, err == nil, "ledger/gst: %v", err)
+		s.says(strings.Join(resp.Warnings, " "), "Which of the tokens readers are given is not known", "token/gst")
+	})
 }
 
 // TestStorageFault_DamagedEntryHidesNoOthers: an entry that is damaged does not hide all others from a list.
@@ -289,8 +277,7 @@ func TestStorage_DamagedEntryHidesContent(t *testing.T) {
 // TestLookup_DamagedPageHidesNoOtherConfig: a damaged page does not hide that another config got the token. An operator who
 // deals with a leak needs all that there is.
 func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
-	t.Parallel()
-	timed(t, "of two configs", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		f := jwtV1()
 		f.account.RepeatTokens = true
 		w := f.mounted(t)

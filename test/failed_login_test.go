@@ -22,9 +22,7 @@ import (
 // TestThrottled_WithoutRetryAfterInInvalidHold: a 429 without Retry-After that rotate/ meets beside a malformed request holds a
 // corrected request back for seconds, and not until the end of the malformed one's hold.
 func TestThrottled_WithoutRetryAfterInInvalidHold(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.refuseRequests()
 		s.failsWith(http.StatusBadRequest)
 		advance(2 * time.Minute)
@@ -45,35 +43,31 @@ func TestThrottled_WithoutRetryAfterInInvalidHold(t *testing.T) {
 // TestRotate_GivenUpInOpenBreaker: a forced login that is given up while the breaker is open may have been refused: the next is
 // made a minute later, as after any other.
 func TestRotate_GivenUpInOpenBreaker(t *testing.T) {
-	t.Parallel()
-	for name, giveUp := range map[string]func(s *testMount){
+	each(t, map[string]func(s *testMount){
 		"revoke": func(s *testMount) { s.write("revoke/gst", nil) },
 		"headers": func(s *testMount) {
 			s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}, "verify_connection": false})
 		},
 		"crash": func(s *testMount) { s.Crash() },
 		"none":  func(*testMount) {},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := refusedMount(t)
-			advance(2 * time.Minute)
-			release := s.Upstream.Hold()
-			go func() { _, _, _ = s.Do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
-			advance(time.Second)
-			s.wantLogins(2, "of which the second is forced")
-			giveUp(s)
-			release()
-			advance(6 * time.Second)
-			_, _ = s.rotate()
-			s.wantLogins(2, "of which the second was forced 7 s ago")
-		})
-	}
+	}, func(t *testing.T, giveUp func(s *testMount)) {
+		s := refusedMount(t)
+		advance(2 * time.Minute)
+		release := s.Upstream.Hold()
+		go func() { _, _, _ = s.Do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
+		advance(time.Second)
+		s.wantLogins(2, "of which the second is forced")
+		giveUp(s)
+		release()
+		advance(6 * time.Second)
+		_, _ = s.rotate()
+		s.wantLogins(2, "of which the second was forced 7 s ago")
+	})
 }
 
 // TestRotate_TimedOutInOpenBreaker: refused credentials are sent by rotate/ once a minute, also where a forced login has timed out.
 func TestRotate_TimedOutInOpenBreaker(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := refusedMount(t)
 		advance(2 * time.Minute)
 		s.slow(time.Minute)
@@ -87,9 +81,7 @@ func TestRotate_TimedOutInOpenBreaker(t *testing.T) {
 // TestBreaker_ProbeBringsRevokedToken: a probe whose credentials the upstream has accepted closes the breaker, although the token
 // that it gives is a revoked one: the next login is made when that token has ended, and nothing says that credentials are refused.
 func TestBreaker_ProbeBringsRevokedToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"invented-access-token-7","expires_in":1800}`)
 		s.token("app")
 		s.write("revoke/gst", nil)
@@ -114,8 +106,7 @@ func TestBreaker_ProbeBringsRevokedToken(t *testing.T) {
 
 // TestVerification_SaysWhatItMet: a verification that finds no upstream does not say that this has refused the credentials.
 func TestVerification_SaysWhatItMet(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := refusedMount(t)
 		advance(16 * time.Minute)
 		s.FailDials(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "upstream.test", IsNotFound: true}})
@@ -128,29 +119,24 @@ func TestVerification_SaysWhatItMet(t *testing.T) {
 
 // TestRotate_SaysWhatItMet: rotate/ says of its login what it met, also while an earlier failure holds the engine's own logins back.
 func TestRotate_SaysWhatItMet(t *testing.T) {
-	t.Parallel()
-	for name, fault := range map[string]simulator.Fault{
+	each(t, map[string]simulator.Fault{
 		"throttled": {Kind: simulator.FaultThrottled, RetryAfter: time.Hour}, "refused": {Kind: simulator.FaultRefuse},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.Simulator.SetFault(simulator.JWT, fault)
-			s.failed("app")
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-			advance(2 * time.Minute)
-			_, err := s.rotate()
-			s.wantLogins(2, "of which the second met a broken connection")
-			code := codeOf(err)
-			check(t, code == http.StatusBadGateway, "rotate/ whose login met a broken connection is answered %d: %v", code, err)
-		})
-	}
+	}, func(t *testing.T, fault simulator.Fault) {
+		s := gstMount(t, time.Hour)
+		s.Simulator.SetFault(simulator.JWT, fault)
+		s.failed("app")
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		advance(2 * time.Minute)
+		_, err := s.rotate()
+		s.wantLogins(2, "of which the second met a broken connection")
+		code := codeOf(err)
+		check(t, code == http.StatusBadGateway, "rotate/ whose login met a broken connection is answered %d: %v", code, err)
+	})
 }
 
 // TestBreaker_ManyOutagesForgetNoRefusal: sixteen writes that meet an outage end no hold of refused credentials.
 func TestBreaker_ManyOutagesForgetNoRefusal(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "mistyped"})
 		s.wantRefusedLogins(1)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
@@ -166,9 +152,7 @@ func TestBreaker_ManyOutagesForgetNoRefusal(t *testing.T) {
 // TestBreaker_NewestOutageBesideManyRefusals: a failed login is remembered beside as many others as are kept, though its hold is the
 // shortest.
 func TestBreaker_NewestOutageBesideManyRefusals(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		for n := range 16 {
 			s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "mistyped-" + strconv.Itoa(n)})
 		}
@@ -182,33 +166,28 @@ func TestBreaker_NewestOutageBesideManyRefusals(t *testing.T) {
 // TestVerification_RecordOfNoConfigGoes: what a failed verification of a config that was never stored leaves in storage goes when it
 // says nothing any more, with a restart and without.
 func TestVerification_RecordOfNoConfigGoes(t *testing.T) {
-	t.Parallel()
-	for name, fault := range map[string]simulator.Fault{
+	each(t, map[string]simulator.Fault{
 		"throttled": {Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Second}, "refused": {Kind: simulator.FaultRefuse},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := newTestMount(t, jwtAccount())
-			s.EveryMinute()
-			s.Simulator.SetFault(simulator.JWT, fault)
-			s.refused(logical.UpdateOperation, "config/gst", jwtConfig())
-			if len(s.storedUnder("token/")) != 1 {
-				t.Fatalf("stored: %v", s.storedUnder("token/"))
-			}
-			for range 2 {
-				advance(4 * 24 * time.Hour)
-				left := s.storedUnder("token/")
-				check(t, len(left) == 0, "days after the hold: %v", left)
-				s.Reload()
-			}
-		})
-	}
+	}, func(t *testing.T, fault simulator.Fault) {
+		s := newTestMount(t, jwtAccount())
+		s.EveryMinute()
+		s.Simulator.SetFault(simulator.JWT, fault)
+		s.refused(logical.UpdateOperation, "config/gst", jwtConfig())
+		if len(s.storedUnder("token/")) != 1 {
+			t.Fatalf("stored: %v", s.storedUnder("token/"))
+		}
+		for range 2 {
+			advance(4 * 24 * time.Hour)
+			left := s.storedUnder("token/")
+			check(t, len(left) == 0, "days after the hold: %v", left)
+			s.Reload()
+		}
+	})
 }
 
 // TestRepeatedToken_HoldKeepsItsReason: a forced login that meets an outage hides not why the engine makes no login for hours.
 func TestRepeatedToken_HoldKeepsItsReason(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"invented-access-token-7","expires_in":86400}`)
 		s.token("app")
 		s.write("revoke/gst", nil)
@@ -229,9 +208,7 @@ func TestRepeatedToken_HoldKeepsItsReason(t *testing.T) {
 
 // TestVerification_BoundedWhileSettingsCannotBeRead: a write whose verification waits for settings that storage does not give ends.
 func TestVerification_BoundedWhileSettingsCannotBeRead(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.token("app")
 		caught, release := s.Storage.HoldNextPut("token/gst")

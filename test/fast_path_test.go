@@ -76,38 +76,34 @@ func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 
 // TestFastPath_SameResponseAsSlowPath: a warm read returns the same as a cold one.
 func TestFastPath_SameResponseAsSlowPath(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			w.write("role/free", map[string]any{"config": "gst", "lease": false})
-			w.read("token/app")
-			w.read("token/free")
-			advance(time.Minute)
-			for _, path := range []string{"token/app", "token/free"} {
-				warm := w.read(path)
-				// A parameter of Vault's own changes nothing, but is not for the short way.
-				cold, err := w.tryRead(path, map[string]any{"version": "0"})
-				noError(t, err)
-				if !maps.Equal(warm.Data, cold.Data) {
-					t.Errorf("%s: the responses differ: %v and %v", path, slices.Sorted(maps.Keys(warm.Data)), slices.Sorted(maps.Keys(cold.Data)))
-				}
-				require(t, (warm.Secret == nil) == (cold.Secret == nil), "%s: only one response has a lease", path)
-				if warm.Secret == nil {
-					continue
-				}
-				check(t, warm.Secret.LeaseOptions == cold.Secret.LeaseOptions,
-					"%s: leases %+v and %+v", path, warm.Secret.LeaseOptions, cold.Secret.LeaseOptions)
-				check(t, maps.Equal(warm.Secret.InternalData, cold.Secret.InternalData), "%s: the leases' data differ", path)
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		w.write("role/free", map[string]any{"config": "gst", "lease": false})
+		w.read("token/app")
+		w.read("token/free")
+		advance(time.Minute)
+		for _, path := range []string{"token/app", "token/free"} {
+			warm := w.read(path)
+			// A parameter of Vault's own changes nothing, but is not for the short way.
+			cold, err := w.tryRead(path, map[string]any{"version": "0"})
+			noError(t, err)
+			if !maps.Equal(warm.Data, cold.Data) {
+				t.Errorf("%s: the responses differ: %v and %v", path, slices.Sorted(maps.Keys(warm.Data)), slices.Sorted(maps.Keys(cold.Data)))
 			}
-		})
-	}
+			require(t, (warm.Secret == nil) == (cold.Secret == nil), "%s: only one response has a lease", path)
+			if warm.Secret == nil {
+				continue
+			}
+			check(t, warm.Secret.LeaseOptions == cold.Secret.LeaseOptions,
+				"%s: leases %+v and %+v", path, warm.Secret.LeaseOptions, cold.Secret.LeaseOptions)
+			check(t, maps.Equal(warm.Secret.InternalData, cold.Secret.InternalData), "%s: the leases' data differ", path)
+		}
+	})
 }
 
 // TestFastPath_ResponsesAreNotShared: a caller may modify its response.
 func TestFastPath_ResponsesAreNotShared(t *testing.T) {
-	t.Parallel()
-	timed(t, "changed by its reader", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := warmed(t)
 		first := w.read("token/app")
 		want := maps.Clone(first.Data)

@@ -19,9 +19,7 @@ func example(path string) string {
 
 // TestHelp_EveryPathHasSynopsisAndDescription: every path has help that reads like Vault's own.
 func TestHelp_EveryPathHasSynopsisAndDescription(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		synctest.Wait() // the engine looks into storage when it starts
 		before := len(w.Storage.Accesses())
 		defer func() {
@@ -60,8 +58,7 @@ func checkWidth(t *testing.T, of, help string) {
 }
 
 func TestHelp_OfMountNamesEveryPath(t *testing.T) {
-	t.Parallel()
-	timed(t, "at its root", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := newTestMount(t)
 		resp, err := w.do(t.Context(), logical.HelpOperation, "", nil)
 		noError(t, err)

@@ -146,8 +146,7 @@ func TestHostileCaller_RequestsAreRefused(t *testing.T) {
 
 // TestHostileCaller_RequestsCoverEveryField keeps a new field from being left out above.
 func TestHostileCaller_RequestsCoverEveryField(t *testing.T) {
-	t.Parallel()
-	timed(t, "by the OpenAPI document", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		d := newTestMount(t).document()
 		for path, described := range d.Paths {
 			if described.Post == nil || described.Post.RequestBody == nil {
@@ -164,7 +163,6 @@ func TestHostileCaller_RequestsCoverEveryField(t *testing.T) {
 
 // TestHostileCaller_ParameterFloodShortMessage sends an excessive number of parameters.
 func TestHostileCaller_ParameterFloodShortMessage(t *testing.T) {
-	t.Parallel()
 	const many = 10_000
 	unknown, headers := map[string]any{}, map[string]any{}
 	for n := range many {
@@ -175,8 +173,7 @@ func TestHostileCaller_ParameterFloodShortMessage(t *testing.T) {
 	for range many {
 		nested = []any{nested}
 	}
-	timed(t, "on every path", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for path, operations := range namedPaths() {
 			for _, op := range operations {
 				if op == logical.DeleteOperation || path == "ledger/" {

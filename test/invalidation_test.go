@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -50,8 +49,7 @@ func TestInvalidation_ReaderThatWaitsGetsTheToken(t *testing.T) {
 // TestInvalidation_RotatesAheadOfTime: an account in use is rotated in the background also where its settings were written
 // elsewhere since it was read.
 func TestInvalidation_RotatesAheadOfTime(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := newClusters(t, time.Hour)
 		s.EveryMinute()
 		s.token("app")
@@ -65,9 +63,7 @@ func TestInvalidation_RotatesAheadOfTime(t *testing.T) {
 // TestInvalidation_ConfigChangedElsewhere: a config that another node has changed takes effect. Vault notifies a node of a
 // cluster which entries others have written.
 func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.Simulator.SetAccount(jwtAccount(withTTL(time.Hour), func(a *simulator.Account) { a.Username = "other" }))
 		first := s.token("app")
 		entry, err := s.Storage.Entries.Get(t.Context(), "config/gst")
@@ -94,20 +90,17 @@ func TestInvalidation_ConfigChangedElsewhere(t *testing.T) {
 // TestInvalidation_DuringLoginFailsNoReader: a change elsewhere during a login fails no reader. The login in flight is stale,
 // and nobody's plugin has stopped.
 func TestInvalidation_DuringLoginFailsNoReader(t *testing.T) {
-	t.Parallel()
-	for _, key := range []string{"config/gst", "token/gst"} {
-		timed(t, key, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			release := s.Upstream.Hold()
-			done := s.startRead()
-			advance(time.Second)
-			got := s.logins()
-			require(t, got == 1, "%d logins, want 1 in flight", got)
-			s.Backend().InvalidateKey(t.Context(), key)
-			release()
-			equal(t, "a reader got", <-done, nil)
-			n := s.status()["consecutive_failures"]
-			check(t, fmt.Sprint(n) == "0", "%v failures, though no login has failed", n)
-		})
-	}
+	eachOf(t, []string{"config/gst", "token/gst"}, func(t *testing.T, key string) {
+		s := gstMount(t, time.Hour)
+		release := s.Upstream.Hold()
+		done := s.startRead()
+		advance(time.Second)
+		got := s.logins()
+		require(t, got == 1, "%d logins, want 1 in flight", got)
+		s.Backend().InvalidateKey(t.Context(), key)
+		release()
+		equal(t, "a reader got", <-done, nil)
+		n := s.status()["consecutive_failures"]
+		check(t, fmt.Sprint(n) == "0", "%v failures, though no login has failed", n)
+	})
 }

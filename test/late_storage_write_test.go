@@ -8,7 +8,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
@@ -46,9 +45,7 @@ func (s *testMount) deletionLandsLate(path string) {
 
 // TestConfig_RepeatedAfterWriteThatLandsLate: the operator repeats the command, which finds nothing to change.
 func TestConfig_RepeatedAfterWriteThatLandsLate(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		first := s.token("app")
 		data := map[string]any{"authorization_scheme": "Token"}
@@ -61,9 +58,7 @@ func TestConfig_RepeatedAfterWriteThatLandsLate(t *testing.T) {
 }
 
 func TestRole_RepeatedAfterWriteThatLandsLate(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.write("config/other", jwtConfig("verify_connection", false))
 		s.token("app")
@@ -130,8 +125,7 @@ func TestConfig_LateWriteIsNoticed(t *testing.T) {
 // TestConfigPause_TakenBackBeforeLateWrite: storage refuses a write that resumes a config; the operator takes it back, which is
 // answered as done; the refused write must not come into force after that.
 func TestConfigPause_TakenBackBeforeLateWrite(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour, "paused", true)
 		s.EveryMinute()
 		s.Storage.Fail(mounttest.Put, "config/gst", errors.New("storage: the leader was lost while the write was being replicated"))

@@ -149,45 +149,41 @@ func TestLedgerFault_InterruptedTrimResumes(t *testing.T) {
 
 // TestLedgerFault_UnwritableFailsNoLogin: a ledger that cannot be written fails no login and is tried again.
 func TestLedgerFault_UnwritableFailsNoLogin(t *testing.T) {
-	t.Parallel()
-	for _, access := range []string{mounttest.Get, mounttest.Put} {
-		timed(t, access, func(t *testing.T) {
-			w, book := oauth().logged(t)
-			w.Storage.Fail(access, "ledger/", mounttest.ErrStorage())
-			first := w.read("token/app").Data
-			counts := w.ledgerAccesses(func() {
-				for range 30 {
-					advance(11 * time.Second)
-					w.write("rotate/gst", nil)
-				}
-				w.write("config/gst", map[string]any{"password": "another-of-oauth-clerk", "verify_connection": false})
-			})
-			check(t, counts[access+" id"]+counts[access+" day"]+counts[access+" config"] <= 2,
-				"a broken ledger is tried again with each login: %v", counts)
-			if access == mounttest.Put { // what the ledger does not know yet is known all the same
-				found := w.lookUp("token_id", text(t, first, "token_id"))
-				check(t, found.Config == "gst" && found.State == "superseded" && found.Reason == "first_read",
-					"%s of %q, got by %s", found.State, found.Config, found.Reason)
-				equal(t, "entries while the ledger cannot be written", len(w.ledgerOf("gst")), 31)
+	eachOf(t, []string{mounttest.Get, mounttest.Put}, func(t *testing.T, access string) {
+		w, book := oauth().logged(t)
+		w.Storage.Fail(access, "ledger/", mounttest.ErrStorage())
+		first := w.read("token/app").Data
+		counts := w.ledgerAccesses(func() {
+			for range 30 {
+				advance(11 * time.Second)
+				w.write("rotate/gst", nil)
 			}
-			w.says(book.String(), "the ledger could not be written", mounttest.ErrStorage().Error(), text(t, first, "token_id"))
-			for range 5 {
-				counts := w.ledgerAccesses(w.minute)
-				sum := counts["get id"] + counts["get config"] + counts["get day"] + writes(counts)
-				check(t, sum != 0 && sum <= 5, "a minute's try makes %v", counts)
-			}
-			w.Storage.Heal()
-			w.minute()
-			equal(t, "entries", len(w.ledgerOf("gst")), 31)
-			n := strings.Count(book.String(), "the ledger could not be written")
-			check(t, n >= 2 && n <= 10, "it was logged %d times", n)
+			w.write("config/gst", map[string]any{"password": "another-of-oauth-clerk", "verify_connection": false})
 		})
-	}
+		check(t, counts[access+" id"]+counts[access+" day"]+counts[access+" config"] <= 2,
+			"a broken ledger is tried again with each login: %v", counts)
+		if access == mounttest.Put { // what the ledger does not know yet is known all the same
+			found := w.lookUp("token_id", text(t, first, "token_id"))
+			check(t, found.Config == "gst" && found.State == "superseded" && found.Reason == "first_read",
+				"%s of %q, got by %s", found.State, found.Config, found.Reason)
+			equal(t, "entries while the ledger cannot be written", len(w.ledgerOf("gst")), 31)
+		}
+		w.says(book.String(), "the ledger could not be written", mounttest.ErrStorage().Error(), text(t, first, "token_id"))
+		for range 5 {
+			counts := w.ledgerAccesses(w.minute)
+			sum := counts["get id"] + counts["get config"] + counts["get day"] + writes(counts)
+			check(t, sum != 0 && sum <= 5, "a minute's try makes %v", counts)
+		}
+		w.Storage.Heal()
+		w.minute()
+		equal(t, "entries", len(w.ledgerOf("gst")), 31)
+		n := strings.Count(book.String(), "the ledger could not be written")
+		check(t, n >= 2 && n <= 10, "it was logged %d times", n)
+	})
 }
 
 func TestLedgerFault_SlowBlocksNoReader(t *testing.T) {
-	t.Parallel()
-	timed(t, "a read, a rotation, a revocation and a write", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		release := make(chan struct{})
 		w := newTestMount(t, jwtV2().account)
 		w.Storage.SetFault(func(_ int, access, key string) mounttest.Fault {
@@ -215,9 +211,7 @@ func TestLedgerFault_SlowBlocksNoReader(t *testing.T) {
 
 // TestLedgerFault_RevocationBeforeItsEntryKept: a revocation that overtakes the note of its token is kept.
 func TestLedgerFault_RevocationBeforeItsEntryKept(t *testing.T) {
-	t.Parallel()
-	timed(t, "while the note waits", func(t *testing.T) {
-		w := jwtV2().mounted(t)
+	mountTest(t, jwtV2(), func(t *testing.T, w *testMount) {
 		w.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
 		given := w.read("token/app").Data
 		id := text(t, given, "token_id")
@@ -247,9 +241,7 @@ func firstKey(entries map[string]string) string {
 // TestLedger_WriteThatLandsAfterItWasGivenUp: a write of the ledger hangs, is given up and made again, and lands after all when
 // the ledger has learnt of another token. It takes nothing away.
 func TestLedger_WriteThatLandsAfterItWasGivenUp(t *testing.T) {
-	t.Parallel()
-	timed(t, "the page", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		page := ""
 		s.token("app")
@@ -284,9 +276,7 @@ func TestLedger_WriteThatLandsAfterItWasGivenUp(t *testing.T) {
 
 // TestLedger_ListHasConfigsNotYetStored: the ledger takes no writes. What ledger/<config> shows from memory, the list names.
 func TestLedger_ListHasConfigsNotYetStored(t *testing.T) {
-	t.Parallel()
-	timed(t, "its first token", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
 		s.token("app")
 		if tokens, _ := s.read("ledger/gst").Data["tokens"].([]any); len(tokens) != 1 {

@@ -93,9 +93,7 @@ func checkNewest(t *testing.T, w *testMount, f fixture) {
 
 // TestLedgerIssue_ReadsAndWritesOfLogin: a login costs the ledger three reads and two writes.
 func TestLedgerIssue_ReadsAndWritesOfLogin(t *testing.T) {
-	t.Parallel()
-	timed(t, "and one more a day", func(t *testing.T) {
-		w := oauth().mounted(t)
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
 		advance(time.Minute)
 		w.ledgerOf("gst")
@@ -110,24 +108,21 @@ func TestLedgerIssue_ReadsAndWritesOfLogin(t *testing.T) {
 }
 
 func TestLedgerIssue_FailedLoginHasNoEntry(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			w.refusing(func() {
-				w.loggingIn(1, func() { w.refusal(logical.ReadOperation, "token/app", nil) })
-				advance(2 * time.Minute)
-				w.loggingIn(1, func() { w.refusal(logical.UpdateOperation, "rotate/gst", nil) })
-				w.loggingIn(1, func() { w.refusal(logical.UpdateOperation, "config/new", f.config) })
-				w.Reload()
-				advance(time.Minute)
-			})
-			stored := w.storedUnder("ledger/")
-			check(t, len(stored) == 0, "the ledger has %d entries", len(stored))
-			got := w.ledgerOf("gst")
-			check(t, got == nil, "the ledger has %s", describe(got))
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		w.refusing(func() {
+			w.loggingIn(1, func() { w.refusal(logical.ReadOperation, "token/app", nil) })
+			advance(2 * time.Minute)
+			w.loggingIn(1, func() { w.refusal(logical.UpdateOperation, "rotate/gst", nil) })
+			w.loggingIn(1, func() { w.refusal(logical.UpdateOperation, "config/new", f.config) })
+			w.Reload()
+			advance(time.Minute)
 		})
-	}
+		stored := w.storedUnder("ledger/")
+		check(t, len(stored) == 0, "the ledger has %d entries", len(stored))
+		got := w.ledgerOf("gst")
+		check(t, got == nil, "the ledger has %s", describe(got))
+	})
 }
 
 // TestLedgerIssue_ReasonSurvivesRestart: the reason is right after a restart too.
@@ -156,8 +151,7 @@ func TestLedgerIssue_ReasonSurvivesRestart(t *testing.T) {
 
 // TestLedgerIssue_RepeatedTokenHasOneEntry: a token that the upstream gives again has one entry.
 func TestLedgerIssue_RepeatedTokenHasOneEntry(t *testing.T) {
-	t.Parallel()
-	timed(t, "three times", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		f := jwtV1()
 		f.account.RepeatTokens = true // within one second
 		w := f.mounted(t)
@@ -168,9 +162,7 @@ func TestLedgerIssue_RepeatedTokenHasOneEntry(t *testing.T) {
 }
 
 func TestLedgerIssue_ManyTokensInOrder(t *testing.T) {
-	t.Parallel()
-	timed(t, "three pages", func(t *testing.T) {
-		w := oauth().mounted(t)
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		want := 300
 		for n := range want {
 			if w.write("rotate/gst", nil); n%100 == 57 {
@@ -274,54 +266,51 @@ func TestLedger_ReasonAfterRevokeOnce(t *testing.T) {
 }
 
 func TestLedgerIssue_TokenItselfIsNowhereStored(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w, book := f.logged(t)
-			token := text(t, w.read("token/app").Data, "access_token")
-			w.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
-			advance(time.Minute)
-			w.write("rotate/gst", nil)
-			w.minute()
-			said := []string{book.String()}
-			hear := func(op logical.Operation, path string, data map[string]any) {
-				resp, err := w.do(t.Context(), op, path, data)
-				if err != nil {
-					said = append(said, err.Error())
-				}
-				if resp != nil {
-					said = append(said, canonical(t, resp.Data), strings.Join(resp.Warnings, " "))
-				}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w, book := f.logged(t)
+		token := text(t, w.read("token/app").Data, "access_token")
+		w.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
+		advance(time.Minute)
+		w.write("rotate/gst", nil)
+		w.minute()
+		said := []string{book.String()}
+		hear := func(op logical.Operation, path string, data map[string]any) {
+			resp, err := w.do(t.Context(), op, path, data)
+			if err != nil {
+				said = append(said, err.Error())
 			}
-			second := text(t, w.read("token/app").Data, "access_token")
-			look := func() {
-				for _, secret := range []string{token, second} {
-					hear(logical.UpdateOperation, "lookup", map[string]any{"token": secret})
-					hear(logical.UpdateOperation, "lookup", map[string]any{"token_id": secret})
-					hear(logical.UpdateOperation, "lookup", map[string]any{"token": secret, "token_id": secret})
-					hear(logical.UpdateOperation, "lookup", map[string]any{"token": secret + "x"})
-					hear(logical.UpdateOperation, "lookup", map[string]any{"token": []any{secret}})
-					hear(logical.UpdateOperation, "lookup", map[string]any{"tokn": secret})
-				}
-				hear(logical.ReadOperation, "ledger/gst", nil)
-				hear(logical.ListOperation, "ledger/", nil)
+			if resp != nil {
+				said = append(said, canonical(t, resp.Data), strings.Join(resp.Warnings, " "))
 			}
-			look()
-			w.Storage.Heal()
-			w.minute()
-			look()
-			got := len(w.ledgerOf("gst"))
-			require(t, got == 2, "%d entries, want 2", got)
-			secrets := append(w.issued(), token, second)
-			w.hides(strings.Join(append(said, book.String()), "\n"), secrets...)
-			for key, value := range w.stored() {
-				if !strings.HasPrefix(key, "token/") {
-					w.hides(key+" "+value, secrets...)
-				}
+		}
+		second := text(t, w.read("token/app").Data, "access_token")
+		look := func() {
+			for _, secret := range []string{token, second} {
+				hear(logical.UpdateOperation, "lookup", map[string]any{"token": secret})
+				hear(logical.UpdateOperation, "lookup", map[string]any{"token_id": secret})
+				hear(logical.UpdateOperation, "lookup", map[string]any{"token": secret, "token_id": secret})
+				hear(logical.UpdateOperation, "lookup", map[string]any{"token": secret + "x"})
+				hear(logical.UpdateOperation, "lookup", map[string]any{"token": []any{secret}})
+				hear(logical.UpdateOperation, "lookup", map[string]any{"tokn": secret})
 			}
-			for _, access := range w.Storage.Accesses() {
-				w.hides(access, secrets...)
+			hear(logical.ReadOperation, "ledger/gst", nil)
+			hear(logical.ListOperation, "ledger/", nil)
+		}
+		look()
+		w.Storage.Heal()
+		w.minute()
+		look()
+		got := len(w.ledgerOf("gst"))
+		require(t, got == 2, "%d entries, want 2", got)
+		secrets := append(w.issued(), token, second)
+		w.hides(strings.Join(append(said, book.String()), "\n"), secrets...)
+		for key, value := range w.stored() {
+			if !strings.HasPrefix(key, "token/") {
+				w.hides(key+" "+value, secrets...)
 			}
-		})
-	}
+		}
+		for _, access := range w.Storage.Accesses() {
+			w.hides(access, secrets...)
+		}
+	})
 }

@@ -15,8 +15,7 @@ import (
 
 // TestLedger_ConcurrentUse is for the race detector, and checks that in the end every token that was given out is known.
 func TestLedger_ConcurrentUse(t *testing.T) {
-	t.Parallel()
-	timed(t, "notes, lookups, trims and revocations", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		f := jwtV2()
 		w := f.mounted(t, "ledger_retention", "24h")
 		for n := range 8 {

@@ -82,8 +82,7 @@ func TestLedgerRetention_ChangeHoldsForLaterTokens(t *testing.T) {
 }
 
 func TestLedgerRetention_TrimReadsOnlyExpired(t *testing.T) {
-	t.Parallel()
-	timed(t, "for a fortnight of days", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := oauth().mounted(t, "ledger_retention", "240h")
 		issued := 0
 		for range 14 {
@@ -108,8 +107,7 @@ func TestLedgerRetention_TrimReadsOnlyExpired(t *testing.T) {
 
 // TestLedgerRetention_KeptThroughConfigDelete: a config that was deleted keeps its ledger through its namesake.
 func TestLedgerRetention_KeptThroughConfigDelete(t *testing.T) {
-	t.Parallel()
-	timed(t, "of another account", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		f := oauth()
 		w := f.mounted(t)
 		first := text(t, w.read("token/app").Data, "token_id")
@@ -138,8 +136,7 @@ func TestLedgerRetention_KeptThroughConfigDelete(t *testing.T) {
 
 // TestLedgerRetention_InList: the list says how long each ledger is remembered.
 func TestLedgerRetention_InList(t *testing.T) {
-	t.Parallel()
-	timed(t, "with key_info", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := oauth().mounted(t, "ledger_retention", "48h")
 		if resp, _ := w.do(t.Context(), logical.ListOperation, "ledger/", nil); resp != nil && resp.Data["keys"] != nil {
 			t.Errorf("an empty list has %v", resp.Data)
@@ -207,8 +204,7 @@ func TestLedger_OnlyOnActiveNode(t *testing.T) {
 
 // TestLedger_ClockFarAheadForAMoment: the same of what the ledger remembers.
 func TestLedger_ClockFarAheadForAMoment(t *testing.T) {
-	t.Parallel()
-	timed(t, "forty days", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		const ahead = 40 * 24 * time.Hour
 		s := gstMount(t, time.Hour)
 		s.EveryMinute()
@@ -254,9 +250,7 @@ func TestLedger_RenewedTokenIsRemembered(t *testing.T) {
 }
 
 func TestLookup_RenewedTokenOfADeletedConfigIsNotDead(t *testing.T) {
-	t.Parallel()
-	timed(t, "lookup", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"the-one-token-of-all","expires_in":3600}`)
 		s.EveryMinute()
 		a := s.token("app")

@@ -18,13 +18,12 @@ import (
 // TestLedger_SizeAndReadsOfAMonth fills a month of hourly tokens that are rotated at 66 %, and measures. No account's figures
 // depend on how many others there are, but for the lists, whose length is said.
 func TestLedger_SizeAndReadsOfAMonth(t *testing.T) {
-	t.Parallel()
 	const (
 		accounts, days, logins = 4, 30, 36
 		life                   = time.Hour
 		keep                   = 30 * day
 	)
-	timed(t, "a month", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		startIn(t, 2026)
 		w := oauth().mounted(t)
 		id := text(t, w.read("token/app").Data, "token_id")

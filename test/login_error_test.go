@@ -7,27 +7,23 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
 // TestRemedy_NamesOnlyFieldsOfTheProtocol: no connection can be made over TLS. The command that the message gives names fields
 // that a config of this protocol has.
 func TestRemedy_NamesOnlyFieldsOfTheProtocol(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			url, _ := f.config["token_url"].(string)
-			s := f.mounted(t, "token_url", strings.Replace(url, "http://", "https://", 1))
-			text := s.failure("app").Error()
-			require(t, strings.Contains(text, "ca_cert="), "the failure is not one of TLS: %s", text)
-			for _, field := range regexp.MustCompile(`(\w+)=[-@]`).FindAllStringSubmatch(text, -1) {
-				if name := field[1]; name != "ca_cert" && f.config[name] == nil {
-					t.Errorf("a config of protocol %v has no %s: %s", f.config["protocol"], name, text)
-				}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		url, _ := f.config["token_url"].(string)
+		s := f.mounted(t, "token_url", strings.Replace(url, "http://", "https://", 1))
+		text := s.failure("app").Error()
+		require(t, strings.Contains(text, "ca_cert="), "the failure is not one of TLS: %s", text)
+		for _, field := range regexp.MustCompile(`(\w+)=[-@]`).FindAllStringSubmatch(text, -1) {
+			if name := field[1]; name != "ca_cert" && f.config[name] == nil {
+				t.Errorf("a config of protocol %v has no %s: %s", f.config["protocol"], name, text)
 			}
-		})
-	}
+		}
+	})
 }
 
 // TestLoginError_NamedTimeIsNotTooEarly: at the time that a message or status/ names for the next attempt it is made.
@@ -64,9 +60,7 @@ func TestLoginError_NamedTimeIsNotTooEarly(t *testing.T) {
 // TestRemedy_MalformedRequestOrMendedUpstream: the upstream calls every login malformed. Where the settings are right, the message
 // says how to log in once the vendor has mended that, and nobody waits for hours.
 func TestRemedy_MalformedRequestOrMendedUpstream(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.refuseRequests()
 		s.says(s.failure("app").Error(), "rejected the request as malformed", "vault read mastersindia/config/gst",
 			"if they are correct: vault write -f mastersindia/rotate/gst")

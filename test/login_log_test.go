@@ -96,8 +96,7 @@ func TestLogs_FailedLoginLevel(t *testing.T) {
 
 // TestLogs_BlockedLogin: what keeps a login from beginning is logged.
 func TestLogs_BlockedLogin(t *testing.T) {
-	t.Parallel()
-	timed(t, "in the background, where no reader gets the error", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w, book := oauth().logged(t)
 		w.read("token/app")
 		w.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())

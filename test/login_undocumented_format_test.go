@@ -15,31 +15,29 @@ import (
 // TestLogin_UndocumentedFormats logs in where the vendor uses other formats than its pages show, and with a wrong password: a
 // refusal must open the circuit breaker, in whatever form it comes.
 func TestLogin_UndocumentedFormats(t *testing.T) {
-	t.Parallel()
-	for name, form := range map[string]struct {
+	type testCase struct {
 		fixture fixture
 		change  func(*simulator.Account)
 		words   string
-	}{
+	}
+	each(t, map[string]testCase{
 		"jwt in the business envelope":   {jwtV1(), func(a *simulator.Account) { a.BusinessEnvelope = true }, "Unable to login"},
 		"oauth in the business envelope": {oauth(), func(a *simulator.Account) { a.BusinessEnvelope = true }, "invalid_grant"},
 		"soap in ISO-8859-1":             {soap(), func(a *simulator.Account) { a.Latin1 = true }, "Accès refusé"},
-	} {
-		timed(t, name, func(t *testing.T) {
-			f := form.fixture
-			form.change(&f.account)
-			w := f.mounted(t)
-			token, _ := w.read("token/app").Data["access_token"].(string)
-			check(t, w.Simulator.TokenAlive(token), "the token that is served is none of the upstream's")
-			changed := f.account
-			changed.Password = "another"
-			w.Simulator.SetAccount(changed)
-			before := w.logins()
-			r := w.upstreamRefusal(logical.UpdateOperation, "rotate/gst", nil, http.StatusBadRequest)
-			w.says(r.message, form.words)
-			if state := w.read("status/gst").Data["state"]; state != "rejected" || w.logins() != before+1 {
-				t.Errorf("the state is %v after %d logins, want rejected after 1", state, w.logins()-before)
-			}
-		})
-	}
+	}, func(t *testing.T, form testCase) {
+		f := form.fixture
+		form.change(&f.account)
+		w := f.mounted(t)
+		token, _ := w.read("token/app").Data["access_token"].(string)
+		check(t, w.Simulator.TokenAlive(token), "the token that is served is none of the upstream's")
+		changed := f.account
+		changed.Password = "another"
+		w.Simulator.SetAccount(changed)
+		before := w.logins()
+		r := w.upstreamRefusal(logical.UpdateOperation, "rotate/gst", nil, http.StatusBadRequest)
+		w.says(r.message, form.words)
+		if state := w.read("status/gst").Data["state"]; state != "rejected" || w.logins() != before+1 {
+			t.Errorf("the state is %v after %d logins, want rejected after 1", state, w.logins()-before)
+		}
+	})
 }

@@ -26,34 +26,29 @@ func canonical(t *testing.T, data map[string]any) string {
 }
 
 func TestLookup_FindsTokenHoweverCopied(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			given := w.read("token/app").Data
-			token, id := text(t, given, "access_token"), text(t, given, "token_id")
-			for _, value := range []string{
-				token, "Bearer " + token, "JWT " + token, token + "\n", "\r\n\t " + token + " \r\n", "Authorization: JWT " + token + "\n",
-				text(t, given, "authorization"), `"` + token + `"` + "\n", "'Bearer " + token + "'", `"access_token": "` + token + `",`,
-			} {
-				if found := w.lookUp("token", value); found.ID != id || found.Config != "gst" {
-					t.Errorf("found %s of %q", found.ID, found.Config)
-				}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		given := w.read("token/app").Data
+		token, id := text(t, given, "access_token"), text(t, given, "token_id")
+		for _, value := range []string{
+			token, "Bearer " + token, "JWT " + token, token + "\n", "\r\n\t " + token + " \r\n", "Authorization: JWT " + token + "\n",
+			text(t, given, "authorization"), `"` + token + `"` + "\n", "'Bearer " + token + "'", `"access_token": "` + token + `",`,
+		} {
+			if found := w.lookUp("token", value); found.ID != id || found.Config != "gst" {
+				t.Errorf("found %s of %q", found.ID, found.Config)
 			}
-			for _, value := range []string{id, strings.ToUpper(id), id + "\n", "  " + id, `"` + id + `"` + "\n"} {
-				if found := w.lookUp("token_id", value); found.ID != id {
-					t.Errorf("%q: found %s", value, found.ID)
-				}
+		}
+		for _, value := range []string{id, strings.ToUpper(id), id + "\n", "  " + id, `"` + id + `"` + "\n"} {
+			if found := w.lookUp("token_id", value); found.ID != id {
+				t.Errorf("%q: found %s", value, found.ID)
 			}
-		})
-	}
+		}
+	})
 }
 
 // TestLookup_InvalidRequestHidesToken: a lookup that cannot be made is refused without the token.
 func TestLookup_InvalidRequestHidesToken(t *testing.T) {
-	t.Parallel()
-	timed(t, "by what is wrong", func(t *testing.T) {
-		w := oauth().mounted(t)
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		given := w.read("token/app").Data
 		token, id := text(t, given, "access_token"), text(t, given, "token_id")
 		for name, c := range map[string]struct {
@@ -115,57 +110,53 @@ func TestLookup_UnknownTokenIs404(t *testing.T) {
 }
 
 func TestLookup_StateOfToken(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			first := w.read("token/app").Data
-			id, end := text(t, first, "token_id"), moment(t, first, "expires_at")
-			wants := func(state string, until time.Time) {
-				t.Helper()
-				found := w.lookUp("token_id", id)
-				check(t, found.State == state && found.UsableUntil.Equal(until) && found.ExpiresAt.Equal(end),
-					"%s until %s, want %s until %s", found.State, found.UsableUntil, state, until)
-				for _, token := range w.ledgerOf("gst") {
-					check(t, token.ID != id || (token.State == state && token.UsableUntil.Equal(until)),
-						"ledger/ says %s until %s, lookup %s until %s", token.State, token.UsableUntil, state, until)
-				}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		first := w.read("token/app").Data
+		id, end := text(t, first, "token_id"), moment(t, first, "expires_at")
+		wants := func(state string, until time.Time) {
+			t.Helper()
+			found := w.lookUp("token_id", id)
+			check(t, found.State == state && found.UsableUntil.Equal(until) && found.ExpiresAt.Equal(end),
+				"%s until %s, want %s until %s", found.State, found.UsableUntil, state, until)
+			for _, token := range w.ledgerOf("gst") {
+				check(t, token.ID != id || (token.State == state && token.UsableUntil.Equal(until)),
+					"ledger/ says %s until %s, lookup %s until %s", token.State, token.UsableUntil, state, until)
 			}
-			wants("current", end)
-			w.write("config/gst", map[string]any{"paused": true})
-			wants("current", end)
-			w.write("config/gst", map[string]any{"paused": false})
-			advance(time.Minute)
-			w.write("rotate/gst", nil)
-			wants("superseded", end)
+		}
+		wants("current", end)
+		w.write("config/gst", map[string]any{"paused": true})
+		wants("current", end)
+		w.write("config/gst", map[string]any{"paused": false})
+		advance(time.Minute)
+		w.write("rotate/gst", nil)
+		wants("superseded", end)
+		w.Reload()
+		wants("superseded", end)
+		advance(time.Minute)
+		revokedAt := time.Now()
+		w.write("revoke/gst", map[string]any{"token_id": id})
+		advance(time.Minute)
+		until := end
+		if f.name == "jwt-v2" {
+			until = revokedAt
+		}
+		for range 2 {
+			wants("revoked", until)
 			w.Reload()
-			wants("superseded", end)
-			advance(time.Minute)
-			revokedAt := time.Now()
-			w.write("revoke/gst", map[string]any{"token_id": id})
-			advance(time.Minute)
-			until := end
-			if f.name == "jwt-v2" {
-				until = revokedAt
-			}
-			for range 2 {
-				wants("revoked", until)
-				w.Reload()
-			}
-			alive := w.Simulator.TokenAlive(text(t, first, "access_token"))
-			check(t, alive == until.After(time.Now()), "the token is alive: %t", alive)
-			advance(time.Until(end) + time.Second)
-			wants("revoked", until)
-			w.remove("config/gst")
-			wants("revoked", until)
-		})
-	}
+		}
+		alive := w.Simulator.TokenAlive(text(t, first, "access_token"))
+		check(t, alive == until.After(time.Now()), "the token is alive: %t", alive)
+		advance(time.Until(end) + time.Second)
+		wants("revoked", until)
+		w.remove("config/gst")
+		wants("revoked", until)
+	})
 }
 
 // TestLookup_ShortLivedTokenIsExpired: a token that is too short to be handed out is expired.
 func TestLookup_ShortLivedTokenIsExpired(t *testing.T) {
-	t.Parallel()
-	timed(t, "current and superseded", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		f := oauth().living(time.Minute)
 		w := f.mounted(t, "rotation_percent", 99)
 		first := w.read("token/app").Data
@@ -271,9 +262,7 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 
 // TestLookup_FailedRevocationShowsRetry: the advice for a revocation that failed upstream has the command to try again.
 func TestLookup_FailedRevocationShowsRetry(t *testing.T) {
-	t.Parallel()
-	timed(t, "and ends the token when it did", func(t *testing.T) {
-		w := jwtV2().mounted(t)
+	mountTest(t, jwtV2(), func(t *testing.T, w *testMount) {
 		given := w.read("token/app").Data
 		token, end := text(t, given, "access_token"), moment(t, given, "expires_at")
 		advance(time.Minute)
@@ -304,8 +293,7 @@ func TestLookup_FailedRevocationShowsRetry(t *testing.T) {
 
 // TestLookup_TokenOfTwoConfigs: a lookup reports both configs that got the same token.
 func TestLookup_TokenOfTwoConfigs(t *testing.T) {
-	t.Parallel()
-	timed(t, "with ledgers of their own", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		f := jwtV1()
 		f.account.RepeatTokens = true
 		w := f.mounted(t, "ledger_retention", "24h")
@@ -347,9 +335,7 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 }
 
 func TestLookup_FieldsAreDocumented(t *testing.T) {
-	t.Parallel()
-	timed(t, "field by field", func(t *testing.T) {
-		w := oauth().mounted(t)
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		d := w.document()
 		id := w.read("token/app").Data["token_id"]
 		w.ledgerOf("gst")
@@ -370,9 +356,7 @@ func TestLookup_FieldsAreDocumented(t *testing.T) {
 
 // TestLookup_DeletedConfigWhoseTokensCannotBeRevoked: lookup promises no revocation that nobody makes.
 func TestLookup_DeletedConfigWhoseTokensCannotBeRevoked(t *testing.T) {
-	t.Parallel()
-	timed(t, "unsupported", func(t *testing.T) {
-		s := oauth().mounted(t)
+	mountTest(t, oauth(), func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		first := s.token("app")
 		out, _ := s.revoke("")
@@ -390,8 +374,7 @@ func TestLookup_DeletedConfigWhoseTokensCannotBeRevoked(t *testing.T) {
 // TestLookup_RevocationNotYetInLedgerOutlivesConfig: the ledger takes no writes when a token is revoked, and then its config is
 // deleted.
 func TestLookup_RevocationNotYetInLedgerOutlivesConfig(t *testing.T) {
-	t.Parallel()
-	timed(t, "killed upstream", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, 24*time.Hour)
 		first := s.token("app")
 		advance(time.Minute)
@@ -411,9 +394,7 @@ func TestLookup_RevocationNotYetInLedgerOutlivesConfig(t *testing.T) {
 
 // TestLookup_RightAfterStart: before the accounts were read at start, what the ledger lacks is not known.
 func TestLookup_RightAfterStart(t *testing.T) {
-	t.Parallel()
-	timed(t, "slow storage", func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
+	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
 		first := s.token("app")
 		s.Storage.Slow(mounttest.Get, "token/", 3*time.Second)
@@ -433,9 +414,7 @@ func TestLookup_RightAfterStart(t *testing.T) {
 // TestLookup_AccountCannotBeRead: storage never gives one of the accounts. lookup names it, rather than say for ever that the plugin
 // has just started.
 func TestLookup_AccountCannotBeRead(t *testing.T) {
-	t.Parallel()
-	timed(t, "an hour", func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
+	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		s.EveryMinute()
 		s.Storage.Fail(mounttest.Get, "token/gst", mounttest.ErrStorage())

@@ -19,8 +19,7 @@ const mostSeries = 1000
 
 // TestMetricsLimit_ThousandConfigsThenOther: a thousand configs are counted one by one and the rest together.
 func TestMetricsLimit_ThousandConfigsThenOther(t *testing.T) {
-	t.Parallel()
-	timed(t, "all in use", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := jwtV1().mounted(t, "ledger_retention", 0)
 		w.read("token/app")
 		const many = mostSeries + 4 // and gst
@@ -93,9 +92,7 @@ func (w *testMount) roomAfterDelete(before scraped, deleted, other string) {
 
 // TestMetricsLimit_UnusedConfigsTakeNoSeries: configs that are not in use take no series.
 func TestMetricsLimit_UnusedConfigsTakeNoSeries(t *testing.T) {
-	t.Parallel()
-	timed(t, "after a restart with many tokens that are long dead", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
 		const many = mostSeries + 100
 		w.copyAccount(many, longAgo)

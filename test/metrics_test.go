@@ -101,9 +101,7 @@ func TestMetrics_ReadsAndLoginsByResult(t *testing.T) {
 }
 
 func TestMetrics_StartAtZero(t *testing.T) {
-	t.Parallel()
-	timed(t, "so that the first failure is an increase", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
 		zero := map[string]float64{}
 		for _, kind := range []string{"rejected", "invalid", "throttled", "unavailable", "malformed", "error"} {
@@ -152,9 +150,7 @@ func TestMetrics_CountVerifications(t *testing.T) {
 }
 
 func TestMetrics_RotationsByReason(t *testing.T) {
-	t.Parallel()
-	timed(t, "each", func(t *testing.T) {
-		w := oauth().mounted(t)
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		id := w.read("token/app").Data["token_id"]
 		advance(2 * time.Minute)
 		w.loggingIn(1, func() {
@@ -173,9 +169,7 @@ func TestMetrics_RotationsByReason(t *testing.T) {
 }
 
 func TestMetrics_WaitingReadersAndLoginDuration(t *testing.T) {
-	t.Parallel()
-	timed(t, "while a login hangs", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.slow(700 * time.Millisecond)
 		var responses []<-chan asyncResult
 		for range 3 {
@@ -201,9 +195,7 @@ func TestMetrics_WaitingReadersAndLoginDuration(t *testing.T) {
 }
 
 func TestMetrics_TokenExpiry(t *testing.T) {
-	t.Parallel()
-	timed(t, "and nothing of one that is dead", func(t *testing.T) {
-		w := oauth().mounted(t)
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		const name = `token_expiry_timestamp_seconds{config="gst"}`
 		for range 2 {
 			ends := moment(t, w.read("token/app").Data, "expires_at")
@@ -222,9 +214,7 @@ func TestMetrics_TokenExpiry(t *testing.T) {
 }
 
 func TestMetrics_CircuitBreakerOpen(t *testing.T) {
-	t.Parallel()
-	timed(t, "until the right password is written", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
 		const name = `breaker_open{config="gst"}`
 		w.scrape().wants(t, map[string]float64{name: 0, `accounts{state="ready"}`: 1})
@@ -243,9 +233,7 @@ func TestMetrics_CircuitBreakerOpen(t *testing.T) {
 
 // TestMetrics_AccountsByState: metrics count accounts by state also those not in memory.
 func TestMetrics_AccountsByState(t *testing.T) {
-	t.Parallel()
-	timed(t, "five of them and a hundred", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for _, name := range []string{"refused", "paused", "failing"} {
 			w.write("config/"+name, jwtConfig("verify_connection", false))
 			w.write("role/"+name, map[string]any{"config": name})
@@ -276,8 +264,7 @@ func TestMetrics_AccountsByState(t *testing.T) {
 
 // TestMetrics_BuildInfoOfEachMount: metrics name the build and do not mix mounts.
 func TestMetrics_BuildInfoOfEachMount(t *testing.T) {
-	t.Parallel()
-	timed(t, "two in one process", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		factory := mastersindia.Factory(mastersindia.Options{Version: "v1.2.3", Commit: "0123456789ab"})
 		b, err := factory(t.Context(), &logical.BackendConfig{StorageView: &logical.InmemStorage{}, System: &logical.StaticSystemView{}})
 		noError(t, err)
@@ -300,9 +287,7 @@ func TestMetrics_BuildInfoOfEachMount(t *testing.T) {
 }
 
 func TestMetrics_PromtoolLint(t *testing.T) {
-	t.Parallel()
-	timed(t, "after everything has happened", func(t *testing.T) {
-		w := jwtV2().mounted(t)
+	mountTest(t, jwtV2(), func(t *testing.T, w *testMount) {
 		w.collectMessages(jwtV2())
 		now := w.scrape()
 		problems, err := promlint.New(strings.NewReader(now.text)).Lint()
@@ -319,9 +304,7 @@ func TestMetrics_PromtoolLint(t *testing.T) {
 }
 
 func TestMetrics_CountersNeverDecrease(t *testing.T) {
-	t.Parallel()
-	timed(t, "in a week of rotations, idleness, outages and changes", func(t *testing.T) {
-		w := oauth().mounted(t)
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		before := w.scrape()
 		later := func(d time.Duration) {
 			t.Helper()
@@ -410,9 +393,7 @@ func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 }
 
 func TestMetrics_ScrapeCostsOneList(t *testing.T) {
-	t.Parallel()
-	timed(t, "of a mount with a token and one without", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.write("config/other", jwtConfig("verify_connection", false))
 		w.read("token/app")
 		w.Reload()
@@ -428,8 +409,7 @@ func TestMetrics_ScrapeCostsOneList(t *testing.T) {
 
 // TestMetrics_HelpShowsCommand: the help of metrics says how to read them. They take no parameter.
 func TestMetrics_HelpShowsCommand(t *testing.T) {
-	t.Parallel()
-	timed(t, "with a command", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := newTestMount(t)
 		w.badRequest(logical.ReadOperation, "metrics", map[string]any{"format": "canary"}, "format", "takes no parameters")
 		resp, err := w.do(t.Context(), logical.HelpOperation, "metrics", nil)
@@ -502,8 +482,7 @@ func TestMetrics_ConcurrentScrapesAndReads(t *testing.T) {
 // TestMetrics_ReaderWhoseWaitIsOverIsNoHangUp: a reader that has waited as long as readers wait, and got a 504, is a read that
 // failed. cancelled is for one that did not wait, and no alert looks at it.
 func TestMetrics_ReaderWhoseWaitIsOverIsNoHangUp(t *testing.T) {
-	t.Parallel()
-	timed(t, "the upstream needs 20 s", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour, "request_timeout", "60s")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
 		code := codeOf(s.failure("app"))

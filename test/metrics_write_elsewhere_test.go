@@ -73,9 +73,7 @@ func TestMetrics_LoginThatEndsAfterAWriteElsewhereCounts(t *testing.T) {
 
 // TestMetrics_ReadsFailWhileStorageGivesNothing: reads that fail since storage does are counted.
 func TestMetrics_ReadsFailWhileStorageGivesNothing(t *testing.T) {
-	t.Parallel()
-	timed(t, "after a restart", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		s.Reload()
 		s.token("app")

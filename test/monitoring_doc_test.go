@@ -87,8 +87,7 @@ func realMetrics(t *testing.T) map[string][3][]string {
 }
 
 func TestMonitoringDoc_MetricsTable(t *testing.T) {
-	t.Parallel()
-	timed(t, "and every value of a label is named", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		rows := tableIn(t, "name", 0)
 		for name, is := range realMetrics(t) {
 			if shared := regexp.MustCompile(`^mastersindia_(go|process)_`).FindString(name); shared != "" {
@@ -115,8 +114,7 @@ func TestMonitoringDoc_MetricsTable(t *testing.T) {
 }
 
 func TestMonitoringDoc_ExamplesUseExistingMetrics(t *testing.T) {
-	t.Parallel()
-	timed(t, "alerts, their tests and the dashboard", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		known := realMetrics(t)
 		for _, file := range []string{"alerts.yml", "alerts_test.yml", "dashboard.json"} {
 			text, err := os.ReadFile(filepath.Join(mounttest.ModuleRoot(t), "examples/monitoring", file))

@@ -148,8 +148,7 @@ func TestOpenAPI_PathsAndOperationsOfContract(t *testing.T) {
 
 // TestOpenAPI_OperationIDsUnique: every operation has a name of its own with the prefix.
 func TestOpenAPI_OperationIDsUnique(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := newTestMount(t)
 		seen := map[string]string{}
 		for path, p := range w.document().Paths {
@@ -170,8 +169,7 @@ func TestOpenAPI_OperationIDsUnique(t *testing.T) {
 }
 
 func TestOpenAPI_EveryFieldDescribed(t *testing.T) {
-	t.Parallel()
-	timed(t, "parameters, requests and responses", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := newTestMount(t)
 		d := w.document()
 		for path, p := range d.Paths {
@@ -197,8 +195,7 @@ func checkParameters(t *testing.T, of string, parameters []documentParameter) {
 }
 
 func TestOpenAPI_ResponsesHaveSchemas(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := newTestMount(t)
 		d := w.document()
 		for path, p := range d.Paths {
@@ -225,8 +222,7 @@ func TestOpenAPI_ResponsesHaveSchemas(t *testing.T) {
 
 // TestOpenAPI_ReferencesResolveInVault is about what Vault does not decode when it takes over the document of a plugin.
 func TestOpenAPI_ReferencesResolveInVault(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := newTestMount(t)
 		resp, err := w.do(t.Context(), logical.HelpOperation, "", nil)
 		noError(t, err)
@@ -244,8 +240,7 @@ func TestOpenAPI_ReferencesResolveInVault(t *testing.T) {
 }
 
 func TestOpenAPI_SecretsMarkedSensitive(t *testing.T) {
-	t.Parallel()
-	timed(t, "in a config", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := newTestMount(t)
 		d := w.document()
 		config := d.Paths["/config/{name}"]

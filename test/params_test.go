@@ -79,9 +79,7 @@ func TestParams_VaultsOwnAccepted(t *testing.T) {
 }
 
 func TestParams_LongNameCutInMessage(t *testing.T) {
-	t.Parallel()
-	timed(t, "on a write", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		message := w.badRequest(logical.UpdateOperation, "config/gst",
 			map[string]any{strings.Repeat("p", 10_000): "canary"}, "unknown parameter")
 		check(t, len(message) <= 2_000, "a message of %d bytes", len(message))
@@ -90,9 +88,7 @@ func TestParams_LongNameCutInMessage(t *testing.T) {
 
 // TestParams_NameInBodyIgnored: a name in the body does not move a write.
 func TestParams_NameInBodyIgnored(t *testing.T) {
-	t.Parallel()
-	timed(t, "name and path differ", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		_, _ = w.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"name": "other", "rotation_percent": 50})
 		w.wantAbsent("config/other")
 		_, _ = w.do(t.Context(), logical.ReadOperation, "token/app", map[string]any{"role": "other"})
@@ -102,23 +98,20 @@ func TestParams_NameInBodyIgnored(t *testing.T) {
 
 // TestParams_EmptySecretSaidToBeEmpty: password=- and token=- were given, and standard input had nothing.
 func TestParams_EmptySecretSaidToBeEmpty(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			for field := range f.onlySecrets() {
-				const says = ": is empty: standard input, the file or the variable that it came from had nothing in it"
-				w.badRequest(logical.UpdateOperation, "config/new", with(f.config, field, ""), field+says)
-				w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{field: ""}, field+says)
-				w.badRequest(logical.UpdateOperation, "config/new", without(f.config, field), field+": is required", field+"=-")
-			}
-			for _, field := range []string{"token", "token_id"} {
-				w.badRequest(logical.UpdateOperation, "lookup", map[string]any{field: ""}, field+": is empty: standard input")
-			}
-			w.badRequest(logical.UpdateOperation, "lookup", map[string]any{"token": " \n"}, "token: is empty: standard input")
-			w.badRequest(logical.UpdateOperation, "lookup", nil, "token: is required")
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		for field := range f.onlySecrets() {
+			const says = ": is empty: standard input, the file or the variable that it came from had nothing in it"
+			w.badRequest(logical.UpdateOperation, "config/new", with(f.config, field, ""), field+says)
+			w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{field: ""}, field+says)
+			w.badRequest(logical.UpdateOperation, "config/new", without(f.config, field), field+": is required", field+"=-")
+		}
+		for _, field := range []string{"token", "token_id"} {
+			w.badRequest(logical.UpdateOperation, "lookup", map[string]any{field: ""}, field+": is empty: standard input")
+		}
+		w.badRequest(logical.UpdateOperation, "lookup", map[string]any{"token": " \n"}, "token: is empty: standard input")
+		w.badRequest(logical.UpdateOperation, "lookup", nil, "token: is required")
+	})
 }
 
 // namedPaths are the paths of the contract that end in a name, with what can be done to them.
@@ -186,9 +179,7 @@ func badNames() map[string]string {
 
 // TestParams_TooLongSaysTheLimit: a duration beyond any number is too long, and not in the wrong form.
 func TestParams_TooLongSaysTheLimit(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for _, long := range []any{
 			"99999999999999999999", "9999999999h", "2562048h", "99999999999999999999s", json.Number("99999999999999999999"), float64(1e30),
 			"9223372036854775807", "1h99999999999999999999m", 9601 * 3600, "9223372036854775807h",

@@ -160,8 +160,7 @@ func TestPreset_ReadHasFieldsAndEvidence(t *testing.T) {
 
 // TestPreset_ListNamesAll: presets are listed.
 func TestPreset_ListNamesAll(t *testing.T) {
-	t.Parallel()
-	timed(t, "all of them", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := newTestMount(t)
 		w.idle(func() {
 			resp := w.list("preset/")
@@ -178,8 +177,7 @@ func TestPreset_ListNamesAll(t *testing.T) {
 }
 
 func TestPreset_NotWritable(t *testing.T) {
-	t.Parallel()
-	timed(t, "write and delete", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := newTestMount(t)
 		w.idle(func() {
 			w.refusal(logical.UpdateOperation, "preset/ksa-qa", map[string]any{"token_url": "https://canary.example/"})
@@ -190,8 +188,7 @@ func TestPreset_NotWritable(t *testing.T) {
 
 // TestPreset_PlainHTTPNeedsAllowHTTP: the preset for plain HTTP needs leave.
 func TestPreset_PlainHTTPNeedsAllowHTTP(t *testing.T) {
-	t.Parallel()
-	timed(t, "without allow_http", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := newTestMount(t)
 		w.badRequest(logical.UpdateOperation, "config/gst",
 			with(without(ofPreset("einvoice-soap-staging"), "allow_http"), "verify_connection", false), "allow_http")
@@ -227,8 +224,7 @@ func TestPreset_NamedFieldsWin(t *testing.T) {
 }
 
 func TestPreset_UpdateWithoutItKeepsChanges(t *testing.T) {
-	t.Parallel()
-	timed(t, "headers", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := newTestMount(t)
 		w.write("config/gst", with(ofPreset("ksa-qa"), "verify_connection", false))
 		w.write("config/gst", map[string]any{"headers": "X-Team=gst", "verify_connection": false})
@@ -272,8 +268,7 @@ func TestPreset_WrittenAgainReplacesItsFields(t *testing.T) {
 }
 
 func TestPreset_KeepsOtherFields(t *testing.T) {
-	t.Parallel()
-	timed(t, "timeouts and the rest", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := newTestMount(t)
 		kept := map[string]any{
 			"rotation_percent": 50, "request_timeout": 20, "max_token_ttl": 3600, "pause_reason": "audit", "ledger_retention": 60,
@@ -289,12 +284,11 @@ func TestPreset_KeepsOtherFields(t *testing.T) {
 
 // The two pages of the vendor name different hosts for these.
 func TestPreset_SaysWhereTheVendorsPagesDisagree(t *testing.T) {
-	t.Parallel()
 	other := map[string]string{
 		"firstvision-emea-production": "emea.api.fiservapps.com", "firstvision-apac-uat": "cat-fsapi-apac.fiservsoa.com",
 		"firstvision-apac-production": "fsapi-apac.fiservsoa.com",
 	}
-	timed(t, "all of them", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := newTestMount(t)
 		for name, host := range other {
 			data := w.read("preset/" + name).Data
@@ -307,8 +301,7 @@ func TestPreset_SaysWhereTheVendorsPagesDisagree(t *testing.T) {
 
 // A preset that fills no scope keeps the one that is stored; one that has a scope replaces it.
 func TestPreset_ScopeAndAudienceOnlyIfGiven(t *testing.T) {
-	t.Parallel()
-	timed(t, "there and back", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := newTestMount(t)
 		secrets := firstVision().onlySecrets()
 		write := func(preset string, more ...any) map[string]any {
@@ -336,8 +329,7 @@ func TestPreset_ScopeAndAudienceOnlyIfGiven(t *testing.T) {
 
 // TestPreset_WithAnotherProtocol has a preset give the URL alone: the rest of it is about its own protocol.
 func TestPreset_WithAnotherProtocol(t *testing.T) {
-	t.Parallel()
-	timed(t, "on create", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := newTestMount(t)
 		w.write("config/gst", with(without(oauth().config, "token_url"), "preset", "ksa-qa", "verify_connection", false))
 		data := w.read("config/gst").Data

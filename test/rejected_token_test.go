@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -20,33 +19,28 @@ import (
 func reject(id string) map[string]any { return map[string]any{"rejected_token_id": id} }
 
 func TestTokenRejected_ThousandReadersMakeOneLogin(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			s := f.mounted(t)
-			first := s.token("app")
-			advance(2 * time.Minute)
-			killed := s.Simulator.KillTokens("", "")
-			require(t, killed == 1, "%d tokens died upstream, want 1", killed)
-			s.slow(3 * time.Second)
-			id := sameToken(t, s.readConcurrently(concurrentReaders, toApp, reject(first.id)))
-			require(t, id != first.id, "the readers were given the rejected token again")
-			s.wantLogins(2, "the first and one for all who named its token")
-			// Stragglers who still name the old one get the new one at once.
-			for _, o := range s.readConcurrently(concurrentReaders, toApp, reject(first.id)) {
-				require(t, o.err == nil && o.response.id == id && o.waited == 0,
-					"a straggler got token %s after %s (%v), want %s at once", o.response.id, o.waited, o.err, id)
-				require(t, s.Simulator.TokenAlive(o.response.access), "a straggler was given a token that the upstream refuses")
-			}
-			s.wantLogins(2, "stragglers make none")
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		s := f.mounted(t)
+		first := s.token("app")
+		advance(2 * time.Minute)
+		killed := s.Simulator.KillTokens("", "")
+		require(t, killed == 1, "%d tokens died upstream, want 1", killed)
+		s.slow(3 * time.Second)
+		id := sameToken(t, s.readConcurrently(concurrentReaders, toApp, reject(first.id)))
+		require(t, id != first.id, "the readers were given the rejected token again")
+		s.wantLogins(2, "the first and one for all who named its token")
+		// Stragglers who still name the old one get the new one at once.
+		for _, o := range s.readConcurrently(concurrentReaders, toApp, reject(first.id)) {
+			require(t, o.err == nil && o.response.id == id && o.waited == 0,
+				"a straggler got token %s after %s (%v), want %s at once", o.response.id, o.waited, o.err, id)
+			require(t, s.Simulator.TokenAlive(o.response.access), "a straggler was given a token that the upstream refuses")
+		}
+		s.wantLogins(2, "stragglers make none")
+	})
 }
 
 func TestTokenRejected_YoungerThanAMinuteKept(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		for range 59 {
 			advance(time.Second)
@@ -64,36 +58,31 @@ func TestTokenRejected_YoungerThanAMinuteKept(t *testing.T) {
 
 // TestTokenRejected_OncePerFiveMinutes: rejected tokens are replaced at most once in five minutes, also across restarts.
 func TestTokenRejected_OncePerFiveMinutes(t *testing.T) {
-	t.Parallel()
-	for name, restart := range map[string]func(*testMount){"one process": func(*testMount) {}, "restarts": (*testMount).Reload} {
-		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			current := s.token("app").id
-			advance(time.Minute)
-			// A client that reports every token as rejected, because the API refuses the account.
-			for range 30 * 60 {
-				advance(time.Second)
-				a, err := s.ask(t.Context(), "app", reject(current))
-				noError(t, err)
-				current = a.id
-				restart(s)
-			}
-			for n, gap := range s.gaps()[1:] {
-				check(t, gap >= 5*time.Minute && gap <= 5*time.Minute+2*time.Second,
-					"login %d came %s after the one before, want 5m", n+3, gap)
-			}
-			got := s.logins()
-			check(t, got >= 6 && got <= 8, "%d logins in half an hour of rejections, want one in 5 minutes", got)
-		})
-	}
+	each(t, map[string]func(*testMount){"one process": func(*testMount) {}, "restarts": (*testMount).Reload}, func(t *testing.T, restart func(*testMount)) {
+		s := gstMount(t, time.Hour)
+		current := s.token("app").id
+		advance(time.Minute)
+		// A client that reports every token as rejected, because the API refuses the account.
+		for range 30 * 60 {
+			advance(time.Second)
+			a, err := s.ask(t.Context(), "app", reject(current))
+			noError(t, err)
+			current = a.id
+			restart(s)
+		}
+		for n, gap := range s.gaps()[1:] {
+			check(t, gap >= 5*time.Minute && gap <= 5*time.Minute+2*time.Second,
+				"login %d came %s after the one before, want 5m", n+3, gap)
+		}
+		got := s.logins()
+		check(t, got >= 6 && got <= 8, "%d logins in half an hour of rejections, want one in 5 minutes", got)
+	})
 }
 
 // TestTokenRejected_NotCurrentMakesNoLogin: a rejected token that is not the current one makes no login. Where its ID is empty, as an
 // unset variable is, a warning says that nothing was replaced.
 func TestTokenRejected_NotCurrentMakesNoLogin(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		advance(2 * time.Minute)
 		for id, says := range map[string]string{"0123456789abcdef": "", "": "rejected_token_id is empty, so no token was replaced", " ": "is empty"} {
@@ -118,36 +107,31 @@ func TestTokenRejected_NotCurrentMakesNoLogin(t *testing.T) {
 }
 
 func TestTokenRejected_ObeysBackoff(t *testing.T) {
-	t.Parallel()
-	for _, kind := range []simulator.FaultKind{simulator.FaultRefuse, simulator.FaultDown} {
-		timed(t, string(kind), func(t *testing.T) {
-			s := gstMount(t, 24*time.Hour)
-			first := s.token("app")
-			advance(2 * time.Minute)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
-			for _, o := range s.readConcurrently(concurrentReaders, toApp, reject(first.id)) {
-				// The current token lives by all that is known here, and so it is what there is.
-				require(t, o.err == nil && o.response.id == first.id,
-					"a reader got %s (%v), want the current token", o.response.id, o.err)
+	eachOf(t, []simulator.FaultKind{simulator.FaultRefuse, simulator.FaultDown}, func(t *testing.T, kind simulator.FaultKind) {
+		s := gstMount(t, 24*time.Hour)
+		first := s.token("app")
+		advance(2 * time.Minute)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
+		for _, o := range s.readConcurrently(concurrentReaders, toApp, reject(first.id)) {
+			// The current token lives by all that is known here, and so it is what there is.
+			require(t, o.err == nil && o.response.id == first.id,
+				"a reader got %s (%v), want the current token", o.response.id, o.err)
+		}
+		c := s.Simulator.Counters()
+		require(t, c.Faulted == 1 && c.Logins == 2, "%d logins, %d failed by the upstream; want 2 and 1", c.Logins, c.Faulted)
+		for range 100 {
+			if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id != first.id {
+				t.Fatalf("during the backoff a reader got %s (%v)", a.id, err)
 			}
-			c := s.Simulator.Counters()
-			require(t, c.Faulted == 1 && c.Logins == 2, "%d logins, %d failed by the upstream; want 2 and 1", c.Logins, c.Faulted)
-			for range 100 {
-				if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id != first.id {
-					t.Fatalf("during the backoff a reader got %s (%v)", a.id, err)
-				}
-			}
-			s.wantLogins(2, "during the backoff")
-		})
-	}
+		}
+		s.wantLogins(2, "during the backoff")
+	})
 }
 
 // TestTokenRejected_AfterBlockedLogin: a rejected token is replaced though the first login could not be begun. That was none of
 // the logins that are made once in five minutes.
 func TestTokenRejected_AfterBlockedLogin(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		advance(2 * time.Minute)
 		s.Storage.FailPuts(1)
@@ -165,57 +149,54 @@ func TestTokenRejected_AfterBlockedLogin(t *testing.T) {
 // TestTokenRejected_SaysWhyItIsKept: a reader whose rejected token is not replaced reads why, from when on it is, and what
 // replaces it now. status/ says the last two for as long as they hold.
 func TestTokenRejected_SaysWhyItIsKept(t *testing.T) {
-	t.Parallel()
 	rotate := "vault write -f mastersindia/rotate/gst"
-	for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
-		timed(t, string(op), func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			told := func(id string) (string, string) {
-				t.Helper()
-				resp, err := s.do(t.Context(), op, "token/app", reject(id))
-				if r, refused := asRefusal(resp, err); refused {
-					t.Fatalf("%d: %s", r.status, r.message)
-				}
-				return text(t, resp.Data, "token_id"), strings.Join(resp.Warnings, " ")
+	eachOf(t, []logical.Operation{logical.ReadOperation, logical.UpdateOperation}, func(t *testing.T, op logical.Operation) {
+		s := gstMount(t, time.Hour)
+		told := func(id string) (string, string) {
+			t.Helper()
+			resp, err := s.do(t.Context(), op, "token/app", reject(id))
+			if r, refused := asRefusal(resp, err); refused {
+				t.Fatalf("%d: %s", r.status, r.message)
 			}
-			stamp := func(at time.Time) string { return at.UTC().Format(time.RFC3339) }
+			return text(t, resp.Data, "token_id"), strings.Join(resp.Warnings, " ")
+		}
+		stamp := func(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 
-			first := s.token("app")
-			id, said := told(first.id)
-			require(t, id == first.id, "a token of no age was replaced")
-			s.says(said, "is kept", "from "+stamp(first.issued.Add(time.Minute))+" on", rotate)
-			advance(2 * time.Minute)
-			second, said := told(first.id)
-			require(t, second != first.id && said == "",
-				"token %s, warnings %q; want another token than %s, and none", second, said, first.id)
-			if _, said := told(first.id); said != "" {
-				t.Errorf("the token that was replaced is rejected again: warning %q", said)
-			}
-			advance(2 * time.Minute)
-			s.Simulator.KillTokens("", "") // the upstream kills the new one too
-			if id, said = told(second); id != second {
-				t.Fatal("a second token was replaced within five minutes")
-			}
-			s.says(said, "is kept", "at most every five minutes", rotate)
-			next := regexp.MustCompile(`from (\S+) on`).FindStringSubmatch(said)
-			require(t, next != nil, "no time in %s", said)
-			status, _ := s.status()["message"].(string)
-			s.says(status, "a token is ready", "refused by an API", next[0], rotate)
-			at, err := time.Parse(time.RFC3339, next[1])
-			noError(t, err)
-			advanceUntil(at.Add(-2 * time.Second))
-			if id, _ = told(second); id != second {
-				t.Errorf("the token was replaced before %s, the time that was told", next[1])
-			}
-			advanceUntil(at)
-			if status, _ := s.status()["message"].(string); strings.Contains(status, "refused") {
-				t.Errorf("the guard is over, and status/ says %s", status)
-			}
-			if id, said := told(second); id == second || said != "" {
-				t.Errorf("token %s, warning %q after the time that was told", id, said)
-			}
-		})
-	}
+		first := s.token("app")
+		id, said := told(first.id)
+		require(t, id == first.id, "a token of no age was replaced")
+		s.says(said, "is kept", "from "+stamp(first.issued.Add(time.Minute))+" on", rotate)
+		advance(2 * time.Minute)
+		second, said := told(first.id)
+		require(t, second != first.id && said == "",
+			"token %s, warnings %q; want another token than %s, and none", second, said, first.id)
+		if _, said := told(first.id); said != "" {
+			t.Errorf("the token that was replaced is rejected again: warning %q", said)
+		}
+		advance(2 * time.Minute)
+		s.Simulator.KillTokens("", "") // the upstream kills the new one too
+		if id, said = told(second); id != second {
+			t.Fatal("a second token was replaced within five minutes")
+		}
+		s.says(said, "is kept", "at most every five minutes", rotate)
+		next := regexp.MustCompile(`from (\S+) on`).FindStringSubmatch(said)
+		require(t, next != nil, "no time in %s", said)
+		status, _ := s.status()["message"].(string)
+		s.says(status, "a token is ready", "refused by an API", next[0], rotate)
+		at, err := time.Parse(time.RFC3339, next[1])
+		noError(t, err)
+		advanceUntil(at.Add(-2 * time.Second))
+		if id, _ = told(second); id != second {
+			t.Errorf("the token was replaced before %s, the time that was told", next[1])
+		}
+		advanceUntil(at)
+		if status, _ := s.status()["message"].(string); strings.Contains(status, "refused") {
+			t.Errorf("the guard is over, and status/ says %s", status)
+		}
+		if id, said := told(second); id == second || said != "" {
+			t.Errorf("token %s, warning %q after the time that was told", id, said)
+		}
+	})
 }
 
 // TestRejected_ReplacedSoonAfterShortOutage: the rotation of a rejected token meets an outage of a second. It is made once that
@@ -258,9 +239,7 @@ func TestRejected_ReplacedSoonAfterShortOutage(t *testing.T) {
 
 // TestRejected_WaitsNoLongerThanPlainRead: a slow rotation is in flight that another caller has started.
 func TestRejected_WaitsNoLongerThanPlainRead(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 14 * time.Second})
 		s.untilRotation(first)
@@ -296,9 +275,7 @@ func lettered(s *testMount) tokenResponse {
 }
 
 func TestTokenRejected_IDInCapitals(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := lettered(s)
 		advance(2 * time.Minute)
 		if a, err := s.ask(t.Context(), "app", reject(strings.ToUpper(first.id))); err != nil || a.id == first.id {
@@ -310,9 +287,7 @@ func TestTokenRejected_IDInCapitals(t *testing.T) {
 // TestTokenRejected_SaysThatLoginsFail: the login that should replace a rejected token fails. Its readers are told so, with the
 // next attempt, and are not left with the token alone.
 func TestTokenRejected_SaysThatLoginsFail(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
+	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		advance(2 * time.Minute)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
@@ -330,9 +305,7 @@ func TestTokenRejected_SaysThatLoginsFail(t *testing.T) {
 // TestTokenRejected_RepeatedTokenSaysSo: the upstream gives the rejected token again. Neither the reader nor status/ or metrics are
 // told that it was replaced, or how to have it replaced.
 func TestTokenRejected_RepeatedTokenSaysSo(t *testing.T) {
-	t.Parallel()
-	timed(t, "five minutes old", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
 		first := s.token("app")
 		advance(5 * time.Minute)

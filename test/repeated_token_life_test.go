@@ -50,59 +50,53 @@ func (s *testMount) readOver(span time.Duration, nearEnd func(now, stated time.T
 
 // TestRepeated_RenewedTokenIsServed: the upstream has one token, and says at each login that it lives for another hour.
 func TestRepeated_RenewedTokenIsServed(t *testing.T) {
-	t.Parallel()
-	for _, percent := range []int{66, 100} {
-		timed(t, fmt.Sprintf("rotation_percent=%d", percent), func(t *testing.T) {
-			s := gstMount(t, time.Hour, "rotation_percent", percent)
-			s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
-			s.EveryMinute()
-			began := time.Now()
-			met := s.readOver(10*time.Hour, func(now, stated time.Time) bool {
-				return now.After(stated.Add(-7*time.Second)) && now.Before(stated.Add(2*time.Second))
-			})
-			ends := int(time.Since(began)/time.Hour) + 1
-			most := 8 * ends
-			check(t, met.failed <= most, "%d of %d reads failed, want at most %d: 8 s at each end", met.failed, met.reads, most)
-			// An hour has 20 minutes between the time of rotation and the end, and at least a minute between two logins.
-			got := len(s.Upstream.LoginTimes())
-			check(t, got <= 25*ends && got >= ends-1, "%d logins in ten hours, want at least one and at most 25 an hour", got)
+	eachOf(t, []int{66, 100}, func(t *testing.T, percent int) {
+		s := gstMount(t, time.Hour, "rotation_percent", percent)
+		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
+		s.EveryMinute()
+		began := time.Now()
+		met := s.readOver(10*time.Hour, func(now, stated time.Time) bool {
+			return now.After(stated.Add(-7*time.Second)) && now.Before(stated.Add(2*time.Second))
 		})
-	}
+		ends := int(time.Since(began)/time.Hour) + 1
+		most := 8 * ends
+		check(t, met.failed <= most, "%d of %d reads failed, want at most %d: 8 s at each end", met.failed, met.reads, most)
+		// An hour has 20 minutes between the time of rotation and the end, and at least a minute between two logins.
+		got := len(s.Upstream.LoginTimes())
+		check(t, got <= 25*ends && got >= ends-1, "%d logins in ten hours, want at least one and at most 25 an hour", got)
+	})
 }
 
 // TestRepeated_FallingLifeEndsInNewToken: the upstream repeats its token with what is left of its life, and has another one once
 // that is over.
 func TestRepeated_FallingLifeEndsInNewToken(t *testing.T) {
-	t.Parallel()
-	for _, percent := range []int{66, 100} {
-		timed(t, fmt.Sprintf("rotation_percent=%d", percent), func(t *testing.T) {
-			s := gstMount(t, time.Hour, "rotation_percent", percent)
-			var mu sync.Mutex
-			var born time.Time
-			number := 0
-			s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
-				mu.Lock()
-				defer mu.Unlock()
-				if born.IsZero() || time.Since(born) >= time.Hour {
-					born, number = time.Now(), number+1
-				}
-				left := int((time.Hour - time.Since(born)) / time.Second)
-				w.Header().Set("Content-Type", "application/json")
-				_, _ = fmt.Fprintf(w, `{"token":"token-number-%d","expires_in":%d}`, number, left)
-			})
-			s.EveryMinute()
-			met := s.readOver(5*time.Hour, func(now, _ time.Time) bool {
-				mu.Lock()
-				defer mu.Unlock()
-				lived := now.Sub(born)
-				return lived > time.Hour-7*time.Second
-			})
-			check(t, met.failed <= 5*8, "%d of %d reads failed, want at most 8 at each of 5 ends", met.failed, met.reads)
+	eachOf(t, []int{66, 100}, func(t *testing.T, percent int) {
+		s := gstMount(t, time.Hour, "rotation_percent", percent)
+		var mu sync.Mutex
+		var born time.Time
+		number := 0
+		s.Upstream.Replace(func(w http.ResponseWriter, _ *http.Request) {
 			mu.Lock()
 			defer mu.Unlock()
-			check(t, number >= 5, "%d tokens in five hours: the test did not reach their ends", number)
+			if born.IsZero() || time.Since(born) >= time.Hour {
+				born, number = time.Now(), number+1
+			}
+			left := int((time.Hour - time.Since(born)) / time.Second)
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = fmt.Fprintf(w, `{"token":"token-number-%d","expires_in":%d}`, number, left)
 		})
-	}
+		s.EveryMinute()
+		met := s.readOver(5*time.Hour, func(now, _ time.Time) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			lived := now.Sub(born)
+			return lived > time.Hour-7*time.Second
+		})
+		check(t, met.failed <= 5*8, "%d of %d reads failed, want at most 8 at each of 5 ends", met.failed, met.reads)
+		mu.Lock()
+		defer mu.Unlock()
+		check(t, number >= 5, "%d tokens in five hours: the test did not reach their ends", number)
+	})
 }
 
 // TestRepeated_RevokedTokenIsNeverServed: the upstream repeats a token that was revoked, also after the end that it once stated.

@@ -6,7 +6,6 @@ package test
 import (
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/simulator"
@@ -15,9 +14,7 @@ import (
 // TestRepeated_EarlierEndIsUsed: the upstream repeats its token and says that it ends in a moment, long before the end
 // that was stated first. The account is not held until that first end.
 func TestRepeated_EarlierEndIsUsed(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
+	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"the-one-token","expires_in":86400}`)
 		a := s.token("app")
 		advance(time.Hour)
@@ -37,8 +34,7 @@ func TestRepeated_EarlierEndIsUsed(t *testing.T) {
 // TestRepeated_WithinOneSecondIsRotated: tokens whose claims are whole seconds are the same where two logins come within one. That
 // is no upstream which repeats its token to the end: the token is rotated ahead of time, and no reader notices anything.
 func TestRepeated_WithinOneSecondIsRotated(t *testing.T) {
-	t.Parallel()
-	for name, again := range map[string]func(s *testMount){
+	each(t, map[string]func(s *testMount){
 		"rotate": func(s *testMount) {
 			resp := s.write("rotate/gst", nil)
 			if said := strings.Join(resp.Warnings, " "); !strings.Contains(said, "not replaced") || strings.Contains(said, "expires") {
@@ -46,25 +42,23 @@ func TestRepeated_WithinOneSecondIsRotated(t *testing.T) {
 			}
 		},
 		"other headers": func(s *testMount) { s.write("config/gst", map[string]any{"headers": "X-Branch=7"}) },
-	} {
-		timed(t, name, func(t *testing.T) {
-			const life = time.Hour
-			s := newLatencyMount(t, jwtAccount(withTTL(life), func(a *simulator.Account) { a.RepeatTokens = true }))
-			s.EveryMinute()
-			s.write("config/gst", jwtConfig())
-			s.write("role/app", map[string]any{"config": "gst"})
-			first := s.token("app").id
-			again(s)
-			if second := s.token("app").id; second != first || s.logins() != 2 {
-				t.Fatalf("token %s after %s and %d logins: the upstream should have given the same again", second, first, s.logins())
+	}, func(t *testing.T, again func(s *testMount)) {
+		const life = time.Hour
+		s := newLatencyMount(t, jwtAccount(withTTL(life), func(a *simulator.Account) { a.RepeatTokens = true }))
+		s.EveryMinute()
+		s.write("config/gst", jwtConfig())
+		s.write("role/app", map[string]any{"config": "gst"})
+		first := s.token("app").id
+		again(s)
+		if second := s.token("app").id; second != first || s.logins() != 2 {
+			t.Fatalf("token %s after %s and %d logins: the upstream should have given the same again", second, first, s.logins())
+		}
+		for end := time.Now().Add(3 * life); time.Now().Before(end); advance(time.Second) {
+			if a := s.token("app"); a.lease < life/3-10*time.Second {
+				t.Fatalf("a lease of %s, want a third of %s at least", a.lease, life)
 			}
-			for end := time.Now().Add(3 * life); time.Now().Before(end); advance(time.Second) {
-				if a := s.token("app"); a.lease < life/3-10*time.Second {
-					t.Fatalf("a lease of %s, want a third of %s at least", a.lease, life)
-				}
-			}
-		})
-	}
+		}
+	})
 }
 
 // TestRepeated_YoungTokenCausesNoLoginStorm: the upstream repeats a token whose rotation is due within its first minute.

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -46,32 +45,29 @@ func (s *testMount) loginsReturn(body string) {
 // TestRepeatedToken_CausesNoLoginStorm: an upstream that gives the same token again is not asked again and again. Some give a new
 // token only when the old one is about to die.
 func TestRepeatedToken_CausesNoLoginStorm(t *testing.T) {
-	t.Parallel()
-	for name, until := range map[string]time.Duration{
+	each(t, map[string]time.Duration{
 		"until a tenth is left": 6 * time.Minute, "until 3 seconds are left": 3 * time.Second, "to its end": 0,
-	} {
-		timed(t, name, func(t *testing.T) {
-			const life = time.Hour
-			s := gstMount(t, life)
-			s.repeating(life, until)
-			s.EveryMinute()
-			failed := 0
-			for end := time.Now().Add(3 * time.Hour); time.Now().Before(end); advance(900 * time.Millisecond) {
-				a, err := s.ask(t.Context(), "app", nil)
-				if err != nil {
-					failed++
-					continue
-				}
-				require(t, s.livesFor(a, a.lease), "a lease of %s outlives its token, said to have %s left", a.lease, a.left)
-				require(t, a.left >= 6*time.Second-time.Second, "a token with %s left was served", a.left)
+	}, func(t *testing.T, until time.Duration) {
+		const life = time.Hour
+		s := gstMount(t, life)
+		s.repeating(life, until)
+		s.EveryMinute()
+		failed := 0
+		for end := time.Now().Add(3 * time.Hour); time.Now().Before(end); advance(900 * time.Millisecond) {
+			a, err := s.ask(t.Context(), "app", nil)
+			if err != nil {
+				failed++
+				continue
 			}
-			logins := len(s.Upstream.LoginTimes())
-			t.Logf("%d logins in 3 hours, %d reads failed", logins, failed)
-			// A life has 20 minutes between the time of rotation and the end, with at least a minute between two logins.
-			check(t, logins <= 3*25, "%d logins in 3 hours, want at most 25 a token", logins)
-			check(t, failed <= 3*60, "%d reads failed", failed)
-		})
-	}
+			require(t, s.livesFor(a, a.lease), "a lease of %s outlives its token, said to have %s left", a.lease, a.left)
+			require(t, a.left >= 6*time.Second-time.Second, "a token with %s left was served", a.left)
+		}
+		logins := len(s.Upstream.LoginTimes())
+		t.Logf("%d logins in 3 hours, %d reads failed", logins, failed)
+		// A life has 20 minutes between the time of rotation and the end, with at least a minute between two logins.
+		check(t, logins <= 3*25, "%d logins in 3 hours, want at most 25 a token", logins)
+		check(t, failed <= 3*60, "%d reads failed", failed)
+	})
 }
 
 // TestRepeatedToken_UnderOtherSettings: a token that is given again under other settings is the same token. It lives no longer
@@ -108,27 +104,24 @@ func TestRepeatedToken_UnderOtherSettings(t *testing.T) {
 // TestRepeatedToken_RotateNamesNoPrevious: rotate that gives the same token again names no previous one, nor one of those before
 // it, which another rotation replaced.
 func TestRepeatedToken_RotateNamesNoPrevious(t *testing.T) {
-	t.Parallel()
-	for _, earlier := range []bool{false, true} {
-		timed(t, fmt.Sprintf("another token before it %t", earlier), func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			if earlier {
-				s.token("app")
-				advance(time.Minute)
+	eachOf(t, []bool{false, true}, func(t *testing.T, earlier bool) {
+		s := gstMount(t, time.Hour)
+		if earlier {
+			s.token("app")
+			advance(time.Minute)
+		}
+		s.repeating(time.Hour, 0)
+		repeated := any(s.token("app").id)
+		if earlier {
+			repeated = s.mustRotate()["token_id"]
+			advance(time.Minute)
+		}
+		for range 2 { // the second gets the first
+			if data := s.mustRotate(); data["token_id"] != repeated || data["previous_token_id"] != "" {
+				t.Errorf("rotate returns %v, want token %v again and none replaced", data, repeated)
 			}
-			s.repeating(time.Hour, 0)
-			repeated := any(s.token("app").id)
-			if earlier {
-				repeated = s.mustRotate()["token_id"]
-				advance(time.Minute)
-			}
-			for range 2 { // the second gets the first
-				if data := s.mustRotate(); data["token_id"] != repeated || data["previous_token_id"] != "" {
-					t.Errorf("rotate returns %v, want token %v again and none replaced", data, repeated)
-				}
-			}
-		})
-	}
+		}
+	})
 }
 
 // TestRepeatedToken_CorrectedLifeCounts: a corrected life counts for a token that is given again. Where the upstream tells no
@@ -158,9 +151,7 @@ func TestRepeatedToken_CorrectedLifeCounts(t *testing.T) {
 // TestRepeatedToken_ClockSetBack: a clock that is set back lengthens no life of a token that is given again. A
 // former token is not set right when the clock is.
 func TestRepeatedToken_ClockSetBack(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
 		began := time.Now()
 		first := s.token("app")
@@ -177,8 +168,7 @@ func TestRepeatedToken_ClockSetBack(t *testing.T) {
 // TestRevoke_RepeatedTokenCausesNoLoginStorm: the upstream gives the revoked token again to the end of its life. It is not asked
 // for it every minute until then, and the message says what is the matter.
 func TestRevoke_RepeatedTokenCausesNoLoginStorm(t *testing.T) {
-	t.Parallel()
-	timed(t, "a life of a day", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		const life = 24 * time.Hour
 		s := gstMount(t, life)
 		s.repeating(life, 0)
@@ -201,9 +191,7 @@ func TestRevoke_RepeatedTokenCausesNoLoginStorm(t *testing.T) {
 // TestRepeatedToken_MessageBlamesNoSetting: the upstream repeats its token to the end. What readers are told in the last seconds
 // does not send anybody to look after token_url: logins there succeed.
 func TestRepeatedToken_MessageBlamesNoSetting(t *testing.T) {
-	t.Parallel()
-	timed(t, "at the end", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"the-one-token-of-all","expires_in":600}`)
 		first := s.token("app")
 		advance(7 * time.Minute)
@@ -219,9 +207,7 @@ func TestRepeatedToken_MessageBlamesNoSetting(t *testing.T) {
 // TestRepeatedToken_StatusSaysThatReadsFail: the upstream repeats its token to the end, so that for a few seconds there is none.
 // status/ says what readers are told meanwhile, and not that the next read logs in.
 func TestRepeatedToken_StatusSaysThatReadsFail(t *testing.T) {
-	t.Parallel()
-	timed(t, "just before its end", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.repeating(time.Hour, 0)
 		s.token("app")
 		advance(time.Minute)
@@ -244,9 +230,7 @@ func TestRepeatedToken_StatusSaysThatReadsFail(t *testing.T) {
 
 // TestRepeatedToken_RotateSaysSo: rotate/ says that it replaced nothing, since the upstream repeats its token.
 func TestRepeatedToken_RotateSaysSo(t *testing.T) {
-	t.Parallel()
-	timed(t, "rotate", func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
 		first := s.token("app")
 		advance(5 * time.Minute)

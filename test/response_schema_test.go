@@ -140,9 +140,7 @@ func isOfType(value any, t framework.FieldType) bool {
 }
 
 func TestResponseSchema_EveryOperationAsDocumented(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := oauth().mounted(t) // the one protocol whose responses have client_id
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) { // the one protocol whose responses have client_id
 		lookup := map[string]any{"token_id": w.read("token/app").Data["token_id"]}
 		synctest.Wait() // the token is written to the ledger
 		seen := make(map[string]bool)

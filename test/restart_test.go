@@ -39,9 +39,7 @@ func TestRestart_CostsNoLogin(t *testing.T) {
 
 // TestRestart_StoredTokenRotatedOnceUnread: a token found alive at start is rotated in time once even without reads.
 func TestRestart_StoredTokenRotatedOnceUnread(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.token("app")
 		advance(30 * time.Minute)
 		s.Reload()
@@ -55,9 +53,7 @@ func TestRestart_StoredTokenRotatedOnceUnread(t *testing.T) {
 
 // TestRestart_OverdueRotation: a reload with a rotation overdue serves the old token and rotates.
 func TestRestart_OverdueRotation(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		s.Stop()
 		advance(50 * time.Minute)
@@ -108,9 +104,7 @@ func TestRestart_KeepsFailureAndBackoff(t *testing.T) {
 
 // TestRestart_KeepsCircuitBreakerSchedule: the schedule of refused credentials goes on over reloads.
 func TestRestart_KeepsCircuitBreakerSchedule(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.changePassword()
 		for end := time.Now().Add(7 * 24 * time.Hour); time.Now().Before(end); {
 			s.readEvery("app", time.Minute, time.Hour-time.Minute)
@@ -152,9 +146,7 @@ func TestRestart_DuringLoginIsOneFailure(t *testing.T) {
 // TestRestart_UnfinishedLoginCountsOnce: an unfinished login counts once however many restarts follow. Its backoff runs from when it
 // began, however often the plugin is restarted after that.
 func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.changePassword()
 		s.readEvery("app", time.Minute, 80*time.Minute) // refused three times: the next probe is in 6 h
 		s.wantRefusedLogins(3)
@@ -182,9 +174,7 @@ func TestRestart_UnfinishedLoginCountsOnce(t *testing.T) {
 // TestRestart_CrashesCauseNoLoginStorm: crashes in mid login cannot become a login storm. Vault restarts a plugin that crashes at
 // once and sends the request again.
 func TestRestart_CrashesCauseNoLoginStorm(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
+	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		release := s.Upstream.Hold()
 		defer release()
 		began := time.Now()
@@ -208,9 +198,7 @@ func TestRestart_CrashesCauseNoLoginStorm(t *testing.T) {
 
 // TestRestart_CrashAfterResponseLosesOneToken: a crash after the upstream has responded loses one token and nothing else.
 func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		release := s.Upstream.Hold()
 		advanceUntil(first.issued.Add(time.Hour*66/100 + time.Second)) // the rotation has begun, and its response is held back
@@ -224,8 +212,7 @@ func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
 }
 
 func TestStop_EndsLoginsAtOnce(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
 		const many = 20
 		s.accounts(many)
@@ -256,9 +243,7 @@ func TestStop_EndsLoginsAtOnce(t *testing.T) {
 }
 
 func TestStop_NotDelayedByStorage(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		s.LoseStorage()
 		began := time.Now()
@@ -269,8 +254,7 @@ func TestStop_NotDelayedByStorage(t *testing.T) {
 }
 
 func TestRestart_ServesTokenOfVerification(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := newTestMount(t, jwtAccount())
 		w.write("config/gst", jwtConfig())
 		w.write("role/app", map[string]any{"config": "gst"})

@@ -77,8 +77,7 @@ func revokeWhileRefreshHangs(t *testing.T, timeout string) {
 
 // TestRevoke_ActsOnEveryToken: however many there are.
 func TestRevoke_ActsOnEveryToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		const many = 530
 		s := ksaMount(t, 24*time.Hour)
 		s.token("app")

@@ -50,8 +50,7 @@ func TestRevoke_ThrottledByFormerEndpoint(t *testing.T) {
 
 // TestRevoke_WarningDuringRetryAfter: in a Retry-After the warning does not advise a command that would ask nobody.
 func TestRevoke_WarningDuringRetryAfter(t *testing.T) {
-	t.Parallel()
-	timed(t, "throttled", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, 24*time.Hour)
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{
@@ -72,8 +71,7 @@ func TestRevoke_WarningDuringRetryAfter(t *testing.T) {
 
 // TestRevoke_RefreshThatGivesTheSameToken: an exchange that brings the token which it was to end has not ended it.
 func TestRevoke_RefreshThatGivesTheSameToken(t *testing.T) {
-	t.Parallel()
-	timed(t, "same", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, 24*time.Hour)
 		first := s.token("app")
 		asked := 0
@@ -97,8 +95,7 @@ func TestRevoke_RefreshThatGivesTheSameToken(t *testing.T) {
 // TestRevoke_HeedsRetryAfterOfRefresh: the upstream asks with its first responses to wait for an hour, and the exchanges that have not begun are
 // made after that.
 func TestRevoke_HeedsRetryAfterOfRefresh(t *testing.T) {
-	t.Parallel()
-	timed(t, "16 tokens", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, 24*time.Hour)
 		s.EveryMinute()
 		s.token("app")

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -88,8 +87,7 @@ func (s *testMount) wantNotServed(revoked string) {
 
 // TestRevoke_KillsEveryUnexpiredToken: revoke kills every unexpired token upstream where that can be done.
 func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, time.Hour)
 		var held []tokenResponse
 		for range 4 {
@@ -120,8 +118,7 @@ func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
 }
 
 func TestRevoke_KillsTokensIssuedBeforeRestart(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, time.Hour)
 		first := s.token("app")
 		advance(15 * time.Second)
@@ -138,9 +135,7 @@ func TestRevoke_KillsTokensIssuedBeforeRestart(t *testing.T) {
 
 // TestRevoke_UnsupportedShowsExpiry: revoke says until when a token lives that cannot be killed.
 func TestRevoke_UnsupportedShowsExpiry(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		revoked, warnings := s.revoke("")
 		want := revocation{"unsupported", first.expires.Format(time.RFC3339)}
@@ -187,8 +182,7 @@ func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 }
 
 func TestRevoke_NotServedAfterRestart(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, time.Hour)
 		first := s.token("app")
 		// The upstream hangs during the revocation; Vault crashes meanwhile.
@@ -204,8 +198,7 @@ func TestRevoke_NotServedAfterRestart(t *testing.T) {
 
 // TestRevoke_OfUnusedAccount: revoke of a cold account returns no tokens.
 func TestRevoke_OfUnusedAccount(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, time.Hour)
 		if revoked, warnings := s.revoke(""); len(revoked) != 0 || len(warnings) != 0 {
 			t.Errorf("revoke returns %+v, warnings %q", revoked, warnings)
@@ -221,8 +214,7 @@ func TestRevoke_OfUnusedAccount(t *testing.T) {
 
 // TestRevoke_DuringLoginDropsItsToken: revoke during a login in flight throws away what it brings.
 func TestRevoke_DuringLoginDropsItsToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, time.Hour)
 		first := s.token("app")
 		advance(2 * time.Hour) // that token has expired, and so has the one that replaced it
@@ -245,8 +237,7 @@ func TestRevoke_DuringLoginDropsItsToken(t *testing.T) {
 }
 
 func TestRevoke_OfPausedConfig(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, time.Hour)
 		first := s.token("app")
 		s.write("config/gst", map[string]any{"paused": true})
@@ -260,9 +251,7 @@ func TestRevoke_OfPausedConfig(t *testing.T) {
 
 // TestRevoke_RepeatedTokenNotServed: a token that is given again after its revocation is not served.
 func TestRevoke_RepeatedTokenNotServed(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		// Two logins within one second give the same token, as with the vendor.
 		s.Simulator.SetAccount(jwtAccount(withTTL(time.Hour), func(a *simulator.Account) { a.RepeatTokens = true }))
 		first := s.token("app")
@@ -278,9 +267,7 @@ func TestRevoke_RepeatedTokenNotServed(t *testing.T) {
 }
 
 func TestRevoke_DuringVerificationLeavesOneLogin(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		release := s.Upstream.Hold()
 		written := make(chan struct{})
@@ -303,8 +290,7 @@ func TestRevoke_DuringVerificationLeavesOneLogin(t *testing.T) {
 // TestRevokeUnsaved_KeptWhileIdle: a revocation that storage did not take outlives the idle time. An account that nobody reads is
 // let go from memory, but not while storage would bring the revoked token back.
 func TestRevokeUnsaved_KeptWhileIdle(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, 24*time.Hour)
 		first := s.token("app")
 		s.EveryMinute()
@@ -319,30 +305,26 @@ func TestRevokeUnsaved_KeptWhileIdle(t *testing.T) {
 // TestRevokeUnsaved_KeptWhileBeingWritten: storage takes its time over a revocation, and Vault's minute, in which idle accounts
 // leave memory, or a write of another cluster comes in the middle.
 func TestRevokeUnsaved_KeptWhileBeingWritten(t *testing.T) {
-	t.Parallel()
-	for name, comes := range map[string]func(s *testMount){
+	each(t, map[string]func(s *testMount){
 		"the minute":               (*testMount).minute,
 		"write of another cluster": func(s *testMount) { s.Backend().InvalidateKey(s.t.Context(), "config/gst") },
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := ksaMount(t, 24*time.Hour)
-			first := s.token("app")
-			advance(30 * time.Minute)
-			s.Storage.SlowPuts(3 * time.Second)
-			revoked := s.startRevoke()
-			advance(time.Second)
-			comes(s)
-			check(t, s.status()["token_id"] != first.id, "a token is said to be served while it is being revoked")
-			<-revoked
-			s.wantNotServed(first.id)
-		})
-	}
+	}, func(t *testing.T, comes func(s *testMount)) {
+		s := ksaMount(t, 24*time.Hour)
+		first := s.token("app")
+		advance(30 * time.Minute)
+		s.Storage.SlowPuts(3 * time.Second)
+		revoked := s.startRevoke()
+		advance(time.Second)
+		comes(s)
+		check(t, s.status()["token_id"] != first.id, "a token is said to be served while it is being revoked")
+		<-revoked
+		s.wantNotServed(first.id)
+	})
 }
 
 // TestRevoke_KilledStaysKilled: of two who revoke at a time, one asks the upstream, which would refuse the second.
 func TestRevoke_KilledStaysKilled(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, 24*time.Hour)
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 2 * time.Second, On: simulator.OnRefresh})
@@ -361,8 +343,7 @@ func TestRevoke_KilledStaysKilled(t *testing.T) {
 // TestRevoke_KeptThroughEviction: a revocation is kept although the account was evicted meanwhile. It was not read, and
 // Vault's minute comes while the upstream is asked.
 func TestRevoke_KeptThroughEviction(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, 24*time.Hour)
 		first := s.token("app")
 		advance(30 * time.Minute)
@@ -388,9 +369,7 @@ func (s *testMount) wantKilled(id string) {
 // TestRevoke_StaysRevokedAfterDeletion: a config of the same name may be written again, and its upstream may give its one token
 // once more.
 func TestRevoke_StaysRevokedAfterDeletion(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"the-only-token-there-is","expires_in":3600}`)
 		first := s.token("app")
 		s.revoke("")
@@ -408,8 +387,7 @@ func TestRevoke_StaysRevokedAfterDeletion(t *testing.T) {
 
 // TestRevoke_OneTokenLeavesOthers: what is named is revoked, and token_id="$UNSET" must not revoke every token of the account.
 func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, time.Hour)
 		first := s.token("app")
 		advance(15 * time.Second)
@@ -443,9 +421,7 @@ func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
 
 // TestRevoke_TokenItselfSaysHowToFindID: a token that is given in place of its ID is refused with the command that finds the ID.
 func TestRevoke_TokenItselfSaysHowToFindID(t *testing.T) {
-	t.Parallel()
-	timed(t, "both parameters", func(t *testing.T) {
-		w := jwtV2().mounted(t)
+	mountTest(t, jwtV2(), func(t *testing.T, w *testMount) {
 		token := text(t, w.read("token/app").Data, "access_token")
 		for _, parameter := range []string{"token", "token_id"} {
 			message := w.badRequest(logical.UpdateOperation, "revoke/gst", map[string]any{parameter: token},
@@ -459,9 +435,7 @@ func TestRevoke_TokenItselfSaysHowToFindID(t *testing.T) {
 // TestRevoke_ReadsFailAfterwards: a revocation takes away the token that readers were still served while no login succeeds. It
 // warns that reads fail now.
 func TestRevoke_ReadsFailAfterwards(t *testing.T) {
-	t.Parallel()
-	timed(t, "refused credentials", func(t *testing.T) {
-		w := jwtV2().mounted(t)
+	mountTest(t, jwtV2(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
 		if _, warnings := w.revoke(""); len(warnings) != 0 {
 			t.Errorf("a revocation after which reads log in warns: %q", warnings)
@@ -484,8 +458,7 @@ func TestRevoke_ReadsFailAfterwards(t *testing.T) {
 // TestRevoke_TokenOfAnotherConfig: the token is one that the ledger knows of another config, or one of this config that has expired.
 // The warning says so, with the command for the right config.
 func TestRevoke_TokenOfAnotherConfig(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, time.Hour)
 		s.write("config/other", with(s.read("config/gst").Data, "password", "pass-of-clerk", "preset", "", "verify_connection", false))
 		s.write("role/kiosk", map[string]any{"config": "other"})
@@ -508,8 +481,7 @@ func TestRevoke_TokenOfAnotherConfig(t *testing.T) {
 // TestRevoke_DuringVerificationDropsItsToken: the upstream has issued the token of a verification when revoke/ is called, and its
 // response comes later.
 func TestRevoke_DuringVerificationDropsItsToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, time.Hour)
 		s.token("app")
 		release := s.Upstream.Hold()
@@ -531,9 +503,7 @@ func TestRevoke_DuringVerificationDropsItsToken(t *testing.T) {
 // TestRevoke_AdviceOfDeletedConfigCanBeTyped: a token_id is given to the wrong config, and the config that it was issued for is
 // deleted.
 func TestRevoke_AdviceOfDeletedConfigCanBeTyped(t *testing.T) {
-	t.Parallel()
-	timed(t, "deleted", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		id := text(t, w.read("token/app").Data, "token_id")
 		w.write("config/other", with(jwtV1().config, "verify_connection", false))
 		w.remove("config/gst")
@@ -545,8 +515,7 @@ func TestRevoke_AdviceOfDeletedConfigCanBeTyped(t *testing.T) {
 
 // TestRevoke_TokenOfFormerConfig: revoke/ does not say of a token that lives upstream that it has expired.
 func TestRevoke_TokenOfFormerConfig(t *testing.T) {
-	t.Parallel()
-	timed(t, "deleted and written again", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, 24*time.Hour)
 		a := s.token("app")
 		s.remove("config/gst")

@@ -16,8 +16,8 @@ import (
 )
 
 func TestRole_ReadAsWritten(t *testing.T) {
-	t.Parallel()
-	for name, role := range map[string]struct{ written, read map[string]any }{
+	type testCase struct{ written, read map[string]any }
+	each(t, map[string]testCase{
 		"a limit as a duration": {map[string]any{"max_ttl": "15m"}, map[string]any{"max_ttl": 900.0, "lease": true}},
 		"a limit as a number":   {map[string]any{"max_ttl": 900}, map[string]any{"max_ttl": 900.0, "lease": true}},
 		"a limit as JSON":       {map[string]any{"max_ttl": json.Number("900")}, map[string]any{"max_ttl": 900.0, "lease": true}},
@@ -33,20 +33,18 @@ func TestRole_ReadAsWritten(t *testing.T) {
 				"gstin": "29ABCDE1234F2Z5", "mode": "Buyer", "empty": "",
 			}},
 		},
-	} {
-		timed(t, name, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			w.write("role/other", with(role.written, "config", "gst"))
-			got, want := overTheWire(t, w.read("role/other").Data), with(role.read, "config", "gst")
-			if role.written["metadata"] == nil {
-				want["metadata"] = map[string]any{}
-			}
-			equal(t, "the role", got, want)
-			w.unwritten(func() { w.write("role/other", got) })
-			w.Reload()
-			equal(t, "after a restart the role", overTheWire(t, w.read("role/other").Data), want)
-		})
-	}
+	}, func(t *testing.T, role testCase) {
+		w := jwtV1().mounted(t)
+		w.write("role/other", with(role.written, "config", "gst"))
+		got, want := overTheWire(t, w.read("role/other").Data), with(role.read, "config", "gst")
+		if role.written["metadata"] == nil {
+			want["metadata"] = map[string]any{}
+		}
+		equal(t, "the role", got, want)
+		w.unwritten(func() { w.write("role/other", got) })
+		w.Reload()
+		equal(t, "after a restart the role", overTheWire(t, w.read("role/other").Data), want)
+	})
 }
 
 func TestRole_UpdateChangesOnlyNamedFields(t *testing.T) {
@@ -83,9 +81,7 @@ func TestRole_UpdateChangesOnlyNamedFields(t *testing.T) {
 
 // TestRole_ListHasKeyInfo: roles are listed with the facts that one looks for.
 func TestRole_ListHasKeyInfo(t *testing.T) {
-	t.Parallel()
-	timed(t, "three", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.write("role/b", map[string]any{"config": "gst", "max_ttl": "1h"})
 		w.write("role/APP", map[string]any{"config": "gst", "lease": false})
 		w.idle(func() {
@@ -106,9 +102,7 @@ func TestRole_ListHasKeyInfo(t *testing.T) {
 
 // TestRole_NamesAreCaseSensitive: role names that differ in case are different roles.
 func TestRole_NamesAreCaseSensitive(t *testing.T) {
-	t.Parallel()
-	timed(t, "app and APP", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.badRequest(logical.ReadOperation, "token/APP", nil, "APP")
 		w.write("role/APP", map[string]any{"config": "gst", "lease": false})
 		check(t, w.read("token/app").Secret != nil, "role app has taken on the settings of role APP")
@@ -119,9 +113,7 @@ func TestRole_NamesAreCaseSensitive(t *testing.T) {
 }
 
 func TestRole_DeletedGivesNoToken(t *testing.T) {
-	t.Parallel()
-	timed(t, "and says what to type", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		w.read("token/app")
 		w.quiet(func() { w.remove("role/app") })
 		w.badRequest(logical.ReadOperation, "token/app", nil, "app", "vault write mastersindia/role/app")
@@ -132,9 +124,7 @@ func TestRole_DeletedGivesNoToken(t *testing.T) {
 }
 
 func TestRole_NewLimitHoldsFromNextRead(t *testing.T) {
-	t.Parallel()
-	timed(t, "an hour, then ten minutes", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for _, limit := range []time.Duration{time.Hour, 10 * time.Minute, 2 * time.Hour} {
 			w.write("role/app", map[string]any{"max_ttl": limit.String()})
 			equal(t, "lease", w.read("token/app").Secret.TTL, limit)
@@ -144,32 +134,29 @@ func TestRole_NewLimitHoldsFromNextRead(t *testing.T) {
 
 // Metadata is what each request needs besides the token: one login serves many GSTINs.
 func TestRole_MetadataComesWithTheToken(t *testing.T) {
-	t.Parallel()
-	for _, leased := range []bool{true, false} {
-		timed(t, fmt.Sprintf("lease=%t", leased), func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			w.write("role/pune", map[string]any{"config": "gst", "lease": leased, "metadata": []any{"gstin=27ABCDE1234F2Z5", "mode=Buyer"}})
-			w.write("role/goa", map[string]any{"config": "gst", "lease": leased, "metadata": "gstin=30ABCDE1234F2Z5"})
-			wanted := map[string]map[string]any{
-				"pune": {"gstin": "27ABCDE1234F2Z5", "mode": "Buyer"}, "goa": {"gstin": "30ABCDE1234F2Z5"}, "app": nil,
+	eachOf(t, []bool{true, false}, func(t *testing.T, leased bool) {
+		w := jwtV1().mounted(t)
+		w.write("role/pune", map[string]any{"config": "gst", "lease": leased, "metadata": []any{"gstin=27ABCDE1234F2Z5", "mode=Buyer"}})
+		w.write("role/goa", map[string]any{"config": "gst", "lease": leased, "metadata": "gstin=30ABCDE1234F2Z5"})
+		wanted := map[string]map[string]any{
+			"pune": {"gstin": "27ABCDE1234F2Z5", "mode": "Buyer"}, "goa": {"gstin": "30ABCDE1234F2Z5"}, "app": nil,
+		}
+		for range 2 { // through the router, and from memory
+			for name, want := range wanted {
+				got, has := overTheWire(t, w.read("token/"+name).Data)["metadata"].(map[string]any)
+				check(t, has == (want != nil) && maps.Equal(got, want), "metadata of %s is %v, want %v", name, got, want)
 			}
-			for range 2 { // through the router, and from memory
-				for name, want := range wanted {
-					got, has := overTheWire(t, w.read("token/"+name).Data)["metadata"].(map[string]any)
-					check(t, has == (want != nil) && maps.Equal(got, want), "metadata of %s is %v, want %v", name, got, want)
-				}
-			}
-			w.wantLogins(1)
-			w.write("role/goa", map[string]any{"metadata": "gstin=30XXXXX1234F2Z5"})
-			equal(t, "after an update metadata",
-				overTheWire(t, w.read("token/goa").Data)["metadata"], map[string]any{"gstin": "30XXXXX1234F2Z5"})
-			w.write("role/goa", map[string]any{"metadata": ""})
-			if got, has := w.read("token/goa").Data["metadata"]; has {
-				t.Errorf("after it was cleared metadata is %v", got)
-			}
-			w.wantLogins(1)
-		})
-	}
+		}
+		w.wantLogins(1)
+		w.write("role/goa", map[string]any{"metadata": "gstin=30XXXXX1234F2Z5"})
+		equal(t, "after an update metadata",
+			overTheWire(t, w.read("token/goa").Data)["metadata"], map[string]any{"gstin": "30XXXXX1234F2Z5"})
+		w.write("role/goa", map[string]any{"metadata": ""})
+		if got, has := w.read("token/goa").Data["metadata"]; has {
+			t.Errorf("after it was cleared metadata is %v", got)
+		}
+		w.wantLogins(1)
+	})
 }
 
 func TestRole_MetadataOutOfBoundsIsRefused(t *testing.T) {
@@ -225,9 +212,7 @@ func TestRole_MetadataOutOfBoundsIsRefused(t *testing.T) {
 
 // TestRole_MovedToOtherConfigWarns: a role that is given another config returns another account's token from then on.
 func TestRole_MovedToOtherConfigWarns(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.write("config/ksa", jwtConfig("verify_connection", false))
 		for n, step := range []struct {
 			data map[string]any

@@ -39,9 +39,7 @@ func (s *testMount) mustRotate() map[string]any {
 }
 
 func TestRotate_ReplacesTokenAndLeavesOldAlive(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		advance(time.Minute)
 		data := s.mustRotate()
@@ -58,9 +56,7 @@ func TestRotate_ReplacesTokenAndLeavesOldAlive(t *testing.T) {
 
 // TestRotate_UnusedAccountHasNoPrevious: rotate of a cold account names no previous token.
 func TestRotate_UnusedAccountHasNoPrevious(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		data := s.mustRotate()
 		check(t, data["previous_token_id"] == "" && data["previous_valid_until"] == "",
 			"rotate returns %v, want no previous token", data)
@@ -72,35 +68,30 @@ func TestRotate_UnusedAccountHasNoPrevious(t *testing.T) {
 // TestRotate_OncePerTenSeconds: rotate is made at most once in ten seconds, also across restarts. Asked again sooner it returns
 // the rotation that was made.
 func TestRotate_OncePerTenSeconds(t *testing.T) {
-	t.Parallel()
-	for name, restart := range map[string]func(*testMount){"one process": func(*testMount) {}, "restarts": (*testMount).Reload} {
-		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.token("app")
-			advance(time.Minute)
-			made := s.mustRotate()
-			for range 9 {
-				advance(time.Second)
-				restart(s)
-				again := s.mustRotate()
-				for _, field := range []string{"token_id", "expires_at", "previous_token_id", "previous_valid_until"} {
-					require(t, again[field] == made[field], "asked again, %s is %v, and was %v", field, again[field], made[field])
-				}
+	each(t, map[string]func(*testMount){"one process": func(*testMount) {}, "restarts": (*testMount).Reload}, func(t *testing.T, restart func(*testMount)) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		advance(time.Minute)
+		made := s.mustRotate()
+		for range 9 {
+			advance(time.Second)
+			restart(s)
+			again := s.mustRotate()
+			for _, field := range []string{"token_id", "expires_at", "previous_token_id", "previous_valid_until"} {
+				require(t, again[field] == made[field], "asked again, %s is %v, and was %v", field, again[field], made[field])
 			}
-			s.wantLogins(2, "of which one within 10 s of rotate")
-			advance(1100 * time.Millisecond)
-			again, err := s.rotate()
-			check(t, err == nil && again["token_id"] != made["token_id"] && again["previous_token_id"] == made["token_id"],
-				"after 10 s rotate returns %v (%v)", again, err)
-		})
-	}
+		}
+		s.wantLogins(2, "of which one within 10 s of rotate")
+		advance(1100 * time.Millisecond)
+		again, err := s.rotate()
+		check(t, err == nil && again["token_id"] != made["token_id"] && again["previous_token_id"] == made["token_id"],
+			"after 10 s rotate returns %v (%v)", again, err)
+	})
 }
 
 // TestRotate_ConcurrentCallsMakeOneLogin: many who rotate at once make one login.
 func TestRotate_ConcurrentCallsMakeOneLogin(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		s.Simulator.SetFault(simulator.JWT, latency())
 		var all sync.WaitGroup
@@ -154,8 +145,7 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 }
 
 func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := refusedMount(t)
 		for range 10 * 60 {
 			advance(time.Second)
@@ -175,7 +165,6 @@ func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 // TestRotate_NotMadeSaysSo: rotate that was not made says so. An operator who has had the account unlocked by the vendor must
 // not take the old refusal for a new one.
 func TestRotate_NotMadeSaysSo(t *testing.T) {
-	t.Parallel()
 	const untried = "no new login was made: rotate/ logs in again from "
 	synctest.Test(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour)
@@ -195,8 +184,7 @@ func TestRotate_NotMadeSaysSo(t *testing.T) {
 		}
 		s.wantLogins(2)
 	})
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
 		if _, err := s.rotate(); err == nil || strings.Contains(err.Error(), untried) {
@@ -216,9 +204,7 @@ func TestRotate_NotMadeSaysSo(t *testing.T) {
 // TestRotate_KeepsProbeSchedule: probes keep their schedule whatever rotate meets. A forced login that finds the upstream down
 // says nothing of the credentials.
 func TestRotate_KeepsProbeSchedule(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.changePassword()
 		s.readEvery("app", time.Minute, 80*time.Minute) // two refusals more: the next probe is in 6 h
 		s.wantRefusedLogins(3)
@@ -240,9 +226,7 @@ func TestRotate_KeepsProbeSchedule(t *testing.T) {
 // TestRotate_BlockedIsNoRotation: rotate that could not begin is no rotation. An operator who tries again must not take the old
 // token for a new one.
 func TestRotate_BlockedIsNoRotation(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		advance(time.Minute)
 		s.Storage.FailPuts(1)
@@ -260,8 +244,7 @@ func TestRotate_BlockedIsNoRotation(t *testing.T) {
 // TestRotate_AfterLoginThatCouldNotBegin: the credentials were refused 20 minutes ago, and storage took no writes when the probe was
 // due. Nothing was sent, so rotate/ need not wait for a minute.
 func TestRotate_AfterLoginThatCouldNotBegin(t *testing.T) {
-	t.Parallel()
-	timed(t, "breaker open", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := refusedMount(t)
 		advance(20 * time.Minute)
 		s.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
@@ -281,9 +264,7 @@ func TestRotate_AfterLoginThatCouldNotBegin(t *testing.T) {
 // TestRotate_RefusedInThrottleKeepsRetryAfter: rotate/ may log in during a Retry-After. Where the upstream refuses the credentials
 // then, the next login is made when the Retry-After is over, and not at the breaker's first probe.
 func TestRotate_RefusedInThrottleKeepsRetryAfter(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: time.Hour})
 		s.failsWith(http.StatusTooManyRequests)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
@@ -300,9 +281,7 @@ func TestRotate_RefusedInThrottleKeepsRetryAfter(t *testing.T) {
 
 // TestRotate_TooSoonSaysSo checks that a rotation which returns the result of the last one says that it made no login.
 func TestRotate_TooSoonSaysSo(t *testing.T) {
-	t.Parallel()
-	timed(t, "twice, then later", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		advance(time.Minute)
 		for n, warns := range []int{0, 1, 0} {
 			resp := w.write("rotate/gst", nil)
@@ -317,9 +296,7 @@ func TestRotate_TooSoonSaysSo(t *testing.T) {
 
 // TestRotate_TooSoonAfterVerification: the token that is returned is not the result of the last rotation.
 func TestRotate_TooSoonAfterVerification(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.mustRotate()
 		advance(time.Second)
 		s.write("config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
@@ -335,9 +312,7 @@ func TestRotate_TooSoonAfterVerification(t *testing.T) {
 
 // TestRotate_TooSoonAfterOutage: the refusal that the response names is not what the last login met.
 func TestRotate_TooSoonAfterOutage(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.changePassword()
 		s.failed("app")
 		advance(time.Minute + time.Second)

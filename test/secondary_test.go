@@ -6,7 +6,6 @@ package test
 import (
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/helper/consts"
@@ -54,8 +53,7 @@ func TestSecondary_WritesElsewhereDoNotMultiplyLogins(t *testing.T) {
 // TestSecondary_RemoteWriteAndListAreNoUse: an account without reads is left alone, though its settings are written
 // elsewhere and its status is looked at.
 func TestSecondary_RemoteWriteAndListAreNoUse(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := newClusters(t, time.Hour)
 		s.EveryMinute()
 		s.token("app")

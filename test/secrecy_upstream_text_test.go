@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
@@ -191,9 +190,7 @@ func (s *testMount) respond(status int, body string) {
 
 // TestSecrecy_StoredPasswordInVerification: the refusal of a verification shows no stored password.
 func TestSecrecy_StoredPasswordInVerification(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		s.respond(http.StatusUnauthorized, `{"error":true,"message":"it is not the password pass-of-clerk"}`)
 		message := s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "quite-another-word"})
@@ -203,9 +200,7 @@ func TestSecrecy_StoredPasswordInVerification(t *testing.T) {
 
 // TestSecrecy_ShortSupersededToken: a superseded token that is too short to be known by its form is in no message, also after a restart.
 func TestSecrecy_ShortSupersededToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.loginsReturn(`{"token":"tok-first-one","expires_in":3600}`)
 		s.token("app")
 		advance(time.Minute)

@@ -63,32 +63,27 @@ func sameToken(t *testing.T, outcomes []outcome) string {
 
 // TestTokenShared_ThousandReadersMakeOneLogin: a thousand readers at once through four roles make one login.
 func TestTokenShared_ThousandReadersMakeOneLogin(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			s := f.mounted(t)
-			for n := range 4 {
-				s.write(fmt.Sprintf("role/app%d", n), map[string]any{"config": "gst", "lease": n%2 == 0})
-			}
-			s.slow(3 * time.Second)
-			outcomes := s.readConcurrently(concurrentReaders, func(n int) string { return fmt.Sprintf("app%d", n%4) }, nil)
-			sameToken(t, outcomes)
-			for _, o := range outcomes {
-				require(t, o.waited == 3*time.Second, "a reader waited %s for a login of 3s", o.waited)
-			}
-			if got := s.Simulator.Counters(); got.Logins != 1 || got.LoginsOK != 1 {
-				t.Errorf("%d logins for %d readers, %d succeeded; want one", got.Logins, concurrentReaders, got.LoginsOK)
-			}
-			equal(t, "logins in flight at once", s.Upstream.MostInFlight(""), 1)
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		s := f.mounted(t)
+		for n := range 4 {
+			s.write(fmt.Sprintf("role/app%d", n), map[string]any{"config": "gst", "lease": n%2 == 0})
+		}
+		s.slow(3 * time.Second)
+		outcomes := s.readConcurrently(concurrentReaders, func(n int) string { return fmt.Sprintf("app%d", n%4) }, nil)
+		sameToken(t, outcomes)
+		for _, o := range outcomes {
+			require(t, o.waited == 3*time.Second, "a reader waited %s for a login of 3s", o.waited)
+		}
+		if got := s.Simulator.Counters(); got.Logins != 1 || got.LoginsOK != 1 {
+			t.Errorf("%d logins for %d readers, %d succeeded; want one", got.Logins, concurrentReaders, got.LoginsOK)
+		}
+		equal(t, "logins in flight at once", s.Upstream.MostInFlight(""), 1)
+	})
 }
 
 // TestTokenShared_CanceledReaderCancelsNoOthers: a reader who gives up does not cancel the login for the others.
 func TestTokenShared_CanceledReaderCancelsNoOthers(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
 		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -112,9 +107,7 @@ func TestTokenShared_CanceledReaderCancelsNoOthers(t *testing.T) {
 
 // TestTokenShared_LoginOutlivesItsReaders: a login goes on when all its readers have gone.
 func TestTokenShared_LoginOutlivesItsReaders(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
 		impatient, hangUp := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, hangUp)
@@ -130,8 +123,7 @@ func TestTokenShared_LoginOutlivesItsReaders(t *testing.T) {
 }
 
 func TestTokenShared_RequestTimeoutEndsLogin(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour, "request_timeout", "7s")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Hour})
 		began := time.Now()
@@ -143,9 +135,7 @@ func TestTokenShared_RequestTimeoutEndsLogin(t *testing.T) {
 
 // TestTokenShared_CanceledBeforeRead: a reader that has gone before its read costs at most one login.
 func TestTokenShared_CanceledBeforeRead(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, _ = s.do(ctx, logical.ReadOperation, "token/app", nil)

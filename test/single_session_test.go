@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -27,8 +26,7 @@ func singleSessionMount(t *testing.T, ttl time.Duration, more ...any) *testMount
 
 // TestSingleSession_OneLiveToken: a single session has one living token and no lease outlives it.
 func TestSingleSession_OneLiveToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		const life = 15 * time.Minute
 		s := singleSessionMount(t, life)
 		s.Simulator.SetFault(simulator.JWT, latency())
@@ -72,8 +70,7 @@ func TestSingleSession_OneLiveToken(t *testing.T) {
 
 // TestSingleSession_ClientsHoldNoDeadToken: clients of a single session never hold a dead token under a lease.
 func TestSingleSession_ClientsHoldNoDeadToken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := singleSessionMount(t, time.Hour)
 		s.Simulator.SetFault(simulator.JWT, latency())
 		s.EveryMinute()
@@ -90,66 +87,61 @@ func TestSingleSession_ClientsHoldNoDeadToken(t *testing.T) {
 // TestSingleSession_SuspectAfterCrashDuringLogin: a single session crashed in mid login does not serve the stored token. A
 // verification is a login as any other.
 func TestSingleSession_SuspectAfterCrashDuringLogin(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
+	type testCase struct {
 		path     string
 		data     map[string]any
 		restarts int
-	}{
+	}
+	each(t, map[string]testCase{
 		"once":                                   {"rotate/gst", nil, 1},
 		"verification":                           {"config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}}, 1},
 		"and reloaded after a login that failed": {"rotate/gst", nil, 2},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := singleSessionMount(t, time.Hour)
-			first := s.token("app")
-			advance(10 * time.Minute)
-			release := s.Upstream.Hold()
-			go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, c.path, c.data) }()
-			advance(time.Second)
-			require(t, s.logins() == 2 && !s.Simulator.TokenAlive(first.access),
-				"the login that is to be cut off has not killed the old token")
-			if c.restarts > 1 {
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-			}
-			s.Crash()
-			release()
+	}, func(t *testing.T, c testCase) {
+		s := singleSessionMount(t, time.Hour)
+		first := s.token("app")
+		advance(10 * time.Minute)
+		release := s.Upstream.Hold()
+		go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, c.path, c.data) }()
+		advance(time.Second)
+		require(t, s.logins() == 2 && !s.Simulator.TokenAlive(first.access),
+			"the login that is to be cut off has not killed the old token")
+		if c.restarts > 1 {
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		}
+		s.Crash()
+		release()
+		s.wantNoDeadToken("the login in mid-crash")
+		if c.restarts > 1 {
+			advance(2 * time.Second)
 			s.wantNoDeadToken("the login in mid-crash")
-			if c.restarts > 1 {
-				advance(2 * time.Second)
-				s.wantNoDeadToken("the login in mid-crash")
-				require(t, s.Simulator.Counters().Faulted != 0, "the upstream was not asked")
-				s.Reload()
-				s.wantNoDeadToken("the login in mid-crash")
-				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-			}
-			advance(time.Minute)
-			s.wantLiveToken()
-		})
-	}
+			require(t, s.Simulator.Counters().Faulted != 0, "the upstream was not asked")
+			s.Reload()
+			s.wantNoDeadToken("the login in mid-crash")
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+		}
+		advance(time.Minute)
+		s.wantLiveToken()
+	})
 }
 
 func TestSingleSession_SuspectTokenSurvivesConfigWrites(t *testing.T) {
-	t.Parallel()
-	for name, blind := range map[string]bool{"taken up at start": false, "taken up by the write": true} {
-		timed(t, name, func(t *testing.T) {
-			s := singleSessionMount(t, time.Hour)
-			s.token("app")
-			advance(10 * time.Minute)
-			release := s.Upstream.Hold()
-			go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
-			advance(time.Second)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-			if blind {
-				s.Storage.Fail(mounttest.List, "token/", mounttest.ErrStorage())
-			}
-			s.Crash()
-			release()
-			s.write("config/gst", map[string]any{"pause_reason": "being looked at"})
-			s.Reload()
-			s.wantNoDeadToken("the login in mid-crash")
-		})
-	}
+	each(t, map[string]bool{"taken up at start": false, "taken up by the write": true}, func(t *testing.T, blind bool) {
+		s := singleSessionMount(t, time.Hour)
+		s.token("app")
+		advance(10 * time.Minute)
+		release := s.Upstream.Hold()
+		go func() { _, _ = s.do(t.Context(), logical.UpdateOperation, "rotate/gst", nil) }()
+		advance(time.Second)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
+		if blind {
+			s.Storage.Fail(mounttest.List, "token/", mounttest.ErrStorage())
+		}
+		s.Crash()
+		release()
+		s.write("config/gst", map[string]any{"pause_reason": "being looked at"})
+		s.Reload()
+		s.wantNoDeadToken("the login in mid-crash")
+	})
 }
 
 // TestSingleSession_TokenKilledByALoginIsNotServed: a new login has killed the token that is out, and storage takes its time over
@@ -199,8 +191,7 @@ func TestSingleSession_TokenKilledByALoginIsNotServed(t *testing.T) {
 // TestSingleSession_VerificationNeverSentKeepsToken: a caller gives up a verification before storage has taken note of it, so
 // that nothing was sent. The token that is out is as good as before.
 func TestSingleSession_VerificationNeverSentKeepsToken(t *testing.T) {
-	t.Parallel()
-	timed(t, "storage is slow", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := singleSessionMount(t, time.Hour)
 		first := s.token("app")
 		s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
@@ -227,22 +218,19 @@ func TestSingleSession_VerificationNeverSentKeepsToken(t *testing.T) {
 // TestSingleSession_SuspectAfterLostResponse: the same without a crash. The response to a login is lost on its way back: the
 // upstream has logged in, and nobody knows.
 func TestSingleSession_SuspectAfterLostResponse(t *testing.T) {
-	t.Parallel()
-	for name, login := range map[string]func(s *testMount){
+	each(t, map[string]func(s *testMount){
 		"rotate": func(s *testMount) { _, _ = s.do(s.t.Context(), logical.UpdateOperation, "rotate/gst", nil) },
 		"a verification": func(s *testMount) {
 			_, _ = s.do(s.t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
 		},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := singleSessionMount(t, time.Hour)
-			first := s.token("app")
-			advance(10 * time.Minute)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultCut})
-			login(s)
-			require(t, s.Simulator.Counters().Faulted == 1 && !s.Simulator.TokenAlive(first.access),
-				"the login was not cut, or has not killed the old token")
-			s.wantNoDeadToken("the lost login")
-		})
-	}
+	}, func(t *testing.T, login func(s *testMount)) {
+		s := singleSessionMount(t, time.Hour)
+		first := s.token("app")
+		advance(10 * time.Minute)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultCut})
+		login(s)
+		require(t, s.Simulator.Counters().Faulted == 1 && !s.Simulator.TokenAlive(first.access),
+			"the login was not cut, or has not killed the old token")
+		s.wantNoDeadToken("the lost login")
+	})
 }

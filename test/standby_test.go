@@ -140,9 +140,7 @@ func TestStandby_BecomesActiveServesStoredToken(t *testing.T) {
 }
 
 func TestStandby_StopsRotating(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.token("app")
 		advance(time.Minute)

@@ -75,8 +75,7 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 // TestStorage_ReadOnlyDuringSetup: the plugin's file was missing when the node became active. Vault lets such a mount read and not
 // write, until another node becomes active. Every request that cannot write says so and what to do, and so does status/.
 func TestStorage_ReadOnlyDuringSetup(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := ksaMount(t, time.Hour)
 		s.token("app")
 		s.Storage.SetFault(func(_ int, kind, _ string) mounttest.Fault {

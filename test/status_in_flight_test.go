@@ -18,8 +18,7 @@ import (
 // TestStatus_ReadersWaitForALogin: readers wait for the first token, and are told to look at status/. It does not say that
 // nobody has read one.
 func TestStatus_ReadersWaitForALogin(t *testing.T) {
-	t.Parallel()
-	for name, hang := range map[string]func(s *testMount){
+	each(t, map[string]func(s *testMount){
 		"the upstream hangs": func(s *testMount) {
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
 		},
@@ -36,28 +35,25 @@ func TestStatus_ReadersWaitForALogin(t *testing.T) {
 				return mounttest.Fault{}
 			})
 		},
-	} {
-		timed(t, name, func(t *testing.T) {
-			s := gstMount(t, time.Hour, "request_timeout", "60s")
-			hang(s)
-			reader := s.async("token/app")
-			advance(20 * time.Second)
-			require(t, s.wait(reader).err != nil, "the reader was served: nothing hangs")
-			status := s.status()
-			if message := fmt.Sprint(status["message"]); strings.Contains(message, "nobody has read one") {
-				t.Errorf("20 s after a read, which waits for a login, status/ says %v: %s", status["state"], message)
-			}
-			s.Storage.Heal()
-			advance(2 * time.Minute)
-		})
-	}
+	}, func(t *testing.T, hang func(s *testMount)) {
+		s := gstMount(t, time.Hour, "request_timeout", "60s")
+		hang(s)
+		reader := s.async("token/app")
+		advance(20 * time.Second)
+		require(t, s.wait(reader).err != nil, "the reader was served: nothing hangs")
+		status := s.status()
+		if message := fmt.Sprint(status["message"]); strings.Contains(message, "nobody has read one") {
+			t.Errorf("20 s after a read, which waits for a login, status/ says %v: %s", status["state"], message)
+		}
+		s.Storage.Heal()
+		advance(2 * time.Minute)
+	})
 }
 
 // TestStatus_SecondLoginInFlight: the first login has failed, its hold is over, and the next login is under way. status/ does not
 // say that it takes another read to try again.
 func TestStatus_SecondLoginInFlight(t *testing.T) {
-	t.Parallel()
-	timed(t, "the upstream hangs", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := gstMount(t, time.Hour, "request_timeout", "60s")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
 		s.failed("app")
@@ -78,8 +74,7 @@ func TestStatus_SecondLoginInFlight(t *testing.T) {
 // TestStatus_TokenInDoubt: a login whose settings were not stored may have killed the token of a single-session account. status/
 // does not say that was not read one.
 func TestStatus_TokenInDoubt(t *testing.T) {
-	t.Parallel()
-	timed(t, "after a write that storage refused", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := singleSessionMount(t, time.Hour)
 		s.token("app")
 		advance(time.Minute)

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -186,9 +185,7 @@ func TestStatusMessage_NamesCauseAndCommand(t *testing.T) {
 // TestStatus_TokenAfterRotateWasNotRejected: an API has refused a token, which was replaced, and rotate/ has replaced the one
 // after it.
 func TestStatus_TokenAfterRotateWasNotRejected(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		advance(2 * time.Minute)
 		if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id == first.id {

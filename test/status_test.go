@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
@@ -17,9 +16,7 @@ import (
 // TestStatus_RotationAndNextAttemptDiffer: status distinguishes the rotation from the next attempt. With a token that is
 // good for long, a login may be tried again at once, and none is due.
 func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultUnavailable})
 		if _, err := s.rotate(); err == nil {
@@ -37,9 +34,7 @@ func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
 }
 
 func TestStatus_StatesOfAccount(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		state := func(want string) map[string]any {
 			t.Helper()
@@ -91,9 +86,7 @@ func TestStatus_StatesOfAccount(t *testing.T) {
 
 // TestStatus_CountsSinceStart: status counts since this process started.
 func TestStatus_CountsSinceStart(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, 15*time.Minute)
+	gstTest(t, 15*time.Minute, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		const reads = 10
 		for range reads {
@@ -110,9 +103,7 @@ func TestStatus_CountsSinceStart(t *testing.T) {
 }
 
 func TestStatusList_HasEveryFault(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		for _, name := range []string{"paused", "refused", "idle"} {
 			s.write("config/"+name, jwtConfig("verify_connection", false))
 			s.write("role/"+name, map[string]any{"config": name})
@@ -141,9 +132,7 @@ func TestStatusList_HasEveryFault(t *testing.T) {
 // TestStatusList_ManyAccounts: the list of statuses is correct for many accounts. An operator on call must
 // not see "ready" for an account that fails.
 func TestStatusList_ManyAccounts(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		const many = 400
 		for n := range many {
 			s.write(fmt.Sprintf("config/c%03d", n), jwtConfig("verify_connection", false, "paused", true))
@@ -167,8 +156,7 @@ func TestStatusList_ManyAccounts(t *testing.T) {
 // TestStatusList_WriteElsewhereHidesNoFault: another cluster writes a field that has nothing to do with the login, of an account
 // that comes late in a long list.
 func TestStatusList_WriteElsewhereHidesNoFault(t *testing.T) {
-	t.Parallel()
-	timed(t, "300 accounts", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := newClusters(t, time.Hour)
 		for n := range 300 {
 			s.elsewhere(fmt.Sprintf("config/a-%03d", n), jwtConfig("verify_connection", false))
@@ -194,8 +182,7 @@ func TestStatusList_WriteElsewhereHidesNoFault(t *testing.T) {
 // TestStatus_RecreatedElsewhereCountsAnew: a config is deleted and written again, which starts its counts anew, on another
 // cluster as here.
 func TestStatus_RecreatedElsewhereCountsAnew(t *testing.T) {
-	t.Parallel()
-	timed(t, "counts", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := newClusters(t, time.Hour)
 		s.EveryMinute()
 		s.token("app")
@@ -214,11 +201,11 @@ func TestStatus_RecreatedElsewhereCountsAnew(t *testing.T) {
 
 // The ready-made authorization header is not what every API wants: token_use says so, by the host and not by the preset's label.
 func TestStatus_TokenUseIsThatOfTheHost(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
+	type testCase struct {
 		config map[string]any
 		wants  []string
-	}{
+	}
+	each(t, map[string]testCase{
 		"a preset of clientbasic":   {with(ofPreset("oauth-sandbox"), "verify_connection", false), []string{"field access_token", "not the authorization header"}},
 		"a preset of pro":           {with(ofPreset("oauth-production"), "verify_connection", false), []string{"field access_token", "not the authorization header"}},
 		"a preset of commonapi":     {with(ofPreset("oauth-verification"), "verify_connection", false), []string{"Bearer", "client_id"}},
@@ -231,19 +218,16 @@ func TestStatus_TokenUseIsThatOfTheHost(t *testing.T) {
 		"jwt":             {with(jwtV1().config, "verify_connection", false), []string{"Authorization: JWT <token>"}},
 		"soap":            {with(soap().config, "verify_connection", false), []string{"element <access_token>"}},
 		"firstvision":     {with(assertion().config, "verify_connection", false), []string{"Authorization: Bearer <token>"}},
-	} {
-		timed(t, name, func(t *testing.T) {
-			w := newTestMount(t)
-			w.write("config/gst", c.config)
-			w.quiet(func() { w.says(text(t, w.read("status/gst").Data, "token_use"), c.wants...) })
-		})
-	}
+	}, func(t *testing.T, c testCase) {
+		w := newTestMount(t)
+		w.write("config/gst", c.config)
+		w.quiet(func() { w.says(text(t, w.read("status/gst").Data, "token_use"), c.wants...) })
+	})
 }
 
 // TestStatus_CanRevokeUpstreamCurrentToken: a token that came without a refresh token cannot be revoked.
 func TestStatus_CanRevokeUpstreamCurrentToken(t *testing.T) {
-	t.Parallel()
-	timed(t, "without a refresh token", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		s := gstMount(t, 24*time.Hour, "refresh_url", upstreamURL+"/api/v2/api-token-refresh/")
 		a := s.token("app")
 		if can, _ := s.status()["can_revoke_upstream"].(bool); can {
@@ -257,9 +241,7 @@ func TestStatus_CanRevokeUpstreamCurrentToken(t *testing.T) {
 
 // TestStatus_PausedHasNoNextAttempt: no login is made of a paused account.
 func TestStatus_PausedHasNoNextAttempt(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.changePassword()
 		s.failed("app")
 		require(t, s.status()["next_attempt_at"] != "", "there is no hold")

@@ -111,17 +111,14 @@ func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
 }
 
 func TestStorageFault_TokenInMemoryServed(t *testing.T) {
-	t.Parallel()
-	for _, access := range []string{mounttest.Get, mounttest.Put, mounttest.Delete, mounttest.List} {
-		timed(t, access, func(t *testing.T) {
-			w := jwtV1().mounted(t)
-			token := w.read("token/app").Data["token_id"]
-			w.Storage.Fail(access, "", mounttest.ErrStorage())
-			w.quiet(func() {
-				w.wantServed(token)
-			})
+	eachOf(t, []string{mounttest.Get, mounttest.Put, mounttest.Delete, mounttest.List}, func(t *testing.T, access string) {
+		w := jwtV1().mounted(t)
+		token := w.read("token/app").Data["token_id"]
+		w.Storage.Fail(access, "", mounttest.ErrStorage())
+		w.quiet(func() {
+			w.wantServed(token)
 		})
-	}
+	})
 }
 
 // TestStorageFault_PartialDeleteLeavesNoToken: a delete that fails half way leaves no token behind.
@@ -217,9 +214,7 @@ func TestList_EntryThatStorageCannotGive(t *testing.T) {
 // TestStorageFault_AccountUnreadableAfterVerification: a token whose account cannot be read after its verification. The engine
 // writes the token to the ledger in the background, where a panic would end the process with every mount in it.
 func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
-	t.Parallel()
-	timed(t, "a new config", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		stored, struck := false, false
 		w.Storage.SetFault(func(_ int, access, key string) mounttest.Fault {
 			switch {

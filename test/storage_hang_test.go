@@ -7,7 +7,6 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -19,22 +18,19 @@ import (
 // TestRead_UpstreamHangsOnOrdinaryStorage: the upstream does not respond, and storage takes the few milliseconds that it always
 // takes. The reader whose login has timed out is not sent to look after Vault's storage.
 func TestRead_UpstreamHangsOnOrdinaryStorage(t *testing.T) {
-	t.Parallel()
-	for _, latency := range []time.Duration{time.Millisecond, 10 * time.Millisecond, 30 * time.Millisecond, 100 * time.Millisecond} {
-		timed(t, latency.String(), func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.Storage.SlowPuts(latency)
-			s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
-			began := time.Now()
-			text := s.failure("app").Error()
-			waited := time.Since(began)
-			require(t, waited >= 15*time.Second, "the reader has waited %s: the upstream did not hang", waited)
-			check(t, !strings.Contains(text, "storage"),
-				"the message blames the storage, whose writes take %s: %s", latency, text)
-			s.wantLogins(1, "which timed out")
-			advance(time.Minute)
-		})
-	}
+	eachOf(t, []time.Duration{time.Millisecond, 10 * time.Millisecond, 30 * time.Millisecond, 100 * time.Millisecond}, func(t *testing.T, latency time.Duration) {
+		s := gstMount(t, time.Hour)
+		s.Storage.SlowPuts(latency)
+		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultStall})
+		began := time.Now()
+		text := s.failure("app").Error()
+		waited := time.Since(began)
+		require(t, waited >= 15*time.Second, "the reader has waited %s: the upstream did not hang", waited)
+		check(t, !strings.Contains(text, "storage"),
+			"the message blames the storage, whose writes take %s: %s", latency, text)
+		s.wantLogins(1, "which timed out")
+		advance(time.Minute)
+	})
 }
 
 // TestStorageHangs_UpstreamIsNotBlamed: storage does not respond, and the upstream was not asked. The message does not say that
@@ -72,9 +68,7 @@ func TestStorageHangs_UpstreamIsNotBlamed(t *testing.T) {
 
 // TestStorageOutage_WritesBackOff: a storage that takes no writes is not hammered.
 func TestStorageOutage_WritesBackOff(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		first := s.token("app")
 		advance(30 * time.Minute)
@@ -99,9 +93,7 @@ func TestStorageOutage_WritesBackOff(t *testing.T) {
 
 // TestStorageOutage_HangingDelaysNoRead: a storage that hangs holds up no read of a living token.
 func TestStorageOutage_HangingDelaysNoRead(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.token("app")
 		s.Storage.SlowPuts(20 * time.Second)
@@ -119,9 +111,7 @@ func TestStorageOutage_HangingDelaysNoRead(t *testing.T) {
 
 // TestStorageOutage_UnsavedTokenServed: a token that could not be stored is served all the same.
 func TestStorageOutage_UnsavedTokenServed(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
+	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		release := s.Upstream.Hold()
 		got := make(chan error, 1)
 		go func() {

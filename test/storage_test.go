@@ -87,8 +87,7 @@ func TestStorage_FirstSchemaIsRead(t *testing.T) {
 }
 
 func TestStorage_RoleWithMetadataIsReadForEver(t *testing.T) {
-	t.Parallel()
-	timed(t, "jwt-v1", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := goldenWorld(t, jwtV1(), "config/gst", "config-jwt-v1", "token/gst", "token-jwt-v1")
 		w.put("role/app", strings.ReplaceAll(golden(t, "role-metadata"), "jwt-v1", "gst"))
 		want := map[string]any{"gstin": "29ABCDE1234F2Z5", "productid": "arap"}
@@ -110,8 +109,7 @@ func checkToken(t *testing.T, data map[string]any, f fixture) {
 }
 
 func TestStorage_FirstSchemaConfigWithEveryField(t *testing.T) {
-	t.Parallel()
-	timed(t, "all fields", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := goldenWorld(t, jwtV1(), "config/gst", "config-full", "role/app", "role")
 		const ksa = "https://qa-globalback.mastersindia-einv.com"
 		want := map[string]any{
@@ -225,8 +223,7 @@ func TestStorage_FirstSchemaFailureIsKept(t *testing.T) {
 // TestStorage_FirstSchemaUnfinishedVerification: a verification of the first schema that was never finished stands in nobody's
 // way.
 func TestStorage_FirstSchemaUnfinishedVerification(t *testing.T) {
-	t.Parallel()
-	timed(t, "its config was not stored", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		advance(61 * time.Second)
 		w := goldenWorld(t, jwtV1(), "token/gst", "token-verification")
 		w.quiet(func() { advance(time.Hour) })
@@ -282,17 +279,14 @@ func TestStorage_FirstSchemaLedgerIsRead(t *testing.T) {
 }
 
 func TestStorage_UnstoredVerificationLeavesNothing(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := newTestMount(t, f.account)
-			w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
-			w.loggingIn(1, func() { w.refusal(logical.UpdateOperation, "config/gst", f.config) })
-			w.Storage.Heal()
-			for key, value := range w.stored() {
-				w.hides(key+" "+value, f.secrets()...)
-				check(t, !strings.HasPrefix(key, "ledger/"), "the ledger has %s of a token that was never shared", key)
-			}
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := newTestMount(t, f.account)
+		w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
+		w.loggingIn(1, func() { w.refusal(logical.UpdateOperation, "config/gst", f.config) })
+		w.Storage.Heal()
+		for key, value := range w.stored() {
+			w.hides(key+" "+value, f.secrets()...)
+			check(t, !strings.HasPrefix(key, "ledger/"), "the ledger has %s of a token that was never shared", key)
+		}
+	})
 }

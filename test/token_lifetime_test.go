@@ -66,8 +66,7 @@ func TestTokenLife_ManyYearsRotatedWhenDue(t *testing.T) {
 
 // TestTokenLife_ManyYearsOverdueHasTTL: a token of many years whose rotation is late has a useful ttl.
 func TestTokenLife_ManyYearsOverdueHasTTL(t *testing.T) {
-	t.Parallel()
-	timed(t, "jwt-v1", func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		startIn(t, 2026)
 		w := jwtV1().living(5*year).mounted(t, "rotation_percent", 1)
 		w.read("token/app")

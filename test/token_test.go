@@ -109,45 +109,37 @@ func checkLease(t *testing.T, resp *logical.Response, now time.Time) {
 }
 
 func TestToken_ReadAndUpdateAreEqual(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			read := w.read("token/app")
-			w.quiet(func() {
-				update := w.write("token/app", nil)
-				check(t, reflect.DeepEqual(update.Data, read.Data), "an update gives %v, a read %v", update.Data, read.Data)
-				check(t, update.Secret != nil && update.Secret.LeaseOptions == read.Secret.LeaseOptions,
-					"an update is leased as %v, a read as %v", update.Secret, read.Secret)
-			})
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		read := w.read("token/app")
+		w.quiet(func() {
+			update := w.write("token/app", nil)
+			check(t, reflect.DeepEqual(update.Data, read.Data), "an update gives %v, a read %v", update.Data, read.Data)
+			check(t, update.Secret != nil && update.Secret.LeaseOptions == read.Secret.LeaseOptions,
+				"an update is leased as %v, a read as %v", update.Secret, read.Secret)
 		})
-	}
+	})
 }
 
 // TestToken_UnleasedRoleHasSameData: a role without leases gives the same response unleased.
 func TestToken_UnleasedRoleHasSameData(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			w.write("role/many", map[string]any{"config": "gst", "lease": false})
-			leased := w.read("token/app")
-			w.quiet(func() {
-				unleased := w.read("token/many")
-				if unleased.Secret != nil {
-					t.Errorf("the response is leased for %s", unleased.Secret.TTL)
-				}
-				check(t, reflect.DeepEqual(unleased.Data, leased.Data), "unleased %v, leased %v", unleased.Data, leased.Data)
-			})
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		w.write("role/many", map[string]any{"config": "gst", "lease": false})
+		leased := w.read("token/app")
+		w.quiet(func() {
+			unleased := w.read("token/many")
+			if unleased.Secret != nil {
+				t.Errorf("the response is leased for %s", unleased.Secret.TTL)
+			}
+			check(t, reflect.DeepEqual(unleased.Data, leased.Data), "unleased %v, leased %v", unleased.Data, leased.Data)
 		})
-	}
+	})
 }
 
 // TestToken_AuthorizationScheme: the scheme of the config is the first word of the header.
 func TestToken_AuthorizationScheme(t *testing.T) {
-	t.Parallel()
-	timed(t, "changed without a login", func(t *testing.T) {
-		w := oauth().mounted(t)
+	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
 		w.quiet(func() {
 			w.write("config/gst", map[string]any{"authorization_scheme": "Token"})
@@ -161,19 +153,16 @@ func TestToken_AuthorizationScheme(t *testing.T) {
 }
 
 func TestToken_LifeCountsFromBeforeRequest(t *testing.T) {
-	t.Parallel()
-	for _, f := range fixtures() {
-		timed(t, f.name, func(t *testing.T) {
-			w := f.mounted(t)
-			w.slow(7 * time.Second)
-			began := time.Now()
-			resp := w.read("token/app")
-			if issued := moment(t, resp.Data, "issued_at"); issued.After(began) || issued.Before(began.Add(-time.Second)) {
-				t.Errorf("issued_at is %s, want %s, when the request was sent", issued, began)
-			}
-			life := moment(t, resp.Data, "expires_at").Sub(began)
-			check(t, life <= f.life, "the token ends %s after the request was sent, want at most %s", life, f.life)
-			checkLease(t, resp, time.Now())
-		})
-	}
+	fixturesTest(t, func(t *testing.T, f fixture) {
+		w := f.mounted(t)
+		w.slow(7 * time.Second)
+		began := time.Now()
+		resp := w.read("token/app")
+		if issued := moment(t, resp.Data, "issued_at"); issued.After(began) || issued.Before(began.Add(-time.Second)) {
+			t.Errorf("issued_at is %s, want %s, when the request was sent", issued, began)
+		}
+		life := moment(t, resp.Data, "expires_at").Sub(began)
+		check(t, life <= f.life, "the token ends %s after the request was sent, want at most %s", life, f.life)
+		checkLease(t, resp, time.Now())
+	})
 }

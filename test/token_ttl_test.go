@@ -6,7 +6,6 @@ package test
 import (
 	"math/rand/v2"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"vault-plugin-secrets-mastersindia/simulator"
@@ -60,28 +59,25 @@ func TestTokenTTL_ReturningClientFindsNewToken(t *testing.T) {
 // TestTokenTTL_CountsDownToTheRotation reads just before a rotation: with a longer ttl, clients that follow it would come too
 // late.
 func TestTokenTTL_CountsDownToTheRotation(t *testing.T) {
-	t.Parallel()
-	for _, path := range []string{"token/app", "token/many"} {
-		timed(t, path, func(t *testing.T) {
-			w := oauth().living(10 * time.Minute).mounted(t)
-			w.write("role/many", map[string]any{"config": "gst", "lease": false})
-			first := w.read(path).Data
-			planned := time.Now().Add(seconds(t, first, "ttl"))
-			advance(time.Until(planned) - 6*time.Second)
-			least := time.Hour
-			for {
-				data := w.read(path).Data
-				if data["token_id"] != first["token_id"] {
-					break
-				}
-				ttl, until := seconds(t, data, "ttl"), time.Until(planned)
-				least = min(least, ttl)
-				check(t, ttl <= max(until, 0)+time.Second && ttl >= time.Second, "ttl is %s, %s before the rotation", ttl, until)
-				advance(250 * time.Millisecond)
+	eachOf(t, []string{"token/app", "token/many"}, func(t *testing.T, path string) {
+		w := oauth().living(10 * time.Minute).mounted(t)
+		w.write("role/many", map[string]any{"config": "gst", "lease": false})
+		first := w.read(path).Data
+		planned := time.Now().Add(seconds(t, first, "ttl"))
+		advance(time.Until(planned) - 6*time.Second)
+		least := time.Hour
+		for {
+			data := w.read(path).Data
+			if data["token_id"] != first["token_id"] {
+				break
 			}
-			check(t, least == time.Second, "the least ttl before the rotation is %s, want 1s", least)
-		})
-	}
+			ttl, until := seconds(t, data, "ttl"), time.Until(planned)
+			least = min(least, ttl)
+			check(t, ttl <= max(until, 0)+time.Second && ttl >= time.Second, "ttl is %s, %s before the rotation", ttl, until)
+			advance(250 * time.Millisecond)
+		}
+		check(t, least == time.Second, "the least ttl before the rotation is %s, want 1s", least)
+	})
 }
 
 // TestTokenTTL_BelowFiveBeforeRotationOnly: while a rotation is overdue the TTL is never below five. It never passes the token's
@@ -115,26 +111,21 @@ func TestTokenTTL_BelowFiveBeforeRotationOnly(t *testing.T) {
 }
 
 func TestTokenTTL_LeaseAtLeastAThird(t *testing.T) {
-	t.Parallel()
-	for _, life := range []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour} {
-		timed(t, life.String(), func(t *testing.T) {
-			f := oauth().living(life)
-			w := f.mounted(t)
-			for range 500 {
-				resp := w.read("token/app")
-				require(t, resp.Secret.TTL >= life/3, "lease of %s, want at least a third of %s", resp.Secret.TTL, life)
-				require(t, w.Simulator.TokenAlive(text(t, resp.Data, "access_token")), "a dead token is served")
-				advance(life/97 + 13*time.Millisecond)
-			}
-		})
-	}
+	eachOf(t, []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour}, func(t *testing.T, life time.Duration) {
+		f := oauth().living(life)
+		w := f.mounted(t)
+		for range 500 {
+			resp := w.read("token/app")
+			require(t, resp.Secret.TTL >= life/3, "lease of %s, want at least a third of %s", resp.Secret.TTL, life)
+			require(t, w.Simulator.TokenAlive(text(t, resp.Data, "access_token")), "a dead token is served")
+			advance(life/97 + 13*time.Millisecond)
+		}
+	})
 }
 
 // TestMaxTokenTTL_LoweredDuringLogin: what a login brings lives no longer than the settings allow that are in force when it ends.
 func TestMaxTokenTTL_LoweredDuringLogin(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, 24*time.Hour)
+	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		release := s.Upstream.Hold()
 		reader := s.async("token/app")
 		advance(time.Second)

@@ -64,9 +64,7 @@ func TestUnknownPath_NamesProbablePath(t *testing.T) {
 // TestUnknownPath_SecretInAddressIsSaidToBeLogged: parameters of a read, a list and a deletion are in the URL, which Vault's audit
 // log has in the clear, and so is a path. A refusal says so where a secret may be among them.
 func TestUnknownPath_SecretInAddressIsSaidToBeLogged(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		const logged = "; what was given is in the address of this request, and so in Vault's audit log now"
 		long := strings.Repeat("canary", 25)
 		for _, c := range []struct {
@@ -106,9 +104,7 @@ func TestUnknownPath_SecretInAddressIsSaidToBeLogged(t *testing.T) {
 // TestUnknownPath_OptionAfterPath: an option behind the path is taken for one. The vault command sends what stands there on as a
 // parameter.
 func TestUnknownPath_OptionAfterPath(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		w.badRequest(logical.ReadOperation, "token/app", map[string]any{"-format": "json"}, `"-format"`, "go before the path")
 		w.badRequest(logical.ReadOperation, "status/gst", map[string]any{"--field": "state"}, `"--field"`, "go before the path")
 		w.badRequest(logical.UpdateOperation, "config/gst", map[string]any{"-force": "true"}, `"-force"`, "go before the path")
@@ -117,9 +113,7 @@ func TestUnknownPath_OptionAfterPath(t *testing.T) {
 
 // TestUnknownPath_SuggestedPathExists follows the commands that are in such messages.
 func TestUnknownPath_SuggestedPathExists(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		shown := 0
 		for path := range w.document().Paths {
 			misspelt := strings.Replace(example(path), "/", "s/", 1)
@@ -157,18 +151,14 @@ func TestUnknownPath_SuggestedPathExists(t *testing.T) {
 // TestUnknownPath_WrittenBackWithEnvelope: what Vault read gave is written back without what is around it. Or a user is used to
 // KV version 2.
 func TestUnknownPath_WrittenBackWithEnvelope(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		whole := map[string]any{"data": map[string]any{"paused": true}, "lease_id": ""}
 		w.badRequest(logical.UpdateOperation, "config/gst", whole, `"data": send the parameters as the top level of the JSON`, "jq .data")
 	})
 }
 
 func TestUnknownPath_PartOfParameterName(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for given, meant := range map[string]string{
 			"pass": "did you mean password or soap_password_element?", "user": "did you mean username or soap_username_element?",
 			"secret": "did you mean client_secret?", "url": "did you mean proxy_url or token_url or refresh_url?",

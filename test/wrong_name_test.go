@@ -15,9 +15,7 @@ import (
 // TestWrongName_RoleForConfig gives the name of a role where a config is wanted, and the reverse: the message has the right
 // command instead of one that creates another config or role.
 func TestWrongName_RoleForConfig(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.write("role/kiosk", map[string]any{"config": "gst", "lease": false})
 		for _, wrong := range []struct {
 			path string
@@ -47,9 +45,7 @@ func TestWrongName_RoleForConfig(t *testing.T) {
 // TestWrongName_NoSuchConfigIsNotCreated rotates and revokes what does not exist: at night, the advice is not to create it, but the
 // name that was meant, or where the tokens of a deleted config are.
 func TestWrongName_NoSuchConfigIsNotCreated(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.write("config/old", jwtConfig())
 		w.write("config/unused", jwtConfig("verify_connection", false))
 		w.remove("config/old")
@@ -126,9 +122,7 @@ func TestWrongName_EveryPathSaysWhatItIs(t *testing.T) {
 
 // TestWrongName_VeryManyRoles: not all roles are searched, and what was not searched is not said to be absent.
 func TestWrongName_VeryManyRoles(t *testing.T) {
-	t.Parallel()
-	timed(t, "not found", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.write("config/other", jwtConfig("verify_connection", false))
 		for n := range 256 {
 			w.write(fmt.Sprintf("role/a%03d", n), map[string]any{"config": "other"})
@@ -145,9 +139,7 @@ func TestWrongName_VeryManyRoles(t *testing.T) {
 // TestWrongName_NothingDeleted deletes what does not exist, as after a typing error: that succeeds, with a warning that nothing was
 // deleted, and with the name that was most likely meant.
 func TestWrongName_NothingDeleted(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for path, says := range map[string]string{
 			"role/aap":      `Nothing was deleted: role "aap" does not exist; did you mean app?`,
 			"config/gts":    `Nothing was deleted: config "gts" does not exist; did you mean gst?`,
@@ -171,9 +163,7 @@ func TestWrongName_NothingDeleted(t *testing.T) {
 // TestWrongName_RoleWithConfigsName: a role may have the name of its config. Where that config is gone, the name is that of nothing
 // else.
 func TestWrongName_RoleWithConfigsName(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		w.write("role/gst", map[string]any{"config": "gst"})
 		w.remove("config/gst")
 		w.idle(func() {
@@ -187,9 +177,7 @@ func TestWrongName_RoleWithConfigsName(t *testing.T) {
 }
 
 func TestWrongName_NearestPreset(t *testing.T) {
-	t.Parallel()
-	timed(t, "all", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for given, meant := range map[string]string{
 			"einvoice-prodution": "einvoice-production", "e-invoice_production": "einvoice-production", "ksa": "ksa-qa",
 			"verification": "oauth-verification", "einvoicing-production": "einvoice-production",
