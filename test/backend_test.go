@@ -37,8 +37,7 @@ func TestSchema_SealedAndLocalPaths(t *testing.T) {
 				"sealed are %q, want %q among them", special.SealWrapStorage, prefix)
 		}
 		for _, prefix := range []string{"token/", "ledger/"} {
-			check(t, slices.Contains(special.LocalStorage, prefix),
-				"local are %q, want %q among them", special.LocalStorage, prefix)
+			check(t, slices.Contains(special.LocalStorage, prefix), "local are %q, want %q among them", special.LocalStorage, prefix)
 		}
 		check(t, !slices.Contains(special.LocalStorage, "config/") && !slices.Contains(special.LocalStorage, "role/"),
 			"local are %q, but configs and roles belong to all clusters", special.LocalStorage)

@@ -108,9 +108,7 @@ func (s *testMount) loginsOf(label string) []time.Time {
 // accountOn stores an account that logs in at the host, with a role of its name, and reads it once.
 func (s *testMount) accountOn(host, name string) {
 	s.t.Helper()
-	s.write("config/"+name, jwtConfig(
-		"token_url", "http://"+host+"/api/v1/token-auth/?label="+name, "verify_connection", false,
-	))
+	s.write("config/"+name, jwtConfig("token_url", "http://"+host+"/api/v1/token-auth/?label="+name, "verify_connection", false))
 	s.write("role/"+name, map[string]any{"config": name})
 	s.token(name)
 }

@@ -115,8 +115,7 @@ func TestBackoff_SaysIfUpstreamWasAsked(t *testing.T) {
 			}
 			for _, o := range s.readConcurrently(concurrentReaders, toApp, nil) {
 				if o.err == nil || codeOf(o.err) != c.later || o.waited != 0 {
-					t.Fatalf("during the backoff a reader got %d after %s (%v), want %d at once",
-						codeOf(o.err), o.waited, o.err, c.later)
+					t.Fatalf("during the backoff a reader got %d after %s (%v), want %d at once", codeOf(o.err), o.waited, o.err, c.later)
 				}
 			}
 			got := s.Simulator.Counters().Faulted

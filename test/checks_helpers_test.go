@@ -239,8 +239,7 @@ func (w *testMount) upstreamRefusal(op logical.Operation, path string, data map[
 	w.t.Helper()
 	r := w.refusal(op, path, data)
 	check(w.t, r.coded, "%s %s: %q is no bare logical.CodedError", op, path, r.message)
-	check(w.t, slices.Contains(statuses, r.status),
-		"%s %s: status %d (%q), want one of %v", op, path, r.status, r.message, statuses)
+	check(w.t, slices.Contains(statuses, r.status), "%s %s: status %d (%q), want one of %v", op, path, r.status, r.message, statuses)
 	return r
 }
 

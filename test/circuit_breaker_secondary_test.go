@@ -60,9 +60,7 @@ func (c *crashAfterPut) Put(ctx context.Context, entry *logical.StorageEntry) er
 // account's own record is.
 func TestBreaker_StaysOpenOnCrashBetweenConfigAndRecord(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		killer := &crashAfterPut{
-			Storage: s.Storage.Entries, key: "config/gst", kill: func() { s.LoseStorage() },
-		}
+		killer := &crashAfterPut{Storage: s.Storage.Entries, key: "config/gst", kill: func() { s.LoseStorage() }}
 		s.Storage.Entries = killer
 		s.Reload()
 		s.changePassword()
@@ -137,10 +135,7 @@ func TestVerification_ObeysTheHold(t *testing.T) {
 		code  int
 	}{
 		{"breaker open", simulator.Fault{Kind: simulator.FaultRefuse}, http.StatusBadRequest},
-		{
-			"Retry-After", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute},
-			http.StatusTooManyRequests,
-		},
+		{"Retry-After", simulator.Fault{Kind: simulator.FaultThrottled, RetryAfter: 10 * time.Minute}, http.StatusTooManyRequests},
 	} {
 		for _, restart := range []bool{false, true} {
 			timed(t, fmt.Sprintf("%s, restart %t", c.name, restart), func(t *testing.T) {

@@ -128,8 +128,7 @@ func TestCircuitBreaker_ClosedByWhichWrites(t *testing.T) {
 			}
 			err := s.failure("app")
 			s.wantLogins(1, "by the write")
-			check(t, codeOf(err) == http.StatusBadRequest,
-				"a read during the backoff returns %d (%v), want 400", codeOf(err), err)
+			check(t, codeOf(err) == http.StatusBadRequest, "a read during the backoff returns %d (%v), want 400", codeOf(err), err)
 		})
 	}
 }
@@ -167,8 +166,7 @@ func TestCircuitBreaker_StaysOpenAfterOutage(t *testing.T) {
 		times := s.Upstream.LoginTimes()
 		for n := 4; n < len(times); n++ {
 			if gap := times[n].Sub(times[n-1]); gap < time.Hour {
-				t.Fatalf("login %d came %s after the one before: the refused credentials are tried anew (all gaps: %v)",
-					n+1, gap, s.gaps())
+				t.Fatalf("login %d came %s after the one before: the refused credentials are tried anew (all gaps: %v)", n+1, gap, s.gaps())
 			}
 		}
 	})

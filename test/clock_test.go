@@ -34,8 +34,7 @@ func TestClock_UpstreamTenMinutesOff(t *testing.T) {
 					advance(300 * time.Millisecond)
 					resp := w.read("token/app")
 					left := time.Until(moment(t, resp.Data, "expires_at"))
-					check(t, left <= life+2*time.Second && left >= life-2*time.Second,
-						"the token ends in %s, want %s", left, life)
+					check(t, left <= life+2*time.Second && left >= life-2*time.Second, "the token ends in %s, want %s", left, life)
 					// Served as long as it lives, and alive as long as it is served.
 					advance(resp.Secret.TTL - 2*time.Second)
 					token := text(t, resp.Data, "access_token")
@@ -169,8 +168,7 @@ func TestClock_SuspendedPastTokenExpiry(t *testing.T) {
 		s.Suspend(5 * time.Hour)
 		for range 10 {
 			a := s.token("app")
-			require(t, s.Simulator.TokenAlive(a.access) && s.livesFor(a, a.lease),
-				"a dead token was served after the machine woke up")
+			require(t, s.Simulator.TokenAlive(a.access) && s.livesFor(a, a.lease), "a dead token was served after the machine woke up")
 		}
 		s.wantLogins(2)
 	})
@@ -212,8 +210,7 @@ func TestClock_SetBackLengthensNoTokenLife(t *testing.T) {
 				for passed := 30 * time.Minute; passed < 2*time.Hour; passed += 20 * time.Second {
 					a, err := s.ask(t.Context(), "app", nil)
 					require(t, err != nil || a.id == first.id, "another token although every login fails")
-					require(t, err != nil || s.livesFor(a, a.lease),
-						"%s after the token was issued, a lease of %s outlives it", passed, a.lease)
+					require(t, err != nil || s.livesFor(a, a.lease), "%s after the token was issued, a lease of %s outlives it", passed, a.lease)
 					require(t, err != nil || a.left <= time.Hour-passed+time.Second,
 						"%s after it was issued, a token of 1h is said to have %s left", passed, a.left)
 					advance(20 * time.Second)

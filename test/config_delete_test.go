@@ -204,8 +204,7 @@ func TestConfigDelete_SaysThatRevocationGoesOn(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		advance(2 * time.Minute)
 		require(t, !s.Simulator.TokenAlive(first.access), "the revocation does not go on")
-		check(t, !strings.Contains(said, "only the vendor can end them"),
-			"the engine ended the token, and the deletion said: %s", said)
+		check(t, !strings.Contains(said, "only the vendor can end them"), "the engine ended the token, and the deletion said: %s", said)
 		check(t, !strings.Contains(advice, "cannot be revoked here"), "the engine ended the token, and lookup said: %s", advice)
 	})
 }

@@ -132,8 +132,7 @@ func TestConfigMove_OldRefreshTokenNotSent(t *testing.T) {
 				elsewhere++
 				w.hides(r.Text(), old)
 			}
-			check(t, elsewhere != 0,
-				"nothing was sent to the new refresh_url, not even the refresh token that was issued under it")
+			check(t, elsewhere != 0, "nothing was sent to the new refresh_url, not even the refresh token that was issued under it")
 		})
 	}
 }

@@ -22,18 +22,14 @@ func TestConfigSent_SendsConfiguredValues(t *testing.T) {
 		"user and password": {inJSON, nil, []string{
 			`"username":"clerk"`, `"password":"pass-of-clerk"`, "Content-Type: application/json",
 		}},
-		"a form": {inJSON, map[string]any{"request_format": "form"}, []string{
-			"username=clerk", "application/x-www-form-urlencoded",
-		}},
+		"a form": {inJSON, map[string]any{"request_format": "form"}, []string{"username=clerk", "application/x-www-form-urlencoded"}},
 		"a multipart body": {inJSON, map[string]any{"request_format": "multipart"}, []string{
 			`name="username"`, "multipart/form-data; boundary=",
 		}},
-		"a client": {oauth(), nil, []string{`"client_id":"oauth-app"`, `"client_secret":`, `"grant_type":"password"`}},
-		"a scope":  {inQuery, nil, []string{`"scope":"accounts cards"`, `"grant_type":"client_credentials"`}},
-		"a query":  {inQuery, map[string]any{"request_format": "query"}, []string{"scope=accounts", "Authorization: Basic "}},
-		"a SOAP action": {soap(), map[string]any{"soap_action": "urn:server#other"}, []string{
-			"urn:server#other",
-		}},
+		"a client":      {oauth(), nil, []string{`"client_id":"oauth-app"`, `"client_secret":`, `"grant_type":"password"`}},
+		"a scope":       {inQuery, nil, []string{`"scope":"accounts cards"`, `"grant_type":"client_credentials"`}},
+		"a query":       {inQuery, map[string]any{"request_format": "query"}, []string{"scope=accounts", "Authorization: Basic "}},
+		"a SOAP action": {soap(), map[string]any{"soap_action": "urn:server#other"}, []string{"urn:server#other"}},
 		"a SOAP user element": {soap(), map[string]any{"soap_username_element": "Benutzer"}, []string{
 			"<Benutzer>soap-clerk</Benutzer>",
 		}},

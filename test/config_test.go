@@ -206,8 +206,7 @@ func TestConfig_LongValuesKeptWhole(t *testing.T) {
 		w := jwtV1().mounted(t)
 		certificates := strings.Repeat(roots(t), 20)
 		w.write("config/gst", with(jwtV1().onlySecrets(), "ca_cert", certificates, "verify_connection", false))
-		check(t, w.read("config/gst").Data["ca_cert"] == certificates,
-			"ca_cert has not kept its value of %d bytes", len(certificates))
+		check(t, w.read("config/gst").Data["ca_cert"] == certificates, "ca_cert has not kept its value of %d bytes", len(certificates))
 	})
 }
 
@@ -220,8 +219,6 @@ func TestConfigRefused_ValueTooLong(t *testing.T) {
 		"headers": map[string]any{"X-Long": long}, "token_url": "https://upstream.test/" + long,
 		"authorization_scheme": long,
 	} {
-		refuseAll(t, oauth(), []badWrite{
-			{field + " of 10 kB", with(oauth().config, field, value), []string{field, "longer than"}},
-		})
+		refuseAll(t, oauth(), []badWrite{{field + " of 10 kB", with(oauth().config, field, value), []string{field, "longer than"}}})
 	}
 }

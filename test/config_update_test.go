@@ -136,9 +136,7 @@ func TestConfigUpdate_EmptyFieldResetsToDefault(t *testing.T) {
 func TestConfigUpdate_ReplacesAllHeaders(t *testing.T) {
 	t.Parallel()
 	for _, field := range []string{"headers", "refresh_headers"} {
-		for name, nothing := range map[string]any{
-			"an empty string": "", "an empty map": map[string]any{}, "an empty list": []any{},
-		} {
+		for name, nothing := range map[string]any{"an empty string": "", "an empty map": map[string]any{}, "an empty list": []any{}} {
 			timed(t, field+" cleared by "+name, func(t *testing.T) {
 				w := jwtV2().mounted(t)
 				w.write("config/gst", map[string]any{field: "X-One=1", "verify_connection": false})

@@ -113,9 +113,7 @@ func TestConfigRefused_MissingCredentials(t *testing.T) {
 // TestConfigRefused_FieldsOfAnotherProtocol: a config with fields that only other protocols or formats use is refused.
 func TestConfigRefused_FieldsOfAnotherProtocol(t *testing.T) {
 	t.Parallel()
-	values := map[string]string{
-		upstream.FieldRefreshURL: upstreamURL + "/canary/", upstream.FieldRefreshHeaders: "Service=canary",
-	}
+	values := map[string]string{upstream.FieldRefreshURL: upstreamURL + "/canary/", upstream.FieldRefreshHeaders: "Service=canary"}
 	for _, f := range fixtures() {
 		for _, field := range declaredFields() {
 			if _, used := f.spec().Use(field, f.format()); used {
@@ -159,9 +157,7 @@ func TestConfigRefused_UnsupportedRequestFormat(t *testing.T) {
 			if slices.Contains(f.spec().Formats, format) {
 				continue
 			}
-			refuseAll(t, f, []badWrite{
-				{f.name + " in " + string(format), with(f.config, "request_format", string(format)), wants},
-			})
+			refuseAll(t, f, []badWrite{{f.name + " in " + string(format), with(f.config, "request_format", string(format)), wants}})
 		}
 	}
 }
@@ -185,9 +181,7 @@ func TestConfigRefused_UnusableURL(t *testing.T) {
 	}
 	for _, field := range []string{"token_url", "refresh_url", "proxy_url"} {
 		for _, u := range urls {
-			refuseAll(t, jwtV2(), []badWrite{
-				{field + " as " + u.name, with(jwtV2().config, field, u.url), []string{field}},
-			})
+			refuseAll(t, jwtV2(), []badWrite{{field + " as " + u.name, with(jwtV2().config, field, u.url), []string{field}}})
 		}
 	}
 }
@@ -231,9 +225,7 @@ func TestConfigRefused_InvalidCACert(t *testing.T) {
 		"one with another end":            strings.Replace(good, "-----END CERTIFICATE-----", "-----END KEY-----", 1) + good,
 	}
 	for name, roots := range bad {
-		refuseAll(t, jwtV1(), []badWrite{
-			{"roots that are " + name, jwtConfig("ca_cert", roots), []string{"ca_cert", "certificate"}},
-		})
+		refuseAll(t, jwtV1(), []badWrite{{"roots that are " + name, jwtConfig("ca_cert", roots), []string{"ca_cert", "certificate"}}})
 	}
 	timed(t, "a comment before a certificate is accepted", func(t *testing.T) {
 		w := newTestMount(t)
@@ -261,9 +253,7 @@ func TestConfigRefused_DurationNotInWholeSeconds(t *testing.T) {
 	}
 	for _, field := range durationFields() {
 		for name, value := range durations {
-			refuseAll(t, jwtV1(), []badWrite{
-				{field + " as " + name, jwtConfig(field, value), []string{field, "whole seconds"}},
-			})
+			refuseAll(t, jwtV1(), []badWrite{{field + " as " + name, jwtConfig(field, value), []string{field, "whole seconds"}}})
 		}
 	}
 }
@@ -284,9 +274,7 @@ func TestConfigRefused_SecretNotAString(t *testing.T) {
 	}
 	for _, field := range secretFields() {
 		for name, value := range values {
-			refuseAll(t, oauth(), []badWrite{
-				{field + " as " + name, with(oauth().config, field, value), []string{field, "string"}},
-			})
+			refuseAll(t, oauth(), []badWrite{{field + " as " + name, with(oauth().config, field, value), []string{field, "string"}}})
 		}
 	}
 }
@@ -342,9 +330,7 @@ func TestConfigRefused_InvalidHeader(t *testing.T) {
 	}
 	for _, field := range []string{"headers", "refresh_headers"} {
 		for name, header := range headers {
-			refuseAll(t, jwtV2(), []badWrite{
-				{field + " with " + name, with(jwtV2().config, field, header), []string{field}},
-			})
+			refuseAll(t, jwtV2(), []badWrite{{field + " with " + name, with(jwtV2().config, field, header), []string{field}}})
 		}
 		refuseAll(t, jwtV2(), []badWrite{
 			{field + " as text without an equals sign", with(jwtV2().config, field, "canary"), []string{field}},

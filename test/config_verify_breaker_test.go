@@ -140,8 +140,7 @@ func TestVerification_FailureSurvivesRestart(t *testing.T) {
 					}
 					advance(time.Minute)
 					r := s.refusal(logical.UpdateOperation, "config/other", c.data)
-					check(t, r.status == http.StatusBadRequest || r.status == http.StatusTooManyRequests,
-						"the write is answered %d", r.status)
+					check(t, r.status == http.StatusBadRequest || r.status == http.StatusTooManyRequests, "the write is answered %d", r.status)
 				}
 				s.wantLogins(1, "while the hold runs")
 			})

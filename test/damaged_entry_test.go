@@ -249,9 +249,7 @@ func TestStorage_DamagedEntryHidesContent(t *testing.T) {
 			{logical.ReadOperation, "role/app", nil}, {logical.ReadOperation, "token/app", nil},
 			{logical.UpdateOperation, "role/app", map[string]any{"max_ttl": 60}},
 		},
-		"token/gst": {
-			{logical.ReadOperation, "token/app", nil}, {logical.UpdateOperation, "rotate/gst", nil},
-		},
+		"token/gst": {{logical.ReadOperation, "token/app", nil}, {logical.UpdateOperation, "rotate/gst", nil}},
 	}
 	for key, requests := range paths {
 		for which, entry := range entries {

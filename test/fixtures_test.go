@@ -105,9 +105,7 @@ func soap() fixture {
 
 func firstVision() fixture {
 	return fixture{
-		"firstvision", simulator.Account{
-			Protocol: simulator.FirstVision, ClientID: "card-app", ClientSecret: "secret-of-card-app",
-		},
+		"firstvision", simulator.Account{Protocol: simulator.FirstVision, ClientID: "card-app", ClientSecret: "secret-of-card-app"},
 		map[string]any{
 			"protocol": "firstvision", "token_url": upstreamURL + "/v1/api/oauth/token", "allow_http": true,
 			"client_id": "card-app", "client_secret": "secret-of-card-app", "scope": "accounts cards",

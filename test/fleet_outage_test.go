@@ -180,8 +180,7 @@ func aDay(t *testing.T, life time.Duration, each int) {
 			"shortest time between two %s", rule.name, mean/days, float64(mostReads)/days, least/days, mean/least, 100*lowest, closest)
 		check(t, float64(mostReads) <= math.Ceil(1.5*least),
 			"%s: %d re-reads of one client, want at most 1.5 × %.1f", rule.name, mostReads, least)
-		check(t, lowest >= 0.30,
-			"%s: a re-read gave a token with %.1f %% of its life, want at least 30 %%", rule.name, 100*lowest)
+		check(t, lowest >= 0.30, "%s: a re-read gave a token with %.1f %% of its life, want at least 30 %%", rule.name, 100*lowest)
 	}
 }
 

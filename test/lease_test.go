@@ -81,8 +81,7 @@ func TestLease_TokenUnderSixSecondsIsExpired(t *testing.T) {
 					return
 				}
 				w.wantLogins(1)
-				check(t, resp.Secret.TTL == (left-margin).Truncate(time.Second),
-					"lease of %s with %s left", resp.Secret.TTL, left)
+				check(t, resp.Secret.TTL == (left-margin).Truncate(time.Second), "lease of %s with %s left", resp.Secret.TTL, left)
 			})
 		}
 	}

@@ -256,8 +256,7 @@ func TestLookup_RenewedTokenOfADeletedConfigIsNotDead(t *testing.T) {
 		a := s.token("app")
 		advance(65 * time.Minute)
 		again := s.token("app")
-		require(t, again.id == a.id && again.left >= 30*time.Minute,
-			"token %s with %s left: it was not renewed", again.id, again.left)
+		require(t, again.id == a.id && again.left >= 30*time.Minute, "token %s with %s left: it was not renewed", again.id, again.left)
 		s.remove("config/gst")
 		advance(time.Minute)
 		found := s.lookUp("token_id", a.id)

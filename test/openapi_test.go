@@ -208,8 +208,7 @@ func TestOpenAPI_ResponsesHaveSchemas(t *testing.T) {
 						continue // no body
 					}
 					if path == "/metrics" && code == "200" {
-						check(t, response.Content["text/plain"].Schema.Type == "string",
-							"%s %s: response %s is no text", method, path, code)
+						check(t, response.Content["text/plain"].Schema.Type == "string", "%s %s: response %s is no text", method, path, code)
 						continue
 					}
 					check(t, len(d.resolve(response.Content["application/json"].Schema).Properties) != 0,

@@ -66,9 +66,7 @@ func TestParams_VaultsOwnAccepted(t *testing.T) {
 	t.Parallel()
 	for _, r := range everyRequest() {
 		timed(t, string(r.op)+" "+r.path, func(t *testing.T) {
-			for name, value := range map[string]any{
-				"list": "true", "help": "1", "after": "", "limit": json.Number("10"),
-			} {
+			for name, value := range map[string]any{"list": "true", "help": "1", "after": "", "limit": json.Number("10")} {
 				w := jwtV1().mounted(t)
 				if refused, is := asRefusal(w.do(t.Context(), r.op, r.path, with(r.data, name, value))); is {
 					t.Errorf("%s: %v", name, refused)

@@ -37,9 +37,7 @@ func presetTable() map[string]presetFacts {
 		"einvoice-production": {protocol: "jwt", url: router},
 		"eway-production":     {protocol: "jwt", url: router},
 		"eway-sandbox":        {protocol: "jwt", url: "https://sandb-api.edoc.mastersindia.co/api/v1/token-auth/"},
-		"platform-production": {
-			protocol: "jwt", url: "https://api-platform.mastersindia.co/api/v2/token-auth/",
-		},
+		"platform-production": {protocol: "jwt", url: "https://api-platform.mastersindia.co/api/v2/token-auth/"},
 		"prod-api-production": {protocol: "jwt", url: "https://prod-api.mastersindia.co/api/v1/token-auth/"},
 		"ksa-qa": {
 			protocol: "jwt", url: ksa + "/api/v2/token-auth/", refreshURL: ksa + "/api/v2/api-token-refresh/",

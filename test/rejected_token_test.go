@@ -91,8 +91,7 @@ func TestTokenRejected_NotCurrentMakesNoLogin(t *testing.T) {
 				if r, refused := asRefusal(resp, err); refused {
 					t.Fatalf("%s rejecting %q: %s", op, id, r.message)
 				}
-				check(t, resp.Data["token_id"] == first.id,
-					"%s rejecting %q gave %v, want the current token", op, id, resp.Data["token_id"])
+				check(t, resp.Data["token_id"] == first.id, "%s rejecting %q gave %v, want the current token", op, id, resp.Data["token_id"])
 				if said := strings.Join(resp.Warnings, " "); (said == "") != (says == "") || !strings.Contains(said, says) {
 					t.Errorf("%s rejecting %q warns %q, want %q", op, id, said, says)
 				}
@@ -114,8 +113,7 @@ func TestTokenRejected_ObeysBackoff(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: kind})
 		for _, o := range s.readConcurrently(concurrentReaders, toApp, reject(first.id)) {
 			// The current token lives by all that is known here, and so it is what there is.
-			require(t, o.err == nil && o.response.id == first.id,
-				"a reader got %s (%v), want the current token", o.response.id, o.err)
+			require(t, o.err == nil && o.response.id == first.id, "a reader got %s (%v), want the current token", o.response.id, o.err)
 		}
 		c := s.Simulator.Counters()
 		require(t, c.Faulted == 1 && c.Logins == 2, "%d logins, %d failed by the upstream; want 2 and 1", c.Logins, c.Faulted)

@@ -87,8 +87,7 @@ func TestRestart_KeepsFailureAndBackoff(t *testing.T) {
 					require(t, got == before, "after a %s the read returns %d, before it was %d", restart, got, before)
 					now := s.status()
 					for _, field := range []string{"state", "last_error", "last_error_kind", "consecutive_failures", "next_attempt_at"} {
-						require(t, now[field] == status[field],
-							"after a %s %s is %v, before it was %v", restart, field, now[field], status[field])
+						require(t, now[field] == status[field], "after a %s %s is %v, before it was %v", restart, field, now[field], status[field])
 					}
 				}
 				if c := s.Simulator.Counters(); c.Faulted != 1 || c.Logins != 1 {

@@ -128,8 +128,7 @@ func TestRevoke_KillsTokensIssuedBeforeRestart(t *testing.T) {
 		revoked, _ := s.revoke("")
 		check(t, revoked[first.id].upstream == "killed" && revoked[second.id].upstream == "killed",
 			"after a restart revoke returns %+v, want both killed", revoked)
-		check(t, !s.Simulator.TokenAlive(first.access) && !s.Simulator.TokenAlive(second.access),
-			"a token lives upstream after revoke")
+		check(t, !s.Simulator.TokenAlive(first.access) && !s.Simulator.TokenAlive(second.access), "a token lives upstream after revoke")
 	})
 }
 
@@ -166,8 +165,7 @@ func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 			s.Simulator.SetFault(simulator.JWT, c.fault)
 			revoked, warnings := s.revoke("")
 			equal(t, "upstream", revoked[first.id].upstream, c.upstream)
-			check(t, len(warnings) != 0 && contains(warnings[0], first.id),
-				"warnings %q, want one: the token may live on", warnings)
+			check(t, len(warnings) != 0 && contains(warnings[0], first.id), "warnings %q, want one: the token may live on", warnings)
 			if counted := s.Simulator.Counters(); counted.Refreshes != 1 || counted.Faulted != 1 {
 				t.Errorf("%d exchanges, %d failed by the upstream; want 1 and 1", counted.Refreshes, counted.Faulted)
 			}
@@ -409,8 +407,7 @@ func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
 		revoked, _ := s.revoke(strings.ToUpper(first.id))
 		check(t, len(revoked) == 1 && revoked[first.id].upstream == "killed",
 			"the ID in capitals revoked %v, want %s", revoked, first.id)
-		check(t, !s.Simulator.TokenAlive(first.access) && s.Simulator.TokenAlive(second.access),
-			"not the named token alone was killed")
+		check(t, !s.Simulator.TokenAlive(first.access) && s.Simulator.TokenAlive(second.access), "not the named token alone was killed")
 		logins := s.logins()
 		check(t, s.token("app").id == second.id && s.logins() == logins, "the current token was dropped with a superseded one")
 		s.revoke(second.id)

@@ -119,8 +119,7 @@ func TestSecrecy_NothingLoggedOrReturned(t *testing.T) {
 				secrets := append(disguises(f), w.issued()...)
 				lines := strings.Split(strings.TrimSpace(book.String()), "\n")
 				if len(lines) < 10 || len(said) < 100 || len(secrets) < 10 {
-					t.Fatalf("%d log lines, %d words said and %d secrets are too few to prove anything",
-						len(lines), len(said), len(secrets))
+					t.Fatalf("%d log lines, %d words said and %d secrets are too few to prove anything", len(lines), len(said), len(secrets))
 				}
 				for _, line := range lines {
 					check(t, json.Valid([]byte(line)) && !strings.Contains(line, "EXTRA_VALUE"),
@@ -195,8 +194,7 @@ func TestSecrecy_TokenInAnErrorIsNotPassedOn(t *testing.T) {
 					return w.refusal(logical.UpdateOperation, "config/gst", f.config).message
 				}
 				message := refused(func(string) string { return "a session is still open" })
-				check(t, strings.Contains(message, "a session is still open"),
-					"the message does not say what the upstream said: %s", message)
+				check(t, strings.Contains(message, "a session is still open"), "the message does not say what the upstream said: %s", message)
 				message = refused(func(token string) string { return "session " + token + " is still open" })
 				require(t, token != "", "the simulator issued no token")
 				if strings.Contains(message, token) || strings.Contains(message, "is still open") {
@@ -236,9 +234,7 @@ func TestSecrecy_OnlyTokenResponsesHaveTokens(t *testing.T) {
 		rotated := w.write("rotate/gst", nil)
 		revoked := w.write("revoke/gst", nil)
 		secrets := append(disguises(f), w.issued()...)
-		for _, resp := range []*logical.Response{
-			rotated, revoked, w.read("status/gst"), w.read("config/gst"), w.read("role/app"),
-		} {
+		for _, resp := range []*logical.Response{rotated, revoked, w.read("status/gst"), w.read("config/gst"), w.read("role/app")} {
 			encoded, err := json.Marshal(resp)
 			noError(t, err)
 			w.hides(string(encoded), secrets...)

@@ -59,8 +59,7 @@ func TestSingleSession_OneLiveToken(t *testing.T) {
 			}
 		}
 		for n, gap := range s.gaps() {
-			check(t, gap >= life-6*time.Second,
-				"login %d came %s after the one before: a token that lived was replaced", n+2, gap)
+			check(t, gap >= life-6*time.Second, "login %d came %s after the one before: a token that lived was replaced", n+2, gap)
 		}
 		if got, most := s.logins(), int(3*time.Hour/(life-6*time.Second))+1; got > most {
 			t.Errorf("%d logins in 3 hours, want at most %d", got, most)
@@ -170,8 +169,7 @@ func TestSingleSession_TokenKilledByALoginIsNotServed(t *testing.T) {
 			})
 			done := s.asyncRequest(t.Context(), logical.UpdateOperation, c.path, c.data)
 			advance(time.Second)
-			require(t, !s.Simulator.TokenAlive(first.access) && s.logins() != logins,
-				"the first token lives: no login has killed it")
+			require(t, !s.Simulator.TokenAlive(first.access) && s.logins() != logins, "the first token lives: no login has killed it")
 			dead := 0
 			for range 6 {
 				a, err := s.ask(t.Context(), "app", nil)

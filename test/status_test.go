@@ -122,8 +122,7 @@ func TestStatusList_HasEveryFault(t *testing.T) {
 			info, _ := resp.Data["key_info"].(map[string]any)
 			for name, state := range map[string]string{"gst": "ready", "idle": "idle", "paused": "paused", "refused": "rejected"} {
 				facts, _ := info[name].(map[string]any)
-				check(t, facts["state"] == state && facts["message"] != "",
-					"%s: %v, want state %s and a message", name, facts, state)
+				check(t, facts["state"] == state && facts["message"] != "", "%s: %v, want state %s and a message", name, facts, state)
 			}
 		}
 	})

@@ -234,7 +234,6 @@ func TestStorageFault_AccountUnreadableAfterVerification(t *testing.T) {
 		require(t, struck, "the token was not saved after the config: this tests nothing")
 		check(t, text(t, w.read("status/new").Data, "state") != "", "the new config has no state")
 		tokens, is := w.read("ledger/new").Data["tokens"].([]any)
-		check(t, is && len(tokens) == 1,
-			"the ledger has %d tokens of the new config, want the one of the verification", len(tokens))
+		check(t, is && len(tokens) == 1, "the ledger has %d tokens of the new config, want the one of the verification", len(tokens))
 	})
 }

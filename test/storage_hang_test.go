@@ -26,8 +26,7 @@ func TestRead_UpstreamHangsOnOrdinaryStorage(t *testing.T) {
 		text := s.failure("app").Error()
 		waited := time.Since(began)
 		require(t, waited >= 15*time.Second, "the reader has waited %s: the upstream did not hang", waited)
-		check(t, !strings.Contains(text, "storage"),
-			"the message blames the storage, whose writes take %s: %s", latency, text)
+		check(t, !strings.Contains(text, "storage"), "the message blames the storage, whose writes take %s: %s", latency, text)
 		s.wantLogins(1, "which timed out")
 		advance(time.Minute)
 	})

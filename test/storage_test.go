@@ -184,8 +184,7 @@ func TestStorage_FirstSchemaTokensCanBeRevoked(t *testing.T) {
 		w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
 		advance(2 * time.Minute)
 		w.loggingIn(1, func() {
-			check(t, !strings.HasPrefix(text(t, w.read("token/app").Data, "access_token"), "invented-"),
-				"a revoked token is served")
+			check(t, !strings.HasPrefix(text(t, w.read("token/app").Data, "access_token"), "invented-"), "a revoked token is served")
 		})
 	})
 }

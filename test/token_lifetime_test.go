@@ -54,8 +54,7 @@ func TestTokenLife_ManyYearsRotatedWhenDue(t *testing.T) {
 				w.loggingIn(1, func() {
 					for range 3 {
 						left := seconds(t, w.read("token/app").Data, "ttl")
-						check(t, left >= life/10*6 && left <= life/10*7,
-							"the rotation is in %s, want it after two thirds of %s", left, life)
+						check(t, left >= life/10*6 && left <= life/10*7, "the rotation is in %s, want it after two thirds of %s", left, life)
 						advance(time.Minute)
 					}
 				})

@@ -73,8 +73,7 @@ func TestToken_ReadHasEveryFieldOfContract(t *testing.T) {
 			check(t, !f.spec().ClientIDWithToken || data["client_id"] == f.account.ClientID,
 				"client_id is %v, want %s", data["client_id"], f.account.ClientID)
 			issued, expires := moment(t, data, "issued_at"), moment(t, data, "expires_at")
-			check(t, !issued.Before(began) && !issued.After(asked),
-				"issued_at is %s, want at most a second before %s", issued, asked)
+			check(t, !issued.Before(began) && !issued.After(asked), "issued_at is %s, want at most a second before %s", issued, asked)
 			life := expires.Sub(asked)
 			check(t, life <= f.life && life >= f.life-2*time.Second, "expires_at is %s away, want %s", life, f.life)
 			checkLease(t, resp, asked)
@@ -97,8 +96,7 @@ func checkLease(t *testing.T, resp *logical.Response, now time.Time) {
 	least := moment(t, resp.Data, "expires_at").Sub(now)
 	between := func(what string, got, from, to time.Duration) {
 		t.Helper()
-		check(t, got >= from && got <= to && got%time.Second == 0,
-			"%s is %s, want whole seconds from %s to %s", what, got, from, to)
+		check(t, got >= from && got <= to && got%time.Second == 0, "%s is %s, want whole seconds from %s to %s", what, got, from, to)
 	}
 	between("expires_in", seconds(t, resp.Data, "expires_in"), (least - time.Second).Truncate(time.Second), least+time.Second)
 	require(t, resp.Secret != nil, "the response has no lease")

@@ -154,8 +154,7 @@ func TestTokenTTL_EveryClientFindsNewToken(t *testing.T) {
 				reads := 1
 				for began := time.Now(); time.Since(began) < 20*life; reads++ {
 					advance(time.Duration(float64(resp.Secret.TTL) * (share.from + chance.Float64()*(share.to-share.from))))
-					require(t, w.Simulator.TokenAlive(text(t, resp.Data, "access_token")),
-						"the token died before its reader came back")
+					require(t, w.Simulator.TokenAlive(text(t, resp.Data, "access_token")), "the token died before its reader came back")
 					next := w.read("token/app")
 					if next.Data["token_id"] == resp.Data["token_id"] && resp.Secret.TTL > life*9/10 {
 						t.Fatalf("with a fresh lease of %s its reader came back and found the old token", resp.Secret.TTL)
