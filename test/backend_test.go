@@ -53,13 +53,11 @@ func TestSchema_LeaseType(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		data := w.read("token/app").Secret.InternalData
 		equal(t, "secret_type", data["secret_type"], "mastersindia_token")
-		if _, there := data["schema"]; !there {
-			t.Errorf("the lease's data carry no schema version")
-		}
+		_, there := data["schema"]
+		check(t, there, "the lease's data carry no schema version")
 		for name, value := range data {
-			if s, ok := value.(string); ok && strings.Contains(s, "eyJ") {
-				t.Errorf("the lease's %s has a token in it", name)
-			}
+			s, ok := value.(string)
+			check(t, !ok || !strings.Contains(s, "eyJ"), "the lease's %s has a token in it", name)
 		}
 	})
 }

@@ -27,9 +27,7 @@ func TestBreaker_StaysOpenOnHeadersWrittenElsewhere(t *testing.T) {
 		for n := range 10 {
 			advance(5 * time.Second)
 			s.headers(fmt.Sprint(n))
-			if restart {
-				s.Reload()
-			}
+			s.reloadIf(restart)
 			s.failsWith(http.StatusBadRequest)
 		}
 		s.wantLogins(1, "though headers were written ten times elsewhere")
@@ -109,13 +107,10 @@ func TestVerification_FailureEndsWithSuccess(t *testing.T) {
 					s.mustRotate()
 					advance(time.Minute)
 				}
-				if restart {
-					s.Reload()
-				}
+				s.reloadIf(restart)
 				for _, name := range []string{"7", "8", "7"} {
-					if err := branch(name, verify); err != nil {
-						t.Errorf("a change of headers to %s: %v", name, err)
-					}
+					err := branch(name, verify)
+					check(t, err == nil, "a change of headers to %s: %v", name, err)
 					advance(time.Minute)
 					s.token("app")
 					s.wantState("ready")
@@ -144,9 +139,7 @@ func TestVerification_ObeysTheHold(t *testing.T) {
 				s.failed("app")
 				got := s.Simulator.Counters()
 				require(t, got.Logins == 1 && got.Faulted == 1, "%d logins, %d of them failed: want 1", got.Logins, got.Faulted)
-				if restart {
-					s.Reload()
-				}
+				s.reloadIf(restart)
 				for n := range 20 {
 					advance(50 * time.Millisecond)
 					_, err := s.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{

@@ -200,9 +200,8 @@ func (s *testMount) wantProbes(want int) {
 	check(s.t, len(gaps) == want, "%d probes (%v), want %d", len(gaps), gaps, want)
 	for n, gap := range gaps {
 		// Readers come once a minute, and one of them, or the engine itself, makes the probe.
-		if want := probes(n); gap < want || gap > want+time.Minute+time.Second {
-			s.t.Errorf("probe %d came after %s, want %s", n+1, gap, want)
-		}
+		want := probes(n)
+		check(s.t, gap >= want && gap <= want+time.Minute+time.Second, "probe %d came after %s, want %s", n+1, gap, want)
 	}
 }
 
@@ -216,9 +215,8 @@ func TestCircuitBreaker_OpenedByRotateDuringOutage(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		s.changePassword()
 		s.Upstream.Reset()
-		if _, err := s.rotate(); codeOf(err) != http.StatusBadRequest {
-			t.Fatalf("rotate with refused credentials: %v", err)
-		}
+		_, err := s.rotate()
+		require(t, codeOf(err) == http.StatusBadRequest, "rotate with refused credentials: %v", err)
 		s.readEvery("app", time.Minute, 8*time.Hour)
 		s.wantProbes(3)
 	})

@@ -36,9 +36,8 @@ func claims(token string) (username string, ends time.Time) {
 // wantOwner checks whose token a read gives.
 func (w *testMount) wantOwner(want string) {
 	w.t.Helper()
-	if owner, _ := claims(text(w.t, w.read("token/app").Data, "access_token")); owner != want {
-		w.t.Errorf("a reader has a token of %q, want one of %s", owner, want)
-	}
+	owner, _ := claims(text(w.t, w.read("token/app").Data, "access_token"))
+	check(w.t, owner == want, "a reader has a token of %q, want one of %s", owner, want)
 }
 
 // twoClerks is a mount with two accounts, whose config is that of the first.
@@ -152,9 +151,8 @@ func TestTokenChange_ConcurrentWritesAndReadsAgree(t *testing.T) {
 			responses = append(responses, w.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", data))
 		}
 		for _, response := range responses {
-			if r, refused := asRefusal(w.wait(response).unpack()); refused {
-				t.Errorf("refused: %v", r)
-			}
+			r, refused := asRefusal(w.wait(response).unpack())
+			check(t, !refused, "refused: %v", r)
 		}
 		w.write("config/gst", otherClerk(false))
 		w.wantOwner("other")
@@ -275,9 +273,8 @@ func TestConfigChange_WarnsOfLostRefreshTokens(t *testing.T) {
 		s.token("app")
 		other := with(jwtV2().onlySecrets(), "refresh_url", upstreamURL+"/api/v2/api-token-refresh/?site=2", "verify_connection", false)
 		s.says(strings.Join(s.write("config/gst", other).Warnings, " "), "1 of its tokens can no longer be revoked upstream")
-		if out, _ := s.revoke(""); len(out) != 1 {
-			t.Errorf("revoke/ says %v", out)
-		}
+		out, _ := s.revoke("")
+		check(t, len(out) == 1, "revoke/ says %v", out)
 		if resp := s.write("config/gst", with(other, "refresh_url", upstreamURL+"/api/v2/api-token-refresh/")); resp != nil {
 			check(t, !strings.Contains(strings.Join(resp.Warnings, " "), "can no longer be revoked"),
 				"no token was revocable: %q", resp.Warnings)

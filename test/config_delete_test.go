@@ -20,9 +20,8 @@ import (
 // remove sends a delete that must succeed.
 func (w *testMount) remove(path string) {
 	w.t.Helper()
-	if r, refused := asRefusal(w.do(w.t.Context(), logical.DeleteOperation, path, nil)); refused {
-		w.t.Fatalf("delete %s: %d %s", path, r.status, r.message)
-	}
+	r, refused := asRefusal(w.do(w.t.Context(), logical.DeleteOperation, path, nil))
+	require(w.t, !refused, "delete %s: %d %s", path, r.status, r.message)
 }
 
 func TestConfigDelete_DropsTokens(t *testing.T) {
@@ -44,9 +43,8 @@ func TestConfigDelete_WarnsOfWhatIsLeft(t *testing.T) {
 	deleted := func(w *testMount) string {
 		w.t.Helper()
 		resp, err := w.do(w.t.Context(), logical.DeleteOperation, "config/gst", nil)
-		if r, refused := asRefusal(resp, err); refused {
-			w.t.Fatalf("the config was not deleted: %d %s", r.status, r.message)
-		}
+		r, refused := asRefusal(resp, err)
+		require(w.t, !refused, "the config was not deleted: %d %s", r.status, r.message)
 		if left, err := w.tryRead("config/gst", nil); left != nil || err != nil {
 			w.t.Fatalf("the config is still there: %v, %v", left, err)
 		}
@@ -114,9 +112,7 @@ func TestConfigDelete_RoleSaysWhatToType(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.read("token/app")
 		w.remove("config/gst")
-		if restart {
-			w.Reload()
-		}
+		w.reloadIf(restart)
 		for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
 			w.badRequest(op, "token/app", nil, "gst", "vault write mastersindia/config/gst")
 		}

@@ -27,9 +27,7 @@ func TestConfigPause_ReadsFailWithReason(t *testing.T) {
 					rejected = w.read("token/app").Data["token_id"]
 				}
 				w.quiet(func() { w.write("config/gst", map[string]any{"paused": true, "pause_reason": "year-end audit: 100%d"}) })
-				if restart {
-					w.Reload()
-				}
+				w.reloadIf(restart)
 				for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
 					w.badRequest(op, "token/app", nil, "gst", "year-end audit: 100%d", "vault write mastersindia/config/gst paused=false")
 				}
@@ -52,9 +50,7 @@ func TestConfigPause_ResumedServesAgain(t *testing.T) {
 		w.read("token/app")
 		w.write("config/gst", map[string]any{"paused": true})
 		w.badRequest(logical.ReadOperation, "token/app", nil, "gst")
-		if restart {
-			w.Reload()
-		}
+		w.reloadIf(restart)
 		w.quiet(func() { w.write("config/gst", map[string]any{"paused": false}) })
 		w.wantLiveToken()
 	})
@@ -177,9 +173,8 @@ func TestConfigPause_LoginNotSentYet(t *testing.T) {
 		advance(time.Second)
 		write := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"paused": true})
 		advance(time.Second)
-		if paused, _ := s.read("config/gst").Data["paused"].(bool); !paused {
-			t.Fatal("the pause is not stored")
-		}
+		paused, _ := s.read("config/gst").Data["paused"].(bool)
+		require(t, paused, "the pause is not stored")
 		s.wantLogins(0, "when the pause was stored")
 		s.wait(write)
 		s.wait(reader)

@@ -141,9 +141,8 @@ func TestConfigUpdate_ReplacesAllHeaders(t *testing.T) {
 				w := jwtV2().mounted(t)
 				w.write("config/gst", map[string]any{field: "X-One=1", "verify_connection": false})
 				w.write("config/gst", map[string]any{field: nothing, "verify_connection": false})
-				if got := overTheWire(t, w.read("config/gst").Data)[field]; !reflect.DeepEqual(got, map[string]any{}) {
-					t.Errorf("%s are %v, want none", field, got)
-				}
+				got := overTheWire(t, w.read("config/gst").Data)[field]
+				check(t, reflect.DeepEqual(got, map[string]any{}), "%s are %v, want none", field, got)
 			})
 		}
 		timed(t, field+" replaced", func(t *testing.T) {
@@ -151,9 +150,8 @@ func TestConfigUpdate_ReplacesAllHeaders(t *testing.T) {
 			w.write("config/gst", map[string]any{field: map[string]any{"X-One": "1", "X-Two": "2"}, "verify_connection": false})
 			w.write("config/gst", map[string]any{field: []any{"X-Three=3", "X-Four=a=b"}, "verify_connection": false})
 			want := map[string]any{"X-Three": "3", "X-Four": "a=b"}
-			if got := overTheWire(t, w.read("config/gst").Data)[field]; !reflect.DeepEqual(got, want) {
-				t.Errorf("%s are %v, want %v", field, got, want)
-			}
+			got := overTheWire(t, w.read("config/gst").Data)[field]
+			check(t, reflect.DeepEqual(got, want), "%s are %v, want %v", field, got, want)
 		})
 	}
 }
@@ -314,9 +312,8 @@ func TestConfigUpdate_EachSecretCounts(t *testing.T) {
 					}
 				}
 				w.write("config/gst", map[string]any{name: "canary-of-another-secret", "verify_connection": false})
-				if after := moment(t, w.status(), "credentials_updated_at"); !after.After(before) {
-					t.Errorf("credentials_updated_at is still %v: does %s count in sameCredentials?", after, name)
-				}
+				after := moment(t, w.status(), "credentials_updated_at")
+				check(t, after.After(before), "credentials_updated_at is still %v: does %s count in sameCredentials?", after, name)
 			})
 		}
 	}

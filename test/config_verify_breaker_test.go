@@ -50,9 +50,7 @@ func TestVerification_FailureHoldsLogins(t *testing.T) {
 				before := s.logins()
 				s.refusal(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": "7"}})
 				s.wantLogins(before+1, "by the verification")
-				if restart {
-					s.Reload()
-				}
+				s.reloadIf(restart)
 				for range c.hold / time.Minute {
 					advance(time.Minute)
 					err := s.failure("app")
@@ -135,9 +133,7 @@ func TestVerification_FailureSurvivesRestart(t *testing.T) {
 				c.first(s, c.data)
 				s.wantLogins(1, "the first")
 				for range 3 {
-					if restart {
-						s.Reload()
-					}
+					s.reloadIf(restart)
 					advance(time.Minute)
 					r := s.refusal(logical.UpdateOperation, "config/other", c.data)
 					check(t, r.status == http.StatusBadRequest || r.status == http.StatusTooManyRequests, "the write is answered %d", r.status)
@@ -157,9 +153,7 @@ func TestVerification_OtherPasswordRefusedSurvivesRestart(t *testing.T) {
 			s.token("app")
 			for range 4 {
 				s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "wrong-password"})
-				if restart {
-					s.Reload()
-				}
+				s.reloadIf(restart)
 				advance(time.Minute)
 			}
 			s.wantRefusedLogins(1)

@@ -94,9 +94,8 @@ func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
 		} {
 			resp, err := w.do(t.Context(), logical.UpdateOperation, "config/ksa", write.data)
 			require(t, err == nil && !resp.IsError(), "write %d: %v, %v", n, resp, err)
-			if warned := resp != nil && strings.Contains(strings.Join(resp.Warnings, " "), "refresh_url is on a different host"); warned != write.warned {
-				t.Errorf("write %d: warned %v, want %v", n, warned, write.warned)
-			}
+			warned := resp != nil && strings.Contains(strings.Join(resp.Warnings, " "), "refresh_url is on a different host")
+			check(t, warned == write.warned, "write %d: warned %v, want %v", n, warned, write.warned)
 		}
 	})
 }

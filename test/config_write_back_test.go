@@ -123,9 +123,8 @@ func TestConfigWriteBack_WhileRefusedSaysSo(t *testing.T) {
 			t.Errorf("warnings %q, and nothing is wrong", resp.Warnings)
 		}
 		s.changePassword()
-		if _, err := s.rotate(); err == nil {
-			t.Fatal("the upstream took the former password")
-		}
+		_, err := s.rotate()
+		require(t, err != nil, "the upstream took the former password")
 		s.unwritten(func() {
 			if resp := s.write("config/gst", same); resp == nil || !contains(strings.Join(resp.Warnings, " "), "Nothing was changed", "rotate/gst") {
 				t.Errorf("%v: the upstream refuses that password", resp)

@@ -145,9 +145,8 @@ func TestStorageFault_DamagedEntryHidesNoOthers(t *testing.T) {
 			w.put(c.damaged, `{"schema":1,"canary`)
 			w.Reload()
 			resp, err := w.do(t.Context(), logical.ListOperation, c.path, nil)
-			if r, refused := asRefusal(resp, err); refused {
-				t.Fatalf("no list: %v", r)
-			}
+			r, refused := asRefusal(resp, err)
+			require(t, !refused, "no list: %v", r)
 			equal(t, "lists", resp.Data["keys"], names)
 			info, _ := resp.Data["key_info"].(map[string]any)
 			if info[names[0]] == nil || info["hurt"] != nil {

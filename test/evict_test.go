@@ -48,9 +48,7 @@ func TestEvict_UnusedAccountsLeaveMemory(t *testing.T) { //nolint:paralleltest /
 		left := (float64(heap()) - float64(before)) / read
 		t.Logf("%.0f bytes an account in use, %.0f bytes one that is not any more", inUse, left)
 		// The storage of this test is in memory too, with what the ledger has of each account's newest token.
-		if left > 3072 {
-			t.Errorf("%.0f bytes an account that was not read for half an hour, want at most 3072", left)
-		}
+		check(t, left <= 3072, "%.0f bytes an account that was not read for half an hour, want at most 3072", left)
 		runtime.KeepAlive(s)
 	})
 }
@@ -87,9 +85,8 @@ func TestEvict_MissingNamesAreNotKept(t *testing.T) { //nolint:paralleltest // i
 			ask(fmt.Sprint("missing-", round, "-"))
 			s.Storage.Reset()
 		})
-		if each := least / many; each > 150 {
-			t.Errorf("at least %d bytes stay for each name that does not exist, want next to none", each)
-		}
+		each := least / many
+		check(t, each <= 150, "at least %d bytes stay for each name that does not exist, want next to none", each)
 		runtime.KeepAlive(s)
 	})
 }

@@ -98,9 +98,8 @@ func TestBreaker_ProbeBringsRevokedToken(t *testing.T) {
 			_, _ = w.Write([]byte(`{"token":"invented-access-token-8","expires_in":1800}`))
 		})
 		advance(20 * time.Minute) // the end of the revoked token is over
-		if _, err := s.ask(t.Context(), "app", nil); err != nil {
-			t.Errorf("the upstream has a new token since the revoked one has ended: %v", err)
-		}
+		_, err := s.ask(t.Context(), "app", nil)
+		check(t, err == nil, "the upstream has a new token since the revoked one has ended: %v", err)
 	})
 }
 
@@ -195,9 +194,8 @@ func TestRepeatedToken_HoldKeepsItsReason(t *testing.T) {
 		s.says(text(t, s.status(), "message"), "repeats a token that was revoked")
 		s.Upstream.Replace(s.Simulator.ServeHTTP)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-		if _, err := s.rotate(); err == nil {
-			t.Fatal("rotate/ met no outage")
-		}
+		_, err := s.rotate()
+		require(t, err != nil, "rotate/ met no outage")
 		advance(2 * time.Minute)
 		left := moment(t, s.status(), "next_attempt_at").Sub(s.Clock.Now())
 		if message := text(t, s.status(), "message"); left > time.Minute && !strings.Contains(message, "repeat") {

@@ -42,9 +42,8 @@ func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 			}
 		})
 		equal(t, "storage accesses", w.Storage.Count()-before, 0)
-		if n := w.Node.Calls(); n != 0 {
-			t.Errorf("the host was asked %d times, want 0", n)
-		}
+		n := w.Node.Calls()
+		check(t, n == 0, "the host was asked %d times, want 0", n)
 	})
 	timed(t, "a minute of reads", func(t *testing.T) {
 		w := warmed(t)
@@ -52,9 +51,8 @@ func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 			advance(100 * time.Millisecond)
 			w.read("token/app")
 		}
-		if n := w.Node.StateCalls(); n < 50 || n > 61 {
-			t.Errorf("the host was asked %d times in a minute for its state, want once a second", n)
-		}
+		n := w.Node.StateCalls()
+		check(t, n >= 50 && n <= 61, "the host was asked %d times in a minute for its state, want once a second", n)
 	})
 	timed(t, "one asks for all", func(t *testing.T) {
 		w := warmed(t)
@@ -66,9 +64,8 @@ func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 		for range 100 {
 			w.read("token/app") // these do not
 		}
-		if n := w.Node.StateCalls(); n != 1 {
-			t.Errorf("the host was asked %d times, want once", n)
-		}
+		n := w.Node.StateCalls()
+		check(t, n == 1, "the host was asked %d times, want once", n)
 		release()
 		readers.Wait()
 	})

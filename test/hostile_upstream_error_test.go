@@ -235,9 +235,8 @@ func TestHostileUpstream_ErrorShapesClassified(t *testing.T) {
 					check(t, asked == before+1, "%s at %d: %d requests, want 1", s.name, code, asked-before)
 					now, status, turn = good, http.StatusOK, turn+1
 					advance(61 * time.Second)
-					if r, refused := asRefusal(w.do(t.Context(), logical.UpdateOperation, "rotate/gst", nil)); refused {
-						t.Fatalf("%s at %d: the next good login failed: %s", s.name, code, r.message)
-					}
+					r, refused := asRefusal(w.do(t.Context(), logical.UpdateOperation, "rotate/gst", nil))
+					require(t, !refused, "%s at %d: the next good login failed: %s", s.name, code, r.message)
 					advance(11 * time.Second)
 				}
 			}

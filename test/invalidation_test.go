@@ -37,9 +37,8 @@ func TestInvalidation_ReaderThatWaitsGetsTheToken(t *testing.T) {
 			s.wantLogins(1, "when the settings are written elsewhere")
 			s.elsewhere("config/gst", c.update)
 			r := s.wait(reader)
-			if refused, is := asRefusal(r.unpack()); is {
-				t.Fatalf("the reader got %v after %s, want the token", refused, r.at.Sub(began))
-			}
+			refused, is := asRefusal(r.unpack())
+			require(t, !is, "the reader got %v after %s, want the token", refused, r.at.Sub(began))
 			took := r.at.Sub(began)
 			check(t, took <= c.most, "the reader waited %s, want at most %s", took, c.most)
 		})

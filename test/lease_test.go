@@ -71,9 +71,7 @@ func TestLease_TokenUnderSixSecondsIsExpired(t *testing.T) {
 				w := oauth().living(time.Minute).mounted(t, "rotation_percent", 100)
 				first := w.read("token/app")
 				advance(time.Minute - left)
-				if restart {
-					w.Reload()
-				}
+				w.reloadIf(restart)
 				resp := w.read("token/app")
 				equal(t, "the same token is served", resp.Data["token_id"] == first.Data["token_id"], alive)
 				if !alive {

@@ -77,10 +77,8 @@ func TestLedgerFault_NothingLostAtAnyAccess(t *testing.T) {
 				require(t, storage.hits.Load() != 0 || n >= 12, "nothing failed")
 				// Even now no lookup reports that the tokens are unknown, unless storage itself returns nothing.
 				for _, id := range ids {
-					if r, refused := asRefusal(w.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": id})); refused &&
-						!strings.Contains(r.message, mounttest.ErrStorage().Error()) {
-						t.Errorf("lookup while the ledger is dead: %v", r)
-					}
+					r, refused := asRefusal(w.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": id}))
+					check(t, !refused || strings.Contains(r.message, mounttest.ErrStorage().Error()), "lookup while the ledger is dead: %v", r)
 				}
 				advance(time.Minute)
 				storage.heal()
@@ -129,9 +127,7 @@ func TestLedgerFault_InterruptedTrimResumes(t *testing.T) {
 				advance(3 * time.Hour)
 				require(t, n >= 12 || storage.hits.Load() != 0, "nothing failed")
 				storage.heal()
-				if reload {
-					w.Reload()
-				}
+				w.reloadIf(reload)
 				advance(2 * time.Hour)
 				for _, token := range ids {
 					if token.ID != last {
@@ -225,9 +221,8 @@ func TestLedgerFault_RevocationBeforeItsEntryKept(t *testing.T) {
 		found := w.lookUp("token_id", id)
 		check(t, found.State == "revoked" && found.UsableUntil.Equal(revokedAt),
 			"%s until %s, want revoked until %s", found.State, found.UsableUntil, revokedAt)
-		if keys := w.storedUnder("ledger/id/"); len(keys) != 1 || !slices.Contains([]string{"ledger/id/" + id}, firstKey(keys)) {
-			t.Errorf("the ledger has %d tokens", len(keys))
-		}
+		keys := w.storedUnder("ledger/id/")
+		check(t, len(keys) == 1 && slices.Contains([]string{"ledger/id/" + id}, firstKey(keys)), "the ledger has %d tokens", len(keys))
 	})
 }
 
@@ -267,9 +262,8 @@ func TestLedger_WriteThatLandsAfterItWasGivenUp(t *testing.T) {
 				found = found || token.ID == id
 			}
 			check(t, found, "the %s token is not in ledger/gst any more", name)
-			if _, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": id}); err != nil {
-				t.Errorf("lookup of the %s token: %v", name, err)
-			}
+			_, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": id})
+			check(t, err == nil, "lookup of the %s token: %v", name, err)
 		}
 	})
 }
@@ -279,13 +273,11 @@ func TestLedger_ListHasConfigsNotYetStored(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())
 		s.token("app")
-		if tokens, _ := s.read("ledger/gst").Data["tokens"].([]any); len(tokens) != 1 {
-			t.Fatalf("ledger/gst has %d tokens, want 1", len(tokens))
-		}
+		tokens, _ := s.read("ledger/gst").Data["tokens"].([]any)
+		require(t, len(tokens) == 1, "ledger/gst has %d tokens, want 1", len(tokens))
 		resp, err := s.do(t.Context(), logical.ListOperation, "ledger/", nil)
 		noError(t, err)
-		if names, _ := resp.Data["keys"].([]string); !slices.Contains(names, "gst") {
-			t.Errorf("the list has %v, want gst", names)
-		}
+		names, _ := resp.Data["keys"].([]string)
+		check(t, slices.Contains(names, "gst"), "the list has %v, want gst", names)
 	})
 }

@@ -98,9 +98,8 @@ func TestLedger_RestartWritesOnlyUnsaved(t *testing.T) { //nolint:paralleltest /
 	synctest.Test(t, func(t *testing.T) {
 		s, log, ids := manyReaders(t, 20*time.Millisecond) // the ledger keeps up
 		advance(5 * time.Minute)
-		if missing := s.unknown(ids); missing > 0 || len(log.linesWith("missing")) > 0 {
-			t.Fatalf("the ledger does not know %d tokens before the restart", missing)
-		}
+		missing := s.unknown(ids)
+		require(t, missing == 0 && len(log.linesWith("missing")) <= 0, "the ledger does not know %d tokens before the restart", missing)
 		// The ledger fails while a token is revoked: the revocation is unsaved when the plugin starts again.
 		revoked := []int{0, 7, ledgerMany / 2, ledgerMany - 1}
 		restarted := s.ledgerAccesses(func() {

@@ -34,9 +34,8 @@ func TestLedgerRetention_AsConfigured(t *testing.T) {
 					w.remove("config/gst")
 				}
 				advance(time.Until(end.Add(keep)))
-				if found := w.lookUp("token_id", id); len(w.ledgerOf("gst")) == 0 || found.State != "expired" {
-					t.Errorf("%s, want expired and in the ledger", found.State)
-				}
+				found := w.lookUp("token_id", id)
+				check(t, len(w.ledgerOf("gst")) != 0 && found.State == "expired", "%s, want expired and in the ledger", found.State)
 				advance(25 * time.Hour) // at most a day longer, and trimmed within the hour
 				w.forgotten(id)
 				got := w.ledgerOf("gst")
@@ -116,9 +115,8 @@ func TestLedgerRetention_KeptThroughConfigDelete(t *testing.T) {
 		w.Reload()
 		found := w.lookUp("token_id", first)
 		check(t, found.Config == "gst" && found.State == "superseded", "%s of %s", found.State, found.Config)
-		if resp, err := w.do(t.Context(), logical.ListOperation, "ledger/", nil); err != nil || resp.Data["keys"] == nil {
-			t.Errorf("the list has no gst: %v, %v", resp, err)
-		}
+		resp, err := w.do(t.Context(), logical.ListOperation, "ledger/", nil)
+		check(t, err == nil && resp.Data["keys"] != nil, "the list has no gst: %v, %v", resp, err)
 		w.Simulator.SetAccount(jwtAccount())
 		w.mount(jwtV1())
 		w.read("token/app")
@@ -215,9 +213,8 @@ func TestLedger_ClockFarAheadForAMoment(t *testing.T) {
 		advance(2 * time.Hour)
 		s.Clock.Jump(-ahead)
 		advance(time.Minute)
-		if _, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id}); err != nil {
-			t.Errorf("two hours after the token was issued: %v", err)
-		}
+		_, err := s.do(t.Context(), logical.UpdateOperation, "lookup", map[string]any{"token_id": a.id})
+		check(t, err == nil, "two hours after the token was issued: %v", err)
 	})
 }
 

@@ -19,9 +19,8 @@ func TestRemedy_NamesOnlyFieldsOfTheProtocol(t *testing.T) {
 		text := s.failure("app").Error()
 		require(t, strings.Contains(text, "ca_cert="), "the failure is not one of TLS: %s", text)
 		for _, field := range regexp.MustCompile(`(\w+)=[-@]`).FindAllStringSubmatch(text, -1) {
-			if name := field[1]; name != "ca_cert" && f.config[name] == nil {
-				t.Errorf("a config of protocol %v has no %s: %s", f.config["protocol"], name, text)
-			}
+			name := field[1]
+			check(t, name == "ca_cert" || f.config[name] != nil, "a config of protocol %v has no %s: %s", f.config["protocol"], name, text)
 		}
 	})
 }

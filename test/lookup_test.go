@@ -34,14 +34,12 @@ func TestLookup_FindsTokenHoweverCopied(t *testing.T) {
 			token, "Bearer " + token, "JWT " + token, token + "\n", "\r\n\t " + token + " \r\n", "Authorization: JWT " + token + "\n",
 			text(t, given, "authorization"), `"` + token + `"` + "\n", "'Bearer " + token + "'", `"access_token": "` + token + `",`,
 		} {
-			if found := w.lookUp("token", value); found.ID != id || found.Config != "gst" {
-				t.Errorf("found %s of %q", found.ID, found.Config)
-			}
+			found := w.lookUp("token", value)
+			check(t, found.ID == id && found.Config == "gst", "found %s of %q", found.ID, found.Config)
 		}
 		for _, value := range []string{id, strings.ToUpper(id), id + "\n", "  " + id, `"` + id + `"` + "\n"} {
-			if found := w.lookUp("token_id", value); found.ID != id {
-				t.Errorf("%q: found %s", value, found.ID)
-			}
+			found := w.lookUp("token_id", value)
+			check(t, found.ID == id, "%q: found %s", value, found.ID)
 		}
 	})
 }
@@ -102,9 +100,8 @@ func TestLookup_UnknownTokenIs404(t *testing.T) {
 	timed(t, "and a read is no lookup", func(t *testing.T) {
 		w := oauth().mounted(t)
 		for _, op := range []logical.Operation{logical.ReadOperation, logical.DeleteOperation, logical.ListOperation} {
-			if r := w.refusal(op, "lookup", nil); r.status != http.StatusMethodNotAllowed {
-				t.Errorf("%s: %v, want 405", op, r)
-			}
+			r := w.refusal(op, "lookup", nil)
+			check(t, r.status == http.StatusMethodNotAllowed, "%s: %v, want 405", op, r)
 		}
 	})
 }
@@ -201,9 +198,8 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 			}
 			tokens, _ := overTheWire(t, w.runAdvice(advice).Data)["tokens"].(map[string]any)
 			check(t, tokens[id] != nil && w.Simulator.TokenAlive(token) != killable, "revoked were %v", tokens)
-			if _, now := given(w); now == id {
-				t.Error("the token is still handed out")
-			}
+			_, now := given(w)
+			check(t, now != id, "the token is still handed out")
 		})
 		timed(t, f.name+" paused", func(t *testing.T) {
 			w := f.mounted(t)
@@ -279,9 +275,8 @@ func TestLookup_FailedRevocationShowsRetry(t *testing.T) {
 		require(t, !w.Simulator.TokenAlive(token), "the token should be dead")
 		advance(time.Minute)
 		for range 2 {
-			if found := w.lookUp("token", token); !found.UsableUntil.Equal(killedAt) {
-				t.Errorf("usable until %s, want %s: before that it was alive", found.UsableUntil, killedAt)
-			}
+			found := w.lookUp("token", token)
+			check(t, found.UsableUntil.Equal(killedAt), "usable until %s, want %s: before that it was alive", found.UsableUntil, killedAt)
 			w.Reload()
 		}
 		w.remove("config/gst")

@@ -132,8 +132,7 @@ func (s scraped) notBehind(t *testing.T, before scraped) {
 	t.Helper()
 	now := s.countersOnly(t)
 	for name, value := range before.countersOnly(t) {
-		if got, there := now[name]; !there || got < value {
-			t.Errorf("%s went from %v to %v (there: %t)", name, value, got, there)
-		}
+		got, there := now[name]
+		check(t, there && got >= value, "%s went from %v to %v (there: %t)", name, value, got, there)
 	}
 }

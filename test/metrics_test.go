@@ -130,9 +130,8 @@ func TestMetrics_CountVerifications(t *testing.T) {
 	timed(t, "one that fails, of a config that is not there", func(t *testing.T) {
 		w := newTestMount(t, jwtAccount())
 		w.loggingIn(1, func() { w.refused(logical.UpdateOperation, "config/gst", jwtConfig("password", "another")) })
-		if got := w.scrape().configs(); len(got) > 0 {
-			t.Errorf("series of %v, which are not stored", got)
-		}
+		got := w.scrape().configs()
+		check(t, len(got) == 0, "series of %v, which are not stored", got)
 	})
 	timed(t, "one that fails, of a config that is there", func(t *testing.T) {
 		w := jwtV1().mounted(t)
@@ -143,9 +142,8 @@ func TestMetrics_CountVerifications(t *testing.T) {
 		w := newTestMount(t, jwtAccount())
 		w.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
 		w.loggingIn(1, func() { w.refused(logical.UpdateOperation, "config/gst", jwtConfig()) })
-		if got := w.scrape().configs(); len(got) > 0 {
-			t.Errorf("series of %v, which is not stored", got)
-		}
+		got := w.scrape().configs()
+		check(t, len(got) == 0, "series of %v, which is not stored", got)
 	})
 }
 
@@ -154,9 +152,8 @@ func TestMetrics_RotationsByReason(t *testing.T) {
 		id := w.read("token/app").Data["token_id"]
 		advance(2 * time.Minute)
 		w.loggingIn(1, func() {
-			if _, err := w.tryRead("token/app", map[string]any{"rejected_token_id": id}); err != nil {
-				t.Fatal(err)
-			}
+			_, err := w.tryRead("token/app", map[string]any{"rejected_token_id": id})
+			noError(t, err)
 		})
 		advance(time.Minute)
 		w.loggingIn(1, func() { w.write("rotate/gst", nil) })
@@ -207,9 +204,8 @@ func TestMetrics_TokenExpiry(t *testing.T) {
 		w.Start()
 		w.read("token/app")
 		advance(2 * time.Hour)
-		if value, there := w.scrape().samples[name]; there {
-			t.Errorf("%s is %v, long after the token's death", name, value)
-		}
+		value, there := w.scrape().samples[name]
+		check(t, !there, "%s is %v, long after the token's death", name, value)
 	})
 }
 
@@ -342,9 +338,8 @@ func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 	gone := func(t *testing.T, w *testMount) {
 		t.Helper()
 		synctest.Wait()
-		if got := w.scrape().configs(); len(got) > 0 {
-			t.Errorf("series of %v, which is deleted", got)
-		}
+		got := w.scrape().configs()
+		check(t, len(got) == 0, "series of %v, which is deleted", got)
 	}
 	remove := func(w *testMount) {
 		w.remove("config/gst")
@@ -352,9 +347,8 @@ func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 	timed(t, "here", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.read("token/app")
-		if got := w.scrape().configs(); !slices.Equal(got, []string{"gst"}) {
-			t.Fatalf("series of %v before", got)
-		}
+		got := w.scrape().configs()
+		require(t, slices.Equal(got, []string{"gst"}), "series of %v before", got)
 		remove(w)
 		gone(t, w)
 		w.refused(logical.ReadOperation, "token/app", nil)

@@ -49,6 +49,14 @@ func newLatencyMount(t *testing.T, accounts ...simulator.Account) *testMount {
 	return newTestMountWith(t, func(w *testMount) { w.Upstream.Latency = time.Nanosecond }, accounts...)
 }
 
+// reloadIf reloads the plugin if it is to be restarted.
+func (w *testMount) reloadIf(restart bool) {
+	w.t.Helper()
+	if restart {
+		w.Reload()
+	}
+}
+
 // minute has the plugin do what Vault has it do once a minute.
 func (w *testMount) minute() {
 	w.t.Helper()
@@ -96,9 +104,8 @@ func (w *testMount) read(path string) *logical.Response {
 func (w *testMount) list(path string) *logical.Response {
 	w.t.Helper()
 	resp, err := w.do(w.t.Context(), logical.ListOperation, path, nil)
-	if r, refused := asRefusal(resp, err); refused {
-		w.t.Fatalf("list %s: %v", path, r)
-	}
+	r, refused := asRefusal(resp, err)
+	require(w.t, !refused, "list %s: %v", path, r)
 	return resp
 }
 

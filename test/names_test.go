@@ -18,9 +18,7 @@ func TestNames_InvalidRefusedWithRule(t *testing.T) {
 				w := jwtV1().mounted(t)
 				for _, op := range operations {
 					message := w.badRequest(op, path+name, body(path, op), "name", "128")
-					if len(name) > 3 && strings.Contains(message, name) {
-						t.Errorf("%s: the message repeats the name: %q", op, message)
-					}
+					check(t, len(name) <= 3 || !strings.Contains(message, name), "%s: the message repeats the name: %q", op, message)
 				}
 			})
 		}
@@ -56,9 +54,7 @@ func TestNames_ValidUsedUnchanged(t *testing.T) {
 		w := newTestMount(t, jwtAccount())
 		w.write("config/"+name, jwtConfig())
 		w.write("role/"+name, map[string]any{"config": name})
-		if got := w.read("token/" + name).Data["config"]; got != name {
-			t.Errorf("config is %v, want %s", got, name)
-		}
+		equal(t, "config", w.read("token/" + name).Data["config"], name)
 		w.read("config/" + name)
 		w.read("role/" + name)
 		w.read("status/" + name)
@@ -66,9 +62,8 @@ func TestNames_ValidUsedUnchanged(t *testing.T) {
 		w.write("rotate/"+name, nil)
 		w.remove("role/" + name)
 		w.remove("config/" + name)
-		if left := w.storedUnder("config/"); len(left) > 0 {
-			t.Errorf("%d configs are left", len(left))
-		}
+		left := w.storedUnder("config/")
+		check(t, len(left) == 0, "%d configs are left", len(left))
 	})
 }
 

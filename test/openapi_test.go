@@ -155,9 +155,8 @@ func TestOpenAPI_OperationIDsUnique(t *testing.T) {
 			for method, op := range p.operations() {
 				check(t, strings.HasPrefix(op.OperationID, "masters-india-"),
 					"%s %s: operationId %q does not begin with masters-india-", method, path, op.OperationID)
-				if other, twice := seen[op.OperationID]; twice {
-					t.Errorf("%s %s: operationId %q is that of %s too", method, path, op.OperationID, other)
-				}
+				other, twice := seen[op.OperationID]
+				check(t, !twice, "%s %s: operationId %q is that of %s too", method, path, op.OperationID, other)
 				seen[op.OperationID] = method + " " + path
 				check(t, regexp.MustCompile(`^[A-Z].*\.$`).MatchString(op.Summary),
 					"%s %s: summary %q is no sentence", method, path, op.Summary)
@@ -247,9 +246,8 @@ func TestOpenAPI_SecretsMarkedSensitive(t *testing.T) {
 		shown := d.resolve(config.Get.Responses["200"].Content["application/json"].Schema)
 		for _, field := range secretFields() {
 			check(t, body.Properties[field].Attributes.Sensitive, "%s is not marked as sensitive", field)
-			if _, there := shown.Properties[field]; there {
-				t.Errorf("%s is among the fields of a read", field)
-			}
+			_, there := shown.Properties[field]
+			check(t, !there, "%s is among the fields of a read", field)
 		}
 	})
 }

@@ -68,9 +68,8 @@ func TestParams_VaultsOwnAccepted(t *testing.T) {
 		timed(t, string(r.op)+" "+r.path, func(t *testing.T) {
 			for name, value := range map[string]any{"list": "true", "help": "1", "after": "", "limit": json.Number("10")} {
 				w := jwtV1().mounted(t)
-				if refused, is := asRefusal(w.do(t.Context(), r.op, r.path, with(r.data, name, value))); is {
-					t.Errorf("%s: %v", name, refused)
-				}
+				refused, is := asRefusal(w.do(t.Context(), r.op, r.path, with(r.data, name, value)))
+				check(t, !is, "%s: %v", name, refused)
 			}
 		})
 	}

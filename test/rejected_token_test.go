@@ -88,9 +88,8 @@ func TestTokenRejected_NotCurrentMakesNoLogin(t *testing.T) {
 		for id, says := range map[string]string{"0123456789abcdef": "", "": "rejected_token_id is empty, so no token was replaced", " ": "is empty"} {
 			for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
 				resp, err := s.do(t.Context(), op, "token/app", reject(id))
-				if r, refused := asRefusal(resp, err); refused {
-					t.Fatalf("%s rejecting %q: %s", op, id, r.message)
-				}
+				r, refused := asRefusal(resp, err)
+				require(t, !refused, "%s rejecting %q: %s", op, id, r.message)
 				check(t, resp.Data["token_id"] == first.id, "%s rejecting %q gave %v, want the current token", op, id, resp.Data["token_id"])
 				if said := strings.Join(resp.Warnings, " "); (said == "") != (says == "") || !strings.Contains(said, says) {
 					t.Errorf("%s rejecting %q warns %q, want %q", op, id, said, says)
@@ -118,9 +117,8 @@ func TestTokenRejected_ObeysBackoff(t *testing.T) {
 		c := s.Simulator.Counters()
 		require(t, c.Faulted == 1 && c.Logins == 2, "%d logins, %d failed by the upstream; want 2 and 1", c.Logins, c.Faulted)
 		for range 100 {
-			if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id != first.id {
-				t.Fatalf("during the backoff a reader got %s (%v)", a.id, err)
-			}
+			a, err := s.ask(t.Context(), "app", reject(first.id))
+			require(t, err == nil && a.id == first.id, "during the backoff a reader got %s (%v)", a.id, err)
 		}
 		s.wantLogins(2, "during the backoff")
 	})
@@ -153,9 +151,8 @@ func TestTokenRejected_SaysWhyItIsKept(t *testing.T) {
 		told := func(id string) (string, string) {
 			t.Helper()
 			resp, err := s.do(t.Context(), op, "token/app", reject(id))
-			if r, refused := asRefusal(resp, err); refused {
-				t.Fatalf("%d: %s", r.status, r.message)
-			}
+			r, refused := asRefusal(resp, err)
+			require(t, !refused, "%d: %s", r.status, r.message)
 			return text(t, resp.Data, "token_id"), strings.Join(resp.Warnings, " ")
 		}
 		stamp := func(at time.Time) string { return at.UTC().Format(time.RFC3339) }
@@ -217,9 +214,7 @@ func TestRejected_ReplacedSoonAfterShortOutage(t *testing.T) {
 				require(t, got == 1, "%d logins met the outage, want 1", got)
 				advance(time.Second)
 				s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-				if restart {
-					s.Reload()
-				}
+				s.reloadIf(restart)
 				began := time.Now()
 				for a := first; a.id == first.id; advance(time.Second) {
 					require(t, time.Since(began) <= 30*time.Second,
@@ -246,9 +241,8 @@ func TestRejected_WaitsNoLongerThanPlainRead(t *testing.T) {
 			go func() {
 				advanceUntil(began.Add(at))
 				from := time.Now()
-				if _, err := s.ask(t.Context(), "app", reject(first.id)); err != nil {
-					t.Errorf("a reader %s after the rotation began: %v", at, err)
-				}
+				_, err := s.ask(t.Context(), "app", reject(first.id))
+				check(t, err == nil, "a reader %s after the rotation began: %v", at, err)
 				if waited, most := time.Since(from), max(2*time.Second-at, 0)+5*time.Millisecond; waited > most {
 					t.Errorf("a reader who came %s after the rotation began waited %s, want at most %s", at, waited, most)
 				}
@@ -276,9 +270,8 @@ func TestTokenRejected_IDInCapitals(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := lettered(s)
 		advance(2 * time.Minute)
-		if a, err := s.ask(t.Context(), "app", reject(strings.ToUpper(first.id))); err != nil || a.id == first.id {
-			t.Errorf("token %s (%v), want another one than the rejected", a.id, err)
-		}
+		a, err := s.ask(t.Context(), "app", reject(strings.ToUpper(first.id)))
+		check(t, err == nil && a.id != first.id, "token %s (%v), want another one than the rejected", a.id, err)
 	})
 }
 
@@ -291,9 +284,8 @@ func TestTokenRejected_SaysThatLoginsFail(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
 		for range 2 { // the one that logs in, and one in the pause that follows
 			resp, err := s.do(t.Context(), logical.ReadOperation, "token/app", reject(first.id))
-			if r, refused := asRefusal(resp, err); refused || resp.Data["token_id"] != first.id {
-				t.Fatalf("%v: want the token that there is", r)
-			}
+			r, refused := asRefusal(resp, err)
+			require(t, !refused && resp.Data["token_id"] == first.id, "%v: want the token that there is", r)
 			s.says(strings.Join(resp.Warnings, " "), "is kept", "upstream refused the credentials", "next attempt at ",
 				"vault write mastersindia/config/gst password=-")
 		}
@@ -313,9 +305,8 @@ func TestTokenRejected_RepeatedTokenSaysSo(t *testing.T) {
 		for whose, said := range map[string]string{
 			"the reader": strings.Join(resp.Warnings, " "), "status/": text(t, s.status(), "message"),
 		} {
-			if !contains(said, "the upstream repeats it") || strings.Contains(said, "replaced") || strings.Contains(said, "rotate/") {
-				t.Errorf("%s reads: %s", whose, said)
-			}
+			check(t, contains(said, "the upstream repeats it") && !strings.Contains(said, "replaced") && !strings.Contains(said, "rotate/"),
+				"%s reads: %s", whose, said)
 		}
 		equal(t, "rotations are counted", s.scrape().samples[`rotations_total{config="gst",reason="rejected"}`], 0.0)
 	})

@@ -54,9 +54,8 @@ func TestRepeated_WithinOneSecondIsRotated(t *testing.T) {
 			t.Fatalf("token %s after %s and %d logins: the upstream should have given the same again", second, first, s.logins())
 		}
 		for end := time.Now().Add(3 * life); time.Now().Before(end); advance(time.Second) {
-			if a := s.token("app"); a.lease < life/3-10*time.Second {
-				t.Fatalf("a lease of %s, want a third of %s at least", a.lease, life)
-			}
+			a := s.token("app")
+			require(t, a.lease >= life/3-10*time.Second, "a lease of %s, want a third of %s at least", a.lease, life)
 		}
 	})
 }

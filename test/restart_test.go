@@ -124,9 +124,8 @@ func TestRestart_DuringLoginIsOneFailure(t *testing.T) {
 			done := s.startRead()
 			s.waitUntil("the login", func() bool { return s.logins() == 1 })
 			restart(s)
-			if err := <-done; codeOf(err) != http.StatusServiceUnavailable {
-				t.Errorf("a reader during a %s got %d (%v), want 503", name, codeOf(err), err)
-			}
+			err := <-done
+			check(t, codeOf(err) == http.StatusServiceUnavailable, "a reader during a %s got %d (%v), want 503", name, codeOf(err), err)
 			release()
 			status := s.status()
 			if n := status["consecutive_failures"]; n != 1 || status["state"] != "backing_off" {
@@ -219,9 +218,8 @@ func TestStop_EndsLoginsAtOnce(t *testing.T) {
 		var readers sync.WaitGroup
 		for n := range many {
 			readers.Go(func() {
-				if _, err := s.ask(t.Context(), account(n), nil); codeOf(err) != 503 {
-					t.Errorf("a reader during a stop got %d (%v), want 503", codeOf(err), err)
-				}
+				_, err := s.ask(t.Context(), account(n), nil)
+				check(t, codeOf(err) == 503, "a reader during a stop got %d (%v), want 503", codeOf(err), err)
 			})
 		}
 		advance(time.Second)

@@ -54,9 +54,8 @@ func TestRevoke_WarnsThatItIsNotStored(t *testing.T) {
 		caught, release := s.Storage.HoldNextPut("token/gst")
 		r := s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil))
 		require(t, closed(caught), "the write was not held")
-		if refused, is := asRefusal(r.unpack()); is {
-			t.Fatalf("revoke/ got %v, want 200", refused)
-		}
+		refused, is := asRefusal(r.unpack())
+		require(t, !is, "revoke/ got %v, want 200", refused)
 		warned := slices.ContainsFunc(r.resp.Warnings, func(w string) bool { return strings.Contains(w, "restart") })
 		s.LoseStorage()
 		s.Stop()
@@ -157,9 +156,7 @@ func TestRevoke_LookupSaysUntilWhenAfterDelete(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
 		s.revoke("")
 		s.remove("config/gst")
-		if restarted {
-			s.Reload()
-		}
+		s.reloadIf(restarted)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		advance(10 * time.Minute)
 		found := s.lookUp("token_id", first.id)

@@ -36,9 +36,8 @@ func TestRevoke_SaysWhyUpstreamDidNot(t *testing.T) {
 		s.says(s.lookUp("token_id", a.id).Advice, c.cause)
 		advance(5 * time.Minute)
 		for _, words := range []string{"the upstream has not revoked a token", c.cause} {
-			if got := strings.Count(log.String(), words); got != 1 {
-				t.Errorf("the log says %q %d times, want once", words, got)
-			}
+			got := strings.Count(log.String(), words)
+			check(t, got == 1, "the log says %q %d times, want once", words, got)
 		}
 		s.Upstream.Replace(s.Simulator.ServeHTTP)
 		if c.status == http.StatusUnauthorized { // which is not tried again by itself

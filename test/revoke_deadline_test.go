@@ -53,9 +53,8 @@ func revokeWhileRefreshHangs(t *testing.T, timeout string) {
 	mend := s.hangingRefresh()
 	began := time.Now()
 	r := s.wait(s.asyncRequest(t.Context(), logical.UpdateOperation, "revoke/gst", nil))
-	if refused, is := asRefusal(r.unpack()); is {
-		t.Fatalf("revoke/ got %v, want 200", refused)
-	}
+	refused, is := asRefusal(r.unpack())
+	require(t, !is, "revoke/ got %v, want 200", refused)
 	took := r.at.Sub(began)
 	check(t, took <= 30*time.Second+100*time.Millisecond, "revoke/ returned after %s, want at most 30 s", took)
 	tokens, _ := r.resp.Data["tokens"].(map[string]any)

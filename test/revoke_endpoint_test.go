@@ -109,9 +109,8 @@ func TestRevoke_HeedsRetryAfterOfRefresh(t *testing.T) {
 		s.Upstream.Reset()
 		out, _ := s.revoke("")
 		advance(58 * time.Minute)
-		if n := len(s.Upstream.Requests()); n < 1 || n > 4 || len(out) != 16 {
-			t.Errorf("%d exchanges of %d tokens, want no more than are made at a time", n, len(out))
-		}
+		n := len(s.Upstream.Requests())
+		check(t, n >= 1 && n <= 4 && len(out) == 16, "%d exchanges of %d tokens, want no more than are made at a time", n, len(out))
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		advance(5 * time.Minute)
 		for _, token := range s.ledgerOf("gst") {

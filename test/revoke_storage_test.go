@@ -47,9 +47,8 @@ func TestRevokeUnsaved_KeptThroughReloads(t *testing.T) {
 	for name, happens := range map[string]func(s *testMount){
 		"a pause that is not stored": func(s *testMount) {
 			s.Storage.Fail(mounttest.Put, "config/", mounttest.ErrStorage())
-			if _, err := s.do(s.t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"paused": true}); err == nil {
-				s.t.Error("the write of config/gst succeeded although storage failed")
-			}
+			_, err := s.do(s.t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"paused": true})
+			check(s.t, err != nil, "the write of config/gst succeeded although storage failed")
 		},
 		"a write of another cluster":    func(s *testMount) { s.elsewhere(1) },
 		"two writes of another cluster": func(s *testMount) { s.elsewhere(2) },

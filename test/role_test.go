@@ -204,9 +204,8 @@ func TestRole_MetadataOutOfBoundsIsRefused(t *testing.T) {
 			most[fmt.Sprintf("name-%02d", n)] = strings.Repeat("x", 1017)
 		}
 		w.write("role/app", map[string]any{"metadata": most})
-		if got, _ := overTheWire(t, w.read("token/app").Data)["metadata"].(map[string]any); !maps.Equal(got, most) {
-			t.Errorf("%d pairs came back", len(got))
-		}
+		got, _ := overTheWire(t, w.read("token/app").Data)["metadata"].(map[string]any)
+		check(t, maps.Equal(got, most), "%d pairs came back", len(got))
 	})
 }
 

@@ -97,9 +97,8 @@ func TestRotate_ConcurrentCallsMakeOneLogin(t *testing.T) {
 		var all sync.WaitGroup
 		for range 100 {
 			all.Go(func() {
-				if _, err := s.rotate(); err != nil {
-					t.Error(err)
-				}
+				_, err := s.rotate()
+				check(t, err == nil, "%v", err)
 			})
 		}
 		all.Wait()
@@ -149,9 +148,8 @@ func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 		s := refusedMount(t)
 		for range 10 * 60 {
 			advance(time.Second)
-			if _, err := s.rotate(); err == nil || codeOf(err) != http.StatusBadRequest {
-				t.Fatalf("rotate with refused credentials: %v", err)
-			}
+			_, err := s.rotate()
+			require(t, err != nil && codeOf(err) == http.StatusBadRequest, "rotate with refused credentials: %v", err)
 		}
 		for n, gap := range s.gaps() {
 			check(t, gap >= time.Minute && gap <= time.Minute+2*time.Second, "login %d came after %s, want 1m", n+2, gap)
@@ -209,9 +207,8 @@ func TestRotate_KeepsProbeSchedule(t *testing.T) {
 		s.readEvery("app", time.Minute, 80*time.Minute) // two refusals more: the next probe is in 6 h
 		s.wantRefusedLogins(3)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
-		if _, err := s.rotate(); err == nil || s.Simulator.Counters().Faulted != 1 {
-			t.Fatalf("rotate did not meet the outage: %v", err)
-		}
+		_, err := s.rotate()
+		require(t, err != nil && s.Simulator.Counters().Faulted == 1, "rotate did not meet the outage: %v", err)
 		s.wantState("rejected")
 		s.failsWith(http.StatusBadRequest)
 		s.readEvery("app", time.Minute, 6*time.Hour)
@@ -270,9 +267,8 @@ func TestRotate_RefusedInThrottleKeepsRetryAfter(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		s.changePassword()
 		advance(10 * time.Minute)
-		if _, err := s.rotate(); codeOf(err) != http.StatusBadRequest {
-			t.Fatalf("rotate/ with refused credentials: %v", err)
-		}
+		_, err := s.rotate()
+		require(t, codeOf(err) == http.StatusBadRequest, "rotate/ with refused credentials: %v", err)
 		s.wantLogins(2, "the throttled one and the forced one")
 		s.readEvery("app", time.Minute, 49*time.Minute)
 		s.wantLogins(2, "within the hour of the Retry-After")
@@ -321,8 +317,7 @@ func TestRotate_TooSoonAfterOutage(t *testing.T) {
 			t.Fatal("rotate/ met no outage")
 		}
 		_, err := s.rotate()
-		if err == nil || !strings.Contains(err.Error(), "refused the credentials") || strings.Contains(err.Error(), "last login") {
-			t.Errorf("rotate/ too soon: %v", err)
-		}
+		check(t, err != nil && strings.Contains(err.Error(), "refused the credentials") && !strings.Contains(err.Error(), "last login"),
+			"rotate/ too soon: %v", err)
 	})
 }

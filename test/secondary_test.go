@@ -40,9 +40,8 @@ func TestSecondary_WritesElsewhereDoNotMultiplyLogins(t *testing.T) {
 			}
 			got := s.logins()
 			check(t, got <= c.most && got != 0, "%d logins in 20 s of writes elsewhere, want 1 to %d", got, c.most)
-			if most := s.Upstream.MostInFlight(""); most > 1 {
-				t.Errorf("%d logins in flight at once, want 1", most)
-			}
+			most := s.Upstream.MostInFlight("")
+			check(t, most <= 1, "%d logins in flight at once, want 1", most)
 			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 			advance(time.Minute)
 			s.token("app")
@@ -62,9 +61,8 @@ func TestSecondary_RemoteWriteAndListAreNoUse(t *testing.T) {
 		for n := range 20 {
 			s.elsewhere("config/gst", map[string]any{"pause_reason": fmt.Sprint("none ", n)})
 			s.list("status/")
-			if used, is := s.status()["in_use"].(bool); used || !is {
-				t.Error("the account is in use after a look at the status")
-			}
+			used, is := s.status()["in_use"].(bool)
+			check(t, !used && is, "the account is in use after a look at the status")
 			advance(15 * time.Minute)
 		}
 		s.wantLogins(2, "since the second token was not read")

@@ -59,9 +59,8 @@ func TestStandby_ForwardsToActiveNode(t *testing.T) {
 				return
 			}
 			w.idle(func() {
-				if refused, is := asRefusal(w.do(t.Context(), r.op, r.path, r.data)); is {
-					t.Errorf("refused: %v", refused)
-				}
+				refused, is := asRefusal(w.do(t.Context(), r.op, r.path, r.data))
+				check(t, !is, "refused: %v", refused)
 			})
 		})
 	}

@@ -56,9 +56,8 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 			}
 			list := s.list("status/")
 			info, _ := list.Data["key_info"].(map[string]any)
-			if entry, _ := info["gst"].(map[string]any); entry["state"] != "backing_off" {
-				t.Errorf("list status says %v, want backing_off", entry)
-			}
+			entry, _ := info["gst"].(map[string]any)
+			check(t, entry["state"] == "backing_off", "list status says %v, want backing_off", entry)
 			metrics := fmt.Sprintf("%s", s.read("metrics").Data[logical.HTTPRawBody])
 			check(t, strings.Contains(metrics, `result="blocked"} `), "metrics count no login of kind blocked")
 			s.Storage.Heal()
@@ -215,9 +214,8 @@ func TestStatus_CountsLoginThatCouldNotBeginInHold(t *testing.T) {
 			advance(2 * time.Minute)
 			s.Storage.FailPuts(1 << 30)
 			s.quiet(func() {
-				if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), "no space left on device") {
-					t.Fatalf("%v, want the storage's own error", err)
-				}
+				_, err := s.rotate()
+				require(t, err != nil && strings.Contains(err.Error(), "no space left on device"), "%v, want the storage's own error", err)
 			})
 			after := s.status()
 			for field, want := range map[string]string{

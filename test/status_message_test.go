@@ -188,9 +188,8 @@ func TestStatus_TokenAfterRotateWasNotRejected(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		advance(2 * time.Minute)
-		if a, err := s.ask(t.Context(), "app", reject(first.id)); err != nil || a.id == first.id {
-			t.Fatalf("the rejected token was not replaced: %v", err)
-		}
+		a, err := s.ask(t.Context(), "app", reject(first.id))
+		require(t, err == nil && a.id != first.id, "the rejected token was not replaced: %v", err)
 		advance(30 * time.Second)
 		s.mustRotate()
 		if message := text(t, s.status(), "message"); strings.Contains(message, "the last one was refused by an API") {

@@ -19,9 +19,8 @@ func TestStatus_RotationAndNextAttemptDiffer(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultUnavailable})
-		if _, err := s.rotate(); err == nil {
-			t.Fatal("rotate succeeded against an upstream that is down")
-		}
+		_, err := s.rotate()
+		require(t, err != nil, "rotate succeeded against an upstream that is down")
 		status := s.status()
 		message, rotates := fmt.Sprint(status["message"]), fmt.Sprint(status["rotates_at"])
 		require(t, rotates != fmt.Sprint(status["next_attempt_at"]),
@@ -229,12 +228,10 @@ func TestStatus_CanRevokeUpstreamCurrentToken(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := gstMount(t, 24*time.Hour, "refresh_url", upstreamURL+"/api/v2/api-token-refresh/")
 		a := s.token("app")
-		if can, _ := s.status()["can_revoke_upstream"].(bool); can {
-			t.Error("status/ says that the token can be revoked upstream")
-		}
-		if out, _ := s.revoke(""); out[a.id].upstream != "unsupported" {
-			t.Errorf("revoke/ says %v", out)
-		}
+		can, _ := s.status()["can_revoke_upstream"].(bool)
+		check(t, !can, "status/ says that the token can be revoked upstream")
+		out, _ := s.revoke("")
+		check(t, out[a.id].upstream == "unsupported", "revoke/ says %v", out)
 	})
 }
 

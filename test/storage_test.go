@@ -122,9 +122,8 @@ func TestStorage_FirstSchemaConfigWithEveryField(t *testing.T) {
 			"paused": true, "pause_reason": "year-end audit", "ledger_retention": 86400.0,
 		}
 		got := overTheWire(t, w.read("config/gst").Data)
-		if certificate, _ := got["ca_cert"].(string); !strings.HasPrefix(certificate, "-----BEGIN CERTIFICATE-----") {
-			t.Errorf("ca_cert is %q", certificate)
-		}
+		certificate, _ := got["ca_cert"].(string)
+		check(t, strings.HasPrefix(certificate, "-----BEGIN CERTIFICATE-----"), "ca_cert is %q", certificate)
 		if got = without(got, "ca_cert"); !reflect.DeepEqual(got, want) {
 			t.Errorf("the config is %v, want %v", got, want)
 		}

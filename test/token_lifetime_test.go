@@ -89,9 +89,7 @@ func TestTokenLife_ShorterDefaultCountsAtOnce(t *testing.T) {
 				w := f.mounted(t, "default_token_ttl", "24h")
 				first := w.token("app")
 				advance(time.Minute)
-				if restart {
-					w.Reload()
-				}
+				w.reloadIf(restart)
 				w.write("config/gst", map[string]any{"default_token_ttl": "1h"})
 				want := first.expires
 				if !told {

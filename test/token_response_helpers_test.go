@@ -83,9 +83,8 @@ func (s *testMount) startToken() <-chan tokenResponse {
 // wantNoDeadToken reads a token, and fails if one is served that is dead upstream. The read itself may fail.
 func (s *testMount) wantNoDeadToken(killed string) {
 	s.t.Helper()
-	if a, err := s.ask(s.t.Context(), "app", nil); err == nil && !s.Simulator.TokenAlive(a.access) {
-		s.t.Errorf("a token was served that %s has killed", killed)
-	}
+	a, err := s.ask(s.t.Context(), "app", nil)
+	check(s.t, err != nil || s.Simulator.TokenAlive(a.access), "a token was served that %s has killed", killed)
 }
 
 // failed is ask where the read must fail.

@@ -54,9 +54,8 @@ func TestUnknownPath_NamesProbablePath(t *testing.T) {
 			r := w.refusal(wrong.op, wrong.path, nil)
 			check(t, wrong.op != logical.HelpOperation || r.coded,
 				"%q is no bare logical.CodedError: Vault shows nothing of any other response to path-help", r.message)
-			if r.status != wrong.status || !strings.HasSuffix(r.message, wrong.says) && !strings.Contains(r.message, wrong.says+";") {
-				t.Errorf("returned %d: %s\nwant %d: ... %s", r.status, r.message, wrong.status, wrong.says)
-			}
+			check(t, r.status == wrong.status && (strings.HasSuffix(r.message, wrong.says) || strings.Contains(r.message, wrong.says+";")),
+				"returned %d: %s\nwant %d: ... %s", r.status, r.message, wrong.status, wrong.says)
 		})
 	}
 }

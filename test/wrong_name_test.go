@@ -30,9 +30,8 @@ func TestWrongName_RoleForConfig(t *testing.T) {
 			{"token/gst", nil, "that is a config; its roles are app, kiosk: vault read mastersindia/token/app"},
 			{"token/nobody", nil, "create it with vault write mastersindia/role/nobody"},
 		} {
-			if message := w.badRequest(logical.UpdateOperation, wrong.path, wrong.data); !strings.Contains(message, wrong.says) {
-				t.Errorf("%s: %s\nwant: %s", wrong.path, message, wrong.says)
-			}
+			message := w.badRequest(logical.UpdateOperation, wrong.path, wrong.data)
+			check(t, strings.Contains(message, wrong.says), "%s: %s\nwant: %s", wrong.path, message, wrong.says)
 		}
 		w.remove("role/app")
 		w.remove("role/kiosk")
