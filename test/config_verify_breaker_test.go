@@ -76,9 +76,8 @@ func TestVerification_RefusalsKeepTheirSchedule(t *testing.T) {
 		}
 		s.wantRefusedLogins(4)
 		for n, gap := range s.gaps() {
-			if gap < probes(n) || gap > probes(n)+17*time.Minute {
-				t.Errorf("login %d came %s after the one before, want those of the schedule: %s", n+2, gap, probes(n))
-			}
+			check(t, gap >= probes(n) && gap <= probes(n)+17*time.Minute,
+				"login %d came %s after the one before, want those of the schedule: %s", n+2, gap, probes(n))
 		}
 	})
 }

@@ -172,9 +172,7 @@ func TestVerification_RecordOfNoConfigGoes(t *testing.T) {
 		s.EveryMinute()
 		s.Simulator.SetFault(simulator.JWT, fault)
 		s.refused(logical.UpdateOperation, "config/gst", jwtConfig())
-		if len(s.storedUnder("token/")) != 1 {
-			t.Fatalf("stored: %v", s.storedUnder("token/"))
-		}
+		require(t, len(s.storedUnder("token/")) == 1, "stored: %v", s.storedUnder("token/"))
 		for range 2 {
 			advance(4 * 24 * time.Hour)
 			left := s.storedUnder("token/")

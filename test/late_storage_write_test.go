@@ -90,9 +90,8 @@ func TestConfig_LateWriteIsNoticed(t *testing.T) {
 			paused := s.read("config/gst").Data["paused"]
 			require(t, paused == any(true), "paused is %v: the write did not land", paused)
 			advance(noticed)
-			if a, err := s.ask(t.Context(), "app", nil); err == nil {
-				t.Errorf("token %s is served of a config that is paused, and status/ says %v", a.id, s.status()["state"])
-			}
+			a, err := s.ask(t.Context(), "app", nil)
+			check(t, err != nil, "token %s is served of a config that is paused, and status/ says %v", a.id, s.status()["state"])
 			advance(time.Hour)
 			_, _ = s.ask(t.Context(), "app", nil)
 			s.wantLogins(1, "since the config is paused")

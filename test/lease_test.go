@@ -37,9 +37,8 @@ func TestLease_CappedByRoleAndMount(t *testing.T) {
 		w.mount(jwtV1())
 		w.write("role/app", map[string]any{"max_ttl": limits.role.String()})
 		resp := w.read("token/app")
-		if resp.Secret.TTL != limits.want || resp.Secret.MaxTTL != limits.want {
-			t.Errorf("lease of %s, at most %s, want %s", resp.Secret.TTL, resp.Secret.MaxTTL, limits.want)
-		}
+		check(t, resp.Secret.TTL == limits.want && resp.Secret.MaxTTL == limits.want,
+			"lease of %s, at most %s, want %s", resp.Secret.TTL, resp.Secret.MaxTTL, limits.want)
 		check(t, len(resp.Warnings) == 0, "warnings %q on every read, want none", resp.Warnings)
 	})
 }

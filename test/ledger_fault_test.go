@@ -88,9 +88,8 @@ func TestLedgerFault_NothingLostAtAnyAccess(t *testing.T) {
 					"the ledger has %s, want %q", describe(tokens), ids)
 				check(t, tokens[0].State == "current" && tokens[0].Reason == "forced" && tokens[1].Reason == "first_read",
 					"the ledger has %s", describe(tokens))
-				if tokens[1].State != "revoked" || !tokens[1].UsableUntil.Equal(revokedAt) {
-					t.Errorf("the revoked one is %s until %s, want revoked until %s", tokens[1].State, tokens[1].UsableUntil, revokedAt)
-				}
+				check(t, tokens[1].State == "revoked" && tokens[1].UsableUntil.Equal(revokedAt),
+					"the revoked one is %s until %s, want revoked until %s", tokens[1].State, tokens[1].UsableUntil, revokedAt)
 				// And the ledger itself knows, not only the memory.
 				w.remove("config/gst")
 				w.Reload()

@@ -101,9 +101,8 @@ func TestLedgerIssue_ReadsAndWritesOfLogin(t *testing.T) {
 		check(t, counts["get id"]+counts["get config"]+counts["get day"] == 3 && writes(counts) == 2 && counts["list day"] == 0,
 			"a login makes %v", counts)
 		advance(24 * time.Hour)
-		if counts := w.ledgerAccesses(func() { w.write("rotate/gst", nil) }); writes(counts) != 3 {
-			t.Errorf("the first login of a day makes %v", counts)
-		}
+		counts = w.ledgerAccesses(func() { w.write("rotate/gst", nil) })
+		check(t, writes(counts) == 3, "the first login of a day makes %v", counts)
 	})
 }
 
@@ -255,11 +254,9 @@ func TestLedger_ReasonAfterRevokeOnce(t *testing.T) {
 					advance(time.Minute)
 				}
 				got := s.reasons()
-				if !slices.EqualFunc(got, c.want, func(got, want string) bool {
+				check(t, slices.EqualFunc(got, c.want, func(got, want string) bool {
 					return got == want || want == "" && got != "after_revoke"
-				}) {
-					t.Errorf("the ledger has %q, want %q", got, c.want)
-				}
+				}), "the ledger has %q, want %q", got, c.want)
 			})
 		}
 	}

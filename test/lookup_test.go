@@ -165,9 +165,8 @@ func TestLookup_ShortLivedTokenIsExpired(t *testing.T) {
 				got := w.lookUp("token_id", text(t, first, "token_id")).State
 				check(t, got == state, "%d s later the old one is %s, want %s", 2*n, got, state)
 				for _, token := range w.ledgerOf("gst") {
-					if token.State == "superseded" && n > 0 {
-						t.Errorf("a token that nothing has replaced is superseded: %s", describe(w.ledgerOf("gst")))
-					}
+					check(t, token.State != "superseded" || n == 0,
+						"a token that nothing has replaced is superseded: %s", describe(w.ledgerOf("gst")))
 				}
 				advance(2 * time.Second)
 			}
@@ -280,9 +279,8 @@ func TestLookup_FailedRevocationShowsRetry(t *testing.T) {
 			w.Reload()
 		}
 		w.remove("config/gst")
-		if found := w.lookUp("token", token); !found.UsableUntil.Equal(killedAt) {
-			t.Errorf("the ledger says %s, want %s", found.UsableUntil, killedAt)
-		}
+		found = w.lookUp("token", token)
+		check(t, found.UsableUntil.Equal(killedAt), "the ledger says %s, want %s", found.UsableUntil, killedAt)
 	})
 }
 
@@ -305,9 +303,8 @@ func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 		}
 		w.lookUp("token_id", id)
 		resp := w.write("lookup", map[string]any{"token_id": id})
-		if len(resp.Warnings) != 1 || !strings.Contains(resp.Warnings[0], "ledger/") {
-			t.Errorf("warnings %q, want one of the other config", resp.Warnings)
-		}
+		check(t, len(resp.Warnings) == 1 && strings.Contains(resp.Warnings[0], "ledger/"),
+			"warnings %q, want one of the other config", resp.Warnings)
 		advance(time.Minute)
 		w.write("revoke/gst", nil)
 		if a, b := w.ledgerOf("gst")[0].State, w.ledgerOf("long")[0].State; a != "revoked" || b != "current" {

@@ -64,9 +64,8 @@ func scrapeOf(t *testing.T, resp *logical.Response) scraped {
 func (s scraped) wants(t *testing.T, want map[string]float64) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if got, there := s.samples[name]; !there || got != want[name] {
-			t.Errorf("%s is %v (there: %t), want %v", name, got, there, want[name])
-		}
+		got, there := s.samples[name]
+		check(t, there && got == want[name], "%s is %v (there: %t), want %v", name, got, there, want[name])
 	}
 }
 

@@ -28,9 +28,8 @@ func TestMetricsLimit_ThousandConfigsThenOther(t *testing.T) {
 		synctest.Wait()
 		first := w.scrape()
 		names := first.configs()
-		if len(names) != mostSeries+1 || !slices.Contains(names, "_other") {
-			t.Fatalf("%d configs have series, want %d and _other (there: %t)", len(names), mostSeries, slices.Contains(names, "_other"))
-		}
+		require(t, len(names) == mostSeries+1 && slices.Contains(names, "_other"),
+			"%d configs have series, want %d and _other (there: %t)", len(names), mostSeries, slices.Contains(names, "_other"))
 		n := len(first.of("token_expiry_timestamp_seconds"))
 		check(t, n == mostSeries, "%d tokens have an expiry, want %d: that of several means nothing", n, mostSeries)
 		others := sharing(names, many)

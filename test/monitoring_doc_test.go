@@ -100,9 +100,8 @@ func TestMonitoringDoc_MetricsTable(t *testing.T) {
 				t.Errorf("%s is not in the document", name)
 				continue
 			}
-			if row[1] != is[0][0] || !slices.Equal(named(row[2]), is[1]) {
-				t.Errorf("%s is a %s with labels %v; the document has %q and %q", name, is[0][0], is[1], row[1], row[2])
-			}
+			check(t, row[1] == is[0][0] && slices.Equal(named(row[2]), is[1]),
+				"%s is a %s with labels %v; the document has %q and %q", name, is[0][0], is[1], row[1], row[2])
 			for _, value := range is[2] {
 				check(t, slices.Contains(named(row[3]), value), "%s: the document does not name %q", name, value)
 			}

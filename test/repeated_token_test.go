@@ -233,9 +233,8 @@ func TestRepeatedToken_RotateSaysSo(t *testing.T) {
 		first := s.token("app")
 		advance(5 * time.Minute)
 		resp := s.write("rotate/gst", nil)
-		if resp.Data["token_id"] != first.id || len(s.Upstream.Logins()) != 2 {
-			t.Fatalf("rotate/ says %v after %d logins", resp.Data, len(s.Upstream.Logins()))
-		}
+		require(t, resp.Data["token_id"] == first.id && len(s.Upstream.Logins()) == 2,
+			"rotate/ says %v after %d logins", resp.Data, len(s.Upstream.Logins()))
 		said := strings.Join(resp.Warnings, " ")
 		message := text(t, s.status(), "message")
 		if !strings.Contains(said+message, "repeat") {

@@ -443,11 +443,9 @@ func TestRevoke_ReadsFailAfterwards(t *testing.T) {
 		advance(time.Minute)
 		w.refusal(logical.UpdateOperation, "rotate/gst", nil)
 		_, warnings := w.revoke("")
-		if !slices.ContainsFunc(warnings, func(warning string) bool {
+		check(t, slices.ContainsFunc(warnings, func(warning string) bool {
 			return contains(warning, "No token is left to serve", "upstream refused the credentials", "reads fail", "vault write mastersindia/config/gst")
-		}) {
-			t.Errorf("it warns %q, want that reads fail now", warnings)
-		}
+		}), "it warns %q, want that reads fail now", warnings)
 		w.badRequest(logical.ReadOperation, "token/app", nil, "upstream refused the credentials")
 	})
 }

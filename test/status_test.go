@@ -64,9 +64,8 @@ func TestStatus_StatesOfAccount(t *testing.T) {
 			"backing off: %v", got)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultRefuse})
 		advance(2 * time.Minute)
-		if got := state("rejected"); got["last_error_kind"] != "rejected" || got["next_attempt_at"] == "" {
-			t.Errorf("rejected: %v", got)
-		}
+		got = state("rejected")
+		check(t, got["last_error_kind"] == "rejected" && got["next_attempt_at"] != "", "rejected: %v", got)
 		s.write("config/gst", map[string]any{"paused": true})
 		state("paused")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})

@@ -156,9 +156,8 @@ func TestTokenTTL_EveryClientFindsNewToken(t *testing.T) {
 					advance(time.Duration(float64(resp.Secret.TTL) * (share.from + chance.Float64()*(share.to-share.from))))
 					require(t, w.Simulator.TokenAlive(text(t, resp.Data, "access_token")), "the token died before its reader came back")
 					next := w.read("token/app")
-					if next.Data["token_id"] == resp.Data["token_id"] && resp.Secret.TTL > life*9/10 {
-						t.Fatalf("with a fresh lease of %s its reader came back and found the old token", resp.Secret.TTL)
-					}
+					require(t, next.Data["token_id"] != resp.Data["token_id"] || resp.Secret.TTL <= life*9/10,
+						"with a fresh lease of %s its reader came back and found the old token", resp.Secret.TTL)
 					resp = next
 				}
 				check(t, reads <= 20*4, "%d reads in 20 lives: the leases get shorter and shorter", reads)
