@@ -45,9 +45,8 @@ func TestConfigDelete_WarnsOfWhatIsLeft(t *testing.T) {
 		resp, err := w.do(w.t.Context(), logical.DeleteOperation, "config/gst", nil)
 		r, refused := asRefusal(resp, err)
 		require(w.t, !refused, "the config was not deleted: %d %s", r.status, r.message)
-		if left, err := w.tryRead("config/gst", nil); left != nil || err != nil {
-			w.t.Fatalf("the config is still there: %v, %v", left, err)
-		}
+		left, err := w.tryRead("config/gst", nil)
+		require(w.t, left == nil && err == nil, "the config is still there: %v, %v", left, err)
 		if resp == nil {
 			return ""
 		}

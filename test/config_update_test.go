@@ -203,9 +203,7 @@ func TestConfigUpdate_ChangesProtocol(t *testing.T) {
 					check(t, data["token_type"] == to.scheme, "token_type is %v, want %s", data["token_type"], to.scheme)
 				})
 				w.write("config/fresh", to.config)
-				if got, want := w.read("config/gst").Data, w.read("config/fresh").Data; !reflect.DeepEqual(got, want) {
-					t.Errorf("the config is %v, want %v as if it were new", got, want)
-				}
+				equal(t, "the config", w.read("config/gst").Data, w.read("config/fresh").Data)
 			})
 		}
 	}

@@ -79,9 +79,7 @@ func TestConfigWriteBack_ReadCreatesAnotherConfig(t *testing.T) {
 		w.write("config/gst", f.config)
 		copied := merged(overTheWire(t, w.read("config/gst").Data), f.onlySecrets())
 		w.loggingIn(1, func() { w.write("config/copy", copied) })
-		if got, want := w.read("config/copy").Data, w.read("config/gst").Data; !reflect.DeepEqual(got, want) {
-			t.Errorf("the copy is %v, want %v", got, want)
-		}
+		equal(t, "the copy", w.read("config/copy").Data, w.read("config/gst").Data)
 	})
 }
 

@@ -121,9 +121,7 @@ func TestPreset_FillsFieldsOfContract(t *testing.T) {
 			w := newTestMount(t)
 			w.quiet(func() { w.write("config/gst", with(ofPreset(name), "verify_connection", false)) })
 			data := overTheWire(t, w.read("config/gst").Data)
-			if got, want := filled(data), facts.fields(); !reflect.DeepEqual(got, want) {
-				t.Errorf("the config is %v, want %v", got, want)
-			}
+			equal(t, "the config", filled(data), facts.fields())
 			check(t, data["preset"] == name, "preset is %v, want %s", data["preset"], name)
 			if want, fixed := facts.scope, facts.scope != ""; fixed && data["scope"] != want {
 				t.Errorf("scope is %v, want %s", data["scope"], want)
@@ -141,17 +139,13 @@ func TestPreset_ReadHasFieldsAndEvidence(t *testing.T) {
 			var resp *logical.Response
 			w.idle(func() { resp = w.read("preset/" + name) })
 			data := overTheWire(t, resp.Data)
-			if got, want := filled(data), facts.fields(); !reflect.DeepEqual(got, want) {
-				t.Errorf("the preset is %v, want %v", got, want)
-			}
+			equal(t, "the preset", filled(data), facts.fields())
 			for _, field := range []string{"documented_at", "documented", "assumed", "seen", "token_use", "single_session"} {
 				if s, ok := data[field].(string); !ok || s == "" {
 					t.Errorf("%s is %v, want words", field, data[field])
 				}
 			}
-			if got, want := data["revocable"], facts.refreshURL != ""; got != want {
-				t.Errorf("revocable is %v, want %v", got, want)
-			}
+			equal(t, "revocable", data["revocable"], facts.refreshURL != "")
 		})
 	}
 }

@@ -185,12 +185,10 @@ func TestTokenRejected_SaysWhyItIsKept(t *testing.T) {
 			t.Errorf("the token was replaced before %s, the time that was told", next[1])
 		}
 		advanceUntil(at)
-		if status, _ := s.status()["message"].(string); strings.Contains(status, "refused") {
-			t.Errorf("the guard is over, and status/ says %s", status)
-		}
-		if id, said := told(second); id == second || said != "" {
-			t.Errorf("token %s, warning %q after the time that was told", id, said)
-		}
+		status, _ = s.status()["message"].(string)
+		check(t, !strings.Contains(status, "refused"), "the guard is over, and status/ says %s", status)
+		id, said = told(second)
+		check(t, id != second && said == "", "token %s, warning %q after the time that was told", id, said)
 	})
 }
 

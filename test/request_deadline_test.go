@@ -84,9 +84,8 @@ func TestStorageHangs_NoRequestIsOpenForLong(t *testing.T) {
 				}
 				s.Storage.Heal()
 				advance(10 * time.Minute)
-				if _, err := s.ask(t.Context(), "app", nil); (err != nil) != (c.op == logical.DeleteOperation) {
-					t.Errorf("a read when storage is well again: %v", err)
-				}
+				_, err = s.ask(t.Context(), "app", nil)
+				check(t, (err != nil) == (c.op == logical.DeleteOperation), "a read when storage is well again: %v", err)
 			})
 		}
 	}

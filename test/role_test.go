@@ -87,14 +87,11 @@ func TestRole_ListHasKeyInfo(t *testing.T) {
 		w.idle(func() {
 			for _, path := range []string{"role/", "role"} {
 				resp := w.list(path)
-				if got, want := resp.Data["keys"], []string{"APP", "app", "b"}; !reflect.DeepEqual(got, want) {
-					t.Errorf("keys are %v, want %v", got, want)
-				}
+				equal(t, "keys", resp.Data["keys"], []string{"APP", "app", "b"})
 				info, _ := overTheWire(t, resp.Data)["key_info"].(map[string]any)
 				want := map[string]any{"config": "gst", "max_ttl": 3600.0, "lease": true}
-				if got, _ := info["b"].(map[string]any); !reflect.DeepEqual(got, want) {
-					t.Errorf("key_info of b is %v, want %v", info["b"], want)
-				}
+				got, _ := info["b"].(map[string]any)
+				check(t, reflect.DeepEqual(got, want), "key_info of b is %v, want %v", info["b"], want)
 			}
 		})
 	})

@@ -69,9 +69,7 @@ func TestStorage_FirstSchemaIsRead(t *testing.T) {
 			w.put("role/many", strings.ReplaceAll(golden(t, "role-unleased"), "jwt-v1", "gst"))
 			w.write("config/today", with(f.config, "verify_connection", false))
 			w.quiet(func() {
-				if got, want := w.read("config/gst").Data, w.read("config/today").Data; !reflect.DeepEqual(got, want) {
-					t.Errorf("the config is %v, want %v", got, want)
-				}
+				equal(t, "the config", w.read("config/gst").Data, w.read("config/today").Data)
 				want := map[string]any{"config": "gst", "max_ttl": 900.0, "lease": true, "metadata": map[string]any{}}
 				equal(t, "the role", overTheWire(t, w.read("role/app").Data), want)
 				resp := w.read("token/app")

@@ -60,9 +60,7 @@ func TestToken_ReadHasEveryFieldOfContract(t *testing.T) {
 			var resp *logical.Response
 			w.loggingIn(1, func() { resp = w.read("token/app") })
 			data := resp.Data
-			if got, want := slices.Sorted(maps.Keys(data)), tokenFields(f); !slices.Equal(got, want) {
-				t.Errorf("fields are %v, want %v", got, want)
-			}
+			equal(t, "fields", slices.Sorted(maps.Keys(data)), tokenFields(f))
 			token := text(t, data, "access_token")
 			check(t, w.Simulator.TokenAlive(token), "the token is not alive upstream")
 			for field, want := range map[string]any{
@@ -142,9 +140,7 @@ func TestToken_AuthorizationScheme(t *testing.T) {
 		w.quiet(func() {
 			w.write("config/gst", map[string]any{"authorization_scheme": "Token"})
 			data := w.read("token/app").Data
-			if got, want := data["authorization"], "Token "+text(t, data, "access_token"); got != want {
-				t.Errorf("authorization is %v, want %s", got, want)
-			}
+			equal(t, "authorization", data["authorization"], "Token "+text(t, data, "access_token"))
 			check(t, data["token_type"] == "Token", "token_type is %v, want Token", data["token_type"])
 		})
 	})

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,9 +74,7 @@ func TestTransport_ProxyOfConfig(t *testing.T) {
 		timed(t, "proxy "+proxy, func(t *testing.T) {
 			w := newTestMount(t, oauth().account)
 			w.loggingIn(1, func() { w.write("config/gst", with(oauth().config, "proxy_url", proxy)) })
-			if got, want := w.Network.Dialed(), []string{address}; !slices.Equal(got, want) {
-				t.Errorf("dialled were %q, want %q", got, want)
-			}
+			equal(t, "dialled", w.Network.Dialed(), []string{address})
 		})
 	}
 }
