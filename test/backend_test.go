@@ -29,8 +29,7 @@ func TestSchema_FactoryWithEmptyConfiguration(t *testing.T) {
 
 // TestSchema_SealedAndLocalPaths: what is secret is sealed and tokens stay in their cluster.
 func TestSchema_SealedAndLocalPaths(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		special := w.Backend().SpecialPaths()
 		for _, prefix := range []string{"config/", "token/"} {
 			check(t, slices.Contains(special.SealWrapStorage, prefix),

@@ -51,6 +51,26 @@ func mountTest(t *testing.T, of fixture, f func(t *testing.T, w *testMount)) {
 	bubble(t, func(t *testing.T) { f(t, of.mounted(t)) })
 }
 
+// emptyTest is bubble with a mount without a config.
+func emptyTest(t *testing.T, f func(t *testing.T, w *testMount)) {
+	t.Helper()
+	bubble(t, func(t *testing.T) { f(t, newTestMount(t)) })
+}
+
+// ksaTest is bubble with a ksaMount.
+func ksaTest(t *testing.T, ttl time.Duration, f func(t *testing.T, s *testMount)) {
+	t.Helper()
+	bubble(t, func(t *testing.T) { f(t, ksaMount(t, ttl)) })
+}
+
+// warningsOf are the warnings of a response, which may have none.
+func warningsOf(resp *logical.Response) string {
+	if resp == nil {
+		return ""
+	}
+	return strings.Join(resp.Warnings, " ")
+}
+
 // fixturesTest runs a test for each fixture, in bubbles.
 func fixturesTest(t *testing.T, f func(t *testing.T, of fixture)) {
 	t.Helper()

@@ -16,8 +16,7 @@ import (
 
 // TestRevoke_SupersededWhileClockWasAhead: a token that was replaced while the wall clock was ahead is revoked once that is right.
 func TestRevoke_SupersededWhileClockWasAhead(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		first := s.token("app")
 		advance(time.Minute)

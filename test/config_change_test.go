@@ -259,7 +259,7 @@ func TestConfigWrite_UnsavedRecordIsNoToken(t *testing.T) {
 		s.Storage.Fail(mounttest.Put, "token/", mounttest.ErrStorage())
 		resp := s.write("config/gst", jwtConfig("verify_connection", false))
 		s.wantLogins(0)
-		if resp != nil && strings.Contains(strings.Join(resp.Warnings, " "), "token") {
+		if strings.Contains(warningsOf(resp), "token") {
 			t.Errorf("warnings %q, and there was no login", resp.Warnings)
 		}
 		s.Storage.Heal()
@@ -268,15 +268,14 @@ func TestConfigWrite_UnsavedRecordIsNoToken(t *testing.T) {
 
 // TestConfigChange_WarnsOfLostRefreshTokens: a write that changes where refresh tokens go takes those of the tokens that are out.
 func TestConfigChange_WarnsOfLostRefreshTokens(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		other := with(jwtV2().onlySecrets(), "refresh_url", upstreamURL+"/api/v2/api-token-refresh/?site=2", "verify_connection", false)
-		s.says(strings.Join(s.write("config/gst", other).Warnings, " "), "1 of its tokens can no longer be revoked upstream")
+		s.says(warningsOf(s.write("config/gst", other)), "1 of its tokens can no longer be revoked upstream")
 		out, _ := s.revoke("")
 		check(t, len(out) == 1, "revoke/ says %v", out)
 		if resp := s.write("config/gst", with(other, "refresh_url", upstreamURL+"/api/v2/api-token-refresh/")); resp != nil {
-			check(t, !strings.Contains(strings.Join(resp.Warnings, " "), "can no longer be revoked"),
+			check(t, !strings.Contains(warningsOf(resp), "can no longer be revoked"),
 				"no token was revocable: %q", resp.Warnings)
 		}
 	})

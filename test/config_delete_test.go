@@ -186,8 +186,7 @@ func TestConfigDelete_ReadsOfTheRoleWriteNothing(t *testing.T) {
 // deleted. The engine goes on with the revocation, so neither the deletion nor lookup says that only the vendor can end the
 // token.
 func TestConfigDelete_SaysThatRevocationGoesOn(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})

@@ -91,10 +91,7 @@ func TestConfigPause_WarnsOfUnpausedAndUnverified(t *testing.T) {
 			{map[string]any{"paused": false, "pause_reason": "kept"}, ""},
 		} {
 			resp, err := w.do(t.Context(), logical.UpdateOperation, "config/gst", step.data)
-			warns := ""
-			if resp != nil {
-				warns = strings.Join(resp.Warnings, " ")
-			}
+			warns := warningsOf(resp)
 			check(t, err == nil && !resp.IsError() && (warns == "") == (step.says == "") && strings.Contains(warns, step.says),
 				"write %d: %v, warnings %q, want %q", n, err, warns, step.says)
 		}
@@ -133,10 +130,7 @@ func TestConfigPause_ResumedByExportWarns(t *testing.T) {
 			{map[string]any{"paused": true}, ""},
 		} {
 			resp := w.write("config/gst", step.data)
-			said := ""
-			if resp != nil {
-				said = strings.Join(resp.Warnings, " ")
-			}
+			said := warningsOf(resp)
 			check(t, said == step.says, "write %d warns %q, want %q", n, said, step.says)
 		}
 	})

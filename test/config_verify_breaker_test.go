@@ -186,7 +186,7 @@ func TestConfig_UnverifiedWriteDuringHold(t *testing.T) {
 		change := map[string]any{"headers": map[string]any{"X-Site": "7"}}
 		r := s.refusal(logical.UpdateOperation, "config/gst", change)
 		s.says(r.message, "verify_connection=false", "reads are served a token now, and would then fail")
-		warnings := strings.Join(s.write("config/gst", with(change, "verify_connection", false)).Warnings, " ")
+		warnings := warningsOf(s.write("config/gst", with(change, "verify_connection", false)))
 		s.says(warnings, "none is made yet", "reads fail", "next attempt at 2000-01-01T00:30:0")
 		check(t, !strings.Contains(warnings, "next read logs in"), "the warning promises a login")
 		s.quiet(func() { s.failed("app") })

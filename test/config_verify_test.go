@@ -78,8 +78,7 @@ func TestConfigVerify_OtherSettingsAfterRefusal(t *testing.T) {
 // TestConfigVerify_WarnsOfForeignRefreshURL: a write that leaves the preset's refresh_url on another host than the new
 // token_url gives a warning, since a revocation would send refresh tokens of production to the vendor's test host.
 func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		preset := map[string]any{"preset": "ksa-qa", "username": "u", "password": "p", "verify_connection": false}
 		moved := with(preset, "token_url", "https://login.example/api/v2/token-auth/")
 		for n, write := range []struct {
@@ -94,7 +93,7 @@ func TestConfigVerify_WarnsOfForeignRefreshURL(t *testing.T) {
 		} {
 			resp, err := w.do(t.Context(), logical.UpdateOperation, "config/ksa", write.data)
 			require(t, err == nil && !resp.IsError(), "write %d: %v, %v", n, resp, err)
-			warned := resp != nil && strings.Contains(strings.Join(resp.Warnings, " "), "refresh_url is on a different host")
+			warned := strings.Contains(warningsOf(resp), "refresh_url is on a different host")
 			check(t, warned == write.warned, "write %d: warned %v, want %v", n, warned, write.warned)
 		}
 	})
@@ -327,9 +326,7 @@ func TestAssertion_ShortSecretWarns(t *testing.T) {
 	})
 	timed(t, "not where nothing is signed", func(t *testing.T) {
 		w := newTestMount(t, firstVision().account)
-		if resp := w.write("config/gst", firstVision().config); resp != nil {
-			t.Errorf("warnings %q", resp.Warnings)
-		}
+		equal(t, "warnings", warningsOf(w.write("config/gst", firstVision().config)), "")
 	})
 }
 

@@ -117,14 +117,12 @@ func TestConfigWriteBack_WhileRefusedSaysSo(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		same := map[string]any{"password": "pass-of-clerk"}
 		s.token("app")
-		if resp := s.write("config/gst", same); resp != nil {
-			t.Errorf("warnings %q, and nothing is wrong", resp.Warnings)
-		}
+		equal(t, "warnings", warningsOf(s.write("config/gst", same)), "")
 		s.changePassword()
 		_, err := s.rotate()
 		require(t, err != nil, "the upstream took the former password")
 		s.unwritten(func() {
-			if resp := s.write("config/gst", same); resp == nil || !contains(strings.Join(resp.Warnings, " "), "Nothing was changed", "rotate/gst") {
+			if resp := s.write("config/gst", same); resp == nil || !contains(warningsOf(resp), "Nothing was changed", "rotate/gst") {
 				t.Errorf("%v: the upstream refuses that password", resp)
 			}
 		})

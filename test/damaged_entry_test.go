@@ -82,7 +82,7 @@ func TestConfigUpdate_DamagedRecord(t *testing.T) {
 			advance(time.Second)
 			s.failed("app")
 			resp := s.write("config/gst", map[string]any{field: value, "verify_connection": false})
-			s.says(strings.Join(resp.Warnings, " "), "could not be read, and was replaced")
+			s.says(warningsOf(resp), "could not be read, and was replaced")
 			_, warnings := s.revoke(lost.id)
 			s.says(strings.Join(warnings, " "), "or the record of its tokens replaced", "valid upstream until")
 			first := s.token("app")
@@ -124,7 +124,7 @@ func TestLookup_DamagedRecord(t *testing.T) {
 		s.says(text(t, found.Data, "advice"), "whether it is handed out is not known", "token/gst")
 		resp, err := s.do(t.Context(), logical.ReadOperation, "ledger/gst", nil)
 		require(t, err == nil, "ledger/gst: %v", err)
-		s.says(strings.Join(resp.Warnings, " "), "Which of the tokens readers are given is not known", "token/gst")
+		s.says(warningsOf(resp), "Which of the tokens readers are given is not known", "token/gst")
 	})
 }
 
@@ -152,7 +152,7 @@ func TestStorageFault_DamagedEntryHidesNoOthers(t *testing.T) {
 			if info[names[0]] == nil || info["hurt"] != nil {
 				t.Errorf("details %v, want those of %s alone", info, names[0])
 			}
-			warnings := strings.Join(resp.Warnings, " ")
+			warnings := warningsOf(resp)
 			w.says(warnings, c.damaged)
 			w.hides(warnings, "canary")
 		})
@@ -193,7 +193,7 @@ func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
 						w.says(refused.message, "ledger/"+kind)
 						w.hides(refused.message, "canary")
 					} else if resp != nil {
-						w.hides(canonical(t, resp.Data)+strings.Join(resp.Warnings, " "), "canary")
+						w.hides(canonical(t, resp.Data)+warningsOf(resp), "canary")
 					}
 				}
 				// Logins go on, and tokens of this config and of others are noted and found.
@@ -293,7 +293,7 @@ func TestLookup_DamagedPageHidesNoOtherConfig(t *testing.T) {
 		require(t, hurt == 1, "%d pages of gst, want one: this tests nothing", hurt)
 		resp := w.write("lookup", map[string]any{"token_id": id})
 		equal(t, "found for", resp.Data["config"], "other")
-		warnings := strings.Join(resp.Warnings, " ")
+		warnings := warningsOf(resp)
 		w.says(warnings, "Another config may have received the same token", "ledger/day/", "/gst/")
 		w.hides(warnings, "canary")
 	})

@@ -58,8 +58,7 @@ func checkWidth(t *testing.T, of, help string) {
 }
 
 func TestHelp_OfMountNamesEveryPath(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		resp, err := w.do(t.Context(), logical.HelpOperation, "", nil)
 		noError(t, err)
 		help := text(t, resp.Data, "help")

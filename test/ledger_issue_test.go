@@ -277,7 +277,7 @@ func TestLedgerIssue_TokenItselfIsNowhereStored(t *testing.T) {
 				said = append(said, err.Error())
 			}
 			if resp != nil {
-				said = append(said, canonical(t, resp.Data), strings.Join(resp.Warnings, " "))
+				said = append(said, canonical(t, resp.Data), warningsOf(resp))
 			}
 		}
 		second := text(t, w.read("token/app").Data, "access_token")

@@ -366,8 +366,7 @@ func TestLookup_DeletedConfigWhoseTokensCannotBeRevoked(t *testing.T) {
 // TestLookup_RevocationNotYetInLedgerOutlivesConfig: the ledger takes no writes when a token is revoked, and then its config is
 // deleted.
 func TestLookup_RevocationNotYetInLedgerOutlivesConfig(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		advance(time.Minute)
 		s.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())

@@ -403,8 +403,7 @@ func TestMetrics_ScrapeCostsOneList(t *testing.T) {
 
 // TestMetrics_HelpShowsCommand: the help of metrics says how to read them. They take no parameter.
 func TestMetrics_HelpShowsCommand(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		w.badRequest(logical.ReadOperation, "metrics", map[string]any{"format": "canary"}, "format", "takes no parameters")
 		resp, err := w.do(t.Context(), logical.HelpOperation, "metrics", nil)
 		noError(t, err)

@@ -148,8 +148,7 @@ func TestOpenAPI_PathsAndOperationsOfContract(t *testing.T) {
 
 // TestOpenAPI_OperationIDsUnique: every operation has a name of its own with the prefix.
 func TestOpenAPI_OperationIDsUnique(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		seen := map[string]string{}
 		for path, p := range w.document().Paths {
 			for method, op := range p.operations() {
@@ -168,8 +167,7 @@ func TestOpenAPI_OperationIDsUnique(t *testing.T) {
 }
 
 func TestOpenAPI_EveryFieldDescribed(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		d := w.document()
 		for path, p := range d.Paths {
 			checkParameters(t, path, p.Parameters)
@@ -194,8 +192,7 @@ func checkParameters(t *testing.T, of string, parameters []documentParameter) {
 }
 
 func TestOpenAPI_ResponsesHaveSchemas(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		d := w.document()
 		for path, p := range d.Paths {
 			for method, op := range p.operations() {
@@ -220,8 +217,7 @@ func TestOpenAPI_ResponsesHaveSchemas(t *testing.T) {
 
 // TestOpenAPI_ReferencesResolveInVault is about what Vault does not decode when it takes over the document of a plugin.
 func TestOpenAPI_ReferencesResolveInVault(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		resp, err := w.do(t.Context(), logical.HelpOperation, "", nil)
 		noError(t, err)
 		own, _ := resp.Data["openapi"].(map[string]any)
@@ -238,8 +234,7 @@ func TestOpenAPI_ReferencesResolveInVault(t *testing.T) {
 }
 
 func TestOpenAPI_SecretsMarkedSensitive(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		d := w.document()
 		config := d.Paths["/config/{name}"]
 		body := d.resolve(config.Post.RequestBody.Content["application/json"].Schema)

@@ -152,8 +152,7 @@ func TestPreset_ReadHasFieldsAndEvidence(t *testing.T) {
 
 // TestPreset_ListNamesAll: presets are listed.
 func TestPreset_ListNamesAll(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		w.idle(func() {
 			resp := w.list("preset/")
 			keys, _ := resp.Data["keys"].([]string)
@@ -169,8 +168,7 @@ func TestPreset_ListNamesAll(t *testing.T) {
 }
 
 func TestPreset_NotWritable(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(_ *testing.T, w *testMount) {
 		w.idle(func() {
 			w.refusal(logical.UpdateOperation, "preset/ksa-qa", map[string]any{"token_url": "https://canary.example/"})
 			w.refusal(logical.DeleteOperation, "preset/ksa-qa", nil)
@@ -180,8 +178,7 @@ func TestPreset_NotWritable(t *testing.T) {
 
 // TestPreset_PlainHTTPNeedsAllowHTTP: the preset for plain HTTP needs leave.
 func TestPreset_PlainHTTPNeedsAllowHTTP(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(_ *testing.T, w *testMount) {
 		w.badRequest(logical.UpdateOperation, "config/gst",
 			with(without(ofPreset("einvoice-soap-staging"), "allow_http"), "verify_connection", false), "allow_http")
 	})
@@ -216,8 +213,7 @@ func TestPreset_NamedFieldsWin(t *testing.T) {
 }
 
 func TestPreset_UpdateWithoutItKeepsChanges(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		w.write("config/gst", with(ofPreset("ksa-qa"), "verify_connection", false))
 		w.write("config/gst", map[string]any{"headers": "X-Team=gst", "verify_connection": false})
 		w.write("config/gst", map[string]any{"rotation_percent": 50})
@@ -260,8 +256,7 @@ func TestPreset_WrittenAgainReplacesItsFields(t *testing.T) {
 }
 
 func TestPreset_KeepsOtherFields(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		kept := map[string]any{
 			"rotation_percent": 50, "request_timeout": 20, "max_token_ttl": 3600, "pause_reason": "audit", "ledger_retention": 60,
 		}
@@ -280,8 +275,7 @@ func TestPreset_SaysWhereTheVendorsPagesDisagree(t *testing.T) {
 		"firstvision-emea-production": "emea.api.fiservapps.com", "firstvision-apac-uat": "cat-fsapi-apac.fiservsoa.com",
 		"firstvision-apac-production": "fsapi-apac.fiservsoa.com",
 	}
-	bubble(t, func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		for name, host := range other {
 			data := w.read("preset/" + name).Data
 			if said := text(t, data, "caveat"); !strings.Contains(said, "disagree") || !strings.Contains(said, host) {
@@ -293,8 +287,7 @@ func TestPreset_SaysWhereTheVendorsPagesDisagree(t *testing.T) {
 
 // A preset that fills no scope keeps the one that is stored; one that has a scope replaces it.
 func TestPreset_ScopeAndAudienceOnlyIfGiven(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		secrets := firstVision().onlySecrets()
 		write := func(preset string, more ...any) map[string]any {
 			w.write("config/gst", with(with(secrets, "preset", preset, "verify_connection", false), more...))
@@ -321,8 +314,7 @@ func TestPreset_ScopeAndAudienceOnlyIfGiven(t *testing.T) {
 
 // TestPreset_WithAnotherProtocol has a preset give the URL alone: the rest of it is about its own protocol.
 func TestPreset_WithAnotherProtocol(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newTestMount(t)
+	emptyTest(t, func(t *testing.T, w *testMount) {
 		w.write("config/gst", with(without(oauth().config, "token_url"), "preset", "ksa-qa", "verify_connection", false))
 		data := w.read("config/gst").Data
 		for field, want := range map[string]any{

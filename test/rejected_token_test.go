@@ -91,7 +91,7 @@ func TestTokenRejected_NotCurrentMakesNoLogin(t *testing.T) {
 				r, refused := asRefusal(resp, err)
 				require(t, !refused, "%s rejecting %q: %s", op, id, r.message)
 				check(t, resp.Data["token_id"] == first.id, "%s rejecting %q gave %v, want the current token", op, id, resp.Data["token_id"])
-				if said := strings.Join(resp.Warnings, " "); (said == "") != (says == "") || !strings.Contains(said, says) {
+				if said := warningsOf(resp); (said == "") != (says == "") || !strings.Contains(said, says) {
 					t.Errorf("%s rejecting %q warns %q, want %q", op, id, said, says)
 				}
 			}
@@ -153,7 +153,7 @@ func TestTokenRejected_SaysWhyItIsKept(t *testing.T) {
 			resp, err := s.do(t.Context(), op, "token/app", reject(id))
 			r, refused := asRefusal(resp, err)
 			require(t, !refused, "%d: %s", r.status, r.message)
-			return text(t, resp.Data, "token_id"), strings.Join(resp.Warnings, " ")
+			return text(t, resp.Data, "token_id"), warningsOf(resp)
 		}
 		stamp := func(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 
@@ -284,7 +284,7 @@ func TestTokenRejected_SaysThatLoginsFail(t *testing.T) {
 			resp, err := s.do(t.Context(), logical.ReadOperation, "token/app", reject(first.id))
 			r, refused := asRefusal(resp, err)
 			require(t, !refused && resp.Data["token_id"] == first.id, "%v: want the token that there is", r)
-			s.says(strings.Join(resp.Warnings, " "), "is kept", "upstream refused the credentials", "next attempt at ",
+			s.says(warningsOf(resp), "is kept", "upstream refused the credentials", "next attempt at ",
 				"vault write mastersindia/config/gst password=-")
 		}
 	})
@@ -301,7 +301,7 @@ func TestTokenRejected_RepeatedTokenSaysSo(t *testing.T) {
 		require(t, err == nil && resp.Data["token_id"] == first.id && len(s.Upstream.Logins()) == 2,
 			"%v, %v after %d logins, want the same token after two", resp, err, len(s.Upstream.Logins()))
 		for whose, said := range map[string]string{
-			"the reader": strings.Join(resp.Warnings, " "), "status/": text(t, s.status(), "message"),
+			"the reader": warningsOf(resp), "status/": text(t, s.status(), "message"),
 		} {
 			check(t, contains(said, "the upstream repeats it") && !strings.Contains(said, "replaced") && !strings.Contains(said, "rotate/"),
 				"%s reads: %s", whose, said)

@@ -37,7 +37,7 @@ func TestRepeated_WithinOneSecondIsRotated(t *testing.T) {
 	each(t, map[string]func(s *testMount){
 		"rotate": func(s *testMount) {
 			resp := s.write("rotate/gst", nil)
-			if said := strings.Join(resp.Warnings, " "); !strings.Contains(said, "not replaced") || strings.Contains(said, "expires") {
+			if said := warningsOf(resp); !strings.Contains(said, "not replaced") || strings.Contains(said, "expires") {
 				s.t.Errorf("rotate/ says %q of a token that is the same for this second", said)
 			}
 		},

@@ -235,7 +235,7 @@ func TestRepeatedToken_RotateSaysSo(t *testing.T) {
 		resp := s.write("rotate/gst", nil)
 		require(t, resp.Data["token_id"] == first.id && len(s.Upstream.Logins()) == 2,
 			"rotate/ says %v after %d logins", resp.Data, len(s.Upstream.Logins()))
-		said := strings.Join(resp.Warnings, " ")
+		said := warningsOf(resp)
 		message := text(t, s.status(), "message")
 		if !strings.Contains(said+message, "repeat") {
 			t.Errorf("rotate/ replaced nothing, warnings %q, and status/ says: %s", resp.Warnings, message)

@@ -79,7 +79,7 @@ func TestStorageHangs_NoRequestIsOpenForLong(t *testing.T) {
 				check(t, waited >= 10*time.Second && waited <= 30*time.Second,
 					"%s has held up sealing and step-down for %s (%v)", c.path, waited, err)
 				if strings.HasPrefix(c.path, "config/") && err == nil &&
-					(resp == nil || !strings.Contains(strings.Join(resp.Warnings, " "), "Vault's storage")) {
+					(resp == nil || !strings.Contains(warningsOf(resp), "Vault's storage")) {
 					t.Errorf("the response is %v, want a warning that storage has not taken all", resp)
 				}
 				s.Storage.Heal()

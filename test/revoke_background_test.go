@@ -68,8 +68,7 @@ func TestRevoke_WarnsThatItIsNotStored(t *testing.T) {
 // TestRevoke_ThrottledUpstreamIsLeftAlone: the upstream that is to kill a token says when to come back. It is not asked every
 // minute until then.
 func TestRevoke_ThrottledUpstreamIsLeftAlone(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{
@@ -171,8 +170,7 @@ func TestRevoke_LookupSaysUntilWhenAfterDelete(t *testing.T) {
 // TestRevoke_AgainWithOtherRoots: the upstream cannot be reached when the tokens are revoked, and the operator mends that with
 // ca_cert. The refresh_url is what it was, so that the revocation can be made again.
 func TestRevoke_AgainWithOtherRoots(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, On: simulator.OnRefresh})
 		s.revoke("")

@@ -50,8 +50,7 @@ func TestRevoke_ThrottledByFormerEndpoint(t *testing.T) {
 
 // TestRevoke_WarningDuringRetryAfter: in a Retry-After the warning does not advise a command that would ask nobody.
 func TestRevoke_WarningDuringRetryAfter(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{
 			Kind: simulator.FaultThrottled, RetryAfter: time.Hour, On: simulator.OnRefresh,
@@ -71,8 +70,7 @@ func TestRevoke_WarningDuringRetryAfter(t *testing.T) {
 
 // TestRevoke_RefreshThatGivesTheSameToken: an exchange that brings the token which it was to end has not ended it.
 func TestRevoke_RefreshThatGivesTheSameToken(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		asked := 0
 		s.Upstream.Replace(func(w http.ResponseWriter, r *http.Request) {
@@ -95,8 +93,7 @@ func TestRevoke_RefreshThatGivesTheSameToken(t *testing.T) {
 // TestRevoke_HeedsRetryAfterOfRefresh: the upstream asks with its first responses to wait for an hour, and the exchanges that have not begun are
 // made after that.
 func TestRevoke_HeedsRetryAfterOfRefresh(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
 		s.token("app")
 		for range 15 {

@@ -87,8 +87,7 @@ func (s *testMount) wantNotServed(revoked string) {
 
 // TestRevoke_KillsEveryUnexpiredToken: revoke kills every unexpired token upstream where that can be done.
 func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
+	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		var held []tokenResponse
 		for range 4 {
 			held = append(held, s.token("app"))
@@ -118,8 +117,7 @@ func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
 }
 
 func TestRevoke_KillsTokensIssuedBeforeRestart(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
+	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		advance(15 * time.Second)
 		s.mustRotate()
@@ -180,8 +178,7 @@ func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 }
 
 func TestRevoke_NotServedAfterRestart(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
+	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		// The upstream hangs during the revocation; Vault crashes meanwhile.
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: time.Minute, On: simulator.OnRefresh})
@@ -196,8 +193,7 @@ func TestRevoke_NotServedAfterRestart(t *testing.T) {
 
 // TestRevoke_OfUnusedAccount: revoke of a cold account returns no tokens.
 func TestRevoke_OfUnusedAccount(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
+	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		if revoked, warnings := s.revoke(""); len(revoked) != 0 || len(warnings) != 0 {
 			t.Errorf("revoke returns %+v, warnings %q", revoked, warnings)
 		}
@@ -212,8 +208,7 @@ func TestRevoke_OfUnusedAccount(t *testing.T) {
 
 // TestRevoke_DuringLoginDropsItsToken: revoke during a login in flight throws away what it brings.
 func TestRevoke_DuringLoginDropsItsToken(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
+	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		advance(2 * time.Hour) // that token has expired, and so has the one that replaced it
 		release := s.Upstream.Hold()
@@ -235,8 +230,7 @@ func TestRevoke_DuringLoginDropsItsToken(t *testing.T) {
 }
 
 func TestRevoke_OfPausedConfig(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
+	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		s.write("config/gst", map[string]any{"paused": true})
 		revoked, _ := s.revoke("")
@@ -288,8 +282,7 @@ func TestRevoke_DuringVerificationLeavesOneLogin(t *testing.T) {
 // TestRevokeUnsaved_KeptWhileIdle: a revocation that storage did not take outlives the idle time. An account that nobody reads is
 // let go from memory, but not while storage would bring the revoked token back.
 func TestRevokeUnsaved_KeptWhileIdle(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
+	ksaTest(t, 24*time.Hour, func(_ *testing.T, s *testMount) {
 		first := s.token("app")
 		s.EveryMinute()
 		advance(30*time.Minute + 30*time.Second)
@@ -322,8 +315,7 @@ func TestRevokeUnsaved_KeptWhileBeingWritten(t *testing.T) {
 
 // TestRevoke_KilledStaysKilled: of two who revoke at a time, one asks the upstream, which would refuse the second.
 func TestRevoke_KilledStaysKilled(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 2 * time.Second, On: simulator.OnRefresh})
 		var all sync.WaitGroup
@@ -341,8 +333,7 @@ func TestRevoke_KilledStaysKilled(t *testing.T) {
 // TestRevoke_KeptThroughEviction: a revocation is kept although the account was evicted meanwhile. It was not read, and
 // Vault's minute comes while the upstream is asked.
 func TestRevoke_KeptThroughEviction(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
+	ksaTest(t, 24*time.Hour, func(_ *testing.T, s *testMount) {
 		first := s.token("app")
 		advance(30 * time.Minute)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second, On: simulator.OnRefresh})
@@ -385,8 +376,7 @@ func TestRevoke_StaysRevokedAfterDeletion(t *testing.T) {
 
 // TestRevoke_OneTokenLeavesOthers: what is named is revoked, and token_id="$UNSET" must not revoke every token of the account.
 func TestRevoke_OneTokenLeavesOthers(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
+	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
 		advance(15 * time.Second)
 		s.mustRotate()
@@ -453,8 +443,7 @@ func TestRevoke_ReadsFailAfterwards(t *testing.T) {
 // TestRevoke_TokenOfAnotherConfig: the token is one that the ledger knows of another config, or one of this config that has expired.
 // The warning says so, with the command for the right config.
 func TestRevoke_TokenOfAnotherConfig(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
+	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.write("config/other", with(s.read("config/gst").Data, "password", "pass-of-clerk", "preset", "", "verify_connection", false))
 		s.write("role/kiosk", map[string]any{"config": "other"})
 		first, other := s.token("app"), s.token("kiosk")
@@ -476,8 +465,7 @@ func TestRevoke_TokenOfAnotherConfig(t *testing.T) {
 // TestRevoke_DuringVerificationDropsItsToken: the upstream has issued the token of a verification when revoke/ is called, and its
 // response comes later.
 func TestRevoke_DuringVerificationDropsItsToken(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
+	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		release := s.Upstream.Hold()
 		written := s.asyncRequest(t.Context(), logical.UpdateOperation, "config/gst",
@@ -503,15 +491,14 @@ func TestRevoke_AdviceOfDeletedConfigCanBeTyped(t *testing.T) {
 		w.write("config/other", with(jwtV1().config, "verify_connection", false))
 		w.remove("config/gst")
 		resp := w.write("revoke/other", map[string]any{"token_id": id})
-		_, advice, _ := strings.Cut(strings.Join(resp.Warnings, " "), ": nothing was revoked.")
+		_, advice, _ := strings.Cut(warningsOf(resp), ": nothing was revoked.")
 		w.runAdvice(advice)
 	})
 }
 
 // TestRevoke_TokenOfFormerConfig: revoke/ does not say of a token that lives upstream that it has expired.
 func TestRevoke_TokenOfFormerConfig(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, 24*time.Hour)
+	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		a := s.token("app")
 		s.remove("config/gst")
 		s.write("config/gst", jwtV2().config)

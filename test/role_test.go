@@ -226,7 +226,7 @@ func TestRole_MovedToOtherConfigWarns(t *testing.T) {
 			}
 			said := ""
 			if resp := w.write("role/app", step.data); resp != nil {
-				said = strings.Join(resp.Warnings, " ")
+				said = warningsOf(resp)
 			}
 			check(t, said == step.says, "write %d warns %q, want %q", n, said, step.says)
 		}

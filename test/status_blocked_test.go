@@ -73,8 +73,7 @@ func TestStatus_StorageThatTakesNoWrites(t *testing.T) {
 // TestStorage_ReadOnlyDuringSetup: the plugin's file was missing when the node became active. Vault lets such a mount read and not
 // write, until another node becomes active. Every request that cannot write says so and what to do, and so does status/.
 func TestStorage_ReadOnlyDuringSetup(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := ksaMount(t, time.Hour)
+	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")
 		s.Storage.SetFault(func(_ int, kind, _ string) mounttest.Fault {
 			if kind == mounttest.Put || kind == mounttest.Delete {

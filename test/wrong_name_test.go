@@ -102,7 +102,7 @@ func TestWrongName_EveryPathSaysWhatItIs(t *testing.T) {
 			resp, err := w.do(t.Context(), wrong.op, wrong.path, wrong.data)
 			r, refused := asRefusal(resp, err)
 			if !refused && resp != nil {
-				r = refusal{status: http.StatusOK, message: strings.Join(resp.Warnings, " ")}
+				r = refusal{status: http.StatusOK, message: warningsOf(resp)}
 			}
 			check(t, r.status == wrong.status, "status %d, want %d", r.status, wrong.status)
 			w.says(r.message, wrong.says...)
