@@ -27,7 +27,6 @@ func TestSchema_FactoryWithEmptyConfiguration(t *testing.T) {
 	})
 }
 
-// TestSchema_SealedAndLocalPaths: what is secret is sealed and tokens stay in their cluster.
 func TestSchema_SealedAndLocalPaths(t *testing.T) {
 	emptyTest(t, func(t *testing.T, w *testMount) {
 		special := w.Backend().SpecialPaths()

@@ -37,7 +37,6 @@ func (s *testMount) rotations() map[string]int {
 	return counts
 }
 
-// TestScheduler_RotatesEightAccountsAtATime: two hundred accounts due at once are rotated eight at a time.
 func TestScheduler_RotatesEightAccountsAtATime(t *testing.T) {
 	eachOf(t, []bool{false, true}, func(t *testing.T, reading bool) {
 		const many = 200

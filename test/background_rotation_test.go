@@ -39,7 +39,6 @@ func TestTokenRotation_InBackgroundWhenDue(t *testing.T) {
 	})
 }
 
-// TestTokenRotation_NotOfUnreadToken: a token without reads since it was issued is left alone.
 func TestTokenRotation_NotOfUnreadToken(t *testing.T) {
 	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.EveryMinute()
@@ -54,7 +53,6 @@ func TestTokenRotation_NotOfUnreadToken(t *testing.T) {
 	})
 }
 
-// TestTokenRotation_NotOfUnreadVerification: a token that a verification gave is left alone until it is read.
 func TestTokenRotation_NotOfUnreadVerification(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newLatencyMount(t, jwtAccount(withTTL(time.Hour)))
@@ -150,7 +148,6 @@ func TestTokenRotation_BackoffServesCurrentAtOnce(t *testing.T) {
 	})
 }
 
-// TestTokenRotation_OverdueTTLIsNextAttempt: the TTL of an overdue token is the next attempt and a little more.
 func TestTokenRotation_OverdueTTLIsNextAttempt(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := gstMount(t, 24*time.Hour, "request_timeout", "15s")

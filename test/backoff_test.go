@@ -40,7 +40,6 @@ func doubling(t *testing.T, gaps []time.Duration, longest, between time.Duration
 	}
 }
 
-// TestBackoff_DoublesWhileUpstreamIsDown: an upstream that is away is asked at intervals that double.
 func TestBackoff_DoublesWhileUpstreamIsDown(t *testing.T) {
 	t.Parallel()
 	for _, fault := range away() {
@@ -89,7 +88,6 @@ func TestBackoff_DoublesForFailedRotations(t *testing.T) {
 	})
 }
 
-// TestBackoff_SaysIfUpstreamWasAsked: the messages of an outage say whether the upstream was contacted.
 func TestBackoff_SaysIfUpstreamWasAsked(t *testing.T) {
 	t.Parallel()
 	const patience, tooMany = time.Minute, http.StatusTooManyRequests

@@ -44,7 +44,6 @@ func TestBreaker_ProbeThatIsGivenUpCounts(t *testing.T) {
 	})
 }
 
-// TestVerification_ProbeCutOffByCrash: a verification that is cut off by a crash counts for the credentials that it sent.
 func TestVerification_ProbeCutOffByCrash(t *testing.T) {
 	each(t, map[string]bool{"a new config": false, "another password": true}, func(t *testing.T, exists bool) {
 		s := newLatencyMount(t, jwtAccount())
@@ -67,7 +66,6 @@ func TestVerification_ProbeCutOffByCrash(t *testing.T) {
 	})
 }
 
-// TestBreaker_HoldAnswersDuringForcedLogin: readers are answered at once in a hold, also while rotate/ or a verification hangs.
 func TestBreaker_HoldAnswersDuringForcedLogin(t *testing.T) {
 	each(t, map[string]func(s *testMount){
 		"rotate": func(s *testMount) { _, _, _ = s.Do(s.t.Context(), logical.UpdateOperation, "rotate/gst", nil) },
@@ -91,7 +89,6 @@ func TestBreaker_HoldAnswersDuringForcedLogin(t *testing.T) {
 	})
 }
 
-// TestHold_ServesTokenAtOnceDuringRotate: so are readers of a token that lives.
 func TestHold_ServesTokenAtOnceDuringRotate(t *testing.T) {
 	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
@@ -110,7 +107,6 @@ func TestHold_ServesTokenAtOnceDuringRotate(t *testing.T) {
 	})
 }
 
-// TestBreaker_HostInCapitals: a host is one host however it is written: its circuit breaker stays open.
 func TestBreaker_HostInCapitals(t *testing.T) {
 	eachOf(t, []string{"UPSTREAM.test", "upstream.test:80", "upstream.test."}, func(t *testing.T, host string) {
 		s := refusedMount(t)

@@ -48,7 +48,6 @@ func (s *testMount) gaps() []time.Duration {
 	return gaps
 }
 
-// TestCircuitBreaker_ProbesBySchedule: refused credentials are probed over a week by the schedule and no more often.
 func TestCircuitBreaker_ProbesBySchedule(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
@@ -63,7 +62,6 @@ func TestCircuitBreaker_ProbesBySchedule(t *testing.T) {
 	})
 }
 
-// TestCircuitBreaker_NoProbeWithoutReaders: an account that nobody reads is not probed.
 func TestCircuitBreaker_NoProbeWithoutReaders(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
@@ -150,7 +148,6 @@ func TestCircuitBreaker_StaysOpenAfterRestart(t *testing.T) {
 	})
 }
 
-// TestCircuitBreaker_StaysOpenAfterOutage: an outage during a probe does not close the breaker.
 func TestCircuitBreaker_StaysOpenAfterOutage(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.changePassword()
@@ -172,7 +169,6 @@ func TestCircuitBreaker_StaysOpenAfterOutage(t *testing.T) {
 	})
 }
 
-// TestCircuitBreaker_OpenedByInvalidRequest: a request that the upstream finds malformed is probed as refused credentials are.
 func TestCircuitBreaker_OpenedByInvalidRequest(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.refuseRequests()

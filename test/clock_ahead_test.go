@@ -14,7 +14,6 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// TestRevoke_SupersededWhileClockWasAhead: a token that was replaced while the wall clock was ahead is revoked once that is right.
 func TestRevoke_SupersededWhileClockWasAhead(t *testing.T) {
 	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
@@ -35,7 +34,6 @@ func TestRevoke_SupersededWhileClockWasAhead(t *testing.T) {
 	})
 }
 
-// TestRevoke_DuringClockAhead: revoke/ ends living tokens although the wall clock says that they have expired.
 func TestRevoke_DuringClockAhead(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []simulator.FaultKind{"", simulator.FaultDown} {
@@ -62,7 +60,6 @@ func TestRevoke_DuringClockAhead(t *testing.T) {
 	}
 }
 
-// TestVerification_RefusedStaysWithClockAhead: a wall clock that is ahead for a moment has no refused password sent again.
 func TestVerification_RefusedStaysWithClockAhead(t *testing.T) {
 	t.Parallel()
 	for _, ahead := range []time.Duration{0, 48 * time.Hour} {

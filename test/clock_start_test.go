@@ -34,7 +34,6 @@ func (s *testMount) startWrong(off time.Duration, meanwhile func()) {
 
 func nothing() {}
 
-// TestClock_StartWrongKeepsHold: a hold ends when it would have ended.
 func TestClock_StartWrongKeepsHold(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]simulator.Fault{

@@ -72,7 +72,6 @@ func TestClock_UpstreamSetRight(t *testing.T) {
 	}
 }
 
-// TestClock_SetBackWhileStopped: a wall clock that is set back before a restart lengthens no life.
 func TestClock_SetBackWhileStopped(t *testing.T) {
 	eachOf(t, []time.Duration{10 * time.Minute, 40 * time.Minute, 5 * time.Hour}, func(t *testing.T, back time.Duration) {
 		w := oauth().mounted(t)
@@ -93,7 +92,6 @@ func TestClock_SetBackWhileStopped(t *testing.T) {
 	})
 }
 
-// TestClock_JumpsToAndFro: a wall clock that jumps to and fro neither serves expired tokens nor causes many logins.
 func TestClock_JumpsToAndFro(t *testing.T) {
 	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		for n := range 24 * 12 {
@@ -119,7 +117,6 @@ func (s *testMount) livesFor(a tokenResponse, span time.Duration) bool {
 	return s.Simulator.TokenAlive(a.access)
 }
 
-// TestClock_HostWrong: a host clock that is wrong neither serves expired tokens nor refuses valid ones.
 func TestClock_HostWrong(t *testing.T) {
 	t.Parallel()
 	startAt := time.Date(2026, time.March, 1, 0, 0, 0, 0, time.UTC) // an epoch has ten digits
@@ -154,7 +151,6 @@ func TestClock_HostWrong(t *testing.T) {
 	}
 }
 
-// TestClock_SuspendedPastTokenExpiry: a suspended machine wakes up to expired tokens.
 func TestClock_SuspendedPastTokenExpiry(t *testing.T) {
 	fixturesTest(t, func(t *testing.T, f fixture) {
 		s := f.living(time.Hour).mounted(t)
@@ -174,7 +170,6 @@ func TestClock_SuspendedPastTokenExpiry(t *testing.T) {
 	})
 }
 
-// TestClock_SuspendedPastRotation: a suspended machine rotates soon after it wakes up.
 func TestClock_SuspendedPastRotation(t *testing.T) {
 	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.EveryMinute()

@@ -52,7 +52,6 @@ func otherClerk(verify bool) map[string]any {
 	return map[string]any{"username": "other", "password": "pass-of-other", "verify_connection": verify}
 }
 
-// TestTokenChange_DuringLoginDropsToken: a write during a login never lets the old account's token out.
 func TestTokenChange_DuringLoginDropsToken(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{true, false} {
@@ -90,7 +89,6 @@ func TestTokenChange_DuringLoginDropsToken(t *testing.T) {
 	}
 }
 
-// TestTokenChange_StaleFailureIgnored: a login of the old account that fails late is not held against the new.
 func TestTokenChange_StaleFailureIgnored(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := twoClerks(t)
@@ -121,7 +119,6 @@ func TestTokenChange_DropsToken(t *testing.T) {
 	}
 }
 
-// TestTokenChange_FailedWriteKeepsOldAccount: a write that fails to be stored leaves the old account in place.
 func TestTokenChange_FailedWriteKeepsOldAccount(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := twoClerks(t)
@@ -137,7 +134,6 @@ func TestTokenChange_FailedWriteKeepsOldAccount(t *testing.T) {
 	})
 }
 
-// TestTokenChange_ConcurrentWritesAndReadsAgree: writes and reads at the same time agree in the end.
 func TestTokenChange_ConcurrentWritesAndReadsAgree(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := twoClerks(t)

@@ -105,7 +105,6 @@ func TestConfigDelete_WarnsOfWhatIsLeft(t *testing.T) {
 	})
 }
 
-// TestConfigDelete_RoleSaysWhatToType: a read of a role whose config was deleted shows the command.
 func TestConfigDelete_RoleSaysWhatToType(t *testing.T) {
 	each(t, map[string]bool{"at once": false, "after a restart": true}, func(t *testing.T, restart bool) {
 		w := jwtV1().mounted(t)
@@ -138,7 +137,6 @@ func TestConfigDelete_RecreatedConfigStartsFresh(t *testing.T) {
 	}
 }
 
-// TestConfigDelete_StopsRotation: a deleted config is not rotated by its timers.
 func TestConfigDelete_StopsRotation(t *testing.T) {
 	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		w.read("token/app")

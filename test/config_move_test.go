@@ -45,7 +45,6 @@ func secureOAuth() map[string]any {
 		"verify_connection", false)
 }
 
-// TestConfigMove_NeedsSecretsAgain: secrets are not sent elsewhere unless they are given again.
 func TestConfigMove_NeedsSecretsAgain(t *testing.T) {
 	t.Parallel()
 	all := oauth().onlySecrets()
@@ -82,7 +81,6 @@ func verifying(verify bool) string {
 	return ", not verified,"
 }
 
-// TestConfigMove_NewRefreshURLNeedsSecrets: a refresh token is not sent elsewhere unless the secrets are given again.
 func TestConfigMove_NewRefreshURLNeedsSecrets(t *testing.T) {
 	t.Parallel()
 	f := jwtV2()
@@ -105,7 +103,6 @@ func TestConfigMove_NewRefreshURLNeedsSecrets(t *testing.T) {
 	})
 }
 
-// TestConfigMove_OldRefreshTokenNotSent: an old refresh token is never sent to a new refresh URL.
 func TestConfigMove_OldRefreshTokenNotSent(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{true, false} {
@@ -148,7 +145,6 @@ func refreshToken(t *testing.T, login mounttest.Request) string {
 	return response.Refresh
 }
 
-// TestConfigMove_OtherFieldsNeedNoSecrets: an update that does not change where secrets are sent needs no secrets.
 func TestConfigMove_OtherFieldsNeedNoSecrets(t *testing.T) {
 	t.Parallel()
 	for field, value := range map[string]any{

@@ -14,7 +14,6 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestConfigPause_ReadsFailWithReason: a paused config gives no token and the reason.
 func TestConfigPause_ReadsFailWithReason(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]bool{"with a token": true, "without one": false} {

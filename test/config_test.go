@@ -71,7 +71,6 @@ func checkConfigRead(t *testing.T, data map[string]any) {
 	}
 }
 
-// TestConfig_ReadHasAllFieldsButSecrets: a read of a config gives every field but the secrets in one type.
 func TestConfig_ReadHasAllFieldsButSecrets(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -137,7 +136,6 @@ func TestConfig_DefaultsOfProtocol(t *testing.T) {
 	})
 }
 
-// TestConfig_ListHasKeyInfo: configs are listed with the facts that one looks for.
 func TestConfig_ListHasKeyInfo(t *testing.T) {
 	t.Parallel()
 	timed(t, "one a protocol", func(t *testing.T) {
@@ -210,7 +208,6 @@ func TestConfig_LongValuesKeptWhole(t *testing.T) {
 	})
 }
 
-// TestConfigRefused_ValueTooLong: a value that is too long is refused by its field and the limit.
 func TestConfigRefused_ValueTooLong(t *testing.T) {
 	t.Parallel()
 	long := "canary" + strings.Repeat("0123456789", 1024)

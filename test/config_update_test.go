@@ -98,7 +98,6 @@ func TestConfigUpdate_ChangesOnlyNamedFields(t *testing.T) {
 	}
 }
 
-// TestConfigUpdate_EmptyFieldResetsToDefault: a field set to nothing goes back to its default.
 func TestConfigUpdate_EmptyFieldResetsToDefault(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -132,7 +131,6 @@ func TestConfigUpdate_EmptyFieldResetsToDefault(t *testing.T) {
 	})
 }
 
-// TestConfigUpdate_ReplacesAllHeaders: an update replaces all headers and nothing clears them.
 func TestConfigUpdate_ReplacesAllHeaders(t *testing.T) {
 	t.Parallel()
 	for _, field := range []string{"headers", "refresh_headers"} {
@@ -156,7 +154,6 @@ func TestConfigUpdate_ReplacesAllHeaders(t *testing.T) {
 	}
 }
 
-// TestConfigUpdate_HeadersAreSent: headers are sent with a login and refresh headers are added to a refresh.
 func TestConfigUpdate_HeadersAreSent(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -288,7 +285,6 @@ func TestConfigUpdate_NewProtocolNeedsItsFields(t *testing.T) {
 	})
 }
 
-// TestConfigUpdate_EachSecretCounts: a change of any one secret is another login.
 func TestConfigUpdate_EachSecretCounts(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {

@@ -60,7 +60,6 @@ func TestConfigRefused_UnknownProtocolOrPreset(t *testing.T) {
 	})
 }
 
-// TestConfigRefused_MisspelledConfigName: the error names the config and does not mention protocols.
 func TestConfigRefused_MisspelledConfigName(t *testing.T) {
 	eachOf(t, []map[string]any{
 		{"paused": true, "pause_reason": "canary"}, {"password": "canary"}, {"rotation_percent": 70, "preset": ""},
@@ -110,7 +109,6 @@ func TestConfigRefused_MissingCredentials(t *testing.T) {
 	}
 }
 
-// TestConfigRefused_FieldsOfAnotherProtocol: a config with fields that only other protocols or formats use is refused.
 func TestConfigRefused_FieldsOfAnotherProtocol(t *testing.T) {
 	t.Parallel()
 	values := map[string]string{upstream.FieldRefreshURL: upstreamURL + "/canary/", upstream.FieldRefreshHeaders: "Service=canary"}
@@ -139,7 +137,6 @@ func declaredFields() []string {
 	return names
 }
 
-// TestConfigRefused_UnsupportedRequestFormat: a request format that the protocol lacks is refused with those it has.
 func TestConfigRefused_UnsupportedRequestFormat(t *testing.T) {
 	t.Parallel()
 	tried := []upstream.Format{"canary", "JSON", "Assertion"}
@@ -205,7 +202,6 @@ func TestConfigRefused_PlainHTTPUnlessAllowed(t *testing.T) {
 	})
 }
 
-// TestConfigRefused_InvalidCACert: roots that are no PEM certificates are refused.
 func TestConfigRefused_InvalidCACert(t *testing.T) {
 	t.Parallel()
 	ca, err := simulator.NewCA()
@@ -279,7 +275,6 @@ func TestConfigRefused_SecretNotAString(t *testing.T) {
 	}
 }
 
-// TestConfigRefused_SecretEndsInNewline: a secret that ends in a line break is refused with the fix.
 func TestConfigRefused_SecretEndsInNewline(t *testing.T) {
 	t.Parallel()
 	for _, field := range secretFields() {

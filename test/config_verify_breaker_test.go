@@ -103,7 +103,6 @@ func TestVerification_RefusedWhateverHeaders(t *testing.T) {
 	})
 }
 
-// TestVerification_FailureSurvivesRestart: what a failed verification holds back is held back after a restart as well.
 func TestVerification_FailureSurvivesRestart(t *testing.T) {
 	t.Parallel()
 	wrong := jwtConfig("password", "wrong-password")
@@ -143,7 +142,6 @@ func TestVerification_FailureSurvivesRestart(t *testing.T) {
 	}
 }
 
-// TestVerification_OtherPasswordRefusedSurvivesRestart: the same for a config that is there.
 func TestVerification_OtherPasswordRefusedSurvivesRestart(t *testing.T) {
 	t.Parallel()
 	for _, restart := range []bool{false, true} {
@@ -175,7 +173,6 @@ func TestThrottled_HoldsAfterDeletion(t *testing.T) {
 	})
 }
 
-// TestConfig_UnverifiedWriteDuringHold: the warning does not promise a login that is not made.
 func TestConfig_UnverifiedWriteDuringHold(t *testing.T) {
 	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")

@@ -114,7 +114,6 @@ func TestConfigVerify_PlainServerAtHTTPSURL(t *testing.T) {
 	})
 }
 
-// TestConfigVerify_TLSServerAtHTTPURL types http for a server that speaks TLS.
 func TestConfigVerify_TLSServerAtHTTPURL(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		ca, err := simulator.NewCA()
@@ -125,7 +124,6 @@ func TestConfigVerify_TLSServerAtHTTPURL(t *testing.T) {
 	})
 }
 
-// TestConfigVerify_RefusedUpdateChangesNothing: an update with refused credentials leaves everything as it was.
 func TestConfigVerify_RefusedUpdateChangesNothing(t *testing.T) {
 	fixturesTest(t, func(t *testing.T, f fixture) {
 		w := f.mounted(t, "verify_connection", true)
@@ -143,7 +141,6 @@ func TestConfigVerify_RefusedUpdateChangesNothing(t *testing.T) {
 	})
 }
 
-// TestConfigVerify_SameSecretsNotRetried: the same refused secrets are refused from memory.
 func TestConfigVerify_SameSecretsNotRetried(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -178,7 +175,6 @@ func TestConfigVerify_SameSecretsNotRetried(t *testing.T) {
 	}
 }
 
-// TestConfigVerify_OtherSecretsTriedAtOnce: other secrets after refused ones are tried at once.
 func TestConfigVerify_OtherSecretsTriedAtOnce(t *testing.T) {
 	fixturesTest(t, func(t *testing.T, f fixture) {
 		w := newTestMount(t, f.account)
@@ -189,7 +185,6 @@ func TestConfigVerify_OtherSecretsTriedAtOnce(t *testing.T) {
 	})
 }
 
-// TestConfigVerify_UpstreamDownStoresNothing: an upstream that is down stores nothing and the code says that it may pass.
 func TestConfigVerify_UpstreamDownStoresNothing(t *testing.T) {
 	t.Parallel()
 	faults := []struct {
@@ -269,7 +264,6 @@ func TestConfigVerify_OnlyWhenLoginChanges(t *testing.T) {
 	})
 }
 
-// TestConfigVerify_UntriedSecretsUsedLater: new secrets stored untried are used by the next read.
 func TestConfigVerify_UntriedSecretsUsedLater(t *testing.T) {
 	fixturesTest(t, func(t *testing.T, f fixture) {
 		w := f.mounted(t, "verify_connection", true)
@@ -288,7 +282,6 @@ func TestConfigVerify_UntriedSecretsUsedLater(t *testing.T) {
 	})
 }
 
-// TestConfigVerify_AlternatingPasswordsSentOnce: alternating between two refused passwords sends each once.
 func TestConfigVerify_AlternatingPasswordsSentOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newLatencyMount(t, jwtAccount())

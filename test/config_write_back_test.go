@@ -83,7 +83,6 @@ func TestConfigWriteBack_ReadCreatesAnotherConfig(t *testing.T) {
 	})
 }
 
-// TestConfigWriteBack_EquivalentValuesAreEqual: different notations of a value are equal.
 func TestConfigWriteBack_EquivalentValuesAreEqual(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := jwtV2()
@@ -100,7 +99,6 @@ func TestConfigWriteBack_EquivalentValuesAreEqual(t *testing.T) {
 	})
 }
 
-// TestConfigWriteBack_RefusedWriteKeepsToken: a refused write keeps the token.
 func TestConfigWriteBack_RefusedWriteKeepsToken(t *testing.T) {
 	mountTest(t, jwtV1(), func(_ *testing.T, w *testMount) {
 		token := w.read("token/app").Data["token_id"]

@@ -92,7 +92,6 @@ func TestConfigUpdate_DamagedRecord(t *testing.T) {
 	}
 }
 
-// TestConfig_DamagedEntryWrittenAgain: a config or role that cannot be read is deleted and written again.
 func TestConfig_DamagedEntryWrittenAgain(t *testing.T) {
 	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.put("config/gst", "{\"schema\":1,")
@@ -128,7 +127,6 @@ func TestLookup_DamagedRecord(t *testing.T) {
 	})
 }
 
-// TestStorageFault_DamagedEntryHidesNoOthers: an entry that is damaged does not hide all others from a list.
 func TestStorageFault_DamagedEntryHidesNoOthers(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ damaged, path string }{
@@ -220,7 +218,6 @@ func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
 	}
 }
 
-// TestStorage_DamagedEntryHidesContent: an entry that cannot be understood is a clear error without its content.
 func TestStorage_DamagedEntryHidesContent(t *testing.T) {
 	t.Parallel()
 	entries := map[string]string{

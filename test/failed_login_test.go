@@ -103,7 +103,6 @@ func TestBreaker_ProbeBringsRevokedToken(t *testing.T) {
 	})
 }
 
-// TestVerification_SaysWhatItMet: a verification that finds no upstream does not say that this has refused the credentials.
 func TestVerification_SaysWhatItMet(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := refusedMount(t)
@@ -133,7 +132,6 @@ func TestRotate_SaysWhatItMet(t *testing.T) {
 	})
 }
 
-// TestBreaker_ManyOutagesForgetNoRefusal: sixteen writes that meet an outage end no hold of refused credentials.
 func TestBreaker_ManyOutagesForgetNoRefusal(t *testing.T) {
 	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "mistyped"})

@@ -29,7 +29,6 @@ func warmed(t *testing.T) *testMount {
 	return w
 }
 
-// TestFastPath_TouchesNeitherStorageNorHost: a warm read accesses neither.
 func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 	t.Parallel()
 	timed(t, "a thousand reads in a moment", func(t *testing.T) {
@@ -71,7 +70,6 @@ func TestFastPath_TouchesNeitherStorageNorHost(t *testing.T) {
 	})
 }
 
-// TestFastPath_SameResponseAsSlowPath: a warm read returns the same as a cold one.
 func TestFastPath_SameResponseAsSlowPath(t *testing.T) {
 	fixturesTest(t, func(t *testing.T, f fixture) {
 		w := f.mounted(t)
@@ -112,7 +110,6 @@ func TestFastPath_ResponsesAreNotShared(t *testing.T) {
 	})
 }
 
-// TestFastPath_StopsWhenNodeLosesLeadership: a node that loses the lead underneath us stops serving.
 func TestFastPath_StopsWhenNodeLosesLeadership(t *testing.T) {
 	t.Parallel()
 	for name, state := range map[string]consts.ReplicationState{

@@ -17,7 +17,6 @@ func example(path string) string {
 	return strings.TrimPrefix(regexp.MustCompile(`\{\w+\}`).ReplaceAllString(path, "gst"), "/")
 }
 
-// TestHelp_EveryPathHasSynopsisAndDescription: every path has help that reads like Vault's own.
 func TestHelp_EveryPathHasSynopsisAndDescription(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		synctest.Wait() // the engine looks into storage when it starts

@@ -161,7 +161,6 @@ func TestHostileCaller_RequestsCoverEveryField(t *testing.T) {
 	})
 }
 
-// TestHostileCaller_ParameterFloodShortMessage sends an excessive number of parameters.
 func TestHostileCaller_ParameterFloodShortMessage(t *testing.T) {
 	const many = 10_000
 	unknown, headers := map[string]any{}, map[string]any{}

@@ -58,7 +58,6 @@ func TestLease_NewMountLimitWithinAMinute(t *testing.T) {
 	})
 }
 
-// TestLease_TokenUnderSixSecondsIsExpired: a token with less than six seconds counts as expired, in memory as in storage.
 func TestLease_TokenUnderSixSecondsIsExpired(t *testing.T) {
 	t.Parallel()
 	for left, alive := range map[time.Duration]bool{
@@ -103,7 +102,6 @@ func TestLease_RevokeKeepsSharedToken(t *testing.T) {
 	})
 }
 
-// TestLease_RevokeAlwaysSucceeds: ending a lease works whatever has happened since.
 func TestLease_RevokeAlwaysSucceeds(t *testing.T) {
 	t.Parallel()
 	since := map[string]func(w *testMount){
@@ -132,7 +130,6 @@ func TestLease_RevokeAlwaysSucceeds(t *testing.T) {
 	}
 }
 
-// TestLease_RevokeOfOtherVersions: ending a lease of another version works.
 func TestLease_RevokeOfOtherVersions(t *testing.T) {
 	each(t, map[string]map[string]any{
 		"nothing known":         {"secret_type": "mastersindia_token"},
@@ -168,7 +165,6 @@ func (w *testMount) leaseRequest(op logical.Operation, secret *logical.Secret) *
 	return req
 }
 
-// TestLease_EndsFiveSecondsBeforeToken: a lease ends five seconds before its token at whatever moment it is read.
 func TestLease_EndsFiveSecondsBeforeToken(t *testing.T) {
 	const life = 20 * time.Minute
 	fixturesTest(t, func(t *testing.T, f fixture) {

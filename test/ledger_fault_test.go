@@ -104,7 +104,6 @@ func TestLedgerFault_NothingLostAtAnyAccess(t *testing.T) {
 	}
 }
 
-// TestLedgerFault_InterruptedTrimResumes leaves nothing behind.
 func TestLedgerFault_InterruptedTrimResumes(t *testing.T) {
 	t.Parallel()
 	for _, reload := range []bool{false, true} {
@@ -142,7 +141,6 @@ func TestLedgerFault_InterruptedTrimResumes(t *testing.T) {
 	}
 }
 
-// TestLedgerFault_UnwritableFailsNoLogin: a ledger that cannot be written fails no login and is tried again.
 func TestLedgerFault_UnwritableFailsNoLogin(t *testing.T) {
 	eachOf(t, []string{mounttest.Get, mounttest.Put}, func(t *testing.T, access string) {
 		w, book := oauth().logged(t)
@@ -204,7 +202,6 @@ func TestLedgerFault_SlowBlocksNoReader(t *testing.T) {
 	})
 }
 
-// TestLedgerFault_RevocationBeforeItsEntryKept: a revocation that overtakes the note of its token is kept.
 func TestLedgerFault_RevocationBeforeItsEntryKept(t *testing.T) {
 	mountTest(t, jwtV2(), func(t *testing.T, w *testMount) {
 		w.Storage.Fail(mounttest.Put, "ledger/", mounttest.ErrStorage())

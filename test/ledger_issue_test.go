@@ -15,7 +15,6 @@ import (
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 )
 
-// TestLedgerIssue_OneEntryWithReason: every way to get a token leaves one entry with its reason.
 func TestLedgerIssue_OneEntryWithReason(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -91,7 +90,6 @@ func checkNewest(t *testing.T, w *testMount, f fixture) {
 	check(t, life >= f.life-time.Second && life <= f.life, "a life of %s, want %s", life, f.life)
 }
 
-// TestLedgerIssue_ReadsAndWritesOfLogin: a login costs the ledger three reads and two writes.
 func TestLedgerIssue_ReadsAndWritesOfLogin(t *testing.T) {
 	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		w.read("token/app")
@@ -124,7 +122,6 @@ func TestLedgerIssue_FailedLoginHasNoEntry(t *testing.T) {
 	})
 }
 
-// TestLedgerIssue_ReasonSurvivesRestart: the reason is right after a restart too.
 func TestLedgerIssue_ReasonSurvivesRestart(t *testing.T) {
 	t.Parallel()
 	timed(t, "a revocation before it", func(t *testing.T) {
@@ -148,7 +145,6 @@ func TestLedgerIssue_ReasonSurvivesRestart(t *testing.T) {
 	})
 }
 
-// TestLedgerIssue_RepeatedTokenHasOneEntry: a token that the upstream gives again has one entry.
 func TestLedgerIssue_RepeatedTokenHasOneEntry(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := jwtV1()

@@ -15,7 +15,6 @@ import (
 
 const day = 24 * time.Hour
 
-// TestLedgerRetention_AsConfigured: a token is remembered for as long as the config says.
 func TestLedgerRetention_AsConfigured(t *testing.T) {
 	t.Parallel()
 	for name, keep := range map[string]time.Duration{"0": 0, "default": 720 * time.Hour, "36h": 36 * time.Hour} {
@@ -103,7 +102,6 @@ func TestLedgerRetention_TrimReadsOnlyExpired(t *testing.T) {
 	})
 }
 
-// TestLedgerRetention_KeptThroughConfigDelete: a config that was deleted keeps its ledger through its namesake.
 func TestLedgerRetention_KeptThroughConfigDelete(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := oauth()
@@ -131,7 +129,6 @@ func TestLedgerRetention_KeptThroughConfigDelete(t *testing.T) {
 	})
 }
 
-// TestLedgerRetention_InList: the list says how long each ledger is remembered.
 func TestLedgerRetention_InList(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := oauth().mounted(t, "ledger_retention", "48h")
@@ -199,7 +196,6 @@ func TestLedger_OnlyOnActiveNode(t *testing.T) {
 	})
 }
 
-// TestLedger_ClockFarAheadForAMoment: the same of what the ledger remembers.
 func TestLedger_ClockFarAheadForAMoment(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const ahead = 40 * 24 * time.Hour

@@ -94,7 +94,6 @@ func TestLogs_FailedLoginLevel(t *testing.T) {
 	})
 }
 
-// TestLogs_BlockedLogin: what keeps a login from beginning is logged.
 func TestLogs_BlockedLogin(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w, book := oauth().logged(t)
@@ -114,7 +113,6 @@ func TestLogs_BlockedLogin(t *testing.T) {
 	})
 }
 
-// TestLogs_CutOffOrStaleLogin: a login that was cut off or overtaken is logged.
 func TestLogs_CutOffOrStaleLogin(t *testing.T) {
 	t.Parallel()
 	timed(t, "by the end of the process", func(t *testing.T) {

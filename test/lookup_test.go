@@ -44,7 +44,6 @@ func TestLookup_FindsTokenHoweverCopied(t *testing.T) {
 	})
 }
 
-// TestLookup_InvalidRequestHidesToken: a lookup that cannot be made is refused without the token.
 func TestLookup_InvalidRequestHidesToken(t *testing.T) {
 	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		given := w.read("token/app").Data
@@ -151,7 +150,6 @@ func TestLookup_StateOfToken(t *testing.T) {
 	})
 }
 
-// TestLookup_ShortLivedTokenIsExpired: a token that is too short to be handed out is expired.
 func TestLookup_ShortLivedTokenIsExpired(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := oauth().living(time.Minute)
@@ -178,7 +176,6 @@ func TestLookup_ShortLivedTokenIsExpired(t *testing.T) {
 	})
 }
 
-// TestLookup_AdviceCommandsWork runs it.
 func TestLookup_AdviceCommandsWork(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -255,7 +252,6 @@ func TestLookup_AdviceCommandsWork(t *testing.T) {
 	}
 }
 
-// TestLookup_FailedRevocationShowsRetry: the advice for a revocation that failed upstream has the command to try again.
 func TestLookup_FailedRevocationShowsRetry(t *testing.T) {
 	mountTest(t, jwtV2(), func(t *testing.T, w *testMount) {
 		given := w.read("token/app").Data
@@ -284,7 +280,6 @@ func TestLookup_FailedRevocationShowsRetry(t *testing.T) {
 	})
 }
 
-// TestLookup_TokenOfTwoConfigs: a lookup reports both configs that got the same token.
 func TestLookup_TokenOfTwoConfigs(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := jwtV1()

@@ -17,7 +17,6 @@ import (
 // mostSeries is how many configs are counted one by one.
 const mostSeries = 1000
 
-// TestMetricsLimit_ThousandConfigsThenOther: a thousand configs are counted one by one and the rest together.
 func TestMetricsLimit_ThousandConfigsThenOther(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := jwtV1().mounted(t, "ledger_retention", 0)
@@ -89,7 +88,6 @@ func (w *testMount) roomAfterDelete(before scraped, deleted, other string) {
 	check(w.t, slices.Contains(w.scrape().configs(), "new"), "a new config got none of the room that a deleted one has left")
 }
 
-// TestMetricsLimit_UnusedConfigsTakeNoSeries: configs that are not in use take no series.
 func TestMetricsLimit_UnusedConfigsTakeNoSeries(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.read("token/app")

@@ -227,7 +227,6 @@ func TestMetrics_CircuitBreakerOpen(t *testing.T) {
 	})
 }
 
-// TestMetrics_AccountsByState: metrics count accounts by state also those not in memory.
 func TestMetrics_AccountsByState(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		for _, name := range []string{"refused", "paused", "failing"} {
@@ -258,7 +257,6 @@ func TestMetrics_AccountsByState(t *testing.T) {
 	})
 }
 
-// TestMetrics_BuildInfoOfEachMount: metrics name the build and do not mix mounts.
 func TestMetrics_BuildInfoOfEachMount(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		factory := mastersindia.Factory(mastersindia.Options{Version: "v1.2.3", Commit: "0123456789ab"})
@@ -401,7 +399,6 @@ func TestMetrics_ScrapeCostsOneList(t *testing.T) {
 	})
 }
 
-// TestMetrics_HelpShowsCommand: the help of metrics says how to read them. They take no parameter.
 func TestMetrics_HelpShowsCommand(t *testing.T) {
 	emptyTest(t, func(t *testing.T, w *testMount) {
 		w.badRequest(logical.ReadOperation, "metrics", map[string]any{"format": "canary"}, "format", "takes no parameters")

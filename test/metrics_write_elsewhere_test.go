@@ -71,7 +71,6 @@ func TestMetrics_LoginThatEndsAfterAWriteElsewhereCounts(t *testing.T) {
 	}
 }
 
-// TestMetrics_ReadsFailWhileStorageGivesNothing: reads that fail since storage does are counted.
 func TestMetrics_ReadsFailWhileStorageGivesNothing(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")

@@ -43,7 +43,6 @@ func TestNames_MissingRefused(t *testing.T) {
 	}
 }
 
-// TestNames_ValidUsedUnchanged: a name within the rule is taken as it is.
 func TestNames_ValidUsedUnchanged(t *testing.T) {
 	each(t, map[string]string{
 		"one letter": "a", "one digit": "7", "one underscore": "_", "128 characters": strings.Repeat("Ab1.-_c9", 16),

@@ -146,7 +146,6 @@ func TestOpenAPI_PathsAndOperationsOfContract(t *testing.T) {
 	})
 }
 
-// TestOpenAPI_OperationIDsUnique: every operation has a name of its own with the prefix.
 func TestOpenAPI_OperationIDsUnique(t *testing.T) {
 	emptyTest(t, func(t *testing.T, w *testMount) {
 		seen := map[string]string{}

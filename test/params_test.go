@@ -61,7 +61,6 @@ func TestParams_UnknownRefusedOnEveryOperation(t *testing.T) {
 	}
 }
 
-// TestParams_VaultsOwnAccepted: what Vault adds itself is let through.
 func TestParams_VaultsOwnAccepted(t *testing.T) {
 	t.Parallel()
 	for _, r := range everyRequest() {
@@ -83,7 +82,6 @@ func TestParams_LongNameCutInMessage(t *testing.T) {
 	})
 }
 
-// TestParams_NameInBodyIgnored: a name in the body does not move a write.
 func TestParams_NameInBodyIgnored(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		_, _ = w.do(t.Context(), logical.UpdateOperation, "config/gst", map[string]any{"name": "other", "rotation_percent": 50})

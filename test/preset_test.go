@@ -130,7 +130,6 @@ func TestPreset_FillsFieldsOfContract(t *testing.T) {
 	}
 }
 
-// TestPreset_ReadHasFieldsAndEvidence: a preset's read says what it fills and how far that is known.
 func TestPreset_ReadHasFieldsAndEvidence(t *testing.T) {
 	t.Parallel()
 	for name, facts := range presetTable() {
@@ -150,7 +149,6 @@ func TestPreset_ReadHasFieldsAndEvidence(t *testing.T) {
 	}
 }
 
-// TestPreset_ListNamesAll: presets are listed.
 func TestPreset_ListNamesAll(t *testing.T) {
 	emptyTest(t, func(t *testing.T, w *testMount) {
 		w.idle(func() {
@@ -176,7 +174,6 @@ func TestPreset_NotWritable(t *testing.T) {
 	})
 }
 
-// TestPreset_PlainHTTPNeedsAllowHTTP: the preset for plain HTTP needs leave.
 func TestPreset_PlainHTTPNeedsAllowHTTP(t *testing.T) {
 	emptyTest(t, func(_ *testing.T, w *testMount) {
 		w.badRequest(logical.UpdateOperation, "config/gst",
@@ -184,7 +181,6 @@ func TestPreset_PlainHTTPNeedsAllowHTTP(t *testing.T) {
 	})
 }
 
-// TestPreset_NamedFieldsWin: what the same write names wins over the preset.
 func TestPreset_NamedFieldsWin(t *testing.T) {
 	t.Parallel()
 	for field, value := range map[string]any{

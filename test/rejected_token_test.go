@@ -56,7 +56,6 @@ func TestTokenRejected_YoungerThanAMinuteKept(t *testing.T) {
 	})
 }
 
-// TestTokenRejected_OncePerFiveMinutes: rejected tokens are replaced at most once in five minutes, also across restarts.
 func TestTokenRejected_OncePerFiveMinutes(t *testing.T) {
 	each(t, map[string]func(*testMount){"one process": func(*testMount) {}, "restarts": (*testMount).Reload}, func(t *testing.T, restart func(*testMount)) {
 		s := gstMount(t, time.Hour)

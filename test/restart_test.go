@@ -51,7 +51,6 @@ func TestRestart_StoredTokenRotatedOnceUnread(t *testing.T) {
 	})
 }
 
-// TestRestart_OverdueRotation: a reload with a rotation overdue serves the old token and rotates.
 func TestRestart_OverdueRotation(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
@@ -101,7 +100,6 @@ func TestRestart_KeepsFailureAndBackoff(t *testing.T) {
 	}
 }
 
-// TestRestart_KeepsCircuitBreakerSchedule: the schedule of refused credentials goes on over reloads.
 func TestRestart_KeepsCircuitBreakerSchedule(t *testing.T) {
 	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
 		s.changePassword()
@@ -114,7 +112,6 @@ func TestRestart_KeepsCircuitBreakerSchedule(t *testing.T) {
 	})
 }
 
-// TestRestart_DuringLoginIsOneFailure: a login that a crash or a reload cuts off counts as one failure.
 func TestRestart_DuringLoginIsOneFailure(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]func(*testMount){"reload": (*testMount).Reload, "crash": (*testMount).Crash} {
@@ -194,7 +191,6 @@ func TestRestart_CrashesCauseNoLoginStorm(t *testing.T) {
 	})
 }
 
-// TestRestart_CrashAfterResponseLosesOneToken: a crash after the upstream has responded loses one token and nothing else.
 func TestRestart_CrashAfterResponseLosesOneToken(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")

@@ -12,7 +12,6 @@ import (
 	"vault-plugin-secrets-mastersindia/simulator"
 )
 
-// TestRetryAfter_ObeyedForAnHour: Retry-After is obeyed for at most an hour.
 func TestRetryAfter_ObeyedForAnHour(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []simulator.FaultKind{simulator.FaultThrottled, simulator.FaultUnavailable} {

@@ -74,7 +74,6 @@ func revokeWhileRefreshHangs(t *testing.T, timeout string) {
 	}
 }
 
-// TestRevoke_ActsOnEveryToken: however many there are.
 func TestRevoke_ActsOnEveryToken(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const many = 530

@@ -85,7 +85,6 @@ func (s *testMount) wantNotServed(revoked string) {
 	check(s.t, s.token("app").id != revoked, "a revoked token was served")
 }
 
-// TestRevoke_KillsEveryUnexpiredToken: revoke kills every unexpired token upstream where that can be done.
 func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
 	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		var held []tokenResponse
@@ -130,7 +129,6 @@ func TestRevoke_KillsTokensIssuedBeforeRestart(t *testing.T) {
 	})
 }
 
-// TestRevoke_UnsupportedShowsExpiry: revoke says until when a token lives that cannot be killed.
 func TestRevoke_UnsupportedShowsExpiry(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
@@ -146,7 +144,6 @@ func TestRevoke_UnsupportedShowsExpiry(t *testing.T) {
 	})
 }
 
-// TestRevoke_UpstreamDownStopsServing: revoke with the upstream away still takes the tokens out of use.
 func TestRevoke_UpstreamDownStopsServing(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -191,7 +188,6 @@ func TestRevoke_NotServedAfterRestart(t *testing.T) {
 	})
 }
 
-// TestRevoke_OfUnusedAccount: revoke of a cold account returns no tokens.
 func TestRevoke_OfUnusedAccount(t *testing.T) {
 	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		if revoked, warnings := s.revoke(""); len(revoked) != 0 || len(warnings) != 0 {
@@ -206,7 +202,6 @@ func TestRevoke_OfUnusedAccount(t *testing.T) {
 	})
 }
 
-// TestRevoke_DuringLoginDropsItsToken: revoke during a login in flight throws away what it brings.
 func TestRevoke_DuringLoginDropsItsToken(t *testing.T) {
 	ksaTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		first := s.token("app")
@@ -241,7 +236,6 @@ func TestRevoke_OfPausedConfig(t *testing.T) {
 	})
 }
 
-// TestRevoke_RepeatedTokenNotServed: a token that is given again after its revocation is not served.
 func TestRevoke_RepeatedTokenNotServed(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		// Two logins within one second give the same token, as with the vendor.

@@ -79,7 +79,6 @@ func TestRole_UpdateChangesOnlyNamedFields(t *testing.T) {
 	})
 }
 
-// TestRole_ListHasKeyInfo: roles are listed with the facts that one looks for.
 func TestRole_ListHasKeyInfo(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.write("role/b", map[string]any{"config": "gst", "max_ttl": "1h"})
@@ -97,7 +96,6 @@ func TestRole_ListHasKeyInfo(t *testing.T) {
 	})
 }
 
-// TestRole_NamesAreCaseSensitive: role names that differ in case are different roles.
 func TestRole_NamesAreCaseSensitive(t *testing.T) {
 	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		w.badRequest(logical.ReadOperation, "token/APP", nil, "APP")

@@ -54,7 +54,6 @@ func TestRotate_ReplacesTokenAndLeavesOldAlive(t *testing.T) {
 	})
 }
 
-// TestRotate_UnusedAccountHasNoPrevious: rotate of a cold account names no previous token.
 func TestRotate_UnusedAccountHasNoPrevious(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		data := s.mustRotate()
@@ -89,7 +88,6 @@ func TestRotate_OncePerTenSeconds(t *testing.T) {
 	})
 }
 
-// TestRotate_ConcurrentCallsMakeOneLogin: many who rotate at once make one login.
 func TestRotate_ConcurrentCallsMakeOneLogin(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")

@@ -100,7 +100,6 @@ func (f fixture) picks() []func(mounttest.Request) string {
 	return picks
 }
 
-// TestSecrecy_EchoedSecretsNotPassedOn: an upstream that echoes secrets is not passed on.
 func TestSecrecy_EchoedSecretsNotPassedOn(t *testing.T) {
 	t.Parallel()
 	query := firstVision()
@@ -142,7 +141,6 @@ func TestSecrecy_EchoedSecretsNotPassedOn(t *testing.T) {
 	}
 }
 
-// TestSecrecy_UpstreamTextIsCut: what an upstream says is cut and known fields only.
 func TestSecrecy_UpstreamTextIsCut(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("lorem ipsum ", 1000)
@@ -188,7 +186,6 @@ func (s *testMount) respond(status int, body string) {
 	})
 }
 
-// TestSecrecy_StoredPasswordInVerification: the refusal of a verification shows no stored password.
 func TestSecrecy_StoredPasswordInVerification(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.token("app")

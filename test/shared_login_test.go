@@ -61,7 +61,6 @@ func sameToken(t *testing.T, outcomes []outcome) string {
 	return outcomes[0].response.id
 }
 
-// TestTokenShared_ThousandReadersMakeOneLogin: a thousand readers at once through four roles make one login.
 func TestTokenShared_ThousandReadersMakeOneLogin(t *testing.T) {
 	fixturesTest(t, func(t *testing.T, f fixture) {
 		s := f.mounted(t)
@@ -81,7 +80,6 @@ func TestTokenShared_ThousandReadersMakeOneLogin(t *testing.T) {
 	})
 }
 
-// TestTokenShared_CanceledReaderCancelsNoOthers: a reader who gives up does not cancel the login for the others.
 func TestTokenShared_CanceledReaderCancelsNoOthers(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
@@ -105,7 +103,6 @@ func TestTokenShared_CanceledReaderCancelsNoOthers(t *testing.T) {
 	})
 }
 
-// TestTokenShared_LoginOutlivesItsReaders: a login goes on when all its readers have gone.
 func TestTokenShared_LoginOutlivesItsReaders(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultSlow, Delay: 5 * time.Second})
@@ -133,7 +130,6 @@ func TestTokenShared_RequestTimeoutEndsLogin(t *testing.T) {
 	})
 }
 
-// TestTokenShared_CanceledBeforeRead: a reader that has gone before its read costs at most one login.
 func TestTokenShared_CanceledBeforeRead(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		ctx, cancel := context.WithCancel(t.Context())

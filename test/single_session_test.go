@@ -24,7 +24,6 @@ func singleSessionMount(t *testing.T, ttl time.Duration, more ...any) *testMount
 	return s
 }
 
-// TestSingleSession_OneLiveToken: a single session has one living token and no lease outlives it.
 func TestSingleSession_OneLiveToken(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const life = 15 * time.Minute
@@ -67,7 +66,6 @@ func TestSingleSession_OneLiveToken(t *testing.T) {
 	})
 }
 
-// TestSingleSession_ClientsHoldNoDeadToken: clients of a single session never hold a dead token under a lease.
 func TestSingleSession_ClientsHoldNoDeadToken(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := singleSessionMount(t, time.Hour)

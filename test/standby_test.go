@@ -46,7 +46,6 @@ func (w *testMount) forwards(op logical.Operation, path string, data map[string]
 	}
 }
 
-// TestStandby_ForwardsToActiveNode: a performance standby hands on what only the active node may do.
 func TestStandby_ForwardsToActiveNode(t *testing.T) {
 	t.Parallel()
 	for _, r := range everyRequest() {
@@ -87,7 +86,6 @@ func standbys() map[string]consts.ReplicationState {
 	}
 }
 
-// TestStandby_NeverLogsIn: a node that may not log in never does.
 func TestStandby_NeverLogsIn(t *testing.T) {
 	t.Parallel()
 	for name, state := range standbys() {

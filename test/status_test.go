@@ -82,7 +82,6 @@ func TestStatus_StatesOfAccount(t *testing.T) {
 	})
 }
 
-// TestStatus_CountsSinceStart: status counts since this process started.
 func TestStatus_CountsSinceStart(t *testing.T) {
 	gstTest(t, 15*time.Minute, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
@@ -234,7 +233,6 @@ func TestStatus_CanRevokeUpstreamCurrentToken(t *testing.T) {
 	})
 }
 
-// TestStatus_PausedHasNoNextAttempt: no login is made of a paused account.
 func TestStatus_PausedHasNoNextAttempt(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.changePassword()

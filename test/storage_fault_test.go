@@ -64,7 +64,6 @@ func storageFaults() []storageFault {
 	}
 }
 
-// TestStorageFault_ClearErrorWithoutEffect: storage that fails is a clear error without a login or a change.
 func TestStorageFault_ClearErrorWithoutEffect(t *testing.T) {
 	t.Parallel()
 	for _, fault := range storageFaults() {
@@ -88,7 +87,6 @@ func TestStorageFault_ClearErrorWithoutEffect(t *testing.T) {
 	}
 }
 
-// TestStorageFault_ReadOnlyErrorPassedThrough: a storage that only reads is said in its own words.
 func TestStorageFault_ReadOnlyErrorPassedThrough(t *testing.T) {
 	t.Parallel()
 	// Over gRPC an error keeps only its text: callers that look for the text must find it, and nothing else.
@@ -121,7 +119,6 @@ func TestStorageFault_TokenInMemoryServed(t *testing.T) {
 	})
 }
 
-// TestStorageFault_PartialDeleteLeavesNoToken: a delete that fails half way leaves no token behind.
 func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
 	t.Parallel()
 	timed(t, "the token's entry cannot be deleted", func(t *testing.T) {

@@ -65,7 +65,6 @@ func TestStorageHangs_UpstreamIsNotBlamed(t *testing.T) {
 	}
 }
 
-// TestStorageOutage_WritesBackOff: a storage that takes no writes is not hammered.
 func TestStorageOutage_WritesBackOff(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
@@ -89,7 +88,6 @@ func TestStorageOutage_WritesBackOff(t *testing.T) {
 	})
 }
 
-// TestStorageOutage_HangingDelaysNoRead: a storage that hangs holds up no read of a living token.
 func TestStorageOutage_HangingDelaysNoRead(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		s.EveryMinute()
@@ -107,7 +105,6 @@ func TestStorageOutage_HangingDelaysNoRead(t *testing.T) {
 	})
 }
 
-// TestStorageOutage_UnsavedTokenServed: a token that could not be stored is served all the same.
 func TestStorageOutage_UnsavedTokenServed(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
 		release := s.Upstream.Hold()

@@ -43,7 +43,6 @@ func TestTokenLife_FromResponseDefaultAndLimit(t *testing.T) {
 
 const year = 365 * 24 * time.Hour
 
-// TestTokenLife_ManyYearsRotatedWhenDue: a token of many years is rotated when it is due.
 func TestTokenLife_ManyYearsRotatedWhenDue(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures() {
@@ -63,7 +62,6 @@ func TestTokenLife_ManyYearsRotatedWhenDue(t *testing.T) {
 	}
 }
 
-// TestTokenLife_ManyYearsOverdueHasTTL: a token of many years whose rotation is late has a useful ttl.
 func TestTokenLife_ManyYearsOverdueHasTTL(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		startIn(t, 2026)

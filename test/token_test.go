@@ -117,7 +117,6 @@ func TestToken_ReadAndUpdateAreEqual(t *testing.T) {
 	})
 }
 
-// TestToken_UnleasedRoleHasSameData: a role without leases gives the same response unleased.
 func TestToken_UnleasedRoleHasSameData(t *testing.T) {
 	fixturesTest(t, func(t *testing.T, f fixture) {
 		w := f.mounted(t)
@@ -133,7 +132,6 @@ func TestToken_UnleasedRoleHasSameData(t *testing.T) {
 	})
 }
 
-// TestToken_AuthorizationScheme: the scheme of the config is the first word of the header.
 func TestToken_AuthorizationScheme(t *testing.T) {
 	mountTest(t, oauth(), func(t *testing.T, w *testMount) {
 		w.read("token/app")

@@ -31,7 +31,6 @@ func TestTokenTTL_IsPlannedRotation(t *testing.T) {
 	}
 }
 
-// TestTokenTTL_ReturningClientFindsNewToken: a client that comes back after the TTL gets a new token.
 func TestTokenTTL_ReturningClientFindsNewToken(t *testing.T) {
 	t.Parallel()
 	for _, f := range []fixture{jwtV1(), oauth(), oauth().living(10 * time.Minute), firstVision().living(5 * time.Minute)} {

@@ -33,7 +33,6 @@ func verifiedOAuth(more ...any) map[string]any {
 	return with(with(secureOAuth(), "verify_connection", true), more...)
 }
 
-// TestTransport_TLSNeedsTrustedRoots: a login over TLS needs roots that vouch for the host.
 func TestTransport_TLSNeedsTrustedRoots(t *testing.T) {
 	t.Parallel()
 	timed(t, "the right ones", func(t *testing.T) {
@@ -65,7 +64,6 @@ func TestTransport_TLSNeedsTrustedRoots(t *testing.T) {
 
 func olderTLS(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }
 
-// TestTransport_ProxyOfConfig: a login goes through the proxy of its config.
 func TestTransport_ProxyOfConfig(t *testing.T) {
 	t.Parallel()
 	for proxy, address := range map[string]string{
