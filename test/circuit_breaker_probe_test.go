@@ -106,13 +106,3 @@ func TestHold_ServesTokenAtOnceDuringRotate(t *testing.T) {
 		advance(time.Minute)
 	})
 }
-
-func TestBreaker_HostInCapitals(t *testing.T) {
-	eachOf(t, []string{"UPSTREAM.test", "upstream.test:80", "upstream.test."}, func(t *testing.T, host string) {
-		s := refusedMount(t)
-		advance(time.Minute)
-		message := s.refused(logical.UpdateOperation, "config/gst", jwtConfig("token_url", "http://"+host+"/api/v1/token-auth/"))
-		t.Log(message)
-		s.wantLogins(1, "since the credentials and the host are the same")
-	})
-}

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/logical"
+
 	"vault-plugin-secrets-mastersindia/internal/mounttest"
 	"vault-plugin-secrets-mastersindia/simulator"
 )
@@ -87,64 +89,6 @@ func TestCircuitBreaker_ClosedBySuccessfulProbe(t *testing.T) {
 		s.token("app")
 		s.wantState("ready")
 		s.wantLogins(2)
-	})
-}
-
-func TestCircuitBreaker_ClosedByWhichWrites(t *testing.T) {
-	t.Parallel()
-	changes := []struct {
-		name   string
-		change map[string]any
-		closes bool
-		back   time.Duration // the clock is set back before the write
-	}{
-		{"a right password", map[string]any{"password": "right-at-last"}, true, 0},
-		{"the same, clock set back", map[string]any{"password": "right-at-last", "verify_connection": false}, true, 5 * time.Minute},
-		{"the same password once more", map[string]any{"password": "pass-of-clerk"}, false, 0},
-		{"another rotation_percent", map[string]any{"rotation_percent": 50}, false, 0},
-		{"another request_timeout", map[string]any{"request_timeout": 20}, false, 0},
-		{"another default_token_ttl", map[string]any{"default_token_ttl": 7200}, false, 0},
-		{"paused and resumed", nil, false, 0},
-	}
-	for _, c := range changes {
-		timed(t, c.name, func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.Simulator.SetAccount(jwtAccount(func(a *simulator.Account) { a.Password = "right-at-last" }))
-			s.failed("app")
-			s.wantRefusedLogins(1)
-			advance(time.Minute)
-			s.Clock.Jump(-c.back)
-			if c.change == nil {
-				s.write("config/gst", map[string]any{"paused": true})
-				s.write("config/gst", map[string]any{"paused": false})
-			} else {
-				s.write("config/gst", c.change)
-			}
-			if c.closes {
-				s.token("app")
-				return
-			}
-			err := s.failure("app")
-			s.wantLogins(1, "by the write")
-			check(t, codeOf(err) == http.StatusBadRequest, "a read during the backoff returns %d (%v), want 400", codeOf(err), err)
-		})
-	}
-}
-
-// TestCircuitBreaker_StaysOpenAfterRestart: a write right after a restart does not close the breaker. The account may not
-// have been taken up from storage yet.
-func TestCircuitBreaker_StaysOpenAfterRestart(t *testing.T) {
-	each(t, map[string]bool{"taken up at start": false, "taken up by the write": true}, func(t *testing.T, blind bool) {
-		s := refusedMount(t)
-		if blind {
-			s.Storage.Fail(mounttest.List, "token/", mounttest.ErrStorage())
-		}
-		s.Reload()
-		s.write("config/gst", map[string]any{"rotation_percent": 50})
-		s.failed("app")
-		s.Reload()
-		s.failed("app")
-		s.wantLogins(1, "by the write")
 	})
 }
 
@@ -232,26 +176,59 @@ func TestBreaker_StaysOpenWhenClockSetBack(t *testing.T) {
 	})
 }
 
-// TestCircuitBreaker_StaysOpenAfterDeletion: deleting a config and writing it again with the same credentials closes no breaker, also
-// where the account was not taken up yet since the start.
-func TestCircuitBreaker_StaysOpenAfterDeletion(t *testing.T) {
-	each(t, map[string]bool{"taken up at start": false, "not taken up yet": true}, func(t *testing.T, slowStart bool) {
-		s := refusedMount(t)
-		if slowStart {
-			s.Storage.SetFault(func(_ int, access, key string) mounttest.Fault {
-				if access == mounttest.List && key == "token/" {
-					return mounttest.Fault{Wait: time.Second}
-				}
-				return mounttest.Fault{}
-			})
+// TestCircuitBreaker_StaysOpen: what is no other credential does not have the refused ones sent again.
+func TestCircuitBreaker_StaysOpen(t *testing.T) {
+	write := func(data map[string]any) func(*testMount) { return func(s *testMount) { s.write("config/gst", data) } }
+	host := func(host string) func(*testMount) {
+		return func(s *testMount) {
+			s.refused(logical.UpdateOperation, "config/gst", jwtConfig("token_url", "http://"+host+"/api/v1/token-auth/"))
 		}
+	}
+	restart := func(s *testMount) {
 		s.Reload()
-		if !slowStart {
-			synctest.Wait()
-		}
+		s.write("config/gst", map[string]any{"rotation_percent": 50})
+		s.failed("app")
+		s.Reload()
+	}
+	again := func(s *testMount) {
 		s.remove("config/gst")
 		s.write("config/gst", jwtConfig("verify_connection", false))
-		s.failed("app")
-		equal(t, "logins with the credentials that the upstream has refused", s.logins(), 1)
+	}
+	each(t, map[string]func(s *testMount){
+		"the same password once more": write(map[string]any{"password": "pass-of-clerk"}),
+		"another rotation_percent":    write(map[string]any{"rotation_percent": 50}),
+		"another request_timeout":     write(map[string]any{"request_timeout": 20}),
+		"another default_token_ttl":   write(map[string]any{"default_token_ttl": 7200}),
+		"paused and resumed": func(s *testMount) {
+			s.write("config/gst", map[string]any{"paused": true})
+			s.write("config/gst", map[string]any{"paused": false})
+		},
+		"the host in capitals":      host("UPSTREAM.test"),
+		"the host with its port":    host("upstream.test:80"),
+		"the host with a dot":       host("upstream.test."),
+		"a restart, then a write":   restart,
+		"taken up by the write":     func(s *testMount) { s.Storage.Fail(mounttest.List, "token/", mounttest.ErrStorage()); restart(s) },
+		"deleted and written again": func(s *testMount) { s.Reload(); synctest.Wait(); again(s) },
+		"deleted before it was taken up": func(s *testMount) {
+			s.Storage.Slow(mounttest.List, "token/", time.Second)
+			s.Reload()
+			again(s)
+		},
+	}, func(t *testing.T, happens func(s *testMount)) {
+		s := refusedMount(t)
+		advance(time.Minute)
+		happens(s)
+		s.failsWith(http.StatusBadRequest)
+		s.wantLogins(1)
+	})
+}
+
+func TestCircuitBreaker_ClosedByOtherPassword(t *testing.T) {
+	eachOf(t, []time.Duration{0, 5 * time.Minute}, func(t *testing.T, setBack time.Duration) {
+		s := refusedMount(t)
+		advance(time.Minute)
+		s.Clock.Jump(-setBack)
+		s.write("config/gst", map[string]any{"password": "another-password", "verify_connection": setBack == 0})
+		s.token("app")
 	})
 }

@@ -6,6 +6,7 @@ package test
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -82,27 +83,6 @@ func TestVerification_RefusalsKeepTheirSchedule(t *testing.T) {
 	})
 }
 
-// TestVerification_RefusedWhateverHeaders: a password that was refused is not sent again with the headers of an earlier write,
-// whose verification has met an outage.
-func TestVerification_RefusedWhateverHeaders(t *testing.T) {
-	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
-		s.token("app")
-		mistyped := func(branch string) map[string]any {
-			return map[string]any{"password": "mistyped", "headers": map[string]any{"X-Branch": branch}}
-		}
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-		for _, branch := range []string{"1", "2", "3"} {
-			s.refused(logical.UpdateOperation, "config/gst", mistyped(branch))
-		}
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-		advance(time.Minute)
-		for _, branch := range []string{"4", "1", "2", "3"} {
-			s.refused(logical.UpdateOperation, "config/gst", mistyped(branch))
-		}
-		s.wantRefusedLogins(1)
-	})
-}
-
 func TestVerification_FailureSurvivesRestart(t *testing.T) {
 	t.Parallel()
 	wrong := jwtConfig("password", "wrong-password")
@@ -142,22 +122,6 @@ func TestVerification_FailureSurvivesRestart(t *testing.T) {
 	}
 }
 
-func TestVerification_OtherPasswordRefusedSurvivesRestart(t *testing.T) {
-	t.Parallel()
-	for _, restart := range []bool{false, true} {
-		timed(t, map[bool]string{true: "restarted", false: "not"}[restart], func(t *testing.T) {
-			s := gstMount(t, time.Hour)
-			s.token("app")
-			for range 4 {
-				s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "wrong-password"})
-				s.reloadIf(restart)
-				advance(time.Minute)
-			}
-			s.wantRefusedLogins(1)
-		})
-	}
-}
-
 // TestThrottled_HoldsAfterDeletion: the upstream throttles a login for ten minutes. Deleting the config and writing it again with the
 // same credentials does not bring the next login nearer.
 func TestThrottled_HoldsAfterDeletion(t *testing.T) {
@@ -187,5 +151,58 @@ func TestConfig_UnverifiedWriteDuringHold(t *testing.T) {
 		s.says(warnings, "none is made yet", "reads fail", "next attempt at 2000-01-01T00:30:0")
 		check(t, !strings.Contains(warnings, "next read logs in"), "the warning promises a login")
 		s.quiet(func() { s.failed("app") })
+	})
+}
+
+// TestVerification_RefusedPasswordSentOnce: a password that a verification has found refused is refused from memory.
+func TestVerification_RefusedPasswordSentOnce(t *testing.T) {
+	refuse := func(s *testMount, data ...any) {
+		s.refused(logical.UpdateOperation, "config/gst", with(nil, data...))
+		advance(10 * time.Second)
+	}
+	branch := func(n int) map[string]any { return map[string]any{"X-Branch": strconv.Itoa(n)} }
+	down := simulator.Fault{Kind: simulator.FaultDown}
+	type testCase struct {
+		passwords int
+		happens   func(s *testMount)
+	}
+	each(t, map[string]testCase{
+		"two in turns": {2, func(s *testMount) {
+			for range 5 {
+				refuse(s, "password", "mistyped")
+				refuse(s, "password", "mistyped-too")
+			}
+		}},
+		"restarts": {1, func(s *testMount) {
+			for range 4 {
+				refuse(s, "password", "mistyped")
+				s.Reload()
+			}
+		}},
+		"other headers after outages": {1, func(s *testMount) {
+			s.Simulator.SetFault(simulator.JWT, down)
+			for n := range 3 {
+				refuse(s, "password", "mistyped", "headers", branch(n))
+			}
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			advance(time.Minute)
+			for _, n := range []int{3, 0, 1, 2} {
+				refuse(s, "password", "mistyped", "headers", branch(n))
+			}
+		}},
+		"sixteen outages": {1, func(s *testMount) {
+			refuse(s, "password", "mistyped")
+			s.Simulator.SetFault(simulator.JWT, down)
+			for n := range 16 {
+				refuse(s, "headers", branch(n))
+			}
+			s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
+			refuse(s, "password", "mistyped")
+		}},
+	}, func(t *testing.T, c testCase) {
+		s := gstMount(t, time.Hour)
+		s.token("app")
+		c.happens(s)
+		s.wantRefusedLogins(c.passwords)
 	})
 }

@@ -282,21 +282,6 @@ func TestConfigVerify_UntriedSecretsUsedLater(t *testing.T) {
 	})
 }
 
-func TestConfigVerify_AlternatingPasswordsSentOnce(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := newLatencyMount(t, jwtAccount())
-		for range 5 {
-			for _, password := range []string{"mistyped", "mistyped-too"} {
-				s.refused(logical.UpdateOperation, "config/gst", jwtConfig("password", password))
-				advance(10 * time.Second)
-			}
-		}
-		if c := s.Simulator.Counters(); c.LoginsRefused != c.Logins || c.Logins != 2 {
-			t.Errorf("%d logins, %d refused; want 2: the same refused secrets are refused from memory", c.Logins, c.LoginsRefused)
-		}
-	})
-}
-
 // A secret that is shorter than HS256 requires is accepted with a single warning.
 func TestAssertion_ShortSecretWarns(t *testing.T) {
 	t.Parallel()

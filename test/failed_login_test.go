@@ -132,20 +132,6 @@ func TestRotate_SaysWhatItMet(t *testing.T) {
 	})
 }
 
-func TestBreaker_ManyOutagesForgetNoRefusal(t *testing.T) {
-	gstTest(t, time.Hour, func(_ *testing.T, s *testMount) {
-		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "mistyped"})
-		s.wantRefusedLogins(1)
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-		for n := range 16 {
-			s.refused(logical.UpdateOperation, "config/gst", map[string]any{"headers": map[string]any{"X-Branch": strconv.Itoa(n)}})
-		}
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-		s.refused(logical.UpdateOperation, "config/gst", map[string]any{"password": "mistyped"})
-		s.wantRefusedLogins(1)
-	})
-}
-
 // TestBreaker_NewestOutageBesideManyRefusals: a failed login is remembered beside as many others as are kept, though its hold is the
 // shortest.
 func TestBreaker_NewestOutageBesideManyRefusals(t *testing.T) {
