@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -160,10 +159,7 @@ func TestTokenChange_ConcurrentWritesAndReadsAgree(t *testing.T) {
 func TestConfig_WriteThatLandsAfterItsCallerHungUp(t *testing.T) {
 	t.Parallel()
 	for _, verify := range []bool{false, true} {
-		t.Run(fmt.Sprintf("verified %t", verify), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { writeLandsLate(t, verify) })
-		})
+		timed(t, fmt.Sprintf("verified %t", verify), func(t *testing.T) { writeLandsLate(t, verify) })
 	}
 }
 

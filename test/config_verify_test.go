@@ -181,6 +181,7 @@ func TestConfigVerify_OtherSecretsTriedAtOnce(t *testing.T) {
 		w.refusal(logical.UpdateOperation, "config/gst", f.wrong())
 		w.loggingIn(1, func() { w.write("config/gst", f.config) })
 		w.write("role/app", map[string]any{"config": "gst"})
+		w.Reload()
 		w.quiet(w.wantLiveToken)
 	})
 }

@@ -245,13 +245,3 @@ func TestStop_NotDelayedByStorage(t *testing.T) {
 		equal(t, "stop took", time.Since(began), time.Duration(0))
 	})
 }
-
-func TestRestart_ServesTokenOfVerification(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newTestMount(t, jwtAccount())
-		w.write("config/gst", jwtConfig())
-		w.write("role/app", map[string]any{"config": "gst"})
-		w.Reload()
-		w.quiet(func() { w.read("token/app") })
-	})
-}

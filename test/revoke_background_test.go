@@ -65,31 +65,6 @@ func TestRevoke_WarnsThatItIsNotStored(t *testing.T) {
 	})
 }
 
-// TestRevoke_ThrottledUpstreamIsLeftAlone: the upstream that is to kill a token says when to come back. It is not asked every
-// minute until then.
-func TestRevoke_ThrottledUpstreamIsLeftAlone(t *testing.T) {
-	ksaTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
-		s.EveryMinute()
-		first := s.token("app")
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{
-			Kind: simulator.FaultThrottled, RetryAfter: 30 * time.Minute, On: simulator.OnRefresh,
-		})
-		s.revoke("")
-		advance(29 * time.Minute)
-		refreshes := 0
-		for _, r := range s.heard() {
-			if strings.Contains(r.URL, "refresh") {
-				refreshes++
-			}
-		}
-		check(t, refreshes <= 1,
-			"the refresh endpoint was asked %d times within 29 minutes, and had said to come back in 30", refreshes)
-		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
-		advance(5 * time.Minute)
-		check(t, !s.Simulator.TokenAlive(first.access), "the token was not killed when the upstream could be asked again")
-	})
-}
-
 // clockAhead has the wall clock run two days ahead for two minutes, in which the account is used.
 func clockAhead(s *testMount) {
 	s.Clock.Jump(48 * time.Hour)

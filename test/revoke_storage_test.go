@@ -31,10 +31,7 @@ func TestRevoke_SlowTokenWriteLandsLast(t *testing.T) {
 	} {
 		for _, login := range []string{"first read", "rotation"} {
 			for _, landsAfter := range []time.Duration{2 * time.Second, 40 * time.Second} {
-				t.Run(meanwhile.name+", "+login+", lands after "+landsAfter.String(), func(t *testing.T) {
-					t.Parallel()
-					synctest.Test(t, func(t *testing.T) { slowTokenWrite(t, login == "rotation", landsAfter, meanwhile.do) })
-				})
+				timed(t, meanwhile.name+", "+login+", lands after "+landsAfter.String(), func(t *testing.T) { slowTokenWrite(t, login == "rotation", landsAfter, meanwhile.do) })
 			}
 		}
 	}
