@@ -98,9 +98,7 @@ func TestTokenChange_StaleFailureIgnored(t *testing.T) {
 		resp, err := w.wait(response).unpack()
 		require(t, err == nil && !resp.IsError(), "the waiting reader got %v, %v, want the new account's token", resp, err)
 		advance(time.Minute)
-		w.quiet(func() {
-			w.wantOwner("other")
-		})
+		w.quiet(func() { w.wantOwner("other") })
 	})
 }
 
@@ -267,8 +265,7 @@ func TestConfigChange_WarnsOfLostRefreshTokens(t *testing.T) {
 		out, _ := s.revoke("")
 		check(t, len(out) == 1, "revoke/ says %v", out)
 		if resp := s.write("config/gst", with(other, "refresh_url", upstreamURL+"/api/v2/api-token-refresh/")); resp != nil {
-			check(t, !strings.Contains(warningsOf(resp), "can no longer be revoked"),
-				"no token was revocable: %q", resp.Warnings)
+			check(t, !strings.Contains(warningsOf(resp), "can no longer be revoked"), "no token was revocable: %q", resp.Warnings)
 		}
 	})
 }

@@ -156,9 +156,7 @@ func TestConfigPause_WaitingReaderGetsNoToken(t *testing.T) {
 // made.
 func TestConfigPause_LoginNotSentYet(t *testing.T) {
 	t.Parallel()
-	slow := func(s *testMount) {
-		s.Storage.Slow(mounttest.Put, "token/", 5*time.Second)
-	}
+	slow := func(s *testMount) { s.Storage.Slow(mounttest.Put, "token/", 5*time.Second) }
 	timed(t, "here", func(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		slow(s)

@@ -25,9 +25,7 @@ func TestConfigVerify_RefusedCredentialsNotStored(t *testing.T) {
 	fixturesTest(t, func(t *testing.T, f fixture) {
 		w := newTestMount(t, f.account)
 		var r refusal
-		w.loggingIn(1, func() {
-			r = w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest)
-		})
+		w.loggingIn(1, func() { r = w.upstreamRefusal(logical.UpdateOperation, "config/gst", f.wrong(), http.StatusBadRequest) })
 		w.says(r.message, "gst", "verify_connection=false")
 		w.hides(r.message, append(canaries(f.wrong()), f.secrets()...)...)
 		w.wantRefusedLogins(1)

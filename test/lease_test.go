@@ -95,9 +95,7 @@ func TestLease_RevokeKeepsSharedToken(t *testing.T) {
 		w := f.mounted(t)
 		first, second := w.read("token/app"), w.read("token/app")
 		w.idle(func() { w.endLease(first.Secret) })
-		w.quiet(func() {
-			w.wantServed(second.Data["token_id"])
-		})
+		w.quiet(func() { w.wantServed(second.Data["token_id"]) })
 		check(t, w.Simulator.TokenAlive(text(t, second.Data, "access_token")), "the token was killed upstream")
 	})
 }
@@ -142,9 +140,7 @@ func TestLease_RevokeOfOtherVersions(t *testing.T) {
 		w := jwtV1().mounted(t)
 		token := w.read("token/app").Data["token_id"]
 		w.idle(func() { w.endLease(&logical.Secret{InternalData: internal}) })
-		w.quiet(func() {
-			w.wantServed(token)
-		})
+		w.quiet(func() { w.wantServed(token) })
 	})
 }
 

@@ -339,9 +339,7 @@ func TestMetrics_DeletedConfigHasNoSeries(t *testing.T) {
 		got := w.scrape().configs()
 		check(t, len(got) == 0, "series of %v, which is deleted", got)
 	}
-	remove := func(w *testMount) {
-		w.remove("config/gst")
-	}
+	remove := func(w *testMount) { w.remove("config/gst") }
 	timed(t, "here", func(t *testing.T) {
 		w := jwtV1().mounted(t)
 		w.read("token/app")

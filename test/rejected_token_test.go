@@ -299,9 +299,7 @@ func TestTokenRejected_RepeatedTokenSaysSo(t *testing.T) {
 		resp, err := s.do(t.Context(), logical.ReadOperation, "token/app", reject(first.id))
 		require(t, err == nil && resp.Data["token_id"] == first.id && len(s.Upstream.Logins()) == 2,
 			"%v, %v after %d logins, want the same token after two", resp, err, len(s.Upstream.Logins()))
-		for whose, said := range map[string]string{
-			"the reader": warningsOf(resp), "status/": text(t, s.status(), "message"),
-		} {
+		for whose, said := range map[string]string{"the reader": warningsOf(resp), "status/": text(t, s.status(), "message")} {
 			check(t, contains(said, "the upstream repeats it") && !strings.Contains(said, "replaced") && !strings.Contains(said, "rotate/"),
 				"%s reads: %s", whose, said)
 		}

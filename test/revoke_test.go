@@ -119,8 +119,10 @@ func TestRevoke_KillsEveryUnexpiredToken(t *testing.T) {
 }
 
 func TestRevoke_UnsupportedShowsExpiry(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		first := s.token("app")
+	eachOf(t, []string{"", upstreamURL + "/api/v2/api-token-refresh/"}, func(t *testing.T, refreshURL string) {
+		s := gstMount(t, time.Hour, "refresh_url", refreshURL)
+		first := s.token("app") // which comes without a refresh token
+		equal(t, "can_revoke_upstream", s.status()["can_revoke_upstream"], false)
 		revoked, warnings := s.revoke("")
 		want := revocation{"unsupported", first.expires.Format(time.RFC3339)}
 		check(t, len(revoked) == 1 && revoked[first.id] == want, "revoke returns %+v, want %s: %+v", revoked, first.id, want)

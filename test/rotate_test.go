@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -30,6 +29,14 @@ func (s *testMount) rotate() (map[string]any, error) {
 	}
 }
 
+// failedRotate rotates, which must fail.
+func (s *testMount) failedRotate() error {
+	s.t.Helper()
+	data, err := s.rotate()
+	require(s.t, err != nil, "rotate/ returns %v and should have failed", data)
+	return err
+}
+
 // mustRotate rotates with success.
 func (s *testMount) mustRotate() map[string]any {
 	s.t.Helper()
@@ -40,9 +47,12 @@ func (s *testMount) mustRotate() map[string]any {
 
 func TestRotate_ReplacesTokenAndLeavesOldAlive(t *testing.T) {
 	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		first := s.token("app")
-		advance(time.Minute)
 		data := s.mustRotate()
+		first := s.token("app")
+		check(t, data["token_id"] == first.id && data["previous_token_id"] == "" && data["previous_valid_until"] == "",
+			"rotate of an unused account returns %v, want token %s and none before it", data, first.id)
+		advance(time.Minute)
+		data = s.mustRotate()
 		second := s.token("app")
 		check(t, second.id != first.id && data["token_id"] == second.id && data["previous_token_id"] == first.id,
 			"rotate returns %v; the token was %s and is %s", data, first.id, second.id)
@@ -54,16 +64,6 @@ func TestRotate_ReplacesTokenAndLeavesOldAlive(t *testing.T) {
 	})
 }
 
-func TestRotate_UnusedAccountHasNoPrevious(t *testing.T) {
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
-		data := s.mustRotate()
-		check(t, data["previous_token_id"] == "" && data["previous_valid_until"] == "",
-			"rotate returns %v, want no previous token", data)
-		check(t, s.token("app").id == data["token_id"] && s.logins() == 1,
-			"%d logins, want that of rotate, whose token is shared", s.logins())
-	})
-}
-
 // TestRotate_OncePerTenSeconds: rotate is made at most once in ten seconds, also across restarts. Asked again sooner it returns
 // the rotation that was made.
 func TestRotate_OncePerTenSeconds(t *testing.T) {
@@ -71,11 +71,15 @@ func TestRotate_OncePerTenSeconds(t *testing.T) {
 		s := gstMount(t, time.Hour)
 		s.token("app")
 		advance(time.Minute)
-		made := s.mustRotate()
+		resp := s.write("rotate/gst", nil)
+		made := resp.Data
+		equal(t, "warnings", warningsOf(resp), "")
 		for range 9 {
 			advance(time.Second)
 			restart(s)
-			again := s.mustRotate()
+			resp := s.write("rotate/gst", nil)
+			s.says(warningsOf(resp), "No login was made", "less than 10 seconds ago")
+			again := resp.Data
 			for _, field := range []string{"token_id", "expires_at", "previous_token_id", "previous_valid_until"} {
 				require(t, again[field] == made[field], "asked again, %s is %v, and was %v", field, again[field], made[field])
 			}
@@ -123,9 +127,7 @@ func TestRotate_FailureKeepsBackoffSuccessEndsIt(t *testing.T) {
 			s.Simulator.SetFault(simulator.JWT, c.fault)
 			s.failed("app")
 			advance(2 * time.Minute)
-			if _, err := s.rotate(); err == nil || codeOf(err) != c.code {
-				t.Fatalf("rotate against an upstream that refuses: %v (%d), want %d", err, codeOf(err), c.code)
-			}
+			equal(t, "rotate against an upstream that refuses", codeOf(s.failedRotate()), c.code)
 			if counted := s.Simulator.Counters(); counted.Logins != 2 || counted.Faulted != 2 {
 				t.Fatalf("%d logins, %d refused; want 2: rotate logs in during a backoff", counted.Logins, counted.Faulted)
 			}
@@ -146,8 +148,7 @@ func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 		s := refusedMount(t)
 		for range 10 * 60 {
 			advance(time.Second)
-			_, err := s.rotate()
-			require(t, err != nil && codeOf(err) == http.StatusBadRequest, "rotate with refused credentials: %v", err)
+			require(t, codeOf(s.failedRotate()) == http.StatusBadRequest, "rotate with refused credentials is no 400")
 		}
 		for n, gap := range s.gaps() {
 			check(t, gap >= time.Minute && gap <= time.Minute+2*time.Second, "login %d came after %s, want 1m", n+2, gap)
@@ -162,38 +163,32 @@ func TestRotate_OncePerMinuteAfterRefusal(t *testing.T) {
 // not take the old refusal for a new one.
 func TestRotate_NotMadeSaysSo(t *testing.T) {
 	const untried = "no new login was made: rotate/ logs in again from "
-	synctest.Test(t, func(t *testing.T) {
-		s := gstMount(t, time.Hour)
-		s.changePassword()
-		s.failed("app")
+	t.Parallel()
+	timed(t, "after a refusal", func(t *testing.T) {
+		s := refusedMount(t)
 		again := time.Now().Add(time.Minute + time.Second) // rounded up
 		advance(20 * time.Second)
-		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried+again.UTC().Format(time.RFC3339)) {
-			t.Errorf("rotate within a minute of a refusal: %v", err)
-		}
+		s.says(s.failedRotate().Error(), untried+again.UTC().Format(time.RFC3339))
 		s.wantLogins(1)
 		said := s.failure("app").Error()
 		check(t, !strings.Contains(said, untried), "a read speaks of rotate: %s", said)
 		advance(41 * time.Second)
-		if _, err := s.rotate(); err == nil || strings.Contains(err.Error(), untried) {
-			t.Errorf("rotate that was made and refused: %v", err)
-		}
+		said = s.failedRotate().Error()
+		check(t, !strings.Contains(said, untried), "rotate that was made and refused: %s", said)
 		s.wantLogins(2)
 	})
-	gstTest(t, time.Hour, func(t *testing.T, s *testMount) {
+	timed(t, "after an outage", func(t *testing.T) {
+		s := gstMount(t, time.Hour)
 		s.token("app")
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-		if _, err := s.rotate(); err == nil || strings.Contains(err.Error(), untried) {
-			t.Errorf("rotate that met an outage: %v", err)
-		}
-		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried) || strings.Contains(err.Error(), "now: ") {
-			t.Errorf("rotate at once after the outage was met: %v, want when rotate/ logs in again, and not now", err)
-		}
+		said := s.failedRotate().Error()
+		check(t, !strings.Contains(said, untried), "rotate that met an outage: %s", said)
+		said = s.failedRotate().Error()
+		s.says(said, untried)
+		check(t, !strings.Contains(said, "now: "), "rotate at once after the outage: %s", said)
 		again := time.Now().Add(11 * time.Second)
 		advance(3 * time.Second)
-		if _, err := s.rotate(); err == nil || !strings.Contains(err.Error(), untried+again.UTC().Format(time.RFC3339)) {
-			t.Errorf("rotate within 10 s of the last: %v", err)
-		}
+		s.says(s.failedRotate().Error(), untried+again.UTC().Format(time.RFC3339))
 	})
 }
 
@@ -205,8 +200,8 @@ func TestRotate_KeepsProbeSchedule(t *testing.T) {
 		s.readEvery("app", time.Minute, 80*time.Minute) // two refusals more: the next probe is in 6 h
 		s.wantRefusedLogins(3)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown, Remaining: 1})
-		_, err := s.rotate()
-		require(t, err != nil && s.Simulator.Counters().Faulted == 1, "rotate did not meet the outage: %v", err)
+		s.failedRotate()
+		equal(t, "outages met", s.Simulator.Counters().Faulted, 1)
 		s.wantState("rejected")
 		s.failsWith(http.StatusBadRequest)
 		s.readEvery("app", time.Minute, 6*time.Hour)
@@ -225,9 +220,7 @@ func TestRotate_BlockedIsNoRotation(t *testing.T) {
 		first := s.token("app")
 		advance(time.Minute)
 		s.Storage.FailPuts(1)
-		if data, err := s.rotate(); err == nil {
-			t.Fatalf("rotate returns %v although storage failed", data)
-		}
+		s.failedRotate()
 		advance(3 * time.Second)
 		if data := s.mustRotate(); data["token_id"] == first.id || data["previous_token_id"] != first.id {
 			t.Errorf("rotate returns %v, want a new token in place of %s", data, first.id)
@@ -265,26 +258,10 @@ func TestRotate_RefusedInThrottleKeepsRetryAfter(t *testing.T) {
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{})
 		s.changePassword()
 		advance(10 * time.Minute)
-		_, err := s.rotate()
-		require(t, codeOf(err) == http.StatusBadRequest, "rotate/ with refused credentials: %v", err)
+		require(t, codeOf(s.failedRotate()) == http.StatusBadRequest, "rotate/ with refused credentials is no 400")
 		s.wantLogins(2, "the throttled one and the forced one")
 		s.readEvery("app", time.Minute, 49*time.Minute)
 		s.wantLogins(2, "within the hour of the Retry-After")
-	})
-}
-
-// TestRotate_TooSoonSaysSo checks that a rotation which returns the result of the last one says that it made no login.
-func TestRotate_TooSoonSaysSo(t *testing.T) {
-	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
-		advance(time.Minute)
-		for n, warns := range []int{0, 1, 0} {
-			resp := w.write("rotate/gst", nil)
-			check(t, len(resp.Warnings) == warns, "rotation %d warns %q, want %d warnings", n, resp.Warnings, warns)
-			for _, warning := range resp.Warnings {
-				w.says(warning, "No login was made", "less than 10 seconds ago")
-			}
-			advance(time.Duration(n) * 10 * time.Second)
-		}
 	})
 }
 
@@ -311,11 +288,9 @@ func TestRotate_TooSoonAfterOutage(t *testing.T) {
 		s.failed("app")
 		advance(time.Minute + time.Second)
 		s.Simulator.SetFault(simulator.JWT, simulator.Fault{Kind: simulator.FaultDown})
-		if _, err := s.rotate(); err == nil {
-			t.Fatal("rotate/ met no outage")
-		}
-		_, err := s.rotate()
-		check(t, err != nil && strings.Contains(err.Error(), "refused the credentials") && !strings.Contains(err.Error(), "last login"),
+		s.failedRotate()
+		err := s.failedRotate()
+		check(t, strings.Contains(err.Error(), "refused the credentials") && !strings.Contains(err.Error(), "last login"),
 			"rotate/ too soon: %v", err)
 	})
 }

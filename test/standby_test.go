@@ -121,9 +121,7 @@ func TestStandby_BecomesActiveServesStoredToken(t *testing.T) {
 		w.Stop()
 		w.Node.SetState(0)
 		w.Start()
-		w.quiet(func() {
-			w.wantServed(token)
-		})
+		w.quiet(func() { w.wantServed(token) })
 		w.EveryMinute()
 		w.loggingIn(1, func() { advance(17 * time.Hour) }) // and rotates it
 	})

@@ -113,9 +113,7 @@ func TestStorageFault_TokenInMemoryServed(t *testing.T) {
 		w := jwtV1().mounted(t)
 		token := w.read("token/app").Data["token_id"]
 		w.Storage.Fail(access, "", mounttest.ErrStorage())
-		w.quiet(func() {
-			w.wantServed(token)
-		})
+		w.quiet(func() { w.wantServed(token) })
 	})
 }
 

@@ -153,9 +153,7 @@ func TestStorage_TokenOfOtherGenerationNotServed(t *testing.T) {
 			w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
 			w.put("token/gst", strings.ReplaceAll(golden(t, "token-"+f.name), "GENERATIONOFTHEFIRST", "ANOTHERGENERATIONOF"))
 			w.Reload()
-			w.loggingIn(1, func() {
-				w.wantLiveToken()
-			})
+			w.loggingIn(1, func() { w.wantLiveToken() })
 		})
 	}
 }
