@@ -178,11 +178,7 @@ func TestLedgerFault_DamagedEntryStopsNothingElse(t *testing.T) {
 				w.Reload()
 				w.minute()
 				// It is said what is wrong, and nothing of what is in there.
-				for _, r := range []struct {
-					op   logical.Operation
-					path string
-					data map[string]any
-				}{
+				for _, r := range []request{
 					{logical.UpdateOperation, "lookup", map[string]any{"token_id": hurt}},
 					{logical.ReadOperation, "ledger/gst", nil}, {logical.ListOperation, "ledger/", nil},
 				} {
@@ -230,11 +226,7 @@ func TestStorage_DamagedEntryHidesContent(t *testing.T) {
 		"a field of a type":    `{"schema":1,"config":{"canary":1},"password":["canary"],"current":"canary"}`,
 		"nothing":              ``,
 	}
-	paths := map[string][]struct {
-		op   logical.Operation
-		path string
-		data map[string]any
-	}{
+	paths := map[string][]request{
 		"config/gst": {
 			{logical.ReadOperation, "config/gst", nil}, {logical.ReadOperation, "token/app", nil},
 			{logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 50}},

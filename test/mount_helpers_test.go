@@ -73,6 +73,13 @@ func advance(d time.Duration) {
 // advanceUntil advances the clock until a moment.
 func advanceUntil(at time.Time) { advance(time.Until(at)) }
 
+// request is one that a test sends.
+type request struct {
+	op   logical.Operation
+	path string
+	data map[string]any
+}
+
 // do sends a request, and checks that the response is one that the engine documents.
 func (w *testMount) do(ctx context.Context, op logical.Operation, path string, data map[string]any) (*logical.Response, error) {
 	req, resp, err := w.Do(ctx, op, path, data)

@@ -151,11 +151,7 @@ func panicAt(t *testing.T, call int64, warm bool, send func(*testMount)) bool {
 // TestPanic_InAResult: the engine panics once while it takes note of what storage or the upstream has responded. Those who wait get an
 // error at most, and the next request what is in storage.
 func TestPanic_InAResult(t *testing.T) {
-	type testCase struct {
-		op   logical.Operation
-		path string
-		data map[string]any
-	}
+	type testCase request
 	each(t, map[string]testCase{
 		"read":   {logical.ReadOperation, "token/app", nil},
 		"rotate": {logical.UpdateOperation, "rotate/gst", nil},

@@ -12,16 +12,8 @@ import (
 )
 
 // everyRequest is one for each operation of each path, of which every one works.
-func everyRequest() []struct {
-	op   logical.Operation
-	path string
-	data map[string]any
-} {
-	return []struct {
-		op   logical.Operation
-		path string
-		data map[string]any
-	}{
+func everyRequest() []request {
+	return []request{
 		{logical.UpdateOperation, "config/new", jwtConfig("verify_connection", false)},
 		{logical.UpdateOperation, "config/gst", map[string]any{"rotation_percent": 50}},
 		{logical.ReadOperation, "config/gst", nil},

@@ -190,12 +190,7 @@ func TestSingleSession_VerificationNeverSentKeepsToken(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := singleSessionMount(t, time.Hour)
 		first := s.token("app")
-		s.Storage.SetFault(func(_ int, kind, key string) mounttest.Fault {
-			if kind == mounttest.Put && key == "token/gst" {
-				return mounttest.Fault{Wait: 20 * time.Second}
-			}
-			return mounttest.Fault{}
-		})
+		s.Storage.Slow(mounttest.Put, "token/gst", 20*time.Second)
 		s.quiet(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()

@@ -94,11 +94,7 @@ func TestStandby_NeverLogsIn(t *testing.T) {
 			w.EveryMinute()
 			w.quiet(func() { advance(48 * time.Hour) }) // past the rotation, and past the token's end
 		})
-		for _, r := range []struct {
-			op   logical.Operation
-			path string
-			data map[string]any
-		}{
+		for _, r := range []request{
 			{logical.ReadOperation, "token/app", nil},
 			{logical.UpdateOperation, "rotate/gst", nil},
 			{logical.UpdateOperation, "config/gst", map[string]any{"headers": "X-Team=gst"}},

@@ -83,11 +83,7 @@ func TestStorage_ReadOnlyDuringSetup(t *testing.T) {
 		})
 		s.Reload()
 		says := []string{"cannot write to storage during setup", "the plugin's file was missing", "vault operator step-down", "unseal"}
-		for _, c := range []struct {
-			op   logical.Operation
-			path string
-			data map[string]any
-		}{
+		for _, c := range []request{
 			{logical.UpdateOperation, "rotate/gst", nil},
 			{logical.UpdateOperation, "revoke/gst", nil},
 			{logical.UpdateOperation, "config/gst", map[string]any{"pause_reason": "none"}},

@@ -118,9 +118,7 @@ func TestStorageFault_TokenInMemoryServed(t *testing.T) {
 }
 
 func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
-	t.Parallel()
-	timed(t, "the token's entry cannot be deleted", func(t *testing.T) {
-		w := jwtV1().mounted(t)
+	mountTest(t, jwtV1(), func(t *testing.T, w *testMount) {
 		old := w.read("token/app").Data["token_id"]
 		w.Storage.Fail(mounttest.Delete, "token/", mounttest.ErrStorage())
 		_, _ = w.do(t.Context(), logical.DeleteOperation, "config/gst", nil)
@@ -131,17 +129,6 @@ func TestStorageFault_PartialDeleteLeavesNoToken(t *testing.T) {
 		w.loggingIn(1, func() {
 			check(t, w.read("token/app").Data["token_id"] != old, "the token of the deleted config is served")
 		})
-	})
-	timed(t, "the config's entry cannot be deleted", func(t *testing.T) {
-		w := jwtV1().mounted(t)
-		w.read("token/app")
-		w.Storage.Fail(mounttest.Delete, "config/", mounttest.ErrStorage())
-		w.quiet(func() {
-			w.says(w.refusal(logical.DeleteOperation, "config/gst", nil).message, mounttest.ErrStorage().Error())
-		})
-		w.Storage.Heal()
-		w.read("config/gst")
-		w.wantLiveToken()
 	})
 }
 
@@ -190,12 +177,7 @@ func TestList_EntryThatStorageCannotGive(t *testing.T) {
 			s.token("bad")
 			advance(time.Second)
 			s.Reload()
-			s.Storage.SetFault(func(_ int, kind, at string) mounttest.Fault {
-				if kind == mounttest.Get && at == key {
-					return mounttest.Fault{Err: errors.New("cipher: message authentication failed")}
-				}
-				return mounttest.Fault{}
-			})
+			s.Storage.Fail(mounttest.Get, key, errors.New("cipher: message authentication failed"))
 			resp, err := s.do(t.Context(), logical.ListOperation, path, nil)
 			require(t, err == nil, "one entry hides all others: %v", err)
 			info, _ := resp.Data["key_info"].(map[string]any)

@@ -54,7 +54,11 @@ func goldenWorld(t *testing.T, f fixture, entries ...string) *testMount {
 	t.Helper()
 	return newTestMountWith(t, func(w *testMount) {
 		for n := 0; n < len(entries); n += 2 {
-			w.put(entries[n], golden(t, entries[n+1]))
+			value := golden(t, entries[n+1])
+			if strings.HasPrefix(entries[n], "role/") { // which are roles of other configs
+				value = strings.ReplaceAll(value, "jwt-v1", "gst")
+			}
+			w.put(entries[n], value)
 		}
 	}, f.account)
 }
@@ -65,8 +69,6 @@ func TestStorage_FirstSchemaIsRead(t *testing.T) {
 		timed(t, f.name, func(t *testing.T) {
 			w := goldenWorld(t, f, "config/gst", "config-"+f.name, "role/app", "role", "role/many", "role-unleased",
 				"token/gst", "token-"+f.name)
-			w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
-			w.put("role/many", strings.ReplaceAll(golden(t, "role-unleased"), "jwt-v1", "gst"))
 			w.write("config/today", with(f.config, "verify_connection", false))
 			w.quiet(func() {
 				equal(t, "the config", w.read("config/gst").Data, w.read("config/today").Data)
@@ -86,8 +88,7 @@ func TestStorage_FirstSchemaIsRead(t *testing.T) {
 
 func TestStorage_RoleWithMetadataIsReadForEver(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := goldenWorld(t, jwtV1(), "config/gst", "config-jwt-v1", "token/gst", "token-jwt-v1")
-		w.put("role/app", strings.ReplaceAll(golden(t, "role-metadata"), "jwt-v1", "gst"))
+		w := goldenWorld(t, jwtV1(), "config/gst", "config-jwt-v1", "token/gst", "token-jwt-v1", "role/app", "role-metadata")
 		want := map[string]any{"gstin": "29ABCDE1234F2Z5", "productid": "arap"}
 		equal(t, "metadata", overTheWire(t, w.read("token/app").Data)["metadata"], want)
 	})
@@ -149,8 +150,7 @@ func TestStorage_TokenOfOtherGenerationNotServed(t *testing.T) {
 	t.Parallel()
 	for _, f := range goldenFixtures(t) {
 		timed(t, f.name, func(t *testing.T) {
-			w := goldenWorld(t, f, "config/gst", "config-"+f.name)
-			w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
+			w := goldenWorld(t, f, "config/gst", "config-"+f.name, "role/app", "role")
 			w.put("token/gst", strings.ReplaceAll(golden(t, "token-"+f.name), "GENERATIONOFTHEFIRST", "ANOTHERGENERATIONOF"))
 			w.Reload()
 			w.loggingIn(1, func() { w.wantLiveToken() })
@@ -176,7 +176,6 @@ func TestStorage_FirstSchemaTokensCanBeRevoked(t *testing.T) {
 	timed(t, "and are served no more", func(t *testing.T) {
 		f := jwtV2()
 		w := goldenWorld(t, f, "config/gst", "config-jwt-v2", "token/gst", "token-revoked", "role/app", "role")
-		w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
 		advance(2 * time.Minute)
 		w.loggingIn(1, func() {
 			check(t, !strings.HasPrefix(text(t, w.read("token/app").Data, "access_token"), "invented-"), "a revoked token is served")
@@ -189,7 +188,6 @@ func TestStorage_FirstSchemaFailureIsKept(t *testing.T) {
 	timed(t, "refused credentials", func(t *testing.T) {
 		advance(2 * time.Minute)
 		w := goldenWorld(t, jwtV1(), "config/gst", "config-jwt-v1", "token/gst", "token-refused", "role/app", "role")
-		w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
 		w.quiet(func() {
 			r := w.refusal(logical.ReadOperation, "token/app", nil)
 			check(t, r.status == http.StatusBadRequest, "status %d, want 400", r.status)
@@ -204,7 +202,6 @@ func TestStorage_FirstSchemaFailureIsKept(t *testing.T) {
 	timed(t, "a login that was never finished", func(t *testing.T) {
 		advance(61 * time.Second)
 		w := goldenWorld(t, jwtV1(), "config/gst", "config-jwt-v1", "token/gst", "token-attempt", "role/app", "role")
-		w.put("role/app", strings.ReplaceAll(golden(t, "role"), "jwt-v1", "gst"))
 		w.quiet(func() { w.refusal(logical.ReadOperation, "token/app", nil) })
 		equal(t, "consecutive_failures", w.read("status/gst").Data["consecutive_failures"], 1)
 		w.loggingIn(1, func() {

@@ -4,7 +4,6 @@
 package test
 
 import (
-	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -109,19 +108,6 @@ func TestTokenTTL_BelowFiveBeforeRotationOnly(t *testing.T) {
 	}
 }
 
-func TestTokenTTL_LeaseAtLeastAThird(t *testing.T) {
-	eachOf(t, []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour}, func(t *testing.T, life time.Duration) {
-		f := oauth().living(life)
-		w := f.mounted(t)
-		for range 500 {
-			resp := w.read("token/app")
-			require(t, resp.Secret.TTL >= life/3, "lease of %s, want at least a third of %s", resp.Secret.TTL, life)
-			require(t, w.Simulator.TokenAlive(text(t, resp.Data, "access_token")), "a dead token is served")
-			advance(life/97 + 13*time.Millisecond)
-		}
-	})
-}
-
 // TestMaxTokenTTL_LoweredDuringLogin: what a login brings lives no longer than the settings allow that are in force when it ends.
 func TestMaxTokenTTL_LoweredDuringLogin(t *testing.T) {
 	gstTest(t, 24*time.Hour, func(t *testing.T, s *testMount) {
@@ -136,31 +122,4 @@ func TestMaxTokenTTL_LoweredDuringLogin(t *testing.T) {
 		check(t, a.left <= time.Hour, "a token has %s left, and max_token_ttl is an hour", a.left)
 		s.wantLogins(1, "by a reader")
 	})
-}
-
-func TestTokenTTL_EveryClientFindsNewToken(t *testing.T) {
-	t.Parallel()
-	for client, share := range map[string]struct{ from, to float64 }{
-		"Vault Agent":            {0.85, 0.95},
-		"Vault Secrets Operator": {0.67, 0.77},
-		"LifetimeWatcher":        {0.70, 0.73},
-	} {
-		for _, life := range []time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour} {
-			timed(t, client+" "+life.String(), func(t *testing.T) {
-				chance := rand.New(rand.NewPCG(1, uint64(life))) //nolint:gosec // the same chance each time
-				w := oauth().living(life).mounted(t)
-				resp := w.read("token/app")
-				reads := 1
-				for began := time.Now(); time.Since(began) < 20*life; reads++ {
-					advance(time.Duration(float64(resp.Secret.TTL) * (share.from + chance.Float64()*(share.to-share.from))))
-					require(t, w.Simulator.TokenAlive(text(t, resp.Data, "access_token")), "the token died before its reader came back")
-					next := w.read("token/app")
-					require(t, next.Data["token_id"] != resp.Data["token_id"] || resp.Secret.TTL <= life*9/10,
-						"with a fresh lease of %s its reader came back and found the old token", resp.Secret.TTL)
-					resp = next
-				}
-				check(t, reads <= 20*4, "%d reads in 20 lives: the leases get shorter and shorter", reads)
-			})
-		}
-	}
 }
